@@ -1,0 +1,80 @@
+/*-------------------------------------------------------------------------
+ *
+ * stream.h
+ *	  First of the binlog's two stages: from raw events to transactions.
+ *
+ * A CdcStream is fed one raw event after the other, in binlog order, and says
+ * of each what it means for the transaction (group) that it belongs to.  It
+ * looks into events only as far as that needs: row events are not decoded.
+ * The caller keeps the bytes of an open group's events, in memory or in a
+ * temporary file, and hands them to a CdcDecoder (decoder.h) once the commit
+ * was seen; a group that ends in ROLLBACK is thrown away undecoded.  That is
+ * also why every event of a transaction can carry its xid, which the binlog
+ * tells last.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_BINLOG_STREAM_H
+#define CDC_BINLOG_STREAM_H
+
+#include "core/change.h"
+#include "core/gtid.h"
+
+typedef struct CdcStream CdcStream;
+
+typedef enum CdcItemKind
+{
+	CDC_ITEM_NONE,				/* nothing to do (or: see keep) */
+	CDC_ITEM_POSITION,			/* outside of any group; txn.file and end_offset are a
+								 * place to resume at (rotate, format description, ...) */
+	CDC_ITEM_HEARTBEAT,
+	CDC_ITEM_BEGIN,				/* a group opens; txn.gtid is known */
+	CDC_ITEM_COMMIT,			/* the open group is complete and committed */
+	CDC_ITEM_ROLLBACK,			/* the open group is void; its GTID still counts */
+	CDC_ITEM_STOP				/* the server shut down cleanly here */
+} CdcItemKind;
+
+typedef struct CdcItem
+{
+	CdcItemKind kind;
+	bool		keep;			/* event belongs to the group: keep its bytes.  May come with
+								 * COMMIT (DDL, compressed transaction), then first keep */
+	const uint8_t *event;		/* header included, checksum removed */
+	size_t		event_len;
+	CdcTransaction txn;			/* complete at COMMIT and ROLLBACK */
+} CdcItem;
+
+/*
+ * file, offset: where the first event that will be fed stands (the artificial
+ * rotate event that a server sends first corrects them).
+ */
+extern CdcStream *cdc_stream_create(CdcFlavor flavor, const char *file, uint64_t offset);
+extern void cdc_stream_destroy(CdcStream *stream);
+
+/* Whether the link or file ended between transactions. */
+extern bool cdc_stream_in_group(const CdcStream *stream);
+extern const char *cdc_stream_file(const CdcStream *stream);
+extern uint64_t cdc_stream_offset(const CdcStream *stream); /* behind the last event fed */
+
+/*
+ * Whether rows that follow are in statement format: number of Query events
+ * with DML seen so far, for a warning; the text of the last one.
+ */
+extern uint64_t cdc_stream_statement_dml(const CdcStream *stream, const char **sql);
+
+/*
+ * Feeds one event.  data stays owned by the caller; item points into it and
+ * into the stream and is valid until the next call.  The checksum is verified
+ * where the format description announces one.
+ */
+extern CdcStatus cdc_stream_feed(CdcStream *stream, const uint8_t *data, size_t len,
+								 CdcItem *item, CdcError *err);
+
+/*
+ * The format description in force, in the form that cdc_decoder_create()
+ * takes; NULL before the first one was fed.
+ */
+struct CdcFormat;
+extern const struct CdcFormat *cdc_stream_format(const CdcStream *stream);
+
+#endif							/* CDC_BINLOG_STREAM_H */

@@ -1,0 +1,107 @@
+/*-------------------------------------------------------------------------
+ *
+ * change.h
+ *	  CdcChange: the one currency between decoders and the rest.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_CORE_CHANGE_H
+#define CDC_CORE_CHANGE_H
+
+#include "value.h"
+
+/*
+ * A column of a source table.  The strings belong to the CdcTable.
+ */
+typedef struct CdcColumn
+{
+	const char *name;
+	const char *column_type;	/* the source's full type, e.g. "int(10) unsigned" */
+	const char *data_type;		/* its first word, lower case, e.g. "int" */
+	const char *charset;		/* MySQL charset name; NULL where none applies */
+	const char *collation;		/* or NULL */
+	bool		is_unsigned;
+	bool		nullable;
+	bool		generated;		/* virtual or stored generated column */
+	bool		virtual_generated;	/* never in a row image */
+	bool		invisible;
+	bool		json_check;		/* MariaDB's JSON: longtext with json_valid() */
+	uint32_t	length;			/* (n) of the type: characters, bits, or 0 */
+	uint16_t	precision;		/* decimal(p,s) */
+	uint16_t	scale;
+	uint8_t		fsp;			/* fractional seconds digits */
+	int			pk_index;		/* 0-based place in the primary key, or -1 */
+	int			nmembers;		/* enum and set members, UTF-8, unquoted */
+	const CdcString *members;
+} CdcColumn;
+
+/*
+ * A source table as of some position.  Made by whoever keeps schemas (in
+ * PostgreSQL: src/pg/schema.c) and immutable afterwards.
+ */
+typedef struct CdcTable
+{
+	const char *database;
+	const char *name;
+	const char *full_name;		/* "database.name", as in history.source_table */
+	int			ncolumns;
+	const CdcColumn *columns;	/* in the order of the source's row image */
+	int			npk;
+	const int  *pk;				/* column indexes of the primary key, in key order */
+	void	   *user;			/* for the owner of the table's definition */
+} CdcTable;
+
+typedef enum CdcOp
+{
+	CDC_OP_INSERT = 'c',
+	CDC_OP_UPDATE = 'u',
+	CDC_OP_DELETE = 'd',
+	CDC_OP_SNAPSHOT = 'r',
+	CDC_OP_TRUNCATE = 't',
+	CDC_OP_SCHEMA = 's',
+	CDC_OP_CONTROL = 'm'
+} CdcOp;
+
+/*
+ * What is the same for all changes of one source transaction.  The strings
+ * are NUL-terminated and valid until the next item of the stream is fetched.
+ */
+typedef struct CdcTransaction
+{
+	const char *file;			/* binlog file in which it ends */
+	uint64_t	start_offset;	/* of its first event */
+	uint64_t	end_offset;		/* just behind its last event: safe to resume at */
+	const char *gtid;			/* "uuid:n", "uuid:tag:n", "d-s-n", or NULL */
+	int64_t		commit_us;		/* commit time at the source, microseconds since 1970; 0 = unknown */
+	uint64_t	xid;			/* 0 = unknown */
+	uint32_t	server_id;
+	uint32_t	thread_id;		/* 0 = unknown */
+} CdcTransaction;
+
+/*
+ * One row change or DDL statement.  Valid until the next call that fetches
+ * a change.
+ */
+typedef struct CdcChange
+{
+	CdcOp		op;
+	const CdcTable *table;		/* NULL for DDL that names no captured table */
+	int64_t		ts;				/* seconds since 1970, from the event's header */
+	uint64_t	offset;			/* binlog offset just behind the change's event */
+	const CdcValue *before;		/* ncolumns values; NULL for insert */
+	const CdcValue *after;		/* ncolumns values; NULL for delete */
+	/* DDL: op = 's' or 't' */
+	CdcString	sql;			/* UTF-8 */
+	CdcString	database;		/* the default database, or of the table */
+} CdcChange;
+
+/*
+ * Parses a column_type such as "decimal(10,2) unsigned" or "enum('a','b''c')"
+ * into the fields data_type, is_unsigned, length, precision, scale, fsp and
+ * members of col, which the caller has zeroed.  Memory comes from the arena.
+ */
+struct CdcArena;
+extern CdcStatus cdc_column_type_parse(struct CdcArena *arena, const char *column_type,
+									   CdcColumn *col, CdcError *err);
+
+#endif							/* CDC_CORE_CHANGE_H */

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * pattern.h
+ *	  Which source tables a subscription wants: lists of patterns such as
+ *	  'shop.*', 'shop.order_?', '*.*'.
+ *
+ * '*' stands for any run of characters, '?' for one; the database ends at
+ * the first dot.  A backslash takes the next character as it is.  Matching
+ * is by characters of UTF-8, case-sensitive.  System databases (mysql,
+ * sys, information_schema, performance_schema) match only when written
+ * without a wildcard.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_CORE_PATTERN_H
+#define CDC_CORE_PATTERN_H
+
+#include "status.h"
+
+/* Whether pattern is well formed (has a dot, no dangling backslash). */
+extern CdcStatus cdc_pattern_check(const char *pattern, CdcError *err);
+extern bool cdc_pattern_match(const char *pattern, const char *database, const char *table);
+
+/* Some pattern of the list matches, and none of the exclusions. */
+extern bool cdc_pattern_wanted(const char *const *patterns, int npatterns,
+							   const char *const *exclude, int nexclude,
+							   const char *database, const char *table);
+
+#endif							/* CDC_CORE_PATTERN_H */

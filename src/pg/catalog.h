@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog.h
+ *	  The extension's own tables: reading subscriptions, reading and moving
+ *	  positions, in the caller's transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_CATALOG_H
+#define CDC_PG_CATALOG_H
+
+#include "pg/compat.h"
+#include "core/event.h"
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+typedef enum CdcZeroDate
+{
+	CDC_ZERO_DATE_NULL,
+	CDC_ZERO_DATE_ERROR,
+	CDC_ZERO_DATE_INFINITY		/* -infinity */
+} CdcZeroDate;
+
+typedef enum CdcNulInText
+{
+	CDC_NUL_ERROR,
+	CDC_NUL_STRIP
+} CdcNulInText;
+
+/* cdc.subscription.options, defaults filled in (src/pg/options.c has the list). */
+typedef struct CdcSubscriptionOptions
+{
+	int			batch_events;	/* a pull transaction of a worker closes after this many events */
+	int			batch_bytes;	/* ... or this many bytes of binlog */
+	int			batch_delay_ms; /* ... or this time after its first event */
+	int			memory_limit;	/* bytes of a source transaction held in memory */
+	bool		synchronous_commit; /* of the workers; off loses nothing, see doc */
+	CdcZeroDate zero_date;
+	CdcNulInText nul_in_text;
+	bool		tinyint1_boolean;
+	bool		bit1_boolean;
+	CdcEventOptions event;
+} CdcSubscriptionOptions;
+
+typedef struct CdcSubscription
+{
+	int32		id;				/* stable small number: lock keys, server ids */
+	char	   *name;
+	char	   *owner;			/* role name */
+	Oid			owner_oid;
+	char	   *server;			/* foreign server's name */
+	char	  **tables;			/* patterns */
+	int			ntables;
+	char	  **exclude;
+	int			nexclude;
+	char	   *target_schema;	/* or NULL */
+	Oid			history;		/* relation */
+	char	   *start_position; /* as the user gave it, or NULL */
+	bool		copy_data;
+	bool		enabled;
+	CdcSubscriptionOptions opt;
+} CdcSubscription;
+
+/* palloc'ed in the current context; ERROR when there is none of that name. */
+extern CdcSubscription *cdc_subscription_get(const char *name);
+
+/* ERROR unless the current user may run it (member of its owner's role). */
+extern void cdc_subscription_check_owner(const CdcSubscription *sub);
+
+/*
+ * The two writers of a subscription.  Taken for the transaction, cluster-wide;
+ * waits for another holder (a NOTICE names its process id) and obeys cancel.
+ */
+typedef enum CdcWriter
+{
+	CDC_WRITER_PULL = 1,
+	CDC_WRITER_APPLY = 2
+} CdcWriter;
+
+extern void cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer);
+
+/* cdc.subscription_position: written by pull only. */
+typedef struct CdcPosition
+{
+	char	   *file;			/* NULL: never pulled */
+	int64		file_offset;
+	char	   *gtid_set;		/* NULL: the source has no GTIDs */
+	char	   *source_uuid;	/* server_uuid, or NULL */
+	int64		last_seq;		/* of the last event in history, 0 = none */
+	TimestampTz source_ts;		/* commit time of the last transaction seen; 0 = none */
+	int64		transactions;	/* counters since creation */
+	int64		events;
+	int64		bytes;
+	char	   *snapshot_join;	/* position that the stream must pass before apply may
+								 * show a copied table; NULL = nothing pending */
+	int64		barrier_seq;	/* apply commits only at boundaries >= this */
+} CdcPosition;
+
+/* Latest committed row (call after cdc_subscription_lock). */
+extern void cdc_position_get(const CdcSubscription *sub, CdcPosition *pos);
+extern void cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos);
+
+/* cdc.subscription_progress: written by apply only. */
+typedef struct CdcProgress
+{
+	int64		applied_seq;
+	char	   *position;		/* history.position of applied_seq, or NULL */
+	char	   *gtid;
+	TimestampTz source_ts;
+} CdcProgress;
+
+extern void cdc_progress_get(const CdcSubscription *sub, CdcProgress *progress);
+extern void cdc_progress_set(const CdcSubscription *sub, const CdcProgress *progress);
+
+/* cdc.subscription_table */
+typedef struct CdcSubscriptionTable
+{
+	char	   *source_table;	/* database.table */
+	char	   *target;			/* qualified, quoted name; NULL = history only */
+	char	   *mode;
+	char	  **key;			/* target columns; NULL = the source's primary key */
+	int			nkey;
+	Jsonb	   *columns;		/* target column -> source column, or NULL */
+	char		state;			/* i d f s r e */
+} CdcSubscriptionTable;
+
+extern List *cdc_subscription_tables(const CdcSubscription *sub);	/* of CdcSubscriptionTable * */
+extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table,
+										 char state, const char *error);
+
+/* A counter that grows with each change of the catalogs above (relcache
+ * invalidation or a version column): caches compare it.  */
+extern uint64 cdc_catalog_generation(void);
+
+/* A row in cdc.log, in the caller's transaction. */
+extern void cdc_log(const char *subscription, const char *kind, const char *message,
+					const char *detail);
+
+#endif							/* CDC_PG_CATALOG_H */

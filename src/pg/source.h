@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * source.h (pg)
+ *	  Backend side of a source session: from a foreign server and the user
+ *	  mapping to a CdcSession that is closed on abort, with waits that obey
+ *	  cancel, statement_timeout, shutdown and the latch.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_SOURCE_H
+#define CDC_PG_SOURCE_H
+
+#include "pg/compat.h"
+#include "source/session.h"
+
+typedef struct CdcSource CdcSource;
+
+/*
+ * Connects to the named server as user (role oid) and waits for it; ERROR with
+ * a hint where that fails.  long_lived: the source survives the transaction and
+ * is closed by cdc_source_close() or at the backend's exit; else it belongs to
+ * the current resource owner.
+ */
+extern CdcSource *cdc_source_open(const char *server, Oid user, bool long_lived);
+extern void cdc_source_close(CdcSource *source);
+extern CdcSession *cdc_source_session(CdcSource *source);
+extern const CdcMysqlServerInfo *cdc_source_info(CdcSource *source);
+extern const char *cdc_source_server(CdcSource *source);
+
+/* Runs a statement and waits; ERROR on failure.  Free with cdc_rows_free(). */
+extern CdcRows *cdc_source_query(CdcSource *source, const char *fmt,...)
+			pg_attribute_printf(2, 3);
+
+/* The same, but a failure of the server's is returned (status in err). */
+extern CdcStatus cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows,
+									  CdcError *err);
+
+/* A palloc'ed literal or identifier of the source's SQL. */
+extern char *cdc_source_quote_literal(const char *s);
+extern char *cdc_source_quote_ident(const char *s);
+
+/*
+ * Waits until the session has something to tell, the latch is set or the
+ * timeout (ms, -1 = none) has passed.  Handles interrupts.  Returns true when
+ * the session's descriptor is readable.
+ */
+extern bool cdc_source_wait(CdcSource *source, long timeout_ms);
+
+/* The source's present end of its binlog, palloc'ed strings. */
+typedef struct CdcSourcePosition
+{
+	char	   *file;
+	int64		offset;
+	char	   *gtid_set;		/* NULL: GTIDs are off */
+} CdcSourcePosition;
+
+extern void cdc_source_position(CdcSource *source, CdcSourcePosition *pos);
+
+/* A server id for our dump connection that no replica of the source uses. */
+extern uint32 cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker);
+
+#endif							/* CDC_PG_SOURCE_H */

@@ -1,0 +1,37 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.h
+ *	  Background workers: launcher, one supervisor a database, and per enabled
+ *	  subscription one pull and one apply worker; what they share in memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_WORKER_H
+#define CDC_PG_WORKER_H
+
+#include "pg/compat.h"
+#include "pg/catalog.h"
+
+/* Called by _PG_init when loaded through shared_preload_libraries. */
+extern void cdc_worker_init(void);
+
+/* At commit of the current transaction: wake (or start) the database's supervisor. */
+extern void cdc_supervisor_wake_at_commit(void);
+
+/* Wakes the subscription's worker of that kind if one runs; no transaction needed. */
+extern void cdc_worker_wake(int32 subscription_id, CdcWriter writer);
+
+/* Whether this process is a worker of the extension. */
+extern bool cdc_am_worker(void);
+
+/* Live figures that pull reports into its worker's slot; no-ops elsewhere. */
+extern void cdc_worker_report_receipt(uint64 bytes, TimestampTz last_message);
+
+/*
+ * Wakes those who wait in cdc.wait_for (called after apply's commit), and the
+ * wait itself: until woken or timeout_ms.
+ */
+extern void cdc_progress_broadcast(void);
+extern void cdc_progress_wait(long timeout_ms);
+
+#endif							/* CDC_PG_WORKER_H */

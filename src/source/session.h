@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * source/session.h
+ *	  A connection that never blocks its user: a thread of its own does every
+ *	  call that may wait for name resolution, network or server.
+ *
+ * The user (a PostgreSQL backend) posts one request at a time and waits for
+ * the session's file descriptor together with its own latch, so that each
+ * wait can be cancelled.  The thread touches nothing of PostgreSQL and blocks
+ * all signals.  cdc_session_close() never waits for the network: it interrupts
+ * the connection, and a thread that still hangs (in name resolution) frees
+ * the session by itself when it comes back.
+ *
+ * While a dump runs, the thread reads ahead into a bounded buffer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_SOURCE_SESSION_H
+#define CDC_SOURCE_SESSION_H
+
+#include "source/mysql.h"
+
+typedef struct CdcSession CdcSession;
+
+/* Starts the thread, connects nothing yet.  NULL when no thread can be had. */
+extern CdcSession *cdc_session_create(const CdcMysqlOptions *options, size_t buffer_limit);
+extern void cdc_session_close(CdcSession *session); /* NULL is allowed; returns at once */
+
+/* Becomes readable when the request in progress has something to tell. */
+extern int	cdc_session_fd(const CdcSession *session);
+
+/* Requests.  The answer is fetched with the poll function of the same name. */
+extern void cdc_session_connect(CdcSession *session);
+extern void cdc_session_query(CdcSession *session, const char *sql);
+extern void cdc_session_select(CdcSession *session, const char *sql);
+extern void cdc_session_dump(CdcSession *session, const CdcDumpRequest *request);
+
+/*
+ * CDC_MORE: not yet, wait for the file descriptor.  Otherwise the request's
+ * result.
+ */
+extern CdcStatus cdc_session_poll(CdcSession *session, CdcError *err);	/* connect */
+extern CdcStatus cdc_session_poll_query(CdcSession *session, CdcRows **rows, CdcError *err);
+
+/* Next row of a select: CDC_OK, CDC_MORE, CDC_END or an error. */
+extern CdcStatus cdc_session_poll_row(CdcSession *session, int *ncolumns,
+									  const CdcString **cells, CdcError *err);
+
+/*
+ * Next event of a dump: CDC_OK, CDC_MORE (none here yet), CDC_END (the server
+ * ended the dump) or an error.  The event is valid until the next call.
+ */
+extern CdcStatus cdc_session_poll_event(CdcSession *session, const uint8_t **event,
+										size_t *len, CdcError *err);
+
+/* Valid after a successful connect. */
+extern const CdcMysqlServerInfo *cdc_session_info(const CdcSession *session);
+
+/* Milliseconds since the server was last heard of (any packet, heartbeats too). */
+extern int64_t cdc_session_silence_ms(const CdcSession *session);
+extern uint64_t cdc_session_bytes(const CdcSession *session);	/* received in dumps */
+
+#endif							/* CDC_SOURCE_SESSION_H */

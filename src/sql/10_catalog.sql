@@ -1,0 +1,124 @@
+-- The extension's own tables.  Names in design documents: doc/catalogs.md.
+-- Everything here loads on PostgreSQL 13 and later and on Greenplum 6.
+
+CREATE SEQUENCE cdc.subscription_id_seq;
+
+-- One row a subscription.
+CREATE TABLE cdc.subscription (
+    name            text NOT NULL PRIMARY KEY,
+    id              integer NOT NULL DEFAULT nextval('cdc.subscription_id_seq'::regclass),
+    owner           name NOT NULL,
+    server          name NOT NULL,
+    tables          text[] NOT NULL,
+    exclude         text[] NOT NULL,
+    topics          text[],
+    format          text NOT NULL,
+    target_schema   name,
+    history         text NOT NULL,          -- qualified, quoted as needed
+    copy_data       boolean NOT NULL,
+    start_position  text,
+    enabled         boolean NOT NULL,
+    options         jsonb NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now()
+);
+
+-- Where pull stands.  Written by pull only, with the events.
+CREATE TABLE cdc.subscription_position (
+    subscription    text NOT NULL PRIMARY KEY,
+    file            text,
+    file_offset     bigint,
+    gtid_set        text,
+    source_uuid     text,
+    last_seq        bigint NOT NULL DEFAULT 0,
+    source_ts       timestamptz,
+    transactions    bigint NOT NULL DEFAULT 0,
+    events          bigint NOT NULL DEFAULT 0,
+    bytes           bigint NOT NULL DEFAULT 0,
+    snapshot_join   text,
+    barrier_seq     bigint NOT NULL DEFAULT 0,
+    updated_at      timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+
+-- Where apply stands.  Written by apply only, with the targets.
+CREATE TABLE cdc.subscription_progress (
+    subscription    text NOT NULL PRIMARY KEY,
+    applied_seq     bigint NOT NULL DEFAULT 0,
+    position        text,
+    gtid            text,
+    source_ts       timestamptz,
+    updated_at      timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+
+-- What a worker last failed with.  One row a subscription and kind of worker.
+CREATE TABLE cdc.subscription_failure (
+    subscription    text NOT NULL,
+    worker          text NOT NULL,          -- pull, apply
+    failures        bigint NOT NULL,        -- in a row, 0 after a success
+    last_error      text,
+    last_error_at   timestamptz,
+    PRIMARY KEY (subscription, worker)
+);
+
+-- The tables of a subscription.
+CREATE TABLE cdc.subscription_table (
+    subscription    text NOT NULL,
+    source_table    text NOT NULL,          -- database.table
+    target          text,                   -- qualified, quoted; NULL: history only
+    mode            text NOT NULL DEFAULT 'replica',
+    key             text[],
+    columns         jsonb,
+    row_filter      text,
+    copy_data       boolean NOT NULL DEFAULT true,
+    -- i to be copied, d being copied, f copied, s synchronised, r ready, e error
+    state           "char" NOT NULL DEFAULT 'i',
+    last_error      text,
+    state_since     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (subscription, source_table)
+);
+
+-- Counters of apply, written with the targets.
+CREATE TABLE cdc.table_counter (
+    subscription    text NOT NULL,
+    source_table    text NOT NULL,
+    events          bigint NOT NULL DEFAULT 0,
+    inserts         bigint NOT NULL DEFAULT 0,
+    updates         bigint NOT NULL DEFAULT 0,
+    deletes         bigint NOT NULL DEFAULT 0,
+    last_seq        bigint NOT NULL DEFAULT 0,
+    source_ts       timestamptz,
+    PRIMARY KEY (subscription, source_table)
+) WITH (fillfactor = 50);
+
+-- Definitions of source tables, each valid from a seq on.
+CREATE TABLE cdc.table_version (
+    subscription    text NOT NULL,
+    source_table    text NOT NULL,
+    version         integer NOT NULL,
+    from_seq        bigint NOT NULL,
+    position        text,
+    columns         jsonb NOT NULL,
+    recorded_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (subscription, source_table, version)
+);
+
+-- What could not be stored or applied, where the user chose not to stop.
+CREATE TABLE cdc.error (
+    subscription    text NOT NULL,
+    seq             bigint,
+    at              timestamptz NOT NULL DEFAULT now(),
+    position        text,
+    source_table    text,
+    sqlstate        text,
+    message         text NOT NULL,
+    raw             bytea
+);
+
+-- What happened: acts of operators, changes of schema, warnings.
+CREATE TABLE cdc.log (
+    at              timestamptz NOT NULL DEFAULT now(),
+    subscription    text,
+    kind            text NOT NULL,
+    message         text NOT NULL,
+    detail          text,
+    by_role         name NOT NULL DEFAULT current_user
+);
