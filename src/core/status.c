@@ -1,0 +1,124 @@
+/*-------------------------------------------------------------------------
+ *
+ * status.c
+ *	  Fills the error report of the pure layers; see status.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * Formats into dst of size bytes.  A text that does not fit is cut between two
+ * UTF-8 characters.  fmt's arguments may point into dst itself, so that an
+ * error can be wrapped into another one.
+ */
+static void
+format_text(char *dst, size_t size, const char *fmt, va_list args)
+{
+	char		text[CDC_ERROR_TEXT];
+	size_t		len;
+	int			n;
+
+	n = vsnprintf(text, sizeof(text), fmt, args);
+	if (n < 0)
+		text[0] = '\0';
+	len = strlen(text);
+	if ((size_t) n >= sizeof(text) || len >= size)
+	{
+		if (len > size - 1)
+			len = size - 1;
+
+		/* do not end in the middle of a character */
+		while (len > 0 && ((unsigned char) text[len - 1] & 0xC0) == 0x80)
+			len--;
+		if (len > 0 && ((unsigned char) text[len - 1] & 0x80) != 0)
+			len--;
+	}
+	memcpy(dst, text, len);
+	dst[len] = '\0';
+}
+
+/* Copies a string that may be too long, cut between two characters. */
+static void
+copy_text(char *dst, size_t size, const char *fmt,...)
+			__attribute__((format(printf, 3, 4)));
+
+static void
+copy_text(char *dst, size_t size, const char *fmt,...)
+{
+	va_list		args;
+
+	va_start(args, fmt);
+	format_text(dst, size, fmt, args);
+	va_end(args);
+}
+
+CdcStatus
+cdc_error(CdcError *err, CdcStatus st, const char *fmt,...)
+{
+	va_list		args;
+
+	if (err == NULL)
+		return st;
+
+	va_start(args, fmt);
+	format_text(err->message, sizeof(err->message), fmt, args);
+	va_end(args);
+
+	err->status = st;
+	err->source_errno = 0;
+	err->detail[0] = '\0';
+	err->hint[0] = '\0';
+	err->file[0] = '\0';
+	err->offset = 0;
+	err->table[0] = '\0';
+	err->column[0] = '\0';
+	return st;
+}
+
+void
+cdc_error_detail(CdcError *err, const char *fmt,...)
+{
+	va_list		args;
+
+	if (err == NULL || err->detail[0] != '\0')
+		return;
+	va_start(args, fmt);
+	format_text(err->detail, sizeof(err->detail), fmt, args);
+	va_end(args);
+}
+
+void
+cdc_error_hint(CdcError *err, const char *fmt,...)
+{
+	va_list		args;
+
+	if (err == NULL || err->hint[0] != '\0')
+		return;
+	va_start(args, fmt);
+	format_text(err->hint, sizeof(err->hint), fmt, args);
+	va_end(args);
+}
+
+void
+cdc_error_at(CdcError *err, const char *file, uint64_t offset)
+{
+	if (err == NULL || err->file[0] != '\0')
+		return;
+	copy_text(err->file, sizeof(err->file), "%s", file != NULL ? file : "");
+	err->offset = offset;
+}
+
+void
+cdc_error_column(CdcError *err, const char *database, const char *table,
+				 const char *column)
+{
+	if (err == NULL || err->table[0] != '\0')
+		return;
+	copy_text(err->table, sizeof(err->table), "%s.%s",
+			  database != NULL ? database : "", table != NULL ? table : "");
+	copy_text(err->column, sizeof(err->column), "%s", column != NULL ? column : "");
+}
