@@ -28,6 +28,14 @@ typedef enum CdcNulInText
 	CDC_NUL_STRIP
 } CdcNulInText;
 
+/* How a history table is partitioned (by ingested_at). */
+typedef enum CdcHistoryPartition
+{
+	CDC_PARTITION_MONTH,
+	CDC_PARTITION_DAY,
+	CDC_PARTITION_NONE
+} CdcHistoryPartition;
+
 /* cdc.subscription.options, defaults filled in (src/pg/options.c has the list). */
 typedef struct CdcSubscriptionOptions
 {
@@ -40,6 +48,7 @@ typedef struct CdcSubscriptionOptions
 	CdcNulInText nul_in_text;
 	bool		tinyint1_boolean;
 	bool		bit1_boolean;
+	CdcHistoryPartition history_partition;
 	CdcEventOptions event;
 } CdcSubscriptionOptions;
 
@@ -64,6 +73,23 @@ typedef struct CdcSubscription
 
 /* palloc'ed in the current context; ERROR when there is none of that name. */
 extern CdcSubscription *cdc_subscription_get(const char *name);
+
+/* The same by id; NULL when there is none. */
+extern CdcSubscription *cdc_subscription_get_by_id(int32 id);
+
+/*
+ * For the SQL entry points of the engine: run the rest as the subscription's
+ * owner, whoever called, so that a caller with more rights lends them to no
+ * trigger of the owner's.  Undone by cdc_user_restore(), or by abort.
+ */
+typedef struct CdcUser
+{
+	Oid			userid;
+	int			sec_context;
+} CdcUser;
+
+extern void cdc_user_become_owner(const CdcSubscription *sub, CdcUser *saved);
+extern void cdc_user_restore(const CdcUser *saved);
 
 /* ERROR unless the current user may run it (member of its owner's role). */
 extern void cdc_subscription_check_owner(const CdcSubscription *sub);

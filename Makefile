@@ -1,0 +1,91 @@
+# cdc_ingest: build with PGXS.
+#
+#   make [PG_CONFIG=...] [MYSQL_CONFIG=...]    build
+#   make install                               install the module and its SQL
+#   make installcheck                          pg_regress and isolation tests
+#   make check-unit                            tests of the layers below PostgreSQL
+#
+# MYSQL_CONFIG names the mysql_config or mariadb_config of the client library
+# to link; without it libmariadb is preferred, then Oracle's libmysqlclient.
+# CI=true turns warnings into errors.
+
+EXTENSION = cdc_ingest
+EXTVERSION = 0.1.0
+MODULE_big = cdc_ingest
+OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*/*.c)))
+SQL_SOURCES = $(sort $(wildcard src/sql/[0-9][0-9]_*.sql))
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+EXTRA_CLEAN = $(OBJS:.o=.d) results regression.diffs regression.out output_iso tmp_check
+
+REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+ISOLATION = $(sort $(patsubst specs/%.spec,%,$(wildcard specs/*.spec)))
+ifeq ($(ISOLATION),)
+undefine ISOLATION
+endif
+
+PG_CONFIG ?= pg_config
+PKG_CONFIG ?= pkg-config
+
+# --- the client library of MySQL or MariaDB
+pkg_exists = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
+ifneq ($(MYSQL_CONFIG),)
+MYSQL_CFLAGS := $(shell $(MYSQL_CONFIG) --include)
+MYSQL_LIBS := $(shell $(MYSQL_CONFIG) --libs)
+else ifeq ($(call pkg_exists,libmariadb),yes)
+MYSQL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libmariadb)
+MYSQL_LIBS := $(shell $(PKG_CONFIG) --libs libmariadb)
+else ifneq ($(shell command -v mariadb_config),)
+MYSQL_CFLAGS := $(shell mariadb_config --include)
+MYSQL_LIBS := $(shell mariadb_config --libs)
+else ifeq ($(call pkg_exists,mysqlclient),yes)
+MYSQL_CFLAGS := $(shell $(PKG_CONFIG) --cflags mysqlclient)
+MYSQL_LIBS := $(shell $(PKG_CONFIG) --libs mysqlclient)
+else ifneq ($(shell command -v mysql_config),)
+MYSQL_CFLAGS := $(shell mysql_config --include)
+MYSQL_LIBS := $(shell mysql_config --libs)
+else ifeq ($(filter clean distclean dist,$(MAKECMDGOALS)),)
+$(error no client library of MySQL or MariaDB found: install libmariadb-dev or libmysqlclient-dev, or set MYSQL_CONFIG)
+endif
+
+# --- zlib and zstd: compressed binlog events; librdkafka: Kafka sources
+OTHER_LIBS := zlib libzstd
+ifneq ($(wildcard src/source/kafka.c),)
+OTHER_LIBS += rdkafka
+endif
+OTHER_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(OTHER_LIBS) 2>/dev/null)
+OTHER_LDLIBS := $(shell $(PKG_CONFIG) --libs $(OTHER_LIBS) 2>/dev/null || \
+	echo $(patsubst %,-l%,$(patsubst lib%,%,$(patsubst zlib,z,$(OTHER_LIBS)))))
+
+# PostgreSQL's own inline functions need the three exceptions.
+WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+ifeq ($(CI),true)
+WARNINGS += -Werror
+endif
+
+PG_CPPFLAGS = -Isrc $(MYSQL_CFLAGS) $(OTHER_CFLAGS) -std=gnu11 $(WARNINGS) \
+	-fvisibility=hidden -MMD -MP
+SHLIB_LINK = $(MYSQL_LIBS) $(OTHER_LDLIBS) -lpthread
+
+# Bitcode for inlining into JIT-compiled queries brings nothing here.
+override with_llvm := no
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(DATA_built): $(SQL_SOURCES) cdc_ingest.control
+	cat $(SQL_SOURCES) > $@.tmp && mv $@.tmp $@
+
+-include $(OBJS:.o=.d)
+
+# Tests of the pure layers need no PostgreSQL.
+.PHONY: check-unit format dist
+check-unit:
+	$(MAKE) -C test/unit check
+
+# Needs clang-format and the tree's .clang-format.
+format:
+	clang-format -i src/*/*.c src/*/*.h
+
+dist:
+	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
+		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
