@@ -26,7 +26,11 @@ extern CdcGtidSet *cdc_gtid_set_create(CdcFlavor flavor);
 extern CdcGtidSet *cdc_gtid_set_copy(const CdcGtidSet *set);
 extern void cdc_gtid_set_destroy(CdcGtidSet *set);	/* NULL is allowed */
 
-/* Parses text (white space and line breaks allowed) and adds it to the set. */
+/*
+ * Parses text (white space and line breaks allowed) and adds it to the set.
+ * MariaDB: each entry replaces what its domain had.  After an error the set is
+ * what it was before; this holds for all functions here.
+ */
 extern CdcStatus cdc_gtid_set_parse(CdcGtidSet *set, const char *text, CdcError *err);
 
 /* Appends the canonical text form: sorted, no white space, no NUL. */
@@ -37,6 +41,25 @@ extern CdcStatus cdc_gtid_set_print(const CdcGtidSet *set, CdcBuf *out);
  * which replaces what the domain had.
  */
 extern CdcStatus cdc_gtid_set_add(CdcGtidSet *set, const char *gtid, CdcError *err);
+
+/* The same from the binary form of an event; n is 1 to CDC_GTID_MAX. */
+#define CDC_GTID_MAX		(INT64_MAX - 1) /* MySQL's GNO_END is INT64_MAX */
+#define CDC_GTID_TAG_MAX	32
+extern CdcStatus cdc_gtid_set_add_mysql(CdcGtidSet *set, const uint8_t *uuid, const char *tag,
+										size_t tag_len, uint64_t n, CdcError *err);
+extern CdcStatus cdc_gtid_set_add_mariadb(CdcGtidSet *set, uint32_t domain, uint32_t server,
+										  uint64_t sequence, CdcError *err);
+
+/*
+ * Writes "uuid:n", with a tag "uuid:tag:n", and a NUL into buf, which has
+ * CDC_GTID_TEXT bytes; returns the length.  The tag has been checked to be at
+ * most CDC_GTID_TAG_MAX bytes long.
+ */
+#define CDC_GTID_TEXT		96
+extern size_t cdc_gtid_text_mysql(const uint8_t *uuid, const char *tag, size_t tag_len,
+								  uint64_t n, char *buf);
+
+/* MariaDB: the higher position of each domain wins. */
 extern CdcStatus cdc_gtid_set_union(CdcGtidSet *set, const CdcGtidSet *other, CdcError *err);
 extern CdcStatus cdc_gtid_set_subtract(CdcGtidSet *set, const CdcGtidSet *other, CdcError *err);	/* MySQL only */
 
@@ -47,7 +70,8 @@ extern bool cdc_gtid_set_empty(const CdcGtidSet *set);
 
 /*
  * MySQL's wire form (COM_BINLOG_DUMP_GTID, Previous_gtids): the tagged one
- * where the set holds tags, else the old one.
+ * where the set holds tags, else the old one.  Decoding adds to the set, and
+ * wants the form to fill all of data.
  */
 extern CdcStatus cdc_gtid_set_encode(const CdcGtidSet *set, CdcBuf *out);
 extern CdcStatus cdc_gtid_set_decode(CdcGtidSet *set, const uint8_t *data, size_t len, CdcError *err);

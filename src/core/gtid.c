@@ -1,0 +1,336 @@
+/*-------------------------------------------------------------------------
+ *
+ * gtid.c
+ *	  GTID sets: what is the same for both flavours.  See gtid_mysql.c,
+ *	  gtid_wire.c and gtid_mariadb.c for the rest.
+ *
+ * A function that can fail works on a copy of its own or on a single entry,
+ * so that a set is never left half changed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/gtid_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *
+gtid_skip_space(const char *p)
+{
+	while (*p == ' ' || (*p >= '\t' && *p <= '\r'))
+		p++;
+	return p;
+}
+
+const char *
+gtid_read_number(const char *p, uint64_t max, uint64_t *value)
+{
+	uint64_t	v = 0;
+
+	if (*p < '0' || *p > '9')
+		return NULL;
+	for (; *p >= '0' && *p <= '9'; p++)
+	{
+		unsigned	digit = (unsigned) (*p - '0');
+
+		if (v > (max - digit) / 10)
+			return NULL;
+		v = v * 10 + digit;
+	}
+	*value = v;
+	return p;
+}
+
+bool
+gtid_grow(void **array, size_t *capacity, size_t n, size_t element)
+{
+	size_t		new_capacity;
+	void	   *new_array;
+
+	if (n < *capacity)
+		return true;
+	new_capacity = *capacity < 4 ? 4 : *capacity * 2;
+	if (new_capacity > SIZE_MAX / element)
+		return false;
+	new_array = realloc(*array, new_capacity * element);
+	if (new_array == NULL)
+		return false;
+	*array = new_array;
+	*capacity = new_capacity;
+	return true;
+}
+
+CdcStatus
+gtid_text_error(CdcError *err, const char *text, const char *at, const char *expected)
+{
+	cdc_error(err, CDC_ERR_VALUE, "invalid GTID set \"%.80s%s\"",
+			  text, strlen(text) > 80 ? "..." : "");
+	cdc_error_detail(err, "Expected %s at byte %zu, found \"%.20s\".",
+					 expected, (size_t) (at - text), at);
+	return CDC_ERR_VALUE;
+}
+
+CdcStatus
+gtid_nomem(CdcError *err)
+{
+	return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a GTID set");
+}
+
+CdcGtidSet *
+cdc_gtid_set_create(CdcFlavor flavor)
+{
+	CdcGtidSet *set = calloc(1, sizeof(CdcGtidSet));
+
+	if (set != NULL)
+		set->flavor = flavor;
+	return set;
+}
+
+CdcGtidSet *
+cdc_gtid_set_copy(const CdcGtidSet *set)
+{
+	CdcGtidSet *copy = cdc_gtid_set_create(set->flavor);
+
+	if (copy != NULL && cdc_failed(cdc_gtid_set_union(copy, set, NULL)))
+	{
+		cdc_gtid_set_destroy(copy);
+		return NULL;
+	}
+	return copy;
+}
+
+void
+cdc_gtid_set_destroy(CdcGtidSet *set)
+{
+	if (set == NULL)
+		return;
+	gtid_list_free(&set->list);
+	gtid_domains_free(&set->domains);
+	free(set);
+}
+
+/* Puts the content of list and other, normalised, into list; frees other. */
+static CdcStatus
+absorb(GtidList *list, GtidList *other, CdcError *err)
+{
+	CdcStatus	st = gtid_list_append(other, list);
+
+	if (st == CDC_OK)
+		st = gtid_list_normalise(other);
+	if (st != CDC_OK)
+	{
+		gtid_list_free(other);
+		return gtid_nomem(err);
+	}
+	gtid_list_free(list);
+	*list = *other;
+	return CDC_OK;
+}
+
+CdcStatus
+cdc_gtid_set_parse(CdcGtidSet *set, const char *text, CdcError *err)
+{
+	CdcStatus	st;
+
+	if (set->flavor == CDC_MARIADB)
+	{
+		GtidDomains domains = {0};
+
+		st = gtid_domains_parse(&domains, text, err);
+		if (st == CDC_OK && gtid_domains_merge(&set->domains, &domains, false) != CDC_OK)
+			st = gtid_nomem(err);
+		gtid_domains_free(&domains);
+	}
+	else
+	{
+		GtidList	list = {0};
+
+		st = gtid_list_parse(&list, text, err);
+		if (st == CDC_OK)
+			return absorb(&set->list, &list, err);
+		gtid_list_free(&list);
+	}
+	return st;
+}
+
+CdcStatus
+cdc_gtid_set_print(const CdcGtidSet *set, CdcBuf *out)
+{
+	if (set->flavor == CDC_MARIADB)
+		return gtid_domains_print(&set->domains, out);
+	return gtid_list_print(&set->list, out);
+}
+
+/* Reads one MariaDB GTID and nothing else. */
+static CdcStatus
+parse_one_mariadb(const char *gtid, GtidDomain *entry, CdcError *err)
+{
+	GtidDomains domains = {0};
+	CdcStatus	st = gtid_domains_parse(&domains, gtid, err);
+
+	if (st == CDC_OK && domains.n != 1)
+		st = gtid_text_error(err, gtid, gtid, "one GTID");
+	if (st == CDC_OK)
+		*entry = domains.entries[0];
+	gtid_domains_free(&domains);
+	return st;
+}
+
+CdcStatus
+cdc_gtid_set_add(CdcGtidSet *set, const char *gtid, CdcError *err)
+{
+	CdcStatus	st;
+
+	if (set->flavor == CDC_MARIADB)
+	{
+		GtidDomain	entry;
+
+		st = parse_one_mariadb(gtid, &entry, err);
+		if (st != CDC_OK)
+			return st;
+		st = gtid_domains_set(&set->domains, &entry);
+	}
+	else
+	{
+		GtidSource	key;
+		uint64_t	n;
+
+		st = gtid_list_parse_one(gtid, &key, &n, err);
+		if (st != CDC_OK)
+			return st;
+		st = gtid_list_add(&set->list, &key, n);
+	}
+	return st == CDC_OK ? CDC_OK : gtid_nomem(err);
+}
+
+CdcStatus
+cdc_gtid_set_add_mysql(CdcGtidSet *set, const uint8_t *uuid, const char *tag,
+					   size_t tag_len, uint64_t n, CdcError *err)
+{
+	GtidSource	key;
+
+	if (set->flavor != CDC_MYSQL)
+		return cdc_error(err, CDC_ERR_INTERNAL, "cannot add a MySQL GTID to a MariaDB position");
+	if (n < 1 || n > (uint64_t) CDC_GTID_MAX || !gtid_read_tag(tag, tag_len, key.tag))
+		return cdc_error(err, CDC_ERR_CORRUPT, "invalid GTID in binary log");
+	memcpy(key.uuid, uuid, GTID_UUID_LEN);
+	return gtid_list_add(&set->list, &key, n) == CDC_OK ? CDC_OK : gtid_nomem(err);
+}
+
+CdcStatus
+cdc_gtid_set_add_mariadb(CdcGtidSet *set, uint32_t domain, uint32_t server,
+						 uint64_t sequence, CdcError *err)
+{
+	GtidDomain	entry = {.domain = domain,.server = server,.sequence = sequence};
+
+	if (set->flavor != CDC_MARIADB)
+		return cdc_error(err, CDC_ERR_INTERNAL, "cannot add a MariaDB GTID to a MySQL GTID set");
+	return gtid_domains_set(&set->domains, &entry) == CDC_OK ? CDC_OK : gtid_nomem(err);
+}
+
+static CdcStatus
+check_flavors(const CdcGtidSet *set, const CdcGtidSet *other, CdcError *err)
+{
+	if (set->flavor == other->flavor)
+		return CDC_OK;
+	return cdc_error(err, CDC_ERR_VALUE, "cannot combine GTIDs of MySQL and MariaDB");
+}
+
+CdcStatus
+cdc_gtid_set_union(CdcGtidSet *set, const CdcGtidSet *other, CdcError *err)
+{
+	GtidList	list = {0};
+	CdcStatus	st = check_flavors(set, other, err);
+
+	if (st != CDC_OK)
+		return st;
+	if (set->flavor == CDC_MARIADB)
+		return gtid_domains_merge(&set->domains, &other->domains, true) == CDC_OK ?
+			CDC_OK : gtid_nomem(err);
+	if (gtid_list_append(&list, &other->list) != CDC_OK)
+	{
+		gtid_list_free(&list);
+		return gtid_nomem(err);
+	}
+	return absorb(&set->list, &list, err);
+}
+
+CdcStatus
+cdc_gtid_set_subtract(CdcGtidSet *set, const CdcGtidSet *other, CdcError *err)
+{
+	GtidList	result = {0};
+	CdcStatus	st = check_flavors(set, other, err);
+
+	if (st != CDC_OK)
+		return st;
+	if (set->flavor == CDC_MARIADB)
+		return cdc_error(err, CDC_ERR_UNSUPPORTED, "MariaDB positions cannot be subtracted");
+	if (gtid_list_subtract(&set->list, &other->list, &result) != CDC_OK)
+	{
+		gtid_list_free(&result);
+		return gtid_nomem(err);
+	}
+	gtid_list_free(&set->list);
+	set->list = result;
+	return CDC_OK;
+}
+
+bool
+cdc_gtid_set_contains(const CdcGtidSet *set, const CdcGtidSet *other)
+{
+	if (set->flavor != other->flavor)
+		return cdc_gtid_set_empty(other);
+	if (set->flavor == CDC_MARIADB)
+		return gtid_domains_contain(&set->domains, &other->domains);
+	return gtid_list_contains(&set->list, &other->list);
+}
+
+bool
+cdc_gtid_set_contains_gtid(const CdcGtidSet *set, const char *gtid)
+{
+	if (set->flavor == CDC_MARIADB)
+	{
+		GtidDomain	entry;
+		GtidDomains one = {.entries = &entry,.n = 1};
+
+		return parse_one_mariadb(gtid, &entry, NULL) == CDC_OK &&
+			gtid_domains_contain(&set->domains, &one);
+	}
+	else
+	{
+		GtidSource	key;
+		uint64_t	n;
+
+		return gtid_list_parse_one(gtid, &key, &n, NULL) == CDC_OK &&
+			gtid_list_has(&set->list, &key, n);
+	}
+}
+
+bool
+cdc_gtid_set_empty(const CdcGtidSet *set)
+{
+	return set->list.n == 0 && set->domains.n == 0;
+}
+
+CdcStatus
+cdc_gtid_set_encode(const CdcGtidSet *set, CdcBuf *out)
+{
+	if (set->flavor != CDC_MYSQL)
+		return CDC_ERR_UNSUPPORTED; /* MariaDB sends positions as text */
+	return gtid_list_encode(&set->list, out);
+}
+
+CdcStatus
+cdc_gtid_set_decode(CdcGtidSet *set, const uint8_t *data, size_t len, CdcError *err)
+{
+	GtidList	list = {0};
+	CdcStatus	st;
+
+	if (set->flavor != CDC_MYSQL)
+		return cdc_error(err, CDC_ERR_UNSUPPORTED, "MariaDB has no binary form of GTID sets");
+	st = gtid_list_decode(&list, data, len, err);
+	if (st == CDC_OK)
+		return absorb(&set->list, &list, err);
+	gtid_list_free(&list);
+	return st;
+}
