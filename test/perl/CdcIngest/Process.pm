@@ -1,0 +1,137 @@
+# Processes that a test starts: each is known by its id and ended at the latest
+# when the test ends.
+package CdcIngest::Process;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use IO::Socket::INET;
+use POSIX ();
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(spawn fork_child reap end_process is_running free_port wait_until);
+
+my %running;    # pid => 1, those started here that were not waited for yet
+my $owner = $$;
+my %given;      # ports handed out by this process
+
+# Runs a program with its output in a file; returns its id.
+sub spawn
+{
+	my ($log, @command) = @_;
+	return fork_child(
+		sub {
+			open STDIN, '<', '/dev/null' or POSIX::_exit(126);
+			open STDOUT, '>>', $log or POSIX::_exit(126);
+			open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
+			{ no warnings 'exec'; exec { $command[0] } @command; }
+			POSIX::_exit(127);
+		});
+}
+
+# Runs a piece of Perl in a child, in a session of its own (a Ctrl-C at the
+# terminal is for the parent to handle); returns its id.
+sub fork_child
+{
+	my ($code) = @_;
+	my $pid = fork;
+	die "fork: $!" unless defined $pid;
+	if ($pid == 0)
+	{
+		POSIX::setsid();
+		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+		my $ok = eval { $code->(); 1 };
+		print STDERR "child: $@" unless $ok;
+		POSIX::_exit($ok ? 0 : 1);    # the parent's END blocks are not ours
+	}
+	$running{$pid} = 1;
+	return $pid;
+}
+
+# Whether a child still runs; takes note of its end.
+sub is_running
+{
+	my ($pid) = @_;
+	return 0 unless $running{$pid};
+	return 1 if waitpid($pid, POSIX::WNOHANG()) == 0;
+	delete $running{$pid};
+	return 0;
+}
+
+# Waits for a child's end; its wait status, or undef after the timeout.
+sub reap
+{
+	my ($pid, $timeout) = @_;
+	return 0 unless $running{$pid};
+	my $deadline = time + $timeout;
+	while (time < $deadline)
+	{
+		if (waitpid($pid, POSIX::WNOHANG()) == $pid)
+		{
+			delete $running{$pid};
+			return $?;
+		}
+		sleep 0.02;
+	}
+	return undef;
+}
+
+# Sends the signal, waits, and uses SIGKILL on those that do not obey.
+sub end_process
+{
+	my ($pid, $signal, $timeout) = @_;
+	return unless $running{$pid};
+	kill 'CONT', $pid;
+	kill $signal // 'TERM', $pid;
+	return if defined reap($pid, $timeout // 60);
+	kill 'KILL', $pid;
+	reap($pid, 60);
+	return;
+}
+
+# A port of 127.0.0.1 that is free now.  Below the range from which the kernel
+# takes the ports of outgoing connections, so that it is still free when a
+# server is started there for the second time.
+sub free_port
+{
+	for (1 .. 1000)
+	{
+		my $port = 10240 + int rand 20000;
+		next if $given{$port};
+		my $socket = IO::Socket::INET->new(
+			LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or next;
+		$given{$port} = 1;
+		return $port;
+	}
+	die 'no free port';
+}
+
+# Calls the code until it returns true; false when the time is over.
+sub wait_until
+{
+	my ($timeout, $code, $interval) = @_;
+	my $deadline = time + $timeout;
+	while (1)
+	{
+		my $result = $code->();
+		return $result if $result;
+		return 0 if time > $deadline;
+		sleep($interval // 0.05);
+	}
+}
+
+END
+{
+	if ($$ == $owner)
+	{
+		my $status = $?;
+		my @pids = keys %running;
+		kill 'CONT', $_ for @pids;
+		kill 'KILL', $_ for @pids;
+		waitpid $_, 0 for @pids;
+		$? = $status;
+	}
+}
+
+1;

@@ -1,0 +1,348 @@
+# A MySQL or MariaDB server of a test: its own directory, a free port of
+# 127.0.0.1, row binlog, ended with the test.
+#
+#   my $source = CdcIngest::Server->new('mariadb', gtid => 1);
+#   $source->do('create database shop');
+#
+# Users: root without a password, cdc with the least privileges that
+# cdc_ingest asks for.
+package CdcIngest::Server;
+
+use strict;
+use warnings;
+
+use Carp;
+use DBI;
+use File::Path qw(make_path);
+use File::Temp;
+use CdcIngest::Process qw(spawn reap end_process is_running free_port wait_until);
+
+our $CDC_USER = 'cdc';
+our $CDC_PASSWORD = 'p@ss "word\' \\ ü';
+
+# Where the servers are.  CDC_TEST_SID is the root of a Debian unstable tree (''
+# when the test itself runs inside of it).
+my $cache = $ENV{CDC_TEST_CACHE} // '/var/cache/cdc_ingest-test';
+my $sid = $ENV{CDC_TEST_SID} // "$cache/sid";
+
+my %flavours = (
+	mariadb => { program => ['/usr/sbin/mariadbd'], init => \&_init_mariadb },
+	mysql56 => { program => ["$cache/mysql56/server/mysqld"], init => \&_init_mysql56 },
+	mysql97 => { program => [ _sid_program() ], init => \&_init_mysql97 });
+
+# Which of the three can be had here.
+sub available
+{
+	my ($class, $flavour) = @_;
+	return -x $flavours{$flavour}{program}[-1];
+}
+
+# MySQL 9.7 of the Debian unstable tree runs outside of it, too, with that
+# tree's own dynamic loader: neither root nor mounts are needed.
+sub _sid_program
+{
+	my $mysqld = "$sid/usr/sbin/mysqld";
+	return $mysqld if $sid eq '';
+	return (
+		"$sid/lib64/ld-linux-x86-64.so.2", '--library-path',
+		"$sid/usr/lib/x86_64-linux-gnu:$sid/usr/lib/mysql/private", $mysqld);
+}
+
+# Options: gtid (1), metadata ('FULL', where the server can), format ('ROW'),
+# binlog (1), args ([...] further server arguments).
+sub new
+{
+	my ($class, $flavour, %opt) = @_;
+	my $self = bless {
+		flavour => $flavour,
+		gtid => 1,
+		metadata => 'FULL',
+		format => 'ROW',
+		binlog => 1,
+		args => [],
+		%opt
+	  },
+	  $class;
+	croak "no such server: $flavour" unless $flavours{$flavour};
+	croak "$flavour is not installed, run test/run setup" unless $class->available($flavour);
+	$self->{tempdir} = File::Temp->newdir("cdc-$flavour-XXXXXX", TMPDIR => 1);
+	$self->{dir} = $self->{tempdir}->dirname;
+	$self->{port} = free_port();
+	make_path(map { "$self->{dir}/$_" } qw(data tmp binlog));
+	$flavours{$flavour}{init}->($self);
+	$self->start;
+	$self->_create_user;
+	return $self;
+}
+
+sub flavour { return $_[0]{flavour} }
+sub port { return $_[0]{port} }
+sub pid { return $_[0]{pid} }
+sub dir { return $_[0]{dir} }
+sub is_mariadb { return $_[0]{flavour} eq 'mariadb' }
+
+sub _common
+{
+	my ($self) = @_;
+	my $dir = $self->{dir};
+	my @args = ("--datadir=$dir/data", "--tmpdir=$dir/tmp", '--innodb-buffer-pool-size=64M');
+	if ($self->{flavour} eq 'mysql56')
+	{
+		my $base = "$cache/mysql56/server";
+		push @args, "--basedir=$base", "--lc-messages-dir=$base/share",
+		  "--character-sets-dir=$base/share/charsets", '--innodb-log-file-size=32M';
+	}
+	elsif ($self->{flavour} eq 'mysql97')
+	{
+		push @args, "--basedir=$sid/usr", "--lc-messages-dir=$sid/usr/share/mysql",
+		  "--character-sets-dir=$sid/usr/share/mysql/charsets",
+		  "--plugin-dir=$sid/usr/lib/mysql/plugin";
+	}
+	return ('--no-defaults', @args);
+}
+
+sub _run_init
+{
+	my ($self, @command) = @_;
+	my $log = "$self->{dir}/init.log";
+	my $status = reap(spawn($log, @command), 120);
+	croak "initialising $self->{flavour} failed, see $log:\n" . _tail($log)
+	  if !defined $status || $status != 0;
+	return;
+}
+
+sub _init_mariadb
+{
+	my ($self) = @_;
+	$self->_run_init('mariadb-install-db', '--no-defaults',
+		"--datadir=$self->{dir}/data", '--auth-root-authentication-method=normal',
+		'--skip-test-db', '--skip-name-resolve');
+	return;
+}
+
+# The package has no initialised data directory and no program to make one.
+sub _init_mysql56
+{
+	my ($self) = @_;
+	my $base = "$cache/mysql56/server";
+	my $data = "$self->{dir}/data";
+	make_path("$data/mysql", "$data/test");
+	local $ENV{LD_LIBRARY_PATH} = $base;
+	my $sql = "$self->{dir}/init.sql";
+	_write($sql, "use mysql;\n", map({ _slurp("$base/share/$_") }
+			  qw(mysql_system_tables.sql mysql_system_tables_data.sql)),
+		"DELETE FROM user WHERE user = '';\n");
+	my ($no_defaults, @args) = $self->_common;
+	$self->_run_init('/bin/sh', '-c', 'sql=$1; shift; exec "$@" <"$sql"', 'sh', $sql,
+		$flavours{mysql56}{program}[0], $no_defaults, '--bootstrap', @args);
+	return;
+}
+
+sub _init_mysql97
+{
+	my ($self) = @_;
+	my $sql = "$self->{dir}/init.sql";
+	_write($sql, "CREATE USER root\@'127.0.0.1' IDENTIFIED BY '';\n",
+		"GRANT ALL ON *.* TO root\@'127.0.0.1' WITH GRANT OPTION;\n");
+	my ($no_defaults, @args) = $self->_common;
+	$self->_run_init(@{ $flavours{mysql97}{program} },
+		$no_defaults, '--initialize-insecure', "--init-file=$sql", @args);
+	return;
+}
+
+sub _arguments
+{
+	my ($self) = @_;
+	my $dir = $self->{dir};
+	my $flavour = $self->{flavour};
+	my @args = (
+		$self->_common, "--port=$self->{port}", '--bind-address=127.0.0.1',
+		"--socket=$dir/mysql.sock", "--pid-file=$dir/mysql.pid", '--skip-name-resolve',
+		"--server-id=$self->{port}", '--character-set-server=utf8mb4',
+		# A killed process loses nothing that was handed to the kernel.
+		'--sync-binlog=0', '--innodb-flush-log-at-trx-commit=2');
+	push @args, '--explicit-defaults-for-timestamp' if $flavour eq 'mysql56';
+	push @args, '--performance-schema=OFF' unless $flavour eq 'mariadb';
+	push @args, '--mysqlx=OFF', '--secure-file-priv=' if $flavour eq 'mysql97';
+	if ($self->{binlog})
+	{
+		push @args, "--log-bin=$dir/binlog/bin";
+		push @args, "--binlog-format=$self->{format}"
+		  unless $flavour eq 'mysql97' && $self->{format} eq 'ROW';    # deprecated there
+		push @args, "--binlog-row-metadata=$self->{metadata}"
+		  if $self->{metadata} && $flavour ne 'mysql56';
+	}
+	elsif ($flavour eq 'mysql97')
+	{
+		push @args, '--skip-log-bin';
+	}
+	push @args, '--gtid-mode=ON', '--enforce-gtid-consistency',
+	  $flavour eq 'mysql56' ? '--log-slave-updates' : ()
+	  if $self->{gtid} && $self->{binlog} && $flavour ne 'mariadb';
+	return (@args, @{ $self->{args} });
+}
+
+sub start
+{
+	my ($self) = @_;
+	local $ENV{LD_LIBRARY_PATH} = "$cache/mysql56/server" if $self->{flavour} eq 'mysql56';
+	my $log = "$self->{dir}/server.log";
+	$self->{pid} = spawn($log, @{ $flavours{ $self->{flavour} }{program} }, $self->_arguments);
+	my $up = wait_until(
+		120,
+		sub {
+			croak "$self->{flavour} ended while starting:\n" . _tail($log)
+			  unless is_running($self->{pid});
+			my $dbh = eval { $self->connect(quiet => 1) } or return 0;
+			$dbh->disconnect;
+			return 1;
+		});
+	croak "$self->{flavour} does not answer:\n" . _tail($log) unless $up;
+	return;
+}
+
+# A new connection; also for other processes.
+sub connect
+{
+	my ($self, %opt) = @_;
+	my $dbh = DBI->connect(
+		"DBI:MariaDB:host=127.0.0.1;port=$self->{port}",
+		$opt{user} // 'root',
+		$opt{password} // '',
+		{
+			RaiseError => 1,
+			PrintError => 0,
+			AutoCommit => 1,
+			mariadb_connect_timeout => 10,
+			# Reconnecting in silence would split a transaction.
+			mariadb_auto_reconnect => 0,
+			AutoInactiveDestroy => 1,
+		});
+	$dbh->do(q{SET NAMES utf8mb4});
+	$dbh->do(q{SET time_zone = '+00:00'});
+	return $dbh;
+}
+
+# The test's own connection, made again after a restart.
+sub dbh
+{
+	my ($self) = @_;
+	if (!$self->{dbh} || $self->{dbh_pid} != $$)
+	{
+		$self->{dbh} = $self->connect;
+		$self->{dbh_pid} = $$;
+	}
+	return $self->{dbh};
+}
+
+sub do
+{
+	my ($self, @statements) = @_;
+	$self->dbh->do($_) for @statements;
+	return;
+}
+
+sub rows { my ($self, $sql, @bind) = @_; return $self->dbh->selectall_arrayref($sql, undef, @bind) }
+sub value { my ($self, $sql, @bind) = @_; return scalar $self->dbh->selectrow_array($sql, undef, @bind) }
+
+# "file:offset" of the end of the binlog.
+sub position
+{
+	my ($self) = @_;
+	my $show = $self->{flavour} eq 'mysql97' ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
+	my $row = $self->rows($show)->[0];
+	return "$row->[0]:$row->[1]";
+}
+
+# What its replication calls the state of its binlog: a GTID set; '' without.
+sub gtid_set
+{
+	my ($self) = @_;
+	return $self->value('SELECT @@global.gtid_binlog_pos') if $self->is_mariadb;
+	return '' unless $self->{gtid};
+	my $set = $self->value('SELECT @@global.gtid_executed');
+	$set =~ s/\s//g;
+	return $set;
+}
+
+sub stop
+{
+	my ($self, $signal) = @_;
+	$self->_forget;
+	end_process($self->{pid}, $signal // 'TERM', 120);
+	return;
+}
+
+sub kill9 { return $_[0]->stop('KILL') }
+
+sub restart
+{
+	my ($self, $signal) = @_;
+	$self->stop($signal);
+	$self->start;
+	return;
+}
+
+# Stops answering, but closes nothing.
+sub freeze { my ($self) = @_; kill 'STOP', $self->{pid}; return }
+sub thaw { my ($self) = @_; kill 'CONT', $self->{pid}; return }
+
+sub log { my ($self) = @_; return _slurp("$self->{dir}/server.log") }
+
+sub _forget
+{
+	my ($self) = @_;
+	my $dbh = delete $self->{dbh} or return;
+	eval { $dbh->disconnect };
+	return;
+}
+
+# What README.md tells the user to grant, no more.
+sub _create_user
+{
+	my ($self) = @_;
+	my $dbh = $self->dbh;
+	my $password = $dbh->quote($CDC_PASSWORD);
+	local $dbh->{RaiseError} = 1;
+	$dbh->do("CREATE USER $CDC_USER\@'127.0.0.1' IDENTIFIED BY $password");
+	$dbh->do("GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO $CDC_USER\@'127.0.0.1'");
+	return;
+}
+
+sub _slurp
+{
+	my ($file) = @_;
+	open my $fh, '<', $file or croak "$file: $!";
+	local $/;
+	my $text = <$fh>;
+	close $fh;
+	return $text;
+}
+
+sub _write
+{
+	my ($file, @text) = @_;
+	open my $fh, '>', $file or croak "$file: $!";
+	print {$fh} @text;
+	close $fh or croak "$file: $!";
+	return;
+}
+
+sub _tail
+{
+	my ($file) = @_;
+	my @lines = split /\n/, _slurp($file);
+	splice @lines, 0, @lines - 30 if @lines > 30;
+	return join "\n", @lines;
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+	local ($?, $@, $!);
+	return if !$self->{pid} || ($self->{owner} //= $$) != $$;
+	$self->kill9 if is_running($self->{pid});
+	return;
+}
+
+1;
