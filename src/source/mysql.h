@@ -4,9 +4,10 @@
  *	  A connection to a MySQL or MariaDB server: blocking calls over the client
  *	  library (libmariadb or Oracle's libmysqlclient).
  *
- * Only source/mysql.c includes the library's mysql.h.  All calls but
- * cdc_mysql_interrupt() belong to one thread at a time: the session's
- * (source/session.h), never PostgreSQL's.
+ * Only source/mysql.c and source/mysql_dump.c include the library's mysql.h,
+ * through source/mysql_internal.h.  All calls but cdc_mysql_interrupt() belong
+ * to one thread at a time: the session's (source/session.h), never
+ * PostgreSQL's.
  *
  *-------------------------------------------------------------------------
  */
@@ -81,10 +82,23 @@ typedef struct CdcDumpRequest
 	uint64_t	offset;
 } CdcDumpRequest;
 
-/* Connects and sets the session up.  *conn is NULL on failure. */
-extern CdcStatus cdc_mysql_connect(const CdcMysqlOptions *options, CdcMysql **conn,
-								   CdcError *err);
+/* Prepares the client library; call before the first thread that uses it. */
+extern bool cdc_mysql_library_init(void);
+extern void cdc_mysql_thread_init(void);
+extern void cdc_mysql_thread_end(void);
+
+/* Copies the options, connects nothing yet.  NULL when out of memory. */
+extern CdcMysql *cdc_mysql_create(const CdcMysqlOptions *options);
+
+/* Tries the hosts in order and sets the session up.  Once per connection. */
+extern CdcStatus cdc_mysql_connect(CdcMysql *conn, CdcError *err);
 extern void cdc_mysql_close(CdcMysql *conn);	/* NULL is allowed */
+
+/* Upper bound of what cdc_mysql_connect() may take, in ms: all hosts. */
+extern int64_t cdc_mysql_connect_limit_ms(const CdcMysqlOptions *options);
+
+/* What of "host:port" or the socket's path the connection goes to. */
+extern const char *cdc_mysql_address(const CdcMysql *conn);
 extern const CdcMysqlServerInfo *cdc_mysql_info(const CdcMysql *conn);
 
 /* Runs one statement; *rows is NULL where it returns no result set. */
@@ -110,8 +124,11 @@ extern CdcStatus cdc_mysql_dump_event(CdcMysql *conn, const uint8_t **event, siz
 									  CdcError *err);
 
 /*
- * Shuts the socket down so that a call blocked in another thread returns with
- * an error.  The only call that is allowed from another thread.
+ * Makes a call blocked in another thread return with CDC_ERR_CANCELLED, and
+ * all later ones too.  The only call that is allowed from another thread, any
+ * time between create and close.  It cannot interrupt the resolution of a
+ * host name, nor, with Oracle's library, the time until the server has accepted
+ * the connection; both end by themselves (connect_timeout_s).
  */
 extern void cdc_mysql_interrupt(CdcMysql *conn);
 

@@ -11,7 +11,9 @@
  * the connection, and a thread that still hangs (in name resolution) frees
  * the session by itself when it comes back.
  *
- * While a dump runs, the thread reads ahead into a bounded buffer.
+ * While a dump or a SELECT runs, the thread reads ahead into a bounded buffer.
+ * A request that is not answered to its end can only be given up by closing
+ * the session; a request posted in the meantime is ignored.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +26,16 @@ typedef struct CdcSession CdcSession;
 
 /* Starts the thread, connects nothing yet.  NULL when no thread can be had. */
 extern CdcSession *cdc_session_create(const CdcMysqlOptions *options, size_t buffer_limit);
-extern void cdc_session_close(CdcSession *session); /* NULL is allowed; returns at once */
+
+/* NULL is allowed.  Takes a quarter of a second at most. */
+extern void cdc_session_close(CdcSession *session);
+
+/*
+ * At the end of the process, with all sessions closed: waits for threads that
+ * hung when their session was closed, because libraries are taken down next.
+ * Returns how many are left.
+ */
+extern int	cdc_session_wait_exit(int timeout_ms);
 
 /* Becomes readable when the request in progress has something to tell. */
 extern int	cdc_session_fd(const CdcSession *session);
@@ -49,12 +60,20 @@ extern CdcStatus cdc_session_poll_row(CdcSession *session, int *ncolumns,
 /*
  * Next event of a dump: CDC_OK, CDC_MORE (none here yet), CDC_END (the server
  * ended the dump) or an error.  The event is valid until the next call.
+ * CDC_ERR_CONNECT also when three heartbeats are missing.
  */
 extern CdcStatus cdc_session_poll_event(CdcSession *session, const uint8_t **event,
 										size_t *len, CdcError *err);
 
 /* Valid after a successful connect. */
 extern const CdcMysqlServerInfo *cdc_session_info(const CdcSession *session);
+
+/*
+ * Milliseconds after which the poll function will report that the server is
+ * silent or did not accept the connection in time: no wait for the descriptor
+ * should be longer.  -1: no limit.
+ */
+extern int64_t cdc_session_time_left_ms(const CdcSession *session);
 
 /* Milliseconds since the server was last heard of (any packet, heartbeats too). */
 extern int64_t cdc_session_silence_ms(const CdcSession *session);

@@ -1,0 +1,805 @@
+/*-------------------------------------------------------------------------
+ *
+ * source/mysql.c
+ *	  Connections to MySQL and MariaDB servers: options, TLS, set-up of the
+ *	  session, statements.  The dump of the binlog is in source/mysql_dump.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "source/mysql_internal.h"
+
+#define DEFAULT_PORT			3306
+#define DEFAULT_CONNECT_TIMEOUT	10	/* seconds */
+#define MAX_PACKET				(1024UL * 1024 * 1024)	/* the protocol's own limit */
+
+/* A dead peer is noticed by TCP after about IDLE + COUNT * INTERVAL seconds. */
+#define KEEPALIVE_IDLE			30
+#define KEEPALIVE_INTERVAL		10
+#define KEEPALIVE_COUNT			3
+
+/* One host of the option's list. */
+typedef struct HostPort
+{
+	char		host[256];
+	unsigned	port;
+} HostPort;
+
+#if CDC_LIBMARIADB
+/* The connection that this thread is in cdc_mysql_connect() with. */
+static __thread CdcMysql *connecting;
+#endif
+
+bool
+cdc_mysql_library_init(void)
+{
+	return mysql_library_init(0, NULL, NULL) == 0;
+}
+
+void
+cdc_mysql_thread_init(void)
+{
+	(void) mysql_thread_init();
+}
+
+void
+cdc_mysql_thread_end(void)
+{
+	mysql_thread_end();
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static unsigned
+connect_timeout_s(const CdcMysqlOptions *options)
+{
+	return options->connect_timeout_s > 0 ? options->connect_timeout_s : DEFAULT_CONNECT_TIMEOUT;
+}
+
+/*
+ * Takes the next entry off a list "host, host:port, [v6 address]:port, v6
+ * address".  Returns where to go on, or NULL at the list's end.
+ */
+static const char *
+next_host(const char *list, unsigned default_port, HostPort *hp)
+{
+	const char *end;
+	const char *colon;
+	size_t		len;
+
+	while (*list == ' ' || *list == ',')
+		list++;
+	if (*list == '\0')
+		return NULL;
+	len = strcspn(list, ",");
+	end = list + len;
+	while (len > 0 && list[len - 1] == ' ')
+		len--;
+
+	hp->port = default_port;
+	if (*list == '[' && memchr(list, ']', len) != NULL)
+	{
+		const char *close = memchr(list, ']', len);
+
+		if (close + 1 < list + len && close[1] == ':')
+			hp->port = (unsigned) strtoul(close + 2, NULL, 10);
+		list++;
+		len = close - list;
+	}
+	else if ((colon = memchr(list, ':', len)) != NULL &&
+			 memchr(colon + 1, ':', len - (colon + 1 - list)) == NULL)
+	{
+		hp->port = (unsigned) strtoul(colon + 1, NULL, 10);
+		len = colon - list;
+	}
+	if (len >= sizeof(hp->host))
+		len = sizeof(hp->host) - 1;
+	memcpy(hp->host, list, len);
+	hp->host[len] = '\0';
+	return end;
+}
+
+static unsigned
+default_port(const CdcMysqlOptions *options)
+{
+	return options->port > 0 ? options->port : DEFAULT_PORT;
+}
+
+static bool
+uses_socket(const CdcMysqlOptions *options)
+{
+	return options->unix_socket != NULL && options->unix_socket[0] != '\0';
+}
+
+static const char *
+host_list(const CdcMysqlOptions *options)
+{
+	if (options->host != NULL && options->host[strspn(options->host, " ,")] != '\0')
+		return options->host;
+	return "localhost";
+}
+
+int64_t
+cdc_mysql_connect_limit_ms(const CdcMysqlOptions *options)
+{
+	const char *rest = host_list(options);
+	HostPort	hp;
+	int64_t		hosts = 0;
+
+	while ((rest = next_host(rest, 0, &hp)) != NULL)
+		hosts++;
+	/* twice: Oracle's library applies its limit to each step of a connect */
+	return (hosts > 0 ? hosts : 1) * 2000 * (int64_t) connect_timeout_s(options);
+}
+
+/* Options are copied: the session's thread outlives the caller's strings. */
+
+#define OPTION_STRINGS(X) \
+	X(host) X(unix_socket) X(user) X(password) X(ssl_mode) X(ssl_ca) X(ssl_capath) \
+	X(ssl_cert) X(ssl_key) X(ssl_cipher) X(tls_version)
+
+static void
+free_options(CdcMysqlOptions *options)
+{
+	if (options->password != NULL)
+		explicit_bzero((char *) options->password, strlen(options->password));
+#define FREE_STRING(field) free((char *) options->field);
+	OPTION_STRINGS(FREE_STRING)
+#undef FREE_STRING
+	memset(options, 0, sizeof(*options));
+}
+
+static bool
+copy_options(CdcMysqlOptions *dst, const CdcMysqlOptions *src)
+{
+	bool		ok = true;
+
+	*dst = *src;
+#define COPY_STRING(field) \
+	if (src->field != NULL && (dst->field = strdup(src->field)) == NULL) \
+		ok = false;
+	OPTION_STRINGS(COPY_STRING)
+#undef COPY_STRING
+	if (!ok)
+		free_options(dst);
+	return ok;
+}
+
+CdcMysql *
+cdc_mysql_create(const CdcMysqlOptions *options)
+{
+	CdcMysql   *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL)
+		return NULL;
+	if (!copy_options(&conn->options, options))
+	{
+		free(conn);
+		return NULL;
+	}
+	pthread_mutex_init(&conn->lock, NULL);
+	conn->wait_fd = conn->own_fd = -1;
+	return conn;
+}
+
+const CdcMysqlServerInfo *
+cdc_mysql_info(const CdcMysql *conn)
+{
+	return &conn->info;
+}
+
+const char *
+cdc_mysql_address(const CdcMysql *conn)
+{
+	return conn->address;
+}
+
+void
+cdc_mysql_interrupt(CdcMysql *conn)
+{
+	pthread_mutex_lock(&conn->lock);
+	conn->interrupted = true;
+	if (conn->own_fd >= 0)
+		(void) shutdown(conn->own_fd, SHUT_RDWR);
+	else if (conn->wait_fd >= 0)
+		(void) shutdown(conn->wait_fd, SHUT_RDWR);
+	pthread_mutex_unlock(&conn->lock);
+}
+
+#if CDC_LIBMARIADB
+
+/*
+ * libmariadb calls this to wait for its socket.  During connect it is the
+ * only way to know the socket, which an interrupt needs, and to put a bound on
+ * the steps that the library itself would wait in for ever (TLS, the answers
+ * to our first statements).  Returns like poll().
+ */
+static int
+wait_in_connect(my_socket handle, my_bool is_read, int timeout)
+{
+	CdcMysql   *conn = connecting;
+	struct pollfd pfd = {.fd = handle,.events = is_read ? POLLIN : POLLOUT};
+	int64_t		left = -1;
+	int			rc;
+
+	if (conn == NULL)
+		return poll(&pfd, 1, timeout > 0 ? timeout : -1);
+
+	pthread_mutex_lock(&conn->lock);
+	if (conn->interrupted)
+	{
+		pthread_mutex_unlock(&conn->lock);
+		errno = EINTR;
+		return -1;
+	}
+	conn->wait_fd = handle;
+	pthread_mutex_unlock(&conn->lock);
+
+	do
+	{
+		if (conn->deadline_ms > 0)
+		{
+			left = conn->deadline_ms - now_ms();
+			if (left < 0)
+				left = 0;
+		}
+		if (timeout > 0 && (left < 0 || timeout < left))
+			left = timeout;
+		rc = poll(&pfd, 1, (int) left);
+	} while (rc < 0 && errno == EINTR);
+
+	pthread_mutex_lock(&conn->lock);
+	conn->wait_fd = -1;
+	if (conn->interrupted)
+		rc = -1;
+	pthread_mutex_unlock(&conn->lock);
+	if (rc == 0)
+		errno = ETIMEDOUT;
+	return rc;
+}
+
+/* What ssl_mode means in libmariadb's options; see also check_tls(). */
+static void
+set_tls(CdcMysql *conn, MYSQL *mysql)
+{
+	const CdcMysqlOptions *o = &conn->options;
+	const char *mode = o->ssl_mode ? o->ssl_mode : "PREFERRED";
+	my_bool		on = strcasecmp(mode, "DISABLED") != 0;
+	my_bool		verify = strcasecmp(mode, "VERIFY_IDENTITY") == 0;
+	bool		check_ca = verify || strcasecmp(mode, "VERIFY_CA") == 0;
+
+	if (on)
+	{
+		/* giving a CA makes the library verify the chain */
+		mysql_ssl_set(mysql, o->ssl_key, o->ssl_cert, check_ca ? o->ssl_ca : NULL,
+					  check_ca ? o->ssl_capath : NULL, o->ssl_cipher);
+		if (o->tls_version != NULL)
+			mysql_options(mysql, MARIADB_OPT_TLS_VERSION, o->tls_version);
+	}
+	mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &on);
+	mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+
+	/*
+	 * Whoever answers in place of the server may ask for the password in clear
+	 * text; only a verified server gets it.
+	 */
+	if (!verify)
+		mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH,
+					  "mysql_native_password,caching_sha2_password,sha256_password,"
+					  "client_ed25519,parsec,auth_gssapi_client");
+}
+
+#else							/* Oracle's library */
+
+static void
+set_tls(CdcMysql *conn, MYSQL *mysql)
+{
+	static const struct
+	{
+		const char *name;
+		unsigned	mode;
+	}			modes[] = {
+		{"DISABLED", SSL_MODE_DISABLED},
+		{"PREFERRED", SSL_MODE_PREFERRED},
+		{"REQUIRED", SSL_MODE_REQUIRED},
+		{"VERIFY_CA", SSL_MODE_VERIFY_CA},
+		{"VERIFY_IDENTITY", SSL_MODE_VERIFY_IDENTITY}
+	};
+	const CdcMysqlOptions *o = &conn->options;
+	unsigned	mode = SSL_MODE_PREFERRED;
+	bool		on = true;
+	size_t		i;
+
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+	{
+		if (o->ssl_mode != NULL && strcasecmp(o->ssl_mode, modes[i].name) == 0)
+			mode = modes[i].mode;
+	}
+	if (o->ssl_key != NULL)
+		mysql_options(mysql, MYSQL_OPT_SSL_KEY, o->ssl_key);
+	if (o->ssl_cert != NULL)
+		mysql_options(mysql, MYSQL_OPT_SSL_CERT, o->ssl_cert);
+	if (o->ssl_ca != NULL)
+		mysql_options(mysql, MYSQL_OPT_SSL_CA, o->ssl_ca);
+	if (o->ssl_capath != NULL)
+		mysql_options(mysql, MYSQL_OPT_SSL_CAPATH, o->ssl_capath);
+	if (o->ssl_cipher != NULL)
+		mysql_options(mysql, MYSQL_OPT_SSL_CIPHER, o->ssl_cipher);
+	if (o->tls_version != NULL)
+		mysql_options(mysql, MYSQL_OPT_TLS_VERSION, o->tls_version);
+	mysql_options(mysql, MYSQL_OPT_SSL_MODE, &mode);
+	/* caching_sha2_password without TLS needs the server's RSA key */
+	mysql_options(mysql, MYSQL_OPT_GET_SERVER_PUBLIC_KEY, &on);
+}
+
+#endif
+
+/*
+ * libmariadb goes on in clear text when a server offers no TLS, even when told
+ * to enforce it: modes that promise encryption are checked here.
+ */
+static CdcStatus
+check_tls(CdcMysql *conn, MYSQL *mysql, CdcError *err)
+{
+	const char *mode = conn->options.ssl_mode;
+
+	if (mode == NULL || strcasecmp(mode, "DISABLED") == 0 ||
+		strcasecmp(mode, "PREFERRED") == 0 || mysql_get_ssl_cipher(mysql) != NULL)
+		return CDC_OK;
+	cdc_error(err, CDC_ERR_CONFIG, "MySQL server \"%s\" offers no encrypted connections",
+			  conn->address);
+	cdc_error_hint(err, "Set up TLS at the source, or set the server option ssl_mode to PREFERRED or DISABLED.");
+	return CDC_ERR_CONFIG;
+}
+
+/* The duplicate stays ours when the library closes its own on an error. */
+static CdcStatus
+own_socket(CdcMysql *conn, MYSQL *mysql, CdcError *err)
+{
+#if CDC_LIBMARIADB
+	int			fd = mysql_get_socket(mysql);
+#else
+	int			fd = mysql->net.fd;
+#endif
+	int			one = 1;
+	int			idle = KEEPALIVE_IDLE;
+	int			interval = KEEPALIVE_INTERVAL;
+	int			count = KEEPALIVE_COUNT;
+	int			own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (own < 0)
+		return cdc_error(err, CDC_ERR_LIMIT, "could not duplicate a socket: %s", strerror(errno));
+	/* fails on Unix sockets, where it is not needed */
+	(void) setsockopt(own, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+#ifdef TCP_KEEPIDLE
+	(void) setsockopt(own, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	(void) setsockopt(own, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	(void) setsockopt(own, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+#endif
+	pthread_mutex_lock(&conn->lock);
+	conn->own_fd = own;
+	if (conn->interrupted)
+		(void) shutdown(own, SHUT_RDWR);
+	pthread_mutex_unlock(&conn->lock);
+	return CDC_OK;
+}
+
+static void
+close_handle(CdcMysql *conn)
+{
+	int			own;
+
+	if (conn->result != NULL)
+	{
+		/*
+		 * mysql_free_result() would read the rest of the rows; on a socket that
+		 * is shut down it gets an error at once.
+		 */
+		if (conn->own_fd >= 0)
+			(void) shutdown(conn->own_fd, SHUT_RDWR);
+		mysql_free_result(conn->result);
+		conn->result = NULL;
+	}
+	pthread_mutex_lock(&conn->lock);
+	own = conn->own_fd;
+	conn->own_fd = -1;
+	pthread_mutex_unlock(&conn->lock);
+	if (own >= 0)
+		(void) shutdown(own, SHUT_RD);	/* a farewell is sent, none awaited (TLS does) */
+	if (conn->mysql != NULL)
+		mysql_close(conn->mysql);
+	conn->mysql = NULL;
+	if (own >= 0)
+		close(own);
+}
+
+void
+cdc_mysql_close(CdcMysql *conn)
+{
+	if (conn == NULL)
+		return;
+#if !CDC_LIBMARIADB
+	if (conn->rpl_open && conn->mysql != NULL)
+		mysql_binlog_close(conn->mysql, &conn->rpl);
+	conn->rpl_open = false;
+#endif
+	close_handle(conn);
+	free(conn->cells);
+	free_options(&conn->options);
+	pthread_mutex_destroy(&conn->lock);
+	free(conn);
+}
+
+/* "10.11.6-MariaDB-log" to 101106; 0 when it does not look like a version. */
+static unsigned
+parse_version(const char *text)
+{
+	unsigned	major,
+				minor,
+				patch;
+
+	if (sscanf(text, "%u.%u.%u", &major, &minor, &patch) != 3 ||
+		major > 99 || minor > 99 || patch > 99)
+		return 0;
+	return major * 10000 + minor * 100 + patch;
+}
+
+static void
+copy_cell(char *dst, size_t size, const CdcString *cell)
+{
+	snprintf(dst, size, "%s", cell->data != NULL ? cell->data : "");
+}
+
+static CdcStatus
+read_server_info(CdcMysql *conn, CdcError *err)
+{
+	CdcMysqlServerInfo info = conn->info;
+	CdcRows    *rows;
+	CdcStatus	st;
+
+	st = cdc_mysql_query(conn, "SELECT @@global.version, @@global.server_id", &rows, err);
+	if (cdc_failed(st))
+		return st;
+	if (rows == NULL || rows->nrows != 1)
+	{
+		cdc_rows_free(rows);
+		return cdc_error(err, CDC_ERR_SOURCE, "MySQL server \"%s\" did not tell its version", conn->address);
+	}
+	copy_cell(info.version_text, sizeof(info.version_text), cdc_rows_cell(rows, 0, 0));
+	if (rows->cells[1].data != NULL)
+		info.server_id = (unsigned) strtoul(rows->cells[1].data, NULL, 10);
+	cdc_rows_free(rows);
+	info.version = parse_version(info.version_text);
+	if (info.version == 0)
+		return cdc_error(err, CDC_ERR_SOURCE, "MySQL server \"%s\" has an unexpected version \"%s\"",
+						 conn->address, info.version_text);
+	/* MariaDB says so in its version, or it is one that MySQL never had */
+	info.flavor = strcasestr(info.version_text, "mariadb") != NULL || info.version >= 100000 ?
+		CDC_MARIADB : CDC_MYSQL;
+	if (info.flavor == CDC_MYSQL && info.version >= 50600)
+	{
+		st = cdc_mysql_query(conn, "SELECT @@global.server_uuid", &rows, err);
+		if (cdc_failed(st))
+			return st;
+		if (rows != NULL && rows->nrows == 1)
+			copy_cell(info.server_uuid, sizeof(info.server_uuid), cdc_rows_cell(rows, 0, 0));
+		cdc_rows_free(rows);
+	}
+	conn->info = info;
+	return CDC_OK;
+}
+
+/*
+ * The session: values come as UTF-8 and in UTC; a reader that is slow for a
+ * while (PostgreSQL writes) must not be thrown out; init_connect and global
+ * limits on the run time of statements do not concern us.
+ */
+static CdcStatus
+set_up_session(CdcMysql *conn, CdcError *err)
+{
+	static const char *const statements[] = {
+		"SET NAMES utf8mb4",
+		"SET SESSION time_zone = '+00:00', SESSION autocommit = 1, "
+		"SESSION net_write_timeout = 3600, SESSION net_read_timeout = 3600, "
+		"SESSION wait_timeout = 86400"
+	};
+	size_t		i;
+	CdcStatus	st = CDC_OK;
+
+	for (i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
+	{
+		st = cdc_mysql_query(conn, statements[i], NULL, err);
+		if (cdc_failed(st))
+			return st;
+	}
+	st = read_server_info(conn, err);
+	if (cdc_failed(st))
+		return st;
+	if (conn->info.flavor == CDC_MYSQL && conn->info.version >= 50708)
+		st = cdc_mysql_query(conn, "SET SESSION max_execution_time = 0", NULL, err);
+	else if (conn->info.flavor == CDC_MARIADB && conn->info.version >= 100101)
+		st = cdc_mysql_query(conn, "SET SESSION max_statement_time = 0", NULL, err);
+	return st;
+}
+
+static MYSQL *
+new_handle(CdcMysql *conn)
+{
+	const CdcMysqlOptions *o = &conn->options;
+	MYSQL	   *mysql = mysql_init(NULL);
+	unsigned	timeout = connect_timeout_s(o);
+	unsigned	protocol = uses_socket(o) ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+	unsigned	off = 0;
+	unsigned long max_packet = MAX_PACKET;
+
+	if (mysql == NULL)
+		return NULL;
+	mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
+	mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
+	mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &max_packet);
+	/* or the server could ask for any file that we can read */
+	mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &off);
+	if (o->compress)
+		mysql_options(mysql, MYSQL_OPT_COMPRESS, NULL);
+	mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "cdc_ingest");
+	set_tls(conn, mysql);
+	return mysql;
+}
+
+static CdcStatus
+connect_one(CdcMysql *conn, const HostPort *hp, CdcError *err)
+{
+	const CdcMysqlOptions *o = &conn->options;
+	MYSQL	   *mysql;
+	CdcStatus	st;
+
+	memset(&conn->info, 0, sizeof(conn->info));
+	if (hp != NULL)
+	{
+		snprintf(conn->address, sizeof(conn->address),
+				 strchr(hp->host, ':') ? "[%s]:%u" : "%s:%u", hp->host, hp->port);
+		snprintf(conn->info.host, sizeof(conn->info.host), "%s", hp->host);
+	}
+	else
+	{
+		snprintf(conn->address, sizeof(conn->address), "%s", o->unix_socket);
+		snprintf(conn->info.host, sizeof(conn->info.host), "%s", o->unix_socket);
+	}
+	mysql = conn->mysql = new_handle(conn);
+	if (mysql == NULL)
+		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
+
+	conn->deadline_ms = now_ms() + 1000 * (int64_t) connect_timeout_s(o);
+#if CDC_LIBMARIADB
+	mysql_options(mysql, MARIADB_OPT_IO_WAIT, (void *) wait_in_connect);
+	connecting = conn;
+#endif
+	if (mysql_real_connect(mysql, hp ? hp->host : NULL, o->user, o->password, NULL,
+						   hp ? hp->port : 0, hp ? NULL : o->unix_socket, 0) == NULL)
+		st = cdc_mysql_failure(conn, mysql, "connecting", err);
+	else if (!cdc_failed(st = check_tls(conn, mysql, err)) &&
+			 !cdc_failed(st = own_socket(conn, mysql, err)))
+		st = set_up_session(conn, err);
+#if CDC_LIBMARIADB
+	connecting = NULL;
+#endif
+	conn->deadline_ms = 0;
+	if (cdc_failed(st))
+		close_handle(conn);
+	return st;
+}
+
+/* Only an unreachable host is a reason to try the next one of the list. */
+CdcStatus
+cdc_mysql_connect(CdcMysql *conn, CdcError *err)
+{
+	const char *rest = host_list(&conn->options);
+	HostPort	hp;
+	CdcStatus	st = CDC_ERR_VALUE;
+
+	if (uses_socket(&conn->options))
+		return connect_one(conn, NULL, err);
+	while ((rest = next_host(rest, default_port(&conn->options), &hp)) != NULL)
+	{
+		st = connect_one(conn, &hp, err);
+		if (st != CDC_ERR_CONNECT)
+			break;
+	}
+	return st;
+}
+
+void
+cdc_rows_free(CdcRows *rows)
+{
+	if (rows == NULL)
+		return;
+	free(rows->memory);
+	free(rows);
+}
+
+/* Copies a string and its NUL to *at and moves *at behind. */
+static void
+put_string(CdcString *dst, char **at, const char *data, size_t len)
+{
+	memcpy(*at, data, len);
+	(*at)[len] = '\0';
+	dst->data = *at;
+	dst->len = len;
+	*at += len + 1;
+}
+
+/* Out of the library's memory into one block of our own. */
+static CdcRows *
+copy_rows(MYSQL_RES *result)
+{
+	unsigned	ncolumns = mysql_num_fields(result);
+	uint64_t	nrows = mysql_num_rows(result);
+	MYSQL_FIELD *fields = mysql_fetch_fields(result);
+	size_t		bytes = 0;
+	uint64_t	ncells = nrows * ncolumns;
+	uint64_t	n = 0;
+	unsigned	i;
+	MYSQL_ROW	row;
+	CdcRows    *rows;
+	char	   *at;
+
+	for (i = 0; i < ncolumns; i++)
+		bytes += strlen(fields[i].name) + 1;
+	while ((row = mysql_fetch_row(result)) != NULL)
+	{
+		unsigned long *lengths = mysql_fetch_lengths(result);
+
+		for (i = 0; i < ncolumns; i++)
+			bytes += row[i] != NULL ? lengths[i] + 1 : 0;
+	}
+	rows = calloc(1, sizeof(*rows));
+	if (rows == NULL)
+		return NULL;
+	rows->memory = malloc((ncolumns + ncells) * sizeof(CdcString) + bytes);
+	if (rows->memory == NULL)
+	{
+		free(rows);
+		return NULL;
+	}
+	rows->ncolumns = (int) ncolumns;
+	rows->nrows = (int64_t) nrows;
+	rows->names = rows->memory;
+	rows->cells = rows->names + ncolumns;
+	at = (char *) (rows->cells + ncells);
+	for (i = 0; i < ncolumns; i++)
+		put_string(&rows->names[i], &at, fields[i].name, strlen(fields[i].name));
+	mysql_data_seek(result, 0);
+	while ((row = mysql_fetch_row(result)) != NULL)
+	{
+		unsigned long *lengths = mysql_fetch_lengths(result);
+
+		for (i = 0; i < ncolumns; i++, n++)
+		{
+			if (row[i] != NULL)
+				put_string(&rows->cells[n], &at, row[i], lengths[i]);
+			else
+				rows->cells[n].data = NULL, rows->cells[n].len = 0;
+		}
+	}
+	return rows;
+}
+
+static CdcStatus
+usable(CdcMysql *conn, CdcError *err)
+{
+	if (conn->mysql == NULL)
+		return cdc_error(err, CDC_ERR_INTERNAL, "not connected to a MySQL server");
+	if (conn->result != NULL)
+		return cdc_error(err, CDC_ERR_INTERNAL, "the rows of a SELECT have not been fetched to their end");
+	return CDC_OK;
+}
+
+/* rows may be NULL when the answer does not matter. */
+CdcStatus
+cdc_mysql_query(CdcMysql *conn, const char *sql, CdcRows **rows, CdcError *err)
+{
+	MYSQL_RES  *result;
+	CdcRows    *copy = NULL;
+	CdcStatus	st = usable(conn, err);
+
+	if (rows != NULL)
+		*rows = NULL;
+	if (cdc_failed(st))
+		return st;
+	if (mysql_real_query(conn->mysql, sql, strlen(sql)) != 0)
+		return cdc_mysql_failure(conn, conn->mysql, "a statement", err);
+	result = mysql_store_result(conn->mysql);
+	if (result == NULL)
+	{
+		if (mysql_field_count(conn->mysql) != 0)
+			return cdc_mysql_failure(conn, conn->mysql, "reading a result", err);
+		return CDC_OK;
+	}
+	if (rows != NULL)
+		copy = copy_rows(result);
+	mysql_free_result(result);
+	if (rows != NULL && copy == NULL)
+		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a result");
+	if (rows != NULL)
+		*rows = copy;
+	return CDC_OK;
+}
+
+CdcStatus
+cdc_mysql_select(CdcMysql *conn, const char *sql, int *ncolumns, CdcError *err)
+{
+	CdcStatus	st = usable(conn, err);
+	CdcString  *cells;
+
+	if (cdc_failed(st))
+		return st;
+	if (mysql_real_query(conn->mysql, sql, strlen(sql)) != 0)
+		return cdc_mysql_failure(conn, conn->mysql, "a SELECT", err);
+	conn->result = mysql_use_result(conn->mysql);
+	if (conn->result == NULL)
+	{
+		if (mysql_field_count(conn->mysql) != 0)
+			return cdc_mysql_failure(conn, conn->mysql, "a SELECT", err);
+		return cdc_error(err, CDC_ERR_VALUE, "the statement returns no rows");
+	}
+	conn->ncolumns = (int) mysql_num_fields(conn->result);
+	cells = realloc(conn->cells, conn->ncolumns * sizeof(CdcString));
+	if (cells == NULL)
+		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
+	conn->cells = cells;
+	*ncolumns = conn->ncolumns;
+	return CDC_OK;
+}
+
+CdcStatus
+cdc_mysql_fetch(CdcMysql *conn, const CdcString **cells, CdcError *err)
+{
+	MYSQL_ROW	row;
+	unsigned long *lengths;
+	int			i;
+
+	if (conn->result == NULL)
+		return cdc_error(err, CDC_ERR_INTERNAL, "no SELECT is in progress");
+	row = mysql_fetch_row(conn->result);
+	if (row == NULL)
+	{
+		CdcStatus	st = CDC_END;
+
+		if (mysql_errno(conn->mysql) != 0)
+			st = cdc_mysql_failure(conn, conn->mysql, "reading the rows of a SELECT", err);
+		mysql_free_result(conn->result);
+		conn->result = NULL;
+		return st;
+	}
+	lengths = mysql_fetch_lengths(conn->result);
+	for (i = 0; i < conn->ncolumns; i++)
+	{
+		conn->cells[i].data = row[i];
+		conn->cells[i].len = row[i] != NULL ? lengths[i] : 0;
+	}
+	*cells = conn->cells;
+	return CDC_OK;
+}

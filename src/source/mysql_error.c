@@ -1,0 +1,325 @@
+/*-------------------------------------------------------------------------
+ *
+ * source/mysql_error.c
+ *	  From the error numbers of MySQL, MariaDB and their client libraries to
+ *	  CdcStatus, with messages and hints for people.
+ *
+ * Numbers from 1000 are the server's (its file "errmsg", stable between
+ * versions), those from 2000 to 2999 the client library's (errmsg.h).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <string.h>
+
+#include "source/mysql_internal.h"
+
+/* The server's and the library's error numbers that mean something to us. */
+enum
+{
+	SRV_CON_COUNT = 1040,
+	SRV_DBACCESS_DENIED = 1044,
+	SRV_ACCESS_DENIED = 1045,
+	SRV_SERVER_SHUTDOWN = 1053,
+	SRV_OUT_OF_RESOURCES = 1041,
+	SRV_HOST_IS_BLOCKED = 1129,
+	SRV_HOST_NOT_PRIVILEGED = 1130,
+	SRV_TABLEACCESS_DENIED = 1142,
+	SRV_COLUMNACCESS_DENIED = 1143,
+	SRV_USER_LIMIT = 1226,
+	SRV_SPECIFIC_ACCESS_DENIED = 1227,
+	SRV_TOO_MANY_USER_CONNECTIONS = 1203,
+	SRV_MASTER_FATAL_READING_BINLOG = 1236,
+	SRV_NOT_SUPPORTED_AUTH_MODE = 1251,
+	SRV_QUERY_INTERRUPTED = 1317,
+	SRV_PROCACCESS_DENIED = 1370,
+	SRV_UNKNOWN_TARGET_BINLOG = 1373,
+	SRV_NO_BINARY_LOGGING = 1381,
+	SRV_ACCESS_DENIED_NO_PASSWORD = 1698,
+	SRV_MASTER_PURGED_GTIDS = 1789,
+	SRV_MUST_CHANGE_PASSWORD = 1820,
+	SRV_MUST_CHANGE_PASSWORD_LOGIN = 1862,
+	SRV_CONNECTION_KILLED = 1927,
+	SRV_ACCOUNT_LOCKED = 3118,
+	SRV_SECURE_TRANSPORT_REQUIRED = 3159,
+	SRV_CLIENT_TIMEOUT = 4031,
+	SRV_ACCOUNT_BLOCKED = 4151,
+	LIB_CONNECTION_ERROR = 2002,
+	LIB_CONN_HOST_ERROR = 2003,
+	LIB_UNKNOWN_HOST = 2005,
+	LIB_SERVER_GONE = 2006,
+	LIB_OUT_OF_MEMORY = 2008,
+	LIB_SERVER_HANDSHAKE = 2012,
+	LIB_SERVER_LOST = 2013,
+	LIB_PACKET_TOO_LARGE = 2020,
+	LIB_SSL_CONNECTION = 2026,
+	LIB_MALFORMED_PACKET = 2027,
+	LIB_SERVER_LOST_EXTENDED = 2055,
+	LIB_AUTH_PLUGIN_CANNOT_LOAD = 2059,
+	LIB_AUTH_PLUGIN = 2061
+};
+
+/*
+ * 1236 is one number for everything that ends a dump; only its text tells.
+ * The texts are the same in all versions seen (MySQL 5.6 to 9.7, MariaDB 10.11
+ * to 11.8) up to master/slave and source/replica.
+ */
+static const char *const purged_texts[] = {
+	"purged",
+	"Could not find first log file name",
+	"is not in the master's binlog",
+	"is not in the source's binlog",
+	"Could not find GTID state requested",
+	"start replication from position > file size",
+	"start replication from impossible position",
+	"has more GTIDs than the",
+	"missing in the master's binlog",
+	"Could not open log file",
+	"could not find next log"
+};
+
+static bool
+means_purged(const char *text)
+{
+	size_t		i;
+
+	for (i = 0; i < sizeof(purged_texts) / sizeof(purged_texts[0]); i++)
+	{
+		if (strcasestr(text, purged_texts[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static CdcStatus
+dump_refused(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
+{
+	if (number != SRV_MASTER_FATAL_READING_BINLOG || means_purged(text))
+	{
+		cdc_error(err, CDC_ERR_PURGED,
+				  "the position is no longer in the binlog of MySQL server \"%s\"",
+				  conn->address);
+		cdc_error_detail(err, "The server said: %s", text);
+		cdc_error_hint(err, "Changes between the position and the server's oldest binlog are lost to this "
+					   "subscription. Keep binlogs for longer (binlog_expire_logs_seconds or "
+					   "expire_logs_days), then copy the tables again or set a new position.");
+		return CDC_ERR_PURGED;
+	}
+	if (strstr(text, "same server_uuid") != NULL || strstr(text, "same server_id") != NULL)
+	{
+		cdc_error(err, CDC_ERR_CONFIG,
+				  "another replica of MySQL server \"%s\" uses our server id", conn->address);
+		cdc_error_detail(err, "The server said: %s", text);
+		cdc_error_hint(err, "Set the server option server_id to a range of numbers that no replica of the source uses.");
+		return CDC_ERR_CONFIG;
+	}
+	if (strcasestr(text, "max_allowed_packet") != NULL ||
+		strcasestr(text, "bogus data") != NULL ||
+		strcasestr(text, "corrupt") != NULL)
+	{
+		cdc_error(err, CDC_ERR_SOURCE,
+				  "MySQL server \"%s\" cannot read its own binlog", conn->address);
+		cdc_error_detail(err, "The server said: %s", text);
+		cdc_error_hint(err, "See the server's error log; max_allowed_packet of the server must be at least as large as its largest event.");
+		return CDC_ERR_SOURCE;
+	}
+	cdc_error(err, CDC_ERR_CONFIG, "MySQL server \"%s\" refused to send its binlog", conn->address);
+	cdc_error_detail(err, "The server said: %s", text);
+	if (strcasestr(text, "anonymous") != NULL)
+		cdc_error_hint(err, "Set gtid_mode to ON at the source, or start from a position given by file and offset.");
+	else if (strcasestr(text, "GTID_MODE") != NULL)
+		cdc_error_hint(err, "The source's gtid_mode was changed: set it back to ON, or set a position given by file and offset.");
+	else if (strcasestr(text, "not open") != NULL)
+		cdc_error_hint(err, "Set log_bin at the source and restart it.");
+	else
+		cdc_error_hint(err, "SELECT * FROM cdc.check_server('...') says what is missing.");
+	return CDC_ERR_CONFIG;
+}
+
+static CdcStatus
+not_connected(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
+{
+	switch (number)
+	{
+		case LIB_UNKNOWN_HOST:
+			cdc_error(err, CDC_ERR_CONNECT, "could not resolve the host name of MySQL server \"%s\"",
+					  conn->address);
+			cdc_error_hint(err, "Check the option host of the server.");
+			break;
+		case SRV_CON_COUNT:
+		case SRV_OUT_OF_RESOURCES:
+		case SRV_HOST_IS_BLOCKED:
+		case SRV_USER_LIMIT:
+		case SRV_TOO_MANY_USER_CONNECTIONS:
+			cdc_error(err, CDC_ERR_CONNECT, "MySQL server \"%s\" accepts no more connections from here",
+					  conn->address);
+			cdc_error_hint(err, "A subscription needs two connections; see max_connections and the account's resource limits at the source.");
+			break;
+		default:
+			cdc_error(err, CDC_ERR_CONNECT, "could not connect to MySQL server \"%s\"", conn->address);
+			cdc_error_hint(err, "Check that the server runs there, that the options host and port are right and that no firewall is in between.");
+			break;
+	}
+	cdc_error_detail(err, "%s", text);
+	return CDC_ERR_CONNECT;
+}
+
+static CdcStatus
+not_authenticated(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
+{
+	cdc_error(err, CDC_ERR_AUTH, "MySQL server \"%s\" refused user \"%s\"", conn->address,
+			  conn->options.user ? conn->options.user : "");
+	cdc_error_detail(err, "%s", text);
+	switch (number)
+	{
+		case LIB_AUTH_PLUGIN_CANNOT_LOAD:
+		case LIB_AUTH_PLUGIN:
+		case SRV_NOT_SUPPORTED_AUTH_MODE:
+			cdc_error_hint(err, "The account's authentication plugin cannot be used here: install the client library's plugins, "
+						   "or use ssl_mode VERIFY_IDENTITY if the plugin sends the password itself.");
+			break;
+		case SRV_HOST_NOT_PRIVILEGED:
+			cdc_error_hint(err, "At the source, create the user for the host that the connection comes from.");
+			break;
+		default:
+			cdc_error_hint(err, "Check the options user and password of the user mapping, and at the source the host part of the account.");
+			break;
+	}
+	return CDC_ERR_AUTH;
+}
+
+static CdcStatus
+tls_failed(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
+{
+	if (number == SRV_SECURE_TRANSPORT_REQUIRED)
+	{
+		cdc_error(err, CDC_ERR_CONFIG, "MySQL server \"%s\" accepts only encrypted connections",
+				  conn->address);
+		cdc_error_hint(err, "Set the server option ssl_mode to REQUIRED, VERIFY_CA or VERIFY_IDENTITY.");
+	}
+	else
+	{
+		cdc_error(err, CDC_ERR_CONFIG, "no encrypted connection to MySQL server \"%s\" could be made",
+				  conn->address);
+		cdc_error_hint(err, "Check the server options ssl_mode, ssl_ca, ssl_cert, ssl_key and tls_version.");
+	}
+	cdc_error_detail(err, "%s", text);
+	return CDC_ERR_CONFIG;
+}
+
+CdcStatus
+cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char *doing,
+				   CdcError *err)
+{
+	CdcStatus	st;
+	bool		connecting = conn->info.version == 0;
+	bool		interrupted;
+
+	pthread_mutex_lock(&conn->lock);
+	interrupted = conn->interrupted;
+	pthread_mutex_unlock(&conn->lock);
+	if (interrupted)
+		return cdc_error(err, CDC_ERR_CANCELLED, "%s was interrupted", doing);
+
+	switch (number)
+	{
+		case SRV_ACCESS_DENIED:
+		case SRV_ACCESS_DENIED_NO_PASSWORD:
+		case SRV_HOST_NOT_PRIVILEGED:
+		case SRV_MUST_CHANGE_PASSWORD:
+		case SRV_MUST_CHANGE_PASSWORD_LOGIN:
+		case SRV_ACCOUNT_LOCKED:
+		case SRV_ACCOUNT_BLOCKED:
+		case SRV_NOT_SUPPORTED_AUTH_MODE:
+		case LIB_AUTH_PLUGIN_CANNOT_LOAD:
+		case LIB_AUTH_PLUGIN:
+			st = not_authenticated(conn, number, text, err);
+			break;
+		case SRV_DBACCESS_DENIED:
+		case SRV_TABLEACCESS_DENIED:
+		case SRV_COLUMNACCESS_DENIED:
+		case SRV_SPECIFIC_ACCESS_DENIED:
+		case SRV_PROCACCESS_DENIED:
+			st = cdc_error(err, CDC_ERR_PRIVILEGE, "%s: user \"%s\" lacks a privilege at MySQL server \"%s\"",
+						   doing, conn->options.user ? conn->options.user : "", conn->address);
+			cdc_error_detail(err, "The server said: %s", text);
+			cdc_error_hint(err, "At the source: GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user.");
+			break;
+		case SRV_MASTER_FATAL_READING_BINLOG:
+		case SRV_UNKNOWN_TARGET_BINLOG:
+		case SRV_MASTER_PURGED_GTIDS:
+			st = dump_refused(conn, number, text, err);
+			break;
+		case SRV_NO_BINARY_LOGGING:
+			st = cdc_error(err, CDC_ERR_CONFIG, "MySQL server \"%s\" writes no binlog", conn->address);
+			cdc_error_hint(err, "Set log_bin and binlog_format=ROW at the source and restart it.");
+			break;
+		case LIB_SSL_CONNECTION:
+		case SRV_SECURE_TRANSPORT_REQUIRED:
+			st = tls_failed(conn, number, text, err);
+			break;
+		case SRV_CON_COUNT:
+		case SRV_OUT_OF_RESOURCES:
+		case SRV_HOST_IS_BLOCKED:
+		case SRV_USER_LIMIT:
+		case SRV_TOO_MANY_USER_CONNECTIONS:
+		case LIB_UNKNOWN_HOST:
+			st = not_connected(conn, number, text, err);
+			break;
+		case LIB_CONNECTION_ERROR:
+		case LIB_CONN_HOST_ERROR:
+		case LIB_SERVER_HANDSHAKE:
+		case LIB_SERVER_GONE:
+		case LIB_SERVER_LOST:
+		case LIB_SERVER_LOST_EXTENDED:
+		case SRV_SERVER_SHUTDOWN:
+		case SRV_QUERY_INTERRUPTED:
+		case SRV_CONNECTION_KILLED:
+		case SRV_CLIENT_TIMEOUT:
+			if (connecting)
+				st = not_connected(conn, number, text, err);
+			else
+			{
+				st = cdc_error(err, CDC_ERR_CONNECT, "%s: the connection to MySQL server \"%s\" was lost",
+							   doing, conn->address);
+				cdc_error_detail(err, "%s", text);
+			}
+			break;
+		case LIB_OUT_OF_MEMORY:
+			st = cdc_error(err, CDC_ERR_NOMEM, "%s: out of memory in the MySQL client library", doing);
+			break;
+		case LIB_PACKET_TOO_LARGE:
+			st = cdc_error(err, CDC_ERR_LIMIT, "%s: MySQL server \"%s\" sent more than 1 GB at once",
+						   doing, conn->address);
+			break;
+		case LIB_MALFORMED_PACKET:
+			st = cdc_error(err, CDC_ERR_CORRUPT, "%s: MySQL server \"%s\" sent a malformed packet",
+						   doing, conn->address);
+			cdc_error_detail(err, "%s", text);
+			break;
+		default:
+			st = cdc_error(err, CDC_ERR_SOURCE, "%s failed at MySQL server \"%s\": %s", doing,
+						   conn->address, text);
+			break;
+	}
+	if (err != NULL)
+		err->source_errno = number;
+	return st;
+}
+
+CdcStatus
+cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doing, CdcError *err)
+{
+	unsigned	number = mysql_errno(mysql);
+	const char *text = mysql_error(mysql);
+
+	if (number == 0)
+	{
+		/* the library closed the connection without saying why */
+		number = LIB_SERVER_LOST;
+		text = "The server closed the connection.";
+	}
+	return cdc_mysql_classify(conn, number, text, doing, err);
+}

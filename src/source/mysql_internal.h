@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * source/mysql_internal.h
+ *	  What source/mysql.c and source/mysql_dump.c share.  The only header that
+ *	  includes the client library's mysql.h, which clashes with PostgreSQL's
+ *	  headers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_SOURCE_MYSQL_INTERNAL_H
+#define CDC_SOURCE_MYSQL_INTERNAL_H
+
+#include <pthread.h>
+
+#include <mysql.h>
+
+#include "source/mysql.h"
+
+/*
+ * libmariadb's header says what it is; Oracle's has mysql_binlog_open() and
+ * friends since 8.0.
+ */
+#if defined(LIBMARIADB) || defined(MARIADB_PACKAGE_VERSION)
+#define CDC_LIBMARIADB 1
+#else
+#define CDC_LIBMARIADB 0
+#endif
+
+struct CdcMysql
+{
+	CdcMysqlOptions options;	/* strings are ours */
+	MYSQL	   *mysql;			/* NULL when not connected */
+	MYSQL_RES  *result;			/* of an unbuffered select in progress */
+	int			ncolumns;		/* its columns */
+	CdcString  *cells;			/* its current row */
+	CdcMysqlServerInfo info;
+	char		address[320];	/* "host:port" or the socket's path */
+	int64_t		deadline_ms;	/* of connect, monotonic; 0 = none */
+#if !CDC_LIBMARIADB
+	MYSQL_RPL	rpl;
+	bool		rpl_open;
+#endif
+	/* for cdc_mysql_interrupt() */
+	pthread_mutex_t lock;
+	bool		interrupted;
+	int			wait_fd;		/* library's socket while it waits in connect, or -1 */
+	int			own_fd;			/* our duplicate of the socket once connected, or -1 */
+};
+
+/* Fills err from the library's last error; doing says what failed. */
+extern CdcStatus cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doing,
+								   CdcError *err);
+
+/* The same for an error number and text got otherwise. */
+extern CdcStatus cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text,
+									const char *doing, CdcError *err);
+
+#endif							/* CDC_SOURCE_MYSQL_INTERNAL_H */
