@@ -11,11 +11,126 @@
 #define CDC_PG_COMPAT_H
 
 #include "postgres.h"
+#include "fmgr.h"
+#include "utils/elog.h"
 
 #ifdef GP_VERSION_NUM
 #define CDC_GREENPLUM 1
 #else
 #define CDC_GREENPLUM 0
+#endif
+
+/*
+ * Hidden visibility.  The module is compiled with -fvisibility=hidden; before
+ * PostgreSQL 16 PGDLLEXPORT is empty outside of Windows and
+ * PG_FUNCTION_INFO_V1 exports only the info record.
+ */
+#if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(funcname) \
+extern PGDLLEXPORT Datum funcname(PG_FUNCTION_ARGS); \
+extern PGDLLEXPORT const Pg_finfo_record * CppConcat(pg_finfo_,funcname)(void); \
+const Pg_finfo_record * \
+CppConcat(pg_finfo_,funcname) (void) \
+{ \
+	static const Pg_finfo_record my_finfo = {1}; \
+	return &my_finfo; \
+} \
+extern int	no_such_variable
+#endif
+
+/*
+ * Background workers that serve subscriptions.  Greenplum 6 lacks what they
+ * are built on (dynamic shared slots by DSM, latches with four arguments,
+ * BackgroundWorkerInitializeConnectionByOid): there cdc.pull and cdc.apply are
+ * called by a scheduler.
+ */
+#define CDC_HAVE_WORKERS (!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
+
+/* The access method's names (PostgreSQL 12) for relations. */
+#if PG_VERSION_NUM < 120000
+#define table_open(relid, lockmode)		heap_open(relid, lockmode)
+#define table_close(rel, lockmode)		heap_close(rel, lockmode)
+#endif
+
+/* A descriptor's attribute: attrs became an array of structs in 11. */
+#if PG_VERSION_NUM < 110000
+#define TupleDescAttr(tupdesc, i)		((tupdesc)->attrs[(i)])
+#endif
+
+/* Jsonb as an argument and a result (PostgreSQL 11 renamed the macros). */
+#if PG_VERSION_NUM < 110000
+#define DatumGetJsonbP(d)				DatumGetJsonb(d)
+#define JsonbPGetDatum(p)				JsonbGetDatum(p)
+#define PG_GETARG_JSONB_P(n)			PG_GETARG_JSONB(n)
+#define PG_RETURN_JSONB_P(p)			PG_RETURN_JSONB(p)
+#endif
+
+/* GetUserNameFromId with noerr (9.5). */
+#if PG_VERSION_NUM < 90500
+#define CDC_USER_NAME(roleid)			GetUserNameFromId(roleid)
+#else
+#define CDC_USER_NAME(roleid)			GetUserNameFromId((roleid), false)
+#endif
+
+/* Whether the current role inherits from or may become the other one. */
+#define CDC_IS_MEMBER(member, role)		is_member_of_role((member), (role))
+
+/*
+ * Holders of a lock: GetLockConflicts() got a count in 12; the virtual
+ * transaction's process number changed its name and its lookup in 17.
+ */
+#if PG_VERSION_NUM >= 170000
+#define CDC_LOCK_CONFLICTS(tag, mode)	GetLockConflicts((tag), (mode), NULL)
+#define CDC_VXID_PROC(vxid)				ProcNumberGetProc((vxid).procNumber)
+#elif PG_VERSION_NUM >= 120000
+#define CDC_LOCK_CONFLICTS(tag, mode)	GetLockConflicts((tag), (mode), NULL)
+#define CDC_VXID_PROC(vxid)				BackendIdGetProc((vxid).backendId)
+#else
+#define CDC_LOCK_CONFLICTS(tag, mode)	GetLockConflicts((tag), (mode))
+#define CDC_VXID_PROC(vxid)				BackendIdGetProc((vxid).backendId)
+#endif
+
+/*
+ * The fewest digits that give the same float again: in the core since 12;
+ * before, the smallest precision that reads back.  buf has CDC_FLOAT_TEXT
+ * bytes; the result is its length, there is no terminating NUL.
+ */
+#define CDC_FLOAT_TEXT	32
+#if PG_VERSION_NUM >= 120000
+#include "common/shortest_dec.h"
+#define cdc_float4_text(v, buf)		((size_t) float_to_shortest_decimal_bufn((v), (buf)))
+#define cdc_float8_text(v, buf)		((size_t) double_to_shortest_decimal_bufn((v), (buf)))
+#else
+static inline size_t
+cdc_float4_text(float v, char *buf)
+{
+	int			digits;
+
+	for (digits = 6; digits < 9; digits++)
+	{
+		snprintf(buf, CDC_FLOAT_TEXT, "%.*g", digits, v);
+		if (strtof(buf, NULL) == v)
+			break;
+	}
+	return snprintf(buf, CDC_FLOAT_TEXT, "%.*g", digits, v);
+}
+
+static inline size_t
+cdc_float8_text(double v, char *buf)
+{
+	int			digits;
+
+	for (digits = 15; digits < 17; digits++)
+	{
+		snprintf(buf, CDC_FLOAT_TEXT, "%.*g", digits, v);
+		if (strtod(buf, NULL) == v)
+			break;
+	}
+	return snprintf(buf, CDC_FLOAT_TEXT, "%.*g", digits, v);
+}
 #endif
 
 #endif							/* CDC_PG_COMPAT_H */
