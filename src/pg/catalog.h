@@ -149,6 +149,7 @@ typedef struct CdcSubscriptionTable
 	int			nkey;
 	Jsonb	   *columns;		/* target column -> source column, or NULL */
 	char		state;			/* i d f s r e */
+	bool		copy_data;		/* whether state i wants an initial copy */
 } CdcSubscriptionTable;
 
 extern List *cdc_subscription_tables(const CdcSubscription *sub);	/* of CdcSubscriptionTable * */
@@ -159,8 +160,19 @@ extern void cdc_subscription_table_state(const CdcSubscription *sub, const char 
  * invalidation or a version column): caches compare it.  */
 extern uint64 cdc_catalog_generation(void);
 
+/* Makes it grow everywhere at commit (here at the next command). */
+extern void cdc_catalog_changed(void);
+
 /* A row in cdc.log, in the caller's transaction. */
 extern void cdc_log(const char *subscription, const char *kind, const char *message,
 					const char *detail);
+
+
+/*
+ * A notification on the channel cdc_ingest, sent at commit: a JSON object with
+ * kind, subscription, source_table and message (each but kind may be NULL).
+ */
+extern void cdc_notify(const char *subscription, const char *kind,
+					   const char *source_table, const char *message);
 
 #endif							/* CDC_PG_CATALOG_H */

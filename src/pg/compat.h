@@ -86,9 +86,11 @@ extern int	no_such_variable
 #define CDC_LOCK_CONFLICTS(tag, mode)	GetLockConflicts((tag), (mode), NULL)
 #define CDC_VXID_PROC(vxid)				ProcNumberGetProc((vxid).procNumber)
 #elif PG_VERSION_NUM >= 120000
+#include "storage/sinvaladt.h"
 #define CDC_LOCK_CONFLICTS(tag, mode)	GetLockConflicts((tag), (mode), NULL)
 #define CDC_VXID_PROC(vxid)				BackendIdGetProc((vxid).backendId)
 #else
+#include "storage/sinvaladt.h"
 #define CDC_LOCK_CONFLICTS(tag, mode)	GetLockConflicts((tag), (mode))
 #define CDC_VXID_PROC(vxid)				BackendIdGetProc((vxid).backendId)
 #endif
@@ -131,6 +133,16 @@ cdc_float8_text(double v, char *buf)
 	}
 	return snprintf(buf, CDC_FLOAT_TEXT, "%.*g", digits, v);
 }
+#endif
+
+/* The parser of qualified names got an error context in 16. */
+#if PG_VERSION_NUM >= 100000
+#include "utils/regproc.h"
+#endif
+#if PG_VERSION_NUM >= 160000
+#define CDC_QUALIFIED_NAMES(s)			stringToQualifiedNameList((s), NULL)
+#else
+#define CDC_QUALIFIED_NAMES(s)			stringToQualifiedNameList(s)
 #endif
 
 #endif							/* CDC_PG_COMPAT_H */

@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * cdc_ingest.c
+ *	  The loadable module: its magic, its start and its settings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/compat.h"
+
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "pg/catalog.h"
+#include "pg/module.h"
+#include "pg/worker.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	cdc_catalog_init();
+	cdc_worker_init();
+	EmitWarningsOnPlaceholders("cdc_ingest");
+}

@@ -1,0 +1,15 @@
+/*-------------------------------------------------------------------------
+ *
+ * module.h
+ *	  What _PG_init() calls: one function a module that has to register
+ *	  something when the library is loaded.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_MODULE_H
+#define CDC_PG_MODULE_H
+
+/* catalog.c: watches for changes of the extension's tables. */
+extern void cdc_catalog_init(void);
+
+#endif							/* CDC_PG_MODULE_H */
