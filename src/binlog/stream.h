@@ -12,6 +12,13 @@
  * also why every event of a transaction can carry its xid, which the binlog
  * tells last.
  *
+ * A group of a single statement without a GTID (MySQL with gtid_mode=OFF
+ * before 5.7) comes as COMMIT without BEGIN.  A group that never ends, because
+ * the server crashed while writing it, ends in ROLLBACK when the next file
+ * begins; its txn.gtid is then NULL, as the server will use that GTID again.
+ * While a group is open, txn.end_offset of POSITION and HEARTBEAT items is the
+ * group's start.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef CDC_BINLOG_STREAM_H
@@ -31,7 +38,11 @@ typedef enum CdcItemKind
 	CDC_ITEM_BEGIN,				/* a group opens; txn.gtid is known */
 	CDC_ITEM_COMMIT,			/* the open group is complete and committed */
 	CDC_ITEM_ROLLBACK,			/* the open group is void; its GTID still counts */
-	CDC_ITEM_STOP				/* the server shut down cleanly here */
+	CDC_ITEM_STOP,				/* the server shut down cleanly here */
+	/* the following only after cdc_stream_accept_xa() */
+	CDC_ITEM_XA_PREPARE,		/* the open group is complete, but waits under item.xa for ... */
+	CDC_ITEM_XA_COMMIT,			/* ... this later group (of its own, without BEGIN) */
+	CDC_ITEM_XA_ROLLBACK		/* ... or this */
 } CdcItemKind;
 
 typedef struct CdcItem
@@ -42,6 +53,7 @@ typedef struct CdcItem
 	const uint8_t *event;		/* header included, checksum removed */
 	size_t		event_len;
 	CdcTransaction txn;			/* complete at COMMIT and ROLLBACK */
+	const char *xa;				/* XA_*: the transaction's id as X'gtrid',X'bqual',format; else NULL */
 } CdcItem;
 
 /*
@@ -50,6 +62,14 @@ typedef struct CdcItem
  */
 extern CdcStream *cdc_stream_create(CdcFlavor flavor, const char *file, uint64_t offset);
 extern void cdc_stream_destroy(CdcStream *stream);
+
+/*
+ * Without this, a two-phase XA transaction is CDC_ERR_UNSUPPORTED.  With it,
+ * the caller keeps the events of prepared groups by item.xa until their
+ * XA_COMMIT, whose GTID, position and time are theirs.  (XA COMMIT ... ONE
+ * PHASE is a plain COMMIT in any case.)
+ */
+extern void cdc_stream_accept_xa(CdcStream *stream);
 
 /* Whether the link or file ended between transactions. */
 extern bool cdc_stream_in_group(const CdcStream *stream);

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * format.h
+ *	  The format description event: what the events behind it look like.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_BINLOG_FORMAT_H
+#define CDC_BINLOG_FORMAT_H
+
+#include "binlog/bytes.h"
+#include "binlog/events.h"
+#include "core/gtid.h"
+
+typedef struct CdcFormat
+{
+	CdcFlavor	flavor;			/* told by the server version's text */
+	bool		checksum;		/* events end in a CRC32 */
+	char		server_version[51];
+	uint8_t		post_header[256];	/* length of the fixed part by event type; 0 = unknown */
+} CdcFormat;
+
+/* The common header, taken apart. */
+typedef struct CdcEventHeader
+{
+	uint32_t	timestamp;		/* seconds since 1970 */
+	uint32_t	server_id;
+	uint32_t	size;			/* as written: with checksum */
+	uint32_t	log_pos;		/* low 32 bits of the event's end; 0 = artificial */
+	uint16_t	flags;
+	uint8_t		type;			/* CdcEventType */
+} CdcEventHeader;
+
+/* data has at least CDC_EV_HEADER_LEN bytes. */
+extern void cdc_event_header(const uint8_t *data, CdcEventHeader *h);
+
+/*
+ * Parses a whole format description event, checksum included where there is
+ * one.  *checksum_len is what its own end has: 4 or 0.
+ */
+extern CdcStatus cdc_format_parse(CdcFormat *format, const uint8_t *event, size_t len,
+								  size_t *checksum_len, CdcError *err);
+
+/* Whether the event's last four bytes are the CRC32 of the rest. */
+extern bool cdc_checksum_matches(const uint8_t *event, size_t len);
+
+/* "Write_rows" and the like, for messages; never NULL. */
+extern const char *cdc_event_type_name(uint8_t type);
+
+#endif							/* CDC_BINLOG_FORMAT_H */

@@ -1,0 +1,61 @@
+/*-------------------------------------------------------------------------
+ *
+ * query.h
+ *	  The Query event: a statement, and what kind of statement it is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_BINLOG_QUERY_H
+#define CDC_BINLOG_QUERY_H
+
+#include "binlog/format.h"
+#include "core/arena.h"
+#include "core/value.h"
+
+/* The parts of a Query event.  Strings point into the event or into scratch. */
+typedef struct CdcQuery
+{
+	uint32_t	thread_id;
+	uint16_t	error_code;		/* of the statement at the source */
+	uint16_t	client_collation;	/* collation id of sql's bytes; 0 = not told */
+	bool		has_sql_mode;
+	uint64_t	sql_mode;
+	uint64_t	xid;			/* DDL that storage engines log; 0 = none */
+	CdcString	time_zone;		/* empty = not told */
+	CdcString	database;		/* the default one, UTF-8; may be empty */
+	CdcString	sql;			/* as the client sent it, in its character set */
+} CdcQuery;
+
+typedef enum CdcStatementKind
+{
+	CDC_STMT_BEGIN,
+	CDC_STMT_COMMIT,
+	CDC_STMT_ROLLBACK,
+	CDC_STMT_SAVEPOINT,			/* SAVEPOINT, RELEASE SAVEPOINT */
+	CDC_STMT_ROLLBACK_TO,
+	CDC_STMT_XA_START,
+	CDC_STMT_XA_END,
+	CDC_STMT_XA_PREPARE,
+	CDC_STMT_XA_COMMIT,
+	CDC_STMT_XA_ROLLBACK,
+	CDC_STMT_DML,				/* data changed by a statement: rows we never see */
+	CDC_STMT_TRUNCATE,
+	CDC_STMT_OTHER				/* DDL, GRANT, FLUSH and the like */
+} CdcStatementKind;
+
+/*
+ * Parses a Query event (also: Execute_load_query, whose longer post-header is
+ * skipped) without checksum.  scratch takes the text of MariaDB's compressed
+ * form (compressed = true).
+ */
+extern CdcStatus cdc_query_parse(CdcQuery *query, const CdcFormat *format,
+								 const uint8_t *event, size_t len, bool compressed,
+								 CdcBuf *scratch, CdcError *err);
+
+/*
+ * Says what kind of statement sql is.  *rest (may be NULL) is set behind the
+ * words that were recognised, e.g. to the XA transaction's id.
+ */
+extern CdcStatementKind cdc_statement_kind(CdcString sql, CdcString *rest);
+
+#endif							/* CDC_BINLOG_QUERY_H */
