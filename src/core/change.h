@@ -91,8 +91,10 @@ typedef struct CdcChange
 	const CdcValue *before;		/* ncolumns values; NULL for insert */
 	const CdcValue *after;		/* ncolumns values; NULL for delete */
 	/* DDL: op = 's' or 't' */
-	CdcString	sql;			/* UTF-8 */
+	CdcString	sql;			/* UTF-8; of op 'm' the event's type, e.g.
+								 * "bootstrap-start" */
 	CdcString	database;		/* the default database, or of the table */
+	uint64_t	sql_mode;		/* the session's when it ran sql; 0 = unknown */
 } CdcChange;
 
 /*

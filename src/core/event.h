@@ -29,13 +29,36 @@ typedef struct CdcEventOptions
 extern const CdcEventOptions cdc_event_defaults;
 
 /*
- * Writes the event of a row change or DDL statement, its outer object left
- * open.  xoffset: 0-based number of the change in its transaction.
+ * Writes the event of a change, its outer object left open.  xoffset: 0-based
+ * number of the change in its transaction.
  *
+ * Row changes (types insert, update, delete, bootstrap-insert) have, in this
+ * order:
+ *		database, table, type, ts (seconds)
+ *		xid					where known
+ *		position			"file:offset", offset just behind the change
+ *		gtid				where known
+ *		server_id, thread_id
+ *		primary_key			values of the key, in key order
+ *		primary_key_columns	their names
+ *		data, old
+ * and from cdc_event_close(), as Maxwell does:
+ *		xoffset				on all but the last row of a transaction
+ *		commit				true, on the last row
  * "data" has each column present in the after image; columns of the primary
  * key that a partial image leaves out are taken from the before image.
- * "old" (updates) has the before values of those columns that changed.
+ * "old" (updates) has the before values of those columns that changed; a
+ * column whose before value a partial image leaves out is not in it.
  * Deletes have the before image as "data".
+ *
+ * DDL has the same but for primary key, data and old, and "sql".  Its type is
+ * table-create, table-alter (also for RENAME and indexes), table-drop,
+ * table-truncate, database-create, database-alter, database-drop, or "ddl" for
+ * what concerns none of them.  database and table are those of change->table
+ * where set, else of the first table that the statement concerns.
+ *
+ * Control events (op 'm') have the type that change->sql gives, such as
+ * "bootstrap-start", the names of change->table where set, and empty data.
  */
 extern CdcStatus cdc_event_open(CdcSink *sink, const CdcEventOptions *options,
 								const CdcTransaction *txn, const CdcChange *change,
@@ -45,10 +68,18 @@ extern CdcStatus cdc_event_open(CdcSink *sink, const CdcEventOptions *options,
 extern CdcStatus cdc_event_close(CdcSink *sink, const CdcEventOptions *options,
 								 int64_t xoffset, bool last, CdcError *err);
 
-/* Writes one value as Maxwell prints it. */
+/*
+ * Writes one value as Maxwell prints it: integers, decimals and floats as
+ * numbers, bytes as base64, dates and times as MySQL's text, sets as arrays, JSON
+ * nested.  MySQL stores no NaN and no infinity; should one come, it is written
+ * as the string "NaN", "Infinity" or "-Infinity".  CDC_ABSENT is an error.
+ */
 extern CdcStatus cdc_value_emit(CdcSink *sink, const CdcValue *value, CdcError *err);
 
-/* Whether two values of the same column are the same. */
+/*
+ * Whether two values of the same column are the same, bit by bit: 0.0 and -0.0
+ * are not, and neither are two JSON documents that differ in their binary form.
+ */
 extern bool cdc_value_equal(const CdcValue *a, const CdcValue *b);
 
 #endif							/* CDC_CORE_EVENT_H */

@@ -1,0 +1,576 @@
+/*-------------------------------------------------------------------------
+ *
+ * event.c
+ *	  Writes changes as events in Maxwell's JSON format (event.h has the
+ *	  fields; Maxwell's own are in its documentation, "Data Format").
+ *
+ * Sinks return a bare status; write_failed() makes an error report of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/arena.h"
+#include "core/ddl.h"
+#include "core/event.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const CdcEventOptions cdc_event_defaults = {
+	.position = true,
+	.gtid = true,
+	.server_id = false,
+	.thread_id = false,
+	.primary_key = false,
+	.primary_key_columns = false,
+	.xoffset = true
+};
+
+static CdcStatus
+write_failed(CdcStatus st, CdcError *err)
+{
+	switch (st)
+	{
+		case CDC_OK:
+			return CDC_OK;
+		case CDC_ERR_NOMEM:
+			return cdc_error(err, st, "out of memory for an event");
+		case CDC_ERR_LIMIT:
+			return cdc_error(err, st, "event is too large or too deeply nested");
+		default:
+			return cdc_error(err, st, "cannot write event (status %d)", (int) st);
+	}
+}
+
+static CdcStatus
+put_key(CdcSink *sink, const char *key)
+{
+	return sink->ops->key(sink, key, strlen(key));
+}
+
+static CdcStatus
+put_string(CdcSink *sink, const char *key, const char *s, size_t len)
+{
+	CdcStatus	st = put_key(sink, key);
+
+	return st == CDC_OK ? sink->ops->string(sink, s, len) : st;
+}
+
+static CdcStatus
+put_text(CdcSink *sink, const char *key, const char *s)
+{
+	return put_string(sink, key, s, strlen(s));
+}
+
+static CdcStatus
+put_uint64(CdcSink *sink, const char *key, uint64_t v)
+{
+	CdcStatus	st = put_key(sink, key);
+
+	return st == CDC_OK ? sink->ops->uint64(sink, v) : st;
+}
+
+static CdcStatus
+put_int64(CdcSink *sink, const char *key, int64_t v)
+{
+	CdcStatus	st = put_key(sink, key);
+
+	return st == CDC_OK ? sink->ops->int64(sink, v) : st;
+}
+
+/* Writes base64 (RFC 4648, with padding); returns the number of characters. */
+static size_t
+encode_base64(const uint8_t *in, size_t len, char *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char	   *p = out;
+
+	for (; len >= 3; len -= 3, in += 3)
+	{
+		*p++ = digits[in[0] >> 2];
+		*p++ = digits[(in[0] & 0x03) << 4 | in[1] >> 4];
+		*p++ = digits[(in[1] & 0x0F) << 2 | in[2] >> 6];
+		*p++ = digits[in[2] & 0x3F];
+	}
+	if (len > 0)
+	{
+		uint8_t		second = len > 1 ? in[1] : 0;
+
+		*p++ = digits[in[0] >> 2];
+		*p++ = digits[(in[0] & 0x03) << 4 | second >> 4];
+		*p++ = len > 1 ? digits[(second & 0x0F) << 2] : '=';
+		*p++ = '=';
+	}
+	return (size_t) (p - out);
+}
+
+static CdcStatus
+emit_bytes(CdcSink *sink, CdcString s)
+{
+	char		small[1024];
+	CdcBuf		large = {0};
+	CdcStatus	st;
+	size_t		len;
+
+	if (s.len > SIZE_MAX / 4)
+		return CDC_ERR_LIMIT;
+	len = (s.len + 2) / 3 * 4;
+	if (len <= sizeof(small))
+	{
+		len = encode_base64((const uint8_t *) s.data, s.len, small);
+		return sink->ops->string(sink, small, len);
+	}
+	if (!cdc_buf_reserve(&large, len))
+		return CDC_ERR_NOMEM;
+	len = encode_base64((const uint8_t *) s.data, s.len, large.data);
+	st = sink->ops->string(sink, large.data, len);
+	cdc_buf_free(&large);
+	return st;
+}
+
+static CdcStatus
+emit_float(CdcSink *sink, double d, bool float4)
+{
+	const char *text = isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity";
+
+	if (!isfinite(d))
+		return sink->ops->string(sink, text, strlen(text));
+	if (float4)
+		return sink->ops->float4(sink, (float) d);
+	return sink->ops->float8(sink, d);
+}
+
+static CdcStatus
+emit_set(CdcSink *sink, const CdcString *members, int nmembers)
+{
+	CdcStatus	st = sink->ops->begin_array(sink);
+
+	for (int i = 0; st == CDC_OK && i < nmembers; i++)
+		st = sink->ops->string(sink, members[i].data, members[i].len);
+	return st == CDC_OK ? sink->ops->end_array(sink) : st;
+}
+
+static CdcStatus
+emit_temporal(CdcSink *sink, const CdcValue *value)
+{
+	char		text[CDC_TEMPORAL_TEXT];
+	size_t		len = cdc_temporal_text(value->kind, &value->u.t, text);
+
+	return sink->ops->string(sink, text, len);
+}
+
+CdcStatus
+cdc_value_emit(CdcSink *sink, const CdcValue *value, CdcError *err)
+{
+	CdcStatus	st = CDC_ERR_INTERNAL;
+
+	switch (value->kind)
+	{
+		case CDC_ABSENT:
+			break;
+		case CDC_NULL:
+			st = sink->ops->null(sink);
+			break;
+		case CDC_INT:
+			st = sink->ops->int64(sink, value->u.i);
+			break;
+		case CDC_UINT:
+			st = sink->ops->uint64(sink, value->u.u);
+			break;
+		case CDC_FLOAT:
+		case CDC_DOUBLE:
+			st = emit_float(sink, value->u.d, value->kind == CDC_FLOAT);
+			break;
+		case CDC_DECIMAL:
+			st = sink->ops->decimal(sink, value->u.s.data, value->u.s.len);
+			break;
+		case CDC_TEXT:
+			st = sink->ops->string(sink, value->u.s.data, value->u.s.len);
+			break;
+		case CDC_BYTES:
+			st = emit_bytes(sink, value->u.s);
+			break;
+		case CDC_DATE:
+		case CDC_TIME:
+		case CDC_DATETIME:
+		case CDC_TIMESTAMP:
+			st = emit_temporal(sink, value);
+			break;
+		case CDC_SET:
+			st = emit_set(sink, value->u.set.members, value->u.set.nmembers);
+			break;
+		case CDC_JSON:
+			/* reports its errors itself */
+			return value->u.json.emit(value->u.json.data, value->u.json.len, sink, err);
+	}
+	return write_failed(st, err);
+}
+
+static bool
+strings_equal(CdcString a, CdcString b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool
+cdc_value_equal(const CdcValue *a, const CdcValue *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind)
+	{
+		case CDC_ABSENT:
+		case CDC_NULL:
+			return true;
+		case CDC_INT:
+			return a->u.i == b->u.i;
+		case CDC_UINT:
+			return a->u.u == b->u.u;
+		case CDC_FLOAT:
+		case CDC_DOUBLE:
+			return memcmp(&a->u.d, &b->u.d, sizeof(double)) == 0;
+		case CDC_DECIMAL:
+		case CDC_TEXT:
+		case CDC_BYTES:
+			return strings_equal(a->u.s, b->u.s);
+		case CDC_DATE:
+		case CDC_TIME:
+		case CDC_DATETIME:
+		case CDC_TIMESTAMP:
+			return a->u.t.year == b->u.t.year && a->u.t.month == b->u.t.month &&
+				a->u.t.day == b->u.t.day && a->u.t.hour == b->u.t.hour &&
+				a->u.t.minute == b->u.t.minute && a->u.t.second == b->u.t.second &&
+				a->u.t.micros == b->u.t.micros && a->u.t.negative == b->u.t.negative;
+		case CDC_SET:
+			if (a->u.set.nmembers != b->u.set.nmembers)
+				return false;
+			for (int i = 0; i < a->u.set.nmembers; i++)
+			{
+				if (!strings_equal(a->u.set.members[i], b->u.set.members[i]))
+					return false;
+			}
+			return true;
+		case CDC_JSON:
+			return a->u.json.len == b->u.json.len && a->u.json.emit == b->u.json.emit &&
+				(a->u.json.len == 0 ||
+				 memcmp(a->u.json.data, b->u.json.data, a->u.json.len) == 0);
+	}
+	return false;
+}
+
+/*
+ * The value that stands for column i in "data"; NULL where the event has none.
+ * A MINIMAL update's after image lacks the key: it is the one before.
+ */
+static const CdcValue *
+data_value(const CdcChange *change, int i)
+{
+	const CdcValue *image = change->after != NULL ? change->after : change->before;
+
+	if (image == NULL)
+		return NULL;
+	if (image[i].kind != CDC_ABSENT)
+		return &image[i];
+	if (change->after != NULL && change->before != NULL &&
+		change->table->columns[i].pk_index >= 0 &&
+		change->before[i].kind != CDC_ABSENT)
+		return &change->before[i];
+	return NULL;
+}
+
+/* Names the column in an error about its value. */
+static CdcStatus
+emit_column(CdcSink *sink, const CdcTable *table, int i, const CdcValue *value,
+			CdcError *err)
+{
+	CdcStatus	st = cdc_value_emit(sink, value, err);
+
+	if (cdc_failed(st))
+		cdc_error_column(err, table->database, table->name, table->columns[i].name);
+	return st;
+}
+
+static CdcStatus
+write_data(CdcSink *sink, const CdcChange *change, CdcError *err)
+{
+	const CdcTable *table = change->table;
+	CdcStatus	st = put_key(sink, "data");
+
+	if (st == CDC_OK)
+		st = sink->ops->begin_object(sink);
+	for (int i = 0; st == CDC_OK && i < table->ncolumns; i++)
+	{
+		const CdcValue *value = data_value(change, i);
+
+		if (value == NULL)
+			continue;
+		st = put_key(sink, table->columns[i].name);
+		if (st != CDC_OK)
+			break;
+		st = emit_column(sink, table, i, value, err);
+		if (st != CDC_OK)
+			return st;
+	}
+	if (st == CDC_OK)
+		st = sink->ops->end_object(sink);
+	return write_failed(st, err);
+}
+
+static CdcStatus
+write_old(CdcSink *sink, const CdcChange *change, CdcError *err)
+{
+	const CdcTable *table = change->table;
+	CdcStatus	st = put_key(sink, "old");
+
+	if (st == CDC_OK)
+		st = sink->ops->begin_object(sink);
+	for (int i = 0; st == CDC_OK && i < table->ncolumns; i++)
+	{
+		const CdcValue *before = &change->before[i];
+		const CdcValue *after = &change->after[i];
+
+		if (before->kind == CDC_ABSENT || after->kind == CDC_ABSENT ||
+			cdc_value_equal(before, after))
+			continue;
+		st = put_key(sink, table->columns[i].name);
+		if (st != CDC_OK)
+			break;
+		st = emit_column(sink, table, i, before, err);
+		if (st != CDC_OK)
+			return st;
+	}
+	if (st == CDC_OK)
+		st = sink->ops->end_object(sink);
+	return write_failed(st, err);
+}
+
+/* "primary_key": values, or "primary_key_columns": names */
+static CdcStatus
+write_primary_key(CdcSink *sink, const CdcChange *change, bool values, CdcError *err)
+{
+	const CdcTable *table = change->table;
+	CdcStatus	st = put_key(sink, values ? "primary_key" : "primary_key_columns");
+
+	if (st == CDC_OK)
+		st = sink->ops->begin_array(sink);
+	for (int i = 0; st == CDC_OK && i < table->npk; i++)
+	{
+		int			column = table->pk[i];
+		const CdcValue *value = values ? data_value(change, column) : NULL;
+
+		if (!values)
+			st = sink->ops->string(sink, table->columns[column].name,
+								   strlen(table->columns[column].name));
+		else if (value == NULL)
+			st = sink->ops->null(sink);
+		else
+		{
+			st = emit_column(sink, table, column, value, err);
+			if (st != CDC_OK)
+				return st;
+		}
+	}
+	if (st == CDC_OK)
+		st = sink->ops->end_array(sink);
+	return write_failed(st, err);
+}
+
+/* ts, xid, position, gtid, server_id and thread_id */
+static CdcStatus
+write_transaction(CdcSink *sink, const CdcEventOptions *options,
+				  const CdcTransaction *txn, const CdcChange *change)
+{
+	CdcStatus	st = put_int64(sink, "ts", change->ts);
+
+	if (st == CDC_OK && txn->xid != 0)
+		st = put_uint64(sink, "xid", txn->xid);
+	if (st == CDC_OK && options->position && txn->file != NULL)
+	{
+		char		position[600];
+
+		snprintf(position, sizeof(position), "%.512s:%llu", txn->file,
+				 (unsigned long long) change->offset);
+		st = put_text(sink, "position", position);
+	}
+	if (st == CDC_OK && options->gtid && txn->gtid != NULL)
+		st = put_text(sink, "gtid", txn->gtid);
+	if (st == CDC_OK && options->server_id)
+		st = put_uint64(sink, "server_id", txn->server_id);
+	if (st == CDC_OK && options->thread_id && txn->thread_id != 0)
+		st = put_uint64(sink, "thread_id", txn->thread_id);
+	return st;
+}
+
+/* Maxwell's type of DDL that does this. */
+static const char *
+ddl_type(CdcDdlKind kind)
+{
+	switch (kind)
+	{
+		case CDC_DDL_TABLE_CREATE:
+			return "table-create";
+		case CDC_DDL_TABLE_ALTER:
+		case CDC_DDL_TABLE_RENAME:
+			return "table-alter";
+		case CDC_DDL_TABLE_DROP:
+			return "table-drop";
+		case CDC_DDL_TABLE_TRUNCATE:
+			return "table-truncate";
+		case CDC_DDL_DATABASE_CREATE:
+			return "database-create";
+		case CDC_DDL_DATABASE_ALTER:
+			return "database-alter";
+		case CDC_DDL_DATABASE_DROP:
+			return "database-drop";
+		case CDC_DDL_OTHER:
+			break;
+	}
+	return "ddl";
+}
+
+static CdcStatus
+write_names(CdcSink *sink, CdcString database, const char *table, const char *type,
+			size_t type_len)
+{
+	CdcStatus	st = CDC_OK;
+
+	if (database.len > 0)
+		st = put_string(sink, "database", database.data, database.len);
+	if (st == CDC_OK && table[0] != '\0')
+		st = put_text(sink, "table", table);
+	return st == CDC_OK ? put_string(sink, "type", type, type_len) : st;
+}
+
+static CdcStatus
+write_ddl(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *txn,
+		  const CdcChange *change)
+{
+	CdcString	database = change->database;
+	const char *table = "";
+	const char *type;
+	CdcDdl		ddl;
+	CdcStatus	st;
+
+	cdc_ddl_parse(change->sql, change->database, change->sql_mode, &ddl);
+	type = ddl_type(ddl.kind);
+	if (change->table != NULL)
+	{
+		database.data = change->table->database;
+		table = change->table->name;
+	}
+	else if (ddl.ntables > 0)
+	{
+		database.data = ddl.tables[0].database;
+		table = ddl.tables[0].table;
+	}
+	if (database.data != change->database.data)
+		database.len = strlen(database.data);
+
+	st = write_names(sink, database, table, type, strlen(type));
+	if (st == CDC_OK)
+		st = write_transaction(sink, options, txn, change);
+	if (st == CDC_OK)
+		st = put_string(sink, "sql", change->sql.data, change->sql.len);
+	return st;
+}
+
+static CdcStatus
+write_control(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *txn,
+			  const CdcChange *change)
+{
+	CdcString	database = change->database;
+	CdcStatus	st;
+
+	if (change->table != NULL)
+	{
+		database.data = change->table->database;
+		database.len = strlen(database.data);
+	}
+	st = write_names(sink, database, change->table != NULL ? change->table->name : "",
+					 change->sql.data, change->sql.len);
+	if (st == CDC_OK)
+		st = write_transaction(sink, options, txn, change);
+	if (st == CDC_OK)
+		st = put_key(sink, "data");
+	if (st == CDC_OK)
+		st = sink->ops->begin_object(sink);
+	return st == CDC_OK ? sink->ops->end_object(sink) : st;
+}
+
+static CdcStatus
+write_row(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *txn,
+		  const CdcChange *change, CdcError *err)
+{
+	const CdcTable *table = change->table;
+	const char *type = change->op == CDC_OP_INSERT ? "insert" :
+		change->op == CDC_OP_UPDATE ? "update" :
+		change->op == CDC_OP_DELETE ? "delete" : "bootstrap-insert";
+	CdcStatus	st = put_text(sink, "database", table->database);
+
+	if (st == CDC_OK)
+		st = put_text(sink, "table", table->name);
+	if (st == CDC_OK)
+		st = put_text(sink, "type", type);
+	if (st == CDC_OK)
+		st = write_transaction(sink, options, txn, change);
+	if (st != CDC_OK)
+		return write_failed(st, err);
+
+	/* these report their errors themselves */
+	if (options->primary_key)
+		st = write_primary_key(sink, change, true, err);
+	if (st == CDC_OK && options->primary_key_columns)
+		st = write_primary_key(sink, change, false, err);
+	if (st == CDC_OK)
+		st = write_data(sink, change, err);
+	if (st == CDC_OK && change->before != NULL && change->after != NULL)
+		st = write_old(sink, change, err);
+	return st;
+}
+
+CdcStatus
+cdc_event_open(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *txn,
+			   const CdcChange *change, int64_t xoffset, CdcError *err)
+{
+	CdcStatus	st = sink->ops->begin_object(sink);
+
+	(void) xoffset;				/* Maxwell has it only where commit is not: see close */
+	if (st != CDC_OK)
+		return write_failed(st, err);
+	switch (change->op)
+	{
+		case CDC_OP_INSERT:
+		case CDC_OP_UPDATE:
+		case CDC_OP_DELETE:
+		case CDC_OP_SNAPSHOT:
+			if (change->table == NULL || (change->before == NULL && change->after == NULL))
+				return cdc_error(err, CDC_ERR_INTERNAL, "row change without a table or row");
+			return write_row(sink, options, txn, change, err);
+		case CDC_OP_TRUNCATE:
+		case CDC_OP_SCHEMA:
+			return write_failed(write_ddl(sink, options, txn, change), err);
+		case CDC_OP_CONTROL:
+			return write_failed(write_control(sink, options, txn, change), err);
+	}
+	return cdc_error(err, CDC_ERR_INTERNAL, "unknown kind of change %d", (int) change->op);
+}
+
+CdcStatus
+cdc_event_close(CdcSink *sink, const CdcEventOptions *options, int64_t xoffset, bool last,
+				CdcError *err)
+{
+	CdcStatus	st = CDC_OK;
+
+	if (last)
+	{
+		st = put_key(sink, "commit");
+		if (st == CDC_OK)
+			st = sink->ops->boolean(sink, true);
+	}
+	else if (options->xoffset)
+		st = put_int64(sink, "xoffset", xoffset);
+	if (st == CDC_OK)
+		st = sink->ops->end_object(sink);
+	return write_failed(st, err);
+}
