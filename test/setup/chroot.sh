@@ -11,7 +11,7 @@ need_root
 root=$CDC_TEST_CACHE/sid
 packages=(
 	gcc make libc6-dev pkg-config postgresql-18 postgresql-client-18 postgresql-server-dev-18
-	libmysqlclient-dev mysql-server libssl-dev zlib1g-dev libzstd-dev librdkafka-dev
+	libmysqlclient-dev mysql-server-core libssl-dev zlib1g-dev libzstd-dev librdkafka-dev
 	perl libipc-run-perl libdbi-perl libdbd-mariadb-perl libdbd-pg-perl procps
 )
 

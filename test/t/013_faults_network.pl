@@ -1,0 +1,68 @@
+# A connection cut in the middle of an event; a source that stops answering
+# without closing anything; a source that refuses connections.
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+use CdcIngest::Scenario;
+use CdcIngest::Process qw(wait_until);
+
+my $seed = $ENV{CDC_TEST_SEED} // time;
+srand $seed;
+note "CDC_TEST_SEED=$seed";
+
+# A heartbeat each second: a dead link is known after three.
+my $s = CdcIngest::Scenario->new('mariadb', proxy => 1, server => { heartbeat_interval => '1s' });
+my ($cluster, $proxy, $source) = ($s->cluster, $s->proxy, $s->source);
+$s->watch;
+
+for my $round (1 .. 12)
+{
+	$s->flows(50);
+	my $cuts = $proxy->cuts;
+	# Small numbers also hit the handshake of the next connection.
+	$proxy->cut(1 + int rand($round % 3 ? 20_000 : 200));
+	ok(wait_until(60, sub { $proxy->cuts > $cuts }), "cut $round");
+}
+$s->flows;
+
+# The subscription's error is known while it lasts, and gone when it is over.
+$proxy->refuse;
+ok( wait_until(
+		60,
+		sub {
+			($cluster->value("SELECT last_error FROM cdc.stat_subscription WHERE subscription = 'bank'") // '') =~ /\S/;
+		}),
+	'a source that refuses connections shows as last_error');
+$proxy->pass;
+$s->flows;
+
+$proxy->stall;
+my $stalled = time;
+my $noticed = wait_until(
+	60,
+	sub {
+		$cluster->value("SELECT failures FROM cdc.subscription_failure WHERE subscription = 'bank' AND worker = 'pull'") > 0;
+	});
+ok($noticed, sprintf 'a dead link was noticed after %.1f s', time - $stalled);
+# A session in cdc.pull is not held by it either.
+my $error = $cluster->error_of(q{SET statement_timeout = '1s'; SELECT cdc.pull('bank')});
+like($error, qr/statement timeout|does not answer|no answer|lost/i, 'cdc.pull obeys statement_timeout');
+$cluster->do('RESET statement_timeout');
+$proxy->pass;
+$proxy->close_all;
+$s->flows;
+
+# The server itself stands still.  (The load does, too.)
+$source->freeze;
+$noticed = wait_until(
+	60,
+	sub {
+		$cluster->value("SELECT failures FROM cdc.subscription_failure WHERE subscription = 'bank' AND worker = 'pull'") > 0;
+	});
+ok($noticed, 'a server that stands still was noticed');
+$source->thaw;
+$s->flows;
+$s->finish('after cuts and silence');
+done_testing();
