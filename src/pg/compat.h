@@ -145,4 +145,42 @@ cdc_float8_text(double v, char *buf)
 #define CDC_QUALIFIED_NAMES(s)			stringToQualifiedNameList(s)
 #endif
 
+/*
+ * Waiting for a latch and a descriptor: a wait event in the arguments since
+ * 10, the exit at the postmaster's death built in since 12.
+ */
+#if PG_VERSION_NUM >= 120000
+#define CDC_WL_PM_DEATH					WL_EXIT_ON_PM_DEATH
+#define CDC_CHECK_PM_DEATH(rc)			((void) (rc))
+#else
+#define CDC_WL_PM_DEATH					WL_POSTMASTER_DEATH
+#define CDC_CHECK_PM_DEATH(rc) \
+	do { if ((rc) & WL_POSTMASTER_DEATH) proc_exit(1); } while (0)
+#endif
+#if PG_VERSION_NUM >= 100000
+#define CDC_WAIT_LATCH_OR_SOCKET(latch, events, fd, ms) \
+	WaitLatchOrSocket((latch), (events), (fd), (ms), PG_WAIT_EXTENSION)
+#else
+#define CDC_WAIT_LATCH_OR_SOCKET(latch, events, fd, ms) \
+	WaitLatchOrSocket((latch), (events), (fd), (ms))
+#endif
+
+/* Descriptors that libraries hold are accounted for since 13. */
+#if PG_VERSION_NUM >= 130000
+#define CDC_ACQUIRE_FD()				AcquireExternalFD()
+#define CDC_RELEASE_FD()				ReleaseExternalFD()
+#else
+#define CDC_ACQUIRE_FD()				(true)
+#define CDC_RELEASE_FD()				((void) 0)
+#endif
+
+/* Privileges on a foreign server: one function for all objects since 16. */
+#if PG_VERSION_NUM >= 160000
+#define CDC_SERVER_ACLCHECK(server, role, mode) \
+	object_aclcheck(ForeignServerRelationId, (server), (role), (mode))
+#else
+#define CDC_SERVER_ACLCHECK(server, role, mode) \
+	pg_foreign_server_aclcheck((server), (role), (mode))
+#endif
+
 #endif							/* CDC_PG_COMPAT_H */

@@ -16,10 +16,15 @@
 typedef struct CdcSource CdcSource;
 
 /*
+ * All SQL that is sent and all text that comes back is UTF-8, whatever the
+ * database's encoding is.
+ */
+
+/*
  * Connects to the named server as user (role oid) and waits for it; ERROR with
  * a hint where that fails.  long_lived: the source survives the transaction and
  * is closed by cdc_source_close() or at the backend's exit; else it belongs to
- * the current resource owner.
+ * the current resource owner.  Needs a transaction.
  */
 extern CdcSource *cdc_source_open(const char *server, Oid user, bool long_lived);
 extern void cdc_source_close(CdcSource *source);
@@ -27,7 +32,26 @@ extern CdcSession *cdc_source_session(CdcSource *source);
 extern const CdcMysqlServerInfo *cdc_source_info(CdcSource *source);
 extern const char *cdc_source_server(CdcSource *source);
 
-/* Runs a statement and waits; ERROR on failure.  Free with cdc_rows_free(). */
+/*
+ * The same, but a server that cannot be reached or refuses us is returned
+ * (status in err, *source NULL); what is wrong on our side (no such server, no
+ * user mapping) is still an ERROR.
+ */
+extern CdcStatus cdc_source_try_open(const char *server, Oid user, bool long_lived,
+									 CdcSource **source, CdcError *err);
+
+/*
+ * Whether the connection can take a request: false after a failure, and when
+ * a request was given up by an ERROR (cancel) before it was answered.  Such a
+ * source is to be closed.
+ */
+extern bool cdc_source_usable(CdcSource *source);
+
+/*
+ * Runs a statement and waits; ERROR on failure.  The rows are palloc'ed in the
+ * current context (cdc_rows_free() does nothing to them); NULL where the
+ * statement returns none.
+ */
 extern CdcRows *cdc_source_query(CdcSource *source, const char *fmt,...)
 			pg_attribute_printf(2, 3);
 
@@ -42,7 +66,8 @@ extern char *cdc_source_quote_ident(const char *s);
 /*
  * Waits until the session has something to tell, the latch is set or the
  * timeout (ms, -1 = none) has passed.  Handles interrupts.  Returns true when
- * the session's descriptor is readable.
+ * the session's descriptor is readable.  Does not wait longer than until the
+ * session would report a silent server by itself.
  */
 extern bool cdc_source_wait(CdcSource *source, long timeout_ms);
 

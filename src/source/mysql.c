@@ -634,7 +634,7 @@ cdc_mysql_connect(CdcMysql *conn, CdcError *err)
 void
 cdc_rows_free(CdcRows *rows)
 {
-	if (rows == NULL)
+	if (rows == NULL || rows->memory == NULL)
 		return;
 	free(rows->memory);
 	free(rows);
@@ -678,7 +678,7 @@ copy_rows(MYSQL_RES *result)
 	rows = calloc(1, sizeof(*rows));
 	if (rows == NULL)
 		return NULL;
-	rows->memory = malloc((ncolumns + ncells) * sizeof(CdcString) + bytes);
+	rows->memory = malloc((ncolumns + ncells) * sizeof(CdcString) + bytes + 1);
 	if (rows->memory == NULL)
 	{
 		free(rows);

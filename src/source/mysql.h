@@ -61,7 +61,7 @@ typedef struct CdcRows
 	int64_t		nrows;
 	CdcString  *names;			/* ncolumns, NUL-terminated */
 	CdcString  *cells;			/* nrows * ncolumns; data NULL for SQL NULL; NUL-terminated */
-	void	   *memory;
+	void	   *memory;			/* NULL: not malloc'ed, belongs to somebody else */
 } CdcRows;
 
 static inline const CdcString *

@@ -1,0 +1,378 @@
+/*-------------------------------------------------------------------------
+ *
+ * source.c
+ *	  Sessions with a MySQL-family server inside a backend: who may connect,
+ *	  with which options, how a wait is interrupted, and that nothing stays
+ *	  open after an ERROR.  What we ask such a server for is in
+ *	  source_query.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/source.h"
+
+#include "access/xact.h"
+#include "catalog/pg_foreign_server.h"
+#include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+
+#include "pg/error.h"
+#include "pg/option_table.h"
+
+/* Read-ahead of a dump or a SELECT: what a backend may hold beside its own. */
+#define READ_AHEAD_BYTES	(4 * 1024 * 1024)
+
+/* Pipe (two), socket, its duplicate. */
+#define SOURCE_FDS			4
+
+#define EXIT_WAIT_MS		1000
+
+struct CdcSource
+{
+	CdcSource  *next;
+	CdcSession *session;
+	char	   *server;
+	ResourceOwner owner;		/* NULL: long-lived */
+	bool		asking;			/* a request is posted and not yet answered */
+	bool		broken;			/* an answer was a lost connection */
+	int			fds;			/* accounted for */
+};
+
+static CdcSource *sources;		/* all that are open */
+
+static void
+free_source(CdcSource *source)
+{
+	CdcSource **link;
+
+	for (link = &sources; *link != NULL; link = &(*link)->next)
+	{
+		if (*link == source)
+		{
+			*link = source->next;
+			break;
+		}
+	}
+	cdc_session_close(source->session);
+	for (; source->fds > 0; source->fds--)
+		CDC_RELEASE_FD();
+	pfree(source->server);
+	pfree(source);
+}
+
+void
+cdc_source_close(CdcSource *source)
+{
+	if (source != NULL)
+		free_source(source);
+}
+
+/* Libraries are taken down after this: no thread of ours may run then. */
+static void
+at_exit(int code, Datum arg)
+{
+	while (sources != NULL)
+		free_source(sources);
+	(void) cdc_session_wait_exit(EXIT_WAIT_MS);
+}
+
+/* A resource owner ends: its sources are closed, or pass to the parent's. */
+static void
+at_release(ResourceReleasePhase phase, bool isCommit, bool isTopLevel, void *arg)
+{
+	ResourceOwner parent = NULL;
+	CdcSource  *source;
+	CdcSource  *next;
+
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS)
+		return;
+	if (isCommit && !isTopLevel)
+		parent = ResourceOwnerGetParent(CurrentResourceOwner);
+	for (source = sources; source != NULL; source = next)
+	{
+		next = source->next;
+		if (source->owner == NULL || source->owner != CurrentResourceOwner)
+			continue;
+		if (parent != NULL)
+			source->owner = parent;
+		else
+			free_source(source);
+	}
+}
+
+static void
+register_callbacks(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	RegisterResourceReleaseCallback(at_release, NULL);
+	on_proc_exit(at_exit, (Datum) 0);
+	registered = true;
+}
+
+/*
+ * The wait of all waits.
+ */
+bool
+cdc_source_wait(CdcSource *source, long timeout_ms)
+{
+	int64		limit = cdc_session_time_left_ms(source->session);
+	int			events = WL_LATCH_SET | WL_SOCKET_READABLE | CDC_WL_PM_DEATH;
+	int			rc;
+
+	if (limit >= 0 && (timeout_ms < 0 || limit < timeout_ms))
+		timeout_ms = (long) limit;
+	if (timeout_ms >= 0)
+		events |= WL_TIMEOUT;
+
+	CHECK_FOR_INTERRUPTS();
+	rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, events, cdc_session_fd(source->session), timeout_ms);
+	if (rc & WL_LATCH_SET)
+		ResetLatch(MyLatch);
+	CDC_CHECK_PM_DEATH(rc);
+	CHECK_FOR_INTERRUPTS();
+	return (rc & WL_SOCKET_READABLE) != 0;
+}
+
+/* ERROR unless user may use the server and has a mapping for it. */
+static UserMapping *
+check_access(ForeignServer *server, Oid user)
+{
+	ForeignDataWrapper *fdw = GetForeignDataWrapper(server->fdwid);
+	AclResult	acl;
+
+	if (strcmp(fdw->fdwname, CDC_MYSQL_FDW) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not one of foreign data wrapper \"%s\"",
+						server->servername, CDC_MYSQL_FDW),
+				 errhint("Create one: CREATE SERVER ... FOREIGN DATA WRAPPER %s OPTIONS (host '...').",
+						 CDC_MYSQL_FDW)));
+
+	acl = CDC_SERVER_ACLCHECK(server->serverid, user, ACL_USAGE);
+	if (acl != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for foreign server %s", server->servername),
+				 errhint("GRANT USAGE ON FOREIGN SERVER %s TO %s;",
+						 quote_identifier(server->servername),
+						 quote_identifier(CDC_USER_NAME(user)))));
+
+	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(user),
+							   ObjectIdGetDatum(server->serverid)) &&
+		!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
+							   ObjectIdGetDatum(server->serverid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("no user mapping of role \"%s\" for server \"%s\"",
+						CDC_USER_NAME(user), server->servername),
+				 errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (user '...', password '...');",
+						 quote_identifier(CDC_USER_NAME(user)),
+						 quote_identifier(server->servername))));
+	return GetUserMapping(user, server->serverid);
+}
+
+/* Room for the descriptors that the session is going to use. */
+static void
+reserve_fds(CdcSource *source)
+{
+	while (source->fds < SOURCE_FDS)
+	{
+		if (!CDC_ACQUIRE_FD())
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("too many open connections to sources"),
+					 errhint("Raise max_files_per_process.")));
+		source->fds++;
+	}
+}
+
+static CdcSource *
+new_source(const char *server_name, const CdcMysqlOptions *options)
+{
+	CdcSource  *source = MemoryContextAllocZero(TopMemoryContext, sizeof(CdcSource));
+
+	source->server = MemoryContextStrdup(TopMemoryContext, server_name);
+	source->owner = CurrentResourceOwner;
+	source->next = sources;
+	sources = source;
+	reserve_fds(source);
+	source->session = cdc_session_create(options, READ_AHEAD_BYTES);
+	if (source->session == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not start a thread for the connection to server \"%s\"", server_name)));
+	return source;
+}
+
+CdcStatus
+cdc_source_try_open(const char *server_name, Oid user, bool long_lived, CdcSource **result,
+					CdcError *err)
+{
+	ForeignServer *server = GetForeignServerByName(server_name, false);
+	UserMapping *mapping = check_access(server, user);
+	CdcMysqlOptions options;
+	CdcSource  *source;
+	CdcStatus	st;
+
+	*result = NULL;
+	cdc_mysql_options_read(server->options, mapping->options, &options);
+	register_callbacks();
+	source = new_source(server->servername, &options);
+
+	source->asking = true;
+	cdc_session_connect(source->session);
+	while ((st = cdc_session_poll(source->session, err)) == CDC_MORE)
+		(void) cdc_source_wait(source, -1);
+	source->asking = false;
+	if (cdc_failed(st))
+	{
+		free_source(source);
+		return st;
+	}
+	if (long_lived)
+		source->owner = NULL;
+	*result = source;
+	return CDC_OK;
+}
+
+CdcSource *
+cdc_source_open(const char *server, Oid user, bool long_lived)
+{
+	CdcSource  *source;
+	CdcError	err;
+
+	if (cdc_failed(cdc_source_try_open(server, user, long_lived, &source, &err)))
+		cdc_ereport(&err, NULL);
+	return source;
+}
+
+CdcSession *
+cdc_source_session(CdcSource *source)
+{
+	return source->session;
+}
+
+const CdcMysqlServerInfo *
+cdc_source_info(CdcSource *source)
+{
+	return cdc_session_info(source->session);
+}
+
+const char *
+cdc_source_server(CdcSource *source)
+{
+	return source->server;
+}
+
+bool
+cdc_source_usable(CdcSource *source)
+{
+	return !source->asking && !source->broken;
+}
+
+/* From malloc'ed to palloc'ed, so that an ERROR in between leaks nothing. */
+static CdcRows *
+palloc_rows(const CdcRows *rows)
+{
+	int64		ncells = rows->ncolumns + rows->nrows * rows->ncolumns;
+	const CdcString *from = rows->names;	/* the cells follow the names */
+	CdcRows    *copy = palloc0(sizeof(CdcRows));
+	Size		bytes = ncells * sizeof(CdcString);
+	char	   *at;
+	int64		i;
+
+	for (i = 0; i < ncells; i++)
+		bytes += from[i].data != NULL ? from[i].len + 1 : 0;
+	copy->ncolumns = rows->ncolumns;
+	copy->nrows = rows->nrows;
+	copy->names = MemoryContextAllocHuge(CurrentMemoryContext, Max(bytes, 1));
+	copy->cells = copy->names + rows->ncolumns;
+	at = (char *) (copy->names + ncells);
+	for (i = 0; i < ncells; i++)
+	{
+		copy->names[i].data = NULL;
+		copy->names[i].len = 0;
+		if (from[i].data == NULL)
+			continue;
+		memcpy(at, from[i].data, from[i].len + 1);
+		copy->names[i].data = at;
+		copy->names[i].len = from[i].len;
+		at += from[i].len + 1;
+	}
+	return copy;
+}
+
+CdcStatus
+cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcError *err)
+{
+	CdcRows    *answer = NULL;
+	CdcStatus	st;
+
+	*rows = NULL;
+	if (!cdc_source_usable(source))
+	{
+		cdc_error(err, CDC_ERR_CONNECT, "the connection to server \"%s\" cannot be used any more",
+				  source->server);
+		return CDC_ERR_CONNECT;
+	}
+	source->asking = true;
+	cdc_session_query(source->session, sql);
+	while ((st = cdc_session_poll_query(source->session, &answer, err)) == CDC_MORE)
+		(void) cdc_source_wait(source, -1);
+	source->asking = false;
+	if (st == CDC_ERR_CONNECT || st == CDC_ERR_CORRUPT)
+		source->broken = true;
+	if (cdc_failed(st) || answer == NULL)
+		return st;
+
+	PG_TRY();
+	{
+		*rows = palloc_rows(answer);
+	}
+	PG_CATCH();
+	{
+		cdc_rows_free(answer);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	cdc_rows_free(answer);
+	return st;
+}
+
+CdcRows *
+cdc_source_query(CdcSource *source, const char *fmt,...)
+{
+	StringInfoData sql;
+	CdcRows    *rows;
+	CdcError	err;
+
+	initStringInfo(&sql);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, fmt);
+		needed = appendStringInfoVA(&sql, fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&sql, needed);
+	}
+	if (cdc_failed(cdc_source_try_query(source, sql.data, &rows, &err)))
+		cdc_ereport(&err, NULL);
+	pfree(sql.data);
+	return rows;
+}
