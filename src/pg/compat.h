@@ -14,6 +14,11 @@
 #include "fmgr.h"
 #include "utils/elog.h"
 
+/* The macros of variable-length values left postgres.h in 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 #ifdef GP_VERSION_NUM
 #define CDC_GREENPLUM 1
 #else
@@ -48,6 +53,17 @@ extern int	no_such_variable
  * called by a scheduler.
  */
 #define CDC_HAVE_WORKERS (!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
+
+/* Shared memory is asked for in a hook (15), before that in _PG_init(). */
+#define CDC_HAVE_SHMEM_REQUEST_HOOK (PG_VERSION_NUM >= 150000)
+
+/* Workers may run as a role without LOGIN (17). */
+#if PG_VERSION_NUM >= 170000
+#define CDC_BGWORKER_FLAGS				BGWORKER_BYPASS_ROLELOGINCHECK
+#else
+#define CDC_BGWORKER_FLAGS				0
+#endif
+#define CDC_WORKER_NEEDS_LOGIN			(PG_VERSION_NUM < 170000)
 
 /* The access method's names (PostgreSQL 12) for relations. */
 #if PG_VERSION_NUM < 120000
@@ -181,6 +197,41 @@ cdc_float8_text(double v, char *buf)
 #else
 #define CDC_SERVER_ACLCHECK(server, role, mode) \
 	pg_foreign_server_aclcheck((server), (role), (mode))
+#endif
+
+/*
+ * Temporary files that outlive a transaction: the signature in Greenplum; the
+ * const of what is written came in 16.
+ */
+#if CDC_GREENPLUM
+#define CDC_BUFFILE_CREATE(name)		BufFileCreateTemp((name), true)
+#else
+#define CDC_BUFFILE_CREATE(name)		BufFileCreateTemp(true)
+#endif
+#define CDC_BUFFILE_WRITE(file, data, len)	BufFileWrite((file), (void *) (data), (len))
+
+/*
+ * Inserting tuples without SQL: the table access method's interface (12), in
+ * the form that the executor's index insertion has had since 14.
+ */
+#define CDC_HAVE_DIRECT_INSERT	(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
+#if PG_VERSION_NUM >= 160000
+#define CDC_INSERT_INDEX_TUPLES(rri, slot, estate) \
+	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, false)
+#elif PG_VERSION_NUM >= 140000
+#define CDC_INSERT_INDEX_TUPLES(rri, slot, estate) \
+	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)
+#else
+#define CDC_INSERT_INDEX_TUPLES(rri, slot, estate) \
+	((estate)->es_result_relation_info = (rri), \
+	 ExecInsertIndexTuples((slot), (estate), false, NULL, NIL))
+#endif
+
+/* A partitioned table's partitions; one that is being detached is left out (14). */
+#if PG_VERSION_NUM >= 140000
+#define CDC_PARTITION_DESC(rel)			RelationGetPartitionDesc((rel), true)
+#else
+#define CDC_PARTITION_DESC(rel)			RelationGetPartitionDesc(rel)
 #endif
 
 #endif							/* CDC_PG_COMPAT_H */

@@ -271,7 +271,9 @@ cdc_numeric_pack_verify(void)
 		char		text[32];
 
 		snprintf(text, sizeof(text), INT64_FORMAT, integers[i]);
-		size = cdc_numeric_pack_int(buf.bytes, (uint64) Abs(integers[i]), integers[i] < 0);
+		size = cdc_numeric_pack_int(buf.bytes,
+									integers[i] < 0 ? -(uint64) integers[i] : (uint64) integers[i],
+									integers[i] < 0);
 		verify_one(text, buf.bytes, size);
 	}
 	verified = true;
