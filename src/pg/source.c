@@ -314,6 +314,26 @@ palloc_rows(const CdcRows *rows)
 	return copy;
 }
 
+/* The copy; the original is freed in any case. */
+static CdcRows *
+take_rows(CdcRows *answer)
+{
+	CdcRows    *volatile rows = NULL;
+
+	PG_TRY();
+	{
+		rows = palloc_rows(answer);
+	}
+	PG_CATCH();
+	{
+		cdc_rows_free(answer);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	cdc_rows_free(answer);
+	return rows;
+}
+
 CdcStatus
 cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcError *err)
 {
@@ -337,17 +357,7 @@ cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcErro
 	if (cdc_failed(st) || answer == NULL)
 		return st;
 
-	PG_TRY();
-	{
-		*rows = palloc_rows(answer);
-	}
-	PG_CATCH();
-	{
-		cdc_rows_free(answer);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	cdc_rows_free(answer);
+	*rows = take_rows(answer);
 	return st;
 }
 
