@@ -1,0 +1,600 @@
+/*-------------------------------------------------------------------------
+ *
+ * options.c
+ *	  All options, each one line in one table.  Validators, parsers, their
+ *	  hints, cdc.option_list and with it doc/options.md come from it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/options.h"
+
+#include "access/reloptions.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_type.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "pg/option_table.h"
+
+typedef enum OptionScope
+{
+	SCOPE_MYSQL_SERVER,
+	SCOPE_MYSQL_USER,
+	SCOPE_SUBSCRIPTION
+} OptionScope;
+
+static const char *const scope_names[] = {
+	"server of cdc_mysql", "user mapping of cdc_mysql", "subscription"
+};
+
+typedef enum OptionType
+{
+	TYPE_TEXT,
+	TYPE_BOOL,
+	TYPE_INT,					/* int field, min to max */
+	TYPE_MS,					/* unsigned or int field: "250", "250ms", "5s", "2 min" */
+	TYPE_SECONDS,				/* the same, in whole seconds; a bare number is seconds */
+	TYPE_BYTES,					/* int field: "1048576", "64kB", "16MB" */
+	TYPE_CHOICE					/* int field: place in the list of words */
+} OptionType;
+
+static const char *const type_names[] = {
+	"text", "boolean", "integer", "duration", "duration", "size", "choice"
+};
+
+typedef struct Option
+{
+	OptionScope scope;
+	const char *name;
+	OptionType	type;
+	const char *default_value;	/* as one would write it; NULL = none */
+	int64		min;			/* of numbers, in the field's unit */
+	int64		max;
+	const char *const *words;	/* of TYPE_CHOICE, NULL-terminated */
+	bool		secret;			/* never shown */
+	int			offset;			/* of the field that it fills */
+	const char *description;
+} Option;
+
+#define MYSQL(field)	offsetof(CdcMysqlOptions, field)
+#define SUBS(field)		offsetof(CdcSubscriptionOptions, field)
+#define NO_FIELD		(-1)
+
+#define KB				INT64CONST(1024)
+#define MB				(1024 * KB)
+
+static const char *const ssl_modes[] = {
+	"DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY", NULL
+};
+
+/* in the order of the enums in catalog.h */
+static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
+static const char *const nul_words[] = {"error", "strip", NULL};
+static const char *const partition_words[] = {"month", "day", "none", NULL};
+
+static const Option options[] = {
+	{SCOPE_MYSQL_SERVER, "host", TYPE_TEXT, "localhost", 0, 0, NULL, false, MYSQL(host),
+	"Host name or address; several, separated by commas and each with :port where it differs, are tried in order"},
+	{SCOPE_MYSQL_SERVER, "port", TYPE_INT, "3306", 1, 65535, NULL, false, MYSQL(port),
+	"TCP port"},
+	{SCOPE_MYSQL_SERVER, "unix_socket", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(unix_socket),
+	"Path of a Unix socket, used in place of host and port"},
+	{SCOPE_MYSQL_SERVER, "ssl_mode", TYPE_CHOICE, "PREFERRED", 0, 0, ssl_modes, false, MYSQL(ssl_mode),
+	"TLS: never, if the server offers it, always, always with a certificate of a known CA, or also for the server's host name"},
+	{SCOPE_MYSQL_SERVER, "ssl_ca", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(ssl_ca),
+	"File of the CA's certificate, on the database server"},
+	{SCOPE_MYSQL_SERVER, "ssl_capath", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(ssl_capath),
+	"Directory of CA certificates"},
+	{SCOPE_MYSQL_SERVER, "ssl_cert", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(ssl_cert),
+	"File of the client's certificate"},
+	{SCOPE_MYSQL_SERVER, "ssl_key", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(ssl_key),
+	"File of the client's private key"},
+	{SCOPE_MYSQL_SERVER, "ssl_cipher", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(ssl_cipher),
+	"Ciphers allowed for TLS up to 1.2, as OpenSSL names them"},
+	{SCOPE_MYSQL_SERVER, "tls_version", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(tls_version),
+	"Versions of TLS allowed, e.g. TLSv1.2,TLSv1.3"},
+	{SCOPE_MYSQL_SERVER, "connect_timeout", TYPE_SECONDS, "10s", 1, 3600, NULL, false, MYSQL(connect_timeout_s),
+	"How long to try each host"},
+	{SCOPE_MYSQL_SERVER, "heartbeat_interval", TYPE_MS, "5s", 100, 3600 * 1000, NULL, false, MYSQL(heartbeat_ms),
+	"The source sends a sign of life this often when it has no events; three missed mean reconnect"},
+	{SCOPE_MYSQL_SERVER, "compress", TYPE_BOOL, "off", 0, 0, NULL, false, MYSQL(compress),
+	"Compress what is sent over the network"},
+	{SCOPE_MYSQL_SERVER, "server_id", TYPE_INT, NULL, 1, PG_UINT32_MAX, NULL, false, NO_FIELD,
+	"First of a range of numbers that no replica of the source uses, two a subscription; chosen by itself where not set"},
+
+	{SCOPE_MYSQL_USER, "user", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(user),
+	"User at the source; needs REPLICATION SLAVE, REPLICATION CLIENT and SELECT"},
+	{SCOPE_MYSQL_USER, "password", TYPE_TEXT, NULL, 0, 0, NULL, true, MYSQL(password),
+	"Its password"},
+
+	{SCOPE_SUBSCRIPTION, "batch_events", TYPE_INT, "10000", 1, 10000000, NULL, false, SUBS(batch_events),
+	"A pull worker commits after this many events, at the next commit of the source"},
+	{SCOPE_SUBSCRIPTION, "batch_size", TYPE_BYTES, "16MB", 64 * KB, 1024 * MB, NULL, false, SUBS(batch_bytes),
+	"... or after this many bytes of binlog"},
+	{SCOPE_SUBSCRIPTION, "batch_delay", TYPE_MS, "200ms", 0, 60 * 1000, NULL, false, SUBS(batch_delay_ms),
+	"... or this long after the first event of the batch"},
+	{SCOPE_SUBSCRIPTION, "memory_limit", TYPE_BYTES, "16MB", 1 * MB, 1024 * MB, NULL, false, SUBS(memory_limit),
+	"Bytes of one source transaction that are kept in memory; more go to a temporary file"},
+	{SCOPE_SUBSCRIPTION, "synchronous_commit", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(synchronous_commit),
+	"Whether workers wait for the disk at commit; off loses nothing, as position and events are lost or kept together"},
+	{SCOPE_SUBSCRIPTION, "zero_date", TYPE_CHOICE, "null", 0, 0, zero_date_words, false, SUBS(zero_date),
+	"What apply writes for dates that PostgreSQL does not have, such as 0000-00-00"},
+	{SCOPE_SUBSCRIPTION, "nul_in_text", TYPE_CHOICE, "error", 0, 0, nul_words, false, SUBS(nul_in_text),
+	"What apply does with a NUL byte in a text"},
+	{SCOPE_SUBSCRIPTION, "tinyint1_as_boolean", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(tinyint1_boolean),
+	"Replicas get boolean for tinyint(1)"},
+	{SCOPE_SUBSCRIPTION, "bit1_as_boolean", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(bit1_boolean),
+	"Replicas get boolean for bit(1)"},
+	{SCOPE_SUBSCRIPTION, "history_partition", TYPE_CHOICE, "month", 0, 0, partition_words, false, SUBS(history_partition),
+	"How the history table is partitioned by the time of arrival; only at creation"},
+	{SCOPE_SUBSCRIPTION, "output_position", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.position),
+	"Events have \"position\""},
+	{SCOPE_SUBSCRIPTION, "output_gtid", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.gtid),
+	"Events have \"gtid\""},
+	{SCOPE_SUBSCRIPTION, "output_server_id", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.server_id),
+	"Events have \"server_id\""},
+	{SCOPE_SUBSCRIPTION, "output_thread_id", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.thread_id),
+	"Events have \"thread_id\""},
+	{SCOPE_SUBSCRIPTION, "output_primary_key", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.primary_key),
+	"Events have \"primary_key\""},
+	{SCOPE_SUBSCRIPTION, "output_primary_key_columns", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.primary_key_columns),
+	"Events have \"primary_key_columns\""},
+	{SCOPE_SUBSCRIPTION, "output_xoffset", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.xoffset),
+	"Events have \"xoffset\""},
+};
+
+static char *
+words_list(const Option *opt)
+{
+	StringInfoData buf;
+	int			i;
+
+	initStringInfo(&buf);
+	for (i = 0; opt->words[i] != NULL; i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "", opt->words[i]);
+	return buf.data;
+}
+
+static char *
+names_list(OptionScope scope)
+{
+	StringInfoData buf;
+	int			i;
+
+	initStringInfo(&buf);
+	for (i = 0; i < lengthof(options); i++)
+	{
+		if (options[i].scope == scope)
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", options[i].name);
+	}
+	return buf.data;
+}
+
+static const Option *
+find_option(OptionScope scope, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(options); i++)
+	{
+		if (options[i].scope == scope && strcmp(options[i].name, name) == 0)
+			return &options[i];
+	}
+	return NULL;
+}
+
+/* What a value may be, for hints and documentation. */
+static char *
+valid_values(const Option *opt)
+{
+	switch (opt->type)
+	{
+		case TYPE_BOOL:
+			return pstrdup("on or off");
+		case TYPE_CHOICE:
+			return words_list(opt);
+		case TYPE_INT:
+			return psprintf(INT64_FORMAT " to " INT64_FORMAT, opt->min, opt->max);
+		case TYPE_MS:
+			return psprintf(INT64_FORMAT "ms to " INT64_FORMAT "ms, as 500, 500ms, 5s or 2min",
+							opt->min, opt->max);
+		case TYPE_SECONDS:
+			return psprintf(INT64_FORMAT "s to " INT64_FORMAT "s, as 10, 10s or 2min",
+							opt->min, opt->max);
+		case TYPE_BYTES:
+			return psprintf(INT64_FORMAT "kB to " INT64_FORMAT "MB, as 1048576, 512kB or 16MB",
+							opt->min / KB, opt->max / MB);
+		case TYPE_TEXT:
+			break;
+	}
+	return pstrdup("any text");
+}
+
+/*
+ * A number with a unit, multiplied out; false when it is none.  bare: what a
+ * number without a unit is worth.
+ */
+static bool
+parse_quantity(const char *value, const Option *opt, int64 *result)
+{
+	static const struct
+	{
+		const char *unit;
+		bool		bytes;
+		int64		factor;		/* to bytes or ms */
+	}			units[] = {
+		{"ms", false, 1}, {"s", false, 1000}, {"sec", false, 1000}, {"second", false, 1000},
+		{"seconds", false, 1000}, {"min", false, 60000}, {"minute", false, 60000},
+		{"minutes", false, 60000}, {"h", false, 3600000}, {"hour", false, 3600000},
+		{"B", true, 1}, {"kB", true, KB}, {"MB", true, MB}, {"GB", true, 1024 * MB}
+	};
+	bool		seconds = opt->type == TYPE_SECONDS;
+	char	   *end;
+	int64		number;
+	int64		factor = seconds ? 1000 : 1;
+	bool		known = true;
+	int			i;
+
+	errno = 0;
+	number = strtoll(value, &end, 10);
+	if (end == value || errno == ERANGE)
+		return false;
+	while (*end == ' ')
+		end++;
+	if (*end != '\0')
+	{
+		known = false;
+		for (i = 0; i < lengthof(units) && opt->type != TYPE_INT; i++)
+		{
+			if (units[i].bytes == (opt->type == TYPE_BYTES) &&
+				pg_strcasecmp(units[i].unit, end) == 0)
+			{
+				factor = units[i].factor;
+				known = true;
+			}
+		}
+	}
+	if (!known || number < 0 || number > PG_INT64_MAX / factor)
+		return false;
+	*result = number * factor;
+	if (seconds)
+	{
+		if (*result % 1000 != 0)
+			return false;
+		*result /= 1000;
+	}
+	return *result >= opt->min && *result <= opt->max;
+}
+
+static bool
+parse_choice(const char *value, const Option *opt, int *place)
+{
+	for (*place = 0; opt->words[*place] != NULL; (*place)++)
+	{
+		if (pg_strcasecmp(opt->words[*place], value) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+invalid_value(const Option *opt, const char *value)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 opt->secret ? errmsg("invalid value for option \"%s\"", opt->name) :
+			 errmsg("invalid value for option \"%s\": \"%s\"", opt->name, value),
+			 errhint("Valid values are: %s.", valid_values(opt))));
+}
+
+/* Checks value and, where field is not NULL, stores it there. */
+static void
+set_option(const Option *opt, const char *value, void *field)
+{
+	bool		flag;
+	int64		number;
+	int			place;
+
+	switch (opt->type)
+	{
+		case TYPE_TEXT:
+			if (field != NULL)
+				*(const char **) field = pg_server_to_any(value, strlen(value), PG_UTF8);
+			break;
+		case TYPE_BOOL:
+			if (!parse_bool(value, &flag))
+				invalid_value(opt, value);
+			if (field != NULL)
+				*(bool *) field = flag;
+			break;
+		case TYPE_CHOICE:
+			if (!parse_choice(value, opt, &place))
+				invalid_value(opt, value);
+			if (field != NULL && opt->scope == SCOPE_SUBSCRIPTION)
+				*(int *) field = place;
+			else if (field != NULL)
+				*(const char **) field = opt->words[place];
+			break;
+		case TYPE_INT:
+		case TYPE_MS:
+		case TYPE_SECONDS:
+		case TYPE_BYTES:
+			if (!parse_quantity(value, opt, &number))
+				invalid_value(opt, value);
+			if (field != NULL)
+				*(int *) field = (int) number;
+			break;
+	}
+}
+
+/* The defaults of a scope. */
+static void
+set_defaults(OptionScope scope, void *target)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(options); i++)
+	{
+		const Option *opt = &options[i];
+
+		if (opt->scope == scope && opt->default_value != NULL && opt->offset != NO_FIELD)
+			set_option(opt, opt->default_value, (char *) target + opt->offset);
+	}
+}
+
+/*
+ * Servers and user mappings of cdc_mysql
+ */
+
+static void
+read_list(OptionScope scope, List *list, CdcMysqlOptions *opt)
+{
+	ListCell   *lc;
+
+	foreach(lc, list)
+	{
+		DefElem    *def = lfirst(lc);
+		const Option *o = find_option(scope, def->defname);
+
+		if (o != NULL && o->offset != NO_FIELD)
+			set_option(o, defGetString(def), (char *) opt + o->offset);
+	}
+}
+
+void
+cdc_mysql_options_read(List *server, List *mapping, CdcMysqlOptions *opt)
+{
+	memset(opt, 0, sizeof(*opt));
+	set_defaults(SCOPE_MYSQL_SERVER, opt);
+	read_list(SCOPE_MYSQL_SERVER, server, opt);
+	read_list(SCOPE_MYSQL_USER, mapping, opt);
+}
+
+uint32
+cdc_mysql_server_id_base(List *server)
+{
+	ListCell   *lc;
+
+	foreach(lc, server)
+	{
+		DefElem    *def = lfirst(lc);
+
+		if (strcmp(def->defname, "server_id") == 0)
+			return (uint32) strtoul(defGetString(def), NULL, 10);
+	}
+	return 0;
+}
+
+/* ERROR for a name that is not an option here; tells where it belongs. */
+static void
+unknown_option(OptionScope scope, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(options); i++)
+	{
+		if (options[i].scope != scope && scope != SCOPE_SUBSCRIPTION &&
+			options[i].scope != SCOPE_SUBSCRIPTION && strcmp(options[i].name, name) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					 errmsg("option \"%s\" does not belong to a %s", name, scope_names[scope]),
+					 options[i].scope == SCOPE_MYSQL_USER ?
+					 errhint("Set it with CREATE USER MAPPING FOR ... SERVER ... OPTIONS (%s '...').", name) :
+					 errhint("Set it with CREATE SERVER or ALTER SERVER ... OPTIONS (%s '...').", name)));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+			 errmsg("invalid option \"%s\" for a %s", name, scope_names[scope]),
+			 errhint("Valid options are: %s.", names_list(scope))));
+}
+
+static bool
+contains(List *list, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, list)
+	{
+		if (strcmp(((DefElem *) lfirst(lc))->defname, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Options that say nothing, or the opposite, together. */
+static void
+check_server_combination(List *list)
+{
+	ListCell   *lc;
+
+	foreach(lc, list)
+	{
+		DefElem    *def = lfirst(lc);
+
+		if (strcmp(def->defname, "ssl_mode") == 0 &&
+			pg_strncasecmp(defGetString(def), "VERIFY", 6) == 0 &&
+			!contains(list, "ssl_ca") && !contains(list, "ssl_capath"))
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+					 errmsg("option \"ssl_mode\" %s needs \"ssl_ca\" or \"ssl_capath\"", defGetString(def)),
+					 errhint("Add ssl_ca with the file of the CA's certificate on the database server.")));
+	}
+	if (contains(list, "ssl_cert") != contains(list, "ssl_key"))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("options \"ssl_cert\" and \"ssl_key\" must be set together")));
+}
+
+PG_FUNCTION_INFO_V1(cdc_mysql_fdw_validator);
+
+/*
+ * cdc.mysql_fdw_validator(text[], oid): called by the server for CREATE and
+ * ALTER SERVER, USER MAPPING and so on, with all options that will be set.
+ */
+Datum
+cdc_mysql_fdw_validator(PG_FUNCTION_ARGS)
+{
+	List	   *list = untransformRelOptions(PG_GETARG_DATUM(0));
+	Oid			catalog = PG_GETARG_OID(1);
+	ListCell   *lc;
+
+	foreach(lc, list)
+	{
+		DefElem    *def = lfirst(lc);
+		const Option *opt = NULL;
+
+		if (catalog == ForeignServerRelationId || catalog == UserMappingRelationId)
+		{
+			OptionScope scope = catalog == ForeignServerRelationId ?
+				SCOPE_MYSQL_SERVER : SCOPE_MYSQL_USER;
+
+			opt = find_option(scope, def->defname);
+			if (opt == NULL)
+				unknown_option(scope, def->defname);
+		}
+		else
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					 errmsg("invalid option \"%s\"", def->defname),
+					 errhint("Only servers and user mappings of %s have options.", CDC_MYSQL_FDW)));
+		set_option(opt, defGetString(def), NULL);
+	}
+	if (catalog == ForeignServerRelationId)
+		check_server_combination(list);
+	PG_RETURN_VOID();
+}
+
+/*
+ * Subscriptions
+ */
+
+/* A scalar of JSON as the text that set_option() takes. */
+static const char *
+scalar_text(const Option *opt, const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvBool:
+			return value->val.boolean ? "on" : "off";
+		case jbvNumeric:
+			return DatumGetCString(DirectFunctionCall1(numeric_out,
+													   NumericGetDatum(value->val.numeric)));
+		default:
+			break;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for option \"%s\"", opt->name),
+			 errhint("Valid values are: %s.", valid_values(opt))));
+	return NULL;
+}
+
+void
+cdc_subscription_options_parse(const Jsonb *json, CdcSubscriptionOptions *opt)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+
+	memset(opt, 0, sizeof(*opt));
+	set_defaults(SCOPE_SUBSCRIPTION, opt);
+	if (json == NULL)
+		return;
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options of a subscription must be a JSON object"),
+				 errhint("For example '{\"batch_events\": 5000}'.")));
+
+	it = JsonbIteratorInit((JsonbContainer *) &json->root);
+	(void) JsonbIteratorNext(&it, &v, false);	/* the object itself */
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_END_OBJECT)
+	{
+		const Option *o;
+		char	   *name;
+
+		Assert(token == WJB_KEY);
+		name = pnstrdup(v.val.string.val, v.val.string.len);
+		o = find_option(SCOPE_SUBSCRIPTION, name);
+		if (o == NULL)
+			unknown_option(SCOPE_SUBSCRIPTION, name);
+		(void) JsonbIteratorNext(&it, &v, true);
+		if (v.type == jbvNull)
+			continue;			/* null: the default */
+		set_option(o, scalar_text(o, &v), (char *) opt + o->offset);
+	}
+}
+
+/*
+ * cdc.option_list
+ */
+
+PG_FUNCTION_INFO_V1(cdc_option_list);
+
+/* cdc.option_list() returns setof (scope, name, type, default, values, secret, description) */
+Datum
+cdc_option_list(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *ctx;
+	const Option *opt;
+	Datum		values[7];
+	bool		nulls[7] = {false};
+	HeapTuple	tuple;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		MemoryContext old;
+		TupleDesc	desc;
+
+		ctx = SRF_FIRSTCALL_INIT();
+		old = MemoryContextSwitchTo(ctx->multi_call_memory_ctx);
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "return type must be a row type");
+		ctx->tuple_desc = BlessTupleDesc(desc);
+		MemoryContextSwitchTo(old);
+	}
+	ctx = SRF_PERCALL_SETUP();
+	if (ctx->call_cntr >= lengthof(options))
+		SRF_RETURN_DONE(ctx);
+
+	opt = &options[ctx->call_cntr];
+	values[0] = CStringGetTextDatum(scope_names[opt->scope]);
+	values[1] = CStringGetTextDatum(opt->name);
+	values[2] = CStringGetTextDatum(type_names[opt->type]);
+	nulls[3] = opt->default_value == NULL;
+	values[3] = nulls[3] ? (Datum) 0 : CStringGetTextDatum(opt->default_value);
+	values[4] = CStringGetTextDatum(valid_values(opt));
+	values[5] = BoolGetDatum(opt->secret);
+	values[6] = CStringGetTextDatum(opt->description);
+	tuple = heap_form_tuple(ctx->tuple_desc, values, nulls);
+	SRF_RETURN_NEXT(ctx, HeapTupleGetDatum(tuple));
+}
