@@ -1,0 +1,82 @@
+# One source transaction of two million rows: no worker grows with it.
+#
+# What is measured is a process's own memory: RssAnon + RssFile of
+# /proc/PID/status.  RssShmem is left out, it is the shared buffers that the
+# process happened to touch, and with it VmHWM, whose high-water mark counts them.
+# An idle session of the same cluster is the base line.
+use strict;
+use warnings;
+
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Process qw(wait_until);
+use CdcIngest::Server;
+
+my $rows = $ENV{CDC_TEST_MEMORY_ROWS} // 2_000_000;
+
+sub own_memory_kb
+{
+	my ($pid) = @_;
+	open my $fh, '<', "/proc/$pid/status" or return 0;
+	my $sum = 0;
+	while (<$fh>) { $sum += $1 if /^Rss(?:Anon|File):\s+(\d+) kB/ }
+	return $sum;
+}
+
+my $source = CdcIngest::Server->new('mariadb',
+	args => [ '--innodb-buffer-pool-size=512M', '--max-binlog-cache-size=4G', '--innodb-log-file-size=512M' ]);
+my $cluster = CdcIngest::Cluster->new('memory', conf => "max_wal_size = '4GB'\n");
+$source->do('CREATE DATABASE big', 'CREATE TABLE big.t (id int PRIMARY KEY, a int, v varchar(60), w decimal(10,2))');
+$cluster->add_source('big', $source);
+$cluster->subscribe('big', 'big', 'big', tables => ['big.*']);
+$cluster->catch_up('big');
+my %pid = map { $_ => $cluster->worker_pid('big', $_) } qw(pull apply);
+my $idle = $cluster->connect;
+$idle->selectrow_array('SELECT count(*) FROM pg_class');
+my $base = own_memory_kb($idle->{pg_pid});
+my %peak = (pull => 0, apply => 0);
+
+my $dbh = $source->dbh;
+$dbh->do('CREATE TABLE big.digit (d int PRIMARY KEY)');
+$dbh->do('INSERT INTO big.digit VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)');
+my $digits = join ', ', map { "big.digit d$_" } 0 .. 6;
+my $number = join ' + ', map { "d$_.d * " . 10**$_ } 0 .. 6;
+$dbh->do("INSERT INTO big.t SELECT n, n % 1000, concat('value of row ', n), n / 100
+          FROM (SELECT $number AS n FROM $digits) x WHERE n BETWEEN 1 AND $rows");
+
+my $look = sub {
+	for my $kind (qw(pull apply))
+	{
+		my $kb = own_memory_kb($pid{$kind});
+		$peak{$kind} = $kb if $kb > $peak{$kind};
+	}
+};
+my $caught_up = sub {
+	my ($name) = @_;
+	# In small steps, so that the workers are looked at all the time.
+	my $ok = wait_until(900, sub { $look->(); $cluster->value(q{SELECT cdc.wait_for('big', timeout := '200 ms')}) }, 0);
+	ok($ok, $name) or diag $cluster->state_of('big');
+	for my $kind (qw(pull apply))
+	{
+		is($cluster->worker_pid('big', $kind), $pid{$kind}, "$kind worker is the same process");
+		my $mb = ($peak{$kind} - $base) / 1024;
+		cmp_ok($mb, '<', 100, sprintf '%s worker: %.1f MB above an idle backend (%.1f MB)', $kind, $mb, $base / 1024);
+	}
+};
+$caught_up->("$rows rows in one transaction");
+is($cluster->value('SELECT count(*) FROM big.t'), $rows, 'all are there');
+
+$source->do("UPDATE big.t SET a = a + 1, v = concat(v, '!')");
+$caught_up->("$rows updates in one transaction");
+is($cluster->value(q{SELECT count(*) FROM big.t WHERE v LIKE '%!'}), $rows, 'all are updated');
+
+# One row of 40 MB.
+$source->do('SET GLOBAL max_allowed_packet = 256 * 1024 * 1024');
+undef $source->{dbh};
+$source->do('CREATE TABLE big.wide (id int PRIMARY KEY, v longtext)');
+$cluster->catch_up('big');
+$source->do("INSERT INTO big.wide VALUES (1, repeat('0123456789', 4000000))");
+$cluster->catch_up('big', 120);
+is($cluster->value('SELECT length(v) FROM big.wide'), 40_000_000, 'a row of 40 MB arrives');
+$cluster->history_ok('big');
+done_testing();
