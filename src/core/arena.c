@@ -159,7 +159,7 @@ add_block(CdcArena *arena, size_t size)
 		if (block_size > left)
 			block_size = left;
 	}
-	if (block_size > SIZE_MAX - sizeof(ArenaBlock))
+	if (block_size > (size_t) PTRDIFF_MAX - sizeof(ArenaBlock))
 		return false;
 	block = malloc(sizeof(ArenaBlock) + block_size);
 	if (block == NULL)
@@ -183,7 +183,7 @@ cdc_arena_alloc(CdcArena *arena, size_t size)
 	size_t		rounded;
 	void	   *p;
 
-	if (size > SIZE_MAX - 2 * ARENA_ALIGN - ARENA_REDZONE)
+	if (size > (size_t) PTRDIFF_MAX - 2 * ARENA_ALIGN - ARENA_REDZONE)
 		return NULL;
 	if (size == 0)
 		size = 1;				/* a pointer of its own, also for nothing */
@@ -241,13 +241,13 @@ cdc_buf_reserve(CdcBuf *buf, size_t extra)
 	size_t		cap = buf->cap < 64 ? 64 : buf->cap;
 	char	   *data;
 
-	if (extra > SIZE_MAX - buf->len)
+	if (extra > (size_t) PTRDIFF_MAX - buf->len)
 		return false;
 	need = buf->len + extra;
 	if (need <= buf->cap)
 		return true;
 	while (cap < need)
-		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+		cap = cap > (size_t) PTRDIFF_MAX / 2 ? need : cap * 2;
 	data = realloc(buf->data, cap);
 	if (data == NULL)
 		return false;

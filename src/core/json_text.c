@@ -278,11 +278,13 @@ format_float(const char *text, char *out)
 
 	if (exponent < -5 || exponent >= 15)
 	{
-		*out++ = digits[0];
-		if (n > 1)
-			*out++ = '.';
-		memcpy(out, digits + 1, (size_t) (n - 1));
-		sprintf(out + n - 1, "e%+03d", exponent);
+		for (int i = 0; i < n; i++)
+		{
+			if (i == 1)
+				*out++ = '.';
+			*out++ = digits[i];
+		}
+		sprintf(out, "e%+03d", exponent);
 		return;
 	}
 	if (exponent < 0)
