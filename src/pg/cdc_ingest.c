@@ -22,6 +22,7 @@ void
 _PG_init(void)
 {
 	cdc_catalog_init();
+	cdc_background_init();
 	cdc_worker_init();
 	EmitWarningsOnPlaceholders("cdc_ingest");
 }

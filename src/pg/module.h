@@ -12,4 +12,7 @@
 /* catalog.c: watches for changes of the extension's tables. */
 extern void cdc_catalog_init(void);
 
+/* background.c: what is woken at commit. */
+extern void cdc_background_init(void);
+
 #endif							/* CDC_PG_MODULE_H */

@@ -18,7 +18,10 @@ extern void cdc_worker_init(void);
 /* At commit of the current transaction: wake (or start) the database's supervisor. */
 extern void cdc_supervisor_wake_at_commit(void);
 
-/* Wakes the subscription's worker of that kind if one runs; no transaction needed. */
+/*
+ * Wakes the subscription's worker of that kind if one runs; in a transaction
+ * at its commit, else at once.
+ */
 extern void cdc_worker_wake(int32 subscription_id, CdcWriter writer);
 
 /* Whether this process is a worker of the extension. */
@@ -29,9 +32,15 @@ extern void cdc_worker_report_receipt(uint64 bytes, TimestampTz last_message);
 
 /*
  * Wakes those who wait in cdc.wait_for (called after apply's commit), and the
- * wait itself: until woken or timeout_ms.
+ * wait itself: until woken or timeout_ms.  Call it in a loop that looks at
+ * the progress before each wait; the first wait returns at once.  After the
+ * loop: cdc_progress_wait_end().
  */
 extern void cdc_progress_broadcast(void);
 extern void cdc_progress_wait(long timeout_ms);
+extern void cdc_progress_wait_end(void);
+
+/* The same broadcast at commit of the current transaction (cdc.apply by hand). */
+extern void cdc_progress_broadcast_at_commit(void);
 
 #endif							/* CDC_PG_WORKER_H */

@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ *
+ * failure.c
+ *	  Records what the workers of a subscription fail with.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/failure.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "pg/catalog.h"
+#include "pg/spi.h"
+
+void
+cdc_failure_record(const char *subscription, const char *worker, const char *error)
+{
+	static CdcStatement update = {
+		"UPDATE cdc.subscription_failure SET failures = failures OPERATOR(pg_catalog.+) 1,"
+		" last_error = $3, last_error_at = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+	static CdcStatement insert = {
+		"INSERT INTO cdc.subscription_failure"
+		" (subscription, worker, failures, last_error, last_error_at)"
+		" VALUES ($1, $2, 1, $3, pg_catalog.now())",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+
+	/* One writer a row: the worker, or the supervisor while there is none. */
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(worker);
+	values[2] = CStringGetTextDatum(error);
+	if (cdc_spi_execute(&update, values, NULL) == 0)
+		(void) cdc_spi_execute(&insert, values, NULL);
+	cdc_spi_end(&spi);
+	cdc_notify(subscription, strcmp(worker, "pull") == 0 ? "pull_error" : "apply_error",
+			   NULL, error);
+}
+
+void
+cdc_failure_clear(const char *subscription, const char *worker)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc.subscription_failure SET failures = 0"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2"
+		" AND failures OPERATOR(pg_catalog.<>) 0",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(worker);
+	(void) cdc_spi_execute(&stmt, values, NULL);
+	cdc_spi_end(&spi);
+}
+
+char *
+cdc_failure_text(const ErrorData *edata)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, edata->message ? edata->message : "unknown error");
+	if (edata->detail)
+		appendStringInfo(&buf, "\nDETAIL:  %s", edata->detail);
+	if (edata->hint)
+		appendStringInfo(&buf, "\nHINT:  %s", edata->hint);
+	return buf.data;
+}

@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.c
+ *	  The two workers of a subscription: each does nothing but call pull or
+ *	  apply, a transaction each time, and sleep until there is more.
+ *
+ * They run as the subscription's owner.  On an error a worker writes it down
+ * and ends; the supervisor starts it again after a while.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/background.h"
+
+#if CDC_HAVE_WORKERS
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "pg/apply.h"
+#include "pg/failure.h"
+#include "pg/pull.h"
+#include "pg/worker.h"
+
+#define WAIT_MS				10000L	/* the longest sleep; a safety net, not a clock */
+#define RECHECK_MS			1000	/* the subscription is read again after this time */
+#define APPLY_EVENTS_MIN	50000
+
+static int32 my_subscription;
+static CdcWorkerKind my_kind;
+
+/* The subscription as last read, in a context of its own. */
+static CdcSubscription *current = NULL;
+static MemoryContext current_context;
+static uint64 current_generation = 0;
+static TimestampTz current_read_at = 0;
+
+/* Whether cdc.subscription_failure may still count failures of ours. */
+static bool failed_before = true;
+static TimestampTz running_since;
+
+/*
+ * The subscription, or NULL when it is gone or disabled: the worker then ends.
+ * In a transaction.
+ */
+static CdcSubscription *
+subscription(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	uint64		generation = cdc_catalog_generation();
+	MemoryContext old;
+
+	if (current != NULL && generation == current_generation &&
+		!TimestampDifferenceExceeds(current_read_at, now, RECHECK_MS))
+		return current;
+
+	MemoryContextReset(current_context);
+	current = NULL;
+	old = MemoryContextSwitchTo(current_context);
+	current = cdc_subscription_get_by_id(my_subscription);
+	MemoryContextSwitchTo(old);
+	if (current != NULL && !current->enabled)
+		current = NULL;
+	current_generation = generation;
+	current_read_at = now;
+
+	/* NULL: back to what the server, database or role has set */
+	if (current != NULL)
+		SetConfigOption("synchronous_commit",
+						current->opt.synchronous_commit ? NULL : "off",
+						PGC_USERSET, PGC_S_SESSION);
+	return current;
+}
+
+/* Once work was done, or none was to do for a while: what failed has recovered. */
+static void
+note_success(const CdcSubscription *sub, bool worked)
+{
+	if (!failed_before ||
+		(!worked && !TimestampDifferenceExceeds(running_since, GetCurrentTimestamp(), WAIT_MS)))
+		return;
+	cdc_failure_clear(sub->name, cdc_worker_kind_name(my_kind));
+	failed_before = false;
+}
+
+/* One transaction of pull.  false: the worker is not wanted any more. */
+static bool
+pull_once(bool *more)
+{
+	CdcSubscription *sub;
+	CdcPullBounds bounds;
+	CdcPullResult result;
+
+	if (!cdc_background_transaction())
+		return false;
+	sub = subscription();
+	if (sub == NULL)
+	{
+		cdc_background_commit();
+		return false;
+	}
+
+	memset(&bounds, 0, sizeof(bounds));
+	memset(&result, 0, sizeof(result));
+	bounds.max_events = sub->opt.batch_events;
+	bounds.max_bytes = sub->opt.batch_bytes;
+	bounds.max_ms = sub->opt.batch_delay_ms;
+	bounds.until_now = false;
+	cdc_pull_run(sub, &bounds, &result);
+	note_success(sub, result.events > 0 || result.moved);
+	cdc_background_commit();
+
+	if (result.events > 0)
+		cdc_worker_wake(my_subscription, CDC_WRITER_APPLY);
+	*more = result.more;
+	return true;
+}
+
+static bool
+apply_once(bool *more)
+{
+	CdcSubscription *sub;
+	CdcApplyResult result;
+
+	if (!cdc_background_transaction())
+		return false;
+	sub = subscription();
+	if (sub == NULL)
+	{
+		cdc_background_commit();
+		return false;
+	}
+
+	memset(&result, 0, sizeof(result));
+	cdc_apply_run(sub, Max(sub->opt.batch_events, APPLY_EVENTS_MIN), &result);
+	note_success(sub, result.events > 0);
+	cdc_background_commit();
+
+	if (result.events > 0)
+		cdc_progress_broadcast();
+	*more = result.more;
+	return true;
+}
+
+static void
+worker_loop(void)
+{
+	for (;;)
+	{
+		bool		more = false;
+		bool		wanted;
+
+		cdc_background_turn();
+		/* what sets the latch from here on is seen by the wait below */
+		ResetLatch(MyLatch);
+		pgstat_report_activity(STATE_RUNNING, my_kind == CDC_WORKER_PULL ?
+							   "cdc.pull" : "cdc.apply");
+		wanted = my_kind == CDC_WORKER_PULL ? pull_once(&more) : apply_once(&more);
+		pgstat_report_activity(STATE_IDLE, NULL);
+		if (!wanted)
+			return;
+		if (more)
+			continue;
+		if (my_kind == CDC_WORKER_PULL)
+			cdc_pull_wait(my_subscription, WAIT_MS);
+		else
+			cdc_background_sleep(WAIT_MS);
+	}
+}
+
+/*
+ * Writes the error down.  Not when the subscription or the extension was
+ * dropped under the worker: then that was the reason.
+ */
+static void
+record_error(void)
+{
+	ErrorData  *edata;
+	CdcSubscription *sub = NULL;
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest error",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	MemoryContextSwitchTo(context);
+	edata = CopyErrorData();
+	AbortOutOfAnyTransaction();
+	cdc_pull_disconnect(my_subscription);
+
+	if (cdc_background_transaction())
+	{
+		MemoryContextReset(current_context);
+		current = NULL;
+		current_read_at = 0;
+		sub = subscription();
+		if (sub != NULL)
+		{
+			EmitErrorReport();
+			cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind),
+							   cdc_failure_text(edata));
+		}
+		cdc_background_commit();
+	}
+	FlushErrorState();
+	if (sub == NULL)
+		ereport(LOG,
+				(errmsg("%s ends as its subscription is gone or disabled",
+						MyBgworkerEntry->bgw_name),
+				 errdetail("It was stopped by: %s", edata->message)));
+	proc_exit(sub == NULL ? 0 : 1);
+}
+
+void
+cdc_worker_main(Datum arg)
+{
+	CdcWorkerStart start;
+
+	cdc_background_begin(&start);
+	my_subscription = start.subscription_id;
+	my_kind = start.kind;
+	running_since = GetCurrentTimestamp();
+	current_context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest subscription",
+											ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(TopMemoryContext);
+
+	PG_TRY();
+	{
+		worker_loop();
+	}
+	PG_CATCH();
+	{
+		record_error();
+	}
+	PG_END_TRY();
+
+	cdc_pull_disconnect(my_subscription);
+	proc_exit(0);
+}
+
+#endif							/* CDC_HAVE_WORKERS */
