@@ -277,6 +277,18 @@ wait_in_connect(my_socket handle, my_bool is_read, int timeout)
 	pthread_mutex_unlock(&conn->lock);
 	if (rc == 0)
 		errno = ETIMEDOUT;
+	else if (rc > 0 && !is_read)
+	{
+		int			error = 0;
+		socklen_t	len = sizeof(error);
+
+		/* why a connect failed, for the library's message */
+		if (getsockopt(handle, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0)
+		{
+			errno = error;
+			rc = -1;
+		}
+	}
 	return rc;
 }
 

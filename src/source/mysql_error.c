@@ -223,6 +223,10 @@ cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char
 	if (interrupted)
 		return cdc_error(err, CDC_ERR_CANCELLED, "%s was interrupted", doing);
 
+	/* MariaDB's answer to a dump without the privilege */
+	if (number == SRV_ACCESS_DENIED && !connecting)
+		number = SRV_SPECIFIC_ACCESS_DENIED;
+
 	switch (number)
 	{
 		case SRV_ACCESS_DENIED:

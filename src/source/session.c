@@ -50,7 +50,7 @@ typedef struct Chunk
 	size_t		size;
 	_Atomic size_t filled;		/* bytes that the reader may read */
 	_Atomic bool closed;		/* the writer went on to `next` */
-	char		data[];
+	_Alignas(MESSAGE_ALIGN) char data[];
 } Chunk;
 
 /* In front of each message in a chunk. */

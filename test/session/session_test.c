@@ -1,0 +1,765 @@
+/*
+ * session_test.c
+ *	  Tests of src/source against a running server of the MySQL family.
+ *
+ *	  session_test HOST PORT PID	as root without a password; the server with
+ *	  process id PID is stopped, continued and at the end killed.  Prints TAP.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "source/session.h"
+
+#define WRITE_ROWS_V1	23
+#define WRITE_ROWS_V2	30
+#define WRITE_ROWS_COMPRESSED 166
+#define ROTATE			4
+#define FORMAT			15
+#define HEARTBEAT		27
+#define HEARTBEAT_V2	41
+#define HEADER			19
+
+static CdcMysqlOptions base;
+static pid_t server_pid;
+static int	tests;
+static int	failures;
+
+#define CHECK(cond, ...) check((cond), __LINE__, __VA_ARGS__)
+
+static void check(bool ok, int line, const char *fmt,...) __attribute__((format(printf, 3, 4)));
+
+static void
+check(bool ok, int line, const char *fmt,...)
+{
+	va_list		args;
+
+	printf("%s %d - ", ok ? "ok" : "not ok", ++tests);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf(ok ? "\n" : " (line %d)\n", line);
+	fflush(stdout);
+	if (!ok)
+		failures++;
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int
+open_fds(void)
+{
+	DIR		   *dir = opendir("/proc/self/fd");
+	int			n = 0;
+
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* Waits as a backend does; false after limit_ms without news. */
+static bool
+wait_fd(CdcSession *s, int limit_ms)
+{
+	struct pollfd p = {.fd = cdc_session_fd(s),.events = POLLIN};
+	int64_t		left = cdc_session_time_left_ms(s);
+
+	if (left < 0 || left > limit_ms)
+		left = limit_ms;
+	return poll(&p, 1, (int) left) > 0 || left < limit_ms;
+}
+
+#define PATIENCE	20000		/* ms; a wait without an end is a failure, not a hang */
+
+static CdcStatus
+do_connect(CdcSession *s, CdcError *err)
+{
+	CdcStatus	st;
+
+	cdc_session_connect(s);
+	while ((st = cdc_session_poll(s, err)) == CDC_MORE)
+	{
+		if (!wait_fd(s, PATIENCE))
+			return cdc_error(err, CDC_ERR_INTERNAL, "no wake-up");
+	}
+	return st;
+}
+
+static CdcStatus
+do_query(CdcSession *s, const char *sql, CdcRows **rows, CdcError *err)
+{
+	CdcStatus	st;
+
+	cdc_session_query(s, sql);
+	while ((st = cdc_session_poll_query(s, rows, err)) == CDC_MORE)
+	{
+		if (!wait_fd(s, 3 * PATIENCE))
+			return cdc_error(err, CDC_ERR_INTERNAL, "no wake-up");
+	}
+	return st;
+}
+
+static void
+must(CdcSession *s, const char *sql)
+{
+	CdcRows    *rows;
+	CdcError	err;
+
+	if (cdc_failed(do_query(s, sql, &rows, &err)))
+	{
+		printf("Bail out! %.100s: %s %s\n", sql, err.message, err.detail);
+		exit(2);
+	}
+	cdc_rows_free(rows);
+}
+
+static char *
+value_of(CdcSession *s, const char *sql, int column)
+{
+	CdcRows    *rows;
+	CdcError	err;
+	char	   *v = NULL;
+
+	if (do_query(s, sql, &rows, &err) == CDC_OK && rows != NULL && rows->nrows > 0)
+		v = strdup(rows->cells[column].data ? rows->cells[column].data : "");
+	cdc_rows_free(rows);
+	return v;
+}
+
+static CdcSession *
+connected(const CdcMysqlOptions *o, size_t limit)
+{
+	CdcSession *s = cdc_session_create(o, limit);
+	CdcError	err;
+
+	if (s == NULL || do_connect(s, &err) != CDC_OK)
+	{
+		printf("Bail out! cannot connect: %s %s\n", s ? err.message : "", s ? err.detail : "");
+		exit(2);
+	}
+	return s;
+}
+
+/* What is left when all sessions are closed. */
+static void
+check_nothing_left(int fds, const char *after)
+{
+	int			threads = cdc_session_wait_exit(5000);
+	int			left = open_fds();
+
+	CHECK(threads == 0, "no thread is left after %s (%d)", after, threads);
+	CHECK(left == fds, "no descriptor is left after %s (%d, before %d)", after, left, fds);
+}
+
+static void
+test_connect(void)
+{
+	CdcMysqlOptions o = base;
+	CdcSession *s;
+	CdcError	err;
+	CdcStatus	st;
+	int			fds = open_fds();
+	char		list[200];
+
+	o.password = "wrong";
+	s = cdc_session_create(&o, 1 << 20);
+	st = do_connect(s, &err);
+	CHECK(st == CDC_ERR_AUTH && err.source_errno == 1045, "wrong password: %s / %s", err.message, err.detail);
+	cdc_session_close(s);
+
+	o = base;
+	o.port = 1;
+	s = cdc_session_create(&o, 1 << 20);
+	st = do_connect(s, &err);
+	CHECK(st == CDC_ERR_CONNECT && strstr(err.message, ":1\"") != NULL, "closed port: %s / %s", err.message, err.detail);
+	CHECK(do_connect(s, &err) == CDC_ERR_CONNECT, "a second attempt of the same session fails alike");
+	cdc_session_close(s);
+
+	o = base;
+	o.host = "no-such-host.invalid";
+	s = cdc_session_create(&o, 1 << 20);
+	st = do_connect(s, &err);
+	CHECK(st == CDC_ERR_CONNECT && strstr(err.message, "no-such-host.invalid") != NULL, "unknown host: %s / %s", err.message, err.detail);
+	cdc_session_close(s);
+
+	o = base;
+	snprintf(list, sizeof(list), "127.0.0.1:1, %s", base.host);
+	o.host = list;
+	s = cdc_session_create(&o, 1 << 20);
+	st = do_connect(s, &err);
+	CHECK(st == CDC_OK && strcmp(cdc_session_info(s)->host, base.host) == 0, "second host of a list: %s", st ? err.message : cdc_session_info(s)->version_text);
+	cdc_session_close(s);
+	check_nothing_left(fds, "failed connections");
+}
+
+static void
+test_query(void)
+{
+	CdcSession *s = connected(&base, 1 << 20);
+	CdcRows    *rows;
+	CdcError	err;
+	CdcStatus	st;
+
+	st = do_query(s, "SELECT NULL, '', 'a\\0b', _utf8mb4 X'F09F9880', @@session.time_zone", &rows, &err);
+	CHECK(st == CDC_OK && rows->nrows == 1 && rows->ncolumns == 5, "a row");
+	CHECK(rows->cells[0].data == NULL, "NULL");
+	CHECK(rows->cells[1].data != NULL && rows->cells[1].len == 0, "empty string");
+	CHECK(rows->cells[2].len == 3 && memcmp(rows->cells[2].data, "a\0b", 4) == 0, "NUL in a string");
+	CHECK(strcmp(rows->cells[3].data, "\xF0\x9F\x98\x80") == 0, "four-byte UTF-8");
+	CHECK(strcmp(rows->cells[4].data, "+00:00") == 0, "session time zone");
+	cdc_rows_free(rows);
+	st = do_query(s, "SELECT 1 FROM", &rows, &err);
+	CHECK(st == CDC_ERR_SOURCE && err.source_errno == 1064 && rows == NULL, "syntax error: %s", err.message);
+	st = do_query(s, "SELECT 1 FROM DUAL WHERE 1 = 0", &rows, &err);
+	CHECK(st == CDC_OK && rows != NULL && rows->nrows == 0, "no rows");
+	cdc_rows_free(rows);
+	st = do_query(s, "SET @a = 1", &rows, &err);
+	CHECK(st == CDC_OK && rows == NULL, "a statement without a result");
+	st = do_query(s, "SELECT REPEAT('x', 900000) FROM information_schema.columns LIMIT 100", &rows, &err);
+	CHECK(st == CDC_OK && rows->nrows == 100 && rows->cells[99].len == 900000, "a result of 90 MB");
+	cdc_rows_free(rows);
+	/* the answer is not fetched */
+	cdc_session_query(s, "SELECT 2");
+	while (cdc_session_time_left_ms(s) == -1 && !wait_fd(s, 100))
+		;
+	cdc_session_close(s);
+}
+
+static void
+test_select(void)
+{
+	CdcSession *s = connected(&base, 64 * 1024);
+	const CdcString *cells;
+	CdcError	err;
+	CdcStatus	st;
+	int64_t		rows = 0;
+	uint64_t	sum = 0;
+	int			n;
+	int			waits = 0;
+
+	must(s, "DROP DATABASE IF EXISTS st");
+	must(s, "CREATE DATABASE st");
+	must(s, "CREATE TABLE st.digits (d INT PRIMARY KEY)");
+	must(s, "INSERT INTO st.digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)");
+	cdc_session_select(s, "SELECT a.d + 10 * b.d + 100 * c.d + 1000 * d.d + 10000 * e.d, NULL, REPEAT('y', a.d * 10) "
+					   "FROM st.digits a, st.digits b, st.digits c, st.digits d, st.digits e");
+	for (;;)
+	{
+		st = cdc_session_poll_row(s, &n, &cells, &err);
+		if (st == CDC_MORE)
+		{
+			waits++;
+			if (!wait_fd(s, PATIENCE))
+				break;
+			continue;
+		}
+		if (st != CDC_OK)
+			break;
+		rows++;
+		if (n == 3 && cells[1].data == NULL)
+		{
+			char		number[20] = {0};
+
+			memcpy(number, cells[0].data, cells[0].len);
+			sum += strtoull(number, NULL, 10);
+			if (cells[2].len % 10 != 0 || (cells[2].len > 0 && cells[2].data[0] != 'y'))
+				sum += 1000000;
+		}
+	}
+	CHECK(st == CDC_END && rows == 100000 && sum == UINT64_C(4999950000),
+		  "100000 rows through a buffer of 64 kB (%" PRId64 ", %" PRIu64 ", %d waits)", rows, sum, waits);
+
+	cdc_session_select(s, "SELECT REPEAT('z', @@max_allowed_packet - 100) UNION ALL SELECT 'a'");
+	rows = sum = 0;
+	while ((st = cdc_session_poll_row(s, &n, &cells, &err)) == CDC_OK || st == CDC_MORE)
+	{
+		if (st == CDC_MORE && !wait_fd(s, PATIENCE))
+			break;
+		if (st == CDC_OK)
+			rows++, sum += cells[0].len;
+	}
+	CHECK(st == CDC_END && rows == 2 && sum > 1000000, "a row far over the buffer's limit (%" PRIu64 " bytes)", sum);
+	st = CDC_OK;
+	cdc_session_select(s, "SELECT d FROM st.nothing");
+	while ((st = cdc_session_poll_row(s, &n, &cells, &err)) == CDC_MORE)
+		wait_fd(s, PATIENCE);
+	CHECK(st == CDC_ERR_SOURCE && err.source_errno == 1146, "unknown table: %s", err.message);
+	cdc_session_close(s);
+}
+
+/* A server that takes connections and never says a word. */
+static int
+mute_server(unsigned *port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t	len = sizeof(a);
+	int			fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(fd, (struct sockaddr *) &a, sizeof(a)) != 0 || listen(fd, 10) != 0 ||
+		getsockname(fd, (struct sockaddr *) &a, &len) != 0)
+		exit(2);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+static void
+close_timed(CdcSession *s, const char *state)
+{
+	int64_t		before = now_ms();
+	int64_t		took;
+
+	cdc_session_close(s);
+	took = now_ms() - before;
+	CHECK(took < 400, "closed in %d ms while %s", (int) took, state);
+}
+
+static void
+start_dump(CdcSession *s, uint32_t server_id, const char *file, uint64_t offset, const CdcGtidSet *set)
+{
+	CdcDumpRequest r = {.server_id = server_id,.gtid_set = set,.file = file,.offset = offset};
+
+	cdc_session_dump(s, &r);
+}
+
+static const char *
+status_sql(CdcSession *s)
+{
+	return cdc_session_info(s)->flavor == CDC_MYSQL && cdc_session_info(s)->version >= 80200 ?
+		"SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+}
+
+static void
+test_close(void)
+{
+	CdcMysqlOptions o = base;
+	CdcSession *s;
+	CdcError	err;
+	int			mute;
+	int			fds = open_fds();
+	char	   *file;
+
+	s = cdc_session_create(&base, 1 << 20);
+	close_timed(s, "not connected");
+
+	mute = mute_server(&o.port);
+	s = cdc_session_create(&o, 1 << 20);
+	cdc_session_connect(s);
+	CHECK(cdc_session_poll(s, &err) == CDC_MORE && !wait_fd(s, 300), "connecting to a mute server waits");
+	close_timed(s, "connecting to a mute server");
+	o.connect_timeout_s = 1;
+	s = cdc_session_create(&o, 1 << 20);
+	CHECK(do_connect(s, &err) == CDC_ERR_CONNECT, "connect_timeout: %s / %s", err.message, err.detail);
+	cdc_session_close(s);
+	close(mute);
+
+	s = connected(&base, 1 << 20);
+	close_timed(s, "idle");
+
+	s = connected(&base, 1 << 20);
+	cdc_session_query(s, "SELECT SLEEP(30)");
+	wait_fd(s, 300);
+	close_timed(s, "a statement runs");
+
+	s = connected(&base, 1 << 10);
+	cdc_session_select(s, "SELECT a.d FROM st.digits a, st.digits b, st.digits c, st.digits d, st.digits e, st.digits f");
+	wait_fd(s, 3000);
+	close_timed(s, "rows of a SELECT are pending");
+
+	s = connected(&base, 1 << 20);
+	file = value_of(s, status_sql(s), 0);
+	start_dump(s, 4001, file, 4, NULL);
+	wait_fd(s, 3000);
+	close_timed(s, "a dump runs");
+	s = connected(&base, 1 << 8);
+	start_dump(s, 4002, file, 4, NULL);
+	wait_fd(s, 3000);
+	close_timed(s, "a dump's buffer is full");
+	free(file);
+	check_nothing_left(fds, "closing in each state");
+}
+
+typedef struct DumpCount
+{
+	int64_t		events;
+	int64_t		rows_events;
+	int64_t		heartbeats;
+	uint64_t	bytes;
+	size_t		largest;
+	uint32_t	end;			/* log_pos of the last real event */
+	char		file[256];		/* from the last rotate event */
+	bool		sound;			/* each event's length is what its header says, and they follow each other */
+} DumpCount;
+
+static uint32_t
+u32(const uint8_t *p)
+{
+	return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t) p[3] << 24;
+}
+
+/* Reads events until the place is reached, or for limit_ms without any. */
+static CdcStatus
+read_dump(CdcSession *s, const char *file, uint32_t end, int limit_ms, DumpCount *c, CdcError *err)
+{
+	const uint8_t *e;
+	size_t		len;
+	CdcStatus	st;
+
+	while ((st = cdc_session_poll_event(s, &e, &len, err)) == CDC_OK || st == CDC_MORE)
+	{
+		uint8_t		type;
+		uint32_t	pos;
+		bool		artificial;
+
+		if (st == CDC_MORE)
+		{
+			if (!wait_fd(s, limit_ms))
+				return CDC_MORE;
+			continue;
+		}
+		type = e[4];
+		pos = u32(e + 13);
+		artificial = pos == 0 || (e[17] & 0x20) != 0;
+		c->events++;
+		c->bytes += len;
+		if (len > c->largest)
+			c->largest = len;
+		if (len < HEADER || u32(e + 9) != len)
+			c->sound = false;
+		if (type == HEARTBEAT || type == HEARTBEAT_V2)
+		{
+			c->heartbeats++;
+			if (end == 0)
+				return CDC_OK;
+			continue;
+		}
+		if (type == WRITE_ROWS_V1 || type == WRITE_ROWS_V2 || type == WRITE_ROWS_COMPRESSED)
+			c->rows_events++;
+		if (type == ROTATE)
+		{
+			size_t		n = strnlen((const char *) e + HEADER + 8, len - HEADER - 8);
+
+			/* with or without the checksum behind the name */
+			snprintf(c->file, sizeof(c->file), "%.*s", (int) (n < 10 ? n : 10), (const char *) e + HEADER + 8);
+		}
+		else if (!artificial && type != FORMAT)
+			c->end = pos;
+		if (end != 0 && c->end == end && (file == NULL || strncmp(c->file, file, 10) == 0))
+			return CDC_OK;
+	}
+	return st;
+}
+
+static CdcGtidSet *
+gtid_now(CdcSession *s)
+{
+	bool		maria = cdc_session_info(s)->flavor == CDC_MARIADB;
+	char	   *text = value_of(s, maria ? "SELECT @@global.gtid_binlog_pos" : "SELECT @@global.gtid_executed", 0);
+	CdcGtidSet *set = cdc_gtid_set_create(cdc_session_info(s)->flavor);
+	CdcError	err;
+
+	if (cdc_gtid_set_parse(set, text ? text : "", &err) != CDC_OK)
+		printf("Bail out! %s\n", err.message);
+	free(text);
+	return set;
+}
+
+static void
+test_dump(void)
+{
+	CdcSession *c = connected(&base, 1 << 20);
+	CdcSession *s;
+	CdcError	err;
+	CdcStatus	st;
+	DumpCount	n;
+	CdcGtidSet *start;
+	char	   *file;
+	char	   *end_file;
+	char	   *text;
+	uint32_t	offset;
+	uint32_t	end;
+	int64_t		by_file;
+	int			i;
+
+	must(c, "CREATE TABLE st.t (id INT AUTO_INCREMENT PRIMARY KEY, v LONGBLOB)");
+	must(c, "SET GLOBAL max_allowed_packet = 268435456");
+	cdc_session_close(c);
+	c = connected(&base, 1 << 20);
+	file = value_of(c, status_sql(c), 0);
+	text = value_of(c, status_sql(c), 1);
+	offset = (uint32_t) strtoul(text, NULL, 10);
+	free(text);
+	start = gtid_now(c);
+	for (i = 0; i < 300; i++)
+		must(c, "INSERT INTO st.t (v) SELECT REPEAT('v', 100 * d) FROM st.digits");
+	must(c, "INSERT INTO st.t (v) VALUES (REPEAT('w', 40 * 1024 * 1024))");
+	end_file = value_of(c, status_sql(c), 0);
+	text = value_of(c, status_sql(c), 1);
+	end = (uint32_t) strtoul(text, NULL, 10);
+	free(text);
+
+	s = connected(&base, 256 * 1024);
+	start_dump(s, 4003, file, offset, NULL);
+	memset(&n, 0, sizeof(n));
+	n.sound = true;
+	st = read_dump(s, end_file, end, PATIENCE, &n, &err);
+	CHECK(st == CDC_OK && n.sound && n.rows_events >= 301 && n.largest > 40 * 1024 * 1024,
+		  "dump by file: %" PRId64 " events, %" PRId64 " of rows, largest %zu bytes%s%s", n.events, n.rows_events, n.largest,
+		  cdc_failed(st) ? " " : "", cdc_failed(st) ? err.message : "");
+	CHECK(cdc_session_bytes(s) == n.bytes, "bytes are counted");
+	by_file = n.rows_events;
+	st = read_dump(s, NULL, 0, PATIENCE, &n, &err);
+	CHECK(st == CDC_OK && n.heartbeats > 0, "a heartbeat comes at the end");
+	must(c, "INSERT INTO st.t (v) VALUES ('live')");
+	i = (int) n.rows_events;
+	while (n.rows_events == i && read_dump(s, NULL, 0, PATIENCE, &n, &err) == CDC_OK)
+		;
+	CHECK(n.rows_events == i + 1, "a new event comes while the dump waits");
+	cdc_session_close(s);
+
+	s = connected(&base, 256 * 1024);
+	start_dump(s, 4003, "", 4, start);
+	memset(&n, 0, sizeof(n));
+	n.sound = true;
+	st = read_dump(s, end_file, end, PATIENCE, &n, &err);
+	CHECK(st == CDC_OK && n.sound && n.rows_events == by_file,
+		  "dump by GTID: %" PRId64 " events, %" PRId64 " of rows%s%s", n.events, n.rows_events,
+		  cdc_failed(st) ? " " : "", cdc_failed(st) ? err.message : "");
+	cdc_session_close(s);
+
+	s = connected(&base, 256 * 1024);
+	start_dump(s, 4004, "nosuch.000077", 4, NULL);
+	memset(&n, 0, sizeof(n));
+	st = read_dump(s, NULL, 1, PATIENCE, &n, &err);
+	CHECK(st == CDC_ERR_PURGED, "unknown file: %s / %s", err.message, err.detail);
+	cdc_session_close(s);
+	s = connected(&base, 256 * 1024);
+	start_dump(s, 4004, file, 3000000000u, NULL);
+	st = read_dump(s, NULL, 1, PATIENCE, &n, &err);
+	CHECK(st == CDC_ERR_PURGED, "offset behind the end: %s / %s", err.message, err.detail);
+	cdc_session_close(s);
+	s = connected(&base, 256 * 1024);
+	start_dump(s, 4004, file, UINT64_C(5000000000), NULL);
+	st = read_dump(s, NULL, 1, PATIENCE, &n, &err);
+	CHECK(st == CDC_ERR_UNSUPPORTED, "offset over 4 GB: %s", err.message);
+	cdc_session_close(s);
+
+	/* positions that the server does not have any more, or not yet */
+	must(c, "FLUSH LOGS");
+	text = value_of(c, status_sql(c), 0);
+	{
+		char		sql[300];
+
+		snprintf(sql, sizeof(sql), "PURGE BINARY LOGS TO '%s'", text);
+		for (i = 0; i < 50; i++)
+		{
+			char	   *oldest;
+
+			must(c, sql);
+			oldest = value_of(c, "SHOW BINARY LOGS", 0);
+			if (strcmp(oldest, text) == 0)
+				i = 1000;
+			else
+				usleep(100000);	/* a dump that has just ended may still hold the file */
+			free(oldest);
+		}
+	}
+	free(text);
+	s = connected(&base, 256 * 1024);
+	start_dump(s, 4005, "", 4, start);
+	memset(&n, 0, sizeof(n));
+	st = read_dump(s, NULL, 1, PATIENCE, &n, &err);
+	CHECK(st == CDC_ERR_PURGED, "purged GTIDs: %s / %s", err.message, err.detail);
+	cdc_session_close(s);
+	cdc_gtid_set_destroy(start);
+
+	must(c, "CREATE USER st_weak@'%' IDENTIFIED BY 'pw'");
+	{
+		CdcMysqlOptions o = base;
+
+		o.user = "st_weak";
+		o.password = "pw";
+		s = connected(&o, 1 << 20);
+		start_dump(s, 4006, file, 4, NULL);
+		st = read_dump(s, NULL, 1, PATIENCE, &n, &err);
+		CHECK(st == CDC_ERR_PRIVILEGE, "without REPLICATION SLAVE: %s / %s", err.message, err.detail);
+		cdc_session_close(s);
+	}
+	must(c, "DROP USER st_weak@'%'");
+	cdc_session_close(c);
+	free(file);
+	free(end_file);
+}
+
+static void
+test_tls(void)
+{
+	static const char *const modes[] = {"DISABLED", "PREFERRED", "REQUIRED"};
+	CdcMysqlOptions o = base;
+	CdcSession *c = connected(&base, 1 << 20);
+	CdcError	err;
+	char	   *have = value_of(c, "SHOW VARIABLES WHERE Variable_name IN ('have_ssl', 'tls_version') AND Value NOT IN ('', 'DISABLED')", 1);
+	bool		server_tls = have != NULL && (strcmp(have, "YES") == 0 || strstr(have, "TLS") != NULL);
+	int			i;
+
+	cdc_session_close(c);
+	/* MariaDB 10.11 names TLS versions also when it has no certificate */
+	if (have != NULL && strstr(have, "TLS") != NULL)
+	{
+		char	   *cert;
+
+		c = connected(&base, 1 << 20);
+		cert = value_of(c, "SHOW VARIABLES LIKE 'ssl_cert'", 1);
+		server_tls = cert != NULL && cert[0] != '\0';
+		free(cert);
+		cdc_session_close(c);
+	}
+	free(have);
+	for (i = 0; i < 3; i++)
+	{
+		CdcSession *s;
+		CdcStatus	st;
+
+		o.ssl_mode = modes[i];
+		s = cdc_session_create(&o, 1 << 20);
+		st = do_connect(s, &err);
+		if (i == 2 && !server_tls)
+			CHECK(st == CDC_ERR_CONFIG, "ssl_mode REQUIRED without TLS at the server: %s", err.message);
+		else if (st == CDC_OK)
+		{
+			char	   *cipher = value_of(s, "SHOW SESSION STATUS LIKE 'Ssl_cipher'", 1);
+
+			CHECK((cipher != NULL && cipher[0] != '\0') == (i > 0 && server_tls),
+				  "ssl_mode %s: cipher \"%s\"", modes[i], cipher ? cipher : "");
+			free(cipher);
+		}
+		else
+			CHECK(false, "ssl_mode %s: %s / %s", modes[i], err.message, err.detail);
+		cdc_session_close(s);
+	}
+	o.ssl_mode = "VERIFY_CA";
+	o.ssl_ca = "/nonexistent/ca.pem";
+	{
+		CdcSession *s = cdc_session_create(&o, 1 << 20);
+		CdcStatus	st = do_connect(s, &err);
+
+		CHECK(st == CDC_ERR_CONFIG, "ssl_mode VERIFY_CA with a missing CA: %s / %s", err.message, err.detail);
+		cdc_session_close(s);
+	}
+}
+
+/* Last: the server stops answering, then dies. */
+static void
+test_faults(void)
+{
+	CdcMysqlOptions o = base;
+	CdcSession *c = connected(&base, 1 << 20);
+	CdcSession *s;
+	CdcSession *q;
+	CdcRows    *rows;
+	CdcError	err;
+	CdcStatus	st;
+	DumpCount	n;
+	char	   *file = value_of(c, status_sql(c), 0);
+	int64_t		began;
+	int			fds;
+
+	cdc_session_close(c);
+	(void) cdc_session_wait_exit(5000);
+	fds = open_fds();
+	o.heartbeat_ms = 300;
+	s = connected(&o, 1 << 20);
+	start_dump(s, 4007, file, 4, NULL);
+	memset(&n, 0, sizeof(n));
+	st = read_dump(s, NULL, 0, PATIENCE, &n, &err);
+	CHECK(st == CDC_OK, "dump before the fault");
+	kill(server_pid, SIGSTOP);
+	began = now_ms();
+	while ((st = read_dump(s, NULL, 0, 100, &n, &err)) == CDC_MORE || st == CDC_OK)
+	{
+		if (now_ms() - began > 5000)
+			break;
+	}
+	CHECK(st == CDC_ERR_CONNECT && now_ms() - began < 2500, "a server that is silent is noticed after %d ms: %s",
+		  (int) (now_ms() - began), err.message);
+	close_timed(s, "the server does not answer");
+
+	o.connect_timeout_s = 1;
+	s = cdc_session_create(&o, 1 << 20);
+	began = now_ms();
+	st = do_connect(s, &err);
+	CHECK(st == CDC_ERR_CONNECT && now_ms() - began < 4000, "connecting to it fails after %d ms: %s / %s",
+		  (int) (now_ms() - began), err.message, err.detail);
+	close_timed(s, "connecting has failed");
+	kill(server_pid, SIGCONT);
+
+	s = connected(&o, 1 << 20);
+	start_dump(s, 4008, file, 4, NULL);
+	memset(&n, 0, sizeof(n));
+	CHECK(read_dump(s, NULL, 0, PATIENCE, &n, &err) == CDC_OK, "dump after the server goes on");
+	q = connected(&base, 1 << 20);
+	cdc_session_query(q, "SELECT SLEEP(60)");
+	(void) wait_fd(q, 200);
+	kill(server_pid, SIGKILL);
+	while ((st = read_dump(s, NULL, 0, PATIENCE, &n, &err)) == CDC_OK)
+		;
+	CHECK(st == CDC_ERR_CONNECT, "dump of a killed server: %s / %s", err.message, err.detail);
+	while ((st = cdc_session_poll_query(q, &rows, &err)) == CDC_MORE)
+	{
+		if (!wait_fd(q, PATIENCE))
+			break;
+	}
+	CHECK(st == CDC_ERR_CONNECT, "statement at a killed server: %s / %s", err.message, err.detail);
+	CHECK(do_query(q, "SELECT 1", &rows, &err) == CDC_ERR_CONNECT, "the session stays unusable");
+	cdc_session_close(s);
+	cdc_session_close(q);
+	free(file);
+	check_nothing_left(fds, "faults");
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc != 4)
+	{
+		fprintf(stderr, "usage: session_test HOST PORT PID\n");
+		return 2;
+	}
+	base.host = argv[1];
+	base.port = (unsigned) atoi(argv[2]);
+	base.user = "root";
+	base.password = "";
+	base.heartbeat_ms = 500;
+	server_pid = atoi(argv[3]);
+
+	/* libraries open what they keep (random devices, plugins) the first time */
+	cdc_session_close(connected(&base, 1 << 20));
+	test_connect();
+	test_query();
+	test_select();
+	test_close();
+	test_dump();
+	test_tls();
+	test_faults();
+	printf("1..%d\n", tests);
+	return failures > 0;
+}
