@@ -226,6 +226,9 @@ cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char
 	/* MariaDB's answer to a dump without the privilege */
 	if (number == SRV_ACCESS_DENIED && !connecting)
 		number = SRV_SPECIFIC_ACCESS_DENIED;
+	/* how a broken connection shows itself inside TLS */
+	if (number == LIB_SSL_CONNECTION && !connecting)
+		number = LIB_SERVER_LOST;
 
 	switch (number)
 	{
