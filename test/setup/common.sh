@@ -20,8 +20,10 @@ need_root() {
 }
 
 # as_postgres CMD...: the servers refuse to run as root.
-as_postgres() {
-	setpriv --reuid=postgres --regid=postgres --init-groups -- \
+as_postgres() { (exec_as_postgres "$@"); }
+
+exec_as_postgres() {
+	exec setpriv --reuid=postgres --regid=postgres --init-groups -- \
 		env HOME="${CDC_WORK:-/tmp}" "$@"
 }
 

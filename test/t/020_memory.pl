@@ -1,27 +1,16 @@
 # One source transaction of two million rows: no worker grows with it.
 #
-# What is measured is a process's own memory: RssAnon + RssFile of
-# /proc/PID/status.  RssShmem is left out, it is the shared buffers that the
-# process happened to touch, and with it VmHWM, whose high-water mark counts them.
-# An idle session of the same cluster is the base line.
+# What is measured is a process's own memory (see own_memory_kb); an idle session of
+# the same cluster is the base line.
 use strict;
 use warnings;
 
 use Test::More;
 use CdcIngest::Cluster;
-use CdcIngest::Process qw(wait_until);
+use CdcIngest::Process qw(own_memory_kb wait_until);
 use CdcIngest::Server;
 
 my $rows = $ENV{CDC_TEST_MEMORY_ROWS} // 2_000_000;
-
-sub own_memory_kb
-{
-	my ($pid) = @_;
-	open my $fh, '<', "/proc/$pid/status" or return 0;
-	my $sum = 0;
-	while (<$fh>) { $sum += $1 if /^Rss(?:Anon|File):\s+(\d+) kB/ }
-	return $sum;
-}
 
 my $source = CdcIngest::Server->new('mariadb',
 	args => [ '--innodb-buffer-pool-size=512M', '--max-binlog-cache-size=4G', '--innodb-log-file-size=512M' ]);

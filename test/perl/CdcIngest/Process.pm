@@ -10,7 +10,8 @@ use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(spawn fork_child reap end_process is_running free_port wait_until);
+our @EXPORT_OK = qw(spawn fork_child reap end_process is_running free_port wait_until
+  own_memory_kb cpu_seconds);
 
 my %running;    # pid => 1, those started here that were not waited for yet
 my $owner = $$;
@@ -119,6 +120,27 @@ sub wait_until
 		return 0 if time > $deadline;
 		sleep($interval // 0.05);
 	}
+}
+
+# A process's own memory: RssAnon + RssFile of /proc/PID/status.  RssShmem is left
+# out, it is the shared buffers that the process happened to touch; so is VmHWM,
+# whose high-water mark counts them.
+sub own_memory_kb
+{
+	my ($pid) = @_;
+	open my $fh, '<', "/proc/$pid/status" or return 0;
+	my $sum = 0;
+	while (<$fh>) { $sum += $1 if /^Rss(?:Anon|File):\s+(\d+) kB/ }
+	return $sum;
+}
+
+# User and system time that a process has used.
+sub cpu_seconds
+{
+	my ($pid) = @_;
+	open my $fh, '<', "/proc/$pid/stat" or return 0;
+	my @field = split ' ', (<$fh> // '') =~ s/^.*\) //r;
+	return ($field[11] + $field[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
 END

@@ -1,0 +1,331 @@
+#!/usr/bin/perl
+# The benchmarks themselves; started by test/bench/run, as an unprivileged user.
+# Results go to standard output, one line each; what is going on to standard error.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use Workload;
+use CdcIngest::Postgres;
+use CdcIngest::Process qw(cpu_seconds end_process fork_child own_memory_kb reap wait_until);
+use CdcIngest::Server;
+use Time::HiRes qw(sleep time);
+
+$SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
+$| = 1;
+
+my $began = time;
+my %wanted = map { $_ => 1 } @ARGV ? @ARGV : qw(history apply replica latency memory);
+my %known = map { $_ => 1 } qw(history apply replica latency memory);
+for (keys %wanted) { die "no such benchmark: $_ (" . join(' ', sort keys %known) . ")\n" unless $known{$_} }
+
+sub progress { printf STDERR "[%6.1f s] %s\n", time - $began, sprintf shift, @_; return }
+
+# better: 'more' or 'less'.  ratio is always such that more is better.
+sub result
+{
+	my ($name, $ours, $baseline, $unit, $better) = @_;
+	my $ratio = $better eq 'more' ? $ours / $baseline : $baseline / ($ours || 1e-9);
+	printf "%s ours=%.*f baseline=%.*f ratio=%.2f %s\n", $name, $ours < 100 ? 2 : 0, $ours,
+	  $baseline < 100 ? 2 : 0, $baseline, $ratio, $unit;
+	return;
+}
+
+# Both sides of each comparison run in the same PostgreSQL, fsync on.
+my $pg = CdcIngest::Postgres->new(conf => <<'CONF');
+shared_buffers = '512MB'
+max_wal_size = '8GB'
+checkpoint_timeout = '1h'
+autovacuum = off
+work_mem = '256MB'
+CONF
+my $dbh = $pg->connect;
+$dbh->do('CREATE EXTENSION cdc_ingest');
+# Each measured part starts behind a checkpoint, so that nobody pays for another's
+# dirty pages.
+sub measured
+{
+	my ($code) = @_;
+	$dbh->do('CHECKPOINT');
+	my $start = time;
+	$code->();
+	return time - $start;
+}
+
+sub value { return scalar $dbh->selectrow_array(@_) }
+
+sub add_server
+{
+	my ($name, $source) = @_;
+	$dbh->do("CREATE SERVER $name FOREIGN DATA WRAPPER cdc_mysql OPTIONS (host '127.0.0.1', port '" . $source->port . q{')});
+	$dbh->do("CREATE USER MAPPING FOR CURRENT_USER SERVER $name OPTIONS (user 'root', password '')");
+	return;
+}
+
+# --- binlog -> history, history -> replica, binlog -> replica
+
+# A table like the replica that cdc_ingest makes, for the hand-written merge.
+my $columns = 'id bigint, customer integer, status text, amount numeric(12,2), note varchar(200), created timestamp(0), changed timestamp(6)';
+my $typed = join ', ', map { "(event->'data'->>'$_->[0]')::$_->[1]" }
+  [ id => 'bigint' ], [ customer => 'integer' ], [ status => 'text' ], [ amount => 'numeric' ],
+  [ note => 'text' ], [ created => 'timestamp' ], [ changed => 'timestamp' ];
+
+# COPY of the same events as JSON text into a table like the history.
+sub copy_baseline
+{
+	my ($history, $rows) = @_;
+	my $file = $pg->dir . '/events.copy';
+	my $list = 'seq, ingested_at, source_ts, source_table, op, position, gtid, event, raw, commit';
+	$dbh->do("COPY (SELECT $list FROM $history ORDER BY seq) TO '$file'");
+	# The same partitions, the same primary key: what differs is how a row comes in.
+	$dbh->do("CREATE TABLE copied (LIKE $history INCLUDING ALL) PARTITION BY RANGE (ingested_at)");
+	$dbh->do('CREATE TABLE copied_all PARTITION OF copied DEFAULT');
+	my $seconds = measured(sub { $dbh->do("COPY copied ($list) FROM '$file'") });
+	die "COPY lost rows\n" if value('SELECT count(*) FROM copied') != $rows;
+	$dbh->do('DROP TABLE copied');
+	unlink $file;
+	return $rows / $seconds;
+}
+
+sub bench_history
+{
+	my ($name, $range) = @_;
+	$dbh->do(qq{SELECT cdc.create_subscription('$name', 'w', tables := '{bench.w}', history := 'public.${name}_history',
+		copy_data := false, start_position := '$range->{from}', enabled := false)});
+	progress("$name: pull");
+	my $seconds = measured(sub { $dbh->do("SELECT cdc.pull('$name')") });
+	my $rows = value("SELECT count(*) FROM ${name}_history");
+	progress('%s: %d events in %.2f s', $name, $rows, $seconds);
+	my $copy = copy_baseline("${name}_history", $rows);
+	progress('%s: COPY %.0f events/s', $name, $copy);
+	return ($rows / $seconds, $copy, $rows);
+}
+
+# The best that was found by hand: the last event of each key, then a few statements.
+sub merge_by_hand
+{
+	my ($history, $table) = @_;
+	$dbh->do("CREATE TEMP TABLE last_event AS
+		SELECT DISTINCT ON ((event->'data'->>'id')::bigint) (event->'data'->>'id')::bigint AS key, op, event
+		FROM $history WHERE op IN ('c', 'u', 'd') ORDER BY (event->'data'->>'id')::bigint, seq DESC");
+	$dbh->do('ANALYZE last_event');
+	$dbh->do("INSERT INTO $table SELECT $typed FROM last_event WHERE op <> 'd'
+		ON CONFLICT (id) DO UPDATE SET customer = excluded.customer, status = excluded.status,
+		amount = excluded.amount, note = excluded.note, created = excluded.created, changed = excluded.changed");
+	$dbh->do("DELETE FROM $table t USING last_event l WHERE t.id = l.key AND l.op = 'd'");
+	$dbh->do('DROP TABLE last_event');
+	return;
+}
+
+# Into an empty table one statement is enough, and faster.
+sub insert_by_hand
+{
+	my ($history, $table) = @_;
+	$dbh->do("INSERT INTO $table SELECT $typed FROM (
+		SELECT DISTINCT ON ((event->'data'->>'id')::bigint) op, event FROM $history
+		WHERE op IN ('c', 'u', 'd') ORDER BY (event->'data'->>'id')::bigint, seq DESC) l WHERE op <> 'd'");
+	return;
+}
+
+sub in_transaction { my ($code) = @_; $dbh->begin_work; $code->(); $dbh->commit; return }
+
+sub bench_apply
+{
+	my ($w1, $w2) = @_;
+	my $ours_table = 'replica.w';
+	$dbh->do('CREATE SCHEMA IF NOT EXISTS replica');
+	# One subscription sees both loads after each other, so that the second meets a
+	# full replica.
+	$dbh->do(qq{SELECT cdc.create_subscription('apply', 'w', tables := '{bench.w}', target_schema := 'replica',
+		history := 'public.apply_history', copy_data := false, start_position := '$w1->{from}', enabled := false)});
+	$dbh->do("SELECT cdc.pull('apply')");
+	my $border = value("SELECT max(seq) FROM apply_history WHERE (event->>'xid') = (SELECT event->>'xid' FROM apply_history
+		ORDER BY seq OFFSET $w1->{events} - 1 LIMIT 1)");
+	my $last = value('SELECT max(seq) FROM apply_history');
+	$dbh->do("CREATE TABLE by_hand ($columns, PRIMARY KEY (id))");
+	$dbh->do('ANALYZE apply_history');
+	for my $part ([ 'apply_empty', 1, $border ], [ 'apply_full', $border + 1, $last ])
+	{
+		my ($name, $from, $to) = @$part;
+		my $events = $to - $from + 1;
+		my $ours = measured(sub { $dbh->do("SELECT * FROM cdc.apply('apply', max_events := $events)") });
+		my $history = "(SELECT * FROM apply_history WHERE seq BETWEEN $from AND $to) h";
+		my $hand = measured(
+			sub {
+				in_transaction(sub {
+						$name eq 'apply_empty' ? insert_by_hand($history, 'by_hand') : merge_by_hand($history, 'by_hand') });
+			});
+		my $different = value("SELECT count(*) FROM ((TABLE $ours_table EXCEPT TABLE by_hand) UNION ALL
+			(TABLE by_hand EXCEPT TABLE $ours_table)) d");
+		die "$name: $different rows differ from the hand-written merge\n" if $different;
+		progress('%s: %d events, ours %.2f s, by hand %.2f s', $name, $events, $ours, $hand);
+		result($name, $events / $ours, $events / $hand, 'events/s', 'more');
+	}
+	$dbh->do(q{SELECT cdc.drop_subscription('apply', drop_history := true)});
+	$dbh->do('DROP TABLE by_hand');
+	$dbh->do('DROP SCHEMA replica CASCADE');
+	return;
+}
+
+sub bench_replica
+{
+	my ($source, $name, $range) = @_;
+	my @end = split /:/, $range->{to};
+	my @start = split /:/, $range->{from};
+	my ($rows, $seconds) = split ' ', Workload::output($ENV{CDC_TEST_PYTHON}, "$FindBin::Bin/decode.py",
+		$source->port, @start, @end);
+	my $decode = $rows / $seconds;
+	progress('%s: python-mysql-replication decodes %d row events in %.1f s', $name, $rows, $seconds);
+	my ($events, $bytes, $raw_seconds) = split ' ', Workload::output($ENV{CDC_READ_RAW}, $source->port, @start, @end);
+	my $raw = $rows / $raw_seconds;
+
+	$dbh->do("CREATE SCHEMA $name");
+	$dbh->do(qq{SELECT cdc.create_subscription('$name', 'w', tables := '{bench.w}', target_schema := '$name',
+		history := 'public.${name}_history', copy_data := false, start_position := '$range->{from}', enabled := false)});
+	# The second load finds the first one's rows, as in life.
+	$dbh->do('CHECKPOINT');
+	my $start_time = time;
+	$dbh->do("SELECT cdc.enable_subscription('$name')");
+	my $done = wait_until(900, sub { value("SELECT applied_seq >= $rows FROM cdc.subscription_progress WHERE subscription = '$name'") }, 0.01);
+	my $took = time - $start_time;
+	die "$name: not applied: " . (value(q{SELECT string_agg(last_error, '; ') FROM cdc.subscription_failure}) // '') . "\n" unless $done;
+	progress('%s: both workers %.2f s', $name, $took);
+	result($name, $rows / $took, $decode, 'row_events/s', 'more');
+	result("${name}_floor", $rows / $took, $raw, 'row_events/s (baseline: raw reading, nothing decoded)', 'more');
+	$dbh->do(qq{SELECT cdc.drop_subscription('$name', drop_history := true)});
+	$dbh->do("DROP SCHEMA $name CASCADE");
+	return;
+}
+
+sub bench_throughput
+{
+	my $source = CdcIngest::Server->new('mysql56',
+		args => [ '--innodb-buffer-pool-size=1G', '--max-binlog-cache-size=4G', '--max-binlog-size=1G' ]);
+	add_server('w', $source);
+	progress('generating W1 (bulk inserts) and W2 (mixed transactions) on MySQL 5.6');
+	my ($w1, $w2) = Workload::generate($source);
+	progress('W1 %s to %s, W2 to %s', $w1->{from}, $w1->{to}, $w2->{to});
+	# pull goes on to where the source stands: W2's part is measured alone by
+	# starting behind W1, W1's before W2 is made.
+	if ($wanted{history})
+	{
+		my ($ours, $copy) = bench_history('w2', $w2);
+		result('history_w2', $ours, $copy, 'events/s', 'more');
+		$dbh->do(q{SELECT cdc.drop_subscription('w2', drop_history := true)});
+		my $all = { from => $w1->{from} };
+		($ours, $copy) = bench_history('w1w2', $all);
+		result('history_w1_and_w2', $ours, $copy, 'events/s', 'more');
+		$dbh->do(q{SELECT cdc.drop_subscription('w1w2', drop_history := true)});
+	}
+	bench_apply($w1, $w2) if $wanted{apply};
+	if ($wanted{replica})
+	{
+		bench_replica($source, 'replica_w2', $w2);
+		bench_replica($source, 'replica_w1_and_w2', { from => $w1->{from}, to => $w2->{to} });
+	}
+	$source->stop;
+	return;
+}
+
+# --- latency
+
+sub worker_pids
+{
+	my ($name) = @_;
+	my @pids;
+	wait_until(60, sub {
+			@pids = $dbh->selectrow_array("SELECT pull_pid, apply_pid FROM cdc.stat_subscription WHERE subscription = '$name'");
+			return $pids[0] && $pids[1];
+		}) or die "no workers\n";
+	return @pids;
+}
+
+sub bench_latency
+{
+	my $rate = 500;
+	my $duration = $ENV{CDC_BENCH_LATENCY_SECONDS} // 60;
+	my $source = CdcIngest::Server->new('mysql56');
+	add_server('l', $source);
+	$source->do('CREATE DATABASE lat', 'CREATE TABLE lat.t (id int PRIMARY KEY, v varchar(100), a decimal(10,2))');
+	$dbh->do('CREATE SCHEMA lat');
+	$dbh->do(q{SELECT cdc.create_subscription('lat', 'l', tables := '{lat.*}', target_schema := 'lat')});
+	$dbh->do(q{SELECT cdc.wait_for('lat')});
+	my @pids = worker_pids('lat');
+	my $cpu = cpu_seconds($pids[0]) + cpu_seconds($pids[1]);
+	progress("latency: $rate transactions a second for $duration s");
+	my ($writer, $commits) = Workload::pipe_child(sub { Workload::write_at_rate($source, $rate, $duration, $_[0]) });
+	my (%committed, %seen);
+	my ($last, $total) = (0, $rate * $duration);
+	# The reader looks each millisecond; what it sees is visible at that moment.
+	my $sth = $dbh->prepare('SELECT max(id) FROM lat.t');
+	my $deadline = time + $duration + 30;
+	while ($last < $total && time < $deadline)
+	{
+		$sth->execute;
+		my ($max) = $sth->fetchrow_array;
+		my $now = time;
+		$sth->finish;
+		if (($max // 0) > $last) { $seen{$_} = $now for $last + 1 .. $max; $last = $max }
+		sleep 0.001;
+	}
+	$cpu = cpu_seconds($pids[0]) + cpu_seconds($pids[1]) - $cpu;
+	while (<$commits>) { my ($id, $time) = split; $committed{$id} = $time }
+	reap($writer, 30);
+	die "latency: only $last of $total arrived\n" if $last < $total;
+	my @ms = sort { $a <=> $b } map { ($seen{$_} - $committed{$_}) * 1000 } keys %seen;
+	progress('latency: p50 %.1f p90 %.1f p99 %.1f max %.1f ms', map { $ms[ $_ * $#ms ] } 0.5, 0.9, 0.99, 1);
+	result('latency_p50', $ms[ 0.5 * $#ms ], 15, 'ms (baseline: the bound)', 'less');
+	result('latency_p99', $ms[ 0.99 * $#ms ], 50, 'ms (baseline: the bound)', 'less');
+	result('latency_cpu', $cpu * 60 / $duration, 5, 's of CPU of both workers in 60 s (baseline: the bound)', 'less');
+	$dbh->do(q{SELECT cdc.drop_subscription('lat')});
+	$source->stop;
+	return;
+}
+
+# --- memory
+
+sub bench_memory
+{
+	my $rows = $ENV{CDC_BENCH_MEMORY_ROWS} // 2_000_000;
+	my $source = CdcIngest::Server->new('mysql56',
+		args => [ '--innodb-buffer-pool-size=512M', '--max-binlog-cache-size=4G' ]);
+	add_server('m', $source);
+	$source->do('CREATE DATABASE mem', 'CREATE TABLE mem.t (id int PRIMARY KEY, a int, v varchar(60), w decimal(10,2))',
+		'CREATE TABLE mem.digit (d int PRIMARY KEY)', 'INSERT INTO mem.digit VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)');
+	$dbh->do('CREATE SCHEMA mem');
+	$dbh->do(q{SELECT cdc.create_subscription('mem', 'm', tables := '{mem.t}', target_schema := 'mem')});
+	$dbh->do(q{SELECT cdc.wait_for('mem')});
+	my ($pull, $apply) = worker_pids('mem');
+	my $idle = $pg->connect;
+	$idle->selectrow_array('SELECT count(*) FROM pg_class');
+	my $base = own_memory_kb($idle->{pg_pid});
+	progress("memory: one transaction of $rows rows");
+	my $digits = join ', ', map { "mem.digit d$_" } 0 .. 6;
+	my $number = join ' + ', map { "d$_.d * " . 10**$_ } 0 .. 6;
+	$source->do("INSERT INTO mem.t SELECT n, n % 1000, concat('value of row ', n), n / 100
+		FROM (SELECT $number AS n FROM $digits) x WHERE n BETWEEN 1 AND $rows");
+	my %peak = (pull => 0, apply => 0);
+	my %pid = (pull => $pull, apply => $apply);
+	my $deadline = time + 900;
+	until (value(q{SELECT cdc.wait_for('mem', timeout := '100 ms')}))
+	{
+		die "memory: does not catch up\n" if time > $deadline;
+		for (keys %pid) { my $kb = own_memory_kb($pid{$_}); $peak{$_} = $kb if $kb > $peak{$_} }
+	}
+	die "memory: rows are missing\n" if value('SELECT count(*) FROM mem.t') != $rows;
+	for (qw(pull apply))
+	{
+		die "memory: the $_ worker did not survive\n" unless -e "/proc/$pid{$_}";
+		result("memory_$_", ($peak{$_} - $base) / 1024, 100, 'MB above an idle backend (baseline: the bound)', 'less');
+	}
+	$dbh->do(q{SELECT cdc.drop_subscription('mem', drop_history := true)});
+	$source->stop;
+	return;
+}
+
+bench_throughput() if $wanted{history} || $wanted{apply} || $wanted{replica};
+bench_latency() if $wanted{latency};
+bench_memory() if $wanted{memory};
+$dbh->disconnect;
+$pg->stop;
