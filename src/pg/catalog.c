@@ -25,6 +25,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "core/pattern.h"
 #include "pg/module.h"
 #include "pg/options.h"
 #include "pg/spi.h"
@@ -73,7 +74,7 @@ cdc_subscription_check_owner(const CdcSubscription *sub)
 #define SUBSCRIPTION_COLUMNS \
 	"SELECT s.id, s.name, s.owner::pg_catalog.text, s.server::pg_catalog.text, s.tables," \
 	" s.exclude, s.target_schema::pg_catalog.text, s.history, s.start_position," \
-	" s.copy_data, s.enabled, s.options FROM cdc.subscription s "
+	" s.copy_data, s.enabled, s.options, s.added FROM cdc.subscription s "
 
 /* InvalidOid when there is no such relation (any more). */
 static Oid
@@ -109,6 +110,7 @@ subscription_from_row(CdcSpi *spi)
 	sub->start_position = cdc_spi_text(spi, 0, 9);
 	sub->copy_data = DatumGetBool(cdc_spi_datum(0, 10, &isnull));
 	sub->enabled = DatumGetBool(cdc_spi_datum(0, 11, &isnull));
+	sub->added = cdc_spi_text_array(spi, 0, 13, &sub->nadded);
 	options = cdc_spi_datum(0, 12, &isnull);
 
 	old = MemoryContextSwitchTo(spi->caller);
@@ -170,6 +172,25 @@ cdc_subscription_get_by_id(int32 id)
 		sub = subscription_from_row(&spi);
 	cdc_spi_end(&spi);
 	return sub;
+}
+
+bool
+cdc_subscription_wants(const CdcSubscription *sub, const char *database, const char *table)
+{
+	size_t		len = strlen(database);
+	int			i;
+
+	for (i = 0; i < sub->nadded; i++)
+	{
+		const char *name = sub->added[i];
+
+		if (strncmp(name, database, len) == 0 && name[len] == '.' &&
+			strcmp(name + len + 1, table) == 0)
+			return true;
+	}
+	return cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables,
+							  (const char *const *) sub->exclude, sub->nexclude,
+							  database, table);
 }
 
 /*

@@ -63,6 +63,8 @@ typedef struct CdcSubscription
 	int			ntables;
 	char	  **exclude;
 	int			nexclude;
+	char	  **added;			/* database.table of cdc.add_table, whatever the patterns say */
+	int			nadded;
 	char	   *target_schema;	/* or NULL */
 	Oid			history;		/* relation */
 	char	   *start_position; /* as the user gave it, or NULL */
@@ -93,6 +95,13 @@ extern void cdc_user_restore(const CdcUser *saved);
 
 /* ERROR unless the current user may run it (member of its owner's role). */
 extern void cdc_subscription_check_owner(const CdcSubscription *sub);
+
+/*
+ * Whether the subscription captures the source table: added by name, or wanted
+ * by the patterns.  Ask this and not the patterns.
+ */
+extern bool cdc_subscription_wants(const CdcSubscription *sub, const char *database,
+								   const char *table);
 
 /*
  * The two writers of a subscription.  Taken for the transaction, cluster-wide;

@@ -11,6 +11,7 @@ CREATE TABLE cdc.subscription (
     server          name NOT NULL,
     tables          text[] NOT NULL,
     exclude         text[] NOT NULL,
+    added           text[] NOT NULL DEFAULT '{}',   -- by cdc.add_table, beside the patterns
     topics          text[],
     format          text NOT NULL,
     target_schema   name,
@@ -122,3 +123,22 @@ CREATE TABLE cdc.log (
     detail          text,
     by_role         name NOT NULL DEFAULT current_user
 );
+
+-- Restored by pg_dump with the database.
+SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.subscription', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_position', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_progress', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_failure', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_table', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.table_counter', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.table_version', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.error', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.log', '');
+
+-- Nobody but the extension writes here.  cdc.error.raw and the texts of
+-- errors may hold data of the source: not for cdc_monitor.
+REVOKE ALL ON ALL TABLES IN SCHEMA cdc FROM PUBLIC;
+GRANT SELECT ON cdc.subscription, cdc.subscription_position, cdc.subscription_progress,
+    cdc.subscription_table, cdc.table_counter, cdc.table_version, cdc.log TO cdc_monitor;
+GRANT SELECT (subscription, seq, at, position, source_table, sqlstate) ON cdc.error TO cdc_monitor;

@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * subscription.h
+ *	  Administration of subscriptions and their tables; the SQL functions are
+ *	  in subscription.c and subscription_table.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_SUBSCRIPTION_H
+#define CDC_PG_SUBSCRIPTION_H
+
+#include "pg/compat.h"
+#include "core/change.h"
+#include "pg/catalog.h"
+
+/*
+ * For pull: registers a wanted table that the stream has shown for the first
+ * time, with a replica when the subscription has a target schema (made as the
+ * subscription's owner).  copy: it may hold rows from before the stream came
+ * to it, so an initial copy is needed (where the subscription copies at all);
+ * false when its CREATE TABLE was in the stream.
+ *
+ * When the replica cannot be made the table gets state 'e' with the reason and
+ * a WARNING, and the stream goes on.  Returns the table's state.
+ */
+extern char cdc_subscription_add_discovered_table(const CdcSubscription *sub,
+												  const CdcTable *table, bool copy);
+
+/* For create_subscription: the same at its begin; errors are raised. */
+extern void cdc_subscription_register_table(const CdcSubscription *sub, const CdcTable *table,
+											bool copy);
+
+#endif							/* CDC_PG_SUBSCRIPTION_H */
