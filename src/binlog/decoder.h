@@ -37,6 +37,12 @@ typedef struct CdcTableMap
 	const uint16_t *collations; /* collation ids; 0 where none */
 	const int  *pk;
 	int			npk;
+	const uint32_t *pk_prefix;	/* npk: key prefix in characters, 0 = whole column */
+	const int  *nmembers;		/* enum and set: number of members, else 0 */
+	const CdcString *const *members;	/* ... in the column's character set */
+	const uint8_t *geometry_types;	/* 0 geometry, 1 point, ... 7 geometrycollection */
+	const uint8_t *invisible;	/* one byte each */
+	const uint32_t *dimensions; /* vector; else 0 */
 } CdcTableMap;
 
 /*

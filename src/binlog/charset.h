@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * charset.h
+ *	  Character sets of MySQL and MariaDB, and their conversion to UTF-8.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_BINLOG_CHARSET_H
+#define CDC_BINLOG_CHARSET_H
+
+#include "core/arena.h"
+#include "core/value.h"
+
+/*
+ * The character set of a collation id; NULL when the id is unknown.  MySQL and
+ * MariaDB agree on the ids up to 247 except where the flavors are told apart.
+ */
+extern const char *cdc_collation_charset(unsigned id);
+
+/* Whether two character set names mean the same ("utf8" is "utf8mb3"). */
+extern bool cdc_charset_equal(const char *a, const char *b);
+
+/* utf8mb4, utf8mb3 and ascii: text is UTF-8 as it is. */
+extern bool cdc_charset_is_utf8(const char *charset);
+
+typedef struct CdcConverter CdcConverter;
+
+/* Keeps one converter for each character set that was asked for. */
+typedef struct CdcCharsets
+{
+	CdcConverter *list;
+} CdcCharsets;
+
+/*
+ * The converter of a character set, owned by the list.  CDC_ERR_UNSUPPORTED
+ * when the system's iconv does not know it.
+ */
+extern CdcStatus cdc_charset_converter(CdcCharsets *charsets, const char *charset,
+									   CdcConverter **converter, CdcError *err);
+extern void cdc_charsets_free(CdcCharsets *charsets);
+
+/* Converts text to UTF-8 in memory of the arena. */
+extern CdcStatus cdc_convert(CdcConverter *converter, const uint8_t *data, size_t len,
+							 CdcArena *arena, CdcString *result, CdcError *err);
+
+/* Whether data is well-formed UTF-8 (surrogates and overlong forms are not). */
+extern bool cdc_utf8_valid(const uint8_t *data, size_t len);
+
+#endif							/* CDC_BINLOG_CHARSET_H */

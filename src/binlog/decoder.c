@@ -1,0 +1,507 @@
+/*-------------------------------------------------------------------------
+ *
+ * decoder.c
+ *	  Second stage: from the events of a committed group to its changes.
+ *
+ * Table maps are parsed once: the next one of the same bytes, which each
+ * statement sends again, finds the parsed one by its table id.  The decode
+ * functions of its columns are chosen once a group, because the definition of
+ * the table may be another one in the next.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "binlog/decoder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "binlog/column_plan.h"
+#include "binlog/compress.h"
+#include "binlog/query.h"
+#include "binlog/rows.h"
+#include "binlog/table_map.h"
+
+/* The most that one row's values may take beside the event itself. */
+#define ROW_MEMORY_LIMIT	((size_t) 1 << 30)
+
+#define NBUCKETS			256 /* power of two */
+#define MAX_KNOWN_TABLES	1024	/* then all are forgotten, between statements */
+
+/* Row events that only mark a statement's end have this table id. */
+#define DUMMY_TABLE_ID		UINT64_C(0xffffffffffff)
+
+typedef struct KnownTable
+{
+	struct KnownTable *next;	/* in the bucket */
+	CdcArena   *arena;			/* for all of the following */
+	uint8_t    *body;			/* the table map event behind its header */
+	size_t		body_len;
+	CdcTableMap map;
+	uint64_t	group;			/* in which it was last announced */
+	const CdcTable *table;		/* as of that group; NULL = not wanted */
+	const CdcTable *planned;	/* what the plans were made for, in plan_group */
+	uint64_t	plan_group;
+	CdcRowLayout layout;
+	CdcColumnPlan *plans;
+	CdcValue   *before;
+	CdcValue   *after;
+} KnownTable;
+
+struct CdcDecoder
+{
+	CdcTableLookup lookup;
+	void	   *lookup_arg;
+	CdcFormat	format;
+	const CdcTransaction *txn;
+	uint64_t	group;			/* counts calls of begin */
+	uint64_t	offset;			/* behind the event fed last, 64 bits */
+
+	KnownTable *buckets[NBUCKETS];
+	int			ntables;
+	CdcCharsets charsets;
+
+	/* the event being decoded */
+	uint32_t	timestamp;
+	bool		in_rows;		/* rows of the event are left */
+	KnownTable *current;
+	CdcRowsEvent rows;
+	CdcRowReader reader;
+	bool		have_ddl;
+	CdcChange	ddl;
+
+	/* memory */
+	CdcArena   *row_arena;		/* of the change returned last */
+	CdcBuf		scratch;		/* uncompressed rows or statements */
+	CdcPayload *payload;
+	bool		in_payload;
+};
+
+CdcDecoder *
+cdc_decoder_create(CdcFlavor flavor, CdcTableLookup lookup, void *arg)
+{
+	CdcDecoder *decoder = calloc(1, sizeof(CdcDecoder));
+
+	if (decoder == NULL)
+		return NULL;
+	decoder->lookup = lookup;
+	decoder->lookup_arg = arg;
+	decoder->format.flavor = flavor;
+	decoder->row_arena = cdc_arena_create(ROW_MEMORY_LIMIT);
+	if (decoder->row_arena == NULL)
+	{
+		free(decoder);
+		return NULL;
+	}
+	return decoder;
+}
+
+static void
+forget_tables(CdcDecoder *decoder)
+{
+	for (int i = 0; i < NBUCKETS; i++)
+	{
+		while (decoder->buckets[i] != NULL)
+		{
+			KnownTable *known = decoder->buckets[i];
+
+			decoder->buckets[i] = known->next;
+			cdc_arena_destroy(known->arena);
+			free(known);
+		}
+	}
+	decoder->ntables = 0;
+	decoder->current = NULL;
+}
+
+void
+cdc_decoder_destroy(CdcDecoder *decoder)
+{
+	if (decoder == NULL)
+		return;
+	forget_tables(decoder);
+	cdc_charsets_free(&decoder->charsets);
+	cdc_arena_destroy(decoder->row_arena);
+	cdc_buf_free(&decoder->scratch);
+	cdc_payload_destroy(decoder->payload);
+	free(decoder);
+}
+
+void
+cdc_decoder_begin(CdcDecoder *decoder, const struct CdcFormat *format,
+				  const CdcTransaction *txn)
+{
+	decoder->format = *format;
+	decoder->txn = txn;
+	decoder->group++;
+	decoder->offset = txn->start_offset;
+	decoder->in_rows = decoder->in_payload = decoder->have_ddl = false;
+	decoder->current = NULL;
+	if (decoder->ntables > MAX_KNOWN_TABLES)
+		forget_tables(decoder);
+}
+
+static CdcStatus
+no_memory(CdcError *err)
+{
+	return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
+}
+
+static KnownTable **
+find_slot(CdcDecoder *decoder, uint64_t table_id)
+{
+	KnownTable **slot = &decoder->buckets[table_id & (NBUCKETS - 1)];
+
+	while (*slot != NULL && (*slot)->map.table_id != table_id)
+		slot = &(*slot)->next;
+	return slot;
+}
+
+/* Parses a table map that is not known yet. */
+static CdcStatus
+learn_table(CdcDecoder *decoder, KnownTable **slot, const uint8_t *event, size_t len,
+			CdcError *err)
+{
+	KnownTable *known = calloc(1, sizeof(KnownTable));
+	CdcStatus	st;
+	size_t		n;
+
+	if (known == NULL || (known->arena = cdc_arena_create(0)) == NULL)
+	{
+		free(known);
+		return no_memory(err);
+	}
+	st = cdc_table_map_parse(&known->map, &decoder->format, event, len, known->arena, err);
+	if (st == CDC_OK)
+	{
+		n = (size_t) known->map.ncolumns;
+		known->body_len = len - CDC_EV_HEADER_LEN;
+		known->body = cdc_arena_alloc(known->arena, known->body_len);
+		known->plans = cdc_arena_zalloc(known->arena, n * sizeof(CdcColumnPlan));
+		known->before = cdc_arena_zalloc(known->arena, n * sizeof(CdcValue));
+		known->after = cdc_arena_zalloc(known->arena, n * sizeof(CdcValue));
+		if (known->body == NULL || known->plans == NULL || known->before == NULL ||
+			known->after == NULL)
+			st = no_memory(err);
+	}
+	if (st != CDC_OK)
+	{
+		cdc_arena_destroy(known->arena);
+		free(known);
+		return st;
+	}
+	memcpy(known->body, event + CDC_EV_HEADER_LEN, known->body_len);
+	known->next = *slot;
+	*slot = known;
+	decoder->ntables++;
+	return CDC_OK;
+}
+
+static CdcStatus
+feed_table_map(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
+{
+	CdcReader	r;
+	uint64_t	table_id;
+	KnownTable **slot;
+	KnownTable *known;
+	CdcStatus	st;
+
+	cdc_reader_init(&r, event + CDC_EV_HEADER_LEN, len - CDC_EV_HEADER_LEN);
+	table_id = cdc_read_table_id(&r, &decoder->format, CDC_EV_TABLE_MAP);
+	if (r.failed)
+		return cdc_error(err, CDC_ERR_CORRUPT, "table map event is malformed");
+	slot = find_slot(decoder, table_id);
+	known = *slot;
+	if (known != NULL && (known->body_len != len - CDC_EV_HEADER_LEN ||
+						  memcmp(known->body, event + CDC_EV_HEADER_LEN, known->body_len) != 0))
+	{
+		/* another table (the server was restarted) or another state of it */
+		*slot = known->next;
+		cdc_arena_destroy(known->arena);
+		free(known);
+		decoder->ntables--;
+		known = NULL;
+		slot = find_slot(decoder, table_id);
+	}
+	if (known == NULL)
+	{
+		st = learn_table(decoder, slot, event, len, err);
+		if (st != CDC_OK)
+			return st;
+		known = *slot;
+	}
+
+	known->group = 0;			/* not usable, should one of the following fail */
+	known->table = NULL;
+	st = decoder->lookup(decoder->lookup_arg, &known->map, &known->table, err);
+	if (cdc_failed(st))
+	{
+		cdc_error_column(err, known->map.database, known->map.table, "");
+		return st;
+	}
+	if (known->table != NULL &&
+		(known->planned != known->table || known->plan_group != decoder->group))
+	{
+		known->planned = NULL;
+		st = cdc_column_plans_make(known->plans, &known->map, known->table,
+								   decoder->format.flavor, &decoder->charsets, err);
+		if (st != CDC_OK)
+			return st;
+		known->planned = known->table;
+		known->plan_group = decoder->group;
+		known->layout.table = known->table;
+		known->layout.plans = known->plans;
+		known->layout.ncolumns = known->map.ncolumns;
+	}
+	known->group = decoder->group;
+	return CDC_OK;
+}
+
+/* MariaDB's compressed rows: all behind the bitmaps. */
+static CdcStatus
+uncompress_rows(CdcDecoder *decoder, CdcError *err)
+{
+	CdcStatus	st;
+
+	cdc_buf_reset(&decoder->scratch);
+	st = cdc_maria_uncompress(decoder->rows.rows, decoder->rows.rows_len,
+							  &decoder->scratch, err);
+	if (st != CDC_OK)
+		return st;
+	decoder->rows.rows = (const uint8_t *) decoder->scratch.data;
+	decoder->rows.rows_len = decoder->scratch.len;
+	return CDC_OK;
+}
+
+static CdcStatus
+feed_rows(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
+{
+	CdcRowsEvent *rows = &decoder->rows;
+	KnownTable *known;
+	CdcStatus	st;
+
+	st = cdc_rows_event_id(rows, &decoder->format, event, len, err);
+	if (st != CDC_OK)
+		return st;
+	known = *find_slot(decoder, rows->table_id);
+	if (known == NULL || known->group != decoder->group)
+	{
+		if (rows->table_id == DUMMY_TABLE_ID)
+			return CDC_OK;
+		cdc_error(err, CDC_ERR_CORRUPT, "row event without the table map of table id %llu",
+				  (unsigned long long) rows->table_id);
+		return CDC_ERR_CORRUPT;
+	}
+	if (known->table == NULL)
+		return CDC_OK;			/* not wanted */
+
+	st = cdc_rows_event_parse(rows, &decoder->format, event, len, err);
+	if (st == CDC_OK && rows->width != (uint64_t) known->map.ncolumns)
+		st = cdc_error(err, CDC_ERR_CORRUPT,
+					   "row event has %llu columns, its table map %d",
+					   (unsigned long long) rows->width, known->map.ncolumns);
+	if (st == CDC_OK && rows->compressed)
+		st = uncompress_rows(decoder, err);
+	if (st != CDC_OK)
+	{
+		cdc_error_column(err, known->map.database, known->map.table, "");
+		return st;
+	}
+	decoder->current = known;
+	decoder->reader.p = rows->rows;
+	decoder->reader.end = rows->rows + rows->rows_len;
+	decoder->reader.arena = decoder->row_arena;
+	decoder->in_rows = rows->rows_len > 0;
+	return CDC_OK;
+}
+
+/* The statement in UTF-8: it comes in the client's character set. */
+static CdcStatus
+statement_text(CdcDecoder *decoder, const CdcQuery *query, CdcString *sql, CdcError *err)
+{
+	const char *charset = cdc_collation_charset(query->client_collation);
+	CdcConverter *converter;
+	CdcStatus	st;
+
+	*sql = query->sql;
+	if (charset == NULL || cdc_charset_is_utf8(charset) || strcmp(charset, "binary") == 0)
+	{
+		if (cdc_utf8_valid((const uint8_t *) sql->data, sql->len))
+			return CDC_OK;
+		/* names in it are UTF-8, the rest may be anything: keep it readable */
+		charset = "latin1";
+	}
+	st = cdc_charset_converter(&decoder->charsets, charset, &converter, err);
+	if (st != CDC_OK)
+		return st;
+	return cdc_convert(converter, (const uint8_t *) query->sql.data, query->sql.len,
+					   decoder->row_arena, sql, err);
+}
+
+static CdcStatus
+feed_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
+{
+	CdcQuery	query;
+	CdcStatementKind kind;
+	CdcStatus	st;
+
+	st = cdc_query_parse(&query, &decoder->format, event, len,
+						 event[4] == CDC_EV_MARIA_QUERY_COMPRESSED, &decoder->scratch, err);
+	if (st != CDC_OK)
+		return st;
+	kind = cdc_statement_kind(query.sql, NULL);
+	if (kind != CDC_STMT_OTHER && kind != CDC_STMT_TRUNCATE)
+		return CDC_OK;
+	memset(&decoder->ddl, 0, sizeof(decoder->ddl));
+	decoder->ddl.op = kind == CDC_STMT_TRUNCATE ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
+	decoder->ddl.database = query.database;
+	decoder->have_ddl = true;
+	return statement_text(decoder, &query, &decoder->ddl.sql, err);
+}
+
+static CdcStatus
+feed_payload(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
+{
+	CdcStatus	st;
+
+	if (decoder->payload == NULL)
+		decoder->payload = cdc_payload_create();
+	if (decoder->payload == NULL)
+		return no_memory(err);
+	st = cdc_payload_open(decoder->payload, event, len, err);
+	decoder->in_payload = st == CDC_OK;
+	return st;
+}
+
+/* An event of the group, or of its payload. */
+static CdcStatus
+feed_event(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
+{
+	CdcEventHeader h;
+
+	cdc_event_header(event, &h);
+	decoder->timestamp = h.timestamp;
+	if (decoder->ntables > MAX_KNOWN_TABLES && decoder->current != NULL &&
+		(decoder->rows.flags & CDC_ROWS_STMT_END))
+		forget_tables(decoder); /* the next statement sends its table maps again */
+	if (h.type == CDC_EV_TABLE_MAP)
+		return feed_table_map(decoder, event, len, err);
+	if (cdc_is_rows_event(h.type))
+		return feed_rows(decoder, event, len, err);
+	if (h.type == CDC_EV_QUERY || h.type == CDC_EV_MARIA_QUERY_COMPRESSED)
+		return feed_query(decoder, event, len, err);
+	return CDC_OK;
+}
+
+static CdcStatus
+fail(CdcDecoder *decoder, CdcStatus st, CdcError *err)
+{
+	decoder->in_rows = decoder->in_payload = decoder->have_ddl = false;
+	cdc_error_at(err, decoder->txn->file, decoder->offset);
+	return st;
+}
+
+CdcStatus
+cdc_decoder_feed(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
+{
+	CdcEventHeader h;
+	CdcStatus	st;
+
+	decoder->in_rows = decoder->in_payload = decoder->have_ddl = false;
+	cdc_arena_reset(decoder->row_arena);
+	if (len < CDC_EV_HEADER_LEN)
+		return fail(decoder, cdc_error(err, CDC_ERR_CORRUPT,
+									   "binlog event is too short (%zu bytes)", len), err);
+	cdc_event_header(event, &h);
+
+	/* the header has the low 32 bits; groups only go forward */
+	decoder->offset += (uint32_t) (h.log_pos - (uint32_t) decoder->offset);
+	if (h.type == CDC_EV_TRANSACTION_PAYLOAD)
+		st = feed_payload(decoder, event, len, err);
+	else
+		st = feed_event(decoder, event, len, err);
+	return st == CDC_OK ? CDC_OK : fail(decoder, st, err);
+}
+
+static CdcStatus
+next_row(CdcDecoder *decoder, CdcChange *change, CdcError *err)
+{
+	KnownTable *known = decoder->current;
+	const CdcRowsEvent *rows = &decoder->rows;
+	CdcRowReader *r = &decoder->reader;
+	const uint8_t *start = r->p;
+	const CdcValue *before = NULL;
+	CdcStatus	st;
+
+	cdc_arena_reset(decoder->row_arena);
+	r->err = err;
+	memset(change, 0, sizeof(*change));
+	change->op = rows->op;
+	change->table = known->table;
+	change->ts = decoder->timestamp;
+	change->offset = decoder->offset;
+	if (rows->op != CDC_OP_INSERT)
+	{
+		st = cdc_decode_image(&known->layout, rows, rows->present, NULL, r, known->before);
+		if (st != CDC_OK)
+			goto failed;
+		change->before = before = known->before;
+	}
+	if (rows->op != CDC_OP_DELETE)
+	{
+		st = cdc_decode_image(&known->layout, rows, rows->present_after, before, r, known->after);
+		if (st != CDC_OK)
+			goto failed;
+		change->after = known->after;
+	}
+	if (r->p == start)			/* no columns at all: would never end */
+	{
+		st = cdc_error(err, CDC_ERR_CORRUPT, "row event has rows without columns");
+		goto failed;
+	}
+	decoder->in_rows = r->p < r->end;
+	return CDC_OK;
+
+failed:
+	cdc_error_column(err, known->map.database, known->map.table, "");
+	return fail(decoder, st, err);
+}
+
+CdcStatus
+cdc_decoder_next(CdcDecoder *decoder, CdcChange *change, CdcError *err)
+{
+	for (;;)
+	{
+		const uint8_t *event;
+		size_t		len;
+		CdcStatus	st;
+
+		if (decoder->in_rows)
+			return next_row(decoder, change, err);
+		if (decoder->have_ddl)
+		{
+			decoder->have_ddl = false;
+			*change = decoder->ddl;
+			change->ts = decoder->timestamp;
+			change->offset = decoder->offset;
+			return CDC_OK;
+		}
+		if (!decoder->in_payload)
+			return CDC_MORE;
+
+		st = cdc_payload_next(decoder->payload, &event, err);
+		if (st == CDC_END)
+		{
+			decoder->in_payload = false;
+			return CDC_MORE;
+		}
+		if (st == CDC_OK)
+			st = cdc_payload_body(decoder->payload, &event, &len, err);
+		if (st == CDC_OK)
+		{
+			cdc_arena_reset(decoder->row_arena);
+			st = feed_event(decoder, event, len, err);
+		}
+		if (st != CDC_OK)
+			return fail(decoder, st, err);
+	}
+}

@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * rows.h
+ *	  Row events: from their bytes to values, one row at a time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_BINLOG_ROWS_H
+#define CDC_BINLOG_ROWS_H
+
+#include "binlog/format.h"
+#include "binlog/values.h"
+
+/* A row event's fixed part; points into the event. */
+typedef struct CdcRowsEvent
+{
+	CdcOp		op;				/* insert, update or delete */
+	bool		partial_json;	/* type 39 */
+	bool		compressed;		/* MariaDB; rows must be uncompressed first */
+	uint64_t	table_id;
+	uint16_t	flags;			/* CDC_ROWS_STMT_END ... */
+	uint64_t	width;			/* number of columns */
+	const uint8_t *present;		/* bitmap of the columns in the (before) image */
+	const uint8_t *present_after;	/* updates: of the after image, else = present */
+	const uint8_t *rows;
+	size_t		rows_len;
+} CdcRowsEvent;
+
+/* Whether an event of this type has rows. */
+extern bool cdc_is_rows_event(uint8_t type);
+
+/* Table id and flags only, for events of tables that nobody wants. */
+extern CdcStatus cdc_rows_event_id(CdcRowsEvent *rows, const CdcFormat *format,
+								   const uint8_t *event, size_t len, CdcError *err);
+
+extern CdcStatus cdc_rows_event_parse(CdcRowsEvent *rows, const CdcFormat *format,
+									  const uint8_t *event, size_t len, CdcError *err);
+
+/* What decoding the images of one table needs. */
+typedef struct CdcRowLayout
+{
+	const CdcTable *table;
+	const CdcColumnPlan *plans;
+	int			ncolumns;
+} CdcRowLayout;
+
+/*
+ * Takes one image off r.  before: the row's before image, for partial JSON, else
+ * NULL.  values has ncolumns elements.
+ */
+extern CdcStatus cdc_decode_image(const CdcRowLayout *layout, const CdcRowsEvent *rows,
+								  const uint8_t *present, const CdcValue *before,
+								  CdcRowReader *r, CdcValue *values);
+
+#endif							/* CDC_BINLOG_ROWS_H */
