@@ -66,15 +66,14 @@ END
 SQL
 }
 
-# What a program prints.
+# The last line that a program prints (the decoder also prints advice).
 sub output
 {
 	my (@command) = @_;
 	open my $fh, '-|', @command or die "$command[0]: $!\n";
-	local $/;
-	my $text = <$fh>;
+	my @lines = <$fh>;
 	close $fh or die "@command failed\n";
-	return $text;
+	return $lines[-1];
 }
 
 # A child that writes to the returned handle.

@@ -16,7 +16,7 @@ demo=(
 	procps util-linux
 )
 tests=(
-	clang-14 libclang-rt-14-dev libipc-run-perl "postgresql-$pg-cron"
+	clang-14 libclang-rt-14-dev libcmocka-dev libipc-run-perl "postgresql-$pg-cron"
 	debootstrap debian-archive-keyring ca-certificates
 	python3 python3-venv python3-pip openssl
 )
