@@ -98,11 +98,11 @@ sub _run
 			# Two writers on one row, or the server went away: both are part of life.
 			if ($error =~ /Deadlock|Lock wait timeout|Duplicate entry/)
 			{
-				eval { $dbh->rollback; 1 } or undef $dbh;
+				eval { $dbh->rollback; 1 } or $dbh = _forget($dbh);
 			}
 			elsif ($error =~ /gone away|Lost connection|connect|shutdown|terminated/i)
 			{
-				undef $dbh;
+				$dbh = _forget($dbh);
 				sleep 0.05;
 			}
 			else { die $error }
@@ -112,6 +112,15 @@ sub _run
 		sleep 0.0005 while $opt{rate} && !$stop && $committed > (time - $began) * $opt{rate};
 	}
 	return $committed;
+}
+
+# Of a connection that is broken already; nothing that it says matters.
+sub _forget
+{
+	my ($dbh) = @_;
+	local $SIG{__WARN__} = sub { };
+	eval { $dbh->disconnect } if $dbh;
+	return undef;
 }
 
 # One transaction; 1 when it committed, 0 when it rolled back on purpose.

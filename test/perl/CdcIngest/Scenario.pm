@@ -32,7 +32,7 @@ sub new
 	$cluster->add_source($self->{sub}, $self->{proxy} // $source, %{ $opt{server} // {} });
 	$cluster->subscribe($self->{sub}, $self->{sub}, $self->{schema},
 		tables => ['bank.*'], %{ $opt{subscription} // {} });
-	$self->{load} = CdcIngest::Load->start($source, 'bank', seed => 7, %{ $opt{load} // {} });
+	$self->{load} = CdcIngest::Load->start($source, 'bank', seed => 7, rate => 400, %{ $opt{load} // {} });
 	return $self;
 }
 
@@ -76,7 +76,6 @@ sub watch
 	my ($self) = @_;
 	my ($cluster, $schema, $total) = ($self->{cluster}, $self->{schema}, $CdcIngest::Load::TOTAL);
 	pipe my $read, my $write or die "pipe: $!";
-	my $stop_read = $read;
 	my $pid = fork_child(
 		sub {
 			close $read;
