@@ -66,7 +66,10 @@ extern int	no_such_variable
 #define CDC_WORKER_NEEDS_LOGIN			(PG_VERSION_NUM < 170000)
 
 /* The access method's names (PostgreSQL 12) for relations. */
-#if PG_VERSION_NUM < 120000
+#if PG_VERSION_NUM >= 120000
+#include "access/table.h"
+#else
+#include "access/heapam.h"
 #define table_open(relid, lockmode)		heap_open(relid, lockmode)
 #define table_close(rel, lockmode)		heap_close(rel, lockmode)
 #endif
@@ -83,6 +86,10 @@ extern int	no_such_variable
 #define PG_GETARG_JSONB_P(n)			PG_GETARG_JSONB(n)
 #define PG_RETURN_JSONB_P(p)			PG_RETURN_JSONB(p)
 #endif
+
+/* Looks a key up in a jsonb object; needs utils/jsonb.h. */
+#define CDC_FIND_JSONB_KEY(container, key) \
+	findJsonbValueFromContainer((container), JB_FOBJECT, (key))
 
 /* GetUserNameFromId with noerr (9.5). */
 #if PG_VERSION_NUM < 90500
@@ -364,6 +371,29 @@ cdc_float8_text(double v, char *buf)
 	ExecSimpleRelationUpdate((estate), (epq), (old), (slot))
 #define CDC_SIMPLE_DELETE(rri, estate, epq, old) \
 	ExecSimpleRelationDelete((estate), (epq), (old))
+#endif
+
+/* A receiver may stop the executor by its result since 9.6. */
+#if PG_VERSION_NUM >= 90600
+#define CDC_RECEIVE_RESULT				bool
+#define CDC_RECEIVE_RETURN(value)		return (value)
+#else
+#define CDC_RECEIVE_RESULT				void
+#define CDC_RECEIVE_RETURN(value)		return
+#endif
+
+/* Hash tables with strings as keys must say so since 14. */
+#if PG_VERSION_NUM >= 140000
+#define CDC_HASH_STRINGS				HASH_STRINGS
+#else
+#define CDC_HASH_STRINGS				0
+#endif
+
+/* hash_any() moved in 13. */
+#if PG_VERSION_NUM >= 130000
+#include "common/hashfn.h"
+#else
+#include "access/hash.h"
 #endif
 
 #endif							/* CDC_PG_COMPAT_H */

@@ -1,0 +1,121 @@
+/*-------------------------------------------------------------------------
+ *
+ * typemap.c
+ *	  The PostgreSQL type for a column of the source: one that holds each of
+ *	  its values exactly.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/schema.h"
+
+typedef enum Rule
+{
+	AS_IS,						/* the names below, signed and unsigned */
+	TINYINT,
+	DECIMAL,
+	BIT,
+	FSP,						/* with the digits of the fraction */
+	CHARACTERS					/* with a length */
+} Rule;
+
+typedef struct TypeRule
+{
+	const char *source;			/* first word of the source's type */
+	Rule		rule;
+	const char *type;
+	const char *type_unsigned;	/* NULL: the same */
+} TypeRule;
+
+/* MySQL 5.0 to 9.x and MariaDB 5.5 to 12 */
+static const TypeRule rules[] = {
+	{"tinyint", TINYINT, "smallint", NULL},
+	{"smallint", AS_IS, "smallint", "integer"},
+	{"mediumint", AS_IS, "integer", NULL},
+	{"int", AS_IS, "integer", "bigint"},
+	{"integer", AS_IS, "integer", "bigint"},
+	{"bigint", AS_IS, "bigint", "numeric(20,0)"},
+	{"year", AS_IS, "smallint", NULL},
+	{"decimal", DECIMAL, "numeric", NULL},
+	{"numeric", DECIMAL, "numeric", NULL},
+	{"float", AS_IS, "real", NULL},
+	{"double", AS_IS, "double precision", NULL},
+	{"bit", BIT, "bit", NULL},
+	{"date", AS_IS, "date", NULL},
+	{"datetime", FSP, "timestamp", NULL},
+	{"timestamp", FSP, "timestamptz", NULL},
+	{"time", FSP, "interval", NULL},
+	{"char", CHARACTERS, "varchar", NULL},
+	{"varchar", CHARACTERS, "varchar", NULL},
+	{"tinytext", AS_IS, "text", NULL},
+	{"text", AS_IS, "text", NULL},
+	{"mediumtext", AS_IS, "text", NULL},
+	{"longtext", AS_IS, "text", NULL},
+	{"binary", AS_IS, "bytea", NULL},
+	{"varbinary", AS_IS, "bytea", NULL},
+	{"tinyblob", AS_IS, "bytea", NULL},
+	{"blob", AS_IS, "bytea", NULL},
+	{"mediumblob", AS_IS, "bytea", NULL},
+	{"longblob", AS_IS, "bytea", NULL},
+	{"enum", AS_IS, "text", NULL},
+	{"set", AS_IS, "text[]", NULL},
+	{"json", AS_IS, "jsonb", NULL},
+	{"geometry", AS_IS, "bytea", NULL},
+	{"point", AS_IS, "bytea", NULL},
+	{"linestring", AS_IS, "bytea", NULL},
+	{"polygon", AS_IS, "bytea", NULL},
+	{"multipoint", AS_IS, "bytea", NULL},
+	{"multilinestring", AS_IS, "bytea", NULL},
+	{"multipolygon", AS_IS, "bytea", NULL},
+	{"geometrycollection", AS_IS, "bytea", NULL},
+	{"geomcollection", AS_IS, "bytea", NULL},
+	{"vector", AS_IS, "real[]", NULL},
+	{"uuid", AS_IS, "uuid", NULL},
+	{"inet4", AS_IS, "inet", NULL},
+	{"inet6", AS_IS, "inet", NULL},
+};
+
+static const char *
+apply_rule(const TypeRule *rule, const CdcColumn *column, const CdcSubscriptionOptions *opt)
+{
+	switch (rule->rule)
+	{
+		case AS_IS:
+			break;
+		case TINYINT:
+			if (column->length == 1 && !column->is_unsigned && opt->tinyint1_boolean)
+				return "boolean";
+			break;
+		case DECIMAL:
+			return psprintf("%s(%d,%d)", rule->type, column->precision, column->scale);
+		case BIT:
+			if (column->length <= 1 && opt->bit1_boolean)
+				return "boolean";
+			return psprintf("%s(%u)", rule->type, Max(column->length, 1));
+		case FSP:
+			return psprintf("%s(%d)", rule->type, column->fsp);
+		case CHARACTERS:
+			/* char(0) and varchar(0) exist at the source only */
+			if (column->length == 0)
+				return "text";
+			return psprintf("%s(%u)", rule->type, column->length);
+	}
+	if (column->is_unsigned && rule->type_unsigned != NULL)
+		return rule->type_unsigned;
+	return rule->type;
+}
+
+const char *
+cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt, const char **reason)
+{
+	int			i;
+
+	*reason = NULL;
+	for (i = 0; i < lengthof(rules); i++)
+	{
+		if (column->data_type != NULL && strcmp(column->data_type, rules[i].source) == 0)
+			return apply_rule(&rules[i], column, opt);
+	}
+	*reason = psprintf("no PostgreSQL type is known for \"%s\"",
+					   column->column_type ? column->column_type : "?");
+	return NULL;
+}
