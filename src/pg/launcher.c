@@ -40,6 +40,7 @@ cdc_worker_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 
+	cdc_preloaded = true;
 	cdc_shmem_request();
 
 	memset(&worker, 0, sizeof(worker));

@@ -15,6 +15,9 @@
 /* Called by _PG_init when loaded through shared_preload_libraries. */
 extern void cdc_worker_init(void);
 
+/* Whether it was: then the launcher starts the workers with the server. */
+extern bool cdc_preloaded;
+
 /* At commit of the current transaction: wake (or start) the database's supervisor. */
 extern void cdc_supervisor_wake_at_commit(void);
 

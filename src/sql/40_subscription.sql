@@ -1,0 +1,67 @@
+-- Administration of subscriptions.  Each function checks itself who may call it:
+-- members of the owner's role; creating needs USAGE on the server, a user
+-- mapping, and CREATE on the schemas of history and replicas.
+
+CREATE FUNCTION cdc.create_subscription(
+    name text,
+    server text,
+    tables text[] DEFAULT '{*.*}',
+    exclude text[] DEFAULT '{}',
+    topics text[] DEFAULT NULL,
+    format text DEFAULT 'maxwell',
+    target_schema text DEFAULT NULL,
+    history text DEFAULT NULL,
+    copy_data boolean DEFAULT true,
+    start_position text DEFAULT NULL,
+    enabled boolean DEFAULT true,
+    options jsonb DEFAULT '{}')
+RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_create_subscription';
+
+COMMENT ON FUNCTION cdc.create_subscription(text, text, text[], text[], text[], text, text, text,
+                                            boolean, text, boolean, jsonb) IS
+    'makes history table, replica tables and subscription, and starts its workers';
+
+-- Options given replace those stored; null puts the default back.
+CREATE FUNCTION cdc.alter_subscription(name text, options jsonb) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_alter_subscription';
+
+COMMENT ON FUNCTION cdc.alter_subscription(text, jsonb) IS 'changes options of a subscription';
+
+CREATE FUNCTION cdc.enable_subscription(name text) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_enable_subscription';
+
+COMMENT ON FUNCTION cdc.enable_subscription(text) IS
+    'starts the workers at commit; at once again what waits after an error';
+
+CREATE FUNCTION cdc.disable_subscription(name text) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_disable_subscription';
+
+COMMENT ON FUNCTION cdc.disable_subscription(text) IS 'ends the workers at commit';
+
+CREATE FUNCTION cdc.drop_subscription(name text, drop_history boolean DEFAULT false) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_drop_subscription';
+
+COMMENT ON FUNCTION cdc.drop_subscription(text, boolean) IS
+    'ends a subscription; replicas stay, the history too unless it is to be dropped';
+
+CREATE FUNCTION cdc.add_table(
+    subscription text,
+    source_table text,
+    target text DEFAULT NULL,
+    mode text DEFAULT 'replica',
+    key text[] DEFAULT NULL,
+    columns jsonb DEFAULT NULL,
+    row_filter text DEFAULT NULL,
+    copy_data boolean DEFAULT true)
+RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_add_table';
+
+COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean) IS
+    'captures one more source table, whatever the patterns say';
+
+CREATE FUNCTION cdc.remove_table(subscription text, source_table text) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_remove_table';
+
+COMMENT ON FUNCTION cdc.remove_table(text, text) IS
+    'captures a source table no longer; its target stays as it is';

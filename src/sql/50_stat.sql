@@ -1,0 +1,119 @@
+-- What goes on.  The views show a role the subscriptions that it owns (as a
+-- member of the owner's role), and all of them to cdc_monitor.
+
+-- Running workers of this database.
+CREATE FUNCTION cdc.worker_status(
+    OUT subscription_id integer, OUT worker text, OUT pid integer,
+    OUT since timestamptz, OUT last_message timestamptz, OUT bytes bigint)
+RETURNS SETOF record
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_worker_status';
+
+COMMENT ON FUNCTION cdc.worker_status() IS 'background workers of this database';
+
+-- state:
+--   disabled   not to run
+--   error      a worker failed and waits to be started again, or has not yet
+--              got over its failure: last_error
+--   stopped    no supervisor runs: cdc.enable_subscription() starts it
+--   starting   a worker is not up yet
+--   copying    tables are being copied
+--   streaming  follows the source
+-- lag: how far the targets are behind the source, as far as that is known; zero
+-- when all that has arrived is applied and the source is being followed.
+CREATE VIEW cdc.stat_subscription WITH (security_barrier = true) AS
+SELECT s.name AS subscription,
+       s.owner,
+       s.server,
+       s.enabled,
+       CASE WHEN NOT s.enabled THEN 'disabled'
+            WHEN f.failures > 0 THEN 'error'
+            WHEN v.pid IS NULL AND (w.pull_pid IS NULL OR w.apply_pid IS NULL) THEN 'stopped'
+            WHEN w.pull_pid IS NULL OR w.apply_pid IS NULL OR p.file IS NULL THEN 'starting'
+            WHEN t.copying > 0 THEN 'copying'
+            ELSE 'streaming'
+       END AS state,
+       w.pull_pid,
+       w.apply_pid,
+       p.file || ':' || p.file_offset AS position,
+       p.gtid_set,
+       p.last_seq,
+       a.applied_seq,
+       a.position AS applied_position,
+       a.gtid AS applied_gtid,
+       p.source_ts,
+       a.source_ts AS applied_source_ts,
+       CASE WHEN p.source_ts IS NULL THEN NULL
+            WHEN a.applied_seq < p.last_seq
+                THEN greatest(clock_timestamp() - coalesce(a.source_ts, p.source_ts), interval '0')
+            WHEN w.pull_pid IS NOT NULL AND coalesce(f.failures, 0) = 0 THEN interval '0'
+            ELSE greatest(clock_timestamp() - greatest(p.source_ts, p.updated_at), interval '0')
+       END AS lag,
+       p.events,
+       p.transactions,
+       p.bytes,
+       w.last_message AS last_msg_receipt_time,
+       coalesce(t.tables, 0) AS tables,
+       coalesce(t.failed, 0) AS tables_in_error,
+       coalesce(f.failures, 0) AS failures,
+       f.last_error,
+       f.last_error_at,
+       s.created_at
+  FROM cdc.subscription s
+  JOIN cdc.subscription_position p ON p.subscription = s.name
+  JOIN cdc.subscription_progress a ON a.subscription = s.name
+  LEFT JOIN (SELECT subscription_id,
+                    max(CASE WHEN worker = 'pull' THEN pid END) AS pull_pid,
+                    max(CASE WHEN worker = 'apply' THEN pid END) AS apply_pid,
+                    max(last_message) AS last_message
+               FROM cdc.worker_status()
+              WHERE subscription_id <> 0
+              GROUP BY subscription_id) w ON w.subscription_id = s.id
+  LEFT JOIN (SELECT max(pid) AS pid
+               FROM cdc.worker_status() WHERE worker = 'supervisor') v ON true
+  LEFT JOIN (SELECT subscription,
+                    count(*) AS tables,
+                    sum(CASE WHEN state IN ('i', 'd') THEN 1 ELSE 0 END) AS copying,
+                    sum(CASE WHEN state = 'e' THEN 1 ELSE 0 END) AS failed
+               FROM cdc.subscription_table
+              GROUP BY subscription) t ON t.subscription = s.name
+  LEFT JOIN (SELECT x.subscription,
+                    sum(x.failures) AS failures,
+                    max(CASE WHEN x.newest = 1 THEN x.worker || ': ' || x.last_error END) AS last_error,
+                    max(x.last_error_at) AS last_error_at
+               FROM (SELECT y.*, row_number() OVER (PARTITION BY y.subscription
+                                                    ORDER BY y.last_error_at DESC) AS newest
+                       FROM cdc.subscription_failure y) x
+              GROUP BY x.subscription) f ON f.subscription = s.name
+ WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_roles r
+                WHERE r.rolname IN (s.owner, 'cdc_monitor')
+                  AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
+
+COMMENT ON VIEW cdc.stat_subscription IS 'state, position, lag and counters of subscriptions';
+
+-- state: as in pg_subscription_rel: i to be copied, d being copied, f copied,
+-- s synchronised, r ready; e in error.
+CREATE VIEW cdc.stat_table WITH (security_barrier = true) AS
+SELECT t.subscription,
+       t.source_table,
+       t.target,
+       t.mode,
+       t.state,
+       coalesce(c.inserts, 0) AS inserts,
+       coalesce(c.updates, 0) AS updates,
+       coalesce(c.deletes, 0) AS deletes,
+       coalesce(c.events, 0) AS events,
+       c.last_seq,
+       c.source_ts,
+       t.last_error,
+       t.state_since
+  FROM cdc.subscription_table t
+  JOIN cdc.subscription s ON s.name = t.subscription
+  LEFT JOIN cdc.table_counter c
+    ON c.subscription = t.subscription AND c.source_table = t.source_table
+ WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_roles r
+                WHERE r.rolname IN (s.owner, 'cdc_monitor')
+                  AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
+
+COMMENT ON VIEW cdc.stat_table IS 'state and counters of the tables of subscriptions';
+
+GRANT SELECT ON cdc.stat_subscription, cdc.stat_table TO PUBLIC;
