@@ -396,4 +396,25 @@ cdc_float8_text(double v, char *buf)
 #include "access/hash.h"
 #endif
 
+/* set_config_option() for the rest of a nesting level; is_reload came in 9.5. */
+#if PG_VERSION_NUM >= 90500
+#define CDC_SET_OPTION(name, value, context, source, action) \
+	((void) set_config_option((name), (value), (context), (source), (action), true, 0, false))
+#else
+#define CDC_SET_OPTION(name, value, context, source, action) \
+	((void) set_config_option((name), (value), (context), (source), (action), true, 0))
+#endif
+
+/* SQL of the set-based back-end: identity columns (10); a row's address. */
+#if PG_VERSION_NUM >= 100000
+#define CDC_OVERRIDING_SYSTEM_VALUE		" OVERRIDING SYSTEM VALUE"
+#else
+#define CDC_OVERRIDING_SYSTEM_VALUE		""
+#endif
+#if CDC_GREENPLUM
+#define CDC_ROW_ADDRESS					"gp_segment_id, tableoid, ctid"
+#else
+#define CDC_ROW_ADDRESS					"tableoid, ctid"
+#endif
+
 #endif							/* CDC_PG_COMPAT_H */

@@ -1,0 +1,180 @@
+/*-------------------------------------------------------------------------
+ *
+ * apply_internal.h
+ *	  What the parts of apply share.
+ *
+ *	  apply.c			driver, counters, cdc.apply
+ *	  apply_history.c	reading history
+ *	  apply_event.c		an event: what it does to which target
+ *	  apply_reduce.c	the last state of each key since the last flush
+ *	  apply_heap.c		back-end: direct table access
+ *	  apply_sql.c		back-end: set-based SQL
+ *	  target.c			metadata of targets
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_APPLY_INTERNAL_H
+#define CDC_PG_APPLY_INTERNAL_H
+
+#include "pg/apply.h"
+#include "access/htup.h"
+#include "pg/target.h"
+
+/* Bytes of reduced rows that are kept before they are written. */
+#define CDC_APPLY_MEMORY	(24 * 1024 * 1024)
+
+/* Where an event stands; file is interned, so that an entry costs two words. */
+typedef struct CdcPlace
+{
+	int64		seq;
+	const char *file;			/* the position up to its offset, or all of it */
+	int64		offset;			/* -1: none */
+} CdcPlace;
+
+/*
+ * What has to become of one key, or, in a table without key, of one row's
+ * value.
+ */
+typedef struct CdcEntry
+{
+	uint32		hash;
+	bool		put;			/* write tuple; else delete the key */
+	bool		replace;		/* the row was deleted in between: columns that the event
+								 * lacks get their defaults, not their old values */
+	uint16		key_nulls;		/* bit i: key column i is NULL; beyond 16 none may be */
+	const CdcPresence *presence;	/* columns that tuple fills */
+	HeapTuple	tuple;			/* in the target's row type; NULL unless put or keyless */
+	CdcPlace	place;			/* of the last event */
+	/* tables without key: first take away so many such rows, then add so many */
+	int64		take;
+	int64		add;
+	Datum		key[FLEXIBLE_ARRAY_MEMBER]; /* nkey; none in tables without key */
+} CdcEntry;
+
+typedef struct CdcApply CdcApply;
+
+/* A target within one run of apply. */
+typedef struct CdcTargetRun
+{
+	CdcTarget  *target;
+	void	   *backend;		/* the back-end's own state */
+	MemoryContext batch;		/* entries; reset by each flush */
+	CdcEntry  **buckets;		/* open addressing; nbuckets is a power of 2 */
+	uint32		nbuckets;
+	CdcEntry  **entries;		/* in order of appearance */
+	int			nentries;
+	int			maxentries;
+	size_t		bytes;			/* in batch, about */
+	size_t		counted;		/* of them in CdcApply.bytes */
+	Datum	   *values;			/* natts: the row at hand */
+	bool	   *nulls;
+	Datum	   *key;			/* nkey: scratch */
+	bool	   *key_null;
+	CdcApplyCount count;
+	int64		last_seq;
+	TimestampTz source_ts;
+} CdcTargetRun;
+
+/* One row of history, valid while it is processed. */
+typedef struct CdcHistoryEvent
+{
+	int64		seq;
+	char		op;
+	bool		commit;
+	const char *source_table;	/* not terminated; NULL for none */
+	size_t		source_table_len;
+	const char *position;		/* likewise */
+	size_t		position_len;
+	TimestampTz source_ts;		/* 0 = NULL */
+	const JsonbContainer *event;	/* or NULL */
+	const char *raw;			/* or NULL */
+	size_t		raw_len;
+} CdcHistoryEvent;
+
+struct CdcApply
+{
+	const CdcSubscription *sub;
+	uint64		run;
+	const CdcTargetSpec *replay;	/* one target instead of the subscription's */
+	MemoryContext cxt;			/* of the run */
+	MemoryContext row_cxt;		/* reset after each event */
+	List	   *targets;		/* of CdcTargetRun * */
+	CdcTargetRun *last;			/* of the event before */
+	char	   *last_file;		/* interned position prefix of the event before */
+	size_t		last_file_len;
+	List	   *files;			/* all of them */
+	CdcProgress progress;		/* filled by the last event of the range */
+	size_t		bytes;			/* in all batches */
+	int64		events;
+	CdcUser		user;			/* the caller */
+	int			guc_level;
+	ErrorContextCallback errors;
+	/* for errors: what is at hand */
+	CdcPlace	place;
+	const char *source_table;
+	size_t		source_table_len;
+	const CdcTargetRun *at_target;
+	const JsonbContainer *at_data;	/* the event's row image, or */
+	const CdcEntry *at_entry;	/* the entry that is written */
+	const char *at_column;
+};
+
+/*
+ * How targets are written.  All counts go to run->count.
+ */
+struct CdcApplyBackend
+{
+	const char *name;
+	void		(*open) (CdcApply *apply, CdcTargetRun *run);
+	/* writes all entries; deletes come before rows */
+	void		(*flush) (CdcApply *apply, CdcTargetRun *run);
+	/*
+	 * Reads the row with the key in run->key into values and nulls of natts,
+	 * palloc'ed copies; false when there is none.
+	 */
+	bool		(*fetch) (CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls);
+	void		(*truncate) (CdcApply *apply, CdcTargetRun *run);
+	void		(*close) (CdcApply *apply, CdcTargetRun *run);
+};
+
+extern const CdcApplyBackend cdc_apply_heap;
+extern const CdcApplyBackend cdc_apply_sql;
+
+/* Frees the plans that a target's statements have. */
+extern void cdc_apply_sql_forget(CdcTarget *target);
+
+/* TRUNCATE, or DELETE where foreign keys forbid it; for both back-ends. */
+extern void cdc_apply_truncate(CdcApply *apply, CdcTargetRun *run);
+
+/* apply_event.c */
+extern void cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event);
+
+/* apply_reduce.c */
+extern void cdc_reduce_row(CdcApply *apply, CdcTargetRun *run, char op,
+						   const JsonbContainer *data, const JsonbContainer *old);
+extern void cdc_reduce_flush(CdcApply *apply, CdcTargetRun *run);
+extern void cdc_reduce_discard(CdcApply *apply, CdcTargetRun *run);
+extern uint32 cdc_reduce_hash(const CdcTarget *target, const Datum *values, const bool *nulls);
+extern CdcEntry *cdc_reduce_find_row(CdcTargetRun *run, uint32 hash, const Datum *values,
+									 const bool *nulls);
+
+/* apply.c: the run that cdc.apply and cdc.replay share */
+extern CdcApply *cdc_apply_begin(const CdcSubscription *sub, const CdcTargetSpec *replay);
+extern void cdc_apply_flush(CdcApply *apply);
+extern void cdc_apply_end(CdcApply *apply);
+extern CdcTargetRun *cdc_apply_target(CdcApply *apply, const char *source_table, size_t len);
+
+/*
+ * apply_history.c: calls cdc_apply_event for each event of history behind
+ * after up to and including upto, in order; source_table NULL: of all tables.
+ */
+extern void cdc_history_scan(CdcApply *apply, int64 after, int64 upto,
+							 const char *source_table);
+
+/* The last boundary of history in (after, upto] at or above barrier; 0: none. */
+extern int64 cdc_history_last_boundary(const CdcSubscription *sub, int64 after, int64 barrier);
+
+/* The first one at or above from; 0: none. */
+extern int64 cdc_history_first_boundary(const CdcSubscription *sub, int64 from);
+
+#endif							/* CDC_PG_APPLY_INTERNAL_H */

@@ -1,0 +1,164 @@
+/*-------------------------------------------------------------------------
+ *
+ * target.h
+ *	  What apply knows of a target: its relation, columns with their
+ *	  conversions, key, and the layouts of the events seen so far.  Kept
+ *	  between calls; rebuilt when relation or catalogs have changed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_TARGET_H
+#define CDC_PG_TARGET_H
+
+#include "pg/catalog.h"
+#include "access/tupdesc.h"
+#include "pg/convert.h"
+#include "utils/relcache.h"
+
+/* A column of the target that events may fill. */
+typedef struct CdcTargetColumn
+{
+	AttrNumber	attnum;
+	char	   *name;
+	char	   *source;			/* its name in events */
+	size_t		source_len;
+	bool		byval;
+	int16		len;
+	bool		in_key;
+	CdcConverter conv;
+} CdcTargetColumn;
+
+/* How values of a key column are hashed and compared. */
+typedef enum CdcKeyClass
+{
+	CDC_KEY_WORD,				/* the Datum itself */
+	CDC_KEY_BYTES,				/* the bytes of a varlena */
+	CDC_KEY_FIXED,				/* the bytes of a fixed-length type by reference */
+	CDC_KEY_FUNCTION			/* by the type's functions */
+} CdcKeyClass;
+
+typedef struct CdcKeyColumn
+{
+	int			column;			/* index in CdcTarget.columns */
+	AttrNumber	attnum;
+	CdcKeyClass class;
+	int16		len;
+	Oid			collation;
+	FmgrInfo	hash;
+	FmgrInfo	equal;
+	FmgrInfo	output;
+} CdcKeyColumn;
+
+/*
+ * Which of the target's columns a row image filled.  Interned: equal ones are
+ * the same pointer.
+ */
+typedef struct CdcPresence
+{
+	int			id;				/* place in CdcTarget.presences */
+	bool		complete;		/* all columns that can be written */
+	bool	   *attrs;			/* natts */
+} CdcPresence;
+
+/*
+ * The keys of a "data" object as stored, and what becomes of each value.  As
+ * JSONB sorts keys, all images with the same columns begin with the same
+ * bytes.
+ */
+typedef struct CdcLayout
+{
+	int			nkeys;
+	uint32		keys_len;
+	JEntry	   *entries;		/* of the keys */
+	char	   *keys;
+	int			nops;
+	struct CdcLayoutOp
+	{
+		int			index;		/* of the pair, ascending */
+		int			column;		/* of CdcTarget.columns */
+	}		   *ops;
+	const CdcPresence *presence;
+	bool		has_key;		/* all key columns are in it */
+} CdcLayout;
+
+typedef struct CdcApplyBackend CdcApplyBackend;
+
+typedef struct CdcTarget
+{
+	char	   *source_table;
+	Oid			relid;			/* InvalidOid: history only */
+	char	   *name;			/* qualified and quoted */
+	MemoryContext cxt;
+	bool		stale;
+	uint64		run;			/* that used it last: never rebuilt inside one */
+	bool		mapped;			/* by a "columns" mapping: the rest is left out */
+	TupleDesc	desc;
+	int			ncolumns;
+	CdcTargetColumn *columns;
+	bool		keyless;		/* rows are matched as a whole: key = all columns */
+	int			nkey;
+	CdcKeyColumn *key;
+	Oid			key_index;		/* unique index on exactly the key; or InvalidOid */
+	bool		row_by_row;		/* other unique constraints demand source order */
+	const CdcApplyBackend *backend;
+	List	   *presences;		/* of CdcPresence * */
+	List	   *layouts;		/* of CdcLayout * */
+	CdcLayout  *last_layout;
+	List	   *plans;			/* of the SQL back-end */
+} CdcTarget;
+
+/* What cdc.replay gives in place of a row of cdc.subscription_table. */
+typedef struct CdcTargetSpec
+{
+	const char *source_table;
+	const char *target;			/* as the user wrote it */
+	char	  **key;
+	int			nkey;
+	Jsonb	   *columns;
+} CdcTargetSpec;
+
+/*
+ * The target of a source table, its relation locked for writing until the end
+ * of the transaction and the current user's rights on it checked.  seq: of the
+ * event at hand.
+ */
+extern CdcTarget *cdc_target_get(const CdcSubscription *sub, const char *source_table,
+								 size_t len, int64 seq, uint64 run);
+
+/* One that is not kept; it lives in the current memory context. */
+extern CdcTarget *cdc_target_make(const CdcSubscription *sub, const CdcTargetSpec *spec,
+								  int64 seq);
+
+/* The layout of an event's row image; made at its first sight. */
+extern const CdcLayout *cdc_target_layout(CdcTarget *target, const CdcSubscription *sub,
+										  const JsonbContainer *data, int64 seq);
+
+/* The one that fills exactly attrs (natts). */
+extern const CdcPresence *cdc_presence_intern(CdcTarget *target, const bool *attrs);
+
+/* The union of two. */
+extern const CdcPresence *cdc_presence_union(CdcTarget *target, const CdcPresence *a,
+											 const CdcPresence *b);
+
+/* What cdc.table_version knows of a source table's columns as of seq. */
+typedef struct CdcSourceColumn
+{
+	const char *name;
+	const char *column_type;
+	const char *charset;
+	const char *collation;
+	int			pk;				/* place in the primary key, 0-based; -1: not in it */
+	bool		virtual_generated;
+} CdcSourceColumn;
+
+/* NULL when nothing is known; newest version at or before seq, else the oldest. */
+extern CdcSourceColumn *cdc_source_columns(const CdcSubscription *sub, const char *source_table,
+										   int64 seq, int *n);
+
+/* ERROR: the target lacks a column; says what to type. */
+extern void cdc_target_missing_column(const CdcTarget *target, const CdcSubscription *sub,
+									  const char *source_table, const char *column,
+									  const CdcJsonValue *value, int64 seq)
+			pg_attribute_noreturn();
+
+#endif							/* CDC_PG_TARGET_H */
