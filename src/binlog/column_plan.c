@@ -11,11 +11,18 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * MariaDB servers before this one store every UUID in reverse (MDEV-29959,
+ * which is also in 11.0.3 and all of 11.1).
+ */
+#define OLD_UUID_BEFORE		10011005
+
 /* What a plan is made from. */
 typedef struct PlanInput
 {
 	const CdcTableMap *map;
 	const CdcTable *table;
+	const CdcFormat *format;
 	CdcFlavor	flavor;
 	CdcCharsets *charsets;
 	int			i;				/* the column */
@@ -268,7 +275,10 @@ plan_string(const PlanInput *in, CdcColumnPlan *plan)
 		if (in->flavor == CDC_MARIADB)
 		{
 			if (type_is(column, "uuid") && bytes == 16)
+			{
 				plan->decode = cdc_decode_uuid;
+				plan->old_uuid = in->format->version < OLD_UUID_BEFORE;
+			}
 			else if (type_is(column, "inet6") && bytes == 16)
 				plan->decode = cdc_decode_inet6;
 			else if (type_is(column, "inet4") && bytes == 4)
@@ -458,9 +468,9 @@ plan_column(const PlanInput *in, CdcColumnPlan *plan)
 
 CdcStatus
 cdc_column_plans_make(CdcColumnPlan *plans, const CdcTableMap *map, const CdcTable *table,
-					  CdcFlavor flavor, CdcCharsets *charsets, CdcError *err)
+					  const CdcFormat *format, CdcCharsets *charsets, CdcError *err)
 {
-	PlanInput	in = {map, table, flavor, charsets, 0, err};
+	PlanInput	in = {map, table, format, format->flavor, charsets, 0, err};
 
 	if (table->ncolumns != map->ncolumns)
 	{

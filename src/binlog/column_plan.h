@@ -9,6 +9,7 @@
 #ifndef CDC_BINLOG_COLUMN_PLAN_H
 #define CDC_BINLOG_COLUMN_PLAN_H
 
+#include "binlog/format.h"
 #include "binlog/values.h"
 
 /*
@@ -17,7 +18,7 @@
  * point into table and charsets.
  */
 extern CdcStatus cdc_column_plans_make(CdcColumnPlan *plans, const CdcTableMap *map,
-									   const CdcTable *table, CdcFlavor flavor,
+									   const CdcTable *table, const CdcFormat *format,
 									   CdcCharsets *charsets, CdcError *err);
 
 #endif							/* CDC_BINLOG_COLUMN_PLAN_H */

@@ -61,7 +61,9 @@ struct CdcDecoder
 	CdcCharsets charsets;
 
 	/* the event being decoded */
+	uint64_t	event_start;	/* its offset, for messages */
 	uint32_t	timestamp;
+	bool		statement_ended;	/* by the last row event */
 	bool		in_rows;		/* rows of the event are left */
 	KnownTable *current;
 	CdcRowsEvent rows;
@@ -243,7 +245,7 @@ feed_table_map(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *
 	{
 		known->planned = NULL;
 		st = cdc_column_plans_make(known->plans, &known->map, known->table,
-								   decoder->format.flavor, &decoder->charsets, err);
+								   &decoder->format, &decoder->charsets, err);
 		if (st != CDC_OK)
 			return st;
 		known->planned = known->table;
@@ -282,6 +284,7 @@ feed_rows(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	st = cdc_rows_event_id(rows, &decoder->format, event, len, err);
 	if (st != CDC_OK)
 		return st;
+	decoder->statement_ended = (rows->flags & CDC_ROWS_STMT_END) != 0;
 	known = *find_slot(decoder, rows->table_id);
 	if (known == NULL || known->group != decoder->group)
 	{
@@ -380,11 +383,14 @@ feed_event(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 
 	cdc_event_header(event, &h);
 	decoder->timestamp = h.timestamp;
-	if (decoder->ntables > MAX_KNOWN_TABLES && decoder->current != NULL &&
-		(decoder->rows.flags & CDC_ROWS_STMT_END))
-		forget_tables(decoder); /* the next statement sends its table maps again */
 	if (h.type == CDC_EV_TABLE_MAP)
+	{
+		/* each statement sends its table maps again */
+		if (decoder->statement_ended && decoder->ntables > MAX_KNOWN_TABLES)
+			forget_tables(decoder);
+		decoder->statement_ended = false;
 		return feed_table_map(decoder, event, len, err);
+	}
 	if (cdc_is_rows_event(h.type))
 		return feed_rows(decoder, event, len, err);
 	if (h.type == CDC_EV_QUERY || h.type == CDC_EV_MARIA_QUERY_COMPRESSED)
@@ -396,7 +402,7 @@ static CdcStatus
 fail(CdcDecoder *decoder, CdcStatus st, CdcError *err)
 {
 	decoder->in_rows = decoder->in_payload = decoder->have_ddl = false;
-	cdc_error_at(err, decoder->txn->file, decoder->offset);
+	cdc_error_at(err, decoder->txn->file, decoder->event_start);
 	return st;
 }
 
@@ -415,6 +421,7 @@ cdc_decoder_feed(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError
 
 	/* the header has the low 32 bits; groups only go forward */
 	decoder->offset += (uint32_t) (h.log_pos - (uint32_t) decoder->offset);
+	decoder->event_start = decoder->offset - h.size;
 	if (h.type == CDC_EV_TRANSACTION_PAYLOAD)
 		st = feed_payload(decoder, event, len, err);
 	else

@@ -22,13 +22,12 @@
 #include "binlog/json_binary.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "binlog/base64.h"
 #include "binlog/charset.h"
 #include "binlog/events.h"
 #include "binlog/values.h"
+#include "core/event.h"
 
 static CdcStatus
 corrupt(CdcError *err, const char *what)
@@ -339,8 +338,7 @@ emit_opaque(Emitter *e, const CdcJbValue *value)
 	size_t		len,
 				used;
 	const uint8_t *p;
-	char	   *text;
-	CdcStatus	st;
+	CdcValue	bytes;
 
 	if (!read_length(value->data + 1, value->len - 1, &len, &used))
 		return corrupt(e->err, "length of opaque value is malformed");
@@ -359,12 +357,10 @@ emit_opaque(Emitter *e, const CdcJbValue *value)
 		default:
 			break;
 	}
-	text = malloc(CDC_BASE64_LEN(len) + 1);
-	if (text == NULL)
-		return cdc_error(e->err, CDC_ERR_NOMEM, "out of memory");
-	st = sink_failed(e, e->sink->ops->string(e->sink, text, cdc_base64(p, len, text)));
-	free(text);
-	return st;
+	bytes.kind = CDC_BYTES;		/* base64, as everywhere in events */
+	bytes.u.s.data = (const char *) p;
+	bytes.u.s.len = len;
+	return cdc_value_emit(e->sink, &bytes, e->err);
 }
 
 static CdcStatus

@@ -44,7 +44,7 @@ typedef struct CdcColumnPlan
 	uint8_t		precision;		/* decimal */
 	uint8_t		scale;
 	uint8_t		fsp;			/* fractional seconds digits */
-	bool		mariadb_uuid_swapped;	/* see value_mariadb.c */
+	bool		old_uuid;		/* MariaDB's first format; see value_mariadb.c */
 } CdcColumnPlan;
 
 /* The value goes beyond the event's end. */

@@ -1,0 +1,339 @@
+/*-------------------------------------------------------------------------
+ *
+ * value_geometry.c
+ *	  Geometry as WKT, vectors as JSON arrays.
+ *
+ * A geometry is its SRID u32 and WKB (OGC 06-103r4, 8.2), which MySQL and
+ * MariaDB write in little-endian; both byte orders are read.  The text is
+ * Maxwell's: "POINT (1 2)", numbers without exponents, no SRID.  A vector is a
+ * run of little-endian floats.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "binlog/values.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json_text.h"
+#include "core/sink.h"
+
+#define MAX_DEPTH	100
+#define SRID_LEN	4
+
+enum
+{
+	WKB_POINT = 1,
+	WKB_LINESTRING,
+	WKB_POLYGON,
+	WKB_MULTIPOINT,
+	WKB_MULTILINESTRING,
+	WKB_MULTIPOLYGON,
+	WKB_COLLECTION
+};
+
+typedef struct WktWriter
+{
+	CdcReader	r;
+	bool		big_endian;
+	CdcBuf		out;
+	CdcJsonText number;			/* prints the shortest digits */
+	CdcError   *err;
+} WktWriter;
+
+static CdcStatus put_geometry(WktWriter *w, int expect, bool name, int depth);
+
+static CdcStatus
+put(WktWriter *w, const char *s, size_t len)
+{
+	if (!cdc_buf_append(&w->out, s, len))
+		return cdc_error(w->err, CDC_ERR_NOMEM, "out of memory");
+	return CDC_OK;
+}
+
+static CdcStatus
+put_text(WktWriter *w, const char *s)
+{
+	return put(w, s, strlen(s));
+}
+
+static CdcStatus
+malformed(WktWriter *w)
+{
+	return cdc_error(w->err, CDC_ERR_CORRUPT, "geometry is malformed");
+}
+
+static uint32_t
+read_u32(WktWriter *w)
+{
+	const uint8_t *p = cdc_read_bytes(&w->r, 4);
+
+	if (p == NULL)
+		return 0;
+	return w->big_endian ? (uint32_t) cdc_be(p, 4) : cdc_le32(p);
+}
+
+/* Puts digits[0..n), a decimal point behind the first point of them. */
+static CdcStatus
+put_positional(WktWriter *w, const char *digits, int n, int point)
+{
+	CdcStatus	st = CDC_OK;
+
+	if (point <= 0)
+		st = put_text(w, "0.");
+	for (int i = point; st == CDC_OK && i < 0; i++)
+		st = put(w, "0", 1);
+	for (int i = 0; st == CDC_OK && (i < n || i < point); i++)
+	{
+		if (i > 0 && i == point)
+			st = put(w, ".", 1);
+		if (st == CDC_OK)
+			st = put(w, i < n ? &digits[i] : "0", 1);
+	}
+	return st;
+}
+
+/* Text of a JSON number to one without exponent and without ".0". */
+static CdcStatus
+put_number(WktWriter *w, double d)
+{
+	CdcJsonText *t = &w->number;
+	char		digits[40];
+	int			n = 0;
+	int			point = -1;
+	int			exponent = 0;
+	int			zeros = 0;
+	const char *p,
+			   *end;
+	CdcStatus	st;
+
+	cdc_json_text_reset(t);
+	if (t->sink.ops->float8(&t->sink, d) != CDC_OK)
+		return cdc_error(w->err, CDC_ERR_NOMEM, "out of memory");
+	p = t->buf.data;
+	end = p + t->buf.len;
+	if (p < end && *p == '-')
+	{
+		p++;
+		if (d != 0)
+		{
+			st = put(w, "-", 1);
+			if (st != CDC_OK)
+				return st;
+		}
+	}
+	for (; p < end && *p != 'e' && *p != 'E'; p++)
+	{
+		if (*p == '.')
+			point = n;
+		else if (n < (int) sizeof(digits))
+			digits[n++] = *p;
+	}
+	if (point < 0)
+		point = n;
+	if (p < end)
+		exponent = atoi(p + 1);
+	while (n > 1 && n > point && digits[n - 1] == '0')
+		n--;					/* of the fraction */
+	while (zeros < n - 1 && digits[zeros] == '0')
+		zeros++;				/* leading ones */
+	if (n == 1 && digits[0] == '0')
+		return put(w, "0", 1);
+	if (exponent == 0 && point > 0 && zeros < point)
+		return put_positional(w, digits, n, point);
+	return put_positional(w, digits + zeros, n - zeros, point + exponent - zeros);
+}
+
+static CdcStatus
+put_coordinate(WktWriter *w)
+{
+	for (int i = 0; i < 2; i++)
+	{
+		const uint8_t *p = cdc_read_bytes(&w->r, 8);
+		uint64_t	bits;
+		double		d;
+		CdcStatus	st = CDC_OK;
+
+		if (p == NULL)
+			return malformed(w);
+		bits = w->big_endian ? cdc_be(p, 8) : cdc_le64(p);
+		memcpy(&d, &bits, sizeof(d));
+		if (!isfinite(d))
+			return malformed(w);
+		if (i == 1)
+			st = put(w, " ", 1);
+		if (st == CDC_OK)
+			st = put_number(w, d);
+		if (st != CDC_OK)
+			return st;
+	}
+	return CDC_OK;
+}
+
+/* The number of parts, each of at least size bytes. */
+static bool
+read_count(WktWriter *w, size_t size, uint32_t *n)
+{
+	*n = read_u32(w);
+	return !w->r.failed && *n <= cdc_reader_left(&w->r) / size;
+}
+
+/* "(1 2, 3 4)" */
+static CdcStatus
+put_coordinates(WktWriter *w)
+{
+	uint32_t	n;
+	CdcStatus	st;
+
+	if (!read_count(w, 16, &n))
+		return malformed(w);
+	if (n == 0)
+		return put_text(w, "EMPTY");
+	st = put(w, "(", 1);
+	for (uint32_t i = 0; st == CDC_OK && i < n; i++)
+	{
+		if (i > 0)
+			st = put(w, ", ", 2);
+		if (st == CDC_OK)
+			st = put_coordinate(w);
+	}
+	return st == CDC_OK ? put(w, ")", 1) : st;
+}
+
+/* Rings of a polygon, or the geometries of a collection. */
+static CdcStatus
+put_parts(WktWriter *w, int type, int depth)
+{
+	uint32_t	n;
+	CdcStatus	st;
+
+	if (!read_count(w, type == WKB_POLYGON ? 4 : 9, &n))
+		return malformed(w);
+	if (n == 0)
+		return put_text(w, "EMPTY");
+	st = put(w, "(", 1);
+	for (uint32_t i = 0; st == CDC_OK && i < n; i++)
+	{
+		if (i > 0)
+			st = put(w, ", ", 2);
+		if (st != CDC_OK)
+			break;
+		if (type == WKB_POLYGON)
+			st = put_coordinates(w);
+		else if (type == WKB_COLLECTION)
+			st = put_geometry(w, 0, true, depth + 1);
+		else
+			st = put_geometry(w, type - WKB_MULTIPOINT + WKB_POINT, false, depth + 1);
+	}
+	return st == CDC_OK ? put(w, ")", 1) : st;
+}
+
+/* A whole WKB geometry; expect: the type it must have, 0 = any. */
+static CdcStatus
+put_geometry(WktWriter *w, int expect, bool name, int depth)
+{
+	static const char *const names[] = {
+		"POINT ", "LINESTRING ", "POLYGON ", "MULTIPOINT ", "MULTILINESTRING ",
+		"MULTIPOLYGON ", "GEOMETRYCOLLECTION "
+	};
+	uint64_t	order = cdc_read_le(&w->r, 1);
+	uint32_t	type;
+	CdcStatus	st;
+
+	w->big_endian = order == 0;
+	type = read_u32(w);
+	if (w->r.failed || order > 1 || type < WKB_POINT || type > WKB_COLLECTION ||
+		(expect != 0 && type != (uint32_t) expect))
+		return malformed(w);
+	if (depth > MAX_DEPTH)
+		return cdc_error(w->err, CDC_ERR_LIMIT, "geometry is more than %d levels deep",
+						 MAX_DEPTH);
+	if (name)
+	{
+		st = put_text(w, names[type - 1]);
+		if (st != CDC_OK)
+			return st;
+	}
+	if (type == WKB_LINESTRING)
+		return put_coordinates(w);
+	if (type != WKB_POINT)
+		return put_parts(w, (int) type, depth);
+	st = put(w, "(", 1);
+	if (st == CDC_OK)
+		st = put_coordinate(w);
+	return st == CDC_OK ? put(w, ")", 1) : st;
+}
+
+CdcStatus
+cdc_decode_geometry(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
+{
+	WktWriter	w = {.err = r->err};
+	const uint8_t *data;
+	size_t		len;
+	CdcStatus	st;
+
+	if (!cdc_take_string(r, plan, &data, &len))
+		return cdc_row_cut_short(r);
+	if (len < SRID_LEN)
+		return malformed(&w);
+	cdc_reader_init(&w.r, data + SRID_LEN, len - SRID_LEN);
+	cdc_json_text_init(&w.number);
+	st = put_geometry(&w, 0, true, 0);
+	if (st == CDC_OK && cdc_reader_left(&w.r) != 0)
+		st = malformed(&w);
+	if (st == CDC_OK)
+	{
+		value->kind = CDC_TEXT;
+		value->u.s.len = w.out.len;
+		value->u.s.data = cdc_arena_strndup(r->arena, w.out.data, w.out.len);
+		if (value->u.s.data == NULL)
+			st = cdc_row_no_memory(r);
+	}
+	cdc_buf_free(&w.out);
+	cdc_json_text_free(&w.number);
+	return st;
+}
+
+static CdcStatus
+emit_vector(const uint8_t *data, size_t len, struct CdcSink *sink, CdcError *err)
+{
+	CdcStatus	st = sink->ops->begin_array(sink);
+
+	for (size_t i = 0; st == CDC_OK && i + 4 <= len; i += 4)
+	{
+		uint32_t	bits = cdc_le32(data + i);
+		float		f;
+
+		memcpy(&f, &bits, sizeof(f));
+		st = sink->ops->float4(sink, f);
+	}
+	if (st == CDC_OK)
+		st = sink->ops->end_array(sink);
+	return st == CDC_OK ? st : cdc_error(err, st, "vector could not be written");
+}
+
+CdcStatus
+cdc_decode_vector(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
+{
+	const uint8_t *data;
+	size_t		len;
+
+	if (!cdc_take_string(r, plan, &data, &len))
+		return cdc_row_cut_short(r);
+	if (len % 4 != 0)
+		return cdc_error(r->err, CDC_ERR_CORRUPT, "vector of %zu bytes", len);
+	for (size_t i = 0; i < len; i += 4)
+	{
+		uint32_t	bits = cdc_le32(data + i);
+
+		if ((bits & 0x7f800000) == 0x7f800000)
+			return cdc_error(r->err, CDC_ERR_CORRUPT,
+							 "element %zu of vector is not a finite number", i / 4);
+	}
+	value->kind = CDC_JSON;
+	value->u.json.data = data;
+	value->u.json.len = len;
+	value->u.json.emit = emit_vector;
+	return CDC_OK;
+}

@@ -1,0 +1,175 @@
+/*-------------------------------------------------------------------------
+ *
+ * value_mariadb.c
+ *	  MariaDB's own: COMPRESSED columns, UUID, INET4, INET6.
+ *
+ * A compressed value is empty for the empty string; else its first byte is 0
+ * and the plain value follows, or it is 0x80 | n, plus 0x08 for a stream
+ * without zlib's header: n bytes (1 to 4) of the original length, big-endian,
+ * and the stream.  Source: MariaDB's sql/field_comp.cc.
+ *
+ * A UUID of a version from 1 to 5 is stored with its five groups in reverse
+ * order, so that it sorts by time; others as they are.  Servers before
+ * MDEV-29959 (10.11.5, 11.0.3) reversed all of them.  Source: MariaDB's
+ * plugin/type_uuid/sql_type_uuid.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "binlog/values.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "binlog/compress.h"
+
+#define UUID_LEN		16
+#define UUID_TEXT_LEN	36
+
+static CdcStatus
+uncompress(CdcRowReader *r, const uint8_t *data, size_t len, CdcString *out)
+{
+	CdcReader	in;
+	unsigned	head;
+	const uint8_t *p;
+	uint64_t	out_len;
+	char	   *buf;
+
+	out->data = (const char *) data;
+	out->len = 0;
+	if (len == 0)
+		return CDC_OK;
+	if (data[0] == 0)
+	{
+		out->data++;
+		out->len = len - 1;
+		return CDC_OK;
+	}
+	cdc_reader_init(&in, data, len);
+	head = (unsigned) cdc_read_le(&in, 1);
+	p = cdc_read_bytes(&in, head & 0x07);
+	if (p == NULL || (head & 0xf0) != 0x80 || (head & 0x07) < 1 || (head & 0x07) > 4)
+		return cdc_error(r->err, CDC_ERR_CORRUPT, "header of compressed value is malformed");
+	out_len = cdc_be(p, (int) (head & 0x07));
+	buf = cdc_arena_alloc(r->arena, (size_t) out_len + 1);
+	if (buf == NULL)
+		return cdc_row_no_memory(r);
+	out->data = buf;
+	out->len = (size_t) out_len;
+	return cdc_inflate(in.p, cdc_reader_left(&in), (head & 0x08) != 0, (uint8_t *) buf,
+					   (size_t) out_len, r->err);
+}
+
+CdcStatus
+cdc_decode_bytes_compressed(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
+{
+	const uint8_t *data;
+	size_t		len;
+
+	if (!cdc_take_string(r, plan, &data, &len))
+		return cdc_row_cut_short(r);
+	value->kind = CDC_BYTES;
+	return uncompress(r, data, len, &value->u.s);
+}
+
+CdcStatus
+cdc_decode_text_compressed(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
+{
+	CdcStatus	st = cdc_decode_bytes_compressed(r, plan, value);
+	const uint8_t *data = (const uint8_t *) value->u.s.data;
+
+	if (st != CDC_OK)
+		return st;
+	value->kind = CDC_TEXT;
+	if (plan->converter != NULL)
+		return cdc_convert(plan->converter, data, value->u.s.len, r->arena, &value->u.s, r->err);
+	if (!cdc_utf8_valid(data, value->u.s.len))
+		return cdc_error(r->err, CDC_ERR_CORRUPT, "text is not valid %s",
+						 plan->column->charset ? plan->column->charset : "utf8mb4");
+	return CDC_OK;
+}
+
+/* Takes a binary(plan->size) into bytes, padded. */
+static CdcStatus
+take_fixed(CdcRowReader *r, const CdcColumnPlan *plan, uint8_t *bytes)
+{
+	const uint8_t *data;
+	size_t		len;
+
+	if (!cdc_take_string(r, plan, &data, &len))
+		return cdc_row_cut_short(r);
+	if (len > plan->size)
+		return cdc_error(r->err, CDC_ERR_CORRUPT, "value of %zu bytes in a type of %u", len,
+						 plan->size);
+	memset(bytes, 0, plan->size);
+	memcpy(bytes, data, len);
+	return CDC_OK;
+}
+
+static CdcStatus
+set_text(CdcRowReader *r, CdcValue *value, const char *text)
+{
+	value->kind = CDC_TEXT;
+	value->u.s.len = strlen(text);
+	value->u.s.data = cdc_arena_strndup(r->arena, text, value->u.s.len);
+	return value->u.s.data != NULL ? CDC_OK : cdc_row_no_memory(r);
+}
+
+CdcStatus
+cdc_decode_uuid(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
+{
+	uint8_t		stored[UUID_LEN];
+	uint8_t		uuid[UUID_LEN];
+	char		text[UUID_TEXT_LEN + 1];
+	char	   *t = text;
+	bool		reversed;
+	CdcStatus	st = take_fixed(r, plan, stored);
+
+	if (st != CDC_OK)
+		return st;
+
+	/* reversed, the variant stands at 6 and the version at 8 */
+	reversed = plan->old_uuid ||
+		((stored[6] & 0x80) != 0 && stored[8] > 0 && stored[8] < 0x60);
+	if (reversed)
+	{
+		memcpy(uuid, stored + 12, 4);
+		memcpy(uuid + 4, stored + 10, 2);
+		memcpy(uuid + 6, stored + 8, 2);
+		memcpy(uuid + 8, stored + 6, 2);
+		memcpy(uuid + 10, stored, 6);
+	}
+	else
+		memcpy(uuid, stored, UUID_LEN);
+	for (int i = 0; i < UUID_LEN; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*t++ = '-';
+		t += sprintf(t, "%02x", uuid[i]);
+	}
+	return set_text(r, value, text);
+}
+
+CdcStatus
+cdc_decode_inet4(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
+{
+	uint8_t		bytes[4];
+	char		text[INET_ADDRSTRLEN];
+	CdcStatus	st = take_fixed(r, plan, bytes);
+
+	if (st != CDC_OK)
+		return st;
+	return set_text(r, value, inet_ntop(AF_INET, bytes, text, sizeof(text)));
+}
+
+CdcStatus
+cdc_decode_inet6(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
+{
+	uint8_t		bytes[16];
+	char		text[INET6_ADDRSTRLEN];
+	CdcStatus	st = take_fixed(r, plan, bytes);
+
+	if (st != CDC_OK)
+		return st;
+	return set_text(r, value, inet_ntop(AF_INET6, bytes, text, sizeof(text)));
+}
