@@ -125,14 +125,14 @@ tap_files() {
 }
 
 step_tap() {
-	local file perl5lib log status began
-	perl5lib=$(dirname "$("$CDC_PG_BIN/pg_config" --pgxs)")/../test/perl:$CDC_WORK/src/test/perl
+	local file pgxs log status began
+	pgxs=$(dirname "$("$CDC_PG_BIN/pg_config" --pgxs)")/..
 	for file in $(tap_files "$1"); do
 		began=$SECONDS status=0 log="$CDC_WORK/${file%.pl}.log"
 		as_postgres mkdir -p "$CDC_WORK/tap/${file%.pl}"
 		(cd "$CDC_WORK/tap/${file%.pl}" &&
-			as_postgres env PERL5LIB="$perl5lib" PATH="$CDC_PG_BIN:$PATH" TMPDIR="$CDC_WORK" \
-				TESTDIR="$CDC_WORK/tap/${file%.pl}" PG_REGRESS=/bin/false \
+			as_postgres env PERL5LIB="$pgxs/test/perl:$CDC_WORK/src/test/perl" PATH="$CDC_PG_BIN:$PATH" TMPDIR="$CDC_WORK" \
+				TESTDIR="$CDC_WORK/tap/${file%.pl}" PG_REGRESS="$pgxs/test/regress/pg_regress" \
 				TESTDATADIR="$CDC_WORK/tap/${file%.pl}/data" TESTLOGDIR="$CDC_WORK/tap/${file%.pl}/log" \
 				prove --verbose "$CDC_WORK/src/test/t/$file") >"$log" 2>&1 </dev/null || status=$?
 		count_tap "$log" $status
