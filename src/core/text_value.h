@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * text_value.h
+ *	  A row that was read with SELECT as the values that the binlog gives for
+ *	  the same row, so that both make the same event.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_CORE_TEXT_VALUE_H
+#define CDC_CORE_TEXT_VALUE_H
+
+#include "arena.h"
+#include "change.h"
+
+/*
+ * Appends the expression that a SELECT has to use for the column, so that the
+ * text cell loses nothing; quoted is the column's quoted name.  The session's
+ * character set is utf8mb4 and its time zone +00:00.  false: out of memory.
+ */
+extern bool cdc_select_expression(const CdcColumn *column, const char *quoted, CdcBuf *out);
+
+/*
+ * The value of such a cell; cell.data is NULL for SQL NULL.  The value may
+ * point into the cell.  CDC_ERR_UNSUPPORTED for types that have no text form
+ * here, CDC_ERR_VALUE for text that the type cannot have.
+ */
+extern CdcStatus cdc_value_from_text(CdcArena *arena, const CdcColumn *column, CdcString cell,
+									 CdcValue *value, CdcError *err);
+
+#endif							/* CDC_CORE_TEXT_VALUE_H */

@@ -1,0 +1,427 @@
+/*-------------------------------------------------------------------------
+ *
+ * pull.c
+ *	  pull: the next source transactions into history, the position with them,
+ *	  in the caller's PostgreSQL transaction.
+ *
+ * Events of a source transaction are buffered until its commit is seen, then
+ * decoded and appended.  A call may end in the middle of a group that is still
+ * arriving: the row then says its start, the stream that stays open has what
+ * arrived of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull_internal.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "pg/error.h"
+#include "pg/worker.h"
+
+/* A position that moved without an event is written this often. */
+#define IDLE_PERSIST_MS		10000
+#define IDLE_PERSIST_BYTES	((int64) 64 * 1024 * 1024)
+
+/* A wait ends this often without anything said, to look around. */
+#define WAIT_MS				1000
+
+typedef enum LoopEnd
+{
+	LOOP_REACHED,				/* as far as was asked for */
+	LOOP_BOUND,					/* at a bound, there may be more */
+	LOOP_LOST					/* the link */
+} LoopEnd;
+
+/* ---- one raw event ---- */
+
+/* Row changes that came as SQL text cannot be followed: tell, once a call. */
+static void
+check_statements(CdcPullCall *call)
+{
+	CdcPullStream *stream = call->stream;
+	const char *sql = NULL;
+	uint64		n = cdc_stream_statement_dml(stream->stream, &sql);
+
+	if (n == stream->statements)
+		return;
+	stream->statements = n;
+	if (call->warned)
+		return;
+	call->warned = true;
+	cdc_log(call->sub->name, "statement_dml",
+			"the source wrote row changes as statements, which cannot be followed",
+			psprintf("%s:" INT64_FORMAT ": %.500s", stream->file, stream->offset,
+					 sql != NULL ? sql : ""));
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the source of subscription \"%s\" wrote row changes as statements, which cannot be followed",
+					call->sub->name),
+			 errdetail("Near %s:" INT64_FORMAT ": %.200s", stream->file, stream->offset,
+					   sql != NULL ? sql : ""),
+			 errhint("Set binlog_format=ROW at the source, for its running sessions too, and copy the tables concerned anew.")));
+}
+
+/* Whether the transaction was asked to be left out by start_position. */
+static bool
+skipped(CdcPullStream *stream, const CdcTransaction *txn)
+{
+	if (stream->skip_file == NULL)
+		return false;
+	return cdc_binlog_file_compare(txn->file, stream->skip_file) == 0 &&
+		txn->end_offset <= (uint64) stream->skip_offset;
+}
+
+/* Until then the row must not be written: it would not say what to leave out. */
+static void
+check_skip(CdcPullStream *stream)
+{
+	int			order;
+
+	if (stream->skip_file == NULL)
+		return;
+	order = cdc_binlog_file_compare(stream->file, stream->skip_file);
+	if (order > 0 || (order == 0 && stream->offset >= stream->skip_offset))
+		stream->skip_file = NULL;
+}
+
+/* The copied tables are as of the stream's place now: apply may show them. */
+static void
+check_join(CdcPullCall *call)
+{
+	CdcPosition *pos = &call->pos;
+	CdcPullStream *stream = call->stream;
+	char	   *file = NULL;
+	int64		offset = 0;
+	List	   *tables;
+	ListCell   *lc;
+
+	if (pos->snapshot_join == NULL)
+		return;
+	if (!stream->join.set)
+	{
+		if (stream->executed == NULL && !cdc_position_parse(pos->snapshot_join, &file, &offset))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("invalid snapshot_join \"%s\" of subscription \"%s\"",
+							pos->snapshot_join, call->sub->name)));
+		cdc_pull_mark_set(stream, &stream->join,
+						  stream->executed != NULL ? pos->snapshot_join : NULL, file, offset);
+	}
+	if (!cdc_pull_mark_passed(stream, &stream->join))
+		return;
+	cdc_pull_mark_clear(&stream->join);
+	pos->snapshot_join = NULL;
+	pos->barrier_seq = pos->last_seq;
+	tables = cdc_subscription_tables(call->sub);
+	foreach(lc, tables)
+	{
+		CdcSubscriptionTable *t = lfirst(lc);
+
+		if (t->state == 'f')
+			cdc_subscription_table_state(call->sub, t->source_table, 'r', NULL);
+	}
+	if (stream->tables != NULL)
+		hash_destroy(stream->tables);
+	stream->tables = NULL;
+}
+
+static void
+end_group(CdcPullCall *call, const CdcItem *item)
+{
+	CdcPullStream *stream = call->stream;
+	const CdcTransaction *txn = &item->txn;
+
+	if (item->kind == CDC_ITEM_COMMIT && !skipped(stream, txn))
+	{
+		cdc_pull_group(call, txn);
+		call->transactions++;
+		stream->new_transactions++;
+		if (txn->commit_us != 0)
+			stream->source_ts = txn->commit_us -
+				(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	}
+	cdc_group_buffer_reset(stream->group);
+	cdc_pull_stream_advance(stream, txn->file, txn->end_offset, txn->gtid);
+	check_skip(stream);
+	check_join(call);
+}
+
+static void
+take_event(CdcPullCall *call, const uint8 *event, size_t len)
+{
+	CdcPullStream *stream = call->stream;
+	CdcItem		item;
+	CdcError	err;
+
+	CDC_CHECK(cdc_stream_feed(stream->stream, event, len, &item, &err), &err, call->sub->name);
+	call->bytes += len;
+	stream->new_bytes += len;
+	if (item.kind == CDC_ITEM_BEGIN)
+		cdc_group_buffer_reset(stream->group);
+	if (item.keep)
+		cdc_group_buffer_append(stream->group, item.event, item.event_len);
+	check_statements(call);
+	switch (item.kind)
+	{
+		case CDC_ITEM_COMMIT:
+		case CDC_ITEM_ROLLBACK:
+			end_group(call, &item);
+			break;
+		case CDC_ITEM_POSITION:
+		case CDC_ITEM_HEARTBEAT:
+			cdc_pull_stream_advance(stream, item.txn.file, item.txn.end_offset, NULL);
+			check_skip(stream);
+			break;
+		default:
+			break;
+	}
+}
+
+/* ---- the loop ---- */
+
+static int64
+elapsed_ms(TimestampTz since)
+{
+	return since == 0 ? 0 : (GetCurrentTimestamp() - since) / 1000;
+}
+
+/* Whether the call has to end here; checked between events. */
+static bool
+at_bound(const CdcPullCall *call)
+{
+	const CdcPullBounds *bounds = call->bounds;
+
+	if (call->events == 0 && call->bytes == 0)
+		return false;
+	if (cdc_stream_in_group(call->stream->stream))
+	{
+		/* a large transaction gets a PostgreSQL transaction of its own */
+		return !bounds->until_now && call->events > 0 &&
+			cdc_group_buffer_spilled(call->stream->group);
+	}
+	return (bounds->max_events > 0 && call->events >= bounds->max_events) ||
+		(bounds->max_bytes > 0 && call->bytes >= bounds->max_bytes) ||
+		(bounds->max_ms > 0 && call->first_event != 0 &&
+		 elapsed_ms(call->first_event) >= bounds->max_ms);
+}
+
+/* What poll has not got may be waited for. Returns whether to go on. */
+static bool
+wait_for_more(CdcPullCall *call)
+{
+	const CdcPullBounds *bounds = call->bounds;
+	int64		left;
+
+	if (bounds->until_now)
+	{
+		(void) cdc_source_wait(call->stream->dump, WAIT_MS);
+		return true;
+	}
+	if (call->first_event == 0 || bounds->max_ms == 0)
+		return false;
+	left = bounds->max_ms - elapsed_ms(call->first_event);
+	if (left <= 0)
+		return false;
+	return cdc_source_wait(call->stream->dump, left) ||
+		elapsed_ms(call->first_event) < bounds->max_ms;
+}
+
+/*
+ * A lost link: a worker keeps what it has and connects again in its next
+ * call; who asked for all that there is now gets an error.
+ */
+static LoopEnd
+link_lost(CdcPullCall *call, CdcError *err)
+{
+	bool		lost = err->status == CDC_ERR_CONNECT;
+
+	if (lost && !call->bounds->until_now && (call->events > 0 || call->transactions > 0))
+	{
+		call->stream->broken = true;
+		return LOOP_LOST;
+	}
+	cdc_ereport(err, call->sub->name);
+}
+
+static void
+set_until(CdcPullCall *call)
+{
+	CdcSourcePosition now;
+
+	if (!call->bounds->until_now)
+	{
+		cdc_pull_mark_clear(&call->stream->until);
+		return;
+	}
+	cdc_source_position(cdc_pull_stream_control(call->stream), &now);
+	cdc_pull_mark_set(call->stream, &call->stream->until, now.gtid_set, now.file, now.offset);
+}
+
+static LoopEnd
+pull_loop(CdcPullCall *call)
+{
+	CdcPullStream *stream = call->stream;
+	uint64		looked = stream->moves - 1;
+
+	for (;;)
+	{
+		const uint8_t *event;
+		size_t		len;
+		CdcStatus	st;
+		CdcError	err;
+
+		CHECK_FOR_INTERRUPTS();
+		if (stream->until.set && stream->moves != looked)
+		{
+			looked = stream->moves;
+			if (cdc_pull_mark_passed(stream, &stream->until))
+				return LOOP_REACHED;
+		}
+		cdc_pull_stream_connect(stream);
+		if (at_bound(call))
+			return LOOP_BOUND;
+		st = cdc_session_poll_event(cdc_source_session(stream->dump), &event, &len, &err);
+		if (st == CDC_OK)
+			take_event(call, event, len);
+		else if (st == CDC_MORE)
+		{
+			if (!wait_for_more(call))
+				return LOOP_REACHED;
+		}
+		else
+		{
+			if (st == CDC_END)
+			{
+				cdc_error(&err, CDC_ERR_CONNECT, "the source ended the stream of its binlog");
+				cdc_error_hint(&err, "It may be shutting down, or another replica uses our server id.");
+			}
+
+			/* the server may have closed a link that stood idle between calls */
+			if (stream->reused && call->bytes == 0 && err.status == CDC_ERR_CONNECT)
+			{
+				stream->broken = true;
+				call->stream = stream = cdc_pull_stream_get(call);
+				set_until(call);
+				continue;
+			}
+			return link_lost(call, &err);
+		}
+	}
+}
+
+/* ---- the position ---- */
+
+/* Whether the row is to be written: always with events, else now and then. */
+static bool
+persist_due(const CdcPullCall *call)
+{
+	const CdcPullStream *stream = call->stream;
+
+	if (stream->skip_file != NULL)
+		return false;
+	if (call->events > 0 || stream->row_file == NULL || call->bounds->until_now)
+		return true;
+	if (call->bytes == 0 && stream->new_bytes == 0)
+		return false;
+	return stream->new_bytes >= IDLE_PERSIST_BYTES ||
+		elapsed_ms(stream->persisted_at) >= IDLE_PERSIST_MS;
+}
+
+static void
+persist(CdcPullCall *call)
+{
+	CdcPullStream *stream = call->stream;
+	CdcPosition *pos = &call->pos;
+
+	pos->file = pstrdup(stream->file);
+	pos->file_offset = stream->offset;
+	pos->gtid_set = cdc_pull_stream_gtid_text(stream);
+	if (stream->source_ts != 0)
+		pos->source_ts = stream->source_ts;
+	pos->transactions += stream->new_transactions;
+	pos->events += call->events;
+	pos->bytes += stream->new_bytes;
+	cdc_position_set(call->sub, pos);
+
+	cdc_pull_stream_note_row(stream, pos);
+	stream->persisted_at = GetCurrentTimestamp();
+	stream->new_transactions = 0;
+	stream->new_bytes = 0;
+}
+
+void
+cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
+{
+	CdcPullCall call = {0};
+	LoopEnd		end;
+	bool		joined;
+
+	memset(result, 0, sizeof(*result));
+	call.sub = sub;
+	call.bounds = bounds;
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	cdc_position_get(sub, &call.pos);
+	joined = call.pos.snapshot_join == NULL;
+	call.stream = cdc_pull_stream_get(&call);
+	if (!call.stream->copy_checked)
+	{
+		cdc_copy_run(&call, call.stream, false);
+		call.stream->copy_checked = true;
+	}
+	check_join(&call);
+	set_until(&call);
+	end = pull_loop(&call);
+
+	if (call.history != NULL)
+		cdc_history_close(call.history);
+	result->moved = persist_due(&call) || joined != (call.pos.snapshot_join == NULL);
+	if (result->moved)
+		persist(&call);
+	if (call.stream->dump != NULL)
+		cdc_worker_report_receipt(call.bytes, GetCurrentTimestamp());
+	result->events = call.events;
+	result->transactions = call.transactions;
+	result->bytes = call.bytes;
+	result->more = end != LOOP_REACHED;
+}
+
+PG_FUNCTION_INFO_V1(cdc_pull);
+
+/*
+ * cdc.pull(subscription text, max_events bigint) returns bigint
+ */
+Datum
+cdc_pull(PG_FUNCTION_ARGS)
+{
+	CdcPullBounds bounds = {0};
+	CdcPullResult result;
+	CdcSubscription *sub;
+	CdcUser		saved;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("subscription must not be null")));
+	if (!PG_ARGISNULL(1))
+	{
+		bounds.max_events = PG_GETARG_INT64(1);
+		if (bounds.max_events <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("max_events must be greater than zero")));
+	}
+	bounds.until_now = true;
+	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	cdc_subscription_check_owner(sub);
+	cdc_user_become_owner(sub, &saved);
+	cdc_pull_run(sub, &bounds, &result);
+	cdc_user_restore(&saved);
+	if (result.events > 0)
+		cdc_worker_wake(sub->id, CDC_WRITER_APPLY);
+	PG_RETURN_INT64(result.events);
+}

@@ -1,0 +1,194 @@
+/*-------------------------------------------------------------------------
+ *
+ * pull_internal.h
+ *	  What the parts of pull share:
+ *
+ *	  pull.c			the loop of a call, its bounds, the position row
+ *	  pull_stream.c		the dump connection, kept open between calls
+ *	  pull_start.c		where a subscription begins that was never pulled
+ *	  pull_event.c		a committed group to rows of the history
+ *	  pull_ddl.c		DDL statements and what they mean for definitions
+ *	  copy.c			the initial copy of tables
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_PULL_INTERNAL_H
+#define CDC_PG_PULL_INTERNAL_H
+
+#include "pg/pull.h"
+#include "binlog/decoder.h"
+#include "binlog/stream.h"
+#include "core/json_text.h"
+#include "pg/group_buffer.h"
+#include "pg/history.h"
+#include "pg/jsonb_writer.h"
+#include "pg/schema.h"
+#include "pg/source.h"
+#include "utils/hsearch.h"
+
+/* A place that a stream is to reach. */
+typedef struct CdcPullMark
+{
+	bool		set;
+	CdcGtidSet *gtids;			/* NULL: by file */
+	char	   *file;
+	int64		offset;
+} CdcPullMark;
+
+/*
+ * The stream of one subscription in this backend.  It outlives transactions;
+ * one that aborts takes it along, as what was read then has to be read again.
+ */
+typedef struct CdcPullStream
+{
+	struct CdcPullStream *next;
+	int32		subscription_id;
+	MemoryContext context;		/* of everything below */
+	CdcSubscription *sub;		/* our copy */
+	uint64		generation;		/* cdc_catalog_generation() of the copy */
+	bool		used;			/* by the present transaction */
+	bool		reused;			/* opened by an earlier call */
+	bool		broken;			/* the link is lost: close at the end of the call */
+
+	CdcSource  *control;		/* queries; NULL until needed */
+	CdcSource  *dump;
+	CdcStream  *stream;
+	CdcDecoder *decoder;
+	CdcSchema  *schema;
+	CdcSchemaLookup lookup;
+	CdcGroupBuffer *group;
+	HTAB	   *tables;			/* CdcPullTable by name; NULL: to be read */
+	bool		copy_checked;	/* no table waits for its copy */
+	uint64		statements;		/* DML in statement format told of so far */
+
+	/* where it stands: the end of the last complete transaction */
+	char	   *file;
+	int64		offset;
+	CdcGtidSet *executed;		/* NULL: the source has no GTIDs */
+	uint64		moves;			/* counts changes of the above */
+	CdcPullMark until;			/* what the present call waits for */
+	CdcPullMark join;			/* the row's snapshot_join */
+
+	/* transactions that end here or before were asked to be left out */
+	char	   *skip_file;		/* or NULL */
+	int64		skip_offset;
+
+	/* the position row as we last read or wrote it */
+	char	   *row_file;
+	int64		row_offset;
+	char	   *row_gtid_set;
+
+	/* not in the position row yet */
+	TimestampTz persisted_at;
+	int64		new_transactions;
+	int64		new_bytes;
+	TimestampTz source_ts;		/* 0: no newer one */
+} CdcPullStream;
+
+/* A registered table. */
+#define CDC_PULL_TABLE_NAME	520
+typedef struct CdcPullTable
+{
+	char		name[CDC_PULL_TABLE_NAME];	/* hash key */
+	char		state;
+} CdcPullTable;
+
+/* One call of cdc_pull_run(). */
+typedef struct CdcPullCall
+{
+	const CdcSubscription *sub;
+	const CdcPullBounds *bounds;
+	CdcPullStream *stream;
+	CdcPosition pos;			/* seq and counters move as rows are written */
+	CdcHistory *history;		/* NULL until the first row */
+	int64		events;
+	int64		transactions;
+	int64		bytes;
+	TimestampTz first_event;	/* when this call wrote its first row; 0 = none */
+	bool		warned;			/* of statements in statement format */
+} CdcPullCall;
+
+/* pull_stream.c */
+
+/*
+ * The stream that stands where the row says, opened where there is none; for
+ * a subscription that was never pulled *pos is filled in first, which copies
+ * the tables that are to be copied.
+ */
+extern CdcPullStream *cdc_pull_stream_get(CdcPullCall *call);
+
+/* Opens the dump if it is not open. */
+extern void cdc_pull_stream_connect(CdcPullStream *stream);
+
+/* The connection for queries. */
+extern CdcSource *cdc_pull_stream_control(CdcPullStream *stream);
+
+/*
+ * Registers a wanted table that the stream shows for the first time, see
+ * subscription.h.
+ */
+extern void cdc_pull_stream_discover(CdcPullStream *stream, const CdcTable *table, bool copy);
+
+/* Moves on to a place between transactions; gtid may be NULL. */
+extern void cdc_pull_stream_advance(CdcPullStream *stream, const char *file, int64 offset,
+									const char *gtid);
+
+/* gtid_set or file may be NULL; the stream has the strings copied. */
+extern void cdc_pull_mark_set(CdcPullStream *stream, CdcPullMark *mark, const char *gtid_set,
+							  const char *file, int64 offset);
+extern void cdc_pull_mark_clear(CdcPullMark *mark);
+extern bool cdc_pull_mark_passed(const CdcPullStream *stream, const CdcPullMark *mark);
+
+/* The set as text, palloc'ed; NULL without GTIDs. */
+extern char *cdc_pull_stream_gtid_text(const CdcPullStream *stream);
+
+/* Remembers what the position row says now. */
+extern void cdc_pull_stream_note_row(CdcPullStream *stream, const CdcPosition *pos);
+
+/* pull_start.c */
+
+/* Fills in file, offset, GTID set and source of a position that is NULL. */
+extern void cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream);
+
+/* "file:offset"; false when text is not of that form.  *file is palloc'ed. */
+extern bool cdc_position_parse(const char *text, char **file, int64 *offset);
+
+/* Order of two binlog files of one server, as strcmp(). */
+extern int	cdc_binlog_file_compare(const char *a, const char *b);
+
+/* pull_event.c */
+
+/* Decodes the buffered group and appends its events. */
+extern void cdc_pull_group(CdcPullCall *call, const CdcTransaction *txn);
+
+/* The history, opened at its first use in the call. */
+extern CdcHistory *cdc_pull_history(CdcPullCall *call);
+
+/*
+ * Appends the events of one source transaction, one call a change; the event
+ * is held back until it is known whether it is the last one.
+ */
+typedef struct CdcPullWriter CdcPullWriter;
+
+extern CdcPullWriter *cdc_pull_writer_begin(CdcPullCall *call, const CdcTransaction *txn);
+extern void cdc_pull_writer_change(CdcPullWriter *writer, const CdcChange *change);
+extern void cdc_pull_writer_end(CdcPullWriter *writer);
+
+/* pull_ddl.c */
+
+/* Appends the events of a DDL statement that concern wanted tables. */
+extern void cdc_pull_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change);
+
+/* copy.c */
+
+/* Whether tables wait for their initial copy. */
+extern bool cdc_copy_pending(const CdcSubscription *sub);
+
+/*
+ * Copies them.  first: the stream begins where the snapshot was taken, and
+ * call->pos is set to that; else it is running, and call->pos.snapshot_join is
+ * set to what it must pass.
+ */
+extern void cdc_copy_run(CdcPullCall *call, CdcPullStream *stream, bool first);
+
+#endif							/* CDC_PG_PULL_INTERNAL_H */

@@ -1,0 +1,219 @@
+/*-------------------------------------------------------------------------
+ *
+ * pull_start.c
+ *	  Where a subscription begins that was never pulled.
+ *
+ * start_position is one of
+ *
+ *	  NULL					the source's present position
+ *	  'earliest'			the oldest binlog that the source still has
+ *	  'binlog.000003'		the start of that file
+ *	  'binlog.000003:120'	behind that offset
+ *	  a GTID set			behind these transactions
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull_internal.h"
+
+#include "utils/builtins.h"
+
+#include "pg/error.h"
+
+/* The first event of a binlog file stands behind its magic. */
+#define FIRST_OFFSET	4
+
+bool
+cdc_position_parse(const char *text, char **file, int64 *offset)
+{
+	const char *colon = strrchr(text, ':');
+	char	   *end;
+
+	if (colon == NULL || colon == text || colon[1] < '0' || colon[1] > '9')
+		return false;
+	errno = 0;
+	*offset = strtoll(colon + 1, &end, 10);
+	if (errno != 0 || *end != '\0')
+		return false;
+	*file = pnstrdup(text, colon - text);
+	return true;
+}
+
+int
+cdc_binlog_file_compare(const char *a, const char *b)
+{
+	size_t		la = strlen(a);
+	size_t		lb = strlen(b);
+
+	/* the number behind the last dot gains a digit after 999999 */
+	if (la != lb)
+		return la < lb ? -1 : 1;
+	return strcmp(a, b);
+}
+
+static const char *
+first_cell(const CdcRows *rows)
+{
+	return rows != NULL && rows->nrows > 0 && rows->ncolumns > 0 ? rows->cells[0].data : NULL;
+}
+
+/* Whether the source has GTIDs that a dump can start by. */
+static bool
+has_gtids(CdcSource *control)
+{
+	CdcSourcePosition now;
+
+	cdc_source_position(control, &now);
+	return now.gtid_set != NULL;
+}
+
+/*
+ * The GTID set that a file begins with, from the event that the server writes
+ * at its start.
+ */
+static char *
+mysql_previous_gtids(CdcSource *control, const char *file)
+{
+	CdcRows    *rows = cdc_source_query(control, "SHOW BINLOG EVENTS IN %s LIMIT 3",
+										cdc_source_quote_literal(file));
+	int64		i;
+
+	for (i = 0; rows != NULL && rows->nrows > i; i++)
+	{
+		/* Log_name Pos Event_type Server_id End_log_pos Info */
+		const CdcString *type = cdc_rows_cell(rows, i, 2);
+		const CdcString *info = cdc_rows_cell(rows, i, 5);
+
+		if (type->data != NULL && strcmp(type->data, "Previous_gtids") == 0)
+			return pstrdup(info->data != NULL ? info->data : "");
+	}
+	return NULL;
+}
+
+/*
+ * Starts at file:offset.  The GTIDs before it are found out, so that later
+ * connections can go by GTID; MySQL tells them for the start of a file only:
+ * the stream then begins there and leaves out what ends up to the offset.
+ */
+static void
+start_at_file(CdcPullCall *call, CdcSource *control, CdcPullStream *stream,
+			  const char *file, int64 offset)
+{
+	CdcPosition *pos = &call->pos;
+
+	pos->file = pstrdup(file);
+	pos->file_offset = Max(offset, FIRST_OFFSET);
+	pos->gtid_set = NULL;
+	if (!has_gtids(control))
+		return;
+	if (cdc_source_info(control)->flavor == CDC_MARIADB)
+	{
+		CdcRows    *rows = cdc_source_query(control, "SELECT BINLOG_GTID_POS(%s, " INT64_FORMAT ")",
+											cdc_source_quote_literal(file), pos->file_offset);
+
+		if (first_cell(rows) != NULL)
+			pos->gtid_set = pstrdup(first_cell(rows));
+		return;
+	}
+	pos->gtid_set = mysql_previous_gtids(control, file);
+	if (pos->gtid_set != NULL && pos->file_offset > FIRST_OFFSET)
+	{
+		stream->skip_file = MemoryContextStrdup(stream->context, file);
+		stream->skip_offset = pos->file_offset;
+		pos->file_offset = FIRST_OFFSET;
+	}
+}
+
+static void
+start_at_gtid_set(CdcPullCall *call, CdcSource *control, const char *text)
+{
+	CdcSourcePosition now;
+
+	cdc_source_position(control, &now);
+	if (now.gtid_set == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the source of subscription \"%s\" has no GTIDs to start by", call->sub->name),
+				 errhint("Set gtid_mode=ON there, or start at a file and offset.")));
+	call->pos.gtid_set = pstrdup(text);
+	/* the server finds the file; until it says so this one stands for it */
+	call->pos.file = now.file;
+	call->pos.file_offset = FIRST_OFFSET;
+}
+
+static void
+start_earliest(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
+{
+	CdcRows    *rows = cdc_source_query(control, "SHOW BINARY LOGS");
+
+	if (first_cell(rows) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the source of subscription \"%s\" has no binlog", call->sub->name)));
+	start_at_file(call, control, stream, first_cell(rows), FIRST_OFFSET);
+}
+
+/* Whether text is a GTID set of the source's flavour. */
+static bool
+is_gtid_set(CdcFlavor flavor, const char *text)
+{
+	CdcGtidSet *set = cdc_gtid_set_create(flavor);
+	CdcError	err;
+	bool		ok;
+
+	if (set == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	ok = cdc_gtid_set_parse(set, text, &err) == CDC_OK && !cdc_gtid_set_empty(set);
+	cdc_gtid_set_destroy(set);
+	return ok;
+}
+
+static bool
+is_binlog_file(CdcSource *control, const char *name)
+{
+	CdcRows    *rows = cdc_source_query(control, "SHOW BINARY LOGS");
+	int64		i;
+
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	{
+		if (strcmp(cdc_rows_cell(rows, i, 0)->data, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
+{
+	const char *start = call->sub->start_position;
+	const CdcMysqlServerInfo *info = cdc_source_info(control);
+	char	   *file;
+	int64		offset;
+
+	if (start == NULL && cdc_copy_pending(call->sub))
+		cdc_copy_run(call, stream, true);
+	else if (start == NULL)
+	{
+		CdcSourcePosition now;
+
+		cdc_source_position(control, &now);
+		call->pos.file = now.file;
+		call->pos.file_offset = now.offset;
+		call->pos.gtid_set = now.gtid_set;
+	}
+	else if (strcmp(start, "earliest") == 0)
+		start_earliest(call, control, stream);
+	else if (is_gtid_set(info->flavor, start))
+		start_at_gtid_set(call, control, start);
+	else if (cdc_position_parse(start, &file, &offset) && is_binlog_file(control, file))
+		start_at_file(call, control, stream, file, offset);
+	else if (is_binlog_file(control, start))
+		start_at_file(call, control, stream, start, FIRST_OFFSET);
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("start_position \"%s\" of subscription \"%s\" is not a place in the source's binlog",
+						start, call->sub->name),
+				 errhint("Use 'earliest', a file and offset such as 'binlog.000001:4' that SHOW BINARY LOGS has, or a GTID set.")));
+	if (info->server_uuid[0] != '\0')
+		call->pos.source_uuid = pstrdup(info->server_uuid);
+}

@@ -1,0 +1,504 @@
+/*-------------------------------------------------------------------------
+ *
+ * pull_stream.c
+ *	  The dump connection of a subscription, kept open between calls of pull.
+ *
+ * The position row is the truth.  A stream that was left open is used again
+ * only when the row still says what this backend last wrote or read there;
+ * after a rollback, a pull elsewhere or a change of the catalogs it is opened
+ * anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull_internal.h"
+
+#include "access/xact.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "pg/error.h"
+#include "pg/replica_table.h"
+#include "pg/subscription.h"
+#include "pg/worker.h"
+
+static CdcPullStream *streams = NULL;
+
+/* ---- closing ---- */
+
+static void
+close_stream(CdcPullStream *stream)
+{
+	CdcPullStream **link;
+
+	for (link = &streams; *link != NULL; link = &(*link)->next)
+	{
+		if (*link == stream)
+		{
+			*link = stream->next;
+			break;
+		}
+	}
+	cdc_source_close(stream->dump);
+	cdc_source_close(stream->control);
+	cdc_decoder_destroy(stream->decoder);
+	cdc_stream_destroy(stream->stream);
+	cdc_gtid_set_destroy(stream->executed);
+	cdc_gtid_set_destroy(stream->until.gtids);
+	cdc_gtid_set_destroy(stream->join.gtids);
+	cdc_group_buffer_destroy(stream->group);
+	MemoryContextDelete(stream->context);
+}
+
+/* Streams that the ended transaction used: what they read is lost or stays. */
+static void
+after_transaction(bool committed)
+{
+	CdcPullStream *stream;
+	CdcPullStream *next;
+
+	for (stream = streams; stream != NULL; stream = next)
+	{
+		next = stream->next;
+		if (!stream->used)
+			continue;
+		stream->used = false;
+		if (!committed || stream->broken)
+			close_stream(stream);
+	}
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT)
+		after_transaction(true);
+	else if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		after_transaction(false);
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	CdcPullStream *stream;
+
+	/* the caller may be inside of a pull that goes on, so it is not closed here */
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	for (stream = streams; stream != NULL; stream = stream->next)
+	{
+		if (stream->used)
+			stream->broken = true;
+	}
+}
+
+static void
+register_callbacks(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+	registered = true;
+}
+
+static CdcPullStream *
+find_stream(int32 subscription_id)
+{
+	CdcPullStream *stream;
+
+	for (stream = streams; stream != NULL; stream = stream->next)
+	{
+		if (stream->subscription_id == subscription_id)
+			return stream;
+	}
+	return NULL;
+}
+
+void
+cdc_pull_disconnect(int32 subscription_id)
+{
+	CdcPullStream *stream = find_stream(subscription_id);
+
+	if (stream != NULL)
+		close_stream(stream);
+}
+
+/* ---- position ---- */
+
+static void
+out_of_memory(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+static CdcGtidSet *
+parse_gtid_set(CdcFlavor flavor, const char *text, const char *subscription)
+{
+	CdcGtidSet *set = cdc_gtid_set_create(flavor);
+	CdcError	err;
+	CdcStatus	st;
+
+	if (set == NULL)
+		out_of_memory();
+	st = cdc_gtid_set_parse(set, text, &err);
+	if (cdc_failed(st))
+	{
+		cdc_gtid_set_destroy(set);
+		cdc_ereport(&err, subscription);
+	}
+	return set;
+}
+
+static void
+set_text(MemoryContext context, char **text, const char *with)
+{
+	if (*text != NULL && with != NULL && strcmp(*text, with) == 0)
+		return;
+	if (*text != NULL)
+		pfree(*text);
+	*text = NULL;
+	if (with != NULL)
+		*text = MemoryContextStrdup(context, with);
+}
+
+void
+cdc_pull_stream_advance(CdcPullStream *stream, const char *file, int64 offset, const char *gtid)
+{
+	CdcError	err;
+
+	stream->moves++;
+	if (file != NULL && file[0] != '\0')
+	{
+		set_text(stream->context, &stream->file, file);
+		stream->offset = offset;
+	}
+	if (gtid != NULL && stream->executed != NULL)
+		CDC_CHECK(cdc_gtid_set_add(stream->executed, gtid, &err), &err, stream->sub->name);
+}
+
+void
+cdc_pull_mark_clear(CdcPullMark *mark)
+{
+	cdc_gtid_set_destroy(mark->gtids);
+	if (mark->file != NULL)
+		pfree(mark->file);
+	memset(mark, 0, sizeof(*mark));
+}
+
+void
+cdc_pull_mark_set(CdcPullStream *stream, CdcPullMark *mark, const char *gtid_set,
+				  const char *file, int64 offset)
+{
+	cdc_pull_mark_clear(mark);
+	if (gtid_set != NULL && stream->executed != NULL)
+		mark->gtids = parse_gtid_set(cdc_source_info(stream->control)->flavor, gtid_set,
+									 stream->sub->name);
+	if (file != NULL)
+		mark->file = MemoryContextStrdup(stream->context, file);
+	mark->offset = offset;
+	mark->set = true;
+}
+
+bool
+cdc_pull_mark_passed(const CdcPullStream *stream, const CdcPullMark *mark)
+{
+	int			order;
+
+	if (mark->gtids != NULL)
+		return cdc_gtid_set_contains(stream->executed, mark->gtids);
+	if (mark->file == NULL || stream->file == NULL)
+		return false;
+	order = cdc_binlog_file_compare(stream->file, mark->file);
+	return order > 0 || (order == 0 && stream->offset >= mark->offset);
+}
+
+char *
+cdc_pull_stream_gtid_text(const CdcPullStream *stream)
+{
+	CdcBuf		buf = {0};
+	char	   *text;
+
+	if (stream->executed == NULL)
+		return NULL;
+	if (cdc_failed(cdc_gtid_set_print(stream->executed, &buf)))
+	{
+		cdc_buf_free(&buf);
+		out_of_memory();
+	}
+	text = buf.len > 0 ? pnstrdup(buf.data, buf.len) : pstrdup("");
+	cdc_buf_free(&buf);
+	return text;
+}
+
+void
+cdc_pull_stream_note_row(CdcPullStream *stream, const CdcPosition *pos)
+{
+	set_text(stream->context, &stream->row_file, pos->file);
+	set_text(stream->context, &stream->row_gtid_set, pos->gtid_set);
+	stream->row_offset = pos->file_offset;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+stands_at_row(const CdcPullStream *stream, const CdcPosition *pos)
+{
+	return same_text(stream->row_file, pos->file) && stream->row_offset == pos->file_offset &&
+		same_text(stream->row_gtid_set, pos->gtid_set);
+}
+
+/* ---- connections ---- */
+
+CdcSource *
+cdc_pull_stream_control(CdcPullStream *stream)
+{
+	if (stream->control != NULL && !cdc_source_usable(stream->control))
+	{
+		cdc_source_close(stream->control);
+		stream->control = NULL;
+	}
+	if (stream->control == NULL)
+		stream->control = cdc_source_open(stream->sub->server, stream->sub->owner_oid, true);
+	return stream->control;
+}
+
+static CdcSource *
+control_for_schema(void *arg)
+{
+	return cdc_pull_stream_control(arg);
+}
+
+/* ---- tables ---- */
+
+static void
+read_tables(CdcPullStream *stream)
+{
+	List	   *tables = cdc_subscription_tables(stream->sub);
+	HASHCTL		ctl;
+	ListCell   *lc;
+
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = CDC_PULL_TABLE_NAME;
+	ctl.entrysize = sizeof(CdcPullTable);
+	ctl.hcxt = stream->context;
+	if (stream->tables != NULL)
+		hash_destroy(stream->tables);
+	stream->tables = NULL;
+	stream->tables = hash_create("cdc_ingest tables", 64, &ctl, CDC_HASH_STRINGS | HASH_CONTEXT);
+	foreach(lc, tables)
+	{
+		CdcSubscriptionTable *t = lfirst(lc);
+		char		name[CDC_PULL_TABLE_NAME];
+		CdcPullTable *entry;
+
+		snprintf(name, sizeof(name), "%s", t->source_table);
+		entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
+		entry->state = t->state;
+	}
+}
+
+static CdcPullTable *
+find_table(CdcPullStream *stream, const char *full_name)
+{
+	char		name[CDC_PULL_TABLE_NAME];
+
+	if (stream->tables == NULL)
+		read_tables(stream);
+	if (GetDatabaseEncoding() != PG_UTF8)
+		full_name = cdc_replica_text(full_name);
+	snprintf(name, sizeof(name), "%s", full_name);
+	return hash_search(stream->tables, name, HASH_FIND, NULL);
+}
+
+void
+cdc_pull_stream_discover(CdcPullStream *stream, const CdcTable *table, bool copy)
+{
+	if (find_table(stream, table->full_name) != NULL)
+		return;
+	(void) cdc_subscription_add_discovered_table(stream->sub, table, copy);
+	read_tables(stream);
+}
+
+/*
+ * Tables that nobody wants are skipped, and so are rows of a table without a
+ * key until the stream has passed its copy, which contains them.
+ */
+static CdcStatus
+lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
+{
+	CdcPullStream *stream = arg;
+	CdcStatus	st = cdc_schema_lookup(&stream->lookup, map, table, err);
+	CdcPullTable *known;
+
+	if (st != CDC_OK || *table == NULL)
+		return st;
+	known = find_table(stream, (*table)->full_name);
+	if (known == NULL)
+	{
+		cdc_pull_stream_discover(stream, *table, true);
+		known = find_table(stream, (*table)->full_name);
+	}
+	if ((*table)->npk == 0 && known != NULL &&
+		(known->state == 'i' || known->state == 'd' || known->state == 'f'))
+		*table = NULL;
+	return CDC_OK;
+}
+
+/*
+ * A file and offset mean something on the server only that told them; GTIDs
+ * mean the same on each of a replication topology.
+ */
+static void
+check_same_server(CdcPullCall *call, CdcPullStream *stream)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(stream->control);
+	CdcPosition *pos = &call->pos;
+
+	if (info->server_uuid[0] == '\0' || pos->source_uuid == NULL ||
+		strcmp(pos->source_uuid, info->server_uuid) == 0)
+		return;
+	if (pos->gtid_set == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("the source of subscription \"%s\" is another server than before", call->sub->name),
+				 errdetail("Its server_uuid was %s and is %s; the position %s:" INT64_FORMAT " means nothing there.",
+						   pos->source_uuid, info->server_uuid, pos->file, pos->file_offset),
+				 errhint("Go back to the old server, or drop the subscription and create it again.")));
+	cdc_log(call->sub->name, "source", "the source is another server than before",
+			psprintf("server_uuid was %s and is %s", pos->source_uuid, info->server_uuid));
+	pos->source_uuid = pstrdup(info->server_uuid);
+}
+
+static CdcPullStream *
+open_stream(CdcPullCall *call)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest stream",
+												  ALLOCSET_DEFAULT_SIZES);
+	CdcPullStream *stream = MemoryContextAllocZero(context, sizeof(CdcPullStream));
+	CdcPosition *pos = &call->pos;
+	MemoryContext old;
+	CdcSource  *control;
+
+	/* listed at once, so that an ERROR closes what is open by then */
+	stream->context = context;
+	stream->subscription_id = call->sub->id;
+	stream->used = true;
+	stream->next = streams;
+	streams = stream;
+
+	stream->generation = cdc_catalog_generation();
+	old = MemoryContextSwitchTo(context);
+	stream->sub = cdc_subscription_get_by_id(call->sub->id);
+	MemoryContextSwitchTo(old);
+	if (stream->sub == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("subscription \"%s\" does not exist", call->sub->name)));
+	control = cdc_pull_stream_control(stream);
+	stream->schema = cdc_schema_create(context, stream->sub);
+	stream->lookup.schema = stream->schema;
+	stream->lookup.sub = stream->sub;
+	stream->lookup.control = control_for_schema;
+	stream->lookup.control_arg = stream;
+	stream->persisted_at = GetCurrentTimestamp();
+	stream->group = cdc_group_buffer_create(context, stream->sub->opt.memory_limit);
+
+	/* the row before it may be filled in: another session may see this one only */
+	cdc_pull_stream_note_row(stream, pos);
+	if (pos->file == NULL)
+		cdc_pull_start(call, control, stream);
+	else
+		check_same_server(call, stream);
+
+	stream->file = MemoryContextStrdup(context, pos->file);
+	stream->offset = pos->file_offset;
+	if (pos->gtid_set != NULL)
+		stream->executed = parse_gtid_set(cdc_source_info(control)->flavor, pos->gtid_set,
+										  call->sub->name);
+	return stream;
+}
+
+CdcPullStream *
+cdc_pull_stream_get(CdcPullCall *call)
+{
+	CdcPullStream *stream = find_stream(call->sub->id);
+
+	register_callbacks();
+	if (stream != NULL &&
+		(stream->broken || stream->generation != cdc_catalog_generation() ||
+		 !stands_at_row(stream, &call->pos) ||
+		 (stream->dump != NULL && !cdc_source_usable(stream->dump))))
+	{
+		close_stream(stream);
+		stream = NULL;
+	}
+	if (stream == NULL)
+		return open_stream(call);
+	stream->used = true;
+	stream->reused = true;
+	return stream;
+}
+
+void
+cdc_pull_stream_connect(CdcPullStream *stream)
+{
+	CdcFlavor	flavor = cdc_source_info(cdc_pull_stream_control(stream))->flavor;
+	CdcDumpRequest request = {0};
+
+	if (stream->dump != NULL)
+		return;
+	stream->stream = cdc_stream_create(flavor, stream->file, stream->offset);
+	stream->decoder = cdc_decoder_create(flavor, lookup_table, stream);
+	if (stream->stream == NULL || stream->decoder == NULL)
+		out_of_memory();
+
+	request.server_id = cdc_source_server_id(stream->control, stream->subscription_id,
+											 cdc_am_worker());
+	/* by file where a place inside of it was asked for, see pull_start.c */
+	if (stream->executed != NULL && stream->skip_file == NULL)
+	{
+		request.gtid_set = stream->executed;
+		request.file = "";
+		request.offset = 4;
+	}
+	else
+	{
+		request.file = stream->file;
+		request.offset = stream->offset;
+	}
+	stream->dump = cdc_source_open(stream->sub->server, stream->sub->owner_oid, true);
+	cdc_session_dump(cdc_source_session(stream->dump), &request);
+}
+
+/* ---- for workers ---- */
+
+void
+cdc_pull_wait(int32 subscription_id, long timeout_ms)
+{
+	CdcPullStream *stream = find_stream(subscription_id);
+	int			events = WL_LATCH_SET | CDC_WL_PM_DEATH | (timeout_ms >= 0 ? WL_TIMEOUT : 0);
+	int			rc;
+
+	if (stream != NULL && stream->dump != NULL && cdc_source_usable(stream->dump))
+	{
+		(void) cdc_source_wait(stream->dump, timeout_ms);
+		return;
+	}
+	rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, events, PGINVALID_SOCKET, timeout_ms);
+	if (rc & WL_LATCH_SET)
+		ResetLatch(MyLatch);
+	CDC_CHECK_PM_DEATH(rc);
+	CHECK_FOR_INTERRUPTS();
+}
