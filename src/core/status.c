@@ -15,7 +15,7 @@
  * UTF-8 characters.  fmt's arguments may point into dst itself, so that an
  * error can be wrapped into another one.
  */
-static void
+static void __attribute__((format(printf, 3, 0)))
 format_text(char *dst, size_t size, const char *fmt, va_list args)
 {
 	char		text[CDC_ERROR_TEXT];

@@ -347,6 +347,7 @@ column_fits(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map, int i,
 	CdcTableMap one;
 	CdcTable	table;
 	CdcColumnPlan plan;
+	CdcFormat	format;
 
 	if (map->names != NULL && strcmp(map->names[i], column->name) != 0)
 	{
@@ -369,7 +370,9 @@ column_fits(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map, int i,
 	table.ncolumns = 1;
 	table.columns = column;
 	memset(&plan, 0, sizeof(plan));
-	return cdc_column_plans_make(&plan, &one, &table, flavor, &schema->charsets, err) != CDC_ERR_SCHEMA;
+	memset(&format, 0, sizeof(format));
+	format.flavor = flavor;		/* the rest does not matter to whether it fits */
+	return cdc_column_plans_make(&plan, &one, &table, &format, &schema->charsets, err) != CDC_ERR_SCHEMA;
 }
 
 static bool
