@@ -7,7 +7,7 @@
  * ahead of the stream by some ALTER TABLE.  So a definition is used for rows
  * only if it agrees with the table map in front of them; where the binlog
  * gives the columns' names (full row metadata), one that agrees is put
- * together by name from all definitions known.
+ * together by name from all definitions known and the map itself.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 
 #include "binlog/column_plan.h"
+#include "binlog/map_schema.h"
 #include "core/pattern.h"
 #include "pg/error.h"
 
@@ -314,8 +315,15 @@ map_fingerprint(const CdcTableMap *map)
 		MIX(map->is_unsigned, n);
 	if (map->collations != NULL)
 		MIX(map->collations, n * sizeof(uint16));
-	for (i = 0; map->names != NULL && i < map->ncolumns; i++)
-		MIX(map->names[i], strlen(map->names[i]));
+	for (i = 0; i < map->ncolumns; i++)
+	{
+		int			k;
+
+		if (map->names != NULL)
+			MIX(map->names[i], strlen(map->names[i]));
+		for (k = 0; map->members != NULL && map->members[i] != NULL && k < map->nmembers[i]; k++)
+			MIX(map->members[i][k].data, map->members[i][k].len);
+	}
 #undef MIX
 	return h != 0 ? h : 1;
 }
@@ -324,16 +332,75 @@ map_fingerprint(const CdcTableMap *map)
 static void
 submap(const CdcTableMap *map, int i, CdcTableMap *one)
 {
+#define SHIFT(field) \
+	one->field = map->field ? map->field + i : NULL
 	*one = *map;
 	one->ncolumns = 1;
-	one->types += i;
-	one->meta += i;
-	one->nullable += i;
-	one->is_unsigned = map->is_unsigned ? map->is_unsigned + i : NULL;
-	one->names = map->names ? map->names + i : NULL;
-	one->collations = map->collations ? map->collations + i : NULL;
+	SHIFT(types);
+	SHIFT(meta);
+	SHIFT(nullable);
+	SHIFT(is_unsigned);
+	SHIFT(names);
+	SHIFT(collations);
+	SHIFT(nmembers);
+	SHIFT(members);
+	SHIFT(geometry_types);
+	SHIFT(invisible);
+	SHIFT(dimensions);
 	one->pk = NULL;
+	one->pk_prefix = NULL;
 	one->npk = 0;
+#undef SHIFT
+}
+
+/*
+ * Whether an enum or set has the members that the map tells, in their order: a
+ * value is only their number.
+ */
+static bool
+members_fit(CdcSchema *schema, const CdcTableMap *map, int i, const CdcColumn *column)
+{
+	CdcConverter *converter = NULL;
+	CdcArena   *arena;
+	CdcError	err;
+	bool		fit = true;
+	int			k;
+
+	if (map->members == NULL || map->members[i] == NULL)
+		return true;
+	if (map->nmembers[i] != column->nmembers)
+		return false;
+	if (column->charset != NULL && !cdc_charset_is_utf8(column->charset) &&
+		strcmp(column->charset, "binary") != 0 &&
+		cdc_failed(cdc_charset_converter(&schema->charsets, column->charset, &converter, &err)))
+		return true;			/* the decoder will say that it cannot read it */
+	arena = cdc_arena_create(0);
+	if (arena == NULL)
+		no_memory();
+	for (k = 0; k < column->nmembers && fit; k++)
+	{
+		CdcString	member = map->members[i][k];
+
+		if (converter != NULL)
+			fit = !cdc_failed(cdc_convert(converter, (const uint8_t *) member.data, member.len,
+										  arena, &member, &err));
+		fit = fit && member.len == column->members[k].len &&
+			memcmp(member.data, column->members[k].data, member.len) == 0;
+	}
+	cdc_arena_destroy(arena);
+	return fit;
+}
+
+/* Unknown collations (newer servers) are left to the definition. */
+static bool
+charset_fits(const CdcTableMap *map, int i, const CdcColumn *column)
+{
+	const char *charset;
+
+	if (map->collations == NULL || map->collations[i] == 0 || column->charset == NULL)
+		return true;
+	charset = cdc_collation_charset(map->collations[i]);
+	return charset == NULL || cdc_charset_equal(charset, column->charset);
 }
 
 /*
@@ -355,11 +422,16 @@ column_fits(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map, int i,
 				  i + 1, map->names[i], column->name);
 		return false;
 	}
-	if (map->is_unsigned != NULL && (map->is_unsigned[i] != 0) != column->is_unsigned &&
-		strcmp(column->data_type, "year") != 0)
+	if (!members_fit(schema, map, i, column))
 	{
-		cdc_error(err, CDC_ERR_SCHEMA, "column is %s in the binlog, but \"%s\" in the known definition",
-				  map->is_unsigned[i] ? "unsigned" : "signed", column->column_type);
+		cdc_error(err, CDC_ERR_SCHEMA, "column has other members in the binlog than \"%s\" in the known definition",
+				  column->column_type);
+		return false;
+	}
+	if (!charset_fits(map, i, column))
+	{
+		cdc_error(err, CDC_ERR_SCHEMA, "column has another character set in the binlog than \"%s\" in the known definition",
+				  column->charset);
 		return false;
 	}
 	submap(map, i, &one);
@@ -422,21 +494,25 @@ find_fitting(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map, int i,
 }
 
 /*
- * A table for a map with names, put together from all definitions known.
- * NULL when some column is in none of them.
+ * A table for a map with names, put together from all definitions known, and
+ * for columns that are in none of them from the map itself.  NULL when the map
+ * has no names.
  */
 static CdcTable *
 assemble(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map, const char *full_name)
 {
-	List	   *defs = cdc_schema_read_stored(schema->sub->name, full_name, MAX_VERSIONS);
+	const CdcTable *from_map;
 	List	   *tables = NIL;
 	CdcTable   *result;
+	CdcError	err;
 	ListCell   *lc;
 	int			i;
 
 	if (map->names == NULL)
 		return NULL;
-	foreach(lc, defs)
+	if (cdc_failed(cdc_map_schema(map, flavor, &schema->charsets, schema->arena, &from_map, &err)))
+		from_map = NULL;
+	foreach(lc, cdc_schema_read_stored(schema->sub->name, full_name, MAX_VERSIONS))
 		tables = lappend(tables, make_table(schema, map->database, map->table, lfirst(lc)));
 	result = new_table(schema, map->database, map->table, map->ncolumns);
 	for (i = 0; i < map->ncolumns; i++)
@@ -445,6 +521,8 @@ assemble(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map, const char
 		CdcColumn  *to = (CdcColumn *) &result->columns[i];
 		int			k;
 
+		if (column == NULL && from_map != NULL)
+			column = &from_map->columns[i];
 		if (column == NULL)
 			return NULL;
 		*to = *column;
