@@ -351,12 +351,13 @@ feed_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 						 event[4] == CDC_EV_MARIA_QUERY_COMPRESSED, &decoder->scratch, err);
 	if (st != CDC_OK)
 		return st;
-	kind = cdc_statement_kind(query.sql, NULL);
+	kind = cdc_statement_kind(&query, NULL);
 	if (kind != CDC_STMT_OTHER && kind != CDC_STMT_TRUNCATE)
 		return CDC_OK;
 	memset(&decoder->ddl, 0, sizeof(decoder->ddl));
 	decoder->ddl.op = kind == CDC_STMT_TRUNCATE ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
 	decoder->ddl.database = query.database;
+	decoder->ddl.sql_mode = query.sql_mode;
 	decoder->have_ddl = true;
 	return statement_text(decoder, &query, &decoder->ddl.sql, err);
 }

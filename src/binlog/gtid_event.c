@@ -17,26 +17,6 @@
 
 #define LOGICAL_TIMESTAMP_TYPECODE	2
 #define UUID_LEN					16
-#define TAG_MAX						32
-
-/* Puts "uuid:tag:n" or "uuid:n" into text. */
-static void
-print_gtid(char *text, const uint8_t *uuid, const char *tag, int64_t n)
-{
-	static const char hex[] = "0123456789abcdef";
-	char	   *p = text;
-
-	for (int i = 0; i < UUID_LEN; i++)
-	{
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*p++ = '-';
-		*p++ = hex[uuid[i] >> 4];
-		*p++ = hex[uuid[i] & 15];
-	}
-	if (tag[0] != '\0')
-		p += sprintf(p, ":%s", tag);
-	sprintf(p, ":%" PRId64, n);
-}
 
 /*
  * Gtid and Anonymous_gtid: flags u8, server uuid, number i64; from 5.7 on
@@ -56,7 +36,7 @@ parse_mysql(CdcGtidEvent *gtid, CdcReader *r, bool anonymous, CdcError *err)
 	if (r->failed || (!anonymous && n <= 0))
 		return cdc_error(err, CDC_ERR_CORRUPT, "GTID event is malformed");
 	if (!anonymous)
-		print_gtid(gtid->gtid, uuid, "", n);
+		cdc_gtid_text_mysql(uuid, "", 0, (uint64_t) n, gtid->gtid);
 
 	if (cdc_reader_left(r) >= 1 + 8 + 8 + 7 && *r->p == LOGICAL_TIMESTAMP_TYPECODE)
 	{
@@ -124,7 +104,7 @@ parse_tagged(CdcGtidEvent *gtid, CdcReader *r, CdcError *err)
 		F_ORIGINAL_VERSION, F_COMMIT_GROUP_TICKET, F_KNOWN
 	};
 	uint8_t		uuid[UUID_LEN];
-	char		tag[TAG_MAX + 1] = "";
+	char		tag[CDC_GTID_TAG_MAX + 1] = "";
 	int64_t		n = 0;
 	unsigned	seen = 0;
 	uint64_t	last_must,
@@ -161,7 +141,7 @@ parse_tagged(CdcGtidEvent *gtid, CdcReader *r, CdcError *err)
 			case F_TAG:
 				len = read_varlen(r, false);
 				p = cdc_read_bytes(r, len);
-				if (p == NULL || len > TAG_MAX || memchr(p, 0, len) != NULL)
+				if (p == NULL || len > CDC_GTID_TAG_MAX || memchr(p, 0, len) != NULL)
 					r->failed = true;
 				else
 				{
@@ -185,7 +165,7 @@ parse_tagged(CdcGtidEvent *gtid, CdcReader *r, CdcError *err)
 	}
 	if (r->failed || n <= 0 || !(seen & 1u << F_UUID))
 		return cdc_error(err, CDC_ERR_CORRUPT, "tagged GTID event is malformed");
-	print_gtid(gtid->gtid, uuid, tag, n);
+	cdc_gtid_text_mysql(uuid, tag, strlen(tag), (uint64_t) n, gtid->gtid);
 	return CDC_OK;
 }
 

@@ -332,7 +332,7 @@ change_element(Patcher *p, Node *parent, const Leg *leg, int operation, const Cd
 {
 	uint32_t	index;
 	bool		exists;
-	Entry	   *e;
+	Entry	   *e = NULL;
 	CdcStatus	st;
 
 	if (parent->object != leg->member)
@@ -356,6 +356,8 @@ change_element(Patcher *p, Node *parent, const Leg *leg, int operation, const Cd
 		case DIFF_INSERT:
 			if (leg->member && exists)
 				return misfit(p, "member to insert exists");
+			if (leg->member && leg->key.len > UINT16_MAX)
+				return misfit(p, "name is too long");
 			st = insert_entry(p, parent, index, &e);
 			if (st != CDC_OK)
 				return st;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "binlog/compress.h"
+#include "core/ddl.h"
 
 #define QUERY_POST_HEADER_LEN	13
 
@@ -296,12 +297,9 @@ xa_kind(CdcString *s)
 }
 
 CdcStatementKind
-cdc_statement_kind(CdcString sql, CdcString *rest)
+cdc_statement_kind(const CdcQuery *query, CdcString *rest)
 {
-	static const char *const dml[] = {
-		"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL", "DO",
-		"SELECT", "VALUES"
-	};
+	CdcString	sql = query->sql;
 	CdcString	s = skip_blank(sql);
 	CdcStatementKind kind = CDC_STMT_OTHER;
 
@@ -320,19 +318,10 @@ cdc_statement_kind(CdcString sql, CdcString *rest)
 		kind = xa_kind(&s);
 	else if (take_word(&s, "TRUNCATE"))
 		kind = CDC_STMT_TRUNCATE;
-	else if (s.len > 0 && *s.data == '(')
+	else if (take_word(&s, "CREATE"))
+		kind = CDC_STMT_OTHER;	/* with SELECT it changes data as well */
+	else if (cdc_ddl_is_dml(sql, query->sql_mode))
 		kind = CDC_STMT_DML;
-	else
-	{
-		for (size_t i = 0; i < sizeof(dml) / sizeof(dml[0]); i++)
-		{
-			if (take_word(&s, dml[i]))
-			{
-				kind = CDC_STMT_DML;
-				break;
-			}
-		}
-	}
 	if (rest != NULL)
 		*rest = s;
 	return kind;

@@ -53,9 +53,9 @@ extern CdcStatus cdc_query_parse(CdcQuery *query, const CdcFormat *format,
 								 CdcBuf *scratch, CdcError *err);
 
 /*
- * Says what kind of statement sql is.  *rest (may be NULL) is set behind the
+ * Says what kind of statement it is.  *rest (may be NULL) is set behind the
  * words that were recognised, e.g. to the XA transaction's id.
  */
-extern CdcStatementKind cdc_statement_kind(CdcString sql, CdcString *rest);
+extern CdcStatementKind cdc_statement_kind(const CdcQuery *query, CdcString *rest);
 
 #endif							/* CDC_BINLOG_QUERY_H */

@@ -16,6 +16,8 @@
 
 #include <string.h>
 
+#include "core/ddl.h"
+
 #define DML_TEXT_MAX	4096	/* of a statement that is kept for a warning */
 
 static void
@@ -204,7 +206,7 @@ group_query(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, C
 						 &stream->scratch, err);
 	if (cdc_failed(st))
 		return st;
-	kind = cdc_statement_kind(query.sql, &rest);
+	kind = cdc_statement_kind(&query, &rest);
 	if (stream->state == CDC_GROUP_NONE)
 	{
 		/* no GTID event before it: the group starts here, or it is nothing */
@@ -261,6 +263,14 @@ group_query(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, C
 		case CDC_STMT_TRUNCATE:
 		case CDC_STMT_OTHER:
 			break;
+	}
+
+	/* CREATE TABLE ... SELECT in statement format */
+	if (cdc_ddl_is_dml(query.sql, query.sql_mode))
+	{
+		st = count_dml(stream, query.sql, err);
+		if (cdc_failed(st))
+			return st;
 	}
 	return group_statement(stream, true, item);
 }
@@ -323,7 +333,7 @@ payload_event(CdcStream *stream, uint8_t type, uint16_t flags, PayloadEnd *found
 		st = cdc_query_parse(&query, &stream->format, event, len, false, NULL, err);
 		if (cdc_failed(st))
 			return st;
-		kind = cdc_statement_kind(query.sql, NULL);
+		kind = cdc_statement_kind(&query, NULL);
 		if (query.thread_id != 0)
 			found->thread_id = query.thread_id;
 		if (kind == CDC_STMT_COMMIT)
