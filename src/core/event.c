@@ -261,7 +261,9 @@ cdc_value_equal(const CdcValue *a, const CdcValue *b)
 
 /*
  * The value that stands for column i in "data"; NULL where the event has none.
- * A MINIMAL update's after image lacks the key: it is the one before.
+ * What an update's after image lacks has not changed: it is the value before,
+ * where that image has it.  A MINIMAL update's before image has the key, or
+ * every column of a table without one.
  */
 static const CdcValue *
 data_value(const CdcChange *change, int i)
@@ -273,7 +275,6 @@ data_value(const CdcChange *change, int i)
 	if (image[i].kind != CDC_ABSENT)
 		return &image[i];
 	if (change->after != NULL && change->before != NULL &&
-		change->table->columns[i].pk_index >= 0 &&
 		change->before[i].kind != CDC_ABSENT)
 		return &change->before[i];
 	return NULL;

@@ -45,8 +45,9 @@ extern const CdcEventOptions cdc_event_defaults;
  * and from cdc_event_close(), as Maxwell does:
  *		xoffset				on all but the last row of a transaction
  *		commit				true, on the last row
- * "data" has each column present in the after image; columns of the primary
- * key that a partial image leaves out are taken from the before image.
+ * "data" has each column present in the after image; columns that a partial
+ * one leaves out have not changed and are taken from the before image, where
+ * that has them: the primary key, or all columns of a table without one.
  * "old" (updates) has the before values of those columns that changed; a
  * column whose before value a partial image leaves out is not in it.
  * Deletes have the before image as "data".

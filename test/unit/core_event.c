@@ -123,11 +123,13 @@ test_partial_images(void **state)
 	static const CdcValue noblob_before[] = {INT(1), ABSENT, INT(7)};
 	static const CdcValue noblob_after[] = {INT(1), TEXT("b"), INT(7)};
 	static const CdcValue nothing[] = {ABSENT, ABSENT, ABSENT};
+	static const CdcValue whole[] = {INT(1), TEXT("a"), INT(7)};
 	CdcChange	update = row_change(CDC_OP_UPDATE, key, name);
 	CdcChange	key_update = row_change(CDC_OP_UPDATE, key, new_key);
 	CdcChange	noblob = row_change(CDC_OP_UPDATE, noblob_before, noblob_after);
 	CdcChange	delete = row_change(CDC_OP_DELETE, key, NULL);
 	CdcChange	defaults = row_change(CDC_OP_INSERT, NULL, nothing);
+	CdcChange	keyless = row_change(CDC_OP_UPDATE, whole, new_key);
 
 	(void) state;
 	assert_event(&cdc_event_defaults, &txn, &update, 0, true,
@@ -138,6 +140,8 @@ test_partial_images(void **state)
 				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"b\",\"k\":7},\"old\":{},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &delete, 0, true,
 				 HEAD("delete") "\"data\":{\"id\":1,\"k\":7},\"commit\":true}");
+	assert_event(&cdc_event_defaults, &txn, &keyless, 0, true,
+				 HEAD("update") "\"data\":{\"id\":2,\"na\\\"me\":\"a\",\"k\":7},\"old\":{\"id\":1},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &defaults, 0, true, HEAD("insert") "\"data\":{},\"commit\":true}");
 }
 

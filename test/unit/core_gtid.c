@@ -69,7 +69,7 @@ static void
 test_mysql_bad_text(void **state)
 {
 	static const char *const bad[] = {
-		"x", U1, U1 ":", U1 ":0", U1 ":0-5", U1 ":5-3", U1 ":1-", U1 ":-1", U1 ":1 2", U1 ":1;",
+		"x", U1, U1 ":", U1 ":0", U1 ":0-5", U1 ":5-3", U1 ":5-4", U1 ":1-", U1 ":-1", U1 ":1 2", U1 ":1;",
 		U1 ":9223372036854775807", U1 ":1-9223372036854775807", U1 ":18446744073709551617",
 		U1 ":99999999999999999999999999999", U1 ":1-5" U1, U1 "::1", U1 ":tag", U1 ":tag:",
 		U1 ":tag:tag2:1", U1 ":1:tag", U1 ":abcdefghijklmnopqrstuvwxyz_012345:1", U1 ":t-g:1",
@@ -301,6 +301,22 @@ assert_is_model(const CdcGtidSet *set, const Model *m)
 }
 
 static void
+remove_one(UnitRandom *r, CdcGtidSet *set, Model *m)
+{
+	uint64_t	k = unit_random_below(r, MODEL_KEYS);
+	uint64_t	n = 1 + unit_random_below(r, MODEL_MAX);
+	char		gtid[80];
+	CdcGtidSet *one;
+	CdcError	err;
+
+	snprintf(gtid, sizeof(gtid), "%s:%d", model_keys[k], (int) n);
+	one = make_set(CDC_MYSQL, gtid);
+	assert_ok(cdc_gtid_set_subtract(set, one, &err), &err);
+	m->has[k][n] = false;
+	cdc_gtid_set_destroy(one);
+}
+
+static void
 test_algebra_against_model(void **state)
 {
 	UnitRandom	random = {.state = 99};
@@ -324,6 +340,8 @@ test_algebra_against_model(void **state)
 			for (int i = 0; i < MODEL_BITS; i++)
 				ma.bits[i] |= mb.bits[i];
 		}
+		if (round % 6 == 0)		/* all of b but for one transaction */
+			remove_one(&random, a, &ma);
 		assert_is_model(a, &ma);
 		assert_is_model(b, &mb);
 		for (int i = 0; i < MODEL_BITS; i++)
@@ -351,7 +369,7 @@ test_algebra_against_model(void **state)
 		cdc_gtid_set_destroy(b);
 		cdc_gtid_set_destroy(c);
 	}
-	assert_in_range(contained, 500, 1400);
+	assert_in_range(contained, 400, 1400);
 }
 
 /* Transactions added one by one in any order. */
