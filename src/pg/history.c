@@ -366,7 +366,7 @@ flush_sql(CdcHistory *history)
 CdcHistory *
 cdc_history_open(const CdcSubscription *sub)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest history",
+	MemoryContext context = AllocSetContextCreate(TopTransactionContext, "cdc_ingest history",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdcHistory *history = palloc0(sizeof(CdcHistory));
