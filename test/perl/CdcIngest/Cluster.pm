@@ -28,7 +28,7 @@ sub new
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'cdc_ingest'\n")
 	  if $opt{preload} // 1;
 	# Test::Cluster turns fsync off; a killed process loses nothing by that.
-	$node->append_conf('postgresql.conf', "max_worker_processes = 24\n" . ($opt{conf} // ''));
+	$node->append_conf('postgresql.conf', "max_worker_processes = 24\nlog_statement = none\n" . ($opt{conf} // ''));
 	$node->start;
 	my $self = bless { node => $node, db => $opt{db} // 'postgres' }, $class;
 	$self->do('CREATE EXTENSION cdc_ingest') unless $opt{bare};
