@@ -141,7 +141,7 @@ decode_source(WireReader *r, bool tagged, GtidList *list)
 CdcStatus
 gtid_list_decode(GtidList *list, const uint8_t *data, size_t len, CdcError *err)
 {
-	WireReader	r = {.p = data,.end = data + len};
+	WireReader	r = {.p = data,.end = len > 0 ? data + len : data};
 	uint64_t	head;
 	bool		tagged;
 	CdcStatus	st = CDC_OK;

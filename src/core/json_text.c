@@ -140,6 +140,8 @@ put_string(CdcJsonText *t, const char *s, size_t len)
 
 	if (st != CDC_OK)
 		return st;
+	if (len == 0)
+		s = "";					/* NULL is fine then, arithmetic on it is not */
 	if (!cdc_buf_reserve(&t->buf, len))
 		return CDC_ERR_NOMEM;
 	for (size_t i = 0; i < len; i++)
