@@ -286,6 +286,9 @@ parse_number(Parser *ps)
 	d = strtod(text, &end);
 	if (*end != '\0')
 		return invalid(ps, "not a number");
+	/* a double shows no zero at its end but that of ".0": this is a decimal */
+	if (text[len - 1] == '0' && text[len - 2] != '.' && strpbrk(text, "eE") == NULL)
+		return written(ps, ps->sink->ops->decimal(ps->sink, text, len));
 	for (const char *c = text; *c != '\0' && *c != 'e' && *c != 'E'; c++)
 		digits += (*c >= '1' && *c <= '9') || (*c == '0' && digits > 0);
 	if (strpbrk(text, "eE") != NULL || is_shortest(text, digits, d))
