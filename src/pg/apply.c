@@ -111,8 +111,7 @@ new_target_run(CdcApply *apply, CdcTarget *target)
 	{
 		int			natts = target->desc->natts;
 
-		run->batch = AllocSetContextCreate(apply->cxt, "cdc_ingest batch", 0, 8 * 1024,
-										   4 * 1024 * 1024);
+		run->batch = CDC_BATCH_CONTEXT(apply->cxt, "cdc_ingest batch");
 		run->values = palloc0(sizeof(Datum) * natts);
 		run->nulls = palloc0(sizeof(bool) * natts);
 		run->key = palloc0(sizeof(Datum) * Max(target->nkey, 1));
@@ -180,6 +179,7 @@ cdc_apply_begin(const CdcSubscription *sub, const CdcTargetSpec *replay)
 	apply->replay = replay;
 	apply->run = ++run_number;
 	apply->cxt = cxt;
+	apply->owner = CurrentResourceOwner;
 	apply->row_cxt = AllocSetContextCreate(cxt, "cdc_ingest row", ALLOCSET_DEFAULT_SIZES);
 	apply->errors.callback = error_context;
 	apply->errors.arg = apply;

@@ -264,6 +264,7 @@ receive_event(TupleTableSlot *slot, DestReceiver *self)
 	HistoryReceiver *receiver = (HistoryReceiver *) self;
 	CdcApply   *apply = receiver->apply;
 	MemoryContext old = MemoryContextSwitchTo(apply->row_cxt);
+	ResourceOwner owner = CurrentResourceOwner;
 	CdcHistoryEvent event;
 	bool		isnull;
 	Datum		d;
@@ -283,8 +284,10 @@ receive_event(TupleTableSlot *slot, DestReceiver *self)
 	if (event.seq == receiver->upto)
 		note_progress(receiver, slot, &event);
 
-	/* resets row_cxt at its end */
-	cdc_apply_event(apply, &event);
+	/* what is opened for the targets outlives the portal */
+	CurrentResourceOwner = apply->owner;
+	cdc_apply_event(apply, &event); /* resets row_cxt at its end */
+	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(old);
 	CDC_RECEIVE_RETURN(true);
 }

@@ -19,9 +19,10 @@
 #include "pg/apply.h"
 #include "access/htup.h"
 #include "pg/target.h"
+#include "utils/resowner.h"
 
 /* Bytes of reduced rows that are kept before they are written. */
-#define CDC_APPLY_MEMORY	(24 * 1024 * 1024)
+#define CDC_APPLY_MEMORY	(40 * 1024 * 1024)
 
 /* Where an event stands; file is interned, so that an entry costs two words. */
 typedef struct CdcPlace
@@ -46,8 +47,8 @@ typedef struct CdcEntry
 	HeapTuple	tuple;			/* in the target's row type; NULL unless put or keyless */
 	CdcPlace	place;			/* of the last event */
 	/* tables without key: first take away so many such rows, then add so many */
-	int64		take;
-	int64		add;
+	int32		take;
+	int32		add;
 	Datum		key[FLEXIBLE_ARRAY_MEMBER]; /* nkey; none in tables without key */
 } CdcEntry;
 
@@ -106,6 +107,7 @@ struct CdcApply
 	CdcProgress progress;		/* filled by the last event of the range */
 	size_t		bytes;			/* in all batches */
 	int64		events;
+	ResourceOwner owner;		/* of what is open through all of the run */
 	CdcUser		user;			/* the caller */
 	int			guc_level;
 	ErrorContextCallback errors;

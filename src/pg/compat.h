@@ -417,4 +417,16 @@ cdc_float8_text(double v, char *buf)
 #define CDC_ROW_ADDRESS					"tableoid, ctid"
 #endif
 
+/* Memory that is freed as a whole, its chunks not rounded up (10; 15 with sizes). */
+#if PG_VERSION_NUM >= 150000
+#define CDC_BATCH_CONTEXT(parent, name) \
+	GenerationContextCreate((parent), (name), 0, 8 * 1024, 1024 * 1024)
+#elif PG_VERSION_NUM >= 110000
+#define CDC_BATCH_CONTEXT(parent, name) \
+	GenerationContextCreate((parent), (name), 64 * 1024)
+#else
+#define CDC_BATCH_CONTEXT(parent, name) \
+	AllocSetContextCreate((parent), (name), 0, 8 * 1024, 1024 * 1024)
+#endif
+
 #endif							/* CDC_PG_COMPAT_H */
