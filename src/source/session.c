@@ -3,61 +3,33 @@
  * source/session.c
  *	  A thread for each connection, and what passes between it and its user.
  *
- * Events of a dump and rows of a SELECT go through a queue with one writer
- * (the thread) and one reader (the user): a list of chunks, each with a
- * counter of the bytes that are filled.  The writer copies a message behind
- * the filled part and then moves the counter, the reader follows it; a lock is
- * taken only to go to another chunk or to sleep.  The file descriptor is
- * written only when the reader has said that it is going to wait.
+ * The thread takes one request at a time.  Events of a dump and rows of a
+ * SELECT, and the end of each request, come through a queue (source/queue.h);
+ * the request's result is the thread's until the queue is finished, then the
+ * user's.
  *
- * Two pairs of flags need a total order (each side first writes its own, then
- * looks at the other's), hence the sequentially consistent atomics:
- *
- *		reader_waits / filled, finished		the reader went to sleep
- *		writer_waits / buffered				the writer waits for room
- *
- * Memory: buffer_limit, plus one chunk, plus one message if that alone is
- * over the limit, plus the client library's own buffer, which has the size of
- * the largest packet so far.
+ * Memory: the queue's, plus the client library's own buffer, which has the
+ * size of the largest packet so far.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "source/queue.h"
 #include "source/session.h"
 
-#define CHUNK_SIZE			(128 * 1024)
-#define MESSAGE_ALIGN		8
 #define THREAD_STACK		(1024 * 1024)
 #define CLOSE_WAIT_MS		250
 #define HEARTBEATS_MISSED	3
 #define DEFAULT_HEARTBEAT_MS 5000
-
-typedef struct Chunk
-{
-	struct Chunk *next;			/* set under the lock, before `closed` */
-	size_t		size;
-	_Atomic size_t filled;		/* bytes that the reader may read */
-	_Atomic bool closed;		/* the writer went on to `next` */
-	_Alignas(MESSAGE_ALIGN) char data[];
-} Chunk;
-
-/* In front of each message in a chunk. */
-typedef struct Message
-{
-	size_t		len;			/* of what follows */
-} Message;
 
 typedef enum Request
 {
@@ -71,14 +43,13 @@ typedef enum Request
 struct CdcSession
 {
 	CdcMysql   *conn;
-	int			wake_fd[2];		/* pipe: [0] for the user, [1] for the thread */
-	size_t		buffer_limit;
+	CdcQueue   *queue;
 	int64_t		silence_limit_ms;
 	int64_t		connect_limit_ms;
 	pthread_t	thread;
 
 	pthread_mutex_t lock;
-	pthread_cond_t cond;		/* for the thread: a request, room, closing */
+	pthread_cond_t cond;		/* for the thread: a request, closing */
 	pthread_cond_t exit_cond;	/* for close: the thread has ended */
 
 	/* under the lock */
@@ -90,23 +61,12 @@ struct CdcSession
 	bool		closing;
 	bool		exited;
 	bool		abandoned;		/* the thread frees the session */
-	Chunk	   *spare;
 
-	/* result of the request; the thread's until `finished`, then the user's */
+	/* result of the request; the thread's until the queue is finished, then the user's */
 	CdcStatus	status;
 	CdcError	error;
 	CdcRows    *rows;
 	int			ncolumns;
-	_Atomic bool finished;
-
-	/* the queue */
-	Chunk	   *tail;			/* the writer's */
-	Chunk	   *head;			/* the reader's */
-	size_t		head_read;		/* bytes of head that the reader has taken */
-	size_t		holding;		/* size of the message that the reader still looks at */
-	_Atomic size_t buffered;	/* bytes in all chunks that are not yet released */
-	_Atomic bool reader_waits;
-	_Atomic bool writer_waits;
 
 	_Atomic int64_t last_heard_ms;	/* monotonic */
 	_Atomic uint64_t bytes;
@@ -123,15 +83,6 @@ static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t live_cond = PTHREAD_COND_INITIALIZER;
 static int	live_threads;
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static struct timespec
 deadline(clockid_t clock, int ms)
 {
@@ -146,228 +97,6 @@ deadline(clockid_t clock, int ms)
 		ts.tv_nsec -= 1000000000L;
 	}
 	return ts;
-}
-
-/*
- * The queue, writer's side
- */
-
-/* Tells the user that something is there, if it waits. */
-static void
-wake_reader(CdcSession *session)
-{
-	if (atomic_load(&session->reader_waits) &&
-		atomic_exchange(&session->reader_waits, false))
-	{
-		ssize_t		rc;
-
-		do
-			rc = write(session->wake_fd[1], "", 1);
-		while (rc < 0 && errno == EINTR);
-	}
-}
-
-/* Blocks until `size` more bytes may be held.  false when the user closes. */
-static bool
-wait_for_room(CdcSession *session, size_t size)
-{
-	size_t		buffered = atomic_load(&session->buffered);
-	bool		go_on;
-
-	if (buffered == 0 || buffered + size <= session->buffer_limit)
-		return true;
-
-	pthread_mutex_lock(&session->lock);
-	atomic_store(&session->writer_waits, true);
-	while (!session->closing)
-	{
-		buffered = atomic_load(&session->buffered);
-		if (buffered == 0 || buffered + size <= session->buffer_limit)
-			break;
-		pthread_cond_wait(&session->cond, &session->lock);
-	}
-	/* it was us who did not listen; see cdc_session_silence_ms() */
-	atomic_store(&session->last_heard_ms, now_ms());
-	atomic_store(&session->writer_waits, false);
-	go_on = !session->closing;
-	pthread_mutex_unlock(&session->lock);
-	return go_on;
-}
-
-static Chunk *
-new_chunk(CdcSession *session, size_t need)
-{
-	Chunk	   *chunk = NULL;
-	size_t		size = need > CHUNK_SIZE ? need : CHUNK_SIZE;
-
-	if (size == CHUNK_SIZE)
-	{
-		pthread_mutex_lock(&session->lock);
-		chunk = session->spare;
-		session->spare = NULL;
-		pthread_mutex_unlock(&session->lock);
-	}
-	if (chunk == NULL)
-		chunk = malloc(sizeof(Chunk) + size);
-	if (chunk == NULL)
-		return NULL;
-	chunk->next = NULL;
-	chunk->size = size;
-	atomic_init(&chunk->filled, 0);
-	atomic_init(&chunk->closed, false);
-	return chunk;
-}
-
-/*
- * Room for a message of len bytes, contiguous; NULL with CDC_ERR_NOMEM or
- * CDC_ERR_CANCELLED in err.  Nothing is seen by the reader before publish().
- */
-static char *
-reserve(CdcSession *session, size_t len, CdcError *err)
-{
-	size_t		size = sizeof(Message) + (len + MESSAGE_ALIGN - 1) / MESSAGE_ALIGN * MESSAGE_ALIGN;
-	Chunk	   *tail = session->tail;
-	size_t		filled;
-	Message    *message;
-
-	if (!wait_for_room(session, size))
-	{
-		cdc_error(err, CDC_ERR_CANCELLED, "the session is being closed");
-		return NULL;
-	}
-	filled = atomic_load_explicit(&tail->filled, memory_order_relaxed);
-	if (tail->size - filled < size)
-	{
-		Chunk	   *chunk = new_chunk(session, size);
-
-		if (chunk == NULL)
-		{
-			cdc_error(err, CDC_ERR_NOMEM, "out of memory for a message of %zu bytes from the source", len);
-			return NULL;
-		}
-		tail->next = chunk;
-		atomic_store(&tail->closed, true);
-		session->tail = tail = chunk;
-		filled = 0;
-	}
-	message = (Message *) (tail->data + filled);
-	message->len = len;
-	return (char *) (message + 1);
-}
-
-static void
-publish(CdcSession *session, size_t len)
-{
-	size_t		size = sizeof(Message) + (len + MESSAGE_ALIGN - 1) / MESSAGE_ALIGN * MESSAGE_ALIGN;
-
-	/* first: the reader subtracts what it has seen in `filled` */
-	atomic_fetch_add(&session->buffered, size);
-	atomic_fetch_add(&session->tail->filled, size);
-	wake_reader(session);
-}
-
-/*
- * The queue, reader's side
- */
-
-/* Gives back the message returned last. */
-static void
-release(CdcSession *session)
-{
-	size_t		left;
-
-	if (session->holding == 0)
-		return;
-	left = atomic_fetch_sub(&session->buffered, session->holding) - session->holding;
-	session->holding = 0;
-	if (atomic_load(&session->writer_waits) && left <= session->buffer_limit / 2)
-	{
-		pthread_mutex_lock(&session->lock);
-		pthread_cond_signal(&session->cond);
-		pthread_mutex_unlock(&session->lock);
-	}
-}
-
-static void
-next_chunk(CdcSession *session)
-{
-	Chunk	   *done = session->head;
-
-	session->head = done->next;
-	session->head_read = 0;
-	if (done->size == CHUNK_SIZE)
-	{
-		pthread_mutex_lock(&session->lock);
-		if (session->spare == NULL)
-		{
-			session->spare = done;
-			done = NULL;
-		}
-		pthread_mutex_unlock(&session->lock);
-	}
-	free(done);
-}
-
-/* The next message, valid until release(); NULL when there is none. */
-static const char *
-take(CdcSession *session, size_t *len)
-{
-	for (;;)
-	{
-		Chunk	   *head = session->head;
-		bool		closed = atomic_load(&head->closed);
-		const Message *message;
-
-		if (session->head_read < atomic_load(&head->filled))
-		{
-			message = (const Message *) (head->data + session->head_read);
-			*len = message->len;
-			session->holding = sizeof(Message) +
-				(message->len + MESSAGE_ALIGN - 1) / MESSAGE_ALIGN * MESSAGE_ALIGN;
-			session->head_read += session->holding;
-			return (const char *) (message + 1);
-		}
-		/* closed was read before filled: nothing can have come in between */
-		if (!closed)
-			return NULL;
-		next_chunk(session);
-	}
-}
-
-/* Empties the pipe, so that the descriptor is readable only for news. */
-static void
-drain_pipe(CdcSession *session)
-{
-	char		buf[64];
-	ssize_t		rc;
-
-	do
-		rc = read(session->wake_fd[0], buf, sizeof(buf));
-	while (rc > 0 || (rc < 0 && errno == EINTR));
-}
-
-/*
- * The next message, or NULL: then either *finished is true and the request's
- * result is there, or the user is to wait and the descriptor will tell.
- */
-static const char *
-take_or_wait(CdcSession *session, size_t *len, bool *finished)
-{
-	const char *message;
-
-	*finished = false;
-	release(session);
-	if ((message = take(session, len)) != NULL)
-		return message;
-
-	/* pipe before flag: else the byte of a wake-up might get lost */
-	drain_pipe(session);
-	atomic_store(&session->reader_waits, true);
-	*finished = atomic_load(&session->finished);
-	message = take(session, len);
-	if (message != NULL || *finished)
-		atomic_store(&session->reader_waits, false);
-	return message;
 }
 
 /*
@@ -395,7 +124,7 @@ run_select(CdcSession *session, CdcError *err)
 		/* length + 1 of each cell, 0 for NULL; then the cells' bytes */
 		for (i = 0; i < n; i++)
 			len += cells[i].len;
-		if ((at = reserve(session, len, err)) == NULL)
+		if ((at = cdc_queue_reserve(session->queue, len, err)) == NULL)
 			return err->status;
 		lengths = (size_t *) at;
 		at += n * sizeof(size_t);
@@ -406,8 +135,8 @@ run_select(CdcSession *session, CdcError *err)
 				memcpy(at, cells[i].data, cells[i].len);
 			at += cells[i].len;
 		}
-		atomic_store(&session->last_heard_ms, now_ms());
-		publish(session, len);
+		atomic_store(&session->last_heard_ms, cdc_now_ms());
+		cdc_queue_publish(session->queue, len);
 	}
 	return st;
 }
@@ -426,12 +155,12 @@ run_dump(CdcSession *session, CdcError *err)
 	{
 		char	   *at;
 
-		atomic_store(&session->last_heard_ms, now_ms());
+		atomic_store(&session->last_heard_ms, cdc_now_ms());
 		atomic_fetch_add_explicit(&session->bytes, len, memory_order_relaxed);
-		if ((at = reserve(session, len, err)) == NULL)
+		if ((at = cdc_queue_reserve(session->queue, len, err)) == NULL)
 			return err->status;
 		memcpy(at, event, len);
-		publish(session, len);
+		cdc_queue_publish(session->queue, len);
 	}
 	return st;
 }
@@ -443,7 +172,7 @@ run_request(CdcSession *session, Request request)
 	CdcStatus	st = CDC_ERR_INTERNAL;
 
 	memset(err, 0, sizeof(*err));
-	atomic_store(&session->last_heard_ms, now_ms());
+	atomic_store(&session->last_heard_ms, cdc_now_ms());
 	switch (request)
 	{
 		case REQ_NONE:
@@ -461,34 +190,20 @@ run_request(CdcSession *session, Request request)
 			st = run_dump(session, err);
 			break;
 	}
-	atomic_store(&session->last_heard_ms, now_ms());
+	atomic_store(&session->last_heard_ms, cdc_now_ms());
 	session->status = st;
-	atomic_store(&session->finished, true);
-	wake_reader(session);
+	cdc_queue_finish(session->queue);
 }
 
 static void
 free_session(CdcSession *session)
 {
-	Chunk	   *chunk = session->head;
-
+	cdc_queue_destroy(session->queue);
 	cdc_rows_free(session->rows);
-	while (chunk != NULL)
-	{
-		Chunk	   *next = chunk->next;
-
-		free(chunk);
-		chunk = next;
-	}
-	free(session->spare);
 	free(session->sql);
 	free(session->cells);
 	free(session->dump_file);
 	cdc_gtid_set_destroy(session->dump_set);
-	if (session->wake_fd[0] >= 0)
-		close(session->wake_fd[0]);
-	if (session->wake_fd[1] >= 0)
-		close(session->wake_fd[1]);
 	pthread_cond_destroy(&session->exit_cond);
 	pthread_cond_destroy(&session->cond);
 	pthread_mutex_destroy(&session->lock);
@@ -558,24 +273,6 @@ thread_main(void *arg)
  * The user's side
  */
 
-static bool
-make_pipe(int fd[2])
-{
-	int			i;
-
-	if (pipe(fd) != 0)
-	{
-		fd[0] = fd[1] = -1;
-		return false;
-	}
-	for (i = 0; i < 2; i++)
-	{
-		(void) fcntl(fd[i], F_SETFD, FD_CLOEXEC);
-		(void) fcntl(fd[i], F_SETFL, O_NONBLOCK);
-	}
-	return true;
-}
-
 /* The thread blocks all signals: they are for PostgreSQL's own thread. */
 static bool
 start_thread(CdcSession *session)
@@ -619,7 +316,6 @@ cdc_session_create(const CdcMysqlOptions *options, size_t buffer_limit)
 	pthread_once(&library_once, init_library);
 	if (!library_ready || (session = calloc(1, sizeof(*session))) == NULL)
 		return NULL;
-	session->buffer_limit = buffer_limit;
 	session->silence_limit_ms = heartbeat * HEARTBEATS_MISSED;
 	session->connect_limit_ms = cdc_mysql_connect_limit_ms(options);
 	pthread_mutex_init(&session->lock, NULL);
@@ -629,11 +325,9 @@ cdc_session_create(const CdcMysqlOptions *options, size_t buffer_limit)
 	pthread_cond_init(&session->exit_cond, &attr);
 	pthread_condattr_destroy(&attr);
 	session->status = CDC_ERR_INTERNAL;
-	session->wake_fd[0] = session->wake_fd[1] = -1;
-	session->head = session->tail = new_chunk(session, 0);
+	session->queue = cdc_queue_create(buffer_limit);
 	session->conn = cdc_mysql_create(options);
-	if (session->head == NULL || session->conn == NULL ||
-		!make_pipe(session->wake_fd) || !start_thread(session))
+	if (session->queue == NULL || session->conn == NULL || !start_thread(session))
 	{
 		cdc_mysql_close(session->conn);
 		free_session(session);
@@ -658,10 +352,11 @@ cdc_session_close(CdcSession *session)
 {
 	if (session == NULL)
 		return;
+	cdc_queue_close(session->queue);
 	pthread_mutex_lock(&session->lock);
 	session->closing = true;
 	/* an idle connection takes leave of the server, any other is cut */
-	if (session->conn != NULL && session->current != REQ_NONE && !atomic_load(&session->finished))
+	if (session->conn != NULL && session->current != REQ_NONE && !cdc_queue_finished(session->queue))
 		cdc_mysql_interrupt(session->conn);
 	pthread_cond_signal(&session->cond);
 	if (!wait_exited(session))
@@ -695,28 +390,23 @@ cdc_session_wait_exit(int timeout_ms)
 int
 cdc_session_fd(const CdcSession *session)
 {
-	return session->wake_fd[0];
+	return cdc_queue_fd(session->queue);
 }
 
 /* Whether a request may be posted; makes the session ready for its answer. */
 static bool
 begin_request(CdcSession *session, Request request)
 {
-	bool		in_progress = session->current != REQ_NONE && !atomic_load(&session->finished);
+	bool		in_progress = session->current != REQ_NONE && !cdc_queue_finished(session->queue);
 
 	if (in_progress)
 		return false;
 	/* what the user did not fetch of the request before */
-	release(session);
-	for (size_t len; take(session, &len) != NULL;)
-		release(session);
+	cdc_queue_reset(session->queue);
 	cdc_rows_free(session->rows);
 	session->rows = NULL;
-	atomic_store(&session->finished, false);
-	atomic_store(&session->reader_waits, true);
-	drain_pipe(session);
 	session->current = request;
-	session->started_ms = now_ms();
+	session->started_ms = cdc_now_ms();
 	atomic_store(&session->last_heard_ms, session->started_ms);
 	return true;
 }
@@ -726,8 +416,7 @@ static void
 refuse(CdcSession *session, CdcStatus st, const char *message)
 {
 	session->status = cdc_error(&session->error, st, "%s", message);
-	atomic_store(&session->finished, true);
-	wake_reader(session);
+	cdc_queue_finish(session->queue);
 }
 
 static void
@@ -836,7 +525,7 @@ cdc_session_poll(CdcSession *session, CdcError *err)
 
 	if (session->current != REQ_CONNECT)
 		return wrong_poll(err);
-	(void) take_or_wait(session, &len, &finished);
+	(void) cdc_queue_take(session->queue, &len, &finished);
 	return finished ? result(session, err) : not_yet(session, err);
 }
 
@@ -849,7 +538,7 @@ cdc_session_poll_query(CdcSession *session, CdcRows **rows, CdcError *err)
 	*rows = NULL;
 	if (session->current != REQ_QUERY)
 		return wrong_poll(err);
-	(void) take_or_wait(session, &len, &finished);
+	(void) cdc_queue_take(session->queue, &len, &finished);
 	if (!finished)
 		return CDC_MORE;
 	*rows = session->rows;
@@ -869,7 +558,7 @@ cdc_session_poll_row(CdcSession *session, int *ncolumns, const CdcString **cells
 
 	if (session->current != REQ_SELECT)
 		return wrong_poll(err);
-	message = take_or_wait(session, &len, &finished);
+	message = cdc_queue_take(session->queue, &len, &finished);
 	if (message == NULL)
 		return finished ? result(session, err) : CDC_MORE;
 
@@ -905,7 +594,7 @@ cdc_session_poll_event(CdcSession *session, const uint8_t **event, size_t *len, 
 
 	if (session->current != REQ_DUMP)
 		return wrong_poll(err);
-	message = take_or_wait(session, len, &finished);
+	message = cdc_queue_take(session->queue, len, &finished);
 	if (message == NULL)
 		return finished ? result(session, err) : not_yet(session, err);
 	*event = (const uint8_t *) message;
@@ -921,11 +610,14 @@ cdc_session_info(const CdcSession *session)
 int64_t
 cdc_session_silence_ms(const CdcSession *session)
 {
+	bool		waits;
+	int64_t		resumed = cdc_queue_writer_resumed_ms(session->queue, &waits);
+	int64_t		heard = atomic_load(&session->last_heard_ms);
 	int64_t		ms;
 
-	if (atomic_load(&session->writer_waits))
-		return 0;				/* the buffer is full: nobody listens */
-	ms = now_ms() - atomic_load(&session->last_heard_ms);
+	if (waits)
+		return 0;				/* the queue is full: it is us who do not listen */
+	ms = cdc_now_ms() - (resumed > heard ? resumed : heard);
 	return ms > 0 ? ms : 0;
 }
 
@@ -934,10 +626,10 @@ cdc_session_time_left_ms(const CdcSession *session)
 {
 	int64_t		left;
 
-	if (session->current == REQ_NONE || atomic_load(&session->finished))
+	if (session->current == REQ_NONE || cdc_queue_finished(session->queue))
 		return -1;
 	if (session->current == REQ_CONNECT)
-		left = session->started_ms + session->connect_limit_ms - now_ms();
+		left = session->started_ms + session->connect_limit_ms - cdc_now_ms();
 	else if (session->current == REQ_DUMP)
 		left = session->silence_limit_ms - cdc_session_silence_ms(session);
 	else
