@@ -1,0 +1,428 @@
+#!/usr/bin/env python3
+"""Folds the events of recorded binlogs into tables and compares these with
+what the server itself said the tables were.
+
+    fold.py TOOL CASE...
+
+TOOL is binlog_json (test/unit/tools), CASE a directory with the files of one
+recording: binlog files (maybe gzip'ed), tables.json[.gz] with one or more
+snapshots of all tables, and, where the binlog has no full row metadata,
+columns.tsv with the definitions.  Prints TAP; exit status 1 when a case
+fails.
+
+A snapshot is compared with the fold of all events up to its position.  What a
+stream of row events cannot tell is named in EXEMPT, with the reason.
+"""
+import base64
+import gzip
+import hashlib
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+from decimal import Decimal
+
+# (case, snapshot, table): why the fold cannot be compared
+EXEMPT = {
+    ('b_dml', 'final', 'c_b.t2'): 'written in statement format at the end',
+    ('b_dml', 'final', 'c_b.t'): 'written in statement format at the end',
+    ('b_dml', 'final', 'c_b_2.t2'): 'copied from rows written in statement format',
+    ('f_ddl', None, 'c_f.part'): 'DROP, TRUNCATE and EXCHANGE PARTITION move rows',
+    ('f_ddl', None, 'c_f.px'): 'EXCHANGE PARTITION moves rows',
+    ('f_ddl', 'before DDL amid open transaction', 'c_f.px'): 'EXCHANGE PARTITION moves rows',
+}
+
+
+class Num(str):
+    """A JSON number, as it was written."""
+
+
+def loads(text):
+    return json.loads(text, parse_int=Num, parse_float=Num)
+
+
+def canonical(v):
+    """A value of an event in a form that can be compared and hashed."""
+    if isinstance(v, Num):
+        return ('n', Decimal(v))
+    if isinstance(v, list):
+        return ('l', tuple(canonical(x) for x in v))
+    if isinstance(v, dict):
+        return ('o', tuple(sorted((k, canonical(x)) for k, x in v.items())))
+    return v
+
+
+class Mismatch(Exception):
+    pass
+
+
+def same_number(a, b):
+    return Decimal(a) == Decimal(b)
+
+
+def same_json(ours, theirs):
+    """Documents; what the server prints of opaque values has a prefix."""
+    if isinstance(ours, Num) or isinstance(theirs, Num):
+        if not (isinstance(ours, Num) and isinstance(theirs, Num)):
+            return False
+        return same_number(ours, theirs) or float(ours) == float(theirs)
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(same_json, ours, theirs))
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours.keys() == theirs.keys() and all(
+            same_json(v, theirs[k]) for k, v in ours.items())
+    if isinstance(theirs, str) and theirs.startswith('base64:type'):
+        theirs = theirs.split(':', 2)[2]
+    return ours == theirs
+
+
+def wkt_number(d):
+    text = format(Decimal(repr(d)), 'f')
+    return text[:-2] if text.endswith('.0') else text
+
+
+def wkt(data):
+    """WKT of a geometry's bytes, written apart from the decoder under test."""
+    pos = 4
+
+    def take(fmt):
+        nonlocal pos
+        v = struct.unpack_from(fmt, data, pos)
+        pos += struct.calcsize(fmt)
+        return v
+
+    def point():
+        x, y = take('<dd')
+        return wkt_number(x) + ' ' + wkt_number(y)
+
+    def points():
+        n, = take('<I')
+        return '(' + ', '.join(point() for _ in range(n)) + ')'
+
+    def rings():
+        n, = take('<I')
+        return '(' + ', '.join(points() for _ in range(n)) + ')'
+
+    def geometry(named=True):
+        order, kind = take('<BI')
+        name = ['', 'POINT ', 'LINESTRING ', 'POLYGON ', 'MULTIPOINT ', 'MULTILINESTRING ',
+                'MULTIPOLYGON ', 'GEOMETRYCOLLECTION '][kind] if named else ''
+        if kind == 1:
+            return name + '(' + point() + ')'
+        if kind == 2:
+            return name + points()
+        if kind == 3:
+            return name + rings()
+        n, = take('<I')
+        if n == 0:
+            return name + 'EMPTY'
+        return name + '(' + ', '.join(geometry(kind == 7) for _ in range(n)) + ')'
+
+    text = geometry()
+    if pos != len(data):
+        raise Mismatch('the server\'s own geometry was not understood')
+    return text
+
+
+GEOMETRY = {'geometry', 'point', 'linestring', 'polygon', 'multipoint', 'multilinestring',
+            'multipolygon', 'geometrycollection', 'geomcollection'}
+BINARY = {'binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'}
+NUMERIC = {'tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal', 'year', 'bit'}
+
+
+def same(ours, theirs, column):
+    """Whether an event's value is what the server printed for it."""
+    kind = column['data_type'].lower()
+    if theirs is None or ours is None:
+        return ours is None and theirs is None
+    if kind in NUMERIC:
+        return isinstance(ours, Num) and same_number(ours, theirs)
+    if kind == 'float':
+        # -0.0 and 0.0 are one: the recording's client lost the sign
+        return isinstance(ours, Num) and \
+            struct.unpack('f', struct.pack('f', float(ours))) == \
+            struct.unpack('f', struct.pack('f', float(theirs)))
+    if kind == 'double':
+        return isinstance(ours, Num) and float(ours) == float(theirs)
+    if kind in GEOMETRY:
+        return ours == wkt(bytes.fromhex(theirs))
+    if kind == 'vector':
+        data = bytes.fromhex(theirs)
+        return [struct.pack('f', float(x)) for x in ours] == \
+            [data[i:i + 4] for i in range(0, len(data), 4)]
+    if kind in BINARY:
+        return base64.b64decode(ours) == bytes.fromhex(theirs)
+    if kind == 'set':
+        return ','.join(ours) == theirs
+    if kind == 'json':
+        return same_json(ours, loads(theirs))
+    return isinstance(ours, str) and not isinstance(ours, Num) and ours == theirs
+
+
+class Table:
+    """The rows of one table: dictionaries by column name."""
+
+    def __init__(self):
+        self.rows = []
+        self.key = None         # columns of the index, once there are many rows
+        self.index = {}
+        self.altered = False    # columns were added: old rows lack their values
+
+    def use_index(self, key):
+        self.key = key
+        self.index = {self.key_of(r): r for r in self.rows}
+        self.rows = None
+
+    def key_of(self, row):
+        return tuple(canonical(row[c]) for c in self.key)
+
+    def all(self):
+        return list(self.index.values()) if self.key else self.rows
+
+    def insert(self, row):
+        if self.key:
+            if self.key_of(row) in self.index:
+                raise Mismatch('insert of a row that exists: %s' % row)
+            self.index[self.key_of(row)] = row
+        else:
+            self.rows.append(row)
+
+    def take(self, image):
+        """Removes and returns the row that an image, maybe partial, is of."""
+        if self.key:
+            row = self.index.pop(self.key_of(image), None)
+            candidates = [row] if row is not None else []
+        else:
+            candidates = self.rows
+        want = {c: canonical(v) for c, v in image.items()}
+        for row in candidates:
+            if all(canonical(row[c]) == v if c in row else self.altered
+                   for c, v in want.items()):
+                if not self.key:
+                    self.rows.remove(row)
+                return row
+        raise Mismatch('change of a row that does not exist: %s' % str(image)[:300])
+
+    def rename_column(self, old, new):
+        for row in self.all():
+            if old in row:
+                row[new] = row.pop(old)
+
+
+class Fold:
+    def __init__(self, case):
+        self.case = case
+        self.tables = {}
+        self.keys = {}
+
+    def table(self, name):
+        return self.tables.setdefault(name, Table())
+
+    def ddl(self, e):
+        sql, kind = e['sql'], e['type']
+        name = '%s.%s' % (e.get('database'), e.get('table'))
+        q = r'[`"]?(\w+)[`"]?'
+        qq = r'((?:[`"]?\w+[`"]?\.)?[`"]?\w+[`"]?)'
+
+        def full(s):
+            s = s.replace('`', '').replace('"', '')
+            return s if '.' in s else '%s.%s' % (e['database'], s)
+
+        if kind == 'table-truncate':
+            self.tables[name] = Table()
+        elif kind == 'database-drop':
+            for t in [t for t in self.tables if t.startswith(e['database'] + '.')]:
+                del self.tables[t]
+        elif kind == 'table-drop':
+            names = re.sub(r'(?is)^.*?TABLES?\s+(IF\s+EXISTS\s+)?|/\*.*?\*/', '', sql)
+            for t in names.split(','):
+                self.tables.pop(full(t.strip()), None)
+        elif kind == 'table-alter' and re.match(r'(?is)\s*RENAME\s+TABLE', sql):
+            for old, new in re.findall(qq + r'\s+TO\s+' + qq, sql, re.I):
+                self.tables[full(new)] = self.tables.pop(full(old), Table())
+        elif kind == 'table-alter':
+            table = self.table(name)
+            table.altered = True
+            for old, new in re.findall(r'(?i)CHANGE\s+(?:COLUMN\s+)?%s\s+%s' % (q, q), sql):
+                table.rename_column(old, new)
+            for old, new in re.findall(r'(?i)RENAME\s+COLUMN\s+%s\s+TO\s+%s' % (q, q), sql):
+                table.rename_column(old, new)
+            for column in re.findall(r'(?i)DROP\s+COLUMN\s+%s' % q, sql):
+                for row in table.all():
+                    row.pop(column, None)
+            for column in re.findall(r'(?i)MODIFY\s+(?:COLUMN\s+)?%s' % q, sql):
+                for row in table.all():
+                    row.pop(column, None)   # its values were converted
+            for new in re.findall(r'(?i)RENAME\s+TO\s+%s' % q, sql):
+                self.tables[full(new)] = self.tables.pop(name)
+
+    def change(self, e):
+        name = '%s.%s' % (e['database'], e['table'])
+        table = self.table(name)
+        if not table.key and len(table.rows) > 500 and self.keys.get(name):
+            table.use_index(self.keys[name])
+        data = e['data']
+        if e['type'] == 'insert':
+            table.insert(data)
+        elif e['type'] == 'delete':
+            table.take(data)
+        elif e['type'] == 'update':
+            before = dict(data)
+            before.update(e.get('old', {}))
+            if self.partial:
+                # only what the before image surely has: the key, and "old"
+                before = {c: v for c, v in before.items()
+                          if c in self.keys.get(name, ()) or c in e.get('old', {})}
+            row = table.take(before)
+            row.update(data)
+            table.insert(row)
+        else:
+            raise Mismatch('event of unknown type %s' % e['type'])
+
+    def run(self, events, partial=False):
+        self.partial = partial
+        for e in events:
+            if 'error' in e:
+                raise Mismatch('the tool stopped: %s' % json.dumps(e))
+            try:
+                if 'sql' in e:
+                    self.ddl(e)
+                else:
+                    self.change(e)
+            except Mismatch as m:
+                if '%s.%s' % (e.get('database'), e.get('table')) in self.exempt:
+                    continue
+                raise Mismatch('%s at %s' % (m, e.get('position')))
+
+
+def row_hash(row, columns):
+    """What the recording's row_sha256_expr computes, for simple types."""
+    texts = []
+    for c in columns:
+        v = row[c['name']]
+        if v is None:
+            texts.append('\\N')
+        elif c['data_type'] in BINARY:
+            texts.append(base64.b64decode(v).hex().upper())
+        else:
+            texts.append(str(v))
+    return hashlib.sha256('|'.join(texts).encode()).hexdigest()
+
+
+def compare(table, expected, name):
+    """Returns the number of values compared."""
+    columns = expected['columns']
+    rows = table.all()
+    if len(rows) != expected['count']:
+        raise Mismatch('%s has %d rows, folded %d' % (name, expected['count'], len(rows)))
+    if 'rows' not in expected:
+        key = [c['name'] for c in columns if c['key'] == 'PRI']
+        rows.sort(key=lambda r: [Decimal(r[k]) for k in key])
+        hashes = [row_hash(r, columns) for r in rows]
+        if hashes[:5] != expected['row_sha256_first5']:
+            raise Mismatch('%s: the first rows differ' % name)
+        if hashlib.md5('\n'.join(hashes).encode()).hexdigest() != expected['md5_of_row_sha256s']:
+            raise Mismatch('%s: rows differ' % name)
+        return len(rows) * len(columns)
+    names = [c['name'] for c in columns]
+    left = list(rows)
+    n = 0
+    for server in expected['rows']:
+        best = None
+        for row in left:
+            wrong = [c for c, theirs in zip(columns, server)
+                     if not (same(row[c['name']], theirs, c) if c['name'] in row
+                             else table.altered)]
+            if not wrong:
+                break
+            if best is None or len(wrong) < len(best[1]):
+                best = (row, wrong)
+        else:
+            row, wrong = best
+            c = wrong[0]
+            raise Mismatch('%s: no row for %s; nearest differs in %s: server %r, folded %r' % (
+                name, server[0], [w['name'] for w in wrong],
+                str(server[names.index(c['name'])])[:200], str(row.get(c['name']))[:200]))
+        left.remove(row)
+        n += len([c for c in names if c in row])
+        if not table.altered and set(row) - set(names):
+            raise Mismatch('%s: columns the server lacks: %s' % (name, set(row) - set(names)))
+    return n
+
+
+def read(path):
+    opener = gzip.open if path.endswith('.gz') else open
+    with opener(path, 'rb') as f:
+        return f.read()
+
+
+def load(case_dir, name):
+    for suffix in ('', '.gz'):
+        if os.path.exists(os.path.join(case_dir, name + suffix)):
+            return json.loads(read(os.path.join(case_dir, name + suffix)))
+    raise SystemExit('%s: no %s' % (case_dir, name))
+
+
+def fold_case(tool, case_dir):
+    """Returns (values compared, tables exempted)."""
+    case = os.path.basename(os.path.normpath(case_dir))
+    recorded = load(case_dir, 'tables.json')
+    compared, exempt = 0, []
+    with tempfile.TemporaryDirectory() as tmp:
+        files = []
+        for f in sorted(os.listdir(case_dir)):
+            if re.match(r'(binlog|bin|maria)\.\d+(\.gz)?$', f):
+                path = os.path.join(tmp, f[:-3] if f.endswith('.gz') else f)
+                with open(path, 'wb') as out:
+                    out.write(read(os.path.join(case_dir, f)))
+                files.append(path)
+        for snapshot in recorded['snapshots']:
+            upto = [f for f in files if os.path.basename(f) <= snapshot['binlog_file']]
+            args = [tool, '--until', str(snapshot['binlog_pos'])]
+            if os.path.exists(os.path.join(case_dir, 'columns.tsv')):
+                args += ['--columns', os.path.join(case_dir, 'columns.tsv')]
+            run = subprocess.run(args + upto, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            if run.returncode not in (0, 1) or run.stderr:
+                raise Mismatch('tool died (%d): %s' % (run.returncode, run.stderr.decode()[:2000]))
+            events = [loads(line) for line in run.stdout.decode().splitlines()]
+            fold = Fold(case)
+            fold.exempt = {t for (c, l, t) in EXEMPT if c == case and l in (None, snapshot['label'])}
+            fold.keys = {t: [c['name'] for c in x['columns'] if c['key'] == 'PRI']
+                         for t, x in snapshot['tables'].items()}
+            fold.run(events, recorded.get('row_image', 'FULL') != 'FULL')
+            for name, expected in snapshot['tables'].items():
+                why = EXEMPT.get((case, snapshot['label'], name)) or \
+                    EXEMPT.get((case, None, name))
+                if why:
+                    exempt.append('%s (%s)' % (name, why))
+                    continue
+                compared += compare(fold.table(name), expected, name)
+    if compared == 0:
+        raise Mismatch('nothing was compared')
+    return compared, exempt
+
+
+def main():
+    if len(sys.argv) < 3:
+        raise SystemExit(__doc__)
+    failed = 0
+    print('1..%d' % (len(sys.argv) - 2))
+    for i, case_dir in enumerate(sys.argv[2:], 1):
+        name = os.path.basename(os.path.normpath(case_dir))
+        try:
+            compared, exempt = fold_case(sys.argv[1], case_dir)
+            print('ok %d - fold %s: %d values' % (i, name, compared))
+            for e in sorted(set(exempt)):
+                print('# not compared: %s' % e)
+        except Mismatch as m:
+            failed += 1
+            print('not ok %d - fold %s\n# %s' % (i, name, str(m).replace('\n', '\n# ')))
+        sys.stdout.flush()
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == '__main__':
+    main()
