@@ -244,9 +244,9 @@ static void
 row_missing(const char *table, const CdcSubscription *sub)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("%s has no row for subscription \"%s\"", table, sub->name),
-			 errhint("The catalogs were changed by hand, or the subscription was dropped.")));
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("subscription \"%s\" does not exist any more", sub->name),
+			 errdetail("%s has no row for it.", table)));
 }
 
 void

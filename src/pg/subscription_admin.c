@@ -303,6 +303,8 @@ cdc_drop_subscription(PG_FUNCTION_ARGS)
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	cdc_pull_disconnect(sub->id);
 
+	/* another session may have dropped it while we waited */
+	sub = read_for_drop(sub->name, &history);
 	delete_rows(sub);
 	if (PG_GETARG_BOOL(1))
 		drop_history(history);
