@@ -341,21 +341,39 @@ sort_items(CdcJsonbWriter *w, const Item *items, int n)
 
 /* ---- shapes ---- */
 
-static inline uint64
-hash_key(uint64 hash, const char *s, size_t len)
-{
-	uint64		head = 0;
-	uint64		tail = 0;
+#define KEY_SLACK			8	/* bytes that may be read behind a key */
+#define HASH_FACTOR			UINT64CONST(0xFF51AFD7ED558CCD)
 
-	if (len >= 8)
+/*
+ * Continues the hash with a key, and tells whether the key is plain (see
+ * is_plain()).  Reads whole words, up to KEY_SLACK bytes behind the end.
+ */
+static inline uint64
+hash_key(uint64 hash, const char *s, size_t len, bool *plain)
+{
+	const uint64 high = UINT64CONST(0x8080808080808080);
+	const uint64 ones = UINT64CONST(0x0101010101010101);
+	uint64		odd = 0;
+	uint64		v;
+
+	hash ^= len;
+	for (; len >= 8; s += 8, len -= 8)
 	{
-		memcpy(&head, s, 8);
-		memcpy(&tail, s + len - 8, 8);
+		memcpy(&v, s, 8);
+		odd |= (v - ones) | v;
+		hash = (hash ^ v) * HASH_FACTOR;
+		hash ^= hash >> 32;
 	}
-	else
-		memcpy(&head, s, len);
-	hash = (hash ^ head ^ (tail * UINT64CONST(0x9E3779B97F4A7C15)) ^ len) *
-		UINT64CONST(0xFF51AFD7ED558CCD);
+	memcpy(&v, s, 8);
+#ifdef WORDS_BIGENDIAN
+	v = len == 0 ? 0 : v >> (64 - 8 * len);
+#else
+	v &= (UINT64CONST(1) << (8 * len)) - 1;
+#endif
+	/* the bytes that were masked out must not look like zeros */
+	odd |= (v - (ones & ((UINT64CONST(1) << (8 * len)) - 1))) | v;
+	hash = (hash ^ v) * HASH_FACTOR;
+	*plain = (odd & high) == 0;
 	return hash ^ (hash >> 32);
 }
 
@@ -682,17 +700,33 @@ sink_key(CdcSink *sink, const char *s, size_t len)
 {
 	CdcJsonbWriter *w = (CdcJsonbWriter *) sink;
 	Level	   *level;
-	CdcStatus	st;
+	char	   *to;
+	uint64		hash;
+	bool		plain;
 
 	if (w->depth == 0 || !w->levels[w->depth - 1].object || w->levels[w->depth - 1].have_key)
 		return CDC_ERR_INTERNAL;
 	level = &w->levels[w->depth - 1];
+	if (len > MAX_BYTES || w->keys.len + len > MAX_BYTES)
+		return too_large();
 	w->pending.key = w->keys.len;
-	st = append_text(w, &w->keys, s, len);
-	if (unlikely(st != CDC_OK))
-		return st;
-	w->pending.key_len = w->keys.len - w->pending.key;
-	level->hash = hash_key(level->hash, w->keys.data + w->pending.key, w->pending.key_len);
+	to = bytes_reserve(w, &w->keys, len + KEY_SLACK);
+	memcpy(to, s, len);
+	hash = hash_key(level->hash, to, len, &plain);
+	if (likely(plain))
+		w->keys.len += len;
+	else
+	{
+		CdcStatus	st = append_text_slow(w, &w->keys, s, len);
+
+		if (st != CDC_OK)
+			return st;
+		len = w->keys.len - w->pending.key;
+		to = bytes_reserve(w, &w->keys, KEY_SLACK) - len;
+		hash = hash_key(level->hash, to, len, &plain);
+	}
+	level->hash = hash;
+	w->pending.key_len = len;
 	level->have_key = true;
 	return CDC_OK;
 }

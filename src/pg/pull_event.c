@@ -63,6 +63,27 @@ to_server(const char *s, char *buf, size_t size)
 	return s;
 }
 
+/* "file:offset"; called for each row, where printf would be seen. */
+static void
+put_position(char *buf, const char *file, uint64 offset)
+{
+	char		digits[20];
+	size_t		len = strlen(file);
+	int			n = 0;
+
+	len = Min(len, POSITION_TEXT - sizeof(digits) - 2);
+	memcpy(buf, file, len);
+	buf[len++] = ':';
+	do
+	{
+		digits[n++] = '0' + offset % 10;
+		offset /= 10;
+	} while (offset != 0);
+	while (n > 0)
+		buf[len++] = digits[--n];
+	buf[len] = '\0';
+}
+
 CdcHistory *
 cdc_pull_history(CdcPullCall *call)
 {
@@ -113,8 +134,7 @@ close_event(CdcPullWriter *writer, bool last)
 
 	/* who waits for the transaction's end must find it in its last row */
 	if (last && writer->txn->end_offset > 0)
-		snprintf(writer->position, sizeof(writer->position), "%.512s:" UINT64_FORMAT,
-				 writer->txn->file, (uint64) writer->txn->end_offset);
+		put_position(writer->position, writer->txn->file, writer->txn->end_offset);
 	writer->row.commit = last;
 	writer->row.gtid = writer->txn->gtid != NULL ?
 		to_server(writer->txn->gtid, gtid, sizeof(gtid)) : NULL;
@@ -160,14 +180,14 @@ cdc_pull_writer_change(CdcPullWriter *writer, const CdcChange *change)
 		to_timestamptz(change->ts * USECS_PER_SEC);
 	if (change->table != NULL)
 	{
-		snprintf(writer->source_table, sizeof(writer->source_table), "%s",
-				 to_server(change->table->full_name, converted, sizeof(converted)));
+		strlcpy(writer->source_table,
+				to_server(change->table->full_name, converted, sizeof(converted)),
+				sizeof(writer->source_table));
 		writer->row.source_table = writer->source_table;
 	}
 	if (writer->txn->file != NULL)
 	{
-		snprintf(writer->position, sizeof(writer->position), "%.512s:" UINT64_FORMAT,
-				 writer->txn->file, (uint64) change->offset);
+		put_position(writer->position, writer->txn->file, change->offset);
 		writer->row.position = writer->position;
 	}
 	writer->open = true;
@@ -192,8 +212,7 @@ cdc_pull_group(CdcPullCall *call, const CdcTransaction *txn)
 	CdcError	err;
 	char		position[POSITION_TEXT];
 
-	snprintf(position, sizeof(position), "%.512s:" UINT64_FORMAT, txn->file,
-			 (uint64) txn->start_offset);
+	put_position(position, txn->file, txn->start_offset);
 	stream->lookup.position = position;
 	cdc_decoder_begin(stream->decoder, cdc_stream_format(stream->stream), txn);
 	cdc_group_buffer_rewind(stream->group);
