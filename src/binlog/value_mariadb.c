@@ -17,7 +17,6 @@
  */
 #include "binlog/values.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -153,23 +152,71 @@ cdc_decode_uuid(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 CdcStatus
 cdc_decode_inet4(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 {
-	uint8_t		bytes[4];
-	char		text[INET_ADDRSTRLEN];
-	CdcStatus	st = take_fixed(r, plan, bytes);
+	uint8_t		b[4];
+	char		text[16];
+	CdcStatus	st = take_fixed(r, plan, b);
 
 	if (st != CDC_OK)
 		return st;
-	return set_text(r, value, inet_ntop(AF_INET, bytes, text, sizeof(text)));
+	snprintf(text, sizeof(text), "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
+	return set_text(r, value, text);
 }
 
+/* Length and place of the longest run of zeros, the first one of several. */
+static void
+find_gap(const unsigned *words, int *gap, int *gap_len)
+{
+	*gap = *gap_len = 0;
+	for (int i = 0; i < 8; i++)
+	{
+		int			n = 0;
+
+		while (i + n < 8 && words[i + n] == 0)
+			n++;
+		if (n > *gap_len)
+		{
+			*gap = i;
+			*gap_len = n;
+		}
+		i += n;
+	}
+}
+
+/*
+ * As MariaDB prints it, which is not inet_ntop(): "::" also stands for a single
+ * zero.  An IPv4-compatible or -mapped address ends in dotted form.
+ */
 CdcStatus
 cdc_decode_inet6(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 {
-	uint8_t		bytes[16];
-	char		text[INET6_ADDRSTRLEN];
-	CdcStatus	st = take_fixed(r, plan, bytes);
+	uint8_t		b[16];
+	unsigned	words[8];
+	char		text[64];
+	char	   *t = text;
+	int			gap,
+				gap_len;
+	CdcStatus	st = take_fixed(r, plan, b);
 
 	if (st != CDC_OK)
 		return st;
-	return set_text(r, value, inet_ntop(AF_INET6, bytes, text, sizeof(text)));
+	for (int i = 0; i < 8; i++)
+		words[i] = (unsigned) b[2 * i] << 8 | b[2 * i + 1];
+	find_gap(words, &gap, &gap_len);
+	for (int i = 0; i < 8; i++)
+	{
+		if (gap_len > 0 && i == gap)
+		{
+			t += sprintf(t, i == 0 ? "::" : ":");
+			i += gap_len - 1;
+		}
+		else if (i == 6 && gap == 0 &&
+				 (gap_len == 6 || (gap_len == 5 && words[5] == 0xffff)))
+		{
+			sprintf(t, "%u.%u.%u.%u", b[12], b[13], b[14], b[15]);
+			break;
+		}
+		else
+			t += sprintf(t, i < 7 ? "%x:" : "%x", words[i]);
+	}
+	return set_text(r, value, text);
 }

@@ -262,7 +262,7 @@ cdc_hires_wire_size(uint8_t type, int fsp)
 
 /*
  * MariaDB's TIME(n): big-endian, the time in units of 10^-n seconds above a
- * zero point that makes the least one, -838:59:59.9..., zero.
+ * zero point of -839:00:00 (MariaDB's Field_time_hires::zero_point).
  */
 CdcStatus
 cdc_decode_time_hires(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
@@ -275,8 +275,7 @@ cdc_decode_time_hires(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *valu
 
 	if (p == NULL)
 		return cdc_row_cut_short(r);
-	v = (int64_t) cdc_be(p, (int) plan->size) -
-		((int64_t) max_seconds * unit + unit - 1);
+	v = (int64_t) cdc_be(p, (int) plan->size) - (int64_t) (max_seconds + 1) * unit;
 	value->kind = CDC_TIME;
 	memset(t, 0, sizeof(*t));
 	t->fsp = plan->fsp;

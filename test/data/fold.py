@@ -266,6 +266,9 @@ class Fold:
             table.use_index(self.keys[name])
         data = e['data']
         if e['type'] == 'insert':
+            if self.partial:
+                # columns that the statement did not name have their default
+                data = dict({c: None for c in self.columns.get(name, ())}, **data)
             table.insert(data)
         elif e['type'] == 'delete':
             table.take(data)
@@ -338,10 +341,12 @@ def compare(table, expected, name):
                              else table.altered)]
             if not wrong:
                 break
-            if best is None or len(wrong) < len(best[1]):
-                best = (row, wrong)
+            # the nearest one: of the same first column, then the fewest differences
+            distance = (columns[0] in wrong, len(wrong))
+            if best is None or distance < best[2]:
+                best = (row, wrong, distance)
         else:
-            row, wrong = best
+            row, wrong, _ = best
             c = wrong[0]
             raise Mismatch('%s: no row for %s; nearest differs in %s: server %r, folded %r' % (
                 name, server[0], [w['name'] for w in wrong],
@@ -374,7 +379,7 @@ def fold_case(tool, case_dir):
     with tempfile.TemporaryDirectory() as tmp:
         files = []
         for f in sorted(os.listdir(case_dir)):
-            if re.match(r'(binlog|bin|maria)\.\d+(\.gz)?$', f):
+            if re.match(r'([\w-]+)\.\d+(\.gz)?$', f):
                 path = os.path.join(tmp, f[:-3] if f.endswith('.gz') else f)
                 with open(path, 'wb') as out:
                     out.write(read(os.path.join(case_dir, f)))
@@ -392,6 +397,8 @@ def fold_case(tool, case_dir):
             fold.exempt = {t for (c, l, t) in EXEMPT if c == case and l in (None, snapshot['label'])}
             fold.keys = {t: [c['name'] for c in x['columns'] if c['key'] == 'PRI']
                          for t, x in snapshot['tables'].items()}
+            fold.columns = {t: [c['name'] for c in x['columns']]
+                            for t, x in snapshot['tables'].items()}
             fold.run(events, recorded.get('row_image', 'FULL') != 'FULL')
             for name, expected in snapshot['tables'].items():
                 why = EXEMPT.get((case, snapshot['label'], name)) or \
