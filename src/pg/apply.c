@@ -230,6 +230,8 @@ cdc_apply_end(CdcApply *apply)
 
 		if (run->backend != NULL)
 			run->target->backend->close(apply, run);
+		if (apply->replay != NULL)
+			cdc_apply_sql_forget(run->target);
 	}
 	if (apply->guc_level > 0)
 		AtEOXact_GUC(true, apply->guc_level);

@@ -170,7 +170,9 @@ static bool
 lookup(CdcHeap *heap, const Datum *key, const CdcEntry *nulls_of, const bool *nulls)
 {
 	int			nkey = heap->run->target->nkey;
+	MemoryContext old;
 	TransactionId xwait;
+	bool		found;
 	int			i;
 
 	for (;;)
@@ -184,8 +186,13 @@ lookup(CdcHeap *heap, const Datum *key, const CdcEntry *nulls_of, const bool *nu
 			heap->scankey[i].sk_flags = isnull ? SK_ISNULL | SK_SEARCHNULL : 0;
 		}
 		ExecClearTuple(heap->found);
+
+		/* the scan keeps things of its own between calls */
+		old = MemoryContextSwitchTo(heap->estate->es_query_cxt);
 		index_rescan(heap->scan, heap->scankey, nkey, NULL, 0);
-		if (!index_getnext_slot(heap->scan, ForwardScanDirection, heap->found))
+		found = index_getnext_slot(heap->scan, ForwardScanDirection, heap->found);
+		MemoryContextSwitchTo(old);
+		if (!found)
 			return false;
 		xwait = TransactionIdIsValid(heap->dirty.xmin) ? heap->dirty.xmin : heap->dirty.xmax;
 		if (!TransactionIdIsValid(xwait))

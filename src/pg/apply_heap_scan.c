@@ -98,6 +98,7 @@ take_rows_once(CdcHeap *heap, List *presences, int64 wanted, bool *changed)
 	int			natts = heap->run->target->desc->natts;
 	Datum	   *values = MemoryContextAllocZero(heap->run->batch, sizeof(Datum) * natts);
 	bool	   *nulls = MemoryContextAlloc(heap->run->batch, sizeof(bool) * natts);
+	MemoryContext old = MemoryContextSwitchTo(heap->estate->es_query_cxt);
 	TableScanDesc scan;
 
 	PushActiveSnapshot(GetLatestSnapshot());
@@ -108,6 +109,7 @@ take_rows_once(CdcHeap *heap, List *presences, int64 wanted, bool *changed)
 
 		CHECK_FOR_INTERRUPTS();
 		ResetPerTupleExprContext(heap->estate);
+		MemoryContextSwitchTo(GetPerTupleMemoryContext(heap->estate));
 		slot_getallattrs(heap->found);
 		foreach(lc, presences)
 			if (take_found(heap, lfirst(lc), values, nulls, changed))
@@ -115,10 +117,12 @@ take_rows_once(CdcHeap *heap, List *presences, int64 wanted, bool *changed)
 				wanted--;
 				break;
 			}
+		MemoryContextSwitchTo(heap->estate->es_query_cxt);
 	}
 	ExecClearTuple(heap->found);
 	table_endscan(scan);
 	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
 	return wanted;
 }
 
