@@ -429,4 +429,9 @@ cdc_float8_text(double v, char *buf)
 	AllocSetContextCreate((parent), (name), 0, 8 * 1024, 1024 * 1024)
 #endif
 
+/* Behind a function's declaration; gone in 18 (pg_noreturn stands in front), absent before 9.5. */
+#ifndef pg_attribute_noreturn
+#define pg_attribute_noreturn()			__attribute__((noreturn))
+#endif
+
 #endif							/* CDC_PG_COMPAT_H */
