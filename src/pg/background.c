@@ -11,12 +11,15 @@
 #include "pg/worker.h"
 
 #include "access/xact.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 /* What the current transaction wants done at its commit. */
 static bool wake_supervisor = false;
+static bool wake_all = false;
 static bool broadcast_progress = false;
 
 #define MAX_WAKES	16
@@ -29,7 +32,6 @@ static struct
 
 #if CDC_HAVE_WORKERS
 
-#include "catalog/pg_extension.h"
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -268,30 +270,55 @@ cdc_progress_broadcast_at_commit(void)
 	broadcast_progress = true;
 }
 
+/*
+ * DROP EXTENSION: the processes find out with their next transaction; wake them
+ * for it.
+ */
+static object_access_hook_type prev_object_access_hook = NULL;
+
+static void
+object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+{
+	if (prev_object_access_hook)
+		prev_object_access_hook(access, class, object, sub, arg);
+#if CDC_HAVE_WORKERS
+	if (access == OAT_DROP && class == ExtensionRelationId &&
+		object == get_extension_oid("cdc_ingest", true))
+	{
+		cdc_shmem_attach();
+		wake_all = true;
+	}
+#endif
+}
+
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
 	bool		supervisor = wake_supervisor;
+	bool		all = wake_all;
 	bool		progress = broadcast_progress;
 	int			n = nwakes;
 	int			i;
 
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
-	if (!supervisor && !progress && n == 0)
+	if (!supervisor && !all && !progress && n == 0)
 		return;
 	wake_supervisor = false;
+	wake_all = false;
 	broadcast_progress = false;
 	nwakes = 0;
 	if (event == XACT_EVENT_ABORT)
 		return;
 
-	for (i = 0; i < n; i++)
-	{
 #if CDC_HAVE_WORKERS
+	for (i = 0; i < n; i++)
 		(void) cdc_slot_wake(MyDatabaseId, wakes[i].subscription_id, (int) wakes[i].writer);
+	if (all)
+		(void) cdc_slot_wake(MyDatabaseId, 0, -1);
+#else
+	(void) i;
 #endif
-	}
 	if (progress)
 		cdc_progress_broadcast();
 	if (supervisor)
@@ -302,4 +329,6 @@ void
 cdc_background_init(void)
 {
 	RegisterXactCallback(at_transaction_end, NULL);
+	prev_object_access_hook = object_access_hook;
+	object_access_hook = object_access;
 }
