@@ -59,7 +59,12 @@ main(int argc, char **argv)
 	end = strtoull(argv[5], NULL, 10);
 	in_end_file = strcmp(argv[2], argv[4]) == 0;
 
-	if (cdc_failed(cdc_mysql_connect(&options, &conn, &err)) ||
+	if (!cdc_mysql_library_init() || (conn = cdc_mysql_create(&options)) == NULL)
+	{
+		fprintf(stderr, "out of memory\n");
+		return 1;
+	}
+	if (cdc_failed(cdc_mysql_connect(conn, &err)) ||
 		cdc_failed(cdc_mysql_dump(conn, &request, &err)))
 	{
 		fprintf(stderr, "%s\n", err.message);
