@@ -420,9 +420,20 @@ cdc_decoder_feed(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError
 									   "binlog event is too short (%zu bytes)", len), err);
 	cdc_event_header(event, &h);
 
-	/* the header has the low 32 bits; groups only go forward */
-	decoder->offset += (uint32_t) (h.log_pos - (uint32_t) decoder->offset);
-	decoder->event_start = decoder->offset - h.size;
+	/*
+	 * The header has the low 32 bits; groups only go forward.  From MariaDB
+	 * 11.7 on it has nothing: then the group's own place must do.
+	 */
+	if (h.log_pos != 0)
+	{
+		decoder->offset += (uint32_t) (h.log_pos - (uint32_t) decoder->offset);
+		decoder->event_start = decoder->offset - h.size;
+	}
+	else
+	{
+		decoder->offset = decoder->txn->end_offset;
+		decoder->event_start = decoder->txn->start_offset;
+	}
 	if (h.type == CDC_EV_TRANSACTION_PAYLOAD)
 		st = feed_payload(decoder, event, len, err);
 	else

@@ -597,9 +597,17 @@ cdc_decode_json_diff(CdcRowReader *r, const CdcColumnPlan *plan, const CdcValue 
 
 	if (!cdc_take_string(r, plan, &diff, &len))
 		return cdc_row_cut_short(r);
+	if (before->kind == CDC_ABSENT)
+	{
+		/* binlog_row_image=MINIMAL: the changed document was not logged */
+		cdc_error(r->err, CDC_ERR_UNSUPPORTED,
+				  "partial JSON update of a document that the before image lacks");
+		cdc_error_hint(r->err, "Set binlog_row_image to FULL or NOBLOB, or "
+					   "binlog_row_value_options to '', at the source.");
+		return CDC_ERR_UNSUPPORTED;
+	}
 	if (before->kind != CDC_JSON)
-		return cdc_error(r->err, CDC_ERR_CORRUPT,
-						 "partial JSON update of a document that the before image lacks");
+		return cdc_error(r->err, CDC_ERR_CORRUPT, "partial JSON update of what is no document");
 	st = cdc_json_apply_diff(before->u.json.data, before->u.json.len, diff, len,
 							 r->arena, &result, r->err);
 	if (st != CDC_OK)

@@ -101,7 +101,8 @@ fill_position(CdcStream *stream, CdcItem *item)
 
 /*
  * Moves the position behind the event.  Artificial events have no place in
- * the file: their log_pos is 0, or they say so.
+ * the file: their log_pos is 0, or they say so.  But from MariaDB 11.7 on the
+ * events inside of a group, too, have 0.
  */
 static void
 advance(CdcStream *stream)
@@ -111,7 +112,11 @@ advance(CdcStream *stream)
 
 	stream->event_start = base;
 	if (stream->h.log_pos == 0 || (stream->h.flags & CDC_EVF_ARTIFICIAL))
+	{
+		if (stream->state != CDC_GROUP_NONE && !(stream->h.flags & CDC_EVF_ARTIFICIAL))
+			stream->offset += stream->h.size;
 		return;
+	}
 
 	/*
 	 * A format description sent for a start in the middle of a file stands at

@@ -417,7 +417,12 @@ def record(server, directory, setup, image, tables, rnd, n, with_columns, partia
     if end_file != file:
         raise RuntimeError('the binlog was rotated meanwhile')
     columns = read_columns(server)
-    recorded = {'row_image': image, 'snapshots': [{
+    derived = []
+    if server.mariadb and server.version >= (11, 0, 0):
+        derived = ['GENERATED']     # no generated column in images of updates
+    elif image != 'FULL':
+        derived = ['VIRTUAL']
+    recorded = {'row_image': image, 'derived': derived, 'snapshots': [{
         'label': 'final', 'binlog_file': file, 'binlog_pos': position,
         'tables': read_tables(server, columns)}]}
     with open(os.path.join(directory, 'tables.json'), 'w') as f:
@@ -505,6 +510,11 @@ def main():
                 compared, _ = fold.fold_case(args.tool, directory)
                 print('ok %d - %s: %d values' % (i, name, compared))
             except fold.Mismatch as m:
+                if partial and image == 'MINIMAL' and \
+                        'document that the before image lacks' in str(m):
+                    # what such a binlog has is not enough; that is said clearly
+                    print('ok %d - %s: refused' % (i, name))
+                    continue
                 failed += 1
                 print('not ok %d - %s\n# %s' % (i, name, str(m).replace('\n', '\n# ')))
             sys.stdout.flush()
