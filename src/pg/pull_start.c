@@ -167,16 +167,18 @@ is_gtid_set(CdcFlavor flavor, const char *text)
 	return ok;
 }
 
+/* Whether the source has the file, and the offset lies in it. */
 static bool
-is_binlog_file(CdcSource *control, const char *name)
+in_binlog(CdcSource *control, const char *name, int64 offset)
 {
 	CdcRows    *rows = cdc_source_query(control, "SHOW BINARY LOGS");
 	int64		i;
 
 	for (i = 0; rows != NULL && i < rows->nrows; i++)
 	{
+		/* Log_name File_size */
 		if (strcmp(cdc_rows_cell(rows, i, 0)->data, name) == 0)
-			return true;
+			return offset <= strtoll(cdc_rows_cell(rows, i, 1)->data, NULL, 10);
 	}
 	return false;
 }
@@ -204,9 +206,9 @@ cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
 		start_earliest(call, control, stream);
 	else if (is_gtid_set(info->flavor, start))
 		start_at_gtid_set(call, control, start);
-	else if (cdc_position_parse(start, &file, &offset) && is_binlog_file(control, file))
+	else if (cdc_position_parse(start, &file, &offset) && in_binlog(control, file, offset))
 		start_at_file(call, control, stream, file, offset);
-	else if (is_binlog_file(control, start))
+	else if (in_binlog(control, start, FIRST_OFFSET))
 		start_at_file(call, control, stream, start, FIRST_OFFSET);
 	else
 		ereport(ERROR,
