@@ -118,7 +118,7 @@ static const Option options[] = {
 	"A pull worker commits after this many events, at the next commit of the source"},
 	{SCOPE_SUBSCRIPTION, "batch_size", TYPE_BYTES, "16MB", 64 * KB, 1024 * MB, NULL, false, SUBS(batch_bytes),
 	"... or after this many bytes of binlog"},
-	{SCOPE_SUBSCRIPTION, "batch_delay", TYPE_MS, "200ms", 0, 60 * 1000, NULL, false, SUBS(batch_delay_ms),
+	{SCOPE_SUBSCRIPTION, "batch_delay", TYPE_MS, "10ms", 0, 60 * 1000, NULL, false, SUBS(batch_delay_ms),
 	"... or this long after the first event of the batch"},
 	{SCOPE_SUBSCRIPTION, "memory_limit", TYPE_BYTES, "16MB", 1 * MB, 1024 * MB, NULL, false, SUBS(memory_limit),
 	"Bytes of one source transaction that are kept in memory; more go to a temporary file"},

@@ -32,6 +32,13 @@
 #define RECHECK_MS			1000	/* the subscription is read again after this time */
 #define APPLY_EVENTS_MIN	50000
 
+/*
+ * batch_delay is chosen for a short lag.  While there is a backlog the lag does
+ * not depend on it, and larger transactions are cheaper.
+ */
+#define BACKLOG_EVENTS		1000
+#define BACKLOG_DELAY_MS	200
+
 static int32 my_subscription;
 static CdcWorkerKind my_kind;
 
@@ -89,6 +96,9 @@ note_success(const CdcSubscription *sub, bool worked)
 	failed_before = false;
 }
 
+/* The last pull left more and was no small one. */
+static bool backlog = false;
+
 /* One transaction of pull.  false: the worker is not wanted any more. */
 static bool
 pull_once(bool *more)
@@ -111,6 +121,8 @@ pull_once(bool *more)
 	bounds.max_events = sub->opt.batch_events;
 	bounds.max_bytes = sub->opt.batch_bytes;
 	bounds.max_ms = sub->opt.batch_delay_ms;
+	if (backlog && bounds.max_ms > 0)
+		bounds.max_ms = Max(bounds.max_ms, BACKLOG_DELAY_MS);
 	bounds.until_now = false;
 	cdc_pull_run(sub, &bounds, &result);
 	note_success(sub, result.events > 0 || result.moved);
@@ -119,6 +131,7 @@ pull_once(bool *more)
 	if (result.events > 0)
 		cdc_worker_wake(my_subscription, CDC_WRITER_APPLY);
 	*more = result.more;
+	backlog = result.more && result.events >= BACKLOG_EVENTS;
 	return true;
 }
 
