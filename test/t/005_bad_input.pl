@@ -9,9 +9,6 @@ use CdcIngest::Cluster;
 use CdcIngest::Process qw(free_port);
 use CdcIngest::Server;
 
-binmode $_, ':encoding(UTF-8)'
-  for map { Test::More->builder->$_ } qw(output failure_output todo_output);
-
 my $cluster = CdcIngest::Cluster->new('bad');
 my $source = CdcIngest::Server->new('mariadb');
 $source->do('CREATE DATABASE shop CHARACTER SET utf8mb4', 'CREATE TABLE shop.good (id int PRIMARY KEY, v text)',

@@ -10,6 +10,7 @@ use DBI;
 use Test::More;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Time::HiRes qw(sleep time);
 use CdcIngest::Compare qw(compare_table source_tables);
 use CdcIngest::Process qw(wait_until);
 use CdcIngest::Server;
@@ -138,16 +139,33 @@ sub subscribe
 	return;
 }
 
-# Until the targets contain what the source has now; dies with the reason.
+# Until the targets contain what the source has now; gives up with the reason, and
+# early when a worker only fails.
 sub catch_up
 {
 	my ($self, $subscription, $patience) = @_;
-	$patience //= $PATIENCE;
-	my $ok = eval {
-		$self->value("SELECT cdc.wait_for(?, timeout := '$patience s')", $subscription);
-	};
-	return if $ok;
-	croak "subscription $subscription does not catch up: " . ($@ // '') . "\n" . $self->state_of($subscription);
+	my $deadline = time + ($patience // $PATIENCE);
+	my $failing = "SELECT max(failures) >= 6 FROM cdc.subscription_failure WHERE subscription = ?";
+	while (1)
+	{
+		my $done = eval { $self->value("SELECT cdc.wait_for(?, timeout := '1 s')", $subscription) };
+		return if $done;
+		my $error = $@;
+		last if $error && $error =~ /does not exist/;
+		last if time > $deadline || eval { $self->value($failing, $subscription) };
+		sleep 0.2 if $error;
+	}
+	give_up("subscription $subscription does not catch up: $@\n" . $self->state_of($subscription));
+	return;
+}
+
+# The end of a test that makes no sense to go on with.  (What a subtest dies with is
+# not shown by Test::More.)
+sub give_up
+{
+	my ($why) = @_;
+	diag $why;
+	die "giving up\n";
 }
 
 # For a diagnosis: everything that is known of a subscription.
@@ -157,8 +175,9 @@ sub state_of
 	my $text = '';
 	for my $view (qw(subscription_failure subscription_position subscription_progress subscription_table))
 	{
+		my $more = $view eq 'subscription_table' ? q{AND state <> 'r' LIMIT 3} : '';
 		my $rows = eval { $self->dbh->selectall_arrayref(
-				"SELECT to_json(v)::text FROM cdc.$view v WHERE subscription = ?", undef, $subscription) };
+				"SELECT to_json(v)::text FROM cdc.$view v WHERE subscription = ? $more", undef, $subscription) };
 		$text .= join '', map { "$view: $_->[0]\n" } @{ $rows // [] };
 	}
 	return $text;
@@ -175,7 +194,7 @@ sub poll
 			$got = eval { $self->value($sql) };
 			return defined $got && $got eq $wanted;
 		}) and return 1;
-	croak "still " . ($got // "($@)") . " and not $wanted: $sql";
+	give_up('still ' . ($got // "($@)") . " and not $wanted: $sql");
 }
 
 # The process id of a subscription's worker: 'pull' or 'apply'.
@@ -188,7 +207,7 @@ sub worker_pid
 		sub {
 			$pid = eval { $self->value(
 					"SELECT ${kind}_pid FROM cdc.stat_subscription WHERE subscription = ?", $subscription) };
-		}) or croak "no $kind worker of $subscription:\n" . $self->state_of($subscription);
+		}) or give_up("no $kind worker of $subscription:\n" . $self->state_of($subscription));
 	return $pid;
 }
 
@@ -200,19 +219,20 @@ sub compare_ok
 	my $from = $source->connect;
 	my $to = $self->connect;
 	my (@differences, $tables);
+	my $rows = 0;
 	for my $table (source_tables($from, $database))
 	{
 		next if $opt{only} && !grep { $_ eq $table->[1] } @{ $opt{only} };
 		next if $opt{except} && grep { $_ eq $table->[1] } @{ $opt{except} };
 		my $target = join '.', map { $to->quote_identifier($_) }
 		  $schema, CdcIngest::Compare::substr_63($table->[1]);
-		push @differences, compare_table($from, $to, $table, $target, %opt);
+		push @differences, compare_table($from, $to, $table, $target, %opt, count => \$rows);
 		$tables++;
 	}
 	$from->disconnect;
 	$to->disconnect;
 	push @differences, "no table in $database" unless $tables;
-	return ok(!@differences, $name // "source $database and target $schema are identical")
+	return ok(!@differences, ($name // "source $database and target $schema are identical") . " ($rows rows)")
 	  || diag(join "\n", @differences);
 }
 

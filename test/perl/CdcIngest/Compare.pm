@@ -51,6 +51,19 @@ sub _datetime
 }
 sub _date { my ($text) = @_; return defined $text && $text !~ /-00/ ? $text : undef }
 
+# Padding with zeros is for display.
+sub _unpadded { my ($text) = @_; return defined $text ? $text =~ s/^(-?)0+(?=\d)/$1/r : undef }
+
+# JSON is the same when jsonb calls it equal: 1.0 is 1.  A JSON null in a document's
+# place and an SQL NULL are both null in Maxwell's format, so in a replica as well.
+sub _json
+{
+	my ($text) = @_;
+	return undef if !defined $text || $text eq 'null';
+	$text =~ s{("(?:[^"\\]|\\.)*")|(-?\d+\.\d+)}{$1 // $2 =~ s/\.?0+$//r}ge;
+	return $text;
+}
+
 my $iso = q{to_char(%s, 'YYYY-MM-DD HH24:MI:SS.US')};
 my %canonical = (
 	float => [ '%s * 1e0', '%s::float8::text', \&_double, \&_double ],
@@ -64,10 +77,12 @@ my %canonical = (
 	time => [
 		'CAST(%s AS CHAR)', '(extract(epoch from %s) * 1000000)::bigint::text', \&_time_us ],
 	set => [ '%s', q{array_to_string(%s, ',')} ],
-	json => [ 'CAST(%s AS CHAR)', '%s::text', 'jsonb' ]);
+	year => [ '%s + 0', '%s::text' ],
+	json => [ 'CAST(%s AS CHAR)', '%s::text', 'jsonb', \&_json ]);
 
 # Returns the differences as text, at most ten; none when the tables are equal.
 #   source, target: DBI handles; from: [database, table]; to: qualified, quoted name.
+#   count: reference to a number to which the source's rows are added
 #   rename: { source column => target column }; where: for the source's rows.
 sub compare_table
 {
@@ -95,7 +110,7 @@ sub compare_table
 		my $q = '`' . ($name =~ s/`/``/gr) . '`';
 		push @source_sql, $type eq 'bit' ? sprintf($c->[0], $q, $bits) : sprintf($c->[0], $q);
 		push @target_sql, sprintf($c->[1], $target->quote_identifier(substr_63($target_name)));
-		push @source_fix, $c->[2];
+		push @source_fix, $c->[2] // ($full =~ /zerofill/ ? \&_unpadded : undef);
 		push @target_fix, $c->[3];
 		push @names, $name;
 	}
@@ -103,20 +118,21 @@ sub compare_table
 	@source_fix = map {
 		defined $_ && !ref $_
 		  ? sub { my ($t) = @_; return undef unless defined $t;
-			return ($target->selectrow_array($jsonb, undef, $t))[0] }
+			return _json(($target->selectrow_array($jsonb, undef, $t))[0]) }
 		  : $_
 	} @source_fix;
 
 	my $where = $opt{where} ? "WHERE $opt{where}" : '';
-	my %rows;
+	my (%rows, $count);
 	_each_row(
 		$source,
 		sprintf('SELECT %s FROM %s %s', join(', ', @source_sql),
 			join('.', map { '`' . (s/`/``/gr) . '`' } @$from), $where),
-		\@source_fix, { mariadb_use_result => 1 }, sub { $rows{ $_[0] }++ });
+		\@source_fix, sub { $rows{ $_[0] }++; $count++ });
 	my $target_where = $opt{target_where} ? "WHERE $opt{target_where}" : '';
 	_each_row($target, sprintf('SELECT %s FROM %s %s', join(', ', @target_sql), $to, $target_where),
-		\@target_fix, {}, sub { $rows{ $_[0] }-- or delete $rows{ $_[0] } });
+		\@target_fix, sub { $rows{ $_[0] }-- });
+	${ $opt{count} } += $count // 0 if $opt{count};
 	my @differences;
 	for my $row (sort keys %rows)
 	{
@@ -130,8 +146,8 @@ sub compare_table
 
 sub _each_row
 {
-	my ($dbh, $sql, $fix, $attributes, $code) = @_;
-	my $sth = $dbh->prepare($sql, $attributes);
+	my ($dbh, $sql, $fix, $code) = @_;
+	my $sth = $dbh->prepare($sql);
 	$sth->execute;
 	my @which = grep { $fix->[$_] } 0 .. $#$fix;
 	while (my $row = $sth->fetchrow_arrayref)
