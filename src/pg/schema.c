@@ -257,9 +257,7 @@ entry_of(CdcSchema *schema, const char *database, const char *table)
 
 		entry->newest = entry->fitting = NULL;
 		entry->map_print = 0;
-		entry->wanted = cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables,
-										   (const char *const *) sub->exclude, sub->nexclude,
-										   database, table);
+		entry->wanted = cdc_subscription_wants(sub, database, table);
 	}
 	return entry;
 }
