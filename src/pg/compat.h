@@ -276,8 +276,9 @@ cdc_float8_text(double v, char *buf)
 #define CDC_RELKIND_PARTITIONED			RELKIND_RELATION
 #endif
 
-/* Row-level security (9.5); the include is utils/rls.h. */
+/* Row-level security (9.5). */
 #if PG_VERSION_NUM >= 90500
+#include "utils/rls.h"
 #define CDC_RLS_ENABLED(relid)			(check_enable_rls((relid), InvalidOid, true) == RLS_ENABLED)
 #else
 #define CDC_RLS_ENABLED(relid)			false
