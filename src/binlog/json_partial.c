@@ -392,7 +392,7 @@ apply_one(Patcher *p, Node *root, int operation, CdcString path, const CdcJbValu
 	}
 	for (;;)
 	{
-		Leg			leg;
+		Leg			leg = {0};
 		uint32_t	index;
 		CdcStatus	st = read_leg(p, &path, &leg);
 

@@ -17,19 +17,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* What the current transaction wants done at its commit. */
-static bool wake_supervisor = false;
-static bool wake_all = false;
-static bool broadcast_progress = false;
-
-#define MAX_WAKES	16
-static int	nwakes = 0;
-static struct
-{
-	int32		subscription_id;
-	CdcWriter	writer;
-}			wakes[MAX_WAKES];
-
 #if CDC_HAVE_WORKERS
 
 #include "pgstat.h"
@@ -41,6 +28,23 @@ static struct
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
+
+#define MAX_WAKES	16
+static struct
+{
+	int32		subscription_id;
+	CdcWriter	writer;
+}			wakes[MAX_WAKES];
+
+#endif							/* CDC_HAVE_WORKERS */
+
+/* What the current transaction wants done at its commit. */
+static bool wake_supervisor = false;
+static bool wake_all = false;
+static bool broadcast_progress = false;
+static int	nwakes = 0;
+
+#if CDC_HAVE_WORKERS
 
 const char *
 cdc_worker_kind_name(CdcWorkerKind kind)

@@ -10,6 +10,12 @@
 #ifndef CDC_PG_COMPAT_H
 #define CDC_PG_COMPAT_H
 
+/*
+ * One bool.  Before PostgreSQL 11 c.h makes bool a char where stdbool.h was not
+ * included first; the pure layers include it.
+ */
+#include <stdbool.h>
+
 #include "postgres.h"
 #include "fmgr.h"
 #include "utils/elog.h"
@@ -156,6 +162,20 @@ cdc_float8_text(double v, char *buf)
 	}
 	return snprintf(buf, CDC_FLOAT_TEXT, "%.*g", digits, v);
 }
+#endif
+
+/* The process's latch by a name of its own (9.5). */
+#if PG_VERSION_NUM < 90500
+#include "storage/proc.h"
+#define MyLatch							(&MyProc->procLatch)
+#endif
+
+/* Whether a relation has a primary key or another replica identity (10). */
+#if PG_VERSION_NUM >= 100000
+#define CDC_RELATION_HAS_KEY(rel) \
+	(OidIsValid((rel)->rd_pkindex) || OidIsValid((rel)->rd_replidindex))
+#else
+#define CDC_RELATION_HAS_KEY(rel)		OidIsValid((rel)->rd_replidindex)
 #endif
 
 /* Declarative partitioning (10). */

@@ -49,12 +49,12 @@
 #define ROW_LIMIT			((size_t) 1024 * 1024 * 1024)
 
 /* The snapshot's place: not before from, not behind to. */
-typedef struct Snapshot
+typedef struct CopySnapshot
 {
 	CdcSourcePosition from;
 	CdcSourcePosition to;
 	bool		exact;			/* from is to */
-} Snapshot;
+} CopySnapshot;
 
 static List *
 tables_to_copy(const CdcSubscription *sub)
@@ -133,7 +133,7 @@ mariadb_position(CdcSource *source, CdcSourcePosition *pos)
 }
 
 static void
-open_snapshot(CdcSource *source, Snapshot *snap)
+open_snapshot(CdcSource *source, CopySnapshot *snap)
 {
 	int			attempt;
 	int			attempts;
@@ -309,7 +309,7 @@ copy_rows(CdcPullCall *call, CdcSource *source, CdcPullWriter *writer, const Cdc
 /* The definition of a table, or NULL when it cannot be copied (state 'e'). */
 static const CdcTable *
 definition(CdcPullCall *call, CdcPullStream *stream, const CdcSubscriptionTable *t,
-		   const Snapshot *snap, const char *position)
+		   const CopySnapshot *snap, const char *position)
 {
 	char	   *name = to_utf8(t->source_table);
 	char	   *dot = strchr(name, '.');
@@ -339,7 +339,7 @@ definition(CdcPullCall *call, CdcPullStream *stream, const CdcSubscriptionTable 
 
 static void
 copy_tables(CdcPullCall *call, CdcPullStream *stream, CdcSource *source, List *tables,
-			const Snapshot *snap, char state)
+			const CopySnapshot *snap, char state)
 {
 	CdcTransaction txn = {0};
 	CdcPullWriter *writer;
@@ -378,7 +378,7 @@ cdc_copy_run(CdcPullCall *call, CdcPullStream *stream, bool first)
 	CdcPosition *pos = &call->pos;
 	List	   *tables = tables_to_copy(call->sub);
 	CdcSource  *source;
-	Snapshot	snap;
+	CopySnapshot	snap;
 	bool		joins;
 
 	/* one join at a time: what waits for it would have to wait for two */

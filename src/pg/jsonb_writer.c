@@ -58,14 +58,14 @@ typedef struct Bytes
 	size_t		cap;
 } Bytes;
 
-typedef struct Item
+typedef struct JsonItem
 {
 	uint32		key;			/* offset in keys */
 	uint32		key_len;
 	uint32		value;			/* offset in values */
 	uint32		value_len;
 	JEntry		kind;			/* JENTRY_IS... */
-} Item;
+} JsonItem;
 
 typedef struct Level
 {
@@ -103,7 +103,7 @@ struct CdcJsonbWriter
 	int			encoding;		/* of the database */
 	bool		done;			/* the root is complete */
 	int			depth;
-	Item	   *items;
+	JsonItem	   *items;
 	uint32		nitems;
 	uint32		items_cap;
 	uint32	   *order;			/* scratch for sorting */
@@ -111,7 +111,7 @@ struct CdcJsonbWriter
 	Bytes		keys;
 	Bytes		values;
 	Bytes		out;
-	Item		pending;		/* key of the value to come */
+	JsonItem		pending;		/* key of the value to come */
 	Shape		shapes[SHAPES];
 	Level		levels[MAX_DEPTH];
 };
@@ -145,13 +145,13 @@ bytes_align(CdcJsonbWriter *w, Bytes *b)
 		b->data[b->len++] = 0;
 }
 
-static Item *
+static JsonItem *
 new_item(CdcJsonbWriter *w)
 {
 	if (unlikely(w->nitems == w->items_cap))
 	{
 		w->items_cap *= 2;
-		w->items = repalloc(w->items, w->items_cap * sizeof(Item));
+		w->items = repalloc(w->items, w->items_cap * sizeof(JsonItem));
 	}
 	return &w->items[w->nitems++];
 }
@@ -282,7 +282,7 @@ compare_keys(const char *a, uint32 a_len, const char *b, uint32 b_len)
 
 typedef struct SortContext
 {
-	const Item *items;
+	const JsonItem *items;
 	const char *keys;
 } SortContext;
 
@@ -292,8 +292,8 @@ compare_items(const void *a, const void *b, void *arg)
 	const SortContext *ctx = arg;
 	uint32		ia = *(const uint32 *) a;
 	uint32		ib = *(const uint32 *) b;
-	const Item *x = &ctx->items[ia];
-	const Item *y = &ctx->items[ib];
+	const JsonItem *x = &ctx->items[ia];
+	const JsonItem *y = &ctx->items[ib];
 	int			c = compare_keys(ctx->keys + x->key, x->key_len,
 								 ctx->keys + y->key, y->key_len);
 
@@ -307,7 +307,7 @@ compare_items(const void *a, const void *b, void *arg)
  * equal keys only the last one.  Returns how many.
  */
 static int
-sort_items(CdcJsonbWriter *w, const Item *items, int n)
+sort_items(CdcJsonbWriter *w, const JsonItem *items, int n)
 {
 	SortContext ctx = {items, w->keys.data};
 	int			kept = 0;
@@ -324,11 +324,11 @@ sort_items(CdcJsonbWriter *w, const Item *items, int n)
 	qsort_arg(w->order, n, sizeof(uint32), compare_items, &ctx);
 	for (i = 0; i < n; i++)
 	{
-		const Item *item = &items[w->order[i]];
+		const JsonItem *item = &items[w->order[i]];
 
 		if (kept > 0)
 		{
-			const Item *before = &items[w->order[kept - 1]];
+			const JsonItem *before = &items[w->order[kept - 1]];
 
 			if (compare_keys(w->keys.data + before->key, before->key_len,
 							 w->keys.data + item->key, item->key_len) == 0)
@@ -379,7 +379,7 @@ hash_key(uint64 hash, const char *s, size_t len, bool *plain)
 
 /* Writes the sorted keys and their JEntries, as convertJsonbObject() does. */
 static size_t
-put_keys(const Item *items, const char *keys, const uint32 *order, int n,
+put_keys(const JsonItem *items, const char *keys, const uint32 *order, int n,
 		 JEntry *entries, char *bytes)
 {
 	size_t		total = 0;
@@ -387,7 +387,7 @@ put_keys(const Item *items, const char *keys, const uint32 *order, int n,
 
 	for (i = 0; i < n; i++)
 	{
-		const Item *item = &items[order[i]];
+		const JsonItem *item = &items[order[i]];
 
 		memcpy(bytes + total, keys + item->key, item->key_len);
 		total += item->key_len;
@@ -398,7 +398,7 @@ put_keys(const Item *items, const char *keys, const uint32 *order, int n,
 }
 
 static void
-remember_shape(CdcJsonbWriter *w, Shape *shape, const Level *level, const Item *items,
+remember_shape(CdcJsonbWriter *w, Shape *shape, const Level *level, const JsonItem *items,
 			   int n, int nsorted)
 {
 	size_t		keys_len = w->keys.len - level->first_key_byte;
@@ -434,7 +434,7 @@ remember_shape(CdcJsonbWriter *w, Shape *shape, const Level *level, const Item *
 /* The shape of the level's object, or NULL when it has not been seen lately. */
 static const Shape *
 find_shape(const CdcJsonbWriter *w, const Shape *shape, const Level *level,
-		   const Item *items, int n)
+		   const JsonItem *items, int n)
 {
 	int			i;
 
@@ -460,14 +460,14 @@ find_shape(const CdcJsonbWriter *w, const Shape *shape, const Level *level,
  */
 static size_t
 put_values(CdcJsonbWriter *w, char *container, size_t pos, size_t total,
-		   JEntry *entries, const Item *items, const uint32 *order, int n, int first)
+		   JEntry *entries, const JsonItem *items, const uint32 *order, int n, int first)
 {
 	const char *values = w->values.data;
 	int			i;
 
 	for (i = 0; i < n; i++)
 	{
-		const Item *item = &items[order != NULL ? order[i] : (uint32) i];
+		const JsonItem *item = &items[order != NULL ? order[i] : (uint32) i];
 		uint32		len = item->value_len;
 
 		if (item->kind == JENTRY_ISNUMERIC || item->kind == JENTRY_ISCONTAINER)
@@ -499,7 +499,7 @@ container_bound(const CdcJsonbWriter *w, const Level *level, int n)
 
 /* Builds the stored form at dst (aligned); returns its length, 0: too large. */
 static size_t
-build_object(CdcJsonbWriter *w, const Level *level, const Item *items, int n, char *dst)
+build_object(CdcJsonbWriter *w, const Level *level, const JsonItem *items, int n, char *dst)
 {
 	Shape	   *slot = &w->shapes[level->hash % SHAPES];
 	const Shape *shape = find_shape(w, slot, level, items, n);
@@ -532,7 +532,7 @@ build_object(CdcJsonbWriter *w, const Level *level, const Item *items, int n, ch
 }
 
 static size_t
-build_array(CdcJsonbWriter *w, const Item *items, int n, uint32 flags, char *dst)
+build_array(CdcJsonbWriter *w, const JsonItem *items, int n, uint32 flags, char *dst)
 {
 	JEntry	   *entries = (JEntry *) (dst + sizeof(uint32));
 
@@ -546,7 +546,7 @@ static CdcStatus
 build_root(CdcJsonbWriter *w, const Level *level, uint32 array_flags)
 {
 	int			n = w->nitems - level->first_item;
-	const Item *items = w->items + level->first_item;
+	const JsonItem *items = w->items + level->first_item;
 	size_t		len;
 
 	w->out.len = 0;
@@ -567,7 +567,7 @@ build_root(CdcJsonbWriter *w, const Level *level, uint32 array_flags)
 static inline CdcStatus
 add_value(CdcJsonbWriter *w, JEntry kind, size_t value, size_t len)
 {
-	Item	   *item;
+	JsonItem	   *item;
 
 	if (w->depth == 0)
 	{
@@ -633,7 +633,7 @@ end_container(CdcSink *sink, bool object)
 {
 	CdcJsonbWriter *w = (CdcJsonbWriter *) sink;
 	Level	   *level;
-	Item	   *own;
+	JsonItem	   *own;
 	int			n;
 	size_t		len;
 	char	   *dst;
@@ -856,7 +856,7 @@ cdc_jsonb_writer_create(MemoryContext parent)
 	w->context = context;
 	w->encoding = GetDatabaseEncoding();
 	w->items_cap = 64;
-	w->items = MemoryContextAlloc(context, w->items_cap * sizeof(Item));
+	w->items = MemoryContextAlloc(context, w->items_cap * sizeof(JsonItem));
 	w->order_cap = 64;
 	w->order = MemoryContextAlloc(context, w->order_cap * sizeof(uint32));
 	bytes_grow(w, &w->keys, 1024);
@@ -894,10 +894,10 @@ cdc_jsonb_writer_reset(CdcJsonbWriter *writer)
 	bytes_shrink(writer, &writer->keys);
 	bytes_shrink(writer, &writer->values);
 	bytes_shrink(writer, &writer->out);
-	if (writer->items_cap * sizeof(Item) > KEEP_BYTES)
+	if (writer->items_cap * sizeof(JsonItem) > KEEP_BYTES)
 	{
 		writer->items_cap = 64;
-		writer->items = repalloc(writer->items, writer->items_cap * sizeof(Item));
+		writer->items = repalloc(writer->items, writer->items_cap * sizeof(JsonItem));
 	}
 	if (writer->order_cap * sizeof(uint32) > KEEP_BYTES)
 	{

@@ -289,7 +289,7 @@ check_target(Oid relid, const CdcTable *table, const CdcReplica *replica,
 				 errhint("Add them, or name the columns to be filled with cdc.add_table(..., columns := ...).")));
 
 	(void) RelationGetIndexList(rel);
-	if (key != NIL && !OidIsValid(rel->rd_pkindex) && !OidIsValid(rel->rd_replidindex))
+	if (key != NIL && !CDC_RELATION_HAS_KEY(rel))
 		ereport(NOTICE,
 				(errmsg("target %s has no primary key", replica->target),
 				 errdetail("Without a unique index on the key each update and delete searches the whole table.")));

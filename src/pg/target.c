@@ -432,6 +432,7 @@ build_key(CdcTarget *target, const CdcSubscription *sub, Relation rel,
  * ------------------------------------------------------------------------
  */
 
+#if CDC_HAVE_TABLE_AM
 static bool
 has_statement_triggers(Relation rel)
 {
@@ -451,6 +452,7 @@ has_statement_triggers(Relation rel)
 	}
 	return false;
 }
+#endif
 
 /*
  * Direct access needs a plain heap, the key's index, and nothing that only a

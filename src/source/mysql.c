@@ -315,12 +315,15 @@ set_tls(CdcMysql *conn, MYSQL *mysql)
 
 	/*
 	 * Whoever answers in place of the server may ask for the password in clear
-	 * text; only a verified server gets it.
+	 * text; only a verified server gets it.  Connector/C before 3.3 cannot be
+	 * told.
 	 */
+#if MARIADB_PACKAGE_VERSION_ID >= 30300
 	if (!verify)
 		mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH,
 					  "mysql_native_password,caching_sha2_password,sha256_password,"
 					  "client_ed25519,parsec,auth_gssapi_client");
+#endif
 }
 
 #else							/* Oracle's library */
