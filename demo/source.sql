@@ -32,8 +32,8 @@ CREATE TABLE shop.payment (
     amount decimal(12,2) NOT NULL,
     paid_at timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3));
 INSERT INTO shop.customer (name, email, tier)
-    SELECT concat('Customer ', seq, ' Zoë'), concat('c', seq, '@example.org'), 1 + seq % 3 FROM seq_1_to_5000;
+    SELECT concat('Customer ', seq, ' Zoë'), concat('c', seq, '@example.org'), 1 + seq % 3 FROM shop.seq_1_to_5000;
 INSERT INTO shop.product (title, price, stock, attributes, tags)
     SELECT concat('Product №', seq), seq % 97 + 0.99, 1000,
            json_object('weight', seq / 8, 'color', elt(1 + seq % 3, 'rot', 'grün', '青')), seq % 16
-    FROM seq_1_to_1000;
+    FROM shop.seq_1_to_1000;
