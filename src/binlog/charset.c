@@ -3,9 +3,9 @@
  * charset.c
  *	  Character sets of MySQL and MariaDB, and their conversion to UTF-8.
  *
- * Conversion is the system's iconv, but for latin1: what MySQL calls latin1 is
- * Windows' code page 1252, with the five bytes that this leaves undefined
- * taken as the C1 controls of the same number; no iconv has that.
+ * Conversion is the system's iconv, corrected where the servers know better
+ * (charset_exceptions.c).  Single-byte character sets are converted by a table
+ * that is filled from it.
  *
  *-------------------------------------------------------------------------
  */
@@ -85,61 +85,69 @@ cdc_collation_charset(unsigned id)
 	return NULL;
 }
 
-/* MySQL's names and iconv's, where conversion is needed. */
-static const struct
+/*
+ * MySQL's names and iconv's, where conversion is needed, and the greatest
+ * number of bytes of a character; 1: converted by a table.  What MySQL calls
+ * latin1 is code page 1252.  keybcs2 is unknown to iconv.
+ */
+typedef struct CharsetName
 {
 	const char *charset;
 	const char *iconv_name;
-}			iconv_names[] = {
-	{"armscii8", "ARMSCII-8"},
-	{"big5", "BIG5"},
-	{"cp1250", "CP1250"},
-	{"cp1251", "CP1251"},
-	{"cp1256", "CP1256"},
-	{"cp1257", "CP1257"},
-	{"cp850", "CP850"},
-	{"cp852", "CP852"},
-	{"cp866", "CP866"},
-	{"cp932", "CP932"},
-	{"dec8", "DEC-MCS"},
-	{"eucjpms", "EUC-JP-MS"},
-	{"euckr", "CP949"},
-	{"gb18030", "GB18030"},
-	{"gb2312", "EUC-CN"},
-	{"gbk", "GBK"},
-	{"geostd8", "GEORGIAN-PS"},
-	{"greek", "ISO-8859-7"},
-	{"hebrew", "ISO-8859-8"},
-	{"hp8", "HP-ROMAN8"},
-	{"koi8r", "KOI8-R"},
-	{"koi8u", "KOI8-U"},
-	{"latin2", "ISO-8859-2"},
-	{"latin5", "ISO-8859-9"},
-	{"latin7", "ISO-8859-13"},
-	{"macce", "MAC-CENTRALEUROPE"},
-	{"macroman", "MACINTOSH"},
-	{"sjis", "SJIS"},
-	{"tis620", "TIS-620"},
-	{"ucs2", "UCS-2BE"},
-	{"ujis", "EUC-JP"},
-	{"utf16", "UTF-16BE"},
-	{"utf16le", "UTF-16LE"},
-	{"utf32", "UTF-32BE"}
+	int			max_bytes;
+} CharsetName;
+
+static const CharsetName charset_names[] = {
+	{"armscii8", "ARMSCII-8", 1},
+	{"big5", "BIG5", 2},
+	{"cp1250", "CP1250", 1},
+	{"cp1251", "CP1251", 1},
+	{"cp1256", "CP1256", 1},
+	{"cp1257", "CP1257", 1},
+	{"cp850", "CP850", 1},
+	{"cp852", "CP852", 1},
+	{"cp866", "CP866", 1},
+	{"cp932", "CP932", 2},
+	{"dec8", "DEC-MCS", 1},
+	{"eucjpms", "EUC-JP-MS", 3},
+	{"euckr", "CP949", 2},
+	{"gb18030", "GB18030", 4},
+	{"gb2312", "EUC-CN", 2},
+	{"gbk", "GBK", 2},
+	{"geostd8", "GEORGIAN-PS", 1},
+	{"greek", "ISO-8859-7", 1},
+	{"hebrew", "ISO-8859-8", 1},
+	{"hp8", "HP-ROMAN8", 1},
+	{"keybcs2", "CP895", 1},
+	{"koi8r", "KOI8-R", 1},
+	{"koi8u", "KOI8-U", 1},
+	{"latin1", "CP1252", 1},
+	{"latin2", "ISO-8859-2", 1},
+	{"latin5", "ISO-8859-9", 1},
+	{"latin7", "ISO-8859-13", 1},
+	{"macce", "MAC-CENTRALEUROPE", 1},
+	{"macroman", "MACINTOSH", 1},
+	{"sjis", "SJIS", 2},
+	{"swe7", "SEN_850200_C", 1},
+	{"tis620", "ISO-8859-11", 1},
+	{"ucs2", "UCS-2BE", 2},
+	{"ujis", "EUC-JP", 3},
+	{"utf16", "UTF-16BE", 4},
+	{"utf16le", "UTF-16LE", 4},
+	{"utf32", "UTF-32BE", 4}
 };
+
+#define UNDEFINED	0xffff		/* no character set has U+FFFF */
 
 struct CdcConverter
 {
 	CdcConverter *next;
-	const char *charset;		/* one of our own strings */
-	iconv_t		cd;				/* (iconv_t) -1: latin1, by the table below */
-};
-
-/* Bytes 0x80 to 0x9f of latin1; 0 = the C1 control of the same number. */
-static const uint16_t cp1252_high[32] = {
-	0x20ac, 0, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
-	0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0, 0x017d, 0,
-	0, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
-	0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0, 0x017e, 0x0178
+	const CharsetName *name;
+	iconv_t		cd;
+	bool		ascii;			/* bytes below 0x80 are ASCII */
+	const CdcCharsetException *exceptions;	/* multibyte: its first one, or NULL */
+	size_t		nexceptions;
+	uint16_t	table[256];		/* single-byte: characters */
 };
 
 bool
@@ -159,51 +167,94 @@ cdc_charset_is_utf8(const char *charset)
 		strcmp(charset, "utf8") == 0 || strcmp(charset, "ascii") == 0;
 }
 
+/* One character of the converter's iconv as a code point; 0 = undefined. */
+static uint32_t
+iconv_character(iconv_t cd, const char *bytes, size_t len)
+{
+	uint8_t		utf8[8];
+	char	   *in = (char *) bytes;
+	char	   *out = (char *) utf8;
+	size_t		out_left = sizeof(utf8);
+
+	iconv(cd, NULL, NULL, NULL, NULL);
+	if (iconv(cd, &in, &len, &out, &out_left) == (size_t) -1)
+		return 0;
+	if (utf8[0] < 0x80)
+		return utf8[0];
+	if (utf8[0] < 0xe0)
+		return (utf8[0] & 0x1fu) << 6 | (utf8[1] & 0x3fu);
+	return (utf8[0] & 0x0fu) << 12 | (utf8[1] & 0x3fu) << 6 | (utf8[2] & 0x3fu);
+}
+
+/* Fills the table of a single-byte character set, or finds its exceptions. */
+static void
+prepare_converter(CdcConverter *c)
+{
+	bool		single = c->name->max_bytes == 1;
+
+	for (int i = 0; single && i < 256; i++)
+	{
+		char		byte = (char) i;
+		uint32_t	character = iconv_character(c->cd, &byte, 1);
+
+		c->table[i] = i == 0 || character != 0 ? (uint16_t) character : UNDEFINED;
+	}
+	for (size_t i = 0; i < cdc_ncharset_exceptions; i++)
+	{
+		const CdcCharsetException *e = &cdc_charset_exceptions[i];
+
+		if (strcmp(e->charset, c->name->charset) != 0)
+			continue;
+		if (c->nexceptions++ == 0)
+			c->exceptions = e;	/* they stand together */
+		for (uint32_t code = e->first; single && code <= e->last; code++)
+			c->table[code & 0xff] = e->character == 0 ? UNDEFINED :
+				(uint16_t) (e->character + (code - e->first));
+	}
+	c->ascii = single ? true : strncmp(c->name->charset, "u", 1) != 0 ||
+		strcmp(c->name->charset, "ujis") == 0;
+	for (int i = 0; single && i < 128; i++)
+		c->ascii &= c->table[i] == i;
+}
+
 CdcStatus
 cdc_charset_converter(CdcCharsets *charsets, const char *charset,
 					  CdcConverter **converter, CdcError *err)
 {
+	const CharsetName *name = NULL;
 	CdcConverter *c;
-	const char *name = NULL;
-	const char *iconv_name = NULL;
-	iconv_t		cd = (iconv_t) -1;
+	iconv_t		cd;
 
 	for (c = charsets->list; c != NULL; c = c->next)
 	{
-		if (strcmp(c->charset, charset) == 0)
+		if (strcmp(c->name->charset, charset) == 0)
 		{
 			*converter = c;
 			return CDC_OK;
 		}
 	}
-	if (strcmp(charset, "latin1") == 0)
-		name = "latin1";
-	for (size_t i = 0; i < sizeof(iconv_names) / sizeof(iconv_names[0]); i++)
+	for (size_t i = 0; i < sizeof(charset_names) / sizeof(charset_names[0]); i++)
 	{
-		if (strcmp(iconv_names[i].charset, charset) == 0)
-		{
-			name = iconv_names[i].charset;
-			iconv_name = iconv_names[i].iconv_name;
-		}
+		if (strcmp(charset_names[i].charset, charset) == 0)
+			name = &charset_names[i];
 	}
-	if (iconv_name != NULL)
-		cd = iconv_open("UTF-8", iconv_name);
-	if (name == NULL || (iconv_name != NULL && cd == (iconv_t) -1))
+	cd = name != NULL ? iconv_open("UTF-8", name->iconv_name) : (iconv_t) -1;
+	if (cd == (iconv_t) -1)
 	{
 		cdc_error(err, CDC_ERR_UNSUPPORTED, "character set \"%s\" is not supported", charset);
-		if (iconv_name != NULL)
-			cdc_error_detail(err, "The system's iconv does not know \"%s\".", iconv_name);
+		if (name != NULL)
+			cdc_error_detail(err, "The system's iconv does not know \"%s\".", name->iconv_name);
 		return CDC_ERR_UNSUPPORTED;
 	}
-	c = malloc(sizeof(*c));
+	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 	{
-		if (cd != (iconv_t) -1)
-			iconv_close(cd);
+		iconv_close(cd);
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
 	}
-	c->charset = name;
+	c->name = name;
 	c->cd = cd;
+	prepare_converter(c);
 	c->next = charsets->list;
 	charsets->list = c;
 	*converter = c;
@@ -218,8 +269,7 @@ cdc_charsets_free(CdcCharsets *charsets)
 		CdcConverter *c = charsets->list;
 
 		charsets->list = c->next;
-		if (c->cd != (iconv_t) -1)
-			iconv_close(c->cd);
+		iconv_close(c->cd);
 		free(c);
 	}
 }
@@ -244,47 +294,114 @@ ascii_run(const uint8_t *data, size_t len)
 }
 
 static CdcStatus
-convert_latin1(const uint8_t *data, size_t len, CdcArena *arena, CdcString *result,
-			   CdcError *err)
+no_room(CdcError *err)
 {
-	size_t		run = ascii_run(data, len);
-	size_t		extra = 0;
+	return cdc_error(err, CDC_ERR_LIMIT, "text needs more memory than a row may take");
+}
+
+static CdcStatus
+not_valid(const CdcConverter *converter, const uint8_t *data, size_t at, CdcError *err)
+{
+	cdc_error(err, CDC_ERR_CORRUPT, "text is not valid %s", converter->name->charset);
+	cdc_error_detail(err, "The byte 0x%02x at offset %zu cannot be converted.",
+					 (unsigned) data[at], at);
+	return CDC_ERR_CORRUPT;
+}
+
+static char *
+put_character(char *p, uint32_t c)
+{
+	if (c < 0x80)
+		*p++ = (char) c;
+	else if (c < 0x800)
+	{
+		*p++ = (char) (0xc0 | c >> 6);
+		*p++ = (char) (0x80 | (c & 0x3f));
+	}
+	else
+	{
+		*p++ = (char) (0xe0 | c >> 12);
+		*p++ = (char) (0x80 | (c >> 6 & 0x3f));
+		*p++ = (char) (0x80 | (c & 0x3f));
+	}
+	return p;
+}
+
+static CdcStatus
+convert_single(const CdcConverter *converter, const uint8_t *data, size_t len, size_t run,
+			   CdcArena *arena, CdcString *result, CdcError *err)
+{
+	size_t		need = len;
 	char	   *out,
 			   *p;
 
-	if (run == len)
-	{
-		result->data = (const char *) data;
-		result->len = len;
-		return CDC_OK;
-	}
 	for (size_t i = run; i < len; i++)
-		extra += data[i] >= 0x80 ? 2 : 0;
-	out = p = cdc_arena_alloc(arena, len + extra);
-	if (out == NULL)
-		return cdc_error(err, CDC_ERR_LIMIT, "text needs more memory than a row may take");
-	for (size_t i = 0; i < len; i++)
 	{
-		unsigned	c = data[i];
+		uint16_t	c = converter->table[data[i]];
 
-		if (c >= 0x80 && c < 0xa0 && cp1252_high[c - 0x80] != 0)
-			c = cp1252_high[c - 0x80];
-		if (c < 0x80)
-			*p++ = (char) c;
-		else if (c < 0x800)
-		{
-			*p++ = (char) (0xc0 | c >> 6);
-			*p++ = (char) (0x80 | (c & 0x3f));
-		}
-		else
-		{
-			*p++ = (char) (0xe0 | c >> 12);
-			*p++ = (char) (0x80 | (c >> 6 & 0x3f));
-			*p++ = (char) (0x80 | (c & 0x3f));
-		}
+		if (c == UNDEFINED)
+			return not_valid(converter, data, i, err);
+		need += c < 0x80 ? 0 : c < 0x800 ? 1 : 2;
 	}
+	out = p = cdc_arena_alloc(arena, need);
+	if (out == NULL)
+		return no_room(err);
+	for (size_t i = 0; i < len; i++)
+		p = put_character(p, converter->table[data[i]]);
 	result->data = out;
-	result->len = (size_t) (p - out);
+	result->len = need;
+	return CDC_OK;
+}
+
+/* Bytes of the character at data, at least 1, at most len. */
+static size_t
+character_bytes(const CdcConverter *converter, const uint8_t *data, size_t len)
+{
+	const char *charset = converter->name->charset;
+	uint8_t		lead = data[0];
+	size_t		n;
+
+	if (lead < 0x80)
+		n = 1;
+	else if (strcmp(charset, "sjis") == 0)
+		n = lead >= 0xa0 && lead <= 0xdf ? 1 : 2;
+	else if (strcmp(charset, "ujis") == 0)
+		n = lead == 0x8f ? 3 : 2;
+	else if (strcmp(charset, "gb18030") == 0)
+		n = len > 1 && data[1] < 0x40 ? 4 : 2;
+	else
+		n = 2;
+	return n < len ? n : len;
+}
+
+/* The exception for a code, or NULL. */
+static const CdcCharsetException *
+find_exception(const CdcConverter *converter, uint32_t code)
+{
+	for (size_t i = 0; i < converter->nexceptions; i++)
+	{
+		const CdcCharsetException *e = &converter->exceptions[i];
+
+		if (code >= e->first && code <= e->last)
+			return e;
+	}
+	return NULL;
+}
+
+/* Converts data[0..len) by iconv, and moves *p. */
+static CdcStatus
+convert_piece(CdcConverter *converter, const uint8_t *text, const uint8_t *data, size_t len,
+			  char **p, size_t *room, CdcError *err)
+{
+	char	   *in = (char *) data;
+
+	iconv(converter->cd, NULL, NULL, NULL, NULL);
+	if (len > 0 && iconv(converter->cd, &in, &len, p, room) == (size_t) -1)
+	{
+		if (errno == E2BIG)
+			return cdc_error(err, CDC_ERR_INTERNAL, "text grows more than expected in UTF-8");
+		return not_valid(converter, text, (size_t) ((const uint8_t *) in - text), err);
+	}
 	return CDC_OK;
 }
 
@@ -293,30 +410,51 @@ cdc_convert(CdcConverter *converter, const uint8_t *data, size_t len, CdcArena *
 			CdcString *result, CdcError *err)
 {
 	/* no character set here makes more than 4 bytes of UTF-8 out of one byte */
-	size_t		cap = len * 4;
-	char	   *in = (char *) data;
+	size_t		room = len * 4;
+	size_t		run = converter->ascii ? ascii_run(data, len) : 0;
+	size_t		done = 0;
 	char	   *out,
 			   *p;
-	size_t		in_left = len;
-	size_t		out_left = cap;
+	CdcStatus	st;
 
-	if (converter->cd == (iconv_t) -1)
-		return convert_latin1(data, len, arena, result, err);
-	out = p = cdc_arena_alloc(arena, cap + 1);
-	if (out == NULL)
-		return cdc_error(err, CDC_ERR_LIMIT, "text needs more memory than a row may take");
-	iconv(converter->cd, NULL, NULL, NULL, NULL);
-	if (iconv(converter->cd, &in, &in_left, &p, &out_left) == (size_t) -1)
+	if (run == len)
 	{
-		if (errno == E2BIG)
-			return cdc_error(err, CDC_ERR_INTERNAL, "text grows more than expected in UTF-8");
-		cdc_error(err, CDC_ERR_CORRUPT, "text is not valid %s", converter->charset);
-		cdc_error_detail(err, "The byte 0x%02x at offset %zu cannot be converted.",
-						 (unsigned) data[len - in_left], len - in_left);
-		return CDC_ERR_CORRUPT;
+		result->data = (const char *) data;
+		result->len = len;
+		return CDC_OK;
 	}
+	if (converter->name->max_bytes == 1)
+		return convert_single(converter, data, len, run, arena, result, err);
+	out = p = cdc_arena_alloc(arena, room + 1);
+	if (out == NULL)
+		return no_room(err);
+
+	/* characters that iconv has otherwise divide the text into pieces */
+	for (size_t i = 0, n; converter->exceptions != NULL && i < len; i += n)
+	{
+		const CdcCharsetException *e;
+		uint32_t	code = 0;
+		char	   *before;
+
+		n = character_bytes(converter, data + i, len - i);
+		for (size_t k = 0; k < n; k++)
+			code = code << 8 | data[i + k];
+		e = find_exception(converter, code);
+		if (e == NULL)
+			continue;
+		st = convert_piece(converter, data, data + done, i - done, &p, &room, err);
+		if (st != CDC_OK)
+			return st;
+		before = p;
+		p = put_character(p, e->character + (code - e->first));
+		room -= (size_t) (p - before);
+		done = i + n;
+	}
+	st = convert_piece(converter, data, data + done, len - done, &p, &room, err);
+	if (st != CDC_OK)
+		return st;
 	result->data = out;
-	result->len = cap - out_left;
+	result->len = (size_t) (p - out);
 	return CDC_OK;
 }
 

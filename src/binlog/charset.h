@@ -43,6 +43,21 @@ extern void cdc_charsets_free(CdcCharsets *charsets);
 extern CdcStatus cdc_convert(CdcConverter *converter, const uint8_t *data, size_t len,
 							 CdcArena *arena, CdcString *result, CdcError *err);
 
+/*
+ * Codes from first to last (big-endian numbers of their bytes) are the
+ * characters from character on; 0: they are not defined.
+ */
+typedef struct CdcCharsetException
+{
+	const char *charset;
+	uint32_t	first;
+	uint32_t	last;
+	uint32_t	character;
+} CdcCharsetException;
+
+extern const CdcCharsetException cdc_charset_exceptions[];
+extern const size_t cdc_ncharset_exceptions;
+
 /* Whether data is well-formed UTF-8 (surrogates and overlong forms are not). */
 extern bool cdc_utf8_valid(const uint8_t *data, size_t len);
 

@@ -396,7 +396,7 @@ def fold_case(tool, case_dir):
             run = subprocess.run(args + upto, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             if run.returncode not in (0, 1) or run.stderr:
                 raise Mismatch('tool died (%d): %s' % (run.returncode, run.stderr.decode()[:2000]))
-            events = [loads(line) for line in run.stdout.decode().splitlines()]
+            events = [loads(line) for line in run.stdout.decode().split('\n') if line]
             fold = Fold(case)
             fold.exempt = {t for (c, l, t) in EXEMPT if c == case and l in (None, snapshot['label'])}
             fold.keys = {t: [c['name'] for c in x['columns'] if c['key'] == 'PRI']

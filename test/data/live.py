@@ -28,6 +28,7 @@ import time
 import fold
 
 DB = 'roundtrip'
+CODES = 'all characters'
 
 
 class Server:
@@ -49,7 +50,7 @@ class Server:
                              stderr=subprocess.PIPE)
         if run.returncode != 0:
             raise RuntimeError('%s\n%s' % (run.stderr.decode(), text[:3000]))
-        return [line.split('\t') for line in run.stdout.decode().splitlines()]
+        return [line.split('\t') for line in run.stdout.decode().split('\n') if line]
 
     def value(self, text):
         return self.sql(text)[0][0]
@@ -399,6 +400,93 @@ def escape(s):
     return '\\0' if s is None else s.replace('\\', '\\\\').replace('\t', '\\t').replace('\n', '\\n')
 
 
+CODED = {'ascii': 1, 'armscii8': 1, 'big5': 2, 'cp1250': 1, 'cp1251': 1, 'cp1256': 1, 'cp1257': 1,
+         'cp850': 1, 'cp852': 1, 'cp866': 1, 'cp932': 2, 'dec8': 1, 'eucjpms': 3, 'euckr': 2,
+         'gb18030': 2, 'gb2312': 2, 'gbk': 2, 'geostd8': 1, 'greek': 1, 'hebrew': 1, 'hp8': 1,
+         'koi8r': 1, 'koi8u': 1, 'latin1': 1, 'latin2': 1, 'latin5': 1, 'latin7': 1, 'macce': 1,
+         'macroman': 1, 'sjis': 2, 'swe7': 1, 'tis620': 1, 'ujis': 3, 'ucs2': 2, 'utf16': 2,
+         'utf16le': 2}
+
+
+def record_codes(server, directory):
+    """All characters of one to three bytes of all character sets."""
+    os.makedirs(directory)
+    server.sql('DROP DATABASE IF EXISTS %s; CREATE DATABASE %s CHARACTER SET utf8mb4; '
+               'FLUSH LOGS;' % (DB, DB))
+    file, _ = server.position()
+    known = {r[0] for r in server.sql('SELECT CHARACTER_SET_NAME FROM '
+                                      'information_schema.CHARACTER_SETS')}
+    pairs = lambda low: ','.join("(x'%02x')" % i for i in range(low, 256))
+    script = ["SET sql_mode = ''", 'SET SESSION group_concat_max_len = 1000000',
+              'SET sql_log_bin = 0',
+              'CREATE TABLE one (x binary(1) PRIMARY KEY)', 'INSERT INTO one VALUES ' + pairs(0),
+              'CREATE TABLE code (x varbinary(3) PRIMARY KEY)',
+              'INSERT INTO code SELECT x FROM one',
+              'INSERT INTO code SELECT concat(a.x, b.x) FROM one a JOIN one b',
+              "INSERT INTO code SELECT concat(x'8f', a.x, b.x) FROM one a JOIN one b "
+              "WHERE a.x >= x'a1' AND b.x >= x'a1'", 'SET sql_log_bin = 1']
+    for cs, n in sorted(CODED.items()):
+        if cs not in known:
+            continue
+        script.append('CREATE TABLE %s (id int PRIMARY KEY, v mediumtext CHARACTER SET %s)' %
+                      (cs, cs))
+        lengths = 'length(x) = 2' if cs[:3] in ('ucs', 'utf') else 'length(x) <= %d' % n
+        # characters that are one, that UTF-8 has, and that are no question mark for want of one
+        u = 'convert(convert(x using %s) using utf8mb4)' % cs
+        lead = "(length(x) = 1 or %s or ord(left(x, 1)) >= 128)" % (
+            '1' if cs[:3] in ('ucs', 'utf') else '0')
+        script.append(
+            "INSERT INTO %s SELECT ord(left(x, 1)), convert(group_concat(x ORDER BY x SEPARATOR '') "
+            "using %s) FROM code WHERE %s AND %s AND char_length(convert(x using %s)) = 1 "
+            "AND length(convert(x using %s)) = length(x) AND (x in (x'3f', x'003f', x'3f00') "
+            "OR hex(%s) <> '3F') AND hex(%s) <> 'EFBFBD' AND %s AND length(x) = %s "
+            "GROUP BY ord(left(x, 1))" % (
+                cs, cs, lengths, lead, cs, cs, u, u,
+                "coalesce(hex(%s), 'EDA080') NOT BETWEEN 'EDA080' AND 'EDBFBF'" % u, char_bytes(cs)))
+    server.sql(';\n'.join(script), DB)
+    _, position = server.position()
+    columns = read_columns(server)
+    for t in ('one', 'code'):
+        del columns[t]
+    with open(os.path.join(directory, 'tables.json'), 'w') as f:
+        json.dump({'snapshots': [{'label': 'final', 'binlog_file': file, 'binlog_pos': position,
+                                  'tables': read_tables(server, columns)}]}, f)
+    write_columns(directory, columns)
+    copy_binlog(server, file, directory)
+
+
+def char_bytes(cs):
+    """SQL: how many bytes the character has that starts with x's first byte."""
+    lead = 'ord(left(x, 1))'
+    if CODED[cs] == 1:
+        return '1'
+    if cs[:3] in ('ucs', 'utf'):
+        return '2'
+    if cs in ('sjis', 'cp932'):
+        return 'if(%s between 129 and 159 or %s between 224 and 252, 2, 1)' % (lead, lead)
+    if cs in ('ujis', 'eucjpms'):
+        return 'if(%s < 128, 1, if(%s = 143, 3, 2))' % (lead, lead)
+    return 'if(%s < 128, 1, 2)' % lead
+
+
+def write_columns(directory, columns):
+    with open(os.path.join(directory, 'columns.tsv'), 'w') as f:
+        for t, cols in columns.items():
+            f.write('T\t4\t%s\t%s\n' % (DB, t))
+            n_key = 0
+            for c in cols:
+                key = -1
+                if c['key'] == 'PRI':
+                    key, n_key = n_key, n_key + 1
+                f.write('C\t%s\t%s\t%s\t%d\n' % (escape(c['name']), escape(c['column_type']),
+                                                escape(c['charset']), key))
+
+
+def copy_binlog(server, file, directory):
+    basename = server.value('SELECT @@log_bin_basename')
+    shutil.copy(os.path.join(os.path.dirname(basename), file), os.path.join(directory, file))
+
+
 def record(server, directory, setup, image, tables, rnd, n, with_columns, partial_json):
     """Runs one combination and leaves it as a case for fold.py."""
     os.makedirs(directory)
@@ -428,23 +516,13 @@ def record(server, directory, setup, image, tables, rnd, n, with_columns, partia
     with open(os.path.join(directory, 'tables.json'), 'w') as f:
         json.dump(recorded, f)
     if with_columns:
-        with open(os.path.join(directory, 'columns.tsv'), 'w') as f:
-            for t, cols in columns.items():
-                f.write('T\t4\t%s\t%s\n' % (DB, t))
-                n_key = 0
-                for c in cols:
-                    key = -1
-                    if c['key'] == 'PRI':
-                        key, n_key = n_key, n_key + 1
-                    f.write('C\t%s\t%s\t%s\t%d\n' % (escape(c['name']), escape(c['column_type']),
-                                                    escape(c['charset']), key))
-    basename = server.value('SELECT @@log_bin_basename')
-    shutil.copy(os.path.join(os.path.dirname(basename), file), os.path.join(directory, file))
+        write_columns(directory, columns)
+    copy_binlog(server, file, directory)
 
 
 def combinations(server):
     """(name, statements before, row image, definitions by columns?, partial JSON?)"""
-    out = []
+    out = [(CODES, [], 'FULL', True, False)]
     metadata = server.has('binlog_row_metadata')
     for image in ('FULL', 'MINIMAL', 'NOBLOB'):
         for full in ((True, False) if metadata else (False,)):
@@ -504,8 +582,12 @@ def main():
             shutil.rmtree(directory, ignore_errors=True)
             reset(server)
             tables = tables_for(server)
-            record(server, directory, setup, image, tables,
-                   random.Random(args.seed * 1000 + i), args.statements, with_columns, partial)
+            if name == CODES:
+                record_codes(server, directory)
+            else:
+                record(server, directory, setup, image, tables,
+                       random.Random(args.seed * 1000 + i), args.statements, with_columns,
+                       partial)
             try:
                 compared, _ = fold.fold_case(args.tool, directory)
                 print('ok %d - %s: %d values' % (i, name, compared))
