@@ -45,7 +45,9 @@ SELECT count(*) FROM pg_foreign_data_wrapper WHERE fdwname = 'cdc_mysql';
 
 -- A foreign schema of that name is not taken over.
 CREATE SCHEMA cdc;
+\set VERBOSITY terse
 CREATE EXTENSION cdc_ingest;
+\set VERBOSITY default
 DROP SCHEMA cdc;
 CREATE EXTENSION cdc_ingest;
 
