@@ -433,16 +433,18 @@ def record_codes(server, directory):
         lengths = 'length(x) = 2' if cs[:3] in ('ucs', 'utf') else 'length(x) <= %d' % n
         # characters that are one, that UTF-8 has, and that are no question mark for want of one
         u = 'convert(convert(x using %s) using utf8mb4)' % cs
+        if cs == 'ucs2':
+            lengths += ' AND ord(left(x, 1)) NOT BETWEEN 216 AND 223'   # halves of pairs
         lead = "(length(x) = 1 or %s or ord(left(x, 1)) >= 128)" % (
             '1' if cs[:3] in ('ucs', 'utf') else '0')
         script.append(
             "INSERT INTO %s SELECT ord(left(x, 1)), convert(group_concat(x ORDER BY x SEPARATOR '') "
             "using %s) FROM code WHERE %s AND %s AND char_length(convert(x using %s)) = 1 "
             "AND length(convert(x using %s)) = length(x) AND (x in (x'3f', x'003f', x'3f00') "
-            "OR hex(%s) <> '3F') AND hex(%s) <> 'EFBFBD' AND %s AND length(x) = %s "
+            "OR hex(%s) <> '3F') AND hex(%s) <> 'EFBFBD' AND length(x) = %s "
             "GROUP BY ord(left(x, 1))" % (
                 cs, cs, lengths, lead, cs, cs, u, u,
-                "coalesce(hex(%s), 'EDA080') NOT BETWEEN 'EDA080' AND 'EDBFBF'" % u, char_bytes(cs)))
+                char_bytes(cs)))
     server.sql(';\n'.join(script), DB)
     _, position = server.position()
     columns = read_columns(server)
