@@ -291,7 +291,8 @@ open_sql(CdcHistory *history)
 		if (c != COL_INGESTED_AT)
 			appendStringInfo(&sql, ", %s", quote_identifier(history_columns[c].name));
 	}
-	appendStringInfoString(&sql, ") SELECT pg_catalog.now(), u.* FROM pg_catalog.unnest(");
+	/* with several arguments the bare name, and only that, means pg_catalog's */
+	appendStringInfoString(&sql, ") SELECT pg_catalog.now(), u.* FROM unnest(");
 	for (c = 0; c < NCOLUMNS; c++)
 	{
 		if (c != COL_INGESTED_AT)
