@@ -141,7 +141,9 @@ step_tap() {
 			[ -n "${CDC_TEST_KEEP:-}" ] || rm -rf "$CDC_WORK/tap/${file%.pl}"
 		else
 			say "$file: FAILED in $((SECONDS - began)) s"
-			grep -E '^(not ok|# |#$|Bail|Dubious)|died|at .* line' "$log" | tail -n 40
+			grep -E '^ *(not ok|# )|^Bail|^Dubious' "$log" | tail -n 60
+			# What the program said at its end is there.
+			cat "$CDC_WORK/tap/${file%.pl}"/{log,tmp_check/log}/regress_log_* 2>/dev/null | tail -n 15
 		fi
 	done
 }
