@@ -118,6 +118,7 @@ SELECT ev('k', 'c', '{"x":null,"t":null,"f":null,"j":null}') FROM generate_serie
 SET client_min_messages = notice;
 SELECT * FROM cdc.apply('ap');
 SET client_min_messages = warning;
+SELECT kind, message FROM cdc.log WHERE subscription = 'ap';
 SELECT ev('k', 'd', '{"x":1,"t":"a","f":0.1,"j":[1]}'), ev('k', 'u', '{"x":2,"t":"a","f":0.1,"j":[1]}', '{"x":1}'),
     ev('k', 'd', '{"x":null,"t":null,"f":null,"j":null}'), ev('k', 'd', '{"x":99,"t":"a","f":0,"j":{}}'),
     ev('k', 'c', '{"x":99,"t":"a","f":0,"j":{}}');
@@ -192,6 +193,9 @@ UPDATE cdc.subscription_position SET gtid_set = '0-1-51', last_seq = currval('se
 SELECT cdc.wait_for('ap', '0-1-50', '10 ms') AS before, cdc.wait_for('ap', '0-1-51', '50 ms') AS pending;
 SELECT * FROM cdc.apply('ap');
 SELECT cdc.wait_for('ap', '0-1-51', '10 ms') AS applied;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT cdc.wait_for('ap', '0-1-51');
+ROLLBACK;
 SET statement_timeout = '200ms';
 SELECT cdc.wait_for('ap', '0-1-99', '1 min');
 RESET statement_timeout;
@@ -215,5 +219,6 @@ DELETE FROM cdc.subscription_position WHERE subscription = 'ap';
 DELETE FROM cdc.subscription_progress WHERE subscription = 'ap';
 DELETE FROM cdc.subscription_table WHERE subscription = 'ap';
 DELETE FROM cdc.table_counter WHERE subscription = 'ap';
+DELETE FROM cdc.log WHERE subscription = 'ap';
 DROP SCHEMA ap CASCADE;
 DROP ROLE ap_other;

@@ -204,4 +204,5 @@ DELETE FROM cdc.subscription_position WHERE subscription = 'model';
 DELETE FROM cdc.subscription_progress WHERE subscription = 'model';
 DELETE FROM cdc.subscription_table WHERE subscription = 'model';
 DELETE FROM cdc.table_counter WHERE subscription = 'model';
+DELETE FROM cdc.log WHERE subscription = 'model';
 DROP SCHEMA model CASCADE;

@@ -275,22 +275,6 @@ apply_truncate(CdcApply *apply, CdcTargetRun *run)
  * ------------------------------------------------------------------------
  */
 
-/* The end of a table's initial copy: from here on it is ready. */
-static void
-apply_control(CdcApply *apply, const CdcHistoryEvent *event)
-{
-	CdcJsonValue type;
-
-	if (apply->replay != NULL || event->event == NULL || event->source_table == NULL)
-		return;
-	if (cdc_json_find(event->event, "type", 4, &type) && type.type == JENTRY_ISSTRING &&
-		type.len == strlen("bootstrap-complete") &&
-		memcmp(type.data, "bootstrap-complete", type.len) == 0)
-		cdc_subscription_table_state(apply->sub,
-									 pnstrdup(event->source_table, event->source_table_len),
-									 'r', NULL);
-}
-
 static void
 apply_row(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event)
 {
@@ -316,13 +300,8 @@ cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event)
 	note_place(apply, event);
 	apply->source_table = event->source_table;
 	apply->source_table_len = event->source_table_len;
-	if (event->op == CDC_OP_SCHEMA)
-		cdc_apply_flush(apply);
-	else if (event->op == CDC_OP_CONTROL)
-	{
-		cdc_apply_flush(apply);
-		apply_control(apply, event);
-	}
+	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL)
+		cdc_apply_flush(apply); /* a barrier; pull keeps the tables' states */
 	else if (event->source_table != NULL)
 		run = cdc_apply_target(apply, event->source_table, event->source_table_len);
 

@@ -33,6 +33,7 @@
 #include "utils/typcache.h"
 
 #include "pg/apply_internal.h"
+#include "pg/spi.h"
 
 /* "subscription id:database.table"; MySQL's names have 64 characters at most. */
 #define CACHE_KEY_SIZE	(12 + 2 * 64 * 4 + 2)
@@ -85,6 +86,8 @@ source_kind(const CdcSourceColumn *columns, int n, const char *name)
 
 		if (strcmp(columns[i].name, name) != 0)
 			continue;
+		if (columns[i].json_check)
+			return CDC_SOURCE_JSON;
 		len = strcspn(type, "( ");
 		for (k = 0; k < lengthof(kinds); k++)
 			if (strlen(kinds[k].prefix) == len && strncmp(kinds[k].prefix, type, len) == 0)
@@ -530,14 +533,43 @@ build_target(const CdcSubscription *sub, const CdcTargetSpec *spec, Relation rel
 	return target;
 }
 
+/* In cdc.log once, however often the target is loaded. */
+static void
+log_once(const CdcSubscription *sub, const char *kind, const char *message)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc.log WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND kind OPERATOR(pg_catalog.=) $2 AND message OPERATOR(pg_catalog.=) $3 LIMIT 1",
+		3, {TEXTOID, TEXTOID, TEXTOID}, NULL
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+	bool		known;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(kind);
+	values[2] = CStringGetTextDatum(message);
+	cdc_spi_begin(&spi);
+	known = cdc_spi_execute(&stmt, values, NULL) > 0;
+	cdc_spi_end(&spi);
+	if (!known)
+		cdc_log(sub->name, kind, message, NULL);
+}
+
+/* Tells the user what will cost him. */
 static void
 announce(const CdcTarget *target, const CdcSubscription *sub)
 {
 	if (target->keyless)
+	{
+		char	   *message = psprintf("target %s has no key: its rows are matched by all their columns",
+									   target->name);
+
 		ereport(NOTICE,
-				(errmsg("target %s has no key: its rows are matched by all their columns",
-						target->name),
+				(errmsg("%s", message),
 				 errhint("Give source and target a primary key, or name one in cdc.add_table's argument \"key\".")));
+		log_once(sub, "no_key", message);
+	}
 	else if (!OidIsValid(target->key_index) && target->backend == &cdc_apply_sql)
 		ereport(NOTICE,
 				(errmsg("target %s has no unique index on its key", target->name),

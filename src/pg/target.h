@@ -149,6 +149,7 @@ typedef struct CdcSourceColumn
 	const char *collation;
 	int			pk;				/* place in the primary key, 0-based; -1: not in it */
 	bool		virtual_generated;
+	bool		json_check;		/* MariaDB's JSON: longtext with json_valid() */
 } CdcSourceColumn;
 
 /* NULL when nothing is known; newest version at or before seq, else the oldest. */

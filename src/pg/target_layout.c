@@ -340,6 +340,8 @@ cdc_source_columns(const CdcSubscription *sub, const char *source_table, int64 s
 		columns[i].charset = json_string_field(object, "charset");
 		columns[i].collation = json_string_field(object, "collation");
 		columns[i].pk = json_pk_field(object);
+		columns[i].json_check = cdc_json_find(object, "json_check", strlen("json_check"), &v) &&
+			v.type == JENTRY_ISBOOL_TRUE;
 		extra = json_string_field(object, "extra");
 		columns[i].virtual_generated = extra != NULL && strstr(extra, "VIRTUAL") != NULL;
 	}
@@ -379,6 +381,7 @@ type_by_definition(const CdcSubscription *sub, const char *source_table, const c
 	col.column_type = source[i].column_type;
 	col.charset = source[i].charset;
 	col.collation = source[i].collation;
+	col.json_check = source[i].json_check;
 	if (!cdc_failed(cdc_column_type_parse(arena, col.column_type, &col, &err)))
 		type = cdc_pg_type(&col, &sub->opt, &reason);
 	if (type != NULL)

@@ -338,6 +338,13 @@ cdc_wait_for(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("name of the subscription must not be null")));
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("cdc.wait_for cannot run at isolation level %s",
+						IsolationIsSerializable() ? "SERIALIZABLE" : "REPEATABLE READ"),
+				 errdetail("This transaction sees no commit that comes after its first statement."),
+				 errhint("Wait in a transaction of its own, then begin.")));
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
 	deadline = deadline_of(fcinfo, 2);
