@@ -62,8 +62,8 @@ sub one_transaction
 	if ($what < 0.8)
 	{
 		$dbh->do("UPDATE shop.orders SET state = 'paid' WHERE id = ? AND state = 'cart'", undef, $order) > 0 or return 0;
-		$dbh->do('INSERT INTO shop.payment (token, orders, amount) SELECT ?, id, total FROM shop.orders WHERE id = ?',
-			undef, pack('N4', map { rand 2**32 } 1 .. 4), $order);
+		$dbh->do('INSERT INTO shop.payment (token, orders, amount) SELECT unhex(?), id, total FROM shop.orders WHERE id = ?',
+			undef, sprintf('%08x' x 4, map { rand 2**32 } 1 .. 4), $order);
 	}
 	elsif ($what < 0.9)
 	{

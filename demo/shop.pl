@@ -9,7 +9,7 @@ use lib "$FindBin::Bin";
 use Time::HiRes qw(sleep time);
 use CdcIngest::Compare qw(compare_table source_tables);
 use CdcIngest::Postgres;
-use CdcIngest::Process qw(fork_child end_process);
+use CdcIngest::Process qw(fork_child end_process is_running);
 use CdcIngest::Server;
 use ShopLoad;
 use View;
@@ -63,6 +63,7 @@ $postgres->start;
 $view->phase('PostgreSQL is back; its workers go on where its data stands');
 $view->draw_for(15);
 
+my $alive = grep { is_running($_) } @writers;
 end_process($_, 'TERM', 30) for @writers;
 $view->phase('the shop is closed');
 my $ok = eval { $postgres->dbh->selectrow_array(q{SELECT cdc.wait_for('shop', timeout := '60 s')}) };
@@ -75,7 +76,9 @@ if (!$ok)
 }
 
 print "\ncomparing each table, row by row\n";
-my $failed = 0;
+# Without a load to the end there was nothing to see.
+my $failed = $alive < @writers;
+print "  a writer of the shop ended before its time\n" if $failed;
 for my $table (@tables)
 {
 	my @differences = compare_table($source->dbh, $postgres->dbh, [ 'shop', $table ], "shop.$table");
@@ -91,5 +94,5 @@ printf "  %d events in history, numbered 1 to %d%s\n", $events, $last,
 $failed ||= $events != $last || $seqs != $last;
 $postgres->stop;
 $source->stop;
-print $failed ? "FAILED: source and replica differ\n" : "OK: all tables are identical, although PostgreSQL was killed in the middle\n";
+print $failed ? "FAILED\n" : "OK: all tables are identical, although PostgreSQL was killed in the middle\n";
 exit($failed ? 1 : 0);
