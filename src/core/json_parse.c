@@ -11,6 +11,7 @@
 #include "core/json_parse.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,60 +239,107 @@ is_shortest(const char *text, int digits, double d)
 	return true;
 }
 
-/* Counts from the first digit that is not zero; behind it zeros count. */
+static size_t
+skip_digits(Parser *ps)
+{
+	const char *start = ps->p;
+
+	while (ps->p < ps->end && *ps->p >= '0' && *ps->p <= '9')
+		ps->p++;
+	return (size_t) (ps->p - start);
+}
+
+/*
+ * Steps over a number as RFC 8259 has it; *integer: without fraction and
+ * exponent.
+ */
+static bool
+skip_number(Parser *ps, bool *integer, bool *exponent)
+{
+	const char *first;
+	size_t		n;
+
+	*integer = true;
+	*exponent = false;
+	if (ps->p < ps->end && *ps->p == '-')
+		ps->p++;
+	first = ps->p;
+	n = skip_digits(ps);
+	if (n == 0 || (n > 1 && *first == '0'))
+		return false;
+	if (ps->p < ps->end && *ps->p == '.')
+	{
+		*integer = false;
+		ps->p++;
+		if (skip_digits(ps) == 0)
+			return false;
+	}
+	if (ps->p < ps->end && (*ps->p == 'e' || *ps->p == 'E'))
+	{
+		*integer = false;
+		*exponent = true;
+		ps->p++;
+		if (ps->p < ps->end && (*ps->p == '+' || *ps->p == '-'))
+			ps->p++;
+		if (skip_digits(ps) == 0)
+			return false;
+	}
+	return true;
+}
+
+static CdcStatus
+parse_integer(Parser *ps, const char *text, size_t len)
+{
+	errno = 0;
+	if (text[0] == '-')
+	{
+		long long	i = strtoll(text, NULL, 10);
+
+		if (errno == 0)
+			return written(ps, ps->sink->ops->int64(ps->sink, i));
+	}
+	else
+	{
+		unsigned long long u = strtoull(text, NULL, 10);
+
+		if (errno == 0)
+			return written(ps, ps->sink->ops->uint64(ps->sink, u));
+	}
+	return written(ps, ps->sink->ops->decimal(ps->sink, text, len));
+}
+
 static CdcStatus
 parse_number(Parser *ps)
 {
 	const char *start = ps->p;
 	size_t		len;
 	char		text[400];
-	bool		integer = true;
+	bool		integer;
+	bool		exponent;
 	int			digits = 0;
-	char	   *end;
 	double		d;
 
-	for (; ps->p < ps->end && *ps->p != '\0' && strchr("+-.eE0123456789", *ps->p) != NULL; ps->p++)
-	{
-		if (*ps->p == '.' || *ps->p == 'e' || *ps->p == 'E')
-			integer = false;
-	}
+	if (!skip_number(ps, &integer, &exponent))
+		return invalid(ps, "not a number");
 	len = (size_t) (ps->p - start);
-	if (len == 0 || len >= sizeof(text))
-		return invalid(ps, len == 0 ? "unexpected character" : "number is too long");
+	if (len >= sizeof(text))
+		return invalid(ps, "number is too long");
 	memcpy(text, start, len);
 	text[len] = '\0';
 	if (integer)
-	{
-		errno = 0;
-		if (text[0] == '-')
-		{
-			long long	i = strtoll(text, &end, 10);
+		return parse_integer(ps, text, len);
 
-			if (*end != '\0' || len == 1)
-				return invalid(ps, "not a number");
-			if (errno == 0)
-				return written(ps, ps->sink->ops->int64(ps->sink, i));
-		}
-		else
-		{
-			unsigned long long u = strtoull(text, &end, 10);
-
-			if (*end != '\0' || text[0] == '+')
-				return invalid(ps, "not a number");
-			if (errno == 0)
-				return written(ps, ps->sink->ops->uint64(ps->sink, u));
-		}
-		return written(ps, ps->sink->ops->decimal(ps->sink, text, len));
-	}
-	d = strtod(text, &end);
-	if (*end != '\0')
-		return invalid(ps, "not a number");
 	/* a double shows no zero at its end but that of ".0": this is a decimal */
-	if (text[len - 1] == '0' && text[len - 2] != '.' && strpbrk(text, "eE") == NULL)
+	if (!exponent && text[len - 1] == '0' && text[len - 2] != '.')
 		return written(ps, ps->sink->ops->decimal(ps->sink, text, len));
+	d = strtod(text, NULL);
+	if (!isfinite(d))
+		return invalid(ps, "number is out of range");
+
+	/* counts from the first digit that is not zero; behind it zeros count */
 	for (const char *c = text; *c != '\0' && *c != 'e' && *c != 'E'; c++)
 		digits += (*c >= '1' && *c <= '9') || (*c == '0' && digits > 0);
-	if (strpbrk(text, "eE") != NULL || is_shortest(text, digits, d))
+	if (exponent || is_shortest(text, digits, d))
 		return written(ps, ps->sink->ops->float8(ps->sink, d));
 	return written(ps, ps->sink->ops->decimal(ps->sink, text, len));
 }
