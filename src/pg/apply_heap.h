@@ -63,8 +63,11 @@ typedef struct CdcHeap
 /* apply_heap.c: deletes the row in heap->found; false: it has changed meanwhile. */
 extern bool cdc_heap_delete_found(CdcHeap *heap);
 
+/* apply_heap_open.c */
+extern void cdc_heap_open(CdcApply *apply, CdcTargetRun *run);
+extern void cdc_heap_close(CdcApply *apply, CdcTargetRun *run);
+
 /* apply_heap_scan.c */
-extern void cdc_heap_init_range_table(CdcHeap *heap);
 
 /*
  * Deletes rows that stand in the way of the row in slot in another unique

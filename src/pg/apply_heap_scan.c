@@ -10,46 +10,14 @@
 
 #if CDC_HAVE_TABLE_AM
 
-#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
-#include "commands/trigger.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_relation.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "pg/apply_heap.h"
-
-/*
- * The executor asks the range table which columns an UPDATE sets: all of
- * them.
- */
-void
-cdc_heap_init_range_table(CdcHeap *heap)
-{
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	int			natts = RelationGetDescr(heap->rel)->natts;
-	Bitmapset  *columns = NULL;
-	List	   *permissions = NIL;
-	int			i;
-
-	for (i = 1; i <= natts; i++)
-		columns = bms_add_member(columns, i - FirstLowInvalidHeapAttributeNumber);
-	rte->rtekind = RTE_RELATION;
-	rte->relid = RelationGetRelid(heap->rel);
-	rte->relkind = heap->rel->rd_rel->relkind;
-	rte->rellockmode = RowExclusiveLock;
-#if CDC_HAVE_RTE_PERMISSION_INFO
-	addRTEPermissionInfo(&permissions, rte)->updatedCols = columns;
-#else
-	rte->updatedCols = columns;
-#endif
-	CDC_INIT_RANGE_TABLE(heap->estate, list_make1(rte), permissions);
-	(void) permissions;
-}
 
 /* ------------------------------------------------------------------------
  * Tables without key

@@ -7,9 +7,9 @@
  *	  apply_history.c	reading history
  *	  apply_event.c		an event: what it does to which target
  *	  apply_reduce.c	the last state of each key since the last flush
- *	  apply_heap.c		back-end: direct table access
+ *	  apply_heap*.c		back-end: direct table access
  *	  apply_sql.c		back-end: set-based SQL
- *	  target.c			metadata of targets
+ *	  target*.c			metadata of targets
  *
  *-------------------------------------------------------------------------
  */

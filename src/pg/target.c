@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * target.c
- *	  What apply knows of a target: relation, columns, key; kept in the backend
- *	  and rebuilt when the relation or the catalogs have changed.
+ *	  What apply knows of a target: relation, columns, key, back-end.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,37 +23,12 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include CDC_HASH_HEADER
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
 #include "pg/apply_internal.h"
 #include "pg/spi.h"
-
-/* "subscription id:database.table"; MySQL's names have 64 characters at most. */
-#define CACHE_KEY_SIZE	(12 + 2 * 64 * 4 + 2)
-
-typedef struct CacheEntry
-{
-	char		key[CACHE_KEY_SIZE];
-	uint64		generation;
-	CdcTarget  *target;
-} CacheEntry;
-
-static HTAB *cache = NULL;
-
-/* The rows of cdc.subscription_table of one subscription, as last read. */
-static struct
-{
-	MemoryContext cxt;
-	int32		subscription_id;
-	uint64		generation;
-	List	   *tables;
-}			config;
 
 /* ------------------------------------------------------------------------
  * Columns
@@ -475,24 +449,26 @@ choose_backend(const CdcTarget *target, Relation rel)
 	return &cdc_apply_sql;
 }
 
-static void
-check_relation(const CdcTarget *target, Relation rel)
+void
+cdc_target_check(const CdcTarget *target)
 {
+	Relation	rel = table_open(target->relid, NoLock);
 	const AclMode needed = ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE;
 	char		kind = rel->rd_rel->relkind;
 
+	table_close(rel, NoLock);
 	if (kind != RELKIND_RELATION && kind != RELKIND_FOREIGN_TABLE && kind != RELKIND_VIEW &&
 		kind != CDC_RELKIND_PARTITIONED)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("target %s is not a table", target->name)));
-	if (pg_class_aclmask(RelationGetRelid(rel), GetUserId(), needed, ACLMASK_ALL) != needed)
+	if (pg_class_aclmask(target->relid, GetUserId(), needed, ACLMASK_ALL) != needed)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for target %s", target->name),
 				 errhint("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s;", target->name,
 						 quote_identifier(CDC_USER_NAME(GetUserId())))));
-	if (CDC_RLS_ENABLED(RelationGetRelid(rel)))
+	if (CDC_RLS_ENABLED(target->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("row-level security of target %s hides rows from role \"%s\"",
@@ -582,171 +558,8 @@ cdc_target_make(const CdcSubscription *sub, const CdcTargetSpec *spec, int64 seq
 	Relation	rel = open_target(spec);
 	CdcTarget  *target = build_target(sub, spec, rel, seq);
 
-	check_relation(target, rel);
+	cdc_target_check(target);
 	announce(target, sub);
 	table_close(rel, NoLock);
 	return target;
-}
-
-/* ------------------------------------------------------------------------
- * Cache
- * ------------------------------------------------------------------------
- */
-
-static void
-invalidate_relation(Datum arg, Oid relid)
-{
-	HASH_SEQ_STATUS scan;
-	CacheEntry *entry;
-
-	hash_seq_init(&scan, cache);
-	while ((entry = hash_seq_search(&scan)) != NULL)
-		if (entry->target != NULL &&
-			(relid == InvalidOid || relid == entry->target->relid))
-			entry->target->stale = true;
-}
-
-static void
-init_cache(void)
-{
-	HASHCTL		ctl;
-
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = CACHE_KEY_SIZE;
-	ctl.entrysize = sizeof(CacheEntry);
-	ctl.hash = string_hash;
-	ctl.hcxt = CacheMemoryContext;
-	cache = hash_create("cdc_ingest targets", 64, &ctl,
-						HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(invalidate_relation, (Datum) 0);
-}
-
-static const CdcSubscriptionTable *
-configured_table(const CdcSubscription *sub, const char *source_table)
-{
-	uint64		generation = cdc_catalog_generation();
-	ListCell   *lc;
-
-	if (config.cxt == NULL || config.subscription_id != sub->id ||
-		config.generation != generation)
-	{
-		MemoryContext old;
-
-		if (config.cxt != NULL)
-			MemoryContextDelete(config.cxt);
-		config.cxt = NULL;
-		config.cxt = AllocSetContextCreate(CacheMemoryContext, "cdc_ingest tables",
-										   ALLOCSET_SMALL_SIZES);
-		config.subscription_id = 0;
-		old = MemoryContextSwitchTo(config.cxt);
-		config.tables = cdc_subscription_tables(sub);
-		MemoryContextSwitchTo(old);
-		config.subscription_id = sub->id;
-		config.generation = generation;
-	}
-	foreach(lc, config.tables)
-	{
-		const CdcSubscriptionTable *table = lfirst(lc);
-
-		if (strcmp(table->source_table, source_table) == 0)
-			return table;
-	}
-	return NULL;
-}
-
-static CdcTarget *
-load_target(const CdcSubscription *sub, const char *source_table, int64 seq)
-{
-	const CdcSubscriptionTable *table = configured_table(sub, source_table);
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest target",
-											  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
-	CdcTarget  *target;
-
-	if (table == NULL || table->target == NULL)
-	{
-		target = palloc0(sizeof(CdcTarget));
-		target->source_table = pstrdup(source_table);
-		target->cxt = cxt;
-	}
-	else
-	{
-		CdcTargetSpec spec;
-		Relation	rel;
-
-		if (strcmp(table->mode, "replica") != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("mode \"%s\" of source table \"%s\" is not supported", table->mode,
-							source_table),
-					 errhint("Valid modes are: replica.")));
-		memset(&spec, 0, sizeof(spec));
-		spec.source_table = source_table;
-		spec.target = table->target;
-		spec.key = table->key;
-		spec.nkey = table->nkey;
-		spec.columns = table->columns;
-		rel = open_target(&spec);
-		target = build_target(sub, &spec, rel, seq);
-		announce(target, sub);
-		table_close(rel, NoLock);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextSetParent(cxt, CacheMemoryContext);
-	return target;
-}
-
-CdcTarget *
-cdc_target_get(const CdcSubscription *sub, const char *source_table, size_t len, int64 seq,
-			   uint64 run)
-{
-	char		key[CACHE_KEY_SIZE];
-	CacheEntry *entry;
-	bool		found;
-	int			prefix;
-
-	if (cache == NULL)
-		init_cache();
-	prefix = snprintf(key, sizeof(key), "%d:", sub->id);
-	if (prefix + len >= sizeof(key))
-		ereport(ERROR,
-				(errcode(ERRCODE_NAME_TOO_LONG),
-				 errmsg("name of a source table is longer than MySQL allows")));
-	memcpy(key + prefix, source_table, len);
-	key[prefix + len] = '\0';
-	entry = hash_search(cache, key, HASH_ENTER, &found);
-	if (!found)
-		entry->target = NULL;
-
-	/* the lock first: it makes pending invalidations known */
-	if (entry->target != NULL && OidIsValid(entry->target->relid))
-		LockRelationOid(entry->target->relid, RowExclusiveLock);
-	if (entry->target != NULL && entry->target->run != run &&
-		(entry->target->stale || entry->generation != cdc_catalog_generation()))
-	{
-		CdcTarget  *old = entry->target;
-
-		entry->target = NULL;
-		cdc_apply_sql_forget(old);
-		MemoryContextDelete(old->cxt);
-	}
-	if (entry->target == NULL)
-	{
-		uint64		generation = cdc_catalog_generation();
-		CdcTarget  *target = load_target(sub, key + prefix, seq);
-
-		/* loading read catalogs, and may have changed the table of entries */
-		entry = hash_search(cache, key, HASH_ENTER, NULL);
-		entry->target = target;
-		entry->generation = generation;
-	}
-	if (OidIsValid(entry->target->relid))
-	{
-		Relation	rel = table_open(entry->target->relid, NoLock);
-
-		check_relation(entry->target, rel);
-		table_close(rel, NoLock);
-	}
-	entry->target->run = run;
-	return entry->target;
 }

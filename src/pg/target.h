@@ -125,6 +125,9 @@ typedef struct CdcTargetSpec
 extern CdcTarget *cdc_target_get(const CdcSubscription *sub, const char *source_table,
 								 size_t len, int64 seq, uint64 run);
 
+/* ERROR unless the current user may write it. */
+extern void cdc_target_check(const CdcTarget *target);
+
 /* One that is not kept; it lives in the current memory context. */
 extern CdcTarget *cdc_target_make(const CdcSubscription *sub, const CdcTargetSpec *spec,
 								  int64 seq);
