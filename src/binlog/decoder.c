@@ -429,8 +429,9 @@ cdc_decoder_feed(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError
 		decoder->offset += (uint32_t) (h.log_pos - (uint32_t) decoder->offset);
 		decoder->event_start = decoder->offset - h.size;
 	}
-	else
+	if (h.log_pos == 0 || decoder->offset > decoder->txn->end_offset)
 	{
+		/* ... also for the rows of an XA transaction, which stand far before */
 		decoder->offset = decoder->txn->end_offset;
 		decoder->event_start = decoder->txn->start_offset;
 	}

@@ -337,11 +337,39 @@ strip_checksum(CdcStream *stream, const uint8_t *data, size_t *len, CdcError *er
 	return CDC_OK;
 }
 
+/*
+ * The first event behind Start_encryption: whether it is an event at all.  Of
+ * an encrypted one only the size is readable.
+ */
+static CdcStatus
+check_encryption(CdcStream *stream, const uint8_t *data, size_t len, CdcError *err)
+{
+	bool		plain;
+
+	stream->after_encryption = false;
+	if (stream->format.checksum)
+		plain = cdc_checksum_matches(data, len);
+	else
+		plain = stream->h.server_id == stream->encryption_server_id ||
+			stream->h.log_pos == (uint32_t) (stream->offset + stream->h.size);
+	if (plain)
+		return CDC_OK;
+	cdc_error(err, CDC_ERR_UNSUPPORTED, "binlog file is encrypted");
+	cdc_error_hint(err, "Read it from the server, which decrypts it.");
+	return CDC_ERR_UNSUPPORTED;
+}
+
 static CdcStatus
 feed_event(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, CdcError *err)
 {
 	CdcStatus	st;
 
+	if (stream->after_encryption)
+	{
+		st = check_encryption(stream, data, len, err);
+		if (st != CDC_OK)
+			return st;
+	}
 	if (stream->h.type == CDC_EV_FORMAT_DESCRIPTION)
 		return feed_format(stream, data, &len, item, err);
 	st = strip_checksum(stream, data, &len, err);
@@ -379,9 +407,9 @@ feed_event(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, Cd
 			}
 			return CDC_OK;
 		case CDC_EV_MARIA_START_ENCRYPTION:
-			cdc_error(err, CDC_ERR_UNSUPPORTED, "binlog file is encrypted");
-			cdc_error_hint(err, "Read it from the server, which decrypts it.");
-			return CDC_ERR_UNSUPPORTED;
+			stream->after_encryption = true;
+			stream->encryption_server_id = stream->h.server_id;
+			return CDC_OK;
 		default:
 			return cdc_stream_group_event(stream, data, len, item, err);
 	}

@@ -37,6 +37,13 @@ struct CdcStream
 	CdcEventHeader h;
 	uint64_t	event_start;	/* its offset in file */
 
+	/*
+	 * MariaDB: the event before was Start_encryption, of this server; what
+	 * follows is encrypted in the file, but not when the server sends it.
+	 */
+	bool		after_encryption;
+	uint32_t	encryption_server_id;
+
 	/* the open group */
 	CdcGroupState state;
 	bool		standalone;		/* MariaDB: one event, no end mark */
