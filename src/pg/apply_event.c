@@ -12,7 +12,6 @@
 #include "miscadmin.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
-#include CDC_TABLE_HEADER
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"

@@ -21,7 +21,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/datum.h"
-#include CDC_HASH_HEADER
 #include "utils/memutils.h"
 
 #define FIRST_BUCKETS	64

@@ -77,6 +77,7 @@ extern int	no_such_variable
 #else
 #include "access/heapam.h"
 #define table_open(relid, lockmode)		heap_open(relid, lockmode)
+#define table_openrv(rv, lockmode)		heap_openrv(rv, lockmode)
 #define table_close(rel, lockmode)		heap_close(rel, lockmode)
 #endif
 
@@ -289,34 +290,12 @@ cdc_float8_text(double v, char *buf)
 #define CDC_INDEX_NKEYATTS(form)		((form)->indnatts)
 #endif
 
-/* Declarative partitions (10). */
-#if PG_VERSION_NUM >= 100000
-#define CDC_RELKIND_PARTITIONED			RELKIND_PARTITIONED_TABLE
-#else
-#define CDC_RELKIND_PARTITIONED			RELKIND_RELATION
-#endif
-
 /* Row-level security (9.5). */
 #if PG_VERSION_NUM >= 90500
 #include "utils/rls.h"
 #define CDC_RLS_ENABLED(relid)			(check_enable_rls((relid), InvalidOid, true) == RLS_ENABLED)
 #else
 #define CDC_RLS_ENABLED(relid)			false
-#endif
-
-/* hash_any() moved in 13. */
-#if PG_VERSION_NUM >= 130000
-#define CDC_HASH_HEADER					"common/hashfn.h"
-#else
-#define CDC_HASH_HEADER					"access/hash.h"
-#endif
-
-/* table_open() and its like got a header of their own in 12. */
-#if PG_VERSION_NUM >= 120000
-#define CDC_TABLE_HEADER				"access/table.h"
-#else
-#define CDC_TABLE_HEADER				"access/heapam.h"
-#define table_openrv(rv, lockmode)		heap_openrv(rv, lockmode)
 #endif
 
 /*
@@ -450,9 +429,27 @@ cdc_float8_text(double v, char *buf)
 	AllocSetContextCreate((parent), (name), 0, 8 * 1024, 1024 * 1024)
 #endif
 
-/* Behind a function's declaration; gone in 18 (pg_noreturn stands in front), absent before 9.5. */
-#ifndef pg_attribute_noreturn
-#define pg_attribute_noreturn()			__attribute__((noreturn))
+/*
+ * Functions that do not return: since 18 the word stands in front of the
+ * declaration, before that an attribute behind it.
+ */
+#ifndef pg_noreturn
+#define pg_noreturn						__attribute__((noreturn))
+#endif
+
+/* What is to be freed with a memory context, but is no memory of it (9.5). */
+#if PG_VERSION_NUM < 90500
+#define CDC_HAVE_CONTEXT_CALLBACKS		0
+typedef void (*MemoryContextCallbackFunction) (void *arg);
+typedef struct MemoryContextCallback
+{
+	MemoryContextCallbackFunction func;
+	void	   *arg;
+	struct MemoryContextCallback *next;
+} MemoryContextCallback;
+extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryContextCallback *cb);
+#else
+#define CDC_HAVE_CONTEXT_CALLBACKS		1
 #endif
 
 #endif							/* CDC_PG_COMPAT_H */

@@ -60,7 +60,7 @@ extern CdcConvertFunction cdc_convert_temporal_function(CdcConverter *conv);
 extern Datum cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull);
 
 /* ERROR: the value is not one of the column's type. */
-extern void cdc_convert_fail(const CdcConverter *conv, const CdcJsonValue *v,
-							 const char *detail) pg_attribute_noreturn();
+pg_noreturn extern void cdc_convert_fail(const CdcConverter *conv, const CdcJsonValue *v,
+										 const char *detail);
 
 #endif							/* CDC_PG_CONVERT_H */

@@ -16,7 +16,7 @@
  * hint are converted to the database's encoding; position, table and column go
  * into the detail or context.  subscription may be NULL.
  */
-extern void cdc_ereport(const CdcError *err, const char *subscription) pg_attribute_noreturn();
+pg_noreturn extern void cdc_ereport(const CdcError *err, const char *subscription);
 
 /* Raises when st is an error. */
 #define CDC_CHECK(st, err, subscription) \

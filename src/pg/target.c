@@ -9,7 +9,6 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include CDC_TABLE_HEADER
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"

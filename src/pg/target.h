@@ -160,9 +160,9 @@ extern CdcSourceColumn *cdc_source_columns(const CdcSubscription *sub, const cha
 										   int64 seq, int *n);
 
 /* ERROR: the target lacks a column; says what to type. */
-extern void cdc_target_missing_column(const CdcTarget *target, const CdcSubscription *sub,
-									  const char *source_table, const char *column,
-									  const CdcJsonValue *value, int64 seq)
-			pg_attribute_noreturn();
+pg_noreturn extern void cdc_target_missing_column(const CdcTarget *target,
+												  const CdcSubscription *sub,
+												  const char *source_table, const char *column,
+												  const CdcJsonValue *value, int64 seq);
 
 #endif							/* CDC_PG_TARGET_H */

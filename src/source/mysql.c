@@ -23,6 +23,9 @@
 #include <unistd.h>
 
 #include "source/mysql_internal.h"
+#if CDC_LIBMARIADB && MARIADB_PACKAGE_VERSION_ID < 30300
+#include <mysql/client_plugin.h>
+#endif
 
 #define DEFAULT_PORT			3306
 #define DEFAULT_CONNECT_TIMEOUT	10	/* seconds */
@@ -45,10 +48,87 @@ typedef struct HostPort
 static __thread CdcMysql *connecting;
 #endif
 
+/*
+ * Whoever answers in place of the server may ask for the password in clear
+ * text; only a verified server gets it.
+ */
+#if CDC_LIBMARIADB && MARIADB_PACKAGE_VERSION_ID < 30300
+
+static int
+refuse_auth(MYSQL_PLUGIN_VIO *vio, struct st_mysql *mysql)
+{
+	return CR_ERROR;
+}
+
+/*
+ * Connector/C before 3.3 cannot be told which plugins to use.  It loads these
+ * two from files only when it knows none of the name: no server, verified or
+ * not, gets the password in clear text then.
+ */
+static struct st_mysql_client_plugin_AUTHENTICATION clear_text_plugins[] = {
+	{.type = MYSQL_CLIENT_AUTHENTICATION_PLUGIN,
+		.interface_version = MYSQL_CLIENT_AUTHENTICATION_PLUGIN_INTERFACE_VERSION,
+		.name = "mysql_clear_password",
+		.authenticate_user = refuse_auth
+	},
+	{.type = MYSQL_CLIENT_AUTHENTICATION_PLUGIN,
+		.interface_version = MYSQL_CLIENT_AUTHENTICATION_PLUGIN_INTERFACE_VERSION,
+		.name = "dialog",
+		.authenticate_user = refuse_auth
+	}
+};
+
+static bool
+replace_clear_text_plugins(void)
+{
+	MYSQL	   *mysql = mysql_init(NULL);
+	bool		ok = mysql != NULL;
+	size_t		i;
+
+	for (i = 0; ok && i < sizeof(clear_text_plugins) / sizeof(clear_text_plugins[0]); i++)
+		ok = mysql_client_register_plugin(mysql, (struct st_mysql_client_plugin *)
+										  &clear_text_plugins[i]) != NULL;
+	if (mysql != NULL)
+		mysql_close(mysql);
+	return ok;
+}
+
+static void
+restrict_auth(MYSQL *mysql, bool verified)
+{
+}
+
+#elif CDC_LIBMARIADB
+
+static bool
+replace_clear_text_plugins(void)
+{
+	return true;
+}
+
+static void
+restrict_auth(MYSQL *mysql, bool verified)
+{
+	if (!verified)
+		mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH,
+					  "mysql_native_password,caching_sha2_password,sha256_password,"
+					  "client_ed25519,parsec,auth_gssapi_client");
+}
+
+#else							/* Oracle's library sends none unless told to */
+
+static bool
+replace_clear_text_plugins(void)
+{
+	return true;
+}
+
+#endif
+
 bool
 cdc_mysql_library_init(void)
 {
-	return mysql_library_init(0, NULL, NULL) == 0;
+	return mysql_library_init(0, NULL, NULL) == 0 && replace_clear_text_plugins();
 }
 
 void
@@ -312,18 +392,7 @@ set_tls(CdcMysql *conn, MYSQL *mysql)
 	}
 	mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &on);
 	mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
-
-	/*
-	 * Whoever answers in place of the server may ask for the password in clear
-	 * text; only a verified server gets it.  Connector/C before 3.3 cannot be
-	 * told.
-	 */
-#if MARIADB_PACKAGE_VERSION_ID >= 30300
-	if (!verify)
-		mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH,
-					  "mysql_native_password,caching_sha2_password,sha256_password,"
-					  "client_ed25519,parsec,auth_gssapi_client");
-#endif
+	restrict_auth(mysql, verify);
 }
 
 #else							/* Oracle's library */
