@@ -24,7 +24,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/jsonb_writer.h"
+#include "pg/jsonb_build.h"
 
 #include <math.h>
 
@@ -33,117 +33,8 @@
 
 #include "pg/numeric_pack.h"
 
-/* Deeper than any source can nest (MySQL: 100), far from any stack limit. */
-#define MAX_DEPTH			512
-
-/* No JSONB can be larger: offsets have 28 bits. */
-#define MAX_BYTES			((size_t) JENTRY_OFFLENMASK)
-
 /* Buffers above this are given back at reset. */
 #define KEEP_BYTES			((size_t) 1024 * 1024)
-
-#define SHAPES				64	/* a power of two */
-#define SHAPE_MAX_KEYS		2048
-#define SHAPE_MAX_BYTES		32768
-
-#define ALIGN4(n)			(((n) + 3) & ~(size_t) 3)
-
-/* U+FFFD, what JSONB gets for U+0000 */
-static const char replacement_utf8[] = "\xEF\xBF\xBD";
-
-typedef struct Bytes
-{
-	char	   *data;
-	size_t		len;
-	size_t		cap;
-} Bytes;
-
-typedef struct JsonItem
-{
-	uint32		key;			/* offset in keys */
-	uint32		key_len;
-	uint32		value;			/* offset in values */
-	uint32		value_len;
-	JEntry		kind;			/* JENTRY_IS... */
-} JsonItem;
-
-typedef struct Level
-{
-	bool		object;
-	bool		have_key;		/* a key waits for its value */
-	uint32		first_item;
-	uint32		first_key_byte;
-	uint32		first_value_byte;
-	uint64		hash;			/* of the keys so far */
-} Level;
-
-/*
- * Objects whose keys came in a certain order: what does not depend on the
- * values.
- */
-typedef struct Shape
-{
-	uint64		hash;
-	int			nkeys;			/* as they came; 0 = free */
-	int			nsorted;		/* without duplicates */
-	size_t		keys_len;
-	char	   *keys;			/* as they came */
-	uint32	   *key_lens;		/* as they came */
-	uint32	   *order;			/* sorted place -> number as it came */
-	JEntry	   *entries;		/* of the sorted keys */
-	char	   *sorted;			/* bytes of the sorted keys */
-	size_t		sorted_len;
-	char	   *memory;			/* one piece, holds the above */
-} Shape;
-
-struct CdcJsonbWriter
-{
-	CdcSink		sink;			/* first: the sink's functions get this */
-	MemoryContext context;
-	int			encoding;		/* of the database */
-	bool		done;			/* the root is complete */
-	int			depth;
-	JsonItem	   *items;
-	uint32		nitems;
-	uint32		items_cap;
-	uint32	   *order;			/* scratch for sorting */
-	uint32		order_cap;
-	Bytes		keys;
-	Bytes		values;
-	Bytes		out;
-	JsonItem		pending;		/* key of the value to come */
-	Shape		shapes[SHAPES];
-	Level		levels[MAX_DEPTH];
-};
-
-/* ---- memory ---- */
-
-static void
-bytes_grow(CdcJsonbWriter *w, Bytes *b, size_t extra)
-{
-	size_t		cap = Max(b->cap * 2, b->len + extra);
-
-	if (cap > MaxAllocSize)
-		cap = Max(b->len + extra, (size_t) MaxAllocSize);
-	b->data = b->data == NULL ? MemoryContextAlloc(w->context, cap) : repalloc(b->data, cap);
-	b->cap = cap;
-}
-
-static inline char *
-bytes_reserve(CdcJsonbWriter *w, Bytes *b, size_t extra)
-{
-	if (unlikely(b->cap - b->len < extra))
-		bytes_grow(w, b, extra);
-	return b->data + b->len;
-}
-
-static inline void
-bytes_align(CdcJsonbWriter *w, Bytes *b)
-{
-	bytes_reserve(w, b, 4);
-	while (b->len % 4 != 0)
-		b->data[b->len++] = 0;
-}
 
 static JsonItem *
 new_item(CdcJsonbWriter *w)
@@ -162,292 +53,17 @@ too_large(void)
 	return CDC_ERR_LIMIT;
 }
 
-/* ---- text ---- */
-
-/*
- * Whether the text is plain: no byte with the high bit set and none that is
- * zero, so that it is valid in every encoding.
- */
-static inline bool
-is_plain(const char *s, size_t len)
-{
-	const uint64 high = UINT64CONST(0x8080808080808080);
-	const uint64 ones = UINT64CONST(0x0101010101010101);
-
-	for (; len >= 8; s += 8, len -= 8)
-	{
-		uint64		v;
-
-		memcpy(&v, s, 8);
-		/* a zero byte borrows into its high bit; others without it do not */
-		if (((v - ones) | v) & high)
-			return false;
-	}
-	for (; len > 0; s++, len--)
-	{
-		if (*s == '\0' || (*s & 0x80) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* Replaces U+0000; the result replaces *s and is palloc'ed. */
-static void
-replace_nul(CdcJsonbWriter *w, const char **s, size_t *len)
-{
-	bool		utf8 = (w->encoding == PG_UTF8);
-	const char *substitute = utf8 ? replacement_utf8 : "?";
-	size_t		width = strlen(substitute);
-	size_t		zeros = 0;
-	size_t		i;
-	char	   *copy;
-	char	   *to;
-
-	for (i = 0; i < *len; i++)
-		zeros += ((*s)[i] == '\0');
-	copy = to = palloc(*len + zeros * (width - 1) + 1);
-	for (i = 0; i < *len; i++)
-	{
-		if ((*s)[i] != '\0')
-			*to++ = (*s)[i];
-		else
-		{
-			memcpy(to, substitute, width);
-			to += width;
-		}
-	}
-	*s = copy;
-	*len = to - copy;
-	w->sink.has_nul = true;
-}
-
-/* Appends text that is not plain. */
-static CdcStatus
-append_text_slow(CdcJsonbWriter *w, Bytes *b, const char *s, size_t len)
-{
-	const char *given = s;
-	const char *clean;
-	const char *text;
-
-	if (memchr(s, '\0', len) != NULL)
-	{
-		if (len > MAX_BYTES / 3)
-			return too_large();
-		replace_nul(w, &s, &len);
-	}
-	clean = s;
-
-	/* what is stored must be valid, whatever a source sends */
-	if (!pg_verify_mbstr(PG_UTF8, clean, (int) len, true))
-		return CDC_ERR_CORRUPT;
-	text = clean;
-	if (w->encoding != PG_UTF8 && w->encoding != PG_SQL_ASCII)
-	{
-		text = (const char *) pg_do_encoding_conversion((unsigned char *) clean, (int) len,
-														PG_UTF8, w->encoding);
-		if (text != clean)
-			len = strlen(text);
-	}
-	memcpy(bytes_reserve(w, b, len), text, len);
-	b->len += len;
-	if (text != clean)
-		pfree((void *) text);
-	if (clean != given)
-		pfree((void *) clean);
-	return CDC_OK;
-}
-
 static inline CdcStatus
 append_text(CdcJsonbWriter *w, Bytes *b, const char *s, size_t len)
 {
 	if (unlikely(len > MAX_BYTES || b->len + len > MAX_BYTES))
 		return too_large();
 	if (unlikely(!is_plain(s, len)))
-		return append_text_slow(w, b, s, len);
+		return cdc_jsonb_append_text(w, b, s, len);
 	if (len > 0)
 		memcpy(bytes_reserve(w, b, len), s, len);
 	b->len += len;
 	return CDC_OK;
-}
-
-/* ---- order of keys ---- */
-
-static inline int
-compare_keys(const char *a, uint32 a_len, const char *b, uint32 b_len)
-{
-	if (a_len != b_len)
-		return a_len < b_len ? -1 : 1;
-	return memcmp(a, b, a_len);
-}
-
-typedef struct SortContext
-{
-	const JsonItem *items;
-	const char *keys;
-} SortContext;
-
-static int
-compare_items(const void *a, const void *b, void *arg)
-{
-	const SortContext *ctx = arg;
-	uint32		ia = *(const uint32 *) a;
-	uint32		ib = *(const uint32 *) b;
-	const JsonItem *x = &ctx->items[ia];
-	const JsonItem *y = &ctx->items[ib];
-	int			c = compare_keys(ctx->keys + x->key, x->key_len,
-								 ctx->keys + y->key, y->key_len);
-
-	if (c != 0)
-		return c;
-	return ia < ib ? -1 : 1;
-}
-
-/*
- * Fills w->order with the numbers of the level's items, sorted by key; of
- * equal keys only the last one.  Returns how many.
- */
-static int
-sort_items(CdcJsonbWriter *w, const JsonItem *items, int n)
-{
-	SortContext ctx = {items, w->keys.data};
-	int			kept = 0;
-	int			i;
-
-	if (w->order_cap < (uint32) n)
-	{
-		w->order_cap = Max((uint32) n, w->order_cap * 2);
-		pfree(w->order);
-		w->order = MemoryContextAlloc(w->context, w->order_cap * sizeof(uint32));
-	}
-	for (i = 0; i < n; i++)
-		w->order[i] = i;
-	qsort_arg(w->order, n, sizeof(uint32), compare_items, &ctx);
-	for (i = 0; i < n; i++)
-	{
-		const JsonItem *item = &items[w->order[i]];
-
-		if (kept > 0)
-		{
-			const JsonItem *before = &items[w->order[kept - 1]];
-
-			if (compare_keys(w->keys.data + before->key, before->key_len,
-							 w->keys.data + item->key, item->key_len) == 0)
-				kept--;
-		}
-		w->order[kept++] = w->order[i];
-	}
-	return kept;
-}
-
-/* ---- shapes ---- */
-
-#define KEY_SLACK			8	/* bytes that may be read behind a key */
-#define HASH_FACTOR			UINT64CONST(0xFF51AFD7ED558CCD)
-
-/*
- * Continues the hash with a key, and tells whether the key is plain (see
- * is_plain()).  Reads whole words, up to KEY_SLACK bytes behind the end.
- */
-static inline uint64
-hash_key(uint64 hash, const char *s, size_t len, bool *plain)
-{
-	const uint64 high = UINT64CONST(0x8080808080808080);
-	const uint64 ones = UINT64CONST(0x0101010101010101);
-	uint64		odd = 0;
-	uint64		v;
-
-	hash ^= len;
-	for (; len >= 8; s += 8, len -= 8)
-	{
-		memcpy(&v, s, 8);
-		odd |= (v - ones) | v;
-		hash = (hash ^ v) * HASH_FACTOR;
-		hash ^= hash >> 32;
-	}
-	memcpy(&v, s, 8);
-#ifdef WORDS_BIGENDIAN
-	v = len == 0 ? 0 : v >> (64 - 8 * len);
-#else
-	v &= (UINT64CONST(1) << (8 * len)) - 1;
-#endif
-	/* the bytes that were masked out must not look like zeros */
-	odd |= (v - (ones & ((UINT64CONST(1) << (8 * len)) - 1))) | v;
-	hash = (hash ^ v) * HASH_FACTOR;
-	*plain = (odd & high) == 0;
-	return hash ^ (hash >> 32);
-}
-
-/* Writes the sorted keys and their JEntries, as convertJsonbObject() does. */
-static size_t
-put_keys(const JsonItem *items, const char *keys, const uint32 *order, int n,
-		 JEntry *entries, char *bytes)
-{
-	size_t		total = 0;
-	int			i;
-
-	for (i = 0; i < n; i++)
-	{
-		const JsonItem *item = &items[order[i]];
-
-		memcpy(bytes + total, keys + item->key, item->key_len);
-		total += item->key_len;
-		entries[i] = JENTRY_ISSTRING |
-			(i % JB_OFFSET_STRIDE == 0 ? (JENTRY_HAS_OFF | (JEntry) total) : item->key_len);
-	}
-	return total;
-}
-
-static void
-remember_shape(CdcJsonbWriter *w, Shape *shape, const Level *level, const JsonItem *items,
-			   int n, int nsorted)
-{
-	size_t		keys_len = w->keys.len - level->first_key_byte;
-	char	   *p;
-	int			i;
-
-	if (n == 0 || n > SHAPE_MAX_KEYS || keys_len > SHAPE_MAX_BYTES)
-		return;
-	shape->nkeys = 0;
-	if (shape->memory != NULL)
-		pfree(shape->memory);
-	shape->memory = NULL;
-	shape->memory = p = MemoryContextAlloc(w->context, n * (2 * sizeof(uint32) + sizeof(JEntry)) +
-										   2 * keys_len);
-	shape->key_lens = (uint32 *) p;
-	shape->order = shape->key_lens + n;
-	shape->entries = (JEntry *) (shape->order + n);
-	shape->keys = (char *) (shape->entries + n);
-	shape->sorted = shape->keys + keys_len;
-
-	shape->hash = level->hash;
-	shape->keys_len = keys_len;
-	memcpy(shape->keys, w->keys.data + level->first_key_byte, keys_len);
-	for (i = 0; i < n; i++)
-		shape->key_lens[i] = items[i].key_len;
-	memcpy(shape->order, w->order, nsorted * sizeof(uint32));
-	shape->sorted_len = put_keys(items, w->keys.data, w->order, nsorted,
-								 shape->entries, shape->sorted);
-	shape->nsorted = nsorted;
-	shape->nkeys = n;			/* valid from here on */
-}
-
-/* The shape of the level's object, or NULL when it has not been seen lately. */
-static const Shape *
-find_shape(const CdcJsonbWriter *w, const Shape *shape, const Level *level,
-		   const JsonItem *items, int n)
-{
-	int			i;
-
-	if (n == 0 || shape->nkeys != n || shape->hash != level->hash ||
-		shape->keys_len != w->keys.len - level->first_key_byte ||
-		memcmp(shape->keys, w->keys.data + level->first_key_byte, shape->keys_len) != 0)
-		return NULL;
-	for (i = 0; i < n; i++)
-	{
-		if (shape->key_lens[i] != items[i].key_len)
-			return NULL;
-	}
-	return shape;
 }
 
 /* ---- containers ---- */
@@ -502,7 +118,7 @@ static size_t
 build_object(CdcJsonbWriter *w, const Level *level, const JsonItem *items, int n, char *dst)
 {
 	Shape	   *slot = &w->shapes[level->hash % SHAPES];
-	const Shape *shape = find_shape(w, slot, level, items, n);
+	const Shape *shape = cdc_jsonb_find_shape(w, slot, level, items, n);
 	JEntry	   *entries = (JEntry *) (dst + sizeof(uint32));
 	const uint32 *order;
 	size_t		keys_len;
@@ -520,11 +136,11 @@ build_object(CdcJsonbWriter *w, const Level *level, const JsonItem *items, int n
 	}
 	else
 	{
-		nsorted = sort_items(w, items, n);
+		nsorted = cdc_jsonb_sort_items(w, items, n);
 		order = w->order;
 		data = (char *) (entries + 2 * nsorted);
-		keys_len = put_keys(items, w->keys.data, order, nsorted, entries, data);
-		remember_shape(w, slot, level, items, n, nsorted);
+		keys_len = cdc_jsonb_put_keys(items, w->keys.data, order, nsorted, entries, data);
+		cdc_jsonb_remember_shape(w, slot, level, items, n, nsorted);
 	}
 	*(uint32 *) dst = (uint32) nsorted | JB_FOBJECT;
 	return put_values(w, dst, (data - dst) + keys_len, keys_len, entries + nsorted,
@@ -717,7 +333,7 @@ sink_key(CdcSink *sink, const char *s, size_t len)
 		w->keys.len += len;
 	else
 	{
-		CdcStatus	st = append_text_slow(w, &w->keys, s, len);
+		CdcStatus	st = cdc_jsonb_append_text(w, &w->keys, s, len);
 
 		if (st != CDC_OK)
 			return st;
@@ -859,9 +475,9 @@ cdc_jsonb_writer_create(MemoryContext parent)
 	w->items = MemoryContextAlloc(context, w->items_cap * sizeof(JsonItem));
 	w->order_cap = 64;
 	w->order = MemoryContextAlloc(context, w->order_cap * sizeof(uint32));
-	bytes_grow(w, &w->keys, 1024);
-	bytes_grow(w, &w->values, 8192);
-	bytes_grow(w, &w->out, 8192);
+	cdc_jsonb_bytes_grow(w, &w->keys, 1024);
+	cdc_jsonb_bytes_grow(w, &w->values, 8192);
+	cdc_jsonb_bytes_grow(w, &w->out, 8192);
 	return w;
 }
 
@@ -879,7 +495,7 @@ bytes_shrink(CdcJsonbWriter *w, Bytes *b)
 		pfree(b->data);
 		b->data = NULL;
 		b->cap = b->len = 0;
-		bytes_grow(w, b, 8192);
+		cdc_jsonb_bytes_grow(w, b, 8192);
 	}
 	b->len = 0;
 }
