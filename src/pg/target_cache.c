@@ -8,7 +8,6 @@
  */
 #include "pg/target.h"
 
-#include CDC_HASH_HEADER
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
