@@ -100,15 +100,14 @@ SELECT cdc.replay('apt', 'd.n', 'apt.n');
 SELECT * FROM n;
 
 -- keys of other types: equal by their own equality, not by bytes
-CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-CREATE TABLE kk (a numeric, b text COLLATE ci, c uuid, d timestamptz, v int, PRIMARY KEY (a, b, c, d));
+CREATE TABLE kk (a numeric, b bpchar, c uuid, d timestamptz, v int, PRIMARY KEY (a, b, c, d));
 DELETE FROM h;
 INSERT INTO h (seq, source_table, op, position, event, commit) VALUES
     (1, 'd.kk', 'c', 'b.1:1', '{"data":{"a":1.0,"b":"abc","c":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11","d":"2024-01-01 00:00:00","v":1}}', true),
-    (2, 'd.kk', 'u', 'b.1:2', '{"data":{"a":1.00,"b":"ABC","c":"A0EEBC99-9c0b-4ef8-bb6d-6bb9bd380a11","d":"2024-01-01 00:00:00.000","v":2},"old":{"v":1}}', true),
+    (2, 'd.kk', 'u', 'b.1:2', '{"data":{"a":1.00,"b":"abc  ","c":"A0EEBC99-9c0b-4ef8-bb6d-6bb9bd380a11","d":"2024-01-01 00:00:00.000","v":2},"old":{"v":1}}', true),
     (3, 'd.kk', 'c', 'b.1:3', '{"data":{"a":2,"b":"abc","c":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11","d":"2024-01-01 00:00:00","v":3}}', true);
 SELECT cdc.replay('apt', 'd.kk', 'apt.kk', 1, 1), cdc.replay('apt', 'd.kk', 'apt.kk');
-SELECT a, b, v FROM kk ORDER BY a;
+SELECT a, length(b::text), octet_length(b) AS bytes, v FROM kk ORDER BY a;
 
 -- long values: TOASTed rows keep what an event does not mention
 CREATE TABLE big (id int PRIMARY KEY, x int, t text, b bytea);
