@@ -109,7 +109,7 @@ sub good_flows
 }
 
 # --- names
-my $awkward = q{we"ird 'tab` le; ünï.ço𝒹é};
+my $awkward = q{we"ird 'tab` le; ünï.ço漢é};
 my $quoted = $awkward =~ s/`/``/gr;
 my $dbh = $source->dbh;
 $dbh->do("CREATE TABLE shop.`$quoted` (`k\"ey ' ü` int PRIMARY KEY, `select` text, `a.b` int, `CamelCase` int, ctid_ int)");
@@ -145,15 +145,16 @@ like($cluster->notices_of($cluster->call_sql('create_subscription', name => 'x',
 			target_schema => 'x', enabled => \'false')), qr/keyless.*primary key/si, 'a NOTICE tells');
 forget_x();
 
-$dbh->do('CREATE TABLE shop.shapes (id int PRIMARY KEY, p point, v int)');
-$dbh->do(q{INSERT INTO shop.shapes VALUES (1, ST_GeomFromText('POINT(1 2)'), 3)});
-$dbh->do(q{CREATE TABLE shop.charset (id int PRIMARY KEY, v varchar(20) CHARACTER SET sjis)});
-$dbh->do(q{INSERT INTO shop.charset VALUES (1, 'x')});
-good_flows('a column of a type that is not decoded yet');
-my $error = $cluster->value("SELECT last_error FROM cdc.stat_table WHERE source_table = 'shop.shapes' AND subscription = 'good'") // '';
-like($error, qr/shop\.shapes.*\bp\b.*point/s, 'the error names table, column and type');
-is($cluster->value("SELECT state FROM cdc.subscription_table WHERE source_table = 'shop.shapes' AND subscription = 'good'"), 'e', 'the table is in state e');
-is($cluster->value("SELECT count(*) FROM " . $cluster->history_of('good') . " WHERE source_table = 'shop.shapes' AND op = 'c' AND event->'data' ? 'v' AND NOT event->'data' ? 'p'"),
+# A charset that nobody converts from.
+$dbh->do(q{CREATE TABLE shop.charset (id int PRIMARY KEY, odd varchar(20) CHARACTER SET keybcs2, v int)});
+$dbh->do(q{INSERT INTO shop.charset VALUES (1, 'č', 2)});
+good_flows('a column of a type that is not decoded');
+my $error = $cluster->value("SELECT last_error FROM cdc.stat_table WHERE source_table = 'shop.charset' AND subscription = 'good'") // '';
+like($error, qr/shop\.charset/, 'the error names the table');
+like($error, qr/\bodd\b/, '... the column');
+like($error, qr/keybcs2/, '... and its type');
+is($cluster->value("SELECT state FROM cdc.subscription_table WHERE source_table = 'shop.charset' AND subscription = 'good'"), 'e', 'the table is in state e');
+is($cluster->value("SELECT count(*) FROM " . $cluster->history_of('good') . " WHERE source_table = 'shop.charset' AND op IN ('c', 'r')"),
 	0, 'no event without the column');
 
 # --- values

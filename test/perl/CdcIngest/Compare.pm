@@ -77,6 +77,7 @@ my %canonical = (
 	time => [
 		'CAST(%s AS CHAR)', '(extract(epoch from %s) * 1000000)::bigint::text', \&_time_us ],
 	set => [ '%s', q{array_to_string(%s, ',')} ],
+	(map { $_ => [ 'HEX(ST_AsBinary(%s))', q{upper(encode(%s, 'hex'))} ] } qw(point geometry)),
 	year => [ '%s + 0', '%s::text' ],
 	json => [ 'CAST(%s AS CHAR)', '%s::text', 'jsonb', \&_json ]);
 

@@ -1,0 +1,172 @@
+/*
+ * binlog_run.h
+ *	  Runs bytes through all of the binlog code, as robustness tests and fuzzers
+ *	  do: file, stream, decoder, event as JSON text.  Any bytes are fine; what
+ *	  counts is that nothing is read or written out of bounds.
+ */
+#ifndef CDC_TEST_BINLOG_RUN_H
+#define CDC_TEST_BINLOG_RUN_H
+
+#include <string.h>
+
+#include "binlog/bytes.h"
+#include "binlog/decoder.h"
+#include "binlog/events.h"
+#include "binlog/file.h"
+#include "binlog/map_schema.h"
+#include "binlog/stream.h"
+#include "core/event.h"
+#include "core/json_text.h"
+
+typedef struct BinlogRun
+{
+	CdcStream  *stream;
+	CdcDecoder *decoder;
+	CdcArena   *arena;			/* definitions of tables, for one group */
+	CdcCharsets charsets;
+	CdcBuf		group;			/* events of the open group, each behind its length */
+	CdcJsonText text;
+	uint64_t	nchanges;
+	uint64_t	nevents;
+} BinlogRun;
+
+static inline CdcStatus
+binlog_run_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
+{
+	BinlogRun  *run = arg;
+
+	return cdc_map_schema(map, CDC_MYSQL, &run->charsets, run->arena, table, err);
+}
+
+static inline bool
+binlog_run_init(BinlogRun *run)
+{
+	memset(run, 0, sizeof(*run));
+	run->stream = cdc_stream_create(CDC_MYSQL, "binlog.000001", 4);
+	run->decoder = cdc_decoder_create(CDC_MYSQL, binlog_run_lookup, run);
+	run->arena = cdc_arena_create(0);
+	cdc_json_text_init(&run->text);
+	if (run->stream == NULL || run->decoder == NULL || run->arena == NULL)
+		return false;
+	cdc_stream_accept_xa(run->stream);
+	return true;
+}
+
+static inline void
+binlog_run_free(BinlogRun *run)
+{
+	cdc_stream_destroy(run->stream);
+	cdc_decoder_destroy(run->decoder);
+	cdc_arena_destroy(run->arena);
+	cdc_charsets_free(&run->charsets);
+	cdc_buf_free(&run->group);
+	cdc_json_text_free(&run->text);
+}
+
+static inline CdcStatus
+binlog_run_group(BinlogRun *run, const CdcTransaction *txn, CdcError *err)
+{
+	size_t		at = 0;
+	CdcStatus	st = CDC_MORE;
+
+	cdc_arena_reset(run->arena);
+	cdc_decoder_begin(run->decoder, cdc_stream_format(run->stream), txn);
+	while (at < run->group.len && !cdc_failed(st))
+	{
+		size_t		len;
+		CdcChange	change;
+
+		memcpy(&len, run->group.data + at, sizeof(len));
+		st = cdc_decoder_feed(run->decoder,
+							  (const uint8_t *) run->group.data + at + sizeof(len), len, err);
+		at += sizeof(len) + len;
+		while (st == CDC_OK && (st = cdc_decoder_next(run->decoder, &change, err)) == CDC_OK)
+		{
+			run->nchanges++;
+			cdc_json_text_reset(&run->text);
+			st = cdc_event_open(&run->text.sink, &cdc_event_defaults, txn, &change, 0, err);
+			if (st == CDC_OK)
+				st = cdc_event_close(&run->text.sink, &cdc_event_defaults, 0, true, err);
+		}
+	}
+	run->group.len = 0;
+	return cdc_failed(st) ? st : CDC_OK;
+}
+
+/* Feeds one raw event, and decodes its group when that is complete. */
+static inline CdcStatus
+binlog_run_event(BinlogRun *run, const uint8_t *event, size_t len, CdcError *err)
+{
+	CdcItem		item;
+	CdcStatus	st = cdc_stream_feed(run->stream, event, len, &item, err);
+
+	if (st != CDC_OK)
+		return st;
+	run->nevents++;
+	if (item.keep && (!cdc_buf_append(&run->group, &item.event_len, sizeof(size_t)) ||
+					  !cdc_buf_append(&run->group, item.event, item.event_len)))
+		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
+	switch (item.kind)
+	{
+		case CDC_ITEM_COMMIT:
+		case CDC_ITEM_XA_PREPARE:	/* as if it were committed */
+			return binlog_run_group(run, &item.txn, err);
+		case CDC_ITEM_ROLLBACK:
+			run->group.len = 0;
+			return CDC_OK;
+		default:
+			return CDC_OK;
+	}
+}
+
+/* A whole binlog file; the status that it ended with. */
+static inline CdcStatus
+binlog_run_file(BinlogRun *run, const uint8_t *data, size_t len, CdcError *err)
+{
+	size_t		offset = 0;
+
+	for (;;)
+	{
+		const uint8_t *event;
+		size_t		event_len;
+		CdcStatus	st = cdc_binlog_file_next(data, len, &offset, &event, &event_len, err);
+
+		if (st == CDC_OK)
+			st = binlog_run_event(run, event, event_len, err);
+		if (st != CDC_OK)
+			return st;
+	}
+}
+
+/*
+ * Turns the checksums of a file off, in place, so that changed bytes reach the
+ * code behind them.  Returns the new length.
+ */
+static inline size_t
+binlog_strip_checksums(uint8_t *data, size_t len)
+{
+	size_t		in = 4;
+	size_t		out = 4;
+
+	while (len - in >= CDC_EV_HEADER_LEN)
+	{
+		size_t		size = cdc_le32(data + in + 9);
+		size_t		kept = size - CDC_EV_CHECKSUM_LEN;
+
+		if (size > len - in)
+			break;
+		if (data[in + 4] == CDC_EV_FORMAT_DESCRIPTION)
+		{
+			kept = size;		/* keeps its four bytes in any case */
+			data[in + size - 5] = 0;
+		}
+		memmove(data + out, data + in, kept);
+		for (int i = 0; i < 4; i++)
+			data[out + 9 + i] = (uint8_t) (kept >> (8 * i));
+		in += size;
+		out += kept;
+	}
+	return out;
+}
+
+#endif							/* CDC_TEST_BINLOG_RUN_H */
