@@ -17,7 +17,8 @@ SQL_SOURCES = $(sort $(wildcard src/sql/[0-9][0-9]_*.sql))
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(OBJS:.o=.d) results regression.diffs regression.out output_iso tmp_check
 
-REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+# The first one wants a database without the extension.
+REGRESS = extension $(filter-out extension,$(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))))
 ISOLATION = $(sort $(patsubst specs/%.spec,%,$(wildcard specs/*.spec)))
 ifeq ($(ISOLATION),)
 undefine ISOLATION
