@@ -316,6 +316,14 @@ pull_loop(CdcPullCall *call)
 
 /* ---- the position ---- */
 
+/* Whether the stream stands elsewhere than the row says. */
+static bool
+position_moved(const CdcPullStream *stream)
+{
+	return stream->new_transactions > 0 || stream->row_offset != stream->offset ||
+		strcmp(stream->row_file, stream->file) != 0;
+}
+
 /* Whether the row is to be written: always with events, else now and then. */
 static bool
 persist_due(const CdcPullCall *call)
@@ -324,11 +332,11 @@ persist_due(const CdcPullCall *call)
 
 	if (stream->skip_file != NULL)
 		return false;
-	if (call->events > 0 || stream->row_file == NULL || call->bounds->until_now)
+	if (call->events > 0 || stream->row_file == NULL)
 		return true;
-	if (call->bytes == 0 && stream->new_bytes == 0)
+	if (!position_moved(stream))
 		return false;
-	return stream->new_bytes >= IDLE_PERSIST_BYTES ||
+	return call->bounds->until_now || stream->new_bytes >= IDLE_PERSIST_BYTES ||
 		elapsed_ms(stream->persisted_at) >= IDLE_PERSIST_MS;
 }
 

@@ -51,6 +51,7 @@ typedef struct CdcPullStream
 	bool		broken;			/* the link is lost: close at the end of the call */
 
 	CdcSource  *control;		/* queries; NULL until needed */
+	TimestampTz control_used;
 	CdcSource  *dump;
 	CdcStream  *stream;
 	CdcDecoder *decoder;

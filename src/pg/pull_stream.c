@@ -27,6 +27,9 @@
 #include "pg/subscription.h"
 #include "pg/worker.h"
 
+/* An idle connection for queries is tried before it is relied on. */
+#define CONTROL_IDLE_MS		30000
+
 static CdcPullStream *streams = NULL;
 
 /* ---- closing ---- */
@@ -264,13 +267,22 @@ stands_at_row(const CdcPullStream *stream, const CdcPosition *pos)
 CdcSource *
 cdc_pull_stream_control(CdcPullStream *stream)
 {
-	if (stream->control != NULL && !cdc_source_usable(stream->control))
+	TimestampTz now = GetCurrentTimestamp();
+	CdcRows    *rows;
+	CdcError	err;
+
+	/* a server closes a connection that stood idle (wait_timeout): ask first */
+	if (stream->control != NULL &&
+		(!cdc_source_usable(stream->control) ||
+		 (TimestampDifferenceExceeds(stream->control_used, now, CONTROL_IDLE_MS) &&
+		  cdc_failed(cdc_source_try_query(stream->control, "DO 0", &rows, &err)))))
 	{
 		cdc_source_close(stream->control);
 		stream->control = NULL;
 	}
 	if (stream->control == NULL)
 		stream->control = cdc_source_open(stream->sub->server, stream->sub->owner_oid, true);
+	stream->control_used = now;
 	return stream->control;
 }
 
@@ -454,11 +466,12 @@ cdc_pull_stream_get(CdcPullCall *call)
 void
 cdc_pull_stream_connect(CdcPullStream *stream)
 {
-	CdcFlavor	flavor = cdc_source_info(cdc_pull_stream_control(stream))->flavor;
 	CdcDumpRequest request = {0};
+	CdcFlavor	flavor;
 
 	if (stream->dump != NULL)
 		return;
+	flavor = cdc_source_info(cdc_pull_stream_control(stream))->flavor;
 	stream->stream = cdc_stream_create(flavor, stream->file, stream->offset);
 	stream->decoder = cdc_decoder_create(flavor, lookup_table, stream);
 	if (stream->stream == NULL || stream->decoder == NULL)
