@@ -287,7 +287,9 @@ receive_event(TupleTableSlot *slot, DestReceiver *self)
 
 	/* what is opened for the targets outlives the portal */
 	CurrentResourceOwner = apply->owner;
+	CDC_SPI_PUSH();
 	cdc_apply_event(apply, &event); /* resets row_cxt at its end */
+	CDC_SPI_POP();
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(old);
 	CDC_RECEIVE_RETURN(true);

@@ -452,4 +452,13 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 #define CDC_HAVE_CONTEXT_CALLBACKS		1
 #endif
 
+/* Before 10, code that SPI's executor calls has to say so before it connects itself. */
+#if PG_VERSION_NUM >= 100000
+#define CDC_SPI_PUSH()					((void) 0)
+#define CDC_SPI_POP()					((void) 0)
+#else
+#define CDC_SPI_PUSH()					SPI_push()
+#define CDC_SPI_POP()					SPI_pop()
+#endif
+
 #endif							/* CDC_PG_COMPAT_H */
