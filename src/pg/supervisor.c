@@ -170,6 +170,8 @@ child_ended(Child *c)
 static void
 complain(Child *c, const char *trouble)
 {
+	MemoryContext caller = CurrentMemoryContext;
+
 	if (c->complained)
 		return;
 	c->complained = true;
@@ -181,6 +183,7 @@ complain(Child *c, const char *trouble)
 		cdc_failure_record(c->name, cdc_worker_kind_name(c->kind), trouble);
 		cdc_background_commit();
 	}
+	MemoryContextSwitchTo(caller);
 }
 
 static void
@@ -332,15 +335,14 @@ supervisor_turn(void)
 	CdcSlotInfo slots[CDC_SLOTS];
 	int			nslots;
 	bool		told = cdc_slot_told();
+	MemoryContext turn = CurrentMemoryContext;
 
 	if (cdc_background_transaction())
 	{
-		MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-		List	   *in_transaction;
+		List	   *in_transaction = read_wanted();
 
-		in_transaction = read_wanted();
-		/* keep the list beyond the commit */
-		MemoryContextSwitchTo(old);
+		/* what is needed beyond the commit */
+		MemoryContextSwitchTo(turn);
 		foreach(lc, in_transaction)
 		{
 			Wanted	   *w = lfirst(lc);
@@ -352,6 +354,7 @@ supervisor_turn(void)
 			wanted = lappend(wanted, copy);
 		}
 		cdc_background_commit();
+		MemoryContextSwitchTo(turn);
 	}
 
 	foreach(lc, children)

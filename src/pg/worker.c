@@ -29,6 +29,7 @@
 #include "pg/worker.h"
 
 #define WAIT_MS				10000L	/* the longest sleep; a safety net, not a clock */
+#define RECOVERED_MS		3000	/* without an error: what failed before is over */
 #define RECHECK_MS			1000	/* the subscription is read again after this time */
 #define APPLY_EVENTS_MIN	50000
 
@@ -90,7 +91,7 @@ static void
 note_success(const CdcSubscription *sub, bool worked)
 {
 	if (!failed_before ||
-		(!worked && !TimestampDifferenceExceeds(running_since, GetCurrentTimestamp(), WAIT_MS)))
+		(!worked && !TimestampDifferenceExceeds(running_since, GetCurrentTimestamp(), RECOVERED_MS)))
 		return;
 	cdc_failure_clear(sub->name, cdc_worker_kind_name(my_kind));
 	failed_before = false;
@@ -168,6 +169,7 @@ worker_loop(void)
 	{
 		bool		more = false;
 		bool		wanted;
+		long		wait_ms;
 
 		cdc_background_turn();
 		/* what sets the latch from here on is seen by the wait below */
@@ -180,10 +182,11 @@ worker_loop(void)
 			return;
 		if (more)
 			continue;
+		wait_ms = failed_before ? RECOVERED_MS : WAIT_MS;
 		if (my_kind == CDC_WORKER_PULL)
-			cdc_pull_wait(my_subscription, WAIT_MS);
+			cdc_pull_wait(my_subscription, wait_ms);
 		else
-			cdc_background_sleep(WAIT_MS);
+			cdc_background_sleep(wait_ms);
 	}
 }
 
