@@ -22,7 +22,7 @@
 #include "utils/resowner.h"
 
 /* Bytes of reduced rows that are kept before they are written. */
-#define CDC_APPLY_MEMORY	(40 * 1024 * 1024)
+#define CDC_APPLY_MEMORY	(64 * 1024 * 1024)
 
 /* Where an event stands; file is interned, so that an entry costs two words. */
 typedef struct CdcPlace
