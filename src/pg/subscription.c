@@ -266,7 +266,7 @@ static void
 insert_rows(NewSubscription *new)
 {
 	static CdcStatement insert = {
-		"INSERT INTO cdc.subscription (name, owner, server, tables, exclude, format,"
+		"INSERT INTO cdc.subscription (name, owner, server, tables, \"exclude\", format,"
 		" target_schema, history, copy_data, start_position, enabled, options, id)"
 		" VALUES ($1, $2::pg_catalog.name, $3::pg_catalog.name, $4, $5, $6,"
 		" $7::pg_catalog.name, $8, $9, $10, $11, $12,"

@@ -258,8 +258,8 @@ update_wanted(const CdcSubscription *sub, const char *not_excluded, const char *
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc.subscription SET"
-		" exclude = CASE WHEN $4 IS NULL THEN pg_catalog.array_remove(exclude, $2)"
-		" ELSE pg_catalog.array_append(pg_catalog.array_remove(exclude, $2), $4) END,"
+		" \"exclude\" = CASE WHEN $4 IS NULL THEN pg_catalog.array_remove(\"exclude\", $2)"
+		" ELSE pg_catalog.array_append(pg_catalog.array_remove(\"exclude\", $2), $4) END,"
 		" added = CASE WHEN $5 IS NULL THEN pg_catalog.array_remove(added, $3)"
 		" ELSE pg_catalog.array_append(pg_catalog.array_remove(added, $3), $5) END"
 		" WHERE name OPERATOR(pg_catalog.=) $1",

@@ -10,7 +10,7 @@ CREATE TABLE cdc.subscription (
     owner           name NOT NULL,
     server          name NOT NULL,
     tables          text[] NOT NULL,
-    exclude         text[] NOT NULL,
+    "exclude"       text[] NOT NULL,        -- quoted: a reserved word in Greenplum
     added           text[] NOT NULL DEFAULT '{}',   -- by cdc.add_table, beside the patterns
     topics          text[],
     format          text NOT NULL,

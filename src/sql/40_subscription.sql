@@ -6,7 +6,7 @@ CREATE FUNCTION cdc.create_subscription(
     name text,
     server text,
     tables text[] DEFAULT '{*.*}',
-    exclude text[] DEFAULT '{}',
+    "exclude" text[] DEFAULT '{}',
     topics text[] DEFAULT NULL,
     format text DEFAULT 'maxwell',
     target_schema text DEFAULT NULL,
