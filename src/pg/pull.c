@@ -23,10 +23,6 @@
 #include "pg/error.h"
 #include "pg/worker.h"
 
-/* A position that moved without an event is written this often. */
-#define IDLE_PERSIST_MS		10000
-#define IDLE_PERSIST_BYTES	((int64) 64 * 1024 * 1024)
-
 /* A wait ends this often without anything said, to look around. */
 #define WAIT_MS				1000
 
@@ -144,11 +140,24 @@ end_group(CdcPullCall *call, const CdcItem *item)
 		if (txn->commit_us != 0)
 			stream->source_ts = txn->commit_us -
 				(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+		stream->delay = CDC_DELAY_OPEN;
 	}
 	cdc_group_buffer_reset(stream->group);
 	cdc_pull_stream_advance(stream, txn->file, txn->end_offset, txn->gtid);
 	check_skip(stream);
 	check_join(call);
+}
+
+/*
+ * A dump by GTID begins with events that describe the file and stand at its
+ * start: the position does not go back to them.
+ */
+static bool
+is_ahead(const CdcPullStream *stream, const CdcTransaction *txn)
+{
+	int			order = cdc_binlog_file_compare(txn->file, stream->file);
+
+	return order > 0 || (order == 0 && (int64) txn->end_offset > stream->offset);
 }
 
 static void
@@ -174,7 +183,10 @@ take_event(CdcPullCall *call, const uint8 *event, size_t len)
 			break;
 		case CDC_ITEM_POSITION:
 		case CDC_ITEM_HEARTBEAT:
-			cdc_pull_stream_advance(stream, item.txn.file, item.txn.end_offset, NULL);
+			if (item.kind == CDC_ITEM_HEARTBEAT)
+				stream->delay = 0;	/* sent only when there is nothing else to send */
+			if (is_ahead(stream, &item.txn))
+				cdc_pull_stream_advance(stream, item.txn.file, item.txn.end_offset, NULL);
 			check_skip(stream);
 			break;
 		default:
@@ -316,14 +328,6 @@ pull_loop(CdcPullCall *call)
 
 /* ---- the position ---- */
 
-/* Whether the stream stands elsewhere than the row says. */
-static bool
-position_moved(const CdcPullStream *stream)
-{
-	return stream->new_transactions > 0 || stream->row_offset != stream->offset ||
-		strcmp(stream->row_file, stream->file) != 0;
-}
-
 /* Whether the row is to be written: always with events, else now and then. */
 static bool
 persist_due(const CdcPullCall *call)
@@ -334,10 +338,10 @@ persist_due(const CdcPullCall *call)
 		return false;
 	if (call->events > 0 || stream->row_file == NULL)
 		return true;
-	if (!position_moved(stream))
+	if (!cdc_pull_stream_moved(stream))
 		return false;
-	return call->bounds->until_now || stream->new_bytes >= IDLE_PERSIST_BYTES ||
-		elapsed_ms(stream->persisted_at) >= IDLE_PERSIST_MS;
+	return call->bounds->until_now ||
+		elapsed_ms(stream->persisted_at) >= CDC_PULL_PERSIST_MS;
 }
 
 static void
@@ -360,6 +364,31 @@ persist(CdcPullCall *call)
 	stream->persisted_at = GetCurrentTimestamp();
 	stream->new_transactions = 0;
 	stream->new_bytes = 0;
+}
+
+/*
+ * What the views show of a running worker.  The delay is that of the last
+ * transaction when it arrived.  Sources that tell its time in whole seconds
+ * are given the benefit of the fraction.
+ */
+static void
+report(CdcPullStream *stream)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int64		silence;
+
+	if (stream->dump == NULL)
+		return;
+	silence = cdc_session_silence_ms(cdc_source_session(stream->dump));
+	if (stream->delay == CDC_DELAY_OPEN && stream->source_ts != 0)
+	{
+		stream->delay = now - stream->source_ts;
+		if (stream->source_ts % USECS_PER_SEC == 0)
+			stream->delay -= USECS_PER_SEC;
+		stream->delay = Max(stream->delay, 0);
+	}
+	cdc_worker_report(now - silence * 1000,
+					  stream->delay == CDC_DELAY_OPEN ? CDC_DELAY_UNKNOWN : stream->delay);
 }
 
 void
@@ -390,8 +419,7 @@ cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullRes
 	result->moved = persist_due(&call) || joined != (call.pos.snapshot_join == NULL);
 	if (result->moved)
 		persist(&call);
-	if (call.stream->dump != NULL)
-		cdc_worker_report_receipt(call.bytes, GetCurrentTimestamp());
+	report(call.stream);
 	result->events = call.events;
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;

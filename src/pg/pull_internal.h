@@ -84,6 +84,10 @@ typedef struct CdcPullStream
 	int64		new_transactions;
 	int64		new_bytes;
 	TimestampTz source_ts;		/* 0: no newer one */
+
+	/* microseconds that the last transaction took to come here, or: */
+#define CDC_DELAY_OPEN	(-2)	/* to be found out */
+	int64		delay;
 } CdcPullStream;
 
 /* A registered table. */
@@ -93,6 +97,13 @@ typedef struct CdcPullTable
 	char		name[CDC_PULL_TABLE_NAME];	/* hash key */
 	char		state;
 } CdcPullTable;
+
+/*
+ * A position that moved without an event is written this often: a source that
+ * writes other tables must not cost more than that, and cdc.wait_for() waits
+ * for it.
+ */
+#define CDC_PULL_PERSIST_MS	200
 
 /* One call of cdc_pull_run(). */
 typedef struct CdcPullCall
@@ -145,6 +156,9 @@ extern char *cdc_pull_stream_gtid_text(const CdcPullStream *stream);
 
 /* Remembers what the position row says now. */
 extern void cdc_pull_stream_note_row(CdcPullStream *stream, const CdcPosition *pos);
+
+/* Whether the stream stands elsewhere than the row says. */
+extern bool cdc_pull_stream_moved(const CdcPullStream *stream);
 
 /* pull_start.c */
 

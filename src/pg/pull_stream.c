@@ -249,6 +249,13 @@ cdc_pull_stream_note_row(CdcPullStream *stream, const CdcPosition *pos)
 	stream->row_offset = pos->file_offset;
 }
 
+bool
+cdc_pull_stream_moved(const CdcPullStream *stream)
+{
+	return stream->new_transactions > 0 || stream->row_offset != stream->offset ||
+		stream->row_file == NULL || strcmp(stream->row_file, stream->file) != 0;
+}
+
 static bool
 same_text(const char *a, const char *b)
 {
@@ -425,6 +432,7 @@ open_stream(CdcPullCall *call)
 	stream->lookup.control = control_for_schema;
 	stream->lookup.control_arg = stream;
 	stream->persisted_at = GetCurrentTimestamp();
+	stream->delay = CDC_DELAY_UNKNOWN;
 	stream->group = cdc_group_buffer_create(context, stream->sub->opt.memory_limit);
 
 	/* the row before it may be filled in: another session may see this one only */
@@ -504,6 +512,10 @@ cdc_pull_wait(int32 subscription_id, long timeout_ms)
 	int			events = WL_LATCH_SET | CDC_WL_PM_DEATH | (timeout_ms >= 0 ? WL_TIMEOUT : 0);
 	int			rc;
 
+	/* what has moved is to be written soon */
+	if (stream != NULL && stream->file != NULL && cdc_pull_stream_moved(stream) &&
+		(timeout_ms < 0 || timeout_ms > CDC_PULL_PERSIST_MS))
+		timeout_ms = CDC_PULL_PERSIST_MS;
 	if (stream != NULL && stream->dump != NULL && cdc_source_usable(stream->dump))
 	{
 		(void) cdc_source_wait(stream->dump, timeout_ms);

@@ -38,7 +38,7 @@ typedef struct CdcSlot
 	bool		told;			/* a supervisor: look again before you leave */
 	TimestampTz since;
 	pg_atomic_uint64 last_message;
-	pg_atomic_uint64 bytes;
+	pg_atomic_uint64 delay;
 } CdcSlot;
 
 typedef struct CdcShared
@@ -96,7 +96,7 @@ attach(void)
 		for (i = 0; i < CDC_SLOTS; i++)
 		{
 			pg_atomic_init_u64(&shared->slots[i].last_message, 0);
-			pg_atomic_init_u64(&shared->slots[i].bytes, 0);
+			pg_atomic_init_u64(&shared->slots[i].delay, 0);
 		}
 	}
 	LWLockRelease(AddinShmemInitLock);
@@ -148,7 +148,7 @@ cdc_slot_reserve(Oid dbid, int32 subscription_id, CdcWorkerKind kind, int *index
 		slot->told = false;
 		slot->since = GetCurrentTimestamp();
 		pg_atomic_write_u64(&slot->last_message, 0);
-		pg_atomic_write_u64(&slot->bytes, 0);
+		pg_atomic_write_u64(&slot->delay, (uint64) CDC_DELAY_UNKNOWN);
 		*index = free_slot;
 		*ticket = slot->ticket;
 	}
@@ -225,7 +225,7 @@ cdc_slot_list(Oid dbid, CdcSlotInfo *slots)
 		slots[n].pid = slot->pid;
 		slots[n].since = slot->since;
 		slots[n].last_message = (TimestampTz) pg_atomic_read_u64(&slot->last_message);
-		slots[n].bytes = pg_atomic_read_u64(&slot->bytes);
+		slots[n].delay = (int64) pg_atomic_read_u64(&slot->delay);
 		n++;
 	}
 	LWLockRelease(&sh->lock);
@@ -318,11 +318,11 @@ cdc_am_worker(void)
 }
 
 void
-cdc_worker_report_receipt(uint64 bytes, TimestampTz last_message)
+cdc_worker_report(TimestampTz last_message, int64 delay)
 {
 	if (my_slot < 0)
 		return;
-	pg_atomic_write_u64(&shared->slots[my_slot].bytes, bytes);
+	pg_atomic_write_u64(&shared->slots[my_slot].delay, (uint64) delay);
 	pg_atomic_write_u64(&shared->slots[my_slot].last_message, (uint64) last_message);
 }
 
@@ -364,7 +364,7 @@ cdc_am_worker(void)
 }
 
 void
-cdc_worker_report_receipt(uint64 bytes, TimestampTz last_message)
+cdc_worker_report(TimestampTz last_message, int64 delay)
 {
 }
 

@@ -34,7 +34,7 @@ typedef struct CdcSlotInfo
 	int			pid;			/* 0: reserved, its process has not come yet */
 	TimestampTz since;			/* reserved at, then started at */
 	TimestampTz last_message;	/* pull: last packet from the source; 0 = none */
-	uint64		bytes;			/* pull: received by this worker */
+	int64		delay;			/* pull: see cdc_worker_report() */
 } CdcSlotInfo;
 
 #if CDC_HAVE_WORKERS

@@ -19,7 +19,7 @@
 
 PG_FUNCTION_INFO_V1(cdc_worker_status);
 
-/* Rows of (subscription_id, worker, pid, since, last_message, bytes). */
+/* Rows of (subscription_id, worker, pid, since, last_message, delay). */
 Datum
 cdc_worker_status(PG_FUNCTION_ARGS)
 {
@@ -58,7 +58,8 @@ cdc_worker_status(PG_FUNCTION_ARGS)
 		values[3] = TimestampTzGetDatum(slot->since);
 		values[4] = TimestampTzGetDatum(slot->last_message);
 		nulls[4] = slot->last_message == 0;
-		values[5] = Int64GetDatum((int64) slot->bytes);
+		values[5] = Int64GetDatum(slot->delay);
+		nulls[5] = slot->delay < 0;
 		SRF_RETURN_NEXT(funcctx, HeapTupleGetDatum(heap_form_tuple(funcctx->tuple_desc,
 																   values, nulls)));
 	}

@@ -131,6 +131,8 @@ pull_once(bool *more)
 
 	if (result.events > 0)
 		cdc_worker_wake(my_subscription, CDC_WRITER_APPLY);
+	else if (result.moved)
+		cdc_progress_broadcast();	/* nothing to apply: who waits may look at once */
 	*more = result.more;
 	backlog = result.more && result.events >= BACKLOG_EVENTS;
 	return true;

@@ -30,8 +30,13 @@ extern void cdc_worker_wake(int32 subscription_id, CdcWriter writer);
 /* Whether this process is a worker of the extension. */
 extern bool cdc_am_worker(void);
 
-/* Live figures that pull reports into its worker's slot; no-ops elsewhere. */
-extern void cdc_worker_report_receipt(uint64 bytes, TimestampTz last_message);
+/*
+ * Live figures that pull reports into its worker's slot; a no-op elsewhere.
+ * last_message: when the source was last heard of.  delay: how far behind the
+ * source is what was read last, in microseconds.
+ */
+#define CDC_DELAY_UNKNOWN	(-1)
+extern void cdc_worker_report(TimestampTz last_message, int64 delay);
 
 /*
  * Wakes those who wait in cdc.wait_for (called after apply's commit), and the

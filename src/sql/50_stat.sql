@@ -4,7 +4,8 @@
 -- Running workers of this database.
 CREATE FUNCTION cdc.worker_status(
     OUT subscription_id integer, OUT worker text, OUT pid integer,
-    OUT since timestamptz, OUT last_message timestamptz, OUT bytes bigint)
+    OUT since timestamptz, OUT last_message timestamptz,
+    OUT delay bigint)                       -- microseconds; null: not known yet
 RETURNS SETOF record
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_worker_status';
 
@@ -18,8 +19,11 @@ COMMENT ON FUNCTION cdc.worker_status() IS 'background workers of this database'
 --   starting   a worker is not up yet
 --   copying    tables are being copied
 --   streaming  follows the source
--- lag: how far the targets are behind the source, as far as that is known; zero
--- when all that has arrived is applied and the source is being followed.
+-- lag: how far the targets are behind the source.  What is not applied yet is as
+-- old as its commit at the source; when all is applied, what arrived last tells
+-- by its age at arrival whether more of it is on its way (zero once the source
+-- has said that it has no more); without a connection nobody knows better than
+-- the time since the last commit seen.
 CREATE VIEW cdc.stat_subscription WITH (security_barrier = true) AS
 SELECT s.name AS subscription,
        s.owner,
@@ -45,8 +49,8 @@ SELECT s.name AS subscription,
        CASE WHEN p.source_ts IS NULL THEN NULL
             WHEN a.applied_seq < p.last_seq
                 THEN greatest(clock_timestamp() - coalesce(a.source_ts, p.source_ts), interval '0')
-            WHEN w.pull_pid IS NOT NULL AND coalesce(f.failures, 0) = 0 THEN interval '0'
-            ELSE greatest(clock_timestamp() - greatest(p.source_ts, p.updated_at), interval '0')
+            WHEN w.delay IS NOT NULL THEN w.delay * interval '1 microsecond'
+            ELSE greatest(clock_timestamp() - p.source_ts, interval '0')
        END AS lag,
        p.events,
        p.transactions,
@@ -64,7 +68,8 @@ SELECT s.name AS subscription,
   LEFT JOIN (SELECT subscription_id,
                     max(CASE WHEN worker = 'pull' THEN pid END) AS pull_pid,
                     max(CASE WHEN worker = 'apply' THEN pid END) AS apply_pid,
-                    max(last_message) AS last_message
+                    max(last_message) AS last_message,
+                    max(delay) AS delay
                FROM cdc.worker_status()
               WHERE subscription_id <> 0
               GROUP BY subscription_id) w ON w.subscription_id = s.id
