@@ -132,39 +132,48 @@ copy_default_database(const DdlParser *p, char *out)
 }
 
 /*
- * Reads "[database .] table" and lists it.  false where no name stands; a name
+ * Reads "[database .] table"; database->kind is CDC_SQL_END where none is
+ * named.  false where no name stands.
+ */
+static bool
+take_name(DdlParser *p, CdcSqlToken *database, CdcSqlToken *table)
+{
+	database->kind = CDC_SQL_END;
+
+	/* ".t" is old syntax for a table of the default database */
+	(void) take_symbol(p, '.');
+	*table = p->token;
+	if (!cdc_sql_is_identifier(table))
+		return false;
+	advance(p);
+	if (!take_symbol(p, '.'))
+		return true;
+	*database = *table;
+	*table = p->token;
+	if (!cdc_sql_is_identifier(table))
+		return false;
+	advance(p);
+	return true;
+}
+
+/*
+ * Reads a table's name and lists it.  false where no name stands; a name
  * longer than the server takes is read but makes the list incomplete.
  */
 static bool
 read_table(DdlParser *p)
 {
-	CdcSqlToken first = p->token;
+	CdcSqlToken database;
+	CdcSqlToken name;
 	CdcDdlTable *table;
-	bool		ok;
 
-	/* ".t" is old syntax for a table of the default database */
-	if (take_symbol(p, '.'))
-		first = p->token;
-	if (!cdc_sql_is_identifier(&first))
+	if (!take_name(p, &database, &name))
 		return false;
-	advance(p);
 	table = new_table(p);
-	if (take_symbol(p, '.'))
-	{
-		CdcSqlToken second = p->token;
-
-		if (!cdc_sql_is_identifier(&second))
-			return false;
-		advance(p);
-		ok = table != NULL &&
-			cdc_sql_identifier(&first, table->database, sizeof(table->database)) &&
-			cdc_sql_identifier(&second, table->table, sizeof(table->table));
-	}
-	else
-		ok = table != NULL &&
-			copy_default_database(p, table->database) &&
-			cdc_sql_identifier(&first, table->table, sizeof(table->table));
-	if (ok)
+	if (table != NULL &&
+		(database.kind == CDC_SQL_END ? copy_default_database(p, table->database) :
+		 cdc_sql_identifier(&database, table->database, sizeof(table->database))) &&
+		cdc_sql_identifier(&name, table->table, sizeof(table->table)))
 		p->ddl->ntables++;
 	else
 		p->ddl->truncated = true;
@@ -496,9 +505,17 @@ cdc_ddl_is_dml(CdcString sql, uint64_t sql_mode)
 		return is_word(&p, "data") || is_word(&p, "xml");
 	if (take_word(&p, "create"))
 	{
+		CdcSqlToken database;
+		CdcSqlToken name;
+
 		take_word(&p, "or");
 		take_word(&p, "replace");
-		return !is_word(&p, "temporary") && take_word(&p, "table") && contains_select(&p);
+		if (!take_word(&p, "table"))
+			return false;
+		skip_if_exists(&p);
+
+		/* behind a dot a table may be called select without quotes */
+		return take_name(&p, &database, &name) && contains_select(&p);
 	}
 	return false;
 }

@@ -331,7 +331,8 @@ test_dml(void **state)
 		"CREATE TEMPORARY TABLE t SELECT 1", "ALTER TABLE t ADD x int", "DROP TABLE t", "TRUNCATE t",
 		"LOAD INDEX INTO CACHE t", "CREATE VIEW v AS SELECT 1", "CREATE PROCEDURE p() INSERT INTO t VALUES (1)",
 		"GRANT INSERT ON t TO u", "SET PASSWORD = 'x'", "`INSERT` INTO t", "'INSERT'", "ANALYZE TABLE t",
-		"inserted", "FLUSH TABLES"
+		"inserted", "FLUSH TABLES", "CREATE TABLE d.select (a int)", "CREATE TABLE IF NOT EXISTS d.select (a int)",
+		"CREATE OR REPLACE TABLE `select` (a int)"
 	};
 
 	(void) state;
