@@ -78,9 +78,8 @@ put_int64(CdcSink *sink, const char *key, int64_t v)
 	return st == CDC_OK ? sink->ops->int64(sink, v) : st;
 }
 
-/* Writes base64 (RFC 4648, with padding); returns the number of characters. */
-static size_t
-encode_base64(const uint8_t *in, size_t len, char *out)
+size_t
+cdc_base64(const uint8_t *in, size_t len, char *out)
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -118,12 +117,12 @@ emit_bytes(CdcSink *sink, CdcString s)
 	len = (s.len + 2) / 3 * 4;
 	if (len <= sizeof(small))
 	{
-		len = encode_base64((const uint8_t *) s.data, s.len, small);
+		len = cdc_base64((const uint8_t *) s.data, s.len, small);
 		return sink->ops->string(sink, small, len);
 	}
 	if (!cdc_buf_reserve(&large, len))
 		return CDC_ERR_NOMEM;
-	len = encode_base64((const uint8_t *) s.data, s.len, large.data);
+	len = cdc_base64((const uint8_t *) s.data, s.len, large.data);
 	st = sink->ops->string(sink, large.data, len);
 	cdc_buf_free(&large);
 	return st;

@@ -7,7 +7,8 @@
  * What the client protocol prints loses digits of a float (FLT_DIG of them
  * are shown) and follows FLOAT(m,d); times a double, all digits of the
  * double are shown.  Bits, enums and sets are asked for as numbers, which is
- * what the binlog has.
+ * what the binlog has; with a cast, as "set + 0" is signed in MariaDB and a
+ * double in MySQL 9.
  *
  *-------------------------------------------------------------------------
  */
@@ -331,7 +332,7 @@ read_temporal(CdcArena *arena, const CdcColumn *column, CdcString cell, CdcValue
 typedef enum Ask
 {
 	ASK_COLUMN,
-	ASK_NUMBER,					/* column + 0 */
+	ASK_NUMBER,					/* CAST(column AS UNSIGNED) */
 	ASK_DOUBLE					/* column * 1e0 */
 } Ask;
 
@@ -393,11 +394,17 @@ bool
 cdc_select_expression(const CdcColumn *column, const char *quoted, CdcBuf *out)
 {
 	int			type = find_type(column);
-	Ask			ask = type < 0 ? ASK_COLUMN : text_types[type].ask;
 
-	return cdc_buf_append(out, quoted, strlen(quoted)) &&
-		(ask == ASK_COLUMN ||
-		 cdc_buf_append(out, ask == ASK_NUMBER ? "+0" : "*1e0", ask == ASK_NUMBER ? 2 : 4));
+	switch (type < 0 ? ASK_COLUMN : text_types[type].ask)
+	{
+		case ASK_NUMBER:
+			return cdc_buf_printf(out, "CAST(%s AS UNSIGNED)", quoted);
+		case ASK_DOUBLE:
+			return cdc_buf_printf(out, "%s*1e0", quoted);
+		case ASK_COLUMN:
+			break;
+	}
+	return cdc_buf_append(out, quoted, strlen(quoted));
 }
 
 CdcStatus

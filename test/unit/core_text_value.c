@@ -85,6 +85,10 @@ test_text(void **state)
 	assert_value("enum('a','b''c')", "0", CDC_TEXT, "\"\"");
 	assert_value("set('one','two','three')", "5", CDC_SET, "[\"one\",\"three\"]");
 	assert_value("set('one','two','three')", "0", CDC_SET, "[]");
+	assert_value("set('1','2','3','4','5','6','7','8','9','10','11','12','13','14','15','16','17','18','19','20','21',"
+				 "'22','23','24','25','26','27','28','29','30','31','32','33','34','35','36','37','38','39','40','41',"
+				 "'42','43','44','45','46','47','48','49','50','51','52','53','54','55','56','57','58','59','60','61',"
+				 "'62','63','64')", "9223372036854775809", CDC_SET, "[\"1\",\"64\"]");
 	assert_value("json", "{\"a\": [1.5, null]}", CDC_JSON, "{\"a\":[1.5,null]}");
 }
 
@@ -128,8 +132,8 @@ static void
 test_expressions(void **state)
 {
 	static const char *const cases[][2] = {
-		{"int(11)", "`c`"}, {"float(7,2)", "`c`*1e0"}, {"double", "`c`*1e0"}, {"bit(5)", "`c`+0"},
-		{"enum('a')", "`c`+0"}, {"set('a')", "`c`+0"}, {"json", "`c`"}, {"geometry", "`c`"}
+		{"int(11)", "`c`"}, {"float(7,2)", "`c`*1e0"}, {"double", "`c`*1e0"}, {"bit(5)", "CAST(`c` AS UNSIGNED)"},
+		{"enum('a')", "CAST(`c` AS UNSIGNED)"}, {"set('a')", "CAST(`c` AS UNSIGNED)"}, {"json", "`c`"}, {"geometry", "`c`"}
 	};
 
 	(void) state;
