@@ -261,13 +261,19 @@ sub history_ok
 		"SELECT gtid, position, event->>'xid', event->>'xoffset', count(*) FROM $history
 		 WHERE op IN ('c', 'u', 'd') GROUP BY 1, 2, 3, 4 HAVING count(*) > 1 LIMIT 5");
 	push @wrong, map { 'twice: ' . join ' ', map { $_ // '-' } @$_ } @$doubled;
+	# Between two rows with "commit" lies one transaction, its rows numbered from 0.
 	my $split = $self->rows(
-		"SELECT coalesce(gtid, event->>'xid'), count(*), min(seq), max(seq),
-		        count(*) FILTER (WHERE commit)
-		 FROM $history WHERE op IN ('c', 'u', 'd')
-		 GROUP BY 1 HAVING max(seq) - min(seq) + 1 <> count(*)
-		     OR count(*) FILTER (WHERE commit) <> 1 LIMIT 5");
+		"SELECT min(seq), max(seq), count(*), count(DISTINCT coalesce(gtid, xid)), min(x), max(x)
+		 FROM (SELECT seq, gtid, event->>'xid' AS xid, (event->>'xoffset')::bigint AS x,
+		              coalesce(sum(commit::int) OVER (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING
+		                                              AND 1 PRECEDING), 0) AS transaction
+		       FROM $history WHERE op IN ('c', 'u', 'd')) AS e
+		 GROUP BY transaction
+		 HAVING count(DISTINCT coalesce(gtid, xid)) <> 1 OR min(x) <> 0 OR max(x) + 1 <> count(*) LIMIT 5");
 	push @wrong, map { 'not whole: ' . join ' ', map { $_ // '-' } @$_ } @$split;
+	push @wrong, 'the last transaction has no end'
+	  if defined $self->value("SELECT 1 FROM (SELECT commit FROM $history WHERE op IN ('c', 'u', 'd')
+		 ORDER BY seq DESC LIMIT 1) AS l WHERE NOT commit");
 	return ok(!@wrong, $name // "history of $subscription: no gap, nothing twice, transactions whole")
 	  || diag(join "\n", @wrong);
 }

@@ -100,7 +100,7 @@ sub _run
 			{
 				eval { $dbh->rollback; 1 } or $dbh = _forget($dbh);
 			}
-			elsif ($error =~ /gone away|Lost connection|connect|shutdown|terminated/i)
+			elsif ($error =~ /gone away|Lost connection|connect|shutdown|terminated|interrupted/i)
 			{
 				$dbh = _forget($dbh);
 				sleep 0.05;

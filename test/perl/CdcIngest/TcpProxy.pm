@@ -78,7 +78,10 @@ sub _serve
 			close $side;
 		}
 	};
-	my $drop_all = sub { $drop->($_->[0]) for grep { defined fileno $_->[0] } values %peer };
+	my $drop_all = sub {
+		my @sides = map { $_->[0] } values %peer;
+		for my $side (@sides) { $drop->($side) if defined fileno $side }
+	};
 
 	while (1)
 	{
