@@ -76,12 +76,10 @@ skipped(CdcPullStream *stream, const CdcTransaction *txn)
 static void
 check_skip(CdcPullStream *stream)
 {
-	int			order;
-
 	if (stream->skip_file == NULL)
 		return;
-	order = cdc_binlog_file_compare(stream->file, stream->skip_file);
-	if (order > 0 || (order == 0 && stream->offset >= stream->skip_offset))
+	if (cdc_binlog_position_compare(stream->file, stream->offset,
+									stream->skip_file, stream->skip_offset) >= 0)
 		stream->skip_file = NULL;
 }
 
@@ -155,9 +153,8 @@ end_group(CdcPullCall *call, const CdcItem *item)
 static bool
 is_ahead(const CdcPullStream *stream, const CdcTransaction *txn)
 {
-	int			order = cdc_binlog_file_compare(txn->file, stream->file);
-
-	return order > 0 || (order == 0 && (int64) txn->end_offset > stream->offset);
+	return cdc_binlog_position_compare(txn->file, (int64) txn->end_offset,
+									   stream->file, stream->offset) > 0;
 }
 
 static void

@@ -41,4 +41,7 @@ extern void cdc_pull_wait(int32 subscription_id, long timeout_ms);
 /* Closes the stream kept open for a subscription (disable, errors, exit). */
 extern void cdc_pull_disconnect(int32 subscription_id);
 
+/* "file:offset"; false when text is not of that form.  *file is palloc'ed. */
+extern bool cdc_position_parse(const char *text, char **file, int64 *offset);
+
 #endif							/* CDC_PG_PULL_H */

@@ -18,6 +18,7 @@
 #include "pg/pull.h"
 #include "binlog/decoder.h"
 #include "binlog/stream.h"
+#include "core/binlog_position.h"
 #include "core/json_text.h"
 #include "pg/group_buffer.h"
 #include "pg/history.h"
@@ -164,12 +165,6 @@ extern bool cdc_pull_stream_moved(const CdcPullStream *stream);
 
 /* Fills in file, offset, GTID set and source of a position that is NULL. */
 extern void cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream);
-
-/* "file:offset"; false when text is not of that form.  *file is palloc'ed. */
-extern bool cdc_position_parse(const char *text, char **file, int64 *offset);
-
-/* Order of two binlog files of one server, as strcmp(). */
-extern int	cdc_binlog_file_compare(const char *a, const char *b);
 
 /* pull_event.c */
 

@@ -25,29 +25,14 @@
 bool
 cdc_position_parse(const char *text, char **file, int64 *offset)
 {
-	const char *colon = strrchr(text, ':');
-	char	   *end;
+	size_t		len;
+	int64_t		value;
 
-	if (colon == NULL || colon == text || colon[1] < '0' || colon[1] > '9')
+	if (!cdc_binlog_position_parse(text, &len, &value))
 		return false;
-	errno = 0;
-	*offset = strtoll(colon + 1, &end, 10);
-	if (errno != 0 || *end != '\0')
-		return false;
-	*file = pnstrdup(text, colon - text);
+	*file = pnstrdup(text, len);
+	*offset = value;
 	return true;
-}
-
-int
-cdc_binlog_file_compare(const char *a, const char *b)
-{
-	size_t		la = strlen(a);
-	size_t		lb = strlen(b);
-
-	/* the number behind the last dot gains a digit after 999999 */
-	if (la != lb)
-		return la < lb ? -1 : 1;
-	return strcmp(a, b);
 }
 
 static const char *

@@ -213,14 +213,12 @@ cdc_pull_mark_set(CdcPullStream *stream, CdcPullMark *mark, const char *gtid_set
 bool
 cdc_pull_mark_passed(const CdcPullStream *stream, const CdcPullMark *mark)
 {
-	int			order;
-
 	if (mark->gtids != NULL)
 		return cdc_gtid_set_contains(stream->executed, mark->gtids);
 	if (mark->file == NULL || stream->file == NULL)
 		return false;
-	order = cdc_binlog_file_compare(stream->file, mark->file);
-	return order > 0 || (order == 0 && stream->offset >= mark->offset);
+	return cdc_binlog_position_compare(stream->file, stream->offset,
+									   mark->file, mark->offset) >= 0;
 }
 
 char *

@@ -22,9 +22,11 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "core/binlog_position.h"
 #include "core/gtid.h"
 #include "pg/apply.h"
 #include "pg/error.h"
+#include "pg/pull.h"
 #include "pg/source.h"
 #include "pg/worker.h"
 
@@ -44,28 +46,6 @@ typedef struct Wanted
  * Positions
  * ------------------------------------------------------------------------
  */
-
-/* "binlog.000042:1234": a name that ends in a dot and digits, and an offset. */
-static bool
-parse_file_offset(const char *text, char **file, int64 *offset)
-{
-	const char *colon = strrchr(text, ':');
-	const char *dot;
-	const char *p;
-
-	if (colon == NULL || colon[1] == '\0' || strlen(colon + 1) > 18)
-		return false;
-	for (p = colon + 1; *p; p++)
-		if (*p < '0' || *p > '9')
-			return false;
-	for (dot = colon - 1; dot > text && *dot >= '0' && *dot <= '9'; dot--)
-		;
-	if (dot <= text || *dot != '.' || dot == colon - 1)
-		return false;
-	*file = pnstrdup(text, colon - text);
-	*offset = strtoll(colon + 1, NULL, 10);
-	return true;
-}
 
 /* MySQL's GTIDs begin with a uuid, MariaDB's are three numbers. */
 static CdcFlavor
@@ -100,7 +80,7 @@ static void
 parse_wanted(Wanted *wanted, const char *text, const CdcSubscription *sub)
 {
 	memset(wanted, 0, sizeof(*wanted));
-	if (parse_file_offset(text, &wanted->file, &wanted->offset))
+	if (cdc_position_parse(text, &wanted->file, &wanted->offset))
 		return;
 	wanted->flavor = flavor_of(text);
 	wanted->gtid = parse_gtid_set(text, wanted->flavor, sub->name);
@@ -137,20 +117,6 @@ ask_source(Wanted *wanted, const CdcSubscription *sub)
 	cdc_source_close(source);
 }
 
-/* Order of binlog files of one source: by the number at the end. */
-static int
-compare_file_offset(const char *file_a, int64 offset_a, const char *file_b, int64 offset_b)
-{
-	const char *dot_a = strrchr(file_a, '.');
-	const char *dot_b = strrchr(file_b, '.');
-	long long	a = dot_a ? strtoll(dot_a + 1, NULL, 10) : 0;
-	long long	b = dot_b ? strtoll(dot_b + 1, NULL, 10) : 0;
-
-	if (a != b)
-		return a < b ? -1 : 1;
-	return offset_a < offset_b ? -1 : offset_a > offset_b;
-}
-
 /* Whether pull's position contains what is wanted. */
 static bool
 pulled(const Wanted *wanted, const CdcSubscription *sub, const CdcPosition *position)
@@ -162,8 +128,8 @@ pulled(const Wanted *wanted, const CdcSubscription *sub, const CdcPosition *posi
 		return false;
 	if (wanted->gtid == NULL)
 		return position->file != NULL &&
-			compare_file_offset(position->file, position->file_offset, wanted->file,
-								wanted->offset) >= 0;
+			cdc_binlog_position_compare(position->file, position->file_offset,
+										wanted->file, wanted->offset) >= 0;
 	if (position->gtid_set == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -184,9 +150,9 @@ belongs(const Wanted *wanted, const char *gtid, const char *position)
 
 	if (wanted->gtid != NULL)
 		return gtid != NULL && cdc_gtid_set_contains_gtid(wanted->gtid, gtid);
-	if (position == NULL || !parse_file_offset(position, &file, &offset))
+	if (position == NULL || !cdc_position_parse(position, &file, &offset))
 		return true;
-	return compare_file_offset(file, offset, wanted->file, wanted->offset) <= 0;
+	return cdc_binlog_position_compare(file, offset, wanted->file, wanted->offset) <= 0;
 }
 
 /*
