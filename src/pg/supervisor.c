@@ -32,7 +32,7 @@
 
 #define DELAY_MIN_MS		1000L
 #define DELAY_MAX_MS		60000L
-#define GOOD_RUN_MS			60000	/* a worker that ran this long had not failed at start */
+#define GOOD_RUN_MS			5000	/* a worker that ran this long had not failed at its start */
 #define STOP_GRACE_MS		1000	/* for a worker that is not wanted any more */
 #define ORPHAN_LOOK_MS		5000L	/* workers that an earlier supervisor started */
 #define UNTAKEN_MS			60000	/* a reservation whose process never came */
