@@ -127,8 +127,8 @@ test_changed_bytes_checksum(void **state)
 static void
 test_changed_bytes(void **state)
 {
-	/* the least, the greatest, the signs of longer numbers; and one bit */
-	static const uint8_t values[] = {0x00, 0xff, 0xfc, 0xfe};
+	/* the greatest, which as a length leads far out; and one bit */
+	static const uint8_t values[] = {0xff};
 	bool		all = getenv("CDC_TEST_ALL_BYTES") != NULL;
 	size_t		errors = 0;
 	size_t		results = 0;
