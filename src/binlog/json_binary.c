@@ -322,7 +322,7 @@ emit_decimal(Emitter *e, const uint8_t *p, size_t len)
 	char		text[CDC_DECIMAL_TEXT];
 	size_t		n = 0;
 
-	if (len >= 2 && p[0] >= 1 && p[0] <= 65 && p[1] <= 38 && p[1] <= p[0] &&
+	if (len >= 2 && p[0] >= 1 && p[0] <= CDC_DECIMAL_DIGITS && p[1] <= 38 && p[1] <= p[0] &&
 		cdc_decimal_wire_size(p[0], p[1]) == len - 2)
 		n = cdc_decimal_text(p + 2, p[0], p[1], text);
 	if (n == 0)

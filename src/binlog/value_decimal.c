@@ -16,8 +16,7 @@
 #include <string.h>
 
 #define GROUP_DIGITS	9
-#define MAX_PRECISION	65
-#define MAX_WIRE		32
+#define MAX_WIRE		(CDC_DECIMAL_DIGITS / GROUP_DIGITS * 4 + 4)
 
 /* Bytes that 0 to 9 digits take. */
 static const uint8_t digit_bytes[GROUP_DIGITS + 1] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
@@ -70,7 +69,7 @@ cdc_decimal_text(const uint8_t *data, int precision, int scale, char *text)
 	bool		negative = !(data[0] & 0x80);
 	uint8_t		mask = negative ? 0xff : 0;
 	const uint8_t *p = bytes;
-	char		digits[MAX_PRECISION + GROUP_DIGITS];
+	char		digits[CDC_DECIMAL_DIGITS];
 	char	   *d = digits;
 	char	   *t = text;
 	int			skip = 0;

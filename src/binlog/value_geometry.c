@@ -21,6 +21,8 @@
 
 #define MAX_DEPTH	100
 #define SRID_LEN	4
+#define MAX_DIGITS	40			/* significant ones that a double is printed with */
+#define POSITIONAL_TEXT	(400 + MAX_DIGITS)	/* exponents go from -324 to 308 */
 
 enum
 {
@@ -78,20 +80,23 @@ read_u32(WktWriter *w)
 static CdcStatus
 put_positional(WktWriter *w, const char *digits, int n, int point)
 {
-	CdcStatus	st = CDC_OK;
+	char		text[POSITIONAL_TEXT];
+	char	   *t = text;
 
 	if (point <= 0)
-		st = put_text(w, "0.");
-	for (int i = point; st == CDC_OK && i < 0; i++)
-		st = put(w, "0", 1);
-	for (int i = 0; st == CDC_OK && (i < n || i < point); i++)
+	{
+		*t++ = '0';
+		*t++ = '.';
+		for (int i = point; i < 0; i++)
+			*t++ = '0';
+	}
+	for (int i = 0; i < n || i < point; i++)
 	{
 		if (i > 0 && i == point)
-			st = put(w, ".", 1);
-		if (st == CDC_OK)
-			st = put(w, i < n ? &digits[i] : "0", 1);
+			*t++ = '.';
+		*t++ = i < n ? digits[i] : '0';
 	}
-	return st;
+	return put(w, text, (size_t) (t - text));
 }
 
 /* Text of a JSON number to one without exponent and without ".0". */
@@ -99,7 +104,7 @@ static CdcStatus
 put_number(WktWriter *w, double d)
 {
 	CdcJsonText *t = &w->number;
-	char		digits[40];
+	char		digits[MAX_DIGITS];
 	int			n = 0;
 	int			point = -1;
 	int			exponent = 0;
@@ -134,6 +139,8 @@ put_number(WktWriter *w, double d)
 		point = n;
 	if (p < end)
 		exponent = atoi(p + 1);
+	if (exponent < -330 || exponent > 310)
+		return malformed(w);
 	while (n > 1 && n > point && digits[n - 1] == '0')
 		n--;					/* of the fraction */
 	while (zeros < n - 1 && digits[zeros] == '0')

@@ -107,8 +107,14 @@ extern CdcStatus cdc_decode_decimal(CdcRowReader *, const CdcColumnPlan *, CdcVa
 extern uint32_t cdc_decimal_wire_size(int precision, int scale);
 
 /*
- * Prints a decimal of cdc_decimal_wire_size() bytes at p; text has
- * CDC_DECIMAL_TEXT bytes.  Returns the length; 0 when the bytes are no decimal.
+ * A column has 65 digits at most.  Inside of JSON the precision counts leading
+ * zeros too, as the server's nine words of nine digits have them.
+ */
+#define CDC_DECIMAL_DIGITS	81
+
+/*
+ * Prints a decimal of cdc_decimal_wire_size() bytes at p and not more than
+ * CDC_DECIMAL_DIGITS digits; text has CDC_DECIMAL_TEXT bytes.  Returns the length; 0 when the bytes are no decimal.
  */
 #define CDC_DECIMAL_TEXT	100
 extern size_t cdc_decimal_text(const uint8_t *p, int precision, int scale, char *text);
