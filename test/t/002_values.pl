@@ -80,8 +80,6 @@ my @columns = (
 	[ q{set('a','b','it''s','ü')}, q{''}, q{'a'}, q{'ü,a'}, q{'a,b,it''s,ü'} ],
 	[ 'set(' . join(',', map { "'m$_'" } 1 .. 64) . ')', q{'m64'}, q{18446744073709551615} ],
 	[ "enum('é','x') CHARACTER SET latin1", q{'é'} ],
-	[ 'point', q{ST_GeomFromText('POINT(1.5 -2)')} ],
-	[ 'geometry', q{ST_GeomFromText('LINESTRING(0 0, 1 1, 2 -3e-5)')}, q{ST_GeomFromText('POLYGON((0 0, 4 0, 4 4, 0 0), (1 1, 2 1, 2 2, 1 1))')} ],
 	[ [qw(mariadb mysql97)], 'json', q{'{}'}, q{'[]'}, q{'null'}, q{'true'}, q{'"text"'}, q{'-1.5'},
 		q{'{"a": {"b": [1, 2.5, "x", null, true]}, "é": "ü𝒳\\\\n\\\\"q\\\\""}'},
 		q{'[9223372036854775807, 18446744073709551615, -9223372036854775808, 1e100, 0.1, 1.0]'},

@@ -52,10 +52,17 @@ test_typed(void **state)
 {
 	/* decimal(20,10) of -0.000001: precision, scale, five bytes each */
 	static const uint8_t decimal[] = {20, 10, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfc, 0x17, 0xff};
+	/* decimal(65,30) of 12345678901234567890123456789012345: 66 digits in JSON */
+	static const uint8_t long_decimal[] = {
+		66, 30, 0x80, 0xbc, 0x61, 0x4e, 0x35, 0xb7, 0xbf, 0x87, 0x35, 0x0e, 0x34, 0xc0, 0x2f, 0x07, 0x5f, 0x79,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+	};
 	static const uint8_t date[] = {0, 0, 0, 0, 0, 0xba, 0xb2, 0x19};
 
 	(void) state;
 	assert_opaque(246, decimal, sizeof(decimal), "-0.0000010000");
+	assert_opaque(246, long_decimal, sizeof(long_decimal),
+				  "12345678901234567890123456789012345.000000000000000000000000000000");
 	assert_opaque(10, date, sizeof(date), "\"2024-02-29\"");
 }
 

@@ -60,7 +60,7 @@ sub _json
 {
 	my ($text) = @_;
 	return undef if !defined $text || $text eq 'null';
-	$text =~ s{("(?:[^"\\]|\\.)*")|(-?\d+\.\d+)}{$1 // $2 =~ s/\.?0+$//r}ge;
+	$text =~ s{("[^"\\]*+(?:\\.[^"\\]*+)*+")|(-?\d+\.\d+)}{$1 // $2 =~ s/\.?0+$//r}ge;
 	return $text;
 }
 
@@ -77,7 +77,6 @@ my %canonical = (
 	time => [
 		'CAST(%s AS CHAR)', '(extract(epoch from %s) * 1000000)::bigint::text', \&_time_us ],
 	set => [ '%s', q{array_to_string(%s, ',')} ],
-	(map { $_ => [ 'HEX(ST_AsBinary(%s))', q{upper(encode(%s, 'hex'))} ] } qw(point geometry)),
 	year => [ '%s + 0', '%s::text' ],
 	json => [ 'CAST(%s AS CHAR)', '%s::text', 'jsonb', \&_json ]);
 

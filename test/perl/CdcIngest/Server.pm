@@ -179,6 +179,9 @@ sub _arguments
 	push @args, '--gtid-mode=ON', '--enforce-gtid-consistency',
 	  $flavour eq 'mysql56' ? '--log-slave-updates' : ()
 	  if $self->{gtid} && $self->{binlog} && $flavour ne 'mariadb';
+	# The default of 9.7 is ON.
+	push @args, '--gtid-mode=OFF', '--enforce-gtid-consistency=OFF'
+	  if !$self->{gtid} && $flavour eq 'mysql97';
 	return (@args, @{ $self->{args} });
 }
 
