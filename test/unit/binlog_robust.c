@@ -121,8 +121,8 @@ test_changed_bytes_checksum(void **state)
 }
 
 /*
- * Without, changed bytes reach the parsers.  All values of all bytes take some
- * minutes: set CDC_TEST_ALL_BYTES for that.
+ * Without, changed bytes reach the parsers.  All values of all bytes take long:
+ * set CDC_TEST_ALL_BYTES for that.
  */
 static void
 test_changed_bytes(void **state)
@@ -145,7 +145,7 @@ test_changed_bytes(void **state)
 		len = binlog_strip_checksums(data, len);
 		assert_int_equal(run_copy(data, len, &stripped), CDC_END);
 		assert_int_equal(whole, stripped);
-		for (size_t i = 4; i < len; i++)
+		for (size_t i = 4; i < len; i += all ? 1 : 5)
 		{
 			uint8_t		was = data[i];
 
@@ -162,7 +162,7 @@ test_changed_bytes(void **state)
 		}
 		free(data);
 	}
-	assert_true(errors > 1000 && results > 1000);
+	assert_true(errors > 200 && results > 200);
 }
 
 /* Several bytes at once, in the larger files. */
