@@ -92,7 +92,9 @@ sub draw
 		  join ' ', map { sprintf '%s %s/%s', $_, $replica->{$_} // '-', $at_source->{$_} } @{ $self->{tables} };
 		return;
 	}
-	my ($max) = sort { $b <=> $a } @{ $self->{rates} }, 1;
+	# The root shows both the steady flow and the peak of catching up.
+	my @heights = map { sqrt } @{ $self->{rates} };
+	my ($max) = sort { $b <=> $a } @heights, 1;
 	my @out = (
 		sprintf("\e[1m%5.1f s  %s\e[0m", $now - $self->{start}, $self->{phase} // ''),
 		'',
@@ -106,7 +108,7 @@ sub draw
 		sprintf("  events in history %s    %s events/s    lag \e[1m%s\e[0m",
 			$stat ? _thousands($stat->{events}) : "\e[31mPostgreSQL is down\e[0m", _thousands(int $rate), $lag),
 		sprintf('  workers: pull %s, apply %s    position %s', map { $_ // '-' } @{ $stat // {} }{qw(pull_pid apply_pid position)}),
-		"  \e[34m" . join('', map { $bars[ int($_ / $max * $#bars + 0.5) ] } @{ $self->{rates} }) . "\e[0m");
+		"  \e[34m" . join('', map { $bars[ int($_ / $max * $#bars + 0.5) ] } @heights) . "\e[0m");
 	print "\e[$self->{lines}A" if $self->{lines};
 	print map { "\e[2K$_\n" } @out;
 	$self->{lines} = @out;
