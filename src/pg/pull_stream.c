@@ -323,6 +323,7 @@ read_tables(CdcPullStream *stream)
 		snprintf(name, sizeof(name), "%s", t->source_table);
 		entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
 		entry->state = t->state;
+		entry->left_out = false;
 	}
 }
 
@@ -349,6 +350,39 @@ cdc_pull_stream_discover(CdcPullStream *stream, const CdcTable *table, bool copy
 }
 
 /*
+ * A table with a column that cannot be decoded is left out from here on, so
+ * that the others go on; its state says so.
+ */
+static void
+leave_out(CdcPullStream *stream, const CdcTableMap *map, const CdcError *err)
+{
+	const char *name = cdc_replica_text(psprintf("%s.%s", map->database, map->table));
+	char	   *error = psprintf("column \"%s\": %s%s%s", cdc_replica_text(err->column),
+								 cdc_replica_text(err->message),
+								 err->detail[0] != '\0' ? ": " : "",
+								 cdc_replica_text(err->detail));
+	CdcPullTable *known = find_table(stream, name);
+
+	if (known == NULL || known->state != 'e')
+	{
+		if (known != NULL)
+			cdc_subscription_table_state(stream->sub, name, 'e', error);
+		cdc_log(stream->sub->name, "table_error",
+				psprintf("source table %s cannot be decoded and is left out", name), error);
+		ereport(WARNING,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("source table %s of subscription \"%s\" cannot be decoded and is left out",
+						name, stream->sub->name),
+				 errdetail("%s", error),
+				 errhint("Change the column at the source, then remove the table with cdc.remove_table() and add it again.")));
+		read_tables(stream);
+		known = find_table(stream, name);
+	}
+	if (known != NULL)
+		known->left_out = true;
+}
+
+/*
  * Tables that nobody wants are skipped, and so are rows of a table without a
  * key until the stream has passed its copy, which contains them.
  */
@@ -356,9 +390,22 @@ static CdcStatus
 lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
 	CdcPullStream *stream = arg;
-	CdcStatus	st = cdc_schema_lookup(&stream->lookup, map, table, err);
-	CdcPullTable *known;
+	CdcPullTable *known = NULL;
+	CdcStatus	st;
 
+	*table = NULL;
+	if (stream->any_left_out)
+		known = find_table(stream, psprintf("%s.%s", map->database, map->table));
+	if (known != NULL && known->left_out)
+		return CDC_OK;
+	st = cdc_schema_lookup(&stream->lookup, map, table, err);
+	if (st == CDC_ERR_UNSUPPORTED)
+	{
+		stream->any_left_out = true;
+		leave_out(stream, map, err);
+		*table = NULL;
+		return CDC_OK;
+	}
 	if (st != CDC_OK || *table == NULL)
 		return st;
 	known = find_table(stream, (*table)->full_name);

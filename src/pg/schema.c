@@ -536,6 +536,22 @@ assemble(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map, const char
 	return result;
 }
 
+/* Whether the decoder can decode all columns; if not, err names the first. */
+static CdcStatus
+check_decodable(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map,
+				const CdcTable *table, CdcError *err)
+{
+	CdcColumnPlan *plans = palloc0(sizeof(CdcColumnPlan) * Max(table->ncolumns, 1));
+	CdcFormat	format;
+	CdcStatus	st;
+
+	memset(&format, 0, sizeof(format));
+	format.flavor = flavor;
+	st = cdc_column_plans_make(plans, map, table, &format, &schema->charsets, err);
+	pfree(plans);
+	return st;
+}
+
 CdcStatus
 cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
@@ -585,6 +601,11 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 		cdc_error_hint(err, "With binlog_row_metadata=FULL at the source the binlog says what its rows are. "
 					   "To go on, exclude the table from the subscription and add it again with a new copy.");
 		return CDC_ERR_SCHEMA;
+	}
+	if (cdc_failed(check_decodable(schema, flavor, map, entry->fitting, err)))
+	{
+		entry->fitting = NULL;
+		return err->status;
 	}
 	entry->map_print = print;
 	*table = entry->fitting;
