@@ -247,7 +247,7 @@ cdc_apply_truncate(CdcApply *apply, CdcTargetRun *run)
 	if (!truncate)
 		sql = psprintf("DELETE FROM %s", target->name);
 	else
-		sql = psprintf("TRUNCATE TABLE %s%s", kind == RELKIND_RELATION ? "ONLY " : "",
+		sql = psprintf("TRUNCATE TABLE %s%s", CDC_TRUNCATE_SCOPE(kind),
 					   target->name);
 
 	if (SPI_connect() != SPI_OK_CONNECT)

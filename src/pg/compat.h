@@ -186,6 +186,13 @@ cdc_float8_text(double v, char *buf)
 #define CDC_RELKIND_PARTITIONED			RELKIND_RELATION
 #endif
 
+/* What TRUNCATE is not to reach: partitions are plain children before 10. */
+#if PG_VERSION_NUM >= 100000
+#define CDC_TRUNCATE_SCOPE(relkind)		((relkind) == RELKIND_RELATION ? "ONLY " : "")
+#else
+#define CDC_TRUNCATE_SCOPE(relkind)		""
+#endif
+
 /* The parser of qualified names got an error context in 16. */
 #if PG_VERSION_NUM >= 100000
 #include "utils/regproc.h"
