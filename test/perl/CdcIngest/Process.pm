@@ -130,7 +130,7 @@ sub own_memory_kb
 	my ($pid) = @_;
 	open my $fh, '<', "/proc/$pid/status" or return 0;
 	my $sum = 0;
-	while (<$fh>) { $sum += $1 if /^Rss(?:Anon|File):\s+(\d+) kB/ }
+	while (my $line = <$fh>) { $sum += $1 if $line =~ /^Rss(?:Anon|File):\s+(\d+) kB/ }
 	return $sum;
 }
 
