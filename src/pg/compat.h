@@ -419,9 +419,13 @@ cdc_float8_text(double v, char *buf)
 #define CDC_OVERRIDING_SYSTEM_VALUE		""
 #endif
 #if CDC_GREENPLUM
+#include "catalog/gp_policy.h"
 #define CDC_ROW_ADDRESS					"gp_segment_id, tableoid, ctid"
+/* a replicated table shows no gp_segment_id */
+#define CDC_ROWS_HAVE_ADDRESS(rel)		(!GpPolicyIsReplicated((rel)->rd_cdbpolicy))
 #else
 #define CDC_ROW_ADDRESS					"tableoid, ctid"
+#define CDC_ROWS_HAVE_ADDRESS(rel)		true
 #endif
 
 /* Memory that is freed as a whole, its chunks not rounded up (10; 15 with sizes). */

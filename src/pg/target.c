@@ -504,6 +504,12 @@ build_target(const CdcSubscription *sub, const CdcTargetSpec *spec, Relation rel
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("target %s has no column that can be written", target->name)));
 	build_key(target, sub, rel, spec, source, nsource);
+	if (target->keyless && !CDC_ROWS_HAVE_ADDRESS(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("replicated target %s has no key", target->name),
+				 errdetail("One of several equal rows cannot be told from the others there."),
+				 errhint("Name key columns in cdc.add_table's argument \"key\", or distribute the table.")));
 	target->backend = choose_backend(target, rel);
 	return target;
 }
