@@ -66,7 +66,7 @@ cdc_maria_uncompress(const uint8_t *data, size_t len, CdcBuf *out, CdcError *err
 		return cdc_error(err, CDC_ERR_CORRUPT,
 						 "compressed event announces the impossible length %llu",
 						 (unsigned long long) out_len);
-	if (!cdc_buf_reserve(out, (size_t) out_len))
+	if (!cdc_buf_reserve(out, (size_t) out_len + 1))	/* never a NULL pointer */
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
 	st = cdc_inflate(r.p, cdc_reader_left(&r), false, (uint8_t *) out->data + out->len,
 					 (size_t) out_len, err);
