@@ -391,6 +391,12 @@ find_type(const CdcColumn *column)
 }
 
 bool
+cdc_text_readable(const CdcColumn *column)
+{
+	return find_type(column) >= 0;
+}
+
+bool
 cdc_select_expression(const CdcColumn *column, const char *quoted, CdcBuf *out)
 {
 	int			type = find_type(column);

@@ -19,6 +19,9 @@
  */
 extern bool cdc_select_expression(const CdcColumn *column, const char *quoted, CdcBuf *out);
 
+/* Whether cells of the column's type can be read at all. */
+extern bool cdc_text_readable(const CdcColumn *column);
+
 /*
  * The value of such a cell; cell.data is NULL for SQL NULL.  The value may
  * point into the cell.  CDC_ERR_UNSUPPORTED for types that have no text form

@@ -37,6 +37,7 @@
 
 #include "core/text_value.h"
 #include "pg/error.h"
+#include "pg/replica_table.h"
 
 /* How often an exact snapshot is tried for. */
 #define EXACT_ATTEMPTS		100
@@ -306,6 +307,27 @@ copy_rows(CdcPullCall *call, CdcSource *source, CdcPullWriter *writer, const Cdc
 	MemoryContextDelete(context);
 }
 
+/* Why the table cannot be copied, or NULL. */
+static const char *
+copy_trouble(const CdcSubscription *sub, const CdcTable *table, const CopySnapshot *snap)
+{
+	int			i;
+
+	if (table == NULL)
+		return "the source has no such table";
+	if (table->npk == 0 && !snap->exact)
+		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
+	for (i = 0; i < table->ncolumns; i++)
+	{
+		const CdcColumn *column = &table->columns[i];
+
+		if (!cdc_text_readable(column))
+			return psprintf("column \"%s\" has type %s, which cannot be copied",
+							cdc_replica_text(column->name), cdc_replica_text(column->column_type));
+	}
+	return cdc_replica_trouble(sub, table);
+}
+
 /* The definition of a table, or NULL when it cannot be copied (state 'e'). */
 static const CdcTable *
 definition(CdcPullCall *call, CdcPullStream *stream, const CdcSubscriptionTable *t,
@@ -314,7 +336,7 @@ definition(CdcPullCall *call, CdcPullStream *stream, const CdcSubscriptionTable 
 	char	   *name = to_utf8(t->source_table);
 	char	   *dot = strchr(name, '.');
 	const CdcTable *table = NULL;
-	const char *error = NULL;
+	const char *error;
 
 	if (dot != NULL)
 	{
@@ -322,13 +344,11 @@ definition(CdcPullCall *call, CdcPullStream *stream, const CdcSubscriptionTable 
 		table = cdc_schema_refresh(stream->schema, cdc_pull_stream_control(stream), name, dot + 1,
 								   call->pos.last_seq + 1, position);
 	}
-	if (table == NULL)
-		error = "the source has no such table";
-	else if (table->npk == 0 && !snap->exact)
-		error = "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
+	error = copy_trouble(call->sub, table, snap);
 	if (error == NULL)
 		return table;
 	cdc_subscription_table_state(call->sub, t->source_table, 'e', error);
+	cdc_log(call->sub->name, "copy", psprintf("source table %s is not copied", t->source_table), error);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("table \"%s\" of subscription \"%s\" cannot be copied", t->source_table, call->sub->name),

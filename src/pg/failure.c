@@ -74,5 +74,9 @@ cdc_failure_text(const ErrorData *edata)
 		appendStringInfo(&buf, "\nDETAIL:  %s", edata->detail);
 	if (edata->hint)
 		appendStringInfo(&buf, "\nHINT:  %s", edata->hint);
+
+	/* its first line is the innermost: table and column, where it is about one */
+	if (edata->context)
+		appendStringInfo(&buf, "\nCONTEXT:  %.*s", (int) strcspn(edata->context, "\n"), edata->context);
 	return buf.data;
 }

@@ -60,7 +60,6 @@ typedef struct CdcPullStream
 	CdcSchemaLookup lookup;
 	CdcGroupBuffer *group;
 	HTAB	   *tables;			/* CdcPullTable by name; NULL: to be read */
-	bool		any_left_out;	/* some table is left out */
 	bool		copy_checked;	/* no table waits for its copy */
 	uint64		statements;		/* DML in statement format told of so far */
 
@@ -98,7 +97,6 @@ typedef struct CdcPullTable
 {
 	char		name[CDC_PULL_TABLE_NAME];	/* hash key */
 	char		state;
-	bool		left_out;		/* a column cannot be decoded */
 } CdcPullTable;
 
 /*

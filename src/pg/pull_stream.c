@@ -323,7 +323,6 @@ read_tables(CdcPullStream *stream)
 		snprintf(name, sizeof(name), "%s", t->source_table);
 		entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
 		entry->state = t->state;
-		entry->left_out = false;
 	}
 }
 
@@ -357,29 +356,14 @@ static void
 leave_out(CdcPullStream *stream, const CdcTableMap *map, const CdcError *err)
 {
 	const char *name = cdc_replica_text(psprintf("%s.%s", map->database, map->table));
-	char	   *error = psprintf("column \"%s\": %s%s%s", cdc_replica_text(err->column),
-								 cdc_replica_text(err->message),
-								 err->detail[0] != '\0' ? ": " : "",
-								 cdc_replica_text(err->detail));
-	CdcPullTable *known = find_table(stream, name);
+	const CdcTable *table = cdc_schema_get(stream->schema, map->database, map->table);
+	char	   *error = table != NULL ? cdc_replica_trouble(stream->sub, table) : NULL;
 
-	if (known == NULL || known->state != 'e')
-	{
-		if (known != NULL)
-			cdc_subscription_table_state(stream->sub, name, 'e', error);
-		cdc_log(stream->sub->name, "table_error",
-				psprintf("source table %s cannot be decoded and is left out", name), error);
-		ereport(WARNING,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("source table %s of subscription \"%s\" cannot be decoded and is left out",
-						name, stream->sub->name),
-				 errdetail("%s", error),
-				 errhint("Change the column at the source, then remove the table with cdc.remove_table() and add it again.")));
-		read_tables(stream);
-		known = find_table(stream, name);
-	}
-	if (known != NULL)
-		known->left_out = true;
+	if (error == NULL)
+		error = psprintf("table %s cannot be replicated: column \"%s\": %s", name,
+						 cdc_replica_text(err->column), cdc_replica_text(err->message));
+	cdc_subscription_table_unreadable(stream->sub, name, error);
+	read_tables(stream);
 }
 
 /*
@@ -390,18 +374,12 @@ static CdcStatus
 lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
 	CdcPullStream *stream = arg;
-	CdcPullTable *known = NULL;
+	CdcPullTable *known;
 	CdcStatus	st;
 
-	*table = NULL;
-	if (stream->any_left_out)
-		known = find_table(stream, psprintf("%s.%s", map->database, map->table));
-	if (known != NULL && known->left_out)
-		return CDC_OK;
 	st = cdc_schema_lookup(&stream->lookup, map, table, err);
 	if (st == CDC_ERR_UNSUPPORTED)
 	{
-		stream->any_left_out = true;
 		leave_out(stream, map, err);
 		*table = NULL;
 		return CDC_OK;

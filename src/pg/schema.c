@@ -30,6 +30,7 @@ typedef struct SchemaEntry
 	bool		wanted;
 	CdcTable   *newest;			/* of the stored or read definitions; or NULL */
 	CdcTable   *fitting;		/* of the last table map; or NULL */
+	bool		unreadable;		/* the last table map has a column that cannot be decoded */
 	uint64		map_print;		/* fingerprint of that table map */
 } SchemaEntry;
 
@@ -149,8 +150,7 @@ arena_copy(CdcArena *arena, const char *s)
 }
 
 static void
-make_column(CdcArena *arena, const CdcColumnDef *def, const char *database, const char *table,
-			CdcColumn *col)
+make_column(CdcArena *arena, const CdcColumnDef *def, CdcColumn *col)
 {
 	CdcError	err;
 
@@ -168,10 +168,18 @@ make_column(CdcArena *arena, const CdcColumnDef *def, const char *database, cons
 	col->invisible = def->extra != NULL && strstr(def->extra, "INVISIBLE") != NULL;
 	col->json_check = def->json_check;
 	col->pk_index = def->pk;
-	if (cdc_failed(cdc_column_type_parse(arena, col->column_type, col, &err)))
+	switch (cdc_column_type_parse(arena, col->column_type, col, &err))
 	{
-		cdc_error_column(&err, database, table, col->name);
-		cdc_ereport(&err, NULL);
+		case CDC_OK:
+			break;
+		case CDC_ERR_NOMEM:
+			no_memory();
+			break;
+		default:
+			/* a type that we do not know is a matter of this table only */
+			col->data_type = NULL;
+			col->nmembers = 0;
+			break;
 	}
 	col->pk_index = def->pk;
 }
@@ -228,8 +236,7 @@ make_table(CdcSchema *schema, const char *database, const char *name, const CdcT
 	int			i;
 
 	for (i = 0; i < def->ncolumns; i++)
-		make_column(schema->arena, &def->columns[i], database, name,
-					(CdcColumn *) &table->columns[i]);
+		make_column(schema->arena, &def->columns[i], (CdcColumn *) &table->columns[i]);
 	make_key(schema->arena, table);
 	return table;
 }
@@ -256,6 +263,7 @@ entry_of(CdcSchema *schema, const char *database, const char *table)
 		const CdcSubscription *sub = schema->sub;
 
 		entry->newest = entry->fitting = NULL;
+		entry->unreadable = false;
 		entry->map_print = 0;
 		entry->wanted = cdc_subscription_wants(sub, database, table);
 	}
@@ -285,6 +293,7 @@ cdc_schema_refresh(CdcSchema *schema, CdcSource *source, const char *database,
 	CdcTableDef *def = cdc_schema_read_source(source, database, table);
 
 	entry->newest = entry->fitting = NULL;
+	entry->unreadable = false;
 	if (def == NULL)
 		return NULL;
 	cdc_schema_store(schema->sub->name, entry->full_name, def, seq, position);
@@ -420,6 +429,8 @@ column_fits(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map, int i,
 				  i + 1, map->names[i], column->name);
 		return false;
 	}
+	if (cdc_column_trouble(column) != NULL)
+		return true;			/* nor can we say that it is another */
 	if (!members_fit(schema, map, i, column))
 	{
 		cdc_error(err, CDC_ERR_SCHEMA, "column has other members in the binlog than \"%s\" in the known definition",
@@ -541,10 +552,24 @@ static CdcStatus
 check_decodable(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map,
 				const CdcTable *table, CdcError *err)
 {
-	CdcColumnPlan *plans = palloc0(sizeof(CdcColumnPlan) * Max(table->ncolumns, 1));
+	CdcColumnPlan *plans;
 	CdcFormat	format;
 	CdcStatus	st;
+	int			i;
 
+	for (i = 0; i < table->ncolumns; i++)
+	{
+		const CdcColumn *column = &table->columns[i];
+		const char *trouble = cdc_column_trouble(column);
+
+		if (trouble != NULL)
+		{
+			cdc_error(err, CDC_ERR_UNSUPPORTED, "column has type %s, %s", column->column_type, trouble);
+			cdc_error_column(err, table->database, table->name, column->name);
+			return CDC_ERR_UNSUPPORTED;
+		}
+	}
+	plans = palloc0(sizeof(CdcColumnPlan) * Max(table->ncolumns, 1));
 	memset(&format, 0, sizeof(format));
 	format.flavor = flavor;
 	st = cdc_column_plans_make(plans, map, table, &format, &schema->charsets, err);
@@ -566,12 +591,13 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	if (!entry->wanted)
 		return CDC_OK;
 	print = map_fingerprint(map);
-	if (entry->fitting != NULL && entry->map_print == print)
+	if ((entry->fitting != NULL || entry->unreadable) && entry->map_print == print)
 	{
 		*table = entry->fitting;
 		return CDC_OK;
 	}
 
+	entry->unreadable = false;
 	source = lookup->control(lookup->control_arg);
 	flavor = cdc_source_info(source)->flavor;
 	(void) cdc_schema_get(schema, map->database, map->table);
@@ -602,12 +628,13 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 					   "To go on, exclude the table from the subscription and add it again with a new copy.");
 		return CDC_ERR_SCHEMA;
 	}
+	entry->map_print = print;
 	if (cdc_failed(check_decodable(schema, flavor, map, entry->fitting, err)))
 	{
 		entry->fitting = NULL;
+		entry->unreadable = err->status == CDC_ERR_UNSUPPORTED;
 		return err->status;
 	}
-	entry->map_print = print;
 	*table = entry->fitting;
 	return CDC_OK;
 }

@@ -47,6 +47,8 @@ extern void cdc_schema_invalidate(CdcSchema *schema);
  * whose stored definition is missing are read from the source; the stored one
  * is compared with the map (count, types, names, signedness) and re-read when
  * it does not fit, and an error names what differs when it still does not.
+ * CDC_ERR_UNSUPPORTED where a column cannot be decoded, once for each form of
+ * the table; from then on its rows are left out (*table is NULL).
  */
 typedef struct CdcSchemaLookup
 {
@@ -62,8 +64,15 @@ extern CdcStatus cdc_schema_lookup(void *arg, const CdcTableMap *map,
 								   const CdcTable **table, CdcError *err);
 
 /*
+ * Why values of a source column cannot be read from the binlog, as the end of
+ * a sentence about its type; NULL when they can.
+ */
+extern const char *cdc_column_trouble(const CdcColumn *column);
+
+/*
  * The PostgreSQL type that holds every value of a source column, as SQL text
- * such as "numeric(10,2)"; NULL with *reason set when the type is unknown.
+ * such as "numeric(10,2)"; NULL with *reason set when the type is unknown
+ * or its values cannot be read.
  */
 extern const char *cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt,
 							   const char **reason);

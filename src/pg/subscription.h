@@ -30,4 +30,13 @@ extern char cdc_subscription_add_discovered_table(const CdcSubscription *sub,
 extern void cdc_subscription_register_table(const CdcSubscription *sub, const CdcTable *table,
 											bool copy);
 
+/*
+ * For pull: rows of the table (in the database's encoding) cannot be read from
+ * here on and are left out.  It gets state 'e' with the error, a WARNING and a
+ * row in cdc.log; its target, which stays behind, is let go.  A table that is
+ * not registered is.  Silent when all this was said before.
+ */
+extern void cdc_subscription_table_unreadable(const CdcSubscription *sub,
+											  const char *source_table, const char *error);
+
 #endif							/* CDC_PG_SUBSCRIPTION_H */

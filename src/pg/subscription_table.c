@@ -138,16 +138,22 @@ default_target(const CdcSubscription *sub, const CdcTable *table, CdcReplicaSpec
 }
 
 static void
+insert_failed(const CdcSubscription *sub, CdcTableRow *row, const char *error)
+{
+	row->state = 'e';
+	row->error = error;
+	cdc_table_row_insert(sub, row);
+	cdc_notify(sub->name, "table_error", row->source_table, error);
+}
+
+static void
 register_failed(const CdcSubscription *sub, const CdcTable *table, const char *error)
 {
 	CdcTableRow row;
 
 	memset(&row, 0, sizeof(row));
 	row.source_table = cdc_replica_text(table->full_name);
-	row.state = 'e';
-	row.error = error;
-	cdc_table_row_insert(sub, &row);
-	cdc_notify(sub->name, "table_error", row.source_table, error);
+	insert_failed(sub, &row, error);
 }
 
 void
@@ -164,6 +170,8 @@ cdc_subscription_register_table(const CdcSubscription *sub, const CdcTable *tabl
 				 errdetail("The table is left out, the others are not affected."),
 				 errhint("Exclude it to silence this, or change the column at the source.")));
 		register_failed(sub, table, trouble);
+		cdc_log(sub->name, "table", psprintf("source table %s is left out",
+											 cdc_replica_text(table->full_name)), trouble);
 		return;
 	}
 	register_with_target(sub, table, default_target(sub, table, &spec) ? &spec : NULL, copy);
@@ -220,6 +228,80 @@ cdc_subscription_add_discovered_table(const CdcSubscription *sub, const CdcTable
 	cdc_log(sub->name, "table", psprintf("new source table %s", cdc_replica_text(table->full_name)),
 			error);
 	return error != NULL ? 'e' : copy && sub->copy_data ? 'i' : 'r';
+}
+
+/* Whether the table is in state 'e' without a target and with that error. */
+static bool
+is_unreadable(const CdcSubscription *sub, const char *source_table, const char *error)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc.subscription_table"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND state OPERATOR(pg_catalog.=) 'e' AND target IS NULL"
+		" AND last_error OPERATOR(pg_catalog.=) $3",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+	bool		found;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = CStringGetTextDatum(error);
+	cdc_spi_begin(&spi);
+	found = cdc_spi_execute(&stmt, values, NULL) > 0;
+	cdc_spi_end(&spi);
+	return found;
+}
+
+/* Sets state 'e' and lets the target go; false: the table is not registered. */
+static bool
+let_go(const CdcSubscription *sub, const char *source_table, const char *error)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc.subscription_table SET state = 'e', last_error = $3, target = NULL,"
+		" state_since = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+	bool		found;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = CStringGetTextDatum(error);
+	cdc_spi_begin(&spi);
+	found = cdc_spi_execute(&stmt, values, NULL) > 0;
+	cdc_spi_end(&spi);
+	cdc_catalog_changed();
+	return found;
+}
+
+void
+cdc_subscription_table_unreadable(const CdcSubscription *sub, const char *source_table,
+								  const char *error)
+{
+	CdcTableRow row;
+
+	if (is_unreadable(sub, source_table, error))
+		return;
+	if (let_go(sub, source_table, error))
+		cdc_notify(sub->name, "table_error", source_table, error);
+	else
+	{
+		memset(&row, 0, sizeof(row));
+		row.source_table = source_table;
+		insert_failed(sub, &row, error);
+	}
+	cdc_log(sub->name, "table", psprintf("source table %s is left out", source_table), error);
+	ereport(WARNING,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("source table %s is not replicated by subscription \"%s\" any more",
+					source_table, sub->name),
+			 errdetail("%s", error),
+			 errhint("Change the column at the source, then call cdc.remove_table('%s', '%s') and cdc.add_table('%s', '%s').",
+					 sub->name, source_table, sub->name, source_table)));
 }
 
 /* ------------------------------------------------------------------------

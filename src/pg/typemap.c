@@ -8,6 +8,8 @@
  */
 #include "pg/schema.h"
 
+#include "binlog/charset.h"
+
 typedef enum Rule
 {
 	AS_IS,						/* the names below, signed and unsigned */
@@ -98,17 +100,62 @@ apply_rule(const TypeRule *rule, const CdcColumn *column, const CdcSubscriptionO
 	return rule->type;
 }
 
-const char *
-cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt, const char **reason)
+/* The decoder gives their values, but no target can hold them yet, see above. */
+static const char *const geometries[] = {
+	"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
+	"geometrycollection", "geomcollection"
+};
+
+static const TypeRule *
+find_rule(const CdcColumn *column)
 {
 	int			i;
 
-	*reason = NULL;
 	for (i = 0; i < lengthof(rules); i++)
 	{
 		if (column->data_type != NULL && strcmp(column->data_type, rules[i].source) == 0)
-			return apply_rule(&rules[i], column, opt);
+			return &rules[i];
 	}
+	return NULL;
+}
+
+const char *
+cdc_column_trouble(const CdcColumn *column)
+{
+	static CdcCharsets charsets;	/* one a process */
+	const TypeRule *rule = find_rule(column);
+	CdcConverter *converter;
+	CdcError	err;
+	int			i;
+
+	if (rule == NULL)
+	{
+		for (i = 0; i < lengthof(geometries); i++)
+		{
+			if (column->data_type != NULL && strcmp(column->data_type, geometries[i]) == 0)
+				return NULL;
+		}
+		return "which is not known";
+	}
+	/* members of enum and set come by their number */
+	if (column->charset == NULL ||
+		(rule->rule != CHARACTERS && strstr(column->data_type, "text") == NULL) ||
+		cdc_charset_is_utf8(column->charset) || strcmp(column->charset, "binary") == 0 ||
+		!cdc_failed(cdc_charset_converter(&charsets, column->charset, &converter, &err)))
+		return NULL;
+	return pstrdup(err.message);
+}
+
+const char *
+cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt, const char **reason)
+{
+	const TypeRule *rule = find_rule(column);
+
+	*reason = cdc_column_trouble(column);
+	if (*reason != NULL)
+		return NULL;
+	if (rule != NULL)
+		return apply_rule(rule, column, opt);
 	*reason = psprintf("no PostgreSQL type is known for \"%s\"",
 					   column->column_type ? column->column_type : "?");
 	return NULL;
