@@ -86,20 +86,44 @@ try_rows(Check *check, const char *sql)
 	return rows;
 }
 
-/* "a.b, c.d, ... (7 in all)" of rows with a schema and a table. */
-static char *
-table_list(const CdcRows *rows)
+/* Tables to be named in a report. */
+typedef struct TableList
 {
-	StringInfoData buf;
+	StringInfoData text;		/* the first of them */
+	int64		n;
+} TableList;
+
+static void
+add_table(TableList *list, const char *database, const char *table)
+{
+	if (list->n == 0)
+		initStringInfo(&list->text);
+	if (list->n++ < LISTED_TABLES)
+		appendStringInfo(&list->text, "%s%s.%s", list->text.len > 0 ? ", " : "", database, table);
+}
+
+/* "a.b, c.d, ... (7 in all)", or what to say of none. */
+static const char *
+table_list(TableList *list, const char *none)
+{
+	if (list->n == 0)
+		return none;
+	if (list->n > LISTED_TABLES)
+		appendStringInfo(&list->text, ", ... (" INT64_FORMAT " in all)", list->n);
+	return list->text.data;
+}
+
+/* The tables that a query with a schema and a table in its rows finds; false: it failed. */
+static bool
+find_tables(Check *check, const char *sql, TableList *list)
+{
+	CdcRows    *rows = try_rows(check, sql);
 	int64		i;
 
-	initStringInfo(&buf);
-	for (i = 0; i < rows->nrows && i < LISTED_TABLES; i++)
-		appendStringInfo(&buf, "%s%s.%s", i > 0 ? ", " : "", cdc_rows_cell(rows, i, 0)->data,
-						 cdc_rows_cell(rows, i, 1)->data);
-	if (rows->nrows > LISTED_TABLES)
-		appendStringInfo(&buf, ", ... (" INT64_FORMAT " in all)", rows->nrows);
-	return buf.data;
+	memset(list, 0, sizeof(*list));
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+		add_table(list, cdc_rows_cell(rows, i, 0)->data, cdc_rows_cell(rows, i, 1)->data);
+	return rows != NULL;
 }
 
 /*
@@ -335,39 +359,96 @@ check_server_id(Check *check)
 #define NOT_SYSTEM(column) \
 	column " NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
 
+/* Whether a SHOW CREATE TABLE has a foreign key that changes rows by itself. */
+static bool
+has_cascade(const char *create)
+{
+	const char *line;
+	const char *end;
+
+	for (line = create; line != NULL; line = end != NULL ? end + 1 : NULL)
+	{
+		char	   *text;
+		char	   *actions;
+
+		end = strchr(line, '\n');
+		text = end != NULL ? pnstrdup(line, end - line) : pstrdup(line);
+		actions = strrchr(text, ')');
+		if (strncmp(text, "  CONSTRAINT ", 13) == 0 && actions != NULL &&
+			strstr(text, " FOREIGN KEY (") != NULL &&
+			(strstr(actions, "CASCADE") != NULL || strstr(actions, "SET NULL") != NULL ||
+			 strstr(actions, "SET DEFAULT") != NULL))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * MariaDB hides REFERENTIAL_CONSTRAINTS and TABLE_CONSTRAINTS from who has
+ * SELECT only: it lists none, which is not the truth.
+ */
+static bool
+find_cascades_mariadb(Check *check, TableList *list)
+{
+	CdcRows    *rows = try_rows(check,
+								"SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE "
+								"WHERE REFERENCED_TABLE_NAME IS NOT NULL "
+								"AND " NOT_SYSTEM("TABLE_SCHEMA") " ORDER BY 1, 2");
+	int64		i;
+
+	memset(list, 0, sizeof(*list));
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	{
+		const char *database = cdc_rows_cell(rows, i, 0)->data;
+		const char *table = cdc_rows_cell(rows, i, 1)->data;
+		CdcRows    *create = try_rows(check, psprintf("SHOW CREATE TABLE %s.%s",
+													  cdc_source_quote_ident(database),
+													  cdc_source_quote_ident(table)));
+
+		CHECK_FOR_INTERRUPTS();
+		if (create != NULL && create->nrows == 1 && create->ncolumns > 1 &&
+			has_cascade(create->cells[1].data))
+			add_table(list, database, table);
+	}
+	return rows != NULL;
+}
+
+static void
+check_cascades(Check *check)
+{
+	bool		logged = check->info->flavor == CDC_MYSQL && check->info->version >= 90600;
+	TableList	list;
+
+	if (check->info->flavor == CDC_MARIADB ? find_cascades_mariadb(check, &list) :
+		find_tables(check,
+					"SELECT DISTINCT CONSTRAINT_SCHEMA, TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS "
+					"WHERE (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') "
+					"OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) "
+					"AND " NOT_SYSTEM("CONSTRAINT_SCHEMA") " ORDER BY 1, 2", &list))
+		report(check, "foreign key cascades", logged || list.n == 0, table_list(&list, "none"),
+			   "Rows that the source changes by a cascade are not in its binlog before MySQL 9.6; these tables need cdc.verify or a resync.");
+}
+
 static void
 check_tables(Check *check)
 {
-	bool		logged = check->info->flavor == CDC_MYSQL && check->info->version >= 90600;
-	CdcRows    *rows;
+	TableList	list;
 
-	rows = try_rows(check,
-					"SELECT CONSTRAINT_SCHEMA, TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS "
-					"WHERE (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') "
-					"OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) "
-					"AND " NOT_SYSTEM("CONSTRAINT_SCHEMA") " ORDER BY 1, 2");
-	if (rows != NULL)
-		report(check, "foreign key cascades", logged || rows->nrows == 0,
-			   rows->nrows > 0 ? table_list(rows) : "none",
-			   "Rows that the source changes by a cascade are not in its binlog before MySQL 9.6; these tables need cdc.verify or a resync.");
-
-	rows = try_rows(check,
+	check_cascades(check);
+	if (find_tables(check,
 					"SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
-					"WHERE TABLE_TYPE = 'BASE TABLE' AND ENGINE IN ('MEMORY', 'BLACKHOLE', 'FEDERATED', 'EXAMPLE', 'CONNECT', 'SPIDER') "
-					"AND " NOT_SYSTEM("TABLE_SCHEMA") " ORDER BY 1, 2");
-	if (rows != NULL)
-		report(check, "engines", rows->nrows == 0, rows->nrows > 0 ? table_list(rows) : "none",
+					"WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
+					"AND ENGINE IN ('MEMORY', 'BLACKHOLE', 'FEDERATED', 'EXAMPLE', 'CONNECT', 'SPIDER') "
+					"AND " NOT_SYSTEM("TABLE_SCHEMA") " ORDER BY 1, 2", &list))
+		report(check, "engines", list.n == 0, table_list(&list, "none"),
 			   "Tables of these engines change without row events (MEMORY at a restart) or hold no rows of their own: exclude them.");
-
-	rows = try_rows(check,
+	if (find_tables(check,
 					"SELECT t.TABLE_SCHEMA, t.TABLE_NAME FROM information_schema.TABLES t "
-					"LEFT JOIN information_schema.TABLE_CONSTRAINTS c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA "
-					"AND c.TABLE_NAME = t.TABLE_NAME AND c.CONSTRAINT_TYPE = 'PRIMARY KEY' "
-					"WHERE t.TABLE_TYPE = 'BASE TABLE' AND c.CONSTRAINT_NAME IS NULL "
-					"AND " NOT_SYSTEM("t.TABLE_SCHEMA") " ORDER BY 1, 2");
-	if (rows != NULL)
-		report(check, "primary keys", rows->nrows == 0,
-			   rows->nrows > 0 ? table_list(rows) : "all tables have one",
+					"LEFT JOIN information_schema.STATISTICS s ON s.TABLE_SCHEMA = t.TABLE_SCHEMA "
+					"AND s.TABLE_NAME = t.TABLE_NAME AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 "
+					"WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND s.INDEX_NAME IS NULL "
+					"AND " NOT_SYSTEM("t.TABLE_SCHEMA") " ORDER BY 1, 2", &list))
+		report(check, "primary keys", list.n == 0, table_list(&list, "all tables have one"),
 			   "Rows of these tables are found by all their values, which is slow: add primary keys, or name a key in cdc.add_table.");
 }
 
