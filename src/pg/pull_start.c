@@ -108,6 +108,23 @@ start_at_file(CdcPullCall *call, CdcSource *control, CdcPullStream *stream,
 	}
 }
 
+/* Whether the source has been where the set says. */
+static bool
+source_contains(CdcFlavor flavor, const char *source_set, const char *text)
+{
+	CdcGtidSet *have = cdc_gtid_set_create(flavor);
+	CdcGtidSet *wanted = cdc_gtid_set_create(flavor);
+	CdcError	err;
+	bool		result = have != NULL && wanted != NULL &&
+		cdc_gtid_set_parse(have, source_set, &err) == CDC_OK &&
+		cdc_gtid_set_parse(wanted, text, &err) == CDC_OK &&
+		cdc_gtid_set_contains(have, wanted);
+
+	cdc_gtid_set_destroy(have);
+	cdc_gtid_set_destroy(wanted);
+	return result;
+}
+
 static void
 start_at_gtid_set(CdcPullCall *call, CdcSource *control, const char *text)
 {
@@ -119,6 +136,13 @@ start_at_gtid_set(CdcPullCall *call, CdcSource *control, const char *text)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the source of subscription \"%s\" has no GTIDs to start by", call->sub->name),
 				 errhint("Set gtid_mode=ON there, or start at a file and offset.")));
+	if (!source_contains(cdc_source_info(control)->flavor, now.gtid_set, text))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("start_position \"%s\" of subscription \"%s\" is ahead of the source",
+						text, call->sub->name),
+				 errdetail("The source stands at \"%s\".", now.gtid_set),
+				 errhint("Start at a GTID set that the source has had.")));
 	call->pos.gtid_set = pstrdup(text);
 	/* the server finds the file; until it says so this one stands for it */
 	call->pos.file = now.file;
