@@ -50,7 +50,7 @@ copy_tree() {
 # The compiler's warnings are errors.
 build_and_install() {
 	quietly "$1/build.log" as_postgres env CI=true \
-		make -C "$1" -j"$(nproc)" PG_CONFIG="$CDC_PG_BIN/pg_config" &&
+		make -s -C "$1" -j"$(nproc)" PG_CONFIG="$CDC_PG_BIN/pg_config" &&
 		quietly "$1/install.log" make -C "$1" install PG_CONFIG="$CDC_PG_BIN/pg_config"
 }
 

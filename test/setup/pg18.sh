@@ -11,7 +11,7 @@ chown -R postgres: /work
 as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- env HOME=/work "$@"; }
 part() { local name=$1; shift; "$@" >"/work/log/$name.log" 2>&1 </dev/null; echo $? >"/work/log/$name.status"; }
 
-as_postgres env CI=true make -C /work/src -j"$(nproc)" PG_CONFIG=$bin/pg_config || exit 1
+as_postgres env CI=true make -s -C /work/src -j"$(nproc)" PG_CONFIG=$bin/pg_config || exit 1
 make -C /work/src install PG_CONFIG=$bin/pg_config || exit 1
 # The point of this part: the other client library.
 ldd "$($bin/pg_config --pkglibdir)/cdc_ingest.so" | grep libmysqlclient || {

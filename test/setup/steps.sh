@@ -49,7 +49,7 @@ run_make() {
 
 step_unit() { run_make unit "$CDC_WORK/src/test/unit" check -j1; }
 
-step_fuzz() { run_make fuzz "$CDC_WORK/src/test/fuzz" check SECONDS="${FUZZ_SECONDS:-20}"; }
+step_fuzz() { run_make fuzz "$CDC_WORK/src/test/fuzz" check SECONDS="${FUZZ_SECONDS:-10}"; }
 
 # --- PostgreSQL's own test programs
 
