@@ -289,7 +289,7 @@ copy_rows(CdcPullCall *call, CdcSource *source, CdcPullWriter *writer, const Cdc
 		CHECK_FOR_INTERRUPTS();
 		if (st == CDC_END)
 			break;
-		if (st == CDC_MORE)
+		if (st == CDC_MORE || (st == CDC_ERR_CONNECT && cdc_source_is_busy(source)))
 		{
 			(void) cdc_source_wait(source, -1);
 			continue;

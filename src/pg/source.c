@@ -41,6 +41,7 @@ struct CdcSource
 	CdcSource  *next;
 	CdcSession *session;
 	char	   *server;
+	Oid			user;			/* whose mapping it is */
 	ResourceOwner owner;		/* NULL: long-lived */
 	bool		asking;			/* a request is posted and not yet answered */
 	bool		broken;			/* an answer was a lost connection */
@@ -231,6 +232,7 @@ cdc_source_try_open(const char *server_name, Oid user, bool long_lived, CdcSourc
 	register_callbacks();
 	source = new_source(server->servername, &options);
 
+	source->user = user;
 	source->asking = true;
 	cdc_session_connect(source->session);
 	while ((st = cdc_session_poll(source->session, err)) == CDC_MORE)
@@ -334,6 +336,58 @@ take_rows(CdcRows *answer)
 	return rows;
 }
 
+/* Whether the server's list of connections has the id with a statement in work. */
+static bool
+works_on_statement(CdcSource *witness, uint64 id)
+{
+	CdcRows    *rows;
+	CdcError	err;
+	int64		i;
+
+	if (cdc_failed(cdc_source_try_query(witness, "SHOW PROCESSLIST", &rows, &err)) || rows == NULL)
+		return false;
+	for (i = 0; i < rows->nrows && rows->ncolumns > 4; i++)
+	{
+		const char *its_id = cdc_rows_cell(rows, i, 0)->data;
+		const char *command = cdc_rows_cell(rows, i, 4)->data;
+
+		if (its_id != NULL && command != NULL && strtoull(its_id, NULL, 10) == id)
+			return pg_strcasecmp(command, "Sleep") != 0;
+	}
+	return false;
+}
+
+bool
+cdc_source_is_busy(CdcSource *source)
+{
+	static bool asking_witness = false;
+	CdcSource  *witness;
+	CdcError	err;
+	bool		busy = false;
+
+	if (!cdc_session_overdue(source->session) || asking_witness)
+		return false;
+	asking_witness = true;
+	PG_TRY();
+	{
+		if (cdc_source_try_open(source->server, source->user, false, &witness, &err) == CDC_OK)
+		{
+			busy = works_on_statement(witness, cdc_source_info(source)->connection_id);
+			cdc_source_close(witness);
+		}
+	}
+	PG_CATCH();
+	{
+		asking_witness = false;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	asking_witness = false;
+	if (busy)
+		cdc_session_extend(source->session);
+	return busy;
+}
+
 CdcStatus
 cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcError *err)
 {
@@ -349,7 +403,8 @@ cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcErro
 	}
 	source->asking = true;
 	cdc_session_query(source->session, sql);
-	while ((st = cdc_session_poll_query(source->session, &answer, err)) == CDC_MORE)
+	while ((st = cdc_session_poll_query(source->session, &answer, err)) == CDC_MORE ||
+		   cdc_source_is_busy(source))
 		(void) cdc_source_wait(source, -1);
 	source->asking = false;
 	if (st == CDC_ERR_CONNECT || st == CDC_ERR_CORRUPT)

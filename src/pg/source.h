@@ -59,6 +59,14 @@ extern CdcRows *cdc_source_query(CdcSource *source, const char *fmt,...)
 extern CdcStatus cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows,
 									  CdcError *err);
 
+/*
+ * When a poll function of a query or SELECT has just said that the server does
+ * not answer: asks over another connection whether the server is at work on
+ * it.  true: it is, poll on.  Nothing is asked, and false returned, where no
+ * answer is overdue.
+ */
+extern bool cdc_source_is_busy(CdcSource *source);
+
 /* A palloc'ed literal or identifier of the source's SQL. */
 extern char *cdc_source_quote_literal(const char *s);
 extern char *cdc_source_quote_ident(const char *s);

@@ -575,6 +575,7 @@ read_server_info(CdcMysql *conn, CdcError *err)
 	if (rows->cells[1].data != NULL)
 		info.server_id = (unsigned) strtoul(rows->cells[1].data, NULL, 10);
 	cdc_rows_free(rows);
+	info.connection_id = mysql_thread_id(conn->mysql);
 	info.version = parse_version(info.version_text);
 	if (info.version == 0)
 		return cdc_error(err, CDC_ERR_SOURCE, "MySQL server \"%s\" has an unexpected version \"%s\"",

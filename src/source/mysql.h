@@ -47,6 +47,7 @@ typedef struct CdcMysqlServerInfo
 	char		version_text[128];
 	char		server_uuid[64];	/* MySQL; "" for MariaDB */
 	unsigned	server_id;
+	uint64_t	connection_id;	/* as in its SHOW PROCESSLIST */
 	char		host[256];		/* the one of the list that answered */
 } CdcMysqlServerInfo;
 

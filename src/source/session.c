@@ -507,6 +507,9 @@ not_yet(const CdcSession *session, CdcError *err)
 				  (int) (session->connect_limit_ms / 1000));
 		cdc_error_hint(err, "See the server options host, port and connect_timeout.");
 	}
+	else if (session->current != REQ_DUMP)
+		cdc_error(err, CDC_ERR_CONNECT, "MySQL server \"%s\" has not answered for %d ms",
+				  cdc_mysql_address(conn), (int) cdc_session_silence_ms(session));
 	else
 	{
 		cdc_error(err, CDC_ERR_CONNECT, "MySQL server \"%s\" has been silent for %d ms",
@@ -540,7 +543,7 @@ cdc_session_poll_query(CdcSession *session, CdcRows **rows, CdcError *err)
 		return wrong_poll(err);
 	(void) cdc_queue_take(session->queue, &len, &finished);
 	if (!finished)
-		return CDC_MORE;
+		return not_yet(session, err);
 	*rows = session->rows;
 	session->rows = NULL;
 	return result(session, err);
@@ -560,7 +563,7 @@ cdc_session_poll_row(CdcSession *session, int *ncolumns, const CdcString **cells
 		return wrong_poll(err);
 	message = cdc_queue_take(session->queue, &len, &finished);
 	if (message == NULL)
-		return finished ? result(session, err) : CDC_MORE;
+		return finished ? result(session, err) : not_yet(session, err);
 
 	/* written by the thread before it published the first row */
 	n = session->ncolumns;
@@ -630,11 +633,22 @@ cdc_session_time_left_ms(const CdcSession *session)
 		return -1;
 	if (session->current == REQ_CONNECT)
 		left = session->started_ms + session->connect_limit_ms - cdc_now_ms();
-	else if (session->current == REQ_DUMP)
-		left = session->silence_limit_ms - cdc_session_silence_ms(session);
 	else
-		return -1;
+		left = session->silence_limit_ms - cdc_session_silence_ms(session);
 	return left > 0 ? left : 0;
+}
+
+bool
+cdc_session_overdue(const CdcSession *session)
+{
+	return (session->current == REQ_QUERY || session->current == REQ_SELECT) &&
+		cdc_session_time_left_ms(session) == 0;
+}
+
+void
+cdc_session_extend(CdcSession *session)
+{
+	atomic_store(&session->last_heard_ms, cdc_now_ms());
 }
 
 uint64_t

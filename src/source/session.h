@@ -75,6 +75,15 @@ extern const CdcMysqlServerInfo *cdc_session_info(const CdcSession *session);
  */
 extern int64_t cdc_session_time_left_ms(const CdcSession *session);
 
+/*
+ * Whether a query or SELECT has brought nothing for as long as three
+ * heartbeats take; its poll function says CDC_ERR_CONNECT then.  It may be that
+ * the server works on it: who has found that out elsewhere extends the time by
+ * as much again and goes on polling.
+ */
+extern bool cdc_session_overdue(const CdcSession *session);
+extern void cdc_session_extend(CdcSession *session);
+
 /* Milliseconds since the server was last heard of (any packet, heartbeats too). */
 extern int64_t cdc_session_silence_ms(const CdcSession *session);
 extern uint64_t cdc_session_bytes(const CdcSession *session);	/* received in dumps */
