@@ -195,8 +195,12 @@ def tables_for(server):
     dates = ['0000-00-00', '2024-00-00', '2024-05-00', '1000-01-01', '0001-01-01', '2024-02-29',
              '9999-12-31']
     times = ['00:00:00', '-00:00:01', '23:59:59', '-01:02:03', '838:59:59', '-838:59:59', '100:00:00']
+    # unsigned behind YEAR: whether the map's signedness counts that among the numbers
     t['times'] = [('d', 'date', ["'%s'" % d for d in dates]),
-                  ('y', 'year', ['0', '1901', '2024', '2155'])]
+                  ('y', 'year', ['0', '1901', '2024', '2155']),
+                  ('u', 'int unsigned', ['0', '4294967295']),
+                  ('y2', 'year', ['0', '2000']),
+                  ('n', 'bigint', ['-1', '5'])]
     stamps = ["'0000-00-00 00:00:00'"] if True else []
     for f in range(7):
         t['times'] += [

@@ -386,6 +386,60 @@ test_schema_mismatch(void **state)
 	close_decoder(&f);
 }
 
+/* Feeds the table map of an int named by the optional metadata given. */
+static CdcStatus
+feed_with_metadata(Fixture *f, const char *type, const void *metadata, size_t len)
+{
+	open_decoder(f, CDC_MYSQL);
+	add_column(f, "v", type, strncmp(type, "varchar", 7) == 0 ? "utf8mb4" : NULL);
+	build_table_map(&f->b, (const uint8_t[]) {type[0] == 'v' ? CDC_WT_VARCHAR : CDC_WT_LONG}, 1,
+					"\50\0", type[0] == 'v' ? 2 : 0);
+	put_bytes(&f->b, metadata, len);
+	set_int(&f->b, 9, f->b.buf.len, 4);
+	return feed(f);
+}
+
+static void
+test_optional_metadata(void **state)
+{
+	static const struct
+	{
+		const char *type;
+		const char *metadata;
+		size_t		len;
+		CdcStatus	status;
+	}			cases[] = {
+		{"int", "\1\1\0", 3, CDC_OK},
+		{"int", "\1\1\200", 3, CDC_ERR_SCHEMA},	/* unsigned */
+		{"int unsigned", "\1\1\200", 3, CDC_OK},
+		{"int unsigned", "\1\1\0", 3, CDC_ERR_SCHEMA},
+		{"int", "\4\2\1v", 4, CDC_OK},
+		{"int", "\4\2\1w", 4, CDC_ERR_SCHEMA},	/* another name */
+		{"int", "\4\2\2v", 4, CDC_ERR_CORRUPT},
+		{"int", "\4\5\1v", 4, CDC_ERR_CORRUPT},
+		{"int", "\10\1\0", 3, CDC_OK},	/* primary key */
+		{"int", "\10\1\1", 3, CDC_ERR_CORRUPT},	/* of a column that is not there */
+		{"int", "\143\1\0", 3, CDC_OK},	/* unknown: ignored */
+		{"varchar(10)", "\2\1\55", 3, CDC_OK},	/* collation 45: utf8mb4 */
+		{"varchar(10)", "\2\1\10", 3, CDC_ERR_SCHEMA},	/* 8: latin1 */
+		{"varchar(10)", "\3\1\10", 3, CDC_ERR_SCHEMA},
+		{"varchar(10)", "\3\3\374\0\1", 5, CDC_OK},	/* 256: utf8mb4 */
+		{"varchar(10)", "\2\3\10\0\55", 5, CDC_OK}	/* latin1, but utf8mb4 for the first */
+	};
+
+	(void) state;
+	for (size_t i = 0; i < lengthof(cases); i++)
+	{
+		Fixture		f;
+		CdcStatus	st = feed_with_metadata(&f, cases[i].type, cases[i].metadata, cases[i].len);
+
+		if (st != cases[i].status)
+			fail_msg("case %zu: status %d, expected %d: %s", i, st, cases[i].status,
+					 f.err.message);
+		close_decoder(&f);
+	}
+}
+
 static void
 test_groups(void **state)
 {
@@ -459,6 +513,7 @@ main(void)
 		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_mariadb_types),
 		cmocka_unit_test(test_schema_mismatch),
+		cmocka_unit_test(test_optional_metadata),
 		cmocka_unit_test(test_groups),
 	};
 

@@ -198,6 +198,87 @@ test_mariadb(void **state)
 }
 
 static void
+put_hex(EventBuilder *b, const char *hex)
+{
+	for (; *hex != '\0'; hex += 2)
+	{
+		char		two[3] = {hex[0], hex[1], '\0'};
+
+		put_int(b, strtoul(two, NULL, 16), 1);
+	}
+}
+
+/* GTID events as MySQL 9.7.4 wrote them: with tags, and with times. */
+static void
+test_gtid_events(void **state)
+{
+	static const struct
+	{
+		uint8_t		type;
+		const char *body;
+		const char *gtid;
+		int64_t		commit_us;
+	}			events[] = {
+		{CDC_EV_GTID_TAGGED,
+			"0280000002021903c103d1029a9503b622c5034d02d50204f103000000020404061474"
+			"61676765645f6f6e6508040a080c7f6b6e4986c160061035031283120b",
+		"c6f0b44d-e55b-11f1-93b5-02fc00000001:tagged_one:1", INT64_C(1795234158767723)},
+		{CDC_EV_GTID_TAGGED,
+			"02cc00000002a902a902a902a902ed02ed023103310375037503b903b903b903b903b9"
+			"03b90304fffcffffffffffffff06406c6f6e6765725f7461675f6f665f746869727479"
+			"5f74776f5f63686172735f5f08080a180c7f5c734986c160061015051283120b",
+		"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee:longer_tag_of_thirty_two_chars__:9223372036854775806",
+		INT64_C(1795234158768988)},
+		{CDC_EV_GTID_TAGGED, "0280000002021903c103", NULL, 0},
+		{CDC_EV_GTID_TAGGED, "0480000002021903c103", NULL, 0},
+		{CDC_EV_GTID, "0100112233445566778899aabbccddeeff0000000000000000", NULL, 0},
+		{CDC_EV_GTID, "0100112233445566778899aabbccddeeff05000000000000", NULL, 0},
+		/* committed here at the first time, at the origin at the second one */
+		{CDC_EV_GTID,
+			"0100112233445566778899aabbccddeeff0500000000000000"
+			"02000000000000000001000000000000006e4986c1614186 40e2010000000000",
+		UUID ":5", 0x1e240},
+		{CDC_EV_ANONYMOUS_GTID,
+		"0100000000000000000000000000000000000000000000000000", NULL, 0}
+	};
+
+	(void) state;
+	for (size_t i = 0; i < lengthof(events); i++)
+	{
+		Fixture		f;
+		char		hex[300];
+		size_t		n = 0;
+
+		open_stream(&f, "9.7.4", true);
+		expect(&f, CDC_ITEM_POSITION, false);
+		for (const char *p = events[i].body; *p != '\0'; p++)
+		{
+			if (*p != ' ')
+				hex[n++] = *p;
+		}
+		hex[n] = '\0';
+		begin_event(&f.b, events[i].type);
+		put_hex(&f.b, hex);
+		end_event(&f.b);
+		if (events[i].gtid != NULL)
+		{
+			expect(&f, CDC_ITEM_BEGIN, false);
+			assert_string_equal(f.item.txn.gtid, events[i].gtid);
+			if (events[i].commit_us != 0)
+				assert_int_equal(f.item.txn.commit_us, events[i].commit_us);
+		}
+		else if (events[i].type == CDC_EV_ANONYMOUS_GTID)
+		{
+			expect(&f, CDC_ITEM_BEGIN, false);
+			assert_null(f.item.txn.gtid);
+		}
+		else
+			assert_true(cdc_failed(feed(&f)));
+		close_stream(&f);
+	}
+}
+
+static void
 test_positions(void **state)
 {
 	Fixture		f;
@@ -417,6 +498,7 @@ main(void)
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_statements),
 		cmocka_unit_test(test_mariadb),
+		cmocka_unit_test(test_gtid_events),
 		cmocka_unit_test(test_positions),
 		cmocka_unit_test(test_first_rotate),
 		cmocka_unit_test(test_crash),
