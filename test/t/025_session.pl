@@ -11,6 +11,12 @@ my $dir = "$FindBin::Bin/../session";
 my $log = `make -C "$dir" 2>&1`;
 is($?, 0, 'the test programs build') or BAIL_OUT($log);
 
+for my $sanitizer (qw(asan tsan))
+{
+	my $output = `"$dir/build/queue_test-$sanitizer" 2>&1`;
+	is($?, 0, "queue under stress, $sanitizer") or diag $output;
+}
+
 for my $flavour (qw(mariadb mysql56 mysql97))
 {
   SKIP:
