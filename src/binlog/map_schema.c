@@ -125,6 +125,37 @@ make_integer(Maker *m, int i, CdcColumn *col, char *text)
 	snprintf(text, TYPE_TEXT, "%s%s", col->data_type, col->is_unsigned ? " unsigned" : "");
 }
 
+/* Numbers but integers. */
+static void
+make_number(Maker *m, int i, CdcColumn *col, char *text)
+{
+	uint16_t	meta = m->map->meta[i];
+
+	switch (m->map->types[i])
+	{
+		case CDC_WT_NEWDECIMAL:
+			col->data_type = "decimal";
+			col->precision = meta & 0xff;
+			col->scale = meta >> 8;
+			snprintf(text, TYPE_TEXT, "decimal(%u,%u)", col->precision, col->scale);
+			break;
+		case CDC_WT_BIT:
+			col->data_type = "bit";
+			col->length = (meta >> 8) * 8u + (meta & 0xff);
+			snprintf(text, TYPE_TEXT, "bit(%u)", (unsigned) col->length);
+			break;
+		case CDC_WT_FLOAT:
+			col->data_type = "float";
+			break;
+		case CDC_WT_DOUBLE:
+			col->data_type = "double";
+			break;
+		default:
+			col->data_type = "year";
+			break;
+	}
+}
+
 static void
 make_string(Maker *m, int i, CdcColumn *col, char *text)
 {
@@ -202,7 +233,6 @@ make_geometry(Maker *m, int i, CdcColumn *col)
 static CdcStatus
 make_column(Maker *m, int i, CdcColumn *col)
 {
-	uint16_t	meta = m->map->meta[i];
 	char	   *text = cdc_arena_zalloc(m->arena, TYPE_TEXT);
 	CdcStatus	st = CDC_OK;
 
@@ -226,24 +256,11 @@ make_column(Maker *m, int i, CdcColumn *col)
 			make_integer(m, i, col, text);
 			break;
 		case CDC_WT_NEWDECIMAL:
-			col->data_type = "decimal";
-			col->precision = meta & 0xff;
-			col->scale = meta >> 8;
-			snprintf(text, TYPE_TEXT, "decimal(%u,%u)", col->precision, col->scale);
-			break;
 		case CDC_WT_FLOAT:
-			col->data_type = "float";
-			break;
 		case CDC_WT_DOUBLE:
-			col->data_type = "double";
-			break;
 		case CDC_WT_BIT:
-			col->data_type = "bit";
-			col->length = (meta >> 8) * 8u + (meta & 0xff);
-			snprintf(text, TYPE_TEXT, "bit(%u)", (unsigned) col->length);
-			break;
 		case CDC_WT_YEAR:
-			col->data_type = "year";
+			make_number(m, i, col, text);
 			break;
 		case CDC_WT_DATE:
 		case CDC_WT_NEWDATE:
