@@ -363,7 +363,7 @@ cdc_source_is_busy(CdcSource *source)
 	static bool asking_witness = false;
 	CdcSource  *witness;
 	CdcError	err;
-	bool		busy = false;
+	volatile bool busy = false; /* set between setjmp and longjmp */
 
 	if (!cdc_session_overdue(source->session) || asking_witness)
 		return false;
