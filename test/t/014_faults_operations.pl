@@ -67,6 +67,10 @@ $s->source->do("INSERT INTO bank.movement (source, target, amount) VALUES (1, 2,
 $first->begin_work;
 my ($n) = $first->selectrow_array(q{SELECT cdc.pull('manual')});
 cmp_ok($n, '>=', 2, 'the first session pulls');
+# Who waits for it can be cancelled.
+like($cluster->error_of(q{SET statement_timeout = '200ms'; SELECT cdc.pull('manual')}), qr/statement timeout/,
+	'the wait for the other session obeys statement_timeout');
+$cluster->do('RESET statement_timeout');
 require DBD::Pg;
 my $waiting = $second->do(q{SELECT cdc.pull('manual')}, { pg_async => DBD::Pg::PG_ASYNC() });
 $cluster->poll('SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND pid = ' . $second->{pg_pid}, 1);
