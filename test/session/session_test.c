@@ -746,7 +746,8 @@ test_faults(void)
 	CHECK(st == CDC_OK, "dump before the fault");
 	q = connected(&o, 1 << 20);
 	kill(server_pid, SIGSTOP);
-	cdc_session_query(q, "SELECT 1");
+	/* one that cannot be answered before all of the server's threads stand still */
+	cdc_session_query(q, "SELECT SLEEP(60)");
 	began = now_ms();
 	while ((st = read_dump(s, NULL, 0, 100, &n, &err)) == CDC_MORE || st == CDC_OK)
 	{
