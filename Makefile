@@ -48,8 +48,13 @@ else ifeq ($(filter clean distclean dist,$(MAKECMDGOALS)),)
 $(error no client library of MySQL or MariaDB found: install libmariadb-dev or libmysqlclient-dev, or set MYSQL_CONFIG)
 endif
 
-# --- zlib and zstd: compressed binlog events; librdkafka: Kafka sources
+# --- zlib and zstd: compressed binlog events; librdkafka: Kafka sources;
+# libdeflate, where it is there: checksums, some times faster than zlib's
 OTHER_LIBS := zlib libzstd
+ifeq ($(call pkg_exists,libdeflate),yes)
+OTHER_LIBS += libdeflate
+DEFINES = -DCDC_HAVE_LIBDEFLATE
+endif
 ifneq ($(wildcard src/source/kafka.c),)
 OTHER_LIBS += rdkafka
 endif
@@ -63,7 +68,7 @@ ifeq ($(CI),true)
 WARNINGS += -Werror
 endif
 
-PG_CPPFLAGS = -Isrc $(MYSQL_CFLAGS) $(OTHER_CFLAGS) -std=gnu11 $(WARNINGS) \
+PG_CPPFLAGS = -Isrc $(DEFINES) $(MYSQL_CFLAGS) $(OTHER_CFLAGS) -std=gnu11 $(WARNINGS) \
 	-fvisibility=hidden -MMD -MP
 SHLIB_LINK = $(MYSQL_LIBS) $(OTHER_LDLIBS) -lpthread
 

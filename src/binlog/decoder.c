@@ -58,6 +58,7 @@ struct CdcDecoder
 
 	KnownTable *buckets[NBUCKETS];
 	int			ntables;
+	uint64_t	nmaps;			/* parsed so far */
 	CdcCharsets charsets;
 
 	/* the event being decoded */
@@ -192,6 +193,7 @@ learn_table(CdcDecoder *decoder, KnownTable **slot, const uint8_t *event, size_t
 		return st;
 	}
 	memcpy(known->body, event + CDC_EV_HEADER_LEN, known->body_len);
+	known->map.serial = ++decoder->nmaps;
 	known->next = *slot;
 	*slot = known;
 	decoder->ntables++;

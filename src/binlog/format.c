@@ -15,7 +15,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#ifdef CDC_HAVE_LIBDEFLATE
+#include <libdeflate.h>
+#else
 #include <zlib.h>
+#endif
 
 #define FDE_FIXED_LEN	(2 + 50 + 4 + 1)
 
@@ -34,22 +38,36 @@ cdc_event_header(const uint8_t *data, CdcEventHeader *h)
 	h->flags = cdc_le16(data + FLAGS_OFFSET);
 }
 
+/* Both sum up the same way; libdeflate uses the processor's own instructions. */
+static uint32_t
+sum_up(uint32_t crc, const uint8_t *data, size_t len)
+{
+#ifdef CDC_HAVE_LIBDEFLATE
+	return libdeflate_crc32(crc, data, len);
+#else
+	return (uint32_t) crc32_z(crc, data, len);
+#endif
+}
+
 bool
 cdc_checksum_matches(const uint8_t *event, size_t len)
 {
-	uLong		crc;
+	uint32_t	crc;
 	uint8_t		header[CDC_EV_HEADER_LEN];
 
 	if (len < CDC_EV_HEADER_LEN + CDC_EV_CHECKSUM_LEN)
 		return false;
-	memcpy(header, event, sizeof(header));
-	/* the server sums up before it sets the flag "in use" and never again */
-	if (header[4] == CDC_EV_FORMAT_DESCRIPTION)
+	if (event[4] != CDC_EV_FORMAT_DESCRIPTION)
+		crc = sum_up(0, event, len - CDC_EV_CHECKSUM_LEN);
+	else
+	{
+		/* the server sums up before it sets the flag "in use" and never again */
+		memcpy(header, event, sizeof(header));
 		header[FLAGS_OFFSET] &= (uint8_t) ~EVF_BINLOG_IN_USE;
-	crc = crc32(0, header, sizeof(header));
-	crc = crc32_z(crc, event + sizeof(header),
-				  len - sizeof(header) - CDC_EV_CHECKSUM_LEN);
-	return (uint32_t) crc == cdc_le32(event + len - CDC_EV_CHECKSUM_LEN);
+		crc = sum_up(0, header, sizeof(header));
+		crc = sum_up(crc, event + sizeof(header), len - sizeof(header) - CDC_EV_CHECKSUM_LEN);
+	}
+	return crc == cdc_le32(event + len - CDC_EV_CHECKSUM_LEN);
 }
 
 /* Reads "x.y.z..." into one number that orders versions; 0 when it is none. */

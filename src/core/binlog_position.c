@@ -29,6 +29,26 @@ file_number(const char *name, size_t len)
 	return p > name && p[-1] == '.' && p < name + len ? p : NULL;
 }
 
+size_t
+cdc_binlog_position_text(char buf[CDC_POSITION_TEXT], const char *file, uint64_t offset)
+{
+	char		digits[20];
+	size_t		len = strnlen(file, CDC_POSITION_TEXT - sizeof(digits) - 2);
+	int			n = 0;
+
+	memcpy(buf, file, len);
+	buf[len++] = ':';
+	do
+	{
+		digits[n++] = (char) ('0' + offset % 10);
+		offset /= 10;
+	} while (offset != 0);
+	while (n > 0)
+		buf[len++] = digits[--n];
+	buf[len] = '\0';
+	return len;
+}
+
 bool
 cdc_binlog_position_parse(const char *text, size_t *file_len, int64_t *offset)
 {

@@ -17,6 +17,16 @@
  */
 extern bool cdc_binlog_position_parse(const char *text, size_t *file_len, int64_t *offset);
 
+/* File names are cut to what leaves room for the rest. */
+#define CDC_POSITION_TEXT	600
+
+/*
+ * Writes "file:offset" with a NUL into buf and returns its length; without
+ * printf, as each event has one.
+ */
+extern size_t cdc_binlog_position_text(char buf[CDC_POSITION_TEXT], const char *file,
+									   uint64_t offset);
+
 /*
  * Order of two files of one server, as strcmp(): by the number behind the last
  * dot, which gains a digit after 999999.

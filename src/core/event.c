@@ -9,6 +9,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/arena.h"
+#include "core/binlog_position.h"
 #include "core/ddl.h"
 #include "core/event.h"
 
@@ -387,11 +388,10 @@ write_transaction(CdcSink *sink, const CdcEventOptions *options,
 		st = put_uint64(sink, "xid", txn->xid);
 	if (st == CDC_OK && options->position && txn->file != NULL)
 	{
-		char		position[600];
+		char		position[CDC_POSITION_TEXT];
+		size_t		len = cdc_binlog_position_text(position, txn->file, change->offset);
 
-		snprintf(position, sizeof(position), "%.512s:%llu", txn->file,
-				 (unsigned long long) change->offset);
-		st = put_text(sink, "position", position);
+		st = put_string(sink, "position", position, len);
 	}
 	if (st == CDC_OK && options->gtid && txn->gtid != NULL)
 		st = put_text(sink, "gtid", txn->gtid);

@@ -122,6 +122,7 @@ check_join(CdcPullCall *call)
 	if (stream->tables != NULL)
 		hash_destroy(stream->tables);
 	stream->tables = NULL;
+	stream->last_table = NULL;
 }
 
 static void

@@ -17,9 +17,6 @@
 /* Text buffers above this are given back. */
 #define KEEP_TEXT_BYTES		((size_t) 1024 * 1024)
 
-/* file:offset */
-#define POSITION_TEXT		600
-
 /*
  * One a process: the JSONB writer remembers the shapes of rows.  What belongs
  * to the transaction is set by cdc_pull_writer_begin().
@@ -36,7 +33,7 @@ struct CdcPullWriter
 	bool		exact;			/* ... and is in text, too */
 	CdcHistoryRow row;			/* ... of this row */
 	char		source_table[520];
-	char		position[POSITION_TEXT];
+	char		position[CDC_POSITION_TEXT];
 };
 
 static TimestampTz
@@ -61,27 +58,6 @@ to_server(const char *s, char *buf, size_t size)
 		return buf;
 	}
 	return s;
-}
-
-/* "file:offset"; called for each row, where printf would be seen. */
-static void
-put_position(char *buf, const char *file, uint64 offset)
-{
-	char		digits[20];
-	size_t		len = strlen(file);
-	int			n = 0;
-
-	len = Min(len, POSITION_TEXT - sizeof(digits) - 2);
-	memcpy(buf, file, len);
-	buf[len++] = ':';
-	do
-	{
-		digits[n++] = '0' + offset % 10;
-		offset /= 10;
-	} while (offset != 0);
-	while (n > 0)
-		buf[len++] = digits[--n];
-	buf[len] = '\0';
 }
 
 CdcHistory *
@@ -134,7 +110,7 @@ close_event(CdcPullWriter *writer, bool last)
 
 	/* who waits for the transaction's end must find it in its last row */
 	if (last && writer->txn->end_offset > 0)
-		put_position(writer->position, writer->txn->file, writer->txn->end_offset);
+		cdc_binlog_position_text(writer->position, writer->txn->file, writer->txn->end_offset);
 	writer->row.commit = last;
 	writer->row.gtid = writer->txn->gtid != NULL ?
 		to_server(writer->txn->gtid, gtid, sizeof(gtid)) : NULL;
@@ -187,7 +163,7 @@ cdc_pull_writer_change(CdcPullWriter *writer, const CdcChange *change)
 	}
 	if (writer->txn->file != NULL)
 	{
-		put_position(writer->position, writer->txn->file, change->offset);
+		cdc_binlog_position_text(writer->position, writer->txn->file, change->offset);
 		writer->row.position = writer->position;
 	}
 	writer->open = true;
@@ -210,9 +186,9 @@ cdc_pull_group(CdcPullCall *call, const CdcTransaction *txn)
 	const uint8 *data;
 	size_t		len;
 	CdcError	err;
-	char		position[POSITION_TEXT];
+	char		position[CDC_POSITION_TEXT];
 
-	put_position(position, txn->file, txn->start_offset);
+	cdc_binlog_position_text(position, txn->file, txn->start_offset);
 	stream->lookup.position = position;
 	cdc_decoder_begin(stream->decoder, cdc_stream_format(stream->stream), txn);
 	cdc_group_buffer_rewind(stream->group);

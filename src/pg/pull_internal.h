@@ -60,6 +60,7 @@ typedef struct CdcPullStream
 	CdcSchemaLookup lookup;
 	CdcGroupBuffer *group;
 	HTAB	   *tables;			/* CdcPullTable by name; NULL: to be read */
+	struct CdcPullTable *last_table;	/* of them found last; NULL = none */
 	bool		copy_checked;	/* no table waits for its copy */
 	uint64		statements;		/* DML in statement format told of so far */
 

@@ -313,6 +313,7 @@ read_tables(CdcPullStream *stream)
 	if (stream->tables != NULL)
 		hash_destroy(stream->tables);
 	stream->tables = NULL;
+	stream->last_table = NULL;
 	stream->tables = hash_create("cdc_ingest tables", 64, &ctl, CDC_HASH_STRINGS | HASH_CONTEXT);
 	foreach(lc, tables)
 	{
@@ -335,8 +336,12 @@ find_table(CdcPullStream *stream, const char *full_name)
 		read_tables(stream);
 	if (GetDatabaseEncoding() != PG_UTF8)
 		full_name = cdc_replica_text(full_name);
-	snprintf(name, sizeof(name), "%s", full_name);
-	return hash_search(stream->tables, name, HASH_FIND, NULL);
+	if (stream->last_table == NULL || strcmp(stream->last_table->name, full_name) != 0)
+	{
+		snprintf(name, sizeof(name), "%s", full_name);
+		stream->last_table = hash_search(stream->tables, name, HASH_FIND, NULL);
+	}
+	return stream->last_table;
 }
 
 void

@@ -34,6 +34,15 @@ typedef struct SchemaEntry
 	uint64		map_print;		/* fingerprint of that table map */
 } SchemaEntry;
 
+/* Table maps looked up lately: each statement sends its table's again. */
+#define RECENT_MAPS		64
+typedef struct RecentMap
+{
+	uint64		serial;			/* 0 = none */
+	SchemaEntry *entry;
+	uint64		print;
+} RecentMap;
+
 struct CdcSchema
 {
 	MemoryContext context;
@@ -46,6 +55,7 @@ struct CdcSchema
 	MemoryContext current;
 	MemoryContext retired;
 	HTAB	   *entries;
+	RecentMap	recent[RECENT_MAPS];	/* by serial */
 	CdcArena   *arena;			/* parsed types; freed with `current` */
 	CdcCharsets charsets;		/* for checks against table maps */
 };
@@ -90,6 +100,7 @@ start_cache(CdcSchema *schema)
 	ctl.hcxt = schema->current;
 	schema->entries = hash_create("cdc_ingest source tables", 64, &ctl,
 								  HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+	memset(schema->recent, 0, sizeof(schema->recent));
 	schema->arena = arena_in(schema->current);
 }
 
@@ -333,6 +344,23 @@ map_fingerprint(const CdcTableMap *map)
 	}
 #undef MIX
 	return h != 0 ? h : 1;
+}
+
+/* The entry of the map's table, and the map's fingerprint. */
+static SchemaEntry *
+entry_of_map(CdcSchema *schema, const CdcTableMap *map, uint64 *print)
+{
+	RecentMap  *recent = &schema->recent[map->serial % RECENT_MAPS];
+
+	if (recent->serial != map->serial || map->serial == 0)
+	{
+		recent->serial = 0;
+		recent->entry = entry_of(schema, map->database, map->table);
+		recent->print = recent->entry->wanted ? map_fingerprint(map) : 0;
+		recent->serial = map->serial;
+	}
+	*print = recent->print;
+	return recent->entry;
 }
 
 /* One column of a map as a map of its own. */
@@ -582,15 +610,14 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 {
 	CdcSchemaLookup *lookup = arg;
 	CdcSchema  *schema = lookup->schema;
-	SchemaEntry *entry = entry_of(schema, map->database, map->table);
 	uint64		print;
+	SchemaEntry *entry = entry_of_map(schema, map, &print);
 	CdcSource  *source;
 	CdcFlavor	flavor;
 
 	*table = NULL;
 	if (!entry->wanted)
 		return CDC_OK;
-	print = map_fingerprint(map);
 	if ((entry->fitting != NULL || entry->unreadable) && entry->map_print == print)
 	{
 		*table = entry->fitting;

@@ -34,6 +34,23 @@ test_parse(void **state)
 }
 
 static void
+test_text(void **state)
+{
+	char		buf[CDC_POSITION_TEXT];
+	char		name[CDC_POSITION_TEXT * 2];
+
+	(void) state;
+	assert_int_equal(cdc_binlog_position_text(buf, "binlog.000042", 0), 15);
+	assert_string_equal(buf, "binlog.000042:0");
+	assert_int_equal(cdc_binlog_position_text(buf, "b.1", UINT64_MAX), 24);
+	assert_string_equal(buf, "b.1:18446744073709551615");
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	assert_true(cdc_binlog_position_text(buf, name, UINT64_MAX) < sizeof(buf));
+	assert_string_equal(buf + strlen(buf) - 22, "x:18446744073709551615");
+}
+
+static void
 test_order(void **state)
 {
 	/* ascending */
@@ -68,6 +85,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_order),
 	};
 
