@@ -4,6 +4,9 @@
  *	  A table's definition out of its table map alone: for binlog files whose
  *	  server is not at hand.
  *
+ * Where the map lacks what full row metadata tells, placeholders stand in:
+ * columns are named @1, @2, ... as the servers' own mysqlbinlog names them.
+ *
  *-------------------------------------------------------------------------
  */
 #include "binlog/map_schema.h"
@@ -14,6 +17,7 @@
 #include "binlog/events.h"
 
 #define TYPE_TEXT	64			/* of column types without members */
+#define NAME_TEXT	260			/* 64 characters in UTF-8, a NUL */
 
 typedef struct Maker
 {
@@ -22,6 +26,7 @@ typedef struct Maker
 	CdcCharsets *charsets;
 	CdcArena   *arena;
 	CdcError   *err;
+	bool		placeholders;	/* for what the map does not tell */
 } Maker;
 
 static CdcStatus
@@ -50,6 +55,39 @@ max_char_bytes(const char *charset)
 			return multibyte[i].bytes;
 	}
 	return 1;
+}
+
+/*
+ * Members that the map does not tell, by their numbers from 1 on: as many as
+ * the value's bytes can mean.
+ */
+static CdcStatus
+number_members(Maker *m, int i, CdcColumn *col)
+{
+	unsigned	bytes = m->map->meta[i];
+	bool		is_enum = m->map->types[i] == CDC_WT_ENUM;
+	int			n;
+	CdcString  *members;
+
+	if (bytes < 1 || bytes > (is_enum ? 2 : 8))
+		return cdc_error(m->err, CDC_ERR_CORRUPT, "table map has an enum or set of %u bytes",
+						 bytes);
+	n = is_enum ? (1 << (8 * bytes)) - 1 : 8 * (int) bytes;
+	members = cdc_arena_zalloc(m->arena, sizeof(CdcString) * (size_t) n);
+	if (members == NULL)
+		return no_memory(m);
+	for (int k = 0; k < n; k++)
+	{
+		char		digits[16];
+
+		members[k].len = (size_t) snprintf(digits, sizeof(digits), "%d", k + 1);
+		members[k].data = cdc_arena_strndup(m->arena, digits, members[k].len);
+		if (members[k].data == NULL)
+			return no_memory(m);
+	}
+	col->members = members;
+	col->nmembers = n;
+	return CDC_OK;
 }
 
 /* Members in UTF-8, and the type's text. */
@@ -121,7 +159,7 @@ make_integer(Maker *m, int i, CdcColumn *col, char *text)
 	};
 
 	col->data_type = names[m->map->types[i]];
-	col->is_unsigned = m->map->is_unsigned[i] != 0;
+	col->is_unsigned = m->map->is_unsigned != NULL && m->map->is_unsigned[i] != 0;
 	snprintf(text, TYPE_TEXT, "%s%s", col->data_type, col->is_unsigned ? " unsigned" : "");
 }
 
@@ -162,7 +200,14 @@ make_string(Maker *m, int i, CdcColumn *col, char *text)
 	bool		is_char = m->map->types[i] == CDC_WT_STRING;
 	unsigned	bytes = m->map->meta[i];
 
-	if (col->charset != NULL && strcmp(col->charset, "binary") != 0)
+	if (m->placeholders && m->map->collations == NULL)
+	{
+		/* text or bytes: the bytes as they are, binary(n) not padded */
+		col->charset = "binary";
+		col->data_type = is_char ? "char" : "varchar";
+		col->length = bytes;
+	}
+	else if (col->charset != NULL && strcmp(col->charset, "binary") != 0)
 	{
 		col->data_type = is_char ? "char" : "varchar";
 		col->length = bytes / max_char_bytes(col->charset);
@@ -234,11 +279,16 @@ static CdcStatus
 make_column(Maker *m, int i, CdcColumn *col)
 {
 	char	   *text = cdc_arena_zalloc(m->arena, TYPE_TEXT);
+	char		name[NAME_TEXT];
 	CdcStatus	st = CDC_OK;
 
 	if (text == NULL)
 		return no_memory(m);
-	col->name = cdc_arena_strndup(m->arena, m->map->names[i], strlen(m->map->names[i]));
+	if (m->map->names != NULL)
+		snprintf(name, sizeof(name), "%s", m->map->names[i]);
+	else
+		snprintf(name, sizeof(name), "@%d", i + 1);
+	col->name = cdc_arena_strndup(m->arena, name, strlen(name));
 	if (col->name == NULL)
 		return no_memory(m);
 	col->nullable = m->map->nullable[i] != 0;
@@ -294,7 +344,10 @@ make_column(Maker *m, int i, CdcColumn *col)
 		case CDC_WT_ENUM:
 		case CDC_WT_SET:
 			col->data_type = m->map->types[i] == CDC_WT_ENUM ? "enum" : "set";
-			st = make_members(m, i, col, &text);
+			if (!m->placeholders || (m->map->members != NULL && m->map->members[i] != NULL))
+				st = make_members(m, i, col, &text);
+			else
+				st = number_members(m, i, col);
 			break;
 		default:
 			st = cdc_error(m->err, CDC_ERR_UNSUPPORTED, "type %u is not supported",
@@ -322,30 +375,30 @@ make_key(Maker *m, CdcTable *table, CdcColumn *columns)
 	return CDC_OK;
 }
 
-CdcStatus
-cdc_map_schema(const CdcTableMap *map, CdcFlavor flavor, CdcCharsets *charsets,
-			   CdcArena *arena, const CdcTable **result, CdcError *err)
+/* *result is NULL when the map tells too little and there are no placeholders. */
+static CdcStatus
+make_table(Maker *m, const CdcTable **result)
 {
-	Maker		m = {map, flavor, charsets, arena, err};
+	const CdcTableMap *map = m->map;
 	CdcTable   *table;
 	CdcColumn  *columns;
 	size_t		len;
 	char	   *name;
 
 	*result = NULL;
-	if (map->names == NULL)
+	if (map->names == NULL && !m->placeholders)
 		return CDC_OK;
-	table = cdc_arena_zalloc(arena, sizeof(*table));
-	columns = cdc_arena_zalloc(arena, sizeof(*columns) * (size_t) map->ncolumns);
+	table = cdc_arena_zalloc(m->arena, sizeof(*table));
+	columns = cdc_arena_zalloc(m->arena, sizeof(*columns) * (size_t) map->ncolumns);
 	len = strlen(map->database) + 1 + strlen(map->table) + 1;
-	name = cdc_arena_alloc(arena, len);
+	name = cdc_arena_alloc(m->arena, len);
 	if (table == NULL || columns == NULL || name == NULL)
-		return no_memory(&m);
+		return no_memory(m);
 	snprintf(name, len, "%s.%s", map->database, map->table);
-	table->database = cdc_arena_strndup(arena, map->database, strlen(map->database));
-	table->name = cdc_arena_strndup(arena, map->table, strlen(map->table));
+	table->database = cdc_arena_strndup(m->arena, map->database, strlen(map->database));
+	table->name = cdc_arena_strndup(m->arena, map->table, strlen(map->table));
 	if (table->database == NULL || table->name == NULL)
-		return no_memory(&m);
+		return no_memory(m);
 	table->full_name = name;
 	table->ncolumns = map->ncolumns;
 	table->columns = columns;
@@ -354,16 +407,35 @@ cdc_map_schema(const CdcTableMap *map, CdcFlavor flavor, CdcCharsets *charsets,
 		CdcStatus	st;
 
 		/* a table without any number has no signedness field */
-		if (map->types[i] <= CDC_WT_INT24 && map->is_unsigned == NULL &&
+		if (map->types[i] <= CDC_WT_INT24 && map->is_unsigned == NULL && !m->placeholders &&
 			map->types[i] != CDC_WT_TIMESTAMP && map->types[i] != CDC_WT_NULL)
 			return CDC_OK;
-		st = make_column(&m, i, &columns[i]);
+		st = make_column(m, i, &columns[i]);
 		if (st != CDC_OK)
 		{
-			cdc_error_column(err, map->database, map->table, map->names[i]);
+			cdc_error_column(m->err, map->database, map->table,
+							 map->names != NULL ? map->names[i] : "");
 			return st;
 		}
 	}
 	*result = table;
-	return make_key(&m, table, columns);
+	return make_key(m, table, columns);
+}
+
+CdcStatus
+cdc_map_schema(const CdcTableMap *map, CdcFlavor flavor, CdcCharsets *charsets,
+			   CdcArena *arena, const CdcTable **table, CdcError *err)
+{
+	Maker		m = {map, flavor, charsets, arena, err, false};
+
+	return make_table(&m, table);
+}
+
+CdcStatus
+cdc_map_schema_placeholders(const CdcTableMap *map, CdcFlavor flavor, CdcCharsets *charsets,
+							CdcArena *arena, const CdcTable **table, CdcError *err)
+{
+	Maker		m = {map, flavor, charsets, arena, err, true};
+
+	return make_table(&m, table);
 }

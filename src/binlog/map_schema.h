@@ -24,4 +24,13 @@ extern CdcStatus cdc_map_schema(const CdcTableMap *map, CdcFlavor flavor,
 								CdcCharsets *charsets, CdcArena *arena,
 								const CdcTable **table, CdcError *err);
 
+/*
+ * The same for any table map.  Columns without a name are @1, @2, ...; without
+ * signedness integers are signed; without character sets strings and blobs are
+ * bytes; members of enum and set that the map does not tell are their numbers.
+ */
+extern CdcStatus cdc_map_schema_placeholders(const CdcTableMap *map, CdcFlavor flavor,
+											 CdcCharsets *charsets, CdcArena *arena,
+											 const CdcTable **table, CdcError *err);
+
 #endif							/* CDC_BINLOG_MAP_SCHEMA_H */

@@ -108,6 +108,15 @@ extern int	no_such_variable
 /* Whether the current role inherits from or may become the other one. */
 #define CDC_IS_MEMBER(member, role)		is_member_of_role((member), (role))
 
+/* Who may read any file of the server: a role for that came in 11. */
+#if PG_VERSION_NUM >= 140000
+#define CDC_MAY_READ_FILES(role)		has_privs_of_role((role), ROLE_PG_READ_SERVER_FILES)
+#elif PG_VERSION_NUM >= 110000
+#define CDC_MAY_READ_FILES(role)		has_privs_of_role((role), DEFAULT_ROLE_READ_SERVER_FILES)
+#else
+#define CDC_MAY_READ_FILES(role)		superuser_arg(role)
+#endif
+
 /*
  * Holders of a lock: GetLockConflicts() got a count in 12; the virtual
  * transaction's process number changed its name and its lookup in 17.

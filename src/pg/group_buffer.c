@@ -162,6 +162,29 @@ cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len)
 }
 
 void
+cdc_group_buffer_spill(CdcGroupBuffer *group)
+{
+	size_t		at = 0;
+
+	/* what is in the file already comes behind what is in memory */
+	if (group->file != NULL || group->used == 0)
+		return;
+	group->file = open_file(group->context);
+	CDC_BUFFILE_WRITE(group->file, group->memory, group->used);
+	while (at < group->used)
+	{
+		uint32		length;
+
+		memcpy(&length, group->memory + at, sizeof(length));
+		at += sizeof(length) + length;
+		group->file_events++;
+	}
+	pfree(group->memory);
+	group->memory = NULL;
+	group->used = group->cap = group->read_at = 0;
+}
+
+void
 cdc_group_buffer_rewind(CdcGroupBuffer *group)
 {
 	group->read_at = 0;

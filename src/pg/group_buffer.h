@@ -26,6 +26,12 @@ extern void cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, si
 extern bool cdc_group_buffer_spilled(const CdcGroupBuffer *group);
 
 /*
+ * Moves the events to the file, for a group that waits long.  One that has a
+ * file already keeps what it has in memory.
+ */
+extern void cdc_group_buffer_spill(CdcGroupBuffer *group);
+
+/*
  * Reading back, from the first event to the last; next returns false behind
  * the last.  data is valid until the next call.
  */

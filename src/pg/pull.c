@@ -133,7 +133,8 @@ end_group(CdcPullCall *call, const CdcItem *item)
 
 	if (item->kind == CDC_ITEM_COMMIT && !skipped(stream, txn))
 	{
-		cdc_pull_group(call, txn);
+		cdc_pull_group(call, stream->decoder, stream->group, cdc_stream_format(stream->stream),
+					   txn, &stream->lookup);
 		call->transactions++;
 		stream->new_transactions++;
 		if (txn->commit_us != 0)
@@ -399,6 +400,8 @@ cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullRes
 	memset(result, 0, sizeof(*result));
 	call.sub = sub;
 	call.bounds = bounds;
+	call.append = cdc_pull_append;
+	call.ddl = cdc_pull_ddl;
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_position_get(sub, &call.pos);
 	joined = call.pos.snapshot_join == NULL;

@@ -60,12 +60,12 @@ to_server(const char *s, char *buf, size_t size)
 	return s;
 }
 
-CdcHistory *
-cdc_pull_history(CdcPullCall *call)
+void
+cdc_pull_append(CdcPullCall *call, const CdcHistoryRow *row)
 {
 	if (call->history == NULL)
 		call->history = cdc_history_open(call->sub);
-	return call->history;
+	cdc_history_append(call->history, row);
 }
 
 CdcPullWriter *
@@ -115,7 +115,7 @@ close_event(CdcPullWriter *writer, bool last)
 	writer->row.gtid = writer->txn->gtid != NULL ?
 		to_server(writer->txn->gtid, gtid, sizeof(gtid)) : NULL;
 	writer->row.event = cdc_jsonb_writer_finish(writer->jsonb);
-	cdc_history_append(cdc_pull_history(call), &writer->row);
+	call->append(call, &writer->row);
 	writer->open = false;
 	call->events++;
 	if (writer->exact && writer->text.buf.cap > KEEP_TEXT_BYTES)
@@ -179,9 +179,10 @@ cdc_pull_writer_end(CdcPullWriter *writer)
 }
 
 void
-cdc_pull_group(CdcPullCall *call, const CdcTransaction *txn)
+cdc_pull_group(CdcPullCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
+			   const struct CdcFormat *format, const CdcTransaction *txn,
+			   CdcSchemaLookup *lookup)
 {
-	CdcPullStream *stream = call->stream;
 	CdcPullWriter *writer = cdc_pull_writer_begin(call, txn);
 	const uint8 *data;
 	size_t		len;
@@ -189,21 +190,23 @@ cdc_pull_group(CdcPullCall *call, const CdcTransaction *txn)
 	char		position[CDC_POSITION_TEXT];
 
 	cdc_binlog_position_text(position, txn->file, txn->start_offset);
-	stream->lookup.position = position;
-	cdc_decoder_begin(stream->decoder, cdc_stream_format(stream->stream), txn);
-	cdc_group_buffer_rewind(stream->group);
-	while (cdc_group_buffer_next(stream->group, &data, &len))
+	if (lookup != NULL)
+		lookup->position = position;
+	cdc_decoder_begin(decoder, format, txn);
+	cdc_group_buffer_rewind(group);
+	while (cdc_group_buffer_next(group, &data, &len))
 	{
 		CdcChange	change;
 		CdcStatus	st;
 
 		CHECK_FOR_INTERRUPTS();
-		stream->lookup.seq = call->pos.last_seq + 1;
-		CDC_CHECK(cdc_decoder_feed(stream->decoder, data, len, &err), &err, call->sub->name);
-		while ((st = cdc_decoder_next(stream->decoder, &change, &err)) == CDC_OK)
+		if (lookup != NULL)
+			lookup->seq = call->pos.last_seq + 1;
+		CDC_CHECK(cdc_decoder_feed(decoder, data, len, &err), &err, call->sub->name);
+		while ((st = cdc_decoder_next(decoder, &change, &err)) == CDC_OK)
 		{
 			if (change.op == CDC_OP_SCHEMA || change.op == CDC_OP_TRUNCATE)
-				cdc_pull_ddl(writer, call, &change);
+				call->ddl(writer, call, &change);
 			else
 				cdc_pull_writer_change(writer, &change);
 		}

@@ -107,8 +107,14 @@ typedef struct CdcPullTable
  */
 #define CDC_PULL_PERSIST_MS	200
 
-/* One call of cdc_pull_run(). */
-typedef struct CdcPullCall
+typedef struct CdcPullWriter CdcPullWriter;
+typedef struct CdcPullCall CdcPullCall;
+
+/*
+ * One call of cdc_pull_run(), or of cdc.read_binlog_file(), which has no
+ * stream, no bounds and no history.
+ */
+struct CdcPullCall
 {
 	const CdcSubscription *sub;
 	const CdcPullBounds *bounds;
@@ -120,7 +126,11 @@ typedef struct CdcPullCall
 	int64		bytes;
 	TimestampTz first_event;	/* when this call wrote its first row; 0 = none */
 	bool		warned;			/* of statements in statement format */
-} CdcPullCall;
+
+	/* where rows go, and what a DDL statement leads to */
+	void		(*append) (CdcPullCall *call, const CdcHistoryRow *row);
+	void		(*ddl) (CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change);
+};
 
 /* pull_stream.c */
 
@@ -169,18 +179,22 @@ extern void cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream 
 
 /* pull_event.c */
 
-/* Decodes the buffered group and appends its events. */
-extern void cdc_pull_group(CdcPullCall *call, const CdcTransaction *txn);
+/*
+ * Decodes a buffered group and appends its events.  format: the one in force
+ * when it was written; lookup: what the decoder was created with, or NULL, is
+ * told the group's position and its events' seq.
+ */
+extern void cdc_pull_group(CdcPullCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
+						   const struct CdcFormat *format, const CdcTransaction *txn,
+						   CdcSchemaLookup *lookup);
 
-/* The history, opened at its first use in the call. */
-extern CdcHistory *cdc_pull_history(CdcPullCall *call);
+/* Appends to the history, which is opened at its first use in the call. */
+extern void cdc_pull_append(CdcPullCall *call, const CdcHistoryRow *row);
 
 /*
  * Appends the events of one source transaction, one call a change; the event
  * is held back until it is known whether it is the last one.
  */
-typedef struct CdcPullWriter CdcPullWriter;
-
 extern CdcPullWriter *cdc_pull_writer_begin(CdcPullCall *call, const CdcTransaction *txn);
 extern void cdc_pull_writer_change(CdcPullWriter *writer, const CdcChange *change);
 extern void cdc_pull_writer_end(CdcPullWriter *writer);

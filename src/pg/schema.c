@@ -605,6 +605,23 @@ check_decodable(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map,
 	return st;
 }
 
+const CdcTable *
+cdc_schema_stored_fit(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map)
+{
+	char	   *full_name = psprintf("%s.%s", map->database, map->table);
+	ListCell   *lc;
+	CdcError	err;
+
+	foreach(lc, cdc_schema_read_stored(schema->sub->name, full_name, MAX_VERSIONS))
+	{
+		const CdcTable *table = make_table(schema, map->database, map->table, lfirst(lc));
+
+		if (table_fits(schema, flavor, map, table, &err))
+			return table;
+	}
+	return assemble(schema, flavor, map, full_name);
+}
+
 CdcStatus
 cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {

@@ -64,6 +64,14 @@ extern CdcStatus cdc_schema_lookup(void *arg, const CdcTableMap *map,
 								   const CdcTable **table, CdcError *err);
 
 /*
+ * Without a source: the newest stored definition of the map's table that fits
+ * it, or one put together by name; NULL when there is none.  Lives until
+ * cdc_schema_invalidate() was called twice.
+ */
+extern const CdcTable *cdc_schema_stored_fit(CdcSchema *schema, CdcFlavor flavor,
+											 const CdcTableMap *map);
+
+/*
  * Why values of a source column cannot be read from the binlog, as the end of
  * a sentence about its type; NULL when they can.
  */

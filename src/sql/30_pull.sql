@@ -13,3 +13,22 @@ COMMENT ON FUNCTION cdc.pull(text, bigint) IS
 -- raises an error where the result differs from what PostgreSQL stores.
 CREATE FUNCTION cdc._jsonb_rebuild(document jsonb) RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'cdc_jsonb_rebuild';
+
+-- Decodes a binlog file on the database server.  Without full row metadata in
+-- the file the definitions of the subscription's tables are needed; where they
+-- are not given, columns are named @1, @2, ...
+CREATE FUNCTION cdc.read_binlog_file(
+    path text,
+    subscription text DEFAULT NULL,
+    OUT "position" text,
+    OUT gtid text,
+    OUT source_ts timestamptz,
+    OUT source_table text,
+    OUT op "char",
+    OUT event jsonb,
+    OUT raw bytea)
+RETURNS SETOF record
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_read_binlog_file';
+
+COMMENT ON FUNCTION cdc.read_binlog_file(text, text) IS
+    'the events of a binlog file on the server; needs the rights of pg_read_server_files';

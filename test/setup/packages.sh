@@ -18,6 +18,7 @@ demo=(
 tests=(
 	clang-14 libclang-rt-14-dev libcmocka-dev libipc-run-perl "postgresql-$pg-cron"
 	debootstrap debian-archive-keyring ca-certificates
+	galera-4 rsync
 	python3 python3-venv python3-pip openssl
 )
 
