@@ -457,10 +457,18 @@ relcache_changed(Datum arg, Oid relid)
 	}
 }
 
+static void
+servers_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	generation++;
+}
+
 void
 cdc_catalog_init(void)
 {
 	CacheRegisterRelcacheCallback(relcache_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, servers_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, servers_changed, (Datum) 0);
 }
 
 uint64

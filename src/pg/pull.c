@@ -119,10 +119,7 @@ check_join(CdcPullCall *call)
 		if (t->state == 'f')
 			cdc_subscription_table_state(call->sub, t->source_table, 'r', NULL);
 	}
-	if (stream->tables != NULL)
-		hash_destroy(stream->tables);
-	stream->tables = NULL;
-	stream->last_table = NULL;
+	cdc_pull_stream_forget_tables(stream);
 }
 
 static void

@@ -46,7 +46,9 @@ typedef struct CdcPullStream
 	int32		subscription_id;
 	MemoryContext context;		/* of everything below */
 	CdcSubscription *sub;		/* our copy */
+	MemoryContext sub_context;	/* of the copy */
 	uint64		generation;		/* cdc_catalog_generation() of the copy */
+	char	   *definition;		/* cdc_source_definition() of the connections */
 	bool		used;			/* by the present transaction */
 	bool		reused;			/* opened by an earlier call */
 	bool		broken;			/* the link is lost: close at the end of the call */
@@ -152,6 +154,9 @@ extern CdcSource *cdc_pull_stream_control(CdcPullStream *stream);
  * subscription.h.
  */
 extern void cdc_pull_stream_discover(CdcPullStream *stream, const CdcTable *table, bool copy);
+
+/* The states of the tables have changed: they are read anew when needed. */
+extern void cdc_pull_stream_forget_tables(CdcPullStream *stream);
 
 /* Moves on to a place between transactions; gtid may be NULL. */
 extern void cdc_pull_stream_advance(CdcPullStream *stream, const char *file, int64 offset,

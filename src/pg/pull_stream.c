@@ -299,6 +299,17 @@ control_for_schema(void *arg)
 
 /* ---- tables ---- */
 
+void
+cdc_pull_stream_forget_tables(CdcPullStream *stream)
+{
+	HTAB	   *tables = stream->tables;
+
+	stream->tables = NULL;
+	stream->last_table = NULL;
+	if (tables != NULL)
+		hash_destroy(tables);
+}
+
 static void
 read_tables(CdcPullStream *stream)
 {
@@ -310,10 +321,7 @@ read_tables(CdcPullStream *stream)
 	ctl.keysize = CDC_PULL_TABLE_NAME;
 	ctl.entrysize = sizeof(CdcPullTable);
 	ctl.hcxt = stream->context;
-	if (stream->tables != NULL)
-		hash_destroy(stream->tables);
-	stream->tables = NULL;
-	stream->last_table = NULL;
+	cdc_pull_stream_forget_tables(stream);
 	stream->tables = hash_create("cdc_ingest tables", 64, &ctl, CDC_HASH_STRINGS | HASH_CONTEXT);
 	foreach(lc, tables)
 	{
@@ -428,6 +436,46 @@ check_same_server(CdcPullCall *call, CdcPullStream *stream)
 	pos->source_uuid = pstrdup(info->server_uuid);
 }
 
+/*
+ * Our copy of the subscription, and what depends on it.  Connections and the
+ * group that is arriving stay: a long transaction must not begin anew whenever
+ * some subscription or table is changed.  false: the connections are no longer
+ * what the server's definition asks for.
+ */
+static bool
+read_subscription(CdcPullStream *stream)
+{
+	MemoryContext context = AllocSetContextCreate(stream->context, "cdc_ingest subscription",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CdcSubscription *sub = cdc_subscription_get_by_id(stream->subscription_id);
+	char	   *definition;
+	bool		same;
+
+	if (sub == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("subscription with id %d does not exist", stream->subscription_id)));
+	definition = cdc_source_definition(sub->server, sub->owner_oid);
+	MemoryContextSwitchTo(old);
+	same = same_text(stream->definition, definition);
+	if (stream->schema != NULL)
+		cdc_schema_destroy(stream->schema);
+	stream->schema = NULL;
+	if (stream->sub_context != NULL)
+		MemoryContextDelete(stream->sub_context);
+	stream->sub_context = context;
+	stream->sub = sub;
+	stream->schema = cdc_schema_create(stream->context, sub);
+	stream->lookup.schema = stream->schema;
+	stream->lookup.sub = sub;
+	cdc_pull_stream_forget_tables(stream);
+	stream->copy_checked = false;
+	stream->definition = definition;
+	stream->generation = cdc_catalog_generation();
+	return same;
+}
+
 static CdcPullStream *
 open_stream(CdcPullCall *call)
 {
@@ -435,7 +483,6 @@ open_stream(CdcPullCall *call)
 												  ALLOCSET_DEFAULT_SIZES);
 	CdcPullStream *stream = MemoryContextAllocZero(context, sizeof(CdcPullStream));
 	CdcPosition *pos = &call->pos;
-	MemoryContext old;
 	CdcSource  *control;
 
 	/* listed at once, so that an ERROR closes what is open by then */
@@ -445,18 +492,8 @@ open_stream(CdcPullCall *call)
 	stream->next = streams;
 	streams = stream;
 
-	stream->generation = cdc_catalog_generation();
-	old = MemoryContextSwitchTo(context);
-	stream->sub = cdc_subscription_get_by_id(call->sub->id);
-	MemoryContextSwitchTo(old);
-	if (stream->sub == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("subscription \"%s\" does not exist", call->sub->name)));
+	(void) read_subscription(stream);
 	control = cdc_pull_stream_control(stream);
-	stream->schema = cdc_schema_create(context, stream->sub);
-	stream->lookup.schema = stream->schema;
-	stream->lookup.sub = stream->sub;
 	stream->lookup.control = control_for_schema;
 	stream->lookup.control_arg = stream;
 	stream->persisted_at = GetCurrentTimestamp();
@@ -485,9 +522,9 @@ cdc_pull_stream_get(CdcPullCall *call)
 
 	register_callbacks();
 	if (stream != NULL &&
-		(stream->broken || stream->generation != cdc_catalog_generation() ||
-		 !stands_at_row(stream, &call->pos) ||
-		 (stream->dump != NULL && !cdc_source_usable(stream->dump))))
+		(stream->broken || !stands_at_row(stream, &call->pos) ||
+		 (stream->dump != NULL && !cdc_source_usable(stream->dump)) ||
+		 (stream->generation != cdc_catalog_generation() && !read_subscription(stream))))
 	{
 		close_stream(stream);
 		stream = NULL;

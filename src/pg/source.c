@@ -217,6 +217,16 @@ new_source(const char *server_name, const CdcMysqlOptions *options)
 	return source;
 }
 
+char *
+cdc_source_definition(const char *server_name, Oid user)
+{
+	ForeignServer *server = GetForeignServerByName(server_name, false);
+	UserMapping *mapping = check_access(server, user);
+
+	return psprintf("%u %s %s", server->serverid, nodeToString(server->options),
+					nodeToString(mapping->options));
+}
+
 CdcStatus
 cdc_source_try_open(const char *server_name, Oid user, bool long_lived, CdcSource **result,
 					CdcError *err)

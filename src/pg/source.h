@@ -41,6 +41,12 @@ extern CdcStatus cdc_source_try_open(const char *server, Oid user, bool long_liv
 									 CdcSource **source, CdcError *err);
 
 /*
+ * What connections are made from (server and mapping, secrets too), palloc'ed:
+ * as long as it is the same, open connections are good.
+ */
+extern char *cdc_source_definition(const char *server, Oid user);
+
+/*
  * Whether the connection can take a request: false after a failure, and when
  * a request was given up by an ERROR (cancel) before it was answered.  Such a
  * source is to be closed.

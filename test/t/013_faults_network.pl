@@ -64,5 +64,37 @@ $noticed = wait_until(
 ok($noticed, 'a server that stands still was noticed');
 $source->thaw;
 $s->flows;
+
+# A long transaction that arrives slowly goes on arriving while subscriptions are
+# changed, its own too; it does not begin anew each time.
+$cluster->subscribe('other', 'bank', undef, tables => ['bank.account'], enabled => \'false', copy_data => \'false');
+$source->do('CREATE TABLE bank.wide (id int PRIMARY KEY, v text)');
+$cluster->poll(q{SELECT count(*) FROM cdc.subscription_table WHERE subscription = 'bank' AND source_table = 'bank.wide'}, 1);
+my $size = 8_000_000;
+my $received = $proxy->count;
+$proxy->slow(20);
+$source->do('INSERT INTO bank.wide VALUES ' . join ',', map { "($_, repeat('x', 8000))" } 1 .. 1000);
+my $changes = 0;
+wait_until(
+	60,
+	sub {
+		$changes++;
+		$cluster->call('alter_subscription', name => $_, options => sprintf('{"batch_delay": "%d ms"}', 10 + $changes % 2))
+		  for 'bank', 'other';
+		return $cluster->value("SELECT count(*) FROM bank.wide") == 1000;
+	}) or BAIL_OUT('the long transaction does not arrive');
+$proxy->slow(0);
+$received = $proxy->count - $received;
+cmp_ok($changes, '>', 5, "subscriptions were changed $changes times meanwhile");
+cmp_ok($received, '<', 1.6 * $size, "the source sent $received bytes for a transaction of $size");
+
+# A server that was altered is gone to at once: nobody uses the proxy any more.
+$cluster->do(q{ALTER SERVER bank OPTIONS (SET port '} . $source->port . q{')});
+$s->flows;
+my $failed_at = q{SELECT max(last_error_at) FROM cdc.subscription_failure WHERE subscription = 'bank'};
+my $before = $cluster->value($failed_at);
+$proxy->refuse;
+$s->flows;
+is($cluster->value($failed_at), $before, 'ALTER SERVER takes effect on a running stream');
 $s->finish('after cuts and silence');
 done_testing();

@@ -9,6 +9,7 @@ use Carp;
 use IO::Select;
 use IO::Socket::INET;
 use Socket;
+use Time::HiRes qw(sleep);
 use CdcIngest::Process qw(fork_child end_process);
 
 sub new
@@ -34,6 +35,7 @@ sub port { return $_[0]{port} }
 # cut N: closes both sides of a connection once N more bytes came from the
 #   server over all connections; later connections pass.
 # stall: takes no more bytes from anyone, closes nothing; connects are accepted.
+# slow N: holds each piece (up to 64 KB) from the server back for N ms; 0: no longer.
 # refuse: closes all, and each new connection at once.
 # close: closes the connections that are open now.
 # count: bytes from the server so far.
@@ -51,6 +53,7 @@ sub command
 sub pass { return $_[0]->command('pass') }
 sub cut { return $_[0]->command("cut $_[1]") }
 sub stall { return $_[0]->command('stall') }
+sub slow { return $_[0]->command("slow $_[1]") }
 sub refuse { return $_[0]->command('refuse') }
 sub close_all { return $_[0]->command('close') }
 sub count { return $_[0]->command('count') }
@@ -64,7 +67,7 @@ sub _serve
 	my ($listen, $control, $upstream_port) = @_;
 	my %peer;        # fileno of a side => [its socket, the other side's, is the server]
 	my $mode = 'pass';
-	my ($left, $bytes, $cuts) = (undef, 0, 0);
+	my ($left, $bytes, $cuts, $delay) = (undef, 0, 0, 0);
 	my $select = IO::Select->new($listen, $control);
 	local $SIG{PIPE} = 'IGNORE';
 
@@ -95,6 +98,7 @@ sub _serve
 				return unless defined $line;       # the test is gone
 				my ($word, $n) = split ' ', $line;
 				if ($word eq 'cut') { $left = $n; $mode = 'pass' }
+				elsif ($word eq 'slow') { $delay = $n / 1000 }
 				elsif ($word eq 'close') { $drop_all->() }
 				elsif ($word eq 'refuse') { $mode = $word; $drop_all->() }
 				elsif ($word eq 'pass' || $word eq 'stall') { $mode = $word }
@@ -122,6 +126,7 @@ sub _serve
 			if ($entry->[2])
 			{
 				$bytes += $n;
+				sleep $delay if $delay;
 				if (defined $left && ($left -= $n) <= 0)
 				{
 					# The bytes before the cut still arrive: in mid-event, as a rule.
