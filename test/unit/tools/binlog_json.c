@@ -23,16 +23,18 @@
 
 #include "binlog/decoder.h"
 #include "binlog/file.h"
+#include "binlog/format.h"
 #include "binlog/map_schema.h"
 #include "binlog/stream.h"
 #include "core/event.h"
 #include "core/json_text.h"
 
-#define MAX_TABLES	1000
+#define MAX_TABLES	10000
 
 typedef struct Definition
 {
-	uint64_t	from;			/* valid for groups from this offset on */
+	char	   *file;			/* valid for groups from this file ("": any) ... */
+	uint64_t	from;			/* ... and offset on */
 	CdcTable	table;
 	CdcColumn  *columns;
 	int		   *pk;
@@ -52,6 +54,7 @@ static bool plain;
 static uint64_t until = UINT64_MAX;
 static uint64_t nchanges;
 static uint64_t group_start;
+static char group_file[300];
 
 static CdcArena *schema_arena;
 static CdcCharsets charsets;
@@ -101,9 +104,29 @@ unescape(char *s)
 	return s;
 }
 
+/* Room for one more column of a definition. */
+static CdcColumn *
+add_column(Definition *d)
+{
+	size_t		n = (size_t) d->table.ncolumns;
+
+	if (n % 16 == 0)
+	{
+		d->columns = realloc(d->columns, (n + 16) * sizeof(CdcColumn));
+		d->pk = realloc(d->pk, (n + 16) * sizeof(int));
+		if (d->columns == NULL || d->pk == NULL)
+			die("out of memory");
+		d->table.columns = d->columns;
+		d->table.pk = d->pk;
+	}
+	memset(&d->columns[n], 0, sizeof(CdcColumn));
+	return &d->columns[n];
+}
+
 /*
- * Lines of fields divided by tabs: "T from database table" starts a table, "C
- * name column_type charset pk_index" is its next column (pk_index -1: none).
+ * Lines of fields divided by tabs: "T from database table" starts a table, which is
+ * such from there on, an offset or file:offset; "C name column_type charset
+ * pk_index" is its next column (pk_index -1: none).
  */
 static void
 read_columns(const char *path)
@@ -132,20 +155,20 @@ read_columns(const char *path)
 		if (n >= 4 && strcmp(fields[0], "T") == 0 && ndefinitions < MAX_TABLES)
 		{
 			char		full[1024];
+			char	   *colon;
 
 			d = &definitions[ndefinitions++];
-			d->from = strtoull(fields[1], NULL, 10);
+			colon = strrchr(fields[1], ':');
+			d->from = strtoull(colon ? colon + 1 : fields[1], NULL, 10);
+			d->file = colon ? cdc_arena_strndup(schema_arena, fields[1], (size_t) (colon - fields[1])) : dup_text("");
 			d->table.database = dup_text(fields[2]);
 			d->table.name = dup_text(fields[3]);
 			snprintf(full, sizeof(full), "%s.%s", fields[2], fields[3]);
 			d->table.full_name = dup_text(full);
-			d->table.columns = d->columns = calloc(4096, sizeof(CdcColumn));
-			d->table.pk = d->pk = calloc(4096, sizeof(int));
 		}
-		else if (n >= 5 && strcmp(fields[0], "C") == 0 && d != NULL &&
-				 d->table.ncolumns < 4096)
+		else if (n >= 5 && strcmp(fields[0], "C") == 0 && d != NULL)
 		{
-			CdcColumn  *c = &d->columns[d->table.ncolumns];
+			CdcColumn  *c = add_column(d);
 			CdcError	err;
 
 			if (cdc_failed(cdc_column_type_parse(schema_arena, fields[2], c, &err)))
@@ -168,6 +191,14 @@ read_columns(const char *path)
 	from_maps = false;
 }
 
+static bool
+is_valid(const Definition *d)
+{
+	int			order = d->file[0] == '\0' ? 0 : strcmp(d->file, group_file);
+
+	return order < 0 || (order == 0 && d->from <= group_start);
+}
+
 static CdcStatus
 lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
@@ -184,7 +215,7 @@ lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 		{
 			if (strcmp(definitions[i].table.database, map->database) == 0 &&
 				strcmp(definitions[i].table.name, map->table) == 0 &&
-				definitions[i].from <= group_start)
+				is_valid(&definitions[i]))
 			{
 				*table = &definitions[i].table;
 				return CDC_OK;
@@ -234,6 +265,7 @@ decode_group(CdcDecoder *decoder, CdcStream *stream, const Group *group,
 	size_t		at = 0;
 
 	group_start = txn->start_offset;
+	snprintf(group_file, sizeof(group_file), "%s", cdc_stream_file(stream));
 	if (from_maps && !plain)
 		cdc_arena_reset(schema_arena);
 	cdc_decoder_begin(decoder, cdc_stream_format(stream), txn);
@@ -352,7 +384,7 @@ run_file(const char *path, const uint8_t *data, size_t len, bool last, CdcError 
 			break;
 		if (decoder == NULL)
 		{
-			flavor = strstr(name, "maria") ? CDC_MARIADB : CDC_MYSQL;
+			flavor = cdc_stream_format(stream) ? cdc_stream_format(stream)->flavor : CDC_MYSQL;
 			decoder = cdc_decoder_create(flavor, lookup, NULL);
 			if (decoder == NULL)
 				die("out of memory");

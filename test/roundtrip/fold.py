@@ -7,8 +7,9 @@ what the server itself said the tables were.
 TOOL is binlog_json (test/unit/tools), CASE a directory with the files of one
 recording: binlog files (maybe gzip'ed), tables.json[.gz] with one or more
 snapshots of all tables, and, where the binlog has no full row metadata,
-columns.tsv with the definitions.  Prints TAP; exit status 1 when a case
-fails.
+columns.tsv with the definitions.  tables.json may list the DDL statements with
+what each does to the rows that are there (see recording.py); where it does not,
+their text is looked at.  Prints TAP; exit status 1 when a case fails.
 
 A snapshot is compared with the fold of all events up to its position.  What a
 stream of row events cannot tell is named in EXEMPT, with the reason.
@@ -170,6 +171,10 @@ class Table:
         self.index = {}
         self.altered = False    # columns were added: old rows lack their values
 
+    def no_index(self):
+        if self.key:
+            self.rows, self.key, self.index = self.all(), None, {}
+
     def use_index(self, key):
         self.key = key
         self.index = {self.key_of(r): r for r in self.rows}
@@ -197,30 +202,98 @@ class Table:
         else:
             candidates = self.rows
         want = {c: canonical(v) for c, v in image.items()}
+        best = None
         for row in candidates:
             if all(canonical(row[c]) == v if c in row else self.altered
                    for c, v in want.items()):
-                if not self.key:
-                    self.rows.remove(row)
-                return row
+                lacking = len([c for c in want if c not in row])
+                if best is None or lacking < best[0]:
+                    best = (lacking, row)
+                if lacking == 0:
+                    break
+        if best is not None:
+            if not self.key:
+                # by identity: rows can be equal
+                del self.rows[next(i for i, r in enumerate(self.rows) if r is best[1])]
+            return best[1]
         raise Mismatch('change of a row that does not exist: %s' % str(image)[:300])
 
     def rename_column(self, old, new):
-        for row in self.all():
+        self.no_index()
+        for row in self.rows:
             if old in row:
                 row[new] = row.pop(old)
+
+    def forget_column(self, column):
+        self.no_index()
+        self.altered = True
+        for row in self.rows:
+            row.pop(column, None)
 
 
 class Fold:
     def __init__(self, case):
         self.case = case
         self.tables = {}
-        self.keys = {}
+        self.keys = {}          # columns of the primary key
+        self.columns = {}       # those that an insert may leave out for NULL
+        self.statements = None  # what DDL does, where the recording tells
+        self.seen = 0           # how many of them came
+        self.last_ddl = None
 
     def table(self, name):
         return self.tables.setdefault(name, Table())
 
+    def told_ddl(self, e):
+        """DDL whose effects the recording tells."""
+        if e['type'].startswith('database-') or e['type'] == 'ddl' or \
+                re.match(r'(?i)(CREATE|DROP)\s+TEMPORARY', e['sql']):
+            return
+        this = (e.get('position'), e['sql'])
+        if this == self.last_ddl:
+            return              # a statement about several tables
+        self.last_ddl = this
+        if self.seen == len(self.statements):
+            raise Mismatch('DDL that nobody did: %s' % e['sql'][:300])
+        entry = self.statements[self.seen]
+        self.seen += 1
+        if e['type'] != entry['type']:
+            raise Mismatch('event %s for %s' % (e['type'], entry['sql'][:300]))
+        for name, *args in entry['effects']:
+            getattr(self, 'do_' + name)(*args)
+
+    def do_create(self, table):
+        self.tables[table] = Table()
+
+    do_truncate = do_create
+
+    def do_drop(self, table):
+        self.tables.pop(table, None)
+
+    def do_rename(self, old, new):
+        self.tables[new] = self.tables.pop(old, Table())
+
+    def do_add_column(self, table, column):
+        self.table(table).altered = True
+
+    def do_drop_column(self, table, column):
+        self.table(table).forget_column(column)
+
+    # Its values were converted; what they are now is known when they are written again.
+    do_convert = do_drop_column
+
+    def do_rename_column(self, table, old, new):
+        self.table(table).rename_column(old, new)
+
+    def do_define(self, table, definition):
+        self.table(table).no_index()
+        self.keys[table] = definition['key']
+        self.columns[table] = definition['null']
+
     def ddl(self, e):
+        if self.statements is not None:
+            self.told_ddl(e)
+            return
         sql, kind = e['sql'], e['type']
         name = '%s.%s' % (e.get('database'), e.get('table'))
         q = r'[`"]?(\w+)[`"]?'
@@ -244,17 +317,16 @@ class Fold:
                 self.tables[full(new)] = self.tables.pop(full(old), Table())
         elif kind == 'table-alter':
             table = self.table(name)
+            table.no_index()
             table.altered = True
             for old, new in re.findall(r'(?i)CHANGE\s+(?:COLUMN\s+)?%s\s+%s' % (q, q), sql):
                 table.rename_column(old, new)
             for old, new in re.findall(r'(?i)RENAME\s+COLUMN\s+%s\s+TO\s+%s' % (q, q), sql):
                 table.rename_column(old, new)
             for column in re.findall(r'(?i)DROP\s+COLUMN\s+%s' % q, sql):
-                for row in table.all():
-                    row.pop(column, None)
+                table.forget_column(column)
             for column in re.findall(r'(?i)MODIFY\s+(?:COLUMN\s+)?%s' % q, sql):
-                for row in table.all():
-                    row.pop(column, None)   # its values were converted
+                table.forget_column(column)     # its values were converted
             for new in re.findall(r'(?i)RENAME\s+TO\s+%s' % q, sql):
                 self.tables[full(new)] = self.tables.pop(name)
 
@@ -268,6 +340,7 @@ class Fold:
             if self.partial:
                 # columns that the statement did not name have their default
                 data = dict({c: None for c in self.columns.get(name, ())}, **data)
+                table.altered |= self.statements is not None
             table.insert(data)
         elif e['type'] == 'delete':
             table.take(data)
@@ -276,8 +349,9 @@ class Fold:
             before.update(e.get('old', {}))
             if self.partial:
                 # only what the before image surely has: the key, and "old"
+                key = self.keys.get(name, ())
                 before = {c: v for c, v in before.items()
-                          if c in self.keys.get(name, ()) or c in e.get('old', {})}
+                          if c in key or not key or c in e.get('old', {})}
             row = table.take(before)
             row.update(data)
             table.insert(row)
@@ -396,11 +470,16 @@ def fold_case(tool, case_dir):
             events = [loads(line) for line in run.stdout.decode().split('\n') if line]
             fold = Fold(case)
             fold.exempt = {t for (c, l, t) in EXEMPT if c == case and l in (None, snapshot['label'])}
-            fold.keys = {t: [c['name'] for c in x['columns'] if c['key'] == 'PRI']
-                         for t, x in snapshot['tables'].items()}
-            fold.columns = {t: [c['name'] for c in x['columns']]
-                            for t, x in snapshot['tables'].items()}
+            fold.statements = recorded.get('ddl')
+            if fold.statements is None:
+                fold.keys = {t: [c['name'] for c in x['columns'] if c['key'] == 'PRI']
+                             for t, x in snapshot['tables'].items()}
+                fold.columns = {t: [c['name'] for c in x['columns']]
+                                for t, x in snapshot['tables'].items()}
             fold.run(events, recorded.get('row_image', 'FULL') != 'FULL')
+            if snapshot is recorded['snapshots'][-1] and fold.statements is not None and \
+                    fold.seen < len(fold.statements):
+                raise Mismatch('DDL that never came: %s' % fold.statements[fold.seen]['sql'][:300])
             for name, expected in snapshot['tables'].items():
                 why = EXEMPT.get((case, snapshot['label'], name)) or \
                     EXEMPT.get((case, None, name))
