@@ -172,6 +172,7 @@ is_character(const MapParser *mp, int i)
 		case CDC_WT_LONG_BLOB:
 		case CDC_WT_MARIA_BLOB_COMPRESSED:
 		case CDC_WT_MARIA_VARCHAR_COMPRESSED:
+		case CDC_WT_VECTOR:		/* MySQL's; of the collation "binary" */
 			return true;
 		case CDC_WT_GEOMETRY:
 			return mp->flavor == CDC_MARIADB;

@@ -282,6 +282,15 @@ cdc_decode_geometry(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 
 	if (!cdc_take_string(r, plan, &data, &len))
 		return cdc_row_cut_short(r);
+	if (len == 0)
+	{
+		/*
+		 * What MariaDB and old MySQL put into a NOT NULL column that is left
+		 * out or added: no geometry at all, and AsText() says NULL.
+		 */
+		value->kind = CDC_NULL;
+		return CDC_OK;
+	}
 	if (len < SRID_LEN)
 		return malformed(&w);
 	cdc_reader_init(&w.r, data + SRID_LEN, len - SRID_LEN);

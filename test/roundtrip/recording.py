@@ -4,6 +4,7 @@ there, and what the tables are in the end."""
 import collections
 import json
 import os
+import time
 
 import pymysql
 
@@ -69,6 +70,16 @@ class Recording:
                          and not c['extra']]}])
         self.statements.append(entry)
         return True
+
+    def end_xa(self, statement):
+        """The second phase.  The session of the first one may not be gone yet."""
+        deadline = time.monotonic() + 20
+        while not self.dml(statement):
+            if not self.server.run('XA RECOVER'):
+                return          # it was read only, or rolled back already
+            if time.monotonic() > deadline:
+                raise RuntimeError('%s: %s' % (statement, self.last_error))
+            time.sleep(0.01)    # polls
 
     def rotate(self):
         self.server.run('FLUSH LOGS')

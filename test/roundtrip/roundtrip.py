@@ -51,8 +51,8 @@ class Combination:
         setup = ["SET binlog_row_image = '%s'" % self.image]
         if server.has('binlog_transaction_compression'):
             setup.append('SET binlog_transaction_compression = ' + ('ON' if self.compress else 'OFF'))
-        if self.partial_json:
-            setup.append("SET binlog_row_value_options = 'PARTIAL_JSON'")
+        if server.has('binlog_row_value_options'):
+            setup.append("SET binlog_row_value_options = '%s'" % ('PARTIAL_JSON' * self.partial_json))
         return setup
 
     def derived(self, server):
@@ -123,8 +123,7 @@ def run_server(server, args, tests):
     """Returns how many tests failed."""
     failed = 0
     server.set_global('max_allowed_packet', str(1 << 30))
-    server.stop()
-    server.sessions = []
+    server.disconnect()
     server.main = server.connect()      # with that packet size
     tmp = tempfile.mkdtemp(prefix='cdc_roundtrip_')
     try:

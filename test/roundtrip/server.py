@@ -91,10 +91,13 @@ class Server:
             if first <= row[0] <= last:
                 shutil.copy(os.path.join(folder, row[0]), directory)
 
-    def stop(self):
+    def disconnect(self):
         for c in self.sessions:
             if c.open:
                 c.close()
+        self.sessions = []
+
+    stop = disconnect
 
 
 class PrivateServer(Server):
@@ -111,7 +114,7 @@ class PrivateServer(Server):
         super().__init__(int(line), database)
 
     def stop(self):
-        super().stop()
+        self.disconnect()
         self.process.stdin.close()
         self.process.wait()
 

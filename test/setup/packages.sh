@@ -19,7 +19,7 @@ tests=(
 	clang-14 libclang-rt-14-dev libcmocka-dev libipc-run-perl "postgresql-$pg-cron"
 	debootstrap debian-archive-keyring ca-certificates
 	galera-4 rsync
-	python3 python3-venv python3-pip openssl
+	python3 python3-venv python3-pip python3-pymysql openssl
 )
 
 wanted=("${demo[@]}")

@@ -7,10 +7,11 @@ step_setup() {
 	"$top/test/setup/packages.sh" &&
 		"$top/test/setup/mysql56.sh" || return 1
 	chroot_ok=
-	if "$top/test/setup/chroot.sh" && "$top/test/setup/chroot-run" root true; then
+	if "$top/test/setup/chroot.sh" && "$top/test/setup/chroot-run" root true &&
+		"$top/test/setup/mariadb118.sh"; then
 		chroot_ok=yes
 	else
-		warn "*** NO DEBIAN UNSTABLE TREE: everything with MySQL 9.7 and PostgreSQL 18 will be SKIPPED"
+		warn "*** NO DEBIAN UNSTABLE TREE: everything with MySQL 9.7, MariaDB 11.8 and PostgreSQL 18 will be SKIPPED"
 		export CDC_TEST_SID=/nonexistent
 	fi
 	chown postgres: "$CDC_WORK"
@@ -50,6 +51,41 @@ run_make() {
 step_unit() { run_make unit "$CDC_WORK/src/test/unit" check -j1; }
 
 step_fuzz() { run_make fuzz "$CDC_WORK/src/test/fuzz" check SECONDS="${FUZZ_SECONDS:-10}"; }
+
+# --- round trips through real servers, of the layers below PostgreSQL
+
+# round_trips NAME ARGS...: leaves $CDC_WORK/NAME.log and NAME.status
+round_trips() {
+	local name=$1 status=0
+	shift
+	as_postgres env TMPDIR="$CDC_WORK" "$CDC_WORK/src/test/roundtrip/run" "$@" \
+		>"$CDC_WORK/$name.log" 2>&1 </dev/null || status=$?
+	echo $status >"$CDC_WORK/$name.status"
+}
+
+# Two servers at a time; without the Debian unstable tree the newer ones are missed.
+step_roundtrip() {
+	local name pids=() seeds="${ROUNDTRIP_SEEDS:-3}"
+	local -A servers=([old]="--server mariadb --server mysql56" [new]="--server mariadb118 --server mysql97")
+	if [ -z "$chroot_ok" ]; then
+		warn "*** SKIPPED: round trips through MariaDB 11.8 and MySQL 9.7 (no Debian unstable tree)"
+		skipped=$((skipped + 2))
+		unset 'servers[new]'
+	fi
+	for name in "${!servers[@]}"; do
+		# shellcheck disable=SC2086
+		round_trips "roundtrip-$name" ${servers[$name]} --seeds "$seeds" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	round_trips roundtrip-recorded --recorded
+	for name in "${!servers[@]}" recorded; do
+		name=roundtrip-$name
+		count_tap "$CDC_WORK/$name.log" "$(cat "$CDC_WORK/$name.status")"
+		[ "$(cat "$CDC_WORK/$name.status")" = 0 ] ||
+			grep -vE '^(ok |1\.\.)' "$CDC_WORK/$name.log" | cut -c1-2000 | tail -n 60
+	done
+}
 
 # --- PostgreSQL's own test programs
 

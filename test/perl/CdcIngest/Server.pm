@@ -27,21 +27,22 @@ my $sid = $ENV{CDC_TEST_SID} // "$cache/sid";
 
 my %flavours = (
 	mariadb => { program => ['/usr/sbin/mariadbd'], init => \&_init_mariadb },
+	mariadb118 => { program => [ _sid_program('/opt/mariadb/usr/sbin/mariadbd') ], init => \&_init_mariadb118 },
 	mysql56 => { program => ["$cache/mysql56/server/mysqld"], init => \&_init_mysql56 },
-	mysql97 => { program => [ _sid_program() ], init => \&_init_mysql97 });
+	mysql97 => { program => [ _sid_program('/usr/sbin/mysqld') ], init => \&_init_mysql97 });
 
-# Which of the three can be had here.
+# Which of them can be had here.
 sub available
 {
 	my ($class, $flavour) = @_;
 	return -x $flavours{$flavour}{program}[-1];
 }
 
-# MySQL 9.7 of the Debian unstable tree runs outside of it, too, with that
-# tree's own dynamic loader: neither root nor mounts are needed.
+# A server of the Debian unstable tree runs outside of it, too, with that tree's own
+# dynamic loader: neither root nor mounts are needed.
 sub _sid_program
 {
-	my $mysqld = "$sid/usr/sbin/mysqld";
+	my $mysqld = $sid . shift;
 	return $mysqld if $sid eq '';
 	return (
 		"$sid/lib64/ld-linux-x86-64.so.2", '--library-path',
@@ -79,7 +80,7 @@ sub flavour { return $_[0]{flavour} }
 sub port { return $_[0]{port} }
 sub pid { return $_[0]{pid} }
 sub dir { return $_[0]{dir} }
-sub is_mariadb { return $_[0]{flavour} eq 'mariadb' }
+sub is_mariadb { return $_[0]{flavour} =~ /^mariadb/ }
 
 sub _common
 {
@@ -91,6 +92,12 @@ sub _common
 		my $base = "$cache/mysql56/server";
 		push @args, "--basedir=$base", "--lc-messages-dir=$base/share",
 		  "--character-sets-dir=$base/share/charsets", '--innodb-log-file-size=32M';
+	}
+	elsif ($self->{flavour} eq 'mariadb118')
+	{
+		my $share = "$sid/opt/mariadb/usr/share/mariadb";
+		push @args, "--basedir=$sid/opt/mariadb/usr", "--lc-messages-dir=$share",
+		  "--character-sets-dir=$share/charsets", "--plugin-dir=$sid/opt/mariadb/usr/lib/mysql/plugin";
 	}
 	elsif ($self->{flavour} eq 'mysql97')
 	{
@@ -120,21 +127,41 @@ sub _init_mariadb
 	return;
 }
 
+# The scripts that make the system tables, run by the server itself.
+sub _bootstrap
+{
+	my ($self, @text) = @_;
+	my $data = "$self->{dir}/data";
+	make_path("$data/mysql", "$data/test");
+	my $sql = "$self->{dir}/init.sql";
+	_write($sql, @text);
+	my ($no_defaults, @args) = $self->_common;
+	$self->_run_init('/bin/sh', '-c', 'sql=$1; shift; exec "$@" <"$sql"', 'sh', $sql,
+		@{ $flavours{ $self->{flavour} }{program} }, $no_defaults, '--bootstrap', @args);
+	return;
+}
+
 # The package has no initialised data directory and no program to make one.
 sub _init_mysql56
 {
 	my ($self) = @_;
 	my $base = "$cache/mysql56/server";
-	my $data = "$self->{dir}/data";
-	make_path("$data/mysql", "$data/test");
 	local $ENV{LD_LIBRARY_PATH} = $base;
-	my $sql = "$self->{dir}/init.sql";
-	_write($sql, "use mysql;\n", map({ _slurp("$base/share/$_") }
+	$self->_bootstrap("use mysql;\n", map({ _slurp("$base/share/$_") }
 			  qw(mysql_system_tables.sql mysql_system_tables_data.sql)),
 		"DELETE FROM user WHERE user = '';\n");
-	my ($no_defaults, @args) = $self->_common;
-	$self->_run_init('/bin/sh', '-c', 'sql=$1; shift; exec "$@" <"$sql"', 'sh', $sql,
-		$flavours{mysql56}{program}[0], $no_defaults, '--bootstrap', @args);
+	return;
+}
+
+# mariadb-install-db of another version would make other tables.
+sub _init_mariadb118
+{
+	my ($self) = @_;
+	my $share = "$sid/opt/mariadb/usr/share/mariadb";
+	$self->_bootstrap("CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\n",
+		"SET \@auth_root_socket = NULL, \@skip_auth_anonymous = 1;\n",
+		map({ _slurp("$share/$_") }
+			  qw(mariadb_system_tables.sql mariadb_performance_tables.sql mariadb_system_tables_data.sql)));
 	return;
 }
 
@@ -162,7 +189,7 @@ sub _arguments
 		# A killed process loses nothing that was handed to the kernel.
 		'--sync-binlog=0', '--innodb-flush-log-at-trx-commit=2');
 	push @args, '--explicit-defaults-for-timestamp' if $flavour eq 'mysql56';
-	push @args, '--performance-schema=OFF' unless $flavour eq 'mariadb';
+	push @args, '--performance-schema=OFF' unless $self->is_mariadb;
 	push @args, '--mysqlx=OFF', '--secure-file-priv=' if $flavour eq 'mysql97';
 	if ($self->{binlog})
 	{
@@ -178,7 +205,7 @@ sub _arguments
 	}
 	push @args, '--gtid-mode=ON', '--enforce-gtid-consistency',
 	  $flavour eq 'mysql56' ? '--log-slave-updates' : ()
-	  if $self->{gtid} && $self->{binlog} && $flavour ne 'mariadb';
+	  if $self->{gtid} && $self->{binlog} && !$self->is_mariadb;
 	# The default of 9.7 is ON.
 	push @args, '--gtid-mode=OFF', '--enforce-gtid-consistency=OFF'
 	  if !$self->{gtid} && $flavour eq 'mysql97';
