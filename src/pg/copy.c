@@ -404,6 +404,8 @@ cdc_copy_run(CdcPullCall *call, CdcPullStream *stream, bool first)
 	/* one join at a time: what waits for it would have to wait for two */
 	if (pos->snapshot_join != NULL || tables == NIL)
 		return;
+	/* a server gives up a dump that nobody reads for longer than its net_write_timeout */
+	cdc_pull_stream_hang_up(stream);
 	source = cdc_source_open(stream->sub->server, stream->sub->owner_oid, false);
 	open_snapshot(source, &snap);
 	joins = !(first && snap.exact);

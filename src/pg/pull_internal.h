@@ -146,6 +146,9 @@ extern CdcPullStream *cdc_pull_stream_get(CdcPullCall *call);
 /* Opens the dump if it is not open. */
 extern void cdc_pull_stream_connect(CdcPullStream *stream);
 
+/* Closes it, with what arrived of a group; the place where the stream stands stays. */
+extern void cdc_pull_stream_hang_up(CdcPullStream *stream);
+
 /* The connection for queries. */
 extern CdcSource *cdc_pull_stream_control(CdcPullStream *stream);
 

@@ -35,6 +35,21 @@ static CdcPullStream *streams = NULL;
 /* ---- closing ---- */
 
 static void
+hang_up(CdcPullStream *stream)
+{
+	CdcSource  *dump = stream->dump;
+	CdcDecoder *decoder = stream->decoder;
+
+	stream->dump = NULL;
+	stream->decoder = NULL;
+	cdc_source_close(dump);
+	cdc_decoder_destroy(decoder);
+	cdc_stream_destroy(stream->stream);
+	stream->stream = NULL;
+	stream->statements = 0;
+}
+
+static void
 close_stream(CdcPullStream *stream)
 {
 	CdcPullStream **link;
@@ -47,10 +62,8 @@ close_stream(CdcPullStream *stream)
 			break;
 		}
 	}
-	cdc_source_close(stream->dump);
+	hang_up(stream);
 	cdc_source_close(stream->control);
-	cdc_decoder_destroy(stream->decoder);
-	cdc_stream_destroy(stream->stream);
 	cdc_gtid_set_destroy(stream->executed);
 	cdc_gtid_set_destroy(stream->until.gtids);
 	cdc_gtid_set_destroy(stream->join.gtids);
@@ -534,6 +547,13 @@ cdc_pull_stream_get(CdcPullCall *call)
 	stream->used = true;
 	stream->reused = true;
 	return stream;
+}
+
+void
+cdc_pull_stream_hang_up(CdcPullStream *stream)
+{
+	hang_up(stream);
+	cdc_group_buffer_reset(stream->group);
 }
 
 void
