@@ -15,22 +15,10 @@ our $W2_TRANSACTIONS = $ENV{CDC_BENCH_W2} // 100_000;
 sub generate
 {
 	my ($source) = @_;
-	$source->do('CREATE DATABASE bench CHARACTER SET utf8mb4', <<'SQL', _procedure());
-CREATE TABLE bench.w (id bigint NOT NULL PRIMARY KEY, customer int NOT NULL,
-	status enum('new', 'paid', 'sent') NOT NULL, amount decimal(12,2) NOT NULL,
-	note varchar(200), created datetime NOT NULL, changed datetime(6) NOT NULL)
-SQL
+	$source->do('CREATE DATABASE bench CHARACTER SET utf8mb4', table_sql('bench.w'), mixed_sql());
 	my %w1 = (from => $source->position, events => $W1_ROWS);
 	my $dbh = $source->dbh;
-	my $note = 'a note as customers write them, of some length and without much sense, number';
-	for (my $id = 1; $id <= $W1_ROWS; $id += 1000)
-	{
-		my $last = $id + 999 > $W1_ROWS ? $W1_ROWS : $id + 999;
-		$dbh->do('INSERT INTO bench.w VALUES ' . join ',', map {
-				sprintf "(%d,%d,%d,%d.%02d,'%s %d','2024-01-01 00:00:00','2024-05-06 07:08:09.123456')",
-				  $_, $_ % 1000, 1 + $_ % 3, $_ % 5000, $_ % 100, $note, $_
-		} $id .. $last);
-	}
+	fill($dbh, 'bench.w', $W1_ROWS);
 	$w1{to} = $source->position;
 	my %w2 = (from => $w1{to});
 	$dbh->do("CALL bench.mixed($W2_TRANSACTIONS, $W1_ROWS)");
@@ -38,9 +26,35 @@ SQL
 	return (\%w1, \%w2);
 }
 
+sub table_sql
+{
+	my ($table) = @_;
+	return <<"SQL";
+CREATE TABLE $table (id bigint NOT NULL PRIMARY KEY, customer int NOT NULL,
+	status enum('new', 'paid', 'sent') NOT NULL, amount decimal(12,2) NOT NULL,
+	note varchar(200), created datetime NOT NULL, changed datetime(6) NOT NULL)
+SQL
+}
+
+# So many rows, a thousand in a statement.
+sub fill
+{
+	my ($dbh, $table, $rows) = @_;
+	my $note = 'a note as customers write them, of some length and without much sense, number';
+	for (my $id = 1; $id <= $rows; $id += 1000)
+	{
+		my $last = $id + 999 > $rows ? $rows : $id + 999;
+		$dbh->do("INSERT INTO $table VALUES " . join ',', map {
+				sprintf "(%d,%d,%d,%d.%02d,'%s %d','2024-01-01 00:00:00','2024-05-06 07:08:09.123456')",
+				  $_, $_ % 1000, 1 + $_ % 3, $_ % 5000, $_ % 100, $note, $_
+		} $id .. $last);
+	}
+	return;
+}
+
 # Each transaction: an insert, two updates, and a delete or another insert.  By the
 # server itself, because a client would need minutes.
-sub _procedure
+sub mixed_sql
 {
 	return <<'SQL';
 CREATE PROCEDURE bench.mixed(IN transactions int, IN existing int)

@@ -190,7 +190,7 @@ sub bench_replica
 	my ($source, $name, $range) = @_;
 	my @end = split /:/, $range->{to};
 	my @start = split /:/, $range->{from};
-	my ($rows, $seconds) = split ' ', Workload::output($ENV{CDC_TEST_PYTHON}, "$FindBin::Bin/decode.py",
+	my ($rows, $seconds) = split ' ', Workload::output($ENV{CDC_TEST_PYTHON}, "$FindBin::Bin/peers/decode.py",
 		$source->port, @start, @end);
 	my $decode = $rows / $seconds;
 	progress('%s: python-mysql-replication decodes %d row events in %.1f s', $name, $rows, $seconds);
