@@ -312,8 +312,10 @@ cdc_statement_kind(const CdcQuery *query, CdcString *rest)
 		(void) take_word(&s, "WORK");
 		kind = take_word(&s, "TO") ? CDC_STMT_ROLLBACK_TO : CDC_STMT_ROLLBACK;
 	}
-	else if (take_word(&s, "SAVEPOINT") || take_word(&s, "RELEASE"))
+	else if (take_word(&s, "SAVEPOINT"))
 		kind = CDC_STMT_SAVEPOINT;
+	else if (take_word(&s, "RELEASE"))
+		kind = CDC_STMT_RELEASE;
 	else if (take_word(&s, "XA"))
 		kind = xa_kind(&s);
 	else if (take_word(&s, "TRUNCATE"))

@@ -39,6 +39,7 @@ cdc_stream_destroy(CdcStream *stream)
 	if (stream == NULL)
 		return;
 	cdc_payload_destroy(stream->payload);
+	cdc_savepoints_free(&stream->savepoints);
 	cdc_buf_free(&stream->dml);
 	cdc_buf_free(&stream->scratch);
 	free(stream);
@@ -74,6 +75,14 @@ cdc_stream_statement_dml(const CdcStream *stream, const char **sql)
 	if (sql != NULL)
 		*sql = stream->dml.len > 0 ? stream->dml.data : "";
 	return stream->ndml;
+}
+
+uint64_t
+cdc_stream_skipped(const CdcStream *stream, uint8_t *type)
+{
+	if (type != NULL)
+		*type = stream->skipped_type;
+	return stream->nskipped;
 }
 
 const struct CdcFormat *

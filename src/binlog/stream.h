@@ -24,6 +24,7 @@
 #ifndef CDC_BINLOG_STREAM_H
 #define CDC_BINLOG_STREAM_H
 
+#include "binlog/savepoint.h"
 #include "core/change.h"
 #include "core/gtid.h"
 
@@ -38,6 +39,8 @@ typedef enum CdcItemKind
 	CDC_ITEM_BEGIN,				/* a group opens; txn.gtid is known */
 	CDC_ITEM_COMMIT,			/* the open group is complete and committed */
 	CDC_ITEM_ROLLBACK,			/* the open group is void; its GTID still counts */
+	CDC_ITEM_UNDO,				/* ROLLBACK TO SAVEPOINT: of the open group's kept events only
+								 * the first item.undo.events remain */
 	CDC_ITEM_STOP,				/* the server shut down cleanly here */
 	/* the following only after cdc_stream_accept_xa() */
 	CDC_ITEM_XA_PREPARE,		/* the open group is complete, but waits under item.xa for ... */
@@ -53,6 +56,7 @@ typedef struct CdcItem
 	const uint8_t *event;		/* header included, checksum removed */
 	size_t		event_len;
 	CdcTransaction txn;			/* complete at COMMIT and ROLLBACK */
+	CdcGroupMark undo;			/* UNDO: events and bytes that remain, as they were handed on */
 	const char *xa;				/* XA_*: the transaction's id as X'gtrid',X'bqual',format; else NULL */
 } CdcItem;
 
@@ -81,6 +85,12 @@ extern uint64_t cdc_stream_offset(const CdcStream *stream); /* behind the last e
  * with DML seen so far, for a warning; the text of the last one.
  */
 extern uint64_t cdc_stream_statement_dml(const CdcStream *stream, const char **sql);
+
+/*
+ * Number of events of unknown types that were skipped, because their writer
+ * marked them as such that may be; the type of the last one (*type may be NULL).
+ */
+extern uint64_t cdc_stream_skipped(const CdcStream *stream, uint8_t *type);
 
 /*
  * Feeds one event.  data stays owned by the caller; item points into it and

@@ -32,7 +32,18 @@ open_group(CdcStream *stream, CdcGroupState state)
 	stream->gtid[0] = '\0';
 	stream->xa[0] = '\0';
 	stream->state = state;
-	stream->standalone = stream->no_effect = stream->kept = false;
+	stream->standalone = stream->no_effect = false;
+	memset(&stream->kept, 0, sizeof(stream->kept));
+	cdc_savepoints_reset(&stream->savepoints);
+}
+
+/* The event is the group's caller's to keep. */
+static void
+keep_event(CdcStream *stream, CdcItem *item)
+{
+	item->keep = true;
+	stream->kept.events++;
+	stream->kept.bytes += item->event_len;
 }
 
 /* The open group ends with this event. */
@@ -140,13 +151,14 @@ group_statement(CdcStream *stream, bool keep, CdcItem *item)
 {
 	if (stream->state == CDC_GROUP_OPEN)
 	{
-		item->keep = keep;
-		stream->kept |= keep;
+		if (keep)
+			keep_event(stream, item);
 		return CDC_OK;
 	}
 	if (stream->state == CDC_GROUP_NONE)
 		open_group(stream, CDC_GROUP_GTID);
-	item->keep = keep && !stream->no_effect;
+	if (keep && !stream->no_effect)
+		keep_event(stream, item);
 	close_group(stream, CDC_ITEM_COMMIT, item);
 	return CDC_OK;
 }
@@ -193,6 +205,23 @@ group_xa_prepare(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *it
 	return CDC_OK;
 }
 
+/* The events kept since the savepoint are void. */
+static CdcStatus
+group_rollback_to(CdcStream *stream, CdcString rest, CdcItem *item, CdcError *err)
+{
+	CdcStatus	st;
+
+	if (stream->kept.events == 0)
+		return CDC_OK;			/* nothing could be undone, whatever its name */
+	st = cdc_savepoint_find(&stream->savepoints, rest, &item->undo, err);
+	if (cdc_failed(st))
+		return st;
+	stream->kept = item->undo;
+	item->kind = CDC_ITEM_UNDO;
+	item->txn = stream->txn;
+	return CDC_OK;
+}
+
 static CdcStatus
 group_query(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, CdcError *err)
 {
@@ -211,7 +240,7 @@ group_query(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, C
 	{
 		/* no GTID event before it: the group starts here, or it is nothing */
 		if (kind == CDC_STMT_SAVEPOINT || kind == CDC_STMT_ROLLBACK_TO ||
-			kind == CDC_STMT_XA_END)
+			kind == CDC_STMT_RELEASE || kind == CDC_STMT_XA_END)
 			return CDC_OK;
 		open_group(stream, CDC_GROUP_GTID);
 		if (kind == CDC_STMT_BEGIN || kind == CDC_STMT_XA_START)
@@ -242,14 +271,12 @@ group_query(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, C
 			close_group(stream, CDC_ITEM_ROLLBACK, item);
 			return CDC_OK;
 		case CDC_STMT_SAVEPOINT:
+			return cdc_savepoint_set(&stream->savepoints, rest, stream->kept, err);
+		case CDC_STMT_ROLLBACK_TO:
+			return group_rollback_to(stream, rest, item, err);
+		case CDC_STMT_RELEASE:
 		case CDC_STMT_XA_END:
 		case CDC_STMT_XA_PREPARE:
-			return CDC_OK;
-		case CDC_STMT_ROLLBACK_TO:
-			/* servers write it only where they could not just drop the events */
-			if (stream->kept)
-				return cdc_error(err, CDC_ERR_UNSUPPORTED,
-								 "ROLLBACK TO SAVEPOINT behind row events is not supported");
 			return CDC_OK;
 		case CDC_STMT_XA_COMMIT:
 			return group_xa_end(stream, CDC_ITEM_XA_COMMIT, rest, item, err);
@@ -390,7 +417,8 @@ group_payload(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item,
 	stream->txn.xid = found.xid;
 	if (found.thread_id != 0)
 		stream->txn.thread_id = found.thread_id;
-	item->keep = found.kind != CDC_ITEM_ROLLBACK;
+	if (found.kind != CDC_ITEM_ROLLBACK)
+		keep_event(stream, item);
 	close_group(stream, found.kind, item);
 	return CDC_OK;
 }
@@ -402,8 +430,7 @@ group_rows(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, Cd
 	if (stream->state == CDC_GROUP_OPEN ||
 		(stream->state == CDC_GROUP_GTID && stream->standalone))
 	{
-		item->keep = true;
-		stream->kept = true;
+		keep_event(stream, item);
 	}
 	else
 		return outside_error(stream, err);
@@ -447,7 +474,11 @@ static CdcStatus
 group_unknown(CdcStream *stream, CdcError *err)
 {
 	if (stream->h.flags & CDC_EVF_IGNORABLE)
+	{
+		stream->nskipped++;
+		stream->skipped_type = stream->h.type;
 		return CDC_OK;
+	}
 	cdc_error(err, CDC_ERR_UNSUPPORTED, "binlog event type %u is not supported",
 			  stream->h.type);
 	cdc_error_detail(err, "The source runs version %s.", stream->format.server_version);

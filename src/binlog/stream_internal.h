@@ -48,7 +48,8 @@ struct CdcStream
 	CdcGroupState state;
 	bool		standalone;		/* MariaDB: one event, no end mark */
 	bool		no_effect;		/* MariaDB: START ALTER or ROLLBACK ALTER */
-	bool		kept;			/* some event of it was handed on */
+	CdcGroupMark kept;			/* of its events these were handed on */
+	CdcSavepoints savepoints;
 	CdcTransaction txn;
 	char		group_file[CDC_FILE_NAME];
 	char		gtid[CDC_GTID_TEXT];
@@ -57,6 +58,10 @@ struct CdcStream
 	/* statements that changed data without row events */
 	uint64_t	ndml;
 	CdcBuf		dml;			/* the last one, NUL-terminated */
+
+	/* unknown events that may be skipped */
+	uint64_t	nskipped;
+	uint8_t		skipped_type;	/* of the last one */
 
 	CdcBuf		scratch;		/* text of compressed Query events */
 	CdcPayload *payload;		/* NULL until the first one */
