@@ -28,6 +28,7 @@ struct CdcGroupBuffer
 	size_t		limit;
 	char	   *memory;
 	size_t		used;
+	uint64		memory_events;
 	size_t		cap;
 	size_t		read_at;		/* in memory */
 	BufFile    *file;			/* or NULL */
@@ -83,6 +84,7 @@ cdc_group_buffer_reset(CdcGroupBuffer *group)
 		group->cap = 0;
 	}
 	group->used = 0;
+	group->memory_events = 0;
 	group->read_at = 0;
 }
 
@@ -152,6 +154,7 @@ cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len)
 		memcpy(group->memory + group->used, &length, sizeof(length));
 		memcpy(group->memory + group->used + sizeof(length), data, len);
 		group->used += sizeof(length) + len;
+		group->memory_events++;
 		return;
 	}
 	if (group->file == NULL)
@@ -164,24 +167,38 @@ cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len)
 void
 cdc_group_buffer_spill(CdcGroupBuffer *group)
 {
-	size_t		at = 0;
-
 	/* what is in the file already comes behind what is in memory */
 	if (group->file != NULL || group->used == 0)
 		return;
 	group->file = open_file(group->context);
 	CDC_BUFFILE_WRITE(group->file, group->memory, group->used);
-	while (at < group->used)
-	{
-		uint32		length;
-
-		memcpy(&length, group->memory + at, sizeof(length));
-		at += sizeof(length) + length;
-		group->file_events++;
-	}
+	group->file_events = group->memory_events;
+	group->memory_events = 0;
 	pfree(group->memory);
 	group->memory = NULL;
 	group->used = group->cap = group->read_at = 0;
+}
+
+void
+cdc_group_buffer_truncate(CdcGroupBuffer *group, uint64 events, uint64 bytes)
+{
+	uint64		end = bytes + events * sizeof(uint32);
+
+	if (events > group->memory_events + group->file_events)
+		elog(ERROR, "cdc_ingest: savepoint behind the events of its transaction");
+	if (events <= group->memory_events)
+	{
+		close_file(group);
+		group->used = (size_t) end;
+		group->memory_events = events;
+		return;
+	}
+	/* what is left behind it in the file is overwritten or never read */
+	if (BufFileSeek(group->file, 0, (off_t) (end - group->used), SEEK_SET) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not seek in the temporary file of a source transaction")));
+	group->file_events = events - group->memory_events;
 }
 
 void

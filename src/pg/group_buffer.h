@@ -22,6 +22,12 @@ extern void cdc_group_buffer_destroy(CdcGroupBuffer *group);	/* NULL is allowed 
 extern void cdc_group_buffer_reset(CdcGroupBuffer *group);
 extern void cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len);
 
+/*
+ * Forgets all but the first events, which have so many bytes together
+ * (ROLLBACK TO SAVEPOINT).
+ */
+extern void cdc_group_buffer_truncate(CdcGroupBuffer *group, uint64 events, uint64 bytes);
+
 /* Whether part of it is in the file. */
 extern bool cdc_group_buffer_spilled(const CdcGroupBuffer *group);
 

@@ -177,6 +177,9 @@ take_event(CdcPullCall *call, const uint8 *event, size_t len)
 		case CDC_ITEM_ROLLBACK:
 			end_group(call, &item);
 			break;
+		case CDC_ITEM_UNDO:
+			cdc_group_buffer_truncate(stream->group, item.undo.events, item.undo.bytes);
+			break;
 		case CDC_ITEM_POSITION:
 		case CDC_ITEM_HEARTBEAT:
 			if (item.kind == CDC_ITEM_HEARTBEAT)

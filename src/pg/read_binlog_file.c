@@ -411,6 +411,9 @@ take_event(BinlogRead *read, const uint8_t *event, size_t len)
 		case CDC_ITEM_ROLLBACK:
 			cdc_group_buffer_reset(read->group);
 			break;
+		case CDC_ITEM_UNDO:
+			cdc_group_buffer_truncate(read->group, item.undo.events, item.undo.bytes);
+			break;
 		case CDC_ITEM_XA_PREPARE:
 			prepare_group(read, &item);
 			break;

@@ -23,6 +23,7 @@ sub shop_tables
 		'CREATE TABLE shop.line (orders bigint unsigned NOT NULL, n tinyint unsigned NOT NULL,
 			sku varchar(30) NOT NULL, price decimal(10,2), PRIMARY KEY (orders, n))',
 		'CREATE TABLE shop.untouched (id int PRIMARY KEY, v text)',
+		'CREATE TABLE shop.note (id int PRIMARY KEY, v varchar(40)) ENGINE = MyISAM',
 		"INSERT INTO shop.customer (name, email) VALUES ('Zoë', 'zoe\@example.org'), ('Li', NULL), ('𝒳', '')",
 		"INSERT INTO shop.orders VALUES (1, 1, 'open', '2024-02-29 23:59:59.999'), (18446744073709551615, 2, 'paid', now(3))",
 		"INSERT INTO shop.line VALUES (1, 1, 'a', 1.50), (1, 255, 'b', NULL)",
@@ -52,6 +53,16 @@ sub change
 	$dbh->do("INSERT INTO shop.customer (id, name) VALUES (51, 'rolled back')");
 	$dbh->do('ROLLBACK TO SAVEPOINT s');
 	$dbh->commit;
+	# The same where no rollback undoes all of it: MySQL allows that without GTIDs only.
+	if ($source->is_mariadb || $source->value('SELECT @@global.gtid_mode') eq 'OFF')
+	{
+		$dbh->do($_) for 'BEGIN', "INSERT INTO shop.customer (id, name) VALUES (70, 'kept')", 'SAVEPOINT a',
+		  "INSERT INTO shop.note VALUES (1, 'kept')", "UPDATE shop.customer SET name = 'rolled back' WHERE id = 70",
+		  'SAVEPOINT `b c`', "INSERT INTO shop.customer (id, name) VALUES (71, 'rolled back')", 'ROLLBACK TO `B c`',
+		  "UPDATE shop.note SET v = 'kept, too'", 'ROLLBACK TO a',
+		  "UPDATE shop.customer SET email = 'kept' WHERE id = 70", 'COMMIT', 'BEGIN',
+		  "INSERT INTO shop.customer (id, name) VALUES (72, 'rolled back')", "INSERT INTO shop.note VALUES (2, 'kept')", 'ROLLBACK';
+	}
 	# Keys that move, also onto a place that another row has just left.
 	$dbh->do('UPDATE shop.line SET n = n - 1 WHERE orders = 1 AND n > 1');
 	$dbh->do('UPDATE shop.orders SET id = id + 10 WHERE id = 2');

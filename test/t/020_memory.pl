@@ -59,6 +59,20 @@ $source->do("UPDATE big.t SET a = a + 1, v = concat(v, '!')");
 $caught_up->("$rows updates in one transaction");
 is($cluster->value(q{SELECT count(*) FROM big.t WHERE v LIKE '%!'}), $rows, 'all are updated');
 
+# MariaDB writes what ROLLBACK TO SAVEPOINT undoes, once a table without transactions
+# was changed.  Here that spans memory and the temporary file, and the file alone.
+$source->do('CREATE TABLE big.note (id int PRIMARY KEY, v varchar(20)) ENGINE = MyISAM',
+	'CREATE TABLE big.part (id int PRIMARY KEY, v varchar(100))');
+my $insert = sub { "INSERT INTO big.part SELECT id, repeat('p', 90) FROM big.t WHERE id BETWEEN $_[0] AND $_[1]" };
+$source->do('BEGIN', $insert->(1, 100), 'SAVEPOINT early', $insert->(1001, 200_000),
+	"INSERT INTO big.note VALUES (1, 'stays')", 'ROLLBACK TO early', $insert->(101, 200), 'COMMIT');
+$source->do('BEGIN', $insert->(300_000, 500_000), 'SAVEPOINT late', $insert->(600_000, 620_000),
+	"INSERT INTO big.note VALUES (2, 'stays')", 'ROLLBACK TO late', $insert->(700_000, 700_009), 'COMMIT');
+$caught_up->('transactions that were rolled back to a savepoint');
+is_deeply($cluster->rows('SELECT count(*), min(id), max(id) FROM big.part'), [ [ 200 + 200_001 + 10, 1, 700_009 ] ],
+	'nothing is left of what was undone');
+is($cluster->value('SELECT count(*) FROM big.note'), 2, 'what could not be undone is there');
+
 # One row of 40 MB.
 $source->do('SET GLOBAL max_allowed_packet = 256 * 1024 * 1024');
 undef $source->{dbh};

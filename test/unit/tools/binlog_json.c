@@ -330,6 +330,9 @@ take_item(CdcDecoder *decoder, CdcStream *stream, const CdcItem *item, CdcError 
 		case CDC_ITEM_ROLLBACK:
 			cdc_buf_reset(&open_group.bytes);
 			break;
+		case CDC_ITEM_UNDO:
+			open_group.bytes.len = (size_t) (item->undo.bytes + item->undo.events * sizeof(size_t));
+			break;
 		case CDC_ITEM_XA_PREPARE:
 			group = find_prepared("");
 			if (group == NULL)

@@ -114,6 +114,9 @@ binlog_run_event(BinlogRun *run, const uint8_t *event, size_t len, CdcError *err
 		case CDC_ITEM_ROLLBACK:
 			run->group.len = 0;
 			return CDC_OK;
+		case CDC_ITEM_UNDO:
+			run->group.len = (size_t) (item.undo.bytes + item.undo.events * sizeof(size_t));
+			return CDC_OK;
 		default:
 			return CDC_OK;
 	}
