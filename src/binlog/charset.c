@@ -88,7 +88,8 @@ cdc_collation_charset(unsigned id)
 /*
  * MySQL's names and iconv's, where conversion is needed, and the greatest
  * number of bytes of a character; 1: converted by a table.  What MySQL calls
- * latin1 is code page 1252.  keybcs2 is unknown to iconv.
+ * latin1 is code page 1252.  keybcs2 is unknown to iconv, but half of it is
+ * code page 437.
  */
 typedef struct CharsetName
 {
@@ -118,7 +119,7 @@ static const CharsetName charset_names[] = {
 	{"greek", "ISO-8859-7", 1},
 	{"hebrew", "ISO-8859-8", 1},
 	{"hp8", "HP-ROMAN8", 1},
-	{"keybcs2", "CP895", 1},
+	{"keybcs2", "CP437", 1},
 	{"koi8r", "KOI8-R", 1},
 	{"koi8u", "KOI8-U", 1},
 	{"latin1", "CP1252", 1},
@@ -139,11 +140,21 @@ static const CharsetName charset_names[] = {
 
 #define UNDEFINED	0xffff		/* no character set has U+FFFF */
 
+/* How bytes above 0x7f make characters, where exceptions are to be found. */
+typedef enum Encoding
+{
+	ENCODING_TWO_BYTES,
+	ENCODING_SJIS,				/* and one byte for half-width katakana */
+	ENCODING_EUC_JP,			/* and three behind 0x8f */
+	ENCODING_GB18030			/* or four, when the second is a digit */
+} Encoding;
+
 struct CdcConverter
 {
 	CdcConverter *next;
 	const CharsetName *name;
 	iconv_t		cd;
+	Encoding	encoding;
 	bool		ascii;			/* bytes below 0x80 are ASCII */
 	const CdcCharsetException *exceptions;	/* multibyte: its first one, or NULL */
 	size_t		nexceptions;
@@ -211,6 +222,12 @@ prepare_converter(CdcConverter *c)
 			c->table[code & 0xff] = e->character == 0 ? UNDEFINED :
 				(uint16_t) (e->character + (code - e->first));
 	}
+	if (strcmp(c->name->charset, "sjis") == 0)
+		c->encoding = ENCODING_SJIS;
+	else if (c->name->max_bytes == 3)
+		c->encoding = ENCODING_EUC_JP;
+	else if (strcmp(c->name->charset, "gb18030") == 0)
+		c->encoding = ENCODING_GB18030;
 	c->ascii = single ? true : strncmp(c->name->charset, "u", 1) != 0 ||
 		strcmp(c->name->charset, "ujis") == 0;
 	for (int i = 0; single && i < 128; i++)
@@ -357,20 +374,16 @@ convert_single(const CdcConverter *converter, const uint8_t *data, size_t len, s
 static size_t
 character_bytes(const CdcConverter *converter, const uint8_t *data, size_t len)
 {
-	const char *charset = converter->name->charset;
 	uint8_t		lead = data[0];
-	size_t		n;
+	size_t		n = 2;
 
-	if (lead < 0x80)
+	if (lead < 0x80 ||
+		(converter->encoding == ENCODING_SJIS && lead >= 0xa0 && lead <= 0xdf))
 		n = 1;
-	else if (strcmp(charset, "sjis") == 0)
-		n = lead >= 0xa0 && lead <= 0xdf ? 1 : 2;
-	else if (strcmp(charset, "ujis") == 0)
-		n = lead == 0x8f ? 3 : 2;
-	else if (strcmp(charset, "gb18030") == 0)
-		n = len > 1 && data[1] < 0x40 ? 4 : 2;
-	else
-		n = 2;
+	else if (converter->encoding == ENCODING_EUC_JP && lead == 0x8f)
+		n = 3;
+	else if (converter->encoding == ENCODING_GB18030 && len > 1 && data[1] < 0x40)
+		n = 4;
 	return n < len ? n : len;
 }
 
@@ -378,11 +391,19 @@ character_bytes(const CdcConverter *converter, const uint8_t *data, size_t len)
 static const CdcCharsetException *
 find_exception(const CdcConverter *converter, uint32_t code)
 {
-	for (size_t i = 0; i < converter->nexceptions; i++)
-	{
-		const CdcCharsetException *e = &converter->exceptions[i];
+	size_t		low = 0;
+	size_t		high = converter->nexceptions;
 
-		if (code >= e->first && code <= e->last)
+	while (low < high)
+	{
+		size_t		mid = (low + high) / 2;
+		const CdcCharsetException *e = &converter->exceptions[mid];
+
+		if (code < e->first)
+			high = mid;
+		else if (code > e->last)
+			low = mid + 1;
+		else
 			return e;
 	}
 	return NULL;
@@ -442,6 +463,8 @@ cdc_convert(CdcConverter *converter, const uint8_t *data, size_t len, CdcArena *
 		e = find_exception(converter, code);
 		if (e == NULL)
 			continue;
+		if (e->character == 0)
+			return not_valid(converter, data, i, err);
 		st = convert_piece(converter, data, data + done, i - done, &p, &room, err);
 		if (st != CDC_OK)
 			return st;

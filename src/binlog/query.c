@@ -6,9 +6,10 @@
  * Post-header: thread id u32, execution time u32, length of the default
  * database u8, error code u16, length of the status variables u16.  Then the
  * status variables (a code byte and a value each, no lengths: an unknown code
- * ends the parse, as it does in the server), the database and a NUL, the
- * statement without a terminator.  Codes: MySQL's
- * libs/mysql/binlog/event/statement_events.h, MariaDB's sql/log_event.h.
+ * ends the parse, as it does in the servers, which is why they write the
+ * important ones first), the database and a NUL, the statement without a
+ * terminator.  Codes: MySQL's libs/mysql/binlog/event/statement_events.h,
+ * MariaDB's sql/log_event.h; 21 is Percona Server's.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,11 +45,15 @@ enum
 	Q_DEFAULT_COLLATION_FOR_UTF8MB4 = 18,
 	Q_SQL_REQUIRE_PRIMARY_KEY = 19,
 	Q_DEFAULT_TABLE_ENCRYPTION = 20,
+	Q_PERCONA_DDL_SKIP_REWRITE = 21,
 	Q_MARIA_HRNOW = 128,
 	Q_MARIA_XID = 129,
 	Q_MARIA_GTID_FLAGS3 = 130,
 	Q_MARIA_CHARACTER_SET_COLLATIONS = 131
 };
+
+/* Flags of Q_MARIA_GTID_FLAGS3 with which the number of START ALTER follows. */
+#define GTID_FLAGS3_END_OF_ALTER	(CDC_MARIA_EXTRA_COMMIT_ALTER | CDC_MARIA_EXTRA_ROLLBACK_ALTER)
 
 #define OVER_MAX_DBS	254		/* the list of updated databases was too long to log */
 
@@ -79,7 +84,9 @@ skip_updated_databases(CdcReader *r)
 static bool
 read_status_variable(CdcQuery *query, CdcReader *r)
 {
-	switch (cdc_read_le(r, 1))
+	int			code = (int) cdc_read_le(r, 1);
+
+	switch (code)
 	{
 		case Q_SQL_MODE:
 			query->sql_mode = cdc_read_le(r, 8);
@@ -87,7 +94,14 @@ read_status_variable(CdcQuery *query, CdcReader *r)
 			return true;
 		case Q_CHARSET:
 			query->client_collation = (uint16_t) cdc_read_le(r, 2);
-			cdc_read_bytes(r, 4);	/* connection and server */
+			query->connection_collation = (uint16_t) cdc_read_le(r, 2);
+			query->server_collation = (uint16_t) cdc_read_le(r, 2);
+			return true;
+		case Q_CHARSET_DATABASE:
+			query->database_collation = (uint16_t) cdc_read_le(r, 2);
+			return true;
+		case Q_DEFAULT_COLLATION_FOR_UTF8MB4:
+			query->utf8mb4_collation = (uint16_t) cdc_read_le(r, 2);
 			return true;
 		case Q_TIME_ZONE:
 			query->time_zone = read_short_string(r);
@@ -113,14 +127,17 @@ read_status_variable(CdcQuery *query, CdcReader *r)
 		case Q_MARIA_CHARACTER_SET_COLLATIONS:
 			cdc_read_bytes(r, 4 * cdc_read_le(r, 1));
 			return true;
+		case Q_MARIA_GTID_FLAGS3:
+			if (cdc_read_le(r, 1) & GTID_FLAGS3_END_OF_ALTER)
+				cdc_read_bytes(r, 8);
+			return true;
 		case Q_EXPLICIT_DEFAULTS_FOR_TIMESTAMP:
+		case Q_PERCONA_DDL_SKIP_REWRITE:
 		case Q_SQL_REQUIRE_PRIMARY_KEY:
 		case Q_DEFAULT_TABLE_ENCRYPTION:
 			cdc_read_bytes(r, 1);
 			return true;
 		case Q_LC_TIME_NAMES:
-		case Q_CHARSET_DATABASE:
-		case Q_DEFAULT_COLLATION_FOR_UTF8MB4:
 			cdc_read_bytes(r, 2);
 			return true;
 		case Q_MICROSECONDS:
@@ -138,6 +155,7 @@ read_status_variable(CdcQuery *query, CdcReader *r)
 			cdc_read_bytes(r, 8);
 			return true;
 		default:
+			query->unknown_variable = code;
 			return false;
 	}
 }
@@ -154,6 +172,7 @@ cdc_query_parse(CdcQuery *query, const CdcFormat *format, const uint8_t *event, 
 	const uint8_t *p;
 
 	memset(query, 0, sizeof(*query));
+	query->unknown_variable = -1;
 	cdc_reader_init(&r, event + CDC_EV_HEADER_LEN, len - CDC_EV_HEADER_LEN);
 	query->thread_id = (uint32_t) cdc_read_le(&r, 4);
 	cdc_read_bytes(&r, 4);

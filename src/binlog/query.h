@@ -17,10 +17,17 @@ typedef struct CdcQuery
 {
 	uint32_t	thread_id;
 	uint16_t	error_code;		/* of the statement at the source */
-	uint16_t	client_collation;	/* collation id of sql's bytes; 0 = not told */
+	/* collation ids; 0 = not told */
+	uint16_t	client_collation;	/* of sql's bytes */
+	uint16_t	connection_collation;
+	uint16_t	server_collation;
+	uint16_t	database_collation;
+	uint16_t	utf8mb4_collation;	/* what "utf8mb4" without a collation means there */
 	bool		has_sql_mode;
 	uint64_t	sql_mode;
 	uint64_t	xid;			/* DDL that storage engines log; 0 = none */
+	int			unknown_variable;	/* code of the status variable that ended their list
+									 * early, as it is not known; -1 = none */
 	CdcString	time_zone;		/* empty = not told */
 	CdcString	database;		/* the default one, UTF-8; may be empty */
 	CdcString	sql;			/* as the client sent it, in its character set */

@@ -302,6 +302,21 @@ group_query(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, C
 	return group_statement(stream, true, item);
 }
 
+/* Skips an event that its writer allows to be skipped; it is counted. */
+static CdcStatus
+unknown_event(CdcStream *stream, uint8_t type, uint16_t flags, CdcError *err)
+{
+	if (flags & CDC_EVF_IGNORABLE)
+	{
+		stream->nskipped++;
+		stream->skipped_type = type;
+		return CDC_OK;
+	}
+	cdc_error(err, CDC_ERR_UNSUPPORTED, "binlog event type %u is not supported", type);
+	cdc_error_detail(err, "The source runs version %s.", stream->format.server_version);
+	return CDC_ERR_UNSUPPORTED;
+}
+
 /* What ends the transaction inside of a payload. */
 typedef struct PayloadEnd
 {
@@ -320,18 +335,15 @@ payload_event(CdcStream *stream, uint8_t type, uint16_t flags, PayloadEnd *found
 
 	if (type != CDC_EV_XID && type != CDC_EV_XA_PREPARE && type != CDC_EV_QUERY)
 	{
-		bool		rows = (type == CDC_EV_TABLE_MAP || type == CDC_EV_ROWS_QUERY ||
-							type == CDC_EV_PARTIAL_UPDATE_ROWS ||
-							(type >= CDC_EV_WRITE_ROWS_V1 && type <= CDC_EV_DELETE_ROWS_V1) ||
-							(type >= CDC_EV_WRITE_ROWS_V2 && type <= CDC_EV_DELETE_ROWS_V2) ||
-							type == CDC_EV_INTVAR || type == CDC_EV_RAND ||
-							type == CDC_EV_USER_VAR || type == CDC_EV_IGNORABLE ||
-							type == CDC_EV_VIEW_CHANGE);
+		bool		known = (type == CDC_EV_TABLE_MAP || type == CDC_EV_ROWS_QUERY ||
+							 type == CDC_EV_PARTIAL_UPDATE_ROWS ||
+							 (type >= CDC_EV_WRITE_ROWS_V1 && type <= CDC_EV_DELETE_ROWS_V1) ||
+							 (type >= CDC_EV_WRITE_ROWS_V2 && type <= CDC_EV_DELETE_ROWS_V2) ||
+							 type == CDC_EV_INTVAR || type == CDC_EV_RAND ||
+							 type == CDC_EV_USER_VAR || type == CDC_EV_IGNORABLE ||
+							 type == CDC_EV_VIEW_CHANGE);
 
-		if (rows || (flags & CDC_EVF_IGNORABLE))
-			return CDC_OK;
-		return cdc_error(err, CDC_ERR_UNSUPPORTED,
-						 "event type %u in a transaction payload is not supported", type);
+		return known ? CDC_OK : unknown_event(stream, type, flags, err);
 	}
 	st = cdc_payload_body(stream->payload, &event, &len, err);
 	if (cdc_failed(st))
@@ -470,21 +482,6 @@ group_load(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, Cd
 	return group_statement(stream, false, item);
 }
 
-static CdcStatus
-group_unknown(CdcStream *stream, CdcError *err)
-{
-	if (stream->h.flags & CDC_EVF_IGNORABLE)
-	{
-		stream->nskipped++;
-		stream->skipped_type = stream->h.type;
-		return CDC_OK;
-	}
-	cdc_error(err, CDC_ERR_UNSUPPORTED, "binlog event type %u is not supported",
-			  stream->h.type);
-	cdc_error_detail(err, "The source runs version %s.", stream->format.server_version);
-	return CDC_ERR_UNSUPPORTED;
-}
-
 CdcStatus
 cdc_stream_group_event(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item,
 					   CdcError *err)
@@ -556,6 +553,6 @@ cdc_stream_group_event(CdcStream *stream, const uint8_t *data, size_t len, CdcIt
 			return CDC_OK;
 
 		default:
-			return group_unknown(stream, err);
+			return unknown_event(stream, stream->h.type, stream->h.flags, err);
 	}
 }

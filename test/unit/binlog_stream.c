@@ -158,8 +158,8 @@ test_statements(void **state)
 	expect(&f, CDC_ITEM_NONE, true);
 	assert_int_equal(cdc_stream_statement_dml(f.stream, &sql), 1);
 	assert_string_equal(sql, "INSERT INTO t VALUES (1)");
-	build_query(&f.b, "shop", "ROLLBACK TO `x`");	/* would undo what was kept */
-	expect_error(&f, CDC_ERR_UNSUPPORTED);
+	build_query(&f.b, "shop", "ROLLBACK TO `x`");	/* no such savepoint */
+	expect_error(&f, CDC_ERR_CORRUPT);
 	close_stream(&f);
 }
 
@@ -450,6 +450,7 @@ static void
 test_refused(void **state)
 {
 	Fixture		f;
+	uint8_t		type;
 
 	(void) state;
 	open_stream(&f, "8.4.0", true);
@@ -473,6 +474,15 @@ test_refused(void **state)
 	end_event_flags(&f.b, CDC_EVF_IGNORABLE, false);
 	assert_ok(feed(&f), &f.err);
 	assert_int_equal(f.item.kind, CDC_ITEM_NONE);
+	assert_int_equal(cdc_stream_skipped(f.stream, &type), 1);
+	assert_int_equal(type, 99);
+
+	/* known ones are not counted, whatever their flags */
+	begin_event(&f.b, CDC_EV_ROWS_QUERY);
+	put_bytes(&f.b, "\0select 1", 9);
+	end_event_flags(&f.b, CDC_EVF_IGNORABLE, false);
+	assert_ok(feed(&f), &f.err);
+	assert_int_equal(cdc_stream_skipped(f.stream, NULL), 1);
 
 	begin_event(&f.b, CDC_EV_INCIDENT);
 	put_bytes(&f.b, "\1\0\4lost", 7);
