@@ -50,7 +50,7 @@ run_make() {
 
 step_unit() { run_make unit "$CDC_WORK/src/test/unit" check -j1; }
 
-step_fuzz() { run_make fuzz "$CDC_WORK/src/test/fuzz" check SECONDS="${FUZZ_SECONDS:-10}"; }
+step_fuzz() { run_make fuzz "$CDC_WORK/src/test/fuzz" check SECONDS="${FUZZ_SECONDS:-60}"; }
 
 # --- round trips through real servers, of the layers below PostgreSQL
 
