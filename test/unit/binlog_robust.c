@@ -1,106 +1,334 @@
 /*
  * binlog_robust.c
- *	  Broken binlogs: every truncation and changed bytes of recorded files end in
- *	  an error or a result, never in a crash or a read out of bounds (this runs
- *	  under AddressSanitizer).
+ *	  Broken binlogs: every truncation and every changed byte of the recorded files
+ *	  end in an error or a result, never in a crash, a hang or a read out of bounds
+ *	  (this runs under AddressSanitizer).
+ *
+ * Small files, up to SMALL bytes, are attacked in each byte; of larger ones so many
+ * bytes, evenly spread, as BUDGET allows.  So that it takes seconds, not hours, a
+ * changed group of events is run with the format description before it and the group
+ * behind it, not with all of its file.  CDC_TEST_ALL_BYTES tries all values of a byte
+ * in place of five.
  */
 #include "unit.h"
 
+#include <glob.h>
 #include <zlib.h>
 
 #include "tools/binlog_run.h"
 
-#define MAX_FILE	(1 << 20)
+#define MAX_FILE	(4 << 20)	/* larger recordings only repeat themselves */
+#define SMALL		40000
+#define NVALUES		5			/* that a byte is changed to */
+#define BUDGET		(64 << 20)	/* bytes run for one of the larger files */
 
-/* Reads a recorded, gzip'ed file; the caller frees it. */
-static uint8_t *
-read_recorded(const char *name, size_t *len)
+typedef struct File
 {
-	char		path[1024];
-	uint8_t    *data = malloc(MAX_FILE);
-	gzFile		f;
-	int			n;
+	char		name[64];		/* directory and file */
+	uint8_t    *data;
+	size_t		len;
+} File;
 
-	snprintf(path, sizeof(path), "%s/binlogs/%s/binlog.000001.gz", TEST_DATA, name);
-	f = gzopen(path, "rb");
-	if (f == NULL || data == NULL)
-		fail_msg("cannot read %s", path);
-	n = gzread(f, data, MAX_FILE);
-	if (n <= 0 || n == MAX_FILE)
-		fail_msg("cannot read %s", path);
-	gzclose(f);
-	*len = (size_t) n;
-	return data;
+/* A range of whole events, up to where no group is open. */
+typedef struct Range
+{
+	size_t		start;
+	size_t		end;
+} Range;
+
+static File files[100];
+static size_t nfiles;
+
+static int
+read_files(void **state)
+{
+	glob_t		paths;
+
+	(void) state;
+	if (glob(TEST_DATA "/binlogs/*/*.0*.gz", 0, NULL, &paths) != 0)
+		return -1;
+	for (size_t i = 0; i < paths.gl_pathc && nfiles < lengthof(files); i++)
+	{
+		File	   *f = &files[nfiles];
+		uint8_t    *data = malloc(MAX_FILE);
+		gzFile		in = gzopen(paths.gl_pathv[i], "rb");
+		int			n = in != NULL ? gzread(in, data, MAX_FILE) : -1;
+		const char *name = strstr(paths.gl_pathv[i], "/binlogs/") + strlen("/binlogs/");
+
+		if (n <= 0)
+			return -1;
+		gzclose(in);
+		if (n < MAX_FILE)
+		{
+			snprintf(f->name, sizeof(f->name), "%s", name);
+			f->data = realloc(data, (size_t) n);
+			f->len = (size_t) n;
+			nfiles++;
+		}
+		else
+			free(data);
+	}
+	globfree(&paths);
+	return nfiles > 20 ? 0 : -1;
 }
 
-/* Runs a copy that ends where its memory ends, so that over-reads are seen. */
-static CdcStatus
-run_copy(const uint8_t *data, size_t len, uint64_t *nchanges)
+static int
+free_files(void **state)
 {
-	uint8_t    *copy = malloc(len > 0 ? len : 1);
+	(void) state;
+	while (nfiles > 0)
+		free(files[--nfiles].data);
+	return 0;
+}
+
+static File *
+find_file(const char *name)
+{
+	for (size_t i = 0; i < nfiles; i++)
+	{
+		if (strncmp(files[i].name, name, strlen(name)) == 0)
+			return &files[i];
+	}
+	fail_msg("no recording %s", name);
+	return NULL;
+}
+
+/* Every error says what and where, and none is the code's own. */
+static void
+check_status(CdcStatus st, const CdcError *err)
+{
+	if (!cdc_failed(st))
+		return;
+	assert_int_equal(err->status, st);
+	assert_true(err->message[0] != '\0');
+	assert_true(st != CDC_ERR_INTERNAL && st != CDC_ERR_NOMEM);
+}
+
+/* Runs a file image that ends where its memory ends, so that over-reads are seen. */
+static CdcStatus
+run_image(uint8_t *image, size_t len, uint64_t *nchanges)
+{
 	BinlogRun	run;
 	CdcError	err;
 	CdcStatus	st;
 
-	memcpy(copy, data, len);
 	assert_true(binlog_run_init(&run));
-	st = binlog_run_file(&run, copy, len, &err);
+	st = binlog_run_file(&run, image, len, &err);
 	assert_true(st == CDC_END || st == CDC_MORE || cdc_failed(st));
-	if (cdc_failed(st))
-	{
-		/* every error says what and where */
-		assert_int_equal(err.status, st);
-		assert_true(err.message[0] != '\0');
-		assert_true(st != CDC_ERR_INTERNAL);
-	}
+	check_status(st, &err);
 	if (nchanges != NULL)
 		*nchanges = run.nchanges;
 	binlog_run_free(&run);
+	return st;
+}
+
+static CdcStatus
+run_copy(const uint8_t *data, size_t len, uint64_t *nchanges)
+{
+	uint8_t    *copy = malloc(len > 0 ? len : 1);
+	CdcStatus	st;
+
+	memcpy(copy, data, len);
+	st = run_image(copy, len, nchanges);
 	free(copy);
 	return st;
 }
 
-static const char *const recorded[] = {"a5_geometry", "g6_rowsquery", "i_meta_minimal"};
+/* Where the groups of a file are; the caller frees the array. */
+static Range *
+find_groups(const uint8_t *data, size_t len, size_t *n)
+{
+	Range	   *groups = NULL;
+	CdcStream  *stream = cdc_stream_create(CDC_MYSQL, "binlog.000001", 4);
+	CdcItem		item;
+	CdcError	err;
+	size_t		offset = 0;
+	size_t		start = 4;
+	const uint8_t *event;
+	size_t		event_len;
+
+	cdc_stream_accept_xa(stream);
+	*n = 0;
+	while (cdc_binlog_file_next(data, len, &offset, &event, &event_len, &err) == CDC_OK)
+	{
+		assert_ok(cdc_stream_feed(stream, event, event_len, &item, &err), &err);
+		if (cdc_stream_in_group(stream) && offset < len)
+			continue;
+		if ((*n & (*n - 1)) == 0)
+			groups = realloc(groups, sizeof(Range) * (*n ? *n * 2 : 1));
+		groups[(*n)++] = (Range) {start, offset};
+		start = offset;
+	}
+	cdc_stream_destroy(stream);
+	assert_true(*n > 0 && start == len);
+	return groups;
+}
+
+/*
+ * A file of the format description, the i-th group and the one behind it; *at is
+ * where the group begins in it.
+ */
+static uint8_t *
+make_image(const uint8_t *data, const Range *groups, size_t n, size_t i, size_t *len, size_t *at)
+{
+	size_t		head = i > 0 ? groups[0].end : 4;
+	size_t		end = groups[i + 1 < n ? i + 1 : i].end;
+	uint8_t    *image;
+
+	*at = head;
+	*len = head + end - groups[i].start;
+	image = malloc(*len);
+	memcpy(image, data, head);
+	memcpy(image + head, data + groups[i].start, end - groups[i].start);
+	return image;
+}
+
+/* --- truncated files */
+
+/*
+ * Before each event, with each part of it as the file's end.  What came before is
+ * the same for all of these, so it need not be run again.
+ */
+static void
+cut_file(const File *f)
+{
+	CdcError	err;
+	size_t		offset = 0;
+	size_t		end;
+	const uint8_t *event;
+	size_t		len;
+	CdcStatus	st;
+
+	for (;;)
+	{
+		end = offset;
+		st = cdc_binlog_file_next(f->data, f->len, &end, &event, &len, &err);
+		if (st != CDC_OK)
+			break;
+		if (offset == 0)
+			offset = 4;
+		/* what the code sees of the file does not begin before the event */
+		for (size_t n = 0; n < len; n += f->len <= SMALL || n < 64 ? 1 : 1 + n / 64)
+		{
+			uint8_t    *tail = malloc(4 + n);
+			size_t		at = 4;
+			const uint8_t *cut;
+			size_t		cut_len;
+
+			memcpy(tail, f->data, 4);
+			memcpy(tail + 4, f->data + offset, n);
+			assert_int_equal(cdc_binlog_file_next(tail, 4 + n, &at, &cut, &cut_len, &err),
+							 n == 0 ? CDC_END : CDC_MORE);
+			assert_int_equal(at, 4);
+			free(tail);
+		}
+		offset = end;
+	}
+	assert_int_equal(st, CDC_END);
+	assert_int_equal(offset, f->len);
+}
 
 static void
 test_truncations(void **state)
 {
+	static const char *const whole[] = {"a5_geometry", "g6_rowsquery", "i_meta_minimal"};
+
 	(void) state;
-	for (size_t f = 0; f < lengthof(recorded); f++)
+	for (size_t n = 0; n < 4; n++)
+		assert_int_equal(run_copy(files[0].data, n, NULL), CDC_MORE);
+	for (size_t i = 0; i < nfiles; i++)
+		cut_file(&files[i]);
+
+	/* from the start for each length: only whole transactions come out */
+	for (size_t i = 0; i < lengthof(whole); i++)
 	{
-		size_t		len;
-		uint8_t    *data = read_recorded(recorded[f], &len);
-		uint64_t	whole;
+		const File *f = find_file(whole[i]);
+		uint64_t	all;
 		size_t		ends = 0;
 
-		assert_int_equal(run_copy(data, len, &whole), CDC_END);
-		assert_true(whole > 0);
-		for (size_t n = 0; n < len; n++)
+		assert_int_equal(run_copy(f->data, f->len, &all), CDC_END);
+		assert_true(all > 0);
+		for (size_t n = 0; n < f->len; n++)
 		{
 			uint64_t	nchanges;
-			CdcStatus	st = run_copy(data, n, &nchanges);
+			CdcStatus	st = run_copy(f->data, n, &nchanges);
 
-			/* a cut is seen as such, and only whole transactions come out */
 			assert_true(st == CDC_MORE || st == CDC_END);
-			assert_true(nchanges <= whole);
+			assert_true(nchanges <= all);
 			ends += st == CDC_END;
 		}
 		assert_true(ends > 5);
+	}
+}
+
+/* --- events cut short, whose header says so: the parsers see the end */
+
+static void
+cut_event(const uint8_t *image, size_t len, size_t at, size_t size, size_t n)
+{
+	uint8_t    *cut = malloc(len - size + n);
+
+	memcpy(cut, image, at + n);
+	memcpy(cut + at + n, image + at + size, len - at - size);
+	for (int i = 0; i < 4; i++)
+		cut[at + 9 + (size_t) i] = (uint8_t) (n >> (8 * i));
+	run_image(cut, len - size + n, NULL);
+	free(cut);
+}
+
+static void
+test_cut_events(void **state)
+{
+	(void) state;
+	for (size_t i = 0; i < nfiles; i++)
+	{
+		uint8_t    *data;
+		size_t		len;
+		size_t		n;
+		Range	   *groups;
+
+		if (files[i].len > SMALL)
+			continue;
+		data = malloc(files[i].len);
+		memcpy(data, files[i].data, files[i].len);
+		len = binlog_strip_checksums(data, files[i].len);
+		groups = find_groups(data, len, &n);
+		for (size_t g = 0; g < n; g++)
+		{
+			size_t		image_len;
+			size_t		at;
+			uint8_t    *image = make_image(data, groups, n, g, &image_len, &at);
+			size_t		end = at + groups[g].end - groups[g].start;
+
+			while (at < end)
+			{
+				size_t		size = cdc_le32(image + at + 9);
+
+				for (size_t m = CDC_EV_HEADER_LEN; m < size; m++)
+					cut_event(image, image_len, at, size, m);
+				at += size;
+			}
+			free(image);
+		}
+		free(groups);
 		free(data);
 	}
 }
 
-/* With checksums, not one changed byte of an event goes unnoticed. */
+/* --- changed bytes */
+
+/* With checksums, not one changed bit of an event goes unnoticed. */
 static void
-test_changed_bytes_checksum(void **state)
+test_changed_bits_checksum(void **state)
 {
-	size_t		len;
-	uint8_t    *data = read_recorded("g6_rowsquery", &len);
+	const File *f = find_file("g6_rowsquery");
+	uint8_t    *data = malloc(f->len);
 
 	(void) state;
-	for (size_t i = 4; i < len; i++)
+	memcpy(data, f->data, f->len);
+	for (size_t i = 4; i < f->len; i++)
 	{
-		for (int bit = (int) (i % 2); bit < 8; bit += 2)
+		for (int bit = 0; bit < 8; bit++)
 		{
 			CdcStatus	st;
 
@@ -111,7 +339,7 @@ test_changed_bytes_checksum(void **state)
 			if ((i == 4 + cdc_le32(data + 4 + 9) - 5) || (i == 4 + 17 && bit == 0))
 				continue;
 			data[i] ^= (uint8_t) (1 << bit);
-			st = run_copy(data, len, NULL);
+			st = run_copy(data, f->len, NULL);
 			if (!cdc_failed(st) && st != CDC_MORE)
 				fail_msg("bit %d of byte %zu was changed unnoticed", bit, i);
 			data[i] ^= (uint8_t) (1 << bit);
@@ -120,75 +348,118 @@ test_changed_bytes_checksum(void **state)
 	free(data);
 }
 
-/*
- * Without, changed bytes reach the parsers.  All values of all bytes take long:
- * set CDC_TEST_ALL_BYTES for that.
- */
+/* Other values of a byte: those that lead far out as a length or code, and near ones. */
+static size_t
+other_values(uint8_t was, size_t at, uint8_t *values)
+{
+	size_t		n = 0;
+
+	if (getenv("CDC_TEST_ALL_BYTES") != NULL)
+	{
+		for (int v = 0; v < 256; v++)
+			values[n++] = (uint8_t) v;
+		return n;
+	}
+	values[0] = 0xff;
+	values[1] = 0;
+	values[2] = (uint8_t) (was + 1);
+	values[3] = (uint8_t) (was - 1);
+	values[4] = was ^ (uint8_t) (1 << at % 8);
+	return NVALUES;
+}
+
+/* Without checksums changed bytes reach the parsers. */
+static void
+change_file(const File *f, size_t *errors, size_t *results)
+{
+	uint8_t    *data = malloc(f->len);
+	size_t		len;
+	size_t		n;
+	Range	   *groups;
+	uint64_t	cost = 0;
+	size_t		stride = 1;
+	size_t		skip = 0;
+
+	memcpy(data, f->data, f->len);
+	len = binlog_strip_checksums(data, f->len);
+	groups = find_groups(data, len, &n);
+	for (size_t g = 0; g < n; g++)
+		cost += (uint64_t) (groups[g].end - groups[g].start) *
+			(groups[g + 1 < n ? g + 1 : g].end - groups[g].start) * NVALUES;
+	if (f->len > SMALL)
+		stride = (size_t) (1 + cost / BUDGET);
+	if (stride > 1)
+		print_message("# %s: each %zuth byte\n", f->name, stride);
+	for (size_t g = 0; g < n; g++)
+	{
+		size_t		image_len;
+		size_t		at;
+		uint8_t    *image = make_image(data, groups, n, g, &image_len, &at);
+		size_t		end = at + groups[g].end - groups[g].start;
+
+		for (at += skip; at < end; at += stride)
+		{
+			uint8_t		was = image[at];
+			uint8_t		values[256];
+			size_t		nvalues = other_values(was, at, values);
+
+			for (size_t v = 0; v < nvalues; v++)
+			{
+				image[at] = values[v];
+				if (cdc_failed(run_image(image, image_len, NULL)))
+					++*errors;
+				else
+					++*results;
+			}
+			image[at] = was;
+		}
+		skip = at - end;
+		free(image);
+	}
+	free(groups);
+	free(data);
+}
+
 static void
 test_changed_bytes(void **state)
 {
-	/* the greatest, which as a length leads far out; and one bit */
-	static const uint8_t values[] = {0xff};
-	bool		all = getenv("CDC_TEST_ALL_BYTES") != NULL;
 	size_t		errors = 0;
 	size_t		results = 0;
 
 	(void) state;
-	for (size_t f = 0; f < lengthof(recorded); f++)
-	{
-		size_t		len;
-		uint8_t    *data = read_recorded(recorded[f], &len);
-		uint64_t	whole,
-					stripped;
-
-		run_copy(data, len, &whole);
-		len = binlog_strip_checksums(data, len);
-		assert_int_equal(run_copy(data, len, &stripped), CDC_END);
-		assert_int_equal(whole, stripped);
-		for (size_t i = 4; i < len; i += all ? 1 : 5)
-		{
-			uint8_t		was = data[i];
-
-			for (size_t v = 0; v < (all ? 256 : lengthof(values) + 1); v++)
-			{
-				data[i] = all ? (uint8_t) v : v < lengthof(values) ? values[v] :
-					was ^ (uint8_t) (1 << i % 8);
-				if (cdc_failed(run_copy(data, len, NULL)))
-					errors++;
-				else
-					results++;
-			}
-			data[i] = was;
-		}
-		free(data);
-	}
-	assert_true(errors > 200 && results > 200);
+	for (size_t i = 0; i < nfiles; i++)
+		change_file(&files[i], &errors, &results);
+	print_message("# %zu errors, %zu results\n", errors, results);
+	assert_true(errors > 10000 && results > 10000);
 }
 
-/* Several bytes at once, in the larger files. */
+/* Several bytes at once. */
 static void
 test_random_changes(void **state)
 {
-	static const char *const files[] = {"a1_numeric", "b_dml", "f_ddl"};
+	static const char *const changed[] = {"a1_numeric", "b_dml", "f_ddl"};
 	UnitRandom	random = {20240229};
 
 	(void) state;
-	for (size_t f = 0; f < lengthof(files); f++)
+	for (size_t i = 0; i < lengthof(changed); i++)
 	{
+		const File *f = find_file(changed[i]);
+		uint8_t    *data = malloc(f->len);
 		size_t		len;
-		uint8_t    *data = read_recorded(files[f], &len);
-		uint8_t    *changed = malloc(len);
+		uint8_t    *copy;
 
-		len = binlog_strip_checksums(data, len);
+		memcpy(data, f->data, f->len);
+		len = binlog_strip_checksums(data, f->len);
+		copy = malloc(len);
 		for (int round = 0; round < 500; round++)
 		{
-			memcpy(changed, data, len);
+			memcpy(copy, data, len);
 			for (uint64_t n = 1 + unit_random_below(&random, 4); n > 0; n--)
-				changed[4 + unit_random_below(&random, len - 4)] =
+				copy[4 + unit_random_below(&random, len - 4)] =
 					(uint8_t) unit_random_below(&random, 256);
-			run_copy(changed, len, NULL);
+			run_image(copy, len, NULL);
 		}
-		free(changed);
+		free(copy);
 		free(data);
 	}
 }
@@ -198,10 +469,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_truncations),
-		cmocka_unit_test(test_changed_bytes_checksum),
+		cmocka_unit_test(test_cut_events),
+		cmocka_unit_test(test_changed_bits_checksum),
 		cmocka_unit_test(test_changed_bytes),
 		cmocka_unit_test(test_random_changes),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, read_files, free_files);
 }

@@ -35,7 +35,7 @@ typedef struct BinlogRun
 
 /*
  * What a table map without full metadata leaves out, made up: signed numbers, text
- * in utf8mb4, names and members that are numbers.
+ * in latin1, some names and members.
  */
 static inline bool
 binlog_run_complete_map(BinlogRun *run, CdcTableMap *map)
@@ -57,7 +57,7 @@ binlog_run_complete_map(BinlogRun *run, CdcTableMap *map)
 		if (names[i] == NULL)
 			return false;
 		snprintf(names[i], 16, "c%zu", i);
-		collations[i] = type == CDC_WT_BLOB && i % 2 ? 63 : 45;
+		collations[i] = type == CDC_WT_BLOB && i % 2 ? 63 : 8;
 		if (type == CDC_WT_ENUM)
 			nmembers[i] = map->meta[i] == 2 ? 300 : 100;
 		else if (type == CDC_WT_SET)
@@ -71,10 +71,15 @@ binlog_run_complete_map(BinlogRun *run, CdcTableMap *map)
 			members[i][k] = (CdcString) {"member", 6};
 	}
 	map->names = (const char *const *) names;
-	map->is_unsigned = is_unsigned;
-	map->collations = collations;
-	map->nmembers = nmembers;
-	map->members = (const CdcString *const *) members;
+	if (map->is_unsigned == NULL)
+		map->is_unsigned = is_unsigned;
+	if (map->collations == NULL)
+		map->collations = collations;
+	if (map->members == NULL)
+	{
+		map->nmembers = nmembers;
+		map->members = (const CdcString *const *) members;
+	}
 	return true;
 }
 
