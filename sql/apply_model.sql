@@ -126,6 +126,14 @@ BEGIN
     RETURN n;
 END $$;
 
+-- rows that apply may collect before it writes some: mostly fewer than a round has
+CREATE FUNCTION limit_memory() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE cdc.subscription SET options = jsonb_build_object('apply_memory_limit',
+        (ARRAY['1kB', '4kB', '8kB', '12kB', '20kB', '64MB'])[1 + floor(random() * 6)]) WHERE name = 'model';
+    ALTER TABLE cdc.subscription SET (fillfactor = 100);
+END $$;
+
 CREATE FUNCTION rounds(n int, targets text[]) RETURNS TABLE (what text, differences bigint) LANGUAGE plpgsql AS $$
 DECLARE
     last bigint;
@@ -137,12 +145,14 @@ BEGIN
         PERFORM change() FROM generate_series(1, 1 + floor(random() * CASE WHEN i % 10 = 0 THEN 300 ELSE 12 END)::int);
         last := (SELECT coalesce(max(seq), 0) FROM h);
         UPDATE h SET commit = true WHERE seq = last;
+        PERFORM limit_memory();
         IF random() < 0.5 THEN
             PERFORM * FROM cdc.apply('model', 1 + floor(random() * 5)::bigint);
         END IF;
         PERFORM * FROM cdc.apply('model');
         FOREACH t IN ARRAY targets LOOP
             IF t <> 'live' THEN
+                PERFORM limit_memory();
                 PERFORM cdc.replay('model', 'm.src', 'model.' || t, lo + 1, last);
             END IF;
             differences := differs(t);
@@ -171,6 +181,7 @@ DECLARE
 BEGIN
     FOR i IN 1..n LOOP
         lo := (SELECT floor(random() * max(seq)) FROM h);
+        PERFORM limit_memory();
         FOREACH t IN ARRAY targets LOOP
             PERFORM cdc.replay('model', 'm.src', 'model.' || t, lo, NULL);
             differences := differs(t);

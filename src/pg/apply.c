@@ -108,6 +108,7 @@ new_target_run(CdcApply *apply, CdcTarget *target)
 	CdcTargetRun *run = palloc0(sizeof(CdcTargetRun));
 
 	run->target = target;
+	run->number = list_length(apply->targets) + 1;
 	if (OidIsValid(target->relid))
 	{
 		int			natts = target->desc->natts;
@@ -124,6 +125,28 @@ new_target_run(CdcApply *apply, CdcTarget *target)
 	return run;
 }
 
+static inline bool
+is_named(const CdcTarget *target, const char *source_table, size_t len)
+{
+	return strncmp(target->source_table, source_table, len) == 0 &&
+		target->source_table[len] == '\0';
+}
+
+CdcTargetRun *
+cdc_apply_known_target(const CdcApply *apply, const char *source_table, size_t len)
+{
+	ListCell   *lc;
+
+	foreach(lc, apply->targets)
+	{
+		CdcTargetRun *run = lfirst(lc);
+
+		if (is_named(run->target, source_table, len))
+			return run;
+	}
+	return NULL;
+}
+
 static CdcTargetRun *
 find_target_run(CdcApply *apply, const char *source_table, size_t len)
 {
@@ -135,9 +158,8 @@ find_target_run(CdcApply *apply, const char *source_table, size_t len)
 	foreach(lc, apply->targets)
 	{
 		CdcTargetRun *run = lfirst(lc);
-		const char *name = run->target->source_table;
 
-		if (strncmp(name, source_table, len) == 0 && name[len] == '\0')
+		if (is_named(run->target, source_table, len))
 			return run;
 		if (++n >= 16)
 			break;
@@ -154,9 +176,7 @@ CdcTargetRun *
 cdc_apply_target(CdcApply *apply, const char *source_table, size_t len)
 {
 	if (apply->replay == NULL &&
-		(apply->last == NULL ||
-		 strncmp(apply->last->target->source_table, source_table, len) != 0 ||
-		 apply->last->target->source_table[len] != '\0'))
+		(apply->last == NULL || !is_named(apply->last->target, source_table, len)))
 		apply->last = find_target_run(apply, source_table, len);
 	else if (apply->last == NULL)
 	{

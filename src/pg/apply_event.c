@@ -274,37 +274,64 @@ apply_truncate(CdcApply *apply, CdcTargetRun *run)
  * ------------------------------------------------------------------------
  */
 
-static void
-apply_row(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event)
+void
+cdc_event_images(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event,
+				 const JsonbContainer **data, const JsonbContainer **old)
 {
 	const JsonbContainer *document = event_document(apply, run, event);
-	const JsonbContainer *data = NULL;
-	const JsonbContainer *old = NULL;
 
+	*data = NULL;
+	*old = NULL;
 	if (cdc_json_is_object(document))
-		event_parts(document, &data, &old);
-	if (data == NULL)
+		event_parts(document, data, old);
+	if (*data == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("event has no object \"data\"")));
+}
+
+static void
+apply_row(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event)
+{
+	const JsonbContainer *data;
+	const JsonbContainer *old;
+
+	if (event->superseded)
+		return;
+	cdc_event_images(apply, run, event, &data, &old);
 	cdc_reduce_row(apply, run, event->op, data, old);
 }
 
 void
-cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event)
+cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event)
 {
-	MemoryContext old = MemoryContextSwitchTo(apply->row_cxt);
-	CdcTargetRun *run = NULL;
-
 	note_place(apply, event);
 	apply->source_table = event->source_table;
 	apply->source_table_len = event->source_table_len;
+}
+
+CdcTargetRun *
+cdc_event_target(CdcApply *apply, const CdcHistoryEvent *event)
+{
+	CdcTargetRun *run;
+
+	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL ||
+		event->source_table == NULL)
+		return NULL;
+	run = cdc_apply_target(apply, event->source_table, event->source_table_len);
+	return OidIsValid(run->target->relid) ? run : NULL;
+}
+
+bool
+cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
+{
+	CdcTargetRun *run;
+
+	cdc_event_begin(apply, event);
+	run = cdc_event_target(apply, event);
 	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL)
 		cdc_apply_flush(apply); /* a barrier; pull keeps the tables' states */
-	else if (event->source_table != NULL)
-		run = cdc_apply_target(apply, event->source_table, event->source_table_len);
-
-	if (run != NULL && OidIsValid(run->target->relid))
+	if (run != NULL)
 	{
 		apply->at_target = run;
 		switch (event->op)
@@ -328,11 +355,13 @@ cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event)
 		if (event->source_ts != 0)
 			run->source_ts = event->source_ts;
 		apply->at_target = NULL;
-		if (apply->bytes > CDC_APPLY_MEMORY)
+		if (apply->bytes > apply->sub->opt.apply_memory_limit)
+		{
+			cdc_lookahead(apply);
 			cdc_apply_flush(apply);
+		}
 	}
 	apply->events++;
 	apply->source_table = NULL;
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(apply->row_cxt);
+	return true;
 }

@@ -25,6 +25,9 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+/* Events that a look ahead asks for at a time. */
+#define PEEK_STEP	1024
+
 typedef enum HistoryQuery
 {
 	QUERY_SCAN,
@@ -196,6 +199,10 @@ typedef struct HistoryReceiver
 	DestReceiver pub;
 	CdcApply   *apply;
 	int64		upto;
+	CdcHistoryVisitor visit;
+	void	   *arg;
+	MemoryContext cxt;			/* reset after each event */
+	bool		stopped;
 	int			attnums[COLUMN_COUNT];
 } HistoryReceiver;
 
@@ -264,12 +271,15 @@ receive_event(TupleTableSlot *slot, DestReceiver *self)
 {
 	HistoryReceiver *receiver = (HistoryReceiver *) self;
 	CdcApply   *apply = receiver->apply;
-	MemoryContext old = MemoryContextSwitchTo(apply->row_cxt);
+	MemoryContext old;
 	ResourceOwner owner = CurrentResourceOwner;
 	CdcHistoryEvent event;
 	bool		isnull;
 	Datum		d;
 
+	if (receiver->stopped)
+		CDC_RECEIVE_RETURN(false);
+	old = MemoryContextSwitchTo(receiver->cxt);
 	event.seq = DatumGetInt64(field(receiver, slot, COLUMN_SEQ, &isnull));
 	event.op = DatumGetChar(field(receiver, slot, COLUMN_OP, &isnull));
 	d = field(receiver, slot, COLUMN_COMMIT, &isnull);
@@ -279,20 +289,28 @@ receive_event(TupleTableSlot *slot, DestReceiver *self)
 	event.source_table = bytes_field(receiver, slot, COLUMN_SOURCE_TABLE,
 									 &event.source_table_len);
 	event.position = bytes_field(receiver, slot, COLUMN_POSITION, &event.position_len);
-	event.raw = bytes_field(receiver, slot, COLUMN_RAW, &event.raw_len);
-	d = field(receiver, slot, COLUMN_EVENT, &isnull);
-	event.event = isnull || event.raw != NULL ? NULL : &DatumGetJsonbP(d)->root;
-	if (event.seq == receiver->upto)
+	event.superseded = cdc_lookahead_superseded(apply, event.seq);
+	event.raw = NULL;
+	event.event = NULL;
+	if (!event.superseded)
+	{
+		event.raw = bytes_field(receiver, slot, COLUMN_RAW, &event.raw_len);
+		d = field(receiver, slot, COLUMN_EVENT, &isnull);
+		if (!isnull && event.raw == NULL)
+			event.event = &DatumGetJsonbP(d)->root;
+	}
+	if (event.seq == receiver->upto && receiver->cxt == apply->row_cxt)
 		note_progress(receiver, slot, &event);
 
 	/* what is opened for the targets outlives the portal */
 	CurrentResourceOwner = apply->owner;
 	CDC_SPI_PUSH();
-	cdc_apply_event(apply, &event); /* resets row_cxt at its end */
+	receiver->stopped = !receiver->visit(apply, &event, receiver->arg);
 	CDC_SPI_POP();
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(old);
-	CDC_RECEIVE_RETURN(true);
+	MemoryContextReset(receiver->cxt);
+	CDC_RECEIVE_RETURN(!receiver->stopped);
 }
 
 static void
@@ -300,33 +318,85 @@ receiver_nothing(DestReceiver *self)
 {
 }
 
-void
-cdc_history_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
+/* Sets up a receiver that hands events to visit, with cxt for what one takes. */
+static void
+init_receiver(HistoryReceiver *receiver, CdcApply *apply, int64 upto, MemoryContext cxt,
+			  CdcHistoryVisitor visit, void *arg)
 {
+	memset(receiver, 0, sizeof(*receiver));
+	receiver->pub.receiveSlot = receive_event;
+	receiver->pub.rStartup = receiver_startup;
+	receiver->pub.rShutdown = receiver_nothing;
+	receiver->pub.rDestroy = receiver_nothing;
+	receiver->pub.mydest = DestNone;
+	receiver->apply = apply;
+	receiver->upto = upto;
+	receiver->cxt = cxt;
+	receiver->visit = visit;
+	receiver->arg = arg;
+}
+
+/* SPI must be connected; same_snapshot: the one that is active. */
+static Portal
+open_history(CdcApply *apply, int64 after, int64 upto, bool same_snapshot)
+{
+	const char *source_table = apply->scan_table;
 	HistoryQuery query = source_table ? QUERY_SCAN_TABLE : QUERY_SCAN;
-	HistoryReceiver receiver;
 	Datum		values[3];
 	Portal		portal;
 	int			level;
 
-	memset(&receiver, 0, sizeof(receiver));
-	receiver.pub.receiveSlot = receive_event;
-	receiver.pub.rStartup = receiver_startup;
-	receiver.pub.rShutdown = receiver_nothing;
-	receiver.pub.rDestroy = receiver_nothing;
-	receiver.pub.mydest = DestNone;
-	receiver.apply = apply;
-	receiver.upto = upto;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	values[0] = Int64GetDatum(after);
 	values[1] = Int64GetDatum(upto);
 	values[2] = source_table ? CStringGetTextDatum(source_table) : (Datum) 0;
 	level = follow_index();
-	portal = SPI_cursor_open(NULL, history_plan(apply->sub, query), values, NULL, false);
+	portal = SPI_cursor_open(NULL, history_plan(apply->sub, query), values, NULL, same_snapshot);
 	AtEOXact_GUC(true, level);
+	return portal;
+}
+
+void
+cdc_history_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
+{
+	HistoryReceiver receiver;
+	Portal		portal;
+
+	apply->scan_upto = upto;
+	apply->scan_table = source_table;
+	init_receiver(&receiver, apply, upto, apply->row_cxt, cdc_apply_event, NULL);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	portal = open_history(apply, after, upto, false);
 	(void) PortalRunFetch(portal, FETCH_FORWARD, FETCH_ALL, (DestReceiver *) &receiver);
 	SPI_cursor_close(portal);
 	SPI_finish();
+}
+
+void
+cdc_history_peek(CdcApply *apply, int64 after, int64 limit, CdcHistoryVisitor visit, void *arg)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest peek",
+											  ALLOCSET_DEFAULT_SIZES);
+	HistoryReceiver receiver;
+	Portal		portal;
+
+	init_receiver(&receiver, apply, apply->scan_upto, cxt, visit, arg);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	portal = open_history(apply, after, apply->scan_upto, true);
+
+	/* in steps, as not every server lets a receiver end the query */
+	while (limit > 0 && !receiver.stopped)
+	{
+		int64		step = Min(limit, PEEK_STEP);
+
+		CHECK_FOR_INTERRUPTS();
+		if ((int64) PortalRunFetch(portal, FETCH_FORWARD, (long) step,
+								   (DestReceiver *) &receiver) < step)
+			break;
+		limit -= step;
+	}
+	SPI_cursor_close(portal);
+	SPI_finish();
+	MemoryContextDelete(cxt);
 }

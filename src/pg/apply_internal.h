@@ -7,6 +7,7 @@
  *	  apply_history.c	reading history
  *	  apply_event.c		an event: what it does to which target
  *	  apply_reduce.c	the last state of each key since the last flush
+ *	  apply_lookahead.c	which events later ones of the same run make needless
  *	  apply_heap*.c		back-end: direct table access
  *	  apply_sql.c		back-end: set-based SQL
  *	  target*.c			metadata of targets
@@ -20,9 +21,6 @@
 #include "access/htup.h"
 #include "pg/target.h"
 #include "utils/resowner.h"
-
-/* Bytes of reduced rows that are kept before they are written. */
-#define CDC_APPLY_MEMORY	(64 * 1024 * 1024)
 
 /* Where an event stands; file is interned, so that an entry costs two words. */
 typedef struct CdcPlace
@@ -38,19 +36,26 @@ typedef struct CdcPlace
  */
 typedef struct CdcEntry
 {
-	uint32		hash;
-	bool		put;			/* write tuple; else delete the key */
-	bool		replace;		/* the row was deleted in between: columns that the event
+	bool		put:1;			/* write tuple; else delete the key */
+	bool		replace:1;		/* the row was deleted in between: columns that the event
 								 * lacks get their defaults, not their old values */
+	bool		superseded:1;	/* a later event of the run makes it needless */
 	uint16		key_nulls;		/* bit i: key column i is NULL; beyond 16 none may be */
-	const CdcPresence *presence;	/* columns that tuple fills */
-	HeapTuple	tuple;			/* in the target's row type; NULL unless put or keyless */
-	CdcPlace	place;			/* of the last event */
 	/* tables without key: first take away so many such rows, then add so many */
 	int32		take;
 	int32		add;
+	const CdcPresence *presence;	/* columns that tuple fills */
+	HeapTuple	tuple;			/* in the target's row type; NULL unless put or keyless */
+	CdcPlace	place;			/* of the last event */
 	Datum		key[FLEXIBLE_ARRAY_MEMBER]; /* nkey; none in tables without key */
 } CdcEntry;
+
+/* Where an entry is found: without a look at it unless the hash is right. */
+typedef struct CdcBucket
+{
+	uint32		hash;
+	uint32		entry;			/* index in entries + 1; 0: free */
+} CdcBucket;
 
 typedef struct CdcApply CdcApply;
 
@@ -58,13 +63,15 @@ typedef struct CdcApply CdcApply;
 typedef struct CdcTargetRun
 {
 	CdcTarget  *target;
+	int			number;			/* of the run's targets, from 1 */
 	void	   *backend;		/* the back-end's own state */
 	MemoryContext batch;		/* entries; reset by each flush */
-	CdcEntry  **buckets;		/* open addressing; nbuckets is a power of 2 */
+	CdcBucket  *buckets;		/* open addressing; nbuckets is a power of 2 */
 	uint32		nbuckets;
 	CdcEntry  **entries;		/* in order of appearance */
 	int			nentries;
 	int			maxentries;
+	bool		deletes;		/* for the flush: some of them delete */
 	size_t		bytes;			/* in batch, about */
 	size_t		counted;		/* of them in CdcApply.bytes */
 	Datum	   *values;			/* natts: the row at hand */
@@ -87,16 +94,36 @@ typedef struct CdcHistoryEvent
 	const char *position;		/* likewise */
 	size_t		position_len;
 	TimestampTz source_ts;		/* 0 = NULL */
+	bool		superseded;		/* neither event nor raw is read then */
 	const JsonbContainer *event;	/* or NULL */
 	const char *raw;			/* or NULL */
 	size_t		raw_len;
 } CdcHistoryEvent;
+
+/* What is done with an event of history; false: no more of them. */
+typedef bool (*CdcHistoryVisitor) (CdcApply *apply, const CdcHistoryEvent *event, void *arg);
+
+/*
+ * What a look ahead found: the events with seq in [first, until] whose bit is
+ * set leave nothing behind that a later one of these does not replace.
+ */
+typedef struct CdcLookahead
+{
+	MemoryContext cxt;			/* this and bits */
+	int64		first;
+	int64		until;
+	int64		nbits;			/* multiple of 8; behind them all are zero */
+	uint8	   *bits;
+} CdcLookahead;
 
 struct CdcApply
 {
 	const CdcSubscription *sub;
 	uint64		run;
 	const CdcTargetSpec *replay;	/* one target instead of the subscription's */
+	int64		scan_upto;		/* of the scan of history */
+	const char *scan_table;		/* NULL: all */
+	CdcLookahead *ahead;		/* or NULL */
 	MemoryContext cxt;			/* of the run */
 	MemoryContext row_cxt;		/* reset after each event */
 	List	   *targets;		/* of CdcTargetRun * */
@@ -149,13 +176,37 @@ extern void cdc_apply_sql_forget(CdcTarget *target);
 extern void cdc_apply_truncate(CdcApply *apply, CdcTargetRun *run);
 
 /* apply_event.c */
-extern void cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event);
+extern bool cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg);
+
+/* Makes the event the one at hand, for errors. */
+extern void cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event);
+
+/* Its target; NULL when it has none. */
+extern CdcTargetRun *cdc_event_target(CdcApply *apply, const CdcHistoryEvent *event);
+
+/* The row images of an event on a row; old may be NULL. */
+extern void cdc_event_images(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event,
+							 const JsonbContainer **data, const JsonbContainer **old);
 
 /* apply_reduce.c */
 extern void cdc_reduce_row(CdcApply *apply, CdcTargetRun *run, char op,
 						   const JsonbContainer *data, const JsonbContainer *old);
 extern void cdc_reduce_flush(CdcApply *apply, CdcTargetRun *run);
 extern void cdc_reduce_discard(CdcApply *apply, CdcTargetRun *run);
+/*
+ * Converts the columns of a row image, or of its key only, into run->values
+ * and run->nulls; ERROR when it lacks a column of the key.
+ */
+extern const CdcLayout *cdc_reduce_convert(CdcApply *apply, CdcTargetRun *run,
+										   const JsonbContainer *data, bool key_only);
+
+/*
+ * The key before an update: that in run->values, with what "old" has of it.
+ * Returns whether it differs.  values and nulls are indexed by attribute; only
+ * key columns are set.
+ */
+extern bool cdc_reduce_old_key(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *old,
+							   Datum *values, bool *nulls);
 extern uint32 cdc_reduce_hash(const CdcTarget *target, const Datum *values, const bool *nulls);
 extern CdcEntry *cdc_reduce_find_row(CdcTargetRun *run, uint32 hash, const Datum *values,
 									 const bool *nulls);
@@ -166,12 +217,44 @@ extern void cdc_apply_flush(CdcApply *apply);
 extern void cdc_apply_end(CdcApply *apply);
 extern CdcTargetRun *cdc_apply_target(CdcApply *apply, const char *source_table, size_t len);
 
+/* The same if this run has used it before, else NULL. */
+extern CdcTargetRun *cdc_apply_known_target(const CdcApply *apply, const char *source_table,
+											size_t len);
+
+/* apply_lookahead.c */
+
+/*
+ * Called when the collected rows have to be written before the end of the run:
+ * finds out which of them, and of the events to come, later events replace,
+ * where that is likely to pay.
+ */
+extern void cdc_lookahead(CdcApply *apply);
+
+static inline bool
+cdc_lookahead_superseded(const CdcApply *apply, int64 seq)
+{
+	const CdcLookahead *ahead = apply->ahead;
+	int64		at;
+
+	if (ahead == NULL || seq < ahead->first)
+		return false;
+	at = seq - ahead->first;
+	return at < ahead->nbits && (ahead->bits[at / 8] >> (at % 8) & 1) != 0;
+}
+
 /*
  * apply_history.c: calls cdc_apply_event for each event of history behind
  * after up to and including upto, in order; source_table NULL: of all tables.
  */
 extern void cdc_history_scan(CdcApply *apply, int64 after, int64 upto,
 							 const char *source_table);
+
+/*
+ * Inside of that scan: calls visit for up to limit events of its range behind
+ * after, as the scan itself sees them.
+ */
+extern void cdc_history_peek(CdcApply *apply, int64 after, int64 limit, CdcHistoryVisitor visit,
+							 void *arg);
 
 /* The last boundary of history in (after, upto] at or above barrier; 0: none. */
 extern int64 cdc_history_last_boundary(const CdcSubscription *sub, int64 after, int64 barrier);

@@ -151,25 +151,36 @@ entry_matches(CdcTargetRun *run, const CdcEntry *entry, const Datum *values, con
  * ------------------------------------------------------------------------
  */
 
+/* Puts a bucket into the free place where it is looked for. */
+static inline void
+place_bucket(CdcTargetRun *run, uint32 hash, uint32 entry)
+{
+	uint32		at;
+
+	for (at = hash & (run->nbuckets - 1); run->buckets[at].entry != 0;
+		 at = (at + 1) & (run->nbuckets - 1))
+		;
+	run->buckets[at].hash = hash;
+	run->buckets[at].entry = entry;
+}
+
 static void
 grow_buckets(CdcTargetRun *run)
 {
-	uint32		n = run->nbuckets == 0 ? FIRST_BUCKETS : run->nbuckets * 2;
-	int			i;
+	CdcBucket  *before = run->buckets;
+	uint32		nbefore = run->nbuckets;
+	uint32		n = nbefore == 0 ? FIRST_BUCKETS : nbefore * 2;
+	uint32		i;
 
-	if (run->buckets)
-		pfree(run->buckets);
-	run->buckets = MemoryContextAllocZero(run->batch, n * sizeof(CdcEntry *));
-	run->bytes += n * sizeof(CdcEntry *);
+	run->buckets = MemoryContextAllocHuge(run->batch, n * sizeof(CdcBucket));
+	memset(run->buckets, 0, n * sizeof(CdcBucket));
+	run->bytes += n * sizeof(CdcBucket);
 	run->nbuckets = n;
-	for (i = 0; i < run->nentries; i++)
-	{
-		uint32		at = run->entries[i]->hash & (n - 1);
-
-		while (run->buckets[at] != NULL)
-			at = (at + 1) & (n - 1);
-		run->buckets[at] = run->entries[i];
-	}
+	for (i = 0; i < nbefore; i++)
+		if (before[i].entry != 0)
+			place_bucket(run, before[i].hash, before[i].entry);
+	if (before != NULL)
+		pfree(before);
 }
 
 CdcEntry *
@@ -179,13 +190,16 @@ cdc_reduce_find_row(CdcTargetRun *run, uint32 hash, const Datum *values, const b
 
 	if (run->nbuckets == 0)
 		return NULL;
-	for (at = hash & (run->nbuckets - 1); run->buckets[at] != NULL;
+	for (at = hash & (run->nbuckets - 1); run->buckets[at].entry != 0;
 		 at = (at + 1) & (run->nbuckets - 1))
 	{
-		CdcEntry   *entry = run->buckets[at];
+		if (run->buckets[at].hash == hash)
+		{
+			CdcEntry   *entry = run->entries[run->buckets[at].entry - 1];
 
-		if (entry->hash == hash && entry_matches(run, entry, values, nulls))
-			return entry;
+			if (entry_matches(run, entry, values, nulls))
+				return entry;
+		}
 	}
 	return NULL;
 }
@@ -199,11 +213,9 @@ add_entry(CdcTargetRun *run, uint32 hash, const Datum *values, const bool *nulls
 	size_t		size = offsetof(CdcEntry, key) + nkey * sizeof(Datum);
 	MemoryContext old = MemoryContextSwitchTo(run->batch);
 	CdcEntry   *entry = palloc0(size);
-	uint32		at;
 	int			i;
 
 	run->bytes += size + CHUNK_OVERHEAD + sizeof(SortItem) + sizeof(CdcEntry *);
-	entry->hash = hash;
 	for (i = 0; i < nkey; i++)
 	{
 		int			a = target->key[i].attnum - 1;
@@ -237,10 +249,7 @@ add_entry(CdcTargetRun *run, uint32 hash, const Datum *values, const bool *nulls
 	if ((run->nentries + 1) * 4 > run->nbuckets * 3)
 		grow_buckets(run);
 	run->entries[run->nentries++] = entry;
-	for (at = hash & (run->nbuckets - 1); run->buckets[at] != NULL;
-		 at = (at + 1) & (run->nbuckets - 1))
-		;
-	run->buckets[at] = entry;
+	place_bucket(run, hash, run->nentries);
 	return entry;
 }
 
@@ -352,29 +361,36 @@ fold_keyless(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls, boo
  * ------------------------------------------------------------------------
  */
 
-/* Converts the row image into run->values and run->nulls. */
-static const CdcLayout *
-convert_row(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *data)
+const CdcLayout *
+cdc_reduce_convert(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *data,
+				   bool key_only)
 {
 	CdcTarget  *target = run->target;
 	const CdcLayout *layout = cdc_target_layout(target, apply->sub, data, apply->place.seq);
 	const char *base = cdc_json_base(data, 2 * layout->nkeys);
 	uint32		offset = layout->keys_len;
+	int			nops = key_only ? layout->nkeyops : layout->nops;
 	int			op = 0;
 	int			i;
 
+	if (!layout->has_key)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("event lacks a column of the target's key"),
+				 errhint("Check the key of target %s and the mapping of its columns.",
+						 target->name)));
 	memset(run->nulls, true, sizeof(bool) * target->desc->natts);
-	for (i = 0; i < layout->nkeys; i++)
+	for (i = 0; op < nops; i++)
 	{
 		CdcJsonValue v;
 
 		cdc_json_step(data, base, layout->nkeys + i, &offset, &v);
-		for (; op < layout->nops && layout->ops[op].index == i; op++)
+		for (; op < nops && layout->ops[op].index == i; op++)
 		{
 			CdcTargetColumn *col = &target->columns[layout->ops[op].column];
 			int			at = col->attnum - 1;
 
-			if (v.type == JENTRY_ISNULL)
+			if (v.type == JENTRY_ISNULL || (key_only && !col->in_key))
 				continue;
 			apply->at_column = col->name;
 			run->nulls[at] = false;
@@ -385,14 +401,9 @@ convert_row(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *data)
 	return layout;
 }
 
-/*
- * The key before an update: the row's, with what "old" has of it.  Returns
- * whether it differs.  values and nulls are indexed by attribute; only key
- * columns are set.
- */
-static bool
-old_key(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *old, Datum *values,
-		bool *nulls)
+bool
+cdc_reduce_old_key(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *old,
+				   Datum *values, bool *nulls)
 {
 	CdcTarget  *target = run->target;
 	bool		differs = false;
@@ -488,7 +499,7 @@ reduce_update_keyless(CdcApply *apply, CdcTargetRun *run, const CdcLayout *layou
 
 	memcpy(nulls, run->nulls, sizeof(bool) * target->desc->natts);
 	memcpy(values, run->values, sizeof(Datum) * target->desc->natts);
-	(void) old_key(apply, run, old, values, nulls);
+	(void) cdc_reduce_old_key(apply, run, old, values, nulls);
 	fold_keyless(apply, run, values, nulls, false, layout->presence);
 	fold_keyless(apply, run, run->values, run->nulls, true, layout->presence);
 }
@@ -504,7 +515,7 @@ reduce_update(CdcApply *apply, CdcTargetRun *run, const CdcLayout *layout,
 		Datum	   *okey = palloc(sizeof(Datum) * run->target->desc->natts);
 		bool	   *onulls = palloc(sizeof(bool) * run->target->desc->natts);
 
-		if (old_key(apply, run, old, okey, onulls))
+		if (cdc_reduce_old_key(apply, run, old, okey, onulls))
 		{
 			const CdcPresence *carried = NULL;
 
@@ -528,13 +539,7 @@ cdc_reduce_row(CdcApply *apply, CdcTargetRun *run, char op, const JsonbContainer
 	const CdcLayout *layout;
 
 	apply->at_data = data;
-	layout = convert_row(apply, run, data);
-	if (!layout->has_key)
-		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("event lacks a column of the target's key"),
-				 errhint("Check the key of target %s and the mapping of its columns.",
-						 target->name)));
+	layout = cdc_reduce_convert(apply, run, data, false);
 	if (target->keyless && op == CDC_OP_UPDATE)
 		reduce_update_keyless(apply, run, layout, old);
 	else if (target->keyless)
@@ -645,6 +650,27 @@ sort_entries(CdcTargetRun *run)
 	pfree(items);
 }
 
+/* Entries that a look ahead found to be needless.  Sees whether there are deletes. */
+static void
+drop_superseded(CdcTargetRun *run)
+{
+	int			kept = 0;
+	int			i;
+
+	run->deletes = false;
+	for (i = 0; i < run->nentries; i++)
+	{
+		CdcEntry   *entry = run->entries[i];
+
+		if (entry->superseded)
+			continue;
+		run->entries[kept++] = entry;
+		if (!entry->put)
+			run->deletes = true;
+	}
+	run->nentries = kept;
+}
+
 void
 cdc_reduce_discard(CdcApply *apply, CdcTargetRun *run)
 {
@@ -670,6 +696,7 @@ cdc_reduce_flush(CdcApply *apply, CdcTargetRun *run)
 		return;
 	apply->at_data = NULL;
 	apply->at_target = run;
+	drop_superseded(run);
 	sort_entries(run);
 	open_backend(apply, run);
 	run->target->backend->flush(apply, run);

@@ -43,6 +43,7 @@ typedef struct CdcSubscriptionOptions
 	int			batch_bytes;	/* ... or this many bytes of binlog */
 	int			batch_delay_ms; /* ... or this time after its first event */
 	int			memory_limit;	/* bytes of a source transaction held in memory */
+	int			apply_memory_limit; /* bytes of reduced rows that apply keeps */
 	bool		synchronous_commit; /* of the workers; off loses nothing, see doc */
 	CdcZeroDate zero_date;
 	CdcNulInText nul_in_text;

@@ -233,6 +233,9 @@ init_key_column(CdcTarget *target, CdcKeyColumn *key, int column)
 					 errdetail("Its type %s has no equality that can be hashed.",
 							   format_type_be(att->atttypid))));
 		key->class = CDC_KEY_FUNCTION;
+		/* with a scale of its own, numeric has one form for each value */
+		if (att->atttypid != NUMERICOID || att->atttypmod < 0)
+			target->key_by_image = false;
 		fmgr_info_cxt(type->hash_proc, &key->hash, CurrentMemoryContext);
 		fmgr_info_cxt(get_opcode(type->eq_opr), &key->equal, CurrentMemoryContext);
 	}
@@ -392,6 +395,7 @@ build_key(CdcTarget *target, const CdcSubscription *sub, Relation rel,
 		attnums = primary_key(target, rel);
 
 	target->keyless = (attnums == NIL);
+	target->key_by_image = true;
 	if (target->keyless)
 		for (i = 0; i < target->ncolumns; i++)
 			attnums = lappend_int(attnums, target->columns[i].attnum);

@@ -72,6 +72,7 @@ typedef struct CdcLayout
 	JEntry	   *entries;		/* of the keys */
 	char	   *keys;
 	int			nops;
+	int			nkeyops;		/* behind so many ops the key is complete */
 	struct CdcLayoutOp
 	{
 		int			index;		/* of the pair, ascending */
@@ -99,6 +100,7 @@ typedef struct CdcTarget
 	int			nkey;
 	CdcKeyColumn *key;
 	Oid			key_index;		/* unique index on exactly the key; or InvalidOid */
+	bool		key_by_image;	/* equal keys have equal bytes */
 	bool		row_by_row;		/* other unique constraints demand source order */
 	const CdcApplyBackend *backend;
 	List	   *presences;		/* of CdcPresence * */

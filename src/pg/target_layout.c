@@ -178,6 +178,8 @@ make_layout(CdcTarget *target, const CdcSubscription *sub, const JsonbContainer 
 			layout->ops[layout->nops].index = i;
 			layout->ops[layout->nops].column = c;
 			layout->nops++;
+			if (target->columns[c].in_key)
+				layout->nkeyops = layout->nops;
 			attrs[target->columns[c].attnum - 1] = true;
 		}
 		if (!found && !target->mapped && !is_generated(target, &key))
