@@ -130,7 +130,7 @@ END $$;
 CREATE FUNCTION limit_memory() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE cdc.subscription SET options = jsonb_build_object('apply_memory_limit',
-        (ARRAY['1kB', '4kB', '8kB', '12kB', '20kB', '64MB'])[1 + floor(random() * 6)]) WHERE name = 'model';
+        (ARRAY['1kB', '4kB', '8kB', '12kB', '20kB', '48MB'])[1 + floor(random() * 6)]) WHERE name = 'model';
     ALTER TABLE cdc.subscription SET (fillfactor = 100);
 END $$;
 

@@ -529,14 +529,23 @@ at_entry(CdcHeap *heap, CdcEntry *entry)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Entries are sorted by their keys, and lie anywhere in memory. */
-static inline void
-prefetch_entries(const CdcTargetRun *run, int i)
+/*
+ * Entries are sorted by their keys, and lie anywhere in memory: those that come
+ * soon are asked for ahead.
+ */
+static inline CdcEntry *
+next_entry(const CdcTargetRun *run, int i)
 {
-	if (i + 16 >= run->nentries)
-		return;
-	__builtin_prefetch(run->entries[i + 16]);
-	__builtin_prefetch(run->entries[i + 8]->tuple);
+	if (i + 16 < run->nentries)
+	{
+		const CdcEntry *soon = run->entries[i + 8];
+
+		__builtin_prefetch(run->entries[i + 16]);
+		__builtin_prefetch((const char *) run->entries[i + 16] + sizeof(CdcEntry));
+		__builtin_prefetch(soon->tuple);
+		__builtin_prefetch((const char *) soon->tuple + 64);
+	}
+	return run->entries[i];
 }
 
 static void
@@ -547,20 +556,22 @@ flush_keyed(CdcHeap *heap)
 
 	for (i = 0; run->deletes && i < run->nentries; i++)
 	{
-		prefetch_entries(run, i);
-		if (run->entries[i]->put)
+		CdcEntry   *entry = next_entry(run, i);
+
+		if (entry->put)
 			continue;
-		at_entry(heap, run->entries[i]);
-		delete_row(heap, run->entries[i]);
+		at_entry(heap, entry);
+		delete_row(heap, entry);
 	}
 	find_greatest_key(heap);
 	for (i = 0; i < run->nentries; i++)
 	{
-		prefetch_entries(run, i);
-		if (!run->entries[i]->put)
+		CdcEntry   *entry = next_entry(run, i);
+
+		if (!entry->put)
 			continue;
-		at_entry(heap, run->entries[i]);
-		put_row(heap, run->entries[i]);
+		at_entry(heap, entry);
+		put_row(heap, entry);
 	}
 	write_pending(heap);
 }

@@ -207,6 +207,28 @@ extern const CdcLayout *cdc_reduce_convert(CdcApply *apply, CdcTargetRun *run,
  */
 extern bool cdc_reduce_old_key(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *old,
 							   Datum *values, bool *nulls);
+/* A one-to-one function of a word: the finalizer of MurmurHash3. */
+static inline uint64
+cdc_mix_word(uint64 h)
+{
+	h ^= h >> 33;
+	h *= UINT64CONST(0xff51afd7ed558ccd);
+	h ^= h >> 33;
+	h *= UINT64CONST(0xc4ceb9fe1a85ec53);
+	h ^= h >> 33;
+	return h;
+}
+
+/*
+ * What the search for a hash looks at first, to be prefetched.  (A function
+ * that did no more than that would be dropped by gcc 12, as one without effect.)
+ */
+static inline const CdcBucket *
+cdc_reduce_bucket(const CdcTargetRun *run, uint32 hash)
+{
+	return run->nbuckets > 0 ? &run->buckets[hash & (run->nbuckets - 1)] : NULL;
+}
+
 extern uint32 cdc_reduce_hash(const CdcTarget *target, const Datum *values, const bool *nulls);
 extern CdcEntry *cdc_reduce_find_row(CdcTargetRun *run, uint32 hash, const Datum *values,
 									 const bool *nulls);

@@ -42,8 +42,11 @@
 #define MAX_EVENTS		(INT64CONST(1) << 25)
 #define FIRST_BITS		(64 * 1024)
 
-#define MIN_SLOTS		64
+#define MIN_SLOTS		128
 #define MAX_RUNS		PG_UINT16_MAX
+
+/* Events on keys of one word wait until so many came after them, see touch(). */
+#define WAITING			16
 
 /* Images of keys that are not one word; one that is larger than a block is left out. */
 #define IMAGE_BLOCK		(64 * 1024)
@@ -62,6 +65,18 @@ typedef struct Slot
 	uint16		did;
 } Slot;
 
+/* What an event does to a key. */
+typedef struct Touch
+{
+	CdcTargetRun *run;
+	uint64		key;
+	Datum		word;			/* the key, where it is one word */
+	const CdcPresence *presence;	/* NULL: the row is deleted */
+	uint32		event;
+	uint16		did;
+	bool		reads;			/* what is there before must be there */
+} Touch;
+
 typedef struct Look
 {
 	CdcLookahead *ahead;
@@ -79,8 +94,11 @@ typedef struct Look
 	StringInfoData image;		/* of the key at hand */
 	Datum	   *okey;			/* scratch for the widest target so far */
 	bool	   *onulls;
+	Datum	   *wkey;			/* likewise, for those that wait */
+	bool	   *wnulls;
 	int			natts;
-	int64		nsuperseded;
+	Touch		waiting[WAITING];	/* a ring; free where run is NULL */
+	int			next;
 } Look;
 
 /* ------------------------------------------------------------------------
@@ -95,18 +113,6 @@ takes_part(const CdcTargetRun *run)
 
 	return OidIsValid(target->relid) && target->key_by_image && !target->keyless &&
 		!target->row_by_row && run->number <= MAX_RUNS;
-}
-
-/* A one-to-one function of a word: the finalizer of MurmurHash3. */
-static inline uint64
-mix_word(uint64 h)
-{
-	h ^= h >> 33;
-	h *= UINT64CONST(0xff51afd7ed558ccd);
-	h ^= h >> 33;
-	h *= UINT64CONST(0xc4ceb9fe1a85ec53);
-	h ^= h >> 33;
-	return h;
 }
 
 static inline bool
@@ -129,7 +135,7 @@ make_key(Look *look, const CdcTarget *target, const Datum *values, const bool *n
 	{
 		int			at = target->key[0].attnum - 1;
 
-		*key = mix_word((uint64) values[at]);
+		*key = cdc_mix_word((uint64) values[at]);
 		return !nulls[at];
 	}
 	resetStringInfo(&look->image);
@@ -199,12 +205,18 @@ image_is(const Look *look, uint32 address)
 		memcmp(at + sizeof(len), look->image.data, len) == 0;
 }
 
+static inline uint32
+first_slot(const Look *look, uint64 key)
+{
+	return (uint32) (((key >> 32) * look->nslots) >> 32);
+}
+
 /* The key's slot; or the free one where it belongs. */
 static Slot *
 find_slot(Look *look, const CdcTargetRun *run, uint64 key)
 {
 	bool		word = key_is_word(run->target);
-	uint32		at = (uint32) (((key >> 32) * look->nslots) >> 32);
+	uint32		at = first_slot(look, key);
 	Slot	   *slot;
 
 	for (;; at = at + 1 == look->nslots ? 0 : at + 1)
@@ -278,44 +290,75 @@ set_bit(CdcLookahead *ahead, uint32 event)
 }
 
 /*
- * An event on the key in values and nulls: what was last there before is
- * superseded, or not; then it is the last one itself.
+ * What was last on the key before is superseded, or not; then the event is the
+ * last one itself.  values and nulls: the key.
  */
 static void
-touch(Look *look, CdcTargetRun *run, const Datum *values, const bool *nulls, int64 seq,
-	  bool reads, const CdcPresence *presence, uint16 did)
+do_touch(Look *look, const Touch *touch, const Datum *values, const bool *nulls)
 {
+	CdcTargetRun *run = touch->run;
 	const CdcTarget *target = run->target;
-	uint64		key;
-	Slot	   *slot;
+	Slot	   *slot = find_slot(look, run, touch->key);
 
-	if (!make_key(look, target, values, nulls, &key))
-		return;
-	slot = find_slot(look, run, key);
 	if (slot->run != 0)
 	{
-		if (!reads && supersedes_event(target, slot->did, presence))
-		{
+		if (!touch->reads && supersedes_event(target, slot->did, touch->presence))
 			set_bit(look->ahead, slot->event);
-			look->nsuperseded++;
-		}
 	}
 	else
 	{
-		CdcEntry   *entry = reads ? NULL :
+		CdcEntry   *entry = touch->reads ? NULL :
 			cdc_reduce_find_row(run, cdc_reduce_hash(target, values, nulls), values, nulls);
 
-		if (entry != NULL && supersedes_entry(target, entry, presence))
-		{
+		if (entry != NULL && supersedes_entry(target, entry, touch->presence))
 			entry->superseded = true;
-			look->nsuperseded++;
-		}
-		slot->key = key_is_word(target) ? key : key | keep_image(look);
+		slot->key = key_is_word(target) ? touch->key : touch->key | keep_image(look);
 		slot->run = run->number;
 		look->nused++;
 	}
-	slot->event = (uint32) (seq - look->ahead->first);
-	slot->did = did;
+	slot->event = touch->event;
+	slot->did = touch->did;
+}
+
+static void
+do_waiting(Look *look, Touch *touch)
+{
+	CdcTargetRun *run = touch->run;
+	int			at;
+
+	if (run == NULL)
+		return;
+	at = run->target->key[0].attnum - 1;
+	look->wkey[at] = touch->word;
+	look->wnulls[at] = false;
+	do_touch(look, touch, look->wkey, look->wnulls);
+	touch->run = NULL;
+}
+
+/*
+ * An event on the key in values and nulls.  Where the table is larger than the
+ * processor's caches, most of the time would go into waiting for it: what is
+ * done with keys of one word therefore comes a little later, and what it needs
+ * is asked for now.
+ */
+static void
+touch_key(Look *look, Touch *touch, const Datum *values, const bool *nulls)
+{
+	CdcTargetRun *run = touch->run;
+
+	if (!make_key(look, run->target, values, nulls, &touch->key))
+		return;
+	if (!key_is_word(run->target))
+	{
+		do_touch(look, touch, values, nulls);
+		return;
+	}
+	touch->word = values[run->target->key[0].attnum - 1];
+	__builtin_prefetch(&look->slots[first_slot(look, touch->key)]);
+	__builtin_prefetch(cdc_reduce_bucket(run, (uint32) touch->key));
+	do_waiting(look, &look->waiting[look->next]);
+	look->waiting[look->next] = *touch;
+	look->next = (look->next + 1) % WAITING;
 }
 
 /* ------------------------------------------------------------------------
@@ -330,6 +373,8 @@ need_scratch(Look *look, int natts)
 		return;
 	look->okey = MemoryContextAllocZero(look->cxt, sizeof(Datum) * natts);
 	look->onulls = MemoryContextAllocZero(look->cxt, sizeof(bool) * natts);
+	look->wkey = MemoryContextAllocZero(look->cxt, sizeof(Datum) * natts);
+	look->wnulls = MemoryContextAllocZero(look->cxt, sizeof(bool) * natts);
 	look->natts = natts;
 }
 
@@ -338,30 +383,35 @@ look_at_row(CdcApply *apply, Look *look, CdcTargetRun *run, const CdcHistoryEven
 {
 	const JsonbContainer *data;
 	const JsonbContainer *old;
-	const CdcPresence *presence;
-	uint16		did;
+	Touch		touch;
 
+	need_scratch(look, run->target->desc->natts);
 	cdc_event_images(apply, run, event, &data, &old);
 	apply->at_data = data;
-	presence = cdc_reduce_convert(apply, run, data, true)->presence;
-	did = presence->id <= MAX_PRESENCES ? presence->id : DID_READ;
+	memset(&touch, 0, sizeof(touch));
+	touch.run = run;
+	touch.event = (uint32) (event->seq - look->ahead->first);
+	touch.presence = cdc_reduce_convert(apply, run, data, true)->presence;
+	touch.did = touch.presence->id <= MAX_PRESENCES ? touch.presence->id : DID_READ;
 	if (event->op == CDC_OP_DELETE)
 	{
-		presence = NULL;
-		did = DID_DELETE;
+		touch.presence = NULL;
+		touch.did = DID_DELETE;
 	}
 	else if (event->op == CDC_OP_UPDATE && old != NULL && cdc_json_count(old) > 0)
 	{
-		need_scratch(look, run->target->desc->natts);
 		if (cdc_reduce_old_key(apply, run, old, look->okey, look->onulls))
 		{
 			/* two keys in one event: it stays, whatever becomes of either */
-			touch(look, run, look->okey, look->onulls, event->seq, !presence->complete, NULL,
-				  DID_READ);
-			did = DID_READ;
+			Touch		before = touch;
+
+			touch.did = before.did = DID_READ;
+			before.reads = !touch.presence->complete;
+			before.presence = NULL;
+			touch_key(look, &before, look->okey, look->onulls);
 		}
 	}
-	touch(look, run, run->values, run->nulls, event->seq, false, presence, did);
+	touch_key(look, &touch, run->values, run->nulls);
 	apply->at_data = NULL;
 }
 
@@ -373,7 +423,7 @@ look_at(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 
 	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL ||
 		event->seq - look->ahead->first >= MAX_EVENTS ||
-		look->nused + 2 > look->maxused ||
+		look->nused + 2 + WAITING > look->maxused ||
 		(look->image_bytes > 0 && look->image_bytes >= look->max_image_bytes))
 		return false;
 	cdc_event_begin(apply, event);
@@ -423,6 +473,7 @@ look_ahead(CdcApply *apply, int64 events)
 	CdcLookahead *ahead = MemoryContextAllocZero(cxt, sizeof(CdcLookahead));
 	MemoryContext old;
 	Look		look;
+	int			i;
 
 	ahead->cxt = cxt;
 	ahead->first = apply->place.seq + 1;
@@ -433,6 +484,8 @@ look_ahead(CdcApply *apply, int64 events)
 	old = MemoryContextSwitchTo(look.cxt);
 	make_table(&look, apply, events);
 	cdc_history_peek(apply, apply->place.seq, events, look_at, &look);
+	for (i = 0; i < WAITING; i++)
+		do_waiting(&look, &look.waiting[(look.next + i) % WAITING]);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(look.cxt);
 	apply->ahead = ahead;

@@ -41,24 +41,12 @@ typedef struct SortItem
  */
 
 static inline uint32
-mix64(uint64 h)
-{
-	/* the finalizer of MurmurHash3 */
-	h ^= h >> 33;
-	h *= UINT64CONST(0xff51afd7ed558ccd);
-	h ^= h >> 33;
-	h *= UINT64CONST(0xc4ceb9fe1a85ec53);
-	h ^= h >> 33;
-	return (uint32) h;
-}
-
-static inline uint32
 hash_column(const CdcKeyColumn *key, Datum value)
 {
 	switch (key->class)
 	{
 		case CDC_KEY_WORD:
-			return mix64((uint64) value);
+			return (uint32) cdc_mix_word((uint64) value);
 		case CDC_KEY_BYTES:
 			{
 				struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
@@ -384,6 +372,10 @@ cdc_reduce_convert(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *dat
 	{
 		CdcJsonValue v;
 
+		/* the key is complete: its entry comes while the rest is converted */
+		if (op == layout->nkeyops && op > 0 && !target->keyless)
+			__builtin_prefetch(cdc_reduce_bucket(run, cdc_reduce_hash(target, run->values,
+																	  run->nulls)));
 		cdc_json_step(data, base, layout->nkeys + i, &offset, &v);
 		for (; op < nops && layout->ops[op].index == i; op++)
 		{

@@ -122,7 +122,7 @@ static const Option options[] = {
 	"... or this long after the first event of the batch"},
 	{SCOPE_SUBSCRIPTION, "memory_limit", TYPE_BYTES, "16MB", 1 * MB, 1024 * MB, NULL, false, SUBS(memory_limit),
 	"Bytes of one source transaction that are kept in memory; more go to a temporary file"},
-	{SCOPE_SUBSCRIPTION, "apply_memory_limit", TYPE_BYTES, "64MB", 1 * KB, 1024 * MB, NULL, false, SUBS(apply_memory_limit),
+	{SCOPE_SUBSCRIPTION, "apply_memory_limit", TYPE_BYTES, "48MB", 1 * KB, 1024 * MB, NULL, false, SUBS(apply_memory_limit),
 	"Bytes of rows that apply collects before it writes them; half as much again may go into looking ahead"},
 	{SCOPE_SUBSCRIPTION, "synchronous_commit", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(synchronous_commit),
 	"Whether workers wait for the disk at commit; off loses nothing, as position and events are lost or kept together"},

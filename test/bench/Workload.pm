@@ -52,6 +52,17 @@ sub fill
 	return;
 }
 
+# As many rows as W1, then each of them changed once, in an order of no sense.
+sub generate_own
+{
+	my ($source) = @_;
+	my %own = (from => $source->position);
+	$source->do('CREATE TABLE bench.own LIKE bench.w',
+		"INSERT INTO bench.own SELECT * FROM bench.w WHERE id <= $W1_ROWS",
+		'UPDATE bench.own SET status = 2, amount = amount + 1.5, changed = now(6) ORDER BY crc32(id)');
+	return \%own;
+}
+
 # Each transaction: an insert, two updates, and a delete or another insert.  By the
 # server itself, because a client would need minutes.
 sub mixed_sql

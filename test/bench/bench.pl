@@ -145,13 +145,28 @@ sub in_transaction { my ($code) = @_; $dbh->begin_work; $code->(); $dbh->commit;
 
 sub better { my ($a, $b) = @_; return $a > $b ? $a : $b }
 
+# Events from..to of the history into the replica and, by hand, into by_hand, which
+# must then be equal: [ours, by hand].
+sub compare_apply
+{
+	my ($subscription, $name, $from, $to, $replica, $by_hand) = @_;
+	my $events = $to - $from + 1;
+	my $ours = measured(sub { $dbh->do("SELECT * FROM cdc.apply('$subscription', max_events := $events)") });
+	my $history = "(SELECT * FROM ${subscription}_history WHERE seq BETWEEN $from AND $to) h";
+	my $hand = measured(sub { in_transaction(sub { $by_hand->($history, 'by_hand') }) });
+	my $different = value("SELECT count(*) FROM ((TABLE $replica EXCEPT TABLE by_hand) UNION ALL
+		(TABLE by_hand EXCEPT TABLE $replica)) d");
+	die "$name: $different rows differ from the hand-written merge\n" if $different;
+	progress('%s: %d events, ours %.2f s, by hand %.2f s', $name, $events, $ours, $hand);
+	return [ $events / $ours, $events / $hand ];
+}
+
 # Returns { name => [ours, by hand] }.
 sub bench_apply
 {
 	my ($w1) = @_;
 	my %rates;
-	my $ours_table = 'replica.w';
-	$dbh->do('CREATE SCHEMA IF NOT EXISTS replica');
+	$dbh->do('CREATE SCHEMA replica');
 	# One subscription sees both loads after each other, so that the second meets a
 	# full replica.
 	$dbh->do(qq{SELECT cdc.create_subscription('apply', 'w', tables := '{bench.w}', target_schema := 'replica',
@@ -165,24 +180,43 @@ sub bench_apply
 	for my $part ([ 'apply_empty', 1, $border ], [ 'apply_full', $border + 1, $last ])
 	{
 		my ($name, $from, $to) = @$part;
-		my $events = $to - $from + 1;
-		my $ours = measured(sub { $dbh->do("SELECT * FROM cdc.apply('apply', max_events := $events)") });
-		my $history = "(SELECT * FROM apply_history WHERE seq BETWEEN $from AND $to) h";
-		my $hand = measured(
-			sub {
-				in_transaction(sub {
-						$name eq 'apply_empty' ? insert_by_hand($history, 'by_hand') : merge_by_hand($history, 'by_hand') });
-			});
-		my $different = value("SELECT count(*) FROM ((TABLE $ours_table EXCEPT TABLE by_hand) UNION ALL
-			(TABLE by_hand EXCEPT TABLE $ours_table)) d");
-		die "$name: $different rows differ from the hand-written merge\n" if $different;
-		progress('%s: %d events, ours %.2f s, by hand %.2f s', $name, $events, $ours, $hand);
-		$rates{$name} = [ $events / $ours, $events / $hand ];
+		$rates{$name} = compare_apply('apply', $name, $from, $to, 'replica.w',
+			$name eq 'apply_empty' ? \&insert_by_hand : \&merge_by_hand);
 	}
 	$dbh->do(q{SELECT cdc.drop_subscription('apply', drop_history := true)});
 	$dbh->do('DROP TABLE by_hand');
 	$dbh->do('DROP SCHEMA replica CASCADE');
 	return \%rates;
+}
+
+# A run that changes its own rows again, far from where it made them, into an empty
+# table.
+sub bench_apply_own
+{
+	my ($own) = @_;
+	$dbh->do('CREATE SCHEMA replica');
+	$dbh->do(qq{SELECT cdc.create_subscription('own', 'w', tables := '{bench.own}', target_schema := 'replica',
+		history := 'public.own_history', copy_data := false, start_position := '$own->{from}', enabled := false)});
+	$dbh->do("SELECT cdc.pull('own')");
+	$dbh->do('ANALYZE own_history');
+	$dbh->do("CREATE TABLE by_hand ($columns, PRIMARY KEY (id))");
+	my $rates = compare_apply('own', 'apply_own', value('SELECT min(seq) FROM own_history'),
+		value('SELECT max(seq) FROM own_history'), 'replica.own', \&insert_by_hand);
+	$dbh->do(q{SELECT cdc.drop_subscription('own', drop_history := true)});
+	$dbh->do('DROP TABLE by_hand');
+	$dbh->do('DROP SCHEMA replica CASCADE');
+	return { apply_own => $rates };
+}
+
+# Both sides by turns, the better of two of each.
+sub best_of_two
+{
+	my ($first, $second) = map { $_[0]->() } 1 .. 2;
+	for my $name (sort keys %$first)
+	{
+		result($name, map({ better($first->{$name}[$_], $second->{$name}[$_]) } 0, 1), 'events/s', 'more');
+	}
+	return;
 }
 
 sub bench_replica
@@ -224,31 +258,25 @@ sub bench_throughput
 	my ($w1, $w2) = Workload::generate($source);
 	progress('W1 %s to %s, W2 to %s', $w1->{from}, $w1->{to}, $w2->{to});
 	# pull goes on to where the source stands, so W1 is measured together with W2.
-	# Both sides by turns, the better of two of each.
 	if ($wanted{history})
 	{
 		for my $case ([ history_w2 => $w2 ], [ history_w1_and_w2 => $w1 ])
 		{
 			my ($name, $range) = @$case;
-			my @first = bench_history($name, $range->{from});
-			my @second = bench_history($name, $range->{from});
-			result($name, better($first[0], $second[0]), better($first[1], $second[1]), 'events/s', 'more');
+			best_of_two(sub { return { $name => [ bench_history($name, $range->{from}) ] } });
 		}
 	}
-	if ($wanted{apply})
-	{
-		my $first = bench_apply($w1);
-		my $second = bench_apply($w1);
-		for my $name (sort keys %$first)
-		{
-			result($name, better($first->{$name}[0], $second->{$name}[0]),
-				better($first->{$name}[1], $second->{$name}[1]), 'events/s', 'more');
-		}
-	}
+	best_of_two(sub { bench_apply($w1) }) if $wanted{apply};
 	if ($wanted{replica})
 	{
 		bench_replica($source, 'replica_w2', $w2);
 		bench_replica($source, 'replica_w1_and_w2', { from => $w1->{from}, to => $w2->{to} });
+	}
+	if ($wanted{apply})
+	{
+		# At the end, as what comes before reads the source's log to its end.
+		my $own = Workload::generate_own($source);
+		best_of_two(sub { bench_apply_own($own) });
 	}
 	$source->stop;
 	return;
