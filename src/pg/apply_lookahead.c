@@ -30,7 +30,10 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* The sample: so many places of the rest of the run, so many events at each. */
+/*
+ * The sample: so many places of what would be looked at (fewer where few rows
+ * are at stake), so many events at each.
+ */
 #define SAMPLE_PLACES	16
 #define SAMPLE_EVENTS	16
 
@@ -504,7 +507,7 @@ typedef struct Sample
 
 /* Fills the key of a row image into run->values; false: it has none. */
 static bool
-sample_key(CdcTargetRun *run, const JsonbContainer *data)
+sample_key(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *data)
 {
 	const CdcTarget *target = run->target;
 	int			i;
@@ -517,8 +520,10 @@ sample_key(CdcTargetRun *run, const JsonbContainer *data)
 
 		if (!cdc_json_find(data, col->source, col->source_len, &v) || v.type == JENTRY_ISNULL)
 			return false;
+		apply->at_column = col->name;
 		run->nulls[at] = false;
 		run->values[at] = col->conv.convert(&col->conv, &v, &run->nulls[at]);
+		apply->at_column = NULL;
 	}
 	return true;
 }
@@ -544,7 +549,7 @@ sample_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 	apply->at_target = run;
 	cdc_event_images(apply, run, event, &data, &old);
 	apply->at_data = data;
-	if (sample_key(run, data) &&
+	if (sample_key(apply, run, data) &&
 		cdc_reduce_find_row(run, cdc_reduce_hash(run->target, run->values, run->nulls),
 							run->values, run->nulls) != NULL)
 		sample->replacing++;
@@ -554,14 +559,15 @@ sample_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 }
 
 static bool
-is_worth_it(CdcApply *apply, int64 events)
+is_worth_it(CdcApply *apply, int64 rows, int64 events)
 {
 	int64		after = apply->place.seq;
-	int64		step = events / SAMPLE_PLACES;
+	int			places = (int) Min(1 + rows / 8, SAMPLE_PLACES);
+	int64		step = events / places;
 	Sample		sample = {0, 0};
 	int			i;
 
-	for (i = 0; i < SAMPLE_PLACES; i++)
+	for (i = 0; i < places; i++)
 		cdc_history_peek(apply, after + step * i + step / 2, SAMPLE_EVENTS, sample_event,
 						 &sample);
 	return sample.replacing * WORTH_ONE_OF >= sample.events && sample.replacing > 0;
@@ -575,7 +581,8 @@ cdc_lookahead(CdcApply *apply)
 	const char *source_table = apply->source_table;
 	size_t		source_table_len = apply->source_table_len;
 	int64		last = apply->scan_upto;
-	int64		events = 0;
+	int64		rows = 0;
+	int64		events;
 	ListCell   *lc;
 
 	if (apply->ahead != NULL && place.seq < apply->ahead->until)
@@ -589,12 +596,12 @@ cdc_lookahead(CdcApply *apply)
 	if (last == PG_INT64_MAX)
 		last = cdc_history_last_boundary(apply->sub, place.seq, 0);
 	foreach(lc, apply->targets)
-		events += ((CdcTargetRun *) lfirst(lc))->nentries;
-	events = Min(Min(events * REACH, MAX_EVENTS), last - place.seq);
+		rows += ((CdcTargetRun *) lfirst(lc))->nentries;
+	events = Min(Min(rows * REACH, MAX_EVENTS), last - place.seq);
 	if (events <= 0)
 		return;
 	apply->at_target = NULL;
-	if (is_worth_it(apply, events))
+	if (is_worth_it(apply, rows, events))
 	{
 		apply->place = place;
 		look_ahead(apply, events);
