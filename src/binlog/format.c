@@ -71,8 +71,8 @@ cdc_checksum_matches(const uint8_t *event, size_t len)
 }
 
 /* Reads "x.y.z..." into one number that orders versions; 0 when it is none. */
-static unsigned
-version_number(const char *text)
+unsigned
+cdc_server_version_number(const char *text)
 {
 	unsigned	x,
 				y,
@@ -107,7 +107,7 @@ cdc_format_parse(CdcFormat *format, const uint8_t *event, size_t len,
 	memcpy(format->server_version, body + 2, 50);
 	format->flavor = strstr(format->server_version, "MariaDB") ? CDC_MARIADB : CDC_MYSQL;
 
-	format->version = version = version_number(format->server_version);
+	format->version = version = cdc_server_version_number(format->server_version);
 	*checksum_len = 0;
 	ntypes = body_len - FDE_FIXED_LEN;
 	if (version >= (format->flavor == CDC_MARIADB ? 5003000u : 5006001u))

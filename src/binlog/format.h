@@ -32,6 +32,9 @@ typedef struct CdcEventHeader
 	uint8_t		type;			/* CdcEventType */
 } CdcEventHeader;
 
+/* "x.y.z..." as x * 1000000 + y * 1000 + z, which orders versions; 0 when it is none. */
+extern unsigned cdc_server_version_number(const char *text);
+
 /* data has at least CDC_EV_HEADER_LEN bytes. */
 extern void cdc_event_header(const uint8_t *data, CdcEventHeader *h);
 

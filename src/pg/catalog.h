@@ -36,6 +36,13 @@ typedef enum CdcHistoryPartition
 	CDC_PARTITION_NONE
 } CdcHistoryPartition;
 
+/* XA COMMIT of what was prepared before the binlogs at hand. */
+typedef enum CdcXaUnknown
+{
+	CDC_XA_UNKNOWN_ERROR,
+	CDC_XA_UNKNOWN_LOG
+} CdcXaUnknown;
+
 /* cdc.subscription.options, defaults filled in (src/pg/options.c has the list). */
 typedef struct CdcSubscriptionOptions
 {
@@ -50,6 +57,7 @@ typedef struct CdcSubscriptionOptions
 	bool		tinyint1_boolean;
 	bool		bit1_boolean;
 	CdcHistoryPartition history_partition;
+	CdcXaUnknown xa_unknown;
 	CdcEventOptions event;
 } CdcSubscriptionOptions;
 

@@ -77,6 +77,7 @@ static const char *const ssl_modes[] = {
 /* in the order of the enums in catalog.h */
 static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
 static const char *const nul_words[] = {"error", "strip", NULL};
+static const char *const xa_unknown_words[] = {"error", "log", NULL};
 static const char *const partition_words[] = {"month", "day", "none", NULL};
 
 static const Option options[] = {
@@ -136,6 +137,8 @@ static const Option options[] = {
 	"Replicas get boolean for bit(1)"},
 	{SCOPE_SUBSCRIPTION, "history_partition", TYPE_CHOICE, "month", 0, 0, partition_words, false, SUBS(history_partition),
 	"How the history table is partitioned by the time of arrival; only at creation"},
+	{SCOPE_SUBSCRIPTION, "xa_unknown", TYPE_CHOICE, "error", 0, 0, xa_unknown_words, false, SUBS(xa_unknown),
+	"What pull does at XA COMMIT of a transaction whose XA PREPARE is in no binlog of the source any more: stop, or leave it out with a row in cdc.log"},
 	{SCOPE_SUBSCRIPTION, "output_position", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.position),
 	"Events have \"position\""},
 	{SCOPE_SUBSCRIPTION, "output_gtid", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.gtid),

@@ -122,23 +122,36 @@ check_join(CdcPullCall *call)
 	cdc_pull_stream_forget_tables(stream);
 }
 
+/* A transaction of the source became history. */
+static void
+note_commit(CdcPullCall *call, const CdcTransaction *txn)
+{
+	CdcPullStream *stream = call->stream;
+
+	call->transactions++;
+	stream->new_transactions++;
+	if (txn->commit_us != 0)
+		stream->source_ts = txn->commit_us -
+			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	stream->delay = CDC_DELAY_OPEN;
+}
+
 static void
 end_group(CdcPullCall *call, const CdcItem *item)
 {
 	CdcPullStream *stream = call->stream;
 	const CdcTransaction *txn = &item->txn;
+	bool		wanted = !skipped(stream, txn);
 
-	if (item->kind == CDC_ITEM_COMMIT && !skipped(stream, txn))
-	{
+	if (item->kind == CDC_ITEM_XA_PREPARE)
+		cdc_pull_xa_prepare(call, item);
+	else if (item->kind == CDC_ITEM_XA_COMMIT || item->kind == CDC_ITEM_XA_ROLLBACK)
+		cdc_pull_xa_end(call, item, wanted);
+	else if (item->kind == CDC_ITEM_COMMIT && wanted)
 		cdc_pull_group(call, stream->decoder, stream->group, cdc_stream_format(stream->stream),
 					   txn, &stream->lookup);
-		call->transactions++;
-		stream->new_transactions++;
-		if (txn->commit_us != 0)
-			stream->source_ts = txn->commit_us -
-				(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
-		stream->delay = CDC_DELAY_OPEN;
-	}
+	if (wanted && (item->kind == CDC_ITEM_COMMIT || item->kind == CDC_ITEM_XA_COMMIT))
+		note_commit(call, txn);
 	cdc_group_buffer_reset(stream->group);
 	cdc_pull_stream_advance(stream, txn->file, txn->end_offset, txn->gtid);
 	check_skip(stream);
@@ -175,6 +188,9 @@ take_event(CdcPullCall *call, const uint8 *event, size_t len)
 	{
 		case CDC_ITEM_COMMIT:
 		case CDC_ITEM_ROLLBACK:
+		case CDC_ITEM_XA_PREPARE:
+		case CDC_ITEM_XA_COMMIT:
+		case CDC_ITEM_XA_ROLLBACK:
 			end_group(call, &item);
 			break;
 		case CDC_ITEM_UNDO:
@@ -335,7 +351,7 @@ persist_due(const CdcPullCall *call)
 
 	if (stream->skip_file != NULL)
 		return false;
-	if (call->events > 0 || stream->row_file == NULL)
+	if (call->events > 0 || call->persist || stream->row_file == NULL)
 		return true;
 	if (!cdc_pull_stream_moved(stream))
 		return false;

@@ -7,6 +7,7 @@
  *	  pull_stream.c		the dump connection, kept open between calls
  *	  pull_start.c		where a subscription begins that was never pulled
  *	  pull_event.c		a committed group to rows of the history
+ *	  pull_xa.c			two-phase transactions
  *	  pull_ddl.c		DDL statements and what they mean for definitions
  *	  copy.c			the initial copy of tables
  *
@@ -128,6 +129,7 @@ struct CdcPullCall
 	int64		bytes;
 	TimestampTz first_event;	/* when this call wrote its first row; 0 = none */
 	bool		warned;			/* of statements in statement format */
+	bool		persist;		/* the position is to be written, events or not */
 
 	/* where rows go, and what a DDL statement leads to */
 	void		(*append) (CdcPullCall *call, const CdcHistoryRow *row);
@@ -211,6 +213,23 @@ extern void cdc_pull_writer_end(CdcPullWriter *writer);
 
 /* Appends the events of a DDL statement that concern wanted tables. */
 extern void cdc_pull_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change);
+
+/* pull_xa.c */
+
+/* XA PREPARE: keeps the open group's events for ... */
+extern void cdc_pull_xa_prepare(CdcPullCall *call, const CdcItem *item);
+
+/*
+ * ... XA COMMIT, which makes rows of them where wanted, or XA ROLLBACK.  A
+ * commit whose prepare was not seen looks for it in the source's binlogs.
+ */
+extern void cdc_pull_xa_end(CdcPullCall *call, const CdcItem *item, bool wanted);
+
+/*
+ * At the start of a subscription: keeps the events of what is prepared at the
+ * source now, as the stream begins behind them.
+ */
+extern void cdc_pull_xa_recover(CdcPullCall *call, CdcPullStream *stream);
 
 /* copy.c */
 

@@ -225,6 +225,9 @@ cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
 				 errmsg("start_position \"%s\" of subscription \"%s\" is not a place in the source's binlog",
 						start, call->sub->name),
 				 errhint("Use 'earliest', a file and offset such as 'binlog.000001:4' that SHOW BINARY LOGS has, or a GTID set.")));
+	/* behind the start's position: what is prepared later comes with the stream */
+	if (start == NULL)
+		cdc_pull_xa_recover(call, stream);
 	if (info->server_uuid[0] != '\0')
 		call->pos.source_uuid = pstrdup(info->server_uuid);
 }

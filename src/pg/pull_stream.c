@@ -569,6 +569,7 @@ cdc_pull_stream_connect(CdcPullStream *stream)
 	stream->decoder = cdc_decoder_create(flavor, lookup_table, stream);
 	if (stream->stream == NULL || stream->decoder == NULL)
 		out_of_memory();
+	cdc_stream_accept_xa(stream->stream);
 
 	request.server_id = cdc_source_server_id(stream->control, stream->subscription_id,
 											 cdc_am_worker());

@@ -102,6 +102,22 @@ CREATE TABLE cdc.table_version (
     PRIMARY KEY (subscription, source_table, version)
 );
 
+-- Source transactions between XA PREPARE and XA COMMIT: their events as they
+-- came, in chunks; chunk 0 also says what is known of the whole.
+CREATE TABLE cdc.prepared_transaction (
+    subscription    text NOT NULL,
+    xid             text NOT NULL,          -- X'gtrid',X'bqual',format
+    chunk           integer NOT NULL,
+    events          bytea NOT NULL,
+    position        text,                   -- behind XA PREPARE
+    gtid            text,
+    prepared_at     timestamptz,
+    mariadb         boolean,
+    server_version  text,
+    post_header     bytea,
+    PRIMARY KEY (subscription, xid, chunk)
+);
+
 -- What could not be stored or applied, where the user chose not to stop.
 CREATE TABLE cdc.error (
     subscription    text NOT NULL,
@@ -133,6 +149,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_failure', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_table', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.table_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.table_version', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.prepared_transaction', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.error', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.log', '');
 
@@ -141,4 +158,5 @@ SELECT pg_catalog.pg_extension_config_dump('cdc.log', '');
 REVOKE ALL ON ALL TABLES IN SCHEMA cdc FROM PUBLIC;
 GRANT SELECT ON cdc.subscription, cdc.subscription_position, cdc.subscription_progress,
     cdc.subscription_table, cdc.table_counter, cdc.table_version, cdc.log TO cdc_monitor;
+GRANT SELECT (subscription, xid, chunk, position, gtid, prepared_at) ON cdc.prepared_transaction TO cdc_monitor;
 GRANT SELECT (subscription, seq, at, position, source_table, sqlstate) ON cdc.error TO cdc_monitor;
