@@ -111,6 +111,8 @@ search_file(Search *search, const char *file, int64 end)
 			cdc_group_buffer_reset(search->group);
 		if (item.keep)
 			cdc_group_buffer_append(search->group, item.event, item.event_len);
+		if (item.kind == CDC_ITEM_UNDO)
+			cdc_group_buffer_truncate(search->group, item.undo.events, item.undo.bytes);
 		look_at(search, &item);
 	}
 	cdc_source_close(dump);
