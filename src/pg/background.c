@@ -171,19 +171,34 @@ cdc_background_extension_exists(void)
 bool
 cdc_background_transaction(void)
 {
+	/*
+	 * Found by name once: as long as the catalogs have not changed, their
+	 * extension has not gone.
+	 */
+	static Oid	known = InvalidOid;
+	static uint64 known_generation = 0;
 	Oid			extension;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	extension = get_extension_oid("cdc_ingest", true);
+	if (known_generation != cdc_catalog_generation())
+		known = InvalidOid;
+	extension = OidIsValid(known) ? known : get_extension_oid("cdc_ingest", true);
 	if (OidIsValid(extension))
 	{
 		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-		/* it may have been dropped while we waited */
-		if (get_extension_oid("cdc_ingest", true) == extension)
+		/* it may have been dropped while we waited; the lock brought the news */
+		if (OidIsValid(known) && known_generation == cdc_catalog_generation())
 			return true;
+		if (get_extension_oid("cdc_ingest", true) == extension)
+		{
+			known = extension;
+			known_generation = cdc_catalog_generation();
+			return true;
+		}
 	}
+	known = InvalidOid;
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	return false;

@@ -20,11 +20,15 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "pg/background.h"
 #include "pg/error.h"
 #include "pg/worker.h"
 
 /* A wait ends this often without anything said, to look around. */
 #define WAIT_MS				1000
+
+/* Waits of a batch that are shorter end with the next event. */
+#define MIN_NAP_MS			4
 
 typedef enum LoopEnd
 {
@@ -254,8 +258,16 @@ wait_for_more(CdcPullCall *call)
 	left = bounds->max_ms - elapsed_ms(call->first_event);
 	if (left <= 0)
 		return false;
-	return cdc_source_wait(call->stream->dump, left) ||
-		elapsed_ms(call->first_event) < bounds->max_ms;
+
+	/*
+	 * Nothing becomes visible before the batch ends: better woken a few times
+	 * than by each of many small transactions.  The last quarter is for what
+	 * came in the meantime.
+	 */
+	if (left < MIN_NAP_MS)
+		return cdc_source_wait(call->stream->dump, left);
+	cdc_background_sleep(left - left / 4);
+	return true;
 }
 
 /*
