@@ -1,4 +1,4 @@
--- The extension's own tables.  Names in design documents: doc/catalogs.md.
+-- The extension's own tables.
 -- Everything here loads on PostgreSQL 13 and later and on Greenplum 6.
 
 CREATE SEQUENCE cdc.subscription_id_seq;
