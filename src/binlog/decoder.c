@@ -315,7 +315,13 @@ feed_rows(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	decoder->reader.p = rows->rows;
 	decoder->reader.end = rows->rows + rows->rows_len;
 	decoder->reader.arena = decoder->row_arena;
-	decoder->in_rows = rows->rows_len > 0;
+
+	/*
+	 * No bytes are no rows; but an image without columns has none: MySQL's
+	 * MINIMAL and NOBLOB images of an INSERT that left all to the defaults.
+	 */
+	decoder->in_rows = rows->rows_len > 0 ||
+		(rows->op == CDC_OP_INSERT && cdc_count_bits(rows->present, known->map.ncolumns) == 0);
 	return CDC_OK;
 }
 
@@ -475,7 +481,7 @@ next_row(CdcDecoder *decoder, CdcChange *change, CdcError *err)
 			goto failed;
 		change->after = known->after;
 	}
-	if (r->p == start)			/* no columns at all: would never end */
+	if (r->p == start && r->p < r->end) /* no columns: would never end */
 	{
 		st = cdc_error(err, CDC_ERR_CORRUPT, "row event has rows without columns");
 		goto failed;

@@ -112,8 +112,8 @@ cdc_rows_event_parse(CdcRowsEvent *rows, const CdcFormat *format, const uint8_t 
 	return CDC_OK;
 }
 
-static int
-count_bits(const uint8_t *bitmap, int nbits)
+int
+cdc_count_bits(const uint8_t *bitmap, int nbits)
 {
 	int			n = 0;
 
@@ -163,7 +163,7 @@ CdcStatus
 cdc_decode_image(const CdcRowLayout *layout, const CdcRowsEvent *rows, const uint8_t *present,
 				 const CdcValue *before, CdcRowReader *r, CdcValue *values)
 {
-	int			npresent = count_bits(present, layout->ncolumns);
+	int			npresent = cdc_count_bits(present, layout->ncolumns);
 	bool		full = npresent == layout->ncolumns;
 	const uint8_t *diff = NULL;
 	const uint8_t *nulls;

@@ -36,6 +36,9 @@ extern CdcStatus cdc_rows_event_id(CdcRowsEvent *rows, const CdcFormat *format,
 extern CdcStatus cdc_rows_event_parse(CdcRowsEvent *rows, const CdcFormat *format,
 									  const uint8_t *event, size_t len, CdcError *err);
 
+/* Number of bits that are set among the first ones of a bitmap. */
+extern int	cdc_count_bits(const uint8_t *bitmap, int nbits);
+
 /* What decoding the images of one table needs. */
 typedef struct CdcRowLayout
 {

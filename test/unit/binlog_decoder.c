@@ -480,6 +480,22 @@ test_groups(void **state)
 	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_ERR_CORRUPT);
 	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_MORE);
 
+	/* an insert that names no column: one row of nothing, in no bytes */
+	build_write_rows(&f.b, 1, "", 0);
+	f.b.buf.data[CDC_EV_HEADER_LEN + 11] = 0;	/* no column is present */
+	assert_ok(feed(&f), &f.err);
+	assert_ok(cdc_decoder_next(f.decoder, &change, &f.err), &f.err);
+	assert_int_equal(change.op, CDC_OP_INSERT);
+	assert_int_equal(change.after[0].kind, CDC_ABSENT);
+	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_MORE);
+	build_write_rows(&f.b, 1, "", 0);	/* no row at all */
+	assert_ok(feed(&f), &f.err);
+	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_MORE);
+	build_write_rows(&f.b, 1, "x", 1);	/* bytes that are no row's */
+	f.b.buf.data[CDC_EV_HEADER_LEN + 11] = 0;
+	assert_ok(feed(&f), &f.err);
+	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_ERR_CORRUPT);
+
 	/* the next group knows no table map */
 	cdc_decoder_begin(f.decoder, &f.format, &txn);
 	build_write_rows(&f.b, 1, "\0\1\0\0\0", 5);
