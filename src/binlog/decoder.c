@@ -321,7 +321,7 @@ feed_rows(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	 * MINIMAL and NOBLOB images of an INSERT that left all to the defaults.
 	 */
 	decoder->in_rows = rows->rows_len > 0 ||
-		(rows->op == CDC_OP_INSERT && cdc_count_bits(rows->present, known->map.ncolumns) == 0);
+		(rows->op == CDC_OP_INSERT && rows->npresent == 0);
 	return CDC_OK;
 }
 
@@ -469,14 +469,14 @@ next_row(CdcDecoder *decoder, CdcChange *change, CdcError *err)
 	change->offset = decoder->offset;
 	if (rows->op != CDC_OP_INSERT)
 	{
-		st = cdc_decode_image(&known->layout, rows, rows->present, NULL, r, known->before);
+		st = cdc_decode_image(&known->layout, rows, false, NULL, r, known->before);
 		if (st != CDC_OK)
 			goto failed;
 		change->before = before = known->before;
 	}
 	if (rows->op != CDC_OP_DELETE)
 	{
-		st = cdc_decode_image(&known->layout, rows, rows->present_after, before, r, known->after);
+		st = cdc_decode_image(&known->layout, rows, true, before, r, known->after);
 		if (st != CDC_OK)
 			goto failed;
 		change->after = known->after;

@@ -66,6 +66,17 @@ malformed(CdcError *err)
 	return cdc_error(err, CDC_ERR_CORRUPT, "row event is malformed");
 }
 
+/* Number of bits that are set among the first ones. */
+static int
+count_bits(const uint8_t *bitmap, int nbits)
+{
+	int			n = 0;
+
+	for (int i = 0; i < nbits; i++)
+		n += bitmap[i / 8] >> (i % 8) & 1;
+	return n;
+}
+
 CdcStatus
 cdc_rows_event_id(CdcRowsEvent *rows, const CdcFormat *format, const uint8_t *event,
 				  size_t len, CdcError *err)
@@ -107,21 +118,11 @@ cdc_rows_event_parse(CdcRowsEvent *rows, const CdcFormat *format, const uint8_t 
 		rows->present_after = cdc_read_bytes(&r, (rows->width + 7) / 8);
 	if (r.failed)
 		return malformed(err);
+	rows->npresent = count_bits(rows->present, (int) rows->width);
+	rows->npresent_after = count_bits(rows->present_after, (int) rows->width);
 	rows->rows = r.p;
 	rows->rows_len = cdc_reader_left(&r);
 	return CDC_OK;
-}
-
-int
-cdc_count_bits(const uint8_t *bitmap, int nbits)
-{
-	int			n = 0;
-
-	for (int i = 0; i < nbits / 8; i++)
-		n += __builtin_popcount(bitmap[i]);
-	if (nbits % 8)
-		n += __builtin_popcount(bitmap[nbits / 8] & ((1u << nbits % 8) - 1));
-	return n;
 }
 
 static inline bool
@@ -160,10 +161,11 @@ read_partial_options(const CdcRowLayout *layout, CdcRowReader *r, const uint8_t 
 }
 
 CdcStatus
-cdc_decode_image(const CdcRowLayout *layout, const CdcRowsEvent *rows, const uint8_t *present,
+cdc_decode_image(const CdcRowLayout *layout, const CdcRowsEvent *rows, bool after,
 				 const CdcValue *before, CdcRowReader *r, CdcValue *values)
 {
-	int			npresent = cdc_count_bits(present, layout->ncolumns);
+	const uint8_t *present = after ? rows->present_after : rows->present;
+	int			npresent = after ? rows->npresent_after : rows->npresent;
 	bool		full = npresent == layout->ncolumns;
 	const uint8_t *diff = NULL;
 	const uint8_t *nulls;

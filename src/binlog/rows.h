@@ -22,6 +22,8 @@ typedef struct CdcRowsEvent
 	uint64_t	width;			/* number of columns */
 	const uint8_t *present;		/* bitmap of the columns in the (before) image */
 	const uint8_t *present_after;	/* updates: of the after image, else = present */
+	int			npresent;		/* number of columns in these */
+	int			npresent_after;
 	const uint8_t *rows;
 	size_t		rows_len;
 } CdcRowsEvent;
@@ -36,9 +38,6 @@ extern CdcStatus cdc_rows_event_id(CdcRowsEvent *rows, const CdcFormat *format,
 extern CdcStatus cdc_rows_event_parse(CdcRowsEvent *rows, const CdcFormat *format,
 									  const uint8_t *event, size_t len, CdcError *err);
 
-/* Number of bits that are set among the first ones of a bitmap. */
-extern int	cdc_count_bits(const uint8_t *bitmap, int nbits);
-
 /* What decoding the images of one table needs. */
 typedef struct CdcRowLayout
 {
@@ -48,11 +47,12 @@ typedef struct CdcRowLayout
 } CdcRowLayout;
 
 /*
- * Takes one image off r.  before: the row's before image, for partial JSON, else
+ * Takes one image off r, the (before) image or, of an update, that after it;
+ * inserts have but one.  before: the row's before image, for partial JSON, else
  * NULL.  values has ncolumns elements.
  */
 extern CdcStatus cdc_decode_image(const CdcRowLayout *layout, const CdcRowsEvent *rows,
-								  const uint8_t *present, const CdcValue *before,
+								  bool after, const CdcValue *before,
 								  CdcRowReader *r, CdcValue *values);
 
 #endif							/* CDC_BINLOG_ROWS_H */

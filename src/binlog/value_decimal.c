@@ -38,11 +38,17 @@ cdc_decimal_wire_size(int precision, int scale)
 static char *
 put_digits(char *out, uint32_t v, int ndigits)
 {
-	for (int i = ndigits - 1; i >= 0; i--)
+	char	   *p = out + ndigits;
+
+	while (p > out)
 	{
-		out[i] = (char) ('0' + v % 10);
+		*--p = (char) ('0' + v % 10);
 		v /= 10;
+		if (v == 0)
+			break;
 	}
+	while (p > out)
+		*--p = '0';				/* mostly zeros: without divisions */
 	return out + ndigits;
 }
 

@@ -235,7 +235,7 @@ cdc_arena_used(const CdcArena *arena)
 }
 
 bool
-cdc_buf_reserve(CdcBuf *buf, size_t extra)
+cdc_buf_grow(CdcBuf *buf, size_t extra)
 {
 	size_t		need;
 	size_t		cap = buf->cap < 64 ? 64 : buf->cap;
@@ -244,7 +244,7 @@ cdc_buf_reserve(CdcBuf *buf, size_t extra)
 	if (extra > (size_t) PTRDIFF_MAX - buf->len)
 		return false;
 	need = buf->len + extra;
-	if (need <= buf->cap)
+	if (need <= buf->cap && buf->data != NULL)
 		return true;
 	while (cap < need)
 		cap = cap > (size_t) PTRDIFF_MAX / 2 ? need : cap * 2;
@@ -253,17 +253,6 @@ cdc_buf_reserve(CdcBuf *buf, size_t extra)
 		return false;
 	buf->data = data;
 	buf->cap = cap;
-	return true;
-}
-
-bool
-cdc_buf_append(CdcBuf *buf, const void *data, size_t len)
-{
-	if (!cdc_buf_reserve(buf, len))
-		return false;
-	if (len > 0)
-		memcpy(buf->data + buf->len, data, len);
-	buf->len += len;
 	return true;
 }
 

@@ -10,6 +10,8 @@
 #ifndef CDC_CORE_ARENA_H
 #define CDC_CORE_ARENA_H
 
+#include <string.h>
+
 #include "status.h"
 
 typedef struct CdcArena CdcArena;
@@ -39,8 +41,26 @@ typedef struct CdcBuf
 } CdcBuf;
 
 /* Makes room for extra more bytes.  false when out of memory. */
-extern bool cdc_buf_reserve(CdcBuf *buf, size_t extra);
-extern bool cdc_buf_append(CdcBuf *buf, const void *data, size_t len);
+extern bool cdc_buf_grow(CdcBuf *buf, size_t extra);
+
+static inline bool
+cdc_buf_reserve(CdcBuf *buf, size_t extra)
+{
+	/* a buffer without memory gets some even when nothing more is asked for */
+	return extra < buf->cap - buf->len || cdc_buf_grow(buf, extra);
+}
+
+static inline bool
+cdc_buf_append(CdcBuf *buf, const void *data, size_t len)
+{
+	if (!cdc_buf_reserve(buf, len))
+		return false;
+	if (len > 0)
+		memcpy(buf->data + buf->len, data, len);
+	buf->len += len;
+	return true;
+}
+
 extern bool cdc_buf_printf(CdcBuf *buf, const char *fmt,...)
 			__attribute__((format(printf, 2, 3)));
 extern void cdc_buf_reset(CdcBuf *buf); /* len = 0, keeps memory */

@@ -43,13 +43,13 @@ write_failed(CdcStatus st, CdcError *err)
 	}
 }
 
-static CdcStatus
+static inline CdcStatus
 put_key(CdcSink *sink, const char *key)
 {
 	return sink->ops->key(sink, key, strlen(key));
 }
 
-static CdcStatus
+static inline CdcStatus
 put_string(CdcSink *sink, const char *key, const char *s, size_t len)
 {
 	CdcStatus	st = put_key(sink, key);
@@ -57,13 +57,13 @@ put_string(CdcSink *sink, const char *key, const char *s, size_t len)
 	return st == CDC_OK ? sink->ops->string(sink, s, len) : st;
 }
 
-static CdcStatus
+static inline CdcStatus
 put_text(CdcSink *sink, const char *key, const char *s)
 {
 	return put_string(sink, key, s, strlen(s));
 }
 
-static CdcStatus
+static inline CdcStatus
 put_uint64(CdcSink *sink, const char *key, uint64_t v)
 {
 	CdcStatus	st = put_key(sink, key);
@@ -71,7 +71,7 @@ put_uint64(CdcSink *sink, const char *key, uint64_t v)
 	return st == CDC_OK ? sink->ops->uint64(sink, v) : st;
 }
 
-static CdcStatus
+static inline CdcStatus
 put_int64(CdcSink *sink, const char *key, int64_t v)
 {
 	CdcStatus	st = put_key(sink, key);

@@ -22,15 +22,18 @@ json_text(CdcSink *sink)
 }
 
 /* Appends what starts a value: the comma, where one is due, and text. */
-static CdcStatus
+static inline CdcStatus
 put_value(CdcJsonText *t, const char *text, size_t len)
 {
+	char	   *p;
+
 	if (!cdc_buf_reserve(&t->buf, len + 1))
 		return CDC_ERR_NOMEM;
+	p = t->buf.data + t->buf.len;
 	if (t->need_comma)
-		t->buf.data[t->buf.len++] = ',';
-	memcpy(t->buf.data + t->buf.len, text, len);
-	t->buf.len += len;
+		*p++ = ',';
+	memcpy(p, text, len);
+	t->buf.len = (size_t) (p + len - t->buf.data);
 	t->need_comma = true;
 	return CDC_OK;
 }
@@ -132,48 +135,123 @@ escape_byte(unsigned char c, char *out)
 	return 6;
 }
 
-static CdcStatus
-put_string(CdcJsonText *t, const char *s, size_t len)
+#define ALL_BYTES(c)	(UINT64_C(0x0101010101010101) * (c))
+
+/*
+ * Whether one of the eight bytes cannot stand for itself in a string: a control
+ * character, a quote or a backslash.  Bytes above 0x7f are none of these.
+ */
+static inline bool
+needs_escape(uint64_t word)
 {
-	size_t		start = 0;
-	CdcStatus	st = put_value(t, "\"", 1);
+	uint64_t	quote = word ^ ALL_BYTES('"');
+	uint64_t	backslash = word ^ ALL_BYTES('\\');
 
-	if (st != CDC_OK)
-		return st;
-	if (len == 0)
-		s = "";					/* NULL is fine then, arithmetic on it is not */
-	if (!cdc_buf_reserve(&t->buf, len))
-		return CDC_ERR_NOMEM;
-	for (size_t i = 0; i < len; i++)
+	return ((((word - ALL_BYTES(0x20)) & ~word) | ((quote - ALL_BYTES(1)) & ~quote) |
+			 ((backslash - ALL_BYTES(1)) & ~backslash)) & ALL_BYTES(0x80)) != 0;
+}
+
+/*
+ * Copies s[0..len), escaped where needed, to out, which has 6 * len bytes.
+ * Returns its end.
+ */
+static inline char *
+copy_escaped(CdcJsonText *t, char *out, const char *s, size_t len)
+{
+	const char *end = s + len;
+
+	for (;;)
 	{
-		unsigned char c = (unsigned char) s[i];
-		char		escape[6];
+		/* up to the next byte to be escaped, or eight more */
+		while (end - s >= 8)
+		{
+			uint64_t	word;
 
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		if (c == 0)
-			t->sink.has_nul = true;
-		if (!cdc_buf_append(&t->buf, s + start, i - start) ||
-			!cdc_buf_append(&t->buf, escape, escape_byte(c, escape)))
-			return CDC_ERR_NOMEM;
-		start = i + 1;
+			memcpy(&word, s, 8);
+			if (needs_escape(word))
+				break;
+			memcpy(out, &word, 8);
+			s += 8;
+			out += 8;
+		}
+		for (int i = 0; i < 8; i++)
+		{
+			unsigned char c;
+
+			if (s == end)
+				return out;
+			c = (unsigned char) *s++;
+			if (c >= 0x20 && c != '"' && c != '\\')
+			{
+				*out++ = (char) c;
+				continue;
+			}
+			if (c == 0)
+				t->sink.has_nul = true;
+			out += escape_byte(c, out);
+		}
 	}
-	if (!cdc_buf_append(&t->buf, s + start, len - start) ||
-		!cdc_buf_append(&t->buf, "\"", 1))
+}
+
+/* Long strings are taken in pieces, so that room for their escapes stays small. */
+#define PIECE	4096
+
+static CdcStatus
+put_long_string(CdcJsonText *t, const char *s, size_t len)
+{
+	CdcBuf	   *buf = &t->buf;
+
+	if (!cdc_buf_reserve(buf, len + 1)) /* at once: most have nothing to escape */
 		return CDC_ERR_NOMEM;
+	buf->data[buf->len++] = '"';
+	while (len > 0)
+	{
+		size_t		n = len < PIECE ? len : PIECE;
+
+		if (!cdc_buf_reserve(buf, 6 * n))
+			return CDC_ERR_NOMEM;
+		buf->len = (size_t) (copy_escaped(t, buf->data + buf->len, s, n) - buf->data);
+		s += n;
+		len -= n;
+	}
+	return cdc_buf_append(buf, "\"", 1) ? CDC_OK : CDC_ERR_NOMEM;
+}
+
+static inline CdcStatus
+put_string(CdcJsonText *t, const char *s, size_t len, bool key)
+{
+	CdcBuf	   *buf = &t->buf;
+	char	   *p;
+
+	/* a comma, two quotes, a colon */
+	if (!cdc_buf_reserve(buf, 6 * (len <= PIECE ? len : 0) + 4))
+		return CDC_ERR_NOMEM;
+	p = buf->data + buf->len;
+	if (t->need_comma)
+		*p++ = ',';
+	t->need_comma = !key;
+	if (len > PIECE)
+	{
+		CdcStatus	st;
+
+		buf->len = (size_t) (p - buf->data);
+		st = put_long_string(t, s, len);
+		return st == CDC_OK && key && !cdc_buf_append(buf, ":", 1) ? CDC_ERR_NOMEM : st;
+	}
+	*p++ = '"';
+	if (len > 0)				/* NULL is fine then, arithmetic on it is not */
+		p = copy_escaped(t, p, s, len);
+	*p++ = '"';
+	if (key)
+		*p++ = ':';
+	buf->len = (size_t) (p - buf->data);
 	return CDC_OK;
 }
 
 static CdcStatus
 text_key(CdcSink *sink, const char *s, size_t len)
 {
-	CdcJsonText *t = json_text(sink);
-	CdcStatus	st = put_string(t, s, len);
-
-	if (st != CDC_OK)
-		return st;
-	t->need_comma = false;
-	return cdc_buf_append(&t->buf, ":", 1) ? CDC_OK : CDC_ERR_NOMEM;
+	return put_string(json_text(sink), s, len, true);
 }
 
 static CdcStatus
@@ -188,15 +266,28 @@ text_boolean(CdcSink *sink, bool v)
 	return put_value(json_text(sink), v ? "true" : "false", v ? 4 : 5);
 }
 
-/* Digits of v at the end of buf[20]; returns where they start. */
-static char *
+/* Digits of v before end; returns where they start. */
+static inline char *
 print_digits(uint64_t v, char *end)
 {
-	do
+	static const char pairs[] =
+		"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+		"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+		"8081828384858687888990919293949596979899";
+
+	while (v >= 100)
 	{
-		*--end = (char) ('0' + v % 10);
-		v /= 10;
-	} while (v > 0);
+		end -= 2;
+		memcpy(end, pairs + v % 100 * 2, 2);
+		v /= 100;
+	}
+	if (v < 10)
+	{
+		*--end = (char) ('0' + v);
+		return end;
+	}
+	end -= 2;
+	memcpy(end, pairs + v * 2, 2);
 	return end;
 }
 
@@ -398,7 +489,7 @@ text_decimal(CdcSink *sink, const char *s, size_t len)
 static CdcStatus
 text_string(CdcSink *sink, const char *s, size_t len)
 {
-	return put_string(json_text(sink), s, len);
+	return put_string(json_text(sink), s, len, false);
 }
 
 static const CdcSinkOps text_ops = {

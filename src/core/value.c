@@ -29,14 +29,28 @@ put_number(char *p, unsigned v, int width)
 	return p;
 }
 
+/* The same for two digits, which nearly all fields have. */
+static inline char *
+put_two(char *p, unsigned v)
+{
+	if (v > 99)
+		return put_number(p, v, 2);
+	p[0] = (char) ('0' + v / 10);
+	p[1] = (char) ('0' + v % 10);
+	return p + 2;
+}
+
 static char *
 put_date(char *p, const CdcTemporal *t)
 {
-	p = put_number(p, t->year, 4);
+	if (t->year <= 9999)
+		p = put_two(put_two(p, t->year / 100u), t->year % 100u);
+	else
+		p = put_number(p, t->year, 4);
 	*p++ = '-';
-	p = put_number(p, t->month, 2);
+	p = put_two(p, t->month);
 	*p++ = '-';
-	return put_number(p, t->day, 2);
+	return put_two(p, t->day);
 }
 
 static char *
@@ -45,11 +59,11 @@ put_clock(char *p, const CdcTemporal *t)
 	unsigned	fraction = t->micros % 1000000;
 	int			fsp = t->fsp > 6 ? 6 : t->fsp;
 
-	p = put_number(p, t->hour, 2);
+	p = put_two(p, t->hour);
 	*p++ = ':';
-	p = put_number(p, t->minute, 2);
+	p = put_two(p, t->minute);
 	*p++ = ':';
-	p = put_number(p, t->second, 2);
+	p = put_two(p, t->second);
 	if (fsp > 0)
 	{
 		for (int i = fsp; i < 6; i++)

@@ -199,12 +199,17 @@ is_valid(const Definition *d)
 	return order < 0 || (order == 0 && d->from <= group_start);
 }
 
+/* As any provider does: a map that the decoder has seen has the same definition. */
+static struct
+{
+	uint64_t	serial;
+	const CdcTable *table;
+}			known[256];
+
 static CdcStatus
 lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
-	static const CdcTableMap *last_map;
-	static const CdcTable *last_table;
-	static uint64_t last_id;
+	size_t		slot = map->serial % 256;
 	CdcStatus	st;
 
 	(void) arg;
@@ -223,19 +228,17 @@ lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 		}
 		return CDC_OK;
 	}
-	/* measuring: as a provider with a cache does */
-	if (plain && last_map == map && last_id == map->table_id)
+	if (map->serial != 0 && known[slot].serial == map->serial)
 	{
-		*table = last_table;
+		*table = known[slot].table;
 		return CDC_OK;
 	}
 	st = cdc_map_schema(map, flavor, &charsets, schema_arena, table, err);
 	if (st == CDC_OK && *table == NULL)
 		return cdc_error(err, CDC_ERR_SCHEMA, "the table map of %s.%s has no full metadata",
 						 map->database, map->table);
-	last_map = map;
-	last_id = map->table_id;
-	last_table = *table;
+	known[slot].serial = map->serial;
+	known[slot].table = *table;
 	return st;
 }
 
@@ -266,8 +269,6 @@ decode_group(CdcDecoder *decoder, CdcStream *stream, const Group *group,
 
 	group_start = txn->start_offset;
 	snprintf(group_file, sizeof(group_file), "%s", cdc_stream_file(stream));
-	if (from_maps && !plain)
-		cdc_arena_reset(schema_arena);
 	cdc_decoder_begin(decoder, cdc_stream_format(stream), txn);
 	while (at < group->bytes.len)
 	{
@@ -389,6 +390,7 @@ run_file(const char *path, const uint8_t *data, size_t len, bool last, CdcError 
 		{
 			flavor = cdc_stream_format(stream) ? cdc_stream_format(stream)->flavor : CDC_MYSQL;
 			decoder = cdc_decoder_create(flavor, lookup, NULL);
+			memset(known, 0, sizeof(known));	/* each decoder counts anew */
 			if (decoder == NULL)
 				die("out of memory");
 		}
