@@ -3,8 +3,10 @@
 what the server itself said the tables were.
 
     fold.py TOOL CASE...
+    fold.py --events FILE CASE
 
-TOOL is binlog_json (test/unit/tools), CASE a directory with the files of one
+TOOL is binlog_json (test/unit/tools); instead of its output a FILE of events, a line
+each, can be given.  CASE is a directory with the files of one
 recording: binlog files (maybe gzip'ed), tables.json[.gz] with one or more
 snapshots of all tables, and, where the binlog has no full row metadata,
 columns.tsv with the definitions.  tables.json may list the DDL statements with
@@ -451,7 +453,22 @@ def load(case_dir, name):
     raise SystemExit('%s: no %s' % (case_dir, name))
 
 
-def fold_case(tool, case_dir):
+def decode(tool, case_dir, files, until):
+    """The events of binlog files, up to an offset of the last one."""
+    args = [tool, '--until', str(until)]
+    if os.path.exists(os.path.join(case_dir, 'columns.tsv')):
+        args += ['--columns', os.path.join(case_dir, 'columns.tsv')]
+    run = subprocess.run(args + files, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if run.returncode not in (0, 1) or run.stderr:
+        raise Mismatch('tool died (%d): %s' % (run.returncode, run.stderr.decode()[:2000]))
+    return [loads(line) for line in run.stdout.decode().split('\n') if line]
+
+
+def read_events(path):
+    return [loads(line) for line in read(path).decode().split('\n') if line]
+
+
+def fold_case(tool, case_dir, events_file=None):
     """Returns (values compared, tables exempted)."""
     case = os.path.basename(os.path.normpath(case_dir))
     recorded = load(case_dir, 'tables.json')
@@ -465,14 +482,9 @@ def fold_case(tool, case_dir):
                     out.write(read(os.path.join(case_dir, f)))
                 files.append(path)
         for snapshot in recorded['snapshots']:
-            upto = [f for f in files if os.path.basename(f) <= snapshot['binlog_file']]
-            args = [tool, '--until', str(snapshot['binlog_pos'])]
-            if os.path.exists(os.path.join(case_dir, 'columns.tsv')):
-                args += ['--columns', os.path.join(case_dir, 'columns.tsv')]
-            run = subprocess.run(args + upto, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            if run.returncode not in (0, 1) or run.stderr:
-                raise Mismatch('tool died (%d): %s' % (run.returncode, run.stderr.decode()[:2000]))
-            events = [loads(line) for line in run.stdout.decode().split('\n') if line]
+            events = decode(tool, case_dir, [
+                f for f in files if os.path.basename(f) <= snapshot['binlog_file']],
+                snapshot['binlog_pos']) if events_file is None else read_events(events_file)
             fold = Fold(case)
             fold.exempt = {t for (c, l, t) in EXEMPT if c == case and l in (None, snapshot['label'])}
             fold.statements = recorded.get('ddl')
@@ -501,12 +513,15 @@ def fold_case(tool, case_dir):
 def main():
     if len(sys.argv) < 3:
         raise SystemExit(__doc__)
+    tool, cases, events_file = sys.argv[1], sys.argv[2:], None
+    if tool == '--events':
+        events_file, *cases = cases
     failed = 0
-    print('1..%d' % (len(sys.argv) - 2))
-    for i, case_dir in enumerate(sys.argv[2:], 1):
+    print('1..%d' % len(cases))
+    for i, case_dir in enumerate(cases, 1):
         name = os.path.basename(os.path.normpath(case_dir))
         try:
-            compared, exempt = fold_case(sys.argv[1], case_dir)
+            compared, exempt = fold_case(tool, case_dir, events_file)
             print('ok %d - fold %s: %d values' % (i, name, compared))
             for e in sorted(set(exempt)):
                 print('# not compared: %s' % e)

@@ -90,9 +90,10 @@ class Recording:
             'label': label, 'binlog_file': file, 'binlog_pos': offset,
             'tables': self.server.tables(self.server.columns(self.databases))})
 
-    def save(self, directory, image, derived, with_columns):
+    def save(self, directory, image, derived, with_columns, binlogs=True):
         os.makedirs(directory)
-        self.server.copy_binlogs(self.first_file, self.snapshots[-1]['binlog_file'], directory)
+        if binlogs:
+            self.server.copy_binlogs(self.first_file, self.snapshots[-1]['binlog_file'], directory)
         with open(os.path.join(directory, 'tables.json'), 'w') as f:
             json.dump({'row_image': image, 'derived': derived, 'ddl': self.statements,
                        'snapshots': self.snapshots}, f)

@@ -225,7 +225,7 @@ sub compare_ok
 		next if $opt{only} && !grep { $_ eq $table->[1] } @{ $opt{only} };
 		next if $opt{except} && grep { $_ eq $table->[1] } @{ $opt{except} };
 		my $target = join '.', map { $to->quote_identifier($_) }
-		  $schema, CdcIngest::Compare::substr_63($table->[1]);
+		  $schema, CdcIngest::Compare::replica_name($table->[1]);
 		push @differences, compare_table($from, $to, $table, $target, %opt, count => \$rows);
 		$tables++;
 	}

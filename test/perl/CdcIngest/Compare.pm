@@ -78,6 +78,8 @@ my %canonical = (
 		'CAST(%s AS CHAR)', '(extract(epoch from %s) * 1000000)::bigint::text', \&_time_us ],
 	set => [ '%s', q{array_to_string(%s, ',')} ],
 	year => [ '%s + 0', '%s::text' ],
+	# by their bytes: there are several ways to write one address
+	(map { $_ => [ 'HEX(INET6_ATON(%s))', q{upper(encode(substr(inet_send(%s), 5), 'hex'))} ] } qw(inet4 inet6)),
 	json => [ 'CAST(%s AS CHAR)', '%s::text', 'jsonb', \&_json ]);
 
 # Returns the differences as text, at most ten; none when the tables are equal.
@@ -102,14 +104,14 @@ sub compare_table
 		my ($target_type) = $target->selectrow_array(
 			'SELECT format_type(atttypid, NULL) FROM pg_attribute
 			 WHERE attrelid = ?::regclass AND attname = ? AND NOT attisdropped',
-			undef, $to, substr_63($target_name));
+			undef, $to, replica_name($target_name));
 		return ("$to: no column $target_name") unless defined $target_type;
 		$type = 'json' if $target_type eq 'jsonb';
 		my $c = $canonical{$type} // [ '%s', '%s::text' ];
 		my $bits = $full =~ /^bit\((\d+)\)/ ? $1 : 1;
 		my $q = '`' . ($name =~ s/`/``/gr) . '`';
 		push @source_sql, $type eq 'bit' ? sprintf($c->[0], $q, $bits) : sprintf($c->[0], $q);
-		push @target_sql, sprintf($c->[1], $target->quote_identifier(substr_63($target_name)));
+		push @target_sql, sprintf($c->[1], $target->quote_identifier(replica_name($target_name)));
 		push @source_fix, $c->[2] // ($full =~ /zerofill/ ? \&_unpadded : undef);
 		push @target_fix, $c->[3];
 		push @names, $name;
@@ -159,12 +161,18 @@ sub _each_row
 	return;
 }
 
-# What PostgreSQL makes of a name that is too long for it.
-sub substr_63
+# The name of a replica or of its column: PostgreSQL has room for 63 bytes.  Longer
+# names are cut and get a hash (FNV-1a), so that two of them stay two.
+sub replica_name
 {
 	my ($name) = @_;
-	chop $name while length Encode::encode('UTF-8', $name) > 63;
-	return $name;
+	my $bytes = Encode::encode('UTF-8', $name);
+	return $name if length $bytes <= 63;
+	my $hash = 2166136261;
+	$hash = (($hash ^ $_) * 16777619) & 0xffffffff for unpack 'C*', $bytes;
+	my $head = $name;
+	chop $head while length Encode::encode('UTF-8', $head) > 54;
+	return sprintf '%s_%08x', $head, $hash;
 }
 
 1;
