@@ -85,20 +85,22 @@ my %canonical = (
 # Returns the differences as text, at most ten; none when the tables are equal.
 #   source, target: DBI handles; from: [database, table]; to: qualified, quoted name.
 #   count: reference to a number to which the source's rows are added
+#   except_generated: without the source's generated columns
 #   rename: { source column => target column }; where: for the source's rows.
 sub compare_table
 {
 	my ($source, $target, $from, $to, %opt) = @_;
 	my $columns = $source->selectall_arrayref(
-		"SELECT column_name, data_type, column_type FROM information_schema.columns
+		"SELECT column_name, data_type, column_type, extra FROM information_schema.columns
 		 WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
 		undef, @$from);
 	return ("$from->[0].$from->[1]: no such table at the source") unless @$columns;
 	my (@source_sql, @target_sql, @source_fix, @target_fix, @names);
 	for my $column (@$columns)
 	{
-		my ($name, $type, $full) = @$column;
+		my ($name, $type, $full, $extra) = @$column;
 		next if $opt{skip} && $opt{skip}{$name};
+		next if $opt{except_generated} && $extra =~ /GENERATED/ && $extra !~ /DEFAULT_GENERATED/;
 		# MariaDB's JSON is a longtext; the replica's type tells.
 		my $target_name = $opt{rename}{$name} // $name;
 		my ($target_type) = $target->selectrow_array(
