@@ -29,17 +29,10 @@ cdc_failure_record(const char *subscription, const char *worker, const char *err
 		" VALUES ($1, $2, 1, $3, pg_catalog.now())",
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
-	CdcSpi		spi;
-	Datum		values[3];
 
 	/* One writer a row: the worker, or the supervisor while there is none. */
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(subscription);
-	values[1] = CStringGetTextDatum(worker);
-	values[2] = CStringGetTextDatum(error);
-	if (cdc_spi_execute(&update, values, NULL) == 0)
-		(void) cdc_spi_execute(&insert, values, NULL);
-	cdc_spi_end(&spi);
+	if (cdc_spi_run(&update, subscription, worker, error) == 0)
+		(void) cdc_spi_run(&insert, subscription, worker, error);
 	cdc_notify(subscription, strcmp(worker, "pull") == 0 ? "pull_error" : "apply_error",
 			   NULL, error);
 }
@@ -53,14 +46,8 @@ cdc_failure_clear(const char *subscription, const char *worker)
 		" AND failures OPERATOR(pg_catalog.<>) 0",
 		2, {TEXTOID, TEXTOID}
 	};
-	CdcSpi		spi;
-	Datum		values[2];
 
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(subscription);
-	values[1] = CStringGetTextDatum(worker);
-	(void) cdc_spi_execute(&stmt, values, NULL);
-	cdc_spi_end(&spi);
+	(void) cdc_spi_run(&stmt, subscription, worker);
 }
 
 char *

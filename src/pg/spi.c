@@ -84,6 +84,30 @@ cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls)
 	return SPI_processed;
 }
 
+uint64
+cdc_spi_run(CdcStatement *stmt,...)
+{
+	CdcSpi		spi;
+	Datum		values[CDC_STATEMENT_ARGS];
+	char		nulls[CDC_STATEMENT_ARGS];
+	uint64		nrows;
+	va_list		args;
+	int			i;
+
+	cdc_spi_begin(&spi);
+	va_start(args, stmt);
+	for (i = 0; i < stmt->nargs; i++)
+	{
+		Assert(stmt->argtypes[i] == TEXTOID);
+		nulls[i] = ' ';
+		values[i] = cdc_text_or_null(va_arg(args, const char *), &nulls[i]);
+	}
+	va_end(args);
+	nrows = cdc_spi_execute(stmt, values, nulls);
+	cdc_spi_end(&spi);
+	return nrows;
+}
+
 Datum
 cdc_spi_datum(uint64 row, int column, bool *isnull)
 {

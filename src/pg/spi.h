@@ -44,6 +44,13 @@ extern void cdc_spi_end(CdcSpi *spi);
  */
 extern uint64 cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls);
 
+/*
+ * The same, begin and end included, for a statement of which only the number
+ * of rows matters and whose arguments are all text: as many strings as it has
+ * arguments, NULL allowed.
+ */
+extern uint64 cdc_spi_run(CdcStatement *stmt,...);
+
 /* Fields of the result's rows; columns count from 1. */
 extern char *cdc_spi_text(CdcSpi *spi, uint64 row, int column);	/* in spi->caller; NULL for NULL */
 extern Datum cdc_spi_datum(uint64 row, int column, bool *isnull);

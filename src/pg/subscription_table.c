@@ -241,17 +241,8 @@ is_unreadable(const CdcSubscription *sub, const char *source_table, const char *
 		" AND last_error OPERATOR(pg_catalog.=) $3",
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
-	CdcSpi		spi;
-	Datum		values[3];
-	bool		found;
 
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
-	values[2] = CStringGetTextDatum(error);
-	cdc_spi_begin(&spi);
-	found = cdc_spi_execute(&stmt, values, NULL) > 0;
-	cdc_spi_end(&spi);
-	return found;
+	return cdc_spi_run(&stmt, sub->name, source_table, error) > 0;
 }
 
 /* Sets state 'e' and lets the target go; false: the table is not registered. */
@@ -264,16 +255,8 @@ let_go(const CdcSubscription *sub, const char *source_table, const char *error)
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
-	CdcSpi		spi;
-	Datum		values[3];
-	bool		found;
+	bool		found = cdc_spi_run(&stmt, sub->name, source_table, error) > 0;
 
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
-	values[2] = CStringGetTextDatum(error);
-	cdc_spi_begin(&spi);
-	found = cdc_spi_execute(&stmt, values, NULL) > 0;
-	cdc_spi_end(&spi);
 	cdc_catalog_changed();
 	return found;
 }
@@ -347,19 +330,8 @@ update_wanted(const CdcSubscription *sub, const char *not_excluded, const char *
 		" WHERE name OPERATOR(pg_catalog.=) $1",
 		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
-	CdcSpi		spi;
-	Datum		values[5];
-	char		nulls[5];
 
-	memset(nulls, ' ', sizeof(nulls));
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(not_excluded);
-	values[2] = CStringGetTextDatum(not_added);
-	values[3] = cdc_text_or_null(excluded, &nulls[3]);
-	values[4] = cdc_text_or_null(added, &nulls[4]);
-	(void) cdc_spi_execute(&stmt, values, nulls);
-	cdc_spi_end(&spi);
+	(void) cdc_spi_run(&stmt, sub->name, not_excluded, not_added, excluded, added);
 }
 
 static bool
@@ -370,16 +342,8 @@ is_registered(const CdcSubscription *sub, const char *source_table)
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
-	CdcSpi		spi;
-	Datum		values[2];
-	bool		found;
 
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
-	cdc_spi_begin(&spi);
-	found = cdc_spi_execute(&stmt, values, NULL) > 0;
-	cdc_spi_end(&spi);
-	return found;
+	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
 }
 
 static void
@@ -391,16 +355,10 @@ delete_table_rows(const CdcSubscription *sub, const char *source_table)
 		{"DELETE FROM cdc.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}}
 	};
-	CdcSpi		spi;
-	Datum		values[2];
 	int			i;
 
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
-	cdc_spi_begin(&spi);
 	for (i = 0; i < (int) lengthof(stmts); i++)
-		(void) cdc_spi_execute(&stmts[i], values, NULL);
-	cdc_spi_end(&spi);
+		(void) cdc_spi_run(&stmts[i], sub->name, source_table);
 }
 
 void

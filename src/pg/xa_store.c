@@ -250,16 +250,8 @@ cdc_xa_store_has(const CdcSubscription *sub, const char *xa)
 		" AND chunk OPERATOR(pg_catalog.=) 0",
 		2, {TEXTOID, TEXTOID}, NULL
 	};
-	Datum		values[2];
-	CdcSpi		spi;
-	bool		found;
 
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(xa);
-	found = cdc_spi_execute(&stmt, values, NULL) > 0;
-	cdc_spi_end(&spi);
-	return found;
+	return cdc_spi_run(&stmt, sub->name, xa) > 0;
 }
 
 void
@@ -270,12 +262,6 @@ cdc_xa_store_delete(const CdcSubscription *sub, const char *xa)
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND xid OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}, NULL
 	};
-	Datum		values[2];
-	CdcSpi		spi;
 
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(xa);
-	(void) cdc_spi_execute(&stmt, values, NULL);
-	cdc_spi_end(&spi);
+	(void) cdc_spi_run(&stmt, sub->name, xa);
 }
