@@ -10,9 +10,16 @@ use CdcIngest::Cluster;
 use CdcIngest::Process qw(fork_child reap);
 use CdcIngest::Server;
 
-my $cluster = CdcIngest::Cluster->new('trouble');
+# There are systems whose C library comes without some of its converters.
+my $gconv = PostgreSQL::Test::Utils::tempdir();
+PostgreSQL::Test::Utils::append_to_file("$gconv/gconv-modules", "module\tKOI8-U//\tINTERNAL\tmissing\t1\n");
+my $unreadable = q{varchar(20) CHARACTER SET koi8u};
+my $cluster = do
+{
+	local $ENV{GCONV_PATH} = $gconv;
+	CdcIngest::Cluster->new('trouble');
+};
 my $source = CdcIngest::Server->new('mariadb');
-my $unreadable = q{varchar(20) CHARACTER SET keybcs2};
 $source->do('CREATE DATABASE shop CHARACTER SET utf8mb4',
 	'CREATE TABLE shop.good (id int PRIMARY KEY, v varchar(20))', q{INSERT INTO shop.good VALUES (1, 'one')},
 	"CREATE TABLE shop.bad (id int PRIMARY KEY, odd $unreadable)", q{INSERT INTO shop.bad VALUES (1, 'x')},
@@ -42,7 +49,7 @@ sub left_out_ok
 	my ($state, $target, $error) = table_row($table);
 	is($state, 'e', "$table is in state e");
 	is($target, undef, '... without a target');
-	like($error, qr/\Q$table\E.*"odd".*\Q$type\E.*keybcs2/, '... and its error names table, column, type and reason');
+	like($error, qr/\Q$table\E.*"odd".*\Q$type\E.*koi8u/, '... and its error names table, column, type and reason');
 	is($cluster->value('SELECT count(*) FROM cdc.log WHERE message LIKE ?', "%$table is left out"), 1, '... one row in cdc.log tells it');
 	return;
 }
