@@ -129,6 +129,34 @@ find_greatest_key(CdcHeap *heap)
 	index_endscan(scan);
 }
 
+/* Begins to note what is written if there was nothing before. */
+static void
+note_empty_table(CdcHeap *heap)
+{
+	if (!heap->flushed && !heap->triggers && heap->greatest_known && heap->empty)
+		heap->written = MemoryContextAllocZero(heap->estate->es_query_cxt,
+											   CDC_HEAP_WRITTEN_BITS / 8);
+	heap->flushed = true;
+}
+
+/* Whether the table cannot have the entry's row, as only this run wrote to it. */
+static inline bool
+is_unwritten(const CdcHeap *heap, const CdcEntry *entry)
+{
+	uint32		bit = entry->hash % CDC_HEAP_WRITTEN_BITS;
+
+	return heap->written != NULL && (heap->written[bit / 8] & (1 << (bit % 8))) == 0;
+}
+
+static inline void
+note_written(CdcHeap *heap, const CdcEntry *entry)
+{
+	uint32		bit = entry->hash % CDC_HEAP_WRITTEN_BITS;
+
+	if (heap->written != NULL)
+		heap->written[bit / 8] |= 1 << (bit % 8);
+}
+
 static inline bool
 above_greatest_key(CdcHeap *heap, const CdcEntry *entry)
 {
@@ -483,7 +511,7 @@ insert_row(CdcHeap *heap, CdcEntry *entry)
 static void
 put_row(CdcHeap *heap, CdcEntry *entry)
 {
-	if (!above_greatest_key(heap, entry))
+	if (!is_unwritten(heap, entry) && !above_greatest_key(heap, entry))
 	{
 		while (lookup(heap, entry->key, entry, NULL))
 		{
@@ -512,6 +540,7 @@ put_row(CdcHeap *heap, CdcEntry *entry)
 			}
 		}
 	}
+	note_written(heap, entry);
 	insert_row(heap, entry);
 }
 
@@ -558,12 +587,13 @@ flush_keyed(CdcHeap *heap)
 	{
 		CdcEntry   *entry = next_entry(run, i);
 
-		if (entry->put)
+		if (entry->put || is_unwritten(heap, entry))
 			continue;
 		at_entry(heap, entry);
 		delete_row(heap, entry);
 	}
 	find_greatest_key(heap);
+	note_empty_table(heap);
 	for (i = 0; i < run->nentries; i++)
 	{
 		CdcEntry   *entry = next_entry(run, i);

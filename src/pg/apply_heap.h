@@ -17,6 +17,9 @@
 #include "nodes/execnodes.h"
 #include "utils/snapmgr.h"
 
+/* Bits of CdcHeap.written. */
+#define CDC_HEAP_WRITTEN_BITS	(8 * 1024 * 1024)
+
 /* New rows are written together up to so many, or so many bytes. */
 #define CDC_HEAP_PENDING		512
 #define CDC_HEAP_PENDING_BYTES	(1024 * 1024)
@@ -51,6 +54,13 @@ typedef struct CdcHeap
 	bool		empty;
 	FmgrInfo   *compare[INDEX_MAX_KEYS];
 	Datum		greatest[INDEX_MAX_KEYS];
+
+	/*
+	 * Of a table that was empty when the run began: a bit for each hash whose
+	 * row may have been written since; NULL: of another one.
+	 */
+	bool		flushed;
+	uint8	   *written;
 
 	/* new rows not yet written */
 	int			nslots;

@@ -44,6 +44,7 @@ typedef struct CdcEntry
 	/* tables without key: first take away so many such rows, then add so many */
 	int32		take;
 	int32		add;
+	uint32		hash;			/* of the key or row */
 	const CdcPresence *presence;	/* columns that tuple fills */
 	HeapTuple	tuple;			/* in the target's row type; NULL unless put or keyless */
 	CdcPlace	place;			/* of the last event */

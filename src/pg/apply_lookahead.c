@@ -37,11 +37,11 @@
 #define SAMPLE_PLACES	16
 #define SAMPLE_EVENTS	16
 
-/* A look ahead pays when one of so many events replaces a row in memory. */
-#define WORTH_ONE_OF	8
+/* A look ahead pays when one of so many events replaces what another did. */
+#define WORTH_ONE_OF	3
 
 /* How far it goes: so many times the events that memory held, and 4 MB of bits. */
-#define REACH			8
+#define REACH			16
 #define MAX_EVENTS		(INT64CONST(1) << 25)
 #define FIRST_BITS		(64 * 1024)
 
@@ -499,10 +499,12 @@ look_ahead(CdcApply *apply, int64 events)
  * ------------------------------------------------------------------------
  */
 
+/* Of one place. */
 typedef struct Sample
 {
 	int			events;
-	int			replacing;		/* of them, a row that is in memory */
+	int			changes;		/* of them, of rows that exist */
+	int			replacing;		/* of them, of a row that is in memory */
 } Sample;
 
 /* Fills the key of a row image into run->values; false: it has none. */
@@ -537,6 +539,8 @@ sample_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 	const JsonbContainer *old;
 
 	sample->events++;
+	if (event->op == CDC_OP_UPDATE || event->op == CDC_OP_DELETE)
+		sample->changes++;
 	if (event->source_table == NULL || event->event == NULL ||
 		(event->op != CDC_OP_INSERT && event->op != CDC_OP_UPDATE &&
 		 event->op != CDC_OP_DELETE && event->op != CDC_OP_SNAPSHOT))
@@ -552,25 +556,40 @@ sample_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 	if (sample_key(apply, run, data) &&
 		cdc_reduce_find_row(run, cdc_reduce_hash(run->target, run->values, run->nulls),
 							run->values, run->nulls) != NULL)
+	{
 		sample->replacing++;
+		if (event->op == CDC_OP_INSERT || event->op == CDC_OP_SNAPSHOT)
+			sample->changes++;
+	}
 	apply->at_data = NULL;
 	apply->at_target = NULL;
 	return true;
 }
 
+/*
+ * Of what is changed at some distance, memory has a part.  The events between
+ * bring more such rows: if they are of the same sort, as many more as there are
+ * more of them.
+ */
 static bool
 is_worth_it(CdcApply *apply, int64 rows, int64 events)
 {
 	int64		after = apply->place.seq;
 	int			places = (int) Min(1 + rows / 8, SAMPLE_PLACES);
-	int64		step = events / places;
-	Sample		sample = {0, 0};
+	double		replaced = 0;
+	int			seen = 0;
 	int			i;
 
 	for (i = 0; i < places; i++)
-		cdc_history_peek(apply, after + step * i + step / 2, SAMPLE_EVENTS, sample_event,
-						 &sample);
-	return sample.replacing * WORTH_ONE_OF >= sample.events && sample.replacing > 0;
+	{
+		int64		distance = events / places * i + events / places / 2;
+		Sample		sample = {0, 0, 0};
+
+		cdc_history_peek(apply, after + distance, SAMPLE_EVENTS, sample_event, &sample);
+		replaced += Min(sample.replacing * (1.0 + (double) distance / rows), sample.changes);
+		seen += sample.events;
+	}
+	return replaced > 0 && replaced * WORTH_ONE_OF >= seen;
 }
 
 void

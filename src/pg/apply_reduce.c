@@ -203,6 +203,7 @@ add_entry(CdcTargetRun *run, uint32 hash, const Datum *values, const bool *nulls
 	CdcEntry   *entry = palloc0(size);
 	int			i;
 
+	entry->hash = hash;
 	run->bytes += size + CHUNK_OVERHEAD + sizeof(SortItem) + sizeof(CdcEntry *);
 	for (i = 0; i < nkey; i++)
 	{
@@ -254,10 +255,24 @@ find_or_add(CdcTargetRun *run, const Datum *values, const bool *nulls, bool *fou
 static void
 set_tuple(CdcTargetRun *run, CdcEntry *entry, Datum *values, bool *nulls)
 {
-	MemoryContext old = MemoryContextSwitchTo(run->batch);
 	HeapTuple	before = entry->tuple;
+	HeapTuple	tuple = NULL;
+	MemoryContext old;
 
-	entry->tuple = heap_form_tuple(run->target->desc, values, nulls);
+	if (before != NULL)
+	{
+		tuple = heap_form_tuple(run->target->desc, values, nulls);
+		if (tuple->t_len <= before->t_len)
+		{
+			/* a row that changes all the time takes no more memory */
+			memcpy(before->t_data, tuple->t_data, tuple->t_len);
+			before->t_len = tuple->t_len;
+			return;
+		}
+	}
+	old = MemoryContextSwitchTo(run->batch);
+	entry->tuple = tuple != NULL ? heap_copytuple(tuple) :
+		heap_form_tuple(run->target->desc, values, nulls);
 	/* what it replaces stays counted: its memory comes back with the batch only */
 	run->bytes += HEAPTUPLESIZE + entry->tuple->t_len + CHUNK_OVERHEAD;
 	if (before != NULL)
