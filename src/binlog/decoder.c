@@ -366,6 +366,10 @@ feed_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	decoder->ddl.op = kind == CDC_STMT_TRUNCATE ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
 	decoder->ddl.database = query.database;
 	decoder->ddl.sql_mode = query.sql_mode;
+	decoder->ddl.session.server_collation = query.server_collation;
+	decoder->ddl.session.utf8mb4_collation = query.utf8mb4_collation;
+	decoder->ddl.session.explicit_timestamp = query.explicit_timestamp;
+	decoder->ddl.session.charset_collations = query.charset_collations;
 	decoder->have_ddl = true;
 	return statement_text(decoder, &query, &decoder->ddl.sql, err);
 }

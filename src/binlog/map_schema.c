@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "binlog/events.h"
+#include "core/collation.h"
 
 #define TYPE_TEXT	64			/* of column types without members */
 #define NAME_TEXT	260			/* 64 characters in UTF-8, a NUL */
@@ -33,28 +34,6 @@ static CdcStatus
 no_memory(Maker *m)
 {
 	return cdc_error(m->err, CDC_ERR_NOMEM, "out of memory");
-}
-
-/* The most bytes of one character. */
-static unsigned
-max_char_bytes(const char *charset)
-{
-	static const struct
-	{
-		const char *charset;
-		unsigned	bytes;
-	}			multibyte[] = {
-		{"utf8mb4", 4}, {"utf8mb3", 3}, {"utf16", 4}, {"utf16le", 4}, {"utf32", 4},
-		{"gb18030", 4}, {"ujis", 3}, {"eucjpms", 3}, {"ucs2", 2}, {"big5", 2},
-		{"gbk", 2}, {"gb2312", 2}, {"euckr", 2}, {"sjis", 2}, {"cp932", 2}
-	};
-
-	for (size_t i = 0; i < sizeof(multibyte) / sizeof(multibyte[0]); i++)
-	{
-		if (strcmp(multibyte[i].charset, charset) == 0)
-			return multibyte[i].bytes;
-	}
-	return 1;
 }
 
 /*
@@ -210,7 +189,7 @@ make_string(Maker *m, int i, CdcColumn *col, char *text)
 	else if (col->charset != NULL && strcmp(col->charset, "binary") != 0)
 	{
 		col->data_type = is_char ? "char" : "varchar";
-		col->length = bytes / max_char_bytes(col->charset);
+		col->length = bytes / cdc_charset_max_bytes(col->charset);
 	}
 	else
 	{

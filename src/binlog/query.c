@@ -66,6 +66,15 @@ read_short_string(CdcReader *r)
 	return (CdcString) {(const char *) p, p ? (size_t) len : 0};
 }
 
+static CdcString
+read_pairs(CdcReader *r)
+{
+	uint64_t	len = 4 * cdc_read_le(r, 1);
+	const uint8_t *p = cdc_read_bytes(r, len);
+
+	return (CdcString) {(const char *) p, p ? (size_t) len : 0};
+}
+
 static void
 skip_updated_databases(CdcReader *r)
 {
@@ -125,13 +134,15 @@ read_status_variable(CdcQuery *query, CdcReader *r)
 			skip_updated_databases(r);
 			return true;
 		case Q_MARIA_CHARACTER_SET_COLLATIONS:
-			cdc_read_bytes(r, 4 * cdc_read_le(r, 1));
+			query->charset_collations = read_pairs(r);
 			return true;
 		case Q_MARIA_GTID_FLAGS3:
 			if (cdc_read_le(r, 1) & GTID_FLAGS3_END_OF_ALTER)
 				cdc_read_bytes(r, 8);
 			return true;
 		case Q_EXPLICIT_DEFAULTS_FOR_TIMESTAMP:
+			query->explicit_timestamp = cdc_read_le(r, 1) != 0;
+			return true;
 		case Q_PERCONA_DDL_SKIP_REWRITE:
 		case Q_SQL_REQUIRE_PRIMARY_KEY:
 		case Q_DEFAULT_TABLE_ENCRYPTION:
@@ -173,6 +184,7 @@ cdc_query_parse(CdcQuery *query, const CdcFormat *format, const uint8_t *event, 
 
 	memset(query, 0, sizeof(*query));
 	query->unknown_variable = -1;
+	query->explicit_timestamp = -1;
 	cdc_reader_init(&r, event + CDC_EV_HEADER_LEN, len - CDC_EV_HEADER_LEN);
 	query->thread_id = (uint32_t) cdc_read_le(&r, 4);
 	cdc_read_bytes(&r, 4);

@@ -28,6 +28,8 @@ typedef struct CdcQuery
 	uint64_t	xid;			/* DDL that storage engines log; 0 = none */
 	int			unknown_variable;	/* code of the status variable that ended their list
 									 * early, as it is not known; -1 = none */
+	int8_t		explicit_timestamp; /* explicit_defaults_for_timestamp; -1 = not told */
+	CdcString	charset_collations; /* MariaDB: see CdcSqlSession */
 	CdcString	time_zone;		/* empty = not told */
 	CdcString	database;		/* the default one, UTF-8; may be empty */
 	CdcString	sql;			/* as the client sent it, in its character set */

@@ -79,6 +79,21 @@ typedef struct CdcTransaction
 } CdcTransaction;
 
 /*
+ * What a session's settings were when it ran a statement, as far as the binlog
+ * tells: what the meaning of DDL depends on.
+ */
+typedef struct CdcSqlSession
+{
+	uint16_t	server_collation;	/* collation id of collation_server; 0 = not told */
+	uint16_t	utf8mb4_collation;	/* id of default_collation_for_utf8mb4; 0 = not told */
+	int8_t		explicit_timestamp; /* explicit_defaults_for_timestamp; -1 = not told */
+	CdcString	charset_collations; /* MariaDB's character_set_collations: pairs of
+									 * u16, character set's and collation's id */
+} CdcSqlSession;
+
+struct CdcDdlEffect;
+
+/*
  * One row change or DDL statement.  Valid until the next call that fetches
  * a change.
  */
@@ -95,6 +110,9 @@ typedef struct CdcChange
 								 * "bootstrap-start" */
 	CdcString	database;		/* the default database, or of the table */
 	uint64_t	sql_mode;		/* the session's when it ran sql; 0 = unknown */
+	CdcSqlSession session;		/* ... and other settings of it */
+	const struct CdcDdlEffect *ddl; /* what it does; set by who follows definitions,
+									 * NULL for what nobody looked at */
 } CdcChange;
 
 /*

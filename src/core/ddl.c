@@ -13,98 +13,16 @@
  */
 #include "core/ddl.h"
 
+#include "core/sql_cursor.h"
+
 #include <string.h>
 
 typedef struct DdlParser
 {
-	CdcSqlLexer lexer;
-	CdcSqlToken token;			/* what comes next */
+	CdcSqlCursor c;
 	CdcString	default_database;
 	CdcDdl	   *ddl;			/* NULL while nothing is collected */
 } DdlParser;
-
-static void
-advance(DdlParser *p)
-{
-	cdc_sql_lexer_next(&p->lexer, &p->token);
-}
-
-static void
-start(DdlParser *p, CdcString sql, uint64_t sql_mode)
-{
-	cdc_sql_lexer_init(&p->lexer, sql, sql_mode);
-	advance(p);
-}
-
-static bool
-at_end(const DdlParser *p)
-{
-	return p->token.kind == CDC_SQL_END;
-}
-
-static bool
-is_word(const DdlParser *p, const char *word)
-{
-	return cdc_sql_is_word(&p->token, word);
-}
-
-static bool
-take_word(DdlParser *p, const char *word)
-{
-	if (!is_word(p, word))
-		return false;
-	advance(p);
-	return true;
-}
-
-static bool
-take_symbol(DdlParser *p, char symbol)
-{
-	if (!cdc_sql_is_symbol(&p->token, symbol))
-		return false;
-	advance(p);
-	return true;
-}
-
-/* Reads over any of the words (list ends with NULL), in any order. */
-static void
-skip_words(DdlParser *p, const char *const *words)
-{
-	for (int i = 0; words[i] != NULL; i++)
-	{
-		if (take_word(p, words[i]))
-			i = -1;
-	}
-}
-
-static void
-skip_if_exists(DdlParser *p)
-{
-	if (take_word(p, "if"))
-	{
-		take_word(p, "not");
-		take_word(p, "exists");
-	}
-}
-
-/*
- * MariaDB's "SET STATEMENT variable = value, ... FOR statement" wraps any other
- * statement.
- */
-static void
-skip_set_statement(DdlParser *p)
-{
-	DdlParser	ahead = *p;
-
-	while (take_word(&ahead, "set") && take_word(&ahead, "statement"))
-	{
-		while (!at_end(&ahead) && !is_word(&ahead, "for"))
-			advance(&ahead);
-		if (!take_word(&ahead, "for"))
-			return;
-		*p = ahead;
-	}
-}
 
 /* The next free place for a name; NULL, and truncated set, when there is none. */
 static CdcDdlTable *
@@ -132,31 +50,6 @@ copy_default_database(const DdlParser *p, char *out)
 }
 
 /*
- * Reads "[database .] table"; database->kind is CDC_SQL_END where none is
- * named.  false where no name stands.
- */
-static bool
-take_name(DdlParser *p, CdcSqlToken *database, CdcSqlToken *table)
-{
-	database->kind = CDC_SQL_END;
-
-	/* ".t" is old syntax for a table of the default database */
-	(void) take_symbol(p, '.');
-	*table = p->token;
-	if (!cdc_sql_is_identifier(table))
-		return false;
-	advance(p);
-	if (!take_symbol(p, '.'))
-		return true;
-	*database = *table;
-	*table = p->token;
-	if (!cdc_sql_is_identifier(table))
-		return false;
-	advance(p);
-	return true;
-}
-
-/*
  * Reads a table's name and lists it.  false where no name stands; a name
  * longer than the server takes is read but makes the list incomplete.
  */
@@ -167,7 +60,7 @@ read_table(DdlParser *p)
 	CdcSqlToken name;
 	CdcDdlTable *table;
 
-	if (!take_name(p, &database, &name))
+	if (!cdc_sql_take_name(&p->c, &database, &name))
 		return false;
 	table = new_table(p);
 	if (table != NULL &&
@@ -187,9 +80,9 @@ read_database(DdlParser *p, bool named)
 	CdcDdlTable *table = new_table(p);
 	bool		ok;
 
-	if (named && !cdc_sql_is_identifier(&p->token))
+	if (named && !cdc_sql_is_identifier(&p->c.token))
 		return;
-	ok = named ? cdc_sql_identifier(&p->token, table->database, sizeof(table->database)) :
+	ok = named ? cdc_sql_identifier(&p->c.token, table->database, sizeof(table->database)) :
 		copy_default_database(p, table->database);
 	table->table[0] = '\0';
 	if (ok)
@@ -197,7 +90,7 @@ read_database(DdlParser *p, bool named)
 	else
 		p->ddl->truncated = true;
 	if (named)
-		advance(p);
+		cdc_sql_advance(&p->c);
 }
 
 static void
@@ -212,9 +105,9 @@ static void
 parse_index(DdlParser *p)
 {
 	p->ddl->kind = CDC_DDL_TABLE_ALTER;
-	while (!at_end(p) && !is_word(p, "on"))
-		advance(p);
-	if (take_word(p, "on"))
+	while (!cdc_sql_at_end(&p->c) && !cdc_sql_at_word(&p->c, "on"))
+		cdc_sql_advance(&p->c);
+	if (cdc_sql_take_word(&p->c, "on"))
 		read_table(p);
 }
 
@@ -225,11 +118,11 @@ parse_index(DdlParser *p)
 static bool
 contains_select(DdlParser *p)
 {
-	for (; !at_end(p); advance(p))
+	for (; !cdc_sql_at_end(&p->c); cdc_sql_advance(&p->c))
 	{
-		if (is_word(p, "select"))
+		if (cdc_sql_at_word(&p->c, "select"))
 			return true;
-		if (take_word(p, "values") && is_word(p, "row"))
+		if (cdc_sql_take_word(&p->c, "values") && cdc_sql_at_word(&p->c, "row"))
 			return true;
 	}
 	return false;
@@ -243,22 +136,22 @@ parse_create(DdlParser *p)
 		NULL
 	};
 
-	skip_words(p, options);
-	if (take_word(p, "temporary"))
+	cdc_sql_skip_words(&p->c, options);
+	if (cdc_sql_take_word(&p->c, "temporary"))
 		parse_temporary(p);
-	else if (take_word(p, "table"))
+	else if (cdc_sql_take_word(&p->c, "table"))
 	{
 		p->ddl->kind = CDC_DDL_TABLE_CREATE;
-		skip_if_exists(p);
+		(void) cdc_sql_take_if_exists(&p->c);
 		read_table(p);
 		p->ddl->has_select = contains_select(p);
 	}
-	else if (take_word(p, "index"))
+	else if (cdc_sql_take_word(&p->c, "index"))
 		parse_index(p);
-	else if (take_word(p, "database") || take_word(p, "schema"))
+	else if (cdc_sql_take_word(&p->c, "database") || cdc_sql_take_word(&p->c, "schema"))
 	{
 		p->ddl->kind = CDC_DDL_DATABASE_CREATE;
-		skip_if_exists(p);
+		(void) cdc_sql_take_if_exists(&p->c);
 		read_database(p, true);
 	}
 }
@@ -267,10 +160,10 @@ parse_create(DdlParser *p)
 static void
 parse_rename_action(DdlParser *p)
 {
-	if (is_word(p, "column") || is_word(p, "index") || is_word(p, "key"))
+	if (cdc_sql_at_word(&p->c, "column") || cdc_sql_at_word(&p->c, "index") || cdc_sql_at_word(&p->c, "key"))
 		return;
-	if (!take_word(p, "to") && !take_word(p, "as"))
-		take_symbol(p, '=');
+	if (!cdc_sql_take_word(&p->c, "to") && !cdc_sql_take_word(&p->c, "as"))
+		cdc_sql_take_symbol(&p->c, '=');
 	read_table(p);
 }
 
@@ -278,15 +171,15 @@ parse_rename_action(DdlParser *p)
 static void
 parse_convert_action(DdlParser *p)
 {
-	bool		partition = take_word(p, "partition");
+	bool		partition = cdc_sql_take_word(&p->c, "partition");
 
 	if (partition)
 	{
-		advance(p);
-		if (!take_word(p, "to"))
+		cdc_sql_advance(&p->c);
+		if (!cdc_sql_take_word(&p->c, "to"))
 			return;
 	}
-	if (take_word(p, "table"))
+	if (cdc_sql_take_word(&p->c, "table"))
 	{
 		p->ddl->moves_rows = true;
 		read_table(p);
@@ -297,27 +190,27 @@ parse_convert_action(DdlParser *p)
 static void
 parse_alter_action(DdlParser *p)
 {
-	if (take_word(p, "rename"))
+	if (cdc_sql_take_word(&p->c, "rename"))
 		parse_rename_action(p);
-	else if (take_word(p, "convert"))
+	else if (cdc_sql_take_word(&p->c, "convert"))
 		parse_convert_action(p);
-	else if (take_word(p, "truncate") || take_word(p, "drop"))
+	else if (cdc_sql_take_word(&p->c, "truncate") || cdc_sql_take_word(&p->c, "drop"))
 	{
-		if (is_word(p, "partition"))
+		if (cdc_sql_at_word(&p->c, "partition"))
 			p->ddl->moves_rows = true;
 	}
-	else if (take_word(p, "exchange"))
+	else if (cdc_sql_take_word(&p->c, "exchange"))
 	{
-		if (!take_word(p, "partition"))
+		if (!cdc_sql_take_word(&p->c, "partition"))
 			return;
 		p->ddl->moves_rows = true;
-		advance(p);
-		if (take_word(p, "with") && take_word(p, "table"))
+		cdc_sql_advance(&p->c);
+		if (cdc_sql_take_word(&p->c, "with") && cdc_sql_take_word(&p->c, "table"))
 			read_table(p);
 	}
-	else if (take_word(p, "import") || take_word(p, "discard"))
+	else if (cdc_sql_take_word(&p->c, "import") || cdc_sql_take_word(&p->c, "discard"))
 	{
-		if (is_word(p, "tablespace") || is_word(p, "partition"))
+		if (cdc_sql_at_word(&p->c, "tablespace") || cdc_sql_at_word(&p->c, "partition"))
 			p->ddl->moves_rows = true;
 	}
 }
@@ -329,14 +222,11 @@ parse_alter_table(DdlParser *p)
 	bool		action = true;	/* one starts here */
 
 	p->ddl->kind = CDC_DDL_TABLE_ALTER;
-	skip_if_exists(p);
+	(void) cdc_sql_take_if_exists(&p->c);
 	if (!read_table(p))
 		return;
-	if (take_word(p, "wait"))
-		advance(p);
-	else
-		take_word(p, "nowait");
-	while (!at_end(p))
+	cdc_sql_skip_wait(&p->c);
+	while (!cdc_sql_at_end(&p->c))
 	{
 		if (action && depth == 0)
 		{
@@ -346,18 +236,18 @@ parse_alter_table(DdlParser *p)
 		}
 
 		/* these follow the partition options or other actions without a comma */
-		if (depth == 0 && is_word(p, "rename"))
+		if (depth == 0 && cdc_sql_at_word(&p->c, "rename"))
 		{
 			action = true;
 			continue;
 		}
-		if (cdc_sql_is_symbol(&p->token, '('))
+		if (cdc_sql_is_symbol(&p->c.token, '('))
 			depth++;
-		else if (cdc_sql_is_symbol(&p->token, ')') && depth > 0)
+		else if (cdc_sql_is_symbol(&p->c.token, ')') && depth > 0)
 			depth--;
-		else if (cdc_sql_is_symbol(&p->token, ',') && depth == 0)
+		else if (cdc_sql_is_symbol(&p->c.token, ',') && depth == 0)
 			action = true;
-		advance(p);
+		cdc_sql_advance(&p->c);
 	}
 }
 
@@ -371,15 +261,15 @@ parse_alter(DdlParser *p)
 	};
 	bool		named = true;
 
-	skip_words(p, table_options);
-	if (take_word(p, "table"))
+	cdc_sql_skip_words(&p->c, table_options);
+	if (cdc_sql_take_word(&p->c, "table"))
 		parse_alter_table(p);
-	else if (take_word(p, "database") || take_word(p, "schema"))
+	else if (cdc_sql_take_word(&p->c, "database") || cdc_sql_take_word(&p->c, "schema"))
 	{
 		p->ddl->kind = CDC_DDL_DATABASE_ALTER;
 		for (int i = 0; database_options[i] != NULL; i++)
 		{
-			if (is_word(p, database_options[i]))
+			if (cdc_sql_at_word(&p->c, database_options[i]))
 				named = false;
 		}
 		read_database(p, named);
@@ -394,7 +284,7 @@ parse_table_list(DdlParser *p)
 	{
 		if (!read_table(p))
 			return;
-	} while (take_symbol(p, ','));
+	} while (cdc_sql_take_symbol(&p->c, ','));
 }
 
 static void
@@ -402,21 +292,21 @@ parse_drop(DdlParser *p)
 {
 	static const char *const options[] = {"online", "offline", NULL};
 
-	skip_words(p, options);
-	if (take_word(p, "temporary"))
+	cdc_sql_skip_words(&p->c, options);
+	if (cdc_sql_take_word(&p->c, "temporary"))
 		parse_temporary(p);
-	else if (take_word(p, "table") || take_word(p, "tables"))
+	else if (cdc_sql_take_word(&p->c, "table") || cdc_sql_take_word(&p->c, "tables"))
 	{
 		p->ddl->kind = CDC_DDL_TABLE_DROP;
-		skip_if_exists(p);
+		(void) cdc_sql_take_if_exists(&p->c);
 		parse_table_list(p);
 	}
-	else if (take_word(p, "index"))
+	else if (cdc_sql_take_word(&p->c, "index"))
 		parse_index(p);
-	else if (take_word(p, "database") || take_word(p, "schema"))
+	else if (cdc_sql_take_word(&p->c, "database") || cdc_sql_take_word(&p->c, "schema"))
 	{
 		p->ddl->kind = CDC_DDL_DATABASE_DROP;
-		skip_if_exists(p);
+		(void) cdc_sql_take_if_exists(&p->c);
 		read_database(p, true);
 	}
 }
@@ -424,21 +314,18 @@ parse_drop(DdlParser *p)
 static void
 parse_rename(DdlParser *p)
 {
-	if (!take_word(p, "table") && !take_word(p, "tables"))
+	if (!cdc_sql_take_word(&p->c, "table") && !cdc_sql_take_word(&p->c, "tables"))
 		return;
 	p->ddl->kind = CDC_DDL_TABLE_RENAME;
-	skip_if_exists(p);
+	(void) cdc_sql_take_if_exists(&p->c);
 	do
 	{
 		if (!read_table(p))
 			return;
-		if (take_word(p, "wait"))
-			advance(p);
-		else
-			take_word(p, "nowait");
-		if (!take_word(p, "to") || !read_table(p))
+		cdc_sql_skip_wait(&p->c);
+		if (!cdc_sql_take_word(&p->c, "to") || !read_table(p))
 			return;
-	} while (take_symbol(p, ','));
+	} while (cdc_sql_take_symbol(&p->c, ','));
 }
 
 void
@@ -454,20 +341,20 @@ cdc_ddl_parse(CdcString sql, CdcString default_database, uint64_t sql_mode, CdcD
 	ddl->truncated = false;
 	ddl->ntables = 0;
 
-	start(&p, sql, sql_mode);
-	skip_set_statement(&p);
-	if (take_word(&p, "create"))
+	cdc_sql_start(&p.c, sql, sql_mode);
+	cdc_sql_skip_set_statement(&p.c);
+	if (cdc_sql_take_word(&p.c, "create"))
 		parse_create(&p);
-	else if (take_word(&p, "alter"))
+	else if (cdc_sql_take_word(&p.c, "alter"))
 		parse_alter(&p);
-	else if (take_word(&p, "drop"))
+	else if (cdc_sql_take_word(&p.c, "drop"))
 		parse_drop(&p);
-	else if (take_word(&p, "rename"))
+	else if (cdc_sql_take_word(&p.c, "rename"))
 		parse_rename(&p);
-	else if (take_word(&p, "truncate"))
+	else if (cdc_sql_take_word(&p.c, "truncate"))
 	{
 		ddl->kind = CDC_DDL_TABLE_TRUNCATE;
-		take_word(&p, "table");
+		cdc_sql_take_word(&p.c, "table");
 		read_table(&p);
 	}
 
@@ -479,8 +366,8 @@ cdc_ddl_parse(CdcString sql, CdcString default_database, uint64_t sql_mode, CdcD
 static bool
 is_row_change(const DdlParser *p)
 {
-	return is_word(p, "insert") || is_word(p, "update") || is_word(p, "delete") ||
-		is_word(p, "replace") || is_word(p, "merge");
+	return cdc_sql_at_word(&p->c, "insert") || cdc_sql_at_word(&p->c, "update") || cdc_sql_at_word(&p->c, "delete") ||
+		cdc_sql_at_word(&p->c, "replace") || cdc_sql_at_word(&p->c, "merge");
 }
 
 bool
@@ -488,34 +375,34 @@ cdc_ddl_is_dml(CdcString sql, uint64_t sql_mode)
 {
 	DdlParser	p = {.ddl = NULL};
 
-	start(&p, sql, sql_mode);
-	skip_set_statement(&p);
-	if (take_word(&p, "analyze") && take_word(&p, "format"))
+	cdc_sql_start(&p.c, sql, sql_mode);
+	cdc_sql_skip_set_statement(&p.c);
+	if (cdc_sql_take_word(&p.c, "analyze") && cdc_sql_take_word(&p.c, "format"))
 	{
-		advance(&p);			/* MariaDB runs what it analyzes: FORMAT = JSON */
-		advance(&p);
+		cdc_sql_advance(&p.c);			/* MariaDB runs what it analyzes: FORMAT = JSON */
+		cdc_sql_advance(&p.c);
 	}
-	while (take_symbol(&p, '('))
+	while (cdc_sql_take_symbol(&p.c, '('))
 		;
-	if (is_row_change(&p) || is_word(&p, "select") || is_word(&p, "do"))
+	if (is_row_change(&p) || cdc_sql_at_word(&p.c, "select") || cdc_sql_at_word(&p.c, "do"))
 		return true;
-	if (take_word(&p, "with"))
+	if (cdc_sql_take_word(&p.c, "with"))
 		return true;			/* ... UPDATE or DELETE, or a SELECT as above */
-	if (take_word(&p, "load"))
-		return is_word(&p, "data") || is_word(&p, "xml");
-	if (take_word(&p, "create"))
+	if (cdc_sql_take_word(&p.c, "load"))
+		return cdc_sql_at_word(&p.c, "data") || cdc_sql_at_word(&p.c, "xml");
+	if (cdc_sql_take_word(&p.c, "create"))
 	{
 		CdcSqlToken database;
 		CdcSqlToken name;
 
-		take_word(&p, "or");
-		take_word(&p, "replace");
-		if (!take_word(&p, "table"))
+		cdc_sql_take_word(&p.c, "or");
+		cdc_sql_take_word(&p.c, "replace");
+		if (!cdc_sql_take_word(&p.c, "table"))
 			return false;
-		skip_if_exists(&p);
+		(void) cdc_sql_take_if_exists(&p.c);
 
 		/* behind a dot a table may be called select without quotes */
-		return take_name(&p, &database, &name) && contains_select(&p);
+		return cdc_sql_take_name(&p.c, &database, &name) && contains_select(&p);
 	}
 	return false;
 }

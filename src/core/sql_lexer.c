@@ -16,6 +16,7 @@ cdc_sql_lexer_init(CdcSqlLexer *lexer, CdcString sql, uint64_t sql_mode)
 	lexer->end = sql.len > 0 ? sql.data + sql.len : sql.data;
 	lexer->sql_mode = sql_mode;
 	lexer->version_comments = 0;
+	lexer->mysql = false;
 }
 
 /* The byte n places ahead, or NUL behind the end. */
@@ -75,7 +76,7 @@ skip_blank(CdcSqlLexer *lexer)
 				lexer->p++;
 		}
 		else if (c == '/' && next == '*' &&
-				 (peek(lexer, 2) == '!' || (peek(lexer, 2) == 'M' && peek(lexer, 3) == '!')))
+				 (peek(lexer, 2) == '!' || (peek(lexer, 2) == 'M' && peek(lexer, 3) == '!' && !lexer->mysql)))
 			enter_version_comment(lexer);
 		else if (c == '/' && next == '*')
 		{

@@ -44,9 +44,13 @@ typedef struct CdcSqlLexer
 	const char *end;
 	uint64_t	sql_mode;
 	int			version_comments;	/* how many are open */
+	bool		mysql;			/* MariaDB's own version comments are comments */
 } CdcSqlLexer;
 
-/* sql stays owned by the caller; sql_mode: 0 when unknown. */
+/*
+ * sql stays owned by the caller; sql_mode: 0 when unknown.  For statements of
+ * MySQL, which knows no M! comments, set lexer->mysql then.
+ */
 extern void cdc_sql_lexer_init(CdcSqlLexer *lexer, CdcString sql, uint64_t sql_mode);
 
 /* Reads the next token; CDC_SQL_END for ever at the end. */

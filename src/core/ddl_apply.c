@@ -1,0 +1,367 @@
+/*-------------------------------------------------------------------------
+ *
+ * ddl_apply.c
+ *	  Statements on whole tables and databases; see ddl_apply.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/ddl_internal.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const CdcTableDef gone = {0};
+
+/* A new effect; what it is about is filled in by the caller. */
+static CdcDdlEffect *
+new_effect(CdcDdlParser *p, CdcDdlKind kind)
+{
+	CdcDdlEffects *all = p->effects;
+	CdcDdlEffect *effect;
+
+	/* the room doubles each time that it is used up */
+	if ((all->n & (all->n - 1)) == 0)
+	{
+		CdcDdlEffect *more = cdc_ddl_alloc(p, sizeof(CdcDdlEffect) * (size_t) (all->n * 2 + 1));
+
+		if (more == NULL)
+			return NULL;
+		if (all->n > 0)
+			memcpy(more, all->list, sizeof(CdcDdlEffect) * (size_t) all->n);
+		all->list = more;
+	}
+	effect = &all->list[all->n++];
+	memset(effect, 0, sizeof(*effect));
+	effect->kind = kind;
+	effect->database = effect->table = effect->new_database = effect->new_table = "";
+	p->why = NULL;
+	p->approximate = false;
+	return effect;
+}
+
+static bool
+is_table(const char *database, const char *table, const char *db, const char *name)
+{
+	return strcmp(database, db) == 0 && strcmp(table, name) == 0;
+}
+
+/* The last effect is the one that is being made. */
+const CdcTableDef *
+cdc_ddl_lookup(CdcDdlParser *p, const char *database, const char *table)
+{
+	for (int i = p->effects->n - 2; i >= 0; i--)
+	{
+		const CdcDdlEffect *e = &p->effects->list[i];
+
+		if (is_table(e->new_database, e->new_table, database, table))
+			return e->new_def;
+		if (is_table(e->database, e->table, database, table))
+			return &gone;
+	}
+	return p->context->table(p->context->arg, database, table);
+}
+
+/* The effect on a table whose name stands here. */
+static CdcDdlEffect *
+table_effect(CdcDdlParser *p, CdcDdlKind kind)
+{
+	CdcDdlEffect *effect = new_effect(p, kind);
+
+	if (effect == NULL)
+		return NULL;
+	if (!cdc_ddl_table_name(p, &effect->database, &effect->table))
+	{
+		p->effects->n--;
+		return NULL;
+	}
+	effect->new_database = effect->database;
+	effect->new_table = effect->table;
+	effect->old_def = cdc_ddl_lookup(p, effect->database, effect->table);
+	return effect;
+}
+
+static void
+end_effect(CdcDdlParser *p, CdcDdlEffect *effect, bool known)
+{
+	effect->approximate = p->approximate;
+	if (known)
+		return;
+	effect->new_def = NULL;
+	effect->touches_columns = true;
+	effect->why = p->why != NULL ? p->why : "the statement is not understood";
+}
+
+static void
+apply_create(CdcDdlParser *p, const CdcDdl *ddl)
+{
+	static const char *const options[] = {"or", "replace", NULL};
+	CdcDdlEffect *effect;
+	bool		if_not_exists;
+
+	cdc_sql_advance(&p->c);
+	cdc_sql_skip_words(&p->c, options);
+	cdc_sql_advance(&p->c);		/* TABLE */
+	if_not_exists = cdc_sql_take_if_exists(&p->c);
+	effect = table_effect(p, ddl->kind);
+	if (effect == NULL)
+		return;
+	if (if_not_exists && effect->old_def == NULL)
+		end_effect(p, effect, cdc_ddl_give_up(p, "the table may have existed before"));
+	else if (if_not_exists && effect->old_def->ncolumns > 0)
+	{
+		effect->new_def = effect->old_def;
+		effect->no_change = true;
+	}
+	else if (ddl->has_select)
+		end_effect(p, effect, cdc_ddl_give_up(p, "the columns are those of a query"));
+	else
+		end_effect(p, effect, cdc_ddl_create_table(p, effect));
+}
+
+/* [CREATE | DROP] INDEX name ON table */
+static void
+apply_index(CdcDdlParser *p, CdcDdlKind kind)
+{
+	bool		drop = cdc_sql_at_word(&p->c, "drop");
+	bool		primary = false;
+	CdcDdlEffect *effect;
+
+	while (!cdc_sql_at_end(&p->c) && !cdc_sql_at_word(&p->c, "on"))
+	{
+		char		name[16];
+
+		primary = cdc_sql_is_identifier(&p->c.token) &&
+			cdc_sql_identifier(&p->c.token, name, sizeof(name)) && strcasecmp(name, "primary") == 0;
+		cdc_sql_advance(&p->c);
+	}
+	cdc_sql_advance(&p->c);
+	effect = table_effect(p, kind);
+	if (effect == NULL)
+		return;
+	if (drop && primary)
+		end_effect(p, effect, cdc_ddl_give_up(p, "the primary key was dropped as an index"));
+	else
+	{
+		effect->new_def = effect->old_def;
+		if (effect->old_def == NULL)
+			end_effect(p, effect, cdc_ddl_give_up(p, "the definition before it is not known"));
+	}
+}
+
+static void
+apply_alter(CdcDdlParser *p, const CdcDdl *ddl)
+{
+	static const char *const options[] = {"online", "offline", "ignore", NULL};
+	CdcSqlCursor ahead = p->c;
+	CdcDdlEffect *effect;
+	bool		if_exists;
+
+	if (!cdc_sql_take_word(&ahead, "alter"))
+	{
+		apply_index(p, ddl->kind);
+		return;
+	}
+	p->c = ahead;
+	cdc_sql_skip_words(&p->c, options);
+	cdc_sql_advance(&p->c);		/* TABLE */
+	if_exists = cdc_sql_take_if_exists(&p->c);
+	effect = table_effect(p, ddl->kind);
+	if (effect == NULL)
+		return;
+	cdc_sql_skip_wait(&p->c);
+	if (effect->old_def == NULL)
+		cdc_ddl_give_up(p, "the definition before it is not known");
+	else if (effect->old_def->ncolumns == 0 && if_exists)
+	{
+		effect->new_def = effect->old_def;
+		effect->no_change = true;
+		return;
+	}
+	else if (effect->old_def->ncolumns == 0)
+		cdc_ddl_give_up(p, "the table is not known");
+	else
+	{
+		end_effect(p, effect, cdc_ddl_alter_table(p, effect));
+		return;
+	}
+	end_effect(p, effect, false);
+
+	/* it may be renamed all the same */
+	if (ddl->ntables == 2 && !ddl->moves_rows)
+	{
+		effect->new_database = cdc_ddl_folded(p, cdc_ddl_copy(p, ddl->tables[1].database,
+															  strlen(ddl->tables[1].database)));
+		effect->new_table = cdc_ddl_folded(p, cdc_ddl_copy(p, ddl->tables[1].table,
+														   strlen(ddl->tables[1].table)));
+	}
+}
+
+static void
+apply_drop(CdcDdlParser *p, const CdcDdl *ddl)
+{
+	static const char *const options[] = {"online", "offline", NULL};
+	bool		if_exists;
+
+	cdc_sql_advance(&p->c);
+	cdc_sql_skip_words(&p->c, options);
+	cdc_sql_advance(&p->c);		/* TABLE */
+	if_exists = cdc_sql_take_if_exists(&p->c);
+	do
+	{
+		CdcDdlEffect *effect = table_effect(p, ddl->kind);
+
+		if (effect == NULL)
+			return;
+		effect->new_def = &gone;
+		effect->no_change = if_exists && effect->old_def != NULL && effect->old_def->ncolumns == 0;
+	} while (cdc_sql_take_symbol(&p->c, ','));
+}
+
+static void
+apply_rename(CdcDdlParser *p, const CdcDdl *ddl)
+{
+	cdc_sql_advance(&p->c);
+	cdc_sql_advance(&p->c);		/* TABLE */
+	(void) cdc_sql_take_if_exists(&p->c);
+	do
+	{
+		CdcDdlEffect *effect = table_effect(p, ddl->kind);
+
+		if (effect == NULL)
+			return;
+		cdc_sql_skip_wait(&p->c);
+		if (!cdc_sql_take_word(&p->c, "to") ||
+			!cdc_ddl_table_name(p, &effect->new_database, &effect->new_table))
+		{
+			p->effects->n--;
+			return;
+		}
+		effect->new_def = effect->old_def;
+		if (effect->old_def == NULL || effect->old_def->ncolumns == 0)
+			end_effect(p, effect, cdc_ddl_give_up(p, "the table that is renamed was not known"));
+	} while (cdc_sql_take_symbol(&p->c, ','));
+}
+
+static void
+apply_truncate(CdcDdlParser *p, const CdcDdl *ddl)
+{
+	CdcDdlEffect *effect;
+
+	cdc_sql_advance(&p->c);
+	cdc_sql_take_word(&p->c, "table");
+	effect = table_effect(p, ddl->kind);
+	if (effect != NULL)
+	{
+		effect->new_def = effect->old_def;
+		if (effect->old_def == NULL)
+			end_effect(p, effect, cdc_ddl_give_up(p, "the definition before it is not known"));
+	}
+}
+
+/* The default character set that CREATE or ALTER DATABASE leads to. */
+static const CdcCollation *
+database_collation(CdcDdlParser *p, CdcDdlKind kind, const char *database,
+				   const CdcDdlCharset *given)
+{
+	const CdcSqlSession *session = p->context->session;
+	const CdcCollation *server = session != NULL ?
+		cdc_collation_by_id(&p->context->server->collations, session->server_collation) : NULL;
+	const CdcCollation *result = NULL;
+
+	if (given->charset != NULL || given->collation != NULL)
+	{
+		if (!cdc_ddl_resolve(p, given->charset, given->collation,
+							 server != NULL ? server->name : NULL, &result))
+			return NULL;
+		return result;
+	}
+	if (given->is_default || kind == CDC_DDL_DATABASE_CREATE)
+		return server;
+	return cdc_ddl_database_collation(p, database, &result) ? result : NULL;
+}
+
+static void
+apply_database(CdcDdlParser *p, const CdcDdl *ddl)
+{
+	CdcDdlEffect *effect;
+	CdcDdlCharset charset = {0};
+	const CdcCollation *collation;
+	bool		taken;
+
+	if (ddl->ntables == 0)
+		return;
+	effect = new_effect(p, ddl->kind);
+	if (effect == NULL)
+		return;
+	effect->database = cdc_ddl_folded(p, cdc_ddl_copy(p, ddl->tables[0].database,
+													  strlen(ddl->tables[0].database)));
+	if (p->no_memory)
+		return;
+	effect->new_database = effect->database;
+	if (ddl->kind == CDC_DDL_DATABASE_DROP)
+		return;
+	while (!cdc_sql_at_end(&p->c))
+	{
+		if (!cdc_ddl_charset_clause(p, &charset, &taken))
+			return;
+		if (!taken)
+			cdc_sql_advance(&p->c);
+	}
+	collation = database_collation(p, ddl->kind, effect->database, &charset);
+	if (collation != NULL)
+	{
+		effect->charset = collation->charset;
+		effect->collation = collation->name;
+	}
+}
+
+CdcStatus
+cdc_ddl_apply(CdcArena *arena, CdcString sql, const CdcDdlContext *context, const CdcDdl *ddl,
+			  CdcDdlEffects *effects, CdcError *err)
+{
+	CdcDdlParser p = {.arena = arena,.context = context,.effects = effects};
+
+	effects->n = 0;
+	effects->list = NULL;
+	if (ddl->temporary)
+		return CDC_OK;
+	cdc_sql_lexer_init(&p.c.lexer, sql, context->sql_mode);
+	p.c.lexer.mysql = context->server->flavor == CDC_MYSQL;
+	cdc_sql_advance(&p.c);
+	cdc_sql_skip_set_statement(&p.c);
+	switch (ddl->kind)
+	{
+		case CDC_DDL_OTHER:
+			break;
+		case CDC_DDL_TABLE_CREATE:
+			apply_create(&p, ddl);
+			break;
+		case CDC_DDL_TABLE_ALTER:
+			apply_alter(&p, ddl);
+			break;
+		case CDC_DDL_TABLE_DROP:
+			apply_drop(&p, ddl);
+			break;
+		case CDC_DDL_TABLE_RENAME:
+			apply_rename(&p, ddl);
+			break;
+		case CDC_DDL_TABLE_TRUNCATE:
+			apply_truncate(&p, ddl);
+			break;
+		case CDC_DDL_DATABASE_CREATE:
+		case CDC_DDL_DATABASE_ALTER:
+		case CDC_DDL_DATABASE_DROP:
+			apply_database(&p, ddl);
+			break;
+	}
+
+	/* what broke off in the middle of a name has no effect */
+	if (effects->n > 0 && (effects->list[effects->n - 1].database == NULL ||
+						   effects->list[effects->n - 1].table == NULL ||
+						   effects->list[effects->n - 1].new_database == NULL ||
+						   effects->list[effects->n - 1].new_table == NULL))
+		effects->n--;
+	if (p.no_memory)
+		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for the definition of a table");
+	return CDC_OK;
+}
