@@ -409,8 +409,6 @@ cdc_ddl_alter_table(CdcDdlParser *p, CdcDdlEffect *effect)
 	CdcTableDef *def;
 
 	a.last = &a.first;
-	if (!cdc_ddl_maker_init(p, &a.m))
-		return false;
 	if (!cdc_sql_at_end(&p->c))
 	{
 		do

@@ -22,7 +22,7 @@ insert_at(CdcAlter *a, int at, const CdcColumnDef *def)
 {
 	CdcTableDef *t = &a->m.def;
 
-	if (t->ncolumns == CDC_DDL_MAX_COLUMNS)
+	if (t->ncolumns == a->m.room)
 		return cdc_ddl_give_up(a->p, "a table has too many columns");
 	memmove(&t->columns[at + 1], &t->columns[at], sizeof(CdcColumnDef) * (size_t) (t->ncolumns - at));
 	t->columns[at] = *def;
@@ -287,8 +287,12 @@ bool
 cdc_ddl_alter_apply(CdcAlter *a, const char *database)
 {
 	const CdcCollation *convert;
+	int			n = a->old->ncolumns;
 
-	if (!set_charset(a, database, &convert) || !keep_columns(a, convert) || !place_columns(a))
+	for (const CdcAlterAction *x = a->first; x != NULL; x = x->next)
+		n += x->kind == CDC_ALTER_ADD ? 1 : 0;
+	if (!cdc_ddl_maker_room(a->p, &a->m, n) || !set_charset(a, database, &convert) ||
+		!keep_columns(a, convert) || !place_columns(a))
 		return false;
 	close_key(&a->m.def);
 	if (!names_differ(&a->m.def))

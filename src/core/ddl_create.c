@@ -11,22 +11,39 @@
 #include <strings.h>
 
 bool
-cdc_ddl_maker_init(CdcDdlParser *p, CdcDdlTableMaker *m)
+cdc_ddl_maker_room(CdcDdlParser *p, CdcDdlTableMaker *m, int n)
 {
-	memset(m, 0, sizeof(*m));
-	m->def.columns = cdc_ddl_alloc(p, sizeof(CdcColumnDef) * CDC_DDL_MAX_COLUMNS);
-	m->key = cdc_ddl_alloc(p, sizeof(char *) * CDC_DDL_MAX_COLUMNS);
-	m->checks = cdc_ddl_alloc(p, sizeof(char *) * CDC_DDL_MAX_COLUMNS);
-	return m->def.columns != NULL && m->key != NULL && m->checks != NULL;
+	if (n > CDC_DDL_MAX_COLUMNS)
+		return cdc_ddl_give_up(p, "a table has too many columns");
+	m->room = n;
+	m->def.columns = cdc_ddl_alloc(p, sizeof(CdcColumnDef) * (size_t) n);
+	return m->def.columns != NULL;
+}
+
+/* Adds to a list of names, whose room doubles each time that it is used up. */
+static bool
+add_name(CdcDdlParser *p, const char ***list, int *n, const char *name)
+{
+	if (*n == CDC_DDL_MAX_COLUMNS)
+		return cdc_ddl_give_up(p, "a key has too many columns");
+	if ((*n & (*n - 1)) == 0)
+	{
+		const char **more = cdc_ddl_alloc(p, sizeof(char *) * (size_t) (*n * 2 + 1));
+
+		if (more == NULL)
+			return false;
+		if (*n > 0)
+			memcpy(more, *list, sizeof(char *) * (size_t) *n);
+		*list = more;
+	}
+	(*list)[(*n)++] = name;
+	return true;
 }
 
 bool
 cdc_ddl_set_key(CdcDdlParser *p, CdcDdlTableMaker *m, const char *column)
 {
-	if (m->nkey == CDC_DDL_MAX_COLUMNS)
-		return cdc_ddl_give_up(p, "a key has too many columns");
-	m->key[m->nkey++] = column;
-	return true;
+	return add_name(p, &m->key, &m->nkey, column);
 }
 
 /* The column list of PRIMARY KEY. */
@@ -101,11 +118,11 @@ read_table_check(CdcDdlParser *p, CdcDdlTableMaker *m)
 		name = ahead.token;
 		cdc_sql_advance(&ahead);
 		if (cdc_sql_is_identifier(&name) && cdc_sql_take_symbol(&ahead, ')') &&
-			cdc_sql_at_symbol(&ahead, ')') && cdc_sql_identifier(&name, buf, sizeof(buf)) &&
-			m->nchecks < CDC_DDL_MAX_COLUMNS)
+			cdc_sql_at_symbol(&ahead, ')') && cdc_sql_identifier(&name, buf, sizeof(buf)))
 		{
-			m->checks[m->nchecks] = cdc_ddl_copy(p, buf, strlen(buf));
-			if (m->checks[m->nchecks++] == NULL)
+			const char *column = cdc_ddl_copy(p, buf, strlen(buf));
+
+			if (column == NULL || !add_name(p, &m->checks, &m->nchecks, column))
 				return false;
 		}
 	}
@@ -287,7 +304,7 @@ bool
 cdc_ddl_create_table(CdcDdlParser *p, CdcDdlEffect *effect)
 {
 	CdcSqlCursor ahead = p->c;
-	CdcDdlTableMaker m;
+	CdcDdlTableMaker m = {0};
 	CdcDdlCharset charset = {0};
 	CdcDdlColumn *columns;
 	CdcTableDef *def;
@@ -302,7 +319,7 @@ cdc_ddl_create_table(CdcDdlParser *p, CdcDdlEffect *effect)
 	}
 	if (!cdc_sql_take_symbol(&p->c, '('))
 		return cdc_ddl_give_up(p, "the statement has no columns");
-	if (!cdc_ddl_maker_init(p, &m) || !read_elements(p, &m, &columns, &n) ||
+	if (!read_elements(p, &m, &columns, &n) || !cdc_ddl_maker_room(p, &m, n) ||
 		!read_options(p, &charset) || !set_table_charset(p, &m.def, &charset, effect->database))
 		return false;
 	for (int i = 0; i < n; i++)

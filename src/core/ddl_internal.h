@@ -119,7 +119,8 @@ typedef struct CdcDdlCharset
 /* A table that is being put together. */
 typedef struct CdcDdlTableMaker
 {
-	CdcTableDef def;			/* columns: room for CDC_DDL_MAX_COLUMNS */
+	CdcTableDef def;
+	int			room;			/* for columns of def */
 	int			nkey;
 	const char **key;			/* names of the new primary key's columns */
 	bool		drops_key;		/* ALTER TABLE ... DROP PRIMARY KEY */
@@ -225,7 +226,9 @@ extern bool cdc_ddl_constraint(CdcDdlParser *p, CdcDdlTableMaker *m, bool *taken
 
 /* Sets the primary key and the JSON checks that were collected. */
 extern bool cdc_ddl_finish_table(CdcDdlParser *p, CdcDdlTableMaker *m);
-extern bool cdc_ddl_maker_init(CdcDdlParser *p, CdcDdlTableMaker *m);
+
+/* Makes room for n columns; there are none yet. */
+extern bool cdc_ddl_maker_room(CdcDdlParser *p, CdcDdlTableMaker *m, int n);
 extern bool cdc_ddl_set_key(CdcDdlParser *p, CdcDdlTableMaker *m, const char *column);
 
 /* ddl_alter.c */

@@ -10,8 +10,7 @@
  */
 #include "core/arena.h"
 #include "core/binlog_position.h"
-#include "core/ddl.h"
-#include "core/event.h"
+#include "core/event_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -41,42 +40,6 @@ write_failed(CdcStatus st, CdcError *err)
 		default:
 			return cdc_error(err, st, "cannot write event (status %d)", (int) st);
 	}
-}
-
-static inline CdcStatus
-put_key(CdcSink *sink, const char *key)
-{
-	return sink->ops->key(sink, key, strlen(key));
-}
-
-static inline CdcStatus
-put_string(CdcSink *sink, const char *key, const char *s, size_t len)
-{
-	CdcStatus	st = put_key(sink, key);
-
-	return st == CDC_OK ? sink->ops->string(sink, s, len) : st;
-}
-
-static inline CdcStatus
-put_text(CdcSink *sink, const char *key, const char *s)
-{
-	return put_string(sink, key, s, strlen(s));
-}
-
-static inline CdcStatus
-put_uint64(CdcSink *sink, const char *key, uint64_t v)
-{
-	CdcStatus	st = put_key(sink, key);
-
-	return st == CDC_OK ? sink->ops->uint64(sink, v) : st;
-}
-
-static inline CdcStatus
-put_int64(CdcSink *sink, const char *key, int64_t v)
-{
-	CdcStatus	st = put_key(sink, key);
-
-	return st == CDC_OK ? sink->ops->int64(sink, v) : st;
 }
 
 size_t
@@ -296,7 +259,7 @@ static CdcStatus
 write_data(CdcSink *sink, const CdcChange *change, CdcError *err)
 {
 	const CdcTable *table = change->table;
-	CdcStatus	st = put_key(sink, "data");
+	CdcStatus	st = cdc_put_key(sink, "data");
 
 	if (st == CDC_OK)
 		st = sink->ops->begin_object(sink);
@@ -306,7 +269,7 @@ write_data(CdcSink *sink, const CdcChange *change, CdcError *err)
 
 		if (value == NULL)
 			continue;
-		st = put_key(sink, table->columns[i].name);
+		st = cdc_put_key(sink, table->columns[i].name);
 		if (st != CDC_OK)
 			break;
 		st = emit_column(sink, table, i, value, err);
@@ -322,7 +285,7 @@ static CdcStatus
 write_old(CdcSink *sink, const CdcChange *change, CdcError *err)
 {
 	const CdcTable *table = change->table;
-	CdcStatus	st = put_key(sink, "old");
+	CdcStatus	st = cdc_put_key(sink, "old");
 
 	if (st == CDC_OK)
 		st = sink->ops->begin_object(sink);
@@ -334,7 +297,7 @@ write_old(CdcSink *sink, const CdcChange *change, CdcError *err)
 		if (before->kind == CDC_ABSENT || after->kind == CDC_ABSENT ||
 			cdc_value_equal(before, after))
 			continue;
-		st = put_key(sink, table->columns[i].name);
+		st = cdc_put_key(sink, table->columns[i].name);
 		if (st != CDC_OK)
 			break;
 		st = emit_column(sink, table, i, before, err);
@@ -351,7 +314,7 @@ static CdcStatus
 write_primary_key(CdcSink *sink, const CdcChange *change, bool values, CdcError *err)
 {
 	const CdcTable *table = change->table;
-	CdcStatus	st = put_key(sink, values ? "primary_key" : "primary_key_columns");
+	CdcStatus	st = cdc_put_key(sink, values ? "primary_key" : "primary_key_columns");
 
 	if (st == CDC_OK)
 		st = sink->ops->begin_array(sink);
@@ -378,101 +341,41 @@ write_primary_key(CdcSink *sink, const CdcChange *change, bool values, CdcError 
 }
 
 /* ts, xid, position, gtid, server_id and thread_id */
-static CdcStatus
-write_transaction(CdcSink *sink, const CdcEventOptions *options,
+CdcStatus
+cdc_event_transaction(CdcSink *sink, const CdcEventOptions *options,
 				  const CdcTransaction *txn, const CdcChange *change)
 {
-	CdcStatus	st = put_int64(sink, "ts", change->ts);
+	CdcStatus	st = cdc_put_int64(sink, "ts", change->ts);
 
 	if (st == CDC_OK && txn->xid != 0)
-		st = put_uint64(sink, "xid", txn->xid);
+		st = cdc_put_uint64(sink, "xid", txn->xid);
 	if (st == CDC_OK && options->position && txn->file != NULL)
 	{
 		char		position[CDC_POSITION_TEXT];
 		size_t		len = cdc_binlog_position_text(position, txn->file, change->offset);
 
-		st = put_string(sink, "position", position, len);
+		st = cdc_put_string(sink, "position", position, len);
 	}
 	if (st == CDC_OK && options->gtid && txn->gtid != NULL)
-		st = put_text(sink, "gtid", txn->gtid);
+		st = cdc_put_text(sink, "gtid", txn->gtid);
 	if (st == CDC_OK && options->server_id)
-		st = put_uint64(sink, "server_id", txn->server_id);
+		st = cdc_put_uint64(sink, "server_id", txn->server_id);
 	if (st == CDC_OK && options->thread_id && txn->thread_id != 0)
-		st = put_uint64(sink, "thread_id", txn->thread_id);
+		st = cdc_put_uint64(sink, "thread_id", txn->thread_id);
 	return st;
 }
 
-/* Maxwell's type of DDL that does this. */
-static const char *
-ddl_type(CdcDdlKind kind)
-{
-	switch (kind)
-	{
-		case CDC_DDL_TABLE_CREATE:
-			return "table-create";
-		case CDC_DDL_TABLE_ALTER:
-		case CDC_DDL_TABLE_RENAME:
-			return "table-alter";
-		case CDC_DDL_TABLE_DROP:
-			return "table-drop";
-		case CDC_DDL_TABLE_TRUNCATE:
-			return "table-truncate";
-		case CDC_DDL_DATABASE_CREATE:
-			return "database-create";
-		case CDC_DDL_DATABASE_ALTER:
-			return "database-alter";
-		case CDC_DDL_DATABASE_DROP:
-			return "database-drop";
-		case CDC_DDL_OTHER:
-			break;
-	}
-	return "ddl";
-}
-
-static CdcStatus
-write_names(CdcSink *sink, CdcString database, const char *table, const char *type,
+CdcStatus
+cdc_event_names(CdcSink *sink, CdcString database, const char *table, const char *type,
 			size_t type_len)
 {
 	CdcStatus	st = CDC_OK;
 
 	if (database.len > 0)
-		st = put_string(sink, "database", database.data, database.len);
+		st = cdc_put_string(sink, "database", database.data, database.len);
 	if (st == CDC_OK && table[0] != '\0')
-		st = put_text(sink, "table", table);
-	return st == CDC_OK ? put_string(sink, "type", type, type_len) : st;
-}
-
-static CdcStatus
-write_ddl(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *txn,
-		  const CdcChange *change)
-{
-	CdcString	database = change->database;
-	const char *table = "";
-	const char *type;
-	CdcDdl		ddl;
-	CdcStatus	st;
-
-	cdc_ddl_parse(change->sql, change->database, change->sql_mode, &ddl);
-	type = ddl_type(ddl.kind);
-	if (change->table != NULL)
-	{
-		database.data = change->table->database;
-		table = change->table->name;
-	}
-	else if (ddl.ntables > 0)
-	{
-		database.data = ddl.tables[0].database;
-		table = ddl.tables[0].table;
-	}
-	if (database.data != change->database.data)
-		database.len = strlen(database.data);
-
-	st = write_names(sink, database, table, type, strlen(type));
-	if (st == CDC_OK)
-		st = write_transaction(sink, options, txn, change);
-	if (st == CDC_OK)
-		st = put_string(sink, "sql", change->sql.data, change->sql.len);
-	return st;
+		st = cdc_put_text(sink, "table", table);
+	return st == CDC_OK ? cdc_put_string(sink, "type", type, type_len) : st;
 }
 
 static CdcStatus
@@ -487,12 +390,12 @@ write_control(CdcSink *sink, const CdcEventOptions *options, const CdcTransactio
 		database.data = change->table->database;
 		database.len = strlen(database.data);
 	}
-	st = write_names(sink, database, change->table != NULL ? change->table->name : "",
+	st = cdc_event_names(sink, database, change->table != NULL ? change->table->name : "",
 					 change->sql.data, change->sql.len);
 	if (st == CDC_OK)
-		st = write_transaction(sink, options, txn, change);
+		st = cdc_event_transaction(sink, options, txn, change);
 	if (st == CDC_OK)
-		st = put_key(sink, "data");
+		st = cdc_put_key(sink, "data");
 	if (st == CDC_OK)
 		st = sink->ops->begin_object(sink);
 	return st == CDC_OK ? sink->ops->end_object(sink) : st;
@@ -506,14 +409,14 @@ write_row(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *t
 	const char *type = change->op == CDC_OP_INSERT ? "insert" :
 		change->op == CDC_OP_UPDATE ? "update" :
 		change->op == CDC_OP_DELETE ? "delete" : "bootstrap-insert";
-	CdcStatus	st = put_text(sink, "database", table->database);
+	CdcStatus	st = cdc_put_text(sink, "database", table->database);
 
 	if (st == CDC_OK)
-		st = put_text(sink, "table", table->name);
+		st = cdc_put_text(sink, "table", table->name);
 	if (st == CDC_OK)
-		st = put_text(sink, "type", type);
+		st = cdc_put_text(sink, "type", type);
 	if (st == CDC_OK)
-		st = write_transaction(sink, options, txn, change);
+		st = cdc_event_transaction(sink, options, txn, change);
 	if (st != CDC_OK)
 		return write_failed(st, err);
 
@@ -549,7 +452,7 @@ cdc_event_open(CdcSink *sink, const CdcEventOptions *options, const CdcTransacti
 			return write_row(sink, options, txn, change, err);
 		case CDC_OP_TRUNCATE:
 		case CDC_OP_SCHEMA:
-			return write_failed(write_ddl(sink, options, txn, change), err);
+			return write_failed(cdc_event_ddl(sink, options, txn, change), err);
 		case CDC_OP_CONTROL:
 			return write_failed(write_control(sink, options, txn, change), err);
 	}
@@ -564,12 +467,12 @@ cdc_event_close(CdcSink *sink, const CdcEventOptions *options, int64_t xoffset, 
 
 	if (last)
 	{
-		st = put_key(sink, "commit");
+		st = cdc_put_key(sink, "commit");
 		if (st == CDC_OK)
 			st = sink->ops->boolean(sink, true);
 	}
 	else if (options->xoffset)
-		st = put_int64(sink, "xoffset", xoffset);
+		st = cdc_put_int64(sink, "xoffset", xoffset);
 	if (st == CDC_OK)
 		st = sink->ops->end_object(sink);
 	return write_failed(st, err);

@@ -89,6 +89,12 @@ cdc_pull_writer_begin(CdcPullCall *call, const CdcTransaction *txn)
 	return writer;
 }
 
+const CdcTransaction *
+cdc_pull_writer_txn(const CdcPullWriter *writer)
+{
+	return writer->txn;
+}
+
 /* Ends the open event and appends its row. */
 static void
 close_event(CdcPullWriter *writer, bool last)

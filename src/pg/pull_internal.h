@@ -160,6 +160,9 @@ extern CdcSource *cdc_pull_stream_control(CdcPullStream *stream);
  */
 extern void cdc_pull_stream_discover(CdcPullStream *stream, const CdcTable *table, bool copy);
 
+/* Whether a table is registered. */
+extern bool cdc_pull_stream_knows(CdcPullStream *stream, const char *full_name);
+
 /* The states of the tables have changed: they are read anew when needed. */
 extern void cdc_pull_stream_forget_tables(CdcPullStream *stream);
 
@@ -208,6 +211,7 @@ extern void cdc_pull_append(CdcPullCall *call, const CdcHistoryRow *row);
 extern CdcPullWriter *cdc_pull_writer_begin(CdcPullCall *call, const CdcTransaction *txn);
 extern void cdc_pull_writer_change(CdcPullWriter *writer, const CdcChange *change);
 extern void cdc_pull_writer_end(CdcPullWriter *writer);
+extern const CdcTransaction *cdc_pull_writer_txn(const CdcPullWriter *writer);
 
 /* pull_ddl.c */
 

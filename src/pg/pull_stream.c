@@ -365,6 +365,12 @@ find_table(CdcPullStream *stream, const char *full_name)
 	return stream->last_table;
 }
 
+bool
+cdc_pull_stream_knows(CdcPullStream *stream, const char *full_name)
+{
+	return find_table(stream, full_name) != NULL;
+}
+
 void
 cdc_pull_stream_discover(CdcPullStream *stream, const CdcTable *table, bool copy)
 {

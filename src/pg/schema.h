@@ -13,6 +13,7 @@
 #include "pg/catalog.h"
 #include "pg/source.h"
 #include "binlog/decoder.h"
+#include "core/ddl_apply.h"
 
 typedef struct CdcSchema CdcSchema;
 
@@ -27,9 +28,10 @@ extern void cdc_schema_destroy(CdcSchema *schema);
 extern List *cdc_schema_source_tables(CdcSource *source, const CdcSubscription *sub);
 
 /*
- * Reads the table's present definition from the source and, where it differs
- * from the newest stored one, stores it as the version valid from seq and
- * position.  NULL when the source has no such table.
+ * The table's definition: the newest stored one; where there is none, the source's
+ * present one, stored as valid from seq and position on.  Where the source's
+ * differs because the stream has not come to some DDL yet, that is returned,
+ * and not stored.  NULL when the source has no such table.
  */
 extern const CdcTable *cdc_schema_refresh(CdcSchema *schema, CdcSource *source,
 										  const char *database, const char *table,
@@ -38,6 +40,67 @@ extern const CdcTable *cdc_schema_refresh(CdcSchema *schema, CdcSource *source,
 /* Newest stored definition; NULL when there is none. */
 extern const CdcTable *cdc_schema_get(CdcSchema *schema, const char *database,
 									  const char *table);
+
+/*
+ * Following DDL (schema_ddl.c)
+ */
+
+/* What the meaning of the source's DDL depends on; asked for once. */
+extern const CdcDdlServer *cdc_schema_ddl_server(CdcSchema *schema, CdcSource *source);
+
+/*
+ * The newest definition, one without columns when the table is gone; NULL when
+ * none is known.
+ */
+extern const CdcTableDef *cdc_schema_definition(CdcSchema *schema, const char *database,
+												const char *table);
+
+/*
+ * Whether the newest definition was read from the source when that had done
+ * the transaction already.  *unproven: rows may have been read by it that
+ * were written before (the binlog does not tell names).
+ */
+extern bool cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char *database,
+								const char *table, const CdcTransaction *txn, bool by_gtid,
+								bool *unproven);
+
+/* Stores what DDL made of a table: def without columns when it is gone. */
+extern void cdc_schema_follow(CdcSchema *schema, const char *database, const char *table,
+							  const CdcTableDef *def, int64 seq, const char *position);
+
+/*
+ * Reads the definition anew from the source, where DDL does not tell it, and
+ * says why in cdc.log.  false when the source has no such table.
+ */
+extern bool cdc_schema_ask(CdcSchema *schema, CdcSource *source, const char *database,
+						   const char *table, int64 seq, const char *position, const char *why);
+
+/*
+ * def, or what the source has now where the two differ only in how defaults and
+ * expressions are worded.
+ */
+extern const CdcTableDef *cdc_schema_worded(CdcSource *source, const char *database,
+											const char *table, const CdcTableDef *def);
+
+/* A database's default collation; the source's present one where none is known. */
+extern const char *cdc_schema_database_collation(CdcSchema *schema, CdcSource *source,
+												 const char *database, int64 seq,
+												 const char *position);
+
+/* Stores those of all databases that the subscription is about, when it begins. */
+extern void cdc_schema_read_databases(CdcSchema *schema, CdcSource *source, int64 seq);
+
+/* Whether some pattern of the subscription is about tables of the database. */
+extern bool cdc_schema_wants_database(const CdcSubscription *sub, const char *database);
+extern void cdc_schema_set_database(CdcSchema *schema, const char *database, const char *charset,
+									const char *collation, int64 seq, const char *position);
+
+/* Forgets the tables of a database that was dropped. */
+extern void cdc_schema_drop_database(CdcSchema *schema, const char *database, int64 seq,
+									 const char *position);
+
+/* An arena that is freed with the context. */
+extern CdcArena *cdc_schema_arena(MemoryContext context);
 
 /* Forgets cached definitions (after a rollback or a change elsewhere). */
 extern void cdc_schema_invalidate(CdcSchema *schema);

@@ -85,6 +85,13 @@ read_json_checks(CdcSource *source, const char *database, const char *table, Cdc
 	}
 }
 
+/* The character set that a collation's name begins with. */
+static char *
+charset_of(const char *collation)
+{
+	return collation != NULL ? pnstrdup(collation, strcspn(collation, "_")) : NULL;
+}
+
 CdcTableDef *
 cdc_schema_read_source(CdcSource *source, const char *database, const char *table)
 {
@@ -100,7 +107,9 @@ cdc_schema_read_source(CdcSource *source, const char *database, const char *tabl
 	rows = cdc_source_query(source,
 							"SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE, "
 							"c.CHARACTER_SET_NAME, c.COLLATION_NAME, c.IS_NULLABLE, c.EXTRA, "
-							"c.COLUMN_DEFAULT, %s, s.SEQ_IN_INDEX "
+							"c.COLUMN_DEFAULT, %s, s.SEQ_IN_INDEX, "
+							"(SELECT t.TABLE_COLLATION FROM information_schema.TABLES t "
+							"WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s) "
 							"FROM information_schema.COLUMNS c "
 							"LEFT JOIN information_schema.STATISTICS s ON s.TABLE_SCHEMA = %s "
 							"AND s.TABLE_NAME = %s AND s.INDEX_NAME = 'PRIMARY' "
@@ -108,7 +117,7 @@ cdc_schema_read_source(CdcSource *source, const char *database, const char *tabl
 							"WHERE c.TABLE_SCHEMA = %s AND c.TABLE_NAME = %s "
 							"ORDER BY c.ORDINAL_POSITION",
 							has_generation_expression(info) ? "NULLIF(c.GENERATION_EXPRESSION, '')" : "NULL",
-							db, name, db, name);
+							db, name, db, name, db, name);
 	def = palloc0(sizeof(CdcTableDef));
 	def->columns = palloc0(sizeof(CdcColumnDef) * Max(rows->nrows, 1));
 	for (i = 0; i < rows->nrows; i++)
@@ -131,10 +140,12 @@ cdc_schema_read_source(CdcSource *source, const char *database, const char *tabl
 		c->pk = pk->data != NULL ? atoi(pk->data) - 1 : -1;
 		if (strcmp(c->column_type, "longtext") == 0)
 			any_longtext = true;
+		def->collation = cell(rows, i, 11);
 		def->ncolumns++;
 	}
 	if (def->ncolumns == 0)
 		return NULL;
+	def->charset = charset_of(def->collation);
 	if (any_longtext && has_check_constraints(info))
 		read_json_checks(source, database, table, def);
 	return def;

@@ -356,6 +356,7 @@ register_tables(const CdcSubscription *sub, CdcSource *source)
 
 	if (names == NIL)
 		no_tables(source, sub);
+	cdc_schema_read_databases(schema, source, 1);
 	foreach(lc, names)
 	{
 		char	   *database;

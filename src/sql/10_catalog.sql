@@ -90,7 +90,8 @@ CREATE TABLE cdc.table_counter (
     PRIMARY KEY (subscription, source_table)
 ) WITH (fillfactor = 50);
 
--- Definitions of source tables, each valid from a seq on.
+-- Definitions of source tables, each valid from a seq on; without columns
+-- from where the table is gone.
 CREATE TABLE cdc.table_version (
     subscription    text NOT NULL,
     source_table    text NOT NULL,
@@ -99,6 +100,9 @@ CREATE TABLE cdc.table_version (
     position        text,
     columns         jsonb NOT NULL,
     recorded_at     timestamptz NOT NULL DEFAULT now(),
+    table_charset   text,                   -- of columns that name none
+    table_collation text,
+    as_of           text,                   -- where the source stood when it was asked; NULL: followed by DDL
     PRIMARY KEY (subscription, source_table, version)
 );
 
@@ -116,6 +120,19 @@ CREATE TABLE cdc.prepared_transaction (
     server_version  text,
     post_header     bytea,
     PRIMARY KEY (subscription, xid, chunk)
+);
+
+-- Default character sets of source databases, each valid from a seq on.
+CREATE TABLE cdc.database_version (
+    subscription    text NOT NULL,
+    source_database text NOT NULL,
+    version         integer NOT NULL,
+    from_seq        bigint NOT NULL,
+    position        text,
+    charset         text,
+    collation_name  text,
+    recorded_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (subscription, source_database, version)
 );
 
 -- What could not be stored or applied, where the user chose not to stop.
@@ -150,6 +167,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_table', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.table_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.table_version', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.prepared_transaction', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.database_version', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.error', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.log', '');
 
@@ -157,6 +175,6 @@ SELECT pg_catalog.pg_extension_config_dump('cdc.log', '');
 -- errors may hold data of the source: not for cdc_monitor.
 REVOKE ALL ON ALL TABLES IN SCHEMA cdc FROM PUBLIC;
 GRANT SELECT ON cdc.subscription, cdc.subscription_position, cdc.subscription_progress,
-    cdc.subscription_table, cdc.table_counter, cdc.table_version, cdc.log TO cdc_monitor;
+    cdc.subscription_table, cdc.table_counter, cdc.table_version, cdc.database_version, cdc.log TO cdc_monitor;
 GRANT SELECT (subscription, xid, chunk, position, gtid, prepared_at) ON cdc.prepared_transaction TO cdc_monitor;
 GRANT SELECT (subscription, seq, at, position, source_table, sqlstate) ON cdc.error TO cdc_monitor;

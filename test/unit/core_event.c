@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "core/ddl_apply.h"
 #include "core/event.h"
 #include "core/json_text.h"
 #include "json_check.h"
@@ -174,7 +175,7 @@ test_ddl(void **state)
 			.sql = {cases[i].sql, strlen(cases[i].sql)}
 		};
 
-		snprintf(expected, sizeof(expected), "{%s,\"ts\":1700000000,\"xid\":77,\"position\":\"binlog.000042:99\","
+		snprintf(expected, sizeof(expected), "{%s,\"ts\":1700000000000,\"xid\":77,\"position\":\"binlog.000042:99\","
 				 "\"gtid\":\"3e11fa47-71ca-11e1-9e33-c80aa9429562:5\",\"sql\":\"%s\",\"commit\":true}",
 				 cases[i].head, cases[i].sql);
 		assert_event(&cdc_event_defaults, &txn, &change, 0, true, expected);
@@ -187,9 +188,56 @@ test_ddl(void **state)
 		};
 
 		assert_event(&cdc_event_defaults, &(CdcTransaction) {.file = "f"}, &change, 0, true,
-					 "{\"database\":\"shop\",\"table\":\"orders\",\"type\":\"table-truncate\",\"ts\":1,"
+					 "{\"database\":\"shop\",\"table\":\"orders\",\"type\":\"table-truncate\",\"ts\":1000,"
 					 "\"position\":\"f:99\",\"sql\":\"TRUNCATE x\",\"commit\":true}");
 	}
+}
+
+static void
+test_ddl_definitions(void **state)
+{
+	CdcColumnDef columns[] = {
+		{.name = "id",.column_type = "int(10) unsigned",.pk = 1},
+		{.name = "k",.column_type = "bigint",.pk = 0},
+		{.name = "e",.column_type = "enum('a','it''s')",.charset = "utf8mb4",.pk = -1},
+		{.name = "at",.column_type = "datetime(3)",.pk = -1},
+		{.name = "b",.column_type = "varbinary(3)",.pk = -1},
+		{.name = "t",.column_type = "text",.charset = "latin1",.pk = -1},
+		{.name = "j",.column_type = "longtext",.charset = "utf8mb4",.json_check = true,.pk = -1},
+		{.name = "m",.column_type = "double",.pk = -1}
+	};
+	CdcTableDef before = {.charset = "latin1",.ncolumns = 2,.columns = columns};
+	CdcTableDef after = {.charset = "utf8mb4",.ncolumns = 8,.columns = columns};
+	CdcDdlEffect effect = {
+		.kind = CDC_DDL_TABLE_RENAME,.database = "shop",.table = "orders",.new_database = "shop",
+		.new_table = "old",.old_def = &before,.new_def = &after
+	};
+	CdcChange	change = {
+		.op = CDC_OP_SCHEMA,.table = &table,.ts = 1,.offset = 9,.sql = S("x"),.ddl = &effect
+	};
+
+	(void) state;
+	assert_event(&cdc_event_defaults, &(CdcTransaction) {.file = "f"}, &change, 0, true,
+				 "{\"database\":\"shop\",\"table\":\"orders\",\"type\":\"table-alter\",\"ts\":1000,"
+				 "\"position\":\"f:9\","
+				 "\"old\":{\"database\":\"shop\",\"charset\":\"latin1\",\"table\":\"orders\",\"columns\":["
+				 "{\"type\":\"int\",\"name\":\"id\",\"signed\":false},"
+				 "{\"type\":\"bigint\",\"name\":\"k\",\"signed\":true}],\"primary-key\":[\"k\",\"id\"]},"
+				 "\"def\":{\"database\":\"shop\",\"charset\":\"utf8mb4\",\"table\":\"old\",\"columns\":["
+				 "{\"type\":\"int\",\"name\":\"id\",\"signed\":false},"
+				 "{\"type\":\"bigint\",\"name\":\"k\",\"signed\":true},"
+				 "{\"type\":\"enum\",\"name\":\"e\",\"enum-values\":[\"a\",\"it's\"]},"
+				 "{\"type\":\"datetime\",\"name\":\"at\",\"column-length\":3},"
+				 "{\"type\":\"varbinary\",\"name\":\"b\",\"charset\":\"binary\"},"
+				 "{\"type\":\"text\",\"name\":\"t\",\"charset\":\"latin1\"},"
+				 "{\"type\":\"json\",\"name\":\"j\"},"
+				 "{\"type\":\"double\",\"name\":\"m\"}],\"primary-key\":[\"k\",\"id\"]},"
+				 "\"sql\":\"x\",\"commit\":true}");
+	effect = (CdcDdlEffect) {.kind = CDC_DDL_DATABASE_CREATE,.database = "d",.table = "",.charset = "latin1"};
+	change.table = NULL;
+	assert_event(&cdc_event_defaults, &(CdcTransaction) {.file = "f"}, &change, 0, true,
+				 "{\"database\":\"d\",\"type\":\"database-create\",\"ts\":1000,\"position\":\"f:9\","
+				 "\"charset\":\"latin1\",\"sql\":\"x\",\"commit\":true}");
 }
 
 static void
@@ -448,6 +496,7 @@ main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_partial_images),
 		cmocka_unit_test(test_ddl),
+		cmocka_unit_test(test_ddl_definitions),
 		cmocka_unit_test(test_control),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_base64),
