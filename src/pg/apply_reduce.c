@@ -547,6 +547,8 @@ cdc_reduce_row(CdcApply *apply, CdcTargetRun *run, char op, const JsonbContainer
 
 	apply->at_data = data;
 	layout = cdc_reduce_convert(apply, run, data, false);
+	if (layout->stale != NULL && op != CDC_OP_DELETE)
+		cdc_target_stale_column(target, layout);
 	if (target->keyless && op == CDC_OP_UPDATE)
 		reduce_update_keyless(apply, run, layout, old);
 	else if (target->keyless)

@@ -376,7 +376,8 @@ cdc_pull_stream_discover(CdcPullStream *stream, const CdcTable *table, bool copy
 {
 	if (find_table(stream, table->full_name) != NULL)
 		return;
-	(void) cdc_subscription_add_discovered_table(stream->sub, table, copy);
+	(void) cdc_subscription_add_discovered_table(stream->sub, cdc_pull_stream_control(stream), table,
+												 copy);
 	read_tables(stream);
 }
 

@@ -87,23 +87,63 @@ source_column(const CdcTable *table, const char *name)
 	return NULL;
 }
 
-/* All columns under their own names; *renamed when one had to be cut. */
+/* Whether row images always have the column. */
+static bool
+is_logged(const CdcColumn *column, CdcGeneratedLogged logged)
+{
+	if (!column->generated || column->pk_index >= 0 || logged == CDC_GENERATED_ALL)
+		return true;
+	return logged == CDC_GENERATED_STORED && !column->virtual_generated;
+}
+
+/*
+ * All columns under their own names; *renamed when one had to be cut.  relid:
+ * the target, which may lack generated columns and has the others, or invalid:
+ * it gets those that the source logs.
+ */
 static Mapped *
-map_all(const CdcTable *table, int *n, bool *renamed)
+map_all(const CdcTable *table, Oid relid, CdcGeneratedLogged logged, int *n, bool *renamed)
 {
 	Mapped	   *mapped = palloc(sizeof(Mapped) * table->ncolumns);
 	int			i;
 
-	*n = table->ncolumns;
+	*n = 0;
 	*renamed = false;
 	for (i = 0; i < table->ncolumns; i++)
 	{
-		mapped[i].source = &table->columns[i];
-		mapped[i].name = cdc_replica_identifier(table->columns[i].name);
-		if (strcmp(mapped[i].name, cdc_replica_text(table->columns[i].name)) != 0)
+		const CdcColumn *column = &table->columns[i];
+		char	   *name = cdc_replica_identifier(column->name);
+
+		if (OidIsValid(relid) ? column->generated && get_attnum(relid, name) == InvalidAttrNumber :
+			!is_logged(column, logged))
+			continue;
+		mapped[*n].source = column;
+		mapped[*n].name = name;
+		if (strcmp(name, cdc_replica_text(column->name)) != 0)
 			*renamed = true;
+		(*n)++;
 	}
 	return mapped;
+}
+
+/* Names generated columns that are not in a new target. */
+static void
+tell_left_out(const CdcTable *table, const CdcReplica *replica, CdcGeneratedLogged logged)
+{
+	StringInfoData names;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; i < table->ncolumns; i++)
+		if (!is_logged(&table->columns[i], logged))
+			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "",
+							 cdc_replica_text(table->columns[i].name));
+	if (names.len > 0)
+		ereport(NOTICE,
+				(errmsg("target %s is made without the generated columns %s", replica->target, names.data),
+				 errdetail("The source does not write them to its binlog with each update, so that they would go stale."),
+				 errhint("Let PostgreSQL compute them: ALTER TABLE %s ADD COLUMN ... GENERATED ALWAYS AS (...) STORED.",
+						 replica->target)));
 }
 
 /* The columns of a mapping given by the user. */
@@ -308,7 +348,7 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 	int			n;
 
 	mapped = spec->columns != NULL ? map_given(table, spec->columns, &n) :
-		map_all(table, &n, &renamed);
+		map_all(table, relid, spec->logged, &n, &renamed);
 	key = key_columns(table, spec, mapped, n);
 	replica->target = quote_qualified_identifier(spec->schema, spec->name);
 	replica->created = !OidIsValid(relid);
@@ -326,7 +366,11 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 				 errhint("Add a primary key at the source, or name key columns with cdc.add_table(..., key := ...).")));
 
 	if (replica->created)
+	{
 		create_target(sub, replica, mapped, n, key);
+		if (spec->columns == NULL)
+			tell_left_out(table, replica, spec->logged);
+	}
 	else
 		check_target(relid, table, replica, mapped, n, key);
 

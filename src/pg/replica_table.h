@@ -13,6 +13,7 @@
 #include "core/change.h"
 #include "nodes/pg_list.h"
 #include "pg/catalog.h"
+#include "pg/source.h"
 
 /* What a target is to look like; filled by the caller. */
 typedef struct CdcReplicaSpec
@@ -22,6 +23,7 @@ typedef struct CdcReplicaSpec
 	const Jsonb *columns;		/* target column -> source column; NULL: all, same names */
 	char	  **key;			/* target columns; NULL: of the source's primary key */
 	int			nkey;
+	CdcGeneratedLogged logged;	/* with columns NULL: others are left out of a new target */
 } CdcReplicaSpec;
 
 typedef struct CdcReplica

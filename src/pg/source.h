@@ -73,6 +73,19 @@ extern CdcStatus cdc_source_try_query(CdcSource *source, const char *sql, CdcRow
  */
 extern bool cdc_source_is_busy(CdcSource *source);
 
+/*
+ * Which generated columns the source's row images always have.  The rest would
+ * go stale in a replica.
+ */
+typedef enum CdcGeneratedLogged
+{
+	CDC_GENERATED_ALL,
+	CDC_GENERATED_STORED,
+	CDC_GENERATED_NONE
+} CdcGeneratedLogged;
+
+extern CdcGeneratedLogged cdc_source_generated_logged(CdcSource *source);
+
 /* A palloc'ed literal or identifier of the source's SQL. */
 extern char *cdc_source_quote_literal(const char *s);
 extern char *cdc_source_quote_ident(const char *s);

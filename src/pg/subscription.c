@@ -367,7 +367,7 @@ register_tables(const CdcSubscription *sub, CdcSource *source)
 		cdc_split_table_name(lfirst(lc), &database, &name);
 		table = cdc_schema_refresh(schema, source, database, name, 1, NULL);
 		if (table != NULL)		/* else dropped since it was listed */
-			cdc_subscription_register_table(sub, table, sub->copy_data);
+			cdc_subscription_register_table(sub, source, table, sub->copy_data);
 	}
 	cdc_schema_destroy(schema);
 }

@@ -12,6 +12,7 @@
 #include "pg/compat.h"
 #include "core/change.h"
 #include "pg/catalog.h"
+#include "pg/source.h"
 
 /*
  * For pull: registers a wanted table that the stream has shown for the first
@@ -23,12 +24,12 @@
  * When the replica cannot be made the table gets state 'e' with the reason and
  * a WARNING, and the stream goes on.  Returns the table's state.
  */
-extern char cdc_subscription_add_discovered_table(const CdcSubscription *sub,
+extern char cdc_subscription_add_discovered_table(const CdcSubscription *sub, CdcSource *source,
 												  const CdcTable *table, bool copy);
 
 /* For create_subscription: the same at its begin; errors are raised. */
-extern void cdc_subscription_register_table(const CdcSubscription *sub, const CdcTable *table,
-											bool copy);
+extern void cdc_subscription_register_table(const CdcSubscription *sub, CdcSource *source,
+											const CdcTable *table, bool copy);
 
 /*
  * For pull: rows of the table (in the database's encoding) cannot be read from

@@ -119,11 +119,25 @@ register_with_target(const CdcSubscription *sub, const CdcTable *table,
 	cdc_table_row_insert(sub, &row);
 }
 
+/* Asked for only where the table has such columns. */
+static CdcGeneratedLogged
+generated_logged(CdcSource *source, const CdcTable *table)
+{
+	int			i;
+
+	for (i = 0; i < table->ncolumns; i++)
+		if (table->columns[i].generated)
+			return cdc_source_generated_logged(source);
+	return CDC_GENERATED_ALL;
+}
+
 /* The replica that the subscription's target_schema implies; false: none. */
 static bool
-default_target(const CdcSubscription *sub, const CdcTable *table, CdcReplicaSpec *spec)
+default_target(const CdcSubscription *sub, CdcSource *source, const CdcTable *table,
+			   CdcReplicaSpec *spec)
 {
 	memset(spec, 0, sizeof(*spec));
+	spec->logged = generated_logged(source, table);
 	if (sub->target_schema == NULL)
 		return false;
 	spec->schema = sub->target_schema;
@@ -157,7 +171,8 @@ register_failed(const CdcSubscription *sub, const CdcTable *table, const char *e
 }
 
 void
-cdc_subscription_register_table(const CdcSubscription *sub, const CdcTable *table, bool copy)
+cdc_subscription_register_table(const CdcSubscription *sub, CdcSource *source,
+								const CdcTable *table, bool copy)
 {
 	CdcReplicaSpec spec;
 	char	   *trouble = cdc_replica_trouble(sub, table);
@@ -174,11 +189,12 @@ cdc_subscription_register_table(const CdcSubscription *sub, const CdcTable *tabl
 											 cdc_replica_text(table->full_name)), trouble);
 		return;
 	}
-	register_with_target(sub, table, default_target(sub, table, &spec) ? &spec : NULL, copy);
+	register_with_target(sub, table, default_target(sub, source, table, &spec) ? &spec : NULL, copy);
 }
 
 char
-cdc_subscription_add_discovered_table(const CdcSubscription *sub, const CdcTable *table, bool copy)
+cdc_subscription_add_discovered_table(const CdcSubscription *sub, CdcSource *source,
+									  const CdcTable *table, bool copy)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -193,7 +209,8 @@ cdc_subscription_add_discovered_table(const CdcSubscription *sub, const CdcTable
 		MemoryContextSwitchTo(caller);
 		PG_TRY();
 		{
-			register_with_target(sub, table, default_target(sub, table, &spec) ? &spec : NULL,
+			register_with_target(sub, table,
+								 default_target(sub, source, table, &spec) ? &spec : NULL,
 								 copy && sub->copy_data);
 			ReleaseCurrentSubTransaction();
 			MemoryContextSwitchTo(caller);
@@ -394,9 +411,9 @@ check_mode(const char *mode)
 
 /* The definition of a source table, stored as its newest version. */
 static const CdcTable *
-read_definition(const CdcSubscription *sub, const char *database, const char *table)
+read_definition(const CdcSubscription *sub, CdcSource *source, const char *database,
+				const char *table)
 {
-	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
 	CdcPosition pos;
 	const CdcTable *def;
@@ -409,7 +426,6 @@ read_definition(const CdcSubscription *sub, const char *database, const char *ta
 				 errmsg("source table %s.%s does not exist", database, table),
 				 errhint("Check its spelling, letter case too, and that the user of the mapping for server \"%s\" has SELECT on it.",
 						 sub->server)));
-	cdc_source_close(source);
 	return def;
 }
 
@@ -417,6 +433,7 @@ Datum
 cdc_add_table(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
+	CdcSource  *source;
 	CdcReplicaSpec spec;
 	const CdcTable *table;
 	char	   *name;
@@ -445,13 +462,15 @@ cdc_add_table(PG_FUNCTION_ARGS)
 				 errhint("To change how it is replicated, call cdc.remove_table('%s', '%s') first.",
 						 sub->name, name)));
 
-	table = read_definition(sub, database, relation);
+	source = cdc_source_open(sub->server, sub->owner_oid, false);
+	table = read_definition(sub, source, database, relation);
 	trouble = cdc_replica_trouble(sub, table);
 	if (trouble != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
 
-	with_target = default_target(sub, table, &spec);
+	with_target = default_target(sub, source, table, &spec);
+	cdc_source_close(source);
 	if (!PG_ARGISNULL(2))
 	{
 		with_target = true;

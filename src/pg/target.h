@@ -80,6 +80,8 @@ typedef struct CdcLayout
 	}		   *ops;
 	const CdcPresence *presence;
 	bool		has_key;		/* all key columns are in it */
+	char	   *stale;			/* a column that the source generates and does not tell, so
+								 * that it must not be kept in an update; or NULL */
 } CdcLayout;
 
 typedef struct CdcApplyBackend CdcApplyBackend;
@@ -153,6 +155,7 @@ typedef struct CdcSourceColumn
 	const char *charset;
 	const char *collation;
 	int			pk;				/* place in the primary key, 0-based; -1: not in it */
+	bool		generated;
 	bool		virtual_generated;
 	bool		json_check;		/* MariaDB's JSON: longtext with json_valid() */
 } CdcSourceColumn;
@@ -166,5 +169,8 @@ pg_noreturn extern void cdc_target_missing_column(const CdcTarget *target,
 												  const CdcSubscription *sub,
 												  const char *source_table, const char *column,
 												  const CdcJsonValue *value, int64 seq);
+
+/* ERROR: an event does not have a value that must not stay as it was. */
+pg_noreturn extern void cdc_target_stale_column(const CdcTarget *target, const CdcLayout *layout);
 
 #endif							/* CDC_PG_TARGET_H */

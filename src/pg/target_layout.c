@@ -147,6 +147,65 @@ check_whole_row(const CdcTarget *target, const CdcSubscription *sub,
 	}
 }
 
+/* The target's column that the source's column fills; NULL: none. */
+static const CdcTargetColumn *
+column_filled_by(const CdcTarget *target, const CdcSourceColumn *source)
+{
+	int			c;
+
+	for (c = 0; c < target->ncolumns; c++)
+		if (strcmp(target->columns[c].source, source->name) == 0)
+			return &target->columns[c];
+	return NULL;
+}
+
+/*
+ * Whether an image with these columns leaves a column in doubt that the source
+ * generates: it changes with the columns it is made from, but some images lack
+ * it all the same (see cdc_source_generated_logged()).  VIRTUAL ones are in
+ * doubt in every image without them, stored ones only where the image has all
+ * other columns: a partial one has what has changed.  Returns its name.
+ */
+static char *
+stale_column(const CdcTarget *target, const CdcSubscription *sub, const bool *attrs, int64 seq)
+{
+	int			n;
+	CdcSourceColumn *source = cdc_source_columns(sub, target->source_table, seq, &n);
+	char	   *stored = NULL;
+	bool		partial = false;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		const CdcTargetColumn *column = column_filled_by(target, &source[i]);
+
+		if (column == NULL || attrs[column->attnum - 1])
+			continue;
+		if (source[i].virtual_generated)
+			return pstrdup(source[i].name);
+		if (source[i].generated)
+			stored = pstrdup(source[i].name);
+		else
+			partial = true;
+	}
+	return partial ? NULL : stored;
+}
+
+/* A column that the source generates need not be in the target. */
+static bool
+is_generated_at_source(const CdcTarget *target, const CdcSubscription *sub, const char *name,
+					   int64 seq)
+{
+	int			n;
+	CdcSourceColumn *source = cdc_source_columns(sub, target->source_table, seq, &n);
+	int			i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(source[i].name, name) == 0)
+			return source[i].generated;
+	return false;
+}
+
 static CdcLayout *
 make_layout(CdcTarget *target, const CdcSubscription *sub, const JsonbContainer *data,
 			int64 seq)
@@ -184,11 +243,13 @@ make_layout(CdcTarget *target, const CdcSubscription *sub, const JsonbContainer 
 		}
 		if (!found && !target->mapped && !is_generated(target, &key))
 		{
+			char	   *name = pnstrdup(key.data, key.len);
 			CdcJsonValue v;
 
+			if (is_generated_at_source(target, sub, name, seq))
+				continue;
 			cdc_json_get(data, 2 * n, n + i, &v);
-			cdc_target_missing_column(target, sub, target->source_table,
-									  pnstrdup(key.data, key.len), &v, seq);
+			cdc_target_missing_column(target, sub, target->source_table, name, &v, seq);
 		}
 	}
 	layout->keys_len = offset;
@@ -199,6 +260,8 @@ make_layout(CdcTarget *target, const CdcSubscription *sub, const JsonbContainer 
 	for (i = 0; i < target->nkey; i++)
 		if (!attrs[target->key[i].attnum - 1])
 			layout->has_key = false;
+	if (!layout->presence->complete)
+		layout->stale = stale_column(target, sub, attrs, seq);
 	if (target->keyless && !layout->presence->complete)
 		check_whole_row(target, sub, layout->presence, seq);
 	return layout;
@@ -243,6 +306,8 @@ cdc_target_layout(CdcTarget *target, const CdcSubscription *sub, const JsonbCont
 			pfree(layout->entries);
 			pfree(layout->ops);
 			pfree(layout->keys);
+			if (layout->stale != NULL)
+				pfree(layout->stale);
 			pfree(layout);
 		}
 		list_free(target->layouts);
@@ -346,6 +411,8 @@ cdc_source_columns(const CdcSubscription *sub, const char *source_table, int64 s
 			v.type == JENTRY_ISBOOL_TRUE;
 		extra = json_string_field(object, "extra");
 		columns[i].virtual_generated = extra != NULL && strstr(extra, "VIRTUAL") != NULL;
+		columns[i].generated = columns[i].virtual_generated ||
+			(extra != NULL && (strstr(extra, "STORED") != NULL || strstr(extra, "PERSISTENT") != NULL));
 	}
 	return columns;
 }
@@ -424,4 +491,17 @@ cdc_target_missing_column(const CdcTarget *target, const CdcSubscription *sub,
 			 errdetail("Source table \"%s\" has it.", source_table),
 			 errhint("ALTER TABLE %s ADD COLUMN %s %s;", target->name,
 					 quote_identifier(column), type)));
+}
+
+void
+cdc_target_stale_column(const CdcTarget *target, const CdcLayout *layout)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("row image of source table \"%s\" lacks generated column \"%s\"",
+					target->source_table, layout->stale),
+			 errdetail("Its value at the source is not in the binlog, so that target %s cannot keep up with it.",
+					   target->name),
+			 errhint("ALTER TABLE %s DROP COLUMN %s; let PostgreSQL compute it instead (GENERATED ALWAYS AS ... STORED).",
+					 target->name, quote_identifier(layout->stale))));
 }
