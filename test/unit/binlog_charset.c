@@ -1,7 +1,7 @@
 /*
  * binlog_charset.c
  *	  Every code of every character set, compared with what the servers make of it
- *	  (test/roundtrip/charsets.py made the table, from MySQL 9.7.4; 5.6.24 and MariaDB
+ *	  (test/data/charsets.py made the table, from MySQL 9.7.4; 5.6.24 and MariaDB
  *	  10.11 and 11.8 agree, but that they take halves of pairs in ucs2 and utf32).
  */
 #include "unit.h"
