@@ -531,6 +531,7 @@ cdc_stream_group_event(CdcStream *stream, const uint8_t *data, size_t len, CdcIt
 
 		case CDC_EV_LOAD:
 		case CDC_EV_NEW_LOAD:
+		case CDC_EV_EXEC_LOAD:
 		case CDC_EV_EXECUTE_LOAD_QUERY:
 			return group_load(stream, data, len, item, err);
 
@@ -540,7 +541,6 @@ cdc_stream_group_event(CdcStream *stream, const uint8_t *data, size_t len, CdcIt
 		case CDC_EV_USER_VAR:
 		case CDC_EV_CREATE_FILE:
 		case CDC_EV_APPEND_BLOCK:
-		case CDC_EV_EXEC_LOAD:
 		case CDC_EV_DELETE_FILE:
 		case CDC_EV_BEGIN_LOAD_QUERY:
 			/* the text of statements whose rows follow */
