@@ -444,6 +444,7 @@ static void
 test_groups(void **state)
 {
 	static const uint8_t types[1] = {CDC_WT_LONG};
+	CdcTransaction far = {.file = "bin.000009"};
 	Fixture		f;
 	CdcChange	change;
 
@@ -500,6 +501,24 @@ test_groups(void **state)
 	cdc_decoder_begin(f.decoder, &f.format, &txn);
 	build_write_rows(&f.b, 1, "\0\1\0\0\0", 5);
 	assert_int_equal(feed(&f), CDC_ERR_CORRUPT);
+
+	/* over 4 GiB, in a group that crosses the edge: headers have 32 bits only */
+	f.b.offset = UINT64_C(0x2ffffffd0);
+	far.start_offset = f.b.offset;
+	far.end_offset = f.b.offset + 1000;
+	cdc_decoder_begin(f.decoder, &f.format, &far);
+	build_table_map(&f.b, types, 1, "", 0);
+	assert_ok(feed(&f), &f.err);
+	for (int i = 0; i < 2; i++)
+	{
+		build_write_rows(&f.b, 1, "\0\1\0\0\0", 5);
+		assert_ok(feed(&f), &f.err);
+		assert_ok(cdc_decoder_next(f.decoder, &change, &f.err), &f.err);
+		assert_int_equal(change.offset, f.b.offset);
+	}
+	assert_true(f.b.offset > UINT64_C(0x300000000));
+	cdc_decoder_begin(f.decoder, &f.format, &txn);
+	f.b.offset = 1000;
 
 	/* not wanted: skipped, whatever the rows are */
 	f.wanted = false;
