@@ -346,7 +346,7 @@ class Fold:
             if self.partial:
                 # columns that the statement did not name have their default
                 data = dict({c: None for c in self.columns.get(name, ())}, **data)
-                table.altered |= self.statements is not None
+                table.altered = True
             table.insert(data)
         elif e['type'] == 'delete':
             table.take(data)
@@ -491,7 +491,8 @@ def fold_case(tool, case_dir, events_file=None):
             if fold.statements is None:
                 fold.keys = {t: [c['name'] for c in x['columns'] if c['key'] == 'PRI']
                              for t, x in snapshot['tables'].items()}
-                fold.columns = {t: [c['name'] for c in x['columns']]
+                fold.columns = {t: [c['name'] for c in x['columns']
+                                    if c.get('default') is None and not c.get('extra')]
                                 for t, x in snapshot['tables'].items()}
             fold.run(events, recorded.get('row_image', 'FULL') != 'FULL')
             if snapshot is recorded['snapshots'][-1] and fold.statements is not None and \

@@ -348,7 +348,7 @@ class Generator:
             if self.server.version < ((10, 5, 0) if self.server.mariadb else (5, 7, 7)):
                 self.rec.dml(end, session)      # it would end with its session
             else:
-                session.close()
+                self.server.end_session(session)
                 self.between_phases(table)
                 self.rec.end_xa(end)
         if session.open:

@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 import pymysql
 
@@ -31,6 +32,17 @@ class Server:
                             max_allowed_packet=1 << 30)
         self.sessions.append(c)
         return c
+
+    def end_session(self, session):
+        """Closes it and waits until the server has seen it: a prepared transaction is then
+        nobody's (MariaDB loses one that is committed at the very moment)."""
+        number = session.thread_id()
+        session.close()
+        deadline = time.monotonic() + 20
+        while self.run('SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = %d' % number):
+            if time.monotonic() > deadline:
+                raise RuntimeError('a session does not end')
+            time.sleep(0.005)   # polls
 
     def run(self, statement, session=None):
         """Runs one statement; returns its rows, all values as text."""
