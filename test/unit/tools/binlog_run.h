@@ -217,6 +217,8 @@ binlog_strip_checksums(uint8_t *data, size_t len)
 			break;
 		if (data[in + 4] == CDC_EV_FORMAT_DESCRIPTION)
 		{
+			if (data[in + size - 5] == 0)
+				return len;		/* it has none */
 			kept = size;		/* keeps its four bytes in any case */
 			data[in + size - 5] = 0;
 		}
