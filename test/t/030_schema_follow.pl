@@ -125,6 +125,81 @@ sub alter_and_write
 	return;
 }
 
+# What the parser cannot know is asked for, and said in cdc.log.
+sub check_beyond
+{
+	my ($source, $id, $history) = @_;
+	$source->do('CREATE TABLE follow.beyond (id INT PRIMARY KEY, a INT, b INT)',
+		# the server makes '?' of it
+		"ALTER TABLE follow.beyond ADD e ENUM('x','é') CHARACTER SET ascii AFTER a");
+	my $w = Written->new($source);
+	$w->{n} = 1000;
+	$w->row('follow.beyond', a => 1, e => 'x', b => 2);
+	$cluster->call('pull', subscription => $id);
+	check_rows($w, $history, 'follow', 'beyond the parser');
+	like($cluster->value("SELECT message || ': ' || detail FROM cdc.log WHERE subscription = ? AND kind = 'schema'", $id),
+		qr/follow\.beyond was read anew from the source: .*does not fit its character set/, 'a row in cdc.log says so');
+	return;
+}
+
+# A subscription that begins before DDL: definitions are those of the end, so what
+# was read by them from before it is in doubt, unless the binlog has names.
+sub check_past
+{
+	my ($source, $id) = @_;
+	$source->do('CREATE TABLE follow.past (id INT PRIMARY KEY, a INT, b INT)', 'CREATE TABLE follow.past2 (id INT PRIMARY KEY, a INT)');
+	my $position = $source->position;
+	my $dbh = $source->dbh;
+	$dbh->do('INSERT INTO follow.past VALUES (1, 1, 2)');
+	$dbh->do('ALTER TABLE follow.past CHANGE a b INT, CHANGE b a INT');
+	$dbh->do('INSERT INTO follow.past (id, a, b) VALUES (2, 1, 2)');
+	$dbh->do('ALTER TABLE follow.past2 ADD INDEX (a)');
+	$dbh->do('INSERT INTO follow.past2 VALUES (1, 1)');
+	$cluster->subscribe("p$id", $id, undef, tables => [ 'follow.past', 'follow.past2' ], copy_data => \'false',
+		enabled => \'false', start_position => $position);
+	$cluster->call('pull', subscription => "p$id");
+	is($cluster->value("SELECT string_agg(source_table || ' ' || state::text, ', ' ORDER BY source_table)
+			FROM cdc.subscription_table WHERE subscription = 'p$id'"),
+		'follow.past e, follow.past2 r', 'rows read by a later definition are told of');
+	$dbh->do('ALTER TABLE follow.past2 CHANGE a c INT UNSIGNED');
+	$dbh->do('INSERT INTO follow.past2 VALUES (2, 4000000000)');
+	$cluster->call('pull', subscription => "p$id");
+	is($cluster->value('SELECT event->\'data\'->>\'c\' FROM ' . $cluster->history_of("p$id") . " WHERE source_table = 'follow.past2'
+			ORDER BY seq DESC LIMIT 1"), 4000000000, 'what comes later is followed');
+	return;
+}
+
+# Events of DDL, as Maxwell's documentation has them.
+sub check_events
+{
+	my ($source, $id, $history) = @_;
+	my $begin = $cluster->value("SELECT max(seq) FROM $history");
+	$source->do('CREATE TABLE follow.event (id INT(10) UNSIGNED NOT NULL PRIMARY KEY AUTO_INCREMENT, m DOUBLE, c TIMESTAMP(6) NULL,
+			comment VARCHAR(255) CHARSET \'latin1\')',
+		'ALTER TABLE follow.event ADD COLUMN torvalds BIGINT UNSIGNED AFTER m',
+		'CREATE TABLE IF NOT EXISTS follow.event (x INT)', 'DROP TABLE IF EXISTS follow.never',
+		'TRUNCATE TABLE follow.event', 'DROP TABLE follow.event',
+		'ALTER DATABASE follow CHARACTER SET latin1', 'CREATE DATABASE unwanted');
+	$cluster->call('pull', subscription => $id);
+	my $columns = '{"name": "id", "type": "int", "signed": false}, {"name": "m", "type": "double"}, %s'
+	  . '{"name": "c", "type": "timestamp", "column-length": 6}, {"name": "comment", "type": "varchar", "charset": "latin1"}';
+	my $table = '{"table": "event", "charset": "koi8r", "columns": [' . $columns . '], "database": "follow", "primary-key": ["id"]}';
+	my $before = sprintf $table, '';
+	my $after = sprintf $table, '{"name": "torvalds", "type": "bigint", "signed": false}, ';
+	is($cluster->value("SELECT string_agg(op::text || ' ' || coalesce(source_table, '-') || ' ' ||
+			(event - ARRAY['ts', 'xid', 'sql', 'gtid', 'position', 'commit', 'xoffset'])::text, E'\\n' ORDER BY seq)
+			FROM $history WHERE seq > ?", $begin),
+		join("\n",
+			qq(s follow.event {"def": $before, "type": "table-create", "table": "event", "database": "follow"}),
+			qq(s follow.event {"def": $after, "old": $before, "type": "table-alter", "table": "event", "database": "follow"}),
+			't follow.event {"type": "table-truncate", "table": "event", "database": "follow"}',
+			's follow.event {"type": "table-drop", "table": "event", "database": "follow"}',
+			's follow {"type": "database-alter", "charset": "latin1", "database": "follow"}'),
+		'events of DDL are those of Maxwell');
+	like($cluster->value("SELECT event->>'ts' FROM $history WHERE event->>'type' = 'table-drop' ORDER BY seq DESC LIMIT 1"), qr/^\d{10}000$/, '... with ts in milliseconds');
+	return;
+}
+
 my @sources = (
 	[ 'MySQL 5.6, GTID', 'mysql56', {} ],
 	[ 'MySQL 5.6, file and offset', 'mysql56', { gtid => 0 } ],
@@ -180,6 +255,9 @@ for my $entry (@sources)
 						FROM information_schema.columns WHERE table_schema = 'follow' AND table_name = '$table' ORDER BY ordinal_position") };
 				is($stored, $shown, "the stored definition of $table is the server's");
 			}
+			check_events($source, $id, $history);
+			check_beyond($source, $id, $history) if ($options->{metadata} // '') ne '';
+			check_past($source, $id) if $flavour eq 'mysql56' || ($options->{metadata} // '') eq 'MINIMAL';
 			$source->stop;
 		};
 	}
