@@ -4,9 +4,7 @@
  *	  Which tables a DDL statement concerns.
  *
  * The statement is classified and the names of the tables it creates, changes
- * or drops are listed; what it does to them is not looked at, as definitions
- * are read anew from the source after it.  A parser that follows the columns
- * can be built on the same tokens (sql_lexer.h) and fill more of CdcDdl.
+ * or drops are listed; what it does to them is told by ddl_apply.h.
  *
  *-------------------------------------------------------------------------
  */

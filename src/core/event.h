@@ -52,11 +52,13 @@ extern const CdcEventOptions cdc_event_defaults;
  * column whose before value a partial image leaves out is not in it.
  * Deletes have the before image as "data".
  *
- * DDL has the same but for primary key, data and old, and "sql".  Its type is
+ * DDL has the same but for primary key, data and old, ts in milliseconds, and
+ * where change->ddl is set "old" and "def", the table's definition before (of
+ * table-alter) and after, or "charset" of a database; then "sql".  Its type is
  * table-create, table-alter (also for RENAME and indexes), table-drop,
  * table-truncate, database-create, database-alter, database-drop, or "ddl" for
- * what concerns none of them.  database and table are those of change->table
- * where set, else of the first table that the statement concerns.
+ * what concerns none of them.  database and table are those of change->ddl or
+ * change->table where set, else of the first table that the statement concerns.
  *
  * Control events (op 'm') have the type that change->sql gives, such as
  * "bootstrap-start", the names of change->table where set, and empty data.
