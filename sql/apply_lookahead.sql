@@ -162,6 +162,19 @@ UPDATE h SET event = '{"data":{"id":1,"n":4,"pad":""}}' WHERE seq = (SELECT max(
 SELECT target, events FROM cdc.apply('la');
 SELECT id, n, pad FROM word WHERE id = 1;
 
+-- so many rows at once that they are sorted in another way, keys of both signs and
+-- equal first columns among them
+SELECT limit_memory('48MB');
+TRUNCATE word, two, str;
+SELECT events('word', $$SELECT 'c'::"char", jsonb_build_object('id', (i - 2500) * power(10, i % 15)::bigint + i, 'n', i, 'pad', ''), NULL::jsonb FROM generate_series(1, 5000) i ORDER BY hashint4(i)$$);
+SELECT events('two', $$SELECT 'c'::"char", jsonb_build_object('id', 'k' || i, 'sub', timestamp '1999-12-01' + i % 70 * interval '1 day', 'n', i, 'pad', ''), NULL::jsonb FROM generate_series(1, 5000) i ORDER BY hashint4(i)$$);
+SELECT events('str', $$SELECT 'c'::"char", jsonb_build_object('id', left(md5(i::text), 1 + i % 3) || '-' || i, 'n', i, 'pad', ''), NULL::jsonb FROM generate_series(1, 5000) i ORDER BY hashint4(i)$$);
+SELECT commit_all();
+SELECT target, events, inserted FROM cdc.apply('la') ORDER BY 1;
+SELECT count(*), count(*) FILTER (WHERE id = (n - 2500) * power(10, n % 15)::bigint + n) AS correct, count(DISTINCT n) FROM word;
+SELECT count(*), count(*) FILTER (WHERE id = 'k' || n AND sub = timestamp '1999-12-01' + n % 70 * interval '1 day') AS correct, count(DISTINCT n) FROM two;
+SELECT count(*), count(*) FILTER (WHERE id = left(md5(n::text), 1 + n % 3) || '-' || n) AS correct, count(DISTINCT n) FROM str;
+
 DELETE FROM cdc.subscription WHERE name = 'la';
 DELETE FROM cdc.subscription_position WHERE subscription = 'la';
 DELETE FROM cdc.subscription_progress WHERE subscription = 'la';

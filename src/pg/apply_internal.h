@@ -8,6 +8,7 @@
  *	  apply_event.c		an event: what it does to which target
  *	  apply_reduce.c	the last state of each key since the last flush
  *	  apply_lookahead.c	which events later ones of the same run make needless
+ *	  apply_sort.c		reduced rows in the order of their keys
  *	  apply_heap*.c		back-end: direct table access
  *	  apply_sql.c		back-end: set-based SQL
  *	  target*.c			metadata of targets
@@ -233,6 +234,10 @@ cdc_reduce_bucket(const CdcTargetRun *run, uint32 hash)
 extern uint32 cdc_reduce_hash(const CdcTarget *target, const Datum *values, const bool *nulls);
 extern CdcEntry *cdc_reduce_find_row(CdcTargetRun *run, uint32 hash, const Datum *values,
 									 const bool *nulls);
+
+/* apply_sort.c; memory that it takes for an entry, of the target's batch */
+#define CDC_SORT_BYTES	32
+extern void cdc_reduce_sort(CdcTargetRun *run);
 
 /* apply.c: the run that cdc.apply and cdc.replay share */
 extern CdcApply *cdc_apply_begin(const CdcSubscription *sub, const CdcTargetSpec *replay);

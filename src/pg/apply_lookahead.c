@@ -56,14 +56,15 @@
 #define IMAGE_UNIT		4		/* their addresses count in these */
 
 /* What the last event of a key did, beside the number of a presence. */
-#define DID_DELETE		(PG_UINT16_MAX - 1)
 #define DID_READ		PG_UINT16_MAX	/* it is needed, whatever comes */
-#define MAX_PRESENCES	(PG_UINT16_MAX - 2)
+#define DID_DELETE		(PG_UINT16_MAX - 1)
+#define DID_ENTRY		(PG_UINT16_MAX - 2) /* it is in memory */
+#define MAX_PRESENCES	(PG_UINT16_MAX - 3)
 
 typedef struct Slot
 {
 	uint64		key;			/* see make_key() */
-	uint32		event;			/* seq - first of the last one */
+	uint32		event;			/* seq - first of the last one; DID_ENTRY: of entries */
 	uint16		run;			/* CdcTargetRun.number; 0: free */
 	uint16		did;
 } Slot;
@@ -73,7 +74,6 @@ typedef struct Touch
 {
 	CdcTargetRun *run;
 	uint64		key;
-	Datum		word;			/* the key, where it is one word */
 	const CdcPresence *presence;	/* NULL: the row is deleted */
 	uint32		event;
 	uint16		did;
@@ -97,8 +97,6 @@ typedef struct Look
 	StringInfoData image;		/* of the key at hand */
 	Datum	   *okey;			/* scratch for the widest target so far */
 	bool	   *onulls;
-	Datum	   *wkey;			/* likewise, for those that wait */
-	bool	   *wnulls;
 	int			natts;
 	Touch		waiting[WAITING];	/* a ring; free where run is NULL */
 	int			next;
@@ -235,6 +233,23 @@ find_slot(Look *look, const CdcTargetRun *run, uint64 key)
 	}
 }
 
+/* Makes a free slot the key's; its image is in look->image. */
+static void
+take_slot(Look *look, Slot *slot, const CdcTargetRun *run, uint64 key)
+{
+	slot->key = key_is_word(run->target) ? key : key | keep_image(look);
+	slot->run = run->number;
+	look->nused++;
+}
+
+/* Whether there is no room for one more event. */
+static inline bool
+is_full(const Look *look)
+{
+	return look->nused + 2 + WAITING > look->maxused ||
+		(look->image_bytes > 0 && look->image_bytes >= look->max_image_bytes);
+}
+
 /* ------------------------------------------------------------------------
  * What replaces what
  * ------------------------------------------------------------------------
@@ -294,80 +309,70 @@ set_bit(CdcLookahead *ahead, uint32 event)
 
 /*
  * What was last on the key before is superseded, or not; then the event is the
- * last one itself.  values and nulls: the key.
+ * last one itself.
  */
 static void
-do_touch(Look *look, const Touch *touch, const Datum *values, const bool *nulls)
+do_touch(Look *look, const Touch *touch)
 {
 	CdcTargetRun *run = touch->run;
 	const CdcTarget *target = run->target;
 	Slot	   *slot = find_slot(look, run, touch->key);
 
-	if (slot->run != 0)
+	if (slot->run == 0)
+		take_slot(look, slot, run, touch->key);
+	else if (touch->reads)
+		;						/* neither */
+	else if (slot->did == DID_ENTRY)
 	{
-		if (!touch->reads && supersedes_event(target, slot->did, touch->presence))
-			set_bit(look->ahead, slot->event);
-	}
-	else
-	{
-		CdcEntry   *entry = touch->reads ? NULL :
-			cdc_reduce_find_row(run, cdc_reduce_hash(target, values, nulls), values, nulls);
+		CdcEntry   *entry = run->entries[slot->event];
 
-		if (entry != NULL && supersedes_entry(target, entry, touch->presence))
+		if (supersedes_entry(target, entry, touch->presence))
 			entry->superseded = true;
-		slot->key = key_is_word(target) ? touch->key : touch->key | keep_image(look);
-		slot->run = run->number;
-		look->nused++;
 	}
+	else if (supersedes_event(target, slot->did, touch->presence))
+		set_bit(look->ahead, slot->event);
 	slot->event = touch->event;
 	slot->did = touch->did;
-}
-
-static void
-do_waiting(Look *look, Touch *touch)
-{
-	CdcTargetRun *run = touch->run;
-	int			at;
-
-	if (run == NULL)
-		return;
-	at = run->target->key[0].attnum - 1;
-	look->wkey[at] = touch->word;
-	look->wnulls[at] = false;
-	do_touch(look, touch, look->wkey, look->wnulls);
-	touch->run = NULL;
 }
 
 /*
  * An event on the key in values and nulls.  Where the table is larger than the
  * processor's caches, most of the time would go into waiting for it: what is
- * done with keys of one word therefore comes a little later, and what it needs
- * is asked for now.
+ * done with keys of one word therefore comes a little later, and its slot is
+ * asked for now.
  */
 static void
 touch_key(Look *look, Touch *touch, const Datum *values, const bool *nulls)
 {
-	CdcTargetRun *run = touch->run;
+	Touch	   *waiting = &look->waiting[look->next];
 
-	if (!make_key(look, run->target, values, nulls, &touch->key))
+	if (!make_key(look, touch->run->target, values, nulls, &touch->key))
 		return;
-	if (!key_is_word(run->target))
+	if (!key_is_word(touch->run->target))
 	{
-		do_touch(look, touch, values, nulls);
+		do_touch(look, touch);
 		return;
 	}
-	touch->word = values[run->target->key[0].attnum - 1];
 	__builtin_prefetch(&look->slots[first_slot(look, touch->key)]);
-	__builtin_prefetch(cdc_reduce_bucket(run, (uint32) touch->key));
-	do_waiting(look, &look->waiting[look->next]);
-	look->waiting[look->next] = *touch;
+	if (waiting->run != NULL)
+		do_touch(look, waiting);
+	*waiting = *touch;
 	look->next = (look->next + 1) % WAITING;
 }
 
-/* ------------------------------------------------------------------------
- * The look ahead
- * ------------------------------------------------------------------------
- */
+static void
+touch_waiting(Look *look)
+{
+	int			i;
+
+	for (i = 0; i < WAITING; i++)
+	{
+		Touch	   *waiting = &look->waiting[(look->next + i) % WAITING];
+
+		if (waiting->run != NULL)
+			do_touch(look, waiting);
+	}
+}
 
 static void
 need_scratch(Look *look, int natts)
@@ -376,10 +381,44 @@ need_scratch(Look *look, int natts)
 		return;
 	look->okey = MemoryContextAllocZero(look->cxt, sizeof(Datum) * natts);
 	look->onulls = MemoryContextAllocZero(look->cxt, sizeof(bool) * natts);
-	look->wkey = MemoryContextAllocZero(look->cxt, sizeof(Datum) * natts);
-	look->wnulls = MemoryContextAllocZero(look->cxt, sizeof(bool) * natts);
 	look->natts = natts;
 }
+
+/* Puts the keys in memory into the table, as far as there is room to spare. */
+static void
+add_entries(Look *look, CdcTargetRun *run)
+{
+	const CdcTarget *target = run->target;
+	int			i;
+	int			k;
+
+	need_scratch(look, target->desc->natts);
+	for (i = 0; i < run->nentries && look->nused < look->maxused / 2 && !is_full(look); i++)
+	{
+		const CdcEntry *entry = run->entries[i];
+		uint64		key;
+		Slot	   *slot;
+
+		for (k = 0; k < target->nkey; k++)
+		{
+			int			at = target->key[k].attnum - 1;
+
+			look->okey[at] = entry->key[k];
+			look->onulls[at] = k < 16 && (entry->key_nulls & (1 << k)) != 0;
+		}
+		if (!make_key(look, target, look->okey, look->onulls, &key))
+			continue;
+		slot = find_slot(look, run, key);
+		take_slot(look, slot, run, key);
+		slot->event = i;
+		slot->did = DID_ENTRY;
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * The look ahead
+ * ------------------------------------------------------------------------
+ */
 
 static void
 look_at_row(CdcApply *apply, Look *look, CdcTargetRun *run, const CdcHistoryEvent *event)
@@ -425,9 +464,7 @@ look_at(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 	CdcTargetRun *run;
 
 	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL ||
-		event->seq - look->ahead->first >= MAX_EVENTS ||
-		look->nused + 2 + WAITING > look->maxused ||
-		(look->image_bytes > 0 && look->image_bytes >= look->max_image_bytes))
+		event->seq - look->ahead->first >= MAX_EVENTS || is_full(look))
 		return false;
 	cdc_event_begin(apply, event);
 	run = cdc_event_target(apply, event);
@@ -442,11 +479,11 @@ look_at(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 }
 
 /*
- * A table for the events to come, within half of what rows may take.  Where
+ * A table for so many keys at the most, within half of what rows may take.  Where
  * there are keys that are more than a word, half of it is theirs.
  */
 static void
-make_table(Look *look, const CdcApply *apply, int64 events)
+make_table(Look *look, const CdcApply *apply, int64 keys)
 {
 	int64		limit = apply->sub->opt.apply_memory_limit / 2;
 	int64		most = limit;
@@ -460,7 +497,7 @@ make_table(Look *look, const CdcApply *apply, int64 events)
 			most = limit / 2;
 	}
 	most = Max(most / (int64) sizeof(Slot), MIN_SLOTS);
-	look->nslots = (uint32) Max(Min(events + events / 3, most), MIN_SLOTS);
+	look->nslots = (uint32) Max(Min(keys + keys / 3, most), MIN_SLOTS);
 	look->maxused = look->nslots - look->nslots / 5;
 	look->max_image_bytes = limit - (int64) (look->nslots * sizeof(Slot));
 	look->slots = MemoryContextAllocHuge(look->cxt, look->nslots * sizeof(Slot));
@@ -469,14 +506,14 @@ make_table(Look *look, const CdcApply *apply, int64 events)
 }
 
 static void
-look_ahead(CdcApply *apply, int64 events)
+look_ahead(CdcApply *apply, int64 rows, int64 events)
 {
 	MemoryContext cxt = AllocSetContextCreate(apply->cxt, "cdc_ingest lookahead",
 											  ALLOCSET_SMALL_SIZES);
 	CdcLookahead *ahead = MemoryContextAllocZero(cxt, sizeof(CdcLookahead));
 	MemoryContext old;
 	Look		look;
-	int			i;
+	ListCell   *lc;
 
 	ahead->cxt = cxt;
 	ahead->first = apply->place.seq + 1;
@@ -485,10 +522,12 @@ look_ahead(CdcApply *apply, int64 events)
 	look.ahead = ahead;
 	look.cxt = AllocSetContextCreate(cxt, "cdc_ingest lookahead keys", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(look.cxt);
-	make_table(&look, apply, events);
+	make_table(&look, apply, rows + events);
+	foreach(lc, apply->targets)
+		if (takes_part(lfirst(lc)))
+			add_entries(&look, lfirst(lc));
 	cdc_history_peek(apply, apply->place.seq, events, look_at, &look);
-	for (i = 0; i < WAITING; i++)
-		do_waiting(&look, &look.waiting[(look.next + i) % WAITING]);
+	touch_waiting(&look);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(look.cxt);
 	apply->ahead = ahead;
@@ -623,7 +662,7 @@ cdc_lookahead(CdcApply *apply)
 	if (is_worth_it(apply, rows, events))
 	{
 		apply->place = place;
-		look_ahead(apply, events);
+		look_ahead(apply, rows, events);
 	}
 	apply->place = place;
 	apply->at_target = target;

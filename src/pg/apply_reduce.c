@@ -28,13 +28,6 @@
 /* a palloc'ed chunk's header and alignment, about */
 #define CHUNK_OVERHEAD	24
 
-/* One word that orders like the first key column, as far as it goes. */
-typedef struct SortItem
-{
-	int64		word;
-	CdcEntry   *entry;
-} SortItem;
-
 /* ------------------------------------------------------------------------
  * Hashing and comparison of keys
  * ------------------------------------------------------------------------
@@ -204,7 +197,7 @@ add_entry(CdcTargetRun *run, uint32 hash, const Datum *values, const bool *nulls
 	int			i;
 
 	entry->hash = hash;
-	run->bytes += size + CHUNK_OVERHEAD + sizeof(SortItem) + sizeof(CdcEntry *);
+	run->bytes += size + CHUNK_OVERHEAD + CDC_SORT_BYTES + sizeof(CdcEntry *);
 	for (i = 0; i < nkey; i++)
 	{
 		int			a = target->key[i].attnum - 1;
@@ -573,92 +566,6 @@ cdc_reduce_row(CdcApply *apply, CdcTargetRun *run, char op, const JsonbContainer
  * ------------------------------------------------------------------------
  */
 
-static int64
-sort_word(const CdcKeyColumn *key, Datum value)
-{
-	unsigned char bytes[8] = {0};
-	uint64		word = 0;
-	int			i;
-
-	switch (key->class)
-	{
-		case CDC_KEY_WORD:
-			return (int64) value;
-		case CDC_KEY_FIXED:
-			memcpy(bytes, DatumGetPointer(value), Min(key->len, 8));
-			break;
-		case CDC_KEY_BYTES:
-			{
-				struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
-
-				memcpy(bytes, VARDATA_ANY(v), Min(VARSIZE_ANY_EXHDR(v), 8));
-				break;
-			}
-		case CDC_KEY_FUNCTION:
-			return 0;
-	}
-	for (i = 0; i < 8; i++)
-		word = (word << 8) | bytes[i];
-	return (int64) (word ^ (UINT64CONST(1) << 63));
-}
-
-static int
-compare_items(const void *a, const void *b, void *arg)
-{
-	const SortItem *x = a;
-	const SortItem *y = b;
-	const CdcTarget *target = arg;
-	int			i;
-
-	if (x->word != y->word)
-		return x->word < y->word ? -1 : 1;
-	for (i = 1; i < target->nkey; i++)
-	{
-		int64		v = sort_word(&target->key[i], x->entry->key[i]);
-		int64		w = sort_word(&target->key[i], y->entry->key[i]);
-
-		if (v != w)
-			return v < w ? -1 : 1;
-	}
-	return 0;
-}
-
-/*
- * Puts entries in the order of their keys, or near it: rows and index entries
- * that are neighbours are then written one after the other, which a table
- * larger than the processor's caches rewards several times over.
- */
-static void
-sort_entries(CdcTargetRun *run)
-{
-	const CdcTarget *target = run->target;
-	SortItem   *items;
-	bool		sorted = true;
-	int			i;
-
-	if (target->keyless || run->nentries < 32 || target->key[0].class == CDC_KEY_FUNCTION)
-		return;
-	items = MemoryContextAllocHuge(run->batch, sizeof(SortItem) * run->nentries);
-	for (i = 0; i < run->nentries; i++)
-	{
-		CdcEntry   *entry = run->entries[i];
-
-		if (entry->key_nulls != 0)
-			return;
-		items[i].word = sort_word(&target->key[0], entry->key[0]);
-		items[i].entry = entry;
-		if (i > 0 && items[i].word < items[i - 1].word)
-			sorted = false;
-	}
-	if (!sorted)
-	{
-		qsort_arg(items, run->nentries, sizeof(SortItem), compare_items, (void *) target);
-		for (i = 0; i < run->nentries; i++)
-			run->entries[i] = items[i].entry;
-	}
-	pfree(items);
-}
-
 /* Entries that a look ahead found to be needless.  Sees whether there are deletes. */
 static void
 drop_superseded(CdcTargetRun *run)
@@ -706,7 +613,7 @@ cdc_reduce_flush(CdcApply *apply, CdcTargetRun *run)
 	apply->at_data = NULL;
 	apply->at_target = run;
 	drop_superseded(run);
-	sort_entries(run);
+	cdc_reduce_sort(run);
 	open_backend(apply, run);
 	run->target->backend->flush(apply, run);
 	cdc_reduce_discard(apply, run);
