@@ -12,6 +12,7 @@
  */
 #include "binlog/decoder.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,9 @@ typedef struct KnownTable
 	CdcValue   *after;
 } KnownTable;
 
+/* Of all decoders, as who remembers a map by its number may outlive one. */
+static _Atomic uint64_t last_serial;
+
 struct CdcDecoder
 {
 	CdcTableLookup lookup;
@@ -58,7 +62,6 @@ struct CdcDecoder
 
 	KnownTable *buckets[NBUCKETS];
 	int			ntables;
-	uint64_t	nmaps;			/* parsed so far */
 	CdcCharsets charsets;
 
 	/* the event being decoded */
@@ -193,7 +196,7 @@ learn_table(CdcDecoder *decoder, KnownTable **slot, const uint8_t *event, size_t
 		return st;
 	}
 	memcpy(known->body, event + CDC_EV_HEADER_LEN, known->body_len);
-	known->map.serial = ++decoder->nmaps;
+	known->map.serial = atomic_fetch_add(&last_serial, 1) + 1;
 	known->next = *slot;
 	*slot = known;
 	decoder->ntables++;

@@ -24,7 +24,7 @@ struct CdcFormat;
  */
 typedef struct CdcTableMap
 {
-	uint64_t	serial;			/* of the decoder: the same number, the same map; 0 = none */
+	uint64_t	serial;			/* in the process: the same number, the same map; 0 = none */
 	uint64_t	table_id;
 	const char *database;		/* UTF-8, NUL-terminated */
 	const char *table;
