@@ -16,6 +16,7 @@ for my $flavour (qw(mariadb mysql56))
 		source => { gtid => $flavour eq 'mariadb' ? 1 : 0 });
 	my $cluster = $s->cluster;
 	$s->watch;
+	$s->applies(1);
 	for my $round (1 .. $flavour eq 'mariadb' ? 10 : 5)
 	{
 		$s->flows(1 + int rand 500);
