@@ -47,6 +47,7 @@ CREATE TABLE word (id bigint PRIMARY KEY, n int, pad text);
 CREATE TABLE num (id numeric(20,0) PRIMARY KEY, n int, pad text);
 CREATE TABLE str (id varchar(80) PRIMARY KEY, n int, pad text);
 CREATE TABLE bin (id bytea PRIMARY KEY, n int, pad text);
+CREATE TABLE bits (id bit(9) PRIMARY KEY, n int, pad text);
 CREATE TABLE uid (id uuid PRIMARY KEY, n int, pad text);
 CREATE TABLE two (id text, n int, pad text, sub timestamp, PRIMARY KEY (sub, id));
 CREATE TABLE opt (id int UNIQUE, n int, pad text);
@@ -63,7 +64,7 @@ BEGIN
     PERFORM events(tab, format('SELECT ''d''::"char", %s, NULL::jsonb FROM generate_series(1, 300) i WHERE mod(i, 3) = 0 ORDER BY hashint4(i + 1)', format(data, 1000)));
     PERFORM events(tab, format('SELECT ''c''::"char", %s, NULL::jsonb FROM generate_series(1, 300) i WHERE mod(i, 30) = 0', format(data, 2000)));
 END $$;
-SELECT wants('word'), wants('num'), wants('str'), wants('bin'), wants('uid'), wants('two'), wants('opt', '{id}'), wants('scaled'), wants('parted');
+SELECT wants('word'), wants('num'), wants('str'), wants('bin'), wants('bits'), wants('uid'), wants('two'), wants('opt', '{id}'), wants('scaled'), wants('parted');
 SELECT limit_memory('100kB');
 -- a row is written once, but where its key may have several forms
 CREATE FUNCTION loaded(tab text, id text, more text DEFAULT '') RETURNS TABLE (target text, events bigint, at_most_once boolean) LANGUAGE plpgsql AS $$
@@ -76,6 +77,7 @@ SELECT * FROM loaded('word', 'i');
 SELECT * FROM loaded('num', '18446744073709551000 + i');
 SELECT * FROM loaded('str', $$'ü ' || i || repeat('k', 60)$$);
 SELECT * FROM loaded('bin', $$encode(decode(lpad(to_hex(i), 8, '0'), 'hex'), 'base64')$$);
+SELECT * FROM loaded('bits', 'i');
 SELECT * FROM loaded('uid', $$md5(i::text)::uuid$$);
 SELECT * FROM loaded('two', $$'k' || mod(i, 7)$$, $$, 'sub', timestamp '2024-01-01' + i * interval '1 min'$$);
 SELECT * FROM loaded('opt', 'nullif(i, 7)');
@@ -86,7 +88,7 @@ BEGIN
     RETURN QUERY EXECUTE format('SELECT %1$L::text, count(*), count(*) FILTER (WHERE n BETWEEN 1001 AND 1300), count(*) FILTER (WHERE n > 2000),
         count(*) FILTER (WHERE n <= 1000 OR n <= 1300 AND n %% 3 = 1 OR n > 2000 AND n %% 30 <> 20 OR pad <> repeat(''p'', 600)) FROM %1$I', tab);
 END $$;
-SELECT s.* FROM unnest('{word,num,str,bin,uid,two,opt,scaled,parted}'::text[]) t, state(t) s;
+SELECT s.* FROM unnest('{word,num,str,bin,bits,uid,two,opt,scaled,parted}'::text[]) t, state(t) s;
 
 -- the same by replay, with all sorts of bounds
 CREATE FUNCTION replays() RETURNS TABLE (size text, word bigint, two bigint, parted bigint, wrong bigint) LANGUAGE plpgsql AS $$

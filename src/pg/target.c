@@ -214,7 +214,7 @@ init_key_column(CdcTarget *target, CdcKeyColumn *key, int column)
 	if (bitwise_equality(base) || (target->keyless && att->attbyval))
 		key->class = CDC_KEY_WORD;
 	else if (att->attlen == -1 &&
-			 (target->keyless || base == BYTEAOID ||
+			 (target->keyless || base == BYTEAOID || base == BITOID || base == VARBITOID ||
 			  ((base == TEXTOID || base == VARCHAROID) &&
 			   CDC_COLLATION_IS_DETERMINISTIC(att->attcollation))))
 		key->class = CDC_KEY_BYTES;
