@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "core/json_text.h"
-#include "core/sink.h"
+#include "core/vector_value.h"
 
 #define MAX_DEPTH	100
 #define SRID_LEN	4
@@ -311,24 +311,6 @@ cdc_decode_geometry(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 	return st;
 }
 
-static CdcStatus
-emit_vector(const uint8_t *data, size_t len, struct CdcSink *sink, CdcError *err)
-{
-	CdcStatus	st = sink->ops->begin_array(sink);
-
-	for (size_t i = 0; st == CDC_OK && i + 4 <= len; i += 4)
-	{
-		uint32_t	bits = cdc_le32(data + i);
-		float		f;
-
-		memcpy(&f, &bits, sizeof(f));
-		st = sink->ops->float4(sink, f);
-	}
-	if (st == CDC_OK)
-		st = sink->ops->end_array(sink);
-	return st == CDC_OK ? st : cdc_error(err, st, "vector could not be written");
-}
-
 CdcStatus
 cdc_decode_vector(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 {
@@ -337,19 +319,5 @@ cdc_decode_vector(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 
 	if (!cdc_take_string(r, plan, &data, &len))
 		return cdc_row_cut_short(r);
-	if (len % 4 != 0)
-		return cdc_error(r->err, CDC_ERR_CORRUPT, "vector of %zu bytes", len);
-	for (size_t i = 0; i < len; i += 4)
-	{
-		uint32_t	bits = cdc_le32(data + i);
-
-		if ((bits & 0x7f800000) == 0x7f800000)
-			return cdc_error(r->err, CDC_ERR_CORRUPT,
-							 "element %zu of vector is not a finite number", i / 4);
-	}
-	value->kind = CDC_JSON;
-	value->u.json.data = data;
-	value->u.json.len = len;
-	value->u.json.emit = emit_vector;
-	return CDC_OK;
+	return cdc_vector_value(data, len, value, r->err);
 }

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "core/json_parse.h"
+#include "core/vector_value.h"
 
 typedef CdcStatus (*ReadFn) (CdcArena *arena, const CdcColumn *column, CdcString cell,
 							 CdcValue *value, CdcError *err);
@@ -328,6 +329,15 @@ read_temporal(CdcArena *arena, const CdcColumn *column, CdcString cell, CdcValue
 	return ok && p == end ? CDC_OK : bad_text(cell, err);
 }
 
+static CdcStatus
+read_vector(CdcArena *arena, const CdcColumn *column, CdcString cell, CdcValue *value,
+			CdcError *err)
+{
+	(void) arena;
+	(void) column;
+	return cdc_vector_value((const uint8_t *) cell.data, cell.len, value, err);
+}
+
 /* What to ask for instead of the column itself. */
 typedef enum Ask
 {
@@ -376,7 +386,8 @@ static const struct
 	{"json", ASK_COLUMN, read_json},
 	{"uuid", ASK_COLUMN, read_text},
 	{"inet4", ASK_COLUMN, read_text},
-	{"inet6", ASK_COLUMN, read_text}
+	{"inet6", ASK_COLUMN, read_text},
+	{"vector", ASK_COLUMN, read_vector}
 };
 
 static int
