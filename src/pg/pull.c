@@ -180,11 +180,18 @@ take_event(CdcPullCall *call, const uint8 *event, size_t len)
 	CdcItem		item;
 	CdcError	err;
 
-	CDC_CHECK(cdc_stream_feed(stream->stream, event, len, &item, &err), &err, call->sub->name);
+	CdcStatus	st = cdc_stream_feed(stream->stream, event, len, &item, &err);
+
+	if (st == CDC_ERR_CORRUPT && cdc_pull_stream_rewind(stream))
+		return;
+	CDC_CHECK(st, &err, call->sub->name);
 	call->bytes += len;
 	stream->new_bytes += len;
 	if (item.kind == CDC_ITEM_BEGIN)
+	{
+		stream->begun = true;
 		cdc_group_buffer_reset(stream->group);
+	}
 	if (item.keep)
 		cdc_group_buffer_append(stream->group, item.event, item.event_len);
 	check_statements(call);
@@ -348,6 +355,8 @@ pull_loop(CdcPullCall *call)
 				set_until(call);
 				continue;
 			}
+			if (st == CDC_ERR_SOURCE && cdc_pull_stream_rewind(stream))
+				continue;
 			return link_lost(call, &err);
 		}
 	}

@@ -53,6 +53,7 @@ typedef struct CdcPullStream
 	bool		used;			/* by the present transaction */
 	bool		reused;			/* opened by an earlier call */
 	bool		broken;			/* the link is lost: close at the end of the call */
+	bool		begun;			/* this dump has brought the start of a group */
 
 	CdcSource  *control;		/* queries; NULL until needed */
 	TimestampTz control_used;
@@ -150,6 +151,14 @@ extern void cdc_pull_stream_connect(CdcPullStream *stream);
 
 /* Closes it, with what arrived of a group; the place where the stream stands stays. */
 extern void cdc_pull_stream_hang_up(CdcPullStream *stream);
+
+/*
+ * When a dump by file and offset made no sense from its first event on: the
+ * position may lie inside of a transaction, or of an event, as a person can
+ * set it.  Sets the stream to the start of the file, to leave out what ends up
+ * to the position; false where that cannot be the reason.
+ */
+extern bool cdc_pull_stream_rewind(CdcPullStream *stream);
 
 /* The connection for queries. */
 extern CdcSource *cdc_pull_stream_control(CdcPullStream *stream);

@@ -74,10 +74,21 @@ mysql_previous_gtids(CdcSource *control, const char *file)
 	return NULL;
 }
 
+/* The same of MariaDB. */
+static char *
+mariadb_gtid_pos(CdcSource *control, const char *file)
+{
+	CdcRows    *rows = cdc_source_query(control, "SELECT BINLOG_GTID_POS(%s, %d)",
+										cdc_source_quote_literal(file), FIRST_OFFSET);
+
+	return first_cell(rows) != NULL ? pstrdup(first_cell(rows)) : NULL;
+}
+
 /*
- * Starts at file:offset.  The GTIDs before it are found out, so that later
- * connections can go by GTID; MySQL tells them for the start of a file only:
- * the stream then begins there and leaves out what ends up to the offset.
+ * Starts at file:offset.  The GTIDs before the file are found out, so that later
+ * connections can go by GTID.  The stream begins with the file and leaves out
+ * what ends up to the offset: that may lie inside of a transaction, and for the
+ * start of a file every server tells the GTIDs.
  */
 static void
 start_at_file(CdcPullCall *call, CdcSource *control, CdcPullStream *stream,
@@ -86,25 +97,15 @@ start_at_file(CdcPullCall *call, CdcSource *control, CdcPullStream *stream,
 	CdcPosition *pos = &call->pos;
 
 	pos->file = pstrdup(file);
-	pos->file_offset = Max(offset, FIRST_OFFSET);
+	pos->file_offset = FIRST_OFFSET;
 	pos->gtid_set = NULL;
-	if (!has_gtids(control))
-		return;
-	if (cdc_source_info(control)->flavor == CDC_MARIADB)
-	{
-		CdcRows    *rows = cdc_source_query(control, "SELECT BINLOG_GTID_POS(%s, " INT64_FORMAT ")",
-											cdc_source_quote_literal(file), pos->file_offset);
-
-		if (first_cell(rows) != NULL)
-			pos->gtid_set = pstrdup(first_cell(rows));
-		return;
-	}
-	pos->gtid_set = mysql_previous_gtids(control, file);
-	if (pos->gtid_set != NULL && pos->file_offset > FIRST_OFFSET)
+	if (has_gtids(control))
+		pos->gtid_set = cdc_source_info(control)->flavor == CDC_MARIADB ?
+			mariadb_gtid_pos(control, file) : mysql_previous_gtids(control, file);
+	if (offset > FIRST_OFFSET)
 	{
 		stream->skip_file = MemoryContextStrdup(stream->context, file);
-		stream->skip_offset = pos->file_offset;
-		pos->file_offset = FIRST_OFFSET;
+		stream->skip_offset = offset;
 	}
 }
 

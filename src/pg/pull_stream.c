@@ -30,6 +30,9 @@
 /* An idle connection for queries is tried before it is relied on. */
 #define CONTROL_IDLE_MS		30000
 
+/* Behind a binlog file's magic. */
+#define FIRST_OFFSET		4
+
 static CdcPullStream *streams = NULL;
 
 /* ---- closing ---- */
@@ -496,6 +499,27 @@ read_subscription(CdcPullStream *stream)
 	return same;
 }
 
+/*
+ * A place that the source's binlog has not reached: the server lost its end in
+ * a crash, or somebody wrote a wrong position.
+ */
+static void
+check_not_ahead(CdcPullCall *call, CdcSource *control)
+{
+	const CdcPosition *pos = &call->pos;
+	CdcSourcePosition now;
+
+	cdc_source_position(control, &now);
+	if (cdc_binlog_position_compare(pos->file, pos->file_offset, now.file, now.offset) <= 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the position of subscription \"%s\" is ahead of the source", call->sub->name),
+			 errdetail("It is %s:" INT64_FORMAT "; the source's binlog ends at %s:" INT64_FORMAT ".",
+					   pos->file, pos->file_offset, now.file, now.offset),
+			 errhint("The source may have lost the end of its binlog in a crash, or was set up anew: drop the subscription and create it again with a new copy.")));
+}
+
 static CdcPullStream *
 open_stream(CdcPullCall *call)
 {
@@ -525,7 +549,11 @@ open_stream(CdcPullCall *call)
 	if (pos->file == NULL)
 		cdc_pull_start(call, control, stream);
 	else
+	{
 		check_same_server(call, stream);
+		if (pos->gtid_set == NULL)
+			check_not_ahead(call, control);
+	}
 
 	stream->file = MemoryContextStrdup(context, pos->file);
 	stream->offset = pos->file_offset;
@@ -594,6 +622,28 @@ cdc_pull_stream_connect(CdcPullStream *stream)
 	}
 	stream->dump = cdc_source_open(stream->sub->server, stream->sub->owner_oid, true);
 	cdc_session_dump(cdc_source_session(stream->dump), &request);
+}
+
+bool
+cdc_pull_stream_rewind(CdcPullStream *stream)
+{
+	if (stream->begun || stream->executed != NULL || stream->skip_file != NULL ||
+		stream->offset <= FIRST_OFFSET)
+		return false;
+	cdc_log(stream->sub->name, "position", "the position is inside of a transaction, whose start is looked for",
+			psprintf("%s:" INT64_FORMAT, stream->file, stream->offset));
+	stream->skip_file = MemoryContextStrdup(stream->context, stream->file);
+	stream->skip_offset = stream->offset;
+	stream->offset = FIRST_OFFSET;
+	cdc_source_close(stream->dump);
+	cdc_decoder_destroy(stream->decoder);
+	cdc_stream_destroy(stream->stream);
+	stream->dump = NULL;
+	stream->decoder = NULL;
+	stream->stream = NULL;
+	stream->statements = 0;
+	cdc_group_buffer_reset(stream->group);
+	return true;
 }
 
 /* ---- for workers ---- */

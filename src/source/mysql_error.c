@@ -117,6 +117,7 @@ dump_refused(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
 	}
 	if (strcasestr(text, "max_allowed_packet") != NULL ||
 		strcasestr(text, "bogus data") != NULL ||
+		strcasestr(text, "truncated in the middle") != NULL ||
 		strcasestr(text, "corrupt") != NULL)
 	{
 		cdc_error(err, CDC_ERR_SOURCE,
