@@ -254,7 +254,7 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 {
 	static CdcStatement stmt = {
 		"SELECT p.file, p.file_offset, p.gtid_set, p.source_uuid, p.last_seq, p.source_ts,"
-		" p.transactions, p.events, p.bytes, p.snapshot_join, p.barrier_seq"
+		" p.transactions, p.events, p.bytes, p.snapshot_join, p.barrier_seq, p.source_address"
 		" FROM cdc.subscription_position p WHERE p.subscription OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
@@ -275,6 +275,7 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 	pos->bytes = cdc_spi_int64(0, 9);
 	pos->snapshot_join = cdc_spi_text(&spi, 0, 10);
 	pos->barrier_seq = cdc_spi_int64(0, 11);
+	pos->source_address = cdc_spi_text(&spi, 0, 12);
 	cdc_spi_end(&spi);
 }
 
@@ -284,14 +285,15 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 	static CdcStatement stmt = {
 		"UPDATE cdc.subscription_position SET file = $2, file_offset = $3, gtid_set = $4,"
 		" source_uuid = $5, last_seq = $6, source_ts = $7, transactions = $8, events = $9,"
-		" bytes = $10, snapshot_join = $11, barrier_seq = $12, updated_at = pg_catalog.now()"
+		" bytes = $10, snapshot_join = $11, barrier_seq = $12, source_address = $13,"
+		" updated_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1",
-		12, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID,
-		INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID}
+		13, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID,
+		INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID}
 	};
 	CdcSpi		spi;
-	Datum		values[12];
-	char		nulls[12];
+	Datum		values[13];
+	char		nulls[13];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
@@ -308,6 +310,7 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 	values[9] = Int64GetDatum(pos->bytes);
 	values[10] = cdc_text_or_null(pos->snapshot_join, &nulls[10]);
 	values[11] = Int64GetDatum(pos->barrier_seq);
+	values[12] = cdc_text_or_null(pos->source_address, &nulls[12]);
 	if (cdc_spi_execute(&stmt, values, nulls) == 0)
 		row_missing("cdc.subscription_position", sub);
 	cdc_spi_end(&spi);

@@ -130,7 +130,8 @@ typedef struct CdcPosition
 	char	   *file;			/* NULL: never pulled */
 	int64		file_offset;
 	char	   *gtid_set;		/* NULL: the source has no GTIDs */
-	char	   *source_uuid;	/* server_uuid, or NULL */
+	char	   *source_uuid;	/* what names the server, or NULL */
+	char	   *source_address; /* which of the hosts it is, or NULL */
 	int64		last_seq;		/* of the last event in history, 0 = none */
 	TimestampTz source_ts;		/* commit time of the last transaction seen; 0 = none */
 	int64		transactions;	/* counters since creation */

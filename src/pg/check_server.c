@@ -140,7 +140,7 @@ check_connection(Check *check)
 	if (st == CDC_OK)
 	{
 		check->info = cdc_source_info(check->source);
-		report(check, "reachable", true, check->info->host, NULL);
+		report(check, "reachable", true, check->info->address, NULL);
 		report(check, "authentication", true, NULL, NULL);
 		return true;
 	}

@@ -406,7 +406,8 @@ cdc_copy_run(CdcPullCall *call, CdcPullStream *stream, bool first)
 		return;
 	/* a server gives up a dump that nobody reads for longer than its net_write_timeout */
 	cdc_pull_stream_hang_up(stream);
-	source = cdc_source_open(stream->sub->server, stream->sub->owner_oid, false);
+	source = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid, stream->address,
+								true, false);
 	open_snapshot(source, &snap);
 	joins = !(first && snap.exact);
 	if (first)

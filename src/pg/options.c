@@ -82,7 +82,7 @@ static const char *const partition_words[] = {"month", "day", "none", NULL};
 
 static const Option options[] = {
 	{SCOPE_MYSQL_SERVER, "host", TYPE_TEXT, "localhost", 0, 0, NULL, false, MYSQL(host),
-	"Host name or address; several, separated by commas and each with :port where it differs, are tried in order"},
+	"Host name or address; several, separated by commas and each with :port where it differs, are tried in order, the one that was read last before the others"},
 	{SCOPE_MYSQL_SERVER, "port", TYPE_INT, "3306", 1, 65535, NULL, false, MYSQL(port),
 	"TCP port"},
 	{SCOPE_MYSQL_SERVER, "unix_socket", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(unix_socket),

@@ -5,6 +5,7 @@
  *
  *	  pull.c			the loop of a call, its bounds, the position row
  *	  pull_stream.c		the dump connection, kept open between calls
+ *	  pull_server.c		which server that is, and whether it is the right one
  *	  pull_start.c		where a subscription begins that was never pulled
  *	  pull_event.c		a committed group to rows of the history
  *	  pull_xa.c			two-phase transactions
@@ -55,6 +56,7 @@ typedef struct CdcPullStream
 	bool		broken;			/* the link is lost: close at the end of the call */
 	bool		begun;			/* this dump has brought the start of a group */
 
+	char	   *address;		/* of the host that all connections go to; NULL: any */
 	CdcSource  *control;		/* queries; NULL until needed */
 	TimestampTz control_used;
 	CdcSource  *dump;
@@ -193,6 +195,28 @@ extern void cdc_pull_stream_note_row(CdcPullStream *stream, const CdcPosition *p
 
 /* Whether the stream stands elsewhere than the row says. */
 extern bool cdc_pull_stream_moved(const CdcPullStream *stream);
+
+/* Parses a set that the catalog has; malloc'ed. */
+extern CdcGtidSet *cdc_pull_parse_gtid_set(CdcFlavor flavor, const char *text,
+										   const char *subscription);
+
+/* pull_server.c */
+
+/* The start of a binlog file, behind its magic. */
+#define CDC_PULL_FIRST_OFFSET	4
+
+/*
+ * The first connection: of several hosts to the one at address, where that can
+ * be reached, or else to the first that answers.  All others of the stream go
+ * there too, or fail: the next call then looks for a host again.
+ */
+extern CdcSource *cdc_pull_server_open(CdcPullStream *stream, const char *address);
+
+/*
+ * Whether the position means something at that server; ERROR where not.  With
+ * GTIDs another server than before is all right: call->pos then goes on there.
+ */
+extern void cdc_pull_server_check(CdcPullCall *call, CdcPullStream *stream);
 
 /* pull_start.c */
 

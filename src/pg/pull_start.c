@@ -19,9 +19,6 @@
 
 #include "pg/error.h"
 
-/* The first event of a binlog file stands behind its magic. */
-#define FIRST_OFFSET	4
-
 bool
 cdc_position_parse(const char *text, char **file, int64 *offset)
 {
@@ -79,7 +76,7 @@ static char *
 mariadb_gtid_pos(CdcSource *control, const char *file)
 {
 	CdcRows    *rows = cdc_source_query(control, "SELECT BINLOG_GTID_POS(%s, %d)",
-										cdc_source_quote_literal(file), FIRST_OFFSET);
+										cdc_source_quote_literal(file), CDC_PULL_FIRST_OFFSET);
 
 	return first_cell(rows) != NULL ? pstrdup(first_cell(rows)) : NULL;
 }
@@ -97,12 +94,12 @@ start_at_file(CdcPullCall *call, CdcSource *control, CdcPullStream *stream,
 	CdcPosition *pos = &call->pos;
 
 	pos->file = pstrdup(file);
-	pos->file_offset = FIRST_OFFSET;
+	pos->file_offset = CDC_PULL_FIRST_OFFSET;
 	pos->gtid_set = NULL;
 	if (has_gtids(control))
 		pos->gtid_set = cdc_source_info(control)->flavor == CDC_MARIADB ?
 			mariadb_gtid_pos(control, file) : mysql_previous_gtids(control, file);
-	if (offset > FIRST_OFFSET)
+	if (offset > CDC_PULL_FIRST_OFFSET)
 	{
 		stream->skip_file = MemoryContextStrdup(stream->context, file);
 		stream->skip_offset = offset;
@@ -147,7 +144,7 @@ start_at_gtid_set(CdcPullCall *call, CdcSource *control, const char *text)
 	call->pos.gtid_set = pstrdup(text);
 	/* the server finds the file; until it says so this one stands for it */
 	call->pos.file = now.file;
-	call->pos.file_offset = FIRST_OFFSET;
+	call->pos.file_offset = CDC_PULL_FIRST_OFFSET;
 }
 
 static void
@@ -159,7 +156,7 @@ start_earliest(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the source of subscription \"%s\" has no binlog", call->sub->name)));
-	start_at_file(call, control, stream, first_cell(rows), FIRST_OFFSET);
+	start_at_file(call, control, stream, first_cell(rows), CDC_PULL_FIRST_OFFSET);
 }
 
 /* Whether text is a GTID set of the source's flavour. */
@@ -218,8 +215,8 @@ cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
 		start_at_gtid_set(call, control, start);
 	else if (cdc_position_parse(start, &file, &offset) && in_binlog(control, file, offset))
 		start_at_file(call, control, stream, file, offset);
-	else if (in_binlog(control, start, FIRST_OFFSET))
-		start_at_file(call, control, stream, start, FIRST_OFFSET);
+	else if (in_binlog(control, start, CDC_PULL_FIRST_OFFSET))
+		start_at_file(call, control, stream, start, CDC_PULL_FIRST_OFFSET);
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -229,6 +226,5 @@ cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
 	/* behind the start's position: what is prepared later comes with the stream */
 	if (start == NULL)
 		cdc_pull_xa_recover(call, stream);
-	if (info->server_uuid[0] != '\0')
-		call->pos.source_uuid = pstrdup(info->server_uuid);
+	call->pos.source_uuid = pstrdup(info->server_uuid);
 }

@@ -30,9 +30,6 @@
 /* An idle connection for queries is tried before it is relied on. */
 #define CONTROL_IDLE_MS		30000
 
-/* Behind a binlog file's magic. */
-#define FIRST_OFFSET		4
-
 static CdcPullStream *streams = NULL;
 
 /* ---- closing ---- */
@@ -158,8 +155,8 @@ out_of_memory(void)
 	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 }
 
-static CdcGtidSet *
-parse_gtid_set(CdcFlavor flavor, const char *text, const char *subscription)
+CdcGtidSet *
+cdc_pull_parse_gtid_set(CdcFlavor flavor, const char *text, const char *subscription)
 {
 	CdcGtidSet *set = cdc_gtid_set_create(flavor);
 	CdcError	err;
@@ -218,7 +215,7 @@ cdc_pull_mark_set(CdcPullStream *stream, CdcPullMark *mark, const char *gtid_set
 {
 	cdc_pull_mark_clear(mark);
 	if (gtid_set != NULL && stream->executed != NULL)
-		mark->gtids = parse_gtid_set(cdc_source_info(stream->control)->flavor, gtid_set,
+		mark->gtids = cdc_pull_parse_gtid_set(cdc_source_info(stream->control)->flavor, gtid_set,
 									 stream->sub->name);
 	if (file != NULL)
 		mark->file = MemoryContextStrdup(stream->context, file);
@@ -302,7 +299,8 @@ cdc_pull_stream_control(CdcPullStream *stream)
 		stream->control = NULL;
 	}
 	if (stream->control == NULL)
-		stream->control = cdc_source_open(stream->sub->server, stream->sub->owner_oid, true);
+		stream->control = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid,
+											 stream->address, true, true);
 	stream->control_used = now;
 	return stream->control;
 }
@@ -435,31 +433,6 @@ lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError
 }
 
 /*
- * A file and offset mean something on the server only that told them; GTIDs
- * mean the same on each of a replication topology.
- */
-static void
-check_same_server(CdcPullCall *call, CdcPullStream *stream)
-{
-	const CdcMysqlServerInfo *info = cdc_source_info(stream->control);
-	CdcPosition *pos = &call->pos;
-
-	if (info->server_uuid[0] == '\0' || pos->source_uuid == NULL ||
-		strcmp(pos->source_uuid, info->server_uuid) == 0)
-		return;
-	if (pos->gtid_set == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("the source of subscription \"%s\" is another server than before", call->sub->name),
-				 errdetail("Its server_uuid was %s and is %s; the position %s:" INT64_FORMAT " means nothing there.",
-						   pos->source_uuid, info->server_uuid, pos->file, pos->file_offset),
-				 errhint("Go back to the old server, or drop the subscription and create it again.")));
-	cdc_log(call->sub->name, "source", "the source is another server than before",
-			psprintf("server_uuid was %s and is %s", pos->source_uuid, info->server_uuid));
-	pos->source_uuid = pstrdup(info->server_uuid);
-}
-
-/*
  * Our copy of the subscription, and what depends on it.  Connections and the
  * group that is arriving stay: a long transaction must not begin anew whenever
  * some subscription or table is changed.  false: the connections are no longer
@@ -499,27 +472,6 @@ read_subscription(CdcPullStream *stream)
 	return same;
 }
 
-/*
- * A place that the source's binlog has not reached: the server lost its end in
- * a crash, or somebody wrote a wrong position.
- */
-static void
-check_not_ahead(CdcPullCall *call, CdcSource *control)
-{
-	const CdcPosition *pos = &call->pos;
-	CdcSourcePosition now;
-
-	cdc_source_position(control, &now);
-	if (cdc_binlog_position_compare(pos->file, pos->file_offset, now.file, now.offset) <= 0)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("the position of subscription \"%s\" is ahead of the source", call->sub->name),
-			 errdetail("It is %s:" INT64_FORMAT "; the source's binlog ends at %s:" INT64_FORMAT ".",
-					   pos->file, pos->file_offset, now.file, now.offset),
-			 errhint("The source may have lost the end of its binlog in a crash, or was set up anew: drop the subscription and create it again with a new copy.")));
-}
-
 static CdcPullStream *
 open_stream(CdcPullCall *call)
 {
@@ -537,28 +489,30 @@ open_stream(CdcPullCall *call)
 	streams = stream;
 
 	(void) read_subscription(stream);
-	control = cdc_pull_stream_control(stream);
+	control = cdc_pull_server_open(stream, pos->source_address);
 	stream->lookup.control = control_for_schema;
 	stream->lookup.control_arg = stream;
 	stream->persisted_at = GetCurrentTimestamp();
 	stream->delay = CDC_DELAY_UNKNOWN;
 	stream->group = cdc_group_buffer_create(context, stream->sub->opt.memory_limit);
 
+	if (pos->source_address == NULL || strcmp(pos->source_address, stream->address) != 0)
+	{
+		pos->source_address = pstrdup(stream->address);
+		call->persist = true;
+	}
+
 	/* the row before it may be filled in: another session may see this one only */
 	cdc_pull_stream_note_row(stream, pos);
 	if (pos->file == NULL)
 		cdc_pull_start(call, control, stream);
 	else
-	{
-		check_same_server(call, stream);
-		if (pos->gtid_set == NULL)
-			check_not_ahead(call, control);
-	}
+		cdc_pull_server_check(call, stream);
 
 	stream->file = MemoryContextStrdup(context, pos->file);
 	stream->offset = pos->file_offset;
 	if (pos->gtid_set != NULL)
-		stream->executed = parse_gtid_set(cdc_source_info(control)->flavor, pos->gtid_set,
+		stream->executed = cdc_pull_parse_gtid_set(cdc_source_info(control)->flavor, pos->gtid_set,
 										  call->sub->name);
 	return stream;
 }
@@ -620,7 +574,8 @@ cdc_pull_stream_connect(CdcPullStream *stream)
 		request.file = stream->file;
 		request.offset = stream->offset;
 	}
-	stream->dump = cdc_source_open(stream->sub->server, stream->sub->owner_oid, true);
+	stream->dump = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid,
+									  stream->address, true, true);
 	cdc_session_dump(cdc_source_session(stream->dump), &request);
 }
 
@@ -628,13 +583,13 @@ bool
 cdc_pull_stream_rewind(CdcPullStream *stream)
 {
 	if (stream->begun || stream->executed != NULL || stream->skip_file != NULL ||
-		stream->offset <= FIRST_OFFSET)
+		stream->offset <= CDC_PULL_FIRST_OFFSET)
 		return false;
 	cdc_log(stream->sub->name, "position", "the position is inside of a transaction, whose start is looked for",
 			psprintf("%s:" INT64_FORMAT, stream->file, stream->offset));
 	stream->skip_file = MemoryContextStrdup(stream->context, stream->file);
 	stream->skip_offset = stream->offset;
-	stream->offset = FIRST_OFFSET;
+	stream->offset = CDC_PULL_FIRST_OFFSET;
 	cdc_source_close(stream->dump);
 	cdc_decoder_destroy(stream->decoder);
 	cdc_stream_destroy(stream->stream);

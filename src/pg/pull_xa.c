@@ -25,8 +25,6 @@
 #include "pg/worker.h"
 #include "pg/xa_store.h"
 
-#define FIRST_OFFSET	4
-
 /* A search for the prepares of some transactions. */
 typedef struct Search
 {
@@ -81,10 +79,11 @@ search_file(Search *search, const char *file, int64 end)
 	CdcSource  *dump;
 
 	request.file = file;
-	request.offset = FIRST_OFFSET;
+	request.offset = CDC_PULL_FIRST_OFFSET;
 	/* another id than the stream's own dump, which the source would end */
 	request.server_id = cdc_source_server_id(control, stream->subscription_id, !cdc_am_worker());
-	dump = cdc_source_open(stream->sub->server, stream->sub->owner_oid, false);
+	dump = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid, stream->address,
+							  true, false);
 	cdc_session_dump(cdc_source_session(dump), &request);
 	while (strcmp(cdc_stream_file(search->reader), file) == 0 &&
 		   cdc_stream_offset(search->reader) < (uint64) end)
@@ -126,7 +125,7 @@ search_one(Search *search, const char *file, int64 end)
 	ListCell   *lc;
 
 	search->settled = NIL;
-	search->reader = cdc_stream_create(flavor, file, FIRST_OFFSET);
+	search->reader = cdc_stream_create(flavor, file, CDC_PULL_FIRST_OFFSET);
 	if (search->reader == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	cdc_stream_accept_xa(search->reader);

@@ -227,9 +227,9 @@ cdc_source_definition(const char *server_name, Oid user)
 					nodeToString(mapping->options));
 }
 
-CdcStatus
-cdc_source_try_open(const char *server_name, Oid user, bool long_lived, CdcSource **result,
-					CdcError *err)
+static CdcStatus
+try_open_at(const char *server_name, Oid user, const char *address, bool only, bool long_lived,
+			CdcSource **result, CdcError *err)
 {
 	ForeignServer *server = GetForeignServerByName(server_name, false);
 	UserMapping *mapping = check_access(server, user);
@@ -239,6 +239,8 @@ cdc_source_try_open(const char *server_name, Oid user, bool long_lived, CdcSourc
 
 	*result = NULL;
 	cdc_mysql_options_read(server->options, mapping->options, &options);
+	options.prefer = address;
+	options.only_prefer = only && options.unix_socket == NULL;
 	register_callbacks();
 	source = new_source(server->servername, &options);
 
@@ -259,15 +261,28 @@ cdc_source_try_open(const char *server_name, Oid user, bool long_lived, CdcSourc
 	return CDC_OK;
 }
 
+CdcStatus
+cdc_source_try_open(const char *server, Oid user, bool long_lived, CdcSource **source,
+					CdcError *err)
+{
+	return try_open_at(server, user, NULL, false, long_lived, source, err);
+}
+
 CdcSource *
-cdc_source_open(const char *server, Oid user, bool long_lived)
+cdc_source_open_at(const char *server, Oid user, const char *address, bool only, bool long_lived)
 {
 	CdcSource  *source;
 	CdcError	err;
 
-	if (cdc_failed(cdc_source_try_open(server, user, long_lived, &source, &err)))
+	if (cdc_failed(try_open_at(server, user, address, only, long_lived, &source, &err)))
 		cdc_ereport(&err, NULL);
 	return source;
+}
+
+CdcSource *
+cdc_source_open(const char *server, Oid user, bool long_lived)
+{
+	return cdc_source_open_at(server, user, NULL, false, long_lived);
 }
 
 CdcSession *
@@ -380,7 +395,8 @@ cdc_source_is_busy(CdcSource *source)
 	asking_witness = true;
 	PG_TRY();
 	{
-		if (cdc_source_try_open(source->server, source->user, false, &witness, &err) == CDC_OK)
+		if (try_open_at(source->server, source->user, cdc_source_info(source)->address, true,
+						false, &witness, &err) == CDC_OK)
 		{
 			busy = works_on_statement(witness, cdc_source_info(source)->connection_id);
 			cdc_source_close(witness);

@@ -27,6 +27,13 @@ typedef struct CdcSource CdcSource;
  * the current resource owner.  Needs a transaction.
  */
 extern CdcSource *cdc_source_open(const char *server, Oid user, bool long_lived);
+
+/*
+ * The same, of several hosts the one at address first (NULL: in their order).
+ * only: no other one, for a second connection that must see the same server.
+ */
+extern CdcSource *cdc_source_open_at(const char *server, Oid user, const char *address,
+									 bool only, bool long_lived);
 extern void cdc_source_close(CdcSource *source);
 extern CdcSession *cdc_source_session(CdcSource *source);
 extern const CdcMysqlServerInfo *cdc_source_info(CdcSource *source);

@@ -2,7 +2,8 @@
  *
  * source/mysql.c
  *	  Connections to MySQL and MariaDB servers: options, TLS, set-up of the
- *	  session, statements.  The dump of the binlog is in source/mysql_dump.c.
+ *	  session.  The list of hosts is in source/mysql_hosts.c, the dump of the
+ *	  binlog in source/mysql_dump.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,21 +28,12 @@
 #include <mysql/client_plugin.h>
 #endif
 
-#define DEFAULT_PORT			3306
-#define DEFAULT_CONNECT_TIMEOUT	10	/* seconds */
 #define MAX_PACKET				(1024UL * 1024 * 1024)	/* the protocol's own limit */
 
 /* A dead peer is noticed by TCP after about IDLE + COUNT * INTERVAL seconds. */
 #define KEEPALIVE_IDLE			30
 #define KEEPALIVE_INTERVAL		10
 #define KEEPALIVE_COUNT			3
-
-/* One host of the option's list. */
-typedef struct HostPort
-{
-	char		host[256];
-	unsigned	port;
-} HostPort;
 
 #if CDC_LIBMARIADB
 /* The connection that this thread is in cdc_mysql_connect() with. */
@@ -152,92 +144,10 @@ now_ms(void)
 	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static unsigned
-connect_timeout_s(const CdcMysqlOptions *options)
-{
-	return options->connect_timeout_s > 0 ? options->connect_timeout_s : DEFAULT_CONNECT_TIMEOUT;
-}
-
-/*
- * Takes the next entry off a list "host, host:port, [v6 address]:port, v6
- * address".  Returns where to go on, or NULL at the list's end.
- */
-static const char *
-next_host(const char *list, unsigned default_port, HostPort *hp)
-{
-	const char *end;
-	const char *colon;
-	size_t		len;
-
-	while (*list == ' ' || *list == ',')
-		list++;
-	if (*list == '\0')
-		return NULL;
-	len = strcspn(list, ",");
-	end = list + len;
-	while (len > 0 && list[len - 1] == ' ')
-		len--;
-
-	hp->port = default_port;
-	if (*list == '[' && memchr(list, ']', len) != NULL)
-	{
-		const char *close = memchr(list, ']', len);
-
-		if (close + 1 < list + len && close[1] == ':')
-			hp->port = (unsigned) strtoul(close + 2, NULL, 10);
-		list++;
-		len = close - list;
-	}
-	else if ((colon = memchr(list, ':', len)) != NULL &&
-			 memchr(colon + 1, ':', len - (colon + 1 - list)) == NULL)
-	{
-		hp->port = (unsigned) strtoul(colon + 1, NULL, 10);
-		len = colon - list;
-	}
-	if (len >= sizeof(hp->host))
-		len = sizeof(hp->host) - 1;
-	memcpy(hp->host, list, len);
-	hp->host[len] = '\0';
-	return end;
-}
-
-static unsigned
-default_port(const CdcMysqlOptions *options)
-{
-	return options->port > 0 ? options->port : DEFAULT_PORT;
-}
-
-static bool
-uses_socket(const CdcMysqlOptions *options)
-{
-	return options->unix_socket != NULL && options->unix_socket[0] != '\0';
-}
-
-static const char *
-host_list(const CdcMysqlOptions *options)
-{
-	if (options->host != NULL && options->host[strspn(options->host, " ,")] != '\0')
-		return options->host;
-	return "localhost";
-}
-
-int64_t
-cdc_mysql_connect_limit_ms(const CdcMysqlOptions *options)
-{
-	const char *rest = host_list(options);
-	HostPort	hp;
-	int64_t		hosts = 0;
-
-	while ((rest = next_host(rest, 0, &hp)) != NULL)
-		hosts++;
-	/* twice: Oracle's library applies its limit to each step of a connect */
-	return (hosts > 0 ? hosts : 1) * 2000 * (int64_t) connect_timeout_s(options);
-}
-
 /* Options are copied: the session's thread outlives the caller's strings. */
 
 #define OPTION_STRINGS(X) \
-	X(host) X(unix_socket) X(user) X(password) X(ssl_mode) X(ssl_ca) X(ssl_capath) \
+	X(host) X(prefer) X(unix_socket) X(user) X(password) X(ssl_mode) X(ssl_ca) X(ssl_capath) \
 	X(ssl_cert) X(ssl_key) X(ssl_cipher) X(tls_version)
 
 static void
@@ -583,15 +493,17 @@ read_server_info(CdcMysql *conn, CdcError *err)
 	/* MariaDB says so in its version, or it is one that MySQL never had */
 	info.flavor = strcasestr(info.version_text, "mariadb") != NULL || info.version >= 100000 ?
 		CDC_MARIADB : CDC_MYSQL;
-	if (info.flavor == CDC_MYSQL && info.version >= 50600)
-	{
-		st = cdc_mysql_query(conn, "SELECT @@global.server_uuid", &rows, err);
-		if (cdc_failed(st))
-			return st;
-		if (rows != NULL && rows->nrows == 1)
-			copy_cell(info.server_uuid, sizeof(info.server_uuid), cdc_rows_cell(rows, 0, 0));
-		cdc_rows_free(rows);
-	}
+	/* MariaDB's server_uid came with 10.5; before, the id has to do */
+	st = cdc_mysql_query(conn, info.flavor == CDC_MYSQL ?
+						 "SHOW GLOBAL VARIABLES LIKE 'server\\_uuid'" :
+						 "SHOW GLOBAL VARIABLES LIKE 'server\\_uid'", &rows, err);
+	if (cdc_failed(st))
+		return st;
+	if (rows != NULL && rows->nrows == 1 && rows->ncolumns == 2)
+		copy_cell(info.server_uuid, sizeof(info.server_uuid), cdc_rows_cell(rows, 0, 1));
+	else
+		snprintf(info.server_uuid, sizeof(info.server_uuid), "server_id %u", info.server_id);
+	cdc_rows_free(rows);
 	conn->info = info;
 	return CDC_OK;
 }
@@ -634,8 +546,8 @@ new_handle(CdcMysql *conn)
 {
 	const CdcMysqlOptions *o = &conn->options;
 	MYSQL	   *mysql = mysql_init(NULL);
-	unsigned	timeout = connect_timeout_s(o);
-	unsigned	protocol = uses_socket(o) ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+	unsigned	timeout = cdc_connect_timeout_s(o);
+	unsigned	protocol = cdc_uses_socket(o) ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
 	unsigned	off = 0;
 	unsigned long max_packet = MAX_PACKET;
 
@@ -654,8 +566,8 @@ new_handle(CdcMysql *conn)
 	return mysql;
 }
 
-static CdcStatus
-connect_one(CdcMysql *conn, const HostPort *hp, CdcError *err)
+CdcStatus
+cdc_mysql_connect_one(CdcMysql *conn, const CdcHostPort *hp, CdcError *err)
 {
 	const CdcMysqlOptions *o = &conn->options;
 	MYSQL	   *mysql;
@@ -663,21 +575,15 @@ connect_one(CdcMysql *conn, const HostPort *hp, CdcError *err)
 
 	memset(&conn->info, 0, sizeof(conn->info));
 	if (hp != NULL)
-	{
-		snprintf(conn->address, sizeof(conn->address),
-				 strchr(hp->host, ':') ? "[%s]:%u" : "%s:%u", hp->host, hp->port);
-		snprintf(conn->info.host, sizeof(conn->info.host), "%s", hp->host);
-	}
+		cdc_host_address(hp, conn->address, sizeof(conn->address));
 	else
-	{
 		snprintf(conn->address, sizeof(conn->address), "%s", o->unix_socket);
-		snprintf(conn->info.host, sizeof(conn->info.host), "%s", o->unix_socket);
-	}
+	snprintf(conn->info.address, sizeof(conn->info.address), "%s", conn->address);
 	mysql = conn->mysql = new_handle(conn);
 	if (mysql == NULL)
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
 
-	conn->deadline_ms = now_ms() + 1000 * (int64_t) connect_timeout_s(o);
+	conn->deadline_ms = now_ms() + 1000 * (int64_t) cdc_connect_timeout_s(o);
 #if CDC_LIBMARIADB
 	mysql_options(mysql, MARIADB_OPT_IO_WAIT, (void *) wait_in_connect);
 	connecting = conn;
@@ -694,24 +600,5 @@ connect_one(CdcMysql *conn, const HostPort *hp, CdcError *err)
 	conn->deadline_ms = 0;
 	if (cdc_failed(st))
 		close_handle(conn);
-	return st;
-}
-
-/* Only an unreachable host is a reason to try the next one of the list. */
-CdcStatus
-cdc_mysql_connect(CdcMysql *conn, CdcError *err)
-{
-	const char *rest = host_list(&conn->options);
-	HostPort	hp;
-	CdcStatus	st = CDC_ERR_VALUE;
-
-	if (uses_socket(&conn->options))
-		return connect_one(conn, NULL, err);
-	while ((rest = next_host(rest, default_port(&conn->options), &hp)) != NULL)
-	{
-		st = connect_one(conn, &hp, err);
-		if (st != CDC_ERR_CONNECT)
-			break;
-	}
 	return st;
 }

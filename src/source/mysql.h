@@ -20,10 +20,14 @@
 
 typedef struct CdcMysql CdcMysql;
 
+#define CDC_MYSQL_ADDRESS	320
+
 /* All strings may be NULL where not set; they are copied by connect. */
 typedef struct CdcMysqlOptions
 {
-	const char *host;			/* a comma-separated list is tried in order */
+	const char *host;			/* a comma-separated list is tried in order ... */
+	const char *prefer;			/* ... but first the one of this address, where it is in it */
+	bool		only_prefer;	/* and no other */
 	unsigned	port;
 	const char *unix_socket;
 	const char *user;
@@ -45,10 +49,10 @@ typedef struct CdcMysqlServerInfo
 	CdcFlavor	flavor;
 	unsigned	version;		/* 50624, 90704, 101119 */
 	char		version_text[128];
-	char		server_uuid[64];	/* MySQL; "" for MariaDB */
+	char		server_uuid[64];	/* MariaDB: its server_uid, or "server_id N" */
 	unsigned	server_id;
 	uint64_t	connection_id;	/* as in its SHOW PROCESSLIST */
-	char		host[256];		/* the one of the list that answered */
+	char		address[CDC_MYSQL_ADDRESS]; /* of the list's host that answered, or the socket's path */
 } CdcMysqlServerInfo;
 
 /*

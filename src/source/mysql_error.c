@@ -22,6 +22,7 @@ enum
 	SRV_CON_COUNT = 1040,
 	SRV_DBACCESS_DENIED = 1044,
 	SRV_ACCESS_DENIED = 1045,
+	SRV_UNKNOWN_COMMAND = 1047,
 	SRV_SERVER_SHUTDOWN = 1053,
 	SRV_OUT_OF_RESOURCES = 1041,
 	SRV_HOST_IS_BLOCKED = 1129,
@@ -230,6 +231,10 @@ cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char
 	/* how a broken connection shows itself inside TLS */
 	if (number == LIB_SSL_CONNECTION && !connecting)
 		number = LIB_SERVER_LOST;
+
+	/* a Galera node that is not in the primary component, or not yet synced */
+	if (number == SRV_UNKNOWN_COMMAND && strstr(text, "WSREP") != NULL)
+		number = LIB_SERVER_GONE;
 
 	switch (number)
 	{

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * source/mysql_internal.h
- *	  What source/mysql.c and source/mysql_dump.c share.  The only header that
+ *	  What the files source/mysql*.c share.  The only header that
  *	  includes the client library's mysql.h, which clashes with PostgreSQL's
  *	  headers.
  *
@@ -34,7 +34,7 @@ struct CdcMysql
 	int			ncolumns;		/* its columns */
 	CdcString  *cells;			/* its current row */
 	CdcMysqlServerInfo info;
-	char		address[320];	/* "host:port" or the socket's path */
+	char		address[CDC_MYSQL_ADDRESS];	/* "host:port" or the socket's path */
 	int64_t		deadline_ms;	/* of connect, monotonic; 0 = none */
 #if !CDC_LIBMARIADB
 	MYSQL_RPL	rpl;
@@ -54,5 +54,20 @@ extern CdcStatus cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doi
 /* The same for an error number and text got otherwise. */
 extern CdcStatus cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text,
 									const char *doing, CdcError *err);
+
+/* One host of the option's list (mysql_hosts.c). */
+typedef struct CdcHostPort
+{
+	char		host[256];
+	unsigned	port;
+} CdcHostPort;
+
+/* "host:port", with brackets around a v6 address: an entry of the list. */
+extern void cdc_host_address(const CdcHostPort *hp, char *buf, size_t size);
+extern bool cdc_uses_socket(const CdcMysqlOptions *options);
+extern unsigned cdc_connect_timeout_s(const CdcMysqlOptions *options);
+
+/* Connects and sets the session up; hp is NULL for the Unix socket. */
+extern CdcStatus cdc_mysql_connect_one(CdcMysql *conn, const CdcHostPort *hp, CdcError *err);
 
 #endif							/* CDC_SOURCE_MYSQL_INTERNAL_H */

@@ -29,7 +29,8 @@ CREATE TABLE cdc.subscription_position (
     file            text,
     file_offset     bigint,
     gtid_set        text,
-    source_uuid     text,
+    source_uuid     text,                   -- server_uuid, or MariaDB's server_uid
+    source_address  text,                   -- which of several hosts
     last_seq        bigint NOT NULL DEFAULT 0,
     source_ts       timestamptz,
     transactions    bigint NOT NULL DEFAULT 0,

@@ -1,0 +1,152 @@
+# Fail-over of the source: the server option host names two of them, a replica is
+# promoted when its primary dies or falls silent.  With GTIDs the stream goes on by
+# itself; by file and offset another server is a clear error.
+use strict;
+use warnings;
+
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Load;
+use CdcIngest::Process qw(wait_until);
+use CdcIngest::Server;
+
+my $cluster = CdcIngest::Cluster->new('failover');
+
+# Two servers, the second one replicates the first by GTID.
+sub pair
+{
+	my ($flavour) = @_;
+	my @args = $flavour eq 'mariadb' ? (args => ['--log-slave-updates']) : ();
+	my ($primary, $replica) = map { CdcIngest::Server->new($flavour, @args) } 1 .. 2;
+	my $reset = $flavour eq 'mysql97' ? 'RESET BINARY LOGS AND GTIDS' : 'RESET MASTER';
+	$_->do($reset) for $primary, $replica;
+	replicate($primary, $replica);
+	return ($primary, $replica);
+}
+
+sub replicate
+{
+	my ($primary, $replica) = @_;
+	my $port = $primary->port;
+	if ($replica->flavour eq 'mysql97')
+	{
+		$replica->do("CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = $port, SOURCE_USER = 'root',
+			SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1", 'START REPLICA');
+		return;
+	}
+	my $gtid = $replica->is_mariadb ? 'MASTER_USE_GTID = slave_pos' : 'MASTER_AUTO_POSITION = 1';
+	$replica->do("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = $port, MASTER_USER = 'root',
+		MASTER_CONNECT_RETRY = 1, $gtid", 'START SLAVE');
+	return;
+}
+
+sub stop_replica
+{
+	my ($replica, $all) = @_;
+	my $word = $replica->flavour eq 'mysql97' ? 'REPLICA' : 'SLAVE';
+	$replica->do("STOP $word", $all ? "RESET $word ALL" : ());
+	return;
+}
+
+sub caught_up
+{
+	my ($primary, $replica) = @_;
+	wait_until(60, sub { $primary->gtid_set eq $replica->gtid_set })
+	  or CdcIngest::Cluster::give_up('the replica does not catch up: ' . $primary->gtid_set . ' | ' . $replica->gtid_set);
+	return;
+}
+
+sub address_of
+{
+	my ($sub) = @_;
+	return $cluster->value('SELECT source_address FROM cdc.subscription_position WHERE subscription = ?', $sub);
+}
+
+for my $flavour (qw(mariadb mysql56 mysql97))
+{
+	next unless CdcIngest::Server->available($flavour);
+	subtest $flavour => sub {
+		my ($primary, $replica) = pair($flavour);
+		my ($first, $second) = map { '127.0.0.1:' . $_->port } $primary, $replica;
+		CdcIngest::Load->create_tables($primary, 'bank');
+		# (an address that nobody listens at is passed over, too)
+		my $nobody = '127.0.0.1:' . CdcIngest::Process::free_port();
+		$cluster->add_source($flavour, $primary, host => "$nobody,$first, $second", port => 1,
+			connect_timeout => '1s', heartbeat_interval => '300ms');
+		$cluster->subscribe($flavour, $flavour, $flavour, tables => ['bank.*']);
+		my $load = CdcIngest::Load->start($primary, 'bank', seed => 5, rate => 300);
+		$cluster->poll("SELECT count(*) > 100 FROM $flavour.movement", 1);
+		is(address_of($flavour), $first, 'the first host that answers is read');
+		$load->stop;
+
+		# what the replica never got must not be read around
+		stop_replica($replica);
+		$primary->do("INSERT INTO bank.movement (source, target, amount) VALUES (1, 2, 0)");
+		$cluster->catch_up($flavour);
+		$primary->stop('KILL');
+		my $lacks = $flavour eq 'mariadb' ? '%no longer in the binlog%' : '%lacks transactions that were read already%';
+		$cluster->poll("SELECT count(*) FROM cdc.subscription_failure WHERE subscription = '$flavour' AND worker = 'pull'
+			AND last_error LIKE '$lacks'", 1);
+		pass('a replica that is behind is an error');
+		$primary->start;
+		my $word = $flavour eq 'mysql97' ? 'REPLICA' : 'SLAVE';
+		$replica->do("START $word");
+		$load = CdcIngest::Load->start($primary, 'bank', seed => 6, rate => 300);
+		$cluster->poll("SELECT applied_seq > " . $cluster->value('SELECT last_seq FROM cdc.subscription_position WHERE subscription = ?', $flavour)
+			  . " FROM cdc.subscription_progress WHERE subscription = '$flavour'", 1);
+		pass('the old server is there again: the stream goes on');
+		$load->stop;
+		caught_up($primary, $replica);
+		$cluster->catch_up($flavour);
+
+		# the real thing; one primary dies, the other falls silent
+		$flavour eq 'mariadb' ? $primary->freeze : $primary->stop('KILL');
+		stop_replica($replica, 1);
+		$load = CdcIngest::Load->start($replica, 'bank', seed => 7, rate => 300);
+		$cluster->poll("SELECT source_address FROM cdc.subscription_position WHERE subscription = '$flavour'", $second);
+		$cluster->poll("SELECT applied_seq > " . $cluster->value('SELECT last_seq FROM cdc.subscription_position WHERE subscription = ?', $flavour)
+			  . " FROM cdc.subscription_progress WHERE subscription = '$flavour'", 1);
+		my $committed = $load->stop;
+		$cluster->catch_up($flavour);
+		$cluster->compare_ok($replica, 'bank', $flavour, "after the promotion and $committed transactions more");
+		$cluster->history_ok($flavour);
+		is($cluster->value("SELECT count(*) FROM cdc.log WHERE subscription = '$flavour' AND kind = 'source' AND message = 'the source is another server than before'"),
+			1, 'the log tells it, once');
+
+		# the old one is back, and first in the list: the stream stays where it is
+		if ($flavour eq 'mariadb') { $primary->thaw }
+		else { $primary->start }
+		$cluster->call($_, name => $flavour) for 'disable_subscription', 'enable_subscription';
+		$replica->do("INSERT INTO bank.movement (id, source, target, amount) VALUES (99999999, 1, 2, 0)");
+		$cluster->poll("SELECT count(*) FROM $flavour.movement WHERE id = 99999999", 1);
+		is(address_of($flavour), $second, 'the host that is read is kept');
+		$cluster->call('drop_subscription', name => $flavour);
+		$_->stop('KILL') for $primary, $replica;
+	};
+}
+
+# Without GTIDs a position means nothing elsewhere.
+for my $flavour (qw(mysql56 mysql97))
+{
+	next unless CdcIngest::Server->available($flavour);
+	my @servers = map { CdcIngest::Server->new($flavour, gtid => 0) } 1 .. 2;
+	$_->do('CREATE DATABASE shop', 'CREATE TABLE shop.t (id int PRIMARY KEY)') for @servers;
+	my $sub = "${flavour}_file";
+	$cluster->add_source($sub, $servers[0], host => join(',', map { '127.0.0.1:' . $_->port } @servers));
+	$cluster->subscribe($sub, $sub, $sub, tables => ['shop.*']);
+	$servers[0]->do('INSERT INTO shop.t VALUES (1)');
+	$cluster->catch_up($sub);
+	$servers[0]->stop;
+	$servers[1]->do('INSERT INTO shop.t VALUES (2)');
+	$cluster->poll("SELECT count(*) FROM cdc.subscription_failure WHERE subscription = '$sub'
+		AND last_error LIKE '%is another server than before%means nothing there%Go back to the old server%'", 1);
+	is($cluster->value("SELECT string_agg(id::text, ' ') FROM $sub.t"), '1', "$flavour by file and offset: another server is an error, nothing is read");
+	$servers[0]->start;
+	$servers[0]->do('INSERT INTO shop.t VALUES (3)');
+	$cluster->poll("SELECT count(*) FROM $sub.t WHERE id = 3", 1);
+	is($cluster->value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $sub.t"), '1 3', '... and with the old one it goes on');
+	$cluster->call('drop_subscription', name => $sub);
+	$_->stop('KILL') for @servers;
+}
+
+done_testing();
