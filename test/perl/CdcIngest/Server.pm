@@ -50,7 +50,8 @@ sub _sid_program
 }
 
 # Options: gtid (1), metadata ('FULL', where the server can), format ('ROW'),
-# binlog (1), args ([...] further server arguments).
+# binlog (1), args ([...] further server arguments), join (1: a node that gets all
+# from its Galera cluster, users too).
 sub new
 {
 	my ($class, $flavour, %opt) = @_;
@@ -331,6 +332,7 @@ sub _forget
 sub _create_user
 {
 	my ($self) = @_;
+	return if $self->{join};
 	my $dbh = $self->dbh;
 	my $password = $dbh->quote($CDC_PASSWORD);
 	local $dbh->{RaiseError} = 1;
