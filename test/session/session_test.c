@@ -183,6 +183,7 @@ test_connect(void)
 	CdcError	err;
 	CdcStatus	st;
 	int			fds = open_fds();
+	char		address[CDC_MYSQL_ADDRESS];
 	char		list[200];
 
 	o.password = "wrong";
@@ -211,7 +212,22 @@ test_connect(void)
 	o.host = list;
 	s = cdc_session_create(&o, 1 << 20);
 	st = do_connect(s, &err);
-	CHECK(st == CDC_OK && strcmp(cdc_session_info(s)->host, base.host) == 0, "second host of a list: %s", st ? err.message : cdc_session_info(s)->version_text);
+	snprintf(address, sizeof(address), "%s:%u", base.host, base.port);
+	CHECK(st == CDC_OK && strcmp(cdc_session_info(s)->address, address) == 0, "second host of a list: %s", st ? err.message : cdc_session_info(s)->version_text);
+	cdc_session_close(s);
+
+	/* the preferred one comes first, where the list has it */
+	snprintf(list, sizeof(list), "%s:%u,127.0.0.1:1", base.host, base.port);
+	o.prefer = "127.0.0.1:1";
+	o.only_prefer = true;
+	s = cdc_session_create(&o, 1 << 20);
+	st = do_connect(s, &err);
+	CHECK(st == CDC_ERR_CONNECT, "only the preferred host: %d", (int) st);
+	cdc_session_close(s);
+	o.only_prefer = false;
+	s = cdc_session_create(&o, 1 << 20);
+	st = do_connect(s, &err);
+	CHECK(st == CDC_OK && strcmp(cdc_session_info(s)->address, address) == 0, "the others after the preferred one: %d", (int) st);
 	cdc_session_close(s);
 	check_nothing_left(fds, "failed connections");
 }
