@@ -13,7 +13,7 @@ sub changes
 {
 	my ($source) = @_;
 	my $dbh = $source->connect;
-	for my $round (1 .. 2)
+	for my $round (1)
 	{
 		$dbh->begin_work;
 		$dbh->do("INSERT INTO shop.a VALUES (?, 'first')", undef, 10 * $round + $_) for 1 .. 2;
@@ -61,12 +61,13 @@ for my $entry (@sources)
 		$cluster->add_source($server, $source);
 		my %arguments = (tables => ['shop.*'], enabled => \'false', copy_data => \'false');
 		$cluster->subscribe("all$server", $server, undef, %arguments, start_position => $file);
-		is($cluster->call('pull', subscription => "all$server"), 10, 'all changes from the start of the file');
+		is($cluster->call('pull', subscription => "all$server"), 5, 'all changes from the start of the file');
 		my $all = $cluster->history_of("all$server");
 
-		# each event's place, and one inside of it
+		# each event's place, or one inside of it
 		my @events = map { $_->[1] } @{ $source->rows("SHOW BINLOG EVENTS IN '$file'") };
-		my @places = map { ($_, $_ + 9) } grep { $_ > 4 } @events;
+		my $turn = 0;
+		my @places = map { $_ + ($turn++ % 2 ? 9 : 0) } grep { $_ > 4 } @events;
 		my (@wrong, @wrong_by_hand);
 		$cluster->subscribe("hand$server", $server, undef, %arguments, start_position => $file);
 		my $hand = $cluster->history_of("hand$server");

@@ -52,6 +52,7 @@ CdcIngest::Load->create_tables($one, 'bank');
 $cluster->add_source('galera', $one, host => join(',', map { '127.0.0.1:' . $_->port } $one, $two),
 	connect_timeout => '2s', heartbeat_interval => '500ms');
 $cluster->subscribe('galera', 'galera', 'galera', tables => ['bank.*']);
+$cluster->catch_up('galera');
 my $load = CdcIngest::Load->start($two, 'bank', seed => 3, rate => 200);
 $cluster->poll('SELECT count(*) > 100 FROM galera.movement', 1);
 my $address = 'SELECT source_address FROM cdc.subscription_position';
