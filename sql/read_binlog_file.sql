@@ -182,6 +182,19 @@ SELECT event->'primary_key_columns' AS key, event->'data' AS data
   FROM cdc.read_binlog_file('regress_cdc.000001', 'archive') WHERE op <> 's';
 SELECT count(*) FROM cdc.read_binlog_file('regress_cdc.000001', 'unknown');
 
+-- the subscription's options of events hold
+UPDATE cdc.subscription SET options = '{"output_binlog_position": false, "output_gtid_position": false,
+    "output_commit_info": false, "output_nulls": false, "output_server_id": true, "output_thread_id": true,
+    "output_primary_keys": true, "output_row_query": true, "output_ddl": false}'
+ WHERE name = 'archive';
+SELECT op, event FROM cdc.read_binlog_file('regress_cdc.000001', 'archive');
+SELECT put_file(contents) FROM file WHERE name = 'full';
+SELECT op, event FROM cdc.read_binlog_file('regress_cdc.000001', 'archive');
+UPDATE cdc.subscription SET options = '{"output_push_timestamp": true, "output_xoffset": false}' WHERE name = 'archive';
+SELECT op, abs((event->>'push_ts')::numeric - extract(epoch FROM now())::numeric) < 600 AS now,
+       event->'push_ts' = event->'ts' AS same, event ? 'xoffset' AS xoffset, event ? 'xid' AS xid
+  FROM cdc.read_binlog_file('regress_cdc.000001', 'archive');
+
 -- who may
 CREATE ROLE regress_cdc_reader;
 SET ROLE regress_cdc_reader;

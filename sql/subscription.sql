@@ -26,6 +26,8 @@ SELECT cdc.create_subscription('s', 'nowhere', target_schema := '');
 SELECT cdc.create_subscription('s', 'nowhere', history := 'a.b.c');
 SELECT cdc.create_subscription('s', 'nowhere', options := '{"batch_event": 1}');
 SELECT cdc.create_subscription('s', 'nowhere', options := '{"batch_events": 0}');
+SELECT cdc.create_subscription('s', 'nowhere', target_schema := 'public', options := '{"output_nulls": false}');
+SELECT cdc.create_subscription('s', 'nowhere', options := '{"output_null_zerodates": true, "zero_date": "error"}');
 SELECT cdc.create_subscription('s', 'nowhere', options := '[]');
 CREATE FOREIGN DATA WRAPPER other_wrapper;
 CREATE SERVER other_server FOREIGN DATA WRAPPER other_wrapper;

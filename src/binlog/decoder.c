@@ -75,6 +75,11 @@ struct CdcDecoder
 	bool		have_ddl;
 	CdcChange	ddl;
 
+	/* the text of the statement whose rows are decoded, where it was fed */
+	CdcBuf		query;
+	bool		has_query;
+	bool		query_fresh;	/* no row of it was fed yet */
+
 	/* memory */
 	CdcArena   *row_arena;		/* of the change returned last */
 	CdcBuf		scratch;		/* uncompressed rows or statements */
@@ -128,6 +133,7 @@ cdc_decoder_destroy(CdcDecoder *decoder)
 	cdc_charsets_free(&decoder->charsets);
 	cdc_arena_destroy(decoder->row_arena);
 	cdc_buf_free(&decoder->scratch);
+	cdc_buf_free(&decoder->query);
 	cdc_payload_destroy(decoder->payload);
 	free(decoder);
 }
@@ -141,6 +147,7 @@ cdc_decoder_begin(CdcDecoder *decoder, const struct CdcFormat *format,
 	decoder->group++;
 	decoder->offset = txn->start_offset;
 	decoder->in_rows = decoder->in_payload = decoder->have_ddl = false;
+	decoder->has_query = decoder->query_fresh = false;
 	decoder->current = NULL;
 	if (decoder->ntables > MAX_KNOWN_TABLES)
 		forget_tables(decoder);
@@ -391,6 +398,33 @@ feed_payload(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *er
 	return st;
 }
 
+/*
+ * Rows_query: a byte that once was the length, then the text; MariaDB's
+ * Annotate_rows: the text alone.  It holds until the next statement's tables.
+ */
+static CdcStatus
+feed_row_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
+{
+	size_t		skip = CDC_EV_HEADER_LEN + (event[4] == CDC_EV_ROWS_QUERY ? 1 : 0);
+	CdcQuery	query = {0};
+	CdcString	text;
+	CdcStatus	st;
+
+	if (len < skip)
+		return cdc_error(err, CDC_ERR_CORRUPT, "%s event is malformed", cdc_event_type_name(event[4]));
+	query.sql.data = (const char *) event + skip;
+	query.sql.len = len - skip;
+	st = statement_text(decoder, &query, &text, err);
+	if (st != CDC_OK)
+		return st;
+	cdc_buf_reset(&decoder->query);
+	if (!cdc_buf_append(&decoder->query, text.data, text.len) ||
+		!cdc_buf_append(&decoder->query, "", 1))
+		return no_memory(err);
+	decoder->has_query = decoder->query_fresh = true;
+	return CDC_OK;
+}
+
 /* An event of the group, or of its payload. */
 static CdcStatus
 feed_event(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
@@ -404,11 +438,18 @@ feed_event(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 		/* each statement sends its table maps again */
 		if (decoder->statement_ended && decoder->ntables > MAX_KNOWN_TABLES)
 			forget_tables(decoder);
+		if (decoder->statement_ended && !decoder->query_fresh)
+			decoder->has_query = false;
 		decoder->statement_ended = false;
 		return feed_table_map(decoder, event, len, err);
 	}
 	if (cdc_is_rows_event(h.type))
+	{
+		decoder->query_fresh = false;
 		return feed_rows(decoder, event, len, err);
+	}
+	if (h.type == CDC_EV_ROWS_QUERY || h.type == CDC_EV_MARIA_ANNOTATE_ROWS)
+		return feed_row_query(decoder, event, len, err);
 	if (h.type == CDC_EV_QUERY || h.type == CDC_EV_MARIA_QUERY_COMPRESSED)
 		return feed_query(decoder, event, len, err);
 	return CDC_OK;
@@ -474,6 +515,8 @@ next_row(CdcDecoder *decoder, CdcChange *change, CdcError *err)
 	change->table = known->table;
 	change->ts = decoder->timestamp;
 	change->offset = decoder->offset;
+	if (decoder->has_query)
+		change->query = (CdcString) {decoder->query.data, decoder->query.len - 1};
 	if (rows->op != CDC_OP_INSERT)
 	{
 		st = cdc_decode_image(&known->layout, rows, false, NULL, r, known->before);

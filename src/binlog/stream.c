@@ -51,6 +51,12 @@ cdc_stream_accept_xa(CdcStream *stream)
 	stream->accept_xa = true;
 }
 
+void
+cdc_stream_keep_queries(CdcStream *stream, bool keep)
+{
+	stream->keep_queries = keep;
+}
+
 bool
 cdc_stream_in_group(const CdcStream *stream)
 {

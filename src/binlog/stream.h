@@ -75,6 +75,12 @@ extern void cdc_stream_destroy(CdcStream *stream);
  */
 extern void cdc_stream_accept_xa(CdcStream *stream);
 
+/*
+ * Whether the texts of statements that row events follow from (Rows_query,
+ * MariaDB's Annotate_rows) are kept in their group; default: not.
+ */
+extern void cdc_stream_keep_queries(CdcStream *stream, bool keep);
+
 /* Whether the link or file ended between transactions. */
 extern bool cdc_stream_in_group(const CdcStream *stream);
 extern const char *cdc_stream_file(const CdcStream *stream);

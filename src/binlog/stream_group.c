@@ -543,9 +543,15 @@ cdc_stream_group_event(CdcStream *stream, const uint8_t *data, size_t len, CdcIt
 		case CDC_EV_APPEND_BLOCK:
 		case CDC_EV_DELETE_FILE:
 		case CDC_EV_BEGIN_LOAD_QUERY:
+			return CDC_OK;
+
 			/* the text of statements whose rows follow */
 		case CDC_EV_ROWS_QUERY:
 		case CDC_EV_MARIA_ANNOTATE_ROWS:
+			if (stream->keep_queries && stream->state != CDC_GROUP_NONE)
+				keep_event(stream, item);
+			return CDC_OK;
+
 			/* group replication's own, without rows */
 		case CDC_EV_VIEW_CHANGE:
 		case CDC_EV_TRANSACTION_CONTEXT:

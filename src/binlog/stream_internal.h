@@ -28,6 +28,7 @@ struct CdcStream
 	CdcFormat	format;
 	bool		has_format;
 	bool		accept_xa;
+	bool		keep_queries;
 
 	/* position: behind the last event that was fed */
 	char		file[CDC_FILE_NAME];

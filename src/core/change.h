@@ -105,6 +105,7 @@ typedef struct CdcChange
 	uint64_t	offset;			/* binlog offset just behind the change's event */
 	const CdcValue *before;		/* ncolumns values; NULL for insert */
 	const CdcValue *after;		/* ncolumns values; NULL for delete */
+	CdcString	query;			/* the statement that changed the row, UTF-8; NULL = not told */
 	/* DDL: op = 's' or 't' */
 	CdcString	sql;			/* UTF-8; of op 'm' the event's type, e.g.
 								 * "bootstrap-start" */

@@ -15,6 +15,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 const CdcEventOptions cdc_event_defaults = {
 	.position = true,
@@ -23,7 +24,13 @@ const CdcEventOptions cdc_event_defaults = {
 	.thread_id = false,
 	.primary_key = false,
 	.primary_key_columns = false,
-	.xoffset = true
+	.xoffset = true,
+	.commit_info = true,
+	.nulls = true,
+	.null_zerodates = false,
+	.push_timestamp = false,
+	.row_query = false,
+	.ddl = true
 };
 
 static CdcStatus
@@ -243,12 +250,24 @@ data_value(const CdcChange *change, int i)
 	return NULL;
 }
 
+/* Whether a value comes out as NULL. */
+static bool
+is_null(const CdcEventOptions *options, const CdcValue *value)
+{
+	if (value->kind == CDC_NULL)
+		return true;
+	return options->null_zerodates &&
+		(value->kind == CDC_DATE || value->kind == CDC_DATETIME || value->kind == CDC_TIMESTAMP) &&
+		value->u.t.year == 0 && value->u.t.month == 0 && value->u.t.day == 0;
+}
+
 /* Names the column in an error about its value. */
 static CdcStatus
-emit_column(CdcSink *sink, const CdcTable *table, int i, const CdcValue *value,
-			CdcError *err)
+emit_column(CdcSink *sink, const CdcEventOptions *options, const CdcTable *table, int i,
+			const CdcValue *value, CdcError *err)
 {
-	CdcStatus	st = cdc_value_emit(sink, value, err);
+	CdcStatus	st = is_null(options, value) ? write_failed(sink->ops->null(sink), err) :
+		cdc_value_emit(sink, value, err);
 
 	if (cdc_failed(st))
 		cdc_error_column(err, table->database, table->name, table->columns[i].name);
@@ -256,7 +275,8 @@ emit_column(CdcSink *sink, const CdcTable *table, int i, const CdcValue *value,
 }
 
 static CdcStatus
-write_data(CdcSink *sink, const CdcChange *change, CdcError *err)
+write_data(CdcSink *sink, const CdcEventOptions *options, const CdcChange *change,
+		   CdcError *err)
 {
 	const CdcTable *table = change->table;
 	CdcStatus	st = cdc_put_key(sink, "data");
@@ -267,12 +287,12 @@ write_data(CdcSink *sink, const CdcChange *change, CdcError *err)
 	{
 		const CdcValue *value = data_value(change, i);
 
-		if (value == NULL)
+		if (value == NULL || (!options->nulls && is_null(options, value)))
 			continue;
 		st = cdc_put_key(sink, table->columns[i].name);
 		if (st != CDC_OK)
 			break;
-		st = emit_column(sink, table, i, value, err);
+		st = emit_column(sink, options, table, i, value, err);
 		if (st != CDC_OK)
 			return st;
 	}
@@ -282,7 +302,8 @@ write_data(CdcSink *sink, const CdcChange *change, CdcError *err)
 }
 
 static CdcStatus
-write_old(CdcSink *sink, const CdcChange *change, CdcError *err)
+write_old(CdcSink *sink, const CdcEventOptions *options, const CdcChange *change,
+		  CdcError *err)
 {
 	const CdcTable *table = change->table;
 	CdcStatus	st = cdc_put_key(sink, "old");
@@ -295,12 +316,12 @@ write_old(CdcSink *sink, const CdcChange *change, CdcError *err)
 		const CdcValue *after = &change->after[i];
 
 		if (before->kind == CDC_ABSENT || after->kind == CDC_ABSENT ||
-			cdc_value_equal(before, after))
+			cdc_value_equal(before, after) || (!options->nulls && is_null(options, before)))
 			continue;
 		st = cdc_put_key(sink, table->columns[i].name);
 		if (st != CDC_OK)
 			break;
-		st = emit_column(sink, table, i, before, err);
+		st = emit_column(sink, options, table, i, before, err);
 		if (st != CDC_OK)
 			return st;
 	}
@@ -311,7 +332,8 @@ write_old(CdcSink *sink, const CdcChange *change, CdcError *err)
 
 /* "primary_key": values, or "primary_key_columns": names */
 static CdcStatus
-write_primary_key(CdcSink *sink, const CdcChange *change, bool values, CdcError *err)
+write_primary_key(CdcSink *sink, const CdcEventOptions *options, const CdcChange *change,
+				  bool values, CdcError *err)
 {
 	const CdcTable *table = change->table;
 	CdcStatus	st = cdc_put_key(sink, values ? "primary_key" : "primary_key_columns");
@@ -330,7 +352,7 @@ write_primary_key(CdcSink *sink, const CdcChange *change, bool values, CdcError 
 			st = sink->ops->null(sink);
 		else
 		{
-			st = emit_column(sink, table, column, value, err);
+			st = emit_column(sink, options, table, column, value, err);
 			if (st != CDC_OK)
 				return st;
 		}
@@ -340,14 +362,28 @@ write_primary_key(CdcSink *sink, const CdcChange *change, bool values, CdcError 
 	return write_failed(st, err);
 }
 
-/* ts, xid, position, gtid, server_id and thread_id */
+/* Now, as Maxwell writes it: seconds with microseconds. */
+static CdcStatus
+put_push_timestamp(CdcSink *sink)
+{
+	struct timespec now;
+	char		text[40];
+	int			len;
+	CdcStatus	st = cdc_put_key(sink, "push_ts");
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	len = snprintf(text, sizeof(text), "%lld.%06ld", (long long) now.tv_sec, now.tv_nsec / 1000);
+	return st == CDC_OK ? sink->ops->decimal(sink, text, (size_t) len) : st;
+}
+
+/* ts, xid, position, gtid, server_id, thread_id and push_ts */
 CdcStatus
 cdc_event_transaction(CdcSink *sink, const CdcEventOptions *options,
 				  const CdcTransaction *txn, const CdcChange *change)
 {
 	CdcStatus	st = cdc_put_int64(sink, "ts", change->ts);
 
-	if (st == CDC_OK && txn->xid != 0)
+	if (st == CDC_OK && options->commit_info && txn->xid != 0)
 		st = cdc_put_uint64(sink, "xid", txn->xid);
 	if (st == CDC_OK && options->position && txn->file != NULL)
 	{
@@ -362,6 +398,8 @@ cdc_event_transaction(CdcSink *sink, const CdcEventOptions *options,
 		st = cdc_put_uint64(sink, "server_id", txn->server_id);
 	if (st == CDC_OK && options->thread_id && txn->thread_id != 0)
 		st = cdc_put_uint64(sink, "thread_id", txn->thread_id);
+	if (st == CDC_OK && options->push_timestamp)
+		st = put_push_timestamp(sink);
 	return st;
 }
 
@@ -413,6 +451,8 @@ write_row(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *t
 
 	if (st == CDC_OK)
 		st = cdc_put_text(sink, "table", table->name);
+	if (st == CDC_OK && options->row_query && change->query.data != NULL)
+		st = cdc_put_string(sink, "query", change->query.data, change->query.len);
 	if (st == CDC_OK)
 		st = cdc_put_text(sink, "type", type);
 	if (st == CDC_OK)
@@ -422,13 +462,13 @@ write_row(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *t
 
 	/* these report their errors themselves */
 	if (options->primary_key)
-		st = write_primary_key(sink, change, true, err);
+		st = write_primary_key(sink, options, change, true, err);
 	if (st == CDC_OK && options->primary_key_columns)
-		st = write_primary_key(sink, change, false, err);
+		st = write_primary_key(sink, options, change, false, err);
 	if (st == CDC_OK)
-		st = write_data(sink, change, err);
+		st = write_data(sink, options, change, err);
 	if (st == CDC_OK && change->before != NULL && change->after != NULL)
-		st = write_old(sink, change, err);
+		st = write_old(sink, options, change, err);
 	return st;
 }
 
@@ -465,7 +505,9 @@ cdc_event_close(CdcSink *sink, const CdcEventOptions *options, int64_t xoffset, 
 {
 	CdcStatus	st = CDC_OK;
 
-	if (last)
+	if (!options->commit_info)
+		st = CDC_OK;
+	else if (last)
 	{
 		st = cdc_put_key(sink, "commit");
 		if (st == CDC_OK)

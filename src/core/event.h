@@ -24,6 +24,12 @@ typedef struct CdcEventOptions
 	bool		primary_key;	/* default false: "primary_key": [values] */
 	bool		primary_key_columns;	/* default false */
 	bool		xoffset;		/* default true */
+	bool		commit_info;	/* default true: xid, commit and xoffset */
+	bool		nulls;			/* default true: columns that are NULL */
+	bool		null_zerodates; /* default false: 0000-00-00 is NULL */
+	bool		push_timestamp; /* default false: "push_ts", when the event was written */
+	bool		row_query;		/* default false: "query", where the source logs it */
+	bool		ddl;			/* default true; for who asks for events, not looked at here */
 } CdcEventOptions;
 
 extern const CdcEventOptions cdc_event_defaults;
@@ -34,11 +40,12 @@ extern const CdcEventOptions cdc_event_defaults;
  *
  * Row changes (types insert, update, delete, bootstrap-insert) have, in this
  * order:
- *		database, table, type, ts (seconds)
+ *		database, table, query, type, ts (seconds)
  *		xid					where known
  *		position			"file:offset", offset just behind the change
  *		gtid				where known
  *		server_id, thread_id
+ *		push_ts				seconds with six digits of fraction
  *		primary_key			values of the key, in key order
  *		primary_key_columns	their names
  *		data, old

@@ -53,7 +53,7 @@ cdc_put_int64(CdcSink *sink, const char *key, int64_t v)
 extern CdcStatus cdc_event_names(CdcSink *sink, CdcString database, const char *table,
 								 const char *type, size_t type_len);
 
-/* ts, xid, position, gtid, server_id and thread_id */
+/* ts, xid, position, gtid, server_id, thread_id and push_ts */
 extern CdcStatus cdc_event_transaction(CdcSink *sink, const CdcEventOptions *options,
 									   const CdcTransaction *txn, const CdcChange *change);
 

@@ -139,20 +139,32 @@ static const Option options[] = {
 	"How the history table is partitioned by the time of arrival; only at creation"},
 	{SCOPE_SUBSCRIPTION, "xa_unknown", TYPE_CHOICE, "error", 0, 0, xa_unknown_words, false, SUBS(xa_unknown),
 	"What pull does at XA COMMIT of a transaction whose XA PREPARE is in no binlog of the source any more: stop, or leave it out with a row in cdc.log"},
-	{SCOPE_SUBSCRIPTION, "output_position", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.position),
+	{SCOPE_SUBSCRIPTION, "output_binlog_position", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.position),
 	"Events have \"position\""},
-	{SCOPE_SUBSCRIPTION, "output_gtid", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.gtid),
+	{SCOPE_SUBSCRIPTION, "output_gtid_position", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.gtid),
 	"Events have \"gtid\""},
 	{SCOPE_SUBSCRIPTION, "output_server_id", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.server_id),
 	"Events have \"server_id\""},
 	{SCOPE_SUBSCRIPTION, "output_thread_id", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.thread_id),
 	"Events have \"thread_id\""},
-	{SCOPE_SUBSCRIPTION, "output_primary_key", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.primary_key),
+	{SCOPE_SUBSCRIPTION, "output_primary_keys", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.primary_key),
 	"Events have \"primary_key\""},
 	{SCOPE_SUBSCRIPTION, "output_primary_key_columns", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.primary_key_columns),
 	"Events have \"primary_key_columns\""},
 	{SCOPE_SUBSCRIPTION, "output_xoffset", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.xoffset),
 	"Events have \"xoffset\""},
+	{SCOPE_SUBSCRIPTION, "output_commit_info", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.commit_info),
+	"Events have \"xid\", \"commit\" and \"xoffset\"; the history's column commit stays"},
+	{SCOPE_SUBSCRIPTION, "output_nulls", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.nulls),
+	"\"data\" and \"old\" have columns that are NULL; apply needs them, so off is for subscriptions without replicas"},
+	{SCOPE_SUBSCRIPTION, "output_null_zerodates", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.null_zerodates),
+	"0000-00-00 is null in events"},
+	{SCOPE_SUBSCRIPTION, "output_row_query", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.row_query),
+	"Events have \"query\", the statement, where the source logs it (binlog_rows_query_log_events, MariaDB: binlog_annotate_row_events)"},
+	{SCOPE_SUBSCRIPTION, "output_push_timestamp", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.push_timestamp),
+	"Events have \"push_ts\", the time when they were written"},
+	{SCOPE_SUBSCRIPTION, "output_ddl", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.ddl),
+	"The history has DDL events; TRUNCATE, which apply follows, is there in any case"},
 };
 
 static char *
@@ -557,6 +569,23 @@ cdc_subscription_options_parse(const Jsonb *json, CdcSubscriptionOptions *opt)
 			continue;			/* null: the default */
 		set_option(o, scalar_text(o, &v), (char *) opt + o->offset);
 	}
+	if (opt->event.null_zerodates && opt->zero_date != CDC_ZERO_DATE_NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"output_null_zerodates\" leaves nothing for \"zero_date\" %s to be done with",
+						zero_date_words[opt->zero_date]),
+				 errhint("Set zero_date to null, or output_null_zerodates to off.")));
+}
+
+void
+cdc_subscription_options_check_replicas(const CdcSubscriptionOptions *opt)
+{
+	if (!opt->event.nulls)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"output_nulls\" cannot be off where tables are replicated"),
+				 errdetail("Apply could not tell a column that became NULL from one that did not change."),
+				 errhint("Set it to on, or create the subscription without target_schema.")));
 }
 
 /*

@@ -20,4 +20,7 @@
  */
 extern void cdc_subscription_options_parse(const Jsonb *options, CdcSubscriptionOptions *opt);
 
+/* ERROR when apply could not work with the events as they are asked for. */
+extern void cdc_subscription_options_check_replicas(const CdcSubscriptionOptions *opt);
+
 #endif							/* CDC_PG_OPTIONS_H */

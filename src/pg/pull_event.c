@@ -140,6 +140,8 @@ cdc_pull_writer_change(CdcPullWriter *writer, const CdcChange *change)
 	CdcError	err;
 	char		converted[sizeof(writer->source_table)];
 
+	if (change->op == CDC_OP_SCHEMA && !options->ddl)
+		return;
 	if (writer->open)
 		close_event(writer, false);
 	writer->xoffset++;

@@ -54,6 +54,7 @@ typedef struct CdcPullStream
 	bool		used;			/* by the present transaction */
 	bool		reused;			/* opened by an earlier call */
 	bool		broken;			/* the link is lost: close at the end of the call */
+	bool		row_query;		/* the dump was asked for statements' texts */
 	bool		begun;			/* this dump has brought the start of a group */
 
 	char	   *address;		/* of the host that all connections go to; NULL: any */

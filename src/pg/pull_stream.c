@@ -454,7 +454,8 @@ read_subscription(CdcPullStream *stream)
 				 errmsg("subscription with id %d does not exist", stream->subscription_id)));
 	definition = cdc_source_definition(sub->server, sub->owner_oid);
 	MemoryContextSwitchTo(old);
-	same = same_text(stream->definition, definition);
+	same = same_text(stream->definition, definition) &&
+		(stream->dump == NULL || stream->row_query == sub->opt.event.row_query);
 	if (stream->schema != NULL)
 		cdc_schema_destroy(stream->schema);
 	stream->schema = NULL;
@@ -559,6 +560,9 @@ cdc_pull_stream_connect(CdcPullStream *stream)
 	if (stream->stream == NULL || stream->decoder == NULL)
 		out_of_memory();
 	cdc_stream_accept_xa(stream->stream);
+	stream->row_query = stream->sub->opt.event.row_query;
+	cdc_stream_keep_queries(stream->stream, stream->row_query);
+	request.annotate = stream->row_query;
 
 	request.server_id = cdc_source_server_id(stream->control, stream->subscription_id,
 											 cdc_am_worker());

@@ -80,6 +80,7 @@ search_file(Search *search, const char *file, int64 end)
 
 	request.file = file;
 	request.offset = CDC_PULL_FIRST_OFFSET;
+	request.annotate = search->call->sub->opt.event.row_query;
 	/* another id than the stream's own dump, which the source would end */
 	request.server_id = cdc_source_server_id(control, stream->subscription_id, !cdc_am_worker());
 	dump = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid, stream->address,
@@ -129,6 +130,7 @@ search_one(Search *search, const char *file, int64 end)
 	if (search->reader == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	cdc_stream_accept_xa(search->reader);
+	cdc_stream_keep_queries(search->reader, search->call->sub->opt.event.row_query);
 	search->group = cdc_group_buffer_create(CurrentMemoryContext,
 											search->call->sub->opt.memory_limit);
 	PG_TRY();

@@ -555,6 +555,7 @@ begin_read(BinlogRead *read, const char *path, const char *subscription)
 	if (read->stream == NULL || read->decoder == NULL || read->arena == NULL)
 		out_of_memory();
 	cdc_stream_accept_xa(read->stream);
+	cdc_stream_keep_queries(read->stream, read->call.sub->opt.event.row_query);
 }
 
 PG_FUNCTION_INFO_V1(cdc_read_binlog_file);

@@ -206,6 +206,8 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 	sub->enabled = PG_GETARG_BOOL(ARG_ENABLED);
 	new->options = PG_GETARG_JSONB_P(ARG_OPTIONS);
 	cdc_subscription_options_parse(new->options, &sub->opt);
+	if (sub->target_schema != NULL)
+		cdc_subscription_options_check_replicas(&sub->opt);
 	sub->owner_oid = GetUserId();
 	sub->owner = CDC_USER_NAME(sub->owner_oid);
 

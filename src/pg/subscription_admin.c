@@ -25,6 +25,22 @@
 #include "pg/spi.h"
 #include "pg/worker.h"
 
+/* Whether apply has something to do, now or with the next new table. */
+static bool
+has_replicas(const CdcSubscription *sub)
+{
+	ListCell   *lc;
+
+	if (sub->target_schema != NULL)
+		return true;
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		if (((CdcSubscriptionTable *) lfirst(lc))->target != NULL)
+			return true;
+	}
+	return false;
+}
+
 PG_FUNCTION_INFO_V1(cdc_alter_subscription);
 PG_FUNCTION_INFO_V1(cdc_enable_subscription);
 PG_FUNCTION_INFO_V1(cdc_disable_subscription);
@@ -197,6 +213,8 @@ cdc_alter_subscription(PG_FUNCTION_ARGS)
 	appendStringInfoChar(&json, '}');
 	options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 	cdc_subscription_options_parse(options, &parsed);
+	if (has_replicas(sub))
+		cdc_subscription_options_check_replicas(&parsed);
 	if (parsed.history_partition != sub->opt.history_partition &&
 		(parsed.history_partition == CDC_PARTITION_NONE ||
 		 sub->opt.history_partition == CDC_PARTITION_NONE))

@@ -6,6 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/options.h"
 #include "pg/subscription.h"
 #include "pg/subscription_internal.h"
 
@@ -487,6 +488,8 @@ cdc_add_table(PG_FUNCTION_ARGS)
 				 errmsg("key and columns need a target"),
 				 errhint("Subscription \"%s\" has no target_schema: name a target.", sub->name)));
 
+	if (with_target)
+		cdc_subscription_options_check_replicas(&sub->opt);
 	register_with_target(sub, table, with_target ? &spec : NULL, PG_GETARG_BOOL(7));
 	update_wanted(sub, exact_pattern(database, relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);

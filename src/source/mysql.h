@@ -85,6 +85,7 @@ typedef struct CdcDumpRequest
 	const char *file;			/* else by file and offset; the file also names the place
 								 * for MySQL's dump by GTID, may be "" there */
 	uint64_t	offset;
+	bool		annotate;		/* MariaDB: statements' texts too (MySQL always sends them) */
 } CdcDumpRequest;
 
 /* Prepares the client library; call before the first thread that uses it. */

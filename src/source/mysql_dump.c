@@ -102,6 +102,18 @@ announce_mariadb(CdcMysql *conn, const CdcDumpRequest *request, CdcError *err)
 	return st;
 }
 
+/* Flags of a dump by file, which is how MariaDB's is asked for in any case. */
+static unsigned
+dump_flags(const CdcMysql *conn, const CdcDumpRequest *request)
+{
+	enum
+	{
+		MARIADB_SEND_ANNOTATE_ROWS = 2	/* 1 would be: do not wait at the end */
+	};
+
+	return conn->info.flavor == CDC_MARIADB && request->annotate ? MARIADB_SEND_ANNOTATE_ROWS : 0;
+}
+
 #if CDC_LIBMARIADB
 
 /* COM_BINLOG_DUMP_GTID has this number; libmariadb's header has no name for it. */
@@ -186,7 +198,7 @@ send_dump(CdcMysql *conn, const CdcDumpRequest *request, bool by_gtid, const cha
 		ok = put_dump_gtid(&payload, request, &st);
 	else
 		ok = put_uint(&payload, offset, 4) &&
-			put_uint(&payload, 0, 2) && /* flags: wait at the end */
+			put_uint(&payload, dump_flags(conn, request), 2) &&
 			put_uint(&payload, request->server_id, 4) &&
 			cdc_buf_append(&payload, file, strlen(file));
 	if (!ok)
@@ -226,6 +238,7 @@ send_dump(CdcMysql *conn, const CdcDumpRequest *request, bool by_gtid, const cha
 	conn->rpl.file_name_length = strlen(file);
 	conn->rpl.start_position = by_gtid ? BINLOG_START : offset;
 	conn->rpl.server_id = request->server_id;
+	conn->rpl.flags = dump_flags(conn, request);
 	if (by_gtid)
 	{
 		if (cdc_gtid_set_encode(request->gtid_set, &set) != CDC_OK)

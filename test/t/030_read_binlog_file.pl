@@ -75,6 +75,17 @@ for my $entry (@sources)
 		like($cluster->notices_of("SELECT count(*) FROM ($union) x"), qr/^$/, 'nothing to complain about')
 		  if $flavour ne 'mysql56';
 
+		# the statement with its rows
+		$cluster->call('alter_subscription', name => $flavour, options => '{"output_row_query": true}');
+		my $session = $source->connect;
+		$session->do('SET SESSION binlog_rows_query_log_events = ON') if $flavour ne 'mariadb';
+		$session->do($_) for 'BEGIN', "UPDATE shop.item SET name = 'qüery' WHERE id = 5", 'DELETE FROM shop.item WHERE id = 4294967295', 'COMMIT';
+		$session->disconnect;
+		$cluster->value('SELECT cdc.pull(?)', $flavour);
+		is_deeply($cluster->rows("SELECT op, event->>'query' FROM $history ORDER BY seq DESC LIMIT 2"),
+			[ [ 'd', 'DELETE FROM shop.item WHERE id = 4294967295' ], [ 'u', "UPDATE shop.item SET name = 'qüery' WHERE id = 5" ] ],
+			'output_row_query: events have their statement');
+
 		# XA: rows come where the transaction is committed, or not at all
 		$source->do('FLUSH BINARY LOGS');
 		my $dbh = $source->connect;

@@ -33,7 +33,11 @@ static const CdcTransaction txn = {
 	.gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:5",.commit_us = 1700000000123456,.xid = 77,
 	.server_id = 9,.thread_id = 12
 };
-static const CdcEventOptions everything = {true, true, true, true, true, true, true};
+static const CdcEventOptions everything = {
+	.position = true,.gtid = true,.server_id = true,.thread_id = true,.primary_key = true,
+	.primary_key_columns = true,.xoffset = true,.commit_info = true,.nulls = true,.row_query = true,
+	.ddl = true
+};
 
 static void
 assert_event(const CdcEventOptions *options, const CdcTransaction *t, const CdcChange *change,
@@ -95,7 +99,7 @@ test_options(void **state)
 {
 	static const CdcValue one[] = {INT(1), TEXT("a"), INT(7)};
 	static const CdcValue two[] = {INT(2), TEXT("a"), INT(7)};
-	static const CdcEventOptions nothing;
+	static const CdcEventOptions nothing = {.commit_info = true,.nulls = true};
 	CdcTransaction unknown = {.file = "b.1"};
 	CdcChange	update = row_change(CDC_OP_UPDATE, one, two);
 
@@ -112,6 +116,36 @@ test_options(void **state)
 				 "\"position\":\"b.1:5000000000\",\"server_id\":0,\"primary_key\":[7,2],"
 				 "\"primary_key_columns\":[\"k\",\"id\"],"
 				 "\"data\":{\"id\":2,\"na\\\"me\":\"a\",\"k\":7},\"old\":{\"id\":1},\"commit\":true}");
+}
+
+/* What leaves values or the transaction out, or adds the statement. */
+static void
+test_left_out(void **state)
+{
+	static const CdcValue one[] = {INT(1), NULLV, {.kind = CDC_DATE}};
+	static const CdcValue two[] = {INT(1), {.kind = CDC_DATETIME}, NULLV};
+	static const CdcEventOptions no_nulls = {.commit_info = true,.null_zerodates = true};
+	static const CdcEventOptions zero_dates = {.commit_info = true,.nulls = true,.null_zerodates = true,.row_query = true};
+	static const CdcEventOptions no_commit = {.xoffset = true,.nulls = true};
+	CdcChange	update = row_change(CDC_OP_UPDATE, one, two);
+
+	(void) state;
+#define BARE "{\"database\":\"shop\",\"table\":\"orders\",\"type\":\"update\",\"ts\":1700000000,"
+	assert_event(&no_nulls, &txn, &update, 1, true,
+				 BARE "\"xid\":77,\"data\":{\"id\":1},\"old\":{},\"commit\":true}");
+	assert_event(&no_commit, &txn, &update, 1, true,
+				 BARE "\"data\":{\"id\":1,\"na\\\"me\":\"0000-00-00 00:00:00\",\"k\":null},"
+				 "\"old\":{\"na\\\"me\":null,\"k\":\"0000-00-00\"}}");
+	assert_event(&no_commit, &txn, &update, 1, false,
+				 BARE "\"data\":{\"id\":1,\"na\\\"me\":\"0000-00-00 00:00:00\",\"k\":null},"
+				 "\"old\":{\"na\\\"me\":null,\"k\":\"0000-00-00\"}}");
+#undef BARE
+	update.query = S("UPDATE \"x\"");
+	assert_event(&zero_dates, &txn, &update, 1, true,
+				 "{\"database\":\"shop\",\"table\":\"orders\",\"query\":\"UPDATE \\\"x\\\"\","
+				 "\"type\":\"update\",\"ts\":1700000000,\"xid\":77,"
+				 "\"data\":{\"id\":1,\"na\\\"me\":null,\"k\":null},"
+				 "\"old\":{\"na\\\"me\":null,\"k\":null},\"commit\":true}");
 }
 
 /* MINIMAL: the key before, the changed columns after. */
@@ -494,6 +528,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_partial_images),
 		cmocka_unit_test(test_ddl),
 		cmocka_unit_test(test_ddl_definitions),
