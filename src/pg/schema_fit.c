@@ -14,6 +14,7 @@
 #include "pg/schema_internal.h"
 
 #include "binlog/column_plan.h"
+#include "binlog/events.h"
 #include "binlog/map_schema.h"
 #include "pg/error.h"
 
@@ -432,6 +433,43 @@ find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMa
 	return entry->fitting != NULL;
 }
 
+/* Could column i of the map be the begin or end of a row's period? */
+static bool
+is_like_period(const CdcTableMap *map, int i)
+{
+	return i >= 0 && !map->nullable[i] &&
+		((map->types[i] == CDC_WT_TIMESTAMP2 && map->meta[i] == 6) || map->types[i] == CDC_WT_LONGLONG);
+}
+
+/*
+ * MariaDB writes old versions of rows of a table WITH SYSTEM VERSIONING as
+ * inserted rows, and deletes as updates; the columns that tell, the last two
+ * or others, are not in information_schema unless they were named.
+ */
+static CdcStatus
+check_versioning(CdcSource *source, const CdcTableMap *map, CdcError *err)
+{
+	CdcRows    *rows;
+	int			likely = 0;
+	int			i;
+
+	if (cdc_source_info(source)->flavor != CDC_MARIADB)
+		return CDC_OK;
+	for (i = 0; i < map->ncolumns; i++)
+		likely += is_like_period(map, i) ? 1 : 0;
+	if (likely < 2)
+		return CDC_OK;
+	rows = cdc_source_query(source, "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s "
+							"AND TABLE_NAME = %s AND TABLE_TYPE = 'SYSTEM VERSIONED'",
+							cdc_source_quote_literal(map->database), cdc_source_quote_literal(map->table));
+	if (rows == NULL || rows->nrows == 0)
+		return CDC_OK;
+	cdc_error(err, CDC_ERR_UNSUPPORTED,
+			  "the table is system-versioned, and its rows' old versions cannot be told from rows");
+	cdc_error_column(err, map->database, map->table, "row_end");
+	return CDC_ERR_UNSUPPORTED;
+}
+
 CdcStatus
 cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
@@ -451,6 +489,13 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	}
 
 	entry->unreadable = false;
+	if (cdc_failed(check_versioning(lookup->control(lookup->control_arg), map, err)))
+	{
+		entry->map_print = print;
+		entry->fitting = NULL;
+		entry->unreadable = true;
+		return err->status;
+	}
 	if (!find_definition(lookup, entry, map, err))
 	{
 		CdcError	why = *err;
