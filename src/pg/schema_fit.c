@@ -119,11 +119,18 @@ members_fit(CdcSchema *schema, const CdcTableMap *map, int i, const CdcColumn *c
 	for (k = 0; k < column->nmembers && fit; k++)
 	{
 		CdcString	member = map->members[i][k];
+		bool		is_text;
 
 		if (converter != NULL)
-			fit = !cdc_failed(cdc_convert(converter, (const uint8_t *) member.data, member.len,
-										  arena, &member, &err));
-		fit = fit && member.len == column->members[k].len &&
+			is_text = !cdc_failed(cdc_convert(converter, (const uint8_t *) member.data, member.len,
+											  arena, &member, &err));
+		else
+			is_text = cdc_utf8_valid((const uint8_t *) member.data, member.len);
+
+		/* what is no text the definition has as '' */
+		if (!is_text && column->members[k].len == 0)
+			continue;
+		fit = (is_text || converter == NULL) && member.len == column->members[k].len &&
 			memcmp(member.data, column->members[k].data, member.len) == 0;
 	}
 	cdc_arena_destroy(arena);

@@ -190,7 +190,8 @@ cdc_schema_store(const char *subscription, const char *full_name, const CdcTable
 		" WHERE v.subscription OPERATOR(pg_catalog.=) $1 AND v.source_table OPERATOR(pg_catalog.=) $2"
 		" AND v.version OPERATOR(pg_catalog.=) newest.version"
 		" AND v.columns OPERATOR(pg_catalog.=) $3"
-		" AND v.table_collation IS NOT DISTINCT FROM $7 AND v.as_of IS NOT DISTINCT FROM $8)",
+		" AND COALESCE(v.table_collation, '') OPERATOR(pg_catalog.=) COALESCE($7, '')"
+		" AND COALESCE(v.as_of, '') OPERATOR(pg_catalog.=) COALESCE($8, ''))",
 		8, {TEXTOID, TEXTOID, JSONBOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}, NULL
 	};
 	Datum		values[8];

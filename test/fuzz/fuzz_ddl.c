@@ -95,7 +95,6 @@ check_definition(const CdcTableDef *def)
 		require(c->name != NULL && c->name[0] != '\0' && c->column_type != NULL && c->extra != NULL);
 		require(c->pk >= -1 && c->pk < def->ncolumns);
 		require((c->charset == NULL) == (c->collation == NULL));
-		require(cdc_table_def_find(def, c->name) <= i);
 	}
 }
 

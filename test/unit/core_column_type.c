@@ -142,12 +142,16 @@ test_members(void **state)
 	static const CdcString backslash[] = {S("a\\nb"), S("c\\\\d"), S("it's")};
 	static const CdcString quotes[] = {S("'"), S("''"), S("','"), S("\\'")};
 	static const CdcString one[] = {S("\\")};
+	static const CdcString hexadecimal[] = {S(""), S("a"), S("")};
 	static const CdcString plain[] = {S("a"), S("b"), S("c d")};
 
 	(void) state;
 	assert_members("enum('it''s','back\\\\slash','comma,paren)','','new\\nline','tab\tx','cr\\rx',"
 				   "'q\"q','\\0nul','\xC3\xA9','\x1A','x''y')", 12, hard);
 	assert_members("enum('a\\\\nb','c\\\\\\\\d','it''s')", 3, backslash);
+
+	/* bytes that are no text in the column's character set */
+	assert_members("enum(x'e9','a',X'')", 3, hexadecimal);
 	assert_members("set('''','''''',''',''','\\\\''')", 4, quotes);
 	assert_members("set('\\\\')", 1, one);
 	assert_members("set('a','b','c d')", 3, plain);
@@ -194,7 +198,7 @@ test_bad(void **state)
 		"", " ", "(10)", "int(", "int(10", "int()", "int(x)", "int(10,2)", "int(-1)", "int(10) (5)",
 		"int(4294967296)", "int(99999999999999999999)", "decimal(1,2)", "decimal(66,0)", "decimal(0)",
 		"decimal(10,2,3)", "decimal(65,39)", "time(7)", "datetime(3,3)", "bit(0)", "bit(65)",
-		"enum", "enum()", "enum('a'", "enum('a", "enum('a',)", "enum(a)", "enum('a' 'b')", "enum('a\\",
+		"enum", "enum()", "enum('a'", "enum('a", "enum(x", "enum(x'e9", "enum(x 'e9')", "enum('a',)", "enum(a)", "enum('a' 'b')", "enum('a\\",
 		"set", "set(1)", "enum('a'))", "int unsigned)", "int /* open", "text /*M!100301 COMPRESSED",
 		"varchar('a')", "char(1) character", "char(1) character sets x", "int;", "*/", "int */"
 	};
