@@ -444,7 +444,6 @@ static void
 test_groups(void **state)
 {
 	static const uint8_t types[1] = {CDC_WT_LONG};
-	CdcTransaction far = {.file = "bin.000009"};
 	Fixture		f;
 	CdcChange	change;
 
@@ -481,44 +480,10 @@ test_groups(void **state)
 	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_ERR_CORRUPT);
 	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_MORE);
 
-	/* an insert that names no column: one row of nothing, in no bytes */
-	build_write_rows(&f.b, 1, "", 0);
-	f.b.buf.data[CDC_EV_HEADER_LEN + 11] = 0;	/* no column is present */
-	assert_ok(feed(&f), &f.err);
-	assert_ok(cdc_decoder_next(f.decoder, &change, &f.err), &f.err);
-	assert_int_equal(change.op, CDC_OP_INSERT);
-	assert_int_equal(change.after[0].kind, CDC_ABSENT);
-	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_MORE);
-	build_write_rows(&f.b, 1, "", 0);	/* no row at all */
-	assert_ok(feed(&f), &f.err);
-	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_MORE);
-	build_write_rows(&f.b, 1, "x", 1);	/* bytes that are no row's */
-	f.b.buf.data[CDC_EV_HEADER_LEN + 11] = 0;
-	assert_ok(feed(&f), &f.err);
-	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_ERR_CORRUPT);
-
 	/* the next group knows no table map */
 	cdc_decoder_begin(f.decoder, &f.format, &txn);
 	build_write_rows(&f.b, 1, "\0\1\0\0\0", 5);
 	assert_int_equal(feed(&f), CDC_ERR_CORRUPT);
-
-	/* over 4 GiB, in a group that crosses the edge: headers have 32 bits only */
-	f.b.offset = UINT64_C(0x2ffffffd0);
-	far.start_offset = f.b.offset;
-	far.end_offset = f.b.offset + 1000;
-	cdc_decoder_begin(f.decoder, &f.format, &far);
-	build_table_map(&f.b, types, 1, "", 0);
-	assert_ok(feed(&f), &f.err);
-	for (int i = 0; i < 2; i++)
-	{
-		build_write_rows(&f.b, 1, "\0\1\0\0\0", 5);
-		assert_ok(feed(&f), &f.err);
-		assert_ok(cdc_decoder_next(f.decoder, &change, &f.err), &f.err);
-		assert_int_equal(change.offset, f.b.offset);
-	}
-	assert_true(f.b.offset > UINT64_C(0x300000000));
-	cdc_decoder_begin(f.decoder, &f.format, &txn);
-	f.b.offset = 1000;
 
 	/* not wanted: skipped, whatever the rows are */
 	f.wanted = false;
@@ -538,6 +503,67 @@ test_groups(void **state)
 	close_decoder(&f);
 }
 
+/* Over 4 GiB, in a group that crosses the edge: headers have 32 bits only. */
+static void
+test_far_offsets(void **state)
+{
+	static const uint8_t types[1] = {CDC_WT_LONG};
+	CdcTransaction far = {.file = "bin.000009"};
+	Fixture		f;
+	CdcChange	change;
+
+	(void) state;
+	open_decoder(&f, CDC_MYSQL);
+	add_column(&f, "a", "int", NULL);
+	f.b.offset = UINT64_C(0x2ffffffd0);
+	far.start_offset = f.b.offset;
+	far.end_offset = f.b.offset + 1000;
+	cdc_decoder_begin(f.decoder, &f.format, &far);
+	build_table_map(&f.b, types, 1, "", 0);
+	assert_ok(feed(&f), &f.err);
+	for (int i = 0; i < 2; i++)
+	{
+		build_write_rows(&f.b, 1, "\0\1\0\0\0", 5);
+		assert_ok(feed(&f), &f.err);
+		assert_ok(cdc_decoder_next(f.decoder, &change, &f.err), &f.err);
+		assert_int_equal(change.offset, f.b.offset);
+	}
+	assert_true(f.b.offset > UINT64_C(0x300000000));
+	close_decoder(&f);
+}
+
+/* Row events of images without columns. */
+static void
+test_empty_images(void **state)
+{
+	static const uint8_t types[1] = {CDC_WT_LONG};
+	Fixture		f;
+	CdcChange	change;
+
+	(void) state;
+	open_decoder(&f, CDC_MYSQL);
+	add_column(&f, "a", "int", NULL);
+	build_table_map(&f.b, types, 1, "", 0);
+	assert_ok(feed(&f), &f.err);
+
+	/* an insert that names no column: one row of nothing, in no bytes */
+	build_write_rows(&f.b, 1, "", 0);
+	f.b.buf.data[CDC_EV_HEADER_LEN + 11] = 0;	/* no column is present */
+	assert_ok(feed(&f), &f.err);
+	assert_ok(cdc_decoder_next(f.decoder, &change, &f.err), &f.err);
+	assert_int_equal(change.op, CDC_OP_INSERT);
+	assert_int_equal(change.after[0].kind, CDC_ABSENT);
+	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_MORE);
+	build_write_rows(&f.b, 1, "", 0);	/* no row at all */
+	assert_ok(feed(&f), &f.err);
+	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_MORE);
+	build_write_rows(&f.b, 1, "x", 1);	/* bytes that are no row's */
+	f.b.buf.data[CDC_EV_HEADER_LEN + 11] = 0;
+	assert_ok(feed(&f), &f.err);
+	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_ERR_CORRUPT);
+	close_decoder(&f);
+}
+
 int
 main(void)
 {
@@ -550,6 +576,8 @@ main(void)
 		cmocka_unit_test(test_schema_mismatch),
 		cmocka_unit_test(test_optional_metadata),
 		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_far_offsets),
+		cmocka_unit_test(test_empty_images),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
