@@ -76,8 +76,12 @@ sub trip
 		tables => [ 'roundtrip.*', 'roundtrip_2.*' ], history => "public.${id}_events", copy_data => \'false',
 		start_position => $from, enabled => \'false');
 	catch_up($id);
-	ask($worker, 'work 200');
-	catch_up($id);
+	# In pieces of several sizes: of the source, of pull and of apply.
+	for my $events (7, 100, undef)
+	{
+		ask($worker, 'work 60');
+		catch_up($id, $events);
+	}
 	replica_ok($source, $id);
 	$cluster->history_ok($id);
 	ask($worker, 'work 150 ddl') if $ddl;
@@ -90,10 +94,13 @@ sub trip
 	return;
 }
 
+# events: at most so many (rounded up to a commit) in one pull or apply
 sub catch_up
 {
-	my ($id) = @_;
-	$cluster->do("SELECT cdc.pull('$id')", "SELECT * FROM cdc.apply('$id')");
+	my ($id, $events) = @_;
+	my $bound = defined $events ? ", max_events := $events" : '';
+	1 while $cluster->value("SELECT cdc.pull('$id'$bound)") && defined $events;
+	1 while $cluster->value("SELECT sum(events) FROM cdc.apply('$id'$bound)") && defined $events;
 	return;
 }
 
