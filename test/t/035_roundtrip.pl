@@ -20,10 +20,10 @@ my $dir = $cluster->node->basedir;
 # flavour, row metadata, seed, DDL
 my @trips = (
 	[ 'mariadb', 'FULL', 1, 'ddl' ],
-	[ 'mariadb118', 'NO_LOG', 2, '' ],
-	[ 'mysql56', '', 3, '' ],
+	[ 'mariadb118', 'NO_LOG', 2, 'ddl' ],
+	[ 'mysql56', '', 3, 'ddl' ],
 	[ 'mysql97', 'FULL', 4, 'ddl' ],
-	[ 'mysql97', 'MINIMAL', 5, '' ]);
+	[ 'mysql97', 'MINIMAL', 5, 'ddl' ]);
 # CDC_ROUNDTRIP="mysql97 FULL 17 ddl": any other, by hand
 @trips = [ split / /, $ENV{CDC_ROUNDTRIP}, -1 ] if $ENV{CDC_ROUNDTRIP};
 
