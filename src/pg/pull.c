@@ -273,8 +273,12 @@ wait_for_more(CdcPullCall *call)
 	 */
 	if (left < MIN_NAP_MS)
 		return cdc_source_wait(call->stream->dump, left);
+#if CDC_HAVE_WORKERS
 	cdc_background_sleep(left - left / 4);
 	return true;
+#else
+	return cdc_source_wait(call->stream->dump, left);
+#endif
 }
 
 /*
