@@ -290,7 +290,13 @@ cdc_ddl_alter_apply(CdcAlter *a, const char *database)
 	int			n = a->old->ncolumns;
 
 	for (const CdcAlterAction *x = a->first; x != NULL; x = x->next)
+	{
 		n += x->kind == CDC_ALTER_ADD ? 1 : 0;
+
+		/* MySQL 9.7 was seen to give a column the length of another one then */
+		if (a->convert && x->kind == CDC_ALTER_RENAME)
+			return cdc_ddl_give_up(a->p, "columns were renamed and converted in one statement");
+	}
 	if (!cdc_ddl_maker_room(a->p, &a->m, n) || !set_charset(a, database, &convert) ||
 		!keep_columns(a, convert) || !place_columns(a))
 		return false;
