@@ -136,6 +136,15 @@ subscription_from_row(CdcSpi *spi)
 	return sub;
 }
 
+void
+cdc_subscription_missing(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("subscription \"%s\" does not exist", name),
+			 errhint("SELECT subscription FROM cdc.stat_subscription lists them.")));
+}
+
 CdcSubscription *
 cdc_subscription_get(const char *name)
 {
@@ -148,10 +157,7 @@ cdc_subscription_get(const char *name)
 
 	cdc_spi_begin(&spi);
 	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("subscription \"%s\" does not exist", name),
-				 errhint("SELECT subscription FROM cdc.stat_subscription lists them.")));
+		cdc_subscription_missing(name);
 	sub = subscription_from_row(&spi);
 	cdc_spi_end(&spi);
 	return sub;

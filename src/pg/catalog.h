@@ -88,6 +88,9 @@ extern CdcSubscription *cdc_subscription_get(const char *name);
 /* The same by id; NULL when there is none. */
 extern CdcSubscription *cdc_subscription_get_by_id(int32 id);
 
+/* ERROR: there is none of that name. */
+pg_noreturn extern void cdc_subscription_missing(const char *name);
+
 /*
  * For the SQL entry points of the engine: run the rest as the subscription's
  * owner, whoever called, so that a caller with more rights lends them to no

@@ -10,15 +10,14 @@
  */
 #include "pg/source.h"
 
-#include "funcapi.h"
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/tuplestore.h"
 
 #include "pg/option_table.h"
+#include "pg/result_set.h"
 
 #define LISTED_TABLES	5		/* so many are named, of more only the count is told */
 
@@ -478,25 +477,9 @@ PG_FUNCTION_INFO_V1(cdc_check_server);
 Datum
 cdc_check_server(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
 	Check		check = {0};
 
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
-		(rsinfo->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &check.desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	check.desc = CreateTupleDescCopy(check.desc);
-	check.store = tuplestore_begin_heap(true, false, work_mem);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = check.store;
-	rsinfo->setDesc = check.desc;
-	MemoryContextSwitchTo(old);
-
+	check.store = cdc_result_set_begin(fcinfo, &check.desc);
 	check.server = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	run_checks(&check);
 	return (Datum) 0;

@@ -171,12 +171,14 @@ convert_numeric(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 }
 
 /*
- * A mantissa and a power of ten that are both exact in the machine's type give
- * the correctly rounded quotient or product in one operation (Clinger 1990).
- * All else takes the long way, through strtod().
+ * A mantissa and a power of ten that are both exact in a floating type give the
+ * correctly rounded quotient or product in one operation (Clinger 1990).  In
+ * double that holds for float, too: with more than twice as many bits, rounding
+ * twice is like rounding once.  False: the value takes the long way, through
+ * strtod().
  */
-static Datum
-convert_float8(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+static bool
+exact_float(const CdcJsonValue *v, int mantissa_bits, int max_exponent, double *result)
 {
 	static const double powers[] = {
 		1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14,
@@ -185,42 +187,39 @@ convert_float8(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 	CdcNumericParts parts;
 	uint64		mantissa;
 	int			exponent;
+	double		d;
+
+	cdc_numeric_parts(v->data, &parts);
+	if (!cdc_numeric_decimal(&parts, &mantissa, &exponent) ||
+		mantissa > (UINT64CONST(1) << mantissa_bits) || abs(exponent) > max_exponent)
+		return false;
+	d = (double) mantissa;
+	d = exponent < 0 ? d / powers[-exponent] : d * powers[exponent];
+	*result = parts.negative ? -d : d;
+	return true;
+}
+
+static Datum
+convert_float8(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+{
+	double		d;
 
 	if (v->type != JENTRY_ISNUMERIC)
 		return cdc_convert_by_text(conv, v, isnull);
-	cdc_numeric_parts(v->data, &parts);
-	if (cdc_numeric_decimal(&parts, &mantissa, &exponent) &&
-		mantissa <= (UINT64CONST(1) << DBL_MANT_DIG) && exponent >= -22 && exponent <= 22)
-	{
-		double		d = (double) mantissa;
-
-		d = exponent < 0 ? d / powers[-exponent] : d * powers[exponent];
-		return Float8GetDatum(parts.negative ? -d : d);
-	}
+	if (exact_float(v, DBL_MANT_DIG, 22, &d))
+		return Float8GetDatum(d);
 	return DirectFunctionCall1(numeric_float8, PointerGetDatum(v->data));
 }
 
 static Datum
 convert_float4(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
-	static const float powers[] = {
-		1e0f, 1e1f, 1e2f, 1e3f, 1e4f, 1e5f, 1e6f, 1e7f, 1e8f, 1e9f, 1e10f
-	};
-	CdcNumericParts parts;
-	uint64		mantissa;
-	int			exponent;
+	double		d;
 
 	if (v->type != JENTRY_ISNUMERIC)
 		return cdc_convert_by_text(conv, v, isnull);
-	cdc_numeric_parts(v->data, &parts);
-	if (cdc_numeric_decimal(&parts, &mantissa, &exponent) &&
-		mantissa <= (UINT64CONST(1) << FLT_MANT_DIG) && exponent >= -10 && exponent <= 10)
-	{
-		float		f = (float) mantissa;
-
-		f = exponent < 0 ? f / powers[-exponent] : f * powers[exponent];
-		return Float4GetDatum(parts.negative ? -f : f);
-	}
+	if (exact_float(v, FLT_MANT_DIG, 10, &d))
+		return Float4GetDatum((float) d);
 	return DirectFunctionCall1(numeric_float4, PointerGetDatum(v->data));
 }
 

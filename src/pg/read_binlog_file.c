@@ -20,20 +20,19 @@
 #include <unistd.h>
 
 #include "catalog/pg_authid.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 #include "binlog/file.h"
 #include "binlog/format.h"
 #include "binlog/map_schema.h"
 #include "core/ddl.h"
 #include "pg/error.h"
+#include "pg/result_set.h"
 
 #define CHUNK_BYTES			((size_t) 256 * 1024)
 #define MEMORY_LIMIT		((size_t) 16 * 1024 * 1024)
@@ -503,30 +502,6 @@ check_rights(void)
 						 quote_identifier(CDC_USER_NAME(GetUserId())))));
 }
 
-static void
-begin_result(FunctionCallInfo fcinfo, BinlogRead *read)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-	TupleDesc	desc;
-
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
-		(rsinfo->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	read->desc = CreateTupleDescCopy(desc);
-	read->store = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
-										false, work_mem);
-	MemoryContextSwitchTo(old);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = read->store;
-	rsinfo->setDesc = read->desc;
-}
-
 /* name: the file's, as positions are to show it. */
 static void
 begin_read(BinlogRead *read, const char *path, const char *subscription)
@@ -579,7 +554,7 @@ cdc_read_binlog_file(PG_FUNCTION_ARGS)
 	path = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	canonicalize_path(path);
 	subscription = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
-	begin_result(fcinfo, read);
+	read->store = cdc_result_set_begin(fcinfo, &read->desc);
 	read->context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest binlog file",
 										  ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(read->context);

@@ -253,10 +253,7 @@ read_for_drop(const char *name, char **history)
 
 	cdc_spi_begin(&spi);
 	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("subscription \"%s\" does not exist", name),
-				 errhint("SELECT subscription FROM cdc.stat_subscription lists them.")));
+		cdc_subscription_missing(name);
 	sub->id = DatumGetInt32(cdc_spi_datum(0, 1, &isnull));
 	sub->owner = cdc_spi_text(&spi, 0, 2);
 	*history = cdc_spi_text(&spi, 0, 3);
