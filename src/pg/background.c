@@ -15,14 +15,14 @@
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
 #include "utils/memutils.h"
 
 #if CDC_HAVE_WORKERS
 
-#include "pgstat.h"
 #include "postmaster/interrupt.h"
-#include "storage/ipc.h"
-#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
@@ -152,16 +152,6 @@ cdc_background_turn(void)
 	}
 }
 
-void
-cdc_background_sleep(long timeout_ms)
-{
-	(void) WaitLatch(MyLatch,
-					 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout_ms >= 0 ? WL_TIMEOUT : 0),
-					 timeout_ms, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
 bool
 cdc_background_extension_exists(void)
 {
@@ -270,6 +260,18 @@ cdc_worker_wake(int32 subscription_id, CdcWriter writer)
 }
 
 #endif							/* CDC_HAVE_WORKERS */
+
+void
+cdc_background_sleep(long timeout_ms)
+{
+	int			rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, WL_LATCH_SET | CDC_WL_PM_DEATH |
+											  (timeout_ms >= 0 ? WL_TIMEOUT : 0),
+											  PGINVALID_SOCKET, timeout_ms);
+
+	CDC_CHECK_PM_DEATH(rc);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
 
 void
 cdc_supervisor_wake_at_commit(void)

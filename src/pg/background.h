@@ -11,6 +11,9 @@
 #include "pg/compat.h"
 #include "pg/shmem.h"
 
+/* Sleeps until the latch is set, or timeout (ms, -1 = none); resets the latch. */
+extern void cdc_background_sleep(long timeout_ms);
+
 #if CDC_HAVE_WORKERS
 
 #include "postmaster/bgworker.h"
@@ -49,9 +52,6 @@ extern void cdc_background_begin(CdcWorkerStart *start);
 
 /* Config file reload and interrupts: once in each turn of a loop. */
 extern void cdc_background_turn(void);
-
-/* Sleeps until the latch is set, or timeout (ms, -1 = none); resets the latch. */
-extern void cdc_background_sleep(long timeout_ms);
 
 /* Whether the database has the extension.  In a transaction. */
 extern bool cdc_background_extension_exists(void);
