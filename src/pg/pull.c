@@ -20,12 +20,14 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "pg/background.h"
 #include "pg/error.h"
 #include "pg/worker.h"
 
 /* A wait ends this often without anything said, to look around. */
 #define WAIT_MS				1000
+
+/* Links lost in a call, one after the other without any progress. */
+#define MAX_LOST			3
 
 /* Waits of a batch that are shorter end with the next event. */
 #define MIN_NAP_MS			4
@@ -273,12 +275,32 @@ wait_for_more(CdcPullCall *call)
 	 */
 	if (left < MIN_NAP_MS)
 		return cdc_source_wait(call->stream->dump, left);
-#if CDC_HAVE_WORKERS
-	cdc_background_sleep(left - left / 4);
+	cdc_pull_nap(left - left / 4);
 	return true;
-#else
-	return cdc_source_wait(call->stream->dump, left);
-#endif
+}
+
+/*
+ * Whether a lost link is made anew within the call.  A server may close one
+ * that stood idle between calls, and ends those of other sessions when one of
+ * ours connects under the same id; who asked for all that there is now should
+ * see nothing of that.
+ */
+static bool
+connect_again(CdcPullCall *call, const CdcError *err)
+{
+	CdcPullStream *stream = call->stream;
+
+	if (err->status != CDC_ERR_CONNECT ||
+		(!call->bounds->until_now && !(stream->reused && call->bytes == 0)))
+		return false;
+	if (call->lost_at != stream->moves)
+		call->lost = 0;
+	call->lost_at = stream->moves;
+	if (++call->lost > MAX_LOST)
+		return false;
+	stream->reused = false;
+	cdc_pull_stream_hang_up(stream);
+	return true;
 }
 
 /*
@@ -351,14 +373,8 @@ pull_loop(CdcPullCall *call)
 				cdc_error_hint(&err, "It may be shutting down, or another replica uses our server id.");
 			}
 
-			/* the server may have closed a link that stood idle between calls */
-			if (stream->reused && call->bytes == 0 && err.status == CDC_ERR_CONNECT)
-			{
-				stream->broken = true;
-				call->stream = stream = cdc_pull_stream_get(call);
-				set_until(call);
+			if (connect_again(call, &err))
 				continue;
-			}
 			if (st == CDC_ERR_SOURCE && cdc_pull_stream_rewind(stream))
 				continue;
 			return link_lost(call, &err);

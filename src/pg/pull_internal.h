@@ -133,6 +133,8 @@ struct CdcPullCall
 	int64		bytes;
 	TimestampTz first_event;	/* when this call wrote its first row; 0 = none */
 	bool		warned;			/* of statements in statement format */
+	int			lost;			/* links, since the stream last moved */
+	uint64		lost_at;		/* its moves then */
 	bool		persist;		/* the position is to be written, events or not */
 
 	/* where rows go, and what a DDL statement leads to */
@@ -151,6 +153,9 @@ extern CdcPullStream *cdc_pull_stream_get(CdcPullCall *call);
 
 /* Opens the dump if it is not open. */
 extern void cdc_pull_stream_connect(CdcPullStream *stream);
+
+/* Waits for the latch alone; -1: for ever. */
+extern void cdc_pull_nap(long timeout_ms);
 
 /* Closes it, with what arrived of a group; the place where the stream stands stays. */
 extern void cdc_pull_stream_hang_up(CdcPullStream *stream);

@@ -608,11 +608,21 @@ cdc_pull_stream_rewind(CdcPullStream *stream)
 /* ---- for workers ---- */
 
 void
+cdc_pull_nap(long timeout_ms)
+{
+	int			events = WL_LATCH_SET | CDC_WL_PM_DEATH | (timeout_ms >= 0 ? WL_TIMEOUT : 0);
+	int			rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, events, PGINVALID_SOCKET, timeout_ms);
+
+	if (rc & WL_LATCH_SET)
+		ResetLatch(MyLatch);
+	CDC_CHECK_PM_DEATH(rc);
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
 cdc_pull_wait(int32 subscription_id, long timeout_ms)
 {
 	CdcPullStream *stream = find_stream(subscription_id);
-	int			events = WL_LATCH_SET | CDC_WL_PM_DEATH | (timeout_ms >= 0 ? WL_TIMEOUT : 0);
-	int			rc;
 
 	/* what has moved is to be written soon */
 	if (stream != NULL && stream->file != NULL && cdc_pull_stream_moved(stream) &&
@@ -623,9 +633,5 @@ cdc_pull_wait(int32 subscription_id, long timeout_ms)
 		(void) cdc_source_wait(stream->dump, timeout_ms);
 		return;
 	}
-	rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, events, PGINVALID_SOCKET, timeout_ms);
-	if (rc & WL_LATCH_SET)
-		ResetLatch(MyLatch);
-	CDC_CHECK_PM_DEATH(rc);
-	CHECK_FOR_INTERRUPTS();
+	cdc_pull_nap(timeout_ms);
 }
