@@ -6,6 +6,7 @@ use warnings;
 
 use Test::More;
 use CdcIngest::Cluster;
+use CdcIngest::Compare;
 use CdcIngest::Load;
 use CdcIngest::Process qw(wait_until);
 use CdcIngest::Server;
@@ -62,6 +63,20 @@ sub address_of
 	return $cluster->value('SELECT source_address FROM cdc.subscription_position WHERE subscription = ?', $sub);
 }
 
+# For a diagnosis: whether it is a matter of time, and what history has.
+sub diagnose
+{
+	my ($sub, $source) = @_;
+	my $history = $cluster->history_of($sub);
+	my $rows = $cluster->rows("SELECT h.seq, op, source_table, position, gtid, commit, event->'data' FROM $history h ORDER BY seq DESC LIMIT 60");
+	diag(join "\n", map { join ' ', map { $_ // '-' } @$_ } reverse @$rows);
+	diag($cluster->state_of($sub), "source: ", $source->position, ' ', $source->gtid_set);
+	sleep 2;
+	my ($from, $to) = ($source->connect, $cluster->connect);
+	diag("two seconds later: ", join("\n", map { CdcIngest::Compare::compare_table($from, $to, [ 'bank', $_ ], "$sub.$_") } CdcIngest::Load::tables()) || 'identical');
+	return;
+}
+
 for my $flavour (qw(mariadb mysql56 mysql97))
 {
 	next unless CdcIngest::Server->available($flavour);
@@ -108,7 +123,8 @@ for my $flavour (qw(mariadb mysql56 mysql97))
 			  . " FROM cdc.subscription_progress WHERE subscription = '$flavour'", 1);
 		my $committed = $load->stop;
 		$cluster->catch_up($flavour);
-		$cluster->compare_ok($replica, 'bank', $flavour, "after the promotion and $committed transactions more");
+		$cluster->compare_ok($replica, 'bank', $flavour, "after the promotion and $committed transactions more")
+		  or diagnose($flavour, $replica);
 		$cluster->history_ok($flavour);
 		is($cluster->value("SELECT count(*) FROM cdc.log WHERE subscription = '$flavour' AND kind = 'source' AND message = 'the source is another server than before'"),
 			1, 'the log tells it, once');
