@@ -211,31 +211,64 @@ tls_failed(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
 	return CDC_ERR_CONFIG;
 }
 
+static bool
+was_interrupted(CdcMysql *conn)
+{
+	bool		interrupted;
+
+	pthread_mutex_lock(&conn->lock);
+	interrupted = conn->interrupted;
+	pthread_mutex_unlock(&conn->lock);
+	return interrupted;
+}
+
+/* Numbers that mean another one here. */
+static unsigned
+usual_number(unsigned number, const char *text, bool connecting)
+{
+	/* MariaDB's answer to a dump without the privilege */
+	if (number == SRV_ACCESS_DENIED && !connecting)
+		return SRV_SPECIFIC_ACCESS_DENIED;
+	/* how a broken connection shows itself inside TLS */
+	if (number == LIB_SSL_CONNECTION && !connecting)
+		return LIB_SERVER_LOST;
+
+	/* a Galera node that is not in the primary component, or not yet synced */
+	if (number == SRV_UNKNOWN_COMMAND && strstr(text, "WSREP") != NULL)
+		return LIB_SERVER_GONE;
+	return number;
+}
+
+static CdcStatus
+not_allowed(const CdcMysql *conn, const char *text, const char *doing, CdcError *err)
+{
+	cdc_error(err, CDC_ERR_PRIVILEGE, "%s: user \"%s\" lacks a privilege at MySQL server \"%s\"",
+			  doing, conn->options.user ? conn->options.user : "", conn->address);
+	cdc_error_detail(err, "The server said: %s", text);
+	cdc_error_hint(err, "At the source: GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user.");
+	return CDC_ERR_PRIVILEGE;
+}
+
+static CdcStatus
+connection_lost(const CdcMysql *conn, const char *text, const char *doing, CdcError *err)
+{
+	cdc_error(err, CDC_ERR_CONNECT, "%s: the connection to MySQL server \"%s\" was lost",
+			  doing, conn->address);
+	cdc_error_detail(err, "%s", text);
+	return CDC_ERR_CONNECT;
+}
+
 CdcStatus
 cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char *doing,
 				   CdcError *err)
 {
 	CdcStatus	st;
 	bool		connecting = conn->info.version == 0;
-	bool		interrupted;
 
-	pthread_mutex_lock(&conn->lock);
-	interrupted = conn->interrupted;
-	pthread_mutex_unlock(&conn->lock);
-	if (interrupted)
+	if (was_interrupted(conn))
 		return cdc_error(err, CDC_ERR_CANCELLED, "%s was interrupted", doing);
 
-	/* MariaDB's answer to a dump without the privilege */
-	if (number == SRV_ACCESS_DENIED && !connecting)
-		number = SRV_SPECIFIC_ACCESS_DENIED;
-	/* how a broken connection shows itself inside TLS */
-	if (number == LIB_SSL_CONNECTION && !connecting)
-		number = LIB_SERVER_LOST;
-
-	/* a Galera node that is not in the primary component, or not yet synced */
-	if (number == SRV_UNKNOWN_COMMAND && strstr(text, "WSREP") != NULL)
-		number = LIB_SERVER_GONE;
-
+	number = usual_number(number, text, connecting);
 	switch (number)
 	{
 		case SRV_ACCESS_DENIED:
@@ -255,10 +288,7 @@ cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char
 		case SRV_COLUMNACCESS_DENIED:
 		case SRV_SPECIFIC_ACCESS_DENIED:
 		case SRV_PROCACCESS_DENIED:
-			st = cdc_error(err, CDC_ERR_PRIVILEGE, "%s: user \"%s\" lacks a privilege at MySQL server \"%s\"",
-						   doing, conn->options.user ? conn->options.user : "", conn->address);
-			cdc_error_detail(err, "The server said: %s", text);
-			cdc_error_hint(err, "At the source: GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user.");
+			st = not_allowed(conn, text, doing, err);
 			break;
 		case SRV_MASTER_FATAL_READING_BINLOG:
 		case SRV_UNKNOWN_TARGET_BINLOG:
@@ -291,21 +321,14 @@ cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char
 		case SRV_QUERY_INTERRUPTED:
 		case SRV_CONNECTION_KILLED:
 		case SRV_CLIENT_TIMEOUT:
-			if (connecting)
-				st = not_connected(conn, number, text, err);
-			else
-			{
-				st = cdc_error(err, CDC_ERR_CONNECT, "%s: the connection to MySQL server \"%s\" was lost",
-							   doing, conn->address);
-				cdc_error_detail(err, "%s", text);
-			}
+			st = connecting ? not_connected(conn, number, text, err) :
+				connection_lost(conn, text, doing, err);
 			break;
 		case LIB_OUT_OF_MEMORY:
-			st = cdc_error(err, CDC_ERR_NOMEM, "%s: out of memory in the MySQL client library", doing);
+			st = cdc_error(err, CDC_ERR_NOMEM, "%s: out of memory in the client library", doing);
 			break;
 		case LIB_PACKET_TOO_LARGE:
-			st = cdc_error(err, CDC_ERR_LIMIT, "%s: MySQL server \"%s\" sent more than 1 GB at once",
-						   doing, conn->address);
+			st = cdc_error(err, CDC_ERR_LIMIT, "%s: MySQL server \"%s\" sent more than 1 GB at once", doing, conn->address);
 			break;
 		case LIB_MALFORMED_PACKET:
 			st = cdc_error(err, CDC_ERR_CORRUPT, "%s: MySQL server \"%s\" sent a malformed packet",
