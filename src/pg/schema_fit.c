@@ -451,10 +451,12 @@ is_like_period(const CdcTableMap *map, int i)
 /*
  * MariaDB writes old versions of rows of a table WITH SYSTEM VERSIONING as
  * inserted rows, and deletes as updates; the columns that tell, the last two
- * or others, are not in information_schema unless they were named.
+ * or others, are not in information_schema unless they were named.  Its
+ * sequences come as tables of one row, inserted again and again: nobody wants
+ * them.
  */
 static CdcStatus
-check_versioning(CdcSource *source, const CdcTableMap *map, CdcError *err)
+check_kind(CdcSource *source, const CdcTableMap *map, CdcSchemaEntry *entry, CdcError *err)
 {
 	CdcRows    *rows;
 	int			likely = 0;
@@ -466,11 +468,16 @@ check_versioning(CdcSource *source, const CdcTableMap *map, CdcError *err)
 		likely += is_like_period(map, i) ? 1 : 0;
 	if (likely < 2)
 		return CDC_OK;
-	rows = cdc_source_query(source, "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s "
-							"AND TABLE_NAME = %s AND TABLE_TYPE = 'SYSTEM VERSIONED'",
+	rows = cdc_source_query(source, "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s "
+							"AND TABLE_NAME = %s AND TABLE_TYPE IN ('SYSTEM VERSIONED', 'SEQUENCE')",
 							cdc_source_quote_literal(map->database), cdc_source_quote_literal(map->table));
 	if (rows == NULL || rows->nrows == 0)
 		return CDC_OK;
+	if (strcmp(cdc_rows_cell(rows, 0, 0)->data, "SEQUENCE") == 0)
+	{
+		entry->wanted = false;
+		return CDC_OK;
+	}
 	cdc_error(err, CDC_ERR_UNSUPPORTED,
 			  "the table is system-versioned, and its rows' old versions cannot be told from rows");
 	cdc_error_column(err, map->database, map->table, "row_end");
@@ -496,13 +503,15 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	}
 
 	entry->unreadable = false;
-	if (cdc_failed(check_versioning(lookup->control(lookup->control_arg), map, err)))
+	if (cdc_failed(check_kind(lookup->control(lookup->control_arg), map, entry, err)))
 	{
 		entry->map_print = print;
 		entry->fitting = NULL;
 		entry->unreadable = true;
 		return err->status;
 	}
+	if (!entry->wanted)
+		return CDC_OK;
 	if (!find_definition(lookup, entry, map, err))
 	{
 		CdcError	why = *err;

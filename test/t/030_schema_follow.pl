@@ -154,6 +154,13 @@ sub check_versioned
 			AND source_table IN ('follow.versioned', 'follow.after')"), 'follow.after', 'a system-versioned table is left out');
 	like($cluster->value("SELECT last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = 'follow.versioned' AND state = 'e'", $id),
 		qr/system-versioned/, '... and its state says so');
+
+	# A sequence is written as a table of one row.
+	$source->do('CREATE SEQUENCE follow.numbers');
+	$source->value('SELECT nextval(follow.numbers)') for 1 .. 2;
+	$cluster->call('pull', subscription => $id);
+	is($cluster->value("SELECT (SELECT count(*) FROM $history WHERE source_table = 'follow.numbers')
+			+ (SELECT count(*) FROM cdc.subscription_table WHERE source_table = 'follow.numbers')"), 0, 'a sequence is no table');
 	return;
 }
 
