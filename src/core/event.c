@@ -306,10 +306,9 @@ write_old(CdcSink *sink, const CdcEventOptions *options, const CdcChange *change
 		  CdcError *err)
 {
 	const CdcTable *table = change->table;
-	CdcStatus	st = cdc_put_key(sink, "old");
+	CdcStatus	st = CDC_OK;
+	bool		open = false;	/* Maxwell has no "old" where it would be empty */
 
-	if (st == CDC_OK)
-		st = sink->ops->begin_object(sink);
 	for (int i = 0; st == CDC_OK && i < table->ncolumns; i++)
 	{
 		const CdcValue *before = &change->before[i];
@@ -318,14 +317,22 @@ write_old(CdcSink *sink, const CdcEventOptions *options, const CdcChange *change
 		if (before->kind == CDC_ABSENT || after->kind == CDC_ABSENT ||
 			cdc_value_equal(before, after) || (!options->nulls && is_null(options, before)))
 			continue;
-		st = cdc_put_key(sink, table->columns[i].name);
+		if (!open)
+		{
+			st = cdc_put_key(sink, "old");
+			if (st == CDC_OK)
+				st = sink->ops->begin_object(sink);
+			open = true;
+		}
+		if (st == CDC_OK)
+			st = cdc_put_key(sink, table->columns[i].name);
 		if (st != CDC_OK)
 			break;
 		st = emit_column(sink, options, table, i, before, err);
 		if (st != CDC_OK)
 			return st;
 	}
-	if (st == CDC_OK)
+	if (st == CDC_OK && open)
 		st = sink->ops->end_object(sink);
 	return write_failed(st, err);
 }

@@ -418,7 +418,7 @@ cdc_reduce_old_key(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *old
 
 		values[at] = run->values[at];
 		nulls[at] = run->nulls[at];
-		if (!cdc_json_find(old, col->source, col->source_len, &v))
+		if (old == NULL || !cdc_json_find(old, col->source, col->source_len, &v))
 			continue;
 		apply->at_column = col->name;
 		nulls[at] = (v.type == JENTRY_ISNULL);

@@ -87,7 +87,7 @@ test_rows(void **state)
 				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":null,\"k\":8},"
 				 "\"old\":{\"na\\\"me\":\"a\",\"k\":7},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &same, 0, true,
-				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"a\",\"k\":7},\"old\":{},\"commit\":true}");
+				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"a\",\"k\":7},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &delete, 0, true,
 				 HEAD("delete") "\"data\":{\"id\":1,\"na\\\"me\":\"a\",\"k\":7},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &snapshot, 0, false,
@@ -132,7 +132,7 @@ test_left_out(void **state)
 	(void) state;
 #define BARE "{\"database\":\"shop\",\"table\":\"orders\",\"type\":\"update\",\"ts\":1700000000,"
 	assert_event(&no_nulls, &txn, &update, 1, true,
-				 BARE "\"xid\":77,\"data\":{\"id\":1},\"old\":{},\"commit\":true}");
+				 BARE "\"xid\":77,\"data\":{\"id\":1},\"commit\":true}");
 	assert_event(&no_commit, &txn, &update, 1, true,
 				 BARE "\"data\":{\"id\":1,\"na\\\"me\":\"0000-00-00 00:00:00\",\"k\":null},"
 				 "\"old\":{\"na\\\"me\":null,\"k\":\"0000-00-00\"}}");
@@ -168,11 +168,11 @@ test_partial_images(void **state)
 
 	(void) state;
 	assert_event(&cdc_event_defaults, &txn, &update, 0, true,
-				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"b\",\"k\":7},\"old\":{},\"commit\":true}");
+				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"b\",\"k\":7},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &key_update, 0, true,
 				 HEAD("update") "\"data\":{\"id\":2,\"k\":7},\"old\":{\"id\":1},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &noblob, 0, true,
-				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"b\",\"k\":7},\"old\":{},\"commit\":true}");
+				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"b\",\"k\":7},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &delete, 0, true,
 				 HEAD("delete") "\"data\":{\"id\":1,\"k\":7},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &keyless, 0, true,
