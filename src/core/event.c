@@ -315,8 +315,8 @@ write_old(CdcSink *sink, const CdcEventOptions *options, const CdcChange *change
 		const CdcValue *after = &change->after[i];
 
 		if (before->kind == CDC_ABSENT || after->kind == CDC_ABSENT ||
-			cdc_value_equal(before, after) || (!options->nulls && is_null(options, before)))
-			continue;
+			cdc_value_equal(before, after))
+			continue;			/* NULL is told here whatever the options say */
 		if (!open)
 		{
 			st = cdc_put_key(sink, "old");

@@ -156,7 +156,7 @@ static const Option options[] = {
 	{SCOPE_SUBSCRIPTION, "output_commit_info", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.commit_info),
 	"Events have \"xid\", \"commit\" and \"xoffset\"; the history's column commit stays"},
 	{SCOPE_SUBSCRIPTION, "output_nulls", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.nulls),
-	"\"data\" and \"old\" have columns that are NULL; apply needs them, so off is for subscriptions without replicas"},
+	"\"data\" has columns that are NULL; apply needs them, so off is for subscriptions without replicas"},
 	{SCOPE_SUBSCRIPTION, "output_null_zerodates", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.null_zerodates),
 	"0000-00-00 is null in events"},
 	{SCOPE_SUBSCRIPTION, "output_row_query", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(event.row_query),

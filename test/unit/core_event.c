@@ -132,7 +132,7 @@ test_left_out(void **state)
 	(void) state;
 #define BARE "{\"database\":\"shop\",\"table\":\"orders\",\"type\":\"update\",\"ts\":1700000000,"
 	assert_event(&no_nulls, &txn, &update, 1, true,
-				 BARE "\"xid\":77,\"data\":{\"id\":1},\"commit\":true}");
+				 BARE "\"xid\":77,\"data\":{\"id\":1},\"old\":{\"na\\\"me\":null,\"k\":null},\"commit\":true}");
 	assert_event(&no_commit, &txn, &update, 1, true,
 				 BARE "\"data\":{\"id\":1,\"na\\\"me\":\"0000-00-00 00:00:00\",\"k\":null},"
 				 "\"old\":{\"na\\\"me\":null,\"k\":\"0000-00-00\"}}");
