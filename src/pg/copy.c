@@ -11,12 +11,15 @@
  * What the stream must know is the position of the snapshot:
  *
  * - MariaDB tells it exactly (binlog_snapshot_file, binlog_snapshot_position).
- * - MySQL does not.  With GTIDs, gtid_executed contains no transaction that is
- *   not committed in the engine, so what it says before the snapshot is in the
- *   snapshot; when it says the same behind it, the snapshot is exactly that.
+ * - MySQL does not.  With GTIDs, from 5.7 on, gtid_executed contains no
+ *   transaction that is not committed in the engine, so what it says before the
+ *   snapshot is in the snapshot.  It learns of one a moment after that commit:
+ *   when it says the same VISIBLE_MS behind the snapshot, the snapshot is
+ *   exactly that.  (process_commit_stage_queue() of MySQL's sql/binlog.cc)
  * - Without GTIDs there is the binlog's end only, which a transaction reaches
- *   a moment before its commit in the engine.  The end must have stood still
- *   for SETTLE_MS before the snapshot counts as exact.
+ *   a moment before its commit in the engine; gtid_executed of 5.6 does, too.
+ *   The snapshot is taken SETTLE_MS behind the position, for what was in between
+ *   to arrive, and counts as exact when the position stood still.
  *
  * A subscription that starts with the copy starts its stream exactly there.
  * When the stream is running, or the position is known as a range only, the
@@ -40,11 +43,14 @@
 #include "pg/replica_table.h"
 
 /* How often an exact snapshot is tried for. */
-#define EXACT_ATTEMPTS		100
+#define EXACT_ATTEMPTS		40
 #define SETTLED_ATTEMPTS	5
 
-/* How long a binlog without GTIDs has to stand still, or is left to settle. */
+/* How long what the binlog has may take to be committed in the engine ... */
 #define SETTLE_MS			1000
+
+/* ... and what is committed there, to be told by gtid_executed. */
+#define VISIBLE_MS			50
 
 /* The most that one row may take. */
 #define ROW_LIMIT			((size_t) 1024 * 1024 * 1024)
@@ -91,9 +97,9 @@ same_position(const CdcSourcePosition *a, const CdcSourcePosition *b)
 }
 
 static void
-settle(CdcSource *source)
+settle(CdcSource *source, int ms)
 {
-	TimestampTz until = GetCurrentTimestamp() + SETTLE_MS * INT64CONST(1000);
+	TimestampTz until = GetCurrentTimestamp() + ms * INT64CONST(1000);
 	int64		left;
 
 	/* the session has nothing to tell: this is a sleep that can be cancelled */
@@ -136,11 +142,12 @@ mariadb_position(CdcSource *source, CdcSourcePosition *pos)
 static void
 open_snapshot(CdcSource *source, CopySnapshot *snap)
 {
+	const CdcMysqlServerInfo *info = cdc_source_info(source);
+	bool		committed;		/* the position has only what the engine has committed */
 	int			attempt;
-	int			attempts;
 
 	(void) cdc_source_query(source, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-	if (cdc_source_info(source)->flavor == CDC_MARIADB)
+	if (info->flavor == CDC_MARIADB)
 	{
 		(void) cdc_source_query(source, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
 		if (mariadb_position(source, &snap->from))
@@ -153,23 +160,25 @@ open_snapshot(CdcSource *source, CopySnapshot *snap)
 	}
 
 	cdc_source_position(source, &snap->from);
-	attempts = snap->from.gtid_set != NULL ? EXACT_ATTEMPTS : SETTLED_ATTEMPTS;
+	committed = snap->from.gtid_set != NULL && info->flavor == CDC_MYSQL && info->version >= 50700;
 	for (attempt = 1;; attempt++)
 	{
 		bool		settled = true;
 
-		if (snap->from.gtid_set == NULL)
+		if (!committed)
 		{
 			CdcSourcePosition now;
 
-			settle(source);
+			settle(source, SETTLE_MS);
 			cdc_source_position(source, &now);
 			settled = same_position(&now, &snap->from);
 		}
 		(void) cdc_source_query(source, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
+		if (committed)
+			settle(source, VISIBLE_MS);
 		cdc_source_position(source, &snap->to);
 		snap->exact = settled && same_position(&snap->from, &snap->to);
-		if (snap->exact || attempt >= attempts)
+		if (snap->exact || attempt >= (committed ? EXACT_ATTEMPTS : SETTLED_ATTEMPTS))
 			return;
 		(void) cdc_source_query(source, "ROLLBACK");
 		cdc_source_position(source, &snap->from);
