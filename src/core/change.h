@@ -125,4 +125,7 @@ struct CdcArena;
 extern CdcStatus cdc_column_type_parse(struct CdcArena *arena, const char *column_type,
 									   CdcColumn *col, CdcError *err);
 
+/* Whether the name of a type is in the list, which ends in NULL. */
+extern bool cdc_type_is_one_of(const char *name, const char *const *list);
+
 #endif							/* CDC_CORE_CHANGE_H */

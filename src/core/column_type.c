@@ -378,8 +378,8 @@ read_attributes(TypeParser *tp)
 	return CDC_OK;
 }
 
-static bool
-is_one_of(const char *name, const char *const *list)
+bool
+cdc_type_is_one_of(const char *name, const char *const *list)
 {
 	for (; *list != NULL; list++)
 	{
@@ -402,11 +402,11 @@ set_arguments(TypeParser *tp)
 	uint32_t	first = tp->arguments[0];
 	uint32_t	second = tp->arguments[1];
 
-	if (is_one_of(type, exact) || (is_one_of(type, approximate) && tp->narguments > 0))
+	if (cdc_type_is_one_of(type, exact) || (cdc_type_is_one_of(type, approximate) && tp->narguments > 0))
 	{
 		if (tp->narguments == 0)
 			first = 10;
-		if (first < 1 || first > (is_one_of(type, exact) ? MAX_DECIMAL_DIGITS : 255) ||
+		if (first < 1 || first > (cdc_type_is_one_of(type, exact) ? MAX_DECIMAL_DIGITS : 255) ||
 			second > first || second > MAX_DECIMAL_SCALE)
 			return type_error(tp, CDC_ERR_VALUE, "Precision or scale is out of range");
 		col->precision = (uint16_t) first;
@@ -415,7 +415,7 @@ set_arguments(TypeParser *tp)
 	}
 	if (tp->narguments > 1)
 		return type_error(tp, CDC_ERR_VALUE, "There are too many numbers");
-	if (is_one_of(type, fractional))
+	if (cdc_type_is_one_of(type, fractional))
 	{
 		/* before MySQL 4.1 a timestamp's number was its display width */
 		if (first > 6)
@@ -423,7 +423,7 @@ set_arguments(TypeParser *tp)
 		col->fsp = (uint8_t) first;
 		return CDC_OK;
 	}
-	if (tp->narguments == 0 && is_one_of(type, default_one))
+	if (tp->narguments == 0 && cdc_type_is_one_of(type, default_one))
 		first = 1;
 	if (strcmp(type, "bit") == 0 && (first < 1 || first > 64))
 		return type_error(tp, CDC_ERR_VALUE, "The number of bits is out of range");

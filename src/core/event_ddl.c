@@ -46,17 +46,6 @@ ddl_type(CdcDdlKind kind)
 	return "ddl";
 }
 
-static bool
-is_one_of(const char *name, const char *const *list)
-{
-	for (; *list != NULL; list++)
-	{
-		if (strcmp(name, *list) == 0)
-			return true;
-	}
-	return false;
-}
-
 static CdcStatus
 put_members(CdcSink *sink, const CdcColumn *col)
 {
@@ -85,17 +74,17 @@ put_column_detail(CdcSink *sink, const CdcColumnDef *def, const CdcColumn *col)
 	static const char *const times[] = {"time", "datetime", "timestamp", NULL};
 	CdcStatus	st;
 
-	if (is_one_of(col->data_type, integers))
+	if (cdc_type_is_one_of(col->data_type, integers))
 	{
 		st = cdc_put_key(sink, "signed");
 		return st == CDC_OK ? sink->ops->boolean(sink, !col->is_unsigned) : st;
 	}
-	if (is_one_of(col->data_type, bytes) ||
-		(is_one_of(col->data_type, strings) && def->charset != NULL && !def->json_check))
+	if (cdc_type_is_one_of(col->data_type, bytes) ||
+		(cdc_type_is_one_of(col->data_type, strings) && def->charset != NULL && !def->json_check))
 		return cdc_put_text(sink, "charset", def->charset != NULL ? def->charset : "binary");
 	if (strcmp(col->data_type, "enum") == 0 || strcmp(col->data_type, "set") == 0)
 		return put_members(sink, col);
-	if (is_one_of(col->data_type, times))
+	if (cdc_type_is_one_of(col->data_type, times))
 		return cdc_put_int64(sink, "column-length", col->fsp);
 	return CDC_OK;
 }

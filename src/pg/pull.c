@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "pg/background.h"
 #include "pg/error.h"
 #include "pg/worker.h"
 
@@ -181,7 +182,6 @@ take_event(CdcPullCall *call, const uint8 *event, size_t len)
 	CdcPullStream *stream = call->stream;
 	CdcItem		item;
 	CdcError	err;
-
 	CdcStatus	st = cdc_stream_feed(stream->stream, event, len, &item, &err);
 
 	if (st == CDC_ERR_CORRUPT && cdc_pull_stream_rewind(stream))
@@ -275,31 +275,7 @@ wait_for_more(CdcPullCall *call)
 	 */
 	if (left < MIN_NAP_MS)
 		return cdc_source_wait(call->stream->dump, left);
-	cdc_pull_nap(left - left / 4);
-	return true;
-}
-
-/*
- * Whether a lost link is made anew within the call.  A server may close one
- * that stood idle between calls, and ends those of other sessions when one of
- * ours connects under the same id; who asked for all that there is now should
- * see nothing of that.
- */
-static bool
-connect_again(CdcPullCall *call, const CdcError *err)
-{
-	CdcPullStream *stream = call->stream;
-
-	if (err->status != CDC_ERR_CONNECT ||
-		(!call->bounds->until_now && !(stream->reused && call->bytes == 0)))
-		return false;
-	if (call->lost_at != stream->moves)
-		call->lost = 0;
-	call->lost_at = stream->moves;
-	if (++call->lost > MAX_LOST)
-		return false;
-	stream->reused = false;
-	cdc_pull_stream_hang_up(stream);
+	cdc_background_sleep(left - left / 4);
 	return true;
 }
 
@@ -332,6 +308,36 @@ set_until(CdcPullCall *call)
 	}
 	cdc_source_position(cdc_pull_stream_control(call->stream), &now);
 	cdc_pull_mark_set(call->stream, &call->stream->until, now.gtid_set, now.file, now.offset);
+}
+
+/*
+ * Whether a lost link is made anew within the call.  A server may close one
+ * that stood idle between calls: then all is as at the call's start, and what
+ * answers now may be another server.  Later in the call only the same server
+ * will do; it ends a dump when another session of ours connects under its id,
+ * and who asked for all that there is now should see nothing of that.
+ */
+static bool
+connect_again(CdcPullCall *call, const CdcError *err)
+{
+	CdcPullStream *stream = call->stream;
+
+	if (err->status != CDC_ERR_CONNECT)
+		return false;
+	if (stream->reused && call->bytes == 0)
+	{
+		stream->broken = true;
+		call->stream = cdc_pull_stream_get(call);
+		set_until(call);
+		return true;
+	}
+	if (call->lost_at != stream->moves)
+		call->lost = 0;
+	call->lost_at = stream->moves;
+	if (!call->bounds->until_now || ++call->lost > MAX_LOST)
+		return false;
+	cdc_pull_stream_hang_up(stream);
+	return cdc_pull_server_same(call, stream);
 }
 
 static LoopEnd
@@ -374,7 +380,11 @@ pull_loop(CdcPullCall *call)
 			}
 
 			if (connect_again(call, &err))
+			{
+				stream = call->stream;
+				looked = stream->moves - 1;
 				continue;
+			}
 			if (st == CDC_ERR_SOURCE && cdc_pull_stream_rewind(stream))
 				continue;
 			return link_lost(call, &err);

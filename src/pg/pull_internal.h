@@ -154,9 +154,6 @@ extern CdcPullStream *cdc_pull_stream_get(CdcPullCall *call);
 /* Opens the dump if it is not open. */
 extern void cdc_pull_stream_connect(CdcPullStream *stream);
 
-/* Waits for the latch alone; -1: for ever. */
-extern void cdc_pull_nap(long timeout_ms);
-
 /* Closes it, with what arrived of a group; the place where the stream stands stays. */
 extern void cdc_pull_stream_hang_up(CdcPullStream *stream);
 
@@ -223,6 +220,9 @@ extern CdcSource *cdc_pull_server_open(CdcPullStream *stream, const char *addres
  * GTIDs another server than before is all right: call->pos then goes on there.
  */
 extern void cdc_pull_server_check(CdcPullCall *call, CdcPullStream *stream);
+
+/* Connects for queries anew; whether the server is surely the one that was read. */
+extern bool cdc_pull_server_same(CdcPullCall *call, CdcPullStream *stream);
 
 /* pull_start.c */
 

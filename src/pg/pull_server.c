@@ -115,3 +115,18 @@ cdc_pull_server_check(CdcPullCall *call, CdcPullStream *stream)
 	if (call->pos.gtid_set == NULL)
 		check_not_ahead(call, stream->control);
 }
+
+bool
+cdc_pull_server_same(CdcPullCall *call, CdcPullStream *stream)
+{
+	const char *uuid;
+
+	cdc_source_close(stream->control);
+	stream->control = NULL;
+	uuid = cdc_source_info(cdc_pull_stream_control(stream))->server_uuid;
+
+	/* MariaDB has no such id, but refuses GTIDs that are not its own */
+	if (uuid[0] == '\0')
+		return stream->executed != NULL;
+	return call->pos.source_uuid != NULL && strcmp(call->pos.source_uuid, uuid) == 0;
+}

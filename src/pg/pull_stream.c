@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/background.h"
 #include "pg/error.h"
 #include "pg/replica_table.h"
 #include "pg/subscription.h"
@@ -463,12 +464,12 @@ read_subscription(CdcPullStream *stream)
 		MemoryContextDelete(stream->sub_context);
 	stream->sub_context = context;
 	stream->sub = sub;
+	stream->definition = definition;
 	stream->schema = cdc_schema_create(stream->context, sub);
 	stream->lookup.schema = stream->schema;
 	stream->lookup.sub = sub;
 	cdc_pull_stream_forget_tables(stream);
 	stream->copy_checked = false;
-	stream->definition = definition;
 	stream->generation = cdc_catalog_generation();
 	return same;
 }
@@ -594,30 +595,11 @@ cdc_pull_stream_rewind(CdcPullStream *stream)
 	stream->skip_file = MemoryContextStrdup(stream->context, stream->file);
 	stream->skip_offset = stream->offset;
 	stream->offset = CDC_PULL_FIRST_OFFSET;
-	cdc_source_close(stream->dump);
-	cdc_decoder_destroy(stream->decoder);
-	cdc_stream_destroy(stream->stream);
-	stream->dump = NULL;
-	stream->decoder = NULL;
-	stream->stream = NULL;
-	stream->statements = 0;
-	cdc_group_buffer_reset(stream->group);
+	cdc_pull_stream_hang_up(stream);
 	return true;
 }
 
 /* ---- for workers ---- */
-
-void
-cdc_pull_nap(long timeout_ms)
-{
-	int			events = WL_LATCH_SET | CDC_WL_PM_DEATH | (timeout_ms >= 0 ? WL_TIMEOUT : 0);
-	int			rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, events, PGINVALID_SOCKET, timeout_ms);
-
-	if (rc & WL_LATCH_SET)
-		ResetLatch(MyLatch);
-	CDC_CHECK_PM_DEATH(rc);
-	CHECK_FOR_INTERRUPTS();
-}
 
 void
 cdc_pull_wait(int32 subscription_id, long timeout_ms)
@@ -633,5 +615,5 @@ cdc_pull_wait(int32 subscription_id, long timeout_ms)
 		(void) cdc_source_wait(stream->dump, timeout_ms);
 		return;
 	}
-	cdc_pull_nap(timeout_ms);
+	cdc_background_sleep(timeout_ms);
 }

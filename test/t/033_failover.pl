@@ -10,6 +10,7 @@ use CdcIngest::Compare;
 use CdcIngest::Load;
 use CdcIngest::Process qw(wait_until);
 use CdcIngest::Server;
+use CdcIngest::TcpProxy;
 
 my $cluster = CdcIngest::Cluster->new('failover');
 
@@ -63,7 +64,7 @@ sub address_of
 	return $cluster->value('SELECT source_address FROM cdc.subscription_position WHERE subscription = ?', $sub);
 }
 
-# For a diagnosis: whether it is a matter of time, and what history has.
+# For a diagnosis: what history has.
 sub diagnose
 {
 	my ($sub, $source) = @_;
@@ -71,9 +72,6 @@ sub diagnose
 	my $rows = $cluster->rows("SELECT h.seq, op, source_table, position, gtid, commit, event->'data' FROM $history h ORDER BY seq DESC LIMIT 60");
 	diag(join "\n", map { join ' ', map { $_ // '-' } @$_ } reverse @$rows);
 	diag($cluster->state_of($sub), "source: ", $source->position, ' ', $source->gtid_set);
-	sleep 2;
-	my ($from, $to) = ($source->connect, $cluster->connect);
-	diag("two seconds later: ", join("\n", map { CdcIngest::Compare::compare_table($from, $to, [ 'bank', $_ ], "$sub.$_") } CdcIngest::Load::tables()) || 'identical');
 	return;
 }
 
@@ -162,6 +160,22 @@ for my $flavour (qw(mysql56 mysql97))
 	$cluster->poll("SELECT count(*) FROM $sub.t WHERE id = 3", 1);
 	is($cluster->value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $sub.t"), '1 3', '... and with the old one it goes on');
 	$cluster->call('drop_subscription', name => $sub);
+
+	# The same at one address, behind which servers are exchanged; the new one's
+	# binlog is long enough for the old one's position.
+	my $proxy = CdcIngest::TcpProxy->new($servers[0]->port);
+	my $vip = "${flavour}_vip";
+	$cluster->add_source($vip, $proxy);
+	$cluster->subscribe($vip, $vip, $vip, tables => ['shop.*']);
+	$cluster->catch_up($vip);
+	$servers[1]->do(map { "INSERT INTO shop.t VALUES ($_)" } 101 .. 200);
+	$proxy->upstream($servers[1]->port);
+	$proxy->close_all;
+	$cluster->poll("SELECT count(*) FROM cdc.subscription_failure WHERE subscription = '$vip'
+		AND last_error LIKE '%is another server than before%'", 1);
+	is($cluster->value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $vip.t"), '1 3', "$flavour: another server at the same address is one, too");
+	$cluster->call('drop_subscription', name => $vip);
+	$proxy->stop;
 	$_->stop('KILL') for @servers;
 }
 

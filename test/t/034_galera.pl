@@ -11,11 +11,7 @@ use CdcIngest::Process qw(free_port wait_until);
 use CdcIngest::Server;
 
 my $provider = '/usr/lib/galera/libgalera_smm.so';
-if (!-e $provider)
-{
-	plan skip_all => 'inside of the Debian unstable tree there is no MariaDB' if ($ENV{CDC_TEST_SID} // 'x') eq '';
-	die "galera-4 is not installed\n";
-}
+die "galera-4 is not installed\n" if !-e $provider;
 
 my $cluster = CdcIngest::Cluster->new('galera');
 my @ports = map { free_port() } 1 .. 2;

@@ -36,6 +36,7 @@ sub port { return $_[0]{port} }
 #   server over all connections; later connections pass.
 # stall: takes no more bytes from anyone, closes nothing; connects are accepted.
 # slow N: holds each piece (up to 64 KB) from the server back for N ms; 0: no longer.
+# upstream N: new connections go to the server at that port.
 # refuse: closes all, and each new connection at once.
 # close: closes the connections that are open now.
 # count: bytes from the server so far.
@@ -53,6 +54,7 @@ sub command
 sub pass { return $_[0]->command('pass') }
 sub cut { return $_[0]->command("cut $_[1]") }
 sub stall { return $_[0]->command('stall') }
+sub upstream { return $_[0]->command("upstream $_[1]") }
 sub slow { return $_[0]->command("slow $_[1]") }
 sub refuse { return $_[0]->command('refuse') }
 sub close_all { return $_[0]->command('close') }
@@ -98,6 +100,7 @@ sub _serve
 				return unless defined $line;       # the test is gone
 				my ($word, $n) = split ' ', $line;
 				if ($word eq 'cut') { $left = $n; $mode = 'pass' }
+				elsif ($word eq 'upstream') { $upstream_port = $n }
 				elsif ($word eq 'slow') { $delay = $n / 1000 }
 				elsif ($word eq 'close') { $drop_all->() }
 				elsif ($word eq 'refuse') { $mode = $word; $drop_all->() }
