@@ -34,6 +34,7 @@ typedef struct Parser
 	CdcError   *err;
 	CdcBuf		unescaped;
 	int			depth;
+	bool		printed;		/* see cdc_json_parse_printed() */
 } Parser;
 
 static CdcStatus parse_value(Parser *ps);
@@ -328,6 +329,8 @@ parse_number(Parser *ps)
 	text[len] = '\0';
 	if (integer)
 		return parse_integer(ps, text, len);
+	if (!ps->printed)
+		return written(ps, ps->sink->ops->decimal(ps->sink, text, len));
 
 	/* a double shows no zero at its end but that of ".0": this is a decimal */
 	if (!exponent && text[len - 1] == '0' && text[len - 2] != '.')
@@ -442,8 +445,8 @@ parse_value(Parser *ps)
 	}
 }
 
-CdcStatus
-cdc_json_parse(const uint8_t *text, size_t len, CdcSink *sink, CdcError *err)
+static CdcStatus
+parse_document(const uint8_t *text, size_t len, bool printed, CdcSink *sink, CdcError *err)
 {
 	Parser		ps = {0};
 	CdcStatus	st;
@@ -452,6 +455,7 @@ cdc_json_parse(const uint8_t *text, size_t len, CdcSink *sink, CdcError *err)
 	ps.end = ps.start + len;
 	ps.sink = sink;
 	ps.err = err;
+	ps.printed = printed;
 	st = parse_value(&ps);
 	if (!cdc_failed(st))
 	{
@@ -461,4 +465,16 @@ cdc_json_parse(const uint8_t *text, size_t len, CdcSink *sink, CdcError *err)
 	}
 	cdc_buf_free(&ps.unescaped);
 	return st;
+}
+
+CdcStatus
+cdc_json_parse(const uint8_t *text, size_t len, CdcSink *sink, CdcError *err)
+{
+	return parse_document(text, len, false, sink, err);
+}
+
+CdcStatus
+cdc_json_parse_printed(const uint8_t *text, size_t len, CdcSink *sink, CdcError *err)
+{
+	return parse_document(text, len, true, sink, err);
 }

@@ -447,6 +447,21 @@ text_float8(CdcSink *sink, double v)
 	return put_float(sink, v, false);
 }
 
+/* Length of the exponent at the end of a number, with its letter; 0: none. */
+static size_t
+exponent_length(const char *s, size_t len)
+{
+	size_t		i = len;
+
+	while (i > 0 && s[i - 1] >= '0' && s[i - 1] <= '9')
+		i--;
+	if (i == len || i == 0)
+		return 0;
+	if (s[i - 1] == '+' || s[i - 1] == '-')
+		i--;
+	return i > 0 && (s[i - 1] == 'e' || s[i - 1] == 'E') ? len - i + 1 : 0;
+}
+
 /*
  * Decimals are written digit by digit as they are, but for leading zeros and
  * a missing digit around the point, which JSON does not allow.
@@ -455,16 +470,18 @@ static CdcStatus
 text_decimal(CdcSink *sink, const char *s, size_t len)
 {
 	CdcJsonText *t = json_text(sink);
+	size_t		exponent = exponent_length(s, len);
+	size_t		end = len - exponent;	/* of the digits */
 	size_t		i = 0;
 	size_t		digits = 0;
 	size_t		dot = SIZE_MAX;
 	CdcStatus	st;
 
-	if (len > 0 && s[0] == '-')
+	if (end > 0 && s[0] == '-')
 		i = 1;
-	while (len - i > 1 && s[i] == '0' && s[i + 1] >= '0' && s[i + 1] <= '9')
+	while (end - i > 1 && s[i] == '0' && s[i + 1] >= '0' && s[i + 1] <= '9')
 		i++;
-	for (size_t j = i; j < len; j++)
+	for (size_t j = i; j < end; j++)
 	{
 		if (s[j] >= '0' && s[j] <= '9')
 			digits++;
@@ -475,13 +492,12 @@ text_decimal(CdcSink *sink, const char *s, size_t len)
 	}
 	if (digits == 0)
 		return CDC_ERR_VALUE;
-	if (dot == len - 1)
-		len--;					/* "5." */
 	st = put_value(t, "-", s[0] == '-' ? 1 : 0);
 	if (st != CDC_OK)
 		return st;
 	if ((dot == i && !cdc_buf_append(&t->buf, "0", 1)) ||
-		!cdc_buf_append(&t->buf, s + i, len - i))
+		!cdc_buf_append(&t->buf, s + i, end - i - (dot == end - 1 ? 1 : 0)) || /* "5." */
+		!cdc_buf_append(&t->buf, s + end, exponent))
 		return CDC_ERR_NOMEM;
 	return CDC_OK;
 }

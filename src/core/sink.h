@@ -35,7 +35,8 @@ typedef struct CdcSinkOps
 	CdcStatus	(*uint64) (CdcSink *sink, uint64_t v);
 	CdcStatus	(*float4) (CdcSink *sink, float v); /* finite; shortest digits */
 	CdcStatus	(*float8) (CdcSink *sink, double v);
-	CdcStatus	(*decimal) (CdcSink *sink, const char *s, size_t len);	/* as CDC_DECIMAL */
+	/* as CDC_DECIMAL, but an exponent ("e-7") may follow the digits */
+	CdcStatus	(*decimal) (CdcSink *sink, const char *s, size_t len);
 	CdcStatus	(*string) (CdcSink *sink, const char *s, size_t len);	/* UTF-8, may hold NUL */
 } CdcSinkOps;
 

@@ -227,7 +227,7 @@ read_json(CdcArena *arena, const CdcColumn *column, CdcString cell, CdcValue *va
 	value->kind = CDC_JSON;
 	value->u.json.data = (const uint8_t *) cell.data;
 	value->u.json.len = cell.len;
-	value->u.json.emit = cdc_json_parse;
+	value->u.json.emit = cdc_json_parse_printed;
 	return CDC_OK;
 }
 

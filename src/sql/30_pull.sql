@@ -14,6 +14,9 @@ COMMENT ON FUNCTION cdc.pull(text, bigint) IS
 CREATE FUNCTION cdc._jsonb_rebuild(document jsonb) RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'cdc_jsonb_rebuild';
 
+CREATE FUNCTION cdc._jsonb_parse(document bytea) RETURNS jsonb
+LANGUAGE C IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'cdc_jsonb_parse';
+
 -- Decodes a binlog file on the database server.  Without full row metadata in
 -- the file the definitions of the subscription's tables are needed; where they
 -- are not given, columns are named @1, @2, ...
