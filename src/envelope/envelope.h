@@ -1,0 +1,180 @@
+/*-------------------------------------------------------------------------
+ *
+ * envelope.h
+ *	  What a Kafka message says about rows: the forms in which Maxwell,
+ *	  Debezium, GoldenGate, Canal and Quix wrap a change, and plain documents.
+ *
+ * A message is one row of history, its event the value as it came.  pull asks
+ * cdc_envelope_read() what the message is; apply asks again, and gets each
+ * row's images in Maxwell's meaning and value forms (doc/event.md) from
+ * cdc_envelope_images().  Nothing here knows of Kafka or PostgreSQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_ENVELOPE_ENVELOPE_H
+#define CDC_ENVELOPE_ENVELOPE_H
+
+#include "core/arena.h"
+#include "core/change.h"
+#include "core/sink.h"
+#include "envelope/document.h"
+
+typedef enum CdcFormat
+{
+	CDC_FORMAT_AUTO = 0,		/* whichever of the next ones it is */
+	CDC_FORMAT_MAXWELL,
+	CDC_FORMAT_DEBEZIUM,		/* with and without schema */
+	CDC_FORMAT_DEBEZIUM_FLAT,	/* after ExtractNewRecordState: the row alone */
+	CDC_FORMAT_GOLDENGATE,		/* json_row and json_op */
+	CDC_FORMAT_CANAL,
+	CDC_FORMAT_QUIX,			/* and other users of wal2json's names */
+	/* never recognised, only declared */
+	CDC_FORMAT_JSON,			/* a document is a row, a null value deletes it */
+	CDC_FORMAT_RAW,				/* nothing is known of the bytes */
+	CDC_FORMAT_AVRO,			/* kept as bytes */
+	CDC_FORMAT_PROTOBUF			/* likewise */
+} CdcFormat;
+
+/* By the name that a user writes: 'auto', 'debezium', ...; false: there is none. */
+extern bool cdc_format_by_name(const char *name, CdcFormat *format);
+extern const char *cdc_format_name(CdcFormat format);
+
+/* Whether its values are text that has to be parsed before cdc_envelope_read(). */
+static inline bool
+cdc_format_is_json(CdcFormat format)
+{
+	return format < CDC_FORMAT_RAW;
+}
+
+/*
+ * Bytes of a key or value, before they are parsed.  Schema registries put a zero
+ * byte and the schema's number (4 bytes, big-endian) in front.
+ */
+typedef enum CdcPayload
+{
+	CDC_PAYLOAD_TEXT,			/* JSON, perhaps: parse it from skip on */
+	CDC_PAYLOAD_REGISTRY		/* binary by a schema of a registry: Avro, Protobuf */
+} CdcPayload;
+
+/* schema_id: 0 where none is told.  skip: bytes before the JSON text (0 or 5). */
+extern CdcPayload cdc_payload_look(const uint8_t *bytes, size_t len, uint32_t *schema_id,
+								   size_t *skip);
+
+/* The error for a payload that is binary where format wants JSON; hint included. */
+extern CdcStatus cdc_payload_refuse(CdcFormat format, uint32_t schema_id, CdcError *err);
+
+typedef struct CdcMessage
+{
+	CdcString	topic;			/* "" = unknown */
+	const CdcDoc *key;			/* NULL: the message has none */
+	const CdcDoc *value;		/* NULL: null, a tombstone */
+	/* JSON and flattened Debezium: columns that a key which is no object fills */
+	const CdcString *key_columns;
+	int			nkey_columns;
+} CdcMessage;
+
+/*
+ * Strings point into the message or the arena.
+ */
+typedef struct CdcEnvelope
+{
+	CdcFormat	format;			/* never CDC_FORMAT_AUTO */
+	CdcOp		op;				/* 'm' also for what concerns no row: heartbeats, begin
+								 * and end of transactions, tombstones behind a delete */
+	const char *database;		/* NUL-terminated; "" where there is none */
+	const char *table;			/* likewise */
+	const char *source_table;	/* "database.table", or the table alone; NULL: none */
+	CdcString	type;			/* the operation by the envelope's own name, or "" */
+	int64_t		source_us;		/* when the source changed the row, microseconds since
+								 * 1970; 0 = not told */
+	CdcString	gtid;			/* or "" */
+	CdcString	position;		/* in the source's log, or "" */
+	uint64_t	xid;			/* 0 = not told */
+	int64_t		xoffset;		/* row's number in its transaction, from 0; -1 = not told */
+	int			commit;			/* last one of its transaction: 1 yes, 0 no, -1 not told */
+	CdcString	sql;			/* of a schema change, or "" */
+	int			nrows;			/* row images in the message; 0 unless op is c, u, d or r.
+								 * More than one (Canal): all of the same table and op,
+								 * in order; they stay one event */
+	int			nkey;			/* 0: the message does not tell the key */
+	const CdcString *key;		/* names of the key's columns */
+	bool		keep_key;		/* the event is not understood without the message's key:
+								 * store it beside the event */
+	/* for cdc_envelope_images() */
+	CdcMessage	message;
+	CdcDoc		body;			/* the value without schema block */
+	CdcDoc		after;			/* by format; CDC_DOC_NULL: none */
+	CdcDoc		before;
+	CdcDoc		schema;			/* Debezium's of the row, Canal's mysqlType */
+} CdcEnvelope;
+
+/*
+ * Reads an envelope.  CDC_ERR_VALUE: the message is not in that format (what was
+ * seen is in the detail; the caller adds topic, partition and offset).
+ * Memory comes from the arena.
+ */
+extern CdcStatus cdc_envelope_read(CdcArena *arena, CdcFormat format, const CdcMessage *message,
+								   CdcEnvelope *env, CdcError *err);
+
+/* ---- rows ---- */
+
+/* What the receiver of a column expects, where the message does not tell. */
+typedef enum CdcHintKind
+{
+	CDC_HINT_NONE = 0,
+	CDC_HINT_TEXT,
+	CDC_HINT_BYTES,
+	CDC_HINT_BOOLEAN,
+	CDC_HINT_INTEGER,
+	CDC_HINT_DECIMAL,
+	CDC_HINT_FLOAT,
+	CDC_HINT_BIT,
+	CDC_HINT_DATE,
+	CDC_HINT_TIME,				/* of a day, or a duration */
+	CDC_HINT_DATETIME,			/* without time zone */
+	CDC_HINT_TIMESTAMP,			/* an instant */
+	CDC_HINT_ARRAY,
+	CDC_HINT_JSON,
+	CDC_HINT_OTHER				/* has a text form: uuid, inet */
+} CdcHintKind;
+
+typedef struct CdcColumnHint
+{
+	CdcHintKind kind;
+	int			scale;			/* CDC_HINT_DECIMAL: -1 = any */
+	int			fsp;			/* times: fractional digits, -1 = any */
+} CdcColumnHint;
+
+/* false: nothing is known of the column. */
+typedef bool (*CdcHintFunction) (void *arg, const char *name, size_t len, CdcColumnHint *hint);
+
+/*
+ * Writes the images of row (0 to nrows - 1) as objects into two sinks: data, the
+ * row after the change, or before a delete; old, former values of columns that
+ * changed, {} where none are told.  Columns that are not in data have not changed.
+ * hint may be NULL.
+ */
+extern CdcStatus cdc_envelope_images(CdcArena *arena, const CdcEnvelope *env, int row,
+									 CdcHintFunction hint, void *hint_arg,
+									 CdcSink *data, CdcSink *old, CdcError *err);
+
+/* ---- definitions ---- */
+
+typedef struct CdcEnvelopeColumn
+{
+	const char *name;			/* NUL-terminated */
+	const char *column_type;	/* of MySQL ("int(10) unsigned"), also where the source is
+								 * another one; "" = not told, and no value tells */
+	bool		nullable;
+	bool		told;			/* by the envelope; else made out from the first row */
+	int			pk;				/* place in the key, from 0; -1: not in it */
+} CdcEnvelopeColumn;
+
+/*
+ * The columns of the table that the message's row, or its schema change, is of.
+ * *n is 0 when the message has neither.
+ */
+extern CdcStatus cdc_envelope_columns(CdcArena *arena, const CdcEnvelope *env,
+									  CdcEnvelopeColumn **columns, int *n, CdcError *err);
+
+#endif							/* CDC_ENVELOPE_ENVELOPE_H */
