@@ -14,7 +14,8 @@
  * Writes the one document in text (UTF-8) into the sink.  Numbers keep all
  * their digits: those without fraction and exponent become integers where they
  * fit into 64 bits, all others decimals.  Where an object has a key twice, the
- * sink gets both.  An error says where (byte offset) and why.
+ * sink gets both.  An error says where (byte offset) and why: CDC_ERR_SYNTAX
+ * where the text is not JSON, else what the sink returned.
  */
 extern CdcStatus cdc_json_parse(const uint8_t *text, size_t len, CdcSink *sink, CdcError *err);
 

@@ -30,6 +30,7 @@ typedef enum CdcStatus
 	CDC_ERR_LIMIT,				/* a stated bound (memory, depth) was exceeded */
 	CDC_ERR_NOMEM,
 	CDC_ERR_VALUE,				/* a value that was given is not valid */
+	CDC_ERR_SYNTAX,				/* text of people or programs that breaks its grammar */
 	CDC_ERR_CONNECT,			/* unreachable, unknown host, link lost */
 	CDC_ERR_AUTH,				/* wrong password, unknown user */
 	CDC_ERR_PRIVILEGE,			/* the source refuses for a missing privilege */

@@ -19,8 +19,10 @@
  * the writer's and valid until its next use.
  *
  * Returns NULL and fills err where text is not one JSON document, with the
- * place (byte offset) and the reason in err->message, or where JSONB cannot
- * hold it (CDC_ERR_LIMIT).  Only running out of memory raises an ERROR.
+ * place (byte offset) and the reason in err->message (CDC_ERR_SYNTAX), or where
+ * it cannot be stored: CDC_ERR_LIMIT (size, depth, range of numbers) or
+ * CDC_ERR_VALUE (a character that the database's encoding lacks).  Only running
+ * out of memory raises an ERROR.
  *
  * U+0000, which JSONB cannot store and jsonb's input refuses, is stored as
  * U+FFFD; cdc_jsonb_writer_sink(writer)->has_nul then tells so.

@@ -68,6 +68,8 @@ struct CdcJsonbWriter
 	CdcSink		sink;			/* first: the sink's functions get this */
 	MemoryContext context;
 	int			encoding;		/* of the database */
+	bool		soft;			/* text that the encoding lacks is a status, no ERROR */
+	char		problem[256];	/* what the conversion said about it, UTF-8, or "" */
 	bool		done;			/* the root is complete */
 	int			depth;
 	JsonItem   *items;

@@ -36,11 +36,14 @@
 /* Buffers above this are given back at reset. */
 #define KEEP_BYTES			((size_t) 1024 * 1024)
 
+/* NULL: too many. */
 static JsonItem *
 new_item(CdcJsonbWriter *w)
 {
 	if (unlikely(w->nitems == w->items_cap))
 	{
+		if (w->items_cap > MaxAllocSize / sizeof(JsonItem) / 2)
+			return NULL;
 		w->items_cap *= 2;
 		w->items = repalloc(w->items, w->items_cap * sizeof(JsonItem));
 	}
@@ -192,12 +195,16 @@ add_value(CdcJsonbWriter *w, JEntry kind, size_t value, size_t len)
 		if (w->done)
 			return CDC_ERR_INTERNAL;
 		item = new_item(w);
+		if (item == NULL)
+			return too_large();
 		item->kind = kind;
 		item->value = value;
 		item->value_len = len;
 		return build_root(w, &root, JB_FARRAY | JB_FSCALAR);
 	}
 	item = new_item(w);
+	if (unlikely(item == NULL))
+		return too_large();
 	if (w->levels[w->depth - 1].object)
 	{
 		if (unlikely(!w->levels[w->depth - 1].have_key))
@@ -507,6 +514,7 @@ cdc_jsonb_writer_reset(CdcJsonbWriter *writer)
 	writer->nitems = 0;
 	writer->done = false;
 	writer->sink.has_nul = false;
+	writer->soft = false;
 	bytes_shrink(writer, &writer->keys);
 	bytes_shrink(writer, &writer->values);
 	bytes_shrink(writer, &writer->out);

@@ -40,7 +40,9 @@
 
 /* the most digits before the decimal point, as documented for numeric */
 #define MAX_INTEGER_DIGITS	131072
-#define MAX_EXPONENT		512
+
+/* numeric_in() refuses larger ones, even of zero */
+#define MAX_EXPONENT		(PG_INT32_MAX / 2 - 1)
 
 /* Writes the headers and returns where the digits go. */
 static inline int16 *
@@ -118,7 +120,7 @@ parse_decimal(const char *text, size_t len, DecimalText *d)
 	const char *p = text;
 	const char *end = text + len;
 
-	if (len > MAX_INTEGER_DIGITS + LONG_DSCALE_MAX + 16)
+	if (len > MAX_EXPONENT)
 		return CDC_ERR_LIMIT;
 	d->negative = (p < end && *p == '-');
 	if (p < end && (*p == '-' || *p == '+'))
@@ -151,9 +153,11 @@ parse_decimal(const char *text, size_t len, DecimalText *d)
 			return CDC_ERR_VALUE;
 		for (; n > 0; n--)
 		{
-			d->exponent = d->exponent * 10 + (*p++ - '0');
-			if (d->exponent > MAX_EXPONENT)
+			int			digit = *p++ - '0';
+
+			if (d->exponent > (MAX_EXPONENT - digit) / 10)
 				return CDC_ERR_LIMIT;
+			d->exponent = d->exponent * 10 + digit;
 		}
 		if (minus)
 			d->exponent = -d->exponent;
@@ -200,13 +204,15 @@ cdc_numeric_pack_text(char *out, size_t *size, const char *text, size_t len)
 		first++;
 	while (last > first && digit_at(&d, last) == 0)
 		last--;
-	if (dscale > LONG_DSCALE_MAX || point - first > MAX_INTEGER_DIGITS)
+	if (dscale > LONG_DSCALE_MAX)
 		return CDC_ERR_LIMIT;
 	if (first > last)			/* zero has no sign */
 	{
 		(void) put_header(out, false, dscale, 0, 0, size);
 		return CDC_OK;
 	}
+	if (point - first > MAX_INTEGER_DIGITS)
+		return CDC_ERR_LIMIT;
 
 	/* the digit with the index i counts 10^(point - 1 - i) */
 	weight = floor_div4(point - 1 - first);

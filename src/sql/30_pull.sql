@@ -14,8 +14,10 @@ COMMENT ON FUNCTION cdc.pull(text, bigint) IS
 CREATE FUNCTION cdc._jsonb_rebuild(document jsonb) RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'cdc_jsonb_rebuild';
 
-CREATE FUNCTION cdc._jsonb_parse(document bytea) RETURNS jsonb
-LANGUAGE C IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'cdc_jsonb_parse';
+-- For the regression tests: JSON text (UTF-8) as a message from Kafka is read;
+-- an error where the result is not stored as expected is.
+CREATE FUNCTION cdc._jsonb_parse(document bytea, expected jsonb DEFAULT NULL) RETURNS jsonb
+LANGUAGE C IMMUTABLE AS 'MODULE_PATHNAME', 'cdc_jsonb_parse';
 
 -- Decodes a binlog file on the database server.  Without full row metadata in
 -- the file the definitions of the subscription's tables are needed; where they
