@@ -25,6 +25,8 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "pg/history.h"
+
 /* Events that a look ahead asks for at a time. */
 #define PEEK_STEP	1024
 
@@ -108,9 +110,8 @@ history_plan(const CdcSubscription *sub, HistoryQuery query)
 	return kept->plans[query];
 }
 
-/* Settings under which the plans are made; undone by AtEOXact_GUC(true, level). */
-static int
-follow_index(void)
+int
+cdc_history_follow_index(void)
 {
 	int			level = NewGUCNestLevel();
 
@@ -136,7 +137,7 @@ query_int64(const CdcSubscription *sub, HistoryQuery query, Datum *values)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	level = follow_index();
+	level = cdc_history_follow_index();
 	rc = SPI_execute_plan(history_plan(sub, query), values, NULL, false, 1);
 	AtEOXact_GUC(true, level);
 	if (rc != SPI_OK_SELECT)
@@ -349,7 +350,7 @@ open_history(CdcApply *apply, int64 after, int64 upto, bool same_snapshot)
 	values[0] = Int64GetDatum(after);
 	values[1] = Int64GetDatum(upto);
 	values[2] = source_table ? CStringGetTextDatum(source_table) : (Datum) 0;
-	level = follow_index();
+	level = cdc_history_follow_index();
 	portal = SPI_cursor_open(NULL, history_plan(apply->sub, query), values, NULL, same_snapshot);
 	AtEOXact_GUC(true, level);
 	return portal;

@@ -481,4 +481,56 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 #define CDC_SPI_POP()					SPI_pop()
 #endif
 
+/*
+ * Foreign tables as targets: what a slot holds (plain fields but in Greenplum),
+ * whose rights count for a result relation (permissions left the range table in
+ * 16; a partition that rows are routed to has no entry of its own since 14),
+ * INSERT without a plan of its own (COPY and routed rows, 11).
+ */
+#if CDC_GREENPLUM
+#define CDC_SLOT_VALUES(slot)			slot_get_values(slot)
+#define CDC_SLOT_ISNULL(slot)			slot_get_isnull(slot)
+#else
+#define CDC_SLOT_VALUES(slot)			((slot)->tts_values)
+#define CDC_SLOT_ISNULL(slot)			((slot)->tts_isnull)
+#endif
+#if PG_VERSION_NUM >= 160000
+#define CDC_RESULT_REL_USER(rri, estate) \
+	ExecGetResultRelCheckAsUser((rri), (estate))
+#else
+#if PG_VERSION_NUM >= 140000
+#define CDC_RESULT_REL_RTI(rri) \
+	((rri)->ri_RangeTableIndex != 0 ? (rri)->ri_RangeTableIndex : \
+	 (rri)->ri_RootResultRelInfo->ri_RangeTableIndex)
+#else
+#define CDC_RESULT_REL_RTI(rri)			((rri)->ri_RangeTableIndex)
+#endif
+#define CDC_RESULT_REL_CHECK_AS(rri, estate) \
+	(((RangeTblEntry *) list_nth((estate)->es_range_table, CDC_RESULT_REL_RTI(rri) - 1))->checkAsUser)
+#define CDC_RESULT_REL_USER(rri, estate) \
+	(OidIsValid(CDC_RESULT_REL_CHECK_AS(rri, estate)) ? CDC_RESULT_REL_CHECK_AS(rri, estate) : GetUserId())
+#endif
+#define CDC_HAVE_FOREIGN_COPY			(PG_VERSION_NUM >= 110000)
+
+/* An empty descriptor; with or without oids was said until 12. */
+#if PG_VERSION_NUM >= 120000
+#define CDC_CREATE_TUPLE_DESC(natts)	CreateTemplateTupleDesc(natts)
+#else
+#define CDC_CREATE_TUPLE_DESC(natts)	CreateTemplateTupleDesc((natts), false)
+#endif
+
+/* Where a statement's text had it, in parse nodes (10). */
+#if PG_VERSION_NUM >= 100000
+#define CDC_MAKE_DEFELEM(name, arg)		makeDefElem((name), (arg), -1)
+#else
+#define CDC_MAKE_DEFELEM(name, arg)		makeDefElem((name), (arg))
+#endif
+
+/* A number that no other process has now, and a later one will have again (17). */
+#if PG_VERSION_NUM >= 170000
+#define CDC_BACKEND_NUMBER				((int) MyProcNumber)
+#else
+#define CDC_BACKEND_NUMBER				((int) MyBackendId)
+#endif
+
 #endif							/* CDC_PG_COMPAT_H */

@@ -27,11 +27,12 @@ typedef enum OptionScope
 {
 	SCOPE_MYSQL_SERVER,
 	SCOPE_MYSQL_USER,
-	SCOPE_SUBSCRIPTION
+	SCOPE_SUBSCRIPTION,
+	SCOPE_PUBLICATION
 } OptionScope;
 
 static const char *const scope_names[] = {
-	"server of cdc_mysql", "user mapping of cdc_mysql", "subscription"
+	"server of cdc_mysql", "user mapping of cdc_mysql", "subscription", "publication"
 };
 
 typedef enum OptionType
@@ -65,6 +66,7 @@ typedef struct Option
 
 #define MYSQL(field)	offsetof(CdcMysqlOptions, field)
 #define SUBS(field)		offsetof(CdcSubscriptionOptions, field)
+#define PUBL(field)		offsetof(CdcPublicationOptions, field)
 #define NO_FIELD		(-1)
 
 #define KB				INT64CONST(1024)
@@ -165,6 +167,17 @@ static const Option options[] = {
 	"Events have \"push_ts\", the time when they were written"},
 	{SCOPE_SUBSCRIPTION, "output_ddl", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.ddl),
 	"The history has DDL events; TRUNCATE, which apply follows, is there in any case"},
+
+	{SCOPE_PUBLICATION, "tombstones", TYPE_BOOL, "off", 0, 0, NULL, false, PUBL(tombstones),
+	"Format maxwell: behind each delete, and for the old key when a key changes, a message without a value, for compacted topics"},
+	{SCOPE_PUBLICATION, "ddl_topic", TYPE_TEXT, "cdc.ddl", 0, 0, NULL, false, PUBL(ddl_topic),
+	"Template of the topic for DDL events; empty: they are left out"},
+	{SCOPE_PUBLICATION, "raw_topic", TYPE_TEXT, "cdc.raw", 0, 0, NULL, false, PUBL(raw_topic),
+	"Topic of events that belong to no table; empty: they are left out"},
+	{SCOPE_PUBLICATION, "index", TYPE_TEXT, "${database}-${table}", 0, 0, NULL, false, PUBL(index_template),
+	"Format es_bulk: template of _index, in lower case"},
+	{SCOPE_PUBLICATION, "transactional_id", TYPE_TEXT, NULL, 0, 0, NULL, false, PUBL(transactional_id),
+	"Each transaction of publish is one of Kafka, too, with an id that begins so: readers of committed messages see all of its events or none"},
 };
 
 static char *
@@ -417,8 +430,8 @@ unknown_option(OptionScope scope, const char *name)
 
 	for (i = 0; i < lengthof(options); i++)
 	{
-		if (options[i].scope != scope && scope != SCOPE_SUBSCRIPTION &&
-			options[i].scope != SCOPE_SUBSCRIPTION && strcmp(options[i].name, name) == 0)
+		if (options[i].scope != scope && scope < SCOPE_SUBSCRIPTION &&
+			options[i].scope < SCOPE_SUBSCRIPTION && strcmp(options[i].name, name) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					 errmsg("option \"%s\" does not belong to a %s", name, scope_names[scope]),
@@ -535,22 +548,23 @@ scalar_text(const Option *opt, const JsonbValue *value)
 	return NULL;
 }
 
-void
-cdc_subscription_options_parse(const Jsonb *json, CdcSubscriptionOptions *opt)
+/* The options of a scope that are kept as a JSON object; NULL: all defaults. */
+static void
+parse_object(OptionScope scope, const Jsonb *json, void *target)
 {
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	v;
 
-	memset(opt, 0, sizeof(*opt));
-	set_defaults(SCOPE_SUBSCRIPTION, opt);
+	set_defaults(scope, target);
 	if (json == NULL)
 		return;
 	if (!JB_ROOT_IS_OBJECT(json))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("options of a subscription must be a JSON object"),
-				 errhint("For example '{\"batch_events\": 5000}'.")));
+				 errmsg("options of a %s must be a JSON object", scope_names[scope]),
+				 errhint("For example '{%s}'.", scope == SCOPE_SUBSCRIPTION ?
+						 "\"batch_events\": 5000" : "\"tombstones\": true")));
 
 	it = JsonbIteratorInit((JsonbContainer *) &json->root);
 	(void) JsonbIteratorNext(&it, &v, false);	/* the object itself */
@@ -561,14 +575,28 @@ cdc_subscription_options_parse(const Jsonb *json, CdcSubscriptionOptions *opt)
 
 		Assert(token == WJB_KEY);
 		name = pnstrdup(v.val.string.val, v.val.string.len);
-		o = find_option(SCOPE_SUBSCRIPTION, name);
+		o = find_option(scope, name);
 		if (o == NULL)
-			unknown_option(SCOPE_SUBSCRIPTION, name);
+			unknown_option(scope, name);
 		(void) JsonbIteratorNext(&it, &v, true);
 		if (v.type == jbvNull)
 			continue;			/* null: the default */
-		set_option(o, scalar_text(o, &v), (char *) opt + o->offset);
+		set_option(o, scalar_text(o, &v), (char *) target + o->offset);
 	}
+}
+
+void
+cdc_publication_options_parse(const Jsonb *json, CdcPublicationOptions *opt)
+{
+	memset(opt, 0, sizeof(*opt));
+	parse_object(SCOPE_PUBLICATION, json, opt);
+}
+
+void
+cdc_subscription_options_parse(const Jsonb *json, CdcSubscriptionOptions *opt)
+{
+	memset(opt, 0, sizeof(*opt));
+	parse_object(SCOPE_SUBSCRIPTION, json, opt);
 	if (opt->event.null_zerodates && opt->zero_date != CDC_ZERO_DATE_NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

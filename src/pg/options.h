@@ -11,6 +11,7 @@
 
 #include "pg/compat.h"
 #include "pg/catalog.h"
+#include "pg/publish.h"
 #include "utils/jsonb.h"
 
 /*
@@ -19,6 +20,9 @@
  * option is unknown or does not fit.
  */
 extern void cdc_subscription_options_parse(const Jsonb *options, CdcSubscriptionOptions *opt);
+
+/* The same for a publication's. */
+extern void cdc_publication_options_parse(const Jsonb *options, CdcPublicationOptions *opt);
 
 /* ERROR when apply could not work with the events as they are asked for. */
 extern void cdc_subscription_options_check_replicas(const CdcSubscriptionOptions *opt);
