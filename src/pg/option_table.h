@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * option_table.h
- *	  Options of servers and user mappings, read from the catalogs for use.
- *	  The table itself is in options.c.
+ *	  The table of options in options.c, for validators and for reading options
+ *	  of servers, user mappings and foreign tables from the catalogs.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +14,30 @@
 #include "source/mysql.h"
 
 #define CDC_MYSQL_FDW	"cdc_mysql"
+
+typedef enum CdcOptionScope
+{
+	SCOPE_MYSQL_SERVER,
+	SCOPE_MYSQL_USER,
+	SCOPE_KAFKA_SERVER,
+	SCOPE_KAFKA_USER,
+	SCOPE_KAFKA_TABLE,
+	SCOPE_KAFKA_COLUMN,
+	SCOPE_SUBSCRIPTION,
+	SCOPE_PUBLICATION
+} CdcOptionScope;
+
+/*
+ * Checks the value of a scope's option, ERROR where it does not fit, and stores
+ * it in the field of target (the scope's struct; NULL: nowhere).  False when
+ * the scope has no such option.
+ */
+extern bool cdc_option_set(CdcOptionScope scope, const char *name, const char *value, void *target);
+extern void cdc_option_set_defaults(CdcOptionScope scope, void *target);
+
+/* For messages: "server of cdc_mysql", and its options' names with commas. */
+extern const char *cdc_option_scope_name(CdcOptionScope scope);
+extern char *cdc_option_names(CdcOptionScope scope);
 
 /*
  * Fills *opt from the DefElem lists of a server and a user mapping; the

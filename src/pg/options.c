@@ -22,17 +22,13 @@
 #include "utils/numeric.h"
 
 #include "pg/option_table.h"
+#include "source/kafka.h"
 
-typedef enum OptionScope
-{
-	SCOPE_MYSQL_SERVER,
-	SCOPE_MYSQL_USER,
-	SCOPE_SUBSCRIPTION,
-	SCOPE_PUBLICATION
-} OptionScope;
-
+/* in the order of CdcOptionScope */
 static const char *const scope_names[] = {
-	"server of cdc_mysql", "user mapping of cdc_mysql", "subscription", "publication"
+	"server of cdc_mysql", "user mapping of cdc_mysql", "server of cdc_kafka",
+	"user mapping of cdc_kafka", "foreign table of cdc_kafka",
+	"column of a foreign table of cdc_kafka", "subscription", "publication"
 };
 
 typedef enum OptionType
@@ -52,7 +48,7 @@ static const char *const type_names[] = {
 
 typedef struct Option
 {
-	OptionScope scope;
+	CdcOptionScope scope;
 	const char *name;
 	OptionType	type;
 	const char *default_value;	/* as one would write it; NULL = none */
@@ -64,6 +60,7 @@ typedef struct Option
 	const char *description;
 } Option;
 
+#define KAFKA(field)	offsetof(CdcKafkaOptions, field)
 #define MYSQL(field)	offsetof(CdcMysqlOptions, field)
 #define SUBS(field)		offsetof(CdcSubscriptionOptions, field)
 #define PUBL(field)		offsetof(CdcPublicationOptions, field)
@@ -116,6 +113,20 @@ static const Option options[] = {
 	"User at the source; needs REPLICATION SLAVE, REPLICATION CLIENT and SELECT"},
 	{SCOPE_MYSQL_USER, "password", TYPE_TEXT, NULL, 0, 0, NULL, true, MYSQL(password),
 	"Its password"},
+
+	{SCOPE_KAFKA_SERVER, "memory_limit", TYPE_BYTES, "64MB", 1 * MB, 1024 * MB, NULL, false, KAFKA(memory_limit),
+	"Memory for messages that a client has read or is to send; librdkafka's own limits come from it where they are not set"},
+	{SCOPE_KAFKA_SERVER, "connect_timeout", TYPE_MS, "10s", 100, 3600 * 1000, NULL, false, KAFKA(connect_timeout_ms),
+	"How long to try until a first broker answers"},
+	{SCOPE_KAFKA_SERVER, "request_timeout", TYPE_MS, "60s", 100, 3600 * 1000, NULL, false, KAFKA(request_timeout_ms),
+	"How long a connected client waits for an answer, the next message of a partition or a delivery, with all that is tried again"},
+
+	{SCOPE_KAFKA_TABLE, "topic", TYPE_TEXT, NULL, 0, 0, NULL, false, NO_FIELD,
+	"The topic; the table's name where not set"},
+	{SCOPE_KAFKA_TABLE, "memory_limit", TYPE_BYTES, NULL, 1 * MB, 1024 * MB, NULL, false, KAFKA(memory_limit),
+	"As the server's"},
+	{SCOPE_KAFKA_TABLE, "request_timeout", TYPE_MS, NULL, 100, 3600 * 1000, NULL, false, KAFKA(request_timeout_ms),
+	"As the server's"},
 
 	{SCOPE_SUBSCRIPTION, "batch_events", TYPE_INT, "10000", 1, 10000000, NULL, false, SUBS(batch_events),
 	"A pull worker commits after this many events, at the next commit of the source"},
@@ -192,8 +203,8 @@ words_list(const Option *opt)
 	return buf.data;
 }
 
-static char *
-names_list(OptionScope scope)
+char *
+cdc_option_names(CdcOptionScope scope)
 {
 	StringInfoData buf;
 	int			i;
@@ -208,7 +219,7 @@ names_list(OptionScope scope)
 }
 
 static const Option *
-find_option(OptionScope scope, const char *name)
+find_option(CdcOptionScope scope, const char *name)
 {
 	int			i;
 
@@ -364,9 +375,25 @@ set_option(const Option *opt, const char *value, void *field)
 	}
 }
 
-/* The defaults of a scope. */
-static void
-set_defaults(OptionScope scope, void *target)
+bool
+cdc_option_set(CdcOptionScope scope, const char *name, const char *value, void *target)
+{
+	const Option *opt = find_option(scope, name);
+
+	if (opt == NULL)
+		return false;
+	set_option(opt, value, target == NULL || opt->offset == NO_FIELD ? NULL : (char *) target + opt->offset);
+	return true;
+}
+
+const char *
+cdc_option_scope_name(CdcOptionScope scope)
+{
+	return scope_names[scope];
+}
+
+void
+cdc_option_set_defaults(CdcOptionScope scope, void *target)
 {
 	int			i;
 
@@ -384,17 +411,15 @@ set_defaults(OptionScope scope, void *target)
  */
 
 static void
-read_list(OptionScope scope, List *list, CdcMysqlOptions *opt)
+read_list(CdcOptionScope scope, List *list, CdcMysqlOptions *opt)
 {
 	ListCell   *lc;
 
 	foreach(lc, list)
 	{
 		DefElem    *def = lfirst(lc);
-		const Option *o = find_option(scope, def->defname);
 
-		if (o != NULL && o->offset != NO_FIELD)
-			set_option(o, defGetString(def), (char *) opt + o->offset);
+		(void) cdc_option_set(scope, def->defname, defGetString(def), opt);
 	}
 }
 
@@ -402,7 +427,7 @@ void
 cdc_mysql_options_read(List *server, List *mapping, CdcMysqlOptions *opt)
 {
 	memset(opt, 0, sizeof(*opt));
-	set_defaults(SCOPE_MYSQL_SERVER, opt);
+	cdc_option_set_defaults(SCOPE_MYSQL_SERVER, opt);
 	read_list(SCOPE_MYSQL_SERVER, server, opt);
 	read_list(SCOPE_MYSQL_USER, mapping, opt);
 }
@@ -424,14 +449,14 @@ cdc_mysql_server_id_base(List *server)
 
 /* ERROR for a name that is not an option here; tells where it belongs. */
 static void
-unknown_option(OptionScope scope, const char *name)
+unknown_option(CdcOptionScope scope, const char *name)
 {
 	int			i;
 
 	for (i = 0; i < lengthof(options); i++)
 	{
-		if (options[i].scope != scope && scope < SCOPE_SUBSCRIPTION &&
-			options[i].scope < SCOPE_SUBSCRIPTION && strcmp(options[i].name, name) == 0)
+		if (options[i].scope != scope && scope <= SCOPE_MYSQL_USER &&
+			options[i].scope <= SCOPE_MYSQL_USER && strcmp(options[i].name, name) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					 errmsg("option \"%s\" does not belong to a %s", name, scope_names[scope]),
@@ -442,7 +467,7 @@ unknown_option(OptionScope scope, const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 			 errmsg("invalid option \"%s\" for a %s", name, scope_names[scope]),
-			 errhint("Valid options are: %s.", names_list(scope))));
+			 errhint("Valid options are: %s.", cdc_option_names(scope))));
 }
 
 static bool
@@ -502,7 +527,7 @@ cdc_mysql_fdw_validator(PG_FUNCTION_ARGS)
 
 		if (catalog == ForeignServerRelationId || catalog == UserMappingRelationId)
 		{
-			OptionScope scope = catalog == ForeignServerRelationId ?
+			CdcOptionScope scope = catalog == ForeignServerRelationId ?
 				SCOPE_MYSQL_SERVER : SCOPE_MYSQL_USER;
 
 			opt = find_option(scope, def->defname);
@@ -550,13 +575,13 @@ scalar_text(const Option *opt, const JsonbValue *value)
 
 /* The options of a scope that are kept as a JSON object; NULL: all defaults. */
 static void
-parse_object(OptionScope scope, const Jsonb *json, void *target)
+parse_object(CdcOptionScope scope, const Jsonb *json, void *target)
 {
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	v;
 
-	set_defaults(scope, target);
+	cdc_option_set_defaults(scope, target);
 	if (json == NULL)
 		return;
 	if (!JB_ROOT_IS_OBJECT(json))

@@ -82,9 +82,9 @@ extern bool cdc_kafka_usable(const CdcKafka *kafka);
 extern const char *cdc_kafka_library_version(void);
 
 /*
- * Brokers' troubles, newest last, as librdkafka told them: "broker k1:9092:
- * connect failed: ...".  Copies the newest to text, false when there is none.
- * A broker that came back takes its trouble away.
+ * The last trouble with a broker, as librdkafka told it: "k1:9092/1: Connect to
+ * ... failed: ...".  False when there is none; an answer or a message that
+ * comes after a wait takes it away.
  */
 extern bool cdc_kafka_trouble(CdcKafka *kafka, char *text, size_t size);
 
@@ -242,6 +242,7 @@ typedef struct CdcKafkaStats
  */
 extern CdcKafkaReader *cdc_kafka_reader_open(CdcKafka *kafka, bool headers);
 extern void cdc_kafka_reader_close(CdcKafkaReader *reader); /* NULL is allowed */
+extern CdcKafkaReader *cdc_kafka_reader(const CdcKafka *kafka); /* or NULL */
 
 /*
  * Reads a partition from an offset on, before or during reading.  An offset

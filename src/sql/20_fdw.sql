@@ -1,5 +1,6 @@
--- Sources: foreign servers of cdc_mysql.  They have no foreign tables; a
--- server holds the address, its user mappings the credentials.
+-- Sources: foreign servers of cdc_mysql and cdc_kafka.  A server holds the
+-- address, its user mappings the credentials.  Those of cdc_mysql have no
+-- foreign tables.
 
 CREATE FUNCTION cdc.mysql_fdw_validator(options text[], catalog oid)
 RETURNS void
@@ -10,6 +11,15 @@ CREATE FOREIGN DATA WRAPPER cdc_mysql
     NO HANDLER
     VALIDATOR cdc.mysql_fdw_validator;
 
+CREATE FUNCTION cdc.kafka_fdw_validator(options text[], catalog oid)
+RETURNS void
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'cdc_kafka_fdw_validator';
+
+CREATE FOREIGN DATA WRAPPER cdc_kafka
+    NO HANDLER
+    VALIDATOR cdc.kafka_fdw_validator;
+
 CREATE FUNCTION cdc.option_list(
     OUT scope text, OUT name text, OUT type text, OUT "default" text,
     OUT valid_values text, OUT secret boolean, OUT description text)
@@ -18,4 +28,4 @@ LANGUAGE c IMMUTABLE
 AS 'MODULE_PATHNAME', 'cdc_option_list';
 
 COMMENT ON FUNCTION cdc.option_list() IS
-    'all options of servers, user mappings and subscriptions';
+    'all options of servers, user mappings, foreign tables and subscriptions; cdc_kafka also has the properties of librdkafka';

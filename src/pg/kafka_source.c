@@ -1,0 +1,578 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka_source.c
+ *	  Kafka clients inside a backend: who may use which server, with which
+ *	  options, how a wait is interrupted, and that nothing stays open after an
+ *	  ERROR.
+ *
+ * A consumer that was closed in peace is kept for a while: it is connected, and
+ * knows the leaders of its partitions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/kafka_source.h"
+
+#include "access/xact.h"
+#include "catalog/pg_foreign_server.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "portability/instr_time.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+
+#include "pg/error.h"
+#include "pg/kafka_options.h"
+
+/* Our eventfd, and a socket and a pipe for each of two broker threads. */
+#define CLIENT_FDS			7
+
+/* So many closed consumers are kept, for so long. */
+#define KEPT_CLIENTS		2
+#define KEPT_MS				30000
+
+#define EXIT_WAIT_MS		1000
+
+struct CdcKafkaSource
+{
+	CdcKafkaSource *next;
+	CdcKafka   *kafka;
+	CdcKafkaRole role;
+	char	   *server;
+	char	   *definition;		/* what it was made from */
+	ResourceOwner owner;		/* NULL: long-lived, or kept */
+	bool		kept;			/* nobody uses it */
+	int64		kept_since_ms;
+	int64		waited_us;
+	int			fds;			/* accounted for */
+};
+
+static CdcKafkaSource *sources; /* all that are open, or kept */
+
+static int64
+now_ms(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_MILLISEC(now);
+}
+
+static void
+free_source(CdcKafkaSource *source)
+{
+	CdcKafkaSource **link;
+
+	for (link = &sources; *link != NULL; link = &(*link)->next)
+	{
+		if (*link == source)
+		{
+			*link = source->next;
+			break;
+		}
+	}
+	cdc_kafka_destroy(source->kafka);
+	for (; source->fds > 0; source->fds--)
+		CDC_RELEASE_FD();
+	if (source->definition != NULL)
+		pfree(source->definition);
+	pfree(source->server);
+	pfree(source);
+}
+
+/* Drops kept clients that are too old or too many. */
+static void
+drop_kept(void)
+{
+	int64		now = now_ms();
+	CdcKafkaSource *source;
+	CdcKafkaSource *next;
+	int			n = 0;
+
+	/* the list begins with the newest one */
+	for (source = sources; source != NULL; source = next)
+	{
+		next = source->next;
+		if (source->kept && (++n > KEPT_CLIENTS || now - source->kept_since_ms > KEPT_MS))
+			free_source(source);
+	}
+}
+
+void
+cdc_kafka_source_close(CdcKafkaSource *source)
+{
+	if (source == NULL)
+		return;
+	if (source->role != CDC_KAFKA_CONSUMER || !cdc_kafka_usable(source->kafka))
+	{
+		free_source(source);
+		return;
+	}
+	cdc_kafka_reader_close(cdc_kafka_reader(source->kafka));
+	source->owner = NULL;
+	source->kept = true;
+	source->kept_since_ms = now_ms();
+	drop_kept();
+}
+
+/* Libraries are taken down after this: no thread of ours may run then. */
+static void
+at_exit(int code, Datum arg)
+{
+	while (sources != NULL)
+		free_source(sources);
+	(void) cdc_kafka_wait_exit(EXIT_WAIT_MS);
+}
+
+/* A resource owner ends: its clients are closed, or pass to the parent's. */
+static void
+at_release(ResourceReleasePhase phase, bool isCommit, bool isTopLevel, void *arg)
+{
+	ResourceOwner parent = NULL;
+	CdcKafkaSource *source;
+	CdcKafkaSource *next;
+
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS)
+		return;
+	if (isCommit && !isTopLevel)
+		parent = ResourceOwnerGetParent(CurrentResourceOwner);
+	for (source = sources; source != NULL; source = next)
+	{
+		next = source->next;
+		if (source->owner == NULL || source->owner != CurrentResourceOwner)
+			continue;
+		if (parent != NULL)
+			source->owner = parent;
+		else
+			free_source(source);
+	}
+}
+
+static void
+register_callbacks(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	RegisterResourceReleaseCallback(at_release, NULL);
+	on_proc_exit(at_exit, (Datum) 0);
+	registered = true;
+}
+
+/*
+ * Opening
+ */
+
+/* ERROR unless user may use the server; its mapping, or NULL. */
+static UserMapping *
+check_access(ForeignServer *server, Oid user)
+{
+	ForeignDataWrapper *fdw = GetForeignDataWrapper(server->fdwid);
+
+	if (strcmp(fdw->fdwname, CDC_KAFKA_FDW) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not one of foreign data wrapper \"%s\"",
+						server->servername, CDC_KAFKA_FDW),
+				 errhint("Create one: CREATE SERVER ... FOREIGN DATA WRAPPER %s OPTIONS (bootstrap_servers '...').",
+						 CDC_KAFKA_FDW)));
+	if (CDC_SERVER_ACLCHECK(server->serverid, user, ACL_USAGE) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for foreign server %s", server->servername),
+				 errhint("GRANT USAGE ON FOREIGN SERVER %s TO %s;",
+						 quote_identifier(server->servername),
+						 quote_identifier(CDC_USER_NAME(user)))));
+	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(user),
+							   ObjectIdGetDatum(server->serverid)) &&
+		!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
+							   ObjectIdGetDatum(server->serverid)))
+		return NULL;			/* a cluster without authentication */
+	return GetUserMapping(user, server->serverid);
+}
+
+static char *
+definition_of(ForeignServer *server, UserMapping *mapping, List *overrides)
+{
+	return psprintf("%u %s %s %s", server->serverid, nodeToString(server->options),
+					mapping != NULL ? nodeToString(mapping->options) : "",
+					nodeToString(overrides));
+}
+
+char *
+cdc_kafka_source_definition(Oid serverid, Oid user, List *overrides)
+{
+	ForeignServer *server = GetForeignServer(serverid);
+
+	return definition_of(server, check_access(server, user), overrides);
+}
+
+/* Room for the descriptors that the client is going to use. */
+static void
+reserve_fds(CdcKafkaSource *source)
+{
+	while (source->fds < CLIENT_FDS)
+	{
+		if (!CDC_ACQUIRE_FD())
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("too many open connections to sources"),
+					 errhint("Raise max_files_per_process.")));
+		source->fds++;
+	}
+}
+
+static CdcKafkaSource *
+take_kept(const char *definition, CdcKafkaRole role)
+{
+	CdcKafkaSource *source;
+
+	for (source = sources; source != NULL; source = source->next)
+	{
+		if (source->kept && source->role == role && strcmp(source->definition, definition) == 0 &&
+			cdc_kafka_usable(source->kafka))
+		{
+			source->kept = false;
+			source->waited_us = 0;
+			return source;
+		}
+	}
+	return NULL;
+}
+
+static CdcKafkaSource *
+new_source(ForeignServer *server, UserMapping *mapping, CdcKafkaRole role, List *overrides,
+		   const char *definition)
+{
+	CdcKafkaSource *source;
+	CdcKafkaOptions options;
+	CdcStatus	st;
+	CdcError	err;
+
+	cdc_kafka_options_read(server->options, mapping != NULL ? mapping->options : NIL,
+						   overrides, &options);
+	source = MemoryContextAllocZero(TopMemoryContext, sizeof(CdcKafkaSource));
+	source->server = MemoryContextStrdup(TopMemoryContext, server->servername);
+	source->role = role;
+	source->owner = CurrentResourceOwner;
+	source->next = sources;
+	sources = source;
+	source->definition = MemoryContextStrdup(TopMemoryContext, definition);
+	reserve_fds(source);
+	st = cdc_kafka_create(role, &options, &source->kafka, &err);
+	if (cdc_failed(st))
+	{
+		free_source(source);
+		cdc_ereport(&err, NULL);
+	}
+	return source;
+}
+
+CdcKafkaSource *
+cdc_kafka_source_open(Oid serverid, Oid user, CdcKafkaRole role, List *overrides, bool long_lived)
+{
+	ForeignServer *server = GetForeignServer(serverid);
+	UserMapping *mapping = check_access(server, user);
+	char	   *definition = definition_of(server, mapping, overrides);
+	CdcKafkaSource *source;
+
+	register_callbacks();
+	drop_kept();
+	source = take_kept(definition, role);
+	if (source == NULL)
+		source = new_source(server, mapping, role, overrides, definition);
+	source->owner = long_lived ? NULL : CurrentResourceOwner;
+	pfree(definition);
+	return source;
+}
+
+CdcKafkaSource *
+cdc_kafka_source_open_named(const char *server, Oid user, CdcKafkaRole role, List *overrides,
+							bool long_lived)
+{
+	return cdc_kafka_source_open(GetForeignServerByName(server, false)->serverid, user, role,
+								 overrides, long_lived);
+}
+
+CdcKafka *
+cdc_kafka_source_client(CdcKafkaSource *source)
+{
+	return source->kafka;
+}
+
+const char *
+cdc_kafka_source_server(CdcKafkaSource *source)
+{
+	return source->server;
+}
+
+int64
+cdc_kafka_source_waited_us(CdcKafkaSource *source)
+{
+	return source->waited_us;
+}
+
+/*
+ * Waiting
+ */
+
+/* A time limit of the client's is looked at this often. */
+#define LOOK_MS		1000
+
+bool
+cdc_kafka_source_wait(CdcKafkaSource *source, long timeout_ms)
+{
+	int			events = WL_LATCH_SET | WL_SOCKET_READABLE | CDC_WL_PM_DEATH | WL_TIMEOUT;
+	instr_time	began;
+	instr_time	ended;
+	int			rc;
+
+	if (timeout_ms < 0 || timeout_ms > LOOK_MS)
+		timeout_ms = LOOK_MS;
+	CHECK_FOR_INTERRUPTS();
+	INSTR_TIME_SET_CURRENT(began);
+	rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, events, cdc_kafka_fd(source->kafka), timeout_ms);
+	INSTR_TIME_SET_CURRENT(ended);
+	INSTR_TIME_SUBTRACT(ended, began);
+	source->waited_us += INSTR_TIME_GET_MICROSEC(ended);
+	if (rc & WL_LATCH_SET)
+		ResetLatch(MyLatch);
+	CDC_CHECK_PM_DEATH(rc);
+	CHECK_FOR_INTERRUPTS();
+	return (rc & WL_SOCKET_READABLE) != 0;
+}
+
+/* Until the posted request is answered. */
+static CdcStatus
+wait_answer(CdcKafkaSource *source, CdcError *err)
+{
+	CdcStatus	st;
+
+	while ((st = cdc_kafka_request_poll(source->kafka, err)) == CDC_MORE)
+		(void) cdc_kafka_source_wait(source, -1);
+	return st;
+}
+
+static void
+check_answer(CdcKafkaSource *source)
+{
+	CdcError	err;
+
+	if (cdc_failed(wait_answer(source, &err)))
+		cdc_ereport(&err, NULL);
+}
+
+/*
+ * Requests
+ */
+
+static CdcKafkaTopic
+palloc_topic(const CdcKafkaTopic *from)
+{
+	CdcKafkaTopic topic = *from;
+	Size		size = from->npartitions * sizeof(CdcKafkaPartition);
+	CdcKafkaPartition *partitions = palloc(Max(size, 1));
+
+	memcpy(partitions, from->partitions, size);
+	topic.partitions = partitions;
+	topic.name = pstrdup(from->name);
+	topic.error = from->error != NULL ? pstrdup(from->error) : NULL;
+	return topic;
+}
+
+static CdcKafkaMetadata *
+palloc_metadata(const CdcKafkaMetadata *from)
+{
+	CdcKafkaMetadata *md = palloc(sizeof(CdcKafkaMetadata));
+	CdcKafkaBroker *brokers = palloc(Max(from->nbrokers, 1) * sizeof(CdcKafkaBroker));
+	CdcKafkaTopic *topics = palloc(Max(from->ntopics, 1) * sizeof(CdcKafkaTopic));
+	int			i;
+
+	*md = *from;
+	for (i = 0; i < from->nbrokers; i++)
+	{
+		brokers[i] = from->brokers[i];
+		brokers[i].host = pstrdup(from->brokers[i].host);
+	}
+	for (i = 0; i < from->ntopics; i++)
+		topics[i] = palloc_topic(&from->topics[i]);
+	md->brokers = brokers;
+	md->topics = topics;
+	md->cluster_id = from->cluster_id != NULL ? pstrdup(from->cluster_id) : NULL;
+	return md;
+}
+
+CdcStatus
+cdc_kafka_source_try_metadata(CdcKafkaSource *source, const char *topic,
+							  CdcKafkaMetadata **metadata, CdcError *err)
+{
+	CdcStatus	st;
+
+	*metadata = NULL;
+	cdc_kafka_request_metadata(source->kafka, topic);
+	st = wait_answer(source, err);
+	if (!cdc_failed(st))
+		*metadata = palloc_metadata(cdc_kafka_metadata(source->kafka));
+	return st;
+}
+
+CdcKafkaMetadata *
+cdc_kafka_source_metadata(CdcKafkaSource *source, const char *topic)
+{
+	CdcKafkaMetadata *metadata;
+	CdcError	err;
+
+	if (cdc_failed(cdc_kafka_source_try_metadata(source, topic, &metadata, &err)))
+		cdc_ereport(&err, NULL);
+	return metadata;
+}
+
+CdcKafkaTopic *
+cdc_kafka_source_topic(CdcKafkaSource *source, const char *name)
+{
+	CdcKafkaMetadata *metadata = cdc_kafka_source_metadata(source, name);
+	const CdcKafkaTopic *topic;
+	CdcError	err;
+
+	topic = metadata->ntopics == 1 ? &metadata->topics[0] : NULL;
+	if (topic == NULL || (topic->status == CDC_OK && topic->npartitions == 0))
+	{
+		cdc_error(&err, CDC_ERR_CONFIG, "topic \"%s\" does not exist at server \"%s\"", name, source->server);
+		cdc_ereport(&err, NULL);
+	}
+	if (topic->status != CDC_OK)
+	{
+		cdc_error(&err, topic->status, "could not read topic \"%s\" of server \"%s\": %s", name,
+				  source->server, topic->error);
+		if (topic->status == CDC_ERR_PRIVILEGE)
+			cdc_error_hint(&err, "Grant the user of the user mapping the operations Read and Describe on the topic.");
+		cdc_ereport(&err, NULL);
+	}
+	return (CdcKafkaTopic *) topic;
+}
+
+static void
+take_bounds(CdcKafkaSource *source, CdcKafkaBounds *bounds, int n)
+{
+	int			answered;
+	const CdcKafkaBounds *answer = cdc_kafka_bounds(source->kafka, &answered);
+	int			i;
+
+	for (i = 0; i < n && i < answered; i++)
+	{
+		bounds[i].low = answer[i].low;
+		bounds[i].high = answer[i].high;
+		bounds[i].offset = answer[i].offset;
+	}
+}
+
+CdcStatus
+cdc_kafka_source_try_watermarks(CdcKafkaSource *source, CdcKafkaBounds *bounds, int n, CdcError *err)
+{
+	CdcStatus	st;
+
+	cdc_kafka_request_watermarks(source->kafka, bounds, n);
+	st = wait_answer(source, err);
+	if (!cdc_failed(st))
+		take_bounds(source, bounds, n);
+	return st;
+}
+
+void
+cdc_kafka_source_watermarks(CdcKafkaSource *source, CdcKafkaBounds *bounds, int n)
+{
+	CdcError	err;
+
+	if (cdc_failed(cdc_kafka_source_try_watermarks(source, bounds, n, &err)))
+		cdc_ereport(&err, NULL);
+}
+
+void
+cdc_kafka_source_offsets_at(CdcKafkaSource *source, CdcKafkaBounds *bounds, int n, int64 ts_ms)
+{
+	cdc_kafka_request_offsets_at(source->kafka, bounds, n, ts_ms);
+	check_answer(source);
+	take_bounds(source, bounds, n);
+}
+
+void
+cdc_kafka_source_committed(CdcKafkaSource *source, CdcKafkaBounds *bounds, int n)
+{
+	cdc_kafka_request_committed(source->kafka, bounds, n);
+	check_answer(source);
+	take_bounds(source, bounds, n);
+}
+
+CdcStatus
+cdc_kafka_source_try_commit(CdcKafkaSource *source, const CdcKafkaBounds *bounds, int n,
+							CdcError *err)
+{
+	cdc_kafka_request_commit(source->kafka, bounds, n);
+	return wait_answer(source, err);
+}
+
+void
+cdc_kafka_source_create_topic(CdcKafkaSource *source, const char *topic, int npartitions,
+							  int replication)
+{
+	cdc_kafka_request_create_topic(source->kafka, topic, npartitions, replication, NULL, 0);
+	check_answer(source);
+}
+
+void
+cdc_kafka_source_transaction(CdcKafkaSource *source, CdcKafkaTransaction what)
+{
+	cdc_kafka_request_transaction(source->kafka, what);
+	check_answer(source);
+}
+
+/*
+ * Messages
+ */
+
+CdcStatus
+cdc_kafka_source_read(CdcKafkaSource *source, CdcKafkaReader *reader, CdcKafkaMessage *msg)
+{
+	CdcError	err;
+	CdcStatus	st;
+
+	while ((st = cdc_kafka_reader_poll(reader, msg, &err)) == CDC_MORE)
+		(void) cdc_kafka_source_wait(source, -1);
+	if (cdc_failed(st))
+		cdc_ereport(&err, NULL);
+	return st;
+}
+
+void
+cdc_kafka_source_produce(CdcKafkaSource *source, const char *topic, int32 partition,
+						 const char *key, Size key_len, const char *value, Size value_len,
+						 const CdcKafkaHeader *headers, int nheaders, int64 ts_ms)
+{
+	CdcError	err;
+	CdcStatus	st;
+
+	while ((st = cdc_kafka_produce(source->kafka, topic, partition, key, key_len, value, value_len,
+								   headers, nheaders, ts_ms, &err)) == CDC_MORE)
+		(void) cdc_kafka_source_wait(source, -1);
+	if (cdc_failed(st))
+		cdc_ereport(&err, NULL);
+}
+
+void
+cdc_kafka_source_flush(CdcKafkaSource *source)
+{
+	CdcError	err;
+	CdcStatus	st;
+
+	while ((st = cdc_kafka_flush_poll(source->kafka, &err)) == CDC_MORE)
+		(void) cdc_kafka_source_wait(source, -1);
+	if (cdc_failed(st))
+		cdc_ereport(&err, NULL);
+}

@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * source/kafka_internal.h
+ *	  What the files of the Kafka client share.  The only place that includes
+ *	  rdkafka.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_SOURCE_KAFKA_INTERNAL_H
+#define CDC_SOURCE_KAFKA_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "source/kafka.h"
+
+#define CDC_KAFKA_MEMORY_LIMIT		(64 * 1024 * 1024)
+#define CDC_KAFKA_CONNECT_TIMEOUT	10000
+#define CDC_KAFKA_REQUEST_TIMEOUT	60000
+#define CDC_KAFKA_TROUBLE_TEXT		512
+
+typedef struct CdcKafkaRequest CdcKafkaRequest;
+
+struct CdcKafka
+{
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *main_queue;
+	CdcKafkaRole role;
+	int			fd;				/* eventfd; librdkafka writes to it too */
+	size_t		memory_limit;
+	int			connect_timeout_ms;
+	int			request_timeout_ms;
+
+	pthread_mutex_t lock;
+
+	/* under the lock; written by librdkafka's threads too */
+	int			users;			/* the owner, and a request's thread */
+	char		trouble[CDC_KAFKA_TROUBLE_TEXT];
+	CdcStatus	refused;		/* CDC_ERR_AUTH and the like: no use in waiting */
+	char		refusal[CDC_KAFKA_TROUBLE_TEXT];
+	bool		fatal;
+	CdcKafkaDelivery delivery;
+	CdcError	delivery_error; /* the first one since the last flush; status CDC_OK: none */
+
+	/* the user's own */
+	CdcKafkaRequest *request;	/* in progress, or answered */
+	bool		running;		/* the request is not answered yet */
+	bool		given_up;		/* an answer did not come: not usable any more */
+	_Atomic bool connected;		/* a broker has answered once */
+	CdcKafkaReader *reader;
+};
+
+/* kafka.c */
+extern int64_t cdc_kafka_now_ms(void);
+
+/* Makes cdc_kafka_fd() readable, or unreadable again. */
+extern void cdc_kafka_wake(CdcKafka *kafka);
+extern void cdc_kafka_clear(CdcKafka *kafka);
+
+/* A detached thread with all signals blocked, counted until cdc_kafka_thread_ends(). */
+extern bool cdc_kafka_start_thread(void *(*main) (void *), void *arg);
+extern void cdc_kafka_thread_ends(void);
+
+/* One user less; who is the last takes the client down. */
+extern bool cdc_kafka_leave(CdcKafka *kafka);
+extern void cdc_kafka_take_down(CdcKafka *kafka);
+
+/* Whether waiting is in vain; fills err then. */
+extern bool cdc_kafka_is_refused(CdcKafka *kafka, CdcError *err);
+
+/* Calls callbacks that are due; marks that a broker has answered. */
+extern void cdc_kafka_serve(CdcKafka *kafka);
+extern void cdc_kafka_heard(CdcKafka *kafka);
+
+/* kafka_request.c */
+extern void cdc_kafka_request_abandon(CdcKafka *kafka);
+extern void cdc_kafka_request_free(CdcKafkaRequest *request);
+
+/* kafka_error.c */
+
+/*
+ * What an error code means; message: what was tried, as "could not read topic
+ * \"x\""; text: librdkafka's, or NULL.
+ */
+extern CdcStatus cdc_kafka_error(CdcError *err, rd_kafka_resp_err_t code, const char *text,
+								 const char *fmt,...)
+			__attribute__((format(printf, 4, 5)));
+
+/* Adds what the brokers' last trouble was. */
+extern void cdc_kafka_error_trouble(CdcKafka *kafka, CdcError *err);
+extern CdcStatus cdc_kafka_error_status(rd_kafka_resp_err_t code);
+
+/* Whether it may pass by itself. */
+extern bool cdc_kafka_error_passes(rd_kafka_resp_err_t code);
+
+/* kafka_producer.c */
+extern void cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque);
+
+#endif							/* CDC_SOURCE_KAFKA_INTERNAL_H */
