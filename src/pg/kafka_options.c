@@ -154,7 +154,7 @@ check_property(CdcOptionScope scope, const char *option, const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("invalid value for option \"%s\"", option),
-				 errdetail("%s.", err.detail[0] != '\0' ? err.detail : err.message)));
+				 err.detail[0] != '\0' ? errdetail("%s", err.detail) : errdetail("%s.", err.message)));
 }
 
 PG_FUNCTION_INFO_V1(cdc_kafka_fdw_validator);

@@ -320,7 +320,7 @@ set_property(rd_kafka_conf_t *conf, const char *name, const char *value, CdcErro
 		return CDC_OK;
 	cdc_error(err, CDC_ERR_VALUE, "invalid property \"%s\"", name);
 	if (cdc_kafka_property_use(name, NULL) != CDC_KAFKA_SECRET)
-		cdc_error_detail(err, "%s.", text);
+		cdc_kafka_sentence(err, text);
 	return CDC_ERR_VALUE;
 }
 
@@ -442,7 +442,7 @@ start_client(CdcKafka *kafka, const CdcKafkaOptions *options, CdcError *err)
 	{
 		rd_kafka_conf_destroy(conf);
 		cdc_error(err, CDC_ERR_VALUE, "could not make a Kafka client");
-		cdc_error_detail(err, "%s.", text);
+		cdc_kafka_sentence(err, text);
 		return CDC_ERR_VALUE;
 	}
 	kafka->main_queue = rd_kafka_queue_get_main(kafka->rk);

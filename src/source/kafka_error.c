@@ -154,10 +154,18 @@ cdc_kafka_error(CdcError *err, rd_kafka_resp_err_t code, const char *text, const
 		return status;
 	err->source_errno = code > 0 ? (unsigned) code : 0;
 	if (text != NULL && text[0] != '\0' && strcmp(text, rd_kafka_err2str(code)) != 0)
-		cdc_error_detail(err, "%s", text);
+		cdc_kafka_sentence(err, text);
 	if (meaning != NULL && meaning->hint != NULL)
 		cdc_error_hint(err, "%s", meaning->hint);
 	return status;
+}
+
+void
+cdc_kafka_sentence(CdcError *err, const char *text)
+{
+	size_t		len = strlen(text);
+
+	cdc_error_detail(err, "%s%s", text, len > 0 && text[len - 1] != '.' ? "." : "");
 }
 
 void
@@ -166,5 +174,5 @@ cdc_kafka_error_trouble(CdcKafka *kafka, CdcError *err)
 	char		text[CDC_KAFKA_TROUBLE_TEXT];
 
 	if (cdc_kafka_trouble(kafka, text, sizeof(text)))
-		cdc_error_detail(err, "The last trouble was: %s", text);
+		cdc_error_detail(err, "The last trouble was: %s.", text);
 }

@@ -88,6 +88,9 @@ extern CdcStatus cdc_kafka_error(CdcError *err, rd_kafka_resp_err_t code, const 
 								 const char *fmt,...)
 			__attribute__((format(printf, 4, 5)));
 
+/* Adds a text of librdkafka's as the detail, with a period. */
+extern void cdc_kafka_sentence(CdcError *err, const char *text);
+
 /* Adds what the brokers' last trouble was. */
 extern void cdc_kafka_error_trouble(CdcKafka *kafka, CdcError *err);
 extern CdcStatus cdc_kafka_error_status(rd_kafka_resp_err_t code);

@@ -191,7 +191,7 @@ cdc_kafka_property_check(const char *name, const char *value, CdcError *err)
 		return CDC_OK;
 	cdc_error(err, CDC_ERR_VALUE, "invalid value for property \"%s\"", name);
 	if (use != CDC_KAFKA_SECRET)
-		cdc_error_detail(err, "%s.", text);
+		cdc_kafka_sentence(err, text);
 	return CDC_ERR_VALUE;
 }
 
