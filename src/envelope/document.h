@@ -94,6 +94,18 @@ extern CdcString cdc_doc_find_string(const CdcDoc *doc, const char *key);
 /* A member that is a whole number, also one in a string; else false. */
 extern bool cdc_doc_find_int64(const CdcDoc *doc, const char *key, int64_t *value);
 
+/* The length of s for a message: at most max bytes, whole characters. */
+static inline int
+cdc_clip(CdcString s, size_t max)
+{
+	size_t		len = s.len;
+
+	if (len > max)
+		for (len = max; len > 0 && ((unsigned char) s.data[len] & 0xC0) == 0x80; len--)
+			;
+	return (int) len;
+}
+
 /* Whether a string is s. */
 static inline bool
 cdc_string_is(CdcString string, const char *s)

@@ -68,9 +68,12 @@ typedef struct CdcMessage
 	CdcString	topic;			/* "" = unknown */
 	const CdcDoc *key;			/* NULL: the message has none */
 	const CdcDoc *value;		/* NULL: null, a tombstone */
-	/* JSON and flattened Debezium: columns that a key which is no object fills */
+	/* names of the table's key columns where they are known: a key that is no object
+	 * fills the only one, and Maxwell's keys have them in lower case */
 	const CdcString *key_columns;
 	int			nkey_columns;
+	bool		key_stored;		/* a key of this table is in history before: no need to keep
+								 * one more only for the names of its columns */
 } CdcMessage;
 
 /*
@@ -98,15 +101,25 @@ typedef struct CdcEnvelope
 								 * in order; they stay one event */
 	int			nkey;			/* 0: the message does not tell the key */
 	const CdcString *key;		/* names of the key's columns */
+	const CdcDoc *key_values;	/* their values, where the message has a key; or NULL */
 	bool		keep_key;		/* the event is not understood without the message's key:
 								 * store it beside the event */
-	/* for cdc_envelope_images() */
-	CdcMessage	message;
+	/* of the formats; CDC_DOC_NULL: none */
 	CdcDoc		body;			/* the value without schema block */
-	CdcDoc		after;			/* by format; CDC_DOC_NULL: none */
+	CdcDoc		key_body;		/* the key likewise */
+	CdcDoc		after;			/* Canal: arrays of images */
 	CdcDoc		before;
-	CdcDoc		schema;			/* Debezium's of the row, Canal's mysqlType */
+	CdcDoc		fields;			/* Debezium: the array of the row's fields in the schema */
+	CdcString	schema_name;	/* Debezium */
+	void	   *cache;			/* Canal: parsed types */
 } CdcEnvelope;
+
+/* Whether an update tells the row's former values: what finds a row without key. */
+static inline bool
+cdc_envelope_has_before(const CdcEnvelope *env)
+{
+	return env->before.type != CDC_DOC_NULL;
+}
 
 /*
  * Reads an envelope.  CDC_ERR_VALUE: the message is not in that format (what was
@@ -143,6 +156,7 @@ typedef struct CdcColumnHint
 	CdcHintKind kind;
 	int			scale;			/* CDC_HINT_DECIMAL: -1 = any */
 	int			fsp;			/* times: fractional digits, -1 = any */
+	int			precision;		/* CDC_HINT_DECIMAL: 0 = any */
 } CdcColumnHint;
 
 /* false: nothing is known of the column. */
@@ -154,7 +168,7 @@ typedef bool (*CdcHintFunction) (void *arg, const char *name, size_t len, CdcCol
  * changed, {} where none are told.  Columns that are not in data have not changed.
  * hint may be NULL.
  */
-extern CdcStatus cdc_envelope_images(CdcArena *arena, const CdcEnvelope *env, int row,
+extern CdcStatus cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row,
 									 CdcHintFunction hint, void *hint_arg,
 									 CdcSink *data, CdcSink *old, CdcError *err);
 
@@ -164,17 +178,18 @@ typedef struct CdcEnvelopeColumn
 {
 	const char *name;			/* NUL-terminated */
 	const char *column_type;	/* of MySQL ("int(10) unsigned"), also where the source is
-								 * another one; "" = not told, and no value tells */
+								 * another one; "" = none says it */
+	CdcColumnHint hint;			/* then: what holds its values */
 	bool		nullable;
-	bool		told;			/* by the envelope; else made out from the first row */
 	int			pk;				/* place in the key, from 0; -1: not in it */
 } CdcEnvelopeColumn;
 
 /*
- * The columns of the table that the message's row, or its schema change, is of.
- * *n is 0 when the message has neither.
+ * The columns of the table that the message's row, or its schema change, is of: as
+ * the envelope tells their types, else as the row's values are.  *n is 0 when the
+ * message has neither.
  */
-extern CdcStatus cdc_envelope_columns(CdcArena *arena, const CdcEnvelope *env,
+extern CdcStatus cdc_envelope_columns(CdcArena *arena, CdcEnvelope *env,
 									  CdcEnvelopeColumn **columns, int *n, CdcError *err);
 
 #endif							/* CDC_ENVELOPE_ENVELOPE_H */

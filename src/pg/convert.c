@@ -20,6 +20,7 @@
 #include "utils/numeric.h"
 #include "utils/varbit.h"
 
+#include "core/base64.h"
 #include "pg/numeric_pack.h"
 #include "pg/numeric_unpack.h"
 
@@ -250,62 +251,11 @@ convert_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
  * ------------------------------------------------------------------------
  */
 
-#define BASE64_BAD		64
-#define BASE64_PAD		65
-
-static uint8 base64_value[256];
-
-static void
-base64_init(void)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	int			i;
-
-	if (base64_value['B'] == 1)
-		return;
-	memset(base64_value, BASE64_BAD, sizeof(base64_value));
-	for (i = 0; i < 64; i++)
-		base64_value[(uint8) digits[i]] = i;
-	base64_value['='] = BASE64_PAD;
-}
-
-/* Decodes n characters (a multiple of 4) of RFC 4648; -1 when they are not. */
-static int
-base64_decode(const uint8 *in, uint32 n, uint8 *out)
-{
-	uint8	   *p = out;
-	uint32		i;
-
-	for (i = 0; i < n; i += 4)
-	{
-		uint8		a = base64_value[in[i]];
-		uint8		b = base64_value[in[i + 1]];
-		uint8		c = base64_value[in[i + 2]];
-		uint8		d = base64_value[in[i + 3]];
-
-		if (a >= BASE64_BAD || b >= BASE64_BAD)
-			return -1;
-		*p++ = (a << 2) | (b >> 4);
-		if (c == BASE64_PAD && d == BASE64_PAD && i + 4 == n)
-			break;
-		if (c >= BASE64_BAD)
-			return -1;
-		*p++ = (b << 4) | (c >> 2);
-		if (d == BASE64_PAD && i + 4 == n)
-			break;
-		if (d >= BASE64_BAD)
-			return -1;
-		*p++ = (c << 6) | d;
-	}
-	return (int) (p - out);
-}
-
 static Datum
 convert_bytea(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
 	bytea	   *result;
-	int			len;
+	ssize_t		len;
 
 	if (v->type != JENTRY_ISSTRING || conv->source == CDC_SOURCE_TEXT)
 	{
@@ -313,10 +263,8 @@ convert_bytea(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 
 		return PointerGetDatum(cstring_to_text(text));	/* the same form */
 	}
-	if (v->len % 4 != 0)
-		cdc_convert_fail(conv, v, "Binary values are expected in base64.");
 	result = palloc(VARHDRSZ + v->len / 4 * 3);
-	len = base64_decode((const uint8 *) v->data, v->len, (uint8 *) VARDATA(result));
+	len = cdc_base64_decode(v->data, v->len, (uint8 *) VARDATA(result));
 	if (len < 0)
 		cdc_convert_fail(conv, v, "Binary values are expected in base64.");
 	SET_VARSIZE(result, VARHDRSZ + len);
@@ -459,7 +407,6 @@ choose(CdcConverter *conv)
 		case TEXTOID:
 			return convert_text;
 		case BYTEAOID:
-			base64_init();
 			return convert_bytea;
 		case BITOID:
 			conv->limit = conv->typmod >= 0 ? conv->typmod : 1;

@@ -1,0 +1,256 @@
+/*-------------------------------------------------------------------------
+ *
+ * canal.c
+ *	  Messages of alibaba/canal's flat format: rows of one table in arrays, all
+ *	  values as texts, their MySQL types beside them; DDL.
+ *
+ * Forms by FlatMessage, MQMessageUtils.messageConverter() and
+ * LogEventConvert.parseOneRow() in canal's source: enum and set are numbers, bytes
+ * characters of ISO 8859-1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "envelope/internal.h"
+
+static bool
+recognise(const CdcDoc *body)
+{
+	CdcDoc		v;
+
+	if (!cdc_doc_find_type(body, "type", CDC_DOC_STRING, &v))
+		return false;
+	if (cdc_doc_find(body, "isDdl", &v) &&
+		(v.type == CDC_DOC_TRUE || v.type == CDC_DOC_FALSE))
+		return true;
+	return cdc_doc_find_type(body, "data", CDC_DOC_ARRAY, &v) &&
+		cdc_doc_find(body, "mysqlType", &v);
+}
+
+static const struct
+{
+	const char *type;
+	CdcOp		op;
+}			types[] = {
+	{"INSERT", CDC_OP_INSERT},
+	{"UPDATE", CDC_OP_UPDATE},
+	{"DELETE", CDC_OP_DELETE},
+	{"INIT_DDL", CDC_OP_SCHEMA},
+	{"CREATE", CDC_OP_SCHEMA},
+	{"ALTER", CDC_OP_SCHEMA},
+	{"ERASE", CDC_OP_SCHEMA},
+	{"RENAME", CDC_OP_SCHEMA},
+	{"CINDEX", CDC_OP_SCHEMA},
+	{"DINDEX", CDC_OP_SCHEMA},
+	{"QUERY", CDC_OP_SCHEMA},
+	{"TRUNCATE", CDC_OP_TRUNCATE},
+	{"GTID", CDC_OP_CONTROL},
+	{"XACOMMIT", CDC_OP_CONTROL},
+	{"XAROLLBACK", CDC_OP_CONTROL},
+	{"MHEARTBEAT", CDC_OP_CONTROL}
+};
+
+/* Element i of an array that is an object; else CDC_DOC_NULL. */
+static void
+element(const CdcDoc *array, int i, CdcDoc *value)
+{
+	CdcDocIter	iter;
+	CdcString	key;
+
+	if (array->type == CDC_DOC_ARRAY)
+	{
+		array->ops->begin(array, &iter);
+		while (array->ops->next(&iter, &key, value))
+			if (i-- == 0)
+			{
+				if (value->type == CDC_DOC_OBJECT)
+					return;
+				break;
+			}
+	}
+	cdc_doc_set_null(value);
+}
+
+static CdcStatus
+read_rows(CdcReader *r)
+{
+	CdcEnvelope *env = r->env;
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		data;
+	CdcDoc		v;
+
+	if (!cdc_doc_find_type(&env->body, "data", CDC_DOC_ARRAY, &data) ||
+		data.ops->count(&data) == 0 || data.ops->count(&data) > 1000000)
+		return cdc_reader_refuse(r, "canal", "Its type is \"%.*s\", but it has no array \"data\" of rows.",
+								 cdc_clip(env->type, 40), env->type.data);
+	data.ops->begin(&data, &iter);
+	while (data.ops->next(&iter, &key, &v))
+		if (v.type != CDC_DOC_OBJECT)
+			return cdc_reader_refuse(r, "canal", "Its array \"data\" contains %s, not an object.",
+									 cdc_doc_type_name(&v));
+	if (env->table[0] == '\0')
+		return cdc_reader_refuse(r, "canal", "It has no \"table\".");
+	env->nrows = (int) data.ops->count(&data);
+	if (env->op == CDC_OP_DELETE)
+		env->before = data;
+	else
+	{
+		env->after = data;
+		(void) cdc_doc_find_type(&env->body, "old", CDC_DOC_ARRAY, &env->before);
+	}
+	if (cdc_doc_find_type(&env->body, "pkNames", CDC_DOC_ARRAY, &v))
+		return cdc_reader_key_array(r, &v);
+	return CDC_OK;
+}
+
+static CdcStatus
+read_canal(CdcReader *r)
+{
+	CdcEnvelope *env = r->env;
+	CdcDoc		v;
+	CdcStatus	st;
+	int64_t		n;
+	size_t		i;
+
+	env->type = cdc_doc_find_string(&env->body, "type");
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (cdc_string_is(env->type, types[i].type))
+			break;
+	if (i < sizeof(types) / sizeof(types[0]))
+		env->op = types[i].op;
+	else if (cdc_doc_find_type(&env->body, "isDdl", CDC_DOC_TRUE, &v))
+		env->op = CDC_OP_SCHEMA;
+	else
+		return cdc_reader_refuse(r, "canal", "Its type is \"%.*s\".", cdc_clip(env->type, 100),
+								 env->type.data);
+	st = cdc_reader_table(r, cdc_doc_find_string(&env->body, "database"),
+						  cdc_doc_find_string(&env->body, "table"));
+	if (st != CDC_OK)
+		return st;
+	/* es: execution at the source, ts: when the message was made */
+	if (((cdc_doc_find_int64(&env->body, "es", &n) && n > 0) ||
+		 cdc_doc_find_int64(&env->body, "ts", &n)) && n > 0 && n < INT64_MAX / 1000)
+		env->source_us = n * 1000;
+	env->gtid = cdc_doc_find_string(&env->body, "gtid");
+	env->sql = cdc_doc_find_string(&env->body, "sql");
+	switch (env->op)
+	{
+		case CDC_OP_INSERT:
+		case CDC_OP_UPDATE:
+		case CDC_OP_DELETE:
+			return read_rows(r);
+		default:
+			return CDC_OK;
+	}
+}
+
+static void
+images(const CdcEnvelope *env, int row, CdcImage *after, CdcImage *before)
+{
+	element(&env->after, row, &after->values);
+	element(&env->before, row, &before->values);
+}
+
+/* ---- types ---- */
+
+/* Types of the message's columns, parsed once a message. */
+typedef struct TypeCache
+{
+	int			n;
+	CdcString  *names;
+	CdcColumn  *columns;
+} TypeCache;
+
+static CdcStatus
+parse_types(CdcArena *arena, CdcEnvelope *env, CdcError *err)
+{
+	TypeCache  *cache = cdc_arena_zalloc(arena, sizeof(TypeCache));
+	CdcDoc		mysql_type;
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		v;
+	size_t		count;
+
+	if (cache == NULL)
+		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a message");
+	env->cache = cache;
+	if (!cdc_doc_find_type(&env->body, "mysqlType", CDC_DOC_OBJECT, &mysql_type))
+		return CDC_OK;
+	count = mysql_type.ops->count(&mysql_type) + 1;
+	cache->names = cdc_arena_alloc(arena, sizeof(CdcString) * count);
+	cache->columns = cdc_arena_zalloc(arena, sizeof(CdcColumn) * count);
+	if (cache->names == NULL || cache->columns == NULL)
+		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a message");
+	mysql_type.ops->begin(&mysql_type, &iter);
+	while (mysql_type.ops->next(&iter, &key, &v))
+	{
+		CdcColumn  *column = &cache->columns[cache->n];
+		CdcError	ignored;
+		char	   *type;
+
+		if (v.type != CDC_DOC_STRING)
+			continue;
+		type = cdc_arena_string(arena, v.string);
+		if (type == NULL)
+			return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a message");
+		/* one that is not known leaves its values as they are */
+		if (cdc_failed(cdc_column_type_parse(arena, type, column, &ignored)))
+			memset(column, 0, sizeof(*column));
+		column->column_type = type;
+		cache->names[cache->n++] = key;
+	}
+	return CDC_OK;
+}
+
+static CdcStatus
+find_column(CdcArena *arena, CdcEnvelope *env, CdcString name, const CdcColumn **column,
+			CdcError *err)
+{
+	const TypeCache *cache;
+	CdcStatus	st = env->cache != NULL ? CDC_OK : parse_types(arena, env, err);
+
+	*column = NULL;
+	cache = env->cache;
+	for (int i = 0; st == CDC_OK && i < cache->n; i++)
+		if (cache->names[i].len == name.len &&
+			memcmp(cache->names[i].data, name.data, name.len) == 0)
+			*column = &cache->columns[i];
+	return st;
+}
+
+static CdcStatus
+cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcColumnHint *hint,
+		  CdcCell *cell, CdcError *err)
+{
+	const CdcColumn *column;
+	CdcStatus	st = find_column(arena, env, cell->name, &column, err);
+
+	(void) field;
+	if (st == CDC_OK && column != NULL && column->data_type != NULL)
+	{
+		cell->type.form = CDC_CELL_COLUMN;
+		cell->type.column = column;
+	}
+	else if (st == CDC_OK && hint != NULL)
+		cdc_cell_by_text_hint(hint, &cell->value, true, &cell->type);
+	return st;
+}
+
+static CdcStatus
+column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcCell *cell,
+	   CdcEnvelopeColumn *column, CdcError *err)
+{
+	const CdcColumn *found;
+	CdcStatus	st = find_column(arena, env, cell->name, &found, err);
+
+	(void) field;
+	if (st == CDC_OK && found != NULL && found->data_type != NULL)
+		column->column_type = found->column_type;
+	else
+		column->hint.kind = CDC_HINT_TEXT;
+	return st;
+}
+
+const CdcEnvelopeFormat cdc_format_canal = {
+	CDC_FORMAT_CANAL, "canal", recognise, read_canal, NULL, images, cell_type, column, NULL
+};

@@ -1,0 +1,373 @@
+/*-------------------------------------------------------------------------
+ *
+ * cell_time.c
+ *	  Dates and times of envelopes: counted from 1970 or in ISO 8601, to the
+ *	  text that MySQL prints and events have.
+ *
+ * Days are those of the proleptic Gregorian calendar, as in Java's java.time,
+ * which all of these envelopes are made with, and in PostgreSQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "envelope/cell.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define SECONDS_A_DAY	INT64_C(86400)
+
+/* Years that four digits print, and a margin: others stay what they were. */
+#define MIN_DAYS		INT64_C(-719162)	/* 0001-01-01 */
+#define MAX_DAYS		INT64_C(2932896)	/* 9999-12-31 */
+
+/* Howard Hinnant's days_from_civil and its inverse, "chrono-compatible low-level date algorithms". */
+static int64_t
+days_of_date(int64_t year, int month, int day)
+{
+	int64_t		era;
+	int64_t		year_of_era;
+	int64_t		day_of_year;
+
+	year -= month <= 2;
+	era = (year >= 0 ? year : year - 399) / 400;
+	year_of_era = year - era * 400;
+	day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+		719468;
+}
+
+static void
+date_of_days(int64_t days, int64_t *year, int *month, int *day)
+{
+	int64_t		era;
+	int64_t		day_of_era;
+	int64_t		year_of_era;
+	int64_t		day_of_year;
+	int64_t		mp;
+
+	days += 719468;
+	era = (days >= 0 ? days : days - 146096) / 146097;
+	day_of_era = days - era * 146097;
+	year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	mp = (5 * day_of_year + 2) / 153;
+	*day = (int) (day_of_year - (153 * mp + 2) / 5 + 1);
+	*month = (int) (mp < 10 ? mp + 3 : mp - 9);
+	*year = year_of_era + era * 400 + (*month <= 2);
+}
+
+/* The fraction's digits behind a point: as many as fsp, or as it takes. */
+static int
+put_fraction(char *buf, size_t size, int64_t fraction, int64_t per_second, int fsp)
+{
+	char		digits[12];
+	int			n = per_second == 1000 ? 3 : per_second == 1000000 ? 6 : 9;
+	int			least = fsp < 0 ? 0 : fsp;
+	int			len;
+
+	snprintf(digits, sizeof(digits), "%0*" PRId64, n, fraction);
+	len = n;
+	while (len > least && len > 0 && digits[len - 1] == '0')
+		len--;
+	/* without a precision, as the common types have it */
+	if (fsp < 0 && len > 0)
+		len = len <= 3 ? 3 : len <= 6 ? 6 : 9;
+	if (len == 0)
+	{
+		buf[0] = '\0';
+		return 0;
+	}
+	return snprintf(buf, size, ".%.*s", len < n ? len : n, digits);
+}
+
+CdcStatus
+cdc_emit_date(CdcSink *sink, int64_t days)
+{
+	char		buf[32];
+	int64_t		year;
+	int			month;
+	int			day;
+	int			len;
+
+	if (days < MIN_DAYS || days > MAX_DAYS)
+		return CDC_ERR_VALUE;
+	date_of_days(days, &year, &month, &day);
+	len = snprintf(buf, sizeof(buf), "%04d-%02d-%02d", (int) year, month, day);
+	return sink->ops->string(sink, buf, (size_t) len);
+}
+
+/* Division that rounds down. */
+static void
+divide(int64_t n, int64_t by, int64_t *quotient, int64_t *rest)
+{
+	*quotient = n / by;
+	*rest = n % by;
+	if (*rest < 0)
+	{
+		*rest += by;
+		(*quotient)--;
+	}
+}
+
+CdcStatus
+cdc_emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp)
+{
+	char		buf[64];
+	char		fraction_text[16];
+	int64_t		seconds;
+	int64_t		fraction;
+	int64_t		days;
+	int64_t		second;
+	int64_t		year;
+	int			month;
+	int			day;
+	int			len;
+
+	divide(units, per_second, &seconds, &fraction);
+	divide(seconds, SECONDS_A_DAY, &days, &second);
+	if (days < MIN_DAYS || days > MAX_DAYS)
+		return CDC_ERR_VALUE;
+	date_of_days(days, &year, &month, &day);
+	put_fraction(fraction_text, sizeof(fraction_text), fraction, per_second, fsp);
+	len = snprintf(buf, sizeof(buf), "%04d-%02d-%02d %02d:%02d:%02d%s", (int) year, month, day,
+				   (int) (second / 3600), (int) (second / 60 % 60), (int) (second % 60),
+				   fraction_text);
+	return sink->ops->string(sink, buf, (size_t) len);
+}
+
+CdcStatus
+cdc_emit_time(CdcSink *sink, int64_t units, int64_t per_second, int fsp)
+{
+	char		buf[64];
+	char		fraction_text[16];
+	bool		negative = units < 0;
+	uint64_t	magnitude = negative ? 0 - (uint64_t) units : (uint64_t) units;
+	uint64_t	seconds = magnitude / (uint64_t) per_second;
+	int			len;
+
+	put_fraction(fraction_text, sizeof(fraction_text),
+				 (int64_t) (magnitude % (uint64_t) per_second), per_second, fsp);
+	len = snprintf(buf, sizeof(buf), "%s%02" PRIu64 ":%02d:%02d%s", negative ? "-" : "",
+				   seconds / 3600, (int) (seconds / 60 % 60), (int) (seconds % 60), fraction_text);
+	return sink->ops->string(sink, buf, (size_t) len);
+}
+
+/* ---- ISO 8601 ---- */
+
+typedef struct IsoTime
+{
+	int			year;
+	int			month;
+	int			day;
+	int			hour;
+	int			minute;
+	int			second;
+	CdcString	fraction;		/* digits */
+	bool		has_time;
+	bool		has_zone;
+	int			zone;			/* seconds east of UTC */
+} IsoTime;
+
+static bool
+take_number(const char **p, const char *end, int width, int *n)
+{
+	*n = 0;
+	if (end - *p < width)
+		return false;
+	for (; width > 0; width--, (*p)++)
+	{
+		if (**p < '0' || **p > '9')
+			return false;
+		*n = *n * 10 + (**p - '0');
+	}
+	return true;
+}
+
+static bool
+take_char(const char **p, const char *end, char c)
+{
+	if (*p >= end || **p != c)
+		return false;
+	(*p)++;
+	return true;
+}
+
+/* hh:mm[:ss[.fraction]] */
+static bool
+take_clock(const char **p, const char *end, IsoTime *t)
+{
+	if (!take_number(p, end, 2, &t->hour) || !take_char(p, end, ':') ||
+		!take_number(p, end, 2, &t->minute) || t->hour > 24 || t->minute > 59)
+		return false;
+	t->second = 0;
+	if (!take_char(p, end, ':'))
+		return true;
+	if (!take_number(p, end, 2, &t->second) || t->second > 60)
+		return false;
+	if (*p < end && (**p == '.' || **p == ','))
+	{
+		t->fraction.data = ++(*p);
+		while (*p < end && **p >= '0' && **p <= '9')
+			(*p)++;
+		t->fraction.len = (size_t) (*p - t->fraction.data);
+		return t->fraction.len > 0;
+	}
+	return true;
+}
+
+/* Z, or an offset: +hh, +hhmm, +hh:mm, perhaps after a space */
+static bool
+take_zone(const char **p, const char *end, IsoTime *t)
+{
+	bool		east;
+	int			hours;
+	int			minutes = 0;
+
+	if (*p == end)
+		return true;
+	if (**p == ' ')
+		(*p)++;
+	t->has_zone = true;
+	if (take_char(p, end, 'Z') || take_char(p, end, 'z'))
+		return *p == end;
+	if (end - *p > 2 && memcmp(*p, "UTC", 3) == 0 && end - *p == 3)
+	{
+		*p += 3;
+		return true;
+	}
+	east = take_char(p, end, '+');
+	if (!east && !take_char(p, end, '-'))
+		return false;
+	if (!take_number(p, end, 2, &hours))
+		return false;
+	if (*p < end)
+	{
+		(void) take_char(p, end, ':');
+		if (!take_number(p, end, 2, &minutes))
+			return false;
+	}
+	if (hours > 18 || minutes > 59 || *p != end)
+		return false;
+	t->zone = (hours * 3600 + minutes * 60) * (east ? 1 : -1);
+	return true;
+}
+
+/* The date and time, or date alone, with or without zone; nothing else. */
+static bool
+parse_iso(CdcString text, IsoTime *t)
+{
+	const char *p = text.data;
+	const char *end = p + text.len;
+
+	memset(t, 0, sizeof(*t));
+	t->fraction.data = "";
+	if (!take_number(&p, end, 4, &t->year) || !take_char(&p, end, '-') ||
+		!take_number(&p, end, 2, &t->month) || !take_char(&p, end, '-') ||
+		!take_number(&p, end, 2, &t->day))
+		return false;
+	if (p == end)
+		return true;
+	/* GoldenGate puts a colon between date and time of Oracle's DATE */
+	if (take_char(&p, end, 'T') || take_char(&p, end, 't') || take_char(&p, end, ' ') ||
+		take_char(&p, end, ':'))
+	{
+		t->has_time = true;
+		if (!take_clock(&p, end, t))
+			return false;
+	}
+	return take_zone(&p, end, t) && p == end;
+}
+
+static bool
+date_exists(const IsoTime *t)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool		leap = t->year % 4 == 0 && (t->year % 100 != 0 || t->year % 400 == 0);
+
+	return t->year >= 1 && t->month >= 1 && t->month <= 12 && t->day >= 1 &&
+		t->day <= days[t->month - 1] + (leap && t->month == 2 ? 1 : 0);
+}
+
+/* Digits of the fraction that count. */
+static int
+fraction_digits(const IsoTime *t)
+{
+	size_t		n = t->fraction.len;
+
+	while (n > 6 && t->fraction.data[n - 1] == '0')
+		n--;
+	return (int) n;
+}
+
+CdcStatus
+cdc_emit_datetime_text(CdcSink *sink, CdcString text)
+{
+	char		buf[128];
+	IsoTime		t;
+	int64_t		year;
+	int64_t		days;
+	int64_t		seconds;
+	int			len;
+	int			digits;
+
+	if (!parse_iso(text, &t) || fraction_digits(&t) > 9)
+		return sink->ops->string(sink, text.data, text.len);
+	year = t.year;
+	if (t.has_zone && t.zone != 0 && t.has_time)
+	{
+		/* into UTC, which may be another day */
+		if (!date_exists(&t))
+			return sink->ops->string(sink, text.data, text.len);
+		seconds = t.hour * 3600 + t.minute * 60 + t.second - t.zone;
+		divide(seconds, SECONDS_A_DAY, &days, &seconds);
+		days += days_of_date(t.year, t.month, t.day);
+		if (days < MIN_DAYS || days > MAX_DAYS)
+			return sink->ops->string(sink, text.data, text.len);
+		date_of_days(days, &year, &t.month, &t.day);
+		t.hour = (int) (seconds / 3600);
+		t.minute = (int) (seconds / 60 % 60);
+		t.second = (int) (seconds % 60);
+	}
+	digits = fraction_digits(&t);
+	len = snprintf(buf, sizeof(buf), "%04d-%02d-%02d", (int) year, t.month, t.day);
+	if (t.has_time)
+		len += snprintf(buf + len, sizeof(buf) - (size_t) len, " %02d:%02d:%02d%s%.*s", t.hour,
+						t.minute, t.second, digits > 0 ? "." : "", digits, t.fraction.data);
+	return sink->ops->string(sink, buf, (size_t) len);
+}
+
+/* A time of day; its zone, if there is one, must be UTC. */
+CdcStatus
+cdc_emit_time_text(CdcSink *sink, CdcString text)
+{
+	const char *p = text.data;
+	const char *end = p + text.len;
+	char		buf[64];
+	IsoTime		t;
+	int			len;
+
+	memset(&t, 0, sizeof(t));
+	t.fraction.data = "";
+	if (!take_clock(&p, end, &t) || !take_zone(&p, end, &t) || p != end || t.zone != 0 ||
+		fraction_digits(&t) > 9)
+		return sink->ops->string(sink, text.data, text.len);
+	len = snprintf(buf, sizeof(buf), "%02d:%02d:%02d%s%.*s", t.hour, t.minute, t.second,
+				   t.fraction.len > 0 ? "." : "", fraction_digits(&t), t.fraction.data);
+	return sink->ops->string(sink, buf, (size_t) len);
+}
+
+bool
+cdc_datetime_micros(CdcString text, int64_t *micros)
+{
+	IsoTime		t;
+	int64_t		fraction = 0;
+	size_t		i;
+
+	if (!parse_iso(text, &t) || !date_exists(&t))
+		return false;
+	for (i = 0; i < 6; i++)
+		fraction = fraction * 10 + (i < t.fraction.len ? t.fraction.data[i] - '0' : 0);
+	*micros = ((days_of_date(t.year, t.month, t.day) * SECONDS_A_DAY + t.hour * 3600 +
+				t.minute * 60 + t.second) - t.zone) * 1000000 + fraction;
+	return true;
+}

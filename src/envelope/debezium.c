@@ -1,0 +1,415 @@
+/*-------------------------------------------------------------------------
+ *
+ * debezium.c
+ *	  Messages of Debezium's connectors as JSON, with and without schemas: rows in
+ *	  their envelope, rows alone (after ExtractNewRecordState), and what the
+ *	  connectors write beside them: transactions, schema changes, heartbeats.
+ *
+ * Forms by Debezium's documentation (2.x, 3.x) and messages recorded from 3.3
+ * (test/data/envelopes).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "envelope/internal.h"
+
+bool
+cdc_debezium_field(const CdcDoc *fields, const char *name, CdcDoc *field)
+{
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		v;
+
+	if (fields->type != CDC_DOC_ARRAY)
+		return false;
+	fields->ops->begin(fields, &iter);
+	while (fields->ops->next(&iter, &key, field))
+		if (cdc_doc_find_type(field, "field", CDC_DOC_STRING, &v) &&
+			cdc_doc_is_string(&v, name))
+			return true;
+	cdc_doc_set_null(field);
+	return false;
+}
+
+/* ---- recognition ---- */
+
+static bool
+is_row(const CdcDoc *body)
+{
+	CdcDoc		op;
+	CdcDoc		v;
+
+	return cdc_doc_find_type(body, "op", CDC_DOC_STRING, &op) && op.string.len == 1 &&
+		(cdc_doc_find_type(body, "source", CDC_DOC_OBJECT, &v) ||
+		 cdc_doc_find(body, "after", &v) || cdc_doc_find(body, "before", &v));
+}
+
+static bool
+is_transaction(const CdcDoc *body)
+{
+	CdcDoc		v;
+
+	return cdc_doc_find_type(body, "status", CDC_DOC_STRING, &v) &&
+		(cdc_doc_is_string(&v, "BEGIN") || cdc_doc_is_string(&v, "END")) &&
+		cdc_doc_find(body, "event_count", &v) && cdc_doc_find_type(body, "id", CDC_DOC_STRING, &v);
+}
+
+static bool
+is_schema_change(const CdcDoc *body)
+{
+	CdcDoc		v;
+
+	return cdc_doc_find(body, "ddl", &v) && cdc_doc_find(body, "databaseName", &v);
+}
+
+static bool
+is_heartbeat(const CdcDoc *body)
+{
+	CdcDoc		v;
+
+	return cdc_doc_find_type(body, "ts_ms", CDC_DOC_NUMBER, &v) && body->ops->count(body) == 1;
+}
+
+static bool
+recognise(const CdcDoc *body)
+{
+	return is_row(body) || is_transaction(body) || is_schema_change(body) || is_heartbeat(body);
+}
+
+/* ---- time ---- */
+
+/* The finest of ts_ns, ts_us, ts_ms. */
+static int64_t
+find_time(const CdcDoc *doc)
+{
+	int64_t		n;
+
+	if (cdc_doc_find_int64(doc, "ts_us", &n) && n > 0)
+		return n;
+	if (cdc_doc_find_int64(doc, "ts_ms", &n) && n > 0 && n < INT64_MAX / 1000)
+		return n * 1000;
+	return 0;
+}
+
+/* ---- rows in their envelope ---- */
+
+/* MySQL: database.table; where there are schemas, schema.table, as in names of topics. */
+static CdcStatus
+read_source(CdcReader *r)
+{
+	CdcEnvelope *env = r->env;
+	CdcString	database;
+	CdcString	schema;
+	CdcString	file;
+	CdcBuf		buf = {0};
+	CdcDoc		source;
+	int64_t		n;
+
+	if (!cdc_doc_find_type(&env->body, "source", CDC_DOC_OBJECT, &source))
+	{
+		env->source_us = find_time(&env->body);
+		return cdc_reader_dotted_table(r, r->message->topic);
+	}
+	env->source_us = find_time(&source);
+	if (env->source_us == 0)
+		env->source_us = find_time(&env->body);
+	env->gtid = cdc_doc_find_string(&source, "gtid");
+	if (cdc_doc_find_int64(&source, "txId", &n) && n > 0)
+		env->xid = (uint64_t) n;
+	file = cdc_doc_find_string(&source, "file");
+	if (file.len > 0 && cdc_doc_find_int64(&source, "pos", &n))
+	{
+		if (!cdc_buf_append(&buf, file.data, file.len) ||
+			!cdc_buf_printf(&buf, ":%lld", (long long) n) ||
+			(env->position.data = cdc_arena_strndup(r->arena, buf.data, buf.len)) == NULL)
+		{
+			cdc_buf_free(&buf);
+			return cdc_reader_no_memory(r);
+		}
+		env->position.len = buf.len;
+		cdc_buf_free(&buf);
+	}
+	database = cdc_doc_find_string(&source, "db");
+	schema = cdc_doc_find_string(&source, "schema");
+	if (schema.len > 0)
+		database = schema;
+	else if (database.len == 0)
+		database = cdc_doc_find_string(&source, "collection");
+	return cdc_reader_table(r, database, cdc_doc_find_string(&source, "table"));
+}
+
+static CdcStatus
+read_row(CdcReader *r)
+{
+	CdcEnvelope *env = r->env;
+	CdcDoc		field;
+	CdcDoc		fields;
+	CdcDoc		v;
+	int64_t		n;
+	CdcStatus	st = read_source(r);
+
+	if (st != CDC_OK)
+		return st;
+	(void) cdc_doc_find_type(&env->body, "after", CDC_DOC_OBJECT, &env->after);
+	(void) cdc_doc_find_type(&env->body, "before", CDC_DOC_OBJECT, &env->before);
+	fields = env->fields;
+	cdc_doc_set_null(&env->fields);
+	if (cdc_debezium_field(&fields, "after", &field) ||
+		cdc_debezium_field(&fields, "before", &field))
+		(void) cdc_doc_find_type(&field, "fields", CDC_DOC_ARRAY, &env->fields);
+	if (cdc_doc_find_type(&env->body, "transaction", CDC_DOC_OBJECT, &v) &&
+		cdc_doc_find_int64(&v, "total_order", &n) && n > 0)
+		env->xoffset = n - 1;
+	switch (env->type.data[0])
+	{
+		case 'c':
+		case 'u':
+		case 'd':
+		case 'r':
+			env->op = (CdcOp) env->type.data[0];
+			break;
+		case 't':
+			env->op = CDC_OP_TRUNCATE;
+			return CDC_OK;
+		case 'm':
+			env->op = CDC_OP_CONTROL;
+			return CDC_OK;
+		default:
+			return cdc_reader_refuse(r, "debezium", "Its op is \"%.*s\".", cdc_clip(env->type, 10),
+									 env->type.data);
+	}
+	if (env->table[0] == '\0')
+		return cdc_reader_refuse(r, "debezium", "Its \"source\" names no table.");
+	st = cdc_reader_key_object(r);
+	if (st != CDC_OK)
+		return st;
+	if (env->op == CDC_OP_DELETE)
+	{
+		if (env->before.type == CDC_DOC_NULL && env->nkey == 0)
+			return cdc_reader_refuse(r, "debezium", "It is a delete without \"before\", and the message has no key.");
+		env->keep_key = env->before.type == CDC_DOC_NULL;
+	}
+	else if (env->after.type == CDC_DOC_NULL)
+		return cdc_reader_refuse(r, "debezium", "Its op is \"%.*s\", but it has no object \"after\".",
+								 1, env->type.data);
+	if (env->nkey > 0 && !r->message->key_stored)
+		env->keep_key = true;
+	return CDC_OK;
+}
+
+/* ---- beside the rows ---- */
+
+/* "\"db\".\"schema\".\"table\"", of tableChanges, without quotes. */
+static CdcStatus
+read_table_id(CdcReader *r, CdcString id)
+{
+	char	   *name = cdc_arena_alloc(r->arena, id.len + 1);
+	size_t		n = 0;
+	size_t		i;
+
+	if (name == NULL)
+		return cdc_reader_no_memory(r);
+	for (i = 0; i < id.len; i++)
+		if (id.data[i] != '"')
+			name[n++] = id.data[i];
+	return cdc_reader_dotted_table(r, (CdcString) {name, n});
+}
+
+static CdcStatus
+read_schema_change(CdcReader *r)
+{
+	CdcEnvelope *env = r->env;
+	CdcDoc		source;
+	CdcDoc		changes;
+	CdcDoc		change;
+	CdcDocIter	iter;
+	CdcString	key;
+
+	env->op = CDC_OP_SCHEMA;
+	env->sql = cdc_doc_find_string(&env->body, "ddl");
+	env->source_us = find_time(&env->body);
+	cdc_doc_set_null(&env->fields);
+	if (cdc_doc_find_type(&env->body, "source", CDC_DOC_OBJECT, &source))
+		env->gtid = cdc_doc_find_string(&source, "gtid");
+	if (cdc_doc_find_type(&env->body, "tableChanges", CDC_DOC_ARRAY, &changes))
+	{
+		changes.ops->begin(&changes, &iter);
+		if (changes.ops->next(&iter, &key, &change))
+			return read_table_id(r, cdc_doc_find_string(&change, "id"));
+	}
+	return cdc_reader_table(r, cdc_doc_find_string(&env->body, "databaseName"),
+							(CdcString) {"", 0});
+}
+
+static CdcStatus
+read_debezium(CdcReader *r)
+{
+	CdcEnvelope *env = r->env;
+
+	if (is_row(&env->body))
+	{
+		env->type = cdc_doc_find_string(&env->body, "op");
+		return read_row(r);
+	}
+	if (is_schema_change(&env->body))
+		return read_schema_change(r);
+	/* transactions and heartbeats */
+	env->type = cdc_doc_find_string(&env->body, "status");
+	env->source_us = find_time(&env->body);
+	return CDC_OK;
+}
+
+static void
+images(const CdcEnvelope *env, int row, CdcImage *after, CdcImage *before)
+{
+	(void) row;
+	after->values = env->after;
+	before->values = env->before;
+}
+
+/* ---- rows alone ---- */
+
+/* Fields that ExtractNewRecordState adds, and that its add.fields can add. */
+static bool
+is_added_field(CdcString name)
+{
+	static const char *const names[] = {
+		"__deleted", "__op", "__table", "__db", "__schema", "__name", "__collection", "__ts_ms",
+		"__ts_us", "__ts_ns", "__lsn", "__txId", "__xmin", "__version", "__connector",
+		"__snapshot", "__sequence", "__file", "__pos", "__row", "__gtid", "__thread", "__query",
+		"__server_id", "__scn", "__commit_scn"
+	};
+
+	if (name.len < 4 || name.data[0] != '_' || name.data[1] != '_')
+		return false;
+	if ((name.len > 9 && memcmp(name.data, "__source_", 9) == 0) ||
+		(name.len > 14 && memcmp(name.data, "__transaction_", 14) == 0))
+		return true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (cdc_string_is(name, names[i]))
+			return true;
+	return false;
+}
+
+static bool
+recognise_flat(const CdcDoc *body)
+{
+	CdcDoc		v;
+
+	return cdc_doc_find(body, "__deleted", &v) || cdc_doc_find_type(body, "__op", CDC_DOC_STRING, &v);
+}
+
+/* The last two parts of a name of three or more, "server.database.table". */
+static CdcStatus
+read_name(CdcReader *r, CdcString name)
+{
+	size_t		dots = 0;
+	size_t		i;
+
+	for (i = name.len; i > 0; i--)
+	{
+		if (name.data[i - 1] == '.' && ++dots == 2)
+		{
+			name.data += i;
+			name.len -= i;
+			break;
+		}
+	}
+	return cdc_reader_dotted_table(r, name);
+}
+
+/* By its own fields, else by the schema's name, else by the topic's. */
+static CdcStatus
+read_flat_table(CdcReader *r)
+{
+	CdcEnvelope *env = r->env;
+	CdcString	table = cdc_doc_find_string(&env->body, "__table");
+	CdcString	database = cdc_doc_find_string(&env->body, "__schema");
+	CdcString	name = env->schema_name;
+
+	if (table.len == 0)
+		table = cdc_doc_find_string(&env->body, "__source_table");
+	if (database.len == 0)
+		database = cdc_doc_find_string(&env->body, "__source_schema");
+	if (database.len == 0)
+		database = cdc_doc_find_string(&env->body, "__db");
+	if (database.len == 0)
+		database = cdc_doc_find_string(&env->body, "__source_db");
+	if (table.len > 0 && database.len > 0)
+		return cdc_reader_table(r, database, table);
+	if (name.len > 6 && memcmp(name.data + name.len - 6, ".Value", 6) == 0)
+		return read_name(r, (CdcString) {name.data, name.len - 6});
+	if (name.len > 4 && memcmp(name.data + name.len - 4, ".Key", 4) == 0)
+		return read_name(r, (CdcString) {name.data, name.len - 4});
+	return read_name(r, r->message->topic);
+}
+
+static CdcStatus
+read_flat(CdcReader *r)
+{
+	CdcEnvelope *env = r->env;
+	CdcDoc		deleted;
+	int64_t		n;
+	CdcStatus	st = read_flat_table(r);
+
+	if (st == CDC_OK)
+		st = cdc_reader_key_object(r);
+	if (st != CDC_OK)
+		return st;
+	env->type = cdc_doc_find_string(&env->body, "__op");
+	env->op = CDC_OP_UPDATE;
+	if (env->type.len == 1 && strchr("crut", env->type.data[0]) != NULL)
+		env->op = (CdcOp) env->type.data[0];
+	if ((env->type.len == 1 && env->type.data[0] == 'd') ||
+		(cdc_doc_find(&env->body, "__deleted", &deleted) &&
+		 (deleted.type == CDC_DOC_TRUE || cdc_doc_is_string(&deleted, "true"))))
+		env->op = CDC_OP_DELETE;
+	if ((cdc_doc_find_int64(&env->body, "__source_ts_ms", &n) ||
+		 cdc_doc_find_int64(&env->body, "__ts_ms", &n)) && n > 0 && n < INT64_MAX / 1000)
+		env->source_us = n * 1000;
+	env->gtid = cdc_doc_find_string(&env->body, "__source_gtid");
+	if (env->op == CDC_OP_DELETE)
+		env->before = env->body;
+	else
+		env->after = env->body;
+	env->keep_key = env->nkey > 0 && !r->message->key_stored;
+	return CDC_OK;
+}
+
+static CdcStatus
+read_flat_tombstone(CdcReader *r)
+{
+	CdcEnvelope *env = r->env;
+	CdcStatus	st = read_flat_table(r);
+
+	if (st == CDC_OK)
+		st = cdc_reader_key_object(r);
+	if (st != CDC_OK)
+		return st;
+	if (env->nkey == 0)
+	{
+		cdc_error(r->err, CDC_ERR_VALUE, "a row of a table without key was deleted, and the message does not tell which");
+		cdc_error_detail(r->err, "The message has neither value nor key.");
+		cdc_error_hint(r->err, "Set ExtractNewRecordState's delete.tombstone.handling.mode to rewrite, give the table a primary key, or leave its topic out.");
+		return CDC_ERR_VALUE;
+	}
+	env->op = CDC_OP_DELETE;
+	env->keep_key = true;
+	return CDC_OK;
+}
+
+static void
+flat_images(const CdcEnvelope *env, int row, CdcImage *after, CdcImage *before)
+{
+	images(env, row, after, before);
+	after->skip = before->skip = is_added_field;
+}
+
+const CdcEnvelopeFormat cdc_format_debezium = {
+	CDC_FORMAT_DEBEZIUM, "debezium", recognise, read_debezium, NULL, images,
+	cdc_debezium_cell_type, cdc_debezium_column, NULL
+};
+
+const CdcEnvelopeFormat cdc_format_debezium_flat = {
+	CDC_FORMAT_DEBEZIUM_FLAT, "debezium_flat", recognise_flat, read_flat, read_flat_tombstone,
+	flat_images, cdc_debezium_cell_type, cdc_debezium_column, NULL
+};

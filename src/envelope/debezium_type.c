@@ -1,0 +1,334 @@
+/*-------------------------------------------------------------------------
+ *
+ * debezium_type.c
+ *	  What a column is, by the schema that Kafka Connect sends with a message: its
+ *	  type, the name of a semantic type (io.debezium.*, org.apache.kafka.connect.data.*)
+ *	  and the source's own type where the connector propagates it
+ *	  (column.propagate.source.type).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "envelope/internal.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+/* How the values of a semantic type are written, and the type of MySQL that holds them. */
+static const struct
+{
+	const char *name;
+	CdcCellForm form;
+	const char *column_type;	/* NULL: by its parameters */
+}			semantic_types[] = {
+	{"io.debezium.time.Date", CDC_CELL_DATE_DAYS, "date"},
+	{"io.debezium.time.Timestamp", CDC_CELL_DATETIME_MILLIS, "datetime(3)"},
+	{"io.debezium.time.MicroTimestamp", CDC_CELL_DATETIME_MICROS, "datetime(6)"},
+	{"io.debezium.time.NanoTimestamp", CDC_CELL_DATETIME_NANOS, "datetime(6)"},
+	{"io.debezium.time.ZonedTimestamp", CDC_CELL_DATETIME_TEXT, "timestamp(6)"},
+	{"io.debezium.time.IsoDate", CDC_CELL_DATETIME_TEXT, "date"},
+	{"io.debezium.time.IsoTimestamp", CDC_CELL_DATETIME_TEXT, "datetime(6)"},
+	{"io.debezium.time.IsoTime", CDC_CELL_TIME_TEXT, "time(6)"},
+	{"io.debezium.time.Time", CDC_CELL_TIME_MILLIS, "time(3)"},
+	{"io.debezium.time.MicroTime", CDC_CELL_TIME_MICROS, "time(6)"},
+	{"io.debezium.time.NanoTime", CDC_CELL_TIME_NANOS, "time(6)"},
+	{"io.debezium.time.ZonedTime", CDC_CELL_TIME_TEXT, "time(6)"},
+	{"io.debezium.time.Year", CDC_CELL_AS_IS, "int"},
+	{"io.debezium.time.MicroDuration", CDC_CELL_TIME_MICROS, "time(6)"},
+	{"io.debezium.time.NanoDuration", CDC_CELL_TIME_NANOS, "time(6)"},
+	{"org.apache.kafka.connect.data.Date", CDC_CELL_DATE_DAYS, "date"},
+	{"org.apache.kafka.connect.data.Time", CDC_CELL_TIME_MILLIS, "time(3)"},
+	{"org.apache.kafka.connect.data.Timestamp", CDC_CELL_DATETIME_MILLIS, "datetime(3)"},
+	{"org.apache.kafka.connect.data.Decimal", CDC_CELL_DECIMAL_BYTES, NULL},
+	{"io.debezium.data.VariableScaleDecimal", CDC_CELL_DECIMAL_STRUCT, NULL},
+	{"io.debezium.data.Bits", CDC_CELL_BITS, NULL},
+	{"io.debezium.data.Enum", CDC_CELL_AS_IS, "longtext"},
+	{"io.debezium.data.EnumSet", CDC_CELL_SET_TEXT, "set('')"},
+	{"io.debezium.data.Json", CDC_CELL_JSON_TEXT, "json"},
+	{"io.debezium.data.Uuid", CDC_CELL_AS_IS, "uuid"},
+	{"io.debezium.data.DoubleVector", CDC_CELL_AS_IS, NULL},
+	{"io.debezium.data.FloatVector", CDC_CELL_AS_IS, "vector"}
+};
+
+/* Types of Kafka Connect. */
+static const struct
+{
+	const char *name;
+	const char *column_type;
+}			plain_types[] = {
+	{"int8", "tinyint"},
+	{"int16", "smallint"},
+	{"int32", "int"},
+	{"int64", "bigint"},
+	{"float", "float"},
+	{"float32", "float"},
+	{"double", "double"},
+	{"float64", "double"},
+	{"string", "longtext"},
+	{"bytes", "longblob"}
+};
+
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
+static int
+find_semantic_type(const CdcDoc *field)
+{
+	CdcString	name = cdc_doc_find_string(field, "name");
+
+	if (name.len > 0)
+		for (size_t i = 0; i < COUNT(semantic_types); i++)
+			if (cdc_string_is(name, semantic_types[i].name))
+				return (int) i;
+	return -1;
+}
+
+/* A whole number in a schema's parameters, which are strings; else fallback. */
+static int
+parameter(const CdcDoc *field, const char *name, int fallback)
+{
+	CdcDoc		parameters;
+	int64_t		n;
+
+	if (!cdc_doc_find_type(field, "parameters", CDC_DOC_OBJECT, &parameters) ||
+		!cdc_doc_find_int64(&parameters, name, &n) || n < -100000 || n > 100000)
+		return fallback;
+	return (int) n;
+}
+
+/* The source's type; "" where the connector does not tell it. */
+static CdcString
+source_type(const CdcDoc *field)
+{
+	CdcDoc		parameters;
+
+	if (!cdc_doc_find_type(field, "parameters", CDC_DOC_OBJECT, &parameters))
+		return (CdcString) {"", 0};
+	return cdc_doc_find_string(&parameters, "__debezium.source.column.type");
+}
+
+/* ---- values ---- */
+
+#define PLACEHOLDER			"__debezium_unavailable_value"
+/* of bytes: the same in base64 */
+#define PLACEHOLDER_BASE64	"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="
+
+static bool
+is_placeholder(const CdcDoc *value)
+{
+	return value->type == CDC_DOC_STRING && value->string.len >= sizeof(PLACEHOLDER) - 1 &&
+		(cdc_string_is(value->string, PLACEHOLDER) ||
+		 cdc_string_is(value->string, PLACEHOLDER_BASE64));
+}
+
+bool
+cdc_debezium_unavailable(const CdcDoc *value)
+{
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		element;
+
+	if (value->type == CDC_DOC_STRING)
+		return is_placeholder(value);
+	/* arrays have it as their only element, maps as key and value */
+	if ((value->type != CDC_DOC_ARRAY && value->type != CDC_DOC_OBJECT) ||
+		value->ops->count(value) != 1)
+		return false;
+	value->ops->begin(value, &iter);
+	return value->ops->next(&iter, &key, &element) && is_placeholder(&element);
+}
+
+CdcStatus
+cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
+					   const CdcColumnHint *hint, CdcCell *cell, CdcError *err)
+{
+	CdcCellType *type = &cell->type;
+	int			semantic;
+
+	(void) arena;
+	(void) err;
+	if (field->type != CDC_DOC_OBJECT)
+	{
+		if (hint != NULL && env->fields.type != CDC_DOC_ARRAY)
+			cdc_cell_by_hint(hint, &cell->value, type);
+		return CDC_OK;
+	}
+	semantic = find_semantic_type(field);
+	if (semantic >= 0)
+	{
+		type->form = semantic_types[semantic].form;
+		if (type->form == CDC_CELL_DECIMAL_BYTES)
+			type->scale = parameter(field, "scale", 0);
+		else if (type->form == CDC_CELL_BITS)
+			type->scale = parameter(field, "length", 0);
+	}
+	else if (cell->value.type == CDC_DOC_NUMBER)
+	{
+		/* bigint.unsigned.handling.mode long, which is the default, wraps around */
+		CdcString	source = source_type(field);
+
+		if (cdc_string_is(source, "BIGINT UNSIGNED") ||
+			cdc_string_is(source, "BIGINT UNSIGNED ZEROFILL"))
+			type->form = CDC_CELL_UNSIGNED;
+		else if (source.len == 0 && hint != NULL && cdc_cell_wrapped(hint, &cell->value))
+		{
+			type->form = CDC_CELL_UNCLEAR;
+			type->wrapped = true;
+		}
+	}
+	else if (hint != NULL && cell->value.type == CDC_DOC_STRING &&
+			 (hint->kind == CDC_HINT_DECIMAL || hint->kind == CDC_HINT_INTEGER))
+		type->form = CDC_CELL_NUMBER_TEXT;	/* decimal.handling.mode string */
+	return CDC_OK;
+}
+
+/* ---- definitions ---- */
+
+/*
+ * "DECIMAL UNSIGNED" with its length and scale as MySQL writes it: "decimal(20,4)
+ * unsigned".  false: it is not one of MySQL's types that say all.
+ */
+static bool
+type_of_source(CdcArena *arena, const CdcDoc *field, CdcColumn *parsed, CdcBuf *buf)
+{
+	static const char *const with_length[] = {
+		"char", "varchar", "binary", "varbinary", "bit", "datetime", "timestamp", "time", "tinyint",
+		NULL
+	};
+	CdcString	source = source_type(field);
+	int			length = parameter(field, "__debezium.source.column.length", -1);
+	int			scale = parameter(field, "__debezium.source.column.scale", -1);
+	char		word[32];
+	size_t		n = 0;
+	size_t		i;
+	CdcError	ignored;
+	bool		ok;
+
+	while (n < source.len && n + 1 < sizeof(word) && source.data[n] != ' ' &&
+		   source.data[n] != '(')
+	{
+		word[n] = (char) tolower((unsigned char) source.data[n]);
+		n++;
+	}
+	word[n] = '\0';
+	ok = n > 0 && cdc_buf_append(buf, word, n);
+	if ((strcmp(word, "decimal") == 0 || strcmp(word, "numeric") == 0) && length > 0)
+		ok = ok && cdc_buf_printf(buf, "(%d,%d)", length, scale < 0 ? 0 : scale);
+	else if (length > 0 && cdc_type_is_one_of(word, with_length))
+		ok = ok && cdc_buf_printf(buf, "(%d)", length);
+	else if (strcmp(word, "set") == 0)
+		ok = ok && cdc_buf_append(buf, "('')", 4);
+	else if (strcmp(word, "enum") == 0)
+	{
+		cdc_buf_reset(buf);
+		ok = cdc_buf_append(buf, "longtext", 8);
+	}
+	for (i = n; ok && i < source.len; i++)
+	{
+		char		c = (char) tolower((unsigned char) source.data[i]);
+
+		ok = cdc_buf_append(buf, &c, 1);
+	}
+	if (!ok || !cdc_buf_append(buf, "", 1))
+		return false;
+	memset(parsed, 0, sizeof(*parsed));
+	return cdc_column_type_parse(arena, buf->data, parsed, &ignored) == CDC_OK &&
+		parsed->data_type != NULL;
+}
+
+/* What the semantic type says. */
+static void
+column_by_semantic_type(const CdcDoc *field, int semantic, CdcEnvelopeColumn *column, CdcBuf *buf)
+{
+	int			scale = parameter(field, "scale", 0);
+	int			precision = parameter(field, "connect.decimal.precision", 0);
+
+	if (semantic_types[semantic].column_type != NULL)
+	{
+		(void) cdc_buf_printf(buf, "%s", semantic_types[semantic].column_type);
+		return;
+	}
+	switch (semantic_types[semantic].form)
+	{
+		case CDC_CELL_DECIMAL_BYTES:
+			if (precision > 0 && precision <= 65 && scale >= 0 && scale <= precision &&
+				scale <= 30)
+				(void) cdc_buf_printf(buf, "decimal(%d,%d)", precision, scale);
+			else
+				column->hint.kind = CDC_HINT_DECIMAL;
+			break;
+		case CDC_CELL_DECIMAL_STRUCT:
+			column->hint.kind = CDC_HINT_DECIMAL;
+			break;
+		case CDC_CELL_BITS:
+			if (parameter(field, "length", 0) > 0 && parameter(field, "length", 0) <= 64)
+				(void) cdc_buf_printf(buf, "bit(%d)", parameter(field, "length", 0));
+			else
+				column->hint.kind = CDC_HINT_TEXT;
+			break;
+		default:
+			column->hint.kind = CDC_HINT_JSON;
+			break;
+	}
+}
+
+static void
+column_by_plain_type(const CdcDoc *field, CdcEnvelopeColumn *column, CdcBuf *buf)
+{
+	CdcString	type = cdc_doc_find_string(field, "type");
+
+	for (size_t i = 0; i < COUNT(plain_types); i++)
+		if (cdc_string_is(type, plain_types[i].name))
+		{
+			(void) cdc_buf_printf(buf, "%s", plain_types[i].column_type);
+			return;
+		}
+	column->hint.kind = cdc_string_is(type, "boolean") ? CDC_HINT_BOOLEAN : CDC_HINT_JSON;
+}
+
+/* Whether the receiver of a source's type takes what the connector sends of it. */
+static bool
+fits(const CdcDoc *field, const CdcColumn *parsed)
+{
+	CdcString	type = cdc_doc_find_string(field, "type");
+
+	/* geometries come as an object */
+	if (cdc_string_is(type, "struct"))
+		return false;
+	return !cdc_string_is(type, "boolean") || strcmp(parsed->data_type, "bit") == 0;
+}
+
+CdcStatus
+cdc_debezium_column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcCell *cell,
+					CdcEnvelopeColumn *column, CdcError *err)
+{
+	CdcDoc		source;
+	CdcBuf		buf = {0};
+	CdcColumn	parsed;
+	CdcDoc		v;
+	int			semantic;
+
+	if (field->type != CDC_DOC_OBJECT)
+	{
+		cdc_column_by_value(&cell->value, &column->hint);
+		return CDC_OK;
+	}
+	column->nullable = cdc_doc_find_type(field, "optional", CDC_DOC_TRUE, &v);
+	semantic = find_semantic_type(field);
+	/* other databases have types of the same names that mean something else */
+	if (!cdc_doc_find_type(&env->body, "source", CDC_DOC_OBJECT, &source) ||
+		(!cdc_string_is(cdc_doc_find_string(&source, "connector"), "mysql") &&
+		 !cdc_string_is(cdc_doc_find_string(&source, "connector"), "mariadb")) ||
+		!type_of_source(arena, field, &parsed, &buf) || !fits(field, &parsed))
+	{
+		cdc_buf_reset(&buf);
+		if (semantic >= 0)
+			column_by_semantic_type(field, semantic, column, &buf);
+		else
+			column_by_plain_type(field, column, &buf);
+	}
+	column->column_type = cdc_arena_strndup(arena, buf.data != NULL ? buf.data : "",
+											buf.len > 0 && buf.data[buf.len - 1] == '\0' ?
+											buf.len - 1 : buf.len);
+	cdc_buf_free(&buf);
+	return column->column_type != NULL ? CDC_OK :
+		cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
+}

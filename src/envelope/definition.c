@@ -1,0 +1,201 @@
+/*-------------------------------------------------------------------------
+ *
+ * definition.c
+ *	  The columns of the table that a message is about: by the envelope, or made
+ *	  out from the values of its first row.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "envelope/internal.h"
+
+void
+cdc_column_by_value(const CdcDoc *value, CdcColumnHint *hint)
+{
+	switch (value->type)
+	{
+		case CDC_DOC_FALSE:
+		case CDC_DOC_TRUE:
+			hint->kind = CDC_HINT_BOOLEAN;
+			break;
+		case CDC_DOC_NUMBER:
+			hint->kind = CDC_HINT_DECIMAL;
+			break;
+		case CDC_DOC_ARRAY:
+		case CDC_DOC_OBJECT:
+			hint->kind = CDC_HINT_JSON;
+			break;
+		default:
+			hint->kind = CDC_HINT_TEXT;
+			break;
+	}
+}
+
+static const struct
+{
+	const char *pg_type;
+	const char *column_type;	/* NULL: none, see hint */
+	CdcHintKind hint;
+}			pg_types[] = {
+	{"smallint", "smallint", CDC_HINT_NONE},
+	{"integer", "int", CDC_HINT_NONE},
+	{"bigint", "bigint", CDC_HINT_NONE},
+	{"real", "float", CDC_HINT_NONE},
+	{"double precision", "double", CDC_HINT_NONE},
+	{"boolean", NULL, CDC_HINT_BOOLEAN},
+	{"numeric", NULL, CDC_HINT_DECIMAL},
+	{"date", "date", CDC_HINT_NONE},
+	{"time without time zone", "time(6)", CDC_HINT_NONE},
+	{"bytea", "longblob", CDC_HINT_NONE},
+	{"json", "json", CDC_HINT_NONE},
+	{"jsonb", "json", CDC_HINT_NONE},
+	{"uuid", "uuid", CDC_HINT_NONE},
+	{"inet", "inet6", CDC_HINT_NONE}
+};
+
+static bool
+ends_with(CdcString s, const char *end)
+{
+	size_t		len = strlen(end);
+
+	return s.len >= len && memcmp(s.data + s.len - len, end, len) == 0;
+}
+
+CdcStatus
+cdc_column_by_pg_type(CdcArena *arena, CdcString type, CdcEnvelopeColumn *column, CdcError *err)
+{
+	const char *paren = memchr(type.data, '(', type.len);
+	size_t		len = paren != NULL ? (size_t) (paren - type.data) : type.len;
+	CdcString	word = {type.data, len};
+
+	column->hint.kind = CDC_HINT_TEXT;
+	/* "timestamp(3) with time zone": six digits hold them all */
+	if (word.len >= 9 && memcmp(word.data, "timestamp", 9) == 0)
+	{
+		column->column_type = ends_with(type, " with time zone") ? "timestamp(6)" : "datetime(6)";
+		return CDC_OK;
+	}
+	for (size_t i = 0; i < sizeof(pg_types) / sizeof(pg_types[0]); i++)
+	{
+		if (!cdc_string_is(word, pg_types[i].pg_type))
+			continue;
+		column->hint.kind = pg_types[i].hint;
+		if (pg_types[i].column_type != NULL)
+			column->column_type = pg_types[i].column_type;
+		else if (paren != NULL && pg_types[i].hint == CDC_HINT_DECIMAL)
+		{
+			CdcBuf		buf = {0};
+			bool		ok = cdc_buf_append(&buf, "decimal", 7) &&
+				cdc_buf_append(&buf, paren, type.len - len);
+
+			column->column_type = ok ? cdc_arena_strndup(arena, buf.data, buf.len) : NULL;
+			cdc_buf_free(&buf);
+			if (column->column_type == NULL)
+				return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
+		}
+		break;
+	}
+	return CDC_OK;
+}
+
+/* A type that the parser of column types refuses is none. */
+static void
+check_type(CdcArena *arena, CdcEnvelopeColumn *column)
+{
+	CdcColumn	parsed;
+	CdcError	ignored;
+
+	if (column->column_type[0] == '\0')
+		return;
+	memset(&parsed, 0, sizeof(parsed));
+	if (cdc_column_type_parse(arena, column->column_type, &parsed, &ignored) == CDC_OK)
+		return;
+	column->column_type = "";
+	if (column->hint.kind == CDC_HINT_NONE)
+		column->hint.kind = CDC_HINT_TEXT;
+}
+
+static CdcStatus
+describe(CdcArena *arena, CdcEnvelope *env, const CdcEnvelopeFormat *format, CdcString name,
+		 const CdcDoc *value, const CdcDoc *field, CdcEnvelopeColumn *column, CdcError *err)
+{
+	CdcStatus	st = CDC_OK;
+	CdcCell		cell;
+	int			i;
+
+	memset(column, 0, sizeof(*column));
+	memset(&cell, 0, sizeof(cell));
+	cell.name = name;
+	cell.value = *value;
+	column->name = cdc_arena_string(arena, name);
+	if (column->name == NULL)
+		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
+	column->column_type = "";
+	column->hint.scale = column->hint.fsp = -1;
+	column->nullable = true;
+	column->pk = -1;
+	for (i = 0; i < env->nkey; i++)
+		if (env->key[i].len == name.len && memcmp(env->key[i].data, name.data, name.len) == 0)
+			column->pk = i;
+	if (format->column != NULL)
+		st = format->column(arena, env, field, &cell, column, err);
+	else
+		cdc_column_by_value(value, &column->hint);
+	if (st == CDC_OK)
+		check_type(arena, column);
+	return st;
+}
+
+/* Columns of the image, and those of the key that it lacks. */
+static CdcStatus
+describe_row(CdcArena *arena, CdcEnvelope *env, const CdcEnvelopeFormat *format,
+			 const CdcImage *image, CdcEnvelopeColumn **columns, int *n, CdcError *err)
+{
+	size_t		max = (size_t) env->nkey + 1;
+	CdcImageIter iter;
+	CdcString	name;
+	CdcDoc		value;
+	CdcDoc		field;
+	CdcStatus	st = CDC_OK;
+	int			i;
+
+	if (image->values.type != CDC_DOC_NULL)
+		max += image->values.ops->count(&image->values);
+	*columns = cdc_arena_alloc(arena, sizeof(CdcEnvelopeColumn) * max);
+	if (*columns == NULL)
+		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
+	cdc_image_begin(env, image, &iter);
+	while (st == CDC_OK && (size_t) *n < max && cdc_image_next(&iter, &name, &value, &field))
+		st = describe(arena, env, format, name, &value, &field, &(*columns)[(*n)++], err);
+	cdc_doc_set_null(&field);
+	for (i = 0; st == CDC_OK && env->key_values != NULL && i < env->nkey && (size_t) *n < max; i++)
+	{
+		if (!cdc_image_find(image, env->key[i], &value))
+			st = describe(arena, env, format, env->key[i], &env->key_values[i], &field,
+						  &(*columns)[(*n)++], err);
+	}
+	return st;
+}
+
+CdcStatus
+cdc_envelope_columns(CdcArena *arena, CdcEnvelope *env, CdcEnvelopeColumn **columns, int *n,
+					 CdcError *err)
+{
+	const CdcEnvelopeFormat *format = cdc_envelope_format(env->format);
+	CdcImage	after;
+	CdcImage	before;
+
+	cdc_error(err, CDC_OK, "%s", "");
+	*columns = NULL;
+	*n = 0;
+	if (format == NULL)
+		return CDC_OK;
+	if (env->op == CDC_OP_SCHEMA && format->definition != NULL)
+		return format->definition(arena, env, columns, n, err);
+	if (env->nrows == 0)
+		return CDC_OK;
+	memset(&after, 0, sizeof(after));
+	memset(&before, 0, sizeof(before));
+	format->images(env, 0, &after, &before);
+	return describe_row(arena, env, format, env->op == CDC_OP_DELETE ? &before : &after, columns, n,
+						err);
+}

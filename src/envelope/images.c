@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * images.c
+ *	  The images of a row, column by column, in Maxwell's meaning: data is the row
+ *	  after the change or before a delete, old has what was there before in columns
+ *	  that changed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "envelope/internal.h"
+
+/* ---- a walk over an image ---- */
+
+void
+cdc_image_begin(const CdcEnvelope *env, const CdcImage *image, CdcImageIter *iter)
+{
+	const CdcDoc *walked = &image->values;
+
+	memset(iter, 0, sizeof(*iter));
+	iter->image = image;
+	if (image->values.type == CDC_DOC_NULL)
+		return;
+	if (image->names.type == CDC_DOC_ARRAY)
+	{
+		image->names.ops->begin(&image->names, &iter->names);
+		if (image->types.type == CDC_DOC_ARRAY)
+			image->types.ops->begin(&image->types, &iter->types);
+	}
+	else if (env->fields.type == CDC_DOC_ARRAY)
+		walked = iter->fields = &env->fields;
+	walked->ops->begin(walked, &iter->iter);
+}
+
+/* The next of two arrays beside each other. */
+static bool
+next_of_arrays(CdcImageIter *iter, CdcString *name, CdcDoc *value, CdcDoc *type)
+{
+	const CdcImage *image = iter->image;
+	CdcString	ignored;
+	CdcDoc		name_value;
+
+	for (;;)
+	{
+		if (!image->names.ops->next(&iter->names, &ignored, &name_value) ||
+			!image->values.ops->next(&iter->iter, &ignored, value))
+			return false;
+		if (image->types.type == CDC_DOC_ARRAY &&
+			!image->types.ops->next(&iter->types, &ignored, type))
+			cdc_doc_set_null(type);
+		if (name_value.type == CDC_DOC_STRING)
+		{
+			*name = name_value.string;
+			return true;
+		}
+	}
+}
+
+bool
+cdc_image_next(CdcImageIter *iter, CdcString *name, CdcDoc *value, CdcDoc *field)
+{
+	const CdcImage *image = iter->image;
+	CdcString	ignored;
+
+	cdc_doc_set_null(field);
+	if (image->values.type == CDC_DOC_NULL)
+		return false;
+	if (image->names.type == CDC_DOC_ARRAY)
+		return next_of_arrays(iter, name, value, field);
+	if (iter->fields == NULL)
+	{
+		while (image->values.ops->next(&iter->iter, name, value))
+			if (image->skip == NULL || !image->skip(*name))
+				return true;
+		return false;
+	}
+	while (iter->fields->ops->next(&iter->iter, &ignored, field))
+	{
+		*name = cdc_doc_find_string(field, "field");
+		if ((image->skip == NULL || !image->skip(*name)) &&
+			image->values.ops->find(&image->values, name->data, name->len, value))
+			return true;
+	}
+	return false;
+}
+
+bool
+cdc_image_find(const CdcImage *image, CdcString name, CdcDoc *value)
+{
+	CdcImageIter iter;
+	CdcEnvelope none;
+	CdcString	other;
+	CdcDoc		field;
+
+	if (image->values.type == CDC_DOC_NULL)
+		return false;
+	if (image->names.type != CDC_DOC_ARRAY)
+		return (image->skip == NULL || !image->skip(name)) &&
+			image->values.ops->find(&image->values, name.data, name.len, value);
+	memset(&none, 0, sizeof(none));
+	cdc_image_begin(&none, image, &iter);
+	while (cdc_image_next(&iter, &other, value, &field))
+		if (other.len == name.len && memcmp(other.data, name.data, name.len) == 0)
+			return true;
+	return false;
+}
+
+/* ---- writing ---- */
+
+typedef struct Writer
+{
+	CdcArena   *arena;
+	CdcEnvelope *env;
+	const CdcEnvelopeFormat *format;
+	CdcHintFunction hint;
+	void	   *hint_arg;
+	CdcError   *err;
+} Writer;
+
+static CdcStatus
+write_cell(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *field,
+		   CdcSink *sink)
+{
+	CdcColumnHint hint = {CDC_HINT_NONE, -1, -1, 0};
+	bool		hinted = w->hint != NULL && w->hint(w->hint_arg, name.data, name.len, &hint);
+	CdcCell		cell;
+	CdcStatus	st;
+
+	memset(&cell, 0, sizeof(cell));
+	cell.name = name;
+	cell.value = *value;
+	cell.type.fsp = -1;
+	st = w->format->cell_type(w->arena, w->env, field, hinted ? &hint : NULL, &cell, w->err);
+	if (st == CDC_OK)
+		st = sink->ops->key(sink, name.data, name.len);
+	if (st == CDC_OK)
+		st = cdc_cell_emit(w->arena, &cell, sink, w->err);
+	return st;
+}
+
+/* Columns of the key that the image lacks: from the other image, or the message's key. */
+static CdcStatus
+write_missing_key(const Writer *w, const CdcImage *image, const CdcImage *other, CdcSink *sink)
+{
+	const CdcEnvelope *env = w->env;
+	CdcStatus	st = CDC_OK;
+	CdcDoc		none;
+	CdcDoc		value;
+	int			i;
+
+	cdc_doc_set_null(&none);
+	for (i = 0; st == CDC_OK && i < env->nkey; i++)
+	{
+		CdcDoc		field = none;
+
+		if (cdc_image_find(image, env->key[i], &value))
+			continue;
+		if (!cdc_image_find(other, env->key[i], &value))
+		{
+			if (env->key_values == NULL)
+				continue;
+			value = env->key_values[i];
+		}
+		if (env->fields.type == CDC_DOC_ARRAY)
+		{
+			char	   *name = cdc_arena_string(w->arena, env->key[i]);
+
+			if (name != NULL)
+				(void) cdc_debezium_field(&env->fields, name, &field);
+		}
+		st = write_cell(w, env->key[i], &value, &field, sink);
+	}
+	return st;
+}
+
+static CdcStatus
+write_data(const Writer *w, const CdcImage *image, const CdcImage *other, CdcSink *sink)
+{
+	CdcImageIter iter;
+	CdcString	name;
+	CdcDoc		value;
+	CdcDoc		field;
+	CdcStatus	st = sink->ops->begin_object(sink);
+
+	cdc_image_begin(w->env, image, &iter);
+	while (st == CDC_OK && cdc_image_next(&iter, &name, &value, &field))
+		if (!cdc_debezium_unavailable(&value))
+			st = write_cell(w, name, &value, &field, sink);
+	if (st == CDC_OK)
+		st = write_missing_key(w, image, other, sink);
+	return st == CDC_OK ? sink->ops->end_object(sink) : st;
+}
+
+/* What the row before has otherwise than the row after. */
+static CdcStatus
+write_old(const Writer *w, const CdcImage *after, const CdcImage *before, CdcSink *sink)
+{
+	CdcImageIter iter;
+	CdcString	name;
+	CdcDoc		value;
+	CdcDoc		now;
+	CdcDoc		field;
+	CdcStatus	st = sink->ops->begin_object(sink);
+
+	cdc_image_begin(w->env, before, &iter);
+	while (st == CDC_OK && cdc_image_next(&iter, &name, &value, &field))
+	{
+		if (cdc_debezium_unavailable(&value) || !cdc_image_find(after, name, &now) ||
+			cdc_debezium_unavailable(&now) || cdc_doc_equal(&value, &now))
+			continue;
+		st = write_cell(w, name, &value, &field, sink);
+	}
+	return st == CDC_OK ? sink->ops->end_object(sink) : st;
+}
+
+CdcStatus
+cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row, CdcHintFunction hint,
+					void *hint_arg, CdcSink *data, CdcSink *old, CdcError *err)
+{
+	Writer		w = {arena, env, cdc_envelope_format(env->format), hint, hint_arg, err};
+	CdcImage	after;
+	CdcImage	before;
+	CdcImage	none;
+	CdcStatus	st;
+
+	cdc_error(err, CDC_OK, "%s", "");
+	if (w.format == NULL)
+		return cdc_payload_refuse(env->format, 0, err);
+	if (row < 0 || row >= env->nrows)
+		return cdc_error(err, CDC_ERR_INTERNAL, "the message has no row %d", row);
+	memset(&after, 0, sizeof(after));
+	memset(&before, 0, sizeof(before));
+	memset(&none, 0, sizeof(none));
+	w.format->images(env, row, &after, &before);
+	if (env->op == CDC_OP_DELETE)
+		st = write_data(&w, &before, &none, data);
+	else
+		st = write_data(&w, &after, &before, data);
+	if (st == CDC_OK)
+		st = write_old(&w, &after, env->op == CDC_OP_UPDATE ? &before : &none, old);
+	if (st != CDC_OK && err->message[0] == '\0')
+		cdc_error(err, st, st == CDC_ERR_NOMEM ? "out of memory for a row" :
+				  "row is too large or nested too deeply");
+	return st;
+}

@@ -1,0 +1,150 @@
+/*-------------------------------------------------------------------------
+ *
+ * internal.h
+ *	  What the envelopes' parts share.
+ *
+ *	  envelope.c		names, recognition, what all formats have in common
+ *	  images.c			a row's images, column by column
+ *	  definition.c		columns of a table
+ *	  maxwell.c debezium.c debezium_type.c goldengate.c canal.c quix.c plain.c
+ *	  cell*.c			one value
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_ENVELOPE_INTERNAL_H
+#define CDC_ENVELOPE_INTERNAL_H
+
+#include "envelope/cell.h"
+
+/* Reading one message. */
+typedef struct CdcReader
+{
+	CdcArena   *arena;
+	const CdcMessage *message;
+	CdcEnvelope *env;
+	CdcError   *err;
+} CdcReader;
+
+/* A row image: an object; or names and values as two arrays; or fields in an order. */
+typedef struct CdcImage
+{
+	CdcDoc		values;			/* CDC_DOC_NULL: there is none */
+	CdcDoc		names;			/* Quix: array, values one too */
+	CdcDoc		types;			/* likewise, of types' names */
+	bool		(*skip) (CdcString name);	/* members that are no columns; or NULL */
+} CdcImage;
+
+typedef struct CdcEnvelopeFormat
+{
+	CdcFormat	format;
+	const char *name;
+	/* whether an object is an envelope of this format; NULL: never recognised */
+	bool		(*recognise) (const CdcDoc *body);
+	/* fills env; the message's value is not null */
+	CdcStatus	(*read) (CdcReader *r);
+	/* the same where it is null; NULL: a control message */
+	CdcStatus	(*tombstone) (CdcReader *r);
+	/* the images of a row of op c, u, d or r: of a delete, before only */
+	void		(*images) (const CdcEnvelope *env, int row, CdcImage *after, CdcImage *before);
+	/* in which form the envelope has a column's values; field: in env->fields, or type
+	 * in image->types.  hint is NULL where nothing is known. */
+	CdcStatus	(*cell_type) (CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
+							  const CdcColumnHint *hint, CdcCell *cell, CdcError *err);
+	/* what the envelope tells of a column's type; as cell_type */
+	CdcStatus	(*column) (CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
+						   const CdcCell *cell, CdcEnvelopeColumn *column, CdcError *err);
+	/* of a schema change, or NULL */
+	CdcStatus	(*definition) (CdcArena *arena, CdcEnvelope *env, CdcEnvelopeColumn **columns,
+							   int *n, CdcError *err);
+} CdcEnvelopeFormat;
+
+extern const CdcEnvelopeFormat cdc_format_maxwell;
+extern const CdcEnvelopeFormat cdc_format_debezium;
+extern const CdcEnvelopeFormat cdc_format_debezium_flat;
+extern const CdcEnvelopeFormat cdc_format_goldengate;
+extern const CdcEnvelopeFormat cdc_format_canal;
+extern const CdcEnvelopeFormat cdc_format_quix;
+extern const CdcEnvelopeFormat cdc_format_json;
+
+extern const CdcEnvelopeFormat *cdc_envelope_format(CdcFormat format);
+
+/* ---- a walk over an image ---- */
+
+typedef struct CdcImageIter
+{
+	const CdcImage *image;
+	const CdcDoc *fields;		/* or NULL */
+	CdcDocIter	iter;
+	CdcDocIter	names;
+	CdcDocIter	types;
+} CdcImageIter;
+
+extern void cdc_image_begin(const CdcEnvelope *env, const CdcImage *image, CdcImageIter *iter);
+
+/* The next column; field is CDC_DOC_NULL where the envelope has none for it. */
+extern bool cdc_image_next(CdcImageIter *iter, CdcString *name, CdcDoc *value, CdcDoc *field);
+
+extern bool cdc_image_find(const CdcImage *image, CdcString name, CdcDoc *value);
+
+/* ---- reading ---- */
+
+/*
+ * Sets database, table and source_table; either part may be empty.  Names with a
+ * NUL are refused.
+ */
+extern CdcStatus cdc_reader_table(CdcReader *r, CdcString database, CdcString table);
+
+/* The same from "a.b.c": what is before the last dot is the database. */
+extern CdcStatus cdc_reader_dotted_table(CdcReader *r, CdcString name);
+
+/* Names of the key's columns from an array of strings. */
+extern CdcStatus cdc_reader_key_array(CdcReader *r, const CdcDoc *array);
+
+/* ... and from the members of an object, or a schema's fields. */
+extern CdcStatus cdc_reader_key_object(CdcReader *r);
+
+/* "not a ... message": detail says what was seen. */
+extern CdcStatus cdc_reader_refuse(CdcReader *r, const char *format, const char *detail,...)
+			__attribute__((format(printf, 3, 4)));
+
+extern CdcStatus cdc_reader_no_memory(CdcReader *r);
+
+/* Takes schema and payload apart; doc may be NULL.  schema is CDC_DOC_NULL where none. */
+extern void cdc_split_payload(const CdcDoc *doc, CdcDoc *schema, CdcDoc *payload);
+
+static inline void
+cdc_doc_set_null(CdcDoc *doc)
+{
+	memset(doc, 0, sizeof(*doc));
+}
+
+/* NUL-terminated copy in the arena; NULL when out of memory. */
+extern char *cdc_arena_string(CdcArena *arena, CdcString s);
+
+/* ---- Debezium ---- */
+
+/* The field of that name in a struct's schema. */
+extern bool cdc_debezium_field(const CdcDoc *schema, const char *name, CdcDoc *field);
+
+extern CdcStatus cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
+										const CdcColumnHint *hint, CdcCell *cell, CdcError *err);
+extern CdcStatus cdc_debezium_column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
+									 const CdcCell *cell, CdcEnvelopeColumn *column,
+									 CdcError *err);
+
+/* Whether a value says that the source did not tell it (unchanged TOAST and the like). */
+extern bool cdc_debezium_unavailable(const CdcDoc *value);
+
+/* ---- definitions ---- */
+
+/* What holds a value of which nothing else is known. */
+extern void cdc_column_by_value(const CdcDoc *value, CdcColumnHint *hint);
+
+/*
+ * MySQL's name for a type of PostgreSQL; "" and a hint where there is none that
+ * holds the same values.
+ */
+extern CdcStatus cdc_column_by_pg_type(CdcArena *arena, CdcString type, CdcEnvelopeColumn *column,
+									   CdcError *err);
+
+#endif							/* CDC_ENVELOPE_INTERNAL_H */

@@ -1,0 +1,170 @@
+/*-------------------------------------------------------------------------
+ *
+ * quix.c
+ *	  Messages of Quix's connectors and of others that pass on what wal2json makes
+ *	  of a row of PostgreSQL (its format version 1): names and values of columns as
+ *	  two arrays.
+ *
+ * Forms by wal2json's README and source: numbers and booleans are JSON's, all other
+ * values the type's text, bytea hexadecimal digits.  A whole transaction in one
+ * message ("change": [...]) names several tables and is refused.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "envelope/internal.h"
+
+static bool
+recognise(const CdcDoc *body)
+{
+	CdcDoc		v;
+
+	return cdc_doc_find_type(body, "kind", CDC_DOC_STRING, &v) &&
+		(cdc_doc_find_type(body, "columnnames", CDC_DOC_ARRAY, &v) ||
+		 cdc_doc_find_type(body, "oldkeys", CDC_DOC_OBJECT, &v) ||
+		 (cdc_doc_find_type(body, "schema", CDC_DOC_STRING, &v) &&
+		  cdc_doc_find_type(body, "table", CDC_DOC_STRING, &v)));
+}
+
+static const struct
+{
+	const char *kind;
+	CdcOp		op;
+}			kinds[] = {
+	{"insert", CDC_OP_INSERT},
+	{"update", CDC_OP_UPDATE},
+	{"delete", CDC_OP_DELETE},
+	{"snapshot", CDC_OP_SNAPSHOT},
+	{"read", CDC_OP_SNAPSHOT},
+	{"truncate", CDC_OP_TRUNCATE},
+	{"message", CDC_OP_CONTROL}
+};
+
+/* names and values of a body or of its "oldkeys"; false: they are not of one length. */
+static bool
+find_arrays(const CdcDoc *doc, const char *names, const char *types, const char *values,
+			CdcImage *image)
+{
+	if (!cdc_doc_find_type(doc, names, CDC_DOC_ARRAY, &image->names) ||
+		!cdc_doc_find_type(doc, values, CDC_DOC_ARRAY, &image->values))
+	{
+		cdc_doc_set_null(&image->names);
+		cdc_doc_set_null(&image->values);
+		return true;
+	}
+	(void) cdc_doc_find_type(doc, types, CDC_DOC_ARRAY, &image->types);
+	return image->names.ops->count(&image->names) == image->values.ops->count(&image->values);
+}
+
+static bool
+find_images(const CdcEnvelope *env, CdcImage *after, CdcImage *before)
+{
+	CdcDoc		old;
+
+	memset(after, 0, sizeof(*after));
+	memset(before, 0, sizeof(*before));
+	if (!find_arrays(&env->body, "columnnames", "columntypes", "columnvalues", after))
+		return false;
+	return !cdc_doc_find_type(&env->body, "oldkeys", CDC_DOC_OBJECT, &old) ||
+		find_arrays(&old, "keynames", "keytypes", "keyvalues", before);
+}
+
+/* Key columns: those told as such, else those that an update or delete is found by. */
+static CdcStatus
+read_key(CdcReader *r, const CdcImage *before)
+{
+	CdcDoc		pk;
+	CdcDoc		names;
+
+	if (cdc_doc_find_type(&r->env->body, "pk", CDC_DOC_OBJECT, &pk) &&
+		cdc_doc_find_type(&pk, "pknames", CDC_DOC_ARRAY, &names))
+		return cdc_reader_key_array(r, &names);
+	if (before->names.type == CDC_DOC_ARRAY && before->names.ops->count(&before->names) > 0)
+		return cdc_reader_key_array(r, &before->names);
+	return cdc_reader_key_object(r);
+}
+
+static CdcStatus
+read_quix(CdcReader *r)
+{
+	CdcEnvelope *env = r->env;
+	CdcImage	after;
+	CdcImage	before;
+	int64_t		n;
+	CdcStatus	st;
+	size_t		i;
+
+	env->type = cdc_doc_find_string(&env->body, "kind");
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (cdc_string_is(env->type, kinds[i].kind))
+			break;
+	if (i == sizeof(kinds) / sizeof(kinds[0]))
+		return cdc_reader_refuse(r, "quix", "Its kind is \"%.*s\".", cdc_clip(env->type, 40),
+								 env->type.data);
+	env->op = kinds[i].op;
+	st = cdc_reader_table(r, cdc_doc_find_string(&env->body, "schema"),
+						  cdc_doc_find_string(&env->body, "table"));
+	if (st != CDC_OK)
+		return st;
+	if (!cdc_datetime_micros(cdc_doc_find_string(&env->body, "timestamp"), &env->source_us) ||
+		env->source_us < 0)
+		env->source_us = 0;
+	if (cdc_doc_find_int64(&env->body, "xid", &n) && n > 0)
+		env->xid = (uint64_t) n;
+	if (env->op == CDC_OP_TRUNCATE || env->op == CDC_OP_CONTROL)
+		return CDC_OK;
+	if (env->table[0] == '\0')
+		return cdc_reader_refuse(r, "quix", "It has no \"table\".");
+	if (!find_images(env, &after, &before))
+		return cdc_reader_refuse(r, "quix", "It has more names of columns than values, or fewer.");
+	if (env->op == CDC_OP_DELETE ? before.values.type == CDC_DOC_NULL :
+		after.values.type == CDC_DOC_NULL)
+		return cdc_reader_refuse(r, "quix", "Its kind is \"%.*s\", but it has no arrays \"%s\".",
+								 cdc_clip(env->type, 40), env->type.data,
+								 env->op == CDC_OP_DELETE ? "oldkeys.keynames\" and \"keyvalues" :
+								 "columnnames\" and \"columnvalues");
+	env->after = after.values;
+	env->before = before.values;
+	st = read_key(r, &before);
+	env->keep_key = st == CDC_OK && env->key_values != NULL && !r->message->key_stored;
+	return st;
+}
+
+static void
+images(const CdcEnvelope *env, int row, CdcImage *after, CdcImage *before)
+{
+	(void) row;
+	(void) find_images(env, after, before);
+}
+
+static CdcStatus
+cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcColumnHint *hint,
+		  CdcCell *cell, CdcError *err)
+{
+	(void) arena;
+	(void) env;
+	(void) err;
+	if (cdc_doc_is_string(field, "bytea"))
+		cell->type.form = CDC_CELL_HEX;
+	else if (cdc_doc_is_string(field, "json") || cdc_doc_is_string(field, "jsonb"))
+		cell->type.form = CDC_CELL_JSON_TEXT;
+	else if (hint != NULL && field->type != CDC_DOC_STRING && hint->kind == CDC_HINT_BYTES)
+		cell->type.form = CDC_CELL_HEX;
+	else if (hint != NULL)
+		cdc_cell_by_text_hint(hint, &cell->value, field->type != CDC_DOC_STRING, &cell->type);
+	return CDC_OK;
+}
+
+static CdcStatus
+column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcCell *cell,
+	   CdcEnvelopeColumn *column, CdcError *err)
+{
+	(void) env;
+	if (field->type == CDC_DOC_STRING)
+		return cdc_column_by_pg_type(arena, field->string, column, err);
+	cdc_column_by_value(&cell->value, &column->hint);
+	return CDC_OK;
+}
+
+const CdcEnvelopeFormat cdc_format_quix = {
+	CDC_FORMAT_QUIX, "quix", recognise, read_quix, NULL, images, cell_type, column, NULL
+};
