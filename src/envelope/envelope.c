@@ -21,7 +21,7 @@ static const CdcEnvelopeFormat *const formats[] = {
 
 static const struct
 {
-	CdcFormat	format;
+	CdcMessageFormat	format;
 	const char *name;
 }			format_names[] = {
 	{CDC_FORMAT_AUTO, "auto"},
@@ -40,7 +40,7 @@ static const struct
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
 bool
-cdc_format_by_name(const char *name, CdcFormat *format)
+cdc_format_by_name(const char *name, CdcMessageFormat *format)
 {
 	for (size_t i = 0; i < COUNT(format_names); i++)
 	{
@@ -54,7 +54,7 @@ cdc_format_by_name(const char *name, CdcFormat *format)
 }
 
 const char *
-cdc_format_name(CdcFormat format)
+cdc_format_name(CdcMessageFormat format)
 {
 	for (size_t i = 0; i < COUNT(format_names); i++)
 	{
@@ -65,7 +65,7 @@ cdc_format_name(CdcFormat format)
 }
 
 const CdcEnvelopeFormat *
-cdc_envelope_format(CdcFormat format)
+cdc_envelope_format(CdcMessageFormat format)
 {
 	for (size_t i = 0; i < COUNT(formats); i++)
 	{
@@ -100,7 +100,7 @@ cdc_payload_look(const uint8_t *bytes, size_t len, uint32_t *schema_id, size_t *
 }
 
 CdcStatus
-cdc_payload_refuse(CdcFormat format, uint32_t schema_id, CdcError *err)
+cdc_payload_refuse(CdcMessageFormat format, uint32_t schema_id, CdcError *err)
 {
 	if (!cdc_format_is_json(format))
 	{
@@ -403,7 +403,7 @@ note_images(CdcEnvelope *env)
 }
 
 CdcStatus
-cdc_envelope_read(CdcArena *arena, CdcFormat declared, const CdcMessage *message,
+cdc_envelope_read(CdcArena *arena, CdcMessageFormat declared, const CdcMessage *message,
 				  CdcEnvelope *env, CdcError *err)
 {
 	CdcReader	r = {arena, message, env, err};

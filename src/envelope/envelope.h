@@ -19,7 +19,7 @@
 #include "core/sink.h"
 #include "envelope/document.h"
 
-typedef enum CdcFormat
+typedef enum CdcMessageFormat
 {
 	CDC_FORMAT_AUTO = 0,		/* whichever of the next ones it is */
 	CDC_FORMAT_MAXWELL,
@@ -33,15 +33,15 @@ typedef enum CdcFormat
 	CDC_FORMAT_RAW,				/* nothing is known of the bytes */
 	CDC_FORMAT_AVRO,			/* kept as bytes */
 	CDC_FORMAT_PROTOBUF			/* likewise */
-} CdcFormat;
+} CdcMessageFormat;
 
 /* By the name that a user writes: 'auto', 'debezium', ...; false: there is none. */
-extern bool cdc_format_by_name(const char *name, CdcFormat *format);
-extern const char *cdc_format_name(CdcFormat format);
+extern bool cdc_format_by_name(const char *name, CdcMessageFormat *format);
+extern const char *cdc_format_name(CdcMessageFormat format);
 
 /* Whether its values are text that has to be parsed before cdc_envelope_read(). */
 static inline bool
-cdc_format_is_json(CdcFormat format)
+cdc_format_is_json(CdcMessageFormat format)
 {
 	return format < CDC_FORMAT_RAW;
 }
@@ -61,7 +61,7 @@ extern CdcPayload cdc_payload_look(const uint8_t *bytes, size_t len, uint32_t *s
 								   size_t *skip);
 
 /* The error for a payload that is binary where format wants JSON; hint included. */
-extern CdcStatus cdc_payload_refuse(CdcFormat format, uint32_t schema_id, CdcError *err);
+extern CdcStatus cdc_payload_refuse(CdcMessageFormat format, uint32_t schema_id, CdcError *err);
 
 typedef struct CdcMessage
 {
@@ -81,7 +81,7 @@ typedef struct CdcMessage
  */
 typedef struct CdcEnvelope
 {
-	CdcFormat	format;			/* never CDC_FORMAT_AUTO */
+	CdcMessageFormat	format;			/* never CDC_FORMAT_AUTO */
 	CdcOp		op;				/* 'm' also for what concerns no row: heartbeats, begin
 								 * and end of transactions, tombstones behind a delete */
 	const char *database;		/* NUL-terminated; "" where there is none */
@@ -126,7 +126,7 @@ cdc_envelope_has_before(const CdcEnvelope *env)
  * seen is in the detail; the caller adds topic, partition and offset).
  * Memory comes from the arena.
  */
-extern CdcStatus cdc_envelope_read(CdcArena *arena, CdcFormat format, const CdcMessage *message,
+extern CdcStatus cdc_envelope_read(CdcArena *arena, CdcMessageFormat format, const CdcMessage *message,
 								   CdcEnvelope *env, CdcError *err);
 
 /* ---- rows ---- */

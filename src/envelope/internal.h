@@ -36,7 +36,7 @@ typedef struct CdcImage
 
 typedef struct CdcEnvelopeFormat
 {
-	CdcFormat	format;
+	CdcMessageFormat	format;
 	const char *name;
 	/* whether an object is an envelope of this format; NULL: never recognised */
 	bool		(*recognise) (const CdcDoc *body);
@@ -66,7 +66,7 @@ extern const CdcEnvelopeFormat cdc_format_canal;
 extern const CdcEnvelopeFormat cdc_format_quix;
 extern const CdcEnvelopeFormat cdc_format_json;
 
-extern const CdcEnvelopeFormat *cdc_envelope_format(CdcFormat format);
+extern const CdcEnvelopeFormat *cdc_envelope_format(CdcMessageFormat format);
 
 /* ---- a walk over an image ---- */
 

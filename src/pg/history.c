@@ -51,6 +51,7 @@ typedef enum HistoryColumn
 	COL_EVENT,
 	COL_RAW,
 	COL_COMMIT,
+	COL_KEY,
 	NCOLUMNS
 } HistoryColumn;
 
@@ -68,13 +69,15 @@ static const struct
 	{"gtid", TEXTOID},
 	{"event", JSONBOID},
 	{"raw", BYTEAOID},
-	{"commit", BOOLOID}
+	{"commit", BOOLOID},
+	{"key", JSONBOID}
 };
 
 struct CdcHistory
 {
 	Relation	parent;			/* what the subscription names */
 	Relation	table;			/* the partition; may be the same; NULL: by SQL */
+	bool		has_key;		/* histories made by earlier versions have no such column */
 	MemoryContext context;
 	MemoryContext batch;		/* of the rows that wait */
 	TimestampTz ingested_at;
@@ -148,7 +151,7 @@ match_columns(CdcHistory *history, Relation rel)
 		history->place[c] = i;
 		found++;
 	}
-	return found == NCOLUMNS;
+	return found == (history->has_key ? NCOLUMNS : NCOLUMNS - 1);
 }
 
 static void
@@ -177,6 +180,8 @@ append_direct(CdcHistory *history, const Datum *values, const bool *nulls)
 
 	for (c = 0; c < NCOLUMNS; c++)
 	{
+		if (c == COL_KEY && !history->has_key)
+			continue;
 		history->values[history->place[c]] = values[c];
 		history->nulls[history->place[c]] = nulls[c];
 	}
@@ -273,6 +278,12 @@ close_direct(CdcHistory *history)
 
 /* ---- by SQL ---- */
 
+static inline bool
+is_inserted(const CdcHistory *history, int column)
+{
+	return column != COL_INGESTED_AT && (column != COL_KEY || history->has_key);
+}
+
 static void
 open_sql(CdcHistory *history)
 {
@@ -288,14 +299,14 @@ open_sql(CdcHistory *history)
 	{
 		history->column_values[c] = palloc(BATCH_ROWS * sizeof(Datum));
 		history->column_nulls[c] = palloc(BATCH_ROWS * sizeof(bool));
-		if (c != COL_INGESTED_AT)
+		if (is_inserted(history, c))
 			appendStringInfo(&sql, ", %s", quote_identifier(history_columns[c].name));
 	}
 	/* with several arguments the bare name, and only that, means pg_catalog's */
 	appendStringInfoString(&sql, ") SELECT pg_catalog.now(), u.* FROM unnest(");
 	for (c = 0; c < NCOLUMNS; c++)
 	{
-		if (c != COL_INGESTED_AT)
+		if (is_inserted(history, c))
 		{
 			n++;
 			appendStringInfo(&sql, "%s$%d", n > 1 ? ", " : "", n);
@@ -345,7 +356,7 @@ flush_sql(CdcHistory *history)
 		bool		by_value;
 		char		align;
 
-		if (c == COL_INGESTED_AT)
+		if (!is_inserted(history, c))
 			continue;
 		get_typlenbyvalalign(history_columns[c].type, &len, &by_value, &align);
 		arrays[n] = PointerGetDatum(construct_md_array(history->column_values[c],
@@ -378,6 +389,7 @@ cdc_history_open(const CdcSubscription *sub)
 	history->ingested_at = GetCurrentTransactionStartTimestamp();
 	cdc_history_partition_ensure(sub, history->ingested_at);
 	history->parent = table_open(sub->history, RowExclusiveLock);
+	history->has_key = get_attnum(sub->history, history_columns[COL_KEY].name) != InvalidAttrNumber;
 	choose_way(history);
 	if (history->table == NULL)
 		open_sql(history);
@@ -448,6 +460,16 @@ cdc_history_append(CdcHistory *history, const CdcHistoryRow *row)
 		values[COL_POSITION] = CStringGetTextDatum(row->position);
 	nulls[COL_EVENT] = (row->event == NULL);
 	values[COL_EVENT] = PointerGetDatum(row->event);
+	if (row->key != NULL && !history->has_key)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("history table \"%s\" has no column \"key\" for keys of messages",
+						RelationGetRelationName(history->parent)),
+				 errhint("ALTER TABLE %s ADD COLUMN key jsonb;",
+						 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(history->parent)),
+													RelationGetRelationName(history->parent)))));
+	nulls[COL_KEY] = (row->key == NULL);
+	values[COL_KEY] = PointerGetDatum(row->key);
 	nulls[COL_RAW] = (row->raw == NULL);
 	if (row->raw != NULL)
 	{

@@ -27,6 +27,7 @@ typedef struct CdcHistoryRow
 	const char *raw;			/* or NULL */
 	size_t		raw_len;
 	bool		commit;			/* last row of its source transaction */
+	const Jsonb *key;			/* of a message, where the event does not tell it; or NULL */
 } CdcHistoryRow;
 
 /* Opens for this transaction; finds or makes the partition for now(). */

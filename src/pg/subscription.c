@@ -255,6 +255,7 @@ make_history(NewSubscription *new)
 							   "event jsonb, "
 							   "raw bytea, "
 							   "commit boolean NOT NULL, "
+							   "key jsonb, "
 							   "PRIMARY KEY (seq%s))%s",
 							   name, CDC_GREENPLUM ? "" : ", ingested_at",
 							   partitioned ? " PARTITION BY RANGE (ingested_at)" :

@@ -23,7 +23,7 @@ typedef struct ReadMessage
 
 /* key and value: JSON text, NULL for none. */
 static CdcStatus
-read_message(ReadMessage *m, CdcFormat format, const char *topic, const char *key,
+read_message(ReadMessage *m, CdcMessageFormat format, const char *topic, const char *key,
 			 const char *value)
 {
 	memset(&m->message, 0, sizeof(m->message));

@@ -62,7 +62,7 @@ hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
 
 /* All lines of a file, read in a format. */
 static void
-print_file(const char *name, CdcFormat format, CdcBuf *out)
+print_file(const char *name, CdcMessageFormat format, CdcBuf *out)
 {
 	char	   *text = read_file(name);
 	ReadMessage m;
@@ -97,7 +97,7 @@ print_file(const char *name, CdcFormat format, CdcBuf *out)
 }
 
 static void
-check_file(const char *name, CdcFormat format)
+check_file(const char *name, CdcMessageFormat format)
 {
 	char		expected_name[128];
 	CdcBuf		out = {0};
