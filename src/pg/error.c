@@ -57,8 +57,8 @@ sqlstate(CdcStatus status)
  * was cut to its buffer's size, or hold bytes that the source sent: what is
  * not UTF-8 becomes '?', so that reporting an error cannot fail by itself.
  */
-static char *
-server_text(const char *utf8)
+char *
+cdc_error_text(const char *utf8)
 {
 	char	   *copy = pstrdup(utf8);
 	int			len = strlen(copy);
@@ -91,22 +91,22 @@ context_text(const CdcError *err, const char *subscription)
 		appendStringInfo(&buf, "subscription \"%s\"", subscription);
 	if (err->file[0] != '\0')
 		appendStringInfo(&buf, "%sposition %s:" UINT64_FORMAT, buf.len > 0 ? ", " : "",
-						 server_text(err->file), (uint64) err->offset);
+						 cdc_error_text(err->file), (uint64) err->offset);
 	if (err->table[0] != '\0')
 		appendStringInfo(&buf, "%ssource table %s", buf.len > 0 ? ", " : "",
-						 server_text(err->table));
+						 cdc_error_text(err->table));
 	if (err->column[0] != '\0')
 		appendStringInfo(&buf, "%scolumn \"%s\"", buf.len > 0 ? ", " : "",
-						 server_text(err->column));
+						 cdc_error_text(err->column));
 	return buf.len > 0 ? buf.data : NULL;
 }
 
 void
 cdc_ereport(const CdcError *err, const char *subscription)
 {
-	const char *message = err->message[0] != '\0' ? server_text(err->message) : "unknown error";
-	const char *detail = err->detail[0] != '\0' ? server_text(err->detail) : NULL;
-	const char *hint = err->hint[0] != '\0' ? server_text(err->hint) : NULL;
+	const char *message = err->message[0] != '\0' ? cdc_error_text(err->message) : "unknown error";
+	const char *detail = err->detail[0] != '\0' ? cdc_error_text(err->detail) : NULL;
+	const char *hint = err->hint[0] != '\0' ? cdc_error_text(err->hint) : NULL;
 	const char *context = context_text(err, subscription);
 
 	ereport(ERROR,

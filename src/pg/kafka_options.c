@@ -24,6 +24,7 @@
 #include "utils/builtins.h"
 
 #include "pg/error.h"
+#include "pg/kafka_table.h"
 #include "pg/option_table.h"
 
 char *
@@ -85,7 +86,7 @@ cdc_kafka_options_read(List *server, List *mapping, List *overrides, CdcKafkaOpt
 							 sizeof(CdcKafkaProperty));
 	properties.n = 0;
 	read_list(SCOPE_KAFKA_SERVER, server, false, &properties, options);
-	read_list(SCOPE_KAFKA_TABLE, overrides, true, &properties, options);
+	read_list(SCOPE_KAFKA_OVERRIDE, overrides, true, &properties, options);
 	/* last: nobody but the mapping's user says who connects */
 	read_list(SCOPE_KAFKA_USER, mapping, false, &properties, options);
 	options->properties = properties.list;
@@ -170,6 +171,7 @@ cdc_kafka_fdw_validator(PG_FUNCTION_ARGS)
 	List	   *list = untransformRelOptions(PG_GETARG_DATUM(0));
 	Oid			catalog = PG_GETARG_OID(1);
 	CdcOptionScope scope;
+	const char **path;
 	ListCell   *lc;
 
 	foreach(lc, list)
@@ -192,9 +194,15 @@ cdc_kafka_fdw_validator(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					 errmsg("invalid option \"%s\"", def->defname),
+					 scope == SCOPE_KAFKA_COLUMN ?
+					 errhint("Valid options are: %s.", cdc_option_names(scope)) :
 					 errhint("Options belong to servers, user mappings and foreign tables of %s.", CDC_KAFKA_FDW)));
+		if (strcmp(def->defname, "json_path") == 0)
+			(void) cdc_kafka_parse_json_path(defGetString(def), &path);
 		if (scope != SCOPE_KAFKA_COLUMN &&
-			!cdc_option_set(scope, def->defname, defGetString(def), NULL))
+			!cdc_option_set(scope, def->defname, defGetString(def), NULL) &&
+			!(scope == SCOPE_KAFKA_TABLE &&
+			  cdc_option_set(SCOPE_KAFKA_OVERRIDE, def->defname, defGetString(def), NULL)))
 			check_property(scope, def->defname, defGetString(def));
 	}
 	PG_RETURN_VOID();

@@ -21,7 +21,8 @@ typedef enum CdcOptionScope
 	SCOPE_MYSQL_USER,
 	SCOPE_KAFKA_SERVER,
 	SCOPE_KAFKA_USER,
-	SCOPE_KAFKA_TABLE,
+	SCOPE_KAFKA_OVERRIDE,		/* of a foreign table, for its client */
+	SCOPE_KAFKA_TABLE,			/* of a foreign table itself */
 	SCOPE_KAFKA_COLUMN,
 	SCOPE_SUBSCRIPTION,
 	SCOPE_PUBLICATION

@@ -21,13 +21,14 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
+#include "pg/kafka_table.h"
 #include "pg/option_table.h"
 #include "source/kafka.h"
 
 /* in the order of CdcOptionScope */
 static const char *const scope_names[] = {
 	"server of cdc_mysql", "user mapping of cdc_mysql", "server of cdc_kafka",
-	"user mapping of cdc_kafka", "foreign table of cdc_kafka",
+	"user mapping of cdc_kafka", "foreign table of cdc_kafka", "foreign table of cdc_kafka",
 	"column of a foreign table of cdc_kafka", "subscription", "publication"
 };
 
@@ -62,6 +63,7 @@ typedef struct Option
 
 #define KAFKA(field)	offsetof(CdcKafkaOptions, field)
 #define MYSQL(field)	offsetof(CdcMysqlOptions, field)
+#define TABLE(field)	offsetof(CdcKafkaTableOptions, field)
 #define SUBS(field)		offsetof(CdcSubscriptionOptions, field)
 #define PUBL(field)		offsetof(CdcPublicationOptions, field)
 #define NO_FIELD		(-1)
@@ -77,6 +79,8 @@ static const char *const ssl_modes[] = {
 static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
 static const char *const nul_words[] = {"error", "strip", NULL};
 static const char *const xa_unknown_words[] = {"error", "log", NULL};
+static const char *const format_words[] = {"message", "json", NULL};
+static const char *const missing_words[] = {"error", "skip", NULL};
 static const char *const partition_words[] = {"month", "day", "none", NULL};
 
 static const Option options[] = {
@@ -121,12 +125,26 @@ static const Option options[] = {
 	{SCOPE_KAFKA_SERVER, "request_timeout", TYPE_MS, "60s", 100, 3600 * 1000, NULL, false, KAFKA(request_timeout_ms),
 	"How long a connected client waits for an answer, the next message of a partition or a delivery, with all that is tried again"},
 
-	{SCOPE_KAFKA_TABLE, "topic", TYPE_TEXT, NULL, 0, 0, NULL, false, NO_FIELD,
-	"The topic; the table's name where not set"},
-	{SCOPE_KAFKA_TABLE, "memory_limit", TYPE_BYTES, NULL, 1 * MB, 1024 * MB, NULL, false, KAFKA(memory_limit),
+	{SCOPE_KAFKA_OVERRIDE, "memory_limit", TYPE_BYTES, NULL, 1 * MB, 1024 * MB, NULL, false, KAFKA(memory_limit),
 	"As the server's"},
-	{SCOPE_KAFKA_TABLE, "request_timeout", TYPE_MS, NULL, 100, 3600 * 1000, NULL, false, KAFKA(request_timeout_ms),
+	{SCOPE_KAFKA_OVERRIDE, "request_timeout", TYPE_MS, NULL, 100, 3600 * 1000, NULL, false, KAFKA(request_timeout_ms),
 	"As the server's"},
+	{SCOPE_KAFKA_TABLE, "topic", TYPE_TEXT, NULL, 0, 0, NULL, false, TABLE(topic),
+	"The topic; only a table that has a column topic, and is only written to, can go without"},
+	{SCOPE_KAFKA_TABLE, "format", TYPE_CHOICE, "message", 0, 0, format_words, false, TABLE(format),
+	"What columns are that have no name of a message's part: nothing, or members of the JSON object in its value"},
+	{SCOPE_KAFKA_TABLE, "missing_offsets", TYPE_CHOICE, "error", 0, 0, missing_words, false, TABLE(missing_offsets),
+	"What a scan does when offsets are asked for that the topic has not any more"},
+	{SCOPE_KAFKA_TABLE, "timestamps_ascend", TYPE_BOOL, "off", 0, 0, NULL, false, TABLE(timestamps_ascend),
+	"Times never go back within a partition: a scan may stop before the first message that is too late"},
+	{SCOPE_KAFKA_TABLE, "use_remote_estimate", TYPE_BOOL, "on", 0, 0, NULL, false, TABLE(use_remote_estimate),
+	"Planning asks the brokers how many messages there are"},
+	{SCOPE_KAFKA_COLUMN, "metadata", TYPE_CHOICE, NULL, 0, 0, cdc_kafka_field_names, false, NO_FIELD,
+	"The part of a message that the column is, where its name is another"},
+	{SCOPE_KAFKA_COLUMN, "json_name", TYPE_TEXT, NULL, 0, 0, NULL, false, NO_FIELD,
+	"The member that the column is, where its name is another"},
+	{SCOPE_KAFKA_COLUMN, "json_path", TYPE_TEXT, NULL, 0, 0, NULL, false, NO_FIELD,
+	"The member that the column is, by the names that lead to it: {customer,address,city}"},
 
 	{SCOPE_SUBSCRIPTION, "batch_events", TYPE_INT, "10000", 1, 10000000, NULL, false, SUBS(batch_events),
 	"A pull worker commits after this many events, at the next commit of the source"},
@@ -358,7 +376,7 @@ set_option(const Option *opt, const char *value, void *field)
 		case TYPE_CHOICE:
 			if (!parse_choice(value, opt, &place))
 				invalid_value(opt, value);
-			if (field != NULL && opt->scope == SCOPE_SUBSCRIPTION)
+			if (field != NULL && (opt->scope == SCOPE_SUBSCRIPTION || opt->scope == SCOPE_KAFKA_TABLE))
 				*(int *) field = place;
 			else if (field != NULL)
 				*(const char **) field = opt->words[place];

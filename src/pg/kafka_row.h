@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka_row.h
+ *	  From a Kafka message to a row of a foreign table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_KAFKA_ROW_H
+#define CDC_PG_KAFKA_ROW_H
+
+#include "pg/compat.h"
+#include "nodes/bitmapset.h"
+
+#include "pg/kafka_table.h"
+
+typedef struct CdcKafkaRow CdcKafkaRow;
+
+/*
+ * Readies the conversion of the wanted columns (attribute numbers); the others
+ * will be NULL.  Lives in the current memory context.
+ */
+extern CdcKafkaRow *cdc_kafka_row_create(const CdcKafkaTable *table, Bitmapset *wanted, int natts);
+
+/* Whether the headers of messages are needed. */
+extern bool cdc_kafka_row_needs_headers(const CdcKafkaRow *row);
+
+/*
+ * Fills values and isnull of all columns, in the current memory context.
+ * Documents are the row's own and valid until the next call.  An ERROR tells
+ * table, column, topic, partition and offset in its context.
+ */
+extern void cdc_kafka_row_fill(CdcKafkaRow *row, const CdcKafkaMessage *msg, Datum *values,
+							   bool *isnull);
+
+#endif							/* CDC_PG_KAFKA_ROW_H */
