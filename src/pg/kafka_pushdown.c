@@ -1,0 +1,758 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka_pushdown.c
+ *	  Conditions on partition, offset and time as bounds of what is read.
+ *
+ *	  A clause becomes a tree of AND, OR, comparisons (also with the elements of
+ *	  an array) and row comparisons.  When the values are known, each comparison
+ *	  is a set of numbers: of partitions, of offsets, or of milliseconds.  For
+ *	  one partition at a time the tree is then a set of offsets.
+ *
+ *	  Times: a broker tells the first offset whose message has a given time or a
+ *	  later one.  All before it are older, so lower bounds are safe.  Upper
+ *	  bounds are not: producers set times, which may go back, so a later message
+ *	  can be older.  They are used only where the table says that times ascend.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/kafka_pushdown.h"
+
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/typcache.h"
+
+#include "pg/kafka_compare.h"
+
+/* Times whose offsets a scan asks for. */
+#define MAX_TIMES	32
+
+typedef enum BranchKind
+{
+	BRANCH_AND,
+	BRANCH_OR,
+	BRANCH_COMPARE,
+	BRANCH_ROW
+} BranchKind;
+
+/* A column and what it is compared with. */
+typedef struct Comparison
+{
+	CdcKafkaField field;
+	CdcNumberForm form;
+	CdcCompare	compare;
+	Oid			valuetype;		/* of the value, or of the array's elements */
+	bool		array;
+	bool		any;			/* ANY, not ALL, of the array */
+	bool		in_row;			/* one of a row comparison's columns */
+	Expr	   *expr;
+	ExprState  *state;
+	CdcIntervals set;			/* once evaluated */
+	CdcIntervals strict;		/* in a row: < for <=, > for >= ... */
+	CdcIntervals equal;			/* ... and = */
+} Comparison;
+
+typedef struct Branch
+{
+	BranchKind	kind;
+	List	   *children;		/* of AND and OR: Branch */
+	List	   *comparisons;	/* of the others: Comparison */
+	bool		open;			/* a row comparison that goes on with other columns */
+} Branch;
+
+struct CdcKafkaPushdown
+{
+	const CdcKafkaTable *table;
+	Index		relid;
+	Branch	   *root;			/* NULL: no condition */
+	List	   *comparisons;	/* all of the tree */
+	MemoryContext context;		/* of the values, reset when they are made anew */
+	int			ntimes;
+	int64	   *times;
+};
+
+/* ------------------------------------------------------------------------
+ * From clauses to the tree
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether a variable of the relation is in the expression. */
+static bool
+has_var_of(Node *node, void *relid)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return ((Var *) node)->varlevelsup == 0 && ((Var *) node)->varno == *(Index *) relid;
+	return expression_tree_walker(node, has_var_of, relid);
+}
+
+/* A cast, implicit or not, of one argument to the type. */
+static bool
+is_cast(Node *node, Oid type)
+{
+	return IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL &&
+		((FuncExpr *) node)->funcresulttype == type && list_length(((FuncExpr *) node)->args) == 1;
+}
+
+static Node *
+strip_relabel(Node *node)
+{
+	while (node != NULL && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node;
+}
+
+/*
+ * Whether the expression is a column that bounds what is read, as it is or cast
+ * to a type in which it has the same order: *type.
+ */
+static bool
+match_column(const CdcKafkaPushdown *push, Node *node, Comparison *cmp, Oid *type)
+{
+	const CdcKafkaColumn *column;
+	Oid			cast = InvalidOid;
+
+	node = strip_relabel(node);
+	if (is_cast(node, INT8OID))
+		cast = INT8OID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
+	if (is_cast(node, NUMERICOID))
+		cast = NUMERICOID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
+	else if (is_cast(node, DATEOID))
+		cast = DATEOID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
+
+	if (node == NULL || !IsA(node, Var) || ((Var *) node)->varlevelsup != 0 ||
+		((Var *) node)->varno != push->relid)
+		return false;
+	column = cdc_kafka_table_column(push->table, ((Var *) node)->varattno);
+	if (column == NULL)
+		return false;
+
+	cmp->field = column->field;
+	*type = OidIsValid(cast) ? cast : column->basetype;
+	switch (column->field)
+	{
+		case CDC_KAFKA_PARTITION:
+		case CDC_KAFKA_OFFSET:
+			cmp->form = CDC_FORM_NUMBER;
+			return cast != DATEOID;
+		case CDC_KAFKA_TS:
+			cmp->form = cast == DATEOID ? CDC_FORM_DATE : CDC_FORM_TIME;
+			return cast == InvalidOid || cast == DATEOID;
+		default:
+			return false;
+	}
+}
+
+/* What the operator says of a column of that type, and the other side's type. */
+static bool
+match_operator(Oid opno, Oid type, CdcCompare *compare, Oid *valuetype)
+{
+	Oid			family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+	Oid			negator;
+	int			strategy = get_op_opfamily_strategy(opno, family);
+	Oid			left;
+	Oid			right;
+
+	if (strategy != 0)
+		*compare = (CdcCompare) strategy;
+	else
+	{
+		negator = get_negator(opno);
+		if (!OidIsValid(negator) ||
+			get_op_opfamily_strategy(negator, family) != CDC_COMPARE_EQUAL)
+			return false;
+		*compare = CDC_COMPARE_NOT_EQUAL;
+	}
+	op_input_types(opno, &left, &right);
+	*valuetype = right;
+	return left == type;
+}
+
+/* Whether the value is known before the table is read. */
+static bool
+is_known(const CdcKafkaPushdown *push, Node *value)
+{
+	Index		relid = push->relid;
+
+	return !has_var_of(value, &relid) && !contain_volatile_functions(value) &&
+		!contain_subplans(value);
+}
+
+/*
+ * "column op value", or NULL.  Other partitions than one are worth knowing;
+ * other offsets than some are nearly all.
+ */
+static Comparison *
+make_comparison(CdcKafkaPushdown *push, Node *left, Oid opno, Node *right)
+{
+	Comparison	cmp = {0};
+	Comparison *result;
+	Oid			type;
+
+	if (!match_column(push, left, &cmp, &type) ||
+		!match_operator(opno, type, &cmp.compare, &cmp.valuetype) ||
+		!cdc_compare_takes(cmp.form, cmp.valuetype) || !is_known(push, right) ||
+		(cmp.compare == CDC_COMPARE_NOT_EQUAL && cmp.field != CDC_KAFKA_PARTITION))
+		return NULL;
+	cmp.expr = (Expr *) right;
+	result = palloc(sizeof(Comparison));
+	*result = cmp;
+	return result;
+}
+
+static Branch *
+make_leaf(BranchKind kind, List *comparisons)
+{
+	Branch	   *leaf = palloc0(sizeof(Branch));
+
+	leaf->kind = kind;
+	leaf->comparisons = comparisons;
+	return leaf;
+}
+
+static Branch *
+build_operator(CdcKafkaPushdown *push, OpExpr *op)
+{
+	Comparison *cmp;
+	Oid			commutator;
+
+	if (list_length(op->args) != 2)
+		return NULL;
+	cmp = make_comparison(push, linitial(op->args), op->opno, lsecond(op->args));
+	if (cmp == NULL)
+	{
+		commutator = get_commutator(op->opno);
+		if (OidIsValid(commutator))
+			cmp = make_comparison(push, lsecond(op->args), commutator, linitial(op->args));
+	}
+	return cmp == NULL ? NULL : make_leaf(BRANCH_COMPARE, list_make1(cmp));
+}
+
+static Branch *
+build_array(CdcKafkaPushdown *push, ScalarArrayOpExpr *op)
+{
+	Comparison *cmp = make_comparison(push, linitial(op->args), op->opno, lsecond(op->args));
+
+	if (cmp == NULL)
+		return NULL;
+	cmp->array = true;
+	cmp->any = op->useOr;
+	return make_leaf(BRANCH_COMPARE, list_make1(cmp));
+}
+
+/*
+ * (a, b) > (1, 2): the first columns that can be used, up to one that cannot.
+ * The operators of the earlier columns are those of their own order.
+ */
+static Branch *
+build_row(CdcKafkaPushdown *push, RowCompareExpr *row)
+{
+	Branch	   *leaf = make_leaf(BRANCH_ROW, NIL);
+	ListCell   *left;
+	ListCell   *right;
+	ListCell   *opno;
+
+	forthree(left, row->largs, right, row->rargs, opno, row->opnos)
+	{
+		Comparison *cmp = make_comparison(push, lfirst(left), lfirst_oid(opno), lfirst(right));
+
+		if (cmp == NULL || cmp->compare == CDC_COMPARE_EQUAL ||
+			cmp->compare == CDC_COMPARE_NOT_EQUAL)
+		{
+			leaf->open = true;
+			break;
+		}
+		cmp->in_row = true;
+		leaf->comparisons = lappend(leaf->comparisons, cmp);
+	}
+	return leaf->comparisons == NIL ? NULL : leaf;
+}
+
+static Branch *build(CdcKafkaPushdown *push, Node *clause);
+
+/* Of AND what is known; of OR only if all is. */
+static Branch *
+build_bool(CdcKafkaPushdown *push, BoolExpr *expr)
+{
+	Branch	   *branch = palloc0(sizeof(Branch));
+	ListCell   *lc;
+
+	if (expr->boolop == NOT_EXPR)
+		return NULL;
+	branch->kind = expr->boolop == AND_EXPR ? BRANCH_AND : BRANCH_OR;
+	foreach(lc, expr->args)
+	{
+		Branch	   *child = build(push, lfirst(lc));
+
+		if (child != NULL)
+			branch->children = lappend(branch->children, child);
+		else if (branch->kind == BRANCH_OR)
+			return NULL;
+	}
+	return branch->children == NIL ? NULL : branch;
+}
+
+/* The tree of a clause; NULL where it bounds nothing. */
+static Branch *
+build(CdcKafkaPushdown *push, Node *clause)
+{
+	check_stack_depth();
+	switch (nodeTag(clause))
+	{
+		case T_OpExpr:
+			return build_operator(push, (OpExpr *) clause);
+		case T_ScalarArrayOpExpr:
+			return build_array(push, (ScalarArrayOpExpr *) clause);
+		case T_RowCompareExpr:
+			return build_row(push, (RowCompareExpr *) clause);
+		case T_BoolExpr:
+			return build_bool(push, (BoolExpr *) clause);
+		default:
+			return NULL;
+	}
+}
+
+static void
+collect_comparisons(const Branch *branch, List **comparisons)
+{
+	ListCell   *lc;
+
+	foreach(lc, branch->comparisons)
+		*comparisons = lappend(*comparisons, lfirst(lc));
+	foreach(lc, branch->children)
+		collect_comparisons(lfirst(lc), comparisons);
+}
+
+bool
+cdc_kafka_clause_is_pushable(const CdcKafkaTable *table, Index relid, Expr *clause)
+{
+	CdcKafkaPushdown push = {0};
+
+	push.table = table;
+	push.relid = relid;
+	return build(&push, (Node *) clause) != NULL;
+}
+
+CdcKafkaPushdown *
+cdc_kafka_pushdown_create(const CdcKafkaTable *table, Index relid, List *clauses)
+{
+	CdcKafkaPushdown *push = palloc0(sizeof(CdcKafkaPushdown));
+	Branch	   *root = palloc0(sizeof(Branch));
+	ListCell   *lc;
+
+	push->table = table;
+	push->relid = relid;
+	push->context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest Kafka conditions",
+										  ALLOCSET_SMALL_MINSIZE, ALLOCSET_SMALL_INITSIZE,
+										  ALLOCSET_DEFAULT_MAXSIZE);
+	root->kind = BRANCH_AND;
+	foreach(lc, clauses)
+	{
+		Branch	   *child = build(push, lfirst(lc));
+
+		if (child != NULL)
+			root->children = lappend(root->children, child);
+	}
+	if (root->children != NIL)
+	{
+		push->root = root;
+		collect_comparisons(root, &push->comparisons);
+	}
+	return push;
+}
+
+/* ------------------------------------------------------------------------
+ * From values to sets of numbers
+ * ------------------------------------------------------------------------
+ */
+
+/* An array's elements; a NULL among them never fulfils a comparison. */
+static void
+set_from_array(Comparison *cmp, Datum value)
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	CdcInterval *items = NULL;
+	int			nitems = 0;
+	int			room = 0;
+	int16		len;
+	bool		byval;
+	char		align;
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	get_typlenbyvalalign(cmp->valuetype, &len, &byval, &align);
+	deconstruct_array(array, cmp->valuetype, len, byval, align, &elems, &nulls, &n);
+	cmp->set = cdc_intervals_all();
+	for (i = 0; i < n; i++)
+	{
+		CdcIntervals one = nulls[i] ? cdc_intervals_none() :
+			cdc_compare_set(cmp->form, cmp->compare, cmp->valuetype, elems[i]);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!cmp->any)
+		{
+			cmp->set = cdc_intervals_intersect(&cmp->set, &one);
+			continue;
+		}
+		if (nitems + one.n > room)
+		{
+			room = Max(room * 2, 16);
+			items = items == NULL ? palloc(sizeof(CdcInterval) * room) :
+				repalloc(items, sizeof(CdcInterval) * room);
+		}
+		if (one.n > 0)
+			memcpy(items + nitems, one.items, sizeof(CdcInterval) * one.n);
+		nitems += one.n;
+	}
+	if (cmp->any)
+		cmp->set = cdc_intervals_of(items, nitems);
+}
+
+static void
+set_from_value(Comparison *cmp, Datum value, bool isnull)
+{
+	if (isnull)
+	{
+		/* a comparison with NULL is never true */
+		cmp->set = cmp->strict = cmp->equal = cdc_intervals_none();
+		return;
+	}
+	if (cmp->array)
+	{
+		set_from_array(cmp, value);
+		return;
+	}
+	cmp->set = cdc_compare_set(cmp->form, cmp->compare, cmp->valuetype, value);
+	if (!cmp->in_row)
+		return;
+	cmp->strict = cdc_compare_set(cmp->form, cmp->compare <= CDC_COMPARE_LESS_EQUAL ?
+								  CDC_COMPARE_LESS : CDC_COMPARE_GREATER, cmp->valuetype, value);
+	cmp->equal = cdc_compare_set(cmp->form, CDC_COMPARE_EQUAL, cmp->valuetype, value);
+}
+
+static bool
+bounds_from_above(const CdcKafkaPushdown *push)
+{
+	return push->table->opt.timestamps_ascend;
+}
+
+static int
+compare_int64(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+add_times(CdcKafkaPushdown *push, const CdcIntervals *set, int *room)
+{
+	int			i;
+
+	for (i = 0; i < set->n; i++)
+	{
+		if (push->ntimes + 2 > *room)
+		{
+			*room = Max(*room * 2, 16);
+			push->times = push->times == NULL ? palloc(sizeof(int64) * *room) :
+				repalloc(push->times, sizeof(int64) * *room);
+		}
+		/* before 1970 there is nothing; a broker takes such numbers as commands */
+		if (set->items[i].from > 0)
+			push->times[push->ntimes++] = set->items[i].from;
+		if (set->items[i].to > 0 && set->items[i].to != CDC_INTERVAL_MAX &&
+			bounds_from_above(push))
+			push->times[push->ntimes++] = set->items[i].to;
+	}
+}
+
+/* Of very many, some are asked for; the others take the next best. */
+static void
+thin_times(CdcKafkaPushdown *push)
+{
+	int			i;
+
+	if (push->ntimes <= MAX_TIMES)
+		return;
+	for (i = 0; i < MAX_TIMES; i++)
+		push->times[i] = push->times[(int64) i * push->ntimes / MAX_TIMES];
+	push->ntimes = MAX_TIMES;
+}
+
+/* The times at which the sets begin and, where that helps, end. */
+static void
+collect_times(CdcKafkaPushdown *push)
+{
+	ListCell   *lc;
+	int			room = 0;
+	int			n = 0;
+	int			i;
+
+	push->times = NULL;
+	push->ntimes = 0;
+	foreach(lc, push->comparisons)
+	{
+		Comparison *cmp = lfirst(lc);
+
+		if (cmp->field != CDC_KAFKA_TS)
+			continue;
+		add_times(push, &cmp->set, &room);
+		add_times(push, &cmp->strict, &room);
+		add_times(push, &cmp->equal, &room);
+	}
+	if (push->ntimes > 1)
+		qsort(push->times, push->ntimes, sizeof(int64), compare_int64);
+	for (i = 0; i < push->ntimes; i++)
+	{
+		if (n == 0 || push->times[n - 1] != push->times[i])
+			push->times[n++] = push->times[i];
+	}
+	push->ntimes = n;
+	thin_times(push);
+}
+
+void
+cdc_kafka_pushdown_init(CdcKafkaPushdown *push, PlanState *parent)
+{
+	ListCell   *lc;
+
+	foreach(lc, push->comparisons)
+	{
+		Comparison *cmp = lfirst(lc);
+
+		cmp->state = ExecInitExpr(cmp->expr, parent);
+	}
+}
+
+static void
+set_unknown(Comparison *cmp)
+{
+	cmp->set = cmp->strict = cmp->equal = cdc_intervals_all();
+}
+
+static bool
+has_param(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	return IsA(node, Param) || expression_tree_walker(node, has_param, arg);
+}
+
+void
+cdc_kafka_pushdown_evaluate(CdcKafkaPushdown *push, ExprContext *econtext, bool with_params)
+{
+	MemoryContext old;
+	ListCell   *lc;
+
+	MemoryContextReset(push->context);
+	old = MemoryContextSwitchTo(push->context);
+	foreach(lc, push->comparisons)
+	{
+		Comparison *cmp = lfirst(lc);
+		bool		isnull;
+
+		if (!with_params && has_param((Node *) cmp->expr, NULL))
+			set_unknown(cmp);
+		else
+		{
+			Datum		value = CDC_EXEC_EVAL_EXPR(cmp->state, econtext, &isnull);
+
+			set_from_value(cmp, value, isnull);
+		}
+	}
+	collect_times(push);
+	MemoryContextSwitchTo(old);
+}
+
+bool
+cdc_kafka_pushdown_estimate(CdcKafkaPushdown *push, PlannerInfo *root)
+{
+	MemoryContext old = MemoryContextSwitchTo(push->context);
+	bool		all = true;
+	ListCell   *lc;
+
+	foreach(lc, push->comparisons)
+	{
+		Comparison *cmp = lfirst(lc);
+		Node	   *value = estimate_expression_value(root, (Node *) copyObject(cmp->expr));
+
+		if (IsA(value, Const))
+			set_from_value(cmp, ((Const *) value)->constvalue, ((Const *) value)->constisnull);
+		else
+		{
+			set_unknown(cmp);
+			all = false;
+		}
+	}
+	collect_times(push);
+	MemoryContextSwitchTo(old);
+	return all;
+}
+
+const int64 *
+cdc_kafka_pushdown_times(const CdcKafkaPushdown *push, int *n)
+{
+	*n = push->ntimes;
+	return push->times;
+}
+
+/* ------------------------------------------------------------------------
+ * From sets of numbers to offsets of one partition
+ * ------------------------------------------------------------------------
+ */
+
+/* What is asked of one partition. */
+typedef struct Question
+{
+	const CdcKafkaPushdown *push;
+	int32		partition;
+	const int64 *offsets;		/* of push->times; NULL: not known */
+} Question;
+
+/* No message before the result has that time or a later one. */
+static int64
+first_offset(const Question *q, int64 time)
+{
+	int			i;
+
+	for (i = q->push->ntimes - 1; i >= 0; i--)
+	{
+		if (q->push->times[i] <= time)
+			return q->offsets[i];
+	}
+	return CDC_INTERVAL_MIN;
+}
+
+/* Where times ascend: all messages from the result on have that time or a later one. */
+static int64
+last_offset(const Question *q, int64 time)
+{
+	int			i;
+
+	for (i = 0; i < q->push->ntimes; i++)
+	{
+		if (q->push->times[i] >= time)
+			return q->offsets[i];
+	}
+	return CDC_INTERVAL_MAX;
+}
+
+static CdcIntervals
+times_to_offsets(const Question *q, const CdcIntervals *times)
+{
+	CdcIntervals result;
+	CdcInterval *items;
+	int			i;
+
+	if (times->n == 0)
+		return cdc_intervals_none();
+	if (q->offsets == NULL)
+		return cdc_intervals_all();
+	items = palloc(sizeof(CdcInterval) * times->n);
+	for (i = 0; i < times->n; i++)
+	{
+		int64		from = times->items[i].from;
+		int64		to = times->items[i].to;
+
+		items[i].from = from > 0 ? first_offset(q, from) : CDC_INTERVAL_MIN;
+		items[i].to = to > 0 && to != CDC_INTERVAL_MAX && bounds_from_above(q->push) ?
+			last_offset(q, to) : CDC_INTERVAL_MAX;
+	}
+	result = cdc_intervals_of(items, times->n);
+	pfree(items);
+	return result;
+}
+
+static CdcIntervals
+numbers_to_offsets(const Question *q, CdcKafkaField field, const CdcIntervals *set)
+{
+	switch (field)
+	{
+		case CDC_KAFKA_PARTITION:
+			return cdc_intervals_contain(set, q->partition) ? cdc_intervals_all() :
+				cdc_intervals_none();
+		case CDC_KAFKA_OFFSET:
+			return *set;
+		default:
+			return times_to_offsets(q, set);
+	}
+}
+
+/* (a, b) < (1, 2) is a < 1 OR (a = 1 AND b < 2). */
+static CdcIntervals
+row_to_offsets(const Question *q, const Branch *row)
+{
+	CdcIntervals result = cdc_intervals_all();
+	int			n = list_length(row->comparisons);
+	int			i;
+
+	for (i = n - 1; i >= 0; i--)
+	{
+		Comparison *cmp = list_nth(row->comparisons, i);
+		CdcIntervals strict;
+		CdcIntervals equal;
+
+		if (i == n - 1 && !row->open)
+		{
+			result = numbers_to_offsets(q, cmp->field, &cmp->set);
+			continue;
+		}
+		strict = numbers_to_offsets(q, cmp->field, &cmp->strict);
+		equal = numbers_to_offsets(q, cmp->field, &cmp->equal);
+		equal = cdc_intervals_intersect(&equal, &result);
+		result = cdc_intervals_union(&strict, &equal);
+	}
+	return result;
+}
+
+static CdcIntervals
+branch_to_offsets(const Question *q, const Branch *branch)
+{
+	CdcIntervals result;
+	ListCell   *lc;
+
+	switch (branch->kind)
+	{
+		case BRANCH_COMPARE:
+			{
+				const Comparison *cmp = linitial(branch->comparisons);
+
+				return numbers_to_offsets(q, cmp->field, &cmp->set);
+			}
+		case BRANCH_ROW:
+			return row_to_offsets(q, branch);
+		default:
+			break;
+	}
+	result = branch->kind == BRANCH_AND ? cdc_intervals_all() : cdc_intervals_none();
+	foreach(lc, branch->children)
+	{
+		CdcIntervals child = branch_to_offsets(q, lfirst(lc));
+
+		result = branch->kind == BRANCH_AND ? cdc_intervals_intersect(&result, &child) :
+			cdc_intervals_union(&result, &child);
+	}
+	return result;
+}
+
+CdcIntervals
+cdc_kafka_pushdown_offsets(const CdcKafkaPushdown *push, int32 partition, const int64 *offsets)
+{
+	Question	q;
+
+	if (push->root == NULL)
+		return cdc_intervals_all();
+	q.push = push;
+	q.partition = partition;
+	q.offsets = offsets;
+	return branch_to_offsets(&q, push->root);
+}
