@@ -533,4 +533,102 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 #define CDC_BACKEND_NUMBER				((int) MyBackendId)
 #endif
 
+/*
+ * Scans of foreign tables.  Evaluating an expression lost an argument in 10;
+ * whose privileges count is in the plan since 16; an outer path came in 9.5, a
+ * target in 9.6, the restrictions that a path takes upon itself in 17, disabled
+ * nodes in 18; a plan's recheck conditions in 9.5.
+ */
+#define CDC_HAVE_IMPORT_FOREIGN_SCHEMA	(PG_VERSION_NUM >= 90500)
+#define CDC_HAVE_PARALLEL_QUERY			(PG_VERSION_NUM >= 100000)
+
+#if PG_VERSION_NUM >= 100000
+#define CDC_EXEC_EVAL_EXPR(state, econtext, isnull) \
+	ExecEvalExprSwitchContext((state), (econtext), (isnull))
+#else
+#define CDC_EXEC_EVAL_EXPR(state, econtext, isnull) \
+	ExecEvalExprSwitchContext((state), (econtext), (isnull), NULL)
+#endif
+
+/* A virtual row as a tuple of its own, for system columns. */
+#if PG_VERSION_NUM >= 120000
+#define CDC_MATERIALIZE_SLOT(slot)		ExecMaterializeSlot(slot)
+#else
+#define CDC_MATERIALIZE_SLOT(slot)		((void) ExecMaterializeSlot(slot))
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define CDC_FOREIGN_SCAN_USER(node) \
+	(((ForeignScan *) (node)->ss.ps.plan)->checkAsUser)
+#define CDC_FOREIGN_REL_USER(root, rel)	((rel)->userid)
+#else
+#define CDC_FOREIGN_SCAN_USER(node) \
+	(rt_fetch(((Scan *) (node)->ss.ps.plan)->scanrelid, \
+			  (node)->ss.ps.state->es_range_table)->checkAsUser)
+#define CDC_FOREIGN_REL_USER(root, rel)	(planner_rt_fetch((rel)->relid, (root))->checkAsUser)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define CDC_FOREIGNSCAN_PATH(root, rel, rows, startup, total, outer, private) \
+	create_foreignscan_path((root), (rel), NULL, (rows), 0, (startup), (total), NIL, (outer), \
+							NULL, NIL, (private))
+#elif PG_VERSION_NUM >= 170000
+#define CDC_FOREIGNSCAN_PATH(root, rel, rows, startup, total, outer, private) \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL, (outer), \
+							NULL, NIL, (private))
+#elif PG_VERSION_NUM >= 90600
+#define CDC_FOREIGNSCAN_PATH(root, rel, rows, startup, total, outer, private) \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL, (outer), \
+							NULL, (private))
+#else
+#define CDC_FOREIGNSCAN_PATH(root, rel, rows, startup, total, outer, private) \
+	create_foreignscan_path((root), (rel), (rows), (startup), (total), NIL, (outer), (private))
+#endif
+#if PG_VERSION_NUM >= 90500
+#define CDC_PLAN_OUTER_ARG				, Plan *outer_plan
+#define CDC_MAKE_FOREIGNSCAN(tlist, quals, relid, exprs) \
+	make_foreignscan((tlist), (quals), (relid), (exprs), NIL, NIL, NIL, NULL)
+#else
+#define CDC_PLAN_OUTER_ARG
+#define CDC_MAKE_FOREIGNSCAN(tlist, quals, relid, exprs) \
+	make_foreignscan((tlist), (quals), (relid), (exprs), NIL)
+#endif
+
+/* Expressions that are shown, in a plan's names: of the plan since 13, before of its state. */
+#if PG_VERSION_NUM >= 130000
+#define CDC_DEPARSE_CONTEXT(es, planstate, ancestors) \
+	set_deparse_context_plan((es)->deparse_cxt, (planstate)->plan, (ancestors))
+#elif PG_VERSION_NUM >= 90500
+#define CDC_DEPARSE_CONTEXT(es, planstate, ancestors) \
+	set_deparse_context_planstate((es)->deparse_cxt, (Node *) (planstate), (ancestors))
+#else
+#define CDC_DEPARSE_CONTEXT(es, planstate, ancestors) \
+	set_deparse_context_planstate((es)->extra->deparsecxt, (Node *) (planstate), (ancestors))
+#endif
+/* Numbers that are shown have a unit since 11. */
+#if PG_VERSION_NUM >= 110000
+#define CDC_EXPLAIN_NUMBER(label, unit, value, es) \
+	ExplainPropertyInteger((label), (unit), (value), (es))
+#define CDC_EXPLAIN_FLOAT(label, unit, value, digits, es) \
+	ExplainPropertyFloat((label), (unit), (value), (digits), (es))
+#else
+#define CDC_EXPLAIN_NUMBER(label, unit, value, es) \
+	ExplainPropertyLong((label), (long) (value), (es))
+#define CDC_EXPLAIN_FLOAT(label, unit, value, digits, es) \
+	ExplainPropertyFloat((label), (value), (digits), (es))
+#endif
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
+/* What the optimizer lets others use has a header of its own since 12. */
+#if PG_VERSION_NUM >= 120000
+#include "optimizer/optimizer.h"
+#else
+#include "nodes/relation.h"
+#include "optimizer/clauses.h"
+#include "optimizer/var.h"
+#endif
+
 #endif							/* CDC_PG_COMPAT_H */

@@ -16,8 +16,13 @@ RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'cdc_kafka_fdw_validator';
 
+CREATE FUNCTION cdc.kafka_fdw_handler()
+RETURNS fdw_handler
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'cdc_kafka_fdw_handler';
+
 CREATE FOREIGN DATA WRAPPER cdc_kafka
-    NO HANDLER
+    HANDLER cdc.kafka_fdw_handler
     VALIDATOR cdc.kafka_fdw_validator;
 
 CREATE FUNCTION cdc.option_list(
