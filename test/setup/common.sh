@@ -42,7 +42,7 @@ quietly() {
 copy_tree() {
 	mkdir -p "$2"
 	tar -C "$1" --exclude=./.git --exclude='*.o' --exclude='*.bc' --exclude='*.so' \
-		--exclude=./test/unit/build --exclude=./test/fuzz/build --exclude=./tmp_check \
+		--exclude=./test/unit/build --exclude=./test/fuzz/build --exclude=./test/mock/build --exclude=./tmp_check \
 		--exclude='./cdc_ingest--*.sql' -cf - . | tar -C "$2" -xf -
 }
 
