@@ -192,6 +192,15 @@ granted(const Check *check, const char *privilege, bool any_level)
 	return false;
 }
 
+/* Whether each transaction has a GTID (MySQL). */
+static bool
+by_gtids(const Check *check)
+{
+	const char *mode = variable(check, "gtid_mode");
+
+	return mode != NULL && strcmp(mode, "ON") == 0;
+}
+
 static void
 check_privileges(Check *check)
 {
@@ -214,6 +223,15 @@ check_privileges(Check *check)
 		   rows ? NULL : "The position of the binlog cannot be asked for without it.",
 		   mariadb ? "At the source: GRANT BINLOG MONITOR ON *.* TO the user of the user mapping;" :
 		   "At the source: GRANT REPLICATION CLIENT ON *.* TO the user of the user mapping;");
+
+	/* what copy_snapshot.c proves the place of a copy with */
+	if (!mariadb && (check->info->version < 50700 || !by_gtids(check)))
+	{
+		ok = try_rows(check, "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1") != NULL;
+		report(check, "privilege process", ok,
+			   ok ? NULL : "Without GTIDs, or in MySQL 5.6, a copy joins the binlog at a place that is likely, but not proved.",
+			   "At the source: GRANT PROCESS ON *.* TO the user of the user mapping;");
+	}
 
 	if (granted(check, "SELECT", false))
 		report(check, "privilege select", true, "on all tables", NULL);
@@ -272,7 +290,7 @@ check_gtid(Check *check)
 	{
 		const char *mode = variable(check, "gtid_mode");
 
-		report(check, "gtid", mode != NULL && strcmp(mode, "ON") == 0,
+		report(check, "gtid", by_gtids(check),
 			   mode ? psprintf("gtid_mode is %s", mode) : "gtid_mode does not exist",
 			   "Without GTIDs the position is a file and an offset, which a fail-over of the source loses. "
 			   "Set gtid_mode and enforce_gtid_consistency to ON at the source.");

@@ -8,18 +8,7 @@
  * ("bootstrap-start", "bootstrap-complete"), one source transaction in the
  * history's sense.  No lock is taken on the source.
  *
- * What the stream must know is the position of the snapshot:
- *
- * - MariaDB tells it exactly (binlog_snapshot_file, binlog_snapshot_position).
- * - MySQL does not.  With GTIDs, from 5.7 on, gtid_executed contains no
- *   transaction that is not committed in the engine, so what it says before the
- *   snapshot is in the snapshot.  It learns of one a moment after that commit:
- *   when it says the same VISIBLE_MS behind the snapshot, the snapshot is
- *   exactly that.  (process_commit_stage_queue() of MySQL's sql/binlog.cc)
- * - Without GTIDs there is the binlog's end only, which a transaction reaches
- *   a moment before its commit in the engine; gtid_executed of 5.6 does, too.
- *   The snapshot is taken SETTLE_MS behind the position, for what was in between
- *   to arrive, and counts as exact when the position stood still.
+ * What the stream must know is the position of the snapshot: copy_snapshot.c.
  *
  * A subscription that starts with the copy starts its stream exactly there.
  * When the stream is running, or the position is known as a range only, the
@@ -42,26 +31,15 @@
 #include "pg/error.h"
 #include "pg/replica_table.h"
 
-/* How often an exact snapshot is tried for. */
-#define EXACT_ATTEMPTS		40
-#define SETTLED_ATTEMPTS	5
+/* How long the source is waited for when the stream has not begun ... */
+#define FIRST_PATIENCE_MS	60000
 
-/* How long what the binlog has may take to be committed in the engine ... */
-#define SETTLE_MS			1000
-
-/* ... and what is committed there, to be told by gtid_executed. */
-#define VISIBLE_MS			50
+/* ... and when it is running, and how long it then runs before the next try. */
+#define PATIENCE_MS			10000
+#define RETRY_MS			60000
 
 /* The most that one row may take. */
 #define ROW_LIMIT			((size_t) 1024 * 1024 * 1024)
-
-/* The snapshot's place: not before from, not behind to. */
-typedef struct CopySnapshot
-{
-	CdcSourcePosition from;
-	CdcSourcePosition to;
-	bool		exact;			/* from is to */
-} CopySnapshot;
 
 static List *
 tables_to_copy(const CdcSubscription *sub)
@@ -86,105 +64,6 @@ cdc_copy_pending(const CdcSubscription *sub)
 	return tables_to_copy(sub) != NIL;
 }
 
-/* ---- the snapshot ---- */
-
-static bool
-same_position(const CdcSourcePosition *a, const CdcSourcePosition *b)
-{
-	if (a->gtid_set != NULL && b->gtid_set != NULL)
-		return strcmp(a->gtid_set, b->gtid_set) == 0;
-	return strcmp(a->file, b->file) == 0 && a->offset == b->offset;
-}
-
-static void
-settle(CdcSource *source, int ms)
-{
-	TimestampTz until = GetCurrentTimestamp() + ms * INT64CONST(1000);
-	int64		left;
-
-	/* the session has nothing to tell: this is a sleep that can be cancelled */
-	while ((left = (until - GetCurrentTimestamp()) / 1000) > 0)
-		(void) cdc_source_wait(source, (long) left + 1);
-}
-
-/* MariaDB's own words; false where it has none. */
-static bool
-mariadb_position(CdcSource *source, CdcSourcePosition *pos)
-{
-	CdcRows    *rows = cdc_source_query(source, "SHOW STATUS LIKE 'binlog\\_snapshot\\_%%'");
-	CdcSourcePosition now;
-	int64		i;
-
-	memset(pos, 0, sizeof(*pos));
-	for (i = 0; rows != NULL && i < rows->nrows; i++)
-	{
-		const char *name = cdc_rows_cell(rows, i, 0)->data;
-		const char *value = cdc_rows_cell(rows, i, 1)->data;
-
-		if (pg_strcasecmp(name, "binlog_snapshot_file") == 0)
-			pos->file = pstrdup(value);
-		else if (pg_strcasecmp(name, "binlog_snapshot_position") == 0)
-			pos->offset = strtoll(value, NULL, 10);
-	}
-	if (pos->file == NULL || pos->file[0] == '\0' || pos->offset == 0)
-		return false;
-	cdc_source_position(source, &now);
-	if (now.gtid_set != NULL)
-	{
-		rows = cdc_source_query(source, "SELECT BINLOG_GTID_POS(%s, " INT64_FORMAT ")",
-								cdc_source_quote_literal(pos->file), pos->offset);
-		if (rows != NULL && rows->nrows == 1 && rows->cells[0].data != NULL)
-			pos->gtid_set = pstrdup(rows->cells[0].data);
-	}
-	return true;
-}
-
-static void
-open_snapshot(CdcSource *source, CopySnapshot *snap)
-{
-	const CdcMysqlServerInfo *info = cdc_source_info(source);
-	bool		committed;		/* the position has only what the engine has committed */
-	int			attempt;
-
-	(void) cdc_source_query(source, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-	if (info->flavor == CDC_MARIADB)
-	{
-		(void) cdc_source_query(source, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
-		if (mariadb_position(source, &snap->from))
-		{
-			snap->to = snap->from;
-			snap->exact = true;
-			return;
-		}
-		(void) cdc_source_query(source, "ROLLBACK");
-	}
-
-	cdc_source_position(source, &snap->from);
-	committed = snap->from.gtid_set != NULL && info->flavor == CDC_MYSQL && info->version >= 50700;
-	for (attempt = 1;; attempt++)
-	{
-		bool		settled = true;
-
-		if (!committed)
-		{
-			CdcSourcePosition now;
-
-			settle(source, SETTLE_MS);
-			cdc_source_position(source, &now);
-			settled = same_position(&now, &snap->from);
-		}
-		(void) cdc_source_query(source, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
-		if (committed)
-			settle(source, VISIBLE_MS);
-		cdc_source_position(source, &snap->to);
-		snap->exact = settled && same_position(&snap->from, &snap->to);
-		if (snap->exact || attempt >= (committed ? EXACT_ATTEMPTS : SETTLED_ATTEMPTS))
-			return;
-		(void) cdc_source_query(source, "ROLLBACK");
-		cdc_source_position(source, &snap->from);
-	}
-}
-
 /* ---- the rows ---- */
 
 static char *
@@ -193,6 +72,21 @@ to_utf8(const char *s)
 	char	   *converted = pg_server_to_any(s, strlen(s), PG_UTF8);
 
 	return converted == s ? pstrdup(s) : converted;
+}
+
+/* The two parts of a table's name, in UTF-8; false where it has one only. */
+static bool
+split_name(const char *source_table, char **database, char **table)
+{
+	char	   *dot;
+
+	*database = to_utf8(source_table);
+	dot = strchr(*database, '.');
+	if (dot == NULL)
+		return false;
+	*dot = '\0';
+	*table = dot + 1;
+	return true;
 }
 
 static char *
@@ -316,16 +210,57 @@ copy_rows(CdcPullCall *call, CdcSource *source, CdcPullWriter *writer, const Cdc
 	MemoryContextDelete(context);
 }
 
+/* Whether a table to be copied has no key, so that its rows must not come twice. */
+static bool
+needs_exact_position(CdcSource *source, List *tables)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CdcSubscriptionTable *t = lfirst(lc);
+		char	   *database;
+		char	   *table;
+		CdcRows    *rows;
+
+		if (!split_name(t->source_table, &database, &table))
+			continue;
+		rows = cdc_source_query(source, "SELECT 1 FROM information_schema.STATISTICS"
+								" WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND INDEX_NAME = 'PRIMARY' LIMIT 1",
+								cdc_source_quote_literal(database), cdc_source_quote_literal(table));
+		if (rows == NULL || rows->nrows == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The engine of a table, where it has no transactions; else NULL. */
+static const char *
+plain_engine(CdcSource *control, const CdcTable *table)
+{
+	CdcRows    *rows = cdc_source_query(control, "SELECT t.ENGINE FROM information_schema.TABLES t"
+										" JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"
+										" WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s AND e.TRANSACTIONS = 'NO'",
+										cdc_source_quote_literal(table->database),
+										cdc_source_quote_literal(table->name));
+
+	return rows != NULL && rows->nrows > 0 ? rows->cells[0].data : NULL;
+}
+
 /* Why the table cannot be copied, or NULL. */
 static const char *
-copy_trouble(const CdcSubscription *sub, const CdcTable *table, const CopySnapshot *snap)
+copy_trouble(CdcPullStream *stream, const CdcSubscription *sub, const CdcTable *table,
+			 const CdcCopySnapshot *snap)
 {
+	const char *engine;
 	int			i;
 
 	if (table == NULL)
 		return "the source has no such table";
 	if (table->npk == 0 && !snap->exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
+	if (table->npk == 0 && (engine = plain_engine(cdc_pull_stream_control(stream), table)) != NULL)
+		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
 	for (i = 0; i < table->ncolumns; i++)
 	{
 		const CdcColumn *column = &table->columns[i];
@@ -340,20 +275,17 @@ copy_trouble(const CdcSubscription *sub, const CdcTable *table, const CopySnapsh
 /* The definition of a table, or NULL when it cannot be copied (state 'e'). */
 static const CdcTable *
 definition(CdcPullCall *call, CdcPullStream *stream, const CdcSubscriptionTable *t,
-		   const CopySnapshot *snap, const char *position)
+		   const CdcCopySnapshot *snap, const char *position)
 {
-	char	   *name = to_utf8(t->source_table);
-	char	   *dot = strchr(name, '.');
+	char	   *database;
+	char	   *name;
 	const CdcTable *table = NULL;
 	const char *error;
 
-	if (dot != NULL)
-	{
-		*dot = '\0';
-		table = cdc_schema_refresh(stream->schema, cdc_pull_stream_control(stream), name, dot + 1,
+	if (split_name(t->source_table, &database, &name))
+		table = cdc_schema_refresh(stream->schema, cdc_pull_stream_control(stream), database, name,
 								   call->pos.last_seq + 1, position);
-	}
-	error = copy_trouble(call->sub, table, snap);
+	error = copy_trouble(stream, call->sub, table, snap);
 	if (error == NULL)
 		return table;
 	cdc_subscription_table_state(call->sub, t->source_table, 'e', error);
@@ -368,7 +300,7 @@ definition(CdcPullCall *call, CdcPullStream *stream, const CdcSubscriptionTable 
 
 static void
 copy_tables(CdcPullCall *call, CdcPullStream *stream, CdcSource *source, List *tables,
-			const CopySnapshot *snap, char state)
+			const CdcCopySnapshot *snap, char state)
 {
 	CdcTransaction txn = {0};
 	CdcPullWriter *writer;
@@ -385,11 +317,6 @@ copy_tables(CdcPullCall *call, CdcPullStream *stream, CdcSource *source, List *t
 		CdcSubscriptionTable *t = lfirst(lc);
 		const CdcTable *table;
 
-		if (!t->copy_data)
-		{
-			cdc_subscription_table_state(call->sub, t->source_table, 'r', NULL);
-			continue;
-		}
 		table = definition(call, stream, t, snap, position);
 		if (table == NULL)
 			continue;
@@ -401,32 +328,106 @@ copy_tables(CdcPullCall *call, CdcPullStream *stream, CdcSource *source, List *t
 	cdc_pull_writer_end(writer);
 }
 
+/* Tables whose rows are not wanted are ready at once; the rest is returned. */
+static List *
+release_others(const CdcSubscription *sub, List *tables)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CdcSubscriptionTable *t = lfirst(lc);
+
+		if (t->copy_data)
+			result = lappend(result, t);
+		else
+			cdc_subscription_table_state(sub, t->source_table, 'r', NULL);
+	}
+	return result;
+}
+
+static void
+start_at(CdcPosition *pos, const CdcSourcePosition *source)
+{
+	pos->file = source->file;
+	pos->file_offset = source->offset;
+	pos->gtid_set = source->gtid_set;
+}
+
+/* The snapshot could not be had in time: the copy has to wait. */
+static void
+put_off(CdcPullCall *call, CdcPullStream *stream, const char *trouble, bool first)
+{
+	if (first)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("the copy of subscription \"%s\" cannot join the binlog of its source", call->sub->name),
+				 errdetail("At the source, %s.", trouble),
+				 errhint("End it there, or pull again later.")));
+	stream->copy_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS);
+	cdc_log(call->sub->name, "copy", "the copy of tables waits for the source", trouble);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the copy of tables of subscription \"%s\" waits for its source", call->sub->name),
+			 errdetail("At the source, %s.", trouble),
+			 errhint("Changes of other tables go on; the copy is tried again in %d s.", RETRY_MS / 1000)));
+}
+
+static void
+warn_of_margin(const CdcSubscription *sub, const char *trouble)
+{
+	cdc_log(sub->name, "copy", "the snapshot's place in the binlog is likely, but not proved", trouble);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the copy of subscription \"%s\" joins the binlog at a place that is likely, but not proved",
+					sub->name),
+			 errdetail("At the source, %s. A transaction that takes longer than a second from the binlog to the engine would be missed.",
+					   trouble),
+			 errhint("Before a copy from MySQL 5.6, or without GTIDs, GRANT PROCESS ON *.* TO the user of the user mapping.")));
+}
+
 void
 cdc_copy_run(CdcPullCall *call, CdcPullStream *stream, bool first)
 {
 	CdcPosition *pos = &call->pos;
 	List	   *tables = tables_to_copy(call->sub);
 	CdcSource  *source;
-	CopySnapshot	snap;
+	CdcCopySnapshot snap;
 	bool		joins;
 
 	/* one join at a time: what waits for it would have to wait for two */
 	if (pos->snapshot_join != NULL || tables == NIL)
 		return;
+	tables = release_others(call->sub, tables);
+	if (tables == NIL)
+	{
+		if (first)
+		{
+			cdc_source_position(cdc_pull_stream_control(stream), &snap.from);
+			start_at(pos, &snap.from);
+		}
+		return;
+	}
 	/* a server gives up a dump that nobody reads for longer than its net_write_timeout */
 	cdc_pull_stream_hang_up(stream);
 	source = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid, stream->address,
 								true, false);
-	open_snapshot(source, &snap);
+	if (!cdc_copy_snapshot_open(stream, source, needs_exact_position(source, tables),
+								first ? FIRST_PATIENCE_MS : PATIENCE_MS, &snap))
+	{
+		cdc_source_close(source);
+		put_off(call, stream, snap.trouble, first);
+		return;
+	}
+	if (snap.trouble != NULL)
+		warn_of_margin(call->sub, snap.trouble);
 	joins = !(first && snap.exact);
 	if (first)
-	{
-		pos->file = snap.from.file;
-		pos->file_offset = snap.from.offset;
-		pos->gtid_set = snap.from.gtid_set;
-	}
+		start_at(pos, &snap.from);
 	copy_tables(call, stream, source, tables, &snap, joins ? 'f' : 'r');
 	cdc_source_close(source);
+	cdc_pull_stream_forget_tables(stream);
 	if (!joins)
 		pos->barrier_seq = pos->last_seq;
 	else if (pos->gtid_set != NULL && snap.to.gtid_set != NULL)

@@ -473,10 +473,11 @@ cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullRes
 	cdc_position_get(sub, &call.pos);
 	joined = call.pos.snapshot_join == NULL;
 	call.stream = cdc_pull_stream_get(&call);
-	if (!call.stream->copy_checked)
+	if (!call.stream->copy_checked && GetCurrentTimestamp() >= call.stream->copy_at)
 	{
+		call.stream->copy_at = 0;
 		cdc_copy_run(&call, call.stream, false);
-		call.stream->copy_checked = true;
+		call.stream->copy_checked = call.stream->copy_at == 0;
 	}
 	check_join(&call);
 	set_until(&call);

@@ -11,6 +11,7 @@
  *	  pull_xa.c			two-phase transactions
  *	  pull_ddl.c		DDL statements and what they mean for definitions
  *	  copy.c			the initial copy of tables
+ *	  copy_snapshot.c	the snapshot they are read from, and its position
  *
  *-------------------------------------------------------------------------
  */
@@ -68,7 +69,8 @@ typedef struct CdcPullStream
 	CdcGroupBuffer *group;
 	HTAB	   *tables;			/* CdcPullTable by name; NULL: to be read */
 	struct CdcPullTable *last_table;	/* of them found last; NULL = none */
-	bool		copy_checked;	/* no table waits for its copy */
+	bool		copy_checked;	/* no table waits for its copy ... */
+	TimestampTz copy_at;		/* ... or they wait until then; 0 = no */
 	uint64		statements;		/* DML in statement format told of so far */
 
 	/* where it stands: the end of the last complete transaction */
@@ -282,8 +284,29 @@ extern bool cdc_copy_pending(const CdcSubscription *sub);
 /*
  * Copies them.  first: the stream begins where the snapshot was taken, and
  * call->pos is set to that; else it is running, and call->pos.snapshot_join is
- * set to what it must pass.
+ * set to what it must pass.  When the source is in the way of that, an ERROR; a
+ * running stream goes on instead, and stream->copy_at says when to try again.
  */
 extern void cdc_copy_run(CdcPullCall *call, CdcPullStream *stream, bool first);
+
+/* copy_snapshot.c */
+
+/* A snapshot's place: it has all before from, and nothing that is behind to only. */
+typedef struct CdcCopySnapshot
+{
+	CdcSourcePosition from;
+	CdcSourcePosition to;
+	bool		exact;			/* from is to */
+	const char *trouble;		/* why from is likely, but not proved; or NULL */
+} CdcCopySnapshot;
+
+/*
+ * Opens it on the source; that is a transaction that the source then is in.
+ * exact: tries for some seconds until it is.  false: the source does not come to
+ * a point where the snapshot has a place, for longer than patience_ms, and
+ * trouble says why.
+ */
+extern bool cdc_copy_snapshot_open(CdcPullStream *stream, CdcSource *source, bool exact,
+								   int patience_ms, CdcCopySnapshot *snap);
 
 #endif							/* CDC_PG_PULL_INTERNAL_H */

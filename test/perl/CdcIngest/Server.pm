@@ -334,10 +334,11 @@ sub _create_user
 	my ($self) = @_;
 	return if $self->{join};
 	my $dbh = $self->dbh;
+	my $process = $self->is_mariadb || ($self->{gtid} && $self->{flavour} ne 'mysql56') ? '' : ', PROCESS';
 	my $password = $dbh->quote($CDC_PASSWORD);
 	local $dbh->{RaiseError} = 1;
 	$dbh->do("CREATE USER $CDC_USER\@'127.0.0.1' IDENTIFIED BY $password");
-	$dbh->do("GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO $CDC_USER\@'127.0.0.1'");
+	$dbh->do("GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT$process ON *.* TO $CDC_USER\@'127.0.0.1'");
 	return;
 }
 
