@@ -23,6 +23,7 @@ _PG_init(void)
 {
 	cdc_catalog_init();
 	cdc_background_init();
+	cdc_outbox_init();
 	cdc_worker_init();
 	EmitWarningsOnPlaceholders("cdc_ingest");
 }

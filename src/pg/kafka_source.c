@@ -559,7 +559,7 @@ cdc_kafka_source_produce(CdcKafkaSource *source, const char *topic, int32 partit
 	CdcStatus	st;
 
 	while ((st = cdc_kafka_produce(source->kafka, topic, partition, key, key_len, value, value_len,
-								   headers, nheaders, ts_ms, &err)) == CDC_MORE)
+								   headers, nheaders, ts_ms, 0, &err)) == CDC_MORE)
 		(void) cdc_kafka_source_wait(source, -1);
 	if (cdc_failed(st))
 		cdc_ereport(&err, NULL);

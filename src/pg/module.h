@@ -15,4 +15,7 @@ extern void cdc_catalog_init(void);
 /* background.c: what is woken at commit. */
 extern void cdc_background_init(void);
 
+/* kafka_outbox.c: sends before commit. */
+extern void cdc_outbox_init(void);
+
 #endif							/* CDC_PG_MODULE_H */

@@ -276,11 +276,12 @@ extern const CdcKafkaStats *cdc_kafka_reader_stats(const CdcKafkaReader *reader)
  * Puts a message (copied) into the producer's queue; partition -1: by its key.
  * ts_ms -1: now.  CDC_MORE: the queue is full, wait for the descriptor and try
  * again.  An error: this message cannot be sent (size, no such partition).
+ * tag: the caller's number for it.
  */
 extern CdcStatus cdc_kafka_produce(CdcKafka *kafka, const char *topic, int32_t partition,
 								   const char *key, size_t key_len, const char *value,
 								   size_t value_len, const CdcKafkaHeader *headers, int nheaders,
-								   int64_t ts_ms, CdcError *err);
+								   int64_t ts_ms, uint64_t tag, CdcError *err);
 
 /*
  * CDC_OK: every message so far was delivered.  CDC_MORE: some are under way.
@@ -294,6 +295,7 @@ typedef struct CdcKafkaDelivery
 	uint64_t	produced;
 	uint64_t	delivered;
 	uint64_t	failed;
+	uint64_t	failed_tag;		/* of the first one that failed */
 	uint64_t	bytes;
 } CdcKafkaDelivery;
 

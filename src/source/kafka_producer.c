@@ -23,9 +23,12 @@ cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
 	{
 		kafka->delivery.failed++;
 		if (kafka->delivery_error.status == CDC_OK)
+		{
+			kafka->delivery.failed_tag = (uint64_t) (uintptr_t) msg->_private;
 			(void) cdc_kafka_error(&kafka->delivery_error, msg->err, NULL,
 								   "could not deliver a message of %zu bytes to partition %d of topic \"%s\"",
 								   msg->key_len + msg->len, msg->partition, rd_kafka_topic_name(msg->rkt));
+		}
 	}
 	pthread_mutex_unlock(&kafka->lock);
 	if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR && !atomic_load(&kafka->connected))
@@ -47,7 +50,8 @@ make_headers(const CdcKafkaHeader *headers, int n)
 CdcStatus
 cdc_kafka_produce(CdcKafka *kafka, const char *topic, int32_t partition, const char *key,
 				  size_t key_len, const char *value, size_t value_len,
-				  const CdcKafkaHeader *headers, int nheaders, int64_t ts_ms, CdcError *err)
+				  const CdcKafkaHeader *headers, int nheaders, int64_t ts_ms, uint64_t tag,
+				  CdcError *err)
 {
 	rd_kafka_headers_t *list = nheaders > 0 ? make_headers(headers, nheaders) : NULL;
 	rd_kafka_resp_err_t code;
@@ -58,12 +62,14 @@ cdc_kafka_produce(CdcKafka *kafka, const char *topic, int32_t partition, const c
 								 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 								 RD_KAFKA_V_KEY(key, key_len), RD_KAFKA_V_VALUE((void *) value, value_len),
 								 RD_KAFKA_V_TIMESTAMP(ts_ms < 0 ? 0 : ts_ms),
+								 RD_KAFKA_V_OPAQUE((void *) (uintptr_t) tag),
 								 RD_KAFKA_V_HEADERS(list), RD_KAFKA_V_END);
 	else
 		code = rd_kafka_producev(kafka->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
 								 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 								 RD_KAFKA_V_KEY(key, key_len), RD_KAFKA_V_VALUE((void *) value, value_len),
-								 RD_KAFKA_V_TIMESTAMP(ts_ms < 0 ? 0 : ts_ms), RD_KAFKA_V_END);
+								 RD_KAFKA_V_TIMESTAMP(ts_ms < 0 ? 0 : ts_ms),
+								 RD_KAFKA_V_OPAQUE((void *) (uintptr_t) tag), RD_KAFKA_V_END);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
 		pthread_mutex_lock(&kafka->lock);

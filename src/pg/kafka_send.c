@@ -1,0 +1,390 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka_send.c
+ *	  Producers: kept by the backend from transaction to transaction, used by
+ *	  one at a time, checked to have delivered everything before it commits.
+ *
+ * Connecting and asking for a producer's id costs some round trips, so that a
+ * backend keeps the producers that it used last.  One that a transaction had
+ * taken when it failed is closed: it may hold messages of that transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/kafka_send.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "foreign/foreign.h"
+#include "commands/defrem.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "pg/error.h"
+
+#define KEPT_PRODUCERS			4
+#define DEFAULT_MAX_BYTES		1000000 /* librdkafka's message.max.bytes */
+#define ABORT_MS				500 /* for telling the cluster that a transaction is void */
+#define WAIT_MS					1000L	/* the longest sleep; a safety net */
+
+/*
+ * Bytes that may be under way.  librdkafka's idempotent producer (2.0) has five
+ * requests of a megabyte in flight at most, and while more messages wait for
+ * one to return its thread spins, which costs more than it gains.
+ */
+#define WINDOW_BYTES			(4 * 1024 * 1024)
+#define PACE_MESSAGES			32	/* looked at this often */
+
+struct CdcKafkaSender
+{
+	CdcKafkaSource *source;		/* NULL: the place is free */
+	char	   *definition;		/* what it was made from */
+	bool		taken;			/* by the present transaction */
+	bool		transactional;
+	bool		initialized;	/* transactions were prepared for */
+	bool		begun;			/* a Kafka transaction is open */
+	bool		committing;
+	uint64		sent;
+	CdcKafkaDelivery before;	/* counts at the transaction's beginning */
+	uint64		used;			/* for the least recently used */
+};
+
+static CdcKafkaSender kept[KEPT_PRODUCERS];
+static uint64 uses = 0;
+
+/*
+ * Targets
+ */
+
+void
+cdc_kafka_target_init(CdcKafkaTarget *target, Oid serverid, Oid userid, List *overrides)
+{
+	target->serverid = serverid;
+	target->userid = userid;
+	target->overrides = copyObject(overrides);
+}
+
+bool
+cdc_kafka_target_is(const CdcKafkaTarget *target, Oid serverid, Oid userid, List *overrides)
+{
+	return target->serverid == serverid && target->userid == userid &&
+		equal(target->overrides, overrides);
+}
+
+static const char *
+find_option(List *options, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst(lc);
+
+		if (strcmp(def->defname, name) == 0)
+			return defGetString(def);
+	}
+	return NULL;
+}
+
+static const char *
+target_option(const CdcKafkaTarget *target, const char *name)
+{
+	const char *value = find_option(target->overrides, name);
+
+	return value != NULL ? value :
+		find_option(GetForeignServer(target->serverid)->options, name);
+}
+
+int64
+cdc_kafka_target_max_bytes(const CdcKafkaTarget *target)
+{
+	const char *value = target_option(target, "message_max_bytes");
+	int64		bytes = value == NULL ? 0 : strtoll(value, NULL, 10);
+
+	return bytes > 0 ? bytes : DEFAULT_MAX_BYTES;
+}
+
+/*
+ * A transactional id of this backend's own: two producers with one id fence each
+ * other.  The number comes back with a later backend, which by that ends what a
+ * crashed one had left open.
+ */
+static List *
+with_transactional_id(const CdcKafkaTarget *target, const char *base)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+	char	   *id = psprintf("%s-" UINT64_FORMAT "-%u-%u-%d", base, GetSystemIdentifier(),
+							  target->serverid, target->userid, CDC_BACKEND_NUMBER);
+
+	foreach(lc, target->overrides)
+	{
+		if (strcmp(((DefElem *) lfirst(lc))->defname, "transactional_id") != 0)
+			result = lappend(result, lfirst(lc));
+	}
+	return lappend(result, CDC_MAKE_DEFELEM("transactional_id", (Node *) makeString(id)));
+}
+
+/*
+ * Waiting
+ */
+
+/*
+ * The server has switched statement_timeout off when a transaction commits, but
+ * sending is a part of the statement.
+ */
+static void
+check_statement_timeout(void)
+{
+	if (StatementTimeout <= 0 || IsBackgroundWorker)
+		return;
+	if (TimestampDifferenceExceeds(GetCurrentStatementStartTimestamp(), GetCurrentTimestamp(),
+								   StatementTimeout))
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("canceling statement due to statement timeout"),
+				 errdetail("It was sending messages to Kafka.")));
+}
+
+static void
+sender_wait(CdcKafkaSender *sender)
+{
+	long		ms = WAIT_MS;
+
+	if (StatementTimeout > 0 && !IsBackgroundWorker)
+		ms = Min(ms, Max(StatementTimeout / 10, 10));
+	(void) cdc_kafka_source_wait(sender->source, ms);
+	check_statement_timeout();
+}
+
+/* One step of a Kafka transaction. */
+static void
+run_request(CdcKafkaSender *sender, CdcKafkaTransaction what)
+{
+	CdcKafka   *client = cdc_kafka_source_client(sender->source);
+	CdcError	err;
+	CdcStatus	st;
+
+	cdc_kafka_request_transaction(client, what);
+	while ((st = cdc_kafka_request_poll(client, &err)) == CDC_MORE)
+		sender_wait(sender);
+	if (cdc_failed(st))
+		cdc_ereport(&err, NULL);
+}
+
+/* Adds to what failed how far the rest came. */
+pg_noreturn static void
+sending_failed(CdcKafkaSender *sender, CdcError *err)
+{
+	const CdcKafkaDelivery *d = cdc_kafka_delivery(cdc_kafka_source_client(sender->source));
+
+	if (d->failed > sender->before.failed && err->hint[0] == '\0')
+		cdc_error_hint(err, "The first one that failed is message %llu of the transaction.",
+					   (unsigned long long) d->failed_tag);
+	err->detail[0] = '\0';
+	cdc_error_detail(err, "Of %llu messages sent to server \"%s\" for this transaction %llu were delivered%s.",
+					 (unsigned long long) (d->produced - sender->before.produced),
+					 cdc_kafka_source_server(sender->source),
+					 (unsigned long long) (d->delivered - sender->before.delivered),
+					 sender->transactional ? ", in a Kafka transaction that is rolled back" : "");
+	cdc_ereport(err, NULL);
+}
+
+/*
+ * Producers
+ */
+
+static void
+close_sender(CdcKafkaSender *sender)
+{
+	CdcKafkaSource *source = sender->source;
+	char	   *definition = sender->definition;
+
+	memset(sender, 0, sizeof(*sender));
+	cdc_kafka_source_close(source);
+	if (definition != NULL)
+		pfree(definition);
+}
+
+/* A place for one more; the one used longest ago goes. */
+static CdcKafkaSender *
+free_place(void)
+{
+	CdcKafkaSender *oldest = NULL;
+	int			i;
+
+	for (i = 0; i < KEPT_PRODUCERS; i++)
+	{
+		if (kept[i].source == NULL)
+			return &kept[i];
+		if (!kept[i].taken && (oldest == NULL || kept[i].used < oldest->used))
+			oldest = &kept[i];
+	}
+	if (oldest == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a transaction can send to %d Kafka servers at most", KEPT_PRODUCERS)));
+	close_sender(oldest);
+	return oldest;
+}
+
+static CdcKafkaSender *
+get_producer(const CdcKafkaTarget *target)
+{
+	const char *base = target_option(target, "transactional_id");
+	List	   *overrides = target->overrides;
+	CdcKafkaSender *sender;
+	char	   *definition;
+	int			i;
+
+	if (base != NULL)
+		overrides = with_transactional_id(target, base);
+	definition = cdc_kafka_source_definition(target->serverid, target->userid, overrides);
+	for (i = 0; i < KEPT_PRODUCERS; i++)
+	{
+		sender = &kept[i];
+		if (sender->source == NULL || sender->taken || strcmp(sender->definition, definition) != 0)
+			continue;
+		if (cdc_kafka_usable(cdc_kafka_source_client(sender->source)))
+			return sender;
+		close_sender(sender);
+	}
+	sender = free_place();
+	definition = MemoryContextStrdup(TopMemoryContext, definition);
+	sender->source = cdc_kafka_source_open(target->serverid, target->userid, CDC_KAFKA_PRODUCER,
+										   overrides, true);
+	sender->definition = definition;
+	sender->transactional = base != NULL;
+	return sender;
+}
+
+CdcKafkaSender *
+cdc_kafka_sender_open(const CdcKafkaTarget *target)
+{
+	CdcKafkaSender *sender = get_producer(target);
+
+	sender->taken = true;
+	sender->used = ++uses;
+	sender->before = *cdc_kafka_delivery(cdc_kafka_source_client(sender->source));
+	if (sender->transactional)
+	{
+		if (!sender->initialized)
+			run_request(sender, CDC_KAFKA_TRANSACTION_INIT);
+		sender->initialized = true;
+		run_request(sender, CDC_KAFKA_TRANSACTION_BEGIN);
+		sender->begun = true;
+	}
+	return sender;
+}
+
+static uint64
+bytes_under_way(const CdcKafka *client)
+{
+	const CdcKafkaDelivery *d = cdc_kafka_delivery(client);
+
+	if (d->produced == 0)
+		return 0;
+	return (d->produced - d->delivered - d->failed) * (d->bytes / d->produced);
+}
+
+/* Waits until enough of what was sent is confirmed. */
+static void
+pace(CdcKafkaSender *sender)
+{
+	CdcKafka   *client = cdc_kafka_source_client(sender->source);
+	CdcError	err;
+
+	while (bytes_under_way(client) > WINDOW_BYTES)
+	{
+		CdcStatus	st = cdc_kafka_flush_poll(client, &err);
+
+		if (cdc_failed(st))
+			sending_failed(sender, &err);
+		if (bytes_under_way(client) > WINDOW_BYTES)
+			sender_wait(sender);
+	}
+}
+
+void
+cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *m, uint64 number)
+{
+	CdcKafka   *client = cdc_kafka_source_client(sender->source);
+	CdcError	err;
+	CdcStatus	st;
+
+	while ((st = cdc_kafka_produce(client, m->topic, m->partition, m->key, m->key_len,
+								   m->value, m->value_len, m->headers, m->nheaders,
+								   m->ts_ms, number, &err)) == CDC_MORE)
+		sender_wait(sender);
+	if (cdc_failed(st))
+	{
+		cdc_error_hint(&err, "It is message %llu of this transaction, of %zu bytes.",
+					   (unsigned long long) number, m->key_len + m->value_len);
+		sending_failed(sender, &err);
+	}
+	if (++sender->sent % PACE_MESSAGES == 0)
+		pace(sender);
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
+cdc_kafka_sender_flush(CdcKafkaSender *sender)
+{
+	CdcKafka   *client = cdc_kafka_source_client(sender->source);
+	CdcError	err;
+	CdcStatus	st;
+
+	while ((st = cdc_kafka_flush_poll(client, &err)) == CDC_MORE)
+		sender_wait(sender);
+	if (cdc_failed(st))
+		sending_failed(sender, &err);
+}
+
+void
+cdc_kafka_sender_commit(CdcKafkaSender *sender)
+{
+	if (sender->transactional)
+	{
+		sender->committing = true;
+		run_request(sender, CDC_KAFKA_TRANSACTION_COMMIT);
+		sender->committing = sender->begun = false;
+	}
+	sender->taken = false;
+}
+
+/*
+ * Readers of committed messages wait behind an open transaction, until its
+ * timeout or until this backend's successor takes its id: say that it is void,
+ * but do not wait long.  Interrupts are held off here.
+ */
+static void
+abort_transaction(CdcKafka *client)
+{
+	TimestampTz started = GetCurrentTimestamp();
+	CdcError	err;
+
+	if (!cdc_kafka_usable(client))
+		return;
+	cdc_kafka_request_transaction(client, CDC_KAFKA_TRANSACTION_ABORT);
+	while (cdc_kafka_request_poll(client, &err) == CDC_MORE &&
+		   !TimestampDifferenceExceeds(started, GetCurrentTimestamp(), ABORT_MS))
+		pg_usleep(2000L);
+}
+
+void
+cdc_kafka_sender_abort(void)
+{
+	int			i;
+
+	for (i = 0; i < KEPT_PRODUCERS; i++)
+	{
+		if (kept[i].source == NULL || !kept[i].taken)
+			continue;
+		if (kept[i].begun && !kept[i].committing)
+			abort_transaction(cdc_kafka_source_client(kept[i].source));
+		close_sender(&kept[i]);
+	}
+}

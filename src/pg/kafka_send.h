@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka_send.h
+ *	  Sending messages to a Kafka cluster and seeing that all of them have
+ *	  arrived: a producer between open and commit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_KAFKA_SEND_H
+#define CDC_PG_KAFKA_SEND_H
+
+#include "pg/compat.h"
+#include "pg/kafka_outbox.h"
+#include "pg/kafka_source.h"
+
+/* A cluster as a role sees it, and options that override the server's. */
+typedef struct CdcKafkaTarget
+{
+	Oid			serverid;
+	Oid			userid;
+	List	   *overrides;		/* of DefElem */
+} CdcKafkaTarget;
+
+/* Copies into the current context. */
+extern void cdc_kafka_target_init(CdcKafkaTarget *target, Oid serverid, Oid userid,
+								  List *overrides);
+extern bool cdc_kafka_target_is(const CdcKafkaTarget *target, Oid serverid, Oid userid,
+								List *overrides);
+
+/* What a message of the target may have with key and headers, in bytes. */
+extern int64 cdc_kafka_target_max_bytes(const CdcKafkaTarget *target);
+
+typedef struct CdcKafkaSender CdcKafkaSender;
+
+/* With a transactional_id a Kafka transaction begins. */
+extern CdcKafkaSender *cdc_kafka_sender_open(const CdcKafkaTarget *target);
+
+/* Copies; number is the message's in the database transaction, for errors. */
+extern void cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *message,
+								  uint64 number);
+
+/*
+ * Waits until the brokers have confirmed each message; ERROR when one was
+ * refused, with how many were not.
+ */
+extern void cdc_kafka_sender_flush(CdcKafkaSender *sender);
+
+/* Commits the Kafka transaction, if there is one, and closes. */
+extern void cdc_kafka_sender_commit(CdcKafkaSender *sender);
+
+/*
+ * The transaction is rolling back: closes what is between open and commit,
+ * throws away what was not sent.
+ */
+extern void cdc_kafka_sender_abort(void);
+
+#endif							/* CDC_PG_KAFKA_SEND_H */
