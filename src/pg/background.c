@@ -57,6 +57,8 @@ cdc_worker_kind_name(CdcWorkerKind kind)
 			return "pull";
 		case CDC_WORKER_APPLY:
 			return "apply";
+		case CDC_WORKER_PUBLISH:
+			return "publish";
 	}
 	return "?";
 }

@@ -122,7 +122,8 @@ extern bool cdc_subscription_wants(const CdcSubscription *sub, const char *datab
 typedef enum CdcWriter
 {
 	CDC_WRITER_PULL = 1,
-	CDC_WRITER_APPLY = 2
+	CDC_WRITER_APPLY = 2,
+	CDC_WRITER_PUBLISH = 3		/* of topics; locks the publication's row instead */
 } CdcWriter;
 
 extern void cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer);

@@ -33,8 +33,7 @@ cdc_failure_record(const char *subscription, const char *worker, const char *err
 	/* One writer a row: the worker, or the supervisor while there is none. */
 	if (cdc_spi_run(&update, subscription, worker, error) == 0)
 		(void) cdc_spi_run(&insert, subscription, worker, error);
-	cdc_notify(subscription, strcmp(worker, "pull") == 0 ? "pull_error" : "apply_error",
-			   NULL, error);
+	cdc_notify(subscription, psprintf("%s_error", worker), NULL, error);
 }
 
 void

@@ -32,8 +32,12 @@ typedef struct CdcPublicationOptions
  * Sends the next events, at most max_events (0 = all) rounded up to a commit.
  * The messages are sent when the transaction commits; the position moves in
  * it.  Waits for another one that publishes the same.  Returns the number of
- * events; *more: there may be further ones.
+ * events, -1 when there is no such publication; *more: there may be further
+ * events.
  */
 extern int64 cdc_publish_run(const char *publication, int64 max_events, bool *more);
+
+/* Names of a subscription's enabled publications, in the given context. */
+extern List *cdc_publications_enabled(const CdcSubscription *sub, MemoryContext cxt);
 
 #endif							/* CDC_PG_PUBLISH_H */

@@ -527,6 +527,9 @@ cdc_pull(PG_FUNCTION_ARGS)
 	cdc_pull_run(sub, &bounds, &result);
 	cdc_user_restore(&saved);
 	if (result.events > 0)
+	{
 		cdc_worker_wake(sub->id, CDC_WRITER_APPLY);
+		cdc_worker_wake(sub->id, CDC_WRITER_PUBLISH);
+	}
 	PG_RETURN_INT64(result.events);
 }

@@ -240,7 +240,7 @@ cdc_slot_wake(Oid dbid, int32 subscription_id, int kind)
 	int			i;
 
 	/* Exclusive only where something is written. */
-	LWLockAcquire(&sh->lock, kind == CDC_WORKER_PULL || kind == CDC_WORKER_APPLY ?
+	LWLockAcquire(&sh->lock, kind > CDC_WORKER_SUPERVISOR ?
 				  LW_SHARED : LW_EXCLUSIVE);
 	for (i = 0; i < CDC_SLOTS; i++)
 	{

@@ -17,10 +17,11 @@ typedef enum CdcWorkerKind
 {
 	CDC_WORKER_SUPERVISOR = 0,
 	CDC_WORKER_PULL = CDC_WRITER_PULL,
-	CDC_WORKER_APPLY = CDC_WRITER_APPLY
+	CDC_WORKER_APPLY = CDC_WRITER_APPLY,
+	CDC_WORKER_PUBLISH = CDC_WRITER_PUBLISH
 } CdcWorkerKind;
 
-/* Slots of the whole server: three for the first subscription of a database, two for each further. */
+/* Slots of the whole server: one for a database, two or three for each subscription. */
 #define CDC_SLOTS	128
 
 /* A copy of a slot, as of the moment it was taken. */

@@ -276,6 +276,7 @@ delete_rows(const CdcSubscription *sub)
 		{"DELETE FROM cdc.prepared_transaction WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.table_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.database_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.publication WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.error WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}}
 	};
 	CdcSpi		spi;

@@ -2,7 +2,8 @@
  *
  * supervisor.c
  *	  One process a database: keeps a pull and an apply worker running for each
- *	  enabled subscription, restarts a failed one with growing delays, ends when
+ *	  enabled subscription, a publish worker where it has an enabled publication,
+ *	  restarts a failed one with growing delays, ends when
  *	  there is nothing to keep.
  *
  * It sleeps until a worker ends, somebody changes a subscription (both set its
@@ -38,12 +39,13 @@
 #define UNTAKEN_MS			60000	/* a reservation whose process never came */
 #define NO_PROCESS_MS		5000L
 
-/* A subscription that wants its two workers. */
+/* A subscription that wants its workers. */
 typedef struct Wanted
 {
 	int32		id;
 	char	   *name;
 	Oid			owner;
+	bool		publishes;		/* has an enabled publication: a third worker */
 	const char *trouble;		/* why they cannot be started, or NULL */
 } Wanted;
 
@@ -69,7 +71,10 @@ static List *
 read_wanted(void)
 {
 	static CdcStatement stmt = {
-		"SELECT s.id, s.name, s.owner::pg_catalog.text FROM cdc.subscription s"
+		"SELECT s.id, s.name, s.owner::pg_catalog.text,"
+		" EXISTS (SELECT 1 FROM cdc.publication p"
+		"          WHERE p.subscription OPERATOR(pg_catalog.=) s.name AND p.enabled)"
+		" FROM cdc.subscription s"
 		" WHERE s.enabled ORDER BY s.id",
 		0, {0}
 	};
@@ -91,6 +96,7 @@ read_wanted(void)
 		w->id = DatumGetInt32(cdc_spi_datum(i, 1, &isnull));
 		w->name = cdc_spi_text(&spi, i, 2);
 		w->owner = get_role_oid(owner, true);
+		w->publishes = DatumGetBool(cdc_spi_datum(i, 4, &isnull));
 		role = SearchSysCache1(AUTHNAME, CStringGetDatum(owner));
 		if (!HeapTupleIsValid(role))
 			w->trouble = psprintf("role \"%s\", the owner of the subscription, does not exist",
@@ -218,7 +224,7 @@ start_child(Child *c, Oid owner)
 	c->next_start = TimestampTzPlusMilliseconds(c->started, NO_PROCESS_MS);
 	complain(c, rc == CDC_START_NO_PROCESS ?
 			 "no background worker slot is free\n"
-			 "HINT:  Raise max_worker_processes; a database needs one and each enabled subscription two more." :
+			 "HINT:  Raise max_worker_processes; a database needs one and each enabled subscription two more, three where it publishes." :
 			 "all shared slots of cdc_ingest are taken\n"
 			 "HINT:  A server runs up to 128 workers of cdc_ingest.");
 }
@@ -364,6 +370,8 @@ supervisor_turn(void)
 	{
 		keep_child(lfirst(lc), CDC_WORKER_PULL, slots, nslots, told);
 		keep_child(lfirst(lc), CDC_WORKER_APPLY, slots, nslots, told);
+		if (((Wanted *) lfirst(lc))->publishes)
+			keep_child(lfirst(lc), CDC_WORKER_PUBLISH, slots, nslots, told);
 	}
 	drop_unwanted();
 }

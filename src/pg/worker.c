@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * worker.c
- *	  The two workers of a subscription: each does nothing but call pull or
- *	  apply, a transaction each time, and sleep until there is more.
+ *	  The workers of a subscription: each does nothing but call pull, apply or
+ *	  publish, a transaction each time, and sleep until there is more.
  *
  * They run as the subscription's owner.  On an error a worker writes it down
  * and ends; the supervisor starts it again after a while.
@@ -25,6 +25,7 @@
 
 #include "pg/apply.h"
 #include "pg/failure.h"
+#include "pg/publish.h"
 #include "pg/pull.h"
 #include "pg/worker.h"
 
@@ -130,7 +131,10 @@ pull_once(bool *more)
 	cdc_background_commit();
 
 	if (result.events > 0)
+	{
 		cdc_worker_wake(my_subscription, CDC_WRITER_APPLY);
+		cdc_worker_wake(my_subscription, CDC_WRITER_PUBLISH);
+	}
 	else if (result.moved)
 		cdc_progress_broadcast();	/* nothing to apply: who waits may look at once */
 	*more = result.more;
@@ -164,6 +168,49 @@ apply_once(bool *more)
 	return true;
 }
 
+/* All publications, each in a transaction of its own. */
+static bool
+publish_once(bool *more)
+{
+	MemoryContext turn = AllocSetContextCreate(TopMemoryContext, "cdc_ingest publications",
+											   ALLOCSET_SMALL_SIZES);
+	List	   *names = NIL;
+	ListCell   *lc;
+	CdcSubscription *sub;
+	int			events;
+	bool		worked = false;
+	bool		wanted;
+
+	if (!cdc_background_transaction())
+		return false;
+	sub = subscription();
+	events = sub != NULL ? sub->opt.batch_events : 0;
+	if (sub != NULL)
+		names = cdc_publications_enabled(sub, turn);
+	cdc_background_commit();
+
+	foreach(lc, names)
+	{
+		bool		again = false;
+
+		if (!cdc_background_transaction())
+			return false;
+		worked = cdc_publish_run(lfirst(lc), events, &again) > 0 || worked;
+		cdc_background_commit();
+		*more = *more || again;
+	}
+	if (names != NIL && cdc_background_transaction())
+	{
+		sub = subscription();
+		if (sub != NULL)
+			note_success(sub, worked);
+		cdc_background_commit();
+	}
+	wanted = names != NIL;
+	MemoryContextDelete(turn);
+	return wanted;
+}
+
 static void
 worker_loop(void)
 {
@@ -176,9 +223,10 @@ worker_loop(void)
 		cdc_background_turn();
 		/* what sets the latch from here on is seen by the wait below */
 		ResetLatch(MyLatch);
-		pgstat_report_activity(STATE_RUNNING, my_kind == CDC_WORKER_PULL ?
-							   "cdc.pull" : "cdc.apply");
-		wanted = my_kind == CDC_WORKER_PULL ? pull_once(&more) : apply_once(&more);
+		pgstat_report_activity(STATE_RUNNING, my_kind == CDC_WORKER_PULL ? "cdc.pull" :
+							   my_kind == CDC_WORKER_APPLY ? "cdc.apply" : "cdc.publish");
+		wanted = my_kind == CDC_WORKER_PULL ? pull_once(&more) :
+			my_kind == CDC_WORKER_APPLY ? apply_once(&more) : publish_once(&more);
 		pgstat_report_activity(STATE_IDLE, NULL);
 		if (!wanted)
 			return;

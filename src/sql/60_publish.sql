@@ -1,0 +1,92 @@
+-- Publish: history to Kafka topics.
+
+-- What is published and how far.  Written with the position by cdc.publish.
+CREATE TABLE cdc.publication (
+    name            text NOT NULL PRIMARY KEY,
+    subscription    text NOT NULL,
+    server          name NOT NULL,
+    topic_template  text NOT NULL,
+    key_template    text NOT NULL,
+    format          text NOT NULL,
+    options         jsonb NOT NULL,
+    enabled         boolean NOT NULL DEFAULT false,
+    published_seq   bigint NOT NULL,        -- the last event that the brokers have confirmed
+    events          bigint NOT NULL DEFAULT 0,
+    messages        bigint NOT NULL DEFAULT 0,
+    updated_at      timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+
+SELECT pg_catalog.pg_extension_config_dump('cdc.publication', '');
+REVOKE ALL ON cdc.publication FROM PUBLIC;
+GRANT SELECT ON cdc.publication TO cdc_monitor;
+
+-- Sends what history has behind the publication's position, or max_events
+-- rounded up to a commit of the source; returns the number of events.  The
+-- publication is made by the first call, further ones continue; what they give
+-- differently is stored.  from_seq: where a new one begins (null: at the first
+-- event that the history has).
+CREATE FUNCTION cdc.publish(
+    subscription text,
+    server text,
+    topic_template text DEFAULT 'cdc.${database}.${table}',
+    key_template text DEFAULT '${primary_key}',
+    format text DEFAULT 'maxwell',
+    options jsonb DEFAULT '{}',
+    name text DEFAULT NULL,
+    from_seq bigint DEFAULT NULL,
+    max_events bigint DEFAULT NULL)
+RETURNS bigint
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_publish';
+
+COMMENT ON FUNCTION cdc.publish(text, text, text, text, text, jsonb, text, bigint, bigint) IS
+    'sends events of the history to topics of Kafka and moves the publication''s position; returns the number of events';
+
+-- The same for a publication that exists.
+CREATE FUNCTION cdc.publish_more(publication text, max_events bigint DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_publish_more';
+
+COMMENT ON FUNCTION cdc.publish_more(text, bigint) IS
+    'sends the next events of a publication; returns their number';
+
+-- With an enabled publication its subscription has a worker that publishes what
+-- pull brings.
+CREATE FUNCTION cdc.enable_publication(publication text) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_enable_publication';
+
+COMMENT ON FUNCTION cdc.enable_publication(text) IS 'a worker publishes from now on';
+
+CREATE FUNCTION cdc.disable_publication(publication text) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_disable_publication';
+
+COMMENT ON FUNCTION cdc.disable_publication(text) IS 'ends that at commit; the position stays';
+
+CREATE FUNCTION cdc.drop_publication(publication text) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_drop_publication';
+
+COMMENT ON FUNCTION cdc.drop_publication(text) IS
+    'forgets a publication and its position; the topics stay';
+
+-- How far publications are.
+CREATE VIEW cdc.stat_publication WITH (security_barrier = true) AS
+SELECT u.name AS publication,
+       u.subscription,
+       u.server,
+       u.enabled,
+       CASE WHEN u.enabled THEN w.pid END AS pid,
+       u.published_seq,
+       p.last_seq - u.published_seq AS events_behind,
+       u.events,
+       u.messages,
+       u.updated_at,
+       CASE WHEN f.failures > 0 THEN f.last_error END AS last_error
+  FROM cdc.publication u
+  JOIN cdc.subscription s ON s.name = u.subscription
+  JOIN cdc.subscription_position p ON p.subscription = s.name
+  LEFT JOIN cdc.worker_status() w ON w.subscription_id = s.id AND w.worker = 'publish'
+  LEFT JOIN cdc.subscription_failure f ON f.subscription = s.name AND f.worker = 'publish'
+ WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_roles r
+                WHERE r.rolname IN (s.owner, 'cdc_monitor')
+                  AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
+
+COMMENT ON VIEW cdc.stat_publication IS 'position and counters of publications';
+GRANT SELECT ON cdc.stat_publication TO PUBLIC;
