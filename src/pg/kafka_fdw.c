@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/kafka_modify.h"
 #include "pg/kafka_scan.h"
 
 PG_FUNCTION_INFO_V1(cdc_kafka_fdw_handler);
@@ -35,5 +36,6 @@ cdc_kafka_fdw_handler(PG_FUNCTION_ARGS)
 	routine->InitializeWorkerForeignScan = cdc_kafka_scan_initialize_worker;
 	routine->ShutdownForeignScan = cdc_kafka_scan_shutdown;
 #endif
+	cdc_kafka_modify_init(routine);
 	PG_RETURN_POINTER(routine);
 }

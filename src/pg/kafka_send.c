@@ -321,8 +321,12 @@ cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *m, uint64 num
 		sender_wait(sender);
 	if (cdc_failed(st))
 	{
-		cdc_error_hint(&err, "It is message %llu of this transaction, of %zu bytes.",
-					   (unsigned long long) number, m->key_len + m->value_len);
+		if (m->partition >= 0)
+			cdc_error_hint(&err, "It is message %llu of the transaction, of %zu bytes, for partition %d.",
+						   (unsigned long long) number, m->key_len + m->value_len, m->partition);
+		else
+			cdc_error_hint(&err, "It is message %llu of the transaction, of %zu bytes.",
+						   (unsigned long long) number, m->key_len + m->value_len);
 		sending_failed(sender, &err);
 	}
 	if (++sender->sent % PACE_MESSAGES == 0)
