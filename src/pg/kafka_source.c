@@ -170,9 +170,21 @@ register_callbacks(void)
  * Opening
  */
 
-/* ERROR unless user may use the server; its mapping, or NULL. */
+static void
+check_usage(ForeignServer *server, Oid user)
+{
+	if (CDC_SERVER_ACLCHECK(server->serverid, user, ACL_USAGE) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for foreign server %s", server->servername),
+				 errhint("GRANT USAGE ON FOREIGN SERVER %s TO %s;",
+						 quote_identifier(server->servername),
+						 quote_identifier(CDC_USER_NAME(user)))));
+}
+
+/* ERROR unless it is one of ours; the user's mapping, or NULL. */
 static UserMapping *
-check_access(ForeignServer *server, Oid user)
+get_mapping(ForeignServer *server, Oid user)
 {
 	ForeignDataWrapper *fdw = GetForeignDataWrapper(server->fdwid);
 
@@ -183,13 +195,6 @@ check_access(ForeignServer *server, Oid user)
 						server->servername, CDC_KAFKA_FDW),
 				 errhint("Create one: CREATE SERVER ... FOREIGN DATA WRAPPER %s OPTIONS (bootstrap_servers '...').",
 						 CDC_KAFKA_FDW)));
-	if (CDC_SERVER_ACLCHECK(server->serverid, user, ACL_USAGE) != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for foreign server %s", server->servername),
-				 errhint("GRANT USAGE ON FOREIGN SERVER %s TO %s;",
-						 quote_identifier(server->servername),
-						 quote_identifier(CDC_USER_NAME(user)))));
 	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(user),
 							   ObjectIdGetDatum(server->serverid)) &&
 		!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
@@ -211,7 +216,7 @@ cdc_kafka_source_definition(Oid serverid, Oid user, List *overrides)
 {
 	ForeignServer *server = GetForeignServer(serverid);
 
-	return definition_of(server, check_access(server, user), overrides);
+	return definition_of(server, get_mapping(server, user), overrides);
 }
 
 /* Room for the descriptors that the client is going to use. */
@@ -279,7 +284,7 @@ CdcKafkaSource *
 cdc_kafka_source_open(Oid serverid, Oid user, CdcKafkaRole role, List *overrides, bool long_lived)
 {
 	ForeignServer *server = GetForeignServer(serverid);
-	UserMapping *mapping = check_access(server, user);
+	UserMapping *mapping = get_mapping(server, user);
 	char	   *definition = definition_of(server, mapping, overrides);
 	CdcKafkaSource *source;
 
@@ -294,11 +299,13 @@ cdc_kafka_source_open(Oid serverid, Oid user, CdcKafkaRole role, List *overrides
 }
 
 CdcKafkaSource *
-cdc_kafka_source_open_named(const char *server, Oid user, CdcKafkaRole role, List *overrides,
+cdc_kafka_source_open_named(const char *server_name, Oid user, CdcKafkaRole role, List *overrides,
 							bool long_lived)
 {
-	return cdc_kafka_source_open(GetForeignServerByName(server, false)->serverid, user, role,
-								 overrides, long_lived);
+	ForeignServer *found = GetForeignServerByName(server_name, false);
+
+	check_usage(found, user);
+	return cdc_kafka_source_open(found->serverid, user, role, overrides, long_lived);
 }
 
 CdcKafka *

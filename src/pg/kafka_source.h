@@ -35,7 +35,10 @@ typedef struct CdcKafkaSource CdcKafkaSource;
 extern CdcKafkaSource *cdc_kafka_source_open(Oid serverid, Oid user, CdcKafkaRole role,
 											 List *overrides, bool long_lived);
 
-/* The same for the named server. */
+/*
+ * The same for the named server, on which the user must have the privilege
+ * USAGE; above it is not asked for, as who may read a foreign table may do so.
+ */
 extern CdcKafkaSource *cdc_kafka_source_open_named(const char *server, Oid user, CdcKafkaRole role,
 												   List *overrides, bool long_lived);
 extern void cdc_kafka_source_close(CdcKafkaSource *source); /* NULL is allowed */

@@ -12,9 +12,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include <librdkafka/rdkafka.h>
-
 #include "source/kafka.h"
+#include "source/kafka_compat.h"
 
 #define CDC_KAFKA_MEMORY_LIMIT		(64 * 1024 * 1024)
 #define CDC_KAFKA_CONNECT_TIMEOUT	10000
