@@ -552,9 +552,9 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 
 /* A virtual row as a tuple of its own, for system columns. */
 #if PG_VERSION_NUM >= 120000
-#define CDC_MATERIALIZE_SLOT(slot)		ExecMaterializeSlot(slot)
+#define CDC_MATERIALIZE_SLOT(slot)		ExecFetchSlotHeapTuple((slot), true, NULL)
 #else
-#define CDC_MATERIALIZE_SLOT(slot)		((void) ExecMaterializeSlot(slot))
+#define CDC_MATERIALIZE_SLOT(slot)		ExecMaterializeSlot(slot)
 #endif
 
 #if PG_VERSION_NUM >= 160000
@@ -586,12 +586,17 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 #endif
 #if PG_VERSION_NUM >= 90500
 #define CDC_PLAN_OUTER_ARG				, Plan *outer_plan
-#define CDC_MAKE_FOREIGNSCAN(tlist, quals, relid, exprs) \
-	make_foreignscan((tlist), (quals), (relid), (exprs), NIL, NIL, NIL, NULL)
+#define CDC_MAKE_FOREIGNSCAN(tlist, quals, relid, exprs, private) \
+	make_foreignscan((tlist), (quals), (relid), (exprs), (private), NIL, NIL, NULL)
 #else
 #define CDC_PLAN_OUTER_ARG
-#define CDC_MAKE_FOREIGNSCAN(tlist, quals, relid, exprs) \
-	make_foreignscan((tlist), (quals), (relid), (exprs), NIL)
+#define CDC_MAKE_FOREIGNSCAN(tlist, quals, relid, exprs, private) \
+	make_foreignscan((tlist), (quals), (relid), (exprs), (private))
+#endif
+#if PG_VERSION_NUM >= 90600
+#define CDC_REL_TARGETS(rel)			((rel)->reltarget->exprs)
+#else
+#define CDC_REL_TARGETS(rel)			((rel)->reltargetlist)
 #endif
 
 /* Expressions that are shown, in a plan's names: of the plan since 13, before of its state. */

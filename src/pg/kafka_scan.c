@@ -12,6 +12,8 @@
  */
 #include "pg/kafka_scan.h"
 
+#include "access/htup_details.h"
+#include "access/transam.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "parser/parsetree.h"
@@ -19,23 +21,13 @@
 
 /* The columns that the plan looks at. */
 static Bitmapset *
-wanted_columns(ForeignScan *plan, const CdcKafkaTable *table)
+wanted_columns(ForeignScan *plan)
 {
-	Bitmapset  *attrs = NULL;
 	Bitmapset  *wanted = NULL;
-	bool		whole_row;
-	int			i;
+	ListCell   *lc;
 
-	pull_varattnos((Node *) plan->scan.plan.targetlist, plan->scan.scanrelid, &attrs);
-	pull_varattnos((Node *) plan->scan.plan.qual, plan->scan.scanrelid, &attrs);
-	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
-	for (i = 0; i < table->ncolumns; i++)
-	{
-		AttrNumber	attnum = table->columns[i].attnum;
-
-		if (whole_row || bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, attrs))
-			wanted = bms_add_member(wanted, attnum);
-	}
+	foreach(lc, linitial(plan->fdw_private))
+		wanted = bms_add_member(wanted, lfirst_int(lc));
 	return wanted;
 }
 
@@ -56,7 +48,7 @@ cdc_kafka_scan_begin(ForeignScanState *node, int eflags)
 	scan->context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest Kafka scan",
 										  ALLOCSET_DEFAULT_MINSIZE, ALLOCSET_DEFAULT_INITSIZE,
 										  ALLOCSET_DEFAULT_MAXSIZE);
-	scan->row = cdc_kafka_row_create(scan->table, wanted_columns(plan, scan->table), scan->natts);
+	scan->row = cdc_kafka_row_create(scan->table, wanted_columns(plan), scan->natts);
 	cdc_kafka_pushdown_init(scan->push, &node->ss.ps);
 	node->fdw_state = scan;
 }
@@ -168,9 +160,15 @@ cdc_kafka_scan_iterate(ForeignScanState *node)
 	cdc_kafka_row_fill(scan->row, &msg, CDC_SLOT_VALUES(slot), CDC_SLOT_ISNULL(slot));
 	ExecStoreVirtualTuple(slot);
 
-	/* columns like ctid and xmin want a tuple */
+	/* columns like ctid and xmin want a tuple, which no transaction made */
 	if (((ForeignScan *) node->ss.ps.plan)->fsSystemCol)
-		CDC_MATERIALIZE_SLOT(slot);
+	{
+		HeapTuple	tuple = CDC_MATERIALIZE_SLOT(slot);
+
+		HeapTupleHeaderSetXmin(tuple->t_data, InvalidTransactionId);
+		HeapTupleHeaderSetXmax(tuple->t_data, InvalidTransactionId);
+		HeapTupleHeaderSetCmin(tuple->t_data, InvalidTransactionId);
+	}
 	return slot;
 }
 

@@ -25,7 +25,6 @@ static void
 show_conditions(ForeignScanState *node, ExplainState *es)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	bool		prefix = es->verbose || list_length(es->rtable) > 1;
 	StringInfoData buf;
 	List	   *context;
 	ListCell   *lc;
@@ -36,7 +35,7 @@ show_conditions(ForeignScanState *node, ExplainState *es)
 	initStringInfo(&buf);
 	foreach(lc, plan->fdw_exprs)
 		appendStringInfo(&buf, "%s%s", buf.len > 0 ? " AND " : "",
-						 deparse_expression(lfirst(lc), context, prefix, false));
+						 deparse_expression(lfirst(lc), context, es->verbose, false));
 	ExplainPropertyText("Kafka Conditions", buf.data, es);
 }
 

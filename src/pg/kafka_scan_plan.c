@@ -287,13 +287,40 @@ cdc_kafka_plan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 #endif
 }
 
-/* The plan: see the head of the file. */
+/*
+ * The numbers of the columns that are needed.  The plan's own list of targets
+ * does not tell: it often has all columns where any will do.
+ */
+static List *
+needed_columns(const CdcKafkaTable *table, RelOptInfo *rel, List *clauses)
+{
+	Bitmapset  *attrs = NULL;
+	List	   *result = NIL;
+	bool		whole_row;
+	int			i;
+
+	pull_varattnos((Node *) CDC_REL_TARGETS(rel), rel->relid, &attrs);
+	pull_varattnos((Node *) clauses, rel->relid, &attrs);
+	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
+	for (i = 0; i < table->ncolumns; i++)
+	{
+		AttrNumber	attnum = table->columns[i].attnum;
+
+		if (whole_row || bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, attrs))
+			result = lappend_int(result, attnum);
+	}
+	return result;
+}
+
+/* The plan: see the head of the file.  fdw_private: the needed columns. */
 ForeignScan *
 cdc_kafka_plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist,
 					List *clauses CDC_PLAN_OUTER_ARG)
 {
 	CdcKafkaPlan *plan = rel->fdw_private;
+	List	   *actual = extract_actual_clauses(clauses, false);
 
-	return CDC_MAKE_FOREIGNSCAN(tlist, extract_actual_clauses(clauses, false), rel->relid,
-								pushable_clauses(plan->table, rel, clauses));
+	return CDC_MAKE_FOREIGNSCAN(tlist, actual, rel->relid,
+								pushable_clauses(plan->table, rel, clauses),
+								list_make1(needed_columns(plan->table, rel, actual)));
 }

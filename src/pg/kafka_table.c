@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
+#include "nodes/makefuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -162,6 +163,33 @@ read_column(CdcKafkaColumn *column, const CdcKafkaTable *table, Form_pg_attribut
 						 "with the table's option format 'json' all others are members of the JSON value.")));
 }
 
+static bool
+has_option(List *options, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		if (strcmp(((DefElem *) lfirst(lc))->defname, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A scan is bounded by what there is, so its fetches need not wait for more: a
+ * broker that waits answers nothing else meanwhile.
+ */
+static List *
+client_options(ForeignTable *ft)
+{
+	if (has_option(ft->options, "fetch_wait_max_ms") ||
+		has_option(GetForeignServer(ft->serverid)->options, "fetch_wait_max_ms"))
+		return ft->options;
+	return lappend(list_copy(ft->options),
+				   CDC_MAKE_DEFELEM("fetch_wait_max_ms", (Node *) makeString("10")));
+}
+
 CdcKafkaTable *
 cdc_kafka_table_open(Relation rel)
 {
@@ -174,7 +202,7 @@ cdc_kafka_table_open(Relation rel)
 	table->relid = RelationGetRelid(rel);
 	table->serverid = ft->serverid;
 	table->name = pstrdup(RelationGetRelationName(rel));
-	table->options = ft->options;
+	table->options = client_options(ft);
 	cdc_option_set_defaults(SCOPE_KAFKA_TABLE, &table->opt);
 	foreach(lc, ft->options)
 	{

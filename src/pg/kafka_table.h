@@ -72,7 +72,7 @@ typedef struct CdcKafkaTable
 	Oid			serverid;
 	const char *name;			/* of the foreign table, for messages */
 	CdcKafkaTableOptions opt;
-	List	   *options;		/* all of the table's: the client's overrides */
+	List	   *options;		/* the table's, and more for a scan's client: its overrides */
 	int			ncolumns;		/* columns that were not dropped, by attnum */
 	CdcKafkaColumn *columns;
 } CdcKafkaTable;
