@@ -593,6 +593,14 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 #define CDC_MAKE_FOREIGNSCAN(tlist, quals, relid, exprs, private) \
 	make_foreignscan((tlist), (quals), (relid), (exprs), (private))
 #endif
+/* Greenplum may damp the selectivities of several clauses. */
+#if CDC_GREENPLUM
+#define CDC_SELECTIVITY(root, clauses) \
+	clauselist_selectivity((root), (clauses), 0, JOIN_INNER, NULL, true)
+#else
+#define CDC_SELECTIVITY(root, clauses) \
+	clauselist_selectivity((root), (clauses), 0, JOIN_INNER, NULL)
+#endif
 #if PG_VERSION_NUM >= 90600
 #define CDC_REL_TARGETS(rel)			((rel)->reltarget->exprs)
 #else

@@ -101,12 +101,6 @@ other_clauses(List *rinfos, List *clauses)
 	return result;
 }
 
-static double
-selectivity(PlannerInfo *root, List *clauses)
-{
-	return clauselist_selectivity(root, clauses, 0, JOIN_INNER, NULL);
-}
-
 /*
  * Rows and what has to be read for them.  What conditions on partition and
  * offset leave is counted, not guessed, where a broker has told the watermarks.
@@ -125,7 +119,7 @@ estimate_rows(PlannerInfo *root, RelOptInfo *rel, CdcKafkaPlan *plan)
 		plan->messages = rel->tuples > 0 ? rel->tuples : DEFAULT_MESSAGES;
 		rel->tuples = plan->messages;
 		set_baserel_size_estimates(root, rel);
-		plan->read = plan->messages * selectivity(root, pushable);
+		plan->read = plan->messages * CDC_SELECTIVITY(root, pushable);
 		return;
 	}
 	plan->messages = 0;
@@ -137,11 +131,11 @@ estimate_rows(PlannerInfo *root, RelOptInfo *rel, CdcKafkaPlan *plan)
 	if (exact)
 	{
 		plan->read = within;
-		rel->rows = within * selectivity(root, other_clauses(rel->baserestrictinfo, pushable));
+		rel->rows = within * CDC_SELECTIVITY(root, other_clauses(rel->baserestrictinfo, pushable));
 	}
 	else
 	{
-		plan->read = Min(within, plan->messages * selectivity(root, pushable));
+		plan->read = Min(within, plan->messages * CDC_SELECTIVITY(root, pushable));
 		rel->rows = Min(rel->rows, within);
 	}
 	rel->rows = clamp_row_est(rel->rows);
@@ -259,7 +253,7 @@ add_parameterized_path(PlannerInfo *root, RelOptInfo *rel, const CdcKafkaPlan *p
 	if (pushable == NIL)
 		return;
 	rows = info->ppi_rows;
-	read = Max(rows, plan->read * selectivity(root, pushable));
+	read = Max(rows, plan->read * CDC_SELECTIVITY(root, pushable));
 	add_path(rel, (Path *) CDC_FOREIGNSCAN_PATH(root, rel, rows, START_COST,
 												START_COST + read_cost(rel, read), outer, NIL));
 }
