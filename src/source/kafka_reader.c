@@ -301,7 +301,7 @@ partition_of(CdcKafkaReader *reader, const rd_kafka_message_t *msg)
 static char *
 reserve(CdcKafkaReader *reader, size_t len)
 {
-	if (reader->nbytes + len > reader->bytes_size)
+	if (reader->bytes == NULL || reader->nbytes + len > reader->bytes_size)
 	{
 		size_t		size = reader->bytes_size > 0 ? reader->bytes_size * 2 : BATCH_BYTES / 4;
 		char	   *bigger;
@@ -566,8 +566,6 @@ nothing(CdcKafkaReader *reader, CdcError *err)
 
 	if (cdc_kafka_is_refused(kafka, err))
 		return err->status;
-	if (reader->no_memory)
-		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
 	if (reader->running == 0)
 	{
 		reader->waiting_since_ms = 0;
@@ -602,6 +600,9 @@ cdc_kafka_reader_poll(CdcKafkaReader *reader, CdcKafkaMessage *msg, CdcError *er
 			reader->waiting_since_ms = 0;
 			return st;
 		}
+		/* a message that was not copied is lost to the reader: nothing may follow it */
+		if (reader->no_memory)
+			return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
 		if (fetched && reader->nitems == 0)
 			return nothing(reader, err);
 		next_batch(reader);
