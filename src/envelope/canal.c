@@ -245,9 +245,10 @@ column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcCell *ce
 
 	(void) field;
 	if (st == CDC_OK && found != NULL && found->data_type != NULL)
+	{
 		column->column_type = found->column_type;
-	else
-		column->hint.kind = CDC_HINT_TEXT;
+		column->told = true;
+	}
 	return st;
 }
 

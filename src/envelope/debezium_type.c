@@ -236,7 +236,7 @@ type_of_source(CdcArena *arena, const CdcDoc *field, CdcColumn *parsed, CdcBuf *
 
 /* What the semantic type says. */
 static void
-column_by_semantic_type(const CdcDoc *field, int semantic, CdcEnvelopeColumn *column, CdcBuf *buf)
+column_by_semantic_type(const CdcDoc *field, int semantic, CdcBuf *buf)
 {
 	int			scale = parameter(field, "scale", 0);
 	int			precision = parameter(field, "connect.decimal.precision", 0);
@@ -253,25 +253,25 @@ column_by_semantic_type(const CdcDoc *field, int semantic, CdcEnvelopeColumn *co
 				scale <= 30)
 				(void) cdc_buf_printf(buf, "decimal(%d,%d)", precision, scale);
 			else
-				column->hint.kind = CDC_HINT_DECIMAL;
+				(void) cdc_buf_printf(buf, CDC_TYPE_NUMBER);
 			break;
 		case CDC_CELL_DECIMAL_STRUCT:
-			column->hint.kind = CDC_HINT_DECIMAL;
+			(void) cdc_buf_printf(buf, CDC_TYPE_NUMBER);
 			break;
 		case CDC_CELL_BITS:
 			if (parameter(field, "length", 0) > 0 && parameter(field, "length", 0) <= 64)
 				(void) cdc_buf_printf(buf, "bit(%d)", parameter(field, "length", 0));
 			else
-				column->hint.kind = CDC_HINT_TEXT;
+				(void) cdc_buf_printf(buf, "longtext");
 			break;
 		default:
-			column->hint.kind = CDC_HINT_JSON;
+			(void) cdc_buf_printf(buf, "json");
 			break;
 	}
 }
 
 static void
-column_by_plain_type(const CdcDoc *field, CdcEnvelopeColumn *column, CdcBuf *buf)
+column_by_plain_type(const CdcDoc *field, CdcBuf *buf)
 {
 	CdcString	type = cdc_doc_find_string(field, "type");
 
@@ -281,7 +281,7 @@ column_by_plain_type(const CdcDoc *field, CdcEnvelopeColumn *column, CdcBuf *buf
 			(void) cdc_buf_printf(buf, "%s", plain_types[i].column_type);
 			return;
 		}
-	column->hint.kind = cdc_string_is(type, "boolean") ? CDC_HINT_BOOLEAN : CDC_HINT_JSON;
+	(void) cdc_buf_printf(buf, "%s", cdc_string_is(type, "boolean") ? CDC_TYPE_BOOLEAN : "json");
 }
 
 /* Whether the receiver of a source's type takes what the connector sends of it. */
@@ -306,11 +306,10 @@ cdc_debezium_column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, cons
 	CdcDoc		v;
 	int			semantic;
 
+	(void) cell;
 	if (field->type != CDC_DOC_OBJECT)
-	{
-		cdc_column_by_value(&cell->value, &column->hint);
 		return CDC_OK;
-	}
+	column->told = true;
 	column->nullable = cdc_doc_find_type(field, "optional", CDC_DOC_TRUE, &v);
 	semantic = find_semantic_type(field);
 	/* other databases have types of the same names that mean something else */
@@ -321,9 +320,9 @@ cdc_debezium_column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, cons
 	{
 		cdc_buf_reset(&buf);
 		if (semantic >= 0)
-			column_by_semantic_type(field, semantic, column, &buf);
+			column_by_semantic_type(field, semantic, &buf);
 		else
-			column_by_plain_type(field, column, &buf);
+			column_by_plain_type(field, &buf);
 	}
 	column->column_type = cdc_arena_strndup(arena, buf.data != NULL ? buf.data : "",
 											buf.len > 0 && buf.data[buf.len - 1] == '\0' ?

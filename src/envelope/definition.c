@@ -8,48 +8,43 @@
  */
 #include "envelope/internal.h"
 
-void
-cdc_column_by_value(const CdcDoc *value, CdcColumnHint *hint)
+const char *
+cdc_column_by_value(const CdcDoc *value)
 {
 	switch (value->type)
 	{
 		case CDC_DOC_FALSE:
 		case CDC_DOC_TRUE:
-			hint->kind = CDC_HINT_BOOLEAN;
-			break;
+			return CDC_TYPE_BOOLEAN;
 		case CDC_DOC_NUMBER:
-			hint->kind = CDC_HINT_DECIMAL;
-			break;
+			return CDC_TYPE_NUMBER;
 		case CDC_DOC_ARRAY:
 		case CDC_DOC_OBJECT:
-			hint->kind = CDC_HINT_JSON;
-			break;
+			return "json";
 		default:
-			hint->kind = CDC_HINT_TEXT;
-			break;
+			return "longtext";
 	}
 }
 
 static const struct
 {
 	const char *pg_type;
-	const char *column_type;	/* NULL: none, see hint */
-	CdcHintKind hint;
+	const char *column_type;
 }			pg_types[] = {
-	{"smallint", "smallint", CDC_HINT_NONE},
-	{"integer", "int", CDC_HINT_NONE},
-	{"bigint", "bigint", CDC_HINT_NONE},
-	{"real", "float", CDC_HINT_NONE},
-	{"double precision", "double", CDC_HINT_NONE},
-	{"boolean", NULL, CDC_HINT_BOOLEAN},
-	{"numeric", NULL, CDC_HINT_DECIMAL},
-	{"date", "date", CDC_HINT_NONE},
-	{"time without time zone", "time(6)", CDC_HINT_NONE},
-	{"bytea", "longblob", CDC_HINT_NONE},
-	{"json", "json", CDC_HINT_NONE},
-	{"jsonb", "json", CDC_HINT_NONE},
-	{"uuid", "uuid", CDC_HINT_NONE},
-	{"inet", "inet6", CDC_HINT_NONE}
+	{"smallint", "smallint"},
+	{"integer", "int"},
+	{"bigint", "bigint"},
+	{"real", "float"},
+	{"double precision", "double"},
+	{"boolean", CDC_TYPE_BOOLEAN},
+	{"numeric", CDC_TYPE_NUMBER},
+	{"date", "date"},
+	{"time without time zone", "time(6)"},
+	{"bytea", "longblob"},
+	{"json", "json"},
+	{"jsonb", "json"},
+	{"uuid", "uuid"},
+	{"inet", "inet6"}
 };
 
 static bool
@@ -66,52 +61,41 @@ cdc_column_by_pg_type(CdcArena *arena, CdcString type, CdcEnvelopeColumn *column
 	const char *paren = memchr(type.data, '(', type.len);
 	size_t		len = paren != NULL ? (size_t) (paren - type.data) : type.len;
 	CdcString	word = {type.data, len};
+	CdcBuf		buf = {0};
+	bool		ok;
 
-	column->hint.kind = CDC_HINT_TEXT;
+	column->column_type = "longtext";
+	column->told = true;
 	/* "timestamp(3) with time zone": six digits hold them all */
-	if (word.len >= 9 && memcmp(word.data, "timestamp", 9) == 0)
+	if (len >= 9 && memcmp(word.data, "timestamp", 9) == 0)
 	{
 		column->column_type = ends_with(type, " with time zone") ? "timestamp(6)" : "datetime(6)";
 		return CDC_OK;
 	}
 	for (size_t i = 0; i < sizeof(pg_types) / sizeof(pg_types[0]); i++)
-	{
-		if (!cdc_string_is(word, pg_types[i].pg_type))
-			continue;
-		column->hint.kind = pg_types[i].hint;
-		if (pg_types[i].column_type != NULL)
+		if (cdc_string_is(word, pg_types[i].pg_type))
 			column->column_type = pg_types[i].column_type;
-		else if (paren != NULL && pg_types[i].hint == CDC_HINT_DECIMAL)
-		{
-			CdcBuf		buf = {0};
-			bool		ok = cdc_buf_append(&buf, "decimal", 7) &&
-				cdc_buf_append(&buf, paren, type.len - len);
-
-			column->column_type = ok ? cdc_arena_strndup(arena, buf.data, buf.len) : NULL;
-			cdc_buf_free(&buf);
-			if (column->column_type == NULL)
-				return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
-		}
-		break;
-	}
-	return CDC_OK;
+	if (paren == NULL || !cdc_string_is(word, "numeric"))
+		return CDC_OK;
+	ok = cdc_buf_append(&buf, "decimal", 7) && cdc_buf_append(&buf, paren, type.len - len);
+	column->column_type = ok ? cdc_arena_strndup(arena, buf.data, buf.len) : NULL;
+	cdc_buf_free(&buf);
+	return column->column_type != NULL ? CDC_OK :
+		cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
 }
 
-/* A type that the parser of column types refuses is none. */
+/* A type that the parser of column types refuses holds numbers or texts. */
 static void
-check_type(CdcArena *arena, CdcEnvelopeColumn *column)
+check_type(CdcArena *arena, const CdcDoc *value, CdcEnvelopeColumn *column)
 {
 	CdcColumn	parsed;
 	CdcError	ignored;
 
-	if (column->column_type[0] == '\0')
-		return;
 	memset(&parsed, 0, sizeof(parsed));
 	if (cdc_column_type_parse(arena, column->column_type, &parsed, &ignored) == CDC_OK)
 		return;
-	column->column_type = "";
-	if (column->hint.kind == CDC_HINT_NONE)
-		column->hint.kind = CDC_HINT_TEXT;
+	column->column_type = strncmp(column->column_type, "decimal", 7) == 0 ? CDC_TYPE_NUMBER :
+		cdc_column_by_value(value);
 }
 
 static CdcStatus
@@ -129,8 +113,7 @@ describe(CdcArena *arena, CdcEnvelope *env, const CdcEnvelopeFormat *format, Cdc
 	column->name = cdc_arena_string(arena, name);
 	if (column->name == NULL)
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
-	column->column_type = "";
-	column->hint.scale = column->hint.fsp = -1;
+	column->column_type = cdc_column_by_value(value);
 	column->nullable = true;
 	column->pk = -1;
 	for (i = 0; i < env->nkey; i++)
@@ -138,10 +121,8 @@ describe(CdcArena *arena, CdcEnvelope *env, const CdcEnvelopeFormat *format, Cdc
 			column->pk = i;
 	if (format->column != NULL)
 		st = format->column(arena, env, field, &cell, column, err);
-	else
-		cdc_column_by_value(value, &column->hint);
 	if (st == CDC_OK)
-		check_type(arena, column);
+		check_type(arena, value, column);
 	return st;
 }
 

@@ -178,8 +178,8 @@ typedef struct CdcEnvelopeColumn
 {
 	const char *name;			/* NUL-terminated */
 	const char *column_type;	/* of MySQL ("int(10) unsigned"), also where the source is
-								 * another one; "" = none says it */
-	CdcColumnHint hint;			/* then: what holds its values */
+								 * another one; and "number" (of any digits), "boolean" */
+	bool		told;			/* by the envelope; else made out from the value */
 	bool		nullable;
 	int			pk;				/* place in the key, from 0; -1: not in it */
 } CdcEnvelopeColumn;

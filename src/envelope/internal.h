@@ -137,13 +137,17 @@ extern bool cdc_debezium_unavailable(const CdcDoc *value);
 
 /* ---- definitions ---- */
 
-/* What holds a value of which nothing else is known. */
-extern void cdc_column_by_value(const CdcDoc *value, CdcColumnHint *hint);
-
 /*
- * MySQL's name for a type of PostgreSQL; "" and a hint where there is none that
- * holds the same values.
+ * Types that MySQL does not have and others do: numbers of any digits, truth values.
+ * The receiver knows them (pg/typemap.c).
  */
+#define CDC_TYPE_NUMBER		"number"
+#define CDC_TYPE_BOOLEAN	"boolean"
+
+/* What holds a value of which nothing else is known. */
+extern const char *cdc_column_by_value(const CdcDoc *value);
+
+/* MySQL's name for a type of PostgreSQL; longtext where there is none. */
 extern CdcStatus cdc_column_by_pg_type(CdcArena *arena, CdcString type, CdcEnvelopeColumn *column,
 									   CdcError *err);
 

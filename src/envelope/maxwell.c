@@ -299,11 +299,10 @@ def_column(CdcArena *arena, const CdcDoc *def, CdcEnvelopeColumn *column, CdcErr
 	column->nullable = true;
 	column->pk = -1;
 	column->column_type = name;
-	column->hint.scale = column->hint.fsp = -1;
+	column->told = true;
 	if (strcmp(name, "decimal") == 0)
 	{
-		column->column_type = "";
-		column->hint.kind = CDC_HINT_DECIMAL;
+		column->column_type = CDC_TYPE_NUMBER;
 		return CDC_OK;
 	}
 	if (cdc_type_is_one_of(name, texts))

@@ -159,9 +159,9 @@ column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcCell *ce
 	   CdcEnvelopeColumn *column, CdcError *err)
 {
 	(void) env;
+	(void) cell;
 	if (field->type == CDC_DOC_STRING)
 		return cdc_column_by_pg_type(arena, field->string, column, err);
-	cdc_column_by_value(&cell->value, &column->hint);
 	return CDC_OK;
 }
 

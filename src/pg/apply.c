@@ -163,6 +163,8 @@ find_target_run(CdcApply *apply, const char *source_table, size_t len)
 		if (++n >= 16)
 			break;
 	}
+	if (apply->at_event != NULL && !cdc_apply_discover(apply, apply->at_event))
+		return NULL;
 	target = cdc_target_get(apply->sub, source_table, len, apply->place.seq, apply->run);
 	if (n >= 16)
 		foreach(lc, apply->targets)
@@ -185,7 +187,7 @@ cdc_apply_target(CdcApply *apply, const char *source_table, size_t len)
 		apply->last = new_target_run(apply, target);
 		MemoryContextSwitchTo(old);
 	}
-	return apply->last;
+	return apply->last;			/* NULL: see cdc_apply_discover() */
 }
 
 CdcApply *
@@ -197,6 +199,10 @@ cdc_apply_begin(const CdcSubscription *sub, const CdcTargetSpec *replay)
 
 	apply->sub = sub;
 	apply->replay = replay;
+	if (!cdc_format_by_name(sub->format, &apply->format))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid format \"%s\" of subscription \"%s\"", sub->format, sub->name)));
 	apply->run = ++run_number;
 	apply->cxt = cxt;
 	apply->owner = CurrentResourceOwner;

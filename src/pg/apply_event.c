@@ -121,36 +121,25 @@ refuse_nul(CdcTargetRun *run, const JsonbContainer *stripped, const JsonbContain
 	}
 }
 
-/* The event, from its original text where JSONB could not hold it. */
+/*
+ * The event, from its original text where JSONB could not hold it; NULL: there is
+ * none.  *marked: the same with something in place of each NUL, where NULs are not to
+ * be stripped; or NULL.
+ */
 static const JsonbContainer *
-event_document(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event)
+event_document(CdcApply *apply, const CdcHistoryEvent *event, const JsonbContainer **marked)
 {
 	const JsonbContainer *stripped;
-	const JsonbContainer *data;
-	const JsonbContainer *old;
 	char	   *text;
 	int			replaced;
 
+	*marked = NULL;
 	if (event->raw == NULL)
-	{
-		if (event->event == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("history has neither event nor raw at this seq")));
 		return event->event;
-	}
 	text = pg_any_to_server(pnstrdup(event->raw, event->raw_len), event->raw_len, PG_UTF8);
 	stripped = parse_raw(text, strlen(text), "", &replaced);
 	if (replaced > 0 && apply->sub->opt.nul_in_text == CDC_NUL_ERROR)
-	{
-		const JsonbContainer *marked = parse_raw(text, strlen(text), "x", &replaced);
-		const JsonbContainer *marked_data;
-
-		event_parts(stripped, &data, &old);
-		event_parts(marked, &marked_data, &old);
-		if (data != NULL && marked_data != NULL)
-			refuse_nul(run, data, marked_data);
-	}
+		*marked = parse_raw(text, strlen(text), "x", &replaced);
 	return stripped;
 }
 
@@ -274,11 +263,37 @@ apply_truncate(CdcApply *apply, CdcTargetRun *run)
  * ------------------------------------------------------------------------
  */
 
-void
-cdc_event_images(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event,
-				 const JsonbContainer **data, const JsonbContainer **old)
+/* Whether the event has Maxwell's form, which is read in place. */
+static inline bool
+is_maxwell(const CdcApply *apply, const CdcHistoryEvent *event)
 {
-	const JsonbContainer *document = event_document(apply, run, event);
+	return apply->format == CDC_FORMAT_MAXWELL && (event->event != NULL || event->raw != NULL);
+}
+
+int
+cdc_event_rows(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event)
+{
+	const JsonbContainer *marked;
+
+	run->target->reader = NULL;
+	if (is_maxwell(apply, event))
+		return 1;
+	if (apply->reader == NULL)
+		apply->reader = cdc_envelope_reader_create(apply->cxt);
+	run->target->reader = apply->reader;
+	return cdc_envelope_read_event(apply, apply->reader, run, event,
+								   event_document(apply, event, &marked));
+}
+
+/* The images of Maxwell's event, in place. */
+static void
+maxwell_images(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event,
+			   const JsonbContainer **data, const JsonbContainer **old)
+{
+	const JsonbContainer *marked;
+	const JsonbContainer *document = event_document(apply, event, &marked);
+	const JsonbContainer *marked_data;
+	const JsonbContainer *marked_old;
 
 	*data = NULL;
 	*old = NULL;
@@ -288,6 +303,40 @@ cdc_event_images(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *even
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("event has no object \"data\"")));
+	if (marked == NULL)
+		return;
+	event_parts(marked, &marked_data, &marked_old);
+	if (marked_data != NULL)
+		refuse_nul(run, *data, marked_data);
+}
+
+void
+cdc_event_images(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event, int row,
+				 const JsonbContainer **data, const JsonbContainer **old)
+{
+	if (is_maxwell(apply, event))
+	{
+		maxwell_images(apply, run, event, data, old);
+		return;
+	}
+	if (event->raw != NULL && apply->sub->opt.nul_in_text == CDC_NUL_ERROR)
+	{
+		const JsonbContainer *marked;
+		CdcEnvelopeReader *other;
+		const JsonbContainer *marked_data;
+
+		(void) event_document(apply, event, &marked);
+		if (marked != NULL)
+		{
+			other = cdc_envelope_reader_create(apply->row_cxt);
+			(void) cdc_envelope_read_event(apply, other, run, event, marked);
+			cdc_envelope_row(apply, other, row, &marked_data, old);
+			cdc_envelope_row(apply, apply->reader, row, data, old);
+			refuse_nul(run, *data, marked_data);
+			return;
+		}
+	}
+	cdc_envelope_row(apply, apply->reader, row, data, old);
 }
 
 static void
@@ -295,17 +344,25 @@ apply_row(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event)
 {
 	const JsonbContainer *data;
 	const JsonbContainer *old;
+	int			nrows;
+	int			row;
 
 	if (event->superseded)
 		return;
-	cdc_event_images(apply, run, event, &data, &old);
-	cdc_reduce_row(apply, run, event->op, data, old);
+	nrows = cdc_event_rows(apply, run, event);
+	for (row = 0; row < nrows; row++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		cdc_event_images(apply, run, event, row, &data, &old);
+		cdc_reduce_row(apply, run, event->op, data, old);
+	}
 }
 
 void
 cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event)
 {
 	note_place(apply, event);
+	apply->at_event = event;
 	apply->source_table = event->source_table;
 	apply->source_table_len = event->source_table_len;
 }
@@ -319,7 +376,7 @@ cdc_event_target(CdcApply *apply, const CdcHistoryEvent *event)
 		event->source_table == NULL)
 		return NULL;
 	run = cdc_apply_target(apply, event->source_table, event->source_table_len);
-	return OidIsValid(run->target->relid) ? run : NULL;
+	return run != NULL && OidIsValid(run->target->relid) ? run : NULL;
 }
 
 bool
@@ -329,8 +386,12 @@ cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 
 	cdc_event_begin(apply, event);
 	run = cdc_event_target(apply, event);
-	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL)
-		cdc_apply_flush(apply); /* a barrier; pull keeps the tables' states */
+	if (cdc_event_is_barrier(apply, event))
+	{
+		cdc_apply_flush(apply); /* pull keeps the tables' states */
+		if (event->op == CDC_OP_SCHEMA)
+			(void) cdc_apply_discover(apply, event);
+	}
 	if (run != NULL)
 	{
 		apply->at_target = run;
@@ -363,5 +424,6 @@ cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 	}
 	apply->events++;
 	apply->source_table = NULL;
+	apply->at_event = NULL;
 	return true;
 }

@@ -188,11 +188,13 @@ typedef enum HistoryColumn
 	COLUMN_EVENT,
 	COLUMN_RAW,
 	COLUMN_COMMIT,
+	COLUMN_KEY,
 	COLUMN_COUNT
 } HistoryColumn;
 
 static const char *const column_names[COLUMN_COUNT] = {
-	"seq", "source_ts", "source_table", "op", "position", "gtid", "event", "raw", "commit"
+	"seq", "source_ts", "source_table", "op", "position", "gtid", "event", "raw", "commit",
+	"key"
 };
 
 typedef struct HistoryReceiver
@@ -220,7 +222,8 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 		for (i = 0; i < desc->natts; i++)
 			if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), column_names[c]) == 0)
 				receiver->attnums[c] = i + 1;
-		if (receiver->attnums[c] == 0)
+		/* histories made by earlier versions have no keys of messages */
+		if (receiver->attnums[c] == 0 && c != COLUMN_KEY)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("history table of subscription \"%s\" has no column \"%s\"",
@@ -293,12 +296,19 @@ receive_event(TupleTableSlot *slot, DestReceiver *self)
 	event.superseded = cdc_lookahead_superseded(apply, event.seq);
 	event.raw = NULL;
 	event.event = NULL;
+	event.key = NULL;
 	if (!event.superseded)
 	{
 		event.raw = bytes_field(receiver, slot, COLUMN_RAW, &event.raw_len);
 		d = field(receiver, slot, COLUMN_EVENT, &isnull);
 		if (!isnull && event.raw == NULL)
 			event.event = &DatumGetJsonbP(d)->root;
+		if (receiver->attnums[COLUMN_KEY] != 0)
+		{
+			d = field(receiver, slot, COLUMN_KEY, &isnull);
+			if (!isnull)
+				event.key = &DatumGetJsonbP(d)->root;
+		}
 	}
 	if (event.seq == receiver->upto && receiver->cxt == apply->row_cxt)
 		note_progress(receiver, slot, &event);

@@ -6,6 +6,8 @@
  *	  apply.c			driver, counters, cdc.apply
  *	  apply_history.c	reading history
  *	  apply_event.c		an event: what it does to which target
+ *	  apply_envelope.c	rows of messages in other envelopes than Maxwell's
+ *	  apply_discover.c	tables that messages are the first to name
  *	  apply_reduce.c	the last state of each key since the last flush
  *	  apply_lookahead.c	which events later ones of the same run make needless
  *	  apply_sort.c		reduced rows in the order of their keys
@@ -60,6 +62,7 @@ typedef struct CdcBucket
 } CdcBucket;
 
 typedef struct CdcApply CdcApply;
+typedef struct CdcEnvelopeReader CdcEnvelopeReader;
 
 /* A target within one run of apply. */
 typedef struct CdcTargetRun
@@ -100,6 +103,7 @@ typedef struct CdcHistoryEvent
 	const JsonbContainer *event;	/* or NULL */
 	const char *raw;			/* or NULL */
 	size_t		raw_len;
+	const JsonbContainer *key;	/* of a message, or NULL */
 } CdcHistoryEvent;
 
 /* What is done with an event of history; false: no more of them. */
@@ -139,12 +143,15 @@ struct CdcApply
 	ResourceOwner owner;		/* of what is open through all of the run */
 	CdcUser		user;			/* the caller */
 	int			guc_level;
+	CdcMessageFormat format;	/* of the history's events */
+	CdcEnvelopeReader *reader;	/* of those that are not Maxwell's; NULL: none yet */
 	ErrorContextCallback errors;
 	/* for errors: what is at hand */
 	CdcPlace	place;
 	const char *source_table;
 	size_t		source_table_len;
 	const CdcTargetRun *at_target;
+	const CdcHistoryEvent *at_event;
 	const JsonbContainer *at_data;	/* the event's row image, or */
 	const CdcEntry *at_entry;	/* the entry that is written */
 	const char *at_column;
@@ -186,9 +193,52 @@ extern void cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event);
 /* Its target; NULL when it has none. */
 extern CdcTargetRun *cdc_event_target(CdcApply *apply, const CdcHistoryEvent *event);
 
-/* The row images of an event on a row; old may be NULL. */
+/*
+ * The rows of an event of op c, u, d or r: how many, and the images of one; old may
+ * be NULL.  The images are valid until the next call of either.
+ */
+extern int	cdc_event_rows(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event);
 extern void cdc_event_images(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event,
+							 int row, const JsonbContainer **data, const JsonbContainer **old);
+
+/* Whether an event of op 'm' or 's' separates what is before it from what is behind. */
+static inline bool
+cdc_event_is_barrier(const CdcApply *apply, const CdcHistoryEvent *event)
+{
+	/* topics are full of tombstones, heartbeats and ends of transactions */
+	return event->op == CDC_OP_SCHEMA ||
+		(event->op == CDC_OP_CONTROL && apply->sub->kind != CDC_SERVER_KAFKA);
+}
+
+/* apply_envelope.c */
+extern CdcEnvelopeReader *cdc_envelope_reader_create(MemoryContext cxt);
+
+/* The envelope that was read last. */
+extern const CdcEnvelope *cdc_envelope_reader_envelope(const CdcEnvelopeReader *reader);
+
+/*
+ * Reads a message, for rows of run's target (NULL: for its definition only).
+ * document is its value, NULL for a null one.  Returns the number of rows.
+ */
+extern int	cdc_envelope_read_event(CdcApply *apply, CdcEnvelopeReader *reader, CdcTargetRun *run,
+									const CdcHistoryEvent *event, const JsonbContainer *document);
+
+/* The images of a row of it; valid until the next call. */
+extern void cdc_envelope_row(CdcApply *apply, CdcEnvelopeReader *reader, int row,
 							 const JsonbContainer **data, const JsonbContainer **old);
+
+/* The columns of the table that it is about. */
+extern CdcEnvelopeColumn *cdc_envelope_reader_columns(CdcEnvelopeReader *reader, int *n);
+
+/* The type for a column of it; NULL when nothing is known. */
+extern const char *cdc_envelope_column_type(CdcEnvelopeReader *reader,
+											const CdcSubscriptionOptions *opt, const char *name);
+
+/* What an envelope that does not tell types is read by. */
+extern void cdc_column_hint(Oid typid, int32 typmod, CdcColumnHint *hint);
+
+/* apply_discover.c: false when the event is on a table that nobody knows how to make. */
+extern bool cdc_apply_discover(CdcApply *apply, const CdcHistoryEvent *event);
 
 /* apply_reduce.c */
 extern void cdc_reduce_row(CdcApply *apply, CdcTargetRun *run, char op,

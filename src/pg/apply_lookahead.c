@@ -420,15 +420,17 @@ add_entries(Look *look, CdcTargetRun *run)
  * ------------------------------------------------------------------------
  */
 
+/* One row of an event; alone: it is its only one. */
 static void
-look_at_row(CdcApply *apply, Look *look, CdcTargetRun *run, const CdcHistoryEvent *event)
+look_at_row(CdcApply *apply, Look *look, CdcTargetRun *run, const CdcHistoryEvent *event, int row,
+			bool alone)
 {
 	const JsonbContainer *data;
 	const JsonbContainer *old;
 	Touch		touch;
 
 	need_scratch(look, run->target->desc->natts);
-	cdc_event_images(apply, run, event, &data, &old);
+	cdc_event_images(apply, run, event, row, &data, &old);
 	apply->at_data = data;
 	memset(&touch, 0, sizeof(touch));
 	touch.run = run;
@@ -453,6 +455,9 @@ look_at_row(CdcApply *apply, Look *look, CdcTargetRun *run, const CdcHistoryEven
 			touch_key(look, &before, look->okey, look->onulls);
 		}
 	}
+	/* an event goes as a whole or not at all */
+	if (!alone)
+		touch.did = DID_READ;
 	touch_key(look, &touch, run->values, run->nulls);
 	apply->at_data = NULL;
 }
@@ -462,8 +467,10 @@ look_at(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 {
 	Look	   *look = arg;
 	CdcTargetRun *run;
+	int			nrows;
+	int			row;
 
-	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL ||
+	if (cdc_event_is_barrier(apply, event) ||
 		event->seq - look->ahead->first >= MAX_EVENTS || is_full(look))
 		return false;
 	cdc_event_begin(apply, event);
@@ -471,7 +478,9 @@ look_at(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 	if (run != NULL && takes_part(run) && event->op != CDC_OP_TRUNCATE)
 	{
 		apply->at_target = run;
-		look_at_row(apply, look, run, event);
+		nrows = cdc_event_rows(apply, run, event);
+		for (row = 0; row < nrows; row++)
+			look_at_row(apply, look, run, event, row, nrows == 1);
 		apply->at_target = NULL;
 	}
 	look->ahead->until = event->seq;
@@ -590,7 +599,9 @@ sample_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 	if (run == NULL || !takes_part(run) || run->nentries == 0)
 		return true;
 	apply->at_target = run;
-	cdc_event_images(apply, run, event, &data, &old);
+	if (cdc_event_rows(apply, run, event) == 0)
+		return true;
+	cdc_event_images(apply, run, event, 0, &data, &old);
 	apply->at_data = data;
 	if (sample_key(apply, run, data) &&
 		cdc_reduce_find_row(run, cdc_reduce_hash(run->target, run->values, run->nulls),
@@ -636,6 +647,7 @@ cdc_lookahead(CdcApply *apply)
 {
 	CdcPlace	place = apply->place;
 	const CdcTargetRun *target = apply->at_target;
+	const CdcHistoryEvent *event = apply->at_event;
 	const char *source_table = apply->source_table;
 	size_t		source_table_len = apply->source_table_len;
 	int64		last = apply->scan_upto;
@@ -666,6 +678,7 @@ cdc_lookahead(CdcApply *apply)
 	}
 	apply->place = place;
 	apply->at_target = target;
+	apply->at_event = event;
 	apply->source_table = source_table;
 	apply->source_table_len = source_table_len;
 }

@@ -537,22 +537,26 @@ cdc_reduce_row(CdcApply *apply, CdcTargetRun *run, char op, const JsonbContainer
 {
 	CdcTarget  *target = run->target;
 	const CdcLayout *layout;
+	const CdcPresence *presence;
 
 	apply->at_data = data;
 	layout = cdc_reduce_convert(apply, run, data, false);
+	presence = layout->presence;
+	if (target->reader != NULL && !presence->complete &&
+		cdc_envelope_reader_envelope(target->reader)->format == CDC_FORMAT_JSON)
+		presence = cdc_presence_union(target, presence, cdc_target_whole_row(target));
 	if (layout->stale != NULL && op != CDC_OP_DELETE)
 		cdc_target_stale_column(target, layout);
 	if (target->keyless && op == CDC_OP_UPDATE)
 		reduce_update_keyless(apply, run, layout, old);
 	else if (target->keyless)
-		fold_keyless(apply, run, run->values, run->nulls, op != CDC_OP_DELETE,
-					 layout->presence);
+		fold_keyless(apply, run, run->values, run->nulls, op != CDC_OP_DELETE, presence);
 	else if (op == CDC_OP_DELETE)
 		fold_delete(apply, run, run->values, run->nulls);
 	else if (op == CDC_OP_UPDATE)
 		reduce_update(apply, run, layout, old);
 	else
-		fold_put(apply, run, layout->presence);
+		fold_put(apply, run, presence);
 	apply->at_data = NULL;
 
 	apply->bytes += run->bytes - run->counted;

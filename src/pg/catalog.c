@@ -12,6 +12,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
+#include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -74,7 +75,7 @@ cdc_subscription_check_owner(const CdcSubscription *sub)
 #define SUBSCRIPTION_COLUMNS \
 	"SELECT s.id, s.name, s.owner::pg_catalog.text, s.server::pg_catalog.text, s.tables," \
 	" s.exclude, s.target_schema::pg_catalog.text, s.history, s.start_position," \
-	" s.copy_data, s.enabled, s.options, s.added FROM cdc.subscription s "
+	" s.copy_data, s.enabled, s.options, s.added, s.topics, s.format FROM cdc.subscription s "
 
 /* InvalidOid when there is no such relation (any more). */
 static Oid
@@ -87,6 +88,18 @@ relation_by_name(const char *qualified)
 		return InvalidOid;
 	nsp = get_namespace_oid(strVal(linitial(names)), true);
 	return OidIsValid(nsp) ? get_relname_relid(strVal(lsecond(names)), nsp) : InvalidOid;
+}
+
+CdcServerKind
+cdc_server_kind(const char *server, bool missing_ok)
+{
+	ForeignServer *s = GetForeignServerByName(server, missing_ok);
+	ForeignDataWrapper *fdw;
+
+	if (s == NULL)
+		return CDC_SERVER_MYSQL;
+	fdw = GetForeignDataWrapper(s->fdwid);
+	return strcmp(fdw->fdwname, CDC_KAFKA_FDW) == 0 ? CDC_SERVER_KAFKA : CDC_SERVER_MYSQL;
 }
 
 /* The result's first row as a subscription in spi->caller. */
@@ -111,6 +124,9 @@ subscription_from_row(CdcSpi *spi)
 	sub->copy_data = DatumGetBool(cdc_spi_datum(0, 10, &isnull));
 	sub->enabled = DatumGetBool(cdc_spi_datum(0, 11, &isnull));
 	sub->added = cdc_spi_text_array(spi, 0, 13, &sub->nadded);
+	sub->topics = cdc_spi_text_array(spi, 0, 14, &sub->ntopics);
+	sub->format = cdc_spi_text(spi, 0, 15);
+	sub->kind = cdc_server_kind(sub->server, true);
 	options = cdc_spi_datum(0, 12, &isnull);
 
 	old = MemoryContextSwitchTo(spi->caller);

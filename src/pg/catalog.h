@@ -43,6 +43,16 @@ typedef enum CdcXaUnknown
 	CDC_XA_UNKNOWN_LOG
 } CdcXaUnknown;
 
+/* The wrapper of Kafka clusters. */
+#define CDC_KAFKA_FDW	"cdc_kafka"
+
+/* Where a subscription's changes come from: the wrapper of its server. */
+typedef enum CdcServerKind
+{
+	CDC_SERVER_MYSQL,
+	CDC_SERVER_KAFKA
+} CdcServerKind;
+
 /* cdc.subscription.options, defaults filled in (src/pg/options.c has the list). */
 typedef struct CdcSubscriptionOptions
 {
@@ -68,6 +78,10 @@ typedef struct CdcSubscription
 	char	   *owner;			/* role name */
 	Oid			owner_oid;
 	char	   *server;			/* foreign server's name */
+	CdcServerKind kind;		/* MySQL where the server is gone */
+	char	  **topics;			/* patterns; Kafka only */
+	int			ntopics;
+	char	   *format;			/* of the messages, as the user gave it */
 	char	  **tables;			/* patterns */
 	int			ntables;
 	char	  **exclude;
@@ -81,6 +95,9 @@ typedef struct CdcSubscription
 	bool		enabled;
 	CdcSubscriptionOptions opt;
 } CdcSubscription;
+
+/* By the server's wrapper; missing_ok: CDC_SERVER_MYSQL where there is no such server. */
+extern CdcServerKind cdc_server_kind(const char *server, bool missing_ok);
 
 /* palloc'ed in the current context; ERROR when there is none of that name. */
 extern CdcSubscription *cdc_subscription_get(const char *name);

@@ -146,6 +146,7 @@ build_columns(CdcTarget *target, const CdcSubscription *sub, const Jsonb *mappin
 		col->len = att->attlen;
 		cdc_converter_init(&col->conv, CurrentMemoryContext, att->atttypid, att->atttypmod,
 						   source_kind(source, nsource, name), &sub->opt);
+		cdc_column_hint(att->atttypid, att->atttypmod, &col->hint);
 		target->ncolumns++;
 	}
 	if (mapping)

@@ -12,6 +12,7 @@
 
 #include "pg/catalog.h"
 #include "access/tupdesc.h"
+#include "envelope/envelope.h"
 #include "pg/convert.h"
 #include "utils/relcache.h"
 
@@ -26,6 +27,7 @@ typedef struct CdcTargetColumn
 	int16		len;
 	bool		in_key;
 	CdcConverter conv;
+	CdcColumnHint hint;			/* for envelopes that do not tell types */
 } CdcTargetColumn;
 
 /* How values of a key column are hashed and compared. */
@@ -109,6 +111,8 @@ typedef struct CdcTarget
 	List	   *layouts;		/* of CdcLayout * */
 	CdcLayout  *last_layout;
 	List	   *plans;			/* of the SQL back-end */
+	const CdcPresence *whole;	/* see cdc_target_whole_row(); NULL: not asked for yet */
+	struct CdcEnvelopeReader *reader;	/* of the message at hand; NULL: an event of Maxwell's */
 } CdcTarget;
 
 /* What cdc.replay gives in place of a row of cdc.subscription_table. */
@@ -146,6 +150,15 @@ extern const CdcPresence *cdc_presence_intern(CdcTarget *target, const bool *att
 /* The union of two. */
 extern const CdcPresence *cdc_presence_union(CdcTarget *target, const CdcPresence *a,
 											 const CdcPresence *b);
+
+/*
+ * The columns that a document leaves NULL which does not have them: all that events
+ * may fill and that may be NULL.
+ */
+extern const CdcPresence *cdc_target_whole_row(CdcTarget *target);
+
+/* Whether the subscription has the source table, with or without a target. */
+extern bool cdc_target_is_registered(const CdcSubscription *sub, const char *source_table);
 
 /* What cdc.table_version knows of a source table's columns as of seq. */
 typedef struct CdcSourceColumn

@@ -97,6 +97,12 @@ configured_table(const CdcSubscription *sub, const char *source_table)
 	return NULL;
 }
 
+bool
+cdc_target_is_registered(const CdcSubscription *sub, const char *source_table)
+{
+	return configured_table(sub, source_table) != NULL;
+}
+
 static CdcTarget *
 load_target(const CdcSubscription *sub, const char *source_table, int64 seq)
 {

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 
 #include "core/arena.h"
+#include "pg/apply_internal.h"
 #include "pg/error.h"
 #include "pg/schema.h"
 #include "pg/spi.h"
@@ -78,6 +79,26 @@ cdc_presence_union(CdcTarget *target, const CdcPresence *a, const CdcPresence *b
 	result = cdc_presence_intern(target, attrs);
 	pfree(attrs);
 	return result;
+}
+
+const CdcPresence *
+cdc_target_whole_row(CdcTarget *target)
+{
+	bool	   *attrs;
+	int			i;
+
+	if (target->whole != NULL)
+		return target->whole;
+	attrs = palloc0(sizeof(bool) * target->desc->natts);
+	for (i = 0; i < target->ncolumns; i++)
+	{
+		int			at = target->columns[i].attnum - 1;
+
+		attrs[at] = !TupleDescAttr(target->desc, at)->attnotnull;
+	}
+	target->whole = cdc_presence_intern(target, attrs);
+	pfree(attrs);
+	return target->whole;
 }
 
 /* ------------------------------------------------------------------------
@@ -483,6 +504,8 @@ cdc_target_missing_column(const CdcTarget *target, const CdcSubscription *sub,
 {
 	const char *type = type_by_definition(sub, source_table, column, seq);
 
+	if (type == NULL && target->reader != NULL)
+		type = cdc_envelope_column_type(target->reader, &sub->opt, column);
 	if (type == NULL)
 		type = type_by_value(value);
 	ereport(ERROR,

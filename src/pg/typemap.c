@@ -68,6 +68,9 @@ static const TypeRule rules[] = {
 	{"uuid", AS_IS, "uuid", NULL},
 	{"inet4", AS_IS, "inet", NULL},
 	{"inet6", AS_IS, "inet", NULL},
+	/* of other sources, by way of Kafka: see envelope/internal.h */
+	{"number", AS_IS, "numeric", NULL},
+	{"boolean", AS_IS, "boolean", NULL},
 };
 
 static const char *

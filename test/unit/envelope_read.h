@@ -88,10 +88,6 @@ print_rows(ReadMessage *m, CdcHintFunction hint, void *arg, CdcBuf *out)
 static void
 print_columns(ReadMessage *m, CdcBuf *out)
 {
-	static const char *const hints[] = {
-		"none", "text", "bytes", "boolean", "integer", "decimal", "float", "bit", "date", "time",
-		"datetime", "timestamp", "array", "json", "other"
-	};
 	CdcEnvelopeColumn *columns;
 	int			n;
 
@@ -99,7 +95,7 @@ print_columns(ReadMessage *m, CdcBuf *out)
 	for (int i = 0; i < n; i++)
 	{
 		cdc_buf_printf(out, "%s%s %s", i > 0 ? ", " : "", columns[i].name,
-					   columns[i].column_type[0] != '\0' ? columns[i].column_type : hints[columns[i].hint.kind]);
+					   columns[i].column_type);
 		if (columns[i].pk >= 0)
 			cdc_buf_printf(out, " key %d", columns[i].pk);
 	}

@@ -1,0 +1,257 @@
+-- apply of messages in other envelopes than Maxwell's, from histories filled by hand.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS cdc_ingest;
+CREATE SCHEMA env;
+CREATE SCHEMA er;                           -- replicas that apply makes
+SET search_path = env, public;
+SET timezone = 'America/New_York';          -- must not matter
+CREATE SERVER env_bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '127.0.0.1:1');
+
+CREATE SEQUENCE seq;
+-- a subscription with its history
+CREATE FUNCTION sub(name text, format text, target_schema text DEFAULT 'er', options jsonb DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE env.%I (seq bigint PRIMARY KEY, ingested_at timestamptz DEFAULT now(), source_ts timestamptz,'
+        ' source_table text, op "char", position text, gtid text, event jsonb, raw bytea, commit boolean, key jsonb)', name);
+    INSERT INTO cdc.subscription (name, owner, server, tables, exclude, format, target_schema, history, copy_data, enabled, options)
+        VALUES ($1, current_user, 'env_bus', '{*.*}', '{}', $2, $3, 'env.' || quote_ident($1), false, false, $4);
+    INSERT INTO cdc.subscription_position (subscription) VALUES ($1);
+    INSERT INTO cdc.subscription_progress (subscription) VALUES ($1);
+END $$;
+-- a message, as pull stores it
+CREATE FUNCTION msg(name text, topic text, key jsonb, value jsonb) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE e record; s bigint := nextval('seq');
+BEGIN
+    SELECT DISTINCT r.op, r.source_table, r.source_ts, r.gtid INTO e
+        FROM cdc.read_envelope($4, $3, $2, (SELECT format FROM cdc.subscription c WHERE c.name = $1)) r;
+    EXECUTE format('INSERT INTO env.%I VALUES ($1, now(), $2, $3, $4, $5, $6, $7, NULL, true, $8)', $1)
+        USING s, e.source_ts, e.source_table, e.op, topic || '/0@' || s, e.gtid, value, key;
+    RETURN concat_ws(' ', e.op, e.source_table);
+END $$;
+CREATE FUNCTION wants(sub text, source_table text, target text, key text[] DEFAULT NULL) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO cdc.subscription_table (subscription, source_table, target, key, state) VALUES ($1, $2, $3, $4, 'r');
+    -- as cdc.add_table() does, tell who has the catalog cached
+    ALTER TABLE cdc.subscription SET (fillfactor = 100) $$;
+CREATE FUNCTION fails(cmd text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE m text; d text; hint text; c text;
+BEGIN
+    EXECUTE cmd;
+    RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, c = PG_EXCEPTION_CONTEXT;
+    RETURN concat_ws(' | ', SQLSTATE, m, nullif(d, ''), nullif(hint, ''), split_part(c, E'\n', 1));
+END $$;
+-- gives up what cannot be applied
+CREATE FUNCTION skip(name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('UPDATE cdc.subscription_progress SET applied_seq = (SELECT max(seq) FROM env.%I) WHERE subscription = $1', $1) USING $1;
+END $$;
+CREATE FUNCTION columns_of(rel regclass) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) ||
+        coalesce((SELECT ' key ' || array_to_string(array(SELECT a.attname FROM unnest(i.indkey) k(n) JOIN pg_attribute a
+            ON a.attrelid = i.indrelid AND a.attnum = k.n), ',') FROM pg_index i WHERE i.indrelid = $1 AND i.indisprimary), '')
+    FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped $$;
+
+-- Debezium with schemas: the replica is made by them
+SELECT sub('dz', 'debezium');
+CREATE FUNCTION dz(op text, before jsonb, after jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT ('{"schema": {"type": "struct", "name": "srv.shop.orders.Envelope", "fields": [{"type": "struct", "field": "after", "fields": [
+        {"type": "int64", "optional": false, "field": "id", "parameters": {"__debezium.source.column.type": "INT UNSIGNED"}},
+        {"type": "string", "optional": false, "field": "country", "parameters": {"__debezium.source.column.type": "CHAR", "__debezium.source.column.length": "2"}},
+        {"type": "bytes", "optional": true, "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "4", "connect.decimal.precision": "20"}, "field": "total"},
+        {"type": "int32", "optional": true, "name": "io.debezium.time.Date", "field": "due"},
+        {"type": "int64", "optional": true, "name": "io.debezium.time.MicroTimestamp", "field": "made"},
+        {"type": "string", "optional": true, "name": "io.debezium.time.ZonedTimestamp", "field": "seen"},
+        {"type": "int64", "optional": true, "name": "io.debezium.time.MicroTime", "field": "took"},
+        {"type": "bytes", "optional": true, "name": "io.debezium.data.Bits", "parameters": {"length": "9"}, "field": "bits"},
+        {"type": "bytes", "optional": true, "field": "photo"},
+        {"type": "string", "optional": true, "name": "io.debezium.data.EnumSet", "parameters": {"allowed": "x,y"}, "field": "tags"},
+        {"type": "string", "optional": true, "name": "io.debezium.data.Json", "field": "more"},
+        {"type": "boolean", "optional": true, "field": "paid"},
+        {"type": "string", "optional": true, "field": "note"}]}]},
+      "payload": {"op": ' || to_json(op) || ', "before": ' || coalesce(before::text, 'null') || ', "after": ' || coalesce(after::text, 'null') ||
+      ', "source": {"connector": "mysql", "db": "shop", "table": "orders", "ts_ms": 1717245296789, "gtid": "u:1"}}}')::jsonb $$;
+CREATE FUNCTION dzkey(id int, country text) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT ('{"schema": {"type": "struct", "fields": [{"type": "string", "field": "country"}, {"type": "int64", "field": "id"}]},
+        "payload": {"id": ' || id || ', "country": ' || to_json(country) || '}}')::jsonb $$;
+SELECT msg('dz', 'srv.shop.orders', dzkey(1, 'de'), dz('r', NULL,
+    '{"id":1,"country":"de","total":"/1SrVnMU4PUt","due":19782,"made":1717245296123456,"seen":"2024-06-01T12:00:00.5Z","took":-3020399000000,
+      "bits":"VQE=","photo":"AP8Q","tags":"x,y","more":"{\"k\": [1, null]}","paid":true,"note":"Größe"}'));
+SELECT msg('dz', 'srv.shop.orders', dzkey(2, 'fr'), dz('c', NULL, '{"id":2,"country":"fr","total":"AA==","due":-1}'));
+SELECT msg('dz', 'srv.shop.orders', dzkey(1, 'de'), dz('u', '{"id":1,"country":"de","total":"AA==","note":"Größe"}',
+    '{"id":1,"country":"de","total":"BNI=","made":null,"note":"__debezium_unavailable_value"}'));
+SELECT msg('dz', 'srv.shop.orders', dzkey(2, 'fr'), dz('d', '{"id":2,"country":"fr"}', NULL)), msg('dz', 'srv.shop.orders', dzkey(2, 'fr'), NULL);
+SELECT msg('dz', 'srv.transaction', NULL, '{"status":"END","id":"u:1","event_count":1,"data_collections":null,"ts_ms":1717245296789}'),
+    msg('dz', '__debezium-heartbeat.srv', NULL, '{"ts_ms":1717245296789}'),
+    msg('dz', 'srv', NULL, '{"databaseName":"shop","ddl":"CREATE TABLE x (y int)","tableChanges":[{"id":"\"shop\".\"x\""}]}');
+SELECT * FROM cdc.apply('dz');
+SELECT columns_of('er.orders');
+SELECT * FROM er.orders;
+SELECT seen AT TIME ZONE 'UTC' AS seen FROM er.orders;
+SELECT columns -> 2 FROM cdc.table_version WHERE subscription = 'dz';
+SELECT source_table, target, state FROM cdc.subscription_table WHERE subscription = 'dz';
+-- the same once more into another table
+CREATE TABLE again (LIKE er.orders INCLUDING ALL);
+SELECT cdc.replay('dz', 'shop.orders', 'env.again');
+SELECT * FROM again EXCEPT SELECT * FROM er.orders;
+-- a key that changes comes as delete and insert
+SELECT msg('dz', 'srv.shop.orders', dzkey(1, 'de'), dz('d', '{"id":1,"country":"de"}', NULL)), msg('dz', 'srv.shop.orders', dzkey(1, 'de'), NULL),
+    msg('dz', 'srv.shop.orders', dzkey(1, 'at'), dz('c', NULL, '{"id":1,"country":"at","note":"moved"}'));
+SELECT * FROM cdc.apply('dz');
+SELECT id, country, note, total FROM er.orders;
+-- a column that comes later has its type told
+SELECT msg('dz', 'srv.shop.orders', dzkey(3, 'it'), jsonb_set(dz('c', NULL, '{"id":3,"country":"it","since":19000}'),
+    '{schema,fields,0,fields,12}', '{"type":"int32","optional":true,"name":"io.debezium.time.Date","field":"since"}'));
+SELECT fails($$SELECT cdc.apply('dz')$$);
+ALTER TABLE er.orders ADD COLUMN since date;
+SELECT * FROM cdc.apply('dz');
+SELECT id, country, since FROM er.orders ORDER BY id;
+SELECT msg('dz', 'srv.shop.orders', NULL, dz('t', NULL, NULL));
+SELECT * FROM cdc.apply('dz');
+SELECT count(*) FROM er.orders;
+
+-- Debezium without schemas: the target's types tell
+SELECT sub('dp', 'auto', NULL);
+CREATE TABLE plain (id int PRIMARY KEY, total numeric(12,2), n numeric(20,0), due date, made timestamp(6), at timestamp(0), any_ts timestamp,
+    took interval(6), b bit(9), photo bytea, tags text[], more jsonb, seen timestamptz, price numeric);
+SELECT wants('dp', 'shop.plain', 'env.plain');
+CREATE FUNCTION dp(op text, after jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT ('{"op":' || to_json(op) || ',"after":' || after || ',"before":null,"source":{"db":"shop","table":"plain"}}')::jsonb $$;
+SELECT msg('dp', 'srv.shop.plain', '{"id":1}', dp('c', '{"id":1,"total":"BNI=","n":"fw==","due":19782,"made":1717245296123456,"at":1717245296000,"took":45296789000,
+    "b":"VQE=","photo":"AP8Q","tags":"x,y","more":"[1]","seen":"2024-06-01T14:00:00+02:00","price":"12.50"}'));
+SELECT * FROM cdc.apply('dp');
+SELECT id, total, n, due, made, at, took, b, photo, tags, more, seen AT TIME ZONE 'UTC' AS seen, price FROM plain;
+SELECT msg('dp', 'srv.shop.plain', '{"id":1}', NULL);
+SELECT * FROM cdc.apply('dp');
+SELECT count(*) FROM plain;
+SELECT msg('dp', 'srv.shop.plain', '{"id":2}', dp('c', '{"id":2,"any_ts":1717245296000}'));
+SELECT fails($$SELECT cdc.apply('dp')$$), skip('dp');
+SELECT msg('dp', 'srv.shop.plain', '{"id":2}', dp('c', '{"id":2,"n":-1}'));
+SELECT fails($$SELECT cdc.apply('dp')$$), skip('dp');
+SELECT msg('dp', 'srv.shop.plain', '{"id":2}', dp('c', '{"id":2,"price":"AGQ="}'));
+SELECT fails($$SELECT cdc.apply('dp')$$), skip('dp');
+SELECT msg('dp', 'srv.shop.plain', '{"id":2}', dp('c', '{"id":2,"total":"nan"}'));
+SELECT fails($$SELECT cdc.apply('dp')$$), skip('dp');
+
+-- Debezium's rows alone
+SELECT msg('dp', 'srv.shop.flat', '{"id":1}', '{"id":1,"v":"one","__deleted":"false","__op":"r","__table":"flat","__db":"shop"}');
+CREATE TABLE flat (id int, v text);
+SELECT wants('dp', 'shop.flat', 'env.flat');
+SELECT * FROM cdc.apply('dp');
+SELECT msg('dp', 'srv.shop.flat', '{"id":1}', '{"id":1,"v":"uno","__deleted":"false","__op":"u","__table":"flat","__db":"shop"}');
+SELECT fails($$SELECT cdc.apply('dp')$$);
+ALTER TABLE flat ADD PRIMARY KEY (id);
+SELECT msg('dp', 'srv.shop.flat', '{"id":2}', '{"id":2,"v":"two","__deleted":"false","__op":"c","__table":"flat","__db":"shop"}'),
+    msg('dp', 'srv.shop.flat', '{"id":3}', '{"id":3,"v":"three","__deleted":"false","__op":"c","__table":"flat","__db":"shop"}'),
+    msg('dp', 'srv.shop.flat', '{"id":2}', '{"id":2,"v":null,"__deleted":"true","__op":"d","__table":"flat","__db":"shop"}'),
+    msg('dp', 'srv.shop.flat', '{"id":3}', NULL);
+SELECT * FROM cdc.apply('dp');
+SELECT * FROM flat ORDER BY id;
+
+-- GoldenGate, of an operation and of a row; partial images
+SELECT sub('gg', 'goldengate');
+SELECT msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"I","op_ts":"2024-06-01 12:00:00.123456","current_ts":"2024-06-01T12:00:01","pos":"0001",
+    "primary_keys":["ID"],"after":{"ID":1,"WHO":"WILL","WHEN":"1994-09-30:15:33:00","QTY":"3.50","GONE":null}}');
+SELECT msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"U","op_ts":"2024-06-01 12:00:02","pos":"0002","primary_keys":["ID"],
+    "before":{"ID":1,"QTY":"3.50"},"after":{"ID":1,"QTY":"4"}}');
+SELECT * FROM cdc.apply('gg');
+SELECT columns_of('er."ORDS"');
+SELECT * FROM er."ORDS";
+SELECT msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"U","pos":"0003","primary_keys":["ID"],"before":{"ID":1},"after":{"ID":7,"GONE":"no"}}'),
+    msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"I","pos":"0004","ID":2,"WHO":"ANN","WHEN":null}'),
+    msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"I","pos":"0005","ID":3,"WHO":"BOB"}'),
+    msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"D","pos":"0006","ID":3,"WHO":"BOB"}');
+SELECT * FROM cdc.apply('gg');
+SELECT * FROM er."ORDS" ORDER BY "ID";
+SELECT msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"T","pos":"0007"}');
+SELECT * FROM cdc.apply('gg');
+SELECT count(*) FROM er."ORDS";
+SELECT fails($$SELECT msg('gg', 'ords', NULL, '{"table":"S.T","op_type":"INSERT","after":{}}')$$);
+SELECT fails($$SELECT msg('gg', 'ords', NULL, '{"a":1}')$$);
+SELECT fails($$SELECT msg('gg', 'ords', NULL, '[1]')$$);
+
+-- Canal: several rows in one message, all values texts
+SELECT sub('ca', 'canal');
+SELECT msg('ca', 'c', NULL, '{"type":"INSERT","isDdl":false,"database":"shop","table":"items","es":1717245296000,"ts":1717245297000,"pkNames":["id"],"sql":"",
+    "mysqlType":{"id":"bigint unsigned","n":"int","d":"decimal(10,2)","f":"double","k":"enum(''a'',''b'')","s":"set(''x'',''y'',''z'')","b":"bit(4)","bl":"blob","j":"json","t":"datetime(3)","y":"year"},
+    "sqlType":{"id":-5},
+    "data":[{"id":"18446744073709551615","n":"-5","d":"1.50","f":"1.0E10","k":"2","s":"5","b":"9","bl":"\u0001\u00ff","j":"{\"a\": 1}","t":"2024-06-01 12:00:00.250","y":"2024"},
+            {"id":"2","n":null,"d":null,"f":null,"k":"1","s":"0","b":"0","bl":"","j":"null","t":null,"y":null}],"old":null}');
+SELECT msg('ca', 'c', NULL, '{"type":"UPDATE","isDdl":false,"database":"shop","table":"items","pkNames":["id"],"mysqlType":{"id":"bigint unsigned","n":"int"},
+    "data":[{"id":"3","n":"7"},{"id":"18446744073709551615","n":"8"}],"old":[{"id":"2","n":null},{"n":"-5"}]}');
+SELECT * FROM cdc.apply('ca');
+SELECT columns_of('er.items');
+SELECT * FROM er.items ORDER BY id;
+SELECT msg('ca', 'c', NULL, '{"type":"DELETE","isDdl":false,"database":"shop","table":"items","pkNames":["id"],"mysqlType":{"id":"bigint unsigned"},"data":[{"id":"3"},{"id":"4"}]}'),
+    msg('ca', 'c', NULL, '{"type":"ALTER","isDdl":true,"database":"shop","table":"items","sql":"ALTER TABLE items ADD x int","data":null}');
+SELECT * FROM cdc.apply('ca');
+SELECT id FROM er.items;
+
+-- Quix
+SELECT sub('qx', 'quix');
+SELECT msg('qx', 'q', NULL, '{"kind":"insert","schema":"public","table":"people","columnnames":["id","name","blob","doc","born"],
+    "columntypes":["integer","character varying(20)","bytea","jsonb","timestamp with time zone"],
+    "columnvalues":[1,"Ann","00ff","{\"a\": 1}","2024-06-01 12:00:00+02"],"pk":{"pknames":["id"],"pktypes":["integer"]}}');
+SELECT msg('qx', 'q', NULL, '{"kind":"update","schema":"public","table":"people","columnnames":["id","name"],"columntypes":["integer","text"],"columnvalues":[2,"Anna"],
+    "oldkeys":{"keynames":["id"],"keytypes":["integer"],"keyvalues":[1]}}');
+SELECT * FROM cdc.apply('qx');
+SELECT columns_of('er.people');
+SELECT id, name, blob, doc, born AT TIME ZONE 'UTC' AS born FROM er.people;
+SELECT msg('qx', 'q', NULL, '{"kind":"delete","schema":"public","table":"people","oldkeys":{"keynames":["id"],"keytypes":["integer"],"keyvalues":[2]}}');
+SELECT * FROM cdc.apply('qx');
+SELECT fails($$SELECT msg('qx', 'q', NULL, '{"kind":"insert","schema":"s","table":"t","columnnames":["a"],"columnvalues":[]}')$$);
+
+-- documents: the whole row, what a document lacks is NULL
+SELECT sub('js', 'json');
+SELECT msg('js', 'users', '{"id":1}', '{"id":1,"name":"Ann","age":30,"tags":["a"],"ok":true,"none":null}');
+SELECT * FROM cdc.apply('js');
+SELECT columns_of('er.users');
+SELECT msg('js', 'users', '{"id":1}', '{"id":1,"name":"Anna"}'), msg('js', 'users', '{"id":2}', '{"name":"Bob","age":1.5}');
+SELECT * FROM cdc.apply('js');
+SELECT * FROM er.users ORDER BY id;
+SELECT msg('js', 'users', '{"id":1}', NULL);
+SELECT * FROM cdc.apply('js');
+SELECT id FROM er.users;
+CREATE TABLE doc (id text PRIMARY KEY, v int, at timestamptz, own int NOT NULL DEFAULT 5);
+SELECT wants('js', 'docs', 'env.doc');
+SELECT msg('js', 'docs', '"k1"', '{"v":1,"at":"2024-06-01T12:00:00Z"}'), msg('js', 'docs', '"k2"', '{"v":"2"}');
+SELECT * FROM cdc.apply('js');
+UPDATE doc SET own = 6;
+SELECT msg('js', 'docs', '"k1"', '{"v":3}'), msg('js', 'docs', '"k2"', NULL), msg('js', 'docs', NULL, NULL);
+SELECT * FROM cdc.apply('js');
+SELECT id, v, at AT TIME ZONE 'UTC' AS at, own FROM doc;
+SELECT msg('js', 'users', '{"id":3}', '{"id":3,"city":"Rome"}');
+SELECT fails($$SELECT cdc.apply('js')$$), skip('js');
+SELECT fails($$SELECT msg('js', 'users', NULL, '"text"')$$);
+
+-- Maxwell from Kafka: keys name the primary key, definitions come by DDL
+SELECT sub('mx', 'maxwell');
+SELECT msg('mx', 'maxwell', '{"database":"shop","table":"mx","pk.id":1}', '{"database":"shop","table":"mx","type":"insert","ts":1717245296,"xid":1,"commit":true,"data":{"Id":1,"v":"one"}}'),
+    msg('mx', 'maxwell', NULL, '{"type":"table-create","database":"shop","table":"md","sql":"CREATE","ts":1717245296000,"def":{"database":"shop","table":"md",
+        "columns":[{"type":"int","name":"a","signed":false},{"type":"decimal","name":"d"},{"type":"varchar","name":"s","charset":"utf8mb4"},{"type":"datetime","name":"t","column-length":3}],"primary-key":["a"]}}'),
+    msg('mx', 'maxwell', '{"database":"shop","table":"mx","pk.id":1}', NULL);
+SELECT * FROM cdc.apply('mx');
+SELECT columns_of('er.mx'), columns_of('er.md');
+SELECT * FROM er.mx;
+
+-- recognised, or not
+SELECT format_seen, op, source_table, row_number, data FROM cdc.read_envelope('{"type":"DELETE","isDdl":false,"database":"d","table":"t","data":[{"a":"1"},{"a":"2"}]}');
+SELECT format_seen, op, source_table, key_columns, data, old FROM cdc.read_envelope('{"database":"d","table":"t","type":"update","data":{"a":1},"old":{"a":2}}', '["d","t",[{"a":1}]]');
+SELECT fails($$SELECT cdc.read_envelope('{"before":1}')$$);
+SELECT fails($$SELECT cdc.read_envelope('1')$$);
+SELECT fails($$SELECT cdc.read_envelope('{}', format := 'avro')$$);
+SELECT fails($$SELECT cdc.read_envelope('{"database":"d","table":"t","type":"insert","encrypted":{}}')$$);
+
+SET client_min_messages = error;
+DELETE FROM cdc.subscription WHERE server = 'env_bus';
+DELETE FROM cdc.subscription_position WHERE subscription IN ('dz','dp','gg','ca','qx','js','mx');
+DELETE FROM cdc.subscription_progress WHERE subscription IN ('dz','dp','gg','ca','qx','js','mx');
+DELETE FROM cdc.subscription_table WHERE subscription IN ('dz','dp','gg','ca','qx','js','mx');
+DELETE FROM cdc.table_version WHERE subscription IN ('dz','dp','gg','ca','qx','js','mx');
+DELETE FROM cdc.table_counter WHERE subscription IN ('dz','dp','gg','ca','qx','js','mx');
+DROP SCHEMA env CASCADE;
+DROP SCHEMA er CASCADE;
+DROP SERVER env_bus;
