@@ -1,10 +1,13 @@
 -- apply of messages in other envelopes than Maxwell's, from histories filled by hand.
+\pset format unaligned
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS cdc_ingest;
 CREATE SCHEMA env;
 CREATE SCHEMA er;                           -- replicas that apply makes
 SET search_path = env, public;
 SET timezone = 'America/New_York';          -- must not matter
+SET datestyle = 'ISO, MDY';
+SET intervalstyle = 'postgres';
 CREATE SERVER env_bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '127.0.0.1:1');
 
 CREATE SEQUENCE seq;
@@ -246,12 +249,14 @@ SELECT fails($$SELECT cdc.read_envelope('{}', format := 'avro')$$);
 SELECT fails($$SELECT cdc.read_envelope('{"database":"d","table":"t","type":"insert","encrypted":{}}')$$);
 
 SET client_min_messages = error;
+CREATE VIEW mine AS SELECT unnest('{dz,dp,gg,ca,qx,js,mx}'::text[]) AS name;
 DELETE FROM cdc.subscription WHERE server = 'env_bus';
-DELETE FROM cdc.subscription_position WHERE subscription IN ('dz','dp','gg','ca','qx','js','mx');
-DELETE FROM cdc.subscription_progress WHERE subscription IN ('dz','dp','gg','ca','qx','js','mx');
-DELETE FROM cdc.subscription_table WHERE subscription IN ('dz','dp','gg','ca','qx','js','mx');
-DELETE FROM cdc.table_version WHERE subscription IN ('dz','dp','gg','ca','qx','js','mx');
-DELETE FROM cdc.table_counter WHERE subscription IN ('dz','dp','gg','ca','qx','js','mx');
+DELETE FROM cdc.subscription_position WHERE subscription IN (SELECT name FROM mine);
+DELETE FROM cdc.subscription_progress WHERE subscription IN (SELECT name FROM mine);
+DELETE FROM cdc.subscription_table WHERE subscription IN (SELECT name FROM mine);
+DELETE FROM cdc.table_version WHERE subscription IN (SELECT name FROM mine);
+DELETE FROM cdc.table_counter WHERE subscription IN (SELECT name FROM mine);
+DELETE FROM cdc.log WHERE subscription IN (SELECT name FROM mine);
 DROP SCHEMA env CASCADE;
 DROP SCHEMA er CASCADE;
 DROP SERVER env_bus;
