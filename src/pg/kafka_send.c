@@ -180,16 +180,17 @@ pg_noreturn static void
 sending_failed(CdcKafkaSender *sender, CdcError *err)
 {
 	const CdcKafkaDelivery *d = cdc_kafka_delivery(cdc_kafka_source_client(sender->source));
+	char		which[80] = "";
 
-	if (d->failed > sender->before.failed && err->hint[0] == '\0')
-		cdc_error_hint(err, "The first one that failed is message %llu of the transaction.",
-					   (unsigned long long) d->failed_tag);
+	if (d->failed > sender->before.failed)
+		snprintf(which, sizeof(which), "; the one that failed is message %llu of it",
+				 (unsigned long long) d->failed_tag);
 	err->detail[0] = '\0';
-	cdc_error_detail(err, "Of %llu messages sent to server \"%s\" for this transaction %llu were delivered%s.",
+	cdc_error_detail(err, "Of %llu messages sent to server \"%s\" for this transaction %llu were delivered%s%s.",
 					 (unsigned long long) (d->produced - sender->before.produced),
 					 cdc_kafka_source_server(sender->source),
 					 (unsigned long long) (d->delivered - sender->before.delivered),
-					 sender->transactional ? ", in a Kafka transaction that is rolled back" : "");
+					 sender->transactional ? ", in a Kafka transaction that is rolled back" : "", which);
 	cdc_ereport(err, NULL);
 }
 

@@ -295,7 +295,8 @@ typedef struct CdcKafkaDelivery
 	uint64_t	produced;
 	uint64_t	delivered;
 	uint64_t	failed;
-	uint64_t	failed_tag;		/* of the first one that failed */
+	uint64_t	failed_tag;		/* of the one that the error is about */
+	uint64_t	failed_bytes;	/* its size */
 	uint64_t	bytes;
 } CdcKafkaDelivery;
 

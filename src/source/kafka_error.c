@@ -27,7 +27,7 @@ typedef struct Meaning
 #define HINT_REACH "Check the server option bootstrap_servers, and that the brokers' advertised.listeners can be reached from the database server."
 #define HINT_AUTH "Check sasl_username and sasl_password in the user mapping and security_protocol and sasl_mechanism of the server."
 #define HINT_TLS "Check security_protocol and ssl_ca_location of the server: the port may not speak TLS, or its certificate be of another CA or name."
-#define HINT_SIZE "Raise message_max_bytes of the server or table and max.message.bytes of the topic."
+#define HINT_SIZE "Raise message_max_bytes of the server or table and max.message.bytes of the topic; where that is small, lower batch_size to it."
 #define HINT_FENCED "Another producer uses the same transactional_id: each one needs its own."
 #define HINT_PURGED "Messages between the position and the topic's oldest one are lost to this reader: raise retention.ms or retention.bytes of the topic."
 

@@ -10,6 +10,20 @@
 
 #include "source/kafka_internal.h"
 
+/*
+ * Whether this failure is the one to tell: the first one.  A broker refuses a
+ * batch as a whole when one message in it is too large: then the largest.
+ */
+static bool
+is_telling(const CdcKafka *kafka, const rd_kafka_message_t *msg)
+{
+	if (kafka->delivery_error.status == CDC_OK)
+		return true;
+	return msg->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
+		kafka->delivery_error.status == CDC_ERR_LIMIT &&
+		msg->key_len + msg->len > kafka->delivery.failed_bytes;
+}
+
 /* A message's fate; called from rd_kafka_poll(). */
 void
 cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
@@ -22,8 +36,9 @@ cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
 	else
 	{
 		kafka->delivery.failed++;
-		if (kafka->delivery_error.status == CDC_OK)
+		if (is_telling(kafka, msg))
 		{
+			kafka->delivery.failed_bytes = msg->key_len + msg->len;
 			kafka->delivery.failed_tag = (uint64_t) (uintptr_t) msg->_private;
 			(void) cdc_kafka_error(&kafka->delivery_error, msg->err, NULL,
 								   "could not deliver a message of %zu bytes to partition %d of topic \"%s\"",
