@@ -508,6 +508,14 @@ cdc_kafka_take_down(CdcKafka *kafka)
 	free_kafka(kafka);
 }
 
+void
+cdc_kafka_join(CdcKafka *kafka)
+{
+	pthread_mutex_lock(&kafka->lock);
+	kafka->users++;
+	pthread_mutex_unlock(&kafka->lock);
+}
+
 bool
 cdc_kafka_leave(CdcKafka *kafka)
 {

@@ -17,4 +17,11 @@
  */
 #define CDC_KAFKA_HAVE_OFFSET_RESET_ERROR	(RD_KAFKA_VERSION >= 0x010601ff)
 
+/*
+ * Since 2.2 a broker's thread that stopped fetching because the queue was full
+ * looks again after fetch.queue.backoff.ms; before, it sleeps for up to a second
+ * unless something wakes it.
+ */
+#define CDC_KAFKA_FETCH_GOES_ON		(RD_KAFKA_VERSION >= 0x020200ff)
+
 #endif							/* CDC_SOURCE_KAFKA_COMPAT_H */

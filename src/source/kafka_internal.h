@@ -62,7 +62,8 @@ extern void cdc_kafka_clear(CdcKafka *kafka);
 extern bool cdc_kafka_start_thread(void *(*main) (void *), void *arg);
 extern void cdc_kafka_thread_ends(void);
 
-/* One user less; who is the last takes the client down. */
+/* One user more; one less: who is the last takes the client down. */
+extern void cdc_kafka_join(CdcKafka *kafka);
 extern bool cdc_kafka_leave(CdcKafka *kafka);
 extern void cdc_kafka_take_down(CdcKafka *kafka);
 

@@ -14,73 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/kafka_internal.h"
+#include "source/kafka_reader.h"
 
 /* A batch ends after so many messages or bytes. */
 #define BATCH_MESSAGES	4096
 #define BATCH_BYTES		(1024 * 1024)
-
-typedef struct Partition
-{
-	struct Topic *topic;
-	int32_t		id;
-	int			tag;
-	bool		active;
-	bool		at_end;
-	unsigned	generation;		/* counts assignments */
-	int64_t		next_offset;	/* of what is to come */
-} Partition;
-
-typedef struct Topic
-{
-	struct Topic *next;
-	rd_kafka_topic_t *rkt;
-	const char *name;			/* librdkafka's */
-	Partition **partitions;		/* by id; NULL where it was never assigned */
-	int32_t		npartitions;
-} Topic;
-
-/* A message, an end or an error of the batch. */
-typedef struct Item
-{
-	Partition  *partition;		/* NULL: an error of no partition */
-	unsigned	generation;
-	rd_kafka_resp_err_t code;	/* 0: a message */
-	int64_t		offset;
-	int64_t		ts_ms;
-	CdcKafkaTimestamp ts_type;
-	bool		has_key;
-	bool		has_value;
-	size_t		data;			/* in the batch's bytes: key, value; an error's text */
-	size_t		key_len;
-	size_t		value_len;
-	size_t		headers;		/* first one in the batch's headers */
-	int			nheaders;
-} Item;
-
-struct CdcKafkaReader
-{
-	CdcKafka   *kafka;
-	rd_kafka_queue_t *queue;
-	Topic	   *topics;
-	Topic	   *last_topic;
-	bool		wants_headers;
-	bool		no_memory;
-
-	Item	   *items;
-	int			nitems;
-	int			at;				/* the next one to be given out */
-	char	   *bytes;
-	size_t		nbytes;
-	size_t		bytes_size;
-	CdcKafkaHeader *headers;	/* name and value as offsets into bytes until they are given out */
-	size_t		nheaders;
-	size_t		headers_size;
-
-	int			running;		/* partitions assigned and not at their end */
-	int64_t		waiting_since_ms;	/* 0: not waiting */
-	CdcKafkaStats stats;
-};
 
 /*
  * Assignment
@@ -223,6 +161,7 @@ cdc_kafka_reader_open(CdcKafka *kafka, bool headers)
 	reader->wants_headers = headers;
 	reader->queue = rd_kafka_queue_new(kafka->rk);
 	rd_kafka_queue_io_event_enable(reader->queue, kafka->fd, &one, sizeof(one));
+	cdc_kafka_fetch_limits(reader);
 	kafka->reader = reader;
 	return reader;
 }
@@ -442,6 +381,8 @@ consume(rd_kafka_message_t *msg, void *opaque)
 static void
 next_batch(CdcKafkaReader *reader)
 {
+	size_t		before = rd_kafka_queue_length(reader->queue);
+
 	/* what a huge message took is given back */
 	if (reader->bytes_size > 4 * BATCH_BYTES)
 	{
@@ -457,6 +398,7 @@ next_batch(CdcKafkaReader *reader)
 	cdc_kafka_serve(reader->kafka);
 	(void) rd_kafka_consume_callback_queue(reader->queue, 0, consume, reader);
 	reader->stats.polls++;
+	cdc_kafka_keep_fetching(reader, before);
 }
 
 /*
