@@ -1,33 +1,17 @@
 /*
  * binlog_robust.c
- *	  Broken binlogs: every truncation and every changed byte of the recorded files
- *	  end in an error or a result, never in a crash, a hang or a read out of bounds
- *	  (this runs under AddressSanitizer).
+ *	  Broken binlogs: every truncation and random changes of the recorded files end in
+ *	  an error or a result, never in a crash, a hang or a read out of bounds (this runs
+ *	  under AddressSanitizer).  Each changed byte is for binlog_bytes.c.
  *
- * Small files, up to SMALL bytes, are attacked in each byte; of larger ones so many
- * bytes, evenly spread, as BUDGET allows.  So that it takes seconds, not hours, a
- * changed group of events is run with the format description before it and the group
- * behind it, not with all of its file.  CDC_TEST_ALL_BYTES tries all values of a byte
- * in place of five.
+ * Small files, up to SMALL bytes, are attacked in each byte.  So that it takes seconds,
+ * not hours, a changed group of events is run with the format description before it and
+ * the group behind it, not with all of its file.
  */
 #include "unit.h"
 
-#include <glob.h>
-#include <zlib.h>
-
+#include "tools/binlog_files.h"
 #include "tools/binlog_run.h"
-
-#define MAX_FILE	(4 << 20)	/* larger recordings only repeat themselves */
-#define SMALL		40000
-#define NVALUES		5			/* that a byte is changed to */
-#define BUDGET		(64 << 20)	/* bytes run for one of the larger files */
-
-typedef struct File
-{
-	char		name[64];		/* directory and file */
-	uint8_t    *data;
-	size_t		len;
-} File;
 
 /* A range of whole events, up to where no group is open. */
 typedef struct Range
@@ -35,51 +19,6 @@ typedef struct Range
 	size_t		start;
 	size_t		end;
 } Range;
-
-static File files[100];
-static size_t nfiles;
-
-static int
-read_files(void **state)
-{
-	glob_t		paths;
-
-	(void) state;
-	if (glob(TEST_DATA "/binlogs/*/*.0*.gz", 0, NULL, &paths) != 0)
-		return -1;
-	for (size_t i = 0; i < paths.gl_pathc && nfiles < lengthof(files); i++)
-	{
-		File	   *f = &files[nfiles];
-		uint8_t    *data = malloc(MAX_FILE);
-		gzFile		in = gzopen(paths.gl_pathv[i], "rb");
-		int			n = in != NULL ? gzread(in, data, MAX_FILE) : -1;
-		const char *name = strstr(paths.gl_pathv[i], "/binlogs/") + strlen("/binlogs/");
-
-		if (n <= 0)
-			return -1;
-		gzclose(in);
-		if (n < MAX_FILE)
-		{
-			snprintf(f->name, sizeof(f->name), "%s", name);
-			f->data = realloc(data, (size_t) n);
-			f->len = (size_t) n;
-			nfiles++;
-		}
-		else
-			free(data);
-	}
-	globfree(&paths);
-	return nfiles > 20 ? 0 : -1;
-}
-
-static int
-free_files(void **state)
-{
-	(void) state;
-	while (nfiles > 0)
-		free(files[--nfiles].data);
-	return 0;
-}
 
 static File *
 find_file(const char *name)
@@ -348,91 +287,6 @@ test_changed_bits_checksum(void **state)
 	free(data);
 }
 
-/* Other values of a byte: those that lead far out as a length or code, and near ones. */
-static size_t
-other_values(uint8_t was, size_t at, uint8_t *values)
-{
-	size_t		n = 0;
-
-	if (getenv("CDC_TEST_ALL_BYTES") != NULL)
-	{
-		for (int v = 0; v < 256; v++)
-			values[n++] = (uint8_t) v;
-		return n;
-	}
-	values[0] = 0xff;
-	values[1] = 0;
-	values[2] = (uint8_t) (was + 1);
-	values[3] = (uint8_t) (was - 1);
-	values[4] = was ^ (uint8_t) (1 << at % 8);
-	return NVALUES;
-}
-
-/* Without checksums changed bytes reach the parsers. */
-static void
-change_file(const File *f, size_t *errors, size_t *results)
-{
-	uint8_t    *data = malloc(f->len);
-	size_t		len;
-	size_t		n;
-	Range	   *groups;
-	uint64_t	cost = 0;
-	size_t		stride = 1;
-	size_t		skip = 0;
-
-	memcpy(data, f->data, f->len);
-	len = binlog_strip_checksums(data, f->len);
-	groups = find_groups(data, len, &n);
-	for (size_t g = 0; g < n; g++)
-		cost += (uint64_t) (groups[g].end - groups[g].start) *
-			(groups[g + 1 < n ? g + 1 : g].end - groups[g].start) * NVALUES;
-	if (f->len > SMALL)
-		stride = (size_t) (1 + cost / BUDGET);
-	if (stride > 1)
-		print_message("# %s: each %zuth byte\n", f->name, stride);
-	for (size_t g = 0; g < n; g++)
-	{
-		size_t		image_len;
-		size_t		at;
-		uint8_t    *image = make_image(data, groups, n, g, &image_len, &at);
-		size_t		end = at + groups[g].end - groups[g].start;
-
-		for (at += skip; at < end; at += stride)
-		{
-			uint8_t		was = image[at];
-			uint8_t		values[256];
-			size_t		nvalues = other_values(was, at, values);
-
-			for (size_t v = 0; v < nvalues; v++)
-			{
-				image[at] = values[v];
-				if (cdc_failed(run_image(image, image_len, NULL)))
-					++*errors;
-				else
-					++*results;
-			}
-			image[at] = was;
-		}
-		skip = at - end;
-		free(image);
-	}
-	free(groups);
-	free(data);
-}
-
-static void
-test_changed_bytes(void **state)
-{
-	size_t		errors = 0;
-	size_t		results = 0;
-
-	(void) state;
-	for (size_t i = 0; i < nfiles; i++)
-		change_file(&files[i], &errors, &results);
-	print_message("# %zu errors, %zu results\n", errors, results);
-	assert_true(errors > 10000 && results > 10000);
-}
-
 /* Several bytes at once. */
 static void
 test_random_changes(void **state)
@@ -471,7 +325,6 @@ main(void)
 		cmocka_unit_test(test_truncations),
 		cmocka_unit_test(test_cut_events),
 		cmocka_unit_test(test_changed_bits_checksum),
-		cmocka_unit_test(test_changed_bytes),
 		cmocka_unit_test(test_random_changes),
 	};
 

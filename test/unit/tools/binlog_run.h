@@ -8,6 +8,7 @@
 #define CDC_TEST_BINLOG_RUN_H
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "binlog/bytes.h"
@@ -20,13 +21,21 @@
 #include "core/event.h"
 #include "core/json_text.h"
 
+typedef struct BinlogRunEvent
+{
+	uint8_t    *data;			/* not a byte more than it has, so that over-reads are seen */
+	size_t		len;
+} BinlogRunEvent;
+
 typedef struct BinlogRun
 {
 	CdcStream  *stream;
 	CdcDecoder *decoder;
 	CdcArena   *arena;			/* definitions of tables, for one group */
 	CdcCharsets charsets;
-	CdcBuf		group;			/* events of the open group, each behind its length */
+	BinlogRunEvent *group;		/* events of the open group */
+	size_t		ngroup;
+	size_t		group_cap;
 	CdcJsonText text;
 	CdcFlavor	flavor;			/* what a table map's types mean */
 	uint64_t	nchanges;
@@ -108,6 +117,14 @@ binlog_run_init(BinlogRun *run)
 	return true;
 }
 
+/* Of the events of the open group only the first n remain. */
+static inline void
+binlog_run_cut(BinlogRun *run, size_t n)
+{
+	while (run->ngroup > n)
+		free(run->group[--run->ngroup].data);
+}
+
 static inline void
 binlog_run_free(BinlogRun *run)
 {
@@ -115,39 +132,76 @@ binlog_run_free(BinlogRun *run)
 	cdc_decoder_destroy(run->decoder);
 	cdc_arena_destroy(run->arena);
 	cdc_charsets_free(&run->charsets);
-	cdc_buf_free(&run->group);
+	binlog_run_cut(run, 0);
+	free(run->group);
 	cdc_json_text_free(&run->text);
+}
+
+static inline bool
+binlog_run_keep(BinlogRun *run, const uint8_t *event, size_t len)
+{
+	uint8_t    *data = malloc(len);
+
+	if (data == NULL)
+		return false;
+	if (run->ngroup == run->group_cap)
+	{
+		size_t		cap = run->group_cap * 2 + 16;
+		BinlogRunEvent *group = realloc(run->group, cap * sizeof(*group));
+
+		if (group == NULL)
+		{
+			free(data);
+			return false;
+		}
+		run->group = group;
+		run->group_cap = cap;
+	}
+	memcpy(data, event, len);
+	run->group[run->ngroup++] = (BinlogRunEvent) {data, len};
+	return true;
+}
+
+/* Decodes one event of a group: its changes, where wanted each as text. */
+static inline CdcStatus
+binlog_run_decode(BinlogRun *run, const uint8_t *event, size_t len,
+				  const CdcTransaction *txn, bool text, CdcError *err)
+{
+	CdcChange	change;
+	CdcStatus	st = cdc_decoder_feed(run->decoder, event, len, err);
+
+	while (st == CDC_OK && (st = cdc_decoder_next(run->decoder, &change, err)) == CDC_OK)
+	{
+		run->nchanges++;
+		if (!text)
+			continue;
+		cdc_json_text_reset(&run->text);
+		st = cdc_event_open(&run->text.sink, &cdc_event_defaults, txn, &change, 0, err);
+		if (st == CDC_OK)
+			st = cdc_event_close(&run->text.sink, &cdc_event_defaults, 0, true, err);
+	}
+	return cdc_failed(st) ? st : CDC_OK;
+}
+
+/* Makes everything ready for the events of a group. */
+static inline void
+binlog_run_begin(BinlogRun *run, const CdcTransaction *txn)
+{
+	cdc_arena_reset(run->arena);
+	run->flavor = cdc_stream_format(run->stream)->flavor;
+	cdc_decoder_begin(run->decoder, cdc_stream_format(run->stream), txn);
 }
 
 static inline CdcStatus
 binlog_run_group(BinlogRun *run, const CdcTransaction *txn, CdcError *err)
 {
-	size_t		at = 0;
-	CdcStatus	st = CDC_MORE;
+	CdcStatus	st = CDC_OK;
 
-	cdc_arena_reset(run->arena);
-	run->flavor = cdc_stream_format(run->stream)->flavor;
-	cdc_decoder_begin(run->decoder, cdc_stream_format(run->stream), txn);
-	while (at < run->group.len && !cdc_failed(st))
-	{
-		size_t		len;
-		CdcChange	change;
-
-		memcpy(&len, run->group.data + at, sizeof(len));
-		st = cdc_decoder_feed(run->decoder,
-							  (const uint8_t *) run->group.data + at + sizeof(len), len, err);
-		at += sizeof(len) + len;
-		while (st == CDC_OK && (st = cdc_decoder_next(run->decoder, &change, err)) == CDC_OK)
-		{
-			run->nchanges++;
-			cdc_json_text_reset(&run->text);
-			st = cdc_event_open(&run->text.sink, &cdc_event_defaults, txn, &change, 0, err);
-			if (st == CDC_OK)
-				st = cdc_event_close(&run->text.sink, &cdc_event_defaults, 0, true, err);
-		}
-	}
-	run->group.len = 0;
-	return cdc_failed(st) ? st : CDC_OK;
+	binlog_run_begin(run, txn);
+	for (size_t i = 0; i < run->ngroup && st == CDC_OK; i++)
+		st = binlog_run_decode(run, run->group[i].data, run->group[i].len, txn, true, err);
+	binlog_run_cut(run, 0);
+	return st;
 }
 
 /* Feeds one raw event, and decodes its group when that is complete. */
@@ -160,8 +214,7 @@ binlog_run_event(BinlogRun *run, const uint8_t *event, size_t len, CdcError *err
 	if (st != CDC_OK)
 		return st;
 	run->nevents++;
-	if (item.keep && (!cdc_buf_append(&run->group, &item.event_len, sizeof(size_t)) ||
-					  !cdc_buf_append(&run->group, item.event, item.event_len)))
+	if (item.keep && !binlog_run_keep(run, item.event, item.event_len))
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
 	switch (item.kind)
 	{
@@ -169,10 +222,10 @@ binlog_run_event(BinlogRun *run, const uint8_t *event, size_t len, CdcError *err
 		case CDC_ITEM_XA_PREPARE:	/* as if it were committed */
 			return binlog_run_group(run, &item.txn, err);
 		case CDC_ITEM_ROLLBACK:
-			run->group.len = 0;
+			binlog_run_cut(run, 0);
 			return CDC_OK;
 		case CDC_ITEM_UNDO:
-			run->group.len = (size_t) (item.undo.bytes + item.undo.events * sizeof(size_t));
+			binlog_run_cut(run, (size_t) item.undo.events);
 			return CDC_OK;
 		default:
 			return CDC_OK;
