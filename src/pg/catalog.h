@@ -158,6 +158,7 @@ typedef struct CdcPosition
 	int64		transactions;	/* counters since creation */
 	int64		events;
 	int64		bytes;
+	int64		skipped_events; /* of unknown types that may be ignored */
 	char	   *snapshot_join;	/* position that the stream must pass before apply may
 								 * show a copied table; NULL = nothing pending */
 	int64		barrier_seq;	/* apply commits only at boundaries >= this */

@@ -69,6 +69,26 @@ check_statements(CdcPullCall *call)
 			 errhint("Set binlog_format=ROW at the source, for its running sessions too, and copy the tables concerned anew.")));
 }
 
+/* Unknown events that may be ignored are, but not in silence: told of once a type. */
+static void
+check_unknown(CdcPullCall *call)
+{
+	CdcPullStream *stream = call->stream;
+	uint8		type;
+	uint64		n = cdc_stream_skipped(stream->stream, &type);
+
+	if (n == stream->skipped)
+		return;
+	stream->new_skipped += n - stream->skipped;
+	stream->skipped = n;
+	if (type == stream->skipped_type)
+		return;
+	stream->skipped_type = type;
+	cdc_log(call->sub->name, "event_skipped",
+			"the source wrote an event of an unknown type that may be ignored",
+			psprintf("%s:" INT64_FORMAT ": type %u", stream->file, stream->offset, type));
+}
+
 /* Whether the transaction was asked to be left out by start_position. */
 static bool
 skipped(CdcPullStream *stream, const CdcTransaction *txn)
@@ -197,6 +217,7 @@ take_event(CdcPullCall *call, const uint8 *event, size_t len)
 	if (item.keep)
 		cdc_group_buffer_append(stream->group, item.event, item.event_len);
 	check_statements(call);
+	check_unknown(call);
 	switch (item.kind)
 	{
 		case CDC_ITEM_COMMIT:
@@ -424,12 +445,14 @@ persist(CdcPullCall *call)
 	pos->transactions += stream->new_transactions;
 	pos->events += call->events;
 	pos->bytes += stream->new_bytes;
+	pos->skipped_events += stream->new_skipped;
 	cdc_position_set(call->sub, pos);
 
 	cdc_pull_stream_note_row(stream, pos);
 	stream->persisted_at = GetCurrentTimestamp();
 	stream->new_transactions = 0;
 	stream->new_bytes = 0;
+	stream->new_skipped = 0;
 }
 
 /*

@@ -72,6 +72,8 @@ typedef struct CdcPullStream
 	bool		copy_checked;	/* no table waits for its copy ... */
 	TimestampTz copy_at;		/* ... or they wait until then; 0 = no */
 	uint64		statements;		/* DML in statement format told of so far */
+	uint64		skipped;		/* unknown events of this dump counted so far */
+	uint8		skipped_type;	/* of the last one that was told of; 0 = none */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;
@@ -94,6 +96,7 @@ typedef struct CdcPullStream
 	TimestampTz persisted_at;
 	int64		new_transactions;
 	int64		new_bytes;
+	int64		new_skipped;
 	TimestampTz source_ts;		/* 0: no newer one */
 
 	/* microseconds that the last transaction took to come here, or: */

@@ -48,6 +48,7 @@ hang_up(CdcPullStream *stream)
 	cdc_stream_destroy(stream->stream);
 	stream->stream = NULL;
 	stream->statements = 0;
+	stream->skipped = 0;
 }
 
 static void
@@ -264,7 +265,7 @@ cdc_pull_stream_note_row(CdcPullStream *stream, const CdcPosition *pos)
 bool
 cdc_pull_stream_moved(const CdcPullStream *stream)
 {
-	return stream->new_transactions > 0 || stream->row_offset != stream->offset ||
+	return stream->new_transactions > 0 || stream->new_skipped > 0 || stream->row_offset != stream->offset ||
 		stream->row_file == NULL || strcmp(stream->row_file, stream->file) != 0;
 }
 

@@ -431,6 +431,8 @@ tell_rest(const BinlogRead *read, CdcStatus end)
 {
 	const Piece *piece = &read->piece;
 	const char *sql;
+	uint64		skipped;
+	uint8_t		type;
 
 	if (end == CDC_MORE)
 	{
@@ -460,6 +462,13 @@ tell_rest(const BinlogRead *read, CdcStatus end)
 				(errcode(ERRCODE_WARNING),
 				 errmsg("binlog file \"%s\" has row changes as statements, which cannot be followed", piece->path),
 				 errdetail("The last one is: %.200s", sql)));
+	skipped = cdc_stream_skipped(read->stream, &type);
+	if (skipped > 0)
+		ereport(NOTICE,
+				(errmsg("skipped " UINT64_FORMAT " events of unknown types in binlog file \"%s\"",
+						skipped, piece->path),
+				 errdetail("Their writer marked them as such that may be ignored; the last one is of type %u.",
+						   type)));
 }
 
 static void

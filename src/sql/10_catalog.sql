@@ -36,6 +36,7 @@ CREATE TABLE cdc.subscription_position (
     transactions    bigint NOT NULL DEFAULT 0,
     events          bigint NOT NULL DEFAULT 0,
     bytes           bigint NOT NULL DEFAULT 0,
+    skipped_events  bigint NOT NULL DEFAULT 0,  -- unknown ones that may be ignored
     snapshot_join   text,
     barrier_seq     bigint NOT NULL DEFAULT 0,
     updated_at      timestamptz NOT NULL DEFAULT now()

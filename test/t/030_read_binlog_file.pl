@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use utf8;
 
+use Compress::Zlib ();
 use Test::More;
 use CdcIngest::Cluster;
 use CdcIngest::Server;
@@ -40,6 +41,46 @@ sub binlogs
 {
 	my ($source) = @_;
 	return sort grep { /\.\d+$/ } glob($source->dir . '/binlog/bin.*');
+}
+
+# Behind the last event of a file, one of a type that no server has, which may be ignored.
+sub add_unknown
+{
+	my ($file) = @_;
+	my $body = 'from the future';
+	my $size = 19 + length($body) + 4;
+	my $event = pack('V C V V V v', time, 222, 1, $size, (-s $file) + $size, 0x80) . $body;
+	open my $out, '>>:raw', $file or die "$file: $!";
+	print $out $event, pack('V', Compress::Zlib::crc32($event)) or die "$file: $!";
+	close $out or die "$file: $!";
+	return;
+}
+
+# Counted where one looks, once; the events behind it come.
+sub check_unknown
+{
+	my ($source, $flavour, $history) = @_;
+	my $skipped = "SELECT skipped_events FROM cdc.stat_subscription WHERE subscription = '$flavour'";
+	$cluster->value('SELECT cdc.pull(?)', $flavour);
+	is($cluster->value($skipped), 0, 'no event was skipped');
+	# a dump by GTID begins with the file that has something new
+	$source->do("INSERT INTO shop.item (id, name) VALUES (7, 'before it')");
+	my $file = (binlogs($source))[-1];
+	$source->stop;
+	add_unknown($file);
+	like($cluster->notices_of("SELECT count(*) FROM cdc.read_binlog_file('$file')"),
+		qr/skipped 1 events of unknown types in binlog file/, 'an unknown event of a file that may be ignored is told of');
+	$source->start;
+	$source->do("INSERT INTO shop.item (id, name) VALUES (6, 'behind it')");
+	$cluster->forget;			# the session whose connections are lost
+	$cluster->value('SELECT cdc.pull(?)', $flavour);
+	is($cluster->value("SELECT event->'data'->>'name' FROM $history ORDER BY seq DESC LIMIT 1"), 'behind it', 'pull goes on behind it');
+	is($cluster->value($skipped), 1, '... and counts it');
+	$cluster->value('SELECT cdc.pull(?)', $flavour);
+	is($cluster->value($skipped), 1, '... once');
+	like($cluster->value("SELECT detail FROM cdc.log WHERE subscription = ? AND kind = 'event_skipped'", $flavour),
+		qr/^bin\.\d+:\d+: type 222$/, '... its type is in cdc.log');
+	return;
 }
 
 my @sources = ([ 'MariaDB', 'mariadb', {} ], [ 'MySQL 5.6', 'mysql56', {} ], [ 'MySQL 9.7', 'mysql97', {} ]);
@@ -108,6 +149,7 @@ for my $entry (@sources)
 		# (before 5.7 nothing is written before the commit)
 		like($cluster->notices_of($names), qr/1 prepared transactions are neither committed nor rolled back/, '... the open one is told of')
 		  if $flavour ne 'mysql56';
+		check_unknown($source, $flavour, $history) if $flavour ne 'mysql56';
 		$source->stop;
 	};
 }
