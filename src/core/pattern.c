@@ -184,3 +184,9 @@ cdc_pattern_wanted(const char *const *patterns, int npatterns,
 	}
 	return wanted;
 }
+
+bool
+cdc_pattern_match_name(const char *pattern, const char *name)
+{
+	return glob_match(pattern, pattern + strlen(pattern), name);
+}

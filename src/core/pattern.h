@@ -26,4 +26,7 @@ extern bool cdc_pattern_wanted(const char *const *patterns, int npatterns,
 							   const char *const *exclude, int nexclude,
 							   const char *database, const char *table);
 
+/* The same wildcards on one whole name. */
+extern bool cdc_pattern_match_name(const char *pattern, const char *name);
+
 #endif							/* CDC_CORE_PATTERN_H */

@@ -43,15 +43,27 @@ typedef enum CdcXaUnknown
 	CDC_XA_UNKNOWN_LOG
 } CdcXaUnknown;
 
-/* The wrapper of Kafka clusters. */
-#define CDC_KAFKA_FDW	"cdc_kafka"
-
 /* Where a subscription's changes come from: the wrapper of its server. */
 typedef enum CdcServerKind
 {
 	CDC_SERVER_MYSQL,
 	CDC_SERVER_KAFKA
 } CdcServerKind;
+
+/* What pull does with a message that is not what the format says. */
+typedef enum CdcOnError
+{
+	CDC_ON_ERROR_STOP,
+	CDC_ON_ERROR_LOG
+} CdcOnError;
+
+/* Kafka: where the source's transactions end. */
+typedef enum CdcCommitBoundary
+{
+	CDC_BOUNDARY_AUTO,			/* as PARTITION when there is one partition, else MESSAGE */
+	CDC_BOUNDARY_MESSAGE,		/* behind each message */
+	CDC_BOUNDARY_PARTITION		/* where a message of the partition says so */
+} CdcCommitBoundary;
 
 /* cdc.subscription.options, defaults filled in (src/pg/options.c has the list). */
 typedef struct CdcSubscriptionOptions
@@ -68,6 +80,11 @@ typedef struct CdcSubscriptionOptions
 	bool		bit1_boolean;
 	CdcHistoryPartition history_partition;
 	CdcXaUnknown xa_unknown;
+	CdcOnError	on_error;
+	CdcCommitBoundary commit_boundary;
+	int			commit_wait_ms; /* for the rest of a transaction in a partition */
+	int			metadata_refresh_ms;
+	const char *group_id;		/* NULL: made of database and subscription; "": none */
 	CdcEventOptions event;
 } CdcSubscriptionOptions;
 
@@ -96,7 +113,7 @@ typedef struct CdcSubscription
 	CdcSubscriptionOptions opt;
 } CdcSubscription;
 
-/* By the server's wrapper; missing_ok: CDC_SERVER_MYSQL where there is no such server. */
+/* By the wrapper of the named server; missing_ok: CDC_SERVER_MYSQL where there is none. */
 extern CdcServerKind cdc_server_kind(const char *server, bool missing_ok);
 
 /* palloc'ed in the current context; ERROR when there is none of that name. */
@@ -162,6 +179,7 @@ typedef struct CdcPosition
 	char	   *snapshot_join;	/* position that the stream must pass before apply may
 								 * show a copied table; NULL = nothing pending */
 	int64		barrier_seq;	/* apply commits only at boundaries >= this */
+	int64		version;		/* Kafka: of the rows in cdc.subscription_partition */
 } CdcPosition;
 
 /* Latest committed row (call after cdc_subscription_lock). */

@@ -81,6 +81,8 @@ static const char *const nul_words[] = {"error", "strip", NULL};
 static const char *const xa_unknown_words[] = {"error", "log", NULL};
 static const char *const format_words[] = {"message", "json", NULL};
 static const char *const missing_words[] = {"error", "skip", NULL};
+static const char *const on_error_words[] = {"stop", "log", NULL};
+static const char *const boundary_words[] = {"auto", "message", "partition", NULL};
 static const char *const partition_words[] = {"month", "day", "none", NULL};
 
 static const Option options[] = {
@@ -170,6 +172,16 @@ static const Option options[] = {
 	"How the history table is partitioned by the time of arrival; only at creation"},
 	{SCOPE_SUBSCRIPTION, "xa_unknown", TYPE_CHOICE, "error", 0, 0, xa_unknown_words, false, SUBS(xa_unknown),
 	"What pull does at XA COMMIT of a transaction whose XA PREPARE is in no binlog of the source any more: stop, or leave it out with a row in cdc.log"},
+	{SCOPE_SUBSCRIPTION, "on_error", TYPE_CHOICE, "stop", 0, 0, on_error_words, false, SUBS(on_error),
+	"Kafka: what pull does with a message that is not JSON or not of the subscription's format: stop, or keep its bytes in the history and in cdc.error and go on"},
+	{SCOPE_SUBSCRIPTION, "commit_boundary", TYPE_CHOICE, "auto", 0, 0, boundary_words, false, SUBS(commit_boundary),
+	"Kafka: where the source's transactions end: behind each message, or where the messages of a partition say so; auto is the latter when there is one partition only"},
+	{SCOPE_SUBSCRIPTION, "commit_wait", TYPE_MS, "10s", 0, 3600 * 1000, NULL, false, SUBS(commit_wait_ms),
+	"Kafka: a transaction whose end does not come into its partition is taken as complete this long after its last message"},
+	{SCOPE_SUBSCRIPTION, "metadata_refresh", TYPE_MS, "10s", 100, 3600 * 1000, NULL, false, SUBS(metadata_refresh_ms),
+	"Kafka: how often a worker looks for new topics and partitions"},
+	{SCOPE_SUBSCRIPTION, "group_id", TYPE_TEXT, NULL, 0, 0, NULL, false, SUBS(group_id),
+	"Kafka: consumer group that is told the offsets, so that Kafka's tools show the lag; cdc_<database>_<subscription> where not set, empty for none"},
 	{SCOPE_SUBSCRIPTION, "output_binlog_position", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.position),
 	"Events have \"position\""},
 	{SCOPE_SUBSCRIPTION, "output_gtid_position", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.gtid),

@@ -22,6 +22,7 @@
 
 #include "pg/background.h"
 #include "pg/error.h"
+#include "pg/pull_kafka.h"
 #include "pg/worker.h"
 
 /* A wait ends this often without anything said, to look around. */
@@ -487,6 +488,11 @@ cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullRes
 	LoopEnd		end;
 	bool		joined;
 
+	if (sub->kind == CDC_SERVER_KAFKA)
+	{
+		cdc_pull_kafka_run(sub, bounds, result);
+		return;
+	}
 	memset(result, 0, sizeof(*result));
 	call.sub = sub;
 	call.bounds = bounds;

@@ -24,6 +24,7 @@
 
 #include "pg/background.h"
 #include "pg/error.h"
+#include "pg/pull_kafka.h"
 #include "pg/replica_table.h"
 #include "pg/subscription.h"
 #include "pg/worker.h"
@@ -147,6 +148,7 @@ cdc_pull_disconnect(int32 subscription_id)
 
 	if (stream != NULL)
 		close_stream(stream);
+	cdc_pull_kafka_disconnect(subscription_id);
 }
 
 /* ---- position ---- */
@@ -616,5 +618,6 @@ cdc_pull_wait(int32 subscription_id, long timeout_ms)
 		(void) cdc_source_wait(stream->dump, timeout_ms);
 		return;
 	}
-	cdc_background_sleep(timeout_ms);
+	if (!cdc_pull_kafka_wait(subscription_id, timeout_ms))
+		cdc_background_sleep(timeout_ms);
 }

@@ -29,6 +29,7 @@
 #include "core/pattern.h"
 #include "pg/error.h"
 #include "pg/options.h"
+#include "pg/pull_kafka.h"
 #include "pg/replica_table.h"
 #include "pg/schema.h"
 #include "pg/spi.h"
@@ -57,7 +58,6 @@ enum
 typedef struct NewSubscription
 {
 	CdcSubscription sub;
-	char	   *format;
 	char	   *history_schema;
 	char	   *history_name;
 	Jsonb	   *options;
@@ -152,6 +152,21 @@ name_taken(const char *name)
 }
 
 static void
+check_mysql(const CdcSubscription *sub)
+{
+	if (sub->topics != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topics are for servers of Kafka"),
+				 errhint("For a MySQL or MariaDB source name the tables: tables := '{shop.*}'.")));
+	if (strcmp(sub->format, "maxwell") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid format \"%s\"", sub->format),
+				 errhint("Valid for a MySQL or MariaDB source: maxwell.")));
+}
+
+static void
 read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 {
 	static const int required[] = {
@@ -179,18 +194,14 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 				 errmsg("subscription \"%s\" already exists", sub->name)));
 
 	sub->server = text_to_cstring(PG_GETARG_TEXT_PP(ARG_SERVER));
+	sub->kind = cdc_server_kind(sub->server, true);
+	sub->format = text_to_cstring(PG_GETARG_TEXT_PP(ARG_FORMAT));
 	if (!PG_ARGISNULL(ARG_TOPICS))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("topics are for servers of Kafka"),
-				 errhint("For a MySQL or MariaDB source name the tables: tables := '{shop.*}'.")));
-	new->format = text_to_cstring(PG_GETARG_TEXT_PP(ARG_FORMAT));
-	if (strcmp(new->format, "maxwell") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid format \"%s\"", new->format),
-				 errhint("Valid for a MySQL or MariaDB source: maxwell.")));
-
+		sub->topics = cdc_argument_strings(PG_GETARG_DATUM(ARG_TOPICS), "topics", &sub->ntopics);
+	if (sub->kind == CDC_SERVER_KAFKA)
+		cdc_pull_kafka_check_arguments(sub);
+	else
+		check_mysql(sub);
 	sub->tables = read_patterns(fcinfo, ARG_TABLES, "tables", true, &sub->ntables);
 	sub->exclude = read_patterns(fcinfo, ARG_EXCLUDE, "exclude", false, &sub->nexclude);
 	if (!PG_ARGISNULL(ARG_TARGET_SCHEMA))
@@ -270,13 +281,13 @@ insert_rows(NewSubscription *new)
 {
 	static CdcStatement insert = {
 		"INSERT INTO cdc.subscription (name, owner, server, tables, \"exclude\", format,"
-		" target_schema, history, copy_data, start_position, enabled, options, id)"
+		" target_schema, history, copy_data, start_position, enabled, options, topics, id)"
 		" VALUES ($1, $2::pg_catalog.name, $3::pg_catalog.name, $4, $5, $6,"
-		" $7::pg_catalog.name, $8, $9, $10, $11, $12,"
+		" $7::pg_catalog.name, $8, $9, $10, $11, $12, $13,"
 		" pg_catalog.nextval('cdc.subscription_id_seq'::pg_catalog.regclass)::pg_catalog.int4)"
 		" RETURNING id",
-		12, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID,
-		BOOLOID, TEXTOID, BOOLOID, JSONBOID}
+		13, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID,
+		BOOLOID, TEXTOID, BOOLOID, JSONBOID, TEXTARRAYOID}
 	};
 	static CdcStatement others[] = {
 		{"INSERT INTO cdc.subscription_position (subscription) VALUES ($1)", 1, {TEXTOID}},
@@ -284,8 +295,8 @@ insert_rows(NewSubscription *new)
 	};
 	const CdcSubscription *sub = &new->sub;
 	CdcSpi		spi;
-	Datum		values[12];
-	char		nulls[12];
+	Datum		values[13];
+	char		nulls[13];
 	bool		isnull;
 	int			i;
 
@@ -296,7 +307,7 @@ insert_rows(NewSubscription *new)
 	values[2] = CStringGetTextDatum(sub->server);
 	values[3] = cdc_text_array((const char *const *) sub->tables, sub->ntables);
 	values[4] = cdc_text_array((const char *const *) sub->exclude, sub->nexclude);
-	values[5] = CStringGetTextDatum(new->format);
+	values[5] = CStringGetTextDatum(sub->format);
 	values[6] = cdc_text_or_null(sub->target_schema, &nulls[6]);
 	values[7] = CStringGetTextDatum(quote_qualified_identifier(new->history_schema,
 															   new->history_name));
@@ -304,6 +315,9 @@ insert_rows(NewSubscription *new)
 	values[9] = cdc_text_or_null(sub->start_position, &nulls[9]);
 	values[10] = BoolGetDatum(sub->enabled);
 	values[11] = JsonbPGetDatum(new->options);
+	values[12] = cdc_text_array((const char *const *) sub->topics, sub->ntopics);
+	if (sub->topics == NULL)
+		nulls[12] = 'n';
 	(void) cdc_spi_execute(&insert, values, nulls);
 	new->sub.id = DatumGetInt32(cdc_spi_datum(0, 1, &isnull));
 	for (i = 0; i < (int) lengthof(others); i++)
@@ -380,13 +394,17 @@ cdc_create_subscription(PG_FUNCTION_ARGS)
 {
 	NewSubscription new;
 	CdcSubscription *sub = &new.sub;
-	CdcSource  *source;
+	CdcSource  *source = NULL;
+	List	   *places = NIL;
 
 	memset(&new, 0, sizeof(new));
 	read_arguments(fcinfo, &new);
 
 	/* the slow part first: nothing is locked while the source is waited for */
-	source = cdc_source_open(sub->server, sub->owner_oid, false);
+	if (sub->kind == CDC_SERVER_KAFKA)
+		places = cdc_pull_kafka_start(sub);
+	else
+		source = cdc_source_open(sub->server, sub->owner_oid, false);
 
 	if (sub->target_schema != NULL && !OidIsValid(get_namespace_oid(sub->target_schema, true)))
 	{
@@ -395,7 +413,10 @@ cdc_create_subscription(PG_FUNCTION_ARGS)
 	}
 	make_history(&new);
 	insert_rows(&new);
-	register_tables(sub, source);
+	if (sub->kind == CDC_SERVER_KAFKA)
+		cdc_pull_kafka_start_store(sub, places);
+	else
+		register_tables(sub, source);
 	cdc_source_close(source);
 
 	cdc_log(sub->name, "subscription", psprintf("created for server %s", sub->server), NULL);

@@ -269,6 +269,7 @@ delete_rows(const CdcSubscription *sub)
 	static CdcStatement stmts[] = {
 		{"DELETE FROM cdc.subscription WHERE name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.subscription_position WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.subscription_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},

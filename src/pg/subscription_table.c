@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -430,18 +431,96 @@ read_definition(const CdcSubscription *sub, CdcSource *source, const char *datab
 	return def;
 }
 
+/*
+ * A table whose events come from Kafka: there is nobody to ask for its
+ * definition.  Its target has to be there, or, where none is named, is made in
+ * the target_schema with the first row.
+ */
+static void
+add_kafka_table(const CdcSubscription *sub, const char *name, const CdcReplicaSpec *spec)
+{
+	CdcTableRow row;
+	char	   *user;
+
+	if (spec->name == NULL)
+	{
+		if (spec->nkey > 0 || spec->columns != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("key and columns need a target"),
+					 errhint("Name one with target := '...'.")));
+		return;
+	}
+	memset(&row, 0, sizeof(row));
+	row.source_table = name;
+	row.target = quote_qualified_identifier(spec->schema, spec->name);
+	row.key = spec->key;
+	row.nkey = spec->nkey;
+	row.columns = spec->columns;
+	row.state = 'r';
+	if (!OidIsValid(get_relname_relid(spec->name, get_namespace_oid(spec->schema, false))))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("target %s does not exist", row.target),
+				 errdetail("A Kafka topic does not tell the types of a table's columns beforehand."),
+				 errhint("Create the table, or set target_schema for the subscription and leave the target out: it is then made with the first row.")));
+	user = cdc_target_user(row.target);
+	if (user != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("target %s of source table %s is taken", row.target, name),
+				 errdetail("The %s.", user)));
+	cdc_table_row_insert(sub, &row);
+}
+
+/* Target, key and columns as they were given. */
+static void
+read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, CdcReplicaSpec *spec)
+{
+	if (!PG_ARGISNULL(2))
+		cdc_split_relation_name("target", text_to_cstring(PG_GETARG_TEXT_PP(2)),
+								sub->target_schema, &spec->schema, &spec->name);
+	if (!PG_ARGISNULL(4))
+		spec->key = cdc_argument_strings(PG_GETARG_DATUM(4), "key", &spec->nkey);
+	if (!PG_ARGISNULL(5))
+		spec->columns = PG_GETARG_JSONB_P(5);
+}
+
+/* The same for a table of MySQL or MariaDB, whose server is asked for its definition. */
+static void
+add_mysql_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const char *database,
+				const char *relation)
+{
+	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
+	const CdcTable *table = read_definition(sub, source, database, relation);
+	char	   *trouble = cdc_replica_trouble(sub, table);
+	CdcReplicaSpec spec;
+	bool		with_target;
+
+	if (trouble != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
+	with_target = default_target(sub, source, table, &spec) || !PG_ARGISNULL(2);
+	cdc_source_close(source);
+	read_target(fcinfo, sub, &spec);
+	if (!with_target && (spec.nkey > 0 || spec.columns != NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key and columns need a target"),
+				 errhint("Subscription \"%s\" has no target_schema: name a target.", sub->name)));
+
+	if (with_target)
+		cdc_subscription_options_check_replicas(&sub->opt);
+	register_with_target(sub, table, with_target ? &spec : NULL, PG_GETARG_BOOL(7));
+}
+
 Datum
 cdc_add_table(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
-	CdcSource  *source;
-	CdcReplicaSpec spec;
-	const CdcTable *table;
 	char	   *name;
 	char	   *database;
 	char	   *relation;
-	char	   *trouble;
-	bool		with_target;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(7))
 		ereport(ERROR,
@@ -463,34 +542,15 @@ cdc_add_table(PG_FUNCTION_ARGS)
 				 errhint("To change how it is replicated, call cdc.remove_table('%s', '%s') first.",
 						 sub->name, name)));
 
-	source = cdc_source_open(sub->server, sub->owner_oid, false);
-	table = read_definition(sub, source, database, relation);
-	trouble = cdc_replica_trouble(sub, table);
-	if (trouble != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
-
-	with_target = default_target(sub, source, table, &spec);
-	cdc_source_close(source);
-	if (!PG_ARGISNULL(2))
+	if (sub->kind == CDC_SERVER_KAFKA)
 	{
-		with_target = true;
-		cdc_split_relation_name("target", text_to_cstring(PG_GETARG_TEXT_PP(2)),
-								sub->target_schema, &spec.schema, &spec.name);
-	}
-	if (!PG_ARGISNULL(4))
-		spec.key = cdc_argument_strings(PG_GETARG_DATUM(4), "key", &spec.nkey);
-	if (!PG_ARGISNULL(5))
-		spec.columns = PG_GETARG_JSONB_P(5);
-	if (!with_target && (spec.nkey > 0 || spec.columns != NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("key and columns need a target"),
-				 errhint("Subscription \"%s\" has no target_schema: name a target.", sub->name)));
+		CdcReplicaSpec spec = {0};
 
-	if (with_target)
-		cdc_subscription_options_check_replicas(&sub->opt);
-	register_with_target(sub, table, with_target ? &spec : NULL, PG_GETARG_BOOL(7));
+		read_target(fcinfo, sub, &spec);
+		add_kafka_table(sub, name, &spec);
+	}
+	else
+		add_mysql_table(fcinfo, sub, database, relation);
 	update_wanted(sub, exact_pattern(database, relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();

@@ -26,20 +26,21 @@
 #include "core/gtid.h"
 #include "pg/apply.h"
 #include "pg/error.h"
-#include "pg/pull.h"
+#include "pg/pull_kafka.h"
 #include "pg/source.h"
 #include "pg/worker.h"
 
 /* How long one wait lasts at most: nobody may wake us where workers are off. */
 #define WAIT_SLICE_MS	200
 
-/* What is waited for: a GTID set, or a file and offset. */
+/* What is waited for: a GTID set, a file and offset, or offsets in Kafka. */
 typedef struct Wanted
 {
 	CdcFlavor	flavor;
 	CdcGtidSet *gtid;			/* malloc'ed; or NULL */
 	char	   *file;
 	int64		offset;
+	CdcKafkaGoal *kafka;		/* or offsets of partitions */
 } Wanted;
 
 /* ------------------------------------------------------------------------
@@ -228,6 +229,15 @@ contained(const Wanted *wanted, const CdcSubscription *sub, int64 *seq)
 	if (*seq == 0)
 	{
 		cdc_position_get(sub, &position);
+		if (wanted->kafka != NULL)
+		{
+			/* the position is read last: what was pulled by then is in its last_seq */
+			if (!cdc_pull_kafka_passed(sub, wanted->kafka))
+				return false;
+			cdc_position_get(sub, &position);
+			*seq = position.last_seq;
+			return progress.applied_seq >= *seq;
+		}
 		if (!pulled(wanted, sub, &position))
 			return false;
 		*seq = wanted_seq(wanted, sub, progress.applied_seq, position.last_seq);
@@ -314,7 +324,13 @@ cdc_wait_for(PG_FUNCTION_ARGS)
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
 	deadline = deadline_of(fcinfo, 2);
-	if (PG_ARGISNULL(1))
+	if (sub->kind == CDC_SERVER_KAFKA)
+	{
+		memset(&wanted, 0, sizeof(wanted));
+		wanted.kafka = cdc_pull_kafka_goal(sub, PG_ARGISNULL(1) ? NULL :
+										   text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	}
+	else if (PG_ARGISNULL(1))
 		ask_source(&wanted, sub);
 	else
 		parse_wanted(&wanted, text_to_cstring(PG_GETARG_TEXT_PP(1)), sub);

@@ -27,6 +27,7 @@
 #include "pg/failure.h"
 #include "pg/publish.h"
 #include "pg/pull.h"
+#include "pg/pull_kafka.h"
 #include "pg/worker.h"
 
 #define WAIT_MS				10000L	/* the longest sleep; a safety net, not a clock */
@@ -268,6 +269,8 @@ record_error(void)
 			EmitErrorReport();
 			cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind),
 							   cdc_failure_text(edata));
+			if (my_kind == CDC_WORKER_PULL)
+				cdc_pull_kafka_failed(sub, cdc_failure_text(edata));
 		}
 		cdc_background_commit();
 	}

@@ -39,7 +39,29 @@ CREATE TABLE cdc.subscription_position (
     skipped_events  bigint NOT NULL DEFAULT 0,  -- unknown ones that may be ignored
     snapshot_join   text,
     barrier_seq     bigint NOT NULL DEFAULT 0,
+    version         bigint NOT NULL DEFAULT 0,  -- Kafka: grows with each change of the partitions' rows
     updated_at      timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+
+-- Kafka: where pull stands in each partition.  Written by pull, with the
+-- events, and by cdc.set_position.  The last message that was read proves
+-- after a reconnect that the topic is still the one that it was.
+CREATE TABLE cdc.subscription_partition (
+    subscription    text NOT NULL,
+    topic           text NOT NULL,
+    "partition"     integer NOT NULL,
+    next_offset     bigint,                 -- of the next message; NULL: the partition's beginning
+    low             bigint,                 -- of the first message that the broker had ...
+    high            bigint,                 -- ... and behind the last one, when it was asked last
+    message_offset  bigint,                 -- the last message that was read: its offset,
+    message_ms      bigint,                 -- ... time (milliseconds since 1970)
+    message_sum     bigint,                 -- ... and checksum of key and value
+    messages        bigint NOT NULL DEFAULT 0,
+    bytes           bigint NOT NULL DEFAULT 0,
+    last_error      text,
+    last_error_at   timestamptz,
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (subscription, topic, "partition")
 ) WITH (fillfactor = 50);
 
 -- Where apply stands.  Written by apply only, with the targets.
@@ -163,6 +185,7 @@ CREATE TABLE cdc.log (
 SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.subscription', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_position', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_partition', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_progress', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_failure', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_table', '');
@@ -178,5 +201,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc.log', '');
 REVOKE ALL ON ALL TABLES IN SCHEMA cdc FROM PUBLIC;
 GRANT SELECT ON cdc.subscription, cdc.subscription_position, cdc.subscription_progress,
     cdc.subscription_table, cdc.table_counter, cdc.table_version, cdc.database_version, cdc.log TO cdc_monitor;
+GRANT SELECT (subscription, topic, "partition", next_offset, low, high, message_offset, message_ms, messages, bytes,
+    last_error_at, updated_at) ON cdc.subscription_partition TO cdc_monitor;
 GRANT SELECT (subscription, xid, chunk, position, gtid, prepared_at) ON cdc.prepared_transaction TO cdc_monitor;
 GRANT SELECT (subscription, seq, at, position, source_table, sqlstate) ON cdc.error TO cdc_monitor;

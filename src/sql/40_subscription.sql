@@ -60,6 +60,12 @@ LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_add_table';
 COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean) IS
     'captures one more source table, whatever the patterns say';
 
+-- Kafka: the topic is read no longer, whether it still exists or not.
+CREATE FUNCTION cdc.remove_topic(subscription text, topic text) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_remove_topic';
+
+COMMENT ON FUNCTION cdc.remove_topic(text, text) IS 'Kafka: reads a topic no longer';
+
 CREATE FUNCTION cdc.remove_table(subscription text, source_table text) RETURNS void
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_remove_table';
 

@@ -32,13 +32,14 @@ SELECT s.name AS subscription,
        CASE WHEN NOT s.enabled THEN 'disabled'
             WHEN f.failures > 0 THEN 'error'
             WHEN v.pid IS NULL AND (w.pull_pid IS NULL OR w.apply_pid IS NULL) THEN 'stopped'
-            WHEN w.pull_pid IS NULL OR w.apply_pid IS NULL OR p.file IS NULL THEN 'starting'
+            WHEN w.pull_pid IS NULL OR w.apply_pid IS NULL
+                 OR (p.file IS NULL AND p.version = 0) THEN 'starting'
             WHEN t.copying > 0 THEN 'copying'
             ELSE 'streaming'
        END AS state,
        w.pull_pid,
        w.apply_pid,
-       p.file || ':' || p.file_offset AS position,
+       coalesce(p.file || ':' || p.file_offset, k.position) AS position,
        p.gtid_set,
        p.last_seq,
        a.applied_seq,
@@ -76,6 +77,13 @@ SELECT s.name AS subscription,
               GROUP BY subscription_id) w ON w.subscription_id = s.id
   LEFT JOIN (SELECT max(pid) AS pid
                FROM cdc.worker_status() WHERE worker = 'supervisor') v ON true
+  LEFT JOIN (SELECT subscription,
+                    CASE WHEN count(*) <= 10
+                         THEN string_agg(topic || '/' || "partition" || '@' || coalesce(next_offset, 0), ', '
+                                         ORDER BY topic, "partition")
+                         ELSE count(*) || ' partitions' END AS position
+               FROM cdc.subscription_partition
+              GROUP BY subscription) k ON k.subscription = s.name
   LEFT JOIN (SELECT subscription,
                     count(*) AS tables,
                     sum(CASE WHEN state IN ('i', 'd') THEN 1 ELSE 0 END) AS copying,
@@ -122,4 +130,28 @@ SELECT t.subscription,
 
 COMMENT ON VIEW cdc.stat_table IS 'state and counters of the tables of subscriptions';
 
-GRANT SELECT ON cdc.stat_subscription, cdc.stat_table TO PUBLIC;
+-- low, high: what the broker had when it was asked last, every metadata_refresh
+-- and with each call of cdc.pull.
+CREATE VIEW cdc.stat_kafka_partition WITH (security_barrier = true) AS
+SELECT p.subscription,
+       p.topic,
+       p."partition",
+       p.low,
+       p.high,
+       p.next_offset AS position,
+       p.high - coalesce(p.next_offset, p.low) AS lag,
+       p.messages,
+       p.bytes,
+       timestamptz 'epoch' + p.message_ms * interval '1 millisecond' AS last_message,
+       p.last_error,
+       p.last_error_at,
+       p.updated_at
+  FROM cdc.subscription_partition p
+  JOIN cdc.subscription s ON s.name = p.subscription
+ WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_roles r
+                WHERE r.rolname IN (s.owner, 'cdc_monitor')
+                  AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
+
+COMMENT ON VIEW cdc.stat_kafka_partition IS 'position, lag and last error of the partitions of subscriptions';
+
+GRANT SELECT ON cdc.stat_subscription, cdc.stat_table, cdc.stat_kafka_partition TO PUBLIC;
