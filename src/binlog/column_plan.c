@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/geometry.h"
+
 /*
  * MariaDB servers before this one store every UUID in reverse (MDEV-29959,
  * which is also in 11.0.3 and all of 11.1).
@@ -311,10 +313,6 @@ plan_blob(const PlanInput *in, CdcColumnPlan *plan)
 	static const char *const blobs[5][2] = {
 		{NULL}, {"tinyblob"}, {"blob"}, {"mediumblob"}, {"longblob"}
 	};
-	static const char *const geometries[] = {
-		"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring",
-		"multipolygon", "geometrycollection", "geomcollection", NULL
-	};
 	uint16_t	prefix = in->map->meta[in->i];
 
 	if (prefix < 1 || prefix > 4)
@@ -324,7 +322,7 @@ plan_blob(const PlanInput *in, CdcColumnPlan *plan)
 	switch (plan->type)
 	{
 		case CDC_WT_GEOMETRY:
-			if (!type_in(plan->column, geometries))
+			if (!cdc_is_geometry_type(plan->column->data_type))
 				return disagree(in, "geometry");
 			plan->decode = cdc_decode_geometry;
 			return CDC_OK;

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "binlog/bytes.h"
+#include "core/bytes.h"
 
 /* zlib cannot make more than this many bytes of one; a length beyond is a lie. */
 #define ZLIB_MAX_RATIO	1032

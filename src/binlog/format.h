@@ -8,7 +8,7 @@
 #ifndef CDC_BINLOG_FORMAT_H
 #define CDC_BINLOG_FORMAT_H
 
-#include "binlog/bytes.h"
+#include "core/bytes.h"
 #include "binlog/events.h"
 #include "core/gtid.h"
 

@@ -8,7 +8,7 @@
 #ifndef CDC_BINLOG_JSON_BINARY_H
 #define CDC_BINLOG_JSON_BINARY_H
 
-#include "binlog/bytes.h"
+#include "core/bytes.h"
 #include "core/arena.h"
 #include "core/sink.h"
 

@@ -9,7 +9,7 @@
 #ifndef CDC_BINLOG_VALUES_H
 #define CDC_BINLOG_VALUES_H
 
-#include "binlog/bytes.h"
+#include "core/bytes.h"
 #include "binlog/charset.h"
 #include "binlog/decoder.h"
 #include "binlog/events.h"

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/geometry.h"
 #include "core/json_parse.h"
 #include "core/vector_value.h"
 
@@ -338,6 +339,14 @@ read_vector(CdcArena *arena, const CdcColumn *column, CdcString cell, CdcValue *
 	return cdc_vector_value((const uint8_t *) cell.data, cell.len, value, err);
 }
 
+static CdcStatus
+read_geometry(CdcArena *arena, const CdcColumn *column, CdcString cell, CdcValue *value,
+			  CdcError *err)
+{
+	(void) column;
+	return cdc_geometry_value(arena, (const uint8_t *) cell.data, cell.len, value, err);
+}
+
 /* What to ask for instead of the column itself. */
 typedef enum Ask
 {
@@ -387,15 +396,18 @@ static const struct
 	{"uuid", ASK_COLUMN, read_text},
 	{"inet4", ASK_COLUMN, read_text},
 	{"inet6", ASK_COLUMN, read_text},
-	{"vector", ASK_COLUMN, read_vector}
+	{"vector", ASK_COLUMN, read_vector},
+	{"geometry", ASK_COLUMN, read_geometry}	/* all of the family */
 };
 
 static int
 find_type(const CdcColumn *column)
 {
+	const char *name = cdc_is_geometry_type(column->data_type) ? "geometry" : column->data_type;
+
 	for (size_t i = 0; i < sizeof(text_types) / sizeof(text_types[0]); i++)
 	{
-		if (column->data_type != NULL && strcmp(column->data_type, text_types[i].data_type) == 0)
+		if (name != NULL && strcmp(name, text_types[i].data_type) == 0)
 			return (int) i;
 	}
 	return -1;

@@ -21,6 +21,8 @@
 #include "utils/varbit.h"
 
 #include "core/base64.h"
+#include "core/geometry.h"
+#include "pg/error.h"
 #include "pg/numeric_pack.h"
 #include "pg/numeric_unpack.h"
 
@@ -247,9 +249,12 @@ convert_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 }
 
 /* ------------------------------------------------------------------------
- * Bytes and bits
+ * Bytes, geometry and bits
  * ------------------------------------------------------------------------
  */
+
+/* A buffer that a large geometry has used is given back. */
+#define KEPT_BYTES		((size_t) 1024 * 1024)
 
 static Datum
 convert_bytea(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
@@ -268,6 +273,31 @@ convert_bytea(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 	if (len < 0)
 		cdc_convert_fail(conv, v, "Binary values are expected in base64.");
 	SET_VARSIZE(result, VARHDRSZ + len);
+	return PointerGetDatum(result);
+}
+
+/* Geometry for a column of bytes: what PostGIS's geometry(bytea) takes. */
+static Datum
+convert_geometry(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+{
+	static CdcBuf ewkb;			/* one a process, so that an ERROR loses none */
+	CdcError	err;
+	CdcStatus	st;
+	bytea	   *result;
+
+	if (v->type != JENTRY_ISSTRING)
+		cdc_convert_fail(conv, v, "Geometry is expected as text (WKT).");
+	cdc_buf_reset(&ewkb);
+	st = cdc_geometry_ewkb(v->data, v->len, &ewkb, &err);
+	if (st == CDC_ERR_NOMEM)
+		cdc_ereport(&err, NULL);
+	if (cdc_failed(st))
+		cdc_convert_fail(conv, v, psprintf("The %s.", err.message));
+	result = palloc(VARHDRSZ + ewkb.len);
+	SET_VARSIZE(result, VARHDRSZ + ewkb.len);
+	memcpy(VARDATA(result), ewkb.data, ewkb.len);
+	if (ewkb.cap > KEPT_BYTES)
+		cdc_buf_free(&ewkb);
 	return PointerGetDatum(result);
 }
 
@@ -407,7 +437,7 @@ choose(CdcConverter *conv)
 		case TEXTOID:
 			return convert_text;
 		case BYTEAOID:
-			return convert_bytea;
+			return conv->source == CDC_SOURCE_GEOMETRY ? convert_geometry : convert_bytea;
 		case BITOID:
 			conv->limit = conv->typmod >= 0 ? conv->typmod : 1;
 			return convert_bit;

@@ -24,6 +24,7 @@ typedef enum CdcSourceKind
 	CDC_SOURCE_TEXT,			/* characters */
 	CDC_SOURCE_BINARY,			/* bytes, base64 in the event */
 	CDC_SOURCE_JSON,
+	CDC_SOURCE_GEOMETRY,		/* WKT in the event */
 	CDC_SOURCE_OTHER
 } CdcSourceKind;
 

@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
+#include "core/geometry.h"
 #include "pg/apply_internal.h"
 #include "pg/spi.h"
 
@@ -62,6 +63,8 @@ source_kind(const CdcSourceColumn *columns, int n, const char *name)
 		if (columns[i].json_check)
 			return CDC_SOURCE_JSON;
 		len = strcspn(type, "( ");
+		if (cdc_is_geometry_type(pnstrdup(type, len)))
+			return CDC_SOURCE_GEOMETRY;
 		for (k = 0; k < lengthof(kinds); k++)
 			if (strlen(kinds[k].prefix) == len && strncmp(kinds[k].prefix, type, len) == 0)
 				return kinds[k].kind;

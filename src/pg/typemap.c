@@ -9,6 +9,7 @@
 #include "pg/schema.h"
 
 #include "binlog/charset.h"
+#include "core/geometry.h"
 
 typedef enum Rule
 {
@@ -28,10 +29,7 @@ typedef struct TypeRule
 	const char *type_unsigned;	/* NULL: the same */
 } TypeRule;
 
-/*
- * MySQL 5.0 to 9.x and MariaDB 5.5 to 12.  The geometry family is missing until
- * apply can make EWKB of the WKT that events hold.
- */
+/* MySQL 5.0 to 9.x and MariaDB 5.5 to 12. */
 static const TypeRule rules[] = {
 	{"tinyint", TINYINT, "smallint", NULL},
 	{"smallint", AS_IS, "smallint", "integer"},
@@ -68,6 +66,7 @@ static const TypeRule rules[] = {
 	{"uuid", AS_IS, "uuid", NULL},
 	{"inet4", AS_IS, "inet", NULL},
 	{"inet6", AS_IS, "inet", NULL},
+	{"geometry", AS_IS, "bytea", NULL},	/* all of the family, as EWKB */
 	/* of other sources, by way of Kafka: see envelope/internal.h */
 	{"number", AS_IS, "numeric", NULL},
 	{"boolean", AS_IS, "boolean", NULL},
@@ -103,20 +102,15 @@ apply_rule(const TypeRule *rule, const CdcColumn *column, const CdcSubscriptionO
 	return rule->type;
 }
 
-/* The decoder gives their values, but no target can hold them yet, see above. */
-static const char *const geometries[] = {
-	"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
-	"geometrycollection", "geomcollection"
-};
-
 static const TypeRule *
 find_rule(const CdcColumn *column)
 {
+	const char *name = cdc_is_geometry_type(column->data_type) ? "geometry" : column->data_type;
 	int			i;
 
 	for (i = 0; i < lengthof(rules); i++)
 	{
-		if (column->data_type != NULL && strcmp(column->data_type, rules[i].source) == 0)
+		if (name != NULL && strcmp(name, rules[i].source) == 0)
 			return &rules[i];
 	}
 	return NULL;
@@ -129,17 +123,9 @@ cdc_column_trouble(const CdcColumn *column)
 	const TypeRule *rule = find_rule(column);
 	CdcConverter *converter;
 	CdcError	err;
-	int			i;
 
 	if (rule == NULL)
-	{
-		for (i = 0; i < lengthof(geometries); i++)
-		{
-			if (column->data_type != NULL && strcmp(column->data_type, geometries[i]) == 0)
-				return NULL;
-		}
 		return "which is not known";
-	}
 	/* members of enum and set come by their number */
 	if (column->charset == NULL ||
 		(rule->rule != CHARACTERS && strstr(column->data_type, "text") == NULL) ||

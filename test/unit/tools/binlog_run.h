@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "binlog/bytes.h"
+#include "core/bytes.h"
 #include "binlog/decoder.h"
 #include "binlog/events.h"
 #include "binlog/file.h"

@@ -10,8 +10,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_BINLOG_BYTES_H
-#define CDC_BINLOG_BYTES_H
+#ifndef CDC_CORE_BYTES_H
+#define CDC_CORE_BYTES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -133,4 +133,4 @@ cdc_read_packed(CdcReader *r)
 	return 0;
 }
 
-#endif							/* CDC_BINLOG_BYTES_H */
+#endif							/* CDC_CORE_BYTES_H */
