@@ -75,6 +75,13 @@ SELECT type, value, conv(type, value) FROM (VALUES
 SELECT conv('bytea', '"AA=="', 'varbinary(10)') AS binary, conv('bytea', '"AA=="', 'varchar(10)') AS text,
     conv('jsonb', '"{\"a\": 1}"', 'longtext') AS text_json, conv('jsonb', '"{\"a\": 1}"', 'json') AS json_string;
 
+-- geometry comes as WKT; bytea holds EWKB, and everything else gets the text
+SELECT kind, value, conv('bytea', value, kind) FROM (VALUES
+    ('point', '"POINT (1 -2.5)"'), ('geometry', '"LINESTRING (0 0, 100000000000000000000 0.00000025)"'), ('geomcollection', '"GEOMETRYCOLLECTION (POINT (1 2), MULTIPOINT ((3 4)))"'),
+    ('geometry', '"SRID=4326;POINT (1 2)"'), ('geometry', 'null'), ('geometry', '"POINT (1)"'), ('geometry', '"AA=="'), ('geometry', '1')
+) v (kind, value);
+SELECT conv('text', '"POINT (1 -2.5)"', 'point') AS text, conv('polygon', '"((0,0),(1,1),(1,0))"', 'geometry') AS other;
+
 -- domains keep their checks
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
 SELECT conv('apt.positive', '5'), conv('apt.positive', '-5');

@@ -145,14 +145,6 @@ like($cluster->notices_of($cluster->call_sql('create_subscription', name => 'x',
 			target_schema => 'x', enabled => \'false')), qr/keyless.*primary key/si, 'a NOTICE tells');
 forget_x();
 
-# A type that replicas cannot have yet.
-$dbh->do('CREATE TABLE shop.shapes (id int PRIMARY KEY, p point, v int)');
-$dbh->do(q{INSERT INTO shop.shapes VALUES (1, ST_GeomFromText('POINT(1 2)'), 3)});
-good_flows('a column of an unknown type');
-like($cluster->value("SELECT last_error FROM cdc.stat_table WHERE source_table = 'shop.shapes' AND subscription = 'good'"),
-	qr/shop\.shapes.*"p".*point/s, 'the error names table, column and type');
-is($cluster->value("SELECT state FROM cdc.subscription_table WHERE source_table = 'shop.shapes' AND subscription = 'good'"), 'e', 'the table is in state e');
-
 # A charset that iconv does not know.  (One that nobody converts from: 026.)
 $dbh->do(q{CREATE TABLE shop.charset (id int PRIMARY KEY, odd varchar(20) CHARACTER SET keybcs2, v int)});
 $dbh->do(q{INSERT INTO shop.charset VALUES (1, 'č', 2)});

@@ -55,6 +55,9 @@ sub _date { my ($text) = @_; return defined $text && $text !~ /-00/ ? $text : un
 sub _vector_bytes { my ($hex) = @_; return defined $hex ? join ',', map { sprintf '%.9g', $_ } unpack 'f<*', pack 'H*', $hex : undef }
 sub _vector_text { my ($list) = @_; return defined $list ? join ',', map { sprintf '%.9g', unpack 'f', pack 'f', $_ } split /,/, $list : undef }
 
+# MariaDB and old MySQL put no bytes at all where they have no geometry.
+sub _geometry { my ($hex) = @_; return defined $hex && $hex eq '' ? undef : $hex }
+
 # Padding with zeros is for display.
 sub _unpadded { my ($text) = @_; return defined $text ? $text =~ s/^(-?)0+(?=\d)/$1/r : undef }
 
@@ -75,6 +78,9 @@ my %canonical = (
 	bit => [ 'LPAD(BIN(%s + 0), %d, 0)', '%s::text' ],
 	(map { $_ => [ 'HEX(%s)', q{upper(encode(%s, 'hex'))} ] }
 		  qw(binary varbinary tinyblob blob mediumblob longblob)),
+	# SRID and WKB; ST_AsWKB() swaps the axes of some systems
+	(map { $_ => [ 'SUBSTR(HEX(%s), 9)', q{upper(encode(%s, 'hex'))}, \&_geometry ] }
+		  qw(geometry point linestring polygon multipoint multilinestring multipolygon geometrycollection geomcollection)),
 	date => [ 'CAST(%s AS CHAR)', q{to_char(%s, 'YYYY-MM-DD')}, \&_date ],
 	datetime => [ 'CAST(%s AS CHAR)', $iso, \&_datetime ],
 	timestamp => [ 'CAST(%s AS CHAR)', sprintf($iso, q{(%s AT TIME ZONE 'UTC')}), \&_datetime ],
