@@ -125,7 +125,8 @@ test_refused(void **state)
 		if (convert(cases[i][0], cases[i][1], &value, &err) != CDC_ERR_VALUE)
 			fail_msg("%s took \"%s\"", cases[i][0], cases[i][1]);
 	}
-	assert_int_equal(convert("geometry", "x", &value, &err), CDC_ERR_UNSUPPORTED);
+	assert_int_equal(convert("geometry", "x", &value, &err), CDC_ERR_CORRUPT);
+	assert_int_equal(convert("row", "x", &value, &err), CDC_ERR_UNSUPPORTED);
 }
 
 static void
