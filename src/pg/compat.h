@@ -533,6 +533,13 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 #define CDC_MAKE_DEFELEM(name, arg)		makeDefElem((name), (arg))
 #endif
 
+/* Whether this process is a background worker (a variable until 17). */
+#if PG_VERSION_NUM >= 170000
+#define CDC_AM_BACKGROUND_WORKER		AmBackgroundWorkerProcess()
+#else
+#define CDC_AM_BACKGROUND_WORKER		IsBackgroundWorker
+#endif
+
 /* A number that no other process has now, and a later one will have again (17). */
 #if PG_VERSION_NUM >= 170000
 #define CDC_BACKEND_NUMBER				((int) MyProcNumber)

@@ -139,7 +139,7 @@ with_transactional_id(const CdcKafkaTarget *target, const char *base)
 static void
 check_statement_timeout(void)
 {
-	if (StatementTimeout <= 0 || IsBackgroundWorker)
+	if (StatementTimeout <= 0 || CDC_AM_BACKGROUND_WORKER)
 		return;
 	if (TimestampDifferenceExceeds(GetCurrentStatementStartTimestamp(), GetCurrentTimestamp(),
 								   StatementTimeout))
@@ -154,7 +154,7 @@ sender_wait(CdcKafkaSender *sender)
 {
 	long		ms = WAIT_MS;
 
-	if (StatementTimeout > 0 && !IsBackgroundWorker)
+	if (StatementTimeout > 0 && !CDC_AM_BACKGROUND_WORKER)
 		ms = Min(ms, Max(StatementTimeout / 10, 10));
 	(void) cdc_kafka_source_wait(sender->source, ms);
 	check_statement_timeout();

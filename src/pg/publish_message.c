@@ -30,7 +30,7 @@ typedef struct Change
 } Change;
 
 static void
-send(CdcPublisher *publisher, const char *topic, const char *key, size_t key_len,
+put_message(CdcPublisher *publisher, const char *topic, const char *key, size_t key_len,
 	 const char *value, size_t value_len)
 {
 	CdcOutMessage m;
@@ -139,7 +139,7 @@ send_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
 	cdc_publish_check(key->sink.ops->string(&key->sink, event->database.data, event->database.len));
 	cdc_publish_check(key->sink.ops->end_object(&key->sink));
 	value = event_text(publisher, event, &len);
-	send(publisher, topic_of(template, event, &none, NULL), key->buf.data, key->buf.len, value, len);
+	put_message(publisher, topic_of(template, event, &none, NULL), key->buf.data, key->buf.len, value, len);
 }
 
 static void
@@ -155,7 +155,7 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 		if (publication->opt.raw_topic[0] == '\0')
 			return;
 		value = event_text(publisher, event, &len);
-		send(publisher, topic_of(publication->opt.raw_topic, event, &none, NULL), NULL, 0, value, len);
+		put_message(publisher, topic_of(publication->opt.raw_topic, event, &none, NULL), NULL, 0, value, len);
 		return;
 	}
 	/* begin and end of a copy are of Maxwell's format only */
@@ -165,7 +165,7 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 	if (publication->format == CDC_PUBLISH_MAXWELL)
 		cdc_publish_maxwell_key(publisher->key, event, &none, NULL);
 	value = event_text(publisher, event, &len);
-	send(publisher, topic_of(publication->topic_template, event, &none, NULL),
+	put_message(publisher, topic_of(publication->topic_template, event, &none, NULL),
 		 publication->format == CDC_PUBLISH_MAXWELL ? publisher->key->buf.data : NULL,
 		 publisher->key->buf.len, value, len);
 }
@@ -184,7 +184,7 @@ send_tombstone(Change *change, const CdcPublishRow *row)
 	if (change->key->n == 0)
 		return;
 	key = key_of(change, row, &len);
-	send(change->publisher, topic_of(change->publisher->publication->topic_template, change->event,
+	put_message(change->publisher, topic_of(change->publisher->publication->topic_template, change->event,
 									 change->key, row),
 		 key, len, NULL, 0);
 }
@@ -202,7 +202,7 @@ send_maxwell(Change *change)
 		send_tombstone(change, &change->former);
 	key = key_of(change, &change->row, &key_len);
 	value = event_text(change->publisher, change->event, &len);
-	send(change->publisher, change->topic, key, key_len, value, len);
+	put_message(change->publisher, change->topic, key, key_len, value, len);
 	if (tombstones && change->event->op == 'd')
 		send_tombstone(change, &change->row);
 }
@@ -230,7 +230,7 @@ send_json(Change *change)
 	key = key_of(change, &change->row, &len);
 	cdc_json_text_reset(value);
 	cdc_publish_check(cdc_doc_emit(&change->data, &value->sink));
-	send(change->publisher, change->topic, key, len, value->buf.data, value->buf.len);
+	put_message(change->publisher, change->topic, key, len, value->buf.data, value->buf.len);
 }
 
 /*
@@ -328,7 +328,7 @@ send_es(Change *change, const char *action, const CdcPublishRow *row)
 	if (action[0] == 'i')
 		put_document(change);
 	key = key_of(change, row, &len);
-	send(publisher, topic_of(publisher->publication->topic_template, change->event, change->key, row),
+	put_message(publisher, topic_of(publisher->publication->topic_template, change->event, change->key, row),
 		 key, len, publisher->value->buf.data, publisher->value->buf.len);
 }
 

@@ -1,0 +1,246 @@
+# Publish: MariaDB to history to topics of Kafka, in place of a Maxwell process.
+# What consumers get is checked with kcat, and folded back to the source's rows.
+use strict;
+use warnings;
+use utf8;
+
+use JSON::PP;
+use Test::More;
+use Time::HiRes qw(sleep time);
+use CdcIngest::Cluster;
+use CdcIngest::Kafka;
+use CdcIngest::Process qw(fork_child reap end_process wait_until);
+use CdcIngest::Server;
+
+my $kafka = CdcIngest::Kafka->new(partitions => 2);
+my $source = CdcIngest::Server->new('mariadb');
+my $cluster = CdcIngest::Cluster->new('publish');
+
+$source->do(
+	'CREATE DATABASE shop CHARACTER SET utf8mb4',
+	'CREATE TABLE shop.orders (id int PRIMARY KEY, name varchar(40), price decimal(10,2))',
+	"INSERT INTO shop.orders VALUES (1, 'before', 1.00)");
+$cluster->add_source('shop', $source);
+$cluster->do("CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '" . $kafka->bootstrap . "')");
+# From before the tables that follow on, and by hand.
+$cluster->call('create_subscription', name => 'shop', server => 'shop', tables => ['shop.*'], history => 'history',
+	copy_data => \'false', enabled => \'false');
+$cluster->value(q{SELECT cdc.pull('shop')});
+
+my $json = JSON::PP->new->canonical->allow_nonref;
+
+# (key, value) pairs of a topic, each partition in order; undef where there is none.
+sub messages
+{
+	my ($topic, %opt) = @_;
+	return map {
+		my ($key_len, $key, $len, $value) = /^(-?\d+)\|(.*?)\|(-?\d+)\|(.*)$/s or die "what is $_";
+		[ $key_len < 0 ? undef : $key, $len < 0 ? undef : $value ]
+	} $kafka->consume($topic, format => '%K|%k|%S|%s', %opt);
+}
+
+subtest 'formats' => sub {
+	$source->do(
+		'CREATE TABLE shop.line (o int, N int, note text, PRIMARY KEY (o, N))',
+		'CREATE TABLE shop.nokey (v varchar(20))',
+		"INSERT INTO shop.orders VALUES (2, 'Zoë \"x\"', 2.50), (3, NULL, 3.00)",
+		"UPDATE shop.orders SET name = 'changed' WHERE id = 2",
+		'UPDATE shop.orders SET id = 30 WHERE id = 3',
+		'DELETE FROM shop.orders WHERE id = 1',
+		"INSERT INTO shop.line VALUES (1, 2, 'a')",
+		"INSERT INTO shop.line VALUES (1, 3, 'nul \\0 within')",
+		'DELETE FROM shop.line WHERE N = 2',
+		"INSERT INTO shop.nokey VALUES ('v')",
+		'ALTER TABLE shop.orders ADD COLUMN extra int, DROP PRIMARY KEY, ADD PRIMARY KEY (id, price)',
+		"INSERT INTO shop.orders VALUES (5, 'five', 5.00, 55)");
+	my $events = $cluster->value(q{SELECT cdc.pull('shop')});
+	is($cluster->value(q{SELECT cdc.publish('shop', 'bus')}), $events, 'all events are published');
+	is($cluster->value(q{SELECT cdc.publish('shop', 'bus')}), 0, 'once');
+
+	my @got = sort { $a->[1] cmp $b->[1] } map { messages('cdc.shop.orders', partition => $_) } 0, 1;
+	my %stored = map { $json->encode($json->decode($_->[0])) => 1 } @{
+		$cluster->rows(q{SELECT event::text FROM history WHERE source_table = 'shop.orders' AND op IN ('c','u','d')}) };
+	my %published = map { utf8::decode(my $v = $_->[1]); $json->encode($json->decode($v)) => 1 } @got;
+	is_deeply(\%published, \%stored, 'maxwell: the events as they are in the history');
+	is_deeply(
+		[ sort map { $_->[0] } @got ],
+		[ sort map { qq({"database":"shop","table":"orders",$_}) } '"pk.id":2', '"pk.id":3', '"pk.id":2', '"pk.id":30', '"pk.id":1', '"pk.id":5,"pk.price":5.00' ],
+		'keys as Maxwell writes them, by the table\'s definition of that moment') or diag(explain(\@got));
+	like($got[0][1], qr/^\{"database":"shop","table":"orders","type":"/, 'members in Maxwell\'s order');
+	my @line = map { messages('cdc.shop.line', partition => $_) } 0, 1;
+	is(scalar(grep { $_->[0] eq '{"database":"shop","table":"line","pk.o":1,"pk.n":3}' && $_->[1] =~ /nul \\u0000 within/ } @line), 1,
+		'what JSONB cannot hold is published from the original bytes; names of key columns in lower case') or diag(explain(\@line));
+	my ($nokey) = map { messages('cdc.shop.nokey', partition => $_) } 0, 1;
+	like($nokey->[0], qr/^\{"database":"shop","table":"nokey","_uuid":"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-/, 'a table without a key');
+	my @ddl = map { $json->decode($_->[1])->{type} } map { messages('cdc.ddl', partition => $_) } 0, 1;
+	is("@ddl", 'table-create table-create table-alter', 'schema messages');
+
+	# the row, tombstones
+	$cluster->value(q{SELECT cdc.publish('shop', 'bus', 'rows.${table}', format := 'json', options := '{"ddl_topic": ""}', name := 'rows')});
+	my %row;
+	for my $m (map { messages('rows.orders', partition => $_) } 0, 1) { $row{ $m->[0] } = $m->[1] }
+	utf8::decode($_) for grep { defined } values %row;
+	is_deeply(
+		\%row,
+		{
+			'{"id":2}' => '{"id":2,"name":"changed","price":2.50}',
+			'{"id":3}' => undef, '{"id":30}' => '{"id":30,"name":null,"price":3.00}', '{"id":1}' => undef,
+			'{"id":5,"price":5.00}' => '{"id":5,"name":"five","extra":55,"price":5.00}'
+		},
+		'json: rows under their keys, tombstones for deletes and for a key that changed') or diag(explain(\%row));
+
+	# Elasticsearch
+	$cluster->value(q{SELECT cdc.publish('shop', 'bus', 'es', format := 'es_bulk', options := '{"index": "X-${database}-${table}", "ddl_topic": ""}', name := 'es')});
+	my @es = map { messages('es', partition => $_) } 0, 1;
+	my %document;
+	for my $m (@es)
+	{
+		my @lines = split /\n/, $m->[1], -1;
+		my $action = $json->decode($lines[0]);
+		my ($verb) = keys %$action;
+		my $key = join ' ', map { $action->{$verb}{$_} // '' } qw(_index _id);
+		is(pop @lines, '', 'ends with a newline') if $lines[-1] ne '';
+		$verb eq 'index' ? ($document{$key} = $lines[1]) : delete $document{$key};
+	}
+	is_deeply(
+		[ sort keys %document ],
+		[ sort 'x-shop-orders 2', 'x-shop-orders 30', 'x-shop-orders [5,5.00]', 'x-shop-line [1,3]', 'x-shop-nokey ' ],
+		'es_bulk: the documents that the bulk API is left with') or diag(explain(\%document));
+	is($document{'x-shop-orders 30'}, '{"database":"shop","table":"orders","id":30,"name":null,"price":3.00}', 'a document has database and table');
+
+	# templates, tombstones, Kafka transactions, batches
+	$cluster->value(q{SELECT cdc.publish('shop', 'bus', 'all', '${table}/${column:id}', name := 'one', max_events := 1,
+		options := '{"tombstones": true, "ddl_topic": "all", "transactional_id": "pub"}')});
+	my $first = $cluster->value(q{SELECT published_seq FROM cdc.publication WHERE name = 'one'});
+	1 while $cluster->value(q{SELECT cdc.publish_more('one', 2)});
+	is($first, 1, 'max_events');
+	my @all = map { messages('all', partition => $_, args => [ '-X', 'isolation.level=read_committed' ]) } 0, 1;
+	is(scalar(@all), $events + 3, 'all events in one topic, tombstones behind deletes and for the old key');
+	is(scalar(grep { !defined $_->[1] && $_->[0] eq 'orders/1' } @all), 1, 'a tombstone under the key of the template');
+};
+
+subtest 'mistakes' => sub {
+	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', 'x.${tabel}')}), qr/unknown name "tabel" in topic_template/, 'a template');
+	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', format := 'avro')}), qr/unknown format "avro"/, 'a format');
+	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', options := '{"tombstone": true}')}), qr/invalid option "tombstone" for a publication/, 'an option');
+	like($cluster->error_of(q{SELECT cdc.publish('shop', 'shop')}), qr/not one of/, 'a server of MySQL');
+	like($cluster->error_of(q{SELECT cdc.publish('nothing', 'bus')}), qr/subscription "nothing" does not exist/, 'a subscription');
+	like($cluster->error_of(q{SELECT cdc.publish_more('nothing')}), qr/publication "nothing" does not exist/, 'a publication');
+	$cluster->do('CREATE ROLE somebody');
+	like($cluster->error_of(q{SET ROLE somebody; SELECT cdc.publish_more('rows')}), qr/must be|permission denied|not permitted|owner/i, 'somebody else');
+	$cluster->do('RESET ROLE');
+	is($cluster->value('SELECT count(*) FROM cdc.publication'), 4, 'none of them left a publication');
+
+	# what rolls back is not sent, and its position stays
+	$source->do("INSERT INTO shop.nokey VALUES ('w')");
+	$cluster->value(q{SELECT cdc.pull('shop')});
+	my $dbh = $cluster->dbh;
+	$dbh->begin_work;
+	is($dbh->selectrow_array(q{SELECT cdc.publish_more('rows')}), 1, 'published');
+	$dbh->rollback;
+	is($cluster->value(q{SELECT events_behind FROM cdc.stat_publication WHERE publication = 'rows'}), 1, 'and rolled back');
+	is(scalar(my @a = map { messages('rows.nokey', partition => $_) } 0, 1), 1, 'nothing was sent');
+	is($cluster->value(q{SELECT cdc.publish_more('rows')}), 1, 'published again');
+
+	# a gap in the history is an error
+	$source->do("INSERT INTO shop.nokey VALUES ('x')", "INSERT INTO shop.nokey VALUES ('y')");
+	$cluster->value(q{SELECT cdc.pull('shop')});
+	my $max = $cluster->value('SELECT max(seq) FROM history');
+	$cluster->do("DELETE FROM history WHERE seq = $max - 1");
+	like($cluster->error_of(q{SELECT cdc.publish_more('rows')}), qr/the history has no events .* any more/, 'a gap');
+	$cluster->value(qq{SELECT cdc.drop_publication('rows')});
+	is($cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'rows.\${table}', format := 'json', name := 'rows', from_seq := $max)}), 1, 'from a given event on');
+	$cluster->value(qq{SELECT cdc.drop_publication('$_')}) for qw(rows es one shop.bus);
+};
+
+# Continuously, with everything killed in turn: no event is lost, and the rows that
+# follow from the last message of each key are those of the source.
+subtest 'a worker, through kills' => sub {
+	$source->do('CREATE TABLE shop.account (id int PRIMARY KEY, balance int, n int)',
+		'INSERT INTO shop.account SELECT seq, 0, 0 FROM shop.seq_1_to_50');
+	$cluster->value(q{SELECT cdc.pull('shop')});
+	my $seq = $cluster->value('SELECT max(seq) FROM history') + 1;
+	my $from = $cluster->value(q{SELECT min(seq) FROM history WHERE source_table = 'shop.account' AND op = 'c'});
+	$cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'live.\${table}', format := 'json', name := 'live', from_seq := $from, max_events := 1)});
+	$cluster->do(q{SELECT cdc.enable_publication('live')}, q{SELECT cdc.enable_subscription('shop')});
+	my $load = fork_child(
+		sub {
+			my $dbh = $source->connect;
+			my $stop = 0;
+			local $SIG{TERM} = sub { $stop = 1 };
+			for (my $i = 1; !$stop; $i++)
+			{
+				$dbh->begin_work;
+				$dbh->do('UPDATE shop.account SET balance = balance + ?, n = n + 1 WHERE id = ?', undef, $i, 1 + ($i * 7 + $_) % 50) for 1 .. 3;
+				$dbh->do('DELETE FROM shop.account WHERE id = ?', undef, 1 + $i % 50) if $i % 10 == 0;
+				$dbh->do('INSERT IGNORE INTO shop.account VALUES (?, 0, 0)', undef, 1 + ($i - 5) % 50) if $i % 10 == 5;
+				$dbh->commit;
+				sleep 0.004;
+			}
+		});
+	my $published = sub {
+		my ($more) = @_;
+		my $sql = q{SELECT published_seq FROM cdc.publication WHERE name = 'live'};
+		my $now;
+		wait_until(60, sub { defined($now = eval { $cluster->value($sql) }) }) or die "no position: $@";
+		$cluster->poll("SELECT ($sql) >= $now + $more", 1);
+	};
+	$published->(300);
+	for my $round (1 .. 3)
+	{
+		$cluster->node->stop('immediate');
+		$cluster->forget;
+		$cluster->node->start;
+		$published->(200);
+	}
+	my $pid = $cluster->value(q{SELECT pid FROM cdc.stat_publication WHERE publication = 'live'});
+	ok($pid, 'the worker is shown');
+	$kafka->restart('KILL');
+	$published->(200);
+	end_process($load, 'TERM', 30);
+
+	$cluster->poll(q{SELECT last_seq = } . q{(SELECT published_seq FROM cdc.publication WHERE name = 'live') AND pull_pid IS NOT NULL
+		FROM cdc.stat_subscription WHERE subscription = 'shop'}, 1);
+	my $same = wait_until(
+		60,
+		sub {
+			# the last message of each key
+			my %row;
+			for my $p (0, 1)
+			{
+				for my $m (messages('live.account', partition => $p))
+				{
+					defined $m->[1] ? ($row{ $m->[0] } = $json->decode($m->[1])) : delete $row{ $m->[0] };
+				}
+			}
+			my %wanted = map { ("{\"id\":$_->[0]}" => { id => $_->[0], balance => $_->[1], n => $_->[2] }) } @{
+				$source->connect->selectall_arrayref('SELECT id, balance, n FROM shop.account') };
+			return $json->encode(\%row) eq $json->encode(\%wanted);
+		});
+	ok($same, 'the last message of each key is the source\'s row');
+
+	# each event of the history was published at least once
+	my %seen;
+	for my $p (0, 1)
+	{
+		for my $m (messages('live.account', partition => $p))
+		{
+			$seen{ $m->[0] . ($m->[1] // '') }++;
+		}
+	}
+	my $events = $cluster->rows(
+		qq{SELECT op, '{"id":' || (event->'data'->>'id') || '}', event->'data'->>'balance', event->'data'->>'n' FROM history
+		   WHERE source_table = 'shop.account' AND op IN ('c', 'u', 'd') AND seq >= $from});
+	my @missing = grep { !$seen{$_} } map {
+		my ($op, $key, $balance, $n) = @$_;
+		my ($id) = $key =~ /(\d+)/;
+		$op eq 'd' ? $key : qq($key\{"n":$n,"id":$id,"balance":$balance})
+	} @$events;
+	is(scalar(@missing), 0, 'no event of ' . @$events . ' is missing') or diag(join "\n", @missing[ 0 .. 2 ]);
+
+	$cluster->do(q{SELECT cdc.disable_publication('live')});
+	$cluster->poll(q{SELECT count(*) FROM cdc.worker_status() WHERE worker = 'publish'}, 0);
+	pass('a disabled publication has no worker');
+};
+
+done_testing();
