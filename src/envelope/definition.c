@@ -171,7 +171,15 @@ cdc_envelope_columns(CdcArena *arena, CdcEnvelope *env, CdcEnvelopeColumn **colu
 	if (format == NULL)
 		return CDC_OK;
 	if (env->op == CDC_OP_SCHEMA && format->definition != NULL)
-		return format->definition(arena, env, columns, n, err);
+	{
+		CdcStatus	st = format->definition(arena, env, columns, n, err);
+		CdcDoc		none;
+
+		cdc_doc_set_null(&none);
+		for (int i = 0; st == CDC_OK && i < *n; i++)
+			check_type(arena, &none, &(*columns)[i]);
+		return st;
+	}
 	if (env->nrows == 0)
 		return CDC_OK;
 	memset(&after, 0, sizeof(after));
