@@ -1,0 +1,307 @@
+/*
+ * envelope_formats.c
+ *	  Each format's forms: what is read of a message, and what is refused.
+ */
+#include "envelope_read.h"
+
+typedef struct Case
+{
+	CdcMessageFormat format;
+	const char *topic;
+	const char *key;			/* NULL: none */
+	const char *value;			/* NULL: a tombstone */
+	const char *expected;		/* as print_rows() has it; "!" and the detail of an error */
+} Case;
+
+static void
+check(const Case *cases, size_t n)
+{
+	ReadMessage m;
+	CdcBuf		out = {0};
+
+	m.arena = cdc_arena_create(0);
+	for (size_t i = 0; i < n; i++)
+	{
+		CdcStatus	st = read_message(&m, cases[i].format, cases[i].topic, cases[i].key, cases[i].value);
+
+		cdc_buf_reset(&out);
+		if (st == CDC_OK)
+		{
+			print_rows(&m, NULL, NULL, &out);
+			out.len--;			/* the line's end */
+		}
+		else
+			cdc_buf_printf(&out, "!%s", m.err.detail[0] != '\0' ? m.err.detail : m.err.message);
+		assert_string_equal(unit_text(&out), cases[i].expected);
+	}
+	cdc_buf_free(&out);
+	cdc_arena_destroy(m.arena);
+}
+
+static void
+test_maxwell(void **state)
+{
+	static const Case cases[] = {
+		{CDC_FORMAT_MAXWELL, "maxwell", "{\"database\":\"d\",\"table\":\"t\",\"pk.id\":1}",
+			"{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"ts\":1,\"data\":{\"ID\":1,\"v\":1.10}}",
+			"c d.t (ID) {\"ID\":1,\"v\":1.10}"},
+		{CDC_FORMAT_MAXWELL, "maxwell", "[\"d\",\"t\",[{\"b\":2},{\"a\":1}]]",
+			"{\"database\":\"d\",\"table\":\"t\",\"type\":\"update\",\"ts\":1,\"data\":{\"a\":1,\"b\":2},\"old\":{\"b\":3}}",
+			"u d.t (b, a) {\"a\":1,\"b\":2} old {\"b\":3}"},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
+			"{\"database\":\"d\",\"table\":\"t\",\"type\":\"delete\",\"ts\":1,\"primary_key_columns\":[\"a\"],\"data\":{\"a\":1}}",
+			"d d.t (a) {\"a\":1}"},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
+			"{\"database\":\"d\",\"table\":\"t\",\"type\":\"bootstrap-insert\",\"ts\":1,\"data\":{}}", "r d.t {}"},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
+			"{\"database\":\"d\",\"table\":\"t\",\"type\":\"bootstrap-complete\",\"ts\":1,\"data\":{}}", "m d.t"},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
+			"{\"type\":\"database-drop\",\"database\":\"d\",\"ts\":1477053308000,\"sql\":\"DROP\"}", "s - sql"},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
+			"{\"type\":\"table-truncate\",\"database\":\"d\",\"table\":\"t\",\"sql\":\"TRUNCATE\"}", "t d.t sql"},
+		{CDC_FORMAT_MAXWELL, "maxwell", "{\"database\":\"d\",\"table\":\"t\",\"pk.id\":1}", NULL, "d d.t (id) {\"id\":1}"},
+		{CDC_FORMAT_AUTO, "maxwell", "[\"d\",\"t\",[{\"id\":1}]]", NULL, "d d.t (id) {\"id\":1}"},
+		{CDC_FORMAT_MAXWELL, "maxwell", "{\"database\":\"d\",\"table\":\"t\",\"_uuid\":\"x\"}", NULL, "m d.t"},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL, "{\"database\":\"d\",\"table\":\"t\",\"type\":\"replace\",\"data\":{}}",
+			"!Its type is \"replace\"."},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL, "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"data\":[]}",
+			"!Its type is \"insert\", but it has no object \"data\"."},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL, "{\"database\":\"d\",\"type\":\"insert\",\"data\":{}}", "!It has no \"table\"."},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL, "{\"op\":\"c\"}", "!It is an object with the members \"op\"."},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL, "true", "!It is a boolean, not an object."},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
+			"{\"database\":\"d\\u0000\",\"table\":\"t\",\"type\":\"insert\",\"data\":{}}",
+			"!The name of the table contains a NUL character."}
+	};
+
+	(void) state;
+	check(cases, lengthof(cases));
+}
+
+static void
+test_debezium(void **state)
+{
+	static const Case cases[] = {
+		/* other databases: schema.table; a partial image; TOAST in its forms */
+		{CDC_FORMAT_AUTO, "srv.public.t", "{\"id\":1}",
+			"{\"op\":\"u\",\"before\":null,\"after\":{\"id\":1,\"a\":\"__debezium_unavailable_value\","
+			"\"b\":\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\",\"c\":[\"__debezium_unavailable_value\"],"
+			"\"d\":{\"__debezium_unavailable_value\":\"__debezium_unavailable_value\"},\"e\":[1]},"
+			"\"source\":{\"connector\":\"postgresql\",\"db\":\"shop\",\"schema\":\"public\",\"table\":\"t\"}}",
+			"u public.t (id) {\"id\":1,\"e\":[1]}"},
+		/* a delete that only the key tells */
+		{CDC_FORMAT_DEBEZIUM, "srv.public.t", "{\"id\":1}",
+			"{\"op\":\"d\",\"before\":null,\"after\":null,\"source\":{\"schema\":\"public\",\"table\":\"t\"}}",
+			"d public.t (id) {\"id\":1}"},
+		{CDC_FORMAT_DEBEZIUM, "srv.public.t", NULL,
+			"{\"op\":\"d\",\"before\":null,\"after\":null,\"source\":{\"schema\":\"public\",\"table\":\"t\"}}",
+			"!It is a delete without \"before\", and the message has no key."},
+		{CDC_FORMAT_DEBEZIUM, "srv.d.t", "{\"id\":1}", NULL, "m -"},
+		{CDC_FORMAT_AUTO, "srv.d.t", "{\"id\":1}", NULL, "d d.t (id) {\"id\":1}"},
+		{CDC_FORMAT_DEBEZIUM, "x", NULL, "{\"op\":\"m\",\"message\":{\"prefix\":\"p\"},\"source\":{\"db\":\"d\"}}", "m -"},
+		{CDC_FORMAT_DEBEZIUM, "x", NULL, "{\"op\":\"x\",\"after\":{},\"source\":{\"db\":\"d\",\"table\":\"t\"}}", "!Its op is \"x\"."},
+		{CDC_FORMAT_DEBEZIUM, "x", NULL, "{\"op\":\"c\",\"after\":null,\"source\":{\"db\":\"d\",\"table\":\"t\"}}",
+			"!Its op is \"c\", but it has no object \"after\"."},
+		{CDC_FORMAT_DEBEZIUM, "x", NULL, "{\"a\":1}", "!It is an object with the members \"a\"."},
+		/* numbers by their names */
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"type\":\"struct\",\"fields\":["
+			"{\"field\":\"n\",\"type\":\"int64\",\"name\":\"io.debezium.time.NanoTimestamp\"},"
+			"{\"field\":\"v\",\"type\":\"struct\",\"name\":\"io.debezium.data.VariableScaleDecimal\"},"
+			"{\"field\":\"t\",\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Time\"},"
+			"{\"field\":\"s\",\"type\":\"int64\",\"name\":\"org.apache.kafka.connect.data.Timestamp\"},"
+			"{\"field\":\"z\",\"type\":\"string\",\"name\":\"io.debezium.time.ZonedTime\"},"
+			"{\"field\":\"i\",\"type\":\"string\",\"name\":\"io.debezium.time.ZonedTimestamp\"},"
+			"{\"field\":\"neg\",\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"-2\"}},"
+			"{\"field\":\"u\",\"type\":\"int64\",\"parameters\":{\"__debezium.source.column.type\":\"BIGINT UNSIGNED\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":1717245296123456700,\"v\":{\"scale\":3,\"value\":\"AQ==\"},\"t\":45296789,"
+			"\"s\":-1,\"z\":\"12:34:56.5Z\",\"i\":\"2024-03-01T00:30:00.000001+01:00\",\"neg\":\"/w==\",\"u\":-2},"
+			"\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t {\"n\":\"2024-06-01 12:34:56.123456700\",\"v\":0.001,\"t\":\"12:34:56.789\",\"s\":\"1969-12-31 23:59:59.999\","
+			"\"z\":\"12:34:56.5\",\"i\":\"2024-02-29 23:30:00.000001\",\"neg\":-100,\"u\":18446744073709551614}"},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"12.5\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t column \"n\" has a value of another form than its type: It is the string \"12.5\"; base64 is expected."},
+		/* flattened, by the schema's name */
+		{CDC_FORMAT_AUTO, "x", NULL, "{\"schema\":{\"name\":\"srv.d.t.Value\",\"fields\":[{\"field\":\"a\",\"type\":\"int32\"}]},\"payload\":{\"a\":1}}",
+			"u d.t {\"a\":1}"},
+		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", "{\"a\":1}", "{\"a\":1,\"__b\":2,\"__lsn\":3}", "u d.t (a) {\"a\":1,\"__b\":2}"},
+		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", NULL, NULL, "!The message has neither value nor key."}
+	};
+
+	(void) state;
+	check(cases, lengthof(cases));
+}
+
+static void
+test_others(void **state)
+{
+	static const Case cases[] = {
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"table\":\"S.T\",\"op_type\":\"U\",\"op_ts\":\"2024-06-01 12:00:00\",\"primary_keys\":[\"A\"],"
+			"\"before\":{\"A\":1,\"B\":2,\"C\":3},\"after\":{\"B\":2,\"C\":4}}",
+			"u S.T (A) {\"B\":2,\"C\":4,\"A\":1} old {\"C\":3}"},
+		{CDC_FORMAT_AUTO, "x", NULL, "{\"table\":\"T\",\"op_type\":\"D\",\"pos\":\"1\",\"tokens\":{},\"A\":1,\"B\":null}", "d T {\"A\":1,\"B\":null}"},
+		{CDC_FORMAT_GOLDENGATE, "x", NULL, "{\"table\":\"T\",\"op_type\":\"D\",\"after\":{\"A\":1}}",
+			"!Its op_type is \"D\", but it has no object \"before\"."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"isDdl\":false,\"type\":\"UPDATE\",\"database\":\"d\",\"table\":\"t\",\"pkNames\":[\"a\"],\"mysqlType\":{\"a\":\"int\",\"e\":\"enum('x','y')\",\"b\":\"varbinary(3)\"},"
+			"\"data\":[{\"a\":\"1\",\"e\":\"2\",\"b\":\"\\u00ff\\u0000\"},{\"a\":\"2\",\"e\":\"7\",\"b\":null}],\"old\":[{\"e\":\"1\"},{\"a\":\"3\"}]}",
+			"u d.t (a) {\"a\":1,\"e\":\"y\",\"b\":\"/wA=\"} old {\"e\":\"x\"} {\"a\":2,\"e\":\"7\",\"b\":null} old {\"a\":3}"},
+		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"mysqlType\":{\"a\":\"blob\"},\"data\":[{\"a\":\"\\u0100\"}]}",
+			"c d.t column \"a\" has a value of another form than its type: It is the string \"\xC4\x80\"; characters that stand for bytes is expected."},
+		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":true,\"type\":\"TRUNCATE\",\"database\":\"d\",\"table\":\"t\",\"sql\":\"TRUNCATE t\"}", "t d.t sql"},
+		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":true,\"type\":\"ERASE\",\"database\":\"d\",\"table\":\"t\",\"sql\":\"DROP TABLE t\"}", "s d.t sql"},
+		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"data\":[]}",
+			"!Its type is \"INSERT\", but it has no array \"data\" of rows."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"kind\":\"update\",\"schema\":\"s\",\"table\":\"t\",\"columnnames\":[\"a\",\"b\"],\"columntypes\":[\"integer\",\"bytea\"],\"columnvalues\":[2,\"00fF\"],"
+			"\"oldkeys\":{\"keynames\":[\"a\"],\"keyvalues\":[1]}}",
+			"u s.t (a) {\"a\":2,\"b\":\"AP8=\"} old {\"a\":1}"},
+		{CDC_FORMAT_QUIX, "x", NULL, "{\"kind\":\"delete\",\"schema\":\"s\",\"table\":\"t\",\"oldkeys\":{\"keynames\":[\"a\"],\"keytypes\":[\"integer\"],\"keyvalues\":[1]}}",
+			"d s.t (a) {\"a\":1}"},
+		{CDC_FORMAT_QUIX, "x", NULL, "{\"kind\":\"truncate\",\"schema\":\"s\",\"table\":\"t\"}", "t s.t"},
+		{CDC_FORMAT_QUIX, "x", NULL, "{\"kind\":\"insert\",\"schema\":\"s\",\"table\":\"t\"}",
+			"!Its kind is \"insert\", but it has no arrays \"columnnames\" and \"columnvalues\"."},
+		{CDC_FORMAT_JSON, "users", "{\"id\":1}", "{\"name\":\"x\",\"schema\":1,\"payload\":2}", "c users (id) {\"name\":\"x\",\"schema\":1,\"payload\":2,\"id\":1}"},
+		{CDC_FORMAT_JSON, "users", "7", "{\"name\":\"x\"}", "c users {\"name\":\"x\"}"},
+		{CDC_FORMAT_JSON, "users", "{\"id\":1}", NULL, "d users (id) {\"id\":1}"},
+		{CDC_FORMAT_JSON, "users", NULL, NULL, "m users"},
+		{CDC_FORMAT_JSON, "users", NULL, "[]", "!It is an array, not an object."},
+		{CDC_FORMAT_RAW, "users", NULL, "[]", "m users"},
+		{CDC_FORMAT_AUTO, "x", NULL, "{\"any\":\"thing\",\"t\\u00e4\":1}", "!It is an object with the members \"any\", \"t\xC3\xA4\"."},
+		{CDC_FORMAT_AUTO, "x", NULL, "[]", "!It is an array."}
+	};
+
+	(void) state;
+	check(cases, lengthof(cases));
+}
+
+static void
+test_payload(void **state)
+{
+	static const uint8_t avro[] = {0, 0, 0, 1, 2, 8, 'a', 'b'};
+	static const uint8_t json[] = {0, 0, 0, 0, 9, '{', '}'};
+	uint32_t	schema_id;
+	size_t		skip;
+	CdcError	err;
+
+	(void) state;
+	assert_int_equal(cdc_payload_look(avro, sizeof(avro), &schema_id, &skip), CDC_PAYLOAD_REGISTRY);
+	assert_int_equal(schema_id, 258);
+	assert_int_equal(cdc_payload_look(json, sizeof(json), &schema_id, &skip), CDC_PAYLOAD_TEXT);
+	assert_int_equal(skip, 5);
+	assert_int_equal(cdc_payload_look(json + 5, 2, &schema_id, &skip), CDC_PAYLOAD_TEXT);
+	assert_int_equal(skip, 0);
+	assert_int_equal(cdc_payload_look(avro, 4, &schema_id, &skip), CDC_PAYLOAD_TEXT);
+	assert_int_equal(cdc_payload_refuse(CDC_FORMAT_DEBEZIUM, 258, &err), CDC_ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.detail, "schema number 258"));
+	assert_non_null(strstr(err.hint, "JsonConverter"));
+	assert_int_equal(cdc_payload_refuse(CDC_FORMAT_AVRO, 0, &err), CDC_ERR_UNSUPPORTED);
+}
+
+static void
+test_names(void **state)
+{
+	CdcMessageFormat format;
+
+	(void) state;
+	for (int i = CDC_FORMAT_AUTO; i <= CDC_FORMAT_PROTOBUF; i++)
+	{
+		assert_true(cdc_format_by_name(cdc_format_name((CdcMessageFormat) i), &format));
+		assert_int_equal(format, i);
+	}
+	assert_true(cdc_format_by_name("Debezium", &format));
+	assert_false(cdc_format_by_name("", &format));
+}
+
+/* Facts beside the rows. */
+static void
+test_facts(void **state)
+{
+	ReadMessage m;
+
+	(void) state;
+	m.arena = cdc_arena_create(0);
+	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", NULL,
+						   "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"ts\":1717245296,\"xid\":7,\"xoffset\":3,\"gtid\":\"g\",\"position\":\"b:4\",\"data\":{}}"), &m.err);
+	assert_true(m.env.source_us == INT64_C(1717245296000000) && m.env.xid == 7 && m.env.xoffset == 3 && m.env.commit == 0);
+	assert_true(cdc_string_is(m.env.gtid, "g") && cdc_string_is(m.env.position, "b:4") && !m.env.keep_key);
+	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", "{\"database\":\"d\",\"table\":\"t\",\"pk.a\":1}",
+						   "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"ts\":1,\"commit\":true,\"data\":{\"a\":1}}"), &m.err);
+	assert_true(m.env.commit == 1 && m.env.keep_key);
+	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", "{\"a\":1}",
+						   "{\"op\":\"c\",\"after\":{\"a\":1},\"source\":{\"db\":\"d\",\"table\":\"t\",\"ts_ms\":5,\"ts_us\":5001,\"gtid\":\"u:1\",\"file\":\"bin.1\",\"pos\":99,\"txId\":12},"
+						   "\"transaction\":{\"id\":\"x\",\"total_order\":2}}"), &m.err);
+	assert_true(m.env.source_us == 5001 && m.env.xid == 12 && m.env.xoffset == 1 && m.env.commit == -1);
+	assert_true(cdc_string_is(m.env.position, "bin.1:99") && cdc_string_is(m.env.gtid, "u:1"));
+	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", NULL,
+						   "{\"table\":\"S.T\",\"op_type\":\"I\",\"op_ts\":\"1970-01-02 00:00:00.000001\",\"pos\":\"0001\",\"after\":{\"a\":1}}"), &m.err);
+	assert_true(m.env.source_us == INT64_C(86400000001) && cdc_string_is(m.env.position, "0001"));
+	cdc_arena_destroy(m.arena);
+}
+
+static void
+test_definitions(void **state)
+{
+	static const struct
+	{
+		const char *value;
+		const char *expected;
+	}			cases[] = {
+		/* PostgreSQL's types */
+		{"{\"kind\":\"insert\",\"schema\":\"s\",\"table\":\"t\",\"pk\":{\"pknames\":[\"b\",\"a\"]},"
+			"\"columnnames\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\"],\"columntypes\":[\"integer\",\"numeric(12,2)\",\"numeric\","
+			"\"timestamp(3) with time zone\",\"timestamp without time zone\",\"integer[]\",\"numeric(900,800)\"],\"columnvalues\":[1,2,3,null,null,null,null]}",
+			"a int key 1, b decimal(12,2) key 0, c number, d timestamp(6), e datetime(6), f longtext, g number"},
+		/* schemas without the source's types */
+		{"{\"schema\":{\"name\":\"s.d.t.Value\",\"fields\":[{\"field\":\"a\",\"type\":\"int32\"},{\"field\":\"b\",\"type\":\"boolean\"},"
+			"{\"field\":\"c\",\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}},"
+			"{\"field\":\"d\",\"type\":\"bytes\",\"name\":\"io.debezium.data.Bits\",\"parameters\":{\"length\":\"900\"}},"
+			"{\"field\":\"e\",\"type\":\"array\"},{\"field\":\"f\",\"type\":\"string\",\"name\":\"io.debezium.time.ZonedTimestamp\"}]},"
+			"\"payload\":{\"a\":1,\"b\":null,\"c\":null,\"d\":null,\"e\":null,\"f\":null}}",
+			"a int, b boolean, c number, d longtext, e json, f timestamp(6)"},
+		/* Canal's; one that cannot be read is what its value is */
+		{"{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"mysqlType\":{\"a\":\"int(10) unsigned\",\"b\":\"int(\"},\"data\":[{\"a\":\"1\",\"b\":\"2\"}]}",
+			"a int(10) unsigned, b longtext"},
+		{"{\"type\":\"table-alter\",\"database\":\"d\",\"table\":\"t\",\"def\":{\"columns\":[{\"type\":\"bigint\",\"name\":\"a\",\"signed\":false},"
+			"{\"type\":\"enum\",\"name\":\"b\",\"enum-values\":[\"x\"]},{\"type\":\"timestamp\",\"name\":\"c\",\"column-length\":6},{\"type\":\"bit\",\"name\":\"d\"},"
+			"{\"type\":\"varchar\",\"name\":\"e\",\"charset\":\"binary\"}],\"primary-key\":[\"c\",\"a\"]}}",
+			"a bigint unsigned key 1, b longtext, c timestamp(6) key 0, d bit(64), e longblob"},
+		{"{\"type\":\"table-drop\",\"database\":\"d\",\"table\":\"t\"}", ""},
+		{"{\"table\":\"S.T\",\"op_type\":\"I\",\"primary_keys\":[\"A\"],\"after\":{\"A\":1.5,\"B\":\"x\",\"C\":{},\"D\":null,\"E\":false}}",
+			"A number key 0, B longtext, C json, D longtext, E boolean"}
+	};
+	CdcBuf		out = {0};
+	ReadMessage m;
+
+	(void) state;
+	m.arena = cdc_arena_create(0);
+	for (size_t i = 0; i < lengthof(cases); i++)
+	{
+		assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", NULL, cases[i].value), &m.err);
+		cdc_buf_reset(&out);
+		print_columns(&m, &out);
+		assert_string_equal(unit_text(&out), cases[i].expected);
+	}
+	cdc_buf_free(&out);
+	cdc_arena_destroy(m.arena);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_maxwell),
+		cmocka_unit_test(test_debezium),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_payload),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_definitions)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
