@@ -74,7 +74,8 @@ CREATE FUNCTION dz(op text, before jsonb, after jsonb) RETURNS jsonb LANGUAGE sq
         {"type": "string", "optional": true, "name": "io.debezium.data.EnumSet", "parameters": {"allowed": "x,y"}, "field": "tags"},
         {"type": "string", "optional": true, "name": "io.debezium.data.Json", "field": "more"},
         {"type": "boolean", "optional": true, "field": "paid"},
-        {"type": "string", "optional": true, "field": "note"}]}]},
+        {"type": "string", "optional": true, "field": "note"},
+        {"type": "struct", "optional": true, "name": "io.debezium.data.geometry.Point", "field": "place"}]}]},
       "payload": {"op": ' || to_json(op) || ', "before": ' || coalesce(before::text, 'null') || ', "after": ' || coalesce(after::text, 'null') ||
       ', "source": {"connector": "mysql", "db": "shop", "table": "orders", "ts_ms": 1717245296789, "gtid": "u:1"}}}')::jsonb $$;
 CREATE FUNCTION dzkey(id int, country text) RETURNS jsonb LANGUAGE sql AS $$
@@ -82,7 +83,8 @@ CREATE FUNCTION dzkey(id int, country text) RETURNS jsonb LANGUAGE sql AS $$
         "payload": {"id": ' || id || ', "country": ' || to_json(country) || '}}')::jsonb $$;
 SELECT msg('dz', 'srv.shop.orders', dzkey(1, 'de'), dz('r', NULL,
     '{"id":1,"country":"de","total":"/1SrVnMU4PUt","due":19782,"made":1717245296123456,"seen":"2024-06-01T12:00:00.5Z","took":-3020399000000,
-      "bits":"VQE=","photo":"AP8Q","tags":"x,y","more":"{\"k\": [1, null]}","paid":true,"note":"Größe"}'));
+      "bits":"VQE=","photo":"AP8Q","tags":"x,y","more":"{\"k\": [1, null]}","paid":true,"note":"Größe",
+      "place":{"x":1.0,"y":2.0,"wkb":"AQEAAAAAAAAAAADwPwAAAAAAAABA","srid":null}}'));
 SELECT msg('dz', 'srv.shop.orders', dzkey(2, 'fr'), dz('c', NULL, '{"id":2,"country":"fr","total":"AA==","due":-1}'));
 SELECT msg('dz', 'srv.shop.orders', dzkey(1, 'de'), dz('u', '{"id":1,"country":"de","total":"AA==","note":"Größe"}',
     '{"id":1,"country":"de","total":"BNI=","made":null,"note":"__debezium_unavailable_value"}'));
@@ -119,14 +121,14 @@ SELECT count(*) FROM er.orders;
 -- Debezium without schemas: the target's types tell
 SELECT sub('dp', 'auto', NULL);
 CREATE TABLE plain (id int PRIMARY KEY, total numeric(12,2), n numeric(20,0), due date, made timestamp(6), at timestamp(0), any_ts timestamp,
-    took interval(6), b bit(9), photo bytea, tags text[], more jsonb, seen timestamptz, price numeric);
+    took interval(6), b bit(9), photo bytea, tags text[], more jsonb, seen timestamptz, price numeric, geo bytea);
 SELECT wants('dp', 'shop.plain', 'env.plain');
 CREATE FUNCTION dp(op text, after jsonb) RETURNS jsonb LANGUAGE sql AS $$
     SELECT ('{"op":' || to_json(op) || ',"after":' || after || ',"before":null,"source":{"db":"shop","table":"plain"}}')::jsonb $$;
 SELECT msg('dp', 'srv.shop.plain', '{"id":1}', dp('c', '{"id":1,"total":"BNI=","n":"fw==","due":19782,"made":1717245296123456,"at":1717245296000,"took":45296789000,
-    "b":"VQE=","photo":"AP8Q","tags":"x,y","more":"[1]","seen":"2024-06-01T14:00:00+02:00","price":"12.50"}'));
+    "b":"VQE=","photo":"AP8Q","tags":"x,y","more":"[1]","seen":"2024-06-01T14:00:00+02:00","price":"12.50","geo":{"wkb":"AQEAAAAAAAAAAADwPwAAAAAAAABA","srid":null}}'));
 SELECT * FROM cdc.apply('dp');
-SELECT id, total, n, due, made, at, took, b, photo, tags, more, seen AT TIME ZONE 'UTC' AS seen, price FROM plain;
+SELECT id, total, n, due, made, at, took, b, photo, tags, more, seen AT TIME ZONE 'UTC' AS seen, price, geo FROM plain;
 SELECT msg('dp', 'srv.shop.plain', '{"id":1}', NULL);
 SELECT * FROM cdc.apply('dp');
 SELECT count(*) FROM plain;

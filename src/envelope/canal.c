@@ -230,6 +230,7 @@ cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcColum
 	{
 		cell->type.form = CDC_CELL_COLUMN;
 		cell->type.column = column;
+		cell->type.bytes = hint != NULL && hint->kind == CDC_HINT_BYTES;
 	}
 	else if (st == CDC_OK && hint != NULL)
 		cdc_cell_by_text_hint(hint, &cell->value, true, &cell->type);

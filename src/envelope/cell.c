@@ -14,6 +14,7 @@
 
 #include "core/base64.h"
 #include "core/event.h"
+#include "core/geometry.h"
 #include "core/json_parse.h"
 #include "core/text_value.h"
 
@@ -356,9 +357,7 @@ static CdcStatus
 emit_column(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
 {
 	static const char *const binary[] = {
-		"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector", "geometry",
-		"point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
-		"geometrycollection", "geomcollection", NULL
+		"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector", NULL
 	};
 	const CdcColumn *column = cell->type.column;
 	CdcString	text = cell->value.string;
@@ -368,10 +367,12 @@ emit_column(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
 
 	if (column->data_type == NULL)
 		return sink->ops->string(sink, text.data, text.len);
-	if (cdc_type_is_one_of(column->data_type, binary))
+	if (cdc_type_is_one_of(column->data_type, binary) || cdc_is_geometry_type(column->data_type))
 	{
 		if (!latin1_bytes(arena, text, &text))
 			return cdc_cell_error(cell, "characters that stand for bytes", err);
+		if (cdc_is_geometry_type(column->data_type))
+			return cdc_emit_geometry_bytes(arena, cell, text, sink, err);
 		if (strcmp(column->data_type, "vector") != 0)
 			return emit_base64(arena, (const uint8_t *) text.data, text.len, sink, err);
 	}
@@ -432,6 +433,19 @@ emit_epoch(const CdcCell *cell, CdcSink *sink, CdcError *err)
 	}
 	return st == CDC_ERR_VALUE ?
 		cdc_cell_error(cell, "a date from year 1 to 9999", err) : st;
+}
+
+static CdcStatus
+emit_geometry(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
+{
+	CdcDoc		wkb;
+	CdcString	bytes;
+	CdcStatus	st;
+
+	if (!cdc_doc_find(&cell->value, "wkb", &wkb))
+		return cdc_cell_error(cell, "an object with \"wkb\"", err);
+	st = take_base64(arena, cell, &wkb, &bytes, err);
+	return st == CDC_OK ? cdc_emit_geometry_object(arena, cell, bytes, sink, err) : st;
 }
 
 static CdcStatus
@@ -520,6 +534,8 @@ cdc_cell_emit(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err
 		st = emit_unsigned(cell, sink);
 	else if (cell->type.form == CDC_CELL_DECIMAL_STRUCT && cell->value.type == CDC_DOC_OBJECT)
 		st = emit_decimal_struct(arena, cell, sink, err);
+	else if (cell->type.form == CDC_CELL_GEOMETRY && cell->value.type == CDC_DOC_OBJECT)
+		st = emit_geometry(arena, cell, sink, err);
 	else if (cell->type.form >= CDC_CELL_DATE_DAYS && cell->type.form <= CDC_CELL_TIME_NANOS &&
 			 cell->type.form != CDC_CELL_DATETIME_TEXT && cell->value.type == CDC_DOC_NUMBER)
 		st = emit_epoch(cell, sink, err);
@@ -570,8 +586,16 @@ cdc_cell_by_hint(const CdcColumnHint *hint, const CdcDoc *value, CdcCellType *ty
 {
 	bool		number = value->type == CDC_DOC_NUMBER;
 
+	CdcDoc		wkb;
+
 	type->form = CDC_CELL_AS_IS;
 	type->fsp = hint->fsp;
+	if (hint->kind != CDC_HINT_JSON && cdc_doc_find_type(value, "wkb", CDC_DOC_STRING, &wkb))
+	{
+		type->form = CDC_CELL_GEOMETRY;
+		type->bytes = hint->kind == CDC_HINT_BYTES;
+		return;
+	}
 	switch (hint->kind)
 	{
 		case CDC_HINT_DATE:

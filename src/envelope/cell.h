@@ -33,6 +33,7 @@ typedef enum CdcCellForm
 	CDC_CELL_BITS,				/* base64, least significant byte first; length in scale */
 	CDC_CELL_SET_TEXT,			/* members with commas */
 	CDC_CELL_JSON_TEXT,			/* a document in a string */
+	CDC_CELL_GEOMETRY,			/* {"wkb": base64, "srid"} */
 	CDC_CELL_HEX,				/* bytes as hexadecimal digits */
 	CDC_CELL_COLUMN,			/* the server's text of a MySQL column */
 	CDC_CELL_UNCLEAR			/* cannot be told: an error */
@@ -45,6 +46,8 @@ typedef struct CdcCellType
 	int			fsp;			/* fractional digits, -1 = as many as there are */
 	const CdcColumn *column;	/* CDC_CELL_COLUMN */
 	bool		wrapped;		/* CDC_CELL_UNCLEAR: see cdc_cell_wrapped() */
+	bool		bytes;			/* geometry: as EWKB in base64, not as WKT */
+	bool		keep_srid;		/* geometry: with its SRID, if it has one */
 } CdcCellType;
 
 typedef struct CdcCell
@@ -83,6 +86,16 @@ extern void cdc_cell_by_text_hint(const CdcColumnHint *hint, const CdcDoc *value
 
 /* An error about a value of a column; detail says what was expected. */
 extern CdcStatus cdc_cell_error(const CdcCell *cell, const char *expected, CdcError *err);
+
+/* ---- cell_geometry.c ---- */
+
+/* Bytes as MySQL stores them. */
+extern CdcStatus cdc_emit_geometry_bytes(CdcArena *arena, const CdcCell *cell, CdcString bytes,
+										 CdcSink *sink, CdcError *err);
+
+/* The WKB or EWKB of an object in cell->value. */
+extern CdcStatus cdc_emit_geometry_object(CdcArena *arena, const CdcCell *cell, CdcString wkb,
+										  CdcSink *sink, CdcError *err);
 
 /* ---- cell_time.c: each writes a string ---- */
 

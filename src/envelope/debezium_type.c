@@ -10,6 +10,8 @@
  */
 #include "envelope/internal.h"
 
+#include "core/geometry.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -45,6 +47,9 @@ static const struct
 	{"io.debezium.data.EnumSet", CDC_CELL_SET_TEXT, "set('')"},
 	{"io.debezium.data.Json", CDC_CELL_JSON_TEXT, "json"},
 	{"io.debezium.data.Uuid", CDC_CELL_AS_IS, "uuid"},
+	{"io.debezium.data.geometry.Point", CDC_CELL_GEOMETRY, "geometry"},
+	{"io.debezium.data.geometry.Geometry", CDC_CELL_GEOMETRY, "geometry"},
+	{"io.debezium.data.geometry.Geography", CDC_CELL_GEOMETRY, "geometry"},
 	{"io.debezium.data.DoubleVector", CDC_CELL_AS_IS, NULL},
 	{"io.debezium.data.FloatVector", CDC_CELL_AS_IS, "vector"}
 };
@@ -105,6 +110,19 @@ source_type(const CdcDoc *field)
 	return cdc_doc_find_string(&parameters, "__debezium.source.column.type");
 }
 
+/* Whether the connector says that the source is one of the MySQL family. */
+static bool
+is_mysql(const CdcEnvelope *env)
+{
+	CdcDoc		source;
+	CdcString	connector;
+
+	if (!cdc_doc_find_type(&env->body, "source", CDC_DOC_OBJECT, &source))
+		return false;
+	connector = cdc_doc_find_string(&source, "connector");
+	return cdc_string_is(connector, "mysql") || cdc_string_is(connector, "mariadb");
+}
+
 /* ---- values ---- */
 
 #define PLACEHOLDER			"__debezium_unavailable_value"
@@ -149,6 +167,7 @@ cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 	{
 		if (hint != NULL && env->fields.type != CDC_DOC_ARRAY)
 			cdc_cell_by_hint(hint, &cell->value, type);
+		type->keep_srid = !is_mysql(env);
 		return CDC_OK;
 	}
 	semantic = find_semantic_type(field);
@@ -159,6 +178,13 @@ cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 			type->scale = parameter(field, "scale", 0);
 		else if (type->form == CDC_CELL_BITS)
 			type->scale = parameter(field, "length", 0);
+		else if (type->form == CDC_CELL_GEOMETRY)
+		{
+			type->keep_srid = !is_mysql(env);
+			type->bytes = hint != NULL && hint->kind == CDC_HINT_BYTES;
+			if (hint != NULL && hint->kind == CDC_HINT_JSON)
+				type->form = CDC_CELL_AS_IS;
+		}
 	}
 	else if (cell->value.type == CDC_DOC_NUMBER)
 	{
@@ -290,9 +316,8 @@ fits(const CdcDoc *field, const CdcColumn *parsed)
 {
 	CdcString	type = cdc_doc_find_string(field, "type");
 
-	/* geometries come as an object */
 	if (cdc_string_is(type, "struct"))
-		return false;
+		return cdc_is_geometry_type(parsed->data_type);
 	return !cdc_string_is(type, "boolean") || strcmp(parsed->data_type, "bit") == 0;
 }
 
@@ -300,7 +325,6 @@ CdcStatus
 cdc_debezium_column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcCell *cell,
 					CdcEnvelopeColumn *column, CdcError *err)
 {
-	CdcDoc		source;
 	CdcBuf		buf = {0};
 	CdcColumn	parsed;
 	CdcDoc		v;
@@ -313,10 +337,7 @@ cdc_debezium_column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, cons
 	column->nullable = cdc_doc_find_type(field, "optional", CDC_DOC_TRUE, &v);
 	semantic = find_semantic_type(field);
 	/* other databases have types of the same names that mean something else */
-	if (!cdc_doc_find_type(&env->body, "source", CDC_DOC_OBJECT, &source) ||
-		(!cdc_string_is(cdc_doc_find_string(&source, "connector"), "mysql") &&
-		 !cdc_string_is(cdc_doc_find_string(&source, "connector"), "mariadb")) ||
-		!type_of_source(arena, field, &parsed, &buf) || !fits(field, &parsed))
+	if (!is_mysql(env) || !type_of_source(arena, field, &parsed, &buf) || !fits(field, &parsed))
 	{
 		cdc_buf_reset(&buf);
 		if (semantic >= 0)

@@ -148,6 +148,7 @@ typedef enum CdcHintKind
 	CDC_HINT_TIMESTAMP,			/* an instant */
 	CDC_HINT_ARRAY,
 	CDC_HINT_JSON,
+	CDC_HINT_GEOMETRY,			/* takes WKT */
 	CDC_HINT_OTHER				/* has a text form: uuid, inet */
 } CdcHintKind;
 

@@ -150,6 +150,8 @@ build_columns(CdcTarget *target, const CdcSubscription *sub, const Jsonb *mappin
 		cdc_converter_init(&col->conv, CurrentMemoryContext, att->atttypid, att->atttypmod,
 						   source_kind(source, nsource, name), &sub->opt);
 		cdc_column_hint(att->atttypid, att->atttypmod, &col->hint);
+		if (col->conv.source == CDC_SOURCE_GEOMETRY)
+			col->hint.kind = CDC_HINT_GEOMETRY;
 		target->ncolumns++;
 	}
 	if (mapping)

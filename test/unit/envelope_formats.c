@@ -124,6 +124,17 @@ test_debezium(void **state)
 			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}}]}]},"
 			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"12.5\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
 			"c d.t column \"n\" has a value of another form than its type: It is the string \"12.5\"; base64 is expected."},
+		/* PostGIS: EWKB with its SRID; a WKB that is none */
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"g\",\"type\":\"struct\","
+			"\"name\":\"io.debezium.data.geometry.Geometry\"}]}]},\"payload\":{\"op\":\"c\",\"after\":{\"g\":{\"wkb\":"
+			"\"AQEAACDmEAAAAAAAAAAA8D8AAAAAAAAAQA==\",\"srid\":4326}},\"source\":{\"connector\":\"postgresql\",\"schema\":\"d\",\"table\":\"t\"}}}",
+			"c d.t {\"g\":\"SRID=4326;POINT (1 2)\"}"},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"g\",\"type\":\"struct\","
+			"\"name\":\"io.debezium.data.geometry.Point\"}]}]},\"payload\":{\"op\":\"c\",\"after\":{\"g\":{\"wkb\":\"AQEA\"}},"
+			"\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t column \"g\" has a value of another form than its type: It is an object; two-dimensional WKB is expected."},
 		/* flattened, by the schema's name */
 		{CDC_FORMAT_AUTO, "x", NULL, "{\"schema\":{\"name\":\"srv.d.t.Value\",\"fields\":[{\"field\":\"a\",\"type\":\"int32\"}]},\"payload\":{\"a\":1}}",
 			"u d.t {\"a\":1}"},
