@@ -6,8 +6,8 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::Bin;
+use Bench;
 use Workload;
-use CdcIngest::Postgres;
 use CdcIngest::Process qw(cpu_seconds end_process fork_child own_memory_kb reap wait_until);
 use CdcIngest::Server;
 use Time::HiRes qw(sleep time);
@@ -15,57 +15,11 @@ use Time::HiRes qw(sleep time);
 $SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
 $| = 1;
 
-my $began = time;
 my %wanted = map { $_ => 1 } @ARGV ? @ARGV : qw(history apply replica latency memory);
 my %known = map { $_ => 1 } qw(history apply replica latency memory);
 for (keys %wanted) { die "no such benchmark: $_ (" . join(' ', sort keys %known) . ")\n" unless $known{$_} }
 
-sub progress { printf STDERR "[%6.1f s] %s\n", time - $began, sprintf shift, @_; return }
-
-# better: 'more' or 'less'.  ratio is always such that more is better.
-sub result
-{
-	my ($name, $ours, $baseline, $unit, $better) = @_;
-	my $ratio = $better eq 'more' ? $ours / $baseline : $baseline / ($ours || 1e-9);
-	printf "%s ours=%.*f baseline=%.*f ratio=%.2f %s\n", $name, $ours < 100 ? 2 : 0, $ours,
-	  $baseline < 100 ? 2 : 0, $baseline, $ratio, $unit;
-	return;
-}
-
-# Both sides of each comparison run in the same PostgreSQL, fsync on.
-my $pg = CdcIngest::Postgres->new(conf => <<'CONF');
-shared_buffers = '512MB'
-max_wal_size = '8GB'
-min_wal_size = '8GB'
-checkpoint_timeout = '1h'
-autovacuum = off
-work_mem = '256MB'
-CONF
-my $dbh = $pg->connect;
-$dbh->do('CREATE EXTENSION cdc_ingest');
-# The first to write much WAL would pay for making its files, who comes later only
-# uses them again: they are made before anything is measured.
-sub warm_up
-{
-	progress('making WAL files');
-	$dbh->do(q{CREATE TABLE warm AS SELECT g, repeat(md5(g::text), 30) AS filler FROM generate_series(1, 2000000) g});
-	$dbh->do('DROP TABLE warm');
-	$dbh->do('CHECKPOINT');
-	return;
-}
-
-# Each measured part starts behind a checkpoint, so that nobody pays for another's
-# dirty pages.
-sub measured
-{
-	my ($code) = @_;
-	$dbh->do('CHECKPOINT');
-	my $start = time;
-	$code->();
-	return time - $start;
-}
-
-sub value { return scalar $dbh->selectrow_array(@_) }
+my ($pg, $dbh) = open_database();
 
 sub add_server
 {
@@ -142,8 +96,6 @@ sub insert_by_hand
 }
 
 sub in_transaction { my ($code) = @_; $dbh->begin_work; $code->(); $dbh->commit; return }
-
-sub better { my ($a, $b) = @_; return $a > $b ? $a : $b }
 
 # Events from..to of the history into the replica and, by hand, into by_hand, which
 # must then be equal: [ours, by hand].
@@ -382,5 +334,4 @@ warm_up() unless "@{[ sort keys %wanted ]}" eq 'memory';
 bench_throughput() if $wanted{history} || $wanted{apply} || $wanted{replica};
 bench_latency() if $wanted{latency};
 bench_memory() if $wanted{memory};
-$dbh->disconnect;
-$pg->stop;
+close_database();

@@ -8,24 +8,14 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::Bin;
+use Bench;
 use Workload;
 use CdcIngest::Process qw(fork_child end_process reap wait_until);
 use CdcIngest::Server;
-use Time::HiRes qw(sleep time);
 
 $| = 1;
-my $began = time;
 my $rows = $ENV{CDC_BENCH_DECODE} // 300_000;
 my $missing = 0;
-
-sub progress { printf STDERR "[%6.1f s] %s\n", time - $began, sprintf shift, @_; return }
-
-sub result
-{
-	my ($name, $ours, $baseline, $unit) = @_;
-	printf "%s ours=%.0f baseline=%.0f ratio=%.2f %s\n", $name, $ours, $baseline, $ours / $baseline, $unit;
-	return;
-}
 
 my $source = CdcIngest::Server->new('mysql97', args => [ '--max-binlog-size=1G', '--innodb-buffer-pool-size=512M' ]);
 
