@@ -287,6 +287,7 @@ static const Setting defaults[] = {
 static const Setting consumer_defaults[] = {
 	{"fetch.error.backoff.ms", "10"},
 	{"fetch.wait.max.ms", "100"},
+	{"message.max.bytes", "1000"},	/* no bound of ours; fetch.max.bytes must not be below it */
 	{NULL, NULL}
 };
 
@@ -397,6 +398,9 @@ fill_conf(rd_kafka_conf_t *conf, CdcKafka *kafka, const CdcKafkaOptions *options
 		const CdcKafkaProperty *p = &options->properties[i];
 		const char *reason;
 
+		/* a producer's; librdkafka would hold fetch.max.bytes against it */
+		if (consumer && strcmp(p->name, "message.max.bytes") == 0)
+			continue;
 		if (cdc_kafka_property_use(p->name, &reason) == CDC_KAFKA_REFUSED)
 			return cdc_error(err, CDC_ERR_VALUE, "property \"%s\" cannot be set: %s", p->name, reason);
 		if (cdc_failed(st = set_property(conf, p->name, p->value, err)))
