@@ -36,7 +36,6 @@
  * one to return its thread spins, which costs more than it gains.
  */
 #define WINDOW_BYTES			(4 * 1024 * 1024)
-#define PACE_MESSAGES			32	/* looked at this often */
 
 struct CdcKafkaSender
 {
@@ -47,7 +46,6 @@ struct CdcKafkaSender
 	bool		initialized;	/* transactions were prepared for */
 	bool		begun;			/* a Kafka transaction is open */
 	bool		committing;
-	uint64		sent;
 	CdcKafkaDelivery before;	/* counts at the transaction's beginning */
 	uint64		used;			/* for the least recently used */
 };
@@ -286,9 +284,7 @@ bytes_under_way(const CdcKafka *client)
 {
 	const CdcKafkaDelivery *d = cdc_kafka_delivery(client);
 
-	if (d->produced == 0)
-		return 0;
-	return (d->produced - d->delivered - d->failed) * (d->bytes / d->produced);
+	return d->bytes - d->reported_bytes;
 }
 
 /* Waits until enough of what was sent is confirmed. */
@@ -330,7 +326,7 @@ cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *m, uint64 num
 						   (unsigned long long) number, m->key_len + m->value_len);
 		sending_failed(sender, &err);
 	}
-	if (++sender->sent % PACE_MESSAGES == 0)
+	if (bytes_under_way(client) > WINDOW_BYTES)
 		pace(sender);
 	CHECK_FOR_INTERRUPTS();
 }

@@ -297,7 +297,8 @@ typedef struct CdcKafkaDelivery
 	uint64_t	failed;
 	uint64_t	failed_tag;		/* of the one that the error is about */
 	uint64_t	failed_bytes;	/* its size */
-	uint64_t	bytes;
+	uint64_t	bytes;			/* of keys and values that were produced */
+	uint64_t	reported_bytes; /* of those whose fate is known */
 } CdcKafkaDelivery;
 
 extern const CdcKafkaDelivery *cdc_kafka_delivery(const CdcKafka *kafka);

@@ -8,7 +8,7 @@
 #
 # With security => 1 it also has the listeners SASL, SSL and SASLSSL, each on a
 # port of its own ($kafka->bootstrap('SASL')), the users alice and bob with passwords
-# (PLAIN, SCRAM-SHA-256, OAUTHBEARER with unsecured tokens), and certificates in
+# (PLAIN, SCRAM-SHA-256 and -512, OAUTHBEARER with unsecured tokens), and certificates in
 # $kafka->certificates: ca.pem, other-ca.pem, client.pem and client.key.  With acl => 1
 # nothing is allowed to them that acl() does not give; who comes without a name is
 # the superuser.
@@ -150,10 +150,10 @@ sub _add_security
 	for my $listener (qw(SASL SASLSSL))
 	{
 		my $prefix = 'listener.name.' . lc $listener;
-		$config->{"$prefix.sasl.enabled.mechanisms"} = 'PLAIN,SCRAM-SHA-256,OAUTHBEARER';
+		$config->{"$prefix.sasl.enabled.mechanisms"} = 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER';
 		$config->{"$prefix.plain.sasl.jaas.config"} =
 		  _jaas('plain.PlainLoginModule', map { ("user_$_" => $PASSWORD{$_}) } keys %PASSWORD);
-		$config->{"$prefix.scram-sha-256.sasl.jaas.config"} = _jaas('scram.ScramLoginModule');
+		$config->{"$prefix.scram-sha-$_.sasl.jaas.config"} = _jaas('scram.ScramLoginModule') for 256, 512;
 		$config->{"$prefix.oauthbearer.sasl.jaas.config"} =
 		  _jaas('oauthbearer.OAuthBearerLoginModule', unsecuredLoginStringClaim_sub => 'broker');
 	}
@@ -219,7 +219,10 @@ sub _format
 	my @users;
 	if ($self->{security})
 	{
-		push @users, '--add-scram', "SCRAM-SHA-256=[name=$_,password=$PASSWORD{$_}]" for sort keys %PASSWORD;
+		for my $mechanism (qw(SCRAM-SHA-256 SCRAM-SHA-512))
+		{
+			push @users, '--add-scram', "$mechanism=[name=$_,password=$PASSWORD{$_}]" for sort keys %PASSWORD;
+		}
 	}
 	# An id that begins with a dash would be taken for an option.
 	$id =~ s/^-/A/;
