@@ -251,13 +251,13 @@ cdc_float8_text(double v, char *buf)
 #endif
 
 /*
- * Temporary files that outlive a transaction: the signature in Greenplum; the
+ * Temporary files, that may outlive a transaction: the signature in Greenplum; the
  * const of what is written came in 16.
  */
 #if CDC_GREENPLUM
-#define CDC_BUFFILE_CREATE(name)		BufFileCreateTemp((name), true)
+#define CDC_BUFFILE_CREATE(name, outlives)	BufFileCreateTemp((name), (outlives))
 #else
-#define CDC_BUFFILE_CREATE(name)		BufFileCreateTemp(true)
+#define CDC_BUFFILE_CREATE(name, outlives)	BufFileCreateTemp(outlives)
 #endif
 #define CDC_BUFFILE_WRITE(file, data, len)	BufFileWrite((file), (void *) (data), (len))
 

@@ -25,6 +25,7 @@
 struct CdcGroupBuffer
 {
 	MemoryContext context;
+	ResourceOwner owner;		/* of the file; NULL: none, it survives */
 	size_t		limit;
 	char	   *memory;
 	size_t		used;
@@ -50,12 +51,40 @@ cdc_group_buffer_create(MemoryContext parent, size_t limit)
 	return group;
 }
 
+CdcGroupBuffer *
+cdc_group_buffer_create_transient(MemoryContext parent, size_t limit)
+{
+	CdcGroupBuffer *group = cdc_group_buffer_create(parent, limit);
+
+	group->owner = TopTransactionResourceOwner;
+	return group;
+}
+
+/*
+ * Closing writes what is left in the file's buffer, and fails on a full disk,
+ * maybe while a transaction aborts for that reason.  What is in the file is not
+ * wanted any more: the error is of no interest.
+ */
 static void
 close_file(CdcGroupBuffer *group)
 {
-	if (group->file != NULL)
-		BufFileClose(group->file);
+	MemoryContext context = CurrentMemoryContext;
+	BufFile    *file = group->file;
+
 	group->file = NULL;
+	if (file != NULL)
+	{
+		PG_TRY();
+		{
+			BufFileClose(file);
+		}
+		PG_CATCH();
+		{
+			MemoryContextSwitchTo(context);
+			FlushErrorState();
+		}
+		PG_END_TRY();
+	}
 	group->file_events = 0;
 	group->file_read = 0;
 	if (group->event != NULL)
@@ -115,21 +144,21 @@ reserve_memory(CdcGroupBuffer *group, size_t extra)
 }
 
 /*
- * The file must outlive the transaction, hence no resource owner may know it:
- * the one that is current now will be gone when the file grows.
+ * A file that outlives the transaction may be known to no resource owner: the
+ * one that is current now will be gone when the file grows.
  */
 static BufFile *
-open_file(MemoryContext context)
+open_file(CdcGroupBuffer *group)
 {
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext old = MemoryContextSwitchTo(group->context);
 	ResourceOwner owner = CurrentResourceOwner;
 	BufFile    *file;
 
 	PrepareTempTablespaces();	/* reads catalogs, so not below */
-	CurrentResourceOwner = NULL;
+	CurrentResourceOwner = group->owner;
 	PG_TRY();
 	{
-		file = CDC_BUFFILE_CREATE("cdc_ingest");
+		file = CDC_BUFFILE_CREATE("cdc_ingest", group->owner == NULL);
 	}
 	PG_CATCH();
 	{
@@ -158,7 +187,7 @@ cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len)
 		return;
 	}
 	if (group->file == NULL)
-		group->file = open_file(group->context);
+		group->file = open_file(group);
 	CDC_BUFFILE_WRITE(group->file, &length, sizeof(length));
 	CDC_BUFFILE_WRITE(group->file, data, len);
 	group->file_events++;
@@ -170,7 +199,7 @@ cdc_group_buffer_spill(CdcGroupBuffer *group)
 	/* what is in the file already comes behind what is in memory */
 	if (group->file != NULL || group->used == 0)
 		return;
-	group->file = open_file(group->context);
+	group->file = open_file(group);
 	CDC_BUFFILE_WRITE(group->file, group->memory, group->used);
 	group->file_events = group->memory_events;
 	group->memory_events = 0;

@@ -5,7 +5,8 @@
  *	  up to a limit, the rest in a temporary file.
  *
  * Survives the end of a PostgreSQL transaction, since a pull may close while
- * a group is still arriving; destroy it when a transaction aborts.
+ * a group is still arriving; destroy it when a transaction aborts.  One that is
+ * made for a transaction goes with it.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +19,12 @@ typedef struct CdcGroupBuffer CdcGroupBuffer;
 
 /* limit: bytes held in memory before the file is used. */
 extern CdcGroupBuffer *cdc_group_buffer_create(MemoryContext parent, size_t limit);
+
+/*
+ * The same for the present transaction: its file is closed with it.  Destroy it
+ * before the commit, and never at abort; parent must not live longer.
+ */
+extern CdcGroupBuffer *cdc_group_buffer_create_transient(MemoryContext parent, size_t limit);
 extern void cdc_group_buffer_destroy(CdcGroupBuffer *group);	/* NULL is allowed */
 extern void cdc_group_buffer_reset(CdcGroupBuffer *group);
 extern void cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len);

@@ -58,6 +58,7 @@ typedef struct Outbox
 	CdcGroupBuffer *buffer;
 	uint64		messages;
 	uint64		bytes;			/* of records, without group_buffer's lengths */
+	bool		cut;			/* the buffer still has more than that */
 	CdcOutlet **outlets;
 	uint32		noutlets;
 	Mark	   *marks;
@@ -81,7 +82,7 @@ outbox_get(void)
 									ALLOCSET_DEFAULT_SIZES);
 	box = MemoryContextAllocZero(context, sizeof(Outbox));
 	box->context = context;
-	box->buffer = cdc_group_buffer_create(context, Max((size_t) work_mem * 1024, 64 * 1024));
+	box->buffer = cdc_group_buffer_create_transient(context, Max((size_t) work_mem * 1024, 64 * 1024));
 	outbox = box;
 	return box;
 }
@@ -158,6 +159,15 @@ note_level(Outbox *box)
 	mark->level = level;
 	mark->messages = box->messages;
 	mark->bytes = box->bytes;
+}
+
+/* Takes out of the buffer what was rolled back. */
+static void
+cut(Outbox *box)
+{
+	if (box->cut)
+		cdc_group_buffer_truncate(box->buffer, box->messages, box->bytes);
+	box->cut = false;
 }
 
 static char *
@@ -240,6 +250,7 @@ cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
 		at = put(at, h->name, name_len + 1);
 		at = put(at, h->value, h->len);
 	}
+	cut(box);
 	note_level(box);
 	cdc_group_buffer_append(box->buffer, (const uint8 *) box->record, size);
 	box->messages++;
@@ -338,6 +349,7 @@ send_all(Outbox *box)
 	CdcKafkaSender **senders = palloc(sizeof(CdcKafkaSender *) * box->noutlets);
 	uint32		i;
 
+	cut(box);
 	for (i = 0; i < box->noutlets; i++)
 		senders[i] = send_outlet(box, box->outlets[i]);
 	for (i = 0; i < box->noutlets; i++)
@@ -352,20 +364,24 @@ send_all(Outbox *box)
  * Transactions
  */
 
-/* The context goes with the transaction. */
+/*
+ * While errors can still be dealt with; at abort the context and the file are
+ * left to the transaction, as closing a file may write to it.
+ */
 static void
-forget(void)
+destroy(void)
 {
 	Outbox	   *box = outbox;
 
 	outbox = NULL;
-	if (box != NULL)
-		cdc_group_buffer_destroy(box->buffer);
+	cdc_group_buffer_destroy(box->buffer);
 }
 
 static void
 on_transaction(XactEvent event, void *arg)
 {
+	if (event == XACT_EVENT_ABORT)
+		cdc_kafka_sender_abort();
 	if (outbox == NULL)
 		return;
 	switch (event)
@@ -373,6 +389,7 @@ on_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 			if (outbox->messages > 0)
 				send_all(outbox);
+			destroy();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			if (outbox->messages > 0)
@@ -381,14 +398,18 @@ on_transaction(XactEvent event, void *arg)
 						 errmsg("cannot prepare a transaction that has written to Kafka"),
 						 errdetail("Its messages could not be kept until COMMIT PREPARED."),
 						 errhint("Use COMMIT.")));
-			forget();
+			destroy();
 			break;
 		case XACT_EVENT_COMMIT:
-			forget();
+			/* only where something else that runs before the commit came behind us */
+			if (outbox->messages > 0)
+				ereport(WARNING,
+						(errmsg(UINT64_FORMAT " messages for Kafka were written too late to be sent",
+								outbox->messages)));
+			outbox = NULL;
 			break;
 		case XACT_EVENT_ABORT:
-			cdc_kafka_sender_abort();
-			forget();
+			outbox = NULL;
 			break;
 		default:
 			break;
@@ -409,7 +430,8 @@ on_subtransaction(SubXactEvent event, SubTransactionId my, SubTransactionId pare
 		return;
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		cdc_group_buffer_truncate(outbox->buffer, mark->messages, mark->bytes);
+		/* not here: it may write to the file, and fail */
+		outbox->cut = true;
 		outbox->messages = mark->messages;
 		outbox->bytes = mark->bytes;
 		outbox->nmarks--;
