@@ -43,7 +43,8 @@ try_names(CdcString sql, uint64_t mode, CdcDdl *ddl)
 			require(strlen(name) < sizeof(name) && strlen(name) <= token.len);
 	} while (token.kind != CDC_SQL_END);
 
-	memset(ddl, 0xFF, sizeof(*ddl));
+	/* nothing is taken from before; of the many tables some will do */
+	memset(ddl, 0xFF, offsetof(CdcDdl, tables) + 3 * sizeof(ddl->tables[0]));
 	cdc_ddl_parse(sql, database, mode, ddl);
 	require(ddl->ntables >= 0 && ddl->ntables <= CDC_DDL_MAX_TABLES);
 	for (int i = 0; i < ddl->ntables; i++)
