@@ -607,6 +607,13 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 #define CDC_MAKE_FOREIGNSCAN(tlist, quals, relid, exprs, private) \
 	make_foreignscan((tlist), (quals), (relid), (exprs), (private))
 #endif
+/* Greenplum's mpp_execute: each segment would scan the whole table. */
+#if CDC_GREENPLUM
+#define CDC_SCANNED_BY_SEGMENTS(ft)		((ft)->exec_location == FTEXECLOCATION_ALL_SEGMENTS)
+#else
+#define CDC_SCANNED_BY_SEGMENTS(ft)		false
+#endif
+
 /* Greenplum may damp the selectivities of several clauses. */
 #if CDC_GREENPLUM
 #define CDC_SELECTIVITY(root, clauses) \

@@ -15,9 +15,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/kafka_pushdown.h"
+#include "pg/kafka_pushdown_internal.h"
 
-#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -25,301 +24,12 @@
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/typcache.h"
-
-#include "pg/kafka_compare.h"
 
 /* Times whose offsets a scan asks for. */
 #define MAX_TIMES	32
 
-typedef enum BranchKind
-{
-	BRANCH_AND,
-	BRANCH_OR,
-	BRANCH_COMPARE,
-	BRANCH_ROW
-} BranchKind;
-
-/* A column and what it is compared with. */
-typedef struct Comparison
-{
-	CdcKafkaField field;
-	CdcNumberForm form;
-	CdcCompare	compare;
-	Oid			valuetype;		/* of the value, or of the array's elements */
-	bool		array;
-	bool		any;			/* ANY, not ALL, of the array */
-	bool		in_row;			/* one of a row comparison's columns */
-	Expr	   *expr;
-	ExprState  *state;
-	CdcIntervals set;			/* once evaluated */
-	CdcIntervals strict;		/* in a row: < for <=, > for >= ... */
-	CdcIntervals equal;			/* ... and = */
-} Comparison;
-
-typedef struct Branch
-{
-	BranchKind	kind;
-	List	   *children;		/* of AND and OR: Branch */
-	List	   *comparisons;	/* of the others: Comparison */
-	bool		open;			/* a row comparison that goes on with other columns */
-} Branch;
-
-struct CdcKafkaPushdown
-{
-	const CdcKafkaTable *table;
-	Index		relid;
-	Branch	   *root;			/* NULL: no condition */
-	List	   *comparisons;	/* all of the tree */
-	MemoryContext context;		/* of the values, reset when they are made anew */
-	int			ntimes;
-	int64	   *times;
-};
-
-/* ------------------------------------------------------------------------
- * From clauses to the tree
- * ------------------------------------------------------------------------
- */
-
-/* Whether a variable of the relation is in the expression. */
-static bool
-has_var_of(Node *node, void *relid)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Var))
-		return ((Var *) node)->varlevelsup == 0 && ((Var *) node)->varno == *(Index *) relid;
-	return expression_tree_walker(node, has_var_of, relid);
-}
-
-/* A cast, implicit or not, of one argument to the type. */
-static bool
-is_cast(Node *node, Oid type)
-{
-	return IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL &&
-		((FuncExpr *) node)->funcresulttype == type && list_length(((FuncExpr *) node)->args) == 1;
-}
-
-static Node *
-strip_relabel(Node *node)
-{
-	while (node != NULL && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
-	return node;
-}
-
-/*
- * Whether the expression is a column that bounds what is read, as it is or cast
- * to a type in which it has the same order: *type.
- */
-static bool
-match_column(const CdcKafkaPushdown *push, Node *node, Comparison *cmp, Oid *type)
-{
-	const CdcKafkaColumn *column;
-	Oid			cast = InvalidOid;
-
-	node = strip_relabel(node);
-	if (is_cast(node, INT8OID))
-		cast = INT8OID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
-	if (is_cast(node, NUMERICOID))
-		cast = NUMERICOID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
-	else if (is_cast(node, DATEOID))
-		cast = DATEOID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
-
-	if (node == NULL || !IsA(node, Var) || ((Var *) node)->varlevelsup != 0 ||
-		((Var *) node)->varno != push->relid)
-		return false;
-	column = cdc_kafka_table_column(push->table, ((Var *) node)->varattno);
-	if (column == NULL)
-		return false;
-
-	cmp->field = column->field;
-	*type = OidIsValid(cast) ? cast : column->basetype;
-	switch (column->field)
-	{
-		case CDC_KAFKA_PARTITION:
-		case CDC_KAFKA_OFFSET:
-			cmp->form = CDC_FORM_NUMBER;
-			return cast != DATEOID;
-		case CDC_KAFKA_TS:
-			cmp->form = cast == DATEOID ? CDC_FORM_DATE : CDC_FORM_TIME;
-			return cast == InvalidOid || cast == DATEOID;
-		default:
-			return false;
-	}
-}
-
-/* What the operator says of a column of that type, and the other side's type. */
-static bool
-match_operator(Oid opno, Oid type, CdcCompare *compare, Oid *valuetype)
-{
-	Oid			family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
-	Oid			negator;
-	int			strategy = get_op_opfamily_strategy(opno, family);
-	Oid			left;
-	Oid			right;
-
-	if (strategy != 0)
-		*compare = (CdcCompare) strategy;
-	else
-	{
-		negator = get_negator(opno);
-		if (!OidIsValid(negator) ||
-			get_op_opfamily_strategy(negator, family) != CDC_COMPARE_EQUAL)
-			return false;
-		*compare = CDC_COMPARE_NOT_EQUAL;
-	}
-	op_input_types(opno, &left, &right);
-	*valuetype = right;
-	return left == type;
-}
-
-/* Whether the value is known before the table is read. */
-static bool
-is_known(const CdcKafkaPushdown *push, Node *value)
-{
-	Index		relid = push->relid;
-
-	return !has_var_of(value, &relid) && !contain_volatile_functions(value) &&
-		!contain_subplans(value);
-}
-
-/*
- * "column op value", or NULL.  Other partitions than one are worth knowing;
- * other offsets than some are nearly all.
- */
-static Comparison *
-make_comparison(CdcKafkaPushdown *push, Node *left, Oid opno, Node *right)
-{
-	Comparison	cmp = {0};
-	Comparison *result;
-	Oid			type;
-
-	if (!match_column(push, left, &cmp, &type) ||
-		!match_operator(opno, type, &cmp.compare, &cmp.valuetype) ||
-		!cdc_compare_takes(cmp.form, cmp.valuetype) || !is_known(push, right) ||
-		(cmp.compare == CDC_COMPARE_NOT_EQUAL && cmp.field != CDC_KAFKA_PARTITION))
-		return NULL;
-	cmp.expr = (Expr *) right;
-	result = palloc(sizeof(Comparison));
-	*result = cmp;
-	return result;
-}
-
-static Branch *
-make_leaf(BranchKind kind, List *comparisons)
-{
-	Branch	   *leaf = palloc0(sizeof(Branch));
-
-	leaf->kind = kind;
-	leaf->comparisons = comparisons;
-	return leaf;
-}
-
-static Branch *
-build_operator(CdcKafkaPushdown *push, OpExpr *op)
-{
-	Comparison *cmp;
-	Oid			commutator;
-
-	if (list_length(op->args) != 2)
-		return NULL;
-	cmp = make_comparison(push, linitial(op->args), op->opno, lsecond(op->args));
-	if (cmp == NULL)
-	{
-		commutator = get_commutator(op->opno);
-		if (OidIsValid(commutator))
-			cmp = make_comparison(push, lsecond(op->args), commutator, linitial(op->args));
-	}
-	return cmp == NULL ? NULL : make_leaf(BRANCH_COMPARE, list_make1(cmp));
-}
-
-static Branch *
-build_array(CdcKafkaPushdown *push, ScalarArrayOpExpr *op)
-{
-	Comparison *cmp = make_comparison(push, linitial(op->args), op->opno, lsecond(op->args));
-
-	if (cmp == NULL)
-		return NULL;
-	cmp->array = true;
-	cmp->any = op->useOr;
-	return make_leaf(BRANCH_COMPARE, list_make1(cmp));
-}
-
-/*
- * (a, b) > (1, 2): the first columns that can be used, up to one that cannot.
- * The operators of the earlier columns are those of their own order.
- */
-static Branch *
-build_row(CdcKafkaPushdown *push, RowCompareExpr *row)
-{
-	Branch	   *leaf = make_leaf(BRANCH_ROW, NIL);
-	ListCell   *left;
-	ListCell   *right;
-	ListCell   *opno;
-
-	forthree(left, row->largs, right, row->rargs, opno, row->opnos)
-	{
-		Comparison *cmp = make_comparison(push, lfirst(left), lfirst_oid(opno), lfirst(right));
-
-		if (cmp == NULL || cmp->compare == CDC_COMPARE_EQUAL ||
-			cmp->compare == CDC_COMPARE_NOT_EQUAL)
-		{
-			leaf->open = true;
-			break;
-		}
-		cmp->in_row = true;
-		leaf->comparisons = lappend(leaf->comparisons, cmp);
-	}
-	return leaf->comparisons == NIL ? NULL : leaf;
-}
-
-static Branch *build(CdcKafkaPushdown *push, Node *clause);
-
-/* Of AND what is known; of OR only if all is. */
-static Branch *
-build_bool(CdcKafkaPushdown *push, BoolExpr *expr)
-{
-	Branch	   *branch = palloc0(sizeof(Branch));
-	ListCell   *lc;
-
-	if (expr->boolop == NOT_EXPR)
-		return NULL;
-	branch->kind = expr->boolop == AND_EXPR ? BRANCH_AND : BRANCH_OR;
-	foreach(lc, expr->args)
-	{
-		Branch	   *child = build(push, lfirst(lc));
-
-		if (child != NULL)
-			branch->children = lappend(branch->children, child);
-		else if (branch->kind == BRANCH_OR)
-			return NULL;
-	}
-	return branch->children == NIL ? NULL : branch;
-}
-
-/* The tree of a clause; NULL where it bounds nothing. */
-static Branch *
-build(CdcKafkaPushdown *push, Node *clause)
-{
-	check_stack_depth();
-	switch (nodeTag(clause))
-	{
-		case T_OpExpr:
-			return build_operator(push, (OpExpr *) clause);
-		case T_ScalarArrayOpExpr:
-			return build_array(push, (ScalarArrayOpExpr *) clause);
-		case T_RowCompareExpr:
-			return build_row(push, (RowCompareExpr *) clause);
-		case T_BoolExpr:
-			return build_bool(push, (BoolExpr *) clause);
-		default:
-			return NULL;
-	}
-}
-
 static void
-collect_comparisons(const Branch *branch, List **comparisons)
+collect_comparisons(const CdcBranch *branch, List **comparisons)
 {
 	ListCell   *lc;
 
@@ -336,14 +46,14 @@ cdc_kafka_clause_is_pushable(const CdcKafkaTable *table, Index relid, Expr *clau
 
 	push.table = table;
 	push.relid = relid;
-	return build(&push, (Node *) clause) != NULL;
+	return cdc_kafka_pushdown_tree(&push, (Node *) clause) != NULL;
 }
 
 CdcKafkaPushdown *
 cdc_kafka_pushdown_create(const CdcKafkaTable *table, Index relid, List *clauses)
 {
 	CdcKafkaPushdown *push = palloc0(sizeof(CdcKafkaPushdown));
-	Branch	   *root = palloc0(sizeof(Branch));
+	CdcBranch  *root = palloc0(sizeof(CdcBranch));
 	ListCell   *lc;
 
 	push->table = table;
@@ -351,10 +61,10 @@ cdc_kafka_pushdown_create(const CdcKafkaTable *table, Index relid, List *clauses
 	push->context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest Kafka conditions",
 										  ALLOCSET_SMALL_MINSIZE, ALLOCSET_SMALL_INITSIZE,
 										  ALLOCSET_DEFAULT_MAXSIZE);
-	root->kind = BRANCH_AND;
+	root->kind = CDC_BRANCH_AND;
 	foreach(lc, clauses)
 	{
-		Branch	   *child = build(push, lfirst(lc));
+		CdcBranch  *child = cdc_kafka_pushdown_tree(push, lfirst(lc));
 
 		if (child != NULL)
 			root->children = lappend(root->children, child);
@@ -374,7 +84,7 @@ cdc_kafka_pushdown_create(const CdcKafkaTable *table, Index relid, List *clauses
 
 /* An array's elements; a NULL among them never fulfils a comparison. */
 static void
-set_from_array(Comparison *cmp, Datum value)
+set_from_array(CdcComparison *cmp, Datum value)
 {
 	ArrayType  *array = DatumGetArrayTypeP(value);
 	CdcInterval *items = NULL;
@@ -417,7 +127,7 @@ set_from_array(Comparison *cmp, Datum value)
 }
 
 static void
-set_from_value(Comparison *cmp, Datum value, bool isnull)
+set_from_value(CdcComparison *cmp, Datum value, bool isnull)
 {
 	if (isnull)
 	{
@@ -501,7 +211,7 @@ collect_times(CdcKafkaPushdown *push)
 	push->ntimes = 0;
 	foreach(lc, push->comparisons)
 	{
-		Comparison *cmp = lfirst(lc);
+		CdcComparison *cmp = lfirst(lc);
 
 		if (cmp->field != CDC_KAFKA_TS)
 			continue;
@@ -527,14 +237,14 @@ cdc_kafka_pushdown_init(CdcKafkaPushdown *push, PlanState *parent)
 
 	foreach(lc, push->comparisons)
 	{
-		Comparison *cmp = lfirst(lc);
+		CdcComparison *cmp = lfirst(lc);
 
 		cmp->state = ExecInitExpr(cmp->expr, parent);
 	}
 }
 
 static void
-set_unknown(Comparison *cmp)
+set_unknown(CdcComparison *cmp)
 {
 	cmp->set = cmp->strict = cmp->equal = cdc_intervals_all();
 }
@@ -557,7 +267,7 @@ cdc_kafka_pushdown_evaluate(CdcKafkaPushdown *push, ExprContext *econtext, bool 
 	old = MemoryContextSwitchTo(push->context);
 	foreach(lc, push->comparisons)
 	{
-		Comparison *cmp = lfirst(lc);
+		CdcComparison *cmp = lfirst(lc);
 		bool		isnull;
 
 		if (!with_params && has_param((Node *) cmp->expr, NULL))
@@ -582,7 +292,7 @@ cdc_kafka_pushdown_estimate(CdcKafkaPushdown *push, PlannerInfo *root)
 
 	foreach(lc, push->comparisons)
 	{
-		Comparison *cmp = lfirst(lc);
+		CdcComparison *cmp = lfirst(lc);
 		Node	   *value = estimate_expression_value(root, (Node *) copyObject(cmp->expr));
 
 		if (IsA(value, Const))
@@ -689,7 +399,7 @@ numbers_to_offsets(const Question *q, CdcKafkaField field, const CdcIntervals *s
 
 /* (a, b) < (1, 2) is a < 1 OR (a = 1 AND b < 2). */
 static CdcIntervals
-row_to_offsets(const Question *q, const Branch *row)
+row_to_offsets(const Question *q, const CdcBranch *row)
 {
 	CdcIntervals result = cdc_intervals_all();
 	int			n = list_length(row->comparisons);
@@ -697,7 +407,7 @@ row_to_offsets(const Question *q, const Branch *row)
 
 	for (i = n - 1; i >= 0; i--)
 	{
-		Comparison *cmp = list_nth(row->comparisons, i);
+		CdcComparison *cmp = list_nth(row->comparisons, i);
 		CdcIntervals strict;
 		CdcIntervals equal;
 
@@ -715,30 +425,30 @@ row_to_offsets(const Question *q, const Branch *row)
 }
 
 static CdcIntervals
-branch_to_offsets(const Question *q, const Branch *branch)
+branch_to_offsets(const Question *q, const CdcBranch *branch)
 {
 	CdcIntervals result;
 	ListCell   *lc;
 
 	switch (branch->kind)
 	{
-		case BRANCH_COMPARE:
+		case CDC_BRANCH_COMPARE:
 			{
-				const Comparison *cmp = linitial(branch->comparisons);
+				const CdcComparison *cmp = linitial(branch->comparisons);
 
 				return numbers_to_offsets(q, cmp->field, &cmp->set);
 			}
-		case BRANCH_ROW:
+		case CDC_BRANCH_ROW:
 			return row_to_offsets(q, branch);
 		default:
 			break;
 	}
-	result = branch->kind == BRANCH_AND ? cdc_intervals_all() : cdc_intervals_none();
+	result = branch->kind == CDC_BRANCH_AND ? cdc_intervals_all() : cdc_intervals_none();
 	foreach(lc, branch->children)
 	{
 		CdcIntervals child = branch_to_offsets(q, lfirst(lc));
 
-		result = branch->kind == BRANCH_AND ? cdc_intervals_intersect(&result, &child) :
+		result = branch->kind == CDC_BRANCH_AND ? cdc_intervals_intersect(&result, &child) :
 			cdc_intervals_union(&result, &child);
 	}
 	return result;

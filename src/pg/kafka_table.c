@@ -199,6 +199,12 @@ cdc_kafka_table_open(Relation rel)
 	ListCell   *lc;
 	int			i;
 
+	if (CDC_SCANNED_BY_SEGMENTS(ft))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("foreign table \"%s\" has mpp_execute 'all segments', so that each segment would read the whole topic",
+						RelationGetRelationName(rel)),
+				 errhint("Set mpp_execute to 'master'.")));
 	table->relid = RelationGetRelid(rel);
 	table->serverid = ft->serverid;
 	table->name = pstrdup(RelationGetRelationName(rel));

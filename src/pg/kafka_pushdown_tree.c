@@ -1,0 +1,249 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka_pushdown_tree.c
+ *	  From clauses to trees of conditions on partition, offset and time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/kafka_pushdown_internal.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+/* Whether a variable of the relation is in the expression. */
+static bool
+has_var_of(Node *node, void *relid)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return ((Var *) node)->varlevelsup == 0 && ((Var *) node)->varno == *(Index *) relid;
+	return expression_tree_walker(node, has_var_of, relid);
+}
+
+/* A cast, implicit or not, of one argument to the type. */
+static bool
+is_cast(Node *node, Oid type)
+{
+	return IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL &&
+		((FuncExpr *) node)->funcresulttype == type && list_length(((FuncExpr *) node)->args) == 1;
+}
+
+static Node *
+strip_relabel(Node *node)
+{
+	while (node != NULL && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node;
+}
+
+/*
+ * Whether the expression is a column that bounds what is read, as it is or cast
+ * to a type in which it has the same order: *type.
+ */
+static bool
+match_column(const CdcKafkaPushdown *push, Node *node, CdcComparison *cmp, Oid *type)
+{
+	const CdcKafkaColumn *column;
+	Oid			cast = InvalidOid;
+
+	node = strip_relabel(node);
+	if (is_cast(node, INT8OID))
+		cast = INT8OID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
+	if (is_cast(node, NUMERICOID))
+		cast = NUMERICOID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
+	else if (is_cast(node, DATEOID))
+		cast = DATEOID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
+
+	if (node == NULL || !IsA(node, Var) || ((Var *) node)->varlevelsup != 0 ||
+		((Var *) node)->varno != push->relid)
+		return false;
+	column = cdc_kafka_table_column(push->table, ((Var *) node)->varattno);
+	if (column == NULL)
+		return false;
+
+	cmp->field = column->field;
+	*type = OidIsValid(cast) ? cast : column->basetype;
+	switch (column->field)
+	{
+		case CDC_KAFKA_PARTITION:
+		case CDC_KAFKA_OFFSET:
+			cmp->form = CDC_FORM_NUMBER;
+			return cast != DATEOID;
+		case CDC_KAFKA_TS:
+			cmp->form = cast == DATEOID ? CDC_FORM_DATE : CDC_FORM_TIME;
+			return cast == InvalidOid || cast == DATEOID;
+		default:
+			return false;
+	}
+}
+
+/* What the operator says of a column of that type, and the other side's type. */
+static bool
+match_operator(Oid opno, Oid type, CdcCompare *compare, Oid *valuetype)
+{
+	Oid			family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+	Oid			negator;
+	int			strategy = get_op_opfamily_strategy(opno, family);
+	Oid			left;
+	Oid			right;
+
+	if (strategy != 0)
+		*compare = (CdcCompare) strategy;
+	else
+	{
+		negator = get_negator(opno);
+		if (!OidIsValid(negator) ||
+			get_op_opfamily_strategy(negator, family) != CDC_COMPARE_EQUAL)
+			return false;
+		*compare = CDC_COMPARE_NOT_EQUAL;
+	}
+	op_input_types(opno, &left, &right);
+	*valuetype = right;
+	return left == type;
+}
+
+/* Whether the value is known before the table is read. */
+static bool
+is_known(const CdcKafkaPushdown *push, Node *value)
+{
+	Index		relid = push->relid;
+
+	return !has_var_of(value, &relid) && !contain_volatile_functions(value) &&
+		!contain_subplans(value);
+}
+
+/*
+ * "column op value", or NULL.  Other partitions than one are worth knowing;
+ * other offsets than some are nearly all.
+ */
+static CdcComparison *
+make_comparison(const CdcKafkaPushdown *push, Node *left, Oid opno, Node *right)
+{
+	CdcComparison	cmp = {0};
+	CdcComparison *result;
+	Oid			type;
+
+	if (!match_column(push, left, &cmp, &type) ||
+		!match_operator(opno, type, &cmp.compare, &cmp.valuetype) ||
+		!cdc_compare_takes(cmp.form, cmp.valuetype) || !is_known(push, right) ||
+		(cmp.compare == CDC_COMPARE_NOT_EQUAL && cmp.field != CDC_KAFKA_PARTITION))
+		return NULL;
+	cmp.expr = (Expr *) right;
+	result = palloc(sizeof(CdcComparison));
+	*result = cmp;
+	return result;
+}
+
+static CdcBranch *
+make_leaf(CdcBranchKind kind, List *comparisons)
+{
+	CdcBranch  *leaf = palloc0(sizeof(CdcBranch));
+
+	leaf->kind = kind;
+	leaf->comparisons = comparisons;
+	return leaf;
+}
+
+static CdcBranch *
+build_operator(const CdcKafkaPushdown *push, OpExpr *op)
+{
+	CdcComparison *cmp;
+	Oid			commutator;
+
+	if (list_length(op->args) != 2)
+		return NULL;
+	cmp = make_comparison(push, linitial(op->args), op->opno, lsecond(op->args));
+	if (cmp == NULL)
+	{
+		commutator = get_commutator(op->opno);
+		if (OidIsValid(commutator))
+			cmp = make_comparison(push, lsecond(op->args), commutator, linitial(op->args));
+	}
+	return cmp == NULL ? NULL : make_leaf(CDC_BRANCH_COMPARE, list_make1(cmp));
+}
+
+static CdcBranch *
+build_array(const CdcKafkaPushdown *push, ScalarArrayOpExpr *op)
+{
+	CdcComparison *cmp = make_comparison(push, linitial(op->args), op->opno, lsecond(op->args));
+
+	if (cmp == NULL)
+		return NULL;
+	cmp->array = true;
+	cmp->any = op->useOr;
+	return make_leaf(CDC_BRANCH_COMPARE, list_make1(cmp));
+}
+
+/*
+ * (a, b) > (1, 2): the first columns that can be used, up to one that cannot.
+ * The operators of the earlier columns are those of their own order.
+ */
+static CdcBranch *
+build_row(const CdcKafkaPushdown *push, RowCompareExpr *row)
+{
+	CdcBranch  *leaf = make_leaf(CDC_BRANCH_ROW, NIL);
+	ListCell   *left;
+	ListCell   *right;
+	ListCell   *opno;
+
+	forthree(left, row->largs, right, row->rargs, opno, row->opnos)
+	{
+		CdcComparison *cmp = make_comparison(push, lfirst(left), lfirst_oid(opno), lfirst(right));
+
+		if (cmp == NULL || cmp->compare == CDC_COMPARE_EQUAL ||
+			cmp->compare == CDC_COMPARE_NOT_EQUAL)
+		{
+			leaf->open = true;
+			break;
+		}
+		cmp->in_row = true;
+		leaf->comparisons = lappend(leaf->comparisons, cmp);
+	}
+	return leaf->comparisons == NIL ? NULL : leaf;
+}
+
+/* Of AND what is known; of OR only if all is. */
+static CdcBranch *
+build_bool(const CdcKafkaPushdown *push, BoolExpr *expr)
+{
+	CdcBranch  *branch = palloc0(sizeof(CdcBranch));
+	ListCell   *lc;
+
+	if (expr->boolop == NOT_EXPR)
+		return NULL;
+	branch->kind = expr->boolop == AND_EXPR ? CDC_BRANCH_AND : CDC_BRANCH_OR;
+	foreach(lc, expr->args)
+	{
+		CdcBranch  *child = cdc_kafka_pushdown_tree(push, lfirst(lc));
+
+		if (child != NULL)
+			branch->children = lappend(branch->children, child);
+		else if (branch->kind == CDC_BRANCH_OR)
+			return NULL;
+	}
+	return branch->children == NIL ? NULL : branch;
+}
+
+CdcBranch *
+cdc_kafka_pushdown_tree(const CdcKafkaPushdown *push, Node *clause)
+{
+	check_stack_depth();
+	switch (nodeTag(clause))
+	{
+		case T_OpExpr:
+			return build_operator(push, (OpExpr *) clause);
+		case T_ScalarArrayOpExpr:
+			return build_array(push, (ScalarArrayOpExpr *) clause);
+		case T_RowCompareExpr:
+			return build_row(push, (RowCompareExpr *) clause);
+		case T_BoolExpr:
+			return build_bool(push, (BoolExpr *) clause);
+		default:
+			return NULL;
+	}
+}
