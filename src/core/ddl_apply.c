@@ -105,6 +105,7 @@ apply_create(CdcDdlParser *p, const CdcDdl *ddl)
 	effect = table_effect(p, ddl->kind);
 	if (effect == NULL)
 		return;
+	effect->if_not_exists = if_not_exists;
 	if (if_not_exists && effect->old_def == NULL)
 		end_effect(p, effect, cdc_ddl_give_up(p, "the table may have existed before"));
 	else if (if_not_exists && effect->old_def->ncolumns > 0)

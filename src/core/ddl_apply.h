@@ -69,6 +69,7 @@ typedef struct CdcDdlEffect
 	bool		approximate;
 	bool		touches_columns;	/* ALTER TABLE: not only options, indexes and the like */
 	bool		no_change;		/* IF [NOT] EXISTS, and it does (not) */
+	bool		if_not_exists;	/* CREATE TABLE IF NOT EXISTS */
 	const char *charset;		/* databases: the new default, or NULL */
 	const char *collation;
 } CdcDdlEffect;

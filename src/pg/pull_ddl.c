@@ -51,6 +51,45 @@ follows(const DdlCall *d, const char *database, const char *table)
 
 /* ---- events ---- */
 
+static bool
+has_key(const CdcTableDef *def)
+{
+	int			i;
+
+	for (i = 0; def != NULL && i < def->ncolumns; i++)
+	{
+		if (def->columns[i].pk >= 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether the table has no rows after the statement, so that its replica is to have
+ * none either: TRUNCATE, or the table is made anew.  A table that was dropped keeps
+ * its replica until then.
+ */
+static bool
+empties_table(const DdlCall *d, const CdcDdlEffect *effect)
+{
+	CdcSchema  *schema = d->stream->schema;
+	char	   *full_name = psprintf("%s.%s", effect->database, effect->table);
+	const CdcTableDef *def = cdc_schema_definition(schema, effect->database, effect->table);
+
+	if (effect->kind != CDC_DDL_TABLE_TRUNCATE && effect->kind != CDC_DDL_TABLE_CREATE)
+		return false;
+	/* rows of a table without a key are left out until then, as the copy has them */
+	if (cdc_pull_stream_copies(d->stream, full_name) &&
+		!has_key(effect->new_def != NULL ? effect->new_def : def))
+		return false;
+	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
+		return true;
+	if (!cdc_pull_stream_knows(d->stream, full_name))
+		return false;
+	/* without that clause it would have failed if there had been one */
+	return !effect->if_not_exists || (def != NULL && def->ncolumns == 0);
+}
+
 /*
  * An event; table "" is one about a database.  effect: what it does, which the
  * event tells.
@@ -66,7 +105,7 @@ put_event(const DdlCall *d, const char *database, const char *table, const CdcDd
 	named.full_name = table[0] != '\0' ? psprintf("%s.%s", database, table) : database;
 	copy.table = &named;
 	copy.ddl = effect;
-	copy.op = effect->kind == CDC_DDL_TABLE_TRUNCATE ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
+	copy.op = table[0] != '\0' && empties_table(d, effect) ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
 	cdc_pull_writer_change(d->writer, &copy);
 }
 

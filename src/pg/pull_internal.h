@@ -182,6 +182,9 @@ extern void cdc_pull_stream_discover(CdcPullStream *stream, const CdcTable *tabl
 /* Whether a table is registered. */
 extern bool cdc_pull_stream_knows(CdcPullStream *stream, const char *full_name);
 
+/* Whether the stream has not passed the table's copy, or waits for it. */
+extern bool cdc_pull_stream_copies(CdcPullStream *stream, const char *full_name);
+
 /* The states of the tables have changed: they are read anew when needed. */
 extern void cdc_pull_stream_forget_tables(CdcPullStream *stream);
 

@@ -376,6 +376,14 @@ cdc_pull_stream_knows(CdcPullStream *stream, const char *full_name)
 	return find_table(stream, full_name) != NULL;
 }
 
+bool
+cdc_pull_stream_copies(CdcPullStream *stream, const char *full_name)
+{
+	const CdcPullTable *known = find_table(stream, full_name);
+
+	return known != NULL && (known->state == 'i' || known->state == 'd' || known->state == 'f');
+}
+
 void
 cdc_pull_stream_discover(CdcPullStream *stream, const CdcTable *table, bool copy)
 {
@@ -412,7 +420,6 @@ static CdcStatus
 lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
 	CdcPullStream *stream = arg;
-	CdcPullTable *known;
 	CdcStatus	st;
 
 	st = cdc_schema_lookup(&stream->lookup, map, table, err);
@@ -424,14 +431,8 @@ lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError
 	}
 	if (st != CDC_OK || *table == NULL)
 		return st;
-	known = find_table(stream, (*table)->full_name);
-	if (known == NULL)
-	{
-		cdc_pull_stream_discover(stream, *table, true);
-		known = find_table(stream, (*table)->full_name);
-	}
-	if ((*table)->npk == 0 && known != NULL &&
-		(known->state == 'i' || known->state == 'd' || known->state == 'f'))
+	cdc_pull_stream_discover(stream, *table, true);
+	if ((*table)->npk == 0 && cdc_pull_stream_copies(stream, (*table)->full_name))
 		*table = NULL;
 	return CDC_OK;
 }
