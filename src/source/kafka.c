@@ -145,6 +145,7 @@ log_cb(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 	CdcKafka   *kafka = rd_kafka_opaque(rk);
 	const char *rest;
 
+	(void) facility;
 	if (level > LEVEL_ERROR || kafka == NULL)
 		return;
 	if (strncmp(text, "[thrd:", 6) == 0 && (rest = strstr(text, "]: ")) != NULL)
@@ -369,8 +370,8 @@ set_limits(rd_kafka_conf_t *conf, const CdcKafka *kafka, CdcError *err)
 	{
 		if (cdc_failed(st = set_number(conf, "queued.max.messages.kbytes", clamp(limit / 4 / 1024, 64, 2097151), err)) ||
 			cdc_failed(st = set_number(conf, "queued.min.messages", clamp(limit / 4 / 512, 1000, 10000000), err)) ||
-			cdc_failed(st = set_number(conf, "fetch.message.max.bytes", clamp(limit / 64, 65536, 1048576), err)) ||
-			cdc_failed(st = set_number(conf, "fetch.max.bytes", clamp(limit / 8, 131072, 52428800), err)))
+			cdc_failed(st = set_number(conf, "fetch.message.max.bytes", clamp(limit / 128, 65536, 1048576), err)) ||
+			cdc_failed(st = set_number(conf, "fetch.max.bytes", clamp(limit / 32, 131072, 52428800), err)))
 			return st;
 		return set_number(conf, "fetch.queue.backoff.ms", 10, err);
 	}

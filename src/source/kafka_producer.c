@@ -30,6 +30,7 @@ cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
 {
 	CdcKafka   *kafka = opaque;
 
+	(void) rk;
 	pthread_mutex_lock(&kafka->lock);
 	kafka->delivery.reported_bytes += msg->key_len + msg->len;
 	if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -256,9 +256,15 @@ fail_list(CdcKafkaRequest *request, rd_kafka_resp_err_t code,
 		  const rd_kafka_topic_partition_list_t *list, int at, const char *what)
 {
 	char		text[CDC_ERROR_TEXT / 2];
+	int			i;
 
 	if (at < 0)
-		return fail(request, code, NULL, what, NULL);
+	{
+		/* that of all, whose topic is named where it is one */
+		for (i = 1; i < list->cnt && strcmp(list->elems[i].topic, list->elems[0].topic) == 0; i++)
+			;
+		return fail(request, code, NULL, what, i >= list->cnt ? list->elems[0].topic : NULL);
+	}
 	(void) snprintf(text, sizeof(text), "%s of partition %d", what, list->elems[at].partition);
 	return fail(request, code, NULL, text, list->elems[at].topic);
 }
