@@ -35,7 +35,6 @@ ALTER SERVER bus OPTIONS (ADD sasl_kerberos_kinit_cmd 'touch /tmp/evil');
 ALTER SERVER bus OPTIONS (ADD sasl_kerberos_principal '$(touch /tmp/evil)');
 ALTER SERVER bus OPTIONS (ADD offset_store_path '/tmp');
 ALTER SERVER bus OPTIONS (ADD debug 'all');
-ALTER SERVER bus OPTIONS (ADD log_cb 'x');
 ALTER SERVER bus OPTIONS (ADD internal_termination_signal '15');
 ALTER SERVER bus OPTIONS (ADD test_mock_num_brokers '3');
 -- What the extension sets itself.
@@ -65,6 +64,7 @@ SELECT scope, name, "default", valid_values, secret FROM cdc.option_list()
  WHERE scope = 'server of cdc_kafka';
 
 DROP FOREIGN TABLE tuned;
+SET client_min_messages = warning;
 DROP SERVER bus CASCADE;
 DROP ROLE regress_kafka_reader;
 DROP EXTENSION cdc_ingest;
