@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/source.h"
+#include "pg/check_server.h"
 
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
@@ -16,15 +16,16 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "pg/kafka_options.h"
 #include "pg/option_table.h"
 #include "pg/result_set.h"
+#include "pg/source.h"
 
 #define LISTED_TABLES	5		/* so many are named, of more only the count is told */
 
 typedef struct Check
 {
-	Tuplestorestate *store;
-	TupleDesc	desc;
+	CdcCheckReport *out;
 	const char *server;
 	CdcSource  *source;
 	const CdcMysqlServerInfo *info;
@@ -38,8 +39,9 @@ text_of(const char *utf8)
 	return CStringGetTextDatum(pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
 }
 
-static void
-report(Check *check, const char *name, bool ok, const char *detail, const char *hint)
+void
+cdc_check_report(CdcCheckReport *out, const char *name, bool ok, const char *detail,
+				 const char *hint)
 {
 	Datum		values[4];
 	bool		nulls[4] = {false};
@@ -50,7 +52,13 @@ report(Check *check, const char *name, bool ok, const char *detail, const char *
 	values[2] = nulls[2] ? (Datum) 0 : text_of(detail);
 	nulls[3] = ok || hint == NULL || hint[0] == '\0';
 	values[3] = nulls[3] ? (Datum) 0 : text_of(hint);
-	tuplestore_putvalues(check->store, check->desc, values, nulls);
+	tuplestore_putvalues(out->store, out->desc, values, nulls);
+}
+
+static void
+report(Check *check, const char *name, bool ok, const char *detail, const char *hint)
+{
+	cdc_check_report(check->out, name, ok, detail, hint);
 }
 
 static const char *
@@ -495,10 +503,20 @@ PG_FUNCTION_INFO_V1(cdc_check_server);
 Datum
 cdc_check_server(PG_FUNCTION_ARGS)
 {
-	Check		check = {0};
+	CdcCheckReport out;
+	char	   *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ForeignDataWrapper *fdw = GetForeignDataWrapper(GetForeignServerByName(server, false)->fdwid);
 
-	check.store = cdc_result_set_begin(fcinfo, &check.desc);
-	check.server = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	run_checks(&check);
+	out.store = cdc_result_set_begin(fcinfo, &out.desc);
+	if (strcmp(fdw->fdwname, CDC_KAFKA_FDW) == 0)
+		cdc_check_kafka_server(&out, server);
+	else
+	{
+		Check		check = {0};
+
+		check.out = &out;
+		check.server = server;
+		run_checks(&check);
+	}
 	return (Datum) 0;
 }

@@ -398,13 +398,6 @@ cdc_float8_text(double v, char *buf)
 #define CDC_RECEIVE_RETURN(value)		return
 #endif
 
-/* Option elements know where they stand in the statement since 10. */
-#if PG_VERSION_NUM >= 100000
-#define CDC_DEF_ELEM(name, value)		makeDefElem((name), (value), -1)
-#else
-#define CDC_DEF_ELEM(name, value)		makeDefElem((name), (value))
-#endif
-
 /* Hash tables with strings as keys must say so since 14. */
 #if PG_VERSION_NUM >= 140000
 #define CDC_HASH_STRINGS				HASH_STRINGS

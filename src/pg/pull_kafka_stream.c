@@ -267,7 +267,7 @@ overrides(const CdcSubscription *sub)
 		group = psprintf("cdc_%s_%s", get_database_name(MyDatabaseId), sub->name);
 	if (group[0] == '\0')
 		return NIL;
-	return list_make1(CDC_DEF_ELEM("group_id", (Node *) makeString(pstrdup(group))));
+	return list_make1(CDC_MAKE_DEFELEM("group_id", (Node *) makeString(pstrdup(group))));
 }
 
 CdcKafkaSource *

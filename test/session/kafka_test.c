@@ -340,6 +340,7 @@ test_contents(void)
 	CdcKafkaReader *reader;
 	CdcKafkaMessage msg;
 	CdcError	err;
+	CdcStatus	st;
 	int			n = 0;
 
 	send_one(producer, "contents", 0, NULL, 0, NULL, 0, NULL, 0, 1000);
@@ -375,9 +376,11 @@ test_contents(void)
 		send_one(producer, "contents", 0, NULL, 0, NULL, 0, NULL, 0, -1);
 	CHECK(flush(producer, &err) == CDC_OK, "ten thousand empty ones");
 	cdc_kafka_destroy(producer);
-	for (n = 0; next(kafka, reader, &msg, &err) == CDC_OK; n++)
-		;
-	CHECK(n == 10000 && msg.offset == 10005, "all of them come: %d", n);
+	n = 0;
+	/* its end may have been seen before the last came */
+	while (((st = next(kafka, reader, &msg, &err)) == CDC_OK || (st == CDC_END && msg.offset < 10005)))
+		n += st == CDC_OK;
+	CHECK(st == CDC_END && n == 10000 && msg.offset == 10005, "all of them come: %d", n);
 	CHECK(cdc_kafka_reader_stats(reader)->messages == 10005, "and are counted");
 	cdc_kafka_destroy(kafka);
 }
