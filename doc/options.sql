@@ -2,7 +2,7 @@
 --   psql -XAtq -f doc/options.sql > doc/options.md
 \pset format unaligned
 \pset tuples_only on
-SELECT E'# Options\n\nMade by doc/options.sql from `cdc.option_list()`; do not edit.';
+SELECT E'# Options\n\nMade by doc/options.sql from `cdc.option_list()`; do not edit.\n\nServers, user mappings and foreign tables of cdc_kafka also have the properties of librdkafka, their dots\nwritten as underscores; which belongs where is in [kafka](kafka.md).';
 SELECT E'\n## ' || upper(left(scope, 1)) || substr(scope, 2) || E'\n\n| option | default | values | |\n|---|---|---|---|\n' ||
        string_agg('| `' || name || '` | ' || coalesce('`' || "default" || '`', '') || ' | ' || valid_values || ' | ' ||
                   replace(description, '|', '\|') || CASE WHEN secret THEN ' (secret)' ELSE '' END || ' |', E'\n' ORDER BY n)
