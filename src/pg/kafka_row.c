@@ -38,6 +38,8 @@ struct Column
 	Oid			ioparam;
 	CdcJsonbWriter *writer;		/* of documents */
 	CdcConverter converter;		/* of members */
+	bool		domain;			/* its constraints are checked */
+	void	   *domain_state;
 	size_t	   *path_len;
 };
 
@@ -98,7 +100,7 @@ fill_text(CdcKafkaRow *row, Column *column, const char *bytes, size_t len)
 	return PointerGetDatum(cstring_to_text_with_len(text, (int) len));
 }
 
-/* Types that check what they are given: varchar(n), json, domains. */
+/* Types that check what they are given: varchar(n), json. */
 static Datum
 fill_by_input(CdcKafkaRow *row, Column *column, const char *bytes, size_t len)
 {
@@ -223,7 +225,7 @@ headers_datum(CdcKafkaRow *row, Column *column, const CdcKafkaMessage *msg, bool
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the headers of the message are too large")));
 	document = cdc_jsonb_writer_finish(column->writer);
-	if (column->def->typid == JSONBOID)
+	if (column->def->basetype == JSONBOID)
 		return PointerGetDatum(document);
 	return InputFunctionCall(&column->input,
 							 JsonbToCString(NULL, (JsonbContainer *) &document->root,
@@ -403,6 +405,9 @@ cdc_kafka_row_fill(CdcKafkaRow *row, const CdcKafkaMessage *msg, Datum *values, 
 		row->current = column;
 		isnull[place] = false;
 		values[place] = column_datum(row, column, msg, object, &isnull[place]);
+		if (column->domain)
+			domain_check(values[place], isnull[place], column->def->typid,
+						 &column->domain_state, row->context);
 	}
 	error_context_stack = callback.previous;
 }
@@ -411,11 +416,11 @@ static void
 init_column(CdcKafkaRow *row, Column *column)
 {
 	const CdcKafkaColumn *def = column->def;
-	bool		domain = def->typid != def->basetype;
 	Oid			input;
 	int			i;
 
-	getTypeInputInfo(def->typid, &input, &column->ioparam);
+	column->domain = def->typid != def->basetype;
+	getTypeInputInfo(def->basetype, &input, &column->ioparam);
 	fmgr_info_cxt(input, &column->input, row->context);
 	switch (def->basetype)
 	{
@@ -435,9 +440,6 @@ init_column(CdcKafkaRow *row, Column *column)
 			column->fill = fill_by_input;
 			break;
 	}
-	if (domain)
-		column->fill = fill_by_input;	/* its constraints */
-
 	if (def->field == CDC_KAFKA_HEADERS || column->fill == fill_jsonb)
 		column->writer = cdc_jsonb_writer_create(row->context);
 	if (def->field == CDC_KAFKA_MEMBER)

@@ -131,11 +131,12 @@ count_message(CdcKafkaScan *scan, const CdcKafkaMessage *msg)
 	CdcKafkaScanPartition *p = &scan->partitions[scan->current];
 	int			i;
 
-	/* messages of a partition come in batches */
 	if (p->id != msg->partition)
 	{
-		for (i = 0; i < scan->npartitions && scan->partitions[i].id != msg->partition; i++)
-			;
+		/* nearly always it has its number's place */
+		i = msg->partition < scan->npartitions ? msg->partition : 0;
+		while (scan->partitions[i].id != msg->partition)
+			i = (i + 1) % scan->npartitions;
 		scan->current = i;
 		p = &scan->partitions[i];
 	}

@@ -73,6 +73,14 @@ subtest 'what a row holds' => sub {
 	is_deeply([ @{ $cluster->rows('SELECT tableoid::regclass::text, xmin::text, (kinds).key FROM kinds WHERE "offset" = 1')->[0] } ],
 		[ 'kinds', '0', 'k2' ], 'system columns, whole rows');
 
+	$cluster->do(q{CREATE DOMAIN short_key AS text CHECK (length(value) < 3)}, 'CREATE DOMAIN some_bytes AS bytea NOT NULL',
+		'CREATE DOMAIN place_in_log AS bigint');
+	table('kinds_domain', 'key short_key, value some_bytes, "offset" place_in_log', topic => 'kinds');
+	is($cluster->value(q{SELECT key || encode(value, 'escape') FROM kinds_domain WHERE "offset" = 0}), 'k1{"a": 1.50}', 'domains');
+	like($cluster->error_of('SELECT value FROM kinds_domain'),
+		qr/domain some_bytes does not allow null values.*column "value" of foreign table "kinds_domain", message kinds\/0\@1/s, '... and their constraints');
+	is(scan_of('SELECT key FROM kinds_domain WHERE "offset" = 2')->{'Kafka Messages'}, 1, '... pushed down');
+
 	$kafka->produce('kinds', [ "not JSON" ]);
 	like($cluster->error_of('SELECT * FROM kinds'), qr/not valid JSON.*column "value" of foreign table "kinds", message kinds\/0\@4/s,
 		'an error names the message');

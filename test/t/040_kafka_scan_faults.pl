@@ -199,6 +199,12 @@ subtest 'large messages' => sub {
 	$kafka->produce('huge', [ map { $_ x 10_000_000 } 1 .. 8 ], args => [ '-X', 'message.max.bytes=12000000' ]);
 	table('huge', memory_limit => '8MB');
 	my $dbh = $cluster->connect;
+	my ($pid) = $dbh->selectrow_array('SELECT pg_backend_pid()');
+	my $memory = sub { open my $fh, '<', "/proc/$pid/status" or die $!; return (grep { /^VmHWM/ } <$fh>)[0] =~ /(\d+)/ ? $1 : die };
+	my $idle = $memory->();
+	is(scalar $dbh->selectrow_array('SELECT count(value) FROM big'), 60000, '30 MB of small ones');
+	my $grown = $memory->() - $idle;
+	cmp_ok($grown, '<', 24 * 1024, "... within memory_limit (4MB) and what a backend takes: $grown kB");
 	is_deeply($dbh->selectall_arrayref('SELECT length(value), left(value, 1) FROM huge'), [ map { [ 10_000_000, $_ ] } 1 .. 8 ], 'of 10 MB each');
 	$dbh->disconnect;
 };
