@@ -12,10 +12,44 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
-bool
-cdc_json_find(const JsonbContainer *object, const char *key, size_t keylen, CdcJsonValue *v)
+/* Up to so many keys are looked at one after the other. */
+#define LINEAR_KEYS		32
+
+/*
+ * The key's number, or -1.  Lengths are compared first, and adding them up
+ * gives the offsets: for objects of some dozen keys this is faster than the
+ * offset of an entry in the middle is found.
+ */
+static int
+find_linear(const JsonbContainer *object, int n, const char *key, size_t keylen)
 {
-	int			n = cdc_json_count(object);
+	const char *base = cdc_json_base(object, n * 2);
+	uint32		offset = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		uint32		start = offset;
+		CdcJsonValue k;
+		int			cmp;
+
+		cdc_json_step(object, base, i, &offset, &k);
+		if (offset - start < keylen)
+			continue;
+		if (offset - start > keylen)
+			break;
+		cmp = memcmp(k.data, key, keylen);
+		if (cmp == 0)
+			return i;
+		if (cmp > 0)
+			break;
+	}
+	return -1;
+}
+
+static int
+find_binary(const JsonbContainer *object, int n, const char *key, size_t keylen)
+{
 	const char *base = cdc_json_base(object, n * 2);
 	int			low = 0;
 	int			high = n;
@@ -33,16 +67,26 @@ cdc_json_find(const JsonbContainer *object, const char *key, size_t keylen, CdcJ
 		else
 			cmp = memcmp(k.data, key, keylen);
 		if (cmp == 0)
-		{
-			cdc_json_get(object, n * 2, n + mid, v);
-			return true;
-		}
+			return mid;
 		if (cmp < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return false;
+	return -1;
+}
+
+bool
+cdc_json_find(const JsonbContainer *object, const char *key, size_t keylen, CdcJsonValue *v)
+{
+	int			n = cdc_json_count(object);
+	int			i = n <= LINEAR_KEYS ? find_linear(object, n, key, keylen) :
+		find_binary(object, n, key, keylen);
+
+	if (i < 0)
+		return false;
+	cdc_json_get(object, n * 2, n + i, v);
+	return true;
 }
 
 char *

@@ -126,7 +126,7 @@ sub bench_insert
 {
 	my ($kafka) = @_;
 	$dbh->do('CREATE TABLE loaded (event jsonb)');
-	compare('kafka_insert', 'messages/s (baseline: kcat | psql COPY into jsonb)', 2,
+	compare('kafka_insert', 'messages/s (baseline: kcat | psql COPY into jsonb)', 3,
 		sub { $dbh->do('INSERT INTO loaded SELECT value FROM bus_events') },
 		sub { pipe_into_copy($kafka) },
 		sub { $dbh->do('TRUNCATE loaded') });
@@ -137,7 +137,7 @@ sub bench_pull
 {
 	my ($kafka) = @_;
 	my $exists;
-	compare('kafka_pull', 'messages/s (baseline: kcat | psql COPY into jsonb)', 2,
+	compare('kafka_pull', 'messages/s (baseline: kcat | psql COPY into jsonb)', 3,
 		sub { $dbh->do(q{SELECT cdc.pull('k')}); count_all('k_history') },
 		sub { pipe_into_copy($kafka) },
 		sub {
@@ -157,7 +157,7 @@ sub bench_produce
 	$dbh->do('CREATE TABLE lines (line text)');
 	$dbh->do("COPY lines FROM '$file'");
 	$dbh->do('CREATE FOREIGN TABLE sent (topic text, value text) SERVER bus');
-	compare('kafka_produce', 'messages/s (baseline: kcat -P)', 2,
+	compare('kafka_produce', 'messages/s (baseline: kcat -P)', 3,
 		sub { $dbh->do("INSERT INTO sent SELECT 'ours$round', line FROM lines"); expect_messages($kafka, "ours$round") },
 		sub { load_topic($kafka, "theirs$round") },
 		sub { $round++; $kafka->create_topic("$_$round", 4) for 'ours', 'theirs' });
