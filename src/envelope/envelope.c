@@ -451,7 +451,10 @@ cdc_envelope_read(CdcArena *arena, CdcMessageFormat declared, const CdcMessage *
 	if (format == NULL)
 		return not_recognised(&r);
 	st = read_with(&r, format);
-	if (st == CDC_OK)
-		note_images(env);
-	return st;
+	if (st != CDC_OK)
+		return st;
+	note_images(env);
+	if (env->nrows > 0 && env->source_table == NULL)
+		return cdc_reader_refuse(&r, format->name, "It has a row, but names no table.");
+	return CDC_OK;
 }
