@@ -1,0 +1,157 @@
+# Envelopes end to end: messages that Debezium wrote, and the forms of the others, through
+# a real Apache Kafka into histories and replicas that have the source's rows.
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Kafka;
+
+my $kafka = CdcIngest::Kafka->new;
+my $cluster = CdcIngest::Cluster->new('kafka_envelopes', preload => 0);
+$cluster->do(sprintf(q{CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '%s')}, $kafka->bootstrap));
+
+sub subscribe { my ($name, %opt) = @_; return $cluster->call('create_subscription', name => $name, server => 'bus', enabled => \'false', %opt) }
+sub pull { return $cluster->value('SELECT cdc.pull(?)', $_[0]) }
+sub apply { return $cluster->do("SELECT * FROM cdc.apply('$_[0]')") }
+sub list { return join ' ', map { join '|', map { $_ // '-' } @$_ } @{ $cluster->rows(@_) } }
+sub fails { return $cluster->error_of($_[0]) }
+
+# The messages of a recording, in their order, into topics with a prefix.
+sub produce_recording
+{
+	my ($file, $prefix) = @_;
+	my (%messages, @topics);
+	open my $in, '<', "$FindBin::Bin/../data/envelopes/$file" or die "$file: $!";
+	while (my $line = <$in>)
+	{
+		chomp $line;
+		my ($topic, $key, $value) = split /\t/, $line, 3;
+		$topic = "$prefix$topic";
+		push @topics, $topic unless $messages{$topic};
+		push @{ $messages{$topic} }, [ map { $_ eq 'null' ? undef : $_ } $key, $value ];
+	}
+	for my $topic (@topics)
+	{
+		$kafka->create_topic($topic);
+		$kafka->produce($topic, $messages{$topic});
+	}
+	return scalar map { @$_ } values %messages;
+}
+
+my $pair = q{SELECT a, b, v FROM %s.pair ORDER BY a};
+my $pair_rows = '3|k3|three 4|k4|four 10|k1|one';
+# what debezium.sql leaves, as MySQL would print it
+my $types = q{SELECT id, iu, bi, de, big, d, dt3, dt6, ts AT TIME ZONE 'UTC', t0, t6, y, vc, vb IS NULL, encode(bin, 'hex'), en, st, js, bit9,
+	encode(substring(pt FROM 6), 'hex') FROM %s.types ORDER BY id};
+my $types_rows = '1|4294967295|-9223372036854775808|0.0001|12345678901234567890123456789012345.123456789012345678901234567890|1969-12-31'
+  . '|2024-06-01 12:34:56.001|2024-06-01 12:34:56.123456|2038-01-19 03:14:07|-00:00:01|23:59:59.999999|2024|Größe €|1|00ff1000|c|{}|[]|000000001'
+  . '|000000000000f03f0000000000000040'
+  . ' 3|-|-|-0.5000|-0.000000000000000000000000000001|9999-12-31|-|9999-12-31 23:59:59.999999|-|838:59:59|-838:59:58.999999|1901|x|1|-|-|-|"s"|-|-';
+
+# New columns of the source are told; as apply says, they are added.
+sub apply_with_new_column
+{
+	my ($name) = @_;
+	my $error = fails("SELECT * FROM cdc.apply('$name')");
+	like($error, qr/has no column "extra"/, 'a column that came later is named');
+	my ($alter) = $error =~ /(ALTER TABLE \S+ ADD COLUMN extra [^;]+;)/;
+	ok(defined $alter, 'with what to type') or diag($error);
+	$cluster->do($alter);
+	apply($name);
+	return $alter;
+}
+
+subtest 'Debezium with schemas: replicas by them' => sub {
+	my $n = produce_recording('debezium_schema.tsv', 'one.');
+	subscribe('dz', topics => ['one.*'], format => 'debezium', target_schema => 'dz', tables => ['env.*']);
+	is(pull('dz'), $n, 'all messages');
+	is(apply_with_new_column('dz'), 'ALTER TABLE dz.pair ADD COLUMN extra numeric(6,2);', 'its type is the source\'s');
+	is(list(sprintf $pair, 'dz'), $pair_rows, 'rows of a table with a key of two columns');
+	is(list('SELECT x, y FROM dz.nokey'), '1|b', 'rows of a table without key');
+	is(list(sprintf $types, 'dz'), $types_rows, 'values of all types');
+	is(list('SELECT biu FROM dz.types WHERE id = 1'), '18446744073709551615', 'bigint unsigned');
+	is(list('SELECT count(*) FROM dz.later'), '0', 'TRUNCATE');
+	is(list("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'dz.pair'::regclass AND contype = 'p'"), 'PRIMARY KEY (b, a)', 'the key, in its order');
+	is(list(q{SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'dz.types'::regclass AND attname IN ('biu', 'de', 'ts6', 'vc')
+		ORDER BY attnum}), 'biu|numeric(20,0) de|numeric(20,4) ts6|timestamp(6) with time zone vc|character varying(20)', 'the types');
+};
+
+subtest 'Debezium without schemas: into the same tables' => sub {
+	my $n = produce_recording('debezium_plain.tsv', 'two.');
+	$cluster->do('CREATE SCHEMA dp', map { "CREATE TABLE dp.$_ (LIKE dz.$_ INCLUDING ALL)" } qw(pair nokey types later));
+	# the connector's default for bigint unsigned is not the source's value
+	$cluster->do('ALTER TABLE dp.types ALTER biu TYPE bigint');
+	subscribe('dp', topics => ['two.*'], format => 'auto', target_schema => 'dp', tables => ['env.*']);
+	is(pull('dp'), $n, 'all messages');
+	apply('dp');
+	is(list(sprintf $pair, 'dp'), $pair_rows, 'rows of a table with a key of two columns');
+	is(list('SELECT extra FROM dp.pair ORDER BY a'), '- 9.99 -', 'a decimal');
+	is(list('SELECT x, y FROM dp.nokey'), '1|b', 'rows of a table without key');
+	is(list(sprintf $types, 'dp'), $types_rows, 'values of all types');
+	is(list('SELECT count(*) FROM dp.later'), '0', 'TRUNCATE');
+};
+
+subtest 'Debezium, rows alone' => sub {
+	produce_recording('debezium_flat.tsv', 'three.');
+	$cluster->do('CREATE SCHEMA df', map { "CREATE TABLE df.$_ (LIKE dp.$_ INCLUDING ALL)" } qw(pair types));
+	subscribe('df', topics => ['three.*'], format => 'debezium_flat', target_schema => 'df', tables => [ 'env.pair', 'env.types' ]);
+	pull('df');
+	apply('df');
+	is(list(sprintf $pair, 'df'), $pair_rows, 'rows of a table with a key of two columns');
+	is(list(sprintf $types, 'df'), $types_rows, 'values of all types');
+	produce_recording('debezium_flat_schema.tsv', 'four.');
+	subscribe('ds', topics => ['four.srv.env.pair'], format => 'debezium_flat', target_schema => 'ds');
+	pull('ds');
+	apply_with_new_column('ds');
+	is(list(sprintf $pair, 'ds'), $pair_rows, 'deletes by tombstones alone');
+};
+
+subtest 'Canal, GoldenGate, Quix, Maxwell in one topic' => sub {
+	$kafka->create_topic('mixed');
+	$kafka->produce('mixed', [
+		[ undef, q({"type":"INSERT","isDdl":false,"database":"c","table":"t","pkNames":["id"],"mysqlType":{"id":"int","v":"blob"},"data":[{"id":"1","v":"\u00ff"},{"id":"2","v":null}]}) ],
+		[ undef, q({"type":"DELETE","isDdl":false,"database":"c","table":"t","pkNames":["id"],"mysqlType":{"id":"int"},"data":[{"id":"2"}]}) ],
+		[ undef, q({"table":"G.T","op_type":"I","op_ts":"2024-06-01 12:00:00","pos":"1","primary_keys":["ID"],"after":{"ID":1,"A":"x","B":2}}) ],
+		[ undef, q({"table":"G.T","op_type":"U","op_ts":"2024-06-01 12:00:01","pos":"2","primary_keys":["ID"],"before":{"ID":1},"after":{"ID":5,"B":3}}) ],
+		[ undef, q({"kind":"insert","schema":"q","table":"u","columnnames":["id","v"],"columntypes":["integer","text"],"columnvalues":[1,"one"],"pk":{"pknames":["id"]}}) ],
+		[ undef, q({"kind":"update","schema":"q","table":"u","columnnames":["id","v"],"columntypes":["integer","text"],"columnvalues":[2,"uno"],"oldkeys":{"keynames":["id"],"keyvalues":[1]}}) ],
+		[ q({"database":"m","table":"w","pk.id":1}), q({"database":"m","table":"w","type":"bootstrap-insert","ts":1700000000,"data":{"id":1,"v":"one"}}) ],
+		[ q({"database":"m","table":"w","pk.id":1}), q({"database":"m","table":"w","type":"update","ts":1700000001,"xid":1,"commit":true,"data":{"id":1,"v":"uno"},"old":{"v":"one"}}) ] ]);
+	subscribe('mixed', topics => ['mixed'], format => 'auto', target_schema => 'mixed');
+	is(pull('mixed'), 8, 'each is recognised');
+	apply('mixed');
+	is(list("SELECT id, encode(v, 'hex') FROM mixed.t"), '1|ff', 'Canal');
+	is(list('SELECT "ID", "A", "B" FROM mixed."T"'), '5|x|3', 'GoldenGate');
+	is(list('SELECT id, v FROM mixed.u'), '2|uno', 'Quix');
+	is(list('SELECT id, v FROM mixed.w'), '1|uno', 'Maxwell');
+	is(list(q{SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE i.indisprimary
+		AND c.relnamespace = 'mixed'::regnamespace AND c.relname <> 'mixed_history'}) =~ s/ mixed_history\S*//gr, 'T t u w', 'all have their keys');
+};
+
+subtest 'documents with a key' => sub {
+	$kafka->create_topic('users', 1, 'cleanup.policy' => 'compact');
+	$kafka->produce('users', [ [ '{"id":1}', '{"name":"Ann","age":30}' ], [ '{"id":2}', '{"name":"Bob"}' ], [ '{"id":1}', '{"name":"Anna"}' ], [ '{"id":2}', undef ] ]);
+	subscribe('users', topics => ['users'], format => 'json', target_schema => 'docs');
+	pull('users');
+	apply('users');
+	is(list('SELECT id, name, age FROM docs.users'), '1|Anna|-', 'the last document of each key');
+};
+
+subtest 'what is none of these' => sub {
+	$kafka->create_topic('odd');
+	$kafka->produce('odd', [ [ undef, '{"any":"thing"}' ] ]);
+	subscribe('odd', topics => ['odd'], format => 'auto');
+	my $error = fails("SELECT cdc.pull('odd')");
+	like($error, qr{odd/0\@0}, 'an error says where it is');
+	like($error, qr/"any"/, 'and what was seen');
+	$cluster->do(q{SELECT cdc.alter_subscription('odd', '{"on_error": "log"}')});
+	$kafka->produce('odd', [ [ undef, "\x00\x00\x00\x00\x07\x04\x05" ], [ undef, '{"op":"c","after":{"a":1},"source":{"db":"d","table":"t"}}' ] ]);
+	pull('odd');
+	is(list(q{SELECT position, message ~ 'schema registry|not recognised' FROM cdc.error WHERE subscription = 'odd' ORDER BY position}), 'odd/0@0|1 odd/0@1|1', 'kept aside');
+	is(list('SELECT op, source_table FROM public.odd_history WHERE raw IS NULL ORDER BY seq'), 'c|d.t', 'others go on');
+};
+
+done_testing;
