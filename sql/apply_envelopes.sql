@@ -3,7 +3,7 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS cdc_ingest;
 CREATE SCHEMA env;
-CREATE SCHEMA er;                           -- replicas that apply makes
+CREATE SCHEMA er;
 SET search_path = env, public;
 SET timezone = 'America/New_York';          -- must not matter
 SET datestyle = 'ISO, MDY';
@@ -52,14 +52,11 @@ CREATE FUNCTION skip(name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('UPDATE cdc.subscription_progress SET applied_seq = (SELECT max(seq) FROM env.%I) WHERE subscription = $1', $1) USING $1;
 END $$;
-CREATE FUNCTION columns_of(rel regclass) RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) ||
-        coalesce((SELECT ' key ' || array_to_string(array(SELECT a.attname FROM unnest(i.indkey) k(n) JOIN pg_attribute a
-            ON a.attrelid = i.indrelid AND a.attnum = k.n), ',') FROM pg_index i WHERE i.indrelid = $1 AND i.indisprimary), '')
-    FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped $$;
-
--- Debezium with schemas: the replica is made by them
+-- Debezium with schemas
 SELECT sub('dz', 'debezium');
+CREATE TABLE er.orders (id bigint, country varchar(2), total numeric(20,4), due date, made timestamp, seen timestamptz, took interval, bits bit(9),
+    photo bytea, tags text[], more jsonb, paid boolean, note text, place bytea, PRIMARY KEY (id, country));
+SELECT wants('dz', 'shop.orders', 'er.orders');
 CREATE FUNCTION dz(op text, before jsonb, after jsonb) RETURNS jsonb LANGUAGE sql AS $$
     SELECT ('{"schema": {"type": "struct", "name": "srv.shop.orders.Envelope", "fields": [{"type": "struct", "field": "after", "fields": [
         {"type": "int64", "optional": false, "field": "id", "parameters": {"__debezium.source.column.type": "INT UNSIGNED"}},
@@ -93,11 +90,8 @@ SELECT msg('dz', 'srv.transaction', NULL, '{"status":"END","id":"u:1","event_cou
     msg('dz', '__debezium-heartbeat.srv', NULL, '{"ts_ms":1717245296789}'),
     msg('dz', 'srv', NULL, '{"databaseName":"shop","ddl":"CREATE TABLE x (y int)","tableChanges":[{"id":"\"shop\".\"x\""}]}');
 SELECT * FROM cdc.apply('dz');
-SELECT columns_of('er.orders');
 SELECT * FROM er.orders;
 SELECT seen AT TIME ZONE 'UTC' AS seen FROM er.orders;
-SELECT columns -> 2 FROM cdc.table_version WHERE subscription = 'dz';
-SELECT source_table, target, state FROM cdc.subscription_table WHERE subscription = 'dz';
 -- the same once more into another table
 CREATE TABLE again (LIKE er.orders INCLUDING ALL);
 SELECT cdc.replay('dz', 'shop.orders', 'env.again');
@@ -158,12 +152,13 @@ SELECT * FROM flat ORDER BY id;
 
 -- GoldenGate, of an operation and of a row; partial images
 SELECT sub('gg', 'goldengate');
+CREATE TABLE er."ORDS" ("ID" numeric PRIMARY KEY, "QTY" numeric, "WHO" text, "GONE" text, "WHEN" timestamp);
+SELECT wants('gg', 'PDB.SALES.ORDS', 'er."ORDS"');
 SELECT msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"I","op_ts":"2024-06-01 12:00:00.123456","current_ts":"2024-06-01T12:00:01","pos":"0001",
     "primary_keys":["ID"],"after":{"ID":1,"WHO":"WILL","WHEN":"1994-09-30:15:33:00","QTY":"3.50","GONE":null}}');
 SELECT msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"U","op_ts":"2024-06-01 12:00:02","pos":"0002","primary_keys":["ID"],
     "before":{"ID":1,"QTY":"3.50"},"after":{"ID":1,"QTY":"4"}}');
 SELECT * FROM cdc.apply('gg');
-SELECT columns_of('er."ORDS"');
 SELECT * FROM er."ORDS";
 SELECT msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"U","pos":"0003","primary_keys":["ID"],"before":{"ID":1},"after":{"ID":7,"GONE":"no"}}'),
     msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"I","pos":"0004","ID":2,"WHO":"ANN","WHEN":null}'),
@@ -180,6 +175,8 @@ SELECT fails($$SELECT msg('gg', 'ords', NULL, '[1]')$$);
 
 -- Canal: several rows in one message, all values texts
 SELECT sub('ca', 'canal');
+CREATE TABLE er.items (b bit(4), d numeric(10,2), f double precision, j jsonb, k text, n integer, s text[], t timestamp(3), y smallint, bl bytea, id numeric(20,0) PRIMARY KEY);
+SELECT wants('ca', 'shop.items', 'er.items');
 SELECT msg('ca', 'c', NULL, '{"type":"INSERT","isDdl":false,"database":"shop","table":"items","es":1717245296000,"ts":1717245297000,"pkNames":["id"],"sql":"",
     "mysqlType":{"id":"bigint unsigned","n":"int","d":"decimal(10,2)","f":"double","k":"enum(''a'',''b'')","s":"set(''x'',''y'',''z'')","b":"bit(4)","bl":"blob","j":"json","t":"datetime(3)","y":"year"},
     "sqlType":{"id":-5},
@@ -188,7 +185,6 @@ SELECT msg('ca', 'c', NULL, '{"type":"INSERT","isDdl":false,"database":"shop","t
 SELECT msg('ca', 'c', NULL, '{"type":"UPDATE","isDdl":false,"database":"shop","table":"items","pkNames":["id"],"mysqlType":{"id":"bigint unsigned","n":"int"},
     "data":[{"id":"3","n":"7"},{"id":"18446744073709551615","n":"8"}],"old":[{"id":"2","n":null},{"n":"-5"}]}');
 SELECT * FROM cdc.apply('ca');
-SELECT columns_of('er.items');
 SELECT * FROM er.items ORDER BY id;
 SELECT msg('ca', 'c', NULL, '{"type":"DELETE","isDdl":false,"database":"shop","table":"items","pkNames":["id"],"mysqlType":{"id":"bigint unsigned"},"data":[{"id":"3"},{"id":"4"}]}'),
     msg('ca', 'c', NULL, '{"type":"ALTER","isDdl":true,"database":"shop","table":"items","sql":"ALTER TABLE items ADD x int","data":null}');
@@ -197,13 +193,14 @@ SELECT id FROM er.items;
 
 -- Quix
 SELECT sub('qx', 'quix');
+CREATE TABLE er.people (id integer PRIMARY KEY, name text, blob bytea, doc jsonb, born timestamptz);
+SELECT wants('qx', 'public.people', 'er.people');
 SELECT msg('qx', 'q', NULL, '{"kind":"insert","schema":"public","table":"people","columnnames":["id","name","blob","doc","born"],
     "columntypes":["integer","character varying(20)","bytea","jsonb","timestamp with time zone"],
     "columnvalues":[1,"Ann","00ff","{\"a\": 1}","2024-06-01 12:00:00+02"],"pk":{"pknames":["id"],"pktypes":["integer"]}}');
 SELECT msg('qx', 'q', NULL, '{"kind":"update","schema":"public","table":"people","columnnames":["id","name"],"columntypes":["integer","text"],"columnvalues":[2,"Anna"],
     "oldkeys":{"keynames":["id"],"keytypes":["integer"],"keyvalues":[1]}}');
 SELECT * FROM cdc.apply('qx');
-SELECT columns_of('er.people');
 SELECT id, name, blob, doc, born AT TIME ZONE 'UTC' AS born FROM er.people;
 SELECT msg('qx', 'q', NULL, '{"kind":"delete","schema":"public","table":"people","oldkeys":{"keynames":["id"],"keytypes":["integer"],"keyvalues":[2]}}');
 SELECT * FROM cdc.apply('qx');
@@ -211,9 +208,10 @@ SELECT fails($$SELECT msg('qx', 'q', NULL, '{"kind":"insert","schema":"s","table
 
 -- documents: the whole row, what a document lacks is NULL
 SELECT sub('js', 'json');
+CREATE TABLE er.users (id numeric PRIMARY KEY, ok boolean, age numeric, name text, none text, tags jsonb);
+SELECT wants('js', 'users', 'er.users');
 SELECT msg('js', 'users', '{"id":1}', '{"id":1,"name":"Ann","age":30,"tags":["a"],"ok":true,"none":null}');
 SELECT * FROM cdc.apply('js');
-SELECT columns_of('er.users');
 SELECT msg('js', 'users', '{"id":1}', '{"id":1,"name":"Anna"}'), msg('js', 'users', '{"id":2}', '{"name":"Bob","age":1.5}');
 SELECT * FROM cdc.apply('js');
 SELECT * FROM er.users ORDER BY id;
@@ -232,14 +230,15 @@ SELECT msg('js', 'users', '{"id":3}', '{"id":3,"city":"Rome"}');
 SELECT fails($$SELECT cdc.apply('js')$$), skip('js');
 SELECT fails($$SELECT msg('js', 'users', NULL, '"text"')$$);
 
--- Maxwell from Kafka: keys name the primary key, definitions come by DDL
+-- Maxwell from Kafka: its keys have names in lower case
 SELECT sub('mx', 'maxwell');
+CREATE TABLE er.mx ("Id" int PRIMARY KEY, v text);
+SELECT wants('mx', 'shop.mx', 'er.mx');
 SELECT msg('mx', 'maxwell', '{"database":"shop","table":"mx","pk.id":1}', '{"database":"shop","table":"mx","type":"insert","ts":1717245296,"xid":1,"commit":true,"data":{"Id":1,"v":"one"}}'),
-    msg('mx', 'maxwell', NULL, '{"type":"table-create","database":"shop","table":"md","sql":"CREATE","ts":1717245296000,"def":{"database":"shop","table":"md",
-        "columns":[{"type":"int","name":"a","signed":false},{"type":"decimal","name":"d"},{"type":"varchar","name":"s","charset":"utf8mb4"},{"type":"datetime","name":"t","column-length":3}],"primary-key":["a"]}}'),
+    msg('mx', 'maxwell', NULL, '{"database":"shop","table":"mx","type":"insert","ts":1717245296,"xid":1,"commit":true,"data":{"Id":2,"v":"two"}}'),
+    msg('mx', 'maxwell', NULL, '{"type":"table-create","database":"shop","table":"md","sql":"CREATE","ts":1717245296000,"def":{"database":"shop","table":"md","columns":[]}}'),
     msg('mx', 'maxwell', '{"database":"shop","table":"mx","pk.id":1}', NULL);
 SELECT * FROM cdc.apply('mx');
-SELECT columns_of('er.mx'), columns_of('er.md');
 SELECT * FROM er.mx;
 
 -- recognised, or not

@@ -191,8 +191,6 @@ read_row(CdcReader *r)
 	else if (env->after.type == CDC_DOC_NULL)
 		return cdc_reader_refuse(r, "debezium", "Its op is \"%.*s\", but it has no object \"after\".",
 								 1, env->type.data);
-	if (env->nkey > 0 && !r->message->key_stored)
-		env->keep_key = true;
 	return CDC_OK;
 }
 
@@ -371,7 +369,6 @@ read_flat(CdcReader *r)
 		env->before = env->body;
 	else
 		env->after = env->body;
-	env->keep_key = env->nkey > 0 && !r->message->key_stored;
 	return CDC_OK;
 }
 

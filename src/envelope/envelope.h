@@ -72,8 +72,6 @@ typedef struct CdcMessage
 	 * fills the only one, and Maxwell's keys have them in lower case */
 	const CdcString *key_columns;
 	int			nkey_columns;
-	bool		key_stored;		/* a key of this table is in history before: no need to keep
-								 * one more only for the names of its columns */
 } CdcMessage;
 
 /*

@@ -149,7 +149,6 @@ read_key(CdcReader *r)
 	env->key = names;
 	env->key_values = values;
 	env->nkey = n;
-	env->keep_key = n > 0 && !r->message->key_stored;
 	return CDC_OK;
 }
 

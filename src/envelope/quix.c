@@ -124,9 +124,7 @@ read_quix(CdcReader *r)
 								 "columnnames\" and \"columnvalues");
 	env->after = after.values;
 	env->before = before.values;
-	st = read_key(r, &before);
-	env->keep_key = st == CDC_OK && env->key_values != NULL && !r->message->key_stored;
-	return st;
+	return read_key(r, &before);
 }
 
 static void

@@ -163,8 +163,6 @@ find_target_run(CdcApply *apply, const char *source_table, size_t len)
 		if (++n >= 16)
 			break;
 	}
-	if (apply->at_event != NULL && !cdc_apply_discover(apply, apply->at_event))
-		return NULL;
 	target = cdc_target_get(apply->sub, source_table, len, apply->place.seq, apply->run);
 	if (n >= 16)
 		foreach(lc, apply->targets)
@@ -187,7 +185,7 @@ cdc_apply_target(CdcApply *apply, const char *source_table, size_t len)
 		apply->last = new_target_run(apply, target);
 		MemoryContextSwitchTo(old);
 	}
-	return apply->last;			/* NULL: see cdc_apply_discover() */
+	return apply->last;
 }
 
 CdcApply *

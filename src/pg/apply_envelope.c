@@ -32,7 +32,7 @@ struct CdcEnvelopeReader
 	CdcDoc		key;
 	CdcMessage	message;
 	CdcEnvelope env;
-	CdcTargetRun *run;			/* whose columns give hints; or NULL */
+	CdcTargetRun *run;			/* whose columns give hints */
 };
 
 CdcEnvelopeReader *
@@ -224,8 +224,7 @@ cdc_envelope_read_event(CdcApply *apply, CdcEnvelopeReader *reader, CdcTargetRun
 		cdc_doc_from_jsonb(event->key, &reader->key);
 		reader->message.key = &reader->key;
 	}
-	if (run != NULL && OidIsValid(run->target->relid))
-		reader->message.key_columns = key_names(run->target, &reader->message.nkey_columns);
+	reader->message.key_columns = key_names(run->target, &reader->message.nkey_columns);
 	CDC_CHECK(cdc_envelope_read(reader->arena, apply->format, &reader->message, &reader->env, &err),
 			  &err, NULL);
 	return reader->env.nrows;
@@ -292,14 +291,4 @@ cdc_envelope_column_type(CdcEnvelopeReader *reader, const CdcSubscriptionOptions
 	if (cdc_failed(cdc_column_type_parse(reader->arena, columns[i].column_type, &column, &err)))
 		return NULL;
 	return cdc_pg_type(&column, opt, &reason);
-}
-
-CdcEnvelopeColumn *
-cdc_envelope_reader_columns(CdcEnvelopeReader *reader, int *n)
-{
-	CdcEnvelopeColumn *columns;
-	CdcError	err;
-
-	CDC_CHECK(cdc_envelope_columns(reader->arena, &reader->env, &columns, n, &err), &err, NULL);
-	return columns;
 }

@@ -362,7 +362,6 @@ void
 cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event)
 {
 	note_place(apply, event);
-	apply->at_event = event;
 	apply->source_table = event->source_table;
 	apply->source_table_len = event->source_table_len;
 }
@@ -376,7 +375,7 @@ cdc_event_target(CdcApply *apply, const CdcHistoryEvent *event)
 		event->source_table == NULL)
 		return NULL;
 	run = cdc_apply_target(apply, event->source_table, event->source_table_len);
-	return run != NULL && OidIsValid(run->target->relid) ? run : NULL;
+	return OidIsValid(run->target->relid) ? run : NULL;
 }
 
 bool
@@ -387,11 +386,7 @@ cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 	cdc_event_begin(apply, event);
 	run = cdc_event_target(apply, event);
 	if (cdc_event_is_barrier(apply, event))
-	{
 		cdc_apply_flush(apply); /* pull keeps the tables' states */
-		if (event->op == CDC_OP_SCHEMA)
-			(void) cdc_apply_discover(apply, event);
-	}
 	if (run != NULL)
 	{
 		apply->at_target = run;
@@ -424,6 +419,5 @@ cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 	}
 	apply->events++;
 	apply->source_table = NULL;
-	apply->at_event = NULL;
 	return true;
 }

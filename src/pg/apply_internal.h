@@ -7,7 +7,6 @@
  *	  apply_history.c	reading history
  *	  apply_event.c		an event: what it does to which target
  *	  apply_envelope.c	rows of messages in other envelopes than Maxwell's
- *	  apply_discover.c	tables that messages are the first to name
  *	  apply_reduce.c	the last state of each key since the last flush
  *	  apply_lookahead.c	which events later ones of the same run make needless
  *	  apply_sort.c		reduced rows in the order of their keys
@@ -151,7 +150,6 @@ struct CdcApply
 	const char *source_table;
 	size_t		source_table_len;
 	const CdcTargetRun *at_target;
-	const CdcHistoryEvent *at_event;
 	const JsonbContainer *at_data;	/* the event's row image, or */
 	const CdcEntry *at_entry;	/* the entry that is written */
 	const char *at_column;
@@ -217,8 +215,8 @@ extern CdcEnvelopeReader *cdc_envelope_reader_create(MemoryContext cxt);
 extern const CdcEnvelope *cdc_envelope_reader_envelope(const CdcEnvelopeReader *reader);
 
 /*
- * Reads a message, for rows of run's target (NULL: for its definition only).
- * document is its value, NULL for a null one.  Returns the number of rows.
+ * Reads a message, for rows of run's target; document is its value, NULL for a null
+ * one.  Returns the number of rows.
  */
 extern int	cdc_envelope_read_event(CdcApply *apply, CdcEnvelopeReader *reader, CdcTargetRun *run,
 									const CdcHistoryEvent *event, const JsonbContainer *document);
@@ -227,18 +225,12 @@ extern int	cdc_envelope_read_event(CdcApply *apply, CdcEnvelopeReader *reader, C
 extern void cdc_envelope_row(CdcApply *apply, CdcEnvelopeReader *reader, int row,
 							 const JsonbContainer **data, const JsonbContainer **old);
 
-/* The columns of the table that it is about. */
-extern CdcEnvelopeColumn *cdc_envelope_reader_columns(CdcEnvelopeReader *reader, int *n);
-
 /* The type for a column of it; NULL when nothing is known. */
 extern const char *cdc_envelope_column_type(CdcEnvelopeReader *reader,
 											const CdcSubscriptionOptions *opt, const char *name);
 
 /* What an envelope that does not tell types is read by. */
 extern void cdc_column_hint(Oid typid, int32 typmod, CdcColumnHint *hint);
-
-/* apply_discover.c: false when the event is on a table that nobody knows how to make. */
-extern bool cdc_apply_discover(CdcApply *apply, const CdcHistoryEvent *event);
 
 /* apply_reduce.c */
 extern void cdc_reduce_row(CdcApply *apply, CdcTargetRun *run, char op,

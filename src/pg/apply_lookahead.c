@@ -647,7 +647,6 @@ cdc_lookahead(CdcApply *apply)
 {
 	CdcPlace	place = apply->place;
 	const CdcTargetRun *target = apply->at_target;
-	const CdcHistoryEvent *event = apply->at_event;
 	const char *source_table = apply->source_table;
 	size_t		source_table_len = apply->source_table_len;
 	int64		last = apply->scan_upto;
@@ -678,7 +677,6 @@ cdc_lookahead(CdcApply *apply)
 	}
 	apply->place = place;
 	apply->at_target = target;
-	apply->at_event = event;
 	apply->source_table = source_table;
 	apply->source_table_len = source_table_len;
 }

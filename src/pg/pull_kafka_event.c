@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/discover.h"
 #include "pg/error.h"
 #include "pg/json_text_in.h"
 #include "pg/jsonb_document.h"
@@ -49,7 +50,7 @@ typedef struct Table
 	char		name[TABLE_NAME];	/* as the envelope has it: UTF-8 */
 	char	   *text;			/* in the database's encoding */
 	bool		wanted;
-	bool		key_stored;		/* a row has the key of a message, which names its columns */
+	bool		known;			/* it has its replica, or needs none */
 } Table;
 
 CdcKafkaEventMaker *
@@ -167,7 +168,7 @@ find_table(CdcKafkaEventMaker *maker, const CdcEnvelope *env)
 	{
 		MemoryContext old = MemoryContextSwitchTo(maker->context);
 
-		table->key_stored = false;
+		table->known = false;
 		table->wanted = false;
 		table->text = NULL;
 		table->text = pstrdup(cdc_replica_text(env->source_table));
@@ -230,7 +231,7 @@ take_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 
 /*
  * Reads the envelope, with the message's key where that may say something: in
- * some formats always, in others once a table, as it names the primary key.
+ * some formats always, in others for a new table, as it names the primary key.
  */
 static CdcStatus
 read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage *message,
@@ -252,7 +253,7 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 		return st;
 	table = find_table(maker, env);
 	if (key == NULL && msg->key != NULL && env->nkey == 0 && table != NULL &&
-		table->wanted && !table->key_stored && is_row(env->op))
+		table->wanted && !table->known && is_row(env->op))
 	{
 		key = parse_key(maker, msg);
 		cdc_doc_from_jsonb(&key->root, &key_doc);
@@ -261,8 +262,9 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 		st = cdc_envelope_read(maker->arena, maker->format, message, env, &event->err);
 		if (cdc_failed(st))
 			return st;
-		table->key_stored = true;
 	}
+	if (table != NULL && table->wanted && !table->known)
+		table->known = cdc_discover_table(maker->sub, maker->arena, env, 0);
 	if (env->keep_key)
 		event->row.key = key;
 	take_envelope(maker, env, table, event);

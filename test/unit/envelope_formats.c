@@ -242,7 +242,11 @@ test_facts(void **state)
 	assert_true(cdc_string_is(m.env.gtid, "g") && cdc_string_is(m.env.position, "b:4") && !m.env.keep_key);
 	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", "{\"database\":\"d\",\"table\":\"t\",\"pk.a\":1}",
 						   "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"ts\":1,\"commit\":true,\"data\":{\"a\":1}}"), &m.err);
-	assert_true(m.env.commit == 1 && m.env.keep_key);
+	assert_true(m.env.commit == 1 && m.env.nkey == 1 && !m.env.keep_key);
+	assert_ok(read_message(&m, CDC_FORMAT_JSON, "x", "1", "{\"a\":1}"), &m.err);
+	assert_true(m.env.keep_key);
+	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", "{\"a\":1}", NULL), &m.err);
+	assert_true(m.env.keep_key && m.env.op == 'd');
 	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", "{\"a\":1}",
 						   "{\"op\":\"c\",\"after\":{\"a\":1},\"source\":{\"db\":\"d\",\"table\":\"t\",\"ts_ms\":5,\"ts_us\":5001,\"gtid\":\"u:1\",\"file\":\"bin.1\",\"pos\":99,\"txId\":12},"
 						   "\"transaction\":{\"id\":\"x\",\"total_order\":2}}"), &m.err);
