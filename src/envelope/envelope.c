@@ -357,10 +357,15 @@ not_recognised(CdcReader *r)
 	return CDC_ERR_VALUE;
 }
 
-/* By the key alone: Maxwell's says it, all others are those of rows. */
+/*
+ * By the key alone: Maxwell's says it, all others are those of rows.  Without one it
+ * is what Debezium sends behind the delete of a row that has no key.
+ */
 static const CdcEnvelopeFormat *
-recognise_tombstone(const CdcEnvelope *env)
+recognise_tombstone(const CdcMessage *message, const CdcEnvelope *env)
 {
+	if (message->value == NULL && env->key_body.type == CDC_DOC_NULL)
+		return &cdc_format_debezium;
 	if (cdc_format_maxwell.recognise(&env->key_body) || env->key_body.type == CDC_DOC_ARRAY)
 		return &cdc_format_maxwell;
 	return &cdc_format_debezium_flat;
@@ -440,7 +445,7 @@ cdc_envelope_read(CdcArena *arena, CdcMessageFormat declared, const CdcMessage *
 
 	if (declared == CDC_FORMAT_AUTO || declared == CDC_FORMAT_DEBEZIUM)
 		seen = env->body.type != CDC_DOC_NULL ? recognise(env) :
-			declared == CDC_FORMAT_AUTO ? recognise_tombstone(env) : NULL;
+			declared == CDC_FORMAT_AUTO ? recognise_tombstone(message, env) : NULL;
 	/* the connector's own messages beside the rows are never flattened */
 	if (declared == CDC_FORMAT_DEBEZIUM_FLAT && cdc_format_debezium.recognise(&env->body))
 		seen = &cdc_format_debezium;

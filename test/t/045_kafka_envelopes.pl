@@ -44,7 +44,7 @@ sub produce_recording
 my $pair = q{SELECT a, b, v FROM %s.pair ORDER BY a};
 my $pair_rows = '3|k3|three 4|k4|four 10|k1|one';
 # what debezium.sql leaves, as MySQL would print it
-my $types = q{SELECT id, iu, bi, de, big, d, dt3, dt6, ts AT TIME ZONE 'UTC', t0, t6, y, vc, vb IS NULL, encode(bin, 'hex'), en, st, js, bit9,
+my $types = q{SELECT id, iu, bi, de, big, d, dt3, dt6, ts AT TIME ZONE 'UTC', t0, t6, y, vc, vb IS NULL, encode(bin, 'hex'), en, st::text, js, bit9,
 	encode(substring(pt FROM 6), 'hex') FROM %s.types ORDER BY id};
 my $types_rows = '1|4294967295|-9223372036854775808|0.0001|12345678901234567890123456789012345.123456789012345678901234567890|1969-12-31'
   . '|2024-06-01 12:34:56.001|2024-06-01 12:34:56.123456|2038-01-19 03:14:07|-00:00:01|23:59:59.999999|2024|Größe €|1|00ff1000|c|{}|[]|000000001'
@@ -151,7 +151,7 @@ subtest 'what is none of these' => sub {
 	$kafka->produce('odd', [ [ undef, "\x00\x00\x00\x00\x07\x04\x05" ], [ undef, '{"op":"c","after":{"a":1},"source":{"db":"d","table":"t"}}' ] ]);
 	pull('odd');
 	is(list(q{SELECT position, message ~ 'schema registry|not recognised' FROM cdc.error WHERE subscription = 'odd' ORDER BY position}), 'odd/0@0|1 odd/0@1|1', 'kept aside');
-	is(list('SELECT op, source_table FROM public.odd_history WHERE raw IS NULL ORDER BY seq'), 'c|d.t', 'others go on');
+	is(list("SELECT op, source_table FROM public.odd_history WHERE op <> 'm' ORDER BY seq"), 'c|d.t', 'others go on');
 };
 
 done_testing;

@@ -98,6 +98,7 @@ test_debezium(void **state)
 			"!It is a delete without \"before\", and the message has no key."},
 		{CDC_FORMAT_DEBEZIUM, "srv.d.t", "{\"id\":1}", NULL, "m -"},
 		{CDC_FORMAT_AUTO, "srv.d.t", "{\"id\":1}", NULL, "d d.t (id) {\"id\":1}"},
+		{CDC_FORMAT_AUTO, "srv.d.t", NULL, NULL, "m -"},
 		{CDC_FORMAT_DEBEZIUM, "x", NULL, "{\"op\":\"m\",\"message\":{\"prefix\":\"p\"},\"source\":{\"db\":\"d\"}}", "m -"},
 		{CDC_FORMAT_DEBEZIUM, "x", NULL, "{\"op\":\"x\",\"after\":{},\"source\":{\"db\":\"d\",\"table\":\"t\"}}", "!Its op is \"x\"."},
 		{CDC_FORMAT_DEBEZIUM, "x", NULL, "{\"op\":\"c\",\"after\":null,\"source\":{\"db\":\"d\",\"table\":\"t\"}}",
