@@ -131,6 +131,7 @@ parse_document(CdcJsonbWriter *writer, const char *bytes, size_t len)
 		ereport(ERROR,
 				(errcode(err.status == CDC_ERR_LIMIT ? ERRCODE_PROGRAM_LIMIT_EXCEEDED :
 						 ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 err.status == CDC_ERR_LIMIT ? errmsg("the message is too large or too deep for jsonb") :
 				 errmsg("the message is not valid JSON"),
 				 errdetail_internal("%s", cdc_error_text(err.message)),
 				 errhint("A column of type text or bytea takes messages as they are.")));
