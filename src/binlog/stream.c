@@ -148,6 +148,19 @@ advance(CdcStream *stream)
 	stream->offset = base + stream->h.size + gap;
 }
 
+/* A file begins here: a group that is still open was never committed. */
+static void
+begin_file(CdcStream *stream, CdcItem *item)
+{
+	if (stream->state != CDC_GROUP_NONE)
+		cdc_stream_abandon_group(stream, item);
+	else
+	{
+		item->kind = CDC_ITEM_POSITION;
+		fill_position(stream, item);
+	}
+}
+
 /* Sets the current file; false when the name cannot be one. */
 static bool
 set_file(CdcStream *stream, const uint8_t *name, size_t len)
@@ -177,13 +190,7 @@ feed_rotate(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, C
 		!set_file(stream, r.p, cdc_reader_left(&r)))
 		return cdc_error(err, CDC_ERR_CORRUPT, "rotate event is malformed");
 	stream->offset = offset;
-	if (stream->state != CDC_GROUP_NONE)
-		cdc_stream_abandon_group(stream, item);
-	else
-	{
-		item->kind = CDC_ITEM_POSITION;
-		fill_position(stream, item);
-	}
+	begin_file(stream, item);
 	return CDC_OK;
 }
 
@@ -308,13 +315,7 @@ feed_format(CdcStream *stream, const uint8_t *data, size_t *len, CdcItem *item, 
 	*len -= checksum_len;
 	item->event_len = *len;
 	advance(stream);
-	if (stream->state != CDC_GROUP_NONE)
-		cdc_stream_abandon_group(stream, item);
-	else
-	{
-		item->kind = CDC_ITEM_POSITION;
-		fill_position(stream, item);
-	}
+	begin_file(stream, item);
 	return CDC_OK;
 }
 

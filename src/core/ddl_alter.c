@@ -314,21 +314,15 @@ read_options(CdcAlter *a)
 
 	while (!cdc_sql_at_end(&p->c) && !cdc_sql_at_symbol(&p->c, ','))
 	{
-		bool		taken;
+		bool		is_charset;
 
 		/* these follow partition options without a comma */
 		if (cdc_sql_at_word(&p->c, "rename"))
 			return true;
-		if (!cdc_ddl_charset_clause(p, &a->charset, &taken))
+		if (!cdc_ddl_table_option(p, &a->charset, &is_charset))
 			return false;
-		if (taken && a->convert)
+		if (is_charset && a->convert)
 			return cdc_ddl_give_up(p, "there are two character sets for the table");
-		if (taken)
-			continue;
-		if (cdc_sql_at_symbol(&p->c, '('))
-			cdc_sql_skip_parentheses(&p->c);
-		else
-			cdc_sql_advance(&p->c);
 	}
 	return true;
 }

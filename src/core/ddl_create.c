@@ -213,16 +213,10 @@ read_options(CdcDdlParser *p, CdcDdlCharset *charset)
 {
 	while (!cdc_sql_at_end(&p->c) && !cdc_sql_at_word(&p->c, "partition"))
 	{
-		bool		taken;
+		bool		is_charset;
 
-		if (!cdc_ddl_charset_clause(p, charset, &taken))
+		if (!cdc_ddl_table_option(p, charset, &is_charset))
 			return false;
-		if (taken)
-			continue;
-		if (cdc_sql_at_symbol(&p->c, '('))
-			cdc_sql_skip_parentheses(&p->c);
-		else
-			cdc_sql_advance(&p->c);
 	}
 	return true;
 }

@@ -177,6 +177,9 @@ extern void cdc_ddl_skip_equals(CdcDdlParser *p);
  */
 extern bool cdc_ddl_charset_clause(CdcDdlParser *p, CdcDdlCharset *charset, bool *taken);
 
+/* Over a table option or a part of one; only what tells the character set matters. */
+extern bool cdc_ddl_table_option(CdcDdlParser *p, CdcDdlCharset *charset, bool *is_charset);
+
 /*
  * Finds the collation that names of a character set and a collation (either
  * may be NULL) stand for; inherited: the collation where neither is given.

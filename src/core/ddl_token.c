@@ -359,6 +359,20 @@ cdc_ddl_charset_clause(CdcDdlParser *p, CdcDdlCharset *charset, bool *taken)
 	return true;
 }
 
+bool
+cdc_ddl_table_option(CdcDdlParser *p, CdcDdlCharset *charset, bool *is_charset)
+{
+	if (!cdc_ddl_charset_clause(p, charset, is_charset))
+		return false;
+	if (*is_charset)
+		return true;
+	if (cdc_sql_at_symbol(&p->c, '('))
+		cdc_sql_skip_parentheses(&p->c);
+	else
+		cdc_sql_advance(&p->c);
+	return true;
+}
+
 /* The session's default for a character set, where it is not the compiled one. */
 static const CdcCollation *
 session_default(const CdcDdlParser *p, const CdcCollation *compiled)

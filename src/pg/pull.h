@@ -9,6 +9,7 @@
 #ifndef CDC_PG_PULL_H
 #define CDC_PG_PULL_H
 
+#include "core/gtid.h"
 #include "pg/catalog.h"
 
 typedef struct CdcPullBounds
@@ -43,5 +44,9 @@ extern void cdc_pull_disconnect(int32 subscription_id);
 
 /* "file:offset"; false when text is not of that form.  *file is palloc'ed. */
 extern bool cdc_position_parse(const char *text, char **file, int64 *offset);
+
+/* Parses a set that the catalog has; malloc'ed. */
+extern CdcGtidSet *cdc_pull_parse_gtid_set(CdcFlavor flavor, const char *text,
+										   const char *subscription);
 
 #endif							/* CDC_PG_PULL_H */

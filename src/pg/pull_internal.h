@@ -207,10 +207,6 @@ extern void cdc_pull_stream_note_row(CdcPullStream *stream, const CdcPosition *p
 /* Whether the stream stands elsewhere than the row says. */
 extern bool cdc_pull_stream_moved(const CdcPullStream *stream);
 
-/* Parses a set that the catalog has; malloc'ed. */
-extern CdcGtidSet *cdc_pull_parse_gtid_set(CdcFlavor flavor, const char *text,
-										   const char *subscription);
-
 /* pull_server.c */
 
 /* The start of a binlog file, behind its magic. */

@@ -26,6 +26,7 @@
 #include "core/gtid.h"
 #include "pg/apply.h"
 #include "pg/error.h"
+#include "pg/pull.h"
 #include "pg/pull_kafka.h"
 #include "pg/source.h"
 #include "pg/worker.h"
@@ -59,24 +60,6 @@ flavor_of(const char *text)
 		CDC_MYSQL : CDC_MARIADB;
 }
 
-static CdcGtidSet *
-parse_gtid_set(const char *text, CdcFlavor flavor, const char *subscription)
-{
-	CdcGtidSet *set = cdc_gtid_set_create(flavor);
-	CdcError	err;
-	CdcStatus	st;
-
-	if (set == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	st = cdc_gtid_set_parse(set, text, &err);
-	if (cdc_failed(st))
-	{
-		cdc_gtid_set_destroy(set);
-		cdc_ereport(&err, subscription);
-	}
-	return set;
-}
-
 static void
 parse_wanted(Wanted *wanted, const char *text, const CdcSubscription *sub)
 {
@@ -84,7 +67,7 @@ parse_wanted(Wanted *wanted, const char *text, const CdcSubscription *sub)
 	if (cdc_position_parse(text, &wanted->file, &wanted->offset))
 		return;
 	wanted->flavor = flavor_of(text);
-	wanted->gtid = parse_gtid_set(text, wanted->flavor, sub->name);
+	wanted->gtid = cdc_pull_parse_gtid_set(wanted->flavor, text, sub->name);
 	if (cdc_gtid_set_empty(wanted->gtid))
 	{
 		cdc_gtid_set_destroy(wanted->gtid);
@@ -108,7 +91,7 @@ ask_source(Wanted *wanted, const CdcSubscription *sub)
 	if (pos.gtid_set != NULL && pos.gtid_set[0] != '\0')
 	{
 		wanted->flavor = cdc_source_info(source)->flavor;
-		wanted->gtid = parse_gtid_set(pos.gtid_set, wanted->flavor, sub->name);
+		wanted->gtid = cdc_pull_parse_gtid_set(wanted->flavor, pos.gtid_set, sub->name);
 	}
 	else
 	{
@@ -136,7 +119,7 @@ pulled(const Wanted *wanted, const CdcSubscription *sub, const CdcPosition *posi
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("subscription \"%s\" has no GTIDs", sub->name),
 				 errhint("Its source runs without GTIDs; give file:offset.")));
-	have = parse_gtid_set(position->gtid_set, wanted->flavor, sub->name);
+	have = cdc_pull_parse_gtid_set(wanted->flavor, position->gtid_set, sub->name);
 	result = cdc_gtid_set_contains(have, wanted->gtid);
 	cdc_gtid_set_destroy(have);
 	return result;
