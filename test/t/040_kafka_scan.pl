@@ -266,6 +266,23 @@ subtest 'cursors, subtransactions, functions' => sub {
 	return;
 };
 
+subtest 'several backends on one topic' => sub {
+	my @dbhs = map { $cluster->connect } 1 .. 3;
+	my @counts = (0) x @dbhs;
+	for my $dbh (@dbhs)
+	{
+		$dbh->begin_work;
+		$dbh->do('DECLARE c CURSOR FOR SELECT key FROM cond');
+	}
+	for (1 .. 13)
+	{
+		$counts[$_] += @{ $dbhs[$_]->selectall_arrayref('FETCH 100 FROM c') } for 0 .. $#dbhs;
+	}
+	is("@counts", '1200 1200 1200', 'by turns, each reads all');
+	$_->rollback for @dbhs;
+	return;
+};
+
 subtest 'nothing is left behind by a thousand scans' => sub {
 	my $dbh = $cluster->connect;
 	$dbh->do('SET jit = off');
