@@ -75,7 +75,7 @@ make_members(Maker *m, int i, CdcColumn *col, char **text)
 {
 	int			n = m->map->nmembers ? m->map->nmembers[i] : 0;
 	CdcConverter *converter = NULL;
-	CdcString  *members = cdc_arena_zalloc(m->arena, sizeof(CdcString) * (size_t) (n + 1));
+	CdcString  *members = cdc_arena_zalloc(m->arena, sizeof(CdcString) * (size_t) n);
 	size_t		len = 16;
 	char	   *p;
 
