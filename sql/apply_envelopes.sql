@@ -241,6 +241,63 @@ SELECT msg('mx', 'maxwell', '{"database":"shop","table":"mx","pk.id":1}', '{"dat
 SELECT * FROM cdc.apply('mx');
 SELECT * FROM er.mx;
 
+-- messages of several rows, and documents, when memory is full and a look ahead says what later ones
+-- replace: the same rows as a table that is changed row by row
+SELECT sub('lac', 'canal', NULL, '{"apply_memory_limit": "4kB"}'), sub('laj', 'json', NULL, '{"apply_memory_limit": "4kB"}');
+CREATE TABLE rows_c (id int PRIMARY KEY, v int, w int, pad text);
+CREATE TABLE rows_j (LIKE rows_c INCLUDING ALL);
+CREATE TABLE lac_model (LIKE rows_c INCLUDING ALL);
+CREATE TABLE laj_model (LIKE rows_c INCLUDING ALL);
+SELECT wants('lac', 'd.lac', 'env.rows_c'), wants('laj', 'laj', 'env.rows_j');
+DO $$
+DECLARE
+    kind int; rows jsonb; olds jsonb; k int; k2 int; n int; pad text := repeat('p', 300);
+BEGIN
+    PERFORM setseed(0.5);
+    FOR i IN 1..900 LOOP
+        kind := floor(random() * 10);
+        rows := '[]';
+        olds := '[]';
+        FOR r IN 1..1 + floor(random() * 3) LOOP
+            k := floor(random() * 60);
+            IF kind < 6 THEN                    -- whole rows
+                rows := rows || jsonb_build_object('id', k::text, 'v', i::text, 'w', r::text, 'pad', pad);
+                INSERT INTO lac_model VALUES (k, i, r, pad) ON CONFLICT (id) DO UPDATE SET v = i, w = r, pad = excluded.pad;
+            ELSIF kind = 6 THEN                 -- some columns
+                rows := rows || jsonb_build_object('id', k::text, 'w', (-i)::text);
+                INSERT INTO lac_model (id, w) VALUES (k, -i) ON CONFLICT (id) DO UPDATE SET w = -i;
+            ELSIF kind = 7 THEN                 -- another key
+                k2 := 1000 + floor(random() * 20);
+                rows := rows || jsonb_build_object('id', k2::text, 'v', i::text);
+                olds := olds || jsonb_build_object('id', k::text);
+                DELETE FROM lac_model WHERE id = k2 AND EXISTS (SELECT 1 FROM lac_model WHERE id = k);
+                UPDATE lac_model SET id = k2, v = i WHERE id = k;
+                IF NOT FOUND THEN
+                    INSERT INTO lac_model (id, v) VALUES (k2, i) ON CONFLICT (id) DO UPDATE SET v = i;
+                END IF;
+            ELSE
+                rows := rows || jsonb_build_object('id', k::text);
+                DELETE FROM lac_model WHERE id = k;
+            END IF;
+        END LOOP;
+        PERFORM msg('lac', 'c', NULL, jsonb_build_object('type', CASE WHEN kind < 6 THEN 'INSERT' WHEN kind < 8 THEN 'UPDATE' ELSE 'DELETE' END,
+            'isDdl', false, 'database', 'd', 'table', 'lac', 'mysqlType', '{"id":"int","v":"int","w":"int","pad":"text"}'::jsonb, 'data', rows, 'old', olds));
+        k := floor(random() * 60);
+        IF kind < 8 THEN
+            PERFORM msg('laj', 'laj', to_jsonb(k), CASE WHEN kind < 4 THEN jsonb_build_object('v', i, 'pad', pad) ELSE jsonb_build_object('w', i) END);
+            DELETE FROM laj_model WHERE id = k;
+            INSERT INTO laj_model VALUES (k, CASE WHEN kind < 4 THEN i END, CASE WHEN kind >= 4 THEN i END, CASE WHEN kind < 4 THEN pad END);
+        ELSE
+            PERFORM msg('laj', 'laj', to_jsonb(k), NULL);
+            DELETE FROM laj_model WHERE id = k;
+        END IF;
+    END LOOP;
+END $$;
+SELECT target, events FROM cdc.apply('lac');
+SELECT target, events FROM cdc.apply('laj');
+SELECT (SELECT count(*) > 30 FROM rows_c) AS rows, (SELECT count(*) FROM (TABLE rows_c EXCEPT TABLE lac_model) d) AS wrong, (SELECT count(*) FROM (TABLE lac_model EXCEPT TABLE rows_c) d) AS lacking;
+SELECT (SELECT count(*) > 30 FROM rows_j) AS rows, (SELECT count(*) FROM (TABLE rows_j EXCEPT TABLE laj_model) d) AS wrong, (SELECT count(*) FROM (TABLE laj_model EXCEPT TABLE rows_j) d) AS lacking;
+
 -- recognised, or not
 SELECT format_seen, op, source_table, row_number, data FROM cdc.read_envelope('{"type":"DELETE","isDdl":false,"database":"d","table":"t","data":[{"a":"1"},{"a":"2"}]}');
 SELECT format_seen, op, source_table, key_columns, data, old FROM cdc.read_envelope('{"database":"d","table":"t","type":"update","data":{"a":1},"old":{"a":2}}', '["d","t",[{"a":1}]]');
@@ -250,7 +307,7 @@ SELECT fails($$SELECT cdc.read_envelope('{}', format := 'avro')$$);
 SELECT fails($$SELECT cdc.read_envelope('{"database":"d","table":"t","type":"insert","encrypted":{}}')$$);
 
 SET client_min_messages = error;
-CREATE VIEW mine AS SELECT unnest('{dz,dp,gg,ca,qx,js,mx}'::text[]) AS name;
+CREATE VIEW mine AS SELECT unnest('{dz,dp,gg,ca,qx,js,mx,lac,laj}'::text[]) AS name;
 DELETE FROM cdc.subscription WHERE server = 'env_bus';
 DELETE FROM cdc.subscription_position WHERE subscription IN (SELECT name FROM mine);
 DELETE FROM cdc.subscription_progress WHERE subscription IN (SELECT name FROM mine);
