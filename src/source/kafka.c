@@ -130,11 +130,23 @@ cdc_kafka_wait_exit(int timeout_ms)
  * What librdkafka's threads leave
  */
 
+/* librdkafka repeats what it does not understand in a property that is a secret. */
+static void
+copy_text(char *to, size_t size, const char *text)
+{
+	static const char config[] = "sasl.oauthbearer.config";
+	char	   *at;
+
+	(void) snprintf(to, size, "%s", text);
+	if ((at = strstr(to, config)) != NULL)
+		at[sizeof(config) - 1] = '\0';
+}
+
 static void
 note_trouble(CdcKafka *kafka, const char *text)
 {
 	pthread_mutex_lock(&kafka->lock);
-	(void) snprintf(kafka->trouble, sizeof(kafka->trouble), "%s", text);
+	copy_text(kafka->trouble, sizeof(kafka->trouble), text);
 	pthread_mutex_unlock(&kafka->lock);
 }
 
@@ -169,7 +181,7 @@ error_cb(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 		pthread_mutex_lock(&kafka->lock);
 		kafka->fatal = true;
 		kafka->refused = cdc_kafka_error_status(code);
-		(void) snprintf(kafka->refusal, sizeof(kafka->refusal), "%s", text);
+		copy_text(kafka->refusal, sizeof(kafka->refusal), text);
 		pthread_mutex_unlock(&kafka->lock);
 		return;
 	}
@@ -180,7 +192,7 @@ error_cb(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 	{
 		pthread_mutex_lock(&kafka->lock);
 		kafka->refused = status;
-		(void) snprintf(kafka->refusal, sizeof(kafka->refusal), "%s", reason);
+		copy_text(kafka->refusal, sizeof(kafka->refusal), reason);
 		pthread_mutex_unlock(&kafka->lock);
 	}
 }
@@ -445,9 +457,12 @@ start_client(CdcKafka *kafka, const CdcKafkaOptions *options, CdcError *err)
 							 conf, text, sizeof(text));
 	if (kafka->rk == NULL)
 	{
+		char		shown[CDC_ERROR_TEXT];
+
 		rd_kafka_conf_destroy(conf);
+		copy_text(shown, sizeof(shown), text);
 		cdc_error(err, CDC_ERR_VALUE, "could not make a Kafka client");
-		cdc_kafka_sentence(err, text);
+		cdc_kafka_sentence(err, shown);
 		return CDC_ERR_VALUE;
 	}
 	kafka->main_queue = rd_kafka_queue_get_main(kafka->rk);

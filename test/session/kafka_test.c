@@ -273,6 +273,25 @@ test_properties(void)
 			  "no secret in an error: %s %s", err.message, err.detail);
 }
 
+/* librdkafka tells what is wrong with a token's configuration by repeating it. */
+static void
+test_token(void)
+{
+	CdcKafkaProperty token[] = {
+		{"security.protocol", "sasl_plaintext"}, {"sasl.mechanism", "OAUTHBEARER"},
+		{"enable.sasl.oauthbearer.unsecure.jwt", "true"},
+		{"sasl.oauthbearer.config", "principal=alice hush=verysecret"}, {NULL, NULL}
+	};
+	CdcKafka   *kafka = client(CDC_KAFKA_CONSUMER, token, 3000, 0);
+	CdcError	err;
+
+	cdc_kafka_request_metadata(kafka, NULL);
+	CHECK(answer(kafka, &err) == CDC_ERR_AUTH, "a token that cannot be made: %s %s", err.message, err.detail);
+	CHECK(strstr(err.message, "verysecret") == NULL && strstr(err.detail, "verysecret") == NULL,
+		  "its configuration is not told");
+	cdc_kafka_destroy(kafka);
+}
+
 static void
 test_requests(void)
 {
@@ -483,6 +502,7 @@ main(void)
 	rd_kafka_mock_topic_create(cluster, "leaks", 1, 1);
 
 	test_properties();
+	test_token();
 	test_requests();
 	test_contents();
 	test_assignments();
