@@ -364,6 +364,7 @@ cdc_pull_kafka_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcP
 	result->moved = persist_due(&call);
 	if (result->moved)
 		persist(&call);
+	cdc_kafka_event_maker_trim(call.stream->maker);
 	report(&call, end);
 	result->events = call.events;
 	result->transactions = call.transactions;

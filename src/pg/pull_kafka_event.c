@@ -22,6 +22,9 @@
 #include "pg/schema.h"
 #include "pg/spi.h"
 
+/* A writer that has held a message of this size gives its memory back. */
+#define LARGE_BYTES		((size_t) 1024 * 1024)
+
 /* How much of a bad message is shown. */
 #define SHOWN_BYTES		100
 
@@ -32,6 +35,8 @@ struct CdcKafkaEventMaker
 	CdcMessageFormat	format;
 	CdcArena   *arena;
 	CdcJsonbWriter *value;
+	MemoryContext value_context;	/* of that writer */
+	bool		swollen;		/* by a large message */
 	CdcJsonbWriter *key;
 	char		position[CDC_KAFKA_POSITION_TEXT];
 	char		gtid[256];
@@ -53,6 +58,24 @@ typedef struct Table
 	bool		known;			/* it has its replica, or needs none */
 } Table;
 
+static void
+make_value_writer(CdcKafkaEventMaker *maker)
+{
+	if (maker->value_context != NULL)
+		MemoryContextDelete(maker->value_context);
+	maker->value_context = AllocSetContextCreate(maker->context, "cdc_ingest message value",
+												 ALLOCSET_SMALL_SIZES);
+	maker->value = cdc_jsonb_writer_create(maker->value_context);
+	maker->swollen = false;
+}
+
+void
+cdc_kafka_event_maker_trim(CdcKafkaEventMaker *maker)
+{
+	if (maker->swollen)
+		make_value_writer(maker);
+}
+
 CdcKafkaEventMaker *
 cdc_kafka_event_maker_create(MemoryContext context, const CdcSubscription *sub)
 {
@@ -71,7 +94,7 @@ cdc_kafka_event_maker_create(MemoryContext context, const CdcSubscription *sub)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid format \"%s\" of subscription \"%s\"", sub->format, sub->name)));
-	maker->value = cdc_jsonb_writer_create(context);
+	make_value_writer(maker);
 	maker->key = cdc_jsonb_writer_create(context);
 	maker->arena = cdc_schema_arena(context);
 	return maker;
@@ -215,8 +238,11 @@ take_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 		   CdcDoc *doc)
 {
 	CdcHistoryRow *row = &event->row;
-	const Jsonb *value = parse_value(maker, msg, &event->err);
+	const Jsonb *value;
 
+	cdc_kafka_event_maker_trim(maker);
+	maker->swollen = msg->value_len > LARGE_BYTES;
+	value = parse_value(maker, msg, &event->err);
 	row->event = value;
 	if (value == NULL || cdc_jsonb_writer_sink(maker->value)->has_nul)
 	{

@@ -221,6 +221,9 @@ typedef struct CdcKafkaEvent
 
 extern CdcKafkaEventMaker *cdc_kafka_event_maker_create(MemoryContext context,
 														const CdcSubscription *sub);
+
+/* Gives back what a large message took; the last event is void then. */
+extern void cdc_kafka_event_maker_trim(CdcKafkaEventMaker *maker);
 extern void cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg,
 								 CdcKafkaEvent *event);
 
