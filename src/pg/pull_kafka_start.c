@@ -376,31 +376,97 @@ cdc_set_position(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The list without the name, and with an exclusion where the rest still matches it. */
 static void
-update_topics(const CdcSubscription *sub, const char *topic)
+write_topics(CdcSubscription *sub, char **topics, int n)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc.subscription SET topics = $2 WHERE name OPERATOR(pg_catalog.=) $1",
 		2, {TEXTOID, TEXTARRAYOID}
 	};
-	char	  **topics = palloc(sizeof(char *) * (sub->ntopics + 1));
 	CdcSpi		spi;
 	Datum		values[2];
-	int			n = 0;
-	int			i;
 
-	for (i = 0; i < sub->ntopics; i++)
-		if (strcmp(sub->topics[i], topic) != 0)
-			topics[n++] = sub->topics[i];
-	if (cdc_topic_wanted(topics, n, topic))
-		topics[n++] = psprintf("!%s", topic);
 	cdc_topic_patterns_check(topics, n);
+	sub->topics = topics;
+	sub->ntopics = n;
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = cdc_text_array((const char *const *) topics, n);
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
+}
+
+/* The subscription's list without one entry, with room for one more. */
+static char **
+topics_without(const CdcSubscription *sub, const char *entry, int *n)
+{
+	char	  **topics = palloc(sizeof(char *) * (sub->ntopics + 1));
+	int			i;
+
+	*n = 0;
+	for (i = 0; i < sub->ntopics; i++)
+		if (strcmp(sub->topics[i], entry) != 0)
+			topics[(*n)++] = sub->topics[i];
+	return topics;
+}
+
+PG_FUNCTION_INFO_V1(cdc_add_topic);
+
+/*
+ * cdc.add_topic(subscription text, topic text, start_position text): a name or
+ * pattern more.
+ */
+Datum
+cdc_add_topic(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub;
+	CdcKafkaSource *source;
+	CdcKafkaPlace *rows;
+	CdcKafkaPlace **stored;
+	CdcKafkaPlace **places;
+	char	  **topics;
+	char	   *topic;
+	int			nrows;
+	int			n;
+	int			i;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("subscription and topic must not be null")));
+	sub = own_kafka_subscription(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	topic = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	topics = topics_without(sub, psprintf("!%s", topic), &n);
+	for (i = 0; i < n && strcmp(topics[i], topic) != 0; i++)
+		;
+	if (i == n)
+		topics[n++] = topic;
+	write_topics(sub, topics, n);
+
+	/* places for what it means now; the others are as they were */
+	source = cdc_kafka_subscription_source(sub, false);
+	places = wanted_places(sub, source, &n);
+	check_names(sub, places, n);
+	rows = cdc_kafka_places_read(sub, &nrows);
+	stored = palloc(sizeof(CdcKafkaPlace *) * Max(nrows, 1));
+	for (i = 0; i < nrows; i++)
+		stored[i] = &rows[i];
+	for (i = 0; i < n;)
+	{
+		if (find_place(stored, nrows, places[i]->topic, places[i]->partition) != NULL)
+			places[i] = places[--n];
+		else
+			i++;
+	}
+	resolve(sub, source, PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), places, n);
+	cdc_kafka_source_close(source);
+	for (i = 0; i < n; i++)
+		cdc_kafka_place_write(sub, places[i]);
+	new_version(sub);
+	cdc_log(sub->name, "topic", psprintf("topic %s added", topic), NULL);
+	cdc_subscription_changed();
+	PG_RETURN_VOID();
 }
 
 PG_FUNCTION_INFO_V1(cdc_remove_topic);
@@ -418,6 +484,8 @@ cdc_remove_topic(PG_FUNCTION_ARGS)
 	};
 	CdcSubscription *sub = own_kafka_subscription(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	char	   *topic = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	  **topics;
+	int			n;
 
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	if (cdc_spi_run(&stmt, sub->name, topic) == 0 &&
@@ -427,7 +495,10 @@ cdc_remove_topic(PG_FUNCTION_ARGS)
 				 errmsg("subscription \"%s\" has no topic %s", sub->name, topic),
 				 errhint("SELECT topic FROM cdc.stat_kafka_partition WHERE subscription = '%s' lists them.",
 						 sub->name)));
-	update_topics(sub, topic);
+	topics = topics_without(sub, topic, &n);
+	if (cdc_topic_wanted(topics, n, topic))
+		topics[n++] = psprintf("!%s", topic);
+	write_topics(sub, topics, n);
 	new_version(sub);
 	cdc_log(sub->name, "topic", psprintf("topic %s removed", topic), NULL);
 	cdc_subscription_changed();

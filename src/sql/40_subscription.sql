@@ -60,6 +60,12 @@ LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_add_table';
 COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean) IS
     'captures one more source table, whatever the patterns say';
 
+-- Kafka: a name or pattern of topics more.
+CREATE FUNCTION cdc.add_topic(subscription text, topic text, start_position text DEFAULT NULL) RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_add_topic';
+
+COMMENT ON FUNCTION cdc.add_topic(text, text, text) IS 'Kafka: reads more topics, by name or pattern';
+
 -- Kafka: the topic is read no longer, whether it still exists or not.
 CREATE FUNCTION cdc.remove_topic(subscription text, topic text) RETURNS void
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_remove_topic';

@@ -114,6 +114,17 @@ subtest 'partitions and topics' => sub {
 	$cluster->do(q{SELECT cdc.remove_topic('many', 'many.c')});
 	is(pull('many'), 0, 'that can be settled');
 	like($cluster->error_of(q{SELECT cdc.remove_topic('many', 'nowhere')}), qr/has no topic nowhere/, 'a wrong name');
+	$kafka->create_topic('extra', 2);
+	$send->('extra', 0, 20, 21);
+	$cluster->do(q{SELECT cdc.add_topic('many', 'extra', 'latest')});
+	$send->('extra', 1, 22);
+	is(pull('many'), 1, 'a topic more, from its end');
+	like($cluster->error_of(q{SELECT cdc.add_topic('many', 'nowhere')}), qr/has no topic nowhere/, 'if there is one');
+	$kafka->create_topic('many.c');
+	$send->('many.c', 0, 23);
+	is(pull('many'), 0, 'what was removed stays away');
+	$cluster->do(q{SELECT cdc.add_topic('many', 'many.c')});
+	is(pull('many'), 1, 'until it is added again');
 	$kafka->create_topic('alone');
 	subscribe('named', topics => ['alone']);
 	$kafka->delete_topic('alone');

@@ -135,6 +135,8 @@ test_against_model(void **state)
 		expected = model(pattern + 2, name);
 		if (cdc_pattern_match(pattern, "d", name) != expected)
 			fail_msg("%s on %s", pattern, name);
+		if (cdc_pattern_match_name(pattern + 2, name) != expected)
+			fail_msg("%s on the whole name %s", pattern + 2, name);
 		matches += expected;
 	}
 	assert_true(matches > 10000);
