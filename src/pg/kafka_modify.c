@@ -9,6 +9,7 @@
 #include "pg/kafka_modify.h"
 
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "foreign/foreign.h"
@@ -26,6 +27,7 @@
 #include "pg/kafka_options.h"
 #include "pg/kafka_outbox.h"
 #include "pg/kafka_table.h"
+#include "pg/option_table.h"
 
 /* A column's output function, where its type has no way of its own. */
 typedef struct Output
@@ -167,8 +169,8 @@ set_field(ModifyState *state, const CdcKafkaColumn *column, Datum datum, CdcOutM
 }
 
 /*
- * The table's options that are properties of librdkafka: tables that set the
- * same ones share a producer.
+ * The table's options that are of its client: tables that set the same ones
+ * share a producer.
  */
 static List *
 producer_options(const CdcKafkaTable *table)
@@ -180,7 +182,8 @@ producer_options(const CdcKafkaTable *table)
 	{
 		DefElem    *def = lfirst(lc);
 
-		if (cdc_kafka_property_use(cdc_kafka_property_name(def->defname), NULL) != CDC_KAFKA_UNKNOWN)
+		if (cdc_option_set(SCOPE_KAFKA_OVERRIDE, def->defname, defGetString(def), NULL) ||
+			cdc_kafka_property_use(cdc_kafka_property_name(def->defname), NULL) != CDC_KAFKA_UNKNOWN)
 			result = lappend(result, def);
 	}
 	return result;

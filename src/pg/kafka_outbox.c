@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * kafka_outbox.c
- *	  Messages for Kafka until their transaction commits.
+ *	  Messages for Kafka until their transaction commits: in memory up to the
+ *	  option memory_limit of the first server written to, then in a file.
  *
  * A record is an OutRecord, then key, value and headers (each a uint32 length of
  * the name, an int32 length of the value or -1, name with a NUL, value).  All
@@ -82,7 +83,6 @@ outbox_get(void)
 									ALLOCSET_DEFAULT_SIZES);
 	box = MemoryContextAllocZero(context, sizeof(Outbox));
 	box->context = context;
-	box->buffer = cdc_group_buffer_create_transient(context, Max((size_t) work_mem * 1024, 64 * 1024));
 	outbox = box;
 	return box;
 }
@@ -105,6 +105,9 @@ cdc_outbox_outlet(Oid serverid, Oid userid, List *overrides)
 	outlet->index = box->noutlets;
 	cdc_kafka_target_init(&outlet->target, serverid, userid, overrides);
 	outlet->max_bytes = cdc_kafka_target_max_bytes(&outlet->target);
+	if (box->buffer == NULL)
+		box->buffer = cdc_group_buffer_create_transient(box->context,
+														cdc_kafka_target_memory_limit(&outlet->target));
 	box->outlets = box->noutlets == 0 ? palloc(sizeof(CdcOutlet *)) :
 		repalloc(box->outlets, sizeof(CdcOutlet *) * (box->noutlets + 1));
 	box->outlets[box->noutlets++] = outlet;
@@ -134,6 +137,8 @@ topic_index(Outbox *box, CdcOutlet *outlet, const char *topic)
 		outlet->cap = cap;
 	}
 	outlet->topics[outlet->ntopics] = MemoryContextStrdup(box->context, topic);
+	if (outlet->ntopics == 0)
+		cdc_kafka_sender_prepare(&outlet->target, topic);
 	return outlet->last = outlet->ntopics++;
 }
 
@@ -374,7 +379,7 @@ destroy(void)
 	Outbox	   *box = outbox;
 
 	outbox = NULL;
-	cdc_group_buffer_destroy(box->buffer);
+	cdc_group_buffer_destroy(box->buffer);	/* or NULL */
 }
 
 static void

@@ -5,7 +5,7 @@
  *	  commits, sent and confirmed by the brokers right before, forgotten when it
  *	  (or the subtransaction that wrote them) rolls back.
  *
- * In memory up to work_mem, the rest in a temporary file.
+ * In memory up to the option memory_limit, the rest in a temporary file.
  *
  *-------------------------------------------------------------------------
  */

@@ -20,14 +20,17 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "storage/proc.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "pg/error.h"
+#include "pg/kafka_options.h"
 
 #define KEPT_PRODUCERS			4
 #define DEFAULT_MAX_BYTES		1000000 /* librdkafka's message.max.bytes */
 #define ABORT_MS				500 /* for telling the cluster that a transaction is void */
+#define TOPIC_BYTES				256 /* 249 characters at most */
 #define WAIT_MS					1000L	/* the longest sleep; a safety net */
 
 /*
@@ -41,6 +44,9 @@ struct CdcKafkaSender
 {
 	CdcKafkaSource *source;		/* NULL: the place is free */
 	char	   *definition;		/* what it was made from */
+	struct HTAB *topics;		/* names that the cluster was asked about */
+	const char *last_topic;		/* of the message before; for comparing only */
+	bool		asked;			/* a request about a topic is under way */
 	bool		taken;			/* by the present transaction */
 	bool		transactional;
 	bool		initialized;	/* transactions were prepared for */
@@ -105,6 +111,16 @@ cdc_kafka_target_max_bytes(const CdcKafkaTarget *target)
 	return bytes > 0 ? bytes : DEFAULT_MAX_BYTES;
 }
 
+size_t
+cdc_kafka_target_memory_limit(const CdcKafkaTarget *target)
+{
+	CdcKafkaOptions options;
+
+	cdc_kafka_options_read(GetForeignServer(target->serverid)->options, NIL, target->overrides,
+						   &options);
+	return (size_t) options.memory_limit;
+}
+
 /*
  * A transactional id of this backend's own: two producers with one id fence each
  * other.  The number comes back with a later backend, which by that ends what a
@@ -158,19 +174,25 @@ sender_wait(CdcKafkaSender *sender)
 	check_statement_timeout();
 }
 
+/* Until the client's request is answered. */
+static void
+await_request(CdcKafkaSender *sender)
+{
+	CdcError	err;
+	CdcStatus	st;
+
+	while ((st = cdc_kafka_request_poll(cdc_kafka_source_client(sender->source), &err)) == CDC_MORE)
+		sender_wait(sender);
+	if (cdc_failed(st))
+		cdc_ereport(&err, NULL);
+}
+
 /* One step of a Kafka transaction. */
 static void
 run_request(CdcKafkaSender *sender, CdcKafkaTransaction what)
 {
-	CdcKafka   *client = cdc_kafka_source_client(sender->source);
-	CdcError	err;
-	CdcStatus	st;
-
-	cdc_kafka_request_transaction(client, what);
-	while ((st = cdc_kafka_request_poll(client, &err)) == CDC_MORE)
-		sender_wait(sender);
-	if (cdc_failed(st))
-		cdc_ereport(&err, NULL);
+	cdc_kafka_request_transaction(cdc_kafka_source_client(sender->source), what);
+	await_request(sender);
 }
 
 /* Adds to what failed how far the rest came. */
@@ -202,6 +224,8 @@ close_sender(CdcKafkaSender *sender)
 	CdcKafkaSource *source = sender->source;
 	char	   *definition = sender->definition;
 
+	if (sender->topics != NULL)
+		hash_destroy(sender->topics);
 	memset(sender, 0, sizeof(*sender));
 	cdc_kafka_source_close(source);
 	if (definition != NULL)
@@ -260,6 +284,63 @@ get_producer(const CdcKafkaTarget *target)
 	return sender;
 }
 
+/*
+ * Topics
+ *
+ * librdkafka looks a topic that it does not know up at its next second or so,
+ * unless an answer about it is in its cache.
+ */
+
+/* Whether the cluster was asked about the topic; notes that it is now. */
+static bool
+note_topic(CdcKafkaSender *sender, const char *topic)
+{
+	char		name[TOPIC_BYTES] = {0};
+	bool		found;
+
+	if (sender->topics == NULL)
+	{
+		HASHCTL		ctl;
+
+		memset(&ctl, 0, sizeof(ctl));
+		ctl.keysize = ctl.entrysize = TOPIC_BYTES;
+		ctl.hcxt = TopMemoryContext;
+		sender->topics = hash_create("cdc_ingest topics written to", 16, &ctl,
+									 HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+	}
+	strlcpy(name, topic, sizeof(name));
+	(void) hash_search(sender->topics, name, HASH_ENTER, &found);
+	return found;
+}
+
+/* Until the question that is open is answered; the topic may not be there yet. */
+static void
+finish_asking(CdcKafkaSender *sender)
+{
+	if (!sender->asked)
+		return;
+	sender->asked = false;
+	await_request(sender);
+}
+
+static void
+ask_topic(CdcKafkaSender *sender, const char *topic)
+{
+	finish_asking(sender);
+	cdc_kafka_request_metadata(cdc_kafka_source_client(sender->source), topic);
+	sender->asked = true;
+}
+
+void
+cdc_kafka_sender_prepare(const CdcKafkaTarget *target, const char *topic)
+{
+	CdcKafkaSender *sender = get_producer(target);
+
+	sender->used = ++uses;
+	if (!sender->asked && !note_topic(sender, topic))
+		ask_topic(sender, topic);
+}
+
 CdcKafkaSender *
 cdc_kafka_sender_open(const CdcKafkaTarget *target)
 {
@@ -268,6 +349,7 @@ cdc_kafka_sender_open(const CdcKafkaTarget *target)
 	sender->taken = true;
 	sender->used = ++uses;
 	sender->before = *cdc_kafka_delivery(cdc_kafka_source_client(sender->source));
+	finish_asking(sender);
 	if (sender->transactional)
 	{
 		if (!sender->initialized)
@@ -312,6 +394,12 @@ cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *m, uint64 num
 	CdcError	err;
 	CdcStatus	st;
 
+	if (m->topic != sender->last_topic && !note_topic(sender, m->topic))
+	{
+		ask_topic(sender, m->topic);
+		finish_asking(sender);
+	}
+	sender->last_topic = m->topic;
 	while ((st = cdc_kafka_produce(client, m->topic, m->partition, m->key, m->key_len,
 								   m->value, m->value_len, m->headers, m->nheaders,
 								   m->ts_ms, number, &err)) == CDC_MORE)
@@ -354,6 +442,7 @@ cdc_kafka_sender_commit(CdcKafkaSender *sender)
 		sender->committing = sender->begun = false;
 	}
 	sender->taken = false;
+	sender->last_topic = NULL;
 }
 
 /*

@@ -30,7 +30,16 @@ extern bool cdc_kafka_target_is(const CdcKafkaTarget *target, Oid serverid, Oid 
 /* What a message of the target may have with key and headers, in bytes. */
 extern int64 cdc_kafka_target_max_bytes(const CdcKafkaTarget *target);
 
+/* The option memory_limit, in bytes. */
+extern size_t cdc_kafka_target_memory_limit(const CdcKafkaTarget *target);
+
 typedef struct CdcKafkaSender CdcKafkaSender;
+
+/*
+ * Messages for the topic will come: makes the producer, which connects by
+ * itself, and asks for the topic.  Does not wait.
+ */
+extern void cdc_kafka_sender_prepare(const CdcKafkaTarget *target, const char *topic);
 
 /* With a transactional_id a Kafka transaction begins. */
 extern CdcKafkaSender *cdc_kafka_sender_open(const CdcKafkaTarget *target);

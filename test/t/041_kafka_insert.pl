@@ -115,7 +115,7 @@ subtest 'types of key and value' => sub {
 };
 
 subtest 'nothing of what is rolled back' => sub {
-	table('tx', 'value text');
+	table('tx', 'value text', memory_limit => '1MB');
 	$dbh->begin_work;
 	$dbh->do(q{INSERT INTO tx VALUES ('rolled back')});
 	$dbh->rollback;
@@ -140,17 +140,17 @@ subtest 'nothing of what is rolled back' => sub {
 	$dbh->do($_) for 'BEGIN', 'SAVEPOINT s', q{INSERT INTO tx VALUES ('p')}, 'ROLLBACK TO s', q{PREPARE TRANSACTION 'p'}, q{COMMIT PREPARED 'p'};
 
 	# beyond memory
-	$dbh->do(q{SET work_mem = '64kB'});
 	$dbh->begin_work;
-	$dbh->do(q{INSERT INTO tx SELECT 'f' || i || repeat(' ', 100) FROM generate_series(1, 3000) i});
+	$dbh->do(q{INSERT INTO tx SELECT 'f' || i || repeat(' ', 400) FROM generate_series(1, 3000) i});
 	$dbh->do('SAVEPOINT s');
-	$dbh->do(q{INSERT INTO tx SELECT 'no' || repeat(' ', 100) FROM generate_series(1, 3000) i});
+	$dbh->do(q{INSERT INTO tx SELECT 'no' || repeat(' ', 400) FROM generate_series(1, 3000) i});
 	$dbh->do('ROLLBACK TO s');
-	$dbh->do(q{INSERT INTO tx SELECT 'f' || i || repeat(' ', 100) FROM generate_series(3001, 5000) i});
+	$dbh->do(q{INSERT INTO tx SELECT 'f' || i || repeat(' ', 400) FROM generate_series(3001, 5000) i});
+	ok(-s "$_", 'a temporary file') for glob $cluster->node->data_dir . '/base/pgsql_tmp/pgsql_tmp' . $dbh->{pg_pid} . '.*';
 	$dbh->commit;
+	is(scalar(my @left = glob $cluster->node->data_dir . '/base/pgsql_tmp/*'), 0, 'that is gone');
 	my @got = map { s/ +//r } $kafka->consume('tx', offset => 5);
 	is("@got", join(' ', map { "f$_" } 1 .. 5000), '5000 rows through a temporary file, in order');
-	$dbh->do('RESET work_mem');
 };
 
 subtest 'COPY, routing, triggers, two sessions' => sub {
