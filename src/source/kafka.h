@@ -290,6 +290,13 @@ extern CdcStatus cdc_kafka_produce(CdcKafka *kafka, const char *topic, int32_t p
  */
 extern CdcStatus cdc_kafka_flush_poll(CdcKafka *kafka, CdcError *err);
 
+/*
+ * Takes note of what was delivered, for who waits until less is under way; what
+ * waits for its batch to fill goes on waiting.  CDC_OK, or an error where no
+ * more can succeed.
+ */
+extern CdcStatus cdc_kafka_producer_poll(CdcKafka *kafka, CdcError *err);
+
 typedef struct CdcKafkaDelivery
 {
 	uint64_t	produced;

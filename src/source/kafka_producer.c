@@ -142,6 +142,14 @@ cdc_kafka_flush_poll(CdcKafka *kafka, CdcError *err)
 	return cdc_kafka_is_refused(kafka, err) ? err->status : CDC_MORE;
 }
 
+CdcStatus
+cdc_kafka_producer_poll(CdcKafka *kafka, CdcError *err)
+{
+	cdc_kafka_clear(kafka);
+	cdc_kafka_serve(kafka);
+	return cdc_kafka_is_refused(kafka, err) ? err->status : CDC_OK;
+}
+
 const CdcKafkaDelivery *
 cdc_kafka_delivery(const CdcKafka *kafka)
 {
