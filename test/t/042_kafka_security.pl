@@ -173,7 +173,8 @@ subtest 'secrets' => sub {
 	my $bad = connect_as('SASL', \%plain, { sasl_username => 'alice', sasl_password => 'wrong-secret' });
 	$said .= join "\n", map { $_->[0] } @{
 		$dbh->selectall_arrayref("EXPLAIN (VERBOSE, ANALYZE) SELECT * FROM t$t") },
-	  @{ $dbh->selectall_arrayref("EXPLAIN (VERBOSE) INSERT INTO t$t VALUES ('k')") };
+	  @{ $dbh->selectall_arrayref("EXPLAIN (VERBOSE) INSERT INTO t$t VALUES ('k')") };	$said .= join "\n", map { join ' ', map { $_ // '' } @$_ } @{ $dbh->selectall_arrayref("SELECT * FROM cdc.check_server('s$_')") } for $t, $bad;
+
 	# while it waits
 	$kafka->freeze;
 	my $other = $cluster->connect;
