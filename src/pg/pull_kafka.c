@@ -288,7 +288,7 @@ persist_due(const CdcKafkaCall *call)
 {
 	const CdcKafkaStream *stream = call->stream;
 
-	if (call->events > 0)
+	if (call->events > 0 || call->pos.version == 0)
 		return true;
 	return stream->moved &&
 		(call->bounds->until_now || elapsed_ms(stream->written_at) >= CDC_KAFKA_PERSIST_MS);

@@ -249,6 +249,9 @@ take_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 		row->raw = msg->value;
 		row->raw_len = msg->value_len;
 	}
+	if (value == NULL && (event->err.status == CDC_ERR_NOMEM ||
+						  event->err.status == CDC_ERR_INTERNAL))
+		cdc_ereport(&event->err, maker->sub->name);
 	if (value == NULL)
 		return false;
 	cdc_doc_from_jsonb(&value->root, doc);

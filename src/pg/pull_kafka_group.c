@@ -7,8 +7,8 @@
  * Where one partition has all messages of a source transaction, in order, and
  * the last one says that it is the last (Maxwell's "commit"), its rows are held
  * back until that has come: in memory up to the subscription's memory_limit,
- * the rest in a temporary file.  They then go to the history at once, the last
- * one as a commit boundary.
+ * which several partitions share, the rest in a temporary file.  They then go
+ * to the history at once, the last one as a commit boundary.
  *
  * Kafka's group is told the positions after the database has committed them.
  * The database's are the truth, what the group has is for people and their
@@ -21,6 +21,9 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+
+/* What each of many partitions has in memory at least. */
+#define GROUP_MEMORY_MIN	(64 * 1024)
 
 /* At a partition's end, how long the answer is waited for at most. */
 #define ANSWER_MS		200
@@ -107,7 +110,8 @@ keep(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcHistoryRow *row)
 
 	if (place->group == NULL)
 		place->group = cdc_group_buffer_create(call->stream->context,
-											   call->sub->opt.memory_limit);
+											   Max(call->sub->opt.memory_limit / call->stream->nplaces,
+												   GROUP_MEMORY_MIN));
 	cdc_group_buffer_append(place->group, (const uint8 *) buf, len);
 	place->nrows++;
 	pfree(buf);

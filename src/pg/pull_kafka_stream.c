@@ -252,6 +252,8 @@ read_places(CdcKafkaStream *stream)
 		*place = rows[i];
 		place->read_offset = place->until = CDC_OFFSET_UNKNOWN;
 		place->seen = place->last;
+		/* it is over when this pull is: that is to be written, messages or not */
+		stream->moved = stream->moved || place->failed;
 	}
 	pfree(rows);
 }

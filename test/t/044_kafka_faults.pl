@@ -275,6 +275,6 @@ subtest 'large and many' => sub {
 	my $kb = $cluster->value(q{SELECT pg_backend_pid()});
 	open my $status, '<', "/proc/$kb/status" or die "status: $!";
 	my ($rss) = map { /^RssAnon:\s+(\d+) kB/ } <$status>;
-	cmp_ok($rss, '<', 200_000, "memory of the session ($rss kB)");
+	cmp_ok($rss, '<', 180_000, "memory of the session ($rss kB)");
 };
 done_testing();
