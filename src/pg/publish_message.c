@@ -122,31 +122,54 @@ event_text(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
  */
 
 static void
+put_text(CdcJsonText *text, const char *key, const char *value, size_t len)
+{
+	cdc_publish_check(text->sink.ops->key(&text->sink, key, strlen(key)));
+	cdc_publish_check(text->sink.ops->string(&text->sink, value, len));
+}
+
+/* {"database":"shop"}, with the table where that is wanted. */
+static const CdcJsonText *
+names_key(CdcPublisher *publisher, const CdcPublishEvent *event, bool table)
+{
+	CdcJsonText *key = publisher->key;
+
+	cdc_json_text_reset(key);
+	cdc_publish_check(key->sink.ops->begin_object(&key->sink));
+	put_text(key, "database", event->database.data, event->database.len);
+	if (table)
+		put_text(key, "table", event->table.data, event->table.len);
+	cdc_publish_check(key->sink.ops->end_object(&key->sink));
+	return key;
+}
+
+static void
 send_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
 	const char *template = publisher->publication->opt.ddl_topic;
-	CdcJsonText *key = publisher->key;
+	const CdcJsonText *key;
 	const char *value;
 	size_t		len;
 
 	if (template[0] == '\0')
 		return;
 	/* what concerns one database keeps its order */
-	cdc_json_text_reset(key);
-	cdc_publish_check(key->sink.ops->begin_object(&key->sink));
-	cdc_publish_check(key->sink.ops->key(&key->sink, "database", 8));
-	cdc_publish_check(key->sink.ops->string(&key->sink, event->database.data, event->database.len));
-	cdc_publish_check(key->sink.ops->end_object(&key->sink));
+	key = names_key(publisher, event, false);
 	value = event_text(publisher, event, &len);
 	put_message(publisher, topic_of(template, event, &none, NULL), key->buf.data, key->buf.len, value, len);
 }
 
+/*
+ * What is no change in Maxwell's format: a copy's begin and end, other
+ * envelopes, bytes.  A table's keep their order, as their key is not known.
+ */
 static void
 send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
 	CdcPublication *publication = publisher->publication;
+	const CdcJsonText *key;
 	const char *value;
 	size_t		len;
 
@@ -161,13 +184,10 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 	/* begin and end of a copy are of Maxwell's format only */
 	if (publication->format != CDC_PUBLISH_MAXWELL && event->raw == NULL)
 		return;
-	cdc_json_text_reset(publisher->key);
-	if (publication->format == CDC_PUBLISH_MAXWELL)
-		cdc_publish_maxwell_key(publisher->key, event, &none, NULL);
+	key = names_key(publisher, event, true);
 	value = event_text(publisher, event, &len);
 	put_message(publisher, topic_of(publication->topic_template, event, &none, NULL),
-		 publication->format == CDC_PUBLISH_MAXWELL ? publisher->key->buf.data : NULL,
-		 publisher->key->buf.len, value, len);
+				key->buf.data, key->buf.len, value, len);
 }
 
 /*
@@ -186,7 +206,7 @@ send_tombstone(Change *change, const CdcPublishRow *row)
 	key = key_of(change, row, &len);
 	put_message(change->publisher, topic_of(change->publisher->publication->topic_template, change->event,
 									 change->key, row),
-		 key, len, NULL, 0);
+				key, len, NULL, 0);
 }
 
 static void
@@ -236,13 +256,6 @@ send_json(Change *change)
 /*
  * Elasticsearch: "action", newline, document, newline
  */
-
-static void
-put_text(CdcJsonText *text, const char *key, const char *value, size_t len)
-{
-	cdc_publish_check(text->sink.ops->key(&text->sink, key, strlen(key)));
-	cdc_publish_check(text->sink.ops->string(&text->sink, value, len));
-}
 
 static void
 put_newline(CdcJsonText *text)
@@ -329,7 +342,7 @@ send_es(Change *change, const char *action, const CdcPublishRow *row)
 		put_document(change);
 	key = key_of(change, row, &len);
 	put_message(publisher, topic_of(publisher->publication->topic_template, change->event, change->key, row),
-		 key, len, publisher->value->buf.data, publisher->value->buf.len);
+				key, len, publisher->value->buf.data, publisher->value->buf.len);
 }
 
 static void
