@@ -241,6 +241,17 @@ SELECT msg('mx', 'maxwell', '{"database":"shop","table":"mx","pk.id":1}', '{"dat
 SELECT * FROM cdc.apply('mx');
 SELECT * FROM er.mx;
 
+-- the same recognised, into a table without key
+CREATE TABLE loose (a int, b text);
+SELECT wants('dp', 'shop.loose', 'env.loose');
+SELECT msg('dp', 'maxwell', NULL, '{"database":"shop","table":"loose","type":"insert","ts":1,"data":{"a":1,"b":"x"}}'),
+    msg('dp', 'maxwell', NULL, '{"database":"shop","table":"loose","type":"update","ts":1,"data":{"a":1,"b":"y"},"old":{"b":"x"}}'),
+    msg('dp', 'maxwell', NULL, '{"database":"shop","table":"loose","type":"update","ts":1,"data":{"a":1,"b":"y"}}'),
+    msg('dp', 'maxwell', NULL, '{"database":"shop","table":"loose","type":"insert","ts":1,"data":{"a":2,"b":"z"}}'),
+    msg('dp', 'maxwell', NULL, '{"database":"shop","table":"loose","type":"delete","ts":1,"data":{"a":2,"b":"z"}}');
+SELECT * FROM cdc.apply('dp');
+SELECT * FROM loose;
+
 -- messages of several rows, and documents, when memory is full and a look ahead says what later ones
 -- replace: the same rows as a table that is changed row by row
 SELECT sub('lac', 'canal', NULL, '{"apply_memory_limit": "4kB"}'), sub('laj', 'json', NULL, '{"apply_memory_limit": "4kB"}');

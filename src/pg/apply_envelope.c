@@ -250,8 +250,16 @@ void
 cdc_envelope_row(CdcApply *apply, CdcEnvelopeReader *reader, int row,
 				 const JsonbContainer **data, const JsonbContainer **old)
 {
+	const CdcEnvelope *env = &reader->env;
 	CdcError	err;
 
+	/* Maxwell's are as they have to be, but for tombstones; no "old": nothing has changed */
+	if (env->format == CDC_FORMAT_MAXWELL && env->after.type == CDC_DOC_OBJECT)
+	{
+		*data = cdc_doc_jsonb(&env->after);
+		*old = env->before.type == CDC_DOC_OBJECT ? cdc_doc_jsonb(&env->before) : NULL;
+		return;
+	}
 	check_former_values(reader, reader->run->target);
 	cdc_jsonb_writer_reset(reader->data);
 	cdc_jsonb_writer_reset(reader->old);
