@@ -36,6 +36,9 @@ typedef enum CdcOptionScope
 extern bool cdc_option_set(CdcOptionScope scope, const char *name, const char *value, void *target);
 extern void cdc_option_set_defaults(CdcOptionScope scope, void *target);
 
+/* ERROR for a name that is not an option here; tells where it belongs. */
+extern void cdc_option_unknown(CdcOptionScope scope, const char *name);
+
 /* For messages: "server of cdc_mysql", and its options' names with commas. */
 extern const char *cdc_option_scope_name(CdcOptionScope scope);
 extern char *cdc_option_names(CdcOptionScope scope);

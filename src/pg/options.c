@@ -8,12 +8,8 @@
  */
 #include "pg/options.h"
 
-#include "access/reloptions.h"
-#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
-#include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
-#include "foreign/foreign.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -436,50 +432,8 @@ cdc_option_set_defaults(CdcOptionScope scope, void *target)
 	}
 }
 
-/*
- * Servers and user mappings of cdc_mysql
- */
-
-static void
-read_list(CdcOptionScope scope, List *list, CdcMysqlOptions *opt)
-{
-	ListCell   *lc;
-
-	foreach(lc, list)
-	{
-		DefElem    *def = lfirst(lc);
-
-		(void) cdc_option_set(scope, def->defname, defGetString(def), opt);
-	}
-}
-
 void
-cdc_mysql_options_read(List *server, List *mapping, CdcMysqlOptions *opt)
-{
-	memset(opt, 0, sizeof(*opt));
-	cdc_option_set_defaults(SCOPE_MYSQL_SERVER, opt);
-	read_list(SCOPE_MYSQL_SERVER, server, opt);
-	read_list(SCOPE_MYSQL_USER, mapping, opt);
-}
-
-uint32
-cdc_mysql_server_id_base(List *server)
-{
-	ListCell   *lc;
-
-	foreach(lc, server)
-	{
-		DefElem    *def = lfirst(lc);
-
-		if (strcmp(def->defname, "server_id") == 0)
-			return (uint32) strtoul(defGetString(def), NULL, 10);
-	}
-	return 0;
-}
-
-/* ERROR for a name that is not an option here; tells where it belongs. */
-static void
-unknown_option(CdcOptionScope scope, const char *name)
+cdc_option_unknown(CdcOptionScope scope, const char *name)
 {
 	int			i;
 
@@ -498,82 +452,6 @@ unknown_option(CdcOptionScope scope, const char *name)
 			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 			 errmsg("invalid option \"%s\" for a %s", name, scope_names[scope]),
 			 errhint("Valid options are: %s.", cdc_option_names(scope))));
-}
-
-static bool
-contains(List *list, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, list)
-	{
-		if (strcmp(((DefElem *) lfirst(lc))->defname, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Options that say nothing, or the opposite, together. */
-static void
-check_server_combination(List *list)
-{
-	ListCell   *lc;
-
-	foreach(lc, list)
-	{
-		DefElem    *def = lfirst(lc);
-
-		if (strcmp(def->defname, "ssl_mode") == 0 &&
-			pg_strncasecmp(defGetString(def), "VERIFY", 6) == 0 &&
-			!contains(list, "ssl_ca") && !contains(list, "ssl_capath"))
-			ereport(ERROR,
-					(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-					 errmsg("option \"ssl_mode\" %s needs \"ssl_ca\" or \"ssl_capath\"", defGetString(def)),
-					 errhint("Add ssl_ca with the file of the CA's certificate on the database server.")));
-	}
-	if (contains(list, "ssl_cert") != contains(list, "ssl_key"))
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("options \"ssl_cert\" and \"ssl_key\" must be set together")));
-}
-
-PG_FUNCTION_INFO_V1(cdc_mysql_fdw_validator);
-
-/*
- * cdc.mysql_fdw_validator(text[], oid): called by the server for CREATE and
- * ALTER SERVER, USER MAPPING and so on, with all options that will be set.
- */
-Datum
-cdc_mysql_fdw_validator(PG_FUNCTION_ARGS)
-{
-	List	   *list = untransformRelOptions(PG_GETARG_DATUM(0));
-	Oid			catalog = PG_GETARG_OID(1);
-	ListCell   *lc;
-
-	foreach(lc, list)
-	{
-		DefElem    *def = lfirst(lc);
-		const Option *opt = NULL;
-
-		if (catalog == ForeignServerRelationId || catalog == UserMappingRelationId)
-		{
-			CdcOptionScope scope = catalog == ForeignServerRelationId ?
-				SCOPE_MYSQL_SERVER : SCOPE_MYSQL_USER;
-
-			opt = find_option(scope, def->defname);
-			if (opt == NULL)
-				unknown_option(scope, def->defname);
-		}
-		else
-			ereport(ERROR,
-					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-					 errmsg("invalid option \"%s\"", def->defname),
-					 errhint("Only servers and user mappings of %s have options.", CDC_MYSQL_FDW)));
-		set_option(opt, defGetString(def), NULL);
-	}
-	if (catalog == ForeignServerRelationId)
-		check_server_combination(list);
-	PG_RETURN_VOID();
 }
 
 /*
@@ -632,7 +510,7 @@ parse_object(CdcOptionScope scope, const Jsonb *json, void *target)
 		name = pnstrdup(v.val.string.val, v.val.string.len);
 		o = find_option(scope, name);
 		if (o == NULL)
-			unknown_option(scope, name);
+			cdc_option_unknown(scope, name);
 		(void) JsonbIteratorNext(&it, &v, true);
 		if (v.type == jbvNull)
 			continue;			/* null: the default */
