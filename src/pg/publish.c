@@ -264,7 +264,7 @@ read_document(CdcPublishEvent *event, Datum jsonb, bool isnull)
 	}
 }
 
-/* A row: seq, source_table, op, event, raw, commit. */
+/* A row: seq, source_table, op, event, raw, commit, key. */
 static void
 read_event(HeapTuple tuple, TupleDesc desc, CdcPublishEvent *event)
 {
@@ -290,6 +290,12 @@ read_event(HeapTuple tuple, TupleDesc desc, CdcPublishEvent *event)
 	name_table(event);
 	d = SPI_getbinval(tuple, desc, 6, &isnull);
 	event->commit = !isnull && DatumGetBool(d);
+	d = SPI_getbinval(tuple, desc, 7, &isnull);
+	if (!isnull)
+	{
+		cdc_doc_from_jsonb(&DatumGetJsonbP(d)->root, &event->key);
+		event->has_key = true;
+	}
 }
 
 static Portal
@@ -308,8 +314,9 @@ open_history(const CdcPublication *p)
 	values[0] = Int64GetDatum(p->published_seq);
 	level = cdc_history_follow_index();
 	portal = SPI_cursor_open_with_args(NULL,
-									   psprintf("SELECT seq, source_table, op, event, raw, \"commit\" FROM %s"
+									   psprintf("SELECT seq, source_table, op, event, raw, \"commit\", %s FROM %s"
 												" WHERE seq OPERATOR(pg_catalog.>) $1 ORDER BY seq",
+												get_attnum(p->sub->history, "key") > 0 ? "key" : "NULL::pg_catalog.jsonb",
 												quote_qualified_identifier(get_namespace_name(get_rel_namespace(p->sub->history)), name)),
 									   1, types, values, NULL, false, CURSOR_OPT_NO_SCROLL);
 	AtEOXact_GUC(true, level);

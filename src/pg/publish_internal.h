@@ -50,6 +50,8 @@ typedef struct CdcPublishEvent
 	CdcDoc		doc;
 	const char *raw;			/* or NULL */
 	size_t		raw_len;
+	bool		has_key;		/* the key of a message that came from Kafka was kept */
+	CdcDoc		key;
 } CdcPublishEvent;
 
 /* Names of a primary key's columns, in key order; n is 0 where there is none. */

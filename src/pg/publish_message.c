@@ -160,17 +160,31 @@ send_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
 	put_message(publisher, topic_of(template, event, &none, NULL), key->buf.data, key->buf.len, value, len);
 }
 
+/* The key that the message had, text as it was. */
+static const char *
+kept_key(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
+{
+	*len = event->key.string.len;
+	if (event->key.type == CDC_DOC_STRING)
+		return event->key.string.data;
+	cdc_json_text_reset(publisher->key);
+	cdc_publish_check(cdc_doc_emit(&event->key, &publisher->key->sink));
+	*len = publisher->key->buf.len;
+	return publisher->key->buf.data;
+}
+
 /*
  * What is no change in Maxwell's format: a copy's begin and end, other
- * envelopes, bytes.  A table's keep their order, as their key is not known.
+ * envelopes, bytes.  Where the key is not known a table's keep their order.
  */
 static void
 send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
 	CdcPublication *publication = publisher->publication;
-	const CdcJsonText *key;
+	const char *key;
 	const char *value;
+	size_t		key_len;
 	size_t		len;
 
 	if (event->table.len == 0)
@@ -184,10 +198,16 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 	/* begin and end of a copy are of Maxwell's format only */
 	if (publication->format != CDC_PUBLISH_MAXWELL && event->raw == NULL)
 		return;
-	key = names_key(publisher, event, true);
+	if (event->has_key)
+		key = kept_key(publisher, event, &key_len);
+	else
+	{
+		key = names_key(publisher, event, true)->buf.data;
+		key_len = publisher->key->buf.len;
+	}
 	value = event_text(publisher, event, &len);
 	put_message(publisher, topic_of(publication->topic_template, event, &none, NULL),
-				key->buf.data, key->buf.len, value, len);
+				key, key_len, value, len);
 }
 
 /*
