@@ -64,13 +64,37 @@ has_key(const CdcTableDef *def)
 	return false;
 }
 
+static bool
+was_dropped(const CdcPullStream *stream, const char *full_name)
+{
+	ListCell   *lc;
+
+	foreach(lc, stream->dropped)
+	{
+		if (strcmp(lfirst(lc), full_name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The definitions do not say so, as they are those of after a later statement. */
+static void
+note_dropped(CdcPullStream *stream, const char *full_name)
+{
+	MemoryContext old = MemoryContextSwitchTo(stream->context);
+
+	if (!was_dropped(stream, full_name))
+		stream->dropped = lappend(stream->dropped, pstrdup(full_name));
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * Whether the table has no rows after the statement, so that its replica is to have
  * none either: TRUNCATE, or the table is made anew.  A table that was dropped keeps
- * its replica until then.
+ * its replica until then.  ahead: definitions are of after the statement.
  */
 static bool
-empties_table(const DdlCall *d, const CdcDdlEffect *effect)
+empties_table(const DdlCall *d, const CdcDdlEffect *effect, bool ahead)
 {
 	CdcSchema  *schema = d->stream->schema;
 	char	   *full_name = psprintf("%s.%s", effect->database, effect->table);
@@ -86,16 +110,19 @@ empties_table(const DdlCall *d, const CdcDdlEffect *effect)
 		return true;
 	if (!cdc_pull_stream_knows(d->stream, full_name))
 		return false;
+	if (ahead)
+		return was_dropped(d->stream, full_name);
 	/* without that clause it would have failed if there had been one */
 	return !effect->if_not_exists || (def != NULL && def->ncolumns == 0);
 }
 
 /*
  * An event; table "" is one about a database.  effect: what it does, which the
- * event tells.
+ * event tells; empties: the table has no rows then.
  */
 static void
-put_event(const DdlCall *d, const char *database, const char *table, const CdcDdlEffect *effect)
+put_event(const DdlCall *d, const char *database, const char *table, const CdcDdlEffect *effect,
+		  bool empties)
 {
 	CdcTable	named = {0};
 	CdcChange	copy = *d->change;
@@ -105,7 +132,7 @@ put_event(const DdlCall *d, const char *database, const char *table, const CdcDd
 	named.full_name = table[0] != '\0' ? psprintf("%s.%s", database, table) : database;
 	copy.table = &named;
 	copy.ddl = effect;
-	copy.op = table[0] != '\0' && empties_table(d, effect) ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
+	copy.op = empties ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
 	cdc_pull_writer_change(d->writer, &copy);
 }
 
@@ -226,9 +253,11 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		effect->why = "the statement was done before the table's definition was read";
 	}
 	if (wanted)
-		put_event(d, effect->database, effect->table, effect);
+		put_event(d, effect->database, effect->table, effect, empties_table(d, effect, ahead));
 	else if (wants(d, effect->new_database, effect->new_table))
-		put_event(d, effect->new_database, effect->new_table, effect);
+		put_event(d, effect->new_database, effect->new_table, effect, false);
+	if (ahead && wanted && (effect->kind == CDC_DDL_TABLE_DROP || is_renamed(effect)))
+		note_dropped(d->stream, psprintf("%s.%s", effect->database, effect->table));
 	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
 		return;
 	if (ahead && unproven && wanted && effect->touches_columns)
@@ -251,7 +280,7 @@ concern_database(const DdlCall *d, const CdcDdlEffect *effect)
 
 	if (!cdc_schema_wants_database(d->call->sub, effect->database))
 		return;
-	put_event(d, effect->database, "", effect);
+	put_event(d, effect->database, "", effect, false);
 	if (effect->kind == CDC_DDL_DATABASE_DROP)
 		cdc_schema_drop_database(schema, effect->database, d->call->pos.last_seq, position);
 	else if (effect->collation != NULL)

@@ -69,6 +69,7 @@ typedef struct CdcPullStream
 	CdcGroupBuffer *group;
 	HTAB	   *tables;			/* CdcPullTable by name; NULL: to be read */
 	struct CdcPullTable *last_table;	/* of them found last; NULL = none */
+	List	   *dropped;		/* names of tables whose definitions are of later: gone here */
 	bool		copy_checked;	/* no table waits for its copy ... */
 	TimestampTz copy_at;		/* ... or they wait until then; 0 = no */
 	uint64		statements;		/* DML in statement format told of so far */

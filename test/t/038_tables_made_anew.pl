@@ -83,11 +83,20 @@ for my $flavour (qw(mariadb mysql56 mysql97))
 			is_deeply($cluster->rows("SELECT * FROM ${flavour}_again.$table ORDER BY 1"), $cluster->rows("SELECT * FROM $flavour.$table ORDER BY 1"),
 				"replay of $table ends the same");
 		}
+		# from before the tables were made first, with definitions that are of now
+		$cluster->call('create_subscription', name => "e$flavour", server => $flavour, tables => ['shop.dropped'], target_schema => 'public',
+			copy_data => \'false', start_position => 'earliest', enabled => \'false');
+		$cluster->value('SELECT cdc.pull(?)', "e$flavour");
+		$cluster->rows('SELECT * FROM cdc.apply(?)', "e$flavour");
+		is_deeply($cluster->rows('SELECT * FROM dropped'), [ [ 8, 'fourth' ] ], 'all of it from the binlog ends the same');
+		is($cluster->value('SELECT op FROM ' . $cluster->history_of("e$flavour") . q{ WHERE event->>'type' = 'table-create' ORDER BY seq LIMIT 1}),
+			's', 'the first CREATE TABLE is not one again');
+
 		my $history = $cluster->history_of($flavour);
 		is($cluster->value("SELECT string_agg(DISTINCT event->>'type', ' ') FROM $history WHERE op = 't'"), 'table-create', 'the events are those of CREATE TABLE');
 		$cluster->history_ok($flavour);
-		$cluster->call('drop_subscription', name => $_) for $flavour, "k$flavour";
-		$cluster->do('DROP TABLE keyless, kept');
+		$cluster->call('drop_subscription', name => $_) for $flavour, "k$flavour", "e$flavour";
+		$cluster->do('DROP TABLE keyless, kept, dropped');
 		$source->stop('KILL');
 	};
 }
