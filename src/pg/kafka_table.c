@@ -178,16 +178,18 @@ has_option(List *options, const char *name)
 
 /*
  * A scan is bounded by what there is, so its fetches need not wait for more: a
- * broker that waits answers nothing else meanwhile.
+ * broker that waits answers nothing else meanwhile.  What the table or its
+ * server says comes before that.
  */
 static List *
 client_options(ForeignTable *ft)
 {
-	if (has_option(ft->options, "fetch_wait_max_ms") ||
-		has_option(GetForeignServer(ft->serverid)->options, "fetch_wait_max_ms"))
+	List	   *server = GetForeignServer(ft->serverid)->options;
+
+	if (has_option(server, "fetch_wait_max_ms") || has_option(server, "fetch.wait.max.ms"))
 		return ft->options;
-	return lappend(list_copy(ft->options),
-				   CDC_MAKE_DEFELEM("fetch_wait_max_ms", (Node *) makeString("10")));
+	return lcons(CDC_MAKE_DEFELEM("fetch_wait_max_ms", (Node *) makeString("10")),
+				 list_copy(ft->options));
 }
 
 CdcKafkaTable *
