@@ -96,7 +96,8 @@ for my $entry (@sources)
 			copy_data => \'false', start_position => 'earliest');
 		$cluster->value('SELECT cdc.pull(?)', $flavour);
 		my $history = $cluster->history_of($flavour);
-		my $pulled = $cluster->value("SELECT count(*) FROM $history WHERE op <> 's'");
+		# a table that is made empties its replica (t); of that a file knows nothing
+		my $pulled = $cluster->value("SELECT count(*) FROM $history WHERE op NOT IN ('s', 't')");
 		is($pulled, 33, 'pull has all changes');
 		# the first file has the system tables
 		my $union = join ' UNION ALL ', map {
@@ -106,7 +107,7 @@ for my $entry (@sources)
 		my $columns = '"position", gtid, source_ts, source_table, op, event, raw';
 		my $same = sub {
 			my ($a, $b) = @_;
-			return "SELECT count(*) FROM ((SELECT $columns FROM ($a) x WHERE op <> 's' AND source_table LIKE 'shop.%')
+			return "SELECT count(*) FROM ((SELECT $columns FROM ($a) x WHERE op NOT IN ('s', 't') AND source_table LIKE 'shop.%')
 				EXCEPT ALL (SELECT $columns FROM ($b) y)) z";
 		};
 		is($cluster->value($same->("SELECT * FROM $history", $union)), 0, 'the file has all events of pull');
