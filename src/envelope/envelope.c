@@ -224,56 +224,79 @@ cdc_reader_key_array(CdcReader *r, const CdcDoc *array)
 	return CDC_OK;
 }
 
+/* More than any database's keys have; the columns of longer ones come in any order. */
+#define MAX_ORDERED_KEY		64
+
 /*
- * The order in which a key's columns stand in its schema; an object in JSONB has
- * lost it.  false: there is none that fits.
+ * Whether the fields of a key's schema name each column of the key once: then
+ * they tell the columns' order, which an object in JSONB has lost.
  */
 static bool
-key_fields(const CdcReader *r, CdcDoc *fields)
+names_all(const CdcDoc *fields, const CdcDoc *body, CdcString *names)
 {
-	const CdcDoc *body = &r->env->key_body;
-	CdcDoc		schema;
-	CdcDoc		payload;
+	CdcDocIter	iter;
+	CdcString	none;
+	CdcDoc		field;
+	CdcDoc		value;
+	size_t		n = 0;
 
-	cdc_split_payload(r->message->key, &schema, &payload);
-	return cdc_doc_find_type(&schema, "fields", CDC_DOC_ARRAY, fields) &&
-		fields->ops->count(fields) == body->ops->count(body);
+	if (fields->ops->count(fields) != body->ops->count(body) ||
+		body->ops->count(body) > MAX_ORDERED_KEY)
+		return false;
+	fields->ops->begin(fields, &iter);
+	while (fields->ops->next(&iter, &none, &field))
+	{
+		CdcString	name = cdc_doc_find_string(&field, "field");
+
+		if (!body->ops->find(body, name.data, name.len, &value))
+			return false;
+		for (size_t i = 0; i < n; i++)
+		{
+			if (names[i].len == name.len && memcmp(names[i].data, name.data, name.len) == 0)
+				return false;
+		}
+		names[n++] = name;
+	}
+	return true;
 }
 
 CdcStatus
 cdc_reader_key_object(CdcReader *r)
 {
 	CdcEnvelope *env = r->env;
+	const CdcDoc *body = &env->key_body;
 	CdcString  *names;
 	CdcDoc	   *values;
 	CdcDocIter	iter;
-	CdcString	key;
-	CdcDoc		list = env->key_body;
-	CdcDoc		value;
-	int			n = 0;
+	CdcDoc		schema;
+	CdcDoc		payload;
+	CdcDoc		fields;
+	size_t		count;
+	size_t		n = 0;
 
-	if (env->key_body.type != CDC_DOC_OBJECT)
+	if (body->type != CDC_DOC_OBJECT)
 		return CDC_OK;
-	names = key_names(r, list.ops->count(&list));
-	values = cdc_arena_alloc(r->arena, sizeof(CdcDoc) * (list.ops->count(&list) + 1));
+	count = body->ops->count(body);
+	names = key_names(r, count);
+	values = cdc_arena_alloc(r->arena, sizeof(CdcDoc) * (count + 1));
 	if (names == NULL || values == NULL)
 		return cdc_reader_no_memory(r);
-	(void) key_fields(r, &list);
-	list.ops->begin(&list, &iter);
-	while (list.ops->next(&iter, &key, &value))
+	cdc_split_payload(r->message->key, &schema, &payload);
+	if (cdc_doc_find_type(&schema, "fields", CDC_DOC_ARRAY, &fields) &&
+		names_all(&fields, body, names))
 	{
-		if (list.type == CDC_DOC_ARRAY)
-		{
-			key = cdc_doc_find_string(&value, "field");
-			if (!env->key_body.ops->find(&env->key_body, key.data, key.len, &value))
-				continue;
-		}
-		names[n] = key;
-		values[n++] = value;
+		for (; n < count; n++)
+			(void) body->ops->find(body, names[n].data, names[n].len, &values[n]);
+	}
+	else
+	{
+		body->ops->begin(body, &iter);
+		while (n < count && body->ops->next(&iter, &names[n], &values[n]))
+			n++;
 	}
 	env->key = names;
 	env->key_values = values;
-	env->nkey = n;
+	env->nkey = (int) n;
 	return CDC_OK;
 }
 

@@ -140,6 +140,11 @@ test_debezium(void **state)
 		{CDC_FORMAT_AUTO, "x", NULL, "{\"schema\":{\"name\":\"srv.d.t.Value\",\"fields\":[{\"field\":\"a\",\"type\":\"int32\"}]},\"payload\":{\"a\":1}}",
 			"u d.t {\"a\":1}"},
 		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", "{\"a\":1}", "{\"a\":1,\"__b\":2,\"__lsn\":3}", "u d.t (a) {\"a\":1,\"__b\":2}"},
+		/* the key's columns in their schema's order, where that names each once */
+		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", "{\"schema\":{\"fields\":[{\"field\":\"b\"},{\"field\":\"a\"}]},\"payload\":{\"a\":1,\"b\":2}}", NULL, "d d.t (b, a) {\"b\":2,\"a\":1}"},
+		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", "{\"schema\":{\"fields\":[{\"field\":\"b\"},{\"field\":\"b\"},{\"field\":\"a\"}]},\"payload\":{\"a\":1,\"b\":2}}", NULL, "d d.t (a, b) {\"a\":1,\"b\":2}"},
+		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", "{\"schema\":{\"fields\":[{\"field\":\"b\"},{\"field\":\"b\"}]},\"payload\":{\"a\":1,\"b\":2}}", NULL, "d d.t (a, b) {\"a\":1,\"b\":2}"},
+		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", "{\"schema\":{\"fields\":[{\"field\":\"b\"},{\"field\":\"c\"}]},\"payload\":{\"a\":1,\"b\":2}}", NULL, "d d.t (a, b) {\"a\":1,\"b\":2}"},
 		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", NULL, NULL, "!The message has neither value nor key."}
 	};
 
