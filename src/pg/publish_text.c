@@ -17,11 +17,15 @@
 
 static const char *const names[] = {"database", "table", "type", "primary_key"};
 
+#define MEMBER(name)	{name, sizeof(name) - 1}
+
 /* The order in which Maxwell writes an event's members; others come behind. */
-static const char *const event_order[] = {
-	"database", "table", "query", "type", "ts", "xid", "xoffset", "commit", "position", "gtid",
-	"server_id", "thread_id", "push_ts", "schema_id", "primary_key", "primary_key_columns",
-	"data", "old", "def", "charset", "sql"
+static const CdcString event_order[] = {
+	MEMBER("database"), MEMBER("table"), MEMBER("query"), MEMBER("type"), MEMBER("ts"),
+	MEMBER("xid"), MEMBER("xoffset"), MEMBER("commit"), MEMBER("position"), MEMBER("gtid"),
+	MEMBER("server_id"), MEMBER("thread_id"), MEMBER("push_ts"), MEMBER("schema_id"),
+	MEMBER("primary_key"), MEMBER("primary_key_columns"), MEMBER("data"), MEMBER("old"),
+	MEMBER("def"), MEMBER("charset"), MEMBER("sql")
 };
 
 void
@@ -298,44 +302,65 @@ cdc_publish_key_text(const CdcPublishKey *key, const CdcPublishRow *row)
 	return buf.data;
 }
 
-static bool
-is_ordered(CdcString key)
+/* The member's place in event_order, -1 where it has none. */
+static int
+member_rank(CdcString key)
 {
-	size_t		i;
+	int			i;
 
-	for (i = 0; i < lengthof(event_order); i++)
+	for (i = 0; i < (int) lengthof(event_order); i++)
 	{
-		if (cdc_string_is(key, event_order[i]))
-			return true;
+		if (key.len == event_order[i].len && memcmp(key.data, event_order[i].data, key.len) == 0)
+			return i;
 	}
-	return false;
+	return -1;
 }
 
+/*
+ * One walk finds the members that have a place, which is cheaper than to look each
+ * of them up.
+ */
 void
 cdc_publish_maxwell_value(CdcJsonText *text, const CdcDoc *doc)
 {
+	CdcDoc		members[lengthof(event_order)];
+	bool		found[lengthof(event_order)] = {false};
+	bool		others = false;
 	CdcDocIter	iter;
 	CdcString	key;
 	CdcDoc		value;
-	size_t		i;
+	int			i;
 
 	if (doc->type != CDC_DOC_OBJECT)
 	{
 		cdc_publish_check(cdc_doc_emit(doc, &text->sink));
 		return;
 	}
-	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
-	for (i = 0; i < lengthof(event_order); i++)
-	{
-		if (!cdc_doc_find(doc, event_order[i], &value))
-			continue;
-		put_key(text, event_order[i], strlen(event_order[i]));
-		cdc_publish_check(cdc_doc_emit(&value, &text->sink));
-	}
 	doc->ops->begin(doc, &iter);
 	while (doc->ops->next(&iter, &key, &value))
 	{
-		if (is_ordered(key))
+		i = member_rank(key);
+		if (i < 0)
+			others = true;
+		else
+		{
+			members[i] = value;
+			found[i] = true;
+		}
+	}
+
+	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
+	for (i = 0; i < (int) lengthof(event_order); i++)
+	{
+		if (!found[i])
+			continue;
+		put_key(text, event_order[i].data, event_order[i].len);
+		cdc_publish_check(cdc_doc_emit(&members[i], &text->sink));
+	}
+	doc->ops->begin(doc, &iter);
+	while (others && doc->ops->next(&iter, &key, &value))
+	{
+		if (member_rank(key) >= 0)
 			continue;
 		put_key(text, key.data, key.len);
 		cdc_publish_check(cdc_doc_emit(&value, &text->sink));
