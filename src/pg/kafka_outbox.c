@@ -194,22 +194,6 @@ headers_size(const CdcOutMessage *m)
 	return size;
 }
 
-static void
-check_size(const Outbox *box, const CdcOutlet *outlet, const CdcOutMessage *m, size_t headers)
-{
-	size_t		size = m->key_len + m->value_len + headers;
-
-	if (size <= (size_t) outlet->max_bytes)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("message " UINT64_FORMAT " of this transaction for topic \"%s\" is too large: %zu bytes",
-					box->messages + 1, m->topic, size),
-			 errdetail("A message of this producer may have " INT64_FORMAT " bytes with its key and headers.",
-					   outlet->max_bytes),
-			 errhint("Raise the option message_max_bytes of the server or foreign table, and the topic's max.message.bytes at the broker.")));
-}
-
 void
 cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
 {
@@ -220,7 +204,8 @@ cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
 	char	   *at;
 	int			i;
 
-	check_size(box, outlet, m, headers);
+	cdc_kafka_check_size(outlet->max_bytes, m->topic, m->key_len + m->value_len + headers,
+						 box->messages + 1);
 	if (size > box->record_cap)
 	{
 		size_t		cap = Max(size, Max(box->record_cap * 2, 8192));
@@ -386,7 +371,7 @@ static void
 on_transaction(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_ABORT)
-		cdc_kafka_sender_abort();
+		cdc_kafka_sender_abort(0);
 	if (outbox == NULL)
 		return;
 	switch (event)
@@ -424,12 +409,13 @@ on_transaction(XactEvent event, void *arg)
 static void
 on_subtransaction(SubXactEvent event, SubTransactionId my, SubTransactionId parent, void *arg)
 {
-	int			level;
+	int			level = GetCurrentTransactionNestLevel();
 	Mark	   *mark;
 
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		cdc_kafka_sender_abort(level);
 	if (outbox == NULL || outbox->nmarks == 0)
 		return;
-	level = GetCurrentTransactionNestLevel();
 	mark = &outbox->marks[outbox->nmarks - 1];
 	if (mark->level < level)
 		return;

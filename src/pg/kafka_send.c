@@ -46,9 +46,10 @@ struct CdcKafkaSender
 	CdcKafkaSource *source;		/* NULL: the place is free */
 	char	   *definition;		/* what it was made from */
 	struct HTAB *topics;		/* names that the cluster was asked about */
-	const char *last_topic;		/* of the message before; for comparing only */
+	char		last_topic[TOPIC_BYTES];	/* of the message before, "": none */
 	bool		asked;			/* a request about a topic is under way */
 	bool		taken;			/* by the present transaction */
+	int			level;			/* of the subtransaction that took it */
 	bool		transactional;
 	bool		initialized;	/* transactions were prepared for */
 	bool		begun;			/* a Kafka transaction is open */
@@ -110,6 +111,26 @@ cdc_kafka_target_max_bytes(const CdcKafkaTarget *target)
 	int64		bytes = value == NULL ? 0 : strtoll(value, NULL, 10);
 
 	return bytes > 0 ? bytes : DEFAULT_MAX_BYTES;
+}
+
+bool
+cdc_kafka_target_transactional(const CdcKafkaTarget *target)
+{
+	return target_option(target, "transactional_id") != NULL;
+}
+
+void
+cdc_kafka_check_size(int64 max_bytes, const char *topic, size_t size, uint64 number)
+{
+	if (size <= (size_t) max_bytes)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("message " UINT64_FORMAT " of this transaction for topic \"%s\" is too large: %zu bytes",
+					number, topic, size),
+			 errdetail("A message of this producer may have " INT64_FORMAT " bytes with its key and headers.",
+					   max_bytes),
+			 errhint("Raise the option message_max_bytes of the server or foreign table, and the topic's max.message.bytes at the broker.")));
 }
 
 size_t
@@ -348,6 +369,7 @@ cdc_kafka_sender_open(const CdcKafkaTarget *target)
 	CdcKafkaSender *sender = get_producer(target);
 
 	sender->taken = true;
+	sender->level = GetCurrentTransactionNestLevel();
 	sender->used = ++uses;
 	sender->before = *cdc_kafka_delivery(cdc_kafka_source_client(sender->source));
 	finish_asking(sender);
@@ -370,7 +392,10 @@ bytes_under_way(const CdcKafka *client)
 	return d->bytes - d->reported_bytes;
 }
 
-/* Waits until enough of what was sent is confirmed. */
+/*
+ * Waits until enough of what was sent is confirmed.  Where a message was
+ * refused no more are sent: the error comes when the others have their reports.
+ */
 static void
 pace(CdcKafkaSender *sender)
 {
@@ -386,6 +411,8 @@ pace(CdcKafkaSender *sender)
 		if (bytes_under_way(client) > WINDOW_BYTES)
 			sender_wait(sender);
 	}
+	if (cdc_kafka_delivery(client)->failed > sender->before.failed)
+		cdc_kafka_sender_flush(sender);
 }
 
 void
@@ -395,12 +422,15 @@ cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *m, uint64 num
 	CdcError	err;
 	CdcStatus	st;
 
-	if (m->topic != sender->last_topic && !note_topic(sender, m->topic))
+	if (strcmp(m->topic, sender->last_topic) != 0)
 	{
-		ask_topic(sender, m->topic);
-		finish_asking(sender);
+		if (!note_topic(sender, m->topic))
+		{
+			ask_topic(sender, m->topic);
+			finish_asking(sender);
+		}
+		strlcpy(sender->last_topic, m->topic, sizeof(sender->last_topic));
 	}
-	sender->last_topic = m->topic;
 	while ((st = cdc_kafka_produce(client, m->topic, m->partition, m->key, m->key_len,
 								   m->value, m->value_len, m->headers, m->nheaders,
 								   m->ts_ms, number, &err)) == CDC_MORE)
@@ -443,7 +473,6 @@ cdc_kafka_sender_commit(CdcKafkaSender *sender)
 		sender->committing = sender->begun = false;
 	}
 	sender->taken = false;
-	sender->last_topic = NULL;
 }
 
 /*
@@ -466,13 +495,13 @@ abort_transaction(CdcKafka *client)
 }
 
 void
-cdc_kafka_sender_abort(void)
+cdc_kafka_sender_abort(int level)
 {
 	int			i;
 
 	for (i = 0; i < KEPT_PRODUCERS; i++)
 	{
-		if (kept[i].source == NULL || !kept[i].taken)
+		if (kept[i].source == NULL || !kept[i].taken || kept[i].level < level)
 			continue;
 		if (kept[i].begun && !kept[i].committing)
 			abort_transaction(cdc_kafka_source_client(kept[i].source));

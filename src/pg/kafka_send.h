@@ -30,6 +30,15 @@ extern bool cdc_kafka_target_is(const CdcKafkaTarget *target, Oid serverid, Oid 
 /* What a message of the target may have with key and headers, in bytes. */
 extern int64 cdc_kafka_target_max_bytes(const CdcKafkaTarget *target);
 
+/*
+ * ERROR when a message has more than max_bytes; number is the message's in the
+ * database transaction.
+ */
+extern void cdc_kafka_check_size(int64 max_bytes, const char *topic, size_t size, uint64 number);
+
+/* Whether its messages go in Kafka's transactions. */
+extern bool cdc_kafka_target_transactional(const CdcKafkaTarget *target);
+
 /* The option memory_limit, in bytes. */
 extern size_t cdc_kafka_target_memory_limit(const CdcKafkaTarget *target);
 
@@ -41,10 +50,16 @@ typedef struct CdcKafkaSender CdcKafkaSender;
  */
 extern void cdc_kafka_sender_prepare(const CdcKafkaTarget *target, const char *topic);
 
-/* With a transactional_id a Kafka transaction begins. */
+/*
+ * With a transactional_id a Kafka transaction begins.  What the present
+ * (sub)transaction opens and does not commit is closed when it rolls back.
+ */
 extern CdcKafkaSender *cdc_kafka_sender_open(const CdcKafkaTarget *target);
 
-/* Copies; number is the message's in the database transaction, for errors. */
+/*
+ * Copies; waits while too much is under way.  ERROR when a message before was
+ * refused.  number is the message's in the database transaction, for errors.
+ */
 extern void cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *message,
 								  uint64 number);
 
@@ -58,9 +73,10 @@ extern void cdc_kafka_sender_flush(CdcKafkaSender *sender);
 extern void cdc_kafka_sender_commit(CdcKafkaSender *sender);
 
 /*
- * The transaction is rolling back: closes what is between open and commit,
- * throws away what was not sent.
+ * The transaction (level 0) or the subtransaction of that nesting level is
+ * rolling back: closes what it has between open and commit, throws away what
+ * was not sent.
  */
-extern void cdc_kafka_sender_abort(void);
+extern void cdc_kafka_sender_abort(int level);
 
 #endif							/* CDC_PG_KAFKA_SEND_H */

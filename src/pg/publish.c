@@ -4,9 +4,9 @@
  *	  cdc.publish(): history to topics of Kafka, from a position that is kept
  *	  in cdc.publication.
  *
- * The messages wait in the outbox (kafka_outbox.c) and are sent and confirmed
- * right before the transaction commits that moves the position.  A crash in
- * between sends them again: at least once, in order.
+ * The position moves when the brokers have confirmed all messages of a call
+ * (publish_send.c).  What ends the transaction behind that, or in the middle,
+ * makes the next call send them again: at least once, in order.
  *
  *-------------------------------------------------------------------------
  */
@@ -444,8 +444,9 @@ run(CdcPublication *p, int64 max_events)
 										  ALLOCSET_DEFAULT_SIZES);
 	init_buffers(&publisher);
 	cdc_user_become_owner(p->sub, &user);
-	publisher.outlet = cdc_outbox_outlet(serverid, p->sub->owner_oid, producer_options(p));
+	cdc_publish_open(&publisher, serverid, p->sub->owner_oid, producer_options(p));
 	last = publish_history(&publisher, max_events);
+	cdc_publish_flush(&publisher);
 	if (publisher.events > 0)
 		move_position(&publisher, last);
 	cdc_user_restore(&user);

@@ -30,10 +30,10 @@ typedef struct CdcPublicationOptions
 
 /*
  * Sends the next events, at most max_events (0 = all) rounded up to a commit.
- * The messages are sent when the transaction commits; the position moves in
- * it.  Waits for another one that publishes the same.  Returns the number of
- * events, -1 when there is no such publication; *more: there may be further
- * events.
+ * The brokers have confirmed them at return, but those with a transactional_id,
+ * which are sent when the transaction commits; the position moves in it.  Waits
+ * for another one that publishes the same.  Returns the number of events, -1
+ * when there is no such publication; *more: there may be further events.
  */
 extern int64 cdc_publish_run(const char *publication, int64 max_events, bool *more);
 

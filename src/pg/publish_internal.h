@@ -5,6 +5,7 @@
  *
  *	  publish.c			the publication, its position, reading history
  *	  publish_message.c	an event to its message or messages
+ *	  publish_send.c	sending them
  *	  publish_text.c	templates, keys, values
  *	  publish_table.c	the columns of a table's primary key
  *
@@ -19,7 +20,7 @@
 #include "core/json_text.h"
 #include "envelope/document.h"
 #include "pg/catalog.h"
-#include "pg/kafka_outbox.h"
+#include "pg/kafka_send.h"
 #include "pg/publish.h"
 
 /* The row of cdc.publication. */
@@ -71,7 +72,10 @@ typedef struct CdcPublishRow
 typedef struct CdcPublisher
 {
 	CdcPublication *publication;
-	CdcOutlet  *outlet;
+	CdcKafkaTarget target;
+	int64		max_bytes;		/* of a message */
+	CdcKafkaSender *sender;		/* NULL until the first message */
+	CdcOutlet  *outlet;			/* of Kafka's transactions: messages wait there instead */
 	MemoryContext cxt;			/* of the run */
 	struct HTAB *tables;		/* publish_table.c's */
 	int64		events;
@@ -80,8 +84,24 @@ typedef struct CdcPublisher
 	CdcJsonText *value;
 } CdcPublisher;
 
-/* publish_message.c: what an event becomes goes into the outbox. */
+/* publish_message.c: sends what an event becomes. */
 extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/*
+ * publish_send.c
+ */
+
+/* To that server as that role sees it, with these of a producer's options (DefElems). */
+extern void cdc_publish_open(CdcPublisher *publisher, Oid serverid, Oid userid, List *overrides);
+
+/* Copies the message and counts it. */
+extern void cdc_publish_send(CdcPublisher *publisher, const CdcOutMessage *message);
+
+/*
+ * Waits until the brokers have confirmed all that was sent; ERROR when one was
+ * refused.
+ */
+extern void cdc_publish_flush(CdcPublisher *publisher);
 
 /* publish_table.c: the key as of the event. */
 extern const CdcPublishKey *cdc_publish_key(CdcPublisher *publisher, const CdcPublishEvent *event);

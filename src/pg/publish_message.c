@@ -48,8 +48,7 @@ put_message(CdcPublisher *publisher, const char *topic, const char *key, size_t 
 	m.key_len = key_len;
 	m.value = value;
 	m.value_len = value_len;
-	cdc_outbox_append(publisher->outlet, &m);
-	publisher->messages++;
+	cdc_publish_send(publisher, &m);
 }
 
 /* A template as the name of a topic. */

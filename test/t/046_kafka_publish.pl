@@ -131,16 +131,47 @@ subtest 'mistakes' => sub {
 	$cluster->do('RESET ROLE');
 	is($cluster->value('SELECT count(*) FROM cdc.publication'), 4, 'none of them left a publication');
 
-	# what rolls back is not sent, and its position stays
+	# the brokers have a call's messages when it returns: what rolls back behind that comes again
 	$source->do("INSERT INTO shop.nokey VALUES ('w')");
 	$cluster->value(q{SELECT cdc.pull('shop')});
+	my $count = sub {
+		my ($topic) = @_;
+		return scalar(my @m = map { messages($topic, partition => $_, args => [ '-X', 'isolation.level=read_committed' ]) } 0, 1);
+	};
 	my $dbh = $cluster->dbh;
+	my $before = $count->('all');
 	$dbh->begin_work;
 	is($dbh->selectrow_array(q{SELECT cdc.publish_more('rows')}), 1, 'published');
+	is($count->('rows.nokey'), 2, 'sent before the transaction commits');
+	is($dbh->selectrow_array(q{SELECT cdc.publish_more('one')}), 1, 'published with a transactional_id');
 	$dbh->rollback;
-	is($cluster->value(q{SELECT events_behind FROM cdc.stat_publication WHERE publication = 'rows'}), 1, 'and rolled back');
-	is(scalar(my @a = map { messages('rows.nokey', partition => $_) } 0, 1), 1, 'nothing was sent');
+	is($cluster->value(q{SELECT string_agg(events_behind::text, ' ') FROM cdc.stat_publication WHERE publication IN ('one', 'rows')}), '1 1', 'and rolled back');
 	is($cluster->value(q{SELECT cdc.publish_more('rows')}), 1, 'published again');
+	is($count->('rows.nokey'), 3, 'and sent again');
+	is($count->('all'), $before, 'but nothing of a Kafka transaction');
+	is($cluster->value(q{SELECT cdc.publish_more('one')}), 1, 'that comes');
+	is($count->('all'), $before + 1, 'when the transaction commits');
+
+	# a message that the brokers refuse
+	$kafka->create_topic('small', 2, 'max.message.bytes' => 100);
+	like(
+		$cluster->error_of(q{SELECT cdc.publish('shop', 'bus', 'small', name := 'small')}),
+		qr/could not deliver a message of \d+ bytes to partition \d of topic "small": .*too large/, 'a refused message');
+	is($cluster->value(q{SELECT count(*) FROM cdc.publication WHERE name = 'small'}), 0, 'moves no position');
+	$cluster->do(q{SELECT cdc.publish('shop', 'bus', 'caught', name := 'caught', max_events := 1)});
+	$cluster->do(q{DO $$ BEGIN PERFORM cdc.publish('shop', 'bus', 'small', name := 'caught'); EXCEPTION WHEN program_limit_exceeded THEN
+		PERFORM cdc.publish('shop', 'bus', 'caught', name := 'caught'); END $$});
+	is($cluster->value(q{SELECT events_behind FROM cdc.stat_publication WHERE publication = 'caught'}), 0, 'nor does it where the error is caught');
+	cmp_ok($count->('caught'), '>=', $cluster->value('SELECT count(*) FROM history WHERE op IN (\'c\', \'u\', \'d\')'), 'and all are sent by the next call');
+
+	# brokers that do not answer
+	$kafka->freeze;
+	my $started = time;
+	like($cluster->error_of(q{SET statement_timeout = '1s'; SELECT cdc.publish('shop', 'bus', 'frozen', name := 'frozen')}),
+		qr/statement timeout/, 'statement_timeout while it waits for the brokers');
+	cmp_ok(time - $started, '<', 3, 'is obeyed');
+	$kafka->thaw;
+	$cluster->do('RESET statement_timeout', q{SELECT cdc.drop_publication('caught')});
 
 	# a gap in the history is an error
 	$source->do("INSERT INTO shop.nokey VALUES ('x')", "INSERT INTO shop.nokey VALUES ('y')");
