@@ -12,23 +12,21 @@
  */
 #include "pg/kafka_source.h"
 
-#include "access/xact.h"
 #include "catalog/pg_foreign_server.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
-#include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "pg/error.h"
 #include "pg/kafka_options.h"
+#include "pg/resource.h"
 
 /* Our eventfd, and a socket and a pipe for each of two broker threads. */
 #define CLIENT_FDS			7
@@ -37,23 +35,17 @@
 #define KEPT_CLIENTS		2
 #define KEPT_MS				30000
 
-#define EXIT_WAIT_MS		1000
-
 struct CdcKafkaSource
 {
-	CdcKafkaSource *next;
+	CdcResource resource;		/* unowned: long-lived, or kept */
 	CdcKafka   *kafka;
 	CdcKafkaRole role;
 	char	   *server;
 	char	   *definition;		/* what it was made from */
-	ResourceOwner owner;		/* NULL: long-lived, or kept */
 	bool		kept;			/* nobody uses it */
 	int64		kept_since_ms;
 	int64		waited_us;
-	int			fds;			/* accounted for */
 };
-
-static CdcKafkaSource *sources; /* all that are open, or kept */
 
 static int64
 now_ms(void)
@@ -65,42 +57,34 @@ now_ms(void)
 }
 
 static void
-free_source(CdcKafkaSource *source)
+destroy_source(CdcResource *resource)
 {
-	CdcKafkaSource **link;
+	CdcKafkaSource *source = (CdcKafkaSource *) resource;
 
-	for (link = &sources; *link != NULL; link = &(*link)->next)
-	{
-		if (*link == source)
-		{
-			*link = source->next;
-			break;
-		}
-	}
 	cdc_kafka_destroy(source->kafka);
-	for (; source->fds > 0; source->fds--)
-		CDC_RELEASE_FD();
-	if (source->definition != NULL)
-		pfree(source->definition);
+	pfree(source->definition);
 	pfree(source->server);
 	pfree(source);
 }
+
+static CdcResourceKind sources = {.free = destroy_source, .wait_exit = cdc_kafka_wait_exit};
 
 /* Drops kept clients that are too old or too many. */
 static void
 drop_kept(void)
 {
 	int64		now = now_ms();
-	CdcKafkaSource *source;
-	CdcKafkaSource *next;
+	CdcResource *resource;
+	CdcResource *next;
 	int			n = 0;
 
-	/* the list begins with the newest one */
-	for (source = sources; source != NULL; source = next)
+	for (resource = sources.first; resource != NULL; resource = next)
 	{
-		next = source->next;
+		CdcKafkaSource *source = (CdcKafkaSource *) resource;
+
+		next = resource->next;
 		if (source->kept && (++n > KEPT_CLIENTS || now - source->kept_since_ms > KEPT_MS))
-			free_source(source);
+			cdc_resource_free(&sources, resource);
 	}
 }
 
@@ -111,59 +95,14 @@ cdc_kafka_source_close(CdcKafkaSource *source)
 		return;
 	if (source->role != CDC_KAFKA_CONSUMER || !cdc_kafka_usable(source->kafka))
 	{
-		free_source(source);
+		cdc_resource_free(&sources, &source->resource);
 		return;
 	}
 	cdc_kafka_reader_close(cdc_kafka_reader(source->kafka));
-	source->owner = NULL;
+	source->resource.owner = NULL;
 	source->kept = true;
 	source->kept_since_ms = now_ms();
 	drop_kept();
-}
-
-/* Libraries are taken down after this: no thread of ours may run then. */
-static void
-at_exit(int code, Datum arg)
-{
-	while (sources != NULL)
-		free_source(sources);
-	(void) cdc_kafka_wait_exit(EXIT_WAIT_MS);
-}
-
-/* A resource owner ends: its clients are closed, or pass to the parent's. */
-static void
-at_release(ResourceReleasePhase phase, bool isCommit, bool isTopLevel, void *arg)
-{
-	ResourceOwner parent = NULL;
-	CdcKafkaSource *source;
-	CdcKafkaSource *next;
-
-	if (phase != RESOURCE_RELEASE_AFTER_LOCKS)
-		return;
-	if (isCommit && !isTopLevel)
-		parent = ResourceOwnerGetParent(CurrentResourceOwner);
-	for (source = sources; source != NULL; source = next)
-	{
-		next = source->next;
-		if (source->owner == NULL || source->owner != CurrentResourceOwner)
-			continue;
-		if (parent != NULL)
-			source->owner = parent;
-		else
-			free_source(source);
-	}
-}
-
-static void
-register_callbacks(void)
-{
-	static bool registered = false;
-
-	if (registered)
-		return;
-	RegisterResourceReleaseCallback(at_release, NULL);
-	on_proc_exit(at_exit, (Datum) 0);
-	registered = true;
 }
 
 /*
@@ -219,28 +158,15 @@ cdc_kafka_source_definition(Oid serverid, Oid user, List *overrides)
 	return definition_of(server, get_mapping(server, user), overrides);
 }
 
-/* Room for the descriptors that the client is going to use. */
-static void
-reserve_fds(CdcKafkaSource *source)
-{
-	while (source->fds < CLIENT_FDS)
-	{
-		if (!CDC_ACQUIRE_FD())
-			ereport(ERROR,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("too many open connections to sources"),
-					 errhint("Raise max_files_per_process.")));
-		source->fds++;
-	}
-}
-
 static CdcKafkaSource *
 take_kept(const char *definition, CdcKafkaRole role)
 {
-	CdcKafkaSource *source;
+	CdcResource *resource;
 
-	for (source = sources; source != NULL; source = source->next)
+	for (resource = sources.first; resource != NULL; resource = resource->next)
 	{
+		CdcKafkaSource *source = (CdcKafkaSource *) resource;
+
 		if (source->kept && source->role == role && strcmp(source->definition, definition) == 0 &&
 			cdc_kafka_usable(source->kafka))
 		{
@@ -265,16 +191,13 @@ new_source(ForeignServer *server, UserMapping *mapping, CdcKafkaRole role, List 
 						   overrides, &options);
 	source = MemoryContextAllocZero(TopMemoryContext, sizeof(CdcKafkaSource));
 	source->server = MemoryContextStrdup(TopMemoryContext, server->servername);
-	source->role = role;
-	source->owner = CurrentResourceOwner;
-	source->next = sources;
-	sources = source;
 	source->definition = MemoryContextStrdup(TopMemoryContext, definition);
-	reserve_fds(source);
+	source->role = role;
+	cdc_resource_add(&sources, &source->resource, CLIENT_FDS);
 	st = cdc_kafka_create(role, &options, &source->kafka, &err);
 	if (cdc_failed(st))
 	{
-		free_source(source);
+		cdc_resource_free(&sources, &source->resource);
 		cdc_ereport(&err, NULL);
 	}
 	return source;
@@ -288,12 +211,11 @@ cdc_kafka_source_open(Oid serverid, Oid user, CdcKafkaRole role, List *overrides
 	char	   *definition = definition_of(server, mapping, overrides);
 	CdcKafkaSource *source;
 
-	register_callbacks();
 	drop_kept();
 	source = take_kept(definition, role);
 	if (source == NULL)
 		source = new_source(server, mapping, role, overrides, definition);
-	source->owner = long_lived ? NULL : CurrentResourceOwner;
+	source->resource.owner = long_lived ? NULL : CurrentResourceOwner;
 	pfree(definition);
 	return source;
 }

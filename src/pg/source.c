@@ -10,23 +10,21 @@
  */
 #include "pg/source.h"
 
-#include "access/xact.h"
 #include "catalog/pg_foreign_server.h"
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "pg/error.h"
 #include "pg/option_table.h"
+#include "pg/resource.h"
 
 /* Read-ahead of a dump or a SELECT: what a backend may hold beside its own. */
 #define READ_AHEAD_BYTES	(4 * 1024 * 1024)
@@ -34,92 +32,33 @@
 /* Pipe (two), socket, its duplicate. */
 #define SOURCE_FDS			4
 
-#define EXIT_WAIT_MS		1000
-
 struct CdcSource
 {
-	CdcSource  *next;
+	CdcResource resource;		/* unowned: long-lived */
 	CdcSession *session;
 	char	   *server;
 	Oid			user;			/* whose mapping it is */
-	ResourceOwner owner;		/* NULL: long-lived */
 	bool		asking;			/* a request is posted and not yet answered */
 	bool		broken;			/* an answer was a lost connection */
-	int			fds;			/* accounted for */
 };
 
-static CdcSource *sources;		/* all that are open */
-
 static void
-free_source(CdcSource *source)
+close_source(CdcResource *resource)
 {
-	CdcSource **link;
+	CdcSource  *source = (CdcSource *) resource;
 
-	for (link = &sources; *link != NULL; link = &(*link)->next)
-	{
-		if (*link == source)
-		{
-			*link = source->next;
-			break;
-		}
-	}
 	cdc_session_close(source->session);
-	for (; source->fds > 0; source->fds--)
-		CDC_RELEASE_FD();
 	pfree(source->server);
 	pfree(source);
 }
+
+static CdcResourceKind sources = {.free = close_source, .wait_exit = cdc_session_wait_exit};
 
 void
 cdc_source_close(CdcSource *source)
 {
 	if (source != NULL)
-		free_source(source);
-}
-
-/* Libraries are taken down after this: no thread of ours may run then. */
-static void
-at_exit(int code, Datum arg)
-{
-	while (sources != NULL)
-		free_source(sources);
-	(void) cdc_session_wait_exit(EXIT_WAIT_MS);
-}
-
-/* A resource owner ends: its sources are closed, or pass to the parent's. */
-static void
-at_release(ResourceReleasePhase phase, bool isCommit, bool isTopLevel, void *arg)
-{
-	ResourceOwner parent = NULL;
-	CdcSource  *source;
-	CdcSource  *next;
-
-	if (phase != RESOURCE_RELEASE_AFTER_LOCKS)
-		return;
-	if (isCommit && !isTopLevel)
-		parent = ResourceOwnerGetParent(CurrentResourceOwner);
-	for (source = sources; source != NULL; source = next)
-	{
-		next = source->next;
-		if (source->owner == NULL || source->owner != CurrentResourceOwner)
-			continue;
-		if (parent != NULL)
-			source->owner = parent;
-		else
-			free_source(source);
-	}
-}
-
-static void
-register_callbacks(void)
-{
-	static bool registered = false;
-
-	if (registered)
-		return;
-	RegisterResourceReleaseCallback(at_release, NULL);
-	on_proc_exit(at_exit, (Datum) 0);
-	registered = true;
+		cdc_resource_free(&sources, &source->resource);
 }
 
 /*
@@ -184,31 +123,13 @@ check_access(ForeignServer *server, Oid user)
 	return GetUserMapping(user, server->serverid);
 }
 
-/* Room for the descriptors that the session is going to use. */
-static void
-reserve_fds(CdcSource *source)
-{
-	while (source->fds < SOURCE_FDS)
-	{
-		if (!CDC_ACQUIRE_FD())
-			ereport(ERROR,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("too many open connections to sources"),
-					 errhint("Raise max_files_per_process.")));
-		source->fds++;
-	}
-}
-
 static CdcSource *
 new_source(const char *server_name, const CdcMysqlOptions *options)
 {
 	CdcSource  *source = MemoryContextAllocZero(TopMemoryContext, sizeof(CdcSource));
 
 	source->server = MemoryContextStrdup(TopMemoryContext, server_name);
-	source->owner = CurrentResourceOwner;
-	source->next = sources;
-	sources = source;
-	reserve_fds(source);
+	cdc_resource_add(&sources, &source->resource, SOURCE_FDS);
 	source->session = cdc_session_create(options, READ_AHEAD_BYTES);
 	if (source->session == NULL)
 		ereport(ERROR,
@@ -241,7 +162,6 @@ try_open_at(const char *server_name, Oid user, const char *address, bool only, b
 	cdc_mysql_options_read(server->options, mapping->options, &options);
 	options.prefer = address;
 	options.only_prefer = only && options.unix_socket == NULL;
-	register_callbacks();
 	source = new_source(server->servername, &options);
 
 	source->user = user;
@@ -252,11 +172,11 @@ try_open_at(const char *server_name, Oid user, const char *address, bool only, b
 	source->asking = false;
 	if (cdc_failed(st))
 	{
-		free_source(source);
+		cdc_resource_free(&sources, &source->resource);
 		return st;
 	}
 	if (long_lived)
-		source->owner = NULL;
+		source->resource.owner = NULL;
 	*result = source;
 	return CDC_OK;
 }
