@@ -312,7 +312,7 @@ link_lost(CdcPullCall *call, CdcError *err)
 
 	if (lost && !call->bounds->until_now && (call->events > 0 || call->transactions > 0))
 	{
-		call->stream->broken = true;
+		call->stream->kept.broken = true;
 		return LOOP_LOST;
 	}
 	cdc_ereport(err, call->sub->name);
@@ -348,7 +348,7 @@ connect_again(CdcPullCall *call, const CdcError *err)
 		return false;
 	if (stream->reused && call->bytes == 0)
 	{
-		stream->broken = true;
+		stream->kept.broken = true;
 		call->stream = cdc_pull_stream_get(call);
 		set_until(call);
 		return true;

@@ -26,6 +26,7 @@
 #include "pg/group_buffer.h"
 #include "pg/history.h"
 #include "pg/jsonb_writer.h"
+#include "pg/kept_stream.h"
 #include "pg/schema.h"
 #include "pg/source.h"
 #include "utils/hsearch.h"
@@ -45,16 +46,13 @@ typedef struct CdcPullMark
  */
 typedef struct CdcPullStream
 {
-	struct CdcPullStream *next;
-	int32		subscription_id;
+	CdcKeptStream kept;			/* broken: the link is lost */
 	MemoryContext context;		/* of everything below */
 	CdcSubscription *sub;		/* our copy */
 	MemoryContext sub_context;	/* of the copy */
 	uint64		generation;		/* cdc_catalog_generation() of the copy */
 	char	   *definition;		/* cdc_source_definition() of the connections */
-	bool		used;			/* by the present transaction */
 	bool		reused;			/* opened by an earlier call */
-	bool		broken;			/* the link is lost: close at the end of the call */
 	bool		row_query;		/* the dump was asked for statements' texts */
 	bool		begun;			/* this dump has brought the start of a group */
 

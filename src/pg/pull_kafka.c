@@ -261,7 +261,7 @@ pull_loop(CdcKafkaCall *call)
 		{
 			if (!take_message(call, &msg))
 			{
-				stream->broken = true;
+				stream->kept.broken = true;
 				return LOOP_LOST;
 			}
 		}
@@ -274,7 +274,7 @@ pull_loop(CdcKafkaCall *call)
 		}
 		else if (!read_failed(call, &msg, &err))
 		{
-			stream->broken = true;
+			stream->kept.broken = true;
 			return LOOP_LOST;
 		}
 	}

@@ -356,7 +356,7 @@ cdc_kafka_group_tell(CdcKafkaStream *stream, bool at_once)
 	int			n = 0;
 	int			i;
 
-	if (!stream->group_due || stream->group_asked || stream->broken ||
+	if (!stream->group_due || stream->group_asked || stream->kept.broken ||
 		(!at_once && !TimestampDifferenceExceeds(stream->group_at, now, CDC_KAFKA_GROUP_MS)))
 		return;
 	for (i = 0; i < stream->group_n; i++)

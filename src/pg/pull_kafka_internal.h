@@ -23,6 +23,7 @@
 #include "pg/history.h"
 #include "pg/jsonb_writer.h"
 #include "pg/kafka_source.h"
+#include "pg/kept_stream.h"
 #include "utils/hsearch.h"
 
 /* The longest name of a topic that Kafka allows, and its NUL. */
@@ -86,16 +87,13 @@ typedef struct CdcKafkaEventMaker CdcKafkaEventMaker;
  */
 typedef struct CdcKafkaStream
 {
-	struct CdcKafkaStream *next;
-	int32		subscription_id;
+	CdcKeptStream kept;
 	MemoryContext context;		/* of everything below */
 	CdcSubscription *sub;		/* our copy */
 	MemoryContext sub_context;	/* of the copy and the maker */
 	MemoryContext row_context;	/* reset after each message */
 	char	   *definition;		/* what the consumer was made from */
 	uint64		generation;		/* cdc_catalog_generation() of the copy */
-	bool		used;			/* by the present transaction */
-	bool		broken;			/* to be closed at its end */
 
 	CdcKafkaSource *source;
 	CdcKafkaReader *reader;
@@ -161,9 +159,6 @@ extern void cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream)
 
 /* Reads a place from its read_offset on, or from the message that proves it. */
 extern void cdc_kafka_stream_assign(CdcKafkaStream *stream, CdcKafkaPlace *place);
-
-/* Closes what a consumer holds, at once; ERROR-free. */
-extern void cdc_kafka_stream_close(CdcKafkaStream *stream);
 
 extern CdcKafkaPlace *cdc_kafka_stream_find(CdcKafkaStream *stream, const char *topic,
 											int32 partition);

@@ -11,7 +11,6 @@
  */
 #include "pg/pull_kafka_internal.h"
 
-#include "access/xact.h"
 #include "commands/dbcommands.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
@@ -45,24 +44,14 @@ typedef struct PlaceEntry
 	int			number;
 } PlaceEntry;
 
-static CdcKafkaStream *streams = NULL;
-
 /* ---- closing ---- */
 
-void
-cdc_kafka_stream_close(CdcKafkaStream *stream)
+static void
+close_stream(CdcKeptStream *kept)
 {
-	CdcKafkaStream **link;
+	CdcKafkaStream *stream = (CdcKafkaStream *) kept;
 	int			i;
 
-	for (link = &streams; *link != NULL; link = &(*link)->next)
-	{
-		if (*link == stream)
-		{
-			*link = stream->next;
-			break;
-		}
-	}
 	cdc_kafka_reader_close(stream->reader);
 	cdc_kafka_source_close(stream->source);
 	for (i = 0; i < stream->nplaces; i++)
@@ -71,59 +60,26 @@ cdc_kafka_stream_close(CdcKafkaStream *stream)
 }
 
 static void
-after_transaction(bool committed)
+tell_group(CdcKeptStream *kept)
 {
-	CdcKafkaStream *stream;
-	CdcKafkaStream *next;
-
-	for (stream = streams; stream != NULL; stream = next)
-	{
-		next = stream->next;
-		if (!stream->used)
-			continue;
-		stream->used = false;
-		if (!committed || stream->broken)
-			cdc_kafka_stream_close(stream);
-		else
-			cdc_kafka_group_tell(stream, !cdc_am_worker());
-	}
+	cdc_kafka_group_tell((CdcKafkaStream *) kept, !cdc_am_worker());
 }
 
-static void
-at_transaction_end(XactEvent event, void *arg)
-{
-	if (event == XACT_EVENT_COMMIT)
-		after_transaction(true);
-	else if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		after_transaction(false);
-}
-
-static void
-at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
-{
-	CdcKafkaStream *stream;
-
-	/* the caller may be inside of a pull that goes on, so it is not closed here */
-	if (event != SUBXACT_EVENT_ABORT_SUB)
-		return;
-	for (stream = streams; stream != NULL; stream = stream->next)
-	{
-		if (stream->used)
-			stream->broken = true;
-	}
-}
+static CdcKeptStreamKind streams = {.close = close_stream, .committed = tell_group};
 
 /* A session that ends right behind its pull: the group is to hear of it. */
 static void
 at_exit(int code, Datum arg)
 {
-	CdcKafkaStream *stream;
+	CdcKeptStream *kept;
 	CdcError	err;
 	int			waited = 0;
 
-	for (stream = streams; stream != NULL; stream = stream->next)
+	for (kept = streams.first; kept != NULL; kept = kept->next)
 	{
-		if (stream->used || stream->broken)
+		CdcKafkaStream *stream = (CdcKafkaStream *) kept;
+
+		if (kept->used || kept->broken)
 			continue;
 		cdc_kafka_group_tell(stream, true);
 		while (stream->group_asked && waited < EXIT_WAIT_MS)
@@ -137,29 +93,19 @@ at_exit(int code, Datum arg)
 }
 
 static void
-register_callbacks(void)
+register_exit(void)
 {
 	static bool registered = false;
 
-	if (registered)
-		return;
-	RegisterXactCallback(at_transaction_end, NULL);
-	RegisterSubXactCallback(at_subtransaction_end, NULL);
-	before_shmem_exit(at_exit, (Datum) 0);
+	if (!registered)
+		before_shmem_exit(at_exit, (Datum) 0);
 	registered = true;
 }
 
 static CdcKafkaStream *
 find_stream(int32 subscription_id)
 {
-	CdcKafkaStream *stream;
-
-	for (stream = streams; stream != NULL; stream = stream->next)
-	{
-		if (stream->subscription_id == subscription_id)
-			return stream;
-	}
-	return NULL;
+	return (CdcKafkaStream *) cdc_kept_stream_find(&streams, subscription_id);
 }
 
 void
@@ -168,7 +114,7 @@ cdc_pull_kafka_disconnect(int32 subscription_id)
 	CdcKafkaStream *stream = find_stream(subscription_id);
 
 	if (stream != NULL)
-		cdc_kafka_stream_close(stream);
+		cdc_kept_stream_close(&streams, &stream->kept);
 }
 
 /* ---- places ---- */
@@ -468,14 +414,14 @@ read_subscription(CdcKafkaStream *stream)
 	MemoryContext context = AllocSetContextCreate(stream->context, "cdc_ingest subscription",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	CdcSubscription *sub = cdc_subscription_get_by_id(stream->subscription_id);
+	CdcSubscription *sub = cdc_subscription_get_by_id(stream->kept.subscription_id);
 	char	   *definition;
 	bool		same;
 
 	if (sub == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("subscription with id %d does not exist", stream->subscription_id)));
+				 errmsg("subscription with id %d does not exist", stream->kept.subscription_id)));
 	definition = cdc_kafka_source_definition(GetForeignServerByName(sub->server, false)->serverid,
 											 sub->owner_oid, overrides(sub));
 	MemoryContextSwitchTo(old);
@@ -498,12 +444,8 @@ open_stream(CdcKafkaCall *call)
 												  ALLOCSET_DEFAULT_SIZES);
 	CdcKafkaStream *stream = MemoryContextAllocZero(context, sizeof(CdcKafkaStream));
 
-	/* listed at once, so that an ERROR closes what is open by then */
 	stream->context = context;
-	stream->subscription_id = call->sub->id;
-	stream->used = true;
-	stream->next = streams;
-	streams = stream;
+	cdc_kept_stream_add(&streams, &stream->kept, call->sub->id);
 
 	(void) read_subscription(stream);
 	stream->version = call->pos.version;
@@ -511,7 +453,7 @@ open_stream(CdcKafkaCall *call)
 												ALLOCSET_DEFAULT_SIZES);
 	read_places(stream);
 	stream->source = cdc_kafka_subscription_source(stream->sub, true);
-	register_callbacks();
+	register_exit();
 	stream->reader = cdc_kafka_reader_open(cdc_kafka_source_client(stream->source), false);
 	if (stream->reader == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
@@ -527,16 +469,16 @@ cdc_kafka_stream_get(CdcKafkaCall *call, bool refresh)
 	uint64		generation = cdc_catalog_generation();
 
 	if (stream != NULL &&
-		(stream->broken || stream->version != call->pos.version ||
+		(stream->kept.broken || stream->version != call->pos.version ||
 		 !stream_usable(stream) ||
 		 (stream->generation != generation && !read_subscription(stream))))
 	{
-		cdc_kafka_stream_close(stream);
+		cdc_kept_stream_close(&streams, &stream->kept);
 		stream = NULL;
 	}
 	if (stream == NULL)
 		return open_stream(call);
-	stream->used = true;
+	stream->kept.used = true;
 	cdc_kafka_group_answer(stream, false);
 	if (refresh || TimestampDifferenceExceeds(stream->refreshed_at, GetCurrentTimestamp(),
 											  stream->sub->opt.metadata_refresh_ms))

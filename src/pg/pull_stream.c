@@ -12,11 +12,9 @@
  */
 #include "pg/pull_internal.h"
 
-#include "access/xact.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -31,8 +29,6 @@
 
 /* An idle connection for queries is tried before it is relied on. */
 #define CONTROL_IDLE_MS		30000
-
-static CdcPullStream *streams = NULL;
 
 /* ---- closing ---- */
 
@@ -53,18 +49,10 @@ hang_up(CdcPullStream *stream)
 }
 
 static void
-close_stream(CdcPullStream *stream)
+close_stream(CdcKeptStream *kept)
 {
-	CdcPullStream **link;
+	CdcPullStream *stream = (CdcPullStream *) kept;
 
-	for (link = &streams; *link != NULL; link = &(*link)->next)
-	{
-		if (*link == stream)
-		{
-			*link = stream->next;
-			break;
-		}
-	}
 	hang_up(stream);
 	cdc_source_close(stream->control);
 	cdc_gtid_set_destroy(stream->executed);
@@ -74,71 +62,12 @@ close_stream(CdcPullStream *stream)
 	MemoryContextDelete(stream->context);
 }
 
-/* Streams that the ended transaction used: what they read is lost or stays. */
-static void
-after_transaction(bool committed)
-{
-	CdcPullStream *stream;
-	CdcPullStream *next;
-
-	for (stream = streams; stream != NULL; stream = next)
-	{
-		next = stream->next;
-		if (!stream->used)
-			continue;
-		stream->used = false;
-		if (!committed || stream->broken)
-			close_stream(stream);
-	}
-}
-
-static void
-at_transaction_end(XactEvent event, void *arg)
-{
-	if (event == XACT_EVENT_COMMIT)
-		after_transaction(true);
-	else if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		after_transaction(false);
-}
-
-static void
-at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
-{
-	CdcPullStream *stream;
-
-	/* the caller may be inside of a pull that goes on, so it is not closed here */
-	if (event != SUBXACT_EVENT_ABORT_SUB)
-		return;
-	for (stream = streams; stream != NULL; stream = stream->next)
-	{
-		if (stream->used)
-			stream->broken = true;
-	}
-}
-
-static void
-register_callbacks(void)
-{
-	static bool registered = false;
-
-	if (registered)
-		return;
-	RegisterXactCallback(at_transaction_end, NULL);
-	RegisterSubXactCallback(at_subtransaction_end, NULL);
-	registered = true;
-}
+static CdcKeptStreamKind streams = {.close = close_stream};
 
 static CdcPullStream *
 find_stream(int32 subscription_id)
 {
-	CdcPullStream *stream;
-
-	for (stream = streams; stream != NULL; stream = stream->next)
-	{
-		if (stream->subscription_id == subscription_id)
-			return stream;
-	}
-	return NULL;
+	return (CdcPullStream *) cdc_kept_stream_find(&streams, subscription_id);
 }
 
 void
@@ -147,7 +76,7 @@ cdc_pull_disconnect(int32 subscription_id)
 	CdcPullStream *stream = find_stream(subscription_id);
 
 	if (stream != NULL)
-		close_stream(stream);
+		cdc_kept_stream_close(&streams, &stream->kept);
 	cdc_pull_kafka_disconnect(subscription_id);
 }
 
@@ -449,14 +378,14 @@ read_subscription(CdcPullStream *stream)
 	MemoryContext context = AllocSetContextCreate(stream->context, "cdc_ingest subscription",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	CdcSubscription *sub = cdc_subscription_get_by_id(stream->subscription_id);
+	CdcSubscription *sub = cdc_subscription_get_by_id(stream->kept.subscription_id);
 	char	   *definition;
 	bool		same;
 
 	if (sub == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("subscription with id %d does not exist", stream->subscription_id)));
+				 errmsg("subscription with id %d does not exist", stream->kept.subscription_id)));
 	definition = cdc_source_definition(sub->server, sub->owner_oid);
 	MemoryContextSwitchTo(old);
 	same = same_text(stream->definition, definition) &&
@@ -487,12 +416,8 @@ open_stream(CdcPullCall *call)
 	CdcPosition *pos = &call->pos;
 	CdcSource  *control;
 
-	/* listed at once, so that an ERROR closes what is open by then */
 	stream->context = context;
-	stream->subscription_id = call->sub->id;
-	stream->used = true;
-	stream->next = streams;
-	streams = stream;
+	cdc_kept_stream_add(&streams, &stream->kept, call->sub->id);
 
 	(void) read_subscription(stream);
 	control = cdc_pull_server_open(stream, pos->source_address);
@@ -528,18 +453,17 @@ cdc_pull_stream_get(CdcPullCall *call)
 {
 	CdcPullStream *stream = find_stream(call->sub->id);
 
-	register_callbacks();
 	if (stream != NULL &&
-		(stream->broken || !stands_at_row(stream, &call->pos) ||
+		(stream->kept.broken || !stands_at_row(stream, &call->pos) ||
 		 (stream->dump != NULL && !cdc_source_usable(stream->dump)) ||
 		 (stream->generation != cdc_catalog_generation() && !read_subscription(stream))))
 	{
-		close_stream(stream);
+		cdc_kept_stream_close(&streams, &stream->kept);
 		stream = NULL;
 	}
 	if (stream == NULL)
 		return open_stream(call);
-	stream->used = true;
+	stream->kept.used = true;
 	stream->reused = true;
 	return stream;
 }
@@ -569,7 +493,7 @@ cdc_pull_stream_connect(CdcPullStream *stream)
 	cdc_stream_keep_queries(stream->stream, stream->row_query);
 	request.annotate = stream->row_query;
 
-	request.server_id = cdc_source_server_id(stream->control, stream->subscription_id,
+	request.server_id = cdc_source_server_id(stream->control, stream->kept.subscription_id,
 											 cdc_am_worker());
 	/* by file where a place inside of it was asked for, see pull_start.c */
 	if (stream->executed != NULL && stream->skip_file == NULL)

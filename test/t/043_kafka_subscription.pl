@@ -193,6 +193,13 @@ subtest 'what a transaction aborts is read again' => sub {
 	$kafka->produce('shop', [ map { maxwell('shop.a', 'insert', 40 + $_, 'x') } 1 .. 5 ]);
 	is($cluster->value("SELECT cdc.pull('shop', 2)"), 2, 'max_events');
 	is(pull('shop'), 3, 'and the rest');
+	# A session's first pull that fails before anything is open.
+	$cluster->do(q{ALTER SERVER bus OPTIONS (ADD security_protocol 'SSL', ADD ssl_ca_location '/nowhere')});
+	$dbh = $cluster->connect;
+	like($cluster->error_of(q{SELECT cdc.pull('shop')}, $dbh), qr/ssl.ca.location/, "no client: pull $_") for 1, 2;
+	$cluster->do('ALTER SERVER bus OPTIONS (DROP security_protocol, DROP ssl_ca_location)');
+	is($dbh->selectrow_array("SELECT cdc.pull('shop')"), 0, 'the session lives');
+	$dbh->disconnect;
 };
 
 subtest 'consumer groups' => sub {

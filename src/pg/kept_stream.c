@@ -1,0 +1,105 @@
+/*-------------------------------------------------------------------------
+ *
+ * kept_stream.c
+ *	  Streams of subscriptions that outlive transactions, and what the end of one
+ *	  means for them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/kept_stream.h"
+
+#include "access/xact.h"
+
+void
+cdc_kept_stream_close(CdcKeptStreamKind *kind, CdcKeptStream *stream)
+{
+	CdcKeptStream **link;
+
+	for (link = &kind->first; *link != NULL; link = &(*link)->next)
+	{
+		if (*link == stream)
+		{
+			*link = stream->next;
+			break;
+		}
+	}
+	kind->close(stream);
+}
+
+/* Streams that the ended transaction used: what they read is lost or stays. */
+static void
+after_transaction(CdcKeptStreamKind *kind, bool committed)
+{
+	CdcKeptStream *stream;
+	CdcKeptStream *next;
+
+	for (stream = kind->first; stream != NULL; stream = next)
+	{
+		next = stream->next;
+		if (!stream->used)
+			continue;
+		stream->used = false;
+		if (!committed || stream->broken)
+			cdc_kept_stream_close(kind, stream);
+		else if (kind->committed != NULL)
+			kind->committed(stream);
+	}
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT)
+		after_transaction(arg, true);
+	else if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		after_transaction(arg, false);
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	CdcKeptStreamKind *kind = arg;
+	CdcKeptStream *stream;
+
+	/* the caller may be inside of a pull that goes on, so it is not closed here */
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	for (stream = kind->first; stream != NULL; stream = stream->next)
+	{
+		if (stream->used)
+			stream->broken = true;
+	}
+}
+
+static void
+register_callbacks(CdcKeptStreamKind *kind)
+{
+	if (kind->registered)
+		return;
+	RegisterXactCallback(at_transaction_end, kind);
+	RegisterSubXactCallback(at_subtransaction_end, kind);
+	kind->registered = true;
+}
+
+void
+cdc_kept_stream_add(CdcKeptStreamKind *kind, CdcKeptStream *stream, int32 subscription_id)
+{
+	register_callbacks(kind);
+	stream->subscription_id = subscription_id;
+	stream->used = true;
+	stream->next = kind->first;
+	kind->first = stream;
+}
+
+CdcKeptStream *
+cdc_kept_stream_find(const CdcKeptStreamKind *kind, int32 subscription_id)
+{
+	CdcKeptStream *stream;
+
+	for (stream = kind->first; stream != NULL; stream = stream->next)
+	{
+		if (stream->subscription_id == subscription_id)
+			return stream;
+	}
+	return NULL;
+}
