@@ -20,19 +20,13 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "pg/background.h"
 #include "pg/error.h"
 #include "pg/pull_kafka.h"
+#include "pg/pull_wait.h"
 #include "pg/worker.h"
-
-/* A wait ends this often without anything said, to look around. */
-#define WAIT_MS				1000
 
 /* Links lost in a call, one after the other without any progress. */
 #define MAX_LOST			3
-
-/* Waits of a batch that are shorter end with the next event. */
-#define MIN_NAP_MS			4
 
 typedef enum LoopEnd
 {
@@ -246,12 +240,6 @@ take_event(CdcPullCall *call, const uint8 *event, size_t len)
 
 /* ---- the loop ---- */
 
-static int64
-elapsed_ms(TimestampTz since)
-{
-	return since == 0 ? 0 : (GetCurrentTimestamp() - since) / 1000;
-}
-
 /* Whether the call has to end here; checked between events. */
 static bool
 at_bound(const CdcPullCall *call)
@@ -269,36 +257,13 @@ at_bound(const CdcPullCall *call)
 	return (bounds->max_events > 0 && call->events >= bounds->max_events) ||
 		(bounds->max_bytes > 0 && call->bytes >= bounds->max_bytes) ||
 		(bounds->max_ms > 0 && call->first_event != 0 &&
-		 elapsed_ms(call->first_event) >= bounds->max_ms);
+		 cdc_pull_elapsed_ms(call->first_event) >= bounds->max_ms);
 }
 
-/* What poll has not got may be waited for. Returns whether to go on. */
 static bool
-wait_for_more(CdcPullCall *call)
+wait_source(void *source, long timeout_ms)
 {
-	const CdcPullBounds *bounds = call->bounds;
-	int64		left;
-
-	if (bounds->until_now)
-	{
-		(void) cdc_source_wait(call->stream->dump, WAIT_MS);
-		return true;
-	}
-	if (call->first_event == 0 || bounds->max_ms == 0)
-		return false;
-	left = bounds->max_ms - elapsed_ms(call->first_event);
-	if (left <= 0)
-		return false;
-
-	/*
-	 * Nothing becomes visible before the batch ends: better woken a few times
-	 * than by each of many small transactions.  The last quarter is for what
-	 * came in the meantime.
-	 */
-	if (left < MIN_NAP_MS)
-		return cdc_source_wait(call->stream->dump, left);
-	cdc_background_sleep(left - left / 4);
-	return true;
+	return cdc_source_wait(source, timeout_ms);
 }
 
 /*
@@ -390,7 +355,8 @@ pull_loop(CdcPullCall *call)
 			take_event(call, event, len);
 		else if (st == CDC_MORE)
 		{
-			if (!wait_for_more(call))
+			if (!cdc_pull_wait_for_more(call->bounds, call->first_event, wait_source,
+										call->stream->dump))
 				return LOOP_REACHED;
 		}
 		else
@@ -429,7 +395,7 @@ persist_due(const CdcPullCall *call)
 	if (!cdc_pull_stream_moved(stream))
 		return false;
 	return call->bounds->until_now ||
-		elapsed_ms(stream->persisted_at) >= CDC_PULL_PERSIST_MS;
+		cdc_pull_elapsed_ms(stream->persisted_at) >= CDC_PULL_PERSIST_MS;
 }
 
 static void

@@ -4,6 +4,7 @@
  *	  What the parts of pull share:
  *
  *	  pull.c			the loop of a call, its bounds, the position row
+ *	  pull_wait.c		how long a call waits for more; pull from Kafka too
  *	  pull_stream.c		the dump connection, kept open between calls
  *	  pull_server.c		which server that is, and whether it is the right one
  *	  pull_start.c		where a subscription begins that was never pulled

@@ -16,15 +16,9 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "pg/background.h"
 #include "pg/error.h"
+#include "pg/pull_wait.h"
 #include "pg/worker.h"
-
-/* A wait ends this often without anything said, to look around. */
-#define WAIT_MS				1000
-
-/* Waits of a batch that are shorter end with the next message. */
-#define MIN_NAP_MS			4
 
 typedef enum LoopEnd
 {
@@ -64,12 +58,6 @@ check_reached(CdcKafkaStream *stream, CdcKafkaPlace *place)
 	stream->reaching--;
 }
 
-static int64
-elapsed_ms(TimestampTz since)
-{
-	return since == 0 ? 0 : (GetCurrentTimestamp() - since) / 1000;
-}
-
 /* Whether the call has to end here; the clock is looked at now and then only. */
 static bool
 at_bound(const CdcKafkaCall *call)
@@ -81,36 +69,13 @@ at_bound(const CdcKafkaCall *call)
 	return (bounds->max_events > 0 && call->events >= bounds->max_events) ||
 		(bounds->max_bytes > 0 && call->bytes >= bounds->max_bytes) ||
 		(bounds->max_ms > 0 && call->first_event != 0 && call->messages % 64 == 0 &&
-		 elapsed_ms(call->first_event) >= bounds->max_ms);
+		 cdc_pull_elapsed_ms(call->first_event) >= bounds->max_ms);
 }
 
-/* What poll has not got may be waited for. Returns whether to go on. */
 static bool
-wait_for_more(CdcKafkaCall *call)
+wait_source(void *source, long timeout_ms)
 {
-	const CdcPullBounds *bounds = call->bounds;
-	int64		left;
-
-	if (bounds->until_now)
-	{
-		(void) cdc_kafka_source_wait(call->stream->source, WAIT_MS);
-		return true;
-	}
-	if (call->first_event == 0 || bounds->max_ms == 0)
-		return false;
-	left = bounds->max_ms - elapsed_ms(call->first_event);
-	if (left <= 0)
-		return false;
-
-	/*
-	 * Nothing becomes visible before the batch ends: better woken a few times
-	 * than by each of many messages.  The last quarter is for what came in the
-	 * meantime.
-	 */
-	if (left < MIN_NAP_MS)
-		return cdc_kafka_source_wait(call->stream->source, left);
-	cdc_background_sleep(left - left / 4);
-	return true;
+	return cdc_kafka_source_wait(source, timeout_ms);
 }
 
 /* ---- messages ---- */
@@ -269,7 +234,8 @@ pull_loop(CdcKafkaCall *call)
 			take_end(call, &msg);
 		else if (st == CDC_MORE)
 		{
-			if (!wait_for_more(call))
+			if (!cdc_pull_wait_for_more(call->bounds, call->first_event, wait_source,
+										call->stream->source))
 				return LOOP_REACHED;
 		}
 		else if (!read_failed(call, &msg, &err))
@@ -291,7 +257,8 @@ persist_due(const CdcKafkaCall *call)
 	if (call->events > 0 || call->pos.version == 0)
 		return true;
 	return stream->moved &&
-		(call->bounds->until_now || elapsed_ms(stream->written_at) >= CDC_KAFKA_PERSIST_MS);
+		(call->bounds->until_now ||
+		 cdc_pull_elapsed_ms(stream->written_at) >= CDC_KAFKA_PERSIST_MS);
 }
 
 static void
