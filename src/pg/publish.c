@@ -366,7 +366,9 @@ publish_history(CdcPublisher *publisher, int64 max_events)
 			read_event(rows->vals[i], rows->tupdesc, &event);
 			if (publisher->events == 0)
 				check_gap(p, event.seq);
+			CDC_SPI_PUSH();
 			cdc_publish_event(publisher, &event);
+			CDC_SPI_POP();
 			SPI_tuptable = rows;
 			SPI_processed = n;
 			last = event.seq;
