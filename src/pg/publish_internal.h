@@ -125,7 +125,7 @@ extern void cdc_publish_clean_topic(char *name);
 
 /* These write into a text that was reset before. */
 extern void cdc_publish_maxwell_key(CdcJsonText *text, const CdcPublishEvent *event,
-									const CdcPublishKey *key, const CdcPublishRow *row);
+									const CdcPublishKey *key, const CdcPublishRow *row, bool keyless);
 extern void cdc_publish_row_key(CdcJsonText *text, const CdcPublishKey *key, const CdcPublishRow *row);
 extern void cdc_publish_maxwell_value(CdcJsonText *text, const CdcDoc *doc);
 

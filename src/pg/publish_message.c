@@ -85,7 +85,8 @@ key_of(Change *change, const CdcPublishRow *row, size_t *len)
 	switch (publisher->publication->format)
 	{
 		case CDC_PUBLISH_MAXWELL:
-			cdc_publish_maxwell_key(text, change->event, change->key, row);
+			cdc_publish_maxwell_key(text, change->event, change->key, row,
+									publisher->publication->sub->kind != CDC_SERVER_KAFKA);
 			break;
 		case CDC_PUBLISH_JSON:
 			if (change->key->n == 0)

@@ -218,10 +218,12 @@ random_uuid(char *buf, size_t size)
 /*
  * As Maxwell's Kafka producer writes keys with kafka_key_format=hash: the names
  * of the columns in lower case, a random _uuid where the table has no key.
+ * keyless: it surely has none; where it is only not known, one row's changes
+ * must not go to several partitions.
  */
 void
 cdc_publish_maxwell_key(CdcJsonText *text, const CdcPublishEvent *event,
-						const CdcPublishKey *key, const CdcPublishRow *row)
+						const CdcPublishKey *key, const CdcPublishRow *row, bool keyless)
 {
 	CdcDoc		value;
 	char		uuid[40];
@@ -230,7 +232,7 @@ cdc_publish_maxwell_key(CdcJsonText *text, const CdcPublishEvent *event,
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
 	put_string(text, "database", event->database);
 	put_string(text, "table", event->table);
-	if (key->n == 0 || row == NULL)
+	if ((key->n == 0 && keyless) || row == NULL)
 		put_string(text, "_uuid", random_uuid(uuid, sizeof(uuid)));
 	for (i = 0; i < key->n && row != NULL; i++)
 	{

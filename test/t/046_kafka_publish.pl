@@ -184,6 +184,21 @@ subtest 'mistakes' => sub {
 	$cluster->value(qq{SELECT cdc.drop_publication('$_')}) for qw(rows es one shop.bus);
 };
 
+# Where neither the event nor its message tells the row's key, the changes of a table
+# keep their order in one partition.
+subtest 'a history that came from Kafka' => sub {
+	$kafka->create_topic('incoming', 1);
+	$kafka->produce('incoming', [ map { [ undef, qq({"database":"d","table":"t","type":"insert","ts":1,"data":{"a":$_}}) ] } 1 .. 20 ]);
+	$cluster->call('create_subscription', name => 'again', server => 'bus', topics => ['incoming'], history => 'again_history', enabled => \'false');
+	is($cluster->value(q{SELECT cdc.pull('again')}), 20, 'pulled');
+	is($cluster->value(q{SELECT cdc.publish('again', 'bus', 'again.${table}')}), 20, 'published');
+	my @parts = grep { @$_ } map { [ messages('again.t', partition => $_) ] } 0, 1;
+	is(scalar(@parts), 1, 'in one partition');
+	is_deeply([ map { $_->[0] } @{ $parts[0] } ], [ ('{"database":"d","table":"t"}') x 20 ], 'keys');
+	is_deeply([ map { $json->decode($_->[1])->{data}{a} } @{ $parts[0] } ], [ 1 .. 20 ], 'in order');
+	$cluster->do(q{SELECT cdc.drop_subscription('again', true)});
+};
+
 # Continuously, with everything killed in turn: no event is lost, and the rows that
 # follow from the last message of each key are those of the source.
 subtest 'a worker, through kills' => sub {
