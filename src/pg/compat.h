@@ -251,15 +251,22 @@ cdc_float8_text(double v, char *buf)
 #endif
 
 /*
- * Temporary files, that may outlive a transaction: the signature in Greenplum; the
- * const of what is written came in 16.
+ * Temporary files, that may outlive a transaction: read and written at an offset
+ * since 12; the const of what is written came in 16.
  */
 #if CDC_GREENPLUM
-#define CDC_BUFFILE_CREATE(name, outlives)	BufFileCreateTemp((name), (outlives))
+#define CDC_OPEN_TEMPORARY_FILE(name, outlives)	OpenTemporaryFile((outlives), (name))
+#define CDC_FILE_WRITE(file, data, len, offset) \
+	(FileSeek((file), (offset), SEEK_SET) < 0 ? -1 : FileWrite((file), (data), (len)))
+#define CDC_FILE_READ(file, data, len, offset) \
+	(FileSeek((file), (offset), SEEK_SET) < 0 ? -1 : FileRead((file), (data), (len)))
 #else
-#define CDC_BUFFILE_CREATE(name, outlives)	BufFileCreateTemp(outlives)
+#define CDC_OPEN_TEMPORARY_FILE(name, outlives)	OpenTemporaryFile(outlives)
+#define CDC_FILE_WRITE(file, data, len, offset) \
+	((int) FileWrite((file), (data), (len), (offset), WAIT_EVENT_BUFFILE_WRITE))
+#define CDC_FILE_READ(file, data, len, offset) \
+	((int) FileRead((file), (data), (len), (offset), WAIT_EVENT_BUFFILE_READ))
 #endif
-#define CDC_BUFFILE_WRITE(file, data, len)	BufFileWrite((file), (void *) (data), (len))
 
 /*
  * Inserting tuples without SQL: the table access method's interface (12), in

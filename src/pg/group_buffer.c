@@ -11,13 +11,10 @@
  */
 #include "pg/group_buffer.h"
 
-#include <unistd.h>
-
-#include "commands/tablespace.h"
-#include "miscadmin.h"
-#include "storage/buffile.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+
+#include "pg/spill_file.h"
 
 #define INITIAL_BYTES		((size_t) 64 * 1024)
 #define KEEP_BYTES			((size_t) 1024 * 1024)
@@ -32,11 +29,9 @@ struct CdcGroupBuffer
 	uint64		memory_events;
 	size_t		cap;
 	size_t		read_at;		/* in memory */
-	BufFile    *file;			/* or NULL */
+	CdcSpillFile *file;			/* or NULL */
 	uint64		file_events;
 	uint64		file_read;		/* events read back from the file */
-	char	   *event;			/* the one last read from the file */
-	size_t		event_cap;
 };
 
 CdcGroupBuffer *
@@ -60,37 +55,14 @@ cdc_group_buffer_create_transient(MemoryContext parent, size_t limit)
 	return group;
 }
 
-/*
- * Closing writes what is left in the file's buffer, and fails on a full disk,
- * maybe while a transaction aborts for that reason.  What is in the file is not
- * wanted any more: the error is of no interest.
- */
 static void
 close_file(CdcGroupBuffer *group)
 {
-	MemoryContext context = CurrentMemoryContext;
-	BufFile    *file = group->file;
-
+	if (group->file != NULL)
+		cdc_spill_file_close(group->file);
 	group->file = NULL;
-	if (file != NULL)
-	{
-		PG_TRY();
-		{
-			BufFileClose(file);
-		}
-		PG_CATCH();
-		{
-			MemoryContextSwitchTo(context);
-			FlushErrorState();
-		}
-		PG_END_TRY();
-	}
 	group->file_events = 0;
 	group->file_read = 0;
-	if (group->event != NULL)
-		pfree(group->event);
-	group->event = NULL;
-	group->event_cap = 0;
 }
 
 void
@@ -143,34 +115,6 @@ reserve_memory(CdcGroupBuffer *group, size_t extra)
 	return true;
 }
 
-/*
- * A file that outlives the transaction may be known to no resource owner: the
- * one that is current now will be gone when the file grows.
- */
-static BufFile *
-open_file(CdcGroupBuffer *group)
-{
-	MemoryContext old = MemoryContextSwitchTo(group->context);
-	ResourceOwner owner = CurrentResourceOwner;
-	BufFile    *file;
-
-	PrepareTempTablespaces();	/* reads catalogs, so not below */
-	CurrentResourceOwner = group->owner;
-	PG_TRY();
-	{
-		file = CDC_BUFFILE_CREATE("cdc_ingest", group->owner == NULL);
-	}
-	PG_CATCH();
-	{
-		CurrentResourceOwner = owner;
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	CurrentResourceOwner = owner;
-	MemoryContextSwitchTo(old);
-	return file;
-}
-
 void
 cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len)
 {
@@ -187,9 +131,9 @@ cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len)
 		return;
 	}
 	if (group->file == NULL)
-		group->file = open_file(group);
-	CDC_BUFFILE_WRITE(group->file, &length, sizeof(length));
-	CDC_BUFFILE_WRITE(group->file, data, len);
+		group->file = cdc_spill_file_create(group->context, group->owner);
+	cdc_spill_file_write(group->file, &length, sizeof(length));
+	cdc_spill_file_write(group->file, data, len);
 	group->file_events++;
 }
 
@@ -199,8 +143,8 @@ cdc_group_buffer_spill(CdcGroupBuffer *group)
 	/* what is in the file already comes behind what is in memory */
 	if (group->file != NULL || group->used == 0)
 		return;
-	group->file = open_file(group);
-	CDC_BUFFILE_WRITE(group->file, group->memory, group->used);
+	group->file = cdc_spill_file_create(group->context, group->owner);
+	cdc_spill_file_write(group->file, group->memory, group->used);
 	group->file_events = group->memory_events;
 	group->memory_events = 0;
 	pfree(group->memory);
@@ -222,11 +166,7 @@ cdc_group_buffer_truncate(CdcGroupBuffer *group, uint64 events, uint64 bytes)
 		group->memory_events = events;
 		return;
 	}
-	/* what is left behind it in the file is overwritten or never read */
-	if (BufFileSeek(group->file, 0, (off_t) (end - group->used), SEEK_SET) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not seek in the temporary file of a source transaction")));
+	cdc_spill_file_truncate(group->file, end - group->used);
 	group->file_events = events - group->memory_events;
 }
 
@@ -235,19 +175,8 @@ cdc_group_buffer_rewind(CdcGroupBuffer *group)
 {
 	group->read_at = 0;
 	group->file_read = 0;
-	if (group->file != NULL && BufFileSeek(group->file, 0, 0, SEEK_SET) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not rewind the temporary file of a source transaction")));
-}
-
-static void
-read_file(CdcGroupBuffer *group, void *ptr, size_t len)
-{
-	if (BufFileRead(group->file, ptr, len) != len)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read back the temporary file of a source transaction")));
+	if (group->file != NULL)
+		cdc_spill_file_rewind(group->file);
 }
 
 bool
@@ -265,22 +194,9 @@ cdc_group_buffer_next(CdcGroupBuffer *group, const uint8 **data, size_t *len)
 	}
 	if (group->file_read >= group->file_events)
 		return false;
-	read_file(group, &length, sizeof(length));
-	if (group->event_cap < length ||
-		(group->event_cap > KEEP_BYTES && length < KEEP_BYTES))
-	{
-		size_t		cap = Max((size_t) length, INITIAL_BYTES);
-
-		if (group->event != NULL)
-			pfree(group->event);
-		group->event = NULL;
-		group->event_cap = 0;
-		group->event = MemoryContextAllocHuge(group->context, cap);
-		group->event_cap = cap;
-	}
-	read_file(group, group->event, length);
-	group->file_read++;
-	*data = (const uint8 *) group->event;
+	memcpy(&length, cdc_spill_file_read(group->file, sizeof(length)), sizeof(length));
+	*data = cdc_spill_file_read(group->file, length);
 	*len = length;
+	group->file_read++;
 	return true;
 }

@@ -146,11 +146,47 @@ subtest 'nothing of what is rolled back' => sub {
 	$dbh->do(q{INSERT INTO tx SELECT 'no' || repeat(' ', 400) FROM generate_series(1, 3000) i});
 	$dbh->do('ROLLBACK TO s');
 	$dbh->do(q{INSERT INTO tx SELECT 'f' || i || repeat(' ', 400) FROM generate_series(3001, 5000) i});
-	ok(-s "$_", 'a temporary file') for glob $cluster->node->data_dir . '/base/pgsql_tmp/pgsql_tmp' . $dbh->{pg_pid} . '.*';
+	my @file = glob $cluster->node->data_dir . '/base/pgsql_tmp/pgsql_tmp' . $dbh->{pg_pid} . '.*';
+	ok(@file == 1 && -s $file[0], 'a temporary file');
 	$dbh->commit;
 	is(scalar(my @left = glob $cluster->node->data_dir . '/base/pgsql_tmp/*'), 0, 'that is gone');
 	my @got = map { s/ +//r } $kafka->consume('tx', offset => 5);
 	is("@got", join(' ', map { "f$_" } 1 .. 5000), '5000 rows through a temporary file, in order');
+};
+
+# Sizes about those of the file's blocks, cut off at any place in memory and file.
+subtest 'savepoints at random' => sub {
+	table('random', 'value text', memory_limit => '1MB');
+	srand 11;
+	my (@expected, @open);
+	$dbh->begin_work;
+	for my $i (1 .. 400)
+	{
+		my $what = rand;
+		if ($what < 0.15) { $dbh->do('SAVEPOINT s' . @open); push @open, scalar @expected }
+		elsif ($what < 0.25 && @open)
+		{
+			my $to = int rand @open;
+			$dbh->do("ROLLBACK TO s$to");
+			$#open = $to;
+			$#expected = $open[$to] - 1;
+		}
+		elsif ($what < 0.30 && @open)
+		{
+			my $released = int rand @open;
+			$dbh->do("RELEASE s$released");
+			$#open = $released - 1;
+		}
+		else
+		{
+			my $size = int(2**rand 18.5);
+			$dbh->do(q{INSERT INTO random VALUES (? || repeat('x', ?))}, undef, "$i ", $size);
+			push @expected, "$i $size";
+		}
+	}
+	$dbh->commit;
+	is_deeply([ map { /^(\d+ )(x*)$/ ? $1 . length $2 : 'no' } $kafka->consume('random') ], \@expected,
+		@expected . ' messages are the ones that were not rolled back');
 };
 
 subtest 'COPY, routing, triggers, two sessions' => sub {
