@@ -297,15 +297,16 @@ extern CdcStatus cdc_kafka_flush_poll(CdcKafka *kafka, CdcError *err);
  */
 extern CdcStatus cdc_kafka_producer_poll(CdcKafka *kafka, CdcError *err);
 
+/* Counts of the client's life.  Reports may come on the thread of a request. */
 typedef struct CdcKafkaDelivery
 {
 	uint64_t	produced;
-	uint64_t	delivered;
-	uint64_t	failed;
+	uint64_t	bytes;			/* of keys and values that were produced */
+	_Atomic uint64_t delivered;
+	_Atomic uint64_t failed;
+	_Atomic uint64_t reported_bytes;	/* of those whose fate is known */
 	uint64_t	failed_tag;		/* of the one that the error is about */
 	uint64_t	failed_bytes;	/* its size */
-	uint64_t	bytes;			/* of keys and values that were produced */
-	uint64_t	reported_bytes; /* of those whose fate is known */
 } CdcKafkaDelivery;
 
 extern const CdcKafkaDelivery *cdc_kafka_delivery(const CdcKafka *kafka);

@@ -40,8 +40,10 @@ struct CdcKafka
 	CdcStatus	refused;		/* CDC_ERR_AUTH and the like: no use in waiting */
 	char		refusal[CDC_KAFKA_TROUBLE_TEXT];
 	bool		fatal;
-	CdcKafkaDelivery delivery;
 	CdcError	delivery_error; /* the first one since the last flush; status CDC_OK: none */
+
+	/* counters are atomic; the lock is for what it says of a failure */
+	CdcKafkaDelivery delivery;
 
 	/* the user's own */
 	CdcKafkaRequest *request;	/* in progress, or answered */

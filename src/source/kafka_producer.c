@@ -24,6 +24,30 @@ is_telling(const CdcKafka *kafka, const rd_kafka_message_t *msg)
 		msg->key_len + msg->len > kafka->delivery.failed_bytes;
 }
 
+/* No order with anything else is needed; a lock took a tenth of sending's time. */
+static void
+count(_Atomic uint64_t *counter, uint64_t n)
+{
+	(void) atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static void
+not_delivered(CdcKafka *kafka, const rd_kafka_message_t *msg)
+{
+	pthread_mutex_lock(&kafka->lock);
+	count(&kafka->delivery.failed, 1);
+	count(&kafka->delivery.reported_bytes, msg->key_len + msg->len);
+	if (is_telling(kafka, msg))
+	{
+		kafka->delivery.failed_bytes = msg->key_len + msg->len;
+		kafka->delivery.failed_tag = (uint64_t) (uintptr_t) msg->_private;
+		(void) cdc_kafka_error(&kafka->delivery_error, msg->err, NULL,
+							   "could not deliver a message of %zu bytes to partition %d of topic \"%s\"",
+							   msg->key_len + msg->len, msg->partition, rd_kafka_topic_name(msg->rkt));
+	}
+	pthread_mutex_unlock(&kafka->lock);
+}
+
 /* A message's fate; called from rd_kafka_poll(). */
 void
 cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
@@ -31,24 +55,14 @@ cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
 	CdcKafka   *kafka = opaque;
 
 	(void) rk;
-	pthread_mutex_lock(&kafka->lock);
-	kafka->delivery.reported_bytes += msg->key_len + msg->len;
-	if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-		kafka->delivery.delivered++;
-	else
+	if (msg->err != RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
-		kafka->delivery.failed++;
-		if (is_telling(kafka, msg))
-		{
-			kafka->delivery.failed_bytes = msg->key_len + msg->len;
-			kafka->delivery.failed_tag = (uint64_t) (uintptr_t) msg->_private;
-			(void) cdc_kafka_error(&kafka->delivery_error, msg->err, NULL,
-								   "could not deliver a message of %zu bytes to partition %d of topic \"%s\"",
-								   msg->key_len + msg->len, msg->partition, rd_kafka_topic_name(msg->rkt));
-		}
+		not_delivered(kafka, msg);
+		return;
 	}
-	pthread_mutex_unlock(&kafka->lock);
-	if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR && !atomic_load(&kafka->connected))
+	count(&kafka->delivery.delivered, 1);
+	count(&kafka->delivery.reported_bytes, msg->key_len + msg->len);
+	if (!atomic_load(&kafka->connected))
 		cdc_kafka_heard(kafka);
 }
 
@@ -89,10 +103,8 @@ cdc_kafka_produce(CdcKafka *kafka, const char *topic, int32_t partition, const c
 								 RD_KAFKA_V_OPAQUE((void *) (uintptr_t) tag), RD_KAFKA_V_END);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
-		pthread_mutex_lock(&kafka->lock);
 		kafka->delivery.produced++;
 		kafka->delivery.bytes += key_len + value_len;
-		pthread_mutex_unlock(&kafka->lock);
 		return CDC_OK;
 	}
 	/* librdkafka takes the headers only with the message */
