@@ -27,6 +27,7 @@
 #include "pg/error.h"
 #include "pg/kafka_options.h"
 #include "pg/resource.h"
+#include "source/thread.h"
 
 /* Our eventfd, and a socket and a pipe for each of two broker threads. */
 #define CLIENT_FDS			7
@@ -47,15 +48,6 @@ struct CdcKafkaSource
 	int64		waited_us;
 };
 
-static int64
-now_ms(void)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	return (int64) INSTR_TIME_GET_MILLISEC(now);
-}
-
 static void
 destroy_source(CdcResource *resource)
 {
@@ -73,7 +65,7 @@ static CdcResourceKind sources = {.free = destroy_source, .wait_exit = cdc_kafka
 static void
 drop_kept(void)
 {
-	int64		now = now_ms();
+	int64		now = cdc_now_ms();
 	CdcResource *resource;
 	CdcResource *next;
 	int			n = 0;
@@ -101,7 +93,7 @@ cdc_kafka_source_close(CdcKafkaSource *source)
 	cdc_kafka_reader_close(cdc_kafka_reader(source->kafka));
 	source->resource.owner = NULL;
 	source->kept = true;
-	source->kept_since_ms = now_ms();
+	source->kept_since_ms = cdc_now_ms();
 	drop_kept();
 }
 

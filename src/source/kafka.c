@@ -17,15 +17,14 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "source/kafka_internal.h"
+#include "source/thread.h"
 
 #define THREAD_STACK		(512 * 1024)
 #define CLOSE_WAIT_MS		250
@@ -33,97 +32,31 @@
 /* Log levels as syslog's. */
 #define LEVEL_ERROR			3
 
-/* Threads of ours that have not ended, for cdc_kafka_wait_exit(). */
-static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t live_cond = PTHREAD_COND_INITIALIZER;
-static int	live_threads;
-
-static struct timespec
-deadline(int ms)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_sec += ms / 1000;
-	ts.tv_nsec += (ms % 1000) * 1000000L;
-	if (ts.tv_nsec >= 1000000000L)
-	{
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000L;
-	}
-	return ts;
-}
-
-int64_t
-cdc_kafka_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/*
- * Threads
- */
+/* Threads of ours. */
+static CdcThreads threads = CDC_THREADS(THREAD_STACK);
 
 bool
 cdc_kafka_start_thread(void *(*main) (void *), void *arg)
 {
-	pthread_attr_t attr;
-	pthread_t	thread;
-	sigset_t	all;
-	sigset_t	before;
-	int			rc;
-
-	if (pthread_attr_init(&attr) != 0)
-		return false;
-	(void) pthread_attr_setstacksize(&attr, THREAD_STACK);
-	(void) pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_mutex_lock(&live_lock);
-	rc = pthread_create(&thread, &attr, main, arg);
-	if (rc == 0)
-		live_threads++;
-	pthread_mutex_unlock(&live_lock);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return rc == 0;
+	return cdc_thread_start(&threads, main, arg, NULL);
 }
 
 void
 cdc_kafka_thread_ends(void)
 {
-	pthread_mutex_lock(&live_lock);
-	live_threads--;
-	pthread_cond_broadcast(&live_cond);
-	pthread_mutex_unlock(&live_lock);
+	cdc_thread_ends(&threads);
 }
 
 int
 cdc_kafka_live_threads(void)
 {
-	int			n;
-
-	pthread_mutex_lock(&live_lock);
-	n = live_threads;
-	pthread_mutex_unlock(&live_lock);
-	return n;
+	return cdc_threads_live(&threads);
 }
 
 int
 cdc_kafka_wait_exit(int timeout_ms)
 {
-	struct timespec until = deadline(timeout_ms);
-	int			left;
-
-	pthread_mutex_lock(&live_lock);
-	while (live_threads > 0 && pthread_cond_timedwait(&live_cond, &live_lock, &until) == 0)
-		;
-	left = live_threads;
-	pthread_mutex_unlock(&live_lock);
-	return left;
+	return cdc_threads_wait_exit(&threads, timeout_ms);
 }
 
 /*
@@ -551,7 +484,7 @@ cdc_kafka_leave(CdcKafka *kafka)
 typedef struct Reaper
 {
 	CdcKafka   *kafka;
-	bool		done;			/* under live_lock, like the next */
+	bool		done;			/* under threads.lock, like the next */
 	bool		unwaited;		/* nobody waits any more: the thread frees this */
 } Reaper;
 
@@ -562,11 +495,11 @@ reap(void *arg)
 	bool		unwaited;
 
 	cdc_kafka_take_down(reaper->kafka);
-	pthread_mutex_lock(&live_lock);
+	pthread_mutex_lock(&threads.lock);
 	reaper->done = true;
 	unwaited = reaper->unwaited;
-	pthread_cond_broadcast(&live_cond);
-	pthread_mutex_unlock(&live_lock);
+	pthread_cond_broadcast(&threads.cond);
+	pthread_mutex_unlock(&threads.lock);
 	if (unwaited)
 		free(reaper);
 	cdc_kafka_thread_ends();
@@ -576,7 +509,7 @@ reap(void *arg)
 void
 cdc_kafka_destroy(CdcKafka *kafka)
 {
-	struct timespec until = deadline(CLOSE_WAIT_MS);
+	struct timespec until = cdc_deadline(CLOCK_REALTIME, CLOSE_WAIT_MS);
 	Reaper	   *reaper;
 	bool		done;
 
@@ -594,12 +527,12 @@ cdc_kafka_destroy(CdcKafka *kafka)
 		cdc_kafka_take_down(kafka);
 		return;
 	}
-	pthread_mutex_lock(&live_lock);
-	while (!reaper->done && pthread_cond_timedwait(&live_cond, &live_lock, &until) == 0)
+	pthread_mutex_lock(&threads.lock);
+	while (!reaper->done && pthread_cond_timedwait(&threads.cond, &threads.lock, &until) == 0)
 		;
 	done = reaper->done;
 	reaper->unwaited = !done;
-	pthread_mutex_unlock(&live_lock);
+	pthread_mutex_unlock(&threads.lock);
 	if (done)
 		free(reaper);
 }

@@ -54,8 +54,6 @@ struct CdcKafka
 };
 
 /* kafka.c */
-extern int64_t cdc_kafka_now_ms(void);
-
 /* Makes cdc_kafka_fd() readable, or unreadable again. */
 extern void cdc_kafka_wake(CdcKafka *kafka);
 extern void cdc_kafka_clear(CdcKafka *kafka);

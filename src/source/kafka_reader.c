@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "source/kafka_reader.h"
+#include "source/thread.h"
 
 /* A batch ends after so many messages or bytes. */
 #define BATCH_MESSAGES	4096
@@ -504,7 +505,7 @@ static CdcStatus
 nothing(CdcKafkaReader *reader, CdcError *err)
 {
 	CdcKafka   *kafka = reader->kafka;
-	int64_t		now = cdc_kafka_now_ms();
+	int64_t		now = cdc_now_ms();
 
 	if (cdc_kafka_is_refused(kafka, err))
 		return err->status;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "source/kafka_request.h"
+#include "source/thread.h"
 
 static void
 free_metadata(CdcKafkaMetadata *md)
@@ -105,7 +106,7 @@ new_request(CdcKafka *kafka, CdcKafkaRequestKind kind, const char *topic, const 
 		return NULL;
 	request->kafka = kafka;
 	request->kind = kind;
-	request->started_ms = cdc_kafka_now_ms();
+	request->started_ms = cdc_now_ms();
 	request->deadline_ms = request->started_ms +
 		(atomic_load(&kafka->connected) ? kafka->request_timeout_ms : kafka->connect_timeout_ms);
 	request->topic = copy_string(topic);

@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "source/kafka_request.h"
+#include "source/thread.h"
 
 #define FIRST_SLICE_MS		2000
 #define EVENT_SLICE_MS		200
@@ -36,7 +37,7 @@ pause_ms(int ms)
 static int
 time_left(const CdcKafkaRequest *request)
 {
-	int64_t		left = request->deadline_ms - cdc_kafka_now_ms();
+	int64_t		left = request->deadline_ms - cdc_now_ms();
 
 	return left > 0 ? (int) left : 0;
 }
@@ -45,7 +46,7 @@ time_left(const CdcKafkaRequest *request)
 static int
 slice(const CdcKafkaRequest *request)
 {
-	int64_t		waited = cdc_kafka_now_ms() - request->started_ms;
+	int64_t		waited = cdc_now_ms() - request->started_ms;
 	int64_t		ms = waited > FIRST_SLICE_MS ? waited : FIRST_SLICE_MS;
 	int			left = time_left(request);
 

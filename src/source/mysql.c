@@ -20,10 +20,10 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "source/mysql_internal.h"
+#include "source/thread.h"
 #if CDC_LIBMARIADB && MARIADB_PACKAGE_VERSION_ID < 30300
 #include <mysql/client_plugin.h>
 #endif
@@ -135,15 +135,6 @@ cdc_mysql_thread_end(void)
 	mysql_thread_end();
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Options are copied: the session's thread outlives the caller's strings. */
 
 #define OPTION_STRINGS(X) \
@@ -251,7 +242,7 @@ wait_in_connect(my_socket handle, my_bool is_read, int timeout)
 	{
 		if (conn->deadline_ms > 0)
 		{
-			left = conn->deadline_ms - now_ms();
+			left = conn->deadline_ms - cdc_now_ms();
 			if (left < 0)
 				left = 0;
 		}
@@ -583,7 +574,7 @@ cdc_mysql_connect_one(CdcMysql *conn, const CdcHostPort *hp, CdcError *err)
 	if (mysql == NULL)
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
 
-	conn->deadline_ms = now_ms() + 1000 * (int64_t) cdc_connect_timeout_s(o);
+	conn->deadline_ms = cdc_now_ms() + 1000 * (int64_t) cdc_connect_timeout_s(o);
 #if CDC_LIBMARIADB
 	mysql_options(mysql, MARIADB_OPT_IO_WAIT, (void *) wait_in_connect);
 	connecting = conn;

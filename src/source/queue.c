@@ -28,10 +28,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "source/queue.h"
+#include "source/thread.h"
 
 #define CHUNK_SIZE			(128 * 1024)
 #define MESSAGE_ALIGN		8
@@ -71,15 +71,6 @@ struct CdcQueue
 	_Atomic bool finished;
 	_Atomic int64_t resumed_ms;
 };
-
-int64_t
-cdc_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* What a message of len bytes takes up. */
 static size_t

@@ -49,7 +49,4 @@ extern bool cdc_queue_finished(const CdcQueue *queue);
  */
 extern int64_t cdc_queue_writer_resumed_ms(const CdcQueue *queue, bool *waits);
 
-/* Milliseconds on the monotonic clock. */
-extern int64_t cdc_now_ms(void);
-
 #endif							/* CDC_SOURCE_QUEUE_H */

@@ -17,14 +17,13 @@
 #define _GNU_SOURCE
 #endif
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "source/queue.h"
 #include "source/session.h"
+#include "source/thread.h"
 
 #define THREAD_STACK		(1024 * 1024)
 #define CLOSE_WAIT_MS		250
@@ -78,26 +77,8 @@ struct CdcSession
 	int			cells_size;
 };
 
-/* Sessions whose thread has not ended, for cdc_session_wait_exit(). */
-static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t live_cond = PTHREAD_COND_INITIALIZER;
-static int	live_threads;
-
-static struct timespec
-deadline(clockid_t clock, int ms)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	ts.tv_sec += ms / 1000;
-	ts.tv_nsec += (ms % 1000) * 1000000L;
-	if (ts.tv_nsec >= 1000000000L)
-	{
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000L;
-	}
-	return ts;
-}
+/* The sessions' threads. */
+static CdcThreads threads = CDC_THREADS(THREAD_STACK);
 
 /*
  * The thread
@@ -237,10 +218,7 @@ leave(CdcSession *session)
 	if (abandoned)
 		free_session(session);
 
-	pthread_mutex_lock(&live_lock);
-	live_threads--;
-	pthread_cond_broadcast(&live_cond);
-	pthread_mutex_unlock(&live_lock);
+	cdc_thread_ends(&threads);
 }
 
 static void *
@@ -273,30 +251,6 @@ thread_main(void *arg)
  * The user's side
  */
 
-/* The thread blocks all signals: they are for PostgreSQL's own thread. */
-static bool
-start_thread(CdcSession *session)
-{
-	pthread_attr_t attr;
-	sigset_t	all;
-	sigset_t	before;
-	int			rc;
-
-	if (pthread_attr_init(&attr) != 0)
-		return false;
-	(void) pthread_attr_setstacksize(&attr, THREAD_STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_mutex_lock(&live_lock);
-	rc = pthread_create(&session->thread, &attr, thread_main, session);
-	if (rc == 0)
-		live_threads++;
-	pthread_mutex_unlock(&live_lock);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return rc == 0;
-}
-
 static bool library_ready;
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
@@ -327,7 +281,8 @@ cdc_session_create(const CdcMysqlOptions *options, size_t buffer_limit)
 	session->status = CDC_ERR_INTERNAL;
 	session->queue = cdc_queue_create(buffer_limit);
 	session->conn = cdc_mysql_create(options);
-	if (session->queue == NULL || session->conn == NULL || !start_thread(session))
+	if (session->queue == NULL || session->conn == NULL ||
+		!cdc_thread_start(&threads, thread_main, session, &session->thread))
 	{
 		cdc_mysql_close(session->conn);
 		free_session(session);
@@ -339,7 +294,7 @@ cdc_session_create(const CdcMysqlOptions *options, size_t buffer_limit)
 static bool
 wait_exited(CdcSession *session)
 {
-	struct timespec until = deadline(CLOCK_MONOTONIC, CLOSE_WAIT_MS);
+	struct timespec until = cdc_deadline(CLOCK_MONOTONIC, CLOSE_WAIT_MS);
 
 	while (!session->exited &&
 		   pthread_cond_timedwait(&session->exit_cond, &session->lock, &until) == 0)
@@ -376,15 +331,7 @@ cdc_session_close(CdcSession *session)
 int
 cdc_session_wait_exit(int timeout_ms)
 {
-	struct timespec until = deadline(CLOCK_REALTIME, timeout_ms);
-	int			left;
-
-	pthread_mutex_lock(&live_lock);
-	while (live_threads > 0 && pthread_cond_timedwait(&live_cond, &live_lock, &until) == 0)
-		;
-	left = live_threads;
-	pthread_mutex_unlock(&live_lock);
-	return left;
+	return cdc_threads_wait_exit(&threads, timeout_ms);
 }
 
 int
