@@ -45,10 +45,10 @@ all_rtt(int ms)
 static void
 destroy_timed(CdcKafka *kafka, const char *state)
 {
-	int64_t		started = now_ms();
+	int64_t		started = cdc_now_ms();
 
 	cdc_kafka_destroy(kafka);
-	CHECK(now_ms() - started < 700, "destroyed while %s: %d ms", state, (int) (now_ms() - started));
+	CHECK(cdc_now_ms() - started < 700, "destroyed while %s: %d ms", state, (int) (cdc_now_ms() - started));
 }
 
 static void
@@ -58,12 +58,12 @@ test_unreachable(void)
 	CdcKafkaProperty unknown[] = {{"bootstrap.servers", "no-such-host.invalid:9092"}, {NULL, NULL}};
 	CdcKafka   *kafka = client(CDC_KAFKA_CONSUMER, nowhere, 500, 0);
 	CdcError	err;
-	int64_t		started = now_ms();
+	int64_t		started = cdc_now_ms();
 
 	cdc_kafka_request_metadata(kafka, NULL);
 	CHECK(answer(kafka, &err) == CDC_ERR_CONNECT && strstr(err.detail, "127.0.0.1:1") != NULL && err.hint[0] != '\0',
 		  "nobody is there: %s %s", err.message, err.detail);
-	CHECK(now_ms() - started < 2000, "told after connect_timeout: %d ms", (int) (now_ms() - started));
+	CHECK(cdc_now_ms() - started < 2000, "told after connect_timeout: %d ms", (int) (cdc_now_ms() - started));
 	CHECK(cdc_kafka_usable(kafka), "it may be tried again");
 	destroy_timed(kafka, "nobody answers");
 
@@ -241,10 +241,10 @@ test_slow(void)
 	all_rtt(6000);
 	reader = cdc_kafka_reader_open(kafka, false);
 	(void) cdc_kafka_reader_assign(reader, "faults", 0, 0, 0, &err);
-	started = now_ms();
+	started = cdc_now_ms();
 	st = next(kafka, reader, &msg, &err);
-	CHECK(st == CDC_ERR_CONNECT && now_ms() - started < 3000, "but not for ever: %s (after %d ms)", err.message,
-		  (int) (now_ms() - started));
+	CHECK(st == CDC_ERR_CONNECT && cdc_now_ms() - started < 3000, "but not for ever: %s (after %d ms)", err.message,
+		  (int) (cdc_now_ms() - started));
 	all_rtt(0);
 	destroy_timed(kafka, "a broker is too slow");
 }

@@ -8,69 +8,16 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include <dirent.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kafka_test.h"
 
 rd_kafka_mock_cluster_t *cluster;
 const char *bootstrap;
-static int	tests;
-static int	failures;
-
-void
-check(bool ok, int line, const char *fmt,...)
-{
-	va_list		args;
-
-	printf("%s %d - ", ok ? "ok" : "not ok", ++tests);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf(ok ? "\n" : " (line %d)\n", line);
-	fflush(stdout);
-	if (!ok)
-		failures++;
-}
-
-int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static int
-entries(const char *path)
-{
-	DIR		   *dir = opendir(path);
-	int			n = 0;
-
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
-}
-
-int
-open_fds(void)
-{
-	return entries("/proc/self/fd");
-}
-
-int
-threads(void)
-{
-	return entries("/proc/self/task");
-}
 
 static long
 resident_kb(void)
@@ -104,20 +51,17 @@ client(CdcKafkaRole role, const CdcKafkaProperty *more, int connect_ms, int requ
 	for (; more != NULL && more->name != NULL; more++)
 		properties[options.nproperties++] = *more;
 	if (cdc_failed(cdc_kafka_create(role, &options, &kafka, &err)))
-	{
-		printf("Bail out! could not create a client: %s %s\n", err.message, err.detail);
-		exit(1);
-	}
+		bail_out("could not create a client: %s %s", err.message, err.detail);
 	return kafka;
 }
 
 CdcStatus
 answer(CdcKafka *kafka, CdcError *err)
 {
-	int64_t		until = now_ms() + PATIENCE;
+	int64_t		until = cdc_now_ms() + PATIENCE;
 	CdcStatus	st;
 
-	while ((st = cdc_kafka_request_poll(kafka, err)) == CDC_MORE && now_ms() < until)
+	while ((st = cdc_kafka_request_poll(kafka, err)) == CDC_MORE && cdc_now_ms() < until)
 		wait_fd(kafka, 1000);
 	return st;
 }
@@ -125,10 +69,10 @@ answer(CdcKafka *kafka, CdcError *err)
 CdcStatus
 flush(CdcKafka *kafka, CdcError *err)
 {
-	int64_t		until = now_ms() + PATIENCE;
+	int64_t		until = cdc_now_ms() + PATIENCE;
 	CdcStatus	st;
 
-	while ((st = cdc_kafka_flush_poll(kafka, err)) == CDC_MORE && now_ms() < until)
+	while ((st = cdc_kafka_flush_poll(kafka, err)) == CDC_MORE && cdc_now_ms() < until)
 		wait_fd(kafka, 1000);
 	return st;
 }
@@ -136,10 +80,10 @@ flush(CdcKafka *kafka, CdcError *err)
 CdcStatus
 next(CdcKafka *kafka, CdcKafkaReader *reader, CdcKafkaMessage *msg, CdcError *err)
 {
-	int64_t		until = now_ms() + PATIENCE;
+	int64_t		until = cdc_now_ms() + PATIENCE;
 	CdcStatus	st;
 
-	while ((st = cdc_kafka_reader_poll(reader, msg, err)) == CDC_MORE && now_ms() < until)
+	while ((st = cdc_kafka_reader_poll(reader, msg, err)) == CDC_MORE && cdc_now_ms() < until)
 		wait_fd(kafka, 1000);
 	return st;
 }
@@ -212,9 +156,9 @@ read_all(CdcKafka *kafka, const char *topic, int partitions, CdcError *err)
 void
 check_nothing_left(int fds, int tasks, const char *after)
 {
-	int64_t		until = now_ms() + PATIENCE;
+	int64_t		until = cdc_now_ms() + PATIENCE;
 
-	while ((open_fds() > fds || threads() > tasks || cdc_kafka_live_threads() > 0) && now_ms() < until)
+	while ((open_fds() > fds || threads() > tasks || cdc_kafka_live_threads() > 0) && cdc_now_ms() < until)
 		usleep(20000);
 	CHECK(open_fds() <= fds && threads() <= tasks && cdc_kafka_live_threads() == 0,
 		  "nothing is left after %s: %d descriptors of %d, %d threads of %d", after,
@@ -508,8 +452,7 @@ main(void)
 	test_assignments();
 	test_faults();
 	test_leaks();
-	printf("1..%d\n", tests);
 	rd_kafka_mock_cluster_destroy(cluster);
 	rd_kafka_destroy(rk);
-	return failures > 0;
+	return checks_passed() ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 /*
  * kafka_test.h
- *	  What the tests of the Kafka client share: checks, the mock cluster, and
- *	  requests that wait for their answer.
+ *	  What the tests of the Kafka client share: the mock cluster, and requests
+ *	  that wait for their answer.
  */
 #ifndef CDC_KAFKA_TEST_H
 #define CDC_KAFKA_TEST_H
@@ -9,9 +9,9 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
+#include "check.h"
 #include "source/kafka.h"
-
-#define CHECK(cond, ...) check((cond), __LINE__, __VA_ARGS__)
+#include "source/thread.h"
 
 #define PATIENCE	30000		/* ms; a wait without an end is a failure, not a hang */
 #define BROKERS		3
@@ -19,10 +19,6 @@
 extern rd_kafka_mock_cluster_t *cluster;
 extern const char *bootstrap;
 
-extern void check(bool ok, int line, const char *fmt,...) __attribute__((format(printf, 3, 4)));
-extern int64_t now_ms(void);
-extern int	open_fds(void);
-extern int	threads(void);
 extern void wait_fd(CdcKafka *kafka, int ms);
 
 /* A client of the mock cluster; more: further properties, ended by a NULL name. */

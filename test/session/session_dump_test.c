@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #endif
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -108,139 +107,178 @@ gtid_now(CdcSession *s)
 	CdcError	err;
 
 	if (cdc_gtid_set_parse(set, text ? text : "", &err) != CDC_OK)
-		printf("Bail out! %s\n", err.message);
+		bail_out("%s", err.message);
 	free(text);
 	return set;
+}
+
+/* What test_dump() reads: from where to where, and what stands there. */
+typedef struct Written
+{
+	char	   *file;
+	uint32_t	offset;
+	CdcGtidSet *start;			/* the same place */
+	char	   *end_file;
+	uint32_t	end;
+} Written;
+
+static void
+place_now(CdcSession *c, char **file, uint32_t *offset)
+{
+	char	   *text = value_of(c, status_sql(c), 1);
+
+	*file = value_of(c, status_sql(c), 0);
+	*offset = (uint32_t) strtoul(text, NULL, 10);
+	free(text);
+}
+
+/* Many small events, and one of 40 MB. */
+static Written
+write_events(CdcSession *c)
+{
+	Written		w;
+	int			i;
+
+	place_now(c, &w.file, &w.offset);
+	w.start = gtid_now(c);
+	for (i = 0; i < 300; i++)
+		must(c, "INSERT INTO st.t (v) SELECT REPEAT('v', 100 * d) FROM st.digits");
+	/* InnoDB of MySQL 5.6 takes a tenth of its redo log at most */
+	must(c, "CREATE TABLE st.big (v LONGBLOB) ENGINE = MyISAM");
+	must(c, "INSERT INTO st.big (v) VALUES (REPEAT('w', 40 * 1024 * 1024))");
+	place_now(c, &w.end_file, &w.end);
+	return w;
+}
+
+/* Returns the number of events with rows. */
+static int64_t
+test_dump_by_file(CdcSession *c, const Written *w)
+{
+	CdcSession *s = connected(&base, 256 * 1024);
+	DumpCount	n = {.sound = true};
+	CdcError	err;
+	CdcStatus	st;
+	int64_t		written;
+	int64_t		before;
+
+	start_dump(s, 4003, w->file, w->offset, NULL);
+	st = read_dump(s, w->end_file, w->end, PATIENCE, &n, &err);
+	written = n.rows_events;
+	CHECK(st == CDC_OK && n.sound && n.rows_events >= 301 && n.largest > 40 * 1024 * 1024,
+		  "dump by file: %" PRId64 " events, %" PRId64 " of rows, largest %zu bytes%s%s", n.events, n.rows_events, n.largest,
+		  cdc_failed(st) ? " " : "", cdc_failed(st) ? err.message : "");
+	/* the thread may have read some heartbeats more */
+	CHECK(cdc_session_bytes(s) >= n.bytes && cdc_session_bytes(s) < n.bytes + 1000, "bytes are counted");
+	st = read_dump(s, NULL, 0, PATIENCE, &n, &err);
+	CHECK(st == CDC_OK && n.heartbeats > 0, "a heartbeat comes at the end");
+	must(c, "INSERT INTO st.t (v) VALUES ('live')");
+	before = n.rows_events;
+	while (n.rows_events == before && read_dump(s, NULL, 0, PATIENCE, &n, &err) == CDC_OK)
+		;
+	CHECK(n.rows_events == before + 1, "a new event comes while the dump waits");
+	cdc_session_close(s);
+	return written;
+}
+
+static void
+test_dump_by_gtid(const Written *w, int64_t rows_events)
+{
+	CdcSession *s = connected(&base, 256 * 1024);
+	DumpCount	n = {.sound = true};
+	CdcError	err;
+	CdcStatus	st;
+
+	start_dump(s, 4003, "", 4, w->start);
+	st = read_dump(s, w->end_file, w->end, PATIENCE, &n, &err);
+	CHECK(st == CDC_OK && n.sound && n.rows_events == rows_events,
+		  "dump by GTID: %" PRId64 " events, %" PRId64 " of rows%s%s", n.events, n.rows_events,
+		  cdc_failed(st) ? " " : "", cdc_failed(st) ? err.message : "");
+	cdc_session_close(s);
+}
+
+/* How a dump ends that asks for what it cannot have. */
+static CdcStatus
+refused_dump(const CdcMysqlOptions *o, const char *file, uint64_t offset, const CdcGtidSet *set, CdcError *err)
+{
+	CdcSession *s = connected(o, 256 * 1024);
+	DumpCount	n = {0};
+	CdcStatus	st;
+
+	start_dump(s, 4004, file, offset, set);
+	st = read_dump(s, NULL, 1, PATIENCE, &n, err);
+	cdc_session_close(s);
+	return st;
+}
+
+/* Leaves the current file of the binlog only. */
+static void
+purge_binlog(CdcSession *c)
+{
+	char	   *file;
+	char		sql[300];
+	bool		purged = false;
+	int			i;
+
+	must(c, "FLUSH LOGS");
+	file = value_of(c, status_sql(c), 0);
+	snprintf(sql, sizeof(sql), "PURGE BINARY LOGS TO '%s'", file);
+	for (i = 0; i < 50 && !purged; i++)
+	{
+		char	   *oldest;
+
+		must(c, sql);
+		oldest = value_of(c, "SHOW BINARY LOGS", 0);
+		purged = strcmp(oldest, file) == 0;
+		if (!purged)
+			usleep(100000);		/* a dump that has just ended may still hold the file */
+		free(oldest);
+	}
+	free(file);
+}
+
+static void
+test_refused_dumps(CdcSession *c, const Written *w)
+{
+	CdcMysqlOptions weak = base;
+	CdcError	err;
+	CdcStatus	st;
+
+	st = refused_dump(&base, "nosuch.000077", 4, NULL, &err);
+	CHECK(st == CDC_ERR_PURGED, "unknown file: %s / %s", err.message, err.detail);
+	st = refused_dump(&base, w->file, 3000000000u, NULL, &err);
+	CHECK(st == CDC_ERR_PURGED, "offset behind the end: %s / %s", err.message, err.detail);
+	st = refused_dump(&base, w->file, UINT64_C(5000000000), NULL, &err);
+	CHECK(st == CDC_ERR_UNSUPPORTED, "offset over 4 GB: %s", err.message);
+
+	purge_binlog(c);
+	st = refused_dump(&base, "", 4, w->start, &err);
+	CHECK(st == CDC_ERR_PURGED, "purged GTIDs: %s / %s", err.message, err.detail);
+
+	must(c, "CREATE USER st_weak@'%' IDENTIFIED BY 'pw'");
+	weak.user = "st_weak";
+	weak.password = "pw";
+	st = refused_dump(&weak, w->file, 4, NULL, &err);
+	CHECK(st == CDC_ERR_PRIVILEGE, "without REPLICATION SLAVE: %s / %s", err.message, err.detail);
+	must(c, "DROP USER st_weak@'%'");
 }
 
 void
 test_dump(void)
 {
 	CdcSession *c = connected(&base, 1 << 20);
-	CdcSession *s;
-	CdcError	err;
-	CdcStatus	st;
-	DumpCount	n;
-	CdcGtidSet *start;
-	char	   *file;
-	char	   *end_file;
-	char	   *text;
-	uint32_t	offset;
-	uint32_t	end;
-	int64_t		by_file;
-	int			i;
+	Written		w;
 
 	must(c, "CREATE TABLE st.t (id INT AUTO_INCREMENT PRIMARY KEY, v LONGBLOB)");
 	must(c, "SET GLOBAL max_allowed_packet = 268435456");
 	cdc_session_close(c);
 	c = connected(&base, 1 << 20);
-	file = value_of(c, status_sql(c), 0);
-	text = value_of(c, status_sql(c), 1);
-	offset = (uint32_t) strtoul(text, NULL, 10);
-	free(text);
-	start = gtid_now(c);
-	for (i = 0; i < 300; i++)
-		must(c, "INSERT INTO st.t (v) SELECT REPEAT('v', 100 * d) FROM st.digits");
-	/* InnoDB of MySQL 5.6 takes a tenth of its redo log at most */
-	must(c, "CREATE TABLE st.big (v LONGBLOB) ENGINE = MyISAM");
-	must(c, "INSERT INTO st.big (v) VALUES (REPEAT('w', 40 * 1024 * 1024))");
-	end_file = value_of(c, status_sql(c), 0);
-	text = value_of(c, status_sql(c), 1);
-	end = (uint32_t) strtoul(text, NULL, 10);
-	free(text);
-
-	s = connected(&base, 256 * 1024);
-	start_dump(s, 4003, file, offset, NULL);
-	memset(&n, 0, sizeof(n));
-	n.sound = true;
-	st = read_dump(s, end_file, end, PATIENCE, &n, &err);
-	CHECK(st == CDC_OK && n.sound && n.rows_events >= 301 && n.largest > 40 * 1024 * 1024,
-		  "dump by file: %" PRId64 " events, %" PRId64 " of rows, largest %zu bytes%s%s", n.events, n.rows_events, n.largest,
-		  cdc_failed(st) ? " " : "", cdc_failed(st) ? err.message : "");
-	/* the thread may have read some heartbeats more */
-	CHECK(cdc_session_bytes(s) >= n.bytes && cdc_session_bytes(s) < n.bytes + 1000, "bytes are counted");
-	by_file = n.rows_events;
-	st = read_dump(s, NULL, 0, PATIENCE, &n, &err);
-	CHECK(st == CDC_OK && n.heartbeats > 0, "a heartbeat comes at the end");
-	must(c, "INSERT INTO st.t (v) VALUES ('live')");
-	i = (int) n.rows_events;
-	while (n.rows_events == i && read_dump(s, NULL, 0, PATIENCE, &n, &err) == CDC_OK)
-		;
-	CHECK(n.rows_events == i + 1, "a new event comes while the dump waits");
-	cdc_session_close(s);
-
-	s = connected(&base, 256 * 1024);
-	start_dump(s, 4003, "", 4, start);
-	memset(&n, 0, sizeof(n));
-	n.sound = true;
-	st = read_dump(s, end_file, end, PATIENCE, &n, &err);
-	CHECK(st == CDC_OK && n.sound && n.rows_events == by_file,
-		  "dump by GTID: %" PRId64 " events, %" PRId64 " of rows%s%s", n.events, n.rows_events,
-		  cdc_failed(st) ? " " : "", cdc_failed(st) ? err.message : "");
-	cdc_session_close(s);
-
-	s = connected(&base, 256 * 1024);
-	start_dump(s, 4004, "nosuch.000077", 4, NULL);
-	memset(&n, 0, sizeof(n));
-	st = read_dump(s, NULL, 1, PATIENCE, &n, &err);
-	CHECK(st == CDC_ERR_PURGED, "unknown file: %s / %s", err.message, err.detail);
-	cdc_session_close(s);
-	s = connected(&base, 256 * 1024);
-	start_dump(s, 4004, file, 3000000000u, NULL);
-	st = read_dump(s, NULL, 1, PATIENCE, &n, &err);
-	CHECK(st == CDC_ERR_PURGED, "offset behind the end: %s / %s", err.message, err.detail);
-	cdc_session_close(s);
-	s = connected(&base, 256 * 1024);
-	start_dump(s, 4004, file, UINT64_C(5000000000), NULL);
-	st = read_dump(s, NULL, 1, PATIENCE, &n, &err);
-	CHECK(st == CDC_ERR_UNSUPPORTED, "offset over 4 GB: %s", err.message);
-	cdc_session_close(s);
-
-	/* positions that the server does not have any more, or not yet */
-	must(c, "FLUSH LOGS");
-	text = value_of(c, status_sql(c), 0);
-	{
-		char		sql[300];
-
-		snprintf(sql, sizeof(sql), "PURGE BINARY LOGS TO '%s'", text);
-		for (i = 0; i < 50; i++)
-		{
-			char	   *oldest;
-
-			must(c, sql);
-			oldest = value_of(c, "SHOW BINARY LOGS", 0);
-			if (strcmp(oldest, text) == 0)
-				i = 1000;
-			else
-				usleep(100000);	/* a dump that has just ended may still hold the file */
-			free(oldest);
-		}
-	}
-	free(text);
-	s = connected(&base, 256 * 1024);
-	start_dump(s, 4005, "", 4, start);
-	memset(&n, 0, sizeof(n));
-	st = read_dump(s, NULL, 1, PATIENCE, &n, &err);
-	CHECK(st == CDC_ERR_PURGED, "purged GTIDs: %s / %s", err.message, err.detail);
-	cdc_session_close(s);
-	cdc_gtid_set_destroy(start);
-
-	must(c, "CREATE USER st_weak@'%' IDENTIFIED BY 'pw'");
-	{
-		CdcMysqlOptions o = base;
-
-		o.user = "st_weak";
-		o.password = "pw";
-		s = connected(&o, 1 << 20);
-		start_dump(s, 4006, file, 4, NULL);
-		st = read_dump(s, NULL, 1, PATIENCE, &n, &err);
-		CHECK(st == CDC_ERR_PRIVILEGE, "without REPLICATION SLAVE: %s / %s", err.message, err.detail);
-		cdc_session_close(s);
-	}
-	must(c, "DROP USER st_weak@'%'");
+	w = write_events(c);
+	test_dump_by_gtid(&w, test_dump_by_file(c, &w));
+	test_refused_dumps(c, &w);
 	cdc_session_close(c);
-	free(file);
-	free(end_file);
+	free(w.file);
+	free(w.end_file);
+	cdc_gtid_set_destroy(w.start);
 }
 
 void
@@ -330,26 +368,26 @@ test_faults(void)
 	kill(server_pid, SIGSTOP);
 	/* one that cannot be answered before all of the server's threads stand still */
 	cdc_session_query(q, "SELECT SLEEP(60)");
-	began = now_ms();
+	began = cdc_now_ms();
 	while ((st = read_dump(s, NULL, 0, 100, &n, &err)) == CDC_MORE || st == CDC_OK)
 	{
-		if (now_ms() - began > 5000)
+		if (cdc_now_ms() - began > 5000)
 			break;
 	}
-	CHECK(st == CDC_ERR_CONNECT && now_ms() - began < 2500, "a server that is silent is noticed after %d ms: %s",
-		  (int) (now_ms() - began), err.message);
+	CHECK(st == CDC_ERR_CONNECT && cdc_now_ms() - began < 2500, "a server that is silent is noticed after %d ms: %s",
+		  (int) (cdc_now_ms() - began), err.message);
 	close_timed(s, "the server does not answer");
 	st = poll_query(q, PATIENCE, &rows, &took, &err);
-	CHECK(st == CDC_ERR_CONNECT && now_ms() - began < 3000, "a query, too, ends after %d ms: %s",
-		  (int) (now_ms() - began), err.message);
+	CHECK(st == CDC_ERR_CONNECT && cdc_now_ms() - began < 3000, "a query, too, ends after %d ms: %s",
+		  (int) (cdc_now_ms() - began), err.message);
 	close_timed(q, "a query has no answer");
 
 	o.connect_timeout_s = 1;
 	s = cdc_session_create(&o, 1 << 20);
-	began = now_ms();
+	began = cdc_now_ms();
 	st = do_connect(s, &err);
-	CHECK(st == CDC_ERR_CONNECT && now_ms() - began < 4000, "connecting to it fails after %d ms: %s / %s",
-		  (int) (now_ms() - began), err.message, err.detail);
+	CHECK(st == CDC_ERR_CONNECT && cdc_now_ms() - began < 4000, "connecting to it fails after %d ms: %s / %s",
+		  (int) (cdc_now_ms() - began), err.message, err.detail);
 	close_timed(s, "connecting has failed");
 	kill(server_pid, SIGCONT);
 

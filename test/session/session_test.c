@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #endif
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,51 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "session_test.h"
 
 CdcMysqlOptions base;
 pid_t		server_pid;
-static int	tests;
-static int	failures;
-
-void
-check(bool ok, int line, const char *fmt,...)
-{
-	va_list		args;
-
-	printf("%s %d - ", ok ? "ok" : "not ok", ++tests);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf(ok ? "\n" : " (line %d)\n", line);
-	fflush(stdout);
-	if (!ok)
-		failures++;
-}
-
-int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-int
-open_fds(void)
-{
-	DIR		   *dir = opendir("/proc/self/fd");
-	int			n = 0;
-
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
-}
 
 /* Waits as a backend does; false after limit_ms without news. */
 bool
@@ -115,10 +75,7 @@ must(CdcSession *s, const char *sql)
 	CdcError	err;
 
 	if (cdc_failed(do_query(s, sql, &rows, &err)))
-	{
-		printf("Bail out! %.100s: %s %s\n", sql, err.message, err.detail);
-		exit(2);
-	}
+		bail_out("%.100s: %s %s", sql, err.message, err.detail);
 	cdc_rows_free(rows);
 }
 
@@ -142,10 +99,7 @@ connected(const CdcMysqlOptions *o, size_t limit)
 	CdcError	err;
 
 	if (s == NULL || do_connect(s, &err) != CDC_OK)
-	{
-		printf("Bail out! cannot connect: %s %s\n", s ? err.message : "", s ? err.detail : "");
-		exit(2);
-	}
+		bail_out("cannot connect: %s %s", s ? err.message : "", s ? err.detail : "");
 	return s;
 }
 
@@ -153,10 +107,10 @@ connected(const CdcMysqlOptions *o, size_t limit)
 void
 check_nothing_left(int fds, const char *after)
 {
-	int			threads = cdc_session_wait_exit(5000);
+	int			running = cdc_session_wait_exit(5000);
 	int			left = open_fds();
 
-	CHECK(threads == 0, "no thread is left after %s (%d)", after, threads);
+	CHECK(running == 0, "no thread is left after %s (%d)", after, running);
 	CHECK(left == fds, "no descriptor is left after %s (%d, before %d)", after, left, fds);
 }
 
@@ -254,12 +208,12 @@ test_query(void)
 CdcStatus
 poll_query(CdcSession *s, int limit_ms, CdcRows **rows, int *took, CdcError *err)
 {
-	int64_t		began = now_ms();
+	int64_t		began = cdc_now_ms();
 	CdcStatus	st;
 
-	while ((st = cdc_session_poll_query(s, rows, err)) == CDC_MORE && now_ms() - began < limit_ms)
+	while ((st = cdc_session_poll_query(s, rows, err)) == CDC_MORE && cdc_now_ms() - began < limit_ms)
 		(void) wait_fd(s, 100);
-	*took = (int) (now_ms() - began);
+	*took = (int) (cdc_now_ms() - began);
 	return st;
 }
 
@@ -374,11 +328,11 @@ mute_server(unsigned *port)
 void
 close_timed(CdcSession *s, const char *state)
 {
-	int64_t		before = now_ms();
+	int64_t		before = cdc_now_ms();
 	int64_t		took;
 
 	cdc_session_close(s);
-	took = now_ms() - before;
+	took = cdc_now_ms() - before;
 	CHECK(took < 400, "closed in %d ms while %s", (int) took, state);
 }
 
@@ -472,6 +426,5 @@ main(int argc, char **argv)
 	test_dump();
 	test_tls();
 	test_faults();
-	printf("1..%d\n", tests);
-	return failures > 0;
+	return checks_passed() ? 0 : 1;
 }

@@ -1,25 +1,21 @@
 /*
  * session_test.h
- *	  What the tests of sessions share: checks, and requests that wait for their
- *	  answer.
+ *	  What the tests of sessions share: requests that wait for their answer.
  */
 #ifndef CDC_SESSION_TEST_H
 #define CDC_SESSION_TEST_H
 
 #include <sys/types.h>
 
+#include "check.h"
 #include "source/session.h"
-
-#define CHECK(cond, ...) check((cond), __LINE__, __VA_ARGS__)
+#include "source/thread.h"
 
 #define PATIENCE	20000		/* ms; a wait without an end is a failure, not a hang */
 
 extern CdcMysqlOptions base;	/* of the server that is tested against */
 extern pid_t server_pid;
 
-extern void check(bool ok, int line, const char *fmt,...) __attribute__((format(printf, 3, 4)));
-extern int64_t now_ms(void);
-extern int open_fds(void);
 extern bool wait_fd(CdcSession *s, int limit_ms);
 extern CdcStatus do_connect(CdcSession *s, CdcError *err);
 extern CdcStatus do_query(CdcSession *s, const char *sql, CdcRows **rows, CdcError *err);
