@@ -7,6 +7,7 @@ use utf8;
 use Test::More;
 use Time::HiRes qw(time);
 use CdcIngest::Cluster;
+use CdcIngest::File qw(slurp);
 use CdcIngest::Kafka;
 use CdcIngest::Process qw(wait_until);
 
@@ -204,13 +205,5 @@ subtest 'secrets' => sub {
 		is($at, -1, 'not logged') or diag(substr($log, $at > 300 ? $at - 300 : 0, 600));
 	}
 };
-
-sub slurp
-{
-	my ($file) = @_;
-	open my $fh, '<', $file or die "$file: $!";
-	local $/;
-	return scalar <$fh>;
-}
 
 done_testing();

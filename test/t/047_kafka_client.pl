@@ -8,6 +8,7 @@ use FindBin;
 use Test::More;
 use Time::HiRes qw(time);
 use CdcIngest::Cluster;
+use CdcIngest::File qw(slurp);
 use CdcIngest::Kafka;
 use CdcIngest::Process qw(spawn reap wait_until);
 
@@ -150,13 +151,13 @@ subtest 'waits are cancelled' => sub {
 };
 
 # Nothing that is secret is in the server's log.
-my $server_log = CdcIngest::Kafka::_slurp($cluster->node->logfile);
+my $server_log = slurp($cluster->node->logfile);
 unlike($server_log, qr/WRONGWRONG|\Q$password\E|alice/, 'no password in the log');
 
 for my $sanitizer (sort keys %pid)
 {
 	my $status = reap($pid{$sanitizer}, 400);
-	my @output = split /^/, CdcIngest::Kafka::_slurp("$tmp/kafka_test-$sanitizer-$$.log");
+	my @output = split /^/, slurp("$tmp/kafka_test-$sanitizer-$$.log");
 	my $passed = grep { /^ok / } @output;
 	my @bad = grep { !/^ok / } @output;
 	ok(defined $status && $status == 0 && $passed > 0, "$sanitizer: $passed checks")

@@ -16,15 +16,16 @@ package CdcIngest::Kafka;
 
 use strict;
 use warnings;
+use parent 'CdcIngest::Daemon';
 
 use Carp;
-use File::Path qw(make_path remove_tree);
+use File::Path qw(make_path);
 use File::Temp;
 use FindBin;
 use IO::Socket::INET;
-use IPC::Open3;
 use MIME::Base64 qw(encode_base64url);
-use CdcIngest::Process qw(spawn reap end_process is_running free_port wait_until);
+use CdcIngest::File qw(slurp write_file tail);
+use CdcIngest::Process qw(spawn reap is_running free_port wait_until);
 
 my $libs = ($ENV{CDC_TEST_CACHE} // '/var/cache/cdc_ingest-test') . '/kafka/libs';
 my $programs;    # the directory of kafka_mock and kafka_admin
@@ -55,8 +56,7 @@ sub new
 	my ($class, %opt) = @_;
 	my $self = bless { config => {}, heap => '512m', partitions => 1, %opt }, $class;
 	croak 'Apache Kafka is not installed, run test/run setup' unless available();
-	$self->{tempdir} = File::Temp->newdir('cdc-kafka-XXXXXX', TMPDIR => 1);
-	$self->{dir} = $self->{tempdir}->dirname;
+	$self->make_dir('kafka');
 	$self->{ports}{PLAINTEXT} = free_port();
 	$self->{ports}{CONTROLLER} = free_port();
 	if ($self->{security} || $self->{acl})
@@ -73,10 +73,7 @@ sub new
 
 sub bootstrap { my ($self, $listener) = @_; return '127.0.0.1:' . $self->{ports}{ $listener // 'PLAINTEXT' } }
 sub port { my ($self, $listener) = @_; return $self->{ports}{ $listener // 'PLAINTEXT' } }
-sub pid { return $_[0]{pid} }
-sub dir { return $_[0]{dir} }
 sub certificates { return "$_[0]{dir}/tls" }
-sub log { my ($self) = @_; return _slurp("$self->{dir}/server.log") }
 
 # --- set-up
 
@@ -135,8 +132,8 @@ sub _write_config
 		'broker.heartbeat.interval.ms' => 500);
 	$self->_add_security(\%config) if $self->{security};
 	$config{$_} = $self->{config}{$_} for keys %{ $self->{config} };
-	_write("$self->{dir}/server.properties", map { "$_=" . _escape($config{$_}) . "\n" } sort keys %config);
-	_write("$self->{dir}/log4j.properties",
+	write_file("$self->{dir}/server.properties", map { "$_=" . _escape($config{$_}) . "\n" } sort keys %config);
+	write_file("$self->{dir}/log4j.properties",
 		"log4j.rootLogger=WARN, out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n",
 		"log4j.appender.out.layout=org.apache.log4j.PatternLayout\n",
 		"log4j.appender.out.layout.ConversionPattern=%d{ISO8601} %p %c %m%n\n");
@@ -200,7 +197,7 @@ cat server.p8 server.pem ca.pem >server-keystore.pem
 END
 	my $log = "$self->{dir}/tls.log";
 	my $status = reap(spawn($log, '/bin/bash', '-c', $script, 'bash', $dir), 60);
-	croak "making certificates failed:\n" . _slurp($log) if !defined $status || $status != 0;
+	croak "making certificates failed:\n" . slurp($log) if !defined $status || $status != 0;
 	return;
 }
 
@@ -230,7 +227,7 @@ sub _format
 		spawn($log, $self->_java('kafka.tools.StorageTool', 'format', '-t', $id, '-c',
 				"$self->{dir}/server.properties", @users)),
 		120);
-	croak "formatting Kafka's storage failed:\n" . _slurp($log) if !defined $status || $status != 0;
+	croak "formatting Kafka's storage failed:\n" . slurp($log) if !defined $status || $status != 0;
 	return;
 }
 
@@ -239,40 +236,19 @@ sub _format
 sub start
 {
 	my ($self) = @_;
-	my $log = "$self->{dir}/server.log";
+	my $log = $self->logfile;
 	$self->{pid} = spawn($log, $self->_java('kafka.Kafka', "$self->{dir}/server.properties"));
 	my $up = wait_until(
 		120,
 		sub {
-			croak "Kafka ended while starting:\n" . _tail($log) unless is_running($self->{pid});
+			croak "Kafka ended while starting:\n" . tail($log) unless is_running($self->{pid});
 			my $socket = IO::Socket::INET->new(PeerAddr => $self->bootstrap) or return 0;
 			close $socket;
 			return $self->kcat([ '-L', '-m', '2' ], quiet => 1);
 		});
-	croak "Kafka does not answer:\n" . _tail($log) unless $up;
+	croak "Kafka does not answer:\n" . tail($log) unless $up;
 	return;
 }
-
-sub stop
-{
-	my ($self, $signal) = @_;
-	end_process($self->{pid}, $signal // 'TERM', 120);
-	return;
-}
-
-sub kill9 { return $_[0]->stop('KILL') }
-
-sub restart
-{
-	my ($self, $signal) = @_;
-	$self->stop($signal);
-	$self->start;
-	return;
-}
-
-# Stops answering, but closes nothing.
-sub freeze { my ($self) = @_; kill 'STOP', $self->{pid}; return }
-sub thaw { my ($self) = @_; kill 'CONT', $self->{pid}; return }
 
 # --- clients (these are good for the mock cluster as well)
 
@@ -295,7 +271,7 @@ sub _run
 	}
 	waitpid $pid, 0;
 	my $status = $?;
-	return ($status, _slurp($out->filename));
+	return ($status, slurp($out->filename));
 }
 
 # kcat with the arguments; its output, or true where that is empty.  Dies when it
@@ -306,14 +282,14 @@ sub kcat
 	my ($status, $out) = $self->_run($opt{input} // '', 'kcat', '-b', $self->bootstrap, @$args);
 	return $out eq '' ? '0E0' : $out if $status == 0;
 	return if $opt{quiet};
-	croak "kcat @$args failed ($status):\n" . _tail("$self->{dir}/clients.log");
+	croak "kcat @$args failed ($status):\n" . tail("$self->{dir}/clients.log");
 }
 
 sub admin
 {
 	my ($self, @args) = @_;
 	my ($status, $out) = $self->_run('', program('kafka_admin'), '-b', $self->bootstrap, @args);
-	croak "kafka_admin @args failed:\n" . _tail("$self->{dir}/clients.log") if $status != 0;
+	croak "kafka_admin @args failed:\n" . tail("$self->{dir}/clients.log") if $status != 0;
 	return $out;
 }
 
@@ -385,42 +361,6 @@ sub consume
 	return if $out eq '0E0';
 	chop $out;
 	return split /\x01/, $out, -1;
-}
-
-sub _slurp
-{
-	my ($file) = @_;
-	open my $fh, '<', $file or return '';
-	local $/;
-	my $text = <$fh>;
-	close $fh;
-	return $text // '';
-}
-
-sub _write
-{
-	my ($file, @text) = @_;
-	open my $fh, '>', $file or croak "$file: $!";
-	print {$fh} @text;
-	close $fh or croak "$file: $!";
-	return;
-}
-
-sub _tail
-{
-	my ($file) = @_;
-	my @lines = split /\n/, _slurp($file);
-	splice @lines, 0, @lines - 30 if @lines > 30;
-	return join "\n", @lines;
-}
-
-sub DESTROY
-{
-	my ($self) = @_;
-	local ($?, $@, $!);
-	return if !$self->{pid} || ($self->{owner} //= $$) != $$;
-	$self->kill9 if is_running($self->{pid});
-	return;
 }
 
 1;

@@ -13,7 +13,6 @@ use warnings;
 use parent 'CdcIngest::Kafka';
 
 use Carp;
-use File::Temp;
 use IPC::Open2;
 use CdcIngest::Process qw(reap);
 
@@ -29,8 +28,7 @@ sub new
 {
 	my ($class, %opt) = @_;
 	my $self = bless { brokers => 1, %opt }, $class;
-	$self->{tempdir} = File::Temp->newdir('cdc-kafka-mock-XXXXXX', TMPDIR => 1);
-	$self->{dir} = $self->{tempdir}->dirname;
+	$self->make_dir('kafka-mock');
 	$self->{pid} = open2($self->{from}, $self->{to}, CdcIngest::Kafka::program('kafka_mock'), $self->{brokers});
 	my $line = readline $self->{from};
 	croak 'the mock cluster did not start' unless defined $line && $line =~ /^bootstrap (\S+)/;
@@ -85,7 +83,7 @@ sub DESTROY
 {
 	my ($self) = @_;
 	local ($?, $@, $!);
-	$self->stop if ($self->{owner} //= $$) == $$;
+	$self->stop if ($self->{owner} // 0) == $$;
 	return;
 }
 

@@ -5,10 +5,10 @@ package CdcIngest::Postgres;
 
 use strict;
 use warnings;
+use parent 'CdcIngest::Daemon';
 
 use Carp;
 use DBI;
-use File::Temp;
 use CdcIngest::Process qw(spawn reap end_process is_running free_port wait_until);
 
 # Options: bin (directory of the programs), conf (text).
@@ -16,8 +16,7 @@ sub new
 {
 	my ($class, %opt) = @_;
 	my $self = bless { bin => $opt{bin} // $ENV{CDC_PG_BIN} // '/usr/lib/postgresql/15/bin' }, $class;
-	$self->{tempdir} = File::Temp->newdir('cdc-postgres-XXXXXX', TMPDIR => 1);
-	$self->{dir} = $self->{tempdir}->dirname;
+	$self->make_dir('postgres');
 	$self->{port} = free_port();
 	my $log = "$self->{dir}/initdb.log";
 	my $status = reap(spawn($log, "$self->{bin}/initdb", '-D', "$self->{dir}/data", '-A', 'trust',
@@ -33,7 +32,6 @@ sub new
 }
 
 sub port { return $_[0]{port} }
-sub dir { return $_[0]{dir} }
 sub logfile { return "$_[0]{dir}/postgres.log" }
 
 sub start

@@ -10,12 +10,13 @@ package CdcIngest::Server;
 
 use strict;
 use warnings;
+use parent 'CdcIngest::Daemon';
 
 use Carp;
 use DBI;
 use File::Path qw(make_path);
-use File::Temp;
-use CdcIngest::Process qw(spawn reap end_process is_running free_port wait_until);
+use CdcIngest::File qw(slurp write_file tail);
+use CdcIngest::Process qw(spawn reap is_running free_port wait_until);
 
 our $CDC_USER = 'cdc';
 our $CDC_PASSWORD = 'p@ss "word\' \\ ü';
@@ -67,8 +68,7 @@ sub new
 	  $class;
 	croak "no such server: $flavour" unless $flavours{$flavour};
 	croak "$flavour is not installed, run test/run setup" unless $class->available($flavour);
-	$self->{tempdir} = File::Temp->newdir("cdc-$flavour-XXXXXX", TMPDIR => 1);
-	$self->{dir} = $self->{tempdir}->dirname;
+	$self->make_dir($flavour);
 	$self->{port} = free_port();
 	make_path(map { "$self->{dir}/$_" } qw(data tmp binlog));
 	$flavours{$flavour}{init}->($self);
@@ -79,8 +79,6 @@ sub new
 
 sub flavour { return $_[0]{flavour} }
 sub port { return $_[0]{port} }
-sub pid { return $_[0]{pid} }
-sub dir { return $_[0]{dir} }
 sub is_mariadb { return $_[0]{flavour} =~ /^mariadb/ }
 
 sub _common
@@ -114,7 +112,7 @@ sub _run_init
 	my ($self, @command) = @_;
 	my $log = "$self->{dir}/init.log";
 	my $status = reap(spawn($log, @command), 120);
-	croak "initialising $self->{flavour} failed, see $log:\n" . _tail($log)
+	croak "initialising $self->{flavour} failed, see $log:\n" . tail($log)
 	  if !defined $status || $status != 0;
 	return;
 }
@@ -135,7 +133,7 @@ sub _bootstrap
 	my $data = "$self->{dir}/data";
 	make_path("$data/mysql", "$data/test");
 	my $sql = "$self->{dir}/init.sql";
-	_write($sql, @text);
+	write_file($sql, @text);
 	my ($no_defaults, @args) = $self->_common;
 	$self->_run_init('/bin/sh', '-c', 'sql=$1; shift; exec "$@" <"$sql"', 'sh', $sql,
 		@{ $flavours{ $self->{flavour} }{program} }, $no_defaults, '--bootstrap', @args);
@@ -148,7 +146,7 @@ sub _init_mysql56
 	my ($self) = @_;
 	my $base = "$cache/mysql56/server";
 	local $ENV{LD_LIBRARY_PATH} = $base;
-	$self->_bootstrap("use mysql;\n", map({ _slurp("$base/share/$_") }
+	$self->_bootstrap("use mysql;\n", map({ slurp("$base/share/$_") }
 			  qw(mysql_system_tables.sql mysql_system_tables_data.sql)),
 		"DELETE FROM user WHERE user = '';\n");
 	return;
@@ -161,7 +159,7 @@ sub _init_mariadb118
 	my $share = "$sid/opt/mariadb/usr/share/mariadb";
 	$self->_bootstrap("CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\n",
 		"SET \@auth_root_socket = NULL, \@skip_auth_anonymous = 1;\n",
-		map({ _slurp("$share/$_") }
+		map({ slurp("$share/$_") }
 			  qw(mariadb_system_tables.sql mariadb_performance_tables.sql mariadb_system_tables_data.sql)));
 	return;
 }
@@ -170,7 +168,7 @@ sub _init_mysql97
 {
 	my ($self) = @_;
 	my $sql = "$self->{dir}/init.sql";
-	_write($sql, "CREATE USER root\@'127.0.0.1' IDENTIFIED BY '';\n",
+	write_file($sql, "CREATE USER root\@'127.0.0.1' IDENTIFIED BY '';\n",
 		"GRANT ALL ON *.* TO root\@'127.0.0.1' WITH GRANT OPTION;\n");
 	my ($no_defaults, @args) = $self->_common;
 	$self->_run_init(@{ $flavours{mysql97}{program} },
@@ -217,18 +215,18 @@ sub start
 {
 	my ($self) = @_;
 	local $ENV{LD_LIBRARY_PATH} = "$cache/mysql56/server" if $self->{flavour} eq 'mysql56';
-	my $log = "$self->{dir}/server.log";
+	my $log = $self->logfile;
 	$self->{pid} = spawn($log, @{ $flavours{ $self->{flavour} }{program} }, $self->_arguments);
 	my $up = wait_until(
 		120,
 		sub {
-			croak "$self->{flavour} ended while starting:\n" . _tail($log)
+			croak "$self->{flavour} ended while starting:\n" . tail($log)
 			  unless is_running($self->{pid});
 			my $dbh = eval { $self->connect(quiet => 1) } or return 0;
 			$dbh->disconnect;
 			return 1;
 		});
-	croak "$self->{flavour} does not answer:\n" . _tail($log) unless $up;
+	croak "$self->{flavour} does not answer:\n" . tail($log) unless $up;
 	return;
 }
 
@@ -300,25 +298,8 @@ sub stop
 {
 	my ($self, $signal) = @_;
 	$self->_forget;
-	end_process($self->{pid}, $signal // 'TERM', 120);
-	return;
+	return $self->SUPER::stop($signal);
 }
-
-sub kill9 { return $_[0]->stop('KILL') }
-
-sub restart
-{
-	my ($self, $signal) = @_;
-	$self->stop($signal);
-	$self->start;
-	return;
-}
-
-# Stops answering, but closes nothing.
-sub freeze { my ($self) = @_; kill 'STOP', $self->{pid}; return }
-sub thaw { my ($self) = @_; kill 'CONT', $self->{pid}; return }
-
-sub log { my ($self) = @_; return _slurp("$self->{dir}/server.log") }
 
 sub _forget
 {
@@ -339,42 +320,6 @@ sub _create_user
 	local $dbh->{RaiseError} = 1;
 	$dbh->do("CREATE USER $CDC_USER\@'127.0.0.1' IDENTIFIED BY $password");
 	$dbh->do("GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT$process ON *.* TO $CDC_USER\@'127.0.0.1'");
-	return;
-}
-
-sub _slurp
-{
-	my ($file) = @_;
-	open my $fh, '<', $file or croak "$file: $!";
-	local $/;
-	my $text = <$fh>;
-	close $fh;
-	return $text;
-}
-
-sub _write
-{
-	my ($file, @text) = @_;
-	open my $fh, '>', $file or croak "$file: $!";
-	print {$fh} @text;
-	close $fh or croak "$file: $!";
-	return;
-}
-
-sub _tail
-{
-	my ($file) = @_;
-	my @lines = split /\n/, _slurp($file);
-	splice @lines, 0, @lines - 30 if @lines > 30;
-	return join "\n", @lines;
-}
-
-sub DESTROY
-{
-	my ($self) = @_;
-	local ($?, $@, $!);
-	return if !$self->{pid} || ($self->{owner} //= $$) != $$;
-	$self->kill9 if is_running($self->{pid});
 	return;
 }
 
