@@ -12,6 +12,8 @@
  */
 #include "envelope/internal.h"
 
+#include <strings.h>
+
 static bool
 recognise(const CdcDoc *body)
 {
@@ -46,7 +48,8 @@ static const struct
 	{"GTID", CDC_OP_CONTROL},
 	{"XACOMMIT", CDC_OP_CONTROL},
 	{"XAROLLBACK", CDC_OP_CONTROL},
-	{"MHEARTBEAT", CDC_OP_CONTROL}
+	{"MHEARTBEAT", CDC_OP_CONTROL},
+	{"TIDB_WATERMARK", CDC_OP_CONTROL}	/* of TiCDC, which writes this format too */
 };
 
 /* Element i of an array that is an object; else CDC_DOC_NULL. */
@@ -195,7 +198,14 @@ parse_types(CdcArena *arena, CdcEnvelope *env, CdcError *err)
 			return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a message");
 		/* one that is not known leaves its values as they are */
 		if (cdc_failed(cdc_column_type_parse(arena, type, column, &ignored)))
+		{
 			memset(column, 0, sizeof(*column));
+			/* but numbers of members that are not told are no values */
+			if (strncasecmp(type, "enum", 4) == 0)
+				column->data_type = "enum";
+			else if (strncasecmp(type, "set", 3) == 0)
+				column->data_type = "set";
+		}
 		column->column_type = type;
 		cache->names[cache->n++] = key;
 	}

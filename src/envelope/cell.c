@@ -22,6 +22,9 @@
 #define MAX_DECIMAL_BYTES	4096
 #define MAX_SCALE			4096
 
+/* BINARY's largest length. */
+#define MAX_BINARY			255
+
 CdcStatus
 cdc_cell_error(const CdcCell *cell, const char *expected, CdcError *err)
 {
@@ -349,6 +352,44 @@ latin1_bytes(CdcArena *arena, CdcString text, CdcString *bytes)
 	return true;
 }
 
+/* Zero bytes at the end of a BINARY are not in the binlog. */
+static bool
+pad_binary(CdcArena *arena, const CdcColumn *column, CdcString *bytes)
+{
+	size_t		length = column->length > 0 ? (size_t) column->length : 0;
+	char	   *padded;
+
+	if (bytes->len >= length || length > MAX_BINARY)
+		return true;
+	padded = cdc_arena_zalloc(arena, length);
+	if (padded == NULL)
+		return false;
+	memcpy(padded, bytes->data, bytes->len);
+	bytes->data = padded;
+	bytes->len = length;
+	return true;
+}
+
+/*
+ * Whether a text is the number of members of an enum or set that the type does not
+ * tell: it must not be taken for the name of one.
+ */
+static bool
+stands_for_unknown(const CdcColumn *column, CdcString text)
+{
+	if ((strcmp(column->data_type, "enum") != 0 && strcmp(column->data_type, "set") != 0) ||
+		text.len == 0)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < '0' || text.data[i] > '9')
+			return false;
+	for (int i = 0; i < column->nmembers; i++)
+		if (column->members[i].len == text.len &&
+			memcmp(column->members[i].data, text.data, text.len) == 0)
+			return false;
+	return true;
+}
+
 /*
  * The text that Canal makes of a column: as the server prints it, but for enum and
  * set, which are numbers, and bytes, which are characters of ISO 8859-1.
@@ -364,6 +405,7 @@ emit_column(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
 	CdcValue	value;
 	CdcError	ignored;
 	CdcStatus	st;
+	int64_t		n;
 
 	if (column->data_type == NULL)
 		return sink->ops->string(sink, text.data, text.len);
@@ -373,11 +415,15 @@ emit_column(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
 			return cdc_cell_error(cell, "characters that stand for bytes", err);
 		if (cdc_is_geometry_type(column->data_type))
 			return cdc_emit_geometry_bytes(arena, cell, text, sink, err);
+		if (strcmp(column->data_type, "binary") == 0 && !pad_binary(arena, column, &text))
+			return no_memory(err);
 		if (strcmp(column->data_type, "vector") != 0)
 			return emit_base64(arena, (const uint8_t *) text.data, text.len, sink, err);
 	}
 	if (strcmp(column->data_type, "json") == 0)
-		return emit_json_text(cell, sink, err);
+		return text.len == 0 ? sink->ops->null(sink) : emit_json_text(cell, sink, err);
+	if (strcmp(column->data_type, "bit") == 0 && cdc_string_int64(text, &n) && n < 0)
+		return sink->ops->uint64(sink, (uint64_t) n);
 	if (!cdc_text_readable(column))
 		return sink->ops->string(sink, text.data, text.len);
 	st = cdc_value_from_text(arena, column, text, &value, &ignored);
@@ -385,6 +431,8 @@ emit_column(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
 		return cdc_value_emit(sink, &value, err);
 	if (st == CDC_ERR_NOMEM)
 		return no_memory(err);
+	if (stands_for_unknown(column, text))
+		return cdc_cell_error(cell, "the number of a member that the type tells", err);
 	if (strcmp(column->data_type, "set") == 0)
 		return emit_set(cell, sink);
 	return sink->ops->string(sink, text.data, text.len);
@@ -528,6 +576,12 @@ cdc_cell_emit(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err
 		st = sink->ops->null(sink);
 	else if (cell->type.form == CDC_CELL_UNCLEAR)
 		return unclear(cell, err);
+	else if (cell->type.form == CDC_CELL_EMPTY_SET)
+	{
+		st = sink->ops->begin_array(sink);
+		if (st == CDC_OK)
+			st = sink->ops->end_array(sink);
+	}
 	else if (cell->value.type == CDC_DOC_STRING)
 		st = emit_string(arena, cell, sink, err);
 	else if (cell->type.form == CDC_CELL_UNSIGNED)

@@ -32,6 +32,7 @@ typedef enum CdcCellForm
 	CDC_CELL_NUMBER_TEXT,		/* a number in a string */
 	CDC_CELL_BITS,				/* base64, least significant byte first; length in scale */
 	CDC_CELL_SET_TEXT,			/* members with commas */
+	CDC_CELL_EMPTY_SET,			/* a set without members, whatever the value is */
 	CDC_CELL_JSON_TEXT,			/* a document in a string */
 	CDC_CELL_GEOMETRY,			/* {"wkb": base64, "srid"} */
 	CDC_CELL_HEX,				/* bytes as hexadecimal digits */

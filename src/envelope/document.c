@@ -7,6 +7,7 @@
  */
 #include "envelope/document.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* As deep as core/json_text.c writes. */
@@ -22,24 +23,31 @@ cdc_doc_find_string(const CdcDoc *doc, const char *key)
 }
 
 bool
+cdc_string_int64(CdcString s, int64_t *value)
+{
+	char		digits[24];
+	char	   *end;
+
+	/* strtoll() would take white space */
+	if (s.len == 0 || s.len > 20 || (s.data[0] != '-' && (s.data[0] < '0' || s.data[0] > '9')))
+		return false;
+	memcpy(digits, s.data, s.len);
+	digits[s.len] = '\0';
+	errno = 0;
+	*value = strtoll(digits, &end, 10);
+	return errno == 0 && end == digits + s.len && end[-1] != '-';
+}
+
+bool
 cdc_doc_find_int64(const CdcDoc *doc, const char *key, int64_t *value)
 {
 	CdcDoc		found;
-	char		digits[24];
-	char	   *end;
 
 	if (!cdc_doc_find(doc, key, &found))
 		return false;
 	if (found.type == CDC_DOC_NUMBER)
 		return found.ops->int64(&found, value);
-	/* strtoll() would take white space */
-	if (found.type != CDC_DOC_STRING || found.string.len == 0 || found.string.len > 20 ||
-		(found.string.data[0] != '-' && (found.string.data[0] < '0' || found.string.data[0] > '9')))
-		return false;
-	memcpy(digits, found.string.data, found.string.len);
-	digits[found.string.len] = '\0';
-	*value = strtoll(digits, &end, 10);
-	return end == digits + found.string.len;
+	return found.type == CDC_DOC_STRING && cdc_string_int64(found.string, value);
 }
 
 const char *

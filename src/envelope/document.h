@@ -91,6 +91,9 @@ cdc_doc_find_type(const CdcDoc *doc, const char *key, CdcDocType type, CdcDoc *v
 /* A member that is a string; "" (not NULL) where there is none. */
 extern CdcString cdc_doc_find_string(const CdcDoc *doc, const char *key);
 
+/* A whole number of 64 bits in digits, perhaps with a sign; else false. */
+extern bool cdc_string_int64(CdcString s, int64_t *value);
+
 /* A member that is a whole number, also one in a string; else false. */
 extern bool cdc_doc_find_int64(const CdcDoc *doc, const char *key, int64_t *value);
 

@@ -94,6 +94,7 @@ typedef struct CdcEnvelope
 	int64_t		xoffset;		/* row's number in its transaction, from 0; -1 = not told */
 	int			commit;			/* last one of its transaction: 1 yes, 0 no, -1 not told */
 	CdcString	sql;			/* of a schema change, or "" */
+	bool		makes_table;	/* ... that made the table, which was not there before */
 	int			nrows;			/* row images in the message; 0 unless op is c, u, d or r.
 								 * More than one (Canal): all of the same table and op,
 								 * in order; they stay one event */
@@ -170,6 +171,14 @@ typedef bool (*CdcHintFunction) (void *arg, const char *name, size_t len, CdcCol
 extern CdcStatus cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row,
 									 CdcHintFunction hint, void *hint_arg,
 									 CdcSink *data, CdcSink *old, CdcError *err);
+
+/*
+ * Whether the "data" and "old" of Maxwell's message are what cdc_envelope_images()
+ * would write, so that they can be read in place.  They are not where Maxwell leaves
+ * out what is null (output_nulls=false): a column that is in "old" alone has become
+ * null.  Nor where a bootstrap has split an empty set.  old may be CDC_DOC_NULL.
+ */
+extern bool cdc_maxwell_in_place(CdcOp op, const CdcDoc *data, const CdcDoc *old);
 
 /* ---- definitions ---- */
 

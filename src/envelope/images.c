@@ -172,6 +172,29 @@ write_missing_key(const Writer *w, const CdcImage *image, const CdcImage *other,
 	return st;
 }
 
+/* Maxwell's columns that are in "old" alone, see cdc_maxwell_in_place(). */
+static CdcStatus
+write_new_nulls(const Writer *w, const CdcImage *image, const CdcImage *before, CdcSink *sink)
+{
+	CdcImageIter iter;
+	CdcString	name;
+	CdcDoc		value;
+	CdcDoc		now;
+	CdcDoc		field;
+	CdcStatus	st = CDC_OK;
+
+	cdc_image_begin(w->env, before, &iter);
+	while (st == CDC_OK && cdc_image_next(&iter, &name, &value, &field))
+	{
+		if (cdc_image_find(image, name, &now))
+			continue;
+		st = sink->ops->key(sink, name.data, name.len);
+		if (st == CDC_OK)
+			st = sink->ops->null(sink);
+	}
+	return st;
+}
+
 static CdcStatus
 write_data(const Writer *w, const CdcImage *image, const CdcImage *other, CdcSink *sink)
 {
@@ -185,7 +208,9 @@ write_data(const Writer *w, const CdcImage *image, const CdcImage *other, CdcSin
 	while (st == CDC_OK && cdc_image_next(&iter, &name, &value, &field))
 		if (!cdc_debezium_unavailable(&value))
 			st = write_cell(w, name, &value, &field, sink);
-	if (st == CDC_OK)
+	if (st == CDC_OK && w->env->format == CDC_FORMAT_MAXWELL && w->env->op == CDC_OP_UPDATE)
+		st = write_new_nulls(w, image, other, sink);
+	else if (st == CDC_OK)
 		st = write_missing_key(w, image, other, sink);
 	return st == CDC_OK ? sink->ops->end_object(sink) : st;
 }
@@ -204,8 +229,11 @@ write_old(const Writer *w, const CdcImage *after, const CdcImage *before, CdcSin
 	cdc_image_begin(w->env, before, &iter);
 	while (st == CDC_OK && cdc_image_next(&iter, &name, &value, &field))
 	{
-		if (cdc_debezium_unavailable(&value) || !cdc_image_find(after, name, &now) ||
-			cdc_debezium_unavailable(&now) || cdc_doc_equal(&value, &now))
+		bool		is_now = cdc_image_find(after, name, &now);
+
+		if (cdc_debezium_unavailable(&value) ||
+			(is_now ? cdc_debezium_unavailable(&now) || cdc_doc_equal(&value, &now) :
+			 w->env->format != CDC_FORMAT_MAXWELL))
 			continue;
 		st = write_cell(w, name, &value, &field, sink);
 	}

@@ -171,13 +171,20 @@ read_row(CdcReader *r)
 	(void) cdc_doc_find_type(&env->body, "old", CDC_DOC_OBJECT, &env->before);
 	if (env->table[0] == '\0')
 		return cdc_reader_refuse(r, "maxwell", "It has no \"table\".");
+	if (cdc_doc_find_type(&env->body, "reason", CDC_DOC_STRING, &v))
+	{
+		cdc_reader_refuse(r, "maxwell", "Maxwell could not send the row (\"%.*s\"); what it put in its dead_letter_topic has no columns but the key's.",
+						  cdc_clip(v.string, 100), v.string.data);
+		cdc_error_hint(r->err, "Leave that topic out of the subscription, and raise the limits of producer and broker.");
+		return CDC_ERR_VALUE;
+	}
+	/* without output_xoffset there are the xid and the last row's commit alone */
+	if (cdc_doc_find_int64(&env->body, "xoffset", &n))
+		env->xoffset = n;
 	if (cdc_doc_find_type(&env->body, "commit", CDC_DOC_TRUE, &v))
 		env->commit = 1;
-	else if (cdc_doc_find_int64(&env->body, "xoffset", &n))
-	{
+	else if (env->xoffset >= 0 || env->xid != 0)
 		env->commit = 0;
-		env->xoffset = n;
-	}
 	if (cdc_doc_find_type(&env->body, "primary_key_columns", CDC_DOC_ARRAY, &v))
 		return cdc_reader_key_array(r, &v);
 	return read_key(r);
@@ -216,6 +223,7 @@ read_maxwell(CdcReader *r)
 	env->sql = cdc_doc_find_string(&env->body, "sql");
 	if (cdc_doc_find_int64(&env->body, "xid", &n) && n > 0)
 		env->xid = (uint64_t) n;
+	env->makes_table = cdc_string_is(env->type, "table-create");
 	if (env->op == CDC_OP_SCHEMA || env->op == CDC_OP_CONTROL || env->op == CDC_OP_TRUNCATE)
 		return CDC_OK;
 	return read_row(r);
@@ -245,17 +253,57 @@ read_tombstone(CdcReader *r)
 	return st;
 }
 
+/* A bootstrap splits the text of a set at its commas, which makes one member of no text. */
+static bool
+is_split_empty(const CdcDoc *value)
+{
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		element;
+
+	if (value->type != CDC_DOC_ARRAY || value->ops->count(value) != 1)
+		return false;
+	value->ops->begin(value, &iter);
+	return value->ops->next(&iter, &key, &element) && cdc_doc_is_string(&element, "");
+}
+
+bool
+cdc_maxwell_in_place(CdcOp op, const CdcDoc *data, const CdcDoc *old)
+{
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		value;
+	CdcDoc		now;
+
+	if (op == CDC_OP_UPDATE && old->type == CDC_DOC_OBJECT)
+	{
+		old->ops->begin(old, &iter);
+		while (old->ops->next(&iter, &key, &value))
+			if (!data->ops->find(data, key.data, key.len, &now))
+				return false;
+	}
+	if (op == CDC_OP_SNAPSHOT)
+	{
+		data->ops->begin(data, &iter);
+		while (data->ops->next(&iter, &key, &value))
+			if (is_split_empty(&value))
+				return false;
+	}
+	return true;
+}
+
 static CdcStatus
 cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcColumnHint *hint,
 		  CdcCell *cell, CdcError *err)
 {
 	(void) arena;
-	(void) env;
 	(void) field;
 	(void) hint;
-	(void) cell;
 	(void) err;
-	return CDC_OK;				/* they are as they have to be */
+	/* all others are as they have to be */
+	if (env->op == CDC_OP_SNAPSHOT && is_split_empty(&cell->value))
+		cell->type.form = CDC_CELL_EMPTY_SET;
+	return CDC_OK;
 }
 
 static void

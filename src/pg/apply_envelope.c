@@ -253,8 +253,9 @@ cdc_envelope_row(CdcApply *apply, CdcEnvelopeReader *reader, int row,
 	const CdcEnvelope *env = &reader->env;
 	CdcError	err;
 
-	/* Maxwell's are as they have to be, but for tombstones; no "old": nothing has changed */
-	if (env->format == CDC_FORMAT_MAXWELL && env->after.type == CDC_DOC_OBJECT)
+	/* Maxwell's mostly are as they have to be, but for tombstones; no "old": nothing has changed */
+	if (env->format == CDC_FORMAT_MAXWELL && env->after.type == CDC_DOC_OBJECT &&
+		cdc_maxwell_in_place(env->op, &env->after, &env->before))
 	{
 		*data = cdc_doc_jsonb(&env->after);
 		*old = env->before.type == CDC_DOC_OBJECT ? cdc_doc_jsonb(&env->before) : NULL;

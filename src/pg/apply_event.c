@@ -17,6 +17,8 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "pg/jsonb_document.h"
+
 /* More prefixes of positions than this one after the other are not kept. */
 #define MAX_POSITION_FILES	256
 
@@ -270,19 +272,43 @@ is_maxwell(const CdcApply *apply, const CdcHistoryEvent *event)
 	return apply->format == CDC_FORMAT_MAXWELL && (event->event != NULL || event->raw != NULL);
 }
 
+/* Reads the envelope of a message; returns the number of rows. */
+static int
+read_envelope(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event)
+{
+	const JsonbContainer *marked;
+
+	if (apply->reader == NULL)
+		apply->reader = cdc_envelope_reader_create(apply->cxt);
+	return cdc_envelope_read_event(apply, apply->reader, run, event,
+								   event_document(apply, event, &marked));
+}
+
 int
 cdc_event_rows(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event)
 {
-	const JsonbContainer *marked;
+	int			nrows;
 
 	run->target->reader = NULL;
 	if (is_maxwell(apply, event))
 		return 1;
-	if (apply->reader == NULL)
-		apply->reader = cdc_envelope_reader_create(apply->cxt);
+	nrows = read_envelope(apply, run, event);
 	run->target->reader = apply->reader;
-	return cdc_envelope_read_event(apply, apply->reader, run, event,
-								   event_document(apply, event, &marked));
+	return nrows;
+}
+
+/* Whether the images of Maxwell's event can be taken as they are. */
+static bool
+is_in_place(const CdcHistoryEvent *event, const JsonbContainer *data, const JsonbContainer *old)
+{
+	CdcDoc		data_doc;
+	CdcDoc		old_doc;
+
+	cdc_doc_from_jsonb(data, &data_doc);
+	memset(&old_doc, 0, sizeof(old_doc));
+	if (old != NULL)
+		cdc_doc_from_jsonb(old, &old_doc);
+	return cdc_maxwell_in_place((CdcOp) event->op, &data_doc, &old_doc);
 }
 
 /* The images of Maxwell's event, in place. */
@@ -317,6 +343,11 @@ cdc_event_images(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *even
 	if (is_maxwell(apply, event))
 	{
 		maxwell_images(apply, run, event, data, old);
+		if (apply->sub->kind == CDC_SERVER_KAFKA && !is_in_place(event, *data, *old))
+		{
+			(void) read_envelope(apply, run, event);
+			cdc_envelope_row(apply, apply->reader, row, data, old);
+		}
 		return;
 	}
 	if (event->raw != NULL && apply->sub->opt.nul_in_text == CDC_NUL_ERROR)

@@ -21,6 +21,7 @@
 #include "pg/replica_table.h"
 #include "pg/schema.h"
 #include "pg/spi.h"
+#include "pg/target.h"
 
 /* A writer that has held a message of this size gives its memory back. */
 #define LARGE_BYTES		((size_t) 1024 * 1024)
@@ -292,6 +293,9 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 		if (cdc_failed(st))
 			return st;
 	}
+	/* with a target of its own: rows of a former table may be in it */
+	event->empties = env->makes_table && table != NULL && table->wanted &&
+		cdc_target_is_registered(maker->sub, table->text);
 	if (table != NULL && table->wanted && !table->known)
 		table->known = cdc_discover_table(maker->sub, maker->arena, env, 0);
 	if (env->keep_key)
@@ -310,6 +314,7 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcK
 
 	event->wanted = true;
 	event->poison = false;
+	event->empties = false;
 	event->commit = -1;
 	event->xid = 0;
 	memset(row, 0, sizeof(*row));

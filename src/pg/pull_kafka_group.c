@@ -225,6 +225,9 @@ cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMes
 {
 	int64		bytes = (int64) (msg->key_len + msg->value_len);
 
+	/* elsewhere rows of the new table may have been read already */
+	if (event->empties && call->stream->nplaces == 1)
+		event->row.op = (char) CDC_OP_TRUNCATE;
 	if (place->open && (event->commit < 0 || event->xid != place->xid ||
 						call->stream->by_message))
 		end_before(call, place, msg, bytes);

@@ -208,6 +208,7 @@ typedef struct CdcKafkaEvent
 {
 	bool		wanted;			/* there is a row */
 	bool		poison;			/* neither JSON nor the format: err says why */
+	bool		empties;		/* a table that has a target was made anew */
 	int			commit;			/* as CdcEnvelope's */
 	uint64		xid;
 	CdcHistoryRow row;			/* without seq and commit; valid until the next call */

@@ -55,6 +55,18 @@ test_maxwell(void **state)
 			"{\"database\":\"d\",\"table\":\"t\",\"type\":\"bootstrap-insert\",\"ts\":1,\"data\":{}}", "r d.t {}"},
 		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
 			"{\"database\":\"d\",\"table\":\"t\",\"type\":\"bootstrap-complete\",\"ts\":1,\"data\":{}}", "m d.t"},
+		/* output_nulls=false: what is in old alone is null now */
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
+			"{\"database\":\"d\",\"table\":\"t\",\"type\":\"update\",\"ts\":1,\"data\":{\"a\":1},\"old\":{\"v\":\"x\"}}",
+			"u d.t {\"a\":1,\"v\":null} old {\"v\":\"x\"}"},
+		/* a bootstrap's empty set */
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
+			"{\"database\":\"d\",\"table\":\"t\",\"type\":\"bootstrap-insert\",\"ts\":1,\"data\":{\"a\":[\"\"],\"b\":[\"x\"],\"c\":\"\"}}",
+			"r d.t {\"a\":[],\"b\":[\"x\"],\"c\":\"\"}"},
+		/* what went to the dead letters */
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
+			"{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"reason\":\"RecordTooLargeException\",\"data\":{\"a\":1}}",
+			"!Maxwell could not send the row (\"RecordTooLargeException\"); what it put in its dead_letter_topic has no columns but the key's."},
 		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
 			"{\"type\":\"database-drop\",\"database\":\"d\",\"ts\":1477053308000,\"sql\":\"DROP\"}", "s - sql"},
 		{CDC_FORMAT_MAXWELL, "maxwell", NULL,
@@ -165,10 +177,19 @@ test_others(void **state)
 			"!Its op_type is \"D\", but it has no object \"before\"."},
 		{CDC_FORMAT_AUTO, "x", NULL,
 			"{\"isDdl\":false,\"type\":\"UPDATE\",\"database\":\"d\",\"table\":\"t\",\"pkNames\":[\"a\"],\"mysqlType\":{\"a\":\"int\",\"e\":\"enum('x','y')\",\"b\":\"varbinary(3)\"},"
-			"\"data\":[{\"a\":\"1\",\"e\":\"2\",\"b\":\"\\u00ff\\u0000\"},{\"a\":\"2\",\"e\":\"7\",\"b\":null}],\"old\":[{\"e\":\"1\"},{\"a\":\"3\"}]}",
-			"u d.t (a) {\"a\":1,\"e\":\"y\",\"b\":\"/wA=\"} old {\"e\":\"x\"} {\"a\":2,\"e\":\"7\",\"b\":null} old {\"a\":3}"},
+			"\"data\":[{\"a\":\"1\",\"e\":\"2\",\"b\":\"\\u00ff\\u0000\"},{\"a\":\"2\",\"e\":\"z\",\"b\":null}],\"old\":[{\"e\":\"1\"},{\"a\":\"3\"}]}",
+			"u d.t (a) {\"a\":1,\"e\":\"y\",\"b\":\"/wA=\"} old {\"e\":\"x\"} {\"a\":2,\"e\":\"z\",\"b\":null} old {\"a\":3}"},
 		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"mysqlType\":{\"a\":\"blob\"},\"data\":[{\"a\":\"\\u0100\"}]}",
 			"c d.t column \"a\" has a value of another form than its type: It is the string \"\xC4\x80\"; characters that stand for bytes is expected."},
+		/* numbers of members that the type does not tell; BINARY without its zeros; bits from Java */
+		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"mysqlType\":{\"a\":\"enum('x')\"},\"data\":[{\"a\":\"2\"}]}",
+			"c d.t column \"a\" has a value of another form than its type: It is the string \"2\"; the number of a member that the type tells is expected."},
+		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"mysqlType\":{\"a\":\"set\"},\"data\":[{\"a\":\"2\"}]}",
+			"c d.t column \"a\" has a value of another form than its type: It is the string \"2\"; the number of a member that the type tells is expected."},
+		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"mysqlType\":{\"a\":\"binary(4)\",\"b\":\"bit(64)\",\"e\":\"enum('10','2')\",\"j\":\"json\"},"
+			"\"data\":[{\"a\":\"x\",\"b\":\"-1\",\"e\":\"10\",\"j\":\"\"}]}",
+			"c d.t {\"a\":\"eAAAAA==\",\"b\":18446744073709551615,\"e\":\"10\",\"j\":null}"},
+		{CDC_FORMAT_CANAL, "x", NULL, "{\"type\":\"TIDB_WATERMARK\",\"isDdl\":false,\"database\":\"\",\"table\":\"\",\"_tidb\":{\"watermarkTs\":1}}", "m -"},
 		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":true,\"type\":\"TRUNCATE\",\"database\":\"d\",\"table\":\"t\",\"sql\":\"TRUNCATE t\"}", "t d.t sql"},
 		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":true,\"type\":\"ERASE\",\"database\":\"d\",\"table\":\"t\",\"sql\":\"DROP TABLE t\"}", "s d.t sql"},
 		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"data\":[]}",
@@ -249,6 +270,13 @@ test_facts(void **state)
 	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", "{\"database\":\"d\",\"table\":\"t\",\"pk.a\":1}",
 						   "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"ts\":1,\"commit\":true,\"data\":{\"a\":1}}"), &m.err);
 	assert_true(m.env.commit == 1 && m.env.nkey == 1 && !m.env.keep_key);
+	/* without output_xoffset a transaction goes on until commit, too */
+	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", NULL,
+						   "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"ts\":1,\"xid\":7,\"data\":{}}"), &m.err);
+	assert_true(m.env.commit == 0 && m.env.xid == 7 && m.env.xoffset == -1);
+	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", NULL,
+						   "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"ts\":1,\"data\":{}}"), &m.err);
+	assert_true(m.env.commit == -1);
 	assert_ok(read_message(&m, CDC_FORMAT_JSON, "x", "1", "{\"a\":1}"), &m.err);
 	assert_true(m.env.keep_key);
 	assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", "{\"a\":1}", NULL), &m.err);
