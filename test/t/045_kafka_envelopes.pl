@@ -109,6 +109,31 @@ subtest 'Debezium, rows alone' => sub {
 	is(list(sprintf $pair, 'ds'), $pair_rows, 'deletes by tombstones alone');
 };
 
+subtest 'Maxwell, as it is and without nulls' => sub {
+	for my $recording (qw(maxwell maxwell_no_nulls))
+	{
+		my $n = produce_recording("$recording.tsv", "$recording.");
+		my $s = $recording eq 'maxwell' ? 'mw' : 'mn';
+		subscribe($s, topics => ["$recording.*"], format => 'maxwell', target_schema => $s, tables => ['shop.*'], exclude => $s eq 'mn' ? ['shop.nokey'] : []);
+		is(pull($s), $n - ($s eq 'mn' ? 6 : 0), "$recording: all messages");
+		$cluster->do("ALTER TABLE $s.pair ADD extra numeric, ADD \"the when\" timestamp, ADD w text", "ALTER TABLE $s.gone ADD v int");
+		apply($s);
+		is(list("SELECT id, de, vc, st::text FROM $s.types ORDER BY id"), '2|-0.0001|-|{} 4|-12345.6789|-|- 5|0.5000|-|{y} 77|0.0000|-|{x,y,z} 18446744073709551615|-|upd|{x,z}',
+			'keys that change, values that become null');
+		is(list(qq{SELECT "B", a, extra, "the when", coalesce(w, v) FROM $s.pair ORDER BY a}), 'k|2|-|-|zwei k|4|9.99|2024-01-01 00:00:00|renamed q|11|-|-|one', 'columns that come and are renamed');
+		is(list("SELECT id, v FROM $s.gone"), '2|2', 'a table that was dropped and made again has no rows of the former one');
+		is(list("SELECT id, s::text FROM $s.boot ORDER BY id"), '1|{x,y} 2|- 3|{}', 'the set of a row that was streamed, and bootstrapped again');
+		is(list("SELECT count(*) FROM $s.${s}_history WHERE source_table = 'shop.pair' AND NOT commit"), '4', 'a transaction is one');
+	}
+	is(list('SELECT x, y FROM mw.nokey ORDER BY y'), '1|a 1|b', 'rows of a table without key');
+	# neither xoffset nor position
+	$kafka->create_topic('noxoffset');
+	$kafka->produce('noxoffset', [ map { [ undef, sprintf q({"database":"d","table":"t","type":"insert","ts":1,"xid":5,%s"data":{"id":%d}}), $_ == 3 ? '"commit":true,' : '', $_ ] } 1 .. 3 ]);
+	subscribe('nx', topics => ['noxoffset'], format => 'maxwell');
+	pull('nx');
+	is(list('SELECT seq, commit FROM public.nx_history ORDER BY seq'), '1|0 2|0 3|1', 'without output_xoffset a transaction goes on until commit, too');
+};
+
 subtest 'Canal, GoldenGate, Quix, Maxwell in one topic' => sub {
 	$kafka->create_topic('mixed');
 	$kafka->produce('mixed', [
