@@ -12,21 +12,18 @@
  */
 #include "pg/kafka_source.h"
 
-#include "catalog/pg_foreign_server.h"
-#include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #include "pg/error.h"
 #include "pg/kafka_options.h"
 #include "pg/resource.h"
+#include "pg/server_access.h"
 #include "source/thread.h"
 
 /* Our eventfd, and a socket and a pipe for each of two broker threads. */
@@ -101,37 +98,12 @@ cdc_kafka_source_close(CdcKafkaSource *source)
  * Opening
  */
 
-static void
-check_usage(ForeignServer *server, Oid user)
-{
-	if (CDC_SERVER_ACLCHECK(server->serverid, user, ACL_USAGE) != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for foreign server %s", server->servername),
-				 errhint("GRANT USAGE ON FOREIGN SERVER %s TO %s;",
-						 quote_identifier(server->servername),
-						 quote_identifier(CDC_USER_NAME(user)))));
-}
-
-/* ERROR unless it is one of ours; the user's mapping, or NULL. */
+/* ERROR unless it is one of ours; the user's mapping, or NULL: a cluster without authentication. */
 static UserMapping *
 get_mapping(ForeignServer *server, Oid user)
 {
-	ForeignDataWrapper *fdw = GetForeignDataWrapper(server->fdwid);
-
-	if (strcmp(fdw->fdwname, CDC_KAFKA_FDW) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not one of foreign data wrapper \"%s\"",
-						server->servername, CDC_KAFKA_FDW),
-				 errhint("Create one: CREATE SERVER ... FOREIGN DATA WRAPPER %s OPTIONS (bootstrap_servers '...').",
-						 CDC_KAFKA_FDW)));
-	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(user),
-							   ObjectIdGetDatum(server->serverid)) &&
-		!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
-							   ObjectIdGetDatum(server->serverid)))
-		return NULL;			/* a cluster without authentication */
-	return GetUserMapping(user, server->serverid);
+	cdc_server_check_wrapper(server, CDC_KAFKA_FDW, "bootstrap_servers");
+	return cdc_server_user_mapping(server, user);
 }
 
 static char *
@@ -218,7 +190,7 @@ cdc_kafka_source_open_named(const char *server_name, Oid user, CdcKafkaRole role
 {
 	ForeignServer *found = GetForeignServerByName(server_name, false);
 
-	check_usage(found, user);
+	cdc_server_check_usage(found, user);
 	return cdc_kafka_source_open(found->serverid, user, role, overrides, long_lived);
 }
 

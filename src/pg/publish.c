@@ -12,14 +12,11 @@
  */
 #include "pg/publish_internal.h"
 
-#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -31,6 +28,7 @@
 #include "pg/jsonb_document.h"
 #include "pg/kafka_options.h"
 #include "pg/options.h"
+#include "pg/server_access.h"
 #include "pg/spi.h"
 #include "pg/subscription_internal.h"
 
@@ -409,17 +407,9 @@ static Oid
 check_server(const CdcPublication *p)
 {
 	ForeignServer *server = GetForeignServerByName(p->server, false);
-	ForeignDataWrapper *fdw = GetForeignDataWrapper(server->fdwid);
 
-	if (strcmp(fdw->fdwname, CDC_KAFKA_FDW) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not one of %s", p->server, CDC_KAFKA_FDW)));
-	if (CDC_SERVER_ACLCHECK(server->serverid, p->sub->owner_oid, ACL_USAGE) != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for foreign server %s", p->server),
-				 errdetail("The owner of subscription \"%s\" needs USAGE.", p->sub->name)));
+	cdc_server_check_wrapper(server, CDC_KAFKA_FDW, "bootstrap_servers");
+	cdc_server_check_usage(server, p->sub->owner_oid);
 	return server->serverid;
 }
 

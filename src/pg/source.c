@@ -10,21 +10,19 @@
  */
 #include "pg/source.h"
 
-#include "catalog/pg_foreign_server.h"
-#include "foreign/foreign.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #include "pg/error.h"
 #include "pg/option_table.h"
 #include "pg/resource.h"
+#include "pg/server_access.h"
 
 /* Read-ahead of a dump or a SELECT: what a backend may hold beside its own. */
 #define READ_AHEAD_BYTES	(4 * 1024 * 1024)
@@ -89,30 +87,12 @@ cdc_source_wait(CdcSource *source, long timeout_ms)
 static UserMapping *
 check_access(ForeignServer *server, Oid user)
 {
-	ForeignDataWrapper *fdw = GetForeignDataWrapper(server->fdwid);
-	AclResult	acl;
+	UserMapping *mapping;
 
-	if (strcmp(fdw->fdwname, CDC_MYSQL_FDW) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not one of foreign data wrapper \"%s\"",
-						server->servername, CDC_MYSQL_FDW),
-				 errhint("Create one: CREATE SERVER ... FOREIGN DATA WRAPPER %s OPTIONS (host '...').",
-						 CDC_MYSQL_FDW)));
-
-	acl = CDC_SERVER_ACLCHECK(server->serverid, user, ACL_USAGE);
-	if (acl != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for foreign server %s", server->servername),
-				 errhint("GRANT USAGE ON FOREIGN SERVER %s TO %s;",
-						 quote_identifier(server->servername),
-						 quote_identifier(CDC_USER_NAME(user)))));
-
-	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(user),
-							   ObjectIdGetDatum(server->serverid)) &&
-		!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
-							   ObjectIdGetDatum(server->serverid)))
+	cdc_server_check_wrapper(server, CDC_MYSQL_FDW, "host");
+	cdc_server_check_usage(server, user);
+	mapping = cdc_server_user_mapping(server, user);
+	if (mapping == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("no user mapping of role \"%s\" for server \"%s\"",
@@ -120,7 +100,7 @@ check_access(ForeignServer *server, Oid user)
 				 errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (user '...', password '...');",
 						 quote_identifier(CDC_USER_NAME(user)),
 						 quote_identifier(server->servername))));
-	return GetUserMapping(user, server->serverid);
+	return mapping;
 }
 
 static CdcSource *
