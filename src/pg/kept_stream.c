@@ -9,6 +9,7 @@
 #include "pg/kept_stream.h"
 
 #include "access/xact.h"
+#include "utils/memutils.h"
 
 void
 cdc_kept_stream_close(CdcKeptStreamKind *kind, CdcKeptStream *stream)
@@ -102,4 +103,31 @@ cdc_kept_stream_find(const CdcKeptStreamKind *kind, int32 subscription_id)
 			return stream;
 	}
 	return NULL;
+}
+
+CdcSubscription *
+cdc_kept_stream_read(CdcKeptStream *stream, MemoryContext parent,
+					 char *(*define) (const CdcSubscription *sub), bool *same)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "cdc_ingest subscription", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	uint64		generation = cdc_catalog_generation();
+	CdcSubscription *sub;
+	char	   *definition;
+
+	stream->used = true;		/* an ERROR, here or later, closes it */
+	sub = cdc_subscription_get_by_id(stream->subscription_id);
+	if (sub == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("subscription with id %d does not exist", stream->subscription_id)));
+	definition = define(sub);
+	MemoryContextSwitchTo(old);
+	*same = stream->definition != NULL && strcmp(stream->definition, definition) == 0;
+	if (stream->sub_context != NULL)
+		MemoryContextDelete(stream->sub_context);
+	stream->sub_context = context;
+	stream->generation = generation;
+	stream->definition = definition;
+	return sub;
 }

@@ -13,7 +13,7 @@
 #ifndef CDC_PG_KEPT_STREAM_H
 #define CDC_PG_KEPT_STREAM_H
 
-#include "pg/compat.h"
+#include "pg/catalog.h"
 
 typedef struct CdcKeptStream
 {
@@ -21,6 +21,11 @@ typedef struct CdcKeptStream
 	int32		subscription_id;
 	bool		used;			/* by the present transaction */
 	bool		broken;			/* to be closed at its end */
+
+	/* of its copy of the subscription */
+	MemoryContext sub_context;	/* may hold what depends on it, too */
+	uint64		generation;		/* cdc_catalog_generation() */
+	char	   *definition;		/* of the connections */
 } CdcKeptStream;
 
 typedef struct CdcKeptStreamKind
@@ -45,5 +50,14 @@ extern void cdc_kept_stream_add(CdcKeptStreamKind *kind, CdcKeptStream *stream,
 /* The subscription's, or NULL. */
 extern CdcKeptStream *cdc_kept_stream_find(const CdcKeptStreamKind *kind, int32 subscription_id);
 extern void cdc_kept_stream_close(CdcKeptStreamKind *kind, CdcKeptStream *stream);
+
+/*
+ * A new copy of the subscription, in place of the last one, which is freed; ERROR
+ * when it does not exist any more.  sub_context is made below parent.  define
+ * returns a text that says with which options connections are made; *same: it
+ * says what it said for the last copy.
+ */
+extern CdcSubscription *cdc_kept_stream_read(CdcKeptStream *stream, MemoryContext parent,
+											 char *(*define) (const CdcSubscription *sub), bool *same);
 
 #endif							/* CDC_PG_KEPT_STREAM_H */

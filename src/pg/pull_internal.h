@@ -50,9 +50,6 @@ typedef struct CdcPullStream
 	CdcKeptStream kept;			/* broken: the link is lost */
 	MemoryContext context;		/* of everything below */
 	CdcSubscription *sub;		/* our copy */
-	MemoryContext sub_context;	/* of the copy */
-	uint64		generation;		/* cdc_catalog_generation() of the copy */
-	char	   *definition;		/* cdc_source_definition() of the connections */
 	bool		reused;			/* opened by an earlier call */
 	bool		row_query;		/* the dump was asked for statements' texts */
 	bool		begun;			/* this dump has brought the start of a group */

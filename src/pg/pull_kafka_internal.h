@@ -90,10 +90,7 @@ typedef struct CdcKafkaStream
 	CdcKeptStream kept;
 	MemoryContext context;		/* of everything below */
 	CdcSubscription *sub;		/* our copy */
-	MemoryContext sub_context;	/* of the copy and the maker */
 	MemoryContext row_context;	/* reset after each message */
-	char	   *definition;		/* what the consumer was made from */
-	uint64		generation;		/* cdc_catalog_generation() of the copy */
 
 	CdcKafkaSource *source;
 	CdcKafkaReader *reader;

@@ -404,6 +404,13 @@ cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream)
 	MemoryContextDelete(context);
 }
 
+static char *
+define(const CdcSubscription *sub)
+{
+	return cdc_kafka_source_definition(GetForeignServerByName(sub->server, false)->serverid,
+									   sub->owner_oid, overrides(sub));
+}
+
 /*
  * Our copy of the subscription, and what depends on it.  false: the consumer is
  * not what its definition asks for any more.
@@ -411,29 +418,11 @@ cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream)
 static bool
 read_subscription(CdcKafkaStream *stream)
 {
-	MemoryContext context = AllocSetContextCreate(stream->context, "cdc_ingest subscription",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	CdcSubscription *sub = cdc_subscription_get_by_id(stream->kept.subscription_id);
-	char	   *definition;
 	bool		same;
 
-	if (sub == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("subscription with id %d does not exist", stream->kept.subscription_id)));
-	definition = cdc_kafka_source_definition(GetForeignServerByName(sub->server, false)->serverid,
-											 sub->owner_oid, overrides(sub));
-	MemoryContextSwitchTo(old);
-	same = stream->definition != NULL && strcmp(stream->definition, definition) == 0;
-	if (stream->sub_context != NULL)
-		MemoryContextDelete(stream->sub_context);
-	stream->sub_context = context;
-	stream->sub = sub;
-	stream->definition = definition;
-	stream->maker = cdc_kafka_event_maker_create(context, sub);
-	stream->group_wanted = sub->opt.group_id == NULL || sub->opt.group_id[0] != '\0';
-	stream->generation = cdc_catalog_generation();
+	stream->sub = cdc_kept_stream_read(&stream->kept, stream->context, define, &same);
+	stream->maker = cdc_kafka_event_maker_create(stream->kept.sub_context, stream->sub);
+	stream->group_wanted = stream->sub->opt.group_id == NULL || stream->sub->opt.group_id[0] != '\0';
 	return same;
 }
 
@@ -466,12 +455,11 @@ CdcKafkaStream *
 cdc_kafka_stream_get(CdcKafkaCall *call, bool refresh)
 {
 	CdcKafkaStream *stream = find_stream(call->sub->id);
-	uint64		generation = cdc_catalog_generation();
 
 	if (stream != NULL &&
 		(stream->kept.broken || stream->version != call->pos.version ||
 		 !stream_usable(stream) ||
-		 (stream->generation != generation && !read_subscription(stream))))
+		 (stream->kept.generation != cdc_catalog_generation() && !read_subscription(stream))))
 	{
 		cdc_kept_stream_close(&streams, &stream->kept);
 		stream = NULL;

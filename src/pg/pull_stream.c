@@ -366,6 +366,12 @@ lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError
 	return CDC_OK;
 }
 
+static char *
+define(const CdcSubscription *sub)
+{
+	return cdc_source_definition(sub->server, sub->owner_oid);
+}
+
 /*
  * Our copy of the subscription, and what depends on it.  Connections and the
  * group that is arriving stay: a long transaction must not begin anew whenever
@@ -375,36 +381,18 @@ lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError
 static bool
 read_subscription(CdcPullStream *stream)
 {
-	MemoryContext context = AllocSetContextCreate(stream->context, "cdc_ingest subscription",
-												  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	CdcSubscription *sub = cdc_subscription_get_by_id(stream->kept.subscription_id);
-	char	   *definition;
 	bool		same;
 
-	if (sub == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("subscription with id %d does not exist", stream->kept.subscription_id)));
-	definition = cdc_source_definition(sub->server, sub->owner_oid);
-	MemoryContextSwitchTo(old);
-	same = same_text(stream->definition, definition) &&
-		(stream->dump == NULL || stream->row_query == sub->opt.event.row_query);
+	stream->sub = cdc_kept_stream_read(&stream->kept, stream->context, define, &same);
 	if (stream->schema != NULL)
 		cdc_schema_destroy(stream->schema);
 	stream->schema = NULL;
-	if (stream->sub_context != NULL)
-		MemoryContextDelete(stream->sub_context);
-	stream->sub_context = context;
-	stream->sub = sub;
-	stream->definition = definition;
-	stream->schema = cdc_schema_create(stream->context, sub);
+	stream->schema = cdc_schema_create(stream->context, stream->sub);
 	stream->lookup.schema = stream->schema;
-	stream->lookup.sub = sub;
+	stream->lookup.sub = stream->sub;
 	cdc_pull_stream_forget_tables(stream);
 	stream->copy_checked = false;
-	stream->generation = cdc_catalog_generation();
-	return same;
+	return same && (stream->dump == NULL || stream->row_query == stream->sub->opt.event.row_query);
 }
 
 static CdcPullStream *
@@ -456,7 +444,7 @@ cdc_pull_stream_get(CdcPullCall *call)
 	if (stream != NULL &&
 		(stream->kept.broken || !stands_at_row(stream, &call->pos) ||
 		 (stream->dump != NULL && !cdc_source_usable(stream->dump)) ||
-		 (stream->generation != cdc_catalog_generation() && !read_subscription(stream))))
+		 (stream->kept.generation != cdc_catalog_generation() && !read_subscription(stream))))
 	{
 		cdc_kept_stream_close(&streams, &stream->kept);
 		stream = NULL;
