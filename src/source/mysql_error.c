@@ -258,17 +258,21 @@ connection_lost(const CdcMysql *conn, const char *text, const char *doing, CdcEr
 	return CDC_ERR_CONNECT;
 }
 
-CdcStatus
-cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char *doing,
-				   CdcError *err)
+/* What kinds of trouble there are. */
+typedef enum Trouble
 {
-	CdcStatus	st;
-	bool		connecting = conn->info.version == 0;
+	TROUBLE_AUTHENTICATION,
+	TROUBLE_PRIVILEGE,
+	TROUBLE_DUMP,
+	TROUBLE_TLS,
+	TROUBLE_CONNECTING,
+	TROUBLE_CONNECTION,			/* while connecting, or it was lost */
+	TROUBLE_OTHER
+} Trouble;
 
-	if (was_interrupted(conn))
-		return cdc_error(err, CDC_ERR_CANCELLED, "%s was interrupted", doing);
-
-	number = usual_number(number, text, connecting);
+static Trouble
+trouble_of(unsigned number)
+{
 	switch (number)
 	{
 		case SRV_ACCESS_DENIED:
@@ -281,36 +285,27 @@ cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char
 		case SRV_NOT_SUPPORTED_AUTH_MODE:
 		case LIB_AUTH_PLUGIN_CANNOT_LOAD:
 		case LIB_AUTH_PLUGIN:
-			st = not_authenticated(conn, number, text, err);
-			break;
+			return TROUBLE_AUTHENTICATION;
 		case SRV_DBACCESS_DENIED:
 		case SRV_TABLEACCESS_DENIED:
 		case SRV_COLUMNACCESS_DENIED:
 		case SRV_SPECIFIC_ACCESS_DENIED:
 		case SRV_PROCACCESS_DENIED:
-			st = not_allowed(conn, text, doing, err);
-			break;
+			return TROUBLE_PRIVILEGE;
 		case SRV_MASTER_FATAL_READING_BINLOG:
 		case SRV_UNKNOWN_TARGET_BINLOG:
 		case SRV_MASTER_PURGED_GTIDS:
-			st = dump_refused(conn, number, text, err);
-			break;
-		case SRV_NO_BINARY_LOGGING:
-			st = cdc_error(err, CDC_ERR_CONFIG, "MySQL server \"%s\" writes no binlog", conn->address);
-			cdc_error_hint(err, "Set log_bin and binlog_format=ROW at the source and restart it.");
-			break;
+			return TROUBLE_DUMP;
 		case LIB_SSL_CONNECTION:
 		case SRV_SECURE_TRANSPORT_REQUIRED:
-			st = tls_failed(conn, number, text, err);
-			break;
+			return TROUBLE_TLS;
 		case SRV_CON_COUNT:
 		case SRV_OUT_OF_RESOURCES:
 		case SRV_HOST_IS_BLOCKED:
 		case SRV_USER_LIMIT:
 		case SRV_TOO_MANY_USER_CONNECTIONS:
 		case LIB_UNKNOWN_HOST:
-			st = not_connected(conn, number, text, err);
-			break;
+			return TROUBLE_CONNECTING;
 		case LIB_CONNECTION_ERROR:
 		case LIB_CONN_HOST_ERROR:
 		case LIB_SERVER_HANDSHAKE:
@@ -321,23 +316,71 @@ cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char
 		case SRV_QUERY_INTERRUPTED:
 		case SRV_CONNECTION_KILLED:
 		case SRV_CLIENT_TIMEOUT:
+			return TROUBLE_CONNECTION;
+		default:
+			return TROUBLE_OTHER;
+	}
+}
+
+static CdcStatus
+other_trouble(const CdcMysql *conn, unsigned number, const char *text, const char *doing, CdcError *err)
+{
+	switch (number)
+	{
+		case SRV_NO_BINARY_LOGGING:
+			cdc_error(err, CDC_ERR_CONFIG, "MySQL server \"%s\" writes no binlog", conn->address);
+			cdc_error_hint(err, "Set log_bin and binlog_format=ROW at the source and restart it.");
+			return CDC_ERR_CONFIG;
+		case LIB_OUT_OF_MEMORY:
+			return cdc_error(err, CDC_ERR_NOMEM, "%s: out of memory in the client library", doing);
+		case LIB_PACKET_TOO_LARGE:
+			return cdc_error(err, CDC_ERR_LIMIT, "%s: MySQL server \"%s\" sent more than 1 GB at once", doing,
+							 conn->address);
+		case LIB_MALFORMED_PACKET:
+			cdc_error(err, CDC_ERR_CORRUPT, "%s: MySQL server \"%s\" sent a malformed packet", doing,
+					  conn->address);
+			cdc_error_detail(err, "%s", text);
+			return CDC_ERR_CORRUPT;
+		default:
+			return cdc_error(err, CDC_ERR_SOURCE, "%s failed at MySQL server \"%s\": %s", doing,
+							 conn->address, text);
+	}
+}
+
+CdcStatus
+cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char *doing,
+				   CdcError *err)
+{
+	CdcStatus	st = CDC_ERR_SOURCE;
+	bool		connecting = conn->info.version == 0;
+
+	if (was_interrupted(conn))
+		return cdc_error(err, CDC_ERR_CANCELLED, "%s was interrupted", doing);
+
+	number = usual_number(number, text, connecting);
+	switch (trouble_of(number))
+	{
+		case TROUBLE_AUTHENTICATION:
+			st = not_authenticated(conn, number, text, err);
+			break;
+		case TROUBLE_PRIVILEGE:
+			st = not_allowed(conn, text, doing, err);
+			break;
+		case TROUBLE_DUMP:
+			st = dump_refused(conn, number, text, err);
+			break;
+		case TROUBLE_TLS:
+			st = tls_failed(conn, number, text, err);
+			break;
+		case TROUBLE_CONNECTING:
+			st = not_connected(conn, number, text, err);
+			break;
+		case TROUBLE_CONNECTION:
 			st = connecting ? not_connected(conn, number, text, err) :
 				connection_lost(conn, text, doing, err);
 			break;
-		case LIB_OUT_OF_MEMORY:
-			st = cdc_error(err, CDC_ERR_NOMEM, "%s: out of memory in the client library", doing);
-			break;
-		case LIB_PACKET_TOO_LARGE:
-			st = cdc_error(err, CDC_ERR_LIMIT, "%s: MySQL server \"%s\" sent more than 1 GB at once", doing, conn->address);
-			break;
-		case LIB_MALFORMED_PACKET:
-			st = cdc_error(err, CDC_ERR_CORRUPT, "%s: MySQL server \"%s\" sent a malformed packet",
-						   doing, conn->address);
-			cdc_error_detail(err, "%s", text);
-			break;
-		default:
-			st = cdc_error(err, CDC_ERR_SOURCE, "%s failed at MySQL server \"%s\": %s", doing,
-						   conn->address, text);
+		case TROUBLE_OTHER:
+			st = other_trouble(conn, number, text, doing, err);
 			break;
 	}
 	if (err != NULL)
