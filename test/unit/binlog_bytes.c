@@ -660,43 +660,10 @@ test_changed_bytes(void **state)
 	assert_true(all.bytes > 0 && all.errors > 100000 && all.results > 100000);
 }
 
-/* The magic bytes before the first event. */
-static void
-test_changed_magic(void **state)
-{
-	File		f = files[0];
-
-	(void) state;
-	for (size_t at = 0; at < 4; at++)
-	{
-		uint8_t		was = f.data[at];
-
-		for (int v = 0; v < 256; v++)
-		{
-			size_t		offset = 0;
-			const uint8_t *event;
-			size_t		len;
-			CdcError	err;
-			CdcStatus	st;
-
-			f.data[at] = (uint8_t) v;
-			st = cdc_binlog_file_next(f.data, f.len, &offset, &event, &len, &err);
-			if (v == was)
-				assert_int_equal(st, CDC_OK);
-			else if (at == 0 && v == 0xfd)
-				assert_int_equal(st, CDC_ERR_UNSUPPORTED);
-			else
-				assert_int_equal(st, CDC_ERR_CORRUPT);
-		}
-		f.data[at] = was;
-	}
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_changed_magic),
 		cmocka_unit_test(test_changed_bytes),
 	};
 

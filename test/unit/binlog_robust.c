@@ -2,7 +2,7 @@
  * binlog_robust.c
  *	  Broken binlogs: every truncation and random changes of the recorded files end in
  *	  an error or a result, never in a crash, a hang or a read out of bounds (this runs
- *	  under AddressSanitizer).  Each changed byte is for binlog_bytes.c.
+ *	  under AddressSanitizer).  Each changed byte of the events is for binlog_bytes.c.
  *
  * Small files, up to SMALL bytes, are attacked in each byte.  So that it takes seconds,
  * not hours, a changed group of events is run with the format description before it and
@@ -318,6 +318,38 @@ test_random_changes(void **state)
 	}
 }
 
+/* The magic bytes before the first event. */
+static void
+test_changed_magic(void **state)
+{
+	File		f = files[0];
+
+	(void) state;
+	for (size_t at = 0; at < 4; at++)
+	{
+		uint8_t		was = f.data[at];
+
+		for (int v = 0; v < 256; v++)
+		{
+			size_t		offset = 0;
+			const uint8_t *event;
+			size_t		len;
+			CdcError	err;
+			CdcStatus	st;
+
+			f.data[at] = (uint8_t) v;
+			st = cdc_binlog_file_next(f.data, f.len, &offset, &event, &len, &err);
+			if (v == was)
+				assert_int_equal(st, CDC_OK);
+			else if (at == 0 && v == 0xfd)
+				assert_int_equal(st, CDC_ERR_UNSUPPORTED);
+			else
+				assert_int_equal(st, CDC_ERR_CORRUPT);
+		}
+		f.data[at] = was;
+	}
+}
+
 int
 main(void)
 {
@@ -326,6 +358,7 @@ main(void)
 		cmocka_unit_test(test_cut_events),
 		cmocka_unit_test(test_changed_bits_checksum),
 		cmocka_unit_test(test_random_changes),
+		cmocka_unit_test(test_changed_magic),
 	};
 
 	return cmocka_run_group_tests(tests, read_files, free_files);
