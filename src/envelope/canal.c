@@ -28,11 +28,7 @@ recognise(const CdcDoc *body)
 		cdc_doc_find(body, "mysqlType", &v);
 }
 
-static const struct
-{
-	const char *type;
-	CdcOp		op;
-}			types[] = {
+static const CdcOpName types[] = {
 	{"INSERT", CDC_OP_INSERT},
 	{"UPDATE", CDC_OP_UPDATE},
 	{"DELETE", CDC_OP_DELETE},
@@ -49,7 +45,8 @@ static const struct
 	{"XACOMMIT", CDC_OP_CONTROL},
 	{"XAROLLBACK", CDC_OP_CONTROL},
 	{"MHEARTBEAT", CDC_OP_CONTROL},
-	{"TIDB_WATERMARK", CDC_OP_CONTROL}	/* of TiCDC, which writes this format too */
+	{"TIDB_WATERMARK", CDC_OP_CONTROL},	/* of TiCDC, which writes this format too */
+	{NULL, CDC_OP_CONTROL}
 };
 
 /* Element i of an array that is an object; else CDC_DOC_NULL. */
@@ -113,19 +110,14 @@ read_canal(CdcReader *r)
 	CdcDoc		v;
 	CdcStatus	st;
 	int64_t		n;
-	size_t		i;
 
-	env->type = cdc_doc_find_string(&env->body, "type");
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (cdc_string_is(env->type, types[i].type))
-			break;
-	if (i < sizeof(types) / sizeof(types[0]))
-		env->op = types[i].op;
-	else if (cdc_doc_find_type(&env->body, "isDdl", CDC_DOC_TRUE, &v))
+	if (!cdc_reader_op(r, cdc_doc_find_string(&env->body, "type"), types))
+	{
+		if (!cdc_doc_find_type(&env->body, "isDdl", CDC_DOC_TRUE, &v))
+			return cdc_reader_refuse(r, "canal", "Its type is \"%.*s\".", cdc_clip(env->type, 100),
+									 env->type.data);
 		env->op = CDC_OP_SCHEMA;
-	else
-		return cdc_reader_refuse(r, "canal", "Its type is \"%.*s\".", cdc_clip(env->type, 100),
-								 env->type.data);
+	}
 	st = cdc_reader_table(r, cdc_doc_find_string(&env->body, "database"),
 						  cdc_doc_find_string(&env->body, "table"));
 	if (st != CDC_OK)

@@ -127,6 +127,21 @@ cdc_reader_no_memory(CdcReader *r)
 	return cdc_error(r->err, CDC_ERR_NOMEM, "out of memory for a message");
 }
 
+bool
+cdc_reader_op(CdcReader *r, CdcString type, const CdcOpName *names)
+{
+	r->env->type = type;
+	for (; names->name != NULL; names++)
+	{
+		if (cdc_string_is(type, names->name))
+		{
+			r->env->op = names->op;
+			return true;
+		}
+	}
+	return false;
+}
+
 CdcStatus
 cdc_reader_refuse(CdcReader *r, const char *format, const char *detail,...)
 {

@@ -59,6 +59,14 @@ read_images(CdcReader *r)
 	return CDC_OK;
 }
 
+static const CdcOpName types[] = {
+	{"I", CDC_OP_INSERT},
+	{"U", CDC_OP_UPDATE},
+	{"D", CDC_OP_DELETE},
+	{"T", CDC_OP_TRUNCATE},
+	{NULL, CDC_OP_CONTROL}
+};
+
 static CdcStatus
 read_goldengate(CdcReader *r)
 {
@@ -67,28 +75,12 @@ read_goldengate(CdcReader *r)
 	int64_t		micros;
 	CdcStatus	st;
 
-	env->type = cdc_doc_find_string(&env->body, "op_type");
-	if (env->type.len != 1 || strchr("IUDT", env->type.data[0]) == NULL)
+	if (!cdc_reader_op(r, cdc_doc_find_string(&env->body, "op_type"), types))
 	{
 		cdc_reader_refuse(r, "goldengate", "Its op_type is \"%.*s\".", cdc_clip(env->type, 40),
 						  env->type.data);
 		cdc_error_hint(r->err, "The formatter's keys must be the default ones: I, U, D and T.");
 		return CDC_ERR_VALUE;
-	}
-	switch (env->type.data[0])
-	{
-		case 'I':
-			env->op = CDC_OP_INSERT;
-			break;
-		case 'U':
-			env->op = CDC_OP_UPDATE;
-			break;
-		case 'D':
-			env->op = CDC_OP_DELETE;
-			break;
-		default:
-			env->op = CDC_OP_TRUNCATE;
-			break;
 	}
 	st = cdc_reader_dotted_table(r, cdc_doc_find_string(&env->body, "table"));
 	if (st != CDC_OK)

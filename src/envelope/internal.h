@@ -109,6 +109,16 @@ extern CdcStatus cdc_reader_refuse(CdcReader *r, const char *format, const char 
 
 extern CdcStatus cdc_reader_no_memory(CdcReader *r);
 
+/* What a format calls its operations; the last one has no name. */
+typedef struct CdcOpName
+{
+	const char *name;
+	CdcOp		op;
+} CdcOpName;
+
+/* Sets env->type and, where it is one of the names, env->op; false: it is none. */
+extern bool cdc_reader_op(CdcReader *r, CdcString type, const CdcOpName *names);
+
 /* Takes schema and payload apart; doc may be NULL.  schema is CDC_DOC_NULL where none. */
 extern void cdc_split_payload(const CdcDoc *doc, CdcDoc *schema, CdcDoc *payload);
 

@@ -11,11 +11,7 @@
 
 #include <strings.h>
 
-static const struct
-{
-	const char *type;
-	CdcOp		op;
-}			types[] = {
+static const CdcOpName types[] = {
 	{"insert", CDC_OP_INSERT},
 	{"update", CDC_OP_UPDATE},
 	{"delete", CDC_OP_DELETE},
@@ -30,7 +26,8 @@ static const struct
 	{"database-create", CDC_OP_SCHEMA},
 	{"database-alter", CDC_OP_SCHEMA},
 	{"database-drop", CDC_OP_SCHEMA},
-	{"ddl", CDC_OP_SCHEMA}
+	{"ddl", CDC_OP_SCHEMA},
+	{NULL, CDC_OP_CONTROL}
 };
 
 /* The key's form "hash" is recognised, too: database, table and "pk.*". */
@@ -196,16 +193,10 @@ read_maxwell(CdcReader *r)
 	CdcEnvelope *env = r->env;
 	CdcStatus	st;
 	int64_t		n;
-	size_t		i;
 
-	env->type = cdc_doc_find_string(&env->body, "type");
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (cdc_string_is(env->type, types[i].type))
-			break;
-	if (i == sizeof(types) / sizeof(types[0]))
+	if (!cdc_reader_op(r, cdc_doc_find_string(&env->body, "type"), types))
 		return cdc_reader_refuse(r, "maxwell", "Its type is \"%.*s\".", cdc_clip(env->type, 100),
 								 env->type.data);
-	env->op = types[i].op;
 	st = cdc_reader_table(r, cdc_doc_find_string(&env->body, "database"),
 						  cdc_doc_find_string(&env->body, "table"));
 	if (st != CDC_OK)

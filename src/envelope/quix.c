@@ -25,18 +25,15 @@ recognise(const CdcDoc *body)
 		  cdc_doc_find_type(body, "table", CDC_DOC_STRING, &v)));
 }
 
-static const struct
-{
-	const char *kind;
-	CdcOp		op;
-}			kinds[] = {
+static const CdcOpName kinds[] = {
 	{"insert", CDC_OP_INSERT},
 	{"update", CDC_OP_UPDATE},
 	{"delete", CDC_OP_DELETE},
 	{"snapshot", CDC_OP_SNAPSHOT},
 	{"read", CDC_OP_SNAPSHOT},
 	{"truncate", CDC_OP_TRUNCATE},
-	{"message", CDC_OP_CONTROL}
+	{"message", CDC_OP_CONTROL},
+	{NULL, CDC_OP_CONTROL}
 };
 
 /* names and values of a body or of its "oldkeys"; false: they are not of one length. */
@@ -91,16 +88,10 @@ read_quix(CdcReader *r)
 	CdcImage	before;
 	int64_t		n;
 	CdcStatus	st;
-	size_t		i;
 
-	env->type = cdc_doc_find_string(&env->body, "kind");
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (cdc_string_is(env->type, kinds[i].kind))
-			break;
-	if (i == sizeof(kinds) / sizeof(kinds[0]))
+	if (!cdc_reader_op(r, cdc_doc_find_string(&env->body, "kind"), kinds))
 		return cdc_reader_refuse(r, "quix", "Its kind is \"%.*s\".", cdc_clip(env->type, 40),
 								 env->type.data);
-	env->op = kinds[i].op;
 	st = cdc_reader_table(r, cdc_doc_find_string(&env->body, "schema"),
 						  cdc_doc_find_string(&env->body, "table"));
 	if (st != CDC_OK)
