@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "binlog/values.h"
+#include "core/digits.h"
 
 enum
 {
@@ -143,18 +144,6 @@ typedef struct Leg
 	uint64_t	index;
 } Leg;
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* \uXXXX behind the backslash and u; -1 when malformed. */
 static long
 read_escape(CdcString *path)
@@ -165,7 +154,7 @@ read_escape(CdcString *path)
 		return -1;
 	for (int i = 0; i < 4; i++)
 	{
-		int			digit = hex_digit(path->data[i]);
+		int			digit = cdc_hex_digit(path->data[i]);
 
 		if (digit < 0)
 			return -1;

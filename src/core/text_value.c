@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/digits.h"
 #include "core/geometry.h"
 #include "core/json_parse.h"
 #include "core/vector_value.h"
@@ -232,37 +233,28 @@ read_json(CdcArena *arena, const CdcColumn *column, CdcString cell, CdcValue *va
 	return CDC_OK;
 }
 
-/* Takes exactly width digits, or as many as there are up to width when least. */
+/* As many digits as there are: at least so many, at most so many. */
 static bool
-take_digits(const char **p, const char *end, int least, int width, unsigned *n)
+take_some_digits(const char **p, const char *end, int least, int most, int *n)
 {
 	int			i;
 
 	*n = 0;
-	for (i = 0; i < width && *p < end && **p >= '0' && **p <= '9'; i++)
-		*n = *n * 10 + (unsigned) (*(*p)++ - '0');
+	for (i = 0; i < most && *p < end && cdc_is_digit(**p); i++)
+		*n = *n * 10 + (*(*p)++ - '0');
 	return i >= least;
-}
-
-static bool
-take_char(const char **p, const char *end, char c)
-{
-	if (*p >= end || **p != c)
-		return false;
-	(*p)++;
-	return true;
 }
 
 static bool
 take_date(const char **p, const char *end, CdcTemporal *t)
 {
-	unsigned	year;
-	unsigned	month;
-	unsigned	day;
+	int			year;
+	int			month;
+	int			day;
 
-	if (!take_digits(p, end, 4, 4, &year) || !take_char(p, end, '-') ||
-		!take_digits(p, end, 2, 2, &month) || !take_char(p, end, '-') ||
-		!take_digits(p, end, 2, 2, &day))
+	if (!cdc_take_digits(p, end, 4, &year) || !cdc_take_char(p, end, '-') ||
+		!cdc_take_digits(p, end, 2, &month) || !cdc_take_char(p, end, '-') ||
+		!cdc_take_digits(p, end, 2, &day))
 		return false;
 	t->year = (uint16_t) year;
 	t->month = (uint8_t) month;
@@ -273,20 +265,20 @@ take_date(const char **p, const char *end, CdcTemporal *t)
 static bool
 take_time(const char **p, const char *end, CdcTemporal *t, uint8_t fsp)
 {
-	unsigned	hour;
-	unsigned	minute;
-	unsigned	second;
-	unsigned	micros = 0;
+	int			hour;
+	int			minute;
+	int			second;
+	int			micros = 0;
 
-	if (!take_digits(p, end, 2, 3, &hour) || !take_char(p, end, ':') ||
-		!take_digits(p, end, 2, 2, &minute) || !take_char(p, end, ':') ||
-		!take_digits(p, end, 2, 2, &second))
+	if (!take_some_digits(p, end, 2, 3, &hour) || !cdc_take_char(p, end, ':') ||
+		!cdc_take_digits(p, end, 2, &minute) || !cdc_take_char(p, end, ':') ||
+		!cdc_take_digits(p, end, 2, &second))
 		return false;
-	if (take_char(p, end, '.'))
+	if (cdc_take_char(p, end, '.'))
 	{
 		const char *start = *p;
 
-		if (!take_digits(p, end, 1, 6, &micros))
+		if (!take_some_digits(p, end, 1, 6, &micros))
 			return false;
 		for (int i = (int) (*p - start); i < 6; i++)
 			micros *= 10;
@@ -294,7 +286,7 @@ take_time(const char **p, const char *end, CdcTemporal *t, uint8_t fsp)
 	t->hour = (uint16_t) hour;
 	t->minute = (uint8_t) minute;
 	t->second = (uint8_t) second;
-	t->micros = micros;
+	t->micros = (uint32_t) micros;
 	t->fsp = fsp;
 	return true;
 }
@@ -318,13 +310,13 @@ read_temporal(CdcArena *arena, const CdcColumn *column, CdcString cell, CdcValue
 	else if (strcmp(column->data_type, "time") == 0)
 	{
 		value->kind = CDC_TIME;
-		t->negative = take_char(&p, end, '-');
+		t->negative = cdc_take_char(&p, end, '-');
 		ok = take_time(&p, end, t, column->fsp);
 	}
 	else
 	{
 		value->kind = strcmp(column->data_type, "datetime") == 0 ? CDC_DATETIME : CDC_TIMESTAMP;
-		ok = take_date(&p, end, t) && take_char(&p, end, ' ') &&
+		ok = take_date(&p, end, t) && cdc_take_char(&p, end, ' ') &&
 			take_time(&p, end, t, column->fsp);
 	}
 	return ok && p == end ? CDC_OK : bad_text(cell, err);

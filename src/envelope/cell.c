@@ -13,6 +13,7 @@
 #include "envelope/cell.h"
 
 #include "core/base64.h"
+#include "core/digits.h"
 #include "core/event.h"
 #include "core/geometry.h"
 #include "core/json_parse.h"
@@ -78,18 +79,6 @@ emit_base64(CdcArena *arena, const uint8_t *bytes, size_t len, CdcSink *sink, Cd
 	return sink->ops->string(sink, text, cdc_base64(bytes, len, text));
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static CdcStatus
 emit_hex(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
 {
@@ -107,8 +96,8 @@ emit_hex(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
 		return no_memory(err);
 	for (i = 0; i + 1 < s.len; i += 2)
 	{
-		int			high = hex_digit(s.data[i]);
-		int			low = hex_digit(s.data[i + 1]);
+		int			high = cdc_hex_digit(s.data[i]);
+		int			low = cdc_hex_digit(s.data[i + 1]);
 
 		if (high < 0 || low < 0)
 			break;

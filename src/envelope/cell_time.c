@@ -11,6 +11,8 @@
  */
 #include "envelope/cell.h"
 
+#include "core/digits.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -168,41 +170,17 @@ typedef struct IsoTime
 	int			zone;			/* seconds east of UTC */
 } IsoTime;
 
-static bool
-take_number(const char **p, const char *end, int width, int *n)
-{
-	*n = 0;
-	if (end - *p < width)
-		return false;
-	for (; width > 0; width--, (*p)++)
-	{
-		if (**p < '0' || **p > '9')
-			return false;
-		*n = *n * 10 + (**p - '0');
-	}
-	return true;
-}
-
-static bool
-take_char(const char **p, const char *end, char c)
-{
-	if (*p >= end || **p != c)
-		return false;
-	(*p)++;
-	return true;
-}
-
 /* hh:mm[:ss[.fraction]] */
 static bool
 take_clock(const char **p, const char *end, IsoTime *t)
 {
-	if (!take_number(p, end, 2, &t->hour) || !take_char(p, end, ':') ||
-		!take_number(p, end, 2, &t->minute) || t->hour > 24 || t->minute > 59)
+	if (!cdc_take_digits(p, end, 2, &t->hour) || !cdc_take_char(p, end, ':') ||
+		!cdc_take_digits(p, end, 2, &t->minute) || t->hour > 24 || t->minute > 59)
 		return false;
 	t->second = 0;
-	if (!take_char(p, end, ':'))
+	if (!cdc_take_char(p, end, ':'))
 		return true;
-	if (!take_number(p, end, 2, &t->second) || t->second > 60)
+	if (!cdc_take_digits(p, end, 2, &t->second) || t->second > 60)
 		return false;
 	if (*p < end && (**p == '.' || **p == ','))
 	{
@@ -228,22 +206,22 @@ take_zone(const char **p, const char *end, IsoTime *t)
 	if (**p == ' ')
 		(*p)++;
 	t->has_zone = true;
-	if (take_char(p, end, 'Z') || take_char(p, end, 'z'))
+	if (cdc_take_char(p, end, 'Z') || cdc_take_char(p, end, 'z'))
 		return *p == end;
 	if (end - *p > 2 && memcmp(*p, "UTC", 3) == 0 && end - *p == 3)
 	{
 		*p += 3;
 		return true;
 	}
-	east = take_char(p, end, '+');
-	if (!east && !take_char(p, end, '-'))
+	east = cdc_take_char(p, end, '+');
+	if (!east && !cdc_take_char(p, end, '-'))
 		return false;
-	if (!take_number(p, end, 2, &hours))
+	if (!cdc_take_digits(p, end, 2, &hours))
 		return false;
 	if (*p < end)
 	{
-		(void) take_char(p, end, ':');
-		if (!take_number(p, end, 2, &minutes))
+		(void) cdc_take_char(p, end, ':');
+		if (!cdc_take_digits(p, end, 2, &minutes))
 			return false;
 	}
 	if (hours > 18 || minutes > 59 || *p != end)
@@ -261,15 +239,15 @@ parse_iso(CdcString text, IsoTime *t)
 
 	memset(t, 0, sizeof(*t));
 	t->fraction.data = "";
-	if (!take_number(&p, end, 4, &t->year) || !take_char(&p, end, '-') ||
-		!take_number(&p, end, 2, &t->month) || !take_char(&p, end, '-') ||
-		!take_number(&p, end, 2, &t->day))
+	if (!cdc_take_digits(&p, end, 4, &t->year) || !cdc_take_char(&p, end, '-') ||
+		!cdc_take_digits(&p, end, 2, &t->month) || !cdc_take_char(&p, end, '-') ||
+		!cdc_take_digits(&p, end, 2, &t->day))
 		return false;
 	if (p == end)
 		return true;
 	/* GoldenGate puts a colon between date and time of Oracle's DATE */
-	if (take_char(&p, end, 'T') || take_char(&p, end, 't') || take_char(&p, end, ' ') ||
-		take_char(&p, end, ':'))
+	if (cdc_take_char(&p, end, 'T') || cdc_take_char(&p, end, 't') || cdc_take_char(&p, end, ' ') ||
+		cdc_take_char(&p, end, ':'))
 	{
 		t->has_time = true;
 		if (!take_clock(&p, end, t))

@@ -18,6 +18,8 @@
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
+#include "core/digits.h"
+
 typedef struct DateTime
 {
 	int			year;
@@ -28,41 +30,6 @@ typedef struct DateTime
 	int			digits;			/* of the fraction that are not trailing zeros */
 } DateTime;
 
-static inline bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* n digits at *p; false when they are not. */
-static inline bool
-number(const char **p, const char *end, int n, int *result)
-{
-	int			value = 0;
-
-	if (end - *p < n)
-		return false;
-	for (; n > 0; n--)
-	{
-		char		c = *(*p)++;
-
-		if (!is_digit(c))
-			return false;
-		value = value * 10 + (c - '0');
-	}
-	*result = value;
-	return true;
-}
-
-static inline bool
-literal(const char **p, const char *end, char c)
-{
-	if (*p >= end || **p != c)
-		return false;
-	(*p)++;
-	return true;
-}
-
 /* :mm:ss[.ffffff] and the end of the text; adds to dt->micros. */
 static bool
 minutes(const char *p, const char *end, int hours, DateTime *dt)
@@ -71,8 +38,8 @@ minutes(const char *p, const char *end, int hours, DateTime *dt)
 	int			second;
 	int			micros = 0;
 
-	if (!literal(&p, end, ':') || !number(&p, end, 2, &minute) ||
-		!literal(&p, end, ':') || !number(&p, end, 2, &second) ||
+	if (!cdc_take_char(&p, end, ':') || !cdc_take_digits(&p, end, 2, &minute) ||
+		!cdc_take_char(&p, end, ':') || !cdc_take_digits(&p, end, 2, &second) ||
 		minute > 59 || second > 59)
 		return false;
 	dt->digits = 0;
@@ -81,11 +48,11 @@ minutes(const char *p, const char *end, int hours, DateTime *dt)
 		int			n;
 		int			scale = 100000;
 
-		if (!literal(&p, end, '.') || end - p < 1 || end - p > 6)
+		if (!cdc_take_char(&p, end, '.') || end - p < 1 || end - p > 6)
 			return false;
 		for (n = 1; p < end; n++, p++, scale /= 10)
 		{
-			if (!is_digit(*p))
+			if (!cdc_is_digit(*p))
 				return false;
 			if (*p != '0')
 				dt->digits = n;
@@ -106,9 +73,9 @@ parse_datetime(const CdcJsonValue *v, DateTime *dt)
 
 	if (v->type != JENTRY_ISSTRING)
 		return false;
-	if (!number(&p, end, 4, &dt->year) || !literal(&p, end, '-') ||
-		!number(&p, end, 2, &dt->month) || !literal(&p, end, '-') ||
-		!number(&p, end, 2, &dt->day))
+	if (!cdc_take_digits(&p, end, 4, &dt->year) || !cdc_take_char(&p, end, '-') ||
+		!cdc_take_digits(&p, end, 2, &dt->month) || !cdc_take_char(&p, end, '-') ||
+		!cdc_take_digits(&p, end, 2, &dt->day))
 		return false;
 	dt->has_time = p < end;
 	dt->micros = 0;
@@ -118,7 +85,7 @@ parse_datetime(const CdcJsonValue *v, DateTime *dt)
 	if (*p != ' ' && *p != 'T')
 		return false;
 	p++;
-	return number(&p, end, 2, &hour) && hour < 24 && minutes(p, end, hour, dt);
+	return cdc_take_digits(&p, end, 2, &hour) && hour < 24 && minutes(p, end, hour, dt);
 }
 
 static bool
@@ -137,7 +104,7 @@ parse_time(const CdcJsonValue *v, DateTime *dt)
 		negative = true;
 		p++;
 	}
-	for (; p < end && is_digit(*p) && n < 6; p++, n++)
+	for (; p < end && cdc_is_digit(*p) && n < 6; p++, n++)
 		hours = hours * 10 + (*p - '0');
 	if (n == 0 || !minutes(p, end, hours, dt))
 		return false;

@@ -259,6 +259,20 @@ take_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 	return true;
 }
 
+/* The envelope of a message with that key; NULL: none, or it says nothing. */
+static CdcStatus
+read_with_key(CdcKafkaEventMaker *maker, const Jsonb *key, CdcDoc *key_doc, CdcMessage *message,
+			  CdcEnvelope *env, CdcError *err)
+{
+	if (key != NULL)
+	{
+		cdc_doc_from_jsonb(&key->root, key_doc);
+		message->key = key_doc;
+	}
+	cdc_arena_reset(maker->arena);
+	return cdc_envelope_read(maker->arena, maker->format, message, env, err);
+}
+
 /*
  * Reads the envelope, with the message's key where that may say something: in
  * some formats always, in others for a new table, as it names the primary key.
@@ -267,18 +281,11 @@ static CdcStatus
 read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage *message,
 			  CdcEnvelope *env, CdcKafkaEvent *event)
 {
-	const Jsonb *key = NULL;
+	const Jsonb *key = key_matters(maker->format, msg) ? parse_key(maker, msg) : NULL;
 	CdcDoc		key_doc;
 	Table	   *table;
-	CdcStatus	st;
+	CdcStatus	st = read_with_key(maker, key, &key_doc, message, env, &event->err);
 
-	if (key_matters(maker->format, msg) && (key = parse_key(maker, msg)) != NULL)
-	{
-		cdc_doc_from_jsonb(&key->root, &key_doc);
-		message->key = &key_doc;
-	}
-	cdc_arena_reset(maker->arena);
-	st = cdc_envelope_read(maker->arena, maker->format, message, env, &event->err);
 	if (cdc_failed(st))
 		return st;
 	table = find_table(maker, env);
@@ -286,10 +293,7 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 		table->wanted && !table->known && is_row(env->op))
 	{
 		key = parse_key(maker, msg);
-		cdc_doc_from_jsonb(&key->root, &key_doc);
-		message->key = &key_doc;
-		cdc_arena_reset(maker->arena);
-		st = cdc_envelope_read(maker->arena, maker->format, message, env, &event->err);
+		st = read_with_key(maker, key, &key_doc, message, env, &event->err);
 		if (cdc_failed(st))
 			return st;
 	}

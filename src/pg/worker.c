@@ -102,22 +102,30 @@ note_success(const CdcSubscription *sub, bool worked)
 /* The last pull left more and was no small one. */
 static bool backlog = false;
 
+/* Starts a transaction; NULL, without one: the worker is not wanted any more. */
+static CdcSubscription *
+begin_turn(void)
+{
+	CdcSubscription *sub;
+
+	if (!cdc_background_transaction())
+		return NULL;
+	sub = subscription();
+	if (sub == NULL)
+		cdc_background_commit();
+	return sub;
+}
+
 /* One transaction of pull.  false: the worker is not wanted any more. */
 static bool
 pull_once(bool *more)
 {
-	CdcSubscription *sub;
+	CdcSubscription *sub = begin_turn();
 	CdcPullBounds bounds;
 	CdcPullResult result;
 
-	if (!cdc_background_transaction())
-		return false;
-	sub = subscription();
 	if (sub == NULL)
-	{
-		cdc_background_commit();
 		return false;
-	}
 
 	memset(&bounds, 0, sizeof(bounds));
 	memset(&result, 0, sizeof(result));
@@ -146,17 +154,11 @@ pull_once(bool *more)
 static bool
 apply_once(bool *more)
 {
-	CdcSubscription *sub;
+	CdcSubscription *sub = begin_turn();
 	CdcApplyResult result;
 
-	if (!cdc_background_transaction())
-		return false;
-	sub = subscription();
 	if (sub == NULL)
-	{
-		cdc_background_commit();
 		return false;
-	}
 
 	memset(&result, 0, sizeof(result));
 	cdc_apply_run(sub, Max(sub->opt.batch_events, APPLY_EVENTS_MIN), &result);
