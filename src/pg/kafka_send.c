@@ -26,6 +26,7 @@
 
 #include "pg/error.h"
 #include "pg/kafka_options.h"
+#include "pg/option_table.h"
 
 #define KEPT_PRODUCERS			4
 #define DEFAULT_MAX_BYTES		1000000 /* librdkafka's message.max.bytes */
@@ -81,27 +82,12 @@ cdc_kafka_target_is(const CdcKafkaTarget *target, Oid serverid, Oid userid, List
 }
 
 static const char *
-find_option(List *options, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, options)
-	{
-		DefElem    *def = lfirst(lc);
-
-		if (strcmp(def->defname, name) == 0)
-			return defGetString(def);
-	}
-	return NULL;
-}
-
-static const char *
 target_option(const CdcKafkaTarget *target, const char *name)
 {
-	const char *value = find_option(target->overrides, name);
+	const char *value = cdc_option_value(target->overrides, name);
 
 	return value != NULL ? value :
-		find_option(GetForeignServer(target->serverid)->options, name);
+		cdc_option_value(GetForeignServer(target->serverid)->options, name);
 }
 
 int64

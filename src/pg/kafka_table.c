@@ -163,19 +163,6 @@ read_column(CdcKafkaColumn *column, const CdcKafkaTable *table, Form_pg_attribut
 						 "with the table's option format 'json' all others are members of the JSON value.")));
 }
 
-static bool
-has_option(List *options, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, options)
-	{
-		if (strcmp(((DefElem *) lfirst(lc))->defname, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * A scan is bounded by what there is, so its fetches need not wait for more: a
  * broker that waits answers nothing else meanwhile.  What the table or its
@@ -186,7 +173,8 @@ client_options(ForeignTable *ft)
 {
 	List	   *server = GetForeignServer(ft->serverid)->options;
 
-	if (has_option(server, "fetch_wait_max_ms") || has_option(server, "fetch.wait.max.ms"))
+	if (cdc_option_value(server, "fetch_wait_max_ms") != NULL ||
+		cdc_option_value(server, "fetch.wait.max.ms") != NULL)
 		return ft->options;
 	return lcons(CDC_MAKE_DEFELEM("fetch_wait_max_ms", (Node *) makeString("10")),
 				 list_copy(ft->options));

@@ -50,19 +50,6 @@ cdc_mysql_server_id_base(List *server)
 	return 0;
 }
 
-static bool
-contains(List *list, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, list)
-	{
-		if (strcmp(((DefElem *) lfirst(lc))->defname, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Options that say nothing, or the opposite, together. */
 static void
 check_server_combination(List *list)
@@ -75,13 +62,13 @@ check_server_combination(List *list)
 
 		if (strcmp(def->defname, "ssl_mode") == 0 &&
 			pg_strncasecmp(defGetString(def), "VERIFY", 6) == 0 &&
-			!contains(list, "ssl_ca") && !contains(list, "ssl_capath"))
+			cdc_option_value(list, "ssl_ca") == NULL && cdc_option_value(list, "ssl_capath") == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 					 errmsg("option \"ssl_mode\" %s needs \"ssl_ca\" or \"ssl_capath\"", defGetString(def)),
 					 errhint("Add ssl_ca with the file of the CA's certificate on the database server.")));
 	}
-	if (contains(list, "ssl_cert") != contains(list, "ssl_key"))
+	if ((cdc_option_value(list, "ssl_cert") != NULL) != (cdc_option_value(list, "ssl_key") != NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("options \"ssl_cert\" and \"ssl_key\" must be set together")));

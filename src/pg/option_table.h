@@ -36,6 +36,9 @@ typedef enum CdcOptionScope
 extern bool cdc_option_set(CdcOptionScope scope, const char *name, const char *value, void *target);
 extern void cdc_option_set_defaults(CdcOptionScope scope, void *target);
 
+/* The value of an option in a DefElem list; NULL: it is not set. */
+extern const char *cdc_option_value(List *options, const char *name);
+
 /* ERROR for a name that is not an option here; tells where it belongs. */
 extern void cdc_option_unknown(CdcOptionScope scope, const char *name);
 

@@ -432,6 +432,21 @@ cdc_option_set_defaults(CdcOptionScope scope, void *target)
 	}
 }
 
+const char *
+cdc_option_value(List *options, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst(lc);
+
+		if (strcmp(def->defname, name) == 0)
+			return defGetString(def);
+	}
+	return NULL;
+}
+
 void
 cdc_option_unknown(CdcOptionScope scope, const char *name)
 {
