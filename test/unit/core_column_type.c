@@ -25,77 +25,77 @@ teardown(void **state)
 	return 0;
 }
 
+static const struct
+{
+	const char *text;
+	const char *data_type;
+	bool		is_unsigned;
+	uint32_t	length;
+	uint16_t	precision;
+	uint16_t	scale;
+	uint8_t		fsp;
+}			cases[] = {
+	{"tinyint", "tinyint", false, 0, 0, 0, 0},
+	{"tinyint(1)", "tinyint", false, 1, 0, 0, 0},
+	{"tinyint(3) unsigned", "tinyint", true, 3, 0, 0, 0},
+	{"int", "int", false, 0, 0, 0, 0},
+	{"int unsigned", "int", true, 0, 0, 0, 0},
+	{"INT(10) UNSIGNED ZEROFILL", "int", true, 10, 0, 0, 0},
+	{"int(8) unsigned zerofill", "int", true, 8, 0, 0, 0},
+	{"int(8) zerofill", "int", true, 8, 0, 0, 0},
+	{"mediumint(9)", "mediumint", false, 9, 0, 0, 0},
+	{"bigint(20) unsigned", "bigint", true, 20, 0, 0, 0},
+	{"decimal", "decimal", false, 0, 10, 0, 0},
+	{"decimal(5)", "decimal", false, 0, 5, 0, 0},
+	{"decimal(10,2)", "decimal", false, 0, 10, 2, 0},
+	{"decimal(65,38)", "decimal", false, 0, 65, 38, 0},
+	{"decimal( 7 , 2 ) unsigned zerofill", "decimal", true, 0, 7, 2, 0},
+	{"decimal(30,30)", "decimal", false, 0, 30, 30, 0},
+	{"float", "float", false, 0, 0, 0, 0},
+	{"float unsigned zerofill", "float", true, 0, 0, 0, 0},
+	{"float(7,3)", "float", false, 0, 7, 3, 0},
+	{"double(10,2) unsigned", "double", true, 0, 10, 2, 0},
+	{"double", "double", false, 0, 0, 0, 0},
+	{"bit", "bit", false, 1, 0, 0, 0},
+	{"bit(1)", "bit", false, 1, 0, 0, 0},
+	{"bit(64)", "bit", false, 64, 0, 0, 0},
+	{"year", "year", false, 0, 0, 0, 0},
+	{"year(4)", "year", false, 4, 0, 0, 0},
+	{"year(2)", "year", false, 2, 0, 0, 0},
+	{"date", "date", false, 0, 0, 0, 0},
+	{"time", "time", false, 0, 0, 0, 0},
+	{"time(6)", "time", false, 0, 0, 0, 6},
+	{"datetime(3)", "datetime", false, 0, 0, 0, 3},
+	{"timestamp(6)", "timestamp", false, 0, 0, 0, 6},
+	{"time(3) /* mariadb-5.3 */", "time", false, 0, 0, 0, 3},
+	{"datetime /* mariadb-5.3 */", "datetime", false, 0, 0, 0, 0},
+	{"timestamp /* 5.5 binary format */", "timestamp", false, 0, 0, 0, 0},
+	{"char", "char", false, 1, 0, 0, 0},
+	{"char(0)", "char", false, 0, 0, 0, 0},
+	{"char(255)", "char", false, 255, 0, 0, 0},
+	{"varchar(16383)", "varchar", false, 16383, 0, 0, 0},
+	{"varchar(20) /*M!100301 COMPRESSED*/", "varchar", false, 20, 0, 0, 0},
+	{"text /*M!100301 COMPRESSED*/", "text", false, 0, 0, 0, 0},
+	{"blob COMPRESSED", "blob", false, 0, 0, 0, 0},
+	{"varchar(10) character set latin1 collate latin1_bin", "varchar", false, 10, 0, 0, 0},
+	{"binary", "binary", false, 1, 0, 0, 0},
+	{"binary(0)", "binary", false, 0, 0, 0, 0},
+	{"varbinary(255)", "varbinary", false, 255, 0, 0, 0},
+	{"tinytext", "tinytext", false, 0, 0, 0, 0},
+	{"longblob", "longblob", false, 0, 0, 0, 0},
+	{"json", "json", false, 0, 0, 0, 0},
+	{"geometry", "geometry", false, 0, 0, 0, 0},
+	{"geomcollection", "geomcollection", false, 0, 0, 0, 0},
+	{"vector(2048)", "vector", false, 2048, 0, 0, 0},
+	{"uuid", "uuid", false, 0, 0, 0, 0},
+	{"inet6", "inet6", false, 0, 0, 0, 0},
+	{"inet4", "inet4", false, 0, 0, 0, 0},
+	{"newtype(7)", "newtype", false, 7, 0, 0, 0},
+};
+
 static void
 test_types(void **state)
 {
-	static const struct
-	{
-		const char *text;
-		const char *data_type;
-		bool		is_unsigned;
-		uint32_t	length;
-		uint16_t	precision;
-		uint16_t	scale;
-		uint8_t		fsp;
-	}			cases[] = {
-		{"tinyint", "tinyint", false, 0, 0, 0, 0},
-		{"tinyint(1)", "tinyint", false, 1, 0, 0, 0},
-		{"tinyint(3) unsigned", "tinyint", true, 3, 0, 0, 0},
-		{"int", "int", false, 0, 0, 0, 0},
-		{"int unsigned", "int", true, 0, 0, 0, 0},
-		{"INT(10) UNSIGNED ZEROFILL", "int", true, 10, 0, 0, 0},
-		{"int(8) unsigned zerofill", "int", true, 8, 0, 0, 0},
-		{"int(8) zerofill", "int", true, 8, 0, 0, 0},
-		{"mediumint(9)", "mediumint", false, 9, 0, 0, 0},
-		{"bigint(20) unsigned", "bigint", true, 20, 0, 0, 0},
-		{"decimal", "decimal", false, 0, 10, 0, 0},
-		{"decimal(5)", "decimal", false, 0, 5, 0, 0},
-		{"decimal(10,2)", "decimal", false, 0, 10, 2, 0},
-		{"decimal(65,38)", "decimal", false, 0, 65, 38, 0},
-		{"decimal( 7 , 2 ) unsigned zerofill", "decimal", true, 0, 7, 2, 0},
-		{"decimal(30,30)", "decimal", false, 0, 30, 30, 0},
-		{"float", "float", false, 0, 0, 0, 0},
-		{"float unsigned zerofill", "float", true, 0, 0, 0, 0},
-		{"float(7,3)", "float", false, 0, 7, 3, 0},
-		{"double(10,2) unsigned", "double", true, 0, 10, 2, 0},
-		{"double", "double", false, 0, 0, 0, 0},
-		{"bit", "bit", false, 1, 0, 0, 0},
-		{"bit(1)", "bit", false, 1, 0, 0, 0},
-		{"bit(64)", "bit", false, 64, 0, 0, 0},
-		{"year", "year", false, 0, 0, 0, 0},
-		{"year(4)", "year", false, 4, 0, 0, 0},
-		{"year(2)", "year", false, 2, 0, 0, 0},
-		{"date", "date", false, 0, 0, 0, 0},
-		{"time", "time", false, 0, 0, 0, 0},
-		{"time(6)", "time", false, 0, 0, 0, 6},
-		{"datetime(3)", "datetime", false, 0, 0, 0, 3},
-		{"timestamp(6)", "timestamp", false, 0, 0, 0, 6},
-		{"time(3) /* mariadb-5.3 */", "time", false, 0, 0, 0, 3},
-		{"datetime /* mariadb-5.3 */", "datetime", false, 0, 0, 0, 0},
-		{"timestamp /* 5.5 binary format */", "timestamp", false, 0, 0, 0, 0},
-		{"char", "char", false, 1, 0, 0, 0},
-		{"char(0)", "char", false, 0, 0, 0, 0},
-		{"char(255)", "char", false, 255, 0, 0, 0},
-		{"varchar(16383)", "varchar", false, 16383, 0, 0, 0},
-		{"varchar(20) /*M!100301 COMPRESSED*/", "varchar", false, 20, 0, 0, 0},
-		{"text /*M!100301 COMPRESSED*/", "text", false, 0, 0, 0, 0},
-		{"blob COMPRESSED", "blob", false, 0, 0, 0, 0},
-		{"varchar(10) character set latin1 collate latin1_bin", "varchar", false, 10, 0, 0, 0},
-		{"binary", "binary", false, 1, 0, 0, 0},
-		{"binary(0)", "binary", false, 0, 0, 0, 0},
-		{"varbinary(255)", "varbinary", false, 255, 0, 0, 0},
-		{"tinytext", "tinytext", false, 0, 0, 0, 0},
-		{"longblob", "longblob", false, 0, 0, 0, 0},
-		{"json", "json", false, 0, 0, 0, 0},
-		{"geometry", "geometry", false, 0, 0, 0, 0},
-		{"geomcollection", "geomcollection", false, 0, 0, 0, 0},
-		{"vector(2048)", "vector", false, 2048, 0, 0, 0},
-		{"uuid", "uuid", false, 0, 0, 0, 0},
-		{"inet6", "inet6", false, 0, 0, 0, 0},
-		{"inet4", "inet4", false, 0, 0, 0, 0},
-		{"newtype(7)", "newtype", false, 7, 0, 0, 0},
-	};
-
 	(void) state;
 	for (size_t i = 0; i < lengthof(cases); i++)
 	{
