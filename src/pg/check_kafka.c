@@ -15,6 +15,7 @@
 #include "nodes/makefuncs.h"
 #include "utils/timestamp.h"
 
+#include "pg/error.h"
 #include "pg/kafka_source.h"
 
 #define LISTED				5		/* so many are named, of more only the count is told */
@@ -200,7 +201,7 @@ check_read(KafkaCheck *check)
 	int			i;
 
 	if (reader == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		cdc_out_of_memory();
 	for (i = 0; i < check->nbounds && tried < PROBED_TOPICS; i++)
 	{
 		const CdcKafkaBounds *b = &check->bounds[i];

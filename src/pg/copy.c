@@ -106,7 +106,7 @@ select_statement(const CdcTable *table)
 	if (!ok)
 	{
 		cdc_buf_free(&sql);
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		cdc_out_of_memory();
 	}
 	text = pnstrdup(sql.data, sql.len);
 	cdc_buf_free(&sql);
@@ -138,7 +138,7 @@ row_arena(void)
 	if (arena == NULL)
 		arena = cdc_arena_create(ROW_LIMIT);
 	if (arena == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		cdc_out_of_memory();
 	cdc_arena_reset(arena);
 	return arena;
 }

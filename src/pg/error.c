@@ -117,3 +117,9 @@ cdc_ereport(const CdcError *err, const char *subscription)
 			 context ? errcontext("%s", context) : 0));
 	pg_unreachable();
 }
+
+void
+cdc_out_of_memory(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}

@@ -18,6 +18,9 @@
  */
 pg_noreturn extern void cdc_ereport(const CdcError *err, const char *subscription);
 
+/* Where an allocation outside of PostgreSQL's memory contexts failed. */
+pg_noreturn extern void cdc_out_of_memory(void);
+
 /*
  * Text from a source in the database's encoding, palloc'ed; what is not UTF-8
  * becomes '?'.

@@ -54,9 +54,7 @@ cdc_kafka_ranges_open(CdcKafkaSource *source, const char *topic, bool headers)
 	ranges->context = CurrentMemoryContext;
 	ranges->reader = cdc_kafka_reader_open(cdc_kafka_source_client(source), headers);
 	if (ranges->reader == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
+		cdc_out_of_memory();
 	return ranges;
 }
 

@@ -396,7 +396,7 @@ init_buffers(CdcPublisher *publisher)
 		cdc_json_text_init(&value_text);
 		arena = cdc_arena_create(0);
 		if (arena == NULL)
-			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+			cdc_out_of_memory();
 	}
 	publisher->key = &key_text;
 	publisher->value = &value_text;

@@ -445,7 +445,7 @@ open_stream(CdcKafkaCall *call)
 	register_exit();
 	stream->reader = cdc_kafka_reader_open(cdc_kafka_source_client(stream->source), false);
 	if (stream->reader == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		cdc_out_of_memory();
 	cdc_kafka_stream_refresh(call, stream);
 	stream->written_at = GetCurrentTimestamp();
 	return stream;

@@ -168,7 +168,7 @@ is_gtid_set(CdcFlavor flavor, const char *text)
 	bool		ok;
 
 	if (set == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		cdc_out_of_memory();
 	ok = cdc_gtid_set_parse(set, text, &err) == CDC_OK && !cdc_gtid_set_empty(set);
 	cdc_gtid_set_destroy(set);
 	return ok;

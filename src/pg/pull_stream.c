@@ -82,12 +82,6 @@ cdc_pull_disconnect(int32 subscription_id)
 
 /* ---- position ---- */
 
-static void
-out_of_memory(void)
-{
-	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-}
-
 CdcGtidSet *
 cdc_pull_parse_gtid_set(CdcFlavor flavor, const char *text, const char *subscription)
 {
@@ -96,7 +90,7 @@ cdc_pull_parse_gtid_set(CdcFlavor flavor, const char *text, const char *subscrip
 	CdcStatus	st;
 
 	if (set == NULL)
-		out_of_memory();
+		cdc_out_of_memory();
 	st = cdc_gtid_set_parse(set, text, &err);
 	if (cdc_failed(st))
 	{
@@ -178,7 +172,7 @@ cdc_pull_stream_gtid_text(const CdcPullStream *stream)
 	if (cdc_failed(cdc_gtid_set_print(stream->executed, &buf)))
 	{
 		cdc_buf_free(&buf);
-		out_of_memory();
+		cdc_out_of_memory();
 	}
 	text = buf.len > 0 ? pnstrdup(buf.data, buf.len) : pstrdup("");
 	cdc_buf_free(&buf);
@@ -475,7 +469,7 @@ cdc_pull_stream_connect(CdcPullStream *stream)
 	stream->stream = cdc_stream_create(flavor, stream->file, stream->offset);
 	stream->decoder = cdc_decoder_create(flavor, lookup_table, stream);
 	if (stream->stream == NULL || stream->decoder == NULL)
-		out_of_memory();
+		cdc_out_of_memory();
 	cdc_stream_accept_xa(stream->stream);
 	stream->row_query = stream->sub->opt.event.row_query;
 	cdc_stream_keep_queries(stream->stream, stream->row_query);

@@ -129,7 +129,7 @@ search_one(Search *search, const char *file, int64 end)
 	search->settled = NIL;
 	search->reader = cdc_stream_create(flavor, file, CDC_PULL_FIRST_OFFSET);
 	if (search->reader == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		cdc_out_of_memory();
 	cdc_stream_accept_xa(search->reader);
 	cdc_stream_keep_queries(search->reader, search->call->sub->opt.event.row_query);
 	search->group = cdc_group_buffer_create(CurrentMemoryContext,

@@ -191,12 +191,6 @@ next_event(Piece *piece, const uint8_t **event, size_t *len)
 /* ---- definitions of tables ---- */
 
 static void
-out_of_memory(void)
-{
-	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-}
-
-static void
 start_definitions(BinlogRead *read)
 {
 	HASHCTL		ctl;
@@ -537,7 +531,7 @@ begin_read(BinlogRead *read, const char *path, const char *subscription)
 	read->decoder = cdc_decoder_create(CDC_MYSQL, lookup_table, read);
 	read->arena = cdc_arena_create(0);
 	if (read->stream == NULL || read->decoder == NULL || read->arena == NULL)
-		out_of_memory();
+		cdc_out_of_memory();
 	cdc_stream_accept_xa(read->stream);
 	cdc_stream_keep_queries(read->stream, read->call.sub->opt.event.row_query);
 }

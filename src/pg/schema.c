@@ -11,6 +11,8 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "pg/error.h"
+
 static void
 destroy_arena(void *arg)
 {
@@ -30,7 +32,7 @@ cdc_schema_arena(MemoryContext context)
 	CdcArena   *arena = cdc_arena_create(0);
 
 	if (arena == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		cdc_out_of_memory();
 	callback->func = destroy_arena;
 	callback->arg = arena;
 	MemoryContextRegisterResetCallback(context, callback);
@@ -91,12 +93,6 @@ cdc_schema_invalidate(CdcSchema *schema)
  * From a definition to a table
  */
 
-void
-cdc_schema_no_memory(void)
-{
-	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-}
-
 static const char *
 arena_copy(CdcArena *arena, const char *s)
 {
@@ -106,7 +102,7 @@ arena_copy(CdcArena *arena, const char *s)
 		return NULL;
 	copy = cdc_arena_strndup(arena, s, strlen(s));
 	if (copy == NULL)
-		cdc_schema_no_memory();
+		cdc_out_of_memory();
 	return copy;
 }
 
@@ -134,7 +130,7 @@ make_column(CdcArena *arena, const CdcColumnDef *def, CdcColumn *col)
 		case CDC_OK:
 			break;
 		case CDC_ERR_NOMEM:
-			cdc_schema_no_memory();
+			cdc_out_of_memory();
 			break;
 		default:
 			/* a type that we do not know is a matter of this table only */
@@ -159,7 +155,7 @@ make_key(CdcArena *arena, CdcTable *table)
 		return;
 	pk = cdc_arena_zalloc(arena, n * sizeof(int));
 	if (pk == NULL)
-		cdc_schema_no_memory();
+		cdc_out_of_memory();
 	for (i = 0; i < table->ncolumns; i++)
 	{
 		int			at = table->columns[i].pk_index;
@@ -181,7 +177,7 @@ new_table(CdcSchema *schema, const char *database, const char *name, int ncolumn
 	CdcColumn  *columns = cdc_arena_zalloc(schema->arena, Max(ncolumns, 1) * sizeof(CdcColumn));
 
 	if (table == NULL || columns == NULL)
-		cdc_schema_no_memory();
+		cdc_out_of_memory();
 	table->database = arena_copy(schema->arena, database);
 	table->name = arena_copy(schema->arena, name);
 	table->full_name = arena_copy(schema->arena, psprintf("%s.%s", database, name));

@@ -115,7 +115,7 @@ members_fit(CdcSchema *schema, const CdcTableMap *map, int i, const CdcColumn *c
 		return true;			/* the decoder will say that it cannot read it */
 	arena = cdc_arena_create(0);
 	if (arena == NULL)
-		cdc_schema_no_memory();
+		cdc_out_of_memory();
 	for (k = 0; k < column->nmembers && fit; k++)
 	{
 		CdcString	member = map->members[i][k];

@@ -85,9 +85,6 @@ extern void cdc_schema_put(CdcSchema *schema, CdcSchemaEntry *entry, const char 
 						   const char *table, const CdcTableDef *def, int64 seq,
 						   const char *position, const char *as_of);
 
-/* ERROR for want of memory. */
-pg_noreturn extern void cdc_schema_no_memory(void);
-
 /* schema_source.c */
 
 /* The source's present definition, palloc'ed; NULL when there is no such table. */
