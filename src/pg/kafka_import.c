@@ -157,7 +157,7 @@ check_clash(List *names, List *topics, const char *name, const char *topic)
 		if (strcmp(lfirst(n), name) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_TABLE),
-					 errmsg("topics %s and %s would both become table \"%s\"",
+					 errmsg("topics \"%s\" and \"%s\" would both become table \"%s\"",
 							(char *) lfirst(t), cdc_error_text(topic), name),
 					 errhint("Import one of them with LIMIT TO or EXCEPT, or with the option table_names 'topic'.")));
 	}

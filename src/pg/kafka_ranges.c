@@ -185,7 +185,7 @@ error_context(void *arg)
 						 listed > 1 ? "," : "", slot->ranges[0].partition, slot->next,
 						 slot->ranges[slot->current].to);
 	}
-	errcontext("reading topic %s, partition%s%s", cdc_error_text(ranges->topic),
+	errcontext("reading topic \"%s\", partition%s%s", cdc_error_text(ranges->topic),
 			   ranges->nactive == 1 ? "" : "s", buf.data);
 }
 

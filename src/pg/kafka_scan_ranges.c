@@ -31,7 +31,7 @@ check_missing(const CdcKafkaScan *scan, const CdcKafkaScanPartition *p, const Cd
 		if (asked->items[i].from > 0 && asked->items[i].from < p->low)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("offset " INT64_FORMAT " of topic %s, partition %d is not there any more",
+					 errmsg("offset " INT64_FORMAT " of topic \"%s\", partition %d is not there any more",
 							asked->items[i].from, cdc_error_text(scan->table->opt.topic), p->id),
 					 errdetail("The first message that is still there has offset " INT64_FORMAT ".",
 							   p->low),

@@ -169,7 +169,7 @@ cdc_kafka_check_unexpected(const CdcSubscription *sub, const CdcKafkaPlace *plac
 	cdc_kafka_blame(sub, place->topic, place->partition);
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("topic %s is not the one that subscription \"%s\" has read", place->topic,
+			 errmsg("topic \"%s\" is not the one that subscription \"%s\" has read", place->topic,
 					sub->name),
 			 errdetail("The message at %s/%d@" INT64_FORMAT " is not what was read there: the topic was deleted and made anew.  What the former one had behind offset " INT64_FORMAT " is lost.",
 					   place->topic, place->partition, msg->offset, place->next_offset - 1),
@@ -202,7 +202,7 @@ cdc_kafka_check_missing(CdcKafkaStream *stream, List *topics)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 found == NULL ?
-				 errmsg("topic %s of subscription \"%s\" does not exist any more", place->topic,
+				 errmsg("topic \"%s\" of subscription \"%s\" does not exist any more", place->topic,
 						stream->sub->name) :
 				 errmsg("partition %s/%d of subscription \"%s\" does not exist any more",
 						place->topic, place->partition, stream->sub->name),

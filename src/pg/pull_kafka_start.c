@@ -259,7 +259,7 @@ check_names(const CdcSubscription *sub, CdcKafkaPlace **places, int n)
 			find_place(places, n, sub->topics[i], 0) == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("server \"%s\" has no topic %s", sub->server, sub->topics[i]),
+					 errmsg("server \"%s\" has no topic \"%s\"", sub->server, sub->topics[i]),
 					 errhint("Check its spelling, letter case too, and that the user of the mapping may describe it.  A pattern such as %s* also takes topics that come later.",
 							 sub->topics[i])));
 	}
@@ -492,7 +492,7 @@ cdc_remove_topic(PG_FUNCTION_ARGS)
 		!cdc_topic_wanted(sub->topics, sub->ntopics, topic))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("subscription \"%s\" has no topic %s", sub->name, topic),
+				 errmsg("subscription \"%s\" has no topic \"%s\"", sub->name, topic),
 				 errhint("SELECT topic FROM cdc.stat_kafka_partition WHERE subscription = '%s' lists them.",
 						 sub->name)));
 	topics = topics_without(sub, topic, &n);

@@ -271,7 +271,7 @@ cdc_kafka_wanted_topics(CdcKafkaSource *source, const CdcSubscription *sub)
 		{
 			CdcError	err;
 
-			(void) cdc_error(&err, topic->status, "topic %s cannot be read: %s", topic->name,
+			(void) cdc_error(&err, topic->status, "topic \"%s\" cannot be read: %s", topic->name,
 							 topic->error != NULL ? topic->error : "unknown error");
 			cdc_ereport(&err, sub->name);
 		}
@@ -335,7 +335,7 @@ ask_topics(CdcKafkaStream *stream)
 			!names_topic(topics, stream->sub->topics[i], 0))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("topic %s of subscription \"%s\" does not exist",
+					 errmsg("topic \"%s\" of subscription \"%s\" does not exist",
 							stream->sub->topics[i], stream->sub->name),
 					 errhint("Create it, or go on without it: SELECT cdc.remove_topic('%s', '%s').",
 							 stream->sub->name, stream->sub->topics[i])));

@@ -71,8 +71,8 @@ subtest 'messages that are gone' => sub {
 	is($cluster->value('SELECT count(*) FROM aged'), 140, 'without a condition: what there is');
 	is($cluster->value('SELECT count(*) FROM aged WHERE "offset" >= 0'), 140, 'from 0 on: the same');
 	like($cluster->error_of('SELECT * FROM aged WHERE "offset" >= 50'),
-		qr/offset 50 of topic aged, partition 1 is not there any more.*offset 60.*missing_offsets/s, 'offsets that are gone');
-	like($cluster->error_of('SELECT * FROM aged WHERE partition = 1 AND "offset" IN (5, 70)'), qr/offset 5 of topic aged, partition 1/, 'one of a list');
+		qr/offset 50 of topic "aged", partition 1 is not there any more.*offset 60.*missing_offsets/s, 'offsets that are gone');
+	like($cluster->error_of('SELECT * FROM aged WHERE partition = 1 AND "offset" IN (5, 70)'), qr/offset 5 of topic "aged", partition 1/, 'one of a list');
 	is($cluster->value('SELECT count(*) FROM aged WHERE "offset" >= 50 AND partition = 0'), 50, 'in another partition');
 	is($cluster->value('SELECT count(*) FROM aged_skip WHERE "offset" >= 50'), 90, "missing_offsets 'skip'");
 
@@ -123,7 +123,7 @@ subtest 'a broker that stands still' => sub {
 	$dbh->do('DECLARE c CURSOR FOR SELECT value FROM big');
 	$dbh->do('FETCH 1 FROM c');
 	$kafka->freeze;
-	like($timed->('FETCH ALL FROM c', 700), qr/reading topic big, partitions 0 at offset \d+ of 20000/, 'reading is interrupted where it stands');
+	like($timed->('FETCH ALL FROM c', 700), qr/reading topic "big", partitions 0 at offset \d+ of 20000/, 'reading is interrupted where it stands');
 	$dbh->rollback;
 	$timed->('SELECT count(*) FROM big', 700);
 	$timed->(q{SELECT count(*) FROM big WHERE "offset" < 5}, 700);
@@ -146,7 +146,7 @@ subtest 'a broker that stands still' => sub {
 	$dbh->do('FETCH 1 FROM c');
 	$kafka->freeze;
 	$began = time;
-	like($cluster->error_of('FETCH ALL FROM c', $dbh), qr/sent nothing for 1000 ms.*reading topic big, partitions 0 at offset \d+ of 20000/s,
+	like($cluster->error_of('FETCH ALL FROM c', $dbh), qr/sent nothing for 1000 ms.*reading topic "big", partitions 0 at offset \d+ of 20000/s,
 		'no progress for the time that is allowed is an error, never a short result');
 	cmp_ok(time - $began, '<', 10, '... in time');
 	$kafka->thaw;

@@ -109,17 +109,17 @@ subtest 'partitions and topics' => sub {
 	is(list(q{SELECT message FROM cdc.log WHERE subscription = 'many' AND kind = 'topic' ORDER BY 1}),
 		'new partition many.a/2 new partition many.c/0', 'in the log');
 	$kafka->delete_topic('many.c');
-	like($cluster->error_of(q{SELECT cdc.pull('many')}), qr/topic many\.c of subscription "many" does not exist any more.*remove_topic/s,
+	like($cluster->error_of(q{SELECT cdc.pull('many')}), qr/topic "many\.c" of subscription "many" does not exist any more.*remove_topic/s,
 		'a topic that is gone is an error');
 	$cluster->do(q{SELECT cdc.remove_topic('many', 'many.c')});
 	is(pull('many'), 0, 'that can be settled');
-	like($cluster->error_of(q{SELECT cdc.remove_topic('many', 'nowhere')}), qr/has no topic nowhere/, 'a wrong name');
+	like($cluster->error_of(q{SELECT cdc.remove_topic('many', 'nowhere')}), qr/has no topic "nowhere"/, 'a wrong name');
 	$kafka->create_topic('extra', 2);
 	$send->('extra', 0, 20, 21);
 	$cluster->do(q{SELECT cdc.add_topic('many', 'extra', 'latest')});
 	$send->('extra', 1, 22);
 	is(pull('many'), 1, 'a topic more, from its end');
-	like($cluster->error_of(q{SELECT cdc.add_topic('many', 'nowhere')}), qr/has no topic nowhere/, 'if there is one');
+	like($cluster->error_of(q{SELECT cdc.add_topic('many', 'nowhere')}), qr/has no topic "nowhere"/, 'if there is one');
 	$kafka->create_topic('many.c');
 	$send->('many.c', 0, 23);
 	is(pull('many'), 0, 'what was removed stays away');
@@ -128,7 +128,7 @@ subtest 'partitions and topics' => sub {
 	$kafka->create_topic('alone');
 	subscribe('named', topics => ['alone']);
 	$kafka->delete_topic('alone');
-	like($cluster->error_of(q{SELECT cdc.pull('named')}), qr/topic alone of subscription "named" does not exist/, 'a named one');
+	like($cluster->error_of(q{SELECT cdc.pull('named')}), qr/topic "alone" of subscription "named" does not exist/, 'a named one');
 };
 
 subtest 'where it starts' => sub {
@@ -154,7 +154,7 @@ subtest 'where it starts' => sub {
 		'start@3' => qr/not of the form topic\/partition\@offset/, 'yesterdayish' => qr/invalid input syntax/);
 	like($cluster->error_of($cluster->call_sql('create_subscription', name => 'w', server => 'bus', topics => ['start'],
 				start_position => $_)), $wrong{$_}, "start_position $_") for sort keys %wrong;
-	%wrong = ('{}' => qr/needs topics/, '{nowhere}' => qr/has no topic nowhere/, '{!a}' => qr/at least one topic/,
+	%wrong = ('{}' => qr/needs topics/, '{nowhere}' => qr/has no topic "nowhere"/, '{!a}' => qr/at least one topic/,
 		'{a b}' => qr/invalid name of a topic/, '{~(}' => qr/regular expression/);
 	like($cluster->error_of("SELECT cdc.create_subscription('w', 'bus', topics := '$_')"), $wrong{$_}, "topics $_") for sort keys %wrong;
 	like($cluster->error_of(q{SELECT cdc.create_subscription('w', 'bus', topics := '{start}', format := 'xml')}),

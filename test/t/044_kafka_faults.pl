@@ -185,7 +185,7 @@ subtest 'gaps' => sub {
 	like(pull_error('gap'), qr{gap/0 ends before the position.*The position is 20, but.*0 to 4.*set_position}s, 'made anew, shorter');
 	$kafka->produce('gap', [ map { maxwell($_, 'c') } 6 .. 30 ]);
 	$cluster->forget;
-	like(pull_error('gap'), qr{topic gap is not the one.*gap/0\@19 is not what was read}s, 'made anew, longer');
+	like(pull_error('gap'), qr{topic "gap" is not the one.*gap/0\@19 is not what was read}s, 'made anew, longer');
 	$cluster->do(q{SELECT cdc.set_position('gap', 'gap/0@0')});
 	is(pull('gap'), 30, 'from its beginning');
 	# A worker says it of the partition.
