@@ -77,7 +77,7 @@ CREATE TABLE cdc.subscription_progress (
 -- What a worker last failed with.  One row a subscription and kind of worker.
 CREATE TABLE cdc.subscription_failure (
     subscription    text NOT NULL,
-    worker          text NOT NULL,          -- pull, apply
+    worker          text NOT NULL,          -- pull, apply, publish
     failures        bigint NOT NULL,        -- in a row, 0 after a success
     last_error      text,
     last_error_at   timestamptz,

@@ -2,8 +2,10 @@
 use strict;
 use warnings;
 
+use FindBin;
 use Test::More;
 use CdcIngest::Cluster;
+use CdcIngest::File qw(slurp);
 use CdcIngest::Server;
 
 my $flavour = CdcIngest::Server->available('mysql97') ? 'mysql97' : 'mariadb';
@@ -140,9 +142,21 @@ my $node = $cluster->node;
 my $file = $node->basedir . '/dump.sql';
 $cluster->call('disable_subscription', name => 's');
 PostgreSQL::Test::Utils::system_or_bail('pg_dump', '-h', $node->host, '-p', $node->port, '-f', $file, 'postgres');
-my $dump = PostgreSQL::Test::Utils::slurp_file($file);
+my $dump = slurp($file);
 like($dump, qr/^COPY cdc\.$_ /m, "pg_dump has cdc.$_")
   for qw(subscription subscription_position subscription_progress subscription_table table_version);
+
+# --- the documentation names what there is
+my $doc = "$FindBin::RealBin/../../doc";
+my ($options) = PostgreSQL::Test::Utils::run_command(
+	[ 'psql', '-XAtq', '-h', $node->host, '-p', $node->port, '-f', "$doc/options.sql", 'postgres' ]);
+is("$options\n", slurp("$doc/options.md"), 'doc/options.md is what doc/options.sql makes');
+my $text = join '', map { slurp($_) } "$doc/../README.md", glob "$doc/*.md";
+my $names = $cluster->dbh->selectcol_arrayref(q{
+	SELECT proname FROM pg_proc WHERE pronamespace = 'cdc'::regnamespace AND proname !~ '^_|_fdw_(handler|validator)$'
+	UNION SELECT relname FROM pg_class WHERE relnamespace = 'cdc'::regnamespace AND relkind IN ('r', 'v')});
+cmp_ok(@$names, '>', 40, 'functions, tables and views');
+is(join(' ', grep { $text !~ /cdc\.\Q$_\E\b/ } sort @$names), '', 'each is in the documentation');
 
 # --- drop
 $cluster->call('drop_subscription', name => 'manual', drop_history => \'true');
