@@ -11,6 +11,7 @@
 
 #include "pg/pull.h"
 
+/* cdc_pull_run() of a subscription from Kafka. */
 extern void cdc_pull_kafka_run(const CdcSubscription *sub, const CdcPullBounds *bounds,
 							   CdcPullResult *result);
 

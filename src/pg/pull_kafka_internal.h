@@ -168,7 +168,7 @@ extern CdcKafkaSource *cdc_kafka_subscription_source(const CdcSubscription *sub,
 
 /* pull_kafka_check.c */
 
-/* Asks for the watermarks of n places (bounds: n of scratch). */
+/* Asks for the watermarks of n places. */
 extern void cdc_kafka_ask_watermarks(CdcKafkaSource *source, CdcKafkaPlace **places, int n);
 
 /*

@@ -68,7 +68,7 @@ try_again(CdcKafkaRequest *request, rd_kafka_resp_err_t code)
 	return !atomic_load(&request->abandoned);
 }
 
-/* The error of a request as a whole. */
+/* The error of a request as a whole: what was tried, of which topic (or NULL). */
 static CdcStatus
 fail(CdcKafkaRequest *request, rd_kafka_resp_err_t code, const char *text, const char *what,
 	 const char *topic)
@@ -431,10 +431,14 @@ static CdcStatus
 created(CdcKafkaRequest *request, rd_kafka_event_t *event)
 {
 	const rd_kafka_topic_result_t **topics;
+	char		what[CDC_ERROR_TEXT / 2];
 	size_t		n = 0;
 
 	if (event == NULL)
-		return fail(request, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, "create topic", request->topic);
+	{
+		(void) snprintf(what, sizeof(what), "create topic \"%s\"", request->topic);
+		return fail(request, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, what, NULL);
+	}
 	if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return cdc_kafka_error(&request->error, rd_kafka_event_error(event),
 							   rd_kafka_event_error_string(event),
