@@ -155,12 +155,6 @@ cdc_background_turn(void)
 }
 
 bool
-cdc_background_extension_exists(void)
-{
-	return OidIsValid(get_extension_oid("cdc_ingest", true));
-}
-
-bool
 cdc_background_transaction(void)
 {
 	/*

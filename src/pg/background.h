@@ -53,9 +53,6 @@ extern void cdc_background_begin(CdcWorkerStart *start);
 /* Config file reload and interrupts: once in each turn of a loop. */
 extern void cdc_background_turn(void);
 
-/* Whether the database has the extension.  In a transaction. */
-extern bool cdc_background_extension_exists(void);
-
 /*
  * Starts a transaction that DROP EXTENSION waits for and that waits for it;
  * false (and no transaction) when the extension is not there.  The lock is

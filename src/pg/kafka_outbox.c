@@ -247,12 +247,6 @@ cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
 	box->bytes += size;
 }
 
-uint64
-cdc_outbox_waiting(void)
-{
-	return outbox == NULL ? 0 : outbox->messages;
-}
-
 /*
  * Sending
  */

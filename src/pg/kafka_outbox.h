@@ -41,7 +41,4 @@ extern CdcOutlet *cdc_outbox_outlet(Oid serverid, Oid userid, List *overrides);
 /* Everything is copied.  ERROR for a message over the outlet's message_max_bytes. */
 extern void cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *message);
 
-/* Messages waiting in this transaction. */
-extern uint64 cdc_outbox_waiting(void);
-
 #endif							/* CDC_PG_KAFKA_OUTBOX_H */

@@ -395,37 +395,6 @@ cdc_kafka_source_offsets_at(CdcKafkaSource *source, CdcKafkaBounds *bounds, int 
 	take_bounds(source, bounds, n);
 }
 
-void
-cdc_kafka_source_committed(CdcKafkaSource *source, CdcKafkaBounds *bounds, int n)
-{
-	cdc_kafka_request_committed(source->kafka, bounds, n);
-	check_answer(source);
-	take_bounds(source, bounds, n);
-}
-
-CdcStatus
-cdc_kafka_source_try_commit(CdcKafkaSource *source, const CdcKafkaBounds *bounds, int n,
-							CdcError *err)
-{
-	cdc_kafka_request_commit(source->kafka, bounds, n);
-	return wait_answer(source, err);
-}
-
-void
-cdc_kafka_source_create_topic(CdcKafkaSource *source, const char *topic, int npartitions,
-							  int replication)
-{
-	cdc_kafka_request_create_topic(source->kafka, topic, npartitions, replication, NULL, 0);
-	check_answer(source);
-}
-
-void
-cdc_kafka_source_transaction(CdcKafkaSource *source, CdcKafkaTransaction what)
-{
-	cdc_kafka_request_transaction(source->kafka, what);
-	check_answer(source);
-}
-
 /*
  * Messages
  */
@@ -441,31 +410,4 @@ cdc_kafka_source_read(CdcKafkaSource *source, CdcKafkaReader *reader, CdcKafkaMe
 	if (cdc_failed(st))
 		cdc_ereport(&err, NULL);
 	return st;
-}
-
-void
-cdc_kafka_source_produce(CdcKafkaSource *source, const char *topic, int32 partition,
-						 const char *key, Size key_len, const char *value, Size value_len,
-						 const CdcKafkaHeader *headers, int nheaders, int64 ts_ms)
-{
-	CdcError	err;
-	CdcStatus	st;
-
-	while ((st = cdc_kafka_produce(source->kafka, topic, partition, key, key_len, value, value_len,
-								   headers, nheaders, ts_ms, 0, &err)) == CDC_MORE)
-		(void) cdc_kafka_source_wait(source, -1);
-	if (cdc_failed(st))
-		cdc_ereport(&err, NULL);
-}
-
-void
-cdc_kafka_source_flush(CdcKafkaSource *source)
-{
-	CdcError	err;
-	CdcStatus	st;
-
-	while ((st = cdc_kafka_flush_poll(source->kafka, &err)) == CDC_MORE)
-		(void) cdc_kafka_source_wait(source, -1);
-	if (cdc_failed(st))
-		cdc_ereport(&err, NULL);
 }

@@ -74,14 +74,6 @@ extern CdcStatus cdc_kafka_source_try_watermarks(CdcKafkaSource *source, CdcKafk
 extern void cdc_kafka_source_offsets_at(CdcKafkaSource *source, CdcKafkaBounds *bounds, int n,
 										int64 ts_ms);
 
-/* Needs group_id among the options. */
-extern void cdc_kafka_source_committed(CdcKafkaSource *source, CdcKafkaBounds *bounds, int n);
-extern CdcStatus cdc_kafka_source_try_commit(CdcKafkaSource *source, const CdcKafkaBounds *bounds,
-											 int n, CdcError *err);
-
-extern void cdc_kafka_source_create_topic(CdcKafkaSource *source, const char *topic,
-										  int npartitions, int replication);
-
 /*
  * Reading: cdc_kafka_reader_open(cdc_kafka_source_client(source), ...) and the
  * functions after it in source/kafka.h; this one waits for a message (CDC_OK)
@@ -89,13 +81,5 @@ extern void cdc_kafka_source_create_topic(CdcKafkaSource *source, const char *to
  */
 extern CdcStatus cdc_kafka_source_read(CdcKafkaSource *source, CdcKafkaReader *reader,
 									   CdcKafkaMessage *msg);
-
-/* Writing: waits while the queue is full; flush, until all is delivered. */
-extern void cdc_kafka_source_produce(CdcKafkaSource *source, const char *topic, int32 partition,
-									 const char *key, Size key_len, const char *value,
-									 Size value_len, const CdcKafkaHeader *headers, int nheaders,
-									 int64 ts_ms);
-extern void cdc_kafka_source_flush(CdcKafkaSource *source);
-extern void cdc_kafka_source_transaction(CdcKafkaSource *source, CdcKafkaTransaction what);
 
 #endif							/* CDC_PG_KAFKA_SOURCE_H */

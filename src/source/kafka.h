@@ -182,10 +182,6 @@ extern void cdc_kafka_request_offsets_at(CdcKafka *kafka, const CdcKafkaBounds *
 extern void cdc_kafka_request_committed(CdcKafka *kafka, const CdcKafkaBounds *bounds, int n);
 extern void cdc_kafka_request_commit(CdcKafka *kafka, const CdcKafkaBounds *bounds, int n);
 
-/* replication -1: the cluster's default.  An existing topic is CDC_ERR_CONFIG. */
-extern void cdc_kafka_request_create_topic(CdcKafka *kafka, const char *topic, int npartitions,
-										   int replication, const CdcKafkaProperty *config,
-										   int nconfig);
 extern void cdc_kafka_request_transaction(CdcKafka *kafka, CdcKafkaTransaction what);
 
 /* CDC_MORE, CDC_OK or the request's error. */

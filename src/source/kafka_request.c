@@ -49,18 +49,10 @@ free_bounds(CdcKafkaBounds *bounds, int n)
 void
 cdc_kafka_request_free(CdcKafkaRequest *request)
 {
-	int			i;
-
 	if (request == NULL)
 		return;
 	free_metadata(request->metadata);
 	free_bounds(request->bounds, request->nbounds);
-	for (i = 0; request->config != NULL && i < request->nconfig; i++)
-	{
-		free((void *) request->config[i].name);
-		free((void *) request->config[i].value);
-	}
-	free(request->config);
 	free(request->topic);
 	free(request);
 }
@@ -95,6 +87,7 @@ static CdcKafkaRequest *
 new_request(CdcKafka *kafka, CdcKafkaRequestKind kind, const char *topic, const CdcKafkaBounds *bounds, int n)
 {
 	CdcKafkaRequest *request;
+	bool		lacks = false;
 	int			i;
 
 	/* one at a time */
@@ -115,7 +108,13 @@ new_request(CdcKafka *kafka, CdcKafkaRequestKind kind, const char *topic, const 
 	{
 		request->bounds[i] = bounds[i];
 		request->bounds[i].topic = copy_string(bounds[i].topic);
+		lacks = lacks || request->bounds[i].topic == NULL;
 		request->nbounds++;
+	}
+	if (lacks || request->bounds == NULL || (topic != NULL && request->topic == NULL))
+	{
+		request->status = cdc_error(&request->error, CDC_ERR_NOMEM, "out of memory");
+		atomic_store(&request->done, true);
 	}
 	return request;
 }
@@ -123,10 +122,10 @@ new_request(CdcKafka *kafka, CdcKafkaRequestKind kind, const char *topic, const 
 static void
 post(CdcKafka *kafka, CdcKafkaRequest *request)
 {
-	if (request == NULL)
+	if (request == NULL || atomic_load(&request->done))
 		return;
-	if (request->kind != CDC_KAFKA_REQ_METADATA && request->kind != CDC_KAFKA_REQ_CREATE_TOPIC &&
-		request->kind != CDC_KAFKA_REQ_TRANSACTION && request->nbounds == 0)
+	if (request->kind != CDC_KAFKA_REQ_METADATA && request->kind != CDC_KAFKA_REQ_TRANSACTION &&
+		request->nbounds == 0)
 	{
 		/* nothing is asked for */
 		request->status = CDC_OK;
@@ -175,27 +174,6 @@ void
 cdc_kafka_request_commit(CdcKafka *kafka, const CdcKafkaBounds *bounds, int n)
 {
 	post(kafka, new_request(kafka, CDC_KAFKA_REQ_COMMIT, NULL, bounds, n));
-}
-
-void
-cdc_kafka_request_create_topic(CdcKafka *kafka, const char *topic, int npartitions,
-							   int replication, const CdcKafkaProperty *config, int nconfig)
-{
-	CdcKafkaRequest *request = new_request(kafka, CDC_KAFKA_REQ_CREATE_TOPIC, topic, NULL, 0);
-	int			i;
-
-	if (request == NULL)
-		return;
-	request->npartitions = npartitions;
-	request->replication = replication;
-	request->config = calloc(nconfig > 0 ? nconfig : 1, sizeof(CdcKafkaProperty));
-	for (i = 0; request->config != NULL && i < nconfig; i++)
-	{
-		request->config[i].name = copy_string(config[i].name);
-		request->config[i].value = copy_string(config[i].value);
-		request->nconfig++;
-	}
-	post(kafka, request);
 }
 
 void

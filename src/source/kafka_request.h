@@ -18,7 +18,6 @@ typedef enum CdcKafkaRequestKind
 	CDC_KAFKA_REQ_OFFSETS_AT,
 	CDC_KAFKA_REQ_COMMITTED,
 	CDC_KAFKA_REQ_COMMIT,
-	CDC_KAFKA_REQ_CREATE_TOPIC,
 	CDC_KAFKA_REQ_TRANSACTION
 } CdcKafkaRequestKind;
 
@@ -34,10 +33,6 @@ struct CdcKafkaRequest
 	CdcKafkaBounds *bounds;
 	int			nbounds;
 	int64_t		ts_ms;
-	int			npartitions;
-	int			replication;
-	CdcKafkaProperty *config;
-	int			nconfig;
 	CdcKafkaTransaction what;
 
 	/* the answer: the thread's until done, then the user's */

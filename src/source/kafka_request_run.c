@@ -426,66 +426,6 @@ run_commit(CdcKafkaRequest *request)
 	return st;
 }
 
-/* The result of a CreateTopics event. */
-static CdcStatus
-created(CdcKafkaRequest *request, rd_kafka_event_t *event)
-{
-	const rd_kafka_topic_result_t **topics;
-	char		what[CDC_ERROR_TEXT / 2];
-	size_t		n = 0;
-
-	if (event == NULL)
-	{
-		(void) snprintf(what, sizeof(what), "create topic \"%s\"", request->topic);
-		return fail(request, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, what, NULL);
-	}
-	if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return cdc_kafka_error(&request->error, rd_kafka_event_error(event),
-							   rd_kafka_event_error_string(event),
-							   "could not create topic \"%s\"", request->topic);
-	topics = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
-	if (n == 1 && rd_kafka_topic_result_error(topics[0]) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return cdc_kafka_error(&request->error, rd_kafka_topic_result_error(topics[0]),
-							   rd_kafka_topic_result_error_string(topics[0]),
-							   "could not create topic \"%s\"", request->topic);
-	cdc_kafka_heard(request->kafka);
-	return CDC_OK;
-}
-
-static CdcStatus
-run_create_topic(CdcKafkaRequest *request)
-{
-	rd_kafka_t *rk = request->kafka->rk;
-	char		text[CDC_ERROR_TEXT] = "";
-	rd_kafka_NewTopic_t *topic;
-	rd_kafka_AdminOptions_t *options;
-	rd_kafka_queue_t *queue;
-	rd_kafka_event_t *event;
-	CdcStatus	st;
-	int			i;
-
-	topic = rd_kafka_NewTopic_new(request->topic, request->npartitions, request->replication,
-								  text, sizeof(text));
-	if (topic == NULL)
-		return cdc_error(&request->error, CDC_ERR_VALUE, "could not create topic \"%s\": %s",
-						 request->topic, text);
-	for (i = 0; i < request->nconfig; i++)
-		(void) rd_kafka_NewTopic_set_config(topic, request->config[i].name, request->config[i].value);
-	options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-	(void) rd_kafka_AdminOptions_set_request_timeout(options, time_left(request) + 1, NULL, 0);
-	(void) rd_kafka_AdminOptions_set_operation_timeout(options, time_left(request) + 1, NULL, 0);
-	queue = rd_kafka_queue_new(rk);
-	rd_kafka_CreateTopics(rk, &topic, 1, options, queue);
-	event = next_event(request, queue);
-	st = created(request, event);
-	if (event != NULL)
-		rd_kafka_event_destroy(event);
-	rd_kafka_queue_destroy(queue);
-	rd_kafka_AdminOptions_destroy(options);
-	rd_kafka_NewTopic_destroy(topic);
-	return st;
-}
-
 /* librdkafka goes on with what it has begun when it is called again. */
 static CdcStatus
 run_transaction(CdcKafkaRequest *request)
@@ -547,8 +487,6 @@ cdc_kafka_request_run(CdcKafkaRequest *request)
 			return run_committed(request);
 		case CDC_KAFKA_REQ_COMMIT:
 			return run_commit(request);
-		case CDC_KAFKA_REQ_CREATE_TOPIC:
-			return run_create_topic(request);
 		case CDC_KAFKA_REQ_TRANSACTION:
 			return run_transaction(request);
 	}
