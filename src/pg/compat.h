@@ -564,6 +564,33 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 	ExecEvalExprSwitchContext((state), (econtext), (isnull), NULL)
 #endif
 
+/* Conditions on a row (10). */
+#if PG_VERSION_NUM >= 100000
+#define CDC_QUAL_STATE			ExprState
+#define CDC_EXEC_INIT_QUAL(clauses, parent)	ExecInitQual((clauses), (parent))
+#define CDC_EXEC_QUAL(state, econtext)	ExecQual((state), (econtext))
+#else
+#define CDC_QUAL_STATE			List
+#define CDC_EXEC_INIT_QUAL(clauses, parent) \
+	((List *) ExecInitExpr((Expr *) (clauses), (parent)))
+#define CDC_EXEC_QUAL(state, econtext)	ExecQual((state), (econtext), false)
+#endif
+
+/*
+ * A day or a local time as timestamptz in the session's time zone: what it cannot
+ * hold is infinite, as it is for comparisons (13), else an error, as it is for
+ * comparisons.  The user includes utils/date.h and utils/timestamp.h.
+ */
+#if PG_VERSION_NUM >= 130000
+#define CDC_DATE_TO_TIMESTAMPTZ(date)	date2timestamptz_opt_overflow((date), &(int) {0})
+#define CDC_TIMESTAMP_TO_TIMESTAMPTZ(ts)	timestamp2timestamptz_opt_overflow((ts), &(int) {0})
+#else
+#define CDC_DATE_TO_TIMESTAMPTZ(date) \
+	DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, DateADTGetDatum(date)))
+#define CDC_TIMESTAMP_TO_TIMESTAMPTZ(ts) \
+	DatumGetTimestampTz(DirectFunctionCall1(timestamp_timestamptz, TimestampGetDatum(ts)))
+#endif
+
 /* A virtual row as a tuple of its own, for system columns. */
 #if PG_VERSION_NUM >= 120000
 #define CDC_MATERIALIZE_SLOT(slot)		ExecFetchSlotHeapTuple((slot), true, NULL)

@@ -16,8 +16,11 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-/* Days and years that timestamptz does not have any more. */
-#define LAST_DATE		((DateADT) 106751982)
+/*
+ * Where clocks are set back over midnight, a day comes back after it has ended:
+ * by an hour in St. John's until 2011, by three at Casey in 2010.
+ */
+#define CLOCK_CHANGE_MS	((int64) 4 * 3600 * 1000)
 
 #define EPOCH_OFFSET_MS \
 	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000))
@@ -28,6 +31,7 @@ typedef struct Place
 	int64		at;				/* the last number that is not above the value */
 	int64		next;			/* the first one that is above it */
 	bool		exact;			/* the value is at itself */
+	int64		margin;			/* numbers about its ends that may belong to both sides */
 } Place;
 
 bool
@@ -48,7 +52,7 @@ cdc_compare_takes(CdcNumberForm form, Oid type)
 static Place
 integer_place(int64 value)
 {
-	Place		place = {0, value, value, true};
+	Place		place = {0, value, value, true, 0};
 
 	if (value == PG_INT64_MAX)
 		place.infinite = 1;		/* nothing that we look for is there */
@@ -61,7 +65,7 @@ static Place
 numeric_place(Datum value)
 {
 	Datum		floor;
-	Place		place = {0, 0, 0, true};
+	Place		place = {0, 0, 0, true, 0};
 	Datum		limit = DirectFunctionCall1(int8_numeric, Int64GetDatum(PG_INT64_MAX));
 
 	/* NaN is above all, and so are numbers beyond 64 bits for us */
@@ -82,7 +86,7 @@ numeric_place(Datum value)
 static Place
 timestamp_place(TimestampTz value)
 {
-	Place		place = {0, 0, 0, true};
+	Place		place = {0, 0, 0, true, 0};
 
 	if (TIMESTAMP_IS_NOBEGIN(value))
 		place.infinite = -1;
@@ -101,19 +105,26 @@ timestamp_place(TimestampTz value)
 	return place;
 }
 
+/* What is beyond the range of timestamptz is infinite. */
 static Place
 date_place(DateADT value)
 {
-	Place		place = {0, 0, 0, true};
+	return timestamp_place(CDC_DATE_TO_TIMESTAMPTZ(value));
+}
 
-	if (DATE_IS_NOBEGIN(value))
-		place.infinite = -1;
-	else if (DATE_IS_NOEND(value) || value > LAST_DATE)
-		place.infinite = 1;
-	else
-		place = timestamp_place(DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz,
-																		DateADTGetDatum(value))));
-	return place;
+/* Whether the time zone's clocks may be set about that time, in ms since 1970. */
+static bool
+clocks_change(int64 ms)
+{
+	TimestampTz at = (ms - EPOCH_OFFSET_MS) * 1000;
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			before;
+	int			after;
+
+	return timestamp2tm(at - CLOCK_CHANGE_MS * 1000, &before, &tm, &fsec, NULL, NULL) != 0 ||
+		timestamp2tm(at + CLOCK_CHANGE_MS * 1000, &after, &tm, &fsec, NULL, NULL) != 0 ||
+		before != after;
 }
 
 /* A whole day: it begins at the first number and ends before the next. */
@@ -131,6 +142,8 @@ day_place(DateADT value)
 		else
 			place.infinite = 1;
 	}
+	if (place.infinite == 0 && (clocks_change(place.at) || clocks_change(place.next)))
+		place.margin = CLOCK_CHANGE_MS;
 	return place;
 }
 
@@ -151,9 +164,7 @@ find_place(CdcNumberForm form, Oid type, Datum value)
 			return form == CDC_FORM_DATE ? day_place(DatumGetDateADT(value)) :
 				date_place(DatumGetDateADT(value));
 		case TIMESTAMPOID:
-			if (!TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value)))
-				value = DirectFunctionCall1(timestamp_timestamptz, value);
-			return timestamp_place(DatumGetTimestampTz(value));
+			return timestamp_place(CDC_TIMESTAMP_TO_TIMESTAMPTZ(DatumGetTimestamp(value)));
 		case TIMESTAMPTZOID:
 			return timestamp_place(DatumGetTimestampTz(value));
 		default:
@@ -182,14 +193,18 @@ cdc_compare_set(CdcNumberForm form, CdcCompare compare, Oid type, Datum value)
 	switch (compare)
 	{
 		case CDC_COMPARE_LESS:
-			return cdc_intervals_range(CDC_INTERVAL_MIN, place.exact ? place.at : place.next);
+			return cdc_intervals_range(CDC_INTERVAL_MIN,
+									   (place.exact ? place.at : place.next) + place.margin);
 		case CDC_COMPARE_LESS_EQUAL:
-			return cdc_intervals_range(CDC_INTERVAL_MIN, place.next);
+			return cdc_intervals_range(CDC_INTERVAL_MIN, place.next + place.margin);
 		case CDC_COMPARE_EQUAL:
-			return place.exact ? cdc_intervals_range(place.at, place.next) : cdc_intervals_none();
+			return place.exact ? cdc_intervals_range(place.at - place.margin,
+													 place.next + place.margin) :
+				cdc_intervals_none();
 		case CDC_COMPARE_GREATER_EQUAL:
-			return cdc_intervals_range(place.exact ? place.at : place.next, CDC_INTERVAL_MAX);
+			return cdc_intervals_range((place.exact ? place.at : place.next) - place.margin,
+									   CDC_INTERVAL_MAX);
 		default:
-			return cdc_intervals_range(place.next, CDC_INTERVAL_MAX);
+			return cdc_intervals_range(place.next - place.margin, CDC_INTERVAL_MAX);
 	}
 }

@@ -49,6 +49,16 @@ cdc_kafka_clause_is_pushable(const CdcKafkaTable *table, Index relid, Expr *clau
 	return cdc_kafka_pushdown_tree(&push, (Node *) clause) != NULL;
 }
 
+bool
+cdc_kafka_clause_is_whole(const CdcKafkaTable *table, Index relid, Expr *clause)
+{
+	CdcKafkaPushdown push = {0};
+
+	push.table = table;
+	push.relid = relid;
+	return cdc_kafka_pushdown_tree(&push, (Node *) clause) != NULL && !push.partial;
+}
+
 CdcKafkaPushdown *
 cdc_kafka_pushdown_create(const CdcKafkaTable *table, Index relid, List *clauses)
 {

@@ -29,6 +29,13 @@ typedef struct CdcKafkaPushdown CdcKafkaPushdown;
 extern bool cdc_kafka_clause_is_pushable(const CdcKafkaTable *table, Index relid, Expr *clause);
 
 /*
+ * The same, and it is made of nothing but comparisons of partition, offset and
+ * time with what is known before the table is read: it can be checked before
+ * the rest of a message is looked at.
+ */
+extern bool cdc_kafka_clause_is_whole(const CdcKafkaTable *table, Index relid, Expr *clause);
+
+/*
  * Of clauses that are pushable; all hold at once.  Lives in the current memory
  * context.
  */

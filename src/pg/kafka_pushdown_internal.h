@@ -53,9 +53,13 @@ struct CdcKafkaPushdown
 	MemoryContext context;		/* of the values, reset when they are made anew */
 	int			ntimes;
 	int64	   *times;
+	bool		partial;		/* the clauses say more than the tree */
 };
 
-/* kafka_pushdown_tree.c: the tree of a clause; NULL where it bounds nothing. */
-extern CdcBranch *cdc_kafka_pushdown_tree(const CdcKafkaPushdown *push, Node *clause);
+/*
+ * kafka_pushdown_tree.c: the tree of a clause; NULL where it bounds nothing.
+ * Sets partial where it leaves something out.
+ */
+extern CdcBranch *cdc_kafka_pushdown_tree(CdcKafkaPushdown *push, Node *clause);
 
 #endif							/* CDC_PG_KAFKA_PUSHDOWN_INTERNAL_H */

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
+#include "parser/parse_coerce.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -25,12 +26,18 @@ has_var_of(Node *node, void *relid)
 	return expression_tree_walker(node, has_var_of, relid);
 }
 
-/* A cast, implicit or not, of one argument to the type. */
+/* A cast of one argument to the type, also where its function is called: date(ts). */
 static bool
 is_cast(Node *node, Oid type)
 {
-	return IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL &&
-		((FuncExpr *) node)->funcresulttype == type && list_length(((FuncExpr *) node)->args) == 1;
+	FuncExpr   *func = (FuncExpr *) node;
+	Oid			function;
+
+	if (node == NULL || !IsA(node, FuncExpr) || func->funcresulttype != type ||
+		list_length(func->args) != 1)
+		return false;
+	return find_coercion_pathway(type, exprType(linitial(func->args)), COERCION_EXPLICIT,
+								 &function) == COERCION_PATH_FUNC && function == func->funcid;
 }
 
 static Node *
@@ -117,10 +124,7 @@ is_known(const CdcKafkaPushdown *push, Node *value)
 		!contain_subplans(value);
 }
 
-/*
- * "column op value", or NULL.  Other partitions than one are worth knowing;
- * other offsets than some are nearly all.
- */
+/* "column op value", or NULL.  Other times than one are nearly all. */
 static CdcComparison *
 make_comparison(const CdcKafkaPushdown *push, Node *left, Oid opno, Node *right)
 {
@@ -131,7 +135,7 @@ make_comparison(const CdcKafkaPushdown *push, Node *left, Oid opno, Node *right)
 	if (!match_column(push, left, &cmp, &type) ||
 		!match_operator(opno, type, &cmp.compare, &cmp.valuetype) ||
 		!cdc_compare_takes(cmp.form, cmp.valuetype) || !is_known(push, right) ||
-		(cmp.compare == CDC_COMPARE_NOT_EQUAL && cmp.field != CDC_KAFKA_PARTITION))
+		(cmp.compare == CDC_COMPARE_NOT_EQUAL && cmp.field == CDC_KAFKA_TS))
 		return NULL;
 	cmp.expr = (Expr *) right;
 	result = palloc(sizeof(CdcComparison));
@@ -184,7 +188,7 @@ build_array(const CdcKafkaPushdown *push, ScalarArrayOpExpr *op)
  * The operators of the earlier columns are those of their own order.
  */
 static CdcBranch *
-build_row(const CdcKafkaPushdown *push, RowCompareExpr *row)
+build_row(CdcKafkaPushdown *push, RowCompareExpr *row)
 {
 	CdcBranch  *leaf = make_leaf(CDC_BRANCH_ROW, NIL);
 	ListCell   *left;
@@ -198,7 +202,7 @@ build_row(const CdcKafkaPushdown *push, RowCompareExpr *row)
 		if (cmp == NULL || cmp->compare == CDC_COMPARE_EQUAL ||
 			cmp->compare == CDC_COMPARE_NOT_EQUAL)
 		{
-			leaf->open = true;
+			leaf->open = push->partial = true;
 			break;
 		}
 		cmp->in_row = true;
@@ -207,15 +211,28 @@ build_row(const CdcKafkaPushdown *push, RowCompareExpr *row)
 	return leaf->comparisons == NIL ? NULL : leaf;
 }
 
+/* NOT (column IS DISTINCT FROM value): "=", as partitions and offsets are never NULL. */
+static CdcBranch *
+build_not(const CdcKafkaPushdown *push, Node *arg)
+{
+	CdcBranch  *leaf;
+
+	if (!IsA(arg, DistinctExpr))
+		return NULL;
+	leaf = build_operator(push, (OpExpr *) arg);
+	return leaf == NULL ||
+		((CdcComparison *) linitial(leaf->comparisons))->field == CDC_KAFKA_TS ? NULL : leaf;
+}
+
 /* Of AND what is known; of OR only if all is. */
 static CdcBranch *
-build_bool(const CdcKafkaPushdown *push, BoolExpr *expr)
+build_bool(CdcKafkaPushdown *push, BoolExpr *expr)
 {
 	CdcBranch  *branch = palloc0(sizeof(CdcBranch));
 	ListCell   *lc;
 
 	if (expr->boolop == NOT_EXPR)
-		return NULL;
+		return build_not(push, linitial(expr->args));
 	branch->kind = expr->boolop == AND_EXPR ? CDC_BRANCH_AND : CDC_BRANCH_OR;
 	foreach(lc, expr->args)
 	{
@@ -225,12 +242,14 @@ build_bool(const CdcKafkaPushdown *push, BoolExpr *expr)
 			branch->children = lappend(branch->children, child);
 		else if (branch->kind == CDC_BRANCH_OR)
 			return NULL;
+		else
+			push->partial = true;
 	}
 	return branch->children == NIL ? NULL : branch;
 }
 
 CdcBranch *
-cdc_kafka_pushdown_tree(const CdcKafkaPushdown *push, Node *clause)
+cdc_kafka_pushdown_tree(CdcKafkaPushdown *push, Node *clause)
 {
 	check_stack_depth();
 	switch (nodeTag(clause))

@@ -378,8 +378,15 @@ error_context(void *arg)
 				   row->message->topic, row->message->partition, (int64) row->message->offset);
 }
 
-void
-cdc_kafka_row_fill(CdcKafkaRow *row, const CdcKafkaMessage *msg, Datum *values, bool *isnull)
+static bool
+is_place(const Column *column)
+{
+	return column->def->field == CDC_KAFKA_PARTITION || column->def->field == CDC_KAFKA_OFFSET ||
+		column->def->field == CDC_KAFKA_TS;
+}
+
+static void
+fill(CdcKafkaRow *row, const CdcKafkaMessage *msg, Datum *values, bool *isnull, bool place_only)
 {
 	const JsonbContainer *object = NULL;
 	ErrorContextCallback callback;
@@ -396,21 +403,35 @@ cdc_kafka_row_fill(CdcKafkaRow *row, const CdcKafkaMessage *msg, Datum *values, 
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 
-	if (row->members)
+	if (row->members && !place_only)
 		object = message_object(row, msg);
 	for (i = 0; i < row->ncolumns; i++)
 	{
 		Column	   *column = &row->columns[i];
 		int			place = column->def->attnum - 1;
 
+		if (place_only && !is_place(column))
+			continue;
 		row->current = column;
 		isnull[place] = false;
 		values[place] = column_datum(row, column, msg, object, &isnull[place]);
-		if (column->domain)
+		if (column->domain && !place_only)
 			domain_check(values[place], isnull[place], column->def->typid,
 						 &column->domain_state, row->context);
 	}
 	error_context_stack = callback.previous;
+}
+
+void
+cdc_kafka_row_fill(CdcKafkaRow *row, const CdcKafkaMessage *msg, Datum *values, bool *isnull)
+{
+	fill(row, msg, values, isnull, false);
+}
+
+void
+cdc_kafka_row_fill_place(CdcKafkaRow *row, const CdcKafkaMessage *msg, Datum *values, bool *isnull)
+{
+	fill(row, msg, values, isnull, true);
 }
 
 static void

@@ -25,6 +25,13 @@ extern CdcKafkaRow *cdc_kafka_row_create(const CdcKafkaTable *table, Bitmapset *
 extern bool cdc_kafka_row_needs_headers(const CdcKafkaRow *row);
 
 /*
+ * Fills partition, offset and time alone, where they are wanted; domains are not
+ * checked.
+ */
+extern void cdc_kafka_row_fill_place(CdcKafkaRow *row, const CdcKafkaMessage *msg, Datum *values,
+									 bool *isnull);
+
+/*
  * Fills values and isnull of all columns, in the current memory context.
  * Documents are the row's own and valid until the next call.  An ERROR tells
  * table, column, topic, partition and offset in its context.

@@ -31,6 +31,25 @@ wanted_columns(ForeignScan *plan)
 	return wanted;
 }
 
+/*
+ * Conditions that are checked before keys and values are converted: a message
+ * that they leave out costs little, and does not matter if it is broken.
+ */
+static CDC_QUAL_STATE *
+early_conditions(CdcKafkaScan *scan, ForeignScanState *node)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	List	   *clauses = NIL;
+	ListCell   *lc;
+
+	foreach(lc, plan->fdw_exprs)
+	{
+		if (cdc_kafka_clause_is_whole(scan->table, plan->scan.scanrelid, lfirst(lc)))
+			clauses = lappend(clauses, lfirst(lc));
+	}
+	return clauses == NIL ? NULL : CDC_EXEC_INIT_QUAL(clauses, &node->ss.ps);
+}
+
 void
 cdc_kafka_scan_begin(ForeignScanState *node, int eflags)
 {
@@ -50,6 +69,7 @@ cdc_kafka_scan_begin(ForeignScanState *node, int eflags)
 										  ALLOCSET_DEFAULT_MAXSIZE);
 	scan->row = cdc_kafka_row_create(scan->table, wanted_columns(plan), scan->natts);
 	cdc_kafka_pushdown_init(scan->push, &node->ss.ps);
+	scan->early = early_conditions(scan, node);
 	node->fdw_state = scan;
 }
 
@@ -144,6 +164,29 @@ count_message(CdcKafkaScan *scan, const CdcKafkaMessage *msg)
 	p->bytes += msg->key_len + msg->value_len;
 }
 
+/* Whether the message's place is one that is asked for. */
+static bool
+place_fits(ForeignScanState *node, TupleTableSlot *slot, const CdcKafkaMessage *msg)
+{
+	CdcKafkaScan *scan = node->fdw_state;
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	bool		fits;
+
+	if (scan->early == NULL)
+		return true;
+	cdc_kafka_row_fill_place(scan->row, msg, CDC_SLOT_VALUES(slot), CDC_SLOT_ISNULL(slot));
+	ExecStoreVirtualTuple(slot);
+	econtext->ecxt_scantuple = slot;
+	fits = CDC_EXEC_QUAL(scan->early, econtext);
+	ExecClearTuple(slot);
+	if (!fits)
+	{
+		InstrCountFiltered1(node, 1);
+		ResetExprContext(econtext);
+	}
+	return fits;
+}
+
 TupleTableSlot *
 cdc_kafka_scan_iterate(ForeignScanState *node)
 {
@@ -154,10 +197,13 @@ cdc_kafka_scan_iterate(ForeignScanState *node)
 	ExecClearTuple(slot);
 	if (!scan->started)
 		start_scan(node);
-	if (!next_message(scan, &msg))
-		return slot;
-
-	count_message(scan, &msg);
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!next_message(scan, &msg))
+			return slot;
+		count_message(scan, &msg);
+	} while (!place_fits(node, slot, &msg));
 	cdc_kafka_row_fill(scan->row, &msg, CDC_SLOT_VALUES(slot), CDC_SLOT_ISNULL(slot));
 	ExecStoreVirtualTuple(slot);
 

@@ -50,6 +50,7 @@ typedef struct CdcKafkaScan
 	CdcKafkaPushdown *push;
 	CdcKafkaRow *row;
 	int			natts;
+	CDC_QUAL_STATE *early;		/* conditions on the place alone; NULL: none */
 
 	/* from the first row on, also over rescans */
 	CdcKafkaSource *source;		/* belongs to the current resource owner */
