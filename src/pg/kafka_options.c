@@ -41,6 +41,21 @@ cdc_kafka_property_name(const char *option)
 	return name;
 }
 
+const char *
+cdc_kafka_property_value(List *options, const char *property)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst(lc);
+
+		if (strcmp(cdc_kafka_property_name(def->defname), property) == 0)
+			return defGetString(def);
+	}
+	return NULL;
+}
+
 /*
  * Reading
  */
@@ -158,6 +173,39 @@ check_property(CdcOptionScope scope, const char *option, const char *value)
 				 err.detail[0] != '\0' ? errdetail("%s", err.detail) : errdetail("%s.", err.message)));
 }
 
+/* What Kafka takes as the name of a topic. */
+static void
+check_topic(const char *name)
+{
+	size_t		len = strlen(name);
+
+	if (len >= 1 && len <= 249 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("invalid value for option \"%s\": \"%s\"", "topic", name),
+			 errhint("Names of topics have 1 to 249 letters (a-z, A-Z), digits, dots, underscores and hyphens.")));
+}
+
+/* A property may have two spellings, of which none would be seen to count. */
+static void
+check_unique(List *list, const DefElem *def)
+{
+	char	   *name = cdc_kafka_property_name(def->defname);
+	ListCell   *lc;
+
+	foreach(lc, list)
+	{
+		DefElem    *other = lfirst(lc);
+
+		if (other != def && strcmp(cdc_kafka_property_name(other->defname), name) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					 errmsg("options \"%s\" and \"%s\" are the same", other->defname, def->defname)));
+	}
+}
+
 PG_FUNCTION_INFO_V1(cdc_kafka_fdw_validator);
 
 /*
@@ -197,6 +245,9 @@ cdc_kafka_fdw_validator(PG_FUNCTION_ARGS)
 					 scope == SCOPE_KAFKA_COLUMN ?
 					 errhint("Valid options are: %s.", cdc_option_names(scope)) :
 					 errhint("Options belong to servers, user mappings and foreign tables of %s.", CDC_KAFKA_FDW)));
+		check_unique(list, def);
+		if (scope == SCOPE_KAFKA_TABLE && strcmp(def->defname, "topic") == 0)
+			check_topic(defGetString(def));
 		if (strcmp(def->defname, "json_path") == 0)
 			(void) cdc_kafka_parse_json_path(defGetString(def), &path);
 		if (scope != SCOPE_KAFKA_COLUMN &&

@@ -27,4 +27,7 @@ extern void cdc_kafka_options_read(List *server, List *mapping, List *overrides,
 /* A property's name from an option's: "sasl_username" to "sasl.username"; palloc'ed. */
 extern char *cdc_kafka_property_name(const char *option);
 
+/* The property's value in a list of options, with dots or underscores; NULL: not there. */
+extern const char *cdc_kafka_property_value(List *options, const char *property);
+
 #endif							/* CDC_PG_KAFKA_OPTIONS_H */

@@ -145,6 +145,12 @@ set_from_value(CdcComparison *cmp, Datum value, bool isnull)
 		cmp->set = cmp->strict = cmp->equal = cdc_intervals_none();
 		return;
 	}
+	/* others than some are not asked for: they may be missing */
+	if (cmp->compare == CDC_COMPARE_NOT_EQUAL && cmp->field != CDC_KAFKA_PARTITION)
+	{
+		cmp->set = cdc_intervals_all();
+		return;
+	}
 	if (cmp->array)
 	{
 		set_from_array(cmp, value);

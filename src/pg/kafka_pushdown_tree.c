@@ -124,7 +124,10 @@ is_known(const CdcKafkaPushdown *push, Node *value)
 		!contain_subplans(value);
 }
 
-/* "column op value", or NULL.  Other times than one are nearly all. */
+/*
+ * "column op value", or NULL.  Other offsets and times than some bound nothing, but
+ * can be left out without a look at the rest of a message.
+ */
 static CdcComparison *
 make_comparison(const CdcKafkaPushdown *push, Node *left, Oid opno, Node *right)
 {
@@ -134,8 +137,7 @@ make_comparison(const CdcKafkaPushdown *push, Node *left, Oid opno, Node *right)
 
 	if (!match_column(push, left, &cmp, &type) ||
 		!match_operator(opno, type, &cmp.compare, &cmp.valuetype) ||
-		!cdc_compare_takes(cmp.form, cmp.valuetype) || !is_known(push, right) ||
-		(cmp.compare == CDC_COMPARE_NOT_EQUAL && cmp.field == CDC_KAFKA_TS))
+		!cdc_compare_takes(cmp.form, cmp.valuetype) || !is_known(push, right))
 		return NULL;
 	cmp.expr = (Expr *) right;
 	result = palloc(sizeof(CdcComparison));

@@ -82,18 +82,18 @@ cdc_kafka_target_is(const CdcKafkaTarget *target, Oid serverid, Oid userid, List
 }
 
 static const char *
-target_option(const CdcKafkaTarget *target, const char *name)
+target_option(const CdcKafkaTarget *target, const char *property)
 {
-	const char *value = cdc_option_value(target->overrides, name);
+	const char *value = cdc_kafka_property_value(target->overrides, property);
 
 	return value != NULL ? value :
-		cdc_option_value(GetForeignServer(target->serverid)->options, name);
+		cdc_kafka_property_value(GetForeignServer(target->serverid)->options, property);
 }
 
 int64
 cdc_kafka_target_max_bytes(const CdcKafkaTarget *target)
 {
-	const char *value = target_option(target, "message_max_bytes");
+	const char *value = target_option(target, "message.max.bytes");
 	int64		bytes = value == NULL ? 0 : strtoll(value, NULL, 10);
 
 	return bytes > 0 ? bytes : DEFAULT_MAX_BYTES;
@@ -102,7 +102,7 @@ cdc_kafka_target_max_bytes(const CdcKafkaTarget *target)
 bool
 cdc_kafka_target_transactional(const CdcKafkaTarget *target)
 {
-	return target_option(target, "transactional_id") != NULL;
+	return target_option(target, "transactional.id") != NULL;
 }
 
 void
@@ -265,7 +265,7 @@ free_place(void)
 static CdcKafkaSender *
 get_producer(const CdcKafkaTarget *target)
 {
-	const char *base = target_option(target, "transactional_id");
+	const char *base = target_option(target, "transactional.id");
 	List	   *overrides = target->overrides;
 	CdcKafkaSender *sender;
 	char	   *definition;

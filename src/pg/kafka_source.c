@@ -142,6 +142,27 @@ take_kept(const char *definition, CdcKafkaRole role)
 	return NULL;
 }
 
+/* A client that knows no broker would look for one until connect_timeout. */
+static void
+check_brokers(const ForeignServer *server, const CdcKafkaOptions *options)
+{
+	int			i;
+
+	for (i = 0; i < options->nproperties; i++)
+	{
+		const CdcKafkaProperty *p = &options->properties[i];
+
+		if ((strcmp(p->name, "bootstrap.servers") == 0 ||
+			 strcmp(p->name, "metadata.broker.list") == 0) && p->value[0] != '\0')
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+			 errmsg("server \"%s\" has no brokers", server->servername),
+			 errhint("Set the server option bootstrap_servers: ALTER SERVER %s OPTIONS (ADD bootstrap_servers 'host:9092').",
+					 quote_identifier(server->servername))));
+}
+
 static CdcKafkaSource *
 new_source(ForeignServer *server, UserMapping *mapping, CdcKafkaRole role, List *overrides,
 		   const char *definition)
@@ -153,6 +174,7 @@ new_source(ForeignServer *server, UserMapping *mapping, CdcKafkaRole role, List 
 
 	cdc_kafka_options_read(server->options, mapping != NULL ? mapping->options : NIL,
 						   overrides, &options);
+	check_brokers(server, &options);
 	source = MemoryContextAllocZero(TopMemoryContext, sizeof(CdcKafkaSource));
 	source->server = MemoryContextStrdup(TopMemoryContext, server->servername);
 	source->definition = MemoryContextStrdup(TopMemoryContext, definition);

@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "pg/kafka_options.h"
 #include "pg/option_table.h"
 
 const char *const cdc_kafka_field_names[] = {
@@ -173,8 +174,7 @@ client_options(ForeignTable *ft)
 {
 	List	   *server = GetForeignServer(ft->serverid)->options;
 
-	if (cdc_option_value(server, "fetch_wait_max_ms") != NULL ||
-		cdc_option_value(server, "fetch.wait.max.ms") != NULL)
+	if (cdc_kafka_property_value(server, "fetch.wait.max.ms") != NULL)
 		return ft->options;
 	return lcons(CDC_MAKE_DEFELEM("fetch_wait_max_ms", (Node *) makeString("10")),
 				 list_copy(ft->options));
