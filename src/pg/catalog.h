@@ -19,7 +19,8 @@ typedef enum CdcZeroDate
 {
 	CDC_ZERO_DATE_NULL,
 	CDC_ZERO_DATE_ERROR,
-	CDC_ZERO_DATE_INFINITY		/* -infinity */
+	CDC_ZERO_DATE_INFINITY,		/* -infinity */
+	CDC_ZERO_DATE_REFUSED		/* an error, where no option says otherwise */
 } CdcZeroDate;
 
 typedef enum CdcNulInText

@@ -132,13 +132,16 @@ zero_date(CdcConverter *conv, const CdcJsonValue *v)
 		case CDC_ZERO_DATE_INFINITY:
 			return false;
 		case CDC_ZERO_DATE_ERROR:
+		case CDC_ZERO_DATE_REFUSED:
 			break;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_DATETIME_FORMAT),
 			 errmsg("date \"%s\" of the source does not exist in PostgreSQL",
 					cdc_json_to_cstring(v)),
-			 errhint("Set the subscription's option \"zero_date\" to \"null\" or \"-infinity\".")));
+			 conv->zero_date == CDC_ZERO_DATE_ERROR ?
+			 errhint("Set the subscription's option \"zero_date\" to \"null\" or \"-infinity\".") :
+			 errhint("A column of type text takes it as it is.")));
 }
 
 static void

@@ -24,6 +24,7 @@
 #include "pg/error.h"
 #include "pg/json_text_in.h"
 #include "pg/jsonb_view.h"
+#include "pg/kafka_nested.h"
 #include "pg/options.h"
 
 typedef struct Column Column;
@@ -38,6 +39,7 @@ struct Column
 	Oid			ioparam;
 	CdcJsonbWriter *writer;		/* of documents */
 	CdcConverter converter;		/* of members */
+	CdcNested  *nested;			/* or NULL */
 	bool		domain;			/* its constraints are checked */
 	void	   *domain_state;
 	size_t	   *path_len;
@@ -127,6 +129,13 @@ parse_document(CdcJsonbWriter *writer, const char *bytes, size_t len)
 	CdcError	err;
 	const Jsonb *document = cdc_jsonb_from_text(writer, bytes, len, &err);
 
+	if (document == NULL && err.status == CDC_ERR_VALUE)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				 errmsg("the message has a character that the database's encoding, %s, does not have",
+						GetDatabaseEncodingName()),
+				 errdetail_internal("%s", cdc_error_text(err.message)),
+				 errhint("A column of type bytea takes messages as they are.")));
 	if (document == NULL)
 		ereport(ERROR,
 				(errcode(err.status == CDC_ERR_LIMIT ? ERRCODE_PROGRAM_LIMIT_EXCEEDED :
@@ -268,6 +277,8 @@ member_datum(Column *column, const JsonbContainer *object, bool *isnull)
 		*isnull = true;
 		return (Datum) 0;
 	}
+	if (column->nested != NULL && cdc_nested_takes(column->nested, &v))
+		return cdc_nested_datum(column->nested, &v, isnull);
 	/* bytea as PostgreSQL itself writes it into JSON; a backslash is not in base64 */
 	if (column->converter.basetype == BYTEAOID && v.type == JENTRY_ISSTRING && v.len >= 2 &&
 		memcmp(v.data, "\\x", 2) == 0)
@@ -469,9 +480,11 @@ init_column(CdcKafkaRow *row, Column *column)
 		CdcSubscriptionOptions defaults;
 
 		cdc_subscription_options_parse(NULL, &defaults);
-		defaults.zero_date = CDC_ZERO_DATE_ERROR;
+		defaults.zero_date = CDC_ZERO_DATE_REFUSED;
 		cdc_converter_init(&column->converter, row->context, def->typid, def->typmod,
 						   CDC_SOURCE_UNKNOWN, &defaults);
+		if (!column->domain)
+			column->nested = cdc_nested_create(def->typid, def->typmod);
 		column->path_len = palloc(sizeof(size_t) * def->npath);
 		for (i = 0; i < def->npath; i++)
 			column->path_len[i] = strlen(def->path[i]);

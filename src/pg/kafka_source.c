@@ -184,6 +184,9 @@ new_source(ForeignServer *server, UserMapping *mapping, CdcKafkaRole role, List 
 	if (cdc_failed(st))
 	{
 		cdc_resource_free(&sources, &source->resource);
+		if (mapping == NULL && err.hint[0] == '\0')
+			cdc_error_hint(&err, "There is no user mapping: CREATE USER MAPPING FOR ... SERVER %s OPTIONS (...).",
+						   quote_identifier(server->servername));
 		cdc_ereport(&err, NULL);
 	}
 	return source;
