@@ -15,6 +15,10 @@ CREATE FOREIGN TABLE kafka_bad (value text OPTIONS (metadata 'nothing')) SERVER 
 CREATE FOREIGN TABLE kafka_bad (value text OPTIONS (json_path 'a.b')) SERVER kafka_nowhere OPTIONS (topic 't');
 CREATE FOREIGN TABLE kafka_bad (value text OPTIONS (json_path '{}')) SERVER kafka_nowhere OPTIONS (topic 't');
 CREATE FOREIGN TABLE kafka_bad (value text OPTIONS (column_name 'a')) SERVER kafka_nowhere OPTIONS (topic 't');
+CREATE FOREIGN TABLE kafka_bad (value text) SERVER kafka_nowhere OPTIONS (topic '');
+CREATE FOREIGN TABLE kafka_bad (value text) SERVER kafka_nowhere OPTIONS (topic 'a b');
+CREATE FOREIGN TABLE kafka_bad (value text) SERVER kafka_nowhere OPTIONS (topic '..');
+CREATE FOREIGN TABLE kafka_bad (value text) SERVER kafka_nowhere OPTIONS (topic 't', batch_size '1', "batch.size" '2');
 CREATE FOREIGN TABLE kafka_good (value text) SERVER kafka_nowhere
     OPTIONS (topic 't', fetch_message_max_bytes '100000', memory_limit '8MB', request_timeout '5s');
 DROP FOREIGN TABLE kafka_good;
@@ -73,7 +77,9 @@ SELECT kafka_explain('SELECT * FROM kafka_topic WHERE ' || c) FROM unnest(ARRAY[
     '(partition, "offset") > (1, 10)', '(partition, "offset") IN ((0, 5), (1, 7))', '(partition, key) > (1, ''a'')',
     'partition = 0 AND "offset" > 5 OR partition = 1', 'partition = 0 OR key = ''a''',
     '(partition = 0 AND key = ''a'') OR (partition = 1 AND key = ''b'')', 'NOT ("offset" < 5)', 'NOT (partition = 1 AND "offset" < 5)',
-    '"offset" = (SELECT max(i) FROM generate_series(1, 3) i)', 'key = ''a''', 'partition IS NULL']) c;
+    '"offset" = (SELECT max(i) FROM generate_series(1, 3) i)', 'key = ''a''', 'partition IS NULL',
+    'partition IS NOT DISTINCT FROM 1', 'ts IS NOT DISTINCT FROM now()', 'date(ts) = date ''2026-01-01''', 'abs("offset") = 5',
+    'ts <> now()']) c;
 
 -- parameters and joins
 PREPARE kafka_prepared(int, bigint[]) AS SELECT * FROM kafka_topic WHERE partition = $1 AND "offset" = ANY ($2);
@@ -105,6 +111,16 @@ IMPORT FOREIGN SCHEMA topics FROM SERVER kafka_nowhere INTO public OPTIONS (tabl
 SELECT count(*) FROM kafka_topic WHERE false;
 UPDATE kafka_topic SET value = NULL;
 
+-- no broker is named
+CREATE SERVER kafka_unnamed FOREIGN DATA WRAPPER cdc_kafka;
+CREATE FOREIGN TABLE kafka_unnamed (value text) SERVER kafka_unnamed OPTIONS (topic 't', use_remote_estimate 'off');
+\set VERBOSITY default
+SELECT * FROM kafka_unnamed;
+ALTER SERVER kafka_unnamed OPTIONS (ADD bootstrap_servers '127.0.0.1:1', ADD security_protocol 'SASL_PLAINTEXT', ADD sasl_mechanism 'PLAIN');
+SELECT * FROM kafka_unnamed;
+\set VERBOSITY terse
+
 DROP FUNCTION kafka_explain(text);
 SET client_min_messages = warning;
 DROP SERVER kafka_nowhere CASCADE;
+DROP SERVER kafka_unnamed CASCADE;

@@ -85,6 +85,11 @@ subtest 'what a row holds' => sub {
 	like($cluster->error_of('SELECT * FROM kinds'), qr/not valid JSON.*column "value" of foreign table "kinds", message kinds\/0\@4/s,
 		'an error names the message');
 	is($cluster->value('SELECT count(*) FROM kinds'), 5, 'a column that is not asked for is not looked at');
+	for my $others ('"offset" <> 4', '"offset" NOT IN (4, 9)', '"offset" < 4 OR "offset" > 4', '"offset" IN (0, 2, 3, 5)',
+		'ts <> (SELECT ts FROM kinds WHERE "offset" = 4)')
+	{
+		is($cluster->value("SELECT count(value) FROM kinds WHERE $others"), 3, "what is left out does not matter if it is broken: $others");
+	}
 	$kafka->kcat([ '-P', '-t', 'kinds' ], input => "\xff\xfe\n");
 	like($cluster->error_of('SELECT value FROM kinds_text'), qr/not UTF-8.*message kinds\/0\@5/s, 'no text');
 };
@@ -109,6 +114,18 @@ subtest "format 'json'" => sub {
 	like($cluster->error_of('SELECT price FROM shop'), qr/column "price" of foreign table "shop", message shop\/0\@6/s, 'digits are not lost');
 	like($cluster->error_of('SELECT name FROM shop'), qr/not an object.*message shop\/0\@7/s, 'no object');
 	is($cluster->value('SELECT count(*) FROM shop'), 8, 'count needs none of it');
+
+	$kafka->create_topic('nested', 1);
+	$cluster->do('CREATE TYPE order_line AS (sku text, n int)');
+	table('nested', 'line order_line, lines order_line[], grid int[], words text[], docs jsonb[], day date', format => 'json');
+	$cluster->do(q{INSERT INTO nested VALUES (ROW('a"b', 1), ARRAY[ROW('x,y', 2)::order_line, NULL], '{{1,2},{3,NULL}}', '{{a,b},{"c d",NULL}}',
+		ARRAY['[1]', '{"a": [2]}']::jsonb[])});
+	is($cluster->value(q{SELECT concat_ws(' ', line, lines, grid, words, docs) FROM nested}),
+		q{("a""b",1) {"(\"x,y\",2)",NULL} {{1,2},{3,NULL}} {{a,b},{"c d",NULL}} {[1],"{\"a\": [2]}"}},
+		'composite members and arrays of arrays are read as they are written');
+	$kafka->produce('nested', [ '{"grid": [[1], [2, 3]], "day": "0000-00-00"}' ]);
+	like($cluster->error_of('SELECT grid FROM nested'), qr/malformed JSON array.*column "grid" of foreign table "nested", message nested\/0\@1/s, 'a grid that is none');
+	like($cluster->error_of('SELECT day FROM nested'), qr/does not exist in PostgreSQL.*A column of type text takes it as it is/s, 'a day that is none');
 };
 
 # Times that go back, in four partitions, the last one empty; a hundredth of the
@@ -174,6 +191,29 @@ subtest 'conditions select what they do on a copy' => sub {
 		diag("CDC_TEST_SEED=$seed: $condition\ntopic: $of_topic\ncopy:  $of_copy");
 	}
 	is($bad, 0, '150 of them');
+};
+
+subtest 'days and times at the ends' => sub {
+	# Clocks in St. John's went from 00:01 back to 23:01 of the day before.
+	my $minutes = q{'2010-11-07 02:00+00'::timestamptz + i * interval '1 min'};
+	$kafka->create_topic('clock', 1, 'retention.ms' => -1);
+	table('clock', $all);
+	table('clock_ascend', $all, topic => 'clock', timestamps_ascend => 'on');
+	$cluster->do("INSERT INTO clock (ts) SELECT $minutes FROM generate_series(0, 119) i");
+	$cluster->do("CREATE TABLE clock_copy AS SELECT i, $minutes AS ts FROM generate_series(0, 119) i");
+	my @conditions = map { my $op = $_; map { "$_ $op date '2010-11-07'" } qw(ts::date date(ts) ts) } '=', '<', '<=', '>', '>=';
+	for my $type (qw(date timestamp))
+	{
+		push @conditions, map { "ts > $_" } map { "$type '$_'" } '4714-11-24 BC', 'infinity', '-infinity', '294276-12-31', $type eq 'date' ? '5874897-12-31' : ();
+	}
+	push @conditions, q{"offset" IS NOT DISTINCT FROM 5}, q{"offset" IS NOT DISTINCT FROM NULL}, q{partition IS DISTINCT FROM 0};
+	my @wrong = grep {
+		my $condition = $_;
+		my $expected = $cluster->value('SET timezone = \'America/St_Johns\'; SELECT count(*) FROM (SELECT 0 AS partition, i AS "offset", ts FROM clock_copy) c WHERE ' . $condition);
+		grep { $cluster->value("SET timezone = 'America/St_Johns'; SELECT count(*) FROM $_ WHERE $condition") != $expected } qw(clock clock_ascend);
+	} @conditions;
+	is_deeply(\@wrong, [], scalar(@conditions) . ' conditions');
+	is(scan_of(q{SELECT * FROM clock WHERE date(ts) > date '2010-11-08'})->{'Kafka Offsets'}, 0, 'a day is pushed down');
 };
 
 subtest 'what is read' => sub {
@@ -351,10 +391,10 @@ subtest 'IMPORT FOREIGN SCHEMA' => sub {
 		$cluster->do($sql);
 		return join ' ', map { $_->[0] } @{ $cluster->rows(q{SELECT relname FROM pg_class WHERE relnamespace = 'imported'::regnamespace ORDER BY relname COLLATE "C"}) };
 	};
-	is($tables->('IMPORT FOREIGN SCHEMA topics FROM SERVER bus INTO imported'), 'Shop.Orders-v1 cond kinds many shop', 'all topics');
+	is($tables->('IMPORT FOREIGN SCHEMA topics FROM SERVER bus INTO imported'), 'Shop.Orders-v1 clock cond kinds many nested shop', 'all topics');
 	is($cluster->value(q{SELECT value->>'a' FROM imported."Shop.Orders-v1"}), 1, 'a table of it');
 	is($tables->('IMPORT FOREIGN SCHEMA topics LIMIT TO (cond, many) FROM SERVER bus INTO imported'), 'cond many', 'LIMIT TO');
-	is($tables->('IMPORT FOREIGN SCHEMA topics EXCEPT (cond, "Shop.Orders-v1") FROM SERVER bus INTO imported'), 'kinds many shop', 'EXCEPT');
+	is($tables->('IMPORT FOREIGN SCHEMA topics EXCEPT (cond, "Shop.Orders-v1") FROM SERVER bus INTO imported'), 'clock kinds many nested shop', 'EXCEPT');
 	is($tables->(q{IMPORT FOREIGN SCHEMA topics LIMIT TO (shop_orders_v1) FROM SERVER bus INTO imported
 		OPTIONS (table_names 'identifier', value_type 'bytea', key_type 'jsonb')}), 'shop_orders_v1', 'names without quotes');
 	is($cluster->value('SELECT pg_typeof(value) || \' \' || encode(value, \'escape\') FROM imported.shop_orders_v1'), 'bytea {"a": 1}', 'types as wished');

@@ -114,6 +114,17 @@ subtest 'types of key and value' => sub {
 	like($cluster->error_of('INSERT INTO anywhere (value) VALUES (1)'), qr/no topic for a row/, 'no topic');
 };
 
+subtest 'properties with dots' => sub {
+	$kafka->create_topic('dots', 1, 'max.message.bytes' => 3_000_000);
+	$cluster->do(q{CREATE FOREIGN TABLE dots (value text) SERVER bus
+		OPTIONS (topic 'dots', "transactional.id" 'dots', "message.max.bytes" '2000000')});
+	$cluster->do(q{CREATE FOREIGN TABLE dots_read ("offset" bigint) SERVER bus OPTIONS (topic 'dots')});
+	my $other = $cluster->connect;
+	$_->do(q{INSERT INTO dots VALUES (repeat('x', 1500000))}) for $dbh, $other, $dbh, $other;
+	is($cluster->value('SELECT count(*) || \' \' || max("offset") FROM dots_read'), '4 6',
+		'two sessions with a transactional.id do not fence each other, each message has its marker; more than 1 MB');
+};
+
 subtest 'nothing of what is rolled back' => sub {
 	table('tx', 'value text', memory_limit => '1MB');
 	$dbh->begin_work;
