@@ -26,7 +26,6 @@
 
 #include "pg/error.h"
 #include "pg/kafka_options.h"
-#include "pg/option_table.h"
 
 #define KEPT_PRODUCERS			4
 #define DEFAULT_MAX_BYTES		1000000 /* librdkafka's message.max.bytes */
