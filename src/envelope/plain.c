@@ -29,14 +29,21 @@ read_key(CdcReader *r)
 	return CDC_OK;
 }
 
+/* What the message says beside its value. */
+static CdcStatus
+read_row(CdcReader *r)
+{
+	CdcStatus	st = cdc_reader_table(r, (CdcString) {"", 0}, r->message->topic);
+
+	return st == CDC_OK ? read_key(r) : st;
+}
+
 static CdcStatus
 read_json(CdcReader *r)
 {
 	CdcEnvelope *env = r->env;
-	CdcStatus	st = cdc_reader_table(r, (CdcString) {"", 0}, r->message->topic);
+	CdcStatus	st = read_row(r);
 
-	if (st == CDC_OK)
-		st = read_key(r);
 	env->op = CDC_OP_INSERT;
 	env->after = env->body;
 	env->keep_key = env->key_body.type != CDC_DOC_NULL;
@@ -48,10 +55,8 @@ static CdcStatus
 read_tombstone(CdcReader *r)
 {
 	CdcEnvelope *env = r->env;
-	CdcStatus	st = cdc_reader_table(r, (CdcString) {"", 0}, r->message->topic);
+	CdcStatus	st = read_row(r);
 
-	if (st == CDC_OK)
-		st = read_key(r);
 	if (st != CDC_OK || env->key_body.type == CDC_DOC_NULL)
 		return st;
 	env->op = CDC_OP_DELETE;

@@ -225,8 +225,7 @@ check_privileges(Check *check)
 	report(check, "privilege replication slave", ok, ok ? NULL : "The binlog cannot be read without it.",
 		   "At the source: GRANT REPLICATION SLAVE ON *.* TO the user of the user mapping;");
 
-	rows = try_rows(check, !mariadb && check->info->version >= 80200 ?
-					"SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
+	rows = try_rows(check, cdc_source_sql_binlog_status(check->info));
 	report(check, "privilege replication client", rows != NULL,
 		   rows ? NULL : "The position of the binlog cannot be asked for without it.",
 		   mariadb ? "At the source: GRANT BINLOG MONITOR ON *.* TO the user of the user mapping;" :
@@ -329,9 +328,7 @@ check_retention(Check *check)
 static void
 check_replica(Check *check)
 {
-	bool		mariadb = check->info->flavor == CDC_MARIADB;
-	CdcRows    *rows = try_rows(check, !mariadb && check->info->version >= 80022 ?
-								"SHOW REPLICA STATUS" : "SHOW SLAVE STATUS");
+	CdcRows    *rows = try_rows(check, cdc_source_sql_replica_status(check->info));
 	const char *updates = variable(check, "log_replica_updates");
 
 	if (rows == NULL || rows->nrows == 0)
@@ -346,9 +343,7 @@ check_replica(Check *check)
 static void
 check_server_id(Check *check)
 {
-	bool		mariadb = check->info->flavor == CDC_MARIADB;
-	CdcRows    *rows = try_rows(check, !mariadb && check->info->version >= 80022 ?
-								"SHOW REPLICAS" : "SHOW SLAVE HOSTS");
+	CdcRows    *rows = try_rows(check, cdc_source_sql_replicas(check->info));
 	ForeignServer *server = GetForeignServerByName(check->server, false);
 	uint32		base = cdc_mysql_server_id_base(server->options);
 	StringInfoData ids;

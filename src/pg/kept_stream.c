@@ -105,6 +105,15 @@ cdc_kept_stream_find(const CdcKeptStreamKind *kind, int32 subscription_id)
 	return NULL;
 }
 
+void
+cdc_kept_stream_drop(CdcKeptStreamKind *kind, int32 subscription_id)
+{
+	CdcKeptStream *stream = cdc_kept_stream_find(kind, subscription_id);
+
+	if (stream != NULL)
+		cdc_kept_stream_close(kind, stream);
+}
+
 CdcSubscription *
 cdc_kept_stream_read(CdcKeptStream *stream, MemoryContext parent,
 					 char *(*define) (const CdcSubscription *sub), bool *same)

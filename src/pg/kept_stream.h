@@ -51,6 +51,9 @@ extern void cdc_kept_stream_add(CdcKeptStreamKind *kind, CdcKeptStream *stream,
 extern CdcKeptStream *cdc_kept_stream_find(const CdcKeptStreamKind *kind, int32 subscription_id);
 extern void cdc_kept_stream_close(CdcKeptStreamKind *kind, CdcKeptStream *stream);
 
+/* Closes the subscription's, if there is one. */
+extern void cdc_kept_stream_drop(CdcKeptStreamKind *kind, int32 subscription_id);
+
 /*
  * A new copy of the subscription, in place of the last one, which is freed; ERROR
  * when it does not exist any more.  sub_context is made below parent.  define

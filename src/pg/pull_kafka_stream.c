@@ -111,10 +111,7 @@ find_stream(int32 subscription_id)
 void
 cdc_pull_kafka_disconnect(int32 subscription_id)
 {
-	CdcKafkaStream *stream = find_stream(subscription_id);
-
-	if (stream != NULL)
-		cdc_kept_stream_close(&streams, &stream->kept);
+	cdc_kept_stream_drop(&streams, subscription_id);
 }
 
 /* ---- places ---- */

@@ -73,10 +73,7 @@ find_stream(int32 subscription_id)
 void
 cdc_pull_disconnect(int32 subscription_id)
 {
-	CdcPullStream *stream = find_stream(subscription_id);
-
-	if (stream != NULL)
-		cdc_kept_stream_close(&streams, &stream->kept);
+	cdc_kept_stream_drop(&streams, subscription_id);
 	cdc_pull_kafka_disconnect(subscription_id);
 }
 

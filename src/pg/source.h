@@ -93,6 +93,11 @@ typedef enum CdcGeneratedLogged
 
 extern CdcGeneratedLogged cdc_source_generated_logged(CdcSource *source);
 
+/* Statements for which versions have other words. */
+extern const char *cdc_source_sql_binlog_status(const CdcMysqlServerInfo *info);
+extern const char *cdc_source_sql_replica_status(const CdcMysqlServerInfo *info);
+extern const char *cdc_source_sql_replicas(const CdcMysqlServerInfo *info);
+
 /* A palloc'ed literal or identifier of the source's SQL. */
 extern char *cdc_source_quote_literal(const char *s);
 extern char *cdc_source_quote_ident(const char *s);

@@ -101,8 +101,7 @@ cdc_source_position(CdcSource *source, CdcSourcePosition *pos)
 			gtid_set = pstrdup(rows->cells[0].data);
 	}
 
-	rows = cdc_source_query(source, info->flavor == CDC_MYSQL && info->version >= 80200 ?
-							"SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
+	rows = cdc_source_query(source, "%s", cdc_source_sql_binlog_status(info));
 	if (rows == NULL || rows->nrows == 0)
 	{
 		cdc_error(&err, CDC_ERR_CONFIG, "the source of server \"%s\" writes no binlog",
@@ -127,6 +126,30 @@ cdc_source_position(CdcSource *source, CdcSourcePosition *pos)
 	pos->gtid_set = gtid_set;
 }
 
+static bool
+is_mysql_since(const CdcMysqlServerInfo *info, unsigned version)
+{
+	return info->flavor == CDC_MYSQL && info->version >= version;
+}
+
+const char *
+cdc_source_sql_binlog_status(const CdcMysqlServerInfo *info)
+{
+	return is_mysql_since(info, 80200) ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+}
+
+const char *
+cdc_source_sql_replica_status(const CdcMysqlServerInfo *info)
+{
+	return is_mysql_since(info, 80022) ? "SHOW REPLICA STATUS" : "SHOW SLAVE STATUS";
+}
+
+const char *
+cdc_source_sql_replicas(const CdcMysqlServerInfo *info)
+{
+	return is_mysql_since(info, 80022) ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS";
+}
+
 /* Ids in use by replicas of the source, comma-separated with a leading one. */
 static char *
 ids_in_use(CdcSource *source)
@@ -140,9 +163,7 @@ ids_in_use(CdcSource *source)
 	initStringInfo(&ids);
 	appendStringInfo(&ids, ",%u,", info->server_id);
 	/* needs a privilege that a dump does not: then only the source's own counts */
-	if (cdc_source_try_query(source,
-							 info->flavor == CDC_MYSQL && info->version >= 80022 ?
-							 "SHOW REPLICAS" : "SHOW SLAVE HOSTS", &rows, &err) == CDC_OK &&
+	if (cdc_source_try_query(source, cdc_source_sql_replicas(info), &rows, &err) == CDC_OK &&
 		rows != NULL)
 	{
 		for (i = 0; i < rows->nrows; i++)
