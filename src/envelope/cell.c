@@ -522,6 +522,17 @@ unclear(const CdcCell *cell, CdcError *err)
 	return CDC_ERR_VALUE;
 }
 
+static CdcStatus
+unclear_bytes(const CdcCell *cell, CdcError *err)
+{
+	cdc_error(err, CDC_ERR_VALUE, "form of the bytes in column \"%.*s\" is not known",
+			  cdc_clip(cell->name, 200), cell->name.data);
+	cdc_error_detail(err, "The string \"%.*s\" may be base64 or hexadecimal digits.",
+					 cdc_clip(cell->value.string, 100), cell->value.string.data);
+	cdc_error_hint(err, "Set the connector's binary.handling.mode to bytes, or make the target's column text, which holds the string.");
+	return CDC_ERR_VALUE;
+}
+
 /* What is written of a string. */
 static CdcStatus
 emit_string(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
@@ -565,6 +576,8 @@ cdc_cell_emit(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err
 		st = sink->ops->null(sink);
 	else if (cell->type.form == CDC_CELL_UNCLEAR)
 		return unclear(cell, err);
+	else if (cell->type.form == CDC_CELL_UNCLEAR_BYTES)
+		return unclear_bytes(cell, err);
 	else if (cell->type.form == CDC_CELL_EMPTY_SET)
 	{
 		st = sink->ops->begin_array(sink);
@@ -588,126 +601,4 @@ cdc_cell_emit(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err
 		cdc_error(err, st, "could not write column \"%.*s\"",
 				  cdc_clip(cell->name, 200), cell->name.data);
 	return st;
-}
-
-/* ---- what the receiver expects ---- */
-
-/*
- * Decimals are base64 unless the connector was told to make strings.  Base64 has
- * neither point nor sign; digits alone may be either, and are numbers only where
- * base64 could not be read anyway.
- */
-static CdcCellForm
-decimal_form(CdcString text, int scale)
-{
-	bool		digits = true;
-	size_t		i;
-
-	for (i = 0; i < text.len; i++)
-	{
-		if (text.data[i] == '.' || text.data[i] == '-')
-			return CDC_CELL_NUMBER_TEXT;
-		if (text.data[i] < '0' || text.data[i] > '9')
-			digits = false;
-	}
-	if (scale >= 0)
-		return CDC_CELL_DECIMAL_BYTES;
-	return digits ? CDC_CELL_NUMBER_TEXT : CDC_CELL_UNCLEAR;
-}
-
-bool
-cdc_cell_wrapped(const CdcColumnHint *hint, const CdcDoc *value)
-{
-	int64_t		n;
-
-	return hint->kind == CDC_HINT_DECIMAL && hint->precision == 20 && hint->scale == 0 &&
-		value->type == CDC_DOC_NUMBER && value->ops->int64(value, &n) && n < 0;
-}
-
-void
-cdc_cell_by_hint(const CdcColumnHint *hint, const CdcDoc *value, CdcCellType *type)
-{
-	bool		number = value->type == CDC_DOC_NUMBER;
-
-	CdcDoc		wkb;
-
-	type->form = CDC_CELL_AS_IS;
-	type->fsp = hint->fsp;
-	if (hint->kind != CDC_HINT_JSON && cdc_doc_find_type(value, "wkb", CDC_DOC_STRING, &wkb))
-	{
-		type->form = CDC_CELL_GEOMETRY;
-		type->bytes = hint->kind == CDC_HINT_BYTES;
-		return;
-	}
-	switch (hint->kind)
-	{
-		case CDC_HINT_DATE:
-			type->form = number ? CDC_CELL_DATE_DAYS : CDC_CELL_DATETIME_TEXT;
-			break;
-		case CDC_HINT_DATETIME:
-		case CDC_HINT_TIMESTAMP:
-			if (!number)
-				type->form = CDC_CELL_DATETIME_TEXT;
-			else
-				type->form = hint->fsp < 0 ? CDC_CELL_UNCLEAR : CDC_CELL_DATETIME_NUMBER;
-			break;
-		case CDC_HINT_TIME:
-			type->form = number ? CDC_CELL_TIME_MICROS : CDC_CELL_TIME_TEXT;
-			break;
-		case CDC_HINT_DECIMAL:
-			if (cdc_cell_wrapped(hint, value))
-			{
-				type->form = CDC_CELL_UNCLEAR;
-				type->wrapped = true;
-			}
-			else if (value->type == CDC_DOC_OBJECT)
-				type->form = CDC_CELL_DECIMAL_STRUCT;
-			else if (value->type == CDC_DOC_STRING)
-			{
-				type->form = decimal_form(value->string, hint->scale);
-				type->scale = hint->scale;
-			}
-			break;
-		case CDC_HINT_BIT:
-			type->form = CDC_CELL_BITS;
-			type->scale = 0;
-			break;
-		case CDC_HINT_ARRAY:
-			type->form = CDC_CELL_SET_TEXT;
-			break;
-		case CDC_HINT_JSON:
-			type->form = CDC_CELL_JSON_TEXT;
-			break;
-		default:
-			break;
-	}
-}
-
-void
-cdc_cell_by_text_hint(const CdcColumnHint *hint, const CdcDoc *value, bool json_text,
-					  CdcCellType *type)
-{
-	(void) value;
-	type->form = CDC_CELL_AS_IS;
-	type->fsp = hint->fsp;
-	switch (hint->kind)
-	{
-		case CDC_HINT_DATE:
-		case CDC_HINT_DATETIME:
-		case CDC_HINT_TIMESTAMP:
-			type->form = CDC_CELL_DATETIME_TEXT;
-			break;
-		case CDC_HINT_TIME:
-			type->form = CDC_CELL_TIME_TEXT;
-			break;
-		case CDC_HINT_INTEGER:
-		case CDC_HINT_DECIMAL:
-			type->form = CDC_CELL_NUMBER_TEXT;
-			break;
-		case CDC_HINT_JSON:
-			type->form = json_text ? CDC_CELL_JSON_TEXT : CDC_CELL_AS_IS;
-			break;
-		default:
-			break;
-	}
 }

@@ -37,7 +37,8 @@ typedef enum CdcCellForm
 	CDC_CELL_GEOMETRY,			/* {"wkb": base64, "srid"} */
 	CDC_CELL_HEX,				/* bytes as hexadecimal digits */
 	CDC_CELL_COLUMN,			/* the server's text of a MySQL column */
-	CDC_CELL_UNCLEAR			/* cannot be told: an error */
+	CDC_CELL_UNCLEAR,			/* cannot be told: an error */
+	CDC_CELL_UNCLEAR_BYTES		/* hexadecimal digits or base64: likewise */
 } CdcCellForm;
 
 typedef struct CdcCellType

@@ -125,16 +125,62 @@ is_mysql(const CdcEnvelope *env)
 
 /* ---- values ---- */
 
+/*
+ * A value that the source did not send again, as its type has it: text, bytes (in
+ * base64 or hexadecimal digits), an array's only element (of uuid[] the UUID made of the
+ * text's MD5), numbers of int[], one for each byte, and far away geometries.
+ */
 #define PLACEHOLDER			"__debezium_unavailable_value"
-/* of bytes: the same in base64 */
-#define PLACEHOLDER_BASE64	"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="
 
 static bool
 is_placeholder(const CdcDoc *value)
 {
-	return value->type == CDC_DOC_STRING && value->string.len >= sizeof(PLACEHOLDER) - 1 &&
-		(cdc_string_is(value->string, PLACEHOLDER) ||
-		 cdc_string_is(value->string, PLACEHOLDER_BASE64));
+	static const char *const forms[] = {
+		PLACEHOLDER, "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==",
+		"5f5f646562657a69756d5f756e617661696c61626c655f76616c7565",
+		"b68a35a7-17ad-35b3-af2a-ae46edb4545a"
+	};
+
+	if (value->type != CDC_DOC_STRING || value->string.len < sizeof(PLACEHOLDER) - 1)
+		return false;
+	for (size_t i = 0; i < COUNT(forms); i++)
+		if (cdc_string_is(value->string, forms[i]))
+			return true;
+	return false;
+}
+
+static bool
+is_placeholder_numbers(const CdcDoc *array)
+{
+	const char *expected = PLACEHOLDER;
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		element;
+	int64_t		n;
+
+	if (array->ops->count(array) != sizeof(PLACEHOLDER) - 1)
+		return false;
+	array->ops->begin(array, &iter);
+	while (array->ops->next(&iter, &key, &element))
+		if (element.type != CDC_DOC_NUMBER || !element.ops->int64(&element, &n) ||
+			n != *expected++)
+			return false;
+	return true;
+}
+
+static bool
+is_placeholder_geometry(const CdcDoc *value)
+{
+	static const char *const wkb[] = {
+		"AQEAACDmEAAAAAAA/IPXl8EAAAD8g9eXwQ==", "AQEAACDmEAAADCHn/f9/ZkAYQs77/39WQA==",
+		"AQEAAAAAAAD8g9eXwQAAAPyD15fB"
+	};
+	CdcString	s = cdc_doc_find_string(value, "wkb");
+
+	for (size_t i = 0; s.len > 0 && i < COUNT(wkb); i++)
+		if (cdc_string_is(s, wkb[i]))
+			return true;
+	return false;
 }
 
 bool
@@ -146,12 +192,54 @@ cdc_debezium_unavailable(const CdcDoc *value)
 
 	if (value->type == CDC_DOC_STRING)
 		return is_placeholder(value);
-	/* arrays have it as their only element, maps as key and value */
-	if ((value->type != CDC_DOC_ARRAY && value->type != CDC_DOC_OBJECT) ||
-		value->ops->count(value) != 1)
+	if (value->type != CDC_DOC_ARRAY && value->type != CDC_DOC_OBJECT)
 		return false;
-	value->ops->begin(value, &iter);
-	return value->ops->next(&iter, &key, &element) && is_placeholder(&element);
+	/* maps have it as key and value */
+	if (value->ops->count(value) == 1)
+	{
+		value->ops->begin(value, &iter);
+		return value->ops->next(&iter, &key, &element) && is_placeholder(&element);
+	}
+	return value->type == CDC_DOC_ARRAY ? is_placeholder_numbers(value) :
+		is_placeholder_geometry(value);
+}
+
+/* Below so many characters base64 of any bytes may well look like hexadecimal digits. */
+#define SHORT_HEX			16
+
+/*
+ * Bytes as a string: base64, or hexadecimal digits where the connector was told so
+ * (binary.handling.mode).  told: the schema says that it was told one or the other; else
+ * what looks like the latter is no base64 that chance would make.
+ */
+static void
+set_bytes_form(const CdcDoc *value, bool told, CdcCellType *type)
+{
+	CdcString	s = value->string;
+
+	if (s.len == 0 || s.len % 2 != 0 || (!told && s.len < SHORT_HEX))
+		return;
+	for (size_t i = 0; i < s.len; i++)
+		if (!((s.data[i] >= '0' && s.data[i] <= '9') || (s.data[i] >= 'a' && s.data[i] <= 'f')))
+			return;
+	type->form = s.len % 4 != 0 ? CDC_CELL_HEX : CDC_CELL_UNCLEAR_BYTES;
+}
+
+/* Without a schema: by the receiver's column, and what the connector is. */
+static void
+set_form_by_hint(const CdcEnvelope *env, const CdcColumnHint *hint, const CdcDoc *value,
+				 CdcCellType *type)
+{
+	CdcDoc		source;
+
+	cdc_cell_by_hint(hint, value, type);
+	if (hint->kind == CDC_HINT_BYTES && value->type == CDC_DOC_STRING)
+		set_bytes_form(value, false, type);
+	/* times of MySQL are microseconds by default, those of others up to three digits milliseconds */
+	if (type->form == CDC_CELL_TIME_MICROS && !hint->duration && hint->fsp >= 0 &&
+		hint->fsp <= 3 && cdc_doc_find_type(&env->body, "source", CDC_DOC_OBJECT, &source) &&
+		cdc_doc_find(&source, "connector", &source) && !is_mysql(env))
+		type->form = CDC_CELL_TIME_MILLIS;
 }
 
 CdcStatus
@@ -166,7 +254,7 @@ cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 	if (field->type != CDC_DOC_OBJECT)
 	{
 		if (hint != NULL && env->fields.type != CDC_DOC_ARRAY)
-			cdc_cell_by_hint(hint, &cell->value, type);
+			set_form_by_hint(env, hint, &cell->value, type);
 		type->keep_srid = !is_mysql(env);
 		return CDC_OK;
 	}
@@ -203,6 +291,9 @@ cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 	else if (hint != NULL && cell->value.type == CDC_DOC_STRING &&
 			 (hint->kind == CDC_HINT_DECIMAL || hint->kind == CDC_HINT_INTEGER))
 		type->form = CDC_CELL_NUMBER_TEXT;	/* decimal.handling.mode string */
+	else if (hint != NULL && cell->value.type == CDC_DOC_STRING &&
+			 hint->kind == CDC_HINT_BYTES && cdc_string_is(cdc_doc_find_string(field, "type"), "string"))
+		set_bytes_form(&cell->value, true, type);
 	return CDC_OK;
 }
 

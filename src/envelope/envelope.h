@@ -157,6 +157,7 @@ typedef struct CdcColumnHint
 	int			scale;			/* CDC_HINT_DECIMAL: -1 = any */
 	int			fsp;			/* times: fractional digits, -1 = any */
 	int			precision;		/* CDC_HINT_DECIMAL: 0 = any */
+	bool		duration;		/* CDC_HINT_TIME: surely no time of a day */
 } CdcColumnHint;
 
 /* false: nothing is known of the column. */

@@ -120,7 +120,7 @@ static CdcStatus
 write_cell(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *field,
 		   CdcSink *sink)
 {
-	CdcColumnHint hint = {CDC_HINT_NONE, -1, -1, 0};
+	CdcColumnHint hint = {CDC_HINT_NONE, -1, -1, 0, false};
 	bool		hinted = w->hint != NULL && w->hint(w->hint_arg, name.data, name.len, &hint);
 	CdcCell		cell;
 	CdcStatus	st;

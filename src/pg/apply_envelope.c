@@ -115,6 +115,7 @@ cdc_column_hint(Oid typid, int32 typmod, CdcColumnHint *hint)
 			break;
 		case INTERVALOID:
 			hint->kind = CDC_HINT_TIME;
+			hint->duration = true;
 			if (typmod >= 0 && INTERVAL_PRECISION(typmod) != INTERVAL_FULL_PRECISION)
 				hint->fsp = INTERVAL_PRECISION(typmod);
 			break;

@@ -132,13 +132,17 @@ static const JsonbContainer *
 event_document(CdcApply *apply, const CdcHistoryEvent *event, const JsonbContainer **marked)
 {
 	const JsonbContainer *stripped;
+	uint32_t	schema_id;
+	size_t		skip;
 	char	   *text;
 	int			replaced;
 
 	*marked = NULL;
 	if (event->raw == NULL)
 		return event->event;
-	text = pg_any_to_server(pnstrdup(event->raw, event->raw_len), event->raw_len, PG_UTF8);
+	(void) cdc_payload_look((const uint8_t *) event->raw, event->raw_len, &schema_id, &skip);
+	text = pg_any_to_server(pnstrdup(event->raw + skip, event->raw_len - skip),
+							event->raw_len - skip, PG_UTF8);
 	stripped = parse_raw(text, strlen(text), "", &replaced);
 	if (replaced > 0 && apply->sub->opt.nul_in_text == CDC_NUL_ERROR)
 		*marked = parse_raw(text, strlen(text), "x", &replaced);

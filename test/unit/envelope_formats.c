@@ -148,6 +148,14 @@ test_debezium(void **state)
 			"\"name\":\"io.debezium.data.geometry.Point\"}]}]},\"payload\":{\"op\":\"c\",\"after\":{\"g\":{\"wkb\":\"AQEA\"}},"
 			"\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
 			"c d.t column \"g\" has a value of another form than its type: It is an object; two-dimensional WKB is expected."},
+		/* values that were not sent again: text, numbers of an array, a UUID's, bytes, geometries */
+		{CDC_FORMAT_DEBEZIUM, "x", NULL,
+			"{\"op\":\"u\",\"before\":{\"i\":1,\"t\":\"x\"},\"after\":{\"i\":1,\"t\":\"__debezium_unavailable_value\",\"a\":[\"__debezium_unavailable_value\"],"
+			"\"n\":[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,117,101],\"n2\":[95,95],"
+			"\"u\":[\"b68a35a7-17ad-35b3-af2a-ae46edb4545a\"],\"b\":\"5f5f646562657a69756d5f756e617661696c61626c655f76616c7565\","
+			"\"g\":{\"wkb\":\"AQEAACDmEAAAAAAA/IPXl8EAAAD8g9eXwQ==\",\"srid\":4326},\"p\":{\"x\":-99999999,\"y\":-99999999,\"wkb\":\"AQEAAAAAAAD8g9eXwQAAAPyD15fB\"}},"
+			"\"source\":{\"connector\":\"postgresql\",\"schema\":\"d\",\"table\":\"t\"}}",
+			"u d.t {\"i\":1,\"n2\":[95,95]}"},
 		/* flattened, by the schema's name */
 		{CDC_FORMAT_AUTO, "x", NULL, "{\"schema\":{\"name\":\"srv.d.t.Value\",\"fields\":[{\"field\":\"a\",\"type\":\"int32\"}]},\"payload\":{\"a\":1}}",
 			"u d.t {\"a\":1}"},
@@ -255,6 +263,68 @@ test_names(void **state)
 	assert_false(cdc_format_by_name("", &format));
 }
 
+/* What a column expects, by its name. */
+static bool
+hint_by_name(void *arg, const char *name, size_t len, CdcColumnHint *hint)
+{
+	(void) arg;
+	(void) len;
+	*hint = (CdcColumnHint) {CDC_HINT_NONE, -1, -1, 0, false};
+	switch (name[0])
+	{
+		case 'b':
+			hint->kind = CDC_HINT_BYTES;
+			return true;
+		case 't':
+		case 'd':
+			hint->kind = CDC_HINT_TIME;
+			hint->fsp = 3;
+			hint->duration = name[0] == 'd';
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Forms that Debezium's options change: an error where they cannot be told. */
+static void
+test_debezium_modes(void **state)
+{
+#define PLAIN(connector, row) "{\"op\":\"c\",\"after\":" row ",\"source\":{\"connector\":\"" connector "\",\"db\":\"d\",\"table\":\"t\"}}"
+#define SCHEMA(type, row) "{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"b\",\"type\":\"" type "\"}]}]},\"payload\":" PLAIN("mysql", row) "}"
+	static const struct
+	{
+		const char *value;
+		const char *expected;
+	}			cases[] = {
+		/* binary.handling.mode */
+		{SCHEMA("bytes", "{\"b\":\"deadbeef\"}"), "c d.t {\"b\":\"deadbeef\"}\n"},
+		{SCHEMA("string", "{\"b\":\"3q2+7w==\"}"), "c d.t {\"b\":\"3q2+7w==\"}\n"},
+		{SCHEMA("string", "{\"b\":\"deadbe\"}"), "c d.t {\"b\":\"3q2+\"}\n"},
+		{SCHEMA("string", "{\"b\":\"deadbeef\"}"), "c d.t form of the bytes in column \"b\" is not known: The string \"deadbeef\" may be base64 or hexadecimal digits.\n"},
+		{PLAIN("mysql", "{\"b\":\"deadbeef\"}"), "c d.t {\"b\":\"deadbeef\"}\n"},
+		{PLAIN("mysql", "{\"b\":\"00112233445566778899aabbccddeeff\"}"),
+			"c d.t form of the bytes in column \"b\" is not known: The string \"00112233445566778899aabbccddeeff\" may be base64 or hexadecimal digits.\n"},
+		/* times of up to three digits */
+		{PLAIN("mysql", "{\"t\":45296789000,\"d\":1000000}"), "c d.t {\"t\":\"12:34:56.789\",\"d\":\"00:00:01.000\"}\n"},
+		{PLAIN("postgresql", "{\"t\":45296789,\"d\":1000000}"), "c d.t {\"t\":\"12:34:56.789\",\"d\":\"00:00:01.000\"}\n"}
+	};
+	CdcBuf		out = {0};
+	ReadMessage m;
+
+	(void) state;
+	m.arena = cdc_arena_create(0);
+	for (size_t i = 0; i < lengthof(cases); i++)
+	{
+		assert_ok(read_message(&m, CDC_FORMAT_AUTO, "x", NULL, cases[i].value), &m.err);
+		cdc_buf_reset(&out);
+		print_rows(&m, hint_by_name, NULL, &out);
+		assert_string_equal(unit_text(&out), cases[i].expected);
+	}
+	cdc_buf_free(&out);
+	cdc_arena_destroy(m.arena);
+}
+
 /* Facts beside the rows. */
 static void
 test_facts(void **state)
@@ -345,6 +415,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_maxwell),
 		cmocka_unit_test(test_debezium),
+		cmocka_unit_test(test_debezium_modes),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_names),

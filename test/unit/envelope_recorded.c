@@ -39,15 +39,15 @@ hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
 		const char *name;
 		CdcColumnHint hint;
 	}			hints[] = {
-		{"de", {CDC_HINT_DECIMAL, 4, -1, 0}}, {"de0", {CDC_HINT_DECIMAL, 0, -1, 0}},
-		{"big", {CDC_HINT_DECIMAL, 30, -1, 0}}, {"bit9", {CDC_HINT_BIT, -1, -1, 0}},
-		{"bit64", {CDC_HINT_BIT, -1, -1, 0}}, {"d", {CDC_HINT_DATE, -1, -1, 0}},
-		{"dt", {CDC_HINT_DATETIME, -1, 0, 0}}, {"dt3", {CDC_HINT_DATETIME, -1, 3, 0}},
-		{"dt6", {CDC_HINT_DATETIME, -1, 6, 0}}, {"ts", {CDC_HINT_TIMESTAMP, -1, 0, 0}},
-		{"ts6", {CDC_HINT_TIMESTAMP, -1, 6, 0}}, {"t0", {CDC_HINT_TIME, -1, 0, 0}},
-		{"t3", {CDC_HINT_TIME, -1, 3, 0}}, {"t6", {CDC_HINT_TIME, -1, 6, 0}},
-		{"st", {CDC_HINT_ARRAY, -1, -1, 0}}, {"js", {CDC_HINT_JSON, -1, -1, 0}},
-		{"extra", {CDC_HINT_DECIMAL, 2, -1, 0}}
+		{"de", {CDC_HINT_DECIMAL, 4, -1, 0, false}}, {"de0", {CDC_HINT_DECIMAL, 0, -1, 0, false}},
+		{"big", {CDC_HINT_DECIMAL, 30, -1, 0, false}}, {"bit9", {CDC_HINT_BIT, -1, -1, 0, false}},
+		{"bit64", {CDC_HINT_BIT, -1, -1, 0, false}}, {"d", {CDC_HINT_DATE, -1, -1, 0, false}},
+		{"dt", {CDC_HINT_DATETIME, -1, 0, 0, false}}, {"dt3", {CDC_HINT_DATETIME, -1, 3, 0, false}},
+		{"dt6", {CDC_HINT_DATETIME, -1, 6, 0, false}}, {"ts", {CDC_HINT_TIMESTAMP, -1, 0, 0, false}},
+		{"ts6", {CDC_HINT_TIMESTAMP, -1, 6, 0, false}}, {"t0", {CDC_HINT_TIME, -1, 0, 0, false}},
+		{"t3", {CDC_HINT_TIME, -1, 3, 0, false}}, {"t6", {CDC_HINT_TIME, -1, 6, 0, false}},
+		{"st", {CDC_HINT_ARRAY, -1, -1, 0, false}}, {"js", {CDC_HINT_JSON, -1, -1, 0, false}},
+		{"extra", {CDC_HINT_DECIMAL, 2, -1, 0, false}}
 	};
 
 	(void) arg;
