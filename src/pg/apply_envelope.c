@@ -129,81 +129,10 @@ cdc_column_hint(Oid typid, int32 typmod, CdcColumnHint *hint)
 	}
 }
 
-/* CdcHintFunction */
-static bool
-find_hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
-{
-	const CdcTarget *target = ((CdcTargetRun *) arg)->target;
-	int			i;
-
-	if (GetDatabaseEncoding() != PG_UTF8 && len > 0)
-	{
-		char	   *converted = pg_any_to_server(name, (int) len, PG_UTF8);
-
-		if (converted != name)
-		{
-			name = converted;
-			len = strlen(converted);
-		}
-	}
-	for (i = 0; i < target->ncolumns; i++)
-	{
-		const CdcTargetColumn *col = &target->columns[i];
-
-		if (col->source_len == len && memcmp(col->source, name, len) == 0)
-		{
-			*hint = col->hint;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* ------------------------------------------------------------------------
  * Reading
  * ------------------------------------------------------------------------
  */
-
-/* Names of the target's key in events, in UTF-8. */
-static CdcString *
-key_names(const CdcTarget *target, int *n)
-{
-	CdcString  *names;
-	int			i;
-
-	*n = target->keyless ? 0 : target->nkey;
-	names = palloc(sizeof(CdcString) * Max(*n, 1));
-	for (i = 0; i < *n; i++)
-	{
-		const CdcTargetColumn *col = &target->columns[target->key[i].column];
-
-		names[i].data = col->source;
-		names[i].len = col->source_len;
-		if (GetDatabaseEncoding() != PG_UTF8)
-		{
-			names[i].data = pg_server_to_any(col->source, (int) col->source_len, PG_UTF8);
-			names[i].len = strlen(names[i].data);
-		}
-	}
-	return names;
-}
-
-/*
- * The topic of a message: documents have no other name of their table.  A position
- * is "topic/partition@offset"; a name given by hand is one too.
- */
-static void
-take_topic(CdcMessage *message, const CdcHistoryEvent *event)
-{
-	const char *slash = NULL;
-	size_t		i;
-
-	for (i = 0; i < event->position_len; i++)
-		if (event->position[i] == '/')
-			slash = event->position + i;
-	message->topic.data = slash != NULL ? event->position : "";
-	message->topic.len = slash != NULL ? (size_t) (slash - event->position) : 0;
-}
 
 int
 cdc_envelope_read_event(CdcApply *apply, CdcEnvelopeReader *reader, CdcTargetRun *run,
@@ -214,7 +143,7 @@ cdc_envelope_read_event(CdcApply *apply, CdcEnvelopeReader *reader, CdcTargetRun
 	cdc_arena_reset(reader->arena);
 	memset(&reader->message, 0, sizeof(reader->message));
 	reader->run = run;
-	take_topic(&reader->message, event);
+	reader->message.topic = cdc_position_topic(event->position, event->position_len);
 	if (document != NULL)
 	{
 		cdc_doc_from_jsonb(document, &reader->value);
@@ -225,7 +154,7 @@ cdc_envelope_read_event(CdcApply *apply, CdcEnvelopeReader *reader, CdcTargetRun
 		cdc_doc_from_jsonb(event->key, &reader->key);
 		reader->message.key = &reader->key;
 	}
-	reader->message.key_columns = key_names(run->target, &reader->message.nkey_columns);
+	reader->message.key_columns = cdc_target_key_names(run->target, &reader->message.nkey_columns);
 	CDC_CHECK(cdc_envelope_read(reader->arena, apply->format, &reader->message, &reader->env, &err),
 			  &err, NULL);
 	return reader->env.nrows;
@@ -265,7 +194,8 @@ cdc_envelope_row(CdcApply *apply, CdcEnvelopeReader *reader, int row,
 	check_former_values(reader, reader->run->target);
 	cdc_jsonb_writer_reset(reader->data);
 	cdc_jsonb_writer_reset(reader->old);
-	CDC_CHECK(cdc_envelope_images(reader->arena, &reader->env, row, find_hint, reader->run,
+	CDC_CHECK(cdc_envelope_images(reader->arena, &reader->env, row, cdc_target_hint,
+								  reader->run->target,
 								  cdc_jsonb_writer_sink(reader->data),
 								  cdc_jsonb_writer_sink(reader->old), &err), &err, NULL);
 	*data = &cdc_jsonb_writer_finish(reader->data)->root;

@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 
 #include "envelope/doc_tree.h"
+#include "envelope/envelope.h"
 #include "pg/error.h"
 #include "pg/history.h"
 #include "pg/jsonb_document.h"
@@ -250,10 +251,15 @@ name_table(CdcPublishEvent *event)
 static void
 read_document(CdcPublishEvent *event, Datum jsonb, bool isnull)
 {
+	uint32_t	schema_id;
+	size_t		skip;
+
 	if (event->raw != NULL)
 	{
+		(void) cdc_payload_look((const uint8_t *) event->raw, event->raw_len, &schema_id, &skip);
 		cdc_arena_reset(arena);
-		event->has_doc = cdc_doc_parse(arena, event->raw, event->raw_len, &event->doc, NULL) == CDC_OK;
+		event->has_doc = cdc_doc_parse(arena, event->raw + skip, event->raw_len - skip, &event->doc,
+									   NULL) == CDC_OK;
 	}
 	else if (!isnull)
 	{

@@ -5,6 +5,7 @@
  *
  *	  publish.c			the publication, its position, reading history
  *	  publish_message.c	an event to its message or messages
+ *	  publish_envelope.c	rows of events that are not Maxwell's
  *	  publish_send.c	sending them
  *	  publish_text.c	templates, keys, values
  *	  publish_table.c	the columns of a table's primary key
@@ -69,6 +70,8 @@ typedef struct CdcPublishRow
 	const CdcDoc *old;			/* or NULL */
 } CdcPublishRow;
 
+struct CdcPublishEnvelope;
+
 typedef struct CdcPublisher
 {
 	CdcPublication *publication;
@@ -78,6 +81,7 @@ typedef struct CdcPublisher
 	CdcOutlet  *outlet;			/* of Kafka's transactions: messages wait there instead */
 	MemoryContext cxt;			/* of the run */
 	struct HTAB *tables;		/* publish_table.c's */
+	struct CdcPublishEnvelope *envelope;	/* publish_envelope.c's */
 	int64		events;
 	int64		messages;
 	CdcJsonText *key;			/* being written */
@@ -105,6 +109,32 @@ extern void cdc_publish_flush(CdcPublisher *publisher);
 
 /* publish_table.c: the key as of the event. */
 extern const CdcPublishKey *cdc_publish_key(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/*
+ * publish_envelope.c
+ */
+
+/*
+ * Reads the envelope of an event of op c, u, d or r that came from Kafka; returns how
+ * many rows it has, of which cdc_publish_envelope_row() gives data and old as Maxwell has
+ * them ({} where none is told).  0: it is no envelope, but bytes.  The event gets the
+ * names of database and table from it.  Valid until the next event.
+ */
+extern int	cdc_publish_envelope(CdcPublisher *publisher, CdcPublishEvent *event);
+extern void cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc *old);
+
+/* The columns of its key: of key, where that has any, else by the target or the message. */
+extern const CdcPublishKey *cdc_publish_envelope_key(CdcPublisher *publisher,
+													 const CdcPublishKey *key);
+
+/* Whether the message that was read last is Maxwell's. */
+extern bool cdc_publish_is_maxwell(const CdcPublisher *publisher);
+
+/*
+ * Whether an event from Kafka is declared as Maxwell's, and its data and old can be
+ * taken as they are.
+ */
+extern bool cdc_publish_in_place(const CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /*
  * publish_text.c

@@ -15,6 +15,8 @@
  */
 #include "pg/publish_internal.h"
 
+#include "miscadmin.h"
+
 /* Event, key and rows, while messages are made of them. */
 typedef struct Change
 {
@@ -398,46 +400,99 @@ key_changed(const Change *change)
 	return false;
 }
 
+/* A row whose event, key, data and old are there. */
 static void
-send_change(CdcPublisher *publisher, const CdcPublishEvent *event)
+send_row(Change *change)
 {
-	CdcPublication *publication = publisher->publication;
-	Change		change;
+	CdcPublication *publication = change->publisher->publication;
 
-	memset(&change, 0, sizeof(change));
-	if (!cdc_doc_find_type(&event->doc, "data", CDC_DOC_OBJECT, &change.data))
+	change->key_changed = false;
+	change->row.data = change->former.data = &change->data;
+	if (change->event->op == 'u' && change->old.type == CDC_DOC_OBJECT)
 	{
-		if (publication->format != CDC_PUBLISH_MAXWELL)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("an event of %s is not in Maxwell's format and can only be published as it is",
-							event->source_table != NULL ? event->source_table : "an unknown table"),
-					 errhint("Use format maxwell.")));
-		send_other(publisher, event);
-		return;
+		change->former.old = &change->old;
+		change->key_changed = key_changed(change);
 	}
-	change.publisher = publisher;
-	change.event = event;
-	change.key = cdc_publish_key(publisher, event);
-	change.row.data = change.former.data = &change.data;
-	if (event->op == 'u' && cdc_doc_find_type(&event->doc, "old", CDC_DOC_OBJECT, &change.old))
-	{
-		change.former.old = &change.old;
-		change.key_changed = key_changed(&change);
-	}
-	change.topic = topic_of(publication->topic_template, event, change.key, &change.row);
+	change->topic = topic_of(publication->topic_template, change->event, change->key, &change->row);
 	switch (publication->format)
 	{
 		case CDC_PUBLISH_MAXWELL:
-			send_maxwell(&change);
+			send_maxwell(change);
 			break;
 		case CDC_PUBLISH_JSON:
-			send_json(&change);
+			send_json(change);
 			break;
 		case CDC_PUBLISH_ES_BULK:
-			send_es_bulk(&change);
+			send_es_bulk(change);
 			break;
 	}
+}
+
+/* The event as it is, which is Maxwell's. */
+static void
+send_maxwell_event(CdcPublisher *publisher, const CdcPublishEvent *event, const CdcDoc *data)
+{
+	Change		change;
+
+	memset(&change, 0, sizeof(change));
+	change.publisher = publisher;
+	change.event = event;
+	change.key = cdc_publish_key(publisher, event);
+	change.data = *data;
+	(void) cdc_doc_find_type(&event->doc, "old", CDC_DOC_OBJECT, &change.old);
+	send_row(&change);
+}
+
+/* Rows of a message that is read; in format maxwell those of others go out as they came. */
+static void
+send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	CdcPublishEvent named = *event;
+	int			nrows = cdc_publish_envelope(publisher, &named);
+	const CdcPublishKey *key;
+	CdcDoc		data;
+	int			row;
+
+	if (nrows > 0 && publisher->publication->format == CDC_PUBLISH_MAXWELL &&
+		cdc_publish_is_maxwell(publisher) &&
+		cdc_doc_find_type(&event->doc, "data", CDC_DOC_OBJECT, &data))
+	{
+		send_maxwell_event(publisher, event, &data);
+		return;
+	}
+	if (nrows == 0 || publisher->publication->format == CDC_PUBLISH_MAXWELL)
+	{
+		send_other(publisher, &named);
+		return;
+	}
+	key = cdc_publish_envelope_key(publisher, cdc_publish_key(publisher, &named));
+	for (row = 0; row < nrows; row++)
+	{
+		Change		change;
+
+		CHECK_FOR_INTERRUPTS();
+		memset(&change, 0, sizeof(change));
+		change.publisher = publisher;
+		change.event = &named;
+		change.key = key;
+		cdc_publish_envelope_row(publisher, row, &change.data, &change.old);
+		send_row(&change);
+	}
+}
+
+static void
+send_change(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	bool		kafka = publisher->publication->sub->kind == CDC_SERVER_KAFKA;
+	CdcDoc		data;
+
+	if ((!kafka || cdc_publish_in_place(publisher, event)) &&
+		cdc_doc_find_type(&event->doc, "data", CDC_DOC_OBJECT, &data))
+		send_maxwell_event(publisher, event, &data);
+	else if (kafka)
+		send_envelope(publisher, event);
+	else
+		send_other(publisher, event);
 }
 
 void
@@ -449,10 +504,7 @@ cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event)
 		case 'u':
 		case 'd':
 		case 'r':
-			if (event->has_doc && event->doc.type == CDC_DOC_OBJECT)
-				send_change(publisher, event);
-			else
-				send_other(publisher, event);
+			send_change(publisher, event);
 			break;
 		case 's':
 		case 't':

@@ -160,6 +160,15 @@ extern const CdcPresence *cdc_target_whole_row(CdcTarget *target);
 /* Whether the subscription has the source table, with or without a target. */
 extern bool cdc_target_is_registered(const CdcSubscription *sub, const char *source_table);
 
+/* target_envelope.c: CdcHintFunction, by the columns of a CdcTarget. */
+extern bool cdc_target_hint(void *target, const char *name, size_t len, CdcColumnHint *hint);
+
+/* Names of its key in events, in UTF-8, palloc'ed; n is 0 where it has none. */
+extern CdcString *cdc_target_key_names(const CdcTarget *target, int *n);
+
+/* The topic of a position, "topic/partition@offset"; "" of others. */
+extern CdcString cdc_position_topic(const char *position, size_t len);
+
 /* What cdc.table_version knows of a source table's columns as of seq. */
 typedef struct CdcSourceColumn
 {

@@ -199,6 +199,48 @@ subtest 'a history that came from Kafka' => sub {
 	$cluster->do(q{SELECT cdc.drop_subscription('again', true)});
 };
 
+# Rows of other envelopes: as apply understands them, in Maxwell's value forms.
+subtest 'other envelopes as rows and for Elasticsearch' => sub {
+	$kafka->create_topic('env', 1);
+	$kafka->produce('env', [
+		[ q({"id":1}), q({"op":"c","before":null,"after":{"id":1,"total":"BNI=","due":19782,"note":"x"},"source":{"connector":"mysql","db":"d","table":"dz","ts_ms":1}}) ],
+		[ q({"id":1}), q({"op":"u","before":{"id":1,"total":"BNI=","due":19782,"note":"x"},"after":{"id":1,"total":"BNM=","due":19783,"note":null},"source":{"connector":"mysql","db":"d","table":"dz","ts_ms":1}}) ],
+		[ q({"id":2}), q({"op":"c","before":null,"after":{"id":2,"total":"AA==","due":0,"note":"two"},"source":{"connector":"mysql","db":"d","table":"dz","ts_ms":1}}) ],
+		[ q({"id":2}), q({"op":"d","before":{"id":2,"total":"AA==","due":0,"note":"two"},"after":null,"source":{"connector":"mysql","db":"d","table":"dz","ts_ms":1}}) ],
+		[ undef, q({"type":"INSERT","isDdl":false,"database":"c","table":"t","pkNames":["id"],"mysqlType":{"id":"int","e":"enum('x','y')","b":"binary(2)"},"data":[{"id":"1","e":"2","b":"A"},{"id":"2","e":null,"b":null}]}) ],
+		[ undef, q({"type":"UPDATE","isDdl":false,"database":"c","table":"t","pkNames":["id"],"mysqlType":{"id":"int","e":"enum('x','y')"},"data":[{"id":"3","e":"1"}],"old":[{"id":"2"}]}) ],
+		[ undef, q({"table":"P.S.T","op_type":"I","pos":"1","primary_keys":["ID"],"after":{"ID":1,"A":"x"}}) ],
+		[ undef, q({"table":"P.S.T","op_type":"U","pos":"2","primary_keys":["ID"],"before":{"ID":1,"A":"x"},"after":{"ID":2,"A":"y"}}) ],
+		[ q({"database":"m","table":"w","pk.id":1}), q({"database":"m","table":"w","type":"update","ts":1,"primary_key_columns":["id"],"data":{"id":1},"old":{"v":"x"}}) ] ]);
+	$kafka->create_topic('docs', 1);
+	$kafka->produce('docs', [ [ '{"id":1}', '{"name":"a","data":{"k":1},"table":"z"}' ], [ '{"id":2}', '{"name":"b"}' ], [ '{"id":2}', undef ] ]);
+	$cluster->do('CREATE TABLE dz (id int PRIMARY KEY, total numeric(10,2), due date, note text)');
+	$cluster->call('create_subscription', name => 'env', server => 'bus', topics => ['env'], format => 'auto', history => 'env_history', enabled => \'false');
+	$cluster->do(q{SELECT cdc.add_table('env', 'd.dz', 'public.dz')});
+	$cluster->call('create_subscription', name => 'docs', server => 'bus', topics => ['docs'], format => 'json', history => 'docs_history', enabled => \'false');
+	is($cluster->value("SELECT cdc.pull('$_')"), $_ eq 'env' ? 9 : 3, "$_: pulled") for qw(env docs);
+	$kafka->create_topic($_, 1) for qw(row.d.dz row.c.t row.P.S.T row.m.w row.docs es.all env.docs);
+	is($cluster->value(q{SELECT cdc.publish('env', 'bus', 'row.${database}.${table}', format => 'json', name => 'rows')}), 9, 'published as rows');
+	is($cluster->value(q{SELECT cdc.publish('docs', 'bus', 'row.${table}', format => 'json', name => 'docs')}), 3, 'documents, too');
+	my $is = sub {
+		my ($topic, @expected) = @_;
+		is_deeply([ map { $json->encode($json->decode($_->[0])) . ' ' . (defined $_->[1] ? $json->encode($json->decode($_->[1])) : '-') } messages($topic) ], \@expected, $topic);
+	};
+	$is->('row.d.dz', '{"id":1} {"due":"2024-02-29","id":1,"note":"x","total":12.34}', '{"id":1} {"due":"2024-03-01","id":1,"note":null,"total":12.35}',
+		'{"id":2} {"due":"1970-01-01","id":2,"note":"two","total":0}', '{"id":2} -');
+	$is->('row.c.t', '{"id":1} {"b":"QQA=","e":"y","id":1}', '{"id":2} {"b":null,"e":null,"id":2}', '{"id":2} -', '{"id":3} {"e":"x","id":3}');
+	$is->('row.P.S.T', '{"ID":1} {"A":"x","ID":1}', '{"ID":1} -', '{"ID":2} {"A":"y","ID":2}');
+	$is->('row.m.w', '{"id":1} {"id":1,"v":null}');
+	$is->('row.docs', '{"id":1} {"data":{"k":1},"id":1,"name":"a","table":"z"}', '{"id":2} {"id":2,"name":"b"}', '{"id":2} -');
+	is($cluster->value(q{SELECT cdc.publish('env', 'bus', 'es.all', format => 'es_bulk', name => 'es')}), 9, 'published for Elasticsearch');
+	$cluster->do(q{CREATE FOREIGN TABLE es (value text, "offset" bigint) SERVER bus OPTIONS (topic 'es.all', value_type 'text')});
+	is(join('', map { $_->[0] } @{ $cluster->rows(q{SELECT value FROM es WHERE value LIKE '%"d-dz"%' ORDER BY "offset" DESC LIMIT 2}) }),
+		qq({"delete":{"_index":"d-dz","_id":"2"}}\n{"index":{"_index":"d-dz","_id":"2"}}\n{"database":"d","table":"dz","id":2,"due":"1970-01-01","note":"two","total":0.00}\n), 'in its form');
+	is($cluster->value(q{SELECT cdc.publish('docs', 'bus', 'env.${table}', name => 'as_is')}), 3, 'documents as they came');
+	is((messages('env.docs'))[0][0], '{"id":1}', 'under their own keys, whatever members they have');
+	$cluster->do("SELECT cdc.drop_subscription('$_', true)") for qw(env docs);
+};
+
 # Continuously, with everything killed in turn: no event is lost, and the rows that
 # follow from the last message of each key are those of the source.
 subtest 'a worker, through kills' => sub {
