@@ -165,6 +165,45 @@ subtest 'documents with a key' => sub {
 	is(list('SELECT id, name, age FROM docs.users'), '1|Anna|-', 'the last document of each key');
 };
 
+# Random changes of two tables in one topic, in each format; a column comes half way.
+subtest 'random changes' => sub {
+	open my $in, '<:encoding(UTF-8)', "$FindBin::Bin/../data/envelopes/random.sql" or die $!;
+	$cluster->do(do { local $/; <$in> });
+	my $seed = ($ENV{CDC_TEST_SEED} // time) % 1000;
+	diag("seed $seed, to repeat it: CDC_TEST_SEED=$seed");
+	$cluster->do("SELECT model.generate(400, $seed / 1000.0)");
+	for my $f (qw(maxwell maxwell_no_nulls debezium debezium_schema debezium_flat goldengate canal quix))
+	{
+		my $declared = $f =~ /^(maxwell|debezium)(?:_no_nulls|_schema)$/ ? $1 : $f;
+		my $topic = "random.$f";
+		$kafka->create_topic($topic);
+		$cluster->do(qq{CREATE FOREIGN TABLE model.$f (key text, value text) SERVER bus OPTIONS (topic '$topic')},
+			qq{INSERT INTO model.$f SELECT key::text, value::text FROM model.message WHERE format = '$f' ORDER BY n, part});
+		# replicas made by themselves, where the messages tell their types; tables made before
+		for my $own ($f =~ /^(?:debezium_schema|canal|quix)$/ ? (1, 0) : (0))
+		{
+			my $s = "r_$f$own";
+			$cluster->do("CREATE SCHEMA $s", $own ? () : map { "CREATE TABLE $s.$_ (LIKE model.$_ INCLUDING ALL)" } qw(t1 t2));
+			subscribe($s, topics => [$topic], format => $own ? 'auto' : $declared, $own ? (target_schema => $s) : (history => "$s.history"), options => '{"apply_memory_limit": "16kB"}');
+			$cluster->do(map { "SELECT cdc.add_table('$s', 'd.$_', '$s.$_')" } qw(t1 t2)) unless $own;
+			pull($s);
+			if ($own)
+			{
+				my ($alter) = fails("SELECT * FROM cdc.apply('$s')") =~ /(ALTER TABLE \S+ ADD COLUMN x [^;]+;)/;
+				ok($alter, "$f: the column that came is told") and $cluster->do($alter);
+			}
+			apply($s);
+			for my $t (qw(t1 t2))
+			{
+				my $columns = $t eq 't1' ? 'id, v, t, d, at, x' : 'id, k, v, t, d, at';
+				is(list("(SELECT 'lacks', $columns FROM model.$t EXCEPT ALL SELECT 'lacks', $columns FROM $s.$t)
+					UNION ALL (SELECT 'has', $columns FROM $s.$t EXCEPT ALL SELECT 'has', $columns FROM model.$t)"), '', "$f: $s.$t has the rows of the model");
+			}
+		}
+	}
+	cmp_ok($cluster->value('SELECT count(*) FROM model.t1'), '>', 5, 'which has some');
+};
+
 subtest 'what is none of these' => sub {
 	$kafka->create_topic('odd');
 	$kafka->produce('odd', [ [ undef, '{"any":"thing"}' ] ]);

@@ -233,7 +233,7 @@ subtest 'other envelopes as rows and for Elasticsearch' => sub {
 	$is->('row.m.w', '{"id":1} {"id":1,"v":null}');
 	$is->('row.docs', '{"id":1} {"data":{"k":1},"id":1,"name":"a","table":"z"}', '{"id":2} {"id":2,"name":"b"}', '{"id":2} -');
 	is($cluster->value(q{SELECT cdc.publish('env', 'bus', 'es.all', format => 'es_bulk', name => 'es')}), 9, 'published for Elasticsearch');
-	$cluster->do(q{CREATE FOREIGN TABLE es (value text, "offset" bigint) SERVER bus OPTIONS (topic 'es.all', value_type 'text')});
+	$cluster->do(q{CREATE FOREIGN TABLE es (value text, "offset" bigint) SERVER bus OPTIONS (topic 'es.all')});
 	is(join('', map { $_->[0] } @{ $cluster->rows(q{SELECT value FROM es WHERE value LIKE '%"d-dz"%' ORDER BY "offset" DESC LIMIT 2}) }),
 		qq({"delete":{"_index":"d-dz","_id":"2"}}\n{"index":{"_index":"d-dz","_id":"2"}}\n{"database":"d","table":"dz","id":2,"due":"1970-01-01","note":"two","total":0.00}\n), 'in its form');
 	is($cluster->value(q{SELECT cdc.publish('docs', 'bus', 'env.${table}', name => 'as_is')}), 3, 'documents as they came');
