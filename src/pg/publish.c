@@ -70,8 +70,8 @@ format_by_name(const char *name)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown format \"%s\"", name),
-			 errhint("Valid are maxwell, json and es_bulk.")));
+			 errmsg("invalid format \"%s\"", name),
+			 errhint("Valid formats are: maxwell, json, es_bulk.")));
 	return -1;
 }
 
@@ -336,7 +336,8 @@ check_gap(const CdcPublication *p, int64 seq)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("publication \"%s\": the history has no events " INT64_FORMAT " to " INT64_FORMAT " any more",
 						p->name, p->first_seq, seq - 1),
-				 errhint("Drop the publication and publish from seq " INT64_FORMAT ", if consumers can do without them.", seq)));
+				 errhint("If consumers can do without them: SELECT cdc.drop_publication('%s'), then cdc.publish() with from_seq := " INT64_FORMAT ".",
+						 p->name, seq)));
 }
 
 static int64

@@ -88,8 +88,8 @@ cdc_publish_check_template(const char *option, const char *template)
 		if (!known)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("unknown name \"%s\" in %s", pnstrdup(name, len), option),
-					 errhint("Valid are ${database}, ${table}, ${type}, ${primary_key} and ${column:NAME}.")));
+					 errmsg("invalid name \"%s\" in %s", pnstrdup(name, len), option),
+					 errhint("Valid names are: ${database}, ${table}, ${type}, ${primary_key}, ${column:NAME}.")));
 		s = name + len;
 	}
 }

@@ -211,7 +211,7 @@ cdc_pull_kafka_check_arguments(const CdcSubscription *sub)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid format \"%s\"", sub->format),
-				 errhint("Valid for Kafka: auto, maxwell, debezium, debezium_flat, goldengate, canal, quix, json, raw, avro, protobuf.")));
+				 errhint("Valid formats are: auto, maxwell, debezium, debezium_flat, goldengate, canal, quix, json, raw, avro, protobuf.")));
 }
 
 /* The partitions of the topics that the subscription wants, with their watermarks. */
