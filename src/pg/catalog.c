@@ -140,16 +140,16 @@ subscription_from_row(CdcSpi *spi)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("history table %s of subscription \"%s\" does not exist",
 						history, sub->name),
-				 errhint("Restore it, or end the subscription with cdc.drop_subscription('%s').",
-						 sub->name)));
+				 errhint("Restore it, or end the subscription with cdc.drop_subscription(%s).",
+						 quote_literal_cstr(sub->name))));
 	sub->owner_oid = get_role_oid(sub->owner, true);
 	if (!OidIsValid(sub->owner_oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("role \"%s\", the owner of subscription \"%s\", does not exist",
 						sub->owner, sub->name),
-				 errhint("A superuser can name another one: UPDATE cdc.subscription SET owner = ... WHERE name = '%s'.",
-						 sub->name)));
+				 errhint("A superuser can name another one: UPDATE cdc.subscription SET owner = ... WHERE name = %s.",
+						 quote_literal_cstr(sub->name))));
 	return sub;
 }
 

@@ -336,8 +336,8 @@ check_gap(const CdcPublication *p, int64 seq)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("publication \"%s\": the history has no events " INT64_FORMAT " to " INT64_FORMAT " any more",
 						p->name, p->first_seq, seq - 1),
-				 errhint("If consumers can do without them: SELECT cdc.drop_publication('%s'), then cdc.publish() with from_seq := " INT64_FORMAT ".",
-						 p->name, seq)));
+				 errhint("If consumers can do without them: SELECT cdc.drop_publication(%s), then cdc.publish() with from_seq := " INT64_FORMAT ".",
+						 quote_literal_cstr(p->name), seq)));
 }
 
 static int64

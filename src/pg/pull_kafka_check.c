@@ -16,6 +16,7 @@
 #include "pg/pull_kafka_internal.h"
 
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 
 #include "pg/error.h"
 #include "pg/spi.h"
@@ -81,8 +82,8 @@ cdc_kafka_ask_watermarks(CdcKafkaSource *source, CdcKafkaPlace **places, int n)
 static char *
 set_position_hint(const CdcSubscription *sub, const CdcKafkaPlace *place, int64 offset)
 {
-	return psprintf("SELECT cdc.set_position('%s', '%s/%d@" INT64_FORMAT "')",
-					sub->name, place->topic, place->partition, offset);
+	return psprintf("SELECT cdc.set_position(%s, '%s/%d@" INT64_FORMAT "')",
+					quote_literal_cstr(sub->name), place->topic, place->partition, offset);
 }
 
 void
@@ -208,7 +209,7 @@ cdc_kafka_check_missing(CdcKafkaStream *stream, List *topics)
 						place->topic, place->partition, stream->sub->name),
 				 errdetail("It was read up to offset " INT64_FORMAT "; what it had behind that is lost.",
 						   place->next_offset - 1),
-				 errhint("To go on without it: SELECT cdc.remove_topic('%s', '%s').",
-						 stream->sub->name, place->topic)));
+				 errhint("To go on without it: SELECT cdc.remove_topic(%s, '%s').",
+						 quote_literal_cstr(stream->sub->name), place->topic)));
 	}
 }

@@ -389,14 +389,16 @@ void
 cdc_kafka_event_refuse(const CdcSubscription *sub, const CdcKafkaMessage *msg,
 					   const CdcKafkaEvent *event, int level)
 {
+	char	   *name = quote_literal_cstr(sub->name);
+
 	cdc_kafka_blame(sub, msg->topic, msg->partition);
 	ereport(level,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("message %s is not in the format \"%s\" of subscription \"%s\"",
 					event->row.position, sub->format, sub->name),
 			 errdetail("%s\nIt begins with: %s", reason(event), shown(msg)),
-			 errhint("To keep such messages aside and go on: SELECT cdc.alter_subscription('%s', '{\"on_error\": \"log\"}').  To pass over this one: SELECT cdc.set_position('%s', '%s/%d@" INT64_FORMAT "').",
-					 sub->name, sub->name, msg->topic, msg->partition, msg->offset + 1)));
+			 errhint("To keep such messages aside and go on: SELECT cdc.alter_subscription(%s, '{\"on_error\": \"log\"}').  To pass over this one: SELECT cdc.set_position(%s, '%s/%d@" INT64_FORMAT "').",
+					 name, name, msg->topic, msg->partition, msg->offset + 1)));
 }
 
 void

@@ -493,8 +493,8 @@ cdc_remove_topic(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("subscription \"%s\" has no topic \"%s\"", sub->name, topic),
-				 errhint("SELECT topic FROM cdc.stat_kafka_partition WHERE subscription = '%s' lists them.",
-						 sub->name)));
+				 errhint("SELECT topic FROM cdc.stat_kafka_partition WHERE subscription = %s lists them.",
+						 quote_literal_cstr(sub->name))));
 	topics = topics_without(sub, topic, &n);
 	if (cdc_topic_wanted(topics, n, topic))
 		topics[n++] = psprintf("!%s", topic);

@@ -334,8 +334,8 @@ ask_topics(CdcKafkaStream *stream)
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("topic \"%s\" of subscription \"%s\" does not exist",
 							stream->sub->topics[i], stream->sub->name),
-					 errhint("Create it, or go on without it: SELECT cdc.remove_topic('%s', '%s').",
-							 stream->sub->name, stream->sub->topics[i])));
+					 errhint("Create it, or go on without it: SELECT cdc.remove_topic(%s, '%s').",
+							 quote_literal_cstr(stream->sub->name), stream->sub->topics[i])));
 	return topics;
 }
 

@@ -110,8 +110,8 @@ register_with_target(const CdcSubscription *sub, const CdcTable *table,
 							quote_qualified_identifier(spec->schema, spec->name),
 							row.source_table),
 					 errdetail("The %s.", user),
-					 errhint("Exclude one of the source tables, name another target with cdc.add_table('%s', '%s', target := ...), or make a subscription for each database with its own target_schema.",
-							 sub->name, row.source_table)));
+					 errhint("Exclude one of the source tables, name another target with cdc.add_table(%s, %s, target := ...), or make a subscription for each database with its own target_schema.",
+							 quote_literal_cstr(sub->name), quote_literal_cstr(row.source_table))));
 		cdc_replica_ensure(sub, table, spec, &replica);
 		row.target = replica.target;
 		row.columns = replica.columns;
@@ -284,6 +284,8 @@ void
 cdc_subscription_table_unreadable(const CdcSubscription *sub, const char *source_table,
 								  const char *error)
 {
+	char	   *name = quote_literal_cstr(sub->name);
+	char	   *table = quote_literal_cstr(source_table);
 	CdcTableRow row;
 
 	if (is_unreadable(sub, source_table, error))
@@ -302,8 +304,8 @@ cdc_subscription_table_unreadable(const CdcSubscription *sub, const char *source
 			 errmsg("source table %s is not replicated by subscription \"%s\" any more",
 					source_table, sub->name),
 			 errdetail("%s", error),
-			 errhint("Change the column at the source, then call cdc.remove_table('%s', '%s') and cdc.add_table('%s', '%s').",
-					 sub->name, source_table, sub->name, source_table)));
+			 errhint("Change the column at the source, then call cdc.remove_table(%s, %s) and cdc.add_table(%s, %s).",
+					 name, table, name, table)));
 }
 
 /* ------------------------------------------------------------------------
@@ -539,8 +541,8 @@ cdc_add_table(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("source table %s is in subscription \"%s\" already", name, sub->name),
-				 errhint("To change how it is replicated, call cdc.remove_table('%s', '%s') first.",
-						 sub->name, name)));
+				 errhint("To change how it is replicated, call cdc.remove_table(%s, %s) first.",
+						 quote_literal_cstr(sub->name), quote_literal_cstr(name))));
 
 	if (sub->kind == CDC_SERVER_KAFKA)
 	{
@@ -576,8 +578,8 @@ cdc_remove_table(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("source table %s is not in subscription \"%s\"", name, sub->name),
-				 errhint("SELECT source_table FROM cdc.stat_table WHERE subscription = '%s' lists them.",
-						 sub->name)));
+				 errhint("SELECT source_table FROM cdc.stat_table WHERE subscription = %s lists them.",
+						 quote_literal_cstr(sub->name))));
 	delete_table_rows(sub, name);
 
 	/* else the patterns would bring it back with its next change */
