@@ -446,7 +446,7 @@ check_cascades(Check *check)
 					"OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) "
 					"AND " NOT_SYSTEM("CONSTRAINT_SCHEMA") " ORDER BY 1, 2", &list))
 		report(check, "foreign key cascades", logged || list.n == 0, table_list(&list, "none"),
-			   "Rows that the source changes by a cascade are not in its binlog before MySQL 9.6; these tables need cdc.verify or a resync.");
+			   "Rows that the source changes by a cascade are not in its binlog before MySQL 9.6; copy such a table again with cdc.remove_table() and cdc.add_table() where a cascade has changed it.");
 }
 
 static void

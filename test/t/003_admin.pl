@@ -157,6 +157,8 @@ my $names = $cluster->dbh->selectcol_arrayref(q{
 	UNION SELECT relname FROM pg_class WHERE relnamespace = 'cdc'::regnamespace AND relkind IN ('r', 'v')});
 cmp_ok(@$names, '>', 40, 'functions, tables and views');
 is(join(' ', grep { $text !~ /cdc\.\Q$_\E\b/ } sort @$names), '', 'each is in the documentation');
+my %known = map { $_ => 1 } @$names;
+is(join(' ', grep { !$known{$_} } $text =~ /\bcdc\.([a-z_]+)\(/g), '', 'which calls nothing that is not there');
 
 # --- drop
 $cluster->call('drop_subscription', name => 'manual', drop_history => \'true');
