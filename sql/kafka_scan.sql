@@ -79,7 +79,7 @@ SELECT kafka_explain('SELECT * FROM kafka_topic WHERE ' || c) FROM unnest(ARRAY[
     '(partition = 0 AND key = ''a'') OR (partition = 1 AND key = ''b'')', 'NOT ("offset" < 5)', 'NOT (partition = 1 AND "offset" < 5)',
     '"offset" = (SELECT max(i) FROM generate_series(1, 3) i)', 'key = ''a''', 'partition IS NULL',
     'partition IS NOT DISTINCT FROM 1', 'ts IS NOT DISTINCT FROM now()', 'date(ts) = date ''2026-01-01''', 'abs("offset") = 5',
-    'ts <> now()']) c;
+    'ts <> now()', 'ts::timestamp >= ''2026-01-01 00:00''', 'ts AT TIME ZONE ''UTC'' >= ''2026-01-01''']) c;
 
 -- parameters and joins
 PREPARE kafka_prepared(int, bigint[]) AS SELECT * FROM kafka_topic WHERE partition = $1 AND "offset" = ANY ($2);

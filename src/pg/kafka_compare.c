@@ -17,8 +17,8 @@
 #include "utils/timestamp.h"
 
 /*
- * Where clocks are set back over midnight, a day comes back after it has ended:
- * by an hour in St. John's until 2011, by three at Casey in 2010.
+ * Where clocks are set back, local times come again: an hour, three at Casey in
+ * 2010.  That may be over midnight, as in St. John's until 2011.
  */
 #define CLOCK_CHANGE_MS	((int64) 4 * 3600 * 1000)
 
@@ -43,6 +43,8 @@ cdc_compare_takes(CdcNumberForm form, Oid type)
 			return type == INT2OID || type == INT4OID || type == INT8OID || type == NUMERICOID;
 		case CDC_FORM_TIME:
 			return type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID;
+		case CDC_FORM_LOCAL:
+			return type == TIMESTAMPOID || type == DATEOID;
 		case CDC_FORM_DATE:
 			return type == DATEOID;
 	}
@@ -177,6 +179,9 @@ cdc_compare_set(CdcNumberForm form, CdcCompare compare, Oid type, Datum value)
 {
 	Place		place = find_place(form, type, value);
 	bool		less = compare == CDC_COMPARE_LESS || compare == CDC_COMPARE_LESS_EQUAL;
+
+	if (form == CDC_FORM_LOCAL && place.infinite == 0 && clocks_change(place.at))
+		place.margin = CLOCK_CHANGE_MS;
 
 	if (compare == CDC_COMPARE_NOT_EQUAL)
 	{

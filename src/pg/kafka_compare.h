@@ -29,6 +29,7 @@ typedef enum CdcNumberForm
 {
 	CDC_FORM_NUMBER,			/* an integer or, widened, a numeric */
 	CDC_FORM_TIME,				/* a timestamptz of that many ms since 1970 */
+	CDC_FORM_LOCAL,				/* that time as a timestamp in the session's time zone */
 	CDC_FORM_DATE				/* the date of that timestamptz in the session's time zone */
 } CdcNumberForm;
 

@@ -63,6 +63,8 @@ match_column(const CdcKafkaPushdown *push, Node *node, CdcComparison *cmp, Oid *
 		cast = INT8OID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
 	if (is_cast(node, NUMERICOID))
 		cast = NUMERICOID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
+	else if (is_cast(node, TIMESTAMPOID))
+		cast = TIMESTAMPOID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
 	else if (is_cast(node, DATEOID))
 		cast = DATEOID, node = strip_relabel(linitial(((FuncExpr *) node)->args));
 
@@ -80,10 +82,11 @@ match_column(const CdcKafkaPushdown *push, Node *node, CdcComparison *cmp, Oid *
 		case CDC_KAFKA_PARTITION:
 		case CDC_KAFKA_OFFSET:
 			cmp->form = CDC_FORM_NUMBER;
-			return cast != DATEOID;
+			return cast != DATEOID && cast != TIMESTAMPOID;
 		case CDC_KAFKA_TS:
-			cmp->form = cast == DATEOID ? CDC_FORM_DATE : CDC_FORM_TIME;
-			return cast == InvalidOid || cast == DATEOID;
+			cmp->form = cast == DATEOID ? CDC_FORM_DATE :
+				cast == TIMESTAMPOID ? CDC_FORM_LOCAL : CDC_FORM_TIME;
+			return cast == InvalidOid || cast == DATEOID || cast == TIMESTAMPOID;
 		default:
 			return false;
 	}

@@ -201,11 +201,12 @@ subtest 'days and times at the ends' => sub {
 	table('clock_ascend', $all, topic => 'clock', timestamps_ascend => 'on');
 	$cluster->do("INSERT INTO clock (ts) SELECT $minutes FROM generate_series(0, 119) i");
 	$cluster->do("CREATE TABLE clock_copy AS SELECT i, $minutes AS ts FROM generate_series(0, 119) i");
-	my @conditions = map { my $op = $_; map { "$_ $op date '2010-11-07'" } qw(ts::date date(ts) ts) } '=', '<', '<=', '>', '>=';
+	my @conditions = map { my $op = $_; map { "$_ $op date '2010-11-07'" } qw(ts::date date(ts) ts ts::timestamp) } '=', '<', '<=', '>', '>=';
 	for my $type (qw(date timestamp))
 	{
 		push @conditions, map { "ts > $_" } map { "$type '$_'" } '4714-11-24 BC', 'infinity', '-infinity', '294276-12-31', $type eq 'date' ? '5874897-12-31' : ();
 	}
+	push @conditions, map { "ts::timestamp $_ timestamp '2010-11-06 23:30'" } '=', '<', '>=';
 	push @conditions, q{"offset" IS NOT DISTINCT FROM 5}, q{"offset" IS NOT DISTINCT FROM NULL}, q{partition IS DISTINCT FROM 0};
 	my @wrong = grep {
 		my $condition = $_;
@@ -213,7 +214,8 @@ subtest 'days and times at the ends' => sub {
 		grep { $cluster->value("SET timezone = 'America/St_Johns'; SELECT count(*) FROM $_ WHERE $condition") != $expected } qw(clock clock_ascend);
 	} @conditions;
 	is_deeply(\@wrong, [], scalar(@conditions) . ' conditions');
-	is(scan_of(q{SELECT * FROM clock WHERE date(ts) > date '2010-11-08'})->{'Kafka Offsets'}, 0, 'a day is pushed down');
+	is(scan_of("SELECT * FROM clock WHERE $_")->{'Kafka Offsets'}, 0, "pushed down: $_")
+		for q{date(ts) > date '2010-11-08'}, q{ts::timestamp > '2010-11-08 00:00'};
 };
 
 subtest 'what is read' => sub {
