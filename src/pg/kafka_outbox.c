@@ -40,6 +40,7 @@ struct CdcOutlet
 	CdcKafkaTarget target;
 	int64		max_bytes;
 	char	  **topics;
+	int32	   *partitions;		/* of each topic the highest that was asked for, or -1 */
 	uint32		ntopics;
 	uint32		cap;
 	uint32		last;			/* topic of the last message */
@@ -62,6 +63,7 @@ typedef struct Outbox
 	bool		cut;			/* the buffer still has more than that */
 	CdcOutlet **outlets;
 	uint32		noutlets;
+	int			nused;			/* outlets that have had messages */
 	Mark	   *marks;
 	int			nmarks;
 	int			mark_cap;
@@ -134,11 +136,22 @@ topic_index(Outbox *box, CdcOutlet *outlet, const char *topic)
 		outlet->topics = outlet->topics == NULL ?
 			MemoryContextAlloc(box->context, sizeof(char *) * cap) :
 			repalloc(outlet->topics, sizeof(char *) * cap);
+		outlet->partitions = outlet->partitions == NULL ?
+			MemoryContextAlloc(box->context, sizeof(int32) * cap) :
+			repalloc(outlet->partitions, sizeof(int32) * cap);
 		outlet->cap = cap;
 	}
 	outlet->topics[outlet->ntopics] = MemoryContextStrdup(box->context, topic);
+	outlet->partitions[outlet->ntopics] = -1;
 	if (outlet->ntopics == 0)
+	{
+		if (box->nused++ == CDC_KAFKA_SENDERS)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("a transaction can send to %d Kafka servers at most", CDC_KAFKA_SENDERS),
+					 errdetail("The same server counts again for another user or other options of the table.")));
 		cdc_kafka_sender_prepare(&outlet->target, topic);
+	}
 	return outlet->last = outlet->ntopics++;
 }
 
@@ -221,6 +234,7 @@ cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
 	record.outlet = outlet->index;
 	record.topic = topic_index(box, outlet, m->topic);
 	record.partition = m->partition;
+	outlet->partitions[record.topic] = Max(outlet->partitions[record.topic], m->partition);
 	record.key_len = m->key == NULL ? -1 : (int32) m->key_len;
 	record.value_len = m->value == NULL ? -1 : (int32) m->value_len;
 	record.nheaders = (uint32) m->nheaders;
@@ -326,6 +340,58 @@ send_outlet(Outbox *box, CdcOutlet *outlet)
 	return sender;
 }
 
+/* ERROR if a message is for a partition that its topic, which has n, does not have. */
+static void
+refuse_partitions(Outbox *box, const CdcOutlet *outlet, uint32 topic, int n)
+{
+	const uint8 *data;
+	size_t		len;
+	uint64		number = 0;
+
+	cdc_group_buffer_rewind(box->buffer);
+	while (cdc_group_buffer_next(box->buffer, &data, &len))
+	{
+		OutRecord	record;
+
+		CHECK_FOR_INTERRUPTS();
+		number++;
+		memcpy(&record, data, sizeof(record));
+		if (record.outlet == outlet->index && record.topic == topic && record.partition >= n)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("topic \"%s\" has no partition %d", outlet->topics[topic],
+							record.partition),
+					 errdetail("It has %d, numbered from 0.  It is message " UINT64_FORMAT " of the transaction; nothing has been sent.",
+							   n, number)));
+	}
+}
+
+/* Before the first message is sent: one that cannot be would make others be sent in vain. */
+static void
+check_partitions(Outbox *box)
+{
+	uint32		i;
+	uint32		t;
+
+	for (i = 0; i < box->noutlets; i++)
+	{
+		CdcOutlet  *outlet = box->outlets[i];
+
+		for (t = 0; t < outlet->ntopics; t++)
+		{
+			int			n;
+
+			if (outlet->partitions[t] < 0)
+				continue;
+			n = cdc_kafka_target_partitions(&outlet->target, outlet->topics[t],
+											outlet->partitions[t]);
+			/* the message may have been rolled back */
+			if (n > 0 && outlet->partitions[t] >= n)
+				refuse_partitions(box, outlet, t, n);
+		}
+	}
+}
+
 /* Kafka's transactions are committed when all messages have arrived. */
 static void
 send_all(Outbox *box)
@@ -334,6 +400,7 @@ send_all(Outbox *box)
 	uint32		i;
 
 	cut(box);
+	check_partitions(box);
 	for (i = 0; i < box->noutlets; i++)
 		senders[i] = send_outlet(box, box->outlets[i]);
 	for (i = 0; i < box->noutlets; i++)

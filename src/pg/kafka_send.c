@@ -27,7 +27,7 @@
 #include "pg/error.h"
 #include "pg/kafka_options.h"
 
-#define KEPT_PRODUCERS			4
+#define KEPT_PRODUCERS			CDC_KAFKA_SENDERS
 #define DEFAULT_MAX_BYTES		1000000 /* librdkafka's message.max.bytes */
 #define ABORT_MS				500 /* for telling the cluster that a transaction is void */
 #define TOPIC_BYTES				256 /* 249 characters at most */
@@ -45,7 +45,7 @@ struct CdcKafkaSender
 {
 	CdcKafkaSource *source;		/* NULL: the place is free */
 	char	   *definition;		/* what it was made from */
-	struct HTAB *topics;		/* names that the cluster was asked about */
+	struct HTAB *topics;		/* that the cluster was asked about: SenderTopic */
 	char		last_topic[TOPIC_BYTES];	/* of the message before, "": none */
 	bool		asked;			/* a request about a topic is under way */
 	bool		taken;			/* by the present transaction */
@@ -298,36 +298,54 @@ get_producer(const CdcKafkaTarget *target)
  * unless an answer about it is in its cache.
  */
 
-/* Whether the cluster was asked about the topic; notes that it is now. */
-static bool
-note_topic(CdcKafkaSender *sender, const char *topic)
+/* An entry of CdcKafkaSender.topics. */
+typedef struct SenderTopic
+{
+	char		name[TOPIC_BYTES];	/* must be first */
+	int			npartitions;	/* as far as the cluster has told; 0: not */
+} SenderTopic;
+
+/* What is known of a topic; *found: the cluster was asked about it, and is now. */
+static SenderTopic *
+note_topic(CdcKafkaSender *sender, const char *topic, bool *found)
 {
 	char		name[TOPIC_BYTES] = {0};
-	bool		found;
+	SenderTopic *entry;
 
 	if (sender->topics == NULL)
 	{
 		HASHCTL		ctl;
 
 		memset(&ctl, 0, sizeof(ctl));
-		ctl.keysize = ctl.entrysize = TOPIC_BYTES;
+		ctl.keysize = TOPIC_BYTES;
+		ctl.entrysize = sizeof(SenderTopic);
 		ctl.hcxt = TopMemoryContext;
 		sender->topics = hash_create("cdc_ingest topics written to", 16, &ctl,
 									 HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
 	}
 	strlcpy(name, topic, sizeof(name));
-	(void) hash_search(sender->topics, name, HASH_ENTER, &found);
-	return found;
+	entry = hash_search(sender->topics, name, HASH_ENTER, found);
+	if (!*found)
+		entry->npartitions = 0;
+	return entry;
 }
 
 /* Until the question that is open is answered; the topic may not be there yet. */
 static void
 finish_asking(CdcKafkaSender *sender)
 {
+	const CdcKafkaMetadata *metadata;
+	bool		found;
+	int			i;
+
 	if (!sender->asked)
 		return;
 	sender->asked = false;
 	await_request(sender);
+	metadata = cdc_kafka_metadata(cdc_kafka_source_client(sender->source));
+	for (i = 0; i < metadata->ntopics; i++)
+		note_topic(sender, metadata->topics[i].name, &found)->npartitions =
+			metadata->topics[i].npartitions;
 }
 
 static void
@@ -338,13 +356,50 @@ ask_topic(CdcKafkaSender *sender, const char *topic)
 	sender->asked = true;
 }
 
+/* Once a topic, before the first message to it. */
+static void
+know_topic(CdcKafkaSender *sender, const char *topic)
+{
+	bool		found;
+
+	(void) note_topic(sender, topic, &found);
+	if (!found)
+		ask_topic(sender, topic);
+	finish_asking(sender);
+}
+
+int
+cdc_kafka_target_partitions(const CdcKafkaTarget *target, const char *topic, int32 wanted)
+{
+	CdcKafkaSender *sender = get_producer(target);
+	bool		found;
+	int			n;
+
+	/* so that an ERROR in a wait closes it */
+	sender->taken = true;
+	sender->level = GetCurrentTransactionNestLevel();
+	know_topic(sender, topic);
+	if (note_topic(sender, topic, &found)->npartitions <= wanted)
+	{
+		ask_topic(sender, topic);
+		finish_asking(sender);
+	}
+	n = note_topic(sender, topic, &found)->npartitions;
+	sender->taken = false;
+	return n;
+}
+
 void
 cdc_kafka_sender_prepare(const CdcKafkaTarget *target, const char *topic)
 {
 	CdcKafkaSender *sender = get_producer(target);
+	bool		found;
 
 	sender->used = ++uses;
-	if (!sender->asked && !note_topic(sender, topic))
+	if (sender->asked)
+		return;
+	(void) note_topic(sender, topic, &found);
+	if (!found)
 		ask_topic(sender, topic);
 }
 
@@ -409,11 +464,7 @@ cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *m, uint64 num
 
 	if (strcmp(m->topic, sender->last_topic) != 0)
 	{
-		if (!note_topic(sender, m->topic))
-		{
-			ask_topic(sender, m->topic);
-			finish_asking(sender);
-		}
+		know_topic(sender, m->topic);
 		strlcpy(sender->last_topic, m->topic, sizeof(sender->last_topic));
 	}
 	while ((st = cdc_kafka_produce(client, m->topic, m->partition, m->key, m->key_len,

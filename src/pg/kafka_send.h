@@ -44,11 +44,21 @@ extern size_t cdc_kafka_target_memory_limit(const CdcKafkaTarget *target);
 
 typedef struct CdcKafkaSender CdcKafkaSender;
 
+/* So many a backend keeps, and a transaction may use. */
+#define CDC_KAFKA_SENDERS		4
+
 /*
  * Messages for the topic will come: makes the producer, which connects by
  * itself, and asks for the topic.  Does not wait.
  */
 extern void cdc_kafka_sender_prepare(const CdcKafkaTarget *target, const char *topic);
+
+/*
+ * How many partitions the topic has; 0: not known.  Asks the cluster anew where
+ * partition number wanted is not among those that it told before.
+ */
+extern int	cdc_kafka_target_partitions(const CdcKafkaTarget *target, const char *topic,
+										int32 wanted);
 
 /*
  * With a transactional_id a Kafka transaction begins.  What the present

@@ -68,7 +68,10 @@ subtest 'what a message has' => sub {
 
 	is($dbh->selectrow_array(q{INSERT INTO plain (key) VALUES ('r') RETURNING key || coalesce(value, '-')}), 'r-', 'RETURNING');
 	like($cluster->error_of('INSERT INTO plain ("offset") VALUES (1)'), qr/offset of a message is given by Kafka/, 'no offset');
-	like($cluster->error_of('INSERT INTO plain (partition) VALUES (9)'), qr/message of 0 bytes to topic "plain".*partition 9/s, 'no such partition');
+	my $before = join ' ', map { $_->[1] } $kafka->watermarks('plain');
+	like($cluster->error_of('INSERT INTO plain (partition) VALUES (0), (9), (1)'), qr/topic "plain" has no partition 9.*message 2 of the transaction/s, 'no such partition');
+	is(join(' ', map { $_->[1] } $kafka->watermarks('plain')), $before, '... and none of the other rows is sent');
+	$dbh->do($_) for 'BEGIN', 'SAVEPOINT s', 'INSERT INTO plain (partition) VALUES (9)', 'ROLLBACK TO s', q{INSERT INTO plain (key) VALUES ('r')}, 'COMMIT';
 	like($cluster->error_of('INSERT INTO plain (partition) VALUES (-1)'), qr/partition -1 is out of range/, 'a negative partition');
 	like($cluster->error_of(q{INSERT INTO plain (ts) VALUES ('infinity')}), qr/infinite time/, 'infinity');
 	like($cluster->error_of(q{INSERT INTO plain (headers) VALUES ('[1]')}), qr/invalid headers/, 'headers that are none');
