@@ -342,12 +342,13 @@ subtest 'encodings, threads' => sub {
 
 	my $threads = sub { my ($n) = `cat /proc/$_[0]/status` =~ /^Threads:\s+(\d+)/m; return $n };
 	my $own = $cluster->connect;
-	$own->do(q{INSERT INTO tx VALUES ('t')}) for 1 .. 3;
+	$own->do($_) for (q{INSERT INTO tx VALUES ('t')}, q{INSERT INTO plain (partition) VALUES (0)}) x 3;
 	my $before = $threads->($own->{pg_pid});
 	$own->do(q{INSERT INTO tx VALUES ('t')}) for 1 .. 300;
 	for (1 .. 20)
 	{
-		eval { $own->do(q{INSERT INTO plain (partition) VALUES (9)}) };
+		# before anything is sent, and by the broker
+		eval { $own->do($_ % 2 ? 'INSERT INTO plain (partition) VALUES (9)' : q{INSERT INTO atomic_small VALUES (repeat('x', 5000))}) };
 	}
 	$own->do(q{INSERT INTO tx VALUES ('t')}) for 1 .. 3;
 	ok(wait_until(20, sub { $threads->($own->{pg_pid}) <= $before }), 'no thread is left behind by 300 transactions and 20 errors')
