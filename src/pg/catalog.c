@@ -234,13 +234,29 @@ lock_holder(const LOCKTAG *tag)
 	return 0;
 }
 
-void
-cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer)
+static LOCKTAG
+writer_lock(const CdcSubscription *sub, CdcWriter writer)
 {
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) sub->id, (uint32) writer, CDC_LOCK_SPACE);
-	if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+	return tag;
+}
+
+bool
+cdc_subscription_try_lock(const CdcSubscription *sub, CdcWriter writer)
+{
+	LOCKTAG		tag = writer_lock(sub, writer);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer)
+{
+	LOCKTAG		tag = writer_lock(sub, writer);
+
+	if (cdc_subscription_try_lock(sub, writer))
 		return;
 
 	ereport(NOTICE,

@@ -163,6 +163,9 @@ typedef enum CdcWriter
 
 extern void cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer);
 
+/* The same without waiting; false: another one has it. */
+extern bool cdc_subscription_try_lock(const CdcSubscription *sub, CdcWriter writer);
+
 /* cdc.subscription_position: written by pull only. */
 typedef struct CdcPosition
 {

@@ -112,6 +112,11 @@ take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 		check_reached(stream, place);
 		return true;
 	}
+	if (cdc_kafka_stream_doubtful(place))
+	{
+		cdc_kafka_stream_prove(stream, place);
+		return true;
+	}
 	if (msg->offset < place->read_offset)
 		cdc_kafka_check_unexpected(call->sub, place, msg);
 
@@ -153,6 +158,8 @@ take_end(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 	CdcKafkaPlace *place = &call->stream->places[msg->tag];
 
 	place->verify = false;
+	if (!place->at_end)
+		place->end_at = GetCurrentTimestamp();
 	place->at_end = true;
 	if (msg->offset > place->read_offset)
 	{
@@ -189,11 +196,10 @@ read_failed(CdcKafkaCall *call, const CdcKafkaMessage *msg, CdcError *err)
 			cdc_kafka_group_answer(stream, true);
 			cdc_kafka_ask_watermarks(stream->source, &place, 1);
 			cdc_kafka_check_place(call->sub, place, false);
-			if (place->verify && !place->open)
+			if (place->verify)
 			{
-				cdc_kafka_reader_unassign(stream->reader, place->topic, place->partition);
-				place->last.offset = CDC_OFFSET_UNKNOWN;
-				cdc_kafka_stream_assign(stream, place);
+				place->seen.offset = CDC_OFFSET_UNKNOWN;
+				cdc_kafka_stream_prove(stream, place);
 				return true;
 			}
 		}
@@ -201,6 +207,14 @@ read_failed(CdcKafkaCall *call, const CdcKafkaMessage *msg, CdcError *err)
 	/* a worker keeps what it has, and meets the error in its next call */
 	if (!call->bounds->until_now && call->messages > 0)
 		return false;
+	if (err->status == CDC_ERR_CONFIG && msg->topic != NULL &&
+		call->restarts++ < stream->nplaces)
+	{
+		/* ERROR where the topic is gone; else it was, and may be another one now */
+		cdc_kafka_stream_refresh(call, stream);
+		cdc_kafka_stream_prove(stream, &stream->places[msg->tag]);
+		return true;
+	}
 	cdc_ereport(err, call->sub->name);
 }
 
@@ -332,6 +346,7 @@ cdc_pull_kafka_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcP
 	if (result->moved)
 		persist(&call);
 	cdc_kafka_event_maker_trim(call.stream->maker);
+	call.stream->called_at = GetCurrentTimestamp();
 	report(&call, end);
 	result->events = call.events;
 	result->transactions = call.transactions;

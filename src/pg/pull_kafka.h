@@ -21,7 +21,7 @@ extern void cdc_pull_kafka_disconnect(int32 subscription_id);
 
 /*
  * After a pull that failed, in a new transaction: the partition that was the
- * reason, where it was one, gets the error.
+ * reason, where it was one, gets the error, and all of them what the brokers have.
  */
 extern void cdc_pull_kafka_failed(const CdcSubscription *sub, const char *error);
 

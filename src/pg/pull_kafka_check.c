@@ -8,8 +8,9 @@
  * librdkafka 2.0 does not tell the id of a topic.  That a topic was deleted
  * and made anew shows by its end, which is before our position, or, once it
  * has grown beyond that, by the last message that was read: whenever a consumer
- * is opened, that message is read once more and its time and checksum are
- * compared with those that were stored with the position.
+ * is opened, and before a message is taken that comes after a rest, that message
+ * is read once more and its time and checksum are compared with those that were
+ * stored with the position.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,9 +18,11 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "pg/error.h"
 #include "pg/spi.h"
+#include "pg/worker.h"
 
 /* Whose fault the present error is. */
 static struct
@@ -28,6 +31,76 @@ static struct
 	char		topic[CDC_TOPIC_NAME];
 	int32		partition;
 }			blamed;
+
+/* What the brokers said last, so that the lag is right while pull fails. */
+static struct
+{
+	int32		subscription_id;
+	int			n;
+	struct
+	{
+		char		topic[CDC_TOPIC_NAME];
+		int32		partition;
+		int64		low;
+		int64		high;
+	}		   *bounds;
+}			told;
+
+void
+cdc_kafka_note_watermarks(const CdcKafkaStream *stream)
+{
+	int			i;
+
+	if (!cdc_am_worker())
+		return;
+	if (told.n < stream->nplaces)
+	{
+		if (told.bounds != NULL)
+			pfree(told.bounds);
+		told.subscription_id = told.n = 0;
+		told.bounds = MemoryContextAlloc(TopMemoryContext,
+										 sizeof(told.bounds[0]) * stream->nplaces);
+	}
+	for (i = 0; i < stream->nplaces; i++)
+	{
+		memcpy(told.bounds[i].topic, stream->places[i].topic, sizeof(told.bounds[i].topic));
+		told.bounds[i].partition = stream->places[i].partition;
+		told.bounds[i].low = stream->places[i].low;
+		told.bounds[i].high = stream->places[i].high;
+	}
+	told.n = stream->nplaces;
+	told.subscription_id = stream->sub->id;
+}
+
+static void
+store_watermarks(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc.subscription_partition SET low = $4, high = $5, updated_at = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND topic OPERATOR(pg_catalog.=) $2"
+		" AND \"partition\" OPERATOR(pg_catalog.=) $3"
+		" AND (low OPERATOR(pg_catalog.=) $4 AND high OPERATOR(pg_catalog.=) $5) IS NOT TRUE",
+		5, {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID}
+	};
+	CdcSpi		spi;
+	Datum		values[5];
+	int			i;
+
+	if (told.subscription_id != sub->id || !cdc_subscription_try_lock(sub, CDC_WRITER_PULL))
+		return;
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	for (i = 0; i < told.n; i++)
+	{
+		values[1] = CStringGetTextDatum(told.bounds[i].topic);
+		values[2] = Int32GetDatum(told.bounds[i].partition);
+		values[3] = Int64GetDatum(told.bounds[i].low);
+		values[4] = Int64GetDatum(told.bounds[i].high);
+		(void) cdc_spi_execute(&stmt, values, NULL);
+	}
+	cdc_spi_end(&spi);
+	told.subscription_id = 0;
+}
 
 void
 cdc_kafka_blame(const CdcSubscription *sub, const char *topic, int32 partition)
@@ -47,6 +120,7 @@ cdc_pull_kafka_failed(const CdcSubscription *sub, const char *error)
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 
+	store_watermarks(sub);
 	if (blamed.subscription_id != sub->id)
 		return;
 	blamed.subscription_id = 0;
@@ -156,9 +230,9 @@ cdc_kafka_check_message(const CdcSubscription *sub, CdcKafkaPlace *place,
 	place->verify = false;
 
 	/* compaction has taken it away: what replaced it is behind it */
-	if (msg->offset != place->last.offset)
+	if (msg->offset != place->seen.offset)
 		return false;
-	if (msg->ts_ms != place->last.ms || sum != place->last.sum)
+	if (msg->ts_ms != place->seen.ms || sum != place->seen.sum)
 		cdc_kafka_check_unexpected(sub, place, msg);
 	return true;
 }

@@ -183,10 +183,7 @@ find_table(CdcKafkaEventMaker *maker, const CdcEnvelope *env)
 		return NULL;
 	if (maker->last != NULL && strcmp(maker->last->name, env->source_table) == 0)
 		return maker->last;
-	if (strlcpy(name, env->source_table, sizeof(name)) >= sizeof(name))
-		ereport(ERROR,
-				(errcode(ERRCODE_NAME_TOO_LONG),
-				 errmsg("name of a source table is longer than %d bytes", TABLE_NAME - 1)));
+	strlcpy(name, env->source_table, sizeof(name));
 	table = hash_search(maker->tables, name, HASH_ENTER, &found);
 	if (!found)
 	{
@@ -288,6 +285,9 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 
 	if (cdc_failed(st))
 		return st;
+	if (env->source_table != NULL && strlen(env->source_table) >= TABLE_NAME)
+		return cdc_error(&event->err, CDC_ERR_LIMIT,
+						 "the name of its table is longer than %d bytes", TABLE_NAME - 1);
 	table = find_table(maker, env);
 	if (key == NULL && msg->key != NULL && env->nkey == 0 && table != NULL &&
 		table->wanted && !table->known && is_row(env->op))

@@ -60,13 +60,15 @@ typedef struct CdcKafkaPlace
 	/* the stream */
 	bool		stored;			/* there is a row */
 	bool		changed;		/* ... which is not what is here */
-	bool		verify;			/* the first message must be the one in last */
+	bool		verify;			/* the next message must be the one in seen */
 	int64		read_offset;	/* what comes next */
 	int64		until;			/* the present call ends there; CDC_OFFSET_UNKNOWN: reached */
 	int64		committed;		/* last told to the consumer group */
 	CdcMessageMark seen;		/* the last message that came ... */
 	CdcMessageMark before;		/* ... and the one before it */
-	bool		at_end;			/* it has nothing more just now */
+	bool		at_end;			/* it has nothing more just now ... */
+	TimestampTz end_at;			/* ... since then */
+	bool		rested;			/* no call has read it for a while */
 
 	/* a source transaction whose end has not come yet; next_offset is its start */
 	bool		open;
@@ -103,6 +105,7 @@ typedef struct CdcKafkaStream
 	bool		by_message;		/* each message is a transaction */
 	int64		version;		/* of the rows as we last read or wrote them */
 	TimestampTz refreshed_at;	/* when metadata was asked for */
+	TimestampTz called_at;		/* when the last call ended */
 	TimestampTz written_at;		/* when the rows were */
 	TimestampTz message_at;		/* when the last message came; 0: none */
 	int64		last_ms;		/* its own time */
@@ -133,6 +136,7 @@ typedef struct CdcKafkaCall
 	int64		transactions;
 	int64		messages;
 	int64		bytes;
+	int			restarts;		/* of partitions that were gone for a moment */
 	TimestampTz first_event;	/* 0 = none yet */
 	TimestampTz source_ts;		/* of the last row; 0 = none */
 } CdcKafkaCall;
@@ -156,6 +160,18 @@ extern void cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream)
 
 /* Reads a place from its read_offset on, or from the message that proves it. */
 extern void cdc_kafka_stream_assign(CdcKafkaStream *stream, CdcKafkaPlace *place);
+
+/* Reads on where it is, and first the last message again, which proves the topic. */
+extern void cdc_kafka_stream_prove(CdcKafkaStream *stream, CdcKafkaPlace *place);
+
+/*
+ * Whether a place has had nothing for so long that its topic may have been made
+ * anew meanwhile, without the consumer noticing.
+ */
+extern bool cdc_kafka_stream_rested(const CdcKafkaPlace *place);
+
+/* Whether a message that comes now may be another topic's for that reason. */
+extern bool cdc_kafka_stream_doubtful(const CdcKafkaPlace *place);
 
 extern CdcKafkaPlace *cdc_kafka_stream_find(CdcKafkaStream *stream, const char *topic,
 											int32 partition);
@@ -192,6 +208,9 @@ pg_noreturn extern void cdc_kafka_check_unexpected(const CdcSubscription *sub,
 
 /* ERROR: a topic that was read is not there; or has fewer partitions. */
 extern void cdc_kafka_check_missing(CdcKafkaStream *stream, List *topics);
+
+/* Keeps the watermarks for cdc_pull_kafka_failed(). */
+extern void cdc_kafka_note_watermarks(const CdcKafkaStream *stream);
 
 /* Notes whose fault an error was, for cdc.subscription_partition.last_error. */
 extern void cdc_kafka_blame(const CdcSubscription *sub, const char *topic, int32 partition);

@@ -27,6 +27,9 @@
 
 /* ---- positions ---- */
 
+#define POSITION_HINT \
+	"Use 'earliest', 'latest', a time, or a list such as 'shop.orders/0@1200, shop.orders/1@1187'."
+
 typedef struct PartitionOffset
 {
 	char		topic[CDC_TOPIC_NAME];
@@ -73,7 +76,7 @@ parse_one(const char *text, size_t len, const char *whole)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid position in Kafka: \"%s\"", whole),
 				 errdetail("\"%.*s\" is not of the form topic/partition@offset.", (int) len, text),
-				 errhint("Use 'earliest', 'latest', a time, or a list such as 'shop.orders/0@1200, shop.orders/1@1187'.")));
+				 errhint(POSITION_HINT)));
 	memcpy(result->topic, text, slash - text);
 	result->partition = (int32) partition;
 	return result;
@@ -102,17 +105,32 @@ parse_offsets(const char *text)
 	}
 }
 
+/* Of the error that the text is no time: what else it could have been. */
+static void
+add_position_hint(void *arg)
+{
+	errhint(POSITION_HINT);
+}
+
 static int64
 parse_time_ms(const char *text)
 {
-	TimestampTz ts = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
-															 ObjectIdGetDatum(InvalidOid),
-															 Int32GetDatum(-1)));
+	ErrorContextCallback hint;
+	TimestampTz ts;
 
+	hint.callback = add_position_hint;
+	hint.arg = NULL;
+	hint.previous = error_context_stack;
+	error_context_stack = &hint;
+	ts = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
+												 ObjectIdGetDatum(InvalidOid),
+												 Int32GetDatum(-1)));
+	error_context_stack = hint.previous;
 	if (TIMESTAMP_NOT_FINITE(ts))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid position in Kafka: \"%s\"", text)));
+				 errmsg("invalid position in Kafka: \"%s\"", text),
+				 errhint(POSITION_HINT)));
 	return (ts + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000;
 }
 
@@ -533,6 +551,13 @@ cdc_pull_kafka_goal(const CdcSubscription *sub, const char *text)
 		foreach(lc, offsets)
 		{
 			goal->offsets[i] = *(PartitionOffset *) lfirst(lc);
+			if (!cdc_topic_wanted(sub->topics, sub->ntopics, goal->offsets[i].topic))
+				ereport(ERROR,
+						(errcode(ERRCODE_UNDEFINED_OBJECT),
+						 errmsg("subscription \"%s\" has no topic %s", sub->name,
+								goal->offsets[i].topic),
+						 errhint("SELECT topic, \"partition\", position FROM cdc.stat_kafka_partition WHERE subscription = '%s' lists them.",
+								 sub->name)));
 			goal->offsets[i++].offset++;	/* the message itself, too */
 		}
 		goal->n = i;

@@ -28,6 +28,14 @@
 /* At the end of a session: for Kafka's group to be told. */
 #define EXIT_WAIT_MS		500
 
+/*
+ * Within less nobody makes a topic anew and fills it.  Nor is one of so many
+ * messages filled before a consumer, which fetches at its position all the time, has
+ * been told that there is nothing of that offset.
+ */
+#define REST_MS				1000
+#define REFILL_MESSAGES		100000
+
 /* A topic that is not told of is asked for again so often, so much later. */
 #define MISSING_TRIES		4
 #define MISSING_NAP_MS		500
@@ -164,7 +172,7 @@ add_place(CdcKafkaStream *stream, const char *topic, int32 partition)
 	place->partition = partition;
 	place->next_offset = CDC_OFFSET_BEGINNING;
 	place->low = place->high = CDC_OFFSET_UNKNOWN;
-	place->last.offset = CDC_OFFSET_UNKNOWN;
+	place->last.offset = place->seen.offset = CDC_OFFSET_UNKNOWN;
 	place->read_offset = place->until = place->committed = CDC_OFFSET_UNKNOWN;
 	place->changed = true;
 	return place;
@@ -194,7 +202,6 @@ read_places(CdcKafkaStream *stream)
 
 		*place = rows[i];
 		place->read_offset = place->until = CDC_OFFSET_UNKNOWN;
-		place->seen = place->last;
 		/* it is over when this pull is: that is to be written, messages or not */
 		stream->moved = stream->moved || place->failed;
 	}
@@ -222,12 +229,40 @@ cdc_kafka_subscription_source(const CdcSubscription *sub, bool long_lived)
 									   overrides(sub), long_lived);
 }
 
+bool
+cdc_kafka_stream_rested(const CdcKafkaPlace *place)
+{
+	if (place->seen.offset == CDC_OFFSET_UNKNOWN)
+		return false;
+	return place->rested ||
+		(place->at_end &&
+		 TimestampDifferenceExceeds(place->end_at, GetCurrentTimestamp(), REST_MS));
+}
+
+bool
+cdc_kafka_stream_doubtful(const CdcKafkaPlace *place)
+{
+	return cdc_kafka_stream_rested(place) &&
+		(place->rested || place->read_offset - place->low < REFILL_MESSAGES);
+}
+
+void
+cdc_kafka_stream_prove(CdcKafkaStream *stream, CdcKafkaPlace *place)
+{
+	CdcError	err;
+
+	place->at_end = place->rested = false;
+	place->verify = place->seen.offset != CDC_OFFSET_UNKNOWN &&
+		place->seen.offset >= place->low && place->seen.offset < place->read_offset;
+	CDC_CHECK(cdc_kafka_reader_assign(stream->reader, place->topic, place->partition,
+									  place->verify ? place->seen.offset : place->read_offset,
+									  (int) (place - stream->places), &err),
+			  &err, stream->sub->name);
+}
+
 void
 cdc_kafka_stream_assign(CdcKafkaStream *stream, CdcKafkaPlace *place)
 {
-	CdcError	err;
-	int64		from;
-
 	if (place->next_offset == CDC_OFFSET_BEGINNING)
 	{
 		place->next_offset = place->low;
@@ -235,12 +270,8 @@ cdc_kafka_stream_assign(CdcKafkaStream *stream, CdcKafkaPlace *place)
 		stream->moved = true;
 	}
 	place->read_offset = place->next_offset;
-	place->verify = place->last.offset >= place->low && place->last.offset < place->next_offset &&
-		place->last.offset != CDC_OFFSET_UNKNOWN;
-	from = place->verify ? place->last.offset : place->next_offset;
-	CDC_CHECK(cdc_kafka_reader_assign(stream->reader, place->topic, place->partition, from,
-									  (int) (place - stream->places), &err),
-			  &err, stream->sub->name);
+	place->seen = place->last;
+	cdc_kafka_stream_prove(stream, place);
 }
 
 static int
@@ -383,6 +414,7 @@ cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream)
 	for (i = 0; i < stream->nplaces; i++)
 		places[i] = &stream->places[i];
 	cdc_kafka_ask_watermarks(stream->source, places, stream->nplaces);
+	cdc_kafka_note_watermarks(stream);
 	stream->by_message = stream->sub->opt.commit_boundary == CDC_BOUNDARY_MESSAGE ||
 		(stream->sub->opt.commit_boundary == CDC_BOUNDARY_AUTO && stream->nplaces != 1);
 	for (i = 0; i < stream->nplaces; i++)
@@ -395,6 +427,8 @@ cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream)
 			log_new_place(stream->sub, place);
 		if (place->read_offset < 0)
 			cdc_kafka_stream_assign(stream, place);
+		else if (cdc_kafka_stream_rested(place))
+			cdc_kafka_stream_prove(stream, place);
 	}
 	stream->refreshed_at = GetCurrentTimestamp();
 	MemoryContextSwitchTo(old);
@@ -448,6 +482,29 @@ open_stream(CdcKafkaCall *call)
 	return stream;
 }
 
+/*
+ * A session may take its time between two calls.  What has been fetched already
+ * is proven again after a longer pause only, as it is then fetched once more.
+ */
+static void
+note_pause(CdcKafkaStream *stream)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		longer = TimestampDifferenceExceeds(stream->called_at, now,
+													stream->sub->opt.metadata_refresh_ms);
+	int			i;
+
+	if (!TimestampDifferenceExceeds(stream->called_at, now, REST_MS))
+		return;
+	for (i = 0; i < stream->nplaces; i++)
+	{
+		CdcKafkaPlace *place = &stream->places[i];
+
+		if (!place->verify && (longer || place->read_offset >= place->high))
+			place->rested = true;
+	}
+}
+
 CdcKafkaStream *
 cdc_kafka_stream_get(CdcKafkaCall *call, bool refresh)
 {
@@ -465,6 +522,7 @@ cdc_kafka_stream_get(CdcKafkaCall *call, bool refresh)
 		return open_stream(call);
 	stream->kept.used = true;
 	cdc_kafka_group_answer(stream, false);
+	note_pause(stream);
 	if (refresh || TimestampDifferenceExceeds(stream->refreshed_at, GetCurrentTimestamp(),
 											  stream->sub->opt.metadata_refresh_ms))
 		cdc_kafka_stream_refresh(call, stream);

@@ -194,7 +194,7 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 				 errmsg("subscription \"%s\" already exists", sub->name)));
 
 	sub->server = text_to_cstring(PG_GETARG_TEXT_PP(ARG_SERVER));
-	sub->kind = cdc_server_kind(sub->server, true);
+	sub->kind = cdc_server_kind(sub->server, false);
 	sub->format = text_to_cstring(PG_GETARG_TEXT_PP(ARG_FORMAT));
 	if (!PG_ARGISNULL(ARG_TOPICS))
 		sub->topics = cdc_argument_strings(PG_GETARG_DATUM(ARG_TOPICS), "topics", &sub->ntopics);
