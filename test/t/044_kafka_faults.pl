@@ -197,6 +197,31 @@ subtest 'gaps' => sub {
 	$kafka->produce('gap', [ maxwell(31, 'd') ]);
 	$cluster->catch_up('gap');
 	$cluster->poll(q{SELECT last_error IS NULL FROM cdc.stat_kafka_partition WHERE subscription = 'gap'}, 1, 30);
+
+	# While the worker's consumer stays connected, and at once longer than it was.  It
+	# looks behind a second without messages only, which is less than all of this takes.
+	sleep 1;
+	$again->();
+	$kafka->produce('gap', [ map { maxwell($_, 'e') } 1 .. 60 ]);
+	$cluster->poll(q{SELECT last_error LIKE 'topic gap is not the one%' FROM cdc.stat_kafka_partition WHERE subscription = 'gap'}, 1, 30);
+	is(count('gap'), 46, 'made anew and longer under a connected worker: nothing of it is taken');
+	# In a session, with as many messages as before.
+	$cluster->do(q{SELECT cdc.disable_subscription('gap')});
+	$cluster->do(q{SELECT cdc.set_position('gap', 'earliest')});
+	is(pull('gap'), 60, 'read anew');
+	sleep 1;
+	$again->();
+	$kafka->produce('gap', [ map { maxwell($_, 'f') } 1 .. 60 ]);
+	like(pull_error('gap'), qr{topic gap is not the one}, 'made anew, as long, under a connected session');
+	$cluster->do(q{SELECT cdc.set_position('gap', 'earliest')});
+
+	# What a view shows is right while the worker fails.
+	$kafka->produce('gap', ['not json']);
+	$cluster->do(q{SELECT cdc.enable_subscription('gap')});
+	$cluster->poll(q{SELECT last_error LIKE 'message gap/0@60 is not%' FROM cdc.stat_kafka_partition WHERE subscription = 'gap'}, 1, 30);
+	$kafka->produce('gap', [ map { maxwell($_, 'g') } 1 .. 4 ]);
+	$cluster->poll(q{SELECT lag FROM cdc.stat_kafka_partition WHERE subscription = 'gap'}, 5, 30);
+	pass('the lag of a subscription in error');
 	$cluster->do(q{SELECT cdc.disable_subscription('gap')});
 };
 
@@ -255,7 +280,11 @@ subtest 'messages that are not what they should be' => sub {
 	is(pull('bad'), 3, 'or kept aside');
 	is_deeply($cluster->rows(q{SELECT position, encode(raw, 'hex'), seq FROM cdc.error WHERE subscription = 'bad' ORDER BY seq}),
 		[ [ 'bad/0@3', unpack('H*', 'not json'), 3 ], [ 'bad/0@5', unpack('H*', "\xff\xfe{}"), 5 ] ], 'countable, with their bytes');
-	is_deeply($cluster->rows(q{SELECT seq, op, event IS NULL, encode(raw, 'hex') FROM bad_history WHERE op = 'm' ORDER BY seq}),
+	my $long = 't' x 600;
+	$kafka->produce('bad', [qq({"database":"d","table":"$long","type":"insert","ts":1,"data":{"id":1}})]);
+	is(pull('bad'), 1, 'so is one of a table whose name is too long');
+	like($cluster->value(q{SELECT message FROM cdc.error WHERE subscription = 'bad' AND seq = 6}), qr{name of its table is longer}, 'with its reason');
+	is_deeply($cluster->rows(q{SELECT seq, op, event IS NULL, encode(raw, 'hex') FROM bad_history WHERE op = 'm' AND seq < 6 ORDER BY seq}),
 		[ [ 3, 'm', 1, unpack('H*', 'not json') ], [ 5, 'm', 1, unpack('H*', "\xff\xfe{}") ] ], 'in the history');
 };
 
