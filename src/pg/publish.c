@@ -84,6 +84,11 @@ parse_publication(CdcPublication *p, const char *format, const char *topic_templ
 	p->topic_template = to_utf8(topic_template);
 	p->key_template = to_utf8(key_template);
 	cdc_publication_options_parse(options, &p->opt);
+	if (topic_template[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic_template must not be empty"),
+				 errhint("Write a topic's name, or a template such as 'cdc.${database}.${table}'.")));
 	cdc_publish_check_template("topic_template", topic_template);
 	cdc_publish_check_template("key_template", key_template);
 	cdc_publish_check_template("option \"ddl_topic\"", p->opt.ddl_topic);

@@ -17,6 +17,9 @@
 
 #include "miscadmin.h"
 
+/* The longest name of a topic that Kafka allows. */
+#define TOPIC_NAME_MAX	249
+
 /* Event, key and rows, while messages are made of them. */
 typedef struct Change
 {
@@ -37,11 +40,14 @@ put_message(CdcPublisher *publisher, const char *topic, const char *key, size_t 
 {
 	CdcOutMessage m;
 
-	if (topic[0] == '\0')
+	if (topic[0] == '\0' || strcmp(topic, ".") == 0 || strcmp(topic, "..") == 0 ||
+		strlen(topic) > TOPIC_NAME_MAX)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("publication \"%s\": the topic's name would be empty",
-						publisher->publication->name)));
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("publication \"%s\": the template of the topic gives a name that no topic can have: \"%s\"",
+						publisher->publication->name, topic),
+				 errdetail("It has 1 to %d characters and is neither \".\" nor \"..\".", TOPIC_NAME_MAX),
+				 errhint("Call cdc.publish() with another topic_template.")));
 	memset(&m, 0, sizeof(m));
 	m.topic = topic;
 	m.partition = -1;

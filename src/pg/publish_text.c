@@ -92,6 +92,11 @@ cdc_publish_check_template(const char *option, const char *template)
 					 errhint("Valid names are: ${database}, ${table}, ${type}, ${primary_key}, ${column:NAME}.")));
 		s = name + len;
 	}
+	for (s = template; (s = strstr(s, "${")) != NULL; s++)
+		if (strchr(s, '}') == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("\"%s\" in %s has no closing brace", s, option)));
 }
 
 /* A value as text without quotes; NULL as nothing. */

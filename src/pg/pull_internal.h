@@ -230,6 +230,14 @@ extern bool cdc_pull_server_same(CdcPullCall *call, CdcPullStream *stream);
 /* Fills in file, offset, GTID set and source of a position that is NULL. */
 extern void cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream);
 
+/*
+ * The place that text means, into pos.  skip_offset: the file's events up to there
+ * are to be left out, which the position cannot say; 0: none.  what names the
+ * text in errors.
+ */
+extern void cdc_pull_place(const CdcSubscription *sub, CdcSource *control, const char *what,
+						   const char *text, CdcPosition *pos, int64 *skip_offset);
+
 /* pull_event.c */
 
 /*

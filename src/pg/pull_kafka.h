@@ -19,6 +19,9 @@ extern void cdc_pull_kafka_run(const CdcSubscription *sub, const CdcPullBounds *
 extern bool cdc_pull_kafka_wait(int32 subscription_id, long timeout_ms);
 extern void cdc_pull_kafka_disconnect(int32 subscription_id);
 
+/* cdc.set_position() */
+extern void cdc_pull_kafka_set_position(const CdcSubscription *sub, const char *where);
+
 /*
  * After a pull that failed, in a new transaction: the partition that was the
  * reason, where it was one, gets the error, and all of them what the brokers have.

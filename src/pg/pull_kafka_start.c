@@ -336,21 +336,13 @@ own_kafka_subscription(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("subscription \"%s\" has no Kafka topics", sub->name),
-				 errdetail("Its server \"%s\" is not of cdc_kafka.", sub->server),
-				 errhint("Drop the subscription and create it anew with start_position.")));
+				 errdetail("Its server \"%s\" is not of cdc_kafka.", sub->server)));
 	return sub;
 }
 
-PG_FUNCTION_INFO_V1(cdc_set_position);
-
-/*
- * cdc.set_position(subscription text, "position" text): the next pull reads from there.
- */
-Datum
-cdc_set_position(PG_FUNCTION_ARGS)
+void
+cdc_pull_kafka_set_position(const CdcSubscription *sub, const char *where)
 {
-	CdcSubscription *sub = own_kafka_subscription(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	char	   *where = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	CdcKafkaSource *source = cdc_kafka_subscription_source(sub, false);
 	CdcKafkaPlace *rows;
 	CdcKafkaPlace **places;
@@ -391,7 +383,6 @@ cdc_set_position(PG_FUNCTION_ARGS)
 	cdc_log(sub->name, "position", psprintf("position set to %s", after.data),
 			psprintf("It was %s.", before.data));
 	cdc_subscription_changed();
-	PG_RETURN_VOID();
 }
 
 static void

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * pull_start.c
- *	  Where a subscription begins that was never pulled.
+ *	  Where a subscription begins that was never pulled, and where
+ *	  cdc.set_position() puts one.
  *
- * start_position is one of
+ * A position is one of
  *
- *	  NULL					the source's present position
+ *	  NULL, 'latest'		the source's present position; with NULL tables are copied
  *	  'earliest'			the oldest binlog that the source still has
  *	  'binlog.000003'		the start of that file
  *	  'binlog.000003:120'	behind that offset
@@ -82,28 +83,18 @@ mariadb_gtid_pos(CdcSource *control, const char *file)
 }
 
 /*
- * Starts at file:offset.  The GTIDs before the file are found out, so that later
- * connections can go by GTID.  The stream begins with the file and leaves out
- * what ends up to the offset: that may lie inside of a transaction, and for the
- * start of a file every server tells the GTIDs.
+ * The start of a file.  The GTIDs before it are found out, so that later
+ * connections can go by GTID; for this place every server tells them.
  */
 static void
-start_at_file(CdcPullCall *call, CdcSource *control, CdcPullStream *stream,
-			  const char *file, int64 offset)
+start_at_file(CdcPosition *pos, CdcSource *control, const char *file)
 {
-	CdcPosition *pos = &call->pos;
-
 	pos->file = pstrdup(file);
 	pos->file_offset = CDC_PULL_FIRST_OFFSET;
 	pos->gtid_set = NULL;
 	if (has_gtids(control))
 		pos->gtid_set = cdc_source_info(control)->flavor == CDC_MARIADB ?
 			mariadb_gtid_pos(control, file) : mysql_previous_gtids(control, file);
-	if (offset > CDC_PULL_FIRST_OFFSET)
-	{
-		stream->skip_file = MemoryContextStrdup(stream->context, file);
-		stream->skip_offset = offset;
-	}
 }
 
 /* Whether the source has been where the set says. */
@@ -124,7 +115,8 @@ source_contains(CdcFlavor flavor, const char *source_set, const char *text)
 }
 
 static void
-start_at_gtid_set(CdcPullCall *call, CdcSource *control, const char *text)
+start_at_gtid_set(const CdcSubscription *sub, CdcPosition *pos, CdcSource *control,
+				  const char *what, const char *text)
 {
 	CdcSourcePosition now;
 
@@ -132,31 +124,31 @@ start_at_gtid_set(CdcPullCall *call, CdcSource *control, const char *text)
 	if (now.gtid_set == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the source of subscription \"%s\" has no GTIDs to start by", call->sub->name),
+				 errmsg("the source of subscription \"%s\" has no GTIDs to start by", sub->name),
 				 errhint("Set gtid_mode=ON there, or start at a file and offset.")));
 	if (!source_contains(cdc_source_info(control)->flavor, now.gtid_set, text))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("start_position \"%s\" of subscription \"%s\" is ahead of the source",
-						text, call->sub->name),
+				 errmsg("%s \"%s\" of subscription \"%s\" is ahead of the source",
+						what, text, sub->name),
 				 errdetail("The source stands at \"%s\".", now.gtid_set),
 				 errhint("Start at a GTID set that the source has had.")));
-	call->pos.gtid_set = pstrdup(text);
+	pos->gtid_set = pstrdup(text);
 	/* the server finds the file; until it says so this one stands for it */
-	call->pos.file = now.file;
-	call->pos.file_offset = CDC_PULL_FIRST_OFFSET;
+	pos->file = now.file;
+	pos->file_offset = CDC_PULL_FIRST_OFFSET;
 }
 
 static void
-start_earliest(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
+start_earliest(const CdcSubscription *sub, CdcPosition *pos, CdcSource *control)
 {
 	CdcRows    *rows = cdc_source_query(control, "SHOW BINARY LOGS");
 
 	if (first_cell(rows) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the source of subscription \"%s\" has no binlog", call->sub->name)));
-	start_at_file(call, control, stream, first_cell(rows), CDC_PULL_FIRST_OFFSET);
+				 errmsg("the source of subscription \"%s\" has no binlog", sub->name)));
+	start_at_file(pos, control, first_cell(rows));
 }
 
 /* Whether text is a GTID set of the source's flavour. */
@@ -190,41 +182,71 @@ in_binlog(CdcSource *control, const char *name, int64 offset)
 	return false;
 }
 
-void
-cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
+static void
+start_latest(CdcPosition *pos, CdcSource *control)
 {
-	const char *start = call->sub->start_position;
+	CdcSourcePosition now;
+
+	cdc_source_position(control, &now);
+	pos->file = now.file;
+	pos->file_offset = now.offset;
+	pos->gtid_set = now.gtid_set;
+}
+
+void
+cdc_pull_place(const CdcSubscription *sub, CdcSource *control, const char *what, const char *text,
+			   CdcPosition *pos, int64 *skip_offset)
+{
 	const CdcMysqlServerInfo *info = cdc_source_info(control);
 	char	   *file;
 	int64		offset;
 
-	if (start == NULL && cdc_copy_pending(call->sub))
-		cdc_copy_run(call, stream, true);
-	else if (start == NULL)
+	*skip_offset = 0;
+	if (strcmp(text, "latest") == 0)
+		start_latest(pos, control);
+	else if (strcmp(text, "earliest") == 0)
+		start_earliest(sub, pos, control);
+	else if (is_gtid_set(info->flavor, text))
+		start_at_gtid_set(sub, pos, control, what, text);
+	else if (cdc_position_parse(text, &file, &offset) && in_binlog(control, file, offset))
 	{
-		CdcSourcePosition now;
-
-		cdc_source_position(control, &now);
-		call->pos.file = now.file;
-		call->pos.file_offset = now.offset;
-		call->pos.gtid_set = now.gtid_set;
+		start_at_file(pos, control, file);
+		*skip_offset = offset > CDC_PULL_FIRST_OFFSET ? offset : 0;
 	}
-	else if (strcmp(start, "earliest") == 0)
-		start_earliest(call, control, stream);
-	else if (is_gtid_set(info->flavor, start))
-		start_at_gtid_set(call, control, start);
-	else if (cdc_position_parse(start, &file, &offset) && in_binlog(control, file, offset))
-		start_at_file(call, control, stream, file, offset);
-	else if (in_binlog(control, start, CDC_PULL_FIRST_OFFSET))
-		start_at_file(call, control, stream, start, CDC_PULL_FIRST_OFFSET);
+	else if (in_binlog(control, text, CDC_PULL_FIRST_OFFSET))
+		start_at_file(pos, control, text);
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("start_position \"%s\" of subscription \"%s\" is not a place in the source's binlog",
-						start, call->sub->name),
-				 errhint("Use 'earliest', a file and offset such as 'binlog.000001:4' that SHOW BINARY LOGS has, or a GTID set.")));
+				 errmsg("%s \"%s\" of subscription \"%s\" is not a place in the source's binlog",
+						what, text, sub->name),
+				 errhint("Use 'earliest', 'latest', a file and offset such as 'binlog.000001:4' that SHOW BINARY LOGS has, or a GTID set.")));
+	pos->source_uuid = pstrdup(info->server_uuid);
+}
+
+void
+cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
+{
+	const char *start = call->sub->start_position;
+	int64		skip_offset;
+
+	if (start == NULL && cdc_copy_pending(call->sub))
+	{
+		cdc_copy_run(call, stream, true);
+		call->pos.source_uuid = pstrdup(cdc_source_info(control)->server_uuid);
+	}
+	else
+	{
+		cdc_pull_place(call->sub, control, "start_position", start != NULL ? start : "latest",
+					   &call->pos, &skip_offset);
+		/* the stream begins with the file and leaves out what ends up to the offset */
+		if (skip_offset > 0)
+		{
+			stream->skip_file = MemoryContextStrdup(stream->context, call->pos.file);
+			stream->skip_offset = skip_offset;
+		}
+	}
 	/* behind the start's position: what is prepared later comes with the stream */
-	if (start == NULL)
+	if (start == NULL || strcmp(start, "latest") == 0)
 		cdc_pull_xa_recover(call, stream);
-	call->pos.source_uuid = pstrdup(info->server_uuid);
 }

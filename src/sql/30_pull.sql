@@ -9,14 +9,15 @@ LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_pull';
 COMMENT ON FUNCTION cdc.pull(text, bigint) IS
     'appends what the source has now to the history; returns the number of events';
 
--- Kafka: the next pull reads from there: 'earliest', 'latest', a time, or a list
+-- The next pull reads from there.  Kafka: 'earliest', 'latest', a time, or a list
 -- of 'topic/partition@offset', which leaves other partitions where they are.
--- What was read before comes again with a new seq.
+-- MySQL, MariaDB: 'earliest', 'latest', a GTID set, a binlog file, without GTIDs
+-- 'file:offset'.  What was read before comes again with a new seq.
 CREATE FUNCTION cdc.set_position(subscription text, "position" text) RETURNS void
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_set_position';
 
 COMMENT ON FUNCTION cdc.set_position(text, text) IS
-    'Kafka: where the next pull reads; recorded in cdc.log';
+    'where the next pull reads; recorded in cdc.log';
 
 -- For the regression tests: walks a document through the writer of JSONB and
 -- raises an error where the result differs from what PostgreSQL stores.

@@ -137,6 +137,29 @@ $cluster->compare_ok($source, 'shop', 'owned', q{the workers of a plain role's s
 is($cluster->value("SELECT usename FROM pg_stat_activity WHERE pid = (SELECT pull_pid FROM cdc.stat_subscription WHERE subscription = 'owned')"),
 	'cdc_owner', 'run as that role');
 
+# --- the position moved by hand
+$cluster->call('create_subscription', name => 'moved', server => 'shop', tables => ['shop.a'], start_position => 'latest', enabled => \'false');
+my $pull = sub { return $cluster->value(q{SELECT cdc.pull('moved')}) };
+$pull->();
+my $gtids = $cluster->value(q{SELECT gtid_set FROM cdc.subscription_position WHERE subscription = 'moved'});
+$source->do(q{INSERT INTO shop.a VALUES (70, 'x'), (71, 'y')}, q{DELETE FROM shop.a WHERE id = 70});
+is($pull->(), 3, 'what came');
+$cluster->do("SELECT cdc.set_position('moved', '$gtids')");
+is($pull->(), 3, 'comes again behind a GTID set');
+is($cluster->value(q{SELECT count(DISTINCT event) || ' ' || count(*) || ' ' || max(seq) FROM moved_history WHERE op IN ('c', 'd')}), '3 6 6', 'with a new seq');
+$cluster->do(q{SELECT cdc.set_position('moved', 'latest')});
+is($pull->(), 0, 'latest');
+$cluster->do(q{SELECT cdc.set_position('moved', 'earliest')});
+cmp_ok($pull->(), '>', 6, 'earliest');
+is($cluster->value(q{SELECT count(*) FROM cdc.log WHERE subscription = 'moved' AND kind = 'position'}), 3, 'cdc.log has it');
+my $binlog = $cluster->value(q{SELECT file FROM cdc.subscription_position WHERE subscription = 'moved'});
+like($cluster->error_of("SELECT cdc.set_position('moved', '$binlog:500')"), qr/inside of a binlog file/, 'an offset where positions are GTIDs');
+like($cluster->error_of(q{SELECT cdc.set_position('moved', 'nowhere')}), qr/not a place in the source's binlog.*Use 'earliest'/s, 'no position');
+$source->do(q{SET GLOBAL binlog_row_metadata = 'MINIMAL'});
+like($cluster->error_of(q{SELECT cdc.set_position('moved', 'latest')}), qr/cannot be moved.*does not name the columns/s, 'events without names of columns');
+$source->do(q{SET GLOBAL binlog_row_metadata = 'FULL'});
+$cluster->call('drop_subscription', name => 'moved', drop_history => \'true');
+
 # --- dump and restore keep the subscription with its position
 my $node = $cluster->node;
 my $file = $node->basedir . '/dump.sql';

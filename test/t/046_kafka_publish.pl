@@ -121,6 +121,9 @@ subtest 'formats' => sub {
 
 subtest 'mistakes' => sub {
 	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', 'x.${tabel}')}), qr/invalid name "tabel" in topic_template/, 'a template');
+	like($cluster->error_of(q(SELECT cdc.publish('shop', 'bus', 'x.${table'))), qr/"\$\{table" in topic_template has no closing brace/, 'a template without an end');
+	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', '')}), qr/topic_template must not be empty/, 'no template');
+	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', '..', name := 'dots')}), qr/name that no topic can have: "\.\."/, 'a name that no topic can have');
 	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', format := 'avro')}), qr/invalid format "avro"/, 'a format');
 	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', options := '{"tombstone": true}')}), qr/invalid option "tombstone" for a publication/, 'an option');
 	like($cluster->error_of(q{SELECT cdc.publish('shop', 'shop')}), qr/not one of/, 'a server of MySQL');
