@@ -10,13 +10,17 @@
  */
 #include "pg/check_server.h"
 
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "pg/error.h"
 #include "pg/kafka_source.h"
+#include "pg/spi.h"
+#include "pg/topic_pattern.h"
 
 #define LISTED				5		/* so many are named, of more only the count is told */
 #define PROBED_PARTITIONS	1000	/* whose ends are asked for */
@@ -148,6 +152,61 @@ check_topics(KafkaCheck *check)
 					 "These partitions have fewer replicas in sync than they should; losing another broker may lose messages.");
 }
 
+static bool
+has_topic(const CdcKafkaMetadata *metadata, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < metadata->ntopics; i++)
+		if (strcmp(metadata->topics[i].name, name) == 0)
+			return metadata->topics[i].status == CDC_OK;
+	return false;
+}
+
+/* Topics that the user's subscriptions from the server name. */
+static void
+check_subscriptions(KafkaCheck *check, const char *server)
+{
+	static CdcStatement stmt = {
+		"SELECT s.name, t.topic FROM cdc.subscription s, pg_catalog.unnest(s.topics) AS t(topic)"
+		" WHERE s.server::pg_catalog.text OPERATOR(pg_catalog.=) $1"
+		" AND pg_catalog.pg_has_role($2, s.owner, 'MEMBER') ORDER BY s.name, t.topic",
+		2, {TEXTOID, OIDOID}
+	};
+	NameList	missing = {{0}};
+	Datum		values[2];
+	CdcSpi		spi;
+	uint64		named = 0;
+	uint64		n;
+	uint64		i;
+
+	values[0] = CStringGetTextDatum(server);
+	values[1] = ObjectIdGetDatum(GetUserId());
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, values, NULL);
+	for (i = 0; i < n; i++)
+	{
+		const char *topic = cdc_spi_text(&spi, i, 2);
+
+		if (!cdc_topic_pattern_is_name(topic))
+			continue;
+		named++;
+		if (!has_topic(check->metadata, topic))
+		{
+			char	   *text = psprintf("%s of subscription %s", topic, cdc_spi_text(&spi, i, 1));
+			MemoryContext old = MemoryContextSwitchTo(spi.caller);
+
+			add_name(&missing, text);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	cdc_spi_end(&spi);
+	if (named > 0)
+		cdc_check_report(check->out, "subscribed topics", missing.n == 0,
+						 missing.n > 0 ? names(&missing) : psprintf(UINT64_FORMAT " are named, all are there", named),
+						 "Create them, grant the operation Describe on them, or see cdc.remove_topic().");
+}
+
 /* Each leader is asked, so that all of them must be reachable by their advertised names. */
 static bool
 check_offsets(KafkaCheck *check)
@@ -245,6 +304,7 @@ cdc_check_kafka_server(CdcCheckReport *out, const char *server)
 	{
 		check_brokers(&check);
 		check_topics(&check);
+		check_subscriptions(&check, server);
 		if (check_offsets(&check))
 		{
 			check_clock(&check);

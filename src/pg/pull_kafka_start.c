@@ -545,7 +545,7 @@ cdc_pull_kafka_goal(const CdcSubscription *sub, const char *text)
 			if (!cdc_topic_wanted(sub->topics, sub->ntopics, goal->offsets[i].topic))
 				ereport(ERROR,
 						(errcode(ERRCODE_UNDEFINED_OBJECT),
-						 errmsg("subscription \"%s\" has no topic %s", sub->name,
+						 errmsg("subscription \"%s\" has no topic \"%s\"", sub->name,
 								goal->offsets[i].topic),
 						 errhint("SELECT topic, \"partition\", position FROM cdc.stat_kafka_partition WHERE subscription = '%s' lists them.",
 								 sub->name)));

@@ -146,7 +146,7 @@ $source->do(q{INSERT INTO shop.a VALUES (70, 'x'), (71, 'y')}, q{DELETE FROM sho
 is($pull->(), 3, 'what came');
 $cluster->do("SELECT cdc.set_position('moved', '$gtids')");
 is($pull->(), 3, 'comes again behind a GTID set');
-is($cluster->value(q{SELECT count(DISTINCT event) || ' ' || count(*) || ' ' || max(seq) FROM moved_history WHERE op IN ('c', 'd')}), '3 6 6', 'with a new seq');
+is($cluster->value(q{SELECT count(DISTINCT event) || ' ' || count(DISTINCT seq) FROM moved_history WHERE op IN ('c', 'd')}), '3 6', 'with a new seq');
 $cluster->do(q{SELECT cdc.set_position('moved', 'latest')});
 is($pull->(), 0, 'latest');
 $cluster->do(q{SELECT cdc.set_position('moved', 'earliest')});

@@ -114,6 +114,15 @@ subtest 'partitions and topics' => sub {
 	$cluster->do(q{SELECT cdc.remove_topic('many', 'many.c')});
 	is(pull('many'), 0, 'that can be settled');
 	like($cluster->error_of(q{SELECT cdc.remove_topic('many', 'nowhere')}), qr/has no topic "nowhere"/, 'a wrong name');
+	like($cluster->error_of(q{SELECT cdc.wait_for('many', 'nowhere/0@1')}), qr/has no topic "nowhere"/, 'nor is it waited for');
+	like($cluster->error_of(q{SELECT cdc.set_position('many', 'yesterdayish')}), qr/yesterdayish.*Use 'earliest', 'latest', a time, or a list/s, 'what is no position');
+	my $named = sub { return $cluster->value(q{SELECT ok || ': ' || detail FROM cdc.check_server('bus') WHERE check_name = 'subscribed topics'}) };
+	$kafka->create_topic('named');
+	$cluster->call('create_subscription', name => 'named', server => 'bus', topics => ['named'], enabled => \'false');
+	like($named->(), qr/^true: /, 'check_server: the topics that subscriptions name');
+	$kafka->delete_topic('named');
+	like($named->(), qr/^false: named of subscription named /, 'and one that is not there');
+	$cluster->call('drop_subscription', name => 'named');
 	$kafka->create_topic('extra', 2);
 	$send->('extra', 0, 20, 21);
 	$cluster->do(q{SELECT cdc.add_topic('many', 'extra', 'latest')});
