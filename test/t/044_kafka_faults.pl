@@ -203,7 +203,7 @@ subtest 'gaps' => sub {
 	sleep 1;
 	$again->();
 	$kafka->produce('gap', [ map { maxwell($_, 'e') } 1 .. 60 ]);
-	$cluster->poll(q{SELECT last_error LIKE 'topic gap is not the one%' FROM cdc.stat_kafka_partition WHERE subscription = 'gap'}, 1, 30);
+	$cluster->poll(q{SELECT last_error LIKE 'topic "gap" is not the one%' FROM cdc.stat_kafka_partition WHERE subscription = 'gap'}, 1, 30);
 	is(count('gap'), 46, 'made anew and longer under a connected worker: nothing of it is taken');
 	# In a session, with as many messages as before.
 	$cluster->do(q{SELECT cdc.disable_subscription('gap')});
@@ -212,7 +212,7 @@ subtest 'gaps' => sub {
 	sleep 1;
 	$again->();
 	$kafka->produce('gap', [ map { maxwell($_, 'f') } 1 .. 60 ]);
-	like(pull_error('gap'), qr{topic gap is not the one}, 'made anew, as long, under a connected session');
+	like(pull_error('gap'), qr{topic "gap" is not the one}, 'made anew, as long, under a connected session');
 	$cluster->do(q{SELECT cdc.set_position('gap', 'earliest')});
 
 	# What a view shows is right while the worker fails.
