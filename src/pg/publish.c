@@ -29,6 +29,7 @@
 #include "pg/jsonb_document.h"
 #include "pg/kafka_options.h"
 #include "pg/options.h"
+#include "pg/shmem.h"
 #include "pg/server_access.h"
 #include "pg/spi.h"
 #include "pg/subscription_internal.h"
@@ -547,6 +548,46 @@ cdc_publish_more(PG_FUNCTION_ARGS)
  * Administration
  */
 
+/*
+ * A worker that publishes holds the row's lock, and where the brokers do not answer
+ * it does so for minutes.  It is ended: what was not confirmed is sent again by the
+ * next one.
+ */
+static CdcPublication *
+lock_from_worker(const char *name)
+{
+	static CdcStatement stmt = {
+		"SELECT subscription, enabled FROM cdc.publication WHERE name OPERATOR(pg_catalog.=) $1",
+		1, {TEXTOID}
+	};
+	Datum		value = CStringGetTextDatum(name);
+	CdcSubscription *sub pg_attribute_unused();
+	char	   *subscription = NULL;
+	bool		enabled pg_attribute_unused() = false;
+	bool		isnull;
+	CdcPublication *p;
+	CdcSpi		spi;
+
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, &value, NULL) > 0)
+	{
+		subscription = cdc_spi_text(&spi, 0, 1);
+		enabled = DatumGetBool(cdc_spi_datum(0, 2, &isnull));
+	}
+	cdc_spi_end(&spi);
+	if (subscription == NULL)
+		publication_missing(name);
+	sub = cdc_subscription_get_own(subscription);
+#if CDC_HAVE_WORKERS
+	if (enabled)
+		cdc_slot_terminate(MyDatabaseId, sub->id, CDC_WORKER_PUBLISH);
+#endif
+	p = lock_publication(name);
+	if (p == NULL)
+		publication_missing(name);
+	return p;
+}
+
 static Datum
 set_enabled(FunctionCallInfo fcinfo, bool enabled)
 {
@@ -555,7 +596,7 @@ set_enabled(FunctionCallInfo fcinfo, bool enabled)
 		2, {TEXTOID, BOOLOID}
 	};
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	CdcPublication *p = lock_publication(name);
+	CdcPublication *p = enabled ? lock_publication(name) : lock_from_worker(name);
 	Datum		values[2];
 	CdcSpi		spi;
 
@@ -621,10 +662,8 @@ cdc_drop_publication(PG_FUNCTION_ARGS)
 		"DELETE FROM cdc.publication WHERE name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}
 	};
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	CdcPublication *p = lock_publication(name);
+	CdcPublication *p = lock_from_worker(name);
 
-	if (p == NULL)
-		publication_missing(name);
 	(void) cdc_spi_run(&stmt, name);
 	cdc_log(p->sub->name, "publication", psprintf("publication \"%s\" dropped", name),
 			psprintf("published up to seq " INT64_FORMAT, p->published_seq));

@@ -149,6 +149,7 @@ static void
 put_offsets(const CdcSubscription *sub, List *offsets, CdcKafkaPlace **places, int n)
 {
 	ListCell   *lc;
+	ListCell   *other;
 
 	foreach(lc, offsets)
 	{
@@ -167,6 +168,17 @@ put_offsets(const CdcSubscription *sub, List *offsets, CdcKafkaPlace **places, i
 							o->offset),
 					 errdetail("It begins at " INT64_FORMAT " and ends before " INT64_FORMAT ".",
 							   place->low, place->high)));
+		foreach(other, offsets)
+		{
+			const PartitionOffset *before = lfirst(other);
+
+			if (before == o)
+				break;
+			if (before->partition == o->partition && strcmp(before->topic, o->topic) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("partition %s/%d is given twice", o->topic, o->partition)));
+		}
 		place->next_offset = o->offset;
 		place->changed = true;
 	}
