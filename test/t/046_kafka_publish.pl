@@ -329,7 +329,14 @@ subtest 'a worker, through kills' => sub {
 	} @$events;
 	is(scalar(@missing), 0, 'no event of ' . @$events . ' is missing') or diag(join "\n", @missing[ 0 .. 2 ]);
 
+	# The worker holds the publication's lock, and waits for brokers that do not answer.
+	$kafka->freeze;
+	$source->do("INSERT INTO shop.nokey VALUES ('frozen')");
+	$cluster->poll(q{SELECT count(*) FROM (SELECT 1 FROM cdc.publication WHERE name = 'live' FOR UPDATE SKIP LOCKED) p}, 0);
+	my $stopping = time;
 	$cluster->do(q{SELECT cdc.disable_publication('live')});
+	cmp_ok(time - $stopping, '<', 3, 'a publication whose brokers are silent can be disabled');
+	$kafka->thaw;
 	$cluster->poll(q{SELECT count(*) FROM cdc.worker_status() WHERE worker = 'publish'}, 0);
 	pass('a disabled publication has no worker');
 };
