@@ -494,6 +494,7 @@ cdc_publish(PG_FUNCTION_ARGS)
 	char	   *name;
 	Jsonb	   *options;
 	CdcPublication given;
+	CdcPublication *publication;
 	CdcSubscription *sub;
 	int64		from_seq = PG_ARGISNULL(7) ? 1 : PG_GETARG_INT64(7);
 	int64		max_events = max_events_argument(fcinfo, 8);
@@ -523,6 +524,14 @@ cdc_publish(PG_FUNCTION_ARGS)
 	parse_publication(&given, given_text[4], given_text[2], given_text[3], options);
 	(void) check_server(&given);
 	store_publication(name, sub->name, given_text[1], given_text[2], given_text[3], given_text[4], options, from_seq);
+	publication = lock_publication(name);
+	if (publication != NULL && strcmp(publication->sub->name, sub->name) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("publication \"%s\" is one of subscription \"%s\"", name,
+						publication->sub->name),
+				 errhint("Give another name, or drop it: SELECT cdc.drop_publication(%s).",
+						 quote_literal_cstr(name))));
 	PG_RETURN_INT64(cdc_publish_run(name, max_events, &more));
 }
 

@@ -117,12 +117,12 @@ subtest 'partitions and topics' => sub {
 	like($cluster->error_of(q{SELECT cdc.wait_for('many', 'nowhere/0@1')}), qr/has no topic "nowhere"/, 'nor is it waited for');
 	like($cluster->error_of(q{SELECT cdc.set_position('many', 'yesterdayish')}), qr/yesterdayish.*Use 'earliest', 'latest', a time, or a list/s, 'what is no position');
 	my $named = sub { return $cluster->value(q{SELECT ok || ': ' || detail FROM cdc.check_server('bus') WHERE check_name = 'subscribed topics'}) };
-	$kafka->create_topic('named');
-	$cluster->call('create_subscription', name => 'named', server => 'bus', topics => ['named'], enabled => \'false');
+	$kafka->create_topic('mentioned');
+	$cluster->call('create_subscription', name => 'mentioned', server => 'bus', topics => ['mentioned'], enabled => \'false');
 	like($named->(), qr/^true: /, 'check_server: the topics that subscriptions name');
-	$kafka->delete_topic('named');
-	like($named->(), qr/^false: named of subscription named /, 'and one that is not there');
-	$cluster->call('drop_subscription', name => 'named');
+	$kafka->delete_topic('mentioned');
+	like($named->(), qr/^false: mentioned of subscription mentioned /, 'and one that is not there');
+	$cluster->call('drop_subscription', name => 'mentioned', drop_history => \'true');
 	$kafka->create_topic('extra', 2);
 	$send->('extra', 0, 20, 21);
 	$cluster->do(q{SELECT cdc.add_topic('many', 'extra', 'latest')});

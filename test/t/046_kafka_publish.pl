@@ -124,6 +124,9 @@ subtest 'mistakes' => sub {
 	like($cluster->error_of(q(SELECT cdc.publish('shop', 'bus', 'x.${table'))), qr/"\$\{table" in topic_template has no closing brace/, 'a template without an end');
 	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', '')}), qr/topic_template must not be empty/, 'no template');
 	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', '..', name := 'dots')}), qr/name that no topic can have: "\.\."/, 'a name that no topic can have');
+	$cluster->call('create_subscription', name => 'shop2', server => 'shop', tables => ['shop.nokey'], enabled => \'false');
+	like($cluster->error_of(q{SELECT cdc.publish('shop2', 'bus', name := 'rows')}), qr/publication "rows" is one of subscription "shop"/, q{another subscription's name});
+	$cluster->call('drop_subscription', name => 'shop2', drop_history => \'true');
 	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', format := 'avro')}), qr/invalid format "avro"/, 'a format');
 	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', options := '{"tombstone": true}')}), qr/invalid option "tombstone" for a publication/, 'an option');
 	like($cluster->error_of(q{SELECT cdc.publish('shop', 'shop')}), qr/not one of/, 'a server of MySQL');
