@@ -570,9 +570,9 @@ lock_from_worker(const char *name)
 		1, {TEXTOID}
 	};
 	Datum		value = CStringGetTextDatum(name);
-	CdcSubscription *sub pg_attribute_unused();
+	CdcSubscription *sub;
 	char	   *subscription = NULL;
-	bool		enabled pg_attribute_unused() = false;
+	bool		enabled = false;
 	bool		isnull;
 	CdcPublication *p;
 	CdcSpi		spi;
@@ -590,6 +590,9 @@ lock_from_worker(const char *name)
 #if CDC_HAVE_WORKERS
 	if (enabled)
 		cdc_slot_terminate(MyDatabaseId, sub->id, CDC_WORKER_PUBLISH);
+#else
+	(void) sub;
+	(void) enabled;
 #endif
 	p = lock_publication(name);
 	if (p == NULL)
