@@ -108,6 +108,20 @@ emit_hex(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
 	return emit_base64(arena, bytes, s.len / 2, sink, err);
 }
 
+/* In the alphabet that everything else has; what is no base64 is the receiver's to refuse. */
+static CdcStatus
+emit_base64_url(CdcArena *arena, CdcString s, CdcSink *sink, CdcError *err)
+{
+	char	   *text = cdc_arena_strndup(arena, s.data, s.len);
+
+	if (text == NULL)
+		return no_memory(err);
+	for (size_t i = 0; i < s.len; i++)
+		if (text[i] == '-' || text[i] == '_')
+			text[i] = text[i] == '-' ? '+' : '/';
+	return sink->ops->string(sink, text, s.len);
+}
+
 /* ---- numbers ---- */
 
 /*
@@ -523,13 +537,18 @@ unclear(const CdcCell *cell, CdcError *err)
 }
 
 static CdcStatus
-unclear_bytes(const CdcCell *cell, CdcError *err)
+unclear_base64(const CdcCell *cell, CdcError *err)
 {
-	cdc_error(err, CDC_ERR_VALUE, "form of the bytes in column \"%.*s\" is not known",
-			  cdc_clip(cell->name, 200), cell->name.data);
-	cdc_error_detail(err, "The string \"%.*s\" may be base64 or hexadecimal digits.",
-					 cdc_clip(cell->value.string, 100), cell->value.string.data);
-	cdc_error_hint(err, "Set the connector's binary.handling.mode to bytes, or make the target's column text, which holds the string.");
+	bool		digits = cell->type.form == CDC_CELL_UNCLEAR_DIGITS;
+
+	cdc_error(err, CDC_ERR_VALUE, "form of the %s in column \"%.*s\" is not known",
+			  digits ? "number" : "bytes", cdc_clip(cell->name, 200), cell->name.data);
+	cdc_error_detail(err, "The string \"%.*s\" may be base64 or %sdigits.",
+					 cdc_clip(cell->value.string, 100), cell->value.string.data,
+					 digits ? "" : "hexadecimal ");
+	cdc_error_hint(err, digits ?
+				   "Have the connector send schemas (value.converter.schemas.enable), or, if it sends digits, make the target's column numeric without precision." :
+				   "Set the connector's binary.handling.mode to bytes, or make the target's column text, which holds the string.");
 	return CDC_ERR_VALUE;
 }
 
@@ -560,6 +579,8 @@ emit_string(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err)
 			return emit_json_text(cell, sink, err);
 		case CDC_CELL_HEX:
 			return emit_hex(arena, cell, sink, err);
+		case CDC_CELL_BASE64_URL:
+			return emit_base64_url(arena, s, sink, err);
 		case CDC_CELL_COLUMN:
 			return emit_column(arena, cell, sink, err);
 		default:
@@ -576,8 +597,9 @@ cdc_cell_emit(CdcArena *arena, const CdcCell *cell, CdcSink *sink, CdcError *err
 		st = sink->ops->null(sink);
 	else if (cell->type.form == CDC_CELL_UNCLEAR)
 		return unclear(cell, err);
-	else if (cell->type.form == CDC_CELL_UNCLEAR_BYTES)
-		return unclear_bytes(cell, err);
+	else if (cell->type.form == CDC_CELL_UNCLEAR_BYTES ||
+			 cell->type.form == CDC_CELL_UNCLEAR_DIGITS)
+		return unclear_base64(cell, err);
 	else if (cell->type.form == CDC_CELL_EMPTY_SET)
 	{
 		st = sink->ops->begin_array(sink);

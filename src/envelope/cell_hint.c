@@ -10,8 +10,8 @@
 
 /*
  * Decimals are base64 unless the connector was told to make strings.  Base64 has
- * neither point nor sign; digits alone may be either, and are numbers only where
- * base64 could not be read anyway.
+ * neither point nor sign.  Digits alone may be either where there is nothing behind the
+ * point: they are numbers where base64 could not be read, or not without a scale.
  */
 static CdcCellForm
 decimal_form(CdcString text, int scale)
@@ -26,6 +26,8 @@ decimal_form(CdcString text, int scale)
 		if (text.data[i] < '0' || text.data[i] > '9')
 			digits = false;
 	}
+	if (digits && scale == 0 && text.len > 0)
+		return text.len % 4 != 0 ? CDC_CELL_NUMBER_TEXT : CDC_CELL_UNCLEAR_DIGITS;
 	if (scale >= 0)
 		return CDC_CELL_DECIMAL_BYTES;
 	return digits ? CDC_CELL_NUMBER_TEXT : CDC_CELL_UNCLEAR;

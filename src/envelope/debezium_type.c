@@ -217,7 +217,12 @@ set_bytes_form(const CdcDoc *value, bool told, CdcCellType *type)
 {
 	CdcString	s = value->string;
 
-	if (s.len == 0 || s.len % 2 != 0 || (!told && s.len < SHORT_HEX))
+	if (s.len > 0 && (memchr(s.data, '-', s.len) != NULL || memchr(s.data, '_', s.len) != NULL))
+	{
+		type->form = CDC_CELL_BASE64_URL;
+		return;
+	}
+	if (s.len == 0 || s.len % 2 != 0 || (!told && s.len % 4 == 0 && s.len < SHORT_HEX))
 		return;
 	for (size_t i = 0; i < s.len; i++)
 		if (!((s.data[i] >= '0' && s.data[i] <= '9') || (s.data[i] >= 'a' && s.data[i] <= 'f')))
@@ -401,11 +406,20 @@ column_by_plain_type(const CdcDoc *field, CdcBuf *buf)
 	(void) cdc_buf_printf(buf, "%s", cdc_string_is(type, "boolean") ? CDC_TYPE_BOOLEAN : "json");
 }
 
-/* Whether the receiver of a source's type takes what the connector sends of it. */
+/*
+ * Whether the receiver of a source's type takes what the connector sends of it.  Bytes
+ * that come as strings are kept as such: which form they have cannot be told of each.
+ */
 static bool
 fits(const CdcDoc *field, const CdcColumn *parsed)
 {
+	static const char *const binary[] = {
+		"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", NULL
+	};
 	CdcString	type = cdc_doc_find_string(field, "type");
+
+	if (cdc_string_is(type, "string") && cdc_type_is_one_of(parsed->data_type, binary))
+		return false;
 
 	if (cdc_string_is(type, "struct"))
 		return cdc_is_geometry_type(parsed->data_type);

@@ -275,6 +275,11 @@ hint_by_name(void *arg, const char *name, size_t len, CdcColumnHint *hint)
 		case 'b':
 			hint->kind = CDC_HINT_BYTES;
 			return true;
+		case 'n':
+			hint->kind = CDC_HINT_DECIMAL;
+			hint->precision = 10;
+			hint->scale = 0;
+			return true;
 		case 't':
 		case 'd':
 			hint->kind = CDC_HINT_TIME;
@@ -300,11 +305,15 @@ test_debezium_modes(void **state)
 		/* binary.handling.mode */
 		{SCHEMA("bytes", "{\"b\":\"deadbeef\"}"), "c d.t {\"b\":\"deadbeef\"}\n"},
 		{SCHEMA("string", "{\"b\":\"3q2+7w==\"}"), "c d.t {\"b\":\"3q2+7w==\"}\n"},
+		{SCHEMA("string", "{\"b\":\"3q2-7w==\"}"), "c d.t {\"b\":\"3q2+7w==\"}\n"},
 		{SCHEMA("string", "{\"b\":\"deadbe\"}"), "c d.t {\"b\":\"3q2+\"}\n"},
 		{SCHEMA("string", "{\"b\":\"deadbeef\"}"), "c d.t form of the bytes in column \"b\" is not known: The string \"deadbeef\" may be base64 or hexadecimal digits.\n"},
 		{PLAIN("mysql", "{\"b\":\"deadbeef\"}"), "c d.t {\"b\":\"deadbeef\"}\n"},
 		{PLAIN("mysql", "{\"b\":\"00112233445566778899aabbccddeeff\"}"),
 			"c d.t form of the bytes in column \"b\" is not known: The string \"00112233445566778899aabbccddeeff\" may be base64 or hexadecimal digits.\n"},
+		/* decimal.handling.mode: digits alone */
+		{PLAIN("mysql", "{\"n\":\"AGQ=\",\"n2\":\"12345\",\"n3\":\"-1234\"}"), "c d.t {\"n\":100,\"n2\":12345,\"n3\":-1234}\n"},
+		{PLAIN("mysql", "{\"n\":\"1234\"}"), "c d.t form of the number in column \"n\" is not known: The string \"1234\" may be base64 or digits.\n"},
 		/* times of up to three digits */
 		{PLAIN("mysql", "{\"t\":45296789000,\"d\":1000000}"), "c d.t {\"t\":\"12:34:56.789\",\"d\":\"00:00:01.000\"}\n"},
 		{PLAIN("postgresql", "{\"t\":45296789,\"d\":1000000}"), "c d.t {\"t\":\"12:34:56.789\",\"d\":\"00:00:01.000\"}\n"}
@@ -382,6 +391,11 @@ test_definitions(void **state)
 			"{\"field\":\"e\",\"type\":\"array\"},{\"field\":\"f\",\"type\":\"string\",\"name\":\"io.debezium.time.ZonedTimestamp\"}]},"
 			"\"payload\":{\"a\":1,\"b\":null,\"c\":null,\"d\":null,\"e\":null,\"f\":null}}",
 			"a int, b boolean, c number, d longtext, e json, f timestamp(6)"},
+		/* bytes that come as strings */
+		{"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"a\",\"type\":\"string\",\"parameters\":{\"__debezium.source.column.type\":\"BLOB\"}},"
+			"{\"field\":\"b\",\"type\":\"bytes\",\"parameters\":{\"__debezium.source.column.type\":\"BLOB\"}}]}]},\"payload\":"
+			"{\"op\":\"c\",\"after\":{\"a\":\"00ff\",\"b\":\"AP8=\"},\"source\":{\"connector\":\"mysql\",\"db\":\"d\",\"table\":\"t\"}}}",
+			"a longtext, b blob"},
 		/* Canal's; one that cannot be read is what its value is */
 		{"{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"mysqlType\":{\"a\":\"int(10) unsigned\",\"b\":\"int(\"},\"data\":[{\"a\":\"1\",\"b\":\"2\"}]}",
 			"a int(10) unsigned, b longtext"},
