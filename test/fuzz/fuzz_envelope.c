@@ -36,6 +36,7 @@ hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
 	hint->scale = (int) (seed / 16 % 8) - 1;
 	hint->fsp = (int) (seed / 128 % 8) - 1;
 	hint->precision = seed / 1024 % 2 ? 20 : 0;
+	hint->duration = seed / 2048 % 2 != 0;
 	return true;
 }
 

@@ -204,6 +204,16 @@ subtest 'random changes' => sub {
 	cmp_ok($cluster->value('SELECT count(*) FROM model.t1'), '>', 5, 'which has some');
 };
 
+subtest 'JSON behind the five bytes of a schema registry' => sub {
+	$kafka->create_topic('registry');
+	$kafka->produce('registry', [ map { [ undef, "\x00\x00\x00\x00\x09" . $_ ] } '{"database":"d","table":"z","type":"insert","ts":1,"primary_key_columns":["id"],"data":{"id":1,"v":"plain"}}',
+		'{"database":"d","table":"z","type":"insert","ts":1,"primary_key_columns":["id"],"data":{"id":2,"v":"a\u0000b"}}' ]);
+	subscribe('registry', topics => ['registry'], target_schema => 'registry', options => '{"nul_in_text": "strip"}');
+	is(pull('registry'), 2, 'is read');
+	apply('registry');
+	is(list('SELECT id, v FROM registry.z ORDER BY id'), '1|plain 2|ab', 'also where JSONB could not hold it');
+};
+
 subtest 'what is none of these' => sub {
 	$kafka->create_topic('odd');
 	$kafka->produce('odd', [ [ undef, '{"any":"thing"}' ] ]);
