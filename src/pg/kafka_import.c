@@ -147,7 +147,8 @@ create_statement(const ImportForeignSchemaStmt *stmt, const ImportOptions *opt, 
 
 /* ERROR where two topics would become one table. */
 static void
-check_clash(List *names, List *topics, const char *name, const char *topic)
+check_clash(const ImportOptions *opt, const char *server, List *names, List *topics,
+			const char *name, const char *topic)
 {
 	ListCell   *n;
 	ListCell   *t;
@@ -159,7 +160,11 @@ check_clash(List *names, List *topics, const char *name, const char *topic)
 					(errcode(ERRCODE_DUPLICATE_TABLE),
 					 errmsg("topics \"%s\" and \"%s\" would both become table \"%s\"",
 							(char *) lfirst(t), cdc_error_text(topic), name),
-					 errhint("Import one of them with LIMIT TO or EXCEPT, or with the option table_names 'topic'.")));
+					 opt->identifiers ?
+					 errhint("Leave both out with EXCEPT (%s), and import them with the option table_names 'topic'.",
+							 quote_identifier(name)) :
+					 errhint("Leave both out with EXCEPT (%s), and create tables of them with CREATE FOREIGN TABLE ... SERVER %s OPTIONS (topic '...').",
+							 quote_identifier(name), quote_identifier(server))));
 	}
 }
 
@@ -191,7 +196,7 @@ cdc_kafka_import(ImportForeignSchemaStmt *stmt, Oid serverid)
 
 		if (!is_wanted(stmt, &opt, topic, name))
 			continue;
-		check_clash(names, topics, name, topic);
+		check_clash(&opt, stmt->server_name, names, topics, name, topic);
 		names = lappend(names, name);
 		topics = lappend(topics, cdc_error_text(topic));
 		result = lappend(result, create_statement(stmt, &opt, topic, name));

@@ -92,6 +92,28 @@ cdc_kafka_pushdown_create(const CdcKafkaTable *table, Index relid, List *clauses
  * ------------------------------------------------------------------------
  */
 
+/* Other offsets than some are not asked for: they may be missing. */
+static bool
+leaves_out(const CdcComparison *cmp)
+{
+	return cmp->compare == CDC_COMPARE_NOT_EQUAL && cmp->field != CDC_KAFKA_PARTITION;
+}
+
+bool
+cdc_kafka_pushdown_is_exact(const CdcKafkaPushdown *push)
+{
+	ListCell   *lc;
+
+	foreach(lc, push->comparisons)
+	{
+		const CdcComparison *cmp = lfirst(lc);
+
+		if (cmp->field == CDC_KAFKA_TS || leaves_out(cmp))
+			return false;
+	}
+	return true;
+}
+
 /* An array's elements; a NULL among them never fulfils a comparison. */
 static void
 set_from_array(CdcComparison *cmp, Datum value)
@@ -145,8 +167,7 @@ set_from_value(CdcComparison *cmp, Datum value, bool isnull)
 		cmp->set = cmp->strict = cmp->equal = cdc_intervals_none();
 		return;
 	}
-	/* others than some are not asked for: they may be missing */
-	if (cmp->compare == CDC_COMPARE_NOT_EQUAL && cmp->field != CDC_KAFKA_PARTITION)
+	if (leaves_out(cmp))
 	{
 		cmp->set = cdc_intervals_all();
 		return;

@@ -59,6 +59,12 @@ extern void cdc_kafka_pushdown_evaluate(CdcKafkaPushdown *push, ExprContext *eco
  */
 extern bool cdc_kafka_pushdown_estimate(CdcKafkaPushdown *push, PlannerInfo *root);
 
+/*
+ * Whether the offsets (below) are just those that fulfil the conditions, as far
+ * as these are whole.
+ */
+extern bool cdc_kafka_pushdown_is_exact(const CdcKafkaPushdown *push);
+
 /* The times (ms since 1970, ascending) whose offsets have to be asked for. */
 extern const int64 *cdc_kafka_pushdown_times(const CdcKafkaPushdown *push, int *n);
 

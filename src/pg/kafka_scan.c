@@ -114,6 +114,8 @@ start_scan(ForeignScanState *node)
 	if (scan->shared == NULL)
 		cdc_kafka_scan_prepare(node);
 	scan->started = true;
+	scan->check_early = scan->early != NULL &&
+		(scan->gaps || !cdc_kafka_pushdown_is_exact(scan->push));
 	scan->current = 0;
 	if (scan->nranges == 0)
 		return;
@@ -172,7 +174,7 @@ place_fits(ForeignScanState *node, TupleTableSlot *slot, const CdcKafkaMessage *
 	ExprContext *econtext = node->ss.ps.ps_ExprContext;
 	bool		fits;
 
-	if (scan->early == NULL)
+	if (!scan->check_early)
 		return true;
 	cdc_kafka_row_fill_place(scan->row, msg, CDC_SLOT_VALUES(slot), CDC_SLOT_ISNULL(slot));
 	ExecStoreVirtualTuple(slot);

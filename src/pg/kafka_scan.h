@@ -67,6 +67,8 @@ typedef struct CdcKafkaScan
 	MemoryContext context;		/* of the ranges */
 	int			nranges;
 	CdcKafkaRange *ranges;
+	bool		gaps;			/* the ranges have offsets that are not asked for */
+	bool		check_early;	/* messages may come that early leaves out */
 
 	/* parallel scans; NULL: none */
 	CdcKafkaScanShared *shared;

@@ -42,6 +42,7 @@ struct CdcKafkaScanShared
 	pg_atomic_uint32 next;		/* the piece to be taken next */
 	int			nranges;
 	int			npartitions;
+	bool		gaps;
 	slock_t		lock;			/* of what follows */
 	CdcKafkaScanWork work;
 	/* followed by CdcKafkaScanPartition[npartitions] and SharedCount[npartitions] */
@@ -170,6 +171,7 @@ cdc_kafka_scan_initialize_dsm(ForeignScanState *node, ParallelContext *pcxt, voi
 	SpinLockInit(&shared->lock);
 	shared->nranges = scan->npieces;
 	shared->npartitions = scan->npartitions;
+	shared->gaps = scan->gaps;
 	if (scan->npieces > 0)
 		memcpy(shared->ranges, scan->pieces, sizeof(CdcKafkaRange) * scan->npieces);
 	if (scan->npartitions > 0)
@@ -217,6 +219,7 @@ cdc_kafka_scan_initialize_worker(ForeignScanState *node, shm_toc *toc, void *coo
 		scan->partitions[i].messages = scan->partitions[i].bytes = 0;
 	scan->nranges = shared->nranges;
 	scan->ranges = shared->ranges;
+	scan->gaps = shared->gaps;
 }
 
 /*

@@ -51,6 +51,8 @@ add_ranges(CdcKafkaScan *scan, CdcKafkaScanPartition *p, const CdcIntervals *ask
 	p->first_range = scan->nranges;
 	p->nranges = merged.n;
 	p->planned = 0;
+	if (merged.n != found.n)
+		scan->gaps = true;
 	if (scan->nranges + merged.n > *room)
 	{
 		*room = Max(*room * 2, scan->nranges + merged.n);
@@ -143,6 +145,7 @@ cdc_kafka_scan_find_ranges(CdcKafkaScan *scan, const CdcKafkaTopicBounds *bounds
 	old = MemoryContextSwitchTo(scan->context);
 	scan->ranges = NULL;
 	scan->nranges = 0;
+	scan->gaps = false;
 	set_partitions(scan, bounds);
 	offsets = find_times(scan, bounds, &ntimes);
 	for (i = 0; i < bounds->n; i++)
