@@ -11,6 +11,8 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 
+#include "pg/server_access.h"
+
 void
 cdc_kept_stream_close(CdcKeptStreamKind *kind, CdcKeptStream *stream)
 {
@@ -130,6 +132,8 @@ cdc_kept_stream_read(CdcKeptStream *stream, MemoryContext parent,
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("subscription with id %d does not exist", stream->subscription_id)));
+	/* a privilege that was revoked ends a connection that was made before */
+	cdc_server_check_usage(GetForeignServerByName(sub->server, false), sub->owner_oid);
 	definition = define(sub);
 	MemoryContextSwitchTo(old);
 	*same = stream->definition != NULL && strcmp(stream->definition, definition) == 0;

@@ -136,6 +136,12 @@ $cluster->catch_up('owned');
 $cluster->compare_ok($source, 'shop', 'owned', q{the workers of a plain role's subscription}, only => ['a']);
 is($cluster->value("SELECT usename FROM pg_stat_activity WHERE pid = (SELECT pull_pid FROM cdc.stat_subscription WHERE subscription = 'owned')"),
 	'cdc_owner', 'run as that role');
+$cluster->do('REVOKE USAGE ON FOREIGN SERVER shop FROM cdc_owner');
+$source->do("INSERT INTO shop.a VALUES (80, 'x')");
+$cluster->poll(q{SELECT last_error LIKE '%permission denied for foreign server shop%' FROM cdc.stat_subscription WHERE subscription = 'owned'}, 1);
+pass('a revoked privilege ends a connection that was made before');
+$cluster->do('GRANT USAGE ON FOREIGN SERVER shop TO cdc_owner', q{SELECT cdc.enable_subscription('owned')});
+$cluster->catch_up('owned');
 
 # --- the position moved by hand
 $cluster->call('create_subscription', name => 'moved', server => 'shop', tables => ['shop.a'], start_position => 'latest', enabled => \'false');
