@@ -34,14 +34,8 @@ has_prepared(const CdcSubscription *sub)
 		"SELECT 1 FROM cdc.prepared_transaction p WHERE p.subscription OPERATOR(pg_catalog.=) $1 LIMIT 1",
 		1, {TEXTOID}
 	};
-	CdcSpi		spi;
-	Datum		value = CStringGetTextDatum(sub->name);
-	bool		found;
 
-	cdc_spi_begin(&spi);
-	found = cdc_spi_execute(&stmt, &value, NULL) > 0;
-	cdc_spi_end(&spi);
-	return found;
+	return cdc_spi_run(&stmt, sub->name) > 0;
 }
 
 /* What would not fit a position that jumps. */

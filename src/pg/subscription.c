@@ -141,14 +141,8 @@ name_taken(const char *name)
 	static CdcStatement stmt = {
 		"SELECT 1 FROM cdc.subscription s WHERE s.name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}
 	};
-	CdcSpi		spi;
-	Datum		value = CStringGetTextDatum(name);
-	bool		found;
 
-	cdc_spi_begin(&spi);
-	found = cdc_spi_execute(&stmt, &value, NULL) > 0;
-	cdc_spi_end(&spi);
-	return found;
+	return cdc_spi_run(&stmt, name) > 0;
 }
 
 static void
