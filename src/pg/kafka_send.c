@@ -202,16 +202,18 @@ run_request(CdcKafkaSender *sender, CdcKafkaTransaction what)
 	await_request(sender);
 }
 
-/* Adds to what failed how far the rest came. */
+/* Adds to what failed how far the rest came; refused: the number of a message, or 0. */
 pg_noreturn static void
-sending_failed(CdcKafkaSender *sender, CdcError *err)
+sending_failed(CdcKafkaSender *sender, uint64 refused, CdcError *err)
 {
 	const CdcKafkaDelivery *d = cdc_kafka_delivery(cdc_kafka_source_client(sender->source));
 	char		which[80] = "";
 
-	if (d->failed > sender->before.failed)
+	if (refused == 0 && d->failed > sender->before.failed)
+		refused = d->failed_tag;
+	if (refused > 0)
 		snprintf(which, sizeof(which), "; the one that failed is message %llu of it",
-				 (unsigned long long) d->failed_tag);
+				 (unsigned long long) refused);
 	err->detail[0] = '\0';
 	cdc_error_detail(err, "Of %llu messages sent to server \"%s\" for this transaction %llu were delivered%s%s.",
 					 (unsigned long long) (d->produced - sender->before.produced),
@@ -447,7 +449,7 @@ pace(CdcKafkaSender *sender)
 		CdcStatus	st = cdc_kafka_producer_poll(client, &err);
 
 		if (cdc_failed(st))
-			sending_failed(sender, &err);
+			sending_failed(sender, 0, &err);
 		if (bytes_under_way(client) > WINDOW_BYTES)
 			sender_wait(sender);
 	}
@@ -472,15 +474,7 @@ cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *m, uint64 num
 								   m->ts_ms, number, &err)) == CDC_MORE)
 		sender_wait(sender);
 	if (cdc_failed(st))
-	{
-		if (m->partition >= 0)
-			cdc_error_hint(&err, "It is message %llu of the transaction, of %zu bytes, for partition %d.",
-						   (unsigned long long) number, m->key_len + m->value_len, m->partition);
-		else
-			cdc_error_hint(&err, "It is message %llu of the transaction, of %zu bytes.",
-						   (unsigned long long) number, m->key_len + m->value_len);
-		sending_failed(sender, &err);
-	}
+		sending_failed(sender, number, &err);
 	if (bytes_under_way(client) > WINDOW_BYTES)
 		pace(sender);
 	CHECK_FOR_INTERRUPTS();
@@ -496,7 +490,7 @@ cdc_kafka_sender_flush(CdcKafkaSender *sender)
 	while ((st = cdc_kafka_flush_poll(client, &err)) == CDC_MORE)
 		sender_wait(sender);
 	if (cdc_failed(st))
-		sending_failed(sender, &err);
+		sending_failed(sender, 0, &err);
 }
 
 void
