@@ -19,19 +19,6 @@
 /* Where messages go: a cluster, seen by a role, with a producer's properties. */
 typedef struct CdcOutlet CdcOutlet;
 
-typedef struct CdcOutMessage
-{
-	const char *topic;
-	int32		partition;		/* -1: by the key */
-	int64		ts_ms;			/* milliseconds since 1970; -1: when it is sent */
-	const char *key;			/* NULL: none */
-	size_t		key_len;
-	const char *value;			/* NULL: a tombstone */
-	size_t		value_len;
-	int			nheaders;
-	const CdcKafkaHeader *headers;
-} CdcOutMessage;
-
 /*
  * The outlet of this transaction; the same one for the same arguments.
  * overrides: DefElems, as in cdc_kafka_source_open(); copied.

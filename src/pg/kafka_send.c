@@ -469,12 +469,10 @@ cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *m, uint64 num
 		know_topic(sender, m->topic);
 		strlcpy(sender->last_topic, m->topic, sizeof(sender->last_topic));
 	}
-	while ((st = cdc_kafka_produce(client, m->topic, m->partition, m->key, m->key_len,
-								   m->value, m->value_len, m->headers, m->nheaders,
-								   m->ts_ms, number, &err)) == CDC_MORE)
+	while ((st = cdc_kafka_produce(client, m, number, &err)) == CDC_MORE)
 		sender_wait(sender);
 	if (cdc_failed(st))
-		sending_failed(sender, number, &err);
+		sending_failed(sender, cdc_kafka_delivery(client)->failed_tag, &err);
 	if (bytes_under_way(client) > WINDOW_BYTES)
 		pace(sender);
 	CHECK_FOR_INTERRUPTS();

@@ -175,10 +175,10 @@ cdc_kafka_heard(CdcKafka *kafka)
 	pthread_mutex_unlock(&kafka->lock);
 }
 
-void
+int
 cdc_kafka_serve(CdcKafka *kafka)
 {
-	(void) rd_kafka_poll(kafka->rk, 0);
+	return rd_kafka_poll(kafka->rk, 0);
 }
 
 /*
@@ -453,6 +453,7 @@ cdc_kafka_take_down(CdcKafka *kafka)
 {
 	cdc_kafka_reader_close(kafka->reader);
 	cdc_kafka_request_free(kafka->request);
+	cdc_kafka_batch_free(kafka->batch);
 	rd_kafka_queue_io_event_enable(kafka->main_queue, -1, NULL, 0);
 	rd_kafka_queue_destroy(kafka->main_queue);
 	if (kafka->role == CDC_KAFKA_PRODUCER)

@@ -268,16 +268,28 @@ extern const CdcKafkaStats *cdc_kafka_reader_stats(const CdcKafkaReader *reader)
  * Writing
  */
 
+typedef struct CdcOutMessage
+{
+	const char *topic;
+	int32_t		partition;		/* -1: by the key */
+	int64_t		ts_ms;			/* milliseconds since 1970; -1: when it is sent */
+	const char *key;			/* NULL: none */
+	size_t		key_len;
+	const char *value;			/* NULL: a tombstone */
+	size_t		value_len;
+	int			nheaders;
+	const CdcKafkaHeader *headers;
+} CdcOutMessage;
+
 /*
- * Puts a message (copied) into the producer's queue; partition -1: by its key.
- * ts_ms -1: now.  CDC_MORE: the queue is full, wait for the descriptor and try
- * again.  An error: this message cannot be sent (size, no such partition).
+ * Takes a message (copied) for the producer's queue; some wait for others to
+ * come, until cdc_kafka_flush_poll().  CDC_MORE: the queue is full, wait for the
+ * descriptor and try again.  An error: this message, or one that waited, cannot be
+ * sent (size, no such partition); which one is in failed_tag.
  * tag: the caller's number for it.
  */
-extern CdcStatus cdc_kafka_produce(CdcKafka *kafka, const char *topic, int32_t partition,
-								   const char *key, size_t key_len, const char *value,
-								   size_t value_len, const CdcKafkaHeader *headers, int nheaders,
-								   int64_t ts_ms, uint64_t tag, CdcError *err);
+extern CdcStatus cdc_kafka_produce(CdcKafka *kafka, const CdcOutMessage *message, uint64_t tag,
+								   CdcError *err);
 
 /*
  * CDC_OK: every message so far was delivered.  CDC_MORE: some are under way.

@@ -21,6 +21,7 @@
 #define CDC_KAFKA_TROUBLE_TEXT		512
 
 typedef struct CdcKafkaRequest CdcKafkaRequest;
+typedef struct CdcKafkaBatch CdcKafkaBatch;
 
 struct CdcKafka
 {
@@ -51,6 +52,7 @@ struct CdcKafka
 	bool		given_up;		/* an answer did not come: not usable any more */
 	_Atomic bool connected;		/* a broker has answered once */
 	CdcKafkaReader *reader;
+	CdcKafkaBatch *batch;		/* of a producer, once it had a message */
 };
 
 /* kafka.c */
@@ -70,8 +72,8 @@ extern void cdc_kafka_take_down(CdcKafka *kafka);
 /* Whether waiting is in vain; fills err then. */
 extern bool cdc_kafka_is_refused(CdcKafka *kafka, CdcError *err);
 
-/* Calls callbacks that are due; marks that a broker has answered. */
-extern void cdc_kafka_serve(CdcKafka *kafka);
+/* Calls callbacks that are due; returns how many they were. */
+extern int	cdc_kafka_serve(CdcKafka *kafka);
 extern void cdc_kafka_heard(CdcKafka *kafka);
 
 /* kafka_request.c */
@@ -100,5 +102,6 @@ extern bool cdc_kafka_error_passes(rd_kafka_resp_err_t code);
 
 /* kafka_producer.c */
 extern void cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque);
+extern void cdc_kafka_batch_free(CdcKafkaBatch *batch); /* NULL is allowed */
 
 #endif							/* CDC_SOURCE_KAFKA_INTERNAL_H */

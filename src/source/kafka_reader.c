@@ -396,7 +396,7 @@ next_batch(CdcKafkaReader *reader)
 	reader->nbytes = 0;
 	reader->nheaders = 0;
 	cdc_kafka_clear(reader->kafka);
-	cdc_kafka_serve(reader->kafka);
+	(void) cdc_kafka_serve(reader->kafka);
 	(void) rd_kafka_consume_callback_queue(reader->queue, 0, consume, reader);
 	reader->stats.polls++;
 	cdc_kafka_keep_fetching(reader, before);

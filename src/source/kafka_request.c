@@ -204,7 +204,7 @@ cdc_kafka_request_poll(CdcKafka *kafka, CdcError *err)
 	if (request == NULL)
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
 	cdc_kafka_clear(kafka);
-	cdc_kafka_serve(kafka);
+	(void) cdc_kafka_serve(kafka);
 	if (!atomic_load(&request->done))
 	{
 		if (!cdc_kafka_is_refused(kafka, err))

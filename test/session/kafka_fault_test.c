@@ -74,6 +74,15 @@ test_unreachable(void)
 	destroy_timed(kafka, "no host is found");
 }
 
+static CdcStatus
+produce_value(CdcKafka *kafka, int partition, const char *value, size_t len, uint64_t tag,
+			  CdcError *err)
+{
+	CdcOutMessage m = {"faults", partition, -1, NULL, 0, value, len, 0, NULL};
+
+	return cdc_kafka_produce(kafka, &m, tag, err);
+}
+
 /* Waits that are given up while the brokers take 30 seconds for each answer. */
 static void
 test_cancel(void)
@@ -111,7 +120,7 @@ test_cancel(void)
 	destroy_timed(kafka, "it reads");
 
 	kafka = client(CDC_KAFKA_PRODUCER, NULL, 0, 0);
-	(void) cdc_kafka_produce(kafka, "faults", 0, NULL, 0, "x", 1, NULL, 0, -1, 0, &err);
+	(void) produce_value(kafka, 0, "x", 1, 0, &err);
 	CHECK(cdc_kafka_flush_poll(kafka, &err) == CDC_MORE, "not delivered yet");
 	destroy_timed(kafka, "it flushes");
 	kafka = client(CDC_KAFKA_PRODUCER, (CdcKafkaProperty[]) {{"transactional.id", "t1"}, {NULL, NULL}}, 0, 0);
@@ -286,22 +295,22 @@ test_producer(void)
 	CdcError	err;
 	CdcStatus	st;
 
-	st = cdc_kafka_produce(kafka, "faults", 0, NULL, 0, large, sizeof(large), NULL, 0, -1, 0, &err);
+	st = produce_value(kafka, 0, large, sizeof(large), 0, &err);
 	CHECK(st == CDC_ERR_LIMIT && strstr(err.message, "faults") != NULL && err.hint[0] != '\0',
 		  "a message over message.max.bytes: %s", err.message);
-	CHECK(cdc_kafka_produce(kafka, "faults", 0, NULL, 0, "a", 1, NULL, 0, -1, 0, &err) == CDC_OK &&
+	CHECK(produce_value(kafka, 0, "a", 1, 0, &err) == CDC_OK &&
 		  flush(kafka, &err) == CDC_OK, "the producer goes on");
 	rd_kafka_mock_push_request_errors(cluster, API_PRODUCE, 3,
 									  RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
 									  RD_KAFKA_RESP_ERR__TRANSPORT,
 									  RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
-	CHECK(cdc_kafka_produce(kafka, "faults", 0, NULL, 0, "b", 1, NULL, 0, -1, 0, &err) == CDC_OK &&
+	CHECK(produce_value(kafka, 0, "b", 1, 0, &err) == CDC_OK &&
 		  flush(kafka, &err) == CDC_OK, "delivered in spite of three failures");
 	cdc_kafka_destroy(kafka);
 
 	kafka = client(CDC_KAFKA_PRODUCER, (CdcKafkaProperty[]) {{"enable.idempotence", "false"}, {NULL, NULL}}, 0, 20000);
 	rd_kafka_mock_push_request_errors(cluster, API_PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
-	(void) cdc_kafka_produce(kafka, "faults", 1, NULL, 0, "c", 1, NULL, 0, -1, 77, &err);
+	(void) produce_value(kafka, 1, "c", 1, 77, &err);
 	st = flush(kafka, &err);
 	CHECK(st == CDC_ERR_LIMIT && strstr(err.message, "partition 1") != NULL && cdc_kafka_delivery(kafka)->failed == 1 &&
 		  cdc_kafka_delivery(kafka)->failed_tag == 77, "what a broker refuses is told: %s", err.message);
@@ -310,7 +319,7 @@ test_producer(void)
 
 	kafka = client(CDC_KAFKA_PRODUCER, NULL, 0, 2000);
 	all_brokers(rd_kafka_mock_broker_set_down);
-	(void) cdc_kafka_produce(kafka, "faults", 1, NULL, 0, "d", 1, NULL, 0, -1, 0, &err);
+	(void) produce_value(kafka, 1, "d", 1, 0, &err);
 	st = flush(kafka, &err);
 	CHECK(st == CDC_ERR_CONNECT && cdc_kafka_delivery(kafka)->failed == 1, "nobody takes it: %s %s", err.message, err.detail);
 	all_brokers(rd_kafka_mock_broker_set_up);
@@ -321,7 +330,7 @@ test_producer(void)
 	CHECK(answer(kafka, &err) == CDC_OK, "transactions are set up");
 	cdc_kafka_request_transaction(kafka, CDC_KAFKA_TRANSACTION_BEGIN);
 	CHECK(answer(kafka, &err) == CDC_OK, "one begins");
-	(void) cdc_kafka_produce(kafka, "faults", 2, NULL, 0, "e", 1, NULL, 0, -1, 0, &err);
+	(void) produce_value(kafka, 2, "e", 1, 0, &err);
 	CHECK(flush(kafka, &err) == CDC_OK, "has a message");
 	cdc_kafka_request_transaction(kafka, CDC_KAFKA_TRANSACTION_COMMIT);
 	CHECK(answer(kafka, &err) == CDC_OK, "and is committed");

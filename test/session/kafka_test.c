@@ -92,11 +92,11 @@ static void
 send_one(CdcKafka *kafka, const char *topic, int partition, const char *key, size_t key_len,
 		 const char *value, size_t value_len, const CdcKafkaHeader *headers, int nheaders, int64_t ts)
 {
+	CdcOutMessage m = {topic, partition, ts, key, key_len, value, value_len, nheaders, headers};
 	CdcError	err;
 	CdcStatus	st;
 
-	while ((st = cdc_kafka_produce(kafka, topic, partition, key, key_len, value, value_len,
-								   headers, nheaders, ts, 0, &err)) == CDC_MORE)
+	while ((st = cdc_kafka_produce(kafka, &m, 0, &err)) == CDC_MORE)
 		wait_fd(kafka, 1000);
 	if (st != CDC_OK)
 		CHECK(false, "produce: %s %s", err.message, err.detail);
