@@ -34,12 +34,11 @@
 #define WAIT_MS					1000L	/* the longest sleep; a safety net */
 
 /*
- * Bytes that may be under way.  librdkafka's idempotent producer (2.0) has five
- * requests of a megabyte in flight at most, and while more messages wait for
- * one to return its thread spins and takes what the broker could use: sending
- * took two to four times as long.
+ * Bytes that may be under way, a bound for memory.  With much less, batches for
+ * many partitions do not fill, and librdkafka's idempotent producer, which has five
+ * requests of a megabyte in flight at most, takes up to twice as long.
  */
-#define WINDOW_BYTES			(3 * 1024 * 1024)
+#define WINDOW_BYTES			(64 * 1024 * 1024)
 
 struct CdcKafkaSender
 {
