@@ -111,8 +111,14 @@ static CdcStatus
 not_produced(CdcKafka *kafka, rd_kafka_resp_err_t code, const char *topic, size_t bytes,
 			 uint64_t tag, CdcError *err)
 {
+	char		text[256];
+	bool		fatal = code == RD_KAFKA_RESP_ERR__FATAL;
+
 	kafka->delivery.failed_tag = tag;
-	return cdc_kafka_error(err, code, NULL, "could not produce a message of %zu bytes to topic \"%s\"",
+	/* what made the producer unusable, while messages waited for their batch */
+	if (fatal)
+		code = rd_kafka_fatal_error(kafka->rk, text, sizeof(text));
+	return cdc_kafka_error(err, code, fatal ? text : NULL, "could not produce a message of %zu bytes to topic \"%s\"",
 						   bytes, topic);
 }
 
@@ -125,8 +131,7 @@ produce_batch(CdcKafka *kafka, CdcKafkaBatch *batch, CdcError *err)
 {
 	CdcStatus	st = CDC_OK;
 
-	(void) rd_kafka_produce_batch(batch->topic, RD_KAFKA_PARTITION_UA,
-								  RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_PARTITION,
+	(void) rd_kafka_produce_batch(batch->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
 								  batch->messages + batch->taken, batch->n - batch->taken);
 	for (; batch->taken < batch->n; batch->taken++)
 	{
@@ -258,8 +263,12 @@ produce_single(CdcKafka *kafka, const CdcOutMessage *m, uint64_t tag, CdcError *
 CdcStatus
 cdc_kafka_produce(CdcKafka *kafka, const CdcOutMessage *m, uint64_t tag, CdcError *err)
 {
-	bool		single = m->nheaders > 0 || m->ts_ms >= 0 || m->key_len > BATCH_BYTES ||
-		m->value_len > BATCH_BYTES - m->key_len;
+	/*
+	 * With a partition of its own for each message rd_kafka_produce_batch() adds the
+	 * partition -1 to a Kafka transaction, where the topic is not known yet.
+	 */
+	bool		single = m->nheaders > 0 || m->ts_ms >= 0 || m->partition >= 0 ||
+		m->key_len > BATCH_BYTES || m->value_len > BATCH_BYTES - m->key_len;
 	CdcKafkaBatch *batch = kafka->batch;
 	rd_kafka_message_t *place;
 
@@ -275,7 +284,6 @@ cdc_kafka_produce(CdcKafka *kafka, const CdcOutMessage *m, uint64_t tag, CdcErro
 	}
 	place = &batch->messages[batch->n++];
 	memset(place, 0, sizeof(*place));
-	place->partition = m->partition;
 	place->key = batch_copy(batch, m->key, m->key_len);
 	place->key_len = m->key_len;
 	place->payload = batch_copy(batch, m->value, m->value_len);
