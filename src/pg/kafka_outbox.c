@@ -307,6 +307,7 @@ send_outlet(Outbox *box, CdcOutlet *outlet)
 		CdcOutMessage m;
 		const char *at = (const char *) data + sizeof(record);
 
+		CHECK_FOR_INTERRUPTS();
 		number++;
 		memcpy(&record, data, sizeof(record));
 		if (record.outlet != outlet->index)

@@ -559,8 +559,8 @@ cdc_pull_kafka_goal(const CdcSubscription *sub, const char *text)
 						(errcode(ERRCODE_UNDEFINED_OBJECT),
 						 errmsg("subscription \"%s\" has no topic \"%s\"", sub->name,
 								goal->offsets[i].topic),
-						 errhint("SELECT topic, \"partition\", position FROM cdc.stat_kafka_partition WHERE subscription = '%s' lists them.",
-								 sub->name)));
+						 errhint("SELECT topic, \"partition\", position FROM cdc.stat_kafka_partition WHERE subscription = %s lists them.",
+								 quote_literal_cstr(sub->name))));
 			goal->offsets[i++].offset++;	/* the message itself, too */
 		}
 		goal->n = i;

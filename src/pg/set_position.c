@@ -53,8 +53,8 @@ check_at_rest(const CdcSubscription *sub, const CdcPosition *pos)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("subscription \"%s\" holds XA transactions that are prepared at the source",
 						sub->name),
-				 errhint("Set the position when they have ended there: SELECT xid FROM cdc.prepared_transaction WHERE subscription = '%s'.",
-						 sub->name)));
+				 errhint("Set the position when they have ended there: SELECT xid FROM cdc.prepared_transaction WHERE subscription = %s.",
+						 quote_literal_cstr(sub->name))));
 }
 
 static void
