@@ -12,7 +12,7 @@
 EXTENSION = cdc_ingest
 EXTVERSION = 0.1.0
 MODULE_big = cdc_ingest
-OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*/*.c)))
+OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*/*.c src/pg/*/*.c)))
 SQL_SOURCES = $(sort $(wildcard src/sql/[0-9][0-9]_*.sql))
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(OBJS:.o=.d) results regression.diffs regression.out output_iso tmp_check
@@ -90,7 +90,7 @@ check-unit:
 
 # Needs clang-format and the tree's .clang-format.
 format:
-	clang-format -i src/*/*.c src/*/*.h
+	clang-format -i $$(git ls-files "src/*.c" "src/*.h")
 
 dist:
 	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \

@@ -37,7 +37,7 @@ typedef struct CdcColumn
 
 /*
  * A source table as of some position.  Made by whoever keeps schemas (in
- * PostgreSQL: src/pg/schema.c) and immutable afterwards.
+ * PostgreSQL: src/pg/schema) and immutable afterwards.
  */
 typedef struct CdcTable
 {

@@ -5,7 +5,7 @@
  *
  * Nothing below src/pg knows PostgreSQL: a function that can fail returns a
  * CdcStatus and fills a CdcError that the caller owns.  One function,
- * cdc_ereport() in src/pg/error.c, turns the two into an ereport with the
+ * cdc_ereport() in src/pg/base/error.c, turns the two into an ereport with the
  * right SQLSTATE.
  *
  *-------------------------------------------------------------------------

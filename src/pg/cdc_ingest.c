@@ -5,14 +5,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/compat.h"
+#include "pg/base/compat.h"
 
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "pg/catalog.h"
-#include "pg/module.h"
-#include "pg/worker.h"
+#include "pg/catalog/catalog.h"
+#include "pg/base/module.h"
+#include "pg/worker/worker.h"
 
 PG_MODULE_MAGIC;
 

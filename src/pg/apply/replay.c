@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * replay.c
+ *	  cdc.replay: derives a table from a range of stored history with apply's
+ *	  own code, live apply undisturbed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/apply_internal.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+static void
+check_arguments(FunctionCallInfo fcinfo)
+{
+	static const char *const names[] = {"subscription", "source_table", "target"};
+	int			i;
+	char	   *mode;
+
+	for (i = 0; i < lengthof(names); i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"%s\" must not be null", names[i])));
+	mode = PG_ARGISNULL(5) ? "replica" : text_to_cstring(PG_GETARG_TEXT_PP(5));
+	if (strcmp(mode, "replica") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("mode \"%s\" is not supported", mode),
+				 errhint("Valid modes are: replica.")));
+}
+
+/*
+ * The key that cdc.add_table was given, where both write the same columns.
+ * Returns whether the subscription has the source table.
+ */
+static bool
+live_key(const CdcSubscription *sub, CdcTargetSpec *spec)
+{
+	bool		registered = false;
+	ListCell   *lc;
+
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		CdcSubscriptionTable *table = lfirst(lc);
+
+		if (strcmp(table->source_table, spec->source_table) != 0)
+			continue;
+		registered = true;
+		if (spec->columns == NULL && table->columns == NULL)
+		{
+			spec->key = table->key;
+			spec->nkey = table->nkey;
+		}
+	}
+	return registered;
+}
+
+PG_FUNCTION_INFO_V1(cdc_replay);
+
+Datum
+cdc_replay(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub;
+	CdcTargetSpec spec;
+	CdcApply   *apply;
+	int64		from = PG_ARGISNULL(3) ? 1 : PG_GETARG_INT64(3);
+	int64		to = PG_ARGISNULL(4) ? PG_INT64_MAX : PG_GETARG_INT64(4);
+	int64		events;
+	bool		registered;
+
+	check_arguments(fcinfo);
+	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	cdc_subscription_check_owner(sub);
+	memset(&spec, 0, sizeof(spec));
+	spec.source_table = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	spec.target = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	if (!PG_ARGISNULL(6))
+		spec.columns = (Jsonb *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(6));
+	registered = live_key(sub, &spec);
+
+	apply = cdc_apply_begin(sub, &spec);
+	cdc_history_scan(apply, Max(from, 1) - 1, to, spec.source_table);
+	cdc_apply_end(apply);
+	events = apply->events;
+
+	/* a table that was removed still has its history; a misspelled one has none */
+	if (events == 0 && !registered)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("source table \"%s\" is not in the history of subscription \"%s\"",
+						spec.source_table, sub->name),
+				 errhint("Name it as database.table; SELECT DISTINCT source_table FROM %s lists them.",
+						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(sub->history)),
+													get_rel_name(sub->history)))));
+	MemoryContextDelete(apply->cxt);
+	PG_RETURN_INT64(events);
+}

@@ -1,0 +1,658 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql.c
+ *	  Back-end of apply that writes with set-based SQL: for Greenplum, and for
+ *	  partitioned and foreign tables, views, tables with rules or statement
+ *	  triggers.
+ *
+ * Rows go in as one array a column, so that a batch takes three statements:
+ * DELETE, UPDATE of those that exist, INSERT of those that do not.  Rows of
+ * partial images are grouped by the columns that they have.  Plans are kept
+ * with the target.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/apply_internal.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/typcache.h"
+
+/* Rows and bytes that one statement takes. */
+#define SQL_BATCH		8192
+#define SQL_BATCH_BYTES	(4 * 1024 * 1024)
+
+typedef enum SqlKind
+{
+	SQL_DELETE,
+	SQL_UPDATE,
+	SQL_REPLACE,				/* UPDATE that sets absent columns to their defaults */
+	SQL_INSERT_MISSING,
+	SQL_INSERT,
+	SQL_TAKE,					/* tables without key: delete up to $1 equal rows */
+	SQL_FETCH
+} SqlKind;
+
+typedef struct SqlPlan
+{
+	SqlKind		kind;
+	const CdcPresence *presence;	/* NULL for SQL_DELETE and SQL_FETCH */
+	SPIPlanPtr	plan;
+} SqlPlan;
+
+/* ------------------------------------------------------------------------
+ * Statements
+ * ------------------------------------------------------------------------
+ */
+
+static inline bool
+is_set_based(SqlKind kind)
+{
+	return kind != SQL_TAKE && kind != SQL_FETCH;
+}
+
+/* Whether a column is one of a statement's parameters. */
+static bool
+takes_part(const CdcTargetColumn *col, SqlKind kind, const CdcPresence *presence)
+{
+	return presence ? presence->attrs[col->attnum - 1] : col->in_key;
+}
+
+/*
+ * An array of arrays is not what unnest() takes apart in the way wanted here,
+ * and not every domain has an array type: those columns travel as text.
+ */
+static bool
+travels_as_text(const CdcTargetColumn *col)
+{
+	return col->conv.basetype != col->conv.typid ||
+		OidIsValid(get_element_type(col->conv.typid)) ||
+		!OidIsValid(get_array_type(col->conv.typid));
+}
+
+static Oid
+parameter_type(const CdcTargetColumn *col, SqlKind kind)
+{
+	Oid			typid = travels_as_text(col) ? TEXTOID : col->conv.typid;
+
+	return is_set_based(kind) ? get_array_type(typid) : typid;
+}
+
+/* The column's value inside a statement, e.g. "s.c2" or "$3::text[]". */
+static void
+append_value(StringInfo sql, const CdcTargetColumn *col, SqlKind kind, int number)
+{
+	appendStringInfo(sql, is_set_based(kind) ? "s.c%d" : "$%d", number);
+	if (travels_as_text(col))
+		appendStringInfo(sql, "::%s", format_type_with_typemod(col->conv.typid,
+															   col->conv.typmod));
+}
+
+static int
+number_of(const CdcTarget *target, int column, SqlKind kind, const CdcPresence *presence)
+{
+	int			n = kind == SQL_TAKE ? 1 : 0;
+	int			i;
+
+	for (i = 0; i <= column; i++)
+		if (takes_part(&target->columns[i], kind, presence))
+			n++;
+	return n;
+}
+
+static void
+append_source(StringInfo sql, const CdcTarget *target, SqlKind kind, const CdcPresence *presence)
+{
+	const char *sep = "";
+	int			n = 0;
+	int			i;
+
+	appendStringInfoString(sql, "unnest(");
+	for (i = 0; i < target->ncolumns; i++)
+		if (takes_part(&target->columns[i], kind, presence))
+		{
+			appendStringInfo(sql, "%s$%d", sep, ++n);
+			sep = ", ";
+		}
+	appendStringInfoString(sql, ") AS s(");
+	for (i = 1; i <= n; i++)
+		appendStringInfo(sql, "%sc%d", i > 1 ? ", " : "", i);
+	appendStringInfoString(sql, ")");
+}
+
+static void
+append_key_condition(StringInfo sql, const CdcTarget *target, SqlKind kind,
+					 const CdcPresence *presence)
+{
+	int			i;
+
+	for (i = 0; i < target->nkey; i++)
+	{
+		int			column = target->key[i].column;
+
+		appendStringInfo(sql, "%st.%s = ", i > 0 ? " AND " : "",
+						 quote_identifier(target->columns[column].name));
+		append_value(sql, &target->columns[column], kind,
+					 number_of(target, column, kind, presence));
+	}
+}
+
+static void
+append_column_list(StringInfo sql, const CdcTarget *target, SqlKind kind,
+				   const CdcPresence *presence, bool values)
+{
+	const char *sep = "";
+	int			i;
+
+	for (i = 0; i < target->ncolumns; i++)
+	{
+		const CdcTargetColumn *col = &target->columns[i];
+
+		if (!takes_part(col, kind, presence))
+			continue;
+		appendStringInfoString(sql, sep);
+		if (values)
+			append_value(sql, col, kind, number_of(target, i, kind, presence));
+		else
+			appendStringInfoString(sql, quote_identifier(col->name));
+		sep = ", ";
+	}
+}
+
+/* Returns whether there is anything to set. */
+static bool
+append_assignments(StringInfo sql, const CdcTarget *target, SqlKind kind,
+				   const CdcPresence *presence)
+{
+	const char *sep = "";
+	int			i;
+	int			c;
+
+	for (i = 0; i < target->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(target->desc, i);
+
+		if (att->attisdropped || CDC_ATT_GENERATED(att))
+			continue;
+		for (c = 0; c < target->ncolumns; c++)
+			if (target->columns[c].attnum == att->attnum)
+				break;
+		if (c < target->ncolumns && target->columns[c].in_key)
+			continue;
+		if (presence->attrs[i])
+		{
+			appendStringInfo(sql, "%s%s = ", sep, quote_identifier(NameStr(att->attname)));
+			append_value(sql, &target->columns[c], kind, number_of(target, c, kind, presence));
+		}
+		else if (kind == SQL_REPLACE)
+			appendStringInfo(sql, "%s%s = DEFAULT", sep, quote_identifier(NameStr(att->attname)));
+		else
+			continue;
+		sep = ", ";
+	}
+	return *sep != '\0';
+}
+
+static void
+append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence *presence)
+{
+	const char *sep = "";
+	int			i;
+
+	for (i = 0; i < target->ncolumns; i++)
+	{
+		const CdcTargetColumn *col = &target->columns[i];
+		bool		by_text;
+
+		if (!takes_part(col, SQL_TAKE, presence))
+			continue;
+		by_text = !OidIsValid(lookup_type_cache(col->conv.typid, TYPECACHE_EQ_OPR)->eq_opr);
+		appendStringInfo(sql, "%s%s%s IS NOT DISTINCT FROM (", sep, quote_identifier(col->name),
+						 by_text ? "::text" : "");
+		append_value(sql, col, SQL_TAKE, number_of(target, i, SQL_TAKE, presence));
+		appendStringInfo(sql, ")%s", by_text ? "::text" : "");
+		sep = " AND ";
+	}
+}
+
+/* False: the statement would do nothing. */
+static bool
+build_statement(StringInfo sql, const CdcTarget *target, SqlKind kind,
+				const CdcPresence *presence)
+{
+	switch (kind)
+	{
+		case SQL_DELETE:
+			appendStringInfo(sql, "DELETE FROM %s AS t USING ", target->name);
+			append_source(sql, target, kind, presence);
+			appendStringInfoString(sql, " WHERE ");
+			append_key_condition(sql, target, kind, presence);
+			break;
+		case SQL_UPDATE:
+		case SQL_REPLACE:
+			appendStringInfo(sql, "UPDATE %s AS t SET ", target->name);
+			if (!append_assignments(sql, target, kind, presence))
+				return false;
+			appendStringInfoString(sql, " FROM ");
+			append_source(sql, target, kind, presence);
+			appendStringInfoString(sql, " WHERE ");
+			append_key_condition(sql, target, kind, presence);
+			break;
+		case SQL_INSERT_MISSING:
+		case SQL_INSERT:
+			appendStringInfo(sql, "INSERT INTO %s (", target->name);
+			append_column_list(sql, target, kind, presence, false);
+			appendStringInfoString(sql, ")" CDC_OVERRIDING_SYSTEM_VALUE " SELECT ");
+			append_column_list(sql, target, kind, presence, true);
+			appendStringInfoString(sql, " FROM ");
+			append_source(sql, target, kind, presence);
+			if (kind == SQL_INSERT)
+				break;
+			appendStringInfo(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS t WHERE ",
+							 target->name);
+			append_key_condition(sql, target, kind, presence);
+			appendStringInfoChar(sql, ')');
+			break;
+		case SQL_TAKE:
+			appendStringInfo(sql, "DELETE FROM %s WHERE (" CDC_ROW_ADDRESS ") IN (SELECT "
+							 CDC_ROW_ADDRESS " FROM %s WHERE ", target->name, target->name);
+			append_row_condition(sql, target, presence);
+			appendStringInfoString(sql, " LIMIT $1)");
+			break;
+		case SQL_FETCH:
+			appendStringInfo(sql, "SELECT * FROM %s AS t WHERE ", target->name);
+			append_key_condition(sql, target, kind, presence);
+			appendStringInfoString(sql, " LIMIT 1");
+			break;
+	}
+	return true;
+}
+
+/* A statement's plan; SqlPlan.plan is NULL where it would do nothing. */
+static SqlPlan *
+sql_plan(CdcTarget *target, SqlKind kind, const CdcPresence *presence)
+{
+	SqlPlan    *plan;
+	StringInfoData sql;
+	Oid		   *types;
+	int			nargs = 0;
+	ListCell   *lc;
+	int			i;
+
+	foreach(lc, target->plans)
+	{
+		plan = lfirst(lc);
+		if (plan->kind == kind && plan->presence == presence)
+			return plan;
+	}
+	types = palloc(sizeof(Oid) * (target->ncolumns + 1));
+	if (kind == SQL_TAKE)
+		types[nargs++] = INT8OID;
+	for (i = 0; i < target->ncolumns; i++)
+		if (takes_part(&target->columns[i], kind, presence))
+			types[nargs++] = parameter_type(&target->columns[i], kind);
+	initStringInfo(&sql);
+
+	plan = MemoryContextAllocZero(target->cxt, sizeof(SqlPlan));
+	plan->kind = kind;
+	plan->presence = presence;
+	if (build_statement(&sql, target, kind, presence))
+	{
+		plan->plan = SPI_prepare(sql.data, nargs, types);
+		if (plan->plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		SPI_keepplan(plan->plan);
+	}
+	{
+		MemoryContext old = MemoryContextSwitchTo(target->cxt);
+
+		target->plans = lappend(target->plans, plan);
+		MemoryContextSwitchTo(old);
+	}
+	return plan;
+}
+
+void
+cdc_apply_sql_forget(CdcTarget *target)
+{
+	ListCell   *lc;
+
+	foreach(lc, target->plans)
+	{
+		SqlPlan    *plan = lfirst(lc);
+
+		if (plan->plan != NULL)
+			SPI_freeplan(plan->plan);
+	}
+	target->plans = NIL;
+}
+
+/* ------------------------------------------------------------------------
+ * Parameters
+ * ------------------------------------------------------------------------
+ */
+
+static Datum
+parameter_value(const CdcTargetColumn *col, Datum value)
+{
+	Oid			output;
+	bool		isvarlena;
+
+	if (!travels_as_text(col))
+		return value;
+	getTypeOutputInfo(col->conv.typid, &output, &isvarlena);
+	return CStringGetTextDatum(OidOutputFunctionCall(output, value));
+}
+
+/* The value of one of the target's columns in an entry. */
+static Datum
+entry_value(const CdcTarget *target, const CdcEntry *entry, int column, bool *isnull)
+{
+	int			i;
+
+	if (entry->tuple != NULL)
+		return heap_getattr(entry->tuple, target->columns[column].attnum, target->desc, isnull);
+	for (i = 0; target->key[i].column != column; i++)
+		Assert(i < target->nkey);
+	*isnull = i < 16 && (entry->key_nulls & (1 << i)) != 0;
+	return entry->key[i];
+}
+
+/* An array of one column's values. */
+static Datum
+column_array(const CdcTarget *target, int column, CdcEntry **entries, int n)
+{
+	const CdcTargetColumn *col = &target->columns[column];
+	Oid			typid = travels_as_text(col) ? TEXTOID : col->conv.typid;
+	Datum	   *values = palloc(sizeof(Datum) * n);
+	bool	   *nulls = palloc(sizeof(bool) * n);
+	int			dims[1];
+	int			lbs[1] = {1};
+	int16		len;
+	bool		byval;
+	char		align;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		values[i] = entry_value(target, entries[i], column, &nulls[i]);
+		if (!nulls[i])
+			values[i] = parameter_value(col, values[i]);
+	}
+	get_typlenbyvalalign(typid, &len, &byval, &align);
+	dims[0] = n;
+	return PointerGetDatum(construct_md_array(values, nulls, 1, dims, lbs, typid, len, byval,
+											  align));
+}
+
+/* Runs a set-based statement on n entries; returns the rows it touched. */
+static int64
+run_set(CdcTargetRun *run, SqlKind kind, const CdcPresence *presence, CdcEntry **entries, int n)
+{
+	CdcTarget  *target = run->target;
+	SqlPlan    *plan = sql_plan(target, kind, presence);
+	Datum	   *values = palloc(sizeof(Datum) * target->ncolumns);
+	int			nargs = 0;
+	int			i;
+	int			rc;
+
+	if (plan->plan == NULL)
+		return 0;
+	for (i = 0; i < target->ncolumns; i++)
+		if (takes_part(&target->columns[i], kind, presence))
+			values[nargs++] = column_array(target, i, entries, n);
+	rc = SPI_execute_plan(plan->plan, values, NULL, false, 0);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
+	return (int64) SPI_processed;
+}
+
+/* ------------------------------------------------------------------------
+ * Flush
+ * ------------------------------------------------------------------------
+ */
+
+/* Writes one group of entries that are alike. */
+static void
+write_group(CdcApply *apply, CdcTargetRun *run, CdcEntry **entries, int n, bool put)
+{
+	const CdcPresence *presence = put ? entries[0]->presence : NULL;
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest statement",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+
+	apply->at_entry = n == 1 ? entries[0] : NULL;
+	apply->place = entries[n - 1]->place;
+	if (!put)
+		run->count.deleted += run_set(run, SQL_DELETE, NULL, entries, n);
+	else if (run->target->keyless)
+		run->count.inserted += run_set(run, SQL_INSERT, presence, entries, n);
+	else
+	{
+		run->count.updated += run_set(run, entries[0]->replace ? SQL_REPLACE : SQL_UPDATE,
+									  presence, entries, n);
+		run->count.inserted += run_set(run, SQL_INSERT_MISSING, presence, entries, n);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+}
+
+/* Deletes up to entry->take rows that are equal to the entry's. */
+static void
+take_rows(CdcApply *apply, CdcTargetRun *run, CdcEntry *entry)
+{
+	CdcTarget  *target = run->target;
+	SqlPlan    *plan = sql_plan(target, SQL_TAKE, entry->presence);
+	Datum	   *values = palloc(sizeof(Datum) * (target->ncolumns + 1));
+	char	   *nulls = palloc(target->ncolumns + 1);
+	int			nargs = 0;
+	int			i;
+
+	apply->at_entry = entry;
+	apply->place = entry->place;
+	nulls[nargs] = ' ';
+	values[nargs++] = Int64GetDatum(entry->take);
+	for (i = 0; i < target->ncolumns; i++)
+	{
+		bool		isnull;
+
+		if (!takes_part(&target->columns[i], SQL_TAKE, entry->presence))
+			continue;
+		values[nargs] = entry_value(target, entry, i, &isnull);
+		nulls[nargs] = isnull ? 'n' : ' ';
+		if (!isnull)
+			values[nargs] = parameter_value(&target->columns[i], values[nargs]);
+		nargs++;
+	}
+	if (SPI_execute_plan(plan->plan, values, nulls, false, 0) < 0)
+		elog(ERROR, "SPI_execute_plan failed");
+	run->count.deleted += (int64) SPI_processed;
+	pfree(values);
+	pfree(nulls);
+}
+
+/* Collects entries that are alike and writes them in batches. */
+typedef struct SqlBatch
+{
+	CdcEntry   *entries[SQL_BATCH];
+	int			n;
+	size_t		bytes;
+	bool		put;
+} SqlBatch;
+
+static void
+batch_flush(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
+{
+	if (batch->n > 0)
+		write_group(apply, run, batch->entries, batch->n, batch->put);
+	batch->n = 0;
+	batch->bytes = 0;
+}
+
+static void
+batch_add(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch, CdcEntry *entry)
+{
+	CHECK_FOR_INTERRUPTS();
+	batch->entries[batch->n++] = entry;
+	batch->bytes += entry->tuple ? entry->tuple->t_len : 64;
+	if (batch->n == SQL_BATCH || batch->bytes > SQL_BATCH_BYTES)
+		batch_flush(apply, run, batch);
+}
+
+/* Rows to write, a group of equal presence at a time. */
+static void
+put_groups(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
+{
+	bool	   *done = MemoryContextAllocZero(run->batch, run->nentries);
+	int			first;
+	int			i;
+
+	batch->put = true;
+	for (first = 0; first < run->nentries; first++)
+	{
+		CdcEntry   *like = run->entries[first];
+
+		if (done[first] || !like->put)
+			continue;
+		for (i = first; i < run->nentries; i++)
+		{
+			CdcEntry   *entry = run->entries[i];
+
+			if (done[i] || !entry->put || entry->presence != like->presence ||
+				entry->replace != like->replace)
+				continue;
+			done[i] = true;
+			batch_add(apply, run, batch, entry);
+		}
+		batch_flush(apply, run, batch);
+	}
+}
+
+static void
+sql_flush_keyed(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
+{
+	int			i;
+
+	batch->put = false;
+	for (i = 0; i < run->nentries; i++)
+		if (!run->entries[i]->put)
+			batch_add(apply, run, batch, run->entries[i]);
+	batch_flush(apply, run, batch);
+	put_groups(apply, run, batch);
+}
+
+static void
+sql_flush_keyless(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
+{
+	int			i;
+	int64		n;
+
+	for (i = 0; i < run->nentries; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (run->entries[i]->take > 0)
+			take_rows(apply, run, run->entries[i]);
+	}
+	batch->put = true;
+	for (i = 0; i < run->nentries; i++)
+	{
+		if (batch->n > 0 && batch->entries[0]->presence != run->entries[i]->presence)
+			batch_flush(apply, run, batch);
+		for (n = 0; n < run->entries[i]->add; n++)
+			batch_add(apply, run, batch, run->entries[i]);
+	}
+	batch_flush(apply, run, batch);
+}
+
+static void
+sql_backend_flush(CdcApply *apply, CdcTargetRun *run)
+{
+	SqlBatch   *batch = MemoryContextAllocZero(run->batch, sizeof(SqlBatch));
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (run->target->keyless)
+		sql_flush_keyless(apply, run, batch);
+	else
+		sql_flush_keyed(apply, run, batch);
+	SPI_finish();
+}
+
+static bool
+sql_backend_fetch(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls)
+{
+	CdcTarget  *target = run->target;
+	MemoryContext caller = CurrentMemoryContext;
+	Datum	   *args = palloc(sizeof(Datum) * target->ncolumns);
+	int			nargs = 0;
+	bool		found;
+	int			i;
+	int			k;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	for (i = 0; i < target->ncolumns; i++)
+	{
+		if (!target->columns[i].in_key)
+			continue;
+		for (k = 0; target->key[k].column != i; k++)
+			;
+		args[nargs++] = parameter_value(&target->columns[i], run->key[k]);
+	}
+	if (SPI_execute_plan(sql_plan(target, SQL_FETCH, NULL)->plan, args, NULL, false, 1) < 0)
+		elog(ERROR, "SPI_execute_plan failed");
+	found = SPI_processed > 0;
+	for (i = 0; found && i < target->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(target->desc, i);
+		MemoryContext old;
+
+		/* the result has no dropped columns, hence by name */
+		nulls[i] = true;
+		if (att->attisdropped)
+			continue;
+		values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+								  SPI_fnumber(SPI_tuptable->tupdesc, NameStr(att->attname)),
+								  &nulls[i]);
+		if (nulls[i])
+			continue;
+		old = MemoryContextSwitchTo(caller);
+		if (att->attlen == -1)
+			values[i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(values[i]));
+		else
+			values[i] = datumCopy(values[i], att->attbyval, att->attlen);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return found;
+}
+
+static void
+sql_backend_open(CdcApply *apply, CdcTargetRun *run)
+{
+	run->backend = run;
+}
+
+static void
+sql_backend_close(CdcApply *apply, CdcTargetRun *run)
+{
+	run->backend = NULL;
+}
+
+const CdcApplyBackend cdc_apply_sql = {
+	"sql",
+	sql_backend_open,
+	sql_backend_flush,
+	sql_backend_fetch,
+	cdc_apply_truncate,
+	sql_backend_close
+};

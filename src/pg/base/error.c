@@ -1,0 +1,125 @@
+/*-------------------------------------------------------------------------
+ *
+ * error.c
+ *	  The one place where errors of the pure layers become errors of
+ *	  PostgreSQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/base/error.h"
+
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+
+static int
+sqlstate(CdcStatus status)
+{
+	switch (status)
+	{
+		case CDC_ERR_CORRUPT:
+			return ERRCODE_DATA_CORRUPTED;
+		case CDC_ERR_UNSUPPORTED:
+			return ERRCODE_FEATURE_NOT_SUPPORTED;
+		case CDC_ERR_SCHEMA:
+			return ERRCODE_DATATYPE_MISMATCH;
+		case CDC_ERR_LIMIT:
+			return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+		case CDC_ERR_NOMEM:
+			return ERRCODE_OUT_OF_MEMORY;
+		case CDC_ERR_VALUE:
+			return ERRCODE_INVALID_PARAMETER_VALUE;
+		case CDC_ERR_SYNTAX:
+			return ERRCODE_INVALID_TEXT_REPRESENTATION;
+		case CDC_ERR_CONNECT:
+			return ERRCODE_CONNECTION_FAILURE;
+		case CDC_ERR_AUTH:
+			return ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
+		case CDC_ERR_PRIVILEGE:
+			return ERRCODE_INSUFFICIENT_PRIVILEGE;
+		case CDC_ERR_PURGED:
+		case CDC_ERR_CONFIG:
+			return ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+		case CDC_ERR_SOURCE:
+			return ERRCODE_FDW_ERROR;
+		case CDC_ERR_CANCELLED:
+			return ERRCODE_QUERY_CANCELED;
+		case CDC_OK:
+		case CDC_MORE:
+		case CDC_END:
+		case CDC_ERR_INTERNAL:
+			break;
+	}
+	return ERRCODE_INTERNAL_ERROR;
+}
+
+/*
+ * In the database's encoding.  A message may end inside a character, where it
+ * was cut to its buffer's size, or hold bytes that the source sent: what is
+ * not UTF-8 becomes '?', so that reporting an error cannot fail by itself.
+ */
+char *
+cdc_error_text(const char *utf8)
+{
+	char	   *copy = pstrdup(utf8);
+	int			len = strlen(copy);
+	int			at = 0;
+
+	while (at < len)
+	{
+		int			n = pg_encoding_mblen(PG_UTF8, copy + at);
+
+		if (n > len - at || !pg_utf8_islegal((unsigned char *) copy + at, n))
+		{
+			copy[at++] = '?';
+			continue;
+		}
+		at += n;
+	}
+	if (GetDatabaseEncoding() == PG_UTF8)
+		return copy;
+	return pg_any_to_server(copy, len, PG_UTF8);
+}
+
+/* Where in the source it happened, or NULL. */
+static char *
+context_text(const CdcError *err, const char *subscription)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	if (subscription != NULL)
+		appendStringInfo(&buf, "subscription \"%s\"", subscription);
+	if (err->file[0] != '\0')
+		appendStringInfo(&buf, "%sposition %s:" UINT64_FORMAT, buf.len > 0 ? ", " : "",
+						 cdc_error_text(err->file), (uint64) err->offset);
+	if (err->table[0] != '\0')
+		appendStringInfo(&buf, "%ssource table %s", buf.len > 0 ? ", " : "",
+						 cdc_error_text(err->table));
+	if (err->column[0] != '\0')
+		appendStringInfo(&buf, "%scolumn \"%s\"", buf.len > 0 ? ", " : "",
+						 cdc_error_text(err->column));
+	return buf.len > 0 ? buf.data : NULL;
+}
+
+void
+cdc_ereport(const CdcError *err, const char *subscription)
+{
+	const char *message = err->message[0] != '\0' ? cdc_error_text(err->message) : "unknown error";
+	const char *detail = err->detail[0] != '\0' ? cdc_error_text(err->detail) : NULL;
+	const char *hint = err->hint[0] != '\0' ? cdc_error_text(err->hint) : NULL;
+	const char *context = context_text(err, subscription);
+
+	ereport(ERROR,
+			(errcode(sqlstate(err->status)),
+			 errmsg("%s", message),
+			 detail ? errdetail("%s", detail) : 0,
+			 hint ? errhint("%s", hint) : 0,
+			 context ? errcontext("%s", context) : 0));
+	pg_unreachable();
+}
+
+void
+cdc_out_of_memory(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}

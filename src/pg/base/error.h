@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * error.h
+ *	  From the pure layers' CdcError to ereport.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_ERROR_H
+#define CDC_PG_ERROR_H
+
+#include "pg/base/compat.h"
+#include "core/status.h"
+
+/*
+ * Raises ERROR with the SQLSTATE that err->status maps to; message, detail and
+ * hint are converted to the database's encoding; position, table and column go
+ * into the detail or context.  subscription may be NULL.
+ */
+pg_noreturn extern void cdc_ereport(const CdcError *err, const char *subscription);
+
+/* Where an allocation outside of PostgreSQL's memory contexts failed. */
+pg_noreturn extern void cdc_out_of_memory(void);
+
+/*
+ * Text from a source in the database's encoding, palloc'ed; what is not UTF-8
+ * becomes '?'.
+ */
+extern char *cdc_error_text(const char *utf8);
+
+/* Raises when st is an error. */
+#define CDC_CHECK(st, err, subscription) \
+	do { if (cdc_failed(st)) cdc_ereport((err), (subscription)); } while (0)
+
+#endif							/* CDC_PG_ERROR_H */

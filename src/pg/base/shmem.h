@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * shmem.h
+ *	  What the extension's processes share: one slot a worker, and a condition
+ *	  that apply broadcasts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_SHMEM_H
+#define CDC_PG_SHMEM_H
+
+#include "pg/base/compat.h"
+#include "datatype/timestamp.h"
+#include "pg/catalog/catalog.h"
+
+typedef enum CdcWorkerKind
+{
+	CDC_WORKER_SUPERVISOR = 0,
+	CDC_WORKER_PULL = CDC_WRITER_PULL,
+	CDC_WORKER_APPLY = CDC_WRITER_APPLY,
+	CDC_WORKER_PUBLISH = CDC_WRITER_PUBLISH
+} CdcWorkerKind;
+
+/* Slots of the whole server: one for a database, two or three for each subscription. */
+#define CDC_SLOTS	128
+
+/* A copy of a slot, as of the moment it was taken. */
+typedef struct CdcSlotInfo
+{
+	int			index;
+	uint32		ticket;			/* tells this use of the slot from others */
+	Oid			dbid;
+	int32		subscription_id;	/* 0 for a supervisor */
+	CdcWorkerKind kind;
+	int			pid;			/* 0: reserved, its process has not come yet */
+	TimestampTz since;			/* reserved at, then started at */
+	TimestampTz last_message;	/* pull: last packet from the source; 0 = none */
+	int64		delay;			/* pull: see cdc_worker_report() */
+} CdcSlotInfo;
+
+#if CDC_HAVE_WORKERS
+
+/* While shared_preload_libraries are loaded: asks for the memory. */
+extern void cdc_shmem_request(void);
+
+/* Maps the shared memory; ERROR when there is no room for it. */
+extern void cdc_shmem_attach(void);
+
+/*
+ * Reserves a slot for a process to be started.  false when there is none free
+ * or one of that database, subscription and kind exists.
+ */
+extern bool cdc_slot_reserve(Oid dbid, int32 subscription_id, CdcWorkerKind kind,
+							 int *index, uint32 *ticket);
+
+/*
+ * The process takes its slot; it is given back at exit.  false when the
+ * reservation is void.
+ */
+extern bool cdc_slot_attach(int index, uint32 ticket);
+
+/* Gives up a reservation that no process will take. */
+extern void cdc_slot_release(int index, uint32 ticket);
+
+/* Slots of a database (InvalidOid: of all); returns how many. */
+extern int	cdc_slot_list(Oid dbid, CdcSlotInfo *slots);
+
+/*
+ * Sets the latches of a database's processes: of one subscription (0 = any)
+ * and kind (-1 = any).  A supervisor is also told that something changed.
+ * Returns how many there were.
+ */
+extern int	cdc_slot_wake(Oid dbid, int32 subscription_id, int kind);
+
+/*
+ * For a supervisor: gives its slot back unless it was told meanwhile that
+ * something changed; then false.
+ */
+extern bool cdc_slot_leave(void);
+
+/* For a supervisor: whether it was told since the last call. */
+extern bool cdc_slot_told(void);
+
+/* SIGTERM to a subscription's workers of that kind (-1: both). */
+extern void cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind);
+
+#endif							/* CDC_HAVE_WORKERS */
+
+#endif							/* CDC_PG_SHMEM_H */

@@ -1,0 +1,183 @@
+/*-------------------------------------------------------------------------
+ *
+ * spi.c
+ *	  SQL on the extension's own tables, with kept plans and the rights of the
+ *	  extension's owner.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/catalog/spi.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+Oid
+cdc_extension_owner(void)
+{
+	Oid			nsp = get_namespace_oid("cdc", true);
+	Oid			relid = InvalidOid;
+	HeapTuple	tuple;
+	Oid			owner;
+
+	if (OidIsValid(nsp))
+		relid = get_relname_relid("subscription", nsp);
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"cdc_ingest\" is not installed in this database"),
+				 errhint("Run CREATE EXTENSION cdc_ingest.")));
+
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+void
+cdc_spi_begin(CdcSpi *spi)
+{
+	Oid			owner = cdc_extension_owner();
+
+	spi->caller = CurrentMemoryContext;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	GetUserIdAndSecContext(&spi->user.userid, &spi->user.sec_context);
+	SetUserIdAndSecContext(owner, spi->user.sec_context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+void
+cdc_spi_end(CdcSpi *spi)
+{
+	cdc_user_restore(&spi->user);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	MemoryContextSwitchTo(spi->caller);
+}
+
+uint64
+cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls)
+{
+	int			rc;
+
+	if (stmt->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(stmt->sql, stmt->nargs, stmt->argtypes);
+
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		if (SPI_keepplan(plan) != 0)
+			elog(ERROR, "SPI_keepplan failed");
+		stmt->plan = plan;
+	}
+	rc = SPI_execute_plan(stmt->plan, values, nulls, false, 0);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+uint64
+cdc_spi_run(CdcStatement *stmt,...)
+{
+	CdcSpi		spi;
+	Datum		values[CDC_STATEMENT_ARGS];
+	char		nulls[CDC_STATEMENT_ARGS];
+	uint64		nrows;
+	va_list		args;
+	int			i;
+
+	cdc_spi_begin(&spi);
+	va_start(args, stmt);
+	for (i = 0; i < stmt->nargs; i++)
+	{
+		Assert(stmt->argtypes[i] == TEXTOID);
+		nulls[i] = ' ';
+		values[i] = cdc_text_or_null(va_arg(args, const char *), &nulls[i]);
+	}
+	va_end(args);
+	nrows = cdc_spi_execute(stmt, values, nulls);
+	cdc_spi_end(&spi);
+	return nrows;
+}
+
+Datum
+cdc_spi_datum(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+int64
+cdc_spi_int64(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		d = cdc_spi_datum(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(d);
+}
+
+char *
+cdc_spi_text(CdcSpi *spi, uint64 row, int column)
+{
+	bool		isnull;
+	Datum		d = cdc_spi_datum(row, column, &isnull);
+	MemoryContext old;
+	char	   *s;
+
+	Assert(SPI_gettypeid(SPI_tuptable->tupdesc, column) == TEXTOID);
+	if (isnull)
+		return NULL;
+	old = MemoryContextSwitchTo(spi->caller);
+	s = TextDatumGetCString(d);
+	MemoryContextSwitchTo(old);
+	return s;
+}
+
+char **
+cdc_spi_text_array(CdcSpi *spi, uint64 row, int column, int *n)
+{
+	bool		isnull;
+	Datum		d = cdc_spi_datum(row, column, &isnull);
+	MemoryContext old;
+	Datum	   *elems;
+	bool	   *nulls;
+	char	  **result;
+	int			i;
+
+	*n = 0;
+	if (isnull)
+		return NULL;
+	old = MemoryContextSwitchTo(spi->caller);
+	deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, 'i', &elems, &nulls, n);
+	result = palloc(sizeof(char *) * (*n + 1));
+	for (i = 0; i < *n; i++)
+		result[i] = nulls[i] ? pstrdup("") : TextDatumGetCString(elems[i]);
+	result[*n] = NULL;
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+Datum
+cdc_text_or_null(const char *s, char *null)
+{
+	*null = s == NULL ? 'n' : ' ';
+	return s == NULL ? (Datum) 0 : CStringGetTextDatum(s);
+}
+
+Datum
+cdc_text_array(const char *const *strings, int n)
+{
+	Datum	   *elems = palloc(sizeof(Datum) * Max(n, 1));
+	int			i;
+
+	for (i = 0; i < n; i++)
+		elems[i] = CStringGetTextDatum(strings[i]);
+	return PointerGetDatum(construct_array(elems, n, TEXTOID, -1, false, 'i'));
+}

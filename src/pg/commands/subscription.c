@@ -1,0 +1,421 @@
+/*-------------------------------------------------------------------------
+ *
+ * subscription.c
+ *	  cdc.create_subscription().
+ *
+ * Everything is made in the caller's transaction and with his rights: the
+ * history table, the target schema, the replicas.  Only the rows in the
+ * extension's tables are written with the rights of the extension's owner.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/commands/subscription.h"
+#include "pg/commands/subscription_internal.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+
+#include "core/pattern.h"
+#include "pg/base/error.h"
+#include "pg/catalog/options.h"
+#include "pg/pull_kafka/pull_kafka.h"
+#include "pg/target/replica_table.h"
+#include "pg/schema/schema.h"
+#include "pg/catalog/spi.h"
+#include "pg/worker/worker.h"
+
+PG_FUNCTION_INFO_V1(cdc_create_subscription);
+
+/* The arguments of cdc.create_subscription(), in its order. */
+enum
+{
+	ARG_NAME,
+	ARG_SERVER,
+	ARG_TABLES,
+	ARG_EXCLUDE,
+	ARG_TOPICS,
+	ARG_FORMAT,
+	ARG_TARGET_SCHEMA,
+	ARG_HISTORY,
+	ARG_COPY_DATA,
+	ARG_START_POSITION,
+	ARG_ENABLED,
+	ARG_OPTIONS
+};
+
+/* What is not in CdcSubscription as long as it has no row. */
+typedef struct NewSubscription
+{
+	CdcSubscription sub;
+	char	   *history_schema;
+	char	   *history_name;
+	Jsonb	   *options;
+} NewSubscription;
+
+char **
+cdc_argument_strings(Datum array, const char *argument, int *n)
+{
+	Datum	   *elems;
+	bool	   *nulls;
+	char	  **result;
+	int			i;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, 'i', &elems, &nulls, n);
+	result = palloc(sizeof(char *) * (*n + 1));
+	for (i = 0; i < *n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not contain null", argument)));
+		result[i] = TextDatumGetCString(elems[i]);
+	}
+	result[*n] = NULL;
+	return result;
+}
+
+void
+cdc_split_relation_name(const char *argument, const char *name, const char *default_schema,
+						char **schema, char **relation)
+{
+	List	   *names = CDC_QUALIFIED_NAMES(name);
+
+	if (list_length(names) > 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid %s: \"%s\"", argument, name),
+				 errhint("Write it as in SQL: schema.table, with double quotes where a name needs them.")));
+	*relation = strVal(llast(names));
+	if (list_length(names) == 2)
+		*schema = strVal(linitial(names));
+	else if (default_schema != NULL)
+		*schema = pstrdup(default_schema);
+	else
+	{
+		List	   *path = fetch_search_path(false);
+
+		if (path == NIL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_SCHEMA),
+					 errmsg("no schema has been selected for %s \"%s\"", argument, name),
+					 errhint("Name one: schema.table.")));
+		*schema = get_namespace_name(linitial_oid(path));
+	}
+}
+
+/* Patterns of an array argument, each checked; ERROR when required and empty. */
+static char **
+read_patterns(FunctionCallInfo fcinfo, int arg, const char *argument, bool required, int *n)
+{
+	char	  **patterns;
+	CdcError	err;
+	int			i;
+
+	patterns = cdc_argument_strings(PG_GETARG_DATUM(arg), argument, n);
+	if (required && *n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must have at least one pattern", argument),
+				 errhint("For all tables of database shop: tables := '{shop.*}'.")));
+	for (i = 0; i < *n; i++)
+	{
+		CDC_CHECK(cdc_pattern_check(patterns[i], &err), &err, NULL);
+	}
+	return patterns;
+}
+
+static bool
+name_taken(const char *name)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc.subscription s WHERE s.name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, name) > 0;
+}
+
+static void
+check_mysql(const CdcSubscription *sub)
+{
+	if (sub->topics != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topics are for servers of Kafka"),
+				 errhint("For a MySQL or MariaDB source name the tables: tables := '{shop.*}'.")));
+	if (strcmp(sub->format, "maxwell") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid format \"%s\"", sub->format),
+				 errhint("Valid for a MySQL or MariaDB source: maxwell.")));
+}
+
+static void
+read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
+{
+	static const int required[] = {
+		ARG_NAME, ARG_SERVER, ARG_TABLES, ARG_EXCLUDE, ARG_FORMAT, ARG_COPY_DATA,
+		ARG_ENABLED, ARG_OPTIONS
+	};
+	CdcSubscription *sub = &new->sub;
+	int			i;
+
+	for (i = 0; i < (int) lengthof(required); i++)
+		if (PG_ARGISNULL(required[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("only topics, target_schema, history and start_position may be null")));
+
+	sub->name = text_to_cstring(PG_GETARG_TEXT_PP(ARG_NAME));
+	if (sub->name[0] == '\0' || strlen(sub->name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid name of a subscription: \"%s\"", sub->name),
+				 errdetail("It has 1 to %d bytes.", NAMEDATALEN - 1)));
+	if (name_taken(sub->name))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("subscription \"%s\" already exists", sub->name)));
+
+	sub->server = text_to_cstring(PG_GETARG_TEXT_PP(ARG_SERVER));
+	sub->kind = cdc_server_kind(sub->server, false);
+	sub->format = text_to_cstring(PG_GETARG_TEXT_PP(ARG_FORMAT));
+	if (!PG_ARGISNULL(ARG_TOPICS))
+		sub->topics = cdc_argument_strings(PG_GETARG_DATUM(ARG_TOPICS), "topics", &sub->ntopics);
+	if (sub->kind == CDC_SERVER_KAFKA)
+		cdc_pull_kafka_check_arguments(sub);
+	else
+		check_mysql(sub);
+	sub->tables = read_patterns(fcinfo, ARG_TABLES, "tables", true, &sub->ntables);
+	sub->exclude = read_patterns(fcinfo, ARG_EXCLUDE, "exclude", false, &sub->nexclude);
+	if (!PG_ARGISNULL(ARG_TARGET_SCHEMA))
+		sub->target_schema = text_to_cstring(PG_GETARG_TEXT_PP(ARG_TARGET_SCHEMA));
+	if (sub->target_schema != NULL &&
+		(sub->target_schema[0] == '\0' || strlen(sub->target_schema) >= NAMEDATALEN))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid target_schema: \"%s\"", sub->target_schema)));
+	sub->copy_data = PG_GETARG_BOOL(ARG_COPY_DATA);
+	if (!PG_ARGISNULL(ARG_START_POSITION))
+		sub->start_position = text_to_cstring(PG_GETARG_TEXT_PP(ARG_START_POSITION));
+	sub->enabled = PG_GETARG_BOOL(ARG_ENABLED);
+	new->options = PG_GETARG_JSONB_P(ARG_OPTIONS);
+	cdc_subscription_options_parse(new->options, &sub->opt);
+	if (sub->target_schema != NULL)
+		cdc_subscription_options_check_replicas(&sub->opt);
+	sub->owner_oid = GetUserId();
+	sub->owner = CDC_USER_NAME(sub->owner_oid);
+
+	if (!PG_ARGISNULL(ARG_HISTORY))
+		cdc_split_relation_name("history", text_to_cstring(PG_GETARG_TEXT_PP(ARG_HISTORY)),
+								sub->target_schema, &new->history_schema, &new->history_name);
+	else
+		cdc_split_relation_name("history",
+								quote_identifier(cdc_replica_identifier(psprintf("%s_history", sub->name))),
+								sub->target_schema, &new->history_schema, &new->history_name);
+}
+
+static void
+execute_as_caller(const char *sql)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not execute: %s", sql);
+	SPI_finish();
+}
+
+static void
+make_history(NewSubscription *new)
+{
+	const char *name = quote_qualified_identifier(new->history_schema, new->history_name);
+	bool		partitioned = CDC_RELKIND_PARTITIONED != RELKIND_RELATION &&
+		new->sub.opt.history_partition != CDC_PARTITION_NONE;
+	Oid			nsp = get_namespace_oid(new->history_schema, false);
+
+	if (OidIsValid(get_relname_relid(new->history_name, nsp)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("relation %s already exists", name),
+				 errdetail("It would be the history table of subscription \"%s\".", new->sub.name),
+				 errhint("Name another one with history := '...', or drop it.")));
+	execute_as_caller(psprintf("CREATE TABLE %s ("
+							   "seq bigint NOT NULL, "
+							   "ingested_at timestamp with time zone NOT NULL, "
+							   "source_ts timestamp with time zone, "
+							   "source_table text, "
+							   "op \"char\" NOT NULL, "
+							   "position text, "
+							   "gtid text, "
+							   "event jsonb, "
+							   "raw bytea, "
+							   "commit boolean NOT NULL, "
+							   "key jsonb, "
+							   "PRIMARY KEY (seq%s))%s",
+							   name, CDC_GREENPLUM ? "" : ", ingested_at",
+							   partitioned ? " PARTITION BY RANGE (ingested_at)" :
+							   CDC_GREENPLUM ? " DISTRIBUTED BY (seq)" : ""));
+	CommandCounterIncrement();
+	new->sub.history = get_relname_relid(new->history_name, nsp);
+}
+
+/* The rows of the subscription in the extension's tables; sets its id. */
+static void
+insert_rows(NewSubscription *new)
+{
+	static CdcStatement insert = {
+		"INSERT INTO cdc.subscription (name, owner, server, tables, \"exclude\", format,"
+		" target_schema, history, copy_data, start_position, enabled, options, topics, id)"
+		" VALUES ($1, $2::pg_catalog.name, $3::pg_catalog.name, $4, $5, $6,"
+		" $7::pg_catalog.name, $8, $9, $10, $11, $12, $13,"
+		" pg_catalog.nextval('cdc.subscription_id_seq'::pg_catalog.regclass)::pg_catalog.int4)"
+		" RETURNING id",
+		13, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID,
+		BOOLOID, TEXTOID, BOOLOID, JSONBOID, TEXTARRAYOID}
+	};
+	static CdcStatement others[] = {
+		{"INSERT INTO cdc.subscription_position (subscription) VALUES ($1)", 1, {TEXTOID}},
+		{"INSERT INTO cdc.subscription_progress (subscription) VALUES ($1)", 1, {TEXTOID}}
+	};
+	const CdcSubscription *sub = &new->sub;
+	CdcSpi		spi;
+	Datum		values[13];
+	char		nulls[13];
+	bool		isnull;
+	int			i;
+
+	memset(nulls, ' ', sizeof(nulls));
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(sub->owner);
+	values[2] = CStringGetTextDatum(sub->server);
+	values[3] = cdc_text_array((const char *const *) sub->tables, sub->ntables);
+	values[4] = cdc_text_array((const char *const *) sub->exclude, sub->nexclude);
+	values[5] = CStringGetTextDatum(sub->format);
+	values[6] = cdc_text_or_null(sub->target_schema, &nulls[6]);
+	values[7] = CStringGetTextDatum(quote_qualified_identifier(new->history_schema,
+															   new->history_name));
+	values[8] = BoolGetDatum(sub->copy_data);
+	values[9] = cdc_text_or_null(sub->start_position, &nulls[9]);
+	values[10] = BoolGetDatum(sub->enabled);
+	values[11] = JsonbPGetDatum(new->options);
+	values[12] = cdc_text_array((const char *const *) sub->topics, sub->ntopics);
+	if (sub->topics == NULL)
+		nulls[12] = 'n';
+	(void) cdc_spi_execute(&insert, values, nulls);
+	new->sub.id = DatumGetInt32(cdc_spi_datum(0, 1, &isnull));
+	for (i = 0; i < (int) lengthof(others); i++)
+		(void) cdc_spi_execute(&others[i], values, NULL);
+	cdc_spi_end(&spi);
+	cdc_catalog_changed();
+}
+
+/* A list such as "shop.*, other.a". */
+static char *
+join_patterns(const CdcSubscription *sub)
+{
+	StringInfoData buf;
+	int			i;
+
+	initStringInfo(&buf);
+	for (i = 0; i < sub->ntables; i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "", sub->tables[i]);
+	return buf.data;
+}
+
+/*
+ * No table is wanted.  In a database that the source's user can see they may
+ * come later; where no such database is seen, a name or a privilege is wrong.
+ */
+static void
+no_tables(CdcSource *source, const CdcSubscription *sub)
+{
+	CdcRows    *rows = cdc_source_query(source, "SELECT schema_name FROM information_schema.schemata");
+	bool		seen = false;
+	int64_t		i;
+
+	for (i = 0; i < rows->nrows && !seen; i++)
+		seen = cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables, NULL, 0,
+								  cdc_rows_cell(rows, i, 0)->data, "*") ||
+			cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables, NULL, 0,
+							   cdc_rows_cell(rows, i, 0)->data, "t");
+	cdc_rows_free(rows);
+	ereport(seen ? NOTICE : ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("no table of server \"%s\" matches %s", sub->server, join_patterns(sub)),
+			 seen ? errdetail("Tables that match are registered when they appear in the stream.") :
+			 errdetail("The source shows no such database."),
+			 errhint("Check the spelling, letter case too, and that the user of the mapping has SELECT on the tables.")));
+}
+
+static void
+register_tables(const CdcSubscription *sub, CdcSource *source)
+{
+	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
+	List	   *names = cdc_schema_source_tables(source, sub);
+	ListCell   *lc;
+
+	if (names == NIL)
+		no_tables(source, sub);
+	cdc_schema_read_databases(schema, source, 1);
+	foreach(lc, names)
+	{
+		char	   *database;
+		char	   *name;
+		const CdcTable *table;
+
+		CHECK_FOR_INTERRUPTS();
+		cdc_split_table_name(lfirst(lc), &database, &name);
+		table = cdc_schema_refresh(schema, source, database, name, 1, NULL);
+		if (table != NULL)		/* else dropped since it was listed */
+			cdc_subscription_register_table(sub, source, table, sub->copy_data);
+	}
+	cdc_schema_destroy(schema);
+}
+
+Datum
+cdc_create_subscription(PG_FUNCTION_ARGS)
+{
+	NewSubscription new;
+	CdcSubscription *sub = &new.sub;
+	CdcSource  *source = NULL;
+	List	   *places = NIL;
+
+	memset(&new, 0, sizeof(new));
+	read_arguments(fcinfo, &new);
+
+	/* the slow part first: nothing is locked while the source is waited for */
+	if (sub->kind == CDC_SERVER_KAFKA)
+		places = cdc_pull_kafka_start(sub);
+	else
+		source = cdc_source_open(sub->server, sub->owner_oid, false);
+
+	if (sub->target_schema != NULL && !OidIsValid(get_namespace_oid(sub->target_schema, true)))
+	{
+		execute_as_caller(psprintf("CREATE SCHEMA %s", quote_identifier(sub->target_schema)));
+		CommandCounterIncrement();
+	}
+	make_history(&new);
+	insert_rows(&new);
+	if (sub->kind == CDC_SERVER_KAFKA)
+		cdc_pull_kafka_start_store(sub, places);
+	else
+		register_tables(sub, source);
+	cdc_source_close(source);
+
+	cdc_log(sub->name, "subscription", psprintf("created for server %s", sub->server), NULL);
+	if (sub->enabled)
+		cdc_notice_preload();
+	cdc_subscription_changed();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,335 @@
+/*-------------------------------------------------------------------------
+ *
+ * subscription_admin.c
+ *	  cdc.alter_subscription(), enable_, disable_ and drop_subscription().
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/commands/subscription_internal.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+
+#include "pg/catalog/options.h"
+#include "pg/pull/pull.h"
+#include "pg/base/shmem.h"
+#include "pg/catalog/spi.h"
+#include "pg/worker/worker.h"
+
+/* Whether apply has something to do, now or with the next new table. */
+static bool
+has_replicas(const CdcSubscription *sub)
+{
+	ListCell   *lc;
+
+	if (sub->target_schema != NULL)
+		return true;
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		if (((CdcSubscriptionTable *) lfirst(lc))->target != NULL)
+			return true;
+	}
+	return false;
+}
+
+PG_FUNCTION_INFO_V1(cdc_alter_subscription);
+PG_FUNCTION_INFO_V1(cdc_enable_subscription);
+PG_FUNCTION_INFO_V1(cdc_disable_subscription);
+PG_FUNCTION_INFO_V1(cdc_drop_subscription);
+
+/* Whether the library was loaded at server start; set by cdc_worker_init(). */
+bool		cdc_preloaded = false;
+
+CdcSubscription *
+cdc_subscription_get_own(const char *name)
+{
+	CdcSubscription *sub = cdc_subscription_get(name);
+
+	cdc_subscription_check_owner(sub);
+	return sub;
+}
+
+void
+cdc_subscription_changed(void)
+{
+	cdc_catalog_changed();
+	cdc_supervisor_wake_at_commit();
+}
+
+void
+cdc_notice_preload(void)
+{
+#if CDC_HAVE_WORKERS
+	if (!cdc_preloaded)
+		ereport(NOTICE,
+				(errmsg("cdc_ingest is not in shared_preload_libraries"),
+				 errdetail("The workers start now, but not by themselves after a restart of the server."),
+				 errhint("Add it to shared_preload_libraries and restart, or call cdc.enable_subscription() after each restart.")));
+#else
+	ereport(NOTICE,
+			(errmsg("this server runs no workers of cdc_ingest"),
+			 errhint("Let a scheduler call cdc.pull() and cdc.apply().")));
+#endif
+}
+
+static void
+set_enabled(const CdcSubscription *sub, bool enabled)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc.subscription SET enabled = $2 WHERE name OPERATOR(pg_catalog.=) $1",
+		2, {TEXTOID, BOOLOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = BoolGetDatum(enabled);
+	(void) cdc_spi_execute(&stmt, values, NULL);
+	cdc_spi_end(&spi);
+	cdc_log(sub->name, "subscription", enabled ? "enabled" : "disabled", NULL);
+	cdc_subscription_changed();
+}
+
+Datum
+cdc_enable_subscription(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	/* also when it is enabled: that wakes the supervisor, or starts one */
+	set_enabled(sub, true);
+	cdc_notice_preload();
+	PG_RETURN_VOID();
+}
+
+/*
+ * The workers see it with their next transaction; one that is busy with a long
+ * transaction is ended by the supervisor a second after the commit.
+ */
+Datum
+cdc_disable_subscription(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	set_enabled(sub, false);
+	PG_RETURN_VOID();
+}
+
+/* ------------------------------------------------------------------------
+ * cdc.alter_subscription
+ * ------------------------------------------------------------------------
+ */
+
+static Jsonb *
+stored_options(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"SELECT s.options FROM cdc.subscription s WHERE s.name OPERATOR(pg_catalog.=) $1",
+		1, {TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		value = CStringGetTextDatum(sub->name);
+	bool		isnull;
+	Jsonb	   *result;
+	MemoryContext old;
+	Datum		d;
+
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
+		elog(ERROR, "subscription \"%s\" has vanished", sub->name);
+	d = cdc_spi_datum(0, 1, &isnull);
+	old = MemoryContextSwitchTo(spi.caller);
+	result = (Jsonb *) PG_DETOAST_DATUM_COPY(d);
+	MemoryContextSwitchTo(old);
+	cdc_spi_end(&spi);
+	return result;
+}
+
+/* Appends the members of an object except those that other has, and nulls. */
+static void
+append_members(StringInfo json, Jsonb *object, Jsonb *other)
+{
+	JsonbIterator *it = JsonbIteratorInit(&object->root);
+	JsonbValue	key;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+	{
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&it, &value, true);
+		if (value.type == jbvNull ||
+			(other != NULL && CDC_FIND_JSONB_KEY(&other->root, &key) != NULL))
+			continue;
+		if (json->len > 1)
+			appendStringInfoChar(json, ',');
+		escape_json(json, pnstrdup(key.val.string.val, key.val.string.len));
+		appendStringInfoChar(json, ':');
+		if (value.type == jbvBinary)
+			(void) JsonbToCString(json, value.val.binary.data, value.val.binary.len);
+		else
+		{
+			Jsonb	   *scalar = JsonbValueToJsonb(&value);
+
+			(void) JsonbToCString(json, &scalar->root, VARSIZE(scalar));
+		}
+	}
+}
+
+/* Options that are given replace the stored ones; null puts the default back. */
+Datum
+cdc_alter_subscription(PG_FUNCTION_ARGS)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc.subscription SET options = $2 WHERE name OPERATOR(pg_catalog.=) $1",
+		2, {TEXTOID, JSONBOID}
+	};
+	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	Jsonb	   *given = PG_GETARG_JSONB_P(1);
+	CdcSubscriptionOptions parsed;
+	StringInfoData json;
+	Jsonb	   *options;
+	CdcSpi		spi;
+	Datum		values[2];
+
+	if (!JB_ROOT_IS_OBJECT(given))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options must be a JSON object")));
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	append_members(&json, stored_options(sub), given);
+	append_members(&json, given, NULL);
+	appendStringInfoChar(&json, '}');
+	options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+	cdc_subscription_options_parse(options, &parsed);
+	if (has_replicas(sub))
+		cdc_subscription_options_check_replicas(&parsed);
+	if (parsed.history_partition != sub->opt.history_partition &&
+		(parsed.history_partition == CDC_PARTITION_NONE ||
+		 sub->opt.history_partition == CDC_PARTITION_NONE))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("history_partition cannot be changed from or to none once the history table exists")));
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = JsonbPGetDatum(options);
+	(void) cdc_spi_execute(&stmt, values, NULL);
+	cdc_spi_end(&spi);
+	cdc_log(sub->name, "subscription", "options changed", json.data);
+	cdc_subscription_changed();
+	PG_RETURN_VOID();
+}
+
+/* ------------------------------------------------------------------------
+ * cdc.drop_subscription
+ * ------------------------------------------------------------------------
+ */
+
+/* What drop needs, also where the history is gone. */
+static CdcSubscription *
+read_for_drop(const char *name, char **history)
+{
+	static CdcStatement stmt = {
+		"SELECT s.id, s.owner::pg_catalog.text, s.history FROM cdc.subscription s"
+		" WHERE s.name OPERATOR(pg_catalog.=) $1",
+		1, {TEXTOID}
+	};
+	CdcSubscription *sub = palloc0(sizeof(CdcSubscription));
+	CdcSpi		spi;
+	Datum		value = CStringGetTextDatum(name);
+	bool		isnull;
+
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
+		cdc_subscription_missing(name);
+	sub->id = DatumGetInt32(cdc_spi_datum(0, 1, &isnull));
+	sub->owner = cdc_spi_text(&spi, 0, 2);
+	*history = cdc_spi_text(&spi, 0, 3);
+	cdc_spi_end(&spi);
+	sub->name = pstrdup(name);
+	sub->owner_oid = get_role_oid(sub->owner, true);
+	return sub;
+}
+
+static void
+delete_rows(const CdcSubscription *sub)
+{
+	static CdcStatement stmts[] = {
+		{"DELETE FROM cdc.subscription WHERE name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.subscription_position WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.subscription_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.prepared_transaction WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.table_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.database_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.publication WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.error WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}}
+	};
+	CdcSpi		spi;
+	Datum		value = CStringGetTextDatum(sub->name);
+	int			i;
+
+	cdc_spi_begin(&spi);
+	for (i = 0; i < (int) lengthof(stmts); i++)
+		(void) cdc_spi_execute(&stmts[i], &value, NULL);
+	cdc_spi_end(&spi);
+}
+
+static void
+drop_history(const char *history)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute(psprintf("DROP TABLE IF EXISTS %s", history), false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not drop table %s", history);
+	SPI_finish();
+}
+
+Datum
+cdc_drop_subscription(PG_FUNCTION_ARGS)
+{
+	char	   *history;
+	CdcSubscription *sub = read_for_drop(text_to_cstring(PG_GETARG_TEXT_PP(0)), &history);
+
+	/* when the owner is gone only a superuser passes */
+	if (OidIsValid(sub->owner_oid) || !superuser())
+		cdc_subscription_check_owner(sub);
+
+	/*
+	 * A worker in a long transaction would keep us waiting: end it.  The
+	 * supervisor may start it again, but then it waits for our locks and finds
+	 * that the subscription is gone.
+	 */
+#if CDC_HAVE_WORKERS
+	cdc_slot_terminate(MyDatabaseId, sub->id, -1);
+#endif
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	cdc_pull_disconnect(sub->id);
+
+	/* another session may have dropped it while we waited */
+	sub = read_for_drop(sub->name, &history);
+	delete_rows(sub);
+	if (PG_GETARG_BOOL(1))
+		drop_history(history);
+	cdc_log(sub->name, "subscription", "dropped",
+			PG_GETARG_BOOL(1) ? psprintf("with its history %s", history) :
+			psprintf("its history %s stays", history));
+	cdc_subscription_changed();
+	PG_RETURN_VOID();
+}

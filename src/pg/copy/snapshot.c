@@ -1,0 +1,417 @@
+/*-------------------------------------------------------------------------
+ *
+ * snapshot.c
+ *	  The snapshot that tables are copied from, and its place in the binlog.
+ *
+ * The stream goes on from a place "from": the snapshot must have all that the
+ * binlog has before it.  And the snapshot has nothing that the binlog has only
+ * behind "to".  Where both are the same place, the position is exact.
+ *
+ * to is the binlog's end after the snapshot was opened, as a transaction is in
+ * the binlog before its changes are visible.  from is harder: a transaction that
+ * is in the binlog may take long until the engine has committed it
+ * (semi-synchronous replication waits for a replica there), and is not in a
+ * snapshot that is opened meanwhile.
+ *
+ * - MariaDB tells the snapshot's position (binlog_snapshot_file and _position).
+ * - MySQL with GTIDs, from 5.7 on: gtid_executed contains no transaction that is
+ *   not committed in the engine.  It learns of one a moment after that commit:
+ *   when it says the same VISIBLE_MS behind the snapshot, the snapshot is exactly
+ *   that.  (process_commit_stage_queue() of MySQL's sql/binlog.cc)
+ * - Without GTIDs there is only the binlog's end; gtid_executed of 5.6 has what
+ *   the binlog has.  There the position is read first; then those that were
+ *   being committed at that moment are waited for.  A transaction keeps its place
+ *   in INNODB_TRX, with its changes counted, until the engine has committed it.
+ *   So whatever the binlog has before the position is either in the engine or
+ *   listed.  The snapshot is opened when all that are listed have gone, or have
+ *   been seen doing something that a transaction in the binlog does no more:
+ *   changing rows, waiting for a row, letting its connection sleep.
+ *
+ * INNODB_TRX needs the privilege PROCESS and shows InnoDB.  Where it cannot be
+ * read, or another engine has transactions, the snapshot is taken SETTLE_MS
+ * behind the position, with a warning: that is likely to do, but no proof.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull/pull_internal.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "pg/base/error.h"
+
+/* How often an exact snapshot is tried for. */
+#define EXACT_ATTEMPTS		40
+#define SETTLED_ATTEMPTS	5
+
+/* How long what the binlog has may take to be committed, where it is not shown ... */
+#define SETTLE_MS			1000
+
+/* ... and what is committed in the engine, to be told by gtid_executed. */
+#define VISIBLE_MS			50
+
+/*
+ * INNODB_TRX is read from a cache, which is filled again by a query 100 ms or
+ * more after the one before (CACHE_MIN_IDLE_TIME_US of InnoDB's trx0i_s.cc).
+ */
+#define TRX_CACHE_MS		110
+
+/* What proves that the engine has committed what the binlog has. */
+typedef struct Prover
+{
+	CdcSource  *control;		/* inside of a read-only transaction */
+	TimestampTz last_read;		/* of INNODB_TRX */
+	uint32		queries;
+	TimestampTz deadline;
+	const char *trouble;		/* why there is no proof */
+} Prover;
+
+/* A transaction that has changed rows, as INNODB_TRX showed it. */
+typedef struct OpenTransaction
+{
+	const char *id;
+	const char *connection;		/* "0": a prepared one that none has */
+	const char *changes;		/* how many, as text */
+	bool		waits;			/* for a row */
+} OpenTransaction;
+
+static bool
+same_position(const CdcSourcePosition *a, const CdcSourcePosition *b)
+{
+	return strcmp(a->file, b->file) == 0 && a->offset == b->offset;
+}
+
+static bool
+same_gtids(const CdcSourcePosition *a, const CdcSourcePosition *b)
+{
+	return a->gtid_set != NULL && b->gtid_set != NULL && strcmp(a->gtid_set, b->gtid_set) == 0;
+}
+
+static void
+wait_until(CdcSource *source, TimestampTz until)
+{
+	int64		left;
+
+	/* the session has nothing to tell: this is a sleep that can be cancelled */
+	while ((left = (until - GetCurrentTimestamp() + 999) / 1000) > 0)
+		(void) cdc_source_wait(source, (long) left);
+}
+
+static void
+settle(CdcSource *source, int ms)
+{
+	wait_until(source, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms));
+}
+
+/* ---- MariaDB ---- */
+
+/* MariaDB's own words; false where it has none. */
+static bool
+mariadb_position(CdcSource *source, CdcSourcePosition *pos)
+{
+	CdcRows    *rows = cdc_source_query(source, "SHOW STATUS LIKE 'binlog\\_snapshot\\_%%'");
+	CdcSourcePosition now;
+	int64		i;
+
+	memset(pos, 0, sizeof(*pos));
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	{
+		const char *name = cdc_rows_cell(rows, i, 0)->data;
+		const char *value = cdc_rows_cell(rows, i, 1)->data;
+
+		if (pg_strcasecmp(name, "binlog_snapshot_file") == 0)
+			pos->file = pstrdup(value);
+		else if (pg_strcasecmp(name, "binlog_snapshot_position") == 0)
+			pos->offset = strtoll(value, NULL, 10);
+	}
+	if (pos->file == NULL || pos->file[0] == '\0' || pos->offset == 0)
+		return false;
+	cdc_source_position(source, &now);
+	if (now.gtid_set != NULL)
+	{
+		rows = cdc_source_query(source, "SELECT BINLOG_GTID_POS(%s, " INT64_FORMAT ")",
+								cdc_source_quote_literal(pos->file), pos->offset);
+		if (rows != NULL && rows->nrows == 1 && rows->cells[0].data != NULL)
+			pos->gtid_set = pstrdup(rows->cells[0].data);
+	}
+	return true;
+}
+
+/* ---- MySQL 5.6, and without GTIDs ---- */
+
+/*
+ * The transactions that have changed rows and are not committed, as of a moment
+ * after the call.  The cache was filled for this query when our own transaction
+ * is shown running it.  It comes last, so none is missing.  false: nothing newer
+ * is shown.
+ */
+static bool
+open_transactions(Prover *prover, List **list)
+{
+	for (;;)
+	{
+		bool		fresh = false;
+		char	   *query;
+		CdcRows    *rows;
+		int64		i;
+
+		*list = NIL;
+		wait_until(prover->control, TimestampTzPlusMilliseconds(prover->last_read, TRX_CACHE_MS));
+		query = psprintf("SELECT %u, trx_id, trx_mysql_thread_id, trx_rows_modified, trx_state = 'LOCK WAIT',"
+						 " IF(trx_mysql_thread_id = CONNECTION_ID(), trx_query, NULL)"
+						 " FROM information_schema.INNODB_TRX", ++prover->queries);
+		rows = cdc_source_query(prover->control, "%s", query);
+		prover->last_read = GetCurrentTimestamp();
+		for (i = 0; rows != NULL && i < rows->nrows; i++)
+		{
+			const char *changes = cdc_rows_cell(rows, i, 3)->data;
+			const char *own = cdc_rows_cell(rows, i, 5)->data;
+			OpenTransaction *t;
+
+			if (own != NULL && strcmp(own, query) == 0)
+				fresh = true;
+			if (changes == NULL || strcmp(changes, "0") == 0)
+				continue;
+			t = palloc0(sizeof(*t));
+			t->id = cdc_rows_cell(rows, i, 1)->data;
+			t->connection = cdc_rows_cell(rows, i, 2)->data;
+			t->changes = changes;
+			t->waits = strcmp(cdc_rows_cell(rows, i, 4)->data, "1") == 0;
+			*list = lappend(*list, t);
+		}
+		if (fresh)
+			return true;
+		if (GetCurrentTimestamp() >= prover->deadline)
+		{
+			prover->trouble = "someone reads information_schema.INNODB_TRX so often that it is not refreshed";
+			return false;
+		}
+	}
+}
+
+/* Whether the connection does nothing; those that have none: whether no one commits them. */
+static bool
+sleeps(const CdcRows *connections, const char *id)
+{
+	bool		detached = strcmp(id, "0") == 0;
+	int64		i;
+
+	for (i = 0; connections != NULL && i < connections->nrows; i++)
+	{
+		/* Id User Host db Command Time State Info */
+		const char *command = cdc_rows_cell(connections, i, 4)->data;
+		const char *info = cdc_rows_cell(connections, i, 7)->data;
+
+		if (detached && info != NULL && strcasestr(info, "COMMIT") != NULL)
+			return false;
+		if (!detached && strcmp(cdc_rows_cell(connections, i, 0)->data, id) == 0)
+			return command != NULL && strcmp(command, "Sleep") == 0;
+	}
+	return detached && connections != NULL;
+}
+
+static const OpenTransaction *
+find_transaction(List *transactions, const OpenTransaction *t)
+{
+	ListCell   *lc;
+
+	foreach(lc, transactions)
+	{
+		const OpenTransaction *other = lfirst(lc);
+
+		if (strcmp(other->id, t->id) == 0 && strcmp(other->connection, t->connection) == 0)
+			return other;
+	}
+	return NULL;
+}
+
+/*
+ * Waits until the engine has committed all that the binlog had at the call.
+ * false: there is one of which that cannot be said by the deadline.
+ */
+static bool
+wait_for_commits(Prover *prover)
+{
+	List	   *pending;
+
+	if (!open_transactions(prover, &pending))
+		return false;
+	for (;;)
+	{
+		const OpenTransaction *t;
+		CdcRows    *connections;
+		List	   *now;
+		List	   *rest = NIL;
+		ListCell   *lc;
+
+		if (pending == NIL)
+			return true;
+		t = linitial(pending);
+		if (GetCurrentTimestamp() >= prover->deadline)
+		{
+			prover->trouble = psprintf("transaction %s of connection %s, which has changed %s rows, is in its commit or stands still",
+									   t->id, t->connection, t->changes);
+			return false;
+		}
+		connections = cdc_source_query(prover->control, "SHOW FULL PROCESSLIST");
+		if (!open_transactions(prover, &now))
+			return false;
+		foreach(lc, pending)
+		{
+			const OpenTransaction *then = lfirst(lc);
+
+			t = find_transaction(now, then);
+			if (t != NULL && !t->waits && !then->waits && strcmp(t->changes, then->changes) == 0 &&
+				!sleeps(connections, t->connection))
+				rest = lappend(rest, lfirst(lc));
+		}
+		pending = rest;
+	}
+}
+
+/*
+ * Starts to prove; false where there can be no proof (trouble says why).  To be
+ * ended by prover_end(); an ERROR closes the connection.
+ */
+static bool
+prover_begin(Prover *prover, CdcSource *control, int patience_ms)
+{
+	CdcRows    *rows;
+	CdcError	err;
+	CdcStatus	st;
+
+	memset(prover, 0, sizeof(*prover));
+	prover->control = control;
+	prover->deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), patience_ms);
+	st = cdc_source_try_query(control, "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1",
+							  &rows, &err);
+	if (st != CDC_OK)
+	{
+		if (st == CDC_ERR_CONNECT)
+			cdc_ereport(&err, NULL);
+		prover->trouble = "the user at the source cannot see which transactions are being committed there";
+		return false;
+	}
+	prover->last_read = GetCurrentTimestamp();
+	rows = cdc_source_query(control, "SELECT ENGINE FROM information_schema.ENGINES"
+							" WHERE TRANSACTIONS = 'YES' AND SUPPORT IN ('YES', 'DEFAULT') AND ENGINE <> 'InnoDB'");
+	if (rows == NULL || rows->nrows > 0)
+	{
+		prover->trouble = "engines other than InnoDB have transactions at the source, which it does not show";
+		return false;
+	}
+	(void) cdc_source_query(control, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
+	return true;
+}
+
+static void
+prover_end(Prover *prover)
+{
+	(void) cdc_source_query(prover->control, "ROLLBACK");
+}
+
+/* ---- opening it ---- */
+
+static void
+start_transaction(CdcSource *source)
+{
+	(void) cdc_source_query(source, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
+}
+
+/* By gtid_executed of MySQL 5.7 and later. */
+static void
+open_by_gtids(CdcSource *source, CdcCopySnapshot *snap, bool exact)
+{
+	int			attempt;
+
+	for (attempt = 1;; attempt++)
+	{
+		start_transaction(source);
+		settle(source, VISIBLE_MS);
+		cdc_source_position(source, &snap->to);
+		snap->exact = same_gtids(&snap->from, &snap->to);
+		if (snap->exact || !exact || attempt >= EXACT_ATTEMPTS)
+			return;
+		(void) cdc_source_query(source, "ROLLBACK");
+		cdc_source_position(source, &snap->from);
+	}
+}
+
+static bool
+open_by_proof(CdcSource *source, Prover *prover, CdcCopySnapshot *snap, bool exact)
+{
+	int			attempt;
+
+	for (attempt = 1;; attempt++)
+	{
+		cdc_source_position(source, &snap->from);
+		if (!wait_for_commits(prover))
+			return false;
+		start_transaction(source);
+		cdc_source_position(source, &snap->to);
+		snap->exact = same_position(&snap->from, &snap->to);
+		if (snap->exact || !exact || attempt >= EXACT_ATTEMPTS)
+			return true;
+		(void) cdc_source_query(source, "ROLLBACK");
+	}
+}
+
+static void
+open_by_margin(CdcSource *source, CdcCopySnapshot *snap, bool exact)
+{
+	int			attempt;
+
+	for (attempt = 1;; attempt++)
+	{
+		CdcSourcePosition now;
+
+		cdc_source_position(source, &snap->from);
+		settle(source, SETTLE_MS);
+		cdc_source_position(source, &now);
+		start_transaction(source);
+		cdc_source_position(source, &snap->to);
+		snap->exact = same_position(&snap->from, &now) && same_position(&snap->from, &snap->to);
+		if (snap->exact || !exact || attempt >= SETTLED_ATTEMPTS)
+			return;
+		(void) cdc_source_query(source, "ROLLBACK");
+	}
+}
+
+bool
+cdc_copy_snapshot_open(CdcPullStream *stream, CdcSource *source, bool exact, int patience_ms,
+					   CdcCopySnapshot *snap)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(source);
+	Prover		prover;
+	bool		proved;
+
+	memset(snap, 0, sizeof(*snap));
+	(void) cdc_source_query(source, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+	if (info->flavor == CDC_MARIADB)
+	{
+		start_transaction(source);
+		if (mariadb_position(source, &snap->from))
+		{
+			snap->to = snap->from;
+			snap->exact = true;
+			return true;
+		}
+		(void) cdc_source_query(source, "ROLLBACK");
+	}
+	cdc_source_position(source, &snap->from);
+	if (snap->from.gtid_set != NULL && info->flavor == CDC_MYSQL && info->version >= 50700)
+	{
+		open_by_gtids(source, snap, exact);
+		return true;
+	}
+	if (prover_begin(&prover, cdc_pull_stream_control(stream), patience_ms))
+	{
+		proved = open_by_proof(source, &prover, snap, exact);
+		prover_end(&prover);
+		snap->trouble = prover.trouble;
+		return proved;
+	}
+	snap->trouble = prover.trouble;
+	open_by_margin(source, snap, exact);
+	return true;
+}

@@ -1,0 +1,243 @@
+/*-------------------------------------------------------------------------
+ *
+ * convert_time.c
+ *	  Dates and times of events, as MySQL prints them, to PostgreSQL's types.
+ *
+ * DATE is YYYY-MM-DD, DATETIME and TIMESTAMP (in UTC) YYYY-MM-DD
+ * hh:mm:ss[.ffffff], TIME [-]h..hhh:mm:ss[.ffffff] up to 838 hours.  Zero and
+ * partly zero dates, which MySQL stores and PostgreSQL has no value for, follow
+ * the subscription's policy.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/datum/convert.h"
+
+#include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
+#include "core/digits.h"
+
+typedef struct DateTime
+{
+	int			year;
+	int			month;
+	int			day;
+	bool		has_time;
+	int64		micros;			/* of the day, or of the whole TIME */
+	int			digits;			/* of the fraction that are not trailing zeros */
+} DateTime;
+
+/* :mm:ss[.ffffff] and the end of the text; adds to dt->micros. */
+static bool
+minutes(const char *p, const char *end, int hours, DateTime *dt)
+{
+	int			minute;
+	int			second;
+	int			micros = 0;
+
+	if (!cdc_take_char(&p, end, ':') || !cdc_take_digits(&p, end, 2, &minute) ||
+		!cdc_take_char(&p, end, ':') || !cdc_take_digits(&p, end, 2, &second) ||
+		minute > 59 || second > 59)
+		return false;
+	dt->digits = 0;
+	if (p < end)
+	{
+		int			n;
+		int			scale = 100000;
+
+		if (!cdc_take_char(&p, end, '.') || end - p < 1 || end - p > 6)
+			return false;
+		for (n = 1; p < end; n++, p++, scale /= 10)
+		{
+			if (!cdc_is_digit(*p))
+				return false;
+			if (*p != '0')
+				dt->digits = n;
+			micros += (*p - '0') * scale;
+		}
+	}
+	dt->micros = ((int64) hours * SECS_PER_HOUR + minute * SECS_PER_MINUTE + second) *
+		USECS_PER_SEC + micros;
+	return true;
+}
+
+static bool
+parse_datetime(const CdcJsonValue *v, DateTime *dt)
+{
+	const char *p = v->data;
+	const char *end = p + v->len;
+	int			hour;
+
+	if (v->type != JENTRY_ISSTRING)
+		return false;
+	if (!cdc_take_digits(&p, end, 4, &dt->year) || !cdc_take_char(&p, end, '-') ||
+		!cdc_take_digits(&p, end, 2, &dt->month) || !cdc_take_char(&p, end, '-') ||
+		!cdc_take_digits(&p, end, 2, &dt->day))
+		return false;
+	dt->has_time = p < end;
+	dt->micros = 0;
+	dt->digits = 0;
+	if (!dt->has_time)
+		return true;
+	if (*p != ' ' && *p != 'T')
+		return false;
+	p++;
+	return cdc_take_digits(&p, end, 2, &hour) && hour < 24 && minutes(p, end, hour, dt);
+}
+
+static bool
+parse_time(const CdcJsonValue *v, DateTime *dt)
+{
+	const char *p = v->data;
+	const char *end = p + v->len;
+	bool		negative = false;
+	int			hours = 0;
+	int			n = 0;
+
+	if (v->type != JENTRY_ISSTRING)
+		return false;
+	if (p < end && *p == '-')
+	{
+		negative = true;
+		p++;
+	}
+	for (; p < end && cdc_is_digit(*p) && n < 6; p++, n++)
+		hours = hours * 10 + (*p - '0');
+	if (n == 0 || !minutes(p, end, hours, dt))
+		return false;
+	if (negative)
+		dt->micros = -dt->micros;
+	return true;
+}
+
+/* Whether PostgreSQL has that day.  MySQL knows the year 0, month 0 and day 0. */
+static bool
+day_exists(const DateTime *dt)
+{
+	return dt->year > 0 && dt->month >= 1 && dt->month <= MONTHS_PER_YEAR && dt->day >= 1 &&
+		dt->day <= day_tab[isleap(dt->year)][dt->month - 1];
+}
+
+/* Returns true for NULL, false for -infinity. */
+static bool
+zero_date(CdcConverter *conv, const CdcJsonValue *v)
+{
+	switch (conv->zero_date)
+	{
+		case CDC_ZERO_DATE_NULL:
+			return true;
+		case CDC_ZERO_DATE_INFINITY:
+			return false;
+		case CDC_ZERO_DATE_ERROR:
+		case CDC_ZERO_DATE_REFUSED:
+			break;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_DATETIME_FORMAT),
+			 errmsg("date \"%s\" of the source does not exist in PostgreSQL",
+					cdc_json_to_cstring(v)),
+			 conv->zero_date == CDC_ZERO_DATE_ERROR ?
+			 errhint("Set the subscription's option \"zero_date\" to \"null\" or \"-infinity\".") :
+			 errhint("A column of type text takes it as it is.")));
+}
+
+static void
+check_precision(CdcConverter *conv, const CdcJsonValue *v, const DateTime *dt)
+{
+	if (conv->limit >= 0 && dt->digits > conv->limit)
+		cdc_convert_fail(conv, v, "The column has too few fraction digits.");
+}
+
+static Datum
+convert_date(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+{
+	DateTime	dt;
+
+	if (!parse_datetime(v, &dt))
+		return cdc_convert_by_text(conv, v, isnull);
+	if (dt.micros != 0)
+		cdc_convert_fail(conv, v, "A column of type date takes no time of day.");
+	if (!day_exists(&dt))
+	{
+		*isnull = zero_date(conv, v);
+		return DateADTGetDatum(DATEVAL_NOBEGIN);
+	}
+	return DateADTGetDatum(date2j(dt.year, dt.month, dt.day) - POSTGRES_EPOCH_JDATE);
+}
+
+/* timestamp and, as the text is in UTC, timestamptz */
+static Datum
+convert_timestamp(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+{
+	DateTime	dt;
+
+	if (!parse_datetime(v, &dt))
+		return cdc_convert_by_text(conv, v, isnull);
+	if (!day_exists(&dt))
+	{
+		*isnull = zero_date(conv, v);
+		return TimestampGetDatum(DT_NOBEGIN);
+	}
+	check_precision(conv, v, &dt);
+	return TimestampGetDatum((date2j(dt.year, dt.month, dt.day) - POSTGRES_EPOCH_JDATE) *
+							 USECS_PER_DAY + dt.micros);
+}
+
+static Datum
+convert_interval(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+{
+	DateTime	dt;
+	Interval   *result;
+
+	if (!parse_time(v, &dt))
+		return cdc_convert_by_text(conv, v, isnull);
+	check_precision(conv, v, &dt);
+	result = palloc0(sizeof(Interval));
+	result->time = dt.micros;
+	return IntervalPGetDatum(result);
+}
+
+static Datum
+convert_time(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+{
+	DateTime	dt;
+
+	if (!parse_time(v, &dt))
+		return cdc_convert_by_text(conv, v, isnull);
+	if (dt.micros < 0 || dt.micros > USECS_PER_DAY)
+		cdc_convert_fail(conv, v, "Only a column of type interval takes it.");
+	check_precision(conv, v, &dt);
+	return TimeADTGetDatum(dt.micros);
+}
+
+CdcConvertFunction
+cdc_convert_temporal_function(CdcConverter *conv)
+{
+	conv->limit = conv->typmod;
+	switch (conv->basetype)
+	{
+		case DATEOID:
+			return convert_date;
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return convert_timestamp;
+		case TIMEOID:
+			return convert_time;
+		case INTERVALOID:
+			if (conv->typmod >= 0)
+			{
+				/* "interval hour to second" and the like: the type's own rules */
+				if (INTERVAL_RANGE(conv->typmod) != INTERVAL_FULL_RANGE)
+					return NULL;
+				conv->limit = INTERVAL_PRECISION(conv->typmod);
+				if (conv->limit == INTERVAL_FULL_PRECISION)
+					conv->limit = -1;
+			}
+			return convert_interval;
+		default:
+			return NULL;
+	}
+}

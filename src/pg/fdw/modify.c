@@ -1,0 +1,312 @@
+/*-------------------------------------------------------------------------
+ *
+ * modify.c
+ *	  INSERT and COPY into foreign tables of cdc_kafka: a row becomes a message,
+ *	  which waits in the outbox for the commit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/fdw/modify.h"
+
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "pg/fdw/headers.h"
+#include "pg/fdw/member.h"
+#include "pg/catalog/kafka_options.h"
+#include "pg/remote/kafka_outbox.h"
+#include "pg/fdw/table.h"
+#include "pg/catalog/option_table.h"
+
+/* A column's output function, where its type has no way of its own. */
+typedef struct Output
+{
+	FmgrInfo	function;
+	bool		ready;
+} Output;
+
+typedef struct ModifyState
+{
+	CdcKafkaTable *table;
+	CdcOutlet  *outlet;
+	Output	   *outputs;		/* one a column of the table */
+	CdcMemberWriter *members;	/* format json: makes the value; else NULL */
+	MemoryContext row;			/* reset after each */
+} ModifyState;
+
+/*
+ * Parts of a message
+ */
+
+/* Text of the database as UTF-8; data need not end with a NUL. */
+static const char *
+to_utf8(const char *data, size_t *len)
+{
+	char	   *converted = pg_server_to_any(data, (int) *len, PG_UTF8);
+
+	if (converted != data)
+		*len = strlen(converted);
+	return converted;
+}
+
+/* Key and value: bytea as it is, all else as text. */
+static const char *
+payload(const CdcKafkaColumn *column, Datum datum, size_t *len)
+{
+	struct varlena *v;
+	char	   *text;
+
+	if (column->basetype == JSONBOID)
+	{
+		Jsonb	   *jb = DatumGetJsonbP(datum);
+
+		text = JsonbToCString(NULL, &jb->root, VARSIZE(jb));
+		*len = strlen(text);
+		return to_utf8(text, len);
+	}
+	v = PG_DETOAST_DATUM_PACKED(datum);
+	*len = VARSIZE_ANY_EXHDR(v);
+	if (column->basetype == BYTEAOID)
+		return VARDATA_ANY(v);
+	return to_utf8(VARDATA_ANY(v), len);
+}
+
+static int32
+partition_number(const CdcKafkaColumn *column, Datum datum)
+{
+	int64		n = column->basetype == INT8OID ? DatumGetInt64(datum) : DatumGetInt32(datum);
+
+	if (n < 0 || n > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("partition " INT64_FORMAT " is out of range", n),
+				 errhint("Leave the column \"%s\" out to have a message go to the partition of its key.",
+						 column->name)));
+	return (int32) n;
+}
+
+/* Kafka's time: milliseconds since 1970, none before that. */
+static int64
+time_ms(const CdcKafkaColumn *column, Datum datum)
+{
+	TimestampTz ts = DatumGetTimestampTz(datum);
+	int64		since_1970 = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000;
+	int64		ms;
+
+	if (TIMESTAMP_NOT_FINITE(ts))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("a Kafka message cannot have an infinite time (column \"%s\")", column->name)));
+	/* down, also before 2000 */
+	ms = ts >= 0 ? ts / 1000 : -((-ts + 999) / 1000);
+	ms += since_1970;
+	if (ms < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("a Kafka message cannot have a time before 1970 (column \"%s\")", column->name)));
+	return ms;
+}
+
+static const char *
+topic_name(Datum datum)
+{
+	struct varlena *v = PG_DETOAST_DATUM_PACKED(datum);
+	size_t		len = VARSIZE_ANY_EXHDR(v);
+	const char *utf8;
+
+	if (len == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a topic's name cannot be empty")));
+	utf8 = to_utf8(VARDATA_ANY(v), &len);
+	return pnstrdup(utf8, len);
+}
+
+/* One column that is not NULL. */
+static void
+set_field(ModifyState *state, const CdcKafkaColumn *column, Datum datum, CdcOutMessage *m)
+{
+	switch (column->field)
+	{
+		case CDC_KAFKA_TOPIC:
+			m->topic = topic_name(datum);
+			break;
+		case CDC_KAFKA_PARTITION:
+			m->partition = partition_number(column, datum);
+			break;
+		case CDC_KAFKA_OFFSET:
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_INVALID_COLUMN_NAME),
+					 errmsg("the offset of a message is given by Kafka"),
+					 errhint("Leave the column \"%s\" out.", column->name)));
+			break;
+		case CDC_KAFKA_TS:
+			m->ts_ms = time_ms(column, datum);
+			break;
+		case CDC_KAFKA_KEY:
+			m->key = payload(column, datum, &m->key_len);
+			break;
+		case CDC_KAFKA_VALUE:
+			m->value = payload(column, datum, &m->value_len);
+			break;
+		case CDC_KAFKA_HEADERS:
+			m->headers = cdc_kafka_headers_from_json(datum, column->basetype, &m->nheaders);
+			break;
+		case CDC_KAFKA_MEMBER:
+			break;
+	}
+}
+
+/*
+ * The table's options that are of its client: tables that set the same ones
+ * share a producer.
+ */
+static List *
+producer_options(const CdcKafkaTable *table)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, table->options)
+	{
+		DefElem    *def = lfirst(lc);
+
+		if (cdc_option_set(SCOPE_KAFKA_OVERRIDE, def->defname, defGetString(def), NULL) ||
+			cdc_kafka_property_use(cdc_kafka_property_name(def->defname), NULL) != CDC_KAFKA_UNKNOWN)
+			result = lappend(result, def);
+	}
+	return result;
+}
+
+/*
+ * The callbacks
+ */
+
+static ModifyState *
+modify_state(EState *estate, ResultRelInfo *rri)
+{
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	Relation	rel = rri->ri_RelationDesc;
+	ModifyState *state = palloc0(sizeof(ModifyState));
+
+	state->table = cdc_kafka_table_open(rel);
+	state->outlet = cdc_outbox_outlet(state->table->serverid, CDC_RESULT_REL_USER(rri, estate),
+									  producer_options(state->table));
+	if (state->table->opt.format == CDC_KAFKA_FORMAT_JSON)
+		state->members = cdc_member_writer(state->table);
+	state->row = AllocSetContextCreate(estate->es_query_cxt, "cdc_ingest Kafka row",
+									   ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(old);
+	return state;
+}
+
+static void
+begin_foreign_modify(ModifyTableState *mtstate, ResultRelInfo *rri, List *fdw_private,
+					 int subplan_index, int eflags)
+{
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	rri->ri_FdwState = modify_state(mtstate->ps.state, rri);
+}
+
+static TupleTableSlot *
+exec_foreign_insert(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot,
+					TupleTableSlot *planslot)
+{
+	ModifyState *state = rri->ri_FdwState;
+	MemoryContext old = MemoryContextSwitchTo(state->row);
+	CdcOutMessage m;
+	Datum	   *values;
+	bool	   *isnull;
+	int			i;
+
+	memset(&m, 0, sizeof(m));
+	m.partition = -1;
+	m.ts_ms = -1;
+	m.topic = state->table->opt.topic;
+
+	slot_getallattrs(slot);
+	values = CDC_SLOT_VALUES(slot);
+	isnull = CDC_SLOT_ISNULL(slot);
+	for (i = 0; i < state->table->ncolumns; i++)
+	{
+		const CdcKafkaColumn *column = &state->table->columns[i];
+
+		if (!isnull[column->attnum - 1])
+			set_field(state, column, values[column->attnum - 1], &m);
+	}
+	if (state->members != NULL && m.value == NULL)
+		m.value = cdc_member_write(state->members, values, isnull, &m.value_len);
+	if (m.topic == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("no topic for a row of foreign table \"%s\"", state->table->name),
+				 errhint("Set the table's option topic, or give a topic with each row.")));
+	cdc_outbox_append(state->outlet, &m);
+
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->row);
+	return slot;
+}
+
+static void
+end_foreign_modify(EState *estate, ResultRelInfo *rri)
+{
+	ModifyState *state = rri->ri_FdwState;
+
+	if (state != NULL)
+		MemoryContextDelete(state->row);
+	rri->ri_FdwState = NULL;
+}
+
+#if CDC_HAVE_FOREIGN_COPY
+/* COPY, and rows that a partitioned table routes here. */
+static void
+begin_foreign_insert(ModifyTableState *mtstate, ResultRelInfo *rri)
+{
+	rri->ri_FdwState = modify_state(mtstate->ps.state, rri);
+}
+#endif
+
+/* A topic is only added to. */
+static int
+is_foreign_rel_updatable(Relation rel)
+{
+	return 1 << CMD_INSERT;
+}
+
+static void
+explain_foreign_modify(ModifyTableState *mtstate, ResultRelInfo *rri, List *fdw_private,
+					   int subplan_index, ExplainState *es)
+{
+	CdcKafkaTable *table = cdc_kafka_table_open(rri->ri_RelationDesc);
+
+	ExplainPropertyText("Kafka Topic", table->opt.topic != NULL ?
+						pg_any_to_server(table->opt.topic, strlen(table->opt.topic), PG_UTF8) :
+						"of each row", es);
+}
+
+void
+cdc_kafka_modify_init(FdwRoutine *routine)
+{
+	routine->BeginForeignModify = begin_foreign_modify;
+	routine->ExecForeignInsert = exec_foreign_insert;
+	routine->EndForeignModify = end_foreign_modify;
+	routine->IsForeignRelUpdatable = is_foreign_rel_updatable;
+	routine->ExplainForeignModify = explain_foreign_modify;
+#if CDC_HAVE_FOREIGN_COPY
+	routine->BeginForeignInsert = begin_foreign_insert;
+	routine->EndForeignInsert = end_foreign_modify;
+#endif
+}

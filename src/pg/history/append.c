@@ -1,0 +1,509 @@
+/*-------------------------------------------------------------------------
+ *
+ * append.c
+ *	  Appending to a subscription's history table: rows are collected and
+ *	  written with multi-inserts, in seq order.
+ *
+ * Two ways to write.  The direct one forms heap tuples, hands them to the
+ * table access method in batches and maintains the indexes, as COPY does.  It
+ * is taken where the partition is a plain table with the columns that we know
+ * and nothing that SQL would have to evaluate (triggers, rules, checks).
+ * Everything else, and Greenplum, gets an INSERT from arrays.
+ *
+ * All rows of one transaction have ingested_at = now(), hence one partition,
+ * which history_partition.c finds or makes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/history/append.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "pg/history/partition.h"
+
+/* A batch is written when it holds so many rows or bytes. */
+#define BATCH_ROWS		1000
+#define BATCH_BYTES		(256 * 1024)
+
+typedef enum HistoryColumn
+{
+	COL_SEQ,
+	COL_INGESTED_AT,
+	COL_SOURCE_TS,
+	COL_SOURCE_TABLE,
+	COL_OP,
+	COL_POSITION,
+	COL_GTID,
+	COL_EVENT,
+	COL_RAW,
+	COL_COMMIT,
+	COL_KEY,
+	NCOLUMNS
+} HistoryColumn;
+
+static const struct
+{
+	const char *name;
+	Oid			type;
+}			history_columns[NCOLUMNS] = {
+	{"seq", INT8OID},
+	{"ingested_at", TIMESTAMPTZOID},
+	{"source_ts", TIMESTAMPTZOID},
+	{"source_table", TEXTOID},
+	{"op", CHAROID},
+	{"position", TEXTOID},
+	{"gtid", TEXTOID},
+	{"event", JSONBOID},
+	{"raw", BYTEAOID},
+	{"commit", BOOLOID},
+	{"key", JSONBOID}
+};
+
+struct CdcHistory
+{
+	Relation	parent;			/* what the subscription names */
+	Relation	table;			/* the partition; may be the same; NULL: by SQL */
+	bool		has_key;		/* histories made by earlier versions have no such column */
+	MemoryContext context;
+	MemoryContext batch;		/* of the rows that wait */
+	TimestampTz ingested_at;
+	int			nrows;
+	size_t		nbytes;
+
+	/* texts that repeat from row to row, as datums */
+	char	   *last_table;
+	Datum		last_table_datum;
+	char	   *last_gtid;
+	Datum		last_gtid_datum;
+
+	/* direct */
+	int			place[NCOLUMNS];	/* attribute number - 1 in table */
+	Datum	   *values;
+	bool	   *nulls;
+#if CDC_HAVE_DIRECT_INSERT
+	TupleTableSlot *slots[BATCH_ROWS];
+	EState	   *estate;
+	ResultRelInfo *target;
+	BulkInsertState bulk;
+#endif
+
+	/* by SQL: a column of waiting values each, ingested_at left out */
+	Datum	   *column_values[NCOLUMNS];
+	bool	   *column_nulls[NCOLUMNS];
+	char	   *insert;
+};
+
+/* ---- the direct way ---- */
+
+#if CDC_HAVE_DIRECT_INSERT
+
+static bool
+evaluates_nothing(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	return rel->rd_rel->relkind == RELKIND_RELATION && rel->trigdesc == NULL &&
+		rel->rd_rules == NULL && !rel->rd_rel->relforcerowsecurity &&
+		(desc->constr == NULL || (desc->constr->num_check == 0 &&
+								  !desc->constr->has_generated_stored));
+}
+
+/* Whether the table has our columns and no other; fills history->place. */
+static bool
+match_columns(CdcHistory *history, Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			found = 0;
+	int			i;
+	int			c;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped)
+			continue;
+		for (c = 0; c < NCOLUMNS; c++)
+		{
+			if (strcmp(NameStr(att->attname), history_columns[c].name) == 0)
+				break;
+		}
+		if (c == NCOLUMNS || att->atttypid != history_columns[c].type || att->atttypmod != -1)
+			return false;
+		/* NOT NULL is checked by SQL only: leave it to SQL where it matters */
+		if (att->attnotnull && c != COL_SEQ && c != COL_INGESTED_AT &&
+			c != COL_OP && c != COL_COMMIT)
+			return false;
+		history->place[c] = i;
+		found++;
+	}
+	return found == (history->has_key ? NCOLUMNS : NCOLUMNS - 1);
+}
+
+static void
+open_direct(CdcHistory *history)
+{
+	Relation	rel = history->table;
+
+	history->values = palloc0(RelationGetDescr(rel)->natts * sizeof(Datum));
+	history->nulls = palloc(RelationGetDescr(rel)->natts * sizeof(bool));
+	memset(history->nulls, true, RelationGetDescr(rel)->natts * sizeof(bool));
+	history->estate = CreateExecutorState();
+	history->target = makeNode(ResultRelInfo);
+	InitResultRelInfo(history->target, rel, 0, NULL, 0);
+	ExecOpenIndices(history->target, false);
+	history->bulk = GetBulkInsertState();
+}
+
+static void
+append_direct(CdcHistory *history, const Datum *values, const bool *nulls)
+{
+	TupleDesc	desc = RelationGetDescr(history->table);
+	TupleTableSlot **slot = &history->slots[history->nrows];
+	MemoryContext old;
+	HeapTuple	tuple;
+	int			c;
+
+	for (c = 0; c < NCOLUMNS; c++)
+	{
+		if (c == COL_KEY && !history->has_key)
+			continue;
+		history->values[history->place[c]] = values[c];
+		history->nulls[history->place[c]] = nulls[c];
+	}
+	if (*slot == NULL)
+	{
+		old = MemoryContextSwitchTo(history->context);
+		*slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
+		MemoryContextSwitchTo(old);
+	}
+	old = MemoryContextSwitchTo(history->batch);
+	tuple = heap_form_tuple(desc, history->values, history->nulls);
+	MemoryContextSwitchTo(old);
+	tuple->t_tableOid = RelationGetRelid(history->table);
+	/* shouldFree, so that the slot does not copy it once more */
+	ExecStoreHeapTuple(tuple, *slot, true);
+	history->nbytes += tuple->t_len;
+}
+
+static void
+flush_direct(CdcHistory *history)
+{
+	CommandId	cid = GetCurrentCommandId(true);
+	MemoryContext old;
+	int			i;
+
+	/* table_multi_insert() and index insertion leak into the current context */
+	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(history->estate));
+	table_multi_insert(history->table, history->slots, history->nrows, cid, 0, history->bulk);
+	for (i = 0; i < history->nrows; i++)
+	{
+		if (history->target->ri_NumIndices > 0)
+			list_free(CDC_INSERT_INDEX_TUPLES(history->target, history->slots[i], history->estate));
+		ExecClearTuple(history->slots[i]);
+	}
+	MemoryContextSwitchTo(old);
+	ResetPerTupleExprContext(history->estate);
+}
+
+static void
+close_direct(CdcHistory *history)
+{
+	int			i;
+
+	FreeBulkInsertState(history->bulk);
+	table_finish_bulk_insert(history->table, 0);
+	for (i = 0; i < BATCH_ROWS && history->slots[i] != NULL; i++)
+		ExecDropSingleTupleTableSlot(history->slots[i]);
+	ExecCloseIndices(history->target);
+	FreeExecutorState(history->estate);
+}
+
+/* Opens the partition if rows can go there without SQL. */
+static void
+choose_way(CdcHistory *history)
+{
+	Oid			oid = cdc_history_partition(history->parent, history->ingested_at);
+	Relation	rel;
+
+	if (!OidIsValid(oid) || history->parent->trigdesc != NULL || history->parent->rd_rules != NULL)
+		return;
+	rel = table_open(oid, RowExclusiveLock);
+	if (!evaluates_nothing(rel) || !match_columns(history, rel))
+	{
+		table_close(rel, NoLock);
+		return;
+	}
+	history->table = rel;
+	open_direct(history);
+}
+
+#else							/* !CDC_HAVE_DIRECT_INSERT */
+
+static void
+choose_way(CdcHistory *history)
+{
+}
+
+static void
+append_direct(CdcHistory *history, const Datum *values, const bool *nulls)
+{
+}
+
+static void
+flush_direct(CdcHistory *history)
+{
+}
+
+static void
+close_direct(CdcHistory *history)
+{
+}
+
+#endif
+
+/* ---- by SQL ---- */
+
+static inline bool
+is_inserted(const CdcHistory *history, int column)
+{
+	return column != COL_INGESTED_AT && (column != COL_KEY || history->has_key);
+}
+
+static void
+open_sql(CdcHistory *history)
+{
+	StringInfoData sql;
+	int			c;
+	int			n = 0;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "INSERT INTO %s (ingested_at",
+					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(history->parent)),
+												RelationGetRelationName(history->parent)));
+	for (c = 0; c < NCOLUMNS; c++)
+	{
+		history->column_values[c] = palloc(BATCH_ROWS * sizeof(Datum));
+		history->column_nulls[c] = palloc(BATCH_ROWS * sizeof(bool));
+		if (is_inserted(history, c))
+			appendStringInfo(&sql, ", %s", quote_identifier(history_columns[c].name));
+	}
+	/* with several arguments the bare name, and only that, means pg_catalog's */
+	appendStringInfoString(&sql, ") SELECT pg_catalog.now(), u.* FROM unnest(");
+	for (c = 0; c < NCOLUMNS; c++)
+	{
+		if (is_inserted(history, c))
+		{
+			n++;
+			appendStringInfo(&sql, "%s$%d", n > 1 ? ", " : "", n);
+		}
+	}
+	appendStringInfoString(&sql, ") AS u");
+	history->insert = sql.data;
+}
+
+static void
+append_sql(CdcHistory *history, const Datum *values, const bool *nulls)
+{
+	MemoryContext old = MemoryContextSwitchTo(history->batch);
+	int			c;
+
+	for (c = 0; c < NCOLUMNS; c++)
+	{
+		bool		by_value;
+		int16		len;
+
+		get_typlenbyval(history_columns[c].type, &len, &by_value);
+		history->column_nulls[c][history->nrows] = nulls[c];
+		history->column_values[c][history->nrows] =
+			nulls[c] ? (Datum) 0 : datumCopy(values[c], by_value, len);
+		if (!nulls[c] && len == -1)
+			history->nbytes += VARSIZE_ANY(DatumGetPointer(values[c]));
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+flush_sql(CdcHistory *history)
+{
+	MemoryContext old = MemoryContextSwitchTo(history->batch);
+	Oid			types[NCOLUMNS];
+	Datum		arrays[NCOLUMNS];
+	int			dims[1];
+	int			bounds[1] = {1};
+	int			n = 0;
+	int			c;
+	int			rc;
+
+	dims[0] = history->nrows;
+	for (c = 0; c < NCOLUMNS; c++)
+	{
+		int16		len;
+		bool		by_value;
+		char		align;
+
+		if (!is_inserted(history, c))
+			continue;
+		get_typlenbyvalalign(history_columns[c].type, &len, &by_value, &align);
+		arrays[n] = PointerGetDatum(construct_md_array(history->column_values[c],
+													   history->column_nulls[c], 1, dims, bounds,
+													   history_columns[c].type, len, by_value, align));
+		types[n++] = get_array_type(history_columns[c].type);
+	}
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	rc = SPI_execute_with_args(history->insert, n, types, arrays, NULL, false, 0);
+	if (rc != SPI_OK_INSERT)
+		elog(ERROR, "appending to the history failed: %s", SPI_result_code_string(rc));
+	SPI_finish();
+	MemoryContextSwitchTo(old);
+}
+
+/* ---- both ---- */
+
+CdcHistory *
+cdc_history_open(const CdcSubscription *sub)
+{
+	MemoryContext context = AllocSetContextCreate(TopTransactionContext, "cdc_ingest history",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CdcHistory *history = palloc0(sizeof(CdcHistory));
+
+	history->context = context;
+	history->batch = AllocSetContextCreate(context, "cdc_ingest history batch",
+										   ALLOCSET_DEFAULT_SIZES);
+	history->ingested_at = GetCurrentTransactionStartTimestamp();
+	cdc_history_partition_ensure(sub, history->ingested_at);
+	history->parent = table_open(sub->history, RowExclusiveLock);
+	history->has_key = get_attnum(sub->history, history_columns[COL_KEY].name) != InvalidAttrNumber;
+	choose_way(history);
+	if (history->table == NULL)
+		open_sql(history);
+	MemoryContextSwitchTo(old);
+	return history;
+}
+
+static void
+flush(CdcHistory *history)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (history->nrows == 0)
+		return;
+	if (history->table != NULL)
+		flush_direct(history);
+	else
+		flush_sql(history);
+	MemoryContextReset(history->batch);
+	history->nrows = 0;
+	history->nbytes = 0;
+}
+
+/* The datum of a text that is mostly the same as in the row before. */
+static Datum
+repeated_text(CdcHistory *history, const char *s, char **last, Datum *last_datum)
+{
+	if (*last == NULL || strcmp(*last, s) != 0)
+	{
+		if (*last != NULL)
+		{
+			pfree(*last);
+			pfree(DatumGetPointer(*last_datum));
+		}
+		*last = MemoryContextStrdup(history->context, s);
+		{
+			MemoryContext old = MemoryContextSwitchTo(history->context);
+
+			*last_datum = CStringGetTextDatum(s);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	return *last_datum;
+}
+
+void
+cdc_history_append(CdcHistory *history, const CdcHistoryRow *row)
+{
+	Datum		values[NCOLUMNS] = {0};
+	bool		nulls[NCOLUMNS] = {false};
+	MemoryContext old = MemoryContextSwitchTo(history->batch);
+
+	values[COL_SEQ] = Int64GetDatum(row->seq);
+	values[COL_INGESTED_AT] = TimestampTzGetDatum(history->ingested_at);
+	values[COL_OP] = CharGetDatum(row->op);
+	values[COL_COMMIT] = BoolGetDatum(row->commit);
+	nulls[COL_SOURCE_TS] = (row->source_ts == 0);
+	values[COL_SOURCE_TS] = TimestampTzGetDatum(row->source_ts);
+	nulls[COL_SOURCE_TABLE] = (row->source_table == NULL);
+	if (row->source_table != NULL)
+		values[COL_SOURCE_TABLE] = repeated_text(history, row->source_table,
+												 &history->last_table, &history->last_table_datum);
+	nulls[COL_GTID] = (row->gtid == NULL);
+	if (row->gtid != NULL)
+		values[COL_GTID] = repeated_text(history, row->gtid,
+										 &history->last_gtid, &history->last_gtid_datum);
+	nulls[COL_POSITION] = (row->position == NULL);
+	if (row->position != NULL)
+		values[COL_POSITION] = CStringGetTextDatum(row->position);
+	nulls[COL_EVENT] = (row->event == NULL);
+	values[COL_EVENT] = PointerGetDatum(row->event);
+	if (row->key != NULL && !history->has_key)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("history table \"%s\" has no column \"key\" for keys of messages",
+						RelationGetRelationName(history->parent)),
+				 errhint("ALTER TABLE %s ADD COLUMN key jsonb;",
+						 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(history->parent)),
+													RelationGetRelationName(history->parent)))));
+	nulls[COL_KEY] = (row->key == NULL);
+	values[COL_KEY] = PointerGetDatum(row->key);
+	nulls[COL_RAW] = (row->raw == NULL);
+	if (row->raw != NULL)
+	{
+		bytea	   *raw;
+
+		if (row->raw_len > MaxAllocSize - VARHDRSZ)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("event of %zu bytes is too large for the history", row->raw_len)));
+		raw = palloc(VARHDRSZ + row->raw_len);
+		SET_VARSIZE(raw, VARHDRSZ + row->raw_len);
+		memcpy(VARDATA(raw), row->raw, row->raw_len);
+		values[COL_RAW] = PointerGetDatum(raw);
+	}
+	MemoryContextSwitchTo(old);
+
+	if (history->table != NULL)
+		append_direct(history, values, nulls);
+	else
+		append_sql(history, values, nulls);
+	history->nrows++;
+	if (history->nrows == BATCH_ROWS || history->nbytes >= BATCH_BYTES)
+		flush(history);
+}
+
+void
+cdc_history_close(CdcHistory *history)
+{
+	flush(history);
+	if (history->table != NULL)
+	{
+		close_direct(history);
+		table_close(history->table, NoLock);	/* the lock stays until the end */
+	}
+	table_close(history->parent, NoLock);
+	MemoryContextDelete(history->context);
+}

@@ -1,0 +1,190 @@
+/*-------------------------------------------------------------------------
+ *
+ * envelope.c
+ *	  Events of a history from Kafka that are not Maxwell's: their envelope is read
+ *	  as apply reads it, each row written in Maxwell's value forms.
+ *
+ * A source table's target, where there is one, tells what an envelope without
+ * schemas does not, and the key.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/publish/publish_internal.h"
+
+#include "mb/pg_wchar.h"
+
+#include "envelope/doc_tree.h"
+#include "pg/base/error.h"
+#include "pg/target/target.h"
+
+/* The message at hand. */
+typedef struct CdcPublishEnvelope
+{
+	CdcArena   *arena;
+	CdcMessage	message;
+	CdcEnvelope env;
+	uint64		run;			/* of this publisher, for the cache of targets */
+	CdcTarget  *target;			/* NULL: the table has none */
+	CdcPublishKey key;
+} CdcPublishEnvelope;
+
+/* Kept by the session: a run ends in many ways. */
+static CdcArena *arena = NULL;
+
+/* Apply counts its runs from 1. */
+static uint64 last_run = UINT64CONST(1) << 63;
+
+static CdcMessageFormat
+format_of(const CdcPublisher *publisher)
+{
+	CdcMessageFormat format;
+
+	if (!cdc_format_by_name(publisher->publication->sub->format, &format))
+		format = CDC_FORMAT_RAW;
+	return format;
+}
+
+bool
+cdc_publish_in_place(const CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	CdcDoc		data;
+	CdcDoc		old;
+
+	if (format_of(publisher) != CDC_FORMAT_MAXWELL ||
+		!cdc_doc_find_type(&event->doc, "data", CDC_DOC_OBJECT, &data))
+		return false;
+	if (!cdc_doc_find_type(&event->doc, "old", CDC_DOC_OBJECT, &old))
+		memset(&old, 0, sizeof(old));
+	return cdc_maxwell_in_place((CdcOp) event->op, &data, &old);
+}
+
+bool
+cdc_publish_is_maxwell(const CdcPublisher *publisher)
+{
+	return publisher->envelope->env.format == CDC_FORMAT_MAXWELL;
+}
+
+static CdcPublishEnvelope *
+get_envelope(CdcPublisher *publisher)
+{
+	CdcPublishEnvelope *e = publisher->envelope;
+
+	if (arena == NULL)
+		arena = cdc_arena_create(0);
+	if (arena == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	if (e == NULL)
+	{
+		e = publisher->envelope = MemoryContextAllocZero(publisher->cxt,
+														 sizeof(CdcPublishEnvelope));
+		e->arena = arena;
+		e->run = ++last_run;
+	}
+	cdc_arena_reset(arena);
+	memset(&e->message, 0, sizeof(e->message));
+	memset(&e->key, 0, sizeof(e->key));
+	e->target = NULL;
+	return e;
+}
+
+/* What has a row has a table, and a name in the database's encoding. */
+static void
+find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEvent *event)
+{
+	const CdcSubscription *sub = publisher->publication->sub;
+	char	   *name;
+
+	if (event->source_table == NULL)
+		return;
+	name = pg_any_to_server(event->source_table, strlen(event->source_table), PG_UTF8);
+	if (!cdc_target_is_registered(sub, name))
+		return;
+	e->target = cdc_target_get(sub, name, strlen(name), event->seq, e->run);
+	if (!OidIsValid(e->target->relid))
+		e->target = NULL;
+}
+
+int
+cdc_publish_envelope(CdcPublisher *publisher, CdcPublishEvent *event)
+{
+	CdcMessageFormat format = format_of(publisher);
+	CdcPublishEnvelope *e;
+	CdcError	err;
+
+	if (!cdc_format_is_json(format) || (event->raw != NULL && !event->has_doc))
+		return 0;
+	e = get_envelope(publisher);
+	find_target(publisher, e, event);
+	/* where an envelope does not name the table, it is the topic that named the event's */
+	if (event->source_table != NULL)
+	{
+		e->message.topic.data = event->source_table;
+		e->message.topic.len = strlen(event->source_table);
+	}
+	if (event->has_doc)
+		e->message.value = &event->doc;
+	if (event->has_key)
+		e->message.key = &event->key;
+	if (e->target != NULL)
+		e->message.key_columns = cdc_target_key_names(e->target, &e->message.nkey_columns);
+	CDC_CHECK(cdc_envelope_read(e->arena, format, &e->message, &e->env, &err), &err,
+			  publisher->publication->sub->name);
+	event->database.data = e->env.database;
+	event->database.len = strlen(e->env.database);
+	event->table.data = e->env.table;
+	event->table.len = strlen(e->env.table);
+	return e->env.nrows;
+}
+
+void
+cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc *old)
+{
+	CdcPublishEnvelope *e = publisher->envelope;
+	CdcDocTree	data_tree;
+	CdcDocTree	old_tree;
+	CdcError	err;
+
+	cdc_doc_tree_init(&data_tree, e->arena);
+	cdc_doc_tree_init(&old_tree, e->arena);
+	CDC_CHECK(cdc_envelope_images(e->arena, &e->env, row,
+								  e->target != NULL ? cdc_target_hint : NULL, e->target,
+								  &data_tree.sink, &old_tree.sink, &err),
+			  &err, publisher->publication->sub->name);
+	if (!cdc_doc_tree_root(&data_tree, data) || !cdc_doc_tree_root(&old_tree, old))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("message without a row")));
+}
+
+/*
+ * A message's own words count only in formats where each one has them: a key that some
+ * messages of a table tell and others do not would be no key.
+ */
+static bool
+tells_key(const CdcEnvelope *env)
+{
+	return env->nkey > 0 && (env->format == CDC_FORMAT_CANAL || env->format == CDC_FORMAT_JSON ||
+							 env->format == CDC_FORMAT_GOLDENGATE);
+}
+
+const CdcPublishKey *
+cdc_publish_envelope_key(CdcPublisher *publisher, const CdcPublishKey *key)
+{
+	CdcPublishEnvelope *e = publisher->envelope;
+	const CdcString *names = e->message.key_columns;
+	int			n = e->message.nkey_columns;
+	int			i;
+
+	if (key->n > 0)
+		return key;
+	if (n == 0 && tells_key(&e->env))
+	{
+		names = e->env.key;
+		n = e->env.nkey;
+	}
+	e->key.columns = palloc(sizeof(char *) * Max(n, 1));
+	for (i = 0; i < n; i++)
+		e->key.columns[i] = pnstrdup(names[i].data, names[i].len);
+	e->key.n = n;
+	return &e->key;
+}

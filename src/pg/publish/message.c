@@ -1,0 +1,523 @@
+/*-------------------------------------------------------------------------
+ *
+ * message.c
+ *	  What messages an event of the history becomes.
+ *
+ *	  maxwell	the event; with the option tombstones a message without a value
+ *				behind each delete
+ *	  json		the row after the change under its key; a delete is a tombstone
+ *	  es_bulk	a line with the action and one with the document
+ *
+ * Where an update changes the key, json and es_bulk also delete under the old
+ * one.  DDL and other events go out as they are, DDL to a topic of its own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/publish/publish_internal.h"
+
+#include "miscadmin.h"
+
+/* The longest name of a topic that Kafka allows. */
+#define TOPIC_NAME_MAX	249
+
+/* Event, key and rows, while messages are made of them. */
+typedef struct Change
+{
+	CdcPublisher *publisher;
+	const CdcPublishEvent *event;
+	const CdcPublishKey *key;
+	char	   *topic;
+	CdcDoc		data;			/* the row after; the deleted one */
+	CdcDoc		old;
+	CdcPublishRow row;
+	CdcPublishRow former;		/* as it was, where the key changed */
+	bool		key_changed;
+} Change;
+
+static void
+put_message(CdcPublisher *publisher, const char *topic, const char *key, size_t key_len,
+	 const char *value, size_t value_len)
+{
+	CdcOutMessage m;
+
+	if (topic[0] == '\0' || strcmp(topic, ".") == 0 || strcmp(topic, "..") == 0 ||
+		strlen(topic) > TOPIC_NAME_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("publication \"%s\": the template of the topic gives a name that no topic can have: \"%s\"",
+						publisher->publication->name, topic),
+				 errdetail("It has 1 to %d characters and is neither \".\" nor \"..\".", TOPIC_NAME_MAX),
+				 errhint("Call cdc.publish() with another topic_template.")));
+	memset(&m, 0, sizeof(m));
+	m.topic = topic;
+	m.partition = -1;
+	m.ts_ms = -1;
+	m.key = key;
+	m.key_len = key_len;
+	m.value = value;
+	m.value_len = value_len;
+	cdc_publish_send(publisher, &m);
+}
+
+/* A template as the name of a topic. */
+static char *
+topic_of(const char *template, const CdcPublishEvent *event, const CdcPublishKey *key,
+		 const CdcPublishRow *row)
+{
+	char	   *topic = cdc_publish_expand(template, event, key, row);
+
+	cdc_publish_clean_topic(topic);
+	return topic;
+}
+
+/*
+ * The message's key for a row, in publisher->key or as text of the template;
+ * NULL where there is none.
+ */
+static const char *
+key_of(Change *change, const CdcPublishRow *row, size_t *len)
+{
+	CdcPublisher *publisher = change->publisher;
+	const char *template = publisher->publication->key_template;
+	CdcJsonText *text = publisher->key;
+	char	   *expanded;
+
+	*len = 0;
+	if (strcmp(template, "${primary_key}") != 0)
+	{
+		expanded = cdc_publish_expand(template, change->event, change->key, row);
+		*len = strlen(expanded);
+		return expanded;
+	}
+	cdc_json_text_reset(text);
+	switch (publisher->publication->format)
+	{
+		case CDC_PUBLISH_MAXWELL:
+			cdc_publish_maxwell_key(text, change->event, change->key, row,
+									publisher->publication->sub->kind != CDC_SERVER_KAFKA);
+			break;
+		case CDC_PUBLISH_JSON:
+			if (change->key->n == 0)
+				return NULL;
+			cdc_publish_row_key(text, change->key, row);
+			break;
+		case CDC_PUBLISH_ES_BULK:
+			if (change->key->n == 0)
+				return NULL;
+			expanded = cdc_publish_key_text(change->key, row);
+			*len = strlen(expanded);
+			return expanded;
+	}
+	*len = text->buf.len;
+	return text->buf.data;
+}
+
+/* The event's own text: the original bytes where JSONB could not hold them. */
+static const char *
+event_text(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
+{
+	*len = event->raw_len;
+	if (event->raw != NULL || !event->has_doc)
+		return event->raw;
+	cdc_json_text_reset(publisher->value);
+	cdc_publish_maxwell_value(publisher->value, &event->doc);
+	*len = publisher->value->buf.len;
+	return publisher->value->buf.data;
+}
+
+/*
+ * Events that are no change of a row
+ */
+
+static void
+put_text(CdcJsonText *text, const char *key, const char *value, size_t len)
+{
+	cdc_publish_check(text->sink.ops->key(&text->sink, key, strlen(key)));
+	cdc_publish_check(text->sink.ops->string(&text->sink, value, len));
+}
+
+/* {"database":"shop"}, with the table where that is wanted. */
+static const CdcJsonText *
+names_key(CdcPublisher *publisher, const CdcPublishEvent *event, bool table)
+{
+	CdcJsonText *key = publisher->key;
+
+	cdc_json_text_reset(key);
+	cdc_publish_check(key->sink.ops->begin_object(&key->sink));
+	put_text(key, "database", event->database.data, event->database.len);
+	if (table)
+		put_text(key, "table", event->table.data, event->table.len);
+	cdc_publish_check(key->sink.ops->end_object(&key->sink));
+	return key;
+}
+
+static void
+send_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	static const CdcPublishKey none = {0, NULL};
+	const char *template = publisher->publication->opt.ddl_topic;
+	const CdcJsonText *key;
+	const char *value;
+	size_t		len;
+
+	if (template[0] == '\0')
+		return;
+	/* what concerns one database keeps its order */
+	key = names_key(publisher, event, false);
+	value = event_text(publisher, event, &len);
+	put_message(publisher, topic_of(template, event, &none, NULL), key->buf.data, key->buf.len, value, len);
+}
+
+/* The key that the message had, text as it was. */
+static const char *
+kept_key(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
+{
+	*len = event->key.string.len;
+	if (event->key.type == CDC_DOC_STRING)
+		return event->key.string.data;
+	cdc_json_text_reset(publisher->key);
+	cdc_publish_check(cdc_doc_emit(&event->key, &publisher->key->sink));
+	*len = publisher->key->buf.len;
+	return publisher->key->buf.data;
+}
+
+/*
+ * What is no change in Maxwell's format: a copy's begin and end, other
+ * envelopes, bytes.  Where the key is not known a table's keep their order.
+ */
+static void
+send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	static const CdcPublishKey none = {0, NULL};
+	CdcPublication *publication = publisher->publication;
+	const char *key;
+	const char *value;
+	size_t		key_len;
+	size_t		len;
+
+	if (event->table.len == 0)
+	{
+		if (publication->opt.raw_topic[0] == '\0')
+			return;
+		value = event_text(publisher, event, &len);
+		put_message(publisher, topic_of(publication->opt.raw_topic, event, &none, NULL), NULL, 0, value, len);
+		return;
+	}
+	/* begin and end of a copy are of Maxwell's format only */
+	if (publication->format != CDC_PUBLISH_MAXWELL && event->raw == NULL)
+		return;
+	if (event->has_key)
+		key = kept_key(publisher, event, &key_len);
+	else
+	{
+		key = names_key(publisher, event, true)->buf.data;
+		key_len = publisher->key->buf.len;
+	}
+	value = event_text(publisher, event, &len);
+	put_message(publisher, topic_of(publication->topic_template, event, &none, NULL),
+				key, key_len, value, len);
+}
+
+/*
+ * Changes of rows
+ */
+
+/* A message without a value under the row's key. */
+static void
+send_tombstone(Change *change, const CdcPublishRow *row)
+{
+	size_t		len;
+	const char *key;
+
+	if (change->key->n == 0)
+		return;
+	key = key_of(change, row, &len);
+	put_message(change->publisher, topic_of(change->publisher->publication->topic_template, change->event,
+									 change->key, row),
+				key, len, NULL, 0);
+}
+
+static void
+send_maxwell(Change *change)
+{
+	bool		tombstones = change->publisher->publication->opt.tombstones;
+	const char *key;
+	const char *value;
+	size_t		key_len;
+	size_t		len;
+
+	if (tombstones && change->key_changed)
+		send_tombstone(change, &change->former);
+	key = key_of(change, &change->row, &key_len);
+	value = event_text(change->publisher, change->event, &len);
+	put_message(change->publisher, change->topic, key, key_len, value, len);
+	if (tombstones && change->event->op == 'd')
+		send_tombstone(change, &change->row);
+}
+
+static void
+send_json(Change *change)
+{
+	CdcJsonText *value = change->publisher->value;
+	const char *key;
+	size_t		len;
+
+	if (change->event->op == 'd' && change->key->n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a delete in %s, which has no primary key, cannot be published in format json",
+						change->event->source_table),
+				 errhint("Publish the table in format maxwell.")));
+	if (change->key_changed)
+		send_tombstone(change, &change->former);
+	if (change->event->op == 'd')
+	{
+		send_tombstone(change, &change->row);
+		return;
+	}
+	key = key_of(change, &change->row, &len);
+	cdc_json_text_reset(value);
+	cdc_publish_check(cdc_doc_emit(&change->data, &value->sink));
+	put_message(change->publisher, change->topic, key, len, value->buf.data, value->buf.len);
+}
+
+/*
+ * Elasticsearch: "action", newline, document, newline
+ */
+
+static void
+put_newline(CdcJsonText *text)
+{
+	if (!cdc_buf_append(&text->buf, "\n", 1))
+		cdc_publish_check(CDC_ERR_NOMEM);
+	text->need_comma = false;
+}
+
+/* Names of indexes are in lower case. */
+static char *
+index_name(Change *change, const CdcPublishRow *row)
+{
+	char	   *name = cdc_publish_expand(change->publisher->publication->opt.index_template,
+										  change->event, change->key, row);
+	char	   *p;
+
+	for (p = name; *p != '\0'; p++)
+	{
+		if (*p >= 'A' && *p <= 'Z')
+			*p += 'a' - 'A';
+		else if (strchr("\\/*?\"<>| ,#:", *p) != NULL)
+			*p = '_';
+	}
+	return name;
+}
+
+static void
+put_action(Change *change, const char *action, const CdcPublishRow *row)
+{
+	CdcJsonText *text = change->publisher->value;
+	char	   *name = index_name(change, row);
+	char	   *id;
+
+	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
+	cdc_publish_check(text->sink.ops->key(&text->sink, action, strlen(action)));
+	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
+	put_text(text, "_index", name, strlen(name));
+	if (change->key->n > 0)
+	{
+		id = cdc_publish_key_text(change->key, row);
+		put_text(text, "_id", id, strlen(id));
+	}
+	cdc_publish_check(text->sink.ops->end_object(&text->sink));
+	cdc_publish_check(text->sink.ops->end_object(&text->sink));
+	put_newline(text);
+}
+
+/* The row with the table's names in front, where it has no columns of these names. */
+static void
+put_document(Change *change)
+{
+	CdcJsonText *text = change->publisher->value;
+	const CdcPublishEvent *event = change->event;
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		value;
+
+	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
+	if (!cdc_doc_find(&change->data, "database", &value))
+		put_text(text, "database", event->database.data, event->database.len);
+	if (!cdc_doc_find(&change->data, "table", &value))
+		put_text(text, "table", event->table.data, event->table.len);
+	change->data.ops->begin(&change->data, &iter);
+	while (change->data.ops->next(&iter, &key, &value))
+	{
+		cdc_publish_check(text->sink.ops->key(&text->sink, key.data, key.len));
+		cdc_publish_check(cdc_doc_emit(&value, &text->sink));
+	}
+	cdc_publish_check(text->sink.ops->end_object(&text->sink));
+	put_newline(text);
+}
+
+static void
+send_es(Change *change, const char *action, const CdcPublishRow *row)
+{
+	CdcPublisher *publisher = change->publisher;
+	const char *key;
+	size_t		len;
+
+	cdc_json_text_reset(publisher->value);
+	put_action(change, action, row);
+	if (action[0] == 'i')
+		put_document(change);
+	key = key_of(change, row, &len);
+	put_message(publisher, topic_of(publisher->publication->topic_template, change->event, change->key, row),
+				key, len, publisher->value->buf.data, publisher->value->buf.len);
+}
+
+static void
+send_es_bulk(Change *change)
+{
+	if (change->key->n == 0 && (change->event->op == 'd' || change->event->op == 'u'))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a change in %s, which has no primary key, cannot be published in format es_bulk",
+						change->event->source_table),
+				 errdetail("Without an _id the document could not be found.")));
+	if (change->key_changed)
+		send_es(change, "delete", &change->former);
+	send_es(change, change->event->op == 'd' ? "delete" : "index", &change->row);
+}
+
+/*
+ * Dispatch
+ */
+
+/* Whether a column of the key has a former value. */
+static bool
+key_changed(const Change *change)
+{
+	CdcDoc		value;
+	int			i;
+
+	for (i = 0; i < change->key->n; i++)
+	{
+		if (cdc_doc_find(&change->old, change->key->columns[i], &value))
+			return true;
+	}
+	return false;
+}
+
+/* A row whose event, key, data and old are there. */
+static void
+send_row(Change *change)
+{
+	CdcPublication *publication = change->publisher->publication;
+
+	change->key_changed = false;
+	change->row.data = change->former.data = &change->data;
+	if (change->event->op == 'u' && change->old.type == CDC_DOC_OBJECT)
+	{
+		change->former.old = &change->old;
+		change->key_changed = key_changed(change);
+	}
+	change->topic = topic_of(publication->topic_template, change->event, change->key, &change->row);
+	switch (publication->format)
+	{
+		case CDC_PUBLISH_MAXWELL:
+			send_maxwell(change);
+			break;
+		case CDC_PUBLISH_JSON:
+			send_json(change);
+			break;
+		case CDC_PUBLISH_ES_BULK:
+			send_es_bulk(change);
+			break;
+	}
+}
+
+/* The event as it is, which is Maxwell's. */
+static void
+send_maxwell_event(CdcPublisher *publisher, const CdcPublishEvent *event, const CdcDoc *data)
+{
+	Change		change;
+
+	memset(&change, 0, sizeof(change));
+	change.publisher = publisher;
+	change.event = event;
+	change.key = cdc_publish_key(publisher, event);
+	change.data = *data;
+	(void) cdc_doc_find_type(&event->doc, "old", CDC_DOC_OBJECT, &change.old);
+	send_row(&change);
+}
+
+/* Rows of a message that is read; in format maxwell those of others go out as they came. */
+static void
+send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	CdcPublishEvent named = *event;
+	int			nrows = cdc_publish_envelope(publisher, &named);
+	const CdcPublishKey *key;
+	CdcDoc		data;
+	int			row;
+
+	if (nrows > 0 && publisher->publication->format == CDC_PUBLISH_MAXWELL &&
+		cdc_publish_is_maxwell(publisher) &&
+		cdc_doc_find_type(&event->doc, "data", CDC_DOC_OBJECT, &data))
+	{
+		send_maxwell_event(publisher, event, &data);
+		return;
+	}
+	if (nrows == 0 || publisher->publication->format == CDC_PUBLISH_MAXWELL)
+	{
+		send_other(publisher, &named);
+		return;
+	}
+	key = cdc_publish_envelope_key(publisher, cdc_publish_key(publisher, &named));
+	for (row = 0; row < nrows; row++)
+	{
+		Change		change;
+
+		CHECK_FOR_INTERRUPTS();
+		memset(&change, 0, sizeof(change));
+		change.publisher = publisher;
+		change.event = &named;
+		change.key = key;
+		cdc_publish_envelope_row(publisher, row, &change.data, &change.old);
+		send_row(&change);
+	}
+}
+
+static void
+send_change(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	bool		kafka = publisher->publication->sub->kind == CDC_SERVER_KAFKA;
+	CdcDoc		data;
+
+	if ((!kafka || cdc_publish_in_place(publisher, event)) &&
+		cdc_doc_find_type(&event->doc, "data", CDC_DOC_OBJECT, &data))
+		send_maxwell_event(publisher, event, &data);
+	else if (kafka)
+		send_envelope(publisher, event);
+	else
+		send_other(publisher, event);
+}
+
+void
+cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	switch (event->op)
+	{
+		case 'c':
+		case 'u':
+		case 'd':
+		case 'r':
+			send_change(publisher, event);
+			break;
+		case 's':
+		case 't':
+			send_ddl(publisher, event);
+			break;
+		default:
+			send_other(publisher, event);
+			break;
+	}
+}

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * publish.h
+ *	  History to topics of Kafka.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_PUBLISH_H
+#define CDC_PG_PUBLISH_H
+
+#include "pg/base/compat.h"
+#include "pg/catalog/catalog.h"
+
+typedef enum CdcPublishFormat
+{
+	CDC_PUBLISH_MAXWELL,		/* the event as it is */
+	CDC_PUBLISH_JSON,			/* the row; deletes are tombstones */
+	CDC_PUBLISH_ES_BULK			/* lines of Elasticsearch's bulk API */
+} CdcPublishFormat;
+
+/* cdc.publication.options, defaults filled in (options.c has the list). */
+typedef struct CdcPublicationOptions
+{
+	bool		tombstones;		/* a message without a value after each delete */
+	const char *ddl_topic;		/* template; "" = DDL is left out */
+	const char *raw_topic;		/* of events that belong to no table */
+	const char *index_template; /* es_bulk: _index */
+	const char *transactional_id;	/* or NULL */
+} CdcPublicationOptions;
+
+/*
+ * Sends the next events, at most max_events (0 = all) rounded up to a commit.
+ * The brokers have confirmed them at return, but those with a transactional_id,
+ * which are sent when the transaction commits; the position moves in it.  Waits
+ * for another one that publishes the same.  Returns the number of events, -1
+ * when there is no such publication; *more: there may be further events.
+ */
+extern int64 cdc_publish_run(const char *publication, int64 max_events, bool *more);
+
+/* Names of a subscription's enabled publications, in the given context. */
+extern List *cdc_publications_enabled(const CdcSubscription *sub, MemoryContext cxt);
+
+#endif							/* CDC_PG_PUBLISH_H */

@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * wait.h
+ *	  How long a call of pull waits for more, whatever the source is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_PULL_WAIT_H
+#define CDC_PG_PULL_WAIT_H
+
+#include "pg/pull/pull.h"
+#include "utils/timestamp.h"
+
+/* Waits for the source to have something; whether it has. */
+typedef bool (*CdcPullSourceWait) (void *source, long timeout_ms);
+
+/* Milliseconds; 0 where since is 0. */
+extern int64 cdc_pull_elapsed_ms(TimestampTz since);
+
+/*
+ * What the source has not got may be waited for.  first_event: when the call's
+ * first event came, 0 = none yet.  Returns whether to go on.
+ */
+extern bool cdc_pull_wait_for_more(const CdcPullBounds *bounds, TimestampTz first_event,
+								   CdcPullSourceWait wait, void *source);
+
+#endif							/* CDC_PG_PULL_WAIT_H */

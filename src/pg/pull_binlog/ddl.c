@@ -1,0 +1,375 @@
+/*-------------------------------------------------------------------------
+ *
+ * ddl.c
+ *	  DDL statements of the source: the definitions of tables follow them, and
+ *	  the history has an event for each wanted table, or database, that one
+ *	  concerns.
+ *
+ * Tables that are not wanted are followed too from their CREATE TABLE on, where
+ * wanted ones are in the same database: they may be renamed into the
+ * subscription, as online schema changes do.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull/pull_internal.h"
+
+#include "core/ddl_apply.h"
+#include "core/online_ddl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "pg/base/error.h"
+
+typedef struct DdlCall
+{
+	CdcPullWriter *writer;
+	CdcPullCall *call;
+	CdcPullStream *stream;
+	const CdcTransaction *txn;
+	const CdcChange *change;
+	const CdcDdl *ddl;
+	CdcSource *source;			/* for queries */
+} DdlCall;
+
+static bool
+wants(const DdlCall *d, const char *database, const char *table)
+{
+	return cdc_subscription_wants(d->call->sub, database, table);
+}
+
+/* Whether the definition of the table is, or is to be, followed. */
+static bool
+follows(const DdlCall *d, const char *database, const char *table)
+{
+	const CdcTableDef *def;
+
+	if (wants(d, database, table))
+		return true;
+	def = cdc_schema_definition(d->stream->schema, database, table);
+	return def != NULL && def->ncolumns > 0;
+}
+
+/* ---- events ---- */
+
+static bool
+has_key(const CdcTableDef *def)
+{
+	int			i;
+
+	for (i = 0; def != NULL && i < def->ncolumns; i++)
+	{
+		if (def->columns[i].pk >= 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+was_dropped(const CdcPullStream *stream, const char *full_name)
+{
+	ListCell   *lc;
+
+	foreach(lc, stream->dropped)
+	{
+		if (strcmp(lfirst(lc), full_name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The definitions do not say so, as they are those of after a later statement. */
+static void
+note_dropped(CdcPullStream *stream, const char *full_name)
+{
+	MemoryContext old = MemoryContextSwitchTo(stream->context);
+
+	if (!was_dropped(stream, full_name))
+		stream->dropped = lappend(stream->dropped, pstrdup(full_name));
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Whether the table has no rows after the statement, so that its replica is to have
+ * none either: TRUNCATE, or the table is made anew.  A table that was dropped keeps
+ * its replica until then.  ahead: definitions are of after the statement.
+ */
+static bool
+empties_table(const DdlCall *d, const CdcDdlEffect *effect, bool ahead)
+{
+	CdcSchema  *schema = d->stream->schema;
+	char	   *full_name = psprintf("%s.%s", effect->database, effect->table);
+	const CdcTableDef *def = cdc_schema_definition(schema, effect->database, effect->table);
+
+	if (effect->kind != CDC_DDL_TABLE_TRUNCATE && effect->kind != CDC_DDL_TABLE_CREATE)
+		return false;
+	/* rows of a table without a key are left out until then, as the copy has them */
+	if (cdc_pull_stream_copies(d->stream, full_name) &&
+		!has_key(effect->new_def != NULL ? effect->new_def : def))
+		return false;
+	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
+		return true;
+	if (!cdc_pull_stream_knows(d->stream, full_name))
+		return false;
+	if (ahead)
+		return was_dropped(d->stream, full_name);
+	/* without that clause it would have failed if there had been one */
+	return !effect->if_not_exists || (def != NULL && def->ncolumns == 0);
+}
+
+/*
+ * An event; table "" is one about a database.  effect: what it does, which the
+ * event tells; empties: the table has no rows then.
+ */
+static void
+put_event(const DdlCall *d, const char *database, const char *table, const CdcDdlEffect *effect,
+		  bool empties)
+{
+	CdcTable	named = {0};
+	CdcChange	copy = *d->change;
+
+	named.database = database;
+	named.name = table;
+	named.full_name = table[0] != '\0' ? psprintf("%s.%s", database, table) : database;
+	copy.table = &named;
+	copy.ddl = effect;
+	copy.op = empties ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
+	cdc_pull_writer_change(d->writer, &copy);
+}
+
+/* What changed rows without a row event leaves the table in doubt. */
+static void
+mark_table(const DdlCall *d, const char *full_name, const char *message)
+{
+	const CdcSubscription *sub = d->call->sub;
+	char	   *sql = pnstrdup(d->change->sql.data, Min(d->change->sql.len, 500));
+
+	cdc_subscription_table_state(sub, full_name, 'e', message);
+	cdc_log(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("table \"%s\" of subscription \"%s\" needs a new copy", full_name, sub->name),
+			 errdetail("%s: the source ran: %s", message, sql),
+			 errhint("Remove it with cdc.remove_table and add it again with cdc.add_table.")));
+}
+
+/* ---- one table ---- */
+
+static void
+store(const DdlCall *d, const char *database, const char *table, const CdcTableDef *def)
+{
+	cdc_schema_follow(d->stream->schema, database, table, def, d->call->pos.last_seq,
+					  d->stream->lookup.position);
+}
+
+static bool
+is_renamed(const CdcDdlEffect *effect)
+{
+	return strcmp(effect->database, effect->new_database) != 0 ||
+		strcmp(effect->table, effect->new_table) != 0;
+}
+
+/*
+ * Whether the definition of a table was read from the source when that had
+ * done the statement already.
+ */
+static bool
+is_ahead(const DdlCall *d, const char *database, const char *table, bool *unproven)
+{
+	return cdc_schema_is_ahead(d->stream->schema, d->source, database, table, d->txn,
+							   d->stream->executed != NULL, unproven);
+}
+
+/* The definition under the (new) name, from the statement or else the source. */
+static void
+follow_table(const DdlCall *d, const CdcDdlEffect *effect)
+{
+	const CdcTableDef *def = effect->new_def;
+	bool		wanted = wants(d, effect->new_database, effect->new_table);
+	bool		unproven;
+
+	if (is_renamed(effect) && is_ahead(d, effect->new_database, effect->new_table, &unproven))
+		return;
+	if (def == NULL)
+	{
+		if (wanted || (effect->old_def != NULL && effect->old_def->ncolumns > 0))
+			(void) cdc_schema_ask(d->stream->schema, d->source, effect->new_database,
+								  effect->new_table, d->call->pos.last_seq,
+								  d->stream->lookup.position, effect->why);
+		return;
+	}
+	if (effect->approximate && wanted)
+		def = cdc_schema_worded(d->source, effect->new_database, effect->new_table, def);
+	if (def->ncolumns > 0 || follows(d, effect->new_database, effect->new_table))
+		store(d, effect->new_database, effect->new_table, def);
+}
+
+/* What rows the wanted tables have after the statement. */
+static void
+look_after_rows(const DdlCall *d, const CdcDdlEffect *effect)
+{
+	const char *database = effect->new_database;
+	const char *table = effect->new_table;
+	bool		renamed = is_renamed(effect);
+	const CdcTable *definition;
+	char	   *full_name;
+
+	if (!wants(d, database, table))
+		return;
+	full_name = psprintf("%s.%s", database, table);
+	definition = cdc_schema_get(d->stream->schema, database, table);
+	if (definition == NULL)
+		return;
+	if (d->ddl->moves_rows || d->ddl->has_select)
+		mark_table(d, full_name, "rows were moved by DDL that the binlog has no row events for");
+	if (renamed && strcmp(effect->database, database) == 0)
+	{
+		/* its rows are those that the table had; or the rest of an old one */
+		if (cdc_online_ddl_is_shadow(table, effect->table) ||
+			cdc_online_ddl_is_rest(effect->table, table))
+			return;
+	}
+	if (renamed && cdc_pull_stream_knows(d->stream, full_name))
+		mark_table(d, full_name, "another table was renamed to it");
+	else
+		/* what a table that was renamed into the subscription holds must be copied */
+		cdc_pull_stream_discover(d->stream, definition, effect->kind != CDC_DDL_TABLE_CREATE);
+}
+
+static void
+concern_table(const DdlCall *d, CdcDdlEffect *effect)
+{
+	static const CdcTableDef gone = {0};
+	bool		wanted = wants(d, effect->database, effect->table);
+	bool		unproven;
+	bool		ahead;
+
+	if (effect->no_change)
+		return;
+	ahead = is_ahead(d, effect->database, effect->table, &unproven);
+	if (ahead)
+	{
+		/* what it was like before it is not known, and it is not done again */
+		effect->old_def = effect->new_def = NULL;
+		effect->why = "the statement was done before the table's definition was read";
+	}
+	if (wanted)
+		put_event(d, effect->database, effect->table, effect, empties_table(d, effect, ahead));
+	else if (wants(d, effect->new_database, effect->new_table))
+		put_event(d, effect->new_database, effect->new_table, effect, false);
+	if (ahead && wanted && (effect->kind == CDC_DDL_TABLE_DROP || is_renamed(effect)))
+		note_dropped(d->stream, psprintf("%s.%s", effect->database, effect->table));
+	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
+		return;
+	if (ahead && unproven && wanted && effect->touches_columns)
+		mark_table(d, psprintf("%s.%s", effect->database, effect->table),
+				   "rows from before this statement were read by the definition after it");
+	if (is_renamed(effect) && !ahead && follows(d, effect->database, effect->table))
+		store(d, effect->database, effect->table, &gone);
+	if (is_renamed(effect) || !ahead)
+		follow_table(d, effect);
+	look_after_rows(d, effect);
+}
+
+/* ---- databases ---- */
+
+static void
+concern_database(const DdlCall *d, const CdcDdlEffect *effect)
+{
+	CdcSchema  *schema = d->stream->schema;
+	const char *position = d->stream->lookup.position;
+
+	if (!cdc_schema_wants_database(d->call->sub, effect->database))
+		return;
+	put_event(d, effect->database, "", effect, false);
+	if (effect->kind == CDC_DDL_DATABASE_DROP)
+		cdc_schema_drop_database(schema, effect->database, d->call->pos.last_seq, position);
+	else if (effect->collation != NULL)
+		cdc_schema_set_database(schema, effect->database, effect->charset, effect->collation,
+								d->call->pos.last_seq, position);
+}
+
+/* ---- the statement ---- */
+
+static const CdcTableDef *
+lookup_table(void *arg, const char *database, const char *table)
+{
+	static const CdcTableDef none = {0};
+	const DdlCall *d = arg;
+	const CdcTableDef *def = cdc_schema_definition(d->stream->schema, database, table);
+
+	/* wanted tables were all registered when the stream began, or when they came */
+	return def == NULL && wants(d, database, table) ? &none : def;
+}
+
+static const char *
+lookup_database(void *arg, const char *database)
+{
+	const DdlCall *d = arg;
+
+	return cdc_schema_database_collation(d->stream->schema, d->source, database,
+										 d->call->pos.last_seq, d->stream->lookup.position);
+}
+
+/*
+ * Whether the statement is of any interest: it names a table that is followed,
+ * or creates one beside wanted tables.
+ */
+static bool
+concerns_us(const DdlCall *d)
+{
+	int			i;
+
+	if (d->ddl->kind == CDC_DDL_OTHER || d->ddl->temporary)
+		return false;
+	for (i = 0; i < d->ddl->ntables; i++)
+	{
+		const CdcDdlTable *t = &d->ddl->tables[i];
+
+		if (cdc_schema_wants_database(d->call->sub, t->database))
+			return true;
+	}
+	return d->ddl->truncated;
+}
+
+void
+cdc_pull_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
+{
+	CdcPullStream *stream = call->stream;
+	CdcDdl	   *ddl = palloc(sizeof(CdcDdl));
+	DdlCall		d = {writer, call, stream, cdc_pull_writer_txn(writer), change, ddl, NULL};
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest DDL",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CdcDdlContext ddl_context = {0};
+	CdcDdlEffects effects;
+	CdcError	err;
+	int			i;
+
+	cdc_ddl_parse(change->sql, change->database, change->sql_mode, ddl);
+	if (concerns_us(&d))
+	{
+		d.source = cdc_pull_stream_control(stream);
+		ddl_context.server = cdc_schema_ddl_server(stream->schema, d.source);
+		ddl_context.database = change->database;
+		ddl_context.sql_mode = change->sql_mode;
+		ddl_context.session = &change->session;
+		ddl_context.table = lookup_table;
+		ddl_context.database_collation = lookup_database;
+		ddl_context.arg = &d;
+		CDC_CHECK(cdc_ddl_apply(cdc_schema_arena(context), change->sql, &ddl_context, ddl, &effects,
+								&err), &err, call->sub->name);
+		for (i = 0; i < effects.n; i++)
+		{
+			if (effects.list[i].table[0] == '\0')
+				concern_database(&d, &effects.list[i]);
+			else
+				concern_table(&d, &effects.list[i]);
+		}
+
+		/* definitions that we did not hear of are read anew when they are met */
+		cdc_schema_invalidate(stream->schema);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	pfree(ddl);
+}

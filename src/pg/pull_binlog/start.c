@@ -1,0 +1,252 @@
+/*-------------------------------------------------------------------------
+ *
+ * start.c
+ *	  Where a subscription begins that was never pulled, and where
+ *	  cdc.set_position() puts one.
+ *
+ * A position is one of
+ *
+ *	  NULL, 'latest'		the source's present position; with NULL tables are copied
+ *	  'earliest'			the oldest binlog that the source still has
+ *	  'binlog.000003'		the start of that file
+ *	  'binlog.000003:120'	behind that offset
+ *	  a GTID set			behind these transactions
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull/pull_internal.h"
+
+#include "utils/builtins.h"
+
+#include "pg/base/error.h"
+
+bool
+cdc_position_parse(const char *text, char **file, int64 *offset)
+{
+	size_t		len;
+	int64_t		value;
+
+	if (!cdc_binlog_position_parse(text, &len, &value))
+		return false;
+	*file = pnstrdup(text, len);
+	*offset = value;
+	return true;
+}
+
+static const char *
+first_cell(const CdcRows *rows)
+{
+	return rows != NULL && rows->nrows > 0 && rows->ncolumns > 0 ? rows->cells[0].data : NULL;
+}
+
+/* Whether the source has GTIDs that a dump can start by. */
+static bool
+has_gtids(CdcSource *control)
+{
+	CdcSourcePosition now;
+
+	cdc_source_position(control, &now);
+	return now.gtid_set != NULL;
+}
+
+/*
+ * The GTID set that a file begins with, from the event that the server writes
+ * at its start.
+ */
+static char *
+mysql_previous_gtids(CdcSource *control, const char *file)
+{
+	CdcRows    *rows = cdc_source_query(control, "SHOW BINLOG EVENTS IN %s LIMIT 3",
+										cdc_source_quote_literal(file));
+	int64		i;
+
+	for (i = 0; rows != NULL && rows->nrows > i; i++)
+	{
+		/* Log_name Pos Event_type Server_id End_log_pos Info */
+		const CdcString *type = cdc_rows_cell(rows, i, 2);
+		const CdcString *info = cdc_rows_cell(rows, i, 5);
+
+		if (type->data != NULL && strcmp(type->data, "Previous_gtids") == 0)
+			return pstrdup(info->data != NULL ? info->data : "");
+	}
+	return NULL;
+}
+
+/* The same of MariaDB. */
+static char *
+mariadb_gtid_pos(CdcSource *control, const char *file)
+{
+	CdcRows    *rows = cdc_source_query(control, "SELECT BINLOG_GTID_POS(%s, %d)",
+										cdc_source_quote_literal(file), CDC_PULL_FIRST_OFFSET);
+
+	return first_cell(rows) != NULL ? pstrdup(first_cell(rows)) : NULL;
+}
+
+/*
+ * The start of a file.  The GTIDs before it are found out, so that later
+ * connections can go by GTID; for this place every server tells them.
+ */
+static void
+start_at_file(CdcPosition *pos, CdcSource *control, const char *file)
+{
+	pos->file = pstrdup(file);
+	pos->file_offset = CDC_PULL_FIRST_OFFSET;
+	pos->gtid_set = NULL;
+	if (has_gtids(control))
+		pos->gtid_set = cdc_source_info(control)->flavor == CDC_MARIADB ?
+			mariadb_gtid_pos(control, file) : mysql_previous_gtids(control, file);
+}
+
+/* Whether the source has been where the set says. */
+static bool
+source_contains(CdcFlavor flavor, const char *source_set, const char *text)
+{
+	CdcGtidSet *have = cdc_gtid_set_create(flavor);
+	CdcGtidSet *wanted = cdc_gtid_set_create(flavor);
+	CdcError	err;
+	bool		result = have != NULL && wanted != NULL &&
+		cdc_gtid_set_parse(have, source_set, &err) == CDC_OK &&
+		cdc_gtid_set_parse(wanted, text, &err) == CDC_OK &&
+		cdc_gtid_set_contains(have, wanted);
+
+	cdc_gtid_set_destroy(have);
+	cdc_gtid_set_destroy(wanted);
+	return result;
+}
+
+static void
+start_at_gtid_set(const CdcSubscription *sub, CdcPosition *pos, CdcSource *control,
+				  const char *what, const char *text)
+{
+	CdcSourcePosition now;
+
+	cdc_source_position(control, &now);
+	if (now.gtid_set == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the source of subscription \"%s\" has no GTIDs to start by", sub->name),
+				 errhint("Set gtid_mode=ON there, or start at a file and offset.")));
+	if (!source_contains(cdc_source_info(control)->flavor, now.gtid_set, text))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s \"%s\" of subscription \"%s\" is ahead of the source",
+						what, text, sub->name),
+				 errdetail("The source stands at \"%s\".", now.gtid_set),
+				 errhint("Start at a GTID set that the source has had.")));
+	pos->gtid_set = pstrdup(text);
+	/* the server finds the file; until it says so this one stands for it */
+	pos->file = now.file;
+	pos->file_offset = CDC_PULL_FIRST_OFFSET;
+}
+
+static void
+start_earliest(const CdcSubscription *sub, CdcPosition *pos, CdcSource *control)
+{
+	CdcRows    *rows = cdc_source_query(control, "SHOW BINARY LOGS");
+
+	if (first_cell(rows) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the source of subscription \"%s\" has no binlog", sub->name)));
+	start_at_file(pos, control, first_cell(rows));
+}
+
+/* Whether text is a GTID set of the source's flavour. */
+static bool
+is_gtid_set(CdcFlavor flavor, const char *text)
+{
+	CdcGtidSet *set = cdc_gtid_set_create(flavor);
+	CdcError	err;
+	bool		ok;
+
+	if (set == NULL)
+		cdc_out_of_memory();
+	ok = cdc_gtid_set_parse(set, text, &err) == CDC_OK && !cdc_gtid_set_empty(set);
+	cdc_gtid_set_destroy(set);
+	return ok;
+}
+
+/* Whether the source has the file, and the offset lies in it. */
+static bool
+in_binlog(CdcSource *control, const char *name, int64 offset)
+{
+	CdcRows    *rows = cdc_source_query(control, "SHOW BINARY LOGS");
+	int64		i;
+
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	{
+		/* Log_name File_size */
+		if (strcmp(cdc_rows_cell(rows, i, 0)->data, name) == 0)
+			return offset <= strtoll(cdc_rows_cell(rows, i, 1)->data, NULL, 10);
+	}
+	return false;
+}
+
+static void
+start_latest(CdcPosition *pos, CdcSource *control)
+{
+	CdcSourcePosition now;
+
+	cdc_source_position(control, &now);
+	pos->file = now.file;
+	pos->file_offset = now.offset;
+	pos->gtid_set = now.gtid_set;
+}
+
+void
+cdc_pull_place(const CdcSubscription *sub, CdcSource *control, const char *what, const char *text,
+			   CdcPosition *pos, int64 *skip_offset)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(control);
+	char	   *file;
+	int64		offset;
+
+	*skip_offset = 0;
+	if (strcmp(text, "latest") == 0)
+		start_latest(pos, control);
+	else if (strcmp(text, "earliest") == 0)
+		start_earliest(sub, pos, control);
+	else if (is_gtid_set(info->flavor, text))
+		start_at_gtid_set(sub, pos, control, what, text);
+	else if (cdc_position_parse(text, &file, &offset) && in_binlog(control, file, offset))
+	{
+		start_at_file(pos, control, file);
+		*skip_offset = offset > CDC_PULL_FIRST_OFFSET ? offset : 0;
+	}
+	else if (in_binlog(control, text, CDC_PULL_FIRST_OFFSET))
+		start_at_file(pos, control, text);
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s \"%s\" of subscription \"%s\" is not a place in the source's binlog",
+						what, text, sub->name),
+				 errhint("Use 'earliest', 'latest', a file and offset such as 'binlog.000001:4' that SHOW BINARY LOGS has, or a GTID set.")));
+	pos->source_uuid = pstrdup(info->server_uuid);
+}
+
+void
+cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
+{
+	const char *start = call->sub->start_position;
+	int64		skip_offset;
+
+	if (start == NULL && cdc_copy_pending(call->sub))
+	{
+		cdc_copy_run(call, stream, true);
+		call->pos.source_uuid = pstrdup(cdc_source_info(control)->server_uuid);
+	}
+	else
+	{
+		cdc_pull_place(call->sub, control, "start_position", start != NULL ? start : "latest",
+					   &call->pos, &skip_offset);
+		/* the stream begins with the file and leaves out what ends up to the offset */
+		if (skip_offset > 0)
+		{
+			stream->skip_file = MemoryContextStrdup(stream->context, call->pos.file);
+			stream->skip_offset = skip_offset;
+		}
+	}
+	/* behind the start's position: what is prepared later comes with the stream */
+	if (start == NULL || strcmp(start, "latest") == 0)
+		cdc_pull_xa_recover(call, stream);
+}

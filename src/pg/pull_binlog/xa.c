@@ -1,0 +1,336 @@
+/*-------------------------------------------------------------------------
+ *
+ * xa.c
+ *	  Two-phase (XA) transactions of the source.
+ *
+ * The binlog has the rows of such a transaction in the group that ends in XA
+ * PREPARE; XA COMMIT or XA ROLLBACK is a group of its own, maybe days and
+ * restarts later.  The prepared group is kept in the database, in the same
+ * transaction as the position, which may pass it (xa_store.c); its rows become
+ * history at XA COMMIT, with that commit's GTID, position and time.
+ *
+ * XA COMMIT of a transaction that was prepared before the subscription began:
+ * the prepare is looked for in the source's binlogs, backwards.  Where the
+ * source tells what is prepared (XA RECOVER), that is done at the start, as
+ * the binlogs may be gone when the commit comes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull/pull_internal.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "pg/base/error.h"
+#include "pg/worker/worker.h"
+#include "pg/pull_binlog/xa_store.h"
+
+/* A search for the prepares of some transactions. */
+typedef struct Search
+{
+	CdcPullCall *call;
+	CdcPullStream *stream;
+	List	   *wanted;			/* ids not settled by a later file; of char * */
+	List	   *settled;		/* ... by the file in work; of char * */
+	int			found;
+
+	/* the file in work, for the callback of errors */
+	CdcStream  *reader;
+	CdcGroupBuffer *group;
+} Search;
+
+static char *
+find_id(List *ids, const char *xa)
+{
+	ListCell   *lc;
+
+	foreach(lc, ids)
+	{
+		if (strcmp(lfirst(lc), xa) == 0)
+			return lfirst(lc);
+	}
+	return NULL;
+}
+
+/* What an item of the file says of a wanted transaction; the last one counts. */
+static void
+look_at(Search *search, const CdcItem *item)
+{
+	const CdcSubscription *sub = search->call->sub;
+	char	   *id;
+
+	if (item->kind < CDC_ITEM_XA_PREPARE || (id = find_id(search->wanted, item->xa)) == NULL)
+		return;
+	if (find_id(search->settled, id) == NULL)
+		search->settled = lappend(search->settled, id);
+	if (item->kind == CDC_ITEM_XA_PREPARE)
+		cdc_xa_store_put(sub, id, &item->txn, cdc_stream_format(search->reader), search->group);
+	else
+		cdc_xa_store_delete(sub, id);
+}
+
+/* Reads a binlog file up to end, or to its own end. */
+static void
+search_file(Search *search, const char *file, int64 end)
+{
+	CdcPullStream *stream = search->stream;
+	CdcSource  *control = cdc_pull_stream_control(stream);
+	CdcDumpRequest request = {0};
+	CdcSource  *dump;
+
+	request.file = file;
+	request.offset = CDC_PULL_FIRST_OFFSET;
+	request.annotate = search->call->sub->opt.event.row_query;
+	/* another id than the stream's own dump, which the source would end */
+	request.server_id = cdc_source_server_id(control, stream->kept.subscription_id,
+											 !cdc_am_worker());
+	dump = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid, stream->address,
+							  true, false);
+	cdc_session_dump(cdc_source_session(dump), &request);
+	while (strcmp(cdc_stream_file(search->reader), file) == 0 &&
+		   cdc_stream_offset(search->reader) < (uint64) end)
+	{
+		const uint8_t *event;
+		size_t		len;
+		CdcItem		item;
+		CdcError	err;
+		CdcStatus	st = cdc_session_poll_event(cdc_source_session(dump), &event, &len, &err);
+
+		CHECK_FOR_INTERRUPTS();
+		if (st == CDC_MORE)
+		{
+			(void) cdc_source_wait(dump, -1);
+			continue;
+		}
+		if (st == CDC_END)
+			cdc_error(&err, CDC_ERR_CONNECT, "the source ended the stream of its binlog");
+		if (st != CDC_OK)
+			cdc_ereport(&err, search->call->sub->name);
+		CDC_CHECK(cdc_stream_feed(search->reader, event, len, &item, &err), &err,
+				  search->call->sub->name);
+		if (item.kind == CDC_ITEM_BEGIN)
+			cdc_group_buffer_reset(search->group);
+		if (item.keep)
+			cdc_group_buffer_append(search->group, item.event, item.event_len);
+		if (item.kind == CDC_ITEM_UNDO)
+			cdc_group_buffer_truncate(search->group, item.undo.events, item.undo.bytes);
+		look_at(search, &item);
+	}
+	cdc_source_close(dump);
+}
+
+/* The same; what is not a memory context's is freed in any case. */
+static void
+search_one(Search *search, const char *file, int64 end)
+{
+	CdcFlavor	flavor = cdc_source_info(cdc_pull_stream_control(search->stream))->flavor;
+	ListCell   *lc;
+
+	search->settled = NIL;
+	search->reader = cdc_stream_create(flavor, file, CDC_PULL_FIRST_OFFSET);
+	if (search->reader == NULL)
+		cdc_out_of_memory();
+	cdc_stream_accept_xa(search->reader);
+	cdc_stream_keep_queries(search->reader, search->call->sub->opt.event.row_query);
+	search->group = cdc_group_buffer_create(CurrentMemoryContext,
+											search->call->sub->opt.memory_limit);
+	PG_TRY();
+	{
+		search_file(search, file, end);
+	}
+	PG_CATCH();
+	{
+		cdc_group_buffer_destroy(search->group);
+		cdc_stream_destroy(search->reader);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	cdc_group_buffer_destroy(search->group);
+	cdc_stream_destroy(search->reader);
+	foreach(lc, search->settled)
+	{
+		char	   *id = lfirst(lc);
+
+		search->wanted = list_delete_ptr(search->wanted, id);
+		if (cdc_xa_store_has(search->call->sub, id))
+		{
+			search->found++;
+			cdc_log(search->call->sub->name, "xa",
+					psprintf("found the prepare of XA transaction %s, which was before the start", id),
+					psprintf("in %s", file));
+		}
+	}
+}
+
+/*
+ * Looks for the prepares of these transactions in all binlogs up to the place,
+ * the newest first, and keeps their groups as if the stream had brought them.
+ */
+static void
+search_binlogs(Search *search, const char *file, int64 end)
+{
+	CdcRows    *rows = cdc_source_query(cdc_pull_stream_control(search->stream), "SHOW BINARY LOGS");
+	int64		i = rows != NULL ? rows->nrows - 1 : -1;
+
+	while (i >= 0 && strcmp(cdc_rows_cell(rows, i, 0)->data, file) != 0)
+		i--;
+	for (; i >= 0 && search->wanted != NIL; i--)
+	{
+		const char *name = cdc_rows_cell(rows, i, 0)->data;
+
+		search_one(search, name, strcmp(name, file) == 0 ? end : PG_INT64_MAX);
+	}
+}
+
+/* ---- the stream's items ---- */
+
+void
+cdc_pull_xa_prepare(CdcPullCall *call, const CdcItem *item)
+{
+	CdcPullStream *stream = call->stream;
+
+	cdc_xa_store_put(call->sub, item->xa, &item->txn, cdc_stream_format(stream->stream),
+					 stream->group);
+	call->persist = true;
+}
+
+/* Its prepare is not among those kept; false when it is nowhere. */
+static bool
+find_prepare(CdcPullCall *call, const CdcItem *item)
+{
+	Search		search = {0};
+
+	ereport(LOG,
+			(errmsg("subscription \"%s\": looking for the prepare of XA transaction %s in the source's binlogs",
+					call->sub->name, item->xa)));
+	search.call = call;
+	search.stream = call->stream;
+	search.wanted = list_make1(pstrdup(item->xa));
+	search_binlogs(&search, item->txn.file, (int64) item->txn.start_offset);
+	return search.found > 0;
+}
+
+static void
+report_unknown(CdcPullCall *call, const CdcItem *item)
+{
+	char	   *detail = psprintf("It was committed at %s:" UINT64_FORMAT "; its rows were written at XA PREPARE, before the binlogs that the source still has.",
+								  item->txn.file, (uint64) item->txn.end_offset);
+
+	if (call->sub->opt.xa_unknown == CDC_XA_UNKNOWN_LOG)
+	{
+		cdc_log(call->sub->name, "xa",
+				psprintf("left out XA transaction %s, whose prepare is unknown", item->xa), detail);
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("subscription \"%s\" leaves out XA transaction %s, whose prepare is unknown",
+						call->sub->name, item->xa),
+				 errdetail("%s", detail)));
+		return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the source committed XA transaction %s, whose prepare is unknown", item->xa),
+			 errdetail("%s", detail),
+			 errhint("If it changed none of the tables: SELECT cdc.alter_subscription(%s, '{\"xa_unknown\": \"log\"}'); else drop the subscription and create it again with a new copy.",
+					 quote_literal_cstr(call->sub->name)),
+			 errcontext("subscription \"%s\"", call->sub->name)));
+}
+
+void
+cdc_pull_xa_end(CdcPullCall *call, const CdcItem *item, bool wanted)
+{
+	CdcPullStream *stream = call->stream;
+	CdcFormat	format;
+
+	if (item->kind == CDC_ITEM_XA_COMMIT && wanted)
+	{
+		cdc_group_buffer_reset(stream->group);
+		if (!cdc_xa_store_has(call->sub, item->xa) && !find_prepare(call, item))
+			report_unknown(call, item);
+		else if (cdc_xa_store_get(call->sub, item->xa, &format, stream->group))
+			cdc_pull_group(call, stream->decoder, stream->group, &format, &item->txn,
+						   &stream->lookup);
+	}
+	cdc_xa_store_delete(call->sub, item->xa);
+	call->persist = true;
+}
+
+/* ---- the start ---- */
+
+/* An id as the binlog has it, from a row of XA RECOVER; NULL when it is odd. */
+static char *
+recovered_id(const CdcRows *rows, int64 row)
+{
+	/* formatID gtrid_length bqual_length data */
+	const CdcString *data = cdc_rows_cell(rows, row, 3);
+	const char *cells[3];
+	size_t		lengths[2];
+	StringInfoData id;
+	size_t		i;
+
+	for (i = 0; i < 3; i++)
+	{
+		cells[i] = cdc_rows_cell(rows, row, (int) i)->data;
+		if (cells[i] == NULL)
+			return NULL;
+	}
+	lengths[0] = strtoul(cells[1], NULL, 10);
+	lengths[1] = strtoul(cells[2], NULL, 10);
+	if (data->data == NULL || lengths[0] + lengths[1] != data->len)
+		return NULL;
+	initStringInfo(&id);
+	appendStringInfoString(&id, "X'");
+	for (i = 0; i < data->len; i++)
+	{
+		if (i == lengths[0])
+			appendStringInfoString(&id, "',X'");
+		appendStringInfo(&id, "%02x", (unsigned char) data->data[i]);
+	}
+	if (lengths[1] == 0)
+		appendStringInfoString(&id, "',X'");
+	appendStringInfo(&id, "',%s", cells[0]);
+	return id.data;
+}
+
+/* Before these, XA PREPARE writes nothing to the binlog: XA COMMIT has the rows. */
+static bool
+logs_prepares(const CdcMysqlServerInfo *info)
+{
+	return info->flavor == CDC_MARIADB ? info->version >= 100500 : info->version >= 50707;
+}
+
+void
+cdc_pull_xa_recover(CdcPullCall *call, CdcPullStream *stream)
+{
+	CdcSource  *control = cdc_pull_stream_control(stream);
+	Search		search = {0};
+	CdcSourcePosition now;
+	CdcRows    *rows;
+	CdcError	err;
+	ListCell   *lc;
+	int64		i;
+
+	/* MySQL 8 needs XA_RECOVER_ADMIN: without it a prepare is looked for at its commit */
+	if (!logs_prepares(cdc_source_info(control)) ||
+		cdc_source_try_query(control, "XA RECOVER", &rows, &err) != CDC_OK || rows == NULL)
+		return;
+	search.call = call;
+	search.stream = stream;
+	for (i = 0; i < rows->nrows && rows->ncolumns == 4; i++)
+	{
+		char	   *id = recovered_id(rows, i);
+
+		if (id != NULL)
+			search.wanted = lappend(search.wanted, id);
+	}
+	if (search.wanted == NIL)
+		return;
+	cdc_source_position(control, &now);
+	search_binlogs(&search, now.file, now.offset);
+	call->persist = true;
+	foreach(lc, search.wanted)
+		cdc_log(call->sub->name, "xa",
+				psprintf("XA transaction %s is prepared at the source, but not in its binlogs",
+						 (char *) lfirst(lc)),
+				"Should it change captured tables, pull will stop at its commit.");
+}

@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * xa_store.h
+ *	  cdc.prepared_transaction: the events of source transactions that wait,
+ *	  after XA PREPARE, for their XA COMMIT.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_XA_STORE_H
+#define CDC_PG_XA_STORE_H
+
+#include "binlog/format.h"
+#include "core/change.h"
+#include "pg/catalog/catalog.h"
+#include "pg/base/group_buffer.h"
+
+/*
+ * Keeps the group's events under the transaction's id, in place of what may be
+ * there: a stream that begins anew brings them again.
+ */
+extern void cdc_xa_store_put(const CdcSubscription *sub, const char *xa,
+							 const CdcTransaction *txn, const CdcFormat *format,
+							 CdcGroupBuffer *group);
+
+/* Appends what was kept to group; false when there is nothing. */
+extern bool cdc_xa_store_get(const CdcSubscription *sub, const char *xa, CdcFormat *format,
+							 CdcGroupBuffer *group);
+
+extern bool cdc_xa_store_has(const CdcSubscription *sub, const char *xa);
+extern void cdc_xa_store_delete(const CdcSubscription *sub, const char *xa);
+
+#endif							/* CDC_PG_XA_STORE_H */

@@ -1,0 +1,433 @@
+/*-------------------------------------------------------------------------
+ *
+ * event.c
+ *	  A message of Kafka to a row of the history.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull_kafka/pull_kafka_internal.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "pg/pull_kafka/discover.h"
+#include "pg/base/error.h"
+#include "pg/datum/json_text_in.h"
+#include "pg/datum/jsonb_document.h"
+#include "pg/target/replica_table.h"
+#include "pg/schema/schema.h"
+#include "pg/catalog/spi.h"
+#include "pg/target/target.h"
+
+/* A writer that has held a message of this size gives its memory back. */
+#define LARGE_BYTES		((size_t) 1024 * 1024)
+
+/* How much of a bad message is shown. */
+#define SHOWN_BYTES		100
+
+/* JSONB writers keep their memory, and remember the shapes of rows. */
+struct CdcKafkaEventMaker
+{
+	const CdcSubscription *sub;
+	CdcMessageFormat	format;
+	CdcArena   *arena;
+	CdcJsonbWriter *value;
+	MemoryContext value_context;	/* of that writer */
+	bool		swollen;		/* by a large message */
+	CdcJsonbWriter *key;
+	char		position[CDC_KAFKA_POSITION_TEXT];
+	char		gtid[256];
+
+	HTAB	   *tables;			/* Table by name */
+	struct Table *last;			/* the one found last; NULL: none yet */
+	MemoryContext context;
+};
+
+/* The longest name of a table that is told apart from others. */
+#define TABLE_NAME		520
+
+/* What is known of a table that messages name. */
+typedef struct Table
+{
+	char		name[TABLE_NAME];	/* as the envelope has it: UTF-8 */
+	char	   *text;			/* in the database's encoding */
+	bool		wanted;
+	bool		known;			/* it has its replica, or needs none */
+} Table;
+
+static void
+make_value_writer(CdcKafkaEventMaker *maker)
+{
+	if (maker->value_context != NULL)
+		MemoryContextDelete(maker->value_context);
+	maker->value_context = AllocSetContextCreate(maker->context, "cdc_ingest message value",
+												 ALLOCSET_SMALL_SIZES);
+	maker->value = cdc_jsonb_writer_create(maker->value_context);
+	maker->swollen = false;
+}
+
+void
+cdc_kafka_event_maker_trim(CdcKafkaEventMaker *maker)
+{
+	if (maker->swollen)
+		make_value_writer(maker);
+}
+
+CdcKafkaEventMaker *
+cdc_kafka_event_maker_create(MemoryContext context, const CdcSubscription *sub)
+{
+	CdcKafkaEventMaker *maker = MemoryContextAllocZero(context, sizeof(CdcKafkaEventMaker));
+	HASHCTL		ctl;
+
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = TABLE_NAME;
+	ctl.entrysize = sizeof(Table);
+	ctl.hcxt = context;
+	maker->tables = hash_create("cdc_ingest tables", 64, &ctl, CDC_HASH_STRINGS | HASH_ELEM |
+								HASH_CONTEXT);
+	maker->context = context;
+	maker->sub = sub;
+	if (!cdc_format_by_name(sub->format, &maker->format))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid format \"%s\" of subscription \"%s\"", sub->format, sub->name)));
+	make_value_writer(maker);
+	maker->key = cdc_jsonb_writer_create(context);
+	maker->arena = cdc_schema_arena(context);
+	return maker;
+}
+
+void
+cdc_kafka_position_text(char *buf, const char *topic, int32 partition, int64 offset)
+{
+	snprintf(buf, CDC_KAFKA_POSITION_TEXT, "%s/%d@" INT64_FORMAT, topic, partition, offset);
+}
+
+static TimestampTz
+ms_to_timestamptz(int64 ms)
+{
+	return ms * 1000 - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
+/* ---- parts of a message ---- */
+
+/* The key as JSON: itself, or a string; NULL: the message has none. */
+static const Jsonb *
+parse_key(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg)
+{
+	CdcSink    *sink = cdc_jsonb_writer_sink(maker->key);
+	const Jsonb *key = NULL;
+	uint32_t	schema_id;
+	size_t		skip = 0;
+	CdcError	err;
+	char	   *hex;
+
+	if (msg->key == NULL)
+		return NULL;
+	if (cdc_payload_look((const uint8_t *) msg->key, msg->key_len, &schema_id, &skip) ==
+		CDC_PAYLOAD_TEXT)
+		key = cdc_jsonb_from_text(maker->key, msg->key + skip, msg->key_len - skip, &err);
+	if (key != NULL)
+		return key;
+	cdc_jsonb_writer_reset(maker->key);
+	if (sink->ops->string(sink, msg->key, msg->key_len) == CDC_OK)
+		return cdc_jsonb_writer_finish(maker->key);
+
+	/* no text: as bytea prints it */
+	hex = palloc(msg->key_len * 2 + 3);
+	memcpy(hex, "\\x", 2);
+	(void) hex_encode(msg->key, (unsigned) msg->key_len, hex + 2);
+	cdc_jsonb_writer_reset(maker->key);
+	CDC_CHECK(sink->ops->string(sink, hex, msg->key_len * 2 + 2), &err, maker->sub->name);
+	pfree(hex);
+	return cdc_jsonb_writer_finish(maker->key);
+}
+
+/* Whether an envelope of the format may have something in its key. */
+static bool
+key_matters(CdcMessageFormat format, const CdcKafkaMessage *msg)
+{
+	return msg->value == NULL || format == CDC_FORMAT_AUTO || format == CDC_FORMAT_DEBEZIUM ||
+		format == CDC_FORMAT_DEBEZIUM_FLAT || format == CDC_FORMAT_JSON;
+}
+
+/* The value as JSON; NULL with err filled where it is none. */
+static const Jsonb *
+parse_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcError *err)
+{
+	uint32_t	schema_id;
+	size_t		skip = 0;
+
+	if (cdc_payload_look((const uint8_t *) msg->value, msg->value_len, &schema_id, &skip) !=
+		CDC_PAYLOAD_TEXT)
+	{
+		(void) cdc_payload_refuse(maker->format, schema_id, err);
+		return NULL;
+	}
+	return cdc_jsonb_from_text(maker->value, msg->value + skip, msg->value_len - skip, err);
+}
+
+/* The envelope's table; NULL: it names none. */
+static Table *
+find_table(CdcKafkaEventMaker *maker, const CdcEnvelope *env)
+{
+	char		name[TABLE_NAME];
+	bool		found;
+	Table	   *table;
+
+	if (env->source_table == NULL)
+		return NULL;
+	if (maker->last != NULL && strcmp(maker->last->name, env->source_table) == 0)
+		return maker->last;
+	strlcpy(name, env->source_table, sizeof(name));
+	table = hash_search(maker->tables, name, HASH_ENTER, &found);
+	if (!found)
+	{
+		MemoryContext old = MemoryContextSwitchTo(maker->context);
+
+		table->known = false;
+		table->wanted = false;
+		table->text = NULL;
+		table->text = pstrdup(cdc_replica_text(env->source_table));
+		table->wanted = cdc_subscription_wants(maker->sub, cdc_replica_text(env->database),
+											   cdc_replica_text(env->table));
+		MemoryContextSwitchTo(old);
+	}
+	maker->last = table;
+	return table;
+}
+
+static inline bool
+is_row(CdcOp op)
+{
+	return op == CDC_OP_INSERT || op == CDC_OP_UPDATE || op == CDC_OP_DELETE ||
+		op == CDC_OP_SNAPSHOT;
+}
+
+static void
+take_envelope(CdcKafkaEventMaker *maker, const CdcEnvelope *env, const Table *table,
+			  CdcKafkaEvent *event)
+{
+	CdcHistoryRow *row = &event->row;
+
+	event->wanted = table == NULL || table->wanted;
+	row->source_table = table != NULL ? table->text : NULL;
+	event->commit = env->commit;
+	event->xid = env->xid;
+	row->op = (char) env->op;
+	if (env->source_us != 0)
+		row->source_ts = env->source_us -
+			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	if (env->gtid.len > 0 && env->gtid.len < sizeof(maker->gtid))
+	{
+		memcpy(maker->gtid, env->gtid.data, env->gtid.len);
+		maker->gtid[env->gtid.len] = '\0';
+		row->gtid = GetDatabaseEncoding() == PG_UTF8 ? maker->gtid : cdc_replica_text(maker->gtid);
+	}
+}
+
+/* The value as a document; false: it is not JSON. */
+static bool
+take_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent *event,
+		   CdcDoc *doc)
+{
+	CdcHistoryRow *row = &event->row;
+	const Jsonb *value;
+
+	cdc_kafka_event_maker_trim(maker);
+	maker->swollen = msg->value_len > LARGE_BYTES;
+	value = parse_value(maker, msg, &event->err);
+	row->event = value;
+	if (value == NULL || cdc_jsonb_writer_sink(maker->value)->has_nul)
+	{
+		row->raw = msg->value;
+		row->raw_len = msg->value_len;
+	}
+	if (value == NULL && (event->err.status == CDC_ERR_NOMEM ||
+						  event->err.status == CDC_ERR_INTERNAL))
+		cdc_ereport(&event->err, maker->sub->name);
+	if (value == NULL)
+		return false;
+	cdc_doc_from_jsonb(&value->root, doc);
+	return true;
+}
+
+/* The envelope of a message with that key; NULL: none, or it says nothing. */
+static CdcStatus
+read_with_key(CdcKafkaEventMaker *maker, const Jsonb *key, CdcDoc *key_doc, CdcMessage *message,
+			  CdcEnvelope *env, CdcError *err)
+{
+	if (key != NULL)
+	{
+		cdc_doc_from_jsonb(&key->root, key_doc);
+		message->key = key_doc;
+	}
+	cdc_arena_reset(maker->arena);
+	return cdc_envelope_read(maker->arena, maker->format, message, env, err);
+}
+
+/*
+ * Reads the envelope, with the message's key where that may say something: in
+ * some formats always, in others for a new table, as it names the primary key.
+ */
+static CdcStatus
+read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage *message,
+			  CdcEnvelope *env, CdcKafkaEvent *event)
+{
+	const Jsonb *key = key_matters(maker->format, msg) ? parse_key(maker, msg) : NULL;
+	CdcDoc		key_doc;
+	Table	   *table;
+	CdcStatus	st = read_with_key(maker, key, &key_doc, message, env, &event->err);
+
+	if (cdc_failed(st))
+		return st;
+	if (env->source_table != NULL && strlen(env->source_table) >= TABLE_NAME)
+		return cdc_error(&event->err, CDC_ERR_LIMIT,
+						 "the name of its table is longer than %d bytes", TABLE_NAME - 1);
+	table = find_table(maker, env);
+	if (key == NULL && msg->key != NULL && env->nkey == 0 && table != NULL &&
+		table->wanted && !table->known && is_row(env->op))
+	{
+		key = parse_key(maker, msg);
+		st = read_with_key(maker, key, &key_doc, message, env, &event->err);
+		if (cdc_failed(st))
+			return st;
+	}
+	/* with a target of its own: rows of a former table may be in it */
+	event->empties = env->makes_table && table != NULL && table->wanted &&
+		cdc_target_is_registered(maker->sub, table->text);
+	if (table != NULL && table->wanted && !table->known)
+		table->known = cdc_discover_table(maker->sub, maker->arena, env, 0);
+	if (env->keep_key)
+		event->row.key = key;
+	take_envelope(maker, env, table, event);
+	return CDC_OK;
+}
+
+void
+cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent *event)
+{
+	CdcHistoryRow *row = &event->row;
+	CdcMessage	message = {{0}};
+	CdcEnvelope env;
+	CdcDoc		value;
+
+	event->wanted = true;
+	event->poison = false;
+	event->empties = false;
+	event->commit = -1;
+	event->xid = 0;
+	memset(row, 0, sizeof(*row));
+	row->op = (char) CDC_OP_CONTROL;
+	row->source_ts = msg->ts_ms > 0 ? ms_to_timestamptz(msg->ts_ms) : 0;
+	cdc_kafka_position_text(maker->position, msg->topic, msg->partition, msg->offset);
+	row->position = maker->position;
+
+	if (!cdc_format_is_json(maker->format))
+	{
+		row->raw = msg->value;
+		row->raw_len = msg->value_len;
+		return;
+	}
+	if (msg->value != NULL)
+	{
+		if (!take_value(maker, msg, event, &value))
+		{
+			event->poison = true;
+			return;
+		}
+		message.value = &value;
+	}
+	message.topic.data = msg->topic;
+	message.topic.len = strlen(msg->topic);
+	if (!cdc_failed(read_envelope(maker, msg, &message, &env, event)))
+		return;
+	if (event->err.status == CDC_ERR_NOMEM || event->err.status == CDC_ERR_INTERNAL)
+		cdc_ereport(&event->err, maker->sub->name);
+	event->poison = true;
+}
+
+/* ---- messages that are not what they should be ---- */
+
+/* The reason, in the database's encoding. */
+static char *
+reason(const CdcKafkaEvent *event)
+{
+	const CdcError *err = &event->err;
+
+	return cdc_replica_text(err->detail[0] != '\0' ?
+							psprintf("%s: %s", err->message, err->detail) : err->message);
+}
+
+/* The message's first bytes, what is not plain ASCII as in \xNN. */
+static char *
+shown(const CdcKafkaMessage *msg)
+{
+	StringInfoData buf;
+	size_t		i;
+
+	initStringInfo(&buf);
+	for (i = 0; i < msg->value_len && i < SHOWN_BYTES; i++)
+	{
+		unsigned char c = (unsigned char) msg->value[i];
+
+		if (c >= 0x20 && c < 0x7f)
+			appendStringInfoChar(&buf, (char) c);
+		else
+			appendStringInfo(&buf, "\\x%02x", c);
+	}
+	if (i < msg->value_len)
+		appendStringInfoString(&buf, " ...");
+	return buf.data;
+}
+
+void
+cdc_kafka_event_refuse(const CdcSubscription *sub, const CdcKafkaMessage *msg,
+					   const CdcKafkaEvent *event, int level)
+{
+	char	   *name = quote_literal_cstr(sub->name);
+
+	cdc_kafka_blame(sub, msg->topic, msg->partition);
+	ereport(level,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("message %s is not in the format \"%s\" of subscription \"%s\"",
+					event->row.position, sub->format, sub->name),
+			 errdetail("%s\nIt begins with: %s", reason(event), shown(msg)),
+			 errhint("To keep such messages aside and go on: SELECT cdc.alter_subscription(%s, '{\"on_error\": \"log\"}').  To pass over this one: SELECT cdc.set_position(%s, '%s/%d@" INT64_FORMAT "').",
+					 name, name, msg->topic, msg->partition, msg->offset + 1)));
+}
+
+void
+cdc_kafka_event_log(const CdcSubscription *sub, const CdcKafkaMessage *msg,
+					const CdcKafkaEvent *event, int64 seq)
+{
+	static CdcStatement stmt = {
+		"INSERT INTO cdc.error (subscription, seq, position, source_table, sqlstate, message, raw)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		7, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID}
+	};
+	CdcSpi		spi;
+	Datum		values[7];
+	char		nulls[7];
+	bytea	   *raw = palloc(msg->value_len + VARHDRSZ);
+
+	SET_VARSIZE(raw, msg->value_len + VARHDRSZ);
+	if (msg->value_len > 0)
+		memcpy(VARDATA(raw), msg->value, msg->value_len);
+	memset(nulls, ' ', sizeof(nulls));
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = Int64GetDatum(seq);
+	values[2] = CStringGetTextDatum(event->row.position);
+	values[3] = cdc_text_or_null(event->row.source_table, &nulls[3]);
+	values[4] = CStringGetTextDatum(unpack_sql_state(ERRCODE_DATA_CORRUPTED));
+	values[5] = CStringGetTextDatum(reason(event));
+	values[6] = PointerGetDatum(raw);
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+	pfree(raw);
+}

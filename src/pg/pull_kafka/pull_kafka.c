@@ -1,0 +1,355 @@
+/*-------------------------------------------------------------------------
+ *
+ * pull_kafka.c
+ *	  pull from Kafka: the next messages of all partitions into history, the
+ *	  position of each in the same transaction.
+ *
+ * A message is one row.  Within a partition rows have the order of the offsets;
+ * between partitions Kafka knows no order, and they come as they come.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull_kafka/pull_kafka_internal.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "pg/base/error.h"
+#include "pg/pull/wait.h"
+#include "pg/worker/worker.h"
+
+typedef enum LoopEnd
+{
+	LOOP_REACHED,				/* as far as was asked for */
+	LOOP_BOUND,					/* at a bound, there may be more */
+	LOOP_LOST					/* before what failed: the next call meets it first */
+} LoopEnd;
+
+/* ---- how far a call goes ---- */
+
+/* All that the partitions have now. */
+static void
+set_until(CdcKafkaCall *call)
+{
+	CdcKafkaStream *stream = call->stream;
+	int			i;
+
+	stream->reaching = 0;
+	for (i = 0; i < stream->nplaces; i++)
+	{
+		CdcKafkaPlace *place = &stream->places[i];
+
+		place->until = CDC_OFFSET_UNKNOWN;
+		if (!call->bounds->until_now || (place->read_offset >= place->high && !place->verify))
+			continue;
+		place->until = place->high;
+		stream->reaching++;
+	}
+}
+
+static void
+check_reached(CdcKafkaStream *stream, CdcKafkaPlace *place)
+{
+	if (place->until == CDC_OFFSET_UNKNOWN || place->read_offset < place->until)
+		return;
+	place->until = CDC_OFFSET_UNKNOWN;
+	stream->reaching--;
+}
+
+/* Whether the call has to end here; the clock is looked at now and then only. */
+static bool
+at_bound(const CdcKafkaCall *call)
+{
+	const CdcPullBounds *bounds = call->bounds;
+
+	if (call->messages == 0)
+		return false;
+	return (bounds->max_events > 0 && call->events >= bounds->max_events) ||
+		(bounds->max_bytes > 0 && call->bytes >= bounds->max_bytes) ||
+		(bounds->max_ms > 0 && call->first_event != 0 && call->messages % 64 == 0 &&
+		 cdc_pull_elapsed_ms(call->first_event) >= bounds->max_ms);
+}
+
+static bool
+wait_source(void *source, long timeout_ms)
+{
+	return cdc_kafka_source_wait(source, timeout_ms);
+}
+
+/* ---- messages ---- */
+
+/* Takes what is not in the format; false: the call ends before it. */
+static bool
+take_poison(CdcKafkaCall *call, const CdcKafkaMessage *msg, CdcKafkaEvent *event)
+{
+	if (call->sub->opt.on_error == CDC_ON_ERROR_LOG)
+	{
+		event->row.op = (char) CDC_OP_CONTROL;
+		event->wanted = true;
+		event->commit = -1;
+		return true;
+	}
+	/* what came before it is kept */
+	cdc_kafka_event_refuse(call->sub, msg, event,
+						   call->messages == 0 ? ERROR : call->bounds->until_now ? WARNING : LOG);
+	return false;
+}
+
+/* Returns whether the call may go on behind it. */
+static bool
+take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
+{
+	CdcKafkaStream *stream = call->stream;
+	CdcKafkaPlace *place = &stream->places[msg->tag];
+	uint32		sum = cdc_kafka_message_sum(msg);
+	MemoryContext old;
+	CdcKafkaEvent event;
+
+	if (place->verify && cdc_kafka_check_message(call->sub, place, msg, sum))
+	{
+		check_reached(stream, place);
+		return true;
+	}
+	if (cdc_kafka_stream_doubtful(place))
+	{
+		cdc_kafka_stream_prove(stream, place);
+		return true;
+	}
+	if (msg->offset < place->read_offset)
+		cdc_kafka_check_unexpected(call->sub, place, msg);
+
+	old = MemoryContextSwitchTo(stream->row_context);
+	cdc_kafka_event_make(stream->maker, msg, &event);
+	if (event.poison && !take_poison(call, msg, &event))
+	{
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(stream->row_context);
+		return false;
+	}
+	place->before = place->seen;
+	place->seen.offset = msg->offset;
+	place->seen.ms = msg->ts_ms;
+	place->seen.sum = sum;
+	place->read_offset = msg->offset + 1;
+	place->at_end = false;
+	place->group_messages++;
+	place->group_bytes += msg->key_len + msg->value_len;
+	call->messages++;
+	call->bytes += msg->key_len + msg->value_len;
+	cdc_kafka_take_event(call, place, msg, &event);
+	if (event.poison)
+		cdc_kafka_event_log(call->sub, msg, &event, call->pos.last_seq);
+	stream->last_ms = msg->ts_ms;
+	check_reached(stream, place);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(stream->row_context);
+	return true;
+}
+
+/*
+ * The end of a partition: what is before it was delivered or is not there
+ * (compacted, aborted, control records), so that the position moves over that.
+ */
+static void
+take_end(CdcKafkaCall *call, const CdcKafkaMessage *msg)
+{
+	CdcKafkaPlace *place = &call->stream->places[msg->tag];
+
+	place->verify = false;
+	if (!place->at_end)
+		place->end_at = GetCurrentTimestamp();
+	place->at_end = true;
+	if (msg->offset > place->read_offset)
+	{
+		place->read_offset = msg->offset;
+		if (!place->open)
+		{
+			place->next_offset = msg->offset;
+			place->changed = true;
+			call->stream->moved = true;
+		}
+	}
+	if (msg->offset > place->high)
+		place->high = msg->offset;
+	check_reached(call->stream, place);
+}
+
+/*
+ * The reader cannot go on.  Where the partition does not have what was to be
+ * read, the watermarks tell why; else what was proven has expired meanwhile,
+ * and the rest is still there.
+ */
+static bool
+read_failed(CdcKafkaCall *call, const CdcKafkaMessage *msg, CdcError *err)
+{
+	CdcKafkaStream *stream = call->stream;
+
+	if (msg->topic != NULL && msg->tag >= 0 && msg->tag < stream->nplaces)
+	{
+		CdcKafkaPlace *place = &stream->places[msg->tag];
+
+		cdc_kafka_blame(call->sub, place->topic, place->partition);
+		if (err->status == CDC_ERR_PURGED)
+		{
+			cdc_kafka_group_answer(stream, true);
+			cdc_kafka_ask_watermarks(stream->source, &place, 1);
+			cdc_kafka_check_place(call->sub, place, false);
+			if (place->verify)
+			{
+				place->seen.offset = CDC_OFFSET_UNKNOWN;
+				cdc_kafka_stream_prove(stream, place);
+				return true;
+			}
+		}
+	}
+	/* a worker keeps what it has, and meets the error in its next call */
+	if (!call->bounds->until_now && call->messages > 0)
+		return false;
+	if (err->status == CDC_ERR_CONFIG && msg->topic != NULL &&
+		call->restarts++ < stream->nplaces)
+	{
+		/* ERROR where the topic is gone; else it was, and may be another one now */
+		cdc_kafka_stream_refresh(call, stream);
+		cdc_kafka_stream_prove(stream, &stream->places[msg->tag]);
+		return true;
+	}
+	cdc_ereport(err, call->sub->name);
+}
+
+static LoopEnd
+pull_loop(CdcKafkaCall *call)
+{
+	CdcKafkaStream *stream = call->stream;
+
+	for (;;)
+	{
+		CdcKafkaMessage msg = {0};
+		CdcError	err;
+		CdcStatus	st;
+
+		CHECK_FOR_INTERRUPTS();
+		if (call->bounds->until_now && stream->reaching == 0)
+			return LOOP_REACHED;
+		if (at_bound(call))
+			return LOOP_BOUND;
+		msg.tag = -1;
+		st = cdc_kafka_reader_poll(stream->reader, &msg, &err);
+		if (st == CDC_OK)
+		{
+			if (!take_message(call, &msg))
+			{
+				stream->kept.broken = true;
+				return LOOP_LOST;
+			}
+		}
+		else if (st == CDC_END)
+			take_end(call, &msg);
+		else if (st == CDC_MORE)
+		{
+			if (!cdc_pull_wait_for_more(call->bounds, call->first_event, wait_source,
+										call->stream->source))
+				return LOOP_REACHED;
+		}
+		else if (!read_failed(call, &msg, &err))
+		{
+			stream->kept.broken = true;
+			return LOOP_LOST;
+		}
+	}
+}
+
+/* ---- the position ---- */
+
+/* Whether the rows are to be written: always with events, else now and then. */
+static bool
+persist_due(const CdcKafkaCall *call)
+{
+	const CdcKafkaStream *stream = call->stream;
+
+	if (call->events > 0 || call->pos.version == 0)
+		return true;
+	return stream->moved &&
+		(call->bounds->until_now ||
+		 cdc_pull_elapsed_ms(stream->written_at) >= CDC_KAFKA_PERSIST_MS);
+}
+
+static void
+persist(CdcKafkaCall *call)
+{
+	CdcKafkaStream *stream = call->stream;
+	CdcPosition *pos = &call->pos;
+	int			i;
+
+	for (i = 0; i < stream->nplaces; i++)
+	{
+		CdcKafkaPlace *place = &stream->places[i];
+
+		if (place->changed || !place->stored || place->failed)
+			cdc_kafka_place_write(call->sub, place);
+	}
+	pos->version++;
+	pos->transactions += call->transactions;
+	pos->events += call->events;
+	pos->bytes += call->bytes;
+	if (call->source_ts != 0)
+		pos->source_ts = call->source_ts;
+	cdc_position_set(call->sub, pos);
+	stream->version = pos->version;
+	stream->moved = false;
+	stream->written_at = GetCurrentTimestamp();
+	cdc_kafka_group_note(stream);
+}
+
+/*
+ * What the views show of a running worker: how late the last message came, or
+ * that there is no more for now.
+ */
+static void
+report(CdcKafkaCall *call, LoopEnd end)
+{
+	CdcKafkaStream *stream = call->stream;
+	TimestampTz now = GetCurrentTimestamp();
+	int64		unix_ms = (now + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000;
+	int64		delay = CDC_DELAY_UNKNOWN;
+
+	if (call->messages > 0 || end == LOOP_REACHED)
+		stream->message_at = now;
+	if (end == LOOP_REACHED)
+		delay = 0;
+	else if (stream->last_ms > 0)
+		delay = Max(unix_ms - stream->last_ms, 0) * 1000;
+	cdc_worker_report(stream->message_at, delay);
+}
+
+void
+cdc_pull_kafka_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
+{
+	CdcKafkaCall call = {0};
+	LoopEnd		end;
+
+	memset(result, 0, sizeof(*result));
+	call.sub = sub;
+	call.bounds = bounds;
+	cdc_kafka_blame(sub, "", -1);
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	cdc_position_get(sub, &call.pos);
+	call.stream = cdc_kafka_stream_get(&call, bounds->until_now);
+	set_until(&call);
+	end = pull_loop(&call);
+	(void) cdc_kafka_end_old_groups(&call);
+
+	if (call.history != NULL)
+		cdc_history_close(call.history);
+	result->moved = persist_due(&call);
+	if (result->moved)
+		persist(&call);
+	cdc_kafka_event_maker_trim(call.stream->maker);
+	call.stream->called_at = GetCurrentTimestamp();
+	report(&call, end);
+	result->events = call.events;
+	result->transactions = call.transactions;
+	result->bytes = call.bytes;
+	result->more = end != LOOP_REACHED;
+}

@@ -1,0 +1,285 @@
+/*-------------------------------------------------------------------------
+ *
+ * pull_kafka_internal.h
+ *	  What the parts of pull from Kafka share:
+ *
+ *	  pull_kafka.c				the loop of a call, its bounds, the position
+ *	  pull_kafka_stream.c		the consumer, kept open between calls
+ *	  pull_kafka_check.c		whether the partitions still have what was read
+ *	  pull_kafka_event.c		a message to a row of the history
+ *	  pull_kafka_group.c		source transactions, and Kafka's own offsets
+ *	  pull_kafka_position.c		cdc.subscription_partition
+ *	  pull_kafka_start.c		positions as a person writes them, cdc.set_position
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_PULL_KAFKA_INTERNAL_H
+#define CDC_PG_PULL_KAFKA_INTERNAL_H
+
+#include "pg/pull_kafka/pull_kafka.h"
+#include "core/arena.h"
+#include "envelope/envelope.h"
+#include "pg/base/group_buffer.h"
+#include "pg/history/append.h"
+#include "pg/datum/jsonb_writer.h"
+#include "pg/remote/kafka_client.h"
+#include "pg/pull/kept_stream.h"
+#include "utils/hsearch.h"
+
+/* The longest name of a topic that Kafka allows, and its NUL. */
+#define CDC_TOPIC_NAME		250
+
+/* "topic/partition@offset" */
+#define CDC_KAFKA_POSITION_TEXT	(CDC_TOPIC_NAME + 40)
+
+#define CDC_OFFSET_BEGINNING	(-1)	/* of next_offset: where the partition begins */
+#define CDC_OFFSET_UNKNOWN		(-1)	/* of all others */
+
+/* What tells a message from another one at the same place. */
+typedef struct CdcMessageMark
+{
+	int64		offset;			/* or CDC_OFFSET_UNKNOWN: there is none */
+	int64		ms;
+	uint32		sum;
+} CdcMessageMark;
+
+/* A partition of a subscription: its row, and in a stream where that stands. */
+typedef struct CdcKafkaPlace
+{
+	/* the row */
+	char		topic[CDC_TOPIC_NAME];
+	int32		partition;
+	int64		next_offset;
+	int64		low;
+	int64		high;
+	CdcMessageMark last;		/* the last message before next_offset that was read */
+	int64		messages;
+	int64		bytes;
+	bool		failed;			/* it has a last_error */
+
+	/* the stream */
+	bool		stored;			/* there is a row */
+	bool		changed;		/* ... which is not what is here */
+	bool		verify;			/* the next message must be the one in seen */
+	int64		read_offset;	/* what comes next */
+	int64		until;			/* the present call ends there; CDC_OFFSET_UNKNOWN: reached */
+	int64		committed;		/* last told to the consumer group */
+	CdcMessageMark seen;		/* the last message that came ... */
+	CdcMessageMark before;		/* ... and the one before it */
+	bool		at_end;			/* it has nothing more just now ... */
+	TimestampTz end_at;			/* ... since then */
+	bool		rested;			/* no call has read it for a while */
+
+	/* a source transaction whose end has not come yet; next_offset is its start */
+	bool		open;
+	CdcGroupBuffer *group;		/* its rows; NULL until needed */
+	uint64		nrows;			/* in it */
+	uint64		xid;
+	int64		open_ms;		/* its last message's time, -1 = none */
+	TimestampTz open_at;		/* ... and when that came */
+	int64		group_messages; /* read but not in messages and bytes */
+	int64		group_bytes;
+} CdcKafkaPlace;
+
+typedef struct CdcKafkaEventMaker CdcKafkaEventMaker;
+
+/*
+ * The stream of one subscription in this backend.  It outlives transactions;
+ * one that aborts takes it along.
+ */
+typedef struct CdcKafkaStream
+{
+	CdcKeptStream kept;
+	MemoryContext context;		/* of everything below */
+	CdcSubscription *sub;		/* our copy */
+	MemoryContext row_context;	/* reset after each message */
+
+	CdcKafkaSource *source;
+	CdcKafkaReader *reader;
+	CdcKafkaPlace *places;		/* a place's number is the reader's tag */
+	int			nplaces;
+	int			maxplaces;
+	HTAB	   *index;			/* number by topic and partition */
+	int			reaching;		/* places whose until is not reached */
+	int			nopen;			/* places with an open transaction */
+	bool		by_message;		/* each message is a transaction */
+	int64		version;		/* of the rows as we last read or wrote them */
+	TimestampTz refreshed_at;	/* when metadata was asked for */
+	TimestampTz called_at;		/* when the last call ended */
+	TimestampTz written_at;		/* when the rows were */
+	TimestampTz message_at;		/* when the last message came; 0: none */
+	int64		last_ms;		/* its own time */
+	bool		moved;			/* places have changed that are not written */
+	CdcKafkaEventMaker *maker;
+
+	/* the consumer group */
+	bool		group_wanted;
+	bool		group_due;		/* it has not been told everything */
+	bool		group_asked;	/* it is being told */
+	bool		group_failed;	/* what was said last is in cdc.log */
+	CdcKafkaBounds *group_bounds;	/* what it is told: nplaces at most */
+	int64	   *group_offsets;	/* of each place, as they were written */
+	int			group_n;
+	int			group_max;
+	TimestampTz group_at;
+} CdcKafkaStream;
+
+/* One call of cdc_pull_kafka_run(). */
+typedef struct CdcKafkaCall
+{
+	const CdcSubscription *sub;
+	const CdcPullBounds *bounds;
+	CdcKafkaStream *stream;
+	CdcPosition pos;
+	CdcHistory *history;		/* NULL until the first row */
+	int64		events;
+	int64		transactions;
+	int64		messages;
+	int64		bytes;
+	int			restarts;		/* of partitions that were gone for a moment */
+	TimestampTz first_event;	/* 0 = none yet */
+	TimestampTz source_ts;		/* of the last row; 0 = none */
+} CdcKafkaCall;
+
+/* A position that moved without an event is written this often. */
+#define CDC_KAFKA_PERSIST_MS	200
+
+/* Kafka's group is told this often while messages come. */
+#define CDC_KAFKA_GROUP_MS		1000
+
+/* pull_kafka_stream.c */
+
+/*
+ * The stream that stands where the rows say, opened where there is none.
+ * refresh: topics, partitions and watermarks are to be those of now.
+ */
+extern CdcKafkaStream *cdc_kafka_stream_get(CdcKafkaCall *call, bool refresh);
+
+/* New topics and partitions, watermarks; ERROR where something was lost. */
+extern void cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream);
+
+/* Reads a place from its read_offset on, or from the message that proves it. */
+extern void cdc_kafka_stream_assign(CdcKafkaStream *stream, CdcKafkaPlace *place);
+
+/* Reads on where it is, and first the last message again, which proves the topic. */
+extern void cdc_kafka_stream_prove(CdcKafkaStream *stream, CdcKafkaPlace *place);
+
+/*
+ * Whether a place has had nothing for so long that its topic may have been made
+ * anew meanwhile, without the consumer noticing.
+ */
+extern bool cdc_kafka_stream_rested(const CdcKafkaPlace *place);
+
+/* Whether a message that comes now may be another topic's for that reason. */
+extern bool cdc_kafka_stream_doubtful(const CdcKafkaPlace *place);
+
+extern CdcKafkaPlace *cdc_kafka_stream_find(CdcKafkaStream *stream, const char *topic,
+											int32 partition);
+
+/* The topics of the cluster that the subscription wants: CdcKafkaTopic *. */
+extern List *cdc_kafka_wanted_topics(CdcKafkaSource *source, const CdcSubscription *sub);
+
+/* The client for a subscription's server. */
+extern CdcKafkaSource *cdc_kafka_subscription_source(const CdcSubscription *sub, bool long_lived);
+
+/* pull_kafka_check.c */
+
+/* Asks for the watermarks of n places. */
+extern void cdc_kafka_ask_watermarks(CdcKafkaSource *source, CdcKafkaPlace **places, int n);
+
+/*
+ * ERROR where messages before its position, or behind it, are gone.  reading: a
+ * reader is at it, which tells by itself of what it could not read.
+ */
+extern void cdc_kafka_check_place(const CdcSubscription *sub, const CdcKafkaPlace *place,
+								  bool reading);
+
+/*
+ * The first message of a place that was to be proven.  True when it is that
+ * one, which was read before; ERROR when it is another one.
+ */
+extern bool cdc_kafka_check_message(const CdcSubscription *sub, CdcKafkaPlace *place,
+									const CdcKafkaMessage *msg, uint32 sum);
+
+/* ERROR: a message that came where none was left. */
+pg_noreturn extern void cdc_kafka_check_unexpected(const CdcSubscription *sub,
+												   const CdcKafkaPlace *place,
+												   const CdcKafkaMessage *msg);
+
+/* ERROR: a topic that was read is not there; or has fewer partitions. */
+extern void cdc_kafka_check_missing(CdcKafkaStream *stream, List *topics);
+
+/* Keeps the watermarks for cdc_pull_kafka_failed(). */
+extern void cdc_kafka_note_watermarks(const CdcKafkaStream *stream);
+
+/* Notes whose fault an error was, for cdc.subscription_partition.last_error. */
+extern void cdc_kafka_blame(const CdcSubscription *sub, const char *topic, int32 partition);
+
+extern uint32 cdc_kafka_message_sum(const CdcKafkaMessage *msg);
+
+/* pull_kafka_event.c */
+
+/* What a message says. */
+typedef struct CdcKafkaEvent
+{
+	bool		wanted;			/* there is a row */
+	bool		poison;			/* neither JSON nor the format: err says why */
+	bool		empties;		/* a table that has a target was made anew */
+	int			commit;			/* as CdcEnvelope's */
+	uint64		xid;
+	CdcHistoryRow row;			/* without seq and commit; valid until the next call */
+	CdcError	err;
+} CdcKafkaEvent;
+
+extern CdcKafkaEventMaker *cdc_kafka_event_maker_create(MemoryContext context,
+														const CdcSubscription *sub);
+
+/* Gives back what a large message took; the last event is void then. */
+extern void cdc_kafka_event_maker_trim(CdcKafkaEventMaker *maker);
+extern void cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg,
+								 CdcKafkaEvent *event);
+
+/* ERROR for a poisonous message, or the same as a WARNING. */
+extern void cdc_kafka_event_refuse(const CdcSubscription *sub, const CdcKafkaMessage *msg,
+								   const CdcKafkaEvent *event, int level);
+
+/* A row in cdc.error for it. */
+extern void cdc_kafka_event_log(const CdcSubscription *sub, const CdcKafkaMessage *msg,
+								const CdcKafkaEvent *event, int64 seq);
+
+extern void cdc_kafka_position_text(char *buf, const char *topic, int32 partition, int64 offset);
+
+/* pull_kafka_group.c */
+
+/* Appends a row to the history, with its seq. */
+extern void cdc_kafka_append(CdcKafkaCall *call, CdcHistoryRow *row, bool commit);
+
+/* Takes a message's event into its place's transaction, or straight to the history. */
+extern void cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place,
+								 const CdcKafkaMessage *msg, CdcKafkaEvent *event);
+
+/* Ends the open transaction of a place: its rows go to the history. */
+extern void cdc_kafka_end_group(CdcKafkaCall *call, CdcKafkaPlace *place);
+
+/* Ends those that have waited long enough for their end; returns whether any did. */
+extern bool cdc_kafka_end_old_groups(CdcKafkaCall *call);
+
+/* Milliseconds until cdc_kafka_end_old_groups() has something to do; -1: never. */
+extern long cdc_kafka_old_group_wait(const CdcKafkaStream *stream);
+
+/* The positions that were written, at commit of their transaction, to Kafka's group. */
+extern void cdc_kafka_group_note(CdcKafkaStream *stream);
+extern void cdc_kafka_group_tell(CdcKafkaStream *stream, bool at_once);
+
+/* Takes the answer; wait: until there is one, so that the client is free. */
+extern void cdc_kafka_group_answer(CdcKafkaStream *stream, bool wait);
+
+/* pull_kafka_position.c */
+
+/* The rows of a subscription as places, by topic and partition; palloc'ed array. */
+extern CdcKafkaPlace *cdc_kafka_places_read(const CdcSubscription *sub, int *n);
+
+/* Writes a place that has changed, or is not stored. */
+extern void cdc_kafka_place_write(const CdcSubscription *sub, CdcKafkaPlace *place);
+
+#endif							/* CDC_PG_PULL_KAFKA_INTERNAL_H */

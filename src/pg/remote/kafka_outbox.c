@@ -1,0 +1,507 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka_outbox.c
+ *	  Messages for Kafka until their transaction commits: in memory up to the
+ *	  option memory_limit of the first server written to, then in a file.
+ *
+ * A record is an OutRecord, then key, value and headers (each a uint32 length of
+ * the name, an int32 length of the value or -1, name with a NUL, value).  All
+ * outlets share one buffer, so that a rollback to a savepoint only cuts its end
+ * off: marks[] has, for each subtransaction that wrote, what the buffer held
+ * before.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/remote/kafka_outbox.h"
+
+#include "access/xact.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "pg/base/group_buffer.h"
+#include "pg/remote/kafka_send.h"
+#include "pg/base/module.h"
+
+typedef struct OutRecord
+{
+	uint32		outlet;			/* index */
+	uint32		topic;			/* index of the outlet's topics */
+	int32		partition;
+	int32		key_len;		/* -1: no key */
+	int32		value_len;		/* -1: NULL */
+	uint32		nheaders;
+	int64		ts_ms;
+} OutRecord;
+
+struct CdcOutlet
+{
+	uint32		index;
+	CdcKafkaTarget target;
+	int64		max_bytes;
+	char	  **topics;
+	int32	   *partitions;		/* of each topic the highest that was asked for, or -1 */
+	uint32		ntopics;
+	uint32		cap;
+	uint32		last;			/* topic of the last message */
+};
+
+/* What the buffer held when a subtransaction of this depth wrote first. */
+typedef struct Mark
+{
+	int			level;
+	uint64		messages;
+	uint64		bytes;
+} Mark;
+
+typedef struct Outbox
+{
+	MemoryContext context;
+	CdcGroupBuffer *buffer;
+	uint64		messages;
+	uint64		bytes;			/* of records, without group_buffer's lengths */
+	bool		cut;			/* the buffer still has more than that */
+	CdcOutlet **outlets;
+	uint32		noutlets;
+	int			nused;			/* outlets that have had messages */
+	Mark	   *marks;
+	int			nmarks;
+	int			mark_cap;
+	char	   *record;			/* being put together */
+	size_t		record_cap;
+} Outbox;
+
+static Outbox *outbox = NULL;	/* of the transaction that is open */
+
+static Outbox *
+outbox_get(void)
+{
+	MemoryContext context;
+	Outbox	   *box;
+
+	if (outbox != NULL)
+		return outbox;
+	context = AllocSetContextCreate(TopTransactionContext, "cdc_ingest outgoing messages",
+									ALLOCSET_DEFAULT_SIZES);
+	box = MemoryContextAllocZero(context, sizeof(Outbox));
+	box->context = context;
+	outbox = box;
+	return box;
+}
+
+CdcOutlet *
+cdc_outbox_outlet(Oid serverid, Oid userid, List *overrides)
+{
+	Outbox	   *box = outbox_get();
+	MemoryContext old;
+	CdcOutlet  *outlet;
+	uint32		i;
+
+	for (i = 0; i < box->noutlets; i++)
+	{
+		if (cdc_kafka_target_is(&box->outlets[i]->target, serverid, userid, overrides))
+			return box->outlets[i];
+	}
+	old = MemoryContextSwitchTo(box->context);
+	outlet = palloc0(sizeof(CdcOutlet));
+	outlet->index = box->noutlets;
+	cdc_kafka_target_init(&outlet->target, serverid, userid, overrides);
+	outlet->max_bytes = cdc_kafka_target_max_bytes(&outlet->target);
+	if (box->buffer == NULL)
+		box->buffer = cdc_group_buffer_create_transient(box->context,
+														cdc_kafka_target_memory_limit(&outlet->target));
+	box->outlets = box->noutlets == 0 ? palloc(sizeof(CdcOutlet *)) :
+		repalloc(box->outlets, sizeof(CdcOutlet *) * (box->noutlets + 1));
+	box->outlets[box->noutlets++] = outlet;
+	MemoryContextSwitchTo(old);
+	return outlet;
+}
+
+static uint32
+topic_index(Outbox *box, CdcOutlet *outlet, const char *topic)
+{
+	uint32		i;
+
+	if (outlet->ntopics > 0 && strcmp(outlet->topics[outlet->last], topic) == 0)
+		return outlet->last;
+	for (i = 0; i < outlet->ntopics; i++)
+	{
+		if (strcmp(outlet->topics[i], topic) == 0)
+			return outlet->last = i;
+	}
+	if (outlet->ntopics == outlet->cap)
+	{
+		uint32		cap = Max(outlet->cap * 2, 8);
+
+		outlet->topics = outlet->topics == NULL ?
+			MemoryContextAlloc(box->context, sizeof(char *) * cap) :
+			repalloc(outlet->topics, sizeof(char *) * cap);
+		outlet->partitions = outlet->partitions == NULL ?
+			MemoryContextAlloc(box->context, sizeof(int32) * cap) :
+			repalloc(outlet->partitions, sizeof(int32) * cap);
+		outlet->cap = cap;
+	}
+	outlet->topics[outlet->ntopics] = MemoryContextStrdup(box->context, topic);
+	outlet->partitions[outlet->ntopics] = -1;
+	if (outlet->ntopics == 0)
+	{
+		if (box->nused++ == CDC_KAFKA_SENDERS)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("a transaction can send to %d Kafka servers at most", CDC_KAFKA_SENDERS),
+					 errdetail("The same server counts again for another user or other options of the table.")));
+		cdc_kafka_sender_prepare(&outlet->target, topic);
+	}
+	return outlet->last = outlet->ntopics++;
+}
+
+/* The first message of a subtransaction notes where that begins. */
+static void
+note_level(Outbox *box)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	Mark	   *mark;
+
+	if (level <= 1 || (box->nmarks > 0 && box->marks[box->nmarks - 1].level >= level))
+		return;
+	if (box->nmarks == box->mark_cap)
+	{
+		int			cap = Max(box->mark_cap * 2, 16);
+
+		box->marks = box->marks == NULL ?
+			MemoryContextAlloc(box->context, sizeof(Mark) * cap) :
+			repalloc(box->marks, sizeof(Mark) * cap);
+		box->mark_cap = cap;
+	}
+	mark = &box->marks[box->nmarks++];
+	mark->level = level;
+	mark->messages = box->messages;
+	mark->bytes = box->bytes;
+}
+
+/* Takes out of the buffer what was rolled back. */
+static void
+cut(Outbox *box)
+{
+	if (box->cut)
+		cdc_group_buffer_truncate(box->buffer, box->messages, box->bytes);
+	box->cut = false;
+}
+
+static char *
+put(char *at, const void *data, size_t len)
+{
+	if (len > 0)
+		memcpy(at, data, len);
+	return at + len;
+}
+
+static size_t
+headers_size(const CdcOutMessage *m)
+{
+	size_t		size = 0;
+	int			i;
+
+	for (i = 0; i < m->nheaders; i++)
+		size += sizeof(uint32) + sizeof(int32) + strlen(m->headers[i].name) + 1 + m->headers[i].len;
+	return size;
+}
+
+void
+cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
+{
+	Outbox	   *box = outbox_get();
+	size_t		headers = headers_size(m);
+	size_t		size = sizeof(OutRecord) + m->key_len + m->value_len + headers;
+	OutRecord	record;
+	char	   *at;
+	int			i;
+
+	cdc_kafka_check_size(outlet->max_bytes, m->topic, m->key_len + m->value_len + headers,
+						 box->messages + 1);
+	if (size > box->record_cap)
+	{
+		size_t		cap = Max(size, Max(box->record_cap * 2, 8192));
+
+		if (box->record != NULL)
+			pfree(box->record);
+		box->record = NULL;
+		box->record_cap = 0;
+		box->record = MemoryContextAllocHuge(box->context, cap);
+		box->record_cap = cap;
+	}
+	memset(&record, 0, sizeof(record));
+	record.outlet = outlet->index;
+	record.topic = topic_index(box, outlet, m->topic);
+	record.partition = m->partition;
+	outlet->partitions[record.topic] = Max(outlet->partitions[record.topic], m->partition);
+	record.key_len = m->key == NULL ? -1 : (int32) m->key_len;
+	record.value_len = m->value == NULL ? -1 : (int32) m->value_len;
+	record.nheaders = (uint32) m->nheaders;
+	record.ts_ms = m->ts_ms;
+
+	at = put(box->record, &record, sizeof(record));
+	at = put(at, m->key, m->key_len);
+	at = put(at, m->value, m->value_len);
+	for (i = 0; i < m->nheaders; i++)
+	{
+		const CdcKafkaHeader *h = &m->headers[i];
+		uint32		name_len = (uint32) strlen(h->name);
+		int32		value_len = h->value == NULL ? -1 : (int32) h->len;
+
+		at = put(at, &name_len, sizeof(name_len));
+		at = put(at, &value_len, sizeof(value_len));
+		at = put(at, h->name, name_len + 1);
+		at = put(at, h->value, h->len);
+	}
+	cut(box);
+	note_level(box);
+	cdc_group_buffer_append(box->buffer, (const uint8 *) box->record, size);
+	box->messages++;
+	box->bytes += size;
+}
+
+/*
+ * Sending
+ */
+
+static void
+read_headers(const char *at, CdcKafkaHeader *headers, uint32 n)
+{
+	uint32		i;
+
+	for (i = 0; i < n; i++)
+	{
+		uint32		name_len;
+		int32		value_len;
+
+		memcpy(&name_len, at, sizeof(name_len));
+		memcpy(&value_len, at + sizeof(name_len), sizeof(value_len));
+		at += sizeof(name_len) + sizeof(value_len);
+		headers[i].name = at;
+		at += name_len + 1;
+		headers[i].value = value_len < 0 ? NULL : at;
+		headers[i].len = Max(value_len, 0);
+		at += headers[i].len;
+	}
+}
+
+/*
+ * One outlet's messages, in the order in which they were written.  NULL when it
+ * has none (any more).
+ */
+static CdcKafkaSender *
+send_outlet(Outbox *box, CdcOutlet *outlet)
+{
+	CdcKafkaSender *sender = NULL;
+	CdcKafkaHeader *headers = NULL;
+	uint32		header_cap = 0;
+	const uint8 *data;
+	size_t		len;
+	uint64		number = 0;
+
+	cdc_group_buffer_rewind(box->buffer);
+	while (cdc_group_buffer_next(box->buffer, &data, &len))
+	{
+		OutRecord	record;
+		CdcOutMessage m;
+		const char *at = (const char *) data + sizeof(record);
+
+		CHECK_FOR_INTERRUPTS();
+		number++;
+		memcpy(&record, data, sizeof(record));
+		if (record.outlet != outlet->index)
+			continue;
+		if (record.nheaders > header_cap)
+		{
+			header_cap = record.nheaders;
+			headers = headers == NULL ? palloc(sizeof(CdcKafkaHeader) * header_cap) :
+				repalloc(headers, sizeof(CdcKafkaHeader) * header_cap);
+		}
+		m.topic = outlet->topics[record.topic];
+		m.partition = record.partition;
+		m.ts_ms = record.ts_ms;
+		m.key = record.key_len < 0 ? NULL : at;
+		m.key_len = Max(record.key_len, 0);
+		at += m.key_len;
+		m.value = record.value_len < 0 ? NULL : at;
+		m.value_len = Max(record.value_len, 0);
+		at += m.value_len;
+		read_headers(at, headers, record.nheaders);
+		m.nheaders = (int) record.nheaders;
+		m.headers = headers;
+		if (sender == NULL)
+			sender = cdc_kafka_sender_open(&outlet->target);
+		cdc_kafka_sender_send(sender, &m, number);
+	}
+	if (sender != NULL)
+		cdc_kafka_sender_flush(sender);
+	if (headers != NULL)
+		pfree(headers);
+	return sender;
+}
+
+/* ERROR if a message is for a partition that its topic, which has n, does not have. */
+static void
+refuse_partitions(Outbox *box, const CdcOutlet *outlet, uint32 topic, int n)
+{
+	const uint8 *data;
+	size_t		len;
+	uint64		number = 0;
+
+	cdc_group_buffer_rewind(box->buffer);
+	while (cdc_group_buffer_next(box->buffer, &data, &len))
+	{
+		OutRecord	record;
+
+		CHECK_FOR_INTERRUPTS();
+		number++;
+		memcpy(&record, data, sizeof(record));
+		if (record.outlet == outlet->index && record.topic == topic && record.partition >= n)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("topic \"%s\" has no partition %d", outlet->topics[topic],
+							record.partition),
+					 errdetail("It has %d, numbered from 0.  It is message " UINT64_FORMAT " of the transaction; nothing has been sent.",
+							   n, number)));
+	}
+}
+
+/* Before the first message is sent: one that cannot be would make others be sent in vain. */
+static void
+check_partitions(Outbox *box)
+{
+	uint32		i;
+	uint32		t;
+
+	for (i = 0; i < box->noutlets; i++)
+	{
+		CdcOutlet  *outlet = box->outlets[i];
+
+		for (t = 0; t < outlet->ntopics; t++)
+		{
+			int			n;
+
+			if (outlet->partitions[t] < 0)
+				continue;
+			n = cdc_kafka_target_partitions(&outlet->target, outlet->topics[t],
+											outlet->partitions[t]);
+			/* the message may have been rolled back */
+			if (n > 0 && outlet->partitions[t] >= n)
+				refuse_partitions(box, outlet, t, n);
+		}
+	}
+}
+
+/* Kafka's transactions are committed when all messages have arrived. */
+static void
+send_all(Outbox *box)
+{
+	CdcKafkaSender **senders = palloc(sizeof(CdcKafkaSender *) * box->noutlets);
+	uint32		i;
+
+	cut(box);
+	check_partitions(box);
+	for (i = 0; i < box->noutlets; i++)
+		senders[i] = send_outlet(box, box->outlets[i]);
+	for (i = 0; i < box->noutlets; i++)
+	{
+		if (senders[i] != NULL)
+			cdc_kafka_sender_commit(senders[i]);
+	}
+	pfree(senders);
+}
+
+/*
+ * Transactions
+ */
+
+/*
+ * While errors can still be dealt with; at abort the context and the file are
+ * left to the transaction, as closing a file may write to it.
+ */
+static void
+destroy(void)
+{
+	Outbox	   *box = outbox;
+
+	outbox = NULL;
+	cdc_group_buffer_destroy(box->buffer);	/* or NULL */
+}
+
+static void
+on_transaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		cdc_kafka_sender_abort(0);
+	if (outbox == NULL)
+		return;
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			if (outbox->messages > 0)
+				send_all(outbox);
+			destroy();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			if (outbox->messages > 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot prepare a transaction that has written to Kafka"),
+						 errdetail("Its messages could not be kept until COMMIT PREPARED."),
+						 errhint("Use COMMIT.")));
+			destroy();
+			break;
+		case XACT_EVENT_COMMIT:
+			/* only where something else that runs before the commit came behind us */
+			if (outbox->messages > 0)
+				ereport(WARNING,
+						(errmsg(UINT64_FORMAT " messages for Kafka were written too late to be sent",
+								outbox->messages)));
+			outbox = NULL;
+			break;
+		case XACT_EVENT_ABORT:
+			outbox = NULL;
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+on_subtransaction(SubXactEvent event, SubTransactionId my, SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	Mark	   *mark;
+
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		cdc_kafka_sender_abort(level);
+	if (outbox == NULL || outbox->nmarks == 0)
+		return;
+	mark = &outbox->marks[outbox->nmarks - 1];
+	if (mark->level < level)
+		return;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		/* not here: it may write to the file, and fail */
+		outbox->cut = true;
+		outbox->messages = mark->messages;
+		outbox->bytes = mark->bytes;
+		outbox->nmarks--;
+	}
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		/* its messages are the parent's now, and so is its mark, unless that has one */
+		if (level <= 2 || (outbox->nmarks > 1 && (mark - 1)->level >= level - 1))
+			outbox->nmarks--;
+		else
+			mark->level = level - 1;
+	}
+}
+
+void
+cdc_outbox_init(void)
+{
+	RegisterXactCallback(on_transaction, NULL);
+	RegisterSubXactCallback(on_subtransaction, NULL);
+}

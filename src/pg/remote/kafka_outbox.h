@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka_outbox.h
+ *	  Messages for Kafka that this transaction wants to send: kept until it
+ *	  commits, sent and confirmed by the brokers right before, forgotten when it
+ *	  (or the subtransaction that wrote them) rolls back.
+ *
+ * In memory up to the option memory_limit, the rest in a temporary file.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_KAFKA_OUTBOX_H
+#define CDC_PG_KAFKA_OUTBOX_H
+
+#include "pg/base/compat.h"
+#include "nodes/pg_list.h"
+#include "source/kafka.h"
+
+/* Where messages go: a cluster, seen by a role, with a producer's properties. */
+typedef struct CdcOutlet CdcOutlet;
+
+/*
+ * The outlet of this transaction; the same one for the same arguments.
+ * overrides: DefElems, as in cdc_kafka_source_open(); copied.
+ */
+extern CdcOutlet *cdc_outbox_outlet(Oid serverid, Oid userid, List *overrides);
+
+/* Everything is copied.  ERROR for a message over the outlet's message_max_bytes. */
+extern void cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *message);
+
+#endif							/* CDC_PG_KAFKA_OUTBOX_H */

@@ -1,0 +1,126 @@
+/*-------------------------------------------------------------------------
+ *
+ * source.h (pg)
+ *	  Backend side of a source session: from a foreign server and the user
+ *	  mapping to a CdcSession that is closed on abort, with waits that obey
+ *	  cancel, statement_timeout, shutdown and the latch.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_SOURCE_H
+#define CDC_PG_SOURCE_H
+
+#include "pg/base/compat.h"
+#include "source/session.h"
+
+typedef struct CdcSource CdcSource;
+
+/*
+ * All SQL that is sent and all text that comes back is UTF-8, whatever the
+ * database's encoding is.
+ */
+
+/*
+ * Connects to the named server as user (role oid) and waits for it; ERROR with
+ * a hint where that fails.  long_lived: the source survives the transaction and
+ * is closed by cdc_source_close() or at the backend's exit; else it belongs to
+ * the current resource owner.  Needs a transaction.
+ */
+extern CdcSource *cdc_source_open(const char *server, Oid user, bool long_lived);
+
+/*
+ * The same, of several hosts the one at address first (NULL: in their order).
+ * only: no other one, for a second connection that must see the same server.
+ */
+extern CdcSource *cdc_source_open_at(const char *server, Oid user, const char *address,
+									 bool only, bool long_lived);
+extern void cdc_source_close(CdcSource *source);
+extern CdcSession *cdc_source_session(CdcSource *source);
+extern const CdcMysqlServerInfo *cdc_source_info(CdcSource *source);
+extern const char *cdc_source_server(CdcSource *source);
+
+/*
+ * The same, but a server that cannot be reached or refuses us is returned
+ * (status in err, *source NULL); what is wrong on our side (no such server, no
+ * user mapping) is still an ERROR.
+ */
+extern CdcStatus cdc_source_try_open(const char *server, Oid user, bool long_lived,
+									 CdcSource **source, CdcError *err);
+
+/*
+ * What connections are made from (server and mapping, secrets too), palloc'ed:
+ * as long as it is the same, open connections are good.
+ */
+extern char *cdc_source_definition(const char *server, Oid user);
+
+/*
+ * Whether the connection can take a request: false after a failure, and when
+ * a request was given up by an ERROR (cancel) before it was answered.  Such a
+ * source is to be closed.
+ */
+extern bool cdc_source_usable(CdcSource *source);
+
+/*
+ * Runs a statement and waits; ERROR on failure.  The rows are palloc'ed in the
+ * current context (cdc_rows_free() does nothing to them); NULL where the
+ * statement returns none.
+ */
+extern CdcRows *cdc_source_query(CdcSource *source, const char *fmt,...)
+			pg_attribute_printf(2, 3);
+
+/* The same, but a failure of the server's is returned (status in err). */
+extern CdcStatus cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows,
+									  CdcError *err);
+
+/*
+ * When a poll function of a query or SELECT has just said that the server does
+ * not answer: asks over another connection whether the server is at work on
+ * it.  true: it is, poll on.  Nothing is asked, and false returned, where no
+ * answer is overdue.
+ */
+extern bool cdc_source_is_busy(CdcSource *source);
+
+/*
+ * Which generated columns the source's row images always have.  The rest would
+ * go stale in a replica.
+ */
+typedef enum CdcGeneratedLogged
+{
+	CDC_GENERATED_ALL,
+	CDC_GENERATED_STORED,
+	CDC_GENERATED_NONE
+} CdcGeneratedLogged;
+
+extern CdcGeneratedLogged cdc_source_generated_logged(CdcSource *source);
+
+/* Statements for which versions have other words. */
+extern const char *cdc_source_sql_binlog_status(const CdcMysqlServerInfo *info);
+extern const char *cdc_source_sql_replica_status(const CdcMysqlServerInfo *info);
+extern const char *cdc_source_sql_replicas(const CdcMysqlServerInfo *info);
+
+/* A palloc'ed literal or identifier of the source's SQL. */
+extern char *cdc_source_quote_literal(const char *s);
+extern char *cdc_source_quote_ident(const char *s);
+
+/*
+ * Waits until the session has something to tell, the latch is set or the
+ * timeout (ms, -1 = none) has passed.  Handles interrupts.  Returns true when
+ * the session's descriptor is readable.  Does not wait longer than until the
+ * session would report a silent server by itself.
+ */
+extern bool cdc_source_wait(CdcSource *source, long timeout_ms);
+
+/* The source's present end of its binlog, palloc'ed strings. */
+typedef struct CdcSourcePosition
+{
+	char	   *file;
+	int64		offset;
+	char	   *gtid_set;		/* NULL: GTIDs are off */
+} CdcSourcePosition;
+
+extern void cdc_source_position(CdcSource *source, CdcSourcePosition *pos);
+
+/* A server id for our dump connection that no replica of the source uses. */
+extern uint32 cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker);
+
+#endif							/* CDC_PG_SOURCE_H */

@@ -1,0 +1,260 @@
+/*-------------------------------------------------------------------------
+ *
+ * ddl.c
+ *	  Definitions that follow DDL: what its meaning depends on at the source,
+ *	  defaults of databases, and where a definition came from the source ahead
+ *	  of the stream.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/schema/schema_internal.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "core/binlog_position.h"
+#include "core/pattern.h"
+#include "pg/base/error.h"
+#include "pg/pull/pull.h"
+
+/* MariaDB 10.10 has collations without a character set of their own. */
+static bool
+has_contextual_collations(const CdcMysqlServerInfo *info)
+{
+	return info->flavor == CDC_MARIADB && info->version >= 101001;
+}
+
+static void
+read_collations(CdcDdlServer *server, CdcSource *source)
+{
+	CdcRows    *rows = cdc_source_query(source, "%s",
+										has_contextual_collations(cdc_source_info(source)) ?
+										"SELECT ID, FULL_COLLATION_NAME, CHARACTER_SET_NAME, IS_DEFAULT "
+										"FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY" :
+										"SELECT ID, COLLATION_NAME, CHARACTER_SET_NAME, IS_DEFAULT "
+										"FROM information_schema.COLLATIONS");
+	CdcCollation *list = palloc0(sizeof(CdcCollation) * Max(rows->nrows, 1));
+	int64		i;
+
+	for (i = 0; i < rows->nrows; i++)
+	{
+		const CdcString *id = cdc_rows_cell(rows, i, 0);
+		const CdcString *name = cdc_rows_cell(rows, i, 1);
+		const CdcString *charset = cdc_rows_cell(rows, i, 2);
+		const CdcString *is_default = cdc_rows_cell(rows, i, 3);
+		CdcCollation *c = &list[server->collations.n];
+
+		if (name->data == NULL || charset->data == NULL)
+			continue;
+		c->id = id->data != NULL ? (uint32) strtoul(id->data, NULL, 10) : 0;
+		c->name = pstrdup(name->data);
+		c->charset = pstrdup(charset->data);
+		c->is_default = is_default->data != NULL && strcmp(is_default->data, "Yes") == 0;
+		server->collations.n++;
+	}
+	server->collations.list = list;
+}
+
+static void
+read_variables(CdcDdlServer *server, CdcSource *source)
+{
+	CdcRows    *rows = cdc_source_query(source, "SHOW GLOBAL VARIABLES WHERE Variable_name IN "
+										"('lower_case_table_names', 'explicit_defaults_for_timestamp')");
+	int64		i;
+
+	for (i = 0; i < rows->nrows; i++)
+	{
+		const char *value = cdc_rows_cell(rows, i, 1)->data;
+
+		if (cdc_rows_cell(rows, i, 0)->data[0] == 'l')
+			server->lower_case_names = strcmp(value, "1") == 0;
+		else
+			server->explicit_timestamp = pg_strcasecmp(value, "ON") == 0;
+	}
+}
+
+const CdcDdlServer *
+cdc_schema_ddl_server(CdcSchema *schema, CdcSource *source)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(source);
+
+	if (schema->server == NULL || schema->server->version != info->version)
+	{
+		MemoryContext old = MemoryContextSwitchTo(schema->context);
+		CdcDdlServer *server = palloc0(sizeof(CdcDdlServer));
+
+		server->flavor = info->flavor;
+		server->version = info->version;
+		read_variables(server, source);
+		read_collations(server, source);
+		schema->server = server;
+		MemoryContextSwitchTo(old);
+	}
+	return schema->server;
+}
+
+const CdcTableDef *
+cdc_schema_definition(CdcSchema *schema, const char *database, const char *table)
+{
+	return cdc_schema_load(schema, database, table)->def;
+}
+
+/* Whether a set of GTIDs contains one. */
+static bool
+set_contains(CdcFlavor flavor, const char *set_text, const char *gtid, const char *subscription)
+{
+	CdcGtidSet *set = cdc_gtid_set_create(flavor);
+	CdcGtidSet *one = cdc_gtid_set_create(flavor);
+	CdcError	err;
+	CdcStatus	st = CDC_ERR_NOMEM;
+	bool		result = false;
+
+	if (set != NULL && one != NULL)
+	{
+		st = cdc_gtid_set_parse(set, set_text, &err);
+		if (st == CDC_OK)
+			st = cdc_gtid_set_add(one, gtid, &err);
+		if (st == CDC_OK)
+			result = cdc_gtid_set_contains(set, one);
+	}
+	else
+		cdc_error(&err, st, "out of memory");
+	cdc_gtid_set_destroy(set);
+	cdc_gtid_set_destroy(one);
+	CDC_CHECK(st, &err, subscription);
+	return result;
+}
+
+bool
+cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char *database, const char *table,
+					const CdcTransaction *txn, bool by_gtid, bool *unproven)
+{
+	CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
+	char	   *file;
+	int64		offset;
+
+	*unproven = entry->unproven;
+	if (entry->as_of == NULL)
+		return false;
+	if (by_gtid)
+		return txn->gtid != NULL &&
+			set_contains(cdc_source_info(source)->flavor, entry->as_of, txn->gtid, schema->sub->name);
+	return txn->file != NULL && cdc_position_parse(entry->as_of, &file, &offset) &&
+		cdc_binlog_position_compare(txn->file, (int64) txn->end_offset, file, offset) <= 0;
+}
+
+void
+cdc_schema_follow(CdcSchema *schema, const char *database, const char *table,
+				  const CdcTableDef *def, int64 seq, const char *position)
+{
+	cdc_schema_put(schema, cdc_schema_load(schema, database, table), database, table, def, seq,
+				   position, NULL);
+}
+
+bool
+cdc_schema_ask(CdcSchema *schema, CdcSource *source, const char *database, const char *table,
+			   int64 seq, const char *position, const char *why)
+{
+	CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
+	bool		found = cdc_schema_reread(schema, source, entry, database, table, seq, position);
+
+	if (entry->wanted)
+		cdc_log(schema->sub->name, "schema",
+				psprintf("the definition of source table %s was read anew from the source",
+						 entry->full_name),
+				psprintf("%s: %s", position != NULL ? position : "", why));
+	return found;
+}
+
+const CdcTableDef *
+cdc_schema_worded(CdcSource *source, const char *database, const char *table,
+				  const CdcTableDef *def)
+{
+	CdcTableDef *present = cdc_schema_read_source(source, database, table);
+
+	return present != NULL && cdc_table_def_same_rows(def, present) ? present : def;
+}
+
+const char *
+cdc_schema_database_collation(CdcSchema *schema, CdcSource *source, const char *database,
+							  int64 seq, const char *position)
+{
+	char	   *collation = cdc_schema_stored_database(schema->sub->name, database);
+	CdcRows    *rows;
+
+	if (collation != NULL)
+		return collation;
+	rows = cdc_source_query(source, "SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME "
+							"FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s",
+							cdc_source_quote_literal(database));
+	if (rows == NULL || rows->nrows == 0)
+		return NULL;
+	collation = pstrdup(cdc_rows_cell(rows, 0, 1)->data);
+	cdc_schema_store_database(schema->sub->name, database, cdc_rows_cell(rows, 0, 0)->data,
+							  collation, seq, position);
+	return collation;
+}
+
+bool
+cdc_schema_wants_database(const CdcSubscription *sub, const char *database)
+{
+	int			i;
+
+	for (i = 0; i < sub->ntables; i++)
+	{
+		const char *pattern = sub->tables[i];
+		size_t		len = 0;
+
+		while (pattern[len] != '\0' && pattern[len] != '.')
+			len += pattern[len] == '\\' && pattern[len + 1] != '\0' ? 2 : 1;
+		if (cdc_pattern_match(psprintf("%.*s.*", (int) len, pattern), database, "t"))
+			return true;
+	}
+	for (i = 0; i < sub->nadded; i++)
+	{
+		size_t		len = strlen(database);
+
+		if (strncmp(sub->added[i], database, len) == 0 && sub->added[i][len] == '.')
+			return true;
+	}
+	return false;
+}
+
+void
+cdc_schema_read_databases(CdcSchema *schema, CdcSource *source, int64 seq)
+{
+	CdcRows    *rows = cdc_source_query(source, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA");
+	int64		i;
+
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	{
+		const char *database = cdc_rows_cell(rows, i, 0)->data;
+
+		CHECK_FOR_INTERRUPTS();
+		if (cdc_schema_wants_database(schema->sub, database))
+			(void) cdc_schema_database_collation(schema, source, database, seq, NULL);
+	}
+}
+
+void
+cdc_schema_set_database(CdcSchema *schema, const char *database, const char *charset,
+						const char *collation, int64 seq, const char *position)
+{
+	cdc_schema_store_database(schema->sub->name, database, charset, collation, seq, position);
+}
+
+void
+cdc_schema_drop_database(CdcSchema *schema, const char *database, int64 seq, const char *position)
+{
+	static const CdcTableDef gone = {0};
+	size_t		len = strlen(database);
+	ListCell   *lc;
+
+	foreach(lc, cdc_schema_stored_tables(schema->sub->name, database))
+	{
+		const char *table = (const char *) lfirst(lc) + len + 1;
+
+		if (cdc_schema_definition(schema, database, table)->ncolumns > 0)
+			cdc_schema_follow(schema, database, table, &gone, seq, position);
+	}
+}

@@ -1,0 +1,385 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema.c
+ *	  Definitions of source tables: the newest of each, from cdc.table_version
+ *	  and the source, as tables for the decoder.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/schema/schema_internal.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "pg/base/error.h"
+
+static void
+destroy_arena(void *arg)
+{
+	cdc_arena_destroy(arg);
+}
+
+static void
+free_charsets(void *arg)
+{
+	cdc_charsets_free(arg);
+}
+
+CdcArena *
+cdc_schema_arena(MemoryContext context)
+{
+	MemoryContextCallback *callback = MemoryContextAllocZero(context, sizeof(*callback));
+	CdcArena   *arena = cdc_arena_create(0);
+
+	if (arena == NULL)
+		cdc_out_of_memory();
+	callback->func = destroy_arena;
+	callback->arg = arena;
+	MemoryContextRegisterResetCallback(context, callback);
+	return arena;
+}
+
+static void
+start_cache(CdcSchema *schema)
+{
+	HASHCTL		ctl;
+
+	schema->current = AllocSetContextCreate(schema->context, "cdc_ingest definitions",
+											ALLOCSET_DEFAULT_SIZES);
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = CDC_SCHEMA_NAME_SIZE;
+	ctl.entrysize = sizeof(CdcSchemaEntry);
+	ctl.hcxt = schema->current;
+	schema->entries = hash_create("cdc_ingest source tables", 64, &ctl,
+								  HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+	memset(schema->recent, 0, sizeof(schema->recent));
+	schema->arena = cdc_schema_arena(schema->current);
+}
+
+CdcSchema *
+cdc_schema_create(MemoryContext parent, const CdcSubscription *sub)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "cdc_ingest schema",
+												  ALLOCSET_SMALL_SIZES);
+	CdcSchema  *schema = MemoryContextAllocZero(context, sizeof(CdcSchema));
+	MemoryContextCallback *callback = MemoryContextAllocZero(context, sizeof(*callback));
+
+	schema->context = context;
+	schema->sub = sub;
+	callback->func = free_charsets;
+	callback->arg = &schema->charsets;
+	MemoryContextRegisterResetCallback(context, callback);
+	start_cache(schema);
+	return schema;
+}
+
+void
+cdc_schema_destroy(CdcSchema *schema)
+{
+	if (schema != NULL)
+		MemoryContextDelete(schema->context);
+}
+
+void
+cdc_schema_invalidate(CdcSchema *schema)
+{
+	if (schema->retired != NULL)
+		MemoryContextDelete(schema->retired);
+	schema->retired = schema->current;
+	start_cache(schema);
+}
+
+/*
+ * From a definition to a table
+ */
+
+static const char *
+arena_copy(CdcArena *arena, const char *s)
+{
+	char	   *copy;
+
+	if (s == NULL)
+		return NULL;
+	copy = cdc_arena_strndup(arena, s, strlen(s));
+	if (copy == NULL)
+		cdc_out_of_memory();
+	return copy;
+}
+
+static void
+make_column(CdcArena *arena, const CdcColumnDef *def, CdcColumn *col)
+{
+	CdcError	err;
+
+	memset(col, 0, sizeof(*col));
+	col->name = arena_copy(arena, def->name);
+	col->column_type = arena_copy(arena, def->column_type);
+	col->charset = arena_copy(arena, def->charset);
+	col->collation = arena_copy(arena, def->collation);
+	col->nullable = def->nullable;
+	col->generated = def->generated != NULL || strstr(def->extra ? def->extra : "", "GENERATED") != NULL;
+	/* MySQL marks columns with a default expression by DEFAULT_GENERATED */
+	if (def->generated == NULL && def->extra != NULL && strstr(def->extra, "DEFAULT_GENERATED") != NULL)
+		col->generated = false;
+	col->virtual_generated = def->extra != NULL && strstr(def->extra, "VIRTUAL") != NULL;
+	col->invisible = def->extra != NULL && strstr(def->extra, "INVISIBLE") != NULL;
+	col->json_check = def->json_check;
+	col->pk_index = def->pk;
+	switch (cdc_column_type_parse(arena, col->column_type, col, &err))
+	{
+		case CDC_OK:
+			break;
+		case CDC_ERR_NOMEM:
+			cdc_out_of_memory();
+			break;
+		default:
+			/* a type that we do not know is a matter of this table only */
+			col->data_type = NULL;
+			col->nmembers = 0;
+			break;
+	}
+	col->pk_index = def->pk;
+}
+
+/* Fills pk and npk from the columns' places in the key. */
+static void
+make_key(CdcArena *arena, CdcTable *table)
+{
+	int		   *pk;
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < table->ncolumns; i++)
+		n += table->columns[i].pk_index >= 0 ? 1 : 0;
+	if (n == 0)
+		return;
+	pk = cdc_arena_zalloc(arena, n * sizeof(int));
+	if (pk == NULL)
+		cdc_out_of_memory();
+	for (i = 0; i < table->ncolumns; i++)
+	{
+		int			at = table->columns[i].pk_index;
+
+		/* a key that lacks a column is none */
+		if (at >= n)
+			return;
+		if (at >= 0)
+			pk[at] = i;
+	}
+	table->pk = pk;
+	table->npk = n;
+}
+
+static CdcTable *
+new_table(CdcSchema *schema, const char *database, const char *name, int ncolumns)
+{
+	CdcTable   *table = cdc_arena_zalloc(schema->arena, sizeof(CdcTable));
+	CdcColumn  *columns = cdc_arena_zalloc(schema->arena, Max(ncolumns, 1) * sizeof(CdcColumn));
+
+	if (table == NULL || columns == NULL)
+		cdc_out_of_memory();
+	table->database = arena_copy(schema->arena, database);
+	table->name = arena_copy(schema->arena, name);
+	table->full_name = arena_copy(schema->arena, psprintf("%s.%s", database, name));
+	table->columns = columns;
+	table->ncolumns = ncolumns;
+	return table;
+}
+
+CdcTable *
+cdc_schema_make_table(CdcSchema *schema, const char *database, const char *name, const CdcTableDef *def)
+{
+	CdcTable   *table = new_table(schema, database, name, def->ncolumns);
+	int			i;
+
+	for (i = 0; i < def->ncolumns; i++)
+		make_column(schema->arena, &def->columns[i], (CdcColumn *) &table->columns[i]);
+	make_key(schema->arena, table);
+	return table;
+}
+
+/*
+ * The cache
+ */
+
+CdcSchemaEntry *
+cdc_schema_entry(CdcSchema *schema, const char *database, const char *table)
+{
+	char		key[CDC_SCHEMA_NAME_SIZE] = {0};
+	CdcSchemaEntry *entry;
+	bool		found;
+
+	if (strlen(database) + strlen(table) + 2 > CDC_SCHEMA_NAME_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("the name of a source table is too long")));
+	snprintf(key, sizeof(key), "%s.%s", database, table);
+	entry = hash_search(schema->entries, key, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset((char *) entry + CDC_SCHEMA_NAME_SIZE, 0, sizeof(*entry) - CDC_SCHEMA_NAME_SIZE);
+		entry->wanted = cdc_subscription_wants(schema->sub, database, table);
+	}
+	return entry;
+}
+
+static char *
+copy_text(const char *s)
+{
+	return s != NULL ? pstrdup(s) : NULL;
+}
+
+/* A copy in the current context. */
+static CdcTableDef *
+copy_def(const CdcTableDef *def)
+{
+	CdcTableDef *copy = palloc(sizeof(CdcTableDef));
+	int			i;
+
+	*copy = *def;
+	copy->charset = copy_text(def->charset);
+	copy->collation = copy_text(def->collation);
+	copy->columns = palloc(sizeof(CdcColumnDef) * Max(def->ncolumns, 1));
+	for (i = 0; i < def->ncolumns; i++)
+	{
+		const CdcColumnDef *from = &def->columns[i];
+		CdcColumnDef *to = &copy->columns[i];
+
+		*to = *from;
+		to->name = copy_text(from->name);
+		to->column_type = copy_text(from->column_type);
+		to->charset = copy_text(from->charset);
+		to->collation = copy_text(from->collation);
+		to->extra = copy_text(from->extra);
+		to->default_value = copy_text(from->default_value);
+		to->generated = copy_text(from->generated);
+	}
+	return copy;
+}
+
+/* Keeps def in the cache as the newest one. */
+static void
+keep(CdcSchema *schema, CdcSchemaEntry *entry, const char *database, const char *table,
+	 const CdcTableDef *def, const char *as_of)
+{
+	MemoryContext old = MemoryContextSwitchTo(schema->current);
+
+	entry->def = copy_def(def);
+	entry->as_of = copy_text(as_of);
+	entry->newest = entry->fitting = NULL;
+	entry->unreadable = entry->unproven = false;
+	entry->loaded = true;
+	if (def->ncolumns > 0)
+		entry->newest = cdc_schema_make_table(schema, database, table, entry->def);
+	MemoryContextSwitchTo(old);
+}
+
+CdcSchemaEntry *
+cdc_schema_load(CdcSchema *schema, const char *database, const char *table)
+{
+	CdcSchemaEntry *entry = cdc_schema_entry(schema, database, table);
+
+	if (!entry->loaded)
+	{
+		List	   *stored = cdc_schema_read_stored(schema->sub->name, entry->full_name, 1);
+
+		entry->loaded = true;
+		if (stored != NIL)
+		{
+			CdcStoredDef *newest = linitial(stored);
+
+			keep(schema, entry, database, table, &newest->def, newest->as_of);
+		}
+	}
+	return entry;
+}
+
+const CdcTable *
+cdc_schema_get(CdcSchema *schema, const char *database, const char *table)
+{
+	return cdc_schema_load(schema, database, table)->newest;
+}
+
+void
+cdc_schema_put(CdcSchema *schema, CdcSchemaEntry *entry, const char *database, const char *table,
+			   const CdcTableDef *def, int64 seq, const char *position, const char *as_of)
+{
+	cdc_schema_store(schema->sub->name, entry->full_name, def, seq, position, as_of, !entry->wanted);
+	keep(schema, entry, database, table, def, as_of);
+}
+
+/* The source's GTID set, without GTIDs "file:offset". */
+static char *
+present_position(CdcSource *source)
+{
+	CdcSourcePosition pos;
+
+	cdc_source_position(source, &pos);
+	if (pos.gtid_set != NULL)
+		return pos.gtid_set;
+	return psprintf("%s:" INT64_FORMAT, pos.file, pos.offset);
+}
+
+static bool
+same_def(const CdcTableDef *a, const CdcTableDef *b)
+{
+	return a == NULL || b == NULL ? a == b : cdc_table_def_same_rows(a, b);
+}
+
+/*
+ * The source's definition and where its binlog stood then: the position is
+ * asked for between two readings that say the same.
+ */
+static CdcTableDef *
+read_as_of(CdcSource *source, const char *database, const char *table, char **as_of)
+{
+	CdcTableDef *def = cdc_schema_read_source(source, database, table);
+
+	for (;;)
+	{
+		CdcTableDef *again;
+
+		CHECK_FOR_INTERRUPTS();
+		*as_of = present_position(source);
+		again = cdc_schema_read_source(source, database, table);
+		if (same_def(def, again))
+			return again;
+		def = again;
+	}
+}
+
+bool
+cdc_schema_reread(CdcSchema *schema, CdcSource *source, CdcSchemaEntry *entry,
+				  const char *database, const char *table, int64 seq, const char *position)
+{
+	static const CdcTableDef gone = {0};
+	char	   *as_of;
+	CdcTableDef *def = read_as_of(source, database, table, &as_of);
+
+	cdc_schema_put(schema, entry, database, table, def != NULL ? def : &gone, seq, position, as_of);
+	return def != NULL;
+}
+
+const CdcTable *
+cdc_schema_refresh(CdcSchema *schema, CdcSource *source, const char *database,
+				   const char *table, int64 seq, const char *position)
+{
+	CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
+	CdcTableDef *def;
+
+	if (entry->newest == NULL)
+	{
+		char	   *as_of;
+
+		def = read_as_of(source, database, table, &as_of);
+		if (def != NULL)
+			cdc_schema_put(schema, entry, database, table, def, seq, position, as_of);
+		return entry->newest;
+	}
+
+	/* what the stream has not come to yet is for the caller only */
+	def = cdc_schema_read_source(source, database, table);
+	if (def == NULL || cdc_table_def_same_rows(def, entry->def))
+		return def != NULL ? entry->newest : NULL;
+	return cdc_schema_make_table(schema, database, table, def);
+}

@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema.h
+ *	  Definitions of source tables as of a position: read from the source's
+ *	  information_schema, kept in cdc.table_version, handed to the decoder.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_SCHEMA_H
+#define CDC_PG_SCHEMA_H
+
+#include "pg/base/compat.h"
+#include "pg/catalog/catalog.h"
+#include "pg/remote/source.h"
+#include "binlog/decoder.h"
+#include "core/ddl_apply.h"
+
+typedef struct CdcSchema CdcSchema;
+
+/* A cache for one subscription; lives in the given context. */
+extern CdcSchema *cdc_schema_create(MemoryContext parent, const CdcSubscription *sub);
+extern void cdc_schema_destroy(CdcSchema *schema);
+
+/*
+ * Names of all base tables of the source that the subscription wants, as
+ * "database.table" strings.
+ */
+extern List *cdc_schema_source_tables(CdcSource *source, const CdcSubscription *sub);
+
+/*
+ * The table's definition: the newest stored one; where there is none, the source's
+ * present one, stored as valid from seq and position on.  Where the source's
+ * differs because the stream has not come to some DDL yet, that is returned,
+ * and not stored.  NULL when the source has no such table.
+ */
+extern const CdcTable *cdc_schema_refresh(CdcSchema *schema, CdcSource *source,
+										  const char *database, const char *table,
+										  int64 seq, const char *position);
+
+/* Newest stored definition; NULL when there is none. */
+extern const CdcTable *cdc_schema_get(CdcSchema *schema, const char *database,
+									  const char *table);
+
+/*
+ * Following DDL (schema_ddl.c)
+ */
+
+/* What the meaning of the source's DDL depends on; asked for once. */
+extern const CdcDdlServer *cdc_schema_ddl_server(CdcSchema *schema, CdcSource *source);
+
+/*
+ * The newest definition, one without columns when the table is gone; NULL when
+ * none is known.
+ */
+extern const CdcTableDef *cdc_schema_definition(CdcSchema *schema, const char *database,
+												const char *table);
+
+/*
+ * Whether the newest definition was read from the source when that had done
+ * the transaction already.  *unproven: rows may have been read by it that
+ * were written before (the binlog does not tell names).
+ */
+extern bool cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char *database,
+								const char *table, const CdcTransaction *txn, bool by_gtid,
+								bool *unproven);
+
+/* Stores what DDL made of a table: def without columns when it is gone. */
+extern void cdc_schema_follow(CdcSchema *schema, const char *database, const char *table,
+							  const CdcTableDef *def, int64 seq, const char *position);
+
+/*
+ * Reads the definition anew from the source, where DDL does not tell it, and
+ * says why in cdc.log.  false when the source has no such table.
+ */
+extern bool cdc_schema_ask(CdcSchema *schema, CdcSource *source, const char *database,
+						   const char *table, int64 seq, const char *position, const char *why);
+
+/*
+ * def, or what the source has now where the two differ only in how defaults and
+ * expressions are worded.
+ */
+extern const CdcTableDef *cdc_schema_worded(CdcSource *source, const char *database,
+											const char *table, const CdcTableDef *def);
+
+/* A database's default collation; the source's present one where none is known. */
+extern const char *cdc_schema_database_collation(CdcSchema *schema, CdcSource *source,
+												 const char *database, int64 seq,
+												 const char *position);
+
+/* Stores those of all databases that the subscription is about, when it begins. */
+extern void cdc_schema_read_databases(CdcSchema *schema, CdcSource *source, int64 seq);
+
+/* Whether some pattern of the subscription is about tables of the database. */
+extern bool cdc_schema_wants_database(const CdcSubscription *sub, const char *database);
+extern void cdc_schema_set_database(CdcSchema *schema, const char *database, const char *charset,
+									const char *collation, int64 seq, const char *position);
+
+/* Forgets the tables of a database that was dropped. */
+extern void cdc_schema_drop_database(CdcSchema *schema, const char *database, int64 seq,
+									 const char *position);
+
+/* An arena that is freed with the context. */
+extern CdcArena *cdc_schema_arena(MemoryContext context);
+
+/* Forgets cached definitions (after a rollback or a change elsewhere). */
+extern void cdc_schema_invalidate(CdcSchema *schema);
+
+/*
+ * CdcTableLookup for the decoder; arg is a CdcSchemaLookup.  Wanted tables
+ * whose stored definition is missing are read from the source; the stored one
+ * is compared with the map (count, types, names, signedness) and re-read when
+ * it does not fit, and an error names what differs when it still does not.
+ * CDC_ERR_UNSUPPORTED where a column cannot be decoded, once for each form of
+ * the table; from then on its rows are left out (*table is NULL).
+ */
+typedef struct CdcSchemaLookup
+{
+	CdcSchema  *schema;
+	const CdcSubscription *sub;
+	CdcSource  *(*control) (void *arg); /* opens the control connection on demand */
+	void	   *control_arg;
+	int64		seq;			/* that the next event will get */
+	const char *position;
+} CdcSchemaLookup;
+
+extern CdcStatus cdc_schema_lookup(void *arg, const CdcTableMap *map,
+								   const CdcTable **table, CdcError *err);
+
+/*
+ * Without a source: the newest stored definition of the map's table that fits
+ * it, or one put together by name; NULL when there is none.  Lives until
+ * cdc_schema_invalidate() was called twice.
+ */
+extern const CdcTable *cdc_schema_stored_fit(CdcSchema *schema, CdcFlavor flavor,
+											 const CdcTableMap *map);
+
+/*
+ * Why values of a source column cannot be read from the binlog, as the end of
+ * a sentence about its type; NULL when they can.
+ */
+extern const char *cdc_column_trouble(const CdcColumn *column);
+
+/*
+ * The PostgreSQL type that holds every value of a source column, as SQL text
+ * such as "numeric(10,2)"; NULL with *reason set when the type is unknown
+ * or its values cannot be read.
+ */
+extern const char *cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt,
+							   const char **reason);
+
+#endif							/* CDC_PG_SCHEMA_H */

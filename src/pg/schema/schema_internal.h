@@ -1,0 +1,122 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema_internal.h
+ *	  What schema.c, schema_fit.c, schema_ddl.c, schema_source.c and
+ *	  schema_store.c share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_SCHEMA_INTERNAL_H
+#define CDC_PG_SCHEMA_INTERNAL_H
+
+#include "core/arena.h"
+#include "core/ddl_apply.h"
+#include "core/table_def.h"
+#include "binlog/charset.h"
+#include "pg/schema/schema.h"
+#include "utils/hsearch.h"
+
+#define CDC_SCHEMA_NAME_SIZE	520 /* two names of 64 characters in UTF-8, a dot, a NUL */
+
+typedef struct CdcSchemaEntry
+{
+	char		full_name[CDC_SCHEMA_NAME_SIZE];	/* hash key */
+	bool		wanted;
+	bool		loaded;			/* the following was looked up */
+	CdcTableDef *def;			/* the newest one; NULL: none, without columns: no table */
+	char	   *as_of;			/* where the source stood when def was read; NULL: it
+								 * was followed through DDL */
+	CdcTable   *newest;			/* made of def; or NULL */
+	CdcTable   *fitting;		/* of the last table map; or NULL */
+	bool		unreadable;		/* the last table map has a column that cannot be decoded */
+	bool		unproven;		/* rows without names were decoded by a def with as_of */
+	uint64		map_print;		/* fingerprint of that table map */
+} CdcSchemaEntry;
+
+/* Table maps looked up lately: each statement sends its table's again. */
+#define CDC_SCHEMA_RECENT_MAPS	64
+typedef struct CdcRecentMap
+{
+	uint64		serial;			/* 0 = none */
+	CdcSchemaEntry *entry;
+	uint64		print;
+} CdcRecentMap;
+
+struct CdcSchema
+{
+	MemoryContext context;
+	const CdcSubscription *sub;
+
+	/*
+	 * Definitions live in `current`.  cdc_schema_invalidate() keeps them one
+	 * turn longer, as the decoder may still use them for its open group.
+	 */
+	MemoryContext current;
+	MemoryContext retired;
+	HTAB	   *entries;
+	CdcRecentMap recent[CDC_SCHEMA_RECENT_MAPS];	/* by serial */
+	CdcArena   *arena;			/* parsed types; freed with `current` */
+	CdcCharsets charsets;		/* for checks against table maps */
+	CdcDdlServer *server;		/* NULL: not asked yet; lives as long as the schema */
+};
+
+/* schema.c */
+
+extern CdcSchemaEntry *cdc_schema_entry(CdcSchema *schema, const char *database,
+										const char *table);
+
+/* The newest definition, looked up where that was not done. */
+extern CdcSchemaEntry *cdc_schema_load(CdcSchema *schema, const char *database, const char *table);
+
+/* A table of a definition; it lives in `current`. */
+extern CdcTable *cdc_schema_make_table(CdcSchema *schema, const char *database, const char *name,
+									   const CdcTableDef *def);
+
+/*
+ * Reads the source's present definition and makes it the newest one, valid
+ * from seq and position on.  false when there is no such table.
+ */
+extern bool cdc_schema_reread(CdcSchema *schema, CdcSource *source, CdcSchemaEntry *entry,
+							  const char *database, const char *table, int64 seq,
+							  const char *position);
+
+/* Makes def the newest one; as_of may be NULL. */
+extern void cdc_schema_put(CdcSchema *schema, CdcSchemaEntry *entry, const char *database,
+						   const char *table, const CdcTableDef *def, int64 seq,
+						   const char *position, const char *as_of);
+
+/* schema_source.c */
+
+/* The source's present definition, palloc'ed; NULL when there is no such table. */
+extern CdcTableDef *cdc_schema_read_source(CdcSource *source, const char *database,
+										   const char *table);
+
+/* schema_store.c */
+
+typedef struct CdcStoredDef
+{
+	CdcTableDef def;
+	char	   *as_of;
+} CdcStoredDef;
+
+/* The newest `limit` stored definitions, newest first; of CdcStoredDef *. */
+extern List *cdc_schema_read_stored(const char *subscription, const char *full_name, int limit);
+
+/*
+ * Stores def as a new version unless it equals the newest one.  only: older
+ * ones are of no interest and are removed.
+ */
+extern void cdc_schema_store(const char *subscription, const char *full_name,
+							 const CdcTableDef *def, int64 seq, const char *position,
+							 const char *as_of, bool only);
+
+/* Names ("database.table") of the tables of a database that have definitions. */
+extern List *cdc_schema_stored_tables(const char *subscription, const char *database);
+
+/* A database's default collation as it was stored last; NULL when there is none. */
+extern char *cdc_schema_stored_database(const char *subscription, const char *database);
+extern void cdc_schema_store_database(const char *subscription, const char *database,
+									  const char *charset, const char *collation, int64 seq,
+									  const char *position);
+
+#endif							/* CDC_PG_SCHEMA_INTERNAL_H */

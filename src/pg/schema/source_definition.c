@@ -1,0 +1,152 @@
+/*-------------------------------------------------------------------------
+ *
+ * source_definition.c
+ *	  Definitions of tables out of a source's information_schema.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/schema/schema_internal.h"
+
+#include "core/pattern.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+
+/* MySQL 5.7.6 and MariaDB 10.2.5 brought generated columns' expressions. */
+static bool
+has_generation_expression(const CdcMysqlServerInfo *info)
+{
+	return info->flavor == CDC_MYSQL ? info->version >= 50706 : info->version >= 100205;
+}
+
+/* MariaDB's JSON is a longtext with this check, found since 10.2.22. */
+static bool
+has_check_constraints(const CdcMysqlServerInfo *info)
+{
+	return info->flavor == CDC_MARIADB && info->version >= 100222;
+}
+
+List *
+cdc_schema_source_tables(CdcSource *source, const CdcSubscription *sub)
+{
+	/* MariaDB: tables WITH SYSTEM VERSIONING have a type of their own */
+	CdcRows    *rows = cdc_source_query(source,
+										"SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
+										"WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
+										"AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema') "
+										"ORDER BY TABLE_SCHEMA, TABLE_NAME");
+	List	   *result = NIL;
+	int64		i;
+
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	{
+		const char *database = cdc_rows_cell(rows, i, 0)->data;
+		const char *table = cdc_rows_cell(rows, i, 1)->data;
+
+		CHECK_FOR_INTERRUPTS();
+		if (cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables,
+							   (const char *const *) sub->exclude, sub->nexclude,
+							   database, table))
+			result = lappend(result, psprintf("%s.%s", database, table));
+	}
+	return result;
+}
+
+static char *
+cell(const CdcRows *rows, int64 row, int column)
+{
+	const CdcString *c = cdc_rows_cell(rows, row, column);
+
+	return c->data != NULL ? pstrdup(c->data) : NULL;
+}
+
+/* Sets json_check where a constraint is exactly json_valid(`column`). */
+static void
+read_json_checks(CdcSource *source, const char *database, const char *table, CdcTableDef *def)
+{
+	CdcRows    *rows = cdc_source_query(source,
+										"SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
+										"WHERE CONSTRAINT_SCHEMA = %s AND TABLE_NAME = %s",
+										cdc_source_quote_literal(database),
+										cdc_source_quote_literal(table));
+	int64		i;
+	int			c;
+
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	{
+		const char *clause = cdc_rows_cell(rows, i, 0)->data;
+
+		for (c = 0; clause != NULL && c < def->ncolumns; c++)
+		{
+			char	   *check = psprintf("json_valid(%s)", cdc_source_quote_ident(def->columns[c].name));
+
+			if (strcmp(clause, check) == 0)
+				def->columns[c].json_check = true;
+		}
+	}
+}
+
+/* The character set that a collation's name begins with. */
+static char *
+charset_of(const char *collation)
+{
+	return collation != NULL ? pnstrdup(collation, strcspn(collation, "_")) : NULL;
+}
+
+CdcTableDef *
+cdc_schema_read_source(CdcSource *source, const char *database, const char *table)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(source);
+	char	   *db = cdc_source_quote_literal(database);
+	char	   *name = cdc_source_quote_literal(table);
+	bool		any_longtext = false;
+	CdcTableDef *def;
+	CdcRows    *rows;
+	int64		i;
+
+	/* literals in both, so that old servers open this table only */
+	rows = cdc_source_query(source,
+							"SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE, "
+							"c.CHARACTER_SET_NAME, c.COLLATION_NAME, c.IS_NULLABLE, c.EXTRA, "
+							"c.COLUMN_DEFAULT, %s, s.SEQ_IN_INDEX, "
+							"(SELECT t.TABLE_COLLATION FROM information_schema.TABLES t "
+							"WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s) "
+							"FROM information_schema.COLUMNS c "
+							"LEFT JOIN information_schema.STATISTICS s ON s.TABLE_SCHEMA = %s "
+							"AND s.TABLE_NAME = %s AND s.INDEX_NAME = 'PRIMARY' "
+							"AND s.COLUMN_NAME = c.COLUMN_NAME "
+							"WHERE c.TABLE_SCHEMA = %s AND c.TABLE_NAME = %s "
+							"ORDER BY c.ORDINAL_POSITION",
+							has_generation_expression(info) ? "NULLIF(c.GENERATION_EXPRESSION, '')" : "NULL",
+							db, name, db, name, db, name);
+	def = palloc0(sizeof(CdcTableDef));
+	def->columns = palloc0(sizeof(CdcColumnDef) * Max(rows->nrows, 1));
+	for (i = 0; i < rows->nrows; i++)
+	{
+		CdcColumnDef *c = &def->columns[def->ncolumns];
+		const CdcString *pk = cdc_rows_cell(rows, i, 10);
+
+		/* the comparison above may ignore case: T and t are two tables */
+		if (strcmp(cdc_rows_cell(rows, i, 0)->data, database) != 0 ||
+			strcmp(cdc_rows_cell(rows, i, 1)->data, table) != 0)
+			continue;
+		c->name = cell(rows, i, 2);
+		c->column_type = cell(rows, i, 3);
+		c->charset = cell(rows, i, 4);
+		c->collation = cell(rows, i, 5);
+		c->nullable = strcmp(cdc_rows_cell(rows, i, 6)->data, "YES") == 0;
+		c->extra = cell(rows, i, 7);
+		c->default_value = cell(rows, i, 8);
+		c->generated = cell(rows, i, 9);
+		c->pk = pk->data != NULL ? atoi(pk->data) - 1 : -1;
+		if (strcmp(c->column_type, "longtext") == 0)
+			any_longtext = true;
+		def->collation = cell(rows, i, 11);
+		def->ncolumns++;
+	}
+	if (def->ncolumns == 0)
+		return NULL;
+	def->charset = charset_of(def->collation);
+	if (any_longtext && has_check_constraints(info))
+		read_json_checks(source, database, table, def);
+	return def;
+}

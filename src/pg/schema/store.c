@@ -1,0 +1,295 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.c
+ *	  cdc.table_version: definitions of source tables as JSON, a version each
+ *	  time they change; cdc.database_version: defaults of source databases.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/schema/schema_internal.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+
+#include "pg/catalog/spi.h"
+
+/* The core's UTF-8 in the database's encoding, and back; NULL stays NULL. */
+static char *
+to_database(const char *utf8)
+{
+	return utf8 ? pg_any_to_server(utf8, strlen(utf8), PG_UTF8) : NULL;
+}
+
+static char *
+to_utf8(const char *s)
+{
+	return s ? pg_server_to_any(s, strlen(s), PG_UTF8) : NULL;
+}
+
+static void
+put_string(StringInfo buf, const char *key, const char *value)
+{
+	appendStringInfo(buf, ", \"%s\": ", key);
+	if (value == NULL)
+		appendStringInfoString(buf, "null");
+	else
+		escape_json(buf, to_database(value));
+}
+
+static Jsonb *
+def_to_jsonb(const CdcTableDef *def)
+{
+	StringInfoData buf;
+	int			i;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '[');
+	for (i = 0; i < def->ncolumns; i++)
+	{
+		const CdcColumnDef *c = &def->columns[i];
+
+		appendStringInfo(&buf, "%s{\"nullable\": %s, \"json_check\": %s, \"pk\": ", i > 0 ? ", " : "",
+						 c->nullable ? "true" : "false", c->json_check ? "true" : "false");
+		if (c->pk >= 0)
+			appendStringInfo(&buf, "%d", c->pk);
+		else
+			appendStringInfoString(&buf, "null");
+		put_string(&buf, "name", c->name);
+		put_string(&buf, "column_type", c->column_type);
+		put_string(&buf, "charset", c->charset);
+		put_string(&buf, "collation", c->collation);
+		put_string(&buf, "extra", c->extra);
+		put_string(&buf, "generated", c->generated);
+		put_string(&buf, "default", c->default_value);
+		appendStringInfoChar(&buf, '}');
+	}
+	appendStringInfoChar(&buf, ']');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data)));
+}
+
+#define FIELD(name)	"e.c OPERATOR(pg_catalog.->>) '" name "'"
+
+/* A row of the result as a column; false: the version is one without columns. */
+static bool
+read_column(CdcSpi *spi, uint64 row, CdcColumnDef *c)
+{
+	char	   *pk;
+	char	   *flag;
+
+	c->name = to_utf8(cdc_spi_text(spi, row, 2));
+	if (c->name == NULL)
+		return false;
+	c->column_type = to_utf8(cdc_spi_text(spi, row, 3));
+	c->charset = to_utf8(cdc_spi_text(spi, row, 4));
+	c->collation = to_utf8(cdc_spi_text(spi, row, 5));
+	c->extra = to_utf8(cdc_spi_text(spi, row, 6));
+	c->generated = to_utf8(cdc_spi_text(spi, row, 7));
+	c->default_value = to_utf8(cdc_spi_text(spi, row, 8));
+	flag = cdc_spi_text(spi, row, 9);
+	c->nullable = flag == NULL || strcmp(flag, "true") == 0;
+	flag = cdc_spi_text(spi, row, 10);
+	c->json_check = flag != NULL && strcmp(flag, "true") == 0;
+	pk = cdc_spi_text(spi, row, 11);
+	c->pk = pk != NULL ? atoi(pk) : -1;
+	return true;
+}
+
+List *
+cdc_schema_read_stored(const char *subscription, const char *full_name, int limit)
+{
+	static CdcStatement stmt = {
+		"SELECT v.version::pg_catalog.int8, "
+		FIELD("name") ", " FIELD("column_type") ", " FIELD("charset") ", "
+		FIELD("collation") ", " FIELD("extra") ", " FIELD("generated") ", "
+		FIELD("default") ", " FIELD("nullable") ", " FIELD("json_check") ", " FIELD("pk") ", "
+		" v.table_charset, v.table_collation, v.as_of"
+		" FROM (SELECT version, columns, table_charset, table_collation, as_of FROM cdc.table_version"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" ORDER BY version DESC LIMIT $3) v LEFT JOIN"
+		" LATERAL pg_catalog.jsonb_array_elements(v.columns) WITH ORDINALITY AS e(c, n) ON true"
+		" ORDER BY v.version DESC, e.n",
+		3, {TEXTOID, TEXTOID, INT8OID}, NULL
+	};
+	Datum		values[3];
+	CdcSpi		spi;
+	List	   *result = NIL;
+	CdcStoredDef *stored = NULL;
+	int64		version = -1;
+	uint64		nrows;
+	uint64		i;
+
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(to_database(full_name));
+	values[2] = Int64GetDatum(limit);
+	cdc_spi_begin(&spi);
+	nrows = cdc_spi_execute(&stmt, values, NULL);
+	for (i = 0; i < nrows; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
+		CdcColumnDef *c;
+
+		if (stored == NULL || version != cdc_spi_int64(i, 1))
+		{
+			stored = palloc0(sizeof(CdcStoredDef));
+			stored->def.columns = palloc0(sizeof(CdcColumnDef) * nrows);
+			stored->def.charset = cdc_spi_text(&spi, i, 12);
+			stored->def.collation = cdc_spi_text(&spi, i, 13);
+			stored->as_of = cdc_spi_text(&spi, i, 14);
+			version = cdc_spi_int64(i, 1);
+			result = lappend(result, stored);
+		}
+		c = &stored->def.columns[stored->def.ncolumns];
+		if (read_column(&spi, i, c))
+		{
+			stored->def.ncolumns++;
+			if (c->column_type == NULL)
+				ereport(ERROR,
+						(errcode(ERRCODE_DATA_CORRUPTED),
+						 errmsg("the stored definition of source table \"%s\" is malformed", full_name)));
+		}
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+/* Removes all versions but the newest; those of a table that is gone, too. */
+static void
+keep_newest(const char *subscription, const char *full_name)
+{
+	static CdcStatement stmt = {
+		"DELETE FROM cdc.table_version v"
+		" WHERE v.subscription OPERATOR(pg_catalog.=) $1 AND v.source_table OPERATOR(pg_catalog.=) $2"
+		" AND (pg_catalog.jsonb_array_length(v.columns) OPERATOR(pg_catalog.=) 0"
+		" OR v.version OPERATOR(pg_catalog.<) (SELECT pg_catalog.max(n.version) FROM cdc.table_version n"
+		" WHERE n.subscription OPERATOR(pg_catalog.=) $1 AND n.source_table OPERATOR(pg_catalog.=) $2))",
+		2, {TEXTOID, TEXTOID}, NULL
+	};
+	Datum		values[2];
+
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(to_database(full_name));
+	(void) cdc_spi_execute(&stmt, values, NULL);
+}
+
+void
+cdc_schema_store(const char *subscription, const char *full_name, const CdcTableDef *def,
+				 int64 seq, const char *position, const char *as_of, bool only)
+{
+	static CdcStatement stmt = {
+		"INSERT INTO cdc.table_version (subscription, source_table, version, from_seq, position, columns,"
+		" table_charset, table_collation, as_of)"
+		" SELECT $1, $2, newest.version OPERATOR(pg_catalog.+) 1, $4, $5, $3, $6, $7, $8 FROM"
+		" (SELECT COALESCE(pg_catalog.max(version), 0) AS version FROM cdc.table_version"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2) newest"
+		" WHERE NOT EXISTS (SELECT 1 FROM cdc.table_version v"
+		" WHERE v.subscription OPERATOR(pg_catalog.=) $1 AND v.source_table OPERATOR(pg_catalog.=) $2"
+		" AND v.version OPERATOR(pg_catalog.=) newest.version"
+		" AND v.columns OPERATOR(pg_catalog.=) $3"
+		" AND COALESCE(v.table_collation, '') OPERATOR(pg_catalog.=) COALESCE($7, '')"
+		" AND COALESCE(v.as_of, '') OPERATOR(pg_catalog.=) COALESCE($8, ''))",
+		8, {TEXTOID, TEXTOID, JSONBOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}, NULL
+	};
+	Datum		values[8];
+	char		nulls[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+	CdcSpi		spi;
+
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(to_database(full_name));
+	values[2] = JsonbPGetDatum(def_to_jsonb(def));
+	values[3] = Int64GetDatum(seq);
+	values[4] = cdc_text_or_null(to_database(position), &nulls[4]);
+	values[5] = cdc_text_or_null(def->charset, &nulls[5]);
+	values[6] = cdc_text_or_null(def->collation, &nulls[6]);
+	values[7] = cdc_text_or_null(as_of, &nulls[7]);
+	cdc_spi_begin(&spi);
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	if (only)
+		keep_newest(subscription, full_name);
+	cdc_spi_end(&spi);
+}
+
+char *
+cdc_schema_stored_database(const char *subscription, const char *database)
+{
+	static CdcStatement stmt = {
+		"SELECT collation_name FROM cdc.database_version"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_database OPERATOR(pg_catalog.=) $2"
+		" ORDER BY version DESC LIMIT 1",
+		2, {TEXTOID, TEXTOID}, NULL
+	};
+	Datum		values[2];
+	CdcSpi		spi;
+	char	   *result = NULL;
+
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(to_database(database));
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+		result = cdc_spi_text(&spi, 0, 1);
+	cdc_spi_end(&spi);
+	return result;
+}
+
+void
+cdc_schema_store_database(const char *subscription, const char *database, const char *charset,
+						  const char *collation, int64 seq, const char *position)
+{
+	static CdcStatement stmt = {
+		"INSERT INTO cdc.database_version (subscription, source_database, version, from_seq, position,"
+		" charset, collation_name)"
+		" SELECT $1, $2, COALESCE(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $3, $4, $5, $6"
+		" FROM cdc.database_version"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_database OPERATOR(pg_catalog.=) $2",
+		6, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}, NULL
+	};
+	Datum		values[6];
+	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	CdcSpi		spi;
+
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(to_database(database));
+	values[2] = Int64GetDatum(seq);
+	values[3] = cdc_text_or_null(to_database(position), &nulls[3]);
+	values[4] = cdc_text_or_null(charset, &nulls[4]);
+	values[5] = cdc_text_or_null(collation, &nulls[5]);
+	cdc_spi_begin(&spi);
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+}
+
+List *
+cdc_schema_stored_tables(const char *subscription, const char *database)
+{
+	static CdcStatement stmt = {
+		"SELECT DISTINCT source_table FROM cdc.table_version"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND pg_catalog.strpos(source_table, $2) OPERATOR(pg_catalog.=) 1"
+		" ORDER BY source_table",
+		2, {TEXTOID, TEXTOID}, NULL
+	};
+	Datum		values[2];
+	CdcSpi		spi;
+	List	   *result = NIL;
+	uint64		n;
+	uint64		i;
+
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(to_database(psprintf("%s.", database)));
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, values, NULL);
+	for (i = 0; i < n; i++)
+	{
+		char	   *name = cdc_spi_text(&spi, i, 1);
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
+
+		result = lappend(result, to_utf8(name));
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}

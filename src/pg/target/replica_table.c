@@ -1,0 +1,378 @@
+/*-------------------------------------------------------------------------
+ *
+ * replica_table.c
+ *	  The PostgreSQL table of a source table: its names, its types, making it
+ *	  or checking one that exists.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/target/replica_table.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+#include "pg/schema/schema.h"
+
+/* A column of the target and the source column that fills it. */
+typedef struct Mapped
+{
+	char	   *name;
+	const CdcColumn *source;
+} Mapped;
+
+char *
+cdc_replica_text(const char *utf8)
+{
+	int			len = (int) strlen(utf8);
+	char	   *s = pg_any_to_server(utf8, len, PG_UTF8);
+
+	return s == utf8 ? pnstrdup(utf8, len) : s;
+}
+
+char *
+cdc_replica_identifier(const char *name)
+{
+	char	   *text = cdc_replica_text(name);
+	uint32		hash = 2166136261u; /* FNV-1a: the same in every version */
+	const unsigned char *p;
+	int			len;
+
+	if (strlen(text) < NAMEDATALEN)
+		return text;
+	for (p = (const unsigned char *) name; *p != '\0'; p++)
+		hash = (hash ^ *p) * 16777619u;
+	len = pg_mbcliplen(text, (int) strlen(text), NAMEDATALEN - 1 - 9);
+	return psprintf("%.*s_%08x", len, text, hash);
+}
+
+char *
+cdc_replica_trouble(const CdcSubscription *sub, const CdcTable *table)
+{
+	int			i;
+
+	for (i = 0; i < table->ncolumns; i++)
+	{
+		const CdcColumn *c = &table->columns[i];
+		const char *reason = NULL;
+
+		if (cdc_pg_type(c, &sub->opt, &reason) == NULL)
+			return psprintf("table %s cannot be replicated: column \"%s\" has type %s%s%s",
+							cdc_replica_text(table->full_name), cdc_replica_text(c->name),
+							cdc_replica_text(c->column_type), reason ? ", " : "",
+							reason ? reason : "");
+	}
+	return NULL;
+}
+
+static const CdcColumn *
+source_column(const CdcTable *table, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < table->ncolumns; i++)
+		if (strcmp(cdc_replica_text(table->columns[i].name), name) == 0)
+			return &table->columns[i];
+	return NULL;
+}
+
+/* Whether row images always have the column. */
+static bool
+is_logged(const CdcColumn *column, CdcGeneratedLogged logged)
+{
+	if (!column->generated || column->pk_index >= 0 || logged == CDC_GENERATED_ALL)
+		return true;
+	return logged == CDC_GENERATED_STORED && !column->virtual_generated;
+}
+
+/*
+ * All columns under their own names; *renamed when one had to be cut.  relid:
+ * the target, which may lack generated columns and has the others, or invalid:
+ * it gets those that the source logs.
+ */
+static Mapped *
+map_all(const CdcTable *table, Oid relid, CdcGeneratedLogged logged, int *n, bool *renamed)
+{
+	Mapped	   *mapped = palloc(sizeof(Mapped) * table->ncolumns);
+	int			i;
+
+	*n = 0;
+	*renamed = false;
+	for (i = 0; i < table->ncolumns; i++)
+	{
+		const CdcColumn *column = &table->columns[i];
+		char	   *name = cdc_replica_identifier(column->name);
+
+		if (OidIsValid(relid) ? column->generated && get_attnum(relid, name) == InvalidAttrNumber :
+			!is_logged(column, logged))
+			continue;
+		mapped[*n].source = column;
+		mapped[*n].name = name;
+		if (strcmp(name, cdc_replica_text(column->name)) != 0)
+			*renamed = true;
+		(*n)++;
+	}
+	return mapped;
+}
+
+/* Names generated columns that are not in a new target. */
+static void
+tell_left_out(const CdcTable *table, const CdcReplica *replica, CdcGeneratedLogged logged)
+{
+	StringInfoData names;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; i < table->ncolumns; i++)
+		if (!is_logged(&table->columns[i], logged))
+			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "",
+							 cdc_replica_text(table->columns[i].name));
+	if (names.len > 0)
+		ereport(NOTICE,
+				(errmsg("target %s is made without the generated columns %s", replica->target, names.data),
+				 errdetail("The source does not write them to its binlog with each update, so that they would go stale."),
+				 errhint("Let PostgreSQL compute them: ALTER TABLE %s ADD COLUMN ... GENERATED ALWAYS AS (...) STORED.",
+						 replica->target)));
+}
+
+/* The columns of a mapping given by the user. */
+static Mapped *
+map_given(const CdcTable *table, const Jsonb *columns, int *n)
+{
+	Mapped	   *mapped = palloc(sizeof(Mapped) * Max(1, JB_ROOT_COUNT(columns)));
+	JsonbIterator *it = JsonbIteratorInit((JsonbContainer *) &columns->root);
+	JsonbValue	v;
+	JsonbIteratorToken token;
+
+	*n = 0;
+	if (!JB_ROOT_IS_OBJECT(columns) || JB_ROOT_COUNT(columns) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("columns must be a JSON object of target column and source column"),
+				 errhint("For example: columns := '{\"order_id\": \"id\"}'.")));
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			mapped[*n].name = pnstrdup(v.val.string.val, v.val.string.len);
+		else if (token == WJB_VALUE)
+		{
+			char	   *name = v.type == jbvString ?
+				pnstrdup(v.val.string.val, v.val.string.len) : NULL;
+
+			mapped[*n].source = name ? source_column(table, name) : NULL;
+			if (mapped[*n].source == NULL)
+				ereport(ERROR,
+						(errcode(ERRCODE_UNDEFINED_COLUMN),
+						 errmsg("columns names no column of source table %s for target column \"%s\"",
+								cdc_replica_text(table->full_name), mapped[*n].name),
+						 name ? errdetail("There is no column \"%s\".", name) : 0));
+			(*n)++;
+		}
+	}
+	return mapped;
+}
+
+static const Mapped *
+find_mapped(const Mapped *mapped, int n, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(mapped[i].name, name) == 0)
+			return &mapped[i];
+	return NULL;
+}
+
+/*
+ * The target's key columns: as given, or those that the source's primary key
+ * fills; NIL when there is no key or not all of it is mapped.
+ */
+static List *
+key_columns(const CdcTable *table, const CdcReplicaSpec *spec, const Mapped *mapped, int n)
+{
+	List	   *key = NIL;
+	int			i;
+	int			j;
+
+	for (i = 0; i < spec->nkey; i++)
+	{
+		if (find_mapped(mapped, n, spec->key[i]) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("key column \"%s\" is not a column of the target", spec->key[i])));
+		key = lappend(key, spec->key[i]);
+	}
+	if (key != NIL)
+		return key;
+	for (i = 0; i < table->npk; i++)
+	{
+		for (j = 0; j < n; j++)
+			if (mapped[j].source == &table->columns[table->pk[i]])
+				break;
+		if (j == n)
+			return NIL;
+		key = lappend(key, mapped[j].name);
+	}
+	return key;
+}
+
+/* {"target column": "source column", ...} */
+static Jsonb *
+mapping_as_jsonb(const Mapped *mapped, int n)
+{
+	StringInfoData json;
+	int			i;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	for (i = 0; i < n; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(&json, ',');
+		escape_json(&json, mapped[i].name);
+		appendStringInfoChar(&json, ':');
+		escape_json(&json, cdc_replica_text(mapped[i].source->name));
+	}
+	appendStringInfoChar(&json, '}');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
+static void
+create_target(const CdcSubscription *sub, const CdcReplica *replica,
+			  const Mapped *mapped, int n, List *key)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+	const char *comma = "";
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE TABLE %s (", replica->target);
+	for (i = 0; i < n; i++)
+	{
+		const char *reason;
+
+		appendStringInfo(&sql, "%s%s %s", i > 0 ? ", " : "", quote_identifier(mapped[i].name),
+						 cdc_pg_type(mapped[i].source, &sub->opt, &reason));
+	}
+	if (key != NIL)
+	{
+		appendStringInfoString(&sql, ", PRIMARY KEY (");
+		foreach(lc, key)
+		{
+			appendStringInfo(&sql, "%s%s", comma, quote_identifier(lfirst(lc)));
+			comma = ", ";
+		}
+		appendStringInfoChar(&sql, ')');
+	}
+	appendStringInfoChar(&sql, ')');
+#if CDC_GREENPLUM
+	if (key == NIL)
+		appendStringInfoString(&sql, " DISTRIBUTED RANDOMLY");
+#endif
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not execute: %s", sql.data);
+	SPI_finish();
+}
+
+/* Whether the table that exists can take the rows. */
+static void
+check_target(Oid relid, const CdcTable *table, const CdcReplica *replica,
+			 const Mapped *mapped, int n, List *key)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	StringInfoData missing;
+	int			i;
+
+	if (rel->rd_rel->relkind != RELKIND_RELATION &&
+		rel->rd_rel->relkind != CDC_RELKIND_PARTITIONED &&
+		rel->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s is not a table", replica->target),
+				 errhint("Name another target for source table %s with cdc.add_table().",
+						 cdc_replica_text(table->full_name))));
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) != ACLCHECK_OK ||
+		pg_class_aclcheck(relid, GetUserId(), ACL_UPDATE) != ACLCHECK_OK ||
+		pg_class_aclcheck(relid, GetUserId(), ACL_DELETE) != ACLCHECK_OK ||
+		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for target %s", replica->target),
+				 errhint("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s;", replica->target,
+						 quote_identifier(CDC_USER_NAME(GetUserId())))));
+
+	initStringInfo(&missing);
+	for (i = 0; i < n; i++)
+		if (get_attnum(relid, mapped[i].name) == InvalidAttrNumber)
+			appendStringInfo(&missing, "%s\"%s\"", missing.len > 0 ? ", " : "", mapped[i].name);
+	if (missing.len > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("target %s cannot take the rows of source table %s", replica->target,
+						cdc_replica_text(table->full_name)),
+				 errdetail("It exists and lacks the columns %s.", missing.data),
+				 errhint("Add them, or name the columns to be filled with cdc.add_table(..., columns := ...).")));
+
+	(void) RelationGetIndexList(rel);
+	if (key != NIL && !CDC_RELATION_HAS_KEY(rel))
+		ereport(NOTICE,
+				(errmsg("target %s has no primary key", replica->target),
+				 errdetail("Without a unique index on the key each update and delete searches the whole table.")));
+	table_close(rel, AccessShareLock);
+}
+
+void
+cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
+				   const CdcReplicaSpec *spec, CdcReplica *replica)
+{
+	Oid			nsp = get_namespace_oid(spec->schema, false);
+	Oid			relid = get_relname_relid(spec->name, nsp);
+	bool		renamed = false;
+	Mapped	   *mapped;
+	List	   *key;
+	int			n;
+
+	mapped = spec->columns != NULL ? map_given(table, spec->columns, &n) :
+		map_all(table, relid, spec->logged, &n, &renamed);
+	key = key_columns(table, spec, mapped, n);
+	replica->target = quote_qualified_identifier(spec->schema, spec->name);
+	replica->created = !OidIsValid(relid);
+	if (renamed)
+		ereport(NOTICE,
+				(errmsg("column names of source table %s are longer than %d bytes",
+						cdc_replica_text(table->full_name), NAMEDATALEN - 1),
+				 errdetail("In target %s they are cut and end in a hash of the whole name.",
+						   replica->target)));
+	if (key == NIL)
+		ereport(NOTICE,
+				(errmsg("source table %s has no primary key", cdc_replica_text(table->full_name)),
+				 errdetail("Its rows are found in target %s by all their columns, which is slow for updates and deletes.",
+						   replica->target),
+				 errhint("Add a primary key at the source, or name key columns with cdc.add_table(..., key := ...).")));
+
+	if (replica->created)
+	{
+		create_target(sub, replica, mapped, n, key);
+		if (spec->columns == NULL)
+			tell_left_out(table, replica, spec->logged);
+	}
+	else
+		check_target(relid, table, replica, mapped, n, key);
+
+	replica->columns = spec->columns != NULL || renamed ? mapping_as_jsonb(mapped, n) : NULL;
+}

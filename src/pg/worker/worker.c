@@ -1,0 +1,315 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.c
+ *	  The workers of a subscription: each does nothing but call pull, apply or
+ *	  publish, a transaction each time, and sleep until there is more.
+ *
+ * They run as the subscription's owner.  On an error a worker writes it down
+ * and ends; the supervisor starts it again after a while.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/base/background.h"
+
+#if CDC_HAVE_WORKERS
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "pg/apply/apply.h"
+#include "pg/catalog/failure.h"
+#include "pg/publish/publish.h"
+#include "pg/pull/pull.h"
+#include "pg/pull_kafka/pull_kafka.h"
+#include "pg/worker/worker.h"
+
+#define WAIT_MS				10000L	/* the longest sleep; a safety net, not a clock */
+#define RECOVERED_MS		3000	/* without an error: what failed before is over */
+#define RECHECK_MS			1000	/* the subscription is read again after this time */
+#define APPLY_EVENTS_MIN	50000
+
+/*
+ * batch_delay is chosen for a short lag.  While there is a backlog the lag does
+ * not depend on it, and larger transactions are cheaper.
+ */
+#define BACKLOG_EVENTS		1000
+#define BACKLOG_DELAY_MS	200
+
+static int32 my_subscription;
+static CdcWorkerKind my_kind;
+
+/* The subscription as last read, in a context of its own. */
+static CdcSubscription *current = NULL;
+static MemoryContext current_context;
+static uint64 current_generation = 0;
+static TimestampTz current_read_at = 0;
+
+/* Whether cdc.subscription_failure may still count failures of ours. */
+static bool failed_before = true;
+static TimestampTz running_since;
+
+/*
+ * The subscription, or NULL when it is gone or disabled: the worker then ends.
+ * In a transaction.
+ */
+static CdcSubscription *
+subscription(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	uint64		generation = cdc_catalog_generation();
+	MemoryContext old;
+
+	if (current != NULL && generation == current_generation &&
+		!TimestampDifferenceExceeds(current_read_at, now, RECHECK_MS))
+		return current;
+
+	MemoryContextReset(current_context);
+	current = NULL;
+	old = MemoryContextSwitchTo(current_context);
+	current = cdc_subscription_get_by_id(my_subscription);
+	MemoryContextSwitchTo(old);
+	if (current != NULL && !current->enabled)
+		current = NULL;
+	current_generation = generation;
+	current_read_at = now;
+
+	/* NULL: back to what the server, database or role has set */
+	if (current != NULL)
+		SetConfigOption("synchronous_commit",
+						current->opt.synchronous_commit ? NULL : "off",
+						PGC_USERSET, PGC_S_SESSION);
+	return current;
+}
+
+/* Once work was done, or none was to do for a while: what failed has recovered. */
+static void
+note_success(const CdcSubscription *sub, bool worked)
+{
+	if (!failed_before ||
+		(!worked && !TimestampDifferenceExceeds(running_since, GetCurrentTimestamp(), RECOVERED_MS)))
+		return;
+	cdc_failure_clear(sub->name, cdc_worker_kind_name(my_kind));
+	failed_before = false;
+}
+
+/* The last pull left more and was no small one. */
+static bool backlog = false;
+
+/* Starts a transaction; NULL, without one: the worker is not wanted any more. */
+static CdcSubscription *
+begin_turn(void)
+{
+	CdcSubscription *sub;
+
+	if (!cdc_background_transaction())
+		return NULL;
+	sub = subscription();
+	if (sub == NULL)
+		cdc_background_commit();
+	return sub;
+}
+
+/* One transaction of pull.  false: the worker is not wanted any more. */
+static bool
+pull_once(bool *more)
+{
+	CdcSubscription *sub = begin_turn();
+	CdcPullBounds bounds;
+	CdcPullResult result;
+
+	if (sub == NULL)
+		return false;
+
+	memset(&bounds, 0, sizeof(bounds));
+	memset(&result, 0, sizeof(result));
+	bounds.max_events = sub->opt.batch_events;
+	bounds.max_bytes = sub->opt.batch_bytes;
+	bounds.max_ms = sub->opt.batch_delay_ms;
+	if (backlog && bounds.max_ms > 0)
+		bounds.max_ms = Max(bounds.max_ms, BACKLOG_DELAY_MS);
+	bounds.until_now = false;
+	cdc_pull_run(sub, &bounds, &result);
+	note_success(sub, result.events > 0 || result.moved);
+	cdc_background_commit();
+
+	if (result.events > 0)
+	{
+		cdc_worker_wake(my_subscription, CDC_WRITER_APPLY);
+		cdc_worker_wake(my_subscription, CDC_WRITER_PUBLISH);
+	}
+	else if (result.moved)
+		cdc_progress_broadcast();	/* nothing to apply: who waits may look at once */
+	*more = result.more;
+	backlog = result.more && result.events >= BACKLOG_EVENTS;
+	return true;
+}
+
+static bool
+apply_once(bool *more)
+{
+	CdcSubscription *sub = begin_turn();
+	CdcApplyResult result;
+
+	if (sub == NULL)
+		return false;
+
+	memset(&result, 0, sizeof(result));
+	cdc_apply_run(sub, Max(sub->opt.batch_events, APPLY_EVENTS_MIN), &result);
+	note_success(sub, result.events > 0);
+	cdc_background_commit();
+
+	if (result.events > 0)
+		cdc_progress_broadcast();
+	*more = result.more;
+	return true;
+}
+
+/* All publications, each in a transaction of its own. */
+static bool
+publish_once(bool *more)
+{
+	MemoryContext turn = AllocSetContextCreate(TopMemoryContext, "cdc_ingest publications",
+											   ALLOCSET_SMALL_SIZES);
+	List	   *names = NIL;
+	ListCell   *lc;
+	CdcSubscription *sub;
+	int			events;
+	bool		worked = false;
+	bool		wanted;
+
+	if (!cdc_background_transaction())
+		return false;
+	sub = subscription();
+	events = sub != NULL ? sub->opt.batch_events : 0;
+	if (sub != NULL)
+		names = cdc_publications_enabled(sub, turn);
+	cdc_background_commit();
+
+	foreach(lc, names)
+	{
+		bool		again = false;
+
+		if (!cdc_background_transaction())
+			return false;
+		worked = cdc_publish_run(lfirst(lc), events, &again) > 0 || worked;
+		cdc_background_commit();
+		*more = *more || again;
+	}
+	if (names != NIL && cdc_background_transaction())
+	{
+		sub = subscription();
+		if (sub != NULL)
+			note_success(sub, worked);
+		cdc_background_commit();
+	}
+	wanted = names != NIL;
+	MemoryContextDelete(turn);
+	return wanted;
+}
+
+static void
+worker_loop(void)
+{
+	for (;;)
+	{
+		bool		more = false;
+		bool		wanted;
+		long		wait_ms;
+
+		cdc_background_turn();
+		/* what sets the latch from here on is seen by the wait below */
+		ResetLatch(MyLatch);
+		pgstat_report_activity(STATE_RUNNING, my_kind == CDC_WORKER_PULL ? "cdc.pull" :
+							   my_kind == CDC_WORKER_APPLY ? "cdc.apply" : "cdc.publish");
+		wanted = my_kind == CDC_WORKER_PULL ? pull_once(&more) :
+			my_kind == CDC_WORKER_APPLY ? apply_once(&more) : publish_once(&more);
+		pgstat_report_activity(STATE_IDLE, NULL);
+		if (!wanted)
+			return;
+		if (more)
+			continue;
+		wait_ms = failed_before ? RECOVERED_MS : WAIT_MS;
+		if (my_kind == CDC_WORKER_PULL)
+			cdc_pull_wait(my_subscription, wait_ms);
+		else
+			cdc_background_sleep(wait_ms);
+	}
+}
+
+/*
+ * Writes the error down.  Not when the subscription or the extension was
+ * dropped under the worker: then that was the reason.
+ */
+static void
+record_error(void)
+{
+	ErrorData  *edata;
+	CdcSubscription *sub = NULL;
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest error",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	MemoryContextSwitchTo(context);
+	edata = CopyErrorData();
+	AbortOutOfAnyTransaction();
+	cdc_pull_disconnect(my_subscription);
+
+	if (cdc_background_transaction())
+	{
+		MemoryContextReset(current_context);
+		current = NULL;
+		current_read_at = 0;
+		sub = subscription();
+		if (sub != NULL)
+		{
+			EmitErrorReport();
+			cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind),
+							   cdc_failure_text(edata));
+			if (my_kind == CDC_WORKER_PULL)
+				cdc_pull_kafka_failed(sub, cdc_failure_text(edata));
+		}
+		cdc_background_commit();
+	}
+	FlushErrorState();
+	if (sub == NULL)
+		ereport(LOG,
+				(errmsg("%s ends as its subscription is gone or disabled",
+						MyBgworkerEntry->bgw_name),
+				 errdetail("It was stopped by: %s", edata->message)));
+	proc_exit(sub == NULL ? 0 : 1);
+}
+
+void
+cdc_worker_main(Datum arg)
+{
+	CdcWorkerStart start;
+
+	cdc_background_begin(&start);
+	my_subscription = start.subscription_id;
+	my_kind = start.kind;
+	running_since = GetCurrentTimestamp();
+	current_context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest subscription",
+											ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(TopMemoryContext);
+
+	PG_TRY();
+	{
+		worker_loop();
+	}
+	PG_CATCH();
+	{
+		record_error();
+	}
+	PG_END_TRY();
+
+	cdc_pull_disconnect(my_subscription);
+	proc_exit(0);
+}
+
+#endif							/* CDC_HAVE_WORKERS */
