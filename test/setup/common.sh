@@ -7,7 +7,7 @@ CDC_TEST_CACHE=${CDC_TEST_CACHE:-/var/cache/cdc_ingest-test}
 export CDC_TEST_CACHE
 
 CDC_PG_VERSION=15
-CDC_PG_BIN=/usr/lib/postgresql/$CDC_PG_VERSION/bin
+CDC_PG_BIN=${CDC_PG_BIN:-/usr/lib/postgresql/$CDC_PG_VERSION/bin}
 
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
