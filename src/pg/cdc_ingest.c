@@ -10,8 +10,9 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "pg/catalog/catalog.h"
-#include "pg/base/module.h"
+#include "pg/base/wake.h"
+#include "pg/catalog/changes.h"
+#include "pg/remote/kafka_outbox.h"
 #include "pg/worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -22,7 +23,7 @@ void
 _PG_init(void)
 {
 	cdc_catalog_init();
-	cdc_background_init();
+	cdc_wake_init();
 	cdc_outbox_init();
 	cdc_worker_init();
 	EmitWarningsOnPlaceholders("cdc_ingest");

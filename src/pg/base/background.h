@@ -5,14 +5,20 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_BACKGROUND_H
-#define CDC_PG_BACKGROUND_H
+#ifndef CDC_PG_BASE_BACKGROUND_H
+#define CDC_PG_BASE_BACKGROUND_H
 
 #include "pg/base/compat.h"
 #include "pg/base/shmem.h"
 
 /* Sleeps until the latch is set, or timeout (ms, -1 = none); resets the latch. */
 extern void cdc_background_sleep(long timeout_ms);
+
+/* Whether the library was loaded at server start; set by cdc_worker_init(). */
+extern bool cdc_preloaded;
+
+/* NOTICE when it was not. */
+extern void cdc_notice_preload(void);
 
 #if CDC_HAVE_WORKERS
 
@@ -53,18 +59,6 @@ extern void cdc_background_begin(CdcWorkerStart *start);
 /* Config file reload and interrupts: once in each turn of a loop. */
 extern void cdc_background_turn(void);
 
-/*
- * Starts a transaction that DROP EXTENSION waits for and that waits for it;
- * false (and no transaction) when the extension is not there.  The lock is
- * taken before any other, so that the two cannot end in a deadlock.
- */
-extern bool cdc_background_transaction(void);
-extern void cdc_background_commit(void);
-
-extern PGDLLEXPORT void cdc_launcher_main(Datum arg);
-extern PGDLLEXPORT void cdc_supervisor_main(Datum arg);
-extern PGDLLEXPORT void cdc_worker_main(Datum arg);
-
 #endif							/* CDC_HAVE_WORKERS */
 
-#endif							/* CDC_PG_BACKGROUND_H */
+#endif							/* CDC_PG_BASE_BACKGROUND_H */

@@ -7,8 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_COMPAT_H
-#define CDC_PG_COMPAT_H
+#ifndef CDC_PG_BASE_COMPAT_H
+#define CDC_PG_BASE_COMPAT_H
 
 /*
  * One bool.  Before PostgreSQL 11 c.h makes bool a char where stdbool.h was not
@@ -692,4 +692,4 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 #include "optimizer/var.h"
 #endif
 
-#endif							/* CDC_PG_COMPAT_H */
+#endif							/* CDC_PG_BASE_COMPAT_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_ERROR_H
-#define CDC_PG_ERROR_H
+#ifndef CDC_PG_BASE_ERROR_H
+#define CDC_PG_BASE_ERROR_H
 
 #include "pg/base/compat.h"
 #include "core/status.h"
@@ -31,4 +31,4 @@ extern char *cdc_error_text(const char *utf8);
 #define CDC_CHECK(st, err, subscription) \
 	do { if (cdc_failed(st)) cdc_ereport((err), (subscription)); } while (0)
 
-#endif							/* CDC_PG_ERROR_H */
+#endif							/* CDC_PG_BASE_ERROR_H */

@@ -10,7 +10,6 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/shmem.h"
-#include "pg/worker/worker.h"
 
 #if CDC_HAVE_WORKERS
 

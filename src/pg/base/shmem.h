@@ -6,19 +6,18 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SHMEM_H
-#define CDC_PG_SHMEM_H
+#ifndef CDC_PG_BASE_SHMEM_H
+#define CDC_PG_BASE_SHMEM_H
 
 #include "pg/base/compat.h"
 #include "datatype/timestamp.h"
-#include "pg/catalog/catalog.h"
 
 typedef enum CdcWorkerKind
 {
 	CDC_WORKER_SUPERVISOR = 0,
-	CDC_WORKER_PULL = CDC_WRITER_PULL,
-	CDC_WORKER_APPLY = CDC_WRITER_APPLY,
-	CDC_WORKER_PUBLISH = CDC_WRITER_PUBLISH
+	CDC_WORKER_PULL = 1,
+	CDC_WORKER_APPLY = 2,
+	CDC_WORKER_PUBLISH = 3
 } CdcWorkerKind;
 
 /* Slots of the whole server: one for a database, two or three for each subscription. */
@@ -37,6 +36,27 @@ typedef struct CdcSlotInfo
 	TimestampTz last_message;	/* pull: last packet from the source; 0 = none */
 	int64		delay;			/* pull: see cdc_worker_report() */
 } CdcSlotInfo;
+
+/* Whether this process is a worker of the extension. */
+extern bool cdc_am_worker(void);
+
+/*
+ * Live figures that pull reports into its worker's slot; a no-op elsewhere.
+ * last_message: when the source was last heard of.  delay: how far behind the
+ * source is what was read last, in microseconds.
+ */
+#define CDC_DELAY_UNKNOWN	(-1)
+extern void cdc_worker_report(TimestampTz last_message, int64 delay);
+
+/*
+ * Wakes those who wait in cdc.wait_for (called after apply's commit), and the
+ * wait itself: until woken or timeout_ms.  Call it in a loop that looks at
+ * the progress before each wait; the first wait returns at once.  After the
+ * loop: cdc_progress_wait_end().
+ */
+extern void cdc_progress_broadcast(void);
+extern void cdc_progress_wait(long timeout_ms);
+extern void cdc_progress_wait_end(void);
 
 #if CDC_HAVE_WORKERS
 
@@ -86,4 +106,4 @@ extern void cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind);
 
 #endif							/* CDC_HAVE_WORKERS */
 
-#endif							/* CDC_PG_SHMEM_H */
+#endif							/* CDC_PG_BASE_SHMEM_H */

@@ -33,7 +33,10 @@
 #include "pg/target/replica_table.h"
 #include "pg/schema/schema.h"
 #include "pg/catalog/spi.h"
-#include "pg/worker/worker.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/log.h"
+#include "pg/base/background.h"
 
 PG_FUNCTION_INFO_V1(cdc_create_subscription);
 

@@ -6,12 +6,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SUBSCRIPTION_H
-#define CDC_PG_SUBSCRIPTION_H
+#ifndef CDC_PG_COMMANDS_SUBSCRIPTION_H
+#define CDC_PG_COMMANDS_SUBSCRIPTION_H
 
 #include "pg/base/compat.h"
 #include "core/change.h"
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 #include "pg/remote/source.h"
 
 /*
@@ -40,4 +40,4 @@ extern void cdc_subscription_register_table(const CdcSubscription *sub, CdcSourc
 extern void cdc_subscription_table_unreadable(const CdcSubscription *sub,
 											  const char *source_table, const char *error);
 
-#endif							/* CDC_PG_SUBSCRIPTION_H */
+#endif							/* CDC_PG_COMMANDS_SUBSCRIPTION_H */

@@ -22,8 +22,13 @@
 #include "pg/catalog/options.h"
 #include "pg/pull/pull.h"
 #include "pg/base/shmem.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/tables.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/log.h"
+#include "pg/base/background.h"
 #include "pg/catalog/spi.h"
-#include "pg/worker/worker.h"
 
 /* Whether apply has something to do, now or with the next new table. */
 static bool
@@ -45,41 +50,6 @@ PG_FUNCTION_INFO_V1(cdc_alter_subscription);
 PG_FUNCTION_INFO_V1(cdc_enable_subscription);
 PG_FUNCTION_INFO_V1(cdc_disable_subscription);
 PG_FUNCTION_INFO_V1(cdc_drop_subscription);
-
-/* Whether the library was loaded at server start; set by cdc_worker_init(). */
-bool		cdc_preloaded = false;
-
-CdcSubscription *
-cdc_subscription_get_own(const char *name)
-{
-	CdcSubscription *sub = cdc_subscription_get(name);
-
-	cdc_subscription_check_owner(sub);
-	return sub;
-}
-
-void
-cdc_subscription_changed(void)
-{
-	cdc_catalog_changed();
-	cdc_supervisor_wake_at_commit();
-}
-
-void
-cdc_notice_preload(void)
-{
-#if CDC_HAVE_WORKERS
-	if (!cdc_preloaded)
-		ereport(NOTICE,
-				(errmsg("cdc_ingest is not in shared_preload_libraries"),
-				 errdetail("The workers start now, but not by themselves after a restart of the server."),
-				 errhint("Add it to shared_preload_libraries and restart, or call cdc.enable_subscription() after each restart.")));
-#else
-	ereport(NOTICE,
-			(errmsg("this server runs no workers of cdc_ingest"),
-			 errhint("Let a scheduler call cdc.pull() and cdc.apply().")));
-#endif
-}
 
 static void
 set_enabled(const CdcSubscription *sub, bool enabled)

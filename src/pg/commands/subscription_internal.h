@@ -5,13 +5,16 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SUBSCRIPTION_INTERNAL_H
-#define CDC_PG_SUBSCRIPTION_INTERNAL_H
+#ifndef CDC_PG_COMMANDS_SUBSCRIPTION_INTERNAL_H
+#define CDC_PG_COMMANDS_SUBSCRIPTION_INTERNAL_H
 
 #include "pg/base/compat.h"
 #include "core/change.h"
 #include "nodes/pg_list.h"
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/changes.h"
+#include "pg/base/background.h"
 #include "pg/remote/source.h"
 
 /* The subscription, when the current user may administer it. */
@@ -52,4 +55,4 @@ extern void cdc_subscription_changed(void);
 /* NOTICE when the library is not preloaded. */
 extern void cdc_notice_preload(void);
 
-#endif							/* CDC_PG_SUBSCRIPTION_INTERNAL_H */
+#endif							/* CDC_PG_COMMANDS_SUBSCRIPTION_INTERNAL_H */

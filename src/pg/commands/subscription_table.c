@@ -26,7 +26,11 @@
 #include "pg/target/replica_table.h"
 #include "pg/schema/schema.h"
 #include "pg/catalog/spi.h"
-#include "pg/worker/worker.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/position.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/log.h"
 
 PG_FUNCTION_INFO_V1(cdc_add_table);
 PG_FUNCTION_INFO_V1(cdc_remove_table);

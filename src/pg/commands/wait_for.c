@@ -10,7 +10,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/position.h"
+#include "pg/base/shmem.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -29,7 +32,6 @@
 #include "pg/pull/pull.h"
 #include "pg/pull_kafka/pull_kafka.h"
 #include "pg/remote/source.h"
-#include "pg/worker/worker.h"
 
 /* How long one wait lasts at most: nobody may wake us where workers are off. */
 #define WAIT_SLICE_MS	200

@@ -30,6 +30,8 @@
 #include "core/text_value.h"
 #include "pg/base/error.h"
 #include "pg/target/replica_table.h"
+#include "pg/catalog/tables.h"
+#include "pg/catalog/log.h"
 
 /* How long the source is waited for when the stream has not begun ... */
 #define FIRST_PATIENCE_MS	60000

@@ -455,7 +455,7 @@ choose(CdcConverter *conv)
 
 void
 cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmod,
-				   CdcSourceKind source, const CdcSubscriptionOptions *opt)
+				   CdcSourceKind source, CdcZeroDate zero_date)
 {
 	Oid			input;
 	Oid			element;
@@ -465,7 +465,7 @@ cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmo
 	conv->typid = typid;
 	conv->typmod = typmod;
 	conv->source = source;
-	conv->zero_date = opt->zero_date;
+	conv->zero_date = zero_date;
 	conv->limit = -1;
 	conv->basetype = getBaseType(typid);
 	getTypeInputInfo(typid, &input, &conv->ioparam);
@@ -481,7 +481,7 @@ cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmo
 	if (OidIsValid(element) && get_typlen(typid) == -1)
 	{
 		conv->element = MemoryContextAlloc(cxt, sizeof(CdcConverter));
-		cdc_converter_init(conv->element, cxt, element, typmod, source, opt);
+		cdc_converter_init(conv->element, cxt, element, typmod, source, zero_date);
 		get_typlenbyvalalign(element, &conv->elem_len, &conv->elem_byval, &conv->elem_align);
 		conv->convert = convert_array;
 		return;

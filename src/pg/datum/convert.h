@@ -11,11 +11,25 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CONVERT_H
-#define CDC_PG_CONVERT_H
+#ifndef CDC_PG_DATUM_CONVERT_H
+#define CDC_PG_DATUM_CONVERT_H
 
-#include "pg/catalog/catalog.h"
+#include "pg/base/compat.h"
 #include "pg/datum/jsonb_view.h"
+
+typedef enum CdcZeroDate
+{
+	CDC_ZERO_DATE_NULL,
+	CDC_ZERO_DATE_ERROR,
+	CDC_ZERO_DATE_INFINITY,		/* -infinity */
+	CDC_ZERO_DATE_REFUSED		/* an error, where no option says otherwise */
+} CdcZeroDate;
+
+typedef enum CdcNulInText
+{
+	CDC_NUL_ERROR,
+	CDC_NUL_STRIP
+} CdcNulInText;
 
 /* What is known of the source's column beyond the event. */
 typedef enum CdcSourceKind
@@ -52,7 +66,7 @@ struct CdcConverter
 
 /* cxt: where the converter's own parts live. */
 extern void cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmod,
-							   CdcSourceKind source, const CdcSubscriptionOptions *opt);
+							   CdcSourceKind source, CdcZeroDate zero_date);
 
 /* For convert_time.c: the functions of the types of date and time. */
 extern CdcConvertFunction cdc_convert_temporal_function(CdcConverter *conv);
@@ -64,4 +78,4 @@ extern Datum cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool
 pg_noreturn extern void cdc_convert_fail(const CdcConverter *conv, const CdcJsonValue *v,
 										 const char *detail);
 
-#endif							/* CDC_PG_CONVERT_H */
+#endif							/* CDC_PG_DATUM_CONVERT_H */

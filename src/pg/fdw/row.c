@@ -25,7 +25,6 @@
 #include "pg/datum/json_text_in.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/fdw/nested.h"
-#include "pg/catalog/options.h"
 
 typedef struct Column Column;
 
@@ -477,12 +476,8 @@ init_column(CdcKafkaRow *row, Column *column)
 		column->writer = cdc_jsonb_writer_create(row->context);
 	if (def->field == CDC_KAFKA_MEMBER)
 	{
-		CdcSubscriptionOptions defaults;
-
-		cdc_subscription_options_parse(NULL, &defaults);
-		defaults.zero_date = CDC_ZERO_DATE_REFUSED;
 		cdc_converter_init(&column->converter, row->context, def->typid, def->typmod,
-						   CDC_SOURCE_UNKNOWN, &defaults);
+						   CDC_SOURCE_UNKNOWN, CDC_ZERO_DATE_REFUSED);
 		if (!column->domain)
 			column->nested = cdc_nested_create(def->typid, def->typmod);
 		column->path_len = palloc(sizeof(size_t) * def->npath);

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "pg/remote/server_access.h"
+#include "pg/catalog/changes.h"
 
 void
 cdc_kept_stream_close(CdcKeptStreamKind *kind, CdcKeptStream *stream)

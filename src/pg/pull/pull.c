@@ -23,7 +23,13 @@
 #include "pg/base/error.h"
 #include "pg/pull_kafka/pull_kafka.h"
 #include "pg/pull/wait.h"
-#include "pg/worker/worker.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/position.h"
+#include "pg/catalog/tables.h"
+#include "pg/catalog/log.h"
+#include "pg/base/shmem.h"
+#include "pg/base/wake.h"
 
 /* Links lost in a call, one after the other without any progress. */
 #define MAX_LOST			3
@@ -523,8 +529,8 @@ cdc_pull(PG_FUNCTION_ARGS)
 	cdc_user_restore(&saved);
 	if (result.events > 0)
 	{
-		cdc_worker_wake(sub->id, CDC_WRITER_APPLY);
-		cdc_worker_wake(sub->id, CDC_WRITER_PUBLISH);
+		cdc_worker_wake(sub->id, CDC_WORKER_APPLY);
+		cdc_worker_wake(sub->id, CDC_WORKER_PUBLISH);
 	}
 	PG_RETURN_INT64(result.events);
 }

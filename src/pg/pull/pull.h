@@ -6,11 +6,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_PULL_H
-#define CDC_PG_PULL_H
+#ifndef CDC_PG_PULL_PULL_H
+#define CDC_PG_PULL_PULL_H
 
 #include "core/gtid.h"
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 
 typedef struct CdcPullBounds
 {
@@ -49,4 +49,4 @@ extern bool cdc_position_parse(const char *text, char **file, int64 *offset);
 extern CdcGtidSet *cdc_pull_parse_gtid_set(CdcFlavor flavor, const char *text,
 										   const char *subscription);
 
-#endif							/* CDC_PG_PULL_H */
+#endif							/* CDC_PG_PULL_PULL_H */

@@ -16,8 +16,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_PULL_INTERNAL_H
-#define CDC_PG_PULL_INTERNAL_H
+#ifndef CDC_PG_PULL_PULL_INTERNAL_H
+#define CDC_PG_PULL_PULL_INTERNAL_H
 
 #include "pg/pull/pull.h"
 #include "binlog/decoder.h"
@@ -31,6 +31,7 @@
 #include "pg/schema/schema.h"
 #include "pg/remote/source.h"
 #include "utils/hsearch.h"
+#include "pg/catalog/position.h"
 
 /* A place that a stream is to reach. */
 typedef struct CdcPullMark
@@ -316,4 +317,4 @@ typedef struct CdcCopySnapshot
 extern bool cdc_copy_snapshot_open(CdcPullStream *stream, CdcSource *source, bool exact,
 								   int patience_ms, CdcCopySnapshot *snap);
 
-#endif							/* CDC_PG_PULL_INTERNAL_H */
+#endif							/* CDC_PG_PULL_PULL_INTERNAL_H */

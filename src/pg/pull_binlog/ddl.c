@@ -19,6 +19,8 @@
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
+#include "pg/catalog/tables.h"
+#include "pg/catalog/log.h"
 
 typedef struct DdlCall
 {

@@ -33,6 +33,7 @@
 #include "core/ddl.h"
 #include "pg/base/error.h"
 #include "pg/base/result_set.h"
+#include "pg/catalog/access.h"
 
 #define CHUNK_BYTES			((size_t) 256 * 1024)
 #define MEMORY_LIMIT		((size_t) 16 * 1024 * 1024)

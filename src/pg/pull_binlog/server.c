@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/base/error.h"
+#include "pg/catalog/log.h"
 
 CdcSource *
 cdc_pull_server_open(CdcPullStream *stream, const char *address)

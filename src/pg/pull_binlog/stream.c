@@ -21,11 +21,16 @@
 #include "utils/timestamp.h"
 
 #include "pg/base/background.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/position.h"
+#include "pg/catalog/tables.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/log.h"
+#include "pg/base/shmem.h"
 #include "pg/base/error.h"
 #include "pg/pull_kafka/pull_kafka.h"
 #include "pg/target/replica_table.h"
 #include "pg/commands/subscription.h"
-#include "pg/worker/worker.h"
 
 /* An idle connection for queries is tried before it is relied on. */
 #define CONTROL_IDLE_MS		30000

@@ -22,7 +22,9 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
-#include "pg/worker/worker.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/log.h"
+#include "pg/base/shmem.h"
 #include "pg/pull_binlog/xa_store.h"
 
 /* A search for the prepares of some transactions. */

@@ -6,12 +6,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_XA_STORE_H
-#define CDC_PG_XA_STORE_H
+#ifndef CDC_PG_PULL_BINLOG_XA_STORE_H
+#define CDC_PG_PULL_BINLOG_XA_STORE_H
 
 #include "binlog/format.h"
 #include "core/change.h"
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 #include "pg/base/group_buffer.h"
 
 /*
@@ -29,4 +29,4 @@ extern bool cdc_xa_store_get(const CdcSubscription *sub, const char *xa, CdcForm
 extern bool cdc_xa_store_has(const CdcSubscription *sub, const char *xa);
 extern void cdc_xa_store_delete(const CdcSubscription *sub, const char *xa);
 
-#endif							/* CDC_PG_XA_STORE_H */
+#endif							/* CDC_PG_PULL_BINLOG_XA_STORE_H */

@@ -22,7 +22,8 @@
 
 #include "pg/base/error.h"
 #include "pg/catalog/spi.h"
-#include "pg/worker/worker.h"
+#include "pg/catalog/subscription.h"
+#include "pg/base/shmem.h"
 
 /* Whose fault the present error is. */
 static struct

@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "pg/catalog/log.h"
 
 /* What each of many partitions has in memory at least. */
 #define GROUP_MEMORY_MIN	(64 * 1024)

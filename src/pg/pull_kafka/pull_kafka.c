@@ -18,7 +18,9 @@
 
 #include "pg/base/error.h"
 #include "pg/pull/wait.h"
-#include "pg/worker/worker.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/position.h"
+#include "pg/base/shmem.h"
 
 typedef enum LoopEnd
 {

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_PULL_KAFKA_H
-#define CDC_PG_PULL_KAFKA_H
+#ifndef CDC_PG_PULL_KAFKA_PULL_KAFKA_H
+#define CDC_PG_PULL_KAFKA_PULL_KAFKA_H
 
 #include "pg/pull/pull.h"
 
@@ -46,4 +46,4 @@ typedef struct CdcKafkaGoal CdcKafkaGoal;
 extern CdcKafkaGoal *cdc_pull_kafka_goal(const CdcSubscription *sub, const char *text);
 extern bool cdc_pull_kafka_passed(const CdcSubscription *sub, const CdcKafkaGoal *goal);
 
-#endif							/* CDC_PG_PULL_KAFKA_H */
+#endif							/* CDC_PG_PULL_KAFKA_PULL_KAFKA_H */

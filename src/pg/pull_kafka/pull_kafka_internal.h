@@ -13,8 +13,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_PULL_KAFKA_INTERNAL_H
-#define CDC_PG_PULL_KAFKA_INTERNAL_H
+#ifndef CDC_PG_PULL_KAFKA_PULL_KAFKA_INTERNAL_H
+#define CDC_PG_PULL_KAFKA_PULL_KAFKA_INTERNAL_H
 
 #include "pg/pull_kafka/pull_kafka.h"
 #include "core/arena.h"
@@ -25,6 +25,7 @@
 #include "pg/remote/kafka_client.h"
 #include "pg/pull/kept_stream.h"
 #include "utils/hsearch.h"
+#include "pg/catalog/position.h"
 
 /* The longest name of a topic that Kafka allows, and its NUL. */
 #define CDC_TOPIC_NAME		250
@@ -282,4 +283,4 @@ extern CdcKafkaPlace *cdc_kafka_places_read(const CdcSubscription *sub, int *n);
 /* Writes a place that has changed, or is not stored. */
 extern void cdc_kafka_place_write(const CdcSubscription *sub, CdcKafkaPlace *place);
 
-#endif							/* CDC_PG_PULL_KAFKA_INTERNAL_H */
+#endif							/* CDC_PG_PULL_KAFKA_PULL_KAFKA_INTERNAL_H */

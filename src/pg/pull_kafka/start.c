@@ -23,7 +23,11 @@
 #include "pg/catalog/spi.h"
 #include "pg/commands/subscription_internal.h"
 #include "pg/remote/topic_pattern.h"
-#include "pg/worker/worker.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/position.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/log.h"
 
 /* ---- positions ---- */
 

@@ -21,9 +21,12 @@
 #include "utils/timestamp.h"
 
 #include "pg/base/background.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/log.h"
+#include "pg/base/shmem.h"
 #include "pg/base/error.h"
 #include "pg/remote/topic_pattern.h"
-#include "pg/worker/worker.h"
 
 /* At the end of a session: for Kafka's group to be told. */
 #define EXIT_WAIT_MS		500

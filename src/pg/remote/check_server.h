@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CHECK_SERVER_H
-#define CDC_PG_CHECK_SERVER_H
+#ifndef CDC_PG_REMOTE_CHECK_SERVER_H
+#define CDC_PG_REMOTE_CHECK_SERVER_H
 
 #include "pg/base/compat.h"
 #include "funcapi.h"
@@ -25,4 +25,4 @@ extern void cdc_check_report(CdcCheckReport *out, const char *name, bool ok, con
 /* check_kafka.c: of a server of cdc_kafka */
 extern void cdc_check_kafka_server(CdcCheckReport *out, const char *server);
 
-#endif							/* CDC_PG_CHECK_SERVER_H */
+#endif							/* CDC_PG_REMOTE_CHECK_SERVER_H */

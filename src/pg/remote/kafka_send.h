@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_KAFKA_SEND_H
-#define CDC_PG_KAFKA_SEND_H
+#ifndef CDC_PG_REMOTE_KAFKA_SEND_H
+#define CDC_PG_REMOTE_KAFKA_SEND_H
 
 #include "pg/base/compat.h"
 #include "pg/remote/kafka_outbox.h"
@@ -89,4 +89,4 @@ extern void cdc_kafka_sender_commit(CdcKafkaSender *sender);
  */
 extern void cdc_kafka_sender_abort(int level);
 
-#endif							/* CDC_PG_KAFKA_SEND_H */
+#endif							/* CDC_PG_REMOTE_KAFKA_SEND_H */

@@ -7,8 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SOURCE_H
-#define CDC_PG_SOURCE_H
+#ifndef CDC_PG_REMOTE_SOURCE_H
+#define CDC_PG_REMOTE_SOURCE_H
 
 #include "pg/base/compat.h"
 #include "source/session.h"
@@ -123,4 +123,4 @@ extern void cdc_source_position(CdcSource *source, CdcSourcePosition *pos);
 /* A server id for our dump connection that no replica of the source uses. */
 extern uint32 cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker);
 
-#endif							/* CDC_PG_SOURCE_H */
+#endif							/* CDC_PG_REMOTE_SOURCE_H */

@@ -16,6 +16,7 @@
 #include "core/pattern.h"
 #include "pg/base/error.h"
 #include "pg/pull/pull.h"
+#include "pg/catalog/log.h"
 
 /* MariaDB 10.10 has collations without a character set of their own. */
 static bool

@@ -17,6 +17,7 @@
 #include "binlog/events.h"
 #include "binlog/map_schema.h"
 #include "pg/base/error.h"
+#include "pg/catalog/log.h"
 
 #define MAX_VERSIONS	100		/* looked at to put a definition together */
 

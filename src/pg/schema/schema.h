@@ -6,11 +6,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SCHEMA_H
-#define CDC_PG_SCHEMA_H
+#ifndef CDC_PG_SCHEMA_SCHEMA_H
+#define CDC_PG_SCHEMA_SCHEMA_H
 
 #include "pg/base/compat.h"
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 #include "pg/remote/source.h"
 #include "binlog/decoder.h"
 #include "core/ddl_apply.h"
@@ -148,4 +148,4 @@ extern const char *cdc_column_trouble(const CdcColumn *column);
 extern const char *cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt,
 							   const char **reason);
 
-#endif							/* CDC_PG_SCHEMA_H */
+#endif							/* CDC_PG_SCHEMA_SCHEMA_H */

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SCHEMA_INTERNAL_H
-#define CDC_PG_SCHEMA_INTERNAL_H
+#ifndef CDC_PG_SCHEMA_SCHEMA_INTERNAL_H
+#define CDC_PG_SCHEMA_SCHEMA_INTERNAL_H
 
 #include "core/arena.h"
 #include "core/ddl_apply.h"
@@ -119,4 +119,4 @@ extern void cdc_schema_store_database(const char *subscription, const char *data
 									  const char *charset, const char *collation, int64 seq,
 									  const char *position);
 
-#endif							/* CDC_PG_SCHEMA_INTERNAL_H */
+#endif							/* CDC_PG_SCHEMA_SCHEMA_INTERNAL_H */

@@ -8,7 +8,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
-#include "pg/base/module.h"
+#include "pg/base/shmem.h"
 #include "pg/worker/worker.h"
 
 #if CDC_HAVE_WORKERS

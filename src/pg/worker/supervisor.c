@@ -12,6 +12,9 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
+#include "pg/base/shmem.h"
+#include "pg/worker/worker.h"
+#include "pg/worker/turn.h"
 
 #if CDC_HAVE_WORKERS
 

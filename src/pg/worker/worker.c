@@ -10,6 +10,11 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/changes.h"
+#include "pg/base/shmem.h"
+#include "pg/base/wake.h"
+#include "pg/worker/turn.h"
 
 #if CDC_HAVE_WORKERS
 
@@ -141,8 +146,8 @@ pull_once(bool *more)
 
 	if (result.events > 0)
 	{
-		cdc_worker_wake(my_subscription, CDC_WRITER_APPLY);
-		cdc_worker_wake(my_subscription, CDC_WRITER_PUBLISH);
+		cdc_worker_wake(my_subscription, CDC_WORKER_APPLY);
+		cdc_worker_wake(my_subscription, CDC_WORKER_PUBLISH);
 	}
 	else if (result.moved)
 		cdc_progress_broadcast();	/* nothing to apply: who waits may look at once */
