@@ -231,6 +231,55 @@ cdc_apply_begin(const CdcSubscription *sub, const CdcTargetSpec *replay)
 	return apply;
 }
 
+/* What progress says once the last event of the range is applied. */
+static void
+note_progress(CdcApply *apply, const CdcHistoryEvent *event)
+{
+	MemoryContext old = MemoryContextSwitchTo(apply->cxt);
+
+	apply->progress.applied_seq = event->seq;
+	apply->progress.position = event->position ? pnstrdup(event->position, event->position_len) : NULL;
+	apply->progress.source_ts = event->source_ts;
+	apply->progress.gtid = event->gtid ? pnstrdup(event->gtid, event->gtid_len) : NULL;
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+visit_event(const CdcHistoryEvent *event, void *arg)
+{
+	CdcApply   *apply = arg;
+
+	if (event->seq == apply->scan_upto)
+		note_progress(apply, event);
+	cdc_apply_event(apply, event);
+	return true;
+}
+
+static bool
+is_superseded(int64 seq, void *arg)
+{
+	return cdc_lookahead_superseded(arg, seq);
+}
+
+void
+cdc_apply_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
+{
+	CdcHistoryScan scan;
+
+	apply->scan_upto = upto;
+	apply->scan_table = source_table;
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = apply->sub;
+	scan.after = after;
+	scan.upto = upto;
+	scan.source_table = source_table;
+	scan.columns = CDC_HISTORY_GTID | CDC_HISTORY_DOCUMENT;
+	scan.skip = is_superseded;
+	scan.visit = visit_event;
+	scan.arg = apply;
+	cdc_history_scan(&scan);
+}
+
 void
 cdc_apply_flush(CdcApply *apply)
 {
@@ -376,7 +425,7 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	upto = choose_boundary(sub, &progress, &position, max_events, &result->more);
 	if (upto != 0)
 	{
-		cdc_history_scan(apply, progress.applied_seq, upto, NULL);
+		cdc_apply_scan(apply, progress.applied_seq, upto, NULL);
 		cdc_apply_flush(apply);
 	}
 	cdc_apply_end(apply);

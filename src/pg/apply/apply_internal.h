@@ -23,6 +23,7 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
 #include "access/htup.h"
+#include "pg/history/scan.h"
 #include "pg/target/target.h"
 #include "utils/resowner.h"
 
@@ -88,27 +89,6 @@ typedef struct CdcTargetRun
 	int64		last_seq;
 	TimestampTz source_ts;
 } CdcTargetRun;
-
-/* One row of history, valid while it is processed. */
-typedef struct CdcHistoryEvent
-{
-	int64		seq;
-	char		op;
-	bool		commit;
-	const char *source_table;	/* not terminated; NULL for none */
-	size_t		source_table_len;
-	const char *position;		/* likewise */
-	size_t		position_len;
-	TimestampTz source_ts;		/* 0 = NULL */
-	bool		superseded;		/* neither event nor raw is read then */
-	const JsonbContainer *event;	/* or NULL */
-	const char *raw;			/* or NULL */
-	size_t		raw_len;
-	const JsonbContainer *key;	/* of a message, or NULL */
-} CdcHistoryEvent;
-
-/* What is done with an event of history; false: no more of them. */
-typedef bool (*CdcHistoryVisitor) (CdcApply *apply, const CdcHistoryEvent *event, void *arg);
 
 /*
  * What a look ahead found: the events with seq in [first, until] whose bit is
@@ -185,7 +165,7 @@ extern void cdc_apply_sql_forget(CdcTarget *target);
 extern void cdc_apply_truncate(CdcApply *apply, CdcTargetRun *run);
 
 /* apply_event.c */
-extern bool cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg);
+extern void cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event);
 
 /* Makes the event the one at hand, for errors. */
 extern void cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event);
@@ -285,6 +265,12 @@ extern void cdc_reduce_sort(CdcTargetRun *run);
 
 /* apply.c: the run that cdc.apply and cdc.replay share */
 extern CdcApply *cdc_apply_begin(const CdcSubscription *sub, const CdcTargetSpec *replay);
+
+/*
+ * Applies the events of history behind after, up to and including upto; of one source
+ * table, or, where that is NULL, of all.
+ */
+extern void cdc_apply_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table);
 extern void cdc_apply_flush(CdcApply *apply);
 extern void cdc_apply_end(CdcApply *apply);
 extern CdcTargetRun *cdc_apply_target(CdcApply *apply, const char *source_table, size_t len);
@@ -313,25 +299,5 @@ cdc_lookahead_superseded(const CdcApply *apply, int64 seq)
 	at = seq - ahead->first;
 	return at < ahead->nbits && (ahead->bits[at / 8] >> (at % 8) & 1) != 0;
 }
-
-/*
- * apply_history.c: calls cdc_apply_event for each event of history behind
- * after up to and including upto, in order; source_table NULL: of all tables.
- */
-extern void cdc_history_scan(CdcApply *apply, int64 after, int64 upto,
-							 const char *source_table);
-
-/*
- * Inside of that scan: calls visit for up to limit events of its range behind
- * after, as the scan itself sees them.
- */
-extern void cdc_history_peek(CdcApply *apply, int64 after, int64 limit, CdcHistoryVisitor visit,
-							 void *arg);
-
-/* The last boundary of history in (after, upto] at or above barrier; 0: none. */
-extern int64 cdc_history_last_boundary(const CdcSubscription *sub, int64 after, int64 barrier);
-
-/* The first one at or above from; 0: none. */
-extern int64 cdc_history_first_boundary(const CdcSubscription *sub, int64 from);
 
 #endif							/* CDC_PG_APPLY_APPLY_INTERNAL_H */

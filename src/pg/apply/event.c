@@ -382,7 +382,7 @@ apply_row(CdcApply *apply, CdcTargetRun *run, const CdcHistoryEvent *event)
 	int			nrows;
 	int			row;
 
-	if (event->superseded)
+	if (event->skipped)
 		return;
 	nrows = cdc_event_rows(apply, run, event);
 	for (row = 0; row < nrows; row++)
@@ -413,8 +413,8 @@ cdc_event_target(CdcApply *apply, const CdcHistoryEvent *event)
 	return OidIsValid(run->target->relid) ? run : NULL;
 }
 
-bool
-cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
+void
+cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event)
 {
 	CdcTargetRun *run;
 
@@ -454,5 +454,4 @@ cdc_apply_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
 	}
 	apply->events++;
 	apply->source_table = NULL;
-	return true;
 }

@@ -82,6 +82,7 @@ typedef struct Touch
 
 typedef struct Look
 {
+	CdcApply   *apply;
 	CdcLookahead *ahead;
 	MemoryContext cxt;			/* slots and images */
 	Slot	   *slots;
@@ -463,9 +464,10 @@ look_at_row(CdcApply *apply, Look *look, CdcTargetRun *run, const CdcHistoryEven
 }
 
 static bool
-look_at(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
+look_at(const CdcHistoryEvent *event, void *arg)
 {
 	Look	   *look = arg;
+	CdcApply   *apply = look->apply;
 	CdcTargetRun *run;
 	int			nrows;
 	int			row;
@@ -514,6 +516,28 @@ make_table(Look *look, const CdcApply *apply, int64 keys)
 	initStringInfo(&look->image);
 }
 
+/*
+ * Calls visit for up to limit events of the run's own range behind after, as the run
+ * itself sees them.
+ */
+static void
+peek(CdcApply *apply, int64 after, int64 limit, CdcHistoryVisitor visit, void *arg)
+{
+	CdcHistoryScan scan;
+
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = apply->sub;
+	scan.after = after;
+	scan.upto = apply->scan_upto;
+	scan.source_table = apply->scan_table;
+	scan.limit = limit;
+	scan.same_snapshot = true;
+	scan.columns = CDC_HISTORY_DOCUMENT;
+	scan.visit = visit;
+	scan.arg = arg;
+	cdc_history_scan(&scan);
+}
+
 static void
 look_ahead(CdcApply *apply, int64 rows, int64 events)
 {
@@ -528,6 +552,7 @@ look_ahead(CdcApply *apply, int64 rows, int64 events)
 	ahead->first = apply->place.seq + 1;
 	ahead->until = apply->place.seq;
 	memset(&look, 0, sizeof(look));
+	look.apply = apply;
 	look.ahead = ahead;
 	look.cxt = AllocSetContextCreate(cxt, "cdc_ingest lookahead keys", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(look.cxt);
@@ -535,7 +560,7 @@ look_ahead(CdcApply *apply, int64 rows, int64 events)
 	foreach(lc, apply->targets)
 		if (takes_part(lfirst(lc)))
 			add_entries(&look, lfirst(lc));
-	cdc_history_peek(apply, apply->place.seq, events, look_at, &look);
+	peek(apply, apply->place.seq, events, look_at, &look);
 	touch_waiting(&look);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(look.cxt);
@@ -550,6 +575,7 @@ look_ahead(CdcApply *apply, int64 rows, int64 events)
 /* Of one place. */
 typedef struct Sample
 {
+	CdcApply   *apply;
 	int			events;
 	int			changes;		/* of them, of rows that exist */
 	int			replacing;		/* of them, of a row that is in memory */
@@ -579,9 +605,10 @@ sample_key(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *data)
 }
 
 static bool
-sample_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
+sample_event(const CdcHistoryEvent *event, void *arg)
 {
 	Sample	   *sample = arg;
+	CdcApply   *apply = sample->apply;
 	CdcTargetRun *run;
 	const JsonbContainer *data;
 	const JsonbContainer *old;
@@ -633,9 +660,9 @@ is_worth_it(CdcApply *apply, int64 rows, int64 events)
 	for (i = 0; i < places; i++)
 	{
 		int64		distance = events / places * i + events / places / 2;
-		Sample		sample = {0, 0, 0};
+		Sample		sample = {apply, 0, 0, 0};
 
-		cdc_history_peek(apply, after + distance, SAMPLE_EVENTS, sample_event, &sample);
+		peek(apply, after + distance, SAMPLE_EVENTS, sample_event, &sample);
 		replaced += Min(sample.replacing * (1.0 + (double) distance / rows), sample.changes);
 		seen += sample.events;
 	}

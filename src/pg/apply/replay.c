@@ -84,7 +84,7 @@ cdc_replay(PG_FUNCTION_ARGS)
 	registered = live_key(sub, &spec);
 
 	apply = cdc_apply_begin(sub, &spec);
-	cdc_history_scan(apply, Max(from, 1) - 1, to, spec.source_table);
+	cdc_apply_scan(apply, Max(from, 1) - 1, to, spec.source_table);
 	cdc_apply_end(apply);
 	events = apply->events;
 

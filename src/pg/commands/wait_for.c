@@ -16,11 +16,8 @@
 #include "pg/base/shmem.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -29,6 +26,7 @@
 #include "core/gtid.h"
 #include "pg/apply/apply.h"
 #include "pg/base/error.h"
+#include "pg/history/scan.h"
 #include "pg/pull/pull.h"
 #include "pg/pull_kafka/pull_kafka.h"
 #include "pg/remote/source.h"
@@ -127,18 +125,38 @@ pulled(const Wanted *wanted, const CdcSubscription *sub, const CdcPosition *posi
 	return result;
 }
 
-/* Whether a transaction of history belongs to what is wanted. */
+/* Whether a transaction of history belongs to what is wanted; commit is its last event. */
 static bool
-belongs(const Wanted *wanted, const char *gtid, const char *position)
+belongs(const Wanted *wanted, const CdcHistoryEvent *commit)
 {
 	char	   *file;
 	int64		offset;
 
 	if (wanted->gtid != NULL)
-		return gtid != NULL && cdc_gtid_set_contains_gtid(wanted->gtid, gtid);
-	if (position == NULL || !cdc_position_parse(position, &file, &offset))
+		return commit->gtid != NULL &&
+			cdc_gtid_set_contains_gtid(wanted->gtid, pnstrdup(commit->gtid, commit->gtid_len));
+	if (commit->position == NULL ||
+		!cdc_position_parse(pnstrdup(commit->position, commit->position_len), &file, &offset))
 		return true;
 	return cdc_binlog_position_compare(file, offset, wanted->file, wanted->offset) <= 0;
+}
+
+/* The search for the last transaction of history that belongs to what is wanted. */
+typedef struct Search
+{
+	const Wanted *wanted;
+	int64		found;			/* its seq */
+} Search;
+
+static bool
+visit_commit(const CdcHistoryEvent *commit, void *arg)
+{
+	Search	   *search = arg;
+
+	if (!belongs(search->wanted, commit))
+		return true;
+	search->found = commit->seq;
+	return false;
 }
 
 /*
@@ -148,52 +166,21 @@ belongs(const Wanted *wanted, const char *gtid, const char *position)
 static int64
 wanted_seq(const Wanted *wanted, const CdcSubscription *sub, int64 applied, int64 last)
 {
-	Oid			types[2] = {INT8OID, INT8OID};
-	Datum		values[2];
-	SPIPlanPtr	plan;
-	Portal		portal;
-	int64		result = applied;
-	char	   *sql;
+	Search		search = {wanted, applied};
+	CdcHistoryScan scan;
 
 	if (applied >= last)
 		return applied;
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	sql = psprintf("SELECT seq, gtid, position FROM %s WHERE \"commit\""
-				   " AND seq OPERATOR(pg_catalog.>) $1 AND seq OPERATOR(pg_catalog.<=) $2"
-				   " ORDER BY seq DESC",
-				   quote_qualified_identifier(get_namespace_name(get_rel_namespace(sub->history)),
-											  get_rel_name(sub->history)));
-	plan = SPI_prepare_cursor(sql, 2, types, CURSOR_OPT_FAST_PLAN);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	values[0] = Int64GetDatum(applied);
-	values[1] = Int64GetDatum(last);
-	portal = SPI_cursor_open(NULL, plan, values, NULL, false);
-	for (;;)
-	{
-		uint64		i;
-
-		SPI_cursor_fetch(portal, true, 100);
-		if (SPI_processed == 0)
-			break;
-		for (i = 0; i < SPI_processed && result == applied; i++)
-		{
-			HeapTuple	tuple = SPI_tuptable->vals[i];
-			bool		isnull;
-
-			if (belongs(wanted, SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2),
-						SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3)))
-				result = DatumGetInt64(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
-		}
-		SPI_freetuptable(SPI_tuptable);
-		if (result != applied)
-			break;
-		CHECK_FOR_INTERRUPTS();
-	}
-	SPI_cursor_close(portal);
-	SPI_finish();
-	return result;
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = sub;
+	scan.after = applied;
+	scan.upto = last;
+	scan.newest_commit_first = true;
+	scan.columns = CDC_HISTORY_GTID;
+	scan.visit = visit_commit;
+	scan.arg = &search;
+	cdc_history_scan(&scan);
+	return search.found;
 }
 
 /* ------------------------------------------------------------------------

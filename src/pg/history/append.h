@@ -35,10 +35,4 @@ extern CdcHistory *cdc_history_open(const CdcSubscription *sub);
 extern void cdc_history_append(CdcHistory *history, const CdcHistoryRow *row);	/* copies */
 extern void cdc_history_close(CdcHistory *history); /* flushes */
 
-/*
- * Settings under which plans that read history in order follow the index on seq;
- * undone by AtEOXact_GUC(true, level) with the level that is returned.
- */
-extern int	cdc_history_follow_index(void);
-
 #endif							/* CDC_PG_HISTORY_APPEND_H */

@@ -13,7 +13,6 @@
 #include "pg/publish/publish_internal.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -25,7 +24,7 @@
 #include "envelope/doc_tree.h"
 #include "envelope/envelope.h"
 #include "pg/base/error.h"
-#include "pg/history/append.h"
+#include "pg/history/scan.h"
 #include "pg/datum/jsonb_document.h"
 #include "pg/catalog/kafka_options.h"
 #include "pg/catalog/options.h"
@@ -38,8 +37,6 @@
 #include "pg/remote/server_access.h"
 #include "pg/catalog/spi.h"
 #include "pg/commands/subscription_internal.h"
-
-#define FETCH_ROWS		256
 
 PG_FUNCTION_INFO_V1(cdc_publish);
 PG_FUNCTION_INFO_V1(cdc_publish_more);
@@ -258,84 +255,49 @@ name_table(CdcPublishEvent *event)
 	}
 }
 
-/* The document: from the original bytes, where JSONB could not hold them. */
+/*
+ * The event's document: from the original bytes, where JSONB could not hold it.
+ * Without either, or where the bytes are no JSON, the event has none.
+ */
 static void
-read_document(CdcPublishEvent *event, Datum jsonb, bool isnull)
+read_document(const CdcHistoryEvent *row, CdcPublishEvent *event)
 {
 	uint32_t	schema_id;
 	size_t		skip;
 
-	if (event->raw != NULL)
+	if (row->raw != NULL)
 	{
-		(void) cdc_payload_look((const uint8_t *) event->raw, event->raw_len, &schema_id, &skip);
+		(void) cdc_payload_look((const uint8_t *) row->raw, row->raw_len, &schema_id, &skip);
 		cdc_arena_reset(arena);
-		event->has_doc = cdc_doc_parse(arena, event->raw + skip, event->raw_len - skip, &event->doc,
+		event->has_doc = cdc_doc_parse(arena, row->raw + skip, row->raw_len - skip, &event->doc,
 									   NULL) == CDC_OK;
 	}
-	else if (!isnull)
+	else if (row->event != NULL)
 	{
-		cdc_doc_from_jsonb(&DatumGetJsonbP(jsonb)->root, &event->doc);
+		cdc_doc_from_jsonb(row->event, &event->doc);
 		event->has_doc = true;
 	}
 }
 
-/* A row: seq, source_table, op, event, raw, commit, key. */
+/* An event of history in the form that publish works with. */
 static void
-read_event(HeapTuple tuple, TupleDesc desc, CdcPublishEvent *event)
+read_event(const CdcHistoryEvent *row, CdcPublishEvent *event)
 {
-	bool		isnull;
-	Datum		d;
-
 	memset(event, 0, sizeof(*event));
-	event->seq = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-	d = SPI_getbinval(tuple, desc, 2, &isnull);
-	if (!isnull)
-		event->source_table = to_utf8(TextDatumGetCString(d));
-	event->op = DatumGetChar(SPI_getbinval(tuple, desc, 3, &isnull));
-	d = SPI_getbinval(tuple, desc, 5, &isnull);
-	if (!isnull)
-	{
-		struct varlena *v = PG_DETOAST_DATUM_PACKED(d);
-
-		event->raw = VARDATA_ANY(v);
-		event->raw_len = VARSIZE_ANY_EXHDR(v);
-	}
-	d = SPI_getbinval(tuple, desc, 4, &isnull);
-	read_document(event, d, isnull);
+	event->seq = row->seq;
+	event->op = row->op;
+	event->commit = row->commit;
+	if (row->source_table != NULL)
+		event->source_table = to_utf8(pnstrdup(row->source_table, row->source_table_len));
+	event->raw = row->raw;
+	event->raw_len = row->raw_len;
+	read_document(row, event);
 	name_table(event);
-	d = SPI_getbinval(tuple, desc, 6, &isnull);
-	event->commit = !isnull && DatumGetBool(d);
-	d = SPI_getbinval(tuple, desc, 7, &isnull);
-	if (!isnull)
+	if (row->key != NULL)
 	{
-		cdc_doc_from_jsonb(&DatumGetJsonbP(d)->root, &event->key);
+		cdc_doc_from_jsonb(row->key, &event->key);
 		event->has_key = true;
 	}
-}
-
-static Portal
-open_history(const CdcPublication *p)
-{
-	char	   *name = get_rel_name(p->sub->history);
-	Oid			types[1] = {INT8OID};
-	Datum		values[1];
-	Portal		portal;
-	int			level;
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("history table of subscription \"%s\" does not exist", p->sub->name)));
-	values[0] = Int64GetDatum(p->published_seq);
-	level = cdc_history_follow_index();
-	portal = SPI_cursor_open_with_args(NULL,
-									   psprintf("SELECT seq, source_table, op, event, raw, \"commit\", %s FROM %s"
-												" WHERE seq OPERATOR(pg_catalog.>) $1 ORDER BY seq",
-												get_attnum(p->sub->history, "key") > 0 ? "key" : "NULL::pg_catalog.jsonb",
-												quote_qualified_identifier(get_namespace_name(get_rel_namespace(p->sub->history)), name)),
-									   1, types, values, NULL, false, CURSOR_OPT_NO_SCROLL);
-	AtEOXact_GUC(true, level);
-	return portal;
 }
 
 /* seq has no gaps: what is missing was taken out of the history. */
@@ -351,54 +313,48 @@ check_gap(const CdcPublication *p, int64 seq)
 						 quote_literal_cstr(p->name), seq)));
 }
 
+/* The publisher on its way through the history. */
+typedef struct PublishScan
+{
+	CdcPublisher *publisher;
+	int64		max_events;		/* 0: all; else the first commit behind so many ends the scan */
+	int64		last;			/* seq of the last event that was published */
+} PublishScan;
+
+static bool
+visit_event(const CdcHistoryEvent *row, void *arg)
+{
+	PublishScan *at = arg;
+	CdcPublisher *publisher = at->publisher;
+	CdcPublishEvent event;
+
+	CHECK_FOR_INTERRUPTS();
+	read_event(row, &event);
+	if (publisher->events == 0)
+		check_gap(publisher->publication, event.seq);
+	cdc_publish_event(publisher, &event);
+	at->last = event.seq;
+	publisher->events++;
+	return !(at->max_events > 0 && publisher->events >= at->max_events && event.commit);
+}
+
+/* Publishes the next events; returns the seq up to which they are published. */
 static int64
 publish_history(CdcPublisher *publisher, int64 max_events)
 {
 	CdcPublication *p = publisher->publication;
-	MemoryContext cxt = AllocSetContextCreate(publisher->cxt, "cdc_ingest published event",
-											  ALLOCSET_DEFAULT_SIZES);
-	int64		last = p->published_seq;
-	bool		done = false;
-	Portal		portal;
+	PublishScan at = {publisher, max_events, p->published_seq};
+	CdcHistoryScan scan;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	portal = open_history(p);
-	while (!done)
-	{
-		uint64		i;
-
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		if (SPI_processed == 0)
-			break;
-		for (i = 0; i < SPI_processed && !done; i++)
-		{
-			SPITupleTable *rows = SPI_tuptable;
-			uint64		n = SPI_processed;
-			MemoryContext old = MemoryContextSwitchTo(cxt);
-			CdcPublishEvent event;
-
-			CHECK_FOR_INTERRUPTS();
-			read_event(rows->vals[i], rows->tupdesc, &event);
-			if (publisher->events == 0)
-				check_gap(p, event.seq);
-			CDC_SPI_PUSH();
-			cdc_publish_event(publisher, &event);
-			CDC_SPI_POP();
-			SPI_tuptable = rows;
-			SPI_processed = n;
-			last = event.seq;
-			publisher->events++;
-			done = max_events > 0 && publisher->events >= max_events && event.commit;
-			MemoryContextSwitchTo(old);
-			MemoryContextReset(cxt);
-		}
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
-	SPI_finish();
-	MemoryContextDelete(cxt);
-	return last;
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = p->sub;
+	scan.after = p->published_seq;
+	scan.upto = PG_INT64_MAX;
+	scan.columns = CDC_HISTORY_DOCUMENT;
+	scan.visit = visit_event;
+	scan.arg = &at;
+	cdc_history_scan(&scan);
+	return at.last;
 }
 
 /*
