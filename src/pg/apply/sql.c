@@ -74,15 +74,15 @@ takes_part(const CdcTargetColumn *col, SqlKind kind, const CdcPresence *presence
 static bool
 travels_as_text(const CdcTargetColumn *col)
 {
-	return col->conv.basetype != col->conv.typid ||
-		OidIsValid(get_element_type(col->conv.typid)) ||
-		!OidIsValid(get_array_type(col->conv.typid));
+	return col->basetype != col->typid ||
+		OidIsValid(get_element_type(col->typid)) ||
+		!OidIsValid(get_array_type(col->typid));
 }
 
 static Oid
 parameter_type(const CdcTargetColumn *col, SqlKind kind)
 {
-	Oid			typid = travels_as_text(col) ? TEXTOID : col->conv.typid;
+	Oid			typid = travels_as_text(col) ? TEXTOID : col->typid;
 
 	return is_set_based(kind) ? get_array_type(typid) : typid;
 }
@@ -93,8 +93,8 @@ append_value(StringInfo sql, const CdcTargetColumn *col, SqlKind kind, int numbe
 {
 	appendStringInfo(sql, is_set_based(kind) ? "s.c%d" : "$%d", number);
 	if (travels_as_text(col))
-		appendStringInfo(sql, "::%s", format_type_with_typemod(col->conv.typid,
-															   col->conv.typmod));
+		appendStringInfo(sql, "::%s", format_type_with_typemod(col->typid,
+															   col->typmod));
 }
 
 static int
@@ -215,7 +215,7 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence 
 
 		if (!takes_part(col, SQL_TAKE, presence))
 			continue;
-		by_text = !OidIsValid(lookup_type_cache(col->conv.typid, TYPECACHE_EQ_OPR)->eq_opr);
+		by_text = !OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr);
 		appendStringInfo(sql, "%s%s%s IS NOT DISTINCT FROM (", sep, quote_identifier(col->name),
 						 by_text ? "::text" : "");
 		append_value(sql, col, SQL_TAKE, number_of(target, i, SQL_TAKE, presence));
@@ -277,18 +277,53 @@ build_statement(StringInfo sql, const CdcTarget *target, SqlKind kind,
 	return true;
 }
 
+/* The plans that a target keeps; CdcTarget.kept. */
+typedef struct SqlPlans
+{
+	List	   *plans;			/* of SqlPlan * */
+} SqlPlans;
+
+/* CdcTarget.release_kept */
+static void
+free_plans(void *kept)
+{
+	SqlPlans   *plans = kept;
+	ListCell   *lc;
+
+	foreach(lc, plans->plans)
+	{
+		SqlPlan    *plan = lfirst(lc);
+
+		if (plan->plan != NULL)
+			SPI_freeplan(plan->plan);
+	}
+}
+
+static SqlPlans *
+kept_plans(CdcTarget *target)
+{
+	if (target->kept == NULL)
+	{
+		target->kept = MemoryContextAllocZero(target->cxt, sizeof(SqlPlans));
+		target->release_kept = free_plans;
+	}
+	return target->kept;
+}
+
 /* A statement's plan; SqlPlan.plan is NULL where it would do nothing. */
 static SqlPlan *
 sql_plan(CdcTarget *target, SqlKind kind, const CdcPresence *presence)
 {
+	SqlPlans   *kept = kept_plans(target);
 	SqlPlan    *plan;
 	StringInfoData sql;
 	Oid		   *types;
+	MemoryContext old;
 	int			nargs = 0;
 	ListCell   *lc;
 	int			i;
 
-	foreach(lc, target->plans)
+	foreach(lc, kept->plans)
 	{
 		plan = lfirst(lc);
 		if (plan->kind == kind && plan->presence == presence)
@@ -312,28 +347,10 @@ sql_plan(CdcTarget *target, SqlKind kind, const CdcPresence *presence)
 			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 		SPI_keepplan(plan->plan);
 	}
-	{
-		MemoryContext old = MemoryContextSwitchTo(target->cxt);
-
-		target->plans = lappend(target->plans, plan);
-		MemoryContextSwitchTo(old);
-	}
+	old = MemoryContextSwitchTo(target->cxt);
+	kept->plans = lappend(kept->plans, plan);
+	MemoryContextSwitchTo(old);
 	return plan;
-}
-
-void
-cdc_apply_sql_forget(CdcTarget *target)
-{
-	ListCell   *lc;
-
-	foreach(lc, target->plans)
-	{
-		SqlPlan    *plan = lfirst(lc);
-
-		if (plan->plan != NULL)
-			SPI_freeplan(plan->plan);
-	}
-	target->plans = NIL;
 }
 
 /* ------------------------------------------------------------------------
@@ -349,7 +366,7 @@ parameter_value(const CdcTargetColumn *col, Datum value)
 
 	if (!travels_as_text(col))
 		return value;
-	getTypeOutputInfo(col->conv.typid, &output, &isvarlena);
+	getTypeOutputInfo(col->typid, &output, &isvarlena);
 	return CStringGetTextDatum(OidOutputFunctionCall(output, value));
 }
 
@@ -363,7 +380,7 @@ entry_value(const CdcTarget *target, const CdcEntry *entry, int column, bool *is
 		return heap_getattr(entry->tuple, target->columns[column].attnum, target->desc, isnull);
 	for (i = 0; target->key[i].column != column; i++)
 		Assert(i < target->nkey);
-	*isnull = i < 16 && (entry->key_nulls & (1 << i)) != 0;
+	*isnull = cdc_entry_key_is_null(entry, i);
 	return entry->key[i];
 }
 
@@ -372,7 +389,7 @@ static Datum
 column_array(const CdcTarget *target, int column, CdcEntry **entries, int n)
 {
 	const CdcTargetColumn *col = &target->columns[column];
-	Oid			typid = travels_as_text(col) ? TEXTOID : col->conv.typid;
+	Oid			typid = travels_as_text(col) ? TEXTOID : col->typid;
 	Datum	   *values = palloc(sizeof(Datum) * n);
 	bool	   *nulls = palloc(sizeof(bool) * n);
 	int			dims[1];
@@ -430,8 +447,8 @@ write_group(CdcApply *apply, CdcTargetRun *run, CdcEntry **entries, int n, bool 
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 
-	apply->at_entry = n == 1 ? entries[0] : NULL;
-	apply->place = entries[n - 1]->place;
+	apply->at.entry = n == 1 ? entries[0] : NULL;
+	apply->at.place = entries[n - 1]->place;
 	if (!put)
 		run->count.deleted += run_set(run, SQL_DELETE, NULL, entries, n);
 	else if (run->target->keyless)
@@ -457,8 +474,8 @@ take_rows(CdcApply *apply, CdcTargetRun *run, CdcEntry *entry)
 	int			nargs = 0;
 	int			i;
 
-	apply->at_entry = entry;
-	apply->place = entry->place;
+	apply->at.entry = entry;
+	apply->at.place = entry->place;
 	nulls[nargs] = ' ';
 	values[nargs++] = Int64GetDatum(entry->take);
 	for (i = 0; i < target->ncolumns; i++)
@@ -588,7 +605,7 @@ sql_backend_flush(CdcApply *apply, CdcTargetRun *run)
 }
 
 static bool
-sql_backend_fetch(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls)
+sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *nulls)
 {
 	CdcTarget  *target = run->target;
 	MemoryContext caller = CurrentMemoryContext;
@@ -606,7 +623,7 @@ sql_backend_fetch(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls
 			continue;
 		for (k = 0; target->key[k].column != i; k++)
 			;
-		args[nargs++] = parameter_value(&target->columns[i], run->key[k]);
+		args[nargs++] = parameter_value(&target->columns[i], key->values[k]);
 	}
 	if (SPI_execute_plan(sql_plan(target, SQL_FETCH, NULL)->plan, args, NULL, false, 1) < 0)
 		elog(ERROR, "SPI_execute_plan failed");
@@ -639,13 +656,13 @@ sql_backend_fetch(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls
 static void
 sql_backend_open(CdcApply *apply, CdcTargetRun *run)
 {
-	run->backend = run;
+	run->state = run;
 }
 
 static void
 sql_backend_close(CdcApply *apply, CdcTargetRun *run)
 {
-	run->backend = NULL;
+	run->state = NULL;
 }
 
 const CdcApplyBackend cdc_apply_sql = {
@@ -653,6 +670,5 @@ const CdcApplyBackend cdc_apply_sql = {
 	sql_backend_open,
 	sql_backend_flush,
 	sql_backend_fetch,
-	cdc_apply_truncate,
 	sql_backend_close
 };

@@ -22,6 +22,7 @@
 #include "utils/resowner.h"
 
 #include "core/pattern.h"
+#include "pg/apply/mode.h"
 #include "pg/catalog/failure.h"
 #include "pg/target/replica_table.h"
 #include "pg/schema/schema.h"
@@ -400,23 +401,6 @@ cdc_split_table_name(const char *name, char **database, char **table)
 	*table = pstrdup(dot + 1);
 }
 
-static void
-check_mode(const char *mode)
-{
-	if (strcmp(mode, "replica") == 0)
-		return;
-	if (strcmp(mode, "append") == 0 || strcmp(mode, "soft_delete") == 0 ||
-		strcmp(mode, "scd2") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("mode \"%s\" is not supported by this version", mode),
-				 errhint("The mode that there is: replica.")));
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid mode \"%s\"", mode),
-			 errhint("Valid: replica.")));
-}
-
 /* The definition of a source table, stored as its newest version. */
 static const CdcTable *
 read_definition(const CdcSubscription *sub, CdcSource *source, const char *database,
@@ -535,7 +519,7 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	cdc_split_table_name(name, &database, &relation);
-	check_mode(text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	(void) cdc_apply_mode_to_add(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	if (!PG_ARGISNULL(6))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -15,7 +15,8 @@
 
 #include "envelope/doc_tree.h"
 #include "pg/base/error.h"
-#include "pg/target/target.h"
+#include "pg/target/cache.h"
+#include "pg/target/envelope.h"
 
 /* The message at hand. */
 typedef struct CdcPublishEnvelope
@@ -24,7 +25,7 @@ typedef struct CdcPublishEnvelope
 	CdcMessage	message;
 	CdcEnvelope env;
 	uint64		run;			/* of this publisher, for the cache of targets */
-	CdcTarget  *target;			/* NULL: the table has none */
+	CdcMapping *mapping;		/* of the source table; NULL: it has no target */
 	CdcPublishKey key;
 } CdcPublishEnvelope;
 
@@ -83,7 +84,7 @@ get_envelope(CdcPublisher *publisher)
 	cdc_arena_reset(arena);
 	memset(&e->message, 0, sizeof(e->message));
 	memset(&e->key, 0, sizeof(e->key));
-	e->target = NULL;
+	e->mapping = NULL;
 	return e;
 }
 
@@ -99,9 +100,9 @@ find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEven
 	name = pg_any_to_server(event->source_table, strlen(event->source_table), PG_UTF8);
 	if (!cdc_target_is_registered(sub, name))
 		return;
-	e->target = cdc_target_get(sub, name, strlen(name), event->seq, e->run);
-	if (!OidIsValid(e->target->relid))
-		e->target = NULL;
+	e->mapping = cdc_mapping_get(sub, name, strlen(name), event->seq, e->run);
+	if (e->mapping->target == NULL)
+		e->mapping = NULL;
 }
 
 int
@@ -125,8 +126,8 @@ cdc_publish_envelope(CdcPublisher *publisher, CdcPublishEvent *event)
 		e->message.value = &event->doc;
 	if (event->has_key)
 		e->message.key = &event->key;
-	if (e->target != NULL)
-		e->message.key_columns = cdc_target_key_names(e->target, &e->message.nkey_columns);
+	if (e->mapping != NULL)
+		e->message.key_columns = cdc_target_key_names(e->mapping, &e->message.nkey_columns);
 	CDC_CHECK(cdc_envelope_read(e->arena, format, &e->message, &e->env, &err), &err,
 			  publisher->publication->sub->name);
 	event->database.data = e->env.database;
@@ -147,7 +148,7 @@ cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc 
 	cdc_doc_tree_init(&data_tree, e->arena);
 	cdc_doc_tree_init(&old_tree, e->arena);
 	CDC_CHECK(cdc_envelope_images(e->arena, &e->env, row,
-								  e->target != NULL ? cdc_target_hint : NULL, e->target,
+								  e->mapping != NULL ? cdc_target_hint : NULL, e->mapping,
 								  &data_tree.sink, &old_tree.sink, &err),
 			  &err, publisher->publication->sub->name);
 	if (!cdc_doc_tree_root(&data_tree, data) || !cdc_doc_tree_root(&old_tree, old))

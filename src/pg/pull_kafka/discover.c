@@ -21,7 +21,7 @@
 #include "pg/schema/schema.h"
 #include "pg/schema/schema_internal.h"
 #include "pg/commands/subscription.h"
-#include "pg/target/target.h"
+#include "pg/target/cache.h"
 
 /* The columns as a definition; *told: the envelope says all of their types. */
 static CdcTableDef *
