@@ -36,7 +36,6 @@
 #include "pg/base/background.h"
 #include "pg/remote/server_access.h"
 #include "pg/catalog/spi.h"
-#include "pg/commands/subscription_internal.h"
 
 PG_FUNCTION_INFO_V1(cdc_publish);
 PG_FUNCTION_INFO_V1(cdc_publish_more);
