@@ -21,7 +21,7 @@
 /* The message at hand. */
 typedef struct CdcPublishEnvelope
 {
-	CdcArena   *arena;
+	CdcArena   *arena;			/* of all that is read from it */
 	CdcMessage	message;
 	CdcEnvelope env;
 	uint64		run;			/* of this publisher, for the cache of targets */
@@ -29,14 +29,15 @@ typedef struct CdcPublishEnvelope
 	CdcPublishKey key;
 } CdcPublishEnvelope;
 
-/* Kept by the session: a run ends in many ways. */
+/* Kept by the backend, as a run ends in many ways: its memory is malloc'ed. */
 static CdcArena *arena = NULL;
 
-/* Apply counts its runs from 1. */
+/* Numbers of runs for the cache of targets; apply counts its own from 1. */
 static uint64 last_run = UINT64CONST(1) << 63;
 
+/* The declared format of the history's events. */
 static CdcMessageFormat
-format_of(const CdcPublisher *publisher)
+history_format(const CdcPublisher *publisher)
 {
 	CdcMessageFormat format;
 
@@ -51,7 +52,7 @@ cdc_publish_in_place(const CdcPublisher *publisher, const CdcPublishEvent *event
 	CdcDoc		data;
 	CdcDoc		old;
 
-	if (format_of(publisher) != CDC_FORMAT_MAXWELL ||
+	if (history_format(publisher) != CDC_FORMAT_MAXWELL ||
 		!cdc_doc_find_type(&event->doc, "data", CDC_DOC_OBJECT, &data))
 		return false;
 	if (!cdc_doc_find_type(&event->doc, "old", CDC_DOC_OBJECT, &old))
@@ -65,8 +66,9 @@ cdc_publish_is_maxwell(const CdcPublisher *publisher)
 	return publisher->envelope->env.format == CDC_FORMAT_MAXWELL;
 }
 
+/* The publisher's envelope, emptied for the next message. */
 static CdcPublishEnvelope *
-get_envelope(CdcPublisher *publisher)
+next_envelope(CdcPublisher *publisher)
 {
 	CdcPublishEnvelope *e = publisher->envelope;
 
@@ -88,7 +90,7 @@ get_envelope(CdcPublisher *publisher)
 	return e;
 }
 
-/* What has a row has a table, and a name in the database's encoding. */
+/* Finds the mapping of the event's table, where that has a target. */
 static void
 find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEvent *event)
 {
@@ -108,13 +110,13 @@ find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEven
 int
 cdc_publish_envelope(CdcPublisher *publisher, CdcPublishEvent *event)
 {
-	CdcMessageFormat format = format_of(publisher);
+	CdcMessageFormat format = history_format(publisher);
 	CdcPublishEnvelope *e;
 	CdcError	err;
 
 	if (!cdc_format_is_json(format) || (event->raw != NULL && !event->has_doc))
 		return 0;
-	e = get_envelope(publisher);
+	e = next_envelope(publisher);
 	find_target(publisher, e, event);
 	/* where an envelope does not name the table, it is the topic that named the event's */
 	if (event->source_table != NULL)
@@ -158,8 +160,9 @@ cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc 
 }
 
 /*
- * A message's own words count only in formats where each one has them: a key that some
- * messages of a table tell and others do not would be no key.
+ * Whether the message itself names its key.  That counts only in formats where every
+ * message does so: a key that some messages of a table have and others do not would be
+ * no key.
  */
 static bool
 tells_key(const CdcEnvelope *env)
