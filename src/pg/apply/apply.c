@@ -62,6 +62,7 @@ count_source(const CdcApply *apply, const CdcSourceRun *source)
 		(void) cdc_spi_execute(&insert, values, nulls);
 }
 
+/* Adds what the run did to cdc.table_counter. */
 static void
 write_counters(const CdcApply *apply)
 {

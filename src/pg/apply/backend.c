@@ -16,6 +16,7 @@
 
 #if CDC_HAVE_TABLE_AM
 
+/* Whether a statement trigger fires under session_replication_role replica. */
 static bool
 has_statement_triggers(Relation rel)
 {

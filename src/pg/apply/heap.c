@@ -103,6 +103,7 @@ is_unwritten(const CdcHeap *heap, const CdcEntry *entry)
 	return heap->written != NULL && (heap->written[bit / 8] & (1 << (bit % 8))) == 0;
 }
 
+/* Notes that the table may have the entry's row from now on. */
 static inline void
 note_written(CdcHeap *heap, const CdcEntry *entry)
 {
@@ -143,7 +144,7 @@ above_greatest_key(CdcHeap *heap, const CdcEntry *entry)
  * ------------------------------------------------------------------------
  */
 
-/* The default of a column that an event lacks. */
+/* The default of a column (by attribute, from 0) that an event lacks. */
 static Datum
 column_default(CdcHeap *heap, int at, bool *isnull)
 {
@@ -179,8 +180,9 @@ column_default(CdcHeap *heap, int at, bool *isnull)
 }
 
 /*
- * Stores the entry's row in slot.  Columns that it lacks come from old, or are
- * their defaults.  May take the entry's tuple over.
+ * Stores the entry's row in slot.  Columns that it lacks come from old, or, where that
+ * is NULL or the row was deleted in between, are their defaults.  A complete row is
+ * not copied: the slot takes the entry's tuple over.
  */
 static void
 store_row(CdcHeap *heap, CdcEntry *entry, TupleTableSlot *slot, TupleTableSlot *old)
@@ -217,7 +219,7 @@ store_row(CdcHeap *heap, CdcEntry *entry, TupleTableSlot *slot, TupleTableSlot *
 	ExecStoreVirtualTuple(slot);
 }
 
-/* Generated columns and constraints of the row in slot. */
+/* Computes generated columns of the row in slot, and checks its constraints. */
 static void
 check_row(CdcHeap *heap, TupleTableSlot *slot, CmdType command)
 {
@@ -230,7 +232,7 @@ check_row(CdcHeap *heap, TupleTableSlot *slot, CmdType command)
 		ExecPartitionCheck(heap->rri, slot, heap->estate, true);
 }
 
-/* Whether two rows are the same, byte for byte, as stored. */
+/* Whether two rows are stored alike, byte for byte. */
 static bool
 same_row(TupleTableSlot *a, TupleTableSlot *b)
 {
@@ -444,6 +446,7 @@ next_entry(const CdcTargetRun *run, int i)
 	return run->entries[i];
 }
 
+/* Deletes first, so that keys may have been swapped or moved along; then rows. */
 static void
 flush_keyed(CdcHeap *heap)
 {
@@ -473,6 +476,7 @@ flush_keyed(CdcHeap *heap)
 	write_pending(heap);
 }
 
+/* Takes rows away first, then adds the new ones. */
 static void
 flush_keyless(CdcHeap *heap)
 {

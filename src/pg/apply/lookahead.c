@@ -28,44 +28,54 @@
 
 #include "pg/target/key.h"
 
-/* How far it goes: so many times the events that memory held, and 4 MB of bits. */
+/*
+ * How far a look goes: so many times the events that memory held, and events for
+ * which the bits take 4 MB.
+ */
 #define REACH			16
 #define MAX_EVENTS		(INT64CONST(1) << 25)
 #define FIRST_BITS		(64 * 1024)
 
 #define MIN_SLOTS		128
 
-/* Events on keys of one word wait until so many came after them, see touch_key(). */
+/* So many events on keys of one word wait for the memory of their slots, see touch_key(). */
 #define WAITING			16
 
-/* Images of keys that are not one word; one that is larger than a block is left out. */
+/*
+ * Keys that are not one word are kept as images, in blocks of so many bytes; a larger
+ * one is left out.  Addresses of images count in units, so that 32 bits suffice.
+ */
 #define IMAGE_BLOCK		(64 * 1024)
-#define IMAGE_UNIT		4		/* their addresses count in these */
+#define IMAGE_UNIT		4
 
-/* What the last event of a key did, beside the number of a presence. */
-#define DID_READ		PG_UINT16_MAX	/* it is needed, whatever comes */
+/*
+ * What the last event of a key did: it wrote the columns of the presence with this id,
+ * or one of these.
+ */
+#define DID_READ		PG_UINT16_MAX	/* it is needed, whatever comes behind it */
 #define DID_DELETE		(PG_UINT16_MAX - 1)
-#define DID_ENTRY		(PG_UINT16_MAX - 2) /* it is in memory */
+#define DID_ENTRY		(PG_UINT16_MAX - 2) /* it is among the entries in memory */
 #define MAX_PRESENCES	(PG_UINT16_MAX - 3)
 
 /* A key and the last event on it. */
 typedef struct Slot
 {
 	uint64		key;			/* see make_key() */
-	uint32		event;			/* seq - first of the last one; DID_ENTRY: of entries */
+	uint32		event;			/* seq - first of the last event; of DID_ENTRY the index in
+								 * entries */
 	uint16		run;			/* CdcTargetRun.number; 0: free */
-	uint16		did;
+	uint16		did;			/* a presence's id or DID_... */
 } Slot;
 
 /* What an event does to a key. */
 typedef struct Touch
 {
 	CdcTargetRun *run;
-	uint64		key;
-	const CdcPresence *presence;	/* NULL: the row is deleted */
-	uint32		event;
+	uint64		key;			/* see make_key() */
+	const CdcPresence *presence;	/* columns that it writes; NULL: the row is deleted */
+	uint32		event;			/* as in Slot, as did */
 	uint16		did;
-	bool		reads;			/* what is there before must be there */
+	bool		reads;			/* it needs what is there before */
 } Touch;
 
 /* A look ahead while it is under way. */
@@ -105,6 +115,7 @@ typedef struct Look
  * ------------------------------------------------------------------------
  */
 
+/* Whether the key is a word that is compared as it is. */
 static inline bool
 key_is_word(const CdcTarget *target)
 {
@@ -112,8 +123,9 @@ key_is_word(const CdcTarget *target)
 }
 
 /*
- * The key's identity: of a single word, itself, mixed; else its hash, and its
- * bytes in look->image.  False: it is not looked after (NULL, or too long).
+ * Fills *key with what identifies a key in the table: a single word is itself, mixed;
+ * of others it is the hash, and look->image gets their bytes.  Returns false where the
+ * key is not followed, as it has a NULL or is too long.
  */
 static bool
 make_key(Look *look, const CdcTarget *target, const Datum *values, const bool *nulls,
@@ -183,6 +195,7 @@ keep_image(Look *look)
 					  (look->block_used - size)) / IMAGE_UNIT);
 }
 
+/* Whether the image at an address is look->image. */
 static bool
 image_is(const Look *look, uint32 address)
 {
@@ -195,13 +208,14 @@ image_is(const Look *look, uint32 address)
 		memcmp(at + sizeof(len), look->image.data, len) == 0;
 }
 
+/* The slot where the search for a key begins. */
 static inline uint32
 first_slot(const Look *look, uint64 key)
 {
 	return (uint32) (((key >> 32) * look->nslots) >> 32);
 }
 
-/* The key's slot; or the free one where it belongs. */
+/* The slot of a key, or the free one where it belongs. */
 static Slot *
 find_slot(Look *look, const CdcTargetRun *run, uint64 key)
 {
@@ -222,7 +236,7 @@ find_slot(Look *look, const CdcTargetRun *run, uint64 key)
 	}
 }
 
-/* Makes a free slot the key's; its image is in look->image. */
+/* Gives a free slot to a key, whose image, where it has one, is in look->image. */
 static void
 take_slot(Look *look, Slot *slot, const CdcTargetRun *run, uint64 key)
 {
@@ -231,7 +245,7 @@ take_slot(Look *look, Slot *slot, const CdcTargetRun *run, uint64 key)
 	look->nused++;
 }
 
-/* Whether there is no room for one more event. */
+/* Whether the table has no room for what one more event may add. */
 static inline bool
 is_full(const Look *look)
 {
@@ -286,8 +300,8 @@ set_bit(CdcLookahead *ahead, uint32 event)
 }
 
 /*
- * What was last on the key before is superseded, or not; then the event is the
- * last one itself.
+ * Notes an event on a key: finds out whether it supersedes the one that was the last
+ * on the key before, and makes it the last one itself.
  */
 static void
 perform_touch(Look *look, const Touch *touch)
@@ -298,7 +312,7 @@ perform_touch(Look *look, const Touch *touch)
 	if (slot->run == 0)
 		take_slot(look, slot, run, touch->key);
 	else if (touch->reads)
-		;						/* neither */
+		;						/* it needs the one before */
 	else if (slot->did == DID_ENTRY)
 	{
 		CdcEntry   *entry = run->entries[slot->event];
@@ -313,10 +327,10 @@ perform_touch(Look *look, const Touch *touch)
 }
 
 /*
- * An event on the key in values and nulls.  Where the table is larger than the
- * processor's caches, most of the time would go into waiting for it: what is
- * done with keys of one word therefore comes a little later, and its slot is
- * asked for now.
+ * Notes an event on the key in values and nulls (by attribute).  Where the table is
+ * larger than the processor's caches, most of the time would go into waiting for its
+ * memory: the slots of keys of one word are therefore prefetched now, and looked at a
+ * few events later.
  */
 static void
 touch_key(Look *look, Touch *touch, const Datum *values, const bool *nulls)
@@ -337,6 +351,7 @@ touch_key(Look *look, Touch *touch, const Datum *values, const bool *nulls)
 	look->next = (look->next + 1) % WAITING;
 }
 
+/* Notes the events that still wait. */
 static void
 touch_waiting(Look *look)
 {
@@ -351,6 +366,7 @@ touch_waiting(Look *look)
 	}
 }
 
+/* Makes room for a former key of a target with so many attributes. */
 static void
 need_scratch(Look *look, int natts)
 {
@@ -361,7 +377,7 @@ need_scratch(Look *look, int natts)
 	look->natts = natts;
 }
 
-/* Puts the keys in memory into the table, as far as there is room to spare. */
+/* Puts the keys of entries in memory into the table, as far as there is room to spare. */
 static void
 add_entries(Look *look, CdcTargetRun *run)
 {
@@ -397,7 +413,10 @@ add_entries(Look *look, CdcTargetRun *run)
  * ------------------------------------------------------------------------
  */
 
-/* A row of an event; alone: it is its only one. */
+/*
+ * Notes what the i-th row of an event does to its key or keys.  alone: it is the event's
+ * only row.
+ */
 static void
 look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int i, bool alone)
 {
@@ -426,7 +445,7 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 	{
 		if (cdc_source_row_former_key(row, old, look->okey, look->onulls))
 		{
-			/* two keys in one event: it stays, whatever becomes of either */
+			/* an event on two keys is needed, whatever becomes of either */
 			Touch		before = touch;
 
 			touch.did = before.did = DID_READ;
@@ -435,14 +454,14 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 			touch_key(look, &before, look->okey, look->onulls);
 		}
 	}
-	/* an event goes as a whole or not at all */
+	/* an event is applied as a whole or not at all */
 	if (!alone)
 		touch.did = DID_READ;
 	touch_key(look, &touch, row->values, row->nulls);
 	apply->at.data = NULL;
 }
 
-/* CdcHistoryVisitor: notes what an event does to its keys; false: the look ends before it. */
+/* CdcHistoryVisitor: notes what an event does to keys; false where the look ends before it. */
 static bool
 look_at_event(const CdcHistoryEvent *event, void *arg)
 {
@@ -470,8 +489,9 @@ look_at_event(const CdcHistoryEvent *event, void *arg)
 }
 
 /*
- * A table for so many keys at the most, within half of what rows may take.  Where
- * there are keys that are more than a word, half of it is theirs.
+ * Makes a table for so many keys at the most, in no more than half of the memory that
+ * rows may take.  Where there are keys that are more than a word, half of that is for
+ * their images.
  */
 static void
 make_table(Look *look, const CdcApply *apply, int64 keys)
@@ -496,6 +516,7 @@ make_table(Look *look, const CdcApply *apply, int64 keys)
 	initStringInfo(&look->image);
 }
 
+/* Looks at so many events to come; rows is the number of entries in memory. */
 static void
 look_ahead(CdcApply *apply, int64 rows, int64 events)
 {

@@ -12,8 +12,8 @@
 #include "pg/target/key.h"
 
 /*
- * The sample: so many places of what would be looked at (fewer where few rows
- * are at stake), so many events at each.
+ * The sample has so many events at so many places of the range that would be looked
+ * at; fewer places where few rows are at stake.
  */
 #define SAMPLE_PLACES	16
 #define SAMPLE_EVENTS	16
@@ -100,9 +100,9 @@ sample_event(const CdcHistoryEvent *event, void *arg)
 }
 
 /*
- * Of what is changed at some distance, memory has a part.  The events between
- * bring more such rows: if they are of the same sort, as many more as there are
- * more of them.
+ * Of the rows that are changed at some distance, memory has a part.  The events in
+ * between bring more such rows: if they are of the same sort, as many times more as
+ * there are more of them.
  */
 bool
 cdc_lookahead_pays(CdcApply *apply, int64 rows, int64 events)

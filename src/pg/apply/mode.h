@@ -25,7 +25,7 @@ typedef struct CdcApplyMode
 
 	/*
 	 * Columns of the target that the mode fills itself, as they are written in
-	 * CREATE TABLE; NULL: none.
+	 * CREATE TABLE, for CdcReplicaSpec; ends with a NULL; or NULL: none.
 	 */
 	const char *const *added_columns;
 

@@ -90,6 +90,7 @@ fold_update_keyless(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row,
 	cdc_reduce_keyless(apply, run, row->values, row->nulls, true, row->presence);
 }
 
+/* A changed key is a delete of the former one and a row under the new one. */
 static void
 fold_update(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row, const JsonbContainer *old)
 {
@@ -110,6 +111,7 @@ fold_update(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row, const JsonbCo
 	cdc_reduce_put(apply, run, row->values, row->nulls, row->presence);
 }
 
+/* CdcApplyMode.fold */
 static void
 replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old)
 {
@@ -132,7 +134,7 @@ replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContaine
 }
 
 /*
- * A delete leaves nothing of what was before, and neither does a row that has all
+ * CdcApplyMode.supersedes: a delete leaves nothing of what was before, and neither does a row that has all
  * columns which the earlier event wrote (after a delete: all columns).
  */
 static bool
@@ -144,6 +146,7 @@ replica_supersedes(const CdcPresences *presences, const CdcPresence *later,
 	return earlier != NULL && cdc_presence_covers(presences, later, earlier);
 }
 
+/* CdcApplyMode.truncate */
 static void
 replica_truncate(CdcApply *apply, CdcTargetRun *run)
 {

@@ -63,7 +63,7 @@ entry_matches(CdcTargetRun *run, const CdcEntry *entry, const Datum *values, con
 	return true;
 }
 
-/* Puts a bucket into the free place where it is looked for. */
+/* Puts a bucket into the first free place where it is looked for. */
 static inline void
 place_bucket(CdcTargetRun *run, uint32 hash, uint32 entry)
 {
@@ -117,7 +117,7 @@ cdc_reduce_find_row(CdcTargetRun *run, uint32 hash, const Datum *values, const b
 	return NULL;
 }
 
-/* A new entry for the key or row; the caller fills the rest. */
+/* Adds an entry for the key or row; the caller fills the rest of it. */
 static CdcEntry *
 add_entry(CdcTargetRun *run, uint32 hash, const Datum *values, const bool *nulls)
 {
@@ -212,6 +212,7 @@ set_tuple(CdcTargetRun *run, CdcEntry *entry, Datum *values, bool *nulls)
  * ------------------------------------------------------------------------
  */
 
+/* Opens the back-end where it is not open. */
 static inline void
 open_backend(CdcApply *apply, CdcTargetRun *run)
 {

@@ -18,6 +18,7 @@
 /* Events of a few source tables take turns: so many are looked through before the cache. */
 #define LOOK_THROUGH	16
 
+/* Adds a target to the run; the current context is the run's. */
 static CdcTargetRun *
 new_target_run(CdcApply *apply, CdcTarget *target, const CdcApplyMode *mode)
 {
@@ -57,6 +58,7 @@ target_run(CdcApply *apply, const CdcMapping *mapping)
 	return new_target_run(apply, mapping->target, mode);
 }
 
+/* Adds a source table to the run, and its target where that is new. */
 static CdcSourceRun *
 new_source_run(CdcApply *apply, CdcMapping *mapping)
 {
@@ -75,6 +77,7 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	return source;
 }
 
+/* Whether the mapping is of the source table with a name of len bytes. */
 static inline bool
 is_named(const CdcMapping *mapping, const char *source_table, size_t len)
 {

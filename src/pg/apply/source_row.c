@@ -64,6 +64,7 @@ convert_values(CdcSourceRow *row, int nops, bool key_only)
 	row->index = i;
 }
 
+/* Finds the layout of an image and sets the row to its beginning. */
 static inline void
 start_row(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 {

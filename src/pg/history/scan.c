@@ -218,7 +218,7 @@ typedef struct HistoryReceiver
 	int			attnums[COLUMN_COUNT];	/* 0: the table has no such column */
 } HistoryReceiver;
 
-/* Finds the columns of history by their names, for each step of a scan. */
+/* Called at each step of the scan; the first one finds the columns by their names. */
 static void
 receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 {
@@ -242,6 +242,7 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 	receiver->columns_found = true;
 }
 
+/* A field of the row at hand. */
 static inline Datum
 field_datum(HistoryReceiver *receiver, TupleTableSlot *slot, HistoryColumn column, bool *isnull)
 {
@@ -312,6 +313,10 @@ read_event(HistoryReceiver *receiver, TupleTableSlot *slot, CdcHistoryEvent *eve
 		read_document(receiver, slot, event);
 }
 
+/*
+ * Hands a row to the visitor, under the resource owner of the scan's caller: what the
+ * visitor opens would otherwise go with the portal.
+ */
 static CDC_RECEIVE_RESULT
 receive_event(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -339,6 +344,7 @@ receiver_nothing(DestReceiver *self)
 {
 }
 
+/* Its memory context is the current one's child, to be deleted by the caller. */
 static void
 init_receiver(HistoryReceiver *receiver, const CdcHistoryScan *scan)
 {

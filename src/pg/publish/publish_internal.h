@@ -203,9 +203,6 @@ extern bool cdc_publish_in_place(const CdcPublisher *publisher, const CdcPublish
 /* ERROR where a template names something that is not there. */
 extern void cdc_publish_check_template(const char *option, const char *template);
 
-/* A column's value; false: it is not there. */
-extern bool cdc_publish_column(const CdcPublishRow *row, const char *name, CdcDoc *value);
-
 /* The template with its names replaced, palloc'ed; row may be NULL. */
 extern char *cdc_publish_expand(const char *template, const CdcPublishEvent *event,
 								const CdcPublishKey *key, const CdcPublishRow *row);

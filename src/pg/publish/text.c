@@ -40,8 +40,9 @@ cdc_publish_check(CdcStatus st)
 			 errdetail(st == CDC_ERR_NOMEM ? "Out of memory." : "It is nested too deep or too large.")));
 }
 
-bool
-cdc_publish_column(const CdcPublishRow *row, const char *name, CdcDoc *value)
+/* A column's value in a row; false: it is not there. */
+static bool
+column_value(const CdcPublishRow *row, const char *name, CdcDoc *value)
 {
 	return (row->old != NULL && cdc_doc_find(row->old, name, value)) ||
 		cdc_doc_find(row->data, name, value);
@@ -144,7 +145,7 @@ append_name(StringInfo buf, const char *name, size_t len, const CdcPublishEvent 
 	{
 		const char *column = pnstrdup(name + strlen(COLUMN_PREFIX), len - strlen(COLUMN_PREFIX));
 
-		if (row != NULL && cdc_publish_column(row, column, &value))
+		if (row != NULL && column_value(row, column, &value))
 			append_plain(buf, &value);
 		return;
 	}
@@ -253,7 +254,7 @@ cdc_publish_maxwell_key(CdcJsonText *text, const CdcPublishEvent *event,
 			if (*p >= 'A' && *p <= 'Z')
 				*p += 'a' - 'A';
 		put_member_key(text, name, strlen(name));
-		if (cdc_publish_column(row, key->columns[i], &value))
+		if (column_value(row, key->columns[i], &value))
 			cdc_publish_check(cdc_doc_emit(&value, &text->sink));
 		else
 			cdc_publish_check(text->sink.ops->null(&text->sink));
@@ -271,7 +272,7 @@ cdc_publish_row_key(CdcJsonText *text, const CdcPublishKey *key, const CdcPublis
 	for (i = 0; i < key->n; i++)
 	{
 		put_member_key(text, key->columns[i], strlen(key->columns[i]));
-		if (cdc_publish_column(row, key->columns[i], &value))
+		if (column_value(row, key->columns[i], &value))
 			cdc_publish_check(cdc_doc_emit(&value, &text->sink));
 		else
 			cdc_publish_check(text->sink.ops->null(&text->sink));
@@ -289,7 +290,7 @@ cdc_publish_key_text(const CdcPublishKey *key, const CdcPublishRow *row)
 	int			i;
 
 	initStringInfo(&buf);
-	if (key->n == 1 && cdc_publish_column(row, key->columns[0], &value))
+	if (key->n == 1 && column_value(row, key->columns[0], &value))
 		append_plain(&buf, &value);
 	if (key->n < 2)
 		return buf.data;
@@ -299,7 +300,7 @@ cdc_publish_key_text(const CdcPublishKey *key, const CdcPublishRow *row)
 	st = text.sink.ops->begin_array(&text.sink);
 	for (i = 0; i < key->n && st == CDC_OK; i++)
 	{
-		if (cdc_publish_column(row, key->columns[i], &value))
+		if (column_value(row, key->columns[i], &value))
 			st = cdc_doc_emit(&value, &text.sink);
 		else
 			st = text.sink.ops->null(&text.sink);

@@ -51,6 +51,7 @@ invalidate_relation(Datum arg, Oid relid)
 			entry->mapping->stale = true;
 }
 
+/* Makes the cache and listens for changes of relations. */
 static void
 init_cache(void)
 {

@@ -38,6 +38,7 @@ source_definition(const CdcMapping *mapping, const CdcRowImage *image)
 	return version.def;
 }
 
+/* The source's column of a name; NULL: it is not known. */
 static const CdcColumnDef *
 find_column(const CdcTableDef *def, const char *name)
 {
@@ -97,6 +98,7 @@ type_by_definition(const CdcMapping *mapping, const CdcRowImage *image, const ch
 	return type;
 }
 
+/* The type that a value of the column suggests. */
 static const char *
 type_by_value(const CdcJsonValue *v)
 {
@@ -300,6 +302,7 @@ map_value(const CdcMapping *mapping, CdcLayout *layout, int index, const CdcJson
 	return found;
 }
 
+/* Makes the layout of an image in the current context, which is the mapping's. */
 static CdcLayout *
 make_layout(CdcMapping *mapping, const CdcRowImage *image)
 {
@@ -339,6 +342,7 @@ make_layout(CdcMapping *mapping, const CdcRowImage *image)
 	return layout;
 }
 
+/* Frees all layouts. */
 static void
 forget_layouts(CdcMapping *mapping)
 {
@@ -360,6 +364,7 @@ forget_layouts(CdcMapping *mapping)
 	mapping->last_layout = NULL;
 }
 
+/* Whether the layout is of images that begin as this one, which has n keys. */
 static inline bool
 layout_fits(const CdcLayout *layout, const JsonbContainer *data, int n)
 {
