@@ -9,7 +9,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/commands/subscription.h"
 #include "pg/commands/subscription_internal.h"
 
 #include "access/xact.h"
@@ -30,7 +29,7 @@
 #include "pg/base/error.h"
 #include "pg/catalog/options.h"
 #include "pg/pull_kafka/pull_kafka.h"
-#include "pg/target/replica_table.h"
+#include "pg/target/registry.h"
 #include "pg/schema/schema.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
@@ -381,7 +380,8 @@ register_tables(const CdcSubscription *sub, CdcSource *source)
 		cdc_split_table_name(lfirst(lc), &database, &name);
 		table = cdc_schema_refresh(schema, source, database, name, 1, NULL);
 		if (table != NULL)		/* else dropped since it was listed */
-			cdc_subscription_register_table(sub, source, table, sub->copy_data);
+			cdc_registry_add_existing(sub, table, cdc_schema_generated_logged(source, table),
+									  sub->copy_data);
 	}
 	cdc_schema_destroy(schema);
 }

@@ -69,7 +69,7 @@ parse_wanted(Wanted *wanted, const char *text, const CdcSubscription *sub)
 	if (cdc_position_parse(text, &wanted->file, &wanted->offset))
 		return;
 	wanted->flavor = flavor_of(text);
-	wanted->gtid = cdc_pull_parse_gtid_set(wanted->flavor, text, sub->name);
+	wanted->gtid = cdc_position_parse_gtids(wanted->flavor, text, sub->name);
 	if (cdc_gtid_set_empty(wanted->gtid))
 	{
 		cdc_gtid_set_destroy(wanted->gtid);
@@ -93,7 +93,7 @@ ask_source(Wanted *wanted, const CdcSubscription *sub)
 	if (pos.gtid_set != NULL && pos.gtid_set[0] != '\0')
 	{
 		wanted->flavor = cdc_source_info(source)->flavor;
-		wanted->gtid = cdc_pull_parse_gtid_set(wanted->flavor, pos.gtid_set, sub->name);
+		wanted->gtid = cdc_position_parse_gtids(wanted->flavor, pos.gtid_set, sub->name);
 	}
 	else
 	{
@@ -121,7 +121,7 @@ pulled(const Wanted *wanted, const CdcSubscription *sub, const CdcPosition *posi
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("subscription \"%s\" has no GTIDs", sub->name),
 				 errhint("Its source runs without GTIDs; give file:offset.")));
-	have = cdc_pull_parse_gtid_set(wanted->flavor, position->gtid_set, sub->name);
+	have = cdc_position_parse_gtids(wanted->flavor, position->gtid_set, sub->name);
 	result = cdc_gtid_set_contains(have, wanted->gtid);
 	cdc_gtid_set_destroy(have);
 	return result;

@@ -9,7 +9,6 @@
 #ifndef CDC_PG_PULL_PULL_H
 #define CDC_PG_PULL_PULL_H
 
-#include "core/gtid.h"
 #include "pg/catalog/subscription.h"
 
 typedef struct CdcPullBounds
@@ -41,12 +40,5 @@ extern void cdc_pull_wait(int32 subscription_id, long timeout_ms);
 
 /* Closes the stream kept open for a subscription (disable, errors, exit). */
 extern void cdc_pull_disconnect(int32 subscription_id);
-
-/* "file:offset"; false when text is not of that form.  *file is palloc'ed. */
-extern bool cdc_position_parse(const char *text, char **file, int64 *offset);
-
-/* Parses a set that the catalog has; malloc'ed. */
-extern CdcGtidSet *cdc_pull_parse_gtid_set(CdcFlavor flavor, const char *text,
-										   const char *subscription);
 
 #endif							/* CDC_PG_PULL_PULL_H */

@@ -22,7 +22,6 @@
 
 #include "pg/pull_kafka/pull_kafka.h"
 #include "pg/catalog/spi.h"
-#include "pg/commands/subscription_internal.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"

@@ -41,8 +41,8 @@ check_contained(CdcPullCall *call, CdcSource *control, const CdcSourcePosition *
 
 	if (flavor != CDC_MYSQL || now->gtid_set == NULL)
 		return;
-	theirs = cdc_pull_parse_gtid_set(flavor, now->gtid_set, call->sub->name);
-	ours = cdc_pull_parse_gtid_set(flavor, call->pos.gtid_set, call->sub->name);
+	theirs = cdc_position_parse_gtids(flavor, now->gtid_set, call->sub->name);
+	ours = cdc_position_parse_gtids(flavor, call->pos.gtid_set, call->sub->name);
 	contained = cdc_gtid_set_contains(theirs, ours);
 	cdc_gtid_set_destroy(theirs);
 	cdc_gtid_set_destroy(ours);

@@ -20,19 +20,6 @@
 
 #include "pg/base/error.h"
 
-bool
-cdc_position_parse(const char *text, char **file, int64 *offset)
-{
-	size_t		len;
-	int64_t		value;
-
-	if (!cdc_binlog_position_parse(text, &len, &value))
-		return false;
-	*file = pnstrdup(text, len);
-	*offset = value;
-	return true;
-}
-
 static const char *
 first_cell(const CdcRows *rows)
 {

@@ -30,7 +30,7 @@
 #include "pg/base/error.h"
 #include "pg/pull_kafka/pull_kafka.h"
 #include "pg/target/replica_table.h"
-#include "pg/commands/subscription.h"
+#include "pg/target/registry.h"
 
 /* An idle connection for queries is tried before it is relied on. */
 #define CONTROL_IDLE_MS		30000
@@ -84,24 +84,6 @@ cdc_pull_disconnect(int32 subscription_id)
 
 /* ---- position ---- */
 
-CdcGtidSet *
-cdc_pull_parse_gtid_set(CdcFlavor flavor, const char *text, const char *subscription)
-{
-	CdcGtidSet *set = cdc_gtid_set_create(flavor);
-	CdcError	err;
-	CdcStatus	st;
-
-	if (set == NULL)
-		cdc_out_of_memory();
-	st = cdc_gtid_set_parse(set, text, &err);
-	if (cdc_failed(st))
-	{
-		cdc_gtid_set_destroy(set);
-		cdc_ereport(&err, subscription);
-	}
-	return set;
-}
-
 static void
 set_text(MemoryContext context, char **text, const char *with)
 {
@@ -144,7 +126,7 @@ cdc_pull_mark_set(CdcPullStream *stream, CdcPullMark *mark, const char *gtid_set
 {
 	cdc_pull_mark_clear(mark);
 	if (gtid_set != NULL && stream->executed != NULL)
-		mark->gtids = cdc_pull_parse_gtid_set(cdc_source_info(stream->control)->flavor, gtid_set,
+		mark->gtids = cdc_position_parse_gtids(cdc_source_info(stream->control)->flavor, gtid_set,
 									 stream->sub->name);
 	if (file != NULL)
 		mark->file = MemoryContextStrdup(stream->context, file);
@@ -312,10 +294,12 @@ cdc_pull_stream_copies(CdcPullStream *stream, const char *full_name)
 void
 cdc_pull_stream_discover(CdcPullStream *stream, const CdcTable *table, bool copy)
 {
+	CdcGeneratedLogged logged;
+
 	if (find_table(stream, table->full_name) != NULL)
 		return;
-	(void) cdc_subscription_add_discovered_table(stream->sub, cdc_pull_stream_control(stream), table,
-												 copy);
+	logged = cdc_schema_generated_logged(cdc_pull_stream_control(stream), table);
+	(void) cdc_registry_add_discovered(stream->sub, table, logged, copy);
 	read_tables(stream);
 }
 
@@ -333,7 +317,7 @@ leave_out(CdcPullStream *stream, const CdcTableMap *map, const CdcError *err)
 	if (error == NULL)
 		error = psprintf("table %s cannot be replicated: column \"%s\": %s", name,
 						 cdc_replica_text(err->column), cdc_replica_text(err->message));
-	cdc_subscription_table_unreadable(stream->sub, name, error);
+	cdc_registry_unreadable(stream->sub, name, error);
 	read_tables(stream);
 }
 
@@ -427,7 +411,7 @@ open_stream(CdcPullCall *call)
 	stream->file = MemoryContextStrdup(context, pos->file);
 	stream->offset = pos->file_offset;
 	if (pos->gtid_set != NULL)
-		stream->executed = cdc_pull_parse_gtid_set(cdc_source_info(control)->flavor, pos->gtid_set,
+		stream->executed = cdc_position_parse_gtids(cdc_source_info(control)->flavor, pos->gtid_set,
 										  call->sub->name);
 	return stream;
 }

@@ -20,7 +20,7 @@
 #include "pg/target/replica_table.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/schema_internal.h"
-#include "pg/commands/subscription.h"
+#include "pg/target/registry.h"
 #include "pg/target/target.h"
 
 /* The columns as a definition; *told: the envelope says all of their types. */
@@ -69,7 +69,7 @@ discover(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env, int64 se
 	/* what was only made out of values must not stand in the way of what is written by hand */
 	if (told)
 		cdc_schema_store(sub->name, env->source_table, def, seq, NULL, NULL, false);
-	(void) cdc_subscription_add_discovered_table(sub, NULL, table, false);
+	(void) cdc_registry_add_discovered(sub, table, CDC_GENERATED_ALL, false);
 	cdc_schema_destroy(schema);
 	CommandCounterIncrement();
 	return true;

@@ -21,7 +21,6 @@
 #include "utils/timestamp.h"
 
 #include "pg/catalog/spi.h"
-#include "pg/commands/subscription_internal.h"
 #include "pg/remote/topic_pattern.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/access.h"

@@ -226,22 +226,3 @@ cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker)
 					 quote_identifier(cdc_source_server(source)))));
 	pg_unreachable();
 }
-
-/*
- * MySQL and MariaDB 10 leave VIRTUAL columns out of images that are not FULL;
- * MariaDB 11 leaves all generated ones out of the images of UPDATE and DELETE.
- * (Seen on MySQL 9.7.4, MariaDB 10.11 and 11.8.)
- */
-CdcGeneratedLogged
-cdc_source_generated_logged(CdcSource *source)
-{
-	const CdcMysqlServerInfo *info = cdc_source_info(source);
-	CdcRows    *rows;
-	const char *image;
-
-	if (info->flavor == CDC_MARIADB && info->version >= 110000)
-		return CDC_GENERATED_NONE;
-	rows = cdc_source_query(source, "SHOW GLOBAL VARIABLES LIKE 'binlog_row_image'");
-	image = rows->nrows > 0 ? cdc_rows_cell(rows, 0, 1)->data : "FULL";
-	return pg_strcasecmp(image, "FULL") == 0 ? CDC_GENERATED_ALL : CDC_GENERATED_STORED;
-}

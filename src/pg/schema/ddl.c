@@ -15,8 +15,8 @@
 #include "core/binlog_position.h"
 #include "core/pattern.h"
 #include "pg/base/error.h"
-#include "pg/pull/pull.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/position.h"
 
 /* MariaDB 10.10 has collations without a character set of their own. */
 static bool

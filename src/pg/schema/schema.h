@@ -12,6 +12,7 @@
 #include "pg/base/compat.h"
 #include "pg/catalog/subscription.h"
 #include "pg/remote/source.h"
+#include "pg/schema/typemap.h"
 #include "binlog/decoder.h"
 #include "core/ddl_apply.h"
 
@@ -42,7 +43,7 @@ extern const CdcTable *cdc_schema_get(CdcSchema *schema, const char *database,
 									  const char *table);
 
 /*
- * Following DDL (schema_ddl.c)
+ * Following DDL (ddl.c)
  */
 
 /* What the meaning of the source's DDL depends on; asked for once. */
@@ -135,17 +136,9 @@ extern const CdcTable *cdc_schema_stored_fit(CdcSchema *schema, CdcFlavor flavor
 											 const CdcTableMap *map);
 
 /*
- * Why values of a source column cannot be read from the binlog, as the end of
- * a sentence about its type; NULL when they can.
+ * Which generated columns of the table the source's row images always have; the
+ * source is asked only where the table has such columns.
  */
-extern const char *cdc_column_trouble(const CdcColumn *column);
-
-/*
- * The PostgreSQL type that holds every value of a source column, as SQL text
- * such as "numeric(10,2)"; NULL with *reason set when the type is unknown
- * or its values cannot be read.
- */
-extern const char *cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt,
-							   const char **reason);
+extern CdcGeneratedLogged cdc_schema_generated_logged(CdcSource *source, const CdcTable *table);
 
 #endif							/* CDC_PG_SCHEMA_SCHEMA_H */

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/schema/schema.h"
+#include "pg/schema/typemap.h"
 
 #include "binlog/charset.h"
 #include "core/geometry.h"
