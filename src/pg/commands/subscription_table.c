@@ -17,9 +17,8 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
-#include "pg/remote/source.h"
+#include "pg/pull/source_kind.h"
 #include "pg/target/registry.h"
-#include "pg/schema/schema.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/access.h"
@@ -94,33 +93,13 @@ check_mode(const char *mode)
 			 errhint("Valid: replica.")));
 }
 
-/* The definition of a source table, stored as its newest version. */
-static const CdcTable *
-read_definition(const CdcSubscription *sub, CdcSource *source, const char *database,
-				const char *table)
-{
-	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
-	CdcPosition pos;
-	const CdcTable *def;
-
-	cdc_position_get(sub, &pos);
-	def = cdc_schema_refresh(schema, source, database, table, pos.last_seq + 1, NULL);
-	if (def == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("source table %s.%s does not exist", database, table),
-				 errhint("Check its spelling, letter case too, and that the user of the mapping for server \"%s\" has SELECT on it.",
-						 sub->server)));
-	return def;
-}
-
 /*
  * A table whose events come from Kafka: there is nobody to ask for its
  * definition.  Its target has to be there, or, where none is named, is made in
  * the target_schema with the first row.
  */
 static void
-add_kafka_table(const CdcSubscription *sub, const char *name, const CdcReplicaSpec *spec)
+add_undefined_table(const CdcSubscription *sub, const char *name, const CdcReplicaSpec *spec)
 {
 	CdcTableRow row;
 	char	   *user;
@@ -169,13 +148,13 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, CdcReplicaSpec 
 		spec->columns = PG_GETARG_JSONB_P(5);
 }
 
-/* The same for a table of MySQL or MariaDB, whose server is asked for its definition. */
+/* The same for a table whose source is asked for its definition. */
 static void
-add_mysql_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const char *database,
-				const char *relation)
+add_defined_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const char *database,
+				  const char *relation)
 {
-	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
-	const CdcTable *table = read_definition(sub, source, database, relation);
+	CdcGeneratedLogged logged;
+	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, database, relation, &logged);
 	char	   *trouble = cdc_replica_trouble(sub, table);
 	CdcReplicaSpec spec;
 	bool		with_target;
@@ -183,9 +162,7 @@ add_mysql_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const char 
 	if (trouble != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
-	with_target = cdc_registry_default_target(sub, table, cdc_schema_generated_logged(source, table),
-											  &spec) || !PG_ARGISNULL(2);
-	cdc_source_close(source);
+	with_target = cdc_registry_default_target(sub, table, logged, &spec) || !PG_ARGISNULL(2);
 	read_target(fcinfo, sub, &spec);
 	if (!with_target && (spec.nkey > 0 || spec.columns != NULL))
 		ereport(ERROR,
@@ -226,15 +203,15 @@ cdc_add_table(PG_FUNCTION_ARGS)
 				 errhint("To change how it is replicated, call cdc.remove_table(%s, %s) first.",
 						 quote_literal_cstr(sub->name), quote_literal_cstr(name))));
 
-	if (sub->kind == CDC_SERVER_KAFKA)
+	if (cdc_source_kind(sub->kind)->definition == NULL)
 	{
 		CdcReplicaSpec spec = {0};
 
 		read_target(fcinfo, sub, &spec);
-		add_kafka_table(sub, name, &spec);
+		add_undefined_table(sub, name, &spec);
 	}
 	else
-		add_mysql_table(fcinfo, sub, database, relation);
+		add_defined_table(fcinfo, sub, database, relation);
 	update_wanted(sub, exact_pattern(database, relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();

@@ -33,7 +33,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/copy/snapshot.h"
 
 #include "miscadmin.h"
 #include "utils/timestamp.h"
@@ -320,7 +320,7 @@ start_transaction(CdcSource *source)
 
 /* By gtid_executed of MySQL 5.7 and later. */
 static void
-open_by_gtids(CdcSource *source, CdcCopySnapshot *snap, bool exact)
+open_by_gtids(CdcSource *source, CdcSnapshot *snap, bool exact)
 {
 	int			attempt;
 
@@ -338,7 +338,7 @@ open_by_gtids(CdcSource *source, CdcCopySnapshot *snap, bool exact)
 }
 
 static bool
-open_by_proof(CdcSource *source, Prover *prover, CdcCopySnapshot *snap, bool exact)
+open_by_proof(CdcSource *source, Prover *prover, CdcSnapshot *snap, bool exact)
 {
 	int			attempt;
 
@@ -357,7 +357,7 @@ open_by_proof(CdcSource *source, Prover *prover, CdcCopySnapshot *snap, bool exa
 }
 
 static void
-open_by_margin(CdcSource *source, CdcCopySnapshot *snap, bool exact)
+open_by_margin(CdcSource *source, CdcSnapshot *snap, bool exact)
 {
 	int			attempt;
 
@@ -378,8 +378,8 @@ open_by_margin(CdcSource *source, CdcCopySnapshot *snap, bool exact)
 }
 
 bool
-cdc_copy_snapshot_open(CdcPullStream *stream, CdcSource *source, bool exact, int patience_ms,
-					   CdcCopySnapshot *snap)
+cdc_snapshot_open(CdcSource *source, const CdcControl *control, bool exact, int patience_ms,
+				  CdcSnapshot *snap)
 {
 	const CdcMysqlServerInfo *info = cdc_source_info(source);
 	Prover		prover;
@@ -404,7 +404,7 @@ cdc_copy_snapshot_open(CdcPullStream *stream, CdcSource *source, bool exact, int
 		open_by_gtids(source, snap, exact);
 		return true;
 	}
-	if (prover_begin(&prover, cdc_pull_stream_control(stream), patience_ms))
+	if (prover_begin(&prover, cdc_control_session(control), patience_ms))
 	{
 		proved = open_by_proof(source, &prover, snap, exact);
 		prover_end(&prover);

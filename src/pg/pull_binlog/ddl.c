@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include "core/ddl_apply.h"
 #include "core/online_ddl.h"
@@ -24,9 +24,9 @@
 
 typedef struct DdlCall
 {
-	CdcPullWriter *writer;
-	CdcPullCall *call;
-	CdcPullStream *stream;
+	CdcEventWriter *writer;
+	CdcBinlogCall *call;
+	CdcBinlogStream *stream;
 	const CdcTransaction *txn;
 	const CdcChange *change;
 	const CdcDdl *ddl;
@@ -67,7 +67,7 @@ has_key(const CdcTableDef *def)
 }
 
 static bool
-was_dropped(const CdcPullStream *stream, const char *full_name)
+was_dropped(const CdcBinlogStream *stream, const char *full_name)
 {
 	ListCell   *lc;
 
@@ -81,7 +81,7 @@ was_dropped(const CdcPullStream *stream, const char *full_name)
 
 /* The definitions do not say so, as they are those of after a later statement. */
 static void
-note_dropped(CdcPullStream *stream, const char *full_name)
+note_dropped(CdcBinlogStream *stream, const char *full_name)
 {
 	MemoryContext old = MemoryContextSwitchTo(stream->context);
 
@@ -105,12 +105,12 @@ empties_table(const DdlCall *d, const CdcDdlEffect *effect, bool ahead)
 	if (effect->kind != CDC_DDL_TABLE_TRUNCATE && effect->kind != CDC_DDL_TABLE_CREATE)
 		return false;
 	/* rows of a table without a key are left out until then, as the copy has them */
-	if (cdc_pull_stream_copies(d->stream, full_name) &&
+	if (cdc_binlog_stream_copies(d->stream, full_name) &&
 		!has_key(effect->new_def != NULL ? effect->new_def : def))
 		return false;
 	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
 		return true;
-	if (!cdc_pull_stream_knows(d->stream, full_name))
+	if (!cdc_binlog_stream_knows(d->stream, full_name))
 		return false;
 	if (ahead)
 		return was_dropped(d->stream, full_name);
@@ -135,7 +135,7 @@ put_event(const DdlCall *d, const char *database, const char *table, const CdcDd
 	copy.table = &named;
 	copy.ddl = effect;
 	copy.op = empties ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
-	cdc_pull_writer_change(d->writer, &copy);
+	cdc_event_writer_change(d->writer, &copy);
 }
 
 /* What changed rows without a row event leaves the table in doubt. */
@@ -230,11 +230,11 @@ look_after_rows(const DdlCall *d, const CdcDdlEffect *effect)
 			cdc_online_ddl_is_rest(effect->table, table))
 			return;
 	}
-	if (renamed && cdc_pull_stream_knows(d->stream, full_name))
+	if (renamed && cdc_binlog_stream_knows(d->stream, full_name))
 		mark_table(d, full_name, "another table was renamed to it");
 	else
 		/* what a table that was renamed into the subscription holds must be copied */
-		cdc_pull_stream_discover(d->stream, definition, effect->kind != CDC_DDL_TABLE_CREATE);
+		cdc_binlog_stream_discover(d->stream, definition, effect->kind != CDC_DDL_TABLE_CREATE);
 }
 
 static void
@@ -334,11 +334,11 @@ concerns_us(const DdlCall *d)
 }
 
 void
-cdc_pull_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
+cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change)
 {
-	CdcPullStream *stream = call->stream;
+	CdcBinlogStream *stream = call->stream;
 	CdcDdl	   *ddl = palloc(sizeof(CdcDdl));
-	DdlCall		d = {writer, call, stream, cdc_pull_writer_txn(writer), change, ddl, NULL};
+	DdlCall		d = {writer, call, stream, cdc_event_writer_txn(writer), change, ddl, NULL};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest DDL",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -350,7 +350,7 @@ cdc_pull_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
 	cdc_ddl_parse(change->sql, change->database, change->sql_mode, ddl);
 	if (concerns_us(&d))
 	{
-		d.source = cdc_pull_stream_control(stream);
+		d.source = cdc_binlog_stream_control(stream);
 		ddl_context.server = cdc_schema_ddl_server(stream->schema, d.source);
 		ddl_context.database = change->database;
 		ddl_context.sql_mode = change->sql_mode;

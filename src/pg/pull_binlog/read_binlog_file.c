@@ -14,7 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,7 +74,7 @@ typedef struct Definition
 
 typedef struct BinlogRead
 {
-	CdcPullCall call;			/* first: handed to callbacks as such */
+	CdcBinlogCall call;			/* what a group of events is decoded with */
 	CdcSubscription sub;		/* where none is named */
 	Piece		piece;
 	MemoryContext context;
@@ -222,7 +222,7 @@ trim_definitions(BinlogRead *read)
 static CdcStatus
 lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
-	BinlogRead   *read = arg;
+	BinlogRead *read = arg;
 	CdcFlavor	flavor = cdc_stream_format(read->stream)->flavor;
 	bool		found;
 	uint64		serial = map->serial;
@@ -253,9 +253,9 @@ lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError
 /* ---- rows ---- */
 
 static void
-put_row(CdcPullCall *call, const CdcHistoryRow *row)
+put_row(CdcEventOutput *out, const CdcHistoryRow *row)
 {
-	BinlogRead   *read = (BinlogRead *) call;
+	BinlogRead *read = out->arg;
 	MemoryContext old = MemoryContextSwitchTo(read->row_context);
 	Datum		values[NCOLUMNS] = {0};
 	bool		nulls[NCOLUMNS] = {false};
@@ -285,7 +285,7 @@ put_row(CdcPullCall *call, const CdcHistoryRow *row)
 
 /* An event for each table that the statement names, or one for its database. */
 static void
-put_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
+put_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change)
 {
 	CdcDdl	   *ddl = palloc(sizeof(CdcDdl));
 	int			i;
@@ -294,7 +294,7 @@ put_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
 	for (i = 0; i < ddl->ntables && ddl->kind != CDC_DDL_OTHER && !ddl->temporary; i++)
 	{
 		const CdcDdlTable *t = &ddl->tables[i];
-		char		full_name[CDC_PULL_TABLE_NAME];
+		char		full_name[CDC_BINLOG_TABLE_NAME];
 		CdcTable	named = {0};
 		CdcChange	copy = *change;
 
@@ -305,7 +305,7 @@ put_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
 		named.full_name = full_name;
 		copy.table = &named;
 		copy.op = ddl->kind == CDC_DDL_TABLE_TRUNCATE ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
-		cdc_pull_writer_change(writer, &copy);
+		cdc_event_writer_change(writer, &copy);
 	}
 	pfree(ddl);
 }
@@ -323,7 +323,7 @@ put_group(BinlogRead *read, CdcGroupBuffer *group, const CdcFormat *format,
 		  const CdcTransaction *txn)
 {
 	trim_definitions(read);
-	cdc_pull_group(&read->call, read->decoder, group, format, txn, NULL);
+	cdc_binlog_group(&read->call, read->decoder, group, format, txn, NULL);
 }
 
 static Waiting *
@@ -520,7 +520,10 @@ begin_read(BinlogRead *read, const char *path, const char *subscription)
 		cdc_subscription_check_owner(read->call.sub);
 		read->schema = cdc_schema_create(read->context, read->call.sub);
 	}
-	read->call.append = put_row;
+	read->call.out.sub = read->call.sub;
+	read->call.out.last_seq = &read->call.pos.last_seq;
+	read->call.out.append = put_row;
+	read->call.out.arg = read;
 	read->call.ddl = put_ddl;
 	read->row_context = AllocSetContextCreate(read->context, "cdc_ingest row",
 											  ALLOCSET_DEFAULT_SIZES);
@@ -545,7 +548,7 @@ PG_FUNCTION_INFO_V1(cdc_read_binlog_file);
 Datum
 cdc_read_binlog_file(PG_FUNCTION_ARGS)
 {
-	BinlogRead   *read = palloc0(sizeof(BinlogRead));
+	BinlogRead *read = palloc0(sizeof(BinlogRead));
 	MemoryContext old;
 	char	   *path;
 	char	   *subscription;

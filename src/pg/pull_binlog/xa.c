@@ -16,7 +16,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -30,8 +30,8 @@
 /* A search for the prepares of some transactions. */
 typedef struct Search
 {
-	CdcPullCall *call;
-	CdcPullStream *stream;
+	CdcBinlogCall *call;
+	CdcBinlogStream *stream;
 	List	   *wanted;			/* ids not settled by a later file; of char * */
 	List	   *settled;		/* ... by the file in work; of char * */
 	int			found;
@@ -75,13 +75,13 @@ look_at(Search *search, const CdcItem *item)
 static void
 search_file(Search *search, const char *file, int64 end)
 {
-	CdcPullStream *stream = search->stream;
-	CdcSource  *control = cdc_pull_stream_control(stream);
+	CdcBinlogStream *stream = search->stream;
+	CdcSource  *control = cdc_binlog_stream_control(stream);
 	CdcDumpRequest request = {0};
 	CdcSource  *dump;
 
 	request.file = file;
-	request.offset = CDC_PULL_FIRST_OFFSET;
+	request.offset = CDC_BINLOG_FIRST_OFFSET;
 	request.annotate = search->call->sub->opt.event.row_query;
 	/* another id than the stream's own dump, which the source would end */
 	request.server_id = cdc_source_server_id(control, stream->kept.subscription_id,
@@ -125,11 +125,11 @@ search_file(Search *search, const char *file, int64 end)
 static void
 search_one(Search *search, const char *file, int64 end)
 {
-	CdcFlavor	flavor = cdc_source_info(cdc_pull_stream_control(search->stream))->flavor;
+	CdcFlavor	flavor = cdc_source_info(cdc_binlog_stream_control(search->stream))->flavor;
 	ListCell   *lc;
 
 	search->settled = NIL;
-	search->reader = cdc_stream_create(flavor, file, CDC_PULL_FIRST_OFFSET);
+	search->reader = cdc_stream_create(flavor, file, CDC_BINLOG_FIRST_OFFSET);
 	if (search->reader == NULL)
 		cdc_out_of_memory();
 	cdc_stream_accept_xa(search->reader);
@@ -171,7 +171,7 @@ search_one(Search *search, const char *file, int64 end)
 static void
 search_binlogs(Search *search, const char *file, int64 end)
 {
-	CdcRows    *rows = cdc_source_query(cdc_pull_stream_control(search->stream), "SHOW BINARY LOGS");
+	CdcRows    *rows = cdc_source_query(cdc_binlog_stream_control(search->stream), "SHOW BINARY LOGS");
 	int64		i = rows != NULL ? rows->nrows - 1 : -1;
 
 	while (i >= 0 && strcmp(cdc_rows_cell(rows, i, 0)->data, file) != 0)
@@ -187,9 +187,9 @@ search_binlogs(Search *search, const char *file, int64 end)
 /* ---- the stream's items ---- */
 
 void
-cdc_pull_xa_prepare(CdcPullCall *call, const CdcItem *item)
+cdc_binlog_xa_prepare(CdcBinlogCall *call, const CdcItem *item)
 {
-	CdcPullStream *stream = call->stream;
+	CdcBinlogStream *stream = call->stream;
 
 	cdc_xa_store_put(call->sub, item->xa, &item->txn, cdc_stream_format(stream->stream),
 					 stream->group);
@@ -198,7 +198,7 @@ cdc_pull_xa_prepare(CdcPullCall *call, const CdcItem *item)
 
 /* Its prepare is not among those kept; false when it is nowhere. */
 static bool
-find_prepare(CdcPullCall *call, const CdcItem *item)
+find_prepare(CdcBinlogCall *call, const CdcItem *item)
 {
 	Search		search = {0};
 
@@ -213,7 +213,7 @@ find_prepare(CdcPullCall *call, const CdcItem *item)
 }
 
 static void
-report_unknown(CdcPullCall *call, const CdcItem *item)
+report_unknown(CdcBinlogCall *call, const CdcItem *item)
 {
 	char	   *detail = psprintf("It was committed at %s:" UINT64_FORMAT "; its rows were written at XA PREPARE, before the binlogs that the source still has.",
 								  item->txn.file, (uint64) item->txn.end_offset);
@@ -239,9 +239,9 @@ report_unknown(CdcPullCall *call, const CdcItem *item)
 }
 
 void
-cdc_pull_xa_end(CdcPullCall *call, const CdcItem *item, bool wanted)
+cdc_binlog_xa_end(CdcBinlogCall *call, const CdcItem *item, bool wanted)
 {
-	CdcPullStream *stream = call->stream;
+	CdcBinlogStream *stream = call->stream;
 	CdcFormat	format;
 
 	if (item->kind == CDC_ITEM_XA_COMMIT && wanted)
@@ -250,7 +250,7 @@ cdc_pull_xa_end(CdcPullCall *call, const CdcItem *item, bool wanted)
 		if (!cdc_xa_store_has(call->sub, item->xa) && !find_prepare(call, item))
 			report_unknown(call, item);
 		else if (cdc_xa_store_get(call->sub, item->xa, &format, stream->group))
-			cdc_pull_group(call, stream->decoder, stream->group, &format, &item->txn,
+			cdc_binlog_group(call, stream->decoder, stream->group, &format, &item->txn,
 						   &stream->lookup);
 	}
 	cdc_xa_store_delete(call->sub, item->xa);
@@ -302,9 +302,9 @@ logs_prepares(const CdcMysqlServerInfo *info)
 }
 
 void
-cdc_pull_xa_recover(CdcPullCall *call, CdcPullStream *stream)
+cdc_binlog_xa_recover(CdcBinlogCall *call, CdcBinlogStream *stream)
 {
-	CdcSource  *control = cdc_pull_stream_control(stream);
+	CdcSource  *control = cdc_binlog_stream_control(stream);
 	Search		search = {0};
 	CdcSourcePosition now;
 	CdcRows    *rows;

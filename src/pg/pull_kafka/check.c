@@ -112,7 +112,7 @@ cdc_kafka_blame(const CdcSubscription *sub, const char *topic, int32 partition)
 }
 
 void
-cdc_pull_kafka_failed(const CdcSubscription *sub, const char *error)
+cdc_kafka_failed(const CdcSubscription *sub, const char *error)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc.subscription_partition SET last_error = $2, last_error_at = pg_catalog.now()"

@@ -18,6 +18,7 @@
 
 #include "pg/base/error.h"
 #include "pg/pull/wait.h"
+#include "pg/pull_kafka/pull_kafka.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/position.h"
 #include "pg/base/shmem.h"
@@ -325,13 +326,12 @@ report(CdcKafkaCall *call, LoopEnd end)
 	cdc_worker_report(stream->message_at, delay);
 }
 
-void
-cdc_pull_kafka_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
+static void
+run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
 {
 	CdcKafkaCall call = {0};
 	LoopEnd		end;
 
-	memset(result, 0, sizeof(*result));
 	call.sub = sub;
 	call.bounds = bounds;
 	cdc_kafka_blame(sub, "", -1);
@@ -354,4 +354,23 @@ cdc_pull_kafka_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcP
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
 	result->more = end != LOOP_REACHED;
+}
+
+static const CdcSourceMethods methods = {
+	.run = run,
+	.wait = cdc_kafka_wait,
+	.disconnect = cdc_kafka_disconnect,
+	.failed = cdc_kafka_failed,
+	.check_arguments = cdc_kafka_check_arguments,
+	.prepare = cdc_kafka_subscribe_prepare,
+	.create = cdc_kafka_subscribe,
+	.set_position = cdc_kafka_set_position,
+	.goal = cdc_kafka_goal,
+	.goal_pulled = cdc_kafka_goal_pulled
+};
+
+void
+cdc_pull_kafka_init(void)
+{
+	cdc_source_kind_register(CDC_SERVER_KAFKA, &methods);
 }

@@ -120,7 +120,7 @@ find_stream(int32 subscription_id)
 }
 
 void
-cdc_pull_kafka_disconnect(int32 subscription_id)
+cdc_kafka_disconnect(int32 subscription_id)
 {
 	cdc_kept_stream_drop(&streams, subscription_id);
 }
@@ -551,7 +551,7 @@ left_of(TimestampTz since, long ms)
 }
 
 bool
-cdc_pull_kafka_wait(int32 subscription_id, long timeout_ms)
+cdc_kafka_wait(int32 subscription_id, long timeout_ms)
 {
 	CdcKafkaStream *stream = find_stream(subscription_id);
 
