@@ -192,8 +192,12 @@ definition(const CdcCopy *copy, const CdcSubscriptionTable *t, const CdcSnapshot
 	const char *error;
 
 	if (split_name(t->source_table, &database, &name))
-		table = cdc_schema_refresh(copy->schema, cdc_control_session(&copy->control), database, name,
-								   *copy->out->last_seq + 1, position);
+	{
+		CdcSchemaPlace place = {*copy->out->last_seq + 1, position};
+
+		table = cdc_schema_refresh(copy->schema, cdc_control_session(&copy->control), database,
+								   name, &place);
+	}
 	error = copy_trouble(copy, table, snap);
 	if (error == NULL)
 		return table;

@@ -51,6 +51,15 @@ follows(const DdlCall *d, const char *database, const char *table)
 	return def != NULL && def->ncolumns > 0;
 }
 
+/* Behind the events that were written so far. */
+static CdcSchemaPlace
+present_place(const DdlCall *d)
+{
+	CdcSchemaPlace place = {d->call->pos.last_seq, d->stream->lookup.place.position};
+
+	return place;
+}
+
 /* ---- events ---- */
 
 static bool
@@ -159,8 +168,9 @@ mark_table(const DdlCall *d, const char *full_name, const char *message)
 static void
 store(const DdlCall *d, const char *database, const char *table, const CdcTableDef *def)
 {
-	cdc_schema_follow(d->stream->schema, database, table, def, d->call->pos.last_seq,
-					  d->stream->lookup.position);
+	CdcSchemaPlace place = present_place(d);
+
+	cdc_schema_follow(d->stream->schema, database, table, def, &place);
 }
 
 static bool
@@ -175,10 +185,10 @@ is_renamed(const CdcDdlEffect *effect)
  * done the statement already.
  */
 static bool
-is_ahead(const DdlCall *d, const char *database, const char *table, bool *unproven)
+is_ahead(const DdlCall *d, const char *database, const char *table)
 {
 	return cdc_schema_is_ahead(d->stream->schema, d->source, database, table, d->txn,
-							   d->stream->executed != NULL, unproven);
+							   d->stream->executed != NULL);
 }
 
 /* The definition under the (new) name, from the statement or else the source. */
@@ -187,16 +197,15 @@ follow_table(const DdlCall *d, const CdcDdlEffect *effect)
 {
 	const CdcTableDef *def = effect->new_def;
 	bool		wanted = wants(d, effect->new_database, effect->new_table);
-	bool		unproven;
+	CdcSchemaPlace place = present_place(d);
 
-	if (is_renamed(effect) && is_ahead(d, effect->new_database, effect->new_table, &unproven))
+	if (is_renamed(effect) && is_ahead(d, effect->new_database, effect->new_table))
 		return;
 	if (def == NULL)
 	{
 		if (wanted || (effect->old_def != NULL && effect->old_def->ncolumns > 0))
 			(void) cdc_schema_ask(d->stream->schema, d->source, effect->new_database,
-								  effect->new_table, d->call->pos.last_seq,
-								  d->stream->lookup.position, effect->why);
+								  effect->new_table, &place, effect->why);
 		return;
 	}
 	if (effect->approximate && wanted)
@@ -247,7 +256,8 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 
 	if (effect->no_change)
 		return;
-	ahead = is_ahead(d, effect->database, effect->table, &unproven);
+	ahead = is_ahead(d, effect->database, effect->table);
+	unproven = cdc_schema_is_unproven(d->stream->schema, effect->database, effect->table);
 	if (ahead)
 	{
 		/* what it was like before it is not known, and it is not done again */
@@ -278,16 +288,17 @@ static void
 concern_database(const DdlCall *d, const CdcDdlEffect *effect)
 {
 	CdcSchema  *schema = d->stream->schema;
-	const char *position = d->stream->lookup.position;
+	CdcSchemaPlace place;
 
 	if (!cdc_schema_wants_database(d->call->sub, effect->database))
 		return;
 	put_event(d, effect->database, "", effect, false);
+	place = present_place(d);
 	if (effect->kind == CDC_DDL_DATABASE_DROP)
-		cdc_schema_drop_database(schema, effect->database, d->call->pos.last_seq, position);
+		cdc_schema_drop_database(schema, effect->database, &place);
 	else if (effect->collation != NULL)
 		cdc_schema_set_database(schema, effect->database, effect->charset, effect->collation,
-								d->call->pos.last_seq, position);
+								&place);
 }
 
 /* ---- the statement ---- */
@@ -307,9 +318,9 @@ static const char *
 lookup_database(void *arg, const char *database)
 {
 	const DdlCall *d = arg;
+	CdcSchemaPlace place = present_place(d);
 
-	return cdc_schema_database_collation(d->stream->schema, d->source, database,
-										 d->call->pos.last_seq, d->stream->lookup.position);
+	return cdc_schema_database_collation(d->stream->schema, d->source, database, &place);
 }
 
 /*

@@ -24,7 +24,7 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 
 	cdc_binlog_position_text(position, txn->file, txn->start_offset);
 	if (lookup != NULL)
-		lookup->position = position;
+		lookup->place.position = position;
 	cdc_decoder_begin(decoder, format, txn);
 	cdc_group_buffer_rewind(group);
 	while (cdc_group_buffer_next(group, &data, &len))
@@ -34,7 +34,7 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 
 		CHECK_FOR_INTERRUPTS();
 		if (lookup != NULL)
-			lookup->seq = call->pos.last_seq + 1;
+			lookup->place.seq = call->pos.last_seq + 1;
 		CDC_CHECK(cdc_decoder_feed(decoder, data, len, &err), &err, call->sub->name);
 		while ((st = cdc_decoder_next(decoder, &change, &err)) == CDC_OK)
 		{

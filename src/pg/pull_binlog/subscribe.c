@@ -76,6 +76,7 @@ cdc_binlog_subscribe_prepare(const CdcSubscription *sub)
 void
 cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
 {
+	static const CdcSchemaPlace start = {1, NULL};
 	CdcSource  *source = prepared;
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
 	List	   *names = cdc_schema_source_tables(source, sub);
@@ -83,7 +84,7 @@ cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
 
 	if (names == NIL)
 		no_tables(source, sub);
-	cdc_schema_read_databases(schema, source, 1);
+	cdc_schema_read_databases(schema, source, &start);
 	foreach(lc, names)
 	{
 		char	   *database;
@@ -92,7 +93,7 @@ cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
 
 		CHECK_FOR_INTERRUPTS();
 		cdc_split_table_name(lfirst(lc), &database, &name);
-		table = cdc_schema_refresh(schema, source, database, name, 1, NULL);
+		table = cdc_schema_refresh(schema, source, database, name, &start);
 		if (table != NULL)		/* else dropped since it was listed */
 			cdc_registry_add_existing(sub, table, cdc_schema_generated_logged(source, table),
 									  sub->copy_data);
@@ -107,11 +108,13 @@ cdc_binlog_definition(const CdcSubscription *sub, const char *database, const ch
 {
 	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
+	CdcSchemaPlace place = {0, NULL};
 	CdcPosition pos;
 	const CdcTable *def;
 
 	cdc_position_get(sub, &pos);
-	def = cdc_schema_refresh(schema, source, database, table, pos.last_seq + 1, NULL);
+	place.seq = pos.last_seq + 1;
+	def = cdc_schema_refresh(schema, source, database, table, &place);
 	if (def == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),

@@ -51,6 +51,7 @@ make_definition(const CdcEnvelopeColumn *columns, int n, bool *told)
 static bool
 discover(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env, int64 seq)
 {
+	CdcSchemaPlace place = {seq, NULL};
 	CdcEnvelopeColumn *columns;
 	CdcSchema  *schema;
 	CdcTableDef *def;
@@ -68,7 +69,7 @@ discover(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env, int64 se
 	table->full_name = env->source_table;
 	/* what was only made out of values must not stand in the way of what is written by hand */
 	if (told)
-		cdc_schema_store(sub->name, env->source_table, def, seq, NULL, NULL, false);
+		cdc_schema_store(sub->name, env->source_table, def, &place, NULL, false);
 	(void) cdc_registry_add_discovered(sub, table, CDC_GENERATED_ALL, false);
 	cdc_schema_destroy(schema);
 	CommandCounterIncrement();

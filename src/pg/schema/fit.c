@@ -426,15 +426,13 @@ find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMa
 	def = assemble(schema, flavor, source, map, entry->full_name);
 	if (def != NULL)
 	{
-		log_new_definition(schema, entry, "put together from the binlog's metadata", err, lookup->position);
-		cdc_schema_put(schema, entry, map->database, map->table, def, lookup->seq, lookup->position,
-					   NULL);
+		log_new_definition(schema, entry, "put together from the binlog's metadata", err, lookup->place.position);
+		cdc_schema_put(schema, map->database, map->table, def, &lookup->place, NULL);
 		entry->fitting = entry->newest;
 		return true;
 	}
-	log_new_definition(schema, entry, "read anew from the source", err, lookup->position);
-	if (!cdc_schema_reread(schema, source, entry, map->database, map->table, lookup->seq,
-						   lookup->position))
+	log_new_definition(schema, entry, "read anew from the source", err, lookup->place.position);
+	if (!cdc_schema_reread(schema, source, map->database, map->table, &lookup->place))
 		cdc_error(err, CDC_ERR_SCHEMA, "rows of a table that the source does not have any more");
 	else if (table_fits(schema, flavor, map, entry->newest, err))
 		entry->fitting = entry->newest;

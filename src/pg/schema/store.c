@@ -178,7 +178,7 @@ keep_newest(const char *subscription, const char *full_name)
 
 void
 cdc_schema_store(const char *subscription, const char *full_name, const CdcTableDef *def,
-				 int64 seq, const char *position, const char *as_of, bool only)
+				 const CdcSchemaPlace *place, const char *as_of, bool only)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc.table_version (subscription, source_table, version, from_seq, position, columns,"
@@ -201,8 +201,8 @@ cdc_schema_store(const char *subscription, const char *full_name, const CdcTable
 	values[0] = CStringGetTextDatum(subscription);
 	values[1] = CStringGetTextDatum(to_database(full_name));
 	values[2] = JsonbPGetDatum(def_to_jsonb(def));
-	values[3] = Int64GetDatum(seq);
-	values[4] = cdc_text_or_null(to_database(position), &nulls[4]);
+	values[3] = Int64GetDatum(place->seq);
+	values[4] = cdc_text_or_null(to_database(place->position), &nulls[4]);
 	values[5] = cdc_text_or_null(def->charset, &nulls[5]);
 	values[6] = cdc_text_or_null(def->collation, &nulls[6]);
 	values[7] = cdc_text_or_null(as_of, &nulls[7]);
@@ -237,7 +237,7 @@ cdc_schema_stored_database(const char *subscription, const char *database)
 
 void
 cdc_schema_store_database(const char *subscription, const char *database, const char *charset,
-						  const char *collation, int64 seq, const char *position)
+						  const char *collation, const CdcSchemaPlace *place)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc.database_version (subscription, source_database, version, from_seq, position,"
@@ -253,8 +253,8 @@ cdc_schema_store_database(const char *subscription, const char *database, const 
 
 	values[0] = CStringGetTextDatum(subscription);
 	values[1] = CStringGetTextDatum(to_database(database));
-	values[2] = Int64GetDatum(seq);
-	values[3] = cdc_text_or_null(to_database(position), &nulls[3]);
+	values[2] = Int64GetDatum(place->seq);
+	values[3] = cdc_text_or_null(to_database(place->position), &nulls[3]);
 	values[4] = cdc_text_or_null(charset, &nulls[4]);
 	values[5] = cdc_text_or_null(collation, &nulls[5]);
 	cdc_spi_begin(&spi);
