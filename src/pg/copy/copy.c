@@ -266,7 +266,7 @@ copy_tables(const CdcCopy *copy, CdcSource *source, const CdcSnapshot *snap, cha
 
 /* The snapshot could not be had in time: the copy has to wait. */
 static void
-put_off(const CdcCopy *copy, const char *trouble)
+report_delay(const CdcCopy *copy, const char *trouble)
 {
 	if (copy->first)
 		ereport(ERROR,
@@ -305,7 +305,7 @@ cdc_copy_run(const CdcCopy *copy, CdcSnapshot *snap)
 						   copy->first ? FIRST_PATIENCE_MS : PATIENCE_MS, snap))
 	{
 		cdc_source_close(source);
-		put_off(copy, snap->trouble);
+		report_delay(copy, snap->trouble);
 		return false;
 	}
 	if (snap->trouble != NULL)

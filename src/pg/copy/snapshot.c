@@ -98,7 +98,7 @@ wait_until(CdcSource *source, TimestampTz until)
 }
 
 static void
-settle(CdcSource *source, int ms)
+sleep_ms(CdcSource *source, int ms)
 {
 	wait_until(source, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms));
 }
@@ -327,7 +327,7 @@ open_by_gtids(CdcSource *source, CdcSnapshot *snap, bool exact)
 	for (attempt = 1;; attempt++)
 	{
 		start_transaction(source);
-		settle(source, VISIBLE_MS);
+		sleep_ms(source, VISIBLE_MS);
 		cdc_source_position(source, &snap->to);
 		snap->exact = same_gtids(&snap->from, &snap->to);
 		if (snap->exact || !exact || attempt >= EXACT_ATTEMPTS)
@@ -366,7 +366,7 @@ open_by_margin(CdcSource *source, CdcSnapshot *snap, bool exact)
 		CdcSourcePosition now;
 
 		cdc_source_position(source, &snap->from);
-		settle(source, SETTLE_MS);
+		sleep_ms(source, SETTLE_MS);
 		cdc_source_position(source, &now);
 		start_transaction(source);
 		cdc_source_position(source, &snap->to);

@@ -132,7 +132,7 @@ empties_table(const DdlCall *d, const CdcDdlEffect *effect, bool ahead)
  * event tells; empties: the table has no rows then.
  */
 static void
-put_event(const DdlCall *d, const char *database, const char *table, const CdcDdlEffect *effect,
+write_event(const DdlCall *d, const char *database, const char *table, const CdcDdlEffect *effect,
 		  bool empties)
 {
 	CdcTable	named = {0};
@@ -149,7 +149,7 @@ put_event(const DdlCall *d, const char *database, const char *table, const CdcDd
 
 /* What changed rows without a row event leaves the table in doubt. */
 static void
-mark_table(const DdlCall *d, const char *full_name, const char *message)
+mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 {
 	const CdcSubscription *sub = d->call->sub;
 	char	   *sql = pnstrdup(d->change->sql.data, Min(d->change->sql.len, 500));
@@ -166,7 +166,7 @@ mark_table(const DdlCall *d, const char *full_name, const char *message)
 /* ---- one table ---- */
 
 static void
-store(const DdlCall *d, const char *database, const char *table, const CdcTableDef *def)
+store_definition(const DdlCall *d, const char *database, const char *table, const CdcTableDef *def)
 {
 	CdcSchemaPlace place = present_place(d);
 
@@ -211,12 +211,12 @@ follow_table(const DdlCall *d, const CdcDdlEffect *effect)
 	if (effect->approximate && wanted)
 		def = cdc_schema_worded(d->source, effect->new_database, effect->new_table, def);
 	if (def->ncolumns > 0 || follows(d, effect->new_database, effect->new_table))
-		store(d, effect->new_database, effect->new_table, def);
+		store_definition(d, effect->new_database, effect->new_table, def);
 }
 
 /* What rows the wanted tables have after the statement. */
 static void
-look_after_rows(const DdlCall *d, const CdcDdlEffect *effect)
+check_rows(const DdlCall *d, const CdcDdlEffect *effect)
 {
 	const char *database = effect->new_database;
 	const char *table = effect->new_table;
@@ -231,7 +231,7 @@ look_after_rows(const DdlCall *d, const CdcDdlEffect *effect)
 	if (definition == NULL)
 		return;
 	if (d->ddl->moves_rows || d->ddl->has_select)
-		mark_table(d, full_name, "rows were moved by DDL that the binlog has no row events for");
+		mark_for_copy(d, full_name, "rows were moved by DDL that the binlog has no row events for");
 	if (renamed && strcmp(effect->database, database) == 0)
 	{
 		/* its rows are those that the table had; or the rest of an old one */
@@ -240,7 +240,7 @@ look_after_rows(const DdlCall *d, const CdcDdlEffect *effect)
 			return;
 	}
 	if (renamed && cdc_binlog_stream_knows(d->stream, full_name))
-		mark_table(d, full_name, "another table was renamed to it");
+		mark_for_copy(d, full_name, "another table was renamed to it");
 	else
 		/* what a table that was renamed into the subscription holds must be copied */
 		cdc_binlog_stream_discover(d->stream, definition, effect->kind != CDC_DDL_TABLE_CREATE);
@@ -265,21 +265,21 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		effect->why = "the statement was done before the table's definition was read";
 	}
 	if (wanted)
-		put_event(d, effect->database, effect->table, effect, empties_table(d, effect, ahead));
+		write_event(d, effect->database, effect->table, effect, empties_table(d, effect, ahead));
 	else if (wants(d, effect->new_database, effect->new_table))
-		put_event(d, effect->new_database, effect->new_table, effect, false);
+		write_event(d, effect->new_database, effect->new_table, effect, false);
 	if (ahead && wanted && (effect->kind == CDC_DDL_TABLE_DROP || is_renamed(effect)))
 		note_dropped(d->stream, psprintf("%s.%s", effect->database, effect->table));
 	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
 		return;
 	if (ahead && unproven && wanted && effect->touches_columns)
-		mark_table(d, psprintf("%s.%s", effect->database, effect->table),
+		mark_for_copy(d, psprintf("%s.%s", effect->database, effect->table),
 				   "rows from before this statement were read by the definition after it");
 	if (is_renamed(effect) && !ahead && follows(d, effect->database, effect->table))
-		store(d, effect->database, effect->table, &gone);
+		store_definition(d, effect->database, effect->table, &gone);
 	if (is_renamed(effect) || !ahead)
 		follow_table(d, effect);
-	look_after_rows(d, effect);
+	check_rows(d, effect);
 }
 
 /* ---- databases ---- */
@@ -292,7 +292,7 @@ concern_database(const DdlCall *d, const CdcDdlEffect *effect)
 
 	if (!cdc_schema_wants_database(d->call->sub, effect->database))
 		return;
-	put_event(d, effect->database, "", effect, false);
+	write_event(d, effect->database, "", effect, false);
 	place = present_place(d);
 	if (effect->kind == CDC_DDL_DATABASE_DROP)
 		cdc_schema_drop_database(schema, effect->database, &place);

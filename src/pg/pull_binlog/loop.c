@@ -73,7 +73,7 @@ check_unknown(CdcBinlogCall *call)
 
 /* Whether the transaction was asked to be left out by start_position. */
 static bool
-skipped(CdcBinlogStream *stream, const CdcTransaction *txn)
+is_left_out(CdcBinlogStream *stream, const CdcTransaction *txn)
 {
 	if (stream->skip_file == NULL)
 		return false;
@@ -111,7 +111,7 @@ end_group(CdcBinlogCall *call, const CdcItem *item)
 {
 	CdcBinlogStream *stream = call->stream;
 	const CdcTransaction *txn = &item->txn;
-	bool		wanted = !skipped(stream, txn);
+	bool		wanted = !is_left_out(stream, txn);
 
 	if (item->kind == CDC_ITEM_XA_PREPARE)
 		cdc_binlog_xa_prepare(call, item);

@@ -53,7 +53,7 @@ cdc_binlog_persist(CdcBinlogCall *call)
 }
 
 void
-cdc_binlog_report(CdcBinlogStream *stream)
+cdc_binlog_report_progress(CdcBinlogStream *stream)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	int64		silence;

@@ -44,7 +44,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	result->moved = cdc_binlog_persist_due(&call) || joined != (call.pos.snapshot_join == NULL);
 	if (result->moved)
 		cdc_binlog_persist(&call);
-	cdc_binlog_report(call.stream);
+	cdc_binlog_report_progress(call.stream);
 	result->events = call.out.events;
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;

@@ -355,7 +355,7 @@ extern void cdc_binlog_persist(CdcBinlogCall *call);
  * transaction when it arrived.  Sources that tell its time in whole seconds
  * are given the benefit of the fraction.
  */
-extern void cdc_binlog_report(CdcBinlogStream *stream);
+extern void cdc_binlog_report_progress(CdcBinlogStream *stream);
 
 /* ---- subscribe.c, set_position.c, goal.c: methods of this kind of source ---- */
 

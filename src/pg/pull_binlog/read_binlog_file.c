@@ -253,7 +253,7 @@ lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError
 /* ---- rows ---- */
 
 static void
-put_row(CdcEventOutput *out, const CdcHistoryRow *row)
+store_row(CdcEventOutput *out, const CdcHistoryRow *row)
 {
 	BinlogRead *read = out->arg;
 	MemoryContext old = MemoryContextSwitchTo(read->row_context);
@@ -285,7 +285,7 @@ put_row(CdcEventOutput *out, const CdcHistoryRow *row)
 
 /* An event for each table that the statement names, or one for its database. */
 static void
-put_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change)
+write_ddl_events(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change)
 {
 	CdcDdl	   *ddl = palloc(sizeof(CdcDdl));
 	int			i;
@@ -319,7 +319,7 @@ new_group(BinlogRead *read)
 }
 
 static void
-put_group(BinlogRead *read, CdcGroupBuffer *group, const CdcFormat *format,
+write_group(BinlogRead *read, CdcGroupBuffer *group, const CdcFormat *format,
 		  const CdcTransaction *txn)
 {
 	trim_definitions(read);
@@ -380,7 +380,7 @@ finish_prepared(BinlogRead *read, const CdcItem *item)
 	else
 	{
 		if (item->kind == CDC_ITEM_XA_COMMIT)
-			put_group(read, waiting->group, &waiting->format, &item->txn);
+			write_group(read, waiting->group, &waiting->format, &item->txn);
 		forget_waiting(read, waiting);
 	}
 }
@@ -399,7 +399,7 @@ take_event(BinlogRead *read, const uint8_t *event, size_t len)
 	switch (item.kind)
 	{
 		case CDC_ITEM_COMMIT:
-			put_group(read, read->group, cdc_stream_format(read->stream), &item.txn);
+			write_group(read, read->group, cdc_stream_format(read->stream), &item.txn);
 			cdc_group_buffer_reset(read->group);
 			break;
 		case CDC_ITEM_ROLLBACK:
@@ -422,7 +422,7 @@ take_event(BinlogRead *read, const uint8_t *event, size_t len)
 
 /* What the rows do not show. */
 static void
-tell_rest(const BinlogRead *read, CdcStatus end)
+warn_of_rest(const BinlogRead *read, CdcStatus end)
 {
 	const Piece *piece = &read->piece;
 	const char *sql;
@@ -475,7 +475,7 @@ read_file(BinlogRead *read)
 
 	while ((st = next_event(&read->piece, &event, &len)) == CDC_OK)
 		take_event(read, event, len);
-	tell_rest(read, st);
+	warn_of_rest(read, st);
 }
 
 /* What a memory context does not free. */
@@ -522,9 +522,9 @@ begin_read(BinlogRead *read, const char *path, const char *subscription)
 	}
 	read->call.out.sub = read->call.sub;
 	read->call.out.last_seq = &read->call.pos.last_seq;
-	read->call.out.append = put_row;
+	read->call.out.append = store_row;
 	read->call.out.arg = read;
-	read->call.ddl = put_ddl;
+	read->call.ddl = write_ddl_events;
 	read->row_context = AllocSetContextCreate(read->context, "cdc_ingest row",
 											  ALLOCSET_DEFAULT_SIZES);
 	open_file(&read->piece, path);

@@ -79,7 +79,7 @@ cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name)
 {
 	const CdcBinlogTable *known = find_table(stream, full_name);
 
-	return known != NULL && (known->state == 'i' || known->state == 'd' || known->state == 'f');
+	return known != NULL && (known->state == 'i' || known->state == 'f');
 }
 
 void

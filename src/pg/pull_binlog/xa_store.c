@@ -94,7 +94,7 @@ write_chunk(Filler *filler)
 }
 
 static void
-fill(Filler *filler, const void *data, size_t len)
+add_bytes(Filler *filler, const void *data, size_t len)
 {
 	while (len > 0)
 	{
@@ -125,8 +125,8 @@ cdc_xa_store_put(const CdcSubscription *sub, const char *xa, const CdcTransactio
 		uint32		length = (uint32) len;
 
 		CHECK_FOR_INTERRUPTS();
-		fill(&filler, &length, sizeof(length));
-		fill(&filler, data, len);
+		add_bytes(&filler, &length, sizeof(length));
+		add_bytes(&filler, data, len);
 	}
 	if (filler.used > 0 || filler.chunk == 0)
 		write_chunk(&filler);
@@ -135,7 +135,7 @@ cdc_xa_store_put(const CdcSubscription *sub, const char *xa, const CdcTransactio
 
 /* What a chunk has may end anywhere in an event. */
 static void
-assemble(Assembler *a, const uint8 *data, size_t len)
+assemble_events(Assembler *a, const uint8 *data, size_t len)
 {
 	while (len > 0)
 	{
@@ -210,7 +210,7 @@ read_chunk(const CdcSubscription *sub, const char *xa, int chunk, CdcFormat *for
 				   Min(VARSIZE_ANY_EXHDR(post_header), sizeof(format->post_header)));
 		}
 		old = MemoryContextSwitchTo(spi.caller);
-		assemble(assembler, (const uint8 *) VARDATA_ANY(events), VARSIZE_ANY_EXHDR(events));
+		assemble_events(assembler, (const uint8 *) VARDATA_ANY(events), VARSIZE_ANY_EXHDR(events));
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);

@@ -279,7 +279,7 @@ persist_due(const CdcKafkaCall *call)
 }
 
 static void
-persist(CdcKafkaCall *call)
+write_position(CdcKafkaCall *call)
 {
 	CdcKafkaStream *stream = call->stream;
 	CdcPosition *pos = &call->pos;
@@ -310,7 +310,7 @@ persist(CdcKafkaCall *call)
  * that there is no more for now.
  */
 static void
-report(CdcKafkaCall *call, LoopEnd end)
+report_progress(CdcKafkaCall *call, LoopEnd end)
 {
 	CdcKafkaStream *stream = call->stream;
 	TimestampTz now = GetCurrentTimestamp();
@@ -346,10 +346,10 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 		cdc_history_close(call.history);
 	result->moved = persist_due(&call);
 	if (result->moved)
-		persist(&call);
+		write_position(&call);
 	cdc_kafka_event_maker_trim(call.stream->maker);
 	call.stream->called_at = GetCurrentTimestamp();
-	report(&call, end);
+	report_progress(&call, end);
 	result->events = call.events;
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;

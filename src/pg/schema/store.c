@@ -31,7 +31,7 @@ to_utf8(const char *s)
 }
 
 static void
-put_string(StringInfo buf, const char *key, const char *value)
+append_member(StringInfo buf, const char *key, const char *value)
 {
 	appendStringInfo(buf, ", \"%s\": ", key);
 	if (value == NULL)
@@ -58,13 +58,13 @@ def_to_jsonb(const CdcTableDef *def)
 			appendStringInfo(&buf, "%d", c->pk);
 		else
 			appendStringInfoString(&buf, "null");
-		put_string(&buf, "name", c->name);
-		put_string(&buf, "column_type", c->column_type);
-		put_string(&buf, "charset", c->charset);
-		put_string(&buf, "collation", c->collation);
-		put_string(&buf, "extra", c->extra);
-		put_string(&buf, "generated", c->generated);
-		put_string(&buf, "default", c->default_value);
+		append_member(&buf, "name", c->name);
+		append_member(&buf, "column_type", c->column_type);
+		append_member(&buf, "charset", c->charset);
+		append_member(&buf, "collation", c->collation);
+		append_member(&buf, "extra", c->extra);
+		append_member(&buf, "generated", c->generated);
+		append_member(&buf, "default", c->default_value);
 		appendStringInfoChar(&buf, '}');
 	}
 	appendStringInfoChar(&buf, ']');
