@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * subscription_table.c
- *	  The tables of a subscription: registered when it is created, added and
- *	  removed by SQL, or discovered in the stream.
+ *	  cdc.add_table() and cdc.remove_table().
  *
  *-------------------------------------------------------------------------
  */
@@ -28,11 +27,6 @@
 
 PG_FUNCTION_INFO_V1(cdc_add_table);
 PG_FUNCTION_INFO_V1(cdc_remove_table);
-
-/* ------------------------------------------------------------------------
- * cdc.add_table, cdc.remove_table
- * ------------------------------------------------------------------------
- */
 
 /* A pattern that stands for exactly this table. */
 static char *
@@ -94,8 +88,7 @@ check_mode(const char *mode)
 }
 
 /*
- * A table whose events come from Kafka: there is nobody to ask for its
- * definition.  Its target has to be there, or, where none is named, is made in
+ * A table for whose definition nobody can be asked, as its events come from Kafka.  Its target has to be there, or, where none is named, is made in
  * the target_schema with the first row.
  */
 static void
@@ -148,7 +141,7 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, CdcReplicaSpec 
 		spec->columns = PG_GETARG_JSONB_P(5);
 }
 
-/* The same for a table whose source is asked for its definition. */
+/* A table whose source is asked for its definition. */
 static void
 add_defined_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const char *database,
 				  const char *relation)

@@ -37,6 +37,7 @@
 
 /* ---- which tables ---- */
 
+/* The tables in state 'i', of CdcSubscriptionTable *. */
 static List *
 tables_to_copy(const CdcSubscription *sub)
 {
@@ -181,7 +182,7 @@ copy_trouble(const CdcCopy *copy, const CdcTable *table, const CdcSnapshot *snap
 	return cdc_replica_trouble(copy->sub, table);
 }
 
-/* The definition of a table, or NULL when it cannot be copied (state 'e'). */
+/* The definition of a table; NULL when it cannot be copied, which its state 'e' then says. */
 static const CdcTable *
 definition(const CdcCopy *copy, const CdcSubscriptionTable *t, const CdcSnapshot *snap,
 		   const char *position)
@@ -264,7 +265,7 @@ copy_tables(const CdcCopy *copy, CdcSource *source, const CdcSnapshot *snap, cha
 
 /* ---- the copy ---- */
 
-/* The snapshot could not be had in time: the copy has to wait. */
+/* The snapshot could not be had in time: the copy has to wait.  ERROR where the stream does, too. */
 static void
 report_delay(const CdcCopy *copy, const char *trouble)
 {

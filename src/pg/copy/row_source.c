@@ -27,6 +27,7 @@ struct CdcRowSource
 	CdcValue   *values;			/* of the present row, in the table's order */
 };
 
+/* The SELECT of all rows, each column in the form that cdc_value_from_text() reads. */
 static char *
 select_statement(const CdcTable *table)
 {

@@ -47,7 +47,7 @@
 /* How long what the binlog has may take to be committed, where it is not shown ... */
 #define SETTLE_MS			1000
 
-/* ... and what is committed in the engine, to be told by gtid_executed. */
+/* ... and what is committed in the engine may take until gtid_executed says so. */
 #define VISIBLE_MS			50
 
 /*
@@ -87,12 +87,13 @@ same_gtids(const CdcSourcePosition *a, const CdcSourcePosition *b)
 	return a->gtid_set != NULL && b->gtid_set != NULL && strcmp(a->gtid_set, b->gtid_set) == 0;
 }
 
+/* Sleeps until then; can be cancelled. */
 static void
 wait_until(CdcSource *source, TimestampTz until)
 {
 	int64		left;
 
-	/* the session has nothing to tell: this is a sleep that can be cancelled */
+	/* nothing comes over the session: this is a sleep */
 	while ((left = (until - GetCurrentTimestamp() + 999) / 1000) > 0)
 		(void) cdc_source_wait(source, (long) left);
 }
@@ -105,7 +106,7 @@ sleep_ms(CdcSource *source, int ms)
 
 /* ---- MariaDB ---- */
 
-/* MariaDB's own words; false where it has none. */
+/* The position as MariaDB says it; false where it does not. */
 static bool
 mariadb_position(CdcSource *source, CdcSourcePosition *pos)
 {
@@ -189,7 +190,10 @@ open_transactions(Prover *prover, List **list)
 	}
 }
 
-/* Whether the connection does nothing; those that have none: whether no one commits them. */
+/*
+ * Whether the connection of that id does nothing.  For "0", transactions that no
+ * connection has: whether none is committing one of that kind.
+ */
 static bool
 sleeps(const CdcRows *connections, const char *id)
 {
@@ -312,6 +316,7 @@ prover_end(Prover *prover)
 
 /* ---- opening it ---- */
 
+/* The snapshot itself. */
 static void
 start_transaction(CdcSource *source)
 {
@@ -337,6 +342,7 @@ open_by_gtids(CdcSource *source, CdcSnapshot *snap, bool exact)
 	}
 }
 
+/* By what INNODB_TRX shows; false where the deadline comes first. */
 static bool
 open_by_proof(CdcSource *source, Prover *prover, CdcSnapshot *snap, bool exact)
 {
@@ -356,6 +362,7 @@ open_by_proof(CdcSource *source, Prover *prover, CdcSnapshot *snap, bool exact)
 	}
 }
 
+/* By a pause behind the position. */
 static void
 open_by_margin(CdcSource *source, CdcSnapshot *snap, bool exact)
 {

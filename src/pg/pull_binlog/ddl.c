@@ -88,7 +88,7 @@ was_dropped(const CdcBinlogStream *stream, const char *full_name)
 	return false;
 }
 
-/* The definitions do not say so, as they are those of after a later statement. */
+/* Remembers it beside the definitions, which are those of after a later statement. */
 static void
 note_dropped(CdcBinlogStream *stream, const char *full_name)
 {
@@ -147,7 +147,7 @@ write_event(const DdlCall *d, const char *database, const char *table, const Cdc
 	cdc_event_writer_change(d->writer, &copy);
 }
 
-/* What changed rows without a row event leaves the table in doubt. */
+/* What changed rows without a row event leaves the table in doubt: it needs a new copy. */
 static void
 mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 {
@@ -214,7 +214,7 @@ follow_table(const DdlCall *d, const CdcDdlEffect *effect)
 		store_definition(d, effect->new_database, effect->new_table, def);
 }
 
-/* What rows the wanted tables have after the statement. */
+/* Whether the rows of a wanted table are still known after the statement; else it is marked. */
 static void
 check_rows(const DdlCall *d, const CdcDdlEffect *effect)
 {

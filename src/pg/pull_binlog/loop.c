@@ -24,7 +24,7 @@
 
 /* ---- one raw event ---- */
 
-/* Row changes that came as SQL text cannot be followed: tell, once a call. */
+/* Row changes that came as SQL text cannot be followed: a WARNING says so once a call. */
 static void
 check_statements(CdcBinlogCall *call)
 {
@@ -51,7 +51,7 @@ check_statements(CdcBinlogCall *call)
 			 errhint("Set binlog_format=ROW at the source, for its running sessions too, and copy the tables concerned anew.")));
 }
 
-/* Unknown events that may be ignored are, but not in silence: told of once a type. */
+/* Unknown events that may be ignored are counted, and logged once for each type. */
 static void
 check_unknown(CdcBinlogCall *call)
 {
@@ -81,9 +81,12 @@ is_left_out(CdcBinlogStream *stream, const CdcTransaction *txn)
 		txn->end_offset <= (uint64) stream->skip_offset;
 }
 
-/* Until then the row must not be written: it would not say what to leave out. */
+/*
+ * Ends the leaving out where the stream has come to its end.  Until then the position
+ * row must not be written, as it cannot say what is to be left out.
+ */
 static void
-check_skip(CdcBinlogStream *stream)
+end_skip_when_passed(CdcBinlogStream *stream)
 {
 	if (stream->skip_file == NULL)
 		return;
@@ -124,7 +127,7 @@ end_group(CdcBinlogCall *call, const CdcItem *item)
 		note_commit(call, txn);
 	cdc_group_buffer_reset(stream->group);
 	cdc_binlog_stream_advance(stream, txn->file, txn->end_offset, txn->gtid);
-	check_skip(stream);
+	end_skip_when_passed(stream);
 	cdc_binlog_check_join(call);
 }
 
@@ -179,7 +182,7 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 				stream->delay = 0;	/* sent only when there is nothing else to send */
 			if (is_ahead(stream, &item.txn))
 				cdc_binlog_stream_advance(stream, item.txn.file, item.txn.end_offset, NULL);
-			check_skip(stream);
+			end_skip_when_passed(stream);
 			break;
 		default:
 			break;

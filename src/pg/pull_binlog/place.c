@@ -10,8 +10,9 @@
 
 #include "pg/base/error.h"
 
+/* Replaces a text that lives in the context by a copy of another; both may be NULL. */
 static void
-set_text(MemoryContext context, char **text, const char *with)
+replace_text(MemoryContext context, char **text, const char *with)
 {
 	if (*text != NULL && with != NULL && strcmp(*text, with) == 0)
 		return;
@@ -30,7 +31,7 @@ cdc_binlog_stream_advance(CdcBinlogStream *stream, const char *file, int64 offse
 	stream->moves++;
 	if (file != NULL && file[0] != '\0')
 	{
-		set_text(stream->context, &stream->file, file);
+		replace_text(stream->context, &stream->file, file);
 		stream->offset = offset;
 	}
 	if (gtid != NULL && stream->executed != NULL)
@@ -92,14 +93,14 @@ cdc_binlog_stream_gtid_text(const CdcBinlogStream *stream)
 void
 cdc_binlog_stream_note_row(CdcBinlogStream *stream, const CdcPosition *pos)
 {
-	set_text(stream->context, &stream->row_file, pos->file);
-	set_text(stream->context, &stream->row_gtid_set, pos->gtid_set);
+	replace_text(stream->context, &stream->row_file, pos->file);
+	replace_text(stream->context, &stream->row_gtid_set, pos->gtid_set);
 	stream->row_offset = pos->file_offset;
 }
 
 bool
 cdc_binlog_stream_moved(const CdcBinlogStream *stream)
 {
-	return stream->new_transactions > 0 || stream->new_skipped > 0 || stream->row_offset != stream->offset ||
-		stream->row_file == NULL || strcmp(stream->row_file, stream->file) != 0;
+	return stream->new_transactions > 0 || stream->new_skipped > 0 ||
+		stream->row_offset != stream->offset || stream->row_file == NULL || strcmp(stream->row_file, stream->file) != 0;
 }

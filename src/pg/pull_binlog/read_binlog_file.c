@@ -115,7 +115,7 @@ open_file(Piece *piece, const char *path)
 	piece->data = palloc(piece->cap);
 }
 
-/* Reads on; what is before the next event gives way, a larger one gets room. */
+/* Reads more of the file, in place of what is before the next event; room grows for a larger one. */
 static void
 read_on(Piece *piece)
 {
@@ -146,7 +146,7 @@ read_on(Piece *piece)
 
 /*
  * The last event is longer than the file.  It was cut off if its header is
- * right in itself: its end is also told as an offset (0 inside of groups from
+ * right in itself: it also has its end as an offset (0 inside of groups from
  * MariaDB 11.7 on).
  */
 static void
@@ -252,6 +252,7 @@ lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError
 
 /* ---- rows ---- */
 
+/* A row of the result. */
 static void
 store_row(CdcEventOutput *out, const CdcHistoryRow *row)
 {
@@ -420,7 +421,7 @@ take_event(BinlogRead *read, const uint8_t *event, size_t len)
 	}
 }
 
-/* What the rows do not show. */
+/* Warns of what the rows do not show. */
 static void
 warn_of_rest(const BinlogRead *read, CdcStatus end)
 {
@@ -478,7 +479,7 @@ read_file(BinlogRead *read)
 	warn_of_rest(read, st);
 }
 
-/* What a memory context does not free. */
+/* Frees what a memory context does not. */
 static void
 clean_up(BinlogRead *read)
 {

@@ -22,7 +22,8 @@ cdc_binlog_server_open(CdcBinlogStream *stream, const char *address)
 	stream->control = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid, address,
 										 false, true);
 	stream->control_used = GetCurrentTimestamp();
-	stream->address = MemoryContextStrdup(stream->context, cdc_source_info(stream->control)->address);
+	stream->address = MemoryContextStrdup(stream->context,
+										  cdc_source_info(stream->control)->address);
 	return stream->control;
 }
 
@@ -57,8 +58,8 @@ check_contained(CdcBinlogCall *call, CdcSource *control, const CdcSourcePosition
 }
 
 /*
- * A file and offset mean something on the server only that told them; GTIDs
- * mean the same on each of a replication topology.
+ * A file and offset mean something only on the server that they were read from;
+ * GTIDs mean the same on each server of a replication topology.
  */
 static void
 check_changed(CdcBinlogCall *call, CdcBinlogStream *stream)

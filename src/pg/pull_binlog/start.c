@@ -21,6 +21,7 @@
 #include "pg/base/error.h"
 #include "pg/copy/copy.h"
 
+/* The first cell of the first row; NULL where there is none, or that is NULL. */
 static const char *
 first_cell(const CdcRows *rows)
 {
@@ -60,7 +61,7 @@ mysql_previous_gtids(CdcSource *control, const char *file)
 	return NULL;
 }
 
-/* The same of MariaDB. */
+/* The same for MariaDB, which is asked for the GTIDs before the file. */
 static char *
 mariadb_gtid_pos(CdcSource *control, const char *file)
 {
@@ -72,7 +73,7 @@ mariadb_gtid_pos(CdcSource *control, const char *file)
 
 /*
  * The start of a file.  The GTIDs before it are found out, so that later
- * connections can go by GTID; for this place every server tells them.
+ * connections can go by GTID: for this place every server knows them.
  */
 static void
 start_at_file(CdcPosition *pos, CdcSource *control, const char *file)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * stream.c
- *	  The dump connection of a subscription, kept open between calls of pull.
+ *	  The stream of a subscription, kept open between calls of pull.
  *
  * The position row is the truth.  A stream that was left open is used again
  * only when the row still says what this backend last wrote or read there;
@@ -57,6 +57,7 @@ same_text(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* Whether the position row says what this backend last wrote or read there. */
 static bool
 stands_at_row(const CdcBinlogStream *stream, const CdcPosition *pos)
 {
@@ -70,8 +71,9 @@ control_for_schema(void *arg)
 	return cdc_binlog_stream_control(arg);
 }
 
+/* For cdc_kept_stream_read(): what the connections are made from. */
 static char *
-define(const CdcSubscription *sub)
+connection_definition(const CdcSubscription *sub)
 {
 	return cdc_source_definition(sub->server, sub->owner_oid);
 }
@@ -87,7 +89,7 @@ read_subscription(CdcBinlogStream *stream)
 {
 	bool		same;
 
-	stream->sub = cdc_kept_stream_read(&stream->kept, stream->context, define, &same);
+	stream->sub = cdc_kept_stream_read(&stream->kept, stream->context, connection_definition, &same);
 	if (stream->schema != NULL)
 		cdc_schema_destroy(stream->schema);
 	stream->schema = NULL;
@@ -99,6 +101,10 @@ read_subscription(CdcBinlogStream *stream)
 	return same && (stream->dump == NULL || stream->row_query == stream->sub->opt.event.row_query);
 }
 
+/*
+ * An ERROR on the way closes what is open by then, as the stream is known as used by
+ * the transaction from the start.
+ */
 static CdcBinlogStream *
 open_stream(CdcBinlogCall *call)
 {

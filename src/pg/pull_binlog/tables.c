@@ -26,6 +26,7 @@ cdc_binlog_stream_forget_tables(CdcBinlogStream *stream)
 		hash_destroy(tables);
 }
 
+/* Reads the registered tables and their states anew. */
 static void
 read_tables(CdcBinlogStream *stream)
 {
@@ -51,6 +52,7 @@ read_tables(CdcBinlogStream *stream)
 	}
 }
 
+/* The registered table of that name (UTF-8), or NULL. */
 static CdcBinlogTable *
 find_table(CdcBinlogStream *stream, const char *full_name)
 {

@@ -27,7 +27,7 @@
 #include "pg/base/shmem.h"
 #include "pg/pull_binlog/xa_store.h"
 
-/* A search for the prepares of some transactions. */
+/* A search for the prepares of some transactions in the source's binlogs. */
 typedef struct Search
 {
 	CdcBinlogCall *call;
@@ -54,9 +54,12 @@ find_id(List *ids, const char *xa)
 	return NULL;
 }
 
-/* What an item of the file says of a wanted transaction; the last one counts. */
+/*
+ * Keeps or forgets the events of a wanted transaction as an item of the file says;
+ * the last item counts.
+ */
 static void
-look_at(Search *search, const CdcItem *item)
+take_item(Search *search, const CdcItem *item)
 {
 	const CdcSubscription *sub = search->call->sub;
 	char	   *id;
@@ -116,12 +119,15 @@ search_file(Search *search, const char *file, int64 end)
 			cdc_group_buffer_append(search->group, item.event, item.event_len);
 		if (item.kind == CDC_ITEM_UNDO)
 			cdc_group_buffer_truncate(search->group, item.undo.events, item.undo.bytes);
-		look_at(search, &item);
+		take_item(search, &item);
 	}
 	cdc_source_close(dump);
 }
 
-/* The same; what is not a memory context's is freed in any case. */
+/*
+ * The same with a reader and a buffer of its own, which are freed in any case; then
+ * what the file has settled is wanted no more.
+ */
 static void
 search_one(Search *search, const char *file, int64 end)
 {
@@ -196,7 +202,7 @@ cdc_binlog_xa_prepare(CdcBinlogCall *call, const CdcItem *item)
 	call->persist = true;
 }
 
-/* Its prepare is not among those kept; false when it is nowhere. */
+/* For a transaction whose prepare was not kept; false when the binlogs lack it, too. */
 static bool
 find_prepare(CdcBinlogCall *call, const CdcItem *item)
 {
@@ -259,7 +265,7 @@ cdc_binlog_xa_end(CdcBinlogCall *call, const CdcItem *item, bool wanted)
 
 /* ---- the start ---- */
 
-/* An id as the binlog has it, from a row of XA RECOVER; NULL when it is odd. */
+/* An id in the form that the binlog has, from a row of XA RECOVER; NULL when the row is odd. */
 static char *
 recovered_id(const CdcRows *rows, int64 row)
 {
@@ -294,7 +300,7 @@ recovered_id(const CdcRows *rows, int64 row)
 	return id.data;
 }
 
-/* Before these, XA PREPARE writes nothing to the binlog: XA COMMIT has the rows. */
+/* In older versions XA PREPARE writes nothing to the binlog: XA COMMIT has the rows. */
 static bool
 logs_prepares(const CdcMysqlServerInfo *info)
 {

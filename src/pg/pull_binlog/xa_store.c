@@ -48,6 +48,7 @@ typedef struct Assembler
 	size_t		have;			/* bytes of event */
 } Assembler;
 
+/* Writes the chunk that is being filled as a row, and begins the next. */
 static void
 write_chunk(Filler *filler)
 {
@@ -93,6 +94,7 @@ write_chunk(Filler *filler)
 	filler->used = 0;
 }
 
+/* Adds bytes to the stored events; full chunks are written. */
 static void
 add_bytes(Filler *filler, const void *data, size_t len)
 {
@@ -133,7 +135,7 @@ cdc_xa_store_put(const CdcSubscription *sub, const char *xa, const CdcTransactio
 	pfree(filler.bytes);
 }
 
-/* What a chunk has may end anywhere in an event. */
+/* Puts the events of a chunk together, which may end anywhere in one. */
 static void
 assemble_events(Assembler *a, const uint8 *data, size_t len)
 {
@@ -170,7 +172,10 @@ assemble_events(Assembler *a, const uint8 *data, size_t len)
 	}
 }
 
-/* One chunk into the group; false when there is none of that number. */
+/*
+ * Appends the events that end in a chunk to the group; false when there is no chunk of
+ * that number.  The first one fills format.
+ */
 static bool
 read_chunk(const CdcSubscription *sub, const char *xa, int chunk, CdcFormat *format,
 		   Assembler *assembler)

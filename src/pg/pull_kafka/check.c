@@ -25,7 +25,7 @@
 #include "pg/catalog/subscription.h"
 #include "pg/base/shmem.h"
 
-/* Whose fault the present error is. */
+/* Which partition is the reason of the present error; topic "": none. */
 static struct
 {
 	int32		subscription_id;
@@ -33,7 +33,7 @@ static struct
 	int32		partition;
 }			blamed;
 
-/* What the brokers said last, so that the lag is right while pull fails. */
+/* The watermarks as the brokers said them last, so that the lag is right while pull fails. */
 static struct
 {
 	int32		subscription_id;
@@ -111,6 +111,7 @@ cdc_kafka_blame(const CdcSubscription *sub, const char *topic, int32 partition)
 	blamed.partition = partition;
 }
 
+/* Writes the last error of the partition that was the reason, and the watermarks of all. */
 void
 cdc_kafka_failed(const CdcSubscription *sub, const char *error)
 {

@@ -47,7 +47,7 @@ struct CdcKafkaEventMaker
 	MemoryContext context;
 };
 
-/* The longest name of a table that is told apart from others. */
+/* Room for the name of a table; longer ones are refused. */
 #define TABLE_NAME		520
 
 /* What is known of a table that messages name. */

@@ -26,7 +26,7 @@
 /* What each of many partitions has in memory at least. */
 #define GROUP_MEMORY_MIN	(64 * 1024)
 
-/* At a partition's end, how long the answer is waited for at most. */
+/* How long one wait for the group's answer takes at most. */
 #define ANSWER_MS		200
 
 /* ---- rows ---- */
@@ -150,7 +150,7 @@ read_kept_row(const char *buf, CdcHistoryRow *row)
 
 /* ---- transactions ---- */
 
-/* What was read becomes the position. */
+/* What was read becomes the position of the place. */
 static void
 take_as_position(CdcKafkaCall *call, CdcKafkaPlace *place)
 {
@@ -199,7 +199,10 @@ cdc_kafka_end_group(CdcKafkaCall *call, CdcKafkaPlace *place)
 	take_as_position(call, place);
 }
 
-/* The transaction that is open ends before this message, which has moved on already. */
+/*
+ * The transaction that is open ends before this message, of bytes, which the place
+ * has counted already.
+ */
 static void
 end_before(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMessage *msg,
 		   int64 bytes)
@@ -383,7 +386,7 @@ cdc_kafka_group_tell(CdcKafkaStream *stream, bool at_once)
 	stream->group_asked = true;
 }
 
-/* Not told: once in cdc.log until it works again. */
+/* The group could not be told: one row in cdc.log says so, until it works again. */
 static void
 group_failed(CdcKafkaStream *stream, const CdcError *err)
 {

@@ -58,7 +58,7 @@ extern const CdcDdlServer *cdc_schema_ddl_server(CdcSchema *schema, CdcSource *s
 
 /*
  * The newest definition, one without columns when the table is gone; NULL when
- * none is known.
+ * none is known.  It lives as cdc_schema_invalidate() says.
  */
 extern const CdcTableDef *cdc_schema_definition(CdcSchema *schema, const char *database,
 												const char *table);
@@ -82,7 +82,7 @@ extern void cdc_schema_follow(CdcSchema *schema, const char *database, const cha
 							  const CdcTableDef *def, const CdcSchemaPlace *place);
 
 /*
- * Reads the definition anew from the source, where DDL does not tell it, and
+ * Reads the definition anew from the source, where DDL does not determine it, and
  * says why in cdc.log.  false when the source has no such table.
  */
 extern bool cdc_schema_ask(CdcSchema *schema, CdcSource *source, const char *database,
@@ -116,7 +116,10 @@ extern void cdc_schema_drop_database(CdcSchema *schema, const char *database,
 /* An arena that is freed with the context. */
 extern CdcArena *cdc_schema_arena(MemoryContext context);
 
-/* Forgets cached definitions (after a rollback or a change elsewhere). */
+/*
+ * Forgets cached definitions (after a rollback or a change elsewhere).  Those that were
+ * handed out live until the next call of it.
+ */
 extern void cdc_schema_invalidate(CdcSchema *schema);
 
 /*

@@ -17,7 +17,7 @@
 
 #include "pg/catalog/spi.h"
 
-/* The core's UTF-8 in the database's encoding, and back; NULL stays NULL. */
+/* UTF-8, as definitions have it, in the database's encoding, and back; NULL stays NULL. */
 static char *
 to_database(const char *utf8)
 {
