@@ -26,15 +26,15 @@
 #include "utils/lsyscache.h"
 
 #include "core/pattern.h"
+#include "pg/base/background.h"
 #include "pg/base/error.h"
-#include "pg/catalog/options.h"
-#include "pg/pull/source_kind.h"
-#include "pg/target/replica_table.h"
-#include "pg/catalog/spi.h"
-#include "pg/catalog/subscription.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/base/background.h"
+#include "pg/catalog/options.h"
+#include "pg/catalog/spi.h"
+#include "pg/catalog/subscription.h"
+#include "pg/pull/source_kind.h"
+#include "pg/target/replica_table.h"
 
 PG_FUNCTION_INFO_V1(cdc_create_subscription);
 

@@ -20,16 +20,16 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
-#include "pg/catalog/options.h"
-#include "pg/pull/pull.h"
+#include "pg/base/background.h"
 #include "pg/base/shmem.h"
-#include "pg/catalog/subscription.h"
 #include "pg/catalog/access.h"
-#include "pg/catalog/tables.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/base/background.h"
+#include "pg/catalog/options.h"
 #include "pg/catalog/spi.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/tables.h"
+#include "pg/pull/pull.h"
 
 /* Whether apply has something to do, now or with the next new table. */
 static bool

@@ -9,10 +9,6 @@
 #define CDC_PG_COMMANDS_SUBSCRIPTION_INTERNAL_H
 
 #include "pg/base/compat.h"
-#include "pg/catalog/subscription.h"
-#include "pg/catalog/access.h"
-#include "pg/catalog/changes.h"
-#include "pg/base/background.h"
 
 /* A text[] argument as palloc'ed strings; ERROR for NULL elements. */
 extern char **cdc_argument_strings(Datum array, const char *argument, int *n);

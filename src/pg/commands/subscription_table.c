@@ -5,7 +5,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/options.h"
 #include "pg/commands/subscription_internal.h"
 
 #include "catalog/namespace.h"
@@ -16,14 +15,14 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
-#include "pg/pull/source_kind.h"
-#include "pg/target/registry.h"
-#include "pg/catalog/spi.h"
-#include "pg/catalog/subscription.h"
 #include "pg/catalog/access.h"
-#include "pg/catalog/position.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/options.h"
+#include "pg/catalog/spi.h"
+#include "pg/catalog/subscription.h"
+#include "pg/pull/source_kind.h"
+#include "pg/target/registry.h"
 
 PG_FUNCTION_INFO_V1(cdc_add_table);
 PG_FUNCTION_INFO_V1(cdc_remove_table);
@@ -88,8 +87,9 @@ check_mode(const char *mode)
 }
 
 /*
- * A table for whose definition nobody can be asked, as its events come from Kafka.  Its target has to be there, or, where none is named, is made in
- * the target_schema with the first row.
+ * A table for whose definition nobody can be asked, as its events come from Kafka.
+ * Its target has to be there, or, where none is named, is made in the target_schema
+ * with the first row.
  */
 static void
 add_undefined_table(const CdcSubscription *sub, const char *name, const CdcReplicaSpec *spec)
@@ -147,7 +147,8 @@ add_defined_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const cha
 				  const char *relation)
 {
 	CdcGeneratedLogged logged;
-	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, database, relation, &logged);
+	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, database, relation,
+																   &logged);
 	char	   *trouble = cdc_replica_trouble(sub, table);
 	CdcReplicaSpec spec;
 	bool		with_target;

@@ -25,7 +25,6 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "core/text_value.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/copy/row_source.h"
@@ -162,23 +161,20 @@ plain_engine(CdcSource *control, const CdcTable *table)
 static const char *
 copy_trouble(const CdcCopy *copy, const CdcTable *table, const CdcSnapshot *snap)
 {
+	const CdcColumn *column;
 	const char *engine;
-	int			i;
 
 	if (table == NULL)
 		return "the source has no such table";
 	if (table->npk == 0 && !snap->exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
-	if (table->npk == 0 && (engine = plain_engine(cdc_control_session(&copy->control), table)) != NULL)
+	if (table->npk == 0 &&
+		(engine = plain_engine(cdc_control_session(&copy->control), table)) != NULL)
 		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
-	for (i = 0; i < table->ncolumns; i++)
-	{
-		const CdcColumn *column = &table->columns[i];
-
-		if (!cdc_text_readable(column))
-			return psprintf("column \"%s\" has type %s, which cannot be copied",
-							cdc_replica_text(column->name), cdc_replica_text(column->column_type));
-	}
+	column = cdc_row_source_unreadable(table);
+	if (column != NULL)
+		return psprintf("column \"%s\" has type %s, which cannot be copied",
+						cdc_replica_text(column->name), cdc_replica_text(column->column_type));
 	return cdc_replica_trouble(copy->sub, table);
 }
 
@@ -265,7 +261,10 @@ copy_tables(const CdcCopy *copy, CdcSource *source, const CdcSnapshot *snap, cha
 
 /* ---- the copy ---- */
 
-/* The snapshot could not be had in time: the copy has to wait.  ERROR where the stream does, too. */
+/*
+ * The snapshot could not be had in time: the copy has to wait.  ERROR where the stream
+ * cannot begin without it.
+ */
 static void
 report_delay(const CdcCopy *copy, const char *trouble)
 {

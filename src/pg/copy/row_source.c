@@ -52,6 +52,19 @@ select_statement(const CdcTable *table)
 	return text;
 }
 
+const CdcColumn *
+cdc_row_source_unreadable(const CdcTable *table)
+{
+	int			i;
+
+	for (i = 0; i < table->ncolumns; i++)
+	{
+		if (!cdc_text_readable(&table->columns[i]))
+			return &table->columns[i];
+	}
+	return NULL;
+}
+
 static void
 free_arena(void *arg)
 {

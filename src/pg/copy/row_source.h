@@ -15,6 +15,9 @@
 
 typedef struct CdcRowSource CdcRowSource;
 
+/* The first column whose values cannot be read this way; NULL: the table can be read. */
+extern const CdcColumn *cdc_row_source_unreadable(const CdcTable *table);
+
 /*
  * Begins to read all rows of the table, its columns listed by name in the table's
  * order, unbuffered: the session can do nothing else until the end.  It lives in the

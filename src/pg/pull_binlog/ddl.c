@@ -19,8 +19,8 @@
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
-#include "pg/catalog/tables.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/tables.h"
 
 typedef struct DdlCall
 {
@@ -133,7 +133,7 @@ empties_table(const DdlCall *d, const CdcDdlEffect *effect, bool ahead)
  */
 static void
 write_event(const DdlCall *d, const char *database, const char *table, const CdcDdlEffect *effect,
-		  bool empties)
+			bool empties)
 {
 	CdcTable	named = {0};
 	CdcChange	copy = *d->change;
@@ -274,7 +274,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		return;
 	if (ahead && unproven && wanted && effect->touches_columns)
 		mark_for_copy(d, psprintf("%s.%s", effect->database, effect->table),
-				   "rows from before this statement were read by the definition after it");
+					  "rows from before this statement were read by the definition after it");
 	if (is_renamed(effect) && !ahead && follows(d, effect->database, effect->table))
 		store_definition(d, effect->database, effect->table, &gone);
 	if (is_renamed(effect) || !ahead)

@@ -13,8 +13,8 @@
 
 void
 cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
-			   const struct CdcFormat *format, const CdcTransaction *txn,
-			   CdcSchemaLookup *lookup)
+				 const struct CdcFormat *format, const CdcTransaction *txn,
+				 CdcSchemaLookup *lookup)
 {
 	CdcEventWriter *writer = cdc_event_writer_begin(&call->out, txn);
 	const uint8 *data;

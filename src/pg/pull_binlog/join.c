@@ -95,7 +95,7 @@ cdc_binlog_check_join(CdcBinlogCall *call)
 					 errmsg("invalid snapshot_join \"%s\" of subscription \"%s\"",
 							pos->snapshot_join, call->sub->name)));
 		cdc_binlog_mark_set(stream, &stream->join,
-						  stream->executed != NULL ? pos->snapshot_join : NULL, file, offset);
+							stream->executed != NULL ? pos->snapshot_join : NULL, file, offset);
 	}
 	if (!cdc_binlog_mark_passed(stream, &stream->join))
 		return;

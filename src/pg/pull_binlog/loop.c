@@ -122,7 +122,7 @@ end_group(CdcBinlogCall *call, const CdcItem *item)
 		cdc_binlog_xa_end(call, item, wanted);
 	else if (item->kind == CDC_ITEM_COMMIT && wanted)
 		cdc_binlog_group(call, stream->decoder, stream->group, cdc_stream_format(stream->stream),
-					   txn, &stream->lookup);
+						 txn, &stream->lookup);
 	if (wanted && (item->kind == CDC_ITEM_COMMIT || item->kind == CDC_ITEM_XA_COMMIT))
 		note_commit(call, txn);
 	cdc_group_buffer_reset(stream->group);

@@ -49,12 +49,12 @@ cdc_binlog_mark_clear(CdcBinlogMark *mark)
 
 void
 cdc_binlog_mark_set(CdcBinlogStream *stream, CdcBinlogMark *mark, const char *gtid_set,
-				  const char *file, int64 offset)
+					const char *file, int64 offset)
 {
 	cdc_binlog_mark_clear(mark);
 	if (gtid_set != NULL && stream->executed != NULL)
-		mark->gtids = cdc_position_parse_gtids(cdc_source_info(stream->control)->flavor, gtid_set,
-									 stream->sub->name);
+		mark->gtids = cdc_position_parse_gtids(cdc_source_info(stream->control)->flavor,
+											   gtid_set, stream->sub->name);
 	if (file != NULL)
 		mark->file = MemoryContextStrdup(stream->context, file);
 	mark->offset = offset;
@@ -102,5 +102,6 @@ bool
 cdc_binlog_stream_moved(const CdcBinlogStream *stream)
 {
 	return stream->new_transactions > 0 || stream->new_skipped > 0 ||
-		stream->row_offset != stream->offset || stream->row_file == NULL || strcmp(stream->row_file, stream->file) != 0;
+		stream->row_offset != stream->offset || stream->row_file == NULL ||
+		strcmp(stream->row_file, stream->file) != 0;
 }

@@ -17,7 +17,7 @@ static void
 run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
 {
 	CdcBinlogCall call = {0};
-	CdcBinlogEnd		end;
+	CdcBinlogEnd end;
 	bool		joined;
 
 	call.sub = sub;

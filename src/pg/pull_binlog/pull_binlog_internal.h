@@ -165,11 +165,11 @@ struct CdcBinlogCall
 
 /* Moves on to a place between transactions; gtid may be NULL. */
 extern void cdc_binlog_stream_advance(CdcBinlogStream *stream, const char *file, int64 offset,
-									const char *gtid);
+									  const char *gtid);
 
 /* gtid_set or file may be NULL; the strings are copied into the stream's context. */
 extern void cdc_binlog_mark_set(CdcBinlogStream *stream, CdcBinlogMark *mark, const char *gtid_set,
-							  const char *file, int64 offset);
+								const char *file, int64 offset);
 extern void cdc_binlog_mark_clear(CdcBinlogMark *mark);
 extern bool cdc_binlog_mark_passed(const CdcBinlogStream *stream, const CdcBinlogMark *mark);
 
@@ -209,7 +209,7 @@ extern void cdc_binlog_stream_forget_tables(CdcBinlogStream *stream);
 
 /* CdcTableLookup of the stream's decoder; arg is the stream. */
 extern CdcStatus cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **table,
-										CdcError *err);
+										  CdcError *err);
 
 /* ---- dump.c ---- */
 
@@ -256,8 +256,8 @@ extern bool cdc_binlog_server_same(CdcBinlogCall *call, CdcBinlogStream *stream)
  * the group's position and its events' seq, or NULL.
  */
 extern void cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
-						   const struct CdcFormat *format, const CdcTransaction *txn,
-						   CdcSchemaLookup *lookup);
+							 const struct CdcFormat *format, const CdcTransaction *txn,
+							 CdcSchemaLookup *lookup);
 
 /* ---- xa.c ---- */
 
@@ -316,7 +316,7 @@ typedef struct CdcBinlogPlace
  * cannot say; 0: none are.
  */
 extern int64 cdc_binlog_place(const CdcSubscription *sub, CdcSource *control,
-							const CdcBinlogPlace *place, CdcPosition *pos);
+							  const CdcBinlogPlace *place, CdcPosition *pos);
 
 /* ---- stream.c ---- */
 
@@ -363,12 +363,12 @@ extern void cdc_binlog_check_arguments(const CdcSubscription *sub);
 extern void *cdc_binlog_subscribe_prepare(const CdcSubscription *sub);
 extern void cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared);
 extern const CdcTable *cdc_binlog_definition(const CdcSubscription *sub, const char *database,
-										   const char *table, CdcGeneratedLogged *logged);
+											 const char *table, CdcGeneratedLogged *logged);
 extern void cdc_binlog_set_position(const CdcSubscription *sub, const char *where);
 extern void *cdc_binlog_goal(const CdcSubscription *sub, const char *text);
 extern void cdc_binlog_goal_free(void *goal);
 extern bool cdc_binlog_goal_pulled(const void *goal, const CdcSubscription *sub,
-								 const CdcPosition *pos);
+								   const CdcPosition *pos);
 extern bool cdc_binlog_goal_has(const void *goal, const char *gtid, const char *position);
 
 #endif							/* CDC_PG_PULL_BINLOG_PULL_BINLOG_INTERNAL_H */

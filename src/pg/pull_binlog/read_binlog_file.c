@@ -115,7 +115,10 @@ open_file(Piece *piece, const char *path)
 	piece->data = palloc(piece->cap);
 }
 
-/* Reads more of the file, in place of what is before the next event; room grows for a larger one. */
+/*
+ * Reads more of the file, in place of what is before the next event; there is more
+ * room for an event that is larger.
+ */
 static void
 read_on(Piece *piece)
 {
@@ -321,7 +324,7 @@ new_group(BinlogRead *read)
 
 static void
 write_group(BinlogRead *read, CdcGroupBuffer *group, const CdcFormat *format,
-		  const CdcTransaction *txn)
+			const CdcTransaction *txn)
 {
 	trim_definitions(read);
 	cdc_binlog_group(&read->call, read->decoder, group, format, txn, NULL);

@@ -13,7 +13,6 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "pg/base/error.h"
 #include "pg/catalog/log.h"
 
 CdcSource *

@@ -184,7 +184,7 @@ start_latest(CdcPosition *pos, CdcSource *control)
 
 int64
 cdc_binlog_place(const CdcSubscription *sub, CdcSource *control, const CdcBinlogPlace *place,
-			   CdcPosition *pos)
+				 CdcPosition *pos)
 {
 	const char *text = place->text;
 	const CdcMysqlServerInfo *info = cdc_source_info(control);

@@ -89,7 +89,8 @@ read_subscription(CdcBinlogStream *stream)
 {
 	bool		same;
 
-	stream->sub = cdc_kept_stream_read(&stream->kept, stream->context, connection_definition, &same);
+	stream->sub = cdc_kept_stream_read(&stream->kept, stream->context, connection_definition,
+									   &same);
 	if (stream->schema != NULL)
 		cdc_schema_destroy(stream->schema);
 	stream->schema = NULL;
@@ -141,8 +142,8 @@ open_stream(CdcBinlogCall *call)
 	stream->file = MemoryContextStrdup(context, pos->file);
 	stream->offset = pos->file_offset;
 	if (pos->gtid_set != NULL)
-		stream->executed = cdc_position_parse_gtids(cdc_source_info(control)->flavor, pos->gtid_set,
-										  call->sub->name);
+		stream->executed = cdc_position_parse_gtids(cdc_source_info(control)->flavor,
+													pos->gtid_set, call->sub->name);
 	return stream;
 }
 

@@ -104,7 +104,7 @@ cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
 
 const CdcTable *
 cdc_binlog_definition(const CdcSubscription *sub, const char *database, const char *table,
-					CdcGeneratedLogged *logged)
+					  CdcGeneratedLogged *logged)
 {
 	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);

@@ -10,7 +10,6 @@
 
 #include "mb/pg_wchar.h"
 
-#include "pg/base/error.h"
 #include "pg/catalog/tables.h"
 #include "pg/target/registry.h"
 #include "pg/target/replica_table.h"

@@ -22,9 +22,9 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
-#include "pg/catalog/subscription.h"
-#include "pg/catalog/log.h"
 #include "pg/base/shmem.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/subscription.h"
 #include "pg/pull_binlog/xa_store.h"
 
 /* A search for the prepares of some transactions in the source's binlogs. */
@@ -257,7 +257,7 @@ cdc_binlog_xa_end(CdcBinlogCall *call, const CdcItem *item, bool wanted)
 			report_unknown(call, item);
 		else if (cdc_xa_store_get(call->sub, item->xa, &format, stream->group))
 			cdc_binlog_group(call, stream->decoder, stream->group, &format, &item->txn,
-						   &stream->lookup);
+							 &stream->lookup);
 	}
 	cdc_xa_store_delete(call->sub, item->xa);
 	call->persist = true;

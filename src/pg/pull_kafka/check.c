@@ -20,10 +20,9 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "pg/base/error.h"
+#include "pg/base/shmem.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
-#include "pg/base/shmem.h"
 
 /* Which partition is the reason of the present error; topic "": none. */
 static struct
@@ -64,7 +63,8 @@ cdc_kafka_note_watermarks(const CdcKafkaStream *stream)
 	}
 	for (i = 0; i < stream->nplaces; i++)
 	{
-		memcpy(watermarks.bounds[i].topic, stream->places[i].topic, sizeof(watermarks.bounds[i].topic));
+		memcpy(watermarks.bounds[i].topic, stream->places[i].topic,
+			   sizeof(watermarks.bounds[i].topic));
 		watermarks.bounds[i].partition = stream->places[i].partition;
 		watermarks.bounds[i].low = stream->places[i].low;
 		watermarks.bounds[i].high = stream->places[i].high;

@@ -17,10 +17,10 @@
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
-#include "pg/target/replica_table.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/schema_internal.h"
 #include "pg/target/registry.h"
+#include "pg/target/replica_table.h"
 #include "pg/target/target.h"
 
 /* The columns as a definition; *typed: the envelope says all of their types. */

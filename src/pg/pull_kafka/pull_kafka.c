@@ -17,11 +17,11 @@
 #include "utils/timestamp.h"
 
 #include "pg/base/error.h"
+#include "pg/base/shmem.h"
+#include "pg/catalog/position.h"
+#include "pg/catalog/subscription.h"
 #include "pg/pull/wait.h"
 #include "pg/pull_kafka/pull_kafka.h"
-#include "pg/catalog/subscription.h"
-#include "pg/catalog/position.h"
-#include "pg/base/shmem.h"
 
 typedef enum LoopEnd
 {

@@ -23,12 +23,10 @@
 #define CDC_PG_PULL_KAFKA_PULL_KAFKA_INTERNAL_H
 
 #include "pg/base/compat.h"
-#include "core/arena.h"
 #include "envelope/envelope.h"
 #include "nodes/pg_list.h"
 #include "pg/base/group_buffer.h"
 #include "pg/catalog/position.h"
-#include "pg/datum/jsonb_writer.h"
 #include "pg/history/append.h"
 #include "pg/pull/kept_stream.h"
 #include "pg/pull/source_kind.h"

@@ -21,11 +21,11 @@
 #include "utils/timestamp.h"
 
 #include "pg/base/background.h"
-#include "pg/catalog/subscription.h"
+#include "pg/base/error.h"
+#include "pg/base/shmem.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/base/shmem.h"
-#include "pg/base/error.h"
+#include "pg/catalog/subscription.h"
 #include "pg/remote/topic_pattern.h"
 
 /* How long the end of a session waits for Kafka's group to be told. */

@@ -113,7 +113,8 @@ cdc_add_topic(PG_FUNCTION_ARGS)
 		else
 			i++;
 	}
-	cdc_kafka_resolve(sub, source, PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), places, n);
+	cdc_kafka_resolve(sub, source, PG_ARGISNULL(2) ? NULL :
+					  text_to_cstring(PG_GETARG_TEXT_PP(2)), places, n);
 	cdc_kafka_source_close(source);
 	for (i = 0; i < n; i++)
 		cdc_kafka_place_write(sub, places[i]);

@@ -10,10 +10,10 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
-#include "pg/catalog/subscription.h"
-#include "pg/catalog/changes.h"
 #include "pg/base/shmem.h"
 #include "pg/base/wake.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/subscription.h"
 #include "pg/worker/turn.h"
 
 #if CDC_HAVE_WORKERS
