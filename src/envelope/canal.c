@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "envelope/cell_hint.h"
 #include "envelope/internal.h"
 
 #include <strings.h>

@@ -9,6 +9,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "envelope/cell_hint.h"
+#include "envelope/cell_time.h"
 #include "envelope/internal.h"
 
 static bool

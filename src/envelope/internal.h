@@ -3,11 +3,14 @@
  * internal.h
  *	  What the envelopes' parts share.
  *
- *	  envelope.c		names, recognition, what all formats have in common
+ *	  read.c			the list of formats, recognition
  *	  images.c			a row's images, column by column
  *	  definition.c		columns of a table
  *	  maxwell.c debezium.c debezium_type.c goldengate.c canal.c quix.c plain.c
- *	  cell*.c			one value
+ *	  reader.c			what they have in common
+ *	  image_walk.c		the columns of an image
+ *
+ * All but the first three know nothing of other formats than their own.
  *
  *-------------------------------------------------------------------------
  */
@@ -149,16 +152,9 @@ extern bool cdc_debezium_unavailable(const CdcDoc *value);
 
 /*
  * Types that MySQL does not have and others do: numbers of any digits, truth values.
- * The receiver knows them (pg/typemap.c).
+ * The receiver knows them (pg/schema/typemap.c).
  */
 #define CDC_TYPE_NUMBER		"number"
 #define CDC_TYPE_BOOLEAN	"boolean"
-
-/* What holds a value of which nothing else is known. */
-extern const char *cdc_column_by_value(const CdcDoc *value);
-
-/* MySQL's name for a type of PostgreSQL; longtext where there is none. */
-extern CdcStatus cdc_column_by_pg_type(CdcArena *arena, CdcString type, CdcEnvelopeColumn *column,
-									   CdcError *err);
 
 #endif							/* CDC_ENVELOPE_INTERNAL_H */

@@ -6,6 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "envelope/cell_hint.h"
 #include "envelope/internal.h"
 
 /* A key that is an object has columns; another one fills the only key column. */
