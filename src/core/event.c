@@ -9,6 +9,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/arena.h"
+#include "core/base64.h"
 #include "core/event_internal.h"
 
 #include <math.h>
@@ -44,32 +45,6 @@ write_failed(CdcStatus st, CdcError *err)
 		default:
 			return cdc_error(err, st, "cannot write event (status %d)", (int) st);
 	}
-}
-
-size_t
-cdc_base64(const uint8_t *in, size_t len, char *out)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char	   *p = out;
-
-	for (; len >= 3; len -= 3, in += 3)
-	{
-		*p++ = digits[in[0] >> 2];
-		*p++ = digits[(in[0] & 0x03) << 4 | in[1] >> 4];
-		*p++ = digits[(in[1] & 0x0F) << 2 | in[2] >> 6];
-		*p++ = digits[in[2] & 0x3F];
-	}
-	if (len > 0)
-	{
-		uint8_t		second = len > 1 ? in[1] : 0;
-
-		*p++ = digits[in[0] >> 2];
-		*p++ = digits[(in[0] & 0x03) << 4 | second >> 4];
-		*p++ = len > 1 ? digits[(second & 0x0F) << 2] : '=';
-		*p++ = '=';
-	}
-	return (size_t) (p - out);
 }
 
 static CdcStatus

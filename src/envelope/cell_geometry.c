@@ -8,7 +8,7 @@
  */
 #include "envelope/cell_geometry.h"
 
-#include "core/event.h"
+#include "core/base64.h"
 #include "core/geometry.h"
 
 /* PostGIS's mark of a WKB that has its SRID behind the type. */

@@ -76,7 +76,7 @@ find_time(const CdcDoc *doc)
 
 /* MySQL: database.table; where there are schemas, schema.table, as in names of topics. */
 static CdcStatus
-read_source(CdcReader *r)
+read_source(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcString	database;
@@ -120,7 +120,7 @@ read_source(CdcReader *r)
 }
 
 static CdcStatus
-read_row(CdcReader *r)
+read_row(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		field;
@@ -180,7 +180,7 @@ read_row(CdcReader *r)
 
 /* "\"db\".\"schema\".\"table\"", of tableChanges, without quotes. */
 static CdcStatus
-read_table_id(CdcReader *r, CdcString id)
+read_table_id(CdcMessageReader *r, CdcString id)
 {
 	char	   *name = cdc_arena_alloc(r->arena, id.len + 1);
 	size_t		n = 0;
@@ -195,7 +195,7 @@ read_table_id(CdcReader *r, CdcString id)
 }
 
 static CdcStatus
-read_schema_change(CdcReader *r)
+read_schema_change(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		source;
@@ -221,7 +221,7 @@ read_schema_change(CdcReader *r)
 }
 
 static CdcStatus
-read_debezium(CdcReader *r)
+read_debezium(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 
@@ -280,7 +280,7 @@ recognise_flat(const CdcDoc *body)
 
 /* The last two parts of a name of three or more, "server.database.table". */
 static CdcStatus
-read_name(CdcReader *r, CdcString name)
+read_name(CdcMessageReader *r, CdcString name)
 {
 	size_t		dots = 0;
 	size_t		i;
@@ -299,7 +299,7 @@ read_name(CdcReader *r, CdcString name)
 
 /* By its own fields, else by the schema's name, else by the topic's. */
 static CdcStatus
-read_flat_table(CdcReader *r)
+read_flat_table(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcString	table = cdc_doc_find_string(&env->body, "__table");
@@ -324,7 +324,7 @@ read_flat_table(CdcReader *r)
 }
 
 static CdcStatus
-read_flat(CdcReader *r)
+read_flat(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		deleted;
@@ -355,7 +355,7 @@ read_flat(CdcReader *r)
 }
 
 static CdcStatus
-read_flat_tombstone(CdcReader *r)
+read_flat_tombstone(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcStatus	st = read_flat_table(r);

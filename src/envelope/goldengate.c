@@ -37,7 +37,7 @@ is_metadata(CdcString name)
 }
 
 static CdcStatus
-read_images(CdcReader *r)
+read_images(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		v;
@@ -70,7 +70,7 @@ static const CdcOpName types[] = {
 };
 
 static CdcStatus
-read_goldengate(CdcReader *r)
+read_goldengate(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		v;

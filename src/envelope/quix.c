@@ -69,7 +69,7 @@ find_images(const CdcEnvelope *env, CdcImage *after, CdcImage *before)
 
 /* Key columns: those told as such, else those that an update or delete is found by. */
 static CdcStatus
-read_key(CdcReader *r, const CdcImage *before)
+read_key(CdcMessageReader *r, const CdcImage *before)
 {
 	CdcDoc		pk;
 	CdcDoc		names;
@@ -83,7 +83,7 @@ read_key(CdcReader *r, const CdcImage *before)
 }
 
 static CdcStatus
-read_quix(CdcReader *r)
+read_quix(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcImage	after;

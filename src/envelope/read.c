@@ -69,7 +69,7 @@ list_members(const CdcDoc *doc, char *buf, size_t size)
 }
 
 static CdcStatus
-not_recognised(CdcReader *r)
+not_recognised(CdcMessageReader *r)
 {
 	const CdcDoc *body = &r->env->body;
 	char		members[CDC_ERROR_TEXT / 2];
@@ -102,7 +102,7 @@ recognise_tombstone(const CdcMessage *message, const CdcEnvelope *env)
 
 /* What a format says of a message that is an object, or of one that is null. */
 static CdcStatus
-read_with(CdcReader *r, const CdcEnvelopeFormat *format)
+read_with(CdcMessageReader *r, const CdcEnvelopeFormat *format)
 {
 	CdcEnvelope *env = r->env;
 	char		members[CDC_ERROR_TEXT / 2];
@@ -140,7 +140,7 @@ CdcStatus
 cdc_envelope_read(CdcArena *arena, CdcMessageFormat declared, const CdcMessage *message,
 				  CdcEnvelope *env, CdcError *err)
 {
-	CdcReader	r = {arena, message, env, err};
+	CdcMessageReader	r = {arena, message, env, err};
 	const CdcEnvelopeFormat *format = cdc_envelope_format(declared);
 	const CdcEnvelopeFormat *seen = NULL;
 	CdcDoc		schema;

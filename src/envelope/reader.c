@@ -11,13 +11,13 @@
 #include <stdio.h>
 
 CdcStatus
-cdc_reader_no_memory(CdcReader *r)
+cdc_reader_no_memory(CdcMessageReader *r)
 {
 	return cdc_error(r->err, CDC_ERR_NOMEM, "out of memory for a message");
 }
 
 bool
-cdc_reader_op(CdcReader *r, CdcString type, const CdcOpName *names)
+cdc_reader_op(CdcMessageReader *r, CdcString type, const CdcOpName *names)
 {
 	r->env->type = type;
 	for (; names->name != NULL; names++)
@@ -32,7 +32,7 @@ cdc_reader_op(CdcReader *r, CdcString type, const CdcOpName *names)
 }
 
 CdcStatus
-cdc_reader_refuse(CdcReader *r, const char *format, const char *detail,...)
+cdc_reader_refuse(CdcMessageReader *r, const char *format, const char *detail,...)
 {
 	char		text[CDC_ERROR_TEXT];
 	va_list		args;
@@ -52,7 +52,7 @@ cdc_arena_string(CdcArena *arena, CdcString s)
 }
 
 CdcStatus
-cdc_reader_table(CdcReader *r, CdcString database, CdcString table)
+cdc_reader_table(CdcMessageReader *r, CdcString database, CdcString table)
 {
 	CdcEnvelope *env = r->env;
 	char	   *name;
@@ -85,7 +85,7 @@ cdc_reader_table(CdcReader *r, CdcString database, CdcString table)
 }
 
 CdcStatus
-cdc_reader_dotted_table(CdcReader *r, CdcString name)
+cdc_reader_dotted_table(CdcMessageReader *r, CdcString name)
 {
 	CdcString	database = {name.data, name.len};
 	CdcString	table = name;
@@ -101,13 +101,13 @@ cdc_reader_dotted_table(CdcReader *r, CdcString name)
 
 /* Room for so many names of key columns. */
 static CdcString *
-key_names(CdcReader *r, size_t n)
+key_names(CdcMessageReader *r, size_t n)
 {
 	return cdc_arena_alloc(r->arena, sizeof(CdcString) * (n > 0 ? n : 1));
 }
 
 CdcStatus
-cdc_reader_key_array(CdcReader *r, const CdcDoc *array)
+cdc_reader_key_array(CdcMessageReader *r, const CdcDoc *array)
 {
 	CdcString  *names = key_names(r, array->ops->count(array));
 	CdcDocIter	iter;
@@ -165,7 +165,7 @@ names_all(const CdcDoc *fields, const CdcDoc *body, CdcString *names)
 }
 
 CdcStatus
-cdc_reader_key_object(CdcReader *r)
+cdc_reader_key_object(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	const CdcDoc *body = &env->key_body;

@@ -12,6 +12,7 @@
 #include "core/event.h"
 #include "core/json_text.h"
 #include "envelope/cell_emit.h"
+#include "envelope/cell_time.h"
 #include "envelope/doc_tree.h"
 
 typedef struct Bench

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/scan.h"
+#include "pg/fdw/import.h"
 
 #if CDC_HAVE_IMPORT_FOREIGN_SCHEMA
 
@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
+#include "pg/remote/kafka_client.h"
 
 /* Kafka has no schemas; this stands for all topics. */
 #define REMOTE_SCHEMA	"topics"

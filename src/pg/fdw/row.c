@@ -19,7 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "core/event.h"
+#include "core/base64.h"
 #include "pg/datum/convert.h"
 #include "pg/base/error.h"
 #include "pg/datum/json_text_in.h"

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/scan.h"
+#include "pg/fdw/scan_explain.h"
 
 #include "commands/explain.h"
 #include "lib/stringinfo.h"
@@ -16,6 +16,7 @@
 #endif
 
 #include "pg/base/error.h"
+#include "pg/fdw/scan_ranges.h"
 
 /* Stretches of a partition that are shown. */
 #define MAX_LISTED	3

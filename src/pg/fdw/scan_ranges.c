@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/scan.h"
+#include "pg/fdw/scan_ranges.h"
 
 #include "utils/memutils.h"
 
@@ -132,8 +132,8 @@ find_times(CdcKafkaScan *scan, const CdcKafkaTopicBounds *bounds, int *ntimes)
 	return offsets;
 }
 
-void
-cdc_kafka_scan_find_ranges(CdcKafkaScan *scan, const CdcKafkaTopicBounds *bounds)
+static void
+find_ranges(CdcKafkaScan *scan, const CdcKafkaTopicBounds *bounds)
 {
 	MemoryContext old;
 	int64	   *offsets;
@@ -158,6 +158,24 @@ cdc_kafka_scan_find_ranges(CdcKafkaScan *scan, const CdcKafkaTopicBounds *bounds
 		add_ranges(scan, &scan->partitions[i], &asked, &room);
 	}
 	MemoryContextSwitchTo(old);
+}
+
+static CdcKafkaSource *
+open_source(void *arg)
+{
+	return cdc_kafka_scan_source(arg);
+}
+
+void
+cdc_kafka_scan_prepare(ForeignScanState *node)
+{
+	CdcKafkaScan *scan = node->fdw_state;
+	const CdcKafkaTopicBounds *bounds;
+
+	cdc_kafka_pushdown_evaluate(scan->push, node->ss.ps.ps_ExprContext, true);
+	bounds = cdc_kafka_bounds_of_query(node->ss.ps.state, scan->table, scan->user, open_source,
+									   scan);
+	find_ranges(scan, bounds);
 }
 
 void

@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/remote/check_server.h"
+#include "pg/remote/check_kafka.h"
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
