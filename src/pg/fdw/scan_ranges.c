@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 
 /* So many messages are sooner read than jumped over. */
 #define MAX_GAP		1000
@@ -32,7 +33,7 @@ check_missing(const CdcKafkaScan *scan, const CdcKafkaScanPartition *p, const Cd
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("offset " INT64_FORMAT " of topic \"%s\", partition %d is not there any more",
-							asked->items[i].from, cdc_error_text(scan->table->opt.topic), p->id),
+							asked->items[i].from, cdc_from_utf8_lenient(scan->table->opt.topic), p->id),
 					 errdetail("The first message that is still there has offset " INT64_FORMAT ".",
 							   p->low),
 					 errhint("Ask for later offsets, or set the foreign table's option missing_offsets 'skip'.")));

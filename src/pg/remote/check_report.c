@@ -7,14 +7,9 @@
  */
 #include "pg/remote/check_report.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
-static Datum
-text_of(const char *utf8)
-{
-	return CStringGetTextDatum(pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
-}
+#include "pg/base/utf8.h"
 
 void
 cdc_check_report(CdcCheckReport *out, const char *name, bool ok, const char *detail,
@@ -26,8 +21,8 @@ cdc_check_report(CdcCheckReport *out, const char *name, bool ok, const char *det
 	values[0] = CStringGetTextDatum(name);
 	values[1] = BoolGetDatum(ok);
 	nulls[2] = detail == NULL || detail[0] == '\0';
-	values[2] = nulls[2] ? (Datum) 0 : text_of(detail);
+	values[2] = nulls[2] ? (Datum) 0 : cdc_text_datum_from_utf8(detail);
 	nulls[3] = ok || hint == NULL || hint[0] == '\0';
-	values[3] = nulls[3] ? (Datum) 0 : text_of(hint);
+	values[3] = nulls[3] ? (Datum) 0 : cdc_text_datum_from_utf8(hint);
 	tuplestore_putvalues(out->store, out->desc, values, nulls);
 }
