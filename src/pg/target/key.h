@@ -11,19 +11,8 @@
 #ifndef CDC_PG_TARGET_KEY_H
 #define CDC_PG_TARGET_KEY_H
 
+#include "pg/base/hash.h"
 #include "pg/target/target.h"
-
-/* A one-to-one function of a word: the finalizer of MurmurHash3. */
-static inline uint64
-cdc_mix_word(uint64 h)
-{
-	h ^= h >> 33;
-	h *= UINT64CONST(0xff51afd7ed558ccd);
-	h ^= h >> 33;
-	h *= UINT64CONST(0xc4ceb9fe1a85ec53);
-	h ^= h >> 33;
-	return h;
-}
 
 static inline uint32
 cdc_key_column_hash(const CdcKeyColumn *key, Datum value)

@@ -13,7 +13,7 @@
 #include "core/change.h"
 #include "nodes/pg_list.h"
 #include "pg/catalog/subscription.h"
-#include "pg/schema/schema.h"
+#include "pg/schema/typemap.h"
 
 /* What a target is to look like. */
 typedef struct CdcReplicaSpec
