@@ -139,6 +139,7 @@ event_document(CdcApply *apply, const CdcHistoryEvent *event, const JsonbContain
 	if (event->raw == NULL)
 		return event->event;
 	(void) cdc_payload_look((const uint8_t *) event->raw, event->raw_len, &schema_id, &skip);
+	/* by its length, so that a byte of zero in it is an error */
 	text = pg_any_to_server(pnstrdup(event->raw + skip, event->raw_len - skip),
 							event->raw_len - skip, PG_UTF8);
 	stripped = parse_without_nul(text, strlen(text), "", &replaced);

@@ -11,10 +11,9 @@
  */
 #include "pg/publish/publish_internal.h"
 
-#include "mb/pg_wchar.h"
-
 #include "envelope/doc_tree.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/target/cache.h"
 #include "pg/target/envelope.h"
 
@@ -99,7 +98,7 @@ find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEven
 
 	if (event->source_table == NULL)
 		return;
-	name = pg_any_to_server(event->source_table, strlen(event->source_table), PG_UTF8);
+	name = cdc_from_utf8(event->source_table);
 	if (!cdc_target_is_registered(sub, name))
 		return;
 	e->mapping = cdc_mapping_get(sub, name, strlen(name), event->seq, e->run);

@@ -12,7 +12,6 @@
  */
 #include "pg/publish/publish_internal.h"
 
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
@@ -21,6 +20,7 @@
 #include "envelope/doc_tree.h"
 #include "envelope/envelope.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/kafka_options.h"
 #include "pg/catalog/options.h"
@@ -107,8 +107,7 @@ read_event(const CdcHistoryEvent *row, CdcPublishEvent *event)
 	event->op = row->op;
 	event->commit = row->commit;
 	if (row->source_table != NULL)
-		event->source_table = pg_server_to_any(pnstrdup(row->source_table, row->source_table_len),
-											   (int) row->source_table_len, PG_UTF8);
+		event->source_table = cdc_to_utf8(pnstrdup(row->source_table, row->source_table_len));
 	event->raw = row->raw;
 	event->raw_len = row->raw_len;
 	read_document(row, event);
