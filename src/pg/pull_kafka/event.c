@@ -102,8 +102,8 @@ cdc_kafka_event_maker_create(MemoryContext context, const CdcSubscription *sub)
 	return maker;
 }
 
-void
-cdc_kafka_position_text(char *buf, const char *topic, int32 partition, int64 offset)
+static void
+position_text(char *buf, const char *topic, int32 partition, int64 offset)
 {
 	snprintf(buf, CDC_KAFKA_POSITION_TEXT, "%s/%d@" INT64_FORMAT, topic, partition, offset);
 }
@@ -325,7 +325,7 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcK
 	memset(row, 0, sizeof(*row));
 	row->op = (char) CDC_OP_CONTROL;
 	row->source_ts = msg->ts_ms > 0 ? ms_to_timestamptz(msg->ts_ms) : 0;
-	cdc_kafka_position_text(maker->position, msg->topic, msg->partition, msg->offset);
+	position_text(maker->position, msg->topic, msg->partition, msg->offset);
 	row->position = maker->position;
 
 	if (!cdc_format_is_json(maker->format))

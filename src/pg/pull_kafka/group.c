@@ -31,8 +31,9 @@
 
 /* ---- rows ---- */
 
-void
-cdc_kafka_append(CdcKafkaCall *call, CdcHistoryRow *row, bool commit)
+/* Appends a row to the history, with its seq. */
+static void
+append_row(CdcKafkaCall *call, CdcHistoryRow *row, bool commit)
 {
 	if (call->history == NULL)
 		call->history = cdc_history_open(call->sub);
@@ -167,8 +168,9 @@ take_as_position(CdcKafkaCall *call, CdcKafkaPlace *place)
 	call->stream->moved = true;
 }
 
-void
-cdc_kafka_end_group(CdcKafkaCall *call, CdcKafkaPlace *place)
+/* Ends the open transaction of a place: its rows go to the history. */
+static void
+end_transaction(CdcKafkaCall *call, CdcKafkaPlace *place)
 {
 	MemoryContext context;
 	MemoryContext old;
@@ -189,7 +191,7 @@ cdc_kafka_end_group(CdcKafkaCall *call, CdcKafkaPlace *place)
 
 		memcpy(buf, data, len);
 		read_kept_row(buf, &row);
-		cdc_kafka_append(call, &row, ++n == place->nrows);
+		append_row(call, &row, ++n == place->nrows);
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(old);
@@ -216,7 +218,7 @@ end_before(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMessage *msg,
 	place->seen = place->before;
 	place->group_messages--;
 	place->group_bytes -= bytes;
-	cdc_kafka_end_group(call, place);
+	end_transaction(call, place);
 	place->read_offset = read_offset;
 	place->seen = seen;
 	place->group_messages = 1;
@@ -238,7 +240,7 @@ cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMes
 	if (call->stream->by_message || (event->commit != 0 && !place->open))
 	{
 		if (event->wanted)
-			cdc_kafka_append(call, &event->row, true);
+			append_row(call, &event->row, true);
 		take_as_position(call, place);
 		return;
 	}
@@ -255,7 +257,7 @@ cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMes
 	if (!place->open)
 		take_as_position(call, place);	/* nothing of it is wanted so far */
 	else if (event->commit > 0)
-		cdc_kafka_end_group(call, place);
+		end_transaction(call, place);
 }
 
 /* Whether nothing more of the partition is on its way, as far as is known. */
@@ -297,7 +299,7 @@ cdc_kafka_end_old_groups(CdcKafkaCall *call)
 		if (!place->open || !has_no_more(place) ||
 			waited_ms(place, now) < call->sub->opt.commit_wait_ms)
 			continue;
-		cdc_kafka_end_group(call, place);
+		end_transaction(call, place);
 		any = true;
 	}
 	return any;

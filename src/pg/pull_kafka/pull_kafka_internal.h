@@ -176,23 +176,14 @@ extern CdcKafkaStream *cdc_kafka_stream_get(CdcKafkaCall *call, bool refresh);
 /* New topics and partitions, watermarks; ERROR where something was lost. */
 extern void cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream);
 
-/* Reads a place from its read_offset on, or from the message that proves it. */
-extern void cdc_kafka_stream_assign(CdcKafkaStream *stream, CdcKafkaPlace *place);
-
 /* Reads on where it is, and first the last message again, which proves the topic. */
 extern void cdc_kafka_stream_prove(CdcKafkaStream *stream, CdcKafkaPlace *place);
 
 /*
- * Whether a place has had nothing for so long that its topic may have been made
- * anew meanwhile, without the consumer noticing.
+ * Whether a message that comes now may be of another topic of that name: the place has
+ * had nothing for so long that its topic may have been made anew meanwhile.
  */
-extern bool cdc_kafka_stream_rested(const CdcKafkaPlace *place);
-
-/* Whether a message that comes now may be another topic's for that reason. */
 extern bool cdc_kafka_stream_doubtful(const CdcKafkaPlace *place);
-
-extern CdcKafkaPlace *cdc_kafka_stream_find(CdcKafkaStream *stream, const char *topic,
-											int32 partition);
 
 /* The topics of the cluster that the subscription wants: CdcKafkaTopic *. */
 extern List *cdc_kafka_wanted_topics(CdcKafkaSource *source, const CdcSubscription *sub);
@@ -265,19 +256,11 @@ extern void cdc_kafka_event_refuse(const CdcSubscription *sub, const CdcKafkaMes
 extern void cdc_kafka_event_log(const CdcSubscription *sub, const CdcKafkaMessage *msg,
 								const CdcKafkaEvent *event, int64 seq);
 
-extern void cdc_kafka_position_text(char *buf, const char *topic, int32 partition, int64 offset);
-
 /* ---- group.c ---- */
-
-/* Appends a row to the history, with its seq. */
-extern void cdc_kafka_append(CdcKafkaCall *call, CdcHistoryRow *row, bool commit);
 
 /* Takes a message's event into its place's transaction, or straight to the history. */
 extern void cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place,
 								 const CdcKafkaMessage *msg, CdcKafkaEvent *event);
-
-/* Ends the open transaction of a place: its rows go to the history. */
-extern void cdc_kafka_end_group(CdcKafkaCall *call, CdcKafkaPlace *place);
 
 /* Ends those that have waited long enough for their end; returns whether any did. */
 extern bool cdc_kafka_end_old_groups(CdcKafkaCall *call);

@@ -3,8 +3,7 @@
  * supervisor.c
  *	  One process a database: keeps a pull and an apply worker running for each
  *	  enabled subscription, a publish worker where it has an enabled publication,
- *	  restarts a failed one with growing delays, ends when
- *	  there is nothing to keep.
+ *	  restarts a failed one with growing delays, ends when there is nothing to keep.
  *
  * It sleeps until a worker ends, somebody changes a subscription (both set its
  * latch), or a delay is over.
