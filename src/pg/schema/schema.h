@@ -134,8 +134,7 @@ typedef struct CdcSchemaLookup
 {
 	CdcSchema  *schema;
 	const CdcSubscription *sub;
-	CdcSource  *(*control) (void *arg); /* opens the control connection on demand */
-	void	   *control_arg;
+	CdcControl	control;		/* for what is not stored */
 	CdcSchemaPlace place;		/* of the next event */
 } CdcSchemaLookup;
 
