@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
+#include "pg/base/hash.h"
 #include "pg/catalog/option_table.h"
 
 /*
@@ -177,18 +178,6 @@ ids_in_use(CdcSource *source)
 	return ids.data;
 }
 
-/* Spreads the bits of x over 32 (the finaliser of MurmurHash3). */
-static uint32
-mix(uint64 x)
-{
-	x ^= x >> 33;
-	x *= UINT64CONST(0xff51afd7ed558ccd);
-	x ^= x >> 33;
-	x *= UINT64CONST(0xc4ceb9fe1a85ec53);
-	x ^= x >> 33;
-	return (uint32) x;
-}
-
 uint32
 cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker)
 {
@@ -208,7 +197,7 @@ cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker)
 		if (base > 0)
 			id = base + (uint32) subscription_id * 2 + (worker ? 1 : 0) + attempt;
 		else
-			id = mix(seed + attempt) | 0x80000000;
+			id = (uint32) cdc_mix_word(seed + attempt) | 0x80000000;
 		if (id == 0)
 			continue;
 		snprintf(needle, sizeof(needle), ",%u,", id);

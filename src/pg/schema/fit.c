@@ -100,7 +100,7 @@ submap(const CdcTableMap *map, int i, CdcTableMap *one)
 static bool
 members_fit(CdcSchema *schema, const CdcTableMap *map, int i, const CdcColumn *column)
 {
-	CdcConverter *converter = NULL;
+	CdcCharsetConverter *converter = NULL;
 	CdcArena   *arena;
 	CdcError	err;
 	bool		fit = true;
@@ -123,7 +123,7 @@ members_fit(CdcSchema *schema, const CdcTableMap *map, int i, const CdcColumn *c
 		bool		is_text;
 
 		if (converter != NULL)
-			is_text = !cdc_failed(cdc_convert(converter, (const uint8_t *) member.data, member.len,
+			is_text = !cdc_failed(cdc_charset_to_utf8(converter, (const uint8_t *) member.data, member.len,
 											  arena, &member, &err));
 		else
 			is_text = cdc_utf8_valid((const uint8_t *) member.data, member.len);
