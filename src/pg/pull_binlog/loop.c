@@ -15,6 +15,7 @@
 
 #include "miscadmin.h"
 
+#include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/catalog/log.h"
 #include "pg/pull/wait.h"
@@ -104,8 +105,7 @@ note_commit(CdcBinlogCall *call, const CdcTransaction *txn)
 	call->transactions++;
 	stream->new_transactions++;
 	if (txn->commit_us != 0)
-		stream->source_ts = txn->commit_us -
-			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+		stream->source_ts = cdc_timestamptz_of_unix_us(txn->commit_us);
 	stream->delay = CDC_DELAY_OPEN;
 }
 

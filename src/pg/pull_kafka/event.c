@@ -14,14 +14,15 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/epoch.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/spi.h"
 #include "pg/datum/json_text_in.h"
 #include "pg/datum/jsonb_document.h"
 #include "pg/datum/jsonb_writer.h"
 #include "pg/pull_kafka/discover.h"
 #include "pg/schema/schema.h"
-#include "pg/target/replica_table.h"
 #include "pg/target/target.h"
 
 /* A writer that has held a message of this size gives its memory back. */
@@ -108,12 +109,6 @@ position_text(char *buf, const char *topic, int32 partition, int64 offset)
 	snprintf(buf, CDC_KAFKA_POSITION_TEXT, "%s/%d@" INT64_FORMAT, topic, partition, offset);
 }
 
-static TimestampTz
-ms_to_timestamptz(int64 ms)
-{
-	return ms * 1000 - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
-}
-
 /* ---- parts of a message ---- */
 
 /* The key as JSON: itself, or a string; NULL: the message has none. */
@@ -193,9 +188,9 @@ find_table(CdcKafkaEventMaker *maker, const CdcEnvelope *env)
 		table->known = false;
 		table->wanted = false;
 		table->text = NULL;
-		table->text = pstrdup(cdc_replica_text(env->source_table));
-		table->wanted = cdc_subscription_wants(maker->sub, cdc_replica_text(env->database),
-											   cdc_replica_text(env->table));
+		table->text = cdc_from_utf8_copy(env->source_table);
+		table->wanted = cdc_subscription_wants(maker->sub, cdc_from_utf8_copy(env->database),
+											   cdc_from_utf8_copy(env->table));
 		MemoryContextSwitchTo(old);
 	}
 	maker->last = table;
@@ -221,13 +216,12 @@ take_envelope(CdcKafkaEventMaker *maker, const CdcEnvelope *env, const Table *ta
 	event->xid = env->xid;
 	row->op = (char) env->op;
 	if (env->source_us != 0)
-		row->source_ts = env->source_us -
-			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+		row->source_ts = cdc_timestamptz_of_unix_us(env->source_us);
 	if (env->gtid.len > 0 && env->gtid.len < sizeof(maker->gtid))
 	{
 		memcpy(maker->gtid, env->gtid.data, env->gtid.len);
 		maker->gtid[env->gtid.len] = '\0';
-		row->gtid = GetDatabaseEncoding() == PG_UTF8 ? maker->gtid : cdc_replica_text(maker->gtid);
+		row->gtid = GetDatabaseEncoding() == PG_UTF8 ? maker->gtid : cdc_from_utf8(maker->gtid);
 	}
 }
 
@@ -324,7 +318,7 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcK
 	event->xid = 0;
 	memset(row, 0, sizeof(*row));
 	row->op = (char) CDC_OP_CONTROL;
-	row->source_ts = msg->ts_ms > 0 ? ms_to_timestamptz(msg->ts_ms) : 0;
+	row->source_ts = msg->ts_ms > 0 ? cdc_timestamptz_of_unix_ms(msg->ts_ms) : 0;
 	position_text(maker->position, msg->topic, msg->partition, msg->offset);
 	row->position = maker->position;
 
@@ -360,7 +354,7 @@ reason(const CdcKafkaEvent *event)
 {
 	const CdcError *err = &event->err;
 
-	return cdc_replica_text(err->detail[0] != '\0' ?
+	return cdc_from_utf8_copy(err->detail[0] != '\0' ?
 							psprintf("%s: %s", err->message, err->detail) : err->message);
 }
 

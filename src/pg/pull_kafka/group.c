@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "pg/base/epoch.h"
 #include "pg/catalog/log.h"
 
 /* What each of many partitions has in memory at least. */
@@ -275,8 +276,7 @@ static int64
 waited_ms(const CdcKafkaPlace *place, TimestampTz now)
 {
 	int64		read = (now - place->open_at) / 1000;
-	int64		written = (now + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000 -
-		place->open_ms;
+	int64		written = cdc_unix_ms(now) - place->open_ms;
 
 	return place->open_ms > 0 ? Max(read, written) : read;
 }

@@ -16,6 +16,8 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/epoch.h"
+
 #define POSITION_HINT \
 	"Use 'earliest', 'latest', a time, or a list such as 'shop.orders/0@1200, shop.orders/1@1187'."
 
@@ -112,7 +114,7 @@ parse_time_ms(const char *text)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid position in Kafka: \"%s\"", text),
 				 errhint(POSITION_HINT)));
-	return (ts + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000;
+	return cdc_unix_ms(ts);
 }
 
 static void

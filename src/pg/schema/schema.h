@@ -13,7 +13,7 @@
 #include "pg/catalog/subscription.h"
 #include "pg/remote/source.h"
 #include "pg/schema/typemap.h"
-#include "binlog/decoder.h"
+#include "binlog/table_map.h"
 #include "core/ddl_apply.h"
 
 typedef struct CdcSchema CdcSchema;
