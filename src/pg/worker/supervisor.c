@@ -233,7 +233,7 @@ start_child(Child *c, Oid owner)
 
 /* Sees to one worker of a wanted subscription. */
 static void
-keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int nslots, bool told)
+keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int nslots, bool changed)
 {
 	Child	   *c = find_child(w->id, kind);
 	pid_t		pid;
@@ -254,7 +254,7 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 
 	if (c->handle != NULL && GetBackgroundWorkerPid(c->handle, &pid) == BGWH_STOPPED)
 		child_ended(c);
-	if (told)
+	if (changed)
 	{
 		/* somebody changed something: what failed may work now */
 		c->failures = 0;
@@ -342,7 +342,7 @@ supervisor_turn(void)
 	ListCell   *lc;
 	CdcSlotInfo slots[CDC_SLOTS];
 	int			nslots;
-	bool		told = cdc_slot_told();
+	bool		changed = cdc_slot_told();
 	MemoryContext turn = CurrentMemoryContext;
 
 	if (cdc_background_transaction())
@@ -370,10 +370,10 @@ supervisor_turn(void)
 	nslots = cdc_slot_list(MyDatabaseId, slots);
 	foreach(lc, wanted)
 	{
-		keep_child(lfirst(lc), CDC_WORKER_PULL, slots, nslots, told);
-		keep_child(lfirst(lc), CDC_WORKER_APPLY, slots, nslots, told);
+		keep_child(lfirst(lc), CDC_WORKER_PULL, slots, nslots, changed);
+		keep_child(lfirst(lc), CDC_WORKER_APPLY, slots, nslots, changed);
 		if (((Wanted *) lfirst(lc))->publishes)
-			keep_child(lfirst(lc), CDC_WORKER_PUBLISH, slots, nslots, told);
+			keep_child(lfirst(lc), CDC_WORKER_PUBLISH, slots, nslots, changed);
 	}
 	drop_unwanted();
 }
