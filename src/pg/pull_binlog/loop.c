@@ -109,6 +109,10 @@ note_commit(CdcBinlogCall *call, const CdcTransaction *txn)
 	stream->delay = CDC_DELAY_OPEN;
 }
 
+/*
+ * The end of a group: its events become history, wait for their XA COMMIT, or are
+ * dropped, and the stream stands behind it.
+ */
 static void
 end_group(CdcBinlogCall *call, const CdcItem *item)
 {
@@ -142,6 +146,7 @@ is_ahead(const CdcBinlogStream *stream, const CdcTransaction *txn)
 									   stream->file, stream->offset) > 0;
 }
 
+/* Takes one event of the dump: into the group that is arriving, or as the end of one. */
 static void
 take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 {

@@ -167,7 +167,7 @@ parse_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcError *err
 	return cdc_jsonb_from_text(maker->value, msg->value + skip, msg->value_len - skip, err);
 }
 
-/* The envelope's table; NULL: it names none. */
+/* What is known of the table that the envelope names; NULL: it names none. */
 static Table *
 find_table(CdcKafkaEventMaker *maker, const CdcEnvelope *env)
 {
@@ -204,6 +204,7 @@ is_row(CdcOp op)
 		op == CDC_OP_SNAPSHOT;
 }
 
+/* What the envelope says of the event's row and its transaction. */
 static void
 take_envelope(CdcKafkaEventMaker *maker, const CdcEnvelope *env, const Table *table,
 			  CdcKafkaEvent *event)
@@ -348,7 +349,7 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcK
 
 /* ---- messages that are not what they should be ---- */
 
-/* The reason, in the database's encoding. */
+/* Why the message was refused, in the database's encoding. */
 static char *
 reason(const CdcKafkaEvent *event)
 {
@@ -358,7 +359,7 @@ reason(const CdcKafkaEvent *event)
 							psprintf("%s: %s", err->message, err->detail) : err->message);
 }
 
-/* The message's first bytes, what is not plain ASCII as in \xNN. */
+/* The message's first bytes; what is not plain ASCII is shown as \xNN. */
 static char *
 shown(const CdcKafkaMessage *msg)
 {

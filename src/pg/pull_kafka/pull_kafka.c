@@ -33,7 +33,7 @@ typedef enum LoopEnd
 
 /* ---- how far a call goes ---- */
 
-/* All that the partitions have now. */
+/* A call that is to reach the present ends with what the partitions have now. */
 static void
 set_until(CdcKafkaCall *call)
 {
@@ -101,7 +101,7 @@ take_poison(CdcKafkaCall *call, const CdcKafkaMessage *msg, CdcKafkaEvent *event
 	return false;
 }
 
-/* Returns whether the call may go on behind it. */
+/* Takes a message of a partition; returns whether the call may go on behind it. */
 static bool
 take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 {

@@ -78,7 +78,7 @@ tell_group(CdcKeptStream *kept)
 
 static CdcKeptStreamKind streams = {.close = close_stream, .committed = tell_group};
 
-/* A session that ends right behind its pull: the group is to hear of it. */
+/* A session may end right behind its pull: the group is told before. */
 static void
 at_exit(int code, Datum arg)
 {
@@ -127,7 +127,7 @@ cdc_kafka_disconnect(int32 subscription_id)
 
 /* ---- places ---- */
 
-/* A client that is busy with telling the group is good. */
+/* Whether the client can be used; one that is busy with telling the group can. */
 static bool
 stream_usable(const CdcKafkaStream *stream)
 {
@@ -153,7 +153,7 @@ find_place(CdcKafkaStream *stream, const char *topic, int32 partition)
 	return entry != NULL ? &stream->places[entry->number] : NULL;
 }
 
-/* Room for one more; what points to places is void then. */
+/* Adds the place of a partition that was never read; pointers to places are void then. */
 static CdcKafkaPlace *
 add_place(CdcKafkaStream *stream, const char *topic, int32 partition)
 {
@@ -353,7 +353,10 @@ all_there(CdcKafkaStream *stream, List *topics)
 	return true;
 }
 
-/* A broker that has just started may not know all of them yet: ask again before it counts. */
+/*
+ * The topics that the subscription wants.  A broker that has just started may not know
+ * all of them yet: it is asked again before a missing one is an ERROR.
+ */
 static List *
 ask_topics(CdcKafkaStream *stream)
 {
@@ -402,7 +405,7 @@ add_new_places(CdcKafkaStream *stream, List *topics)
 	}
 }
 
-/* After its watermarks are known: a partition that the subscription did not have. */
+/* Logs a partition that the subscription did not have, when its watermarks are known. */
 static void
 log_new_place(const CdcSubscription *sub, const CdcKafkaPlace *place)
 {

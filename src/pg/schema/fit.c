@@ -94,7 +94,7 @@ submap(const CdcTableMap *map, int i, CdcTableMap *one)
 }
 
 /*
- * Whether an enum or set has the members that the map tells, in their order: a
+ * Whether an enum or set has the members that the map has, in their order: a
  * value is only their number.
  */
 static bool
@@ -245,7 +245,7 @@ find_fitting(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map, int i,
 	return NULL;
 }
 
-/* What the map alone tells of a column. */
+/* What the map alone says of a column. */
 static void
 column_of_map(const CdcColumn *from, CdcColumnDef *to)
 {
