@@ -18,7 +18,7 @@ step_smoke() {
 				fi
 				;;
 		esac
-		job smoke "$name" 40
+		job smoke "$name" 40 shared
 	done
 }
 

@@ -26,8 +26,9 @@ step_setup() {
 	chown postgres: "$CDC_WORK"
 	copy_tree "$top" "$CDC_WORK/src"
 	chown -R postgres: "$CDC_WORK/src"
-	mkdir "$CDC_WORK/ports"
-	chown postgres: "$CDC_WORK/ports"
+	# what TAP files that run at the same time share
+	mkdir "$CDC_WORK/ports" "$CDC_WORK/templates"
+	chown postgres: "$CDC_WORK/ports" "$CDC_WORK/templates"
 }
 
 # The module, built and installed once, for the steps that need it.
@@ -100,7 +101,7 @@ step_fuzz() {
 	local name names
 	names=$(chosen fuzz "$1") || { failed=$((failed + 1)); return; }
 	prepare fuzz make -C "$CDC_WORK/src/test/fuzz" -j"$(nproc)" all FUZZERS="$(echo $names)" || return
-	for name in $names; do job fuzz "$name" "${FUZZ_SECONDS:-60}"; done
+	for name in $names; do job fuzz "$name" "${FUZZ_SECONDS:-60}" cpu; done
 }
 
 do_fuzz() { exec_as_postgres make -s -C "$CDC_WORK/src/test/fuzz" check FUZZERS="$1" SECONDS="${FUZZ_SECONDS:-60}"; }
@@ -125,14 +126,15 @@ step_roundtrip() {
 				fi
 				;;
 		esac
-		job roundtrip "$name" 60
+		job roundtrip "$name" 60 cpu
 	done
 }
 
 do_roundtrip() {
 	local args=(--server "$1" --seeds "${ROUNDTRIP_SEEDS:-3}")
 	[ "$1" != recorded ] || args=(--recorded)
-	exec_as_postgres env TMPDIR="$CDC_WORK" "$CDC_WORK/src/test/roundtrip/run" "${args[@]}"
+	exec_as_postgres env TMPDIR="$CDC_WORK" CDC_TEST_TEMPLATES="$CDC_WORK/templates" \
+		"$CDC_WORK/src/test/roundtrip/run" "${args[@]}"
 }
 
 # --- PostgreSQL's own test programs
@@ -183,12 +185,12 @@ names_isolation() { (cd "$top/specs" && printf '%s\n' *.spec | sed 's/\.spec$//'
 
 step_regress() {
 	regress_names=$(chosen regress "$1") || { failed=$((failed + 1)); return; }
-	step_build && job regress "${1:-all}" 60
+	step_build && job regress "${1:-all}" 60 shared
 }
 
 step_isolation() {
 	isolation_names=$(chosen isolation "$1") || { failed=$((failed + 1)); return; }
-	step_build && job isolation "${1:-all}" 10
+	step_build && job isolation "${1:-all}" 10 shared
 }
 
 do_regress() { installcheck regress REGRESS="$(echo $regress_names)" ISOLATION=; }
@@ -208,11 +210,18 @@ show_isolation() {
 
 names_tap() { (cd "$top/test/t" && printf '%s\n' *.pl | sed 's/\.pl$//'); }
 
-# tap_says NAME WORDS: what follows WORDS in a line of comment of the TAP file; the words
-# are "Runs alone:", with a reason, and "Takes", with seconds.
+# tap_says NAME WORDS: what follows WORDS in a line of comment of the TAP file.
 tap_says() { sed -n "s/^# $2 //p" "$top/test/t/$1.pl" | head -n 1; }
 
-# A file that says nothing is a short one.
+# "# Runs alone: REASON" and "# Runs without load: REASON" say what may not run beside it.
+tap_kind() {
+	if [ -n "$(tap_says "$1" 'Runs alone:')" ]; then say alone
+	elif [ -n "$(tap_says "$1" 'Runs without load:')" ]; then say quiet
+	else say shared
+	fi
+}
+
+# "# Takes N s": a file that says nothing is a short one.
 tap_seconds() { local s; s=$(tap_says "$1" Takes); s=${s%% *}; say "${s:-15}"; }
 
 step_tap() {
@@ -221,9 +230,10 @@ step_tap() {
 	twice=$(names_tap | cut -c1-3 | uniq -d)
 	[ -z "$twice" ] || { warn "test/t has a number twice:" $twice; failed=$((failed + 1)); }
 	step_build || return
-	for name in $names; do
-		job tap "$name" "$(tap_seconds "$name")" ${CDC_TEST_ALONE:+alone} $([ -z "$(tap_says "$name" 'Runs alone:')" ] || echo alone)
-	done
+	# Compilers need both processors for long: not within the files that run alone.
+	case $names in *025_session*) prepare tap make -C "$CDC_WORK/src/test/session" -j"$(nproc)" session || return ;; esac
+	case $names in *047_kafka_client*) prepare tap make -C "$CDC_WORK/src/test/session" -j"$(nproc)" kafka || return ;; esac
+	for name in $names; do job tap "$name" "$(tap_seconds "$name")" "$(tap_kind "$name")"; done
 }
 
 do_tap() {
@@ -232,7 +242,8 @@ do_tap() {
 	as_postgres mkdir -p "$dir" && cd "$dir" || exit 1
 	exec_as_postgres env PERL5LIB="$pgxs/test/perl:$CDC_WORK/src/test/perl" PATH="$CDC_PG_BIN:$PATH" TMPDIR="$CDC_WORK" \
 		TESTDIR="$dir" PG_REGRESS="$pgxs/test/regress/pg_regress" TESTDATADIR="$dir/data" TESTLOGDIR="$dir/log" \
-		PG_TEST_PORT_DIR="$CDC_WORK/ports" prove --verbose "$CDC_WORK/src/test/t/$1.pl"
+		PG_TEST_PORT_DIR="$CDC_WORK/ports" CDC_TEST_TEMPLATES="$CDC_WORK/templates" \
+		prove --verbose "$CDC_WORK/src/test/t/$1.pl"
 }
 
 show_tap() {
@@ -263,7 +274,7 @@ step_pg18() {
 	copy_tree "$top" "$work/src"
 	"$top/test/setup/chroot-run" root chown -R postgres: /work
 	pg18_wanted=$parts
-	job pg18 "${1:-all}" 240
+	job pg18 "${1:-all}" 240 shared
 }
 
 do_pg18() { exec "$top/test/setup/chroot-run" root /work/src/test/setup/pg18.sh $pg18_wanted; }

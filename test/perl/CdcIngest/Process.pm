@@ -18,6 +18,9 @@ my %running;    # pid => 1, those started here that were not waited for yet
 my $owner = $$;
 my %given;      # port => the socket that reserves it, of those handed out by this process
 
+# A test that is told to end does so in order: servers are ended by its END blocks.
+$SIG{$_} //= sub { exit 130 } for qw(INT TERM HUP);
+
 # Runs a program with its output in a file; returns its id.
 sub spawn
 {
