@@ -10,8 +10,12 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "pg/catalog/catalog.h"
-#include "pg/base/module.h"
+#include "pg/base/settings.h"
+#include "pg/base/wake.h"
+#include "pg/catalog/changes.h"
+#include "pg/pull_binlog/pull_binlog.h"
+#include "pg/pull_kafka/pull_kafka.h"
+#include "pg/remote/kafka_outbox.h"
 #include "pg/worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -21,9 +25,12 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	cdc_settings_init();
 	cdc_catalog_init();
-	cdc_background_init();
+	cdc_wake_init();
 	cdc_outbox_init();
+	cdc_pull_binlog_init();
+	cdc_pull_kafka_init();
 	cdc_worker_init();
 	EmitWarningsOnPlaceholders("cdc_ingest");
 }

@@ -22,7 +22,11 @@
 
 #include "pg/base/result_set.h"
 #include "pg/catalog/spi.h"
-#include "pg/worker/worker.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/position.h"
+#include "pg/base/shmem.h"
+#include "pg/base/wake.h"
 
 static uint64 run_number = 0;
 

@@ -6,10 +6,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_APPLY_H
-#define CDC_PG_APPLY_H
+#ifndef CDC_PG_APPLY_APPLY_H
+#define CDC_PG_APPLY_APPLY_H
 
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 
 typedef struct CdcApplyCount
 {
@@ -31,4 +31,4 @@ typedef struct CdcApplyResult
 extern void cdc_apply_run(const CdcSubscription *sub, int64 max_events,
 						  CdcApplyResult *result);
 
-#endif							/* CDC_PG_APPLY_H */
+#endif							/* CDC_PG_APPLY_APPLY_H */

@@ -16,10 +16,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_APPLY_INTERNAL_H
-#define CDC_PG_APPLY_INTERNAL_H
+#ifndef CDC_PG_APPLY_APPLY_INTERNAL_H
+#define CDC_PG_APPLY_APPLY_INTERNAL_H
 
 #include "pg/apply/apply.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/position.h"
 #include "access/htup.h"
 #include "pg/target/target.h"
 #include "utils/resowner.h"
@@ -332,4 +334,4 @@ extern int64 cdc_history_last_boundary(const CdcSubscription *sub, int64 after, 
 /* The first one at or above from; 0: none. */
 extern int64 cdc_history_first_boundary(const CdcSubscription *sub, int64 from);
 
-#endif							/* CDC_PG_APPLY_INTERNAL_H */
+#endif							/* CDC_PG_APPLY_APPLY_INTERNAL_H */

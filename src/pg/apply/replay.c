@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "pg/catalog/tables.h"
 
 static void
 check_arguments(FunctionCallInfo fcinfo)

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * background.c
- *	  Starting the extension's background processes, what each does first, and
- *	  waking them at commit.
+ *	  Starting the extension's background processes, and what each does first.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
-#include "pg/base/module.h"
-#include "pg/worker/worker.h"
+
+#include <limits.h>
+#include "pg/base/shmem.h"
 
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
@@ -20,6 +20,8 @@
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
+#include "pg/base/settings.h"
+
 #if CDC_HAVE_WORKERS
 
 #include "postmaster/interrupt.h"
@@ -29,20 +31,7 @@
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
-#define MAX_WAKES	16
-static struct
-{
-	int32		subscription_id;
-	CdcWriter	writer;
-}			wakes[MAX_WAKES];
-
 #endif							/* CDC_HAVE_WORKERS */
-
-/* What the current transaction wants done at its commit. */
-static bool wake_supervisor = false;
-static bool wake_all = false;
-static bool broadcast_progress = false;
-static int	nwakes = 0;
 
 #if CDC_HAVE_WORKERS
 
@@ -64,17 +53,37 @@ cdc_worker_kind_name(CdcWorkerKind kind)
 }
 
 CdcStartResult
-cdc_background_start(const CdcWorkerStart *what, const char *label,
+cdc_background_start(const CdcWorkerStart *what, const char *label, int role_limit,
 					 BackgroundWorkerHandle **handle)
 {
 	BackgroundWorker worker;
 	CdcWorkerStart start = *what;
+	CdcSlotInfo slot;
 
 	StaticAssertStmt(sizeof(CdcWorkerStart) <= BGW_EXTRALEN, "CdcWorkerStart is too long");
 
-	if (!cdc_slot_reserve(what->dbid, what->subscription_id, what->kind,
-						  &start.slot, &start.ticket))
-		return CDC_START_EXISTS;
+	memset(&slot, 0, sizeof(slot));
+	slot.dbid = what->dbid;
+	slot.roleid = what->userid;
+	slot.subscription_id = what->subscription_id;
+	slot.kind = what->kind;
+	switch (cdc_slot_reserve(&slot, role_limit,
+							 what->kind == CDC_WORKER_SUPERVISOR ? INT_MAX :
+							 cdc_worker_limit(cdc_max_workers_per_database)))
+	{
+		case CDC_SLOT_RESERVED:
+			break;
+		case CDC_SLOT_EXISTS:
+			return CDC_START_EXISTS;
+		case CDC_SLOT_NONE_FREE:
+			return CDC_START_NO_SLOT;
+		case CDC_SLOT_ROLE_LIMIT:
+			return CDC_START_ROLE_LIMIT;
+		case CDC_SLOT_DATABASE_LIMIT:
+			return CDC_START_DATABASE_LIMIT;
+	}
+	start.slot = slot.index;
+	start.ticket = slot.ticket;
 
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -88,7 +97,7 @@ cdc_background_start(const CdcWorkerStart *what, const char *label,
 			 cdc_worker_kind_name(what->kind), label ? " " : "", label ? label : "");
 	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "cdc_ingest %s",
 			 cdc_worker_kind_name(what->kind));
-	worker.bgw_notify_pid = MyProcPid;
+	worker.bgw_notify_pid = handle != NULL ? MyProcPid : 0;
 	memcpy(worker.bgw_extra, &start, sizeof(start));
 
 	if (!RegisterDynamicBackgroundWorker(&worker, handle))
@@ -106,13 +115,60 @@ cdc_background_start(const CdcWorkerStart *what, const char *label,
 static bool
 take_slot(CdcWorkerStart *start)
 {
+	CdcSlotInfo slot;
+
 	if (cdc_slot_attach(start->slot, start->ticket))
 		return true;
 	if (start->kind != CDC_WORKER_SUPERVISOR)
 		return false;
-	return cdc_slot_reserve(start->dbid, 0, CDC_WORKER_SUPERVISOR,
-							&start->slot, &start->ticket) &&
-		cdc_slot_attach(start->slot, start->ticket);
+	memset(&slot, 0, sizeof(slot));
+	slot.dbid = start->dbid;
+	slot.kind = CDC_WORKER_SUPERVISOR;
+	if (cdc_slot_reserve(&slot, INT_MAX, INT_MAX) != CDC_SLOT_RESERVED)
+		return false;
+	start->slot = slot.index;
+	start->ticket = slot.ticket;
+	return cdc_slot_attach(start->slot, start->ticket);
+}
+
+/*
+ * What a role or a database has as default must not change what a worker does, nor
+ * make the names that the owner's triggers use mean something else.
+ */
+static void
+pin_settings(void)
+{
+	static const struct
+	{
+		const char *name;
+		const char *value;
+	}			pinned[] =
+	{
+		{"search_path", ""},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
+		{"lock_timeout", "0"},
+		{"statement_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"idle_session_timeout", "0"},	/* since 14 */
+		{"transaction_timeout", "0"},	/* since 17 */
+		{"row_security", "on"},
+		{"datestyle", "ISO, MDY"},
+		{"intervalstyle", "postgres"},
+		{"array_nulls", "on"},
+		{"xmloption", "content"},
+		{"default_tablespace", ""},
+		{"default_table_access_method", "heap"},
+	};
+	int			i;
+
+	for (i = 0; i < (int) lengthof(pinned); i++)
+	{
+		/* a server that does not have it yet does not do it either */
+		if (GetConfigOption(pinned[i].name, true, false) != NULL)
+			SetConfigOption(pinned[i].name, pinned[i].value, PGC_SUSET, PGC_S_OVERRIDE);
+	}
 }
 
 void
@@ -134,13 +190,7 @@ cdc_background_begin(CdcWorkerStart *start)
 	BackgroundWorkerInitializeConnectionByOid(start->dbid, start->userid,
 											  OidIsValid(start->userid) ? CDC_BGWORKER_FLAGS : 0);
 	SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_SESSION);
-
-	/* What a role or database has as default must not change what we do. */
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_deferrable", "off", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("lock_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	pin_settings();
 }
 
 void
@@ -152,107 +202,6 @@ cdc_background_turn(void)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 	}
-}
-
-bool
-cdc_background_transaction(void)
-{
-	/*
-	 * Found by name once: as long as the catalogs have not changed, their
-	 * extension has not gone.
-	 */
-	static Oid	known = InvalidOid;
-	static uint64 known_generation = 0;
-	Oid			extension;
-
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	if (known_generation != cdc_catalog_generation())
-		known = InvalidOid;
-	extension = OidIsValid(known) ? known : get_extension_oid("cdc_ingest", true);
-	if (OidIsValid(extension))
-	{
-		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-		/* it may have been dropped while we waited; the lock brought the news */
-		if (OidIsValid(known) && known_generation == cdc_catalog_generation())
-			return true;
-		if (get_extension_oid("cdc_ingest", true) == extension)
-		{
-			known = extension;
-			known_generation = cdc_catalog_generation();
-			return true;
-		}
-	}
-	known = InvalidOid;
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	return false;
-}
-
-void
-cdc_background_commit(void)
-{
-	if (ActiveSnapshotSet())
-		PopActiveSnapshot();
-	CommitTransactionCommand();
-	pgstat_report_stat(false);
-}
-
-/*
- * Runs after the commit, so it must not fail: what cannot be started is said
- * in a WARNING.
- */
-static void
-wake_or_start_supervisor(void)
-{
-	CdcWorkerStart what;
-	BackgroundWorkerHandle *handle = NULL;
-
-	if (cdc_slot_wake(MyDatabaseId, 0, -1) > 0 &&
-		cdc_slot_wake(MyDatabaseId, 0, CDC_WORKER_SUPERVISOR) > 0)
-		return;
-
-	memset(&what, 0, sizeof(what));
-	what.dbid = MyDatabaseId;
-	what.kind = CDC_WORKER_SUPERVISOR;
-	if (cdc_background_start(&what, NULL, &handle) == CDC_START_NO_PROCESS)
-		ereport(WARNING,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("could not start the workers of cdc_ingest: no background worker slot is free"),
-				 errhint("Raise max_worker_processes and restart, then call cdc.enable_subscription() again.")));
-}
-
-void
-cdc_worker_wake(int32 subscription_id, CdcWriter writer)
-{
-	if (IsTransactionState() && nwakes < MAX_WAKES)
-	{
-		int			i;
-
-		cdc_shmem_attach();		/* may fail, so not at commit */
-
-		for (i = 0; i < nwakes; i++)
-			if (wakes[i].subscription_id == subscription_id && wakes[i].writer == writer)
-				return;
-		wakes[nwakes].subscription_id = subscription_id;
-		wakes[nwakes].writer = writer;
-		nwakes++;
-		return;
-	}
-	(void) cdc_slot_wake(MyDatabaseId, subscription_id, (int) writer);
-}
-
-#else							/* !CDC_HAVE_WORKERS */
-
-static void
-wake_or_start_supervisor(void)
-{
-}
-
-void
-cdc_worker_wake(int32 subscription_id, CdcWriter writer)
-{
 }
 
 #endif							/* CDC_HAVE_WORKERS */
@@ -269,83 +218,26 @@ cdc_background_sleep(long timeout_ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
-void
-cdc_supervisor_wake_at_commit(void)
-{
-#if CDC_HAVE_WORKERS
-	cdc_shmem_attach();			/* may fail, so not at commit */
-#endif
-	wake_supervisor = true;
-}
+/* Whether the library was loaded at server start; set by cdc_worker_init(). */
+bool		cdc_preloaded = false;
 
 void
-cdc_progress_broadcast_at_commit(void)
+cdc_notice_preload(void)
 {
 #if CDC_HAVE_WORKERS
-	cdc_shmem_attach();
-#endif
-	broadcast_progress = true;
-}
-
-/*
- * DROP EXTENSION: the processes find out with their next transaction; wake them
- * for it.
- */
-static object_access_hook_type prev_object_access_hook = NULL;
-
-static void
-object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
-{
-	if (prev_object_access_hook)
-		prev_object_access_hook(access, class, object, sub, arg);
-#if CDC_HAVE_WORKERS
-	if (access == OAT_DROP && class == ExtensionRelationId &&
-		object == get_extension_oid("cdc_ingest", true))
-	{
-		cdc_shmem_attach();
-		wake_all = true;
-	}
-#endif
-}
-
-static void
-at_transaction_end(XactEvent event, void *arg)
-{
-	bool		supervisor = wake_supervisor;
-	bool		all = wake_all;
-	bool		progress = broadcast_progress;
-	int			n = nwakes;
-	int			i;
-
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
-		return;
-	if (!supervisor && !all && !progress && n == 0)
-		return;
-	wake_supervisor = false;
-	wake_all = false;
-	broadcast_progress = false;
-	nwakes = 0;
-	if (event == XACT_EVENT_ABORT)
-		return;
-
-#if CDC_HAVE_WORKERS
-	for (i = 0; i < n; i++)
-		(void) cdc_slot_wake(MyDatabaseId, wakes[i].subscription_id, (int) wakes[i].writer);
-	if (all)
-		(void) cdc_slot_wake(MyDatabaseId, 0, -1);
+	if (!cdc_workers_enabled)
+		ereport(NOTICE,
+				(errmsg("the setting cdc_ingest.workers is off"),
+				 errdetail("No background worker runs until it is on and the configuration is reloaded."),
+				 errhint("Meanwhile cdc.pull() and cdc.apply() can be called.")));
+	else if (!cdc_preloaded)
+		ereport(NOTICE,
+				(errmsg("cdc_ingest is not in shared_preload_libraries"),
+				 errdetail("The workers start now, but not by themselves after a restart of the server."),
+				 errhint("Add it to shared_preload_libraries and restart, or call cdc.enable_subscription() after each restart.")));
 #else
-	(void) i;
+	ereport(NOTICE,
+			(errmsg("this server runs no workers of cdc_ingest"),
+			 errhint("Let a scheduler call cdc.pull() and cdc.apply().")));
 #endif
-	if (progress)
-		cdc_progress_broadcast();
-	if (supervisor)
-		wake_or_start_supervisor();
-}
-
-void
-cdc_background_init(void)
-{
-	RegisterXactCallback(at_transaction_end, NULL);
-	prev_object_access_hook = object_access_hook;
-	object_access_hook = object_access;
 }

@@ -7,8 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_COMPAT_H
-#define CDC_PG_COMPAT_H
+#ifndef CDC_PG_BASE_COMPAT_H
+#define CDC_PG_BASE_COMPAT_H
 
 /*
  * One bool.  Before PostgreSQL 11 c.h makes bool a char where stdbool.h was not
@@ -101,8 +101,10 @@ extern int	no_such_variable
 /* GetUserNameFromId with noerr (9.5). */
 #if PG_VERSION_NUM < 90500
 #define CDC_USER_NAME(roleid)			GetUserNameFromId(roleid)
+#define CDC_USER_NAME_MISSING_OK(roleid) GetUserNameFromId(roleid)
 #else
 #define CDC_USER_NAME(roleid)			GetUserNameFromId((roleid), false)
+#define CDC_USER_NAME_MISSING_OK(roleid) GetUserNameFromId((roleid), true)
 #endif
 
 /* Whether the current role inherits from or may become the other one. */
@@ -692,4 +694,4 @@ extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryCont
 #include "optimizer/var.h"
 #endif
 
-#endif							/* CDC_PG_COMPAT_H */
+#endif							/* CDC_PG_BASE_COMPAT_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_ERROR_H
-#define CDC_PG_ERROR_H
+#ifndef CDC_PG_BASE_ERROR_H
+#define CDC_PG_BASE_ERROR_H
 
 #include "pg/base/compat.h"
 #include "core/status.h"
@@ -21,14 +21,8 @@ pg_noreturn extern void cdc_ereport(const CdcError *err, const char *subscriptio
 /* Where an allocation outside of PostgreSQL's memory contexts failed. */
 pg_noreturn extern void cdc_out_of_memory(void);
 
-/*
- * Text from a source in the database's encoding, palloc'ed; what is not UTF-8
- * becomes '?'.
- */
-extern char *cdc_error_text(const char *utf8);
-
 /* Raises when st is an error. */
 #define CDC_CHECK(st, err, subscription) \
 	do { if (cdc_failed(st)) cdc_ereport((err), (subscription)); } while (0)
 
-#endif							/* CDC_PG_ERROR_H */
+#endif							/* CDC_PG_BASE_ERROR_H */

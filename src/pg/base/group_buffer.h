@@ -10,8 +10,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_GROUP_BUFFER_H
-#define CDC_PG_GROUP_BUFFER_H
+#ifndef CDC_PG_BASE_GROUP_BUFFER_H
+#define CDC_PG_BASE_GROUP_BUFFER_H
 
 #include "pg/base/compat.h"
 
@@ -51,4 +51,4 @@ extern void cdc_group_buffer_spill(CdcGroupBuffer *group);
 extern void cdc_group_buffer_rewind(CdcGroupBuffer *group);
 extern bool cdc_group_buffer_next(CdcGroupBuffer *group, const uint8 **data, size_t *len);
 
-#endif							/* CDC_PG_GROUP_BUFFER_H */
+#endif							/* CDC_PG_BASE_GROUP_BUFFER_H */

@@ -9,8 +9,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_RESOURCE_H
-#define CDC_PG_RESOURCE_H
+#ifndef CDC_PG_BASE_RESOURCE_H
+#define CDC_PG_BASE_RESOURCE_H
 
 #include "pg/base/compat.h"
 #include "utils/resowner.h"
@@ -42,4 +42,4 @@ typedef struct CdcResourceKind
 extern void cdc_resource_add(CdcResourceKind *kind, CdcResource *resource, int fds);
 extern void cdc_resource_free(CdcResourceKind *kind, CdcResource *resource);
 
-#endif							/* CDC_PG_RESOURCE_H */
+#endif							/* CDC_PG_BASE_RESOURCE_H */

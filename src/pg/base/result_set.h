@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_RESULT_SET_H
-#define CDC_PG_RESULT_SET_H
+#ifndef CDC_PG_BASE_RESULT_SET_H
+#define CDC_PG_BASE_RESULT_SET_H
 
 #include "pg/base/compat.h"
 #include "access/tupdesc.h"
@@ -19,4 +19,4 @@
  */
 extern Tuplestorestate *cdc_result_set_begin(FunctionCallInfo fcinfo, TupleDesc *desc);
 
-#endif							/* CDC_PG_RESULT_SET_H */
+#endif							/* CDC_PG_BASE_RESULT_SET_H */

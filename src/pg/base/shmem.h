@@ -6,19 +6,18 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SHMEM_H
-#define CDC_PG_SHMEM_H
+#ifndef CDC_PG_BASE_SHMEM_H
+#define CDC_PG_BASE_SHMEM_H
 
 #include "pg/base/compat.h"
 #include "datatype/timestamp.h"
-#include "pg/catalog/catalog.h"
 
 typedef enum CdcWorkerKind
 {
 	CDC_WORKER_SUPERVISOR = 0,
-	CDC_WORKER_PULL = CDC_WRITER_PULL,
-	CDC_WORKER_APPLY = CDC_WRITER_APPLY,
-	CDC_WORKER_PUBLISH = CDC_WRITER_PUBLISH
+	CDC_WORKER_PULL = 1,
+	CDC_WORKER_APPLY = 2,
+	CDC_WORKER_PUBLISH = 3
 } CdcWorkerKind;
 
 /* Slots of the whole server: one for a database, two or three for each subscription. */
@@ -30,6 +29,7 @@ typedef struct CdcSlotInfo
 	int			index;
 	uint32		ticket;			/* tells this use of the slot from others */
 	Oid			dbid;
+	Oid			roleid;			/* it runs as; InvalidOid for a supervisor */
 	int32		subscription_id;	/* 0 for a supervisor */
 	CdcWorkerKind kind;
 	int			pid;			/* 0: reserved, its process has not come yet */
@@ -37,6 +37,27 @@ typedef struct CdcSlotInfo
 	TimestampTz last_message;	/* pull: last packet from the source; 0 = none */
 	int64		delay;			/* pull: see cdc_worker_report() */
 } CdcSlotInfo;
+
+/* Whether this process is a worker of the extension. */
+extern bool cdc_am_worker(void);
+
+/*
+ * Live figures that pull reports into its worker's slot; a no-op elsewhere.
+ * last_message: when the source was last heard of.  delay: how far behind the
+ * source is what was read last, in microseconds.
+ */
+#define CDC_DELAY_UNKNOWN	(-1)
+extern void cdc_worker_report(TimestampTz last_message, int64 delay);
+
+/*
+ * Wakes those who wait in cdc.wait_for (called after apply's commit), and the
+ * wait itself: until woken or timeout_ms.  Call it in a loop that looks at
+ * the progress before each wait; the first wait returns at once.  After the
+ * loop: cdc_progress_wait_end().
+ */
+extern void cdc_progress_broadcast(void);
+extern void cdc_progress_wait(long timeout_ms);
+extern void cdc_progress_wait_end(void);
 
 #if CDC_HAVE_WORKERS
 
@@ -46,12 +67,21 @@ extern void cdc_shmem_request(void);
 /* Maps the shared memory; ERROR when there is no room for it. */
 extern void cdc_shmem_attach(void);
 
+typedef enum CdcSlotResult
+{
+	CDC_SLOT_RESERVED,
+	CDC_SLOT_EXISTS,			/* one of that database, subscription and kind */
+	CDC_SLOT_NONE_FREE,
+	CDC_SLOT_ROLE_LIMIT,		/* cdc_ingest.max_workers_per_role */
+	CDC_SLOT_DATABASE_LIMIT		/* cdc_ingest.max_workers_per_database */
+} CdcSlotResult;
+
 /*
- * Reserves a slot for a process to be started.  false when there is none free
- * or one of that database, subscription and kind exists.
+ * Reserves a slot for a process to be started: index and ticket of want are
+ * filled in.  limit_role: how many slots want->roleid may have with this one,
+ * limit_database likewise of want->dbid; supervisors are not counted.
  */
-extern bool cdc_slot_reserve(Oid dbid, int32 subscription_id, CdcWorkerKind kind,
-							 int *index, uint32 *ticket);
+extern CdcSlotResult cdc_slot_reserve(CdcSlotInfo *want, int limit_role, int limit_database);
 
 /*
  * The process takes its slot; it is given back at exit.  false when the
@@ -86,4 +116,4 @@ extern void cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind);
 
 #endif							/* CDC_HAVE_WORKERS */
 
-#endif							/* CDC_PG_SHMEM_H */
+#endif							/* CDC_PG_BASE_SHMEM_H */

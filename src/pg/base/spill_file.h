@@ -10,8 +10,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SPILL_FILE_H
-#define CDC_PG_SPILL_FILE_H
+#ifndef CDC_PG_BASE_SPILL_FILE_H
+#define CDC_PG_BASE_SPILL_FILE_H
 
 #include "pg/base/compat.h"
 
@@ -41,4 +41,4 @@ extern void cdc_spill_file_rewind(CdcSpillFile *file);
  */
 extern const void *cdc_spill_file_read(CdcSpillFile *file, size_t len);
 
-#endif							/* CDC_PG_SPILL_FILE_H */
+#endif							/* CDC_PG_BASE_SPILL_FILE_H */

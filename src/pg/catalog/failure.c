@@ -11,7 +11,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 
 void

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_FAILURE_H
-#define CDC_PG_FAILURE_H
+#ifndef CDC_PG_CATALOG_FAILURE_H
+#define CDC_PG_CATALOG_FAILURE_H
 
 #include "pg/base/compat.h"
 
@@ -21,4 +21,4 @@ extern void cdc_failure_clear(const char *subscription, const char *worker);
 /* message, detail and hint of an error as one text. */
 extern char *cdc_failure_text(const ErrorData *edata);
 
-#endif							/* CDC_PG_FAILURE_H */
+#endif							/* CDC_PG_CATALOG_FAILURE_H */

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_KAFKA_OPTIONS_H
-#define CDC_PG_KAFKA_OPTIONS_H
+#ifndef CDC_PG_CATALOG_KAFKA_OPTIONS_H
+#define CDC_PG_CATALOG_KAFKA_OPTIONS_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -30,4 +30,4 @@ extern char *cdc_kafka_property_name(const char *option);
 /* The property's value in a list of options, with dots or underscores; NULL: not there. */
 extern const char *cdc_kafka_property_value(List *options, const char *property);
 
-#endif							/* CDC_PG_KAFKA_OPTIONS_H */
+#endif							/* CDC_PG_CATALOG_KAFKA_OPTIONS_H */

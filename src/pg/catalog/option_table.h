@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_OPTION_TABLE_H
-#define CDC_PG_OPTION_TABLE_H
+#ifndef CDC_PG_CATALOG_OPTION_TABLE_H
+#define CDC_PG_CATALOG_OPTION_TABLE_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -56,4 +56,4 @@ extern void cdc_mysql_options_read(List *server, List *mapping, CdcMysqlOptions 
 /* The server option server_id: first of a range of ids; 0 = not set. */
 extern uint32 cdc_mysql_server_id_base(List *server);
 
-#endif							/* CDC_PG_OPTION_TABLE_H */
+#endif							/* CDC_PG_CATALOG_OPTION_TABLE_H */

@@ -50,14 +50,14 @@ cdc_spi_begin(CdcSpi *spi)
 	spi->caller = CurrentMemoryContext;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	GetUserIdAndSecContext(&spi->user.userid, &spi->user.sec_context);
-	SetUserIdAndSecContext(owner, spi->user.sec_context | SECURITY_LOCAL_USERID_CHANGE);
+	GetUserIdAndSecContext(&spi->userid, &spi->sec_context);
+	SetUserIdAndSecContext(owner, spi->sec_context | SECURITY_LOCAL_USERID_CHANGE);
 }
 
 void
 cdc_spi_end(CdcSpi *spi)
 {
-	cdc_user_restore(&spi->user);
+	SetUserIdAndSecContext(spi->userid, spi->sec_context);
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 	MemoryContextSwitchTo(spi->caller);

@@ -10,12 +10,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SPI_H
-#define CDC_PG_SPI_H
+#ifndef CDC_PG_CATALOG_SPI_H
+#define CDC_PG_CATALOG_SPI_H
 
 #include "pg/base/compat.h"
 #include "executor/spi.h"
-#include "pg/catalog/catalog.h"
 
 #define CDC_STATEMENT_ARGS	16
 
@@ -31,7 +30,8 @@ typedef struct CdcStatement
 typedef struct CdcSpi
 {
 	MemoryContext caller;		/* current at cdc_spi_begin() */
-	CdcUser		user;
+	Oid			userid;			/* whose rights cdc_spi_end() puts back */
+	int			sec_context;
 } CdcSpi;
 
 /* Connects and becomes the extension's owner; undone by cdc_spi_end() or abort. */
@@ -66,4 +66,4 @@ extern Datum cdc_text_array(const char *const *strings, int n);
 /* The owner of the extension's tables; ERROR when it is not installed here. */
 extern Oid	cdc_extension_owner(void);
 
-#endif							/* CDC_PG_SPI_H */
+#endif							/* CDC_PG_CATALOG_SPI_H */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * subscription_admin.c
- *	  cdc.alter_subscription(), enable_, disable_ and drop_subscription().
+ *	  cdc.alter_subscription(), enable_, disable_ and drop_subscription(), and
+ *	  cdc.set_position().
  *
  *-------------------------------------------------------------------------
  */
@@ -19,11 +20,16 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
-#include "pg/catalog/options.h"
-#include "pg/pull/pull.h"
+#include "pg/base/background.h"
 #include "pg/base/shmem.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/options.h"
 #include "pg/catalog/spi.h"
-#include "pg/worker/worker.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/tables.h"
+#include "pg/pull/pull.h"
 
 /* Whether apply has something to do, now or with the next new table. */
 static bool
@@ -45,41 +51,6 @@ PG_FUNCTION_INFO_V1(cdc_alter_subscription);
 PG_FUNCTION_INFO_V1(cdc_enable_subscription);
 PG_FUNCTION_INFO_V1(cdc_disable_subscription);
 PG_FUNCTION_INFO_V1(cdc_drop_subscription);
-
-/* Whether the library was loaded at server start; set by cdc_worker_init(). */
-bool		cdc_preloaded = false;
-
-CdcSubscription *
-cdc_subscription_get_own(const char *name)
-{
-	CdcSubscription *sub = cdc_subscription_get(name);
-
-	cdc_subscription_check_owner(sub);
-	return sub;
-}
-
-void
-cdc_subscription_changed(void)
-{
-	cdc_catalog_changed();
-	cdc_supervisor_wake_at_commit();
-}
-
-void
-cdc_notice_preload(void)
-{
-#if CDC_HAVE_WORKERS
-	if (!cdc_preloaded)
-		ereport(NOTICE,
-				(errmsg("cdc_ingest is not in shared_preload_libraries"),
-				 errdetail("The workers start now, but not by themselves after a restart of the server."),
-				 errhint("Add it to shared_preload_libraries and restart, or call cdc.enable_subscription() after each restart.")));
-#else
-	ereport(NOTICE,
-			(errmsg("this server runs no workers of cdc_ingest"),
-			 errhint("Let a scheduler call cdc.pull() and cdc.apply().")));
-#endif
-}
 
 static void
 set_enabled(const CdcSubscription *sub, bool enabled)
@@ -233,6 +204,25 @@ cdc_alter_subscription(PG_FUNCTION_ARGS)
 }
 
 /* ------------------------------------------------------------------------
+ * cdc.set_position
+ * ------------------------------------------------------------------------
+ */
+
+PG_FUNCTION_INFO_V1(cdc_set_position);
+
+/*
+ * cdc.set_position(subscription text, "position" text): the next pull reads from there.
+ */
+Datum
+cdc_set_position(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	cdc_source_kind(sub->kind)->set_position(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_VOID();
+}
+
+/* ------------------------------------------------------------------------
  * cdc.drop_subscription
  * ------------------------------------------------------------------------
  */
@@ -272,6 +262,7 @@ delete_rows(const CdcSubscription *sub)
 		{"DELETE FROM cdc.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.subscription_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc.worker_start WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc.prepared_transaction WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},

@@ -23,35 +23,9 @@
 #include "core/base64.h"
 #include "core/geometry.h"
 #include "pg/base/error.h"
+#include "pg/datum/convert_time.h"
 #include "pg/datum/numeric_pack.h"
 #include "pg/datum/numeric_unpack.h"
-
-void
-cdc_convert_fail(const CdcConverter *conv, const CdcJsonValue *v, const char *detail)
-{
-	char	   *text = cdc_json_to_cstring(v);
-	int			len = strlen(text);
-
-	if (len > 200)
-	{
-		len = pg_mbcliplen(text, len, 200);
-		text[len] = '\0';
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("value \"%s\" of the source does not fit type %s", text,
-					format_type_with_typemod(conv->typid, conv->typmod)),
-			 detail ? errdetail("%s", detail) : 0,
-			 errhint("Change the column's type with ALTER TABLE.")));
-}
-
-Datum
-cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
-{
-	char	   *text = cdc_json_to_cstring(v);
-
-	return InputFunctionCall(&conv->input, text, conv->ioparam, conv->typmod);
-}
 
 /* ------------------------------------------------------------------------
  * Numbers
@@ -455,7 +429,7 @@ choose(CdcConverter *conv)
 
 void
 cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmod,
-				   CdcSourceKind source, const CdcSubscriptionOptions *opt)
+				   CdcSourceKind source, CdcZeroDate zero_date)
 {
 	Oid			input;
 	Oid			element;
@@ -465,7 +439,7 @@ cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmo
 	conv->typid = typid;
 	conv->typmod = typmod;
 	conv->source = source;
-	conv->zero_date = opt->zero_date;
+	conv->zero_date = zero_date;
 	conv->limit = -1;
 	conv->basetype = getBaseType(typid);
 	getTypeInputInfo(typid, &input, &conv->ioparam);
@@ -481,7 +455,7 @@ cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmo
 	if (OidIsValid(element) && get_typlen(typid) == -1)
 	{
 		conv->element = MemoryContextAlloc(cxt, sizeof(CdcConverter));
-		cdc_converter_init(conv->element, cxt, element, typmod, source, opt);
+		cdc_converter_init(conv->element, cxt, element, typmod, source, zero_date);
 		get_typlenbyvalalign(element, &conv->elem_len, &conv->elem_byval, &conv->elem_align);
 		conv->convert = convert_array;
 		return;

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_JSON_TEXT_IN_H
-#define CDC_PG_JSON_TEXT_IN_H
+#ifndef CDC_PG_DATUM_JSON_TEXT_IN_H
+#define CDC_PG_DATUM_JSON_TEXT_IN_H
 
 #include "pg/base/compat.h"
 #include "core/status.h"
@@ -30,4 +30,4 @@
 extern const Jsonb *cdc_jsonb_from_text(CdcJsonbWriter *writer, const char *text, size_t len,
 										CdcError *err);
 
-#endif							/* CDC_PG_JSON_TEXT_IN_H */
+#endif							/* CDC_PG_DATUM_JSON_TEXT_IN_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_JSONB_DOCUMENT_H
-#define CDC_PG_JSONB_DOCUMENT_H
+#ifndef CDC_PG_DATUM_JSONB_DOCUMENT_H
+#define CDC_PG_DATUM_JSONB_DOCUMENT_H
 
 #include "pg/datum/jsonb_view.h"
 
@@ -25,4 +25,4 @@ cdc_doc_jsonb(const CdcDoc *doc)
 	return (const JsonbContainer *) doc->node;
 }
 
-#endif							/* CDC_PG_JSONB_DOCUMENT_H */
+#endif							/* CDC_PG_DATUM_JSONB_DOCUMENT_H */

@@ -10,8 +10,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_JSONB_VIEW_H
-#define CDC_PG_JSONB_VIEW_H
+#ifndef CDC_PG_DATUM_JSONB_VIEW_H
+#define CDC_PG_DATUM_JSONB_VIEW_H
 
 #include "pg/base/compat.h"
 #include "utils/jsonb.h"
@@ -94,4 +94,4 @@ extern char *cdc_json_to_cstring(const CdcJsonValue *v);
 /* A Jsonb datum of its own; palloc'ed. */
 extern Jsonb *cdc_json_to_jsonb(const CdcJsonValue *v);
 
-#endif							/* CDC_PG_JSONB_VIEW_H */
+#endif							/* CDC_PG_DATUM_JSONB_VIEW_H */

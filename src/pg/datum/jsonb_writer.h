@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_JSONB_WRITER_H
-#define CDC_PG_JSONB_WRITER_H
+#ifndef CDC_PG_DATUM_JSONB_WRITER_H
+#define CDC_PG_DATUM_JSONB_WRITER_H
 
 #include "pg/base/compat.h"
 #include "core/sink.h"
@@ -23,4 +23,4 @@ extern void cdc_jsonb_writer_reset(CdcJsonbWriter *writer);
 /* The finished document; valid until the next reset. */
 extern const Jsonb *cdc_jsonb_writer_finish(CdcJsonbWriter *writer);
 
-#endif							/* CDC_PG_JSONB_WRITER_H */
+#endif							/* CDC_PG_DATUM_JSONB_WRITER_H */

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_NUMERIC_PACK_H
-#define CDC_PG_NUMERIC_PACK_H
+#ifndef CDC_PG_DATUM_NUMERIC_PACK_H
+#define CDC_PG_DATUM_NUMERIC_PACK_H
 
 #include "pg/base/compat.h"
 #include "core/status.h"
@@ -34,4 +34,4 @@ extern CdcStatus cdc_numeric_pack_text(char *out, size_t *size, const char *text
 /* Compares a few results with numeric_in()'s; ERROR when they differ. */
 extern void cdc_numeric_pack_verify(void);
 
-#endif							/* CDC_PG_NUMERIC_PACK_H */
+#endif							/* CDC_PG_DATUM_NUMERIC_PACK_H */

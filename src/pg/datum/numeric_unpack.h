@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_NUMERIC_UNPACK_H
-#define CDC_PG_NUMERIC_UNPACK_H
+#ifndef CDC_PG_DATUM_NUMERIC_UNPACK_H
+#define CDC_PG_DATUM_NUMERIC_UNPACK_H
 
 #include "pg/base/compat.h"
 
@@ -37,4 +37,4 @@ extern bool cdc_numeric_magnitude(const CdcNumericParts *parts, uint64 *magnitud
  */
 extern bool cdc_numeric_decimal(const CdcNumericParts *parts, uint64 *mantissa, int *exponent);
 
-#endif							/* CDC_PG_NUMERIC_UNPACK_H */
+#endif							/* CDC_PG_DATUM_NUMERIC_UNPACK_H */

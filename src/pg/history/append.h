@@ -10,7 +10,7 @@
 #define CDC_PG_HISTORY_APPEND_H
 
 #include "pg/base/compat.h"
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 #include "utils/jsonb.h"
 
 typedef struct CdcHistory CdcHistory;

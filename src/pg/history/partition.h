@@ -9,7 +9,7 @@
 #define CDC_PG_HISTORY_PARTITION_H
 
 #include "pg/base/compat.h"
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 #include "utils/rel.h"
 
 /*

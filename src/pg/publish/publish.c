@@ -30,9 +30,13 @@
 #include "pg/catalog/kafka_options.h"
 #include "pg/catalog/options.h"
 #include "pg/base/shmem.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/log.h"
+#include "pg/base/background.h"
 #include "pg/remote/server_access.h"
 #include "pg/catalog/spi.h"
-#include "pg/commands/subscription_internal.h"
 
 #define FETCH_ROWS		256
 

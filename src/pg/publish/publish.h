@@ -5,28 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_PUBLISH_H
-#define CDC_PG_PUBLISH_H
+#ifndef CDC_PG_PUBLISH_PUBLISH_H
+#define CDC_PG_PUBLISH_PUBLISH_H
 
 #include "pg/base/compat.h"
-#include "pg/catalog/catalog.h"
-
-typedef enum CdcPublishFormat
-{
-	CDC_PUBLISH_MAXWELL,		/* the event as it is */
-	CDC_PUBLISH_JSON,			/* the row; deletes are tombstones */
-	CDC_PUBLISH_ES_BULK			/* lines of Elasticsearch's bulk API */
-} CdcPublishFormat;
-
-/* cdc.publication.options, defaults filled in (options.c has the list). */
-typedef struct CdcPublicationOptions
-{
-	bool		tombstones;		/* a message without a value after each delete */
-	const char *ddl_topic;		/* template; "" = DDL is left out */
-	const char *raw_topic;		/* of events that belong to no table */
-	const char *index_template; /* es_bulk: _index */
-	const char *transactional_id;	/* or NULL */
-} CdcPublicationOptions;
+#include "pg/catalog/subscription.h"
 
 /*
  * Sends the next events, at most max_events (0 = all) rounded up to a commit.
@@ -40,4 +23,4 @@ extern int64 cdc_publish_run(const char *publication, int64 max_events, bool *mo
 /* Names of a subscription's enabled publications, in the given context. */
 extern List *cdc_publications_enabled(const CdcSubscription *sub, MemoryContext cxt);
 
-#endif							/* CDC_PG_PUBLISH_H */
+#endif							/* CDC_PG_PUBLISH_PUBLISH_H */

@@ -14,13 +14,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_PUBLISH_INTERNAL_H
-#define CDC_PG_PUBLISH_INTERNAL_H
+#ifndef CDC_PG_PUBLISH_PUBLISH_INTERNAL_H
+#define CDC_PG_PUBLISH_PUBLISH_INTERNAL_H
 
 #include "pg/base/compat.h"
 #include "core/json_text.h"
 #include "envelope/document.h"
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
+#include "pg/remote/kafka_outbox.h"
 #include "pg/remote/kafka_send.h"
 #include "pg/publish/publish.h"
 
@@ -165,4 +166,4 @@ extern char *cdc_publish_key_text(const CdcPublishKey *key, const CdcPublishRow 
 /* Raises when a sink failed. */
 extern void cdc_publish_check(CdcStatus st);
 
-#endif							/* CDC_PG_PUBLISH_INTERNAL_H */
+#endif							/* CDC_PG_PUBLISH_PUBLISH_INTERNAL_H */

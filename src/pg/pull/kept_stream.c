@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 
+#include "pg/catalog/changes.h"
 #include "pg/remote/server_access.h"
 
 void

@@ -10,10 +10,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_KEPT_STREAM_H
-#define CDC_PG_KEPT_STREAM_H
+#ifndef CDC_PG_PULL_KEPT_STREAM_H
+#define CDC_PG_PULL_KEPT_STREAM_H
 
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 
 typedef struct CdcKeptStream
 {
@@ -63,4 +63,4 @@ extern void cdc_kept_stream_drop(CdcKeptStreamKind *kind, int32 subscription_id)
 extern CdcSubscription *cdc_kept_stream_read(CdcKeptStream *stream, MemoryContext parent,
 											 char *(*define) (const CdcSubscription *sub), bool *same);
 
-#endif							/* CDC_PG_KEPT_STREAM_H */
+#endif							/* CDC_PG_PULL_KEPT_STREAM_H */

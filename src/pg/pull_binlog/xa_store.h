@@ -6,17 +6,18 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_XA_STORE_H
-#define CDC_PG_XA_STORE_H
+#ifndef CDC_PG_PULL_BINLOG_XA_STORE_H
+#define CDC_PG_PULL_BINLOG_XA_STORE_H
 
 #include "binlog/format.h"
 #include "core/change.h"
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 #include "pg/base/group_buffer.h"
 
 /*
  * Keeps the group's events under the transaction's id, in place of what may be
- * there: a stream that begins anew brings them again.
+ * there: a stream that begins anew brings them again.  In the caller's transaction;
+ * memory is a chunk of 1 MB and the largest event.
  */
 extern void cdc_xa_store_put(const CdcSubscription *sub, const char *xa,
 							 const CdcTransaction *txn, const CdcFormat *format,
@@ -29,4 +30,4 @@ extern bool cdc_xa_store_get(const CdcSubscription *sub, const char *xa, CdcForm
 extern bool cdc_xa_store_has(const CdcSubscription *sub, const char *xa);
 extern void cdc_xa_store_delete(const CdcSubscription *sub, const char *xa);
 
-#endif							/* CDC_PG_XA_STORE_H */
+#endif							/* CDC_PG_PULL_BINLOG_XA_STORE_H */

@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_DISCOVER_H
-#define CDC_PG_DISCOVER_H
+#ifndef CDC_PG_PULL_KAFKA_DISCOVER_H
+#define CDC_PG_PULL_KAFKA_DISCOVER_H
 
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 
 #include "envelope/envelope.h"
 
@@ -21,4 +21,4 @@
 extern bool cdc_discover_table(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env,
 							   int64 seq);
 
-#endif							/* CDC_PG_DISCOVER_H */
+#endif							/* CDC_PG_PULL_KAFKA_DISCOVER_H */

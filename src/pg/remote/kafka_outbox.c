@@ -21,7 +21,6 @@
 
 #include "pg/base/group_buffer.h"
 #include "pg/remote/kafka_send.h"
-#include "pg/base/module.h"
 
 typedef struct OutRecord
 {

@@ -9,8 +9,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_KAFKA_OUTBOX_H
-#define CDC_PG_KAFKA_OUTBOX_H
+#ifndef CDC_PG_REMOTE_KAFKA_OUTBOX_H
+#define CDC_PG_REMOTE_KAFKA_OUTBOX_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -28,4 +28,7 @@ extern CdcOutlet *cdc_outbox_outlet(Oid serverid, Oid userid, List *overrides);
 /* Everything is copied.  ERROR for a message over the outlet's message_max_bytes. */
 extern void cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *message);
 
-#endif							/* CDC_PG_KAFKA_OUTBOX_H */
+/* From _PG_init(): messages are sent before commit. */
+extern void cdc_outbox_init(void);
+
+#endif							/* CDC_PG_REMOTE_KAFKA_OUTBOX_H */

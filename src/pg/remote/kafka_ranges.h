@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_KAFKA_RANGES_H
-#define CDC_PG_KAFKA_RANGES_H
+#ifndef CDC_PG_REMOTE_KAFKA_RANGES_H
+#define CDC_PG_REMOTE_KAFKA_RANGES_H
 
 #include "pg/base/compat.h"
 
@@ -53,4 +53,4 @@ extern void cdc_kafka_ranges_clear(CdcKafkaRanges *ranges);
 /* What was read since the reader was opened. */
 extern const CdcKafkaStats *cdc_kafka_ranges_stats(const CdcKafkaRanges *ranges);
 
-#endif							/* CDC_PG_KAFKA_RANGES_H */
+#endif							/* CDC_PG_REMOTE_KAFKA_RANGES_H */

@@ -6,11 +6,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_KAFKA_SEND_H
-#define CDC_PG_KAFKA_SEND_H
+#ifndef CDC_PG_REMOTE_KAFKA_SEND_H
+#define CDC_PG_REMOTE_KAFKA_SEND_H
 
 #include "pg/base/compat.h"
-#include "pg/remote/kafka_outbox.h"
+#include "nodes/pg_list.h"
+
 #include "pg/remote/kafka_client.h"
 
 /* A cluster as a role sees it, and options that override the server's. */
@@ -89,4 +90,4 @@ extern void cdc_kafka_sender_commit(CdcKafkaSender *sender);
  */
 extern void cdc_kafka_sender_abort(int level);
 
-#endif							/* CDC_PG_KAFKA_SEND_H */
+#endif							/* CDC_PG_REMOTE_KAFKA_SEND_H */

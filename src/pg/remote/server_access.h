@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SERVER_ACCESS_H
-#define CDC_PG_SERVER_ACCESS_H
+#ifndef CDC_PG_REMOTE_SERVER_ACCESS_H
+#define CDC_PG_REMOTE_SERVER_ACCESS_H
 
 #include "pg/base/compat.h"
 #include "foreign/foreign.h"
@@ -20,4 +20,4 @@ extern void cdc_server_check_usage(ForeignServer *server, Oid role);
 /* The role's user mapping, or PUBLIC's; NULL where there is none. */
 extern UserMapping *cdc_server_user_mapping(ForeignServer *server, Oid role);
 
-#endif							/* CDC_PG_SERVER_ACCESS_H */
+#endif							/* CDC_PG_REMOTE_SERVER_ACCESS_H */

@@ -7,8 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_SOURCE_H
-#define CDC_PG_SOURCE_H
+#ifndef CDC_PG_REMOTE_SOURCE_H
+#define CDC_PG_REMOTE_SOURCE_H
 
 #include "pg/base/compat.h"
 #include "source/session.h"
@@ -80,19 +80,6 @@ extern CdcStatus cdc_source_try_query(CdcSource *source, const char *sql, CdcRow
  */
 extern bool cdc_source_is_busy(CdcSource *source);
 
-/*
- * Which generated columns the source's row images always have.  The rest would
- * go stale in a replica.
- */
-typedef enum CdcGeneratedLogged
-{
-	CDC_GENERATED_ALL,
-	CDC_GENERATED_STORED,
-	CDC_GENERATED_NONE
-} CdcGeneratedLogged;
-
-extern CdcGeneratedLogged cdc_source_generated_logged(CdcSource *source);
-
 /* Statements for which versions have other words. */
 extern const char *cdc_source_sql_binlog_status(const CdcMysqlServerInfo *info);
 extern const char *cdc_source_sql_replica_status(const CdcMysqlServerInfo *info);
@@ -123,4 +110,4 @@ extern void cdc_source_position(CdcSource *source, CdcSourcePosition *pos);
 /* A server id for our dump connection that no replica of the source uses. */
 extern uint32 cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker);
 
-#endif							/* CDC_PG_SOURCE_H */
+#endif							/* CDC_PG_REMOTE_SOURCE_H */

@@ -13,8 +13,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TOPIC_PATTERN_H
-#define CDC_PG_TOPIC_PATTERN_H
+#ifndef CDC_PG_REMOTE_TOPIC_PATTERN_H
+#define CDC_PG_REMOTE_TOPIC_PATTERN_H
 
 #include "pg/base/compat.h"
 
@@ -26,4 +26,4 @@ extern bool cdc_topic_pattern_is_name(const char *pattern);
 
 extern bool cdc_topic_wanted(char **patterns, int n, const char *topic);
 
-#endif							/* CDC_PG_TOPIC_PATTERN_H */
+#endif							/* CDC_PG_REMOTE_TOPIC_PATTERN_H */

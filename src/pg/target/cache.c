@@ -14,6 +14,8 @@
 #include "utils/memutils.h"
 
 #include "pg/apply/apply_internal.h"
+#include "pg/catalog/tables.h"
+#include "pg/catalog/changes.h"
 
 /* "subscription id:database.table"; MySQL's names have 64 characters at most. */
 #define CACHE_KEY_SIZE	(12 + 2 * 64 * 4 + 2)

@@ -6,14 +6,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_REPLICA_TABLE_H
-#define CDC_PG_REPLICA_TABLE_H
+#ifndef CDC_PG_TARGET_REPLICA_TABLE_H
+#define CDC_PG_TARGET_REPLICA_TABLE_H
 
 #include "pg/base/compat.h"
 #include "core/change.h"
 #include "nodes/pg_list.h"
-#include "pg/catalog/catalog.h"
-#include "pg/remote/source.h"
+#include "pg/catalog/subscription.h"
+#include "pg/schema/typemap.h"
 
 /* What a target is to look like; filled by the caller. */
 typedef struct CdcReplicaSpec
@@ -56,4 +56,4 @@ extern char *cdc_replica_trouble(const CdcSubscription *sub, const CdcTable *tab
 extern void cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 							   const CdcReplicaSpec *spec, CdcReplica *replica);
 
-#endif							/* CDC_PG_REPLICA_TABLE_H */
+#endif							/* CDC_PG_TARGET_REPLICA_TABLE_H */

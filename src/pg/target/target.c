@@ -29,6 +29,7 @@
 #include "core/geometry.h"
 #include "pg/apply/apply_internal.h"
 #include "pg/catalog/spi.h"
+#include "pg/catalog/log.h"
 
 /* ------------------------------------------------------------------------
  * Columns
@@ -148,7 +149,7 @@ build_columns(CdcTarget *target, const CdcSubscription *sub, const Jsonb *mappin
 		col->byval = att->attbyval;
 		col->len = att->attlen;
 		cdc_converter_init(&col->conv, CurrentMemoryContext, att->atttypid, att->atttypmod,
-						   source_kind(source, nsource, name), &sub->opt);
+						   source_kind(source, nsource, name), sub->opt.zero_date);
 		cdc_column_hint(att->atttypid, att->atttypmod, &col->hint);
 		if (col->conv.source == CDC_SOURCE_GEOMETRY)
 			col->hint.kind = CDC_HINT_GEOMETRY;

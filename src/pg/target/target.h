@@ -7,10 +7,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_H
-#define CDC_PG_TARGET_H
+#ifndef CDC_PG_TARGET_TARGET_H
+#define CDC_PG_TARGET_TARGET_H
 
-#include "pg/catalog/catalog.h"
+#include "pg/catalog/subscription.h"
 #include "access/tupdesc.h"
 #include "envelope/envelope.h"
 #include "pg/datum/convert.h"
@@ -195,4 +195,4 @@ pg_noreturn extern void cdc_target_missing_column(const CdcTarget *target,
 /* ERROR: an event does not have a value that must not stay as it was. */
 pg_noreturn extern void cdc_target_stale_column(const CdcTarget *target, const CdcLayout *layout);
 
-#endif							/* CDC_PG_TARGET_H */
+#endif							/* CDC_PG_TARGET_TARGET_H */

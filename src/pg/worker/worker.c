@@ -10,6 +10,11 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
+#include "pg/base/shmem.h"
+#include "pg/base/wake.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/subscription.h"
+#include "pg/worker/turn.h"
 
 #if CDC_HAVE_WORKERS
 
@@ -25,9 +30,9 @@
 
 #include "pg/apply/apply.h"
 #include "pg/catalog/failure.h"
+#include "pg/catalog/worker_start.h"
 #include "pg/publish/publish.h"
 #include "pg/pull/pull.h"
-#include "pg/pull_kafka/pull_kafka.h"
 #include "pg/worker/worker.h"
 
 #define WAIT_MS				10000L	/* the longest sleep; a safety net, not a clock */
@@ -96,6 +101,7 @@ note_success(const CdcSubscription *sub, bool worked)
 		(!worked && !TimestampDifferenceExceeds(running_since, GetCurrentTimestamp(), RECOVERED_MS)))
 		return;
 	cdc_failure_clear(sub->name, cdc_worker_kind_name(my_kind));
+	cdc_worker_start_clear(sub->name, cdc_worker_kind_name(my_kind));
 	failed_before = false;
 }
 
@@ -141,8 +147,8 @@ pull_once(bool *more)
 
 	if (result.events > 0)
 	{
-		cdc_worker_wake(my_subscription, CDC_WRITER_APPLY);
-		cdc_worker_wake(my_subscription, CDC_WRITER_PUBLISH);
+		cdc_worker_wake(my_subscription, CDC_WORKER_APPLY);
+		cdc_worker_wake(my_subscription, CDC_WORKER_PUBLISH);
 	}
 	else if (result.moved)
 		cdc_progress_broadcast();	/* nothing to apply: who waits may look at once */
@@ -272,7 +278,7 @@ record_error(void)
 			cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind),
 							   cdc_failure_text(edata));
 			if (my_kind == CDC_WORKER_PULL)
-				cdc_pull_kafka_failed(sub, cdc_failure_text(edata));
+				cdc_pull_failed(sub, cdc_failure_text(edata));
 		}
 		cdc_background_commit();
 	}

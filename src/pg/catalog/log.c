@@ -1,0 +1,75 @@
+/*-------------------------------------------------------------------------
+ *
+ * log.c
+ *	  Rows of cdc.log, and notifications on the channel cdc_ingest.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/catalog/log.h"
+
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+
+#include "pg/catalog/spi.h"
+
+
+void
+cdc_log(const char *subscription, const char *kind, const char *message, const char *detail)
+{
+	static CdcStatement stmt = {
+		"INSERT INTO cdc.log (subscription, kind, message, detail, by_role)"
+		" VALUES ($1, $2, $3, $4, $5::pg_catalog.name)",
+		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[5];
+	char		nulls[5];
+	char	   *role = CDC_USER_NAME(GetUserId());
+
+	memset(nulls, ' ', sizeof(nulls));
+	cdc_spi_begin(&spi);
+	values[0] = cdc_text_or_null(subscription, &nulls[0]);
+	values[1] = CStringGetTextDatum(kind);
+	values[2] = CStringGetTextDatum(message);
+	values[3] = cdc_text_or_null(detail, &nulls[3]);
+	values[4] = CStringGetTextDatum(role);
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+}
+
+/* Appends ,"key":"value", the value cut to what leaves room in a notification. */
+static void
+append_member(StringInfo json, const char *key, const char *value)
+{
+	/* A payload is less than 8000 bytes and escaping makes up to 6 of one. */
+	int			len;
+
+	if (value == NULL)
+		return;
+	len = pg_mbcliplen(value, strlen(value), 600);
+	appendStringInfoChar(json, json->len > 1 ? ',' : ' ');
+	escape_json(json, key);
+	appendStringInfoChar(json, ':');
+	escape_json(json, pnstrdup(value, len));
+}
+
+void
+cdc_notify(const char *subscription, const char *kind, const char *source_table,
+		   const char *message)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	append_member(&json, "kind", kind);
+	append_member(&json, "subscription", subscription);
+	append_member(&json, "source_table", source_table);
+	append_member(&json, "message", message);
+	appendStringInfoChar(&json, '}');
+	Async_Notify("cdc_ingest", json.data);
+}

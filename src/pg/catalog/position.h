@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * position.h
+ *	  Where pull and apply of a subscription stand: cdc.subscription_position and
+ *	  cdc.subscription_progress, read and moved in the caller's transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_CATALOG_POSITION_H
+#define CDC_PG_CATALOG_POSITION_H
+
+#include "pg/base/compat.h"
+#include "core/gtid.h"
+#include "datatype/timestamp.h"
+#include "pg/catalog/subscription.h"
+
+/* cdc.subscription_position: written by pull only. */
+typedef struct CdcPosition
+{
+	char	   *file;			/* NULL: never pulled */
+	int64		file_offset;
+	char	   *gtid_set;		/* NULL: the source has no GTIDs */
+	char	   *source_uuid;	/* what names the server, or NULL */
+	char	   *source_address; /* which of the hosts it is, or NULL */
+	int64		last_seq;		/* of the last event in history, 0 = none */
+	TimestampTz source_ts;		/* commit time of the last transaction seen; 0 = none */
+	int64		transactions;	/* counters since creation */
+	int64		events;
+	int64		bytes;
+	int64		skipped_events; /* of unknown types that may be ignored */
+	char	   *snapshot_join;	/* position that the stream must pass before apply may
+								 * show a copied table; NULL = nothing pending */
+	int64		barrier_seq;	/* apply commits only at boundaries >= this */
+	int64		version;		/* Kafka: of the rows in cdc.subscription_partition */
+} CdcPosition;
+
+/* Latest committed row (call after cdc_subscription_lock). */
+extern void cdc_position_get(const CdcSubscription *sub, CdcPosition *pos);
+extern void cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos);
+
+/* cdc.subscription_progress: written by apply only. */
+typedef struct CdcProgress
+{
+	int64		applied_seq;
+	char	   *position;		/* history.position of applied_seq, or NULL */
+	char	   *gtid;
+	TimestampTz source_ts;
+} CdcProgress;
+
+extern void cdc_progress_get(const CdcSubscription *sub, CdcProgress *progress);
+extern void cdc_progress_set(const CdcSubscription *sub, const CdcProgress *progress);
+
+/*
+ * Splits "file:offset" of a binlog; false when text is not of that form.  *file
+ * is palloc'ed.
+ */
+extern bool cdc_position_parse(const char *text, char **file, int64 *offset);
+
+/*
+ * The set of GTIDs that text says.  Malloc'ed: cdc_gtid_set_destroy() frees it.
+ * ERROR, which names the subscription, where text is no such set.
+ */
+extern CdcGtidSet *cdc_position_parse_gtids(CdcFlavor flavor, const char *text,
+											const char *subscription);
+
+#endif							/* CDC_PG_CATALOG_POSITION_H */

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * tables.h
+ *	  cdc.subscription_table: the source tables of a subscription.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_CATALOG_TABLES_H
+#define CDC_PG_CATALOG_TABLES_H
+
+#include "pg/base/compat.h"
+#include "nodes/pg_list.h"
+#include "pg/catalog/subscription.h"
+#include "utils/jsonb.h"
+
+/* cdc.subscription_table */
+typedef struct CdcSubscriptionTable
+{
+	char	   *source_table;	/* database.table */
+	char	   *target;			/* qualified, quoted name; NULL = history only */
+	char	   *mode;
+	char	  **key;			/* target columns; NULL = the source's primary key */
+	int			nkey;
+	Jsonb	   *columns;		/* target column -> source column, or NULL */
+	char		state;			/* i: waits for its copy; f: is copied, the stream has to pass
+								 * that; r: ready; e: in error */
+	bool		copy_data;		/* whether state i wants an initial copy */
+} CdcSubscriptionTable;
+
+extern List *cdc_subscription_tables(const CdcSubscription *sub);	/* of CdcSubscriptionTable * */
+extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table,
+										 char state, const char *error);
+
+#endif							/* CDC_PG_CATALOG_TABLES_H */

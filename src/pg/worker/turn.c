@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ *
+ * turn.c
+ *	  The transactions of a background process: each one holds the extension,
+ *	  so that DROP EXTENSION waits for it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/worker/turn.h"
+
+#if CDC_HAVE_WORKERS
+
+#include "access/xact.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+
+#include "pg/catalog/changes.h"
+
+bool
+cdc_background_transaction(void)
+{
+	/*
+	 * Found by name once: as long as the catalogs have not changed, their
+	 * extension has not gone.
+	 */
+	static Oid	known = InvalidOid;
+	static uint64 known_generation = 0;
+	Oid			extension;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (known_generation != cdc_catalog_generation())
+		known = InvalidOid;
+	extension = OidIsValid(known) ? known : get_extension_oid("cdc_ingest", true);
+	if (OidIsValid(extension))
+	{
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+		/* it may have been dropped while we waited; the lock brought the news */
+		if (OidIsValid(known) && known_generation == cdc_catalog_generation())
+			return true;
+		if (get_extension_oid("cdc_ingest", true) == extension)
+		{
+			known = extension;
+			known_generation = cdc_catalog_generation();
+			return true;
+		}
+	}
+	known = InvalidOid;
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return false;
+}
+
+void
+cdc_background_commit(void)
+{
+	if (ActiveSnapshotSet())
+		PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(false);
+}
+
+#endif							/* CDC_HAVE_WORKERS */
