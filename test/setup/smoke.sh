@@ -105,9 +105,12 @@ assert meta['version'] == provides['version'] == sys.argv[1], 'version'
 for key in 'file', 'docfile':
     assert os.path.exists(provides[key]), provides[key]
 END
-	check "make finds all that it needs" into "$dir/make.out" make -n all PG_CONFIG="$CDC_PG_BIN/pg_config"
+	check "make finds all that it needs" would_make "$dir/make.out"
 	check "it compiles every C file" all_compiled "$dir/make.out"
 }
+
+# would_make FILE: what make would run here goes to it.
+would_make() { make -n all PG_CONFIG="$CDC_PG_BIN/pg_config" >"$1"; }
 
 # all_compiled FILE: what make would run compiles each C file that is committed.
 all_compiled() {

@@ -260,7 +260,7 @@ do_tap() {
 }
 
 show_tap() {
-	grep -E '^ *(not ok|# )|^Bail|^Dubious' "$2" | tail -n 60
+	grep -E '^ *(not ok|# )|^Bail|^Dubious|Wstat' "$2" | tail -n 60
 	# What the program said at its end is there.
 	cat "$CDC_WORK/tap/$1"/{log,tmp_check/log}/regress_log_* 2>/dev/null | tail -n 15
 }
