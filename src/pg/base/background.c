@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
+#include "pg/base/compat_storage.h"
 #include "pg/base/shmem.h"
 
 #include "access/xact.h"

@@ -12,6 +12,8 @@
 #include "storage/fd.h"
 #include "storage/ipc.h"
 
+#include "pg/base/compat_storage.h"
+
 #define EXIT_WAIT_MS		1000
 
 void

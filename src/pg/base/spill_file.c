@@ -16,6 +16,8 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_storage.h"
+
 #define BLOCK_BYTES			((size_t) 128 * 1024)
 #define KEEP_BYTES			((size_t) 1024 * 1024)	/* of the piece, when a smaller one follows */
 

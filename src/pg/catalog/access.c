@@ -29,7 +29,7 @@ cdc_user_restore(const CdcUser *saved)
 void
 cdc_subscription_check_owner(const CdcSubscription *sub)
 {
-	if (!CDC_IS_MEMBER(GetUserId(), sub->owner_oid))
+	if (!is_member_of_role(GetUserId(), sub->owner_oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of subscription \"%s\"", sub->name),

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
 
 

@@ -19,6 +19,9 @@
 #include "utils/lsyscache.h"
 
 #include "core/pattern.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_storage.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/kafka_options.h"
 #include "pg/catalog/spi.h"
 

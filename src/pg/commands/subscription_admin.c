@@ -139,7 +139,7 @@ append_members(StringInfo json, Jsonb *object, Jsonb *other)
 			continue;
 		(void) JsonbIteratorNext(&it, &value, true);
 		if (value.type == jbvNull ||
-			(other != NULL && CDC_FIND_JSONB_KEY(&other->root, &key) != NULL))
+			(other != NULL && findJsonbValueFromContainer(&other->root, JB_FOBJECT, &key) != NULL))
 			continue;
 		if (json->len > 1)
 			appendStringInfoChar(json, ',');
