@@ -6,12 +6,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/option_table.h"
+#include "pg/catalog/mysql_options.h"
 
 #include "access/reloptions.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
+
+#include "pg/catalog/option_table.h"
 
 static void
 read_list(CdcOptionScope scope, List *list, CdcMysqlOptions *opt)

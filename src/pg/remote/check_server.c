@@ -17,7 +17,7 @@
 #include "utils/builtins.h"
 
 #include "pg/catalog/kafka_options.h"
-#include "pg/catalog/option_table.h"
+#include "pg/catalog/mysql_options.h"
 #include "pg/base/result_set.h"
 #include "pg/remote/source.h"
 
