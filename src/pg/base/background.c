@@ -1,36 +1,25 @@
 /*-------------------------------------------------------------------------
  *
  * background.c
- *	  Starting the extension's background processes, and what each does first.
+ *	  Starting the extension's background processes, what each does first, and how
+ *	  they sleep.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
-#include "pg/base/compat_storage.h"
-#include "pg/base/shmem.h"
 
-#include "access/xact.h"
-#include "catalog/objectaccess.h"
-#include "catalog/pg_extension.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "utils/memutils.h"
+
+#include "pg/base/compat_storage.h"
 
 #if CDC_HAVE_WORKERS
 
 #include "postmaster/interrupt.h"
-#include "storage/lmgr.h"
-#include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
-#include "utils/snapmgr.h"
-
-#endif							/* CDC_HAVE_WORKERS */
-
-#if CDC_HAVE_WORKERS
 
 const char *
 cdc_worker_kind_name(CdcWorkerKind kind)
@@ -65,7 +54,7 @@ cdc_background_start(const CdcWorkerStart *what, const char *label,
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	/* a supervisor comes back by itself, after a crash of the server too */
+	/* the postmaster restarts a supervisor, after a crash of the server too */
 	worker.bgw_restart_time = what->kind == CDC_WORKER_SUPERVISOR ? 5 : BGW_NEVER_RESTART;
 	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "cdc_ingest");
 	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "%s",
@@ -86,8 +75,9 @@ cdc_background_start(const CdcWorkerStart *what, const char *label,
 }
 
 /*
- * A supervisor that the postmaster restarts finds its old slot given back or,
- * after a crash, emptied: it takes a new one.
+ * Takes the slot that was reserved for this process; false when the process is not
+ * wanted any more.  A supervisor that the postmaster restarts finds that its old
+ * slot was given back, or emptied by a crash, and takes a new one.
  */
 static bool
 take_slot(CdcWorkerStart *start)
@@ -108,7 +98,7 @@ cdc_background_begin(CdcWorkerStart *start)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 
-	if (start == NULL)			/* the launcher */
+	if (start == NULL)			/* the launcher, which has neither slot nor database */
 	{
 		BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 		return;
@@ -121,7 +111,7 @@ cdc_background_begin(CdcWorkerStart *start)
 											  OidIsValid(start->userid) ? CDC_BGWORKER_FLAGS : 0);
 	SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_SESSION);
 
-	/* What a role or database has as default must not change what we do. */
+	/* Defaults of the role or the database must not change what a worker does. */
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_deferrable", "off", PGC_SUSET, PGC_S_OVERRIDE);
@@ -154,7 +144,6 @@ cdc_background_sleep(long timeout_ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Whether the library was loaded at server start; set by cdc_worker_init(). */
 bool		cdc_preloaded = false;
 
 void

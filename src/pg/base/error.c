@@ -11,8 +11,9 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
+/* The SQLSTATE that a status stands for. */
 static int
-sqlstate(CdcStatus status)
+sqlstate_of_status(CdcStatus status)
 {
 	switch (status)
 	{
@@ -53,9 +54,8 @@ sqlstate(CdcStatus status)
 }
 
 /*
- * In the database's encoding.  A message may end inside a character, where it
- * was cut to its buffer's size, or hold bytes that the source sent: what is
- * not UTF-8 becomes '?', so that reporting an error cannot fail by itself.
+ * A message may end inside a character, where it was cut to its buffer's size, or
+ * hold bytes that the source sent.  Reporting an error must not fail by itself.
  */
 char *
 cdc_error_text(const char *utf8)
@@ -80,9 +80,9 @@ cdc_error_text(const char *utf8)
 	return pg_any_to_server(copy, len, PG_UTF8);
 }
 
-/* Where in the source it happened, or NULL. */
+/* Where in the source the error happened, for its context; NULL: not known. */
 static char *
-context_text(const CdcError *err, const char *subscription)
+error_context_text(const CdcError *err, const char *subscription)
 {
 	StringInfoData buf;
 
@@ -107,10 +107,10 @@ cdc_ereport(const CdcError *err, const char *subscription)
 	const char *message = err->message[0] != '\0' ? cdc_error_text(err->message) : "unknown error";
 	const char *detail = err->detail[0] != '\0' ? cdc_error_text(err->detail) : NULL;
 	const char *hint = err->hint[0] != '\0' ? cdc_error_text(err->hint) : NULL;
-	const char *context = context_text(err, subscription);
+	const char *context = error_context_text(err, subscription);
 
 	ereport(ERROR,
-			(errcode(sqlstate(err->status)),
+			(errcode(sqlstate_of_status(err->status)),
 			 errmsg("%s", message),
 			 detail ? errdetail("%s", detail) : 0,
 			 hint ? errhint("%s", hint) : 0,
