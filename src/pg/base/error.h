@@ -21,12 +21,6 @@ pg_noreturn extern void cdc_ereport(const CdcError *err, const char *subscriptio
 /* Raises ERROR after an allocation outside of PostgreSQL's memory contexts failed. */
 pg_noreturn extern void cdc_out_of_memory(void);
 
-/*
- * A text from a source in the database's encoding, palloc'ed.  Bytes that are no
- * UTF-8 become '?'; what the encoding does not have is an ERROR.
- */
-extern char *cdc_error_text(const char *utf8);
-
 /* Raises ERROR when the status is one of failure. */
 #define CDC_CHECK(st, err, subscription) \
 	do { if (cdc_failed(st)) cdc_ereport((err), (subscription)); } while (0)

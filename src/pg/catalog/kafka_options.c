@@ -20,11 +20,11 @@
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
-#include "mb/pg_wchar.h"
+
 #include "utils/builtins.h"
 
-#include "pg/base/error.h"
-#include "pg/fdw/table.h"
+#include "pg/base/utf8.h"
+#include "pg/catalog/kafka_field.h"
 #include "pg/catalog/option_table.h"
 
 char *
@@ -85,7 +85,7 @@ read_list(CdcOptionScope scope, List *list, bool foreign, Properties *properties
 		if (foreign && cdc_kafka_property_use(name, NULL) == CDC_KAFKA_UNKNOWN)
 			continue;
 		properties->list[properties->n].name = name;
-		properties->list[properties->n].value = pg_server_to_any(value, strlen(value), PG_UTF8);
+		properties->list[properties->n].value = cdc_to_utf8(value);
 		properties->n++;
 	}
 }
@@ -166,7 +166,7 @@ check_property(CdcOptionScope scope, const char *option, const char *value)
 				wrong_place(scope, option, false);
 			break;
 	}
-	if (cdc_failed(cdc_kafka_property_check(name, pg_server_to_any(value, strlen(value), PG_UTF8), &err)))
+	if (cdc_failed(cdc_kafka_property_check(name, cdc_to_utf8(value), &err)))
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("invalid value for option \"%s\"", option),

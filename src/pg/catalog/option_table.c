@@ -13,12 +13,13 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
+
 #include "utils/builtins.h"
 
 #include "pg/base/result_set.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/options.h"
-#include "pg/fdw/table.h"
+#include "pg/catalog/kafka_field.h"
 #include "source/kafka.h"
 #include "source/mysql.h"
 
@@ -363,7 +364,7 @@ store_value(const CdcOption *opt, const char *value, void *field)
 	{
 		case TYPE_TEXT:
 			if (field != NULL)
-				*(const char **) field = pg_server_to_any(value, strlen(value), PG_UTF8);
+				*(const char **) field = cdc_to_utf8(value);
 			break;
 		case TYPE_BOOL:
 			if (!parse_bool(value, &flag))
