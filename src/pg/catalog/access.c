@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * access.c
- *	  Who may: the owner of a subscription, and running with the owner's rights.
+ *	  Who may do what with a subscription, and running with its owner's rights.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,7 +9,6 @@
 
 #include "miscadmin.h"
 #include "utils/acl.h"
-
 
 void
 cdc_user_become_owner(const CdcSubscription *sub, CdcUser *saved)

@@ -9,17 +9,14 @@
  */
 #include "pg/catalog/option_table.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
-
 #include "utils/builtins.h"
 
 #include "pg/base/result_set.h"
 #include "pg/base/utf8.h"
-#include "pg/catalog/options.h"
 #include "pg/catalog/kafka_field.h"
+#include "pg/catalog/options.h"
 #include "source/kafka.h"
 #include "source/mysql.h"
 

@@ -44,8 +44,12 @@ cdc_spi_command(const char *sql)
 	cdc_spi_disconnect();
 }
 
-Oid
-cdc_extension_owner(void)
+/*
+ * The owner of the extension's tables.  They exist only while the extension does:
+ * ERROR when it is not installed in this database.
+ */
+static Oid
+extension_owner(void)
 {
 	Oid			nsp = get_namespace_oid("cdc", true);
 	Oid			relid = InvalidOid;
@@ -71,7 +75,7 @@ cdc_extension_owner(void)
 void
 cdc_spi_begin(CdcSpi *spi)
 {
-	Oid			owner = cdc_extension_owner();
+	Oid			owner = extension_owner();
 
 	spi->caller = CurrentMemoryContext;
 	cdc_spi_connect();

@@ -74,9 +74,6 @@ extern Datum cdc_text_or_null(const char *s, char *null);
 /* An argument of type text[] from n strings. */
 extern Datum cdc_text_array(const char *const *strings, int n);
 
-/* The owner of the extension's tables; ERROR when it is not installed here. */
-extern Oid	cdc_extension_owner(void);
-
 /*
  * As the current user
  */
