@@ -10,7 +10,7 @@
 
 #include "pg/base/compat.h"
 #include "core/event.h"
-#include "pg/datum/convert.h"
+#include "pg/datum/converter.h"
 #include "utils/jsonb.h"
 
 /* How a history table is partitioned (by ingested_at). */
