@@ -130,8 +130,10 @@
 /* GetUserNameFromId() can return NULL for an unknown role since 9.5. */
 #if PG_VERSION_NUM >= 90500
 #define CDC_USER_NAME(roleid)			GetUserNameFromId((roleid), false)
+#define CDC_USER_NAME_MISSING_OK(roleid)	GetUserNameFromId((roleid), true)
 #else
 #define CDC_USER_NAME(roleid)			GetUserNameFromId(roleid)
+#define CDC_USER_NAME_MISSING_OK(roleid)	GetUserNameFromId(roleid)
 #endif
 
 /*

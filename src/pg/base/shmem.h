@@ -32,6 +32,7 @@ typedef struct CdcSlotInfo
 
 	/* whose it is */
 	Oid			dbid;
+	Oid			roleid;			/* it runs as; InvalidOid for a supervisor */
 	int32		subscription_id;	/* 0 for a supervisor */
 	CdcWorkerKind kind;
 	int			pid;			/* 0: it is reserved, its process has not come yet */
@@ -75,12 +76,21 @@ extern void cdc_shmem_request(void);
  */
 extern void cdc_shmem_attach(void);
 
+typedef enum CdcSlotResult
+{
+	CDC_SLOT_RESERVED,
+	CDC_SLOT_EXISTS,			/* one of that database, subscription and kind */
+	CDC_SLOT_NONE_FREE,
+	CDC_SLOT_ROLE_LIMIT,		/* cdc_ingest.max_workers_per_role */
+	CDC_SLOT_DATABASE_LIMIT		/* cdc_ingest.max_workers_per_database */
+} CdcSlotResult;
+
 /*
- * Reserves a slot for a process that is to be started.  false when none is free,
- * or when one of that database, subscription and kind exists.
+ * Reserves a slot for a process that is to be started, and fills in index and
+ * ticket of want.  limit_role: how many slots want->roleid may have with this one,
+ * limit_database likewise of want->dbid; supervisors are not counted.
  */
-extern bool cdc_slot_reserve(Oid dbid, int32 subscription_id, CdcWorkerKind kind,
-							 int *index, uint32 *ticket);
+extern CdcSlotResult cdc_slot_reserve(CdcSlotInfo *want, int limit_role, int limit_database);
 
 /*
  * Takes the slot that was reserved for this process, which gives it back at exit.
