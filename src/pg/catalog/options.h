@@ -11,7 +11,6 @@
 #include "pg/base/compat.h"
 #include "core/event.h"
 #include "pg/datum/converter.h"
-#include "utils/jsonb.h"
 
 /* How a history table is partitioned (by ingested_at). */
 typedef enum CdcHistoryPartition
@@ -93,19 +92,5 @@ typedef struct CdcPublicationOptions
 	const char *index_template; /* es_bulk: template of _index */
 	const char *transactional_id;	/* NULL: not sent in transactions of Kafka */
 } CdcPublicationOptions;
-
-/*
- * Fills *opt from a subscription's options, a JSON object; NULL or {} stand for all
- * defaults.  Strings are UTF-8 and palloc'ed in the current context, or constant.
- * ERROR with a hint that lists the valid names or values when an option is unknown
- * or does not fit.
- */
-extern void cdc_subscription_options_parse(const Jsonb *options, CdcSubscriptionOptions *opt);
-
-/* The same for a publication's. */
-extern void cdc_publication_options_parse(const Jsonb *options, CdcPublicationOptions *opt);
-
-/* ERROR when events would lack what apply needs. */
-extern void cdc_subscription_options_check_replicas(const CdcSubscriptionOptions *opt);
 
 #endif							/* CDC_PG_CATALOG_OPTIONS_H */

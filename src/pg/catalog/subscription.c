@@ -23,6 +23,7 @@
 #include "pg/base/compat_storage.h"
 #include "pg/base/compat_value.h"
 #include "pg/catalog/kafka_options.h"
+#include "pg/catalog/option_json.h"
 #include "pg/catalog/spi.h"
 
 /* The fourth field of our advisory locks' tags; pg_advisory_lock() uses 1 and 2. */

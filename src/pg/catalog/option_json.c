@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * options.c
- *	  Options of subscriptions and publications: JSON objects in the extension's
- *	  tables, read into structs.
+ * option_json.c
+ *	  Reading the options of subscriptions and publications, which the extension's
+ *	  tables keep as JSON objects.
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/options.h"
+#include "pg/catalog/option_json.h"
 
 #include "utils/builtins.h"
 #include "utils/numeric.h"
