@@ -7,12 +7,13 @@
  */
 #include "pg/apply/apply_internal.h"
 
-#include "executor/spi.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
+
+#include "pg/catalog/spi.h"
 
 /* Whether TRUNCATE would refuse, as another table refers to this one. */
 static bool
@@ -46,9 +47,5 @@ cdc_truncate_target(const CdcTarget *target)
 		sql = psprintf("TRUNCATE TABLE %s%s", CDC_TRUNCATE_SCOPE(kind),
 					   target->name);
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(sql, false, 0) < 0)
-		elog(ERROR, "SPI_execute failed: %s", sql);
-	SPI_finish();
+	cdc_spi_command(sql);
 }
