@@ -8,26 +8,12 @@
 #include "pg/apply/apply_internal.h"
 
 #include "catalog/pg_class.h"
-#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 
+#include "pg/apply/trigger.h"
 #include "pg/catalog/spi.h"
-
-/* Whether TRUNCATE would refuse, as another table refers to this one. */
-static bool
-referenced_by_foreign_key(Relation rel)
-{
-	int			i;
-
-	if (rel->trigdesc == NULL)
-		return false;
-	for (i = 0; i < rel->trigdesc->numtriggers; i++)
-		if (RI_FKey_trigger_type(rel->trigdesc->triggers[i].tgfoid) == RI_TRIGGER_PK)
-			return true;
-	return false;
-}
 
 void
 cdc_truncate_target(const CdcTarget *target)
@@ -38,7 +24,7 @@ cdc_truncate_target(const CdcTarget *target)
 	char	   *sql;
 
 	truncate = (kind == RELKIND_RELATION || kind == CDC_RELKIND_PARTITIONED) &&
-		!referenced_by_foreign_key(rel) &&
+		!cdc_referenced_by_foreign_key(rel) &&
 		pg_class_aclcheck(target->relid, GetUserId(), ACL_TRUNCATE) == ACLCHECK_OK;
 	table_close(rel, NoLock);
 	if (!truncate)
