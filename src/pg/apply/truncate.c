@@ -12,7 +12,7 @@
 #include "utils/acl.h"
 #include "utils/rel.h"
 
-#include "pg/apply/trigger.h"
+#include "pg/target/trigger.h"
 #include "pg/catalog/spi.h"
 
 void

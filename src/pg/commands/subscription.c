@@ -25,11 +25,11 @@
 #include "utils/lsyscache.h"
 
 #include "core/pattern.h"
-#include "pg/base/background.h"
+#include "pg/process/background.h"
 #include "pg/base/error.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/option_json.h"
+#include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/pull/source_kind.h"
