@@ -183,7 +183,7 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence 
 
 bool
 cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-				const CdcPresence *presence)
+				  const CdcPresence *presence)
 {
 	switch (kind)
 	{
