@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
 
 /* Rows and bytes that one statement takes. */

@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "pg/apply/trigger.h"
+#include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
 
 void

@@ -26,6 +26,8 @@
 
 #include "core/pattern.h"
 #include "pg/base/background.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/error.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"

@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 
 #include "pg/base/background.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/shmem.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"

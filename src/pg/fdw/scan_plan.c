@@ -21,6 +21,7 @@
 #include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/fdw/bounds.h"
 #include "pg/fdw/pushdown.h"
 #include "pg/fdw/scan_parallel.h"

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/background.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/shmem.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"

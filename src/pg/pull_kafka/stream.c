@@ -21,6 +21,8 @@
 #include "utils/timestamp.h"
 
 #include "pg/base/background.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/error.h"
 #include "pg/base/shmem.h"
 #include "pg/catalog/changes.h"

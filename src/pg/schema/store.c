@@ -16,6 +16,7 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 
 /* UTF-8, as definitions have it, in the database's encoding, and back; NULL stays NULL. */

@@ -22,6 +22,8 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 
 /* A column of the target and the source column that fills it. */

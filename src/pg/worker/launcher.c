@@ -8,6 +8,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
+#include "pg/base/compat_catalog.h"
 #include "pg/base/settings.h"
 #include "pg/base/shmem.h"
 #include "pg/worker/worker.h"

@@ -11,6 +11,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
+#include "pg/base/compat_catalog.h"
 #include "pg/base/settings.h"
 #include "pg/base/shmem.h"
 #include "pg/worker/turn.h"

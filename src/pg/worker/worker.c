@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
+#include "pg/base/compat_storage.h"
 #include "pg/base/shmem.h"
 #include "pg/base/wake.h"
 #include "pg/catalog/changes.h"
