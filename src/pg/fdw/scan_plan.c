@@ -22,9 +22,9 @@
 #include "parser/parsetree.h"
 
 #include "pg/base/compat_catalog.h"
-#include "pg/fdw/bounds.h"
-#include "pg/fdw/pushdown.h"
 #include "pg/fdw/scan_parallel.h"
+#include "pg/topic/bounds.h"
+#include "pg/topic/pushdown.h"
 
 /* Where neither a broker nor ANALYZE has told: some topic. */
 #define DEFAULT_MESSAGES		100000.0

@@ -10,16 +10,16 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_FDW_PUSHDOWN_H
-#define CDC_PG_FDW_PUSHDOWN_H
+#ifndef CDC_PG_TOPIC_PUSHDOWN_H
+#define CDC_PG_TOPIC_PUSHDOWN_H
 
 #include "pg/base/compat.h"
 #include "pg/base/compat_fdw.h"
 #include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
 
-#include "pg/fdw/interval.h"
-#include "pg/fdw/table.h"
+#include "pg/topic/interval.h"
+#include "pg/topic/table.h"
 
 typedef struct CdcKafkaPushdown CdcKafkaPushdown;
 
@@ -77,4 +77,4 @@ extern const int64 *cdc_kafka_pushdown_times(const CdcKafkaPushdown *push, int *
 extern CdcIntervals cdc_kafka_pushdown_offsets(const CdcKafkaPushdown *push, int32 partition,
 											   const int64 *offsets);
 
-#endif							/* CDC_PG_FDW_PUSHDOWN_H */
+#endif							/* CDC_PG_TOPIC_PUSHDOWN_H */

@@ -5,13 +5,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_FDW_ROW_H
-#define CDC_PG_FDW_ROW_H
+#ifndef CDC_PG_TOPIC_ROW_H
+#define CDC_PG_TOPIC_ROW_H
 
 #include "pg/base/compat.h"
 #include "nodes/bitmapset.h"
 
-#include "pg/fdw/table.h"
+#include "pg/topic/table.h"
 
 typedef struct CdcKafkaRow CdcKafkaRow;
 
@@ -39,4 +39,4 @@ extern void cdc_kafka_row_fill_place(CdcKafkaRow *row, const CdcKafkaMessage *ms
 extern void cdc_kafka_row_fill(CdcKafkaRow *row, const CdcKafkaMessage *msg, Datum *values,
 							   bool *isnull);
 
-#endif							/* CDC_PG_FDW_ROW_H */
+#endif							/* CDC_PG_TOPIC_ROW_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_FDW_INTERVAL_H
-#define CDC_PG_FDW_INTERVAL_H
+#ifndef CDC_PG_TOPIC_INTERVAL_H
+#define CDC_PG_TOPIC_INTERVAL_H
 
 #include "pg/base/compat.h"
 
@@ -41,4 +41,4 @@ extern bool cdc_intervals_contain(const CdcIntervals *set, int64 value);
 /* Fills gaps of up to max_gap numbers. */
 extern CdcIntervals cdc_intervals_close_gaps(const CdcIntervals *set, int64 max_gap);
 
-#endif							/* CDC_PG_FDW_INTERVAL_H */
+#endif							/* CDC_PG_TOPIC_INTERVAL_H */

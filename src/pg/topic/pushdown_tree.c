@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/pushdown_internal.h"
+#include "pg/topic/pushdown_internal.h"
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/interval.h"
+#include "pg/topic/interval.h"
 
 CdcIntervals
 cdc_intervals_none(void)

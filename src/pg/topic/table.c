@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/table.h"
+#include "pg/topic/table.h"
 
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"

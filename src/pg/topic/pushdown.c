@@ -15,7 +15,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/pushdown_internal.h"
+#include "pg/topic/pushdown_internal.h"
 
 #include "executor/executor.h"
 #include "miscadmin.h"

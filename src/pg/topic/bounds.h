@@ -5,14 +5,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_FDW_BOUNDS_H
-#define CDC_PG_FDW_BOUNDS_H
+#ifndef CDC_PG_TOPIC_BOUNDS_H
+#define CDC_PG_TOPIC_BOUNDS_H
 
 #include "pg/base/compat.h"
 #include "nodes/execnodes.h"
 
 #include "pg/remote/kafka_client.h"
-#include "pg/fdw/table.h"
+#include "pg/topic/table.h"
 
 typedef struct CdcKafkaTopicBounds
 {
@@ -44,4 +44,4 @@ extern const CdcKafkaTopicBounds *cdc_kafka_bounds_of_query(EState *estate,
  */
 extern const CdcKafkaTopicBounds *cdc_kafka_bounds_estimate(const CdcKafkaTable *table, Oid user);
 
-#endif							/* CDC_PG_FDW_BOUNDS_H */
+#endif							/* CDC_PG_TOPIC_BOUNDS_H */

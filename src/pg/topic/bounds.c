@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/bounds.h"
+#include "pg/topic/bounds.h"
 
 #include "utils/hsearch.h"
 #include "utils/memutils.h"

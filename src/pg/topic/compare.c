@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/compare.h"
+#include "pg/topic/compare.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"

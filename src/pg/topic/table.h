@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_FDW_TABLE_H
-#define CDC_PG_FDW_TABLE_H
+#ifndef CDC_PG_TOPIC_TABLE_H
+#define CDC_PG_TOPIC_TABLE_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -52,4 +52,4 @@ extern const char *cdc_kafka_table_topic(const CdcKafkaTable *table);
 /* The column with this number, or NULL (system columns, whole rows). */
 extern const CdcKafkaColumn *cdc_kafka_table_column(const CdcKafkaTable *table, AttrNumber attnum);
 
-#endif							/* CDC_PG_FDW_TABLE_H */
+#endif							/* CDC_PG_TOPIC_TABLE_H */

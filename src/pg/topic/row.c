@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/row.h"
+#include "pg/topic/row.h"
 
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -26,7 +26,7 @@
 #include "pg/base/error.h"
 #include "pg/datum/json_text_in.h"
 #include "pg/datum/jsonb_view.h"
-#include "pg/fdw/nested.h"
+#include "pg/topic/nested.h"
 
 typedef struct Column Column;
 

@@ -5,11 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_FDW_PUSHDOWN_INTERNAL_H
-#define CDC_PG_FDW_PUSHDOWN_INTERNAL_H
+#ifndef CDC_PG_TOPIC_PUSHDOWN_INTERNAL_H
+#define CDC_PG_TOPIC_PUSHDOWN_INTERNAL_H
 
-#include "pg/fdw/compare.h"
-#include "pg/fdw/pushdown.h"
+#include "pg/topic/compare.h"
+#include "pg/topic/pushdown.h"
 
 typedef enum CdcBranchKind
 {
@@ -62,4 +62,4 @@ struct CdcKafkaPushdown
  */
 extern CdcBranch *cdc_kafka_pushdown_tree(CdcKafkaPushdown *push, Node *clause);
 
-#endif							/* CDC_PG_FDW_PUSHDOWN_INTERNAL_H */
+#endif							/* CDC_PG_TOPIC_PUSHDOWN_INTERNAL_H */

@@ -6,12 +6,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_FDW_COMPARE_H
-#define CDC_PG_FDW_COMPARE_H
+#ifndef CDC_PG_TOPIC_COMPARE_H
+#define CDC_PG_TOPIC_COMPARE_H
 
 #include "pg/base/compat.h"
 
-#include "pg/fdw/interval.h"
+#include "pg/topic/interval.h"
 
 /* btree's strategies, and one that it does not have */
 typedef enum CdcCompare
@@ -42,4 +42,4 @@ extern bool cdc_compare_takes(CdcNumberForm form, Oid type);
  */
 extern CdcIntervals cdc_compare_set(CdcNumberForm form, CdcCompare compare, Oid type, Datum value);
 
-#endif							/* CDC_PG_FDW_COMPARE_H */
+#endif							/* CDC_PG_TOPIC_COMPARE_H */

@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/nested.h"
+#include "pg/topic/nested.h"
 
 #include "access/htup_details.h"
 #include "access/tupdesc.h"

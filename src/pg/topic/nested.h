@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_FDW_NESTED_H
-#define CDC_PG_FDW_NESTED_H
+#ifndef CDC_PG_TOPIC_NESTED_H
+#define CDC_PG_TOPIC_NESTED_H
 
 #include "pg/base/compat.h"
 
@@ -26,4 +26,4 @@ extern bool cdc_nested_takes(const CdcNested *nested, const CdcJsonValue *v);
 
 extern Datum cdc_nested_datum(CdcNested *nested, const CdcJsonValue *v, bool *isnull);
 
-#endif							/* CDC_PG_FDW_NESTED_H */
+#endif							/* CDC_PG_TOPIC_NESTED_H */
