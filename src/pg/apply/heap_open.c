@@ -24,7 +24,7 @@
 #include "utils/rel.h"
 
 #include "pg/apply/heap_internal.h"
-#include "pg/apply/trigger.h"
+#include "pg/target/trigger.h"
 
 /*
  * The executor asks the range table which columns an UPDATE sets: all of
