@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/utf8.h"
+#include "pg/base/compat_value.h"
 #include "pg/datum/jsonb_document.h"
 
 /* More prefixes of positions than this one after the other are not kept. */

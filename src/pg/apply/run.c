@@ -13,6 +13,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_executor.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
 

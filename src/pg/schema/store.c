@@ -16,6 +16,7 @@
 #include "utils/jsonb.h"
 
 #include "pg/base/utf8.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 
 static void

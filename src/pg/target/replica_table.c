@@ -23,6 +23,8 @@
 #include "utils/relcache.h"
 
 #include "pg/base/utf8.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 
 /* A column of the target and the source column that fills it. */
