@@ -1,8 +1,7 @@
 # The sessions with a source below PostgreSQL (test/session), under ASAN with UBSAN
 # and under TSAN, against each kind of server.
-#
 # Runs alone: it measures tenths of a second, in programs that sanitizers make slow.
-# Takes 80 s.
+# Takes 60 s.
 use strict;
 use warnings;
 
