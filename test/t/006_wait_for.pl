@@ -1,4 +1,5 @@
 # Read your writes: once cdc.wait_for() is true, the replica has them.
+#
 # Takes 20 s.
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
 # The whole of PostgreSQL stopped at once, ten times at random moments, under load.
+#
 # Takes 25 s.
 use strict;
 use warnings;

@@ -1,5 +1,6 @@
 # What operators do under load: rotate the binlog, disable and enable, pull and
 # apply in several sessions at once.
+#
 # Takes 30 s.
 use strict;
 use warnings;

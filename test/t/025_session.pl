@@ -1,5 +1,6 @@
 # The sessions with a source below PostgreSQL (test/session), under ASAN with UBSAN
 # and under TSAN, against each kind of server.
+#
 # Runs alone: it measures tenths of a second, in programs that sanitizers make slow.
 # Takes 60 s.
 use strict;

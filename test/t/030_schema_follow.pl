@@ -1,6 +1,7 @@
 # Definitions as of a position: the reader stands still while tables are altered and
 # rows written before, between and after; then every row must have come with the
 # names and values that it had when it was written.
+#
 # Takes 35 s.
 use strict;
 use warnings;

@@ -1,6 +1,7 @@
 # Online schema changes as gh-ost and pt-online-schema-change make them, by the SQL that
 # they run: the table keeps one history, its replica is neither emptied nor copied again,
 # and rows after the swap are read by the new definition.
+#
 # Takes 20 s.
 use strict;
 use warnings;

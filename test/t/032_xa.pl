@@ -1,6 +1,7 @@
 # Two-phase transactions of the source: prepared ones wait for their commit, over
 # crashes of the worker, restarts of the source and new binlog files; those that
 # were prepared before the subscription began are found; nothing is lost in silence.
+#
 # Takes 25 s.
 use strict;
 use warnings;

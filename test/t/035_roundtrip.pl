@@ -1,6 +1,7 @@
 # Random tables of all types and random changes at the source (the generator of
 # test/roundtrip): copied and streamed into replicas, these hold what the source holds;
 # and the events of the history fold into the source's tables, also across DDL.
+#
 # Takes 40 s.
 use strict;
 use warnings;

@@ -1,5 +1,6 @@
 # A position may be any place of a binlog file, inside of a transaction or of an
 # event: pull begins with the transaction that it lies in.
+#
 # Takes 35 s.
 use strict;
 use warnings;

@@ -2,6 +2,7 @@
 # broker away, silent or slow, leaders that move, messages that expired, topics made
 # anew, holes, aborted transactions, messages that are not what they should be, large
 # and many ones, cancel in each wait.
+#
 # Runs alone: a broker has two seconds for an answer, a cancel one.
 # Takes 60 s.
 use strict;

@@ -1,6 +1,7 @@
 # The Kafka client: below PostgreSQL (test/session/kafka_test.c, under ASAN with UBSAN
 # and under TSAN, against librdkafka's mock cluster), and inside of it by
 # cdc.check_server() against a real cluster with SASL, TLS and ACLs.
+#
 # Runs alone: it measures tenths of a second, in programs that sanitizers make slow.
 # Takes 50 s.
 use strict;
