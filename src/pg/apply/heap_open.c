@@ -14,15 +14,14 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
-#include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "pg/apply/heap.h"
+#include "pg/apply/heap_internal.h"
+#include "pg/apply/trigger.h"
 
 /*
  * The executor asks the range table which columns an UPDATE sets: all of
@@ -52,25 +51,7 @@ init_range_table(CdcHeap *heap)
 	(void) permissions;
 }
 
-static bool
-fires_row_triggers(Relation rel)
-{
-	int			i;
-
-	if (rel->trigdesc == NULL)
-		return false;
-	for (i = 0; i < rel->trigdesc->numtriggers; i++)
-	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-
-		if (TRIGGER_FOR_ROW(trigger->tgtype) &&
-			(trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA ||
-			 trigger->tgenabled == TRIGGER_FIRES_ALWAYS))
-			return true;
-	}
-	return false;
-}
-
+/* Opens the key's index, and a scan of it for lookups. */
 static void
 open_key_index(CdcHeap *heap, const CdcTarget *target)
 {
@@ -113,7 +94,7 @@ cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
 	CdcHeap    *heap = palloc0(sizeof(CdcHeap));
 	EState	   *estate;
 
-	run->backend = heap;
+	run->state = heap;
 	heap->apply = apply;
 	heap->run = run;
 	heap->rel = table_open(target->relid, NoLock);
@@ -128,7 +109,7 @@ cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
 	ExecOpenIndices(heap->rri, false);
 	CDC_EPQ_INIT(&heap->epq, estate);
 
-	heap->triggers = fires_row_triggers(heap->rel);
+	heap->triggers = cdc_fires_row_triggers(heap->rel);
 	heap->constraints = heap->rel->rd_att->constr != NULL;
 	heap->generated = heap->constraints && heap->rel->rd_att->constr->has_generated_stored;
 	heap->found = table_slot_create(heap->rel, NULL);
@@ -141,7 +122,7 @@ cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
 void
 cdc_heap_close(CdcApply *apply, CdcTargetRun *run)
 {
-	CdcHeap    *heap = run->backend;
+	CdcHeap    *heap = run->state;
 	int			i;
 
 	if (heap->scan != NULL)
@@ -158,7 +139,7 @@ cdc_heap_close(CdcApply *apply, CdcTargetRun *run)
 	ExecResetTupleTable(heap->estate->es_tupleTable, false);
 	FreeExecutorState(heap->estate);
 	table_close(heap->rel, NoLock);
-	run->backend = NULL;
+	run->state = NULL;
 }
 
 #endif							/* CDC_HAVE_TABLE_AM */
