@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/sql_internal.h"
+#include "pg/apply/apply_internal.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -26,6 +26,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
+#include "pg/target/write_statement.h"
 
 /* Rows and bytes that one statement takes. */
 #define SQL_BATCH		8192

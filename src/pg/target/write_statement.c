@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * sql_statement.c
+ * write_statement.c
  *	  The statements of the back-end of set-based SQL, as texts.
  *
  * Names are quoted, and the target's is qualified.  The parameters of a statement
@@ -8,13 +8,15 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/sql_internal.h"
+#include "pg/target/write_statement.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
+
+#include "pg/base/compat_catalog.h"
 
 /* Whether a statement takes arrays, a value for each of many rows. */
 static inline bool

@@ -1,17 +1,14 @@
 /*-------------------------------------------------------------------------
  *
- * sql_internal.h
- *	  What the parts of the back-end of set-based SQL share.
- *
- *	  sql.c				the back-end: plans, parameters, batches
- *	  sql_statement.c	the texts of its statements
+ * write_statement.h
+ *	  The SQL statements that write rows into a target, many at a time.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_APPLY_SQL_INTERNAL_H
-#define CDC_PG_APPLY_SQL_INTERNAL_H
+#ifndef CDC_PG_TARGET_WRITE_STATEMENT_H
+#define CDC_PG_TARGET_WRITE_STATEMENT_H
 
-#include "pg/apply/apply_internal.h"
+#include "pg/target/target.h"
 
 #include "lib/stringinfo.h"
 
@@ -49,4 +46,4 @@ extern Oid	cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind);
 extern bool cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 							  const CdcPresence *presence);
 
-#endif							/* CDC_PG_APPLY_SQL_INTERNAL_H */
+#endif							/* CDC_PG_TARGET_WRITE_STATEMENT_H */
