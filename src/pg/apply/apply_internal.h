@@ -32,6 +32,7 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
 #include "access/htup.h"
+#include "miscadmin.h"
 #include "pg/history/scan.h"
 #include "pg/target/mapping.h"
 #include "utils/resowner.h"
@@ -108,6 +109,8 @@ struct CdcTargetRun
 	const CdcSourceRun *source; /* whose event came last; for messages */
 
 	/* how it is written */
+	CdcTargetRights rights;
+	bool		writes_as_owner;	/* the writer is the subscription's owner */
 	const CdcApplyBackend *backend;
 	void	   *state;			/* the back-end's own; NULL: it is not open */
 
@@ -124,6 +127,13 @@ struct CdcTargetRun
 
 	CdcApplyCount count;		/* back-ends count what they write */
 };
+
+/* In whose place a target's writer is. */
+typedef struct CdcWriterUser
+{
+	Oid			userid;
+	int			sec_context;
+} CdcWriterUser;
 
 /* A source table within one run of apply. */
 struct CdcSourceRun
@@ -174,8 +184,7 @@ struct CdcApply
 	/* its surroundings */
 	uint64		number;			/* of the run, in this backend */
 	MemoryContext cxt;			/* of the run */
-	CdcUser		user;			/* the caller, in whose place the owner is */
-	int			guc_level;		/* 0: nothing was set for the run */
+	CdcScope	scope;			/* the owner's, in the caller's place */
 	ErrorContextCallback errors;
 
 	/* source tables and targets that it has met */
@@ -232,11 +241,11 @@ struct CdcApplyBackend
 extern const CdcApplyBackend cdc_apply_heap;
 extern const CdcApplyBackend cdc_apply_sql;
 
-/* backend.c: the one that writes the target */
-extern const CdcApplyBackend *cdc_backend_choose(const CdcTarget *target);
+/* backend.c: the one that writes the target; replica: see CdcTargetRights */
+extern const CdcApplyBackend *cdc_backend_choose(const CdcTarget *target, bool replica);
 
-/* truncate.c: TRUNCATE, or DELETE where foreign keys or rights forbid it; not while it is open */
-extern void cdc_truncate_target(const CdcTarget *target);
+/* truncate.c: TRUNCATE, or DELETE where foreign keys or rights forbid it */
+extern void cdc_truncate_target(CdcApply *apply, CdcTargetRun *run);
 
 /* ------------------------------------------------------------------------
  * reduce.c
@@ -369,6 +378,27 @@ extern CdcSourceRun *cdc_run_source(CdcApply *apply, const CdcHistoryEvent *even
 /* The same where the run has met the source table before, else NULL. */
 extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event);
 
+/*
+ * Between begin and end, what belongs to the target's table runs as its writer:
+ * conversions (domains have checks), triggers, defaults.  They nest.
+ */
+static inline void
+cdc_writer_begin(const CdcTargetRun *run, CdcWriterUser *saved)
+{
+	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
+	if (saved->userid != run->rights.writer)
+		SetUserIdAndSecContext(run->rights.writer, saved->sec_context);
+}
+
+static inline void
+cdc_writer_end(const CdcWriterUser *saved)
+{
+	SetUserIdAndSecContext(saved->userid, saved->sec_context);
+}
+
+/* run.c: session_replication_role until the end of the run or the next call. */
+extern void cdc_run_set_role(bool replica);
+
 /* ------------------------------------------------------------------------
  * Look ahead
  * ------------------------------------------------------------------------
@@ -389,7 +419,8 @@ static inline bool
 cdc_lookahead_covers(const CdcTargetRun *run)
 {
 	return run->mode->supersedes != NULL && run->target->key_by_image && !run->target->keyless &&
-		!run->target->row_by_row && run->number <= PG_UINT16_MAX;
+		!run->target->row_by_row && run->number <= PG_UINT16_MAX &&
+		run->writes_as_owner;
 }
 
 /*
@@ -417,8 +448,7 @@ cdc_lookahead_superseded(const CdcApply *apply, int64 seq)
  */
 
 /*
- * Begins a run, as the subscription's owner and with session_replication_role
- * replica.  replay: the mapping of all events, or NULL: the subscription's.  The
+ * Begins a run, as the subscription's owner.  replay: the mapping of all events, or NULL: the subscription's.  The
  * run's memory is a child of the current context; the caller deletes cxt when he is
  * done with the outcome.
  */

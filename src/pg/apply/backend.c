@@ -22,13 +22,13 @@
  * statement honours.
  */
 static bool
-can_write_directly(const CdcTarget *target)
+can_write_directly(const CdcTarget *target, bool replica)
 {
 	Relation	rel = table_open(target->relid, NoLock);
 	bool		result = rel->rd_rel->relkind == RELKIND_RELATION &&
 		rel->rd_rel->relam == HEAP_TABLE_AM_OID &&
 		rel->rd_rules == NULL &&
-		!cdc_fires_statement_triggers(rel) &&
+		!cdc_fires_statement_triggers(rel, replica) &&
 		(target->keyless || OidIsValid(target->key_index));
 
 	table_close(rel, NoLock);
@@ -38,10 +38,10 @@ can_write_directly(const CdcTarget *target)
 #endif							/* CDC_HAVE_TABLE_AM */
 
 const CdcApplyBackend *
-cdc_backend_choose(const CdcTarget *target)
+cdc_backend_choose(const CdcTarget *target, bool replica)
 {
 #if CDC_HAVE_TABLE_AM
-	if (can_write_directly(target))
+	if (can_write_directly(target, replica))
 		return &cdc_apply_heap;
 #endif
 	return &cdc_apply_sql;

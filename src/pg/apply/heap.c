@@ -6,11 +6,11 @@
  *	  multi-insert.
  *
  * Row-level triggers, constraints, generated columns and defaults are
- * honoured as PostgreSQL's own logical replication does: session_replication_
- * role is replica, hence triggers fire that are ENABLEd REPLICA or ALWAYS, and
- * foreign keys, which the source has checked, are not checked again.  Where a
- * row trigger fires, the executor's functions for logical replication write
- * the row.
+ * honoured as PostgreSQL's own logical replication does: triggers fire that are
+ * ENABLEd REPLICA or ALWAYS, and foreign keys, which the source has checked, are
+ * not checked again; of tables that are not for the subscription's owner to decide
+ * on, all fire.  Where a row trigger fires, the executor's functions for logical
+ * replication write the row.
  *
  *-------------------------------------------------------------------------
  */

@@ -114,6 +114,9 @@ extern bool cdc_heap_is_done(CdcHeap *heap, TM_Result result);
  */
 extern void cdc_heap_remove_conflicts(CdcHeap *heap, TupleTableSlot *slot, ItemPointer tid);
 
+/* Deletes all rows; opens the back-end and closes it again. */
+extern void cdc_heap_delete_all(CdcApply *apply, CdcTargetRun *run);
+
 /* Tables without key: deletes the rows that entries take away, in one scan. */
 extern void cdc_heap_take_rows(CdcHeap *heap);
 

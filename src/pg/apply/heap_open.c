@@ -112,7 +112,9 @@ cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
 	ExecOpenIndices(heap->rri, false);
 	CDC_EPQ_INIT(&heap->epq, estate);
 
-	heap->triggers = cdc_fires_row_triggers(heap->rel);
+	heap->triggers = cdc_fires_row_triggers(heap->rel, run->rights.replica);
+	if (run->rights.replica)
+		cdc_triggers_of_replica(heap->rri->ri_TrigDesc);
 	heap->constraints = heap->rel->rd_att->constr != NULL;
 	heap->generated = heap->constraints && heap->rel->rd_att->constr->has_generated_stored;
 	heap->found = table_slot_create(heap->rel, NULL);

@@ -15,6 +15,7 @@
 
 #include "access/tableam.h"
 #include "catalog/index.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
@@ -129,6 +130,57 @@ cdc_heap_take_rows(CdcHeap *heap)
 	}
 	for (i = 0; i < run->nentries; i++)
 		run->entries[i]->take = 0;
+}
+
+/* ------------------------------------------------------------------------
+ * All rows
+ * ------------------------------------------------------------------------
+ */
+
+/* One pass over the table; false: somebody else was at a row, so it has to be repeated. */
+static bool
+delete_all_once(CdcHeap *heap)
+{
+	MemoryContext old = MemoryContextSwitchTo(heap->estate->es_query_cxt);
+	bool		done = true;
+	TableScanDesc scan;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	scan = table_beginscan(heap->rel, GetActiveSnapshot(), 0, NULL);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, heap->found))
+	{
+		CHECK_FOR_INTERRUPTS();
+		ResetPerTupleExprContext(heap->estate);
+		if (!cdc_heap_delete_found(heap))
+			done = false;
+	}
+	ExecClearTuple(heap->found);
+	table_endscan(scan);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
+	return done;
+}
+
+void
+cdc_heap_delete_all(CdcApply *apply, CdcTargetRun *run)
+{
+	CdcHeap    *heap;
+	bool		done;
+
+	cdc_heap_open(apply, run);
+	heap = run->state;
+	do
+	{
+		heap->estate->es_output_cid = GetCurrentCommandId(true);
+		heap->estate->es_snapshot = GetActiveSnapshot();
+		if (heap->triggers)
+			AfterTriggerBeginQuery();
+		done = delete_all_once(heap);
+		if (heap->triggers)
+			AfterTriggerEndQuery(heap->estate);
+		CommandCounterIncrement();
+	} while (!done);
+	cdc_heap_close(apply, run);
 }
 
 /* ------------------------------------------------------------------------

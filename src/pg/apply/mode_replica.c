@@ -156,7 +156,7 @@ replica_truncate(CdcApply *apply, CdcTargetRun *run)
 
 	/* TRUNCATE wants the relation for itself */
 	cdc_reduce_close(apply, run);
-	cdc_truncate_target(run->target);
+	cdc_truncate_target(apply, run);
 }
 
 const CdcApplyMode cdc_mode_replica = {

@@ -220,6 +220,16 @@ open_backend(CdcApply *apply, CdcTargetRun *run)
 		run->backend->open(apply, run);
 }
 
+/*
+ * session_replication_role while it writes.  The direct back-end picks the triggers by
+ * itself: with the role of a replica their code would pass over those of other tables.
+ */
+static inline bool
+is_replica_role(const CdcTargetRun *run)
+{
+	return run->backend == &cdc_apply_sql && run->rights.replica && run->rights.replica_role;
+}
+
 void
 cdc_reduce_close(CdcApply *apply, CdcTargetRun *run)
 {
@@ -232,7 +242,9 @@ cdc_reduce_fetch(CdcApply *apply, CdcTargetRun *run, const Datum *key, const boo
 				 Datum *values, bool *nulls)
 {
 	const CdcTarget *target = run->target;
+	CdcWriterUser user;
 	CdcRowKey	wanted;
+	bool		found;
 	int			i;
 
 	wanted.values = palloc(sizeof(Datum) * Max(target->nkey, 1));
@@ -244,8 +256,12 @@ cdc_reduce_fetch(CdcApply *apply, CdcTargetRun *run, const Datum *key, const boo
 		wanted.values[i] = key[at];
 		wanted.nulls[i] = key_nulls[at];
 	}
+	cdc_writer_begin(run, &user);
+	cdc_run_set_role(is_replica_role(run));
 	open_backend(apply, run);
-	return run->backend->fetch(run, &wanted, values, nulls);
+	found = run->backend->fetch(run, &wanted, values, nulls);
+	cdc_writer_end(&user);
+	return found;
 }
 
 /* ------------------------------------------------------------------------
@@ -376,6 +392,7 @@ void
 cdc_reduce_flush(CdcApply *apply, CdcTargetRun *run)
 {
 	CdcAtHand	at = apply->at;
+	CdcWriterUser user;
 
 	if (run->nentries == 0)
 		return;
@@ -383,8 +400,11 @@ cdc_reduce_flush(CdcApply *apply, CdcTargetRun *run)
 	apply->at.source = run->source;
 	drop_superseded(run);
 	cdc_reduce_sort(run);
+	cdc_writer_begin(run, &user);
+	cdc_run_set_role(is_replica_role(run));
 	open_backend(apply, run);
 	run->backend->flush(apply, run);
+	cdc_writer_end(&user);
 	cdc_reduce_discard(apply, run);
 	apply->at = at;
 }

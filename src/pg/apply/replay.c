@@ -8,10 +8,12 @@
  */
 #include "pg/apply/apply_internal.h"
 
+#include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "pg/base/compat_catalog.h"
 #include "pg/catalog/tables.h"
 
 /* ERROR where an argument is NULL that must not be. */
@@ -54,6 +56,18 @@ use_live_key(const CdcSubscription *sub, CdcMappingSpec *spec)
 	return registered;
 }
 
+/* The target as the caller's search_path finds it, qualified: the run has another one. */
+static char *
+qualify_target(char *target)
+{
+	Oid			relid = RangeVarGetRelid(makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(target)),
+										 NoLock, true);
+
+	return OidIsValid(relid) ?
+		quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+								   get_rel_name(relid)) : target;
+}
+
 PG_FUNCTION_INFO_V1(cdc_replay);
 
 Datum
@@ -74,7 +88,7 @@ cdc_replay(PG_FUNCTION_ARGS)
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
 	spec.source_table = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	spec.target = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	spec.target = qualify_target(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	if (!PG_ARGISNULL(6))
 		spec.columns = (const Jsonb *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(6));
 	registered = use_live_key(sub, &spec);

@@ -152,8 +152,10 @@ static void
 apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
 	CdcTargetRun *run = source->target;
+	CdcWriterUser user;
 
 	apply->at.source = run->source = source;
+	cdc_writer_begin(run, &user);
 	if (cdc_event_has_rows(event))
 		apply_rows(apply, source, event);
 	else if (event->op == CDC_OP_TRUNCATE)
@@ -221,22 +223,13 @@ is_superseded(int64 seq, void *arg)
  * ------------------------------------------------------------------------
  */
 
-/*
- * Sets session_replication_role to replica, as logical replication does: foreign
- * keys were checked by the source and would fail inside a batch; triggers fire that
- * ask for it.  A worker stays in that role, since each change of it throws all
- * plans away.
- */
-static void
-become_replica(CdcApply *apply)
+void
+cdc_run_set_role(bool replica)
 {
-	apply->guc_level = 0;
-	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
-		return;
-	if (!cdc_am_worker())
-		apply->guc_level = NewGUCNestLevel();
-	CDC_SET_OPTION("session_replication_role", "replica", PGC_SUSET, PGC_S_SESSION,
-				   cdc_am_worker() ? GUC_ACTION_SET : GUC_ACTION_SAVE);
+	/* within the scope of the run, whose end puts it back; a change throws all plans away */
+	if ((SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA) != replica)
+		CDC_SET_OPTION("session_replication_role", replica ? "replica" : "origin", PGC_SUSET,
+					   PGC_S_SESSION, GUC_ACTION_SAVE);
 }
 
 CdcApply *
@@ -258,8 +251,7 @@ cdc_run_begin(const CdcSubscription *sub, const CdcMappingSpec *replay)
 	apply->errors.arg = apply;
 	apply->errors.previous = error_context_stack;
 	error_context_stack = &apply->errors;
-	cdc_user_become_owner(sub, &apply->user);
-	become_replica(apply);
+	cdc_owner_begin(sub, &apply->scope);
 	return apply;
 }
 
@@ -296,8 +288,6 @@ cdc_run_end(CdcApply *apply)
 		if (apply->replay != NULL)
 			cdc_target_release(run->target);
 	}
-	if (apply->guc_level > 0)
-		AtEOXact_GUC(true, apply->guc_level);
-	cdc_user_restore(&apply->user);
+	cdc_scope_end(&apply->scope);
 	error_context_stack = apply->errors.previous;
 }

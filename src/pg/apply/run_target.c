@@ -27,7 +27,9 @@ new_target_run(CdcApply *apply, CdcTarget *target, const CdcApplyMode *mode)
 	run->target = target;
 	run->number = list_length(apply->targets) + 1;
 	run->mode = mode;
-	run->backend = cdc_backend_choose(target);
+	cdc_target_rights(target->relid, apply->sub, &run->rights);
+	run->writes_as_owner = run->rights.writer == apply->sub->owner_oid;
+	run->backend = cdc_backend_choose(target, run->rights.replica);
 	run->batch = CDC_BATCH_CONTEXT(apply->cxt, "cdc_ingest batch");
 	run->count.target = pstrdup(target->name);
 	apply->targets = lappend(apply->targets, run);

@@ -13,26 +13,46 @@
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
+#include "pg/apply/heap_internal.h"
 #include "pg/target/trigger.h"
 #include "pg/catalog/spi.h"
 
-void
-cdc_truncate_target(const CdcTarget *target)
+/* Whether the table has to be emptied row by row, past the triggers that a replica passes over. */
+static bool
+is_emptied_directly(const CdcTargetRun *run, Relation rel)
 {
+#if CDC_HAVE_TABLE_AM
+	return run->backend == &cdc_apply_heap && run->rights.replica &&
+		(cdc_referenced_by_foreign_key(rel) ||
+		 (!run->rights.replica_role && cdc_fires_statement_triggers(rel, false)));
+#else
+	return false;
+#endif
+}
+
+void
+cdc_truncate_target(CdcApply *apply, CdcTargetRun *run)
+{
+	const CdcTarget *target = run->target;
 	Relation	rel = table_open(target->relid, NoLock);
 	char		kind = rel->rd_rel->relkind;
+	bool		directly = is_emptied_directly(run, rel);
 	bool		truncate;
-	char	   *sql;
+	CdcWriterUser user;
 
+	cdc_writer_begin(run, &user);
 	truncate = (kind == RELKIND_RELATION || kind == CDC_RELKIND_PARTITIONED) &&
 		!cdc_referenced_by_foreign_key(rel) &&
 		pg_class_aclcheck(target->relid, GetUserId(), ACL_TRUNCATE) == ACLCHECK_OK;
 	table_close(rel, NoLock);
-	if (!truncate)
-		sql = psprintf("DELETE FROM %s", target->name);
+	cdc_run_set_role(run->rights.replica && run->rights.replica_role && !directly);
+#if CDC_HAVE_TABLE_AM
+	if (directly)
+		cdc_heap_delete_all(apply, run);
 	else
-		sql = psprintf("TRUNCATE TABLE %s%s", CDC_TRUNCATE_SCOPE(kind),
-					   target->name);
-
-	cdc_spi_command(sql);
+#endif
+		cdc_spi_command(truncate ?
+						psprintf("TRUNCATE TABLE %s%s", CDC_TRUNCATE_SCOPE(kind), target->name) :
+						psprintf("DELETE FROM %s", target->name));
+	cdc_writer_end(&user);
 }

@@ -157,12 +157,19 @@
 	pg_foreign_server_aclcheck((server), (role), (mode))
 #endif
 
-/* Row-level security came in 9.5. */
+/* Row-level security, for a role, came in 9.5. */
 #if PG_VERSION_NUM >= 90500
 #include "utils/rls.h"
-#define CDC_RLS_ENABLED(relid)			(check_enable_rls((relid), InvalidOid, true) == RLS_ENABLED)
+#define CDC_RLS_ENABLED(relid, role)	(check_enable_rls((relid), (role), true) == RLS_ENABLED)
 #else
-#define CDC_RLS_ENABLED(relid)			false
+#define CDC_RLS_ENABLED(relid, role)	false
+#endif
+
+/* Membership alone lets a member SET ROLE until 16. */
+#if PG_VERSION_NUM >= 160000
+#define CDC_MAY_BECOME(member, role)	member_can_set_role((member), (role))
+#else
+#define CDC_MAY_BECOME(member, role)	is_member_of_role((member), (role))
 #endif
 
 #endif							/* CDC_PG_BASE_COMPAT_CATALOG_H */

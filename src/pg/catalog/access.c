@@ -7,28 +7,62 @@
  */
 #include "pg/catalog/access.h"
 
+#include "catalog/namespace.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 
-void
-cdc_user_become_owner(const CdcSubscription *sub, CdcUser *saved)
+#include "pg/base/compat_executor.h"
+
+/* What is deferred to the end of the transaction fires now, as the current user. */
+static void
+fire_deferred_triggers(void)
 {
-	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
-	if (saved->userid != sub->owner_oid)
-		SetUserIdAndSecContext(sub->owner_oid,
-							   saved->sec_context | SECURITY_LOCAL_USERID_CHANGE);
+	ConstraintsSetStmt *all_immediate = makeNode(ConstraintsSetStmt);
+
+	AfterTriggerSetState(all_immediate);
+	pfree(all_immediate);
 }
 
 void
-cdc_user_restore(const CdcUser *saved)
+cdc_scope_begin(Oid userid, CdcScope *scope)
 {
-	SetUserIdAndSecContext(saved->userid, saved->sec_context);
+	GetUserIdAndSecContext(&scope->userid, &scope->sec_context);
+
+	/* where it is restricted already, nothing can be deferred since that began */
+	if ((scope->sec_context & SECURITY_RESTRICTED_OPERATION) == 0)
+		fire_deferred_triggers();
+
+	scope->guc_level = NewGUCNestLevel();
+	/* a change, even to the same, would let all plans be made anew */
+	if (strcmp(namespace_search_path, CDC_SAFE_SEARCH_PATH) != 0)
+		CDC_SET_OPTION("search_path", CDC_SAFE_SEARCH_PATH, PGC_USERSET, PGC_S_SESSION,
+					   GUC_ACTION_SAVE);
+	SetUserIdAndSecContext(userid, scope->sec_context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION);
+}
+
+void
+cdc_scope_end(const CdcScope *scope)
+{
+	/* false: what somebody's code has set inside goes with it */
+	AtEOXact_GUC(false, scope->guc_level);
+	SetUserIdAndSecContext(scope->userid, scope->sec_context);
+}
+
+void
+cdc_owner_begin(const CdcSubscription *sub, CdcScope *scope)
+{
+	cdc_scope_begin(sub->owner_oid, scope);
 }
 
 void
 cdc_subscription_check_owner(const CdcSubscription *sub)
 {
-	if (!is_member_of_role(GetUserId(), sub->owner_oid))
+	if (!has_privs_of_role(GetUserId(), sub->owner_oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of subscription \"%s\"", sub->name),

@@ -10,22 +10,42 @@
 
 #include "pg/catalog/subscription.h"
 
-/* Who was the current user before cdc_user_become_owner(). */
-typedef struct CdcUser
+/*
+ * The search_path under which everything of ours runs: what the server itself has, and
+ * no type, operator or function of anybody else.
+ */
+#define CDC_SAFE_SEARCH_PATH	"pg_catalog, pg_temp"
+
+/* What a scope puts back: whose rights and which settings were in force before it. */
+typedef struct CdcScope
 {
 	Oid			userid;
 	int			sec_context;
-} CdcUser;
+	int			guc_level;
+} CdcScope;
 
 /*
- * For the SQL entry points of pull, apply and publish: what follows runs as the
- * subscription's owner, whoever called, so that a caller with more rights lends them
- * to no trigger of the owner's.  cdc_user_restore() or an abort ends it.
+ * Between begin and end, triggers, functions and operators of somebody run with his
+ * rights and nobody else's, whoever called: with a caller who has more rights, they
+ * find nothing that would bring them to run as him.  As REFRESH MATERIALIZED VIEW does
+ * it: a security-restricted operation (no temporary tables, no LISTEN, no cursor or
+ * prepared statement that outlives it, no SET ROLE), CDC_SAFE_SEARCH_PATH, and settings
+ * that are put back at its end.
+ *
+ * Triggers that wait for the caller's COMMIT would fire as the caller.  So at the begin
+ * what is deferred by then is fired, with the rights that were in force when it was
+ * called, and constraints are IMMEDIATE for the rest of the transaction; what is
+ * deferred nevertheless inside the scope is an ERROR.
+ *
+ * Scopes nest.  An abort of the (sub)transaction ends them.
  */
-extern void cdc_user_become_owner(const CdcSubscription *sub, CdcUser *saved);
-extern void cdc_user_restore(const CdcUser *saved);
+extern void cdc_scope_begin(Oid userid, CdcScope *scope);
+extern void cdc_scope_end(const CdcScope *scope);
 
-/* ERROR unless the current user is a member of the owner's role. */
+/* The same as the subscription's owner: for all that pull, apply and publish do. */
+extern void cdc_owner_begin(const CdcSubscription *sub, CdcScope *scope);
+
+/* ERROR unless the current user has the privileges of the owner's role. */
 extern void cdc_subscription_check_owner(const CdcSubscription *sub);
 
 /* cdc_subscription_get() and that check. */

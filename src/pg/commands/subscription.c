@@ -29,6 +29,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/process/background.h"
 #include "pg/base/error.h"
+#include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/options/option_json.h"
@@ -300,6 +301,7 @@ cdc_create_subscription(PG_FUNCTION_ARGS)
 	NewSubscription new;
 	CdcSubscription *sub = &new.sub;
 	const CdcSourceMethods *methods;
+	CdcScope	scope;
 	void	   *prepared;
 
 	memset(&new, 0, sizeof(new));
@@ -309,6 +311,7 @@ cdc_create_subscription(PG_FUNCTION_ARGS)
 	methods = cdc_source_kind(sub->kind);
 	prepared = methods->prepare(sub);
 
+	cdc_owner_begin(sub, &scope);
 	if (sub->target_schema != NULL && !OidIsValid(get_namespace_oid(sub->target_schema, true)))
 	{
 		cdc_spi_command(psprintf("CREATE SCHEMA %s", quote_identifier(sub->target_schema)));
@@ -317,6 +320,7 @@ cdc_create_subscription(PG_FUNCTION_ARGS)
 	make_history(&new);
 	insert_rows(&new);
 	methods->create(sub, prepared);
+	cdc_scope_end(&scope);
 
 	cdc_log(sub->name, "subscription", psprintf("created for server %s", sub->server), NULL);
 	if (sub->enabled)

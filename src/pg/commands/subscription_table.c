@@ -130,10 +130,10 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 		spec->columns = PG_GETARG_JSONB_P(5);
 }
 
-/* A table whose source is asked for its definition. */
+/* A table whose source is asked for its definition; given: what the caller said of its target. */
 static void
-add_defined_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyMode *mode,
-				  const char *database, const char *relation)
+add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const char *database,
+				  const char *relation, bool copy)
 {
 	CdcGeneratedLogged logged;
 	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, database, relation,
@@ -145,8 +145,17 @@ add_defined_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const Cdc
 	if (trouble != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
-	with_target = cdc_registry_default_target(sub, table, logged, &spec) || !PG_ARGISNULL(2);
-	read_target(fcinfo, sub, mode, &spec);
+	with_target = cdc_registry_default_target(sub, table, logged, &spec) || given->name != NULL;
+	spec.mode = given->mode;
+	spec.added_columns = given->added_columns;
+	spec.key = given->key;
+	spec.nkey = given->nkey;
+	spec.columns = given->columns;
+	if (given->name != NULL)
+	{
+		spec.schema = given->schema;
+		spec.name = given->name;
+	}
 	if (!with_target && (spec.nkey > 0 || spec.columns != NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -155,7 +164,7 @@ add_defined_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const Cdc
 
 	if (with_target)
 		cdc_subscription_options_check_replicas(&sub->opt);
-	cdc_registry_add(sub, table, with_target ? &spec : NULL, PG_GETARG_BOOL(7));
+	cdc_registry_add(sub, table, with_target ? &spec : NULL, copy);
 }
 
 Datum
@@ -163,6 +172,8 @@ cdc_add_table(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
 	const CdcApplyMode *mode;
+	CdcReplicaSpec given = {0};
+	CdcScope	scope;
 	char	   *name;
 	char	   *database;
 	char	   *relation;
@@ -187,15 +198,14 @@ cdc_add_table(PG_FUNCTION_ARGS)
 				 errhint("To change how it is replicated, call cdc.remove_table(%s, %s) first.",
 						 quote_literal_cstr(sub->name), quote_literal_cstr(name))));
 
+	/* names mean what they mean to the caller; what is made belongs to the owner */
+	read_target(fcinfo, sub, mode, &given);
+	cdc_owner_begin(sub, &scope);
 	if (cdc_source_kind(sub->kind)->definition == NULL)
-	{
-		CdcReplicaSpec spec = {0};
-
-		read_target(fcinfo, sub, mode, &spec);
-		add_undefined_table(sub, name, &spec);
-	}
+		add_undefined_table(sub, name, &given);
 	else
-		add_defined_table(fcinfo, sub, mode, database, relation);
+		add_defined_table(sub, &given, database, relation, PG_GETARG_BOOL(7));
+	cdc_scope_end(&scope);
 	update_wanted(sub, exact_pattern(database, relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();

@@ -67,6 +67,7 @@ wanted_seq(const Wanted *wanted, int64 applied, int64 last)
 {
 	Search		search = {wanted, applied};
 	CdcHistoryScan scan;
+	CdcScope	scope;
 
 	if (applied >= last)
 		return applied;
@@ -78,7 +79,9 @@ wanted_seq(const Wanted *wanted, int64 applied, int64 last)
 	scan.columns = CDC_HISTORY_GTID;
 	scan.visit = visit_commit;
 	scan.arg = &search;
+	cdc_owner_begin(wanted->sub, &scope);
 	cdc_history_scan(&scan);
+	cdc_scope_end(&scope);
 	return search.found;
 }
 

@@ -140,6 +140,8 @@ static const CdcOption options[] = {
 	"Bytes of rows that apply collects before it writes them; half as much again may go into looking ahead"},
 	{SCOPE_SUBSCRIPTION, "synchronous_commit", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(synchronous_commit),
 	"Whether workers wait for the disk at commit; off loses nothing, as position and events are lost or kept together"},
+	{SCOPE_SUBSCRIPTION, "disable_others_triggers", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(disable_others_triggers),
+	"Whether triggers and foreign keys of targets that others own are passed over, as those of the owner's own targets are; only a superuser can turn it on"},
 	{SCOPE_SUBSCRIPTION, "zero_date", TYPE_CHOICE, "null", 0, 0, zero_date_words, false, SUBS(zero_date),
 	"What apply writes for dates that PostgreSQL does not have, such as 0000-00-00"},
 	{SCOPE_SUBSCRIPTION, "nul_in_text", TYPE_CHOICE, "error", 0, 0, nul_words, false, SUBS(nul_in_text),

@@ -62,6 +62,7 @@ typedef struct CdcSubscriptionOptions
 	/* values and types of targets */
 	CdcZeroDate zero_date;
 	CdcNulInText nul_in_text;
+	bool		disable_others_triggers;	/* of targets that others own; superusers set it */
 	bool		tinyint1_boolean;	/* tinyint(1) becomes boolean in replicas */
 	bool		bit1_boolean;	/* bit(1) likewise */
 

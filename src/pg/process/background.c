@@ -134,7 +134,7 @@ pin_settings(void)
 		const char *value;
 	}			pinned[] =
 	{
-		{"search_path", ""},
+		{"search_path", "pg_catalog, pg_temp"},	/* CDC_SAFE_SEARCH_PATH */
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_read_only", "off"},
 		{"default_transaction_deferrable", "off"},

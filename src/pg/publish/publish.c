@@ -226,7 +226,7 @@ static int64
 publish_events(CdcPublication *p, int64 max_events)
 {
 	CdcPublisher publisher;
-	CdcUser		user;
+	CdcScope	scope;
 	Oid			serverid = check_server(p);
 	int64		last;
 
@@ -235,13 +235,13 @@ publish_events(CdcPublication *p, int64 max_events)
 	publisher.cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest publish",
 										  ALLOCSET_DEFAULT_SIZES);
 	init_buffers(&publisher);
-	cdc_user_become_owner(p->sub, &user);
+	cdc_owner_begin(p->sub, &scope);
 	cdc_publish_open(&publisher, serverid, p->sub->owner_oid, producer_options(p));
 	last = publish_history(&publisher, max_events);
 	cdc_publish_flush(&publisher);
 	if (publisher.events > 0)
 		cdc_publication_advance(&publisher, last);
-	cdc_user_restore(&user);
+	cdc_scope_end(&scope);
 	MemoryContextDelete(publisher.cxt);
 	return publisher.events;
 }

@@ -19,8 +19,12 @@
 void
 cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
 {
+	CdcScope	scope;
+
 	memset(result, 0, sizeof(*result));
+	cdc_owner_begin(sub, &scope);
 	cdc_source_kind(sub->kind)->run(sub, bounds, result);
+	cdc_scope_end(&scope);
 }
 
 void
@@ -66,7 +70,6 @@ cdc_pull(PG_FUNCTION_ARGS)
 	CdcPullBounds bounds = {0};
 	CdcPullResult result;
 	CdcSubscription *sub;
-	CdcUser		saved;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -83,9 +86,7 @@ cdc_pull(PG_FUNCTION_ARGS)
 	bounds.until_now = true;
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
-	cdc_user_become_owner(sub, &saved);
 	cdc_pull_run(sub, &bounds, &result);
-	cdc_user_restore(&saved);
 	if (result.events > 0)
 	{
 		cdc_worker_wake(sub->id, CDC_WORKER_APPLY);

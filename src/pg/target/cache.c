@@ -194,7 +194,7 @@ cdc_mapping_get(const CdcSubscription *sub, const char *source_table, size_t len
 		entry->generation = generation;
 	}
 	if (entry->mapping->target != NULL)
-		cdc_target_check(entry->mapping->target);
+		cdc_target_check(entry->mapping->target, sub);
 	entry->mapping->run = run;
 	return entry->mapping;
 }

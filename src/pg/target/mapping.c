@@ -323,7 +323,7 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 								&version);
 	map_columns(mapping, sub, spec->columns, &version.def);
 	map_key(mapping, rel, spec, &version.def);
-	cdc_target_check(mapping->target);
+	cdc_target_check(mapping->target, sub);
 	announce_slow_target(mapping->target, sub);
 	table_close(rel, NoLock);
 	return mapping;

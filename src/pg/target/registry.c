@@ -210,11 +210,9 @@ cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	CdcUser		user;
 	CdcReplicaSpec spec;
 	char	   *volatile error = cdc_replica_trouble(sub, table);
 
-	cdc_user_become_owner(sub, &user);
 	if (error == NULL)
 	{
 		BeginInternalSubTransaction(NULL);
@@ -253,7 +251,6 @@ cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 				 errdetail("%s", error)));
 		add_in_error(sub, table, error);
 	}
-	cdc_user_restore(&user);
 	cdc_log(sub->name, "table", psprintf("new source table %s", cdc_from_utf8_copy(table->full_name)),
 			error);
 	return error != NULL ? 'e' : copy && sub->copy_data ? 'i' : 'r';

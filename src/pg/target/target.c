@@ -78,10 +78,23 @@ cdc_target_whole_row(CdcTarget *target)
 }
 
 void
-cdc_target_check(const CdcTarget *target)
+cdc_target_rights(Oid relid, const CdcSubscription *sub, CdcTargetRights *rights)
+{
+	Relation	rel = table_open(relid, NoLock);
+	Oid			owner = rel->rd_rel->relowner;
+
+	table_close(rel, NoLock);
+	rights->writer = CDC_MAY_BECOME(sub->owner_oid, owner) ? owner : sub->owner_oid;
+	rights->replica = sub->opt.disable_others_triggers || has_privs_of_role(sub->owner_oid, owner);
+	rights->replica_role = sub->opt.disable_others_triggers || superuser_arg(rights->writer);
+}
+
+void
+cdc_target_check(const CdcTarget *target, const CdcSubscription *sub)
 {
 	Relation	rel = table_open(target->relid, NoLock);
 	const AclMode needed = ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE;
+	CdcTargetRights rights;
 	char		kind = rel->rd_rel->relkind;
 
 	table_close(rel, NoLock);
@@ -90,17 +103,18 @@ cdc_target_check(const CdcTarget *target)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("target %s is not a table", target->name)));
-	if (pg_class_aclmask(target->relid, GetUserId(), needed, ACLMASK_ALL) != needed)
+	cdc_target_rights(target->relid, sub, &rights);
+	if (pg_class_aclmask(target->relid, rights.writer, needed, ACLMASK_ALL) != needed)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for target %s", target->name),
 				 errhint("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s;", target->name,
-						 quote_identifier(CDC_USER_NAME(GetUserId())))));
-	if (CDC_RLS_ENABLED(target->relid))
+						 quote_identifier(CDC_USER_NAME(rights.writer)))));
+	if (CDC_RLS_ENABLED(target->relid, rights.writer))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("row-level security of target %s hides rows from role \"%s\"",
-						target->name, CDC_USER_NAME(GetUserId())),
+						target->name, CDC_USER_NAME(rights.writer)),
 				 errhint("Let the subscription's owner own the table, or grant the role BYPASSRLS.")));
 }
 
@@ -255,6 +269,28 @@ cdc_target_primary_key(const CdcTarget *target, Relation rel)
 	return result;
 }
 
+/* Notes the equality operators of the classes of the index that is on exactly the key. */
+static void
+note_equality(CdcTarget *target, Relation index)
+{
+	int			i;
+	int			k;
+
+	for (i = 0; i < target->nkey; i++)
+	{
+		CdcKeyColumn *key = NULL;
+
+		for (k = 0; k < target->nkey; k++)
+			if (target->key[k].attnum == index->rd_index->indkey.values[i])
+				key = &target->key[k];
+		if (key != NULL)
+			key->index_equal = get_opfamily_member(index->rd_opfamily[i],
+												   index->rd_opcintype[i],
+												   index->rd_opcintype[i],
+												   BTEqualStrategyNumber);
+	}
+}
+
 /*
  * Finds the unique index on exactly the key columns, and whether others
  * demand that rows are written in source order.  A unique index that contains
@@ -284,7 +320,10 @@ choose_indexes(CdcTarget *target, Relation rel)
 				columns != NULL && RelationGetIndexPredicate(index) == NIL && bms_equal(columns, key))
 			{
 				if (!OidIsValid(target->key_index) || form->indisprimary)
+				{
 					target->key_index = RelationGetRelid(index);
+					note_equality(target, index);
+				}
 			}
 			else if (target->keyless || form->indisexclusion || columns == NULL ||
 					 !bms_is_subset(key, columns))

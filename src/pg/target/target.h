@@ -14,6 +14,7 @@
 #include "pg/base/compat.h"
 #include "access/attnum.h"
 #include "fmgr.h"
+#include "pg/catalog/subscription.h"
 #include "pg/target/presence.h"
 #include "utils/relcache.h"
 
@@ -49,6 +50,7 @@ typedef struct CdcKeyColumn
 	FmgrInfo	hash;			/* of CDC_KEY_FUNCTION, as equal */
 	FmgrInfo	equal;
 	FmgrInfo	output;			/* for messages */
+	Oid			index_equal;	/* operator, of the class of the key's index; InvalidOid: no index */
 } CdcKeyColumn;
 
 typedef struct CdcTarget
@@ -99,8 +101,32 @@ extern void cdc_target_set_key(CdcTarget *target, Relation rel, List *attnums);
 /* The attributes of the relation's primary key; NIL where rows do not fill all of it. */
 extern List *cdc_target_primary_key(const CdcTarget *target, Relation rel);
 
-/* ERROR unless the target is a table, of which the current user may write all rows. */
-extern void cdc_target_check(const CdcTarget *target);
+/*
+ * With whose rights a target is written, and which of its triggers fire.
+ *
+ * As in PostgreSQL 16 a target is written as its owner where the subscription's owner
+ * may become that role, so that what he put on his table (triggers, defaults, checks,
+ * domains) gets no rights of the subscription's owner.  Else it is written as the
+ * subscription's owner, like any table of others that one may write to.
+ *
+ * Foreign keys and triggers are passed over, as by a replica, where the subscription's
+ * owner could switch them off himself because he has the rights of the table's owner.
+ */
+typedef struct CdcTargetRights
+{
+	Oid			writer;
+	bool		replica;		/* only triggers that are ENABLEd REPLICA or ALWAYS fire */
+	bool		replica_role;	/* session_replication_role may be replica meanwhile: the code
+								 * that runs then is a superuser's, or a superuser wants it so */
+} CdcTargetRights;
+
+extern void cdc_target_rights(Oid relid, const CdcSubscription *sub, CdcTargetRights *rights);
+
+/*
+ * ERROR unless the target is a table that a subscription may fill, of which the writer
+ * may write all rows.
+ */
+extern void cdc_target_check(const CdcTarget *target, const CdcSubscription *sub);
 
 /*
  * The columns that a document leaves NULL which does not have them: all that rows

@@ -11,9 +11,16 @@
 #include "commands/trigger.h"
 #include "utils/rel.h"
 
-/* Whether one of the relation's triggers is such a one. */
 static bool
-has_trigger(Relation rel, bool (*is_such) (const Trigger *trigger))
+fires(const Trigger *trigger, bool replica)
+{
+	return trigger->tgenabled == TRIGGER_FIRES_ALWAYS ||
+		trigger->tgenabled == (replica ? TRIGGER_FIRES_ON_REPLICA : TRIGGER_FIRES_ON_ORIGIN);
+}
+
+/* Whether a trigger of the relation, for rows or for statements, fires. */
+static bool
+fires_triggers(Relation rel, bool for_rows, bool replica)
 {
 	int			i;
 
@@ -21,51 +28,48 @@ has_trigger(Relation rel, bool (*is_such) (const Trigger *trigger))
 		return false;
 	for (i = 0; i < rel->trigdesc->numtriggers; i++)
 	{
-		if (is_such(&rel->trigdesc->triggers[i]))
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		if ((TRIGGER_FOR_ROW(trigger->tgtype) != 0) == for_rows && fires(trigger, replica))
 			return true;
 	}
 	return false;
 }
 
-static bool
-fires_for_replica(const Trigger *trigger)
+bool
+cdc_fires_row_triggers(Relation rel, bool replica)
 {
-	return trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA ||
-		trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
-}
-
-static bool
-is_row_trigger(const Trigger *trigger)
-{
-	return TRIGGER_FOR_ROW(trigger->tgtype) && fires_for_replica(trigger);
-}
-
-static bool
-is_statement_trigger(const Trigger *trigger)
-{
-	return !TRIGGER_FOR_ROW(trigger->tgtype) && fires_for_replica(trigger);
-}
-
-static bool
-is_of_referenced_key(const Trigger *trigger)
-{
-	return RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_PK;
+	return fires_triggers(rel, true, replica);
 }
 
 bool
-cdc_fires_row_triggers(Relation rel)
+cdc_fires_statement_triggers(Relation rel, bool replica)
 {
-	return has_trigger(rel, is_row_trigger);
+	return fires_triggers(rel, false, replica);
 }
 
-bool
-cdc_fires_statement_triggers(Relation rel)
+void
+cdc_triggers_of_replica(TriggerDesc *triggers)
 {
-	return has_trigger(rel, is_statement_trigger);
+	int			i;
+
+	if (triggers == NULL)
+		return;
+	for (i = 0; i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		trigger->tgenabled = fires(trigger, true) ? TRIGGER_FIRES_ALWAYS : TRIGGER_DISABLED;
+	}
 }
 
 bool
 cdc_referenced_by_foreign_key(Relation rel)
 {
-	return has_trigger(rel, is_of_referenced_key);
+	int			i;
+
+	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+		if (RI_FKey_trigger_type(rel->trigdesc->triggers[i].tgfoid) == RI_TRIGGER_PK)
+			return true;
+	return false;
 }

@@ -9,15 +9,21 @@
 #define CDC_PG_TARGET_TRIGGER_H
 
 #include "pg/base/compat.h"
-#include "utils/relcache.h"
+#include "utils/rel.h"
 
 /*
- * Whether row or statement triggers fire for changes that are replicated: apply
- * works with session_replication_role = replica, so only those do that are enabled
- * for replicas or always.
+ * Whether row or statement triggers fire for changes that are replicated: where the
+ * writer is a replica only those that are enabled for replicas or always, else as for
+ * everybody.
  */
-extern bool cdc_fires_row_triggers(Relation rel);
-extern bool cdc_fires_statement_triggers(Relation rel);
+extern bool cdc_fires_row_triggers(Relation rel, bool replica);
+extern bool cdc_fires_statement_triggers(Relation rel, bool replica);
+
+/*
+ * In a copy of the relation's triggers, which is NULL where it has none: lets those of
+ * a replica fire although session_replication_role is origin, and no others.
+ */
+extern void cdc_triggers_of_replica(TriggerDesc *triggers);
 
 /* Whether a foreign key refers to the relation. */
 extern bool cdc_referenced_by_foreign_key(Relation rel);

@@ -11,9 +11,12 @@
 #include "pg/target/write_statement.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "pg/base/compat_catalog.h"
@@ -51,6 +54,70 @@ append_value(StringInfo sql, const CdcTargetColumn *col, CdcSqlKind kind, int nu
 															   col->typmod));
 }
 
+/*
+ * The equality by which a column is compared: that of the key's index, else of its
+ * type's default btree class.  InvalidOid: there is none.
+ */
+static Oid
+equality_operator(const CdcTarget *target, int column)
+{
+	int			i;
+
+	for (i = 0; i < target->nkey; i++)
+		if (target->key[i].column == column && OidIsValid(target->key[i].index_equal))
+			return target->key[i].index_equal;
+	return lookup_type_cache(target->columns[column].typid, TYPECACHE_EQ_OPR)->eq_opr;
+}
+
+static Oid
+operator_schema(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Oid			schema;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	schema = ((Form_pg_operator) GETSTRUCT(tuple))->oprnamespace;
+	ReleaseSysCache(tuple);
+	return schema;
+}
+
+/*
+ * "(t.id) OPERATOR(pg_catalog.=) (s.c1)", whatever search_path says.  An operator outside
+ * pg_catalog gets what it takes, exactly: whoever may create others in its schema could
+ * else make one that fits better.
+ */
+static void
+append_equality(StringInfo sql, const CdcTarget *target, int column, const char *left,
+				const char *right)
+{
+	Oid			operator = equality_operator(target, column);
+	Oid			schema;
+	Oid			left_type;
+	Oid			right_type;
+	char	   *left_cast = "";
+	char	   *right_cast = "";
+	char	   *name;
+
+	if (!OidIsValid(operator))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("column \"%s\" of target %s cannot be part of a key",
+						target->columns[column].name, target->name),
+				 errdetail("Its type %s has no equality.",
+						   format_type_be(target->columns[column].typid))));
+	name = get_opname(operator);
+	schema = operator_schema(operator);
+	op_input_types(operator, &left_type, &right_type);
+	if (schema != PG_CATALOG_NAMESPACE && !IsPolymorphicType(left_type))
+	{
+		left_cast = psprintf("::%s", format_type_be_qualified(left_type));
+		right_cast = psprintf("::%s", format_type_be_qualified(right_type));
+	}
+	appendStringInfo(sql, "(%s)%s OPERATOR(%s.%s) (%s)%s", left, left_cast,
+					 quote_identifier(get_namespace_name(schema)), name, right, right_cast);
+}
+
 /* The number of a column's parameter in the statement, from 1. */
 static int
 parameter_number(const CdcTarget *target, int column, CdcSqlKind kind, const CdcPresence *presence)
@@ -72,7 +139,12 @@ append_source(StringInfo sql, const CdcTarget *target, const CdcPresence *presen
 	int			n = 0;
 	int			i;
 
-	appendStringInfoString(sql, "unnest(");
+	for (i = 0; i < target->ncolumns; i++)
+		if (cdc_sql_is_parameter(&target->columns[i], presence))
+			n++;
+	/* with several arguments the bare name, and only that, means pg_catalog's */
+	appendStringInfoString(sql, n > 1 ? "unnest(" : "pg_catalog.unnest(");
+	n = 0;
 	for (i = 0; i < target->ncolumns; i++)
 		if (cdc_sql_is_parameter(&target->columns[i], presence))
 		{
@@ -95,11 +167,14 @@ append_key_condition(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 	for (i = 0; i < target->nkey; i++)
 	{
 		int			column = target->key[i].column;
+		StringInfoData value;
 
-		appendStringInfo(sql, "%st.%s = ", i > 0 ? " AND " : "",
-						 quote_identifier(target->columns[column].name));
-		append_value(sql, &target->columns[column], kind,
+		initStringInfo(&value);
+		append_value(&value, &target->columns[column], kind,
 					 parameter_number(target, column, kind, presence));
+		appendStringInfoString(sql, i > 0 ? " AND " : "");
+		append_equality(sql, target, column,
+						psprintf("t.%s", quote_identifier(target->columns[column].name)), value.data);
 	}
 }
 
@@ -170,15 +245,20 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence 
 	for (i = 0; i < target->ncolumns; i++)
 	{
 		const CdcTargetColumn *col = &target->columns[i];
-		bool		by_text;
+		const char *name = quote_identifier(col->name);
+		StringInfoData value;
 
 		if (!cdc_sql_is_parameter(col, presence))
 			continue;
-		by_text = !OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr);
-		appendStringInfo(sql, "%s%s%s IS NOT DISTINCT FROM (", sep, quote_identifier(col->name),
-						 by_text ? "::text" : "");
-		append_value(sql, col, SQL_TAKE, parameter_number(target, i, SQL_TAKE, presence));
-		appendStringInfo(sql, ")%s", by_text ? "::text" : "");
+		initStringInfo(&value);
+		append_value(&value, col, SQL_TAKE, parameter_number(target, i, SQL_TAKE, presence));
+		appendStringInfo(sql, "%s(", sep);
+		if (OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr))
+			append_equality(sql, target, i, name, value.data);
+		else
+			appendStringInfo(sql, "%s::pg_catalog.text OPERATOR(pg_catalog.=) (%s)::pg_catalog.text",
+							 name, value.data);
+		appendStringInfo(sql, " OR %s IS NULL AND (%s) IS NULL)", name, value.data);
 		sep = " AND ";
 	}
 }
@@ -221,7 +301,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 			appendStringInfoChar(sql, ')');
 			break;
 		case SQL_TAKE:
-			appendStringInfo(sql, "DELETE FROM %s WHERE (" CDC_ROW_ADDRESS ") IN (SELECT "
+			appendStringInfo(sql, "DELETE FROM %s WHERE (" CDC_ROW_ADDRESS ") OPERATOR(pg_catalog.=) ANY (SELECT "
 							 CDC_ROW_ADDRESS " FROM %s WHERE ", target->name, target->name);
 			append_row_condition(sql, target, presence);
 			appendStringInfoString(sql, " LIMIT $1)");
