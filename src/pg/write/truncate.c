@@ -5,14 +5,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 
-#include "pg/apply/trigger.h"
+#include "pg/write/trigger.h"
 #include "pg/catalog/spi.h"
 
 void

@@ -5,14 +5,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "rewrite/prs2lock.h"
 #include "utils/rel.h"
 
-#include "pg/apply/trigger.h"
+#include "pg/write/trigger.h"
 
 #if CDC_HAVE_TABLE_AM
 
@@ -36,12 +36,12 @@ can_write_directly(const CdcTarget *target)
 
 #endif							/* CDC_HAVE_TABLE_AM */
 
-const CdcApplyBackend *
+const CdcWriteBackend *
 cdc_backend_choose(const CdcTarget *target)
 {
 #if CDC_HAVE_TABLE_AM
 	if (can_write_directly(target))
-		return &cdc_apply_heap;
+		return &cdc_write_heap;
 #endif
-	return &cdc_apply_sql;
+	return &cdc_write_sql;
 }

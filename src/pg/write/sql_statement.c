@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/sql_internal.h"
+#include "pg/write/sql_internal.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"

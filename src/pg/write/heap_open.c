@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #if CDC_HAVE_TABLE_AM
 
@@ -20,8 +20,8 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "pg/apply/heap_internal.h"
-#include "pg/apply/trigger.h"
+#include "pg/write/heap_internal.h"
+#include "pg/write/trigger.h"
 
 /*
  * The executor asks the range table which columns an UPDATE sets: all of
@@ -87,15 +87,15 @@ open_key_index(CdcHeap *heap, const CdcTarget *target)
 }
 
 void
-cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
+cdc_heap_open(CdcWork *work, CdcTargetRun *run)
 {
 	CdcTarget  *target = run->target;
-	MemoryContext old = MemoryContextSwitchTo(apply->cxt);
+	MemoryContext old = MemoryContextSwitchTo(work->cxt);
 	CdcHeap    *heap = palloc0(sizeof(CdcHeap));
 	EState	   *estate;
 
 	run->state = heap;
-	heap->apply = apply;
+	heap->work = work;
 	heap->run = run;
 	heap->rel = table_open(target->relid, NoLock);
 	CheckCmdReplicaIdentity(heap->rel, CMD_UPDATE);
@@ -120,7 +120,7 @@ cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
 }
 
 void
-cdc_heap_close(CdcApply *apply, CdcTargetRun *run)
+cdc_heap_close(CdcWork *work, CdcTargetRun *run)
 {
 	CdcHeap    *heap = run->state;
 	int			i;
