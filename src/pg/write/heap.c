@@ -292,7 +292,7 @@ update_found(CdcHeap *heap)
 		return false;
 	if (heap->rri->ri_NumIndices > 0 && CDC_UPDATES_INDEXES(update_indexes))
 		list_free(CDC_APPLY_INDEX_TUPLES(heap->rri, heap->next, heap->estate, true,
-										  update_indexes));
+										 update_indexes));
 	return true;
 }
 
@@ -324,7 +324,7 @@ write_pending(CdcHeap *heap)
 		ResetPerTupleExprContext(heap->estate);
 		if (heap->rri->ri_NumIndices > 0)
 			list_free(CDC_APPLY_INDEX_TUPLES(heap->rri, heap->slots[i], heap->estate, false,
-											  CDC_UPDATE_ALL_INDEXES));
+											 CDC_UPDATE_ALL_INDEXES));
 		ExecClearTuple(heap->slots[i]);
 	}
 	heap->pending_bytes = 0;

@@ -224,7 +224,7 @@ write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool pu
 	else
 	{
 		run->updated += run_set(run, entries[0]->replace ? SQL_REPLACE : SQL_UPDATE,
-									  presence, entries, n);
+								presence, entries, n);
 		run->inserted += run_set(run, SQL_INSERT_MISSING, presence, entries, n);
 	}
 	MemoryContextSwitchTo(old);
