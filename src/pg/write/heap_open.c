@@ -8,6 +8,9 @@
  */
 #include "pg/write/write.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
+
 #if CDC_HAVE_TABLE_AM
 
 #include "access/sysattr.h"
@@ -21,7 +24,7 @@
 #include "utils/rel.h"
 
 #include "pg/write/heap_internal.h"
-#include "pg/write/trigger.h"
+#include "pg/target/trigger.h"
 
 /*
  * The executor asks the range table which columns an UPDATE sets: all of

@@ -8,6 +8,9 @@
  */
 #include "pg/write/write.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
+
 #if CDC_HAVE_TABLE_AM
 
 #include "access/tableam.h"

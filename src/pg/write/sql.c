@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
 
 /* Rows and bytes that one statement takes. */

@@ -16,6 +16,8 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "pg/base/compat_catalog.h"
+
 /* Whether a statement takes arrays, a value for each of many rows. */
 static inline bool
 is_set_based(CdcSqlKind kind)

@@ -11,7 +11,6 @@
  *	  heap*.c			back-end: direct table access
  *	  sql*.c			back-end: set-based SQL
  *	  truncate.c		emptying a target
- *	  trigger.c			what a target's triggers demand
  *
  *-------------------------------------------------------------------------
  */
