@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/wake.h"
 #include "pg/catalog/changes.h"
 #include "pg/remote/kafka_outbox.h"
@@ -22,6 +23,7 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	cdc_bound_messages_init();
 	cdc_catalog_init();
 	cdc_wake_init();
 	cdc_outbox_init();

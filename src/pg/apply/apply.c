@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/result_set.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
@@ -62,7 +63,8 @@ key_text(const CdcApply *apply)
 				 v.type != JENTRY_ISNULL)
 			text = cdc_json_to_cstring(&v);
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", col->name);
-		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "", text ? text : "null");
+		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "",
+						 text ? cdc_bounded_text(text, 200) : "null");
 	}
 	return psprintf("(%s)=(%s)", names.data, values.data);
 }
@@ -97,6 +99,7 @@ error_context(void *arg)
 		appendStringInfo(&s, ", column \"%s\"", apply->at_column);
 	errcontext("%s", s.data);
 	pfree(s.data);
+	cdc_bound_this_message();
 }
 
 /* ------------------------------------------------------------------------
@@ -276,7 +279,7 @@ static void
 count_target(const CdcApply *apply, const CdcTargetRun *run)
 {
 	static const char *const sets =
-		"UPDATE cdc.table_counter SET events = events OPERATOR(pg_catalog.+) $3,"
+		"UPDATE cdc_catalog.table_counter SET events = events OPERATOR(pg_catalog.+) $3,"
 		" inserts = inserts OPERATOR(pg_catalog.+) $4,"
 		" updates = updates OPERATOR(pg_catalog.+) $5,"
 		" deletes = deletes OPERATOR(pg_catalog.+) $6, last_seq = $7,"
@@ -288,7 +291,7 @@ count_target(const CdcApply *apply, const CdcTargetRun *run)
 		NULL
 	};
 	static CdcStatement insert = {
-		"INSERT INTO cdc.table_counter (subscription, source_table, events, inserts, updates,"
+		"INSERT INTO cdc_catalog.table_counter (subscription, source_table, events, inserts, updates,"
 		" deletes, last_seq, source_ts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 		8, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}, NULL
 	};

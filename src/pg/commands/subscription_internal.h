@@ -42,6 +42,7 @@ typedef struct CdcTableRow
 	bool		copy_data;
 	char		state;
 	const char *error;			/* or NULL */
+	int			sqlerrcode;		/* the error's */
 } CdcTableRow;
 
 extern void cdc_table_row_insert(const CdcSubscription *sub, const CdcTableRow *row);

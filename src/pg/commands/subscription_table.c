@@ -22,6 +22,7 @@
 #include "utils/resowner.h"
 
 #include "core/pattern.h"
+#include "pg/base/bounded_text.h"
 #include "pg/catalog/failure.h"
 #include "pg/target/replica_table.h"
 #include "pg/schema/schema.h"
@@ -39,7 +40,7 @@ char *
 cdc_target_user(const char *target)
 {
 	static CdcStatement stmt = {
-		"SELECT t.subscription, t.source_table FROM cdc.subscription_table t"
+		"SELECT t.subscription, t.source_table FROM cdc_catalog.subscription_table t"
 		" WHERE t.target OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
@@ -65,13 +66,13 @@ void
 cdc_table_row_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
-		"INSERT INTO cdc.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		8, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID}
+		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
+		" copy_data, state, last_error, last_sqlstate) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		9, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
-	Datum		values[8];
-	char		nulls[8];
+	Datum		values[9];
+	char		nulls[9];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
@@ -84,7 +85,8 @@ cdc_table_row_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	nulls[4] = row->columns ? ' ' : 'n';
 	values[5] = BoolGetDatum(row->copy_data);
 	values[6] = CharGetDatum(row->state);
-	values[7] = cdc_text_or_null(row->error, &nulls[7]);
+	values[7] = cdc_text_or_null(cdc_bounded_text(row->error, CDC_TEXT_BOUND), &nulls[7]);
+	values[8] = cdc_text_or_null(row->error ? unpack_sql_state(row->sqlerrcode) : NULL, &nulls[8]);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_catalog_changed();
@@ -158,22 +160,24 @@ default_target(const CdcSubscription *sub, CdcSource *source, const CdcTable *ta
 }
 
 static void
-insert_failed(const CdcSubscription *sub, CdcTableRow *row, const char *error)
+insert_failed(const CdcSubscription *sub, CdcTableRow *row, int sqlerrcode, const char *error)
 {
 	row->state = 'e';
+	row->sqlerrcode = sqlerrcode;
 	row->error = error;
 	cdc_table_row_insert(sub, row);
-	cdc_notify(sub->name, "table_error", row->source_table, error);
+	cdc_notify(sub->name, "table_error", row->source_table, unpack_sql_state(sqlerrcode));
 }
 
 static void
-register_failed(const CdcSubscription *sub, const CdcTable *table, const char *error)
+register_failed(const CdcSubscription *sub, const CdcTable *table, int sqlerrcode,
+				const char *error)
 {
 	CdcTableRow row;
 
 	memset(&row, 0, sizeof(row));
 	row.source_table = cdc_replica_text(table->full_name);
-	insert_failed(sub, &row, error);
+	insert_failed(sub, &row, sqlerrcode, error);
 }
 
 void
@@ -190,7 +194,7 @@ cdc_subscription_register_table(const CdcSubscription *sub, CdcSource *source,
 				 errmsg("%s", trouble),
 				 errdetail("The table is left out, the others are not affected."),
 				 errhint("Exclude it to silence this, or change the column at the source.")));
-		register_failed(sub, table, trouble);
+		register_failed(sub, table, ERRCODE_FEATURE_NOT_SUPPORTED, trouble);
 		cdc_log(sub->name, "table", psprintf("source table %s is left out",
 											 cdc_replica_text(table->full_name)), trouble);
 		return;
@@ -207,6 +211,7 @@ cdc_subscription_add_discovered_table(const CdcSubscription *sub, CdcSource *sou
 	CdcUser		user;
 	CdcReplicaSpec spec;
 	char	   *volatile error = cdc_replica_trouble(sub, table);
+	volatile int sqlerrcode = ERRCODE_FEATURE_NOT_SUPPORTED;
 
 	cdc_user_become_owner(sub, &user);
 	if (error == NULL)
@@ -235,6 +240,7 @@ cdc_subscription_add_discovered_table(const CdcSubscription *sub, CdcSource *sou
 			RollbackAndReleaseCurrentSubTransaction();
 			MemoryContextSwitchTo(caller);
 			CurrentResourceOwner = owner;
+			sqlerrcode = edata->sqlerrcode;
 			error = cdc_failure_text(edata);
 		}
 		PG_END_TRY();
@@ -245,7 +251,7 @@ cdc_subscription_add_discovered_table(const CdcSubscription *sub, CdcSource *sou
 				(errmsg("new source table %s is not replicated by subscription \"%s\"",
 						cdc_replica_text(table->full_name), sub->name),
 				 errdetail("%s", error)));
-		register_failed(sub, table, error);
+		register_failed(sub, table, sqlerrcode, error);
 	}
 	cdc_user_restore(&user);
 	cdc_log(sub->name, "table", psprintf("new source table %s", cdc_replica_text(table->full_name)),
@@ -253,12 +259,15 @@ cdc_subscription_add_discovered_table(const CdcSubscription *sub, CdcSource *sou
 	return error != NULL ? 'e' : copy && sub->copy_data ? 'i' : 'r';
 }
 
+/* The SQLSTATE of tables that cannot be read as they are now. */
+#define UNREADABLE	ERRCODE_FEATURE_NOT_SUPPORTED
+
 /* Whether the table is in state 'e' without a target and with that error. */
 static bool
 is_unreadable(const CdcSubscription *sub, const char *source_table, const char *error)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc.subscription_table"
+		"SELECT 1 FROM cdc_catalog.subscription_table"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
 		" AND state OPERATOR(pg_catalog.=) 'e' AND target IS NULL"
 		" AND last_error OPERATOR(pg_catalog.=) $3",
@@ -273,12 +282,13 @@ static bool
 let_go(const CdcSubscription *sub, const char *source_table, const char *error)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription_table SET state = 'e', last_error = $3, target = NULL,"
-		" state_since = pg_catalog.now()"
+		"UPDATE cdc_catalog.subscription_table SET state = 'e', last_error = $3, last_sqlstate = $4,"
+		" target = NULL, state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		3, {TEXTOID, TEXTOID, TEXTOID}
+		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
-	bool		found = cdc_spi_run(&stmt, sub->name, source_table, error) > 0;
+	bool		found = cdc_spi_run(&stmt, sub->name, source_table, error,
+									unpack_sql_state(UNREADABLE)) > 0;
 
 	cdc_catalog_changed();
 	return found;
@@ -292,15 +302,16 @@ cdc_subscription_table_unreadable(const CdcSubscription *sub, const char *source
 	char	   *table = quote_literal_cstr(source_table);
 	CdcTableRow row;
 
+	error = cdc_bounded_text(error, CDC_TEXT_BOUND);
 	if (is_unreadable(sub, source_table, error))
 		return;
 	if (let_go(sub, source_table, error))
-		cdc_notify(sub->name, "table_error", source_table, error);
+		cdc_notify(sub->name, "table_error", source_table, unpack_sql_state(UNREADABLE));
 	else
 	{
 		memset(&row, 0, sizeof(row));
 		row.source_table = source_table;
-		insert_failed(sub, &row, error);
+		insert_failed(sub, &row, UNREADABLE, error);
 	}
 	cdc_log(sub->name, "table", psprintf("source table %s is left out", source_table), error);
 	ereport(WARNING,
@@ -347,7 +358,7 @@ update_wanted(const CdcSubscription *sub, const char *not_excluded, const char *
 			  const char *excluded, const char *added)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription SET"
+		"UPDATE cdc_catalog.subscription SET"
 		" \"exclude\" = CASE WHEN $4 IS NULL THEN pg_catalog.array_remove(\"exclude\", $2)"
 		" ELSE pg_catalog.array_append(pg_catalog.array_remove(\"exclude\", $2), $4) END,"
 		" added = CASE WHEN $5 IS NULL THEN pg_catalog.array_remove(added, $3)"
@@ -363,7 +374,7 @@ static bool
 is_registered(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc.subscription_table"
+		"SELECT 1 FROM cdc_catalog.subscription_table"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
@@ -375,9 +386,9 @@ static void
 delete_table_rows(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmts[] = {
-		{"DELETE FROM cdc.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
-		{"DELETE FROM cdc.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
+		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}}
 	};
 	int			i;

@@ -290,7 +290,8 @@ definition(CdcPullCall *call, CdcPullStream *stream, const CdcSubscriptionTable 
 	error = copy_trouble(stream, call->sub, table, snap);
 	if (error == NULL)
 		return table;
-	cdc_subscription_table_state(call->sub, t->source_table, 'e', error);
+	cdc_subscription_table_failed(call->sub, t->source_table,
+								  ERRCODE_FEATURE_NOT_SUPPORTED, error);
 	cdc_log(call->sub->name, "copy", psprintf("source table %s is not copied", t->source_table), error);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
@@ -325,7 +326,7 @@ copy_tables(CdcPullCall *call, CdcPullStream *stream, CdcSource *source, List *t
 		control_event(writer, table, "bootstrap-start", &txn);
 		copy_rows(call, source, writer, table, &txn);
 		control_event(writer, table, "bootstrap-complete", &txn);
-		cdc_subscription_table_state(call->sub, t->source_table, state, NULL);
+		cdc_subscription_table_state(call->sub, t->source_table, state);
 	}
 	cdc_pull_writer_end(writer);
 }
@@ -344,7 +345,7 @@ release_others(const CdcSubscription *sub, List *tables)
 		if (t->copy_data)
 			result = lappend(result, t);
 		else
-			cdc_subscription_table_state(sub, t->source_table, 'r', NULL);
+			cdc_subscription_table_state(sub, t->source_table, 'r');
 	}
 	return result;
 }
@@ -368,7 +369,7 @@ put_off(CdcPullCall *call, CdcPullStream *stream, const char *trouble, bool firs
 				 errdetail("At the source, %s.", trouble),
 				 errhint("End it there, or pull again later.")));
 	stream->copy_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS);
-	cdc_log(call->sub->name, "copy", "the copy of tables waits for the source", trouble);
+	cdc_log_event(call->sub->name, "copy", "the copy of tables waits for the source", trouble);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("the copy of tables of subscription \"%s\" waits for its source", call->sub->name),

@@ -50,10 +50,10 @@ read_version(CdcPublisher *publisher, KnownTable *table, int64 seq)
 	static CdcStatement stmt = {
 		"SELECT c.name, v.from_seq, v.next_seq"
 		" FROM (SELECT t.columns, t.from_seq, t.version,"
-		"              (SELECT pg_catalog.min(n.from_seq) FROM cdc.table_version n"
+		"              (SELECT pg_catalog.min(n.from_seq) FROM cdc_catalog.table_version n"
 		"                WHERE n.subscription OPERATOR(pg_catalog.=) $1 AND n.source_table OPERATOR(pg_catalog.=) $2"
 		"                  AND n.from_seq OPERATOR(pg_catalog.>) $3) AS next_seq"
-		"         FROM cdc.table_version t"
+		"         FROM cdc_catalog.table_version t"
 		"        WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
 		"          AND pg_catalog.jsonb_array_length(t.columns) OPERATOR(pg_catalog.>) 0"
 		"        ORDER BY t.from_seq OPERATOR(pg_catalog.>) $3,"

@@ -71,7 +71,7 @@ typedef struct CdcPullStream
 	TimestampTz copy_at;		/* ... or they wait until then; 0 = no */
 	uint64		statements;		/* DML in statement format told of so far */
 	uint64		skipped;		/* unknown events of this dump counted so far */
-	uint8		skipped_type;	/* of the last one that was told of; 0 = none */
+	uint32		skipped_types[8];	/* a bit for each type that was told of */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;

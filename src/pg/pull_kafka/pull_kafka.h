@@ -26,7 +26,7 @@ extern void cdc_pull_kafka_set_position(const CdcSubscription *sub, const char *
  * After a pull that failed, in a new transaction: the partition that was the
  * reason, where it was one, gets the error, and all of them what the brokers have.
  */
-extern void cdc_pull_kafka_failed(const CdcSubscription *sub, const char *error);
+extern void cdc_pull_kafka_failed(const CdcSubscription *sub, int sqlerrcode, const char *error);
 
 /* For create_subscription: ERROR where topics or format cannot be. */
 extern void cdc_pull_kafka_check_arguments(const CdcSubscription *sub);

@@ -160,10 +160,10 @@ cdc_schema_ask(CdcSchema *schema, CdcSource *source, const char *database, const
 	bool		found = cdc_schema_reread(schema, source, entry, database, table, seq, position);
 
 	if (entry->wanted)
-		cdc_log(schema->sub->name, "schema",
-				psprintf("the definition of source table %s was read anew from the source",
-						 entry->full_name),
-				psprintf("%s: %s", position != NULL ? position : "", why));
+		cdc_log_event(schema->sub->name, "schema",
+					  psprintf("the definition of source table %s was read anew from the source",
+							   entry->full_name),
+					  psprintf("%s: %s", position != NULL ? position : "", why));
 	return found;
 }
 

@@ -373,7 +373,7 @@ cdc_source_columns(const CdcSubscription *sub, const char *source_table, int64 s
 {
 	/* versions after seq only where there is none before: history filled by hand */
 	static CdcStatement stmt = {
-		"SELECT columns FROM cdc.table_version"
+		"SELECT columns FROM cdc_catalog.table_version"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
 		" ORDER BY (from_seq OPERATOR(pg_catalog.<=) $3) DESC,"
 		" CASE WHEN from_seq OPERATOR(pg_catalog.<=) $3 THEN version"

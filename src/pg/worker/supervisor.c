@@ -75,9 +75,9 @@ read_wanted(void)
 {
 	static CdcStatement stmt = {
 		"SELECT s.id, s.name, s.owner::pg_catalog.text,"
-		" EXISTS (SELECT 1 FROM cdc.publication p"
+		" EXISTS (SELECT 1 FROM cdc_catalog.publication p"
 		"          WHERE p.subscription OPERATOR(pg_catalog.=) s.name AND p.enabled)"
-		" FROM cdc.subscription s"
+		" FROM cdc_catalog.subscription s"
 		" WHERE s.enabled ORDER BY s.id",
 		0, {0}
 	};
@@ -189,7 +189,8 @@ complain(Child *c, const char *trouble)
 					cdc_worker_kind_name(c->kind), c->name, trouble)));
 	if (cdc_background_transaction())
 	{
-		cdc_failure_record(c->name, cdc_worker_kind_name(c->kind), trouble);
+		cdc_failure_record(c->name, cdc_worker_kind_name(c->kind),
+						   ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, trouble);
 		cdc_background_commit();
 	}
 	MemoryContextSwitchTo(caller);
