@@ -184,7 +184,6 @@ store_publication(const char *name, const char *subscription, const char *server
 	CdcSpi		spi;
 	uint64		made;
 
-	cdc_check_name("publication", name);
 	values[0] = CStringGetTextDatum(name);
 	values[1] = CStringGetTextDatum(subscription);
 	values[2] = CStringGetTextDatum(server);
@@ -523,6 +522,7 @@ cdc_publish(PG_FUNCTION_ARGS)
 	options = PG_GETARG_JSONB_P(5);
 	name = PG_ARGISNULL(6) ? psprintf("%s.%s", given_text[0], given_text[1]) :
 		text_to_cstring(PG_GETARG_TEXT_PP(6));
+	cdc_check_name("publication", name);
 
 	memset(&given, 0, sizeof(given));
 	given.sub = sub = cdc_subscription_get_own(given_text[0]);
