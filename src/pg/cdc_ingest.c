@@ -11,8 +11,11 @@
 #include "utils/guc.h"
 
 #include "pg/base/bounded_text.h"
+#include "pg/base/settings.h"
 #include "pg/base/wake.h"
 #include "pg/catalog/changes.h"
+#include "pg/pull_binlog/pull_binlog.h"
+#include "pg/pull_kafka/pull_kafka.h"
 #include "pg/remote/kafka_outbox.h"
 #include "pg/worker/worker.h"
 
@@ -23,10 +26,13 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	cdc_settings_init();
 	cdc_bound_messages_init();
 	cdc_catalog_init();
 	cdc_wake_init();
 	cdc_outbox_init();
+	cdc_pull_binlog_init();
+	cdc_pull_kafka_init();
 	cdc_worker_init();
 	EmitWarningsOnPlaceholders("cdc_ingest");
 }

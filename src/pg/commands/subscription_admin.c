@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * subscription_admin.c
- *	  cdc.alter_subscription(), enable_, disable_ and drop_subscription().
+ *	  cdc.alter_subscription(), enable_, disable_ and drop_subscription(), and
+ *	  cdc.set_position().
  *
  *-------------------------------------------------------------------------
  */
@@ -19,16 +20,16 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
-#include "pg/catalog/options.h"
-#include "pg/pull/pull.h"
+#include "pg/base/background.h"
 #include "pg/base/shmem.h"
-#include "pg/catalog/subscription.h"
 #include "pg/catalog/access.h"
-#include "pg/catalog/tables.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/base/background.h"
+#include "pg/catalog/options.h"
 #include "pg/catalog/spi.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/tables.h"
+#include "pg/pull/pull.h"
 
 /* Whether apply has something to do, now or with the next new table. */
 static bool
@@ -203,6 +204,25 @@ cdc_alter_subscription(PG_FUNCTION_ARGS)
 }
 
 /* ------------------------------------------------------------------------
+ * cdc.set_position
+ * ------------------------------------------------------------------------
+ */
+
+PG_FUNCTION_INFO_V1(cdc_set_position);
+
+/*
+ * cdc.set_position(subscription text, "position" text): the next pull reads from there.
+ */
+Datum
+cdc_set_position(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	cdc_source_kind(sub->kind)->set_position(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_VOID();
+}
+
+/* ------------------------------------------------------------------------
  * cdc.drop_subscription
  * ------------------------------------------------------------------------
  */
@@ -242,6 +262,7 @@ delete_rows(const CdcSubscription *sub)
 		{"DELETE FROM cdc_catalog.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.subscription_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.worker_start WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.prepared_transaction WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},

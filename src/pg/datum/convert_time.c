@@ -10,8 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/datum/convert.h"
-#include "pg/base/bounded_text.h"
+#include "pg/datum/convert_time.h"
 
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
@@ -20,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "core/digits.h"
+#include "pg/base/bounded_text.h"
 
 typedef struct DateTime
 {
