@@ -93,6 +93,12 @@ SELECT nspname || '.' || relname AS reads,
        public.seen('', relname, nspname) END AS superuser
   FROM public.relations ORDER BY 1;
 
+-- What a site may have granted opens no table.
+GRANT SELECT ON ALL TABLES IN SCHEMA cdc TO regress_cdc_stranger;
+SELECT string_agg(relname || ' ' || public.seen('regress_cdc_stranger', relname, nspname), ', ') AS opened
+  FROM public.relations WHERE public.seen('regress_cdc_stranger', relname, nspname) NOT IN ('0 0', '42501');
+REVOKE SELECT ON ALL TABLES IN SCHEMA cdc FROM regress_cdc_stranger;
+
 -- Nobody writes: the exceptions, of which there is none.
 SELECT nspname || '.' || relname AS writes, who, verb, public.try(who, sql)
   FROM public.relations,
