@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * pushdown_internal.h
- *	  Conditions on partition, offset and time as trees; see kafka_pushdown.c.
+ *	  Conditions on partition, offset and time as trees; see pushdown.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,7 +57,7 @@ struct CdcKafkaPushdown
 };
 
 /*
- * kafka_pushdown_tree.c: the tree of a clause; NULL where it bounds nothing.
+ * pushdown_tree.c: the tree of a clause; NULL where it bounds nothing.
  * Sets partial where it leaves something out.
  */
 extern CdcBranch *cdc_kafka_pushdown_tree(CdcKafkaPushdown *push, Node *clause);

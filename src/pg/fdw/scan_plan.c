@@ -27,7 +27,6 @@
 
 /* Where neither a broker nor ANALYZE has told: some topic. */
 #define DEFAULT_MESSAGES		100000.0
-#define DEFAULT_MESSAGE_BYTES	300
 
 /*
  * Costs: to start is some round trips to the brokers; a message costs its way
