@@ -13,7 +13,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/result_set.h"
-#include "pg/base/wake.h"
+#include "pg/process/wake.h"
 #include "pg/catalog/spi.h"
 
 /* ------------------------------------------------------------------------

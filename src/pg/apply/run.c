@@ -14,7 +14,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/bounded_text.h"
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 #include "pg/target/key.h"
 
 /* Of the last run; a run's number tells the cache of targets which run uses one. */

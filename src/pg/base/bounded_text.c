@@ -12,8 +12,6 @@
 
 #include "mb/pg_wchar.h"
 
-#include "pg/base/shmem.h"
-
 /* Room for the ellipsis and the longest number. */
 #define ELLIPSIS_SIZE	40
 
@@ -43,7 +41,8 @@ cdc_bounded_text(const char *text, size_t bound)
 }
 
 static emit_log_hook_type next_hook = NULL;
-static bool marked = false;
+static bool marked = false;		/* the message at hand */
+static bool all = false;		/* in this process */
 
 /* The texts are copies that belong to the error. */
 static void
@@ -65,7 +64,7 @@ bound_texts(ErrorData *edata)
 static void
 bound_message(ErrorData *edata)
 {
-	if (marked || cdc_am_worker())
+	if (marked || all)
 		bound_texts(edata);
 	marked = false;
 	if (next_hook != NULL)
@@ -77,6 +76,12 @@ cdc_bound_messages_init(void)
 {
 	next_hook = emit_log_hook;
 	emit_log_hook = bound_message;
+}
+
+void
+cdc_bound_all_messages(void)
+{
+	all = true;
 }
 
 void

@@ -21,8 +21,8 @@
 #include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
 
-#include "pg/fdw/bounds.h"
-#include "pg/fdw/pushdown.h"
+#include "pg/topic/bounds.h"
+#include "pg/topic/pushdown.h"
 #include "pg/fdw/scan_parallel.h"
 
 /* Where neither a broker nor ANALYZE has told: some topic. */
