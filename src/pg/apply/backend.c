@@ -12,6 +12,7 @@
 #include "rewrite/prs2lock.h"
 #include "utils/rel.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/target/trigger.h"
 
 #if CDC_HAVE_TABLE_AM

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/bounded_text.h"
+#include "pg/base/compat_executor.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
 

@@ -12,6 +12,7 @@
 #include "utils/acl.h"
 #include "utils/rel.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/target/trigger.h"
 #include "pg/catalog/spi.h"
 

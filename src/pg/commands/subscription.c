@@ -25,6 +25,8 @@
 #include "utils/lsyscache.h"
 
 #include "core/pattern.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/process/background.h"
 #include "pg/base/error.h"
 #include "pg/catalog/access.h"

@@ -19,6 +19,7 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/process/background.h"
 #include "pg/process/shmem.h"
 #include "pg/catalog/access.h"

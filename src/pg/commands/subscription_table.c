@@ -16,6 +16,7 @@
 #include "utils/lsyscache.h"
 
 #include "pg/apply/mode.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"

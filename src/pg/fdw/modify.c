@@ -21,6 +21,9 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_executor.h"
+#include "pg/base/compat_fdw.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/epoch.h"
 #include "pg/base/utf8.h"
 #include "pg/fdw/headers.h"

@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/process/background.h"
 #include "pg/process/shmem.h"
 #include "pg/base/utf8.h"

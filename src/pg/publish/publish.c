@@ -19,6 +19,8 @@
 
 #include "envelope/doc_tree.h"
 #include "envelope/envelope.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"

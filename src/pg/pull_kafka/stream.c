@@ -20,6 +20,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/process/background.h"
 #include "pg/base/error.h"
 #include "pg/process/shmem.h"

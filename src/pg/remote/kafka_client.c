@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_storage.h"
 #include "pg/base/error.h"
 #include "pg/options/kafka_options.h"
 #include "pg/base/resource.h"

@@ -23,6 +23,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_storage.h"
 #include "pg/base/error.h"
 #include "pg/options/kafka_options.h"
 

@@ -15,6 +15,7 @@
 #include "utils/resowner.h"
 
 #include "pg/base/bounded_text.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"

@@ -19,6 +19,8 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_fdw.h"
 #include "pg/options/kafka_options.h"
 #include "pg/options/option_table.h"
 

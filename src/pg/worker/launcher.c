@@ -8,6 +8,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/process/background.h"
+#include "pg/base/compat_catalog.h"
 #include "pg/process/settings.h"
 #include "pg/process/shmem.h"
 #include "pg/worker/worker.h"

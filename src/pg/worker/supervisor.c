@@ -11,6 +11,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/process/background.h"
+#include "pg/base/compat_catalog.h"
 #include "pg/process/settings.h"
 #include "pg/process/shmem.h"
 #include "pg/worker/turn.h"

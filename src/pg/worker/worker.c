@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/process/background.h"
+#include "pg/base/compat_storage.h"
 #include "pg/process/shmem.h"
 #include "pg/process/wake.h"
 #include "pg/catalog/changes.h"
