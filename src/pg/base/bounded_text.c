@@ -10,6 +10,8 @@
  */
 #include "pg/base/bounded_text.h"
 
+#include <limits.h>
+
 #include "mb/pg_wchar.h"
 
 /* Room for the ellipsis and the longest number. */
