@@ -9,4 +9,4 @@ CREATE TABLE cdc_catalog.worker_start (
     PRIMARY KEY (subscription, worker)
 ) WITH (fillfactor = 50);
 
-SELECT pg_catalog.pg_extension_config_dump('cdc.worker_start', 'WHERE false');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.worker_start', 'WHERE false');
