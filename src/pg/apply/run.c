@@ -13,6 +13,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/compat_executor.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
@@ -53,7 +54,8 @@ key_text(const CdcAtHand *at)
 				 v.type != JENTRY_ISNULL)
 			text = cdc_json_to_cstring(&v);
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", col->name);
-		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "", text ? text : "null");
+		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "",
+						 text ? cdc_bounded_text(text, 200) : "null");
 	}
 	return psprintf("(%s)=(%s)", names.data, values.data);
 }
@@ -63,7 +65,7 @@ static void
 error_context(void *arg)
 {
 	const CdcApply *apply = arg;
-	const CdcAtHand *at = &apply->at;
+	const CdcAtHand *at = &apply->work.at;
 	StringInfoData s;
 
 	initStringInfo(&s);
@@ -89,6 +91,7 @@ error_context(void *arg)
 		appendStringInfo(&s, ", column \"%s\"", at->source->row.at_column);
 	errcontext("%s", s.data);
 	pfree(s.data);
+	cdc_bound_this_message();
 }
 
 /* ------------------------------------------------------------------------
@@ -103,7 +106,7 @@ flush_targets(CdcApply *apply)
 	ListCell   *lc;
 
 	foreach(lc, apply->targets)
-		cdc_reduce_flush(apply, lfirst(lc));
+		cdc_reduce_flush(&apply->work, lfirst(lc));
 }
 
 /* Converts a row image into the source's row at hand. */
@@ -113,7 +116,7 @@ read_row(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *data)
 	CdcSourceRow *row = &source->row;
 	const CdcTargetRun *run = source->target;
 
-	cdc_source_row_begin(row, data, apply->at.place.seq);
+	cdc_source_row_begin(row, data, apply->work.at.place.seq);
 
 	/* the key is known: its entry comes into the cache while the rest is converted */
 	if (!run->target->keyless && row->op < row->layout->nops)
@@ -139,11 +142,11 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	{
 		CHECK_FOR_INTERRUPTS();
 		cdc_event_images(apply, source, event, i, &data, &old);
-		apply->at.data = data;
+		apply->work.at.data = data;
 		read_row(apply, source, data);
 		run->mode->fold(apply, source, event->op, old);
-		apply->at.data = NULL;
-		cdc_reduce_row_done(apply, run);
+		apply->work.at.data = NULL;
+		cdc_reduce_row_done(&apply->work, run);
 	}
 }
 
@@ -154,7 +157,7 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	CdcTargetRun *run = source->target;
 	CdcWriterUser user;
 
-	apply->at.source = run->source = source;
+	apply->work.at.source = run->source = source;
 	cdc_writer_begin(run, &user);
 	if (cdc_event_has_rows(event))
 		apply_rows(apply, source, event);
@@ -164,13 +167,13 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("history has an unknown op \"%c\"", event->op)));
-	run->count.events++;
+	run->events++;
 	source->events++;
 	source->last_seq = event->seq;
 	if (event->source_ts != 0)
 		source->source_ts = event->source_ts;
-	apply->at.source = NULL;
-	if (apply->bytes > apply->sub->opt.apply_memory_limit)
+	apply->work.at.source = NULL;
+	if (apply->work.bytes > apply->sub->opt.apply_memory_limit)
 	{
 		cdc_lookahead(apply);
 		flush_targets(apply);
@@ -181,7 +184,7 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 static void
 note_progress(CdcApply *apply, const CdcHistoryEvent *event)
 {
-	MemoryContext old = MemoryContextSwitchTo(apply->cxt);
+	MemoryContext old = MemoryContextSwitchTo(apply->work.cxt);
 	CdcProgress *progress = &apply->progress;
 
 	progress->applied_seq = event->seq;
@@ -207,7 +210,7 @@ visit_event(const CdcHistoryEvent *event, void *arg)
 	if (source != NULL)
 		apply_to_target(apply, source, event);
 	apply->events++;
-	apply->at.source_table = NULL;
+	apply->work.at.source_table = NULL;
 	return true;
 }
 
@@ -223,15 +226,6 @@ is_superseded(int64 seq, void *arg)
  * ------------------------------------------------------------------------
  */
 
-void
-cdc_run_set_role(bool replica)
-{
-	/* within the scope of the run, whose end puts it back; a change throws all plans away */
-	if ((SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA) != replica)
-		CDC_SET_OPTION("session_replication_role", replica ? "replica" : "origin", PGC_SUSET,
-					   PGC_S_SESSION, GUC_ACTION_SAVE);
-}
-
 CdcApply *
 cdc_run_begin(const CdcSubscription *sub, const CdcMappingSpec *replay)
 {
@@ -246,7 +240,7 @@ cdc_run_begin(const CdcSubscription *sub, const CdcMappingSpec *replay)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid format \"%s\" of subscription \"%s\"", sub->format, sub->name)));
 	apply->number = ++run_number;
-	apply->cxt = cxt;
+	apply->work.cxt = cxt;
 	apply->errors.callback = error_context;
 	apply->errors.arg = apply;
 	apply->errors.previous = error_context_stack;
@@ -284,7 +278,7 @@ cdc_run_end(CdcApply *apply)
 	{
 		CdcTargetRun *run = lfirst(lc);
 
-		cdc_reduce_close(apply, run);
+		cdc_reduce_close(&apply->work, run);
 		if (apply->replay != NULL)
 			cdc_target_release(run->target);
 	}

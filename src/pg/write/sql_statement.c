@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * write_statement.c
+ * sql_statement.c
  *	  The statements of the back-end of set-based SQL, as texts.
  *
  * Names are quoted, and the target's is qualified.  The parameters of a statement
@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/write_statement.h"
+#include "pg/write/sql_internal.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_namespace.h"

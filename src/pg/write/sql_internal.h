@@ -1,14 +1,17 @@
 /*-------------------------------------------------------------------------
  *
- * write_statement.h
- *	  The SQL statements that write rows into a target, many at a time.
+ * sql_internal.h
+ *	  What the parts of the back-end of set-based SQL share.
+ *
+ *	  sql.c				the back-end: plans, parameters, batches
+ *	  sql_statement.c	the texts of its statements
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_WRITE_STATEMENT_H
-#define CDC_PG_TARGET_WRITE_STATEMENT_H
+#ifndef CDC_PG_WRITE_SQL_INTERNAL_H
+#define CDC_PG_WRITE_SQL_INTERNAL_H
 
-#include "pg/target/target.h"
+#include "pg/write/write.h"
 
 #include "lib/stringinfo.h"
 
@@ -46,4 +49,4 @@ extern Oid	cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind);
 extern bool cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 							  const CdcPresence *presence);
 
-#endif							/* CDC_PG_TARGET_WRITE_STATEMENT_H */
+#endif							/* CDC_PG_WRITE_SQL_INTERNAL_H */

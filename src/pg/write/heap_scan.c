@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
@@ -21,7 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "pg/apply/heap_internal.h"
+#include "pg/write/heap_internal.h"
 #include "pg/target/key.h"
 
 /* ------------------------------------------------------------------------
@@ -56,15 +56,15 @@ take_found(CdcHeap *heap, const CdcPresence *presence, Datum *values, bool *null
 								nulls);
 	if (entry == NULL || entry->take == 0 || entry->presence != presence)
 		return false;
-	heap->apply->at.entry = entry;
-	heap->apply->at.place = entry->place;
+	heap->work->at.entry = entry;
+	heap->work->at.place = entry->place;
 	if (!cdc_heap_delete_found(heap))
 	{
 		*changed = true;
 		return false;
 	}
 	entry->take--;
-	heap->run->count.deleted++;
+	heap->run->deleted++;
 	return true;
 }
 
@@ -162,12 +162,12 @@ delete_all_once(CdcHeap *heap)
 }
 
 void
-cdc_heap_delete_all(CdcApply *apply, CdcTargetRun *run)
+cdc_heap_delete_all(CdcWork *work, CdcTargetRun *run)
 {
 	CdcHeap    *heap;
 	bool		done;
 
-	cdc_heap_open(apply, run);
+	cdc_heap_open(work, run);
 	heap = run->state;
 	do
 	{
@@ -180,7 +180,7 @@ cdc_heap_delete_all(CdcApply *apply, CdcTargetRun *run)
 			AfterTriggerEndQuery(heap->estate);
 		CommandCounterIncrement();
 	} while (!done);
-	cdc_heap_close(apply, run);
+	cdc_heap_close(work, run);
 }
 
 /* ------------------------------------------------------------------------
@@ -292,7 +292,7 @@ cdc_heap_remove_conflicts(CdcHeap *heap, TupleTableSlot *slot, ItemPointer tid)
 			heap->found = found;
 			ExecClearTuple(heap->other);
 			if (done)
-				heap->run->count.deleted++;
+				heap->run->deleted++;
 		}
 	}
 }

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
@@ -13,7 +13,7 @@
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
-#include "pg/apply/heap_internal.h"
+#include "pg/write/heap_internal.h"
 #include "pg/target/trigger.h"
 #include "pg/catalog/spi.h"
 
@@ -22,7 +22,7 @@ static bool
 is_emptied_directly(const CdcTargetRun *run, Relation rel)
 {
 #if CDC_HAVE_TABLE_AM
-	return run->backend == &cdc_apply_heap && run->rights.replica &&
+	return run->backend == &cdc_write_heap && run->rights.replica &&
 		(cdc_referenced_by_foreign_key(rel) ||
 		 (!run->rights.replica_role && cdc_fires_statement_triggers(rel, false)));
 #else
@@ -31,7 +31,7 @@ is_emptied_directly(const CdcTargetRun *run, Relation rel)
 }
 
 void
-cdc_truncate_target(CdcApply *apply, CdcTargetRun *run)
+cdc_truncate_target(CdcWork *work, CdcTargetRun *run)
 {
 	const CdcTarget *target = run->target;
 	Relation	rel = table_open(target->relid, NoLock);
@@ -45,10 +45,10 @@ cdc_truncate_target(CdcApply *apply, CdcTargetRun *run)
 		!cdc_referenced_by_foreign_key(rel) &&
 		pg_class_aclcheck(target->relid, GetUserId(), ACL_TRUNCATE) == ACLCHECK_OK;
 	table_close(rel, NoLock);
-	cdc_run_set_role(run->rights.replica && run->rights.replica_role && !directly);
+	cdc_writer_set_role(run->rights.replica && run->rights.replica_role && !directly);
 #if CDC_HAVE_TABLE_AM
 	if (directly)
-		cdc_heap_delete_all(apply, run);
+		cdc_heap_delete_all(work, run);
 	else
 #endif
 		cdc_spi_command(truncate ?
