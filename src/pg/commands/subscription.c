@@ -156,6 +156,7 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 		ARG_ENABLED, ARG_OPTIONS
 	};
 	CdcSubscription *sub = &new->sub;
+	CdcSubscriptionOptions defaults;
 	int			i;
 
 	for (i = 0; i < (int) lengthof(required); i++)
@@ -191,7 +192,9 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 		sub->start_position = text_to_cstring(PG_GETARG_TEXT_PP(ARG_START_POSITION));
 	sub->enabled = PG_GETARG_BOOL(ARG_ENABLED);
 	new->options = PG_GETARG_JSONB_P(ARG_OPTIONS);
+	cdc_subscription_options_parse(NULL, &defaults);
 	cdc_subscription_options_parse(new->options, &sub->opt);
+	cdc_subscription_options_check_superuser(&sub->opt, &defaults);
 	if (sub->target_schema != NULL)
 		cdc_subscription_options_check_replicas(&sub->opt);
 	sub->owner_oid = GetUserId();

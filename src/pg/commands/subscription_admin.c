@@ -184,6 +184,7 @@ cdc_alter_subscription(PG_FUNCTION_ARGS)
 	appendStringInfoChar(&json, '}');
 	options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 	cdc_subscription_options_parse(options, &parsed);
+	cdc_subscription_options_check_superuser(&parsed, &sub->opt);
 	if (has_replicas(sub))
 		cdc_subscription_options_check_replicas(&parsed);
 	if (parsed.history_partition != sub->opt.history_partition &&

@@ -8,6 +8,8 @@
  */
 #include "pg/options/option_json.h"
 
+#include "miscadmin.h"
+
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -104,4 +106,15 @@ cdc_subscription_options_check_replicas(const CdcSubscriptionOptions *opt)
 				 errmsg("option \"output_nulls\" cannot be off where tables are replicated"),
 				 errdetail("Apply could not tell a column that became NULL from one that did not change."),
 				 errhint("Set it to on, or create the subscription without target_schema.")));
+}
+
+void
+cdc_subscription_options_check_superuser(const CdcSubscriptionOptions *opt,
+										 const CdcSubscriptionOptions *before)
+{
+	if (opt->disable_others_triggers && !before->disable_others_triggers && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be superuser to turn on option \"%s\"", "disable_others_triggers"),
+				 errdetail("Triggers and foreign keys of tables that others own would be passed over.")));
 }

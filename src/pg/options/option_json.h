@@ -27,4 +27,8 @@ extern void cdc_publication_options_parse(const Jsonb *options, CdcPublicationOp
 /* ERROR when events would lack what apply needs. */
 extern void cdc_subscription_options_check_replicas(const CdcSubscriptionOptions *opt);
 
+/* ERROR where what only superusers may turn on was not on before, and the user is none. */
+extern void cdc_subscription_options_check_superuser(const CdcSubscriptionOptions *opt,
+													 const CdcSubscriptionOptions *before);
+
 #endif							/* CDC_PG_OPTIONS_OPTION_JSON_H */
