@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -254,6 +255,9 @@ choose_way(CdcHistory *history)
 
 	if (!OidIsValid(oid) || history->parent->trigdesc != NULL || history->parent->rd_rules != NULL)
 		return;
+	/* policies are for SQL to honour */
+	if (CDC_RLS_ENABLED(RelationGetRelid(history->parent), GetUserId()))
+		return;
 	rel = table_open(oid, RowExclusiveLock);
 	if (!evaluates_nothing(rel) || !match_columns(history, rel))
 	{
@@ -396,6 +400,21 @@ flush_sql(CdcHistory *history)
  * ------------------------------------------------------------------------
  */
 
+/* ERROR unless the current user, the subscription's owner, may add rows to the history. */
+static void
+check_insert(const CdcSubscription *sub, Relation parent)
+{
+	char	   *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(parent)),
+												  RelationGetRelationName(parent));
+
+	if (pg_class_aclcheck(RelationGetRelid(parent), GetUserId(), ACL_INSERT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for history %s of subscription \"%s\"", name, sub->name),
+				 errhint("GRANT SELECT, INSERT ON %s TO %s;", name,
+						 quote_identifier(CDC_USER_NAME(GetUserId())))));
+}
+
 CdcHistory *
 cdc_history_open(const CdcSubscription *sub)
 {
@@ -410,6 +429,7 @@ cdc_history_open(const CdcSubscription *sub)
 	history->ingested_at = GetCurrentTransactionStartTimestamp();
 	cdc_history_partition_ensure(sub, history->ingested_at);
 	history->parent = table_open(sub->history, RowExclusiveLock);
+	check_insert(sub, history->parent);
 	history->has_key = get_attnum(sub->history, history_columns[COL_KEY].name) != InvalidAttrNumber;
 	choose_way(history);
 	if (history->table == NULL)

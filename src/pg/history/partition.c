@@ -24,12 +24,14 @@
 #include "miscadmin.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/timestamp.h"
 
+#include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 
 /* Whether the history is partitioned in the way that cdc.create_subscription does it. */
@@ -140,19 +142,23 @@ create_partition(const CdcSubscription *sub, Oid owner, TimestampTz at)
 	char	   *parent_name = quote_qualified_identifier(schema, base);
 	PartitionRange range;
 	char	   *name;
-	Oid			user;
-	int			sec_context;
+	CdcScope	scope;
 
+	if (!has_privs_of_role(GetUserId(), owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of history %s to add a partition to it", parent_name),
+				 errhint("ALTER TABLE %s OWNER TO %s;", parent_name,
+						 quote_identifier(CDC_USER_NAME(GetUserId())))));
 	partition_range(sub->opt.history_partition, at, &range);
 	name = quote_qualified_identifier(schema, partition_name(schema_oid, base, range.suffix));
 
 	/* the partition has to belong to the history's owner */
-	GetUserIdAndSecContext(&user, &sec_context);
-	SetUserIdAndSecContext(owner, sec_context | SECURITY_LOCAL_USERID_CHANGE);
+	cdc_scope_begin(owner, &scope);
 	cdc_spi_command(psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", name, parent_name));
 	cdc_spi_command(psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
 							 parent_name, name, range.from, range.to));
-	SetUserIdAndSecContext(user, sec_context);
+	cdc_scope_end(&scope);
 	CommandCounterIncrement();
 }
 

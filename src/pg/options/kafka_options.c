@@ -283,6 +283,8 @@ cdc_kafka_fdw_validator(PG_FUNCTION_ARGS)
 		if (scope == SCOPE_KAFKA_COLUMN)
 			check_column_option(def);
 		check_unique(list, def);
+		if (scope == SCOPE_KAFKA_USER)
+			cdc_option_check_password_required(def->defname, defGetString(def));
 		if (scope == SCOPE_KAFKA_TABLE && strcmp(def->defname, "topic") == 0)
 			check_topic(defGetString(def));
 		if (strcmp(def->defname, "json_path") == 0)

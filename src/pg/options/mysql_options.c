@@ -101,6 +101,8 @@ cdc_mysql_fdw_validator(PG_FUNCTION_ARGS)
 
 			if (!cdc_option_set(scope, def->defname, defGetString(def), NULL))
 				cdc_option_unknown(scope, def->defname);
+			if (scope == SCOPE_MYSQL_USER)
+				cdc_option_check_password_required(def->defname, defGetString(def));
 		}
 		else
 			ereport(ERROR,

@@ -11,6 +11,7 @@
 
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "pg/base/result_set.h"
@@ -99,6 +100,8 @@ static const CdcOption options[] = {
 	"User at the source; needs REPLICATION SLAVE, REPLICATION CLIENT and SELECT; PROCESS for copies from MySQL 5.6 or without GTIDs"},
 	{SCOPE_MYSQL_USER, "password", TYPE_TEXT, NULL, 0, 0, NULL, true, MYSQL(password),
 	"Its password"},
+	{SCOPE_MYSQL_USER, "password_required", TYPE_BOOL, "on", 0, 0, NULL, false, NO_FIELD,
+	"off lets a role that is no superuser connect without a password, through a Unix socket, or with files of the database server that its foreign server names; only a superuser can turn it off"},
 
 	{SCOPE_KAFKA_SERVER, "memory_limit", TYPE_BYTES, "64MB", 1 * MB, 1024 * MB, NULL, false, KAFKA(memory_limit),
 	"Memory for messages that a client has read or is to send; librdkafka's own limits come from it where they are not set"},
@@ -106,6 +109,9 @@ static const CdcOption options[] = {
 	"How long to try until a first broker answers"},
 	{SCOPE_KAFKA_SERVER, "request_timeout", TYPE_MS, "60s", 100, 3600 * 1000, NULL, false, KAFKA(request_timeout_ms),
 	"How long a connected client waits for an answer, the next message of a partition or a delivery, with all that is tried again"},
+
+	{SCOPE_KAFKA_USER, "password_required", TYPE_BOOL, "on", 0, 0, NULL, false, NO_FIELD,
+	"off lets a role that is no superuser connect with keys, tickets and files of the database server; only a superuser can turn it off"},
 
 	{SCOPE_KAFKA_OVERRIDE, "memory_limit", TYPE_BYTES, NULL, 1 * MB, 1024 * MB, NULL, false, KAFKA(memory_limit),
 	"As the server's"},
@@ -497,4 +503,18 @@ cdc_option_list(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(rows, desc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+void
+cdc_option_check_password_required(const char *option, const char *value)
+{
+	bool		required;
+
+	if (strcmp(option, "password_required") != 0 || !parse_bool(value, &required) || required ||
+		superuser())
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("password_required 'false' is for superusers only"),
+			 errhint("User mappings that have it are made and changed by superusers.")));
 }

@@ -77,6 +77,12 @@ extern const char *cdc_option_value(List *options, const char *name);
 pg_noreturn extern void cdc_option_unknown(CdcOptionScope scope, const char *name);
 
 /*
+ * For validators of user mappings: ERROR where the option is password_required and
+ * somebody else than a superuser turns it off, or changes a mapping where it is off.
+ */
+extern void cdc_option_check_password_required(const char *option, const char *value);
+
+/*
  * Texts for messages; the palloc'ed ones are the caller's.  The scope as in "server
  * of cdc_mysql"; the names of its options, separated by commas; what the values of
  * an option may be; the word that stands at a place of its list.

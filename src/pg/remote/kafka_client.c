@@ -103,8 +103,12 @@ cdc_kafka_source_close(CdcKafkaSource *source)
 static UserMapping *
 get_mapping(ForeignServer *server, Oid user)
 {
+	UserMapping *mapping;
+
 	cdc_server_check_wrapper(server, CDC_KAFKA_FDW, "bootstrap_servers");
-	return cdc_server_user_mapping(server, user);
+	mapping = cdc_server_user_mapping(server, user);
+	cdc_server_check_kafka_identity(server, mapping, user);
+	return mapping;
 }
 
 static char *

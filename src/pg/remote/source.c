@@ -101,6 +101,7 @@ check_access(ForeignServer *server, Oid user)
 				 errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (user '...', password '...');",
 						 quote_identifier(CDC_USER_NAME(user)),
 						 quote_identifier(server->servername))));
+	cdc_server_check_mysql_identity(server, mapping, user);
 	return mapping;
 }
 
