@@ -107,8 +107,8 @@ extern int	no_such_variable
 #define CDC_USER_NAME_MISSING_OK(roleid) GetUserNameFromId((roleid), true)
 #endif
 
-/* Whether the current role inherits from or may become the other one. */
-#define CDC_IS_MEMBER(member, role)		is_member_of_role((member), (role))
+/* Whether the role has the other one's rights: is it, inherits from it, or is a superuser. */
+#define CDC_IS_MEMBER(member, role)		has_privs_of_role((member), (role))
 
 /* Who may read any file of the server: a role for that came in 11. */
 #if PG_VERSION_NUM >= 140000

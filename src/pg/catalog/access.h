@@ -27,6 +27,15 @@ extern void cdc_user_restore(const CdcUser *saved);
 /* ERROR unless the current user may run it (member of its owner's role). */
 extern void cdc_subscription_check_owner(const CdcSubscription *sub);
 
+/*
+ * Whether the current user sees all subscriptions: member of cdc_monitor or of
+ * the role of the extension's owner, superuser.  As view cdc_catalog.viewer.
+ */
+extern bool cdc_sees_all(void);
+
+/* ERROR unless the name of a new object ("subscription") has 1 to 63 bytes and no control character. */
+extern void cdc_check_name(const char *what, const char *name);
+
 /* The subscription, when the current user may administer it. */
 extern CdcSubscription *cdc_subscription_get_own(const char *name);
 

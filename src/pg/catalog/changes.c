@@ -13,16 +13,17 @@
 #include "utils/syscache.h"
 
 #include "pg/base/wake.h"
+#include "pg/catalog/spi.h"
 
 
 /* Grows when the catalogs have changed; see cdc_catalog_generation(). */
 static uint64 generation = 1;
 
-/* OID of cdc.subscription, whose relcache entry stands for all catalogs. */
+/* OID of the table of subscriptions, whose relcache entry stands for all catalogs. */
 static Oid
 catalog_relid(void)
 {
-	Oid			nsp = get_namespace_oid("cdc", true);
+	Oid			nsp = get_namespace_oid(CDC_CATALOG_SCHEMA, true);
 
 	return OidIsValid(nsp) ? get_relname_relid("subscription", nsp) : InvalidOid;
 }

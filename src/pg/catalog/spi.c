@@ -21,7 +21,7 @@
 Oid
 cdc_extension_owner(void)
 {
-	Oid			nsp = get_namespace_oid("cdc", true);
+	Oid			nsp = get_namespace_oid(CDC_CATALOG_SCHEMA, true);
 	Oid			relid = InvalidOid;
 	HeapTuple	tuple;
 	Oid			owner;

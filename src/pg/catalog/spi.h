@@ -16,6 +16,9 @@
 #include "pg/base/compat.h"
 #include "executor/spi.h"
 
+/* Where the tables are; nobody else may use it.  Schema cdc has views of them. */
+#define CDC_CATALOG_SCHEMA	"cdc_catalog"
+
 #define CDC_STATEMENT_ARGS	16
 
 /* A static one each; the plan is made at first use and kept. */

@@ -28,7 +28,11 @@ typedef struct CdcSubscriptionTable
 } CdcSubscriptionTable;
 
 extern List *cdc_subscription_tables(const CdcSubscription *sub);	/* of CdcSubscriptionTable * */
+
+/* To another state than 'e'; to that with the error's SQLSTATE and text, and a notification. */
 extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table,
-										 char state, const char *error);
+										 char state);
+extern void cdc_subscription_table_failed(const CdcSubscription *sub, const char *source_table,
+										  int sqlerrcode, const char *error);
 
 #endif							/* CDC_PG_CATALOG_TABLES_H */
