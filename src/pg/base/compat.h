@@ -73,6 +73,7 @@ extern int	no_such_variable
 
 /* The access method's names (PostgreSQL 12) for relations. */
 #if PG_VERSION_NUM >= 120000
+#include "access/relation.h"
 #include "access/table.h"
 #else
 #include "access/heapam.h"
@@ -301,6 +302,16 @@ cdc_float8_text(double v, char *buf)
 #define CDC_ATT_GENERATED(att)			false
 #endif
 
+/* Identity columns (10). */
+#if PG_VERSION_NUM >= 100000
+#define CDC_ATT_IDENTITY(att)			((att)->attidentity != '\0')
+#else
+#define CDC_ATT_IDENTITY(att)			false
+#endif
+
+/* Event triggers that see what a command dropped (9.3) and altered (9.5). */
+#define CDC_HAVE_EVENT_TRIGGERS			(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
+
 /* Collations under which different strings are equal (12). */
 #if PG_VERSION_NUM >= 120000
 #define CDC_COLLATION_IS_DETERMINISTIC(c)	get_collation_isdeterministic(c)
@@ -319,8 +330,12 @@ cdc_float8_text(double v, char *buf)
 #if PG_VERSION_NUM >= 90500
 #include "utils/rls.h"
 #define CDC_RLS_ENABLED(relid)			(check_enable_rls((relid), InvalidOid, true) == RLS_ENABLED)
+#define CDC_RLS_ENABLED_FOR(relid, role) (check_enable_rls((relid), (role), true) == RLS_ENABLED)
+#define CDC_ROW_SECURITY(rel)			((rel)->rd_rel->relrowsecurity)
 #else
 #define CDC_RLS_ENABLED(relid)			false
+#define CDC_RLS_ENABLED_FOR(relid, role) false
+#define CDC_ROW_SECURITY(rel)			false
 #endif
 
 /*
