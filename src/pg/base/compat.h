@@ -312,6 +312,19 @@ cdc_float8_text(double v, char *buf)
 /* Event triggers that see what a command dropped (9.3) and altered (9.5). */
 #define CDC_HAVE_EVENT_TRIGGERS			(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
 
+/* Arguments of a ProcessUtility_hook; whether the tree may be scribbled on came in 14. */
+#if PG_VERSION_NUM >= 140000
+#define CDC_UTILITY_PARAMETERS \
+	PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityContext context, \
+	ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc
+#define CDC_UTILITY_ARGUMENTS			pstmt, query, read_only, context, params, env, dest, qc
+#else
+#define CDC_UTILITY_PARAMETERS \
+	PlannedStmt *pstmt, const char *query, ProcessUtilityContext context, \
+	ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc
+#define CDC_UTILITY_ARGUMENTS			pstmt, query, context, params, env, dest, qc
+#endif
+
 /* Collations under which different strings are equal (12). */
 #if PG_VERSION_NUM >= 120000
 #define CDC_COLLATION_IS_DETERMINISTIC(c)	get_collation_isdeterministic(c)

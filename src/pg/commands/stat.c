@@ -29,7 +29,9 @@ static List *
 own_subscriptions(void)
 {
 	static CdcStatement stmt = {
-		"SELECT s.id, s.owner::pg_catalog.text FROM cdc_catalog.subscription s", 0, {0}
+		"SELECT s.id, s.owner::pg_catalog.text, i.\"owner\"::pg_catalog.int8"
+		" FROM cdc_catalog.subscription s LEFT JOIN cdc_catalog.subscription_identity i"
+		" ON i.subscription OPERATOR(pg_catalog.=) s.name", 0, {0}
 	};
 	CdcSpi		spi;
 	List	   *result = NIL;
@@ -41,9 +43,11 @@ own_subscriptions(void)
 	for (i = 0; i < n; i++)
 	{
 		bool		isnull;
-		Oid			owner = get_role_oid(cdc_spi_text(&spi, i, 2), true);
+		Oid			owner = (Oid) cdc_spi_int64(i, 3);
 		MemoryContext old;
 
+		if (!OidIsValid(owner))
+			owner = get_role_oid(cdc_spi_text(&spi, i, 2), true);
 		if (!OidIsValid(owner) || !CDC_IS_MEMBER(spi.userid, owner))
 			continue;
 		old = MemoryContextSwitchTo(spi.caller);

@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -268,6 +269,7 @@ insert_rows(NewSubscription *new)
 		{"INSERT INTO cdc_catalog.subscription_progress (subscription) VALUES ($1)", 1, {TEXTOID}}
 	};
 	const CdcSubscription *sub = &new->sub;
+	CdcIdentity identity = {0};
 	CdcSpi		spi;
 	Datum		values[13];
 	char		nulls[13];
@@ -297,7 +299,12 @@ insert_rows(NewSubscription *new)
 	for (i = 0; i < (int) lengthof(others); i++)
 		(void) cdc_spi_execute(&others[i], values, NULL);
 	cdc_spi_end(&spi);
-	cdc_catalog_changed();
+	identity.owner = sub->owner_oid;
+	identity.server = get_foreign_server_oid(sub->server, false);
+	identity.history = sub->history;
+	if (sub->target_schema != NULL)
+		identity.target_schema = get_namespace_oid(sub->target_schema, false);
+	cdc_identity_store(sub->name, &identity);
 }
 
 Datum
