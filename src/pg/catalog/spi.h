@@ -54,9 +54,12 @@ extern uint64 cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nul
  */
 extern uint64 cdc_spi_run(CdcStatement *stmt,...);
 
-/* Fields of the result's rows; columns count from 1. */
+/*
+ * Fields of the result's rows; columns count from 1.  ERROR where a column has another
+ * type than the one that is read: superusers may alter the tables.
+ */
 extern char *cdc_spi_text(CdcSpi *spi, uint64 row, int column);	/* in spi->caller; NULL for NULL */
-extern Datum cdc_spi_datum(uint64 row, int column, bool *isnull);
+extern Datum cdc_spi_datum(uint64 row, int column, Oid type, bool *isnull);
 extern int64 cdc_spi_int64(uint64 row, int column); /* 0 for NULL */
 extern char **cdc_spi_text_array(CdcSpi *spi, uint64 row, int column, int *n);	/* NULL for NULL */
 

@@ -130,11 +130,11 @@ read_identity(CdcSpi *spi, CdcIdentity *identity)
 	identity->known = system != NULL;
 	if (!identity->known)
 		return;
-	identity->here = cdc_identity_is_here(system, DatumGetObjectId(cdc_spi_datum(0, 17, &isnull)));
-	identity->owner = DatumGetObjectId(cdc_spi_datum(0, 18, &isnull));
-	identity->server = DatumGetObjectId(cdc_spi_datum(0, 19, &isnull));
-	identity->history = DatumGetObjectId(cdc_spi_datum(0, 20, &isnull));
-	identity->target_schema = DatumGetObjectId(cdc_spi_datum(0, 21, &isnull));
+	identity->here = cdc_identity_is_here(system, DatumGetObjectId(cdc_spi_datum(0, 17, OIDOID, &isnull)));
+	identity->owner = DatumGetObjectId(cdc_spi_datum(0, 18, OIDOID, &isnull));
+	identity->server = DatumGetObjectId(cdc_spi_datum(0, 19, OIDOID, &isnull));
+	identity->history = DatumGetObjectId(cdc_spi_datum(0, 20, OIDOID, &isnull));
+	identity->target_schema = DatumGetObjectId(cdc_spi_datum(0, 21, OIDOID, &isnull));
 }
 
 static bool
@@ -223,7 +223,7 @@ subscription_from_row(CdcSpi *spi)
 	char	   *history;
 	MemoryContext old;
 
-	sub->id = DatumGetInt32(cdc_spi_datum(0, 1, &isnull));
+	sub->id = DatumGetInt32(cdc_spi_datum(0, 1, INT4OID, &isnull));
 	sub->name = cdc_spi_text(spi, 0, 2);
 	sub->owner = cdc_spi_text(spi, 0, 3);
 	sub->server = cdc_spi_text(spi, 0, 4);
@@ -232,12 +232,12 @@ subscription_from_row(CdcSpi *spi)
 	sub->target_schema = cdc_spi_text(spi, 0, 7);
 	history = cdc_spi_text(spi, 0, 8);
 	sub->start_position = cdc_spi_text(spi, 0, 9);
-	sub->copy_data = DatumGetBool(cdc_spi_datum(0, 10, &isnull));
-	sub->enabled = DatumGetBool(cdc_spi_datum(0, 11, &isnull));
+	sub->copy_data = DatumGetBool(cdc_spi_datum(0, 10, BOOLOID, &isnull));
+	sub->enabled = DatumGetBool(cdc_spi_datum(0, 11, BOOLOID, &isnull));
 	sub->added = cdc_spi_text_array(spi, 0, 13, &sub->nadded);
 	sub->topics = cdc_spi_text_array(spi, 0, 14, &sub->ntopics);
 	sub->format = cdc_spi_text(spi, 0, 15);
-	options = cdc_spi_datum(0, 12, &isnull);
+	options = cdc_spi_datum(0, 12, JSONBOID, &isnull);
 	read_identity(spi, &sub->identity);
 
 	old = MemoryContextSwitchTo(spi->caller);

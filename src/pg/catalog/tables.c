@@ -44,15 +44,15 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		t->target = cdc_spi_text(&spi, i, 2);
 		t->mode = cdc_spi_text(&spi, i, 3);
 		t->key = cdc_spi_text_array(&spi, i, 4, &t->nkey);
-		d = cdc_spi_datum(i, 5, &isnull);
+		d = cdc_spi_datum(i, 5, JSONBOID, &isnull);
 		old = MemoryContextSwitchTo(spi.caller);
 		if (!isnull)
 			t->columns = (Jsonb *) PG_DETOAST_DATUM_COPY(d);
 		result = lappend(result, t);
 		MemoryContextSwitchTo(old);
-		t->state = DatumGetChar(cdc_spi_datum(i, 6, &isnull));
-		t->copy_data = DatumGetBool(cdc_spi_datum(i, 7, &isnull));
-		d = cdc_spi_datum(i, 8, &isnull);
+		t->state = DatumGetChar(cdc_spi_datum(i, 6, CHAROID, &isnull));
+		t->copy_data = DatumGetBool(cdc_spi_datum(i, 7, BOOLOID, &isnull));
+		d = cdc_spi_datum(i, 8, OIDOID, &isnull);
 		t->target_oid = isnull ? InvalidOid : DatumGetObjectId(d);
 	}
 	cdc_spi_end(&spi);

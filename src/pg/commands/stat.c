@@ -51,7 +51,7 @@ own_subscriptions(void)
 		if (!OidIsValid(owner) || !CDC_IS_MEMBER(spi.userid, owner))
 			continue;
 		old = MemoryContextSwitchTo(spi.caller);
-		result = lappend_int(result, DatumGetInt32(cdc_spi_datum(i, 1, &isnull)));
+		result = lappend_int(result, DatumGetInt32(cdc_spi_datum(i, 1, INT4OID, &isnull)));
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);

@@ -295,7 +295,7 @@ insert_rows(NewSubscription *new)
 	if (sub->topics == NULL)
 		nulls[12] = 'n';
 	(void) cdc_spi_execute(&insert, values, nulls);
-	new->sub.id = DatumGetInt32(cdc_spi_datum(0, 1, &isnull));
+	new->sub.id = DatumGetInt32(cdc_spi_datum(0, 1, INT4OID, &isnull));
 	for (i = 0; i < (int) lengthof(others); i++)
 		(void) cdc_spi_execute(&others[i], values, NULL);
 	cdc_spi_end(&spi);

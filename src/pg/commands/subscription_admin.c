@@ -133,7 +133,7 @@ stored_options(const CdcSubscription *sub)
 	cdc_spi_begin(&spi);
 	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
 		elog(ERROR, "subscription \"%s\" has vanished", sub->name);
-	d = cdc_spi_datum(0, 1, &isnull);
+	d = cdc_spi_datum(0, 1, JSONBOID, &isnull);
 	old = MemoryContextSwitchTo(spi.caller);
 	result = (Jsonb *) PG_DETOAST_DATUM_COPY(d);
 	MemoryContextSwitchTo(old);

@@ -354,8 +354,10 @@ check_rights(const CdcSubscription *sub, Relation rel, bool writes)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("%s belongs to role \"%s\"", place(sub, name), CDC_USER_NAME(owner)),
-				 errdetail("Role \"%s\", the owner of the subscription, has not its rights.",
+				 errdetail("Role \"%s\", the owner of the subscription, does not have its rights.",
 						   sub->owner),
+				 superuser_arg(owner) ?
+				 errhint("ALTER TABLE %s OWNER TO %s;", name, quote_identifier(sub->owner)) :
 				 errhint("Give it back: ALTER TABLE %s OWNER TO %s; or let a member of that role take the subscription: SELECT cdc.enable_subscription(%s).",
 						 name, quote_identifier(sub->owner), quote_literal_cstr(sub->name))));
 	if (writes && pg_class_aclcheck(relid, sub->owner_oid, ACL_INSERT) != ACLCHECK_OK)

@@ -101,7 +101,7 @@ cdc_publication_lock(const char *name)
 	old = MemoryContextSwitchTo(spi.caller);
 	p = palloc0(sizeof(CdcPublication));
 	p->name = pstrdup(name);
-	def.options = (const Jsonb *) PG_DETOAST_DATUM_COPY(cdc_spi_datum(0, 6, &isnull));
+	def.options = (const Jsonb *) PG_DETOAST_DATUM_COPY(cdc_spi_datum(0, 6, JSONBOID, &isnull));
 	MemoryContextSwitchTo(old);
 	def.subscription = cdc_spi_text(&spi, 0, 1);
 	def.server = cdc_spi_text(&spi, 0, 2);
@@ -219,7 +219,7 @@ lock_from_worker(const char *name)
 	if (cdc_spi_execute(&stmt, &value, NULL) > 0)
 	{
 		subscription = cdc_spi_text(&spi, 0, 1);
-		enabled = DatumGetBool(cdc_spi_datum(0, 2, &isnull));
+		enabled = DatumGetBool(cdc_spi_datum(0, 2, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	if (subscription == NULL)

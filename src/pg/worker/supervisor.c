@@ -114,10 +114,10 @@ read_wanted(void)
 		char	   *owner = cdc_spi_text(&spi, i, 3);
 		MemoryContext old = MemoryContextSwitchTo(spi.caller);
 
-		w->id = DatumGetInt32(cdc_spi_datum(i, 1, &isnull));
+		w->id = DatumGetInt32(cdc_spi_datum(i, 1, INT4OID, &isnull));
 		w->name = cdc_spi_text(&spi, i, 2);
 		w->owner = (Oid) cdc_spi_int64(i, 8);
-		w->publishes = DatumGetBool(cdc_spi_datum(i, 4, &isnull));
+		w->publishes = DatumGetBool(cdc_spi_datum(i, 4, BOOLOID, &isnull));
 		w->unfinished[CDC_WORKER_PULL] = (int) cdc_spi_int64(i, 5);
 		w->unfinished[CDC_WORKER_APPLY] = (int) cdc_spi_int64(i, 6);
 		w->unfinished[CDC_WORKER_PUBLISH] = (int) cdc_spi_int64(i, 7);
