@@ -14,8 +14,7 @@ SELECT pg_describe_object(classid, objid, objsubid) AS object
    AND classid <> 'pg_type'::regclass
  ORDER BY pg_describe_object(classid, objid, objsubid) COLLATE "C";
 
--- pg_dump takes the contents of every table and sequence along, but for what is true in
--- this database only: how often workers were started, and what names stand for.
+-- pg_dump takes the contents of every table and sequence along.
 SELECT c.relname
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname IN ('cdc', 'cdc_catalog') AND c.relkind IN ('r', 'S')

@@ -134,10 +134,12 @@ RESET ROLE;
 CREATE FUNCTION public.leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
     $$ BEGIN RAISE NOTICE 'leaked %', $1; RETURN false; END $$;
 SET ROLE regress_cdc_stranger;
-SELECT count(*) FROM cdc.error WHERE public.leak(message);
-SELECT count(*) FROM cdc.log WHERE public.leak(detail);
-SELECT count(*) FROM cdc.subscription_table WHERE public.leak(last_error);
-SELECT count(*) FROM cdc.stat_table WHERE public.leak(last_error);
+SELECT count(*) FROM cdc.error WHERE public.leak(sqlstate);
+SELECT count(*) FROM cdc.log WHERE public.leak(message);
+SELECT count(*) FROM cdc.subscription WHERE public.leak(history);
+SELECT count(*) FROM cdc.subscription_table WHERE public.leak(source_table);
+SELECT count(*) FROM cdc.stat_table WHERE public.leak(source_table);
+SELECT count(*) FROM cdc.stat_subscription WHERE public.leak(server::text);
 SET ROLE regress_cdc_watcher;
 SELECT count(*) FROM cdc.error WHERE public.leak(message);
 RESET ROLE;

@@ -11,8 +11,8 @@
 #include "utils/guc.h"
 
 #include "pg/base/bounded_text.h"
-#include "pg/base/settings.h"
-#include "pg/base/wake.h"
+#include "pg/process/settings.h"
+#include "pg/process/wake.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/reassign.h"
 #include "pg/pull_binlog/pull_binlog.h"

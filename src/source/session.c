@@ -68,7 +68,6 @@ struct CdcSession
 	int			ncolumns;
 
 	_Atomic int64_t last_heard_ms;	/* monotonic */
-	_Atomic uint64_t bytes;
 
 	/* the user's own */
 	Request		current;		/* what poll functions belong to */
@@ -137,7 +136,6 @@ run_dump(CdcSession *session, CdcError *err)
 		char	   *at;
 
 		atomic_store(&session->last_heard_ms, cdc_now_ms());
-		atomic_fetch_add_explicit(&session->bytes, len, memory_order_relaxed);
 		if ((at = cdc_queue_reserve(session->queue, len, err)) == NULL)
 			return err->status;
 		memcpy(at, event, len);
@@ -596,10 +594,4 @@ void
 cdc_session_extend(CdcSession *session)
 {
 	atomic_store(&session->last_heard_ms, cdc_now_ms());
-}
-
-uint64_t
-cdc_session_bytes(const CdcSession *session)
-{
-	return atomic_load_explicit(&session->bytes, memory_order_relaxed);
 }

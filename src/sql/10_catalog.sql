@@ -37,6 +37,7 @@ CREATE TABLE cdc_catalog.subscription_identity (
     history         oid NOT NULL,
     target_schema   oid NOT NULL            -- 0: it has none
 );
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_identity', 'WHERE false');
 
 -- Whether that place is this database.
 CREATE FUNCTION cdc_catalog.is_here(system_identifier text, "database" oid) RETURNS boolean

@@ -7,10 +7,11 @@
  */
 #include "pg/apply/apply_internal.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/base/utf8.h"
+#include "pg/base/compat_value.h"
 #include "pg/datum/jsonb_document.h"
 
 /* More prefixes of positions than this one after the other are not kept. */
@@ -139,8 +140,8 @@ event_document(CdcApply *apply, const CdcHistoryEvent *event, const JsonbContain
 	if (event->raw == NULL)
 		return event->event;
 	(void) cdc_payload_look((const uint8_t *) event->raw, event->raw_len, &schema_id, &skip);
-	text = pg_any_to_server(pnstrdup(event->raw + skip, event->raw_len - skip),
-							event->raw_len - skip, PG_UTF8);
+	/* by its length, so that a byte of zero in it is an error */
+	text = cdc_from_utf8(pnstrdup(event->raw + skip, event->raw_len - skip));
 	stripped = parse_without_nul(text, strlen(text), "", &replaced);
 	if (replaced > 0 && apply->sub->opt.nul_in_text == CDC_NUL_ERROR)
 		*marked = parse_without_nul(text, strlen(text), "x", &replaced);
@@ -176,7 +177,7 @@ intern_file(CdcApply *apply, const char *position, size_t len)
 	}
 	if (apply->last_file == NULL && list_length(apply->files) < MAX_POSITION_FILES)
 	{
-		old = MemoryContextSwitchTo(apply->cxt);
+		old = MemoryContextSwitchTo(apply->work.cxt);
 		apply->last_file = pnstrdup(position, len);
 		apply->files = lappend(apply->files, apply->last_file);
 		MemoryContextSwitchTo(old);
@@ -188,7 +189,7 @@ intern_file(CdcApply *apply, const char *position, size_t len)
 static void
 note_place(CdcApply *apply, const CdcHistoryEvent *event)
 {
-	CdcPlace   *place = &apply->at.place;
+	CdcPlace   *place = &apply->work.at.place;
 	const char *position = event->position;
 	size_t		len = event->position_len;
 	size_t		digits = 0;
@@ -230,7 +231,7 @@ read_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 	const JsonbContainer *marked;
 
 	if (apply->reader == NULL)
-		apply->reader = cdc_envelope_reader_create(apply->cxt);
+		apply->reader = cdc_envelope_reader_create(apply->work.cxt);
 	return cdc_envelope_read_event(apply->reader, apply->format, source->mapping, event,
 								   event_document(apply, event, &marked));
 }
@@ -328,6 +329,6 @@ void
 cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event)
 {
 	note_place(apply, event);
-	apply->at.source_table = event->source_table;
-	apply->at.source_table_len = event->source_table_len;
+	apply->work.at.source_table = event->source_table;
+	apply->work.at.source_table_len = event->source_table_len;
 }

@@ -10,9 +10,9 @@
  */
 #include "pg/base/bounded_text.h"
 
-#include "mb/pg_wchar.h"
+#include <limits.h>
 
-#include "pg/base/shmem.h"
+#include "mb/pg_wchar.h"
 
 /* Room for the ellipsis and the longest number. */
 #define ELLIPSIS_SIZE	40
@@ -43,7 +43,8 @@ cdc_bounded_text(const char *text, size_t bound)
 }
 
 static emit_log_hook_type next_hook = NULL;
-static bool marked = false;
+static bool marked = false;		/* the message at hand */
+static bool all = false;		/* in this process */
 
 /* The texts are copies that belong to the error. */
 static void
@@ -65,7 +66,7 @@ bound_texts(ErrorData *edata)
 static void
 bound_message(ErrorData *edata)
 {
-	if (marked || cdc_am_worker())
+	if (marked || all)
 		bound_texts(edata);
 	marked = false;
 	if (next_hook != NULL)
@@ -77,6 +78,12 @@ cdc_bound_messages_init(void)
 {
 	next_hook = emit_log_hook;
 	emit_log_hook = bound_message;
+}
+
+void
+cdc_bound_all_messages(void)
+{
+	all = true;
 }
 
 void

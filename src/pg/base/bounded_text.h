@@ -26,6 +26,7 @@ extern char *cdc_bounded_text(const char *text, size_t bound);
  * the source, by the error context callback of who works on it.
  */
 extern void cdc_bound_messages_init(void);	/* from _PG_init() */
+extern void cdc_bound_all_messages(void);	/* from the start of a worker */
 extern void cdc_bound_this_message(void);
 
 #endif							/* CDC_PG_BASE_BOUNDED_TEXT_H */

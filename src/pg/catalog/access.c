@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * access.c
- *	  Who may: the owner of a subscription, and running with the owner's rights.
+ *	  Who may do what with a subscription, and running with its owner's rights.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,6 @@
 #include "utils/acl.h"
 
 #include "pg/catalog/spi.h"
-
 
 void
 cdc_user_become_owner(const CdcSubscription *sub, CdcUser *saved)
@@ -33,7 +32,7 @@ cdc_user_restore(const CdcUser *saved)
 void
 cdc_subscription_check_owner(const CdcSubscription *sub)
 {
-	if (!CDC_IS_MEMBER(GetUserId(), sub->owner_oid))
+	if (!has_privs_of_role(GetUserId(), sub->owner_oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of subscription \"%s\"", sub->name),
@@ -45,8 +44,8 @@ cdc_sees_all(void)
 {
 	Oid			monitor = get_role_oid("cdc_monitor", true);
 
-	return CDC_IS_MEMBER(GetUserId(), cdc_extension_owner()) ||
-		(OidIsValid(monitor) && CDC_IS_MEMBER(GetUserId(), monitor));
+	return has_privs_of_role(GetUserId(), cdc_extension_owner()) ||
+		(OidIsValid(monitor) && has_privs_of_role(GetUserId(), monitor));
 }
 
 /*

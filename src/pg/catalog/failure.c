@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * failure.c
- *	  Records what the workers of a subscription fail with.
+ *	  Recording what the workers of a subscription fail with.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,7 +9,6 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "utils/builtins.h"
 
 #include "pg/base/bounded_text.h"
 #include "pg/catalog/log.h"
@@ -39,7 +38,10 @@ cdc_failure_record(const char *subscription, const char *worker, int sqlerrcode,
 
 	error = cdc_bounded_text(error, CDC_TEXT_BOUND);
 
-	/* One writer a row: the worker, or the supervisor while there is none. */
+	/*
+	 * A row has one writer, the worker or, while there is none, the supervisor: no
+	 * other can insert it in between.
+	 */
 	if (cdc_spi_run(&update, subscription, worker, error, sqlstate) == 0)
 		(void) cdc_spi_run(&insert, subscription, worker, error, sqlstate);
 	cdc_notify(subscription, psprintf("%s_error", worker), NULL, sqlstate);
@@ -71,7 +73,7 @@ cdc_failure_text(const ErrorData *edata)
 	if (edata->hint)
 		appendStringInfo(&buf, "\nHINT:  %s", cdc_bounded_text(edata->hint, PART_BOUND));
 
-	/* its first line is the innermost: table and column, where it is about one */
+	/* the first line is the innermost: it names table and column, if it is about one */
 	if (edata->context)
 		appendStringInfo(&buf, "\nCONTEXT:  %s",
 						 cdc_bounded_text(pnstrdup(edata->context, strcspn(edata->context, "\n")),

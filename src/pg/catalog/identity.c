@@ -23,6 +23,7 @@
 
 #include "pg/catalog/changes.h"
 #include "pg/catalog/spi.h"
+#include "pg/base/compat_catalog.h"
 
 void
 cdc_trouble_raise(const CdcTrouble *trouble)

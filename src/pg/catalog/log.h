@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * log.h
- *	  What is told of a subscription: rows of cdc.log, notifications.
+ *	  Telling what happened to a subscription: rows of cdc.log, notifications.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,9 +11,10 @@
 #include "pg/base/compat.h"
 
 /*
- * A row in cdc.log, in the caller's transaction: an act, each of which counts.
- * detail may be NULL.  message is read by cdc_monitor too: names and numbers, no
- * value of a row; detail by the owner only.
+ * Adds a row to cdc.log, in the caller's transaction and with the current user's
+ * name: an act, each of which counts.  kind is the row's subject ("subscription",
+ * "table", ...); subscription and detail may be NULL.  message is read by cdc_monitor
+ * too: names and numbers, no value of a row; detail by the owner only.
  */
 extern void cdc_log(const char *subscription, const char *kind, const char *message,
 					const char *detail);
@@ -27,9 +28,9 @@ extern void cdc_log_event(const char *subscription, const char *kind, const char
 						  const char *detail);
 
 /*
- * A notification on the channel cdc_ingest, sent at commit: a JSON object with
- * kind, subscription, source_table and sqlstate (each but kind may be NULL).
- * Everybody may listen: no text of an error.
+ * Sends a notification on the channel cdc_ingest at commit: a JSON object with kind,
+ * subscription, source_table and sqlstate, each cut to 600 bytes.  All but kind may
+ * be NULL, and are left out then.  Everybody may listen: no text of an error.
  */
 extern void cdc_notify(const char *subscription, const char *kind,
 					   const char *source_table, const char *sqlstate);

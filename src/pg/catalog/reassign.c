@@ -23,6 +23,7 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/identity.h"
 #include "pg/catalog/spi.h"
+#include "pg/base/compat_executor.h"
 
 static ProcessUtility_hook_type prev_utility_hook = NULL;
 

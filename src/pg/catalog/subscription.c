@@ -19,11 +19,14 @@
 #include "utils/lsyscache.h"
 
 #include "core/pattern.h"
-#include "pg/catalog/kafka_options.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_storage.h"
+#include "pg/base/compat_value.h"
+#include "pg/options/kafka_options.h"
+#include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 
-
-/* Fourth field of our advisory lock tags; 1 and 2 are pg_advisory_lock()'s. */
+/* The fourth field of our advisory locks' tags; pg_advisory_lock() uses 1 and 2. */
 #define CDC_LOCK_SPACE	0x0CDC
 
 #define SUBSCRIPTION_COLUMNS \
@@ -331,9 +334,7 @@ cdc_subscription_wants(const CdcSubscription *sub, const char *database, const c
 							  database, table);
 }
 
-/*
- * The process that holds the lock, or 0 when it is gone meanwhile.
- */
+/* The id of the process that holds the lock; 0: none does any more. */
 static int
 lock_holder(const LOCKTAG *tag)
 {
@@ -349,8 +350,9 @@ lock_holder(const LOCKTAG *tag)
 	return 0;
 }
 
+/* The advisory lock of a writer. */
 static LOCKTAG
-writer_lock(const CdcSubscription *sub, CdcWriter writer)
+writer_lock_tag(const CdcSubscription *sub, CdcWriter writer)
 {
 	LOCKTAG		tag;
 
@@ -361,7 +363,7 @@ writer_lock(const CdcSubscription *sub, CdcWriter writer)
 bool
 cdc_subscription_try_lock(const CdcSubscription *sub, CdcWriter writer)
 {
-	LOCKTAG		tag = writer_lock(sub, writer);
+	LOCKTAG		tag = writer_lock_tag(sub, writer);
 
 	cdc_subscription_check_here(sub);
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
@@ -370,7 +372,7 @@ cdc_subscription_try_lock(const CdcSubscription *sub, CdcWriter writer)
 void
 cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer)
 {
-	LOCKTAG		tag = writer_lock(sub, writer);
+	LOCKTAG		tag = writer_lock_tag(sub, writer);
 
 	if (cdc_subscription_try_lock(sub, writer))
 		return;

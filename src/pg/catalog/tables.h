@@ -13,7 +13,7 @@
 #include "pg/catalog/subscription.h"
 #include "utils/jsonb.h"
 
-/* cdc.subscription_table */
+/* A row of cdc.subscription_table. */
 typedef struct CdcSubscriptionTable
 {
 	char	   *source_table;	/* database.table */
@@ -28,13 +28,20 @@ typedef struct CdcSubscriptionTable
 	bool		copy_data;		/* whether state i wants an initial copy */
 } CdcSubscriptionTable;
 
-extern List *cdc_subscription_tables(const CdcSubscription *sub);	/* of CdcSubscriptionTable * */
+/*
+ * The tables of a subscription, a list of CdcSubscriptionTable * in the order of
+ * their names; palloc'ed in the current context.
+ */
+extern List *cdc_subscription_tables(const CdcSubscription *sub);
 
 /* Keeps another target, or what it is. */
 extern void cdc_subscription_table_target(const CdcSubscription *sub, const char *source_table,
 										  const char *target, Oid relid);
 
-/* To another state than 'e'; to that with the error's SQLSTATE and text, and a notification. */
+/*
+ * Sets the state of a table to another one than 'e'; to that with the error's SQLSTATE
+ * and text, and a notification.
+ */
 extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table,
 										 char state);
 extern void cdc_subscription_table_failed(const CdcSubscription *sub, const char *source_table,

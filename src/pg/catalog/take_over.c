@@ -21,6 +21,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
+#include "pg/base/compat_catalog.h"
 
 /* The owner of a relation; InvalidOid: it is gone. */
 static Oid
@@ -137,9 +138,9 @@ cdc_subscription_take_over(const CdcSubscription *sub)
 	owner = relation_owner(identity.history);
 	/* never to a superuser unasked: the old owner's triggers would run with his rights */
 	if (now->owner == NULL ||
-		(!CDC_IS_MEMBER(identity.owner, owner) && !superuser_arg(owner)))
+		(!has_privs_of_role(identity.owner, owner) && !superuser_arg(owner)))
 		identity.owner = owner;
-	if (!superuser() && !CDC_IS_MEMBER(GetUserId(), identity.owner))
+	if (!superuser() && !has_privs_of_role(GetUserId(), identity.owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of subscription \"%s\"", sub->name),

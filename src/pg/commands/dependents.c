@@ -18,7 +18,7 @@
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"

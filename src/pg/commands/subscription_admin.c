@@ -11,7 +11,6 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -20,12 +19,13 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
-#include "pg/base/background.h"
-#include "pg/base/shmem.h"
+#include "pg/base/compat_value.h"
+#include "pg/process/background.h"
+#include "pg/process/shmem.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/options.h"
+#include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
@@ -156,7 +156,7 @@ append_members(StringInfo json, Jsonb *object, Jsonb *other)
 			continue;
 		(void) JsonbIteratorNext(&it, &value, true);
 		if (value.type == jbvNull ||
-			(other != NULL && CDC_FIND_JSONB_KEY(&other->root, &key) != NULL))
+			(other != NULL && findJsonbValueFromContainer(&other->root, JB_FOBJECT, &key) != NULL))
 			continue;
 		if (json->len > 1)
 			appendStringInfoChar(json, ',');
@@ -273,16 +273,6 @@ delete_rows(const CdcSubscription *sub)
 	cdc_spi_end(&spi);
 }
 
-static void
-drop_history(const char *history)
-{
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(psprintf("DROP TABLE IF EXISTS %s", history), false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not drop table %s", history);
-	SPI_finish();
-}
-
 /* Keeps both writers away; the subscription as it is then. */
 static CdcSubscription *
 lock_for_end(CdcSubscription *sub)
@@ -328,7 +318,7 @@ cdc_drop_subscription(PG_FUNCTION_ARGS)
 			psprintf(with_history ? "with its history %s" : "its history %s stays", history));
 	delete_rows(sub);
 	if (with_history)
-		drop_history(history);
+		cdc_spi_command(psprintf("DROP TABLE IF EXISTS %s", history));
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }

@@ -2,7 +2,7 @@
  *
  * json_text_in.c
  *	  JSON text to JSONB: the parser of core/json_parse.c in front of the
- *	  writer of pg/jsonb_writer.c.
+ *	  writer of jsonb_writer.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "core/json_parse.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/error.h"
 #include "pg/datum/jsonb_writer_internal.h"
 

@@ -9,10 +9,11 @@
 #define CDC_PG_FDW_SCAN_STATE_H
 
 #include "pg/base/compat.h"
+#include "pg/base/compat_executor.h"
 
-#include "pg/fdw/bounds.h"
-#include "pg/fdw/pushdown.h"
-#include "pg/fdw/row.h"
+#include "pg/topic/bounds.h"
+#include "pg/topic/pushdown.h"
+#include "pg/topic/row.h"
 #include "pg/remote/kafka_ranges.h"
 
 /* What of one partition is to be read. */

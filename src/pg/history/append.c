@@ -22,7 +22,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -33,6 +32,9 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
+#include "pg/catalog/spi.h"
 #include "pg/history/partition.h"
 #include "pg/history/table.h"
 
@@ -352,8 +354,7 @@ flush_sql(CdcHistory *history)
 													   cdc_history_columns[c].type, len, by_value, align));
 		types[n++] = get_array_type(cdc_history_columns[c].type);
 	}
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	cdc_spi_connect();
 	rc = SPI_execute_with_args(history->insert, n, types, arrays, NULL, false, 0);
 	if (rc != SPI_OK_INSERT)
 		elog(ERROR, "appending to the history failed: %s", SPI_result_code_string(rc));
@@ -364,7 +365,7 @@ flush_sql(CdcHistory *history)
 						cdc_history_table_name(history->parent), history->sub->name,
 						(uint64) SPI_processed, history->nrows),
 				 errhint("A trigger of the table, or of a partition, keeps events away: drop it.")));
-	SPI_finish();
+	cdc_spi_disconnect();
 	MemoryContextSwitchTo(old);
 }
 

@@ -12,6 +12,7 @@
 
 #include "pg/base/compat.h"
 #include "core/change.h"
+#include "datatype/timestamp.h"
 #include "pg/catalog/subscription.h"
 #include "pg/history/append.h"
 

@@ -6,6 +6,8 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/history/table.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
@@ -99,7 +101,7 @@ find_checked(Oid relid)
 		memset(&ctl, 0, sizeof(ctl));
 		ctl.keysize = sizeof(Oid);
 		ctl.entrysize = sizeof(CheckedHistory);
-		ctl.hash = oid_hash;
+		ctl.hash = tag_hash;
 		ctl.hcxt = CacheMemoryContext;
 		checked = hash_create("cdc_ingest histories", 16, &ctl,
 							  HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
@@ -350,7 +352,7 @@ check_rights(const CdcSubscription *sub, Relation rel, bool writes)
 	if (owner == sub->owner_oid && !writes && !CDC_ROW_SECURITY(rel))
 		return;
 	name = cdc_history_table_name(rel);
-	if (!CDC_IS_MEMBER(sub->owner_oid, owner))
+	if (!has_privs_of_role(sub->owner_oid, owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("%s belongs to role \"%s\"", place(sub, name), CDC_USER_NAME(owner)),

@@ -11,10 +11,9 @@
  */
 #include "pg/publish/publish_internal.h"
 
-#include "mb/pg_wchar.h"
-
 #include "envelope/doc_tree.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/target/cache.h"
 #include "pg/target/envelope.h"
 
@@ -75,7 +74,7 @@ next_envelope(CdcPublisher *publisher)
 	if (arena == NULL)
 		arena = cdc_arena_create(0);
 	if (arena == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		cdc_out_of_memory();
 	if (e == NULL)
 	{
 		e = publisher->envelope = MemoryContextAllocZero(publisher->cxt,
@@ -99,7 +98,7 @@ find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEven
 
 	if (event->source_table == NULL)
 		return;
-	name = pg_any_to_server(event->source_table, strlen(event->source_table), PG_UTF8);
+	name = cdc_from_utf8(event->source_table);
 	if (!cdc_target_is_registered(sub, name))
 		return;
 	e->mapping = cdc_mapping_get(sub, name, strlen(name), event->seq, e->run);

@@ -8,9 +8,9 @@
  */
 #include "pg/publish/publish_internal.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/hsearch.h"
 
+#include "pg/base/utf8.h"
 #include "pg/schema/versions.h"
 
 #define TABLE_NAME_BYTES	520
@@ -46,7 +46,7 @@ static void
 read_version(CdcPublisher *publisher, KnownTable *table, int64 seq)
 {
 	const char *subscription = publisher->publication->sub->name;
-	const char *name = pg_any_to_server(table->name, strlen(table->name), PG_UTF8);
+	const char *name = cdc_from_utf8(table->name);
 	CdcTableVersion version;
 	int			place;
 	int			i;

@@ -9,15 +9,17 @@
 #include "pg/publish/publish_internal.h"
 
 #include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "pg/base/background.h"
-#include "pg/base/shmem.h"
+#include "pg/base/compat_value.h"
+#include "pg/process/background.h"
+#include "pg/process/shmem.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
+#include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 
 PG_FUNCTION_INFO_V1(cdc_enable_publication);
@@ -50,19 +52,12 @@ format_by_name(const char *name)
 	return -1;
 }
 
-/* The text in UTF-8; a palloc'ed copy where that takes a conversion. */
-static const char *
-to_utf8(const char *s)
-{
-	return pg_server_to_any(s, strlen(s), PG_UTF8);
-}
-
 void
 cdc_publication_parse(CdcPublication *p, const CdcPublicationText *def)
 {
 	p->format = format_by_name(def->format);
-	p->topic_template = to_utf8(def->topic_template);
-	p->key_template = to_utf8(def->key_template);
+	p->topic_template = cdc_to_utf8(def->topic_template);
+	p->key_template = cdc_to_utf8(def->key_template);
 	cdc_publication_options_parse(def->options, &p->opt);
 	if (def->topic_template[0] == '\0')
 		ereport(ERROR,

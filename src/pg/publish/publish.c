@@ -12,7 +12,6 @@
  */
 #include "pg/publish/publish_internal.h"
 
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
@@ -20,10 +19,13 @@
 
 #include "envelope/doc_tree.h"
 #include "envelope/envelope.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
-#include "pg/catalog/kafka_options.h"
-#include "pg/catalog/options.h"
+#include "pg/options/kafka_options.h"
+#include "pg/options/options.h"
 #include "pg/datum/jsonb_document.h"
 #include "pg/history/scan.h"
 #include "pg/remote/server_access.h"
@@ -107,8 +109,7 @@ read_event(const CdcHistoryEvent *row, CdcPublishEvent *event)
 	event->op = row->op;
 	event->commit = row->commit;
 	if (row->source_table != NULL)
-		event->source_table = pg_server_to_any(pnstrdup(row->source_table, row->source_table_len),
-											   (int) row->source_table_len, PG_UTF8);
+		event->source_table = cdc_to_utf8(pnstrdup(row->source_table, row->source_table_len));
 	event->raw = row->raw;
 	event->raw_len = row->raw_len;
 	read_document(row, event);

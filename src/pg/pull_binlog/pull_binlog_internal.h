@@ -37,6 +37,7 @@
 #include "pg/pull/source_kind.h"
 #include "pg/remote/source.h"
 #include "pg/schema/schema.h"
+#include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 
 /* The start of a binlog file, behind its magic. */

@@ -32,6 +32,8 @@
 #include "binlog/map_schema.h"
 #include "core/ddl.h"
 #include "pg/base/bounded_text.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/base/result_set.h"

@@ -21,7 +21,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/bounded_text.h"
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 

@@ -10,10 +10,11 @@
 #define CDC_PG_SCHEMA_SCHEMA_H
 
 #include "pg/base/compat.h"
+#include "nodes/pg_list.h"
 #include "pg/catalog/subscription.h"
 #include "pg/remote/source.h"
 #include "pg/schema/typemap.h"
-#include "binlog/decoder.h"
+#include "binlog/table_map.h"
 #include "core/ddl_apply.h"
 
 typedef struct CdcSchema CdcSchema;
@@ -134,8 +135,7 @@ typedef struct CdcSchemaLookup
 {
 	CdcSchema  *schema;
 	const CdcSubscription *sub;
-	CdcSource  *(*control) (void *arg); /* opens the control connection on demand */
-	void	   *control_arg;
+	CdcControl	control;		/* for what is not stored */
 	CdcSchemaPlace place;		/* of the next event */
 } CdcSchemaLookup;
 

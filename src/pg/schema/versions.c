@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "pg/base/utf8.h"
 #include "pg/catalog/spi.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/schema/schema_internal.h"
@@ -199,7 +200,7 @@ cdc_schema_read_stored(const char *subscription, const char *full_name, int limi
 	uint64		i;
 
 	values[0] = CStringGetTextDatum(subscription);
-	values[1] = CStringGetTextDatum(pg_any_to_server(full_name, strlen(full_name), PG_UTF8));
+	values[1] = CStringGetTextDatum(cdc_from_utf8(full_name));
 	values[2] = Int64GetDatum(limit);
 	cdc_spi_begin(&spi);
 	nrows = cdc_spi_execute(&stmt, values, NULL);

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/catalog/tables.h"
 #include "pg/catalog/changes.h"
 

@@ -7,10 +7,8 @@
  */
 #include "pg/target/envelope.h"
 
-#include "mb/pg_wchar.h"
-
+#include "pg/base/utf8.h"
 #include "pg/schema/schema.h"
-#include "pg/target/replica_table.h"
 
 bool
 cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
@@ -18,16 +16,7 @@ cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
 	const CdcMapping *mapping = arg;
 	int			i;
 
-	if (GetDatabaseEncoding() != PG_UTF8 && len > 0)
-	{
-		char	   *converted = pg_any_to_server(name, (int) len, PG_UTF8);
-
-		if (converted != name)
-		{
-			name = converted;
-			len = strlen(converted);
-		}
-	}
+	name = cdc_from_utf8_n(name, &len);
 	for (i = 0; i < mapping->target->ncolumns; i++)
 	{
 		const CdcMappedColumn *col = &mapping->columns[i];
@@ -54,13 +43,8 @@ cdc_target_key_names(const CdcMapping *mapping, int *n)
 	{
 		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
 
-		names[i].data = col->source;
 		names[i].len = col->source_len;
-		if (GetDatabaseEncoding() != PG_UTF8)
-		{
-			names[i].data = pg_server_to_any(col->source, (int) col->source_len, PG_UTF8);
-			names[i].len = strlen(names[i].data);
-		}
+		names[i].data = cdc_to_utf8_n(col->source, &names[i].len);
 	}
 	return names;
 }
@@ -95,7 +79,7 @@ cdc_envelope_column_type(CdcArena *arena, CdcEnvelope *env, const CdcSubscriptio
 	if (cdc_failed(cdc_envelope_columns(arena, env, &columns, &n, &err)))
 		return NULL;
 	for (i = 0; i < n; i++)
-		if (strcmp(cdc_replica_text(columns[i].name), name) == 0)
+		if (strcmp(cdc_from_utf8(columns[i].name), name) == 0)
 			break;
 	if (i == n)
 		return NULL;

@@ -15,6 +15,8 @@
 #include "utils/resowner.h"
 
 #include "pg/base/bounded_text.h"
+#include "pg/base/compat_value.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/failure.h"
@@ -82,15 +84,15 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, last_sqlstate, target_oid)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-		10, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
-		OIDOID}
+		" copy_data, state, last_error, mode, last_sqlstate, target_oid)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11)",
+		11, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, OIDOID}
 	};
 	CdcSpi		spi;
 	Oid			relid = row->target != NULL ? cdc_relation_by_name(row->target) : InvalidOid;
-	Datum		values[10];
-	char		nulls[10];
+	Datum		values[11];
+	char		nulls[11];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
@@ -104,9 +106,10 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	values[5] = BoolGetDatum(row->copy_data);
 	values[6] = CharGetDatum(row->state);
 	values[7] = cdc_text_or_null(cdc_bounded_text(row->error, CDC_TEXT_BOUND), &nulls[7]);
-	values[8] = cdc_text_or_null(row->error ? unpack_sql_state(row->sqlerrcode) : NULL, &nulls[8]);
-	values[9] = ObjectIdGetDatum(relid);
-	nulls[9] = OidIsValid(relid) ? ' ' : 'n';
+	values[8] = cdc_text_or_null(row->mode, &nulls[8]);
+	values[9] = cdc_text_or_null(row->error ? unpack_sql_state(row->sqlerrcode) : NULL, &nulls[9]);
+	values[10] = ObjectIdGetDatum(relid);
+	nulls[10] = OidIsValid(relid) ? ' ' : 'n';
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_catalog_changed();
@@ -122,7 +125,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 
 	memset(&row, 0, sizeof(row));
 	memset(&replica, 0, sizeof(replica));
-	row.source_table = cdc_replica_text(table->full_name);
+	row.source_table = cdc_from_utf8_copy(table->full_name);
 	row.copy_data = copy;
 	row.state = copy ? 'i' : 'r';
 	if (spec != NULL)
@@ -142,6 +145,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		row.columns = replica.columns;
 		row.key = spec->key;
 		row.nkey = spec->nkey;
+		row.mode = spec->mode;
 	}
 	cdc_registry_insert(sub, &row);
 }
@@ -158,10 +162,10 @@ cdc_registry_default_target(const CdcSubscription *sub, const CdcTable *table,
 		cdc_trouble_raise(sub->schema_trouble);
 	spec->schema = sub->target_schema;
 	spec->name = cdc_replica_identifier(table->name);
-	if (strcmp(spec->name, cdc_replica_text(table->name)) != 0)
+	if (strcmp(spec->name, cdc_from_utf8_copy(table->name)) != 0)
 		ereport(NOTICE,
 				(errmsg("the name of source table %s is longer than %d bytes",
-						cdc_replica_text(table->full_name), NAMEDATALEN - 1),
+						cdc_from_utf8_copy(table->full_name), NAMEDATALEN - 1),
 				 errdetail("Its target is %s.",
 						   quote_qualified_identifier(spec->schema, spec->name))));
 	return true;
@@ -184,7 +188,7 @@ add_in_error(const CdcSubscription *sub, const CdcTable *table, int sqlerrcode, 
 	CdcTableRow row;
 
 	memset(&row, 0, sizeof(row));
-	row.source_table = cdc_replica_text(table->full_name);
+	row.source_table = cdc_from_utf8_copy(table->full_name);
 	insert_in_error(sub, &row, sqlerrcode, error);
 }
 
@@ -204,7 +208,7 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 				 errhint("Exclude it to silence this, or change the column at the source.")));
 		add_in_error(sub, table, ERRCODE_FEATURE_NOT_SUPPORTED, trouble);
 		cdc_log(sub->name, "table", psprintf("source table %s is left out",
-											 cdc_replica_text(table->full_name)), trouble);
+											 cdc_from_utf8_copy(table->full_name)), trouble);
 		return;
 	}
 	cdc_registry_add(sub, table,
@@ -258,12 +262,12 @@ cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 	{
 		ereport(WARNING,
 				(errmsg("new source table %s is not replicated by subscription \"%s\"",
-						cdc_replica_text(table->full_name), sub->name),
+						cdc_from_utf8_copy(table->full_name), sub->name),
 				 errdetail("%s", error)));
 		add_in_error(sub, table, sqlerrcode, error);
 	}
 	cdc_user_restore(&user);
-	cdc_log(sub->name, "table", psprintf("new source table %s", cdc_replica_text(table->full_name)),
+	cdc_log(sub->name, "table", psprintf("new source table %s", cdc_from_utf8_copy(table->full_name)),
 			error);
 	return error != NULL ? 'e' : copy && sub->copy_data ? 'i' : 'r';
 }

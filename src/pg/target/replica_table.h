@@ -23,6 +23,7 @@ typedef struct CdcReplicaSpec
 	const Jsonb *columns;		/* target column -> source column; NULL: all, same names */
 	char	  **key;			/* target columns; NULL: of the source's primary key */
 	int			nkey;
+	const char *mode;			/* what the target shows of the rows; NULL: "replica" */
 	const char *const *added_columns;	/* that the mode fills, as in CREATE TABLE; ends with a
 										 * NULL; or NULL: none */
 	CdcGeneratedLogged logged;	/* generated columns that row images have: with columns NULL
@@ -43,9 +44,6 @@ typedef struct CdcReplica
  * long names stay two.  In the database's encoding; palloc'ed.
  */
 extern char *cdc_replica_identifier(const char *name);
-
-/* UTF-8 (core) to the database's encoding. */
-extern char *cdc_replica_text(const char *utf8);
 
 /*
  * Why a source table cannot be replicated: a palloc'ed sentence that names table,

@@ -9,9 +9,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/base/background.h"
-#include "pg/base/shmem.h"
-#include "pg/base/wake.h"
+#include "pg/process/background.h"
+#include "pg/base/compat_storage.h"
+#include "pg/process/shmem.h"
+#include "pg/process/wake.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/subscription.h"
 #include "pg/worker/turn.h"
@@ -93,7 +94,7 @@ subscription(void)
 	return current;
 }
 
-/* Once work was done, or none was to do for a while: what failed has recovered. */
+/* Clears the failures once work was done, or there was none to do for a while. */
 static void
 note_success(const CdcSubscription *sub, bool worked)
 {

@@ -1,0 +1,96 @@
+/*-------------------------------------------------------------------------
+ *
+ * options.h
+ *	  The options of subscriptions and publications, as structs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_OPTIONS_OPTIONS_H
+#define CDC_PG_OPTIONS_OPTIONS_H
+
+#include "pg/base/compat.h"
+#include "core/event.h"
+#include "pg/datum/converter.h"
+
+/* How a history table is partitioned (by ingested_at). */
+typedef enum CdcHistoryPartition
+{
+	CDC_PARTITION_MONTH,
+	CDC_PARTITION_DAY,
+	CDC_PARTITION_NONE
+} CdcHistoryPartition;
+
+/* What pull does at XA COMMIT of what was prepared before the first binlog there is. */
+typedef enum CdcXaUnknown
+{
+	CDC_XA_UNKNOWN_ERROR,
+	CDC_XA_UNKNOWN_LOG
+} CdcXaUnknown;
+
+/* What pull does with a message that is not what the format says. */
+typedef enum CdcOnError
+{
+	CDC_ON_ERROR_STOP,
+	CDC_ON_ERROR_LOG
+} CdcOnError;
+
+/* Where transactions of a Kafka source end. */
+typedef enum CdcCommitBoundary
+{
+	CDC_BOUNDARY_AUTO,			/* as PARTITION when there is one partition, else MESSAGE */
+	CDC_BOUNDARY_MESSAGE,		/* behind each message */
+	CDC_BOUNDARY_PARTITION		/* where a message of the partition says so */
+} CdcCommitBoundary;
+
+/* cdc.subscription.options with the defaults; option_table.c describes each option. */
+typedef struct CdcSubscriptionOptions
+{
+	/* how workers commit */
+	int			batch_events;	/* a pull transaction closes after this many events */
+	int			batch_bytes;	/* ... or this many bytes of binlog */
+	int			batch_delay_ms; /* ... or this time after its first event */
+	bool		synchronous_commit; /* off loses nothing, see doc */
+
+	/* memory, in bytes */
+	int			memory_limit;	/* of a source transaction, before it goes to a file */
+	int			apply_memory_limit; /* of reduced rows that apply keeps */
+
+	/* history and its events */
+	CdcHistoryPartition history_partition;
+	CdcEventOptions event;
+
+	/* values and types of targets */
+	CdcZeroDate zero_date;
+	CdcNulInText nul_in_text;
+	bool		tinyint1_boolean;	/* tinyint(1) becomes boolean in replicas */
+	bool		bit1_boolean;	/* bit(1) likewise */
+
+	/* pulling from a binlog */
+	CdcXaUnknown xa_unknown;
+
+	/* pulling from Kafka */
+	CdcOnError	on_error;
+	CdcCommitBoundary commit_boundary;
+	int			commit_wait_ms; /* for the rest of a transaction in a partition */
+	int			metadata_refresh_ms;	/* between looks for new topics and partitions */
+	const char *group_id;		/* NULL: made of database and subscription; "": none */
+} CdcSubscriptionOptions;
+
+typedef enum CdcPublishFormat
+{
+	CDC_PUBLISH_MAXWELL,		/* the event as it is */
+	CDC_PUBLISH_JSON,			/* the row; deletes are tombstones */
+	CDC_PUBLISH_ES_BULK			/* lines of Elasticsearch's bulk API */
+} CdcPublishFormat;
+
+/* cdc.publication.options with the defaults; option_table.c describes each option. */
+typedef struct CdcPublicationOptions
+{
+	bool		tombstones;		/* a message without a value after each delete */
+	const char *ddl_topic;		/* template of the topic of DDL; "": it is left out */
+	const char *raw_topic;		/* of events that belong to no table; "": left out */
+	const char *index_template; /* es_bulk: template of _index */
+	const char *transactional_id;	/* NULL: not sent in transactions of Kafka */
+} CdcPublicationOptions;
+
+#endif							/* CDC_PG_OPTIONS_OPTIONS_H */

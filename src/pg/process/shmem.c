@@ -1,0 +1,424 @@
+/*-------------------------------------------------------------------------
+ *
+ * shmem.c
+ *	  Slots of the workers, and the condition that apply broadcasts, in shared
+ *	  memory.
+ *
+ * A library that is preloaded asks for the memory at the server's start; else it
+ * comes, at first use, from the reserve that PostgreSQL keeps.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/process/shmem.h"
+
+#if CDC_HAVE_WORKERS
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+
+typedef struct CdcSlot
+{
+	/* from its reservation on */
+	uint32		ticket;			/* of this use; 0: the slot is free */
+	Oid			dbid;
+	Oid			roleid;			/* InvalidOid for a supervisor */
+	int32		subscription_id;	/* 0 for a supervisor */
+	CdcWorkerKind kind;
+	TimestampTz since;			/* when it was reserved, then when its process came */
+
+	/* once its process has come */
+	int			pid;			/* 0: it has not */
+	PGPROC	   *proc;
+	bool		told;			/* a supervisor must look again before it leaves */
+
+	/* written by its process without the lock */
+	pg_atomic_uint64 last_message;	/* a TimestampTz; 0: none */
+	pg_atomic_uint64 delay;		/* an int64, microseconds */
+} CdcSlot;
+
+typedef struct CdcShared
+{
+	LWLock		lock;			/* of all slots and next_ticket */
+	uint32		next_ticket;	/* never 0 */
+	ConditionVariable progress; /* apply has committed */
+	CdcSlot		slots[CDC_SLOTS];
+} CdcShared;
+
+static CdcShared *shared = NULL;	/* NULL: this process has not attached */
+static int	my_slot = -1;		/* of this process, if it is a worker */
+
+#if CDC_HAVE_SHMEM_REQUEST_HOOK
+static shmem_request_hook_type prev_shmem_request_hook = NULL;
+
+static void
+shmem_request(void)
+{
+	if (prev_shmem_request_hook)
+		prev_shmem_request_hook();
+	RequestAddinShmemSpace(MAXALIGN(sizeof(CdcShared)));
+}
+#endif
+
+void
+cdc_shmem_request(void)
+{
+#if CDC_HAVE_SHMEM_REQUEST_HOOK
+	prev_shmem_request_hook = shmem_request_hook;
+	shmem_request_hook = shmem_request;
+#else
+	RequestAddinShmemSpace(MAXALIGN(sizeof(CdcShared)));
+#endif
+}
+
+/* The shared memory, made by the first who asks; ERROR when there is no room. */
+static CdcShared *
+attach_shared(void)
+{
+	bool		found;
+
+	if (shared != NULL)
+		return shared;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = ShmemInitStruct("cdc_ingest", sizeof(CdcShared), &found);
+	if (!found)
+	{
+		int			i;
+
+		LWLockInitialize(&shared->lock, LWLockNewTrancheId());
+		shared->next_ticket = 1;
+		ConditionVariableInit(&shared->progress);
+		memset(shared->slots, 0, sizeof(shared->slots));
+		for (i = 0; i < CDC_SLOTS; i++)
+		{
+			pg_atomic_init_u64(&shared->slots[i].last_message, 0);
+			pg_atomic_init_u64(&shared->slots[i].delay, 0);
+		}
+	}
+	LWLockRelease(AddinShmemInitLock);
+	LWLockRegisterTranche(shared->lock.tranche, "cdc_ingest");
+	return shared;
+}
+
+void
+cdc_shmem_attach(void)
+{
+	(void) attach_shared();
+}
+
+/* Fills a free slot; under the lock. */
+static void
+take_free_slot(CdcShared *sh, int index, CdcSlotInfo *want)
+{
+	CdcSlot    *slot = &sh->slots[index];
+
+	if (sh->next_ticket == 0)
+		sh->next_ticket = 1;
+	slot->ticket = sh->next_ticket++;
+	slot->dbid = want->dbid;
+	slot->roleid = want->roleid;
+	slot->subscription_id = want->subscription_id;
+	slot->kind = want->kind;
+	slot->pid = 0;
+	slot->proc = NULL;
+	slot->told = false;
+	slot->since = GetCurrentTimestamp();
+	pg_atomic_write_u64(&slot->last_message, 0);
+	pg_atomic_write_u64(&slot->delay, (uint64) CDC_DELAY_UNKNOWN);
+	want->index = index;
+	want->ticket = slot->ticket;
+}
+
+CdcSlotResult
+cdc_slot_reserve(CdcSlotInfo *want, int limit_role, int limit_database)
+{
+	CdcShared  *sh = attach_shared();
+	CdcSlotResult result = CDC_SLOT_NONE_FREE;
+	int			free_slot = -1;
+	int			of_role = 0;
+	int			of_database = 0;
+	int			i;
+
+	LWLockAcquire(&sh->lock, LW_EXCLUSIVE);
+	for (i = 0; i < CDC_SLOTS; i++)
+	{
+		CdcSlot    *slot = &sh->slots[i];
+
+		if (slot->ticket == 0)
+		{
+			if (free_slot < 0)
+				free_slot = i;
+			continue;
+		}
+		if (slot->dbid == want->dbid && slot->subscription_id == want->subscription_id &&
+			slot->kind == want->kind)
+		{
+			result = CDC_SLOT_EXISTS;
+			break;
+		}
+		if (slot->kind != CDC_WORKER_SUPERVISOR)
+		{
+			of_role += slot->roleid == want->roleid;
+			of_database += slot->dbid == want->dbid;
+		}
+	}
+	if (result != CDC_SLOT_EXISTS && free_slot >= 0)
+	{
+		if (of_role >= limit_role)
+			result = CDC_SLOT_ROLE_LIMIT;
+		else if (of_database >= limit_database)
+			result = CDC_SLOT_DATABASE_LIMIT;
+		else
+		{
+			take_free_slot(sh, free_slot, want);
+			result = CDC_SLOT_RESERVED;
+		}
+	}
+	LWLockRelease(&sh->lock);
+	return result;
+}
+
+/* Gives the process's slot back. */
+static void
+detach_at_exit(int code, Datum arg)
+{
+	if (my_slot < 0)
+		return;
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	shared->slots[my_slot].ticket = 0;
+	my_slot = -1;
+	LWLockRelease(&shared->lock);
+}
+
+bool
+cdc_slot_attach(int index, uint32 ticket)
+{
+	CdcShared  *sh = attach_shared();
+	CdcSlot    *slot;
+	bool		mine;
+
+	if (index < 0 || index >= CDC_SLOTS)
+		return false;
+	slot = &sh->slots[index];
+	LWLockAcquire(&sh->lock, LW_EXCLUSIVE);
+	mine = slot->ticket == ticket && slot->pid == 0;
+	if (mine)
+	{
+		slot->pid = MyProcPid;
+		slot->proc = MyProc;
+		slot->since = GetCurrentTimestamp();
+		my_slot = index;
+	}
+	LWLockRelease(&sh->lock);
+	if (mine)
+		before_shmem_exit(detach_at_exit, (Datum) 0);
+	return mine;
+}
+
+void
+cdc_slot_release(int index, uint32 ticket)
+{
+	CdcShared  *sh = attach_shared();
+
+	LWLockAcquire(&sh->lock, LW_EXCLUSIVE);
+	if (sh->slots[index].ticket == ticket && sh->slots[index].pid == 0)
+		sh->slots[index].ticket = 0;
+	LWLockRelease(&sh->lock);
+}
+
+int
+cdc_slot_list(Oid dbid, CdcSlotInfo *slots)
+{
+	CdcShared  *sh = attach_shared();
+	int			n = 0;
+	int			i;
+
+	LWLockAcquire(&sh->lock, LW_SHARED);
+	for (i = 0; i < CDC_SLOTS; i++)
+	{
+		CdcSlot    *slot = &sh->slots[i];
+
+		if (slot->ticket == 0 || (OidIsValid(dbid) && slot->dbid != dbid))
+			continue;
+		slots[n].index = i;
+		slots[n].ticket = slot->ticket;
+		slots[n].dbid = slot->dbid;
+		slots[n].roleid = slot->roleid;
+		slots[n].subscription_id = slot->subscription_id;
+		slots[n].kind = slot->kind;
+		slots[n].pid = slot->pid;
+		slots[n].since = slot->since;
+		slots[n].last_message = (TimestampTz) pg_atomic_read_u64(&slot->last_message);
+		slots[n].delay = (int64) pg_atomic_read_u64(&slot->delay);
+		n++;
+	}
+	LWLockRelease(&sh->lock);
+	return n;
+}
+
+int
+cdc_slot_wake(Oid dbid, int32 subscription_id, int kind)
+{
+	CdcShared  *sh = attach_shared();
+	int			n = 0;
+	int			i;
+
+	/* Only a supervisor's slot is written to. */
+	LWLockAcquire(&sh->lock, kind > CDC_WORKER_SUPERVISOR ?
+				  LW_SHARED : LW_EXCLUSIVE);
+	for (i = 0; i < CDC_SLOTS; i++)
+	{
+		CdcSlot    *slot = &sh->slots[i];
+
+		if (slot->ticket == 0 || slot->dbid != dbid ||
+			(subscription_id != 0 && slot->subscription_id != subscription_id) ||
+			(kind >= 0 && slot->kind != kind))
+			continue;
+		if (slot->kind == CDC_WORKER_SUPERVISOR)
+			slot->told = true;
+		if (slot->proc != NULL)
+			SetLatch(&slot->proc->procLatch);
+		n++;
+	}
+	LWLockRelease(&sh->lock);
+	return n;
+}
+
+bool
+cdc_slot_leave(void)
+{
+	bool		leave;
+
+	Assert(my_slot >= 0);
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	leave = !shared->slots[my_slot].told;
+	shared->slots[my_slot].told = false;
+	if (leave)
+	{
+		shared->slots[my_slot].ticket = 0;
+		my_slot = -1;
+	}
+	LWLockRelease(&shared->lock);
+	return leave;
+}
+
+bool
+cdc_slot_told(void)
+{
+	bool		told;
+
+	Assert(my_slot >= 0);
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	told = shared->slots[my_slot].told;
+	shared->slots[my_slot].told = false;
+	LWLockRelease(&shared->lock);
+	return told;
+}
+
+void
+cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind)
+{
+	CdcShared  *sh = attach_shared();
+	int			i;
+
+	/* The lock keeps the process from giving its slot (and pid) back meanwhile. */
+	LWLockAcquire(&sh->lock, LW_SHARED);
+	for (i = 0; i < CDC_SLOTS; i++)
+	{
+		CdcSlot    *slot = &sh->slots[i];
+
+		if (slot->ticket != 0 && slot->dbid == dbid && slot->pid != 0 &&
+			slot->kind != CDC_WORKER_SUPERVISOR &&
+			slot->subscription_id == subscription_id && (kind < 0 || slot->kind == kind))
+			kill(slot->pid, SIGTERM);
+	}
+	LWLockRelease(&sh->lock);
+}
+
+bool
+cdc_am_worker(void)
+{
+	return my_slot >= 0;
+}
+
+void
+cdc_worker_report(TimestampTz last_message, int64 delay)
+{
+	if (my_slot < 0)
+		return;
+	pg_atomic_write_u64(&shared->slots[my_slot].delay, (uint64) delay);
+	pg_atomic_write_u64(&shared->slots[my_slot].last_message, (uint64) last_message);
+}
+
+/*
+ * The first wait of a loop only enlists and returns at once, so that a
+ * broadcast between the caller's look and its wait is not lost.
+ */
+void
+cdc_progress_wait(long timeout_ms)
+{
+	(void) ConditionVariableTimedSleep(&attach_shared()->progress, timeout_ms, PG_WAIT_EXTENSION);
+}
+
+void
+cdc_progress_wait_end(void)
+{
+	ConditionVariableCancelSleep();
+}
+
+void
+cdc_progress_broadcast(void)
+{
+	ConditionVariableBroadcast(&attach_shared()->progress);
+}
+
+#else							/* !CDC_HAVE_WORKERS */
+
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+
+/* Without shared memory nobody can broadcast, so those who wait look again soon. */
+#define POLL_MS		50L
+
+bool
+cdc_am_worker(void)
+{
+	return false;
+}
+
+void
+cdc_worker_report(TimestampTz last_message, int64 delay)
+{
+}
+
+void
+cdc_progress_wait(long timeout_ms)
+{
+	WaitLatch(&MyProc->procLatch, WL_LATCH_SET | WL_TIMEOUT | WL_POSTMASTER_DEATH,
+			  Min(timeout_ms, POLL_MS));
+	ResetLatch(&MyProc->procLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
+cdc_progress_wait_end(void)
+{
+}
+
+void
+cdc_progress_broadcast(void)
+{
+}
+
+#endif							/* CDC_HAVE_WORKERS */

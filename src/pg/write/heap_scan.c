@@ -1,0 +1,248 @@
+/*-------------------------------------------------------------------------
+ *
+ * heap_scan.c
+ *	  The direct back-end's less common ways: tables without key, conflicts in
+ *	  other unique indexes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/write/write.h"
+
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
+
+#if CDC_HAVE_TABLE_AM
+
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "pg/write/heap_internal.h"
+#include "pg/target/key.h"
+
+/* ------------------------------------------------------------------------
+ * Tables without key
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Deletes the row in heap->found if an entry with that presence takes such a row away.
+ * values and nulls are scratch; *changed is set where somebody else was at the row, so
+ * that the scan has to be repeated.
+ */
+static bool
+take_found(CdcHeap *heap, const CdcPresence *presence, Datum *values, bool *nulls,
+		   bool *changed)
+{
+	CdcTarget  *target = heap->run->target;
+	CdcEntry   *entry;
+	int			i;
+
+	memset(nulls, true, sizeof(bool) * target->desc->natts);
+	for (i = 0; i < target->nkey; i++)
+	{
+		int			at = target->key[i].attnum - 1;
+
+		if (!presence->attrs[at])
+			continue;
+		values[at] = heap->found->tts_values[at];
+		nulls[at] = heap->found->tts_isnull[at];
+	}
+	entry = cdc_reduce_find_row(heap->run, cdc_key_hash(target, values, nulls), values,
+								nulls);
+	if (entry == NULL || entry->take == 0 || entry->presence != presence)
+		return false;
+	heap->work->at.entry = entry;
+	heap->work->at.place = entry->place;
+	if (!cdc_heap_delete_found(heap))
+	{
+		*changed = true;
+		return false;
+	}
+	entry->take--;
+	heap->run->deleted++;
+	return true;
+}
+
+/* One pass over the table; returns how many rows are still to be taken away. */
+static int64
+take_rows_once(CdcHeap *heap, List *presences, int64 wanted, bool *changed)
+{
+	int			natts = heap->run->target->desc->natts;
+	Datum	   *values = MemoryContextAllocZero(heap->run->batch, sizeof(Datum) * natts);
+	bool	   *nulls = MemoryContextAlloc(heap->run->batch, sizeof(bool) * natts);
+	MemoryContext old = MemoryContextSwitchTo(heap->estate->es_query_cxt);
+	TableScanDesc scan;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	scan = table_beginscan(heap->rel, GetActiveSnapshot(), 0, NULL);
+	while (wanted > 0 && table_scan_getnextslot(scan, ForwardScanDirection, heap->found))
+	{
+		ListCell   *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		ResetPerTupleExprContext(heap->estate);
+		MemoryContextSwitchTo(GetPerTupleMemoryContext(heap->estate));
+		slot_getallattrs(heap->found);
+		foreach(lc, presences)
+			if (take_found(heap, lfirst(lc), values, nulls, changed))
+			{
+				wanted--;
+				break;
+			}
+		MemoryContextSwitchTo(heap->estate->es_query_cxt);
+	}
+	ExecClearTuple(heap->found);
+	table_endscan(scan);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
+	return wanted;
+}
+
+void
+cdc_heap_take_rows(CdcHeap *heap)
+{
+	CdcTargetRun *run = heap->run;
+	List	   *presences = NIL;
+	MemoryContext old = MemoryContextSwitchTo(run->batch);
+	int64		wanted = 0;
+	int			i;
+
+	for (i = 0; i < run->nentries; i++)
+	{
+		if (run->entries[i]->take == 0)
+			continue;
+		wanted += run->entries[i]->take;
+		presences = list_append_unique_ptr(presences, (void *) run->entries[i]->presence);
+	}
+	MemoryContextSwitchTo(old);
+	while (wanted > 0)
+	{
+		bool		changed = false;
+
+		wanted = take_rows_once(heap, presences, wanted, &changed);
+		if (!changed)
+			break;				/* rows that are not there need not go */
+	}
+	for (i = 0; i < run->nentries; i++)
+		run->entries[i]->take = 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Other unique indexes
+ * ------------------------------------------------------------------------
+ */
+
+/* Looks for one live row with the values in a unique index; fills heap->other. */
+static bool
+find_conflict(CdcHeap *heap, Relation index, ScanKey keys, int nkeys, ItemPointer tid)
+{
+	SnapshotData dirty;
+	IndexScanDesc scan;
+	TransactionId xwait = InvalidTransactionId;
+	bool		found = false;
+
+	do
+	{
+		if (TransactionIdIsValid(xwait))
+			XactLockTableWait(xwait, NULL, NULL, XLTW_None);
+		xwait = InvalidTransactionId;
+		found = false;
+		InitDirtySnapshot(dirty);
+		scan = CDC_INDEX_BEGINSCAN(heap->rel, index, &dirty, nkeys);
+		index_rescan(scan, keys, nkeys, NULL, 0);
+		while (!found && index_getnext_slot(scan, ForwardScanDirection, heap->other))
+		{
+			if (tid != NULL && ItemPointerEquals(&heap->other->tts_tid, tid))
+				continue;
+			found = true;
+			xwait = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
+			if (TransactionIdIsValid(xwait))
+				ExecClearTuple(heap->other);
+		}
+		index_endscan(scan);
+	} while (TransactionIdIsValid(xwait));
+	return found;
+}
+
+/* The scan keys of the row's values in an index; 0: it cannot conflict there. */
+static int
+conflict_keys(CdcHeap *heap, Relation index, IndexInfo *info, TupleTableSlot *slot,
+			  ScanKey keys)
+{
+	ExprContext *econtext = GetPerTupleExprContext(heap->estate);
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+	int			n = CDC_INDEX_NKEYATTS(index->rd_index);
+	int			i;
+
+	econtext->ecxt_scantuple = slot;
+	if (info->ii_Predicate != NIL)
+	{
+		if (info->ii_PredicateState == NULL)
+			info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, heap->estate);
+		if (!ExecQual(info->ii_PredicateState, econtext))
+			return 0;
+	}
+	FormIndexDatum(info, slot, heap->estate, values, nulls);
+	for (i = 0; i < n; i++)
+	{
+		Oid			operator;
+
+		if (nulls[i])
+			return 0;
+		operator = get_opfamily_member(index->rd_opfamily[i], index->rd_opcintype[i],
+									   index->rd_opcintype[i], BTEqualStrategyNumber);
+		ScanKeyInit(&keys[i], i + 1, BTEqualStrategyNumber, get_opcode(operator), values[i]);
+		keys[i].sk_collation = index->rd_indcollation[i];
+	}
+	return n;
+}
+
+/*
+ * At the source the row is there and no other one with its unique values can
+ * be: one that the target has under another key is from before or, when
+ * history is replayed, from after that moment, and then its own later event
+ * brings it back.
+ */
+void
+cdc_heap_remove_conflicts(CdcHeap *heap, TupleTableSlot *slot, ItemPointer tid)
+{
+	int			i;
+
+	if (heap->other == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(heap->estate->es_query_cxt);
+
+		heap->other = table_slot_create(heap->rel, &heap->estate->es_tupleTable);
+		MemoryContextSwitchTo(old);
+	}
+	for (i = 0; i < heap->rri->ri_NumIndices; i++)
+	{
+		Relation	index = heap->rri->ri_IndexRelationDescs[i];
+		ScanKeyData keys[INDEX_MAX_KEYS];
+		int			n;
+
+		if (!index->rd_index->indisunique || !index->rd_index->indisready ||
+			RelationGetRelid(index) == heap->run->target->key_index)
+			continue;
+		n = conflict_keys(heap, index, heap->rri->ri_IndexRelationInfo[i], slot, keys);
+		while (n > 0 && find_conflict(heap, index, keys, n, tid))
+		{
+			TupleTableSlot *found = heap->found;
+			bool		done;
+
+			heap->found = heap->other;
+			done = cdc_heap_delete_found(heap);
+			heap->found = found;
+			ExecClearTuple(heap->other);
+			if (done)
+				heap->run->deleted++;
+		}
+	}
+}
+
+#endif							/* CDC_HAVE_TABLE_AM */

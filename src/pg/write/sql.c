@@ -1,0 +1,442 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql.c
+ *	  Back-end that writes with set-based SQL: for Greenplum, and for
+ *	  partitioned and foreign tables, views, tables with rules or statement
+ *	  triggers.
+ *
+ * Rows go in as one array a column, so that a batch takes three statements:
+ * DELETE, UPDATE of those that exist, INSERT of those that do not.  Rows of
+ * partial images are grouped by the columns that they have.  Plans are kept
+ * with the target.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/write/sql_internal.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "pg/base/compat_catalog.h"
+#include "pg/catalog/spi.h"
+
+/* Rows and bytes that one statement takes. */
+#define SQL_BATCH		8192
+#define SQL_BATCH_BYTES	(4 * 1024 * 1024)
+
+/* A statement's plan. */
+typedef struct SqlPlan
+{
+	CdcSqlKind		kind;
+	const CdcPresence *presence;	/* NULL for SQL_DELETE and SQL_FETCH */
+	SPIPlanPtr	plan;			/* NULL: the statement would do nothing */
+} SqlPlan;
+
+/* ------------------------------------------------------------------------
+ * Plans
+ * ------------------------------------------------------------------------
+ */
+
+/* The plans that a target keeps; CdcTarget.kept. */
+typedef struct SqlPlans
+{
+	List	   *plans;			/* of SqlPlan * */
+} SqlPlans;
+
+/* CdcTarget.release_kept */
+static void
+free_plans(void *kept)
+{
+	SqlPlans   *plans = kept;
+	ListCell   *lc;
+
+	foreach(lc, plans->plans)
+	{
+		SqlPlan    *plan = lfirst(lc);
+
+		if (plan->plan != NULL)
+			SPI_freeplan(plan->plan);
+	}
+}
+
+/* What the target keeps for this back-end, made at its first use. */
+static SqlPlans *
+kept_plans(CdcTarget *target)
+{
+	if (target->kept == NULL)
+	{
+		target->kept = MemoryContextAllocZero(target->cxt, sizeof(SqlPlans));
+		target->release_kept = free_plans;
+	}
+	return target->kept;
+}
+
+/* The kept plan of a statement, made at its first use; its plan is NULL where it would do nothing. */
+static SqlPlan *
+sql_plan(CdcTarget *target, CdcSqlKind kind, const CdcPresence *presence)
+{
+	SqlPlans   *kept = kept_plans(target);
+	SqlPlan    *plan;
+	StringInfoData sql;
+	Oid		   *types;
+	MemoryContext old;
+	int			nargs = 0;
+	ListCell   *lc;
+	int			i;
+
+	foreach(lc, kept->plans)
+	{
+		plan = lfirst(lc);
+		if (plan->kind == kind && plan->presence == presence)
+			return plan;
+	}
+	types = palloc(sizeof(Oid) * (target->ncolumns + 1));
+	if (kind == SQL_TAKE)
+		types[nargs++] = INT8OID;
+	for (i = 0; i < target->ncolumns; i++)
+		if (cdc_sql_is_parameter(&target->columns[i], presence))
+			types[nargs++] = cdc_sql_parameter_type(&target->columns[i], kind);
+	initStringInfo(&sql);
+
+	plan = MemoryContextAllocZero(target->cxt, sizeof(SqlPlan));
+	plan->kind = kind;
+	plan->presence = presence;
+	if (cdc_sql_statement(&sql, target, kind, presence))
+	{
+		plan->plan = SPI_prepare(sql.data, nargs, types);
+		if (plan->plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		SPI_keepplan(plan->plan);
+	}
+	old = MemoryContextSwitchTo(target->cxt);
+	kept->plans = lappend(kept->plans, plan);
+	MemoryContextSwitchTo(old);
+	return plan;
+}
+
+/* ------------------------------------------------------------------------
+ * Parameters
+ * ------------------------------------------------------------------------
+ */
+
+/* A column's value as the parameter takes it. */
+static Datum
+parameter_value(const CdcTargetColumn *col, Datum value)
+{
+	Oid			output;
+	bool		isvarlena;
+
+	if (!cdc_sql_as_text(col))
+		return value;
+	getTypeOutputInfo(col->typid, &output, &isvarlena);
+	return CStringGetTextDatum(OidOutputFunctionCall(output, value));
+}
+
+/* The value of one of the target's columns in an entry. */
+static Datum
+entry_value(const CdcTarget *target, const CdcEntry *entry, int column, bool *isnull)
+{
+	int			i;
+
+	if (entry->tuple != NULL)
+		return heap_getattr(entry->tuple, target->columns[column].attnum, target->desc, isnull);
+	for (i = 0; target->key[i].column != column; i++)
+		Assert(i < target->nkey);
+	*isnull = cdc_entry_key_is_null(entry, i);
+	return entry->key[i];
+}
+
+/* The values of one column in n entries, as an array. */
+static Datum
+column_array(const CdcTarget *target, int column, CdcEntry **entries, int n)
+{
+	const CdcTargetColumn *col = &target->columns[column];
+	Oid			typid = cdc_sql_as_text(col) ? TEXTOID : col->typid;
+	Datum	   *values = palloc(sizeof(Datum) * n);
+	bool	   *nulls = palloc(sizeof(bool) * n);
+	int			dims[1];
+	int			lbs[1] = {1};
+	int16		len;
+	bool		byval;
+	char		align;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		values[i] = entry_value(target, entries[i], column, &nulls[i]);
+		if (!nulls[i])
+			values[i] = parameter_value(col, values[i]);
+	}
+	get_typlenbyvalalign(typid, &len, &byval, &align);
+	dims[0] = n;
+	return PointerGetDatum(construct_md_array(values, nulls, 1, dims, lbs, typid, len, byval,
+											  align));
+}
+
+/* Runs a set-based statement on n entries; returns the number of rows that it wrote. */
+static int64
+run_set(CdcTargetRun *run, CdcSqlKind kind, const CdcPresence *presence, CdcEntry **entries, int n)
+{
+	CdcTarget  *target = run->target;
+	SqlPlan    *plan = sql_plan(target, kind, presence);
+	Datum	   *values = palloc(sizeof(Datum) * target->ncolumns);
+	int			nargs = 0;
+	int			i;
+	int			rc;
+
+	if (plan->plan == NULL)
+		return 0;
+	for (i = 0; i < target->ncolumns; i++)
+		if (cdc_sql_is_parameter(&target->columns[i], presence))
+			values[nargs++] = column_array(target, i, entries, n);
+	rc = SPI_execute_plan(plan->plan, values, NULL, false, 0);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
+	return (int64) SPI_processed;
+}
+
+/* ------------------------------------------------------------------------
+ * Flush
+ * ------------------------------------------------------------------------
+ */
+
+/* Writes entries that are alike: of one presence, all to be put or all to be deleted. */
+static void
+write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool put)
+{
+	const CdcPresence *presence = put ? entries[0]->presence : NULL;
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest statement",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+
+	work->at.entry = n == 1 ? entries[0] : NULL;
+	work->at.place = entries[n - 1]->place;
+	if (!put)
+		run->deleted += run_set(run, SQL_DELETE, NULL, entries, n);
+	else if (run->target->keyless)
+		run->inserted += run_set(run, SQL_INSERT, presence, entries, n);
+	else
+	{
+		run->updated += run_set(run, entries[0]->replace ? SQL_REPLACE : SQL_UPDATE,
+								presence, entries, n);
+		run->inserted += run_set(run, SQL_INSERT_MISSING, presence, entries, n);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+}
+
+/* In a table without key: deletes up to entry->take rows that are equal to the entry's. */
+static void
+take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
+{
+	CdcTarget  *target = run->target;
+	SqlPlan    *plan = sql_plan(target, SQL_TAKE, entry->presence);
+	Datum	   *values = palloc(sizeof(Datum) * (target->ncolumns + 1));
+	char	   *nulls = palloc(target->ncolumns + 1);
+	int			nargs = 0;
+	int			i;
+
+	work->at.entry = entry;
+	work->at.place = entry->place;
+	nulls[nargs] = ' ';
+	values[nargs++] = Int64GetDatum(entry->take);
+	for (i = 0; i < target->ncolumns; i++)
+	{
+		bool		isnull;
+
+		if (!cdc_sql_is_parameter(&target->columns[i], entry->presence))
+			continue;
+		values[nargs] = entry_value(target, entry, i, &isnull);
+		nulls[nargs] = isnull ? 'n' : ' ';
+		if (!isnull)
+			values[nargs] = parameter_value(&target->columns[i], values[nargs]);
+		nargs++;
+	}
+	if (SPI_execute_plan(plan->plan, values, nulls, false, 0) < 0)
+		elog(ERROR, "SPI_execute_plan failed");
+	run->deleted += (int64) SPI_processed;
+	pfree(values);
+	pfree(nulls);
+}
+
+/* Entries that are alike, until there are enough for a statement. */
+typedef struct SqlBatch
+{
+	CdcEntry   *entries[SQL_BATCH];
+	int			n;
+	size_t		bytes;			/* of their rows, about */
+	bool		put;			/* they are rows to write; else keys to delete */
+} SqlBatch;
+
+static void
+write_batch(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
+{
+	if (batch->n > 0)
+		write_group(work, run, batch->entries, batch->n, batch->put);
+	batch->n = 0;
+	batch->bytes = 0;
+}
+
+/* Adds an entry to the batch, and writes that when it is full. */
+static void
+add_to_batch(CdcWork *work, CdcTargetRun *run, SqlBatch *batch, CdcEntry *entry)
+{
+	CHECK_FOR_INTERRUPTS();
+	batch->entries[batch->n++] = entry;
+	batch->bytes += entry->tuple ? entry->tuple->t_len : 64;
+	if (batch->n == SQL_BATCH || batch->bytes > SQL_BATCH_BYTES)
+		write_batch(work, run, batch);
+}
+
+/* Writes all rows, those of equal presence together. */
+static void
+write_rows(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
+{
+	bool	   *done = MemoryContextAllocZero(run->batch, run->nentries);
+	int			first;
+	int			i;
+
+	batch->put = true;
+	for (first = 0; first < run->nentries; first++)
+	{
+		CdcEntry   *like = run->entries[first];
+
+		if (done[first] || !like->put)
+			continue;
+		for (i = first; i < run->nentries; i++)
+		{
+			CdcEntry   *entry = run->entries[i];
+
+			if (done[i] || !entry->put || entry->presence != like->presence ||
+				entry->replace != like->replace)
+				continue;
+			done[i] = true;
+			add_to_batch(work, run, batch, entry);
+		}
+		write_batch(work, run, batch);
+	}
+}
+
+static void
+sql_flush_keyed(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
+{
+	int			i;
+
+	batch->put = false;
+	for (i = 0; i < run->nentries; i++)
+		if (!run->entries[i]->put)
+			add_to_batch(work, run, batch, run->entries[i]);
+	write_batch(work, run, batch);
+	write_rows(work, run, batch);
+}
+
+static void
+sql_flush_keyless(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
+{
+	int			i;
+	int64		n;
+
+	for (i = 0; i < run->nentries; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (run->entries[i]->take > 0)
+			take_rows(work, run, run->entries[i]);
+	}
+	batch->put = true;
+	for (i = 0; i < run->nentries; i++)
+	{
+		if (batch->n > 0 && batch->entries[0]->presence != run->entries[i]->presence)
+			write_batch(work, run, batch);
+		for (n = 0; n < run->entries[i]->add; n++)
+			add_to_batch(work, run, batch, run->entries[i]);
+	}
+	write_batch(work, run, batch);
+}
+
+static void
+sql_backend_flush(CdcWork *work, CdcTargetRun *run)
+{
+	SqlBatch   *batch = MemoryContextAllocZero(run->batch, sizeof(SqlBatch));
+
+	cdc_spi_connect();
+	if (run->target->keyless)
+		sql_flush_keyless(work, run, batch);
+	else
+		sql_flush_keyed(work, run, batch);
+	cdc_spi_disconnect();
+}
+
+static bool
+sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *nulls)
+{
+	CdcTarget  *target = run->target;
+	MemoryContext caller = CurrentMemoryContext;
+	Datum	   *args = palloc(sizeof(Datum) * target->ncolumns);
+	int			nargs = 0;
+	bool		found;
+	int			i;
+	int			k;
+
+	cdc_spi_connect();
+	for (i = 0; i < target->ncolumns; i++)
+	{
+		if (!target->columns[i].in_key)
+			continue;
+		for (k = 0; target->key[k].column != i; k++)
+			;
+		args[nargs++] = parameter_value(&target->columns[i], key->values[k]);
+	}
+	if (SPI_execute_plan(sql_plan(target, SQL_FETCH, NULL)->plan, args, NULL, false, 1) < 0)
+		elog(ERROR, "SPI_execute_plan failed");
+	found = SPI_processed > 0;
+	for (i = 0; found && i < target->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(target->desc, i);
+		MemoryContext old;
+
+		/* the result has no dropped columns, hence by name */
+		nulls[i] = true;
+		if (att->attisdropped)
+			continue;
+		values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+								  SPI_fnumber(SPI_tuptable->tupdesc, NameStr(att->attname)),
+								  &nulls[i]);
+		if (nulls[i])
+			continue;
+		old = MemoryContextSwitchTo(caller);
+		if (att->attlen == -1)
+			values[i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(values[i]));
+		else
+			values[i] = datumCopy(values[i], att->attbyval, att->attlen);
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_disconnect();
+	return found;
+}
+
+static void
+sql_backend_open(CdcWork *work, CdcTargetRun *run)
+{
+	run->state = run;
+}
+
+static void
+sql_backend_close(CdcWork *work, CdcTargetRun *run)
+{
+	run->state = NULL;
+}
+
+const CdcWriteBackend cdc_write_sql = {
+	"sql",
+	sql_backend_open,
+	sql_backend_flush,
+	sql_backend_fetch,
+	sql_backend_close
+};
