@@ -179,6 +179,49 @@ cdc_identity_store_names(const char *subscription, const CdcIdentityNames *names
 	cdc_catalog_changed();
 }
 
+/* The name of now where it is another one than the one that is kept, else NULL. */
+static char *
+changed(char *now, const char *kept)
+{
+	return now != NULL && kept != NULL && strcmp(now, kept) != 0 ? now : NULL;
+}
+
+void
+cdc_identity_follow_all(void)
+{
+	static CdcStatement stmt = {
+		"SELECT s.name, s.owner::pg_catalog.text, s.server::pg_catalog.text, s.history,"
+		" s.target_schema::pg_catalog.text, i.\"owner\"::pg_catalog.int8, i.\"server\"::pg_catalog.int8,"
+		" i.history::pg_catalog.int8, i.target_schema::pg_catalog.int8"
+		" FROM cdc_catalog.subscription_identity i JOIN cdc_catalog.subscription s"
+		" ON s.name OPERATOR(pg_catalog.=) i.subscription",
+		0, {0}
+	};
+	CdcSpi		spi;
+	uint64		n;
+	uint64		i;
+	char	  **subscriptions;
+	CdcIdentityNames *names;
+
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, NULL, NULL);
+	subscriptions = palloc(sizeof(char *) * (n + 1));
+	names = palloc(sizeof(CdcIdentityNames) * (n + 1));
+	for (i = 0; i < n; i++)
+	{
+		subscriptions[i] = cdc_spi_text(&spi, i, 1);
+		names[i].owner = changed(cdc_role_name((Oid) cdc_spi_int64(i, 6)), cdc_spi_text(&spi, i, 2));
+		names[i].server = changed(cdc_server_name((Oid) cdc_spi_int64(i, 7)), cdc_spi_text(&spi, i, 3));
+		names[i].history = changed(cdc_relation_name((Oid) cdc_spi_int64(i, 8)), cdc_spi_text(&spi, i, 4));
+		names[i].target_schema = changed(get_namespace_name((Oid) cdc_spi_int64(i, 9)), cdc_spi_text(&spi, i, 5));
+	}
+	for (i = 0; i < n; i++)
+		if (names[i].owner != NULL || names[i].server != NULL || names[i].history != NULL ||
+			names[i].target_schema != NULL)
+			cdc_identity_store_names(subscriptions[i], &names[i]);
+	cdc_spi_end(&spi);
+}
+
 uint64
 cdc_identity_reassign(Oid from, Oid to)
 {

@@ -68,6 +68,9 @@ extern void cdc_identity_store(const char *subscription, const CdcIdentity *iden
 /* Keeps the names, where NULL leaves the one that is there. */
 extern void cdc_identity_store_names(const char *subscription, const CdcIdentityNames *names);
 
+/* Does so for all subscriptions whose names have changed. */
+extern void cdc_identity_follow_all(void);
+
 /* Gives all that is one role's to another one; returns the number of subscriptions. */
 extern uint64 cdc_identity_reassign(Oid from, Oid to);
 

@@ -20,10 +20,9 @@
 
 #include "pg/process/shmem.h"
 #include "pg/catalog/changes.h"
+#include "pg/catalog/identity.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
-#include "pg/catalog/take_over.h"
-#include "pg/catalog/tables.h"
 
 /* A dropped object and what depends on it. */
 typedef struct Dependent
@@ -249,33 +248,6 @@ cdc_objects_dropped(PG_FUNCTION_ARGS)
  * ------------------------------------------------------------------------
  */
 
-/* Names of all subscriptions, palloc'ed. */
-static List *
-subscription_names(void)
-{
-	static CdcStatement stmt = {
-		"SELECT i.subscription FROM cdc_catalog.subscription_identity i"
-		" JOIN cdc_catalog.subscription s ON s.name OPERATOR(pg_catalog.=) i.subscription", 0, {0}
-	};
-	CdcSpi		spi;
-	List	   *result = NIL;
-	uint64		n;
-	uint64		i;
-
-	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, NULL, NULL);
-	for (i = 0; i < n; i++)
-	{
-		char	   *name = cdc_spi_text(&spi, i, 1);
-		MemoryContext old = MemoryContextSwitchTo(spi.caller);
-
-		result = lappend(result, name);
-		MemoryContextSwitchTo(old);
-	}
-	cdc_spi_end(&spi);
-	return result;
-}
-
 /* Targets among the relations, and in the schemas, that the command altered. */
 static void
 follow_targets(void)
@@ -335,14 +307,8 @@ PG_FUNCTION_INFO_V1(cdc_objects_altered);
 Datum
 cdc_objects_altered(PG_FUNCTION_ARGS)
 {
-	List	   *names = subscription_names();
-	ListCell   *lc;
-
 	(void) trigger_data(fcinfo);
-	if (names == NIL)
-		PG_RETURN_NULL();
-	foreach(lc, names)
-		cdc_subscription_follow_names(cdc_subscription_get_any(lfirst(lc)));
+	cdc_identity_follow_all();
 	follow_targets();
 	PG_RETURN_NULL();
 }
