@@ -13,6 +13,7 @@
 
 /* Opening relations got the access method's names in 12. */
 #if PG_VERSION_NUM >= 120000
+#include "access/relation.h"
 #include "access/table.h"
 #else
 #include "access/heapam.h"
@@ -38,6 +39,13 @@
 #define CDC_ATT_GENERATED(att)			((att)->attgenerated != '\0')
 #else
 #define CDC_ATT_GENERATED(att)			false
+#endif
+
+/* Identity columns came in 10. */
+#if PG_VERSION_NUM >= 100000
+#define CDC_ATT_IDENTITY(att)			((att)->attidentity != '\0')
+#else
+#define CDC_ATT_IDENTITY(att)			false
 #endif
 
 /* Identity columns (10) take the given values only where INSERT says so. */
@@ -157,12 +165,16 @@
 	pg_foreign_server_aclcheck((server), (role), (mode))
 #endif
 
-/* Row-level security, for a role, came in 9.5. */
+/* Row-level security came in 9.5. */
 #if PG_VERSION_NUM >= 90500
 #include "utils/rls.h"
-#define CDC_RLS_ENABLED(relid, role)	(check_enable_rls((relid), (role), true) == RLS_ENABLED)
+#define CDC_RLS_ENABLED(relid)			(check_enable_rls((relid), InvalidOid, true) == RLS_ENABLED)
+#define CDC_RLS_ENABLED_FOR(relid, role) (check_enable_rls((relid), (role), true) == RLS_ENABLED)
+#define CDC_ROW_SECURITY(rel)			((rel)->rd_rel->relrowsecurity)
 #else
-#define CDC_RLS_ENABLED(relid, role)	false
+#define CDC_RLS_ENABLED(relid)			false
+#define CDC_RLS_ENABLED_FOR(relid, role) false
+#define CDC_ROW_SECURITY(rel)			false
 #endif
 
 /* Membership alone lets a member SET ROLE until 16. */

@@ -24,7 +24,6 @@
 #include "miscadmin.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
@@ -33,6 +32,7 @@
 
 #include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
+#include "pg/history/table.h"
 
 /* Whether the history is partitioned in the way that cdc.create_subscription does it. */
 static bool
@@ -144,12 +144,6 @@ create_partition(const CdcSubscription *sub, Oid owner, TimestampTz at)
 	char	   *name;
 	CdcScope	scope;
 
-	if (!has_privs_of_role(GetUserId(), owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of history %s to add a partition to it", parent_name),
-				 errhint("ALTER TABLE %s OWNER TO %s;", parent_name,
-						 quote_identifier(CDC_USER_NAME(GetUserId())))));
 	partition_range(sub->opt.history_partition, at, &range);
 	name = quote_qualified_identifier(schema, partition_name(schema_oid, base, range.suffix));
 
@@ -165,7 +159,7 @@ create_partition(const CdcSubscription *sub, Oid owner, TimestampTz at)
 void
 cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz at)
 {
-	Relation	parent = table_open(sub->history, RowExclusiveLock);
+	Relation	parent = cdc_history_table_open(sub, RowExclusiveLock);
 	Oid			owner = parent->rd_rel->relowner;
 	bool		missing = parent->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
 		by_ingested_at(parent) && !OidIsValid(find_partition(parent, at));

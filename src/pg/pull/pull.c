@@ -15,6 +15,7 @@
 #include "pg/process/shmem.h"
 #include "pg/process/wake.h"
 #include "pg/catalog/access.h"
+#include "pg/catalog/take_over.h"
 
 void
 cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
@@ -22,6 +23,8 @@ cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullRes
 	CdcScope	scope;
 
 	memset(result, 0, sizeof(*result));
+	cdc_subscription_check_source(sub);
+	cdc_subscription_follow_names(sub);
 	cdc_owner_begin(sub, &scope);
 	cdc_source_kind(sub->kind)->run(sub, bounds, result);
 	cdc_scope_end(&scope);

@@ -12,6 +12,7 @@
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "pg/base/compat_value.h"
 #include "pg/catalog/tables.h"
@@ -52,6 +53,13 @@ invalidate_relation(Datum arg, Oid relid)
 			entry->mapping->stale = true;
 }
 
+/* System cache callback: names have a schema in them. */
+static void
+invalidate_names(Datum arg, int cacheid, uint32 hashvalue)
+{
+	invalidate_relation(arg, InvalidOid);
+}
+
 /* Makes the cache and listens for changes of relations. */
 static void
 init_cache(void)
@@ -66,6 +74,7 @@ init_cache(void)
 	cache = hash_create("cdc_ingest targets", 64, &ctl,
 						HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(invalidate_relation, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, invalidate_names, (Datum) 0);
 }
 
 /* The source table's row of cdc.subscription_table; NULL: there is none. */
@@ -131,11 +140,16 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq)
 		memset(&spec, 0, sizeof(spec));
 		spec.source_table = source_table;
 		spec.target = table->target;
+		spec.target_oid = table->target_oid;
 		spec.mode = table->mode;
 		spec.key = table->key;
 		spec.nkey = table->nkey;
 		spec.columns = table->columns;
 		mapping = cdc_mapping_make(sub, &spec, seq);
+		if (mapping->target->relid != table->target_oid ||
+			cdc_relation_by_name(table->target) != mapping->target->relid)
+			cdc_subscription_table_target(sub, source_table, mapping->target->name,
+										  mapping->target->relid);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(cxt, CacheMemoryContext);

@@ -110,7 +110,7 @@ cdc_target_check(const CdcTarget *target, const CdcSubscription *sub)
 				 errmsg("permission denied for target %s", target->name),
 				 errhint("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s;", target->name,
 						 quote_identifier(CDC_USER_NAME(rights.writer)))));
-	if (CDC_RLS_ENABLED(target->relid, rights.writer))
+	if (CDC_RLS_ENABLED_FOR(target->relid, rights.writer))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("row-level security of target %s hides rows from role \"%s\"",
