@@ -18,8 +18,9 @@ BEGIN
     EXECUTE format('ALTER TABLE %I.h OWNER TO %I', schema, owner);
     INSERT INTO cdc_catalog.subscription (name, owner, server, tables, exclude, format, history, copy_data, enabled, options)
         VALUES (name, owner, 'none', '{*.*}', '{}', 'maxwell', quote_ident(schema) || '.h', false, false, '{}');
-    INSERT INTO cdc_catalog.subscription_position (subscription) VALUES (name);
+    INSERT INTO cdc_catalog.subscription_position (subscription, last_seq) VALUES (name, 1000000);
     INSERT INTO cdc_catalog.subscription_progress (subscription) VALUES (name);
+    PERFORM cdc_catalog.take_over(name);
 END $$;
 SELECT boss.subscribe('mal', 'regress_cdc_mallory', 'mal'), boss.subscribe('boss', current_user, 'boss');
 CREATE SEQUENCE boss.seq;
@@ -199,6 +200,7 @@ SELECT target, inserted FROM cdc.apply('boss');
 SELECT what, user_, role FROM vic.saw ORDER BY n;
 
 -- Mallory has rights on that table, but its owner's triggers and foreign keys count.
+DELETE FROM cdc_catalog.subscription_table WHERE source_table = 'd.vt';
 SET ROLE regress_cdc_victim;
 TRUNCATE vic.saw, vic.t;
 CREATE TABLE vic.parent (id int PRIMARY KEY);
@@ -266,6 +268,18 @@ ALTER TABLE vic.t ENABLE ROW LEVEL SECURITY;
 RESET ROLE;
 SELECT target, inserted FROM cdc.apply('mal');
 SELECT cdc.replay('mal', 'd.vt', 'boss.mine');
+SELECT boss.forget();
+
+-- What no subscription fills: histories and parts of them, the extension's tables, the
+-- system's; and what another one fills, of which strangers hear no name.
+SELECT boss.ev('boss', 't', 'boss.mine', 'c', '{"id":1}');
+ALTER TABLE mal.h RENAME TO renamed;
+SELECT cdc.replay('boss', 'd.t', 'boss.h');
+SELECT cdc.replay('boss', 'd.t', 'mal.renamed');
+SELECT cdc.replay('boss', 'd.t', 'cdc_catalog.log');
+SELECT cdc.replay('boss', 'd.t', 'pg_catalog.pg_authid');
+SELECT cdc.replay('boss', 'd.t', 'information_schema.sql_features');
+ALTER TABLE mal.renamed RENAME TO h;
 SELECT boss.forget();
 
 SELECT boss.roles();

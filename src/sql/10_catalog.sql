@@ -125,7 +125,8 @@ CREATE TABLE cdc_catalog.subscription_table (
     PRIMARY KEY (subscription, source_table)
 );
 
-CREATE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid);
+-- One source table fills a target, whoever registers another at the same time.
+CREATE UNIQUE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid);
 
 -- Counters of apply, written with the targets.
 CREATE TABLE cdc_catalog.table_counter (

@@ -59,6 +59,27 @@ cdc_subscription_tables(const CdcSubscription *sub)
 }
 
 void
+cdc_subscription_tables_forget(Oid target)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table AS t SET target_oid = NULL"
+		" WHERE t.target_oid OPERATOR(pg_catalog.=) $1 AND NOT EXISTS"
+		" (SELECT 1 FROM cdc_catalog.subscription_identity i"
+		"   WHERE i.subscription OPERATOR(pg_catalog.=) t.subscription"
+		"     AND cdc_catalog.is_here(i.system_identifier, i.\"database\"))",
+		1, {OIDOID}
+	};
+	CdcSpi		spi;
+	Datum		value = ObjectIdGetDatum(target);
+
+	if (!OidIsValid(target))
+		return;
+	cdc_spi_begin(&spi);
+	(void) cdc_spi_execute(&stmt, &value, NULL);
+	cdc_spi_end(&spi);
+}
+
+void
 cdc_subscription_table_target(const CdcSubscription *sub, const char *source_table,
 							  const char *target, Oid relid)
 {
@@ -71,6 +92,7 @@ cdc_subscription_table_target(const CdcSubscription *sub, const char *source_tab
 	Datum		values[4];
 	char		nulls[4] = {' ', ' ', ' ', ' '};
 
+	cdc_subscription_tables_forget(relid);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CStringGetTextDatum(source_table);

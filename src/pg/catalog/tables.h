@@ -34,6 +34,12 @@ typedef struct CdcSubscriptionTable
  */
 extern List *cdc_subscription_tables(const CdcSubscription *sub);
 
+/*
+ * Subscriptions of another database, from which this one was copied or restored, may
+ * have the OID of a target by chance: forgets it there.
+ */
+extern void cdc_subscription_tables_forget(Oid target);
+
 /* Keeps another target, or what it is. */
 extern void cdc_subscription_table_target(const CdcSubscription *sub, const char *source_table,
 										  const char *target, Oid relid);

@@ -24,6 +24,7 @@
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/pull/source_kind.h"
+#include "pg/target/claim.h"
 #include "pg/target/registry.h"
 #include "pg/process/shmem.h"
 
@@ -106,6 +107,7 @@ add_undefined_table(const CdcSubscription *sub, const char *name, const CdcRepli
 				 errmsg("target %s does not exist", row.target),
 				 errdetail("A Kafka topic does not tell the types of a table's columns beforehand."),
 				 errhint("Create the table, or set target_schema for the subscription and leave the target out: it is then made with the first row.")));
+	cdc_claim_check(cdc_relation_by_name(row.target), row.target);
 	user = cdc_registry_target_user(row.target);
 	if (user != NULL)
 		ereport(ERROR,
@@ -156,6 +158,7 @@ add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const
 	{
 		spec.schema = given->schema;
 		spec.name = given->name;
+		spec.named = true;
 	}
 	if (!with_target && (spec.nkey > 0 || spec.columns != NULL))
 		ereport(ERROR,

@@ -18,6 +18,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
+#include "pg/target/claim.h"
 #include "pg/schema/versions.h"
 #include "pg/target/hint.h"
 
@@ -341,6 +342,7 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 	mapping->mode = pstrdup(spec->mode);
 	mapping->cxt = CurrentMemoryContext;
 	mapping->target = cdc_target_create(rel);
+	cdc_claim_check(mapping->target->relid, mapping->target->name);
 	(void) cdc_table_version_at(sub->name, spec->source_table, seq, GetDatabaseEncoding(),
 								&version);
 	map_columns(mapping, sub, spec->columns, &version.def);

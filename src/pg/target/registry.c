@@ -10,6 +10,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -22,6 +23,7 @@
 #include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
+#include "pg/catalog/tables.h"
 
 void
 cdc_split_table_name(const char *name, char **database, char **table)
@@ -55,7 +57,9 @@ char *
 cdc_registry_target_user(const char *target)
 {
 	static CdcStatement stmt = {
-		"SELECT t.subscription, t.source_table FROM cdc_catalog.subscription_table t"
+		"SELECT t.subscription, t.source_table, s.owner::pg_catalog.text"
+		" FROM cdc_catalog.subscription_table t JOIN cdc_catalog.subscription s"
+		" ON s.name OPERATOR(pg_catalog.=) t.subscription"
 		" WHERE t.target OPERATOR(pg_catalog.=) $1 OR t.target_oid OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, OIDOID}
 	};
@@ -70,9 +74,13 @@ cdc_registry_target_user(const char *target)
 	{
 		char	   *subscription = cdc_spi_text(&spi, 0, 1);
 		char	   *source_table = cdc_spi_text(&spi, 0, 2);
+		Oid			owner = get_role_oid(cdc_spi_text(&spi, 0, 3), true);
 		MemoryContext old = MemoryContextSwitchTo(spi.caller);
 
-		result = psprintf("subscription \"%s\" fills it from %s", subscription, source_table);
+		/* strangers need not know whose it is */
+		result = OidIsValid(owner) && has_privs_of_role(spi.userid, owner) ?
+			psprintf("subscription \"%s\" fills it from %s", subscription, source_table) :
+			pstrdup("subscription of another role fills it");
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);
@@ -95,6 +103,7 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	char		nulls[11];
 
 	memset(nulls, ' ', sizeof(nulls));
+	cdc_subscription_tables_forget(relid);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CStringGetTextDatum(row->source_table);

@@ -26,6 +26,8 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
+#include "pg/target/claim.h"
+#include "pg/target/target.h"
 
 /* A column of the target and the source column that fills it. */
 typedef struct Mapped
@@ -285,10 +287,12 @@ create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcR
 
 /* ERROR where the table that exists cannot take the rows. */
 static void
-check_target(Oid relid, const CdcTable *table, const CdcReplica *replica,
-			 const Mapped *mapped, int n, List *key)
+check_target(const CdcSubscription *sub, Oid relid, const CdcTable *table,
+			 const CdcReplica *replica, const Mapped *mapped, int n, List *key)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
+	const AclMode needed = ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE;
+	CdcTargetRights rights;
 	StringInfoData missing;
 	int			i;
 
@@ -300,15 +304,13 @@ check_target(Oid relid, const CdcTable *table, const CdcReplica *replica,
 				 errmsg("%s is not a table", replica->target),
 				 errhint("Name another target for source table %s with cdc.add_table().",
 						 cdc_from_utf8_copy(table->full_name))));
-	if (pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) != ACLCHECK_OK ||
-		pg_class_aclcheck(relid, GetUserId(), ACL_UPDATE) != ACLCHECK_OK ||
-		pg_class_aclcheck(relid, GetUserId(), ACL_DELETE) != ACLCHECK_OK ||
-		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+	cdc_target_rights(relid, sub, &rights);
+	if (pg_class_aclmask(relid, rights.writer, needed, ACLMASK_ALL) != needed)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for target %s", replica->target),
 				 errhint("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s;", replica->target,
-						 quote_identifier(CDC_USER_NAME(GetUserId())))));
+						 quote_identifier(CDC_USER_NAME(rights.writer)))));
 
 	initStringInfo(&missing);
 	for (i = 0; i < n; i++)
@@ -366,7 +368,12 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 			announce_left_out(table, replica, spec->logged);
 	}
 	else
-		check_target(relid, table, replica, mapped, n, key);
+	{
+		cdc_claim_check(relid, replica->target);
+		if (!spec->named)
+			cdc_claim_adopt(sub, cdc_from_utf8_copy(table->full_name), relid, replica->target);
+		check_target(sub, relid, table, replica, mapped, n, key);
+	}
 
 	replica->columns = spec->columns != NULL || renamed ? mapping_as_jsonb(mapped, n) : NULL;
 }

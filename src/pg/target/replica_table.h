@@ -20,6 +20,7 @@ typedef struct CdcReplicaSpec
 {
 	char	   *schema;			/* must exist */
 	char	   *name;
+	bool		named;			/* by the user; else target_schema implies it */
 	const Jsonb *columns;		/* target column -> source column; NULL: all, same names */
 	char	  **key;			/* target columns; NULL: of the source's primary key */
 	int			nkey;
