@@ -138,7 +138,7 @@ replayed_source(CdcApply *apply)
 	if (apply->last_source != NULL)
 		return apply->last_source;
 	old = MemoryContextSwitchTo(apply->work.cxt);
-	mapping = cdc_mapping_make(apply->sub, apply->replay, apply->work.at.place.seq);
+	mapping = cdc_mapping_make(apply->sub, apply->replay, apply->work.at.place.seq, true);
 	MemoryContextSwitchTo(old);
 	return new_source_run(apply, mapping);
 }

@@ -101,7 +101,7 @@ find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEven
 	name = cdc_from_utf8(event->source_table);
 	if (!cdc_target_is_registered(sub, name))
 		return;
-	e->mapping = cdc_mapping_get(sub, name, strlen(name), event->seq, e->run);
+	e->mapping = cdc_mapping_look(sub, name, strlen(name), event->seq, e->run);
 	if (e->mapping->target == NULL)
 		e->mapping = NULL;
 }

@@ -119,7 +119,7 @@ cdc_target_is_registered(const CdcSubscription *sub, const char *source_table)
 
 /* Makes the mapping of a source table, in a memory context of its own. */
 static CdcMapping *
-load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq)
+load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bool writes)
 {
 	const CdcSubscriptionTable *table = configured_table(sub, source_table);
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest target",
@@ -145,9 +145,10 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq)
 		spec.key = table->key;
 		spec.nkey = table->nkey;
 		spec.columns = table->columns;
-		mapping = cdc_mapping_make(sub, &spec, seq);
-		if (mapping->target->relid != table->target_oid ||
-			cdc_relation_by_name(table->target) != mapping->target->relid)
+		mapping = cdc_mapping_make(sub, &spec, seq, writes);
+		/* who only looks leaves no row of the catalog locked */
+		if (writes && (mapping->target->relid != table->target_oid ||
+					   cdc_relation_by_name(table->target) != mapping->target->relid))
 			cdc_subscription_table_target(sub, source_table, mapping->target->name,
 										  mapping->target->relid);
 	}
@@ -171,9 +172,9 @@ drop_outdated(CacheEntry *entry, uint64 run)
 	MemoryContextDelete(mapping->cxt);
 }
 
-CdcMapping *
-cdc_mapping_get(const CdcSubscription *sub, const char *source_table, size_t len, int64 seq,
-				uint64 run)
+static CdcMapping *
+get_mapping(const CdcSubscription *sub, const char *source_table, size_t len, int64 seq,
+			uint64 run, bool writes)
 {
 	char		key[CACHE_KEY_SIZE];
 	CacheEntry *entry;
@@ -195,20 +196,40 @@ cdc_mapping_get(const CdcSubscription *sub, const char *source_table, size_t len
 
 	/* the lock first: it makes pending invalidations known */
 	if (entry->mapping != NULL && entry->mapping->target != NULL)
-		LockRelationOid(entry->mapping->target->relid, RowExclusiveLock);
+	{
+		Oid			relid = entry->mapping->target->relid;
+
+		LockRelationOid(relid, writes ? RowExclusiveLock : AccessShareLock);
+		if (!writes)
+			UnlockRelationOid(relid, AccessShareLock);
+	}
 	drop_outdated(entry, run);
 	if (entry->mapping == NULL)
 	{
 		uint64		generation = cdc_catalog_generation();
-		CdcMapping *mapping = load_mapping(sub, key + prefix, seq);
+		CdcMapping *mapping = load_mapping(sub, key + prefix, seq, writes);
 
 		/* loading read catalogs, and may have changed the table of entries */
 		entry = hash_search(cache, key, HASH_ENTER, NULL);
 		entry->mapping = mapping;
 		entry->generation = generation;
 	}
-	if (entry->mapping->target != NULL)
+	if (entry->mapping->target != NULL && writes)
 		cdc_target_check(entry->mapping->target, sub);
 	entry->mapping->run = run;
 	return entry->mapping;
+}
+
+CdcMapping *
+cdc_mapping_get(const CdcSubscription *sub, const char *source_table, size_t len, int64 seq,
+				uint64 run)
+{
+	return get_mapping(sub, source_table, len, seq, run, true);
+}
+
+CdcMapping *
+cdc_mapping_look(const CdcSubscription *sub, const char *source_table, size_t len, int64 seq,
+				 uint64 run)
+{
+	return get_mapping(sub, source_table, len, seq, run, false);
 }

@@ -19,6 +19,13 @@
 extern CdcMapping *cdc_mapping_get(const CdcSubscription *sub, const char *source_table,
 								   size_t len, int64 seq, uint64 run);
 
+/*
+ * The same for who writes nothing to the target: nothing is locked when it returns, and
+ * no rights are needed.
+ */
+extern CdcMapping *cdc_mapping_look(const CdcSubscription *sub, const char *source_table,
+									size_t len, int64 seq, uint64 run);
+
 /* Whether the subscription has the source table, with or without a target. */
 extern bool cdc_target_is_registered(const CdcSubscription *sub, const char *source_table);
 

@@ -308,17 +308,16 @@ announce_slow_target(const CdcTarget *target, const CdcSubscription *sub)
 				 errhint("Without one each batch reads the whole table; CREATE UNIQUE INDEX on the key.")));
 }
 
-/* Opens the target, locked for writing; ERROR where it is not what it was. */
+/* Opens the target; ERROR where it is not what it was. */
 static Relation
-open_target(const CdcSubscription *sub, const CdcMappingSpec *spec)
+open_target(const CdcSubscription *sub, const CdcMappingSpec *spec, LOCKMODE lockmode)
 {
 	char	   *name = quote_literal_cstr(sub->name);
 	Relation	rel;
 
 	if (!OidIsValid(spec->target_oid))
-		return table_openrv(makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target)),
-							RowExclusiveLock);
-	rel = try_relation_open(spec->target_oid, RowExclusiveLock);
+		return table_openrv(makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target)), lockmode);
+	rel = try_relation_open(spec->target_oid, lockmode);
 	if (rel == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -332,9 +331,10 @@ open_target(const CdcSubscription *sub, const CdcMappingSpec *spec)
 }
 
 CdcMapping *
-cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 seq)
+cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 seq, bool writes)
 {
-	Relation	rel = open_target(sub, spec);
+	LOCKMODE	lockmode = writes ? RowExclusiveLock : AccessShareLock;
+	Relation	rel = open_target(sub, spec, lockmode);
 	CdcMapping *mapping = palloc0(sizeof(CdcMapping));
 	CdcTableVersion version;
 
@@ -347,8 +347,11 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 								&version);
 	map_columns(mapping, sub, spec->columns, &version.def);
 	map_key(mapping, rel, spec, &version.def);
-	cdc_target_check(mapping->target, sub);
-	announce_slow_target(mapping->target, sub);
-	table_close(rel, NoLock);
+	if (writes)
+	{
+		cdc_target_check(mapping->target, sub);
+		announce_slow_target(mapping->target, sub);
+	}
+	table_close(rel, writes ? NoLock : lockmode);
 	return mapping;
 }
