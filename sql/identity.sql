@@ -216,7 +216,8 @@ SELECT state FROM cdc.stat_subscription;
 SELECT cdc.pull('idn');
 -- a restored one has no such rows, and OIDs of another database
 DELETE FROM cdc_catalog.subscription_identity;
-UPDATE cdc_catalog.subscription_table SET target_oid = 'pg_catalog.pg_class'::regclass;
+UPDATE cdc_catalog.subscription_table SET target_oid = CASE WHEN source_table = (SELECT min(source_table) FROM cdc_catalog.subscription_table WHERE target IS NOT NULL)
+    THEN 'pg_catalog.pg_class'::regclass END;
 SELECT state FROM cdc.stat_subscription;
 SELECT cdc.pull('idn');
 SELECT cdc.apply('idn');
