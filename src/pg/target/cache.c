@@ -12,7 +12,6 @@
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #include "pg/base/compat_value.h"
 #include "pg/catalog/tables.h"
@@ -53,13 +52,6 @@ invalidate_relation(Datum arg, Oid relid)
 			entry->mapping->stale = true;
 }
 
-/* System cache callback: names have a schema in them. */
-static void
-invalidate_names(Datum arg, int cacheid, uint32 hashvalue)
-{
-	invalidate_relation(arg, InvalidOid);
-}
-
 /* Makes the cache and listens for changes of relations. */
 static void
 init_cache(void)
@@ -74,7 +66,6 @@ init_cache(void)
 	cache = hash_create("cdc_ingest targets", 64, &ctl,
 						HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(invalidate_relation, (Datum) 0);
-	CacheRegisterSyscacheCallback(NAMESPACEOID, invalidate_names, (Datum) 0);
 }
 
 /* The source table's row of cdc.subscription_table; NULL: there is none. */

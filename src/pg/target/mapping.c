@@ -317,7 +317,7 @@ open_target(const CdcSubscription *sub, const CdcMappingSpec *spec)
 	if (!OidIsValid(spec->target_oid))
 		return table_openrv(makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target)),
 							RowExclusiveLock);
-	rel = try_relation_open(spec->target_oid, RowExclusiveLock);
+	rel = CDC_TRY_RELATION_OPEN(spec->target_oid, RowExclusiveLock);
 	if (rel == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
