@@ -79,4 +79,12 @@ extern void cdc_error_at(CdcError *err, const char *file, uint64_t offset);
 extern void cdc_error_column(CdcError *err, const char *database, const char *table,
 							 const char *column);
 
+/*
+ * Copies a text that somebody else chose (a server's version, its error) for
+ * people to read: what is not UTF-8, control characters (line breaks and tabs
+ * too) and characters that turn the direction of writing become '?'.  Cut to
+ * size, with "..." then.  Returns dst.
+ */
+extern char *cdc_clean_text(char *dst, size_t size, const char *src);
+
 #endif							/* CDC_CORE_STATUS_H */

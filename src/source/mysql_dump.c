@@ -24,6 +24,8 @@
 #define DEFAULT_HEARTBEAT_MS	5000
 #define BINLOG_START			4	/* behind a file's magic */
 
+#define MAX_EVENT				((size_t) 1024 * 1024 * 1024)	/* the protocol's own limit */
+
 #define DOING					"reading the binlog"
 
 /* One statement whose answer does not matter; unknown variables are allowed. */
@@ -211,19 +213,6 @@ send_dump(CdcMysql *conn, const CdcDumpRequest *request, bool by_gtid, const cha
 	return st;
 }
 
-/* A packet of the dump: 0 and the event, or EOF; errors are the library's. */
-static CdcStatus
-read_packet(CdcMysql *conn, const uint8_t **packet, size_t *len, CdcError *err)
-{
-	unsigned long n = mysql_net_read_packet(conn->mysql);
-
-	if (n == packet_error)
-		return cdc_mysql_failure(conn, conn->mysql, DOING, err);
-	*packet = conn->mysql->net.read_pos;
-	*len = n;
-	return CDC_OK;
-}
-
 #else							/* Oracle's library */
 
 static CdcStatus
@@ -259,18 +248,6 @@ send_dump(CdcMysql *conn, const CdcDumpRequest *request, bool by_gtid, const cha
 	conn->rpl.file_name = NULL;
 	cdc_buf_free(&set);
 	return st;
-}
-
-static CdcStatus
-read_packet(CdcMysql *conn, const uint8_t **packet, size_t *len, CdcError *err)
-{
-	static const uint8_t eof[] = {0xFE};
-
-	if (mysql_binlog_fetch(conn->mysql, &conn->rpl) != 0)
-		return cdc_mysql_failure(conn, conn->mysql, DOING, err);
-	*packet = conn->rpl.size > 0 ? conn->rpl.buffer : eof;
-	*len = conn->rpl.size > 0 ? conn->rpl.size : sizeof(eof);
-	return CDC_OK;
 }
 
 #endif
@@ -367,7 +344,7 @@ cdc_mysql_dump_event(CdcMysql *conn, const uint8_t **event, size_t *len, CdcErro
 {
 	const uint8_t *packet = NULL;
 	size_t		n = 0;
-	CdcStatus	st = read_packet(conn, &packet, &n, err);
+	CdcStatus	st = cdc_mysql_read_packet(conn, DOING, MAX_EVENT, &packet, &n, err);
 
 	if (cdc_failed(st))
 		return st;

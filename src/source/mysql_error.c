@@ -47,6 +47,7 @@ enum
 	SRV_SECURE_TRANSPORT_REQUIRED = 3159,
 	SRV_CLIENT_TIMEOUT = 4031,
 	SRV_ACCOUNT_BLOCKED = 4151,
+	LIB_FIRST = 2000,
 	LIB_CONNECTION_ERROR = 2002,
 	LIB_CONN_HOST_ERROR = 2003,
 	LIB_UNKNOWN_HOST = 2005,
@@ -211,17 +212,6 @@ tls_failed(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
 	return CDC_ERR_CONFIG;
 }
 
-static bool
-was_interrupted(CdcMysql *conn)
-{
-	bool		interrupted;
-
-	pthread_mutex_lock(&conn->lock);
-	interrupted = conn->interrupted;
-	pthread_mutex_unlock(&conn->lock);
-	return interrupted;
-}
-
 /* Numbers that mean another one here. */
 static unsigned
 usual_number(unsigned number, const char *text, bool connecting)
@@ -353,8 +343,10 @@ cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char
 {
 	CdcStatus	st = CDC_ERR_SOURCE;
 	bool		connecting = conn->info.version == 0;
+	char		clean[CDC_ERROR_TEXT - 64];
 
-	if (was_interrupted(conn))
+	text = cdc_clean_text(clean, sizeof(clean), text);
+	if (cdc_mysql_interrupted(conn))
 		return cdc_error(err, CDC_ERR_CANCELLED, "%s was interrupted", doing);
 
 	number = usual_number(number, text, connecting);
@@ -388,12 +380,27 @@ cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char
 	return st;
 }
 
+/*
+ * The libraries skip a marker and five characters (the SQLSTATE) before an
+ * error's text, and then find what was in the buffer before where the packet
+ * ended earlier.  A packet's end is a zero there.
+ */
+static bool
+has_text(const MYSQL *mysql)
+{
+	const unsigned char *packet = mysql->net.read_pos;
+
+	return packet == NULL || packet[0] != 0xFF || packet[3] != '#' || memchr(packet + 3, 0, 6) == NULL;
+}
+
 CdcStatus
 cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doing, CdcError *err)
 {
 	unsigned	number = mysql_errno(mysql);
 	const char *text = mysql_error(mysql);
 
+	if (number < LIB_FIRST && number != 0 && !has_text(mysql))
+		text = "(no message)";
 	if (number == 0)
 	{
 		/* the library closed the connection without saying why */

@@ -102,6 +102,8 @@ static const Option options[] = {
 	"Ciphers allowed for TLS up to 1.2, as OpenSSL names them"},
 	{SCOPE_MYSQL_SERVER, "tls_version", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(tls_version),
 	"Versions of TLS allowed, e.g. TLSv1.2,TLSv1.3"},
+	{SCOPE_MYSQL_SERVER, "server_public_key", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(server_public_key),
+	"File of the source's public RSA key: without TLS, a password that the source wants whole is encrypted with it, and is not sent without it"},
 	{SCOPE_MYSQL_SERVER, "connect_timeout", TYPE_SECONDS, "10s", 1, 3600, NULL, false, MYSQL(connect_timeout_s),
 	"How long to try each host"},
 	{SCOPE_MYSQL_SERVER, "heartbeat_interval", TYPE_MS, "5s", 100, 3600 * 1000, NULL, false, MYSQL(heartbeat_ms),
