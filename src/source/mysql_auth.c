@@ -74,12 +74,11 @@ typedef struct MYSQL_PLUGIN_VIO_INFO VioInfo;
 #define GATE_NAME		"cdc_ingest_gate"
 #define MAX_SWITCHES	8		/* a server with several ways for an account tries them in turn */
 #define SCRAMBLE_BYTES	20
-#define MAX_SCRAMBLE	32		/* MariaDB's newer plugins */
+#define ED25519_BYTES	32		/* of MariaDB's newer plugins */
 #define SHA1_BYTES		20
 #define SHA256_BYTES	32
 #define OAEP_BYTES		42		/* of the key's size, not for the message */
-#define MARK_BYTES		2048	/* a longer packet has no place in a login */
-#define MARK			0xA5
+#define BUFFER_BYTES	4096	/* the libraries' buffers are larger */
 
 __thread CdcMysql *cdc_mysql_connecting;
 
@@ -167,60 +166,72 @@ malformed(Login *login)
 	return false;
 }
 
-/*
- * The libraries do not tell how long a packet is that asks for another plugin.
- * Both put a zero behind what they read, so that in a buffer filled with
- * something else the last zero marks the end.
- */
-static void
-mark_buffer(MYSQL *mysql)
+static Packet
+packet_kind(Login *login)
 {
-	size_t		size = mysql->net.buff_end - mysql->net.buff;
-
-	memset(mysql->net.buff, MARK, size < MARK_BYTES ? size : MARK_BYTES);
+	switch (login->len > 0 ? login->data[0] : 0x2A)
+	{
+		case 0x00:
+			return PACKET_OK;
+		case 0xFE:
+			return PACKET_SWITCH;
+		case 0x01:
+			login->data++;
+			login->len--;
+			return PACKET_DATA;
+		default:
+			return PACKET_DATA;
+	}
 }
 
-static bool
-marked_length(MYSQL *mysql, size_t *len)
+/*
+ * The first packet is read by the library, after it encrypted the connection, verified
+ * the server and told it who we are.  It does not say how long the packet is, only
+ * puts a zero behind it: what comes then in its buffer are bytes of what we sent.
+ */
+static Packet
+read_first_packet(Login *login)
 {
-	unsigned char *at = mysql->net.buff + MARK_BYTES;
+	NET		   *net = &login->mysql->net;
 
-	if (mysql->net.read_pos < mysql->net.buff || mysql->net.read_pos >= at ||
-		mysql->net.buff_end - mysql->net.buff < MARK_BYTES)
-		return false;
-	while (at > mysql->net.read_pos && at[-1] == MARK)
-		at--;
-	if (at == mysql->net.buff + MARK_BYTES || at == mysql->net.read_pos || at[-1] != 0)
-		return false;
-	*len = at - 1 - mysql->net.read_pos;
-	return true;
+	net->read_pos = net->buff;
+	(void) login->vio->read_packet(login->vio, &login->data);
+	if (mysql_errno(login->mysql) != 0 || net->buff == NULL)
+		return PACKET_FAILED;
+	if (net->read_pos < net->buff || net->read_pos + BUFFER_BYTES > net->buff_end)
+		return (void) malformed(login), PACKET_FAILED;
+	login->data = net->read_pos;
+	login->len = BUFFER_BYTES;
+	return packet_kind(login);
 }
 
 static Packet
 read_packet(Login *login)
 {
-	MYSQL	   *mysql = login->mysql;
-	int			n;
+	const uint8_t *data;
 
-	mark_buffer(mysql);
-	mysql->net.read_pos = mysql->net.buff;
-	login->data = NULL;
-	login->len = 0;
-	n = login->vio->read_packet(login->vio, &login->data);
-	if (n >= 0 && login->data != NULL)
-	{
-		login->len = n;
-		return n > 0 && mysql->net.read_pos[0] == 0 ? PACKET_OK : PACKET_DATA;
-	}
-	if (mysql_errno(mysql) != 0 || mysql->net.read_pos == NULL || mysql->net.read_pos[0] != 0xFE)
+	if (!cdc_mysql_take_packet(login->mysql, &data, &login->len))
 		return PACKET_FAILED;
-	if (!marked_length(mysql, &login->len))
-	{
-		(void) malformed(login);
-		return PACKET_FAILED;
-	}
-	login->data = mysql->net.read_pos;
-	return PACKET_SWITCH;
+	login->data = (unsigned char *) data;
+	return packet_kind(login);
+}
+
+/*
+ * For the library, which reads the last packet once more, but believes that it is as long as
+ * the first: one that says nothing but that all is well.
+ */
+static bool
+succeed(Login *login)
+{
+	static const unsigned char ok[] = {0, 0, 0, 2, 0, 0, 0};
+	NET		   *net = &login->mysql->net;
+
+	if (net->buff == NULL || net->buff_end - net->buff < BUFFER_BYTES)
+		return malformed(login);
+	memset(net->buff, 0, BUFFER_BYTES);
+	memcpy(net->buff, ok, sizeof(ok));
+	net->read_pos = net->buff;
+	return true;
 }
 
 static bool
@@ -500,22 +511,23 @@ typedef struct Method
 {
 	const char *name;
 	bool		(*run) (Login *login, const unsigned char *scramble);	/* NULL: the library's own */
-	size_t		scramble;		/* bytes that it needs */
+	size_t		scramble;		/* random bytes of the server's */
+	int			strings;		/* or texts, each with a zero */
 	bool		needs_verified;
 } Method;
 
 static const Method methods[] = {
-	{"mysql_native_password", do_native, SCRAMBLE_BYTES, false},
-	{"caching_sha2_password", do_caching_sha2, SCRAMBLE_BYTES, false},
-	{"sha256_password", do_sha256, SCRAMBLE_BYTES, false},
-	{"mysql_clear_password", do_clear, 0, true},
+	{"mysql_native_password", do_native, SCRAMBLE_BYTES, 0, false},
+	{"caching_sha2_password", do_caching_sha2, SCRAMBLE_BYTES, 0, false},
+	{"sha256_password", do_sha256, SCRAMBLE_BYTES, 0, false},
+	{"mysql_clear_password", do_clear, 0, 0, true},
 #if CDC_LIBMARIADB
 	/* signatures: the password never leaves */
-	{"client_ed25519", NULL, MAX_SCRAMBLE, false},
-	{"parsec", NULL, MAX_SCRAMBLE, false},
-	{"auth_gssapi_client", NULL, 0, false},
+	{"client_ed25519", NULL, ED25519_BYTES, 0, false},
+	{"parsec", NULL, ED25519_BYTES, 0, false},
+	{"auth_gssapi_client", NULL, 0, 2, false},
 	/* PAM: the password itself */
-	{"dialog", NULL, 0, true},
+	{"dialog", NULL, 0, 1, true},
 #endif
 };
 
@@ -549,48 +561,51 @@ find_method(Login *login, const char *name)
 static Packet
 run_method(Login *login)
 {
-	unsigned char scramble[MAX_SCRAMBLE];
+	unsigned char data[512];	/* the server's random bytes, as a rule */
 	char		name[64];
 	const Method *method;
 	size_t		name_len;
 	size_t		left;
+	size_t		len;
 	bool		asked = false;
+	int			i;
 	Packet		packet;
 
-	if (login->len < 2)
+	name_len = strnlen((char *) login->data + 1, login->len - 1);
+	if (name_len == 0)
 	{
 		(void) refuse(login, "asks for a way to log in that is not safe",
 					  "Let the source's account use caching_sha2_password, mysql_native_password or ed25519.");
 		return PACKET_FAILED;
 	}
-	name_len = strnlen((char *) login->data + 1, login->len - 1);
-	left = login->len - 1 - name_len;
-	if (name_len == 0 || name_len >= sizeof(name))
+	if (name_len >= sizeof(name))
 		return (void) malformed(login), PACKET_FAILED;
 	memcpy(name, login->data + 1, name_len);
 	name[name_len] = '\0';
 	method = find_method(login, name);
 	if (method == NULL)
 		return PACKET_FAILED;
-	/* what follows the name's zero; often with a zero of its own at the end */
+
+	/* behind the name and its zero */
+	left = login->len - 1 - name_len;
 	left = left > 0 ? left - 1 : 0;
-	if (left < method->scramble)
+	len = method->scramble;
+	for (i = 0; i < method->strings && len < left; i++)
+		len += strnlen((char *) login->data + 2 + name_len + len, left - len) + 1;
+	if (len > left || len > sizeof(data))
 		return (void) malformed(login), PACKET_FAILED;
-	memcpy(scramble, login->data + 1 + name_len + 1, method->scramble);
+	memcpy(data, login->data + 2 + name_len, len);
 
 	if (method->run == NULL)
 	{
-		unsigned char data[MARK_BYTES];
-
-		memcpy(data, login->data + 1 + name_len + 1, left);
-		packet = run_library_plugin(login, name, data, method->scramble > 0 ? method->scramble : left);
+		packet = run_library_plugin(login, name, data, len);
 		return packet == PACKET_DATA ? read_packet(login) : packet;
 	}
-	if (!method->run(login, scramble))
+	if (!method->run(login, data))
 		return PACKET_FAILED;
 	while ((packet = read_packet(login)) == PACKET_DATA)
 	{
-		if (method->run != do_caching_sha2 ? !malformed(login) : !answer_to_proof(login, scramble, &asked))
+		if (method->run != do_caching_sha2 ? !malformed(login) : !answer_to_proof(login, data, &asked))
 			return PACKET_FAILED;
 	}
 	return packet;
@@ -608,19 +623,15 @@ log_in(Login *login)
 	if (promises_encryption(conn) && !(mysql->server_capabilities & CLIENT_SSL))
 		return cdc_failed(not_encrypted(conn, &conn->auth_error)), false;
 
-	/* encrypts the connection, verifies the server, tells it who we are */
-	if (!send_bytes(login, "", 0))
-		return false;
-	if (cdc_failed(cdc_mysql_check_encrypted(conn, &conn->auth_error)))
+	packet = read_first_packet(login);
+	if (packet != PACKET_FAILED && cdc_failed(cdc_mysql_check_encrypted(conn, &conn->auth_error)))
 		return false;
 	login->encrypted = mysql_get_ssl_cipher(mysql) != NULL;
-
-	packet = read_packet(login);
 	for (i = 0; packet == PACKET_SWITCH && i < MAX_SWITCHES; i++)
 		packet = run_method(login);
 	if (packet == PACKET_SWITCH || packet == PACKET_DATA)
 		return malformed(login);
-	return packet == PACKET_OK;
+	return packet == PACKET_OK && succeed(login);
 }
 
 static int
@@ -637,8 +648,8 @@ authenticate(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql)
 		return CR_OK_HANDSHAKE_COMPLETE;
 
 	/* or the library would do what the server asked for */
-	if (mysql->net.read_pos != NULL)
-		mysql->net.read_pos[0] = 0xFF;
+	if (mysql->net.buff != NULL)
+		*(mysql->net.read_pos = mysql->net.buff) = 0xFF;
 	return CR_ERROR;
 }
 

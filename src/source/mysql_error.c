@@ -380,26 +380,17 @@ cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char
 	return st;
 }
 
-/*
- * The libraries skip a marker and five characters (the SQLSTATE) before an
- * error's text, and then find what was in the buffer before where the packet
- * ended earlier.  A packet's end is a zero there.
- */
-static bool
-has_text(const MYSQL *mysql)
-{
-	const unsigned char *packet = mysql->net.read_pos;
-
-	return packet == NULL || packet[0] != 0xFF || packet[3] != '#' || memchr(packet + 3, 0, 6) == NULL;
-}
-
 CdcStatus
 cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doing, CdcError *err)
 {
 	unsigned	number = mysql_errno(mysql);
 	const char *text = mysql_error(mysql);
 
-	if (number < LIB_FIRST && number != 0 && !has_text(mysql))
+	/*
+	 * The libraries skip five characters before an error's text, the SQLSTATE.
+	 * Where the packet ended among them they take what was in their buffer before.
+	 */
+	if (number != 0 && number < LIB_FIRST && strlen(mysql_sqlstate(mysql)) < 5)
 		text = "(no message)";
 	if (number == 0)
 	{

@@ -80,6 +80,9 @@ extern CdcStatus cdc_mysql_check_encrypted(CdcMysql *conn, CdcError *err);
 extern CdcStatus cdc_mysql_read_packet(CdcMysql *conn, const char *doing, size_t limit,
 									   const uint8_t **packet, size_t *len, CdcError *err);
 
+/* The same while a connection is made; false: the library has the error. */
+extern bool cdc_mysql_take_packet(MYSQL *mysql, const uint8_t **packet, size_t *len);
+
 /* One host of the option's list (mysql_hosts.c). */
 typedef struct CdcHostPort
 {

@@ -14,8 +14,8 @@
 
 #if CDC_LIBMARIADB
 
-static bool
-take_packet(MYSQL *mysql, const uint8_t **packet, size_t *len)
+bool
+cdc_mysql_take_packet(MYSQL *mysql, const uint8_t **packet, size_t *len)
 {
 	unsigned long n = mysql_net_read_packet(mysql);
 
@@ -30,8 +30,8 @@ take_packet(MYSQL *mysql, const uint8_t **packet, size_t *len)
  * Its only function that hands out a packet is that of the binlog's dump, which needs
  * nothing that opening one sets.  It hides what a short end of data says.
  */
-static bool
-take_packet(MYSQL *mysql, const uint8_t **packet, size_t *len)
+bool
+cdc_mysql_take_packet(MYSQL *mysql, const uint8_t **packet, size_t *len)
 {
 	static const uint8_t end[] = {0xFE};
 	MYSQL_RPL	rpl = {0};
@@ -50,7 +50,7 @@ cdc_mysql_read_packet(CdcMysql *conn, const char *doing, size_t limit,
 					  const uint8_t **packet, size_t *len, CdcError *err)
 {
 	conn->mysql->net.max_packet_size = limit;
-	if (!take_packet(conn->mysql, packet, len))
+	if (!cdc_mysql_take_packet(conn->mysql, packet, len))
 		return cdc_mysql_failure(conn, conn->mysql, doing, err);
 	return CDC_OK;
 }

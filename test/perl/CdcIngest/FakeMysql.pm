@@ -58,7 +58,8 @@ sub scenario { my ($self, %scenario) = @_; $self->command(scenario => \%scenario
 
 # The logins since the scenario was set, all ended: leaks (how the password can be had from
 # what went over the line in clear: clear, xor, rsa), encrypted, inside (the password went
-# through TLS), answered (the client told its name), names (of plugins asked for).
+# through TLS), answered (the client told its name), names (of plugins asked for), proved (those
+# that got the right answer).
 sub logins { my ($self) = @_; return @{ $self->command(logins => 1)->{logins} // croak 'a login hangs' } }
 
 # Falsifies the answers to queries that match; undef: none any more.  Returns how many were

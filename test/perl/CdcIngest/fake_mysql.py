@@ -103,6 +103,19 @@ def xor(a, b):
     return bytes(x ^ b[i % len(b)] for i, x in enumerate(a))
 
 
+def native_proof(password, scramble):
+    once = hashlib.sha1(password).digest()
+    return xor(once, hashlib.sha1(scramble + hashlib.sha1(once).digest()).digest())
+
+
+def sha2_proof(password, scramble):
+    once = hashlib.sha256(password).digest()
+    return xor(once, hashlib.sha256(hashlib.sha256(once).digest() + scramble).digest())
+
+
+PROOFS = {'mysql_native_password': native_proof, 'caching_sha2_password': sha2_proof}
+
+
 # --- a server that only gets as far as logging in
 
 class Server:
@@ -134,7 +147,8 @@ class Server:
         return {'logins': None}
 
     def serve(self, sock):
-        login = {'done': False, 'encrypted': False, 'names': [], 'leaks': [], 'inside': False, 'answered': False}
+        login = {'done': False, 'encrypted': False, 'names': [], 'leaks': [], 'inside': False, 'answered': False,
+                 'proved': []}
         with self.lock:
             scenario = dict(self.scenario)
             self.seen.append(login)
@@ -231,6 +245,8 @@ class Login:
         else:
             self.send(b'\xfe' + plugin.encode() + b'\0' + data + b'\0' * (plugin != 'client_ed25519'))
         payload = self.receive()
+        if plugin in PROOFS and payload == PROOFS[plugin](self.password, data):
+            self.login['proved'].append(plugin)
         if plugin == 'caching_sha2_password' and self.scenario.get('full'):
             self.send(b'\x01\x04')
             payload = self.receive()

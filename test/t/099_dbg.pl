@@ -1,0 +1,10 @@
+use strict; use warnings;
+use Test::More; use CdcIngest::Cluster; use CdcIngest::Server;
+my $cluster = CdcIngest::Cluster->new('dbg');
+my $source = CdcIngest::Server->new('mariadb');
+$cluster->add_source('shop', $source);
+my $pid = $cluster->value('select pg_backend_pid()');
+system("strace -f -s 300 -e trace=network,read,write,writev,poll -p $pid -o /tmp/hw/strace.out & sleep 1");
+diag(join ' | ', map { $_ // '' } @$_) for @{ $cluster->rows(q{SELECT * FROM cdc.check_server('shop')}) };
+$cluster->node->stop('fast');
+ok(1);done_testing();
