@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "binlog/charset_exceptions.h"
+
 /*
  * Collation ids, from information_schema.COLLATIONS of MySQL 5.6.24 and 9.7.4,
  * MariaDB 10.11 and 11.8, which agree.  MariaDB's nopad collations are 1024
@@ -149,9 +151,9 @@ typedef enum Encoding
 	ENCODING_GB18030			/* or four, when the second is a digit */
 } Encoding;
 
-struct CdcConverter
+struct CdcCharsetConverter
 {
-	CdcConverter *next;
+	CdcCharsetConverter *next;
 	const CharsetName *name;
 	iconv_t		cd;
 	Encoding	encoding;
@@ -199,7 +201,7 @@ iconv_character(iconv_t cd, const char *bytes, size_t len)
 
 /* Fills the table of a single-byte character set, or finds its exceptions. */
 static void
-prepare_converter(CdcConverter *c)
+prepare_converter(CdcCharsetConverter *c)
 {
 	bool		single = c->name->max_bytes == 1;
 
@@ -236,10 +238,10 @@ prepare_converter(CdcConverter *c)
 
 CdcStatus
 cdc_charset_converter(CdcCharsets *charsets, const char *charset,
-					  CdcConverter **converter, CdcError *err)
+					  CdcCharsetConverter **converter, CdcError *err)
 {
 	const CharsetName *name = NULL;
-	CdcConverter *c;
+	CdcCharsetConverter *c;
 	iconv_t		cd;
 
 	for (c = charsets->list; c != NULL; c = c->next)
@@ -283,7 +285,7 @@ cdc_charsets_free(CdcCharsets *charsets)
 {
 	while (charsets->list != NULL)
 	{
-		CdcConverter *c = charsets->list;
+		CdcCharsetConverter *c = charsets->list;
 
 		charsets->list = c->next;
 		iconv_close(c->cd);
@@ -317,7 +319,7 @@ no_room(CdcError *err)
 }
 
 static CdcStatus
-not_valid(const CdcConverter *converter, const uint8_t *data, size_t at, CdcError *err)
+not_valid(const CdcCharsetConverter *converter, const uint8_t *data, size_t at, CdcError *err)
 {
 	cdc_error(err, CDC_ERR_CORRUPT, "text is not valid %s", converter->name->charset);
 	cdc_error_detail(err, "The byte 0x%02x at offset %zu cannot be converted.",
@@ -345,7 +347,7 @@ put_character(char *p, uint32_t c)
 }
 
 static CdcStatus
-convert_single(const CdcConverter *converter, const uint8_t *data, size_t len, size_t run,
+convert_single(const CdcCharsetConverter *converter, const uint8_t *data, size_t len, size_t run,
 			   CdcArena *arena, CdcString *result, CdcError *err)
 {
 	size_t		need = len;
@@ -372,7 +374,7 @@ convert_single(const CdcConverter *converter, const uint8_t *data, size_t len, s
 
 /* Bytes of the character at data, at least 1, at most len. */
 static size_t
-character_bytes(const CdcConverter *converter, const uint8_t *data, size_t len)
+character_bytes(const CdcCharsetConverter *converter, const uint8_t *data, size_t len)
 {
 	uint8_t		lead = data[0];
 	size_t		n = 2;
@@ -389,7 +391,7 @@ character_bytes(const CdcConverter *converter, const uint8_t *data, size_t len)
 
 /* The exception for a code, or NULL. */
 static const CdcCharsetException *
-find_exception(const CdcConverter *converter, uint32_t code)
+find_exception(const CdcCharsetConverter *converter, uint32_t code)
 {
 	size_t		low = 0;
 	size_t		high = converter->nexceptions;
@@ -411,7 +413,7 @@ find_exception(const CdcConverter *converter, uint32_t code)
 
 /* Converts data[0..len) by iconv, and moves *p. */
 static CdcStatus
-convert_piece(CdcConverter *converter, const uint8_t *text, const uint8_t *data, size_t len,
+convert_piece(CdcCharsetConverter *converter, const uint8_t *text, const uint8_t *data, size_t len,
 			  char **p, size_t *room, CdcError *err)
 {
 	char	   *in = (char *) data;
@@ -427,7 +429,7 @@ convert_piece(CdcConverter *converter, const uint8_t *text, const uint8_t *data,
 }
 
 CdcStatus
-cdc_convert(CdcConverter *converter, const uint8_t *data, size_t len, CdcArena *arena,
+cdc_charset_to_utf8(CdcCharsetConverter *converter, const uint8_t *data, size_t len, CdcArena *arena,
 			CdcString *result, CdcError *err)
 {
 	/* no character set here makes more than 4 bytes of UTF-8 out of one byte */

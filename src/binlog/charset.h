@@ -23,12 +23,12 @@ extern bool cdc_charset_equal(const char *a, const char *b);
 /* utf8mb4, utf8mb3 and ascii: text is UTF-8 as it is. */
 extern bool cdc_charset_is_utf8(const char *charset);
 
-typedef struct CdcConverter CdcConverter;
+typedef struct CdcCharsetConverter CdcCharsetConverter;
 
 /* Keeps one converter for each character set that was asked for. */
 typedef struct CdcCharsets
 {
-	CdcConverter *list;
+	CdcCharsetConverter *list;
 } CdcCharsets;
 
 /*
@@ -36,27 +36,12 @@ typedef struct CdcCharsets
  * when the system's iconv does not know it.
  */
 extern CdcStatus cdc_charset_converter(CdcCharsets *charsets, const char *charset,
-									   CdcConverter **converter, CdcError *err);
+									   CdcCharsetConverter **converter, CdcError *err);
 extern void cdc_charsets_free(CdcCharsets *charsets);
 
 /* Converts text to UTF-8 in memory of the arena. */
-extern CdcStatus cdc_convert(CdcConverter *converter, const uint8_t *data, size_t len,
+extern CdcStatus cdc_charset_to_utf8(CdcCharsetConverter *converter, const uint8_t *data, size_t len,
 							 CdcArena *arena, CdcString *result, CdcError *err);
-
-/*
- * Codes from first to last (big-endian numbers of their bytes) are the
- * characters from character on; 0: they are not defined.
- */
-typedef struct CdcCharsetException
-{
-	const char *charset;
-	uint32_t	first;
-	uint32_t	last;
-	uint32_t	character;
-} CdcCharsetException;
-
-extern const CdcCharsetException cdc_charset_exceptions[];
-extern const size_t cdc_ncharset_exceptions;
 
 /* Whether data is well-formed UTF-8 (surrogates and overlong forms are not). */
 extern bool cdc_utf8_valid(const uint8_t *data, size_t len);

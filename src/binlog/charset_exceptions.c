@@ -13,7 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "binlog/charset.h"
+#include "binlog/charset_exceptions.h"
 
 const CdcCharsetException cdc_charset_exceptions[] = {
 	{"armscii8", 0x00a1, 0x00a1, 0x2741},

@@ -10,6 +10,7 @@
 #define CDC_BINLOG_COLUMN_PLAN_H
 
 #include "binlog/format.h"
+#include "binlog/table_map.h"
 #include "binlog/values.h"
 
 /*

@@ -340,7 +340,7 @@ static CdcStatus
 statement_text(CdcDecoder *decoder, const CdcQuery *query, CdcString *sql, CdcError *err)
 {
 	const char *charset = cdc_collation_charset(query->client_collation);
-	CdcConverter *converter;
+	CdcCharsetConverter *converter;
 	CdcStatus	st;
 
 	*sql = query->sql;
@@ -354,7 +354,7 @@ statement_text(CdcDecoder *decoder, const CdcQuery *query, CdcString *sql, CdcEr
 	st = cdc_charset_converter(&decoder->charsets, charset, &converter, err);
 	if (st != CDC_OK)
 		return st;
-	return cdc_convert(converter, (const uint8_t *) query->sql.data, query->sql.len,
+	return cdc_charset_to_utf8(converter, (const uint8_t *) query->sql.data, query->sql.len,
 					   decoder->row_arena, sql, err);
 }
 

@@ -27,7 +27,7 @@
 #include "binlog/charset.h"
 #include "binlog/events.h"
 #include "binlog/values.h"
-#include "core/event.h"
+#include "core/base64.h"
 
 static CdcStatus
 corrupt(CdcError *err, const char *what)

@@ -74,7 +74,7 @@ static CdcStatus
 make_members(Maker *m, int i, CdcColumn *col, char **text)
 {
 	int			n = m->map->nmembers ? m->map->nmembers[i] : 0;
-	CdcConverter *converter = NULL;
+	CdcCharsetConverter *converter = NULL;
 	CdcString  *members = cdc_arena_zalloc(m->arena, sizeof(CdcString) * (size_t) n);
 	size_t		len = 16;
 	char	   *p;
@@ -97,7 +97,7 @@ make_members(Maker *m, int i, CdcColumn *col, char **text)
 			return no_memory(m);
 		if (converter != NULL)
 		{
-			CdcStatus	st = cdc_convert(converter, (const uint8_t *) members[k].data,
+			CdcStatus	st = cdc_charset_to_utf8(converter, (const uint8_t *) members[k].data,
 										 members[k].len, m->arena, &members[k], m->err);
 
 			if (st != CDC_OK)

@@ -9,7 +9,8 @@
 #define CDC_BINLOG_MAP_SCHEMA_H
 
 #include "binlog/charset.h"
-#include "binlog/decoder.h"
+#include "binlog/table_map.h"
+#include "core/change.h"
 
 /*
  * Makes a table definition from a table map with full row metadata

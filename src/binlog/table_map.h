@@ -8,11 +8,40 @@
 #ifndef CDC_BINLOG_TABLE_MAP_H
 #define CDC_BINLOG_TABLE_MAP_H
 
-#include "binlog/decoder.h"
 #include "binlog/format.h"
+#include "core/arena.h"
+#include "core/value.h"
 
 /* MySQL's and MariaDB's own limit. */
 #define CDC_MAX_COLUMNS		4096
+
+/*
+ * The columns as the binlog's table map describes them, for the schema
+ * provider to compare with.  Arrays have ncolumns elements.
+ */
+typedef struct CdcTableMap
+{
+	uint64_t	serial;			/* in the process: the same number, the same map; 0 = none */
+	uint64_t	table_id;
+	const char *database;		/* UTF-8, NUL-terminated */
+	const char *table;
+	int			ncolumns;
+	const uint8_t *types;		/* MYSQL_TYPE_*, the real one for string and enum */
+	const uint16_t *meta;		/* as the binlog has it, both bytes */
+	const uint8_t *nullable;	/* one byte each: 0 or 1 */
+	/* optional metadata; NULL where the server sent none */
+	const uint8_t *is_unsigned; /* one byte each */
+	const char *const *names;
+	const uint16_t *collations; /* collation ids; 0 where none */
+	const int  *pk;
+	int			npk;
+	const uint32_t *pk_prefix;	/* npk: key prefix in characters, 0 = whole column */
+	const int  *nmembers;		/* enum and set: number of members, else 0 */
+	const CdcString *const *members;	/* ... in the column's character set */
+	const uint8_t *geometry_types;	/* 0 geometry, 1 point, ... 7 geometrycollection */
+	const uint8_t *invisible;	/* one byte each */
+	const uint32_t *dimensions; /* vector; else 0 */
+} CdcTableMap;
 
 /* The table id at the start of a table map or row event's body. */
 extern uint64_t cdc_read_table_id(CdcReader *r, const CdcFormat *format, uint8_t type);

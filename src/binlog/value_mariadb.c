@@ -81,7 +81,7 @@ cdc_decode_text_compressed(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue 
 		return st;
 	value->kind = CDC_TEXT;
 	if (plan->converter != NULL)
-		return cdc_convert(plan->converter, data, value->u.s.len, r->arena, &value->u.s, r->err);
+		return cdc_charset_to_utf8(plan->converter, data, value->u.s.len, r->arena, &value->u.s, r->err);
 	if (!cdc_utf8_valid(data, value->u.s.len))
 		return cdc_error(r->err, CDC_ERR_CORRUPT, "text is not valid %s",
 						 plan->column->charset ? plan->column->charset : "utf8mb4");

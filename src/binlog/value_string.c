@@ -40,7 +40,7 @@ cdc_decode_text_converted(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *
 	if (!cdc_take_string(r, plan, &data, &len))
 		return cdc_row_cut_short(r);
 	value->kind = CDC_TEXT;
-	return cdc_convert(plan->converter, data, len, r->arena, &value->u.s, r->err);
+	return cdc_charset_to_utf8(plan->converter, data, len, r->arena, &value->u.s, r->err);
 }
 
 CdcStatus

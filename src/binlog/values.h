@@ -11,8 +11,8 @@
 
 #include "core/bytes.h"
 #include "binlog/charset.h"
-#include "binlog/decoder.h"
 #include "binlog/events.h"
+#include "core/change.h"
 
 /* Where the decoder stands in a row image. */
 typedef struct CdcRowReader
@@ -37,7 +37,7 @@ typedef struct CdcColumnPlan
 {
 	CdcDecodeFn decode;
 	const CdcColumn *column;
-	CdcConverter *converter;	/* text: to UTF-8; NULL where it is UTF-8 already */
+	CdcCharsetConverter *converter;	/* text: to UTF-8; NULL where it is UTF-8 already */
 	uint32_t	size;			/* bytes on the wire, or of the padded value */
 	uint8_t		type;			/* CdcWireType */
 	uint8_t		prefix;			/* bytes of the length before a string */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * base64.c
- *	  Reading base64 (RFC 4648).
+ *	  Writing and reading base64 (RFC 4648).
  *
  *-------------------------------------------------------------------------
  */
@@ -55,4 +55,30 @@ cdc_base64_decode(const char *text, size_t len, uint8_t *out)
 		*p++ = (uint8_t) ((c << 6) | d);
 	}
 	return p - out;
+}
+
+size_t
+cdc_base64(const uint8_t *in, size_t len, char *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char	   *p = out;
+
+	for (; len >= 3; len -= 3, in += 3)
+	{
+		*p++ = digits[in[0] >> 2];
+		*p++ = digits[(in[0] & 0x03) << 4 | in[1] >> 4];
+		*p++ = digits[(in[1] & 0x0F) << 2 | in[2] >> 6];
+		*p++ = digits[in[2] & 0x3F];
+	}
+	if (len > 0)
+	{
+		uint8_t		second = len > 1 ? in[1] : 0;
+
+		*p++ = digits[in[0] >> 2];
+		*p++ = digits[(in[0] & 0x03) << 4 | second >> 4];
+		*p++ = len > 1 ? digits[(second & 0x0F) << 2] : '=';
+		*p++ = '=';
+	}
+	return (size_t) (p - out);
 }

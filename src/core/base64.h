@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * base64.h
- *	  Reading base64 (RFC 4648, with padding); cdc_base64() in event.h writes it.
+ *	  Writing and reading base64 (RFC 4648, with padding).
  *
  *-------------------------------------------------------------------------
  */
@@ -11,6 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/*
+ * Writes base64 (RFC 4648, with padding), for each three bytes or less four
+ * characters; returns their number.
+ */
+extern size_t cdc_base64(const uint8_t *in, size_t len, char *out);
 
 /*
  * Decodes len characters into out, which has at least len / 4 * 3 bytes.  Returns

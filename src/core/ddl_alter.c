@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "core/ddl_alter.h"
+#include "core/ddl_alter_apply.h"
 
 #include <string.h>
 #include <strings.h>

@@ -10,87 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-static const CdcTableDef gone = {0};
-
-/* A new effect; what it is about is filled in by the caller. */
-static CdcDdlEffect *
-new_effect(CdcDdlParser *p, CdcDdlKind kind)
-{
-	CdcDdlEffects *all = p->effects;
-	CdcDdlEffect *effect;
-
-	/* the room doubles each time that it is used up */
-	if ((all->n & (all->n - 1)) == 0)
-	{
-		CdcDdlEffect *more = cdc_ddl_alloc(p, sizeof(CdcDdlEffect) * (size_t) (all->n * 2 + 1));
-
-		if (more == NULL)
-			return NULL;
-		if (all->n > 0)
-			memcpy(more, all->list, sizeof(CdcDdlEffect) * (size_t) all->n);
-		all->list = more;
-	}
-	effect = &all->list[all->n++];
-	memset(effect, 0, sizeof(*effect));
-	effect->kind = kind;
-	effect->database = effect->table = effect->new_database = effect->new_table = "";
-	p->why = NULL;
-	p->approximate = false;
-	return effect;
-}
-
-static bool
-is_table(const char *database, const char *table, const char *db, const char *name)
-{
-	return strcmp(database, db) == 0 && strcmp(table, name) == 0;
-}
-
-/* The last effect is the one that is being made. */
-const CdcTableDef *
-cdc_ddl_lookup(CdcDdlParser *p, const char *database, const char *table)
-{
-	for (int i = p->effects->n - 2; i >= 0; i--)
-	{
-		const CdcDdlEffect *e = &p->effects->list[i];
-
-		if (is_table(e->new_database, e->new_table, database, table))
-			return e->new_def;
-		if (is_table(e->database, e->table, database, table))
-			return &gone;
-	}
-	return p->context->table(p->context->arg, database, table);
-}
-
-/* The effect on a table whose name stands here. */
-static CdcDdlEffect *
-table_effect(CdcDdlParser *p, CdcDdlKind kind)
-{
-	CdcDdlEffect *effect = new_effect(p, kind);
-
-	if (effect == NULL)
-		return NULL;
-	if (!cdc_ddl_table_name(p, &effect->database, &effect->table))
-	{
-		p->effects->n--;
-		return NULL;
-	}
-	effect->new_database = effect->database;
-	effect->new_table = effect->table;
-	effect->old_def = cdc_ddl_lookup(p, effect->database, effect->table);
-	return effect;
-}
-
-static void
-end_effect(CdcDdlParser *p, CdcDdlEffect *effect, bool known)
-{
-	effect->approximate = p->approximate;
-	if (known)
-		return;
-	effect->new_def = NULL;
-	effect->touches_columns = true;
-	effect->why = p->why != NULL ? p->why : "the statement is not understood";
-}
-
 static void
 apply_create(CdcDdlParser *p, const CdcDdl *ddl)
 {
@@ -102,21 +21,21 @@ apply_create(CdcDdlParser *p, const CdcDdl *ddl)
 	cdc_sql_skip_words(&p->c, options);
 	cdc_sql_advance(&p->c);		/* TABLE */
 	if_not_exists = cdc_sql_take_if_exists(&p->c);
-	effect = table_effect(p, ddl->kind);
+	effect = cdc_ddl_table_effect(p, ddl->kind);
 	if (effect == NULL)
 		return;
 	effect->if_not_exists = if_not_exists;
 	if (if_not_exists && effect->old_def == NULL)
-		end_effect(p, effect, cdc_ddl_give_up(p, "the table may have existed before"));
+		cdc_ddl_end_effect(p, effect, cdc_ddl_give_up(p, "the table may have existed before"));
 	else if (if_not_exists && effect->old_def->ncolumns > 0)
 	{
 		effect->new_def = effect->old_def;
 		effect->no_change = true;
 	}
 	else if (ddl->has_select)
-		end_effect(p, effect, cdc_ddl_give_up(p, "the columns are those of a query"));
+		cdc_ddl_end_effect(p, effect, cdc_ddl_give_up(p, "the columns are those of a query"));
 	else
-		end_effect(p, effect, cdc_ddl_create_table(p, effect));
+		cdc_ddl_end_effect(p, effect, cdc_ddl_create_table(p, effect));
 }
 
 /* [CREATE | DROP] INDEX name ON table */
@@ -136,16 +55,16 @@ apply_index(CdcDdlParser *p, CdcDdlKind kind)
 		cdc_sql_advance(&p->c);
 	}
 	cdc_sql_advance(&p->c);
-	effect = table_effect(p, kind);
+	effect = cdc_ddl_table_effect(p, kind);
 	if (effect == NULL)
 		return;
 	if (drop && primary)
-		end_effect(p, effect, cdc_ddl_give_up(p, "the primary key was dropped as an index"));
+		cdc_ddl_end_effect(p, effect, cdc_ddl_give_up(p, "the primary key was dropped as an index"));
 	else
 	{
 		effect->new_def = effect->old_def;
 		if (effect->old_def == NULL)
-			end_effect(p, effect, cdc_ddl_give_up(p, "the definition before it is not known"));
+			cdc_ddl_end_effect(p, effect, cdc_ddl_give_up(p, "the definition before it is not known"));
 	}
 }
 
@@ -166,7 +85,7 @@ apply_alter(CdcDdlParser *p, const CdcDdl *ddl)
 	cdc_sql_skip_words(&p->c, options);
 	cdc_sql_advance(&p->c);		/* TABLE */
 	if_exists = cdc_sql_take_if_exists(&p->c);
-	effect = table_effect(p, ddl->kind);
+	effect = cdc_ddl_table_effect(p, ddl->kind);
 	if (effect == NULL)
 		return;
 	cdc_sql_skip_wait(&p->c);
@@ -182,10 +101,10 @@ apply_alter(CdcDdlParser *p, const CdcDdl *ddl)
 		cdc_ddl_give_up(p, "the table is not known");
 	else
 	{
-		end_effect(p, effect, cdc_ddl_alter_table(p, effect));
+		cdc_ddl_end_effect(p, effect, cdc_ddl_alter_table(p, effect));
 		return;
 	}
-	end_effect(p, effect, false);
+	cdc_ddl_end_effect(p, effect, false);
 
 	/* it may be renamed all the same */
 	if (ddl->ntables == 2 && !ddl->moves_rows)
@@ -209,11 +128,11 @@ apply_drop(CdcDdlParser *p, const CdcDdl *ddl)
 	if_exists = cdc_sql_take_if_exists(&p->c);
 	do
 	{
-		CdcDdlEffect *effect = table_effect(p, ddl->kind);
+		CdcDdlEffect *effect = cdc_ddl_table_effect(p, ddl->kind);
 
 		if (effect == NULL)
 			return;
-		effect->new_def = &gone;
+		effect->new_def = &cdc_ddl_gone;
 		effect->no_change = if_exists && effect->old_def != NULL && effect->old_def->ncolumns == 0;
 	} while (cdc_sql_take_symbol(&p->c, ','));
 }
@@ -226,7 +145,7 @@ apply_rename(CdcDdlParser *p, const CdcDdl *ddl)
 	(void) cdc_sql_take_if_exists(&p->c);
 	do
 	{
-		CdcDdlEffect *effect = table_effect(p, ddl->kind);
+		CdcDdlEffect *effect = cdc_ddl_table_effect(p, ddl->kind);
 
 		if (effect == NULL)
 			return;
@@ -239,7 +158,7 @@ apply_rename(CdcDdlParser *p, const CdcDdl *ddl)
 		}
 		effect->new_def = effect->old_def;
 		if (effect->old_def == NULL || effect->old_def->ncolumns == 0)
-			end_effect(p, effect, cdc_ddl_give_up(p, "the table that is renamed was not known"));
+			cdc_ddl_end_effect(p, effect, cdc_ddl_give_up(p, "the table that is renamed was not known"));
 	} while (cdc_sql_take_symbol(&p->c, ','));
 }
 
@@ -250,12 +169,12 @@ apply_truncate(CdcDdlParser *p, const CdcDdl *ddl)
 
 	cdc_sql_advance(&p->c);
 	cdc_sql_take_word(&p->c, "table");
-	effect = table_effect(p, ddl->kind);
+	effect = cdc_ddl_table_effect(p, ddl->kind);
 	if (effect != NULL)
 	{
 		effect->new_def = effect->old_def;
 		if (effect->old_def == NULL)
-			end_effect(p, effect, cdc_ddl_give_up(p, "the definition before it is not known"));
+			cdc_ddl_end_effect(p, effect, cdc_ddl_give_up(p, "the definition before it is not known"));
 	}
 }
 
@@ -291,7 +210,7 @@ apply_database(CdcDdlParser *p, const CdcDdl *ddl)
 
 	if (ddl->ntables == 0)
 		return;
-	effect = new_effect(p, ddl->kind);
+	effect = cdc_ddl_new_effect(p, ddl->kind);
 	if (effect == NULL)
 		return;
 	effect->database = cdc_ddl_folded(p, cdc_ddl_copy(p, ddl->tables[0].database,

@@ -5,10 +5,12 @@
  *
  *	  ddl_apply.c		statements on whole tables and databases
  *	  ddl_create.c		CREATE TABLE, and table options
- *	  ddl_alter.c		ALTER TABLE
+ *	  ddl_alter.c		ALTER TABLE; ddl_alter_apply.c: on a definition
  *	  ddl_column.c		a column's attributes
  *	  ddl_type.c		a column's type
  *	  ddl_default.c		a column's default, as the server prints it
+ *	  ddl_table.c		a table's definition while it is put together
+ *	  ddl_effect.c		the statement's effects, and a table's state after them
  *	  ddl_token.c		names, literals, character sets
  *
  * A function that cannot go on calls cdc_ddl_give_up() and returns false.
@@ -227,21 +229,38 @@ extern bool cdc_ddl_create_table(CdcDdlParser *p, CdcDdlEffect *effect);
  */
 extern bool cdc_ddl_constraint(CdcDdlParser *p, CdcDdlTableMaker *m, bool *taken);
 
-/* Sets the primary key and the JSON checks that were collected. */
-extern bool cdc_ddl_finish_table(CdcDdlParser *p, CdcDdlTableMaker *m);
-
-/* Makes room for n columns; there are none yet. */
-extern bool cdc_ddl_maker_room(CdcDdlParser *p, CdcDdlTableMaker *m, int n);
-extern bool cdc_ddl_set_key(CdcDdlParser *p, CdcDdlTableMaker *m, const char *column);
-
 /* ddl_alter.c */
 
 /* The cursor stands behind the table's name. */
 extern bool cdc_ddl_alter_table(CdcDdlParser *p, CdcDdlEffect *effect);
 
-/* ddl_apply.c */
+/* ddl_table.c */
 
-/* What is known of a table at this point of the statement. */
+/* Makes room for n columns; there are none yet. */
+extern bool cdc_ddl_maker_room(CdcDdlParser *p, CdcDdlTableMaker *m, int n);
+
+/* Adds a column to the primary key; one that a CHECK declares JSON. */
+extern bool cdc_ddl_set_key(CdcDdlParser *p, CdcDdlTableMaker *m, const char *column);
+extern bool cdc_ddl_set_json_check(CdcDdlParser *p, CdcDdlTableMaker *m, const char *column);
+
+/* Sets the primary key and the JSON checks that were collected. */
+extern bool cdc_ddl_finish_table(CdcDdlParser *p, CdcDdlTableMaker *m);
+
+/* ddl_effect.c */
+
+/* The definition of a table that does not exist. */
+extern const CdcTableDef cdc_ddl_gone;
+
+/* A new effect; what it is about is filled in by the caller.  NULL without memory. */
+extern CdcDdlEffect *cdc_ddl_new_effect(CdcDdlParser *p, CdcDdlKind kind);
+
+/* The effect on a table whose name stands here; NULL where none does. */
+extern CdcDdlEffect *cdc_ddl_table_effect(CdcDdlParser *p, CdcDdlKind kind);
+
+/* known: whether its new definition is; where not, p->why says why. */
+extern void cdc_ddl_end_effect(CdcDdlParser *p, CdcDdlEffect *effect, bool known);
+
+/* What is known of a table at this point of the statement; the last effect is being made. */
 extern const CdcTableDef *cdc_ddl_lookup(CdcDdlParser *p, const char *database, const char *table);
 
 #endif							/* CDC_CORE_DDL_INTERNAL_H */

@@ -87,12 +87,6 @@ extern CdcStatus cdc_event_close(CdcSink *sink, const CdcEventOptions *options,
 extern CdcStatus cdc_value_emit(CdcSink *sink, const CdcValue *value, CdcError *err);
 
 /*
- * Writes base64 (RFC 4648, with padding), for each three bytes or less four
- * characters; returns their number.
- */
-extern size_t cdc_base64(const uint8_t *in, size_t len, char *out);
-
-/*
  * Whether two values of the same column are the same, bit by bit: 0.0 and -0.0
  * are not, and neither are two JSON documents that differ in their binary form.
  */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * event_internal.h
- *	  What event.c and event_ddl.c share.  All return what the sink did.
+ *	  What event.c, event_ddl.c and event_fields.c share.  All return what the sink did.
  *
  *-------------------------------------------------------------------------
  */
@@ -49,11 +49,11 @@ cdc_put_int64(CdcSink *sink, const char *key, int64_t v)
 	return st == CDC_OK ? sink->ops->int64(sink, v) : st;
 }
 
-/* database, table and type */
+/* database, table and type (event_fields.c) */
 extern CdcStatus cdc_event_names(CdcSink *sink, CdcString database, const char *table,
 								 const char *type, size_t type_len);
 
-/* ts, xid, position, gtid, server_id, thread_id and push_ts */
+/* ts, xid, position, gtid, server_id, thread_id and push_ts (event_fields.c) */
 extern CdcStatus cdc_event_transaction(CdcSink *sink, const CdcEventOptions *options,
 									   const CdcTransaction *txn, const CdcChange *change);
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * gtid_internal.h
- *	  What gtid.c, gtid_mysql.c and gtid_mariadb.c share.
+ *	  What the files gtid*.c share.
  *
  *-------------------------------------------------------------------------
  */
@@ -63,7 +63,7 @@ struct CdcGtidSet
 	GtidDomains domains;		/* MariaDB */
 };
 
-/* gtid.c: for parsers */
+/* gtid_text.c */
 extern const char *gtid_skip_space(const char *p);
 
 /* Reads decimal digits up to max; NULL where there are none or too many. */

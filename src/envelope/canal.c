@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "envelope/cell_hint.h"
 #include "envelope/internal.h"
 
 #include <strings.h>
@@ -71,7 +72,7 @@ element(const CdcDoc *array, int i, CdcDoc *value)
 }
 
 static CdcStatus
-read_rows(CdcReader *r)
+read_rows(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDocIter	iter;
@@ -104,7 +105,7 @@ read_rows(CdcReader *r)
 }
 
 static CdcStatus
-read_canal(CdcReader *r)
+read_canal(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		v;

@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * cell.h
- *	  One value of a row image: in which form the envelope has it, and how it
- *	  is written in Maxwell's form.
+ *	  One value of a row image, and in which form the envelope has it.
  *
  *-------------------------------------------------------------------------
  */
@@ -49,7 +48,7 @@ typedef struct CdcCellType
 	int			scale;
 	int			fsp;			/* fractional digits, -1 = as many as there are */
 	const CdcColumn *column;	/* CDC_CELL_COLUMN */
-	bool		wrapped;		/* CDC_CELL_UNCLEAR: see cdc_cell_wrapped() */
+	bool		wrapped;		/* CDC_CELL_UNCLEAR: see cell_hint.h */
 	bool		bytes;			/* geometry: as EWKB in base64, not as WKT */
 	bool		keep_srid;		/* geometry: with its SRID, if it has one */
 } CdcCellType;
@@ -61,63 +60,9 @@ typedef struct CdcCell
 	CdcCellType type;
 } CdcCell;
 
-/*
- * Writes the value.  CDC_ERR_VALUE when it is not of its form: the message names
- * the column.
- */
-extern CdcStatus cdc_cell_emit(CdcArena *arena, const CdcCell *cell, CdcSink *sink,
-							   CdcError *err);
-
-/*
- * Whether a number may be 64 unsigned bits that Debezium printed as if signed
- * (bigint.unsigned.handling.mode long, its default): negative, where the receiver
- * is what holds such a column.
- */
-extern bool cdc_cell_wrapped(const CdcColumnHint *hint, const CdcDoc *value);
-
-/*
- * For columns of which the envelope tells no type: epochs, base64 and texts of
- * Debezium's defaults by what the receiver expects.
- */
-extern void cdc_cell_by_hint(const CdcColumnHint *hint, const CdcDoc *value, CdcCellType *type);
-
-/*
- * The same for envelopes whose values are texts as the source prints them: dates
- * in ISO 8601, numbers perhaps in strings, JSON in strings where json_text.
- */
-extern void cdc_cell_by_text_hint(const CdcColumnHint *hint, const CdcDoc *value, bool json_text,
-								  CdcCellType *type);
-
-/* An error about a value of a column; detail says what was expected. */
+/* An error about a value of a column; expected: a thing, for the detail. */
 extern CdcStatus cdc_cell_error(const CdcCell *cell, const char *expected, CdcError *err);
 
-/* ---- cell_geometry.c ---- */
-
-/* Bytes as MySQL stores them. */
-extern CdcStatus cdc_emit_geometry_bytes(CdcArena *arena, const CdcCell *cell, CdcString bytes,
-										 CdcSink *sink, CdcError *err);
-
-/* The WKB or EWKB of an object in cell->value. */
-extern CdcStatus cdc_emit_geometry_object(CdcArena *arena, const CdcCell *cell, CdcString wkb,
-										  CdcSink *sink, CdcError *err);
-
-/* ---- cell_time.c: each writes a string ---- */
-
-/* days since 1970 */
-extern CdcStatus cdc_emit_date(CdcSink *sink, int64_t days);
-
-/* units since 1970; per_second: 1000, 1000000 or 1000000000 */
-extern CdcStatus cdc_emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp);
-extern CdcStatus cdc_emit_time(CdcSink *sink, int64_t units, int64_t per_second, int fsp);
-
-/*
- * Writes ISO 8601 as MySQL prints dates and times, with a zone in UTC; a text that
- * is something else as it is.
- */
-extern CdcStatus cdc_emit_datetime_text(CdcSink *sink, CdcString text);
-extern CdcStatus cdc_emit_time_text(CdcSink *sink, CdcString text);
-
-/* Microseconds since 1970 of such a text, which is in UTC where it has no zone. */
-extern bool cdc_datetime_micros(CdcString text, int64_t *micros);
+extern CdcStatus cdc_cell_no_memory(CdcError *err);
 
 #endif							/* CDC_ENVELOPE_CELL_H */

@@ -6,19 +6,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "envelope/cell.h"
+#include "envelope/cell_geometry.h"
 
-#include "core/event.h"
+#include "core/base64.h"
 #include "core/geometry.h"
 
 /* PostGIS's mark of a WKB that has its SRID behind the type. */
 #define EWKB_SRID	0x20000000u
-
-static CdcStatus
-no_memory(CdcError *err)
-{
-	return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a row");
-}
 
 static uint32_t
 get_word(const uint8_t *p, bool little)
@@ -42,7 +36,7 @@ emit_text(CdcArena *arena, const CdcCell *cell, const CdcBuf *text, CdcSink *sin
 	{
 		base64 = cdc_arena_alloc(arena, (ewkb.len + 2) / 3 * 4 + 1);
 		if (base64 == NULL)
-			st = no_memory(err);
+			st = cdc_cell_no_memory(err);
 		else
 			st = sink->ops->string(sink, base64,
 								   cdc_base64((const uint8_t *) ewkb.data, ewkb.len, base64));
@@ -113,7 +107,7 @@ cdc_emit_geometry_object(CdcArena *arena, const CdcCell *cell, CdcString wkb, Cd
 	/* MySQL's is not in the events of a binlog either */
 	if (cell->type.keep_srid && cdc_doc_find_int64(&cell->value, "srid", &srid) && srid > 0 &&
 		!cdc_buf_printf(&text, "SRID=%lld;", (long long) srid))
-		st = no_memory(err);
+		st = cdc_cell_no_memory(err);
 	if (st == CDC_OK)
 		st = stored == NULL ? CDC_ERR_CORRUPT : cdc_geometry_text(stored, len, &text, &ignored);
 	if (st == CDC_OK)

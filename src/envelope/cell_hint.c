@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "envelope/cell.h"
+#include "envelope/cell_hint.h"
 
 /*
  * Decimals are base64 unless the connector was told to make strings.  Base64 has

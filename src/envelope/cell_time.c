@@ -9,12 +9,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "envelope/cell.h"
+#include "envelope/cell_time.h"
 
 #include "core/digits.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define SECONDS_A_DAY	INT64_C(86400)
 

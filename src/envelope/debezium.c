@@ -12,24 +12,6 @@
  */
 #include "envelope/internal.h"
 
-bool
-cdc_debezium_field(const CdcDoc *fields, const char *name, CdcDoc *field)
-{
-	CdcDocIter	iter;
-	CdcString	key;
-	CdcDoc		v;
-
-	if (fields->type != CDC_DOC_ARRAY)
-		return false;
-	fields->ops->begin(fields, &iter);
-	while (fields->ops->next(&iter, &key, field))
-		if (cdc_doc_find_type(field, "field", CDC_DOC_STRING, &v) &&
-			cdc_doc_is_string(&v, name))
-			return true;
-	cdc_doc_set_null(field);
-	return false;
-}
-
 /* ---- recognition ---- */
 
 static bool
@@ -94,7 +76,7 @@ find_time(const CdcDoc *doc)
 
 /* MySQL: database.table; where there are schemas, schema.table, as in names of topics. */
 static CdcStatus
-read_source(CdcReader *r)
+read_source(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcString	database;
@@ -138,7 +120,7 @@ read_source(CdcReader *r)
 }
 
 static CdcStatus
-read_row(CdcReader *r)
+read_row(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		field;
@@ -198,7 +180,7 @@ read_row(CdcReader *r)
 
 /* "\"db\".\"schema\".\"table\"", of tableChanges, without quotes. */
 static CdcStatus
-read_table_id(CdcReader *r, CdcString id)
+read_table_id(CdcMessageReader *r, CdcString id)
 {
 	char	   *name = cdc_arena_alloc(r->arena, id.len + 1);
 	size_t		n = 0;
@@ -213,7 +195,7 @@ read_table_id(CdcReader *r, CdcString id)
 }
 
 static CdcStatus
-read_schema_change(CdcReader *r)
+read_schema_change(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		source;
@@ -239,7 +221,7 @@ read_schema_change(CdcReader *r)
 }
 
 static CdcStatus
-read_debezium(CdcReader *r)
+read_debezium(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 
@@ -298,7 +280,7 @@ recognise_flat(const CdcDoc *body)
 
 /* The last two parts of a name of three or more, "server.database.table". */
 static CdcStatus
-read_name(CdcReader *r, CdcString name)
+read_name(CdcMessageReader *r, CdcString name)
 {
 	size_t		dots = 0;
 	size_t		i;
@@ -317,7 +299,7 @@ read_name(CdcReader *r, CdcString name)
 
 /* By its own fields, else by the schema's name, else by the topic's. */
 static CdcStatus
-read_flat_table(CdcReader *r)
+read_flat_table(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcString	table = cdc_doc_find_string(&env->body, "__table");
@@ -342,7 +324,7 @@ read_flat_table(CdcReader *r)
 }
 
 static CdcStatus
-read_flat(CdcReader *r)
+read_flat(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		deleted;
@@ -373,7 +355,7 @@ read_flat(CdcReader *r)
 }
 
 static CdcStatus
-read_flat_tombstone(CdcReader *r)
+read_flat_tombstone(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcStatus	st = read_flat_table(r);

@@ -8,12 +8,31 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "envelope/cell_hint.h"
 #include "envelope/internal.h"
 
 #include "core/geometry.h"
 
 #include <ctype.h>
 #include <stdlib.h>
+
+bool
+cdc_debezium_field(const CdcDoc *fields, const char *name, CdcDoc *field)
+{
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		v;
+
+	if (fields->type != CDC_DOC_ARRAY)
+		return false;
+	fields->ops->begin(fields, &iter);
+	while (fields->ops->next(&iter, &key, field))
+		if (cdc_doc_find_type(field, "field", CDC_DOC_STRING, &v) &&
+			cdc_doc_is_string(&v, name))
+			return true;
+	cdc_doc_set_null(field);
+	return false;
+}
 
 /* How the values of a semantic type are written, and the type of MySQL that holds them. */
 static const struct

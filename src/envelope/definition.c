@@ -8,8 +8,9 @@
  */
 #include "envelope/internal.h"
 
-const char *
-cdc_column_by_value(const CdcDoc *value)
+/* What holds a value of which nothing else is known. */
+static const char *
+column_by_value(const CdcDoc *value)
 {
 	switch (value->type)
 	{
@@ -26,64 +27,6 @@ cdc_column_by_value(const CdcDoc *value)
 	}
 }
 
-static const struct
-{
-	const char *pg_type;
-	const char *column_type;
-}			pg_types[] = {
-	{"smallint", "smallint"},
-	{"integer", "int"},
-	{"bigint", "bigint"},
-	{"real", "float"},
-	{"double precision", "double"},
-	{"boolean", CDC_TYPE_BOOLEAN},
-	{"numeric", CDC_TYPE_NUMBER},
-	{"date", "date"},
-	{"time without time zone", "time(6)"},
-	{"bytea", "longblob"},
-	{"json", "json"},
-	{"jsonb", "json"},
-	{"uuid", "uuid"},
-	{"inet", "inet6"}
-};
-
-static bool
-ends_with(CdcString s, const char *end)
-{
-	size_t		len = strlen(end);
-
-	return s.len >= len && memcmp(s.data + s.len - len, end, len) == 0;
-}
-
-CdcStatus
-cdc_column_by_pg_type(CdcArena *arena, CdcString type, CdcEnvelopeColumn *column, CdcError *err)
-{
-	const char *paren = memchr(type.data, '(', type.len);
-	size_t		len = paren != NULL ? (size_t) (paren - type.data) : type.len;
-	CdcString	word = {type.data, len};
-	CdcBuf		buf = {0};
-	bool		ok;
-
-	column->column_type = "longtext";
-	column->told = true;
-	/* "timestamp(3) with time zone": six digits hold them all */
-	if (len >= 9 && memcmp(word.data, "timestamp", 9) == 0)
-	{
-		column->column_type = ends_with(type, " with time zone") ? "timestamp(6)" : "datetime(6)";
-		return CDC_OK;
-	}
-	for (size_t i = 0; i < sizeof(pg_types) / sizeof(pg_types[0]); i++)
-		if (cdc_string_is(word, pg_types[i].pg_type))
-			column->column_type = pg_types[i].column_type;
-	if (paren == NULL || !cdc_string_is(word, "numeric"))
-		return CDC_OK;
-	ok = cdc_buf_append(&buf, "decimal", 7) && cdc_buf_append(&buf, paren, type.len - len);
-	column->column_type = ok ? cdc_arena_strndup(arena, buf.data, buf.len) : NULL;
-	cdc_buf_free(&buf);
-	return column->column_type != NULL ? CDC_OK :
-		cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
-}
-
 /* A type that the parser of column types refuses holds numbers or texts. */
 static void
 check_type(CdcArena *arena, const CdcDoc *value, CdcEnvelopeColumn *column)
@@ -95,7 +38,7 @@ check_type(CdcArena *arena, const CdcDoc *value, CdcEnvelopeColumn *column)
 	if (cdc_column_type_parse(arena, column->column_type, &parsed, &ignored) == CDC_OK)
 		return;
 	column->column_type = strncmp(column->column_type, "decimal", 7) == 0 ? CDC_TYPE_NUMBER :
-		cdc_column_by_value(value);
+		column_by_value(value);
 }
 
 static CdcStatus
@@ -113,7 +56,7 @@ describe(CdcArena *arena, CdcEnvelope *env, const CdcEnvelopeFormat *format, Cdc
 	column->name = cdc_arena_string(arena, name);
 	if (column->name == NULL)
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
-	column->column_type = cdc_column_by_value(value);
+	column->column_type = column_by_value(value);
 	column->nullable = true;
 	column->pk = -1;
 	for (i = 0; i < env->nkey; i++)

@@ -9,6 +9,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "envelope/cell_hint.h"
+#include "envelope/cell_time.h"
 #include "envelope/internal.h"
 
 static bool
@@ -35,7 +37,7 @@ is_metadata(CdcString name)
 }
 
 static CdcStatus
-read_images(CdcReader *r)
+read_images(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		v;
@@ -68,7 +70,7 @@ static const CdcOpName types[] = {
 };
 
 static CdcStatus
-read_goldengate(CdcReader *r)
+read_goldengate(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		v;

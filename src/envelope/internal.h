@@ -3,11 +3,14 @@
  * internal.h
  *	  What the envelopes' parts share.
  *
- *	  envelope.c		names, recognition, what all formats have in common
+ *	  read.c			the list of formats, recognition
  *	  images.c			a row's images, column by column
  *	  definition.c		columns of a table
  *	  maxwell.c debezium.c debezium_type.c goldengate.c canal.c quix.c plain.c
- *	  cell*.c			one value
+ *	  reader.c			what they have in common
+ *	  image_walk.c		the columns of an image
+ *
+ * All but the first three know nothing of other formats than their own.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,13 +20,13 @@
 #include "envelope/cell.h"
 
 /* Reading one message. */
-typedef struct CdcReader
+typedef struct CdcMessageReader
 {
 	CdcArena   *arena;
 	const CdcMessage *message;
 	CdcEnvelope *env;
 	CdcError   *err;
-} CdcReader;
+} CdcMessageReader;
 
 /* A row image: an object; or names and values as two arrays; or fields in an order. */
 typedef struct CdcImage
@@ -41,9 +44,9 @@ typedef struct CdcEnvelopeFormat
 	/* whether an object is an envelope of this format; NULL: never recognised */
 	bool		(*recognise) (const CdcDoc *body);
 	/* fills env; the message's value is not null */
-	CdcStatus	(*read) (CdcReader *r);
+	CdcStatus	(*read) (CdcMessageReader *r);
 	/* the same where it is null; NULL: a control message */
-	CdcStatus	(*tombstone) (CdcReader *r);
+	CdcStatus	(*tombstone) (CdcMessageReader *r);
 	/* the images of a row of op c, u, d or r: of a delete, before only */
 	void		(*images) (const CdcEnvelope *env, int row, CdcImage *after, CdcImage *before);
 	/* in which form the envelope has a column's values; field: in env->fields, or type
@@ -92,22 +95,22 @@ extern bool cdc_image_find(const CdcImage *image, CdcString name, CdcDoc *value)
  * Sets database, table and source_table; either part may be empty.  Names with a
  * NUL are refused.
  */
-extern CdcStatus cdc_reader_table(CdcReader *r, CdcString database, CdcString table);
+extern CdcStatus cdc_reader_table(CdcMessageReader *r, CdcString database, CdcString table);
 
 /* The same from "a.b.c": what is before the last dot is the database. */
-extern CdcStatus cdc_reader_dotted_table(CdcReader *r, CdcString name);
+extern CdcStatus cdc_reader_dotted_table(CdcMessageReader *r, CdcString name);
 
 /* Names of the key's columns from an array of strings. */
-extern CdcStatus cdc_reader_key_array(CdcReader *r, const CdcDoc *array);
+extern CdcStatus cdc_reader_key_array(CdcMessageReader *r, const CdcDoc *array);
 
 /* ... and from the members of an object, or a schema's fields. */
-extern CdcStatus cdc_reader_key_object(CdcReader *r);
+extern CdcStatus cdc_reader_key_object(CdcMessageReader *r);
 
 /* "not a ... message": detail says what was seen. */
-extern CdcStatus cdc_reader_refuse(CdcReader *r, const char *format, const char *detail,...)
+extern CdcStatus cdc_reader_refuse(CdcMessageReader *r, const char *format, const char *detail,...)
 			__attribute__((format(printf, 3, 4)));
 
-extern CdcStatus cdc_reader_no_memory(CdcReader *r);
+extern CdcStatus cdc_reader_no_memory(CdcMessageReader *r);
 
 /* What a format calls its operations; the last one has no name. */
 typedef struct CdcOpName
@@ -117,7 +120,7 @@ typedef struct CdcOpName
 } CdcOpName;
 
 /* Sets env->type and, where it is one of the names, env->op; false: it is none. */
-extern bool cdc_reader_op(CdcReader *r, CdcString type, const CdcOpName *names);
+extern bool cdc_reader_op(CdcMessageReader *r, CdcString type, const CdcOpName *names);
 
 /* Takes schema and payload apart; doc may be NULL.  schema is CDC_DOC_NULL where none. */
 extern void cdc_split_payload(const CdcDoc *doc, CdcDoc *schema, CdcDoc *payload);
@@ -149,16 +152,9 @@ extern bool cdc_debezium_unavailable(const CdcDoc *value);
 
 /*
  * Types that MySQL does not have and others do: numbers of any digits, truth values.
- * The receiver knows them (pg/typemap.c).
+ * The receiver knows them (pg/schema/typemap.c).
  */
 #define CDC_TYPE_NUMBER		"number"
 #define CDC_TYPE_BOOLEAN	"boolean"
-
-/* What holds a value of which nothing else is known. */
-extern const char *cdc_column_by_value(const CdcDoc *value);
-
-/* MySQL's name for a type of PostgreSQL; longtext where there is none. */
-extern CdcStatus cdc_column_by_pg_type(CdcArena *arena, CdcString type, CdcEnvelopeColumn *column,
-									   CdcError *err);
 
 #endif							/* CDC_ENVELOPE_INTERNAL_H */

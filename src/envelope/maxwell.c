@@ -66,7 +66,7 @@ key_array(const CdcDoc *key, CdcString *database, CdcString *table, CdcDoc *colu
 
 /* Keys have the names in lower case: the true one, where somebody knows it. */
 static CdcString
-true_name(const CdcReader *r, CdcString name)
+true_name(const CdcMessageReader *r, CdcString name)
 {
 	const CdcDoc *data = &r->env->after;
 	CdcDocIter	iter;
@@ -116,7 +116,7 @@ next_key_column(const CdcDoc *key, CdcDocIter *iter, CdcString *name, CdcDoc *va
 
 /* Names of the key's columns from the message's key. */
 static CdcStatus
-read_key(CdcReader *r)
+read_key(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcString	database;
@@ -150,7 +150,7 @@ read_key(CdcReader *r)
 }
 
 static CdcStatus
-read_row(CdcReader *r)
+read_row(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		v;
@@ -188,7 +188,7 @@ read_row(CdcReader *r)
 }
 
 static CdcStatus
-read_maxwell(CdcReader *r)
+read_maxwell(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcStatus	st;
@@ -222,7 +222,7 @@ read_maxwell(CdcReader *r)
 
 /* Compacted topics: what the key names is gone. */
 static CdcStatus
-read_tombstone(CdcReader *r)
+read_tombstone(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcString	database = cdc_doc_find_string(&env->key_body, "database");

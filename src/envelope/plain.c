@@ -6,11 +6,12 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "envelope/cell_hint.h"
 #include "envelope/internal.h"
 
 /* A key that is an object has columns; another one fills the only key column. */
 static CdcStatus
-read_key(CdcReader *r)
+read_key(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc	   *value;
@@ -31,7 +32,7 @@ read_key(CdcReader *r)
 
 /* What the message says beside its value. */
 static CdcStatus
-read_row(CdcReader *r)
+read_row(CdcMessageReader *r)
 {
 	CdcStatus	st = cdc_reader_table(r, (CdcString) {"", 0}, r->message->topic);
 
@@ -39,7 +40,7 @@ read_row(CdcReader *r)
 }
 
 static CdcStatus
-read_json(CdcReader *r)
+read_json(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcStatus	st = read_row(r);
@@ -52,7 +53,7 @@ read_json(CdcReader *r)
 
 /* Without a key there is nothing that could be deleted. */
 static CdcStatus
-read_tombstone(CdcReader *r)
+read_tombstone(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcStatus	st = read_row(r);

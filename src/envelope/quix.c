@@ -11,6 +11,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "envelope/cell_hint.h"
+#include "envelope/cell_time.h"
 #include "envelope/internal.h"
 
 static bool
@@ -67,7 +69,7 @@ find_images(const CdcEnvelope *env, CdcImage *after, CdcImage *before)
 
 /* Key columns: those told as such, else those that an update or delete is found by. */
 static CdcStatus
-read_key(CdcReader *r, const CdcImage *before)
+read_key(CdcMessageReader *r, const CdcImage *before)
 {
 	CdcDoc		pk;
 	CdcDoc		names;
@@ -81,7 +83,7 @@ read_key(CdcReader *r, const CdcImage *before)
 }
 
 static CdcStatus
-read_quix(CdcReader *r)
+read_quix(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcImage	after;
@@ -143,6 +145,65 @@ cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcColum
 	return CDC_OK;
 }
 
+static const struct
+{
+	const char *pg_type;
+	const char *column_type;
+}			pg_types[] = {
+	{"smallint", "smallint"},
+	{"integer", "int"},
+	{"bigint", "bigint"},
+	{"real", "float"},
+	{"double precision", "double"},
+	{"boolean", CDC_TYPE_BOOLEAN},
+	{"numeric", CDC_TYPE_NUMBER},
+	{"date", "date"},
+	{"time without time zone", "time(6)"},
+	{"bytea", "longblob"},
+	{"json", "json"},
+	{"jsonb", "json"},
+	{"uuid", "uuid"},
+	{"inet", "inet6"}
+};
+
+static bool
+ends_with(CdcString s, const char *end)
+{
+	size_t		len = strlen(end);
+
+	return s.len >= len && memcmp(s.data + s.len - len, end, len) == 0;
+}
+
+/* MySQL's name for a type of PostgreSQL; longtext where there is none. */
+static CdcStatus
+column_by_pg_type(CdcArena *arena, CdcString type, CdcEnvelopeColumn *column, CdcError *err)
+{
+	const char *paren = memchr(type.data, '(', type.len);
+	size_t		len = paren != NULL ? (size_t) (paren - type.data) : type.len;
+	CdcString	word = {type.data, len};
+	CdcBuf		buf = {0};
+	bool		ok;
+
+	column->column_type = "longtext";
+	column->told = true;
+	/* "timestamp(3) with time zone": six digits hold them all */
+	if (len >= 9 && memcmp(word.data, "timestamp", 9) == 0)
+	{
+		column->column_type = ends_with(type, " with time zone") ? "timestamp(6)" : "datetime(6)";
+		return CDC_OK;
+	}
+	for (size_t i = 0; i < sizeof(pg_types) / sizeof(pg_types[0]); i++)
+		if (cdc_string_is(word, pg_types[i].pg_type))
+			column->column_type = pg_types[i].column_type;
+	if (paren == NULL || !cdc_string_is(word, "numeric"))
+		return CDC_OK;
+	ok = cdc_buf_append(&buf, "decimal", 7) && cdc_buf_append(&buf, paren, type.len - len);
+	column->column_type = ok ? cdc_arena_strndup(arena, buf.data, buf.len) : NULL;
+	cdc_buf_free(&buf);
+	return column->column_type != NULL ? CDC_OK :
+		cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
+}
+
 static CdcStatus
 column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcCell *cell,
 	   CdcEnvelopeColumn *column, CdcError *err)
@@ -150,7 +211,7 @@ column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcCell *ce
 	(void) env;
 	(void) cell;
 	if (field->type == CDC_DOC_STRING)
-		return cdc_column_by_pg_type(arena, field->string, column, err);
+		return column_by_pg_type(arena, field->string, column, err);
 	return CDC_OK;
 }
 

@@ -12,6 +12,8 @@
 
 #include "pg/base/wake.h"
 #include "pg/catalog/changes.h"
+#include "pg/pull_binlog/pull_binlog.h"
+#include "pg/pull_kafka/pull_kafka.h"
 #include "pg/remote/kafka_outbox.h"
 #include "pg/worker/worker.h"
 
@@ -25,6 +27,8 @@ _PG_init(void)
 	cdc_catalog_init();
 	cdc_wake_init();
 	cdc_outbox_init();
+	cdc_pull_binlog_init();
+	cdc_pull_kafka_init();
 	cdc_worker_init();
 	EmitWarningsOnPlaceholders("cdc_ingest");
 }

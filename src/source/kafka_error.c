@@ -169,12 +169,3 @@ cdc_kafka_sentence(CdcError *err, const char *text)
 
 	cdc_error_detail(err, "%s%s", text, len > 0 && text[len - 1] != '.' ? "." : "");
 }
-
-void
-cdc_kafka_error_trouble(CdcKafka *kafka, CdcError *err)
-{
-	char		text[CDC_KAFKA_TROUBLE_TEXT];
-
-	if (cdc_kafka_trouble(kafka, text, sizeof(text)))
-		cdc_error_detail(err, "The last trouble was: %s.", text);
-}

@@ -13,7 +13,7 @@
  */
 #include <stdlib.h>
 
-#include "source/kafka_reader.h"
+#include "source/kafka_reader_internal.h"
 
 #if CDC_KAFKA_FETCH_GOES_ON
 

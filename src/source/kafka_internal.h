@@ -55,32 +55,9 @@ struct CdcKafka
 	CdcKafkaBatch *batch;		/* of a producer, once it had a message */
 };
 
-/* kafka.c */
-/* Makes cdc_kafka_fd() readable, or unreadable again. */
-extern void cdc_kafka_wake(CdcKafka *kafka);
-extern void cdc_kafka_clear(CdcKafka *kafka);
-
-/* A detached thread with all signals blocked, counted until cdc_kafka_thread_ends(). */
-extern bool cdc_kafka_start_thread(void *(*main) (void *), void *arg);
-extern void cdc_kafka_thread_ends(void);
-
-/* One user more; one less: who is the last takes the client down. */
-extern void cdc_kafka_join(CdcKafka *kafka);
-extern bool cdc_kafka_leave(CdcKafka *kafka);
-extern void cdc_kafka_take_down(CdcKafka *kafka);
-
-/* Whether waiting is in vain; fills err then. */
-extern bool cdc_kafka_is_refused(CdcKafka *kafka, CdcError *err);
-
-/* Calls callbacks that are due; returns how many they were. */
-extern int	cdc_kafka_serve(CdcKafka *kafka);
-extern void cdc_kafka_heard(CdcKafka *kafka);
-
-/* kafka_request.c */
-extern void cdc_kafka_request_abandon(CdcKafka *kafka);
-extern void cdc_kafka_request_free(CdcKafkaRequest *request);
-
-/* kafka_error.c */
+/*
+ * kafka_error.c: error codes to CdcStatus, with messages and hints
+ */
 
 /*
  * What an error code means; message: what was tried, as "could not read topic
@@ -92,16 +69,66 @@ extern CdcStatus cdc_kafka_error(CdcError *err, rd_kafka_resp_err_t code, const 
 
 /* Adds a text of librdkafka's as the detail, with a period. */
 extern void cdc_kafka_sentence(CdcError *err, const char *text);
-
-/* Adds what the brokers' last trouble was. */
-extern void cdc_kafka_error_trouble(CdcKafka *kafka, CdcError *err);
 extern CdcStatus cdc_kafka_error_status(rd_kafka_resp_err_t code);
 
 /* Whether it may pass by itself. */
 extern bool cdc_kafka_error_passes(rd_kafka_resp_err_t code);
 
-/* kafka_producer.c */
+/*
+ * kafka_state.c: the notes of librdkafka's threads, the descriptor
+ */
+
+/* librdkafka's callbacks for its log and for its errors. */
+extern void cdc_kafka_note_log(const rd_kafka_t *rk, int level, const char *facility, const char *text);
+extern void cdc_kafka_note_error(rd_kafka_t *rk, int code, const char *reason, void *opaque);
+
+/* Copies a text of librdkafka's, without what it may repeat of a secret. */
+extern void cdc_kafka_copy_text(char *to, size_t size, const char *text);
+
+/* Whether waiting is in vain; fills err then. */
+extern bool cdc_kafka_is_refused(CdcKafka *kafka, CdcError *err);
+
+/* Adds what the brokers' last trouble was. */
+extern void cdc_kafka_error_trouble(CdcKafka *kafka, CdcError *err);
+
+/* A broker has answered: its troubles are over. */
+extern void cdc_kafka_heard(CdcKafka *kafka);
+
+/* Calls callbacks that are due; returns how many they were. */
+extern int	cdc_kafka_serve(CdcKafka *kafka);
+
+/* Makes cdc_kafka_fd() readable, or unreadable again. */
+extern void cdc_kafka_wake(CdcKafka *kafka);
+extern void cdc_kafka_clear(CdcKafka *kafka);
+
+/*
+ * kafka_producer.c
+ */
 extern void cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque);
 extern void cdc_kafka_batch_free(CdcKafkaBatch *batch); /* NULL is allowed */
+
+/*
+ * kafka_request_run.c: see kafka_request_internal.h
+ */
+
+/* The request's thread may be blocked for a while: it is left to itself. */
+extern void cdc_kafka_request_abandon(CdcKafka *kafka);
+extern void cdc_kafka_request_free(CdcKafkaRequest *request);	/* NULL is allowed */
+
+/*
+ * kafka_end.c: threads that use a client, and its end
+ */
+
+/* A detached thread with all signals blocked, counted until cdc_kafka_thread_ends(). */
+extern bool cdc_kafka_start_thread(void *(*main) (void *), void *arg);
+extern void cdc_kafka_thread_ends(void);
+
+/* One user more; one less: who is the last takes the client down. */
+extern void cdc_kafka_join(CdcKafka *kafka);
+extern bool cdc_kafka_leave(CdcKafka *kafka);
+extern void cdc_kafka_take_down(CdcKafka *kafka);
+
+/* Frees a client that has no handle of librdkafka (any more). */
+extern void cdc_kafka_free(CdcKafka *kafka);
 
 #endif							/* CDC_SOURCE_KAFKA_INTERNAL_H */

@@ -12,50 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/kafka_request.h"
+#include "source/kafka_request_internal.h"
 #include "source/thread.h"
-
-static void
-free_metadata(CdcKafkaMetadata *md)
-{
-	int			i;
-
-	if (md == NULL)
-		return;
-	for (i = 0; i < md->nbrokers; i++)
-		free((void *) md->brokers[i].host);
-	for (i = 0; i < md->ntopics; i++)
-	{
-		free((void *) md->topics[i].name);
-		free((void *) md->topics[i].partitions);
-		free((void *) md->topics[i].error);
-	}
-	free((void *) md->brokers);
-	free((void *) md->topics);
-	free((void *) md->cluster_id);
-	free(md);
-}
-
-static void
-free_bounds(CdcKafkaBounds *bounds, int n)
-{
-	int			i;
-
-	for (i = 0; bounds != NULL && i < n; i++)
-		free((void *) bounds[i].topic);
-	free(bounds);
-}
-
-void
-cdc_kafka_request_free(CdcKafkaRequest *request)
-{
-	if (request == NULL)
-		return;
-	free_metadata(request->metadata);
-	free_bounds(request->bounds, request->nbounds);
-	free(request->topic);
-	free(request);
-}
 
 static void *
 thread_main(void *arg)
@@ -184,16 +142,6 @@ cdc_kafka_request_transaction(CdcKafka *kafka, CdcKafkaTransaction what)
 	if (request != NULL)
 		request->what = what;
 	post(kafka, request);
-}
-
-/* The request's thread may be blocked for a while: it is left to itself. */
-void
-cdc_kafka_request_abandon(CdcKafka *kafka)
-{
-	if (kafka->running)
-		atomic_store(&kafka->request->abandoned, true);
-	kafka->running = false;
-	kafka->given_up = true;
 }
 
 CdcStatus

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * source/kafka_request_run.c
- *	  The thread of a request: librdkafka's blocking calls, tried again until
- *	  they succeed or the time is over.
+ *	  What the thread of a request does: librdkafka's blocking calls, tried
+ *	  again until they succeed or the time is over; the answer, and its end.
  *
  * A blocking call of librdkafka cannot be interrupted, and the handle must
  * live as long as it is in it.  So the time is given in slices that grow: the
@@ -19,7 +19,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "source/kafka_request.h"
+#include "source/kafka_request_internal.h"
 #include "source/thread.h"
 
 #define FIRST_SLICE_MS		2000
@@ -491,4 +491,60 @@ cdc_kafka_request_run(CdcKafkaRequest *request)
 			return run_transaction(request);
 	}
 	return cdc_error(&request->error, CDC_ERR_INTERNAL, "unknown request");
+}
+
+/*
+ * Its end
+ */
+
+static void
+free_metadata(CdcKafkaMetadata *md)
+{
+	int			i;
+
+	if (md == NULL)
+		return;
+	for (i = 0; i < md->nbrokers; i++)
+		free((void *) md->brokers[i].host);
+	for (i = 0; i < md->ntopics; i++)
+	{
+		free((void *) md->topics[i].name);
+		free((void *) md->topics[i].partitions);
+		free((void *) md->topics[i].error);
+	}
+	free((void *) md->brokers);
+	free((void *) md->topics);
+	free((void *) md->cluster_id);
+	free(md);
+}
+
+static void
+free_bounds(CdcKafkaBounds *bounds, int n)
+{
+	int			i;
+
+	for (i = 0; bounds != NULL && i < n; i++)
+		free((void *) bounds[i].topic);
+	free(bounds);
+}
+
+void
+cdc_kafka_request_free(CdcKafkaRequest *request)
+{
+	if (request == NULL)
+		return;
+	free_metadata(request->metadata);
+	free_bounds(request->bounds, request->nbounds);
+	free(request->topic);
+	free(request);
+}
+
+/* The request's thread may be blocked for a while: it is left to itself. */
+void
+cdc_kafka_request_abandon(CdcKafka *kafka)
+{
+	if (kafka->running)
+		atomic_store(&kafka->request->abandoned, true);
+	kafka->running = false;
+	kafka->given_up = true;
 }

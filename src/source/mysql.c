@@ -2,8 +2,8 @@
  *
  * source/mysql.c
  *	  Connections to MySQL and MariaDB servers: options, TLS, set-up of the
- *	  session.  The list of hosts is in source/mysql_hosts.c, the dump of the
- *	  binlog in source/mysql_dump.c.
+ *	  session; connecting to the first host that answers.  The list of hosts is
+ *	  in source/mysql_hosts.c, the dump of the binlog in source/mysql_dump.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -122,17 +122,6 @@ cdc_mysql_interrupt(CdcMysql *conn)
 	else if (conn->wait_fd >= 0)
 		(void) shutdown(conn->wait_fd, SHUT_RDWR);
 	pthread_mutex_unlock(&conn->lock);
-}
-
-bool
-cdc_mysql_interrupted(CdcMysql *conn)
-{
-	bool		interrupted;
-
-	pthread_mutex_lock(&conn->lock);
-	interrupted = conn->interrupted;
-	pthread_mutex_unlock(&conn->lock);
-	return interrupted;
 }
 
 #if CDC_LIBMARIADB
@@ -454,8 +443,9 @@ new_handle(CdcMysql *conn)
 	return mysql;
 }
 
-CdcStatus
-cdc_mysql_connect_one(CdcMysql *conn, const CdcHostPort *hp, CdcError *err)
+/* Connects and sets the session up; hp is NULL for the Unix socket. */
+static CdcStatus
+connect_one(CdcMysql *conn, const CdcHostPort *hp, CdcError *err)
 {
 	const CdcMysqlOptions *o = &conn->options;
 	MYSQL	   *mysql;
@@ -489,5 +479,58 @@ cdc_mysql_connect_one(CdcMysql *conn, const CdcHostPort *hp, CdcError *err)
 	conn->deadline_ms = 0;
 	if (cdc_failed(st))
 		close_handle(conn);
+	return st;
+}
+
+/* Whether the next host is worth a try: this one cannot be reached or is not ready. */
+static bool
+try_next(CdcStatus st)
+{
+	return st == CDC_ERR_CONNECT;
+}
+
+/*
+ * One host after the other.  When none answers the last one's error is
+ * reported, and in its hint how many were tried.
+ *
+ * The host that a stream was read from last is tried before the others, so that
+ * a dead one in front of it costs its timeout once, and a stream does not
+ * wander between servers that are all alive.
+ */
+CdcStatus
+cdc_mysql_connect(CdcMysql *conn, CdcError *err)
+{
+	const CdcMysqlOptions *options = &conn->options;
+	const char *rest = cdc_host_list(options);
+	CdcHostPort preferred;
+	CdcHostPort hp;
+	bool		has_preferred;
+	CdcStatus	st = CDC_ERR_VALUE;
+	int			tried = 0;
+
+	if (cdc_uses_socket(options))
+		return connect_one(conn, NULL, err);
+	has_preferred = cdc_host_find_preferred(options, &preferred);
+	if (has_preferred)
+	{
+		st = connect_one(conn, &preferred, err);
+		if (!try_next(st) || options->only_prefer)
+			return st;
+		tried++;
+	}
+	else if (options->only_prefer)
+		return cdc_error(err, CDC_ERR_CONNECT, "MySQL server \"%s\" is not among the hosts any more",
+						 options->prefer);
+	while ((rest = cdc_host_next(rest, cdc_default_port(options), &hp)) != NULL)
+	{
+		if (has_preferred && hp.port == preferred.port && strcmp(hp.host, preferred.host) == 0)
+			continue;
+		st = connect_one(conn, &hp, err);
+		if (!try_next(st))
+			return st;
+		tried++;
+	}
+	if (tried > 1)
+		cdc_error_hint(err, "None of the %d hosts of the server option host could be used; this is the last one's error.", tried);
 	return st;
 }

@@ -212,6 +212,17 @@ tls_failed(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
 	return CDC_ERR_CONFIG;
 }
 
+bool
+cdc_mysql_interrupted(CdcMysql *conn)
+{
+	bool		interrupted;
+
+	pthread_mutex_lock(&conn->lock);
+	interrupted = conn->interrupted;
+	pthread_mutex_unlock(&conn->lock);
+	return interrupted;
+}
+
 /* Numbers that mean another one here. */
 static unsigned
 usual_number(unsigned number, const char *text, bool connecting)

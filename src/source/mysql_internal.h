@@ -83,19 +83,32 @@ extern CdcStatus cdc_mysql_read_packet(CdcMysql *conn, const char *doing, size_t
 /* The same while a connection is made; false: the library has the error. */
 extern bool cdc_mysql_take_packet(MYSQL *mysql, const uint8_t **packet, size_t *len);
 
-/* One host of the option's list (mysql_hosts.c). */
+/*
+ * mysql_hosts.c: the hosts of a source
+ */
+
 typedef struct CdcHostPort
 {
 	char		host[256];
 	unsigned	port;
 } CdcHostPort;
 
+/* What of the options, or its default. */
+extern const char *cdc_host_list(const CdcMysqlOptions *options);
+extern unsigned cdc_default_port(const CdcMysqlOptions *options);
+extern unsigned cdc_connect_timeout_s(const CdcMysqlOptions *options);
+extern bool cdc_uses_socket(const CdcMysqlOptions *options);
+
+/*
+ * Takes the next entry off a list "host, host:port, [v6 address]:port, v6
+ * address".  Returns where to go on, or NULL at the list's end.
+ */
+extern const char *cdc_host_next(const char *list, unsigned default_port, CdcHostPort *hp);
+
+/* Finds the preferred address in the list; false where it is not in it, or none is set. */
+extern bool cdc_host_find_preferred(const CdcMysqlOptions *options, CdcHostPort *hp);
+
 /* "host:port", with brackets around a v6 address: an entry of the list. */
 extern void cdc_host_address(const CdcHostPort *hp, char *buf, size_t size);
-extern bool cdc_uses_socket(const CdcMysqlOptions *options);
-extern unsigned cdc_connect_timeout_s(const CdcMysqlOptions *options);
-
-/* Connects and sets the session up; hp is NULL for the Unix socket. */
-extern CdcStatus cdc_mysql_connect_one(CdcMysql *conn, const CdcHostPort *hp, CdcError *err);
 
 #endif							/* CDC_SOURCE_MYSQL_INTERNAL_H */

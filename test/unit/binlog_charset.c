@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "binlog/charset.h"
+#include "binlog/charset_exceptions.h"
 
 typedef struct Digest
 {
@@ -50,7 +51,7 @@ static const Digest digests[] = {
 typedef struct Sum
 {
 	const char *charset;
-	CdcConverter *converter;	/* NULL: it is UTF-8 already */
+	CdcCharsetConverter *converter;	/* NULL: it is UTF-8 already */
 	CdcArena   *arena;
 	uint32_t	count;
 	uLong		crc;
@@ -80,7 +81,7 @@ add_code(Sum *sum, const uint8_t *code, size_t len)
 	if (sum->converter != NULL)
 	{
 		cdc_arena_reset(sum->arena);
-		if (cdc_failed(cdc_convert(sum->converter, code, len, sum->arena, &utf8, &err)))
+		if (cdc_failed(cdc_charset_to_utf8(sum->converter, code, len, sum->arena, &utf8, &err)))
 		{
 			assert_int_equal(err.status, CDC_ERR_CORRUPT);
 			return;
@@ -231,7 +232,7 @@ test_texts(void **state)
 	};
 	CdcCharsets charsets = {0};
 	CdcArena   *arena = cdc_arena_create(0);
-	CdcConverter *converter;
+	CdcCharsetConverter *converter;
 	CdcString	result;
 	CdcError	err;
 
@@ -244,7 +245,7 @@ test_texts(void **state)
 		if (strncmp(texts[i].charset, "utf16", 5) == 0 && texts[i].utf8 != NULL)
 			len = 4;
 		assert_ok(cdc_charset_converter(&charsets, texts[i].charset, &converter, &err), &err);
-		st = cdc_convert(converter, (const uint8_t *) texts[i].bytes, len, arena, &result, &err);
+		st = cdc_charset_to_utf8(converter, (const uint8_t *) texts[i].bytes, len, arena, &result, &err);
 		if (texts[i].utf8 == NULL)
 		{
 			assert_int_equal(st, CDC_ERR_CORRUPT);

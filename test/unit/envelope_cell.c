@@ -11,7 +11,8 @@
 #include "core/base64.h"
 #include "core/event.h"
 #include "core/json_text.h"
-#include "envelope/cell.h"
+#include "envelope/cell_emit.h"
+#include "envelope/cell_time.h"
 #include "envelope/doc_tree.h"
 
 typedef struct Bench

@@ -9,7 +9,8 @@
 #include "pg/base/error.h"
 
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
+
+#include "pg/base/utf8.h"
 
 static int
 sqlstate(CdcStatus status)
@@ -52,34 +53,6 @@ sqlstate(CdcStatus status)
 	return ERRCODE_INTERNAL_ERROR;
 }
 
-/*
- * In the database's encoding.  A message may end inside a character, where it
- * was cut to its buffer's size, or hold bytes that the source sent: what is
- * not UTF-8 becomes '?', so that reporting an error cannot fail by itself.
- */
-char *
-cdc_error_text(const char *utf8)
-{
-	char	   *copy = pstrdup(utf8);
-	int			len = strlen(copy);
-	int			at = 0;
-
-	while (at < len)
-	{
-		int			n = pg_encoding_mblen(PG_UTF8, copy + at);
-
-		if (n > len - at || !pg_utf8_islegal((unsigned char *) copy + at, n))
-		{
-			copy[at++] = '?';
-			continue;
-		}
-		at += n;
-	}
-	if (GetDatabaseEncoding() == PG_UTF8)
-		return copy;
-	return pg_any_to_server(copy, len, PG_UTF8);
-}
-
 /* Where in the source it happened, or NULL. */
 static char *
 context_text(const CdcError *err, const char *subscription)
@@ -91,22 +64,22 @@ context_text(const CdcError *err, const char *subscription)
 		appendStringInfo(&buf, "subscription \"%s\"", subscription);
 	if (err->file[0] != '\0')
 		appendStringInfo(&buf, "%sposition %s:" UINT64_FORMAT, buf.len > 0 ? ", " : "",
-						 cdc_error_text(err->file), (uint64) err->offset);
+						 cdc_from_utf8_lenient(err->file), (uint64) err->offset);
 	if (err->table[0] != '\0')
 		appendStringInfo(&buf, "%ssource table %s", buf.len > 0 ? ", " : "",
-						 cdc_error_text(err->table));
+						 cdc_from_utf8_lenient(err->table));
 	if (err->column[0] != '\0')
 		appendStringInfo(&buf, "%scolumn \"%s\"", buf.len > 0 ? ", " : "",
-						 cdc_error_text(err->column));
+						 cdc_from_utf8_lenient(err->column));
 	return buf.len > 0 ? buf.data : NULL;
 }
 
 void
 cdc_ereport(const CdcError *err, const char *subscription)
 {
-	const char *message = err->message[0] != '\0' ? cdc_error_text(err->message) : "unknown error";
-	const char *detail = err->detail[0] != '\0' ? cdc_error_text(err->detail) : NULL;
-	const char *hint = err->hint[0] != '\0' ? cdc_error_text(err->hint) : NULL;
+	const char *message = err->message[0] != '\0' ? cdc_from_utf8_lenient(err->message) : "unknown error";
+	const char *detail = err->detail[0] != '\0' ? cdc_from_utf8_lenient(err->detail) : NULL;
+	const char *hint = err->hint[0] != '\0' ? cdc_from_utf8_lenient(err->hint) : NULL;
 	const char *context = context_text(err, subscription);
 
 	ereport(ERROR,

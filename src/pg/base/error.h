@@ -21,12 +21,6 @@ pg_noreturn extern void cdc_ereport(const CdcError *err, const char *subscriptio
 /* Where an allocation outside of PostgreSQL's memory contexts failed. */
 pg_noreturn extern void cdc_out_of_memory(void);
 
-/*
- * Text from a source in the database's encoding, palloc'ed; what is not UTF-8
- * becomes '?'.
- */
-extern char *cdc_error_text(const char *utf8);
-
 /* Raises when st is an error. */
 #define CDC_CHECK(st, err, subscription) \
 	do { if (cdc_failed(st)) cdc_ereport((err), (subscription)); } while (0)

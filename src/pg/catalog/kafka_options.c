@@ -24,7 +24,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
-#include "pg/fdw/table.h"
+#include "pg/catalog/kafka_field.h"
 #include "pg/catalog/option_table.h"
 
 char *

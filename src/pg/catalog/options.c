@@ -17,7 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
-#include "pg/fdw/table.h"
+#include "pg/catalog/kafka_field.h"
 #include "pg/catalog/option_table.h"
 #include "source/kafka.h"
 

@@ -11,8 +11,9 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "core/binlog_position.h"
+#include "pg/base/error.h"
 #include "pg/catalog/spi.h"
-
 
 /* 0 stands for an unknown time. */
 static Datum
@@ -147,4 +148,37 @@ cdc_progress_set(const CdcSubscription *sub, const CdcProgress *progress)
 	if (cdc_spi_execute(&stmt, values, nulls) == 0)
 		row_missing("cdc.subscription_progress", sub);
 	cdc_spi_end(&spi);
+}
+
+/* ---- positions as text ---- */
+
+bool
+cdc_position_parse(const char *text, char **file, int64 *offset)
+{
+	size_t		len;
+	int64_t		value;
+
+	if (!cdc_binlog_position_parse(text, &len, &value))
+		return false;
+	*file = pnstrdup(text, len);
+	*offset = value;
+	return true;
+}
+
+CdcGtidSet *
+cdc_position_parse_gtids(CdcFlavor flavor, const char *text, const char *subscription)
+{
+	CdcGtidSet *set = cdc_gtid_set_create(flavor);
+	CdcError	err;
+	CdcStatus	st;
+
+	if (set == NULL)
+		cdc_out_of_memory();
+	st = cdc_gtid_set_parse(set, text, &err);
+	if (cdc_failed(st))
+	{
+		cdc_gtid_set_destroy(set);
+		cdc_ereport(&err, subscription);
+	}
+	return set;
 }

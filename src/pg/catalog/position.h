@@ -10,6 +10,7 @@
 #define CDC_PG_CATALOG_POSITION_H
 
 #include "pg/base/compat.h"
+#include "core/gtid.h"
 #include "datatype/timestamp.h"
 #include "pg/catalog/subscription.h"
 
@@ -48,5 +49,18 @@ typedef struct CdcProgress
 
 extern void cdc_progress_get(const CdcSubscription *sub, CdcProgress *progress);
 extern void cdc_progress_set(const CdcSubscription *sub, const CdcProgress *progress);
+
+/*
+ * Splits "file:offset" of a binlog; false when text is not of that form.  *file
+ * is palloc'ed.
+ */
+extern bool cdc_position_parse(const char *text, char **file, int64 *offset);
+
+/*
+ * The set of GTIDs that text says.  Malloc'ed: cdc_gtid_set_destroy() frees it.
+ * ERROR, which names the subscription, where text is no such set.
+ */
+extern CdcGtidSet *cdc_position_parse_gtids(CdcFlavor flavor, const char *text,
+											const char *subscription);
 
 #endif							/* CDC_PG_CATALOG_POSITION_H */

@@ -22,7 +22,8 @@ typedef struct CdcSubscriptionTable
 	char	  **key;			/* target columns; NULL = the source's primary key */
 	int			nkey;
 	Jsonb	   *columns;		/* target column -> source column, or NULL */
-	char		state;			/* i d f s r e */
+	char		state;			/* i: waits for its copy; f: is copied, the stream has to pass
+								 * that; r: ready; e: in error */
 	bool		copy_data;		/* whether state i wants an initial copy */
 } CdcSubscriptionTable;
 

@@ -18,12 +18,12 @@
 
 #include "envelope/envelope.h"
 #include "pg/base/error.h"
+#include "pg/base/result_set.h"
+#include "pg/catalog/spi.h"
 #include "pg/datum/jsonb_document.h"
 #include "pg/datum/jsonb_writer.h"
-#include "pg/target/replica_table.h"
-#include "pg/base/result_set.h"
 #include "pg/schema/schema.h"
-#include "pg/catalog/spi.h"
+#include "pg/target/replica_table.h"
 
 enum
 {

@@ -9,7 +9,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/commands/subscription.h"
 #include "pg/commands/subscription_internal.h"
 
 #include "access/xact.h"
@@ -27,16 +26,15 @@
 #include "utils/lsyscache.h"
 
 #include "core/pattern.h"
+#include "pg/base/background.h"
 #include "pg/base/error.h"
-#include "pg/catalog/options.h"
-#include "pg/pull_kafka/pull_kafka.h"
-#include "pg/target/replica_table.h"
-#include "pg/schema/schema.h"
-#include "pg/catalog/spi.h"
-#include "pg/catalog/subscription.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/base/background.h"
+#include "pg/catalog/options.h"
+#include "pg/catalog/spi.h"
+#include "pg/catalog/subscription.h"
+#include "pg/pull/source_kind.h"
+#include "pg/target/replica_table.h"
 
 PG_FUNCTION_INFO_V1(cdc_create_subscription);
 
@@ -149,21 +147,6 @@ name_taken(const char *name)
 }
 
 static void
-check_mysql(const CdcSubscription *sub)
-{
-	if (sub->topics != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("topics are for servers of Kafka"),
-				 errhint("For a MySQL or MariaDB source name the tables: tables := '{shop.*}'.")));
-	if (strcmp(sub->format, "maxwell") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid format \"%s\"", sub->format),
-				 errhint("Valid for a MySQL or MariaDB source: maxwell.")));
-}
-
-static void
 read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 {
 	static const int required[] = {
@@ -195,10 +178,7 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 	sub->format = text_to_cstring(PG_GETARG_TEXT_PP(ARG_FORMAT));
 	if (!PG_ARGISNULL(ARG_TOPICS))
 		sub->topics = cdc_argument_strings(PG_GETARG_DATUM(ARG_TOPICS), "topics", &sub->ntopics);
-	if (sub->kind == CDC_SERVER_KAFKA)
-		cdc_pull_kafka_check_arguments(sub);
-	else
-		check_mysql(sub);
+	cdc_source_kind(sub->kind)->check_arguments(sub);
 	sub->tables = read_patterns(fcinfo, ARG_TABLES, "tables", true, &sub->ntables);
 	sub->exclude = read_patterns(fcinfo, ARG_EXCLUDE, "exclude", false, &sub->nexclude);
 	if (!PG_ARGISNULL(ARG_TARGET_SCHEMA))
@@ -323,85 +303,20 @@ insert_rows(NewSubscription *new)
 	cdc_catalog_changed();
 }
 
-/* A list such as "shop.*, other.a". */
-static char *
-join_patterns(const CdcSubscription *sub)
-{
-	StringInfoData buf;
-	int			i;
-
-	initStringInfo(&buf);
-	for (i = 0; i < sub->ntables; i++)
-		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "", sub->tables[i]);
-	return buf.data;
-}
-
-/*
- * No table is wanted.  In a database that the source's user can see they may
- * come later; where no such database is seen, a name or a privilege is wrong.
- */
-static void
-no_tables(CdcSource *source, const CdcSubscription *sub)
-{
-	CdcRows    *rows = cdc_source_query(source, "SELECT schema_name FROM information_schema.schemata");
-	bool		seen = false;
-	int64_t		i;
-
-	for (i = 0; i < rows->nrows && !seen; i++)
-		seen = cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables, NULL, 0,
-								  cdc_rows_cell(rows, i, 0)->data, "*") ||
-			cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables, NULL, 0,
-							   cdc_rows_cell(rows, i, 0)->data, "t");
-	cdc_rows_free(rows);
-	ereport(seen ? NOTICE : ERROR,
-			(errcode(ERRCODE_UNDEFINED_TABLE),
-			 errmsg("no table of server \"%s\" matches %s", sub->server, join_patterns(sub)),
-			 seen ? errdetail("Tables that match are registered when they appear in the stream.") :
-			 errdetail("The source shows no such database."),
-			 errhint("Check the spelling, letter case too, and that the user of the mapping has SELECT on the tables.")));
-}
-
-static void
-register_tables(const CdcSubscription *sub, CdcSource *source)
-{
-	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
-	List	   *names = cdc_schema_source_tables(source, sub);
-	ListCell   *lc;
-
-	if (names == NIL)
-		no_tables(source, sub);
-	cdc_schema_read_databases(schema, source, 1);
-	foreach(lc, names)
-	{
-		char	   *database;
-		char	   *name;
-		const CdcTable *table;
-
-		CHECK_FOR_INTERRUPTS();
-		cdc_split_table_name(lfirst(lc), &database, &name);
-		table = cdc_schema_refresh(schema, source, database, name, 1, NULL);
-		if (table != NULL)		/* else dropped since it was listed */
-			cdc_subscription_register_table(sub, source, table, sub->copy_data);
-	}
-	cdc_schema_destroy(schema);
-}
-
 Datum
 cdc_create_subscription(PG_FUNCTION_ARGS)
 {
 	NewSubscription new;
 	CdcSubscription *sub = &new.sub;
-	CdcSource  *source = NULL;
-	List	   *places = NIL;
+	const CdcSourceMethods *methods;
+	void	   *prepared;
 
 	memset(&new, 0, sizeof(new));
 	read_arguments(fcinfo, &new);
 
 	/* the slow part first: nothing is locked while the source is waited for */
-	if (sub->kind == CDC_SERVER_KAFKA)
-		places = cdc_pull_kafka_start(sub);
-	else
-		source = cdc_source_open(sub->server, sub->owner_oid, false);
+	methods = cdc_source_kind(sub->kind);
+	prepared = methods->prepare(sub);
 
 	if (sub->target_schema != NULL && !OidIsValid(get_namespace_oid(sub->target_schema, true)))
 	{
@@ -410,11 +325,7 @@ cdc_create_subscription(PG_FUNCTION_ARGS)
 	}
 	make_history(&new);
 	insert_rows(&new);
-	if (sub->kind == CDC_SERVER_KAFKA)
-		cdc_pull_kafka_start_store(sub, places);
-	else
-		register_tables(sub, source);
-	cdc_source_close(source);
+	methods->create(sub, prepared);
 
 	cdc_log(sub->name, "subscription", psprintf("created for server %s", sub->server), NULL);
 	if (sub->enabled)

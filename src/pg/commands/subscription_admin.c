@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * subscription_admin.c
- *	  cdc.alter_subscription(), enable_, disable_ and drop_subscription().
+ *	  cdc.alter_subscription(), enable_, disable_ and drop_subscription(), and
+ *	  cdc.set_position().
  *
  *-------------------------------------------------------------------------
  */
@@ -19,16 +20,16 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
-#include "pg/catalog/options.h"
-#include "pg/pull/pull.h"
+#include "pg/base/background.h"
 #include "pg/base/shmem.h"
-#include "pg/catalog/subscription.h"
 #include "pg/catalog/access.h"
-#include "pg/catalog/tables.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/base/background.h"
+#include "pg/catalog/options.h"
 #include "pg/catalog/spi.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/tables.h"
+#include "pg/pull/pull.h"
 
 /* Whether apply has something to do, now or with the next new table. */
 static bool
@@ -199,6 +200,25 @@ cdc_alter_subscription(PG_FUNCTION_ARGS)
 	cdc_spi_end(&spi);
 	cdc_log(sub->name, "subscription", "options changed", json.data);
 	cdc_subscription_changed();
+	PG_RETURN_VOID();
+}
+
+/* ------------------------------------------------------------------------
+ * cdc.set_position
+ * ------------------------------------------------------------------------
+ */
+
+PG_FUNCTION_INFO_V1(cdc_set_position);
+
+/*
+ * cdc.set_position(subscription text, "position" text): the next pull reads from there.
+ */
+Datum
+cdc_set_position(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	cdc_source_kind(sub->kind)->set_position(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
 }
 

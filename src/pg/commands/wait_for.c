@@ -10,10 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/subscription.h"
-#include "pg/catalog/access.h"
-#include "pg/catalog/position.h"
-#include "pg/base/shmem.h"
+#include "pg/pull/source_kind.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -25,129 +22,30 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "core/binlog_position.h"
-#include "core/gtid.h"
-#include "pg/apply/apply.h"
-#include "pg/base/error.h"
-#include "pg/pull/pull.h"
-#include "pg/pull_kafka/pull_kafka.h"
-#include "pg/remote/source.h"
+#include "pg/base/shmem.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/position.h"
+#include "pg/catalog/subscription.h"
 
 /* How long one wait lasts at most: nobody may wake us where workers are off. */
 #define WAIT_SLICE_MS	200
 
-/* What is waited for: a GTID set, a file and offset, or offsets in Kafka. */
+/* What is waited for. */
 typedef struct Wanted
 {
-	CdcFlavor	flavor;
-	CdcGtidSet *gtid;			/* malloc'ed; or NULL */
-	char	   *file;
-	int64		offset;
-	CdcKafkaGoal *kafka;		/* or offsets of partitions */
+	const CdcSubscription *sub;
+	const CdcSourceMethods *methods;	/* of its kind of source */
+	void	   *goal;			/* theirs */
 } Wanted;
-
-/* ------------------------------------------------------------------------
- * Positions
- * ------------------------------------------------------------------------
- */
-
-/* MySQL's GTIDs begin with a uuid, MariaDB's are three numbers. */
-static CdcFlavor
-flavor_of(const char *text)
-{
-	const char *p = text + strspn(text, " \t\r\n");
-	size_t		digits = strspn(p, "0123456789abcdefABCDEF");
-
-	return digits == 8 && p[8] == '-' && strspn(p + 9, "0123456789abcdefABCDEF") == 4 ?
-		CDC_MYSQL : CDC_MARIADB;
-}
-
-static void
-parse_wanted(Wanted *wanted, const char *text, const CdcSubscription *sub)
-{
-	memset(wanted, 0, sizeof(*wanted));
-	if (cdc_position_parse(text, &wanted->file, &wanted->offset))
-		return;
-	wanted->flavor = flavor_of(text);
-	wanted->gtid = cdc_pull_parse_gtid_set(wanted->flavor, text, sub->name);
-	if (cdc_gtid_set_empty(wanted->gtid))
-	{
-		cdc_gtid_set_destroy(wanted->gtid);
-		wanted->gtid = NULL;
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("source_position \"%s\" is empty", text),
-				 errhint("Give a GTID, a GTID set or file:offset; null is the source's present position.")));
-	}
-}
-
-/* Where the source stands now. */
-static void
-ask_source(Wanted *wanted, const CdcSubscription *sub)
-{
-	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
-	CdcSourcePosition pos;
-
-	cdc_source_position(source, &pos);
-	memset(wanted, 0, sizeof(*wanted));
-	if (pos.gtid_set != NULL && pos.gtid_set[0] != '\0')
-	{
-		wanted->flavor = cdc_source_info(source)->flavor;
-		wanted->gtid = cdc_pull_parse_gtid_set(wanted->flavor, pos.gtid_set, sub->name);
-	}
-	else
-	{
-		wanted->file = pstrdup(pos.file);
-		wanted->offset = pos.offset;
-	}
-	cdc_source_close(source);
-}
-
-/* Whether pull's position contains what is wanted. */
-static bool
-pulled(const Wanted *wanted, const CdcSubscription *sub, const CdcPosition *position)
-{
-	CdcGtidSet *have;
-	bool		result;
-
-	if (position->file == NULL && position->gtid_set == NULL)
-		return false;
-	if (wanted->gtid == NULL)
-		return position->file != NULL &&
-			cdc_binlog_position_compare(position->file, position->file_offset,
-										wanted->file, wanted->offset) >= 0;
-	if (position->gtid_set == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("subscription \"%s\" has no GTIDs", sub->name),
-				 errhint("Its source runs without GTIDs; give file:offset.")));
-	have = cdc_pull_parse_gtid_set(wanted->flavor, position->gtid_set, sub->name);
-	result = cdc_gtid_set_contains(have, wanted->gtid);
-	cdc_gtid_set_destroy(have);
-	return result;
-}
-
-/* Whether a transaction of history belongs to what is wanted. */
-static bool
-belongs(const Wanted *wanted, const char *gtid, const char *position)
-{
-	char	   *file;
-	int64		offset;
-
-	if (wanted->gtid != NULL)
-		return gtid != NULL && cdc_gtid_set_contains_gtid(wanted->gtid, gtid);
-	if (position == NULL || !cdc_position_parse(position, &file, &offset))
-		return true;
-	return cdc_binlog_position_compare(file, offset, wanted->file, wanted->offset) <= 0;
-}
 
 /*
  * The seq of the last transaction in (applied, last] that belongs to what is
  * wanted; applied when none does.
  */
 static int64
-wanted_seq(const Wanted *wanted, const CdcSubscription *sub, int64 applied, int64 last)
+wanted_seq(const Wanted *wanted, int64 applied, int64 last)
 {
+	const CdcSubscription *sub = wanted->sub;
 	Oid			types[2] = {INT8OID, INT8OID};
 	Datum		values[2];
 	SPIPlanPtr	plan;
@@ -182,8 +80,9 @@ wanted_seq(const Wanted *wanted, const CdcSubscription *sub, int64 applied, int6
 			HeapTuple	tuple = SPI_tuptable->vals[i];
 			bool		isnull;
 
-			if (belongs(wanted, SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2),
-						SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3)))
+			if (wanted->methods->goal_has(wanted->goal,
+										  SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2),
+										  SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3)))
 				result = DatumGetInt64(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
 		}
 		SPI_freetuptable(SPI_tuptable);
@@ -203,8 +102,9 @@ wanted_seq(const Wanted *wanted, const CdcSubscription *sub, int64 applied, int6
 
 /* Whether the targets contain it; *seq: 0 until it is known. */
 static bool
-contained(const Wanted *wanted, const CdcSubscription *sub, int64 *seq)
+contained(const Wanted *wanted, int64 *seq)
 {
+	const CdcSubscription *sub = wanted->sub;
 	CdcProgress progress;
 	CdcPosition position;
 	bool		result = false;
@@ -214,18 +114,16 @@ contained(const Wanted *wanted, const CdcSubscription *sub, int64 *seq)
 	if (*seq == 0)
 	{
 		cdc_position_get(sub, &position);
-		if (wanted->kafka != NULL)
+		if (!wanted->methods->goal_pulled(wanted->goal, sub, &position))
+			return false;
+		if (wanted->methods->goal_has == NULL)
 		{
 			/* the position is read last: what was pulled by then is in its last_seq */
-			if (!cdc_pull_kafka_passed(sub, wanted->kafka))
-				return false;
 			cdc_position_get(sub, &position);
 			*seq = position.last_seq;
 			return progress.applied_seq >= *seq;
 		}
-		if (!pulled(wanted, sub, &position))
-			return false;
-		*seq = wanted_seq(wanted, sub, progress.applied_seq, position.last_seq);
+		*seq = wanted_seq(wanted, progress.applied_seq, position.last_seq);
 
 		/* a copy that has not joined the stream is not visible as a whole */
 		if (position.snapshot_join != NULL || *seq < position.barrier_seq)
@@ -244,7 +142,7 @@ remaining_ms(TimestampTz deadline)
 }
 
 static bool
-wait_until(const Wanted *wanted, const CdcSubscription *sub, TimestampTz deadline)
+wait_until(const Wanted *wanted, TimestampTz deadline)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.wait_for",
 											  ALLOCSET_DEFAULT_SIZES);
@@ -259,7 +157,7 @@ wait_until(const Wanted *wanted, const CdcSubscription *sub, TimestampTz deadlin
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(cxt);
 		PushActiveSnapshot(GetLatestSnapshot());
-		result = contained(wanted, sub, &seq);
+		result = contained(wanted, &seq);
 		PopActiveSnapshot();
 		ms = remaining_ms(deadline);
 		if (result || ms == 0)
@@ -283,6 +181,13 @@ deadline_of(FunctionCallInfo fcinfo, int arg)
 	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 												   TimestampTzGetDatum(now),
 												   PG_GETARG_DATUM(arg)));
+}
+
+static void
+free_goal(Wanted *wanted)
+{
+	if (wanted->methods->goal_free != NULL)
+		wanted->methods->goal_free(wanted->goal);
 }
 
 PG_FUNCTION_INFO_V1(cdc_wait_for);
@@ -309,29 +214,23 @@ cdc_wait_for(PG_FUNCTION_ARGS)
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
 	deadline = deadline_of(fcinfo, 2);
-	if (sub->kind == CDC_SERVER_KAFKA)
-	{
-		memset(&wanted, 0, sizeof(wanted));
-		wanted.kafka = cdc_pull_kafka_goal(sub, PG_ARGISNULL(1) ? NULL :
-										   text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	}
-	else if (PG_ARGISNULL(1))
-		ask_source(&wanted, sub);
-	else
-		parse_wanted(&wanted, text_to_cstring(PG_GETARG_TEXT_PP(1)), sub);
+	wanted.sub = sub;
+	wanted.methods = cdc_source_kind(sub->kind);
+	wanted.goal = wanted.methods->goal(sub, PG_ARGISNULL(1) ? NULL :
+									   text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
 	PG_TRY();
 	{
-		result = wait_until(&wanted, sub, deadline);
+		result = wait_until(&wanted, deadline);
 	}
 	PG_CATCH();
 	{
-		cdc_gtid_set_destroy(wanted.gtid);
+		free_goal(&wanted);
 		cdc_progress_wait_end();
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	cdc_gtid_set_destroy(wanted.gtid);
+	free_goal(&wanted);
 	cdc_progress_wait_end();
 	PG_RETURN_BOOL(result);
 }

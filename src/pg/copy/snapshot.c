@@ -33,7 +33,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/copy/snapshot.h"
 
 #include "miscadmin.h"
 #include "utils/timestamp.h"
@@ -47,7 +47,7 @@
 /* How long what the binlog has may take to be committed, where it is not shown ... */
 #define SETTLE_MS			1000
 
-/* ... and what is committed in the engine, to be told by gtid_executed. */
+/* ... and what is committed in the engine may take until gtid_executed says so. */
 #define VISIBLE_MS			50
 
 /*
@@ -87,25 +87,26 @@ same_gtids(const CdcSourcePosition *a, const CdcSourcePosition *b)
 	return a->gtid_set != NULL && b->gtid_set != NULL && strcmp(a->gtid_set, b->gtid_set) == 0;
 }
 
+/* Sleeps until then; can be cancelled. */
 static void
 wait_until(CdcSource *source, TimestampTz until)
 {
 	int64		left;
 
-	/* the session has nothing to tell: this is a sleep that can be cancelled */
+	/* nothing comes over the session: this is a sleep */
 	while ((left = (until - GetCurrentTimestamp() + 999) / 1000) > 0)
 		(void) cdc_source_wait(source, (long) left);
 }
 
 static void
-settle(CdcSource *source, int ms)
+sleep_ms(CdcSource *source, int ms)
 {
 	wait_until(source, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms));
 }
 
 /* ---- MariaDB ---- */
 
-/* MariaDB's own words; false where it has none. */
+/* The position as MariaDB says it; false where it does not. */
 static bool
 mariadb_position(CdcSource *source, CdcSourcePosition *pos)
 {
@@ -189,7 +190,10 @@ open_transactions(Prover *prover, List **list)
 	}
 }
 
-/* Whether the connection does nothing; those that have none: whether no one commits them. */
+/*
+ * Whether the connection of that id does nothing.  For "0", transactions that no
+ * connection has: whether none is committing one of that kind.
+ */
 static bool
 sleeps(const CdcRows *connections, const char *id)
 {
@@ -312,6 +316,7 @@ prover_end(Prover *prover)
 
 /* ---- opening it ---- */
 
+/* The snapshot itself. */
 static void
 start_transaction(CdcSource *source)
 {
@@ -320,14 +325,14 @@ start_transaction(CdcSource *source)
 
 /* By gtid_executed of MySQL 5.7 and later. */
 static void
-open_by_gtids(CdcSource *source, CdcCopySnapshot *snap, bool exact)
+open_by_gtids(CdcSource *source, CdcSnapshot *snap, bool exact)
 {
 	int			attempt;
 
 	for (attempt = 1;; attempt++)
 	{
 		start_transaction(source);
-		settle(source, VISIBLE_MS);
+		sleep_ms(source, VISIBLE_MS);
 		cdc_source_position(source, &snap->to);
 		snap->exact = same_gtids(&snap->from, &snap->to);
 		if (snap->exact || !exact || attempt >= EXACT_ATTEMPTS)
@@ -337,8 +342,9 @@ open_by_gtids(CdcSource *source, CdcCopySnapshot *snap, bool exact)
 	}
 }
 
+/* By what INNODB_TRX shows; false where the deadline comes first. */
 static bool
-open_by_proof(CdcSource *source, Prover *prover, CdcCopySnapshot *snap, bool exact)
+open_by_proof(CdcSource *source, Prover *prover, CdcSnapshot *snap, bool exact)
 {
 	int			attempt;
 
@@ -356,8 +362,9 @@ open_by_proof(CdcSource *source, Prover *prover, CdcCopySnapshot *snap, bool exa
 	}
 }
 
+/* By a pause behind the position. */
 static void
-open_by_margin(CdcSource *source, CdcCopySnapshot *snap, bool exact)
+open_by_margin(CdcSource *source, CdcSnapshot *snap, bool exact)
 {
 	int			attempt;
 
@@ -366,7 +373,7 @@ open_by_margin(CdcSource *source, CdcCopySnapshot *snap, bool exact)
 		CdcSourcePosition now;
 
 		cdc_source_position(source, &snap->from);
-		settle(source, SETTLE_MS);
+		sleep_ms(source, SETTLE_MS);
 		cdc_source_position(source, &now);
 		start_transaction(source);
 		cdc_source_position(source, &snap->to);
@@ -378,8 +385,8 @@ open_by_margin(CdcSource *source, CdcCopySnapshot *snap, bool exact)
 }
 
 bool
-cdc_copy_snapshot_open(CdcPullStream *stream, CdcSource *source, bool exact, int patience_ms,
-					   CdcCopySnapshot *snap)
+cdc_snapshot_open(CdcSource *source, const CdcControl *control, bool exact, int patience_ms,
+				  CdcSnapshot *snap)
 {
 	const CdcMysqlServerInfo *info = cdc_source_info(source);
 	Prover		prover;
@@ -404,7 +411,7 @@ cdc_copy_snapshot_open(CdcPullStream *stream, CdcSource *source, bool exact, int
 		open_by_gtids(source, snap, exact);
 		return true;
 	}
-	if (prover_begin(&prover, cdc_pull_stream_control(stream), patience_ms))
+	if (prover_begin(&prover, cdc_control_session(control), patience_ms))
 	{
 		proved = open_by_proof(source, &prover, snap, exact);
 		prover_end(&prover);

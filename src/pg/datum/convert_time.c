@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/datum/convert.h"
+#include "pg/datum/convert_time.h"
 
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"

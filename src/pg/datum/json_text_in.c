@@ -14,7 +14,7 @@
 
 #include "core/json_parse.h"
 #include "pg/base/error.h"
-#include "pg/datum/jsonb_build.h"
+#include "pg/datum/jsonb_writer_internal.h"
 
 const Jsonb *
 cdc_jsonb_from_text(CdcJsonbWriter *writer, const char *text, size_t len, CdcError *err)

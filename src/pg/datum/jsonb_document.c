@@ -10,29 +10,12 @@
  */
 #include "pg/datum/jsonb_document.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
+#include "pg/base/utf8.h"
 #include "pg/datum/numeric_unpack.h"
 
 static const CdcDocOps jsonb_ops;
-
-static void
-utf8_string(const char *data, size_t len, CdcString *string)
-{
-	char	   *converted = (char *) data;
-
-	string->data = data;
-	string->len = len;
-	if (GetDatabaseEncoding() == PG_UTF8 || len == 0)
-		return;
-	converted = pg_server_to_any(data, (int) len, PG_UTF8);
-	if (converted != data)
-	{
-		string->data = converted;
-		string->len = strlen(converted);
-	}
-}
 
 static void
 doc_from_value(const CdcJsonValue *v, CdcDoc *doc)
@@ -46,7 +29,8 @@ doc_from_value(const CdcJsonValue *v, CdcDoc *doc)
 	{
 		case JENTRY_ISSTRING:
 			doc->type = CDC_DOC_STRING;
-			utf8_string(v->data, v->len, &doc->string);
+			doc->string.len = v->len;
+			doc->string.data = cdc_to_utf8_n(v->data, &doc->string.len);
 			break;
 		case JENTRY_ISNUMERIC:
 			doc->type = CDC_DOC_NUMBER;
@@ -88,16 +72,7 @@ jsonb_find(const CdcDoc *object, const char *key, size_t len, CdcDoc *value)
 {
 	CdcJsonValue v;
 
-	if (GetDatabaseEncoding() != PG_UTF8 && len > 0)
-	{
-		char	   *converted = pg_any_to_server(key, (int) len, PG_UTF8);
-
-		if (converted != key)
-		{
-			key = converted;
-			len = strlen(converted);
-		}
-	}
+	key = cdc_from_utf8_n(key, &len);
 	if (!cdc_json_find(cdc_doc_jsonb(object), key, len, &v))
 		return false;
 	doc_from_value(&v, value);
@@ -143,7 +118,8 @@ jsonb_next(CdcDocIter *iter, CdcString *key, CdcDoc *value)
 		offset = (uint32) iter->key_offset;
 		cdc_json_step(c, base, (int) iter->index, &offset, &v);
 		iter->key_offset = offset;
-		utf8_string(v.data, v.len, key);
+		key->len = v.len;
+		key->data = cdc_to_utf8_n(v.data, &key->len);
 	}
 	offset = (uint32) iter->value_offset;
 	cdc_json_step(c, base, (int) iter->index + (object ? n : 0), &offset, &v);

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/datum/jsonb_build.h"
+#include "pg/datum/jsonb_writer_internal.h"
 
 #include "utils/memutils.h"
 

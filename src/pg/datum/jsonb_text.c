@@ -6,10 +6,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/datum/jsonb_build.h"
+#include "pg/datum/jsonb_writer_internal.h"
 
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
+
+#include "pg/base/utf8.h"
 
 /* U+FFFD, what JSONB gets for U+0000 */
 static const char replacement_utf8[] = "\xEF\xBF\xBD";
@@ -55,41 +57,6 @@ replace_nul(CdcJsonbWriter *w, const char **s, size_t *len)
 	w->sink.has_nul = true;
 }
 
-/* In the database's encoding; NULL where that lacks a character. */
-static const char *
-to_server(CdcJsonbWriter *w, const char *s, size_t len)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	const char *volatile text = NULL;
-
-	if (!w->soft)
-		return (const char *) pg_do_encoding_conversion((unsigned char *) s, (int) len,
-														PG_UTF8, w->encoding);
-	PG_TRY();
-	{
-		text = (const char *) pg_do_encoding_conversion((unsigned char *) s, (int) len,
-														PG_UTF8, w->encoding);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-		char	   *message;
-
-		/* a conversion changes nothing: nothing is to be undone */
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_UNTRANSLATABLE_CHARACTER &&
-			error->sqlerrcode != ERRCODE_CHARACTER_NOT_IN_REPERTOIRE)
-			PG_RE_THROW();
-		FlushErrorState();
-		message = pg_server_to_any(error->message, (int) strlen(error->message), PG_UTF8);
-		strlcpy(w->problem, message, sizeof(w->problem));
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	return text;
-}
-
 CdcStatus
 cdc_jsonb_append_text(CdcJsonbWriter *w, Bytes *b, const char *s, size_t len)
 {
@@ -111,9 +78,14 @@ cdc_jsonb_append_text(CdcJsonbWriter *w, Bytes *b, const char *s, size_t len)
 	text = clean;
 	if (w->encoding != PG_UTF8 && w->encoding != PG_SQL_ASCII)
 	{
-		text = to_server(w, clean, len);
-		if (text != NULL && text != clean)
-			len = strlen(text);
+		if (!w->soft)
+			text = cdc_from_utf8_n(clean, &len);
+		else
+		{
+			text = cdc_from_utf8_soft(clean, len, w->problem, sizeof(w->problem));
+			if (text != NULL && text != clean)
+				len = strlen(text);
+		}
 	}
 	if (text == NULL)
 	{

@@ -24,7 +24,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/datum/jsonb_build.h"
+#include "pg/datum/jsonb_writer_internal.h"
 
 #include <math.h>
 

@@ -8,12 +8,16 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/scan.h"
+#include "pg/fdw/analyze.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+
+#include "pg/fdw/bounds.h"
+#include "pg/fdw/row.h"
+#include "pg/remote/kafka_ranges.h"
 
 /* Up to so many messages a sampled row all are read. */
 #define READ_ALL_FACTOR		10

@@ -16,14 +16,13 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/epoch.h"
+
 /*
  * Where clocks are set back, local times come again: an hour, three at Casey in
  * 2010.  That may be over midnight, as in St. John's until 2011.
  */
 #define CLOCK_CHANGE_MS	((int64) 4 * 3600 * 1000)
-
-#define EPOCH_OFFSET_MS \
-	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000))
 
 typedef struct Place
 {
@@ -100,7 +99,7 @@ timestamp_place(TimestampTz value)
 
 		if (value % 1000 < 0)
 			ms--;
-		place.at = ms + EPOCH_OFFSET_MS;
+		place.at = ms + CDC_EPOCH_DISTANCE_MS;
 		place.next = place.at + 1;
 		place.exact = (value % 1000 == 0);
 	}
@@ -118,7 +117,7 @@ date_place(DateADT value)
 static bool
 clocks_change(int64 ms)
 {
-	TimestampTz at = (ms - EPOCH_OFFSET_MS) * 1000;
+	TimestampTz at = (ms - CDC_EPOCH_DISTANCE_MS) * 1000;
 	struct pg_tm tm;
 	fsec_t		fsec;
 	int			before;

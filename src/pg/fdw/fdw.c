@@ -5,8 +5,13 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/fdw/analyze.h"
+#include "pg/fdw/import.h"
 #include "pg/fdw/modify.h"
 #include "pg/fdw/scan.h"
+#include "pg/fdw/scan_explain.h"
+#include "pg/fdw/scan_parallel.h"
+#include "pg/fdw/scan_plan.h"
 
 PG_FUNCTION_INFO_V1(cdc_kafka_fdw_handler);
 

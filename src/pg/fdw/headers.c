@@ -8,10 +8,10 @@
 #include "pg/fdw/headers.h"
 
 #include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "pg/base/utf8.h"
 #include "pg/datum/jsonb_view.h"
 
 pg_noreturn static void
@@ -23,14 +23,6 @@ invalid_headers(const char *what)
 			 errhint("Write [{\"name\": \"a\", \"value\": \"text\"}, {\"name\": \"b\", \"base64\": \"AAE=\"}], or {\"a\": \"text\"}.")));
 }
 
-static char *
-utf8_text(const char *data, size_t len)
-{
-	char	   *copy = pnstrdup(data, len);
-
-	return pg_server_to_any(copy, (int) len, PG_UTF8);
-}
-
 /* Text as it is, null as a header without a value, all else as JSON. */
 static void
 set_value(CdcKafkaHeader *header, const CdcJsonValue *v)
@@ -38,12 +30,12 @@ set_value(CdcKafkaHeader *header, const CdcJsonValue *v)
 	if (v->type == JENTRY_ISNULL)
 		return;
 	if (v->type == JENTRY_ISSTRING)
-		header->value = utf8_text(v->data, v->len);
+		header->value = cdc_to_utf8(pnstrdup(v->data, v->len));
 	else
 	{
 		char	   *text = cdc_json_to_cstring(v);
 
-		header->value = utf8_text(text, strlen(text));
+		header->value = cdc_to_utf8(text);
 	}
 	header->len = strlen(header->value);
 }
@@ -80,7 +72,7 @@ from_array(const JsonbContainer *array, CdcKafkaHeader *headers, int n)
 		if (!cdc_json_is_object(object) || !cdc_json_find(object, "name", 4, &v) ||
 			v.type != JENTRY_ISSTRING)
 			invalid_headers("an element has no \"name\"");
-		headers[i].name = utf8_text(v.data, v.len);
+		headers[i].name = cdc_to_utf8(pnstrdup(v.data, v.len));
 		if (cdc_json_find(object, "base64", 6, &v))
 			set_base64(&headers[i], &v);
 		else if (cdc_json_find(object, "value", 5, &v))
@@ -100,7 +92,7 @@ from_object(const JsonbContainer *object, CdcKafkaHeader *headers, int n)
 		CdcJsonValue v;
 
 		cdc_json_get(object, 2 * n, i, &v);
-		headers[i].name = utf8_text(v.data, v.len);
+		headers[i].name = cdc_to_utf8(pnstrdup(v.data, v.len));
 		cdc_json_get(object, 2 * n, n + i, &v);
 		set_value(&headers[i], &v);
 	}

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/scan.h"
+#include "pg/fdw/import.h"
 
 #if CDC_HAVE_IMPORT_FOREIGN_SCHEMA
 
@@ -18,6 +18,8 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
+#include "pg/remote/kafka_client.h"
 
 /* Kafka has no schemas; this stands for all topics. */
 #define REMOTE_SCHEMA	"topics"
@@ -86,7 +88,7 @@ read_options(List *list, ImportOptions *opt)
 static char *
 table_name(const char *topic, bool identifier)
 {
-	char	   *name = cdc_error_text(topic);
+	char	   *name = cdc_from_utf8_lenient(topic);
 	int			len = strlen(name);
 	char	   *p;
 
@@ -141,7 +143,7 @@ create_statement(const ImportForeignSchemaStmt *stmt, const ImportOptions *opt, 
 					 opt->value_type);
 	appendStringInfo(&buf, " SERVER %s", quote_identifier(stmt->server_name));
 	appendStringInfo(&buf, " OPTIONS (topic %s)",
-					 quote_literal_cstr(cdc_error_text(topic)));
+					 quote_literal_cstr(cdc_from_utf8_lenient(topic)));
 	return buf.data;
 }
 
@@ -159,7 +161,7 @@ check_clash(const ImportOptions *opt, const char *server, List *names, List *top
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_TABLE),
 					 errmsg("topics \"%s\" and \"%s\" would both become table \"%s\"",
-							(char *) lfirst(t), cdc_error_text(topic), name),
+							(char *) lfirst(t), cdc_from_utf8_lenient(topic), name),
 					 opt->identifiers ?
 					 errhint("Leave both out with EXCEPT (%s), and import them with the option table_names 'topic'.",
 							 quote_identifier(name)) :
@@ -198,7 +200,7 @@ cdc_kafka_import(ImportForeignSchemaStmt *stmt, Oid serverid)
 			continue;
 		check_clash(&opt, stmt->server_name, names, topics, name, topic);
 		names = lappend(names, name);
-		topics = lappend(topics, cdc_error_text(topic));
+		topics = lappend(topics, cdc_from_utf8_lenient(topic));
 		result = lappend(result, create_statement(stmt, &opt, topic, name));
 	}
 	cdc_kafka_source_close(source);

@@ -16,11 +16,12 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+
+#include "pg/base/utf8.h"
 
 /* row_to_json() of a row with the one column "f" */
 #define ROW_PREFIX		"{\"f\":"
@@ -180,7 +181,6 @@ const char *
 cdc_member_write(CdcMemberWriter *writer, const Datum *values, const bool *isnull, size_t *len)
 {
 	bool		any = false;
-	char	   *utf8;
 	int			i;
 
 	resetStringInfo(&writer->buf);
@@ -201,7 +201,6 @@ cdc_member_write(CdcMemberWriter *writer, const Datum *values, const bool *isnul
 	}
 	if (!any)
 		return NULL;
-	utf8 = pg_server_to_any(writer->buf.data, writer->buf.len, PG_UTF8);
-	*len = utf8 == writer->buf.data ? (size_t) writer->buf.len : strlen(utf8);
-	return utf8;
+	*len = (size_t) writer->buf.len;
+	return cdc_to_utf8_n(writer->buf.data, len);
 }

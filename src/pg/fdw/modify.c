@@ -13,7 +13,6 @@
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "foreign/foreign.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -22,6 +21,8 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/epoch.h"
+#include "pg/base/utf8.h"
 #include "pg/fdw/headers.h"
 #include "pg/fdw/member.h"
 #include "pg/catalog/kafka_options.h"
@@ -49,17 +50,6 @@ typedef struct ModifyState
  * Parts of a message
  */
 
-/* Text of the database as UTF-8; data need not end with a NUL. */
-static const char *
-to_utf8(const char *data, size_t *len)
-{
-	char	   *converted = pg_server_to_any(data, (int) *len, PG_UTF8);
-
-	if (converted != data)
-		*len = strlen(converted);
-	return converted;
-}
-
 /* Key and value: bytea as it is, all else as text. */
 static const char *
 payload(const CdcKafkaColumn *column, Datum datum, size_t *len)
@@ -73,13 +63,13 @@ payload(const CdcKafkaColumn *column, Datum datum, size_t *len)
 
 		text = JsonbToCString(NULL, &jb->root, VARSIZE(jb));
 		*len = strlen(text);
-		return to_utf8(text, len);
+		return cdc_to_utf8_n(text, len);
 	}
 	v = PG_DETOAST_DATUM_PACKED(datum);
 	*len = VARSIZE_ANY_EXHDR(v);
 	if (column->basetype == BYTEAOID)
 		return VARDATA_ANY(v);
-	return to_utf8(VARDATA_ANY(v), len);
+	return cdc_to_utf8_n(VARDATA_ANY(v), len);
 }
 
 static int32
@@ -101,16 +91,13 @@ static int64
 time_ms(const CdcKafkaColumn *column, Datum datum)
 {
 	TimestampTz ts = DatumGetTimestampTz(datum);
-	int64		since_1970 = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000;
 	int64		ms;
 
 	if (TIMESTAMP_NOT_FINITE(ts))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("a Kafka message cannot have an infinite time (column \"%s\")", column->name)));
-	/* down, also before 2000 */
-	ms = ts >= 0 ? ts / 1000 : -((-ts + 999) / 1000);
-	ms += since_1970;
+	ms = cdc_unix_ms(ts);
 	if (ms < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
@@ -129,7 +116,7 @@ topic_name(Datum datum)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a topic's name cannot be empty")));
-	utf8 = to_utf8(VARDATA_ANY(v), &len);
+	utf8 = cdc_to_utf8_n(VARDATA_ANY(v), &len);
 	return pnstrdup(utf8, len);
 }
 
@@ -293,7 +280,7 @@ explain_foreign_modify(ModifyTableState *mtstate, ResultRelInfo *rri, List *fdw_
 	CdcKafkaTable *table = cdc_kafka_table_open(rri->ri_RelationDesc);
 
 	ExplainPropertyText("Kafka Topic", table->opt.topic != NULL ?
-						pg_any_to_server(table->opt.topic, strlen(table->opt.topic), PG_UTF8) :
+						cdc_from_utf8(table->opt.topic) :
 						"of each row", es);
 }
 

@@ -19,7 +19,9 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "core/event.h"
+#include "core/base64.h"
+#include "pg/base/epoch.h"
+#include "pg/base/utf8.h"
 #include "pg/datum/convert.h"
 #include "pg/base/error.h"
 #include "pg/datum/json_text_in.h"
@@ -77,20 +79,14 @@ refuse_bytes(const char *type, const char *reason)
 static const char *
 checked_text(const char *bytes, size_t *len)
 {
-	const char *text;
-
 	if (*len > MaxAllocSize / 4)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a text of %zu bytes is too large", *len)));
-	if (memchr(bytes, '\0', *len) != NULL)
-		refuse_bytes("text", "They contain a zero byte.");
-	if (!pg_verify_mbstr(PG_UTF8, bytes, (int) *len, true))
-		refuse_bytes("text", "They are not UTF-8.");
-	text = pg_any_to_server(bytes, (int) *len, PG_UTF8);
-	if (text != bytes)
-		*len = strlen(text);
-	return text;
+	if (!cdc_is_utf8_text(bytes, *len))
+		refuse_bytes("text", memchr(bytes, '\0', *len) != NULL ? "They contain a zero byte." :
+					 "They are not UTF-8.");
+	return cdc_from_utf8_n(bytes, len);
 }
 
 static Datum
@@ -133,7 +129,7 @@ parse_document(CdcJsonbWriter *writer, const char *bytes, size_t len)
 				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
 				 errmsg("the message has a character that the database's encoding, %s, does not have",
 						GetDatabaseEncodingName()),
-				 errdetail_internal("%s", cdc_error_text(err.message)),
+				 errdetail_internal("%s", cdc_from_utf8_lenient(err.message)),
 				 errhint("A column of type bytea takes messages as they are.")));
 	if (document == NULL)
 		ereport(ERROR,
@@ -141,7 +137,7 @@ parse_document(CdcJsonbWriter *writer, const char *bytes, size_t len)
 						 ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 err.status == CDC_ERR_LIMIT ? errmsg("the message is too large or too deep for jsonb") :
 				 errmsg("the message is not valid JSON"),
-				 errdetail_internal("%s", cdc_error_text(err.message)),
+				 errdetail_internal("%s", cdc_from_utf8_lenient(err.message)),
 				 errhint("A column of type text or bytea takes messages as they are.")));
 	if (cdc_jsonb_writer_sink(writer)->has_nul)
 		ereport(ERROR,
@@ -162,12 +158,6 @@ fill_jsonb(CdcKafkaRow *row, Column *column, const char *bytes, size_t len)
  * {"name", "base64"}, as a message may have several of one name
  * ------------------------------------------------------------------------
  */
-
-static bool
-is_text(const char *bytes, size_t len)
-{
-	return memchr(bytes, '\0', len) == NULL && pg_verify_mbstr(PG_UTF8, bytes, (int) len, true);
-}
 
 static CdcStatus
 write_string(CdcSink *sink, const char *key, const char *s, size_t len)
@@ -200,7 +190,7 @@ write_header(CdcSink *sink, const CdcKafkaHeader *header)
 		status = write_string(sink, "name", name, strlen(name));
 	if (status != CDC_OK)
 		return status;
-	if (header->value == NULL || is_text(header->value, header->len))
+	if (header->value == NULL || cdc_is_utf8_text(header->value, header->len))
 		status = write_string(sink, "value", header->value, header->len);
 	else
 		status = write_base64(sink, header->value, header->len);
@@ -311,7 +301,7 @@ static Datum
 timestamp_datum(const CdcKafkaMessage *msg, bool *isnull)
 {
 	int64		ms = msg->ts_ms;
-	int64		since_2000 = ms - (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * 86400000;
+	int64		since_2000 = ms - CDC_EPOCH_DISTANCE_MS;
 
 	if (ms < 0)
 	{

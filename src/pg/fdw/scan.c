@@ -19,6 +19,9 @@
 #include "parser/parsetree.h"
 #include "utils/memutils.h"
 
+#include "pg/fdw/scan_parallel.h"
+#include "pg/fdw/scan_ranges.h"
+
 /* The columns that the plan looks at. */
 static Bitmapset *
 wanted_columns(ForeignScan *plan)
@@ -71,37 +74,6 @@ cdc_kafka_scan_begin(ForeignScanState *node, int eflags)
 	cdc_kafka_pushdown_init(scan->push, &node->ss.ps);
 	scan->early = early_conditions(scan, node);
 	node->fdw_state = scan;
-}
-
-CdcKafkaSource *
-cdc_kafka_scan_source(CdcKafkaScan *scan)
-{
-	if (scan->source == NULL)
-	{
-		scan->source = cdc_kafka_source_open(scan->table->serverid, scan->user,
-											 CDC_KAFKA_CONSUMER, scan->table->options, false);
-		scan->waited_before = cdc_kafka_source_waited_us(scan->source);
-	}
-	return scan->source;
-}
-
-static CdcKafkaSource *
-open_source(void *arg)
-{
-	return cdc_kafka_scan_source(arg);
-}
-
-/* Finds what is to be read. */
-void
-cdc_kafka_scan_prepare(ForeignScanState *node)
-{
-	CdcKafkaScan *scan = node->fdw_state;
-	const CdcKafkaTopicBounds *bounds;
-
-	cdc_kafka_pushdown_evaluate(scan->push, node->ss.ps.ps_ExprContext, true);
-	bounds = cdc_kafka_bounds_of_query(node->ss.ps.state, scan->table, scan->user, open_source,
-									   scan);
-	cdc_kafka_scan_find_ranges(scan, bounds);
 }
 
 static void
@@ -232,24 +204,6 @@ cdc_kafka_scan_rescan(ForeignScanState *node)
 		cdc_kafka_ranges_clear(scan->reader);
 	scan->started = false;
 	scan->pending = NULL;
-}
-
-CdcKafkaScanWork
-cdc_kafka_scan_work(const CdcKafkaScan *scan)
-{
-	CdcKafkaScanWork work = scan->work;
-
-	if (scan->reader != NULL)
-	{
-		const CdcKafkaStats *stats = cdc_kafka_ranges_stats(scan->reader);
-
-		work.messages += stats->messages;
-		work.bytes += stats->bytes;
-		work.polls += stats->polls;
-	}
-	if (scan->source != NULL)
-		work.wait_us += cdc_kafka_source_waited_us(scan->source) - scan->waited_before;
-	return work;
 }
 
 void

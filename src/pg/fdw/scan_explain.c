@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/scan.h"
+#include "pg/fdw/scan_explain.h"
 
 #include "commands/explain.h"
 #include "lib/stringinfo.h"
@@ -16,6 +16,8 @@
 #endif
 
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
+#include "pg/fdw/scan_ranges.h"
 
 /* Stretches of a partition that are shown. */
 #define MAX_LISTED	3
@@ -154,7 +156,7 @@ cdc_kafka_scan_explain(ForeignScanState *node, ExplainState *es)
 {
 	CdcKafkaScan *scan = node->fdw_state;
 
-	ExplainPropertyText("Kafka Topic", cdc_error_text(scan->table->opt.topic), es);
+	ExplainPropertyText("Kafka Topic", cdc_from_utf8_lenient(scan->table->opt.topic), es);
 	show_conditions(node, es);
 	if (!es->analyze)
 	{

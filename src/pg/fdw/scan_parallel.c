@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/scan.h"
+#include "pg/fdw/scan_parallel.h"
 
 #if CDC_HAVE_PARALLEL_QUERY
 
@@ -20,6 +20,8 @@
 #include "optimizer/paths.h"
 #include "port/atomics.h"
 #include "storage/spin.h"
+
+#include "pg/fdw/scan_ranges.h"
 
 /* Pieces are not smaller, as each begins with a request and ends in messages read in vain. */
 #define MIN_PIECE			200000

@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/scan.h"
+#include "pg/fdw/scan_plan.h"
 
 #include "access/sysattr.h"
 #include "miscadmin.h"
@@ -20,6 +20,10 @@
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
+
+#include "pg/fdw/bounds.h"
+#include "pg/fdw/pushdown.h"
+#include "pg/fdw/scan_parallel.h"
 
 /* Where neither a broker nor ANALYZE has told: some topic. */
 #define DEFAULT_MESSAGES		100000.0

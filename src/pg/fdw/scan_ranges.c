@@ -6,11 +6,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/fdw/scan.h"
+#include "pg/fdw/scan_ranges.h"
 
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 
 /* So many messages are sooner read than jumped over. */
 #define MAX_GAP		1000
@@ -32,7 +33,7 @@ check_missing(const CdcKafkaScan *scan, const CdcKafkaScanPartition *p, const Cd
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("offset " INT64_FORMAT " of topic \"%s\", partition %d is not there any more",
-							asked->items[i].from, cdc_error_text(scan->table->opt.topic), p->id),
+							asked->items[i].from, cdc_from_utf8_lenient(scan->table->opt.topic), p->id),
 					 errdetail("The first message that is still there has offset " INT64_FORMAT ".",
 							   p->low),
 					 errhint("Ask for later offsets, or set the foreign table's option missing_offsets 'skip'.")));
@@ -132,8 +133,8 @@ find_times(CdcKafkaScan *scan, const CdcKafkaTopicBounds *bounds, int *ntimes)
 	return offsets;
 }
 
-void
-cdc_kafka_scan_find_ranges(CdcKafkaScan *scan, const CdcKafkaTopicBounds *bounds)
+static void
+find_ranges(CdcKafkaScan *scan, const CdcKafkaTopicBounds *bounds)
 {
 	MemoryContext old;
 	int64	   *offsets;
@@ -158,6 +159,24 @@ cdc_kafka_scan_find_ranges(CdcKafkaScan *scan, const CdcKafkaTopicBounds *bounds
 		add_ranges(scan, &scan->partitions[i], &asked, &room);
 	}
 	MemoryContextSwitchTo(old);
+}
+
+static CdcKafkaSource *
+open_source(void *arg)
+{
+	return cdc_kafka_scan_source(arg);
+}
+
+void
+cdc_kafka_scan_prepare(ForeignScanState *node)
+{
+	CdcKafkaScan *scan = node->fdw_state;
+	const CdcKafkaTopicBounds *bounds;
+
+	cdc_kafka_pushdown_evaluate(scan->push, node->ss.ps.ps_ExprContext, true);
+	bounds = cdc_kafka_bounds_of_query(node->ss.ps.state, scan->table, scan->user, open_source,
+									   scan);
+	find_ranges(scan, bounds);
 }
 
 void

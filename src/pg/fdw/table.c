@@ -16,16 +16,11 @@
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "pg/catalog/kafka_options.h"
 #include "pg/catalog/option_table.h"
-
-const char *const cdc_kafka_field_names[] = {
-	"topic", "partition", "offset", "ts", "key", "value", "headers", NULL
-};
 
 /* Which types a field's column may have. */
 static const struct
@@ -43,20 +38,6 @@ static const struct
 	"jsonb, json, text, bytea"},
 	[CDC_KAFKA_HEADERS] = {{JSONBOID, JSONOID}, "jsonb, json"}
 };
-
-/* The field with this name; CDC_KAFKA_MEMBER when it is none. */
-static CdcKafkaField
-field_by_name(const char *name)
-{
-	int			i;
-
-	for (i = 0; cdc_kafka_field_names[i] != NULL; i++)
-	{
-		if (pg_strcasecmp(cdc_kafka_field_names[i], name) == 0)
-			return (CdcKafkaField) i;
-	}
-	return CDC_KAFKA_MEMBER;
-}
 
 /* ERROR where the column's type cannot take the field. */
 static void
@@ -80,31 +61,6 @@ check_type(const CdcKafkaColumn *column, const char *table)
 					column->name, table, format_type_with_typemod(column->typid, column->typmod),
 					cdc_kafka_field_names[column->field]),
 			 errhint("Valid types are: %s.", field_types[column->field].names)));
-}
-
-int
-cdc_kafka_parse_json_path(const char *string, const char ***path)
-{
-	Oid			input;
-	Oid			ioparam;
-	Datum		array;
-	Datum	   *elems;
-	bool	   *nulls;
-	int			n;
-	int			i;
-
-	getTypeInputInfo(TEXTARRAYOID, &input, &ioparam);
-	array = OidInputFunctionCall(input, (char *) string, ioparam, -1);
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, 'i', &elems, &nulls, &n);
-	*path = palloc(sizeof(char *) * Max(n, 1));
-	for (i = 0; i < n && !nulls[i]; i++)
-		(*path)[i] = TextDatumGetCString(elems[i]);
-	if (n == 0 || i < n)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("invalid value for option \"%s\": \"%s\"", "json_path", string),
-				 errhint("A path is an array of names, like {customer,address,city}.")));
-	return n;
 }
 
 /* The path of a member: its options, or the column's name. */
@@ -148,7 +104,7 @@ read_column(CdcKafkaColumn *column, const CdcKafkaTable *table, Form_pg_attribut
 	if (json_name != NULL || json_path != NULL)
 		column->field = CDC_KAFKA_MEMBER;
 	else
-		column->field = field_by_name(metadata != NULL ? metadata : column->name);
+		column->field = cdc_kafka_field_by_name(metadata != NULL ? metadata : column->name);
 
 	if (column->field != CDC_KAFKA_MEMBER)
 		check_type(column, table->name);

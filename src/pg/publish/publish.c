@@ -37,7 +37,6 @@
 #include "pg/base/background.h"
 #include "pg/remote/server_access.h"
 #include "pg/catalog/spi.h"
-#include "pg/commands/subscription_internal.h"
 
 #define FETCH_ROWS		256
 

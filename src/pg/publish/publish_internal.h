@@ -21,6 +21,7 @@
 #include "core/json_text.h"
 #include "envelope/document.h"
 #include "pg/catalog/subscription.h"
+#include "pg/remote/kafka_outbox.h"
 #include "pg/remote/kafka_send.h"
 #include "pg/publish/publish.h"
 

@@ -11,8 +11,8 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 
-#include "pg/remote/server_access.h"
 #include "pg/catalog/changes.h"
+#include "pg/remote/server_access.h"
 
 void
 cdc_kept_stream_close(CdcKeptStreamKind *kind, CdcKeptStream *stream)

@@ -9,27 +9,10 @@
 #ifndef CDC_PG_PULL_PULL_H
 #define CDC_PG_PULL_PULL_H
 
-#include "core/gtid.h"
 #include "pg/catalog/subscription.h"
+#include "pg/pull/source_kind.h"
 
-typedef struct CdcPullBounds
-{
-	int64		max_events;		/* stop at the first commit at or behind; 0 = none */
-	int64		max_bytes;		/* likewise, bytes of binlog; 0 = none */
-	int			max_ms;			/* likewise, since the first event; 0 = none */
-	bool		until_now;		/* true: up to where the source stood at the call (waits for
-								 * it); false: what has arrived */
-} CdcPullBounds;
-
-typedef struct CdcPullResult
-{
-	int64		events;			/* appended to history */
-	int64		transactions;
-	int64		bytes;
-	bool		more;			/* stopped at a bound: call again at once */
-	bool		moved;			/* the position was written */
-} CdcPullResult;
-
+/* result is filled, whatever it held.  Raises what goes wrong. */
 extern void cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds,
 						 CdcPullResult *result);
 
@@ -42,11 +25,10 @@ extern void cdc_pull_wait(int32 subscription_id, long timeout_ms);
 /* Closes the stream kept open for a subscription (disable, errors, exit). */
 extern void cdc_pull_disconnect(int32 subscription_id);
 
-/* "file:offset"; false when text is not of that form.  *file is palloc'ed. */
-extern bool cdc_position_parse(const char *text, char **file, int64 *offset);
-
-/* Parses a set that the catalog has; malloc'ed. */
-extern CdcGtidSet *cdc_pull_parse_gtid_set(CdcFlavor flavor, const char *text,
-										   const char *subscription);
+/*
+ * After a pull that failed with error, in a new transaction: what the views are to
+ * show of it beside cdc.subscription_failure.
+ */
+extern void cdc_pull_failed(const CdcSubscription *sub, const char *error);
 
 #endif							/* CDC_PG_PULL_PULL_H */

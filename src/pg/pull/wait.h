@@ -8,7 +8,7 @@
 #ifndef CDC_PG_PULL_WAIT_H
 #define CDC_PG_PULL_WAIT_H
 
-#include "pg/pull/pull.h"
+#include "pg/pull/source_kind.h"
 #include "utils/timestamp.h"
 
 /* Waits for the source to have something; whether it has. */

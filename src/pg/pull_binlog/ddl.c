@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include "core/ddl_apply.h"
 #include "core/online_ddl.h"
@@ -19,14 +19,14 @@
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
-#include "pg/catalog/tables.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/tables.h"
 
 typedef struct DdlCall
 {
-	CdcPullWriter *writer;
-	CdcPullCall *call;
-	CdcPullStream *stream;
+	CdcEventWriter *writer;
+	CdcBinlogCall *call;
+	CdcBinlogStream *stream;
 	const CdcTransaction *txn;
 	const CdcChange *change;
 	const CdcDdl *ddl;
@@ -51,6 +51,15 @@ follows(const DdlCall *d, const char *database, const char *table)
 	return def != NULL && def->ncolumns > 0;
 }
 
+/* Behind the events that were written so far. */
+static CdcSchemaPlace
+present_place(const DdlCall *d)
+{
+	CdcSchemaPlace place = {d->call->pos.last_seq, d->stream->lookup.place.position};
+
+	return place;
+}
+
 /* ---- events ---- */
 
 static bool
@@ -67,7 +76,7 @@ has_key(const CdcTableDef *def)
 }
 
 static bool
-was_dropped(const CdcPullStream *stream, const char *full_name)
+was_dropped(const CdcBinlogStream *stream, const char *full_name)
 {
 	ListCell   *lc;
 
@@ -79,9 +88,9 @@ was_dropped(const CdcPullStream *stream, const char *full_name)
 	return false;
 }
 
-/* The definitions do not say so, as they are those of after a later statement. */
+/* Remembers it beside the definitions, which are those of after a later statement. */
 static void
-note_dropped(CdcPullStream *stream, const char *full_name)
+note_dropped(CdcBinlogStream *stream, const char *full_name)
 {
 	MemoryContext old = MemoryContextSwitchTo(stream->context);
 
@@ -105,12 +114,12 @@ empties_table(const DdlCall *d, const CdcDdlEffect *effect, bool ahead)
 	if (effect->kind != CDC_DDL_TABLE_TRUNCATE && effect->kind != CDC_DDL_TABLE_CREATE)
 		return false;
 	/* rows of a table without a key are left out until then, as the copy has them */
-	if (cdc_pull_stream_copies(d->stream, full_name) &&
+	if (cdc_binlog_stream_copies(d->stream, full_name) &&
 		!has_key(effect->new_def != NULL ? effect->new_def : def))
 		return false;
 	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
 		return true;
-	if (!cdc_pull_stream_knows(d->stream, full_name))
+	if (!cdc_binlog_stream_knows(d->stream, full_name))
 		return false;
 	if (ahead)
 		return was_dropped(d->stream, full_name);
@@ -123,8 +132,8 @@ empties_table(const DdlCall *d, const CdcDdlEffect *effect, bool ahead)
  * event tells; empties: the table has no rows then.
  */
 static void
-put_event(const DdlCall *d, const char *database, const char *table, const CdcDdlEffect *effect,
-		  bool empties)
+write_event(const DdlCall *d, const char *database, const char *table, const CdcDdlEffect *effect,
+			bool empties)
 {
 	CdcTable	named = {0};
 	CdcChange	copy = *d->change;
@@ -135,12 +144,12 @@ put_event(const DdlCall *d, const char *database, const char *table, const CdcDd
 	copy.table = &named;
 	copy.ddl = effect;
 	copy.op = empties ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
-	cdc_pull_writer_change(d->writer, &copy);
+	cdc_event_writer_change(d->writer, &copy);
 }
 
-/* What changed rows without a row event leaves the table in doubt. */
+/* What changed rows without a row event leaves the table in doubt: it needs a new copy. */
 static void
-mark_table(const DdlCall *d, const char *full_name, const char *message)
+mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 {
 	const CdcSubscription *sub = d->call->sub;
 	char	   *sql = pnstrdup(d->change->sql.data, Min(d->change->sql.len, 500));
@@ -157,10 +166,11 @@ mark_table(const DdlCall *d, const char *full_name, const char *message)
 /* ---- one table ---- */
 
 static void
-store(const DdlCall *d, const char *database, const char *table, const CdcTableDef *def)
+store_definition(const DdlCall *d, const char *database, const char *table, const CdcTableDef *def)
 {
-	cdc_schema_follow(d->stream->schema, database, table, def, d->call->pos.last_seq,
-					  d->stream->lookup.position);
+	CdcSchemaPlace place = present_place(d);
+
+	cdc_schema_follow(d->stream->schema, database, table, def, &place);
 }
 
 static bool
@@ -175,10 +185,10 @@ is_renamed(const CdcDdlEffect *effect)
  * done the statement already.
  */
 static bool
-is_ahead(const DdlCall *d, const char *database, const char *table, bool *unproven)
+is_ahead(const DdlCall *d, const char *database, const char *table)
 {
 	return cdc_schema_is_ahead(d->stream->schema, d->source, database, table, d->txn,
-							   d->stream->executed != NULL, unproven);
+							   d->stream->executed != NULL);
 }
 
 /* The definition under the (new) name, from the statement or else the source. */
@@ -187,27 +197,26 @@ follow_table(const DdlCall *d, const CdcDdlEffect *effect)
 {
 	const CdcTableDef *def = effect->new_def;
 	bool		wanted = wants(d, effect->new_database, effect->new_table);
-	bool		unproven;
+	CdcSchemaPlace place = present_place(d);
 
-	if (is_renamed(effect) && is_ahead(d, effect->new_database, effect->new_table, &unproven))
+	if (is_renamed(effect) && is_ahead(d, effect->new_database, effect->new_table))
 		return;
 	if (def == NULL)
 	{
 		if (wanted || (effect->old_def != NULL && effect->old_def->ncolumns > 0))
 			(void) cdc_schema_ask(d->stream->schema, d->source, effect->new_database,
-								  effect->new_table, d->call->pos.last_seq,
-								  d->stream->lookup.position, effect->why);
+								  effect->new_table, &place, effect->why);
 		return;
 	}
 	if (effect->approximate && wanted)
 		def = cdc_schema_worded(d->source, effect->new_database, effect->new_table, def);
 	if (def->ncolumns > 0 || follows(d, effect->new_database, effect->new_table))
-		store(d, effect->new_database, effect->new_table, def);
+		store_definition(d, effect->new_database, effect->new_table, def);
 }
 
-/* What rows the wanted tables have after the statement. */
+/* Whether the rows of a wanted table are still known after the statement; else it is marked. */
 static void
-look_after_rows(const DdlCall *d, const CdcDdlEffect *effect)
+check_rows(const DdlCall *d, const CdcDdlEffect *effect)
 {
 	const char *database = effect->new_database;
 	const char *table = effect->new_table;
@@ -222,7 +231,7 @@ look_after_rows(const DdlCall *d, const CdcDdlEffect *effect)
 	if (definition == NULL)
 		return;
 	if (d->ddl->moves_rows || d->ddl->has_select)
-		mark_table(d, full_name, "rows were moved by DDL that the binlog has no row events for");
+		mark_for_copy(d, full_name, "rows were moved by DDL that the binlog has no row events for");
 	if (renamed && strcmp(effect->database, database) == 0)
 	{
 		/* its rows are those that the table had; or the rest of an old one */
@@ -230,11 +239,11 @@ look_after_rows(const DdlCall *d, const CdcDdlEffect *effect)
 			cdc_online_ddl_is_rest(effect->table, table))
 			return;
 	}
-	if (renamed && cdc_pull_stream_knows(d->stream, full_name))
-		mark_table(d, full_name, "another table was renamed to it");
+	if (renamed && cdc_binlog_stream_knows(d->stream, full_name))
+		mark_for_copy(d, full_name, "another table was renamed to it");
 	else
 		/* what a table that was renamed into the subscription holds must be copied */
-		cdc_pull_stream_discover(d->stream, definition, effect->kind != CDC_DDL_TABLE_CREATE);
+		cdc_binlog_stream_discover(d->stream, definition, effect->kind != CDC_DDL_TABLE_CREATE);
 }
 
 static void
@@ -247,7 +256,8 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 
 	if (effect->no_change)
 		return;
-	ahead = is_ahead(d, effect->database, effect->table, &unproven);
+	ahead = is_ahead(d, effect->database, effect->table);
+	unproven = cdc_schema_is_unproven(d->stream->schema, effect->database, effect->table);
 	if (ahead)
 	{
 		/* what it was like before it is not known, and it is not done again */
@@ -255,21 +265,21 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		effect->why = "the statement was done before the table's definition was read";
 	}
 	if (wanted)
-		put_event(d, effect->database, effect->table, effect, empties_table(d, effect, ahead));
+		write_event(d, effect->database, effect->table, effect, empties_table(d, effect, ahead));
 	else if (wants(d, effect->new_database, effect->new_table))
-		put_event(d, effect->new_database, effect->new_table, effect, false);
+		write_event(d, effect->new_database, effect->new_table, effect, false);
 	if (ahead && wanted && (effect->kind == CDC_DDL_TABLE_DROP || is_renamed(effect)))
 		note_dropped(d->stream, psprintf("%s.%s", effect->database, effect->table));
 	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
 		return;
 	if (ahead && unproven && wanted && effect->touches_columns)
-		mark_table(d, psprintf("%s.%s", effect->database, effect->table),
-				   "rows from before this statement were read by the definition after it");
+		mark_for_copy(d, psprintf("%s.%s", effect->database, effect->table),
+					  "rows from before this statement were read by the definition after it");
 	if (is_renamed(effect) && !ahead && follows(d, effect->database, effect->table))
-		store(d, effect->database, effect->table, &gone);
+		store_definition(d, effect->database, effect->table, &gone);
 	if (is_renamed(effect) || !ahead)
 		follow_table(d, effect);
-	look_after_rows(d, effect);
+	check_rows(d, effect);
 }
 
 /* ---- databases ---- */
@@ -278,16 +288,17 @@ static void
 concern_database(const DdlCall *d, const CdcDdlEffect *effect)
 {
 	CdcSchema  *schema = d->stream->schema;
-	const char *position = d->stream->lookup.position;
+	CdcSchemaPlace place;
 
 	if (!cdc_schema_wants_database(d->call->sub, effect->database))
 		return;
-	put_event(d, effect->database, "", effect, false);
+	write_event(d, effect->database, "", effect, false);
+	place = present_place(d);
 	if (effect->kind == CDC_DDL_DATABASE_DROP)
-		cdc_schema_drop_database(schema, effect->database, d->call->pos.last_seq, position);
+		cdc_schema_drop_database(schema, effect->database, &place);
 	else if (effect->collation != NULL)
 		cdc_schema_set_database(schema, effect->database, effect->charset, effect->collation,
-								d->call->pos.last_seq, position);
+								&place);
 }
 
 /* ---- the statement ---- */
@@ -307,9 +318,9 @@ static const char *
 lookup_database(void *arg, const char *database)
 {
 	const DdlCall *d = arg;
+	CdcSchemaPlace place = present_place(d);
 
-	return cdc_schema_database_collation(d->stream->schema, d->source, database,
-										 d->call->pos.last_seq, d->stream->lookup.position);
+	return cdc_schema_database_collation(d->stream->schema, d->source, database, &place);
 }
 
 /*
@@ -334,11 +345,11 @@ concerns_us(const DdlCall *d)
 }
 
 void
-cdc_pull_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
+cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change)
 {
-	CdcPullStream *stream = call->stream;
+	CdcBinlogStream *stream = call->stream;
 	CdcDdl	   *ddl = palloc(sizeof(CdcDdl));
-	DdlCall		d = {writer, call, stream, cdc_pull_writer_txn(writer), change, ddl, NULL};
+	DdlCall		d = {writer, call, stream, cdc_event_writer_txn(writer), change, ddl, NULL};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest DDL",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -350,7 +361,7 @@ cdc_pull_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
 	cdc_ddl_parse(change->sql, change->database, change->sql_mode, ddl);
 	if (concerns_us(&d))
 	{
-		d.source = cdc_pull_stream_control(stream);
+		d.source = cdc_binlog_stream_control(stream);
 		ddl_context.server = cdc_schema_ddl_server(stream->schema, d.source);
 		ddl_context.database = change->database;
 		ddl_context.sql_mode = change->sql_mode;

@@ -14,7 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,7 +74,7 @@ typedef struct Definition
 
 typedef struct BinlogRead
 {
-	CdcPullCall call;			/* first: handed to callbacks as such */
+	CdcBinlogCall call;			/* what a group of events is decoded with */
 	CdcSubscription sub;		/* where none is named */
 	Piece		piece;
 	MemoryContext context;
@@ -115,7 +115,10 @@ open_file(Piece *piece, const char *path)
 	piece->data = palloc(piece->cap);
 }
 
-/* Reads on; what is before the next event gives way, a larger one gets room. */
+/*
+ * Reads more of the file, in place of what is before the next event; there is more
+ * room for an event that is larger.
+ */
 static void
 read_on(Piece *piece)
 {
@@ -146,7 +149,7 @@ read_on(Piece *piece)
 
 /*
  * The last event is longer than the file.  It was cut off if its header is
- * right in itself: its end is also told as an offset (0 inside of groups from
+ * right in itself: it also has its end as an offset (0 inside of groups from
  * MariaDB 11.7 on).
  */
 static void
@@ -222,7 +225,7 @@ trim_definitions(BinlogRead *read)
 static CdcStatus
 lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
-	BinlogRead   *read = arg;
+	BinlogRead *read = arg;
 	CdcFlavor	flavor = cdc_stream_format(read->stream)->flavor;
 	bool		found;
 	uint64		serial = map->serial;
@@ -252,10 +255,11 @@ lookup_table(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError
 
 /* ---- rows ---- */
 
+/* A row of the result. */
 static void
-put_row(CdcPullCall *call, const CdcHistoryRow *row)
+store_row(CdcEventOutput *out, const CdcHistoryRow *row)
 {
-	BinlogRead   *read = (BinlogRead *) call;
+	BinlogRead *read = out->arg;
 	MemoryContext old = MemoryContextSwitchTo(read->row_context);
 	Datum		values[NCOLUMNS] = {0};
 	bool		nulls[NCOLUMNS] = {false};
@@ -285,7 +289,7 @@ put_row(CdcPullCall *call, const CdcHistoryRow *row)
 
 /* An event for each table that the statement names, or one for its database. */
 static void
-put_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
+write_ddl_events(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change)
 {
 	CdcDdl	   *ddl = palloc(sizeof(CdcDdl));
 	int			i;
@@ -294,7 +298,7 @@ put_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
 	for (i = 0; i < ddl->ntables && ddl->kind != CDC_DDL_OTHER && !ddl->temporary; i++)
 	{
 		const CdcDdlTable *t = &ddl->tables[i];
-		char		full_name[CDC_PULL_TABLE_NAME];
+		char		full_name[CDC_BINLOG_TABLE_NAME];
 		CdcTable	named = {0};
 		CdcChange	copy = *change;
 
@@ -305,7 +309,7 @@ put_ddl(CdcPullWriter *writer, CdcPullCall *call, const CdcChange *change)
 		named.full_name = full_name;
 		copy.table = &named;
 		copy.op = ddl->kind == CDC_DDL_TABLE_TRUNCATE ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
-		cdc_pull_writer_change(writer, &copy);
+		cdc_event_writer_change(writer, &copy);
 	}
 	pfree(ddl);
 }
@@ -319,11 +323,11 @@ new_group(BinlogRead *read)
 }
 
 static void
-put_group(BinlogRead *read, CdcGroupBuffer *group, const CdcFormat *format,
-		  const CdcTransaction *txn)
+write_group(BinlogRead *read, CdcGroupBuffer *group, const CdcFormat *format,
+			const CdcTransaction *txn)
 {
 	trim_definitions(read);
-	cdc_pull_group(&read->call, read->decoder, group, format, txn, NULL);
+	cdc_binlog_group(&read->call, read->decoder, group, format, txn, NULL);
 }
 
 static Waiting *
@@ -380,7 +384,7 @@ finish_prepared(BinlogRead *read, const CdcItem *item)
 	else
 	{
 		if (item->kind == CDC_ITEM_XA_COMMIT)
-			put_group(read, waiting->group, &waiting->format, &item->txn);
+			write_group(read, waiting->group, &waiting->format, &item->txn);
 		forget_waiting(read, waiting);
 	}
 }
@@ -399,7 +403,7 @@ take_event(BinlogRead *read, const uint8_t *event, size_t len)
 	switch (item.kind)
 	{
 		case CDC_ITEM_COMMIT:
-			put_group(read, read->group, cdc_stream_format(read->stream), &item.txn);
+			write_group(read, read->group, cdc_stream_format(read->stream), &item.txn);
 			cdc_group_buffer_reset(read->group);
 			break;
 		case CDC_ITEM_ROLLBACK:
@@ -420,9 +424,9 @@ take_event(BinlogRead *read, const uint8_t *event, size_t len)
 	}
 }
 
-/* What the rows do not show. */
+/* Warns of what the rows do not show. */
 static void
-tell_rest(const BinlogRead *read, CdcStatus end)
+warn_of_rest(const BinlogRead *read, CdcStatus end)
 {
 	const Piece *piece = &read->piece;
 	const char *sql;
@@ -475,10 +479,10 @@ read_file(BinlogRead *read)
 
 	while ((st = next_event(&read->piece, &event, &len)) == CDC_OK)
 		take_event(read, event, len);
-	tell_rest(read, st);
+	warn_of_rest(read, st);
 }
 
-/* What a memory context does not free. */
+/* Frees what a memory context does not. */
 static void
 clean_up(BinlogRead *read)
 {
@@ -520,8 +524,11 @@ begin_read(BinlogRead *read, const char *path, const char *subscription)
 		cdc_subscription_check_owner(read->call.sub);
 		read->schema = cdc_schema_create(read->context, read->call.sub);
 	}
-	read->call.append = put_row;
-	read->call.ddl = put_ddl;
+	read->call.out.sub = read->call.sub;
+	read->call.out.last_seq = &read->call.pos.last_seq;
+	read->call.out.append = store_row;
+	read->call.out.arg = read;
+	read->call.ddl = write_ddl_events;
 	read->row_context = AllocSetContextCreate(read->context, "cdc_ingest row",
 											  ALLOCSET_DEFAULT_SIZES);
 	open_file(&read->piece, path);
@@ -545,7 +552,7 @@ PG_FUNCTION_INFO_V1(cdc_read_binlog_file);
 Datum
 cdc_read_binlog_file(PG_FUNCTION_ARGS)
 {
-	BinlogRead   *read = palloc0(sizeof(BinlogRead));
+	BinlogRead *read = palloc0(sizeof(BinlogRead));
 	MemoryContext old;
 	char	   *path;
 	char	   *subscription;

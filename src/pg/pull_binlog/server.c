@@ -7,22 +7,22 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "pg/base/error.h"
 #include "pg/catalog/log.h"
 
 CdcSource *
-cdc_pull_server_open(CdcPullStream *stream, const char *address)
+cdc_binlog_server_open(CdcBinlogStream *stream, const char *address)
 {
 	stream->control = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid, address,
 										 false, true);
 	stream->control_used = GetCurrentTimestamp();
-	stream->address = MemoryContextStrdup(stream->context, cdc_source_info(stream->control)->address);
+	stream->address = MemoryContextStrdup(stream->context,
+										  cdc_source_info(stream->control)->address);
 	return stream->control;
 }
 
@@ -32,7 +32,7 @@ cdc_pull_server_open(CdcPullStream *stream, const char *address)
  * them has lost them.  MariaDB's server refuses by itself.
  */
 static void
-check_contained(CdcPullCall *call, CdcSource *control, const CdcSourcePosition *now)
+check_contained(CdcBinlogCall *call, CdcSource *control, const CdcSourcePosition *now)
 {
 	CdcFlavor	flavor = cdc_source_info(control)->flavor;
 	CdcGtidSet *theirs;
@@ -41,8 +41,8 @@ check_contained(CdcPullCall *call, CdcSource *control, const CdcSourcePosition *
 
 	if (flavor != CDC_MYSQL || now->gtid_set == NULL)
 		return;
-	theirs = cdc_pull_parse_gtid_set(flavor, now->gtid_set, call->sub->name);
-	ours = cdc_pull_parse_gtid_set(flavor, call->pos.gtid_set, call->sub->name);
+	theirs = cdc_position_parse_gtids(flavor, now->gtid_set, call->sub->name);
+	ours = cdc_position_parse_gtids(flavor, call->pos.gtid_set, call->sub->name);
 	contained = cdc_gtid_set_contains(theirs, ours);
 	cdc_gtid_set_destroy(theirs);
 	cdc_gtid_set_destroy(ours);
@@ -57,11 +57,11 @@ check_contained(CdcPullCall *call, CdcSource *control, const CdcSourcePosition *
 }
 
 /*
- * A file and offset mean something on the server only that told them; GTIDs
- * mean the same on each of a replication topology.
+ * A file and offset mean something only on the server that they were read from;
+ * GTIDs mean the same on each server of a replication topology.
  */
 static void
-check_changed(CdcPullCall *call, CdcPullStream *stream)
+check_changed(CdcBinlogCall *call, CdcBinlogStream *stream)
 {
 	const CdcMysqlServerInfo *info = cdc_source_info(stream->control);
 	CdcPosition *pos = &call->pos;
@@ -84,7 +84,7 @@ check_changed(CdcPullCall *call, CdcPullStream *stream)
 	pos->source_uuid = pstrdup(info->server_uuid);
 	/* its files have names of their own; the server finds the one to begin with */
 	pos->file = now.file;
-	pos->file_offset = CDC_PULL_FIRST_OFFSET;
+	pos->file_offset = CDC_BINLOG_FIRST_OFFSET;
 	call->persist = true;
 }
 
@@ -93,7 +93,7 @@ check_changed(CdcPullCall *call, CdcPullStream *stream)
  * a crash, or somebody wrote a wrong position.
  */
 static void
-check_not_ahead(CdcPullCall *call, CdcSource *control)
+check_not_ahead(CdcBinlogCall *call, CdcSource *control)
 {
 	const CdcPosition *pos = &call->pos;
 	CdcSourcePosition now;
@@ -110,7 +110,7 @@ check_not_ahead(CdcPullCall *call, CdcSource *control)
 }
 
 void
-cdc_pull_server_check(CdcPullCall *call, CdcPullStream *stream)
+cdc_binlog_server_check(CdcBinlogCall *call, CdcBinlogStream *stream)
 {
 	check_changed(call, stream);
 	if (call->pos.gtid_set == NULL)
@@ -118,13 +118,13 @@ cdc_pull_server_check(CdcPullCall *call, CdcPullStream *stream)
 }
 
 bool
-cdc_pull_server_same(CdcPullCall *call, CdcPullStream *stream)
+cdc_binlog_server_same(CdcBinlogCall *call, CdcBinlogStream *stream)
 {
 	const char *uuid;
 
 	cdc_source_close(stream->control);
 	stream->control = NULL;
-	uuid = cdc_source_info(cdc_pull_stream_control(stream))->server_uuid;
+	uuid = cdc_source_info(cdc_binlog_stream_control(stream))->server_uuid;
 
 	/* MariaDB has no such id, but refuses GTIDs that are not its own */
 	if (uuid[0] == '\0')

@@ -14,25 +14,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
+#include "pg/copy/copy.h"
 
-bool
-cdc_position_parse(const char *text, char **file, int64 *offset)
-{
-	size_t		len;
-	int64_t		value;
-
-	if (!cdc_binlog_position_parse(text, &len, &value))
-		return false;
-	*file = pnstrdup(text, len);
-	*offset = value;
-	return true;
-}
-
+/* The first cell of the first row; NULL where there is none, or that is NULL. */
 static const char *
 first_cell(const CdcRows *rows)
 {
@@ -72,25 +61,25 @@ mysql_previous_gtids(CdcSource *control, const char *file)
 	return NULL;
 }
 
-/* The same of MariaDB. */
+/* The same for MariaDB, which is asked for the GTIDs before the file. */
 static char *
 mariadb_gtid_pos(CdcSource *control, const char *file)
 {
 	CdcRows    *rows = cdc_source_query(control, "SELECT BINLOG_GTID_POS(%s, %d)",
-										cdc_source_quote_literal(file), CDC_PULL_FIRST_OFFSET);
+										cdc_source_quote_literal(file), CDC_BINLOG_FIRST_OFFSET);
 
 	return first_cell(rows) != NULL ? pstrdup(first_cell(rows)) : NULL;
 }
 
 /*
  * The start of a file.  The GTIDs before it are found out, so that later
- * connections can go by GTID; for this place every server tells them.
+ * connections can go by GTID: for this place every server knows them.
  */
 static void
 start_at_file(CdcPosition *pos, CdcSource *control, const char *file)
 {
 	pos->file = pstrdup(file);
-	pos->file_offset = CDC_PULL_FIRST_OFFSET;
+	pos->file_offset = CDC_BINLOG_FIRST_OFFSET;
 	pos->gtid_set = NULL;
 	if (has_gtids(control))
 		pos->gtid_set = cdc_source_info(control)->flavor == CDC_MARIADB ?
@@ -116,7 +105,7 @@ source_contains(CdcFlavor flavor, const char *source_set, const char *text)
 
 static void
 start_at_gtid_set(const CdcSubscription *sub, CdcPosition *pos, CdcSource *control,
-				  const char *what, const char *text)
+				  const CdcBinlogPlace *place)
 {
 	CdcSourcePosition now;
 
@@ -126,17 +115,17 @@ start_at_gtid_set(const CdcSubscription *sub, CdcPosition *pos, CdcSource *contr
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the source of subscription \"%s\" has no GTIDs to start by", sub->name),
 				 errhint("Set gtid_mode=ON there, or start at a file and offset.")));
-	if (!source_contains(cdc_source_info(control)->flavor, now.gtid_set, text))
+	if (!source_contains(cdc_source_info(control)->flavor, now.gtid_set, place->text))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s \"%s\" of subscription \"%s\" is ahead of the source",
-						what, text, sub->name),
+						place->what, place->text, sub->name),
 				 errdetail("The source stands at \"%s\".", now.gtid_set),
 				 errhint("Start at a GTID set that the source has had.")));
-	pos->gtid_set = pstrdup(text);
+	pos->gtid_set = pstrdup(place->text);
 	/* the server finds the file; until it says so this one stands for it */
 	pos->file = now.file;
-	pos->file_offset = CDC_PULL_FIRST_OFFSET;
+	pos->file_offset = CDC_BINLOG_FIRST_OFFSET;
 }
 
 static void
@@ -193,52 +182,54 @@ start_latest(CdcPosition *pos, CdcSource *control)
 	pos->gtid_set = now.gtid_set;
 }
 
-void
-cdc_pull_place(const CdcSubscription *sub, CdcSource *control, const char *what, const char *text,
-			   CdcPosition *pos, int64 *skip_offset)
+int64
+cdc_binlog_place(const CdcSubscription *sub, CdcSource *control, const CdcBinlogPlace *place,
+				 CdcPosition *pos)
 {
+	const char *text = place->text;
 	const CdcMysqlServerInfo *info = cdc_source_info(control);
 	char	   *file;
 	int64		offset;
+	int64		skip_offset = 0;
 
-	*skip_offset = 0;
 	if (strcmp(text, "latest") == 0)
 		start_latest(pos, control);
 	else if (strcmp(text, "earliest") == 0)
 		start_earliest(sub, pos, control);
 	else if (is_gtid_set(info->flavor, text))
-		start_at_gtid_set(sub, pos, control, what, text);
+		start_at_gtid_set(sub, pos, control, place);
 	else if (cdc_position_parse(text, &file, &offset) && in_binlog(control, file, offset))
 	{
 		start_at_file(pos, control, file);
-		*skip_offset = offset > CDC_PULL_FIRST_OFFSET ? offset : 0;
+		skip_offset = offset > CDC_BINLOG_FIRST_OFFSET ? offset : 0;
 	}
-	else if (in_binlog(control, text, CDC_PULL_FIRST_OFFSET))
+	else if (in_binlog(control, text, CDC_BINLOG_FIRST_OFFSET))
 		start_at_file(pos, control, text);
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s \"%s\" of subscription \"%s\" is not a place in the source's binlog",
-						what, text, sub->name),
+						place->what, text, sub->name),
 				 errhint("Use 'earliest', 'latest', a file and offset such as 'binlog.000001:4' that SHOW BINARY LOGS has, or a GTID set.")));
 	pos->source_uuid = pstrdup(info->server_uuid);
+	return skip_offset;
 }
 
 void
-cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
+cdc_binlog_start(CdcBinlogCall *call, CdcSource *control, CdcBinlogStream *stream)
 {
 	const char *start = call->sub->start_position;
-	int64		skip_offset;
 
 	if (start == NULL && cdc_copy_pending(call->sub))
 	{
-		cdc_copy_run(call, stream, true);
+		cdc_binlog_copy(call, stream, true);
 		call->pos.source_uuid = pstrdup(cdc_source_info(control)->server_uuid);
 	}
 	else
 	{
-		cdc_pull_place(call->sub, control, "start_position", start != NULL ? start : "latest",
-					   &call->pos, &skip_offset);
+		CdcBinlogPlace place = {"start_position", start != NULL ? start : "latest"};
+		int64		skip_offset = cdc_binlog_place(call->sub, control, &place, &call->pos);
+
 		/* the stream begins with the file and leaves out what ends up to the offset */
 		if (skip_offset > 0)
 		{
@@ -248,5 +239,5 @@ cdc_pull_start(CdcPullCall *call, CdcSource *control, CdcPullStream *stream)
 	}
 	/* behind the start's position: what is prepared later comes with the stream */
 	if (start == NULL || strcmp(start, "latest") == 0)
-		cdc_pull_xa_recover(call, stream);
+		cdc_binlog_xa_recover(call, stream);
 }

@@ -16,22 +16,22 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
-#include "pg/catalog/subscription.h"
-#include "pg/catalog/log.h"
 #include "pg/base/shmem.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/subscription.h"
 #include "pg/pull_binlog/xa_store.h"
 
-/* A search for the prepares of some transactions. */
+/* A search for the prepares of some transactions in the source's binlogs. */
 typedef struct Search
 {
-	CdcPullCall *call;
-	CdcPullStream *stream;
+	CdcBinlogCall *call;
+	CdcBinlogStream *stream;
 	List	   *wanted;			/* ids not settled by a later file; of char * */
 	List	   *settled;		/* ... by the file in work; of char * */
 	int			found;
@@ -54,9 +54,12 @@ find_id(List *ids, const char *xa)
 	return NULL;
 }
 
-/* What an item of the file says of a wanted transaction; the last one counts. */
+/*
+ * Keeps or forgets the events of a wanted transaction as an item of the file says;
+ * the last item counts.
+ */
 static void
-look_at(Search *search, const CdcItem *item)
+take_item(Search *search, const CdcItem *item)
 {
 	const CdcSubscription *sub = search->call->sub;
 	char	   *id;
@@ -75,13 +78,13 @@ look_at(Search *search, const CdcItem *item)
 static void
 search_file(Search *search, const char *file, int64 end)
 {
-	CdcPullStream *stream = search->stream;
-	CdcSource  *control = cdc_pull_stream_control(stream);
+	CdcBinlogStream *stream = search->stream;
+	CdcSource  *control = cdc_binlog_stream_control(stream);
 	CdcDumpRequest request = {0};
 	CdcSource  *dump;
 
 	request.file = file;
-	request.offset = CDC_PULL_FIRST_OFFSET;
+	request.offset = CDC_BINLOG_FIRST_OFFSET;
 	request.annotate = search->call->sub->opt.event.row_query;
 	/* another id than the stream's own dump, which the source would end */
 	request.server_id = cdc_source_server_id(control, stream->kept.subscription_id,
@@ -116,20 +119,23 @@ search_file(Search *search, const char *file, int64 end)
 			cdc_group_buffer_append(search->group, item.event, item.event_len);
 		if (item.kind == CDC_ITEM_UNDO)
 			cdc_group_buffer_truncate(search->group, item.undo.events, item.undo.bytes);
-		look_at(search, &item);
+		take_item(search, &item);
 	}
 	cdc_source_close(dump);
 }
 
-/* The same; what is not a memory context's is freed in any case. */
+/*
+ * The same with a reader and a buffer of its own, which are freed in any case; then
+ * what the file has settled is wanted no more.
+ */
 static void
 search_one(Search *search, const char *file, int64 end)
 {
-	CdcFlavor	flavor = cdc_source_info(cdc_pull_stream_control(search->stream))->flavor;
+	CdcFlavor	flavor = cdc_source_info(cdc_binlog_stream_control(search->stream))->flavor;
 	ListCell   *lc;
 
 	search->settled = NIL;
-	search->reader = cdc_stream_create(flavor, file, CDC_PULL_FIRST_OFFSET);
+	search->reader = cdc_stream_create(flavor, file, CDC_BINLOG_FIRST_OFFSET);
 	if (search->reader == NULL)
 		cdc_out_of_memory();
 	cdc_stream_accept_xa(search->reader);
@@ -171,7 +177,7 @@ search_one(Search *search, const char *file, int64 end)
 static void
 search_binlogs(Search *search, const char *file, int64 end)
 {
-	CdcRows    *rows = cdc_source_query(cdc_pull_stream_control(search->stream), "SHOW BINARY LOGS");
+	CdcRows    *rows = cdc_source_query(cdc_binlog_stream_control(search->stream), "SHOW BINARY LOGS");
 	int64		i = rows != NULL ? rows->nrows - 1 : -1;
 
 	while (i >= 0 && strcmp(cdc_rows_cell(rows, i, 0)->data, file) != 0)
@@ -187,18 +193,18 @@ search_binlogs(Search *search, const char *file, int64 end)
 /* ---- the stream's items ---- */
 
 void
-cdc_pull_xa_prepare(CdcPullCall *call, const CdcItem *item)
+cdc_binlog_xa_prepare(CdcBinlogCall *call, const CdcItem *item)
 {
-	CdcPullStream *stream = call->stream;
+	CdcBinlogStream *stream = call->stream;
 
 	cdc_xa_store_put(call->sub, item->xa, &item->txn, cdc_stream_format(stream->stream),
 					 stream->group);
 	call->persist = true;
 }
 
-/* Its prepare is not among those kept; false when it is nowhere. */
+/* For a transaction whose prepare was not kept; false when the binlogs lack it, too. */
 static bool
-find_prepare(CdcPullCall *call, const CdcItem *item)
+find_prepare(CdcBinlogCall *call, const CdcItem *item)
 {
 	Search		search = {0};
 
@@ -213,7 +219,7 @@ find_prepare(CdcPullCall *call, const CdcItem *item)
 }
 
 static void
-report_unknown(CdcPullCall *call, const CdcItem *item)
+report_unknown(CdcBinlogCall *call, const CdcItem *item)
 {
 	char	   *detail = psprintf("It was committed at %s:" UINT64_FORMAT "; its rows were written at XA PREPARE, before the binlogs that the source still has.",
 								  item->txn.file, (uint64) item->txn.end_offset);
@@ -239,9 +245,9 @@ report_unknown(CdcPullCall *call, const CdcItem *item)
 }
 
 void
-cdc_pull_xa_end(CdcPullCall *call, const CdcItem *item, bool wanted)
+cdc_binlog_xa_end(CdcBinlogCall *call, const CdcItem *item, bool wanted)
 {
-	CdcPullStream *stream = call->stream;
+	CdcBinlogStream *stream = call->stream;
 	CdcFormat	format;
 
 	if (item->kind == CDC_ITEM_XA_COMMIT && wanted)
@@ -250,8 +256,8 @@ cdc_pull_xa_end(CdcPullCall *call, const CdcItem *item, bool wanted)
 		if (!cdc_xa_store_has(call->sub, item->xa) && !find_prepare(call, item))
 			report_unknown(call, item);
 		else if (cdc_xa_store_get(call->sub, item->xa, &format, stream->group))
-			cdc_pull_group(call, stream->decoder, stream->group, &format, &item->txn,
-						   &stream->lookup);
+			cdc_binlog_group(call, stream->decoder, stream->group, &format, &item->txn,
+							 &stream->lookup);
 	}
 	cdc_xa_store_delete(call->sub, item->xa);
 	call->persist = true;
@@ -259,7 +265,7 @@ cdc_pull_xa_end(CdcPullCall *call, const CdcItem *item, bool wanted)
 
 /* ---- the start ---- */
 
-/* An id as the binlog has it, from a row of XA RECOVER; NULL when it is odd. */
+/* An id in the form that the binlog has, from a row of XA RECOVER; NULL when the row is odd. */
 static char *
 recovered_id(const CdcRows *rows, int64 row)
 {
@@ -294,7 +300,7 @@ recovered_id(const CdcRows *rows, int64 row)
 	return id.data;
 }
 
-/* Before these, XA PREPARE writes nothing to the binlog: XA COMMIT has the rows. */
+/* In older versions XA PREPARE writes nothing to the binlog: XA COMMIT has the rows. */
 static bool
 logs_prepares(const CdcMysqlServerInfo *info)
 {
@@ -302,9 +308,9 @@ logs_prepares(const CdcMysqlServerInfo *info)
 }
 
 void
-cdc_pull_xa_recover(CdcPullCall *call, CdcPullStream *stream)
+cdc_binlog_xa_recover(CdcBinlogCall *call, CdcBinlogStream *stream)
 {
-	CdcSource  *control = cdc_pull_stream_control(stream);
+	CdcSource  *control = cdc_binlog_stream_control(stream);
 	Search		search = {0};
 	CdcSourcePosition now;
 	CdcRows    *rows;

@@ -48,6 +48,7 @@ typedef struct Assembler
 	size_t		have;			/* bytes of event */
 } Assembler;
 
+/* Writes the chunk that is being filled as a row, and begins the next. */
 static void
 write_chunk(Filler *filler)
 {
@@ -93,8 +94,9 @@ write_chunk(Filler *filler)
 	filler->used = 0;
 }
 
+/* Adds bytes to the stored events; full chunks are written. */
 static void
-fill(Filler *filler, const void *data, size_t len)
+add_bytes(Filler *filler, const void *data, size_t len)
 {
 	while (len > 0)
 	{
@@ -125,17 +127,17 @@ cdc_xa_store_put(const CdcSubscription *sub, const char *xa, const CdcTransactio
 		uint32		length = (uint32) len;
 
 		CHECK_FOR_INTERRUPTS();
-		fill(&filler, &length, sizeof(length));
-		fill(&filler, data, len);
+		add_bytes(&filler, &length, sizeof(length));
+		add_bytes(&filler, data, len);
 	}
 	if (filler.used > 0 || filler.chunk == 0)
 		write_chunk(&filler);
 	pfree(filler.bytes);
 }
 
-/* What a chunk has may end anywhere in an event. */
+/* Puts the events of a chunk together, which may end anywhere in one. */
 static void
-assemble(Assembler *a, const uint8 *data, size_t len)
+assemble_events(Assembler *a, const uint8 *data, size_t len)
 {
 	while (len > 0)
 	{
@@ -170,7 +172,10 @@ assemble(Assembler *a, const uint8 *data, size_t len)
 	}
 }
 
-/* One chunk into the group; false when there is none of that number. */
+/*
+ * Appends the events that end in a chunk to the group; false when there is no chunk of
+ * that number.  The first one fills format.
+ */
 static bool
 read_chunk(const CdcSubscription *sub, const char *xa, int chunk, CdcFormat *format,
 		   Assembler *assembler)
@@ -210,7 +215,7 @@ read_chunk(const CdcSubscription *sub, const char *xa, int chunk, CdcFormat *for
 				   Min(VARSIZE_ANY_EXHDR(post_header), sizeof(format->post_header)));
 		}
 		old = MemoryContextSwitchTo(spi.caller);
-		assemble(assembler, (const uint8 *) VARDATA_ANY(events), VARSIZE_ANY_EXHDR(events));
+		assemble_events(assembler, (const uint8 *) VARDATA_ANY(events), VARSIZE_ANY_EXHDR(events));
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);

@@ -16,7 +16,8 @@
 
 /*
  * Keeps the group's events under the transaction's id, in place of what may be
- * there: a stream that begins anew brings them again.
+ * there: a stream that begins anew brings them again.  In the caller's transaction;
+ * memory is a chunk of 1 MB and the largest event.
  */
 extern void cdc_xa_store_put(const CdcSubscription *sub, const char *xa,
 							 const CdcTransaction *txn, const CdcFormat *format,

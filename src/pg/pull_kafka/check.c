@@ -20,12 +20,11 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "pg/base/error.h"
+#include "pg/base/shmem.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
-#include "pg/base/shmem.h"
 
-/* Whose fault the present error is. */
+/* Which partition is the reason of the present error; topic "": none. */
 static struct
 {
 	int32		subscription_id;
@@ -33,7 +32,7 @@ static struct
 	int32		partition;
 }			blamed;
 
-/* What the brokers said last, so that the lag is right while pull fails. */
+/* The watermarks as the brokers said them last, so that the lag is right while pull fails. */
 static struct
 {
 	int32		subscription_id;
@@ -45,7 +44,7 @@ static struct
 		int64		low;
 		int64		high;
 	}		   *bounds;
-}			told;
+}			watermarks;
 
 void
 cdc_kafka_note_watermarks(const CdcKafkaStream *stream)
@@ -54,23 +53,24 @@ cdc_kafka_note_watermarks(const CdcKafkaStream *stream)
 
 	if (!cdc_am_worker())
 		return;
-	if (told.n < stream->nplaces)
+	if (watermarks.n < stream->nplaces)
 	{
-		if (told.bounds != NULL)
-			pfree(told.bounds);
-		told.subscription_id = told.n = 0;
-		told.bounds = MemoryContextAlloc(TopMemoryContext,
-										 sizeof(told.bounds[0]) * stream->nplaces);
+		if (watermarks.bounds != NULL)
+			pfree(watermarks.bounds);
+		watermarks.subscription_id = watermarks.n = 0;
+		watermarks.bounds = MemoryContextAlloc(TopMemoryContext,
+										 sizeof(watermarks.bounds[0]) * stream->nplaces);
 	}
 	for (i = 0; i < stream->nplaces; i++)
 	{
-		memcpy(told.bounds[i].topic, stream->places[i].topic, sizeof(told.bounds[i].topic));
-		told.bounds[i].partition = stream->places[i].partition;
-		told.bounds[i].low = stream->places[i].low;
-		told.bounds[i].high = stream->places[i].high;
+		memcpy(watermarks.bounds[i].topic, stream->places[i].topic,
+			   sizeof(watermarks.bounds[i].topic));
+		watermarks.bounds[i].partition = stream->places[i].partition;
+		watermarks.bounds[i].low = stream->places[i].low;
+		watermarks.bounds[i].high = stream->places[i].high;
 	}
-	told.n = stream->nplaces;
-	told.subscription_id = stream->sub->id;
+	watermarks.n = stream->nplaces;
+	watermarks.subscription_id = stream->sub->id;
 }
 
 static void
@@ -87,20 +87,20 @@ store_watermarks(const CdcSubscription *sub)
 	Datum		values[5];
 	int			i;
 
-	if (told.subscription_id != sub->id || !cdc_subscription_try_lock(sub, CDC_WRITER_PULL))
+	if (watermarks.subscription_id != sub->id || !cdc_subscription_try_lock(sub, CDC_WRITER_PULL))
 		return;
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	for (i = 0; i < told.n; i++)
+	for (i = 0; i < watermarks.n; i++)
 	{
-		values[1] = CStringGetTextDatum(told.bounds[i].topic);
-		values[2] = Int32GetDatum(told.bounds[i].partition);
-		values[3] = Int64GetDatum(told.bounds[i].low);
-		values[4] = Int64GetDatum(told.bounds[i].high);
+		values[1] = CStringGetTextDatum(watermarks.bounds[i].topic);
+		values[2] = Int32GetDatum(watermarks.bounds[i].partition);
+		values[3] = Int64GetDatum(watermarks.bounds[i].low);
+		values[4] = Int64GetDatum(watermarks.bounds[i].high);
 		(void) cdc_spi_execute(&stmt, values, NULL);
 	}
 	cdc_spi_end(&spi);
-	told.subscription_id = 0;
+	watermarks.subscription_id = 0;
 }
 
 void
@@ -111,8 +111,9 @@ cdc_kafka_blame(const CdcSubscription *sub, const char *topic, int32 partition)
 	blamed.partition = partition;
 }
 
+/* Writes the last error of the partition that was the reason, and the watermarks of all. */
 void
-cdc_pull_kafka_failed(const CdcSubscription *sub, const char *error)
+cdc_kafka_failed(const CdcSubscription *sub, const char *error)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc.subscription_partition SET last_error = $2, last_error_at = pg_catalog.now()"
@@ -195,7 +196,7 @@ cdc_kafka_check_place(const CdcSubscription *sub, const CdcKafkaPlace *place, bo
 
 /* A word at a time: FNV-1a's idea, with the words of one message in order. */
 static uint64
-mix(uint64 h, const char *data, size_t len)
+mix_bytes(uint64 h, const char *data, size_t len)
 {
 	const uint64 prime = UINT64CONST(0x9E3779B97F4A7C15);
 
@@ -218,9 +219,9 @@ mix(uint64 h, const char *data, size_t len)
 uint32
 cdc_kafka_message_sum(const CdcKafkaMessage *msg)
 {
-	uint64		h = mix(0, msg->key, msg->key != NULL ? msg->key_len : 0);
+	uint64		h = mix_bytes(0, msg->key, msg->key != NULL ? msg->key_len : 0);
 
-	h = mix(h, msg->value, msg->value != NULL ? msg->value_len : 0);
+	h = mix_bytes(h, msg->value, msg->value != NULL ? msg->value_len : 0);
 	return (uint32) (h >> 32);
 }
 

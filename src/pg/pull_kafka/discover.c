@@ -17,22 +17,22 @@
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
-#include "pg/target/replica_table.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/schema_internal.h"
-#include "pg/commands/subscription.h"
+#include "pg/target/registry.h"
+#include "pg/target/replica_table.h"
 #include "pg/target/target.h"
 
-/* The columns as a definition; *told: the envelope says all of their types. */
+/* The columns as a definition; *typed: the envelope says all of their types. */
 static CdcTableDef *
-make_definition(const CdcEnvelopeColumn *columns, int n, bool *told)
+make_definition(const CdcEnvelopeColumn *columns, int n, bool *typed)
 {
 	CdcTableDef *def = palloc0(sizeof(CdcTableDef));
 	int			i;
 
 	def->ncolumns = n;
 	def->columns = palloc0(sizeof(CdcColumnDef) * n);
-	*told = true;
+	*typed = true;
 	for (i = 0; i < n; i++)
 	{
 		CdcColumnDef *column = &def->columns[i];
@@ -43,7 +43,7 @@ make_definition(const CdcEnvelopeColumn *columns, int n, bool *told)
 		column->nullable = columns[i].nullable;
 		column->pk = columns[i].pk;
 		if (!columns[i].told)
-			*told = false;
+			*typed = false;
 	}
 	return def;
 }
@@ -51,25 +51,26 @@ make_definition(const CdcEnvelopeColumn *columns, int n, bool *told)
 static bool
 discover(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env, int64 seq)
 {
+	CdcSchemaPlace place = {seq, NULL};
 	CdcEnvelopeColumn *columns;
 	CdcSchema  *schema;
 	CdcTableDef *def;
 	CdcTable   *table;
 	CdcError	err;
-	bool		told;
+	bool		typed;
 	int			n;
 
 	CDC_CHECK(cdc_envelope_columns(arena, env, &columns, &n, &err), &err, sub->name);
 	if (n == 0)
 		return false;
-	def = make_definition(columns, n, &told);
+	def = make_definition(columns, n, &typed);
 	schema = cdc_schema_create(CurrentMemoryContext, sub);
 	table = cdc_schema_make_table(schema, env->database, env->table, def);
 	table->full_name = env->source_table;
 	/* what was only made out of values must not stand in the way of what is written by hand */
-	if (told)
-		cdc_schema_store(sub->name, env->source_table, def, seq, NULL, NULL, false);
-	(void) cdc_subscription_add_discovered_table(sub, NULL, table, false);
+	if (typed)
+		cdc_schema_store(sub->name, env->source_table, def, &place, NULL, false);
+	(void) cdc_registry_add_discovered(sub, table, CDC_GENERATED_ALL, false);
 	cdc_schema_destroy(schema);
 	CommandCounterIncrement();
 	return true;

@@ -14,13 +14,14 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "pg/pull_kafka/discover.h"
 #include "pg/base/error.h"
+#include "pg/catalog/spi.h"
 #include "pg/datum/json_text_in.h"
 #include "pg/datum/jsonb_document.h"
-#include "pg/target/replica_table.h"
+#include "pg/datum/jsonb_writer.h"
+#include "pg/pull_kafka/discover.h"
 #include "pg/schema/schema.h"
-#include "pg/catalog/spi.h"
+#include "pg/target/replica_table.h"
 #include "pg/target/target.h"
 
 /* A writer that has held a message of this size gives its memory back. */
@@ -47,7 +48,7 @@ struct CdcKafkaEventMaker
 	MemoryContext context;
 };
 
-/* The longest name of a table that is told apart from others. */
+/* Room for the name of a table; longer ones are refused. */
 #define TABLE_NAME		520
 
 /* What is known of a table that messages name. */

@@ -26,7 +26,7 @@
 /* What each of many partitions has in memory at least. */
 #define GROUP_MEMORY_MIN	(64 * 1024)
 
-/* At a partition's end, how long the answer is waited for at most. */
+/* How long one wait for the group's answer takes at most. */
 #define ANSWER_MS		200
 
 /* ---- rows ---- */
@@ -70,7 +70,7 @@ text_len(const char *s)
 
 /* Puts a row into the open transaction of its place. */
 static void
-keep(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcHistoryRow *row)
+keep_row(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcHistoryRow *row)
 {
 	KeptRow		kept;
 	size_t		event_len = row->event != NULL ? VARSIZE(row->event) : 0;
@@ -120,7 +120,7 @@ keep(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcHistoryRow *row)
 
 /* The row that was kept as data; its parts are in buf, aligned. */
 static void
-unkeep(const char *buf, CdcHistoryRow *row)
+read_kept_row(const char *buf, CdcHistoryRow *row)
 {
 	const KeptRow *kept = (const KeptRow *) buf;
 	const char *p = buf + MAXALIGN(sizeof(KeptRow));
@@ -150,9 +150,9 @@ unkeep(const char *buf, CdcHistoryRow *row)
 
 /* ---- transactions ---- */
 
-/* What was read becomes the position. */
+/* What was read becomes the position of the place. */
 static void
-settle(CdcKafkaCall *call, CdcKafkaPlace *place)
+take_as_position(CdcKafkaCall *call, CdcKafkaPlace *place)
 {
 	if (place->open)
 		call->stream->nopen--;
@@ -188,7 +188,7 @@ cdc_kafka_end_group(CdcKafkaCall *call, CdcKafkaPlace *place)
 		CdcHistoryRow row;
 
 		memcpy(buf, data, len);
-		unkeep(buf, &row);
+		read_kept_row(buf, &row);
 		cdc_kafka_append(call, &row, ++n == place->nrows);
 		MemoryContextReset(context);
 	}
@@ -196,10 +196,13 @@ cdc_kafka_end_group(CdcKafkaCall *call, CdcKafkaPlace *place)
 	MemoryContextDelete(context);
 	cdc_group_buffer_reset(place->group);
 	place->nrows = 0;
-	settle(call, place);
+	take_as_position(call, place);
 }
 
-/* The transaction that is open ends before this message, which has moved on already. */
+/*
+ * The transaction that is open ends before this message, of bytes, which the place
+ * has counted already.
+ */
 static void
 end_before(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMessage *msg,
 		   int64 bytes)
@@ -236,11 +239,11 @@ cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMes
 	{
 		if (event->wanted)
 			cdc_kafka_append(call, &event->row, true);
-		settle(call, place);
+		take_as_position(call, place);
 		return;
 	}
 	if (event->wanted)
-		keep(call, place, &event->row);
+		keep_row(call, place, &event->row);
 	if (!place->open && place->nrows > 0)
 	{
 		place->open = true;
@@ -250,7 +253,7 @@ cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMes
 	place->open_ms = msg->ts_ms;
 	place->open_at = GetCurrentTimestamp();
 	if (!place->open)
-		settle(call, place);	/* nothing of it is wanted so far */
+		take_as_position(call, place);	/* nothing of it is wanted so far */
 	else if (event->commit > 0)
 		cdc_kafka_end_group(call, place);
 }
@@ -383,7 +386,7 @@ cdc_kafka_group_tell(CdcKafkaStream *stream, bool at_once)
 	stream->group_asked = true;
 }
 
-/* Not told: once in cdc.log until it works again. */
+/* The group could not be told: one row in cdc.log says so, until it works again. */
 static void
 group_failed(CdcKafkaStream *stream, const CdcError *err)
 {

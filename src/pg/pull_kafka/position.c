@@ -120,3 +120,13 @@ cdc_kafka_place_write(const CdcSubscription *sub, CdcKafkaPlace *place)
 	place->changed = false;
 	place->failed = false;
 }
+
+void
+cdc_kafka_new_version(const CdcSubscription *sub)
+{
+	CdcPosition pos;
+
+	cdc_position_get(sub, &pos);
+	pos.version++;
+	cdc_position_set(sub, &pos);
+}

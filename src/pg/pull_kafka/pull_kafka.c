@@ -17,10 +17,11 @@
 #include "utils/timestamp.h"
 
 #include "pg/base/error.h"
-#include "pg/pull/wait.h"
-#include "pg/catalog/subscription.h"
-#include "pg/catalog/position.h"
 #include "pg/base/shmem.h"
+#include "pg/catalog/position.h"
+#include "pg/catalog/subscription.h"
+#include "pg/pull/wait.h"
+#include "pg/pull_kafka/pull_kafka.h"
 
 typedef enum LoopEnd
 {
@@ -278,7 +279,7 @@ persist_due(const CdcKafkaCall *call)
 }
 
 static void
-persist(CdcKafkaCall *call)
+write_position(CdcKafkaCall *call)
 {
 	CdcKafkaStream *stream = call->stream;
 	CdcPosition *pos = &call->pos;
@@ -309,7 +310,7 @@ persist(CdcKafkaCall *call)
  * that there is no more for now.
  */
 static void
-report(CdcKafkaCall *call, LoopEnd end)
+report_progress(CdcKafkaCall *call, LoopEnd end)
 {
 	CdcKafkaStream *stream = call->stream;
 	TimestampTz now = GetCurrentTimestamp();
@@ -325,13 +326,12 @@ report(CdcKafkaCall *call, LoopEnd end)
 	cdc_worker_report(stream->message_at, delay);
 }
 
-void
-cdc_pull_kafka_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
+static void
+run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
 {
 	CdcKafkaCall call = {0};
 	LoopEnd		end;
 
-	memset(result, 0, sizeof(*result));
 	call.sub = sub;
 	call.bounds = bounds;
 	cdc_kafka_blame(sub, "", -1);
@@ -346,12 +346,31 @@ cdc_pull_kafka_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcP
 		cdc_history_close(call.history);
 	result->moved = persist_due(&call);
 	if (result->moved)
-		persist(&call);
+		write_position(&call);
 	cdc_kafka_event_maker_trim(call.stream->maker);
 	call.stream->called_at = GetCurrentTimestamp();
-	report(&call, end);
+	report_progress(&call, end);
 	result->events = call.events;
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
 	result->more = end != LOOP_REACHED;
+}
+
+static const CdcSourceMethods methods = {
+	.run = run,
+	.wait = cdc_kafka_wait,
+	.disconnect = cdc_kafka_disconnect,
+	.failed = cdc_kafka_failed,
+	.check_arguments = cdc_kafka_check_arguments,
+	.prepare = cdc_kafka_subscribe_prepare,
+	.create = cdc_kafka_subscribe,
+	.set_position = cdc_kafka_set_position,
+	.goal = cdc_kafka_goal,
+	.goal_pulled = cdc_kafka_goal_pulled
+};
+
+void
+cdc_pull_kafka_init(void)
+{
+	cdc_source_kind_register(CDC_SERVER_KAFKA, &methods);
 }

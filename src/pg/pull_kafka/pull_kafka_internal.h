@@ -3,29 +3,35 @@
  * pull_kafka_internal.h
  *	  What the parts of pull from Kafka share:
  *
- *	  pull_kafka.c				the loop of a call, its bounds, the position
- *	  pull_kafka_stream.c		the consumer, kept open between calls
- *	  pull_kafka_check.c		whether the partitions still have what was read
- *	  pull_kafka_event.c		a message to a row of the history
- *	  pull_kafka_group.c		source transactions, and Kafka's own offsets
- *	  pull_kafka_position.c		cdc.subscription_partition
- *	  pull_kafka_start.c		positions as a person writes them, cdc.set_position
+ *	  position.c		cdc.subscription_partition
+ *	  check.c			whether the partitions still have what was read
+ *	  discover.c		replicas of tables that messages are the first to name
+ *	  event.c			a message to a row of the history
+ *	  group.c			source transactions, and Kafka's own offsets
+ *	  stream.c			the consumer, kept open between calls
+ *	  pull_kafka.c		the loop of a call, its bounds; the methods of this kind
+ *						of source
+ *	  wanted.c			the partitions that a subscription wants
+ *	  position_text.c	positions as a person writes them
+ *	  start.c, set_position.c, topics.c, goal.c
+ *						what create_subscription, set_position, add_topic and
+ *						remove_topic, and wait_for do
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CDC_PG_PULL_KAFKA_PULL_KAFKA_INTERNAL_H
 #define CDC_PG_PULL_KAFKA_PULL_KAFKA_INTERNAL_H
 
-#include "pg/pull_kafka/pull_kafka.h"
-#include "core/arena.h"
+#include "pg/base/compat.h"
 #include "envelope/envelope.h"
+#include "nodes/pg_list.h"
 #include "pg/base/group_buffer.h"
-#include "pg/history/append.h"
-#include "pg/datum/jsonb_writer.h"
-#include "pg/remote/kafka_client.h"
-#include "pg/pull/kept_stream.h"
-#include "utils/hsearch.h"
 #include "pg/catalog/position.h"
+#include "pg/history/append.h"
+#include "pg/pull/kept_stream.h"
+#include "pg/pull/source_kind.h"
+#include "pg/remote/kafka_client.h"
+#include "utils/hsearch.h"
 
 /* The longest name of a topic that Kafka allows, and its NUL. */
 #define CDC_TOPIC_NAME		250
@@ -125,7 +131,7 @@ typedef struct CdcKafkaStream
 	TimestampTz group_at;
 } CdcKafkaStream;
 
-/* One call of cdc_pull_kafka_run(). */
+/* One call of pull. */
 typedef struct CdcKafkaCall
 {
 	const CdcSubscription *sub;
@@ -148,7 +154,18 @@ typedef struct CdcKafkaCall
 /* Kafka's group is told this often while messages come. */
 #define CDC_KAFKA_GROUP_MS		1000
 
-/* pull_kafka_stream.c */
+/* ---- position.c ---- */
+
+/* The rows of a subscription as places, by topic and partition; palloc'ed array. */
+extern CdcKafkaPlace *cdc_kafka_places_read(const CdcSubscription *sub, int *n);
+
+/* Writes a place that has changed, or is not stored. */
+extern void cdc_kafka_place_write(const CdcSubscription *sub, CdcKafkaPlace *place);
+
+/* After a change by hand: open streams, and what pull knows, are void. */
+extern void cdc_kafka_new_version(const CdcSubscription *sub);
+
+/* ---- stream.c ---- */
 
 /*
  * The stream that stands where the rows say, opened where there is none.
@@ -183,7 +200,7 @@ extern List *cdc_kafka_wanted_topics(CdcKafkaSource *source, const CdcSubscripti
 /* The client for a subscription's server. */
 extern CdcKafkaSource *cdc_kafka_subscription_source(const CdcSubscription *sub, bool long_lived);
 
-/* pull_kafka_check.c */
+/* ---- check.c ---- */
 
 /* Asks for the watermarks of n places. */
 extern void cdc_kafka_ask_watermarks(CdcKafkaSource *source, CdcKafkaPlace **places, int n);
@@ -210,7 +227,7 @@ pg_noreturn extern void cdc_kafka_check_unexpected(const CdcSubscription *sub,
 /* ERROR: a topic that was read is not there; or has fewer partitions. */
 extern void cdc_kafka_check_missing(CdcKafkaStream *stream, List *topics);
 
-/* Keeps the watermarks for cdc_pull_kafka_failed(). */
+/* Keeps the watermarks for cdc_kafka_failed(). */
 extern void cdc_kafka_note_watermarks(const CdcKafkaStream *stream);
 
 /* Notes whose fault an error was, for cdc.subscription_partition.last_error. */
@@ -218,7 +235,7 @@ extern void cdc_kafka_blame(const CdcSubscription *sub, const char *topic, int32
 
 extern uint32 cdc_kafka_message_sum(const CdcKafkaMessage *msg);
 
-/* pull_kafka_event.c */
+/* ---- event.c ---- */
 
 /* What a message says. */
 typedef struct CdcKafkaEvent
@@ -250,7 +267,7 @@ extern void cdc_kafka_event_log(const CdcSubscription *sub, const CdcKafkaMessag
 
 extern void cdc_kafka_position_text(char *buf, const char *topic, int32 partition, int64 offset);
 
-/* pull_kafka_group.c */
+/* ---- group.c ---- */
 
 /* Appends a row to the history, with its seq. */
 extern void cdc_kafka_append(CdcKafkaCall *call, CdcHistoryRow *row, bool commit);
@@ -275,12 +292,52 @@ extern void cdc_kafka_group_tell(CdcKafkaStream *stream, bool at_once);
 /* Takes the answer; wait: until there is one, so that the client is free. */
 extern void cdc_kafka_group_answer(CdcKafkaStream *stream, bool wait);
 
-/* pull_kafka_position.c */
+/* ---- wanted.c ---- */
 
-/* The rows of a subscription as places, by topic and partition; palloc'ed array. */
-extern CdcKafkaPlace *cdc_kafka_places_read(const CdcSubscription *sub, int *n);
+/* The place of a partition among n; NULL: it is not there. */
+extern CdcKafkaPlace *cdc_kafka_find_place(CdcKafkaPlace **places, int n, const char *topic,
+										   int32 partition);
 
-/* Writes a place that has changed, or is not stored. */
-extern void cdc_kafka_place_write(const CdcSubscription *sub, CdcKafkaPlace *place);
+/*
+ * The partitions of the topics that the subscription wants, at their beginning and
+ * with their watermarks: a palloc'ed array of *n.
+ */
+extern CdcKafkaPlace **cdc_kafka_wanted_places(const CdcSubscription *sub, CdcKafkaSource *source,
+											   int *n);
+
+/* ERROR where a topic that the subscription names is not there; NOTICE where none is. */
+extern void cdc_kafka_check_names(const CdcSubscription *sub, CdcKafkaPlace **places, int n);
+
+/* ---- position_text.c ---- */
+
+typedef struct CdcPartitionOffset
+{
+	char		topic[CDC_TOPIC_NAME];
+	int32		partition;
+	int64		offset;
+} CdcPartitionOffset;
+
+/* A list of CdcPartitionOffset *; NIL when the text is nothing of that kind. */
+extern List *cdc_kafka_parse_offsets(const char *text);
+
+/*
+ * Sets next_offset of the places that the text means (their watermarks are
+ * known) and marks them as changed; of the others nothing changes.
+ */
+extern void cdc_kafka_resolve(const CdcSubscription *sub, CdcKafkaSource *source,
+							  const char *text, CdcKafkaPlace **places, int n);
+
+/* ---- methods of this kind of source, see source_kind.h ---- */
+
+extern bool cdc_kafka_wait(int32 subscription_id, long timeout_ms);
+extern void cdc_kafka_disconnect(int32 subscription_id);
+extern void cdc_kafka_failed(const CdcSubscription *sub, const char *error);
+extern void cdc_kafka_check_arguments(const CdcSubscription *sub);
+extern void *cdc_kafka_subscribe_prepare(const CdcSubscription *sub);
+extern void cdc_kafka_subscribe(const CdcSubscription *sub, void *prepared);
+extern void cdc_kafka_set_position(const CdcSubscription *sub, const char *where);
+extern void *cdc_kafka_goal(const CdcSubscription *sub, const char *text);
+extern bool cdc_kafka_goal_pulled(const void *goal, const CdcSubscription *sub,
+								  const CdcPosition *pos);
 
 #endif							/* CDC_PG_PULL_KAFKA_PULL_KAFKA_INTERNAL_H */

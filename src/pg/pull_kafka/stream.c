@@ -21,14 +21,14 @@
 #include "utils/timestamp.h"
 
 #include "pg/base/background.h"
-#include "pg/catalog/subscription.h"
+#include "pg/base/error.h"
+#include "pg/base/shmem.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/base/shmem.h"
-#include "pg/base/error.h"
+#include "pg/catalog/subscription.h"
 #include "pg/remote/topic_pattern.h"
 
-/* At the end of a session: for Kafka's group to be told. */
+/* How long the end of a session waits for Kafka's group to be told. */
 #define EXIT_WAIT_MS		500
 
 /*
@@ -39,7 +39,7 @@
 #define REST_MS				1000
 #define REFILL_MESSAGES		100000
 
-/* A topic that is not told of is asked for again so often, so much later. */
+/* A topic that the metadata lacks is asked for again so often, so much later. */
 #define MISSING_TRIES		4
 #define MISSING_NAP_MS		500
 
@@ -120,7 +120,7 @@ find_stream(int32 subscription_id)
 }
 
 void
-cdc_pull_kafka_disconnect(int32 subscription_id)
+cdc_kafka_disconnect(int32 subscription_id)
 {
 	cdc_kept_stream_drop(&streams, subscription_id);
 }
@@ -181,6 +181,7 @@ add_place(CdcKafkaStream *stream, const char *topic, int32 partition)
 	return place;
 }
 
+/* The rows as places, which the reader is to be assigned. */
 static void
 read_places(CdcKafkaStream *stream)
 {
@@ -213,8 +214,9 @@ read_places(CdcKafkaStream *stream)
 
 /* ---- the consumer ---- */
 
+/* The consumer group, as an option in place of what the server says; NIL: none is wanted. */
 static List *
-overrides(const CdcSubscription *sub)
+group_option(const CdcSubscription *sub)
 {
 	const char *group = sub->opt.group_id;
 
@@ -229,7 +231,7 @@ CdcKafkaSource *
 cdc_kafka_subscription_source(const CdcSubscription *sub, bool long_lived)
 {
 	return cdc_kafka_source_open_named(sub->server, sub->owner_oid, CDC_KAFKA_CONSUMER,
-									   overrides(sub), long_lived);
+									   group_option(sub), long_lived);
 }
 
 bool
@@ -314,8 +316,9 @@ cdc_kafka_wanted_topics(CdcKafkaSource *source, const CdcSubscription *sub)
 	return result;
 }
 
+/* Whether one of the topics has the partition. */
 static bool
-names_topic(List *topics, const char *name, int32 partition)
+has_partition(List *topics, const char *name, int32 partition)
 {
 	ListCell   *lc;
 
@@ -329,17 +332,18 @@ names_topic(List *topics, const char *name, int32 partition)
 	return false;
 }
 
+/* Whether the topics have all partitions that were read, and all that are named. */
 static bool
 all_there(CdcKafkaStream *stream, List *topics)
 {
 	int			i;
 
 	for (i = 0; i < stream->nplaces; i++)
-		if (!names_topic(topics, stream->places[i].topic, stream->places[i].partition))
+		if (!has_partition(topics, stream->places[i].topic, stream->places[i].partition))
 			return false;
 	for (i = 0; i < stream->sub->ntopics; i++)
 		if (cdc_topic_pattern_is_name(stream->sub->topics[i]) &&
-			!names_topic(topics, stream->sub->topics[i], 0))
+			!has_partition(topics, stream->sub->topics[i], 0))
 			return false;
 	return true;
 }
@@ -363,7 +367,7 @@ ask_topics(CdcKafkaStream *stream)
 	cdc_kafka_check_missing(stream, topics);
 	for (i = 0; i < stream->sub->ntopics; i++)
 		if (cdc_topic_pattern_is_name(stream->sub->topics[i]) &&
-			!names_topic(topics, stream->sub->topics[i], 0))
+			!has_partition(topics, stream->sub->topics[i], 0))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("topic \"%s\" of subscription \"%s\" does not exist",
@@ -438,11 +442,12 @@ cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream)
 	MemoryContextDelete(context);
 }
 
+/* For cdc_kept_stream_read(): what the consumer is made from. */
 static char *
-define(const CdcSubscription *sub)
+consumer_definition(const CdcSubscription *sub)
 {
 	return cdc_kafka_source_definition(GetForeignServerByName(sub->server, false)->serverid,
-									   sub->owner_oid, overrides(sub));
+									   sub->owner_oid, group_option(sub));
 }
 
 /*
@@ -454,7 +459,7 @@ read_subscription(CdcKafkaStream *stream)
 {
 	bool		same;
 
-	stream->sub = cdc_kept_stream_read(&stream->kept, stream->context, define, &same);
+	stream->sub = cdc_kept_stream_read(&stream->kept, stream->context, consumer_definition, &same);
 	stream->maker = cdc_kafka_event_maker_create(stream->kept.sub_context, stream->sub);
 	stream->group_wanted = stream->sub->opt.group_id == NULL || stream->sub->opt.group_id[0] != '\0';
 	return same;
@@ -534,6 +539,7 @@ cdc_kafka_stream_get(CdcKafkaCall *call, bool refresh)
 
 /* ---- for workers ---- */
 
+/* The shorter of two waits; negative: none. */
 static long
 sooner(long wait_ms, long other_ms)
 {
@@ -542,6 +548,7 @@ sooner(long wait_ms, long other_ms)
 	return wait_ms < 0 || other_ms < wait_ms ? other_ms : wait_ms;
 }
 
+/* What is left of ms milliseconds since then, at least 1. */
 static long
 left_of(TimestampTz since, long ms)
 {
@@ -551,7 +558,7 @@ left_of(TimestampTz since, long ms)
 }
 
 bool
-cdc_pull_kafka_wait(int32 subscription_id, long timeout_ms)
+cdc_kafka_wait(int32 subscription_id, long timeout_ms)
 {
 	CdcKafkaStream *stream = find_stream(subscription_id);
 

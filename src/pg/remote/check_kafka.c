@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/remote/check_server.h"
+#include "pg/remote/check_kafka.h"
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/remote/kafka_client.h"
 #include "pg/catalog/spi.h"
@@ -233,8 +234,7 @@ check_clock(KafkaCheck *check)
 {
 	NameList	list = {{0}};
 	CdcKafkaBounds *later = palloc(check->nbounds * sizeof(CdcKafkaBounds));
-	int64		now_ms = GetCurrentTimestamp() / 1000 +
-		(int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * 86400 * 1000;
+	int64		now_ms = cdc_unix_ms(GetCurrentTimestamp());
 	int			i;
 
 	memcpy(later, check->bounds, check->nbounds * sizeof(CdcKafkaBounds));

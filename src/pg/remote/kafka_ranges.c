@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 
 /* How many partitions an error lists. */
 #define MAX_LISTED	3
@@ -185,7 +186,7 @@ error_context(void *arg)
 						 listed > 1 ? "," : "", slot->ranges[0].partition, slot->next,
 						 slot->ranges[slot->current].to);
 	}
-	errcontext("reading topic \"%s\", partition%s%s", cdc_error_text(ranges->topic),
+	errcontext("reading topic \"%s\", partition%s%s", cdc_from_utf8_lenient(ranges->topic),
 			   ranges->nactive == 1 ? "" : "s", buf.data);
 }
 

@@ -16,7 +16,6 @@
 #include "access/xlog.h"
 #include "foreign/foreign.h"
 #include "commands/defrem.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "storage/proc.h"

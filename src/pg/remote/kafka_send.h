@@ -10,7 +10,8 @@
 #define CDC_PG_REMOTE_KAFKA_SEND_H
 
 #include "pg/base/compat.h"
-#include "pg/remote/kafka_outbox.h"
+#include "nodes/pg_list.h"
+
 #include "pg/remote/kafka_client.h"
 
 /* A cluster as a role sees it, and options that override the server's. */

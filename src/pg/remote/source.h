@@ -80,19 +80,6 @@ extern CdcStatus cdc_source_try_query(CdcSource *source, const char *sql, CdcRow
  */
 extern bool cdc_source_is_busy(CdcSource *source);
 
-/*
- * Which generated columns the source's row images always have.  The rest would
- * go stale in a replica.
- */
-typedef enum CdcGeneratedLogged
-{
-	CDC_GENERATED_ALL,
-	CDC_GENERATED_STORED,
-	CDC_GENERATED_NONE
-} CdcGeneratedLogged;
-
-extern CdcGeneratedLogged cdc_source_generated_logged(CdcSource *source);
-
 /* Statements for which versions have other words. */
 extern const char *cdc_source_sql_binlog_status(const CdcMysqlServerInfo *info);
 extern const char *cdc_source_sql_replica_status(const CdcMysqlServerInfo *info);

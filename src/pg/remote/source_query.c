@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
+#include "pg/base/hash.h"
 #include "pg/catalog/option_table.h"
 
 /*
@@ -177,18 +178,6 @@ ids_in_use(CdcSource *source)
 	return ids.data;
 }
 
-/* Spreads the bits of x over 32 (the finaliser of MurmurHash3). */
-static uint32
-mix(uint64 x)
-{
-	x ^= x >> 33;
-	x *= UINT64CONST(0xff51afd7ed558ccd);
-	x ^= x >> 33;
-	x *= UINT64CONST(0xc4ceb9fe1a85ec53);
-	x ^= x >> 33;
-	return (uint32) x;
-}
-
 uint32
 cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker)
 {
@@ -208,7 +197,7 @@ cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker)
 		if (base > 0)
 			id = base + (uint32) subscription_id * 2 + (worker ? 1 : 0) + attempt;
 		else
-			id = mix(seed + attempt) | 0x80000000;
+			id = (uint32) cdc_mix_word(seed + attempt) | 0x80000000;
 		if (id == 0)
 			continue;
 		snprintf(needle, sizeof(needle), ",%u,", id);
@@ -225,23 +214,4 @@ cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker)
 			 errhint("ALTER SERVER %s OPTIONS (SET server_id '...');",
 					 quote_identifier(cdc_source_server(source)))));
 	pg_unreachable();
-}
-
-/*
- * MySQL and MariaDB 10 leave VIRTUAL columns out of images that are not FULL;
- * MariaDB 11 leaves all generated ones out of the images of UPDATE and DELETE.
- * (Seen on MySQL 9.7.4, MariaDB 10.11 and 11.8.)
- */
-CdcGeneratedLogged
-cdc_source_generated_logged(CdcSource *source)
-{
-	const CdcMysqlServerInfo *info = cdc_source_info(source);
-	CdcRows    *rows;
-	const char *image;
-
-	if (info->flavor == CDC_MARIADB && info->version >= 110000)
-		return CDC_GENERATED_NONE;
-	rows = cdc_source_query(source, "SHOW GLOBAL VARIABLES LIKE 'binlog_row_image'");
-	image = rows->nrows > 0 ? cdc_rows_cell(rows, 0, 1)->data : "FULL";
-	return pg_strcasecmp(image, "FULL") == 0 ? CDC_GENERATED_ALL : CDC_GENERATED_STORED;
 }

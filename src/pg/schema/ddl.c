@@ -15,8 +15,8 @@
 #include "core/binlog_position.h"
 #include "core/pattern.h"
 #include "pg/base/error.h"
-#include "pg/pull/pull.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/position.h"
 
 /* MariaDB 10.10 has collations without a character set of their own. */
 static bool
@@ -128,13 +128,12 @@ set_contains(CdcFlavor flavor, const char *set_text, const char *gtid, const cha
 
 bool
 cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char *database, const char *table,
-					const CdcTransaction *txn, bool by_gtid, bool *unproven)
+					const CdcTransaction *txn, bool by_gtid)
 {
 	CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
 	char	   *file;
 	int64		offset;
 
-	*unproven = entry->unproven;
 	if (entry->as_of == NULL)
 		return false;
 	if (by_gtid)
@@ -144,26 +143,31 @@ cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char *database, 
 		cdc_binlog_position_compare(txn->file, (int64) txn->end_offset, file, offset) <= 0;
 }
 
+bool
+cdc_schema_is_unproven(CdcSchema *schema, const char *database, const char *table)
+{
+	return cdc_schema_load(schema, database, table)->unproven;
+}
+
 void
 cdc_schema_follow(CdcSchema *schema, const char *database, const char *table,
-				  const CdcTableDef *def, int64 seq, const char *position)
+				  const CdcTableDef *def, const CdcSchemaPlace *place)
 {
-	cdc_schema_put(schema, cdc_schema_load(schema, database, table), database, table, def, seq,
-				   position, NULL);
+	cdc_schema_put(schema, database, table, def, place, NULL);
 }
 
 bool
 cdc_schema_ask(CdcSchema *schema, CdcSource *source, const char *database, const char *table,
-			   int64 seq, const char *position, const char *why)
+			   const CdcSchemaPlace *place, const char *why)
 {
 	CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
-	bool		found = cdc_schema_reread(schema, source, entry, database, table, seq, position);
+	bool		found = cdc_schema_reread(schema, source, database, table, place);
 
 	if (entry->wanted)
 		cdc_log(schema->sub->name, "schema",
 				psprintf("the definition of source table %s was read anew from the source",
 						 entry->full_name),
-				psprintf("%s: %s", position != NULL ? position : "", why));
+				psprintf("%s: %s", place->position != NULL ? place->position : "", why));
 	return found;
 }
 
@@ -178,7 +182,7 @@ cdc_schema_worded(CdcSource *source, const char *database, const char *table,
 
 const char *
 cdc_schema_database_collation(CdcSchema *schema, CdcSource *source, const char *database,
-							  int64 seq, const char *position)
+							  const CdcSchemaPlace *place)
 {
 	char	   *collation = cdc_schema_stored_database(schema->sub->name, database);
 	CdcRows    *rows;
@@ -192,7 +196,7 @@ cdc_schema_database_collation(CdcSchema *schema, CdcSource *source, const char *
 		return NULL;
 	collation = pstrdup(cdc_rows_cell(rows, 0, 1)->data);
 	cdc_schema_store_database(schema->sub->name, database, cdc_rows_cell(rows, 0, 0)->data,
-							  collation, seq, position);
+							  collation, place);
 	return collation;
 }
 
@@ -222,7 +226,7 @@ cdc_schema_wants_database(const CdcSubscription *sub, const char *database)
 }
 
 void
-cdc_schema_read_databases(CdcSchema *schema, CdcSource *source, int64 seq)
+cdc_schema_read_databases(CdcSchema *schema, CdcSource *source, const CdcSchemaPlace *place)
 {
 	CdcRows    *rows = cdc_source_query(source, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA");
 	int64		i;
@@ -233,19 +237,19 @@ cdc_schema_read_databases(CdcSchema *schema, CdcSource *source, int64 seq)
 
 		CHECK_FOR_INTERRUPTS();
 		if (cdc_schema_wants_database(schema->sub, database))
-			(void) cdc_schema_database_collation(schema, source, database, seq, NULL);
+			(void) cdc_schema_database_collation(schema, source, database, place);
 	}
 }
 
 void
 cdc_schema_set_database(CdcSchema *schema, const char *database, const char *charset,
-						const char *collation, int64 seq, const char *position)
+						const char *collation, const CdcSchemaPlace *place)
 {
-	cdc_schema_store_database(schema->sub->name, database, charset, collation, seq, position);
+	cdc_schema_store_database(schema->sub->name, database, charset, collation, place);
 }
 
 void
-cdc_schema_drop_database(CdcSchema *schema, const char *database, int64 seq, const char *position)
+cdc_schema_drop_database(CdcSchema *schema, const char *database, const CdcSchemaPlace *place)
 {
 	static const CdcTableDef gone = {0};
 	size_t		len = strlen(database);
@@ -256,6 +260,6 @@ cdc_schema_drop_database(CdcSchema *schema, const char *database, int64 seq, con
 		const char *table = (const char *) lfirst(lc) + len + 1;
 
 		if (cdc_schema_definition(schema, database, table)->ncolumns > 0)
-			cdc_schema_follow(schema, database, table, &gone, seq, position);
+			cdc_schema_follow(schema, database, table, &gone, place);
 	}
 }

@@ -100,7 +100,7 @@ submap(const CdcTableMap *map, int i, CdcTableMap *one)
 static bool
 members_fit(CdcSchema *schema, const CdcTableMap *map, int i, const CdcColumn *column)
 {
-	CdcConverter *converter = NULL;
+	CdcCharsetConverter *converter = NULL;
 	CdcArena   *arena;
 	CdcError	err;
 	bool		fit = true;
@@ -123,7 +123,7 @@ members_fit(CdcSchema *schema, const CdcTableMap *map, int i, const CdcColumn *c
 		bool		is_text;
 
 		if (converter != NULL)
-			is_text = !cdc_failed(cdc_convert(converter, (const uint8_t *) member.data, member.len,
+			is_text = !cdc_failed(cdc_charset_to_utf8(converter, (const uint8_t *) member.data, member.len,
 											  arena, &member, &err));
 		else
 			is_text = cdc_utf8_valid((const uint8_t *) member.data, member.len);
@@ -426,15 +426,13 @@ find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMa
 	def = assemble(schema, flavor, source, map, entry->full_name);
 	if (def != NULL)
 	{
-		log_new_definition(schema, entry, "put together from the binlog's metadata", err, lookup->position);
-		cdc_schema_put(schema, entry, map->database, map->table, def, lookup->seq, lookup->position,
-					   NULL);
+		log_new_definition(schema, entry, "put together from the binlog's metadata", err, lookup->place.position);
+		cdc_schema_put(schema, map->database, map->table, def, &lookup->place, NULL);
 		entry->fitting = entry->newest;
 		return true;
 	}
-	log_new_definition(schema, entry, "read anew from the source", err, lookup->position);
-	if (!cdc_schema_reread(schema, source, entry, map->database, map->table, lookup->seq,
-						   lookup->position))
+	log_new_definition(schema, entry, "read anew from the source", err, lookup->place.position);
+	if (!cdc_schema_reread(schema, source, map->database, map->table, &lookup->place))
 		cdc_error(err, CDC_ERR_SCHEMA, "rows of a table that the source does not have any more");
 	else if (table_fits(schema, flavor, map, entry->newest, err))
 		entry->fitting = entry->newest;

@@ -259,8 +259,8 @@ copy_def(const CdcTableDef *def)
 
 /* Keeps def in the cache as the newest one. */
 static void
-keep(CdcSchema *schema, CdcSchemaEntry *entry, const char *database, const char *table,
-	 const CdcTableDef *def, const char *as_of)
+cache_definition(CdcSchema *schema, CdcSchemaEntry *entry, const char *database, const char *table,
+				 const CdcTableDef *def, const char *as_of)
 {
 	MemoryContext old = MemoryContextSwitchTo(schema->current);
 
@@ -288,7 +288,7 @@ cdc_schema_load(CdcSchema *schema, const char *database, const char *table)
 		{
 			CdcStoredDef *newest = linitial(stored);
 
-			keep(schema, entry, database, table, &newest->def, newest->as_of);
+			cache_definition(schema, entry, database, table, &newest->def, newest->as_of);
 		}
 	}
 	return entry;
@@ -301,11 +301,13 @@ cdc_schema_get(CdcSchema *schema, const char *database, const char *table)
 }
 
 void
-cdc_schema_put(CdcSchema *schema, CdcSchemaEntry *entry, const char *database, const char *table,
-			   const CdcTableDef *def, int64 seq, const char *position, const char *as_of)
+cdc_schema_put(CdcSchema *schema, const char *database, const char *table,
+			   const CdcTableDef *def, const CdcSchemaPlace *place, const char *as_of)
 {
-	cdc_schema_store(schema->sub->name, entry->full_name, def, seq, position, as_of, !entry->wanted);
-	keep(schema, entry, database, table, def, as_of);
+	CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
+
+	cdc_schema_store(schema->sub->name, entry->full_name, def, place, as_of, !entry->wanted);
+	cache_definition(schema, entry, database, table, def, as_of);
 }
 
 /* The source's GTID set, without GTIDs "file:offset". */
@@ -349,20 +351,20 @@ read_as_of(CdcSource *source, const char *database, const char *table, char **as
 }
 
 bool
-cdc_schema_reread(CdcSchema *schema, CdcSource *source, CdcSchemaEntry *entry,
-				  const char *database, const char *table, int64 seq, const char *position)
+cdc_schema_reread(CdcSchema *schema, CdcSource *source, const char *database, const char *table,
+				  const CdcSchemaPlace *place)
 {
 	static const CdcTableDef gone = {0};
 	char	   *as_of;
 	CdcTableDef *def = read_as_of(source, database, table, &as_of);
 
-	cdc_schema_put(schema, entry, database, table, def != NULL ? def : &gone, seq, position, as_of);
+	cdc_schema_put(schema, database, table, def != NULL ? def : &gone, place, as_of);
 	return def != NULL;
 }
 
 const CdcTable *
 cdc_schema_refresh(CdcSchema *schema, CdcSource *source, const char *database,
-				   const char *table, int64 seq, const char *position)
+				   const char *table, const CdcSchemaPlace *place)
 {
 	CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
 	CdcTableDef *def;
@@ -373,7 +375,7 @@ cdc_schema_refresh(CdcSchema *schema, CdcSource *source, const char *database,
 
 		def = read_as_of(source, database, table, &as_of);
 		if (def != NULL)
-			cdc_schema_put(schema, entry, database, table, def, seq, position, as_of);
+			cdc_schema_put(schema, database, table, def, place, as_of);
 		return entry->newest;
 	}
 

@@ -12,12 +12,20 @@
 #include "pg/base/compat.h"
 #include "pg/catalog/subscription.h"
 #include "pg/remote/source.h"
+#include "pg/schema/typemap.h"
 #include "binlog/decoder.h"
 #include "core/ddl_apply.h"
 
 typedef struct CdcSchema CdcSchema;
 
-/* A cache for one subscription; lives in the given context. */
+/* From where on a definition is in force. */
+typedef struct CdcSchemaPlace
+{
+	int64		seq;			/* of the history */
+	const char *position;		/* of the source's binlog, as text; NULL: not known */
+} CdcSchemaPlace;
+
+/* A cache for one subscription, which has to stay; lives in the given context. */
 extern CdcSchema *cdc_schema_create(MemoryContext parent, const CdcSubscription *sub);
 extern void cdc_schema_destroy(CdcSchema *schema);
 
@@ -29,20 +37,20 @@ extern List *cdc_schema_source_tables(CdcSource *source, const CdcSubscription *
 
 /*
  * The table's definition: the newest stored one; where there is none, the source's
- * present one, stored as valid from seq and position on.  Where the source's
+ * present one, stored as valid from place on.  Where the source's
  * differs because the stream has not come to some DDL yet, that is returned,
  * and not stored.  NULL when the source has no such table.
  */
 extern const CdcTable *cdc_schema_refresh(CdcSchema *schema, CdcSource *source,
 										  const char *database, const char *table,
-										  int64 seq, const char *position);
+										  const CdcSchemaPlace *place);
 
 /* Newest stored definition; NULL when there is none. */
 extern const CdcTable *cdc_schema_get(CdcSchema *schema, const char *database,
 									  const char *table);
 
 /*
- * Following DDL (schema_ddl.c)
+ * Following DDL (ddl.c)
  */
 
 /* What the meaning of the source's DDL depends on; asked for once. */
@@ -50,30 +58,35 @@ extern const CdcDdlServer *cdc_schema_ddl_server(CdcSchema *schema, CdcSource *s
 
 /*
  * The newest definition, one without columns when the table is gone; NULL when
- * none is known.
+ * none is known.  It lives as cdc_schema_invalidate() says.
  */
 extern const CdcTableDef *cdc_schema_definition(CdcSchema *schema, const char *database,
 												const char *table);
 
 /*
  * Whether the newest definition was read from the source when that had done
- * the transaction already.  *unproven: rows may have been read by it that
- * were written before (the binlog does not tell names).
+ * the transaction already.  by_gtid: the stream goes by GTIDs, and so does what
+ * is known of when the definition was read.
  */
 extern bool cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char *database,
-								const char *table, const CdcTransaction *txn, bool by_gtid,
-								bool *unproven);
+								const char *table, const CdcTransaction *txn, bool by_gtid);
+
+/*
+ * Whether rows may have been read by the newest definition that were written before
+ * it was in force (the binlog does not tell names).
+ */
+extern bool cdc_schema_is_unproven(CdcSchema *schema, const char *database, const char *table);
 
 /* Stores what DDL made of a table: def without columns when it is gone. */
 extern void cdc_schema_follow(CdcSchema *schema, const char *database, const char *table,
-							  const CdcTableDef *def, int64 seq, const char *position);
+							  const CdcTableDef *def, const CdcSchemaPlace *place);
 
 /*
- * Reads the definition anew from the source, where DDL does not tell it, and
+ * Reads the definition anew from the source, where DDL does not determine it, and
  * says why in cdc.log.  false when the source has no such table.
  */
 extern bool cdc_schema_ask(CdcSchema *schema, CdcSource *source, const char *database,
-						   const char *table, int64 seq, const char *position, const char *why);
+						   const char *table, const CdcSchemaPlace *place, const char *why);
 
 /*
  * def, or what the source has now where the two differ only in how defaults and
@@ -84,25 +97,29 @@ extern const CdcTableDef *cdc_schema_worded(CdcSource *source, const char *datab
 
 /* A database's default collation; the source's present one where none is known. */
 extern const char *cdc_schema_database_collation(CdcSchema *schema, CdcSource *source,
-												 const char *database, int64 seq,
-												 const char *position);
+												 const char *database,
+												 const CdcSchemaPlace *place);
 
 /* Stores those of all databases that the subscription is about, when it begins. */
-extern void cdc_schema_read_databases(CdcSchema *schema, CdcSource *source, int64 seq);
+extern void cdc_schema_read_databases(CdcSchema *schema, CdcSource *source,
+									  const CdcSchemaPlace *place);
 
 /* Whether some pattern of the subscription is about tables of the database. */
 extern bool cdc_schema_wants_database(const CdcSubscription *sub, const char *database);
 extern void cdc_schema_set_database(CdcSchema *schema, const char *database, const char *charset,
-									const char *collation, int64 seq, const char *position);
+									const char *collation, const CdcSchemaPlace *place);
 
 /* Forgets the tables of a database that was dropped. */
-extern void cdc_schema_drop_database(CdcSchema *schema, const char *database, int64 seq,
-									 const char *position);
+extern void cdc_schema_drop_database(CdcSchema *schema, const char *database,
+									 const CdcSchemaPlace *place);
 
 /* An arena that is freed with the context. */
 extern CdcArena *cdc_schema_arena(MemoryContext context);
 
-/* Forgets cached definitions (after a rollback or a change elsewhere). */
+/*
+ * Forgets cached definitions (after a rollback or a change elsewhere).  Those that were
+ * handed out live until the next call of it.
+ */
 extern void cdc_schema_invalidate(CdcSchema *schema);
 
 /*
@@ -119,8 +136,7 @@ typedef struct CdcSchemaLookup
 	const CdcSubscription *sub;
 	CdcSource  *(*control) (void *arg); /* opens the control connection on demand */
 	void	   *control_arg;
-	int64		seq;			/* that the next event will get */
-	const char *position;
+	CdcSchemaPlace place;		/* of the next event */
 } CdcSchemaLookup;
 
 extern CdcStatus cdc_schema_lookup(void *arg, const CdcTableMap *map,
@@ -135,17 +151,9 @@ extern const CdcTable *cdc_schema_stored_fit(CdcSchema *schema, CdcFlavor flavor
 											 const CdcTableMap *map);
 
 /*
- * Why values of a source column cannot be read from the binlog, as the end of
- * a sentence about its type; NULL when they can.
+ * Which generated columns of the table the source's row images always have; the
+ * source is asked only where the table has such columns.
  */
-extern const char *cdc_column_trouble(const CdcColumn *column);
-
-/*
- * The PostgreSQL type that holds every value of a source column, as SQL text
- * such as "numeric(10,2)"; NULL with *reason set when the type is unknown
- * or its values cannot be read.
- */
-extern const char *cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt,
-							   const char **reason);
+extern CdcGeneratedLogged cdc_schema_generated_logged(CdcSource *source, const CdcTable *table);
 
 #endif							/* CDC_PG_SCHEMA_SCHEMA_H */

@@ -1,8 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * schema_internal.h
- *	  What schema.c, schema_fit.c, schema_ddl.c, schema_source.c and
- *	  schema_store.c share.
+ *	  What the parts of schema share, from the bottom up:
+ *
+ *	  store.c				cdc.table_version and cdc.database_version
+ *	  source_definition.c	definitions out of a source's information_schema
+ *	  schema.c				the newest definition of each table, cached
+ *	  fit.c					the definition that fits what the binlog says of a table
+ *	  ddl.c					definitions that follow DDL
  *
  *-------------------------------------------------------------------------
  */
@@ -60,7 +65,7 @@ struct CdcSchema
 	CdcDdlServer *server;		/* NULL: not asked yet; lives as long as the schema */
 };
 
-/* schema.c */
+/* ---- schema.c ---- */
 
 extern CdcSchemaEntry *cdc_schema_entry(CdcSchema *schema, const char *database,
 										const char *table);
@@ -74,40 +79,40 @@ extern CdcTable *cdc_schema_make_table(CdcSchema *schema, const char *database, 
 
 /*
  * Reads the source's present definition and makes it the newest one, valid
- * from seq and position on.  false when there is no such table.
+ * from place on.  false when there is no such table.
  */
-extern bool cdc_schema_reread(CdcSchema *schema, CdcSource *source, CdcSchemaEntry *entry,
-							  const char *database, const char *table, int64 seq,
-							  const char *position);
+extern bool cdc_schema_reread(CdcSchema *schema, CdcSource *source, const char *database,
+							  const char *table, const CdcSchemaPlace *place);
 
 /* Makes def the newest one; as_of may be NULL. */
-extern void cdc_schema_put(CdcSchema *schema, CdcSchemaEntry *entry, const char *database,
-						   const char *table, const CdcTableDef *def, int64 seq,
-						   const char *position, const char *as_of);
+extern void cdc_schema_put(CdcSchema *schema, const char *database, const char *table,
+						   const CdcTableDef *def, const CdcSchemaPlace *place,
+						   const char *as_of);
 
-/* schema_source.c */
+/* ---- source_definition.c ---- */
 
 /* The source's present definition, palloc'ed; NULL when there is no such table. */
 extern CdcTableDef *cdc_schema_read_source(CdcSource *source, const char *database,
 										   const char *table);
 
-/* schema_store.c */
+/* ---- store.c ---- */
 
+/* A stored version of a definition. */
 typedef struct CdcStoredDef
 {
 	CdcTableDef def;
-	char	   *as_of;
+	char	   *as_of;			/* as in CdcSchemaEntry */
 } CdcStoredDef;
 
 /* The newest `limit` stored definitions, newest first; of CdcStoredDef *. */
 extern List *cdc_schema_read_stored(const char *subscription, const char *full_name, int limit);
 
 /*
- * Stores def as a new version unless it equals the newest one.  only: older
- * ones are of no interest and are removed.
+ * Stores def as a new version, as_of (or NULL) with it, unless it equals the newest
+ * one.  only: older ones are of no interest and are removed.
  */
 extern void cdc_schema_store(const char *subscription, const char *full_name,
-							 const CdcTableDef *def, int64 seq, const char *position,
+							 const CdcTableDef *def, const CdcSchemaPlace *place,
 							 const char *as_of, bool only);
 
 /* Names ("database.table") of the tables of a database that have definitions. */
@@ -116,7 +121,7 @@ extern List *cdc_schema_stored_tables(const char *subscription, const char *data
 /* A database's default collation as it was stored last; NULL when there is none. */
 extern char *cdc_schema_stored_database(const char *subscription, const char *database);
 extern void cdc_schema_store_database(const char *subscription, const char *database,
-									  const char *charset, const char *collation, int64 seq,
-									  const char *position);
+									  const char *charset, const char *collation,
+									  const CdcSchemaPlace *place);
 
 #endif							/* CDC_PG_SCHEMA_SCHEMA_INTERNAL_H */

@@ -150,3 +150,27 @@ cdc_schema_read_source(CdcSource *source, const char *database, const char *tabl
 		read_json_checks(source, database, table, def);
 	return def;
 }
+
+/*
+ * MySQL and MariaDB 10 leave VIRTUAL columns out of images that are not FULL;
+ * MariaDB 11 leaves all generated ones out of the images of UPDATE and DELETE.
+ * (Seen on MySQL 9.7.4, MariaDB 10.11 and 11.8.)
+ */
+CdcGeneratedLogged
+cdc_schema_generated_logged(CdcSource *source, const CdcTable *table)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(source);
+	CdcRows    *rows;
+	const char *image;
+	int			i = 0;
+
+	while (i < table->ncolumns && !table->columns[i].generated)
+		i++;
+	if (i == table->ncolumns)
+		return CDC_GENERATED_ALL;
+	if (info->flavor == CDC_MARIADB && info->version >= 110000)
+		return CDC_GENERATED_NONE;
+	rows = cdc_source_query(source, "SHOW GLOBAL VARIABLES LIKE 'binlog_row_image'");
+	image = rows->nrows > 0 ? cdc_rows_cell(rows, 0, 1)->data : "FULL";
+	return pg_strcasecmp(image, "FULL") == 0 ? CDC_GENERATED_ALL : CDC_GENERATED_STORED;
+}

@@ -17,7 +17,7 @@
 
 #include "pg/catalog/spi.h"
 
-/* The core's UTF-8 in the database's encoding, and back; NULL stays NULL. */
+/* UTF-8, as definitions have it, in the database's encoding, and back; NULL stays NULL. */
 static char *
 to_database(const char *utf8)
 {
@@ -31,7 +31,7 @@ to_utf8(const char *s)
 }
 
 static void
-put_string(StringInfo buf, const char *key, const char *value)
+append_member(StringInfo buf, const char *key, const char *value)
 {
 	appendStringInfo(buf, ", \"%s\": ", key);
 	if (value == NULL)
@@ -58,13 +58,13 @@ def_to_jsonb(const CdcTableDef *def)
 			appendStringInfo(&buf, "%d", c->pk);
 		else
 			appendStringInfoString(&buf, "null");
-		put_string(&buf, "name", c->name);
-		put_string(&buf, "column_type", c->column_type);
-		put_string(&buf, "charset", c->charset);
-		put_string(&buf, "collation", c->collation);
-		put_string(&buf, "extra", c->extra);
-		put_string(&buf, "generated", c->generated);
-		put_string(&buf, "default", c->default_value);
+		append_member(&buf, "name", c->name);
+		append_member(&buf, "column_type", c->column_type);
+		append_member(&buf, "charset", c->charset);
+		append_member(&buf, "collation", c->collation);
+		append_member(&buf, "extra", c->extra);
+		append_member(&buf, "generated", c->generated);
+		append_member(&buf, "default", c->default_value);
 		appendStringInfoChar(&buf, '}');
 	}
 	appendStringInfoChar(&buf, ']');
@@ -178,7 +178,7 @@ keep_newest(const char *subscription, const char *full_name)
 
 void
 cdc_schema_store(const char *subscription, const char *full_name, const CdcTableDef *def,
-				 int64 seq, const char *position, const char *as_of, bool only)
+				 const CdcSchemaPlace *place, const char *as_of, bool only)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc.table_version (subscription, source_table, version, from_seq, position, columns,"
@@ -201,8 +201,8 @@ cdc_schema_store(const char *subscription, const char *full_name, const CdcTable
 	values[0] = CStringGetTextDatum(subscription);
 	values[1] = CStringGetTextDatum(to_database(full_name));
 	values[2] = JsonbPGetDatum(def_to_jsonb(def));
-	values[3] = Int64GetDatum(seq);
-	values[4] = cdc_text_or_null(to_database(position), &nulls[4]);
+	values[3] = Int64GetDatum(place->seq);
+	values[4] = cdc_text_or_null(to_database(place->position), &nulls[4]);
 	values[5] = cdc_text_or_null(def->charset, &nulls[5]);
 	values[6] = cdc_text_or_null(def->collation, &nulls[6]);
 	values[7] = cdc_text_or_null(as_of, &nulls[7]);
@@ -237,7 +237,7 @@ cdc_schema_stored_database(const char *subscription, const char *database)
 
 void
 cdc_schema_store_database(const char *subscription, const char *database, const char *charset,
-						  const char *collation, int64 seq, const char *position)
+						  const char *collation, const CdcSchemaPlace *place)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc.database_version (subscription, source_database, version, from_seq, position,"
@@ -253,8 +253,8 @@ cdc_schema_store_database(const char *subscription, const char *database, const 
 
 	values[0] = CStringGetTextDatum(subscription);
 	values[1] = CStringGetTextDatum(to_database(database));
-	values[2] = Int64GetDatum(seq);
-	values[3] = cdc_text_or_null(to_database(position), &nulls[3]);
+	values[2] = Int64GetDatum(place->seq);
+	values[3] = cdc_text_or_null(to_database(place->position), &nulls[3]);
 	values[4] = cdc_text_or_null(charset, &nulls[4]);
 	values[5] = cdc_text_or_null(collation, &nulls[5]);
 	cdc_spi_begin(&spi);

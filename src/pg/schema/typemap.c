@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/schema/schema.h"
+#include "pg/schema/typemap.h"
 
 #include "binlog/charset.h"
 #include "core/geometry.h"
@@ -121,7 +121,7 @@ cdc_column_trouble(const CdcColumn *column)
 {
 	static CdcCharsets charsets;	/* one a process */
 	const TypeRule *rule = find_rule(column);
-	CdcConverter *converter;
+	CdcCharsetConverter *converter;
 	CdcError	err;
 
 	if (rule == NULL)

@@ -183,7 +183,7 @@ column_filled_by(const CdcTarget *target, const CdcSourceColumn *source)
 /*
  * Whether an image with these columns leaves a column in doubt that the source
  * generates: it changes with the columns it is made from, but some images lack
- * it all the same (see cdc_source_generated_logged()).  VIRTUAL ones are in
+ * it all the same (see cdc_schema_generated_logged()).  VIRTUAL ones are in
  * doubt in every image without them, stored ones only where the image has all
  * other columns: a partial one has what has changed.  Returns its name.
  */

@@ -23,8 +23,6 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
-#include "pg/schema/schema.h"
-
 /* A column of the target and the source column that fills it. */
 typedef struct Mapped
 {

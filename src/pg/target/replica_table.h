@@ -13,7 +13,7 @@
 #include "core/change.h"
 #include "nodes/pg_list.h"
 #include "pg/catalog/subscription.h"
-#include "pg/remote/source.h"
+#include "pg/schema/typemap.h"
 
 /* What a target is to look like; filled by the caller. */
 typedef struct CdcReplicaSpec

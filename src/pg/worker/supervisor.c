@@ -13,8 +13,8 @@
  */
 #include "pg/base/background.h"
 #include "pg/base/shmem.h"
-#include "pg/worker/worker.h"
 #include "pg/worker/turn.h"
+#include "pg/worker/worker.h"
 
 #if CDC_HAVE_WORKERS
 

@@ -10,10 +10,10 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
-#include "pg/catalog/subscription.h"
-#include "pg/catalog/changes.h"
 #include "pg/base/shmem.h"
 #include "pg/base/wake.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/subscription.h"
 #include "pg/worker/turn.h"
 
 #if CDC_HAVE_WORKERS
@@ -32,7 +32,6 @@
 #include "pg/catalog/failure.h"
 #include "pg/publish/publish.h"
 #include "pg/pull/pull.h"
-#include "pg/pull_kafka/pull_kafka.h"
 #include "pg/worker/worker.h"
 
 #define WAIT_MS				10000L	/* the longest sleep; a safety net, not a clock */
@@ -277,7 +276,7 @@ record_error(void)
 			cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind),
 							   cdc_failure_text(edata));
 			if (my_kind == CDC_WORKER_PULL)
-				cdc_pull_kafka_failed(sub, cdc_failure_text(edata));
+				cdc_pull_failed(sub, cdc_failure_text(edata));
 		}
 		cdc_background_commit();
 	}

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * set_position.c
- *	  cdc.set_position(): where the next pull reads.
+ *	  cdc.set_position() of MySQL and MariaDB: where the next pull reads.
  *
- * For MySQL and MariaDB the new place is resolved at once into what the
+ * The new place is resolved at once into what the
  * subscription's position can hold, so that whoever pulls next, in whatever
  * snapshot, reads from there.  With GTIDs that is a set of them or the start of a
  * file; without, any offset (pull finds the start of a transaction by itself).
@@ -14,22 +14,15 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "utils/builtins.h"
 
-#include "pg/pull_kafka/pull_kafka.h"
-#include "pg/catalog/spi.h"
-#include "pg/commands/subscription_internal.h"
-#include "pg/catalog/subscription.h"
-#include "pg/catalog/access.h"
-#include "pg/catalog/position.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-
-PG_FUNCTION_INFO_V1(cdc_set_position);
+#include "pg/catalog/spi.h"
+#include "pg/copy/copy.h"
 
 static bool
 has_prepared(const CdcSubscription *sub)
@@ -83,9 +76,10 @@ position_text(const CdcPosition *pos)
 	return pos->file != NULL ? psprintf("%s:" INT64_FORMAT, pos->file, pos->file_offset) : "not set";
 }
 
-static void
-set_mysql_position(const CdcSubscription *sub, const char *where)
+void
+cdc_binlog_set_position(const CdcSubscription *sub, const char *where)
 {
+	CdcBinlogPlace place = {"position", where};
 	CdcSource  *control;
 	CdcPosition pos;
 	char	   *before;
@@ -97,7 +91,7 @@ set_mysql_position(const CdcSubscription *sub, const char *where)
 	before = position_text(&pos);
 	control = cdc_source_open(sub->server, sub->owner_oid, false);
 	check_metadata(sub, control);
-	cdc_pull_place(sub, control, "position", where, &pos, &skip_offset);
+	skip_offset = cdc_binlog_place(sub, control, &place, &pos);
 	cdc_source_close(control);
 	if (skip_offset > 0 && pos.gtid_set != NULL)
 		ereport(ERROR,
@@ -113,20 +107,4 @@ set_mysql_position(const CdcSubscription *sub, const char *where)
 	cdc_log(sub->name, "position", psprintf("position set to %s", position_text(&pos)),
 			psprintf("It was %s.", before));
 	cdc_subscription_changed();
-}
-
-/*
- * cdc.set_position(subscription text, "position" text): the next pull reads from there.
- */
-Datum
-cdc_set_position(PG_FUNCTION_ARGS)
-{
-	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	char	   *where = text_to_cstring(PG_GETARG_TEXT_PP(1));
-
-	if (sub->kind == CDC_SERVER_KAFKA)
-		cdc_pull_kafka_set_position(sub, where);
-	else
-		set_mysql_position(sub, where);
-	PG_RETURN_VOID();
 }

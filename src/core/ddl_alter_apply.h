@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * ddl_alter.h
- *	  What ddl_alter.c has read of an ALTER TABLE, for ddl_alter_apply.c.
+ * ddl_alter_apply.h
+ *	  What an ALTER TABLE says, and what it makes of a definition.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_CORE_DDL_ALTER_H
-#define CDC_CORE_DDL_ALTER_H
+#ifndef CDC_CORE_DDL_ALTER_APPLY_H
+#define CDC_CORE_DDL_ALTER_APPLY_H
 
 #include "ddl_internal.h"
 
@@ -44,4 +44,4 @@ typedef struct CdcAlter
 /* Makes the new definition in alter->m.def, but for its new key. */
 extern bool cdc_ddl_alter_apply(CdcAlter *alter, const char *database);
 
-#endif							/* CDC_CORE_DDL_ALTER_H */
+#endif							/* CDC_CORE_DDL_ALTER_APPLY_H */

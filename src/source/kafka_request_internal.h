@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
- * source/kafka_request.h
+ * source/kafka_request_internal.h
  *	  A request, for kafka_request.c, which posts it, and kafka_request_run.c,
  *	  which is its thread.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_SOURCE_KAFKA_REQUEST_H
-#define CDC_SOURCE_KAFKA_REQUEST_H
+#ifndef CDC_SOURCE_KAFKA_REQUEST_INTERNAL_H
+#define CDC_SOURCE_KAFKA_REQUEST_INTERNAL_H
 
 #include "source/kafka_internal.h"
 
@@ -47,4 +47,4 @@ struct CdcKafkaRequest
 /* In the request's thread: blocks; leaves the error in the request. */
 extern CdcStatus cdc_kafka_request_run(CdcKafkaRequest *request);
 
-#endif							/* CDC_SOURCE_KAFKA_REQUEST_H */
+#endif							/* CDC_SOURCE_KAFKA_REQUEST_INTERNAL_H */

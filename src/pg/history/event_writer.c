@@ -1,31 +1,34 @@
 /*-------------------------------------------------------------------------
  *
- * event.c
- *	  From the events of a committed source transaction to rows of the history.
+ * event_writer.c
+ *	  Changes of a source transaction as rows of the history.
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull/pull_internal.h"
+#include "pg/history/event_writer.h"
 
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "core/binlog_position.h"
+#include "core/gtid.h"
+#include "core/json_text.h"
 #include "pg/base/error.h"
+#include "pg/datum/jsonb_writer.h"
 
 /* Text buffers above this are given back. */
 #define KEEP_TEXT_BYTES		((size_t) 1024 * 1024)
 
 /*
  * One a process: the JSONB writer remembers the shapes of rows.  What belongs
- * to the transaction is set by cdc_pull_writer_begin().
+ * to the transaction is set by cdc_event_writer_begin().
  */
-struct CdcPullWriter
+struct CdcEventWriter
 {
 	CdcJsonbWriter *jsonb;
 	CdcJsonText text;			/* the exact event where JSONB cannot hold it */
-	CdcPullCall *call;
+	CdcEventOutput *out;
 	const CdcTransaction *txn;
 	TimestampTz source_ts;
 	int64		xoffset;		/* of the open event */
@@ -60,28 +63,20 @@ to_server(const char *s, char *buf, size_t size)
 	return s;
 }
 
-void
-cdc_pull_append(CdcPullCall *call, const CdcHistoryRow *row)
+CdcEventWriter *
+cdc_event_writer_begin(CdcEventOutput *out, const CdcTransaction *txn)
 {
-	if (call->history == NULL)
-		call->history = cdc_history_open(call->sub);
-	cdc_history_append(call->history, row);
-}
-
-CdcPullWriter *
-cdc_pull_writer_begin(CdcPullCall *call, const CdcTransaction *txn)
-{
-	static CdcPullWriter *writer = NULL;
+	static CdcEventWriter *writer = NULL;
 
 	if (writer == NULL)
 	{
-		CdcPullWriter *made = MemoryContextAllocZero(TopMemoryContext, sizeof(CdcPullWriter));
+		CdcEventWriter *made = MemoryContextAllocZero(TopMemoryContext, sizeof(CdcEventWriter));
 
 		made->jsonb = cdc_jsonb_writer_create(TopMemoryContext);
 		cdc_json_text_init(&made->text);
 		writer = made;
 	}
-	writer->call = call;
+	writer->out = out;
 	writer->txn = txn;
 	writer->source_ts = txn->commit_us != 0 ? to_timestamptz(txn->commit_us) : 0;
 	writer->xoffset = -1;
@@ -90,26 +85,26 @@ cdc_pull_writer_begin(CdcPullCall *call, const CdcTransaction *txn)
 }
 
 const CdcTransaction *
-cdc_pull_writer_txn(const CdcPullWriter *writer)
+cdc_event_writer_txn(const CdcEventWriter *writer)
 {
 	return writer->txn;
 }
 
 /* Ends the open event and appends its row. */
 static void
-close_event(CdcPullWriter *writer, bool last)
+close_event(CdcEventWriter *writer, bool last)
 {
-	CdcPullCall *call = writer->call;
-	const CdcEventOptions *options = &call->sub->opt.event;
+	CdcEventOutput *out = writer->out;
+	const CdcEventOptions *options = &out->sub->opt.event;
 	CdcError	err;
 	char		gtid[CDC_GTID_TEXT * 2];
 
 	CDC_CHECK(cdc_event_close(cdc_jsonb_writer_sink(writer->jsonb), options, writer->xoffset,
-							  last, &err), &err, call->sub->name);
+							  last, &err), &err, out->sub->name);
 	if (writer->exact)
 	{
 		CDC_CHECK(cdc_event_close(&writer->text.sink, options, writer->xoffset, last, &err),
-				  &err, call->sub->name);
+				  &err, out->sub->name);
 		writer->row.raw = writer->text.buf.data;
 		writer->row.raw_len = writer->text.buf.len;
 	}
@@ -121,9 +116,9 @@ close_event(CdcPullWriter *writer, bool last)
 	writer->row.gtid = writer->txn->gtid != NULL ?
 		to_server(writer->txn->gtid, gtid, sizeof(gtid)) : NULL;
 	writer->row.event = cdc_jsonb_writer_finish(writer->jsonb);
-	call->append(call, &writer->row);
+	out->append(out, &writer->row);
 	writer->open = false;
-	call->events++;
+	out->events++;
 	if (writer->exact && writer->text.buf.cap > KEEP_TEXT_BYTES)
 	{
 		cdc_json_text_free(&writer->text);
@@ -132,10 +127,10 @@ close_event(CdcPullWriter *writer, bool last)
 }
 
 void
-cdc_pull_writer_change(CdcPullWriter *writer, const CdcChange *change)
+cdc_event_writer_change(CdcEventWriter *writer, const CdcChange *change)
 {
-	CdcPullCall *call = writer->call;
-	const CdcEventOptions *options = &call->sub->opt.event;
+	CdcEventOutput *out = writer->out;
+	const CdcEventOptions *options = &out->sub->opt.event;
 	CdcSink    *sink = cdc_jsonb_writer_sink(writer->jsonb);
 	CdcError	err;
 	char		converted[sizeof(writer->source_table)];
@@ -147,7 +142,7 @@ cdc_pull_writer_change(CdcPullWriter *writer, const CdcChange *change)
 	writer->xoffset++;
 	cdc_jsonb_writer_reset(writer->jsonb);
 	CDC_CHECK(cdc_event_open(sink, options, writer->txn, change, writer->xoffset, &err),
-			  &err, call->sub->name);
+			  &err, out->sub->name);
 
 	/* JSONB cannot store U+0000: the event keeps U+FFFD, raw the exact text */
 	writer->exact = sink->has_nul;
@@ -155,10 +150,10 @@ cdc_pull_writer_change(CdcPullWriter *writer, const CdcChange *change)
 	{
 		cdc_json_text_reset(&writer->text);
 		CDC_CHECK(cdc_event_open(&writer->text.sink, options, writer->txn, change,
-								 writer->xoffset, &err), &err, call->sub->name);
+								 writer->xoffset, &err), &err, out->sub->name);
 	}
 	memset(&writer->row, 0, sizeof(writer->row));
-	writer->row.seq = ++call->pos.last_seq;
+	writer->row.seq = ++*out->last_seq;
 	writer->row.op = (char) change->op;
 	writer->row.source_ts = writer->source_ts != 0 || change->ts == 0 ? writer->source_ts :
 		to_timestamptz(change->ts * USECS_PER_SEC);
@@ -175,50 +170,29 @@ cdc_pull_writer_change(CdcPullWriter *writer, const CdcChange *change)
 		writer->row.position = writer->position;
 	}
 	writer->open = true;
-	if (call->first_event == 0)
-		call->first_event = GetCurrentTimestamp();
+	if (out->first_event == 0)
+		out->first_event = GetCurrentTimestamp();
 }
 
 void
-cdc_pull_writer_end(CdcPullWriter *writer)
+cdc_event_writer_end(CdcEventWriter *writer)
 {
 	if (writer->open)
 		close_event(writer, true);
 }
 
 void
-cdc_pull_group(CdcPullCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
-			   const struct CdcFormat *format, const CdcTransaction *txn,
-			   CdcSchemaLookup *lookup)
+cdc_event_output_append(CdcEventOutput *out, const CdcHistoryRow *row)
 {
-	CdcPullWriter *writer = cdc_pull_writer_begin(call, txn);
-	const uint8 *data;
-	size_t		len;
-	CdcError	err;
-	char		position[CDC_POSITION_TEXT];
+	if (out->history == NULL)
+		out->history = cdc_history_open(out->sub);
+	cdc_history_append(out->history, row);
+}
 
-	cdc_binlog_position_text(position, txn->file, txn->start_offset);
-	if (lookup != NULL)
-		lookup->position = position;
-	cdc_decoder_begin(decoder, format, txn);
-	cdc_group_buffer_rewind(group);
-	while (cdc_group_buffer_next(group, &data, &len))
-	{
-		CdcChange	change;
-		CdcStatus	st;
-
-		CHECK_FOR_INTERRUPTS();
-		if (lookup != NULL)
-			lookup->seq = call->pos.last_seq + 1;
-		CDC_CHECK(cdc_decoder_feed(decoder, data, len, &err), &err, call->sub->name);
-		while ((st = cdc_decoder_next(decoder, &change, &err)) == CDC_OK)
-		{
-			if (change.op == CDC_OP_SCHEMA || change.op == CDC_OP_TRUNCATE)
-				call->ddl(writer, call, &change);
-			else
-				cdc_pull_writer_change(writer, &change);
-		}
-		CDC_CHECK(st, &err, call->sub->name);
-	}
-	cdc_pull_writer_end(writer);
+void
+cdc_event_output_close(CdcEventOutput *out)
+{
+	if (out->history != NULL)
+		cdc_history_close(out->history);
+	out->history = NULL;
 }

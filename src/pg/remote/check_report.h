@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * check_server.h
- *	  What the checks of cdc.check_server() share.
+ * check_report.h
+ *	  The result of cdc.check_server(): a row a check.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_REMOTE_CHECK_SERVER_H
-#define CDC_PG_REMOTE_CHECK_SERVER_H
+#ifndef CDC_PG_REMOTE_CHECK_REPORT_H
+#define CDC_PG_REMOTE_CHECK_REPORT_H
 
 #include "pg/base/compat.h"
 #include "funcapi.h"
@@ -22,7 +22,4 @@ typedef struct CdcCheckReport
 extern void cdc_check_report(CdcCheckReport *out, const char *name, bool ok, const char *detail,
 							 const char *hint);
 
-/* check_kafka.c: of a server of cdc_kafka */
-extern void cdc_check_kafka_server(CdcCheckReport *out, const char *server);
-
-#endif							/* CDC_PG_REMOTE_CHECK_SERVER_H */
+#endif							/* CDC_PG_REMOTE_CHECK_REPORT_H */

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * jsonb_build.h
+ * jsonb_writer_internal.h
  *	  What jsonb_writer.c, jsonb_shape.c and jsonb_text.c share.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_DATUM_JSONB_BUILD_H
-#define CDC_PG_DATUM_JSONB_BUILD_H
+#ifndef CDC_PG_DATUM_JSONB_WRITER_INTERNAL_H
+#define CDC_PG_DATUM_JSONB_WRITER_INTERNAL_H
 
 #include "pg/datum/jsonb_writer.h"
 
@@ -197,4 +197,4 @@ extern void cdc_jsonb_remember_shape(CdcJsonbWriter *w, Shape *shape, const Leve
 extern const Shape *cdc_jsonb_find_shape(const CdcJsonbWriter *w, const Shape *shape,
 										 const Level *level, const JsonItem *items, int n);
 
-#endif							/* CDC_PG_DATUM_JSONB_BUILD_H */
+#endif							/* CDC_PG_DATUM_JSONB_WRITER_INTERNAL_H */

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * source/kafka_reader.h
- *	  A reader's state, for kafka_reader.c and kafka_fetch.c.
+ * source/kafka_reader_internal.h
+ *	  A reader's state, for kafka_assign.c, kafka_reader.c and kafka_fetch.c.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_SOURCE_KAFKA_READER_H
-#define CDC_SOURCE_KAFKA_READER_H
+#ifndef CDC_SOURCE_KAFKA_READER_INTERNAL_H
+#define CDC_SOURCE_KAFKA_READER_INTERNAL_H
 
 #include "source/kafka_internal.h"
 
@@ -76,6 +76,9 @@ struct CdcKafkaReader
 	CdcKafkaStats stats;
 };
 
+/* kafka_assign.c: the reader's topic of that name; NULL when it has none. */
+extern Topic *cdc_kafka_reader_topic(CdcKafkaReader *reader, const char *name);
+
 /*
  * kafka_fetch.c: librdkafka stops fetching when its queue is full.  limits reads
  * at what it does so; keep_fetching, called after each batch (before: the
@@ -84,4 +87,4 @@ struct CdcKafkaReader
 extern void cdc_kafka_fetch_limits(CdcKafkaReader *reader);
 extern void cdc_kafka_keep_fetching(CdcKafkaReader *reader, size_t before);
 
-#endif							/* CDC_SOURCE_KAFKA_READER_H */
+#endif							/* CDC_SOURCE_KAFKA_READER_INTERNAL_H */

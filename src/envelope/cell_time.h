@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * cell_time.h
+ *	  Dates and times of envelopes, each written as a string in MySQL's form.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_ENVELOPE_CELL_TIME_H
+#define CDC_ENVELOPE_CELL_TIME_H
+
+#include "core/sink.h"
+#include "core/value.h"
+
+/* days since 1970 */
+extern CdcStatus cdc_emit_date(CdcSink *sink, int64_t days);
+
+/* units since 1970; per_second: 1000, 1000000 or 1000000000 */
+extern CdcStatus cdc_emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp);
+extern CdcStatus cdc_emit_time(CdcSink *sink, int64_t units, int64_t per_second, int fsp);
+
+/*
+ * Writes ISO 8601 as MySQL prints dates and times, with a zone in UTC; a text that
+ * is something else as it is.
+ */
+extern CdcStatus cdc_emit_datetime_text(CdcSink *sink, CdcString text);
+extern CdcStatus cdc_emit_time_text(CdcSink *sink, CdcString text);
+
+/* Microseconds since 1970 of such a text, which is in UTC where it has no zone. */
+extern bool cdc_datetime_micros(CdcString text, int64_t *micros);
+
+#endif							/* CDC_ENVELOPE_CELL_TIME_H */

@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka_field.h
+ *	  The parts of a Kafka message that columns of foreign tables name, and the
+ *	  tables' own options.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_CATALOG_KAFKA_FIELD_H
+#define CDC_PG_CATALOG_KAFKA_FIELD_H
+
+#include "pg/base/compat.h"
+
+/* The parts of a message; members of its JSON value are CDC_KAFKA_MEMBER. */
+typedef enum CdcKafkaField
+{
+	CDC_KAFKA_TOPIC,
+	CDC_KAFKA_PARTITION,
+	CDC_KAFKA_OFFSET,
+	CDC_KAFKA_TS,
+	CDC_KAFKA_KEY,
+	CDC_KAFKA_VALUE,
+	CDC_KAFKA_HEADERS,
+	CDC_KAFKA_MEMBER
+} CdcKafkaField;
+
+/* By field, NULL at the end. */
+extern const char *const cdc_kafka_field_names[];
+
+/* The field with this name; CDC_KAFKA_MEMBER when it is none. */
+extern CdcKafkaField cdc_kafka_field_by_name(const char *name);
+
+/* The elements of a path like {a,b}; ERROR when it is none. */
+extern int	cdc_kafka_parse_json_path(const char *string, const char ***path);
+
+/* In the order of the words in options.c. */
+typedef enum CdcKafkaFormat
+{
+	CDC_KAFKA_FORMAT_MESSAGE,	/* columns are parts of messages */
+	CDC_KAFKA_FORMAT_JSON		/* or members of the JSON object in their values */
+} CdcKafkaFormat;
+
+typedef enum CdcKafkaMissing
+{
+	CDC_KAFKA_MISSING_ERROR,
+	CDC_KAFKA_MISSING_SKIP
+} CdcKafkaMissing;
+
+/* A foreign table's own options, as options.c reads them. */
+typedef struct CdcKafkaTableOptions
+{
+	const char *topic;			/* UTF-8; NULL: the column topic tells it, for INSERT only */
+	int			format;			/* CdcKafkaFormat */
+	int			missing_offsets;	/* CdcKafkaMissing: offsets below the low watermark */
+	bool		timestamps_ascend;
+	bool		use_remote_estimate;
+} CdcKafkaTableOptions;
+
+#endif							/* CDC_PG_CATALOG_KAFKA_FIELD_H */

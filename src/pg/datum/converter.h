@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ *
+ * converter.h
+ *	  What converts the values of one column, and what all of the conversions
+ *	  share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_DATUM_CONVERTER_H
+#define CDC_PG_DATUM_CONVERTER_H
+
+#include "pg/base/compat.h"
+#include "fmgr.h"
+
+#include "pg/datum/jsonb_view.h"
+
+typedef enum CdcZeroDate
+{
+	CDC_ZERO_DATE_NULL,
+	CDC_ZERO_DATE_ERROR,
+	CDC_ZERO_DATE_INFINITY,		/* -infinity */
+	CDC_ZERO_DATE_REFUSED		/* an error, where no option says otherwise */
+} CdcZeroDate;
+
+typedef enum CdcNulInText
+{
+	CDC_NUL_ERROR,
+	CDC_NUL_STRIP
+} CdcNulInText;
+
+/* What is known of the source's column beyond the event. */
+typedef enum CdcSourceKind
+{
+	CDC_SOURCE_UNKNOWN,			/* nothing: the target's type tells */
+	CDC_SOURCE_TEXT,			/* characters */
+	CDC_SOURCE_BINARY,			/* bytes, base64 in the event */
+	CDC_SOURCE_JSON,
+	CDC_SOURCE_GEOMETRY,		/* WKT in the event */
+	CDC_SOURCE_OTHER
+} CdcSourceKind;
+
+typedef struct CdcConverter CdcConverter;
+
+/* Never called with JSON null.  The result may point into v. */
+typedef Datum (*CdcConvertFunction) (CdcConverter *conv, const CdcJsonValue *v, bool *isnull);
+
+struct CdcConverter
+{
+	CdcConvertFunction convert;
+	Oid			typid;
+	int32		typmod;
+	Oid			basetype;		/* below domains */
+	CdcSourceKind source;
+	CdcZeroDate zero_date;
+	int			limit;			/* characters, bits, fraction digits or scale; -1: none */
+	FmgrInfo	input;			/* of the type, where text is needed */
+	Oid			ioparam;
+	CdcConverter *element;		/* of an array's elements */
+	int16		elem_len;
+	bool		elem_byval;
+	char		elem_align;
+};
+
+/* The type's input function on the value as text. */
+extern Datum cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull);
+
+/* ERROR: the value is not one of the column's type. */
+pg_noreturn extern void cdc_convert_fail(const CdcConverter *conv, const CdcJsonValue *v,
+										 const char *detail);
+
+#endif							/* CDC_PG_DATUM_CONVERTER_H */

@@ -1,0 +1,126 @@
+/*-------------------------------------------------------------------------
+ *
+ * goal.c
+ *	  What cdc.wait_for() waits for at MySQL and MariaDB.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull_binlog/pull_binlog_internal.h"
+
+/* A GTID set, or a file and offset. */
+typedef struct BinlogGoal
+{
+	CdcFlavor	flavor;
+	CdcGtidSet *gtid;			/* malloc'ed; NULL: by file */
+	char	   *file;
+	int64		offset;
+} BinlogGoal;
+
+/* MySQL's GTIDs begin with a uuid, MariaDB's are three numbers. */
+static CdcFlavor
+flavor_of(const char *text)
+{
+	const char *p = text + strspn(text, " \t\r\n");
+	size_t		digits = strspn(p, "0123456789abcdefABCDEF");
+
+	return digits == 8 && p[8] == '-' && strspn(p + 9, "0123456789abcdefABCDEF") == 4 ?
+		CDC_MYSQL : CDC_MARIADB;
+}
+
+static void
+parse_goal(BinlogGoal *goal, const char *text, const CdcSubscription *sub)
+{
+	if (cdc_position_parse(text, &goal->file, &goal->offset))
+		return;
+	goal->flavor = flavor_of(text);
+	goal->gtid = cdc_position_parse_gtids(goal->flavor, text, sub->name);
+	if (cdc_gtid_set_empty(goal->gtid))
+	{
+		cdc_gtid_set_destroy(goal->gtid);
+		goal->gtid = NULL;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("source_position \"%s\" is empty", text),
+				 errhint("Give a GTID, a GTID set or file:offset; null is the source's present position.")));
+	}
+}
+
+/* Where the source stands now. */
+static void
+ask_source(BinlogGoal *goal, const CdcSubscription *sub)
+{
+	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
+	CdcSourcePosition pos;
+
+	cdc_source_position(source, &pos);
+	if (pos.gtid_set != NULL && pos.gtid_set[0] != '\0')
+	{
+		goal->flavor = cdc_source_info(source)->flavor;
+		goal->gtid = cdc_position_parse_gtids(goal->flavor, pos.gtid_set, sub->name);
+	}
+	else
+	{
+		goal->file = pstrdup(pos.file);
+		goal->offset = pos.offset;
+	}
+	cdc_source_close(source);
+}
+
+void *
+cdc_binlog_goal(const CdcSubscription *sub, const char *text)
+{
+	BinlogGoal *goal = palloc0(sizeof(BinlogGoal));
+
+	if (text == NULL)
+		ask_source(goal, sub);
+	else
+		parse_goal(goal, text, sub);
+	return goal;
+}
+
+void
+cdc_binlog_goal_free(void *arg)
+{
+	BinlogGoal *goal = arg;
+
+	cdc_gtid_set_destroy(goal->gtid);
+	goal->gtid = NULL;
+}
+
+bool
+cdc_binlog_goal_pulled(const void *arg, const CdcSubscription *sub, const CdcPosition *position)
+{
+	const BinlogGoal *goal = arg;
+	CdcGtidSet *have;
+	bool		result;
+
+	if (position->file == NULL && position->gtid_set == NULL)
+		return false;
+	if (goal->gtid == NULL)
+		return position->file != NULL &&
+			cdc_binlog_position_compare(position->file, position->file_offset,
+										goal->file, goal->offset) >= 0;
+	if (position->gtid_set == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("subscription \"%s\" has no GTIDs", sub->name),
+				 errhint("Its source runs without GTIDs; give file:offset.")));
+	have = cdc_position_parse_gtids(goal->flavor, position->gtid_set, sub->name);
+	result = cdc_gtid_set_contains(have, goal->gtid);
+	cdc_gtid_set_destroy(have);
+	return result;
+}
+
+bool
+cdc_binlog_goal_has(const void *arg, const char *gtid, const char *position)
+{
+	const BinlogGoal *goal = arg;
+	char	   *file;
+	int64		offset;
+
+	if (goal->gtid != NULL)
+		return gtid != NULL && cdc_gtid_set_contains_gtid(goal->gtid, gtid);
+	if (position == NULL || !cdc_position_parse(position, &file, &offset))
+		return true;
+	return cdc_binlog_position_compare(file, offset, goal->file, goal->offset) <= 0;
+}

@@ -1,0 +1,332 @@
+/*-------------------------------------------------------------------------
+ *
+ * loop.c
+ *	  The loop of a call of pull: events of the dump, one after the other, until the
+ *	  call has what it was asked for.
+ *
+ * Events of a source transaction are buffered until its commit is seen, then
+ * decoded and appended.  A call may end in the middle of a group that is still
+ * arriving: the row then says its start, the stream that stays open has what
+ * arrived of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull_binlog/pull_binlog_internal.h"
+
+#include "miscadmin.h"
+
+#include "pg/base/error.h"
+#include "pg/catalog/log.h"
+#include "pg/pull/wait.h"
+
+/* Links lost in a call, one after the other without any progress. */
+#define MAX_LOST			3
+
+/* ---- one raw event ---- */
+
+/* Row changes that came as SQL text cannot be followed: a WARNING says so once a call. */
+static void
+check_statements(CdcBinlogCall *call)
+{
+	CdcBinlogStream *stream = call->stream;
+	const char *sql = NULL;
+	uint64		n = cdc_stream_statement_dml(stream->stream, &sql);
+
+	if (n == stream->statements)
+		return;
+	stream->statements = n;
+	if (call->warned)
+		return;
+	call->warned = true;
+	cdc_log(call->sub->name, "statement_dml",
+			"the source wrote row changes as statements, which cannot be followed",
+			psprintf("%s:" INT64_FORMAT ": %.500s", stream->file, stream->offset,
+					 sql != NULL ? sql : ""));
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the source of subscription \"%s\" wrote row changes as statements, which cannot be followed",
+					call->sub->name),
+			 errdetail("Near %s:" INT64_FORMAT ": %.200s", stream->file, stream->offset,
+					   sql != NULL ? sql : ""),
+			 errhint("Set binlog_format=ROW at the source, for its running sessions too, and copy the tables concerned anew.")));
+}
+
+/* Unknown events that may be ignored are counted, and logged once for each type. */
+static void
+check_unknown(CdcBinlogCall *call)
+{
+	CdcBinlogStream *stream = call->stream;
+	uint8		type;
+	uint64		n = cdc_stream_skipped(stream->stream, &type);
+
+	if (n == stream->skipped)
+		return;
+	stream->new_skipped += n - stream->skipped;
+	stream->skipped = n;
+	if (type == stream->skipped_type)
+		return;
+	stream->skipped_type = type;
+	cdc_log(call->sub->name, "event_skipped",
+			"the source wrote an event of an unknown type that may be ignored",
+			psprintf("%s:" INT64_FORMAT ": type %u", stream->file, stream->offset, type));
+}
+
+/* Whether the transaction was asked to be left out by start_position. */
+static bool
+is_left_out(CdcBinlogStream *stream, const CdcTransaction *txn)
+{
+	if (stream->skip_file == NULL)
+		return false;
+	return cdc_binlog_file_compare(txn->file, stream->skip_file) == 0 &&
+		txn->end_offset <= (uint64) stream->skip_offset;
+}
+
+/*
+ * Ends the leaving out where the stream has come to its end.  Until then the position
+ * row must not be written, as it cannot say what is to be left out.
+ */
+static void
+end_skip_when_passed(CdcBinlogStream *stream)
+{
+	if (stream->skip_file == NULL)
+		return;
+	if (cdc_binlog_position_compare(stream->file, stream->offset,
+									stream->skip_file, stream->skip_offset) >= 0)
+		stream->skip_file = NULL;
+}
+
+/* A transaction of the source became history. */
+static void
+note_commit(CdcBinlogCall *call, const CdcTransaction *txn)
+{
+	CdcBinlogStream *stream = call->stream;
+
+	call->transactions++;
+	stream->new_transactions++;
+	if (txn->commit_us != 0)
+		stream->source_ts = txn->commit_us -
+			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	stream->delay = CDC_DELAY_OPEN;
+}
+
+static void
+end_group(CdcBinlogCall *call, const CdcItem *item)
+{
+	CdcBinlogStream *stream = call->stream;
+	const CdcTransaction *txn = &item->txn;
+	bool		wanted = !is_left_out(stream, txn);
+
+	if (item->kind == CDC_ITEM_XA_PREPARE)
+		cdc_binlog_xa_prepare(call, item);
+	else if (item->kind == CDC_ITEM_XA_COMMIT || item->kind == CDC_ITEM_XA_ROLLBACK)
+		cdc_binlog_xa_end(call, item, wanted);
+	else if (item->kind == CDC_ITEM_COMMIT && wanted)
+		cdc_binlog_group(call, stream->decoder, stream->group, cdc_stream_format(stream->stream),
+						 txn, &stream->lookup);
+	if (wanted && (item->kind == CDC_ITEM_COMMIT || item->kind == CDC_ITEM_XA_COMMIT))
+		note_commit(call, txn);
+	cdc_group_buffer_reset(stream->group);
+	cdc_binlog_stream_advance(stream, txn->file, txn->end_offset, txn->gtid);
+	end_skip_when_passed(stream);
+	cdc_binlog_check_join(call);
+}
+
+/*
+ * A dump by GTID begins with events that describe the file and stand at its
+ * start: the position does not go back to them.
+ */
+static bool
+is_ahead(const CdcBinlogStream *stream, const CdcTransaction *txn)
+{
+	return cdc_binlog_position_compare(txn->file, (int64) txn->end_offset,
+									   stream->file, stream->offset) > 0;
+}
+
+static void
+take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
+{
+	CdcBinlogStream *stream = call->stream;
+	CdcItem		item;
+	CdcError	err;
+	CdcStatus	st = cdc_stream_feed(stream->stream, event, len, &item, &err);
+
+	if (st == CDC_ERR_CORRUPT && cdc_binlog_stream_rewind(stream))
+		return;
+	CDC_CHECK(st, &err, call->sub->name);
+	call->bytes += len;
+	stream->new_bytes += len;
+	if (item.kind == CDC_ITEM_BEGIN)
+	{
+		stream->begun = true;
+		cdc_group_buffer_reset(stream->group);
+	}
+	if (item.keep)
+		cdc_group_buffer_append(stream->group, item.event, item.event_len);
+	check_statements(call);
+	check_unknown(call);
+	switch (item.kind)
+	{
+		case CDC_ITEM_COMMIT:
+		case CDC_ITEM_ROLLBACK:
+		case CDC_ITEM_XA_PREPARE:
+		case CDC_ITEM_XA_COMMIT:
+		case CDC_ITEM_XA_ROLLBACK:
+			end_group(call, &item);
+			break;
+		case CDC_ITEM_UNDO:
+			cdc_group_buffer_truncate(stream->group, item.undo.events, item.undo.bytes);
+			break;
+		case CDC_ITEM_POSITION:
+		case CDC_ITEM_HEARTBEAT:
+			if (item.kind == CDC_ITEM_HEARTBEAT)
+				stream->delay = 0;	/* sent only when there is nothing else to send */
+			if (is_ahead(stream, &item.txn))
+				cdc_binlog_stream_advance(stream, item.txn.file, item.txn.end_offset, NULL);
+			end_skip_when_passed(stream);
+			break;
+		default:
+			break;
+	}
+}
+
+/* ---- the loop ---- */
+
+/* Whether the call has to end here; checked between events. */
+static bool
+at_bound(const CdcBinlogCall *call)
+{
+	const CdcPullBounds *bounds = call->bounds;
+
+	if (call->out.events == 0 && call->bytes == 0)
+		return false;
+	if (cdc_stream_in_group(call->stream->stream))
+	{
+		/* a large transaction gets a PostgreSQL transaction of its own */
+		return !bounds->until_now && call->out.events > 0 &&
+			cdc_group_buffer_spilled(call->stream->group);
+	}
+	return (bounds->max_events > 0 && call->out.events >= bounds->max_events) ||
+		(bounds->max_bytes > 0 && call->bytes >= bounds->max_bytes) ||
+		(bounds->max_ms > 0 && call->out.first_event != 0 &&
+		 cdc_pull_elapsed_ms(call->out.first_event) >= bounds->max_ms);
+}
+
+static bool
+wait_source(void *source, long timeout_ms)
+{
+	return cdc_source_wait(source, timeout_ms);
+}
+
+/*
+ * A lost link: a worker keeps what it has and connects again in its next
+ * call; who asked for all that there is now gets an error.
+ */
+static CdcBinlogEnd
+link_lost(CdcBinlogCall *call, CdcError *err)
+{
+	bool		lost = err->status == CDC_ERR_CONNECT;
+
+	if (lost && !call->bounds->until_now && (call->out.events > 0 || call->transactions > 0))
+	{
+		call->stream->kept.broken = true;
+		return CDC_BINLOG_LOST;
+	}
+	cdc_ereport(err, call->sub->name);
+}
+
+void
+cdc_binlog_set_until(CdcBinlogCall *call)
+{
+	CdcSourcePosition now;
+
+	if (!call->bounds->until_now)
+	{
+		cdc_binlog_mark_clear(&call->stream->until);
+		return;
+	}
+	cdc_source_position(cdc_binlog_stream_control(call->stream), &now);
+	cdc_binlog_mark_set(call->stream, &call->stream->until, now.gtid_set, now.file, now.offset);
+}
+
+/*
+ * Whether a lost link is made anew within the call.  A server may close one
+ * that stood idle between calls: then all is as at the call's start, and what
+ * answers now may be another server.  Later in the call only the same server
+ * will do; it ends a dump when another session of ours connects under its id,
+ * and who asked for all that there is now should see nothing of that.
+ */
+static bool
+connect_again(CdcBinlogCall *call, const CdcError *err)
+{
+	CdcBinlogStream *stream = call->stream;
+
+	if (err->status != CDC_ERR_CONNECT)
+		return false;
+	if (stream->reused && call->bytes == 0)
+	{
+		stream->kept.broken = true;
+		call->stream = cdc_binlog_stream_get(call);
+		cdc_binlog_set_until(call);
+		return true;
+	}
+	if (call->lost_at != stream->moves)
+		call->lost = 0;
+	call->lost_at = stream->moves;
+	if (!call->bounds->until_now || ++call->lost > MAX_LOST)
+		return false;
+	cdc_binlog_stream_hang_up(stream);
+	return cdc_binlog_server_same(call, stream);
+}
+
+CdcBinlogEnd
+cdc_binlog_loop(CdcBinlogCall *call)
+{
+	CdcBinlogStream *stream = call->stream;
+	uint64		looked = stream->moves - 1;
+
+	for (;;)
+	{
+		const uint8_t *event;
+		size_t		len;
+		CdcStatus	st;
+		CdcError	err;
+
+		CHECK_FOR_INTERRUPTS();
+		if (stream->until.set && stream->moves != looked)
+		{
+			looked = stream->moves;
+			if (cdc_binlog_mark_passed(stream, &stream->until))
+				return CDC_BINLOG_REACHED;
+		}
+		cdc_binlog_stream_connect(stream);
+		if (at_bound(call))
+			return CDC_BINLOG_BOUND;
+		st = cdc_session_poll_event(cdc_source_session(stream->dump), &event, &len, &err);
+		if (st == CDC_OK)
+			take_event(call, event, len);
+		else if (st == CDC_MORE)
+		{
+			if (!cdc_pull_wait_for_more(call->bounds, call->out.first_event, wait_source,
+										call->stream->dump))
+				return CDC_BINLOG_REACHED;
+		}
+		else
+		{
+			if (st == CDC_END)
+			{
+				cdc_error(&err, CDC_ERR_CONNECT, "the source ended the stream of its binlog");
+				cdc_error_hint(&err, "It may be shutting down, or another replica uses our server id.");
+			}
+
+			if (connect_again(call, &err))
+			{
+				stream = call->stream;
+				looked = stream->moves - 1;
+				continue;
+			}
+			if (st == CDC_ERR_SOURCE && cdc_binlog_stream_rewind(stream))
+				continue;
+			return link_lost(call, &err);
+		}
+	}
+}

@@ -1,0 +1,107 @@
+/*-------------------------------------------------------------------------
+ *
+ * place.c
+ *	  Where a stream stands, the places that it is to reach, and what its position
+ *	  row says of that.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull_binlog/pull_binlog_internal.h"
+
+#include "pg/base/error.h"
+
+/* Replaces a text that lives in the context by a copy of another; both may be NULL. */
+static void
+replace_text(MemoryContext context, char **text, const char *with)
+{
+	if (*text != NULL && with != NULL && strcmp(*text, with) == 0)
+		return;
+	if (*text != NULL)
+		pfree(*text);
+	*text = NULL;
+	if (with != NULL)
+		*text = MemoryContextStrdup(context, with);
+}
+
+void
+cdc_binlog_stream_advance(CdcBinlogStream *stream, const char *file, int64 offset, const char *gtid)
+{
+	CdcError	err;
+
+	stream->moves++;
+	if (file != NULL && file[0] != '\0')
+	{
+		replace_text(stream->context, &stream->file, file);
+		stream->offset = offset;
+	}
+	if (gtid != NULL && stream->executed != NULL)
+		CDC_CHECK(cdc_gtid_set_add(stream->executed, gtid, &err), &err, stream->sub->name);
+}
+
+void
+cdc_binlog_mark_clear(CdcBinlogMark *mark)
+{
+	cdc_gtid_set_destroy(mark->gtids);
+	if (mark->file != NULL)
+		pfree(mark->file);
+	memset(mark, 0, sizeof(*mark));
+}
+
+void
+cdc_binlog_mark_set(CdcBinlogStream *stream, CdcBinlogMark *mark, const char *gtid_set,
+					const char *file, int64 offset)
+{
+	cdc_binlog_mark_clear(mark);
+	if (gtid_set != NULL && stream->executed != NULL)
+		mark->gtids = cdc_position_parse_gtids(cdc_source_info(stream->control)->flavor,
+											   gtid_set, stream->sub->name);
+	if (file != NULL)
+		mark->file = MemoryContextStrdup(stream->context, file);
+	mark->offset = offset;
+	mark->set = true;
+}
+
+bool
+cdc_binlog_mark_passed(const CdcBinlogStream *stream, const CdcBinlogMark *mark)
+{
+	if (mark->gtids != NULL)
+		return cdc_gtid_set_contains(stream->executed, mark->gtids);
+	if (mark->file == NULL || stream->file == NULL)
+		return false;
+	return cdc_binlog_position_compare(stream->file, stream->offset,
+									   mark->file, mark->offset) >= 0;
+}
+
+char *
+cdc_binlog_stream_gtid_text(const CdcBinlogStream *stream)
+{
+	CdcBuf		buf = {0};
+	char	   *text;
+
+	if (stream->executed == NULL)
+		return NULL;
+	if (cdc_failed(cdc_gtid_set_print(stream->executed, &buf)))
+	{
+		cdc_buf_free(&buf);
+		cdc_out_of_memory();
+	}
+	text = buf.len > 0 ? pnstrdup(buf.data, buf.len) : pstrdup("");
+	cdc_buf_free(&buf);
+	return text;
+}
+
+void
+cdc_binlog_stream_note_row(CdcBinlogStream *stream, const CdcPosition *pos)
+{
+	replace_text(stream->context, &stream->row_file, pos->file);
+	replace_text(stream->context, &stream->row_gtid_set, pos->gtid_set);
+	stream->row_offset = pos->file_offset;
+}
+
+bool
+cdc_binlog_stream_moved(const CdcBinlogStream *stream)
+{
+	return stream->new_transactions > 0 || stream->new_skipped > 0 ||
+		stream->row_offset != stream->offset || stream->row_file == NULL ||
+		strcmp(stream->row_file, stream->file) != 0;
+}

@@ -1,0 +1,374 @@
+/*-------------------------------------------------------------------------
+ *
+ * pull_binlog_internal.h
+ *	  What the parts of pull from the binlog share, from the bottom up:
+ *
+ *	  place.c			where a stream stands, and places that it is to reach
+ *	  session.c			its connection for queries
+ *	  tables.c			the registered tables, and those that rows are decoded by
+ *	  dump.c			its dump connection
+ *	  server.c			which server that is, and whether it is the right one
+ *	  group.c			a committed group to rows of the history
+ *	  xa_store.c, xa.c	two-phase transactions
+ *	  ddl.c				DDL statements and what they mean for definitions
+ *	  join.c			where the copy of tables joins the stream
+ *	  start.c			where a subscription begins that was never pulled
+ *	  stream.c			the stream as a whole, kept open between calls
+ *	  loop.c			the loop of a call, its bounds
+ *	  position.c		the position row, what the views show
+ *	  pull_binlog.c		a call; the methods of this kind of source
+ *
+ *	  set_position.c, subscribe.c and goal.c are methods that need no stream,
+ *	  read_binlog_file.c reads a file the way the loop reads a dump.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_PULL_BINLOG_PULL_BINLOG_INTERNAL_H
+#define CDC_PG_PULL_BINLOG_PULL_BINLOG_INTERNAL_H
+
+#include "pg/base/compat.h"
+#include "binlog/decoder.h"
+#include "binlog/stream.h"
+#include "core/binlog_position.h"
+#include "pg/base/group_buffer.h"
+#include "pg/catalog/position.h"
+#include "pg/history/event_writer.h"
+#include "pg/pull/kept_stream.h"
+#include "pg/pull/source_kind.h"
+#include "pg/remote/source.h"
+#include "pg/schema/schema.h"
+#include "utils/hsearch.h"
+
+/* The start of a binlog file, behind its magic. */
+#define CDC_BINLOG_FIRST_OFFSET	4
+
+/*
+ * A position that moved without an event is written this often: a source that
+ * writes other tables must not cost more than that, and cdc.wait_for() waits
+ * for it.
+ */
+#define CDC_BINLOG_PERSIST_MS	200
+
+/* A place that a stream is to reach. */
+typedef struct CdcBinlogMark
+{
+	bool		set;
+	CdcGtidSet *gtids;			/* malloc'ed; NULL: by file */
+	char	   *file;
+	int64		offset;
+} CdcBinlogMark;
+
+/* A registered table. */
+#define CDC_BINLOG_TABLE_NAME	520
+typedef struct CdcBinlogTable
+{
+	char		name[CDC_BINLOG_TABLE_NAME];	/* hash key; in the database's encoding */
+	char		state;
+} CdcBinlogTable;
+
+/*
+ * The stream of one subscription in this backend.  It outlives transactions;
+ * one that aborts takes it along, as what was read then has to be read again.
+ */
+typedef struct CdcBinlogStream
+{
+	CdcKeptStream kept;			/* broken: the link is lost */
+	MemoryContext context;		/* of everything below */
+	CdcSubscription *sub;		/* our copy */
+	bool		reused;			/* opened by an earlier call */
+
+	/* connections; all go to the same host */
+	char	   *address;		/* of that host; NULL: any */
+	CdcSource  *control;		/* queries; NULL until needed */
+	TimestampTz control_used;	/* when it was used last */
+	CdcSource  *dump;			/* NULL: not open */
+	bool		row_query;		/* the dump was asked for statements' texts */
+
+	/* from the dump's bytes to changes; stream and decoder live as long as the dump */
+	CdcStream  *stream;
+	CdcDecoder *decoder;
+	CdcGroupBuffer *group;		/* events of the transaction that is arriving */
+	bool		begun;			/* this dump has brought the start of a group */
+	uint64		statements;		/* DML in statement format that was reported so far */
+	uint64		skipped;		/* unknown events of this dump counted so far */
+	uint8		skipped_type;	/* of the last one that was reported; 0 = none */
+
+	/* definitions of tables, and what is registered */
+	CdcSchema  *schema;
+	CdcSchemaLookup lookup;
+	HTAB	   *tables;			/* CdcBinlogTable by name; NULL: to be read */
+	CdcBinlogTable *last_table;	/* of them found last; NULL = none */
+	List	   *dropped;		/* names of tables that were dropped at this place, while
+								 * their definitions are those of later */
+
+	/* the initial copy of tables */
+	bool		copy_checked;	/* no table waits for its copy ... */
+	TimestampTz copy_at;		/* ... or they wait until then; 0 = no */
+
+	/* where it stands: the end of the last complete transaction */
+	char	   *file;
+	int64		offset;
+	CdcGtidSet *executed;		/* malloc'ed; NULL: the source has no GTIDs */
+	uint64		moves;			/* counts changes of the above */
+	CdcBinlogMark until;			/* what the present call waits for */
+	CdcBinlogMark join;			/* the row's snapshot_join */
+
+	/* transactions that end here or before were asked to be left out */
+	char	   *skip_file;		/* or NULL */
+	int64		skip_offset;
+
+	/* the position row as we last read or wrote it */
+	char	   *row_file;
+	int64		row_offset;
+	char	   *row_gtid_set;
+	TimestampTz persisted_at;	/* when it was written */
+
+	/* not in the position row yet */
+	int64		new_transactions;
+	int64		new_bytes;
+	int64		new_skipped;	/* unknown events */
+	TimestampTz source_ts;		/* 0: no newer one */
+
+	/* microseconds that the last transaction took to come here, or: */
+#define CDC_DELAY_OPEN	(-2)	/* to be found out */
+	int64		delay;
+} CdcBinlogStream;
+
+/*
+ * One call of pull, or of cdc.read_binlog_file(), which has no stream, no bounds
+ * and no history.
+ */
+typedef struct CdcBinlogCall CdcBinlogCall;
+struct CdcBinlogCall
+{
+	const CdcSubscription *sub;
+	const CdcPullBounds *bounds;
+	CdcBinlogStream *stream;
+	CdcPosition pos;			/* counters move as rows are written */
+	CdcEventOutput out;			/* where rows go; moves pos.last_seq */
+
+	/* what a DDL statement leads to */
+	void		(*ddl) (CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change);
+
+	/* what was done so far */
+	int64		transactions;
+	int64		bytes;
+	bool		warned;			/* of statements in statement format */
+	bool		persist;		/* the position is to be written, events or not */
+
+	/* links that were lost, since the stream last moved */
+	int			lost;
+	uint64		lost_at;		/* its moves then */
+};
+
+/* ---- place.c ---- */
+
+/* Moves on to a place between transactions; gtid may be NULL. */
+extern void cdc_binlog_stream_advance(CdcBinlogStream *stream, const char *file, int64 offset,
+									  const char *gtid);
+
+/* gtid_set or file may be NULL; the strings are copied into the stream's context. */
+extern void cdc_binlog_mark_set(CdcBinlogStream *stream, CdcBinlogMark *mark, const char *gtid_set,
+								const char *file, int64 offset);
+extern void cdc_binlog_mark_clear(CdcBinlogMark *mark);
+extern bool cdc_binlog_mark_passed(const CdcBinlogStream *stream, const CdcBinlogMark *mark);
+
+/* The set as text, palloc'ed; NULL without GTIDs. */
+extern char *cdc_binlog_stream_gtid_text(const CdcBinlogStream *stream);
+
+/* Remembers what the position row says now. */
+extern void cdc_binlog_stream_note_row(CdcBinlogStream *stream, const CdcPosition *pos);
+
+/* Whether the stream stands elsewhere than the row says. */
+extern bool cdc_binlog_stream_moved(const CdcBinlogStream *stream);
+
+/* ---- session.c ---- */
+
+/*
+ * The connection for queries, opened or made anew where it has to be; ERROR where it
+ * cannot be.  It is the stream's: nobody else closes it.
+ */
+extern CdcSource *cdc_binlog_stream_control(CdcBinlogStream *stream);
+
+/* ---- tables.c ---- */
+
+/*
+ * Registers a wanted table that the stream shows for the first time, see
+ * cdc_registry_add_discovered().
+ */
+extern void cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool copy);
+
+/* Whether a table (name in UTF-8) is registered. */
+extern bool cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_name);
+
+/* Whether the stream has not passed the table's copy, or waits for it. */
+extern bool cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name);
+
+/* The states of the tables have changed: they are read anew when needed. */
+extern void cdc_binlog_stream_forget_tables(CdcBinlogStream *stream);
+
+/* CdcTableLookup of the stream's decoder; arg is the stream. */
+extern CdcStatus cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **table,
+										  CdcError *err);
+
+/* ---- dump.c ---- */
+
+/* Opens the dump if it is not open. */
+extern void cdc_binlog_stream_connect(CdcBinlogStream *stream);
+
+/* Closes the dump, its stream and decoder.  No ERROR. */
+extern void cdc_binlog_stream_close_dump(CdcBinlogStream *stream);
+
+/* The same, with what arrived of a group; the place where the stream stands stays. */
+extern void cdc_binlog_stream_hang_up(CdcBinlogStream *stream);
+
+/*
+ * When a dump by file and offset made no sense from its first event on: the
+ * position may lie inside of a transaction, or of an event, as a person can
+ * set it.  Sets the stream to the start of the file, to leave out what ends up
+ * to the position; false where that cannot be the reason.
+ */
+extern bool cdc_binlog_stream_rewind(CdcBinlogStream *stream);
+
+/* ---- server.c ---- */
+
+/*
+ * The first connection: of several hosts to the one at address, where that can
+ * be reached, or else to the first that answers.  All others of the stream go
+ * there too, or fail: the next call then looks for a host again.
+ */
+extern CdcSource *cdc_binlog_server_open(CdcBinlogStream *stream, const char *address);
+
+/*
+ * Whether the position means something at that server; ERROR where not.  With
+ * GTIDs another server than before is all right: call->pos then goes on there.
+ */
+extern void cdc_binlog_server_check(CdcBinlogCall *call, CdcBinlogStream *stream);
+
+/* Connects for queries anew; whether the server is surely the one that was read. */
+extern bool cdc_binlog_server_same(CdcBinlogCall *call, CdcBinlogStream *stream);
+
+/* ---- group.c ---- */
+
+/*
+ * Decodes a buffered group and appends its events.  format: the one in force
+ * when it was written; lookup: what the decoder was created with, which then gets
+ * the group's position and its events' seq, or NULL.
+ */
+extern void cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
+							 const struct CdcFormat *format, const CdcTransaction *txn,
+							 CdcSchemaLookup *lookup);
+
+/* ---- xa.c ---- */
+
+/* XA PREPARE: keeps the open group's events for ... */
+extern void cdc_binlog_xa_prepare(CdcBinlogCall *call, const CdcItem *item);
+
+/*
+ * ... XA COMMIT, which makes rows of them where wanted, or XA ROLLBACK.  A
+ * commit whose prepare was not seen looks for it in the source's binlogs.
+ */
+extern void cdc_binlog_xa_end(CdcBinlogCall *call, const CdcItem *item, bool wanted);
+
+/*
+ * At the start of a subscription: keeps the events of what is prepared at the
+ * source now, as the stream begins behind them.
+ */
+extern void cdc_binlog_xa_recover(CdcBinlogCall *call, CdcBinlogStream *stream);
+
+/* ---- ddl.c ---- */
+
+/* Appends the events of a DDL statement that concern wanted tables. */
+extern void cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change);
+
+/* ---- join.c ---- */
+
+/*
+ * Copies the tables that wait for it.  first: the stream begins where the snapshot
+ * was taken, and call->pos is set to that; else it is running, and
+ * call->pos.snapshot_join is set to what it must pass.  When the source is in the way
+ * of that, an ERROR; a running stream goes on instead, and stream->copy_at says when
+ * to try again.
+ */
+extern void cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first);
+
+/*
+ * Where the stream has passed snapshot_join, the copied tables are as of its place:
+ * apply may show them, and the position says so.
+ */
+extern void cdc_binlog_check_join(CdcBinlogCall *call);
+
+/* ---- start.c ---- */
+
+/* Fills in file, offset, GTID set and source of a position that is NULL. */
+extern void cdc_binlog_start(CdcBinlogCall *call, CdcSource *control, CdcBinlogStream *stream);
+
+/* A place in a source's binlog as a person writes it; what names the text in errors. */
+typedef struct CdcBinlogPlace
+{
+	const char *what;
+	const char *text;
+} CdcBinlogPlace;
+
+/*
+ * Puts the place into pos; ERROR where the source has none of that kind.  Returns
+ * the offset up to which the file's events are to be left out, which the position
+ * cannot say; 0: none are.
+ */
+extern int64 cdc_binlog_place(const CdcSubscription *sub, CdcSource *control,
+							  const CdcBinlogPlace *place, CdcPosition *pos);
+
+/* ---- stream.c ---- */
+
+/*
+ * The stream that stands where the row says, opened where there is none; for
+ * a subscription that was never pulled call->pos is filled in first, which copies
+ * the tables that are to be copied.
+ */
+extern CdcBinlogStream *cdc_binlog_stream_get(CdcBinlogCall *call);
+
+/* Methods of this kind of source. */
+extern bool cdc_binlog_stream_wait(int32 subscription_id, long timeout_ms);
+extern void cdc_binlog_stream_disconnect(int32 subscription_id);
+
+/* ---- loop.c ---- */
+
+typedef enum CdcBinlogEnd
+{
+	CDC_BINLOG_REACHED,			/* as far as was asked for */
+	CDC_BINLOG_BOUND,				/* at a bound, there may be more */
+	CDC_BINLOG_LOST				/* the link */
+} CdcBinlogEnd;
+
+/* Where the source stands now, for a call that is to reach that; the others reach nothing. */
+extern void cdc_binlog_set_until(CdcBinlogCall *call);
+extern CdcBinlogEnd cdc_binlog_loop(CdcBinlogCall *call);
+
+/* ---- position.c ---- */
+
+/* Whether the position row is to be written: always with events, else now and then. */
+extern bool cdc_binlog_persist_due(const CdcBinlogCall *call);
+extern void cdc_binlog_persist(CdcBinlogCall *call);
+
+/*
+ * What the views show of a running worker.  The delay is that of the last
+ * transaction when it arrived.  Sources that tell its time in whole seconds
+ * are given the benefit of the fraction.
+ */
+extern void cdc_binlog_report_progress(CdcBinlogStream *stream);
+
+/* ---- subscribe.c, set_position.c, goal.c: methods of this kind of source ---- */
+
+extern void cdc_binlog_check_arguments(const CdcSubscription *sub);
+extern void *cdc_binlog_subscribe_prepare(const CdcSubscription *sub);
+extern void cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared);
+extern const CdcTable *cdc_binlog_definition(const CdcSubscription *sub, const char *database,
+											 const char *table, CdcGeneratedLogged *logged);
+extern void cdc_binlog_set_position(const CdcSubscription *sub, const char *where);
+extern void *cdc_binlog_goal(const CdcSubscription *sub, const char *text);
+extern void cdc_binlog_goal_free(void *goal);
+extern bool cdc_binlog_goal_pulled(const void *goal, const CdcSubscription *sub,
+								   const CdcPosition *pos);
+extern bool cdc_binlog_goal_has(const void *goal, const char *gtid, const char *position);
+
+#endif							/* CDC_PG_PULL_BINLOG_PULL_BINLOG_INTERNAL_H */

@@ -1,0 +1,139 @@
+/*-------------------------------------------------------------------------
+ *
+ * tables.c
+ *	  The registered tables as a stream knows them, and the tables that its rows are
+ *	  decoded by.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/pull_binlog/pull_binlog_internal.h"
+
+#include "mb/pg_wchar.h"
+
+#include "pg/catalog/tables.h"
+#include "pg/target/registry.h"
+#include "pg/target/replica_table.h"
+
+void
+cdc_binlog_stream_forget_tables(CdcBinlogStream *stream)
+{
+	HTAB	   *tables = stream->tables;
+
+	stream->tables = NULL;
+	stream->last_table = NULL;
+	if (tables != NULL)
+		hash_destroy(tables);
+}
+
+/* Reads the registered tables and their states anew. */
+static void
+read_tables(CdcBinlogStream *stream)
+{
+	List	   *tables = cdc_subscription_tables(stream->sub);
+	HASHCTL		ctl;
+	ListCell   *lc;
+
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = CDC_BINLOG_TABLE_NAME;
+	ctl.entrysize = sizeof(CdcBinlogTable);
+	ctl.hcxt = stream->context;
+	cdc_binlog_stream_forget_tables(stream);
+	stream->tables = hash_create("cdc_ingest tables", 64, &ctl, CDC_HASH_STRINGS | HASH_CONTEXT);
+	foreach(lc, tables)
+	{
+		CdcSubscriptionTable *t = lfirst(lc);
+		char		name[CDC_BINLOG_TABLE_NAME];
+		CdcBinlogTable *entry;
+
+		snprintf(name, sizeof(name), "%s", t->source_table);
+		entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
+		entry->state = t->state;
+	}
+}
+
+/* The registered table of that name (UTF-8), or NULL. */
+static CdcBinlogTable *
+find_table(CdcBinlogStream *stream, const char *full_name)
+{
+	char		name[CDC_BINLOG_TABLE_NAME];
+
+	if (stream->tables == NULL)
+		read_tables(stream);
+	if (GetDatabaseEncoding() != PG_UTF8)
+		full_name = cdc_replica_text(full_name);
+	if (stream->last_table == NULL || strcmp(stream->last_table->name, full_name) != 0)
+	{
+		snprintf(name, sizeof(name), "%s", full_name);
+		stream->last_table = hash_search(stream->tables, name, HASH_FIND, NULL);
+	}
+	return stream->last_table;
+}
+
+bool
+cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_name)
+{
+	return find_table(stream, full_name) != NULL;
+}
+
+bool
+cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name)
+{
+	const CdcBinlogTable *known = find_table(stream, full_name);
+
+	return known != NULL && (known->state == 'i' || known->state == 'f');
+}
+
+void
+cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool copy)
+{
+	CdcGeneratedLogged logged;
+
+	if (find_table(stream, table->full_name) != NULL)
+		return;
+	logged = cdc_schema_generated_logged(cdc_binlog_stream_control(stream), table);
+	(void) cdc_registry_add_discovered(stream->sub, table, logged, copy);
+	read_tables(stream);
+}
+
+/*
+ * A table with a column that cannot be decoded is left out from here on, so
+ * that the others go on; its state says so.
+ */
+static void
+leave_out(CdcBinlogStream *stream, const CdcTableMap *map, const CdcError *err)
+{
+	const char *name = cdc_replica_text(psprintf("%s.%s", map->database, map->table));
+	const CdcTable *table = cdc_schema_get(stream->schema, map->database, map->table);
+	char	   *error = table != NULL ? cdc_replica_trouble(stream->sub, table) : NULL;
+
+	if (error == NULL)
+		error = psprintf("table %s cannot be replicated: column \"%s\": %s", name,
+						 cdc_replica_text(err->column), cdc_replica_text(err->message));
+	cdc_registry_unreadable(stream->sub, name, error);
+	read_tables(stream);
+}
+
+/*
+ * Tables that nobody wants are skipped, and so are rows of a table without a
+ * key until the stream has passed its copy, which contains them.
+ */
+CdcStatus
+cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
+{
+	CdcBinlogStream *stream = arg;
+	CdcStatus	st;
+
+	st = cdc_schema_lookup(&stream->lookup, map, table, err);
+	if (st == CDC_ERR_UNSUPPORTED)
+	{
+		leave_out(stream, map, err);
+		*table = NULL;
+		return CDC_OK;
+	}
+	if (st != CDC_OK || *table == NULL)
+		return st;
+	cdc_binlog_stream_discover(stream, *table, true);
+	if ((*table)->npk == 0 && cdc_binlog_stream_copies(stream, (*table)->full_name))
+		*table = NULL;
+	return CDC_OK;
+}

@@ -1,0 +1,470 @@
+/*-------------------------------------------------------------------------
+ *
+ * check_mysql.c
+ *	  cdc.check_server() of a MySQL or MariaDB server: what of it is set up as a
+ *	  subscription needs it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/remote/check_mysql.h"
+
+#include "foreign/foreign.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "pg/catalog/option_table.h"
+#include "pg/remote/source.h"
+
+#define LISTED_TABLES	5		/* so many are named, of more only the count is told */
+
+typedef struct Check
+{
+	CdcCheckReport *out;
+	const char *server;
+	CdcSource  *source;
+	const CdcMysqlServerInfo *info;
+	CdcRows    *variables;		/* of the source: name, value */
+	CdcRows    *grants;
+} Check;
+
+static void
+report(Check *check, const char *name, bool ok, const char *detail, const char *hint)
+{
+	cdc_check_report(check->out, name, ok, detail, hint);
+}
+
+static const char *
+variable(const Check *check, const char *name)
+{
+	int64		i;
+
+	for (i = 0; check->variables != NULL && i < check->variables->nrows; i++)
+	{
+		if (pg_strcasecmp(cdc_rows_cell(check->variables, i, 0)->data, name) == 0)
+			return cdc_rows_cell(check->variables, i, 1)->data;
+	}
+	return NULL;
+}
+
+static bool
+is_on(const char *value)
+{
+	return value != NULL && (pg_strcasecmp(value, "ON") == 0 || strcmp(value, "1") == 0);
+}
+
+/* A query whose failure is no reason to stop; NULL then, or without rows. */
+static CdcRows *
+try_rows(Check *check, const char *sql)
+{
+	CdcRows    *rows;
+	CdcError	err;
+
+	if (!cdc_source_usable(check->source) ||
+		cdc_failed(cdc_source_try_query(check->source, sql, &rows, &err)))
+		return NULL;
+	return rows;
+}
+
+/* Tables to be named in a report. */
+typedef struct TableList
+{
+	StringInfoData text;		/* the first of them */
+	int64		n;
+} TableList;
+
+static void
+add_table(TableList *list, const char *database, const char *table)
+{
+	if (list->n == 0)
+		initStringInfo(&list->text);
+	if (list->n++ < LISTED_TABLES)
+		appendStringInfo(&list->text, "%s%s.%s", list->text.len > 0 ? ", " : "", database, table);
+}
+
+/* "a.b, c.d, ... (7 in all)", or what to say of none. */
+static const char *
+table_list(TableList *list, const char *none)
+{
+	if (list->n == 0)
+		return none;
+	if (list->n > LISTED_TABLES)
+		appendStringInfo(&list->text, ", ... (" INT64_FORMAT " in all)", list->n);
+	return list->text.data;
+}
+
+/* The tables that a query with a schema and a table in its rows finds; false: it failed. */
+static bool
+find_tables(Check *check, const char *sql, TableList *list)
+{
+	CdcRows    *rows = try_rows(check, sql);
+	int64		i;
+
+	memset(list, 0, sizeof(*list));
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+		add_table(list, cdc_rows_cell(rows, i, 0)->data, cdc_rows_cell(rows, i, 1)->data);
+	return rows != NULL;
+}
+
+/*
+ * Reaching the server
+ */
+
+static bool
+check_connection(Check *check)
+{
+	CdcError	err;
+	CdcStatus	st = cdc_source_try_open(check->server, GetUserId(), false, &check->source, &err);
+	char	   *detail;
+
+	if (st == CDC_OK)
+	{
+		check->info = cdc_source_info(check->source);
+		report(check, "reachable", true, check->info->address, NULL);
+		report(check, "authentication", true, NULL, NULL);
+		return true;
+	}
+	detail = psprintf("%s%s%s", err.message, err.detail[0] ? ": " : "", err.detail);
+	if (st == CDC_ERR_CONNECT)
+		report(check, "reachable", false, detail, err.hint);
+	else
+	{
+		report(check, "reachable", true, NULL, NULL);
+		report(check, st == CDC_ERR_AUTH ? "authentication" : "connection", false, detail, err.hint);
+	}
+	return false;
+}
+
+static void
+check_version(Check *check)
+{
+	unsigned	oldest = check->info->flavor == CDC_MARIADB ? 100200 : 50600;
+
+	report(check, "version", check->info->version >= oldest,
+		   psprintf("%s %s", check->info->flavor == CDC_MARIADB ? "MariaDB" : "MySQL",
+					check->info->version_text),
+		   "Supported are MySQL 5.6 and later and MariaDB 10.2 and later.");
+}
+
+/*
+ * Privileges
+ */
+
+/* Whether SHOW GRANTS has the privilege on *.*, or, with any_level, on anything. */
+static bool
+granted(const Check *check, const char *privilege, bool any_level)
+{
+	int64		i;
+
+	for (i = 0; check->grants != NULL && i < check->grants->nrows; i++)
+	{
+		const char *grant = cdc_rows_cell(check->grants, i, 0)->data;
+		const char *on = strstr(grant, " ON ");
+		char	   *list;
+
+		if (strncmp(grant, "GRANT ", 6) != 0 || on == NULL ||
+			(!any_level && strncmp(on, " ON *.* ", 8) != 0))
+			continue;
+		list = psprintf(", %s,", pnstrdup(grant + 6, on - grant - 6));
+		if (strstr(list, psprintf(", %s,", privilege)) != NULL ||
+			strstr(list, ", ALL PRIVILEGES,") != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Whether each transaction has a GTID (MySQL). */
+static bool
+by_gtids(const Check *check)
+{
+	const char *mode = variable(check, "gtid_mode");
+
+	return mode != NULL && strcmp(mode, "ON") == 0;
+}
+
+static void
+check_privileges(Check *check)
+{
+	bool		mariadb = check->info->flavor == CDC_MARIADB;
+	CdcRows    *rows;
+	bool		ok;
+
+	check->grants = try_rows(check, "SHOW GRANTS");
+
+	/* privileges through roles do not show in all versions: then by what they allow */
+	ok = granted(check, "REPLICATION SLAVE", false) || granted(check, "REPLICATION REPLICA", false);
+	if (!ok && !mariadb)
+		ok = try_rows(check, "SHOW BINLOG EVENTS LIMIT 0") != NULL;
+	report(check, "privilege replication slave", ok, ok ? NULL : "The binlog cannot be read without it.",
+		   "At the source: GRANT REPLICATION SLAVE ON *.* TO the user of the user mapping;");
+
+	rows = try_rows(check, cdc_source_sql_binlog_status(check->info));
+	report(check, "privilege replication client", rows != NULL,
+		   rows ? NULL : "The position of the binlog cannot be asked for without it.",
+		   mariadb ? "At the source: GRANT BINLOG MONITOR ON *.* TO the user of the user mapping;" :
+		   "At the source: GRANT REPLICATION CLIENT ON *.* TO the user of the user mapping;");
+
+	/* what copy_snapshot.c proves the place of a copy with */
+	if (!mariadb && (check->info->version < 50700 || !by_gtids(check)))
+	{
+		ok = try_rows(check, "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1") != NULL;
+		report(check, "privilege process", ok,
+			   ok ? NULL : "Without GTIDs, or in MySQL 5.6, a copy joins the binlog at a place that is likely, but not proved.",
+			   "At the source: GRANT PROCESS ON *.* TO the user of the user mapping;");
+	}
+
+	if (granted(check, "SELECT", false))
+		report(check, "privilege select", true, "on all tables", NULL);
+	else
+	{
+		rows = try_rows(check, "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' "
+						"AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')");
+		ok = granted(check, "SELECT", true);
+		report(check, "privilege select", ok,
+			   psprintf("%s tables are visible", rows && rows->nrows == 1 ? rows->cells[0].data : "0"),
+			   "At the source: GRANT SELECT ON the replicated databases TO the user of the user mapping;");
+	}
+}
+
+/*
+ * The binlog
+ */
+
+static void
+check_binlog(Check *check)
+{
+	const char *format = variable(check, "binlog_format");
+	const char *image = variable(check, "binlog_row_image");
+	const char *metadata = variable(check, "binlog_row_metadata");
+	const char *partial = variable(check, "binlog_row_value_options");
+	bool		log_bin = is_on(variable(check, "log_bin"));
+
+	report(check, "log_bin", log_bin, log_bin ? "ON" : "OFF",
+		   "Set log_bin in the source's configuration and restart it.");
+	report(check, "binlog_format", format == NULL || pg_strcasecmp(format, "ROW") == 0, format,
+		   "At the source: SET GLOBAL binlog_format = 'ROW'; and end the sessions that are older.");
+	report(check, "binlog_row_image", image == NULL || pg_strncasecmp(image, "FULL", 4) == 0, image,
+		   "At the source: SET GLOBAL binlog_row_image = 'FULL';");
+	if (metadata == NULL)
+		report(check, "binlog_row_metadata", true,
+			   "This version does not have it: changes of tables are followed by their DDL.", NULL);
+	else
+		report(check, "binlog_row_metadata", pg_strcasecmp(metadata, "FULL") == 0, metadata,
+			   "At the source: SET GLOBAL binlog_row_metadata = 'FULL'; so that rows can be told apart across ALTER TABLE.");
+	if (partial != NULL)
+		report(check, "binlog_row_value_options", partial[0] == '\0', partial,
+			   "At the source: SET GLOBAL binlog_row_value_options = ''; or events hold changes of documents only.");
+}
+
+static void
+check_gtid(Check *check)
+{
+	if (check->info->flavor == CDC_MARIADB)
+	{
+		CdcRows    *rows = try_rows(check, "SELECT @@global.gtid_binlog_pos");
+
+		report(check, "gtid", true, rows && rows->nrows == 1 && rows->cells[0].data ?
+			   psprintf("gtid_binlog_pos is \"%s\"", rows->cells[0].data) : NULL, NULL);
+	}
+	else
+	{
+		const char *mode = variable(check, "gtid_mode");
+
+		report(check, "gtid", by_gtids(check),
+			   mode ? psprintf("gtid_mode is %s", mode) : "gtid_mode does not exist",
+			   "Without GTIDs the position is a file and an offset, which a fail-over of the source loses. "
+			   "Set gtid_mode and enforce_gtid_consistency to ON at the source.");
+	}
+}
+
+/* Binlogs younger than a day must not be removed. */
+static void
+check_retention(Check *check)
+{
+	const char *seconds = variable(check, "binlog_expire_logs_seconds");
+	const char *days = variable(check, "expire_logs_days");
+	double		keep = 0;
+
+	if (seconds != NULL && atof(seconds) > 0)
+		keep = atof(seconds);
+	else if (days != NULL)
+		keep = atof(days) * 86400;
+	if (keep == 0)
+		report(check, "retention", true, "Binlogs are kept until they are purged by hand.", NULL);
+	else
+		report(check, "retention", keep >= 86400,
+			   psprintf("Binlogs are kept for %.1f hours.", keep / 3600),
+			   "A subscription that stands still for longer has a gap. Raise binlog_expire_logs_seconds (or expire_logs_days) at the source.");
+}
+
+/* A replica as a source writes what it applies only if told to. */
+static void
+check_replica(Check *check)
+{
+	CdcRows    *rows = try_rows(check, cdc_source_sql_replica_status(check->info));
+	const char *updates = variable(check, "log_replica_updates");
+
+	if (rows == NULL || rows->nrows == 0)
+		return;
+	if (updates == NULL)
+		updates = variable(check, "log_slave_updates");
+	report(check, "log_slave_updates", is_on(updates),
+		   "The source is itself a replica.",
+		   "Set log_slave_updates (log_replica_updates) in its configuration and restart it; else its binlog lacks what it replicates.");
+}
+
+static void
+check_server_id(Check *check)
+{
+	CdcRows    *rows = try_rows(check, cdc_source_sql_replicas(check->info));
+	ForeignServer *server = GetForeignServerByName(check->server, false);
+	uint32		base = cdc_mysql_server_id_base(server->options);
+	StringInfoData ids;
+	bool		clash = false;
+	int64		i;
+
+	initStringInfo(&ids);
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	{
+		const char *id = cdc_rows_cell(rows, i, 0)->data;
+		const char *host = cdc_rows_cell(rows, i, 1)->data;
+		bool		foreign = host == NULL || strcmp(host, "cdc_ingest") != 0;
+
+		appendStringInfo(&ids, "%s%s%s%s", i > 0 ? ", " : "", id, host && host[0] ? " at " : "",
+						 host ? host : "");
+		if (base > 0 && foreign && strtoul(id, NULL, 10) >= base && strtoul(id, NULL, 10) - base < 1000)
+			clash = true;
+	}
+	if (check->info->server_id == 0)
+		report(check, "server_id", false, "The source's server_id is 0.",
+			   "Set server_id at the source to a number that no other server has.");
+	else
+		report(check, "server_id", !clash,
+			   psprintf("The source is %u; its replicas: %s.", check->info->server_id,
+						rows == NULL ? "not known" : ids.len > 0 ? ids.data : "none"),
+			   "A replica has a number in the range of the server option server_id: choose another range.");
+}
+
+/*
+ * The tables
+ */
+
+#define NOT_SYSTEM(column) \
+	column " NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
+
+/* Whether a SHOW CREATE TABLE has a foreign key that changes rows by itself. */
+static bool
+has_cascade(const char *create)
+{
+	const char *line;
+	const char *end;
+
+	for (line = create; line != NULL; line = end != NULL ? end + 1 : NULL)
+	{
+		char	   *text;
+		char	   *actions;
+
+		end = strchr(line, '\n');
+		text = end != NULL ? pnstrdup(line, end - line) : pstrdup(line);
+		actions = strrchr(text, ')');
+		if (strncmp(text, "  CONSTRAINT ", 13) == 0 && actions != NULL &&
+			strstr(text, " FOREIGN KEY (") != NULL &&
+			(strstr(actions, "CASCADE") != NULL || strstr(actions, "SET NULL") != NULL ||
+			 strstr(actions, "SET DEFAULT") != NULL))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * MariaDB hides REFERENTIAL_CONSTRAINTS and TABLE_CONSTRAINTS from who has
+ * SELECT only: it lists none, which is not the truth.
+ */
+static bool
+find_cascades_mariadb(Check *check, TableList *list)
+{
+	CdcRows    *rows = try_rows(check,
+								"SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE "
+								"WHERE REFERENCED_TABLE_NAME IS NOT NULL "
+								"AND " NOT_SYSTEM("TABLE_SCHEMA") " ORDER BY 1, 2");
+	int64		i;
+
+	memset(list, 0, sizeof(*list));
+	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	{
+		const char *database = cdc_rows_cell(rows, i, 0)->data;
+		const char *table = cdc_rows_cell(rows, i, 1)->data;
+		CdcRows    *create = try_rows(check, psprintf("SHOW CREATE TABLE %s.%s",
+													  cdc_source_quote_ident(database),
+													  cdc_source_quote_ident(table)));
+
+		CHECK_FOR_INTERRUPTS();
+		if (create != NULL && create->nrows == 1 && create->ncolumns > 1 &&
+			has_cascade(create->cells[1].data))
+			add_table(list, database, table);
+	}
+	return rows != NULL;
+}
+
+static void
+check_cascades(Check *check)
+{
+	bool		logged = check->info->flavor == CDC_MYSQL && check->info->version >= 90600;
+	TableList	list;
+
+	if (check->info->flavor == CDC_MARIADB ? find_cascades_mariadb(check, &list) :
+		find_tables(check,
+					"SELECT DISTINCT CONSTRAINT_SCHEMA, TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS "
+					"WHERE (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') "
+					"OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) "
+					"AND " NOT_SYSTEM("CONSTRAINT_SCHEMA") " ORDER BY 1, 2", &list))
+		report(check, "foreign key cascades", logged || list.n == 0, table_list(&list, "none"),
+			   "Rows that the source changes by a cascade are not in its binlog before MySQL 9.6; copy such a table again with cdc.remove_table() and cdc.add_table() where a cascade has changed it.");
+}
+
+static void
+check_tables(Check *check)
+{
+	TableList	list;
+
+	check_cascades(check);
+	if (find_tables(check,
+					"SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
+					"WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
+					"AND ENGINE IN ('MEMORY', 'BLACKHOLE', 'FEDERATED', 'EXAMPLE', 'CONNECT', 'SPIDER') "
+					"AND " NOT_SYSTEM("TABLE_SCHEMA") " ORDER BY 1, 2", &list))
+		report(check, "engines", list.n == 0, table_list(&list, "none"),
+			   "Tables of these engines change without row events (MEMORY at a restart) or hold no rows of their own: exclude them.");
+	if (find_tables(check,
+					"SELECT t.TABLE_SCHEMA, t.TABLE_NAME FROM information_schema.TABLES t "
+					"LEFT JOIN information_schema.STATISTICS s ON s.TABLE_SCHEMA = t.TABLE_SCHEMA "
+					"AND s.TABLE_NAME = t.TABLE_NAME AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 "
+					"WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND s.INDEX_NAME IS NULL "
+					"AND " NOT_SYSTEM("t.TABLE_SCHEMA") " ORDER BY 1, 2", &list))
+		report(check, "primary keys", list.n == 0, table_list(&list, "all tables have one"),
+			   "Rows of these tables are found by all their values, which is slow: add primary keys, or name a key in cdc.add_table.");
+}
+
+void
+cdc_check_mysql_server(CdcCheckReport *out, const char *server)
+{
+	Check		check = {0};
+
+	check.out = out;
+	check.server = server;
+	if (!check_connection(&check))
+		return;
+	check_version(&check);
+	check.variables = try_rows(&check,
+								"SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', "
+								"'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', 'gtid_mode', "
+								"'binlog_expire_logs_seconds', 'expire_logs_days', 'log_slave_updates', 'log_replica_updates')");
+	check_privileges(&check);
+	check_binlog(&check);
+	check_gtid(&check);
+	check_retention(&check);
+	check_replica(&check);
+	check_server_id(&check);
+	check_tables(&check);
+	cdc_source_close(check.source);
+}

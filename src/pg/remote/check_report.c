@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * check_report.c
+ *	  The result of cdc.check_server(): a row a check.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/remote/check_report.h"
+
+#include "utils/builtins.h"
+
+#include "pg/base/utf8.h"
+
+void
+cdc_check_report(CdcCheckReport *out, const char *name, bool ok, const char *detail,
+				 const char *hint)
+{
+	Datum		values[4];
+	bool		nulls[4] = {false};
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = BoolGetDatum(ok);
+	nulls[2] = detail == NULL || detail[0] == '\0';
+	values[2] = nulls[2] ? (Datum) 0 : cdc_text_datum_from_utf8(detail);
+	nulls[3] = ok || hint == NULL || hint[0] == '\0';
+	values[3] = nulls[3] ? (Datum) 0 : cdc_text_datum_from_utf8(hint);
+	tuplestore_putvalues(out->store, out->desc, values, nulls);
+}

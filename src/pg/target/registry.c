@@ -1,0 +1,328 @@
+/*-------------------------------------------------------------------------
+ *
+ * registry.c
+ *	  The source tables of a subscription, with their targets: registered when it
+ *	  is created, by SQL, or when its stream shows them for the first time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/target/registry.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "pg/catalog/access.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/failure.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/spi.h"
+
+void
+cdc_split_table_name(const char *name, char **database, char **table)
+{
+	const char *dot = strchr(name, '.');
+
+	if (dot == NULL || dot == name || dot[1] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid name of a source table: \"%s\"", name),
+				 errhint("Write it as database.table, for example \"shop.orders\".")));
+	*database = pnstrdup(name, dot - name);
+	*table = pstrdup(dot + 1);
+}
+
+/* ---- rows of cdc.subscription_table ---- */
+
+bool
+cdc_registry_has(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc.subscription_table"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
+}
+
+char *
+cdc_registry_target_user(const char *target)
+{
+	static CdcStatement stmt = {
+		"SELECT t.subscription, t.source_table FROM cdc.subscription_table t"
+		" WHERE t.target OPERATOR(pg_catalog.=) $1",
+		1, {TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		value = CStringGetTextDatum(target);
+	char	   *result = NULL;
+
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, &value, NULL) > 0)
+	{
+		char	   *subscription = cdc_spi_text(&spi, 0, 1);
+		char	   *source_table = cdc_spi_text(&spi, 0, 2);
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
+
+		result = psprintf("subscription \"%s\" fills it from %s", subscription, source_table);
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+void
+cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
+{
+	static CdcStatement stmt = {
+		"INSERT INTO cdc.subscription_table (subscription, source_table, target, key, columns,"
+		" copy_data, state, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		8, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[8];
+	char		nulls[8];
+
+	memset(nulls, ' ', sizeof(nulls));
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(row->source_table);
+	values[2] = cdc_text_or_null(row->target, &nulls[2]);
+	values[3] = cdc_text_array((const char *const *) row->key, row->nkey);
+	nulls[3] = row->nkey > 0 ? ' ' : 'n';
+	values[4] = row->columns ? JsonbPGetDatum(row->columns) : (Datum) 0;
+	nulls[4] = row->columns ? ' ' : 'n';
+	values[5] = BoolGetDatum(row->copy_data);
+	values[6] = CharGetDatum(row->state);
+	values[7] = cdc_text_or_null(row->error, &nulls[7]);
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+	cdc_catalog_changed();
+}
+
+void
+cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcReplicaSpec *spec,
+				 bool copy)
+{
+	CdcReplica	replica;
+	CdcTableRow row;
+	char	   *user;
+
+	memset(&row, 0, sizeof(row));
+	memset(&replica, 0, sizeof(replica));
+	row.source_table = cdc_replica_text(table->full_name);
+	row.copy_data = copy;
+	row.state = copy ? 'i' : 'r';
+	if (spec != NULL)
+	{
+		user = cdc_registry_target_user(quote_qualified_identifier(spec->schema, spec->name));
+		if (user != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_TABLE),
+					 errmsg("target %s of source table %s is taken",
+							quote_qualified_identifier(spec->schema, spec->name),
+							row.source_table),
+					 errdetail("The %s.", user),
+					 errhint("Exclude one of the source tables, name another target with cdc.add_table(%s, %s, target := ...), or make a subscription for each database with its own target_schema.",
+							 quote_literal_cstr(sub->name), quote_literal_cstr(row.source_table))));
+		cdc_replica_ensure(sub, table, spec, &replica);
+		row.target = replica.target;
+		row.columns = replica.columns;
+		row.key = spec->key;
+		row.nkey = spec->nkey;
+	}
+	cdc_registry_insert(sub, &row);
+}
+
+bool
+cdc_registry_default_target(const CdcSubscription *sub, const CdcTable *table,
+							CdcGeneratedLogged logged, CdcReplicaSpec *spec)
+{
+	memset(spec, 0, sizeof(*spec));
+	spec->logged = logged;
+	if (sub->target_schema == NULL)
+		return false;
+	spec->schema = sub->target_schema;
+	spec->name = cdc_replica_identifier(table->name);
+	if (strcmp(spec->name, cdc_replica_text(table->name)) != 0)
+		ereport(NOTICE,
+				(errmsg("the name of source table %s is longer than %d bytes",
+						cdc_replica_text(table->full_name), NAMEDATALEN - 1),
+				 errdetail("Its target is %s.",
+						   quote_qualified_identifier(spec->schema, spec->name))));
+	return true;
+}
+
+/* The row of a table that has a replica no more, or never had one, with the reason. */
+static void
+insert_in_error(const CdcSubscription *sub, CdcTableRow *row, const char *error)
+{
+	row->state = 'e';
+	row->error = error;
+	cdc_registry_insert(sub, row);
+	cdc_notify(sub->name, "table_error", row->source_table, error);
+}
+
+static void
+add_in_error(const CdcSubscription *sub, const CdcTable *table, const char *error)
+{
+	CdcTableRow row;
+
+	memset(&row, 0, sizeof(row));
+	row.source_table = cdc_replica_text(table->full_name);
+	insert_in_error(sub, &row, error);
+}
+
+void
+cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
+						  CdcGeneratedLogged logged, bool copy)
+{
+	CdcReplicaSpec spec;
+	char	   *trouble = cdc_replica_trouble(sub, table);
+
+	if (trouble != NULL)
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s", trouble),
+				 errdetail("The table is left out, the others are not affected."),
+				 errhint("Exclude it to silence this, or change the column at the source.")));
+		add_in_error(sub, table, trouble);
+		cdc_log(sub->name, "table", psprintf("source table %s is left out",
+											 cdc_replica_text(table->full_name)), trouble);
+		return;
+	}
+	cdc_registry_add(sub, table,
+					 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL, copy);
+}
+
+char
+cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
+							CdcGeneratedLogged logged, bool copy)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	CdcUser		user;
+	CdcReplicaSpec spec;
+	char	   *volatile error = cdc_replica_trouble(sub, table);
+
+	cdc_user_become_owner(sub, &user);
+	if (error == NULL)
+	{
+		BeginInternalSubTransaction(NULL);
+		MemoryContextSwitchTo(caller);
+		PG_TRY();
+		{
+			cdc_registry_add(sub, table,
+							 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL,
+							 copy && sub->copy_data);
+			ReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(caller);
+			CurrentResourceOwner = owner;
+		}
+		PG_CATCH();
+		{
+			ErrorData  *edata;
+
+			MemoryContextSwitchTo(caller);
+			edata = CopyErrorData();
+			if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+				edata->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
+				PG_RE_THROW();
+			FlushErrorState();
+			RollbackAndReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(caller);
+			CurrentResourceOwner = owner;
+			error = cdc_failure_text(edata);
+		}
+		PG_END_TRY();
+	}
+	if (error != NULL)
+	{
+		ereport(WARNING,
+				(errmsg("new source table %s is not replicated by subscription \"%s\"",
+						cdc_replica_text(table->full_name), sub->name),
+				 errdetail("%s", error)));
+		add_in_error(sub, table, error);
+	}
+	cdc_user_restore(&user);
+	cdc_log(sub->name, "table", psprintf("new source table %s", cdc_replica_text(table->full_name)),
+			error);
+	return error != NULL ? 'e' : copy && sub->copy_data ? 'i' : 'r';
+}
+
+/* Whether the table is in state 'e' without a target and with that error. */
+static bool
+is_unreadable(const CdcSubscription *sub, const char *source_table, const char *error)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc.subscription_table"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND state OPERATOR(pg_catalog.=) 'e' AND target IS NULL"
+		" AND last_error OPERATOR(pg_catalog.=) $3",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table, error) > 0;
+}
+
+/* Sets state 'e' and lets the target go; false: the table is not registered. */
+static bool
+release_target(const CdcSubscription *sub, const char *source_table, const char *error)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc.subscription_table SET state = 'e', last_error = $3, target = NULL,"
+		" state_since = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+	bool		found = cdc_spi_run(&stmt, sub->name, source_table, error) > 0;
+
+	cdc_catalog_changed();
+	return found;
+}
+
+void
+cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, const char *error)
+{
+	char	   *name = quote_literal_cstr(sub->name);
+	char	   *table = quote_literal_cstr(source_table);
+	CdcTableRow row;
+
+	if (is_unreadable(sub, source_table, error))
+		return;
+	if (release_target(sub, source_table, error))
+		cdc_notify(sub->name, "table_error", source_table, error);
+	else
+	{
+		memset(&row, 0, sizeof(row));
+		row.source_table = source_table;
+		insert_in_error(sub, &row, error);
+	}
+	cdc_log(sub->name, "table", psprintf("source table %s is left out", source_table), error);
+	ereport(WARNING,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("source table %s is not replicated by subscription \"%s\" any more",
+					source_table, sub->name),
+			 errdetail("%s", error),
+			 errhint("Change the column at the source, then call cdc.remove_table(%s, %s) and cdc.add_table(%s, %s).",
+					 name, table, name, table)));
+}
+
+void
+cdc_registry_remove(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmts[] = {
+		{"DELETE FROM cdc.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
+		{"DELETE FROM cdc.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}}
+	};
+	int			i;
+
+	for (i = 0; i < (int) lengthof(stmts); i++)
+		(void) cdc_spi_run(&stmts[i], sub->name, source_table);
+}
