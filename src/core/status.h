@@ -32,6 +32,7 @@ typedef enum CdcStatus
 	CDC_ERR_VALUE,				/* a value that was given is not valid */
 	CDC_ERR_SYNTAX,				/* text of people or programs that breaks its grammar */
 	CDC_ERR_CONNECT,			/* unreachable, unknown host, link lost */
+	CDC_ERR_PROTOCOL,			/* what the source answers is not what was asked for */
 	CDC_ERR_AUTH,				/* wrong password, unknown user */
 	CDC_ERR_PRIVILEGE,			/* the source refuses for a missing privilege */
 	CDC_ERR_PURGED,				/* the position is gone from the source */

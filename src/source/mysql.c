@@ -326,62 +326,116 @@ cdc_mysql_close(CdcMysql *conn)
 static unsigned
 parse_version(const char *text)
 {
-	unsigned	major,
-				minor,
-				patch;
+	unsigned	part[3] = {0};
+	int			i;
 
-	if (sscanf(text, "%u.%u.%u", &major, &minor, &patch) != 3 ||
-		major > 99 || minor > 99 || patch > 99)
-		return 0;
-	return major * 10000 + minor * 100 + patch;
+	for (i = 0; i < 3; i++)
+	{
+		int			digits = 0;
+
+		for (; *text >= '0' && *text <= '9' && digits < 3; digits++)
+			part[i] = part[i] * 10 + (*text++ - '0');
+		if (digits == 0 || part[i] > 99 || (i < 2 && *text++ != '.'))
+			return 0;
+	}
+	return part[0] * 10000 + part[1] * 100 + part[2];
 }
 
-static void
-copy_cell(char *dst, size_t size, const CdcString *cell)
+/* A cell of an answer that must be one row; NULL where it is not as it should be. */
+static const char *
+only_row(const CdcRows *rows, int ncolumns, int column)
 {
-	snprintf(dst, size, "%s", cell->data != NULL ? cell->data : "");
+	const CdcString *cell;
+
+	if (rows == NULL || rows->nrows != 1 || rows->ncolumns != ncolumns)
+		return NULL;
+	cell = cdc_rows_cell(rows, 0, column);
+	return cell->data != NULL && strlen(cell->data) == cell->len ? cell->data : NULL;
+}
+
+static CdcStatus
+unexpected_answer(CdcMysql *conn, const char *asked, CdcError *err)
+{
+	cdc_error(err, CDC_ERR_PROTOCOL, "unexpected answer of MySQL server \"%s\" to %s", conn->address, asked);
+	cdc_error_hint(err, "Check that the server options host and port lead to a MySQL or MariaDB server, and that nothing in between changes its answers.");
+	return CDC_ERR_PROTOCOL;
+}
+
+static CdcStatus
+read_version(CdcMysql *conn, CdcMysqlServerInfo *info, CdcError *err)
+{
+	static const char sql[] = "SELECT @@global.version, @@global.server_id";
+	CdcRows    *rows;
+	const char *version;
+	const char *id;
+	char	   *end = NULL;
+	unsigned long long server_id = 0;
+	CdcStatus	st = cdc_mysql_query(conn, NULL, sql, &rows, err);
+
+	if (cdc_failed(st))
+		return st;
+	version = only_row(rows, 2, 0);
+	id = only_row(rows, 2, 1);
+	if (id != NULL && *id >= '0' && *id <= '9')
+		server_id = strtoull(id, &end, 10);
+	if (version == NULL || end == NULL || *end != '\0' || server_id > UINT32_MAX)
+		st = unexpected_answer(conn, sql, err);
+	else
+	{
+		info->server_id = (unsigned) server_id;
+		info->version = parse_version(version);
+		cdc_clean_text(info->version_text, sizeof(info->version_text), version);
+		if (info->version == 0)
+		{
+			st = unexpected_answer(conn, sql, err);
+			cdc_error_detail(err, "\"%s\" is not a version.", info->version_text);
+		}
+	}
+	cdc_rows_free(rows);
+	return st;
+}
+
+/* Its identity, which positions by file belong to. */
+static CdcStatus
+read_uuid(CdcMysql *conn, CdcMysqlServerInfo *info, CdcError *err)
+{
+	/* MariaDB's server_uid came with 10.5; before, the id has to do */
+	const char *sql = info->flavor == CDC_MYSQL ?
+		"SHOW GLOBAL VARIABLES LIKE 'server\\_uuid'" :
+		"SHOW GLOBAL VARIABLES LIKE 'server\\_uid'";
+	CdcRows    *rows;
+	CdcStatus	st = cdc_mysql_query(conn, NULL, sql, &rows, err);
+	const char *uuid;
+
+	if (cdc_failed(st))
+		return st;
+	uuid = only_row(rows, 2, 1);
+	if (uuid != NULL && *uuid != '\0' && strlen(uuid) < sizeof(info->server_uuid))
+		cdc_clean_text(info->server_uuid, sizeof(info->server_uuid), uuid);
+	else if (rows != NULL && rows->nrows == 0 && rows->ncolumns == 2)
+		snprintf(info->server_uuid, sizeof(info->server_uuid), "server_id %u", info->server_id);
+	else
+		st = unexpected_answer(conn, sql, err);
+	cdc_rows_free(rows);
+	return st;
 }
 
 static CdcStatus
 read_server_info(CdcMysql *conn, CdcError *err)
 {
 	CdcMysqlServerInfo info = conn->info;
-	CdcRows    *rows;
-	CdcStatus	st;
+	CdcStatus	st = read_version(conn, &info, err);
 
-	st = cdc_mysql_query(conn, "SELECT @@global.version, @@global.server_id", &rows, err);
 	if (cdc_failed(st))
 		return st;
-	if (rows == NULL || rows->nrows != 1)
-	{
-		cdc_rows_free(rows);
-		return cdc_error(err, CDC_ERR_SOURCE, "MySQL server \"%s\" did not tell its version", conn->address);
-	}
-	copy_cell(info.version_text, sizeof(info.version_text), cdc_rows_cell(rows, 0, 0));
-	if (rows->cells[1].data != NULL)
-		info.server_id = (unsigned) strtoul(rows->cells[1].data, NULL, 10);
-	cdc_rows_free(rows);
 	info.connection_id = mysql_thread_id(conn->mysql);
-	info.version = parse_version(info.version_text);
-	if (info.version == 0)
-		return cdc_error(err, CDC_ERR_SOURCE, "MySQL server \"%s\" has an unexpected version \"%s\"",
-						 conn->address, info.version_text);
 	/* MariaDB says so in its version, or it is one that MySQL never had */
 	info.flavor = strcasestr(info.version_text, "mariadb") != NULL || info.version >= 100000 ?
 		CDC_MARIADB : CDC_MYSQL;
-	/* MariaDB's server_uid came with 10.5; before, the id has to do */
-	st = cdc_mysql_query(conn, info.flavor == CDC_MYSQL ?
-						 "SHOW GLOBAL VARIABLES LIKE 'server\\_uuid'" :
-						 "SHOW GLOBAL VARIABLES LIKE 'server\\_uid'", &rows, err);
-	if (cdc_failed(st))
-		return st;
-	if (rows != NULL && rows->nrows == 1 && rows->ncolumns == 2)
-		copy_cell(info.server_uuid, sizeof(info.server_uuid), cdc_rows_cell(rows, 0, 1));
-	else
-		snprintf(info.server_uuid, sizeof(info.server_uuid), "server_id %u", info.server_id);
-	cdc_rows_free(rows);
-	conn->info = info;
-	return CDC_OK;
+	st = read_uuid(conn, &info, err);
+	if (!cdc_failed(st))
+		conn->info = info;
+	return st;
 }
 
 /*
@@ -403,7 +457,7 @@ set_up_session(CdcMysql *conn, CdcError *err)
 
 	for (i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
 	{
-		st = cdc_mysql_query(conn, statements[i], NULL, err);
+		st = cdc_mysql_query(conn, NULL, statements[i], NULL, err);
 		if (cdc_failed(st))
 			return st;
 	}
@@ -411,9 +465,9 @@ set_up_session(CdcMysql *conn, CdcError *err)
 	if (cdc_failed(st))
 		return st;
 	if (conn->info.flavor == CDC_MYSQL && conn->info.version >= 50708)
-		st = cdc_mysql_query(conn, "SET SESSION max_execution_time = 0", NULL, err);
+		st = cdc_mysql_query(conn, NULL, "SET SESSION max_execution_time = 0", NULL, err);
 	else if (conn->info.flavor == CDC_MARIADB && conn->info.version >= 100101)
-		st = cdc_mysql_query(conn, "SET SESSION max_statement_time = 0", NULL, err);
+		st = cdc_mysql_query(conn, NULL, "SET SESSION max_statement_time = 0", NULL, err);
 	return st;
 }
 

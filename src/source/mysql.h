@@ -41,6 +41,7 @@ typedef struct CdcMysqlOptions
 	const char *tls_version;
 	const char *server_public_key;	/* file of the server's RSA key: passwords without TLS */
 	unsigned	connect_timeout_s;	/* 0: 10 */
+	unsigned	query_timeout_s;	/* for an answer or its next row, all in all; 0: 600 */
 	unsigned	heartbeat_ms;	/* asked of the server in a dump; 0: 5000 */
 	bool		compress;		/* protocol compression */
 } CdcMysqlOptions;
@@ -111,10 +112,10 @@ extern const CdcMysqlServerInfo *cdc_mysql_info(const CdcMysql *conn);
 
 /*
  * Runs one statement; *rows is NULL where it returns no result set.  An answer
- * of more than 64 MB is an error.
+ * of more than 64 MB is an error.  asked: what messages call it; NULL: as it is.
  */
-extern CdcStatus cdc_mysql_query(CdcMysql *conn, const char *sql, CdcRows **rows,
-								 CdcError *err);
+extern CdcStatus cdc_mysql_query(CdcMysql *conn, const char *asked, const char *sql,
+								 CdcRows **rows, CdcError *err);
 
 /*
  * Unbuffered SELECT: start, then fetch a row at a time (CDC_END after the

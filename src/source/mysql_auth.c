@@ -160,7 +160,7 @@ malformed(Login *login)
 {
 	CdcError   *err = &login->conn->auth_error;
 
-	cdc_error(err, CDC_ERR_CORRUPT, "MySQL server \"%s\" sent a malformed packet while user \"%s\" logged in",
+	cdc_error(err, CDC_ERR_PROTOCOL, "MySQL server \"%s\" sent a malformed packet while user \"%s\" logged in",
 			  login->conn->address, login->conn->options.user ? login->conn->options.user : "");
 	cdc_error_hint(err, "Check that the options host and port lead to a MySQL or MariaDB server.");
 	return false;

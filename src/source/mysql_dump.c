@@ -36,7 +36,7 @@ set_variable(CdcMysql *conn, const char *sql, CdcError *err)
 	{
 		SRV_UNKNOWN_SYSTEM_VARIABLE = 1193
 	};
-	CdcStatus	st = cdc_mysql_query(conn, sql, NULL, err);
+	CdcStatus	st = cdc_mysql_query(conn, NULL, sql, NULL, err);
 
 	if (st == CDC_ERR_SOURCE && mysql_errno(conn->mysql) == SRV_UNKNOWN_SYSTEM_VARIABLE)
 		return CDC_OK;
@@ -280,7 +280,7 @@ skip_to_next_file(CdcMysql *conn, const CdcDumpRequest *request, CdcRows **rows,
 	CdcStatus	st;
 	int64_t		row;
 
-	st = cdc_mysql_query(conn, "SHOW BINARY LOGS", rows, err);
+	st = cdc_mysql_query(conn, NULL, "SHOW BINARY LOGS", rows, err);
 	if (cdc_failed(st))
 		return st;
 	if (*rows != NULL && (*rows)->ncolumns >= 2 && find_row(*rows, request->file, &row) != NULL &&
@@ -289,7 +289,8 @@ skip_to_next_file(CdcMysql *conn, const CdcDumpRequest *request, CdcRows **rows,
 		const CdcString *size = cdc_rows_cell(*rows, row, 1);
 		const CdcString *next = cdc_rows_cell(*rows, row + 1, 0);
 
-		if (size->data != NULL && next->data != NULL)
+		/* what is no number is not the size that is looked for */
+		if (size->data != NULL && next->data != NULL && strlen(next->data) == next->len)
 		{
 			uint64_t	left = strtoull(size->data, NULL, 10) - request->offset;
 

@@ -335,13 +335,13 @@ other_trouble(const CdcMysql *conn, unsigned number, const char *text, const cha
 		case LIB_OUT_OF_MEMORY:
 			return cdc_error(err, CDC_ERR_NOMEM, "%s: out of memory in the client library", doing);
 		case LIB_PACKET_TOO_LARGE:
-			return cdc_error(err, CDC_ERR_LIMIT, "%s: MySQL server \"%s\" sent more than 1 GB at once", doing,
+			return cdc_error(err, CDC_ERR_LIMIT, "%s: MySQL server \"%s\" sent more at once than is allowed here", doing,
 							 conn->address);
 		case LIB_MALFORMED_PACKET:
-			cdc_error(err, CDC_ERR_CORRUPT, "%s: MySQL server \"%s\" sent a malformed packet", doing,
+			cdc_error(err, CDC_ERR_PROTOCOL, "%s: MySQL server \"%s\" sent a malformed packet", doing,
 					  conn->address);
 			cdc_error_detail(err, "%s", text);
-			return CDC_ERR_CORRUPT;
+			return CDC_ERR_PROTOCOL;
 		default:
 			return cdc_error(err, CDC_ERR_SOURCE, "%s failed at MySQL server \"%s\": %s", doing,
 							 conn->address, text);

@@ -177,12 +177,12 @@ send_statement(CdcMysql *conn, const char *sql, const char *doing, int *ncolumns
 	if (len > 0 && packet[0] == BYTE_OK)
 		return CDC_OK;
 	if (len > 0 && packet[0] == BYTE_LOCAL_INFILE)
-		return broken(conn, CDC_ERR_CORRUPT, "It asks for a file of this machine.", doing, err);
+		return broken(conn, CDC_ERR_PROTOCOL, "It asks for a file of this machine.", doing, err);
 	r.at = packet;
 	r.left = len;
 	/* one more byte may say whether columns are described, which none of our requests leaves out */
 	if (!read_length(&r, &n, &null) || n == 0 || n > MAX_COLUMNS || r.left > 1)
-		return broken(conn, CDC_ERR_CORRUPT, "It does not tell a number of columns that a result can have.", doing, err);
+		return broken(conn, CDC_ERR_PROTOCOL, "It does not tell a number of columns that a result can have.", doing, err);
 	*ncolumns = (int) n;
 	return CDC_OK;
 }
@@ -240,7 +240,7 @@ read_columns(CdcMysql *conn, int ncolumns, Store *store, const char *doing, CdcE
 		for (j = 0; j <= NAME; j++)
 		{
 			if (!read_string(&r, &s) || s.data == NULL)
-				return broken(conn, CDC_ERR_CORRUPT, "A column's description is malformed.", doing, err);
+				return broken(conn, CDC_ERR_PROTOCOL, "A column's description is malformed.", doing, err);
 		}
 		if (store != NULL)
 			st = store_string(conn, store, &s, doing, err);
@@ -249,7 +249,7 @@ read_columns(CdcMysql *conn, int ncolumns, Store *store, const char *doing, CdcE
 		return st;
 	st = cdc_mysql_read_packet(conn, doing, MAX_ANSWER, &packet, &len, err);
 	if (!cdc_failed(st) && !is_end(conn, packet, len))
-		st = broken(conn, CDC_ERR_CORRUPT, "It has more columns than it said.", doing, err);
+		st = broken(conn, CDC_ERR_PROTOCOL, "It has more columns than it said.", doing, err);
 	return st;
 }
 
@@ -275,7 +275,7 @@ read_row(CdcMysql *conn, int ncolumns, CdcString *cells, size_t limit, const cha
 			break;
 	}
 	if (i < ncolumns || r.left > 0)
-		return broken(conn, CDC_ERR_CORRUPT, "A row has not as many columns as the answer said.", doing, err);
+		return broken(conn, CDC_ERR_PROTOCOL, "A row has not as many columns as the answer said.", doing, err);
 	return CDC_OK;
 }
 
@@ -324,9 +324,9 @@ grow_cells(CdcMysql *conn, int ncolumns, CdcError *err)
 
 /* rows may be NULL when the answer does not matter. */
 CdcStatus
-cdc_mysql_query(CdcMysql *conn, const char *sql, CdcRows **rows, CdcError *err)
+cdc_mysql_query(CdcMysql *conn, const char *asked, const char *sql, CdcRows **rows, CdcError *err)
 {
-	static const char doing[] = "a statement";
+	const char *doing = asked != NULL ? asked : sql;
 	Store		store = {0};
 	int64_t		nrows = 0;
 	int			n;
@@ -364,7 +364,7 @@ cdc_mysql_query(CdcMysql *conn, const char *sql, CdcRows **rows, CdcError *err)
 CdcStatus
 cdc_mysql_select(CdcMysql *conn, const char *sql, int *ncolumns, CdcError *err)
 {
-	static const char doing[] = "a SELECT";
+	static const char doing[] = "reading a table";
 	CdcStatus	st = send_statement(conn, sql, doing, &conn->ncolumns, err);
 
 	if (cdc_failed(st))
@@ -387,7 +387,7 @@ cdc_mysql_fetch(CdcMysql *conn, const CdcString **cells, CdcError *err)
 
 	if (!conn->selecting)
 		return cdc_error(err, CDC_ERR_INTERNAL, "no SELECT is in progress");
-	st = read_row(conn, conn->ncolumns, conn->cells, MAX_ROW, "reading the rows of a SELECT", err);
+	st = read_row(conn, conn->ncolumns, conn->cells, MAX_ROW, "reading a table's rows", err);
 	if (st != CDC_OK)
 		conn->selecting = false;
 	*cells = conn->cells;

@@ -106,6 +106,8 @@ static const Option options[] = {
 	"File of the source's public RSA key: without TLS, a password that the source wants whole is encrypted with it, and is not sent without it"},
 	{SCOPE_MYSQL_SERVER, "connect_timeout", TYPE_SECONDS, "10s", 1, 3600, NULL, false, MYSQL(connect_timeout_s),
 	"How long to try each host"},
+	{SCOPE_MYSQL_SERVER, "query_timeout", TYPE_SECONDS, "600s", 1, 24 * 3600, NULL, false, MYSQL(query_timeout_s),
+	"How long the source may work on a question, or on a table's next row, before the connection is given up; that it works is looked at over another connection after three heartbeats"},
 	{SCOPE_MYSQL_SERVER, "heartbeat_interval", TYPE_MS, "5s", 100, 3600 * 1000, NULL, false, MYSQL(heartbeat_ms),
 	"The source sends a sign of life this often when it has no events; three missed mean reconnect"},
 	{SCOPE_MYSQL_SERVER, "compress", TYPE_BOOL, "off", 0, 0, NULL, false, MYSQL(compress),
