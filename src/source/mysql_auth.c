@@ -21,16 +21,13 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
-
+#include "source/mysql_crypto.h"
 #include "source/mysql_internal.h"
 #if CDC_LIBMARIADB
 #include <mysql/plugin_auth.h>
@@ -77,7 +74,6 @@ typedef struct MYSQL_PLUGIN_VIO_INFO VioInfo;
 #define ED25519_BYTES	32		/* of MariaDB's newer plugins */
 #define SHA1_BYTES		20
 #define SHA256_BYTES	32
-#define OAEP_BYTES		42		/* of the key's size, not for the message */
 #define BUFFER_BYTES	4096	/* the libraries' buffers are larger */
 
 __thread CdcMysql *cdc_mysql_connecting;
@@ -244,60 +240,38 @@ send_bytes(Login *login, const void *data, size_t len)
  * Proofs: the password goes into a hash with the server's random bytes.
  */
 
-typedef struct Piece
-{
-	const void *data;
-	size_t		len;
-} Piece;
-
-static bool
-hash(const EVP_MD *kind, const Piece *pieces, int n, unsigned char *digest)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_create();
-	bool		ok = ctx != NULL && EVP_DigestInit_ex(ctx, kind, NULL);
-	int			i;
-
-	for (i = 0; ok && i < n; i++)
-		ok = EVP_DigestUpdate(ctx, pieces[i].data, pieces[i].len);
-	ok = ok && EVP_DigestFinal_ex(ctx, digest, NULL);
-	EVP_MD_CTX_destroy(ctx);
-	return ok;
-}
-
 /*
  * native (SHA-1): H(p) xor H(scramble, H(H(p))); caching_sha2 (SHA-256) has the
  * scramble at the end.
  */
 static bool
-send_proof(Login *login, const EVP_MD *kind, size_t bytes, const unsigned char *scramble,
-		   bool scramble_first)
+send_proof(Login *login, CdcHash kind, size_t bytes, const unsigned char *scramble, bool scramble_first)
 {
-	unsigned char once[SHA256_BYTES];
-	unsigned char twice[SHA256_BYTES];
-	unsigned char mask[SHA256_BYTES];
-	Piece		password = {login->password, strlen(login->password)};
-	Piece		first = {once, bytes};
-	Piece		both[2] = {{scramble, SCRAMBLE_BYTES}, {twice, bytes}};
+	unsigned char once[CDC_MAX_DIGEST];
+	unsigned char twice[CDC_MAX_DIGEST];
+	unsigned char mask[CDC_MAX_DIGEST];
+	CdcString	password = {login->password, strlen(login->password)};
+	CdcString	first = {(char *) once, bytes};
+	CdcString	both[2] = {{(const char *) scramble, SCRAMBLE_BYTES}, {(char *) twice, bytes}};
 	size_t		i;
 	bool		ok;
 
 	if (!scramble_first)
 	{
 		both[1] = both[0];
-		both[0].data = twice;
+		both[0].data = (char *) twice;
 		both[0].len = bytes;
 	}
-	ok = hash(kind, &password, 1, once) && hash(kind, &first, 1, twice) && hash(kind, both, 2, mask);
-	for (i = 0; i < bytes; i++)
+	ok = cdc_crypto_hash(kind, &password, 1, once) && cdc_crypto_hash(kind, &first, 1, twice) &&
+		cdc_crypto_hash(kind, both, 2, mask);
+	for (i = 0; ok && i < bytes; i++)
 		mask[i] ^= once[i];
 	explicit_bzero(once, sizeof(once));
 	explicit_bzero(twice, sizeof(twice));
-	if (!ok)
-	{
-		cdc_error(&login->conn->auth_error, CDC_ERR_INTERNAL, "could not compute a hash of the password");
-		return false;
-	}
-	return send_bytes(login, mask, bytes);
+	if (ok)
+		return send_bytes(login, mask, bytes);
+	cdc_error(&login->conn->auth_error, CDC_ERR_INTERNAL, "could not compute a hash of the password");
+	return false;
 }
 
 /*
@@ -310,42 +284,6 @@ send_in_clear(Login *login)
 	return send_bytes(login, login->password, strlen(login->password) + 1);
 }
 
-static EVP_PKEY *
-read_key(Login *login)
-{
-	const char *path = login->conn->options.server_public_key;
-	CdcError   *err = &login->conn->auth_error;
-	FILE	   *file = fopen(path, "re");
-	EVP_PKEY   *key;
-
-	if (file == NULL)
-	{
-		cdc_error(err, CDC_ERR_CONFIG, "could not read the file of the server option server_public_key: %s",
-				  strerror(errno));
-		return NULL;
-	}
-	key = PEM_read_PUBKEY(file, NULL, NULL, NULL);
-	fclose(file);
-	if (key != NULL && EVP_PKEY_base_id(key) == EVP_PKEY_RSA)
-		return key;
-	EVP_PKEY_free(key);
-	cdc_error(err, CDC_ERR_CONFIG, "the file of the server option server_public_key has no public RSA key");
-	cdc_error_hint(err, "It is the file public_key.pem of the MySQL server, or what SHOW STATUS LIKE 'Caching_sha2_password_rsa_public_key' shows there.");
-	return NULL;
-}
-
-static bool
-encrypt(EVP_PKEY *key, const unsigned char *in, size_t len, unsigned char *out, size_t *out_len)
-{
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-	bool		ok = ctx != NULL && EVP_PKEY_encrypt_init(ctx) > 0 &&
-		EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) > 0 &&
-		EVP_PKEY_encrypt(ctx, out, out_len, in, len) > 0;
-
-	EVP_PKEY_CTX_free(ctx);
-	return ok;
-}
-
 /* Encrypted with the key that the user gave, never with one that came over the line. */
 static bool
 send_with_key(Login *login, const unsigned char *scramble)
@@ -354,24 +292,17 @@ send_with_key(Login *login, const unsigned char *scramble)
 	unsigned char sealed[2048];
 	size_t		len = strlen(login->password) + 1;
 	size_t		sealed_len = sizeof(sealed);
-	EVP_PKEY   *key = read_key(login);
+	CdcError   *err = &login->conn->auth_error;
 	size_t		i;
-	bool		ok;
+	CdcStatus	st;
 
-	if (key == NULL)
-		return false;
-	ok = EVP_PKEY_size(key) <= (int) sizeof(sealed) && len <= sizeof(clear) &&
-		(int) len + OAEP_BYTES <= EVP_PKEY_size(key);
-	for (i = 0; ok && i < len; i++)
+	if (len > sizeof(clear))
+		return cdc_error(err, CDC_ERR_CONFIG, "the password is too long"), false;
+	for (i = 0; i < len; i++)
 		clear[i] = (unsigned char) login->password[i] ^ scramble[i % SCRAMBLE_BYTES];
-	ok = ok && encrypt(key, clear, len, sealed, &sealed_len);
+	st = cdc_crypto_encrypt(login->conn->options.server_public_key, clear, len, sealed, &sealed_len, err);
 	explicit_bzero(clear, sizeof(clear));
-	EVP_PKEY_free(key);
-	if (ok)
-		return send_bytes(login, sealed, sealed_len);
-	cdc_error(&login->conn->auth_error, CDC_ERR_CONFIG,
-			  "the password could not be encrypted with the key of the server option server_public_key");
-	return false;
+	return !cdc_failed(st) && send_bytes(login, sealed, sealed_len);
 }
 
 static bool
@@ -396,7 +327,7 @@ do_native(Login *login, const unsigned char *scramble)
 {
 	if (login->password[0] == '\0')
 		return send_bytes(login, "", 0);
-	return send_proof(login, EVP_sha1(), SHA1_BYTES, scramble, true);
+	return send_proof(login, CDC_SHA1, SHA1_BYTES, scramble, true);
 }
 
 static bool
@@ -419,7 +350,7 @@ do_caching_sha2(Login *login, const unsigned char *scramble)
 {
 	if (login->password[0] == '\0')
 		return send_bytes(login, "", 1);
-	return send_proof(login, EVP_sha256(), SHA256_BYTES, scramble, false);
+	return send_proof(login, CDC_SHA256, SHA256_BYTES, scramble, false);
 }
 
 /* The server has the proof's hash in its cache, or asks for the password. */

@@ -370,7 +370,7 @@ cdc_mysql_select(CdcMysql *conn, const char *sql, int *ncolumns, CdcError *err)
 	if (cdc_failed(st))
 		return st;
 	if (conn->ncolumns == 0)
-		return cdc_error(err, CDC_ERR_VALUE, "the statement returns no rows");
+		return broken(conn, CDC_ERR_PROTOCOL, "It has no rows and columns at all.", doing, err);
 	st = read_columns(conn, conn->ncolumns, NULL, doing, err);
 	if (!cdc_failed(st) && grow_cells(conn, conn->ncolumns, err) == NULL)
 		st = CDC_ERR_NOMEM;

@@ -62,14 +62,14 @@ sub scenario { my ($self, %scenario) = @_; $self->command(scenario => \%scenario
 # that got the right answer).
 sub logins { my ($self) = @_; return @{ $self->command(logins => 1)->{logins} // croak 'a login hangs' } }
 
-# Falsifies the answers to queries that match; undef: none any more.  Returns how many were
-# falsified since the last call.
+# Falsifies the answers to queries that match; undef: none any more.  skip: not the first n;
+# busy: the server says that it is at work.  Returns how many were falsified since the last call.
 sub falsify
 {
-	my ($self, $kind, $match, $skip) = @_;
+	my ($self, $kind, $match, %more) = @_;
 	# Python knows no (?^:...)
 	my ($pattern) = defined $match ? re_text($match) : '';
-	return $self->command(falsify => $kind, match => $pattern, skip => $skip // 0)->{hits};
+	return $self->command(falsify => $kind, match => $pattern, %more)->{hits};
 }
 
 sub re_text

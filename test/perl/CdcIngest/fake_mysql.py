@@ -262,6 +262,7 @@ class Login:
 class Proxy:
     """Commands: {"falsify": kind, "match": regex, "skip": n} falsifies the answers to
     queries that match, but not the first n of them; {"falsify": null} ends that.
+    "busy": true: to SHOW PROCESSLIST, every connection is at work.
     {"queries": true} gives the queries since the last such command, in their order, with
     the number of columns and rows of their answers.
     """
@@ -297,6 +298,8 @@ class Proxy:
         with self.lock:
             self.queries.append([sql, columns, rows])
             rule = self.rule
+            if rule.get('busy') and sql == 'SHOW PROCESSLIST':
+                return 'busy'
             if not rule['falsify'] or not re.search(rule['match'], sql):
                 return None
             if rule.get('skip', 0) > 0:
@@ -467,6 +470,8 @@ class Session:
             rows = [[b'nonsense'] * len(columns) for r in some]
         elif kind == 'numbers':
             rows = [[b'-99999999999999999999'] * len(columns) for r in some]
+        elif kind == 'busy':
+            rows = [[b'Query' if i == 4 else c for i, c in enumerate(r)] for r in rows]
         elif kind == 'blank':
             rows = [[b''] * len(columns) for r in some]
         elif kind == 'names':
