@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "pg/base/settings.h"
 #include "pg/base/wake.h"
 #include "pg/catalog/changes.h"
 #include "pg/pull_binlog/pull_binlog.h"
@@ -24,6 +25,7 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	cdc_settings_init();
 	cdc_catalog_init();
 	cdc_wake_init();
 	cdc_outbox_init();

@@ -11,23 +11,28 @@
 
 #include "pg/catalog/subscription.h"
 
+/* What a run did to a target. */
 typedef struct CdcApplyCount
 {
-	char	   *target;
-	int64		events;
-	int64		inserted;
+	char	   *target;			/* qualified, quoted name */
+	int64		events;			/* of its source tables that were applied */
+	int64		inserted;		/* rows */
 	int64		updated;
 	int64		deleted;
 } CdcApplyCount;
 
 typedef struct CdcApplyResult
 {
-	int64		events;
+	int64		events;			/* of history, those without a target too */
 	List	   *counts;			/* of CdcApplyCount *, a target each */
 	bool		more;			/* history holds more that could be applied now */
 } CdcApplyResult;
 
-/* max_events: rounded up to a commit boundary; 0 = all that is there. */
+/*
+ * Applies the next events of a subscription's history, at most max_events rounded up to
+ * a commit boundary; 0 = all that is there.  Waits for another session that applies
+ * the same.  Does nothing while a copy has not joined the stream.
+ */
 extern void cdc_apply_run(const CdcSubscription *sub, int64 max_events,
 						  CdcApplyResult *result);
 

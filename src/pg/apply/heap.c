@@ -12,9 +12,6 @@
  * row trigger fires, the executor's functions for logical replication write
  * the row.
  *
- * The indexed lookup uses a dirty snapshot and waits for whoever has the row
- * in hand; a row that was changed between lookup and write is looked up anew.
- *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
@@ -38,54 +35,12 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "pg/apply/heap.h"
+#include "pg/apply/heap_internal.h"
 
 /* ------------------------------------------------------------------------
- * Lookup
+ * Keys that need no lookup
  * ------------------------------------------------------------------------
  */
-
-/*
- * Fills heap->found with the row that has the key; values are in the order of
- * target->key.
- */
-static bool
-lookup(CdcHeap *heap, const Datum *key, const CdcEntry *nulls_of, const bool *nulls)
-{
-	int			nkey = heap->run->target->nkey;
-	MemoryContext old;
-	TransactionId xwait;
-	bool		found;
-	int			i;
-
-	for (;;)
-	{
-		for (i = 0; i < nkey; i++)
-		{
-			int			k = heap->key_of_index[i];
-			bool		isnull = nulls ? nulls[k] : k < 16 && (nulls_of->key_nulls & (1 << k));
-
-			heap->scankey[i].sk_argument = isnull ? (Datum) 0 : key[k];
-			heap->scankey[i].sk_flags = isnull ? SK_ISNULL | SK_SEARCHNULL : 0;
-		}
-		ExecClearTuple(heap->found);
-
-		/* the scan keeps things of its own between calls */
-		old = MemoryContextSwitchTo(heap->estate->es_query_cxt);
-		index_rescan(heap->scan, heap->scankey, nkey, NULL, 0);
-		found = index_getnext_slot(heap->scan, ForwardScanDirection, heap->found);
-		MemoryContextSwitchTo(old);
-		if (!found)
-			return false;
-		xwait = TransactionIdIsValid(heap->dirty.xmin) ? heap->dirty.xmin : heap->dirty.xmax;
-		if (!TransactionIdIsValid(xwait))
-			return true;
-
-		/* somebody else has it in hand: wait for the end of his transaction */
-		ExecClearTuple(heap->found);
-		XactLockTableWait(xwait, NULL, NULL, XLTW_None);
-	}
-}
 
 /*
  * Remembers the greatest key, so that keys above it need no lookup: new rows
@@ -129,7 +84,7 @@ find_greatest_key(CdcHeap *heap)
 	index_endscan(scan);
 }
 
-/* Begins to note what is written if there was nothing before. */
+/* At the first flush: begins to note what is written where there was nothing before. */
 static void
 note_empty_table(CdcHeap *heap)
 {
@@ -148,6 +103,7 @@ is_unwritten(const CdcHeap *heap, const CdcEntry *entry)
 	return heap->written != NULL && (heap->written[bit / 8] & (1 << (bit % 8))) == 0;
 }
 
+/* Notes that the table may have the entry's row from now on. */
 static inline void
 note_written(CdcHeap *heap, const CdcEntry *entry)
 {
@@ -157,6 +113,7 @@ note_written(CdcHeap *heap, const CdcEntry *entry)
 		heap->written[bit / 8] |= 1 << (bit % 8);
 }
 
+/* Whether the table cannot have the entry's row, as its key is above all that it has. */
 static inline bool
 above_greatest_key(CdcHeap *heap, const CdcEntry *entry)
 {
@@ -182,39 +139,12 @@ above_greatest_key(CdcHeap *heap, const CdcEntry *entry)
 	return false;
 }
 
-static bool
-heap_backend_fetch(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls)
-{
-	CdcHeap    *heap = run->backend;
-	TupleDesc	desc = RelationGetDescr(heap->rel);
-	int			i;
-
-	if (!lookup(heap, run->key, NULL, run->key_null))
-		return false;
-	slot_getallattrs(heap->found);
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		nulls[i] = heap->found->tts_isnull[i];
-		if (nulls[i])
-			continue;
-		values[i] = heap->found->tts_values[i];
-		if (att->attlen == -1)
-			values[i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(values[i]));
-		else
-			values[i] = datumCopy(values[i], att->attbyval, att->attlen);
-	}
-	ExecClearTuple(heap->found);
-	return true;
-}
-
 /* ------------------------------------------------------------------------
  * Rows
  * ------------------------------------------------------------------------
  */
 
-/* The default of a column that an event lacks. */
+/* The default of a column (by attribute, from 0) that an event lacks. */
 static Datum
 column_default(CdcHeap *heap, int at, bool *isnull)
 {
@@ -250,8 +180,9 @@ column_default(CdcHeap *heap, int at, bool *isnull)
 }
 
 /*
- * Stores the entry's row in slot.  Columns that it lacks come from old, or are
- * their defaults.  May take the entry's tuple over.
+ * Stores the entry's row in slot.  Columns that it lacks come from old, or, where that
+ * is NULL or the row was deleted in between, are their defaults.  A complete row is
+ * not copied: the slot takes the entry's tuple over.
  */
 static void
 store_row(CdcHeap *heap, CdcEntry *entry, TupleTableSlot *slot, TupleTableSlot *old)
@@ -288,7 +219,7 @@ store_row(CdcHeap *heap, CdcEntry *entry, TupleTableSlot *slot, TupleTableSlot *
 	ExecStoreVirtualTuple(slot);
 }
 
-/* Generated columns and constraints of the row in slot. */
+/* Computes generated columns of the row in slot, and checks its constraints. */
 static void
 check_row(CdcHeap *heap, TupleTableSlot *slot, CmdType command)
 {
@@ -301,7 +232,7 @@ check_row(CdcHeap *heap, TupleTableSlot *slot, CmdType command)
 		ExecPartitionCheck(heap->rri, slot, heap->estate, true);
 }
 
-/* Whether two rows are the same, byte for byte, as stored. */
+/* Whether two rows are stored alike, byte for byte. */
 static bool
 same_row(TupleTableSlot *a, TupleTableSlot *b)
 {
@@ -326,80 +257,13 @@ same_row(TupleTableSlot *a, TupleTableSlot *b)
 	return same;
 }
 
-/* Locks the row in heap->found; false: it has changed, look it up again. */
-static bool
-lock_row(CdcHeap *heap)
-{
-	TM_FailureData failure;
-	TM_Result	result;
-	ItemPointerData tid = heap->found->tts_tid;
-
-	PushActiveSnapshot(GetLatestSnapshot());
-	result = table_tuple_lock(heap->rel, &tid, GetActiveSnapshot(), heap->found,
-							  heap->estate->es_output_cid, LockTupleExclusive, LockWaitBlock,
-							  0, &failure);
-	PopActiveSnapshot();
-	switch (result)
-	{
-		case TM_Ok:
-			return true;
-		case TM_Updated:
-		case TM_Deleted:
-			return false;
-		default:
-			elog(ERROR, "unexpected result %d of locking a row", (int) result);
-	}
-	return false;
-}
-
-/* What a write's result means: true: done, false: look the row up again. */
-static bool
-written(CdcHeap *heap, TM_Result result)
-{
-	switch (result)
-	{
-		case TM_Ok:
-			return true;
-		case TM_Updated:
-		case TM_Deleted:
-			return false;
-		case TM_SelfModified:
-		case TM_Invisible:
-			/* a trigger or default of this command wrote it */
-			CommandCounterIncrement();
-			heap->estate->es_output_cid = GetCurrentCommandId(true);
-			return false;
-		default:
-			elog(ERROR, "unexpected result %d of writing a row", (int) result);
-	}
-	return false;
-}
-
-/* Deletes the row in heap->found. */
-static bool
-delete_found(CdcHeap *heap)
-{
-	TM_FailureData failure;
-
-	if (heap->triggers)
-	{
-		if (!lock_row(heap))
-			return false;
-		CDC_SIMPLE_DELETE(heap->rri, heap->estate, &heap->epq, heap->found);
-		return true;
-	}
-	return written(heap, table_tuple_delete(heap->rel, &heap->found->tts_tid,
-											heap->estate->es_output_cid,
-											heap->estate->es_snapshot, InvalidSnapshot, true,
-											&failure, false));
-}
-
+/* Deletes the row that has the entry's key, if there is one. */
 static void
 delete_row(CdcHeap *heap, const CdcEntry *entry)
 {
-	while (lookup(heap, entry->key, entry, NULL))
+	while (cdc_heap_find_entry(heap, entry))
 	{
-		if (delete_found(heap))
+		if (cdc_heap_delete_found(heap))
 		{
 			heap->run->count.deleted++;
 			break;
@@ -414,16 +278,17 @@ update_found(CdcHeap *heap)
 	TM_FailureData failure;
 	LockTupleMode lockmode;
 	CdcUpdateIndexes update_indexes;
+	TM_Result	result;
 
 	check_row(heap, heap->next, CMD_UPDATE);
 	if (same_row(heap->found, heap->next))
 		return true;
 	if (heap->run->target->row_by_row)
 		cdc_heap_remove_conflicts(heap, heap->next, &heap->found->tts_tid);
-	if (!written(heap, table_tuple_update(heap->rel, &heap->found->tts_tid, heap->next,
-										  heap->estate->es_output_cid,
-										  heap->estate->es_snapshot, InvalidSnapshot, true,
-										  &failure, &lockmode, &update_indexes)))
+	result = table_tuple_update(heap->rel, &heap->found->tts_tid, heap->next,
+								heap->estate->es_output_cid, heap->estate->es_snapshot,
+								InvalidSnapshot, true, &failure, &lockmode, &update_indexes);
+	if (!cdc_heap_is_done(heap, result))
 		return false;
 	if (heap->rri->ri_NumIndices > 0 && CDC_UPDATES_INDEXES(update_indexes))
 		list_free(CDC_APPLY_INDEX_TUPLES(heap->rri, heap->next, heap->estate, true,
@@ -436,11 +301,12 @@ update_found(CdcHeap *heap)
  * ------------------------------------------------------------------------
  */
 
+/* Writes the new rows that wait, and their index entries. */
 static void
 write_pending(CdcHeap *heap)
 {
 	CdcApply   *apply = heap->apply;
-	CdcEntry   *at = (CdcEntry *) apply->at_entry;
+	const CdcEntry *at = apply->at.entry;
 	int			n = heap->npending;
 	int			i;
 
@@ -453,8 +319,8 @@ write_pending(CdcHeap *heap)
 		table_multi_insert(heap->rel, heap->slots, n, heap->estate->es_output_cid, 0, NULL);
 	for (i = 0; i < n; i++)
 	{
-		apply->at_entry = heap->pending[i];
-		apply->place = heap->pending[i]->place;
+		apply->at.entry = heap->pending[i];
+		apply->at.place = heap->pending[i]->place;
 		ResetPerTupleExprContext(heap->estate);
 		if (heap->rri->ri_NumIndices > 0)
 			list_free(CDC_APPLY_INDEX_TUPLES(heap->rri, heap->slots[i], heap->estate, false,
@@ -462,9 +328,10 @@ write_pending(CdcHeap *heap)
 		ExecClearTuple(heap->slots[i]);
 	}
 	heap->pending_bytes = 0;
-	apply->at_entry = at;
+	apply->at.entry = at;
 }
 
+/* Adds the entry's row to those that wait; where triggers fire, writes it. */
 static void
 insert_row(CdcHeap *heap, CdcEntry *entry)
 {
@@ -508,16 +375,17 @@ insert_row(CdcHeap *heap, CdcEntry *entry)
 		write_pending(heap);
 }
 
+/* Writes the entry's row over the one that has its key, or as a new one. */
 static void
 put_row(CdcHeap *heap, CdcEntry *entry)
 {
 	if (!is_unwritten(heap, entry) && !above_greatest_key(heap, entry))
 	{
-		while (lookup(heap, entry->key, entry, NULL))
+		while (cdc_heap_find_entry(heap, entry))
 		{
 			bool		done;
 
-			if (heap->triggers && !lock_row(heap))
+			if (heap->triggers && !cdc_heap_lock_found(heap))
 				continue;
 			if (entry->tuple != NULL)
 				heap->next_len = entry->tuple->t_len;
@@ -549,18 +417,19 @@ put_row(CdcHeap *heap, CdcEntry *entry)
  * ------------------------------------------------------------------------
  */
 
+/* Makes the entry the one at hand. */
 static inline void
-at_entry(CdcHeap *heap, CdcEntry *entry)
+begin_entry(CdcHeap *heap, CdcEntry *entry)
 {
-	heap->apply->at_entry = entry;
-	heap->apply->place = entry->place;
+	heap->apply->at.entry = entry;
+	heap->apply->at.place = entry->place;
 	ResetPerTupleExprContext(heap->estate);
 	CHECK_FOR_INTERRUPTS();
 }
 
 /*
- * Entries are sorted by their keys, and lie anywhere in memory: those that come
- * soon are asked for ahead.
+ * The run's entry at i.  Entries are sorted by their keys, and lie anywhere in memory:
+ * those that come soon are prefetched.
  */
 static inline CdcEntry *
 next_entry(const CdcTargetRun *run, int i)
@@ -577,6 +446,7 @@ next_entry(const CdcTargetRun *run, int i)
 	return run->entries[i];
 }
 
+/* Deletes first, so that keys may have been swapped or moved along; then rows. */
 static void
 flush_keyed(CdcHeap *heap)
 {
@@ -589,7 +459,7 @@ flush_keyed(CdcHeap *heap)
 
 		if (entry->put || is_unwritten(heap, entry))
 			continue;
-		at_entry(heap, entry);
+		begin_entry(heap, entry);
 		delete_row(heap, entry);
 	}
 	find_greatest_key(heap);
@@ -600,12 +470,13 @@ flush_keyed(CdcHeap *heap)
 
 		if (!entry->put)
 			continue;
-		at_entry(heap, entry);
+		begin_entry(heap, entry);
 		put_row(heap, entry);
 	}
 	write_pending(heap);
 }
 
+/* Takes rows away first, then adds the new ones. */
 static void
 flush_keyless(CdcHeap *heap)
 {
@@ -625,7 +496,7 @@ flush_keyless(CdcHeap *heap)
 
 			entry->tuple = n + 1 == entry->add ? tuple : heap_copytuple(tuple);
 			MemoryContextSwitchTo(old);
-			at_entry(heap, entry);
+			begin_entry(heap, entry);
 			insert_row(heap, entry);
 		}
 	}
@@ -635,7 +506,7 @@ flush_keyless(CdcHeap *heap)
 static void
 heap_backend_flush(CdcApply *apply, CdcTargetRun *run)
 {
-	CdcHeap    *heap = run->backend;
+	CdcHeap    *heap = run->state;
 	MemoryContext old;
 
 	heap->estate->es_output_cid = GetCurrentCommandId(true);
@@ -655,10 +526,36 @@ heap_backend_flush(CdcApply *apply, CdcTargetRun *run)
 	CommandCounterIncrement();
 }
 
-bool
-cdc_heap_delete_found(CdcHeap *heap)
+/* ------------------------------------------------------------------------
+ * The back-end
+ * ------------------------------------------------------------------------
+ */
+
+static bool
+heap_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *nulls)
 {
-	return delete_found(heap);
+	CdcHeap    *heap = run->state;
+	TupleDesc	desc = RelationGetDescr(heap->rel);
+	int			i;
+
+	if (!cdc_heap_find_key(heap, key))
+		return false;
+	slot_getallattrs(heap->found);
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		nulls[i] = heap->found->tts_isnull[i];
+		if (nulls[i])
+			continue;
+		values[i] = heap->found->tts_values[i];
+		if (att->attlen == -1)
+			values[i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(values[i]));
+		else
+			values[i] = datumCopy(values[i], att->attbyval, att->attlen);
+	}
+	ExecClearTuple(heap->found);
+	return true;
 }
 
 const CdcApplyBackend cdc_apply_heap = {
@@ -666,7 +563,6 @@ const CdcApplyBackend cdc_apply_heap = {
 	cdc_heap_open,
 	heap_backend_flush,
 	heap_backend_fetch,
-	cdc_apply_truncate,
 	cdc_heap_close
 };
 

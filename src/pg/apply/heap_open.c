@@ -22,7 +22,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "pg/apply/heap.h"
+#include "pg/apply/heap_internal.h"
 
 /*
  * The executor asks the range table which columns an UPDATE sets: all of
@@ -52,6 +52,7 @@ init_range_table(CdcHeap *heap)
 	(void) permissions;
 }
 
+/* Whether a row trigger fires under session_replication_role replica. */
 static bool
 fires_row_triggers(Relation rel)
 {
@@ -71,6 +72,7 @@ fires_row_triggers(Relation rel)
 	return false;
 }
 
+/* Opens the key's index, and a scan of it for lookups. */
 static void
 open_key_index(CdcHeap *heap, const CdcTarget *target)
 {
@@ -113,7 +115,7 @@ cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
 	CdcHeap    *heap = palloc0(sizeof(CdcHeap));
 	EState	   *estate;
 
-	run->backend = heap;
+	run->state = heap;
 	heap->apply = apply;
 	heap->run = run;
 	heap->rel = table_open(target->relid, NoLock);
@@ -141,7 +143,7 @@ cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
 void
 cdc_heap_close(CdcApply *apply, CdcTargetRun *run)
 {
-	CdcHeap    *heap = run->backend;
+	CdcHeap    *heap = run->state;
 	int			i;
 
 	if (heap->scan != NULL)
@@ -158,7 +160,7 @@ cdc_heap_close(CdcApply *apply, CdcTargetRun *run)
 	ExecResetTupleTable(heap->estate->es_tupleTable, false);
 	FreeExecutorState(heap->estate);
 	table_close(heap->rel, NoLock);
-	run->backend = NULL;
+	run->state = NULL;
 }
 
 #endif							/* CDC_HAVE_TABLE_AM */

@@ -17,14 +17,19 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "pg/apply/heap.h"
+#include "pg/apply/heap_internal.h"
+#include "pg/target/key.h"
 
 /* ------------------------------------------------------------------------
  * Tables without key
  * ------------------------------------------------------------------------
  */
 
-/* Takes the row in heap->found away if an entry with that presence wants it. */
+/*
+ * Deletes the row in heap->found if an entry with that presence takes such a row away.
+ * values and nulls are scratch; *changed is set where somebody else was at the row, so
+ * that the scan has to be repeated.
+ */
 static bool
 take_found(CdcHeap *heap, const CdcPresence *presence, Datum *values, bool *nulls,
 		   bool *changed)
@@ -43,12 +48,12 @@ take_found(CdcHeap *heap, const CdcPresence *presence, Datum *values, bool *null
 		values[at] = heap->found->tts_values[at];
 		nulls[at] = heap->found->tts_isnull[at];
 	}
-	entry = cdc_reduce_find_row(heap->run, cdc_reduce_hash(target, values, nulls), values,
+	entry = cdc_reduce_find_row(heap->run, cdc_key_hash(target, values, nulls), values,
 								nulls);
 	if (entry == NULL || entry->take == 0 || entry->presence != presence)
 		return false;
-	heap->apply->at_entry = entry;
-	heap->apply->place = entry->place;
+	heap->apply->at.entry = entry;
+	heap->apply->at.place = entry->place;
 	if (!cdc_heap_delete_found(heap))
 	{
 		*changed = true;
@@ -59,7 +64,7 @@ take_found(CdcHeap *heap, const CdcPresence *presence, Datum *values, bool *null
 	return true;
 }
 
-/* One pass; returns how many rows are still wanted. */
+/* One pass over the table; returns how many rows are still to be taken away. */
 static int64
 take_rows_once(CdcHeap *heap, List *presences, int64 wanted, bool *changed)
 {

@@ -4,7 +4,7 @@
  *	  Which events of a run need not be applied, as later ones of the same run
  *	  replace what they do.
  *
- * The reduction in apply_reduce.c sees that only for what it holds in memory.
+ * The reduction in reduce.c sees that only for what it holds in memory.
  * When that is full and a sample of the events to come says that many of them
  * change rows that would be written now, the rest of the run is read once for
  * its keys alone: a table maps each key to the last event on it, sixteen bytes
@@ -13,93 +13,101 @@
  * reading the event.  Where the table is full, and at a barrier, the look
  * ahead ends; a later one may follow.
  *
- * An event supersedes an earlier one on the same key when it leaves nothing of
- * it: a delete does, and a row image that has all columns which the earlier one
- * had (after a delete: all columns).  Between them nobody may have read the
- * row.  Only an update of the key with a partial image does that: it takes the
- * other columns along.
+ * The target's mode says whether an event leaves nothing of an earlier one on the
+ * same key.  Between them nobody may have read the row.  Only an update of the key
+ * with a partial image does that: it takes the other columns along.
  *
- * Nothing here depends on the sample, or on a table being large enough, but
- * speed.
+ * Nothing here depends on a table being large enough, but speed.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
 
-#include "catalog/pg_type.h"
-#include "miscadmin.h"
+#include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
+#include "pg/target/key.h"
+
 /*
- * The sample: so many places of what would be looked at (fewer where few rows
- * are at stake), so many events at each.
+ * How far a look goes: so many times the events that memory held, and events for
+ * which the bits take 4 MB.
  */
-#define SAMPLE_PLACES	16
-#define SAMPLE_EVENTS	16
-
-/* A look ahead pays when one of so many events replaces what another did. */
-#define WORTH_ONE_OF	3
-
-/* How far it goes: so many times the events that memory held, and 4 MB of bits. */
 #define REACH			16
 #define MAX_EVENTS		(INT64CONST(1) << 25)
 #define FIRST_BITS		(64 * 1024)
 
 #define MIN_SLOTS		128
-#define MAX_RUNS		PG_UINT16_MAX
 
-/* Events on keys of one word wait until so many came after them, see touch(). */
+/* So many events on keys of one word wait for the memory of their slots, see touch_key(). */
 #define WAITING			16
 
-/* Images of keys that are not one word; one that is larger than a block is left out. */
+/*
+ * Keys that are not one word are kept as images, in blocks of so many bytes; a larger
+ * one is left out.  Addresses of images count in units, so that 32 bits suffice.
+ */
 #define IMAGE_BLOCK		(64 * 1024)
-#define IMAGE_UNIT		4		/* their addresses count in these */
+#define IMAGE_UNIT		4
 
-/* What the last event of a key did, beside the number of a presence. */
-#define DID_READ		PG_UINT16_MAX	/* it is needed, whatever comes */
+/*
+ * What the last event of a key did: it wrote the columns of the presence with this id,
+ * or one of these.
+ */
+#define DID_READ		PG_UINT16_MAX	/* it is needed, whatever comes behind it */
 #define DID_DELETE		(PG_UINT16_MAX - 1)
-#define DID_ENTRY		(PG_UINT16_MAX - 2) /* it is in memory */
+#define DID_ENTRY		(PG_UINT16_MAX - 2) /* it is among the entries in memory */
 #define MAX_PRESENCES	(PG_UINT16_MAX - 3)
 
+/* A key and the last event on it. */
 typedef struct Slot
 {
 	uint64		key;			/* see make_key() */
-	uint32		event;			/* seq - first of the last one; DID_ENTRY: of entries */
+	uint32		event;			/* seq - first of the last event; of DID_ENTRY the index in
+								 * entries */
 	uint16		run;			/* CdcTargetRun.number; 0: free */
-	uint16		did;
+	uint16		did;			/* a presence's id or DID_... */
 } Slot;
 
 /* What an event does to a key. */
 typedef struct Touch
 {
 	CdcTargetRun *run;
-	uint64		key;
-	const CdcPresence *presence;	/* NULL: the row is deleted */
-	uint32		event;
+	uint64		key;			/* see make_key() */
+	const CdcPresence *presence;	/* columns that it writes; NULL: the row is deleted */
+	uint32		event;			/* as in Slot, as did */
 	uint16		did;
-	bool		reads;			/* what is there before must be there */
+	bool		reads;			/* it needs what is there before */
 } Touch;
 
+/* A look ahead while it is under way. */
 typedef struct Look
 {
-	CdcLookahead *ahead;
-	MemoryContext cxt;			/* slots and images */
+	CdcApply   *apply;
+	CdcLookahead *ahead;		/* its outcome */
+	MemoryContext cxt;			/* of slots and images */
+
+	/* the table of keys: open addressing */
 	Slot	   *slots;
 	uint32		nslots;
 	uint32		nused;
 	uint32		maxused;
-	char	  **blocks;			/* of images */
+
+	/* images of keys that are not one word */
+	char	  **blocks;
 	int			nblocks;
 	int			maxblocks;
-	size_t		block_used;		/* of the last one */
-	int64		image_bytes;
+	size_t		block_used;		/* of the last block, in bytes */
+	int64		image_bytes;	/* of all of them */
 	int64		max_image_bytes;
 	StringInfoData image;		/* of the key at hand */
-	Datum	   *okey;			/* scratch for the widest target so far */
+
+	/* scratch: a former key, by attribute of the widest target so far */
+	Datum	   *okey;
 	bool	   *onulls;
 	int			natts;
+
+	/* events that wait for their slots to come into the cache */
 	Touch		waiting[WAITING];	/* a ring; free where run is NULL */
-	int			next;
+	int			next;			/* place in it of the next one */
 } Look;
 
 /* ------------------------------------------------------------------------
@@ -107,15 +115,7 @@ typedef struct Look
  * ------------------------------------------------------------------------
  */
 
-static inline bool
-takes_part(const CdcTargetRun *run)
-{
-	const CdcTarget *target = run->target;
-
-	return OidIsValid(target->relid) && target->key_by_image && !target->keyless &&
-		!target->row_by_row && run->number <= MAX_RUNS;
-}
-
+/* Whether the key is a word that is compared as it is. */
 static inline bool
 key_is_word(const CdcTarget *target)
 {
@@ -123,8 +123,9 @@ key_is_word(const CdcTarget *target)
 }
 
 /*
- * The key's identity: of a single word, itself, mixed; else its hash, and its
- * bytes in look->image.  False: it is not looked after (NULL, or too long).
+ * Fills *key with what identifies a key in the table: a single word is itself, mixed;
+ * of others it is the hash, and look->image gets their bytes.  Returns false where the
+ * key is not followed, as it has a NULL or is too long.
  */
 static bool
 make_key(Look *look, const CdcTarget *target, const Datum *values, const bool *nulls,
@@ -194,6 +195,7 @@ keep_image(Look *look)
 					  (look->block_used - size)) / IMAGE_UNIT);
 }
 
+/* Whether the image at an address is look->image. */
 static bool
 image_is(const Look *look, uint32 address)
 {
@@ -206,13 +208,14 @@ image_is(const Look *look, uint32 address)
 		memcmp(at + sizeof(len), look->image.data, len) == 0;
 }
 
+/* The slot where the search for a key begins. */
 static inline uint32
 first_slot(const Look *look, uint64 key)
 {
 	return (uint32) (((key >> 32) * look->nslots) >> 32);
 }
 
-/* The key's slot; or the free one where it belongs. */
+/* The slot of a key, or the free one where it belongs. */
 static Slot *
 find_slot(Look *look, const CdcTargetRun *run, uint64 key)
 {
@@ -233,7 +236,7 @@ find_slot(Look *look, const CdcTargetRun *run, uint64 key)
 	}
 }
 
-/* Makes a free slot the key's; its image is in look->image. */
+/* Gives a free slot to a key, whose image, where it has one, is in look->image. */
 static void
 take_slot(Look *look, Slot *slot, const CdcTargetRun *run, uint64 key)
 {
@@ -242,7 +245,7 @@ take_slot(Look *look, Slot *slot, const CdcTargetRun *run, uint64 key)
 	look->nused++;
 }
 
-/* Whether there is no room for one more event. */
+/* Whether the table has no room for what one more event may add. */
 static inline bool
 is_full(const Look *look)
 {
@@ -255,41 +258,30 @@ is_full(const Look *look)
  * ------------------------------------------------------------------------
  */
 
-/* Whether a has no column that b lacks. */
+/*
+ * Whether an event that writes the columns later (NULL: that deletes the row) leaves
+ * nothing of the event on the same key that did that.
+ */
 static bool
-is_covered(const CdcTarget *target, const CdcPresence *a, const CdcPresence *b)
+supersedes_event(const CdcTargetRun *run, uint16 did, const CdcPresence *later)
 {
-	int			i;
+	const CdcPresences *presences = &run->target->presences;
 
-	if (a == b || b->complete)
-		return true;
-	for (i = 0; i < target->desc->natts; i++)
-		if (a->attrs[i] && !b->attrs[i])
-			return false;
-	return true;
-}
-
-/* presence: what the event writes; NULL: it deletes the row. */
-static bool
-supersedes_event(const CdcTarget *target, uint16 did, const CdcPresence *presence)
-{
 	if (did == DID_READ)
 		return false;
-	if (presence == NULL || presence->complete)
-		return true;
-	if (did == DID_DELETE)
-		return false;
-	return is_covered(target, list_nth(target->presences, did), presence);
+	return run->mode->supersedes(presences, later,
+								 did == DID_DELETE ? NULL : cdc_presence_by_id(presences, did));
 }
 
+/* The same of what memory has for the key. */
 static bool
-supersedes_entry(const CdcTarget *target, const CdcEntry *entry, const CdcPresence *presence)
+supersedes_entry(const CdcTargetRun *run, const CdcEntry *entry, const CdcPresence *later)
 {
-	if (presence == NULL || presence->complete)
-		return true;
-	return entry->put && !entry->replace && is_covered(target, entry->presence, presence);
+	return run->mode->supersedes(&run->target->presences, later,
+								 entry->put && !entry->replace ? entry->presence : NULL);
 }
 
+/* Notes that an event is superseded. */
 static void
 set_bit(CdcLookahead *ahead, uint32 event)
 {
@@ -308,38 +300,37 @@ set_bit(CdcLookahead *ahead, uint32 event)
 }
 
 /*
- * What was last on the key before is superseded, or not; then the event is the
- * last one itself.
+ * Notes an event on a key: finds out whether it supersedes the one that was the last
+ * on the key before, and makes it the last one itself.
  */
 static void
-do_touch(Look *look, const Touch *touch)
+perform_touch(Look *look, const Touch *touch)
 {
 	CdcTargetRun *run = touch->run;
-	const CdcTarget *target = run->target;
 	Slot	   *slot = find_slot(look, run, touch->key);
 
 	if (slot->run == 0)
 		take_slot(look, slot, run, touch->key);
 	else if (touch->reads)
-		;						/* neither */
+		;						/* it needs the one before */
 	else if (slot->did == DID_ENTRY)
 	{
 		CdcEntry   *entry = run->entries[slot->event];
 
-		if (supersedes_entry(target, entry, touch->presence))
+		if (supersedes_entry(run, entry, touch->presence))
 			entry->superseded = true;
 	}
-	else if (supersedes_event(target, slot->did, touch->presence))
+	else if (supersedes_event(run, slot->did, touch->presence))
 		set_bit(look->ahead, slot->event);
 	slot->event = touch->event;
 	slot->did = touch->did;
 }
 
 /*
- * An event on the key in values and nulls.  Where the table is larger than the
- * processor's caches, most of the time would go into waiting for it: what is
- * done with keys of one word therefore comes a little later, and its slot is
- * asked for now.
+ * Notes an event on the key in values and nulls (by attribute).  Where the table is
+ * larger than the processor's caches, most of the time would go into waiting for its
+ * memory: the slots of keys of one word are therefore prefetched now, and looked at a
+ * few events later.
  */
 static void
 touch_key(Look *look, Touch *touch, const Datum *values, const bool *nulls)
@@ -350,16 +341,17 @@ touch_key(Look *look, Touch *touch, const Datum *values, const bool *nulls)
 		return;
 	if (!key_is_word(touch->run->target))
 	{
-		do_touch(look, touch);
+		perform_touch(look, touch);
 		return;
 	}
 	__builtin_prefetch(&look->slots[first_slot(look, touch->key)]);
 	if (waiting->run != NULL)
-		do_touch(look, waiting);
+		perform_touch(look, waiting);
 	*waiting = *touch;
 	look->next = (look->next + 1) % WAITING;
 }
 
+/* Notes the events that still wait. */
 static void
 touch_waiting(Look *look)
 {
@@ -370,10 +362,11 @@ touch_waiting(Look *look)
 		Touch	   *waiting = &look->waiting[(look->next + i) % WAITING];
 
 		if (waiting->run != NULL)
-			do_touch(look, waiting);
+			perform_touch(look, waiting);
 	}
 }
 
+/* Makes room for a former key of a target with so many attributes. */
 static void
 need_scratch(Look *look, int natts)
 {
@@ -384,7 +377,7 @@ need_scratch(Look *look, int natts)
 	look->natts = natts;
 }
 
-/* Puts the keys in memory into the table, as far as there is room to spare. */
+/* Puts the keys of entries in memory into the table, as far as there is room to spare. */
 static void
 add_entries(Look *look, CdcTargetRun *run)
 {
@@ -404,7 +397,7 @@ add_entries(Look *look, CdcTargetRun *run)
 			int			at = target->key[k].attnum - 1;
 
 			look->okey[at] = entry->key[k];
-			look->onulls[at] = k < 16 && (entry->key_nulls & (1 << k)) != 0;
+			look->onulls[at] = cdc_entry_key_is_null(entry, k);
 		}
 		if (!make_key(look, target, look->okey, look->onulls, &key))
 			continue;
@@ -420,22 +413,28 @@ add_entries(Look *look, CdcTargetRun *run)
  * ------------------------------------------------------------------------
  */
 
-/* One row of an event; alone: it is its only one. */
+/*
+ * Notes what the i-th row of an event does to its key or keys.  alone: it is the event's
+ * only row.
+ */
 static void
-look_at_row(CdcApply *apply, Look *look, CdcTargetRun *run, const CdcHistoryEvent *event, int row,
-			bool alone)
+look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int i, bool alone)
 {
+	CdcApply   *apply = look->apply;
+	CdcTargetRun *run = source->target;
+	CdcSourceRow *row = &source->row;
 	const JsonbContainer *data;
 	const JsonbContainer *old;
 	Touch		touch;
 
 	need_scratch(look, run->target->desc->natts);
-	cdc_event_images(apply, run, event, row, &data, &old);
-	apply->at_data = data;
+	cdc_event_images(apply, source, event, i, &data, &old);
+	apply->at.data = data;
 	memset(&touch, 0, sizeof(touch));
 	touch.run = run;
 	touch.event = (uint32) (event->seq - look->ahead->first);
-	touch.presence = cdc_reduce_convert(apply, run, data, true)->presence;
+	cdc_source_row_key(row, data, event->seq);
+	touch.presence = row->layout->presence;
 	touch.did = touch.presence->id <= MAX_PRESENCES ? touch.presence->id : DID_READ;
 	if (event->op == CDC_OP_DELETE)
 	{
@@ -444,9 +443,9 @@ look_at_row(CdcApply *apply, Look *look, CdcTargetRun *run, const CdcHistoryEven
 	}
 	else if (event->op == CDC_OP_UPDATE && old != NULL && cdc_json_count(old) > 0)
 	{
-		if (cdc_reduce_old_key(apply, run, old, look->okey, look->onulls))
+		if (cdc_source_row_former_key(row, old, look->okey, look->onulls))
 		{
-			/* two keys in one event: it stays, whatever becomes of either */
+			/* an event on two keys is needed, whatever becomes of either */
 			Touch		before = touch;
 
 			touch.did = before.did = DID_READ;
@@ -455,41 +454,44 @@ look_at_row(CdcApply *apply, Look *look, CdcTargetRun *run, const CdcHistoryEven
 			touch_key(look, &before, look->okey, look->onulls);
 		}
 	}
-	/* an event goes as a whole or not at all */
+	/* an event is applied as a whole or not at all */
 	if (!alone)
 		touch.did = DID_READ;
-	touch_key(look, &touch, run->values, run->nulls);
-	apply->at_data = NULL;
+	touch_key(look, &touch, row->values, row->nulls);
+	apply->at.data = NULL;
 }
 
+/* CdcHistoryVisitor: notes what an event does to keys; false where the look ends before it. */
 static bool
-look_at(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
+look_at_event(const CdcHistoryEvent *event, void *arg)
 {
 	Look	   *look = arg;
-	CdcTargetRun *run;
+	CdcApply   *apply = look->apply;
+	CdcSourceRun *source;
 	int			nrows;
-	int			row;
+	int			i;
 
 	if (cdc_event_is_barrier(apply, event) ||
 		event->seq - look->ahead->first >= MAX_EVENTS || is_full(look))
 		return false;
 	cdc_event_begin(apply, event);
-	run = cdc_event_target(apply, event);
-	if (run != NULL && takes_part(run) && event->op != CDC_OP_TRUNCATE)
+	source = cdc_run_source(apply, event);
+	if (source != NULL && cdc_lookahead_covers(source->target) && event->op != CDC_OP_TRUNCATE)
 	{
-		apply->at_target = run;
-		nrows = cdc_event_rows(apply, run, event);
-		for (row = 0; row < nrows; row++)
-			look_at_row(apply, look, run, event, row, nrows == 1);
-		apply->at_target = NULL;
+		apply->at.source = source;
+		nrows = cdc_event_rows(apply, source, event);
+		for (i = 0; i < nrows; i++)
+			look_at_row(look, source, event, i, nrows == 1);
+		apply->at.source = NULL;
 	}
 	look->ahead->until = event->seq;
 	return true;
 }
 
 /*
- * A table for so many keys at the most, within half of what rows may take.  Where
- * there are keys that are more than a word, half of it is theirs.
+ * Makes a table for so many keys at the most, in no more than half of the memory that
+ * rows may take.  Where there are keys that are more than a word, half of that is for
+ * their images.
  */
 static void
 make_table(Look *look, const CdcApply *apply, int64 keys)
@@ -502,7 +504,7 @@ make_table(Look *look, const CdcApply *apply, int64 keys)
 	{
 		const CdcTargetRun *run = lfirst(lc);
 
-		if (takes_part(run) && !key_is_word(run->target))
+		if (cdc_lookahead_covers(run) && !key_is_word(run->target))
 			most = limit / 2;
 	}
 	most = Max(most / (int64) sizeof(Slot), MIN_SLOTS);
@@ -514,6 +516,7 @@ make_table(Look *look, const CdcApply *apply, int64 keys)
 	initStringInfo(&look->image);
 }
 
+/* Looks at so many events to come; rows is the number of entries in memory. */
 static void
 look_ahead(CdcApply *apply, int64 rows, int64 events)
 {
@@ -525,17 +528,18 @@ look_ahead(CdcApply *apply, int64 rows, int64 events)
 	ListCell   *lc;
 
 	ahead->cxt = cxt;
-	ahead->first = apply->place.seq + 1;
-	ahead->until = apply->place.seq;
+	ahead->first = apply->at.place.seq + 1;
+	ahead->until = apply->at.place.seq;
 	memset(&look, 0, sizeof(look));
+	look.apply = apply;
 	look.ahead = ahead;
 	look.cxt = AllocSetContextCreate(cxt, "cdc_ingest lookahead keys", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(look.cxt);
 	make_table(&look, apply, rows + events);
 	foreach(lc, apply->targets)
-		if (takes_part(lfirst(lc)))
+		if (cdc_lookahead_covers(lfirst(lc)))
 			add_entries(&look, lfirst(lc));
-	cdc_history_peek(apply, apply->place.seq, events, look_at, &look);
+	cdc_lookahead_peek(apply, apply->at.place.seq, events, look_at_event, &look);
 	touch_waiting(&look);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(look.cxt);
@@ -543,140 +547,39 @@ look_ahead(CdcApply *apply, int64 rows, int64 events)
 }
 
 /* ------------------------------------------------------------------------
- * Whether it pays
+ * Entry point
  * ------------------------------------------------------------------------
  */
-
-/* Of one place. */
-typedef struct Sample
-{
-	int			events;
-	int			changes;		/* of them, of rows that exist */
-	int			replacing;		/* of them, of a row that is in memory */
-} Sample;
-
-/* Fills the key of a row image into run->values; false: it has none. */
-static bool
-sample_key(CdcApply *apply, CdcTargetRun *run, const JsonbContainer *data)
-{
-	const CdcTarget *target = run->target;
-	int			i;
-
-	for (i = 0; i < target->nkey; i++)
-	{
-		CdcTargetColumn *col = &target->columns[target->key[i].column];
-		int			at = col->attnum - 1;
-		CdcJsonValue v;
-
-		if (!cdc_json_find(data, col->source, col->source_len, &v) || v.type == JENTRY_ISNULL)
-			return false;
-		apply->at_column = col->name;
-		run->nulls[at] = false;
-		run->values[at] = col->conv.convert(&col->conv, &v, &run->nulls[at]);
-		apply->at_column = NULL;
-	}
-	return true;
-}
-
-static bool
-sample_event(CdcApply *apply, const CdcHistoryEvent *event, void *arg)
-{
-	Sample	   *sample = arg;
-	CdcTargetRun *run;
-	const JsonbContainer *data;
-	const JsonbContainer *old;
-
-	sample->events++;
-	if (event->op == CDC_OP_UPDATE || event->op == CDC_OP_DELETE)
-		sample->changes++;
-	if (event->source_table == NULL || event->event == NULL ||
-		(event->op != CDC_OP_INSERT && event->op != CDC_OP_UPDATE &&
-		 event->op != CDC_OP_DELETE && event->op != CDC_OP_SNAPSHOT))
-		return true;
-	/* a target that is not there yet is not loaded: that is up to its first event */
-	cdc_event_begin(apply, event);
-	run = cdc_apply_known_target(apply, event->source_table, event->source_table_len);
-	if (run == NULL || !takes_part(run) || run->nentries == 0)
-		return true;
-	apply->at_target = run;
-	if (cdc_event_rows(apply, run, event) == 0)
-		return true;
-	cdc_event_images(apply, run, event, 0, &data, &old);
-	apply->at_data = data;
-	if (sample_key(apply, run, data) &&
-		cdc_reduce_find_row(run, cdc_reduce_hash(run->target, run->values, run->nulls),
-							run->values, run->nulls) != NULL)
-	{
-		sample->replacing++;
-		if (event->op == CDC_OP_INSERT || event->op == CDC_OP_SNAPSHOT)
-			sample->changes++;
-	}
-	apply->at_data = NULL;
-	apply->at_target = NULL;
-	return true;
-}
-
-/*
- * Of what is changed at some distance, memory has a part.  The events between
- * bring more such rows: if they are of the same sort, as many more as there are
- * more of them.
- */
-static bool
-is_worth_it(CdcApply *apply, int64 rows, int64 events)
-{
-	int64		after = apply->place.seq;
-	int			places = (int) Min(1 + rows / 8, SAMPLE_PLACES);
-	double		replaced = 0;
-	int			seen = 0;
-	int			i;
-
-	for (i = 0; i < places; i++)
-	{
-		int64		distance = events / places * i + events / places / 2;
-		Sample		sample = {0, 0, 0};
-
-		cdc_history_peek(apply, after + distance, SAMPLE_EVENTS, sample_event, &sample);
-		replaced += Min(sample.replacing * (1.0 + (double) distance / rows), sample.changes);
-		seen += sample.events;
-	}
-	return replaced > 0 && replaced * WORTH_ONE_OF >= seen;
-}
 
 void
 cdc_lookahead(CdcApply *apply)
 {
-	CdcPlace	place = apply->place;
-	const CdcTargetRun *target = apply->at_target;
-	const char *source_table = apply->source_table;
-	size_t		source_table_len = apply->source_table_len;
+	CdcAtHand	at = apply->at;
 	int64		last = apply->scan_upto;
 	int64		rows = 0;
 	int64		events;
 	ListCell   *lc;
 
-	if (apply->ahead != NULL && place.seq < apply->ahead->until)
+	if (apply->ahead != NULL && at.place.seq < apply->ahead->until)
 		return;
 	if (apply->ahead != NULL)
 	{
 		MemoryContextDelete(apply->ahead->cxt);
 		apply->ahead = NULL;
 	}
-	/* replay has no end of its own */
+	/* a replay has no end of its own */
 	if (last == PG_INT64_MAX)
-		last = cdc_history_last_boundary(apply->sub, place.seq, 0);
+		last = cdc_history_last_boundary(apply->sub, at.place.seq, 0);
 	foreach(lc, apply->targets)
 		rows += ((CdcTargetRun *) lfirst(lc))->nentries;
-	events = Min(Min(rows * REACH, MAX_EVENTS), last - place.seq);
+	events = Min(Min(rows * REACH, MAX_EVENTS), last - at.place.seq);
 	if (events <= 0)
 		return;
-	apply->at_target = NULL;
-	if (is_worth_it(apply, rows, events))
+	apply->at.source = NULL;
+	if (cdc_lookahead_pays(apply, rows, events))
 	{
-		apply->place = place;
+		apply->at.place = at.place;
 		look_ahead(apply, rows, events);
 	}
-	apply->place = place;
-	apply->at_target = target;
-	apply->source_table = source_table;
-	apply->source_table_len = source_table_len;
+	apply->at = at;
 }

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * replay.c
- *	  cdc.replay: derives a table from a range of stored history with apply's
- *	  own code, live apply undisturbed.
+ *	  cdc.replay: derives a table from a range of stored history by a run of
+ *	  apply, live apply undisturbed.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,32 +14,26 @@
 #include "utils/memutils.h"
 #include "pg/catalog/tables.h"
 
+/* ERROR where an argument is NULL that must not be. */
 static void
 check_arguments(FunctionCallInfo fcinfo)
 {
 	static const char *const names[] = {"subscription", "source_table", "target"};
 	int			i;
-	char	   *mode;
 
 	for (i = 0; i < lengthof(names); i++)
 		if (PG_ARGISNULL(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("argument \"%s\" must not be null", names[i])));
-	mode = PG_ARGISNULL(5) ? "replica" : text_to_cstring(PG_GETARG_TEXT_PP(5));
-	if (strcmp(mode, "replica") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("mode \"%s\" is not supported", mode),
-				 errhint("Valid modes are: replica.")));
 }
 
 /*
- * The key that cdc.add_table was given, where both write the same columns.
- * Returns whether the subscription has the source table.
+ * Takes over the key that cdc.add_table was given, where both write the same
+ * columns.  Returns whether the subscription has the source table.
  */
 static bool
-live_key(const CdcSubscription *sub, CdcTargetSpec *spec)
+use_live_key(const CdcSubscription *sub, CdcMappingSpec *spec)
 {
 	bool		registered = false;
 	ListCell   *lc;
@@ -66,7 +60,7 @@ Datum
 cdc_replay(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
-	CdcTargetSpec spec;
+	CdcMappingSpec spec;
 	CdcApply   *apply;
 	int64		from = PG_ARGISNULL(3) ? 1 : PG_GETARG_INT64(3);
 	int64		to = PG_ARGISNULL(4) ? PG_INT64_MAX : PG_GETARG_INT64(4);
@@ -74,18 +68,20 @@ cdc_replay(PG_FUNCTION_ARGS)
 	bool		registered;
 
 	check_arguments(fcinfo);
+	memset(&spec, 0, sizeof(spec));
+	spec.mode = PG_ARGISNULL(5) ? "replica" : text_to_cstring(PG_GETARG_TEXT_PP(5));
+	(void) cdc_apply_mode_of_replay(spec.mode);
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
-	memset(&spec, 0, sizeof(spec));
 	spec.source_table = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	spec.target = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	if (!PG_ARGISNULL(6))
-		spec.columns = (Jsonb *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(6));
-	registered = live_key(sub, &spec);
+		spec.columns = (const Jsonb *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(6));
+	registered = use_live_key(sub, &spec);
 
-	apply = cdc_apply_begin(sub, &spec);
-	cdc_history_scan(apply, Max(from, 1) - 1, to, spec.source_table);
-	cdc_apply_end(apply);
+	apply = cdc_run_begin(sub, &spec);
+	cdc_run_scan(apply, Max(from, 1) - 1, to, spec.source_table);
+	cdc_run_end(apply);
 	events = apply->events;
 
 	/* a table that was removed still has its history; a misspelled one has none */

@@ -5,7 +5,7 @@
  *	  entries that are neighbours are then written one after the other, which a
  *	  table larger than the processor's caches rewards several times over.
  *
- * It need not be the order of the key's index: speed is all that it is for.
+ * It need not be the order of the key's index, as nothing but speed depends on it.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,21 +13,22 @@
 
 #include "utils/memutils.h"
 
-/* With fewer entries than that the passes over digits do not pay. */
+/* With fewer entries than this, passes over digits do not pay. */
 #define SORT_WORDS_FROM	1024
 
-/* Bits that one such pass looks at. */
+/* Bits that one such pass sorts by. */
 #define DIGIT_BITS		11
 #define DIGIT(word, least, shift) \
 	((((uint64) (word) - (uint64) (least)) >> (shift)) & ((1 << DIGIT_BITS) - 1))
 
-/* One word that orders like the first key column, as far as it goes. */
+/* An entry to be sorted. */
 typedef struct SortItem
 {
-	int64		word;
+	int64		word;			/* orders like its first key column, see sort_word() */
 	CdcEntry   *entry;
 } SortItem;
 
+/* A word that orders like a key column's value, as far as a word can. */
 static int64
 sort_word(const CdcKeyColumn *key, Datum value)
 {
@@ -57,6 +58,7 @@ sort_word(const CdcKeyColumn *key, Datum value)
 	return (int64) (word ^ (UINT64CONST(1) << 63));
 }
 
+/* For qsort_arg(): by the word, then by the other key columns. */
 static int
 compare_items(const void *a, const void *b, void *arg)
 {
@@ -113,7 +115,7 @@ sort_words(SortItem *items, SortItem *other, int n, int64 least, int64 greatest)
 	return items;
 }
 
-/* Where words are equal, by all of the key. */
+/* Sorts the items whose words are equal by the other key columns. */
 static void
 sort_equal_words(SortItem *items, int n, const CdcTarget *target)
 {
@@ -131,6 +133,7 @@ sort_equal_words(SortItem *items, int n, const CdcTarget *target)
 	}
 }
 
+/* Memory comes from the batch and is given back. */
 void
 cdc_reduce_sort(CdcTargetRun *run)
 {

@@ -36,17 +36,18 @@ typedef enum SqlKind
 	SQL_DELETE,
 	SQL_UPDATE,
 	SQL_REPLACE,				/* UPDATE that sets absent columns to their defaults */
-	SQL_INSERT_MISSING,
+	SQL_INSERT_MISSING,			/* rows whose key the target does not have */
 	SQL_INSERT,
 	SQL_TAKE,					/* tables without key: delete up to $1 equal rows */
 	SQL_FETCH
 } SqlKind;
 
+/* A statement's plan. */
 typedef struct SqlPlan
 {
 	SqlKind		kind;
 	const CdcPresence *presence;	/* NULL for SQL_DELETE and SQL_FETCH */
-	SPIPlanPtr	plan;
+	SPIPlanPtr	plan;			/* NULL: the statement would do nothing */
 } SqlPlan;
 
 /* ------------------------------------------------------------------------
@@ -54,35 +55,36 @@ typedef struct SqlPlan
  * ------------------------------------------------------------------------
  */
 
+/* Whether a statement takes arrays, a value for each of many rows. */
 static inline bool
 is_set_based(SqlKind kind)
 {
 	return kind != SQL_TAKE && kind != SQL_FETCH;
 }
 
-/* Whether a column is one of a statement's parameters. */
+/* Whether a column is a parameter of the statement for this presence. */
 static bool
-takes_part(const CdcTargetColumn *col, SqlKind kind, const CdcPresence *presence)
+is_parameter(const CdcTargetColumn *col, const CdcPresence *presence)
 {
 	return presence ? presence->attrs[col->attnum - 1] : col->in_key;
 }
 
 /*
- * An array of arrays is not what unnest() takes apart in the way wanted here,
- * and not every domain has an array type: those columns travel as text.
+ * Whether a column's values are given to statements as text: unnest() takes an array
+ * of arrays apart down to its elements, and not every domain has an array type.
  */
 static bool
 travels_as_text(const CdcTargetColumn *col)
 {
-	return col->conv.basetype != col->conv.typid ||
-		OidIsValid(get_element_type(col->conv.typid)) ||
-		!OidIsValid(get_array_type(col->conv.typid));
+	return col->basetype != col->typid ||
+		OidIsValid(get_element_type(col->typid)) ||
+		!OidIsValid(get_array_type(col->typid));
 }
 
 static Oid
 parameter_type(const CdcTargetColumn *col, SqlKind kind)
 {
-	Oid			typid = travels_as_text(col) ? TEXTOID : col->conv.typid;
+	Oid			typid = travels_as_text(col) ? TEXTOID : col->typid;
 
 	return is_set_based(kind) ? get_array_type(typid) : typid;
 }
@@ -93,24 +95,26 @@ append_value(StringInfo sql, const CdcTargetColumn *col, SqlKind kind, int numbe
 {
 	appendStringInfo(sql, is_set_based(kind) ? "s.c%d" : "$%d", number);
 	if (travels_as_text(col))
-		appendStringInfo(sql, "::%s", format_type_with_typemod(col->conv.typid,
-															   col->conv.typmod));
+		appendStringInfo(sql, "::%s", format_type_with_typemod(col->typid,
+															   col->typmod));
 }
 
+/* The number of a column's parameter in the statement, from 1. */
 static int
-number_of(const CdcTarget *target, int column, SqlKind kind, const CdcPresence *presence)
+parameter_number(const CdcTarget *target, int column, SqlKind kind, const CdcPresence *presence)
 {
 	int			n = kind == SQL_TAKE ? 1 : 0;
 	int			i;
 
 	for (i = 0; i <= column; i++)
-		if (takes_part(&target->columns[i], kind, presence))
+		if (is_parameter(&target->columns[i], presence))
 			n++;
 	return n;
 }
 
+/* The statement's rows: "unnest($1, $2) AS s(c1, c2)". */
 static void
-append_source(StringInfo sql, const CdcTarget *target, SqlKind kind, const CdcPresence *presence)
+append_source(StringInfo sql, const CdcTarget *target, const CdcPresence *presence)
 {
 	const char *sep = "";
 	int			n = 0;
@@ -118,7 +122,7 @@ append_source(StringInfo sql, const CdcTarget *target, SqlKind kind, const CdcPr
 
 	appendStringInfoString(sql, "unnest(");
 	for (i = 0; i < target->ncolumns; i++)
-		if (takes_part(&target->columns[i], kind, presence))
+		if (is_parameter(&target->columns[i], presence))
 		{
 			appendStringInfo(sql, "%s$%d", sep, ++n);
 			sep = ", ";
@@ -129,6 +133,7 @@ append_source(StringInfo sql, const CdcTarget *target, SqlKind kind, const CdcPr
 	appendStringInfoString(sql, ")");
 }
 
+/* That the key of a row t of the target is the parameters': "t.id = s.c1 AND ...". */
 static void
 append_key_condition(StringInfo sql, const CdcTarget *target, SqlKind kind,
 					 const CdcPresence *presence)
@@ -142,10 +147,11 @@ append_key_condition(StringInfo sql, const CdcTarget *target, SqlKind kind,
 		appendStringInfo(sql, "%st.%s = ", i > 0 ? " AND " : "",
 						 quote_identifier(target->columns[column].name));
 		append_value(sql, &target->columns[column], kind,
-					 number_of(target, column, kind, presence));
+					 parameter_number(target, column, kind, presence));
 	}
 }
 
+/* The names of the parameters' columns, or (values) their values, with commas. */
 static void
 append_column_list(StringInfo sql, const CdcTarget *target, SqlKind kind,
 				   const CdcPresence *presence, bool values)
@@ -157,18 +163,18 @@ append_column_list(StringInfo sql, const CdcTarget *target, SqlKind kind,
 	{
 		const CdcTargetColumn *col = &target->columns[i];
 
-		if (!takes_part(col, kind, presence))
+		if (!is_parameter(col, presence))
 			continue;
 		appendStringInfoString(sql, sep);
 		if (values)
-			append_value(sql, col, kind, number_of(target, i, kind, presence));
+			append_value(sql, col, kind, parameter_number(target, i, kind, presence));
 		else
 			appendStringInfoString(sql, quote_identifier(col->name));
 		sep = ", ";
 	}
 }
 
-/* Returns whether there is anything to set. */
+/* The assignments of an UPDATE; returns whether there are any. */
 static bool
 append_assignments(StringInfo sql, const CdcTarget *target, SqlKind kind,
 				   const CdcPresence *presence)
@@ -191,7 +197,7 @@ append_assignments(StringInfo sql, const CdcTarget *target, SqlKind kind,
 		if (presence->attrs[i])
 		{
 			appendStringInfo(sql, "%s%s = ", sep, quote_identifier(NameStr(att->attname)));
-			append_value(sql, &target->columns[c], kind, number_of(target, c, kind, presence));
+			append_value(sql, &target->columns[c], kind, parameter_number(target, c, kind, presence));
 		}
 		else if (kind == SQL_REPLACE)
 			appendStringInfo(sql, "%s%s = DEFAULT", sep, quote_identifier(NameStr(att->attname)));
@@ -202,6 +208,7 @@ append_assignments(StringInfo sql, const CdcTarget *target, SqlKind kind,
 	return *sep != '\0';
 }
 
+/* That a row of the target equals the parameters in all columns that these have. */
 static void
 append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence *presence)
 {
@@ -213,18 +220,18 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence 
 		const CdcTargetColumn *col = &target->columns[i];
 		bool		by_text;
 
-		if (!takes_part(col, SQL_TAKE, presence))
+		if (!is_parameter(col, presence))
 			continue;
-		by_text = !OidIsValid(lookup_type_cache(col->conv.typid, TYPECACHE_EQ_OPR)->eq_opr);
+		by_text = !OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr);
 		appendStringInfo(sql, "%s%s%s IS NOT DISTINCT FROM (", sep, quote_identifier(col->name),
 						 by_text ? "::text" : "");
-		append_value(sql, col, SQL_TAKE, number_of(target, i, SQL_TAKE, presence));
+		append_value(sql, col, SQL_TAKE, parameter_number(target, i, SQL_TAKE, presence));
 		appendStringInfo(sql, ")%s", by_text ? "::text" : "");
 		sep = " AND ";
 	}
 }
 
-/* False: the statement would do nothing. */
+/* Writes a statement; returns false where it would do nothing. */
 static bool
 build_statement(StringInfo sql, const CdcTarget *target, SqlKind kind,
 				const CdcPresence *presence)
@@ -233,7 +240,7 @@ build_statement(StringInfo sql, const CdcTarget *target, SqlKind kind,
 	{
 		case SQL_DELETE:
 			appendStringInfo(sql, "DELETE FROM %s AS t USING ", target->name);
-			append_source(sql, target, kind, presence);
+			append_source(sql, target, presence);
 			appendStringInfoString(sql, " WHERE ");
 			append_key_condition(sql, target, kind, presence);
 			break;
@@ -243,7 +250,7 @@ build_statement(StringInfo sql, const CdcTarget *target, SqlKind kind,
 			if (!append_assignments(sql, target, kind, presence))
 				return false;
 			appendStringInfoString(sql, " FROM ");
-			append_source(sql, target, kind, presence);
+			append_source(sql, target, presence);
 			appendStringInfoString(sql, " WHERE ");
 			append_key_condition(sql, target, kind, presence);
 			break;
@@ -254,7 +261,7 @@ build_statement(StringInfo sql, const CdcTarget *target, SqlKind kind,
 			appendStringInfoString(sql, ")" CDC_OVERRIDING_SYSTEM_VALUE " SELECT ");
 			append_column_list(sql, target, kind, presence, true);
 			appendStringInfoString(sql, " FROM ");
-			append_source(sql, target, kind, presence);
+			append_source(sql, target, presence);
 			if (kind == SQL_INSERT)
 				break;
 			appendStringInfo(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS t WHERE ",
@@ -277,18 +284,54 @@ build_statement(StringInfo sql, const CdcTarget *target, SqlKind kind,
 	return true;
 }
 
-/* A statement's plan; SqlPlan.plan is NULL where it would do nothing. */
+/* The plans that a target keeps; CdcTarget.kept. */
+typedef struct SqlPlans
+{
+	List	   *plans;			/* of SqlPlan * */
+} SqlPlans;
+
+/* CdcTarget.release_kept */
+static void
+free_plans(void *kept)
+{
+	SqlPlans   *plans = kept;
+	ListCell   *lc;
+
+	foreach(lc, plans->plans)
+	{
+		SqlPlan    *plan = lfirst(lc);
+
+		if (plan->plan != NULL)
+			SPI_freeplan(plan->plan);
+	}
+}
+
+/* What the target keeps for this back-end, made at its first use. */
+static SqlPlans *
+kept_plans(CdcTarget *target)
+{
+	if (target->kept == NULL)
+	{
+		target->kept = MemoryContextAllocZero(target->cxt, sizeof(SqlPlans));
+		target->release_kept = free_plans;
+	}
+	return target->kept;
+}
+
+/* The kept plan of a statement, made at its first use; its plan is NULL where it would do nothing. */
 static SqlPlan *
 sql_plan(CdcTarget *target, SqlKind kind, const CdcPresence *presence)
 {
+	SqlPlans   *kept = kept_plans(target);
 	SqlPlan    *plan;
 	StringInfoData sql;
 	Oid		   *types;
+	MemoryContext old;
 	int			nargs = 0;
 	ListCell   *lc;
 	int			i;
 
-	foreach(lc, target->plans)
+	foreach(lc, kept->plans)
 	{
 		plan = lfirst(lc);
 		if (plan->kind == kind && plan->presence == presence)
@@ -298,7 +341,7 @@ sql_plan(CdcTarget *target, SqlKind kind, const CdcPresence *presence)
 	if (kind == SQL_TAKE)
 		types[nargs++] = INT8OID;
 	for (i = 0; i < target->ncolumns; i++)
-		if (takes_part(&target->columns[i], kind, presence))
+		if (is_parameter(&target->columns[i], presence))
 			types[nargs++] = parameter_type(&target->columns[i], kind);
 	initStringInfo(&sql);
 
@@ -312,28 +355,10 @@ sql_plan(CdcTarget *target, SqlKind kind, const CdcPresence *presence)
 			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 		SPI_keepplan(plan->plan);
 	}
-	{
-		MemoryContext old = MemoryContextSwitchTo(target->cxt);
-
-		target->plans = lappend(target->plans, plan);
-		MemoryContextSwitchTo(old);
-	}
+	old = MemoryContextSwitchTo(target->cxt);
+	kept->plans = lappend(kept->plans, plan);
+	MemoryContextSwitchTo(old);
 	return plan;
-}
-
-void
-cdc_apply_sql_forget(CdcTarget *target)
-{
-	ListCell   *lc;
-
-	foreach(lc, target->plans)
-	{
-		SqlPlan    *plan = lfirst(lc);
-
-		if (plan->plan != NULL)
-			SPI_freeplan(plan->plan);
-	}
-	target->plans = NIL;
 }
 
 /* ------------------------------------------------------------------------
@@ -341,6 +366,7 @@ cdc_apply_sql_forget(CdcTarget *target)
  * ------------------------------------------------------------------------
  */
 
+/* A column's value as the parameter takes it. */
 static Datum
 parameter_value(const CdcTargetColumn *col, Datum value)
 {
@@ -349,7 +375,7 @@ parameter_value(const CdcTargetColumn *col, Datum value)
 
 	if (!travels_as_text(col))
 		return value;
-	getTypeOutputInfo(col->conv.typid, &output, &isvarlena);
+	getTypeOutputInfo(col->typid, &output, &isvarlena);
 	return CStringGetTextDatum(OidOutputFunctionCall(output, value));
 }
 
@@ -363,16 +389,16 @@ entry_value(const CdcTarget *target, const CdcEntry *entry, int column, bool *is
 		return heap_getattr(entry->tuple, target->columns[column].attnum, target->desc, isnull);
 	for (i = 0; target->key[i].column != column; i++)
 		Assert(i < target->nkey);
-	*isnull = i < 16 && (entry->key_nulls & (1 << i)) != 0;
+	*isnull = cdc_entry_key_is_null(entry, i);
 	return entry->key[i];
 }
 
-/* An array of one column's values. */
+/* The values of one column in n entries, as an array. */
 static Datum
 column_array(const CdcTarget *target, int column, CdcEntry **entries, int n)
 {
 	const CdcTargetColumn *col = &target->columns[column];
-	Oid			typid = travels_as_text(col) ? TEXTOID : col->conv.typid;
+	Oid			typid = travels_as_text(col) ? TEXTOID : col->typid;
 	Datum	   *values = palloc(sizeof(Datum) * n);
 	bool	   *nulls = palloc(sizeof(bool) * n);
 	int			dims[1];
@@ -394,7 +420,7 @@ column_array(const CdcTarget *target, int column, CdcEntry **entries, int n)
 											  align));
 }
 
-/* Runs a set-based statement on n entries; returns the rows it touched. */
+/* Runs a set-based statement on n entries; returns the number of rows that it wrote. */
 static int64
 run_set(CdcTargetRun *run, SqlKind kind, const CdcPresence *presence, CdcEntry **entries, int n)
 {
@@ -408,7 +434,7 @@ run_set(CdcTargetRun *run, SqlKind kind, const CdcPresence *presence, CdcEntry *
 	if (plan->plan == NULL)
 		return 0;
 	for (i = 0; i < target->ncolumns; i++)
-		if (takes_part(&target->columns[i], kind, presence))
+		if (is_parameter(&target->columns[i], presence))
 			values[nargs++] = column_array(target, i, entries, n);
 	rc = SPI_execute_plan(plan->plan, values, NULL, false, 0);
 	if (rc < 0)
@@ -421,7 +447,7 @@ run_set(CdcTargetRun *run, SqlKind kind, const CdcPresence *presence, CdcEntry *
  * ------------------------------------------------------------------------
  */
 
-/* Writes one group of entries that are alike. */
+/* Writes entries that are alike: of one presence, all to be put or all to be deleted. */
 static void
 write_group(CdcApply *apply, CdcTargetRun *run, CdcEntry **entries, int n, bool put)
 {
@@ -430,8 +456,8 @@ write_group(CdcApply *apply, CdcTargetRun *run, CdcEntry **entries, int n, bool 
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 
-	apply->at_entry = n == 1 ? entries[0] : NULL;
-	apply->place = entries[n - 1]->place;
+	apply->at.entry = n == 1 ? entries[0] : NULL;
+	apply->at.place = entries[n - 1]->place;
 	if (!put)
 		run->count.deleted += run_set(run, SQL_DELETE, NULL, entries, n);
 	else if (run->target->keyless)
@@ -446,7 +472,7 @@ write_group(CdcApply *apply, CdcTargetRun *run, CdcEntry **entries, int n, bool 
 	MemoryContextDelete(cxt);
 }
 
-/* Deletes up to entry->take rows that are equal to the entry's. */
+/* In a table without key: deletes up to entry->take rows that are equal to the entry's. */
 static void
 take_rows(CdcApply *apply, CdcTargetRun *run, CdcEntry *entry)
 {
@@ -457,15 +483,15 @@ take_rows(CdcApply *apply, CdcTargetRun *run, CdcEntry *entry)
 	int			nargs = 0;
 	int			i;
 
-	apply->at_entry = entry;
-	apply->place = entry->place;
+	apply->at.entry = entry;
+	apply->at.place = entry->place;
 	nulls[nargs] = ' ';
 	values[nargs++] = Int64GetDatum(entry->take);
 	for (i = 0; i < target->ncolumns; i++)
 	{
 		bool		isnull;
 
-		if (!takes_part(&target->columns[i], SQL_TAKE, entry->presence))
+		if (!is_parameter(&target->columns[i], entry->presence))
 			continue;
 		values[nargs] = entry_value(target, entry, i, &isnull);
 		nulls[nargs] = isnull ? 'n' : ' ';
@@ -480,17 +506,17 @@ take_rows(CdcApply *apply, CdcTargetRun *run, CdcEntry *entry)
 	pfree(nulls);
 }
 
-/* Collects entries that are alike and writes them in batches. */
+/* Entries that are alike, until there are enough for a statement. */
 typedef struct SqlBatch
 {
 	CdcEntry   *entries[SQL_BATCH];
 	int			n;
-	size_t		bytes;
-	bool		put;
+	size_t		bytes;			/* of their rows, about */
+	bool		put;			/* they are rows to write; else keys to delete */
 } SqlBatch;
 
 static void
-batch_flush(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
+write_batch(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
 {
 	if (batch->n > 0)
 		write_group(apply, run, batch->entries, batch->n, batch->put);
@@ -498,19 +524,20 @@ batch_flush(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
 	batch->bytes = 0;
 }
 
+/* Adds an entry to the batch, and writes that when it is full. */
 static void
-batch_add(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch, CdcEntry *entry)
+add_to_batch(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch, CdcEntry *entry)
 {
 	CHECK_FOR_INTERRUPTS();
 	batch->entries[batch->n++] = entry;
 	batch->bytes += entry->tuple ? entry->tuple->t_len : 64;
 	if (batch->n == SQL_BATCH || batch->bytes > SQL_BATCH_BYTES)
-		batch_flush(apply, run, batch);
+		write_batch(apply, run, batch);
 }
 
-/* Rows to write, a group of equal presence at a time. */
+/* Writes all rows, those of equal presence together. */
 static void
-put_groups(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
+write_rows(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
 {
 	bool	   *done = MemoryContextAllocZero(run->batch, run->nentries);
 	int			first;
@@ -531,9 +558,9 @@ put_groups(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
 				entry->replace != like->replace)
 				continue;
 			done[i] = true;
-			batch_add(apply, run, batch, entry);
+			add_to_batch(apply, run, batch, entry);
 		}
-		batch_flush(apply, run, batch);
+		write_batch(apply, run, batch);
 	}
 }
 
@@ -545,9 +572,9 @@ sql_flush_keyed(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
 	batch->put = false;
 	for (i = 0; i < run->nentries; i++)
 		if (!run->entries[i]->put)
-			batch_add(apply, run, batch, run->entries[i]);
-	batch_flush(apply, run, batch);
-	put_groups(apply, run, batch);
+			add_to_batch(apply, run, batch, run->entries[i]);
+	write_batch(apply, run, batch);
+	write_rows(apply, run, batch);
 }
 
 static void
@@ -566,11 +593,11 @@ sql_flush_keyless(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
 	for (i = 0; i < run->nentries; i++)
 	{
 		if (batch->n > 0 && batch->entries[0]->presence != run->entries[i]->presence)
-			batch_flush(apply, run, batch);
+			write_batch(apply, run, batch);
 		for (n = 0; n < run->entries[i]->add; n++)
-			batch_add(apply, run, batch, run->entries[i]);
+			add_to_batch(apply, run, batch, run->entries[i]);
 	}
-	batch_flush(apply, run, batch);
+	write_batch(apply, run, batch);
 }
 
 static void
@@ -588,7 +615,7 @@ sql_backend_flush(CdcApply *apply, CdcTargetRun *run)
 }
 
 static bool
-sql_backend_fetch(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls)
+sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *nulls)
 {
 	CdcTarget  *target = run->target;
 	MemoryContext caller = CurrentMemoryContext;
@@ -606,7 +633,7 @@ sql_backend_fetch(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls
 			continue;
 		for (k = 0; target->key[k].column != i; k++)
 			;
-		args[nargs++] = parameter_value(&target->columns[i], run->key[k]);
+		args[nargs++] = parameter_value(&target->columns[i], key->values[k]);
 	}
 	if (SPI_execute_plan(sql_plan(target, SQL_FETCH, NULL)->plan, args, NULL, false, 1) < 0)
 		elog(ERROR, "SPI_execute_plan failed");
@@ -639,13 +666,13 @@ sql_backend_fetch(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls
 static void
 sql_backend_open(CdcApply *apply, CdcTargetRun *run)
 {
-	run->backend = run;
+	run->state = run;
 }
 
 static void
 sql_backend_close(CdcApply *apply, CdcTargetRun *run)
 {
-	run->backend = NULL;
+	run->state = NULL;
 }
 
 const CdcApplyBackend cdc_apply_sql = {
@@ -653,6 +680,5 @@ const CdcApplyBackend cdc_apply_sql = {
 	sql_backend_open,
 	sql_backend_flush,
 	sql_backend_fetch,
-	cdc_apply_truncate,
 	sql_backend_close
 };

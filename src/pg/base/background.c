@@ -6,6 +6,8 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
+
+#include <limits.h>
 #include "pg/base/shmem.h"
 
 #include "access/xact.h"
@@ -17,6 +19,8 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
+
+#include "pg/base/settings.h"
 
 #if CDC_HAVE_WORKERS
 
@@ -49,17 +53,37 @@ cdc_worker_kind_name(CdcWorkerKind kind)
 }
 
 CdcStartResult
-cdc_background_start(const CdcWorkerStart *what, const char *label,
+cdc_background_start(const CdcWorkerStart *what, const char *label, int role_limit,
 					 BackgroundWorkerHandle **handle)
 {
 	BackgroundWorker worker;
 	CdcWorkerStart start = *what;
+	CdcSlotInfo slot;
 
 	StaticAssertStmt(sizeof(CdcWorkerStart) <= BGW_EXTRALEN, "CdcWorkerStart is too long");
 
-	if (!cdc_slot_reserve(what->dbid, what->subscription_id, what->kind,
-						  &start.slot, &start.ticket))
-		return CDC_START_EXISTS;
+	memset(&slot, 0, sizeof(slot));
+	slot.dbid = what->dbid;
+	slot.roleid = what->userid;
+	slot.subscription_id = what->subscription_id;
+	slot.kind = what->kind;
+	switch (cdc_slot_reserve(&slot, role_limit,
+							 what->kind == CDC_WORKER_SUPERVISOR ? INT_MAX :
+							 cdc_worker_limit(cdc_max_workers_per_database)))
+	{
+		case CDC_SLOT_RESERVED:
+			break;
+		case CDC_SLOT_EXISTS:
+			return CDC_START_EXISTS;
+		case CDC_SLOT_NONE_FREE:
+			return CDC_START_NO_SLOT;
+		case CDC_SLOT_ROLE_LIMIT:
+			return CDC_START_ROLE_LIMIT;
+		case CDC_SLOT_DATABASE_LIMIT:
+			return CDC_START_DATABASE_LIMIT;
+	}
+	start.slot = slot.index;
+	start.ticket = slot.ticket;
 
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -73,7 +97,7 @@ cdc_background_start(const CdcWorkerStart *what, const char *label,
 			 cdc_worker_kind_name(what->kind), label ? " " : "", label ? label : "");
 	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "cdc_ingest %s",
 			 cdc_worker_kind_name(what->kind));
-	worker.bgw_notify_pid = MyProcPid;
+	worker.bgw_notify_pid = handle != NULL ? MyProcPid : 0;
 	memcpy(worker.bgw_extra, &start, sizeof(start));
 
 	if (!RegisterDynamicBackgroundWorker(&worker, handle))
@@ -91,13 +115,60 @@ cdc_background_start(const CdcWorkerStart *what, const char *label,
 static bool
 take_slot(CdcWorkerStart *start)
 {
+	CdcSlotInfo slot;
+
 	if (cdc_slot_attach(start->slot, start->ticket))
 		return true;
 	if (start->kind != CDC_WORKER_SUPERVISOR)
 		return false;
-	return cdc_slot_reserve(start->dbid, 0, CDC_WORKER_SUPERVISOR,
-							&start->slot, &start->ticket) &&
-		cdc_slot_attach(start->slot, start->ticket);
+	memset(&slot, 0, sizeof(slot));
+	slot.dbid = start->dbid;
+	slot.kind = CDC_WORKER_SUPERVISOR;
+	if (cdc_slot_reserve(&slot, INT_MAX, INT_MAX) != CDC_SLOT_RESERVED)
+		return false;
+	start->slot = slot.index;
+	start->ticket = slot.ticket;
+	return cdc_slot_attach(start->slot, start->ticket);
+}
+
+/*
+ * What a role or a database has as default must not change what a worker does, nor
+ * make the names that the owner's triggers use mean something else.
+ */
+static void
+pin_settings(void)
+{
+	static const struct
+	{
+		const char *name;
+		const char *value;
+	}			pinned[] =
+	{
+		{"search_path", ""},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
+		{"lock_timeout", "0"},
+		{"statement_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"idle_session_timeout", "0"},	/* since 14 */
+		{"transaction_timeout", "0"},	/* since 17 */
+		{"row_security", "on"},
+		{"datestyle", "ISO, MDY"},
+		{"intervalstyle", "postgres"},
+		{"array_nulls", "on"},
+		{"xmloption", "content"},
+		{"default_tablespace", ""},
+		{"default_table_access_method", "heap"},
+	};
+	int			i;
+
+	for (i = 0; i < (int) lengthof(pinned); i++)
+	{
+		/* a server that does not have it yet does not do it either */
+		if (GetConfigOption(pinned[i].name, true, false) != NULL)
+			SetConfigOption(pinned[i].name, pinned[i].value, PGC_SUSET, PGC_S_OVERRIDE);
+	}
 }
 
 void
@@ -119,13 +190,7 @@ cdc_background_begin(CdcWorkerStart *start)
 	BackgroundWorkerInitializeConnectionByOid(start->dbid, start->userid,
 											  OidIsValid(start->userid) ? CDC_BGWORKER_FLAGS : 0);
 	SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_SESSION);
-
-	/* What a role or database has as default must not change what we do. */
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_deferrable", "off", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("lock_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	pin_settings();
 }
 
 void
@@ -160,7 +225,12 @@ void
 cdc_notice_preload(void)
 {
 #if CDC_HAVE_WORKERS
-	if (!cdc_preloaded)
+	if (!cdc_workers_enabled)
+		ereport(NOTICE,
+				(errmsg("the setting cdc_ingest.workers is off"),
+				 errdetail("No background worker runs until it is on and the configuration is reloaded."),
+				 errhint("Meanwhile cdc.pull() and cdc.apply() can be called.")));
+	else if (!cdc_preloaded)
 		ereport(NOTICE,
 				(errmsg("cdc_ingest is not in shared_preload_libraries"),
 				 errdetail("The workers start now, but not by themselves after a restart of the server."),

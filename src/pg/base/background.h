@@ -38,19 +38,23 @@ typedef struct CdcWorkerStart
 /* "pull", "apply", "supervisor" */
 extern const char *cdc_worker_kind_name(CdcWorkerKind kind);
 
-/*
- * Reserves a slot and registers the process.  label is the subscription's name
- * or NULL.  Where it fails *reason says why and, with slot_exists, that there
- * is one already.
- */
 typedef enum CdcStartResult
 {
 	CDC_START_OK,
-	CDC_START_EXISTS,			/* one of that kind runs, or none of our slots is free */
+	CDC_START_EXISTS,			/* one of that kind runs */
+	CDC_START_NO_SLOT,			/* all of the extension's slots are taken */
+	CDC_START_ROLE_LIMIT,		/* cdc_ingest.max_workers_per_role is reached */
+	CDC_START_DATABASE_LIMIT,	/* cdc_ingest.max_workers_per_database is */
 	CDC_START_NO_PROCESS		/* max_worker_processes is exhausted */
 } CdcStartResult;
 
+/*
+ * Reserves a slot and registers the process.  label: the subscription's name or
+ * NULL.  role_limit: how many workers what->userid may have with this one.  With
+ * handle NULL nothing is allocated and nobody is told of the process's end.
+ */
 extern CdcStartResult cdc_background_start(const CdcWorkerStart *what, const char *label,
+										   int role_limit,
 										   BackgroundWorkerHandle **handle);
 
 /* First thing in a process: signals, slot, database.  Exits when it is not wanted. */

@@ -101,8 +101,10 @@ extern int	no_such_variable
 /* GetUserNameFromId with noerr (9.5). */
 #if PG_VERSION_NUM < 90500
 #define CDC_USER_NAME(roleid)			GetUserNameFromId(roleid)
+#define CDC_USER_NAME_MISSING_OK(roleid) GetUserNameFromId(roleid)
 #else
 #define CDC_USER_NAME(roleid)			GetUserNameFromId((roleid), false)
+#define CDC_USER_NAME_MISSING_OK(roleid) GetUserNameFromId((roleid), true)
 #endif
 
 /* Whether the current role inherits from or may become the other one. */

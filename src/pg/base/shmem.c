@@ -30,6 +30,7 @@ typedef struct CdcSlot
 {
 	uint32		ticket;			/* 0 = free */
 	Oid			dbid;
+	Oid			roleid;			/* InvalidOid for a supervisor */
 	int32		subscription_id;
 	CdcWorkerKind kind;
 	int			pid;
@@ -109,11 +110,37 @@ cdc_shmem_attach(void)
 	(void) attach();
 }
 
-bool
-cdc_slot_reserve(Oid dbid, int32 subscription_id, CdcWorkerKind kind, int *index, uint32 *ticket)
+/* Fills a free slot; under the lock. */
+static void
+take_free_slot(CdcShared *sh, int index, CdcSlotInfo *want)
+{
+	CdcSlot    *slot = &sh->slots[index];
+
+	if (sh->next_ticket == 0)
+		sh->next_ticket = 1;
+	slot->ticket = sh->next_ticket++;
+	slot->dbid = want->dbid;
+	slot->roleid = want->roleid;
+	slot->subscription_id = want->subscription_id;
+	slot->kind = want->kind;
+	slot->pid = 0;
+	slot->proc = NULL;
+	slot->told = false;
+	slot->since = GetCurrentTimestamp();
+	pg_atomic_write_u64(&slot->last_message, 0);
+	pg_atomic_write_u64(&slot->delay, (uint64) CDC_DELAY_UNKNOWN);
+	want->index = index;
+	want->ticket = slot->ticket;
+}
+
+CdcSlotResult
+cdc_slot_reserve(CdcSlotInfo *want, int limit_role, int limit_database)
 {
 	CdcShared  *sh = attach();
+	CdcSlotResult result = CDC_SLOT_NONE_FREE;
 	int			free_slot = -1;
+	int			of_role = 0;
+	int			of_database = 0;
 	int			i;
 
 	LWLockAcquire(&sh->lock, LW_EXCLUSIVE);
@@ -125,34 +152,34 @@ cdc_slot_reserve(Oid dbid, int32 subscription_id, CdcWorkerKind kind, int *index
 		{
 			if (free_slot < 0)
 				free_slot = i;
+			continue;
 		}
-		else if (slot->dbid == dbid && slot->subscription_id == subscription_id &&
-				 slot->kind == kind)
+		if (slot->dbid == want->dbid && slot->subscription_id == want->subscription_id &&
+			slot->kind == want->kind)
+		{
+			result = CDC_SLOT_EXISTS;
 			break;
+		}
+		if (slot->kind != CDC_WORKER_SUPERVISOR)
+		{
+			of_role += slot->roleid == want->roleid;
+			of_database += slot->dbid == want->dbid;
+		}
 	}
-	if (i < CDC_SLOTS)
-		free_slot = -1;
-	if (free_slot >= 0)
+	if (result != CDC_SLOT_EXISTS && free_slot >= 0)
 	{
-		CdcSlot    *slot = &sh->slots[free_slot];
-
-		if (sh->next_ticket == 0)
-			sh->next_ticket = 1;
-		slot->ticket = sh->next_ticket++;
-		slot->dbid = dbid;
-		slot->subscription_id = subscription_id;
-		slot->kind = kind;
-		slot->pid = 0;
-		slot->proc = NULL;
-		slot->told = false;
-		slot->since = GetCurrentTimestamp();
-		pg_atomic_write_u64(&slot->last_message, 0);
-		pg_atomic_write_u64(&slot->delay, (uint64) CDC_DELAY_UNKNOWN);
-		*index = free_slot;
-		*ticket = slot->ticket;
+		if (of_role >= limit_role)
+			result = CDC_SLOT_ROLE_LIMIT;
+		else if (of_database >= limit_database)
+			result = CDC_SLOT_DATABASE_LIMIT;
+		else
+		{
+			take_free_slot(sh, free_slot, want);
+			result = CDC_SLOT_RESERVED;
+		}
 	}
 	LWLockRelease(&sh->lock);
-	return free_slot >= 0;
+	return result;
 }
 
 static void
@@ -219,6 +246,7 @@ cdc_slot_list(Oid dbid, CdcSlotInfo *slots)
 		slots[n].index = i;
 		slots[n].ticket = slot->ticket;
 		slots[n].dbid = slot->dbid;
+		slots[n].roleid = slot->roleid;
 		slots[n].subscription_id = slot->subscription_id;
 		slots[n].kind = slot->kind;
 		slots[n].pid = slot->pid;

@@ -29,6 +29,7 @@ typedef struct CdcSlotInfo
 	int			index;
 	uint32		ticket;			/* tells this use of the slot from others */
 	Oid			dbid;
+	Oid			roleid;			/* it runs as; InvalidOid for a supervisor */
 	int32		subscription_id;	/* 0 for a supervisor */
 	CdcWorkerKind kind;
 	int			pid;			/* 0: reserved, its process has not come yet */
@@ -66,12 +67,21 @@ extern void cdc_shmem_request(void);
 /* Maps the shared memory; ERROR when there is no room for it. */
 extern void cdc_shmem_attach(void);
 
+typedef enum CdcSlotResult
+{
+	CDC_SLOT_RESERVED,
+	CDC_SLOT_EXISTS,			/* one of that database, subscription and kind */
+	CDC_SLOT_NONE_FREE,
+	CDC_SLOT_ROLE_LIMIT,		/* cdc_ingest.max_workers_per_role */
+	CDC_SLOT_DATABASE_LIMIT		/* cdc_ingest.max_workers_per_database */
+} CdcSlotResult;
+
 /*
- * Reserves a slot for a process to be started.  false when there is none free
- * or one of that database, subscription and kind exists.
+ * Reserves a slot for a process to be started: index and ticket of want are
+ * filled in.  limit_role: how many slots want->roleid may have with this one,
+ * limit_database likewise of want->dbid; supervisors are not counted.
  */
-extern bool cdc_slot_reserve(Oid dbid, int32 subscription_id, CdcWorkerKind kind,
-							 int *index, uint32 *ticket);
+extern CdcSlotResult cdc_slot_reserve(CdcSlotInfo *want, int limit_role, int limit_database);
 
 /*
  * The process takes its slot; it is given back at exit.  false when the

@@ -8,6 +8,8 @@
  */
 #include "pg/base/wake.h"
 
+#include <limits.h>
+
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_extension.h"
@@ -37,14 +39,13 @@ static int	nwakes = 0;
 #if CDC_HAVE_WORKERS
 
 /*
- * Runs after the commit, so it must not fail: what cannot be started is said
- * in a WARNING.
+ * Runs after the commit, so it must not fail, not for lack of memory either: it
+ * allocates none.  What cannot be started is said in a WARNING.
  */
 static void
 wake_or_start_supervisor(void)
 {
 	CdcWorkerStart what;
-	BackgroundWorkerHandle *handle = NULL;
 
 	if (cdc_slot_wake(MyDatabaseId, 0, -1) > 0 &&
 		cdc_slot_wake(MyDatabaseId, 0, CDC_WORKER_SUPERVISOR) > 0)
@@ -53,7 +54,7 @@ wake_or_start_supervisor(void)
 	memset(&what, 0, sizeof(what));
 	what.dbid = MyDatabaseId;
 	what.kind = CDC_WORKER_SUPERVISOR;
-	if (cdc_background_start(&what, NULL, &handle) == CDC_START_NO_PROCESS)
+	if (cdc_background_start(&what, NULL, INT_MAX, NULL) == CDC_START_NO_PROCESS)
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("could not start the workers of cdc_ingest: no background worker slot is free"),

@@ -15,6 +15,7 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
+#include "pg/apply/mode.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
@@ -69,23 +70,6 @@ update_wanted(const CdcSubscription *sub, const char *not_excluded, const char *
 	(void) cdc_spi_run(&stmt, sub->name, not_excluded, not_added, excluded, added);
 }
 
-static void
-check_mode(const char *mode)
-{
-	if (strcmp(mode, "replica") == 0)
-		return;
-	if (strcmp(mode, "append") == 0 || strcmp(mode, "soft_delete") == 0 ||
-		strcmp(mode, "scd2") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("mode \"%s\" is not supported by this version", mode),
-				 errhint("The mode that there is: replica.")));
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid mode \"%s\"", mode),
-			 errhint("Valid: replica.")));
-}
-
 /*
  * A table for whose definition nobody can be asked, as its events come from Kafka.
  * Its target has to be there, or, where none is named, is made in the target_schema
@@ -112,6 +96,7 @@ add_undefined_table(const CdcSubscription *sub, const char *name, const CdcRepli
 	row.key = spec->key;
 	row.nkey = spec->nkey;
 	row.columns = spec->columns;
+	row.mode = spec->mode;
 	row.state = 'r';
 	if (!OidIsValid(get_relname_relid(spec->name, get_namespace_oid(spec->schema, false))))
 		ereport(ERROR,
@@ -128,10 +113,13 @@ add_undefined_table(const CdcSubscription *sub, const char *name, const CdcRepli
 	cdc_registry_insert(sub, &row);
 }
 
-/* Target, key and columns as they were given. */
+/* Target, mode, key and columns as they were given. */
 static void
-read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, CdcReplicaSpec *spec)
+read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyMode *mode,
+			CdcReplicaSpec *spec)
 {
+	spec->mode = mode->name;
+	spec->added_columns = mode->added_columns;
 	if (!PG_ARGISNULL(2))
 		cdc_split_relation_name("target", text_to_cstring(PG_GETARG_TEXT_PP(2)),
 								sub->target_schema, &spec->schema, &spec->name);
@@ -143,8 +131,8 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, CdcReplicaSpec 
 
 /* A table whose source is asked for its definition. */
 static void
-add_defined_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const char *database,
-				  const char *relation)
+add_defined_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyMode *mode,
+				  const char *database, const char *relation)
 {
 	CdcGeneratedLogged logged;
 	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, database, relation,
@@ -157,7 +145,7 @@ add_defined_table(FunctionCallInfo fcinfo, const CdcSubscription *sub, const cha
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
 	with_target = cdc_registry_default_target(sub, table, logged, &spec) || !PG_ARGISNULL(2);
-	read_target(fcinfo, sub, &spec);
+	read_target(fcinfo, sub, mode, &spec);
 	if (!with_target && (spec.nkey > 0 || spec.columns != NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -173,6 +161,7 @@ Datum
 cdc_add_table(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
+	const CdcApplyMode *mode;
 	char	   *name;
 	char	   *database;
 	char	   *relation;
@@ -184,7 +173,7 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	cdc_split_table_name(name, &database, &relation);
-	check_mode(text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	mode = cdc_apply_mode_to_add(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	if (!PG_ARGISNULL(6))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -201,11 +190,11 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	{
 		CdcReplicaSpec spec = {0};
 
-		read_target(fcinfo, sub, &spec);
+		read_target(fcinfo, sub, mode, &spec);
 		add_undefined_table(sub, name, &spec);
 	}
 	else
-		add_defined_table(fcinfo, sub, database, relation);
+		add_defined_table(fcinfo, sub, mode, database, relation);
 	update_wanted(sub, exact_pattern(database, relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();

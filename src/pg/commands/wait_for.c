@@ -13,11 +13,8 @@
 #include "pg/pull/source_kind.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -26,6 +23,7 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
+#include "pg/history/scan.h"
 
 /* How long one wait lasts at most: nobody may wake us where workers are off. */
 #define WAIT_SLICE_MS	200
@@ -38,6 +36,28 @@ typedef struct Wanted
 	void	   *goal;			/* theirs */
 } Wanted;
 
+/* The search for the last transaction of history that belongs to what is wanted. */
+typedef struct Search
+{
+	const Wanted *wanted;
+	int64		found;			/* its seq */
+} Search;
+
+/* CdcHistoryVisitor of last events of transactions. */
+static bool
+visit_commit(const CdcHistoryEvent *commit, void *arg)
+{
+	Search	   *search = arg;
+	const Wanted *wanted = search->wanted;
+	char	   *gtid = commit->gtid ? pnstrdup(commit->gtid, commit->gtid_len) : NULL;
+	char	   *position = commit->position ? pnstrdup(commit->position, commit->position_len) : NULL;
+
+	if (!wanted->methods->goal_has(wanted->goal, gtid, position))
+		return true;
+	search->found = commit->seq;
+	return false;
+}
+
 /*
  * The seq of the last transaction in (applied, last] that belongs to what is
  * wanted; applied when none does.
@@ -45,54 +65,21 @@ typedef struct Wanted
 static int64
 wanted_seq(const Wanted *wanted, int64 applied, int64 last)
 {
-	const CdcSubscription *sub = wanted->sub;
-	Oid			types[2] = {INT8OID, INT8OID};
-	Datum		values[2];
-	SPIPlanPtr	plan;
-	Portal		portal;
-	int64		result = applied;
-	char	   *sql;
+	Search		search = {wanted, applied};
+	CdcHistoryScan scan;
 
 	if (applied >= last)
 		return applied;
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	sql = psprintf("SELECT seq, gtid, position FROM %s WHERE \"commit\""
-				   " AND seq OPERATOR(pg_catalog.>) $1 AND seq OPERATOR(pg_catalog.<=) $2"
-				   " ORDER BY seq DESC",
-				   quote_qualified_identifier(get_namespace_name(get_rel_namespace(sub->history)),
-											  get_rel_name(sub->history)));
-	plan = SPI_prepare_cursor(sql, 2, types, CURSOR_OPT_FAST_PLAN);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	values[0] = Int64GetDatum(applied);
-	values[1] = Int64GetDatum(last);
-	portal = SPI_cursor_open(NULL, plan, values, NULL, false);
-	for (;;)
-	{
-		uint64		i;
-
-		SPI_cursor_fetch(portal, true, 100);
-		if (SPI_processed == 0)
-			break;
-		for (i = 0; i < SPI_processed && result == applied; i++)
-		{
-			HeapTuple	tuple = SPI_tuptable->vals[i];
-			bool		isnull;
-
-			if (wanted->methods->goal_has(wanted->goal,
-										  SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2),
-										  SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3)))
-				result = DatumGetInt64(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
-		}
-		SPI_freetuptable(SPI_tuptable);
-		if (result != applied)
-			break;
-		CHECK_FOR_INTERRUPTS();
-	}
-	SPI_cursor_close(portal);
-	SPI_finish();
-	return result;
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = wanted->sub;
+	scan.after = applied;
+	scan.upto = last;
+	scan.newest_commit_first = true;
+	scan.columns = CDC_HISTORY_GTID;
+	scan.visit = visit_commit;
+	scan.arg = &search;
+	cdc_history_scan(&scan);
+	return search.found;
 }
 
 /* ------------------------------------------------------------------------

@@ -11,7 +11,7 @@
  * Everything else, and Greenplum, gets an INSERT from arrays.
  *
  * All rows of one transaction have ingested_at = now(), hence one partition,
- * which history_partition.c finds or makes.
+ * which partition.c finds or makes.
  *
  *-------------------------------------------------------------------------
  */
@@ -75,12 +75,15 @@ static const struct
 
 struct CdcHistory
 {
+	/* the table */
 	Relation	parent;			/* what the subscription names */
 	Relation	table;			/* the partition; may be the same; NULL: by SQL */
 	bool		has_key;		/* histories made by earlier versions have no such column */
-	MemoryContext context;
-	MemoryContext batch;		/* of the rows that wait */
-	TimestampTz ingested_at;
+	MemoryContext context;		/* of all this */
+	TimestampTz ingested_at;	/* of all rows of the transaction */
+
+	/* the rows that wait */
+	MemoryContext batch;
 	int			nrows;
 	size_t		nbytes;
 
@@ -90,27 +93,31 @@ struct CdcHistory
 	char	   *last_gtid;
 	Datum		last_gtid_datum;
 
-	/* direct */
+	/* the direct way */
 	int			place[NCOLUMNS];	/* attribute number - 1 in table */
 	Datum	   *values;
 	bool	   *nulls;
 #if CDC_HAVE_DIRECT_INSERT
-	TupleTableSlot *slots[BATCH_ROWS];
+	TupleTableSlot *slots[BATCH_ROWS];	/* NULL from the first one on that is not made */
 	EState	   *estate;
 	ResultRelInfo *target;
 	BulkInsertState bulk;
 #endif
 
-	/* by SQL: a column of waiting values each, ingested_at left out */
+	/* the way by SQL: the waiting values of each column, ingested_at left out */
 	Datum	   *column_values[NCOLUMNS];
 	bool	   *column_nulls[NCOLUMNS];
-	char	   *insert;
+	char	   *insert;			/* the statement */
 };
 
-/* ---- the direct way ---- */
+/* ------------------------------------------------------------------------
+ * The direct way
+ * ------------------------------------------------------------------------
+ */
 
 #if CDC_HAVE_DIRECT_INSERT
 
+/* Whether the table has nothing that SQL would have to evaluate. */
 static bool
 evaluates_nothing(Relation rel)
 {
@@ -154,6 +161,7 @@ match_columns(CdcHistory *history, Relation rel)
 	return found == (history->has_key ? NCOLUMNS : NCOLUMNS - 1);
 }
 
+/* Opens the table for direct writing. */
 static void
 open_direct(CdcHistory *history)
 {
@@ -169,6 +177,7 @@ open_direct(CdcHistory *history)
 	history->bulk = GetBulkInsertState();
 }
 
+/* Forms the row's tuple and lets it wait. */
 static void
 append_direct(CdcHistory *history, const Datum *values, const bool *nulls)
 {
@@ -200,6 +209,7 @@ append_direct(CdcHistory *history, const Datum *values, const bool *nulls)
 	history->nbytes += tuple->t_len;
 }
 
+/* Writes the waiting tuples and their index entries. */
 static void
 flush_direct(CdcHistory *history)
 {
@@ -233,7 +243,7 @@ close_direct(CdcHistory *history)
 	FreeExecutorState(history->estate);
 }
 
-/* Opens the partition if rows can go there without SQL. */
+/* Opens the partition where rows can go there without SQL; else table stays NULL. */
 static void
 choose_way(CdcHistory *history)
 {
@@ -276,14 +286,19 @@ close_direct(CdcHistory *history)
 
 #endif
 
-/* ---- by SQL ---- */
+/* ------------------------------------------------------------------------
+ * By SQL
+ * ------------------------------------------------------------------------
+ */
 
+/* Whether the statement has the column as an array; ingested_at is now(). */
 static inline bool
 is_inserted(const CdcHistory *history, int column)
 {
 	return column != COL_INGESTED_AT && (column != COL_KEY || history->has_key);
 }
 
+/* Makes the INSERT statement and the arrays for its columns. */
 static void
 open_sql(CdcHistory *history)
 {
@@ -316,6 +331,7 @@ open_sql(CdcHistory *history)
 	history->insert = sql.data;
 }
 
+/* Copies the row's values into the arrays. */
 static void
 append_sql(CdcHistory *history, const Datum *values, const bool *nulls)
 {
@@ -337,6 +353,7 @@ append_sql(CdcHistory *history, const Datum *values, const bool *nulls)
 	MemoryContextSwitchTo(old);
 }
 
+/* Inserts the waiting rows with one statement. */
 static void
 flush_sql(CdcHistory *history)
 {
@@ -373,7 +390,10 @@ flush_sql(CdcHistory *history)
 	MemoryContextSwitchTo(old);
 }
 
-/* ---- both ---- */
+/* ------------------------------------------------------------------------
+ * Both
+ * ------------------------------------------------------------------------
+ */
 
 CdcHistory *
 cdc_history_open(const CdcSubscription *sub)
@@ -397,8 +417,9 @@ cdc_history_open(const CdcSubscription *sub)
 	return history;
 }
 
+/* Writes the rows that wait. */
 static void
-flush(CdcHistory *history)
+write_batch(CdcHistory *history)
 {
 	CHECK_FOR_INTERRUPTS();
 	if (history->nrows == 0)
@@ -492,13 +513,13 @@ cdc_history_append(CdcHistory *history, const CdcHistoryRow *row)
 		append_sql(history, values, nulls);
 	history->nrows++;
 	if (history->nrows == BATCH_ROWS || history->nbytes >= BATCH_BYTES)
-		flush(history);
+		write_batch(history);
 }
 
 void
 cdc_history_close(CdcHistory *history)
 {
-	flush(history);
+	write_batch(history);
 	if (history->table != NULL)
 	{
 		close_direct(history);

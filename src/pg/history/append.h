@@ -15,6 +15,7 @@
 
 typedef struct CdcHistory CdcHistory;
 
+/* A row to be appended; texts are in the database's encoding. */
 typedef struct CdcHistoryRow
 {
 	int64		seq;
@@ -27,18 +28,20 @@ typedef struct CdcHistoryRow
 	const char *raw;			/* or NULL */
 	size_t		raw_len;
 	bool		commit;			/* last row of its source transaction */
-	const Jsonb *key;			/* of a message, where the event does not tell it; or NULL */
+	const Jsonb *key;			/* of a message, where the event does not have it; or NULL */
 } CdcHistoryRow;
 
-/* Opens for this transaction; finds or makes the partition for now(). */
-extern CdcHistory *cdc_history_open(const CdcSubscription *sub);
-extern void cdc_history_append(CdcHistory *history, const CdcHistoryRow *row);	/* copies */
-extern void cdc_history_close(CdcHistory *history); /* flushes */
-
 /*
- * Settings under which plans that read history in order follow the index on seq;
- * undone by AtEOXact_GUC(true, level) with the level that is returned.
+ * Opens a history for appending in this transaction; finds or makes the partition for
+ * now().  Memory is of the transaction; what is open is given back by cdc_history_close()
+ * or by abort.
  */
-extern int	cdc_history_follow_index(void);
+extern CdcHistory *cdc_history_open(const CdcSubscription *sub);
+
+/* Appends a row, of which all is copied.  seq has to grow. */
+extern void cdc_history_append(CdcHistory *history, const CdcHistoryRow *row);
+
+/* Writes the rows that wait and frees the history. */
+extern void cdc_history_close(CdcHistory *history);
 
 #endif							/* CDC_PG_HISTORY_APPEND_H */

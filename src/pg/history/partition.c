@@ -29,7 +29,7 @@
 #include "utils/partcache.h"
 #include "utils/timestamp.h"
 
-/* Partitioned in the way that create_subscription does it. */
+/* Whether the history is partitioned in the way that cdc.create_subscription does it. */
 static bool
 by_ingested_at(Relation parent)
 {
@@ -41,6 +41,7 @@ by_ingested_at(Relation parent)
 			   "ingested_at") == 0;
 }
 
+/* The partition that takes rows of that time; InvalidOid: there is none. */
 static Oid
 find_partition(Relation parent, TimestampTz at)
 {
@@ -60,17 +61,24 @@ find_partition(Relation parent, TimestampTz at)
 	return index < 0 ? InvalidOid : desc->oids[index];
 }
 
-/* First moment of the month or day of at, and of the next one, in UTC. */
+/* What one partition spans. */
+typedef struct PartitionRange
+{
+	char		from[64];		/* its first moment, in UTC */
+	char		to[64];			/* the first moment of the next one */
+	char		suffix[32];		/* of its name */
+} PartitionRange;
+
+/* The month or day of at, in UTC. */
 static void
-partition_range(CdcHistoryPartition unit, TimestampTz at, char *from, char *to, size_t size,
-				char *suffix, size_t suffix_size)
+partition_range(CdcHistoryPartition unit, TimestampTz at, PartitionRange *range)
 {
 	struct pg_tm tm;
 	fsec_t		fsec;
 	int			year;
 	int			month;
 
-	/* without a time zone the time stamp's own, UTC */
+	/* where no time zone is asked for, the fields are those of UTC */
 	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
@@ -79,17 +87,17 @@ partition_range(CdcHistoryPartition unit, TimestampTz at, char *from, char *to, 
 	{
 		int			next = date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) + 1;
 
-		snprintf(from, size, "%04d-%02d-%02d 00:00:00+00", tm.tm_year, tm.tm_mon, tm.tm_mday);
-		snprintf(suffix, suffix_size, "_p%04d%02d%02d", tm.tm_year, tm.tm_mon, tm.tm_mday);
+		snprintf(range->from, sizeof(range->from), "%04d-%02d-%02d 00:00:00+00", tm.tm_year, tm.tm_mon, tm.tm_mday);
+		snprintf(range->suffix, sizeof(range->suffix), "_p%04d%02d%02d", tm.tm_year, tm.tm_mon, tm.tm_mday);
 		j2date(next, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
-		snprintf(to, size, "%04d-%02d-%02d 00:00:00+00", tm.tm_year, tm.tm_mon, tm.tm_mday);
+		snprintf(range->to, sizeof(range->to), "%04d-%02d-%02d 00:00:00+00", tm.tm_year, tm.tm_mon, tm.tm_mday);
 		return;
 	}
 	year = tm.tm_year + (tm.tm_mon == 12);
 	month = tm.tm_mon % 12 + 1;
-	snprintf(from, size, "%04d-%02d-01 00:00:00+00", tm.tm_year, tm.tm_mon);
-	snprintf(to, size, "%04d-%02d-01 00:00:00+00", year, month);
-	snprintf(suffix, suffix_size, "_p%04d%02d", tm.tm_year, tm.tm_mon);
+	snprintf(range->from, sizeof(range->from), "%04d-%02d-01 00:00:00+00", tm.tm_year, tm.tm_mon);
+	snprintf(range->to, sizeof(range->to), "%04d-%02d-01 00:00:00+00", year, month);
+	snprintf(range->suffix, sizeof(range->suffix), "_p%04d%02d", tm.tm_year, tm.tm_mon);
 }
 
 /* A name for the partition that no other relation has. */
@@ -115,6 +123,7 @@ partition_name(Oid schema, const char *base, const char *suffix)
 	}
 }
 
+/* Runs DDL; SPI is connected. */
 static void
 run_utility(const char *sql)
 {
@@ -125,6 +134,7 @@ run_utility(const char *sql)
 }
 
 /*
+ * Creates the partition for rows of that time and attaches it, as the history's owner.
  * The caller has locked the history but not opened it: ALTER TABLE refuses a
  * table that is in use by its own session.
  */
@@ -135,25 +145,22 @@ create_partition(const CdcSubscription *sub, Oid owner, TimestampTz at)
 	char	   *schema = get_namespace_name(schema_oid);
 	char	   *base = get_rel_name(sub->history);
 	char	   *parent_name = quote_qualified_identifier(schema, base);
-	char		from[64];
-	char		to[64];
-	char		suffix[32];
+	PartitionRange range;
 	char	   *name;
 	Oid			user;
 	int			sec_context;
 
-	partition_range(sub->opt.history_partition, at, from, to, sizeof(from),
-					suffix, sizeof(suffix));
-	name = quote_qualified_identifier(schema, partition_name(schema_oid, base, suffix));
+	partition_range(sub->opt.history_partition, at, &range);
+	name = quote_qualified_identifier(schema, partition_name(schema_oid, base, range.suffix));
 
-	/* the partition must belong to whom the history belongs */
+	/* the partition has to belong to the history's owner */
 	GetUserIdAndSecContext(&user, &sec_context);
 	SetUserIdAndSecContext(owner, sec_context | SECURITY_LOCAL_USERID_CHANGE);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	run_utility(psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", name, parent_name));
 	run_utility(psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
-						 parent_name, name, from, to));
+						 parent_name, name, range.from, range.to));
 	SPI_finish();
 	SetUserIdAndSecContext(user, sec_context);
 	CommandCounterIncrement();

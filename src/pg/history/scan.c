@@ -1,16 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * scan.c
- *	  Reading history in seq order: one pass, a row at a time, straight from
- *	  the executor's slot.
+ *	  Reading a subscription's history in seq order: the only reader.
  *
- * The plans are kept per history table.  They have to follow the index on seq
- * whatever the planner believes about the size of the range: a sort would read
- * all of it before the first row and hold it in memory.
+ * The plans are kept for each history table.  They have to follow the index on
+ * seq whatever the planner believes about the size of the range: a sort would
+ * read all of it before the first row, and hold it in memory.
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/history/scan.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -25,20 +24,23 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "pg/history/append.h"
-
-/* Events that a look ahead asks for at a time. */
-#define PEEK_STEP	1024
+/*
+ * Events that a scan asks the executor for at a time: not every server lets a
+ * receiver end a query.
+ */
+#define FETCH_EVENTS	1024
 
 typedef enum HistoryQuery
 {
 	QUERY_SCAN,
 	QUERY_SCAN_TABLE,
+	QUERY_SCAN_COMMITS,
 	QUERY_LAST_BOUNDARY,
 	QUERY_FIRST_BOUNDARY,
 	QUERY_COUNT
 } HistoryQuery;
 
+/* The kept plans of one history table; NULL: not made yet. */
 typedef struct HistoryPlans
 {
 	Oid			history;
@@ -58,6 +60,8 @@ static const struct
 	{"SELECT * FROM %s WHERE seq OPERATOR(pg_catalog.>) $1 AND seq OPERATOR(pg_catalog.<=) $2"
 		" AND source_table OPERATOR(pg_catalog.=) $3 ORDER BY seq", 3,
 	{INT8OID, INT8OID, TEXTOID}},
+	{"SELECT * FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
+	" AND seq OPERATOR(pg_catalog.<=) $2 ORDER BY seq DESC", 2, {INT8OID, INT8OID}},
 	{"SELECT seq FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
 		" AND seq OPERATOR(pg_catalog.>=) $2 ORDER BY seq DESC LIMIT 1", 2, {INT8OID, INT8OID}},
 	{"SELECT seq FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>=) $1"
@@ -69,6 +73,7 @@ static const struct
  * ------------------------------------------------------------------------
  */
 
+/* The plan of a query on the subscription's history, made at its first use. */
 static SPIPlanPtr
 history_plan(const CdcSubscription *sub, HistoryQuery query)
 {
@@ -110,8 +115,12 @@ history_plan(const CdcSubscription *sub, HistoryQuery query)
 	return kept->plans[query];
 }
 
-int
-cdc_history_follow_index(void)
+/*
+ * Settings under which plans that read history in order follow the index on
+ * seq; undone by AtEOXact_GUC(true, level) with the level that is returned.
+ */
+static int
+set_follow_index(void)
 {
 	int			level = NewGUCNestLevel();
 
@@ -137,7 +146,7 @@ query_int64(const CdcSubscription *sub, HistoryQuery query, Datum *values)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	level = cdc_history_follow_index();
+	level = set_follow_index();
 	rc = SPI_execute_plan(history_plan(sub, query), values, NULL, false, 1);
 	AtEOXact_GUC(true, level);
 	if (rc != SPI_OK_SELECT)
@@ -197,18 +206,19 @@ static const char *const column_names[COLUMN_COUNT] = {
 	"key"
 };
 
+/* What hands the executor's rows to the scan's visitor. */
 typedef struct HistoryReceiver
 {
 	DestReceiver pub;
-	CdcApply   *apply;
-	int64		upto;
-	CdcHistoryVisitor visit;
-	void	   *arg;
-	MemoryContext cxt;			/* reset after each event */
-	bool		stopped;
-	int			attnums[COLUMN_COUNT];
+	const CdcHistoryScan *scan;
+	MemoryContext cxt;			/* of the event at hand; reset after it */
+	ResourceOwner owner;		/* of the scan's caller */
+	bool		stopped;		/* the visitor wants no more events */
+	bool		columns_found;	/* attnums are set */
+	int			attnums[COLUMN_COUNT];	/* 0: the table has no such column */
 } HistoryReceiver;
 
+/* Called at each step of the scan; the first one finds the columns by their names. */
 static void
 receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 {
@@ -216,7 +226,7 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 	int			c;
 	int			i;
 
-	for (c = 0; c < COLUMN_COUNT; c++)
+	for (c = 0; c < COLUMN_COUNT && !receiver->columns_found; c++)
 	{
 		receiver->attnums[c] = 0;
 		for (i = 0; i < desc->natts; i++)
@@ -227,22 +237,24 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("history table of subscription \"%s\" has no column \"%s\"",
-							receiver->apply->sub->name, column_names[c])));
+							receiver->scan->sub->name, column_names[c])));
 	}
+	receiver->columns_found = true;
 }
 
+/* A field of the row at hand. */
 static inline Datum
-field(HistoryReceiver *receiver, TupleTableSlot *slot, HistoryColumn column, bool *isnull)
+field_datum(HistoryReceiver *receiver, TupleTableSlot *slot, HistoryColumn column, bool *isnull)
 {
 	return slot_getattr(slot, receiver->attnums[column], isnull);
 }
 
-/* A text or bytea field in place; detoasted into the row's context if need be. */
+/* A text or bytea field where it is; detoasted into the event's context if need be. */
 static const char *
-bytes_field(HistoryReceiver *receiver, TupleTableSlot *slot, HistoryColumn column, size_t *len)
+field_bytes(HistoryReceiver *receiver, TupleTableSlot *slot, HistoryColumn column, size_t *len)
 {
 	bool		isnull;
-	Datum		d = field(receiver, slot, column, &isnull);
+	Datum		d = field_datum(receiver, slot, column, &isnull);
 	struct varlena *v;
 
 	*len = 0;
@@ -253,70 +265,73 @@ bytes_field(HistoryReceiver *receiver, TupleTableSlot *slot, HistoryColumn colum
 	return VARDATA_ANY(v);
 }
 
-/* What progress says once the last event of the range is applied. */
+/* The document of an event: the original bytes go before what JSONB holds of them. */
 static void
-note_progress(HistoryReceiver *receiver, TupleTableSlot *slot, const CdcHistoryEvent *event)
+read_document(HistoryReceiver *receiver, TupleTableSlot *slot, CdcHistoryEvent *event)
 {
-	CdcApply   *apply = receiver->apply;
-	MemoryContext old = MemoryContextSwitchTo(apply->cxt);
-	const char *gtid;
-	size_t		len;
+	bool		isnull;
+	Datum		d;
 
-	apply->progress.applied_seq = event->seq;
-	apply->progress.position = event->position ? pnstrdup(event->position, event->position_len) : NULL;
-	apply->progress.source_ts = event->source_ts;
-	gtid = bytes_field(receiver, slot, COLUMN_GTID, &len);
-	apply->progress.gtid = gtid ? pnstrdup(gtid, len) : NULL;
-	MemoryContextSwitchTo(old);
+	event->raw = field_bytes(receiver, slot, COLUMN_RAW, &event->raw_len);
+	d = field_datum(receiver, slot, COLUMN_EVENT, &isnull);
+	if (!isnull && event->raw == NULL)
+		event->event = &DatumGetJsonbP(d)->root;
+	if (receiver->attnums[COLUMN_KEY] == 0)
+		return;
+	d = field_datum(receiver, slot, COLUMN_KEY, &isnull);
+	if (!isnull)
+		event->key = &DatumGetJsonbP(d)->root;
 }
 
+/* Reads what the scan wants of a row; the current context is the event's. */
+static void
+read_event(HistoryReceiver *receiver, TupleTableSlot *slot, CdcHistoryEvent *event)
+{
+	const CdcHistoryScan *scan = receiver->scan;
+	bool		isnull;
+	Datum		d;
+
+	event->seq = DatumGetInt64(field_datum(receiver, slot, COLUMN_SEQ, &isnull));
+	event->op = DatumGetChar(field_datum(receiver, slot, COLUMN_OP, &isnull));
+	d = field_datum(receiver, slot, COLUMN_COMMIT, &isnull);
+	event->commit = !isnull && DatumGetBool(d);
+	d = field_datum(receiver, slot, COLUMN_SOURCE_TS, &isnull);
+	event->source_ts = isnull ? 0 : DatumGetTimestampTz(d);
+	event->source_table = field_bytes(receiver, slot, COLUMN_SOURCE_TABLE,
+									  &event->source_table_len);
+	event->position = field_bytes(receiver, slot, COLUMN_POSITION, &event->position_len);
+	event->gtid = NULL;
+	event->gtid_len = 0;
+	if (scan->columns & CDC_HISTORY_GTID)
+		event->gtid = field_bytes(receiver, slot, COLUMN_GTID, &event->gtid_len);
+	event->skipped = scan->skip != NULL && scan->skip(event->seq, scan->arg);
+	event->event = NULL;
+	event->raw = NULL;
+	event->raw_len = 0;
+	event->key = NULL;
+	if ((scan->columns & CDC_HISTORY_DOCUMENT) && !event->skipped)
+		read_document(receiver, slot, event);
+}
+
+/*
+ * Hands a row to the visitor, under the resource owner of the scan's caller: what the
+ * visitor opens would otherwise go with the portal.
+ */
 static CDC_RECEIVE_RESULT
 receive_event(TupleTableSlot *slot, DestReceiver *self)
 {
 	HistoryReceiver *receiver = (HistoryReceiver *) self;
-	CdcApply   *apply = receiver->apply;
 	MemoryContext old;
 	ResourceOwner owner = CurrentResourceOwner;
 	CdcHistoryEvent event;
-	bool		isnull;
-	Datum		d;
 
 	if (receiver->stopped)
 		CDC_RECEIVE_RETURN(false);
 	old = MemoryContextSwitchTo(receiver->cxt);
-	event.seq = DatumGetInt64(field(receiver, slot, COLUMN_SEQ, &isnull));
-	event.op = DatumGetChar(field(receiver, slot, COLUMN_OP, &isnull));
-	d = field(receiver, slot, COLUMN_COMMIT, &isnull);
-	event.commit = !isnull && DatumGetBool(d);
-	d = field(receiver, slot, COLUMN_SOURCE_TS, &isnull);
-	event.source_ts = isnull ? 0 : DatumGetTimestampTz(d);
-	event.source_table = bytes_field(receiver, slot, COLUMN_SOURCE_TABLE,
-									 &event.source_table_len);
-	event.position = bytes_field(receiver, slot, COLUMN_POSITION, &event.position_len);
-	event.superseded = cdc_lookahead_superseded(apply, event.seq);
-	event.raw = NULL;
-	event.event = NULL;
-	event.key = NULL;
-	if (!event.superseded)
-	{
-		event.raw = bytes_field(receiver, slot, COLUMN_RAW, &event.raw_len);
-		d = field(receiver, slot, COLUMN_EVENT, &isnull);
-		if (!isnull && event.raw == NULL)
-			event.event = &DatumGetJsonbP(d)->root;
-		if (receiver->attnums[COLUMN_KEY] != 0)
-		{
-			d = field(receiver, slot, COLUMN_KEY, &isnull);
-			if (!isnull)
-				event.key = &DatumGetJsonbP(d)->root;
-		}
-	}
-	if (event.seq == receiver->upto && receiver->cxt == apply->row_cxt)
-		note_progress(receiver, slot, &event);
-
-	/* what is opened for the targets outlives the portal */
-	CurrentResourceOwner = apply->owner;
+	read_event(receiver, slot, &event);
+	CurrentResourceOwner = receiver->owner;
 	CDC_SPI_PUSH();
-	receiver->stopped = !receiver->visit(apply, &event, receiver->arg);
+	receiver->stopped = !receiver->scan->visit(&event, receiver->scan->arg);
 	CDC_SPI_POP();
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(old);
@@ -329,10 +344,9 @@ receiver_nothing(DestReceiver *self)
 {
 }
 
-/* Sets up a receiver that hands events to visit, with cxt for what one takes. */
+/* Its memory context is the current one's child, to be deleted by the caller. */
 static void
-init_receiver(HistoryReceiver *receiver, CdcApply *apply, int64 upto, MemoryContext cxt,
-			  CdcHistoryVisitor visit, void *arg)
+init_receiver(HistoryReceiver *receiver, const CdcHistoryScan *scan)
 {
 	memset(receiver, 0, sizeof(*receiver));
 	receiver->pub.receiveSlot = receive_event;
@@ -340,74 +354,54 @@ init_receiver(HistoryReceiver *receiver, CdcApply *apply, int64 upto, MemoryCont
 	receiver->pub.rShutdown = receiver_nothing;
 	receiver->pub.rDestroy = receiver_nothing;
 	receiver->pub.mydest = DestNone;
-	receiver->apply = apply;
-	receiver->upto = upto;
-	receiver->cxt = cxt;
-	receiver->visit = visit;
-	receiver->arg = arg;
+	receiver->scan = scan;
+	receiver->owner = CurrentResourceOwner;
+	receiver->cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest event",
+										  ALLOCSET_DEFAULT_SIZES);
 }
 
-/* SPI must be connected; same_snapshot: the one that is active. */
+/* The scan as a cursor; SPI must be connected. */
 static Portal
-open_history(CdcApply *apply, int64 after, int64 upto, bool same_snapshot)
+open_portal(const CdcHistoryScan *scan)
 {
-	const char *source_table = apply->scan_table;
-	HistoryQuery query = source_table ? QUERY_SCAN_TABLE : QUERY_SCAN;
+	HistoryQuery query = scan->newest_commit_first ? QUERY_SCAN_COMMITS :
+		scan->source_table != NULL ? QUERY_SCAN_TABLE : QUERY_SCAN;
 	Datum		values[3];
 	Portal		portal;
 	int			level;
 
-	values[0] = Int64GetDatum(after);
-	values[1] = Int64GetDatum(upto);
-	values[2] = source_table ? CStringGetTextDatum(source_table) : (Datum) 0;
-	level = cdc_history_follow_index();
-	portal = SPI_cursor_open(NULL, history_plan(apply->sub, query), values, NULL, same_snapshot);
+	values[0] = Int64GetDatum(scan->after);
+	values[1] = Int64GetDatum(scan->upto);
+	values[2] = scan->source_table ? CStringGetTextDatum(scan->source_table) : (Datum) 0;
+	level = set_follow_index();
+	portal = SPI_cursor_open(NULL, history_plan(scan->sub, query), values, NULL,
+							 scan->same_snapshot);
 	AtEOXact_GUC(true, level);
 	return portal;
 }
 
 void
-cdc_history_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
+cdc_history_scan(const CdcHistoryScan *scan)
 {
+	int64		left = scan->limit > 0 ? scan->limit : PG_INT64_MAX;
 	HistoryReceiver receiver;
 	Portal		portal;
 
-	apply->scan_upto = upto;
-	apply->scan_table = source_table;
-	init_receiver(&receiver, apply, upto, apply->row_cxt, cdc_apply_event, NULL);
+	init_receiver(&receiver, scan);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	portal = open_history(apply, after, upto, false);
-	(void) PortalRunFetch(portal, FETCH_FORWARD, FETCH_ALL, (DestReceiver *) &receiver);
-	SPI_cursor_close(portal);
-	SPI_finish();
-}
-
-void
-cdc_history_peek(CdcApply *apply, int64 after, int64 limit, CdcHistoryVisitor visit, void *arg)
-{
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest peek",
-											  ALLOCSET_DEFAULT_SIZES);
-	HistoryReceiver receiver;
-	Portal		portal;
-
-	init_receiver(&receiver, apply, apply->scan_upto, cxt, visit, arg);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	portal = open_history(apply, after, apply->scan_upto, true);
-
-	/* in steps, as not every server lets a receiver end the query */
-	while (limit > 0 && !receiver.stopped)
+	portal = open_portal(scan);
+	while (left > 0 && !receiver.stopped)
 	{
-		int64		step = Min(limit, PEEK_STEP);
+		int64		step = Min(left, FETCH_EVENTS);
 
 		CHECK_FOR_INTERRUPTS();
 		if ((int64) PortalRunFetch(portal, FETCH_FORWARD, (long) step,
 								   (DestReceiver *) &receiver) < step)
 			break;
-		limit -= step;
+		left -= step;
 	}
 	SPI_cursor_close(portal);
 	SPI_finish();
-	MemoryContextDelete(cxt);
+	MemoryContextDelete(receiver.cxt);
 }

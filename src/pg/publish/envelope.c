@@ -11,31 +11,32 @@
  */
 #include "pg/publish/publish_internal.h"
 
-#include "mb/pg_wchar.h"
-
 #include "envelope/doc_tree.h"
 #include "pg/base/error.h"
-#include "pg/target/target.h"
+#include "pg/base/utf8.h"
+#include "pg/target/cache.h"
+#include "pg/target/envelope.h"
 
 /* The message at hand. */
 typedef struct CdcPublishEnvelope
 {
-	CdcArena   *arena;
+	CdcArena   *arena;			/* of all that is read from it */
 	CdcMessage	message;
 	CdcEnvelope env;
 	uint64		run;			/* of this publisher, for the cache of targets */
-	CdcTarget  *target;			/* NULL: the table has none */
+	CdcMapping *mapping;		/* of the source table; NULL: it has no target */
 	CdcPublishKey key;
 } CdcPublishEnvelope;
 
-/* Kept by the session: a run ends in many ways. */
+/* Kept by the backend, as a run ends in many ways: its memory is malloc'ed. */
 static CdcArena *arena = NULL;
 
-/* Apply counts its runs from 1. */
+/* Numbers of runs for the cache of targets; apply counts its own from 1. */
 static uint64 last_run = UINT64CONST(1) << 63;
 
+/* The declared format of the history's events. */
 static CdcMessageFormat
-format_of(const CdcPublisher *publisher)
+history_format(const CdcPublisher *publisher)
 {
 	CdcMessageFormat format;
 
@@ -50,7 +51,7 @@ cdc_publish_in_place(const CdcPublisher *publisher, const CdcPublishEvent *event
 	CdcDoc		data;
 	CdcDoc		old;
 
-	if (format_of(publisher) != CDC_FORMAT_MAXWELL ||
+	if (history_format(publisher) != CDC_FORMAT_MAXWELL ||
 		!cdc_doc_find_type(&event->doc, "data", CDC_DOC_OBJECT, &data))
 		return false;
 	if (!cdc_doc_find_type(&event->doc, "old", CDC_DOC_OBJECT, &old))
@@ -64,8 +65,9 @@ cdc_publish_is_maxwell(const CdcPublisher *publisher)
 	return publisher->envelope->env.format == CDC_FORMAT_MAXWELL;
 }
 
+/* The publisher's envelope, emptied for the next message. */
 static CdcPublishEnvelope *
-get_envelope(CdcPublisher *publisher)
+next_envelope(CdcPublisher *publisher)
 {
 	CdcPublishEnvelope *e = publisher->envelope;
 
@@ -83,11 +85,11 @@ get_envelope(CdcPublisher *publisher)
 	cdc_arena_reset(arena);
 	memset(&e->message, 0, sizeof(e->message));
 	memset(&e->key, 0, sizeof(e->key));
-	e->target = NULL;
+	e->mapping = NULL;
 	return e;
 }
 
-/* What has a row has a table, and a name in the database's encoding. */
+/* Finds the mapping of the event's table, where that has a target. */
 static void
 find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEvent *event)
 {
@@ -96,24 +98,24 @@ find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEven
 
 	if (event->source_table == NULL)
 		return;
-	name = pg_any_to_server(event->source_table, strlen(event->source_table), PG_UTF8);
+	name = cdc_from_utf8(event->source_table);
 	if (!cdc_target_is_registered(sub, name))
 		return;
-	e->target = cdc_target_get(sub, name, strlen(name), event->seq, e->run);
-	if (!OidIsValid(e->target->relid))
-		e->target = NULL;
+	e->mapping = cdc_mapping_get(sub, name, strlen(name), event->seq, e->run);
+	if (e->mapping->target == NULL)
+		e->mapping = NULL;
 }
 
 int
 cdc_publish_envelope(CdcPublisher *publisher, CdcPublishEvent *event)
 {
-	CdcMessageFormat format = format_of(publisher);
+	CdcMessageFormat format = history_format(publisher);
 	CdcPublishEnvelope *e;
 	CdcError	err;
 
 	if (!cdc_format_is_json(format) || (event->raw != NULL && !event->has_doc))
 		return 0;
-	e = get_envelope(publisher);
+	e = next_envelope(publisher);
 	find_target(publisher, e, event);
 	/* where an envelope does not name the table, it is the topic that named the event's */
 	if (event->source_table != NULL)
@@ -125,8 +127,8 @@ cdc_publish_envelope(CdcPublisher *publisher, CdcPublishEvent *event)
 		e->message.value = &event->doc;
 	if (event->has_key)
 		e->message.key = &event->key;
-	if (e->target != NULL)
-		e->message.key_columns = cdc_target_key_names(e->target, &e->message.nkey_columns);
+	if (e->mapping != NULL)
+		e->message.key_columns = cdc_target_key_names(e->mapping, &e->message.nkey_columns);
 	CDC_CHECK(cdc_envelope_read(e->arena, format, &e->message, &e->env, &err), &err,
 			  publisher->publication->sub->name);
 	event->database.data = e->env.database;
@@ -147,7 +149,7 @@ cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc 
 	cdc_doc_tree_init(&data_tree, e->arena);
 	cdc_doc_tree_init(&old_tree, e->arena);
 	CDC_CHECK(cdc_envelope_images(e->arena, &e->env, row,
-								  e->target != NULL ? cdc_target_hint : NULL, e->target,
+								  e->mapping != NULL ? cdc_target_hint : NULL, e->mapping,
 								  &data_tree.sink, &old_tree.sink, &err),
 			  &err, publisher->publication->sub->name);
 	if (!cdc_doc_tree_root(&data_tree, data) || !cdc_doc_tree_root(&old_tree, old))
@@ -157,8 +159,9 @@ cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc 
 }
 
 /*
- * A message's own words count only in formats where each one has them: a key that some
- * messages of a table tell and others do not would be no key.
+ * Whether the message itself names its key.  That counts only in formats where every
+ * message does so: a key that some messages of a table have and others do not would be
+ * no key.
  */
 static bool
 tells_key(const CdcEnvelope *env)

@@ -8,12 +8,10 @@
  */
 #include "pg/publish/publish_internal.h"
 
-#include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
-#include "utils/builtins.h"
 #include "utils/hsearch.h"
 
-#include "pg/catalog/spi.h"
+#include "pg/base/utf8.h"
+#include "pg/schema/versions.h"
 
 #define TABLE_NAME_BYTES	520
 
@@ -40,64 +38,30 @@ create_tables(MemoryContext cxt)
 }
 
 /*
- * The version that was in force at seq, and when the next one came.  A copy's
- * rows come with the seq of the first version or a later one: before that it
- * is the first.
+ * The key by the version that was in force at seq, and when the next one comes.  A
+ * copy's rows come with the seq of the first version or a later one: before that
+ * it is the first.
  */
 static void
 read_version(CdcPublisher *publisher, KnownTable *table, int64 seq)
 {
-	static CdcStatement stmt = {
-		"SELECT c.name, v.from_seq, v.next_seq"
-		" FROM (SELECT t.columns, t.from_seq, t.version,"
-		"              (SELECT pg_catalog.min(n.from_seq) FROM cdc.table_version n"
-		"                WHERE n.subscription OPERATOR(pg_catalog.=) $1 AND n.source_table OPERATOR(pg_catalog.=) $2"
-		"                  AND n.from_seq OPERATOR(pg_catalog.>) $3) AS next_seq"
-		"         FROM cdc.table_version t"
-		"        WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
-		"          AND pg_catalog.jsonb_array_length(t.columns) OPERATOR(pg_catalog.>) 0"
-		"        ORDER BY t.from_seq OPERATOR(pg_catalog.>) $3,"
-		"                 CASE WHEN t.from_seq OPERATOR(pg_catalog.>) $3 THEN t.from_seq"
-		"                      ELSE OPERATOR(pg_catalog.-) t.from_seq END,"
-		"                 t.version DESC LIMIT 1) v"
-		" LEFT JOIN LATERAL (SELECT e.c OPERATOR(pg_catalog.->>) 'name' AS name,"
-		"                           (e.c OPERATOR(pg_catalog.->>) 'pk')::pg_catalog.int4 AS pk"
-		"                      FROM pg_catalog.jsonb_array_elements(v.columns) AS e(c)) c"
-		"   ON c.pk IS NOT NULL ORDER BY c.pk",
-		3, {TEXTOID, TEXTOID, INT8OID}
-	};
-	Datum		values[3];
-	CdcSpi		spi;
-	uint64		nrows;
-	uint64		i;
+	const char *subscription = publisher->publication->sub->name;
+	const char *name = cdc_from_utf8(table->name);
+	CdcTableVersion version;
+	int			place;
+	int			i;
 
-	table->from_seq = 0;
-	table->to_seq = PG_INT64_MAX;
-	values[0] = CStringGetTextDatum(publisher->publication->sub->name);
-	values[1] = CStringGetTextDatum(pg_any_to_server(table->name, strlen(table->name), PG_UTF8));
-	values[2] = Int64GetDatum(seq);
-	cdc_spi_begin(&spi);
-	nrows = cdc_spi_execute(&stmt, values, NULL);
-	if (nrows > 0)
-	{
-		bool		isnull;
-		Datum		next = cdc_spi_datum(0, 3, &isnull);
-
-		if (!isnull)
-			table->to_seq = DatumGetInt64(next);
-		table->from_seq = Min(cdc_spi_int64(0, 2), seq);
-	}
-	table->key.columns = MemoryContextAlloc(publisher->cxt, sizeof(char *) * Max(nrows, 1));
-	for (i = 0; i < nrows; i++)
-	{
-		char	   *name = cdc_spi_text(&spi, i, 1);
-
-		if (name != NULL)
-			table->key.columns[table->key.n++] =
-				MemoryContextStrdup(publisher->cxt,
-									pg_server_to_any(name, strlen(name), PG_UTF8));
-	}
-	cdc_spi_end(&spi);
+	if (!cdc_table_version_at(subscription, name, seq, PG_UTF8, &version))
+		version.from_seq = 0;
+	table->from_seq = Min(version.from_seq, seq);
+	table->to_seq = version.next_seq;
+	table->key.columns = MemoryContextAlloc(publisher->cxt,
+											sizeof(char *) * Max(version.def.ncolumns, 1));
+	for (place = 0; place < version.def.ncolumns; place++)
+		for (i = 0; i < version.def.ncolumns; i++)
+			if (version.def.columns[i].pk == place)
+				table->key.columns[table->key.n++] =
+					MemoryContextStrdup(publisher->cxt, version.def.columns[i].name);
 }
 
 /* "primary_key_columns", which Maxwell writes when asked to. */

@@ -20,7 +20,7 @@
 /* The longest name of a topic that Kafka allows. */
 #define TOPIC_NAME_MAX	249
 
-/* Event, key and rows, while messages are made of them. */
+/* A change of a row, while messages are made of it. */
 typedef struct Change
 {
 	CdcPublisher *publisher;
@@ -34,9 +34,10 @@ typedef struct Change
 	bool		key_changed;
 } Change;
 
+/* Sends a message; key and value may be NULL.  ERROR where no topic can have that name. */
 static void
-put_message(CdcPublisher *publisher, const char *topic, const char *key, size_t key_len,
-	 const char *value, size_t value_len)
+send_message(CdcPublisher *publisher, const char *topic, const char *key, size_t key_len,
+			 const char *value, size_t value_len)
 {
 	CdcOutMessage m;
 
@@ -59,7 +60,7 @@ put_message(CdcPublisher *publisher, const char *topic, const char *key, size_t 
 	cdc_publish_send(publisher, &m);
 }
 
-/* A template as the name of a topic. */
+/* The name of a topic that a template gives. */
 static char *
 topic_of(const char *template, const CdcPublishEvent *event, const CdcPublishKey *key,
 		 const CdcPublishRow *row)
@@ -129,14 +130,15 @@ event_text(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
  * Events that are no change of a row
  */
 
+/* Writes a member of an object whose value is text. */
 static void
-put_text(CdcJsonText *text, const char *key, const char *value, size_t len)
+put_text_member(CdcJsonText *text, const char *key, const char *value, size_t len)
 {
 	cdc_publish_check(text->sink.ops->key(&text->sink, key, strlen(key)));
 	cdc_publish_check(text->sink.ops->string(&text->sink, value, len));
 }
 
-/* {"database":"shop"}, with the table where that is wanted. */
+/* A key of names: {"database":"shop"}, with the table where that is wanted. */
 static const CdcJsonText *
 names_key(CdcPublisher *publisher, const CdcPublishEvent *event, bool table)
 {
@@ -144,13 +146,14 @@ names_key(CdcPublisher *publisher, const CdcPublishEvent *event, bool table)
 
 	cdc_json_text_reset(key);
 	cdc_publish_check(key->sink.ops->begin_object(&key->sink));
-	put_text(key, "database", event->database.data, event->database.len);
+	put_text_member(key, "database", event->database.data, event->database.len);
 	if (table)
-		put_text(key, "table", event->table.data, event->table.len);
+		put_text_member(key, "table", event->table.data, event->table.len);
 	cdc_publish_check(key->sink.ops->end_object(&key->sink));
 	return key;
 }
 
+/* A DDL event as it is, to the topic for DDL. */
 static void
 send_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
@@ -165,7 +168,7 @@ send_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
 	/* what concerns one database keeps its order */
 	key = names_key(publisher, event, false);
 	value = event_text(publisher, event, &len);
-	put_message(publisher, topic_of(template, event, &none, NULL), key->buf.data, key->buf.len, value, len);
+	send_message(publisher, topic_of(template, event, &none, NULL), key->buf.data, key->buf.len, value, len);
 }
 
 /* The key that the message had, text as it was. */
@@ -182,8 +185,9 @@ kept_key(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
 }
 
 /*
- * What is no change in Maxwell's format: a copy's begin and end, other
- * envelopes, bytes.  Where the key is not known a table's keep their order.
+ * Sends an event that is no change in Maxwell's format as it is: a copy's begin and
+ * end, other envelopes, bytes.  Where the key is not known, the names of the table
+ * are the key, so that the table's events keep their order.
  */
 static void
 send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
@@ -200,7 +204,7 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 		if (publication->opt.raw_topic[0] == '\0')
 			return;
 		value = event_text(publisher, event, &len);
-		put_message(publisher, topic_of(publication->opt.raw_topic, event, &none, NULL), NULL, 0, value, len);
+		send_message(publisher, topic_of(publication->opt.raw_topic, event, &none, NULL), NULL, 0, value, len);
 		return;
 	}
 	/* begin and end of a copy are of Maxwell's format only */
@@ -214,7 +218,7 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 		key_len = publisher->key->buf.len;
 	}
 	value = event_text(publisher, event, &len);
-	put_message(publisher, topic_of(publication->topic_template, event, &none, NULL),
+	send_message(publisher, topic_of(publication->topic_template, event, &none, NULL),
 				key, key_len, value, len);
 }
 
@@ -232,11 +236,12 @@ send_tombstone(Change *change, const CdcPublishRow *row)
 	if (change->key->n == 0)
 		return;
 	key = key_of(change, row, &len);
-	put_message(change->publisher, topic_of(change->publisher->publication->topic_template, change->event,
+	send_message(change->publisher, topic_of(change->publisher->publication->topic_template, change->event,
 									 change->key, row),
 				key, len, NULL, 0);
 }
 
+/* A change in format maxwell. */
 static void
 send_maxwell(Change *change)
 {
@@ -250,11 +255,12 @@ send_maxwell(Change *change)
 		send_tombstone(change, &change->former);
 	key = key_of(change, &change->row, &key_len);
 	value = event_text(change->publisher, change->event, &len);
-	put_message(change->publisher, change->topic, key, key_len, value, len);
+	send_message(change->publisher, change->topic, key, key_len, value, len);
 	if (tombstones && change->event->op == 'd')
 		send_tombstone(change, &change->row);
 }
 
+/* A change in format json. */
 static void
 send_json(Change *change)
 {
@@ -278,13 +284,14 @@ send_json(Change *change)
 	key = key_of(change, &change->row, &len);
 	cdc_json_text_reset(value);
 	cdc_publish_check(cdc_doc_emit(&change->data, &value->sink));
-	put_message(change->publisher, change->topic, key, len, value->buf.data, value->buf.len);
+	send_message(change->publisher, change->topic, key, len, value->buf.data, value->buf.len);
 }
 
 /*
  * Elasticsearch: "action", newline, document, newline
  */
 
+/* Ends a line of Elasticsearch's bulk format. */
 static void
 put_newline(CdcJsonText *text)
 {
@@ -311,6 +318,7 @@ index_name(Change *change, const CdcPublishRow *row)
 	return name;
 }
 
+/* The line that says what is done with which document. */
 static void
 put_action(Change *change, const char *action, const CdcPublishRow *row)
 {
@@ -321,18 +329,18 @@ put_action(Change *change, const char *action, const CdcPublishRow *row)
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
 	cdc_publish_check(text->sink.ops->key(&text->sink, action, strlen(action)));
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
-	put_text(text, "_index", name, strlen(name));
+	put_text_member(text, "_index", name, strlen(name));
 	if (change->key->n > 0)
 	{
 		id = cdc_publish_key_text(change->key, row);
-		put_text(text, "_id", id, strlen(id));
+		put_text_member(text, "_id", id, strlen(id));
 	}
 	cdc_publish_check(text->sink.ops->end_object(&text->sink));
 	cdc_publish_check(text->sink.ops->end_object(&text->sink));
 	put_newline(text);
 }
 
-/* The row with the table's names in front, where it has no columns of these names. */
+/* The line with the row, the table's names in front where it has no columns of these names. */
 static void
 put_document(Change *change)
 {
@@ -344,9 +352,9 @@ put_document(Change *change)
 
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
 	if (!cdc_doc_find(&change->data, "database", &value))
-		put_text(text, "database", event->database.data, event->database.len);
+		put_text_member(text, "database", event->database.data, event->database.len);
 	if (!cdc_doc_find(&change->data, "table", &value))
-		put_text(text, "table", event->table.data, event->table.len);
+		put_text_member(text, "table", event->table.data, event->table.len);
 	change->data.ops->begin(&change->data, &iter);
 	while (change->data.ops->next(&iter, &key, &value))
 	{
@@ -357,6 +365,7 @@ put_document(Change *change)
 	put_newline(text);
 }
 
+/* An action on the document of a row as one message. */
 static void
 send_es(Change *change, const char *action, const CdcPublishRow *row)
 {
@@ -369,10 +378,11 @@ send_es(Change *change, const char *action, const CdcPublishRow *row)
 	if (action[0] == 'i')
 		put_document(change);
 	key = key_of(change, row, &len);
-	put_message(publisher, topic_of(publisher->publication->topic_template, change->event, change->key, row),
+	send_message(publisher, topic_of(publisher->publication->topic_template, change->event, change->key, row),
 				key, len, publisher->value->buf.data, publisher->value->buf.len);
 }
 
+/* A change in format es_bulk. */
 static void
 send_es_bulk(Change *change)
 {
@@ -406,7 +416,7 @@ key_changed(const Change *change)
 	return false;
 }
 
-/* A row whose event, key, data and old are there. */
+/* Sends a change whose event, key, data and old are set, in the publication's format. */
 static void
 send_row(Change *change)
 {
@@ -434,7 +444,7 @@ send_row(Change *change)
 	}
 }
 
-/* The event as it is, which is Maxwell's. */
+/* Sends the row of an event of Maxwell's, with its data. */
 static void
 send_maxwell_event(CdcPublisher *publisher, const CdcPublishEvent *event, const CdcDoc *data)
 {
@@ -449,7 +459,10 @@ send_maxwell_event(CdcPublisher *publisher, const CdcPublishEvent *event, const 
 	send_row(&change);
 }
 
-/* Rows of a message that is read; in format maxwell those of others go out as they came. */
+/*
+ * Sends the rows of a message in another envelope, which is read; in format maxwell it
+ * goes out as it came.
+ */
 static void
 send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
@@ -486,6 +499,7 @@ send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 	}
 }
 
+/* An event of op c, u, d or r. */
 static void
 send_change(CdcPublisher *publisher, const CdcPublishEvent *event)
 {

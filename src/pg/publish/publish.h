@@ -12,15 +12,16 @@
 #include "pg/catalog/subscription.h"
 
 /*
- * Sends the next events, at most max_events (0 = all) rounded up to a commit.
- * The brokers have confirmed them at return, but those with a transactional_id,
- * which are sent when the transaction commits; the position moves in it.  Waits
- * for another one that publishes the same.  Returns the number of events, -1
- * when there is no such publication; *more: there may be further events.
+ * Sends the next events of a publication, at most max_events (0 = all) rounded up to
+ * a commit, and moves its position, in the caller's transaction.  The brokers have
+ * confirmed them at return; those of a publication with a transactional_id are sent
+ * when the transaction commits.  Waits for another session that publishes the same.
+ * Returns the number of events, -1 when there is no such publication; *more: there may
+ * be further events.
  */
 extern int64 cdc_publish_run(const char *publication, int64 max_events, bool *more);
 
-/* Names of a subscription's enabled publications, in the given context. */
+/* Names of a subscription's enabled publications (of char *), in the given context. */
 extern List *cdc_publications_enabled(const CdcSubscription *sub, MemoryContext cxt);
 
 #endif							/* CDC_PG_PUBLISH_PUBLISH_H */

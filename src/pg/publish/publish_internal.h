@@ -3,14 +3,16 @@
  * publish_internal.h
  *	  What the files of publish (history to topics of Kafka) share.
  *
- *	  publish.c			the publication, its position, reading history
- *	  publish_message.c	an event to its message or messages
- *	  publish_envelope.c	rows of events that are not Maxwell's
- *	  publish_send.c	sending them
- *	  publish_text.c	templates, keys, values
- *	  publish_table.c	the columns of a table's primary key
+ *	  From the top down:
+ *	  publish.c			cdc.publish(): a publication's events, from history
+ *	  publication.c		cdc.publication: definition, position, administration
+ *	  message.c			an event to its message or messages
+ *	  envelope.c		rows of events that are not Maxwell's
+ *	  key.c				the columns of a table's primary key
+ *	  text.c			templates, keys and values as text
+ *	  send.c			sending messages
  *
- * Inside of them all text is UTF-8.
+ *	  Inside of them all text is UTF-8.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,34 +26,56 @@
 #include "pg/remote/kafka_outbox.h"
 #include "pg/remote/kafka_send.h"
 #include "pg/publish/publish.h"
+#include "utils/jsonb.h"
 
-/* The row of cdc.publication. */
+/*
+ * The definition of a publication as cdc.publish() is given it and cdc.publication
+ * stores it: in the database's encoding, not checked yet.
+ */
+typedef struct CdcPublicationText
+{
+	const char *subscription;
+	const char *server;
+	const char *topic_template;
+	const char *key_template;
+	const char *format;
+	const Jsonb *options;
+} CdcPublicationText;
+
+/* A publication. */
 typedef struct CdcPublication
 {
 	char	   *name;
 	CdcSubscription *sub;
-	char	   *server;
+	const char *server;
 	const char *topic_template;
 	const char *key_template;
 	int			format;			/* CdcPublishFormat */
 	CdcPublicationOptions opt;
-	int64		published_seq;
-	int64		first_seq;		/* of this run: 0 = whatever comes first */
+
+	/* its position */
+	int64		published_seq;	/* of the last event that the brokers have confirmed */
+	int64		first_seq;		/* that this run begins with; 0 = whatever comes first */
 } CdcPublication;
 
-/* An event of the history. */
+/* An event of the history; valid until the next one. */
 typedef struct CdcPublishEvent
 {
+	/* where it stands */
 	int64		seq;
-	char		op;
-	bool		commit;
+	char		op;				/* CdcOp */
+	bool		commit;			/* the last event of its source transaction */
 	const char *source_table;	/* or NULL */
+
+	/* what it names */
 	CdcString	database;		/* "" where there is none */
 	CdcString	table;
 	CdcString	type;			/* Maxwell's, "" where there is none */
+
+	/* what it says */
 	bool		has_doc;
 	CdcDoc		doc;
-	const char *raw;			/* or NULL */
+	const char *raw;			/* the original bytes, where JSONB cannot hold them; or NULL */
 	size_t		raw_len;
 	bool		has_key;		/* the key of a message that came from Kafka was kept */
 	CdcDoc		key;
@@ -73,30 +97,66 @@ typedef struct CdcPublishRow
 
 struct CdcPublishEnvelope;
 
+/* A run of a publication. */
 typedef struct CdcPublisher
 {
 	CdcPublication *publication;
+	MemoryContext cxt;			/* of the run */
+
+	/* where messages go */
 	CdcKafkaTarget target;
 	int64		max_bytes;		/* of a message */
 	CdcKafkaSender *sender;		/* NULL until the first message */
-	CdcOutlet  *outlet;			/* of Kafka's transactions: messages wait there instead */
-	MemoryContext cxt;			/* of the run */
-	struct HTAB *tables;		/* publish_table.c's */
-	struct CdcPublishEnvelope *envelope;	/* publish_envelope.c's */
+	CdcOutlet  *outlet;			/* with a transactional_id: messages wait there instead */
+
+	/* making messages */
+	struct HTAB *tables;		/* key.c's */
+	struct CdcPublishEnvelope *envelope;	/* envelope.c's; NULL: none yet */
+	CdcJsonText *key;			/* buffers for the message at hand */
+	CdcJsonText *value;
+
+	/* counters */
 	int64		events;
 	int64		messages;
-	CdcJsonText *key;			/* being written */
-	CdcJsonText *value;
 } CdcPublisher;
 
-/* publish_message.c: sends what an event becomes. */
+/*
+ * publication.c
+ */
+
+/* Checks a definition and fills the fields of p that are parsed from it. */
+extern void cdc_publication_parse(CdcPublication *p, const CdcPublicationText *def);
+
+/*
+ * Reads a publication and locks its row: one publishes at a time, and the next one
+ * sees what was published.  NULL when there is none.
+ */
+extern CdcPublication *cdc_publication_lock(const char *name);
+
+/*
+ * Makes the publication, which then begins at from_seq, or stores what is given
+ * differently.
+ */
+extern void cdc_publication_store(const char *name, const CdcPublicationText *def,
+								  int64 from_seq);
+
+/* Moves the position to seq and adds the publisher's counters. */
+extern void cdc_publication_advance(const CdcPublisher *publisher, int64 seq);
+
+/* ERROR: there is no publication of that name. */
+pg_noreturn extern void cdc_publication_missing(const char *name);
+
+/* message.c: sends what an event becomes. */
 extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /*
- * publish_send.c
+ * send.c
  */
 
-/* To that server as that role sees it, with these of a producer's options (DefElems). */
+/*
+ * Prepares to send to a server as a role sees it, with these options of a producer (of
+ * DefElem *) beside its own.
+ */
 extern void cdc_publish_open(CdcPublisher *publisher, Oid serverid, Oid userid, List *overrides);
 
 /* Copies the message and counts it. */
@@ -108,11 +168,11 @@ extern void cdc_publish_send(CdcPublisher *publisher, const CdcOutMessage *messa
  */
 extern void cdc_publish_flush(CdcPublisher *publisher);
 
-/* publish_table.c: the key as of the event. */
+/* key.c: the key as of the event. */
 extern const CdcPublishKey *cdc_publish_key(CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /*
- * publish_envelope.c
+ * envelope.c
  */
 
 /*
@@ -138,14 +198,11 @@ extern bool cdc_publish_is_maxwell(const CdcPublisher *publisher);
 extern bool cdc_publish_in_place(const CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /*
- * publish_text.c
+ * text.c
  */
 
 /* ERROR where a template names something that is not there. */
 extern void cdc_publish_check_template(const char *option, const char *template);
-
-/* A column's value; false: it is not there. */
-extern bool cdc_publish_column(const CdcPublishRow *row, const char *name, CdcDoc *value);
 
 /* The template with its names replaced, palloc'ed; row may be NULL. */
 extern char *cdc_publish_expand(const char *template, const CdcPublishEvent *event,
@@ -154,16 +211,27 @@ extern char *cdc_publish_expand(const char *template, const CdcPublishEvent *eve
 /* As a name of a topic: other characters than Kafka's become '_'. */
 extern void cdc_publish_clean_topic(char *name);
 
-/* These write into a text that was reset before. */
+/*
+ * Keys and values.  They are written into a text that was reset before.
+ */
+
+/*
+ * A key as Maxwell's Kafka producer writes it; with a random part where the table has no
+ * key, which keyless tells from one whose key is not known.  row may be NULL.
+ */
 extern void cdc_publish_maxwell_key(CdcJsonText *text, const CdcPublishEvent *event,
 									const CdcPublishKey *key, const CdcPublishRow *row, bool keyless);
+
+/* The columns of the key as an object. */
 extern void cdc_publish_row_key(CdcJsonText *text, const CdcPublishKey *key, const CdcPublishRow *row);
+
+/* A document with Maxwell's members in Maxwell's order, the others behind them. */
 extern void cdc_publish_maxwell_value(CdcJsonText *text, const CdcDoc *doc);
 
 /* The value of the key as one text: of several columns a JSON array. */
 extern char *cdc_publish_key_text(const CdcPublishKey *key, const CdcPublishRow *row);
 
-/* Raises when a sink failed. */
+/* ERROR where writing JSON failed. */
 extern void cdc_publish_check(CdcStatus st);
 
 #endif							/* CDC_PG_PUBLISH_PUBLISH_INTERNAL_H */

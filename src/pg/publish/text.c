@@ -15,6 +15,7 @@
 
 #define COLUMN_PREFIX	"column:"
 
+/* Names that templates may have in braces, beside columns. */
 static const char *const names[] = {"database", "table", "type", "primary_key"};
 
 #define MEMBER(name)	{name, sizeof(name) - 1}
@@ -39,8 +40,9 @@ cdc_publish_check(CdcStatus st)
 			 errdetail(st == CDC_ERR_NOMEM ? "Out of memory." : "It is nested too deep or too large.")));
 }
 
-bool
-cdc_publish_column(const CdcPublishRow *row, const char *name, CdcDoc *value)
+/* A column's value in a row; false: it is not there. */
+static bool
+column_value(const CdcPublishRow *row, const char *name, CdcDoc *value)
 {
 	return (row->old != NULL && cdc_doc_find(row->old, name, value)) ||
 		cdc_doc_find(row->data, name, value);
@@ -64,6 +66,7 @@ next_name(const char *s, const char **name, size_t *len)
 	return start;
 }
 
+/* Whether the name of that length is what. */
 static bool
 is_name(const char *name, size_t len, const char *what)
 {
@@ -118,6 +121,7 @@ append_plain(StringInfo buf, const CdcDoc *value)
 	cdc_json_text_free(&text);
 }
 
+/* What stands for a name of a template. */
 static void
 append_name(StringInfo buf, const char *name, size_t len, const CdcPublishEvent *event,
 			const CdcPublishKey *key, const CdcPublishRow *row)
@@ -141,7 +145,7 @@ append_name(StringInfo buf, const char *name, size_t len, const CdcPublishEvent 
 	{
 		const char *column = pnstrdup(name + strlen(COLUMN_PREFIX), len - strlen(COLUMN_PREFIX));
 
-		if (row != NULL && cdc_publish_column(row, column, &value))
+		if (row != NULL && column_value(row, column, &value))
 			append_plain(buf, &value);
 		return;
 	}
@@ -186,16 +190,18 @@ cdc_publish_clean_topic(char *name)
  * JSON
  */
 
+/* Writes the key of a member. */
 static void
-put_key(CdcJsonText *text, const char *key, size_t len)
+put_member_key(CdcJsonText *text, const char *key, size_t len)
 {
 	cdc_publish_check(text->sink.ops->key(&text->sink, key, len));
 }
 
+/* Writes a member whose value is text. */
 static void
-put_string(CdcJsonText *text, const char *key, CdcString value)
+put_string_member(CdcJsonText *text, const char *key, CdcString value)
 {
-	put_key(text, key, strlen(key));
+	put_member_key(text, key, strlen(key));
 	cdc_publish_check(text->sink.ops->string(&text->sink, value.data, value.len));
 }
 
@@ -221,10 +227,10 @@ random_uuid(char *buf, size_t size)
 }
 
 /*
- * As Maxwell's Kafka producer writes keys with kafka_key_format=hash: the names
- * of the columns in lower case, a random _uuid where the table has no key.
- * keyless: it surely has none; where it is only not known, one row's changes
- * must not go to several partitions.
+ * Maxwell's Kafka producer writes such keys with kafka_key_format=hash: the names of
+ * the columns in lower case, a random _uuid where the table has no key.  keyless says
+ * that it surely has none; where the key is only not known, one row's changes must not
+ * go to several partitions.
  */
 void
 cdc_publish_maxwell_key(CdcJsonText *text, const CdcPublishEvent *event,
@@ -235,10 +241,10 @@ cdc_publish_maxwell_key(CdcJsonText *text, const CdcPublishEvent *event,
 	int			i;
 
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
-	put_string(text, "database", event->database);
-	put_string(text, "table", event->table);
+	put_string_member(text, "database", event->database);
+	put_string_member(text, "table", event->table);
 	if ((key->n == 0 && keyless) || row == NULL)
-		put_string(text, "_uuid", random_uuid(uuid, sizeof(uuid)));
+		put_string_member(text, "_uuid", random_uuid(uuid, sizeof(uuid)));
 	for (i = 0; i < key->n && row != NULL; i++)
 	{
 		char	   *name = psprintf("pk.%s", key->columns[i]);
@@ -247,8 +253,8 @@ cdc_publish_maxwell_key(CdcJsonText *text, const CdcPublishEvent *event,
 		for (p = name; *p != '\0'; p++)
 			if (*p >= 'A' && *p <= 'Z')
 				*p += 'a' - 'A';
-		put_key(text, name, strlen(name));
-		if (cdc_publish_column(row, key->columns[i], &value))
+		put_member_key(text, name, strlen(name));
+		if (column_value(row, key->columns[i], &value))
 			cdc_publish_check(cdc_doc_emit(&value, &text->sink));
 		else
 			cdc_publish_check(text->sink.ops->null(&text->sink));
@@ -256,7 +262,6 @@ cdc_publish_maxwell_key(CdcJsonText *text, const CdcPublishEvent *event,
 	cdc_publish_check(text->sink.ops->end_object(&text->sink));
 }
 
-/* {"id": 1} */
 void
 cdc_publish_row_key(CdcJsonText *text, const CdcPublishKey *key, const CdcPublishRow *row)
 {
@@ -266,8 +271,8 @@ cdc_publish_row_key(CdcJsonText *text, const CdcPublishKey *key, const CdcPublis
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
 	for (i = 0; i < key->n; i++)
 	{
-		put_key(text, key->columns[i], strlen(key->columns[i]));
-		if (cdc_publish_column(row, key->columns[i], &value))
+		put_member_key(text, key->columns[i], strlen(key->columns[i]));
+		if (column_value(row, key->columns[i], &value))
 			cdc_publish_check(cdc_doc_emit(&value, &text->sink));
 		else
 			cdc_publish_check(text->sink.ops->null(&text->sink));
@@ -285,17 +290,17 @@ cdc_publish_key_text(const CdcPublishKey *key, const CdcPublishRow *row)
 	int			i;
 
 	initStringInfo(&buf);
-	if (key->n == 1 && cdc_publish_column(row, key->columns[0], &value))
+	if (key->n == 1 && column_value(row, key->columns[0], &value))
 		append_plain(&buf, &value);
 	if (key->n < 2)
 		return buf.data;
 
-	/* so that ("a_b", "c") and ("a", "b_c") differ */
+	/* an array, so that ("a_b", "c") and ("a", "b_c") differ */
 	cdc_json_text_init(&text);
 	st = text.sink.ops->begin_array(&text.sink);
 	for (i = 0; i < key->n && st == CDC_OK; i++)
 	{
-		if (cdc_publish_column(row, key->columns[i], &value))
+		if (column_value(row, key->columns[i], &value))
 			st = cdc_doc_emit(&value, &text.sink);
 		else
 			st = text.sink.ops->null(&text.sink);
@@ -361,7 +366,7 @@ cdc_publish_maxwell_value(CdcJsonText *text, const CdcDoc *doc)
 	{
 		if (!found[i])
 			continue;
-		put_key(text, event_order[i].data, event_order[i].len);
+		put_member_key(text, event_order[i].data, event_order[i].len);
 		cdc_publish_check(cdc_doc_emit(&members[i], &text->sink));
 	}
 	doc->ops->begin(doc, &iter);
@@ -369,7 +374,7 @@ cdc_publish_maxwell_value(CdcJsonText *text, const CdcDoc *doc)
 	{
 		if (member_rank(key) >= 0)
 			continue;
-		put_key(text, key.data, key.len);
+		put_member_key(text, key.data, key.len);
 		cdc_publish_check(cdc_doc_emit(&value, &text->sink));
 	}
 	cdc_publish_check(text->sink.ops->end_object(&text->sink));

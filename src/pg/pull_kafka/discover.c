@@ -21,7 +21,7 @@
 #include "pg/schema/schema_internal.h"
 #include "pg/target/registry.h"
 #include "pg/target/replica_table.h"
-#include "pg/target/target.h"
+#include "pg/target/cache.h"
 
 /* The columns as a definition; *typed: the envelope says all of their types. */
 static CdcTableDef *

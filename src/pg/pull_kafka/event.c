@@ -22,7 +22,7 @@
 #include "pg/pull_kafka/discover.h"
 #include "pg/schema/schema.h"
 #include "pg/target/replica_table.h"
-#include "pg/target/target.h"
+#include "pg/target/cache.h"
 
 /* A writer that has held a message of this size gives its memory back. */
 #define LARGE_BYTES		((size_t) 1024 * 1024)

@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * store.c
- *	  cdc.table_version: definitions of source tables as JSON, a version each
- *	  time they change; cdc.database_version: defaults of source databases.
+ *	  Writing cdc.table_version: definitions of source tables as JSON, a version
+ *	  each time they change (versions.c reads them); cdc.database_version:
+ *	  defaults of source databases.
  *
  *-------------------------------------------------------------------------
  */
@@ -69,92 +70,6 @@ def_to_jsonb(const CdcTableDef *def)
 	}
 	appendStringInfoChar(&buf, ']');
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data)));
-}
-
-#define FIELD(name)	"e.c OPERATOR(pg_catalog.->>) '" name "'"
-
-/* A row of the result as a column; false: the version is one without columns. */
-static bool
-read_column(CdcSpi *spi, uint64 row, CdcColumnDef *c)
-{
-	char	   *pk;
-	char	   *flag;
-
-	c->name = to_utf8(cdc_spi_text(spi, row, 2));
-	if (c->name == NULL)
-		return false;
-	c->column_type = to_utf8(cdc_spi_text(spi, row, 3));
-	c->charset = to_utf8(cdc_spi_text(spi, row, 4));
-	c->collation = to_utf8(cdc_spi_text(spi, row, 5));
-	c->extra = to_utf8(cdc_spi_text(spi, row, 6));
-	c->generated = to_utf8(cdc_spi_text(spi, row, 7));
-	c->default_value = to_utf8(cdc_spi_text(spi, row, 8));
-	flag = cdc_spi_text(spi, row, 9);
-	c->nullable = flag == NULL || strcmp(flag, "true") == 0;
-	flag = cdc_spi_text(spi, row, 10);
-	c->json_check = flag != NULL && strcmp(flag, "true") == 0;
-	pk = cdc_spi_text(spi, row, 11);
-	c->pk = pk != NULL ? atoi(pk) : -1;
-	return true;
-}
-
-List *
-cdc_schema_read_stored(const char *subscription, const char *full_name, int limit)
-{
-	static CdcStatement stmt = {
-		"SELECT v.version::pg_catalog.int8, "
-		FIELD("name") ", " FIELD("column_type") ", " FIELD("charset") ", "
-		FIELD("collation") ", " FIELD("extra") ", " FIELD("generated") ", "
-		FIELD("default") ", " FIELD("nullable") ", " FIELD("json_check") ", " FIELD("pk") ", "
-		" v.table_charset, v.table_collation, v.as_of"
-		" FROM (SELECT version, columns, table_charset, table_collation, as_of FROM cdc.table_version"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
-		" ORDER BY version DESC LIMIT $3) v LEFT JOIN"
-		" LATERAL pg_catalog.jsonb_array_elements(v.columns) WITH ORDINALITY AS e(c, n) ON true"
-		" ORDER BY v.version DESC, e.n",
-		3, {TEXTOID, TEXTOID, INT8OID}, NULL
-	};
-	Datum		values[3];
-	CdcSpi		spi;
-	List	   *result = NIL;
-	CdcStoredDef *stored = NULL;
-	int64		version = -1;
-	uint64		nrows;
-	uint64		i;
-
-	values[0] = CStringGetTextDatum(subscription);
-	values[1] = CStringGetTextDatum(to_database(full_name));
-	values[2] = Int64GetDatum(limit);
-	cdc_spi_begin(&spi);
-	nrows = cdc_spi_execute(&stmt, values, NULL);
-	for (i = 0; i < nrows; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(spi.caller);
-		CdcColumnDef *c;
-
-		if (stored == NULL || version != cdc_spi_int64(i, 1))
-		{
-			stored = palloc0(sizeof(CdcStoredDef));
-			stored->def.columns = palloc0(sizeof(CdcColumnDef) * nrows);
-			stored->def.charset = cdc_spi_text(&spi, i, 12);
-			stored->def.collation = cdc_spi_text(&spi, i, 13);
-			stored->as_of = cdc_spi_text(&spi, i, 14);
-			version = cdc_spi_int64(i, 1);
-			result = lappend(result, stored);
-		}
-		c = &stored->def.columns[stored->def.ncolumns];
-		if (read_column(&spi, i, c))
-		{
-			stored->def.ncolumns++;
-			if (c->column_type == NULL)
-				ereport(ERROR,
-						(errcode(ERRCODE_DATA_CORRUPTED),
-						 errmsg("the stored definition of source table \"%s\" is malformed", full_name)));
-		}
-		MemoryContextSwitchTo(old);
-	}
-	cdc_spi_end(&spi);
-	return result;
 }
 
 /* Removes all versions but the newest; those of a table that is gone, too. */

@@ -1,19 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * cache.c
- *	  Targets kept in the backend between calls, and rebuilt when the relation
- *	  or the catalogs have changed.
+ *	  Mappings and their targets, kept in the backend between calls and made anew
+ *	  when the relation or the catalogs have changed.
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/target.h"
+#include "pg/target/cache.h"
 
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 
-#include "pg/apply/apply_internal.h"
 #include "pg/catalog/tables.h"
 #include "pg/catalog/changes.h"
 
@@ -23,8 +22,8 @@
 typedef struct CacheEntry
 {
 	char		key[CACHE_KEY_SIZE];
-	uint64		generation;
-	CdcTarget  *target;
+	uint64		generation;		/* of the catalogs that the mapping was made from */
+	CdcMapping *mapping;		/* NULL: not made, or it failed */
 } CacheEntry;
 
 static HTAB *cache = NULL;
@@ -38,6 +37,7 @@ static struct
 	List	   *tables;
 }			config;
 
+/* Relation cache callback. */
 static void
 invalidate_relation(Datum arg, Oid relid)
 {
@@ -46,11 +46,12 @@ invalidate_relation(Datum arg, Oid relid)
 
 	hash_seq_init(&scan, cache);
 	while ((entry = hash_seq_search(&scan)) != NULL)
-		if (entry->target != NULL &&
-			(relid == InvalidOid || relid == entry->target->relid))
-			entry->target->stale = true;
+		if (entry->mapping != NULL && entry->mapping->target != NULL &&
+			(relid == InvalidOid || relid == entry->mapping->target->relid))
+			entry->mapping->stale = true;
 }
 
+/* Makes the cache and listens for changes of relations. */
 static void
 init_cache(void)
 {
@@ -66,6 +67,7 @@ init_cache(void)
 	CacheRegisterRelcacheCallback(invalidate_relation, (Datum) 0);
 }
 
+/* The source table's row of cdc.subscription_table; NULL: there is none. */
 static const CdcSubscriptionTable *
 configured_table(const CdcSubscription *sub, const char *source_table)
 {
@@ -105,47 +107,58 @@ cdc_target_is_registered(const CdcSubscription *sub, const char *source_table)
 	return configured_table(sub, source_table) != NULL;
 }
 
-static CdcTarget *
-load_target(const CdcSubscription *sub, const char *source_table, int64 seq)
+/* Makes the mapping of a source table, in a memory context of its own. */
+static CdcMapping *
+load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq)
 {
 	const CdcSubscriptionTable *table = configured_table(sub, source_table);
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest target",
 											  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	CdcTarget  *target;
+	CdcMapping *mapping;
 
 	if (table == NULL || table->target == NULL)
 	{
-		target = palloc0(sizeof(CdcTarget));
-		target->source_table = pstrdup(source_table);
-		target->cxt = cxt;
+		mapping = palloc0(sizeof(CdcMapping));
+		mapping->source_table = pstrdup(source_table);
+		mapping->cxt = cxt;
 	}
 	else
 	{
-		CdcTargetSpec spec;
+		CdcMappingSpec spec;
 
-		if (strcmp(table->mode, "replica") != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("mode \"%s\" of source table \"%s\" is not supported", table->mode,
-							source_table),
-					 errhint("Valid modes are: replica.")));
 		memset(&spec, 0, sizeof(spec));
 		spec.source_table = source_table;
 		spec.target = table->target;
+		spec.mode = table->mode;
 		spec.key = table->key;
 		spec.nkey = table->nkey;
 		spec.columns = table->columns;
-		target = cdc_target_make(sub, &spec, seq);
+		mapping = cdc_mapping_make(sub, &spec, seq);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(cxt, CacheMemoryContext);
-	return target;
+	return mapping;
 }
 
-CdcTarget *
-cdc_target_get(const CdcSubscription *sub, const char *source_table, size_t len, int64 seq,
-			   uint64 run)
+/* Drops the entry's mapping if it is out of date and the run does not use it yet. */
+static void
+drop_outdated(CacheEntry *entry, uint64 run)
+{
+	CdcMapping *mapping = entry->mapping;
+
+	if (mapping == NULL || mapping->run == run ||
+		(!mapping->stale && entry->generation == cdc_catalog_generation()))
+		return;
+	entry->mapping = NULL;
+	if (mapping->target != NULL)
+		cdc_target_release(mapping->target);
+	MemoryContextDelete(mapping->cxt);
+}
+
+CdcMapping *
+cdc_mapping_get(const CdcSubscription *sub, const char *source_table, size_t len, int64 seq,
+				uint64 run)
 {
 	char		key[CACHE_KEY_SIZE];
 	CacheEntry *entry;
@@ -163,32 +176,24 @@ cdc_target_get(const CdcSubscription *sub, const char *source_table, size_t len,
 	key[prefix + len] = '\0';
 	entry = hash_search(cache, key, HASH_ENTER, &found);
 	if (!found)
-		entry->target = NULL;
+		entry->mapping = NULL;
 
 	/* the lock first: it makes pending invalidations known */
-	if (entry->target != NULL && OidIsValid(entry->target->relid))
-		LockRelationOid(entry->target->relid, RowExclusiveLock);
-	if (entry->target != NULL && entry->target->run != run &&
-		(entry->target->stale || entry->generation != cdc_catalog_generation()))
-	{
-		CdcTarget  *old = entry->target;
-
-		entry->target = NULL;
-		cdc_apply_sql_forget(old);
-		MemoryContextDelete(old->cxt);
-	}
-	if (entry->target == NULL)
+	if (entry->mapping != NULL && entry->mapping->target != NULL)
+		LockRelationOid(entry->mapping->target->relid, RowExclusiveLock);
+	drop_outdated(entry, run);
+	if (entry->mapping == NULL)
 	{
 		uint64		generation = cdc_catalog_generation();
-		CdcTarget  *target = load_target(sub, key + prefix, seq);
+		CdcMapping *mapping = load_mapping(sub, key + prefix, seq);
 
 		/* loading read catalogs, and may have changed the table of entries */
 		entry = hash_search(cache, key, HASH_ENTER, NULL);
-		entry->target = target;
+		entry->mapping = mapping;
 		entry->generation = generation;
 	}
-	if (OidIsValid(entry->target->relid))
-		cdc_target_check(entry->target);
-	entry->target->run = run;
-	return entry->target;
+	if (entry->mapping->target != NULL)
+		cdc_target_check(entry->mapping->target);
+	entry->mapping->run = run;
+	return entry->mapping;
 }

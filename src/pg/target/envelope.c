@@ -1,34 +1,25 @@
 /*-------------------------------------------------------------------------
  *
  * envelope.c
- *	  What readers of envelopes ask of a target: what its columns expect, and the
- *	  names of its key.
+ *	  What readers of envelopes ask of a target, and a target of an envelope.
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/target.h"
+#include "pg/target/envelope.h"
 
-#include "mb/pg_wchar.h"
+#include "pg/base/utf8.h"
+#include "pg/schema/schema.h"
 
 bool
 cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
 {
-	const CdcTarget *target = arg;
+	const CdcMapping *mapping = arg;
 	int			i;
 
-	if (GetDatabaseEncoding() != PG_UTF8 && len > 0)
+	name = cdc_from_utf8_n(name, &len);
+	for (i = 0; i < mapping->target->ncolumns; i++)
 	{
-		char	   *converted = pg_any_to_server(name, (int) len, PG_UTF8);
-
-		if (converted != name)
-		{
-			name = converted;
-			len = strlen(converted);
-		}
-	}
-	for (i = 0; i < target->ncolumns; i++)
-	{
-		const CdcTargetColumn *col = &target->columns[i];
+		const CdcMappedColumn *col = &mapping->columns[i];
 
 		if (col->source_len == len && memcmp(col->source, name, len) == 0)
 		{
@@ -40,8 +31,9 @@ cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
 }
 
 CdcString *
-cdc_target_key_names(const CdcTarget *target, int *n)
+cdc_target_key_names(const CdcMapping *mapping, int *n)
 {
+	const CdcTarget *target = mapping->target;
 	CdcString  *names;
 	int			i;
 
@@ -49,15 +41,10 @@ cdc_target_key_names(const CdcTarget *target, int *n)
 	names = palloc(sizeof(CdcString) * Max(*n, 1));
 	for (i = 0; i < *n; i++)
 	{
-		const CdcTargetColumn *col = &target->columns[target->key[i].column];
+		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
 
-		names[i].data = col->source;
 		names[i].len = col->source_len;
-		if (GetDatabaseEncoding() != PG_UTF8)
-		{
-			names[i].data = pg_server_to_any(col->source, (int) col->source_len, PG_UTF8);
-			names[i].len = strlen(names[i].data);
-		}
+		names[i].data = cdc_to_utf8_n(col->source, &names[i].len);
 	}
 	return names;
 }
@@ -76,4 +63,30 @@ cdc_position_topic(const char *position, size_t len)
 		}
 	}
 	return topic;
+}
+
+const char *
+cdc_envelope_column_type(CdcArena *arena, CdcEnvelope *env, const CdcSubscriptionOptions *opt,
+						 const char *name)
+{
+	CdcEnvelopeColumn *columns;
+	const char *reason;
+	CdcColumn	column;
+	CdcError	err;
+	int			n;
+	int			i;
+
+	if (cdc_failed(cdc_envelope_columns(arena, env, &columns, &n, &err)))
+		return NULL;
+	for (i = 0; i < n; i++)
+		if (strcmp(cdc_from_utf8(columns[i].name), name) == 0)
+			break;
+	if (i == n)
+		return NULL;
+	memset(&column, 0, sizeof(column));
+	column.name = columns[i].name;
+	column.column_type = columns[i].column_type;
+	if (cdc_failed(cdc_column_type_parse(arena, columns[i].column_type, &column, &err)))
+		return NULL;
+	return cdc_pg_type(&column, opt, &reason);
 }

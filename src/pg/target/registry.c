@@ -79,12 +79,13 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		8, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID}
+		" copy_data, state, last_error, mode) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+		" COALESCE($9, 'replica'))",
+		9, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
-	Datum		values[8];
-	char		nulls[8];
+	Datum		values[9];
+	char		nulls[9];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
@@ -98,6 +99,7 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	values[5] = BoolGetDatum(row->copy_data);
 	values[6] = CharGetDatum(row->state);
 	values[7] = cdc_text_or_null(row->error, &nulls[7]);
+	values[8] = cdc_text_or_null(row->mode, &nulls[8]);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_catalog_changed();
@@ -133,6 +135,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		row.columns = replica.columns;
 		row.key = spec->key;
 		row.nkey = spec->nkey;
+		row.mode = spec->mode;
 	}
 	cdc_registry_insert(sub, &row);
 }

@@ -30,6 +30,7 @@ typedef struct CdcTableRow
 	char	  **key;			/* target columns */
 	int			nkey;			/* 0: the column is NULL */
 	const Jsonb *columns;		/* target column -> source column, or NULL */
+	const char *mode;			/* NULL: "replica" */
 	bool		copy_data;
 	char		state;
 	const char *error;			/* or NULL */

@@ -74,6 +74,7 @@ cdc_replica_trouble(const CdcSubscription *sub, const CdcTable *table)
 	return NULL;
 }
 
+/* The source's column of a name in the database's encoding; NULL: there is none. */
 static const CdcColumn *
 source_column(const CdcTable *table, const char *name)
 {
@@ -85,7 +86,7 @@ source_column(const CdcTable *table, const char *name)
 	return NULL;
 }
 
-/* Whether row images always have the column. */
+/* Whether the row image of each update has the column. */
 static bool
 is_logged(const CdcColumn *column, CdcGeneratedLogged logged)
 {
@@ -95,9 +96,9 @@ is_logged(const CdcColumn *column, CdcGeneratedLogged logged)
 }
 
 /*
- * All columns under their own names; *renamed when one had to be cut.  relid:
- * the target, which may lack generated columns and has the others, or invalid:
- * it gets those that the source logs.
+ * Maps all columns under their own names; *renamed: one had to be cut.  relid is the
+ * target, which may lack generated columns, or InvalidOid where it is to be made: it
+ * then gets those that the source logs.
  */
 static Mapped *
 map_all(const CdcTable *table, Oid relid, CdcGeneratedLogged logged, int *n, bool *renamed)
@@ -124,9 +125,9 @@ map_all(const CdcTable *table, Oid relid, CdcGeneratedLogged logged, int *n, boo
 	return mapped;
 }
 
-/* Names generated columns that are not in a new target. */
+/* NOTICE of the generated columns that a new target is made without. */
 static void
-tell_left_out(const CdcTable *table, const CdcReplica *replica, CdcGeneratedLogged logged)
+announce_left_out(const CdcTable *table, const CdcReplica *replica, CdcGeneratedLogged logged)
 {
 	StringInfoData names;
 	int			i;
@@ -144,7 +145,7 @@ tell_left_out(const CdcTable *table, const CdcReplica *replica, CdcGeneratedLogg
 						 replica->target)));
 }
 
-/* The columns of a mapping given by the user. */
+/* The columns of a mapping that the user gave; ERROR where it names none of the source. */
 static Mapped *
 map_given(const CdcTable *table, const Jsonb *columns, int *n)
 {
@@ -181,6 +182,7 @@ map_given(const CdcTable *table, const Jsonb *columns, int *n)
 	return mapped;
 }
 
+/* What fills a column of the target; NULL: nothing does. */
 static const Mapped *
 find_mapped(const Mapped *mapped, int n, const char *name)
 {
@@ -246,8 +248,9 @@ mapping_as_jsonb(const Mapped *mapped, int n)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
+/* Creates the target, with the key as its primary key where there is one. */
 static void
-create_target(const CdcSubscription *sub, const CdcReplica *replica,
+create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcReplica *replica,
 			  const Mapped *mapped, int n, List *key)
 {
 	StringInfoData sql;
@@ -264,6 +267,8 @@ create_target(const CdcSubscription *sub, const CdcReplica *replica,
 		appendStringInfo(&sql, "%s%s %s", i > 0 ? ", " : "", quote_identifier(mapped[i].name),
 						 cdc_pg_type(mapped[i].source, &sub->opt, &reason));
 	}
+	for (i = 0; spec->added_columns != NULL && spec->added_columns[i] != NULL; i++)
+		appendStringInfo(&sql, ", %s", spec->added_columns[i]);
 	if (key != NIL)
 	{
 		appendStringInfoString(&sql, ", PRIMARY KEY (");
@@ -287,7 +292,7 @@ create_target(const CdcSubscription *sub, const CdcReplica *replica,
 	SPI_finish();
 }
 
-/* Whether the table that exists can take the rows. */
+/* ERROR where the table that exists cannot take the rows. */
 static void
 check_target(Oid relid, const CdcTable *table, const CdcReplica *replica,
 			 const Mapped *mapped, int n, List *key)
@@ -365,9 +370,9 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 
 	if (replica->created)
 	{
-		create_target(sub, replica, mapped, n, key);
+		create_target(sub, spec, replica, mapped, n, key);
 		if (spec->columns == NULL)
-			tell_left_out(table, replica, spec->logged);
+			announce_left_out(table, replica, spec->logged);
 	}
 	else
 		check_target(relid, table, replica, mapped, n, key);

@@ -15,7 +15,7 @@
 #include "pg/catalog/subscription.h"
 #include "pg/schema/typemap.h"
 
-/* What a target is to look like; filled by the caller. */
+/* What a target is to look like. */
 typedef struct CdcReplicaSpec
 {
 	char	   *schema;			/* must exist */
@@ -23,14 +23,19 @@ typedef struct CdcReplicaSpec
 	const Jsonb *columns;		/* target column -> source column; NULL: all, same names */
 	char	  **key;			/* target columns; NULL: of the source's primary key */
 	int			nkey;
-	CdcGeneratedLogged logged;	/* with columns NULL: others are left out of a new target */
+	const char *mode;			/* what the target shows of the rows; NULL: "replica" */
+	const char *const *added_columns;	/* that the mode fills, as in CREATE TABLE; ends with a
+										 * NULL; or NULL: none */
+	CdcGeneratedLogged logged;	/* generated columns that row images have: with columns NULL
+								 * the others are left out of a new target */
 } CdcReplicaSpec;
 
+/* What has become of it; palloc'ed. */
 typedef struct CdcReplica
 {
-	char	   *target;			/* qualified, quoted */
-	Jsonb	   *columns;		/* for subscription_table.columns, or NULL */
-	bool		created;
+	char	   *target;			/* qualified, quoted name */
+	Jsonb	   *columns;		/* for cdc.subscription_table.columns, or NULL */
+	bool		created;		/* else it was there */
 } CdcReplica;
 
 /*
@@ -44,14 +49,16 @@ extern char *cdc_replica_identifier(const char *name);
 extern char *cdc_replica_text(const char *utf8);
 
 /*
- * NULL when all columns have a PostgreSQL type, else a sentence that names
- * table, column and type of the first that has none.
+ * Why a source table cannot be replicated: a palloc'ed sentence that names table,
+ * column and type of the first column that has no PostgreSQL type; NULL when all have
+ * one.
  */
 extern char *cdc_replica_trouble(const CdcSubscription *sub, const CdcTable *table);
 
 /*
  * Creates the target, or checks that the one that exists can take the table's
- * rows, as the current user.  ERROR where it cannot be.
+ * rows, as the current user.  ERROR where it cannot; NOTICE where that will be slow or
+ * names had to be changed.
  */
 extern void cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 							   const CdcReplicaSpec *spec, CdcReplica *replica);

@@ -8,10 +8,13 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
+#include "pg/base/settings.h"
 #include "pg/base/shmem.h"
 #include "pg/worker/worker.h"
 
 #if CDC_HAVE_WORKERS
+
+#include <limits.h>
 
 #include "access/genam.h"
 #include "access/heapam.h"
@@ -105,7 +108,7 @@ start_supervisor(Oid dbid)
 
 	for (;;)
 	{
-		CdcStartResult rc = cdc_background_start(&what, NULL, &handle);
+		CdcStartResult rc = cdc_background_start(&what, NULL, INT_MAX, &handle);
 
 		if (rc == CDC_START_EXISTS)
 			return;
@@ -138,6 +141,12 @@ cdc_launcher_main(Datum arg)
 	cdc_background_begin(NULL);
 	CurrentMemoryContext = AllocSetContextCreate(TopMemoryContext, "cdc_ingest launcher",
 												 ALLOCSET_DEFAULT_SIZES);
+	while (!cdc_workers_enabled)
+	{
+		/* a reload of the configuration sets the latch */
+		cdc_background_sleep(-1);
+		cdc_background_turn();
+	}
 	databases = list_databases();
 	foreach(lc, databases)
 		start_supervisor(lfirst_oid(lc));

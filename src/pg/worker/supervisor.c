@@ -12,20 +12,25 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
+#include "pg/base/settings.h"
 #include "pg/base/shmem.h"
 #include "pg/worker/turn.h"
 #include "pg/worker/worker.h"
 
 #if CDC_HAVE_WORKERS
 
+#include <limits.h>
+
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -33,6 +38,7 @@
 
 #include "pg/catalog/failure.h"
 #include "pg/catalog/spi.h"
+#include "pg/catalog/worker_start.h"
 
 #define DELAY_MIN_MS		1000L
 #define DELAY_MAX_MS		60000L
@@ -49,6 +55,8 @@ typedef struct Wanted
 	char	   *name;
 	Oid			owner;
 	bool		publishes;		/* has an enabled publication: a third worker */
+	int			role_limit;		/* workers that its owner may have */
+	int			unfinished[CDC_WORKER_PUBLISH + 1]; /* by kind: see worker_start.h */
 	const char *trouble;		/* why they cannot be started, or NULL */
 } Wanted;
 
@@ -64,11 +72,18 @@ typedef struct Child
 	TimestampTz next_start;		/* not before */
 	TimestampTz unwanted_since; /* 0: wanted */
 	int			failures;		/* in a row */
+	TimestampTz braked_until;	/* after a crash of the server: not before, whoever asks */
+	bool		waits_for_room; /* there is no process for it, or no slot */
 	bool		complained;		/* the present trouble is in log and catalog */
 	bool		seen;			/* in this turn's list of subscriptions */
 } Child;
 
 static List *children = NIL;
+
+#define UNFINISHED(worker) \
+	", (SELECT w.unfinished::pg_catalog.int8 FROM cdc.worker_start w" \
+	"    WHERE w.subscription OPERATOR(pg_catalog.=) s.name" \
+	"      AND w.worker OPERATOR(pg_catalog.=) '" worker "')"
 
 static List *
 read_wanted(void)
@@ -77,6 +92,7 @@ read_wanted(void)
 		"SELECT s.id, s.name, s.owner::pg_catalog.text,"
 		" EXISTS (SELECT 1 FROM cdc.publication p"
 		"          WHERE p.subscription OPERATOR(pg_catalog.=) s.name AND p.enabled)"
+		UNFINISHED("pull") UNFINISHED("apply") UNFINISHED("publish")
 		" FROM cdc.subscription s"
 		" WHERE s.enabled ORDER BY s.id",
 		0, {0}
@@ -100,6 +116,11 @@ read_wanted(void)
 		w->name = cdc_spi_text(&spi, i, 2);
 		w->owner = get_role_oid(owner, true);
 		w->publishes = DatumGetBool(cdc_spi_datum(i, 4, &isnull));
+		w->unfinished[CDC_WORKER_PULL] = (int) cdc_spi_int64(i, 5);
+		w->unfinished[CDC_WORKER_APPLY] = (int) cdc_spi_int64(i, 6);
+		w->unfinished[CDC_WORKER_PUBLISH] = (int) cdc_spi_int64(i, 7);
+		w->role_limit = OidIsValid(w->owner) && superuser_arg(w->owner) ? INT_MAX :
+			cdc_worker_limit(cdc_max_workers_per_role);
 		role = SearchSysCache1(AUTHNAME, CStringGetDatum(owner));
 		if (!HeapTupleIsValid(role))
 			w->trouble = psprintf("role \"%s\", the owner of the subscription, does not exist",
@@ -156,23 +177,46 @@ foreign_worker(const CdcSlotInfo *slots, int nslots, int32 subscription_id, CdcW
 	return false;
 }
 
+/* Milliseconds until the next start, after so many failures before the last one. */
+static long
+restart_delay(int failures)
+{
+	long		delay = DELAY_MIN_MS;
+	int			i;
+
+	for (i = 0; i < failures && delay < DELAY_MAX_MS; i++)
+		delay *= 2;
+	return Min(delay, DELAY_MAX_MS);
+}
+
+/* The server is up and the worker is not: whatever ended it, it was no crash of both. */
+static void
+forget_start(const Child *c)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	if (cdc_background_transaction())
+	{
+		cdc_worker_start_clear(c->name, cdc_worker_kind_name(c->kind));
+		cdc_background_commit();
+	}
+	MemoryContextSwitchTo(caller);
+}
+
 /* Notes that a worker has ended and when it may start again. */
 static void
 child_ended(Child *c)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	long		delay = DELAY_MIN_MS;
-	int			i;
 
 	cdc_slot_release(c->slot.index, c->slot.ticket);
 	pfree(c->handle);
 	c->handle = NULL;
+	forget_start(c);
 	if (TimestampDifferenceExceeds(c->started, now, GOOD_RUN_MS))
 		c->failures = 0;
-	for (i = 0; i < c->failures && delay < DELAY_MAX_MS; i++)
-		delay *= 2;
+	c->next_start = TimestampTzPlusMilliseconds(now, restart_delay(c->failures));
 	c->failures++;
-	c->next_start = TimestampTzPlusMilliseconds(now, Min(delay, DELAY_MAX_MS));
 }
 
 /* Writes why a worker cannot be started where its errors are looked for. */
@@ -195,25 +239,108 @@ complain(Child *c, const char *trouble)
 	MemoryContextSwitchTo(caller);
 }
 
+/*
+ * Counts the start before it is made, so that it is on disk when the worker takes
+ * the server down.  false: the extension is gone.
+ */
+static bool
+count_start(const Child *c)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	bool		there = cdc_background_transaction();
+
+	if (there)
+	{
+		cdc_worker_start_count(c->name, cdc_worker_kind_name(c->kind));
+		cdc_background_commit();
+	}
+	MemoryContextSwitchTo(caller);
+	return there;
+}
+
+/* "a (4), b (2)": the owners of all workers of the server, for its log. */
+static char *
+workers_by_role(void)
+{
+	CdcSlotInfo slots[CDC_SLOTS];
+	int			n = cdc_slot_list(InvalidOid, slots);
+	StringInfoData buf;
+	int			i;
+	int			k;
+
+	initStringInfo(&buf);
+	if (!cdc_background_transaction())
+		return buf.data;
+	for (i = 0; i < n; i++)
+	{
+		int			count = 0;
+		char	   *name;
+
+		if (slots[i].kind == CDC_WORKER_SUPERVISOR)
+			continue;
+		for (k = 0; k < n; k++)
+			if (slots[k].kind != CDC_WORKER_SUPERVISOR && slots[k].roleid == slots[i].roleid)
+			{
+				if (k < i)
+					break;		/* listed with an earlier one */
+				count++;
+			}
+		if (count == 0)
+			continue;
+		name = CDC_USER_NAME_MISSING_OK(slots[i].roleid);
+		appendStringInfo(&buf, "%s%s (%d)", buf.len > 0 ? ", " : "", name ? name : "?", count);
+	}
+	cdc_background_commit();
+	return buf.data;
+}
+
+/* Why there was no room for a worker, and what to do. */
+static const char *
+no_room(CdcStartResult rc, const Wanted *w)
+{
+	switch (rc)
+	{
+		case CDC_START_ROLE_LIMIT:
+			return psprintf("its owner has as many workers as a role may have, %d\n"
+							"HINT:  Disable another subscription of that owner, or let an administrator raise cdc_ingest.max_workers_per_role.",
+							w->role_limit);
+		case CDC_START_DATABASE_LIMIT:
+			return psprintf("the database has as many workers as it may have, %d\n"
+							"HINT:  Disable another subscription, or let an administrator raise cdc_ingest.max_workers_per_database.",
+							cdc_worker_limit(cdc_max_workers_per_database));
+		case CDC_START_NO_PROCESS:
+			return psprintf("no background worker slot of the server is free (max_worker_processes is %d)\n"
+							"HINT:  Raise max_worker_processes; a database needs one and each enabled subscription two more, three where it publishes.",
+							max_worker_processes);
+		default:
+			return psprintf("all %d shared slots of cdc_ingest are taken\n"
+							"HINT:  Disable subscriptions that are not needed.", CDC_SLOTS);
+	}
+}
+
 static void
-start_child(Child *c, Oid owner)
+start_child(Child *c, const Wanted *w)
 {
 	CdcWorkerStart what;
-	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContext turn = CurrentMemoryContext;
 	CdcStartResult rc;
 	CdcSlotInfo slots[CDC_SLOTS];
 	int			n;
 	int			i;
 
+	if (!count_start(c))
+		return;
 	memset(&what, 0, sizeof(what));
 	what.dbid = MyDatabaseId;
-	what.userid = owner;
+	what.userid = w->owner;
 	what.subscription_id = c->subscription_id;
 	what.kind = c->kind;
-	rc = cdc_background_start(&what, c->name, &c->handle);
-	MemoryContextSwitchTo(old);
+	MemoryContextSwitchTo(TopMemoryContext);
+	rc = cdc_background_start(&what, c->name, w->role_limit, &c->handle);
+	MemoryContextSwitchTo(turn);
 
 	c->started = GetCurrentTimestamp();
+	c->waits_for_room = rc != CDC_START_OK && rc != CDC_START_EXISTS;
 	if (rc == CDC_START_OK)
 	{
 		c->complained = false;
@@ -225,11 +352,43 @@ start_child(Child *c, Oid owner)
 	}
 	c->handle = NULL;
 	c->next_start = TimestampTzPlusMilliseconds(c->started, NO_PROCESS_MS);
-	complain(c, rc == CDC_START_NO_PROCESS ?
-			 "no background worker slot is free\n"
-			 "HINT:  Raise max_worker_processes; a database needs one and each enabled subscription two more, three where it publishes." :
-			 "all shared slots of cdc_ingest are taken\n"
-			 "HINT:  A server runs up to 128 workers of cdc_ingest.");
+	forget_start(c);
+	if (c->waits_for_room && !c->complained)
+	{
+		ereport(LOG,
+				(errmsg("workers of cdc_ingest by role: %s", workers_by_role())));
+		complain(c, no_room(rc, w));
+	}
+}
+
+/*
+ * For a worker that this supervisor has not seen before, and whose last start came to
+ * no success: the server went down with it, perhaps because of it, or it still runs.
+ */
+static void
+brake(Child *c, const Wanted *w, bool runs)
+{
+	int			crashes = w->unfinished[c->kind];
+	long		delay = restart_delay(crashes - 1);
+	MemoryContext caller = CurrentMemoryContext;
+	char	   *text;
+
+	if (runs)
+		return;
+	c->braked_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay);
+	if (crashes < 2)
+		return;					/* others' crashes happen */
+	text = psprintf("the server went down %d times in a row before this worker had done anything; its next start waits %ld s\n"
+					"HINT:  See the server's log. cdc.disable_subscription() or cdc_ingest.workers = off in postgresql.conf keeps it from starting.",
+					crashes, delay / 1000);
+	ereport(WARNING,
+			(errmsg("%s worker of subscription \"%s\": %s", cdc_worker_kind_name(c->kind), c->name, text)));
+	if (cdc_background_transaction())
+	{
+		cdc_failure_record(c->name, cdc_worker_kind_name(c->kind), text);
+		cdc_background_commit();
+	}
+	MemoryContextSwitchTo(caller);
 }
 
 /* Sees to one worker of a wanted subscription. */
@@ -237,6 +396,7 @@ static void
 keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int nslots, bool told)
 {
 	Child	   *c = find_child(w->id, kind);
+	bool		first = false;
 	pid_t		pid;
 
 	if (c == NULL)
@@ -248,10 +408,13 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 		c->kind = kind;
 		children = lappend(children, c);
 		MemoryContextSwitchTo(old);
+		first = true;
 	}
 	c->seen = true;
 	c->unwanted_since = 0;
 	strlcpy(c->name, w->name, sizeof(c->name));
+	if (first && w->unfinished[kind] > 0)
+		brake(c, w, foreign_worker(slots, nslots, w->id, kind));
 
 	if (c->handle != NULL && GetBackgroundWorkerPid(c->handle, &pid) == BGWH_STOPPED)
 		child_ended(c);
@@ -262,8 +425,15 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 		c->next_start = 0;
 		c->complained = false;
 	}
+	c->next_start = Max(c->next_start, c->braked_until);
 	if (c->handle != NULL || c->next_start > GetCurrentTimestamp())
 		return;
+	if (kind != CDC_WORKER_PULL && find_child(w->id, CDC_WORKER_PULL)->waits_for_room)
+	{
+		/* a process that comes free is pull's: alone the others soon have nothing to do */
+		c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), NO_PROCESS_MS);
+		return;
+	}
 	if (w->trouble != NULL)
 	{
 		complain(c, w->trouble);
@@ -275,7 +445,7 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 		c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ORPHAN_LOOK_MS);
 		return;
 	}
-	start_child(c, w->owner);
+	start_child(c, w);
 }
 
 /* Workers end by themselves; those that are busy are ended after a grace. */
@@ -336,7 +506,8 @@ next_due(void)
 	return due;
 }
 
-static void
+/* Whether there are subscriptions that want workers, be they allowed or not. */
+static bool
 supervisor_turn(void)
 {
 	List	   *wanted = NIL;
@@ -345,10 +516,15 @@ supervisor_turn(void)
 	int			nslots;
 	bool		told = cdc_slot_told();
 	MemoryContext turn = CurrentMemoryContext;
+	bool		any = false;
 
 	if (cdc_background_transaction())
 	{
 		List	   *in_transaction = read_wanted();
+
+		any = in_transaction != NIL;
+		if (!cdc_workers_enabled)
+			in_transaction = NIL;
 
 		/* what is needed beyond the commit */
 		MemoryContextSwitchTo(turn);
@@ -371,12 +547,16 @@ supervisor_turn(void)
 	nslots = cdc_slot_list(MyDatabaseId, slots);
 	foreach(lc, wanted)
 	{
-		keep_child(lfirst(lc), CDC_WORKER_PULL, slots, nslots, told);
-		keep_child(lfirst(lc), CDC_WORKER_APPLY, slots, nslots, told);
-		if (((Wanted *) lfirst(lc))->publishes)
-			keep_child(lfirst(lc), CDC_WORKER_PUBLISH, slots, nslots, told);
+		const Wanted *w = lfirst(lc);
+
+		keep_child(w, CDC_WORKER_PULL, slots, nslots, told);
+
+		keep_child(w, CDC_WORKER_APPLY, slots, nslots, told);
+		if (w->publishes)
+			keep_child(w, CDC_WORKER_PUBLISH, slots, nslots, told);
 	}
 	drop_unwanted();
+	return any;
 }
 
 void
@@ -384,8 +564,11 @@ cdc_supervisor_main(Datum arg)
 {
 	CdcWorkerStart start;
 	MemoryContext turn;
+	bool		any;
 
 	cdc_background_begin(&start);
+	/* counts of starts have to be on this disk, whatever replicas are to confirm */
+	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
 	turn = AllocSetContextCreate(TopMemoryContext, "cdc_ingest supervisor turn",
 								 ALLOCSET_DEFAULT_SIZES);
 	for (;;)
@@ -393,8 +576,8 @@ cdc_supervisor_main(Datum arg)
 		cdc_background_turn();
 		MemoryContextSwitchTo(turn);
 		MemoryContextReset(turn);
-		supervisor_turn();
-		if (children == NIL)
+		any = supervisor_turn();
+		if (children == NIL && (cdc_workers_enabled || !any))
 		{
 			if (cdc_slot_leave())
 				break;

@@ -30,6 +30,7 @@
 
 #include "pg/apply/apply.h"
 #include "pg/catalog/failure.h"
+#include "pg/catalog/worker_start.h"
 #include "pg/publish/publish.h"
 #include "pg/pull/pull.h"
 #include "pg/worker/worker.h"
@@ -100,6 +101,7 @@ note_success(const CdcSubscription *sub, bool worked)
 		(!worked && !TimestampDifferenceExceeds(running_since, GetCurrentTimestamp(), RECOVERED_MS)))
 		return;
 	cdc_failure_clear(sub->name, cdc_worker_kind_name(my_kind));
+	cdc_worker_start_clear(sub->name, cdc_worker_kind_name(my_kind));
 	failed_before = false;
 }
 

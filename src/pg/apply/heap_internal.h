@@ -1,13 +1,18 @@
 /*-------------------------------------------------------------------------
  *
- * heap.h
- *	  State of the direct back-end for one target; shared by apply_heap.c and
- *	  apply_heap_scan.c.
+ * heap_internal.h
+ *	  State of the direct back-end for one target, which its parts share.
+ *
+ *	  From the top down:
+ *	  heap.c			the back-end: collected rows into the table
+ *	  heap_scan.c		tables without key; conflicts in other unique indexes
+ *	  heap_row.c		a row of the table: found, locked, deleted
+ *	  heap_open.c		the state made and given back
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_APPLY_HEAP_H
-#define CDC_PG_APPLY_HEAP_H
+#ifndef CDC_PG_APPLY_HEAP_INTERNAL_H
+#define CDC_PG_APPLY_HEAP_INTERNAL_H
 
 #include "pg/apply/apply_internal.h"
 
@@ -26,20 +31,25 @@
 
 typedef struct CdcHeap
 {
+	/* of the run */
 	CdcApply   *apply;
 	CdcTargetRun *run;
+
+	/* the relation, open for writing through the executor */
 	Relation	rel;
 	EState	   *estate;
 	ResultRelInfo *rri;
 	EPQState	epq;
 	bool		triggers;		/* row triggers fire */
 	bool		constraints;
-	bool		generated;
+	bool		generated;		/* it has stored generated columns */
+
+	/* the row at hand */
 	TupleTableSlot *found;		/* the row that a lookup found */
 	TupleTableSlot *next;		/* what it becomes */
-	size_t		next_len;
-	TupleTableSlot *other;		/* a row in conflict */
-	ExprState **defaults;		/* natts, made when first needed */
+	size_t		next_len;		/* of the tuple that next took over, in bytes */
+	TupleTableSlot *other;		/* a row in conflict; NULL: not made yet */
+	ExprState **defaults;		/* by attribute; NULL: not made yet */
 
 	/* lookup by key */
 	Relation	index;
@@ -51,33 +61,51 @@ typedef struct CdcHeap
 	/* the greatest key in the index when the flush began */
 	bool		ordered;		/* the index has a plain ascending order */
 	bool		greatest_known;
-	bool		empty;
+	bool		empty;			/* there was none */
 	FmgrInfo   *compare[INDEX_MAX_KEYS];
-	Datum		greatest[INDEX_MAX_KEYS];
+	Datum		greatest[INDEX_MAX_KEYS];	/* in the order of the index */
 
 	/*
 	 * Of a table that was empty when the run began: a bit for each hash whose
 	 * row may have been written since; NULL: of another one.
 	 */
-	bool		flushed;
+	bool		flushed;		/* the first flush has looked whether it is one */
 	uint8	   *written;
 
 	/* new rows not yet written */
-	int			nslots;
+	int			nslots;			/* that are made */
 	int			npending;
 	size_t		pending_bytes;
 	TupleTableSlot *slots[CDC_HEAP_PENDING];
 	CdcEntry   *pending[CDC_HEAP_PENDING];
 } CdcHeap;
 
-/* apply_heap.c: deletes the row in heap->found; false: it has changed meanwhile. */
-extern bool cdc_heap_delete_found(CdcHeap *heap);
-
-/* apply_heap_open.c */
+/* heap_open.c: CdcApplyBackend's open and close */
 extern void cdc_heap_open(CdcApply *apply, CdcTargetRun *run);
 extern void cdc_heap_close(CdcApply *apply, CdcTargetRun *run);
 
-/* apply_heap_scan.c */
+/*
+ * heap_row.c
+ */
+
+/* Fills heap->found with the row that has the entry's key; false: there is none. */
+extern bool cdc_heap_find_entry(CdcHeap *heap, const CdcEntry *entry);
+
+/* The same by a key of its own. */
+extern bool cdc_heap_find_key(CdcHeap *heap, const CdcRowKey *key);
+
+/* Locks the row in heap->found; false: it has changed, look it up again. */
+extern bool cdc_heap_lock_found(CdcHeap *heap);
+
+/* Deletes the row in heap->found; false: it has changed, look it up again. */
+extern bool cdc_heap_delete_found(CdcHeap *heap);
+
+/* What a write's result means; true: it is done, false: look the row up again. */
+extern bool cdc_heap_is_done(CdcHeap *heap, TM_Result result);
+
+/*
+ * heap_scan.c
+ */
 
 /*
  * Deletes rows that stand in the way of the row in slot in another unique
@@ -88,4 +116,4 @@ extern void cdc_heap_remove_conflicts(CdcHeap *heap, TupleTableSlot *slot, ItemP
 /* Tables without key: deletes the rows that entries take away, in one scan. */
 extern void cdc_heap_take_rows(CdcHeap *heap);
 
-#endif							/* CDC_PG_APPLY_HEAP_H */
+#endif							/* CDC_PG_APPLY_HEAP_INTERNAL_H */

@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ *
+ * mode_replica.c
+ *	  The mode "replica": the target has the rows that the source table has.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/apply_internal.h"
+
+#include "access/htup_details.h"
+#include "utils/datum.h"
+
+#include "pg/target/key.h"
+
+/*
+ * The row that an update moves away from its former key, as the target will have
+ * it: fills values and nulls, by attribute.  Returns the columns that are known of
+ * it, or NULL when there is no such row.
+ */
+static const CdcPresence *
+former_row(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *onulls,
+		   Datum *values, bool *nulls)
+{
+	CdcTarget  *target = run->target;
+	CdcEntry   *entry = cdc_reduce_find_row(run, cdc_key_hash(target, okey, onulls), okey,
+											onulls);
+	bool	   *attrs;
+
+	if (entry != NULL && !entry->put)
+		return NULL;			/* deleted before */
+	if (entry != NULL && entry->presence->complete)
+	{
+		heap_deform_tuple(entry->tuple, target->desc, values, nulls);
+		return entry->presence;
+	}
+
+	/* the row as the target has it once all before is written */
+	if (entry != NULL)
+		cdc_reduce_flush(apply, run);
+	if (!cdc_reduce_fetch(apply, run, okey, onulls, values, nulls))
+		return NULL;
+	attrs = palloc(sizeof(bool) * target->desc->natts);
+	memset(attrs, true, sizeof(bool) * target->desc->natts);
+	return cdc_presence_intern(&target->presences, attrs);
+}
+
+/*
+ * A changed key takes along the columns that the event lacks (partial images,
+ * the target's own columns): fills them into the row at hand, and extends its
+ * presence, where there is a row to take them from.
+ */
+static void
+carry_columns(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row, const Datum *okey,
+			  const bool *onulls)
+{
+	TupleDesc	desc = run->target->desc;
+	Datum	   *values = palloc(sizeof(Datum) * desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * desc->natts);
+	const CdcPresence *carried = former_row(apply, run, okey, onulls, values, nulls);
+	int			i;
+
+	if (carried == NULL)
+		return;
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (row->presence->attrs[i] || att->attisdropped || CDC_ATT_GENERATED(att))
+			continue;
+		row->values[i] = nulls[i] ? (Datum) 0 :
+			datumCopy(values[i], att->attbyval, att->attlen);
+		row->nulls[i] = nulls[i];
+	}
+	row->presence = carried;
+}
+
+/* In a table without key: the former row goes, the new one comes. */
+static void
+fold_update_keyless(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row,
+					const JsonbContainer *old)
+{
+	int			natts = run->target->desc->natts;
+	Datum	   *values = palloc(sizeof(Datum) * natts);
+	bool	   *nulls = palloc(sizeof(bool) * natts);
+
+	memcpy(nulls, row->nulls, sizeof(bool) * natts);
+	memcpy(values, row->values, sizeof(Datum) * natts);
+	(void) cdc_source_row_former_key(row, old, values, nulls);
+	cdc_reduce_keyless(apply, run, values, nulls, false, row->presence);
+	cdc_reduce_keyless(apply, run, row->values, row->nulls, true, row->presence);
+}
+
+/* A changed key is a delete of the former one and a row under the new one. */
+static void
+fold_update(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row, const JsonbContainer *old)
+{
+	if (old != NULL && cdc_json_count(old) > 0)
+	{
+		Datum	   *okey = palloc(sizeof(Datum) * run->target->desc->natts);
+		bool	   *onulls = palloc(sizeof(bool) * run->target->desc->natts);
+
+		if (cdc_source_row_former_key(row, old, okey, onulls))
+		{
+			if (!row->presence->complete)
+				carry_columns(apply, run, row, okey, onulls);
+			cdc_reduce_delete(apply, run, okey, onulls);
+			if (run->target->row_by_row)
+				cdc_reduce_flush(apply, run);
+		}
+	}
+	cdc_reduce_put(apply, run, row->values, row->nulls, row->presence);
+}
+
+/* CdcApplyMode.fold */
+static void
+replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old)
+{
+	CdcTargetRun *run = source->target;
+	CdcSourceRow *row = &source->row;
+
+	if (row->layout->stale != NULL && op != CDC_OP_DELETE)
+		cdc_layout_refuse_stale(source->mapping, row->layout);
+	if (run->target->keyless && op == CDC_OP_UPDATE)
+		fold_update_keyless(apply, run, row, old);
+	else if (run->target->keyless)
+		cdc_reduce_keyless(apply, run, row->values, row->nulls, op != CDC_OP_DELETE,
+						   row->presence);
+	else if (op == CDC_OP_DELETE)
+		cdc_reduce_delete(apply, run, row->values, row->nulls);
+	else if (op == CDC_OP_UPDATE)
+		fold_update(apply, run, row, old);
+	else
+		cdc_reduce_put(apply, run, row->values, row->nulls, row->presence);
+}
+
+/*
+ * CdcApplyMode.supersedes: a delete leaves nothing of what was before, and neither does a row that has all
+ * columns which the earlier event wrote (after a delete: all columns).
+ */
+static bool
+replica_supersedes(const CdcPresences *presences, const CdcPresence *later,
+				   const CdcPresence *earlier)
+{
+	if (later == NULL || later->complete)
+		return true;
+	return earlier != NULL && cdc_presence_covers(presences, later, earlier);
+}
+
+/* CdcApplyMode.truncate */
+static void
+replica_truncate(CdcApply *apply, CdcTargetRun *run)
+{
+	/* what was before goes with it */
+	cdc_reduce_discard(apply, run);
+
+	/* TRUNCATE wants the relation for itself */
+	cdc_reduce_close(apply, run);
+	cdc_truncate_target(run->target);
+}
+
+const CdcApplyMode cdc_mode_replica = {
+	"replica",
+	NULL,
+	replica_fold,
+	replica_supersedes,
+	replica_truncate
+};

@@ -1,0 +1,302 @@
+/*-------------------------------------------------------------------------
+ *
+ * run.c
+ *	  A run of apply over a range of history: visits its events, reduces them and
+ *	  writes what is left.  cdc.apply and cdc.replay are runs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/apply_internal.h"
+
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "pg/base/shmem.h"
+#include "pg/target/key.h"
+
+/* Of the last run; a run's number tells the cache of targets which run uses one. */
+static uint64 run_number = 0;
+
+/* ------------------------------------------------------------------------
+ * The context of errors
+ * ------------------------------------------------------------------------
+ */
+
+/* "(id, no)=(5, 7)" of the row image or entry at hand. */
+static char *
+key_text(const CdcAtHand *at)
+{
+	const CdcMapping *mapping = at->source->mapping;
+	const CdcTarget *target = mapping->target;
+	StringInfoData names;
+	StringInfoData values;
+	int			i;
+
+	initStringInfo(&names);
+	initStringInfo(&values);
+	for (i = 0; i < target->nkey; i++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
+		char	   *text = NULL;
+		CdcJsonValue v;
+
+		if (at->entry != NULL)
+		{
+			if (!cdc_entry_key_is_null(at->entry, i))
+				text = OutputFunctionCall((FmgrInfo *) &target->key[i].output,
+										  at->entry->key[i]);
+		}
+		else if (cdc_json_find(at->data, col->source, col->source_len, &v) &&
+				 v.type != JENTRY_ISNULL)
+			text = cdc_json_to_cstring(&v);
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", col->name);
+		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "", text ? text : "null");
+	}
+	return psprintf("(%s)=(%s)", names.data, values.data);
+}
+
+/* Error context callback: subscription, seq, position, table, key and column. */
+static void
+error_context(void *arg)
+{
+	const CdcApply *apply = arg;
+	const CdcAtHand *at = &apply->at;
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfo(&s, "subscription \"%s\"", apply->sub->name);
+	if (at->place.seq > 0)
+		appendStringInfo(&s, ", seq " INT64_FORMAT, at->place.seq);
+	if (at->place.file != NULL)
+	{
+		appendStringInfo(&s, ", position %s", at->place.file);
+		if (at->place.offset >= 0)
+			appendStringInfo(&s, INT64_FORMAT, at->place.offset);
+	}
+	if (at->source != NULL)
+		appendStringInfo(&s, ", source table \"%s\", target %s",
+						 at->source->mapping->source_table, at->source->mapping->target->name);
+	else if (at->source_table != NULL)
+		appendStringInfo(&s, ", source table \"%.*s\"", (int) at->source_table_len,
+						 at->source_table);
+	if (at->source != NULL && !at->source->mapping->target->keyless &&
+		(at->data != NULL || at->entry != NULL))
+		appendStringInfo(&s, ", key %s", key_text(at));
+	if (at->source != NULL && at->source->row.at_column != NULL)
+		appendStringInfo(&s, ", column \"%s\"", at->source->row.at_column);
+	errcontext("%s", s.data);
+	pfree(s.data);
+}
+
+/* ------------------------------------------------------------------------
+ * Events
+ * ------------------------------------------------------------------------
+ */
+
+/* Writes what is collected of all targets. */
+static void
+flush_targets(CdcApply *apply)
+{
+	ListCell   *lc;
+
+	foreach(lc, apply->targets)
+		cdc_reduce_flush(apply, lfirst(lc));
+}
+
+/* Converts a row image into the source's row at hand. */
+static void
+read_row(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *data)
+{
+	CdcSourceRow *row = &source->row;
+	const CdcTargetRun *run = source->target;
+
+	cdc_source_row_begin(row, data, apply->at.place.seq);
+
+	/* the key is known: its entry comes into the cache while the rest is converted */
+	if (!run->target->keyless && row->op < row->layout->nops)
+		__builtin_prefetch(cdc_reduce_bucket(run, cdc_key_hash(run->target, row->values,
+															   row->nulls)));
+	cdc_source_row_finish(row);
+}
+
+/* The rows of an event of op c, u, d or r, each folded by the target's mode. */
+static void
+apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+{
+	CdcTargetRun *run = source->target;
+	const JsonbContainer *data;
+	const JsonbContainer *old;
+	int			nrows;
+	int			i;
+
+	if (event->skipped)
+		return;
+	nrows = cdc_event_rows(apply, source, event);
+	for (i = 0; i < nrows; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		cdc_event_images(apply, source, event, i, &data, &old);
+		apply->at.data = data;
+		read_row(apply, source, data);
+		run->mode->fold(apply, source, event->op, old);
+		apply->at.data = NULL;
+		cdc_reduce_row_done(apply, run);
+	}
+}
+
+/* An event of a source table that has a target. */
+static void
+apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+{
+	CdcTargetRun *run = source->target;
+
+	apply->at.source = run->source = source;
+	if (cdc_event_has_rows(event))
+		apply_rows(apply, source, event);
+	else if (event->op == CDC_OP_TRUNCATE)
+		run->mode->truncate(apply, run);
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("history has an unknown op \"%c\"", event->op)));
+	run->count.events++;
+	source->events++;
+	source->last_seq = event->seq;
+	if (event->source_ts != 0)
+		source->source_ts = event->source_ts;
+	apply->at.source = NULL;
+	if (apply->bytes > apply->sub->opt.apply_memory_limit)
+	{
+		cdc_lookahead(apply);
+		flush_targets(apply);
+	}
+}
+
+/* What progress says once the last event of the range is applied. */
+static void
+note_progress(CdcApply *apply, const CdcHistoryEvent *event)
+{
+	MemoryContext old = MemoryContextSwitchTo(apply->cxt);
+	CdcProgress *progress = &apply->progress;
+
+	progress->applied_seq = event->seq;
+	progress->position = event->position ? pnstrdup(event->position, event->position_len) : NULL;
+	progress->source_ts = event->source_ts;
+	progress->gtid = event->gtid ? pnstrdup(event->gtid, event->gtid_len) : NULL;
+	MemoryContextSwitchTo(old);
+}
+
+/* CdcHistoryVisitor of the run's scan. */
+static bool
+visit_event(const CdcHistoryEvent *event, void *arg)
+{
+	CdcApply   *apply = arg;
+	CdcSourceRun *source;
+
+	if (event->seq == apply->scan_upto)
+		note_progress(apply, event);
+	cdc_event_begin(apply, event);
+	source = cdc_run_source(apply, event);
+	if (cdc_event_is_barrier(apply, event))
+		flush_targets(apply);	/* pull keeps the tables' states */
+	if (source != NULL)
+		apply_to_target(apply, source, event);
+	apply->events++;
+	apply->at.source_table = NULL;
+	return true;
+}
+
+/* CdcHistorySkip of the run's scan. */
+static bool
+is_superseded(int64 seq, void *arg)
+{
+	return cdc_lookahead_superseded(arg, seq);
+}
+
+/* ------------------------------------------------------------------------
+ * The run
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Sets session_replication_role to replica, as logical replication does: foreign
+ * keys were checked by the source and would fail inside a batch; triggers fire that
+ * ask for it.  A worker stays in that role, since each change of it throws all
+ * plans away.
+ */
+static void
+become_replica(CdcApply *apply)
+{
+	apply->guc_level = 0;
+	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+		return;
+	if (!cdc_am_worker())
+		apply->guc_level = NewGUCNestLevel();
+	CDC_SET_OPTION("session_replication_role", "replica", PGC_SUSET, PGC_S_SESSION,
+				   cdc_am_worker() ? GUC_ACTION_SET : GUC_ACTION_SAVE);
+}
+
+CdcApply *
+cdc_run_begin(const CdcSubscription *sub, const CdcMappingSpec *replay)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest apply",
+											  ALLOCSET_DEFAULT_SIZES);
+	CdcApply   *apply = MemoryContextAllocZero(cxt, sizeof(CdcApply));
+
+	apply->sub = sub;
+	apply->replay = replay;
+	if (!cdc_format_by_name(sub->format, &apply->format))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid format \"%s\" of subscription \"%s\"", sub->format, sub->name)));
+	apply->number = ++run_number;
+	apply->cxt = cxt;
+	apply->errors.callback = error_context;
+	apply->errors.arg = apply;
+	apply->errors.previous = error_context_stack;
+	error_context_stack = &apply->errors;
+	cdc_user_become_owner(sub, &apply->user);
+	become_replica(apply);
+	return apply;
+}
+
+void
+cdc_run_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
+{
+	CdcHistoryScan scan;
+
+	apply->scan_upto = upto;
+	apply->scan_table = source_table;
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = apply->sub;
+	scan.after = after;
+	scan.upto = upto;
+	scan.source_table = source_table;
+	scan.columns = CDC_HISTORY_GTID | CDC_HISTORY_DOCUMENT;
+	scan.skip = is_superseded;
+	scan.visit = visit_event;
+	scan.arg = apply;
+	cdc_history_scan(&scan);
+}
+
+void
+cdc_run_end(CdcApply *apply)
+{
+	ListCell   *lc;
+
+	flush_targets(apply);
+	foreach(lc, apply->targets)
+	{
+		CdcTargetRun *run = lfirst(lc);
+
+		cdc_reduce_close(apply, run);
+		if (apply->replay != NULL)
+			cdc_target_release(run->target);
+	}
+	if (apply->guc_level > 0)
+		AtEOXact_GUC(true, apply->guc_level);
+	cdc_user_restore(&apply->user);
+	error_context_stack = apply->errors.previous;
+}

@@ -1,0 +1,160 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_target.c
+ *	  The source tables and targets of a run of apply.
+ *
+ * Events are of source tables, what is written is of targets: a CdcSourceRun each
+ * for the former, found by name, a CdcTargetRun each for the latter, found by
+ * relation.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/apply_internal.h"
+
+#include "utils/memutils.h"
+
+#include "pg/target/cache.h"
+
+/* Events of a few source tables take turns: so many are looked through before the cache. */
+#define LOOK_THROUGH	16
+
+/* Adds a target to the run; the current context is the run's. */
+static CdcTargetRun *
+new_target_run(CdcApply *apply, CdcTarget *target, const CdcApplyMode *mode)
+{
+	CdcTargetRun *run = palloc0(sizeof(CdcTargetRun));
+
+	run->target = target;
+	run->number = list_length(apply->targets) + 1;
+	run->mode = mode;
+	run->backend = cdc_backend_choose(target);
+	run->batch = CDC_BATCH_CONTEXT(apply->cxt, "cdc_ingest batch");
+	run->count.target = pstrdup(target->name);
+	apply->targets = lappend(apply->targets, run);
+	return run;
+}
+
+/*
+ * The run's target for a mapping.  Each source table has a target of its own as
+ * yet: registering the tables sees to that.
+ */
+static CdcTargetRun *
+target_run(CdcApply *apply, const CdcMapping *mapping)
+{
+	const CdcApplyMode *mode = cdc_apply_mode_of_table(mapping->mode, mapping->source_table);
+	ListCell   *lc;
+
+	foreach(lc, apply->targets)
+	{
+		CdcTargetRun *run = lfirst(lc);
+
+		if (run->target->relid != mapping->target->relid)
+			continue;
+		if (run->target != mapping->target || run->mode != mode)
+			elog(ERROR, "source table \"%s\" shares target %s with another one",
+				 mapping->source_table, mapping->target->name);
+		return run;
+	}
+	return new_target_run(apply, mapping->target, mode);
+}
+
+/* Adds a source table to the run, and its target where that is new. */
+static CdcSourceRun *
+new_source_run(CdcApply *apply, CdcMapping *mapping)
+{
+	MemoryContext old = MemoryContextSwitchTo(apply->cxt);
+	CdcSourceRun *source = palloc0(sizeof(CdcSourceRun));
+
+	source->mapping = mapping;
+	if (mapping->target != NULL)
+	{
+		source->target = target_run(apply, mapping);
+		source->target->source = source;
+		cdc_source_row_init(&source->row, apply->sub, mapping);
+	}
+	apply->sources = lappend(apply->sources, source);
+	MemoryContextSwitchTo(old);
+	return source;
+}
+
+/* Whether the mapping is of the source table with a name of len bytes. */
+static inline bool
+is_named(const CdcMapping *mapping, const char *source_table, size_t len)
+{
+	return strncmp(mapping->source_table, source_table, len) == 0 &&
+		mapping->source_table[len] == '\0';
+}
+
+CdcSourceRun *
+cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event)
+{
+	ListCell   *lc;
+
+	if (event->source_table == NULL)
+		return NULL;
+	foreach(lc, apply->sources)
+	{
+		CdcSourceRun *source = lfirst(lc);
+
+		if (is_named(source->mapping, event->source_table, event->source_table_len))
+			return source->target != NULL ? source : NULL;
+	}
+	return NULL;
+}
+
+/* The source table of that name, in the run or loaded into it. */
+static CdcSourceRun *
+find_source_run(CdcApply *apply, const char *source_table, size_t len)
+{
+	CdcMapping *mapping;
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, apply->sources)
+	{
+		CdcSourceRun *source = lfirst(lc);
+
+		if (is_named(source->mapping, source_table, len))
+			return source;
+		if (++n >= LOOK_THROUGH)
+			break;
+	}
+	mapping = cdc_mapping_get(apply->sub, source_table, len, apply->at.place.seq, apply->number);
+	if (n >= LOOK_THROUGH)
+		foreach(lc, apply->sources)
+			if (((CdcSourceRun *) lfirst(lc))->mapping == mapping)
+				return lfirst(lc);
+	return new_source_run(apply, mapping);
+}
+
+/* The one source table of a replay, whatever its events call it. */
+static CdcSourceRun *
+replayed_source(CdcApply *apply)
+{
+	MemoryContext old;
+	CdcMapping *mapping;
+
+	if (apply->last_source != NULL)
+		return apply->last_source;
+	old = MemoryContextSwitchTo(apply->cxt);
+	mapping = cdc_mapping_make(apply->sub, apply->replay, apply->at.place.seq);
+	MemoryContextSwitchTo(old);
+	return new_source_run(apply, mapping);
+}
+
+CdcSourceRun *
+cdc_run_source(CdcApply *apply, const CdcHistoryEvent *event)
+{
+	CdcSourceRun *source = apply->last_source;
+
+	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL ||
+		event->source_table == NULL)
+		return NULL;
+	if (apply->replay != NULL)
+		source = replayed_source(apply);
+	else if (source == NULL ||
+			 !is_named(source->mapping, event->source_table, event->source_table_len))
+		source = find_source_run(apply, event->source_table, event->source_table_len);
+	apply->last_source = source;
+	return source->target != NULL ? source : NULL;
+}

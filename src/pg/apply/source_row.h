@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ *
+ * source_row.h
+ *	  A row of a source table on its way into its target: from the row image of
+ *	  an event to typed values of the target's columns.
+ *
+ *	  The image's values are converted straight into the columns of the target,
+ *	  by the layout that images of this shape have.  A row filter and columns
+ *	  that are expressions would come in between, and only mappings with either
+ *	  would leave the straight way.
+ *
+ *	  Nothing here knows of a run of apply: rows of a copy, and rows that are
+ *	  compared with the target, take the same way.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_APPLY_SOURCE_ROW_H
+#define CDC_PG_APPLY_SOURCE_ROW_H
+
+#include "pg/target/layout.h"
+
+typedef struct CdcSourceRow
+{
+	/* of the source table */
+	CdcMapping *mapping;
+
+	/* of the row at hand */
+	CdcRowImage image;			/* env is set by who has read it from a message */
+	const CdcLayout *layout;	/* of the image */
+	const CdcPresence *presence;	/* columns that the row has values for */
+	Datum	   *values;			/* by attribute of the target; may point into the image */
+	bool	   *nulls;
+
+	/* where its conversion stands */
+	int			op;				/* next op of the layout */
+	int			index;			/* next value of the image */
+	uint32		offset;			/* of that */
+	const char *at_column;		/* of the target, whose value is converted; for messages */
+} CdcSourceRow;
+
+/* Sets up for rows of a mapping that has a target; allocates in the current context. */
+extern void cdc_source_row_init(CdcSourceRow *row, const CdcSubscription *sub,
+								CdcMapping *mapping);
+
+/*
+ * Converts an image of the event with this seq, as far as the target's key; the
+ * other columns follow with cdc_source_row_finish().  In between the caller may
+ * ask for memory that he needs once he knows the key.  ERROR where the image
+ * lacks a column of the key, and where a value does not fit its column.
+ */
+extern void cdc_source_row_begin(CdcSourceRow *row, const JsonbContainer *data, int64 seq);
+extern void cdc_source_row_finish(CdcSourceRow *row);
+
+/* Converts the columns of the key alone; the others are NULL, and presence is not set. */
+extern void cdc_source_row_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq);
+
+/*
+ * The same without a layout, hence without its errors: fills the key's columns of
+ * values and nulls; false where one of them is absent or NULL.
+ */
+extern bool cdc_source_row_find_key(CdcSourceRow *row, const JsonbContainer *data);
+
+/*
+ * The key before an update: that of the row, with what the image "old" has of it;
+ * old may be NULL.  Only key columns of values and nulls (by attribute) are set.
+ * Returns whether the key differs from the row's.
+ */
+extern bool cdc_source_row_former_key(CdcSourceRow *row, const JsonbContainer *old,
+									  Datum *values, bool *nulls);
+
+#endif							/* CDC_PG_APPLY_SOURCE_ROW_H */

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * cache.h
+ *	  Mappings and their targets, kept in the backend between calls.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_TARGET_CACHE_H
+#define CDC_PG_TARGET_CACHE_H
+
+#include "pg/target/mapping.h"
+
+/*
+ * The mapping of a source table (a name of len bytes); its target's relation is
+ * locked for writing until the end of the transaction, and the current user's
+ * rights on it are checked.  seq: of the event at hand.  run is a number of the
+ * caller's choice: what one run got stays as it is until another run asks.
+ */
+extern CdcMapping *cdc_mapping_get(const CdcSubscription *sub, const char *source_table,
+								   size_t len, int64 seq, uint64 run);
+
+/* Whether the subscription has the source table, with or without a target. */
+extern bool cdc_target_is_registered(const CdcSubscription *sub, const char *source_table);
+
+#endif							/* CDC_PG_TARGET_CACHE_H */

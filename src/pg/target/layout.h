@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * layout.h
+ *	  How a row image of a certain shape is read: which of its values go to
+ *	  which columns of the target.
+ *
+ *	  As JSONB sorts keys, all images with the same columns begin with the same
+ *	  bytes.  A layout is made once for each such beginning; to find it again
+ *	  takes a comparison of memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_TARGET_LAYOUT_H
+#define CDC_PG_TARGET_LAYOUT_H
+
+#include "pg/target/mapping.h"
+
+typedef struct CdcLayout
+{
+	/* the beginning of the image: its keys as stored */
+	int			nkeys;
+	JEntry	   *entries;		/* of the keys */
+	char	   *keys;
+	uint32		keys_len;
+
+	/* what becomes of the values, in the order of the image */
+	int			nops;
+	int			nkeyops;		/* behind so many of them the target's key is complete */
+	struct CdcLayoutOp
+	{
+		int			index;		/* of the value, ascending */
+		int			column;		/* of CdcMapping.columns */
+	}		   *ops;
+
+	/* what such a row is */
+	const CdcPresence *presence;
+	bool		has_key;		/* all key columns are in it */
+	char	   *stale;			/* a column that the source generates and does not tell, so
+								 * that it must not be kept in an update; or NULL */
+} CdcLayout;
+
+/* The row image that a layout is wanted for. */
+typedef struct CdcRowImage
+{
+	const CdcSubscription *sub;
+	const JsonbContainer *data; /* source column -> value */
+	int64		seq;			/* of its event */
+	CdcArena   *arena;			/* of env */
+	CdcEnvelope *env;			/* of the message that it was made from; NULL: of none */
+} CdcRowImage;
+
+/*
+ * The layout of a row image, made at its first sight.  It is valid until the next
+ * call.  ERROR where the target lacks a column of the image, with the statement
+ * that adds it as the hint, and where it needs one that the image lacks.
+ */
+extern const CdcLayout *cdc_layout_of(CdcMapping *mapping, const CdcRowImage *image);
+
+/* ERROR: a row lacks a value that must not stay as it was. */
+pg_noreturn extern void cdc_layout_refuse_stale(const CdcMapping *mapping, const CdcLayout *layout);
+
+#endif							/* CDC_PG_TARGET_LAYOUT_H */

@@ -1,0 +1,329 @@
+/*-------------------------------------------------------------------------
+ *
+ * mapping.c
+ *	  How the rows of one source table fill the columns of its target.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/target/mapping.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "core/geometry.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/spi.h"
+#include "pg/schema/versions.h"
+#include "pg/target/hint.h"
+
+/* ------------------------------------------------------------------------
+ * Columns
+ * ------------------------------------------------------------------------
+ */
+
+/* What the source's definition says of the values of a column. */
+static CdcSourceKind
+source_kind(const CdcTableDef *def, const char *name)
+{
+	static const struct
+	{
+		const char *prefix;
+		CdcSourceKind kind;
+	}			kinds[] = {
+		{"char", CDC_SOURCE_TEXT}, {"varchar", CDC_SOURCE_TEXT}, {"text", CDC_SOURCE_TEXT},
+		{"tinytext", CDC_SOURCE_TEXT}, {"mediumtext", CDC_SOURCE_TEXT},
+		{"longtext", CDC_SOURCE_TEXT}, {"enum", CDC_SOURCE_TEXT}, {"json", CDC_SOURCE_JSON},
+		{"binary", CDC_SOURCE_BINARY}, {"varbinary", CDC_SOURCE_BINARY},
+		{"blob", CDC_SOURCE_BINARY}, {"tinyblob", CDC_SOURCE_BINARY},
+		{"mediumblob", CDC_SOURCE_BINARY}, {"longblob", CDC_SOURCE_BINARY}
+	};
+	int			i;
+	size_t		k;
+
+	for (i = 0; i < def->ncolumns; i++)
+	{
+		const char *type = def->columns[i].column_type;
+		size_t		len;
+
+		if (strcmp(def->columns[i].name, name) != 0)
+			continue;
+		if (def->columns[i].json_check)
+			return CDC_SOURCE_JSON;
+		len = strcspn(type, "( ");
+		if (cdc_is_geometry_type(pnstrdup(type, len)))
+			return CDC_SOURCE_GEOMETRY;
+		for (k = 0; k < lengthof(kinds); k++)
+			if (strlen(kinds[k].prefix) == len && strncmp(kinds[k].prefix, type, len) == 0)
+				return kinds[k].kind;
+		return CDC_SOURCE_OTHER;
+	}
+	return CDC_SOURCE_UNKNOWN;
+}
+
+/* The source column for a target column; NULL when the mapping has none. */
+static char *
+mapped_source(const Jsonb *mapping, const char *column)
+{
+	CdcJsonValue v;
+
+	if (mapping == NULL)
+		return pstrdup(column);
+	if (!cdc_json_find(&mapping->root, column, strlen(column), &v))
+		return NULL;
+	if (v.type != JENTRY_ISSTRING)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"columns\" maps target columns to names of source columns"),
+				 errdetail("The value for \"%s\" is not a string.", column)));
+	return pnstrdup(v.data, v.len);
+}
+
+/* ERROR where the user's mapping names a column that the target does not have. */
+static void
+check_mapped_names(const CdcTarget *target, const Jsonb *mapping)
+{
+	int			n = cdc_json_count(&mapping->root);
+	const char *base = cdc_json_base(&mapping->root, 2 * n);
+	uint32		offset = 0;
+	int			i;
+	int			c;
+
+	if (!cdc_json_is_object(&mapping->root))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"columns\" must be a JSON object")));
+	for (i = 0; i < n; i++)
+	{
+		CdcJsonValue key;
+
+		cdc_json_step(&mapping->root, base, i, &offset, &key);
+		for (c = 0; c < target->ncolumns; c++)
+			if (strlen(target->columns[c].name) == key.len &&
+				memcmp(target->columns[c].name, key.data, key.len) == 0)
+				break;
+		if (c == target->ncolumns)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("target %s has no column \"%.*s\" that can be written",
+							target->name, (int) key.len, key.data),
+					 errdetail("It is named in the mapping \"columns\".")));
+	}
+}
+
+/*
+ * Gives the target a column for each attribute that a column of the source fills,
+ * and the mapping what fills it.
+ */
+static void
+map_columns(CdcMapping *mapping, const CdcSubscription *sub, const Jsonb *columns,
+			const CdcTableDef *def)
+{
+	CdcTarget  *target = mapping->target;
+	int			i;
+
+	mapping->mapped = (columns != NULL);
+	mapping->columns = palloc0(sizeof(CdcMappedColumn) * Max(target->desc->natts, 1));
+	for (i = 0; i < target->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(target->desc, i);
+		CdcMappedColumn *col;
+		char	   *source;
+		int			at;
+
+		if (att->attisdropped || CDC_ATT_GENERATED(att))
+			continue;
+		source = mapped_source(columns, NameStr(att->attname));
+		if (source == NULL)
+			continue;
+		at = cdc_target_add_column(target, att);
+		col = &mapping->columns[at];
+		col->source = source;
+		col->source_len = strlen(source);
+		col->attnum = att->attnum;
+		col->name = target->columns[at].name;
+		cdc_converter_init(&col->conv, CurrentMemoryContext, att->atttypid, att->atttypmod,
+						   source_kind(def, source), sub->opt.zero_date);
+		cdc_column_hint(att->atttypid, att->atttypmod, &col->hint);
+		if (col->conv.source == CDC_SOURCE_GEOMETRY)
+			col->hint.kind = CDC_HINT_GEOMETRY;
+	}
+	if (columns != NULL)
+		check_mapped_names(target, columns);
+	if (target->ncolumns == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("target %s has no column that can be written", target->name)));
+}
+
+/* ------------------------------------------------------------------------
+ * The key
+ * ------------------------------------------------------------------------
+ */
+
+/* The attributes of target columns; NIL when one of the names is none. */
+static List *
+attnums_of_targets(const CdcTarget *target, char **names, int n)
+{
+	List	   *result = NIL;
+	int			i;
+	int			c;
+
+	for (i = 0; i < n; i++)
+	{
+		for (c = 0; c < target->ncolumns; c++)
+			if (strcmp(target->columns[c].name, names[i]) == 0)
+				break;
+		if (c == target->ncolumns)
+			return NIL;
+		result = lappend_int(result, target->columns[c].attnum);
+	}
+	return result;
+}
+
+/* The attribute that a column of the source fills first; 0: none. */
+static AttrNumber
+attnum_of_source(const CdcMapping *mapping, const char *name)
+{
+	int			c;
+
+	for (c = 0; c < mapping->target->ncolumns; c++)
+		if (strcmp(mapping->columns[c].source, name) == 0)
+			return mapping->columns[c].attnum;
+	return InvalidAttrNumber;
+}
+
+/* The attributes that the source's primary key fills; NIL where it does not fill all. */
+static List *
+attnums_of_source_key(const CdcMapping *mapping, const CdcTableDef *def)
+{
+	const CdcColumnDef **key = palloc0(sizeof(CdcColumnDef *) * (def->ncolumns + 1));
+	List	   *result = NIL;
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < def->ncolumns; i++)
+	{
+		const CdcColumnDef *column = &def->columns[i];
+
+		if (column->pk < 0 || column->pk >= def->ncolumns)
+			continue;
+		key[column->pk] = column;
+		n++;
+	}
+	for (i = 0; i < n; i++)
+	{
+		AttrNumber	attnum = key[i] != NULL ? attnum_of_source(mapping, key[i]->name) :
+			InvalidAttrNumber;
+
+		if (attnum == InvalidAttrNumber)
+			return NIL;
+		result = lappend_int(result, attnum);
+	}
+	return result;
+}
+
+/* Chooses the target's key: as given, else the source's, else the target's own. */
+static void
+map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const CdcTableDef *def)
+{
+	CdcTarget  *target = mapping->target;
+	List	   *attnums = NIL;
+	int			c;
+
+	if (spec->nkey > 0)
+	{
+		attnums = attnums_of_targets(target, spec->key, spec->nkey);
+		if (attnums == NIL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("key of target %s names a column that it does not have", target->name),
+					 errhint("Give the target's columns in cdc.add_table's argument \"key\".")));
+	}
+	if (attnums == NIL)
+		attnums = attnums_of_source_key(mapping, def);
+	if (attnums == NIL)
+		attnums = cdc_target_primary_key(target, rel);
+	cdc_target_set_key(target, rel, attnums);
+	for (c = 0; c < target->ncolumns; c++)
+		mapping->columns[c].in_key = target->columns[c].in_key;
+	if (target->keyless && !CDC_ROWS_HAVE_ADDRESS(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("replicated target %s has no key", target->name),
+				 errdetail("One of several equal rows cannot be told from the others there."),
+				 errhint("Name key columns in cdc.add_table's argument \"key\", or distribute the table.")));
+}
+
+/* ------------------------------------------------------------------------
+ * The mapping
+ * ------------------------------------------------------------------------
+ */
+
+/* Writes a message into cdc.log once, however often the target is loaded. */
+static void
+log_once(const CdcSubscription *sub, const char *kind, const char *message)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc.log WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND kind OPERATOR(pg_catalog.=) $2 AND message OPERATOR(pg_catalog.=) $3 LIMIT 1",
+		3, {TEXTOID, TEXTOID, TEXTOID}, NULL
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+	bool		known;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(kind);
+	values[2] = CStringGetTextDatum(message);
+	cdc_spi_begin(&spi);
+	known = cdc_spi_execute(&stmt, values, NULL) > 0;
+	cdc_spi_end(&spi);
+	if (!known)
+		cdc_log(sub->name, kind, message, NULL);
+}
+
+/* Tells the user what will make apply slow. */
+static void
+announce_slow_target(const CdcTarget *target, const CdcSubscription *sub)
+{
+	if (target->keyless)
+	{
+		char	   *message = psprintf("target %s has no key: its rows are matched by all their columns",
+									   target->name);
+
+		ereport(NOTICE,
+				(errmsg("%s", message),
+				 errhint("Give source and target a primary key, or name one in cdc.add_table's argument \"key\".")));
+		log_once(sub, "no_key", message);
+	}
+	else if (!OidIsValid(target->key_index))
+		ereport(NOTICE,
+				(errmsg("target %s has no unique index on its key", target->name),
+				 errhint("Without one each batch reads the whole table; CREATE UNIQUE INDEX on the key.")));
+}
+
+CdcMapping *
+cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 seq)
+{
+	RangeVar   *name = makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target));
+	Relation	rel = table_openrv(name, RowExclusiveLock);
+	CdcMapping *mapping = palloc0(sizeof(CdcMapping));
+	CdcTableVersion version;
+
+	mapping->source_table = pstrdup(spec->source_table);
+	mapping->mode = pstrdup(spec->mode);
+	mapping->cxt = CurrentMemoryContext;
+	mapping->target = cdc_target_create(rel);
+	(void) cdc_table_version_at(sub->name, spec->source_table, seq, GetDatabaseEncoding(),
+								&version);
+	map_columns(mapping, sub, spec->columns, &version.def);
+	map_key(mapping, rel, spec, &version.def);
+	cdc_target_check(mapping->target);
+	announce_slow_target(mapping->target, sub);
+	table_close(rel, NoLock);
+	return mapping;
+}

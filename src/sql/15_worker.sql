@@ -1,0 +1,10 @@
+-- How often workers were started without getting anywhere: a row a worker, written
+-- before each start and taken back by its first success.  A crash of the server leaves
+-- the count behind, so that the next start waits longer.  Not for pg_dump.
+CREATE TABLE cdc.worker_start (
+    subscription    text NOT NULL,
+    worker          text NOT NULL,          -- pull, apply, publish
+    unfinished      integer NOT NULL,       -- starts in a row without a success
+    started_at      timestamptz NOT NULL,   -- the last of them
+    PRIMARY KEY (subscription, worker)
+) WITH (fillfactor = 50);
