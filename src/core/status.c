@@ -45,8 +45,8 @@ deceives(uint32_t code)
 		(code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
-char *
-cdc_clean_text(char *dst, size_t size, const char *src)
+static char *
+clean(char *dst, size_t size, const char *src, bool lines)
 {
 	const unsigned char *s = (const unsigned char *) src;
 	size_t		len = 0;
@@ -56,7 +56,7 @@ cdc_clean_text(char *dst, size_t size, const char *src)
 	{
 		uint32_t	code;
 		size_t		n = utf8_char(s, &code);
-		bool		keep = n > 0 && !deceives(code);
+		bool		keep = n > 0 && (!deceives(code) || (lines && (code == '\n' || code == '\t')));
 		size_t		add = keep ? n : 1;
 
 		if (len + add >= size)
@@ -77,6 +77,18 @@ cdc_clean_text(char *dst, size_t size, const char *src)
 	}
 	dst[len] = '\0';
 	return dst;
+}
+
+char *
+cdc_clean_text(char *dst, size_t size, const char *src)
+{
+	return clean(dst, size, src, false);
+}
+
+char *
+cdc_clean_lines(char *dst, size_t size, const char *src)
+{
+	return clean(dst, size, src, true);
 }
 
 /*

@@ -88,4 +88,7 @@ extern void cdc_error_column(CdcError *err, const char *database, const char *ta
  */
 extern char *cdc_clean_text(char *dst, size_t size, const char *src);
 
+/* The same for a text of several lines: line breaks and tabs stay. */
+extern char *cdc_clean_lines(char *dst, size_t size, const char *src);
+
 #endif							/* CDC_CORE_STATUS_H */

@@ -55,6 +55,19 @@ sqlstate(CdcStatus status)
 	return ERRCODE_INTERNAL_ERROR;
 }
 
+/*
+ * A text in the database's encoding.  It may end inside a character, where it
+ * was cut to its buffer's size, or hold bytes that the source sent: reporting an
+ * error must not fail by itself, and do nothing to a terminal.
+ */
+static char *
+shown(const char *utf8)
+{
+	Size		size = strlen(utf8) + 1;
+
+	return cdc_from_utf8_lenient(cdc_clean_lines(palloc(size), size, utf8));
+}
+
 /* Where in the source it happened, or NULL. */
 static char *
 context_text(const CdcError *err, const char *subscription)
@@ -66,22 +79,22 @@ context_text(const CdcError *err, const char *subscription)
 		appendStringInfo(&buf, "subscription \"%s\"", subscription);
 	if (err->file[0] != '\0')
 		appendStringInfo(&buf, "%sposition %s:" UINT64_FORMAT, buf.len > 0 ? ", " : "",
-						 cdc_from_utf8_lenient(err->file), (uint64) err->offset);
+						 shown(err->file), (uint64) err->offset);
 	if (err->table[0] != '\0')
 		appendStringInfo(&buf, "%ssource table %s", buf.len > 0 ? ", " : "",
-						 cdc_from_utf8_lenient(err->table));
+						 shown(err->table));
 	if (err->column[0] != '\0')
 		appendStringInfo(&buf, "%scolumn \"%s\"", buf.len > 0 ? ", " : "",
-						 cdc_from_utf8_lenient(err->column));
+						 shown(err->column));
 	return buf.len > 0 ? buf.data : NULL;
 }
 
 void
 cdc_ereport(const CdcError *err, const char *subscription)
 {
-	const char *message = err->message[0] != '\0' ? cdc_from_utf8_lenient(err->message) : "unknown error";
-	const char *detail = err->detail[0] != '\0' ? cdc_from_utf8_lenient(err->detail) : NULL;
-	const char *hint = err->hint[0] != '\0' ? cdc_from_utf8_lenient(err->hint) : NULL;
+	const char *message = err->message[0] != '\0' ? shown(err->message) : "unknown error";
+	const char *detail = err->detail[0] != '\0' ? shown(err->detail) : NULL;
+	const char *hint = err->hint[0] != '\0' ? shown(err->hint) : NULL;
 	const char *context = context_text(err, subscription);
 
 	ereport(ERROR,
