@@ -124,6 +124,8 @@ test_clean(void **state)
 	char		buf[64];
 	char		small[8];
 
+	(void) state;
+
 	assert_string_equal(cdc_clean_text(buf, sizeof(buf), "plain \xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80"),
 						"plain \xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80");
 	assert_string_equal(cdc_clean_text(buf, sizeof(buf), "a\x1b[31m\tb\nc\x7f\r"), "a?[31m?b?c??");
