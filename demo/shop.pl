@@ -14,6 +14,8 @@ use CdcIngest::Server;
 use ShopLoad;
 use View;
 
+my $seconds = $ENV{CDC_DEMO_SECONDS} // 15;    # that the shop is open before and after the kill
+
 $SIG{$_} = sub { print "\ninterrupted\n"; exit 130 } for qw(INT TERM HUP);
 
 sub statements
@@ -54,14 +56,14 @@ $view->draw;
 
 my @writers = map { my $n = $_; fork_child(sub { ShopLoad::run($source, $n) }) } 1 .. 2;
 $view->phase('the shop is open: two writers');
-$view->draw_for(15);
+$view->draw_for($seconds);
 
 my $killed = $postgres->kill9;
 $view->phase("PostgreSQL killed: SIGKILL to all of its $killed processes (the shop goes on)");
-$view->draw_for(4);
+$view->draw_for($seconds < 4 ? $seconds : 4);
 $postgres->start;
 $view->phase('PostgreSQL is back; its workers go on where its data stands');
-$view->draw_for(15);
+$view->draw_for($seconds);
 
 my $alive = grep { is_running($_) } @writers;
 end_process($_, 'TERM', 30) for @writers;

@@ -20,6 +20,15 @@
 
 static const uint32_t powers[7] = {1, 10, 100, 1000, 10000, 100000, 1000000};
 
+/* Makes the value a time of that kind, all of whose fields but fsp are zero. */
+static inline void
+begin_temporal(CdcValue *value, CdcValueKind kind, int fsp)
+{
+	value->kind = kind;
+	memset(&value->u.t, 0, sizeof(value->u.t));
+	value->u.t.fsp = (uint8_t) fsp;
+}
+
 static CdcStatus
 bad_time(CdcRowReader *r, const char *what)
 {
@@ -88,8 +97,7 @@ cdc_decode_date(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 	if (p == NULL)
 		return cdc_row_cut_short(r);
 	v = cdc_le24(p);
-	value->kind = CDC_DATE;
-	memset(&value->u.t, 0, sizeof(value->u.t));
+	begin_temporal(value, CDC_DATE, 0);
 	value->u.t.day = v & 31;
 	value->u.t.month = v >> 5 & 15;
 	value->u.t.year = (uint16_t) (v >> 9);
@@ -108,8 +116,7 @@ cdc_decode_time_old(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 	if (p == NULL)
 		return cdc_row_cut_short(r);
 	v = (int32_t) (cdc_le24(p) ^ 0x800000) - 0x800000;
-	value->kind = CDC_TIME;
-	memset(t, 0, sizeof(*t));
+	begin_temporal(value, CDC_TIME, 0);
 	t->negative = v < 0;
 	if (v < 0)
 		v = -v;
@@ -137,8 +144,7 @@ cdc_decode_datetime_old(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *va
 		return bad_time(r, "datetime");
 	date = v / 1000000;
 	clock = (uint32_t) (v % 1000000);
-	value->kind = CDC_DATETIME;
-	memset(t, 0, sizeof(*t));
+	begin_temporal(value, CDC_DATETIME, 0);
 	t->year = (uint16_t) (date / 10000);
 	t->month = (uint8_t) (date / 100 % 100);
 	t->day = (uint8_t) (date % 100);
@@ -157,8 +163,7 @@ cdc_decode_timestamp_old(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *v
 	(void) plan;
 	if (p == NULL)
 		return cdc_row_cut_short(r);
-	value->kind = CDC_TIMESTAMP;
-	memset(&value->u.t, 0, sizeof(value->u.t));
+	begin_temporal(value, CDC_TIMESTAMP, 0);
 	if (cdc_le32(p) != 0)
 		set_utc(&value->u.t, cdc_le32(p));
 	return CDC_OK;
@@ -180,9 +185,7 @@ cdc_decode_time2(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 	if (p == NULL)
 		return cdc_row_cut_short(r);
 	v = (int64_t) cdc_be(p, 3 + nbytes) - ((int64_t) 0x800000 << (8 * nbytes));
-	value->kind = CDC_TIME;
-	memset(t, 0, sizeof(*t));
-	t->fsp = plan->fsp;
+	begin_temporal(value, CDC_TIME, plan->fsp);
 	t->negative = v < 0;
 	if (v < 0)
 		v = -v;
@@ -210,9 +213,7 @@ cdc_decode_datetime2(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value
 	if (p == NULL)
 		return cdc_row_cut_short(r);
 	v = cdc_be(p, 5);
-	value->kind = CDC_DATETIME;
-	memset(t, 0, sizeof(*t));
-	t->fsp = plan->fsp;
+	begin_temporal(value, CDC_DATETIME, plan->fsp);
 	months = v >> 22 & 0x1ffff;
 	t->year = (uint16_t) (months / 13);
 	t->month = (uint8_t) (months % 13);
@@ -236,9 +237,7 @@ cdc_decode_timestamp2(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *valu
 	if (p == NULL)
 		return cdc_row_cut_short(r);
 	seconds = (uint32_t) cdc_be(p, 4);
-	value->kind = CDC_TIMESTAMP;
-	memset(t, 0, sizeof(*t));
-	t->fsp = plan->fsp;
+	begin_temporal(value, CDC_TIMESTAMP, plan->fsp);
 	t->micros = read_fraction(p + 4, plan->fsp);
 	if (seconds != 0)
 		set_utc(t, seconds);
@@ -276,9 +275,7 @@ cdc_decode_time_hires(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *valu
 	if (p == NULL)
 		return cdc_row_cut_short(r);
 	v = (int64_t) cdc_be(p, (int) plan->size) - (int64_t) (max_seconds + 1) * unit;
-	value->kind = CDC_TIME;
-	memset(t, 0, sizeof(*t));
-	t->fsp = plan->fsp;
+	begin_temporal(value, CDC_TIME, plan->fsp);
 	t->negative = v < 0;
 	if (v < 0)
 		v = -v;
@@ -306,9 +303,7 @@ cdc_decode_datetime_hires(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *
 	if (p == NULL)
 		return cdc_row_cut_short(r);
 	v = cdc_be(p, (int) plan->size);
-	value->kind = CDC_DATETIME;
-	memset(t, 0, sizeof(*t));
-	t->fsp = plan->fsp;
+	begin_temporal(value, CDC_DATETIME, plan->fsp);
 	t->micros = (uint32_t) (v % powers[plan->fsp]) * powers[6 - plan->fsp];
 	v /= powers[plan->fsp];
 	t->second = (uint8_t) (v % 60);
@@ -345,9 +340,7 @@ cdc_decode_timestamp_hires(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue 
 	fraction = cdc_be(p + 4, (int) plan->size - 4);
 	if (fraction >= powers[plan->fsp])
 		return bad_time(r, "timestamp");
-	value->kind = CDC_TIMESTAMP;
-	memset(t, 0, sizeof(*t));
-	t->fsp = plan->fsp;
+	begin_temporal(value, CDC_TIMESTAMP, plan->fsp);
 	t->micros = (uint32_t) fraction * powers[6 - plan->fsp];
 	if (seconds != 0)
 		set_utc(t, seconds);

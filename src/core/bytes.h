@@ -36,12 +36,6 @@ cdc_le32(const uint8_t *p)
 }
 
 static inline uint64_t
-cdc_le48(const uint8_t *p)
-{
-	return cdc_le32(p) | (uint64_t) cdc_le16(p + 4) << 32;
-}
-
-static inline uint64_t
 cdc_le64(const uint8_t *p)
 {
 	return cdc_le32(p) | (uint64_t) cdc_le32(p + 4) << 32;

@@ -192,14 +192,34 @@ read_count(WktWriter *w, size_t size, uint32_t *n)
 	return !w->r.failed && *n <= cdc_reader_left(&w->r) / size;
 }
 
-/* "(1 2, 3 4)" */
+static CdcStatus put_parts(WktWriter *w, int type, int depth);
+
+/* One part of a geometry of a type: a coordinate, a ring, or a geometry. */
 static CdcStatus
-put_coordinates(WktWriter *w)
+put_part(WktWriter *w, int type, int depth)
 {
+	switch (type)
+	{
+		case WKB_LINESTRING:
+			return put_coordinate(w);
+		case WKB_POLYGON:
+			return put_parts(w, WKB_LINESTRING, depth);
+		case WKB_COLLECTION:
+			return put_geometry(w, 0, true, depth + 1);
+		default:
+			return put_geometry(w, type - WKB_MULTIPOINT + WKB_POINT, false, depth + 1);
+	}
+}
+
+/* All parts, as in "(1 2, 3 4)". */
+static CdcStatus
+put_parts(WktWriter *w, int type, int depth)
+{
+	size_t		least = type == WKB_LINESTRING ? 16 : type == WKB_POLYGON ? 4 : 9;
 	uint32_t	n;
 	CdcStatus	st;
 
-	if (!read_count(w, 16, &n))
+	if (!read_count(w, least, &n))
 		return malformed(w);
 	if (n == 0)
 		return put_text(w, "EMPTY");
@@ -209,35 +229,7 @@ put_coordinates(WktWriter *w)
 		if (i > 0)
 			st = put(w, ", ", 2);
 		if (st == CDC_OK)
-			st = put_coordinate(w);
-	}
-	return st == CDC_OK ? put(w, ")", 1) : st;
-}
-
-/* Rings of a polygon, or the geometries of a collection. */
-static CdcStatus
-put_parts(WktWriter *w, int type, int depth)
-{
-	uint32_t	n;
-	CdcStatus	st;
-
-	if (!read_count(w, type == WKB_POLYGON ? 4 : 9, &n))
-		return malformed(w);
-	if (n == 0)
-		return put_text(w, "EMPTY");
-	st = put(w, "(", 1);
-	for (uint32_t i = 0; st == CDC_OK && i < n; i++)
-	{
-		if (i > 0)
-			st = put(w, ", ", 2);
-		if (st != CDC_OK)
-			break;
-		if (type == WKB_POLYGON)
-			st = put_coordinates(w);
-		else if (type == WKB_COLLECTION)
-			st = put_geometry(w, 0, true, depth + 1);
-		else
-			st = put_geometry(w, type - WKB_MULTIPOINT + WKB_POINT, false, depth + 1);
+			st = put_part(w, type, depth);
 	}
 	return st == CDC_OK ? put(w, ")", 1) : st;
 }
@@ -266,8 +258,6 @@ put_geometry(WktWriter *w, int expect, bool name, int depth)
 		if (st != CDC_OK)
 			return st;
 	}
-	if (type == WKB_LINESTRING)
-		return put_coordinates(w);
 	if (type != WKB_POINT)
 		return put_parts(w, (int) type, depth);
 	st = put(w, "(", 1);

@@ -141,31 +141,6 @@ cdc_gtid_set_add(CdcGtidSet *set, const char *gtid, CdcError *err)
 	return st == CDC_OK ? CDC_OK : gtid_nomem(err);
 }
 
-CdcStatus
-cdc_gtid_set_add_mysql(CdcGtidSet *set, const uint8_t *uuid, const char *tag,
-					   size_t tag_len, uint64_t n, CdcError *err)
-{
-	GtidSource	key;
-
-	if (set->flavor != CDC_MYSQL)
-		return cdc_error(err, CDC_ERR_INTERNAL, "cannot add a MySQL GTID to a MariaDB position");
-	if (n < 1 || n > (uint64_t) CDC_GTID_MAX || !gtid_read_tag(tag, tag_len, key.tag))
-		return cdc_error(err, CDC_ERR_CORRUPT, "invalid GTID in binary log");
-	memcpy(key.uuid, uuid, GTID_UUID_LEN);
-	return gtid_list_add(&set->list, &key, n) == CDC_OK ? CDC_OK : gtid_nomem(err);
-}
-
-CdcStatus
-cdc_gtid_set_add_mariadb(CdcGtidSet *set, uint32_t domain, uint32_t server,
-						 uint64_t sequence, CdcError *err)
-{
-	GtidDomain	entry = {.domain = domain,.server = server,.sequence = sequence};
-
-	if (set->flavor != CDC_MARIADB)
-		return cdc_error(err, CDC_ERR_INTERNAL, "cannot add a MariaDB GTID to a MySQL GTID set");
-	return gtid_domains_set(&set->domains, &entry) == CDC_OK ? CDC_OK : gtid_nomem(err);
-}
-
 static CdcStatus
 check_flavors(const CdcGtidSet *set, const CdcGtidSet *other, CdcError *err)
 {
@@ -191,26 +166,6 @@ cdc_gtid_set_union(CdcGtidSet *set, const CdcGtidSet *other, CdcError *err)
 		return gtid_nomem(err);
 	}
 	return absorb(&set->list, &list, err);
-}
-
-CdcStatus
-cdc_gtid_set_subtract(CdcGtidSet *set, const CdcGtidSet *other, CdcError *err)
-{
-	GtidList	result = {0};
-	CdcStatus	st = check_flavors(set, other, err);
-
-	if (st != CDC_OK)
-		return st;
-	if (set->flavor == CDC_MARIADB)
-		return cdc_error(err, CDC_ERR_UNSUPPORTED, "MariaDB positions cannot be subtracted");
-	if (gtid_list_subtract(&set->list, &other->list, &result) != CDC_OK)
-	{
-		gtid_list_free(&result);
-		return gtid_nomem(err);
-	}
-	gtid_list_free(&set->list);
-	set->list = result;
-	return CDC_OK;
 }
 
 bool
@@ -256,19 +211,4 @@ cdc_gtid_set_encode(const CdcGtidSet *set, CdcBuf *out)
 	if (set->flavor != CDC_MYSQL)
 		return CDC_ERR_UNSUPPORTED; /* MariaDB sends positions as text */
 	return gtid_list_encode(&set->list, out);
-}
-
-CdcStatus
-cdc_gtid_set_decode(CdcGtidSet *set, const uint8_t *data, size_t len, CdcError *err)
-{
-	GtidList	list = {0};
-	CdcStatus	st;
-
-	if (set->flavor != CDC_MYSQL)
-		return cdc_error(err, CDC_ERR_UNSUPPORTED, "MariaDB has no binary form of GTID sets");
-	st = gtid_list_decode(&list, data, len, err);
-	if (st == CDC_OK)
-		return absorb(&set->list, &list, err);
-	gtid_list_free(&list);
-	return st;
 }

@@ -42,13 +42,9 @@ extern CdcStatus cdc_gtid_set_print(const CdcGtidSet *set, CdcBuf *out);
  */
 extern CdcStatus cdc_gtid_set_add(CdcGtidSet *set, const char *gtid, CdcError *err);
 
-/* The same from the binary form of an event; n is 1 to CDC_GTID_MAX. */
+/* Transactions of a source are numbered from 1 to CDC_GTID_MAX. */
 #define CDC_GTID_MAX		(INT64_MAX - 1) /* MySQL's GNO_END is INT64_MAX */
 #define CDC_GTID_TAG_MAX	32
-extern CdcStatus cdc_gtid_set_add_mysql(CdcGtidSet *set, const uint8_t *uuid, const char *tag,
-										size_t tag_len, uint64_t n, CdcError *err);
-extern CdcStatus cdc_gtid_set_add_mariadb(CdcGtidSet *set, uint32_t domain, uint32_t server,
-										  uint64_t sequence, CdcError *err);
 
 /*
  * Writes "uuid:n", with a tag "uuid:tag:n", and a NUL into buf, which has
@@ -61,7 +57,6 @@ extern size_t cdc_gtid_text_mysql(const uint8_t *uuid, const char *tag, size_t t
 
 /* MariaDB: the higher position of each domain wins. */
 extern CdcStatus cdc_gtid_set_union(CdcGtidSet *set, const CdcGtidSet *other, CdcError *err);
-extern CdcStatus cdc_gtid_set_subtract(CdcGtidSet *set, const CdcGtidSet *other, CdcError *err);	/* MySQL only */
 
 /* MariaDB: a domain's position contains all sequence numbers up to it. */
 extern bool cdc_gtid_set_contains(const CdcGtidSet *set, const CdcGtidSet *other);
@@ -69,11 +64,9 @@ extern bool cdc_gtid_set_contains_gtid(const CdcGtidSet *set, const char *gtid);
 extern bool cdc_gtid_set_empty(const CdcGtidSet *set);
 
 /*
- * MySQL's wire form (COM_BINLOG_DUMP_GTID, Previous_gtids): the tagged one
- * where the set holds tags, else the old one.  Decoding adds to the set, and
- * wants the form to fill all of data.
+ * MySQL's wire form (COM_BINLOG_DUMP_GTID): the tagged one where the set holds tags,
+ * else the old one.
  */
 extern CdcStatus cdc_gtid_set_encode(const CdcGtidSet *set, CdcBuf *out);
-extern CdcStatus cdc_gtid_set_decode(CdcGtidSet *set, const uint8_t *data, size_t len, CdcError *err);
 
 #endif							/* CDC_CORE_GTID_H */

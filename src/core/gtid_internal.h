@@ -31,7 +31,7 @@ typedef struct GtidSource
 
 /*
  * In a set the sources are in order of uuid and tag, and the ranges of each in
- * order with a gap between any two.  While text or bytes are read into a list
+ * order with a gap between any two.  While text is read into a list
  * it may be in any order; gtid_list_normalise() then brings it into this form.
  */
 typedef struct GtidList
@@ -87,17 +87,10 @@ extern CdcStatus gtid_list_parse_one(const char *gtid, GtidSource *key, uint64_t
 extern CdcStatus gtid_list_add(GtidList *list, const GtidSource *key, uint64_t n);
 extern bool gtid_list_has(const GtidList *list, const GtidSource *key, uint64_t n);
 extern bool gtid_list_contains(const GtidList *list, const GtidList *other);
-extern CdcStatus gtid_list_subtract(const GtidList *list, const GtidList *other,
-									GtidList *result);
 extern CdcStatus gtid_list_print(const GtidList *list, CdcBuf *out);
-extern GtidSource *gtid_list_open(GtidList *list, const GtidSource *key);
-extern CdcStatus gtid_source_append(GtidSource *source, uint64_t start, uint64_t end);
-extern bool gtid_read_tag(const char *tag, size_t len, char *out);
 
 /* gtid_wire.c */
 extern CdcStatus gtid_list_encode(const GtidList *list, CdcBuf *out);
-extern CdcStatus gtid_list_decode(GtidList *list, const uint8_t *data, size_t len,
-								  CdcError *err);
 
 /* gtid_mariadb.c */
 extern void gtid_domains_free(GtidDomains *domains);

@@ -67,16 +67,16 @@ append_source(GtidList *list, const GtidSource *key)
 }
 
 /* The list's last source when it is this one, else a new one behind it. */
-GtidSource *
-gtid_list_open(GtidList *list, const GtidSource *key)
+static GtidSource *
+open_source(GtidList *list, const GtidSource *key)
 {
 	if (list->n > 0 && compare_sources(&list->sources[list->n - 1], key) == 0)
 		return &list->sources[list->n - 1];
 	return append_source(list, key);
 }
 
-CdcStatus
-gtid_source_append(GtidSource *source, uint64_t start, uint64_t end)
+static CdcStatus
+append_range(GtidSource *source, uint64_t start, uint64_t end)
 {
 	void	   *array = source->ranges;
 
@@ -94,7 +94,7 @@ append_ranges(GtidSource *source, const GtidSource *from)
 {
 	for (size_t i = 0; i < from->nranges; i++)
 	{
-		CdcStatus	st = gtid_source_append(source, from->ranges[i].start, from->ranges[i].end);
+		CdcStatus	st = append_range(source, from->ranges[i].start, from->ranges[i].end);
 
 		if (st != CDC_OK)
 			return st;
@@ -266,7 +266,7 @@ add_to_source(GtidSource *source, uint64_t n)
 		r->start = n;
 	else
 	{
-		CdcStatus	st = gtid_source_append(source, n, n);
+		CdcStatus	st = append_range(source, n, n);
 
 		if (st != CDC_OK)
 			return st;
@@ -289,7 +289,7 @@ gtid_list_add(GtidList *list, const GtidSource *key, uint64_t n)
 
 		if (last == NULL)
 			return CDC_ERR_NOMEM;
-		if (gtid_source_append(last, n, n) != CDC_OK)
+		if (append_range(last, n, n) != CDC_OK)
 		{
 			list->n--;
 			return CDC_ERR_NOMEM;
@@ -341,72 +341,6 @@ gtid_list_contains(const GtidList *list, const GtidList *other)
 	return true;
 }
 
-/* Appends to result what of source is not in minus. */
-static CdcStatus
-subtract_ranges(const GtidSource *source, const GtidSource *minus, GtidSource *result)
-{
-	size_t		k = 0;
-
-	for (size_t j = 0; j < source->nranges; j++)
-	{
-		uint64_t	start = source->ranges[j].start;
-		uint64_t	end = source->ranges[j].end;
-
-		while (k < minus->nranges && minus->ranges[k].end < start)
-			k++;
-
-		/* a range of minus may reach into the next one of source: no k++ */
-		for (size_t m = k; start <= end && m < minus->nranges &&
-			 minus->ranges[m].start <= end; m++)
-		{
-			CdcStatus	st = CDC_OK;
-
-			if (minus->ranges[m].start > start)
-				st = gtid_source_append(result, start, minus->ranges[m].start - 1);
-			if (st != CDC_OK)
-				return st;
-			start = minus->ranges[m].end + 1;
-			k = m;
-		}
-		if (start <= end)
-		{
-			CdcStatus	st = gtid_source_append(result, start, end);
-
-			if (st != CDC_OK)
-				return st;
-		}
-	}
-	return CDC_OK;
-}
-
-/* result (empty) becomes list minus other; on error the caller frees it. */
-CdcStatus
-gtid_list_subtract(const GtidList *list, const GtidList *other, GtidList *result)
-{
-	static const GtidSource nothing;
-
-	for (size_t i = 0; i < list->n; i++)
-	{
-		const GtidSource *source = &list->sources[i];
-		GtidSource *left = append_source(result, source);
-		size_t		at;
-		CdcStatus	st;
-
-		if (left == NULL)
-			return CDC_ERR_NOMEM;
-		st = subtract_ranges(source, find_source(other, source, &at) ?
-							 &other->sources[at] : &nothing, left);
-		if (st != CDC_OK)
-			return st;
-		if (left->nranges == 0)
-		{
-			free(left->ranges);
-			result->n--;
-		}
-	}
-	return CDC_OK;
-}
-
 static int
 hex_value(char c)
 {
@@ -451,8 +385,8 @@ read_uuid(const char *p, uint8_t *uuid)
  * Checks a tag (a letter or '_', then up to 31 letters, digits or '_') and
  * copies it in lower case with zeros behind it.  An empty one is fine.
  */
-bool
-gtid_read_tag(const char *tag, size_t len, char *out)
+static bool
+read_tag(const char *tag, size_t len, char *out)
 {
 	if (len > CDC_GTID_TAG_MAX)
 		return false;
@@ -518,8 +452,8 @@ parse_source(GtidList *list, GtidSource *key, const char *text, const char **at,
 			next = read_range(p, &start, &end);
 			if (next == NULL)
 				return gtid_text_error(err, text, p, "a range of transaction numbers");
-			source = gtid_list_open(list, key);
-			if (source == NULL || gtid_source_append(source, start, end) != CDC_OK)
+			source = open_source(list, key);
+			if (source == NULL || append_range(source, start, end) != CDC_OK)
 				return gtid_nomem(err);
 			complete = true;
 		}
@@ -528,7 +462,7 @@ parse_source(GtidList *list, GtidSource *key, const char *text, const char **at,
 			size_t		len = word_len(p);
 
 			if (len == 0 || (!complete && key->tag[0] != '\0') ||
-				!gtid_read_tag(p, len, key->tag))
+				!read_tag(p, len, key->tag))
 				return gtid_text_error(err, text, p, "a transaction number or a tag");
 			next = p + len;
 			complete = false;
@@ -582,7 +516,7 @@ gtid_list_parse_one(const char *gtid, GtidSource *key, uint64_t *n, CdcError *er
 	{
 		size_t		len = word_len(p + 1);
 
-		if (len == 0 || !gtid_read_tag(p + 1, len, key->tag))
+		if (len == 0 || !read_tag(p + 1, len, key->tag))
 			p = NULL;
 		else
 			p += 1 + len;

@@ -3,7 +3,7 @@
  * sink.h
  *	  Where JSON goes: an interface with one implementation that writes text
  *	  (core/json_text.c) and one that builds PostgreSQL's JSONB without
- *	  passing through text (pg/jsonb_writer.c).
+ *	  passing through text (pg/datum/jsonb_writer.c).
  *
  * The producer calls key() before each value inside an object.  Keys may
  * come in any order and are unique within an object.  Every call copies what

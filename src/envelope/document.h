@@ -2,7 +2,7 @@
  *
  * document.h
  *	  Reading a JSON document without knowing how it is kept: in JSONB
- *	  (pg/jsonb_document.h) or in a tree that a parser filled (doc_tree.h).
+ *	  (pg/datum/jsonb_document.h) or in a tree that a parser filled (doc_tree.h).
  *
  * A CdcDoc is one value of a document, small and copied freely.  What it
  * points to belongs to the document and lives as long.

@@ -70,7 +70,6 @@ extern void cdc_kafka_destroy(CdcKafka *kafka);
  * that take them down.  Returns how many are left.
  */
 extern int	cdc_kafka_wait_exit(int timeout_ms);
-extern int	cdc_kafka_live_threads(void);	/* of ours, not librdkafka's */
 
 /* Readable when any poll function may have something to tell. */
 extern int	cdc_kafka_fd(const CdcKafka *kafka);
@@ -80,13 +79,6 @@ extern bool cdc_kafka_usable(const CdcKafka *kafka);
 
 /* librdkafka's version, as "2.0.2"; what it was built with. */
 extern const char *cdc_kafka_library_version(void);
-
-/*
- * The last trouble with a broker, as librdkafka told it: "k1:9092/1: Connect to
- * ... failed: ...".  False when there is none; an answer or a message that
- * comes after a wait takes it away.
- */
-extern bool cdc_kafka_trouble(CdcKafka *kafka, char *text, size_t size);
 
 /*
  * Properties

@@ -41,12 +41,6 @@ cdc_kafka_thread_ends(void)
 }
 
 int
-cdc_kafka_live_threads(void)
-{
-	return cdc_threads_live(&threads);
-}
-
-int
 cdc_kafka_wait_exit(int timeout_ms)
 {
 	return cdc_threads_wait_exit(&threads, timeout_ms);

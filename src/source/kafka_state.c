@@ -93,15 +93,6 @@ cdc_kafka_note_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 }
 
 bool
-cdc_kafka_trouble(CdcKafka *kafka, char *text, size_t size)
-{
-	pthread_mutex_lock(&kafka->lock);
-	(void) snprintf(text, size, "%s", kafka->trouble);
-	pthread_mutex_unlock(&kafka->lock);
-	return text[0] != '\0';
-}
-
-bool
 cdc_kafka_is_refused(CdcKafka *kafka, CdcError *err)
 {
 	char		text[CDC_KAFKA_TROUBLE_TEXT];
@@ -143,12 +134,26 @@ cdc_kafka_serve(CdcKafka *kafka)
 	return rd_kafka_poll(kafka->rk, 0);
 }
 
+/*
+ * The last trouble with a broker, as librdkafka told it: "k1:9092/1: Connect to ...
+ * failed: ...".  False when there is none; an answer or a message that comes after a
+ * wait takes it away.
+ */
+static bool
+last_trouble(CdcKafka *kafka, char *text, size_t size)
+{
+	pthread_mutex_lock(&kafka->lock);
+	(void) snprintf(text, size, "%s", kafka->trouble);
+	pthread_mutex_unlock(&kafka->lock);
+	return text[0] != '\0';
+}
+
 void
 cdc_kafka_error_trouble(CdcKafka *kafka, CdcError *err)
 {
 	char		text[CDC_KAFKA_TROUBLE_TEXT];
 
-	if (cdc_kafka_trouble(kafka, text, sizeof(text)))
+	if (last_trouble(kafka, text, sizeof(text)))
 		cdc_error_detail(err, "The last trouble was: %s.", text);
 }
 

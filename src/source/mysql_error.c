@@ -348,8 +348,8 @@ other_trouble(const CdcMysql *conn, unsigned number, const char *text, const cha
 	}
 }
 
-CdcStatus
-cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text, const char *doing,
+static CdcStatus
+classify(CdcMysql *conn, unsigned number, const char *text, const char *doing,
 				   CdcError *err)
 {
 	CdcStatus	st = CDC_ERR_SOURCE;
@@ -409,5 +409,5 @@ cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doing, CdcError *err
 		number = LIB_SERVER_LOST;
 		text = "The server closed the connection.";
 	}
-	return cdc_mysql_classify(conn, number, text, doing, err);
+	return classify(conn, number, text, doing, err);
 }

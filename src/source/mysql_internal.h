@@ -54,10 +54,6 @@ struct CdcMysql
 extern CdcStatus cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doing,
 								   CdcError *err);
 
-/* The same for an error number and text got otherwise. */
-extern CdcStatus cdc_mysql_classify(CdcMysql *conn, unsigned number, const char *text,
-									const char *doing, CdcError *err);
-
 /* Whether cdc_mysql_interrupt() was called. */
 extern bool cdc_mysql_interrupted(CdcMysql *conn);
 

@@ -72,7 +72,6 @@ struct CdcSession
 
 	_Atomic int64_t last_heard_ms;	/* monotonic; also when somebody else heard that the server works */
 	_Atomic int64_t progress_ms;	/* the request began, or a row came */
-	_Atomic uint64_t bytes;
 
 	/* the user's own */
 	Request		current;		/* what poll functions belong to */
@@ -142,7 +141,6 @@ run_dump(CdcSession *session, CdcError *err)
 		char	   *at;
 
 		atomic_store(&session->last_heard_ms, cdc_now_ms());
-		atomic_fetch_add_explicit(&session->bytes, len, memory_order_relaxed);
 		if ((at = cdc_queue_reserve(session->queue, len, err)) == NULL)
 			return err->status;
 		memcpy(at, event, len);
@@ -621,10 +619,4 @@ void
 cdc_session_extend(CdcSession *session)
 {
 	atomic_store(&session->last_heard_ms, cdc_now_ms());
-}
-
-uint64_t
-cdc_session_bytes(const CdcSession *session)
-{
-	return atomic_load_explicit(&session->bytes, memory_order_relaxed);
 }

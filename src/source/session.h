@@ -87,6 +87,5 @@ extern void cdc_session_extend(CdcSession *session);
 
 /* Milliseconds since the server was last heard of (any packet, heartbeats too). */
 extern int64_t cdc_session_silence_ms(const CdcSession *session);
-extern uint64_t cdc_session_bytes(const CdcSession *session);	/* received in dumps */
 
 #endif							/* CDC_SOURCE_SESSION_H */

@@ -73,17 +73,6 @@ cdc_thread_ends(CdcThreads *threads)
 }
 
 int
-cdc_threads_live(CdcThreads *threads)
-{
-	int			n;
-
-	pthread_mutex_lock(&threads->lock);
-	n = threads->live;
-	pthread_mutex_unlock(&threads->lock);
-	return n;
-}
-
-int
 cdc_threads_wait_exit(CdcThreads *threads, int timeout_ms)
 {
 	struct timespec until = cdc_deadline(CLOCK_REALTIME, timeout_ms);

@@ -36,7 +36,6 @@ typedef struct CdcThreads
  */
 extern bool cdc_thread_start(CdcThreads *threads, void *(*main) (void *), void *arg, pthread_t *joinable);
 extern void cdc_thread_ends(CdcThreads *threads);
-extern int	cdc_threads_live(CdcThreads *threads);
 
 /* Waits until none is left; returns how many are, after the timeout. */
 extern int	cdc_threads_wait_exit(CdcThreads *threads, int timeout_ms);

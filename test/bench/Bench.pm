@@ -8,12 +8,22 @@ use CdcIngest::Postgres;
 use CdcIngest::Process qw(own_memory_kb);
 use DBD::Pg qw(:async);
 use Exporter 'import';
+use POSIX qw(ceil);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(progress result open_database close_database measured value better warm_up peak_memory_mb);
+our @EXPORT = qw(size progress result open_database close_database measured value better warm_up peak_memory_mb);
 
 my $began = time;
 my ($pg, $dbh);
+
+# How many rows or messages: what the environment says, or so many thousands; fewer with
+# CDC_BENCH_SCALE.
+sub size
+{
+	my ($variable, $default) = @_;
+	return $ENV{$variable} if defined $ENV{$variable};
+	return 1000 * ceil($default * ($ENV{CDC_BENCH_SCALE} // 1) / 1000);
+}
 
 sub progress { printf STDERR "[%6.1f s] %s\n", time - $began, sprintf shift, @_; return }
 
@@ -52,7 +62,8 @@ sub close_database { $dbh->disconnect; $pg->stop; return }
 sub warm_up
 {
 	progress('making WAL files');
-	$dbh->do(q{CREATE TABLE warm AS SELECT g, repeat(md5(g::text), 30) AS filler FROM generate_series(1, 2000000) g});
+	my $rows = size(CDC_BENCH_WARM_ROWS => 2_000_000);
+	$dbh->do("CREATE TABLE warm AS SELECT g, repeat(md5(g::text), 30) AS filler FROM generate_series(1, $rows) g");
 	$dbh->do('DROP TABLE warm');
 	$dbh->do('CHECKPOINT');
 	return;

@@ -5,11 +5,12 @@ package Workload;
 use strict;
 use warnings;
 
+use Bench qw(size);
 use Time::HiRes qw(sleep time);
 use CdcIngest::Process qw(fork_child);
 
-our $W1_ROWS = $ENV{CDC_BENCH_W1} // 500_000;
-our $W2_TRANSACTIONS = $ENV{CDC_BENCH_W2} // 100_000;
+our $W1_ROWS = size(CDC_BENCH_W1 => 500_000);
+our $W2_TRANSACTIONS = size(CDC_BENCH_W2 => 100_000);
 
 # Makes both; where each begins and ends in the binlog, and W1's row events.
 sub generate
@@ -20,7 +21,7 @@ sub generate
 	my $dbh = $source->dbh;
 	fill($dbh, 'bench.w', $W1_ROWS);
 	$w1{to} = $source->position;
-	my %w2 = (from => $w1{to});
+	my %w2 = (from => $w1{to}, events => 4 * $W2_TRANSACTIONS);
 	$dbh->do("CALL bench.mixed($W2_TRANSACTIONS, $W1_ROWS)");
 	$w2{to} = $source->position;
 	return (\%w1, \%w2);

@@ -14,7 +14,7 @@ use Time::HiRes qw(time);
 $SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
 $| = 1;
 
-my $messages = $ENV{CDC_BENCH_KAFKA} // 1_000_000;
+my $messages = size(CDC_BENCH_KAFKA => 1_000_000);
 my ($pg, $dbh) = open_database();
 my $file = $pg->dir . '/events.json';
 

@@ -167,8 +167,6 @@ test_dump_by_file(CdcSession *c, const Written *w)
 	CHECK(st == CDC_OK && n.sound && n.rows_events >= 301 && n.largest > 40 * 1024 * 1024,
 		  "dump by file: %" PRId64 " events, %" PRId64 " of rows, largest %zu bytes%s%s", n.events, n.rows_events, n.largest,
 		  cdc_failed(st) ? " " : "", cdc_failed(st) ? err.message : "");
-	/* the thread may have read some heartbeats more */
-	CHECK(cdc_session_bytes(s) >= n.bytes && cdc_session_bytes(s) < n.bytes + 1000, "bytes are counted");
 	st = read_dump(s, NULL, 0, PATIENCE, &n, &err);
 	CHECK(st == CDC_OK && n.heartbeats > 0, "a heartbeat comes at the end");
 	must(c, "INSERT INTO st.t (v) VALUES ('live')");

@@ -42,7 +42,7 @@ quietly() {
 copy_tree() {
 	mkdir -p "$2"
 	tar -C "$1" --exclude=./.git --exclude='*.o' --exclude='*.bc' --exclude='*.so' \
-		--exclude=./test/unit/build --exclude=./test/fuzz/build --exclude=./test/mock/build --exclude=./tmp_check \
+		--exclude='./test/*/build' --exclude=./tmp_check \
 		--exclude='./cdc_ingest--*.sql' -cf - . | tar -C "$2" -xf -
 }
 
@@ -52,6 +52,16 @@ build_and_install() {
 	quietly "$1/build.log" as_postgres env CI=true \
 		make -s -C "$1" -j"$(nproc)" PG_CONFIG="$CDC_PG_BIN/pg_config" &&
 		quietly "$1/install.log" make -C "$1" install PG_CONFIG="$CDC_PG_BIN/pg_config"
+}
+
+# built_tree TOP: leaves in CDC_TREE a copy of the project in TOP that is built and
+# installed.  A run of the tests has one already.
+built_tree() {
+	[ -z "${CDC_TREE:-}" ] || return 0
+	CDC_TREE=$CDC_WORK/src
+	copy_tree "$1" "$CDC_TREE"
+	chown -R postgres: "$CDC_TREE"
+	build_and_install "$CDC_TREE"
 }
 
 # The Debian mirror that this machine's own apt is configured with.

@@ -21,6 +21,7 @@ tests=(
 	galera-4 rsync
 	python3 python3-venv python3-pip python3-pymysql openssl
 	kcat maven openjdk-17-jre-headless
+	clang-format-14
 )
 
 wanted=("${demo[@]}")

@@ -1,4 +1,12 @@
-# The steps of test/run; sourced by it.  Each adds to passed, failed, skipped.
+# The steps of test/run; sourced by it.  Each has
+#
+#	names_STEP			prints what a filter can choose from, a name a line
+#	step_STEP FILTER	queues its jobs (see jobs.sh), after what they need was built
+#	do_STEP NAME		one job
+#	count_STEP LOG STATUS, show_STEP NAME LOG	how its log is read, where it is not TAP
+#	passed_STEP NAME	what is thrown away of one that passed
+#
+# unit is no job: its longest test takes both processors for as long as it is given.
 
 clusters=()
 built=
@@ -18,74 +26,125 @@ step_setup() {
 	chown postgres: "$CDC_WORK"
 	copy_tree "$top" "$CDC_WORK/src"
 	chown -R postgres: "$CDC_WORK/src"
+	# what TAP files that run at the same time share
+	mkdir "$CDC_WORK/ports" "$CDC_WORK/templates"
+	chown postgres: "$CDC_WORK/ports" "$CDC_WORK/templates"
 }
 
+# The module, built and installed once, for the steps that need it.
 step_build() {
-	[ -z "$built" ] || return 0
+	case $built in yes) return 0 ;; failed) return 1 ;; esac
 	local began=$SECONDS
-	say "=== build with PostgreSQL $CDC_PG_VERSION"
-	built=yes
+	say "=== build with $("$CDC_PG_BIN/pg_config" --version)"
+	built=failed
 	if ! build_and_install "$CDC_WORK/src"; then
 		failed=$((failed + 1))
 		return 1
 	fi
+	built=yes
 	passed=$((passed + 1))
 	say "=== build: $((SECONDS - began)) s"
 }
 
-# --- the layers below PostgreSQL
-
-# run_make NAME DIR ARGS...: a make target whose tests print TAP; one that prints
-# none counts as one test.
-run_make() {
-	local name=$1 dir=$2 log="$CDC_WORK/$1.log" status=0 p f
-	shift 2
-	as_postgres make -C "$dir" "$@" >"$log" 2>&1 </dev/null || status=$?
-	p=$(grep -cE '^ok ' "$log")
-	f=$(grep -cE '^not ok ' "$log")
-	[ "$status" = 0 ] || [ "$f" != 0 ] || f=1
-	[ "$p" != 0 ] || [ "$f" != 0 ] || p=1
-	passed=$((passed + p)) failed=$((failed + f))
-	[ "$f" = 0 ] || grep -vE '^(ok |# CC)' "$log" | tail -n 60
+# prepare NAME COMMAND...: what the jobs of a step have in common is made before they are
+# queued.  Without it there is nothing to run: the step has failed.
+prepare() {
+	local name=$1
+	shift
+	quietly "$CDC_WORK/$name-build.log" as_postgres "$@" && return 0
+	failed=$((failed + 1))
+	tally "$name" 0 0 1 0
+	return 1
 }
 
-step_unit() { run_make unit "$CDC_WORK/src/test/unit" check -j1; }
+# chosen STEP FILTER: its names that contain FILTER; or the one that is FILTER.
+chosen() {
+	local name names=()
+	while read -r name; do
+		[ "$name" != "$2" ] || { say "$name"; return 0; }
+		case $name in *"$2"*) names+=("$name") ;; esac
+	done < <("names_$1")
+	[ ${#names[@]} -gt 0 ] || { warn "no $1 test has \"$2\" in its name, see test/run --list"; return 1; }
+	printf '%s\n' "${names[@]}"
+}
 
-step_fuzz() { run_make fuzz "$CDC_WORK/src/test/fuzz" check SECONDS="${FUZZ_SECONDS:-60}"; }
+# count_tap LOG STATUS: adds up a log in TAP; one without a test counts by its status.
+count_tap() {
+	local p f s
+	s=$(grep -cE '^ok .*# (skip|SKIP)|^1\.\.0 # (skip|SKIP)' "$1")
+	p=$(($(grep -cE '^ok ' "$1") - $(grep -cE '^ok .*# (skip|SKIP)' "$1")))
+	f=$(grep -cE '^not ok ' "$1")
+	[ "$2" = 0 ] || [ "$f" != 0 ] || f=1
+	[ $((p + f + s)) != 0 ] || f=1
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# show_log NAME LOG: what was not well.
+show_log() { grep -vE '^(ok |1\.\.|# CC)' "$2" | cut -c1-2000 | tail -n 60; }
+
+# --- the layers below PostgreSQL
+
+# rooms is the check of what may use what (test/rooms.py); it looks at objects, too.
+names_unit() { say rooms; make -s -C "$top/test/unit" names; }
+
+step_unit() {
+	local names tests log="$CDC_WORK/unit.log" status=0 began=$SECONDS p=$passed f=$failed s=$skipped
+	names=$(chosen unit "$1") || { failed=$((failed + 1)); return; }
+	tests=$(grep -vx rooms <<<"$names")
+	if [ "$tests" != "$names" ]; then
+		step_build || return
+		as_postgres python3 "$CDC_WORK/src/test/rooms.py" >>"$log" 2>&1 </dev/null || status=1
+	fi
+	if [ -n "$tests" ]; then
+		as_postgres make -C "$CDC_WORK/src/test/unit" -j"$(nproc)" check TESTS="$(echo $tests)" \
+			>>"$log" 2>&1 </dev/null || status=1
+	fi
+	count_tap "$log" $status
+	[ "$failed" = "$f" ] || show_log unit "$log"
+	tally unit $((SECONDS - began)) $((passed - p)) $((failed - f)) $((skipped - s))
+	say "unit: $([ "$failed" = "$f" ] && echo ok || echo FAILED) in $((SECONDS - began)) s"
+}
+
+names_fuzz() { (cd "$top/test/fuzz" && printf '%s\n' fuzz_*.c | sed 's/^fuzz_//; s/\.c$//'); }
+
+step_fuzz() {
+	local name names
+	names=$(chosen fuzz "$1") || { failed=$((failed + 1)); return; }
+	prepare fuzz make -C "$CDC_WORK/src/test/fuzz" -j"$(nproc)" all FUZZERS="$(echo $names)" || return
+	for name in $names; do job fuzz "$name" "${FUZZ_SECONDS:-60}" cpu; done
+}
+
+do_fuzz() { exec_as_postgres make -s -C "$CDC_WORK/src/test/fuzz" check FUZZERS="$1" SECONDS="${FUZZ_SECONDS:-60}"; }
 
 # --- round trips through real servers, of the layers below PostgreSQL
 
-# round_trips NAME ARGS...: leaves $CDC_WORK/NAME.log and NAME.status
-round_trips() {
-	local name=$1 status=0
-	shift
-	as_postgres env TMPDIR="$CDC_WORK" "$CDC_WORK/src/test/roundtrip/run" "$@" \
-		>"$CDC_WORK/$name.log" 2>&1 </dev/null || status=$?
-	echo $status >"$CDC_WORK/$name.status"
+names_roundtrip() { printf '%s\n' recorded mariadb mysql56 mariadb118 mysql97; }
+
+# Without the Debian unstable tree the newer servers are missed.
+step_roundtrip() {
+	local name names
+	names=$(chosen roundtrip "$1") || { failed=$((failed + 1)); return; }
+	prepare roundtrip make -C "$CDC_WORK/src/test/unit" -j"$(nproc)" build/tools/binlog_json || return
+	for name in $names; do
+		case $name in
+			mariadb118|mysql97)
+				if [ -z "$chroot_ok" ]; then
+					warn "*** SKIPPED: round trips through $name (no Debian unstable tree)"
+					skipped=$((skipped + 1))
+					tally roundtrip 0 0 0 1
+					continue
+				fi
+				;;
+		esac
+		job roundtrip "$name" 60 cpu
+	done
 }
 
-# Two servers at a time; without the Debian unstable tree the newer ones are missed.
-step_roundtrip() {
-	local name pids=() seeds="${ROUNDTRIP_SEEDS:-3}"
-	round_trips roundtrip-recorded --recorded
-	local -A servers=([old]="--server mariadb --server mysql56" [new]="--server mariadb118 --server mysql97")
-	if [ -z "$chroot_ok" ]; then
-		warn "*** SKIPPED: round trips through MariaDB 11.8 and MySQL 9.7 (no Debian unstable tree)"
-		skipped=$((skipped + 2))
-		unset 'servers[new]'
-	fi
-	for name in "${!servers[@]}"; do
-		# shellcheck disable=SC2086
-		round_trips "roundtrip-$name" ${servers[$name]} --seeds "$seeds" &
-		pids+=($!)
-	done
-	wait "${pids[@]}"
-	for name in "${!servers[@]}" recorded; do
-		name=roundtrip-$name
-		count_tap "$CDC_WORK/$name.log" "$(cat "$CDC_WORK/$name.status")"
-		[ "$(cat "$CDC_WORK/$name.status")" = 0 ] ||
-			grep -vE '^(ok |1\.\.)' "$CDC_WORK/$name.log" | cut -c1-2000 | tail -n 60
-	done
+do_roundtrip() {
+	local args=(--server "$1" --seeds "${ROUNDTRIP_SEEDS:-3}")
+	[ "$1" != recorded ] || args=(--recorded)
+	exec_as_postgres env TMPDIR="$CDC_WORK" CDC_TEST_TEMPLATES="$CDC_WORK/templates" \
+		"$CDC_WORK/src/test/roundtrip/run" "${args[@]}"
 }
 
 # --- PostgreSQL's own test programs
@@ -119,87 +178,124 @@ count_regress() {
 	[ "$p" != 0 ] || [ "$f" != 0 ] || f=1
 	passed=$((passed + p)) failed=$((failed + f))
 }
+count_isolation() { count_regress "$@"; }
 
-run_installcheck() {
-	local name=$1 dir="$CDC_WORK/$1-cluster" log="$CDC_WORK/$1.log" status=0
+# installcheck NAME VARIABLE=VALUE...: in a cluster of its own.
+installcheck() {
+	local dir="$CDC_WORK/$1-cluster"
 	shift
-	start_cluster "$dir" || { failed=$((failed + 1)); return; }
+	start_cluster "$dir" || exit 1
 	as_postgres env PGHOST="$dir" PGPORT=5432 PGUSER=postgres \
-		make -C "$CDC_WORK/src" installcheck PG_CONFIG="$CDC_PG_BIN/pg_config" "$@" \
-		>"$log" 2>&1 </dev/null || status=$?
-	count_regress "$log" $status
-	if [ "$status" != 0 ]; then
-		tail -n 20 "$log"
-		cat "$CDC_WORK/src/regression.diffs" "$CDC_WORK/src/output_iso/regression.diffs" 2>/dev/null |
-			head -n 200
-	fi
-	end_servers
+		make -C "$CDC_WORK/src" installcheck PG_CONFIG="$CDC_PG_BIN/pg_config" "$@"
 }
 
-step_regress() { run_installcheck regress ISOLATION=; }
+# The first one wants a database without the extension.
+names_regress() { say extension; (cd "$top/sql" && printf '%s\n' *.sql | sed 's/\.sql$//' | grep -vx extension); }
+names_isolation() { (cd "$top/specs" && printf '%s\n' *.spec | sed 's/\.spec$//'); }
 
-step_isolation() { run_installcheck isolation REGRESS=; }
+step_regress() {
+	regress_names=$(chosen regress "$1") || { failed=$((failed + 1)); return; }
+	step_build && job regress "${1:-all}" 60 shared
+}
+
+step_isolation() {
+	isolation_names=$(chosen isolation "$1") || { failed=$((failed + 1)); return; }
+	step_build && job isolation "${1:-all}" 10 shared
+}
+
+do_regress() { installcheck regress REGRESS="$(echo $regress_names)" ISOLATION=; }
+do_isolation() { installcheck isolation ISOLATION="$(echo $isolation_names)" REGRESS=; }
+
+show_regress() {
+	tail -n 20 "$2"
+	head -n 200 "$CDC_WORK/src/regression.diffs" 2>/dev/null
+}
+
+show_isolation() {
+	tail -n 20 "$2"
+	head -n 200 "$CDC_WORK/src/output_iso/regression.diffs" 2>/dev/null
+}
 
 # --- TAP
 
-# count_tap LOG STATUS
-count_tap() {
-	local p f s
-	s=$(grep -cE '^ok .*# (skip|SKIP)|^1\.\.0 # (skip|SKIP)' "$1")
-	p=$(($(grep -cE '^ok ' "$1") - $(grep -cE '^ok .*# (skip|SKIP)' "$1")))
-	f=$(grep -cE '^not ok ' "$1")
-	[ "$2" = 0 ] || [ "$f" != 0 ] || f=1
-	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-	[ "$s" = 0 ] || warn "*** SKIPPED in $(basename "$1" .log): $s"
+names_tap() { (cd "$top/test/t" && printf '%s\n' *.pl | sed 's/\.pl$//'); }
+
+# tap_says NAME WORDS: what follows WORDS in a line of comment of the TAP file.
+tap_says() { sed -n "s/^# $2 //p" "$top/test/t/$1.pl" | head -n 1; }
+
+# "# Runs alone: REASON" and "# Runs without load: REASON" say what may not run beside it.
+tap_kind() {
+	if [ -n "$(tap_says "$1" 'Runs alone:')" ]; then say alone
+	elif [ -n "$(tap_says "$1" 'Runs without load:')" ]; then say quiet
+	else say shared
+	fi
 }
 
-# tap_files FILTER
-tap_files() {
-	local file
-	for file in "$top"/test/t/*.pl; do
-		case $(basename "$file") in *"$1"*) basename "$file" ;; esac
-	done
-}
+# "# Takes N s": a file that says nothing is a short one.
+tap_seconds() { local s; s=$(tap_says "$1" Takes); s=${s%% *}; say "${s:-15}"; }
 
 step_tap() {
-	local file pgxs log status began
-	pgxs=$(dirname "$("$CDC_PG_BIN/pg_config" --pgxs)")/..
-	for file in $(tap_files "$1"); do
-		began=$SECONDS status=0 log="$CDC_WORK/${file%.pl}.log"
-		as_postgres mkdir -p "$CDC_WORK/tap/${file%.pl}"
-		(cd "$CDC_WORK/tap/${file%.pl}" &&
-			as_postgres env PERL5LIB="$pgxs/test/perl:$CDC_WORK/src/test/perl" PATH="$CDC_PG_BIN:$PATH" TMPDIR="$CDC_WORK" \
-				TESTDIR="$CDC_WORK/tap/${file%.pl}" PG_REGRESS="$pgxs/test/regress/pg_regress" \
-				TESTDATADIR="$CDC_WORK/tap/${file%.pl}/data" TESTLOGDIR="$CDC_WORK/tap/${file%.pl}/log" \
-				prove --verbose "$CDC_WORK/src/test/t/$file") >"$log" 2>&1 </dev/null || status=$?
-		count_tap "$log" $status
-		if [ "$status" = 0 ]; then
-			say "$file: ok in $((SECONDS - began)) s"
-			[ -n "${CDC_TEST_KEEP:-}" ] || rm -rf "$CDC_WORK/tap/${file%.pl}"
-		else
-			say "$file: FAILED in $((SECONDS - began)) s"
-			grep -E '^ *(not ok|# )|^Bail|^Dubious' "$log" | tail -n 60
-			# What the program said at its end is there.
-			cat "$CDC_WORK/tap/${file%.pl}"/{log,tmp_check/log}/regress_log_* 2>/dev/null | tail -n 15
-		fi
-	done
+	local name names twice
+	names=$(chosen tap "$1") || { failed=$((failed + 1)); return; }
+	twice=$(names_tap | cut -c1-3 | uniq -d)
+	[ -z "$twice" ] || { warn "test/t has a number twice:" $twice; failed=$((failed + 1)); }
+	step_build || return
+	# Compilers need both processors for long: not within the files that run alone.
+	case $names in *025_session*) prepare tap make -C "$CDC_WORK/src/test/session" -j"$(nproc)" session || return ;; esac
+	case $names in *047_kafka_client*) prepare tap make -C "$CDC_WORK/src/test/session" -j"$(nproc)" kafka || return ;; esac
+	for name in $names; do job tap "$name" "$(tap_seconds "$name")" "$(tap_kind "$name")"; done
 }
+
+do_tap() {
+	local dir="$CDC_WORK/tap/$1" pgxs perl
+	pgxs=$(dirname "$("$CDC_PG_BIN/pg_config" --pgxs)")/..
+	# Not every build brings PostgreSQL's modules for tests; Debian's serve others, too.
+	perl=$pgxs/test/perl
+	[ -d "$perl" ] || perl=/usr/lib/postgresql/$CDC_PG_VERSION/lib/pgxs/src/test/perl
+	as_postgres mkdir -p "$dir" && cd "$dir" || exit 1
+	exec_as_postgres env PERL5LIB="$perl:$CDC_WORK/src/test/perl" PATH="$CDC_PG_BIN:$PATH" TMPDIR="$CDC_WORK" \
+		TESTDIR="$dir" PG_REGRESS="$pgxs/test/regress/pg_regress" TESTDATADIR="$dir/data" TESTLOGDIR="$dir/log" \
+		PG_TEST_PORT_DIR="$CDC_WORK/ports" CDC_TEST_TEMPLATES="$CDC_WORK/templates" \
+		prove --verbose "$CDC_WORK/src/test/t/$1.pl"
+}
+
+show_tap() {
+	grep -E '^ *(not ok|# )|^Bail|^Dubious|Wstat' "$2" | tail -n 60
+	# What the program said at its end is there.
+	cat "$CDC_WORK/tap/$1"/{log,tmp_check/log}/regress_log_* 2>/dev/null | tail -n 15
+}
+
+# Nothing of a file that passed is kept.
+passed_tap() { [ -n "${CDC_TEST_KEEP:-}" ] || rm -rf "$CDC_WORK/tap/$1"; }
 
 # --- PostgreSQL 18, MySQL 9.7 and Oracle's client library, inside of the tree
 
+# What a whole run does there; any other TAP file can be asked for by its name.
+pg18_parts="regress isolation 001_basic 002_values 003_admin"
+names_pg18() { printf '%s\n' $pg18_parts; }
+
 step_pg18() {
+	local work="$CDC_TEST_CACHE/sid/work" parts=$pg18_parts
 	if [ -z "$chroot_ok" ]; then
 		warn "*** SKIPPED: PostgreSQL 18 with Oracle's libmysqlclient (no Debian unstable tree)"
 		skipped=$((skipped + 1))
+		tally pg18 0 0 0 1
 		return
 	fi
-	local work="$CDC_TEST_CACHE/sid/work" status=0 log="$CDC_WORK/pg18.log" kind file_status file
+	[ -z "$1" ] || parts=$(chosen pg18 "$1" 2>/dev/null || chosen tap "$1") || { failed=$((failed + 1)); return; }
 	rm -rf "$work"
-	copy_tree "$CDC_WORK/src" "$work/src"
+	copy_tree "$top" "$work/src"
 	"$top/test/setup/chroot-run" root chown -R postgres: /work
-	"$top/test/setup/chroot-run" root /work/src/test/setup/pg18.sh >"$log" 2>&1 </dev/null || status=$?
-	# What it leaves: a log of each part, named by its form, and its status beside it.
-	for file in "$work"/log/*.status; do
+	pg18_wanted=$parts
+	job pg18 "${1:-all}" 240 shared
+}
+
+do_pg18() { exec "$top/test/setup/chroot-run" root /work/src/test/setup/pg18.sh $pg18_wanted; }
+
+# What it leaves: a log of each part, named by its form, and its status beside it.
+count_pg18() {
+	local file kind file_status
+	for file in "$CDC_TEST_CACHE"/sid/work/log/*.status; do
 		[ -e "$file" ] || continue
 		file_status=$(cat "$file")
 		kind=$(basename "$file" .status)
@@ -208,13 +304,16 @@ step_pg18() {
 			*) count_tap "${file%.status}.log" "$file_status" ;;
 		esac
 		say "PostgreSQL 18: $kind: $([ "$file_status" = 0 ] && echo ok || echo FAILED)"
-		[ "$file_status" = 0 ] || tail -n 40 "${file%.status}.log"
 	done
-	if [ "$status" != 0 ]; then
-		failed=$((failed + 1))
-		tail -n 40 "$log"
-	else
-		passed=$((passed + 1))
-	fi
-	[ "$status" != 0 ] || rm -rf "$work"
+	if [ "$2" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
+
+show_pg18() {
+	local file
+	for file in "$CDC_TEST_CACHE"/sid/work/log/*.status; do
+		[ ! -e "$file" ] || [ "$(cat "$file")" = 0 ] || tail -n 40 "${file%.status}.log"
+	done
+	tail -n 40 "$2"
+}
+
+passed_pg18() { rm -rf "$CDC_TEST_CACHE/sid/work"; }

@@ -1,5 +1,7 @@
 # The main job on each kind of source: an initial copy that joins the stream,
 # then changes of every kind; source and replica are compared row by row.
+#
+# Takes 50 s.
 use strict;
 use warnings;
 use utf8;
@@ -152,7 +154,7 @@ for my $entry (@sources)
 			$cluster->compare_ok($source, 'bank', "bank$id", "after $committed transactions of a mixed load");
 			$cluster->history_ok($_) for $id, "bank$id";
 			$cluster->call('drop_subscription', name => $_) for $id, "bank$id";
-			$source->stop;
+			$source->kill9;
 		};
 	}
 }

@@ -68,14 +68,14 @@ forget_x();
 	like(create_error('binlog_off'), qr/binary log|binlog|log_bin/i, 'binlog off');
 	like(check('binlog_off'), qr/log[-_]bin/, '... check_server says what to set');
 	forget_x();
-	$off->stop;
+	$off->kill9;
 
 	my $statement = CdcIngest::Server->new('mariadb', format => 'STATEMENT');
 	$statement->do('CREATE DATABASE shop', 'CREATE TABLE shop.good (id int PRIMARY KEY)');
 	$cluster->add_source('statement', $statement);
 	like(check('statement'), qr/binlog_format.*ROW/s, 'STATEMENT format: check_server says what to set');
 	forget_x();
-	$statement->stop;
+	$statement->kill9;
 }
 {
 	my $dbh = $source->dbh;

@@ -1,5 +1,7 @@
 # A standby of PostgreSQL promoted in the middle of the load: positions move with
 # the data, so it goes on exactly where its copy of the data stands.
+#
+# Takes 25 s.
 use strict;
 use warnings;
 
@@ -34,6 +36,6 @@ for my $flavour (qw(mariadb mysql56))
 	$s->applies;
 	$s->finish("$flavour, standby promoted");
 	$node->stop;
-	$s->source->stop;
+	$s->source->kill9;
 }
 done_testing();

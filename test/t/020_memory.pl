@@ -2,6 +2,9 @@
 #
 # What is measured is a process's own memory (see own_memory_kb); an idle session of
 # the same cluster is the base line.
+#
+# Runs alone: it measures memory, and fills the machine.
+# Takes 90 s.
 use strict;
 use warnings;
 

@@ -1,6 +1,8 @@
 # A column that cannot be read concerns its table only, wherever it is met; a
 # source that stops answering ends each query, one that is busy does not; and
 # check_server sees with SELECT alone what there is.
+#
+# Runs without load: a connect may take a second.
 use strict;
 use warnings;
 

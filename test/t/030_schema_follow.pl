@@ -1,6 +1,8 @@
 # Definitions as of a position: the reader stands still while tables are altered and
 # rows written before, between and after; then every row must have come with the
 # names and values that it had when it was written.
+#
+# Takes 40 s.
 use strict;
 use warnings;
 use utf8;
@@ -289,7 +291,7 @@ for my $entry (@sources)
 			is($cluster->value('SELECT gtid_set IS NULL FROM cdc.subscription_position WHERE subscription = ?', $id), $by_file ? 1 : 0,
 				'the position is ' . ($by_file ? 'a file and offset' : 'a GTID set'));
 			check_past($source, $id) if $flavour eq 'mysql56' || ($options->{metadata} // '') =~ /^(MINIMAL|NO_LOG)$/;
-			$source->stop;
+			$source->kill9;
 		};
 	}
 }

@@ -1,6 +1,8 @@
 # Online schema changes as gh-ost and pt-online-schema-change make them, by the SQL that
 # they run: the table keeps one history, its replica is neither emptied nor copied again,
 # and rows after the swap are read by the new definition.
+#
+# Takes 25 s.
 use strict;
 use warnings;
 use utf8;
@@ -143,7 +145,7 @@ for my $entry (@sources)
 					WHERE subscription = 'one$id' AND source_table = 'osc.plain'"),
 				'e another table was renamed to it', 'a table that took the name of another needs a new copy');
 			$cluster->do("SELECT cdc.drop_subscription('$_$id')") for qw(one all);
-			$source->stop;
+			$source->kill9;
 		};
 	}
 }

@@ -91,6 +91,6 @@ sub generated
 		'a stored column that an update lacks is an error');
 	$cluster->do("ALTER TABLE $flavour.g DROP COLUMN s", "SELECT * FROM cdc.apply('$flavour')");
 	$cluster->compare_ok($source, $flavour, $flavour, 'without it they are identical', %except);
-	$source->stop;
+	$source->kill9;
 	return;
 }

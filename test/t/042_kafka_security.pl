@@ -1,5 +1,7 @@
 # SASL, TLS and ACLs against a real broker; what may be set where; and that no
 # secret is shown anywhere.
+#
+# Takes 30 s.
 use strict;
 use warnings;
 use utf8;

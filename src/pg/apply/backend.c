@@ -9,33 +9,12 @@
 
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
 #include "rewrite/prs2lock.h"
 #include "utils/rel.h"
 
+#include "pg/apply/trigger.h"
+
 #if CDC_HAVE_TABLE_AM
-
-/* Whether a statement trigger fires under session_replication_role replica. */
-static bool
-has_statement_triggers(Relation rel)
-{
-	int			i;
-
-	if (rel->trigdesc == NULL)
-		return false;
-	for (i = 0; i < rel->trigdesc->numtriggers; i++)
-	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-
-		if (TRIGGER_FOR_ROW(trigger->tgtype))
-			continue;
-		if (trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA ||
-			trigger->tgenabled == TRIGGER_FIRES_ALWAYS)
-			return true;
-	}
-	return false;
-}
 
 /*
  * Direct access needs a plain heap, the key's index, and nothing that only a
@@ -48,7 +27,7 @@ can_write_directly(const CdcTarget *target)
 	bool		result = rel->rd_rel->relkind == RELKIND_RELATION &&
 		rel->rd_rel->relam == HEAP_TABLE_AM_OID &&
 		rel->rd_rules == NULL &&
-		!has_statement_triggers(rel) &&
+		!cdc_fires_statement_triggers(rel) &&
 		(target->keyless || OidIsValid(target->key_index));
 
 	table_close(rel, NoLock);

@@ -14,8 +14,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
-#include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
 #include "utils/lsyscache.h"
@@ -23,6 +21,7 @@
 #include "utils/rel.h"
 
 #include "pg/apply/heap_internal.h"
+#include "pg/apply/trigger.h"
 
 /*
  * The executor asks the range table which columns an UPDATE sets: all of
@@ -50,26 +49,6 @@ init_range_table(CdcHeap *heap)
 #endif
 	CDC_INIT_RANGE_TABLE(heap->estate, list_make1(rte), permissions);
 	(void) permissions;
-}
-
-/* Whether a row trigger fires under session_replication_role replica. */
-static bool
-fires_row_triggers(Relation rel)
-{
-	int			i;
-
-	if (rel->trigdesc == NULL)
-		return false;
-	for (i = 0; i < rel->trigdesc->numtriggers; i++)
-	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-
-		if (TRIGGER_FOR_ROW(trigger->tgtype) &&
-			(trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA ||
-			 trigger->tgenabled == TRIGGER_FIRES_ALWAYS))
-			return true;
-	}
-	return false;
 }
 
 /* Opens the key's index, and a scan of it for lookups. */
@@ -130,7 +109,7 @@ cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
 	ExecOpenIndices(heap->rri, false);
 	CDC_EPQ_INIT(&heap->epq, estate);
 
-	heap->triggers = fires_row_triggers(heap->rel);
+	heap->triggers = cdc_fires_row_triggers(heap->rel);
 	heap->constraints = heap->rel->rd_att->constr != NULL;
 	heap->generated = heap->constraints && heap->rel->rd_att->constr->has_generated_stored;
 	heap->found = table_slot_create(heap->rel, NULL);

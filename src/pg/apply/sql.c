@@ -16,7 +16,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -26,6 +25,8 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/typcache.h"
+
+#include "pg/catalog/spi.h"
 
 /* Rows and bytes that one statement takes. */
 #define SQL_BATCH		8192
@@ -605,13 +606,12 @@ sql_backend_flush(CdcApply *apply, CdcTargetRun *run)
 {
 	SqlBatch   *batch = MemoryContextAllocZero(run->batch, sizeof(SqlBatch));
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	cdc_spi_connect();
 	if (run->target->keyless)
 		sql_flush_keyless(apply, run, batch);
 	else
 		sql_flush_keyed(apply, run, batch);
-	SPI_finish();
+	cdc_spi_disconnect();
 }
 
 static bool
@@ -625,8 +625,7 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 	int			i;
 	int			k;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	cdc_spi_connect();
 	for (i = 0; i < target->ncolumns; i++)
 	{
 		if (!target->columns[i].in_key)
@@ -659,7 +658,7 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 			values[i] = datumCopy(values[i], att->attbyval, att->attlen);
 		MemoryContextSwitchTo(old);
 	}
-	SPI_finish();
+	cdc_spi_disconnect();
 	return found;
 }
 

@@ -1,39 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * background.c
- *	  Starting the extension's background processes, and what each does first.
+ *	  Starting the extension's background processes, what each does first, and how
+ *	  they sleep.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/base/background.h"
 
 #include <limits.h>
-#include "pg/base/shmem.h"
 
-#include "access/xact.h"
-#include "catalog/objectaccess.h"
-#include "catalog/pg_extension.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "utils/memutils.h"
 
+#include "pg/base/compat_storage.h"
 #include "pg/base/settings.h"
 
 #if CDC_HAVE_WORKERS
 
 #include "postmaster/interrupt.h"
-#include "storage/lmgr.h"
-#include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
-#include "utils/snapmgr.h"
-
-#endif							/* CDC_HAVE_WORKERS */
-
-#if CDC_HAVE_WORKERS
 
 const char *
 cdc_worker_kind_name(CdcWorkerKind kind)
@@ -88,7 +77,7 @@ cdc_background_start(const CdcWorkerStart *what, const char *label, int role_lim
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	/* a supervisor comes back by itself, after a crash of the server too */
+	/* the postmaster restarts a supervisor, after a crash of the server too */
 	worker.bgw_restart_time = what->kind == CDC_WORKER_SUPERVISOR ? 5 : BGW_NEVER_RESTART;
 	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "cdc_ingest");
 	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "%s",
@@ -109,8 +98,9 @@ cdc_background_start(const CdcWorkerStart *what, const char *label, int role_lim
 }
 
 /*
- * A supervisor that the postmaster restarts finds its old slot given back or,
- * after a crash, emptied: it takes a new one.
+ * Takes the slot that was reserved for this process; false when the process is not
+ * wanted any more.  A supervisor that the postmaster restarts finds that its old
+ * slot was given back, or emptied by a crash, and takes a new one.
  */
 static bool
 take_slot(CdcWorkerStart *start)
@@ -132,8 +122,8 @@ take_slot(CdcWorkerStart *start)
 }
 
 /*
- * What a role or a database has as default must not change what a worker does, nor
- * make the names that the owner's triggers use mean something else.
+ * Defaults of the role or the database must not change what a worker does, nor what
+ * the names mean that the owner's triggers use.
  */
 static void
 pin_settings(void)
@@ -165,7 +155,7 @@ pin_settings(void)
 
 	for (i = 0; i < (int) lengthof(pinned); i++)
 	{
-		/* a server that does not have it yet does not do it either */
+		/* a server that does not know a setting yet has nothing to pin */
 		if (GetConfigOption(pinned[i].name, true, false) != NULL)
 			SetConfigOption(pinned[i].name, pinned[i].value, PGC_SUSET, PGC_S_OVERRIDE);
 	}
@@ -178,7 +168,7 @@ cdc_background_begin(CdcWorkerStart *start)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 
-	if (start == NULL)			/* the launcher */
+	if (start == NULL)			/* the launcher, which has neither slot nor database */
 	{
 		BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 		return;
@@ -218,7 +208,6 @@ cdc_background_sleep(long timeout_ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Whether the library was loaded at server start; set by cdc_worker_init(). */
 bool		cdc_preloaded = false;
 
 void

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * background.h
- *	  What launcher, supervisor and workers know of each other.
+ *	  Processes of the extension: how they are started, begin and sleep.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,32 +11,38 @@
 #include "pg/base/compat.h"
 #include "pg/base/shmem.h"
 
-/* Sleeps until the latch is set, or timeout (ms, -1 = none); resets the latch. */
+/*
+ * Sleeps until the process's latch is set or the timeout is over (milliseconds;
+ * -1 = none), and resets the latch.  Obeys cancel; also used by sessions.
+ */
 extern void cdc_background_sleep(long timeout_ms);
 
-/* Whether the library was loaded at server start; set by cdc_worker_init(). */
+/*
+ * Whether the library was loaded at server start, so that workers come back after
+ * a restart; set by cdc_worker_init().
+ */
 extern bool cdc_preloaded;
 
-/* NOTICE when it was not. */
+/* A NOTICE where workers do not come back by themselves, or do not exist. */
 extern void cdc_notice_preload(void);
 
 #if CDC_HAVE_WORKERS
 
 #include "postmaster/bgworker.h"
 
-/* Passed in bgw_extra. */
+/* What a process is to be; it finds this in its bgw_extra. */
 typedef struct CdcWorkerStart
 {
-	int			slot;
-	uint32		ticket;
+	/* given by the starter */
+	CdcWorkerKind kind;
 	Oid			dbid;
 	Oid			userid;			/* InvalidOid: the bootstrap superuser */
-	int32		subscription_id;
-	CdcWorkerKind kind;
-} CdcWorkerStart;
+	int32		subscription_id;	/* 0 for a supervisor */
 
-/* "pull", "apply", "supervisor" */
-extern const char *cdc_worker_kind_name(CdcWorkerKind kind);
+	/* set by cdc_background_start() */
+	int			slot;			/* that is reserved for it */
+	uint32		ticket;
+} CdcWorkerStart;
 
 typedef enum CdcStartResult
 {
@@ -48,19 +54,27 @@ typedef enum CdcStartResult
 	CDC_START_NO_PROCESS		/* max_worker_processes is exhausted */
 } CdcStartResult;
 
+/* As in cdc.worker_status() and the processes' titles: "pull", "supervisor". */
+extern const char *cdc_worker_kind_name(CdcWorkerKind kind);
+
 /*
- * Reserves a slot and registers the process.  label: the subscription's name or
- * NULL.  role_limit: how many workers what->userid may have with this one.  With
- * handle NULL nothing is allocated and nobody is told of the process's end.
+ * Reserves a slot and registers the process, which the postmaster then starts.
+ * label is the subscription's name, for the process's title, or NULL.  role_limit:
+ * how many workers what->userid may have with this one.  With CDC_START_OK, *handle
+ * is palloc'ed in the current context; with handle NULL nothing is allocated, and
+ * nobody is told of the process's end.
  */
 extern CdcStartResult cdc_background_start(const CdcWorkerStart *what, const char *label,
 										   int role_limit,
 										   BackgroundWorkerHandle **handle);
 
-/* First thing in a process: signals, slot, database.  Exits when it is not wanted. */
+/*
+ * What a process does first: signals, slot, database, settings.  Fills *start;
+ * NULL: it is the launcher.  Exits when the process is not wanted any more.
+ */
 extern void cdc_background_begin(CdcWorkerStart *start);
 
-/* Config file reload and interrupts: once in each turn of a loop. */
+/* To be called once in each turn of a loop: handles interrupts and reloads of settings. */
 extern void cdc_background_turn(void);
 
 #endif							/* CDC_HAVE_WORKERS */

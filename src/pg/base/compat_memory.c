@@ -3,8 +3,8 @@
  * compat_memory.c
  *	  Callbacks at the reset of a memory context, for servers without them.
  *
- *	  Children are reset and deleted before their parent: a callback is the
- *	  reset and deletion of an empty child, whose methods are replaced.
+ * Children are reset and deleted before their parent.  So a callback is run by the
+ * reset or deletion of a child that holds nothing else, whose methods are replaced.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,11 +15,12 @@
 #include "nodes/memnodes.h"
 #include "utils/memutils.h"
 
+/* A child that carries a callback; in TopMemoryContext. */
 typedef struct Carrier
 {
 	MemoryContext context;		/* the child */
-	MemoryContextMethods methods;	/* its own ones */
-	MemoryContextCallback *callback;	/* lives in the parent */
+	MemoryContextMethods methods;	/* those that it had before */
+	MemoryContextCallback *callback;	/* belongs to the caller, in the parent */
 	struct Carrier *next;
 } Carrier;
 
@@ -61,7 +62,7 @@ MemoryContextRegisterResetCallback(MemoryContext context, MemoryContextCallback 
 	Carrier    *carrier = MemoryContextAlloc(TopMemoryContext, sizeof(Carrier));
 
 	carrier->context = AllocSetContextCreate(context, "cdc_ingest callback", 0, 1024, 1024);
-	/* a context that holds nothing is not reset */
+	/* the server does not reset a context that holds nothing */
 	(void) MemoryContextAlloc(carrier->context, 1);
 	carrier->methods = carrier->context->methods;
 	carrier->callback = cb;

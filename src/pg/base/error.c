@@ -12,8 +12,9 @@
 
 #include "pg/base/utf8.h"
 
+/* The SQLSTATE that a status stands for. */
 static int
-sqlstate(CdcStatus status)
+sqlstate_of_status(CdcStatus status)
 {
 	switch (status)
 	{
@@ -68,9 +69,9 @@ shown(const char *utf8)
 	return cdc_from_utf8_lenient(cdc_clean_lines(palloc(size), size, utf8));
 }
 
-/* Where in the source it happened, or NULL. */
+/* Where in the source the error happened, for its context; NULL: not known. */
 static char *
-context_text(const CdcError *err, const char *subscription)
+error_context_text(const CdcError *err, const char *subscription)
 {
 	StringInfoData buf;
 
@@ -95,10 +96,10 @@ cdc_ereport(const CdcError *err, const char *subscription)
 	const char *message = err->message[0] != '\0' ? shown(err->message) : "unknown error";
 	const char *detail = err->detail[0] != '\0' ? shown(err->detail) : NULL;
 	const char *hint = err->hint[0] != '\0' ? shown(err->hint) : NULL;
-	const char *context = context_text(err, subscription);
+	const char *context = error_context_text(err, subscription);
 
 	ereport(ERROR,
-			(errcode(sqlstate(err->status)),
+			(errcode(sqlstate_of_status(err->status)),
 			 errmsg("%s", message),
 			 detail ? errdetail("%s", detail) : 0,
 			 hint ? errhint("%s", hint) : 0,

@@ -12,16 +12,16 @@
 #include "core/status.h"
 
 /*
- * Raises ERROR with the SQLSTATE that err->status maps to; message, detail and
- * hint are converted to the database's encoding; position, table and column go
- * into the detail or context.  subscription may be NULL.
+ * Raises ERROR with the SQLSTATE that err->status stands for.  Message, detail and
+ * hint are converted to the database's encoding; position, table, column and the
+ * subscription's name, which may be NULL, go into the context.
  */
 pg_noreturn extern void cdc_ereport(const CdcError *err, const char *subscription);
 
-/* Where an allocation outside of PostgreSQL's memory contexts failed. */
+/* Raises ERROR after an allocation outside of PostgreSQL's memory contexts failed. */
 pg_noreturn extern void cdc_out_of_memory(void);
 
-/* Raises when st is an error. */
+/* Raises ERROR when the status is one of failure. */
 #define CDC_CHECK(st, err, subscription) \
 	do { if (cdc_failed(st)) cdc_ereport((err), (subscription)); } while (0)
 

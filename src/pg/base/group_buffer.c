@@ -4,8 +4,8 @@
  *	  The events of a source transaction until its commit is seen: in memory
  *	  up to a limit, the rest in a temporary file.
  *
- * Both parts are sequences of (uint32 length, bytes).  Once an event went to
- * the file, all that follow do, so that memory then file is their order.
+ * Both parts are sequences of (uint32 length, bytes).  Once an event went to the
+ * file, all that follow go there, so that memory comes before the file in order.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,22 +16,28 @@
 
 #include "pg/base/spill_file.h"
 
-#define INITIAL_BYTES		((size_t) 64 * 1024)
-#define KEEP_BYTES			((size_t) 1024 * 1024)
+#define INITIAL_BYTES		((size_t) 64 * 1024)	/* of memory, at the first event */
+#define KEEP_BYTES			((size_t) 1024 * 1024)	/* a reset frees memory of more than this */
 
 struct CdcGroupBuffer
 {
-	MemoryContext context;
-	ResourceOwner owner;		/* of the file; NULL: none, it survives */
-	size_t		limit;
-	char	   *memory;
-	size_t		used;
+	MemoryContext context;		/* its own; all of it is there */
+	ResourceOwner owner;		/* of the file; NULL: the file outlives transactions */
+	size_t		limit;			/* of bytes in memory */
+
+	/* the first part, in memory */
+	char	   *memory;			/* NULL: none is allocated */
+	size_t		cap;			/* bytes allocated */
+	size_t		used;			/* bytes filled */
 	uint64		memory_events;
-	size_t		cap;
-	size_t		read_at;		/* in memory */
-	CdcSpillFile *file;			/* or NULL */
+
+	/* the second part */
+	CdcSpillFile *file;			/* NULL: all is in memory */
 	uint64		file_events;
-	uint64		file_read;		/* events read back from the file */
+
+	/* reading back */
+	size_t		read_at;		/* where the next event is in memory */
+	uint64		file_read;		/* events that were read from the file */
 };
 
 CdcGroupBuffer *
@@ -95,7 +101,7 @@ cdc_group_buffer_spilled(const CdcGroupBuffer *group)
 	return group->file != NULL;
 }
 
-/* Makes room in memory; false when that would exceed the limit. */
+/* Makes room for extra bytes in memory; false when that would exceed the limit. */
 static bool
 reserve_memory(CdcGroupBuffer *group, size_t extra)
 {

@@ -12,7 +12,9 @@
 #include "storage/fd.h"
 #include "storage/ipc.h"
 
-#define EXIT_WAIT_MS		1000
+#include "pg/base/compat_storage.h"
+
+#define EXIT_WAIT_MS		1000	/* for threads to end, when the backend exits */
 
 void
 cdc_resource_free(CdcResourceKind *kind, CdcResource *resource)
@@ -33,9 +35,9 @@ cdc_resource_free(CdcResourceKind *kind, CdcResource *resource)
 		CDC_RELEASE_FD();
 }
 
-/* Libraries are taken down after this: no thread of ours may run then. */
+/* Libraries are unloaded after this, and none of their threads may run then. */
 static void
-at_exit(int code, Datum arg)
+free_all_at_exit(int code, Datum arg)
 {
 	CdcResourceKind *kind = (CdcResourceKind *) DatumGetPointer(arg);
 
@@ -44,9 +46,12 @@ at_exit(int code, Datum arg)
 	(void) kind->wait_exit(EXIT_WAIT_MS);
 }
 
-/* A resource owner ends: its handles are freed, or pass to the parent's. */
+/*
+ * A resource owner ends: its handles are freed, or pass to its parent where a
+ * subtransaction commits.
+ */
 static void
-at_release(ResourceReleasePhase phase, bool isCommit, bool isTopLevel, void *arg)
+free_at_release(ResourceReleasePhase phase, bool isCommit, bool isTopLevel, void *arg)
 {
 	CdcResourceKind *kind = arg;
 	ResourceOwner parent = NULL;
@@ -74,8 +79,8 @@ register_callbacks(CdcResourceKind *kind)
 {
 	if (kind->registered)
 		return;
-	RegisterResourceReleaseCallback(at_release, kind);
-	on_proc_exit(at_exit, PointerGetDatum(kind));
+	RegisterResourceReleaseCallback(free_at_release, kind);
+	on_proc_exit(free_all_at_exit, PointerGetDatum(kind));
 	kind->registered = true;
 }
 

@@ -14,8 +14,9 @@
 #include "utils/tuplestore.h"
 
 /*
- * The function's result, empty; rows go in by tuplestore_putvalues() with
- * *desc.  Both belong to the query.  ERROR where no set can be returned.
+ * Begins the result of a function that is declared to return a table.  Rows are
+ * added with tuplestore_putvalues() and *desc; both belong to the query.  The
+ * function then returns any datum.  ERROR where the caller cannot take a set.
  */
 extern Tuplestorestate *cdc_result_set_begin(FunctionCallInfo fcinfo, TupleDesc *desc);
 

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * shmem.c
- *	  Slots of the workers and the condition that apply broadcasts, in shared
+ *	  Slots of the workers, and the condition that apply broadcasts, in shared
  *	  memory.
  *
- * The memory is asked for when the library is preloaded; without that it comes
- * from the reserve that PostgreSQL keeps, at first use.
+ * A library that is preloaded asks for the memory at the server's start; else it
+ * comes, at first use, from the reserve that PostgreSQL keeps.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,29 +28,34 @@
 
 typedef struct CdcSlot
 {
-	uint32		ticket;			/* 0 = free */
+	/* from its reservation on */
+	uint32		ticket;			/* of this use; 0: the slot is free */
 	Oid			dbid;
 	Oid			roleid;			/* InvalidOid for a supervisor */
-	int32		subscription_id;
+	int32		subscription_id;	/* 0 for a supervisor */
 	CdcWorkerKind kind;
-	int			pid;
+	TimestampTz since;			/* when it was reserved, then when its process came */
+
+	/* once its process has come */
+	int			pid;			/* 0: it has not */
 	PGPROC	   *proc;
-	bool		told;			/* a supervisor: look again before you leave */
-	TimestampTz since;
-	pg_atomic_uint64 last_message;
-	pg_atomic_uint64 delay;
+	bool		told;			/* a supervisor must look again before it leaves */
+
+	/* written by its process without the lock */
+	pg_atomic_uint64 last_message;	/* a TimestampTz; 0: none */
+	pg_atomic_uint64 delay;		/* an int64, microseconds */
 } CdcSlot;
 
 typedef struct CdcShared
 {
-	LWLock		lock;			/* of all slots */
-	uint32		next_ticket;
-	ConditionVariable progress;
+	LWLock		lock;			/* of all slots and next_ticket */
+	uint32		next_ticket;	/* never 0 */
+	ConditionVariable progress; /* apply has committed */
 	CdcSlot		slots[CDC_SLOTS];
 } CdcShared;
 
-static CdcShared *shared = NULL;
-static int	my_slot = -1;
+static CdcShared *shared = NULL;	/* NULL: this process has not attached */
+static int	my_slot = -1;		/* of this process, if it is a worker */
 
 #if CDC_HAVE_SHMEM_REQUEST_HOOK
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
@@ -75,8 +80,9 @@ cdc_shmem_request(void)
 #endif
 }
 
+/* The shared memory, made by the first who asks; ERROR when there is no room. */
 static CdcShared *
-attach(void)
+attach_shared(void)
 {
 	bool		found;
 
@@ -107,7 +113,7 @@ attach(void)
 void
 cdc_shmem_attach(void)
 {
-	(void) attach();
+	(void) attach_shared();
 }
 
 /* Fills a free slot; under the lock. */
@@ -136,7 +142,7 @@ take_free_slot(CdcShared *sh, int index, CdcSlotInfo *want)
 CdcSlotResult
 cdc_slot_reserve(CdcSlotInfo *want, int limit_role, int limit_database)
 {
-	CdcShared  *sh = attach();
+	CdcShared  *sh = attach_shared();
 	CdcSlotResult result = CDC_SLOT_NONE_FREE;
 	int			free_slot = -1;
 	int			of_role = 0;
@@ -182,6 +188,7 @@ cdc_slot_reserve(CdcSlotInfo *want, int limit_role, int limit_database)
 	return result;
 }
 
+/* Gives the process's slot back. */
 static void
 detach_at_exit(int code, Datum arg)
 {
@@ -196,7 +203,7 @@ detach_at_exit(int code, Datum arg)
 bool
 cdc_slot_attach(int index, uint32 ticket)
 {
-	CdcShared  *sh = attach();
+	CdcShared  *sh = attach_shared();
 	CdcSlot    *slot;
 	bool		mine;
 
@@ -221,7 +228,7 @@ cdc_slot_attach(int index, uint32 ticket)
 void
 cdc_slot_release(int index, uint32 ticket)
 {
-	CdcShared  *sh = attach();
+	CdcShared  *sh = attach_shared();
 
 	LWLockAcquire(&sh->lock, LW_EXCLUSIVE);
 	if (sh->slots[index].ticket == ticket && sh->slots[index].pid == 0)
@@ -232,7 +239,7 @@ cdc_slot_release(int index, uint32 ticket)
 int
 cdc_slot_list(Oid dbid, CdcSlotInfo *slots)
 {
-	CdcShared  *sh = attach();
+	CdcShared  *sh = attach_shared();
 	int			n = 0;
 	int			i;
 
@@ -262,11 +269,11 @@ cdc_slot_list(Oid dbid, CdcSlotInfo *slots)
 int
 cdc_slot_wake(Oid dbid, int32 subscription_id, int kind)
 {
-	CdcShared  *sh = attach();
+	CdcShared  *sh = attach_shared();
 	int			n = 0;
 	int			i;
 
-	/* Exclusive only where something is written. */
+	/* Only a supervisor's slot is written to. */
 	LWLockAcquire(&sh->lock, kind > CDC_WORKER_SUPERVISOR ?
 				  LW_SHARED : LW_EXCLUSIVE);
 	for (i = 0; i < CDC_SLOTS; i++)
@@ -321,7 +328,7 @@ cdc_slot_told(void)
 void
 cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind)
 {
-	CdcShared  *sh = attach();
+	CdcShared  *sh = attach_shared();
 	int			i;
 
 	/* The lock keeps the process from giving its slot (and pid) back meanwhile. */
@@ -360,7 +367,7 @@ cdc_worker_report(TimestampTz last_message, int64 delay)
 void
 cdc_progress_wait(long timeout_ms)
 {
-	(void) ConditionVariableTimedSleep(&attach()->progress, timeout_ms, PG_WAIT_EXTENSION);
+	(void) ConditionVariableTimedSleep(&attach_shared()->progress, timeout_ms, PG_WAIT_EXTENSION);
 }
 
 void
@@ -372,7 +379,7 @@ cdc_progress_wait_end(void)
 void
 cdc_progress_broadcast(void)
 {
-	ConditionVariableBroadcast(&attach()->progress);
+	ConditionVariableBroadcast(&attach_shared()->progress);
 }
 
 #else							/* !CDC_HAVE_WORKERS */
@@ -381,7 +388,7 @@ cdc_progress_broadcast(void)
 #include "storage/latch.h"
 #include "storage/proc.h"
 
-/* Without workers there is nobody to broadcast: look again soon. */
+/* Without shared memory nobody can broadcast, so those who wait look again soon. */
 #define POLL_MS		50L
 
 bool

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * shmem.h
- *	  What the extension's processes share: one slot a worker, and a condition
- *	  that apply broadcasts.
+ *	  What the extension's processes share: a slot for each worker, and a
+ *	  condition that apply broadcasts when it has come further.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,51 +20,60 @@ typedef enum CdcWorkerKind
 	CDC_WORKER_PUBLISH = 3
 } CdcWorkerKind;
 
-/* Slots of the whole server: one for a database, two or three for each subscription. */
+/* Slots of the whole server: one for each database, two or three for each subscription. */
 #define CDC_SLOTS	128
 
-/* A copy of a slot, as of the moment it was taken. */
+/* A copy of a slot, as it was at a moment. */
 typedef struct CdcSlotInfo
 {
+	/* which slot */
 	int			index;
 	uint32		ticket;			/* tells this use of the slot from others */
+
+	/* whose it is */
 	Oid			dbid;
 	Oid			roleid;			/* it runs as; InvalidOid for a supervisor */
 	int32		subscription_id;	/* 0 for a supervisor */
 	CdcWorkerKind kind;
-	int			pid;			/* 0: reserved, its process has not come yet */
-	TimestampTz since;			/* reserved at, then started at */
-	TimestampTz last_message;	/* pull: last packet from the source; 0 = none */
-	int64		delay;			/* pull: see cdc_worker_report() */
+	int			pid;			/* 0: it is reserved, its process has not come yet */
+	TimestampTz since;			/* when it was reserved, then when its process came */
+
+	/* figures of pull, see cdc_worker_report() */
+	TimestampTz last_message;	/* 0: there was none */
+	int64		delay;			/* microseconds, or CDC_DELAY_UNKNOWN */
 } CdcSlotInfo;
 
 /* Whether this process is a worker of the extension. */
 extern bool cdc_am_worker(void);
 
 /*
- * Live figures that pull reports into its worker's slot; a no-op elsewhere.
- * last_message: when the source was last heard of.  delay: how far behind the
- * source is what was read last, in microseconds.
+ * Stores figures of pull in its worker's slot, for cdc.worker_status(); does
+ * nothing outside of a worker.  last_message: when the source last sent anything.
+ * delay: how much older than now is what was read last, in microseconds.
  */
 #define CDC_DELAY_UNKNOWN	(-1)
 extern void cdc_worker_report(TimestampTz last_message, int64 delay);
 
-/*
- * Wakes those who wait in cdc.wait_for (called after apply's commit), and the
- * wait itself: until woken or timeout_ms.  Call it in a loop that looks at
- * the progress before each wait; the first wait returns at once.  After the
- * loop: cdc_progress_wait_end().
- */
+/* After apply's commit: wakes the sessions that wait for its progress. */
 extern void cdc_progress_broadcast(void);
+
+/*
+ * Waits until that, or timeout_ms.  To be called in a loop that looks at the
+ * progress before each wait; the first wait of a loop returns at once.  Behind the
+ * loop comes cdc_progress_wait_end(), an abort does it too.
+ */
 extern void cdc_progress_wait(long timeout_ms);
 extern void cdc_progress_wait_end(void);
 
 #if CDC_HAVE_WORKERS
 
-/* While shared_preload_libraries are loaded: asks for the memory. */
+/* Asks for the memory; only while shared_preload_libraries are loaded. */
 extern void cdc_shmem_request(void);
 
-/* Maps the shared memory; ERROR when there is no room for it. */
+/*
+ * Finds or makes the shared memory; ERROR when there is no room for it.  All other
+ * functions do so, too; this is for those who must not fail later.
+ */
 extern void cdc_shmem_attach(void);
 
 typedef enum CdcSlotResult
@@ -77,41 +86,44 @@ typedef enum CdcSlotResult
 } CdcSlotResult;
 
 /*
- * Reserves a slot for a process to be started: index and ticket of want are
- * filled in.  limit_role: how many slots want->roleid may have with this one,
+ * Reserves a slot for a process that is to be started, and fills in index and
+ * ticket of want.  limit_role: how many slots want->roleid may have with this one,
  * limit_database likewise of want->dbid; supervisors are not counted.
  */
 extern CdcSlotResult cdc_slot_reserve(CdcSlotInfo *want, int limit_role, int limit_database);
 
 /*
- * The process takes its slot; it is given back at exit.  false when the
- * reservation is void.
+ * Takes the slot that was reserved for this process, which gives it back at exit.
+ * false when the reservation is void.
  */
 extern bool cdc_slot_attach(int index, uint32 ticket);
 
 /* Gives up a reservation that no process will take. */
 extern void cdc_slot_release(int index, uint32 ticket);
 
-/* Slots of a database (InvalidOid: of all); returns how many. */
+/*
+ * Copies the slots of a database (InvalidOid: of all) that are in use to an array
+ * of CDC_SLOTS elements; returns how many there are.
+ */
 extern int	cdc_slot_list(Oid dbid, CdcSlotInfo *slots);
 
 /*
- * Sets the latches of a database's processes: of one subscription (0 = any)
- * and kind (-1 = any).  A supervisor is also told that something changed.
- * Returns how many there were.
+ * Sets the latches of a database's processes: those of one subscription (0 = any)
+ * and kind (-1 = any).  For a supervisor also notes that something has changed.
+ * Returns how many slots matched, those without a process included.
  */
 extern int	cdc_slot_wake(Oid dbid, int32 subscription_id, int kind);
 
 /*
- * For a supervisor: gives its slot back unless it was told meanwhile that
- * something changed; then false.
+ * For a supervisor: gives its slot back, unless something has changed since its
+ * last look; then returns false.
  */
 extern bool cdc_slot_leave(void);
 
-/* For a supervisor: whether it was told since the last call. */
+/* For a supervisor: whether something has changed since the last call. */
 extern bool cdc_slot_told(void);
 
-/* SIGTERM to a subscription's workers of that kind (-1: both). */
+/* Sends SIGTERM to a subscription's workers of that kind (-1: all of them). */
 extern void cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind);
 
 #endif							/* CDC_HAVE_WORKERS */

@@ -1,11 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * spill_file.c
- *	  A temporary file that is written to its end, and read from its beginning.
+ *	  A temporary file that is written at its end and read from its beginning.
  *
- * One block is in memory: the last one while the file is written (it may be
- * shorter than others, and ends where the file does), the one at the reader's
- * place while it is read.
+ * One block of the file is in memory: while the file is written, the last one,
+ * which ends where the file ends; while it is read, the one at the reader's place.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,21 +15,29 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_storage.h"
+
 #define BLOCK_BYTES			((size_t) 128 * 1024)
-#define KEEP_BYTES			((size_t) 1024 * 1024)	/* of the piece, when a smaller one follows */
+#define KEEP_BYTES			((size_t) 1024 * 1024)	/* a piece of more than this is freed
+													 * when a smaller one follows */
 
 struct CdcSpillFile
 {
-	MemoryContext context;
+	MemoryContext context;		/* where its memory is */
 	File		file;
-	uint64		size;			/* of all that was written */
-	uint64		start;			/* where the block begins in the file */
-	size_t		filled;			/* of the block */
-	size_t		at;				/* reader's place in the block */
-	bool		dirty;			/* the block is not in the file yet */
-	char	   *piece;			/* what was read across blocks */
-	size_t		piece_cap;
-	char		block[BLOCK_BYTES];
+	uint64		size;			/* bytes written, whether they are in the file yet or not */
+
+	/* the block in memory */
+	uint64		start;			/* where it begins in the file */
+	size_t		filled;			/* bytes of it that are used */
+	size_t		at;				/* the reader's place in it */
+	bool		dirty;			/* it is not in the file yet */
+
+	/* what cdc_spill_file_read() returned last, if that was not within one block */
+	char	   *piece;			/* NULL: none is allocated */
+	size_t		piece_cap;		/* bytes allocated */
+
+	char		block[BLOCK_BYTES]; /* last, as it is not zeroed */
 };
 
 CdcSpillFile *
@@ -44,7 +51,7 @@ cdc_spill_file_create(MemoryContext context, ResourceOwner owner)
 	memset(file, 0, offsetof(CdcSpillFile, block));
 	file->context = context;
 
-	/* who is current now may be gone when the file is closed */
+	/* the owner that is current now may be gone when the file is closed */
 	CurrentResourceOwner = owner;
 	PG_TRY();
 	{
@@ -69,8 +76,9 @@ cdc_spill_file_close(CdcSpillFile *file)
 	pfree(file);
 }
 
+/* Writes the block to the file, if it is not there yet. */
 static void
-flush(CdcSpillFile *file)
+write_block(CdcSpillFile *file)
 {
 	size_t		done = 0;
 
@@ -91,11 +99,11 @@ flush(CdcSpillFile *file)
 	file->dirty = false;
 }
 
-/* The block becomes an empty one that begins there. */
+/* Makes the block an empty one that begins at start in the file. */
 static void
-go_to(CdcSpillFile *file, uint64 start)
+begin_block(CdcSpillFile *file, uint64 start)
 {
-	flush(file);
+	write_block(file);
 	file->start = start;
 	file->filled = file->at = 0;
 }
@@ -106,13 +114,13 @@ cdc_spill_file_write(CdcSpillFile *file, const void *data, size_t len)
 	const char *from = data;
 
 	if (file->start + file->filled != file->size)
-		go_to(file, file->size);
+		begin_block(file, file->size);
 	while (len > 0)
 	{
 		size_t		n;
 
 		if (file->filled == BLOCK_BYTES)
-			go_to(file, file->size);
+			begin_block(file, file->size);
 		n = Min(len, BLOCK_BYTES - file->filled);
 		memcpy(file->block + file->filled, from, n);
 		file->filled += n;
@@ -130,9 +138,9 @@ cdc_spill_file_truncate(CdcSpillFile *file, uint64 bytes)
 	file->size = bytes;
 	if (bytes <= file->start)
 	{
-		/* what is behind it in the file is overwritten or never read */
+		/* what the file has behind this is overwritten or never read */
 		file->dirty = false;
-		go_to(file, bytes);
+		begin_block(file, bytes);
 	}
 	else if (bytes < file->start + file->filled)
 	{
@@ -145,18 +153,18 @@ void
 cdc_spill_file_rewind(CdcSpillFile *file)
 {
 	if (file->start > 0)
-		go_to(file, 0);
+		begin_block(file, 0);
 	file->at = 0;
 }
 
-/* The block behind this one; at least one byte of it. */
+/* Reads the block behind this one, or at least one byte of it. */
 static void
 read_block(CdcSpillFile *file)
 {
 	size_t		want;
 	int			n;
 
-	go_to(file, file->start + file->filled);
+	begin_block(file, file->start + file->filled);
 	want = Min(BLOCK_BYTES, file->size - file->start);
 	n = want == 0 ? 0 : CDC_FILE_READ(file->file, file->block, want, (off_t) file->start);
 	if (n < 0)
@@ -171,6 +179,7 @@ read_block(CdcSpillFile *file)
 	file->filled = n;
 }
 
+/* Makes the piece long enough, and not needlessly long. */
 static void
 reserve_piece(CdcSpillFile *file, size_t len)
 {

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * wake.c
- *	  What a transaction wakes at its commit: workers, the supervisor, those
- *	  who wait for apply.
+ *	  What a transaction wakes at its commit: workers, the supervisor, sessions
+ *	  that wait for apply.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,30 +17,30 @@
 #include "miscadmin.h"
 
 #include "pg/base/background.h"
-#include "pg/base/shmem.h"
 
-#if CDC_HAVE_WORKERS
-
-#define MAX_WAKES	16
-static struct
-{
-	int32		subscription_id;
-	CdcWorkerKind kind;
-}			wakes[MAX_WAKES];
-
-#endif							/* CDC_HAVE_WORKERS */
+#define MAX_WAKES	16			/* of one transaction; more are done at once */
 
 /* What the current transaction wants done at its commit. */
-static bool wake_supervisor = false;
-static bool wake_all = false;
-static bool broadcast_progress = false;
-static int	nwakes = 0;
+typedef struct Wakes
+{
+	bool		supervisor;		/* wake or start the database's supervisor */
+	bool		all;			/* wake all processes of the database */
+	bool		progress;		/* wake sessions that wait for apply */
+	int			nworkers;		/* wake these workers */
+	struct
+	{
+		int32		subscription_id;
+		CdcWorkerKind kind;
+	}			workers[MAX_WAKES];
+} Wakes;
+
+static Wakes wakes;
 
 #if CDC_HAVE_WORKERS
 
 /*
  * Runs after the commit, so it must not fail, not for lack of memory either: it
- * allocates none.  What cannot be started is said in a WARNING.
+ * allocates none.  A WARNING says when the supervisor cannot be started.
  */
 static void
 wake_or_start_supervisor(void)
@@ -61,30 +61,49 @@ wake_or_start_supervisor(void)
 				 errhint("Raise max_worker_processes and restart, then call cdc.enable_subscription() again.")));
 }
 
+/* Sets the latches of all that the transaction wanted to wake. */
+static void
+wake_processes(const Wakes *what)
+{
+	int			i;
+
+	for (i = 0; i < what->nworkers; i++)
+		(void) cdc_slot_wake(MyDatabaseId, what->workers[i].subscription_id,
+							 (int) what->workers[i].kind);
+	if (what->all)
+		(void) cdc_slot_wake(MyDatabaseId, 0, -1);
+}
+
 void
 cdc_worker_wake(int32 subscription_id, CdcWorkerKind kind)
 {
-	if (IsTransactionState() && nwakes < MAX_WAKES)
+	int			i;
+
+	if (!IsTransactionState() || wakes.nworkers == MAX_WAKES)
 	{
-		int			i;
-
-		cdc_shmem_attach();		/* may fail, so not at commit */
-
-		for (i = 0; i < nwakes; i++)
-			if (wakes[i].subscription_id == subscription_id && wakes[i].kind == kind)
-				return;
-		wakes[nwakes].subscription_id = subscription_id;
-		wakes[nwakes].kind = kind;
-		nwakes++;
+		(void) cdc_slot_wake(MyDatabaseId, subscription_id, (int) kind);
 		return;
 	}
-	(void) cdc_slot_wake(MyDatabaseId, subscription_id, (int) kind);
+	cdc_shmem_attach();			/* it may fail, so not at commit */
+	for (i = 0; i < wakes.nworkers; i++)
+	{
+		if (wakes.workers[i].subscription_id == subscription_id && wakes.workers[i].kind == kind)
+			return;
+	}
+	wakes.workers[wakes.nworkers].subscription_id = subscription_id;
+	wakes.workers[wakes.nworkers].kind = kind;
+	wakes.nworkers++;
 }
 
 #else							/* !CDC_HAVE_WORKERS */
 
 static void
 wake_or_start_supervisor(void)
+{
+}
+
+static void
+wake_processes(const Wakes *what)
 {
 }
 
@@ -99,28 +118,28 @@ void
 cdc_supervisor_wake_at_commit(void)
 {
 #if CDC_HAVE_WORKERS
-	cdc_shmem_attach();			/* may fail, so not at commit */
+	cdc_shmem_attach();			/* it may fail, so not at commit */
 #endif
-	wake_supervisor = true;
+	wakes.supervisor = true;
 }
 
 void
 cdc_progress_broadcast_at_commit(void)
 {
 #if CDC_HAVE_WORKERS
-	cdc_shmem_attach();
+	cdc_shmem_attach();			/* it may fail, so not at commit */
 #endif
-	broadcast_progress = true;
+	wakes.progress = true;
 }
 
-/*
- * DROP EXTENSION: the processes find out with their next transaction; wake them
- * for it.
- */
 static object_access_hook_type prev_object_access_hook = NULL;
 
+/*
+ * DROP EXTENSION: the processes find out at their next transaction, so they are
+ * woken for it.
+ */
 static void
-object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+wake_at_drop_extension(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
 {
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, class, object, sub, arg);
@@ -128,50 +147,36 @@ object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg
 	if (access == OAT_DROP && class == ExtensionRelationId &&
 		object == get_extension_oid("cdc_ingest", true))
 	{
-		cdc_shmem_attach();
-		wake_all = true;
+		cdc_shmem_attach();		/* it may fail, so not at commit */
+		wakes.all = true;
 	}
 #endif
 }
 
 static void
-at_transaction_end(XactEvent event, void *arg)
+wake_at_transaction_end(XactEvent event, void *arg)
 {
-	bool		supervisor = wake_supervisor;
-	bool		all = wake_all;
-	bool		progress = broadcast_progress;
-	int			n = nwakes;
-	int			i;
+	Wakes		what = wakes;
 
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
-	if (!supervisor && !all && !progress && n == 0)
+	if (!what.supervisor && !what.all && !what.progress && what.nworkers == 0)
 		return;
-	wake_supervisor = false;
-	wake_all = false;
-	broadcast_progress = false;
-	nwakes = 0;
+	memset(&wakes, 0, sizeof(wakes));
 	if (event == XACT_EVENT_ABORT)
 		return;
 
-#if CDC_HAVE_WORKERS
-	for (i = 0; i < n; i++)
-		(void) cdc_slot_wake(MyDatabaseId, wakes[i].subscription_id, (int) wakes[i].kind);
-	if (all)
-		(void) cdc_slot_wake(MyDatabaseId, 0, -1);
-#else
-	(void) i;
-#endif
-	if (progress)
+	wake_processes(&what);
+	if (what.progress)
 		cdc_progress_broadcast();
-	if (supervisor)
+	if (what.supervisor)
 		wake_or_start_supervisor();
 }
 
 void
 cdc_wake_init(void)
 {
-	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterXactCallback(wake_at_transaction_end, NULL);
 	prev_object_access_hook = object_access_hook;
-	object_access_hook = object_access;
+	object_access_hook = wake_at_drop_extension;
 }

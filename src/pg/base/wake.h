@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * wake.h
- *	  What a transaction wakes at its commit: workers, the supervisor, those
- *	  who wait for apply.
+ *	  What a transaction wakes at its commit: workers, the supervisor, sessions
+ *	  that wait for apply.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,19 +12,19 @@
 #include "pg/base/compat.h"
 #include "pg/base/shmem.h"
 
-/* At commit of the current transaction: wake (or start) the database's supervisor. */
-extern void cdc_supervisor_wake_at_commit(void);
-
 /*
- * Wakes the subscription's worker of that kind if one runs; in a transaction
- * at its commit, else at once.
+ * Wakes the subscription's worker of that kind, if one runs: in a transaction at
+ * its commit, else at once.
  */
 extern void cdc_worker_wake(int32 subscription_id, CdcWorkerKind kind);
 
-/* cdc_progress_broadcast() at commit of the current transaction. */
+/* At the current transaction's commit: wakes or starts the database's supervisor. */
+extern void cdc_supervisor_wake_at_commit(void);
+
+/* At the current transaction's commit: wakes the sessions that wait for apply. */
 extern void cdc_progress_broadcast_at_commit(void);
 
-/* From _PG_init(): what is to be woken is woken at commit. */
+/* From _PG_init(): registers what does all this. */
 extern void cdc_wake_init(void);
 
 #endif							/* CDC_PG_BASE_WAKE_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * access.c
- *	  Who may: the owner of a subscription, and running with the owner's rights.
+ *	  Who may do what with a subscription, and running with its owner's rights.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,7 +9,6 @@
 
 #include "miscadmin.h"
 #include "utils/acl.h"
-
 
 void
 cdc_user_become_owner(const CdcSubscription *sub, CdcUser *saved)
@@ -29,7 +28,7 @@ cdc_user_restore(const CdcUser *saved)
 void
 cdc_subscription_check_owner(const CdcSubscription *sub)
 {
-	if (!CDC_IS_MEMBER(GetUserId(), sub->owner_oid))
+	if (!is_member_of_role(GetUserId(), sub->owner_oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of subscription \"%s\"", sub->name),

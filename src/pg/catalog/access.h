@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * access.h
- *	  Who may: the owner of a subscription, and running with the owner's rights.
+ *	  Who may do what with a subscription, and running with its owner's rights.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,24 +10,25 @@
 
 #include "pg/catalog/subscription.h"
 
-/*
- * For the SQL entry points of the engine: run the rest as the subscription's
- * owner, whoever called, so that a caller with more rights lends them to no
- * trigger of the owner's.  Undone by cdc_user_restore(), or by abort.
- */
+/* Who was the current user before cdc_user_become_owner(). */
 typedef struct CdcUser
 {
 	Oid			userid;
 	int			sec_context;
 } CdcUser;
 
+/*
+ * For the SQL entry points of pull, apply and publish: what follows runs as the
+ * subscription's owner, whoever called, so that a caller with more rights lends them
+ * to no trigger of the owner's.  cdc_user_restore() or an abort ends it.
+ */
 extern void cdc_user_become_owner(const CdcSubscription *sub, CdcUser *saved);
 extern void cdc_user_restore(const CdcUser *saved);
 
-/* ERROR unless the current user may run it (member of its owner's role). */
+/* ERROR unless the current user is a member of the owner's role. */
 extern void cdc_subscription_check_owner(const CdcSubscription *sub);
 
-/* The subscription, when the current user may administer it. */
+/* cdc_subscription_get() and that check. */
 extern CdcSubscription *cdc_subscription_get_own(const char *name);
 
 #endif							/* CDC_PG_CATALOG_ACCESS_H */

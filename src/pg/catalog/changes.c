@@ -1,7 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * changes.c
- *	  Counting changes of the extension's own tables.
+ *	  Noticing that the extension's own tables have changed.
+ *
+ * A relcache invalidation of cdc.subscription stands for a change of any of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,20 +16,19 @@
 
 #include "pg/base/wake.h"
 
-
-/* Grows when the catalogs have changed; see cdc_catalog_generation(). */
 static uint64 generation = 1;
 
-/* OID of cdc.subscription, whose relcache entry stands for all catalogs. */
+/* cdc.subscription, as last looked up; InvalidOid: to be looked up again. */
+static Oid	watched_relid = InvalidOid;
+
+/* The OID of cdc.subscription; InvalidOid: there is none. */
 static Oid
-catalog_relid(void)
+lookup_relid(void)
 {
 	Oid			nsp = get_namespace_oid("cdc", true);
 
 	return OidIsValid(nsp) ? get_relname_relid("subscription", nsp) : InvalidOid;
 }
-
-static Oid	watched_relid = InvalidOid;
 
 static void
 relcache_changed(Datum arg, Oid relid)
@@ -56,16 +57,16 @@ cdc_catalog_init(void)
 uint64
 cdc_catalog_generation(void)
 {
-	/* Invalidations are taken in when a lock or a transaction begins. */
+	/* The callbacks run when a lock is taken or a transaction begins. */
 	if (!OidIsValid(watched_relid))
-		watched_relid = catalog_relid();
+		watched_relid = lookup_relid();
 	return generation;
 }
 
 void
 cdc_catalog_changed(void)
 {
-	Oid			relid = catalog_relid();
+	Oid			relid = lookup_relid();
 
 	if (OidIsValid(relid))
 		CacheInvalidateRelcacheByRelid(relid);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * changes.h
- *	  That the extension's own tables have changed: caches and workers look again.
+ *	  Noticing that the extension's own tables have changed, so that caches and
+ *	  workers look again.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,18 +11,26 @@
 
 #include "pg/base/compat.h"
 
-/* A counter that grows with each change of the catalogs above (relcache
- * invalidation or a version column): caches compare it.  */
+/*
+ * A number that grows with each change that was announced, of foreign servers and
+ * user mappings, too.  A cache keeps the number as of which it was filled.  To be
+ * called inside a transaction.
+ */
 extern uint64 cdc_catalog_generation(void);
 
-/* Makes it grow everywhere at commit (here at the next command). */
+/*
+ * Announces that the current transaction changed the extension's tables: the number
+ * grows in this session at the next command, in others at the commit.
+ */
 extern void cdc_catalog_changed(void);
 
-
-/* The same, and the supervisor looks again at commit. */
+/*
+ * Announces that it changed what runs: as cdc_catalog_changed(), and the supervisor
+ * looks again at the commit.
+ */
 extern void cdc_subscription_changed(void);
 
-/* From _PG_init(): watches for changes of the extension's tables. */
+/* From _PG_init(): begins to watch. */
 extern void cdc_catalog_init(void);
 
 #endif							/* CDC_PG_CATALOG_CHANGES_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * failure.c
- *	  Records what the workers of a subscription fail with.
+ *	  Recording what the workers of a subscription fail with.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,7 +9,6 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "utils/builtins.h"
 
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
@@ -30,7 +29,10 @@ cdc_failure_record(const char *subscription, const char *worker, const char *err
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	/* One writer a row: the worker, or the supervisor while there is none. */
+	/*
+	 * A row has one writer, the worker or, while there is none, the supervisor: no
+	 * other can insert it in between.
+	 */
 	if (cdc_spi_run(&update, subscription, worker, error) == 0)
 		(void) cdc_spi_run(&insert, subscription, worker, error);
 	cdc_notify(subscription, psprintf("%s_error", worker), NULL, error);
@@ -61,7 +63,7 @@ cdc_failure_text(const ErrorData *edata)
 	if (edata->hint)
 		appendStringInfo(&buf, "\nHINT:  %s", edata->hint);
 
-	/* its first line is the innermost: table and column, where it is about one */
+	/* the first line is the innermost: it names table and column, if it is about one */
 	if (edata->context)
 		appendStringInfo(&buf, "\nCONTEXT:  %.*s", (int) strcspn(edata->context, "\n"), edata->context);
 	return buf.data;

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * failure.h
- *	  cdc.subscription_failure: what the workers of a subscription last failed
- *	  with.
+ *	  cdc.subscription_failure: what each worker of a subscription last failed with,
+ *	  and how often in succession.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,14 +11,20 @@
 
 #include "pg/base/compat.h"
 
-/* One more failure in a row, with a notification; in the caller's transaction. */
+/*
+ * Counts one more failure of a worker ("pull", "apply", ...) in the caller's
+ * transaction, and sends a notification at its commit.  error: cdc_failure_text().
+ */
 extern void cdc_failure_record(const char *subscription, const char *worker,
 							   const char *error);
 
-/* The row is over: the last error stays to be read. */
+/* The worker has succeeded: sets the count to 0; the last error stays to be read. */
 extern void cdc_failure_clear(const char *subscription, const char *worker);
 
-/* message, detail and hint of an error as one text. */
+/*
+ * Message, detail, hint and the innermost line of the context of an error as one
+ * text; palloc'ed.
+ */
 extern char *cdc_failure_text(const ErrorData *edata);
 
 #endif							/* CDC_PG_CATALOG_FAILURE_H */

@@ -33,7 +33,7 @@ extern CdcKafkaField cdc_kafka_field_by_name(const char *name);
 /* The elements of a path like {a,b}; ERROR when it is none. */
 extern int	cdc_kafka_parse_json_path(const char *string, const char ***path);
 
-/* In the order of the words in options.c. */
+/* In the order of the words in option_table.c. */
 typedef enum CdcKafkaFormat
 {
 	CDC_KAFKA_FORMAT_MESSAGE,	/* columns are parts of messages */
@@ -46,7 +46,7 @@ typedef enum CdcKafkaMissing
 	CDC_KAFKA_MISSING_SKIP
 } CdcKafkaMissing;
 
-/* A foreign table's own options, as options.c reads them. */
+/* A foreign table's own options, as option_table.c stores them. */
 typedef struct CdcKafkaTableOptions
 {
 	const char *topic;			/* UTF-8; NULL: the column topic tells it, for INSERT only */

@@ -4,11 +4,11 @@
  *	  Options of cdc_kafka: who may set which property of librdkafka, and
  *	  reading them for use.
  *
- * Every property is an option, its dots written as underscores; librdkafka
- * itself is asked which there are and what values they take.  Secrets and names
- * of users belong to user mappings, which only their user and the server's
- * owner can read; where to connect to, and files of the database server, to
- * servers; the rest to servers or foreign tables.
+ * Every property is an option, its dots written as underscores; librdkafka itself
+ * says which there are and what values they take.  Secrets and names of users
+ * belong to user mappings, which only their user and the server's owner can read.
+ * Addresses and files of the database server belong to servers, the rest to servers
+ * or foreign tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,10 +20,8 @@
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
-#include "mb/pg_wchar.h"
-#include "utils/builtins.h"
 
-#include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/kafka_field.h"
 #include "pg/catalog/option_table.h"
 
@@ -60,16 +58,20 @@ cdc_kafka_property_value(List *options, const char *property)
  * Reading
  */
 
+/* The properties that were read so far. */
 typedef struct Properties
 {
-	CdcKafkaProperty *list;
+	CdcKafkaProperty *list;		/* has room for all options of all lists */
 	int			n;
 } Properties;
 
-/* foreign: the list has options of others, too. */
+/*
+ * Adds a list of options of one scope.  foreign: the list has options of the
+ * owner's own, too, which are passed over.
+ */
 static void
-read_list(CdcOptionScope scope, List *list, bool foreign, Properties *properties,
-		  CdcKafkaOptions *options)
+add_options(CdcOptionScope scope, List *list, bool foreign, Properties *properties,
+			CdcKafkaOptions *options)
 {
 	ListCell   *lc;
 
@@ -85,7 +87,7 @@ read_list(CdcOptionScope scope, List *list, bool foreign, Properties *properties
 		if (foreign && cdc_kafka_property_use(name, NULL) == CDC_KAFKA_UNKNOWN)
 			continue;
 		properties->list[properties->n].name = name;
-		properties->list[properties->n].value = pg_server_to_any(value, strlen(value), PG_UTF8);
+		properties->list[properties->n].value = cdc_to_utf8(value);
 		properties->n++;
 	}
 }
@@ -100,10 +102,10 @@ cdc_kafka_options_read(List *server, List *mapping, List *overrides, CdcKafkaOpt
 	properties.list = palloc((list_length(server) + list_length(mapping) + list_length(overrides) + 1) *
 							 sizeof(CdcKafkaProperty));
 	properties.n = 0;
-	read_list(SCOPE_KAFKA_SERVER, server, false, &properties, options);
-	read_list(SCOPE_KAFKA_OVERRIDE, overrides, true, &properties, options);
-	/* last: nobody but the mapping's user says who connects */
-	read_list(SCOPE_KAFKA_USER, mapping, false, &properties, options);
+	add_options(SCOPE_KAFKA_SERVER, server, false, &properties, options);
+	add_options(SCOPE_KAFKA_OVERRIDE, overrides, true, &properties, options);
+	/* The mapping comes last, so that nobody but its user says who connects. */
+	add_options(SCOPE_KAFKA_USER, mapping, false, &properties, options);
 	options->properties = properties.list;
 	options->nproperties = properties.n;
 }
@@ -112,8 +114,9 @@ cdc_kafka_options_read(List *server, List *mapping, List *overrides, CdcKafkaOpt
  * Checking
  */
 
+/* ERROR for a property that belongs elsewhere; the hint says where. */
 static void
-wrong_place(CdcOptionScope scope, const char *option, bool credential)
+report_wrong_place(CdcOptionScope scope, const char *option, bool credential)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
@@ -125,6 +128,7 @@ wrong_place(CdcOptionScope scope, const char *option, bool credential)
 			 errhint("Set it with CREATE SERVER or ALTER SERVER ... OPTIONS (%s '...'); it says where credentials are sent.", option)));
 }
 
+/* ERROR where the scope may not set the property, or the value does not fit. */
 static void
 check_property(CdcOptionScope scope, const char *option, const char *value)
 {
@@ -154,26 +158,26 @@ check_property(CdcOptionScope scope, const char *option, const char *value)
 		case CDC_KAFKA_CREDENTIAL:
 		case CDC_KAFKA_SECRET:
 			if (!mapping)
-				wrong_place(scope, option, true);
+				report_wrong_place(scope, option, true);
 			break;
 		case CDC_KAFKA_CONNECTION:
 		case CDC_KAFKA_FILE:
 			if (!server)
-				wrong_place(scope, option, false);
+				report_wrong_place(scope, option, false);
 			break;
 		case CDC_KAFKA_TUNING:
 			if (mapping)
-				wrong_place(scope, option, false);
+				report_wrong_place(scope, option, false);
 			break;
 	}
-	if (cdc_failed(cdc_kafka_property_check(name, pg_server_to_any(value, strlen(value), PG_UTF8), &err)))
+	if (cdc_failed(cdc_kafka_property_check(name, cdc_to_utf8(value), &err)))
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("invalid value for option \"%s\"", option),
 				 err.detail[0] != '\0' ? errdetail("%s", err.detail) : errdetail("%s.", err.message)));
 }
 
-/* What Kafka takes as the name of a topic. */
+/* ERROR for what Kafka does not take as the name of a topic. */
 static void
 check_topic(const char *name)
 {
@@ -188,7 +192,10 @@ check_topic(const char *name)
 			 errhint("Names of topics have 1 to 249 letters (a-z, A-Z), digits, dots, underscores and hyphens.")));
 }
 
-/* A property may have two spellings, of which none would be seen to count. */
+/*
+ * ERROR where a property is set in two spellings, as nobody could see which of them
+ * counts.
+ */
 static void
 check_unique(List *list, const DefElem *def)
 {
@@ -204,6 +211,48 @@ check_unique(List *list, const DefElem *def)
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					 errmsg("options \"%s\" and \"%s\" are the same", other->defname, def->defname)));
 	}
+}
+
+/* The scope of the options that a system catalog keeps; false: it keeps none of ours. */
+static bool
+scope_of_catalog(Oid catalog, CdcOptionScope *scope)
+{
+	if (catalog == ForeignServerRelationId)
+		*scope = SCOPE_KAFKA_SERVER;
+	else if (catalog == UserMappingRelationId)
+		*scope = SCOPE_KAFKA_USER;
+	else if (catalog == ForeignTableRelationId)
+		*scope = SCOPE_KAFKA_TABLE;
+	else if (catalog == AttributeRelationId)
+		*scope = SCOPE_KAFKA_COLUMN;
+	else
+		return false;
+	return true;
+}
+
+/*
+ * Whether the option is one of ours, no property of librdkafka; ERROR where its value
+ * does not fit.
+ */
+static bool
+is_own_option(CdcOptionScope scope, const DefElem *def)
+{
+	const char *value = defGetString((DefElem *) def);
+
+	return cdc_option_set(scope, def->defname, value, NULL) ||
+		(scope == SCOPE_KAFKA_TABLE &&
+		 cdc_option_set(SCOPE_KAFKA_OVERRIDE, def->defname, value, NULL));
+}
+
+/* ERROR for an option of a column that there is not, or whose value does not fit. */
+static void
+check_column_option(const DefElem *def)
+{
+	if (!is_own_option(SCOPE_KAFKA_COLUMN, def))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("invalid option \"%s\"", def->defname),
+				 errhint("Valid options are: %s.", cdc_option_names(SCOPE_KAFKA_COLUMN))));
 }
 
 PG_FUNCTION_INFO_V1(cdc_kafka_fdw_validator);
@@ -226,34 +275,19 @@ cdc_kafka_fdw_validator(PG_FUNCTION_ARGS)
 	{
 		DefElem    *def = lfirst(lc);
 
-		if (catalog == ForeignServerRelationId)
-			scope = SCOPE_KAFKA_SERVER;
-		else if (catalog == UserMappingRelationId)
-			scope = SCOPE_KAFKA_USER;
-		else if (catalog == ForeignTableRelationId)
-			scope = SCOPE_KAFKA_TABLE;
-		else if (catalog == AttributeRelationId)
-			scope = SCOPE_KAFKA_COLUMN;
-		else
-			scope = SCOPE_SUBSCRIPTION;
-		if (scope == SCOPE_SUBSCRIPTION ||
-			(scope == SCOPE_KAFKA_COLUMN &&
-			 !cdc_option_set(scope, def->defname, defGetString(def), NULL)))
+		if (!scope_of_catalog(catalog, &scope))
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					 errmsg("invalid option \"%s\"", def->defname),
-					 scope == SCOPE_KAFKA_COLUMN ?
-					 errhint("Valid options are: %s.", cdc_option_names(scope)) :
 					 errhint("Options belong to servers, user mappings and foreign tables of %s.", CDC_KAFKA_FDW)));
+		if (scope == SCOPE_KAFKA_COLUMN)
+			check_column_option(def);
 		check_unique(list, def);
 		if (scope == SCOPE_KAFKA_TABLE && strcmp(def->defname, "topic") == 0)
 			check_topic(defGetString(def));
 		if (strcmp(def->defname, "json_path") == 0)
 			(void) cdc_kafka_parse_json_path(defGetString(def), &path);
-		if (scope != SCOPE_KAFKA_COLUMN &&
-			!cdc_option_set(scope, def->defname, defGetString(def), NULL) &&
-			!(scope == SCOPE_KAFKA_TABLE &&
-			  cdc_option_set(SCOPE_KAFKA_OVERRIDE, def->defname, defGetString(def), NULL)))
+		if (scope != SCOPE_KAFKA_COLUMN && !is_own_option(scope, def))
 			check_property(scope, def->defname, defGetString(def));
 	}
 	PG_RETURN_VOID();

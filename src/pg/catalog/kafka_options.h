@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * kafka_options.h
- *	  Options of cdc_kafka: our own are in the table of options.c, all others
- *	  are properties of librdkafka, their dots written as underscores.
+ *	  Options of cdc_kafka: some are in the table of option_table.c, all others are
+ *	  properties of librdkafka, their dots written as underscores.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,18 +16,21 @@
 #define CDC_KAFKA_FDW	"cdc_kafka"
 
 /*
- * Fills *options from the DefElem lists of a server, a user mapping and what
- * comes before the server's (a foreign table's, a subscription's); palloc'ed,
- * UTF-8.  What is neither ours nor a property is an ERROR in the server and the
- * mapping, and passed over in overrides, which have options of their owner's.
+ * Fills *options from DefElem lists: of a server, of a user mapping, and those that
+ * override the server's (of a foreign table or a subscription).  Strings are UTF-8
+ * and palloc'ed in the current context, or constant.  What overrides have besides
+ * options of the client is passed over.  ERROR where a value does not fit.
  */
 extern void cdc_kafka_options_read(List *server, List *mapping, List *overrides,
 								   CdcKafkaOptions *options);
 
-/* A property's name from an option's: "sasl_username" to "sasl.username"; palloc'ed. */
+/* The property that an option sets: "sasl.username" for "sasl_username"; palloc'ed. */
 extern char *cdc_kafka_property_name(const char *option);
 
-/* The property's value in a list of options, with dots or underscores; NULL: not there. */
+/*
+ * The value that a list of options has for a property, which may be written with
+ * dots or underscores there; NULL: none.
+ */
 extern const char *cdc_kafka_property_value(List *options, const char *property);
 
 #endif							/* CDC_PG_CATALOG_KAFKA_OPTIONS_H */

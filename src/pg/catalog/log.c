@@ -15,8 +15,8 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
-
 
 void
 cdc_log(const char *subscription, const char *kind, const char *message, const char *detail)
@@ -42,16 +42,21 @@ cdc_log(const char *subscription, const char *kind, const char *message, const c
 	cdc_spi_end(&spi);
 }
 
-/* Appends ,"key":"value", the value cut to what leaves room in a notification. */
+/*
+ * A value's bytes in a notification: its payload is less than 8000 bytes, and
+ * escaping makes up to 6 of one byte.
+ */
+#define MAX_VALUE_BYTES		600
+
+/* Appends "key":"value", with a comma before all but the first; nothing for NULL. */
 static void
 append_member(StringInfo json, const char *key, const char *value)
 {
-	/* A payload is less than 8000 bytes and escaping makes up to 6 of one. */
 	int			len;
 
 	if (value == NULL)
 		return;
-	len = pg_mbcliplen(value, strlen(value), 600);
+	len = pg_mbcliplen(value, strlen(value), MAX_VALUE_BYTES);
 	appendStringInfoChar(json, json->len > 1 ? ',' : ' ');
 	escape_json(json, key);
 	appendStringInfoChar(json, ':');

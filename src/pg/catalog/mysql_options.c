@@ -6,13 +6,16 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/option_table.h"
+#include "pg/catalog/mysql_options.h"
 
 #include "access/reloptions.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
 
+#include "pg/catalog/option_table.h"
+
+/* Stores a list of options; those of which it knows no field are passed over. */
 static void
 read_list(CdcOptionScope scope, List *list, CdcMysqlOptions *opt)
 {
@@ -50,7 +53,7 @@ cdc_mysql_server_id_base(List *server)
 	return 0;
 }
 
-/* Options that say nothing, or the opposite, together. */
+/* ERROR for options that need another one, which is not set. */
 static void
 check_server_combination(List *list)
 {

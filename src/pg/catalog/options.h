@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * options.h
- *	  The options of servers, user mappings and subscriptions: one table of
- *	  names, types, defaults and texts; the validators and parsers read it.
+ *	  The options of subscriptions and publications, as structs.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,8 +10,7 @@
 
 #include "pg/base/compat.h"
 #include "core/event.h"
-#include "pg/datum/convert.h"
-#include "utils/jsonb.h"
+#include "pg/datum/converter.h"
 
 /* How a history table is partitioned (by ingested_at). */
 typedef enum CdcHistoryPartition
@@ -22,7 +20,7 @@ typedef enum CdcHistoryPartition
 	CDC_PARTITION_NONE
 } CdcHistoryPartition;
 
-/* XA COMMIT of what was prepared before the binlogs at hand. */
+/* What pull does at XA COMMIT of what was prepared before the first binlog there is. */
 typedef enum CdcXaUnknown
 {
 	CDC_XA_UNKNOWN_ERROR,
@@ -36,7 +34,7 @@ typedef enum CdcOnError
 	CDC_ON_ERROR_LOG
 } CdcOnError;
 
-/* Kafka: where the source's transactions end. */
+/* Where transactions of a Kafka source end. */
 typedef enum CdcCommitBoundary
 {
 	CDC_BOUNDARY_AUTO,			/* as PARTITION when there is one partition, else MESSAGE */
@@ -44,27 +42,38 @@ typedef enum CdcCommitBoundary
 	CDC_BOUNDARY_PARTITION		/* where a message of the partition says so */
 } CdcCommitBoundary;
 
-/* cdc.subscription.options, defaults filled in (src/pg/catalog/options.c has the list). */
+/* cdc.subscription.options with the defaults; option_table.c describes each option. */
 typedef struct CdcSubscriptionOptions
 {
-	int			batch_events;	/* a pull transaction of a worker closes after this many events */
+	/* how workers commit */
+	int			batch_events;	/* a pull transaction closes after this many events */
 	int			batch_bytes;	/* ... or this many bytes of binlog */
 	int			batch_delay_ms; /* ... or this time after its first event */
-	int			memory_limit;	/* bytes of a source transaction held in memory */
-	int			apply_memory_limit; /* bytes of reduced rows that apply keeps */
-	bool		synchronous_commit; /* of the workers; off loses nothing, see doc */
+	bool		synchronous_commit; /* off loses nothing, see doc */
+
+	/* memory, in bytes */
+	int			memory_limit;	/* of a source transaction, before it goes to a file */
+	int			apply_memory_limit; /* of reduced rows that apply keeps */
+
+	/* history and its events */
+	CdcHistoryPartition history_partition;
+	CdcEventOptions event;
+
+	/* values and types of targets */
 	CdcZeroDate zero_date;
 	CdcNulInText nul_in_text;
-	bool		tinyint1_boolean;
-	bool		bit1_boolean;
-	CdcHistoryPartition history_partition;
+	bool		tinyint1_boolean;	/* tinyint(1) becomes boolean in replicas */
+	bool		bit1_boolean;	/* bit(1) likewise */
+
+	/* pulling from a binlog */
 	CdcXaUnknown xa_unknown;
+
+	/* pulling from Kafka */
 	CdcOnError	on_error;
 	CdcCommitBoundary commit_boundary;
 	int			commit_wait_ms; /* for the rest of a transaction in a partition */
-	int			metadata_refresh_ms;
+	int			metadata_refresh_ms;	/* between looks for new topics and partitions */
 	const char *group_id;		/* NULL: made of database and subscription; "": none */
-	CdcEventOptions event;
 } CdcSubscriptionOptions;
 
 typedef enum CdcPublishFormat
@@ -74,27 +83,14 @@ typedef enum CdcPublishFormat
 	CDC_PUBLISH_ES_BULK			/* lines of Elasticsearch's bulk API */
 } CdcPublishFormat;
 
-/* cdc.publication.options, defaults filled in (options.c has the list). */
+/* cdc.publication.options with the defaults; option_table.c describes each option. */
 typedef struct CdcPublicationOptions
 {
 	bool		tombstones;		/* a message without a value after each delete */
-	const char *ddl_topic;		/* template; "" = DDL is left out */
-	const char *raw_topic;		/* of events that belong to no table */
-	const char *index_template; /* es_bulk: _index */
-	const char *transactional_id;	/* or NULL */
+	const char *ddl_topic;		/* template of the topic of DDL; "": it is left out */
+	const char *raw_topic;		/* of events that belong to no table; "": left out */
+	const char *index_template; /* es_bulk: template of _index */
+	const char *transactional_id;	/* NULL: not sent in transactions of Kafka */
 } CdcPublicationOptions;
-
-/*
- * Fills *opt from a subscription's options (a JSON object; NULL or {} = all
- * defaults).  ERROR with a hint that lists the valid names or values when an
- * option is unknown or does not fit.
- */
-extern void cdc_subscription_options_parse(const Jsonb *options, CdcSubscriptionOptions *opt);
-
-/* The same for a publication's. */
-extern void cdc_publication_options_parse(const Jsonb *options, CdcPublicationOptions *opt);
-
-/* ERROR when apply could not work with the events as they are asked for. */
-extern void cdc_subscription_options_check_replicas(const CdcSubscriptionOptions *opt);
 
 #endif							/* CDC_PG_CATALOG_OPTIONS_H */

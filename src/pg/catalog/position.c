@@ -15,7 +15,7 @@
 #include "pg/base/error.h"
 #include "pg/catalog/spi.h"
 
-/* 0 stands for an unknown time. */
+/* An argument of type timestamptz; 0, an unknown time, is NULL. */
 static Datum
 time_or_null(TimestampTz ts, char *null)
 {
@@ -23,8 +23,9 @@ time_or_null(TimestampTz ts, char *null)
 	return TimestampTzGetDatum(ts);
 }
 
+/* ERROR: the subscription was dropped after it was read. */
 static void
-row_missing(const char *table, const CdcSubscription *sub)
+report_row_missing(const char *table, const CdcSubscription *sub)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -47,7 +48,7 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 
 	cdc_spi_begin(&spi);
 	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
-		row_missing("cdc.subscription_position", sub);
+		report_row_missing("cdc.subscription_position", sub);
 	pos->file = cdc_spi_text(&spi, 0, 1);
 	pos->file_offset = cdc_spi_int64(0, 2);
 	pos->gtid_set = cdc_spi_text(&spi, 0, 3);
@@ -100,7 +101,7 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 	values[13] = Int64GetDatum(pos->skipped_events);
 	values[14] = Int64GetDatum(pos->version);
 	if (cdc_spi_execute(&stmt, values, nulls) == 0)
-		row_missing("cdc.subscription_position", sub);
+		report_row_missing("cdc.subscription_position", sub);
 	cdc_spi_end(&spi);
 }
 
@@ -117,7 +118,7 @@ cdc_progress_get(const CdcSubscription *sub, CdcProgress *progress)
 
 	cdc_spi_begin(&spi);
 	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
-		row_missing("cdc.subscription_progress", sub);
+		report_row_missing("cdc.subscription_progress", sub);
 	progress->applied_seq = cdc_spi_int64(0, 1);
 	progress->position = cdc_spi_text(&spi, 0, 2);
 	progress->gtid = cdc_spi_text(&spi, 0, 3);
@@ -146,7 +147,7 @@ cdc_progress_set(const CdcSubscription *sub, const CdcProgress *progress)
 	values[3] = cdc_text_or_null(progress->gtid, &nulls[3]);
 	values[4] = time_or_null(progress->source_ts, &nulls[4]);
 	if (cdc_spi_execute(&stmt, values, nulls) == 0)
-		row_missing("cdc.subscription_progress", sub);
+		report_row_missing("cdc.subscription_progress", sub);
 	cdc_spi_end(&spi);
 }
 

@@ -14,39 +14,51 @@
 #include "datatype/timestamp.h"
 #include "pg/catalog/subscription.h"
 
-/* cdc.subscription_position: written by pull only. */
+/* cdc.subscription_position: only pull writes it. */
 typedef struct CdcPosition
 {
-	char	   *file;			/* NULL: never pulled */
-	int64		file_offset;
+	/* where in the source; Kafka has rows in cdc.subscription_partition instead */
+	char	   *file;			/* NULL: nothing was pulled yet */
+	int64		file_offset;	/* bytes */
 	char	   *gtid_set;		/* NULL: the source has no GTIDs */
 	char	   *source_uuid;	/* what names the server, or NULL */
 	char	   *source_address; /* which of the hosts it is, or NULL */
-	int64		last_seq;		/* of the last event in history, 0 = none */
+	int64		version;		/* Kafka: grows with each change of those rows */
+
+	/* where in the history */
+	int64		last_seq;		/* of the last event; 0 = none */
 	TimestampTz source_ts;		/* commit time of the last transaction seen; 0 = none */
-	int64		transactions;	/* counters since creation */
+
+	/* what apply must wait for after a copy */
+	char	   *snapshot_join;	/* position that the stream must pass before apply may
+								 * show a copied table; NULL = nothing is pending */
+	int64		barrier_seq;	/* apply commits only at boundaries >= this */
+
+	/* counters since creation */
+	int64		transactions;
 	int64		events;
 	int64		bytes;
 	int64		skipped_events; /* of unknown types that may be ignored */
-	char	   *snapshot_join;	/* position that the stream must pass before apply may
-								 * show a copied table; NULL = nothing pending */
-	int64		barrier_seq;	/* apply commits only at boundaries >= this */
-	int64		version;		/* Kafka: of the rows in cdc.subscription_partition */
 } CdcPosition;
 
-/* Latest committed row (call after cdc_subscription_lock). */
+/*
+ * Reads the row as last committed, if the writer's lock was taken before
+ * (cdc_subscription_lock()); strings are palloc'ed in the current context.  ERROR
+ * when the subscription is gone.
+ */
 extern void cdc_position_get(const CdcSubscription *sub, CdcPosition *pos);
 extern void cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos);
 
-/* cdc.subscription_progress: written by apply only. */
+/* cdc.subscription_progress: only apply writes it. */
 typedef struct CdcProgress
 {
-	int64		applied_seq;
-	char	   *position;		/* history.position of applied_seq, or NULL */
-	char	   *gtid;
-	TimestampTz source_ts;
+	int64		applied_seq;	/* all events up to this one are in the targets */
+	char	   *position;		/* of that event, as in the history; or NULL */
+	char	   *gtid;			/* likewise */
+	TimestampTz source_ts;		/* its commit time; 0 = unknown */
 } CdcProgress;
 
+/* As the functions for positions. */
 extern void cdc_progress_get(const CdcSubscription *sub, CdcProgress *progress);
 extern void cdc_progress_set(const CdcSubscription *sub, const CdcProgress *progress);
 

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * spi.c
- *	  SQL on the extension's own tables, with kept plans and the rights of the
- *	  extension's owner.
+ *	  SQL from within: statements on the extension's own tables, which run as the
+ *	  extension's owner, and statements that run as the current user.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,8 +18,38 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-Oid
-cdc_extension_owner(void)
+void
+cdc_spi_connect(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+void
+cdc_spi_disconnect(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}
+
+void
+cdc_spi_command(const char *sql)
+{
+	int			rc;
+
+	cdc_spi_connect();
+	rc = SPI_execute(sql, false, 0);
+	if (rc < 0)
+		elog(ERROR, "could not execute: %s: %s", sql, SPI_result_code_string(rc));
+	cdc_spi_disconnect();
+}
+
+/*
+ * The owner of the extension's tables.  They exist only while the extension does:
+ * ERROR when it is not installed in this database.
+ */
+static Oid
+extension_owner(void)
 {
 	Oid			nsp = get_namespace_oid("cdc", true);
 	Oid			relid = InvalidOid;
@@ -45,11 +75,10 @@ cdc_extension_owner(void)
 void
 cdc_spi_begin(CdcSpi *spi)
 {
-	Oid			owner = cdc_extension_owner();
+	Oid			owner = extension_owner();
 
 	spi->caller = CurrentMemoryContext;
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	cdc_spi_connect();
 	GetUserIdAndSecContext(&spi->userid, &spi->sec_context);
 	SetUserIdAndSecContext(owner, spi->sec_context | SECURITY_LOCAL_USERID_CHANGE);
 }
@@ -58,8 +87,7 @@ void
 cdc_spi_end(CdcSpi *spi)
 {
 	SetUserIdAndSecContext(spi->userid, spi->sec_context);
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
+	cdc_spi_disconnect();
 	MemoryContextSwitchTo(spi->caller);
 }
 

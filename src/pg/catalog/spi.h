@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * spi.h
- *	  SQL on the extension's own tables: kept plans, run as the extension's
- *	  owner, so that a subscription's owner needs no rights on them.
+ *	  SQL from within: statements on the extension's own tables, which run as the
+ *	  extension's owner, and statements that run as the current user.
  *
- * As the statements run with more rights than the caller's while his
- * search_path is in force, each name in them is qualified, operators too:
+ * The former let a subscription's owner do without rights on those tables.  They
+ * run with more rights than the caller has, while the caller's search_path is in
+ * force.  So they are constant, and each name in them is qualified, operators too:
  * OPERATOR(pg_catalog.=).
  *
  *-------------------------------------------------------------------------
@@ -18,52 +19,70 @@
 
 #define CDC_STATEMENT_ARGS	16
 
-/* A static one each; the plan is made at first use and kept. */
+/* A static variable each; the plan is made at first use and kept by the session. */
 typedef struct CdcStatement
 {
 	const char *sql;
 	int			nargs;
 	Oid			argtypes[CDC_STATEMENT_ARGS];
-	SPIPlanPtr	plan;
+	SPIPlanPtr	plan;			/* NULL until the first use */
 } CdcStatement;
 
+/*
+ * As the extension's owner
+ */
+
+/* What cdc_spi_end() puts back. */
 typedef struct CdcSpi
 {
-	MemoryContext caller;		/* current at cdc_spi_begin() */
-	Oid			userid;			/* whose rights cdc_spi_end() puts back */
+	MemoryContext caller;		/* current at cdc_spi_begin(); texts of results go there */
+	Oid			userid;			/* whose rights were in force */
 	int			sec_context;
 } CdcSpi;
 
-/* Connects and becomes the extension's owner; undone by cdc_spi_end() or abort. */
+/* Connects to SPI and becomes the extension's owner, until cdc_spi_end() or abort. */
 extern void cdc_spi_begin(CdcSpi *spi);
 extern void cdc_spi_end(CdcSpi *spi);
 
 /*
- * Runs the statement and returns the number of rows; the result is in
- * SPI_tuptable.  nulls may be NULL.
+ * Runs a statement between begin and end.  Returns the number of rows, which are
+ * in SPI_tuptable until the next statement or the end.  nulls has ' ' or 'n' for
+ * each argument; it may be NULL.
  */
 extern uint64 cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls);
 
 /*
- * The same, begin and end included, for a statement of which only the number
- * of rows matters and whose arguments are all text: as many strings as it has
- * arguments, NULL allowed.
+ * Begin, execute and end for a statement of which only the number of rows matters,
+ * and whose arguments are all text: as many strings as it has arguments, which may
+ * be NULL.
  */
 extern uint64 cdc_spi_run(CdcStatement *stmt,...);
 
-/* Fields of the result's rows; columns count from 1. */
-extern char *cdc_spi_text(CdcSpi *spi, uint64 row, int column);	/* in spi->caller; NULL for NULL */
+/*
+ * Fields of the result's rows; columns count from 1.  Texts and arrays are copied
+ * into spi->caller, and are NULL for NULL; cdc_spi_int64() gives 0 for NULL, and
+ * the datum of cdc_spi_datum() lives as long as the result.
+ */
+extern char *cdc_spi_text(CdcSpi *spi, uint64 row, int column);
+extern char **cdc_spi_text_array(CdcSpi *spi, uint64 row, int column, int *n);
+extern int64 cdc_spi_int64(uint64 row, int column);
 extern Datum cdc_spi_datum(uint64 row, int column, bool *isnull);
-extern int64 cdc_spi_int64(uint64 row, int column); /* 0 for NULL */
-extern char **cdc_spi_text_array(CdcSpi *spi, uint64 row, int column, int *n);	/* NULL for NULL */
 
-/* A text datum, or NULL noted in *null ('n' or ' '). */
+/* An argument of type text; for NULL, *null becomes 'n', else ' '. */
 extern Datum cdc_text_or_null(const char *s, char *null);
 
-/* A text[] of n strings. */
+/* An argument of type text[] from n strings. */
 extern Datum cdc_text_array(const char *const *strings, int n);
 
-/* The owner of the extension's tables; ERROR when it is not installed here. */
-extern Oid	cdc_extension_owner(void);
+/*
+ * As the current user
+ */
+
+/* Connects to SPI, until cdc_spi_disconnect() or abort. */
+extern void cdc_spi_connect(void);
+extern void cdc_spi_disconnect(void);
+
+/* Runs one statement that returns no rows; connects and disconnects. */
+extern void cdc_spi_command(const char *sql);
 
 #endif							/* CDC_PG_CATALOG_SPI_H */

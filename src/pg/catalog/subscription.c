@@ -19,11 +19,14 @@
 #include "utils/lsyscache.h"
 
 #include "core/pattern.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_storage.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/kafka_options.h"
+#include "pg/catalog/option_json.h"
 #include "pg/catalog/spi.h"
 
-
-/* Fourth field of our advisory lock tags; 1 and 2 are pg_advisory_lock()'s. */
+/* The fourth field of our advisory locks' tags; pg_advisory_lock() uses 1 and 2. */
 #define CDC_LOCK_SPACE	0x0CDC
 
 #define SUBSCRIPTION_COLUMNS \
@@ -31,9 +34,9 @@
 	" s.exclude, s.target_schema::pg_catalog.text, s.history, s.start_position," \
 	" s.copy_data, s.enabled, s.options, s.added, s.topics, s.format FROM cdc.subscription s "
 
-/* InvalidOid when there is no such relation (any more). */
+/* The relation of a qualified name; InvalidOid when there is none (any more). */
 static Oid
-relation_by_name(const char *qualified)
+lookup_relation(const char *qualified)
 {
 	List	   *names = CDC_QUALIFIED_NAMES(qualified);
 	Oid			nsp;
@@ -87,7 +90,7 @@ subscription_from_row(CdcSpi *spi)
 	cdc_subscription_options_parse(isnull ? NULL : DatumGetJsonbP(options), &sub->opt);
 	MemoryContextSwitchTo(old);
 
-	sub->history = relation_by_name(history);
+	sub->history = lookup_relation(history);
 	if (!OidIsValid(sub->history))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -169,9 +172,7 @@ cdc_subscription_wants(const CdcSubscription *sub, const char *database, const c
 							  database, table);
 }
 
-/*
- * The process that holds the lock, or 0 when it is gone meanwhile.
- */
+/* The id of the process that holds the lock; 0: none does any more. */
 static int
 lock_holder(const LOCKTAG *tag)
 {
@@ -187,8 +188,9 @@ lock_holder(const LOCKTAG *tag)
 	return 0;
 }
 
+/* The advisory lock of a writer. */
 static LOCKTAG
-writer_lock(const CdcSubscription *sub, CdcWriter writer)
+writer_lock_tag(const CdcSubscription *sub, CdcWriter writer)
 {
 	LOCKTAG		tag;
 
@@ -199,7 +201,7 @@ writer_lock(const CdcSubscription *sub, CdcWriter writer)
 bool
 cdc_subscription_try_lock(const CdcSubscription *sub, CdcWriter writer)
 {
-	LOCKTAG		tag = writer_lock(sub, writer);
+	LOCKTAG		tag = writer_lock_tag(sub, writer);
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
@@ -207,7 +209,7 @@ cdc_subscription_try_lock(const CdcSubscription *sub, CdcWriter writer)
 void
 cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer)
 {
-	LOCKTAG		tag = writer_lock(sub, writer);
+	LOCKTAG		tag = writer_lock_tag(sub, writer);
 
 	if (cdc_subscription_try_lock(sub, writer))
 		return;

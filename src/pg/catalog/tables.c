@@ -14,7 +14,6 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 
-
 List *
 cdc_subscription_tables(const CdcSubscription *sub)
 {

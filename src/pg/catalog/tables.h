@@ -13,7 +13,7 @@
 #include "pg/catalog/subscription.h"
 #include "utils/jsonb.h"
 
-/* cdc.subscription_table */
+/* A row of cdc.subscription_table. */
 typedef struct CdcSubscriptionTable
 {
 	char	   *source_table;	/* database.table */
@@ -27,7 +27,16 @@ typedef struct CdcSubscriptionTable
 	bool		copy_data;		/* whether state i wants an initial copy */
 } CdcSubscriptionTable;
 
-extern List *cdc_subscription_tables(const CdcSubscription *sub);	/* of CdcSubscriptionTable * */
+/*
+ * The tables of a subscription, a list of CdcSubscriptionTable * in the order of
+ * their names; palloc'ed in the current context.
+ */
+extern List *cdc_subscription_tables(const CdcSubscription *sub);
+
+/*
+ * Sets the state of a table, and its error, which is NULL but in state 'e'; that
+ * state also sends a notification.
+ */
 extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table,
 										 char state, const char *error);
 

@@ -26,7 +26,10 @@ cdc_worker_start_count(const char *subscription, const char *worker)
 		2, {TEXTOID, TEXTOID}
 	};
 
-	/* One writer a row: the supervisor before the start, the worker behind it. */
+	/*
+	 * A row has one writer, the supervisor before the start and the worker after it:
+	 * no other can insert it in between.
+	 */
 	if (cdc_spi_run(&update, subscription, worker) == 0)
 		(void) cdc_spi_run(&insert, subscription, worker);
 }

@@ -14,10 +14,13 @@
 
 #include "pg/base/compat.h"
 
-/* A worker is about to be started: to be committed before it is. */
+/* Counts a start.  The supervisor commits this before it starts the worker. */
 extern void cdc_worker_start_count(const char *subscription, const char *worker);
 
-/* It has done something, or has ended without taking the server along. */
+/*
+ * Sets the count to 0: the worker has done something, or has ended without taking
+ * the server along.
+ */
 extern void cdc_worker_start_clear(const char *subscription, const char *worker);
 
 #endif							/* CDC_PG_CATALOG_WORKER_START_H */

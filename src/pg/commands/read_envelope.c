@@ -17,13 +17,14 @@
 #include "utils/tuplestore.h"
 
 #include "envelope/envelope.h"
+#include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/base/result_set.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/spi.h"
 #include "pg/datum/jsonb_document.h"
 #include "pg/datum/jsonb_writer.h"
 #include "pg/schema/schema.h"
-#include "pg/target/replica_table.h"
 
 enum
 {
@@ -44,7 +45,7 @@ enum
 static char *
 database_text(CdcString s)
 {
-	return cdc_replica_text(pnstrdup(s.data, s.len));
+	return cdc_from_utf8_copy(pnstrdup(s.data, s.len));
 }
 
 /* What is the same for all rows of a message. */
@@ -60,14 +61,12 @@ put_message(const CdcEnvelope *env, Datum *values, bool *nulls)
 	nulls[OUT_FORMAT] = nulls[OUT_OP] = false;
 	if (env->source_table != NULL)
 	{
-		values[OUT_SOURCE_TABLE] = CStringGetTextDatum(cdc_replica_text(env->source_table));
+		values[OUT_SOURCE_TABLE] = CStringGetTextDatum(cdc_from_utf8_copy(env->source_table));
 		nulls[OUT_SOURCE_TABLE] = false;
 	}
 	if (env->source_us != 0)
 	{
-		values[OUT_SOURCE_TS] =
-			TimestampTzGetDatum(env->source_us -
-								(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY);
+		values[OUT_SOURCE_TS] = TimestampTzGetDatum(cdc_timestamptz_of_unix_us(env->source_us));
 		nulls[OUT_SOURCE_TS] = false;
 	}
 	if (env->gtid.len > 0)
@@ -153,7 +152,7 @@ cdc_read_envelope(PG_FUNCTION_ARGS)
 				 errhint("Valid formats are: auto, maxwell, debezium, debezium_flat, goldengate, canal, quix, json.")));
 	memset(&message, 0, sizeof(message));
 	topic = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	message.topic.data = pg_server_to_any(topic, (int) strlen(topic), PG_UTF8);
+	message.topic.data = cdc_to_utf8(topic);
 	message.topic.len = strlen(message.topic.data);
 	if (!PG_ARGISNULL(0))
 	{

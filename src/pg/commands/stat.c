@@ -7,62 +7,54 @@
  */
 #include "pg/base/compat.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "pg/base/background.h"
+#include "pg/base/result_set.h"
 #include "pg/base/shmem.h"
+
+#if CDC_HAVE_WORKERS
+
+/* Adds a slot as a row of cdc.worker_status(). */
+static void
+add_slot(Tuplestorestate *rows, TupleDesc desc, const CdcSlotInfo *slot)
+{
+	Datum		values[6];
+	bool		nulls[6] = {false};
+
+	values[0] = Int32GetDatum(slot->subscription_id);
+	values[1] = CStringGetTextDatum(cdc_worker_kind_name(slot->kind));
+	values[2] = Int32GetDatum(slot->pid);
+	nulls[2] = slot->pid == 0;
+	values[3] = TimestampTzGetDatum(slot->since);
+	values[4] = TimestampTzGetDatum(slot->last_message);
+	nulls[4] = slot->last_message == 0;
+	values[5] = Int64GetDatum(slot->delay);
+	nulls[5] = slot->delay < 0;
+	tuplestore_putvalues(rows, desc, values, nulls);
+}
+
+#endif							/* CDC_HAVE_WORKERS */
 
 PG_FUNCTION_INFO_V1(cdc_worker_status);
 
-/* Rows of (subscription_id, worker, pid, since, last_message, delay). */
+/* cdc.worker_status() returns setof (subscription_id, worker, pid, since, last_message, delay) */
 Datum
 cdc_worker_status(PG_FUNCTION_ARGS)
 {
-	FuncCallContext *funcctx;
-
-	if (SRF_IS_FIRSTCALL())
-	{
-		MemoryContext old;
-		TupleDesc	desc;
-
-		funcctx = SRF_FIRSTCALL_INIT();
-		old = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
-		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-			elog(ERROR, "return type must be a row type");
-		funcctx->tuple_desc = BlessTupleDesc(desc);
+	TupleDesc	desc;
+	Tuplestorestate *rows = cdc_result_set_begin(fcinfo, &desc);
 #if CDC_HAVE_WORKERS
-		funcctx->user_fctx = palloc(sizeof(CdcSlotInfo) * CDC_SLOTS);
-		funcctx->max_calls = cdc_slot_list(MyDatabaseId, funcctx->user_fctx);
-#endif
-		MemoryContextSwitchTo(old);
-	}
+	CdcSlotInfo *slots = palloc(sizeof(CdcSlotInfo) * CDC_SLOTS);
+	int			n = cdc_slot_list(MyDatabaseId, slots);
+	int			i;
 
-	funcctx = SRF_PERCALL_SETUP();
-#if CDC_HAVE_WORKERS
-	if (funcctx->call_cntr < funcctx->max_calls)
-	{
-		CdcSlotInfo *slot = (CdcSlotInfo *) funcctx->user_fctx + funcctx->call_cntr;
-		Datum		values[6];
-		bool		nulls[6];
-
-		memset(nulls, 0, sizeof(nulls));
-		values[0] = Int32GetDatum(slot->subscription_id);
-		values[1] = CStringGetTextDatum(cdc_worker_kind_name(slot->kind));
-		values[2] = Int32GetDatum(slot->pid);
-		nulls[2] = slot->pid == 0;
-		values[3] = TimestampTzGetDatum(slot->since);
-		values[4] = TimestampTzGetDatum(slot->last_message);
-		nulls[4] = slot->last_message == 0;
-		values[5] = Int64GetDatum(slot->delay);
-		nulls[5] = slot->delay < 0;
-		SRF_RETURN_NEXT(funcctx, HeapTupleGetDatum(heap_form_tuple(funcctx->tuple_desc,
-																   values, nulls)));
-	}
+	for (i = 0; i < n; i++)
+		add_slot(rows, desc, &slots[i]);
+#else
+	(void) rows;
 #endif
-	SRF_RETURN_DONE(funcctx);
+	return (Datum) 0;
 }

@@ -15,7 +15,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -30,7 +29,7 @@
 #include "pg/base/error.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/options.h"
+#include "pg/catalog/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/pull/source_kind.h"
@@ -209,16 +208,6 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 }
 
 static void
-execute_as_caller(const char *sql)
-{
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not execute: %s", sql);
-	SPI_finish();
-}
-
-static void
 make_history(NewSubscription *new)
 {
 	const char *name = quote_qualified_identifier(new->history_schema, new->history_name);
@@ -232,22 +221,22 @@ make_history(NewSubscription *new)
 				 errmsg("relation %s already exists", name),
 				 errdetail("It would be the history table of subscription \"%s\".", new->sub.name),
 				 errhint("Name another one with history := '...', or drop it.")));
-	execute_as_caller(psprintf("CREATE TABLE %s ("
-							   "seq bigint NOT NULL, "
-							   "ingested_at timestamp with time zone NOT NULL, "
-							   "source_ts timestamp with time zone, "
-							   "source_table text, "
-							   "op \"char\" NOT NULL, "
-							   "position text, "
-							   "gtid text, "
-							   "event jsonb, "
-							   "raw bytea, "
-							   "commit boolean NOT NULL, "
-							   "key jsonb, "
-							   "PRIMARY KEY (seq%s))%s",
-							   name, CDC_GREENPLUM ? "" : ", ingested_at",
-							   partitioned ? " PARTITION BY RANGE (ingested_at)" :
-							   CDC_GREENPLUM ? " DISTRIBUTED BY (seq)" : ""));
+	cdc_spi_command(psprintf("CREATE TABLE %s ("
+							 "seq bigint NOT NULL, "
+							 "ingested_at timestamp with time zone NOT NULL, "
+							 "source_ts timestamp with time zone, "
+							 "source_table text, "
+							 "op \"char\" NOT NULL, "
+							 "position text, "
+							 "gtid text, "
+							 "event jsonb, "
+							 "raw bytea, "
+							 "commit boolean NOT NULL, "
+							 "key jsonb, "
+							 "PRIMARY KEY (seq%s))%s",
+							 name, CDC_GREENPLUM ? "" : ", ingested_at",
+							 partitioned ? " PARTITION BY RANGE (ingested_at)" :
+							 CDC_GREENPLUM ? " DISTRIBUTED BY (seq)" : ""));
 	CommandCounterIncrement();
 	new->sub.history = get_relname_relid(new->history_name, nsp);
 }
@@ -320,7 +309,7 @@ cdc_create_subscription(PG_FUNCTION_ARGS)
 
 	if (sub->target_schema != NULL && !OidIsValid(get_namespace_oid(sub->target_schema, true)))
 	{
-		execute_as_caller(psprintf("CREATE SCHEMA %s", quote_identifier(sub->target_schema)));
+		cdc_spi_command(psprintf("CREATE SCHEMA %s", quote_identifier(sub->target_schema)));
 		CommandCounterIncrement();
 	}
 	make_history(&new);

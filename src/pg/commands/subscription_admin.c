@@ -11,7 +11,6 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -25,7 +24,7 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/options.h"
+#include "pg/catalog/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
@@ -140,7 +139,7 @@ append_members(StringInfo json, Jsonb *object, Jsonb *other)
 			continue;
 		(void) JsonbIteratorNext(&it, &value, true);
 		if (value.type == jbvNull ||
-			(other != NULL && CDC_FIND_JSONB_KEY(&other->root, &key) != NULL))
+			(other != NULL && findJsonbValueFromContainer(&other->root, JB_FOBJECT, &key) != NULL))
 			continue;
 		if (json->len > 1)
 			appendStringInfoChar(json, ',');
@@ -281,16 +280,6 @@ delete_rows(const CdcSubscription *sub)
 	cdc_spi_end(&spi);
 }
 
-static void
-drop_history(const char *history)
-{
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(psprintf("DROP TABLE IF EXISTS %s", history), false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not drop table %s", history);
-	SPI_finish();
-}
-
 Datum
 cdc_drop_subscription(PG_FUNCTION_ARGS)
 {
@@ -317,7 +306,7 @@ cdc_drop_subscription(PG_FUNCTION_ARGS)
 	sub = read_for_drop(sub->name, &history);
 	delete_rows(sub);
 	if (PG_GETARG_BOOL(1))
-		drop_history(history);
+		cdc_spi_command(psprintf("DROP TABLE IF EXISTS %s", history));
 	cdc_log(sub->name, "subscription", "dropped",
 			PG_GETARG_BOOL(1) ? psprintf("with its history %s", history) :
 			psprintf("its history %s stays", history));

@@ -19,7 +19,7 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/options.h"
+#include "pg/catalog/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/pull/source_kind.h"

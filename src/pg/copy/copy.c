@@ -20,11 +20,12 @@
  */
 #include "pg/copy/copy.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/epoch.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/copy/row_source.h"
@@ -82,21 +83,13 @@ cdc_copy_tables(const CdcSubscription *sub)
 
 /* ---- names and definitions ---- */
 
-static char *
-to_utf8(const char *s)
-{
-	char	   *converted = pg_server_to_any(s, strlen(s), PG_UTF8);
-
-	return converted == s ? pstrdup(s) : converted;
-}
-
 /* The two parts of a table's name, in UTF-8; false where it has one only. */
 static bool
 split_name(const char *source_table, char **database, char **table)
 {
 	char	   *dot;
 
-	*database = to_utf8(source_table);
+	*database = cdc_to_utf8_copy(source_table);
 	dot = strchr(*database, '.');
 	if (dot == NULL)
 		return false;
@@ -177,7 +170,7 @@ copy_trouble(const CdcCopy *copy, const CdcTable *table, const CdcSnapshot *snap
 	column = cdc_row_source_unreadable(table);
 	if (column != NULL)
 		return psprintf("column \"%s\" has type %s, which cannot be copied",
-						cdc_replica_text(column->name), cdc_replica_text(column->column_type));
+						cdc_from_utf8_copy(column->name), cdc_from_utf8_copy(column->column_type));
 	return cdc_replica_trouble(copy->sub, table);
 }
 
@@ -244,8 +237,7 @@ copy_tables(const CdcCopy *copy, CdcSource *source, const CdcSnapshot *snap, cha
 
 	txn.file = snap->to.file;
 	txn.start_offset = txn.end_offset = (uint64) snap->to.offset;
-	txn.commit_us = GetCurrentTimestamp() +
-		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	txn.commit_us = cdc_unix_us(GetCurrentTimestamp());
 	writer = cdc_event_writer_begin(copy->out, &txn);
 	foreach(lc, copy->tables)
 	{

@@ -11,23 +11,6 @@
 #include "pg/base/compat.h"
 #include "pg/remote/source.h"
 
-/*
- * The caller's session for queries at the source.  It may be lost while another
- * session is at work for long: each use asks for it anew, which opens it again
- * where it has to be.
- */
-typedef struct CdcControl
-{
-	CdcSource  *(*session) (void *arg);
-	void	   *arg;
-} CdcControl;
-
-static inline CdcSource *
-cdc_control_session(const CdcControl *control)
-{
-	return control->session(control->arg);
-}
-
 /* A snapshot's place: it has all before from, and nothing that is behind to only. */
 typedef struct CdcSnapshot
 {

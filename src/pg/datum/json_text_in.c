@@ -2,7 +2,7 @@
  *
  * json_text_in.c
  *	  JSON text to JSONB: the parser of core/json_parse.c in front of the
- *	  writer of pg/jsonb_writer.c.
+ *	  writer of jsonb_writer.c.
  *
  *-------------------------------------------------------------------------
  */

@@ -15,8 +15,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "pg/fdw/bounds.h"
-#include "pg/fdw/row.h"
+#include "pg/topic/bounds.h"
+#include "pg/topic/row.h"
 #include "pg/remote/kafka_ranges.h"
 
 /* Up to so many messages a sampled row all are read. */

@@ -9,7 +9,7 @@
 #define CDC_PG_FDW_MEMBER_H
 
 #include "pg/base/compat.h"
-#include "pg/fdw/table.h"
+#include "pg/topic/table.h"
 
 typedef struct CdcMemberWriter CdcMemberWriter;
 

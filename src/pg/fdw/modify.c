@@ -27,7 +27,7 @@
 #include "pg/fdw/member.h"
 #include "pg/catalog/kafka_options.h"
 #include "pg/remote/kafka_outbox.h"
-#include "pg/fdw/table.h"
+#include "pg/topic/table.h"
 #include "pg/catalog/option_table.h"
 
 /* A column's output function, where its type has no way of its own. */

@@ -21,13 +21,12 @@
 #include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
 
-#include "pg/fdw/bounds.h"
-#include "pg/fdw/pushdown.h"
+#include "pg/topic/bounds.h"
+#include "pg/topic/pushdown.h"
 #include "pg/fdw/scan_parallel.h"
 
 /* Where neither a broker nor ANALYZE has told: some topic. */
 #define DEFAULT_MESSAGES		100000.0
-#define DEFAULT_MESSAGE_BYTES	300
 
 /*
  * Costs: to start is some round trips to the brokers; a message costs its way

@@ -10,9 +10,9 @@
 
 #include "pg/base/compat.h"
 
-#include "pg/fdw/bounds.h"
-#include "pg/fdw/pushdown.h"
-#include "pg/fdw/row.h"
+#include "pg/topic/bounds.h"
+#include "pg/topic/pushdown.h"
+#include "pg/topic/row.h"
 #include "pg/remote/kafka_ranges.h"
 
 /* What of one partition is to be read. */

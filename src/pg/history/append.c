@@ -22,7 +22,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -33,6 +32,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "pg/catalog/spi.h"
 #include "pg/history/partition.h"
 
 /* A batch is written when it holds so many rows or bytes. */
@@ -381,12 +381,11 @@ flush_sql(CdcHistory *history)
 													   history_columns[c].type, len, by_value, align));
 		types[n++] = get_array_type(history_columns[c].type);
 	}
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	cdc_spi_connect();
 	rc = SPI_execute_with_args(history->insert, n, types, arrays, NULL, false, 0);
 	if (rc != SPI_OK_INSERT)
 		elog(ERROR, "appending to the history failed: %s", SPI_result_code_string(rc));
-	SPI_finish();
+	cdc_spi_disconnect();
 	MemoryContextSwitchTo(old);
 }
 

@@ -11,6 +11,7 @@
 
 #include "pg/base/compat.h"
 #include "pg/catalog/subscription.h"
+#include "datatype/timestamp.h"
 #include "utils/jsonb.h"
 
 typedef struct CdcHistory CdcHistory;

@@ -7,14 +7,15 @@
  */
 #include "pg/history/event_writer.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "core/binlog_position.h"
 #include "core/gtid.h"
 #include "core/json_text.h"
+#include "pg/base/epoch.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/datum/jsonb_writer.h"
 
 /* Text buffers above this are given back. */
@@ -39,28 +40,21 @@ struct CdcEventWriter
 	char		position[CDC_POSITION_TEXT];
 };
 
-static TimestampTz
-to_timestamptz(int64 unix_us)
-{
-	return unix_us - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
-}
-
-/* Names come in UTF-8. */
+/*
+ * A name, which is UTF-8, in the database's encoding: itself where there is nothing to
+ * convert, else in buf.
+ */
 static const char *
-to_server(const char *s, char *buf, size_t size)
+name_from_utf8(const char *utf8, char *buf, size_t size)
 {
-	char	   *converted;
+	size_t		len = strlen(utf8);
+	const char *converted = cdc_from_utf8_n(utf8, &len);
 
-	if (GetDatabaseEncoding() == PG_UTF8)
-		return s;
-	converted = pg_any_to_server(s, strlen(s), PG_UTF8);
-	if (converted != s)
-	{
-		snprintf(buf, size, "%s", converted);
-		pfree(converted);
-		return buf;
-	}
-	return s;
+	if (converted == utf8)
+		return utf8;
+	strlcpy(buf, converted, size);
+	pfree((char *) converted);
+	return buf;
 }
 
 CdcEventWriter *
@@ -78,7 +72,7 @@ cdc_event_writer_begin(CdcEventOutput *out, const CdcTransaction *txn)
 	}
 	writer->out = out;
 	writer->txn = txn;
-	writer->source_ts = txn->commit_us != 0 ? to_timestamptz(txn->commit_us) : 0;
+	writer->source_ts = txn->commit_us != 0 ? cdc_timestamptz_of_unix_us(txn->commit_us) : 0;
 	writer->xoffset = -1;
 	writer->open = false;
 	return writer;
@@ -114,7 +108,7 @@ close_event(CdcEventWriter *writer, bool last)
 		cdc_binlog_position_text(writer->position, writer->txn->file, writer->txn->end_offset);
 	writer->row.commit = last;
 	writer->row.gtid = writer->txn->gtid != NULL ?
-		to_server(writer->txn->gtid, gtid, sizeof(gtid)) : NULL;
+		name_from_utf8(writer->txn->gtid, gtid, sizeof(gtid)) : NULL;
 	writer->row.event = cdc_jsonb_writer_finish(writer->jsonb);
 	out->append(out, &writer->row);
 	writer->open = false;
@@ -156,11 +150,11 @@ cdc_event_writer_change(CdcEventWriter *writer, const CdcChange *change)
 	writer->row.seq = ++*out->last_seq;
 	writer->row.op = (char) change->op;
 	writer->row.source_ts = writer->source_ts != 0 || change->ts == 0 ? writer->source_ts :
-		to_timestamptz(change->ts * USECS_PER_SEC);
+		cdc_timestamptz_of_unix_us(change->ts * USECS_PER_SEC);
 	if (change->table != NULL)
 	{
 		strlcpy(writer->source_table,
-				to_server(change->table->full_name, converted, sizeof(converted)),
+				name_from_utf8(change->table->full_name, converted, sizeof(converted)),
 				sizeof(writer->source_table));
 		writer->row.source_table = writer->source_table;
 	}

@@ -14,6 +14,7 @@
 #include "datatype/timestamp.h"
 
 #include "core/change.h"
+#include "datatype/timestamp.h"
 #include "pg/catalog/subscription.h"
 #include "pg/history/append.h"
 

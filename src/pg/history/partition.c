@@ -18,7 +18,6 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "partitioning/partbounds.h"
@@ -28,6 +27,8 @@
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/timestamp.h"
+
+#include "pg/catalog/spi.h"
 
 /* Whether the history is partitioned in the way that cdc.create_subscription does it. */
 static bool
@@ -123,16 +124,6 @@ partition_name(Oid schema, const char *base, const char *suffix)
 	}
 }
 
-/* Runs DDL; SPI is connected. */
-static void
-run_utility(const char *sql)
-{
-	int			rc = SPI_execute(sql, false, 0);
-
-	if (rc != SPI_OK_UTILITY)
-		elog(ERROR, "\"%s\" failed: %s", sql, SPI_result_code_string(rc));
-}
-
 /*
  * Creates the partition for rows of that time and attaches it, as the history's owner.
  * The caller has locked the history but not opened it: ALTER TABLE refuses a
@@ -156,12 +147,9 @@ create_partition(const CdcSubscription *sub, Oid owner, TimestampTz at)
 	/* the partition has to belong to the history's owner */
 	GetUserIdAndSecContext(&user, &sec_context);
 	SetUserIdAndSecContext(owner, sec_context | SECURITY_LOCAL_USERID_CHANGE);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	run_utility(psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", name, parent_name));
-	run_utility(psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
-						 parent_name, name, range.from, range.to));
-	SPI_finish();
+	cdc_spi_command(psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", name, parent_name));
+	cdc_spi_command(psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
+							 parent_name, name, range.from, range.to));
 	SetUserIdAndSecContext(user, sec_context);
 	CommandCounterIncrement();
 }

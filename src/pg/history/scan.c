@@ -12,7 +12,6 @@
 #include "pg/history/scan.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
@@ -23,6 +22,8 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
+
+#include "pg/catalog/spi.h"
 
 /*
  * Events that a scan asks the executor for at a time: not every server lets a
@@ -144,8 +145,7 @@ query_int64(const CdcSubscription *sub, HistoryQuery query, Datum *values)
 	int64		result = 0;
 	int			rc;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	cdc_spi_connect();
 	level = set_follow_index();
 	rc = SPI_execute_plan(history_plan(sub, query), values, NULL, false, 1);
 	AtEOXact_GUC(true, level);
@@ -158,7 +158,7 @@ query_int64(const CdcSubscription *sub, HistoryQuery query, Datum *values)
 		result = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 											 &isnull));
 	}
-	SPI_finish();
+	cdc_spi_disconnect();
 	return result;
 }
 
@@ -388,8 +388,7 @@ cdc_history_scan(const CdcHistoryScan *scan)
 	Portal		portal;
 
 	init_receiver(&receiver, scan);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	cdc_spi_connect();
 	portal = open_portal(scan);
 	while (left > 0 && !receiver.stopped)
 	{
@@ -402,6 +401,6 @@ cdc_history_scan(const CdcHistoryScan *scan)
 		left -= step;
 	}
 	SPI_cursor_close(portal);
-	SPI_finish();
+	cdc_spi_disconnect();
 	MemoryContextDelete(receiver.cxt);
 }

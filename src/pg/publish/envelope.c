@@ -74,7 +74,7 @@ next_envelope(CdcPublisher *publisher)
 	if (arena == NULL)
 		arena = cdc_arena_create(0);
 	if (arena == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		cdc_out_of_memory();
 	if (e == NULL)
 	{
 		e = publisher->envelope = MemoryContextAllocZero(publisher->cxt,

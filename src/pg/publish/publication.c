@@ -18,6 +18,7 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/option_json.h"
 #include "pg/catalog/spi.h"
 
 PG_FUNCTION_INFO_V1(cdc_enable_publication);

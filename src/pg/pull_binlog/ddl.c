@@ -51,7 +51,7 @@ follows(const DdlCall *d, const char *database, const char *table)
 	return def != NULL && def->ncolumns > 0;
 }
 
-/* Behind the events that were written so far. */
+/* The place of what the statement changes: behind the events that were written so far. */
 static CdcSchemaPlace
 present_place(const DdlCall *d)
 {
@@ -128,8 +128,8 @@ empties_table(const DdlCall *d, const CdcDdlEffect *effect, bool ahead)
 }
 
 /*
- * An event; table "" is one about a database.  effect: what it does, which the
- * event tells; empties: the table has no rows then.
+ * Appends an event about a table, or with table "" about a database.  effect: what
+ * the statement does, which the event says; empties: the table has no rows then.
  */
 static void
 write_event(const DdlCall *d, const char *database, const char *table, const CdcDdlEffect *effect,

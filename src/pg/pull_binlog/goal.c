@@ -27,6 +27,7 @@ flavor_of(const char *text)
 		CDC_MYSQL : CDC_MARIADB;
 }
 
+/* The goal is the place that text says; ERROR where it says none. */
 static void
 parse_goal(BinlogGoal *goal, const char *text, const CdcSubscription *sub)
 {
@@ -45,7 +46,7 @@ parse_goal(BinlogGoal *goal, const char *text, const CdcSubscription *sub)
 	}
 }
 
-/* Where the source stands now. */
+/* The goal is the place where the source stands now. */
 static void
 ask_source(BinlogGoal *goal, const CdcSubscription *sub)
 {

@@ -15,12 +15,6 @@
 #include "pg/catalog/tables.h"
 #include "pg/copy/copy.h"
 
-static CdcSource *
-control_session(void *stream)
-{
-	return cdc_binlog_stream_control(stream);
-}
-
 static void
 start_at(CdcPosition *pos, const CdcSourcePosition *source)
 {
@@ -50,8 +44,7 @@ cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 		return;
 	}
 	copy.sub = call->sub;
-	copy.control.session = control_session;
-	copy.control.arg = stream;
+	copy.control = stream->lookup.control;
 	copy.address = stream->address;
 	copy.schema = stream->schema;
 	copy.out = &call->out;

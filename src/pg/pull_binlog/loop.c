@@ -15,6 +15,7 @@
 
 #include "miscadmin.h"
 
+#include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/catalog/log.h"
 #include "pg/pull/wait.h"
@@ -104,11 +105,14 @@ note_commit(CdcBinlogCall *call, const CdcTransaction *txn)
 	call->transactions++;
 	stream->new_transactions++;
 	if (txn->commit_us != 0)
-		stream->source_ts = txn->commit_us -
-			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+		stream->source_ts = cdc_timestamptz_of_unix_us(txn->commit_us);
 	stream->delay = CDC_DELAY_OPEN;
 }
 
+/*
+ * The end of a group: its events become history, wait for their XA COMMIT, or are
+ * dropped, and the stream stands behind it.
+ */
 static void
 end_group(CdcBinlogCall *call, const CdcItem *item)
 {
@@ -142,6 +146,7 @@ is_ahead(const CdcBinlogStream *stream, const CdcTransaction *txn)
 									   stream->file, stream->offset) > 0;
 }
 
+/* Takes one event of the dump: into the group that is arriving, or as the end of one. */
 static void
 take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 {

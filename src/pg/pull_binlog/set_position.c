@@ -35,7 +35,7 @@ has_prepared(const CdcSubscription *sub)
 	return cdc_spi_run(&stmt, sub->name) > 0;
 }
 
-/* What would not fit a position that jumps. */
+/* ERROR where the subscription holds what would not fit a position that jumps. */
 static void
 check_at_rest(const CdcSubscription *sub, const CdcPosition *pos)
 {

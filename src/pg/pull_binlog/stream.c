@@ -66,9 +66,9 @@ stands_at_row(const CdcBinlogStream *stream, const CdcPosition *pos)
 }
 
 static CdcSource *
-control_for_schema(void *arg)
+control_session(void *stream)
 {
-	return cdc_binlog_stream_control(arg);
+	return cdc_binlog_stream_control(stream);
 }
 
 /* For cdc_kept_stream_read(): what the connections are made from. */
@@ -120,8 +120,8 @@ open_stream(CdcBinlogCall *call)
 
 	(void) read_subscription(stream);
 	control = cdc_binlog_server_open(stream, pos->source_address);
-	stream->lookup.control = control_for_schema;
-	stream->lookup.control_arg = stream;
+	stream->lookup.control.session = control_session;
+	stream->lookup.control.arg = stream;
 	stream->persisted_at = GetCurrentTimestamp();
 	stream->delay = CDC_DELAY_UNKNOWN;
 	stream->group = cdc_group_buffer_create(context, stream->sub->opt.memory_limit);

@@ -10,6 +10,7 @@
 
 #include "mb/pg_wchar.h"
 
+#include "pg/base/utf8.h"
 #include "pg/catalog/tables.h"
 #include "pg/target/registry.h"
 #include "pg/target/replica_table.h"
@@ -60,7 +61,7 @@ find_table(CdcBinlogStream *stream, const char *full_name)
 	if (stream->tables == NULL)
 		read_tables(stream);
 	if (GetDatabaseEncoding() != PG_UTF8)
-		full_name = cdc_replica_text(full_name);
+		full_name = cdc_from_utf8(full_name);
 	if (stream->last_table == NULL || strcmp(stream->last_table->name, full_name) != 0)
 	{
 		snprintf(name, sizeof(name), "%s", full_name);
@@ -102,13 +103,13 @@ cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool 
 static void
 leave_out(CdcBinlogStream *stream, const CdcTableMap *map, const CdcError *err)
 {
-	const char *name = cdc_replica_text(psprintf("%s.%s", map->database, map->table));
+	const char *name = cdc_from_utf8_copy(psprintf("%s.%s", map->database, map->table));
 	const CdcTable *table = cdc_schema_get(stream->schema, map->database, map->table);
 	char	   *error = table != NULL ? cdc_replica_trouble(stream->sub, table) : NULL;
 
 	if (error == NULL)
 		error = psprintf("table %s cannot be replicated: column \"%s\": %s", name,
-						 cdc_replica_text(err->column), cdc_replica_text(err->message));
+						 cdc_from_utf8_copy(err->column), cdc_from_utf8_copy(err->message));
 	cdc_registry_unreadable(stream->sub, name, error);
 	read_tables(stream);
 }

@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 
 #include "core/binlog_position.h"
+#include "pg/base/epoch.h"
 #include "pg/catalog/spi.h"
 
 #define CHUNK_BYTES		(1024 * 1024)
@@ -79,8 +80,7 @@ write_chunk(Filler *filler)
 		values[4] = cdc_text_or_null(position, &nulls[4]);
 		values[5] = cdc_text_or_null(txn->gtid, &nulls[5]);
 		nulls[6] = txn->commit_us != 0 ? ' ' : 'n';
-		values[6] = TimestampTzGetDatum(txn->commit_us -
-										(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY);
+		values[6] = TimestampTzGetDatum(cdc_timestamptz_of_unix_us(txn->commit_us));
 		nulls[7] = ' ';
 		values[7] = BoolGetDatum(format->flavor == CDC_MARIADB);
 		values[8] = cdc_text_or_null(format->server_version, &nulls[8]);

@@ -14,14 +14,15 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/epoch.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/spi.h"
 #include "pg/datum/json_text_in.h"
 #include "pg/datum/jsonb_document.h"
 #include "pg/datum/jsonb_writer.h"
 #include "pg/pull_kafka/discover.h"
 #include "pg/schema/schema.h"
-#include "pg/target/replica_table.h"
 #include "pg/target/cache.h"
 
 /* A writer that has held a message of this size gives its memory back. */
@@ -102,16 +103,10 @@ cdc_kafka_event_maker_create(MemoryContext context, const CdcSubscription *sub)
 	return maker;
 }
 
-void
-cdc_kafka_position_text(char *buf, const char *topic, int32 partition, int64 offset)
+static void
+position_text(char *buf, const char *topic, int32 partition, int64 offset)
 {
 	snprintf(buf, CDC_KAFKA_POSITION_TEXT, "%s/%d@" INT64_FORMAT, topic, partition, offset);
-}
-
-static TimestampTz
-ms_to_timestamptz(int64 ms)
-{
-	return ms * 1000 - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
 /* ---- parts of a message ---- */
@@ -172,7 +167,7 @@ parse_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcError *err
 	return cdc_jsonb_from_text(maker->value, msg->value + skip, msg->value_len - skip, err);
 }
 
-/* The envelope's table; NULL: it names none. */
+/* What is known of the table that the envelope names; NULL: it names none. */
 static Table *
 find_table(CdcKafkaEventMaker *maker, const CdcEnvelope *env)
 {
@@ -193,9 +188,9 @@ find_table(CdcKafkaEventMaker *maker, const CdcEnvelope *env)
 		table->known = false;
 		table->wanted = false;
 		table->text = NULL;
-		table->text = pstrdup(cdc_replica_text(env->source_table));
-		table->wanted = cdc_subscription_wants(maker->sub, cdc_replica_text(env->database),
-											   cdc_replica_text(env->table));
+		table->text = cdc_from_utf8_copy(env->source_table);
+		table->wanted = cdc_subscription_wants(maker->sub, cdc_from_utf8_copy(env->database),
+											   cdc_from_utf8_copy(env->table));
 		MemoryContextSwitchTo(old);
 	}
 	maker->last = table;
@@ -209,6 +204,7 @@ is_row(CdcOp op)
 		op == CDC_OP_SNAPSHOT;
 }
 
+/* What the envelope says of the event's row and its transaction. */
 static void
 take_envelope(CdcKafkaEventMaker *maker, const CdcEnvelope *env, const Table *table,
 			  CdcKafkaEvent *event)
@@ -221,13 +217,12 @@ take_envelope(CdcKafkaEventMaker *maker, const CdcEnvelope *env, const Table *ta
 	event->xid = env->xid;
 	row->op = (char) env->op;
 	if (env->source_us != 0)
-		row->source_ts = env->source_us -
-			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+		row->source_ts = cdc_timestamptz_of_unix_us(env->source_us);
 	if (env->gtid.len > 0 && env->gtid.len < sizeof(maker->gtid))
 	{
 		memcpy(maker->gtid, env->gtid.data, env->gtid.len);
 		maker->gtid[env->gtid.len] = '\0';
-		row->gtid = GetDatabaseEncoding() == PG_UTF8 ? maker->gtid : cdc_replica_text(maker->gtid);
+		row->gtid = GetDatabaseEncoding() == PG_UTF8 ? maker->gtid : cdc_from_utf8(maker->gtid);
 	}
 }
 
@@ -324,8 +319,8 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcK
 	event->xid = 0;
 	memset(row, 0, sizeof(*row));
 	row->op = (char) CDC_OP_CONTROL;
-	row->source_ts = msg->ts_ms > 0 ? ms_to_timestamptz(msg->ts_ms) : 0;
-	cdc_kafka_position_text(maker->position, msg->topic, msg->partition, msg->offset);
+	row->source_ts = msg->ts_ms > 0 ? cdc_timestamptz_of_unix_ms(msg->ts_ms) : 0;
+	position_text(maker->position, msg->topic, msg->partition, msg->offset);
 	row->position = maker->position;
 
 	if (!cdc_format_is_json(maker->format))
@@ -354,17 +349,17 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcK
 
 /* ---- messages that are not what they should be ---- */
 
-/* The reason, in the database's encoding. */
+/* Why the message was refused, in the database's encoding. */
 static char *
 reason(const CdcKafkaEvent *event)
 {
 	const CdcError *err = &event->err;
 
-	return cdc_replica_text(err->detail[0] != '\0' ?
+	return cdc_from_utf8_copy(err->detail[0] != '\0' ?
 							psprintf("%s: %s", err->message, err->detail) : err->message);
 }
 
-/* The message's first bytes, what is not plain ASCII as in \xNN. */
+/* The message's first bytes; what is not plain ASCII is shown as \xNN. */
 static char *
 shown(const CdcKafkaMessage *msg)
 {

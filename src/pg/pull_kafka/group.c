@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "pg/base/epoch.h"
 #include "pg/catalog/log.h"
 
 /* What each of many partitions has in memory at least. */
@@ -31,8 +32,9 @@
 
 /* ---- rows ---- */
 
-void
-cdc_kafka_append(CdcKafkaCall *call, CdcHistoryRow *row, bool commit)
+/* Appends a row to the history, with its seq. */
+static void
+append_row(CdcKafkaCall *call, CdcHistoryRow *row, bool commit)
 {
 	if (call->history == NULL)
 		call->history = cdc_history_open(call->sub);
@@ -167,8 +169,9 @@ take_as_position(CdcKafkaCall *call, CdcKafkaPlace *place)
 	call->stream->moved = true;
 }
 
-void
-cdc_kafka_end_group(CdcKafkaCall *call, CdcKafkaPlace *place)
+/* Ends the open transaction of a place: its rows go to the history. */
+static void
+end_transaction(CdcKafkaCall *call, CdcKafkaPlace *place)
 {
 	MemoryContext context;
 	MemoryContext old;
@@ -189,7 +192,7 @@ cdc_kafka_end_group(CdcKafkaCall *call, CdcKafkaPlace *place)
 
 		memcpy(buf, data, len);
 		read_kept_row(buf, &row);
-		cdc_kafka_append(call, &row, ++n == place->nrows);
+		append_row(call, &row, ++n == place->nrows);
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(old);
@@ -216,7 +219,7 @@ end_before(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMessage *msg,
 	place->seen = place->before;
 	place->group_messages--;
 	place->group_bytes -= bytes;
-	cdc_kafka_end_group(call, place);
+	end_transaction(call, place);
 	place->read_offset = read_offset;
 	place->seen = seen;
 	place->group_messages = 1;
@@ -238,7 +241,7 @@ cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMes
 	if (call->stream->by_message || (event->commit != 0 && !place->open))
 	{
 		if (event->wanted)
-			cdc_kafka_append(call, &event->row, true);
+			append_row(call, &event->row, true);
 		take_as_position(call, place);
 		return;
 	}
@@ -255,7 +258,7 @@ cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMes
 	if (!place->open)
 		take_as_position(call, place);	/* nothing of it is wanted so far */
 	else if (event->commit > 0)
-		cdc_kafka_end_group(call, place);
+		end_transaction(call, place);
 }
 
 /* Whether nothing more of the partition is on its way, as far as is known. */
@@ -273,8 +276,7 @@ static int64
 waited_ms(const CdcKafkaPlace *place, TimestampTz now)
 {
 	int64		read = (now - place->open_at) / 1000;
-	int64		written = (now + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000 -
-		place->open_ms;
+	int64		written = cdc_unix_ms(now) - place->open_ms;
 
 	return place->open_ms > 0 ? Max(read, written) : read;
 }
@@ -297,7 +299,7 @@ cdc_kafka_end_old_groups(CdcKafkaCall *call)
 		if (!place->open || !has_no_more(place) ||
 			waited_ms(place, now) < call->sub->opt.commit_wait_ms)
 			continue;
-		cdc_kafka_end_group(call, place);
+		end_transaction(call, place);
 		any = true;
 	}
 	return any;

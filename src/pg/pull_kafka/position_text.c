@@ -16,6 +16,8 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/epoch.h"
+
 #define POSITION_HINT \
 	"Use 'earliest', 'latest', a time, or a list such as 'shop.orders/0@1200, shop.orders/1@1187'."
 
@@ -40,7 +42,7 @@ parse_number(const char *text, const char *end, int64 max, int64 *number)
 	return true;
 }
 
-/* One "topic/partition@offset"; ERROR where it is none. */
+/* Reads one "topic/partition@offset" of the text whole; ERROR where it is none. */
 static CdcPartitionOffset *
 parse_one(const char *text, size_t len, const char *whole)
 {
@@ -86,7 +88,7 @@ cdc_kafka_parse_offsets(const char *text)
 	}
 }
 
-/* Of the error that the text is no time: what else it could have been. */
+/* Adds to the error that the text is no time what else it could have been. */
 static void
 add_position_hint(void *arg)
 {
@@ -112,11 +114,12 @@ parse_time_ms(const char *text)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid position in Kafka: \"%s\"", text),
 				 errhint(POSITION_HINT)));
-	return (ts + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000;
+	return cdc_unix_ms(ts);
 }
 
+/* Sets the places of a list of offsets; ERROR where a partition does not have one. */
 static void
-put_offsets(const CdcSubscription *sub, List *offsets, CdcKafkaPlace **places, int n)
+set_offsets(const CdcSubscription *sub, List *offsets, CdcKafkaPlace **places, int n)
 {
 	ListCell   *lc;
 	ListCell   *other;
@@ -166,7 +169,7 @@ cdc_kafka_resolve(const CdcSubscription *sub, CdcKafkaSource *source, const char
 
 	if (text != NULL && (offsets = cdc_kafka_parse_offsets(text)) != NIL)
 	{
-		put_offsets(sub, offsets, places, n);
+		set_offsets(sub, offsets, places, n);
 		return;
 	}
 	for (i = 0; i < n; i++)

@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/base/shmem.h"
 #include "pg/catalog/position.h"
@@ -32,7 +33,7 @@ typedef enum LoopEnd
 
 /* ---- how far a call goes ---- */
 
-/* All that the partitions have now. */
+/* A call that is to reach the present ends with what the partitions have now. */
 static void
 set_until(CdcKafkaCall *call)
 {
@@ -100,7 +101,7 @@ take_poison(CdcKafkaCall *call, const CdcKafkaMessage *msg, CdcKafkaEvent *event
 	return false;
 }
 
-/* Returns whether the call may go on behind it. */
+/* Takes a message of a partition; returns whether the call may go on behind it. */
 static bool
 take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 {
@@ -314,7 +315,6 @@ report_progress(CdcKafkaCall *call, LoopEnd end)
 {
 	CdcKafkaStream *stream = call->stream;
 	TimestampTz now = GetCurrentTimestamp();
-	int64		unix_ms = (now + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000;
 	int64		delay = CDC_DELAY_UNKNOWN;
 
 	if (call->messages > 0 || end == LOOP_REACHED)
@@ -322,7 +322,7 @@ report_progress(CdcKafkaCall *call, LoopEnd end)
 	if (end == LOOP_REACHED)
 		delay = 0;
 	else if (stream->last_ms > 0)
-		delay = Max(unix_ms - stream->last_ms, 0) * 1000;
+		delay = Max(cdc_unix_ms(now) - stream->last_ms, 0) * 1000;
 	cdc_worker_report(stream->message_at, delay);
 }
 

@@ -46,33 +46,34 @@
 typedef struct CdcMessageMark
 {
 	int64		offset;			/* or CDC_OFFSET_UNKNOWN: there is none */
-	int64		ms;
-	uint32		sum;
+	int64		ms;				/* its time, milliseconds since 1970 */
+	uint32		sum;			/* cdc_kafka_message_sum() */
 } CdcMessageMark;
 
 /* A partition of a subscription: its row, and in a stream where that stands. */
 typedef struct CdcKafkaPlace
 {
-	/* the row */
+	/* the row of cdc.subscription_partition */
 	char		topic[CDC_TOPIC_NAME];
 	int32		partition;
-	int64		next_offset;
-	int64		low;
-	int64		high;
+	int64		next_offset;	/* the first one that is not in the history */
+	int64		low;			/* where the partition began when the broker was asked ... */
+	int64		high;			/* ... and the offset behind its end */
 	CdcMessageMark last;		/* the last message before next_offset that was read */
-	int64		messages;
+	int64		messages;		/* counters since the subscription began */
 	int64		bytes;
 	bool		failed;			/* it has a last_error */
-
-	/* the stream */
 	bool		stored;			/* there is a row */
-	bool		changed;		/* ... which is not what is here */
-	bool		verify;			/* the next message must be the one in seen */
-	int64		read_offset;	/* what comes next */
+	bool		changed;		/* the row is not what is here */
+
+	/* reading */
+	int64		read_offset;	/* what comes next; -1: not assigned to the reader */
 	int64		until;			/* the present call ends there; CDC_OFFSET_UNKNOWN: reached */
-	int64		committed;		/* last told to the consumer group */
 	CdcMessageMark seen;		/* the last message that came ... */
 	CdcMessageMark before;		/* ... and the one before it */
+
+	/* whether the topic is still the one that was read */
+	bool		verify;			/* the next message must be the one in seen */
 	bool		at_end;			/* it has nothing more just now ... */
 	TimestampTz end_at;			/* ... since then */
 	bool		rested;			/* no call has read it for a while */
@@ -81,11 +82,13 @@ typedef struct CdcKafkaPlace
 	bool		open;
 	CdcGroupBuffer *group;		/* its rows; NULL until needed */
 	uint64		nrows;			/* in it */
-	uint64		xid;
+	uint64		xid;			/* its number at the source */
 	int64		open_ms;		/* its last message's time, -1 = none */
-	TimestampTz open_at;		/* ... and when that came */
+	TimestampTz open_at;		/* when that message came */
 	int64		group_messages; /* read but not in messages and bytes */
 	int64		group_bytes;
+
+	int64		committed;		/* the offset that the consumer group was told last */
 } CdcKafkaPlace;
 
 typedef struct CdcKafkaEventMaker CdcKafkaEventMaker;
@@ -99,36 +102,41 @@ typedef struct CdcKafkaStream
 	CdcKeptStream kept;
 	MemoryContext context;		/* of everything below */
 	CdcSubscription *sub;		/* our copy */
+	CdcKafkaEventMaker *maker;	/* messages to rows; lives as long as that copy */
 	MemoryContext row_context;	/* reset after each message */
 
+	/* the consumer, and the partitions that it reads */
 	CdcKafkaSource *source;
 	CdcKafkaReader *reader;
 	CdcKafkaPlace *places;		/* a place's number is the reader's tag */
 	int			nplaces;
-	int			maxplaces;
+	int			maxplaces;		/* that there is room for */
 	HTAB	   *index;			/* number by topic and partition */
-	int			reaching;		/* places whose until is not reached */
-	int			nopen;			/* places with an open transaction */
 	bool		by_message;		/* each message is a transaction */
-	int64		version;		/* of the rows as we last read or wrote them */
+	int			nopen;			/* places with an open transaction */
 	TimestampTz refreshed_at;	/* when metadata was asked for */
-	TimestampTz called_at;		/* when the last call ended */
-	TimestampTz written_at;		/* when the rows were */
-	TimestampTz message_at;		/* when the last message came; 0: none */
-	int64		last_ms;		/* its own time */
-	bool		moved;			/* places have changed that are not written */
-	CdcKafkaEventMaker *maker;
 
-	/* the consumer group */
+	/* the present call, and the last one */
+	int			reaching;		/* places whose until is not reached */
+	TimestampTz called_at;		/* when the last call ended */
+	TimestampTz message_at;		/* when the last message came; 0: none */
+	int64		last_ms;		/* that message's own time, milliseconds since 1970 */
+
+	/* the rows of the places */
+	int64		version;		/* of the rows as we last read or wrote them */
+	TimestampTz written_at;		/* when they were written */
+	bool		moved;			/* places have changed that are not written */
+
+	/* the consumer group, which is told the positions after their commit */
 	bool		group_wanted;
 	bool		group_due;		/* it has not been told everything */
-	bool		group_asked;	/* it is being told */
-	bool		group_failed;	/* what was said last is in cdc.log */
-	CdcKafkaBounds *group_bounds;	/* what it is told: nplaces at most */
-	int64	   *group_offsets;	/* of each place, as they were written */
+	bool		group_asked;	/* a request is under way */
+	bool		group_failed;	/* the last answer was an error, which is in cdc.log */
+	TimestampTz group_at;		/* when it was told last */
+	int64	   *group_offsets;	/* of each place, as they were written; group_n of them */
+	CdcKafkaBounds *group_bounds;	/* the request; group_n at most */
 	int			group_n;
-	int			group_max;
-	TimestampTz group_at;
+	int			group_max;		/* that both have room for */
 } CdcKafkaStream;
 
 /* One call of pull. */
@@ -137,14 +145,16 @@ typedef struct CdcKafkaCall
 	const CdcSubscription *sub;
 	const CdcPullBounds *bounds;
 	CdcKafkaStream *stream;
-	CdcPosition pos;
+	CdcPosition pos;			/* its last_seq moves as rows are written */
 	CdcHistory *history;		/* NULL until the first row */
-	int64		events;
+
+	/* what was done so far */
+	int64		events;			/* rows */
 	int64		transactions;
 	int64		messages;
-	int64		bytes;
+	int64		bytes;			/* of keys and values */
 	int			restarts;		/* of partitions that were gone for a moment */
-	TimestampTz first_event;	/* 0 = none yet */
+	TimestampTz first_event;	/* when the first row was written; 0 = none yet */
 	TimestampTz source_ts;		/* of the last row; 0 = none */
 } CdcKafkaCall;
 
@@ -176,23 +186,14 @@ extern CdcKafkaStream *cdc_kafka_stream_get(CdcKafkaCall *call, bool refresh);
 /* New topics and partitions, watermarks; ERROR where something was lost. */
 extern void cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream);
 
-/* Reads a place from its read_offset on, or from the message that proves it. */
-extern void cdc_kafka_stream_assign(CdcKafkaStream *stream, CdcKafkaPlace *place);
-
 /* Reads on where it is, and first the last message again, which proves the topic. */
 extern void cdc_kafka_stream_prove(CdcKafkaStream *stream, CdcKafkaPlace *place);
 
 /*
- * Whether a place has had nothing for so long that its topic may have been made
- * anew meanwhile, without the consumer noticing.
+ * Whether a message that comes now may be of another topic of that name: the place has
+ * had nothing for so long that its topic may have been made anew meanwhile.
  */
-extern bool cdc_kafka_stream_rested(const CdcKafkaPlace *place);
-
-/* Whether a message that comes now may be another topic's for that reason. */
 extern bool cdc_kafka_stream_doubtful(const CdcKafkaPlace *place);
-
-extern CdcKafkaPlace *cdc_kafka_stream_find(CdcKafkaStream *stream, const char *topic,
-											int32 partition);
 
 /* The topics of the cluster that the subscription wants: CdcKafkaTopic *. */
 extern List *cdc_kafka_wanted_topics(CdcKafkaSource *source, const CdcSubscription *sub);
@@ -265,19 +266,11 @@ extern void cdc_kafka_event_refuse(const CdcSubscription *sub, const CdcKafkaMes
 extern void cdc_kafka_event_log(const CdcSubscription *sub, const CdcKafkaMessage *msg,
 								const CdcKafkaEvent *event, int64 seq);
 
-extern void cdc_kafka_position_text(char *buf, const char *topic, int32 partition, int64 offset);
-
 /* ---- group.c ---- */
-
-/* Appends a row to the history, with its seq. */
-extern void cdc_kafka_append(CdcKafkaCall *call, CdcHistoryRow *row, bool commit);
 
 /* Takes a message's event into its place's transaction, or straight to the history. */
 extern void cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place,
 								 const CdcKafkaMessage *msg, CdcKafkaEvent *event);
-
-/* Ends the open transaction of a place: its rows go to the history. */
-extern void cdc_kafka_end_group(CdcKafkaCall *call, CdcKafkaPlace *place);
 
 /* Ends those that have waited long enough for their end; returns whether any did. */
 extern bool cdc_kafka_end_old_groups(CdcKafkaCall *call);

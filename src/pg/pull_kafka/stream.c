@@ -78,7 +78,7 @@ tell_group(CdcKeptStream *kept)
 
 static CdcKeptStreamKind streams = {.close = close_stream, .committed = tell_group};
 
-/* A session that ends right behind its pull: the group is to hear of it. */
+/* A session may end right behind its pull: the group is told before. */
 static void
 at_exit(int code, Datum arg)
 {
@@ -127,7 +127,7 @@ cdc_kafka_disconnect(int32 subscription_id)
 
 /* ---- places ---- */
 
-/* A client that is busy with telling the group is good. */
+/* Whether the client can be used; one that is busy with telling the group can. */
 static bool
 stream_usable(const CdcKafkaStream *stream)
 {
@@ -142,8 +142,8 @@ fill_key(PlaceKey *key, const char *topic, int32 partition)
 	key->partition = partition;
 }
 
-CdcKafkaPlace *
-cdc_kafka_stream_find(CdcKafkaStream *stream, const char *topic, int32 partition)
+static CdcKafkaPlace *
+find_place(CdcKafkaStream *stream, const char *topic, int32 partition)
 {
 	PlaceKey	key;
 	PlaceEntry *entry;
@@ -153,7 +153,7 @@ cdc_kafka_stream_find(CdcKafkaStream *stream, const char *topic, int32 partition
 	return entry != NULL ? &stream->places[entry->number] : NULL;
 }
 
-/* Room for one more; what points to places is void then. */
+/* Adds the place of a partition that was never read; pointers to places are void then. */
 static CdcKafkaPlace *
 add_place(CdcKafkaStream *stream, const char *topic, int32 partition)
 {
@@ -234,8 +234,12 @@ cdc_kafka_subscription_source(const CdcSubscription *sub, bool long_lived)
 									   group_option(sub), long_lived);
 }
 
-bool
-cdc_kafka_stream_rested(const CdcKafkaPlace *place)
+/*
+ * Whether a place has had nothing for so long that its topic may have been made
+ * anew meanwhile, without the consumer noticing.
+ */
+static bool
+has_rested(const CdcKafkaPlace *place)
 {
 	if (place->seen.offset == CDC_OFFSET_UNKNOWN)
 		return false;
@@ -247,7 +251,7 @@ cdc_kafka_stream_rested(const CdcKafkaPlace *place)
 bool
 cdc_kafka_stream_doubtful(const CdcKafkaPlace *place)
 {
-	return cdc_kafka_stream_rested(place) &&
+	return has_rested(place) &&
 		(place->rested || place->read_offset - place->low < REFILL_MESSAGES);
 }
 
@@ -265,8 +269,9 @@ cdc_kafka_stream_prove(CdcKafkaStream *stream, CdcKafkaPlace *place)
 			  &err, stream->sub->name);
 }
 
-void
-cdc_kafka_stream_assign(CdcKafkaStream *stream, CdcKafkaPlace *place)
+/* Reads a place from its read_offset on, or from the message that proves it. */
+static void
+assign_place(CdcKafkaStream *stream, CdcKafkaPlace *place)
 {
 	if (place->next_offset == CDC_OFFSET_BEGINNING)
 	{
@@ -348,7 +353,10 @@ all_there(CdcKafkaStream *stream, List *topics)
 	return true;
 }
 
-/* A broker that has just started may not know all of them yet: ask again before it counts. */
+/*
+ * The topics that the subscription wants.  A broker that has just started may not know
+ * all of them yet: it is asked again before a missing one is an ERROR.
+ */
 static List *
 ask_topics(CdcKafkaStream *stream)
 {
@@ -389,7 +397,7 @@ add_new_places(CdcKafkaStream *stream, List *topics)
 
 		for (i = 0; i < topic->npartitions; i++)
 		{
-			if (cdc_kafka_stream_find(stream, topic->name, i) != NULL)
+			if (find_place(stream, topic->name, i) != NULL)
 				continue;
 			(void) add_place(stream, topic->name, i);
 			stream->moved = true;
@@ -397,7 +405,7 @@ add_new_places(CdcKafkaStream *stream, List *topics)
 	}
 }
 
-/* After its watermarks are known: a partition that the subscription did not have. */
+/* Logs a partition that the subscription did not have, when its watermarks are known. */
 static void
 log_new_place(const CdcSubscription *sub, const CdcKafkaPlace *place)
 {
@@ -433,8 +441,8 @@ cdc_kafka_stream_refresh(CdcKafkaCall *call, CdcKafkaStream *stream)
 		if (!place->stored)
 			log_new_place(stream->sub, place);
 		if (place->read_offset < 0)
-			cdc_kafka_stream_assign(stream, place);
-		else if (cdc_kafka_stream_rested(place))
+			assign_place(stream, place);
+		else if (has_rested(place))
 			cdc_kafka_stream_prove(stream, place);
 	}
 	stream->refreshed_at = GetCurrentTimestamp();

@@ -13,7 +13,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "pg/catalog/option_table.h"
+#include "pg/catalog/mysql_options.h"
 #include "pg/remote/answer.h"
 
 #define LISTED_TABLES	5		/* so many are named, of more only the count is told */
@@ -202,7 +202,7 @@ check_privileges(Check *check)
 		   mariadb ? "At the source: GRANT BINLOG MONITOR ON *.* TO the user of the user mapping;" :
 		   "At the source: GRANT REPLICATION CLIENT ON *.* TO the user of the user mapping;");
 
-	/* what copy_snapshot.c proves the place of a copy with */
+	/* what copy/snapshot.c proves the place of a copy with */
 	if (!mariadb && (check->info->version < 50700 || !by_gtids(check)))
 	{
 		ok = ask(check, 1, "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1") != NULL;

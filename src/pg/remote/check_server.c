@@ -15,7 +15,6 @@
 
 #include "pg/base/result_set.h"
 #include "pg/catalog/kafka_options.h"
-#include "pg/catalog/option_table.h"
 #include "pg/remote/check_kafka.h"
 #include "pg/remote/check_mysql.h"
 

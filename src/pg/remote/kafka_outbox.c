@@ -286,6 +286,32 @@ read_headers(const char *at, CdcKafkaHeader *headers, uint32 n)
 }
 
 /*
+ * Reads the next message of an outlet, after cdc_group_buffer_rewind(); false when
+ * there is none any more.  *rest is what follows the record; it is valid until the
+ * next call.  *number counts the messages of all outlets; it is 0 before the first.
+ */
+static bool
+next_record(Outbox *box, const CdcOutlet *outlet, OutRecord *record, const char **rest,
+			uint64 *number)
+{
+	const uint8 *data;
+	size_t		len;
+
+	while (cdc_group_buffer_next(box->buffer, &data, &len))
+	{
+		CHECK_FOR_INTERRUPTS();
+		(*number)++;
+		memcpy(record, data, sizeof(*record));
+		if (record->outlet == outlet->index)
+		{
+			*rest = (const char *) data + sizeof(*record);
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
  * One outlet's messages, in the order in which they were written.  NULL when it
  * has none (any more).
  */
@@ -295,22 +321,15 @@ send_outlet(Outbox *box, CdcOutlet *outlet)
 	CdcKafkaSender *sender = NULL;
 	CdcKafkaHeader *headers = NULL;
 	uint32		header_cap = 0;
-	const uint8 *data;
-	size_t		len;
+	OutRecord	record;
+	const char *at;
 	uint64		number = 0;
 
 	cdc_group_buffer_rewind(box->buffer);
-	while (cdc_group_buffer_next(box->buffer, &data, &len))
+	while (next_record(box, outlet, &record, &at, &number))
 	{
-		OutRecord	record;
 		CdcOutMessage m;
-		const char *at = (const char *) data + sizeof(record);
 
-		CHECK_FOR_INTERRUPTS();
-		number++;
-		memcpy(&record, data, sizeof(record));
-		if (record.outlet != outlet->index)
-			continue;
 		if (record.nheaders > header_cap)
 		{
 			header_cap = record.nheaders;
@@ -344,19 +363,14 @@ send_outlet(Outbox *box, CdcOutlet *outlet)
 static void
 refuse_partitions(Outbox *box, const CdcOutlet *outlet, uint32 topic, int n)
 {
-	const uint8 *data;
-	size_t		len;
+	OutRecord	record;
+	const char *rest;
 	uint64		number = 0;
 
 	cdc_group_buffer_rewind(box->buffer);
-	while (cdc_group_buffer_next(box->buffer, &data, &len))
+	while (next_record(box, outlet, &record, &rest, &number))
 	{
-		OutRecord	record;
-
-		CHECK_FOR_INTERRUPTS();
-		number++;
-		memcpy(&record, data, sizeof(record));
-		if (record.outlet == outlet->index && record.topic == topic && record.partition >= n)
+		if (record.topic == topic && record.partition >= n)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("topic \"%s\" has no partition %d", outlet->topics[topic],

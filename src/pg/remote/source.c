@@ -18,7 +18,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
-#include "pg/catalog/option_table.h"
+#include "pg/catalog/mysql_options.h"
 #include "pg/base/resource.h"
 #include "pg/remote/server_access.h"
 

@@ -79,6 +79,23 @@ extern bool cdc_source_alive(CdcSource *source);
  */
 extern bool cdc_source_is_busy(CdcSource *source);
 
+/*
+ * A session for queries that is its owner's, handed to those who need one now and
+ * then.  Each use asks for it anew, which opens it where it is not open, or was lost
+ * meanwhile; ERROR where that fails.
+ */
+typedef struct CdcControl
+{
+	CdcSource  *(*session) (void *arg);
+	void	   *arg;
+} CdcControl;
+
+static inline CdcSource *
+cdc_control_session(const CdcControl *control)
+{
+	return control->session(control->arg);
+}
+
 /* Statements for which versions have other words. */
 extern const char *cdc_source_sql_binlog_status(const CdcMysqlServerInfo *info);
 extern const char *cdc_source_sql_replica_status(const CdcMysqlServerInfo *info);

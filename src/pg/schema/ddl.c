@@ -20,7 +20,7 @@
 
 #define MAX_COLLATIONS		65536	/* MySQL's ids go up to 2047 */
 
-/* MariaDB 10.10 has collations without a character set of their own. */
+/* Whether collations may lack a character set of their own, as from MariaDB 10.10 on. */
 static bool
 has_contextual_collations(const CdcMysqlServerInfo *info)
 {
@@ -107,7 +107,7 @@ cdc_schema_definition(CdcSchema *schema, const char *database, const char *table
 	return cdc_schema_load(schema, database, table)->def;
 }
 
-/* Whether a set of GTIDs contains one. */
+/* Whether a set of GTIDs, as text, contains one; ERROR where it is no set. */
 static bool
 set_contains(CdcFlavor flavor, const char *set_text, const char *gtid, const char *subscription)
 {

@@ -94,7 +94,7 @@ submap(const CdcTableMap *map, int i, CdcTableMap *one)
 }
 
 /*
- * Whether an enum or set has the members that the map tells, in their order: a
+ * Whether an enum or set has the members that the map has, in their order: a
  * value is only their number.
  */
 static bool
@@ -245,7 +245,7 @@ find_fitting(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map, int i,
 	return NULL;
 }
 
-/* What the map alone tells of a column. */
+/* What the map alone says of a column. */
 static void
 column_of_map(const CdcColumn *from, CdcColumnDef *to)
 {
@@ -410,7 +410,7 @@ static bool
 find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMap *map, CdcError *err)
 {
 	CdcSchema  *schema = lookup->schema;
-	CdcSource  *source = lookup->control(lookup->control_arg);
+	CdcSource  *source = cdc_control_session(&lookup->control);
 	CdcFlavor	flavor = cdc_source_info(source)->flavor;
 	CdcTableDef *def;
 
@@ -503,7 +503,7 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	}
 
 	entry->unreadable = false;
-	if (cdc_failed(check_kind(lookup->control(lookup->control_arg), map, entry, err)))
+	if (cdc_failed(check_kind(cdc_control_session(&lookup->control), map, entry, err)))
 	{
 		entry->map_print = print;
 		entry->fitting = NULL;
@@ -527,7 +527,7 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	}
 	entry->map_print = print;
 	entry->unproven = entry->unproven || (entry->as_of != NULL && map->names == NULL);
-	flavor = cdc_source_info(lookup->control(lookup->control_arg))->flavor;
+	flavor = cdc_source_info(cdc_control_session(&lookup->control))->flavor;
 	if (cdc_failed(check_decodable(schema, flavor, map, entry->fitting, err)))
 	{
 		entry->fitting = NULL;

@@ -13,7 +13,7 @@
 #include "pg/catalog/subscription.h"
 #include "pg/remote/source.h"
 #include "pg/schema/typemap.h"
-#include "binlog/decoder.h"
+#include "binlog/table_map.h"
 #include "core/ddl_apply.h"
 
 typedef struct CdcSchema CdcSchema;
@@ -134,8 +134,7 @@ typedef struct CdcSchemaLookup
 {
 	CdcSchema  *schema;
 	const CdcSubscription *sub;
-	CdcSource  *(*control) (void *arg); /* opens the control connection on demand */
-	void	   *control_arg;
+	CdcControl	control;		/* for what is not stored */
 	CdcSchemaPlace place;		/* of the next event */
 } CdcSchemaLookup;
 

@@ -15,14 +15,17 @@
 #define MAX_COLUMNS			4096
 #define MAX_KEY_COLUMNS		64
 
-/* MySQL 5.7.6 and MariaDB 10.2.5 brought generated columns' expressions. */
+/* Whether information_schema has the expressions of generated columns. */
 static bool
 has_generation_expression(const CdcMysqlServerInfo *info)
 {
 	return info->flavor == CDC_MYSQL ? info->version >= 50706 : info->version >= 100205;
 }
 
-/* MariaDB's JSON is a longtext with this check, found since 10.2.22. */
+/*
+ * Whether information_schema has the check that tells MariaDB's JSON from other columns
+ * of type longtext.
+ */
 static bool
 has_check_constraints(const CdcMysqlServerInfo *info)
 {

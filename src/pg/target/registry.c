@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/failure.h"
@@ -115,7 +116,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 
 	memset(&row, 0, sizeof(row));
 	memset(&replica, 0, sizeof(replica));
-	row.source_table = cdc_replica_text(table->full_name);
+	row.source_table = cdc_from_utf8_copy(table->full_name);
 	row.copy_data = copy;
 	row.state = copy ? 'i' : 'r';
 	if (spec != NULL)
@@ -150,10 +151,10 @@ cdc_registry_default_target(const CdcSubscription *sub, const CdcTable *table,
 		return false;
 	spec->schema = sub->target_schema;
 	spec->name = cdc_replica_identifier(table->name);
-	if (strcmp(spec->name, cdc_replica_text(table->name)) != 0)
+	if (strcmp(spec->name, cdc_from_utf8_copy(table->name)) != 0)
 		ereport(NOTICE,
 				(errmsg("the name of source table %s is longer than %d bytes",
-						cdc_replica_text(table->full_name), NAMEDATALEN - 1),
+						cdc_from_utf8_copy(table->full_name), NAMEDATALEN - 1),
 				 errdetail("Its target is %s.",
 						   quote_qualified_identifier(spec->schema, spec->name))));
 	return true;
@@ -175,7 +176,7 @@ add_in_error(const CdcSubscription *sub, const CdcTable *table, const char *erro
 	CdcTableRow row;
 
 	memset(&row, 0, sizeof(row));
-	row.source_table = cdc_replica_text(table->full_name);
+	row.source_table = cdc_from_utf8_copy(table->full_name);
 	insert_in_error(sub, &row, error);
 }
 
@@ -195,7 +196,7 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 				 errhint("Exclude it to silence this, or change the column at the source.")));
 		add_in_error(sub, table, trouble);
 		cdc_log(sub->name, "table", psprintf("source table %s is left out",
-											 cdc_replica_text(table->full_name)), trouble);
+											 cdc_from_utf8_copy(table->full_name)), trouble);
 		return;
 	}
 	cdc_registry_add(sub, table,
@@ -247,12 +248,12 @@ cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 	{
 		ereport(WARNING,
 				(errmsg("new source table %s is not replicated by subscription \"%s\"",
-						cdc_replica_text(table->full_name), sub->name),
+						cdc_from_utf8_copy(table->full_name), sub->name),
 				 errdetail("%s", error)));
 		add_in_error(sub, table, error);
 	}
 	cdc_user_restore(&user);
-	cdc_log(sub->name, "table", psprintf("new source table %s", cdc_replica_text(table->full_name)),
+	cdc_log(sub->name, "table", psprintf("new source table %s", cdc_from_utf8_copy(table->full_name)),
 			error);
 	return error != NULL ? 'e' : copy && sub->copy_data ? 'i' : 'r';
 }

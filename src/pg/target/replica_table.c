@@ -11,7 +11,6 @@
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -22,6 +21,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+
+#include "pg/catalog/spi.h"
 
 /* A column of the target and the source column that fills it. */
 typedef struct Mapped
@@ -285,11 +286,7 @@ create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcR
 		appendStringInfoString(&sql, " DISTRIBUTED RANDOMLY");
 #endif
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not execute: %s", sql.data);
-	SPI_finish();
+	cdc_spi_command(sql.data);
 }
 
 /* ERROR where the table that exists cannot take the rows. */

@@ -3,8 +3,7 @@
  * supervisor.c
  *	  One process a database: keeps a pull and an apply worker running for each
  *	  enabled subscription, a publish worker where it has an enabled publication,
- *	  restarts a failed one with growing delays, ends when
- *	  there is nothing to keep.
+ *	  restarts a failed one with growing delays, ends when there is nothing to keep.
  *
  * It sleeps until a worker ends, somebody changes a subscription (both set its
  * latch), or a delay is over.
@@ -393,7 +392,7 @@ brake(Child *c, const Wanted *w, bool runs)
 
 /* Sees to one worker of a wanted subscription. */
 static void
-keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int nslots, bool told)
+keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int nslots, bool changed)
 {
 	Child	   *c = find_child(w->id, kind);
 	bool		first = false;
@@ -418,7 +417,7 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 
 	if (c->handle != NULL && GetBackgroundWorkerPid(c->handle, &pid) == BGWH_STOPPED)
 		child_ended(c);
-	if (told)
+	if (changed)
 	{
 		/* somebody changed something: what failed may work now */
 		c->failures = 0;
@@ -514,7 +513,7 @@ supervisor_turn(void)
 	ListCell   *lc;
 	CdcSlotInfo slots[CDC_SLOTS];
 	int			nslots;
-	bool		told = cdc_slot_told();
+	bool		changed = cdc_slot_told();
 	MemoryContext turn = CurrentMemoryContext;
 	bool		any = false;
 
@@ -549,11 +548,11 @@ supervisor_turn(void)
 	{
 		const Wanted *w = lfirst(lc);
 
-		keep_child(w, CDC_WORKER_PULL, slots, nslots, told);
+		keep_child(w, CDC_WORKER_PULL, slots, nslots, changed);
 
-		keep_child(w, CDC_WORKER_APPLY, slots, nslots, told);
+		keep_child(w, CDC_WORKER_APPLY, slots, nslots, changed);
 		if (w->publishes)
-			keep_child(w, CDC_WORKER_PUBLISH, slots, nslots, told);
+			keep_child(w, CDC_WORKER_PUBLISH, slots, nslots, changed);
 	}
 	drop_unwanted();
 	return any;

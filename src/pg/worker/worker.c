@@ -93,7 +93,7 @@ subscription(void)
 	return current;
 }
 
-/* Once work was done, or none was to do for a while: what failed has recovered. */
+/* Clears the failures once work was done, or there was none to do for a while. */
 static void
 note_success(const CdcSubscription *sub, bool worked)
 {

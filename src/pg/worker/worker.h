@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * worker.h
- *	  The background workers: a launcher, one supervisor a database, and per
- *	  enabled subscription one pull and one apply worker.
+ *	  The background workers: a launcher, one supervisor a database, and for each
+ *	  enabled subscription a pull and an apply worker, and a publish worker where
+ *	  it has an enabled publication.
  *
  *-------------------------------------------------------------------------
  */

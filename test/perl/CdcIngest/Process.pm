@@ -8,6 +8,7 @@ use warnings;
 use Exporter 'import';
 use IO::Socket::INET;
 use POSIX ();
+use Socket qw(AF_UNIX SOCK_STREAM pack_sockaddr_un);
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(spawn fork_child reap end_process is_running free_port wait_until
@@ -15,7 +16,10 @@ our @EXPORT_OK = qw(spawn fork_child reap end_process is_running free_port wait_
 
 my %running;    # pid => 1, those started here that were not waited for yet
 my $owner = $$;
-my %given;      # ports handed out by this process
+my %given;      # port => the socket that reserves it, of those handed out by this process
+
+# A test that is told to end does so in order: servers are ended by its END blocks.
+$SIG{$_} //= sub { exit 130 } for qw(INT TERM HUP);
 
 # Runs a program with its output in a file; returns its id.
 sub spawn
@@ -91,21 +95,31 @@ sub end_process
 	return;
 }
 
-# A port of 127.0.0.1 that is free now.  Below the range from which the kernel
-# takes the ports of outgoing connections, so that it is still free when a
-# server is started there for the second time.
+# A port of 127.0.0.1 that is free now, and that no other test gets as long as this one
+# runs.  Below the range from which the kernel takes the ports of outgoing connections,
+# so that it is still free when a server is started there for the second time.
 sub free_port
 {
 	for (1 .. 1000)
 	{
-		my $port = 10240 + int rand 20000;
+		# not rand(): tests set its seed, two of them perhaps to the same
+		my $port = 10240 + (Time::HiRes::time() * 1_000_000 + $$ * 7919) % 20000;
 		next if $given{$port};
-		my $socket = IO::Socket::INET->new(
-			LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or next;
-		$given{$port} = 1;
+		my $reserved = _reserve_port($port) or next;
+		IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or next;
+		$given{$port} = $reserved;
 		return $port;
 	}
 	die 'no free port';
+}
+
+# A name of the kernel's (no file) that only one process of this machine can have; it is
+# given back when the process ends, in whatever way.  undef: another one has it.
+sub _reserve_port
+{
+	my ($port) = @_;
+	socket(my $socket, AF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
+	return bind($socket, pack_sockaddr_un("\0cdc_ingest-test-port-$port")) ? $socket : undef;
 }
 
 # Calls the code until it returns true; false when the time is over.

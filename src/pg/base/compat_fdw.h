@@ -1,0 +1,145 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat_fdw.h
+ *	  Differences between servers in foreign tables: their callbacks, the planner,
+ *	  EXPLAIN.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_BASE_COMPAT_FDW_H
+#define CDC_PG_BASE_COMPAT_FDW_H
+
+#include "pg/base/compat.h"
+
+/* What the planner lets others use has a header of its own since 12. */
+#if PG_VERSION_NUM >= 120000
+#include "optimizer/optimizer.h"
+#else
+#include "nodes/relation.h"
+#include "optimizer/clauses.h"
+#include "optimizer/var.h"
+#endif
+
+/* EXPLAIN's state and output left commands/explain.h in 18. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
+/*
+ * Whose rights a scan has: the plan and the planner's relation say it since 16,
+ * before that the range table did.
+ */
+#if PG_VERSION_NUM >= 160000
+#define CDC_FOREIGN_SCAN_USER(node) \
+	(((ForeignScan *) (node)->ss.ps.plan)->checkAsUser)
+#define CDC_FOREIGN_REL_USER(root, rel)	((rel)->userid)
+#else
+#define CDC_FOREIGN_SCAN_USER(node) \
+	(rt_fetch(((Scan *) (node)->ss.ps.plan)->scanrelid, \
+			  (node)->ss.ps.state->es_range_table)->checkAsUser)
+#define CDC_FOREIGN_REL_USER(root, rel)	(planner_rt_fetch((rel)->relid, (root))->checkAsUser)
+#endif
+
+/*
+ * Whose rights a result relation has: a function says it since 16, before that
+ * the range table did.  Since 14, a partition that rows are routed to has no
+ * entry there, and its root's counts.
+ */
+#if PG_VERSION_NUM >= 160000
+#define CDC_RESULT_REL_USER(rri, estate) \
+	ExecGetResultRelCheckAsUser((rri), (estate))
+#else
+#if PG_VERSION_NUM >= 140000
+#define CDC_RESULT_REL_RTI(rri) \
+	((rri)->ri_RangeTableIndex != 0 ? (rri)->ri_RangeTableIndex : \
+	 (rri)->ri_RootResultRelInfo->ri_RangeTableIndex)
+#else
+#define CDC_RESULT_REL_RTI(rri)			((rri)->ri_RangeTableIndex)
+#endif
+#define CDC_RESULT_REL_CHECK_AS(rri, estate) \
+	(((RangeTblEntry *) list_nth((estate)->es_range_table, CDC_RESULT_REL_RTI(rri) - 1))->checkAsUser)
+#define CDC_RESULT_REL_USER(rri, estate) \
+	(OidIsValid(CDC_RESULT_REL_CHECK_AS(rri, estate)) ? CDC_RESULT_REL_CHECK_AS(rri, estate) : GetUserId())
+#endif
+
+/*
+ * Paths and plans.  A path got a target in 9.6, the restrictions that it takes
+ * upon itself in 17, a number of disabled nodes in 18; a plan got conditions to
+ * recheck and an outer plan in 9.5.
+ */
+#if PG_VERSION_NUM >= 180000
+#define CDC_FOREIGNSCAN_PATH(root, rel, rows, startup, total, outer, private) \
+	create_foreignscan_path((root), (rel), NULL, (rows), 0, (startup), (total), NIL, (outer), \
+							NULL, NIL, (private))
+#elif PG_VERSION_NUM >= 170000
+#define CDC_FOREIGNSCAN_PATH(root, rel, rows, startup, total, outer, private) \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL, (outer), \
+							NULL, NIL, (private))
+#elif PG_VERSION_NUM >= 90600
+#define CDC_FOREIGNSCAN_PATH(root, rel, rows, startup, total, outer, private) \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL, (outer), \
+							NULL, (private))
+#else
+#define CDC_FOREIGNSCAN_PATH(root, rel, rows, startup, total, outer, private) \
+	create_foreignscan_path((root), (rel), (rows), (startup), (total), NIL, (outer), (private))
+#endif
+#if PG_VERSION_NUM >= 90500
+#define CDC_PLAN_OUTER_ARG				, Plan *outer_plan
+#define CDC_MAKE_FOREIGNSCAN(tlist, quals, relid, exprs, private) \
+	make_foreignscan((tlist), (quals), (relid), (exprs), (private), NIL, NIL, NULL)
+#else
+#define CDC_PLAN_OUTER_ARG
+#define CDC_MAKE_FOREIGNSCAN(tlist, quals, relid, exprs, private) \
+	make_foreignscan((tlist), (quals), (relid), (exprs), (private))
+#endif
+
+/* The columns that a relation must return are in a target since 9.6. */
+#if PG_VERSION_NUM >= 90600
+#define CDC_REL_TARGETS(rel)			((rel)->reltarget->exprs)
+#else
+#define CDC_REL_TARGETS(rel)			((rel)->reltargetlist)
+#endif
+
+/* Greenplum can be told to damp the selectivities of several clauses. */
+#if CDC_GREENPLUM
+#define CDC_SELECTIVITY(root, clauses) \
+	clauselist_selectivity((root), (clauses), 0, JOIN_INNER, NULL, true)
+#else
+#define CDC_SELECTIVITY(root, clauses) \
+	clauselist_selectivity((root), (clauses), 0, JOIN_INNER, NULL)
+#endif
+
+/* With Greenplum's mpp_execute, each segment would scan the whole table. */
+#if CDC_GREENPLUM
+#define CDC_SCANNED_BY_SEGMENTS(ft)		((ft)->exec_location == FTEXECLOCATION_ALL_SEGMENTS)
+#else
+#define CDC_SCANNED_BY_SEGMENTS(ft)		false
+#endif
+
+/* EXPLAIN names what it shows by the plan since 13, before that by the plan's state. */
+#if PG_VERSION_NUM >= 130000
+#define CDC_DEPARSE_CONTEXT(es, planstate, ancestors) \
+	set_deparse_context_plan((es)->deparse_cxt, (planstate)->plan, (ancestors))
+#elif PG_VERSION_NUM >= 90500
+#define CDC_DEPARSE_CONTEXT(es, planstate, ancestors) \
+	set_deparse_context_planstate((es)->deparse_cxt, (Node *) (planstate), (ancestors))
+#else
+#define CDC_DEPARSE_CONTEXT(es, planstate, ancestors) \
+	set_deparse_context_planstate((es)->extra->deparsecxt, (Node *) (planstate), (ancestors))
+#endif
+
+/* EXPLAIN shows numbers with a unit since 11. */
+#if PG_VERSION_NUM >= 110000
+#define CDC_EXPLAIN_NUMBER(label, unit, value, es) \
+	ExplainPropertyInteger((label), (unit), (value), (es))
+#define CDC_EXPLAIN_FLOAT(label, unit, value, digits, es) \
+	ExplainPropertyFloat((label), (unit), (value), (digits), (es))
+#else
+#define CDC_EXPLAIN_NUMBER(label, unit, value, es) \
+	ExplainPropertyLong((label), (long) (value), (es))
+#define CDC_EXPLAIN_FLOAT(label, unit, value, digits, es) \
+	ExplainPropertyFloat((label), (value), (digits), (es))
+#endif
+
+#endif							/* CDC_PG_BASE_COMPAT_FDW_H */

@@ -1,0 +1,109 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat_storage.h
+ *	  Differences between servers in processes, waiting, locks, shared memory and
+ *	  files.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_BASE_COMPAT_STORAGE_H
+#define CDC_PG_BASE_COMPAT_STORAGE_H
+
+#include "pg/base/compat.h"
+
+/* A background worker must ask for running as a role without LOGIN, where it can (17). */
+#if CDC_WORKER_NEEDS_LOGIN
+#define CDC_BGWORKER_FLAGS				0
+#else
+#define CDC_BGWORKER_FLAGS				BGWORKER_BYPASS_ROLELOGINCHECK
+#endif
+
+/* Whether this process is a background worker: a variable until 17. */
+#if PG_VERSION_NUM >= 170000
+#define CDC_AM_BACKGROUND_WORKER		AmBackgroundWorkerProcess()
+#else
+#define CDC_AM_BACKGROUND_WORKER		IsBackgroundWorker
+#endif
+
+/*
+ * A small number that no other process has now, and that a later process will
+ * have again: renamed in 17.
+ */
+#if PG_VERSION_NUM >= 170000
+#define CDC_BACKEND_NUMBER				((int) MyProcNumber)
+#else
+#define CDC_BACKEND_NUMBER				((int) MyBackendId)
+#endif
+
+/* The process's latch has a variable of its own since 9.5. */
+#if PG_VERSION_NUM < 90500
+#include "storage/proc.h"
+#define MyLatch							(&MyProc->procLatch)
+#endif
+
+/*
+ * Waiting for a latch and a descriptor: the arguments have a wait event since
+ * 10; since 12 the wait itself ends a process whose postmaster is dead.
+ */
+#if PG_VERSION_NUM >= 120000
+#define CDC_WL_PM_DEATH					WL_EXIT_ON_PM_DEATH
+#define CDC_CHECK_PM_DEATH(rc)			((void) (rc))
+#else
+#define CDC_WL_PM_DEATH					WL_POSTMASTER_DEATH
+#define CDC_CHECK_PM_DEATH(rc) \
+	do { if ((rc) & WL_POSTMASTER_DEATH) proc_exit(1); } while (0)
+#endif
+#if PG_VERSION_NUM >= 100000
+#define CDC_WAIT_LATCH_OR_SOCKET(latch, events, fd, ms) \
+	WaitLatchOrSocket((latch), (events), (fd), (ms), PG_WAIT_EXTENSION)
+#else
+#define CDC_WAIT_LATCH_OR_SOCKET(latch, events, fd, ms) \
+	WaitLatchOrSocket((latch), (events), (fd), (ms))
+#endif
+
+/*
+ * Who holds a lock: GetLockConflicts() got a count in 12, which may be NULL; the
+ * field of a virtual transaction that leads to its process, and the function for
+ * that, got other names in 17.
+ */
+#if PG_VERSION_NUM >= 120000
+#define CDC_LOCK_CONFLICTS(tag, mode)	GetLockConflicts((tag), (mode), NULL)
+#else
+#define CDC_LOCK_CONFLICTS(tag, mode)	GetLockConflicts((tag), (mode))
+#endif
+#if PG_VERSION_NUM >= 170000
+#define CDC_VXID_PROC(vxid)				ProcNumberGetProc((vxid).procNumber)
+#else
+#include "storage/sinvaladt.h"
+#define CDC_VXID_PROC(vxid)				BackendIdGetProc((vxid).backendId)
+#endif
+
+/* The server accounts for descriptors that libraries hold since 13. */
+#if PG_VERSION_NUM >= 130000
+#define CDC_ACQUIRE_FD()				AcquireExternalFD()
+#define CDC_RELEASE_FD()				ReleaseExternalFD()
+#else
+#define CDC_ACQUIRE_FD()				(true)
+#define CDC_RELEASE_FD()				((void) 0)
+#endif
+
+/*
+ * A temporary file, which outlives its transaction if that is asked for.  It is
+ * read and written at an offset since 12, before that at the place that was
+ * sought.  Greenplum wants a part of the file's name.
+ */
+#if CDC_GREENPLUM
+#define CDC_OPEN_TEMPORARY_FILE(name, outlives)	OpenTemporaryFile((outlives), (name))
+#define CDC_FILE_WRITE(file, data, len, offset) \
+	(FileSeek((file), (offset), SEEK_SET) < 0 ? -1 : FileWrite((file), (data), (len)))
+#define CDC_FILE_READ(file, data, len, offset) \
+	(FileSeek((file), (offset), SEEK_SET) < 0 ? -1 : FileRead((file), (data), (len)))
+#else
+#define CDC_OPEN_TEMPORARY_FILE(name, outlives)	OpenTemporaryFile(outlives)
+#define CDC_FILE_WRITE(file, data, len, offset) \
+	((int) FileWrite((file), (data), (len), (offset), WAIT_EVENT_BUFFILE_WRITE))
+#define CDC_FILE_READ(file, data, len, offset) \
+	((int) FileRead((file), (data), (len), (offset), WAIT_EVENT_BUFFILE_READ))
+#endif
+
+#endif							/* CDC_PG_BASE_COMPAT_STORAGE_H */
