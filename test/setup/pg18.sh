@@ -28,7 +28,7 @@ part regress "${check[@]}" ISOLATION=
 part isolation "${check[@]}" REGRESS=
 
 pgxs=$(dirname "$($bin/pg_config --pgxs)")/..
-for name in 001_basic 002_values 003_admin 052_passwords; do
+for name in 001_basic 002_values 003_admin 051_source_answers 052_passwords; do
 	as_postgres mkdir -p "/work/tap/$name"
 	part "$name" as_postgres env PERL5LIB="$pgxs/test/perl:/work/src/test/perl" PATH="$bin:$PATH" TMPDIR=/work/tap \
 		TESTDATADIR="/work/tap/$name/data" TESTLOGDIR="/work/tap/$name/log" PG_REGRESS="$pgxs/test/regress/pg_regress" \

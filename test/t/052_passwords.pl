@@ -124,7 +124,7 @@ for my $plugin (qw(mysql_native_password caching_sha2_password))
 # --- what the errors say
 server_is(ssl_mode => 'REQUIRED');
 $fake->scenario(password => $PASSWORD, switch => ['caching_sha2_password'], full => 1);
-like(reachable()->[1], qr/offers no encrypted connections.*ssl_mode/s, 'REQUIRED without TLS');
+like(reachable()->[1], qr/no encrypted connection.*ssl_mode/s, 'REQUIRED without TLS');
 server_is(ssl_mode => 'DISABLED');
 $fake->scenario(password => $PASSWORD, switch => ['caching_sha2_password'], full => 1);
 like(reachable()->[1], qr/asks for the password over a connection that is not encrypted.*server_public_key/s, 'caching_sha2_password without TLS');
