@@ -10,8 +10,8 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "pg/base/settings.h"
-#include "pg/base/wake.h"
+#include "pg/process/settings.h"
+#include "pg/process/wake.h"
 #include "pg/catalog/changes.h"
 #include "pg/pull_binlog/pull_binlog.h"
 #include "pg/pull_kafka/pull_kafka.h"

@@ -8,3 +8,5 @@ CREATE TABLE cdc.worker_start (
     started_at      timestamptz NOT NULL,   -- the last of them
     PRIMARY KEY (subscription, worker)
 ) WITH (fillfactor = 50);
+
+SELECT pg_catalog.pg_extension_config_dump('cdc.worker_start', 'WHERE false');

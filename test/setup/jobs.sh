@@ -121,13 +121,13 @@ own_or() { if [ "$(type -t "$1_$2")" = function ]; then say "$1_$2"; else say "$
 # A TAP file's line has the file's name, any other the name that test/run takes.
 job_title() { if [ "$1" = tap ]; then say "$2.pl"; else say "$1:$2"; fi; }
 
-# All that still run, when test/run itself is ended.
+# All that still run, when test/run itself is ended; each has 20 s to end its servers.
 kill_jobs() {
 	local pid i
 	for pid in "${!running[@]}"; do kill -TERM -- "-$pid" 2>/dev/null; done
 	for pid in "${!running[@]}"; do
 		for ((i = 0; i < 100; i++)); do
-			[ -d "/proc/$pid" ] || break
+			kill -0 -- "-$pid" 2>/dev/null || break
 			sleep 0.2
 		done
 		kill -KILL -- "-$pid" 2>/dev/null

@@ -96,8 +96,8 @@ step_unit() {
 		as_postgres python3 "$CDC_WORK/src/test/rooms.py" >>"$log" 2>&1 </dev/null || status=1
 	fi
 	if [ -n "$tests" ]; then
-		as_postgres make -C "$CDC_WORK/src/test/unit" -j"$(nproc)" check TESTS="$(echo $tests)" \
-			>>"$log" 2>&1 </dev/null || status=1
+		as_postgres make -C "$CDC_WORK/src" -j"$(nproc)" check-unit TESTS="$(echo $tests)" \
+			PG_CONFIG="$CDC_PG_BIN/pg_config" >>"$log" 2>&1 </dev/null || status=1
 	fi
 	count_tap "$log" $status
 	[ "$failed" = "$f" ] || show_log unit "$log"

@@ -1,6 +1,6 @@
 # No workers at all: pg_cron calls pull and apply.
 #
-# Takes 90 s.
+# Takes 100 s.
 use strict;
 use warnings;
 

@@ -1,7 +1,7 @@
 # A standby of PostgreSQL promoted in the middle of the load: positions move with
 # the data, so it goes on exactly where its copy of the data stands.
 #
-# Takes 25 s.
+# Takes 20 s.
 use strict;
 use warnings;
 

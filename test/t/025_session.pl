@@ -2,7 +2,7 @@
 # and under TSAN, against each kind of server.
 #
 # Runs alone: it measures tenths of a second, in programs that sanitizers make slow.
-# Takes 80 s.
+# Takes 60 s.
 use strict;
 use warnings;
 

@@ -1,7 +1,7 @@
 # cdc.read_binlog_file() on files of each kind of server: the same events as pull
 # reads over the network, transactions larger than memory and XA among them.
 #
-# Takes 30 s.
+# Takes 25 s.
 use strict;
 use warnings;
 use utf8;

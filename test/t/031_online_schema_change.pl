@@ -2,7 +2,7 @@
 # they run: the table keeps one history, its replica is neither emptied nor copied again,
 # and rows after the swap are read by the new definition.
 #
-# Takes 25 s.
+# Takes 20 s.
 use strict;
 use warnings;
 use utf8;

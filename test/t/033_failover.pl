@@ -3,7 +3,7 @@
 # itself; by file and offset another server is a clear error.
 #
 # Runs without load: a silent source is left after a second.
-# Takes 80 s.
+# Takes 60 s.
 use strict;
 use warnings;
 

@@ -2,7 +2,7 @@
 # stream goes on from the other.
 #
 # Runs without load: a silent node is left after seconds.
-# Takes 30 s.
+# Takes 25 s.
 use strict;
 use warnings;
 

@@ -2,7 +2,7 @@
 # test/roundtrip): copied and streamed into replicas, these hold what the source holds;
 # and the events of the history fold into the source's tables, also across DDL.
 #
-# Takes 60 s.
+# Takes 40 s.
 use strict;
 use warnings;
 

@@ -1,7 +1,7 @@
 # The copy's place in the binlog: a transaction that the binlog has and the engine
 # has not committed yet must not be missed, however long that takes.
 #
-# Takes 30 s.
+# Takes 25 s.
 use strict;
 use warnings;
 

@@ -3,7 +3,7 @@
 # anew, holes, aborted transactions, messages that are not what they should be, large
 # and many ones, cancel in each wait.
 #
-# Runs without load: a cancel must take effect within a second.
+# Runs alone: a broker has two seconds for an answer, a cancel one.
 # Takes 60 s.
 use strict;
 use warnings;
@@ -94,8 +94,9 @@ subtest 'broker away, back, killed, silent' => sub {
 	$kafka->produce('away', [ map { maxwell($_, 'a') } 1 .. 50 ]);
 	$cluster->catch_up('away');
 	$kafka->stop;
-	$cluster->poll(q{SELECT last_error IS NOT NULL FROM cdc.stat_subscription WHERE subscription = 'away'}, 1, 60);
-	like($cluster->value(q{SELECT last_error FROM cdc.stat_subscription WHERE subscription = 'away'}), qr/Kafka|broker|cluster/i, 'the view says why');
+	# (while it goes down partitions may be gone before the broker is)
+	$cluster->poll(q{SELECT last_error ~* 'Kafka|broker|cluster' FROM cdc.stat_subscription WHERE subscription = 'away'}, 1, 60);
+	pass('the view says why');
 	$kafka->start;
 	$kafka->produce('away', [ map { maxwell($_, 'b') } 51 .. 100 ]);
 	$cluster->catch_up('away');

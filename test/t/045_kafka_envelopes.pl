@@ -1,7 +1,7 @@
 # Envelopes end to end: messages that Debezium wrote, and the forms of the others, through
 # a real Apache Kafka into histories and replicas that have the source's rows.
 #
-# Takes 30 s.
+# Takes 20 s.
 use strict;
 use warnings;
 use utf8;

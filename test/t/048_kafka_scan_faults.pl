@@ -3,7 +3,7 @@
 # cluster where a leader has to move.
 #
 # Runs without load: a cancel must take effect within a second.
-# Takes 50 s.
+# Takes 60 s.
 use strict;
 use warnings;
 use utf8;

@@ -14,7 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/base/result_set.h"
-#include "pg/base/wake.h"
+#include "pg/process/wake.h"
 #include "pg/catalog/spi.h"
 
 /* ------------------------------------------------------------------------

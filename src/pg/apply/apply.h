@@ -10,6 +10,7 @@
 #define CDC_PG_APPLY_APPLY_H
 
 #include "pg/catalog/subscription.h"
+#include "nodes/pg_list.h"
 
 /* What a run did to a target. */
 typedef struct CdcApplyCount

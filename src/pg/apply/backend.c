@@ -12,7 +12,8 @@
 #include "rewrite/prs2lock.h"
 #include "utils/rel.h"
 
-#include "pg/apply/trigger.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/target/trigger.h"
 
 #if CDC_HAVE_TABLE_AM
 

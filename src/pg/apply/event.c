@@ -7,10 +7,11 @@
  */
 #include "pg/apply/apply_internal.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/base/utf8.h"
+#include "pg/base/compat_value.h"
 #include "pg/datum/jsonb_document.h"
 
 /* More prefixes of positions than this one after the other are not kept. */
@@ -140,8 +141,7 @@ event_document(CdcApply *apply, const CdcHistoryEvent *event, const JsonbContain
 		return event->event;
 	(void) cdc_payload_look((const uint8_t *) event->raw, event->raw_len, &schema_id, &skip);
 	/* by its length, so that a byte of zero in it is an error */
-	text = pg_any_to_server(pnstrdup(event->raw + skip, event->raw_len - skip),
-							event->raw_len - skip, PG_UTF8);
+	text = cdc_from_utf8(pnstrdup(event->raw + skip, event->raw_len - skip));
 	stripped = parse_without_nul(text, strlen(text), "", &replaced);
 	if (replaced > 0 && apply->sub->opt.nul_in_text == CDC_NUL_ERROR)
 		*marked = parse_without_nul(text, strlen(text), "x", &replaced);

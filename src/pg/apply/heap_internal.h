@@ -18,6 +18,7 @@
 
 #include "access/genam.h"
 #include "access/skey.h"
+#include "access/tableam.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
 #include "utils/snapmgr.h"

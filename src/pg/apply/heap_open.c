@@ -8,6 +8,9 @@
  */
 #include "pg/apply/apply_internal.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
+
 #if CDC_HAVE_TABLE_AM
 
 #include "access/sysattr.h"
@@ -21,7 +24,7 @@
 #include "utils/rel.h"
 
 #include "pg/apply/heap_internal.h"
-#include "pg/apply/trigger.h"
+#include "pg/target/trigger.h"
 
 /*
  * The executor asks the range table which columns an UPDATE sets: all of

@@ -10,6 +10,8 @@
  */
 #include "pg/apply/apply_internal.h"
 
+#include "pg/base/compat_executor.h"
+
 #if CDC_HAVE_TABLE_AM
 
 #include "access/genam.h"

@@ -8,6 +8,9 @@
  */
 #include "pg/apply/apply_internal.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
+
 #if CDC_HAVE_TABLE_AM
 
 #include "access/tableam.h"

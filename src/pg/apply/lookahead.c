@@ -26,6 +26,7 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/target/key.h"
 
 /*

@@ -10,6 +10,7 @@
 #include "access/htup_details.h"
 #include "utils/datum.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/target/key.h"
 
 /*

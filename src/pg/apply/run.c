@@ -13,7 +13,8 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
-#include "pg/base/shmem.h"
+#include "pg/base/compat_executor.h"
+#include "pg/process/shmem.h"
 #include "pg/target/key.h"
 
 /* Of the last run; a run's number tells the cache of targets which run uses one. */

@@ -12,11 +12,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/apply/sql_internal.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -24,266 +23,26 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/typcache.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
 
 /* Rows and bytes that one statement takes. */
 #define SQL_BATCH		8192
 #define SQL_BATCH_BYTES	(4 * 1024 * 1024)
 
-typedef enum SqlKind
-{
-	SQL_DELETE,
-	SQL_UPDATE,
-	SQL_REPLACE,				/* UPDATE that sets absent columns to their defaults */
-	SQL_INSERT_MISSING,			/* rows whose key the target does not have */
-	SQL_INSERT,
-	SQL_TAKE,					/* tables without key: delete up to $1 equal rows */
-	SQL_FETCH
-} SqlKind;
-
 /* A statement's plan. */
 typedef struct SqlPlan
 {
-	SqlKind		kind;
+	CdcSqlKind		kind;
 	const CdcPresence *presence;	/* NULL for SQL_DELETE and SQL_FETCH */
 	SPIPlanPtr	plan;			/* NULL: the statement would do nothing */
 } SqlPlan;
 
 /* ------------------------------------------------------------------------
- * Statements
+ * Plans
  * ------------------------------------------------------------------------
  */
-
-/* Whether a statement takes arrays, a value for each of many rows. */
-static inline bool
-is_set_based(SqlKind kind)
-{
-	return kind != SQL_TAKE && kind != SQL_FETCH;
-}
-
-/* Whether a column is a parameter of the statement for this presence. */
-static bool
-is_parameter(const CdcTargetColumn *col, const CdcPresence *presence)
-{
-	return presence ? presence->attrs[col->attnum - 1] : col->in_key;
-}
-
-/*
- * Whether a column's values are given to statements as text: unnest() takes an array
- * of arrays apart down to its elements, and not every domain has an array type.
- */
-static bool
-travels_as_text(const CdcTargetColumn *col)
-{
-	return col->basetype != col->typid ||
-		OidIsValid(get_element_type(col->typid)) ||
-		!OidIsValid(get_array_type(col->typid));
-}
-
-static Oid
-parameter_type(const CdcTargetColumn *col, SqlKind kind)
-{
-	Oid			typid = travels_as_text(col) ? TEXTOID : col->typid;
-
-	return is_set_based(kind) ? get_array_type(typid) : typid;
-}
-
-/* The column's value inside a statement, e.g. "s.c2" or "$3::text[]". */
-static void
-append_value(StringInfo sql, const CdcTargetColumn *col, SqlKind kind, int number)
-{
-	appendStringInfo(sql, is_set_based(kind) ? "s.c%d" : "$%d", number);
-	if (travels_as_text(col))
-		appendStringInfo(sql, "::%s", format_type_with_typemod(col->typid,
-															   col->typmod));
-}
-
-/* The number of a column's parameter in the statement, from 1. */
-static int
-parameter_number(const CdcTarget *target, int column, SqlKind kind, const CdcPresence *presence)
-{
-	int			n = kind == SQL_TAKE ? 1 : 0;
-	int			i;
-
-	for (i = 0; i <= column; i++)
-		if (is_parameter(&target->columns[i], presence))
-			n++;
-	return n;
-}
-
-/* The statement's rows: "unnest($1, $2) AS s(c1, c2)". */
-static void
-append_source(StringInfo sql, const CdcTarget *target, const CdcPresence *presence)
-{
-	const char *sep = "";
-	int			n = 0;
-	int			i;
-
-	appendStringInfoString(sql, "unnest(");
-	for (i = 0; i < target->ncolumns; i++)
-		if (is_parameter(&target->columns[i], presence))
-		{
-			appendStringInfo(sql, "%s$%d", sep, ++n);
-			sep = ", ";
-		}
-	appendStringInfoString(sql, ") AS s(");
-	for (i = 1; i <= n; i++)
-		appendStringInfo(sql, "%sc%d", i > 1 ? ", " : "", i);
-	appendStringInfoString(sql, ")");
-}
-
-/* That the key of a row t of the target is the parameters': "t.id = s.c1 AND ...". */
-static void
-append_key_condition(StringInfo sql, const CdcTarget *target, SqlKind kind,
-					 const CdcPresence *presence)
-{
-	int			i;
-
-	for (i = 0; i < target->nkey; i++)
-	{
-		int			column = target->key[i].column;
-
-		appendStringInfo(sql, "%st.%s = ", i > 0 ? " AND " : "",
-						 quote_identifier(target->columns[column].name));
-		append_value(sql, &target->columns[column], kind,
-					 parameter_number(target, column, kind, presence));
-	}
-}
-
-/* The names of the parameters' columns, or (values) their values, with commas. */
-static void
-append_column_list(StringInfo sql, const CdcTarget *target, SqlKind kind,
-				   const CdcPresence *presence, bool values)
-{
-	const char *sep = "";
-	int			i;
-
-	for (i = 0; i < target->ncolumns; i++)
-	{
-		const CdcTargetColumn *col = &target->columns[i];
-
-		if (!is_parameter(col, presence))
-			continue;
-		appendStringInfoString(sql, sep);
-		if (values)
-			append_value(sql, col, kind, parameter_number(target, i, kind, presence));
-		else
-			appendStringInfoString(sql, quote_identifier(col->name));
-		sep = ", ";
-	}
-}
-
-/* The assignments of an UPDATE; returns whether there are any. */
-static bool
-append_assignments(StringInfo sql, const CdcTarget *target, SqlKind kind,
-				   const CdcPresence *presence)
-{
-	const char *sep = "";
-	int			i;
-	int			c;
-
-	for (i = 0; i < target->desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(target->desc, i);
-
-		if (att->attisdropped || CDC_ATT_GENERATED(att))
-			continue;
-		for (c = 0; c < target->ncolumns; c++)
-			if (target->columns[c].attnum == att->attnum)
-				break;
-		if (c < target->ncolumns && target->columns[c].in_key)
-			continue;
-		if (presence->attrs[i])
-		{
-			appendStringInfo(sql, "%s%s = ", sep, quote_identifier(NameStr(att->attname)));
-			append_value(sql, &target->columns[c], kind, parameter_number(target, c, kind, presence));
-		}
-		else if (kind == SQL_REPLACE)
-			appendStringInfo(sql, "%s%s = DEFAULT", sep, quote_identifier(NameStr(att->attname)));
-		else
-			continue;
-		sep = ", ";
-	}
-	return *sep != '\0';
-}
-
-/* That a row of the target equals the parameters in all columns that these have. */
-static void
-append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence *presence)
-{
-	const char *sep = "";
-	int			i;
-
-	for (i = 0; i < target->ncolumns; i++)
-	{
-		const CdcTargetColumn *col = &target->columns[i];
-		bool		by_text;
-
-		if (!is_parameter(col, presence))
-			continue;
-		by_text = !OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr);
-		appendStringInfo(sql, "%s%s%s IS NOT DISTINCT FROM (", sep, quote_identifier(col->name),
-						 by_text ? "::text" : "");
-		append_value(sql, col, SQL_TAKE, parameter_number(target, i, SQL_TAKE, presence));
-		appendStringInfo(sql, ")%s", by_text ? "::text" : "");
-		sep = " AND ";
-	}
-}
-
-/* Writes a statement; returns false where it would do nothing. */
-static bool
-build_statement(StringInfo sql, const CdcTarget *target, SqlKind kind,
-				const CdcPresence *presence)
-{
-	switch (kind)
-	{
-		case SQL_DELETE:
-			appendStringInfo(sql, "DELETE FROM %s AS t USING ", target->name);
-			append_source(sql, target, presence);
-			appendStringInfoString(sql, " WHERE ");
-			append_key_condition(sql, target, kind, presence);
-			break;
-		case SQL_UPDATE:
-		case SQL_REPLACE:
-			appendStringInfo(sql, "UPDATE %s AS t SET ", target->name);
-			if (!append_assignments(sql, target, kind, presence))
-				return false;
-			appendStringInfoString(sql, " FROM ");
-			append_source(sql, target, presence);
-			appendStringInfoString(sql, " WHERE ");
-			append_key_condition(sql, target, kind, presence);
-			break;
-		case SQL_INSERT_MISSING:
-		case SQL_INSERT:
-			appendStringInfo(sql, "INSERT INTO %s (", target->name);
-			append_column_list(sql, target, kind, presence, false);
-			appendStringInfoString(sql, ")" CDC_OVERRIDING_SYSTEM_VALUE " SELECT ");
-			append_column_list(sql, target, kind, presence, true);
-			appendStringInfoString(sql, " FROM ");
-			append_source(sql, target, presence);
-			if (kind == SQL_INSERT)
-				break;
-			appendStringInfo(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS t WHERE ",
-							 target->name);
-			append_key_condition(sql, target, kind, presence);
-			appendStringInfoChar(sql, ')');
-			break;
-		case SQL_TAKE:
-			appendStringInfo(sql, "DELETE FROM %s WHERE (" CDC_ROW_ADDRESS ") IN (SELECT "
-							 CDC_ROW_ADDRESS " FROM %s WHERE ", target->name, target->name);
-			append_row_condition(sql, target, presence);
-			appendStringInfoString(sql, " LIMIT $1)");
-			break;
-		case SQL_FETCH:
-			appendStringInfo(sql, "SELECT * FROM %s AS t WHERE ", target->name);
-			append_key_condition(sql, target, kind, presence);
-			appendStringInfoString(sql, " LIMIT 1");
-			break;
-	}
-	return true;
-}
 
 /* The plans that a target keeps; CdcTarget.kept. */
 typedef struct SqlPlans
@@ -321,7 +80,7 @@ kept_plans(CdcTarget *target)
 
 /* The kept plan of a statement, made at its first use; its plan is NULL where it would do nothing. */
 static SqlPlan *
-sql_plan(CdcTarget *target, SqlKind kind, const CdcPresence *presence)
+sql_plan(CdcTarget *target, CdcSqlKind kind, const CdcPresence *presence)
 {
 	SqlPlans   *kept = kept_plans(target);
 	SqlPlan    *plan;
@@ -342,14 +101,14 @@ sql_plan(CdcTarget *target, SqlKind kind, const CdcPresence *presence)
 	if (kind == SQL_TAKE)
 		types[nargs++] = INT8OID;
 	for (i = 0; i < target->ncolumns; i++)
-		if (is_parameter(&target->columns[i], presence))
-			types[nargs++] = parameter_type(&target->columns[i], kind);
+		if (cdc_sql_is_parameter(&target->columns[i], presence))
+			types[nargs++] = cdc_sql_parameter_type(&target->columns[i], kind);
 	initStringInfo(&sql);
 
 	plan = MemoryContextAllocZero(target->cxt, sizeof(SqlPlan));
 	plan->kind = kind;
 	plan->presence = presence;
-	if (build_statement(&sql, target, kind, presence))
+	if (cdc_sql_statement(&sql, target, kind, presence))
 	{
 		plan->plan = SPI_prepare(sql.data, nargs, types);
 		if (plan->plan == NULL)
@@ -374,7 +133,7 @@ parameter_value(const CdcTargetColumn *col, Datum value)
 	Oid			output;
 	bool		isvarlena;
 
-	if (!travels_as_text(col))
+	if (!cdc_sql_as_text(col))
 		return value;
 	getTypeOutputInfo(col->typid, &output, &isvarlena);
 	return CStringGetTextDatum(OidOutputFunctionCall(output, value));
@@ -399,7 +158,7 @@ static Datum
 column_array(const CdcTarget *target, int column, CdcEntry **entries, int n)
 {
 	const CdcTargetColumn *col = &target->columns[column];
-	Oid			typid = travels_as_text(col) ? TEXTOID : col->typid;
+	Oid			typid = cdc_sql_as_text(col) ? TEXTOID : col->typid;
 	Datum	   *values = palloc(sizeof(Datum) * n);
 	bool	   *nulls = palloc(sizeof(bool) * n);
 	int			dims[1];
@@ -423,7 +182,7 @@ column_array(const CdcTarget *target, int column, CdcEntry **entries, int n)
 
 /* Runs a set-based statement on n entries; returns the number of rows that it wrote. */
 static int64
-run_set(CdcTargetRun *run, SqlKind kind, const CdcPresence *presence, CdcEntry **entries, int n)
+run_set(CdcTargetRun *run, CdcSqlKind kind, const CdcPresence *presence, CdcEntry **entries, int n)
 {
 	CdcTarget  *target = run->target;
 	SqlPlan    *plan = sql_plan(target, kind, presence);
@@ -435,7 +194,7 @@ run_set(CdcTargetRun *run, SqlKind kind, const CdcPresence *presence, CdcEntry *
 	if (plan->plan == NULL)
 		return 0;
 	for (i = 0; i < target->ncolumns; i++)
-		if (is_parameter(&target->columns[i], presence))
+		if (cdc_sql_is_parameter(&target->columns[i], presence))
 			values[nargs++] = column_array(target, i, entries, n);
 	rc = SPI_execute_plan(plan->plan, values, NULL, false, 0);
 	if (rc < 0)
@@ -492,7 +251,7 @@ take_rows(CdcApply *apply, CdcTargetRun *run, CdcEntry *entry)
 	{
 		bool		isnull;
 
-		if (!is_parameter(&target->columns[i], entry->presence))
+		if (!cdc_sql_is_parameter(&target->columns[i], entry->presence))
 			continue;
 		values[nargs] = entry_value(target, entry, i, &isnull);
 		nulls[nargs] = isnull ? 'n' : ' ';

@@ -12,7 +12,8 @@
 #include "utils/acl.h"
 #include "utils/rel.h"
 
-#include "pg/apply/trigger.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/target/trigger.h"
 #include "pg/catalog/spi.h"
 
 void

@@ -147,11 +147,4 @@ typedef struct MemoryContextCallback
 extern void MemoryContextRegisterResetCallback(MemoryContext context, MemoryContextCallback *cb);
 #endif
 
-/* Until each file includes the parts that it uses. */
-#include "pg/base/compat_catalog.h"
-#include "pg/base/compat_executor.h"
-#include "pg/base/compat_fdw.h"
-#include "pg/base/compat_storage.h"
-#include "pg/base/compat_value.h"
-
 #endif							/* CDC_PG_BASE_COMPAT_H */

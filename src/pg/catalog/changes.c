@@ -14,7 +14,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "pg/base/wake.h"
+#include "pg/process/wake.h"
 
 static uint64 generation = 1;
 

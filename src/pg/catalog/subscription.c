@@ -22,8 +22,8 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_storage.h"
 #include "pg/base/compat_value.h"
-#include "pg/catalog/kafka_options.h"
-#include "pg/catalog/option_json.h"
+#include "pg/options/kafka_options.h"
+#include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 
 /* The fourth field of our advisory locks' tags; pg_advisory_lock() uses 1 and 2. */

@@ -10,7 +10,7 @@
 #define CDC_PG_CATALOG_SUBSCRIPTION_H
 
 #include "pg/base/compat.h"
-#include "pg/catalog/options.h"
+#include "pg/options/options.h"
 
 /* Where a subscription's changes come from: the wrapper of its server. */
 typedef enum CdcServerKind

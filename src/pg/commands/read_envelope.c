@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/base/compat.h"
+#include "pg/base/compat_value.h"
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"

@@ -11,9 +11,9 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "pg/base/background.h"
+#include "pg/process/background.h"
 #include "pg/base/result_set.h"
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 
 #if CDC_HAVE_WORKERS
 

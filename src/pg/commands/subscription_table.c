@@ -16,10 +16,11 @@
 #include "utils/lsyscache.h"
 
 #include "pg/apply/mode.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/option_json.h"
+#include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/pull/source_kind.h"

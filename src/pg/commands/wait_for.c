@@ -19,7 +19,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"

@@ -36,6 +36,7 @@
 #include "pg/copy/snapshot.h"
 
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
 #include "pg/remote/answer.h"

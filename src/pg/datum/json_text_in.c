@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "core/json_parse.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/error.h"
 #include "pg/datum/jsonb_writer_internal.h"
 

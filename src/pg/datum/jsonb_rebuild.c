@@ -19,6 +19,8 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "pg/base/compat_value.h"
+
 typedef struct Pair
 {
 	JsonbValue	key;

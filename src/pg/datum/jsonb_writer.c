@@ -31,6 +31,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/datum/numeric_pack.h"
 
 /* Buffers above this are given back at reset. */

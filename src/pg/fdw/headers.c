@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/base/utf8.h"
 #include "pg/datum/jsonb_view.h"
 

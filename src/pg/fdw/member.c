@@ -21,6 +21,7 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/base/utf8.h"
 
 /* row_to_json() of a row with the one column "f" */

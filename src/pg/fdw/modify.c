@@ -21,14 +21,17 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_executor.h"
+#include "pg/base/compat_fdw.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/epoch.h"
 #include "pg/base/utf8.h"
 #include "pg/fdw/headers.h"
 #include "pg/fdw/member.h"
-#include "pg/catalog/kafka_options.h"
+#include "pg/options/kafka_options.h"
 #include "pg/remote/kafka_outbox.h"
 #include "pg/topic/table.h"
-#include "pg/catalog/option_table.h"
+#include "pg/options/option_table.h"
 
 /* A column's output function, where its type has no way of its own. */
 typedef struct Output

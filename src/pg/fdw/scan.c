@@ -19,6 +19,8 @@
 #include "parser/parsetree.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_executor.h"
+#include "pg/base/compat_fdw.h"
 #include "pg/fdw/scan_parallel.h"
 #include "pg/fdw/scan_ranges.h"
 

@@ -9,6 +9,7 @@
 #define CDC_PG_FDW_SCAN_EXPLAIN_H
 
 #include "pg/base/compat.h"
+#include "pg/base/compat_fdw.h"
 #include "nodes/execnodes.h"
 
 struct ExplainState;

@@ -9,6 +9,7 @@
 #define CDC_PG_FDW_SCAN_PARALLEL_H
 
 #include "pg/base/compat.h"
+#include "pg/base/compat_fdw.h"
 #include "foreign/fdwapi.h"
 
 #include "pg/fdw/scan_state.h"

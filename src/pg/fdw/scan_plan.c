@@ -21,9 +21,10 @@
 #include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/fdw/scan_parallel.h"
 #include "pg/topic/bounds.h"
 #include "pg/topic/pushdown.h"
-#include "pg/fdw/scan_parallel.h"
 
 /* Where neither a broker nor ANALYZE has told: some topic. */
 #define DEFAULT_MESSAGES		100000.0

@@ -9,6 +9,7 @@
 #define CDC_PG_FDW_SCAN_PLAN_H
 
 #include "pg/base/compat.h"
+#include "pg/base/compat_fdw.h"
 #include "foreign/fdwapi.h"
 
 extern void cdc_kafka_plan_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);

@@ -9,6 +9,7 @@
 #define CDC_PG_FDW_SCAN_STATE_H
 
 #include "pg/base/compat.h"
+#include "pg/base/compat_executor.h"
 
 #include "pg/topic/bounds.h"
 #include "pg/topic/pushdown.h"

@@ -32,6 +32,8 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/partition.h"
 

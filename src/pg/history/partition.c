@@ -12,6 +12,8 @@
  */
 #include "pg/history/partition.h"
 
+#include "pg/base/compat_catalog.h"
+
 #if CDC_HAVE_DIRECT_INSERT
 
 #include "access/table.h"

@@ -10,6 +10,7 @@
 
 #include "pg/base/compat.h"
 #include "pg/catalog/subscription.h"
+#include "datatype/timestamp.h"
 #include "utils/rel.h"
 
 /*

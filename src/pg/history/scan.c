@@ -23,6 +23,9 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 
 /*

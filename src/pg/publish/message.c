@@ -219,7 +219,7 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 	}
 	value = event_text(publisher, event, &len);
 	send_message(publisher, topic_of(publication->topic_template, event, &none, NULL),
-				key, key_len, value, len);
+				 key, key_len, value, len);
 }
 
 /*
@@ -237,8 +237,8 @@ send_tombstone(Change *change, const CdcPublishRow *row)
 		return;
 	key = key_of(change, row, &len);
 	send_message(change->publisher, topic_of(change->publisher->publication->topic_template, change->event,
-									 change->key, row),
-				key, len, NULL, 0);
+											 change->key, row),
+				 key, len, NULL, 0);
 }
 
 /* A change in format maxwell. */
@@ -379,7 +379,7 @@ send_es(Change *change, const char *action, const CdcPublishRow *row)
 		put_document(change);
 	key = key_of(change, row, &len);
 	send_message(publisher, topic_of(publisher->publication->topic_template, change->event, change->key, row),
-				key, len, publisher->value->buf.data, publisher->value->buf.len);
+				 key, len, publisher->value->buf.data, publisher->value->buf.len);
 }
 
 /* A change in format es_bulk. */

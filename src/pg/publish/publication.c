@@ -12,13 +12,14 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "pg/base/background.h"
-#include "pg/base/shmem.h"
+#include "pg/base/compat_value.h"
+#include "pg/process/background.h"
+#include "pg/process/shmem.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/option_json.h"
+#include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 
 PG_FUNCTION_INFO_V1(cdc_enable_publication);

@@ -9,6 +9,7 @@
 #define CDC_PG_PUBLISH_PUBLISH_H
 
 #include "pg/base/compat.h"
+#include "nodes/pg_list.h"
 #include "pg/catalog/subscription.h"
 
 /*

@@ -11,9 +11,9 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
-#include "pg/base/background.h"
-#include "pg/base/shmem.h"
-#include "pg/base/wake.h"
+#include "pg/process/background.h"
+#include "pg/process/shmem.h"
+#include "pg/process/wake.h"
 #include "pg/catalog/access.h"
 
 void

@@ -8,7 +8,7 @@
  */
 #include "pg/pull/wait.h"
 
-#include "pg/base/background.h"
+#include "pg/process/background.h"
 
 /* A wait ends this often without anything said, to look around. */
 #define WAIT_MS				1000

@@ -9,7 +9,7 @@
 #include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include "pg/base/error.h"
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 #include "pg/catalog/log.h"
 
 void

@@ -10,7 +10,7 @@
 
 #include "utils/timestamp.h"
 
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 #include "pg/pull/wait.h"
 
 bool

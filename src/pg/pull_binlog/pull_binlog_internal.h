@@ -38,6 +38,7 @@
 #include "pg/remote/answer.h"
 #include "pg/remote/source.h"
 #include "pg/schema/schema.h"
+#include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 
 /* The start of a binlog file, behind its magic. */

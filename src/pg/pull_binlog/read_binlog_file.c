@@ -31,6 +31,8 @@
 #include "binlog/format.h"
 #include "binlog/map_schema.h"
 #include "core/ddl.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/error.h"
 #include "pg/base/result_set.h"
 #include "pg/catalog/access.h"

@@ -15,8 +15,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "pg/base/background.h"
-#include "pg/base/shmem.h"
+#include "pg/process/background.h"
+#include "pg/process/shmem.h"
 #include "pg/catalog/changes.h"
 
 /* ---- closing ---- */

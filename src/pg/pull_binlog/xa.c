@@ -22,7 +22,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/subscription.h"
 #include "pg/pull_binlog/xa_store.h"

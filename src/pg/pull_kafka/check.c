@@ -20,7 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 

@@ -17,10 +17,10 @@
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/schema_internal.h"
 #include "pg/target/registry.h"
-#include "pg/target/replica_table.h"
 #include "pg/target/cache.h"
 
 /* The columns as a definition; *typed: the envelope says all of their types. */
@@ -84,7 +84,7 @@ cdc_discover_table(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env
 	bool		made;
 
 	if (sub->target_schema == NULL ||
-		cdc_target_is_registered(sub, cdc_replica_text(env->source_table)))
+		cdc_target_is_registered(sub, cdc_from_utf8_copy(env->source_table)))
 		return true;
 	/* a delete says nothing but keys, and there is nothing that it could concern */
 	if (env->op != CDC_OP_INSERT && env->op != CDC_OP_UPDATE && env->op != CDC_OP_SNAPSHOT &&

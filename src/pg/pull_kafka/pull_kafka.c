@@ -18,7 +18,7 @@
 
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
 #include "pg/pull/wait.h"

@@ -20,9 +20,11 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "pg/base/background.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
+#include "pg/process/background.h"
 #include "pg/base/error.h"
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/subscription.h"

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/remote/kafka_client.h"

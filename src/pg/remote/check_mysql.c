@@ -13,7 +13,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "pg/catalog/mysql_options.h"
+#include "pg/options/mysql_options.h"
 #include "pg/remote/answer.h"
 
 #define LISTED_TABLES	5		/* so many are named, of more only the count is told */

@@ -14,7 +14,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/result_set.h"
-#include "pg/catalog/kafka_options.h"
+#include "pg/options/kafka_options.h"
 #include "pg/remote/check_kafka.h"
 #include "pg/remote/check_mysql.h"
 

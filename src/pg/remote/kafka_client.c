@@ -20,8 +20,9 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_storage.h"
 #include "pg/base/error.h"
-#include "pg/catalog/kafka_options.h"
+#include "pg/options/kafka_options.h"
 #include "pg/base/resource.h"
 #include "pg/remote/server_access.h"
 #include "source/thread.h"

@@ -23,8 +23,10 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_storage.h"
 #include "pg/base/error.h"
-#include "pg/catalog/kafka_options.h"
+#include "pg/options/kafka_options.h"
 
 #define KEPT_PRODUCERS			CDC_KAFKA_SENDERS
 #define DEFAULT_MAX_BYTES		1000000 /* librdkafka's message.max.bytes */

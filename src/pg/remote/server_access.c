@@ -13,6 +13,8 @@
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 
+#include "pg/base/compat_catalog.h"
+
 void
 cdc_server_check_wrapper(ForeignServer *server, const char *fdw, const char *option)
 {

@@ -17,8 +17,10 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_storage.h"
 #include "pg/base/error.h"
-#include "pg/catalog/mysql_options.h"
+#include "pg/options/mysql_options.h"
 #include "pg/base/resource.h"
 #include "pg/remote/server_access.h"
 

@@ -17,7 +17,7 @@
 #include "pg/base/error.h"
 #include "pg/remote/answer.h"
 #include "pg/base/hash.h"
-#include "pg/catalog/mysql_options.h"
+#include "pg/options/mysql_options.h"
 
 /*
  * A literal for any sql_mode: a backslash means something or does not

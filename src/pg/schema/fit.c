@@ -16,6 +16,7 @@
 #include "binlog/column_plan.h"
 #include "binlog/events.h"
 #include "binlog/map_schema.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/error.h"
 #include "pg/catalog/log.h"
 

@@ -10,6 +10,7 @@
 #define CDC_PG_SCHEMA_SCHEMA_H
 
 #include "pg/base/compat.h"
+#include "nodes/pg_list.h"
 #include "pg/catalog/subscription.h"
 #include "pg/remote/source.h"
 #include "pg/schema/typemap.h"

@@ -11,25 +11,13 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 
+#include "pg/base/utf8.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
-
-/* UTF-8, as definitions have it, in the database's encoding, and back; NULL stays NULL. */
-static char *
-to_database(const char *utf8)
-{
-	return utf8 ? pg_any_to_server(utf8, strlen(utf8), PG_UTF8) : NULL;
-}
-
-static char *
-to_utf8(const char *s)
-{
-	return s ? pg_server_to_any(s, strlen(s), PG_UTF8) : NULL;
-}
 
 static void
 append_member(StringInfo buf, const char *key, const char *value)
@@ -38,7 +26,7 @@ append_member(StringInfo buf, const char *key, const char *value)
 	if (value == NULL)
 		appendStringInfoString(buf, "null");
 	else
-		escape_json(buf, to_database(value));
+		escape_json(buf, cdc_from_utf8(value));
 }
 
 static Jsonb *
@@ -87,7 +75,7 @@ keep_newest(const char *subscription, const char *full_name)
 	Datum		values[2];
 
 	values[0] = CStringGetTextDatum(subscription);
-	values[1] = CStringGetTextDatum(to_database(full_name));
+	values[1] = CStringGetTextDatum(cdc_from_utf8(full_name));
 	(void) cdc_spi_execute(&stmt, values, NULL);
 }
 
@@ -114,10 +102,10 @@ cdc_schema_store(const char *subscription, const char *full_name, const CdcTable
 	CdcSpi		spi;
 
 	values[0] = CStringGetTextDatum(subscription);
-	values[1] = CStringGetTextDatum(to_database(full_name));
+	values[1] = CStringGetTextDatum(cdc_from_utf8(full_name));
 	values[2] = JsonbPGetDatum(def_to_jsonb(def));
 	values[3] = Int64GetDatum(place->seq);
-	values[4] = cdc_text_or_null(to_database(place->position), &nulls[4]);
+	values[4] = cdc_text_or_null(cdc_from_utf8(place->position), &nulls[4]);
 	values[5] = cdc_text_or_null(def->charset, &nulls[5]);
 	values[6] = cdc_text_or_null(def->collation, &nulls[6]);
 	values[7] = cdc_text_or_null(as_of, &nulls[7]);
@@ -142,7 +130,7 @@ cdc_schema_stored_database(const char *subscription, const char *database)
 	char	   *result = NULL;
 
 	values[0] = CStringGetTextDatum(subscription);
-	values[1] = CStringGetTextDatum(to_database(database));
+	values[1] = CStringGetTextDatum(cdc_from_utf8(database));
 	cdc_spi_begin(&spi);
 	if (cdc_spi_execute(&stmt, values, NULL) > 0)
 		result = cdc_spi_text(&spi, 0, 1);
@@ -167,9 +155,9 @@ cdc_schema_store_database(const char *subscription, const char *database, const 
 	CdcSpi		spi;
 
 	values[0] = CStringGetTextDatum(subscription);
-	values[1] = CStringGetTextDatum(to_database(database));
+	values[1] = CStringGetTextDatum(cdc_from_utf8(database));
 	values[2] = Int64GetDatum(place->seq);
-	values[3] = cdc_text_or_null(to_database(place->position), &nulls[3]);
+	values[3] = cdc_text_or_null(cdc_from_utf8(place->position), &nulls[3]);
 	values[4] = cdc_text_or_null(charset, &nulls[4]);
 	values[5] = cdc_text_or_null(collation, &nulls[5]);
 	cdc_spi_begin(&spi);
@@ -194,7 +182,7 @@ cdc_schema_stored_tables(const char *subscription, const char *database)
 	uint64		i;
 
 	values[0] = CStringGetTextDatum(subscription);
-	values[1] = CStringGetTextDatum(to_database(psprintf("%s.", database)));
+	values[1] = CStringGetTextDatum(cdc_from_utf8(psprintf("%s.", database)));
 	cdc_spi_begin(&spi);
 	n = cdc_spi_execute(&stmt, values, NULL);
 	for (i = 0; i < n; i++)
@@ -202,7 +190,7 @@ cdc_schema_stored_tables(const char *subscription, const char *database)
 		char	   *name = cdc_spi_text(&spi, i, 1);
 		MemoryContext old = MemoryContextSwitchTo(spi.caller);
 
-		result = lappend(result, to_utf8(name));
+		result = lappend(result, cdc_to_utf8(name));
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);

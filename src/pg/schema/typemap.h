@@ -10,7 +10,7 @@
 
 #include "pg/base/compat.h"
 #include "core/change.h"
-#include "pg/catalog/options.h"
+#include "pg/options/options.h"
 
 /*
  * Which generated columns the row images of a source always have.  The others

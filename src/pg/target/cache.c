@@ -13,6 +13,7 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/catalog/tables.h"
 #include "pg/catalog/changes.h"
 

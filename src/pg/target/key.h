@@ -12,6 +12,7 @@
 #define CDC_PG_TARGET_KEY_H
 
 #include "pg/base/hash.h"
+#include "pg/base/compat_value.h"
 #include "pg/target/target.h"
 
 static inline uint32

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "core/arena.h"
+#include "pg/base/compat_catalog.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/versions.h"
 #include "pg/target/envelope.h"

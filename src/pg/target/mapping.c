@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 
 #include "core/geometry.h"
+#include "pg/base/compat_catalog.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/schema/versions.h"

@@ -9,6 +9,8 @@
 
 #include "utils/memutils.h"
 
+#include "pg/base/compat_catalog.h"
+
 /* Whether these are all columns of the relation that can be written. */
 static bool
 is_complete(TupleDesc desc, const bool *attrs)

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"

@@ -22,6 +22,9 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
+#include "pg/base/utf8.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 
 /* A column of the target and the source column that fills it. */
@@ -32,18 +35,9 @@ typedef struct Mapped
 } Mapped;
 
 char *
-cdc_replica_text(const char *utf8)
-{
-	int			len = (int) strlen(utf8);
-	char	   *s = pg_any_to_server(utf8, len, PG_UTF8);
-
-	return s == utf8 ? pnstrdup(utf8, len) : s;
-}
-
-char *
 cdc_replica_identifier(const char *name)
 {
-	char	   *text = cdc_replica_text(name);
+	char	   *text = cdc_from_utf8_copy(name);
 	uint32		hash = 2166136261u; /* FNV-1a: the same in every version */
 	const unsigned char *p;
 	int			len;
@@ -68,8 +62,8 @@ cdc_replica_trouble(const CdcSubscription *sub, const CdcTable *table)
 
 		if (cdc_pg_type(c, &sub->opt, &reason) == NULL)
 			return psprintf("table %s cannot be replicated: column \"%s\" has type %s%s%s",
-							cdc_replica_text(table->full_name), cdc_replica_text(c->name),
-							cdc_replica_text(c->column_type), reason ? ", " : "",
+							cdc_from_utf8_copy(table->full_name), cdc_from_utf8_copy(c->name),
+							cdc_from_utf8_copy(c->column_type), reason ? ", " : "",
 							reason ? reason : "");
 	}
 	return NULL;
@@ -82,7 +76,7 @@ source_column(const CdcTable *table, const char *name)
 	int			i;
 
 	for (i = 0; i < table->ncolumns; i++)
-		if (strcmp(cdc_replica_text(table->columns[i].name), name) == 0)
+		if (strcmp(cdc_from_utf8_copy(table->columns[i].name), name) == 0)
 			return &table->columns[i];
 	return NULL;
 }
@@ -119,7 +113,7 @@ map_all(const CdcTable *table, Oid relid, CdcGeneratedLogged logged, int *n, boo
 			continue;
 		mapped[*n].source = column;
 		mapped[*n].name = name;
-		if (strcmp(name, cdc_replica_text(column->name)) != 0)
+		if (strcmp(name, cdc_from_utf8_copy(column->name)) != 0)
 			*renamed = true;
 		(*n)++;
 	}
@@ -137,7 +131,7 @@ announce_left_out(const CdcTable *table, const CdcReplica *replica, CdcGenerated
 	for (i = 0; i < table->ncolumns; i++)
 		if (!is_logged(&table->columns[i], logged))
 			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "",
-							 cdc_replica_text(table->columns[i].name));
+							 cdc_from_utf8_copy(table->columns[i].name));
 	if (names.len > 0)
 		ereport(NOTICE,
 				(errmsg("target %s is made without the generated columns %s", replica->target, names.data),
@@ -175,7 +169,7 @@ map_given(const CdcTable *table, const Jsonb *columns, int *n)
 				ereport(ERROR,
 						(errcode(ERRCODE_UNDEFINED_COLUMN),
 						 errmsg("columns names no column of source table %s for target column \"%s\"",
-								cdc_replica_text(table->full_name), mapped[*n].name),
+								cdc_from_utf8_copy(table->full_name), mapped[*n].name),
 						 name ? errdetail("There is no column \"%s\".", name) : 0));
 			(*n)++;
 		}
@@ -243,7 +237,7 @@ mapping_as_jsonb(const Mapped *mapped, int n)
 			appendStringInfoChar(&json, ',');
 		escape_json(&json, mapped[i].name);
 		appendStringInfoChar(&json, ':');
-		escape_json(&json, cdc_replica_text(mapped[i].source->name));
+		escape_json(&json, cdc_from_utf8_copy(mapped[i].source->name));
 	}
 	appendStringInfoChar(&json, '}');
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
@@ -305,7 +299,7 @@ check_target(Oid relid, const CdcTable *table, const CdcReplica *replica,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("%s is not a table", replica->target),
 				 errhint("Name another target for source table %s with cdc.add_table().",
-						 cdc_replica_text(table->full_name))));
+						 cdc_from_utf8_copy(table->full_name))));
 	if (pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) != ACLCHECK_OK ||
 		pg_class_aclcheck(relid, GetUserId(), ACL_UPDATE) != ACLCHECK_OK ||
 		pg_class_aclcheck(relid, GetUserId(), ACL_DELETE) != ACLCHECK_OK ||
@@ -324,7 +318,7 @@ check_target(Oid relid, const CdcTable *table, const CdcReplica *replica,
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("target %s cannot take the rows of source table %s", replica->target,
-						cdc_replica_text(table->full_name)),
+						cdc_from_utf8_copy(table->full_name)),
 				 errdetail("It exists and lacks the columns %s.", missing.data),
 				 errhint("Add them, or name the columns to be filled with cdc.add_table(..., columns := ...).")));
 
@@ -355,12 +349,12 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 	if (renamed)
 		ereport(NOTICE,
 				(errmsg("column names of source table %s are longer than %d bytes",
-						cdc_replica_text(table->full_name), NAMEDATALEN - 1),
+						cdc_from_utf8_copy(table->full_name), NAMEDATALEN - 1),
 				 errdetail("In target %s they are cut and end in a hash of the whole name.",
 						   replica->target)));
 	if (key == NIL)
 		ereport(NOTICE,
-				(errmsg("source table %s has no primary key", cdc_replica_text(table->full_name)),
+				(errmsg("source table %s has no primary key", cdc_from_utf8_copy(table->full_name)),
 				 errdetail("Its rows are found in target %s by all their columns, which is slow for updates and deletes.",
 						   replica->target),
 				 errhint("Add a primary key at the source, or name key columns with cdc.add_table(..., key := ...).")));

@@ -45,9 +45,6 @@ typedef struct CdcReplica
  */
 extern char *cdc_replica_identifier(const char *name);
 
-/* UTF-8 (core) to the database's encoding. */
-extern char *cdc_replica_text(const char *utf8);
-
 /*
  * Why a source table cannot be replicated: a palloc'ed sentence that names table,
  * column and type of the first column that has no PostgreSQL type; NULL when all have

@@ -19,6 +19,8 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
+#include "pg/base/compat_catalog.h"
+
 /* ------------------------------------------------------------------------
  * Relation and columns
  * ------------------------------------------------------------------------

@@ -11,6 +11,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_value.h"
+
 /* How long planning waits, and how long it takes an answer, or none, for true. */
 #define ESTIMATE_WAIT_MS	1000
 #define ESTIMATE_KEEP_MS	10000

@@ -16,6 +16,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/base/epoch.h"
 
 /*

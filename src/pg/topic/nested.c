@@ -20,6 +20,8 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
+#include "pg/base/compat_catalog.h"
+
 struct CdcNested
 {
 	bool		composite;

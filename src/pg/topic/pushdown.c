@@ -25,6 +25,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_executor.h"
+
 /* Times whose offsets a scan asks for. */
 #define MAX_TIMES	32
 

@@ -14,6 +14,7 @@
 #define CDC_PG_TOPIC_PUSHDOWN_H
 
 #include "pg/base/compat.h"
+#include "pg/base/compat_fdw.h"
 #include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
 

@@ -15,6 +15,8 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "pg/base/compat_fdw.h"
+
 /* Whether a variable of the relation is in the expression. */
 static bool
 has_var_of(Node *node, void *relid)

@@ -19,8 +19,10 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "pg/catalog/kafka_options.h"
-#include "pg/catalog/option_table.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_fdw.h"
+#include "pg/options/kafka_options.h"
+#include "pg/options/option_table.h"
 
 /* Which types a field's column may have. */
 static const struct

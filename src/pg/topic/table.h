@@ -13,7 +13,7 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
-#include "pg/catalog/kafka_field.h"
+#include "pg/options/kafka_field.h"
 #include "source/kafka.h"
 
 typedef struct CdcKafkaColumn

@@ -10,9 +10,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/base/background.h"
-#include "pg/base/settings.h"
-#include "pg/base/shmem.h"
+#include "pg/process/background.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/process/settings.h"
+#include "pg/process/shmem.h"
 #include "pg/worker/turn.h"
 #include "pg/worker/worker.h"
 

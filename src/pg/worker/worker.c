@@ -9,9 +9,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/base/background.h"
-#include "pg/base/shmem.h"
-#include "pg/base/wake.h"
+#include "pg/process/background.h"
+#include "pg/base/compat_storage.h"
+#include "pg/process/shmem.h"
+#include "pg/process/wake.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/subscription.h"
 #include "pg/worker/turn.h"

@@ -11,7 +11,7 @@ use warnings;
 
 use File::Temp;
 use CdcIngest::File qw(slurp);
-use CdcIngest::Process qw(end_process is_running);
+use CdcIngest::Process qw(end_process is_running wait_until);
 
 # Makes the directory, named after what it is for.
 sub make_dir
@@ -45,8 +45,28 @@ sub restart
 	return;
 }
 
-# Stops answering, but closes nothing.
-sub freeze { my ($self) = @_; kill 'STOP', $self->{pid}; return }
+# Stops answering, but closes nothing.  A signal takes a moment to reach every thread.
+sub freeze
+{
+	my ($self) = @_;
+	kill 'STOP', $self->{pid};
+	wait_until(10, sub { !grep { !/\) [TZX]/ } _stats($self->{pid}) }, 0.005);
+	return;
+}
+
+# The state of each thread, as /proc has it.
+sub _stats
+{
+	my ($pid) = @_;
+	my @stats;
+	for my $file (glob "/proc/$pid/task/*/stat")
+	{
+		open my $fh, '<', $file or next;
+		push @stats, scalar <$fh> // ') X';
+	}
+	return @stats;
+}
+
 sub thaw { my ($self) = @_; kill 'CONT', $self->{pid}; return }
 
 sub DESTROY

@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/kafka_options.h"
+#include "pg/options/kafka_options.h"
 
 #include "access/reloptions.h"
 #include "catalog/pg_attribute.h"
@@ -22,8 +22,8 @@
 #include "commands/defrem.h"
 
 #include "pg/base/utf8.h"
-#include "pg/catalog/kafka_field.h"
-#include "pg/catalog/option_table.h"
+#include "pg/options/kafka_field.h"
+#include "pg/options/option_table.h"
 
 char *
 cdc_kafka_property_name(const char *option)

@@ -7,7 +7,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/option_table.h"
+#include "pg/options/option_table.h"
 
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
@@ -15,8 +15,8 @@
 
 #include "pg/base/result_set.h"
 #include "pg/base/utf8.h"
-#include "pg/catalog/kafka_field.h"
-#include "pg/catalog/options.h"
+#include "pg/options/kafka_field.h"
+#include "pg/options/options.h"
 #include "source/kafka.h"
 #include "source/mysql.h"
 

@@ -6,11 +6,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CATALOG_OPTION_JSON_H
-#define CDC_PG_CATALOG_OPTION_JSON_H
+#ifndef CDC_PG_OPTIONS_OPTION_JSON_H
+#define CDC_PG_OPTIONS_OPTION_JSON_H
 
 #include "pg/base/compat.h"
-#include "pg/catalog/options.h"
+#include "pg/options/options.h"
 #include "utils/jsonb.h"
 
 /*
@@ -27,4 +27,4 @@ extern void cdc_publication_options_parse(const Jsonb *options, CdcPublicationOp
 /* ERROR when events would lack what apply needs. */
 extern void cdc_subscription_options_check_replicas(const CdcSubscriptionOptions *opt);
 
-#endif							/* CDC_PG_CATALOG_OPTION_JSON_H */
+#endif							/* CDC_PG_OPTIONS_OPTION_JSON_H */

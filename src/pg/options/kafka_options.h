@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CATALOG_KAFKA_OPTIONS_H
-#define CDC_PG_CATALOG_KAFKA_OPTIONS_H
+#ifndef CDC_PG_OPTIONS_KAFKA_OPTIONS_H
+#define CDC_PG_OPTIONS_KAFKA_OPTIONS_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -33,4 +33,4 @@ extern char *cdc_kafka_property_name(const char *option);
  */
 extern const char *cdc_kafka_property_value(List *options, const char *property);
 
-#endif							/* CDC_PG_CATALOG_KAFKA_OPTIONS_H */
+#endif							/* CDC_PG_OPTIONS_KAFKA_OPTIONS_H */

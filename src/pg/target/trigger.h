@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_APPLY_TRIGGER_H
-#define CDC_PG_APPLY_TRIGGER_H
+#ifndef CDC_PG_TARGET_TRIGGER_H
+#define CDC_PG_TARGET_TRIGGER_H
 
 #include "pg/base/compat.h"
 #include "utils/relcache.h"
@@ -22,4 +22,4 @@ extern bool cdc_fires_statement_triggers(Relation rel);
 /* Whether a foreign key refers to the relation. */
 extern bool cdc_referenced_by_foreign_key(Relation rel);
 
-#endif							/* CDC_PG_APPLY_TRIGGER_H */
+#endif							/* CDC_PG_TARGET_TRIGGER_H */

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/base/background.h"
+#include "pg/process/background.h"
 
 #include <limits.h>
 
@@ -16,7 +16,7 @@
 #include "storage/latch.h"
 
 #include "pg/base/compat_storage.h"
-#include "pg/base/settings.h"
+#include "pg/process/settings.h"
 
 #if CDC_HAVE_WORKERS
 

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CATALOG_MYSQL_OPTIONS_H
-#define CDC_PG_CATALOG_MYSQL_OPTIONS_H
+#ifndef CDC_PG_OPTIONS_MYSQL_OPTIONS_H
+#define CDC_PG_OPTIONS_MYSQL_OPTIONS_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -24,4 +24,4 @@ extern void cdc_mysql_options_read(List *server, List *mapping, CdcMysqlOptions 
 /* The server's option server_id: the first of a range of ids; 0 = not set. */
 extern uint32 cdc_mysql_server_id_base(List *server);
 
-#endif							/* CDC_PG_CATALOG_MYSQL_OPTIONS_H */
+#endif							/* CDC_PG_OPTIONS_MYSQL_OPTIONS_H */

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_BASE_SHMEM_H
-#define CDC_PG_BASE_SHMEM_H
+#ifndef CDC_PG_PROCESS_SHMEM_H
+#define CDC_PG_PROCESS_SHMEM_H
 
 #include "pg/base/compat.h"
 #include "datatype/timestamp.h"
@@ -128,4 +128,4 @@ extern void cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind);
 
 #endif							/* CDC_HAVE_WORKERS */
 
-#endif							/* CDC_PG_BASE_SHMEM_H */
+#endif							/* CDC_PG_PROCESS_SHMEM_H */

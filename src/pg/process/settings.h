@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_BASE_SETTINGS_H
-#define CDC_PG_BASE_SETTINGS_H
+#ifndef CDC_PG_PROCESS_SETTINGS_H
+#define CDC_PG_PROCESS_SETTINGS_H
 
 #include "pg/base/compat.h"
 
@@ -27,4 +27,4 @@ extern int	cdc_worker_limit(int setting);
 /* From _PG_init(). */
 extern void cdc_settings_init(void);
 
-#endif							/* CDC_PG_BASE_SETTINGS_H */
+#endif							/* CDC_PG_PROCESS_SETTINGS_H */

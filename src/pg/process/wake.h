@@ -6,11 +6,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_BASE_WAKE_H
-#define CDC_PG_BASE_WAKE_H
+#ifndef CDC_PG_PROCESS_WAKE_H
+#define CDC_PG_PROCESS_WAKE_H
 
 #include "pg/base/compat.h"
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 
 /*
  * Wakes the subscription's worker of that kind, if one runs: in a transaction at
@@ -27,4 +27,4 @@ extern void cdc_progress_broadcast_at_commit(void);
 /* From _PG_init(): registers what does all this. */
 extern void cdc_wake_init(void);
 
-#endif							/* CDC_PG_BASE_WAKE_H */
+#endif							/* CDC_PG_PROCESS_WAKE_H */

@@ -5,11 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_BASE_BACKGROUND_H
-#define CDC_PG_BASE_BACKGROUND_H
+#ifndef CDC_PG_PROCESS_BACKGROUND_H
+#define CDC_PG_PROCESS_BACKGROUND_H
 
 #include "pg/base/compat.h"
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 
 /*
  * Sleeps until the process's latch is set or the timeout is over (milliseconds;
@@ -79,4 +79,4 @@ extern void cdc_background_turn(void);
 
 #endif							/* CDC_HAVE_WORKERS */
 
-#endif							/* CDC_PG_BASE_BACKGROUND_H */
+#endif							/* CDC_PG_PROCESS_BACKGROUND_H */

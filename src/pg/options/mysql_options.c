@@ -6,14 +6,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/mysql_options.h"
+#include "pg/options/mysql_options.h"
 
 #include "access/reloptions.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
 
-#include "pg/catalog/option_table.h"
+#include "pg/options/option_table.h"
 
 /* Stores a list of options; those of which it knows no field are passed over. */
 static void

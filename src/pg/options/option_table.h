@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CATALOG_OPTION_TABLE_H
-#define CDC_PG_CATALOG_OPTION_TABLE_H
+#ifndef CDC_PG_OPTIONS_OPTION_TABLE_H
+#define CDC_PG_OPTIONS_OPTION_TABLE_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -86,4 +86,4 @@ extern char *cdc_option_names(CdcOptionScope scope);
 extern char *cdc_option_valid_values(const CdcOption *option);
 extern const char *cdc_option_word(CdcOptionScope scope, const char *name, int place);
 
-#endif							/* CDC_PG_CATALOG_OPTION_TABLE_H */
+#endif							/* CDC_PG_OPTIONS_OPTION_TABLE_H */

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CATALOG_KAFKA_FIELD_H
-#define CDC_PG_CATALOG_KAFKA_FIELD_H
+#ifndef CDC_PG_OPTIONS_KAFKA_FIELD_H
+#define CDC_PG_OPTIONS_KAFKA_FIELD_H
 
 #include "pg/base/compat.h"
 
@@ -56,4 +56,4 @@ typedef struct CdcKafkaTableOptions
 	bool		use_remote_estimate;
 } CdcKafkaTableOptions;
 
-#endif							/* CDC_PG_CATALOG_KAFKA_FIELD_H */
+#endif							/* CDC_PG_OPTIONS_KAFKA_FIELD_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CATALOG_OPTIONS_H
-#define CDC_PG_CATALOG_OPTIONS_H
+#ifndef CDC_PG_OPTIONS_OPTIONS_H
+#define CDC_PG_OPTIONS_OPTIONS_H
 
 #include "pg/base/compat.h"
 #include "core/event.h"
@@ -93,4 +93,4 @@ typedef struct CdcPublicationOptions
 	const char *transactional_id;	/* NULL: not sent in transactions of Kafka */
 } CdcPublicationOptions;
 
-#endif							/* CDC_PG_CATALOG_OPTIONS_H */
+#endif							/* CDC_PG_OPTIONS_OPTIONS_H */

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/kafka_field.h"
+#include "pg/options/kafka_field.h"
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"

@@ -6,12 +6,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/option_json.h"
+#include "pg/options/option_json.h"
 
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
-#include "pg/catalog/option_table.h"
+#include "pg/options/option_table.h"
 
 /* A scalar of JSON as text, as options are set everywhere else; ERROR for other JSON. */
 static const char *

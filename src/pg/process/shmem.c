@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/base/shmem.h"
+#include "pg/process/shmem.h"
 
 #if CDC_HAVE_WORKERS
 

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/trigger.h"
+#include "pg/target/trigger.h"
 
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"

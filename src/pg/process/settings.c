@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/base/settings.h"
+#include "pg/process/settings.h"
 
 #include <limits.h>
 

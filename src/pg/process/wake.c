@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/base/wake.h"
+#include "pg/process/wake.h"
 
 #include <limits.h>
 
@@ -16,7 +16,7 @@
 #include "commands/extension.h"
 #include "miscadmin.h"
 
-#include "pg/base/background.h"
+#include "pg/process/background.h"
 
 #define MAX_WAKES	16			/* of one transaction; more are done at once */
 

@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_internal.h
+ *	  What the parts of the back-end of set-based SQL share.
+ *
+ *	  sql.c				the back-end: plans, parameters, batches
+ *	  sql_statement.c	the texts of its statements
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_APPLY_SQL_INTERNAL_H
+#define CDC_PG_APPLY_SQL_INTERNAL_H
+
+#include "pg/apply/apply_internal.h"
+
+#include "lib/stringinfo.h"
+
+typedef enum CdcSqlKind
+{
+	SQL_DELETE,
+	SQL_UPDATE,
+	SQL_REPLACE,				/* UPDATE that sets absent columns to their defaults */
+	SQL_INSERT_MISSING,			/* rows whose key the target does not have */
+	SQL_INSERT,
+	SQL_TAKE,					/* tables without key: delete up to $1 equal rows */
+	SQL_FETCH
+} CdcSqlKind;
+
+/* Whether a column is a parameter of the statement for this presence. */
+static inline bool
+cdc_sql_is_parameter(const CdcTargetColumn *col, const CdcPresence *presence)
+{
+	return presence ? presence->attrs[col->attnum - 1] : col->in_key;
+}
+
+/*
+ * Whether a column's values are given to statements as text: unnest() takes an array
+ * of arrays apart down to its elements, and not every domain has an array type.
+ */
+extern bool cdc_sql_as_text(const CdcTargetColumn *col);
+
+/* The type of a column's parameter, an array in statements for many rows. */
+extern Oid	cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind);
+
+/*
+ * Writes a statement for rows of one presence (by key: NULL); returns false where it
+ * would do nothing.
+ */
+extern bool cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
+							  const CdcPresence *presence);
+
+#endif							/* CDC_PG_APPLY_SQL_INTERNAL_H */

@@ -1,0 +1,234 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_statement.c
+ *	  The statements of the back-end of set-based SQL, as texts.
+ *
+ * Names are quoted, and the target's is qualified.  The parameters of a statement
+ * are the target's columns that its rows have values for, in their order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/sql_internal.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+/* Whether a statement takes arrays, a value for each of many rows. */
+static inline bool
+is_set_based(CdcSqlKind kind)
+{
+	return kind != SQL_TAKE && kind != SQL_FETCH;
+}
+
+bool
+cdc_sql_as_text(const CdcTargetColumn *col)
+{
+	return col->basetype != col->typid ||
+		OidIsValid(get_element_type(col->typid)) ||
+		!OidIsValid(get_array_type(col->typid));
+}
+
+Oid
+cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind)
+{
+	Oid			typid = cdc_sql_as_text(col) ? TEXTOID : col->typid;
+
+	return is_set_based(kind) ? get_array_type(typid) : typid;
+}
+
+/* The column's value inside a statement, e.g. "s.c2" or "$3::text[]". */
+static void
+append_value(StringInfo sql, const CdcTargetColumn *col, CdcSqlKind kind, int number)
+{
+	appendStringInfo(sql, is_set_based(kind) ? "s.c%d" : "$%d", number);
+	if (cdc_sql_as_text(col))
+		appendStringInfo(sql, "::%s", format_type_with_typemod(col->typid,
+															   col->typmod));
+}
+
+/* The number of a column's parameter in the statement, from 1. */
+static int
+parameter_number(const CdcTarget *target, int column, CdcSqlKind kind, const CdcPresence *presence)
+{
+	int			n = kind == SQL_TAKE ? 1 : 0;
+	int			i;
+
+	for (i = 0; i <= column; i++)
+		if (cdc_sql_is_parameter(&target->columns[i], presence))
+			n++;
+	return n;
+}
+
+/* The statement's rows: "unnest($1, $2) AS s(c1, c2)". */
+static void
+append_source(StringInfo sql, const CdcTarget *target, const CdcPresence *presence)
+{
+	const char *sep = "";
+	int			n = 0;
+	int			i;
+
+	appendStringInfoString(sql, "unnest(");
+	for (i = 0; i < target->ncolumns; i++)
+		if (cdc_sql_is_parameter(&target->columns[i], presence))
+		{
+			appendStringInfo(sql, "%s$%d", sep, ++n);
+			sep = ", ";
+		}
+	appendStringInfoString(sql, ") AS s(");
+	for (i = 1; i <= n; i++)
+		appendStringInfo(sql, "%sc%d", i > 1 ? ", " : "", i);
+	appendStringInfoString(sql, ")");
+}
+
+/* That the key of a row t of the target is the parameters': "t.id = s.c1 AND ...". */
+static void
+append_key_condition(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
+					 const CdcPresence *presence)
+{
+	int			i;
+
+	for (i = 0; i < target->nkey; i++)
+	{
+		int			column = target->key[i].column;
+
+		appendStringInfo(sql, "%st.%s = ", i > 0 ? " AND " : "",
+						 quote_identifier(target->columns[column].name));
+		append_value(sql, &target->columns[column], kind,
+					 parameter_number(target, column, kind, presence));
+	}
+}
+
+/* The names of the parameters' columns, or (values) their values, with commas. */
+static void
+append_column_list(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
+				   const CdcPresence *presence, bool values)
+{
+	const char *sep = "";
+	int			i;
+
+	for (i = 0; i < target->ncolumns; i++)
+	{
+		const CdcTargetColumn *col = &target->columns[i];
+
+		if (!cdc_sql_is_parameter(col, presence))
+			continue;
+		appendStringInfoString(sql, sep);
+		if (values)
+			append_value(sql, col, kind, parameter_number(target, i, kind, presence));
+		else
+			appendStringInfoString(sql, quote_identifier(col->name));
+		sep = ", ";
+	}
+}
+
+/* The assignments of an UPDATE; returns whether there are any. */
+static bool
+append_assignments(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
+				   const CdcPresence *presence)
+{
+	const char *sep = "";
+	int			i;
+	int			c;
+
+	for (i = 0; i < target->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(target->desc, i);
+
+		if (att->attisdropped || CDC_ATT_GENERATED(att))
+			continue;
+		for (c = 0; c < target->ncolumns; c++)
+			if (target->columns[c].attnum == att->attnum)
+				break;
+		if (c < target->ncolumns && target->columns[c].in_key)
+			continue;
+		if (presence->attrs[i])
+		{
+			appendStringInfo(sql, "%s%s = ", sep, quote_identifier(NameStr(att->attname)));
+			append_value(sql, &target->columns[c], kind, parameter_number(target, c, kind, presence));
+		}
+		else if (kind == SQL_REPLACE)
+			appendStringInfo(sql, "%s%s = DEFAULT", sep, quote_identifier(NameStr(att->attname)));
+		else
+			continue;
+		sep = ", ";
+	}
+	return *sep != '\0';
+}
+
+/* That a row of the target equals the parameters in all columns that these have. */
+static void
+append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence *presence)
+{
+	const char *sep = "";
+	int			i;
+
+	for (i = 0; i < target->ncolumns; i++)
+	{
+		const CdcTargetColumn *col = &target->columns[i];
+		bool		by_text;
+
+		if (!cdc_sql_is_parameter(col, presence))
+			continue;
+		by_text = !OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr);
+		appendStringInfo(sql, "%s%s%s IS NOT DISTINCT FROM (", sep, quote_identifier(col->name),
+						 by_text ? "::text" : "");
+		append_value(sql, col, SQL_TAKE, parameter_number(target, i, SQL_TAKE, presence));
+		appendStringInfo(sql, ")%s", by_text ? "::text" : "");
+		sep = " AND ";
+	}
+}
+
+bool
+cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
+				  const CdcPresence *presence)
+{
+	switch (kind)
+	{
+		case SQL_DELETE:
+			appendStringInfo(sql, "DELETE FROM %s AS t USING ", target->name);
+			append_source(sql, target, presence);
+			appendStringInfoString(sql, " WHERE ");
+			append_key_condition(sql, target, kind, presence);
+			break;
+		case SQL_UPDATE:
+		case SQL_REPLACE:
+			appendStringInfo(sql, "UPDATE %s AS t SET ", target->name);
+			if (!append_assignments(sql, target, kind, presence))
+				return false;
+			appendStringInfoString(sql, " FROM ");
+			append_source(sql, target, presence);
+			appendStringInfoString(sql, " WHERE ");
+			append_key_condition(sql, target, kind, presence);
+			break;
+		case SQL_INSERT_MISSING:
+		case SQL_INSERT:
+			appendStringInfo(sql, "INSERT INTO %s (", target->name);
+			append_column_list(sql, target, kind, presence, false);
+			appendStringInfoString(sql, ")" CDC_OVERRIDING_SYSTEM_VALUE " SELECT ");
+			append_column_list(sql, target, kind, presence, true);
+			appendStringInfoString(sql, " FROM ");
+			append_source(sql, target, presence);
+			if (kind == SQL_INSERT)
+				break;
+			appendStringInfo(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS t WHERE ",
+							 target->name);
+			append_key_condition(sql, target, kind, presence);
+			appendStringInfoChar(sql, ')');
+			break;
+		case SQL_TAKE:
+			appendStringInfo(sql, "DELETE FROM %s WHERE (" CDC_ROW_ADDRESS ") IN (SELECT "
+							 CDC_ROW_ADDRESS " FROM %s WHERE ", target->name, target->name);
+			append_row_condition(sql, target, presence);
+			appendStringInfoString(sql, " LIMIT $1)");
+			break;
+		case SQL_FETCH:
+			appendStringInfo(sql, "SELECT * FROM %s AS t WHERE ", target->name);
+			append_key_condition(sql, target, kind, presence);
+			appendStringInfoString(sql, " LIMIT 1");
+			break;
+	}
+	return true;
+}
