@@ -44,7 +44,7 @@ count_source(const CdcApply *apply, const CdcSourceRun *source)
 		" deletes, last_seq, source_ts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 		8, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}, NULL
 	};
-	const CdcApplyCount *count = &source->target->count;
+	const CdcTargetRun *count = source->target;
 	Datum		values[8];
 	char		nulls[8];
 
@@ -93,11 +93,14 @@ copy_counts(const CdcApply *apply)
 		const CdcTargetRun *run = lfirst(lc);
 		CdcApplyCount *count;
 
-		if (run->count.events == 0)
+		if (run->events == 0)
 			continue;
 		count = palloc(sizeof(CdcApplyCount));
-		*count = run->count;
-		count->target = pstrdup(run->count.target);
+		count->target = pstrdup(run->target->name);
+		count->events = run->events;
+		count->inserted = run->inserted;
+		count->updated = run->updated;
+		count->deleted = run->deleted;
 		counts = lappend(counts, count);
 	}
 	return counts;
@@ -173,7 +176,7 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 		store_outcome(apply, upto, &progress);
 	result->events = apply->events;
 	result->counts = copy_counts(apply);
-	MemoryContextDelete(apply->cxt);
+	MemoryContextDelete(apply->work.cxt);
 }
 
 /* ------------------------------------------------------------------------

@@ -14,12 +14,6 @@
  *	  envelope.c		rows of messages in other envelopes than Maxwell's
  *	  mode.c, mode_*.c	what an event does to its target
  *	  source_row.c		from a row image to typed columns of the target
- *	  reduce.c			the last state of each key since the last flush
- *	  sort.c			reduced rows in the order of their keys
- *	  backend.c			which back-end writes a target
- *	  heap*.c			back-end: direct table access
- *	  sql*.c			back-end: set-based SQL
- *	  truncate.c		emptying a target, for both back-ends
  *
  *-------------------------------------------------------------------------
  */
@@ -31,99 +25,19 @@
 #include "pg/apply/source_row.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
-#include "access/htup.h"
 #include "pg/history/scan.h"
 #include "pg/target/mapping.h"
+#include "pg/write/write.h"
 #include "utils/resowner.h"
 
 typedef struct CdcApply CdcApply;
-typedef struct CdcApplyBackend CdcApplyBackend;
 typedef struct CdcEnvelopeReader CdcEnvelopeReader;
 typedef struct CdcSourceRun CdcSourceRun;
-typedef struct CdcTargetRun CdcTargetRun;
-
-/* Where an event stands; file is interned, so that an entry costs two words. */
-typedef struct CdcPlace
-{
-	int64		seq;
-	const char *file;			/* the position up to its offset, or all of it */
-	int64		offset;			/* -1: none */
-} CdcPlace;
-
-/* ------------------------------------------------------------------------
- * Entries: what is to be written
- * ------------------------------------------------------------------------
- */
-
-/* Key columns whose NULLs an entry can note. */
-#define CDC_KEY_NULLS_MAX	16
-
-/*
- * What has to become of one key, or, in a table without key, of one row's
- * value.
- */
-typedef struct CdcEntry
-{
-	bool		put:1;			/* write tuple; else delete the key */
-	bool		replace:1;		/* the row was deleted in between: columns that the event
-								 * lacks get their defaults, not their old values */
-	bool		superseded:1;	/* a later event of the run makes it needless */
-	uint16		key_nulls;		/* bit i: key column i is NULL; beyond 16 none may be */
-
-	/* tables without key: first take away so many such rows, then add so many */
-	int32		take;
-	int32		add;
-
-	uint32		hash;			/* of the key or row */
-	const CdcPresence *presence;	/* columns that tuple fills */
-	HeapTuple	tuple;			/* in the target's row type; NULL unless put or keyless */
-	CdcPlace	place;			/* of the last event */
-	Datum		key[FLEXIBLE_ARRAY_MEMBER]; /* nkey; none in tables without key */
-} CdcEntry;
-
-static inline bool
-cdc_entry_key_is_null(const CdcEntry *entry, int i)
-{
-	return i < CDC_KEY_NULLS_MAX && (entry->key_nulls & (1 << i)) != 0;
-}
-
-/* Where an entry is found: without a look at it unless the hash is right. */
-typedef struct CdcBucket
-{
-	uint32		hash;
-	uint32		entry;			/* index in entries + 1; 0: free */
-} CdcBucket;
 
 /* ------------------------------------------------------------------------
  * A run
  * ------------------------------------------------------------------------
  */
-
-/* A target within one run of apply, whatever fills it. */
-struct CdcTargetRun
-{
-	CdcTarget  *target;
-	int			number;			/* of the run's targets, from 1 */
-	const CdcApplyMode *mode;
-	const CdcSourceRun *source; /* whose event came last; for messages */
-
-	/* how it is written */
-	const CdcApplyBackend *backend;
-	void	   *state;			/* the back-end's own; NULL: it is not open */
-
-	/* what was collected since the last flush */
-	MemoryContext batch;		/* of all that; reset by each flush */
-	CdcBucket  *buckets;		/* open addressing; nbuckets is a power of 2, or 0 */
-	uint32		nbuckets;
-	CdcEntry  **entries;		/* in order of appearance; for the flush by their keys */
-	int			nentries;
-	int			maxentries;
-	bool		deletes;		/* for the flush: some of them delete */
-	size_t		bytes;			/* in batch, about */
-	size_t		counted;		/* of them in CdcApply.bytes */
-
-	CdcApplyCount count;		/* back-ends count what they write */
-};
 
 /* A source table within one run of apply. */
 struct CdcSourceRun
@@ -151,17 +65,6 @@ typedef struct CdcLookahead
 	uint8	   *bits;
 } CdcLookahead;
 
-/* What is at hand, for the context of errors. */
-typedef struct CdcAtHand
-{
-	CdcPlace	place;			/* of the event or entry */
-	const char *source_table;	/* of the event, not terminated; or NULL */
-	size_t		source_table_len;
-	const CdcSourceRun *source; /* with a target; or NULL */
-	const JsonbContainer *data; /* the event's row image, or */
-	const CdcEntry *entry;		/* the entry that is written; or neither */
-} CdcAtHand;
-
 struct CdcApply
 {
 	/* what the run is about */
@@ -173,7 +76,7 @@ struct CdcApply
 
 	/* its surroundings */
 	uint64		number;			/* of the run, in this backend */
-	MemoryContext cxt;			/* of the run */
+	CdcWork		work;			/* with the run's memory context and what is at hand */
 	CdcUser		user;			/* the caller, in whose place the owner is */
 	int			guc_level;		/* 0: nothing was set for the run */
 	ErrorContextCallback errors;
@@ -182,7 +85,6 @@ struct CdcApply
 	List	   *sources;		/* of CdcSourceRun * */
 	CdcSourceRun *last_source;	/* of the event before */
 	List	   *targets;		/* of CdcTargetRun * */
-	size_t		bytes;			/* in all batches */
 
 	/* reading events */
 	char	   *last_file;		/* interned position prefix of the event before */
@@ -190,109 +92,11 @@ struct CdcApply
 	List	   *files;			/* all of them */
 	CdcEnvelopeReader *reader;	/* of messages that are not Maxwell's; NULL: none yet */
 	CdcLookahead *ahead;		/* or NULL */
-	CdcAtHand	at;
 
 	/* the outcome */
 	int64		events;			/* that were visited */
 	CdcProgress progress;		/* filled by the last event of the range */
 };
-
-/* ------------------------------------------------------------------------
- * Back-ends
- * ------------------------------------------------------------------------
- */
-
-/* A key by which a row is looked for: a value for each key column, in key order. */
-typedef struct CdcRowKey
-{
-	Datum	   *values;
-	bool	   *nulls;
-} CdcRowKey;
-
-/*
- * How targets are written.  All counts go to run->count.  What a back-end raises
- * has its entry in apply->at.
- */
-struct CdcApplyBackend
-{
-	const char *name;
-	/* sets run->state, which lives until close; the relation is locked */
-	void		(*open) (CdcApply *apply, CdcTargetRun *run);
-	/* writes all entries; deletes come before rows */
-	void		(*flush) (CdcApply *apply, CdcTargetRun *run);
-	/*
-	 * Reads the row with the key into values and nulls (by attribute), palloc'ed
-	 * copies; false when there is none.
-	 */
-	bool		(*fetch) (CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *nulls);
-	/* resets run->state */
-	void		(*close) (CdcApply *apply, CdcTargetRun *run);
-};
-
-extern const CdcApplyBackend cdc_apply_heap;
-extern const CdcApplyBackend cdc_apply_sql;
-
-/* backend.c: the one that writes the target */
-extern const CdcApplyBackend *cdc_backend_choose(const CdcTarget *target);
-
-/* truncate.c: TRUNCATE, or DELETE where foreign keys or rights forbid it; not while it is open */
-extern void cdc_truncate_target(const CdcTarget *target);
-
-/* ------------------------------------------------------------------------
- * reduce.c
- * ------------------------------------------------------------------------
- */
-
-/*
- * What the search for a hash looks at first, to be prefetched.  (A function
- * that did no more than that would be dropped by gcc 12, as one without effect.)
- */
-static inline const CdcBucket *
-cdc_reduce_bucket(const CdcTargetRun *run, uint32 hash)
-{
-	return run->nbuckets > 0 ? &run->buckets[hash & (run->nbuckets - 1)] : NULL;
-}
-
-/*
- * The entry for the key (keyless: the row) in values and nulls, by attribute; NULL
- * when there is none.
- */
-extern CdcEntry *cdc_reduce_find_row(CdcTargetRun *run, uint32 hash, const Datum *values,
-									 const bool *nulls);
-
-/* The key is to be deleted. */
-extern void cdc_reduce_delete(CdcApply *apply, CdcTargetRun *run, const Datum *values,
-							  const bool *nulls);
-
-/* Lays a row over what its key had; adds to values what it takes over from there. */
-extern void cdc_reduce_put(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls,
-						   const CdcPresence *presence);
-
-/* In a table without key: one such row more, or (insert is false) less. */
-extern void cdc_reduce_keyless(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls,
-							   bool insert, const CdcPresence *presence);
-
-/*
- * The row of the target as it is now, without what is collected, by the key in
- * key and key_nulls (by attribute); false when there is none.  values and nulls
- * (by attribute) are palloc'ed copies.
- */
-extern bool cdc_reduce_fetch(CdcApply *apply, CdcTargetRun *run, const Datum *key,
-							 const bool *key_nulls, Datum *values, bool *nulls);
-
-/* After a row was folded: counts the memory, and writes at once where the target demands it. */
-extern void cdc_reduce_row_done(CdcApply *apply, CdcTargetRun *run);
-
-/* Writes all that is collected, and forgets it; or forgets it only. */
-extern void cdc_reduce_flush(CdcApply *apply, CdcTargetRun *run);
-extern void cdc_reduce_discard(CdcApply *apply, CdcTargetRun *run);
-
-/* Closes the back-end where it is open. */
-extern void cdc_reduce_close(CdcApply *apply, CdcTargetRun *run);
-
-/* sort.c; memory that it takes for an entry, of the target's batch, in bytes */
-#define CDC_SORT_BYTES	32
-extern void cdc_reduce_sort(CdcTargetRun *run);
 
 /* ------------------------------------------------------------------------
  * Modes

@@ -177,7 +177,7 @@ intern_file(CdcApply *apply, const char *position, size_t len)
 	}
 	if (apply->last_file == NULL && list_length(apply->files) < MAX_POSITION_FILES)
 	{
-		old = MemoryContextSwitchTo(apply->cxt);
+		old = MemoryContextSwitchTo(apply->work.cxt);
 		apply->last_file = pnstrdup(position, len);
 		apply->files = lappend(apply->files, apply->last_file);
 		MemoryContextSwitchTo(old);
@@ -189,7 +189,7 @@ intern_file(CdcApply *apply, const char *position, size_t len)
 static void
 note_place(CdcApply *apply, const CdcHistoryEvent *event)
 {
-	CdcPlace   *place = &apply->at.place;
+	CdcPlace   *place = &apply->work.at.place;
 	const char *position = event->position;
 	size_t		len = event->position_len;
 	size_t		digits = 0;
@@ -231,7 +231,7 @@ read_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 	const JsonbContainer *marked;
 
 	if (apply->reader == NULL)
-		apply->reader = cdc_envelope_reader_create(apply->cxt);
+		apply->reader = cdc_envelope_reader_create(apply->work.cxt);
 	return cdc_envelope_read_event(apply->reader, apply->format, source->mapping, event,
 								   event_document(apply, event, &marked));
 }
@@ -329,6 +329,6 @@ void
 cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event)
 {
 	note_place(apply, event);
-	apply->at.source_table = event->source_table;
-	apply->at.source_table_len = event->source_table_len;
+	apply->work.at.source_table = event->source_table;
+	apply->work.at.source_table_len = event->source_table_len;
 }

@@ -430,7 +430,7 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 
 	need_scratch(look, run->target->desc->natts);
 	cdc_event_images(apply, source, event, i, &data, &old);
-	apply->at.data = data;
+	apply->work.at.data = data;
 	memset(&touch, 0, sizeof(touch));
 	touch.run = run;
 	touch.event = (uint32) (event->seq - look->ahead->first);
@@ -459,7 +459,7 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 	if (!alone)
 		touch.did = DID_READ;
 	touch_key(look, &touch, row->values, row->nulls);
-	apply->at.data = NULL;
+	apply->work.at.data = NULL;
 }
 
 /* CdcHistoryVisitor: notes what an event does to keys; false where the look ends before it. */
@@ -479,11 +479,11 @@ look_at_event(const CdcHistoryEvent *event, void *arg)
 	source = cdc_run_source(apply, event);
 	if (source != NULL && cdc_lookahead_covers(source->target) && event->op != CDC_OP_TRUNCATE)
 	{
-		apply->at.source = source;
+		apply->work.at.source = source;
 		nrows = cdc_event_rows(apply, source, event);
 		for (i = 0; i < nrows; i++)
 			look_at_row(look, source, event, i, nrows == 1);
-		apply->at.source = NULL;
+		apply->work.at.source = NULL;
 	}
 	look->ahead->until = event->seq;
 	return true;
@@ -521,7 +521,7 @@ make_table(Look *look, const CdcApply *apply, int64 keys)
 static void
 look_ahead(CdcApply *apply, int64 rows, int64 events)
 {
-	MemoryContext cxt = AllocSetContextCreate(apply->cxt, "cdc_ingest lookahead",
+	MemoryContext cxt = AllocSetContextCreate(apply->work.cxt, "cdc_ingest lookahead",
 											  ALLOCSET_SMALL_SIZES);
 	CdcLookahead *ahead = MemoryContextAllocZero(cxt, sizeof(CdcLookahead));
 	MemoryContext old;
@@ -529,8 +529,8 @@ look_ahead(CdcApply *apply, int64 rows, int64 events)
 	ListCell   *lc;
 
 	ahead->cxt = cxt;
-	ahead->first = apply->at.place.seq + 1;
-	ahead->until = apply->at.place.seq;
+	ahead->first = apply->work.at.place.seq + 1;
+	ahead->until = apply->work.at.place.seq;
 	memset(&look, 0, sizeof(look));
 	look.apply = apply;
 	look.ahead = ahead;
@@ -540,7 +540,7 @@ look_ahead(CdcApply *apply, int64 rows, int64 events)
 	foreach(lc, apply->targets)
 		if (cdc_lookahead_covers(lfirst(lc)))
 			add_entries(&look, lfirst(lc));
-	cdc_lookahead_peek(apply, apply->at.place.seq, events, look_at_event, &look);
+	cdc_lookahead_peek(apply, apply->work.at.place.seq, events, look_at_event, &look);
 	touch_waiting(&look);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(look.cxt);
@@ -555,7 +555,7 @@ look_ahead(CdcApply *apply, int64 rows, int64 events)
 void
 cdc_lookahead(CdcApply *apply)
 {
-	CdcAtHand	at = apply->at;
+	CdcAtHand	at = apply->work.at;
 	int64		last = apply->scan_upto;
 	int64		rows = 0;
 	int64		events;
@@ -576,11 +576,11 @@ cdc_lookahead(CdcApply *apply)
 	events = Min(Min(rows * REACH, MAX_EVENTS), last - at.place.seq);
 	if (events <= 0)
 		return;
-	apply->at.source = NULL;
+	apply->work.at.source = NULL;
 	if (cdc_lookahead_pays(apply, rows, events))
 	{
-		apply->at.place = at.place;
+		apply->work.at.place = at.place;
 		look_ahead(apply, rows, events);
 	}
-	apply->at = at;
+	apply->work.at = at;
 }

@@ -61,11 +61,11 @@ replaces_entry(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 	if (cdc_event_rows(apply, source, event) == 0)
 		return false;
 	cdc_event_images(apply, source, event, 0, &data, &old);
-	apply->at.data = data;
+	apply->work.at.data = data;
 	result = cdc_source_row_find_key(row, data) &&
 		cdc_reduce_find_row(run, cdc_key_hash(run->target, row->values, row->nulls),
 							row->values, row->nulls) != NULL;
-	apply->at.data = NULL;
+	apply->work.at.data = NULL;
 	return result;
 }
 
@@ -88,14 +88,14 @@ sample_event(const CdcHistoryEvent *event, void *arg)
 	source = cdc_run_known_source(apply, event);
 	if (source == NULL || !cdc_lookahead_covers(source->target) || source->target->nentries == 0)
 		return true;
-	apply->at.source = source;
+	apply->work.at.source = source;
 	if (replaces_entry(apply, source, event))
 	{
 		sample->replacing++;
 		if (event->op == CDC_OP_INSERT || event->op == CDC_OP_SNAPSHOT)
 			sample->changes++;
 	}
-	apply->at.source = NULL;
+	apply->work.at.source = NULL;
 	return true;
 }
 
@@ -107,7 +107,7 @@ sample_event(const CdcHistoryEvent *event, void *arg)
 bool
 cdc_lookahead_pays(CdcApply *apply, int64 rows, int64 events)
 {
-	int64		after = apply->at.place.seq;
+	int64		after = apply->work.at.place.seq;
 	int			places = (int) Min(1 + rows / 8, SAMPLE_PLACES);
 	double		replaced = 0;
 	int			seen = 0;

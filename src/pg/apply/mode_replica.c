@@ -37,8 +37,8 @@ former_row(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *on
 
 	/* the row as the target has it once all before is written */
 	if (entry != NULL)
-		cdc_reduce_flush(apply, run);
-	if (!cdc_reduce_fetch(apply, run, okey, onulls, values, nulls))
+		cdc_reduce_flush(&apply->work, run);
+	if (!cdc_reduce_fetch(&apply->work, run, okey, onulls, values, nulls))
 		return NULL;
 	attrs = palloc(sizeof(bool) * target->desc->natts);
 	memset(attrs, true, sizeof(bool) * target->desc->natts);
@@ -87,8 +87,8 @@ fold_update_keyless(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row,
 	memcpy(nulls, row->nulls, sizeof(bool) * natts);
 	memcpy(values, row->values, sizeof(Datum) * natts);
 	(void) cdc_source_row_former_key(row, old, values, nulls);
-	cdc_reduce_keyless(apply, run, values, nulls, false, row->presence);
-	cdc_reduce_keyless(apply, run, row->values, row->nulls, true, row->presence);
+	cdc_reduce_keyless(&apply->work, run, values, nulls, false, row->presence);
+	cdc_reduce_keyless(&apply->work, run, row->values, row->nulls, true, row->presence);
 }
 
 /* A changed key is a delete of the former one and a row under the new one. */
@@ -104,12 +104,12 @@ fold_update(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row, const JsonbCo
 		{
 			if (!row->presence->complete)
 				carry_columns(apply, run, row, okey, onulls);
-			cdc_reduce_delete(apply, run, okey, onulls);
+			cdc_reduce_delete(&apply->work, run, okey, onulls);
 			if (run->target->row_by_row)
-				cdc_reduce_flush(apply, run);
+				cdc_reduce_flush(&apply->work, run);
 		}
 	}
-	cdc_reduce_put(apply, run, row->values, row->nulls, row->presence);
+	cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
 }
 
 /* CdcApplyMode.fold */
@@ -124,14 +124,14 @@ replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContaine
 	if (run->target->keyless && op == CDC_OP_UPDATE)
 		fold_update_keyless(apply, run, row, old);
 	else if (run->target->keyless)
-		cdc_reduce_keyless(apply, run, row->values, row->nulls, op != CDC_OP_DELETE,
+		cdc_reduce_keyless(&apply->work, run, row->values, row->nulls, op != CDC_OP_DELETE,
 						   row->presence);
 	else if (op == CDC_OP_DELETE)
-		cdc_reduce_delete(apply, run, row->values, row->nulls);
+		cdc_reduce_delete(&apply->work, run, row->values, row->nulls);
 	else if (op == CDC_OP_UPDATE)
 		fold_update(apply, run, row, old);
 	else
-		cdc_reduce_put(apply, run, row->values, row->nulls, row->presence);
+		cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
 }
 
 /*
@@ -152,10 +152,10 @@ static void
 replica_truncate(CdcApply *apply, CdcTargetRun *run)
 {
 	/* what was before goes with it */
-	cdc_reduce_discard(apply, run);
+	cdc_reduce_discard(&apply->work, run);
 
 	/* TRUNCATE wants the relation for itself */
-	cdc_reduce_close(apply, run);
+	cdc_reduce_close(&apply->work, run);
 	cdc_truncate_target(run->target);
 }
 

@@ -93,6 +93,6 @@ cdc_replay(PG_FUNCTION_ARGS)
 				 errhint("Name it as database.table; SELECT DISTINCT source_table FROM %s lists them.",
 						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(sub->history)),
 													get_rel_name(sub->history)))));
-	MemoryContextDelete(apply->cxt);
+	MemoryContextDelete(apply->work.cxt);
 	PG_RETURN_INT64(events);
 }

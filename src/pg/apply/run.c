@@ -63,7 +63,7 @@ static void
 error_context(void *arg)
 {
 	const CdcApply *apply = arg;
-	const CdcAtHand *at = &apply->at;
+	const CdcAtHand *at = &apply->work.at;
 	StringInfoData s;
 
 	initStringInfo(&s);
@@ -103,7 +103,7 @@ flush_targets(CdcApply *apply)
 	ListCell   *lc;
 
 	foreach(lc, apply->targets)
-		cdc_reduce_flush(apply, lfirst(lc));
+		cdc_reduce_flush(&apply->work, lfirst(lc));
 }
 
 /* Converts a row image into the source's row at hand. */
@@ -113,7 +113,7 @@ read_row(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *data)
 	CdcSourceRow *row = &source->row;
 	const CdcTargetRun *run = source->target;
 
-	cdc_source_row_begin(row, data, apply->at.place.seq);
+	cdc_source_row_begin(row, data, apply->work.at.place.seq);
 
 	/* the key is known: its entry comes into the cache while the rest is converted */
 	if (!run->target->keyless && row->op < row->layout->nops)
@@ -139,11 +139,11 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	{
 		CHECK_FOR_INTERRUPTS();
 		cdc_event_images(apply, source, event, i, &data, &old);
-		apply->at.data = data;
+		apply->work.at.data = data;
 		read_row(apply, source, data);
 		run->mode->fold(apply, source, event->op, old);
-		apply->at.data = NULL;
-		cdc_reduce_row_done(apply, run);
+		apply->work.at.data = NULL;
+		cdc_reduce_row_done(&apply->work, run);
 	}
 }
 
@@ -153,7 +153,7 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 {
 	CdcTargetRun *run = source->target;
 
-	apply->at.source = run->source = source;
+	apply->work.at.source = run->source = source;
 	if (cdc_event_has_rows(event))
 		apply_rows(apply, source, event);
 	else if (event->op == CDC_OP_TRUNCATE)
@@ -162,13 +162,13 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("history has an unknown op \"%c\"", event->op)));
-	run->count.events++;
+	run->events++;
 	source->events++;
 	source->last_seq = event->seq;
 	if (event->source_ts != 0)
 		source->source_ts = event->source_ts;
-	apply->at.source = NULL;
-	if (apply->bytes > apply->sub->opt.apply_memory_limit)
+	apply->work.at.source = NULL;
+	if (apply->work.bytes > apply->sub->opt.apply_memory_limit)
 	{
 		cdc_lookahead(apply);
 		flush_targets(apply);
@@ -179,7 +179,7 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 static void
 note_progress(CdcApply *apply, const CdcHistoryEvent *event)
 {
-	MemoryContext old = MemoryContextSwitchTo(apply->cxt);
+	MemoryContext old = MemoryContextSwitchTo(apply->work.cxt);
 	CdcProgress *progress = &apply->progress;
 
 	progress->applied_seq = event->seq;
@@ -205,7 +205,7 @@ visit_event(const CdcHistoryEvent *event, void *arg)
 	if (source != NULL)
 		apply_to_target(apply, source, event);
 	apply->events++;
-	apply->at.source_table = NULL;
+	apply->work.at.source_table = NULL;
 	return true;
 }
 
@@ -253,7 +253,7 @@ cdc_run_begin(const CdcSubscription *sub, const CdcMappingSpec *replay)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid format \"%s\" of subscription \"%s\"", sub->format, sub->name)));
 	apply->number = ++run_number;
-	apply->cxt = cxt;
+	apply->work.cxt = cxt;
 	apply->errors.callback = error_context;
 	apply->errors.arg = apply;
 	apply->errors.previous = error_context_stack;
@@ -292,7 +292,7 @@ cdc_run_end(CdcApply *apply)
 	{
 		CdcTargetRun *run = lfirst(lc);
 
-		cdc_reduce_close(apply, run);
+		cdc_reduce_close(&apply->work, run);
 		if (apply->replay != NULL)
 			cdc_target_release(run->target);
 	}

@@ -28,8 +28,7 @@ new_target_run(CdcApply *apply, CdcTarget *target, const CdcApplyMode *mode)
 	run->number = list_length(apply->targets) + 1;
 	run->mode = mode;
 	run->backend = cdc_backend_choose(target);
-	run->batch = CDC_BATCH_CONTEXT(apply->cxt, "cdc_ingest batch");
-	run->count.target = pstrdup(target->name);
+	run->batch = CDC_BATCH_CONTEXT(apply->work.cxt, "cdc_ingest batch");
 	apply->targets = lappend(apply->targets, run);
 	return run;
 }
@@ -62,7 +61,7 @@ target_run(CdcApply *apply, const CdcMapping *mapping)
 static CdcSourceRun *
 new_source_run(CdcApply *apply, CdcMapping *mapping)
 {
-	MemoryContext old = MemoryContextSwitchTo(apply->cxt);
+	MemoryContext old = MemoryContextSwitchTo(apply->work.cxt);
 	CdcSourceRun *source = palloc0(sizeof(CdcSourceRun));
 
 	source->mapping = mapping;
@@ -119,7 +118,7 @@ find_source_run(CdcApply *apply, const char *source_table, size_t len)
 		if (++n >= LOOK_THROUGH)
 			break;
 	}
-	mapping = cdc_mapping_get(apply->sub, source_table, len, apply->at.place.seq, apply->number);
+	mapping = cdc_mapping_get(apply->sub, source_table, len, apply->work.at.place.seq, apply->number);
 	if (n >= LOOK_THROUGH)
 		foreach(lc, apply->sources)
 			if (((CdcSourceRun *) lfirst(lc))->mapping == mapping)
@@ -136,8 +135,8 @@ replayed_source(CdcApply *apply)
 
 	if (apply->last_source != NULL)
 		return apply->last_source;
-	old = MemoryContextSwitchTo(apply->cxt);
-	mapping = cdc_mapping_make(apply->sub, apply->replay, apply->at.place.seq);
+	old = MemoryContextSwitchTo(apply->work.cxt);
+	mapping = cdc_mapping_make(apply->sub, apply->replay, apply->work.at.place.seq);
 	MemoryContextSwitchTo(old);
 	return new_source_run(apply, mapping);
 }

@@ -38,8 +38,12 @@ static inline void
 convert_values(CdcSourceRow *row, int nops, bool key_only)
 {
 	const CdcLayout *layout = row->layout;
+	const struct CdcLayoutOp *ops = layout->ops;
 	const JsonbContainer *data = row->image.data;
 	const char *base = cdc_json_base(data, 2 * layout->nkeys);
+	CdcMappedColumn *columns = row->mapping->columns;
+	Datum	   *values = row->values;
+	bool	   *nulls = row->nulls;
 	uint32		offset = row->offset;
 	int			op = row->op;
 	int			i = row->index;
@@ -49,12 +53,12 @@ convert_values(CdcSourceRow *row, int nops, bool key_only)
 		CdcJsonValue v;
 
 		cdc_json_step(data, base, layout->nkeys + i, &offset, &v);
-		for (; op < layout->nops && layout->ops[op].index == i; op++)
+		for (; op < layout->nops && ops[op].index == i; op++)
 		{
-			CdcMappedColumn *col = &row->mapping->columns[layout->ops[op].column];
+			CdcMappedColumn *col = &columns[ops[op].column];
 
 			if (v.type != JENTRY_ISNULL && (!key_only || col->in_key))
-				convert_value(row, col, &v, row->values, row->nulls);
+				convert_value(row, col, &v, values, nulls);
 		}
 		i++;
 	}

@@ -8,10 +8,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_APPLY_SQL_INTERNAL_H
-#define CDC_PG_APPLY_SQL_INTERNAL_H
+#ifndef CDC_PG_WRITE_SQL_INTERNAL_H
+#define CDC_PG_WRITE_SQL_INTERNAL_H
 
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "lib/stringinfo.h"
 
@@ -49,4 +49,4 @@ extern Oid	cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind);
 extern bool cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 							  const CdcPresence *presence);
 
-#endif							/* CDC_PG_APPLY_SQL_INTERNAL_H */
+#endif							/* CDC_PG_WRITE_SQL_INTERNAL_H */

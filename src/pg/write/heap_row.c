@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "pg/base/compat_executor.h"
 
@@ -22,7 +22,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "pg/apply/heap_internal.h"
+#include "pg/write/heap_internal.h"
 
 /* Sets the scan key of an index column. */
 static inline void

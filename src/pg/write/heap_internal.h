@@ -11,10 +11,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_APPLY_HEAP_INTERNAL_H
-#define CDC_PG_APPLY_HEAP_INTERNAL_H
+#ifndef CDC_PG_WRITE_HEAP_INTERNAL_H
+#define CDC_PG_WRITE_HEAP_INTERNAL_H
 
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "access/genam.h"
 #include "access/skey.h"
@@ -33,7 +33,7 @@
 typedef struct CdcHeap
 {
 	/* of the run */
-	CdcApply   *apply;
+	CdcWork	   *work;
 	CdcTargetRun *run;
 
 	/* the relation, open for writing through the executor */
@@ -81,9 +81,9 @@ typedef struct CdcHeap
 	CdcEntry   *pending[CDC_HEAP_PENDING];
 } CdcHeap;
 
-/* heap_open.c: CdcApplyBackend's open and close */
-extern void cdc_heap_open(CdcApply *apply, CdcTargetRun *run);
-extern void cdc_heap_close(CdcApply *apply, CdcTargetRun *run);
+/* heap_open.c: CdcWriteBackend's open and close */
+extern void cdc_heap_open(CdcWork *work, CdcTargetRun *run);
+extern void cdc_heap_close(CdcWork *work, CdcTargetRun *run);
 
 /*
  * heap_row.c
@@ -117,4 +117,4 @@ extern void cdc_heap_remove_conflicts(CdcHeap *heap, TupleTableSlot *slot, ItemP
 /* Tables without key: deletes the rows that entries take away, in one scan. */
 extern void cdc_heap_take_rows(CdcHeap *heap);
 
-#endif							/* CDC_PG_APPLY_HEAP_INTERNAL_H */
+#endif							/* CDC_PG_WRITE_HEAP_INTERNAL_H */

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
@@ -20,7 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "pg/apply/heap_internal.h"
+#include "pg/write/heap_internal.h"
 #include "pg/target/key.h"
 
 /* ------------------------------------------------------------------------
@@ -55,15 +55,15 @@ take_found(CdcHeap *heap, const CdcPresence *presence, Datum *values, bool *null
 								nulls);
 	if (entry == NULL || entry->take == 0 || entry->presence != presence)
 		return false;
-	heap->apply->at.entry = entry;
-	heap->apply->at.place = entry->place;
+	heap->work->at.entry = entry;
+	heap->work->at.place = entry->place;
 	if (!cdc_heap_delete_found(heap))
 	{
 		*changed = true;
 		return false;
 	}
 	entry->take--;
-	heap->run->count.deleted++;
+	heap->run->deleted++;
 	return true;
 }
 
@@ -240,7 +240,7 @@ cdc_heap_remove_conflicts(CdcHeap *heap, TupleTableSlot *slot, ItemPointer tid)
 			heap->found = found;
 			ExecClearTuple(heap->other);
 			if (done)
-				heap->run->count.deleted++;
+				heap->run->deleted++;
 		}
 	}
 }

@@ -16,7 +16,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "access/htup_details.h"
 #include "utils/datum.h"
@@ -214,21 +214,21 @@ set_tuple(CdcTargetRun *run, CdcEntry *entry, Datum *values, bool *nulls)
 
 /* Opens the back-end where it is not open. */
 static inline void
-open_backend(CdcApply *apply, CdcTargetRun *run)
+open_backend(CdcWork *work, CdcTargetRun *run)
 {
 	if (run->state == NULL)
-		run->backend->open(apply, run);
+		run->backend->open(work, run);
 }
 
 void
-cdc_reduce_close(CdcApply *apply, CdcTargetRun *run)
+cdc_reduce_close(CdcWork *work, CdcTargetRun *run)
 {
 	if (run->state != NULL)
-		run->backend->close(apply, run);
+		run->backend->close(work, run);
 }
 
 bool
-cdc_reduce_fetch(CdcApply *apply, CdcTargetRun *run, const Datum *key, const bool *key_nulls,
+cdc_reduce_fetch(CdcWork *work, CdcTargetRun *run, const Datum *key, const bool *key_nulls,
 				 Datum *values, bool *nulls)
 {
 	const CdcTarget *target = run->target;
@@ -244,7 +244,7 @@ cdc_reduce_fetch(CdcApply *apply, CdcTargetRun *run, const Datum *key, const boo
 		wanted.values[i] = key[at];
 		wanted.nulls[i] = key_nulls[at];
 	}
-	open_backend(apply, run);
+	open_backend(work, run);
 	return run->backend->fetch(run, &wanted, values, nulls);
 }
 
@@ -254,7 +254,7 @@ cdc_reduce_fetch(CdcApply *apply, CdcTargetRun *run, const Datum *key, const boo
  */
 
 void
-cdc_reduce_delete(CdcApply *apply, CdcTargetRun *run, const Datum *values, const bool *nulls)
+cdc_reduce_delete(CdcWork *work, CdcTargetRun *run, const Datum *values, const bool *nulls)
 {
 	bool		found;
 	CdcEntry   *entry = find_or_add(run, values, nulls, &found);
@@ -265,11 +265,11 @@ cdc_reduce_delete(CdcApply *apply, CdcTargetRun *run, const Datum *values, const
 		entry->tuple = NULL;
 	}
 	entry->put = false;
-	entry->place = apply->at.place;
+	entry->place = work->at.place;
 }
 
 void
-cdc_reduce_put(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls,
+cdc_reduce_put(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
 			   const CdcPresence *presence)
 {
 	CdcTarget  *target = run->target;
@@ -294,12 +294,12 @@ cdc_reduce_put(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls,
 	else
 		entry->presence = presence;
 	entry->put = true;
-	entry->place = apply->at.place;
+	entry->place = work->at.place;
 	set_tuple(run, entry, values, nulls);
 }
 
 void
-cdc_reduce_keyless(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls, bool insert,
+cdc_reduce_keyless(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls, bool insert,
 				   const CdcPresence *presence)
 {
 	uint32		hash = cdc_key_hash(run->target, values, nulls);
@@ -317,16 +317,16 @@ cdc_reduce_keyless(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *null
 		entry->add--;
 	else
 		entry->take++;
-	entry->place = apply->at.place;
+	entry->place = work->at.place;
 }
 
 void
-cdc_reduce_row_done(CdcApply *apply, CdcTargetRun *run)
+cdc_reduce_row_done(CdcWork *work, CdcTargetRun *run)
 {
-	apply->bytes += run->bytes - run->counted;
+	work->bytes += run->bytes - run->counted;
 	run->counted = run->bytes;
 	if (run->target->row_by_row)
-		cdc_reduce_flush(apply, run);
+		cdc_reduce_flush(work, run);
 }
 
 /* ------------------------------------------------------------------------
@@ -359,9 +359,9 @@ drop_superseded(CdcTargetRun *run)
 }
 
 void
-cdc_reduce_discard(CdcApply *apply, CdcTargetRun *run)
+cdc_reduce_discard(CdcWork *work, CdcTargetRun *run)
 {
-	apply->bytes -= run->counted;
+	work->bytes -= run->counted;
 	run->counted = 0;
 	run->bytes = 0;
 	run->buckets = NULL;
@@ -373,18 +373,18 @@ cdc_reduce_discard(CdcApply *apply, CdcTargetRun *run)
 }
 
 void
-cdc_reduce_flush(CdcApply *apply, CdcTargetRun *run)
+cdc_reduce_flush(CdcWork *work, CdcTargetRun *run)
 {
-	CdcAtHand	at = apply->at;
+	CdcAtHand	at = work->at;
 
 	if (run->nentries == 0)
 		return;
-	apply->at.data = NULL;
-	apply->at.source = run->source;
+	work->at.data = NULL;
+	work->at.source = run->source;
 	drop_superseded(run);
 	cdc_reduce_sort(run);
-	open_backend(apply, run);
-	run->backend->flush(apply, run);
-	cdc_reduce_discard(apply, run);
-	apply->at = at;
+	open_backend(work, run);
+	run->backend->flush(work, run);
+	cdc_reduce_discard(work, run);
+	work->at = at;
 }

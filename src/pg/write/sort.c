@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "utils/memutils.h"
 

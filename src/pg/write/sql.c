@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sql.c
- *	  Back-end of apply that writes with set-based SQL: for Greenplum, and for
+ *	  Back-end that writes with set-based SQL: for Greenplum, and for
  *	  partitioned and foreign tables, views, tables with rules or statement
  *	  triggers.
  *
@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/sql_internal.h"
+#include "pg/write/sql_internal.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -209,24 +209,24 @@ run_set(CdcTargetRun *run, CdcSqlKind kind, const CdcPresence *presence, CdcEntr
 
 /* Writes entries that are alike: of one presence, all to be put or all to be deleted. */
 static void
-write_group(CdcApply *apply, CdcTargetRun *run, CdcEntry **entries, int n, bool put)
+write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool put)
 {
 	const CdcPresence *presence = put ? entries[0]->presence : NULL;
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest statement",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 
-	apply->at.entry = n == 1 ? entries[0] : NULL;
-	apply->at.place = entries[n - 1]->place;
+	work->at.entry = n == 1 ? entries[0] : NULL;
+	work->at.place = entries[n - 1]->place;
 	if (!put)
-		run->count.deleted += run_set(run, SQL_DELETE, NULL, entries, n);
+		run->deleted += run_set(run, SQL_DELETE, NULL, entries, n);
 	else if (run->target->keyless)
-		run->count.inserted += run_set(run, SQL_INSERT, presence, entries, n);
+		run->inserted += run_set(run, SQL_INSERT, presence, entries, n);
 	else
 	{
-		run->count.updated += run_set(run, entries[0]->replace ? SQL_REPLACE : SQL_UPDATE,
-									  presence, entries, n);
-		run->count.inserted += run_set(run, SQL_INSERT_MISSING, presence, entries, n);
+		run->updated += run_set(run, entries[0]->replace ? SQL_REPLACE : SQL_UPDATE,
+								presence, entries, n);
+		run->inserted += run_set(run, SQL_INSERT_MISSING, presence, entries, n);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
@@ -234,7 +234,7 @@ write_group(CdcApply *apply, CdcTargetRun *run, CdcEntry **entries, int n, bool 
 
 /* In a table without key: deletes up to entry->take rows that are equal to the entry's. */
 static void
-take_rows(CdcApply *apply, CdcTargetRun *run, CdcEntry *entry)
+take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
 {
 	CdcTarget  *target = run->target;
 	SqlPlan    *plan = sql_plan(target, SQL_TAKE, entry->presence);
@@ -243,8 +243,8 @@ take_rows(CdcApply *apply, CdcTargetRun *run, CdcEntry *entry)
 	int			nargs = 0;
 	int			i;
 
-	apply->at.entry = entry;
-	apply->at.place = entry->place;
+	work->at.entry = entry;
+	work->at.place = entry->place;
 	nulls[nargs] = ' ';
 	values[nargs++] = Int64GetDatum(entry->take);
 	for (i = 0; i < target->ncolumns; i++)
@@ -261,7 +261,7 @@ take_rows(CdcApply *apply, CdcTargetRun *run, CdcEntry *entry)
 	}
 	if (SPI_execute_plan(plan->plan, values, nulls, false, 0) < 0)
 		elog(ERROR, "SPI_execute_plan failed");
-	run->count.deleted += (int64) SPI_processed;
+	run->deleted += (int64) SPI_processed;
 	pfree(values);
 	pfree(nulls);
 }
@@ -276,28 +276,28 @@ typedef struct SqlBatch
 } SqlBatch;
 
 static void
-write_batch(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
+write_batch(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 {
 	if (batch->n > 0)
-		write_group(apply, run, batch->entries, batch->n, batch->put);
+		write_group(work, run, batch->entries, batch->n, batch->put);
 	batch->n = 0;
 	batch->bytes = 0;
 }
 
 /* Adds an entry to the batch, and writes that when it is full. */
 static void
-add_to_batch(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch, CdcEntry *entry)
+add_to_batch(CdcWork *work, CdcTargetRun *run, SqlBatch *batch, CdcEntry *entry)
 {
 	CHECK_FOR_INTERRUPTS();
 	batch->entries[batch->n++] = entry;
 	batch->bytes += entry->tuple ? entry->tuple->t_len : 64;
 	if (batch->n == SQL_BATCH || batch->bytes > SQL_BATCH_BYTES)
-		write_batch(apply, run, batch);
+		write_batch(work, run, batch);
 }
 
 /* Writes all rows, those of equal presence together. */
 static void
-write_rows(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
+write_rows(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 {
 	bool	   *done = MemoryContextAllocZero(run->batch, run->nentries);
 	int			first;
@@ -318,27 +318,27 @@ write_rows(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
 				entry->replace != like->replace)
 				continue;
 			done[i] = true;
-			add_to_batch(apply, run, batch, entry);
+			add_to_batch(work, run, batch, entry);
 		}
-		write_batch(apply, run, batch);
+		write_batch(work, run, batch);
 	}
 }
 
 static void
-sql_flush_keyed(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
+sql_flush_keyed(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 {
 	int			i;
 
 	batch->put = false;
 	for (i = 0; i < run->nentries; i++)
 		if (!run->entries[i]->put)
-			add_to_batch(apply, run, batch, run->entries[i]);
-	write_batch(apply, run, batch);
-	write_rows(apply, run, batch);
+			add_to_batch(work, run, batch, run->entries[i]);
+	write_batch(work, run, batch);
+	write_rows(work, run, batch);
 }
 
 static void
-sql_flush_keyless(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
+sql_flush_keyless(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 {
 	int			i;
 	int64		n;
@@ -347,29 +347,29 @@ sql_flush_keyless(CdcApply *apply, CdcTargetRun *run, SqlBatch *batch)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (run->entries[i]->take > 0)
-			take_rows(apply, run, run->entries[i]);
+			take_rows(work, run, run->entries[i]);
 	}
 	batch->put = true;
 	for (i = 0; i < run->nentries; i++)
 	{
 		if (batch->n > 0 && batch->entries[0]->presence != run->entries[i]->presence)
-			write_batch(apply, run, batch);
+			write_batch(work, run, batch);
 		for (n = 0; n < run->entries[i]->add; n++)
-			add_to_batch(apply, run, batch, run->entries[i]);
+			add_to_batch(work, run, batch, run->entries[i]);
 	}
-	write_batch(apply, run, batch);
+	write_batch(work, run, batch);
 }
 
 static void
-sql_backend_flush(CdcApply *apply, CdcTargetRun *run)
+sql_backend_flush(CdcWork *work, CdcTargetRun *run)
 {
 	SqlBatch   *batch = MemoryContextAllocZero(run->batch, sizeof(SqlBatch));
 
 	cdc_spi_connect();
 	if (run->target->keyless)
-		sql_flush_keyless(apply, run, batch);
+		sql_flush_keyless(work, run, batch);
 	else
-		sql_flush_keyed(apply, run, batch);
+		sql_flush_keyed(work, run, batch);
 	cdc_spi_disconnect();
 }
 
@@ -422,18 +422,18 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 }
 
 static void
-sql_backend_open(CdcApply *apply, CdcTargetRun *run)
+sql_backend_open(CdcWork *work, CdcTargetRun *run)
 {
 	run->state = run;
 }
 
 static void
-sql_backend_close(CdcApply *apply, CdcTargetRun *run)
+sql_backend_close(CdcWork *work, CdcTargetRun *run)
 {
 	run->state = NULL;
 }
 
-const CdcApplyBackend cdc_apply_sql = {
+const CdcWriteBackend cdc_write_sql = {
 	"sql",
 	sql_backend_open,
 	sql_backend_flush,

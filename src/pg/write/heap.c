@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * heap.c
- *	  Back-end of apply that writes heap tables directly: lookup through the
+ *	  Back-end that writes heap tables directly: lookup through the
  *	  key's unique index, updates and deletes by row, new rows by
  *	  multi-insert.
  *
@@ -14,7 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
@@ -38,7 +38,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "pg/apply/heap_internal.h"
+#include "pg/write/heap_internal.h"
 
 /* ------------------------------------------------------------------------
  * Keys that need no lookup
@@ -268,7 +268,7 @@ delete_row(CdcHeap *heap, const CdcEntry *entry)
 	{
 		if (cdc_heap_delete_found(heap))
 		{
-			heap->run->count.deleted++;
+			heap->run->deleted++;
 			break;
 		}
 	}
@@ -295,7 +295,7 @@ update_found(CdcHeap *heap)
 		return false;
 	if (heap->rri->ri_NumIndices > 0 && CDC_UPDATES_INDEXES(update_indexes))
 		list_free(CDC_APPLY_INDEX_TUPLES(heap->rri, heap->next, heap->estate, true,
-										  update_indexes));
+										 update_indexes));
 	return true;
 }
 
@@ -308,8 +308,8 @@ update_found(CdcHeap *heap)
 static void
 write_pending(CdcHeap *heap)
 {
-	CdcApply   *apply = heap->apply;
-	const CdcEntry *at = apply->at.entry;
+	CdcWork	   *work = heap->work;
+	const CdcEntry *at = work->at.entry;
 	int			n = heap->npending;
 	int			i;
 
@@ -322,16 +322,16 @@ write_pending(CdcHeap *heap)
 		table_multi_insert(heap->rel, heap->slots, n, heap->estate->es_output_cid, 0, NULL);
 	for (i = 0; i < n; i++)
 	{
-		apply->at.entry = heap->pending[i];
-		apply->at.place = heap->pending[i]->place;
+		work->at.entry = heap->pending[i];
+		work->at.place = heap->pending[i]->place;
 		ResetPerTupleExprContext(heap->estate);
 		if (heap->rri->ri_NumIndices > 0)
 			list_free(CDC_APPLY_INDEX_TUPLES(heap->rri, heap->slots[i], heap->estate, false,
-											  CDC_UPDATE_ALL_INDEXES));
+											 CDC_UPDATE_ALL_INDEXES));
 		ExecClearTuple(heap->slots[i]);
 	}
 	heap->pending_bytes = 0;
-	apply->at.entry = at;
+	work->at.entry = at;
 }
 
 /* Adds the entry's row to those that wait; where triggers fire, writes it. */
@@ -347,7 +347,7 @@ insert_row(CdcHeap *heap, CdcEntry *entry)
 		if (heap->run->target->row_by_row)
 			cdc_heap_remove_conflicts(heap, heap->next, NULL);
 		CDC_SIMPLE_INSERT(heap->rri, heap->estate, heap->next);
-		heap->run->count.inserted++;
+		heap->run->inserted++;
 		return;
 	}
 	if (heap->npending == heap->nslots)
@@ -373,7 +373,7 @@ insert_row(CdcHeap *heap, CdcEntry *entry)
 		cdc_heap_remove_conflicts(heap, slot, NULL);
 	heap->pending[heap->npending++] = entry;
 	heap->pending_bytes += len;
-	heap->run->count.inserted++;
+	heap->run->inserted++;
 	if (heap->npending == CDC_HEAP_PENDING || heap->pending_bytes > CDC_HEAP_PENDING_BYTES)
 		write_pending(heap);
 }
@@ -405,7 +405,7 @@ put_row(CdcHeap *heap, CdcEntry *entry)
 				done = update_found(heap);
 			if (done)
 			{
-				heap->run->count.updated++;
+				heap->run->updated++;
 				ExecClearTuple(heap->next);
 				return;
 			}
@@ -424,8 +424,8 @@ put_row(CdcHeap *heap, CdcEntry *entry)
 static inline void
 begin_entry(CdcHeap *heap, CdcEntry *entry)
 {
-	heap->apply->at.entry = entry;
-	heap->apply->at.place = entry->place;
+	heap->work->at.entry = entry;
+	heap->work->at.place = entry->place;
 	ResetPerTupleExprContext(heap->estate);
 	CHECK_FOR_INTERRUPTS();
 }
@@ -507,7 +507,7 @@ flush_keyless(CdcHeap *heap)
 }
 
 static void
-heap_backend_flush(CdcApply *apply, CdcTargetRun *run)
+heap_backend_flush(CdcWork *work, CdcTargetRun *run)
 {
 	CdcHeap    *heap = run->state;
 	MemoryContext old;
@@ -561,7 +561,7 @@ heap_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool 
 	return true;
 }
 
-const CdcApplyBackend cdc_apply_heap = {
+const CdcWriteBackend cdc_write_heap = {
 	"heap",
 	cdc_heap_open,
 	heap_backend_flush,

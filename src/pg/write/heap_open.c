@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
@@ -23,7 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "pg/apply/heap_internal.h"
+#include "pg/write/heap_internal.h"
 #include "pg/target/trigger.h"
 
 /*
@@ -90,15 +90,15 @@ open_key_index(CdcHeap *heap, const CdcTarget *target)
 }
 
 void
-cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
+cdc_heap_open(CdcWork *work, CdcTargetRun *run)
 {
 	CdcTarget  *target = run->target;
-	MemoryContext old = MemoryContextSwitchTo(apply->cxt);
+	MemoryContext old = MemoryContextSwitchTo(work->cxt);
 	CdcHeap    *heap = palloc0(sizeof(CdcHeap));
 	EState	   *estate;
 
 	run->state = heap;
-	heap->apply = apply;
+	heap->work = work;
 	heap->run = run;
 	heap->rel = table_open(target->relid, NoLock);
 	CheckCmdReplicaIdentity(heap->rel, CMD_UPDATE);
@@ -123,7 +123,7 @@ cdc_heap_open(CdcApply *apply, CdcTargetRun *run)
 }
 
 void
-cdc_heap_close(CdcApply *apply, CdcTargetRun *run)
+cdc_heap_close(CdcWork *work, CdcTargetRun *run)
 {
 	CdcHeap    *heap = run->state;
 	int			i;

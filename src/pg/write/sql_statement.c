@@ -8,13 +8,15 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/sql_internal.h"
+#include "pg/write/sql_internal.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
+
+#include "pg/base/compat_catalog.h"
 
 /* Whether a statement takes arrays, a value for each of many rows. */
 static inline bool

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/write/write.h"
 
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -37,12 +37,12 @@ can_write_directly(const CdcTarget *target)
 
 #endif							/* CDC_HAVE_TABLE_AM */
 
-const CdcApplyBackend *
+const CdcWriteBackend *
 cdc_backend_choose(const CdcTarget *target)
 {
 #if CDC_HAVE_TABLE_AM
 	if (can_write_directly(target))
-		return &cdc_apply_heap;
+		return &cdc_write_heap;
 #endif
-	return &cdc_apply_sql;
+	return &cdc_write_sql;
 }

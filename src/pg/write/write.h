@@ -1,0 +1,230 @@
+/*-------------------------------------------------------------------------
+ *
+ * write.h
+ *	  What becomes of the rows of a target since they were written last, and
+ *	  writing it.
+ *
+ *	  Who folds events into entries, and how, is up to apply.  From the top down:
+ *	  reduce.c			the last state of each key since the last flush
+ *	  sort.c			reduced rows in the order of their keys
+ *	  backend.c			which back-end writes a target
+ *	  heap*.c			back-end: direct table access
+ *	  sql*.c			back-end: set-based SQL
+ *	  truncate.c		emptying a target
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_WRITE_WRITE_H
+#define CDC_PG_WRITE_WRITE_H
+
+#include "pg/base/compat.h"
+#include "access/htup.h"
+#include "pg/target/target.h"
+#include "utils/jsonb.h"
+
+typedef struct CdcWriteBackend CdcWriteBackend;
+
+/* Where an event stands; file is interned, so that an entry costs two words. */
+typedef struct CdcPlace
+{
+	int64		seq;
+	const char *file;			/* the position up to its offset, or all of it */
+	int64		offset;			/* -1: none */
+} CdcPlace;
+
+/* ------------------------------------------------------------------------
+ * Entries: what is to be written
+ * ------------------------------------------------------------------------
+ */
+
+/* Key columns whose NULLs an entry can note. */
+#define CDC_KEY_NULLS_MAX	16
+
+/*
+ * What has to become of one key, or, in a table without key, of one row's
+ * value.
+ */
+typedef struct CdcEntry
+{
+	bool		put:1;			/* write tuple; else delete the key */
+	bool		replace:1;		/* the row was deleted in between: columns that the event
+								 * lacks get their defaults, not their old values */
+	bool		superseded:1;	/* a later event of the run makes it needless */
+	uint16		key_nulls;		/* bit i: key column i is NULL; beyond 16 none may be */
+
+	/* tables without key: first take away so many such rows, then add so many */
+	int32		take;
+	int32		add;
+
+	uint32		hash;			/* of the key or row */
+	const CdcPresence *presence;	/* columns that tuple fills */
+	HeapTuple	tuple;			/* in the target's row type; NULL unless put or keyless */
+	CdcPlace	place;			/* of the last event */
+	Datum		key[FLEXIBLE_ARRAY_MEMBER]; /* nkey; none in tables without key */
+} CdcEntry;
+
+static inline bool
+cdc_entry_key_is_null(const CdcEntry *entry, int i)
+{
+	return i < CDC_KEY_NULLS_MAX && (entry->key_nulls & (1 << i)) != 0;
+}
+
+/* Where an entry is found: without a look at it unless the hash is right. */
+typedef struct CdcBucket
+{
+	uint32		hash;
+	uint32		entry;			/* index in entries + 1; 0: free */
+} CdcBucket;
+
+/* ------------------------------------------------------------------------
+ * A run
+ * ------------------------------------------------------------------------
+ */
+
+/* A target within one run, whatever fills it. */
+typedef struct CdcTargetRun
+{
+	CdcTarget  *target;
+	int			number;			/* of the run's targets, from 1 */
+	const struct CdcApplyMode *mode;	/* apply's: how events fold into entries */
+	const struct CdcSourceRun *source;	/* apply's: whose event came last; for messages */
+
+	/* how it is written */
+	const CdcWriteBackend *backend;
+	void	   *state;			/* the back-end's own; NULL: it is not open */
+
+	/* what was collected since the last flush */
+	MemoryContext batch;		/* of all that; reset by each flush */
+	CdcBucket  *buckets;		/* open addressing; nbuckets is a power of 2, or 0 */
+	uint32		nbuckets;
+	CdcEntry  **entries;		/* in order of appearance; for the flush by their keys */
+	int			nentries;
+	int			maxentries;
+	bool		deletes;		/* for the flush: some of them delete */
+	size_t		bytes;			/* in batch, about */
+	size_t		counted;		/* of them in CdcWork.bytes */
+
+	/* counters */
+	int64		events;
+	int64		inserted;		/* rows; back-ends count what they write */
+	int64		updated;
+	int64		deleted;
+} CdcTargetRun;
+
+/* What is at hand, for the context of errors. */
+typedef struct CdcAtHand
+{
+	CdcPlace	place;			/* of the event or entry */
+	const char *source_table;	/* of the event, not terminated; or NULL */
+	size_t		source_table_len;
+	const struct CdcSourceRun *source; /* with a target; or NULL */
+	const JsonbContainer *data; /* the event's row image, or */
+	const CdcEntry *entry;		/* the entry that is written; or neither */
+} CdcAtHand;
+
+/* What the targets of a run share. */
+typedef struct CdcWork
+{
+	MemoryContext cxt;			/* of the run */
+	size_t		bytes;			/* in all batches */
+	CdcAtHand	at;
+} CdcWork;
+
+/* ------------------------------------------------------------------------
+ * Back-ends
+ * ------------------------------------------------------------------------
+ */
+
+/* A key by which a row is looked for: a value for each key column, in key order. */
+typedef struct CdcRowKey
+{
+	Datum	   *values;
+	bool	   *nulls;
+} CdcRowKey;
+
+/*
+ * How targets are written.  All counts go to run->  What a back-end raises
+ * has its entry in work->at.
+ */
+struct CdcWriteBackend
+{
+	const char *name;
+	/* sets run->state, which lives until close; the relation is locked */
+	void		(*open) (CdcWork *work, CdcTargetRun *run);
+	/* writes all entries; deletes come before rows */
+	void		(*flush) (CdcWork *work, CdcTargetRun *run);
+	/*
+	 * Reads the row with the key into values and nulls (by attribute), palloc'ed
+	 * copies; false when there is none.
+	 */
+	bool		(*fetch) (CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *nulls);
+	/* resets run->state */
+	void		(*close) (CdcWork *work, CdcTargetRun *run);
+};
+
+extern const CdcWriteBackend cdc_write_heap;
+extern const CdcWriteBackend cdc_write_sql;
+
+/* backend.c: the one that writes the target */
+extern const CdcWriteBackend *cdc_backend_choose(const CdcTarget *target);
+
+/* truncate.c: TRUNCATE, or DELETE where foreign keys or rights forbid it; not while it is open */
+extern void cdc_truncate_target(const CdcTarget *target);
+
+/* ------------------------------------------------------------------------
+ * reduce.c
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * What the search for a hash looks at first, to be prefetched.  (A function
+ * that did no more than that would be dropped by gcc 12, as one without effect.)
+ */
+static inline const CdcBucket *
+cdc_reduce_bucket(const CdcTargetRun *run, uint32 hash)
+{
+	return run->nbuckets > 0 ? &run->buckets[hash & (run->nbuckets - 1)] : NULL;
+}
+
+/*
+ * The entry for the key (keyless: the row) in values and nulls, by attribute; NULL
+ * when there is none.
+ */
+extern CdcEntry *cdc_reduce_find_row(CdcTargetRun *run, uint32 hash, const Datum *values,
+									 const bool *nulls);
+
+/* The key is to be deleted. */
+extern void cdc_reduce_delete(CdcWork *work, CdcTargetRun *run, const Datum *values,
+							  const bool *nulls);
+
+/* Lays a row over what its key had; adds to values what it takes over from there. */
+extern void cdc_reduce_put(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
+						   const CdcPresence *presence);
+
+/* In a table without key: one such row more, or (insert is false) less. */
+extern void cdc_reduce_keyless(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
+							   bool insert, const CdcPresence *presence);
+
+/*
+ * The row of the target as it is now, without what is collected, by the key in
+ * key and key_nulls (by attribute); false when there is none.  values and nulls
+ * (by attribute) are palloc'ed copies.
+ */
+extern bool cdc_reduce_fetch(CdcWork *work, CdcTargetRun *run, const Datum *key,
+							 const bool *key_nulls, Datum *values, bool *nulls);
+
+/* After a row was folded: counts the memory, and writes at once where the target demands it. */
+extern void cdc_reduce_row_done(CdcWork *work, CdcTargetRun *run);
+
+/* Writes all that is collected, and forgets it; or forgets it only. */
+extern void cdc_reduce_flush(CdcWork *work, CdcTargetRun *run);
+extern void cdc_reduce_discard(CdcWork *work, CdcTargetRun *run);
+
+/* Closes the back-end where it is open. */
+extern void cdc_reduce_close(CdcWork *work, CdcTargetRun *run);
+
+/* sort.c; memory that it takes for an entry, of the target's batch, in bytes */
+#define CDC_SORT_BYTES	32
+extern void cdc_reduce_sort(CdcTargetRun *run);
+
+#endif							/* CDC_PG_WRITE_WRITE_H */
