@@ -341,6 +341,7 @@ do_sha256(Login *login, const unsigned char *scramble)
 static bool
 do_clear(Login *login, const unsigned char *scramble)
 {
+	(void) scramble;
 	return send_in_clear(login);
 }
 

@@ -144,6 +144,7 @@ ends_with_ok(const CdcMysql *conn)
 #ifdef CLIENT_DEPRECATE_EOF
 	return (conn->mysql->client_flag & CLIENT_DEPRECATE_EOF) != 0;
 #else
+	(void) conn;
 	return false;
 #endif
 }
