@@ -142,7 +142,7 @@ static bool
 ends_with_ok(const CdcMysql *conn)
 {
 #ifdef CLIENT_DEPRECATE_EOF
-	return (conn->mysql->client_flag & CLIENT_DEPRECATE_EOF) != 0;
+	return (conn->mysql->client_flag & conn->mysql->server_capabilities & CLIENT_DEPRECATE_EOF) != 0;
 #else
 	(void) conn;
 	return false;

@@ -332,9 +332,13 @@ class Session:
         struct.pack_into('<H', hello, at + 5, caps >> 16)
         hello[at + 8 + 6:at + 8 + 10] = b'\0' * 4            # MariaDB's own
         self.client.sendall(packets(seq, bytes(hello))[0])
+        first = True
         while True:
             for sock in select.select([self.client, self.server], [], [])[0]:
                 seq, payload = read_packet(sock)
+                if first and sock is self.client:        # some clients do not look at what is offered
+                    flags = struct.unpack_from('<I', payload)[0] & ~NOT_THROUGH_PROXY
+                    payload, first = struct.pack('<I', flags) + payload[4:], False
                 (self.server if sock is self.client else self.client).sendall(packets(seq, payload)[0])
                 if sock is self.server and payload[:1] in (b'\0', b'\xff'):
                     return
