@@ -194,9 +194,15 @@ test_query(void)
 	cdc_rows_free(rows);
 	st = do_query(s, "SET @a = 1", &rows, &err);
 	CHECK(st == CDC_OK && rows == NULL, "a statement without a result");
-	st = do_query(s, "SELECT REPEAT('x', 900000) FROM information_schema.columns LIMIT 100", &rows, &err);
-	CHECK(st == CDC_OK && rows->nrows == 100 && rows->cells[99].len == 900000, "a result of 90 MB");
+	st = do_query(s, "SELECT REPEAT('x', 900000) FROM information_schema.columns LIMIT 70", &rows, &err);
+	CHECK(st == CDC_OK && rows->nrows == 70 && rows->cells[69].len == 900000, "a result of 63 MB");
 	cdc_rows_free(rows);
+	st = do_query(s, "SELECT REPEAT('x', 900000) FROM information_schema.columns LIMIT 100", &rows, &err);
+	CHECK(st == CDC_ERR_LIMIT && rows == NULL, "a result of 90 MB: %s", err.message);
+	st = do_query(s, "SELECT 1", &rows, &err);
+	CHECK(st == CDC_ERR_CONNECT && rows == NULL, "the rest of it is no answer to another question: %s", err.message);
+	cdc_session_close(s);
+	s = connected(&base, 1 << 20);
 	/* the answer is not fetched */
 	cdc_session_query(s, NULL, "SELECT 2");
 	while (!wait_fd(s, 100))

@@ -10,7 +10,7 @@ use CdcIngest::FakeMysql;
 use CdcIngest::Process qw(fork_child reap);
 use CdcIngest::Server;
 
-my $cluster = CdcIngest::Cluster->new('answers');
+my $cluster = CdcIngest::Cluster->new('answers', conf => "restart_after_crash = on\n");
 my $started = $cluster->value('SELECT pg_postmaster_start_time()');
 my ($proxy, $source);
 
