@@ -98,7 +98,7 @@ sub sweep
 			{
 				push @trouble, "$kind: the server crashed: $error";
 				$cluster->forget;
-				wait_until(sub { eval { $cluster->value('SELECT 1') } }, 60);
+				wait_until(60, sub { eval { $cluster->value('SELECT 1') } });
 			}
 			push @trouble, sprintf('%s: took %.1f s', $kind, $seconds) if $seconds > 12;
 			push @trouble, "$kind: internal: $error" if $error =~ /^XX/;

@@ -13,6 +13,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/compat_executor.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
@@ -53,7 +54,8 @@ key_text(const CdcAtHand *at)
 				 v.type != JENTRY_ISNULL)
 			text = cdc_json_to_cstring(&v);
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", col->name);
-		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "", text ? text : "null");
+		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "",
+						 text ? cdc_bounded_text(text, 200) : "null");
 	}
 	return psprintf("(%s)=(%s)", names.data, values.data);
 }
@@ -89,6 +91,7 @@ error_context(void *arg)
 		appendStringInfo(&s, ", column \"%s\"", at->source->row.at_column);
 	errcontext("%s", s.data);
 	pfree(s.data);
+	cdc_bound_this_message();
 }
 
 /* ------------------------------------------------------------------------

@@ -277,9 +277,9 @@ record_error(void)
 		{
 			EmitErrorReport();
 			cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind),
-							   cdc_failure_text(edata));
+							   edata->sqlerrcode, cdc_failure_text(edata));
 			if (my_kind == CDC_WORKER_PULL)
-				cdc_pull_failed(sub, cdc_failure_text(edata));
+				cdc_pull_failed(sub, edata->sqlerrcode, cdc_failure_text(edata));
 		}
 		cdc_background_commit();
 	}
