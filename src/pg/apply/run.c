@@ -122,6 +122,16 @@ read_row(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *data)
 	cdc_source_row_finish(row);
 }
 
+/* Writes what is collected of the source's target, so that its presences can be forgotten. */
+static void
+forget_presences(CdcApply *apply, CdcSourceRun *source)
+{
+	cdc_reduce_flush(&apply->work, source->target);
+	source->row.layout = NULL;
+	source->row.presence = NULL;
+	cdc_layout_forget(source->mapping);
+}
+
 /* The rows of an event of op c, u, d or r, each folded by the target's mode. */
 static void
 apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
@@ -139,6 +149,8 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	{
 		CHECK_FOR_INTERRUPTS();
 		cdc_event_images(apply, source, event, i, &data, &old);
+		if (cdc_presences_full(&run->target->presences))
+			forget_presences(apply, source);
 		apply->work.at.data = data;
 		read_row(apply, source, data);
 		run->mode->fold(apply, source, event->op, old);

@@ -105,6 +105,14 @@ cdc_target_check(const CdcTarget *target)
 }
 
 void
+cdc_target_forget_presences(CdcTarget *target)
+{
+	cdc_target_release(target);
+	target->whole = NULL;
+	cdc_presences_forget(&target->presences);
+}
+
+void
 cdc_target_release(CdcTarget *target)
 {
 	if (target->release_kept != NULL)

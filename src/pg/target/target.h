@@ -108,6 +108,12 @@ extern void cdc_target_check(const CdcTarget *target);
  */
 extern const CdcPresence *cdc_target_whole_row(CdcTarget *target);
 
+/*
+ * Forgets which columns rows had so far, and what the target's user keeps with it.
+ * No row and no layout may be left that says so.
+ */
+extern void cdc_target_forget_presences(CdcTarget *target);
+
 /* Frees what the target's user keeps with it, before its memory context goes. */
 extern void cdc_target_release(CdcTarget *target);
 
