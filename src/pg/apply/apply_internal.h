@@ -80,6 +80,7 @@ struct CdcApply
 	CdcUser		user;			/* the caller, in whose place the owner is */
 	int			guc_level;		/* 0: nothing was set for the run */
 	ErrorContextCallback errors;
+	bool		in_context;		/* that is at work */
 
 	/* source tables and targets that it has met */
 	List	   *sources;		/* of CdcSourceRun * */

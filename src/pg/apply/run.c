@@ -9,6 +9,7 @@
 #include "pg/apply/apply_internal.h"
 
 #include "commands/trigger.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -25,6 +26,66 @@ static uint64 run_number = 0;
  * ------------------------------------------------------------------------
  */
 
+/*
+ * What a message tells of one value, in bytes.  The text is made while an error is on
+ * its way: nothing here may run what users can define, nor take much memory.
+ */
+#define SHOWN_BYTES		128
+
+static void
+append_clipped(StringInfo text, const char *value, size_t len)
+{
+	int			n = (int) Min(len, SHOWN_BYTES);
+
+	if (len <= SHOWN_BYTES)
+		appendBinaryStringInfo(text, value, n);
+	else
+	{
+		appendBinaryStringInfo(text, value, pg_mbcliplen(value, n, n));
+		appendStringInfoString(text, "...");
+	}
+}
+
+/* A key's value in an entry, where its type is one whose output function is harmless. */
+static void
+append_key_value(StringInfo text, const CdcKeyColumn *key, Datum value)
+{
+	if (key->shown == CDC_KEY_SHOWN_TEXT)
+	{
+		struct varlena *v = (struct varlena *) DatumGetPointer(value);
+
+		if (VARATT_IS_COMPRESSED(v) || VARATT_IS_EXTERNAL(v))
+			appendStringInfoString(text, "...");
+		else
+			append_clipped(text, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
+	}
+	else if (key->shown == CDC_KEY_SHOWN_OUTPUT)
+	{
+		char	   *output = OutputFunctionCall((FmgrInfo *) &key->output, value);
+
+		append_clipped(text, output, strlen(output));
+	}
+	else
+		appendStringInfoString(text, "...");
+}
+
+/* A value of a row image; documents are not shown. */
+static void
+append_json_value(StringInfo text, const CdcJsonValue *v)
+{
+	char	   *output;
+
+	if (v->type == JENTRY_ISSTRING)
+		append_clipped(text, v->data, v->len);
+	else if (v->type == JENTRY_ISCONTAINER)
+		appendStringInfoString(text, "...");
+	else
+	{
+		output = cdc_json_to_cstring(v);
+		append_clipped(text, output, strlen(output));
+	}
+}
+
 /* "(id, no)=(5, 7)" of the row image or entry at hand. */
 static char *
 key_text(const CdcAtHand *at)
@@ -40,20 +101,18 @@ key_text(const CdcAtHand *at)
 	for (i = 0; i < target->nkey; i++)
 	{
 		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
-		char	   *text = NULL;
 		CdcJsonValue v;
 
-		if (at->entry != NULL)
-		{
-			if (!cdc_entry_key_is_null(at->entry, i))
-				text = OutputFunctionCall((FmgrInfo *) &target->key[i].output,
-										  at->entry->key[i]);
-		}
-		else if (cdc_json_find(at->data, col->source, col->source_len, &v) &&
-				 v.type != JENTRY_ISNULL)
-			text = cdc_json_to_cstring(&v);
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", col->name);
-		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "", text ? text : "null");
+		appendStringInfoString(&values, i > 0 ? ", " : "");
+		if (at->entry != NULL && !cdc_entry_key_is_null(at->entry, i))
+			append_key_value(&values, &target->key[i], at->entry->key[i]);
+		else if (at->entry == NULL &&
+				 cdc_json_find(at->data, col->source, col->source_len, &v) &&
+				 v.type != JENTRY_ISNULL)
+			append_json_value(&values, &v);
+		else
+			appendStringInfoString(&values, "null");
 	}
 	return psprintf("(%s)=(%s)", names.data, values.data);
 }
@@ -62,10 +121,14 @@ key_text(const CdcAtHand *at)
 static void
 error_context(void *arg)
 {
-	const CdcApply *apply = arg;
+	CdcApply   *apply = arg;
 	const CdcAtHand *at = &apply->work.at;
 	StringInfoData s;
 
+	/* an error in here must not lead back to here */
+	if (apply->in_context)
+		return;
+	apply->in_context = true;
 	initStringInfo(&s);
 	appendStringInfo(&s, "subscription \"%s\"", apply->sub->name);
 	if (at->place.seq > 0)
@@ -89,6 +152,7 @@ error_context(void *arg)
 		appendStringInfo(&s, ", column \"%s\"", at->source->row.at_column);
 	errcontext("%s", s.data);
 	pfree(s.data);
+	apply->in_context = false;
 }
 
 /* ------------------------------------------------------------------------

@@ -15,6 +15,7 @@
 #include "utils/resowner.h"
 
 #include "pg/base/compat_value.h"
+#include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
@@ -204,47 +205,55 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 					 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL, copy);
 }
 
+/*
+ * Registers the table in a subtransaction.  Returns what is wrong with it; NULL: it is
+ * registered.  An error that is not the table's own goes on, to be tried again.
+ */
+static char *
+try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged logged, bool copy)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	CdcReplicaSpec spec;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		cdc_registry_add(sub, table,
+						 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL,
+						 copy);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return NULL;
+	/* only now: the subtransaction must not be left open to whoever catches it */
+	if (cdc_sqlstate_is_passing(error->sqlerrcode))
+		ReThrowError(error);
+	return cdc_failure_text(error);
+}
+
 char
 cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 							CdcGeneratedLogged logged, bool copy)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	CdcUser		user;
-	CdcReplicaSpec spec;
-	char	   *volatile error = cdc_replica_trouble(sub, table);
+	char	   *error = cdc_replica_trouble(sub, table);
 
 	cdc_user_become_owner(sub, &user);
 	if (error == NULL)
-	{
-		BeginInternalSubTransaction(NULL);
-		MemoryContextSwitchTo(caller);
-		PG_TRY();
-		{
-			cdc_registry_add(sub, table,
-							 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL,
-							 copy && sub->copy_data);
-			ReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(caller);
-			CurrentResourceOwner = owner;
-		}
-		PG_CATCH();
-		{
-			ErrorData  *edata;
-
-			MemoryContextSwitchTo(caller);
-			edata = CopyErrorData();
-			if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-				edata->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
-				PG_RE_THROW();
-			FlushErrorState();
-			RollbackAndReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(caller);
-			CurrentResourceOwner = owner;
-			error = cdc_failure_text(edata);
-		}
-		PG_END_TRY();
-	}
+		error = try_to_add(sub, table, logged, copy && sub->copy_data);
 	if (error != NULL)
 	{
 		ereport(WARNING,

@@ -39,6 +39,14 @@ typedef enum CdcKeyClass
 	CDC_KEY_FUNCTION			/* by the type's functions */
 } CdcKeyClass;
 
+/* How messages show values of a key column. */
+typedef enum CdcKeyShown
+{
+	CDC_KEY_NOT_SHOWN,			/* by functions that users may have made, or by catalogs */
+	CDC_KEY_SHOWN_TEXT,			/* as they are stored */
+	CDC_KEY_SHOWN_OUTPUT		/* by the type's output function, which is harmless */
+} CdcKeyShown;
+
 typedef struct CdcKeyColumn
 {
 	int			column;			/* index in CdcTarget.columns */
@@ -48,7 +56,8 @@ typedef struct CdcKeyColumn
 	Oid			collation;
 	FmgrInfo	hash;			/* of CDC_KEY_FUNCTION, as equal */
 	FmgrInfo	equal;
-	FmgrInfo	output;			/* for messages */
+	CdcKeyShown shown;			/* in messages */
+	FmgrInfo	output;			/* of CDC_KEY_SHOWN_OUTPUT */
 } CdcKeyColumn;
 
 typedef struct CdcTarget
