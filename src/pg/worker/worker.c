@@ -24,6 +24,7 @@
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -38,6 +39,7 @@
 
 #define WAIT_MS				10000L	/* the longest sleep; a safety net, not a clock */
 #define RECOVERED_MS		3000	/* without an error: what failed before is over */
+#define LOCK_WAIT_MS		30000	/* for any lock: then the transaction ends, and its snapshot */
 #define RECHECK_MS			1000	/* the subscription is read again after this time */
 #define APPLY_EVENTS_MIN	50000
 
@@ -338,6 +340,18 @@ end_after_error(void)
 	proc_exit(wanted ? 1 : 0);
 }
 
+/* A shorter lock_timeout of the role's or database's is left as it is. */
+static void
+bound_lock_waits(void)
+{
+	char		limit[16];
+
+	if (LockTimeout > 0 && LockTimeout <= LOCK_WAIT_MS)
+		return;
+	snprintf(limit, sizeof(limit), "%d", LOCK_WAIT_MS);
+	SetConfigOption("lock_timeout", limit, PGC_USERSET, PGC_S_SESSION);
+}
+
 void
 cdc_worker_main(Datum arg)
 {
@@ -350,6 +364,7 @@ cdc_worker_main(Datum arg)
 	current_context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest subscription",
 											ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(TopMemoryContext);
+	bound_lock_waits();
 
 	PG_TRY();
 	{
