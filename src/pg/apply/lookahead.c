@@ -593,6 +593,8 @@ cdc_lookahead(CdcApply *apply)
 		MemoryContextDelete(apply->ahead->cxt);
 		apply->ahead = NULL;
 	}
+	if (cdc_run_is_wide(apply))
+		return;
 	/* a replay has no end of its own */
 	if (last == PG_INT64_MAX)
 		last = cdc_history_last_boundary(apply->sub, at.place.seq, 0);

@@ -265,6 +265,22 @@ note_progress(CdcApply *apply, const CdcHistoryEvent *event)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Whether the run ends at this commit, as it has met so many targets: each is locked
+ * until its end, with its indexes.  Not before what a look ahead has relied on.
+ */
+static bool
+ends_early(CdcApply *apply, const CdcHistoryEvent *event)
+{
+	if (!cdc_run_is_wide(apply) || !event->commit || apply->stop_from == 0 ||
+		event->seq < apply->stop_from || event->seq >= apply->scan_upto ||
+		(apply->ahead != NULL && event->seq < apply->ahead->until))
+		return false;
+	apply->scan_upto = event->seq;
+	note_progress(apply, event);
+	return true;
+}
+
 /* CdcHistoryVisitor of the run's scan. */
 static bool
 visit_event(const CdcHistoryEvent *event, void *arg)
@@ -282,7 +298,7 @@ visit_event(const CdcHistoryEvent *event, void *arg)
 		apply_to_target(apply, source, event);
 	apply->events++;
 	apply->work.at.source_table = NULL;
-	return true;
+	return !ends_early(apply, event);
 }
 
 /* CdcHistorySkip of the run's scan. */

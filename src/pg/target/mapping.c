@@ -20,6 +20,7 @@
 #include "pg/catalog/spi.h"
 #include "pg/schema/versions.h"
 #include "pg/target/hint.h"
+#include "pg/target/lock.h"
 
 /* ------------------------------------------------------------------------
  * Columns
@@ -311,10 +312,14 @@ CdcMapping *
 cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 seq)
 {
 	RangeVar   *name = makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target));
-	Relation	rel = table_openrv(name, RowExclusiveLock);
+	Oid			relid = RangeVarGetRelid(name, NoLock, true);
+	Relation	rel;
 	CdcMapping *mapping = palloc0(sizeof(CdcMapping));
 	CdcTableVersion version;
 
+	if (OidIsValid(relid))
+		cdc_lock_target(relid, RowExclusiveLock);
+	rel = table_openrv(name, RowExclusiveLock);
 	mapping->source_table = pstrdup(spec->source_table);
 	mapping->mode = pstrdup(spec->mode);
 	mapping->cxt = CurrentMemoryContext;

@@ -244,6 +244,38 @@ try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged
 	return cdc_failure_text(error);
 }
 
+/* Tables that a transaction made known, for its bound. */
+static struct
+{
+	TransactionId xid;
+	int			tables;
+}			discovered;
+
+bool
+cdc_registry_discovered_enough(const CdcSubscription *sub)
+{
+	return discovered.tables > 0 && discovered.xid == GetTopTransactionIdIfAny() &&
+		discovered.tables >= sub->opt.max_new_tables / 4;
+}
+
+/* ERROR: before the server's table of locks is full, which concerns all of its users. */
+static void
+count_discovered(const CdcSubscription *sub)
+{
+	TransactionId xid = GetTopTransactionId();
+
+	if (discovered.xid != xid)
+		discovered.tables = 0;
+	discovered.xid = xid;
+	if (++discovered.tables <= sub->opt.max_new_tables)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("more than %d new source tables in one transaction of subscription \"%s\"",
+					sub->opt.max_new_tables, sub->name),
+			 errhint("Raise the subscription's option max_new_tables, and the server's max_locks_per_transaction by as much as five locks for each of them need; or call cdc.pull with max_events; or exclude tables.")));
+}
+
 char
 cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 							CdcGeneratedLogged logged, bool copy)
@@ -251,6 +283,7 @@ cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 	CdcUser		user;
 	char	   *error = cdc_replica_trouble(sub, table);
 
+	count_discovered(sub);
 	cdc_user_become_owner(sub, &user);
 	if (error == NULL)
 		error = try_to_add(sub, table, logged, copy && sub->copy_data);
