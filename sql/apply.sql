@@ -31,7 +31,7 @@ RETURNS void LANGUAGE sql AS $$
     INSERT INTO cdc.subscription_table (subscription, source_table, target, key, columns, state)
     VALUES ('ap', 'd.' || tab, target, key, columns, 'r');
     -- as cdc.add_table() does, tell who has the catalog cached
-    ALTER TABLE cdc.subscription SET (fillfactor = 100) $$;
+    ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100) $$;
 -- the error without what differs from run to run
 CREATE FUNCTION fails(cmd text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE m text; d text; hint text; c text;

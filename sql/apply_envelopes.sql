@@ -37,7 +37,7 @@ CREATE FUNCTION wants(sub text, source_table text, target text, key text[] DEFAU
 LANGUAGE sql AS $$
     INSERT INTO cdc.subscription_table (subscription, source_table, target, key, state) VALUES ($1, $2, $3, $4, 'r');
     -- as cdc.add_table() does, tell who has the catalog cached
-    ALTER TABLE cdc.subscription SET (fillfactor = 100) $$;
+    ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100) $$;
 CREATE FUNCTION fails(cmd text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE m text; d text; hint text; c text;
 BEGIN

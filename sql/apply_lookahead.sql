@@ -17,10 +17,10 @@ INSERT INTO cdc.subscription_progress (subscription) VALUES ('la');
 CREATE FUNCTION wants(tab text, key text[] DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
     INSERT INTO cdc.subscription_table (subscription, source_table, target, key, state)
     VALUES ('la', 'd.' || tab, 'la.' || tab, key, 'r');
-    ALTER TABLE cdc.subscription SET (fillfactor = 100) $$;
+    ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100) $$;
 CREATE FUNCTION limit_memory(size text) RETURNS void LANGUAGE sql AS $$
     UPDATE cdc.subscription SET options = jsonb_build_object('apply_memory_limit', size) WHERE name = 'la';
-    ALTER TABLE cdc.subscription SET (fillfactor = 100) $$;
+    ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100) $$;
 -- one event a row of the query, in its order; the query gives op, data and old
 CREATE FUNCTION events(tab text, query text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

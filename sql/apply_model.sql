@@ -131,7 +131,7 @@ CREATE FUNCTION limit_memory() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE cdc.subscription SET options = jsonb_build_object('apply_memory_limit',
         (ARRAY['2kB', '6kB', '12kB', '48MB'])[1 + floor(random() * 4)]) WHERE name = 'model';
-    ALTER TABLE cdc.subscription SET (fillfactor = 100);
+    ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100);
 END $$;
 
 CREATE FUNCTION rounds(n int, targets text[]) RETURNS TABLE (what text, differences bigint) LANGUAGE plpgsql AS $$

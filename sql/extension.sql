@@ -1,23 +1,23 @@
 -- The extension is created and dropped, leaves nothing behind, and every object
--- is in its schema.
+-- is in one of its schemas.
 CREATE EXTENSION cdc_ingest;
 SELECT extversion, nspname AS schema
   FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
  WHERE extname = 'cdc_ingest';
 
--- Members outside of schema cdc: the schema itself and the wrapper.
+-- Members outside of the schemas: these themselves and the wrappers.
 SELECT pg_describe_object(classid, objid, objsubid) AS object
   FROM pg_depend
  WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cdc_ingest')
-   AND pg_describe_object(classid, objid, objsubid) !~ '\mcdc\.'
+   AND pg_describe_object(classid, objid, objsubid) !~ '\mcdc(_catalog)?\.'
    AND classid <> 'pg_type'::regclass
  ORDER BY pg_describe_object(classid, objid, objsubid) COLLATE "C";
 
 -- pg_dump takes the contents of every table and sequence along.
 SELECT c.relname
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname = 'cdc' AND c.relkind IN ('r', 'S')
+ WHERE n.nspname IN ('cdc', 'cdc_catalog') AND c.relkind IN ('r', 'S')
    AND c.oid <> ALL ((SELECT extconfig FROM pg_extension WHERE extname = 'cdc_ingest')::oid[])
  ORDER BY 1;
 

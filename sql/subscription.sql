@@ -114,4 +114,4 @@ DROP SCHEMA replica CASCADE;
 DROP SERVER nowhere;
 RESET ROLE;
 DROP ROLE regress_cdc_admin;
-TRUNCATE cdc.log;
+TRUNCATE cdc_catalog.log;

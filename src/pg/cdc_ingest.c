@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/process/settings.h"
 #include "pg/process/wake.h"
 #include "pg/catalog/changes.h"
@@ -26,6 +27,7 @@ void
 _PG_init(void)
 {
 	cdc_settings_init();
+	cdc_bound_messages_init();
 	cdc_catalog_init();
 	cdc_wake_init();
 	cdc_outbox_init();

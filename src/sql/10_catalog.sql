@@ -1,12 +1,12 @@
 -- The extension's own tables.
 -- Everything here loads on PostgreSQL 13 and later and on Greenplum 6.
 
-CREATE SEQUENCE cdc.subscription_id_seq;
+CREATE SEQUENCE cdc_catalog.subscription_id_seq;
 
 -- One row a subscription.
-CREATE TABLE cdc.subscription (
+CREATE TABLE cdc_catalog.subscription (
     name            text NOT NULL PRIMARY KEY,
-    id              integer NOT NULL DEFAULT nextval('cdc.subscription_id_seq'::regclass),
+    id              integer NOT NULL DEFAULT nextval('cdc_catalog.subscription_id_seq'::regclass),
     owner           name NOT NULL,
     server          name NOT NULL,
     tables          text[] NOT NULL,
@@ -24,7 +24,7 @@ CREATE TABLE cdc.subscription (
 );
 
 -- Where pull stands.  Written by pull only, with the events.
-CREATE TABLE cdc.subscription_position (
+CREATE TABLE cdc_catalog.subscription_position (
     subscription    text NOT NULL PRIMARY KEY,
     file            text,
     file_offset     bigint,
@@ -46,7 +46,7 @@ CREATE TABLE cdc.subscription_position (
 -- Kafka: where pull stands in each partition.  Written by pull, with the
 -- events, and by cdc.set_position.  The last message that was read proves
 -- after a reconnect that the topic is still the one that it was.
-CREATE TABLE cdc.subscription_partition (
+CREATE TABLE cdc_catalog.subscription_partition (
     subscription    text NOT NULL,
     topic           text NOT NULL,
     "partition"     integer NOT NULL,
@@ -59,13 +59,14 @@ CREATE TABLE cdc.subscription_partition (
     messages        bigint NOT NULL DEFAULT 0,
     bytes           bigint NOT NULL DEFAULT 0,
     last_error      text,
+    last_sqlstate   text,
     last_error_at   timestamptz,
     updated_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (subscription, topic, "partition")
 ) WITH (fillfactor = 50);
 
 -- Where apply stands.  Written by apply only, with the targets.
-CREATE TABLE cdc.subscription_progress (
+CREATE TABLE cdc_catalog.subscription_progress (
     subscription    text NOT NULL PRIMARY KEY,
     applied_seq     bigint NOT NULL DEFAULT 0,
     position        text,
@@ -75,17 +76,18 @@ CREATE TABLE cdc.subscription_progress (
 ) WITH (fillfactor = 50);
 
 -- What a worker last failed with.  One row a subscription and kind of worker.
-CREATE TABLE cdc.subscription_failure (
+CREATE TABLE cdc_catalog.subscription_failure (
     subscription    text NOT NULL,
     worker          text NOT NULL,          -- pull, apply, publish
     failures        bigint NOT NULL,        -- in a row, 0 after a success
     last_error      text,
+    last_sqlstate   text,
     last_error_at   timestamptz,
     PRIMARY KEY (subscription, worker)
 );
 
 -- The tables of a subscription.
-CREATE TABLE cdc.subscription_table (
+CREATE TABLE cdc_catalog.subscription_table (
     subscription    text NOT NULL,
     source_table    text NOT NULL,          -- database.table
     target          text,                   -- qualified, quoted; NULL: history only
@@ -97,12 +99,13 @@ CREATE TABLE cdc.subscription_table (
     -- i to be copied, d being copied, f copied, s synchronised, r ready, e error
     state           "char" NOT NULL DEFAULT 'i',
     last_error      text,
+    last_sqlstate   text,
     state_since     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (subscription, source_table)
 );
 
 -- Counters of apply, written with the targets.
-CREATE TABLE cdc.table_counter (
+CREATE TABLE cdc_catalog.table_counter (
     subscription    text NOT NULL,
     source_table    text NOT NULL,
     events          bigint NOT NULL DEFAULT 0,
@@ -116,7 +119,7 @@ CREATE TABLE cdc.table_counter (
 
 -- Definitions of source tables, each valid from a seq on; without columns
 -- from where the table is gone.
-CREATE TABLE cdc.table_version (
+CREATE TABLE cdc_catalog.table_version (
     subscription    text NOT NULL,
     source_table    text NOT NULL,
     version         integer NOT NULL,
@@ -132,7 +135,7 @@ CREATE TABLE cdc.table_version (
 
 -- Source transactions between XA PREPARE and XA COMMIT: their events as they
 -- came, in chunks; chunk 0 also says what is known of the whole.
-CREATE TABLE cdc.prepared_transaction (
+CREATE TABLE cdc_catalog.prepared_transaction (
     subscription    text NOT NULL,
     xid             text NOT NULL,          -- X'gtrid',X'bqual',format
     chunk           integer NOT NULL,
@@ -147,7 +150,7 @@ CREATE TABLE cdc.prepared_transaction (
 );
 
 -- Default character sets of source databases, each valid from a seq on.
-CREATE TABLE cdc.database_version (
+CREATE TABLE cdc_catalog.database_version (
     subscription    text NOT NULL,
     source_database text NOT NULL,
     version         integer NOT NULL,
@@ -160,7 +163,7 @@ CREATE TABLE cdc.database_version (
 );
 
 -- What could not be stored or applied, where the user chose not to stop.
-CREATE TABLE cdc.error (
+CREATE TABLE cdc_catalog.error (
     subscription    text NOT NULL,
     seq             bigint,
     at              timestamptz NOT NULL DEFAULT now(),
@@ -171,37 +174,55 @@ CREATE TABLE cdc.error (
     raw             bytea
 );
 
--- What happened: acts of operators, changes of schema, warnings.
-CREATE TABLE cdc.log (
+-- What happened: acts of operators, changes of schema, warnings.  An event
+-- that comes again within an hour counts in its row and makes no other.
+CREATE TABLE cdc_catalog.log (
     at              timestamptz NOT NULL DEFAULT now(),
     subscription    text,
+    subscription_id integer,                -- a later one of that name is not told of this one
     kind            text NOT NULL,
     message         text NOT NULL,
-    detail          text,
+    detail          text,                   -- of the first time
+    repeats         bigint NOT NULL DEFAULT 0,  -- how often it came again ...
+    last_at         timestamptz,            -- ... and when last
     by_role         name NOT NULL DEFAULT current_user
-);
+) WITH (fillfactor = 80);
+
+-- Without the columns that a repeated event changes.
+CREATE INDEX log_subscription_kind ON cdc_catalog.log (subscription, kind, at);
+
+-- What is published and how far.  Written with the position by cdc.publish.
+CREATE TABLE cdc_catalog.publication (
+    name            text NOT NULL PRIMARY KEY,
+    subscription    text NOT NULL,
+    server          name NOT NULL,
+    topic_template  text NOT NULL,
+    key_template    text NOT NULL,
+    format          text NOT NULL,
+    options         jsonb NOT NULL,
+    enabled         boolean NOT NULL DEFAULT false,
+    published_seq   bigint NOT NULL,        -- the last event that the brokers have confirmed
+    events          bigint NOT NULL DEFAULT 0,
+    messages        bigint NOT NULL DEFAULT 0,
+    updated_at      timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
 
 -- Restored by pg_dump with the database.
-SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.subscription', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_position', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_partition', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_progress', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_failure', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.subscription_table', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.table_counter', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.table_version', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.prepared_transaction', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.database_version', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.error', '');
-SELECT pg_catalog.pg_extension_config_dump('cdc.log', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_position', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_partition', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_progress', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_failure', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_table', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_counter', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_version', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.prepared_transaction', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.database_version', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.error', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.log', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.publication', '');
 
--- Nobody but the extension writes here.  cdc.error.raw and the texts of
--- errors may hold data of the source: not for cdc_monitor.
-REVOKE ALL ON ALL TABLES IN SCHEMA cdc FROM PUBLIC;
-GRANT SELECT ON cdc.subscription, cdc.subscription_position, cdc.subscription_progress,
-    cdc.subscription_table, cdc.table_counter, cdc.table_version, cdc.database_version, cdc.log TO cdc_monitor;
-GRANT SELECT (subscription, topic, "partition", next_offset, low, high, message_offset, message_ms, messages, bytes,
-    last_error_at, updated_at) ON cdc.subscription_partition TO cdc_monitor;
-GRANT SELECT (subscription, xid, chunk, position, gtid, prepared_at) ON cdc.prepared_transaction TO cdc_monitor;
-GRANT SELECT (subscription, seq, at, position, source_table, sqlstate) ON cdc.error TO cdc_monitor;
+-- Nobody but the extension and superusers come here; 11_views.sql has what others see.
+REVOKE ALL ON ALL TABLES IN SCHEMA cdc_catalog FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA cdc_catalog FROM PUBLIC;

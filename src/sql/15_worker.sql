@@ -1,7 +1,7 @@
 -- How often workers were started without getting anywhere: a row a worker, written
 -- before each start and taken back by its first success.  A crash of the server leaves
 -- the count behind, so that the next start waits longer.  Not for pg_dump.
-CREATE TABLE cdc.worker_start (
+CREATE TABLE cdc_catalog.worker_start (
     subscription    text NOT NULL,
     worker          text NOT NULL,          -- pull, apply, publish
     unfinished      integer NOT NULL,       -- starts in a row without a success
@@ -9,4 +9,4 @@ CREATE TABLE cdc.worker_start (
     PRIMARY KEY (subscription, worker)
 ) WITH (fillfactor = 50);
 
-SELECT pg_catalog.pg_extension_config_dump('cdc.worker_start', 'WHERE false');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.worker_start', 'WHERE false');

@@ -25,6 +25,11 @@ CREATE FOREIGN DATA WRAPPER cdc_kafka
     HANDLER cdc.kafka_fdw_handler
     VALIDATOR cdc.kafka_fdw_validator;
 
+-- Called by the server itself, which asks for no right on them.
+REVOKE ALL ON FUNCTION cdc.mysql_fdw_validator(text[], oid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cdc.kafka_fdw_validator(text[], oid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cdc.kafka_fdw_handler() FROM PUBLIC;
+
 CREATE FUNCTION cdc.option_list(
     OUT scope text, OUT name text, OUT type text, OUT "default" text,
     OUT valid_values text, OUT secret boolean, OUT description text)

@@ -29,6 +29,9 @@ LANGUAGE C IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'cdc_jsonb_rebuild';
 CREATE FUNCTION cdc._jsonb_parse(document bytea, expected jsonb DEFAULT NULL) RETURNS jsonb
 LANGUAGE C IMMUTABLE AS 'MODULE_PATHNAME', 'cdc_jsonb_parse';
 
+REVOKE ALL ON FUNCTION cdc._jsonb_rebuild(jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cdc._jsonb_parse(bytea, jsonb) FROM PUBLIC;
+
 -- Decodes a binlog file on the database server.  Without full row metadata in
 -- the file the definitions of the subscription's tables are needed; where they
 -- are not given, columns are named @1, @2, ...

@@ -1,7 +1,8 @@
--- What goes on.  The views show a role the subscriptions that it owns (as a
--- member of the owner's role), and all of them to cdc_monitor.
+-- What goes on.  The views show a role what the catalogs' views show it
+-- (11_views.sql): rows of its subscriptions, all of them to cdc_monitor.
 
--- Running workers of this database.
+-- Running workers of this database, of the subscriptions that the caller sees;
+-- the supervisor to who sees one.
 CREATE FUNCTION cdc.worker_status(
     OUT subscription_id integer, OUT worker text, OUT pid integer,
     OUT since timestamptz, OUT last_message timestamptz,
@@ -63,10 +64,11 @@ SELECT s.name AS subscription,
        coalesce(f.failures, 0) AS failures,
        f.last_error,
        f.last_error_at,
-       s.created_at
+       s.created_at,
+       f.last_sqlstate
   FROM cdc.subscription s
-  JOIN cdc.subscription_position p ON p.subscription = s.name
-  JOIN cdc.subscription_progress a ON a.subscription = s.name
+  JOIN cdc_catalog.subscription_position p ON p.subscription = s.name
+  JOIN cdc_catalog.subscription_progress a ON a.subscription = s.name
   LEFT JOIN (SELECT subscription_id,
                     max(CASE WHEN worker = 'pull' THEN pid END) AS pull_pid,
                     max(CASE WHEN worker = 'apply' THEN pid END) AS apply_pid,
@@ -82,25 +84,23 @@ SELECT s.name AS subscription,
                          THEN string_agg(topic || '/' || "partition" || '@' || coalesce(next_offset, 0), ', '
                                          ORDER BY topic, "partition")
                          ELSE count(*) || ' partitions' END AS position
-               FROM cdc.subscription_partition
+               FROM cdc_catalog.subscription_partition
               GROUP BY subscription) k ON k.subscription = s.name
   LEFT JOIN (SELECT subscription,
                     count(*) AS tables,
                     sum(CASE WHEN state IN ('i', 'd') THEN 1 ELSE 0 END) AS copying,
                     sum(CASE WHEN state = 'e' THEN 1 ELSE 0 END) AS failed
-               FROM cdc.subscription_table
+               FROM cdc_catalog.subscription_table
               GROUP BY subscription) t ON t.subscription = s.name
   LEFT JOIN (SELECT x.subscription,
                     sum(x.failures) AS failures,
                     max(CASE WHEN x.newest = 1 THEN x.worker || ': ' || x.last_error END) AS last_error,
+                    max(CASE WHEN x.newest = 1 THEN x.last_sqlstate END) AS last_sqlstate,
                     max(x.last_error_at) AS last_error_at
                FROM (SELECT y.*, row_number() OVER (PARTITION BY y.subscription
                                                     ORDER BY y.last_error_at DESC) AS newest
                        FROM cdc.subscription_failure y) x
-              GROUP BY x.subscription) f ON f.subscription = s.name
- WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_roles r
-                WHERE r.rolname IN (s.owner, 'cdc_monitor')
-                  AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
+              GROUP BY x.subscription) f ON f.subscription = s.name;
 
 COMMENT ON VIEW cdc.stat_subscription IS 'state, position, lag and counters of subscriptions';
 
@@ -119,14 +119,11 @@ SELECT t.subscription,
        c.last_seq,
        c.source_ts,
        t.last_error,
-       t.state_since
+       t.state_since,
+       t.last_sqlstate
   FROM cdc.subscription_table t
-  JOIN cdc.subscription s ON s.name = t.subscription
-  LEFT JOIN cdc.table_counter c
-    ON c.subscription = t.subscription AND c.source_table = t.source_table
- WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_roles r
-                WHERE r.rolname IN (s.owner, 'cdc_monitor')
-                  AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
+  LEFT JOIN cdc_catalog.table_counter c
+    ON c.subscription = t.subscription AND c.source_table = t.source_table;
 
 COMMENT ON VIEW cdc.stat_table IS 'state and counters of the tables of subscriptions';
 
@@ -145,12 +142,9 @@ SELECT p.subscription,
        timestamptz 'epoch' + p.message_ms * interval '1 millisecond' AS last_message,
        p.last_error,
        p.last_error_at,
-       p.updated_at
-  FROM cdc.subscription_partition p
-  JOIN cdc.subscription s ON s.name = p.subscription
- WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_roles r
-                WHERE r.rolname IN (s.owner, 'cdc_monitor')
-                  AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
+       p.updated_at,
+       p.last_sqlstate
+  FROM cdc.subscription_partition p;
 
 COMMENT ON VIEW cdc.stat_kafka_partition IS 'position, lag and last error of the partitions of subscriptions';
 

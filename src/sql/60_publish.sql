@@ -1,25 +1,5 @@
 -- Publish: history to Kafka topics.
 
--- What is published and how far.  Written with the position by cdc.publish.
-CREATE TABLE cdc.publication (
-    name            text NOT NULL PRIMARY KEY,
-    subscription    text NOT NULL,
-    server          name NOT NULL,
-    topic_template  text NOT NULL,
-    key_template    text NOT NULL,
-    format          text NOT NULL,
-    options         jsonb NOT NULL,
-    enabled         boolean NOT NULL DEFAULT false,
-    published_seq   bigint NOT NULL,        -- the last event that the brokers have confirmed
-    events          bigint NOT NULL DEFAULT 0,
-    messages        bigint NOT NULL DEFAULT 0,
-    updated_at      timestamptz NOT NULL DEFAULT now()
-) WITH (fillfactor = 50);
-
-SELECT pg_catalog.pg_extension_config_dump('cdc.publication', '');
-REVOKE ALL ON cdc.publication FROM PUBLIC;
-GRANT SELECT ON cdc.publication TO cdc_monitor;
-
 -- Sends what history has behind the publication's position, or max_events
 -- rounded up to a commit of the source; returns the number of events.  The
 -- publication is made by the first call, further ones continue; what they give
@@ -78,15 +58,13 @@ SELECT u.name AS publication,
        u.events,
        u.messages,
        u.updated_at,
-       CASE WHEN f.failures > 0 THEN f.last_error END AS last_error
+       CASE WHEN f.failures > 0 THEN f.last_error END AS last_error,
+       CASE WHEN f.failures > 0 THEN f.last_sqlstate END AS last_sqlstate
   FROM cdc.publication u
-  JOIN cdc.subscription s ON s.name = u.subscription
-  JOIN cdc.subscription_position p ON p.subscription = s.name
+  JOIN cdc_catalog.subscription s ON s.name = u.subscription
+  JOIN cdc_catalog.subscription_position p ON p.subscription = s.name
   LEFT JOIN cdc.worker_status() w ON w.subscription_id = s.id AND w.worker = 'publish'
-  LEFT JOIN cdc.subscription_failure f ON f.subscription = s.name AND f.worker = 'publish'
- WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_roles r
-                WHERE r.rolname IN (s.owner, 'cdc_monitor')
-                  AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
+  LEFT JOIN cdc.subscription_failure f ON f.subscription = s.name AND f.worker = 'publish';
 
 COMMENT ON VIEW cdc.stat_publication IS 'position and counters of publications';
 GRANT SELECT ON cdc.stat_publication TO PUBLIC;

@@ -172,7 +172,7 @@ my $file = $node->basedir . '/dump.sql';
 $cluster->call('disable_subscription', name => 's');
 PostgreSQL::Test::Utils::system_or_bail('pg_dump', '-h', $node->host, '-p', $node->port, '-f', $file, 'postgres');
 my $dump = slurp($file);
-like($dump, qr/^COPY cdc\.$_ /m, "pg_dump has cdc.$_")
+like($dump, qr/^COPY cdc_catalog\.$_ /m, "pg_dump has cdc_catalog.$_")
   for qw(subscription subscription_position subscription_progress subscription_table table_version);
 
 # --- the documentation names what there is

@@ -55,7 +55,7 @@ $node->adjust_conf('postgresql.conf', 'cdc_ingest.workers', 'on');
 $node->reload;
 $cluster->catch_up('s');
 $cluster->compare_ok($source, 'shop', 'shop', 'on again: all goes on');
-$cluster->poll(q{SELECT sum(unfinished) FROM cdc.worker_start}, 0);
+$cluster->poll(q{SELECT sum(unfinished) FROM cdc_catalog.worker_start}, 0);
 ok(1, 'the counts of starts are taken back');
 
 # --- a role's share, and a role's settings

@@ -30,7 +30,7 @@ static void
 count_source(const CdcApply *apply, const CdcSourceRun *source)
 {
 	static CdcStatement update = {
-		"UPDATE cdc.table_counter SET events = events OPERATOR(pg_catalog.+) $3,"
+		"UPDATE cdc_catalog.table_counter SET events = events OPERATOR(pg_catalog.+) $3,"
 		" inserts = inserts OPERATOR(pg_catalog.+) $4,"
 		" updates = updates OPERATOR(pg_catalog.+) $5,"
 		" deletes = deletes OPERATOR(pg_catalog.+) $6, last_seq = $7,"
@@ -40,7 +40,7 @@ count_source(const CdcApply *apply, const CdcSourceRun *source)
 		8, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}, NULL
 	};
 	static CdcStatement insert = {
-		"INSERT INTO cdc.table_counter (subscription, source_table, events, inserts, updates,"
+		"INSERT INTO cdc_catalog.table_counter (subscription, source_table, events, inserts, updates,"
 		" deletes, last_seq, source_ts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 		8, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}, NULL
 	};

@@ -14,6 +14,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/compat_executor.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
@@ -30,7 +31,7 @@ static uint64 run_number = 0;
  * What a message tells of one value, in bytes.  The text is made while an error is on
  * its way: nothing here may run what users can define, nor take much memory.
  */
-#define SHOWN_BYTES		128
+#define SHOWN_BYTES		200
 
 static void
 append_clipped(StringInfo text, const char *value, size_t len)
@@ -42,7 +43,7 @@ append_clipped(StringInfo text, const char *value, size_t len)
 	else
 	{
 		appendBinaryStringInfo(text, value, pg_mbcliplen(value, n, n));
-		appendStringInfoString(text, "...");
+		appendStringInfo(text, "... (%lu bytes)", (unsigned long) len);
 	}
 }
 
@@ -152,6 +153,7 @@ error_context(void *arg)
 		appendStringInfo(&s, ", column \"%s\"", at->source->row.at_column);
 	errcontext("%s", s.data);
 	pfree(s.data);
+	cdc_bound_this_message();
 	apply->in_context = false;
 }
 

@@ -7,8 +7,12 @@
  */
 #include "pg/catalog/access.h"
 
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+
+#include "pg/catalog/spi.h"
 
 void
 cdc_user_become_owner(const CdcSubscription *sub, CdcUser *saved)
@@ -28,11 +32,66 @@ cdc_user_restore(const CdcUser *saved)
 void
 cdc_subscription_check_owner(const CdcSubscription *sub)
 {
-	if (!is_member_of_role(GetUserId(), sub->owner_oid))
+	if (!has_privs_of_role(GetUserId(), sub->owner_oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of subscription \"%s\"", sub->name),
 				 errhint("Its owner is \"%s\".", sub->owner)));
+}
+
+bool
+cdc_sees_all(void)
+{
+	Oid			monitor = get_role_oid("cdc_monitor", true);
+
+	return has_privs_of_role(GetUserId(), cdc_extension_owner()) ||
+		(OidIsValid(monitor) && has_privs_of_role(GetUserId(), monitor));
+}
+
+/*
+ * The length of the control character there; 0: it is none.  C1, which has
+ * terminals' sequences too, is known in UTF-8 only.
+ */
+static int
+control_character(const char *s)
+{
+	const unsigned char *c = (const unsigned char *) s;
+
+	if (c[0] < 0x20 || c[0] == 0x7f)
+		return 1;
+	return GetDatabaseEncoding() == PG_UTF8 && c[0] == 0xc2 && c[1] < 0xa0 ? 2 : 0;
+}
+
+void
+cdc_check_name(const char *what, const char *name)
+{
+	bool		printable = true;
+	StringInfoData shown;
+	const char *s;
+
+	initStringInfo(&shown);
+	for (s = name; *s != '\0';)
+	{
+		int			len = control_character(s);
+
+		if (len > 0)
+		{
+			printable = false;
+			appendStringInfoChar(&shown, '?');
+		}
+		else
+		{
+			len = pg_mblen(s);
+			appendBinaryStringInfo(&shown, s, len);
+		}
+		s += len;
+	}
+	if (!printable || shown.len == 0 || shown.len >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid name of a %s: \"%s\"", what, shown.data),
+				 errdetail("It has 1 to %d bytes and no control character.", NAMEDATALEN - 1)));
+	pfree(shown.data);
 }
 
 CdcSubscription *

@@ -28,6 +28,18 @@ extern void cdc_user_restore(const CdcUser *saved);
 /* ERROR unless the current user is a member of the owner's role. */
 extern void cdc_subscription_check_owner(const CdcSubscription *sub);
 
+/*
+ * Whether the current user sees all subscriptions: he has the rights of cdc_monitor or
+ * of the extension's owner.  As view cdc_catalog.viewer.
+ */
+extern bool cdc_sees_all(void);
+
+/*
+ * ERROR unless the name of a new object (what: "subscription") has 1 to 63 bytes and no
+ * control character.
+ */
+extern void cdc_check_name(const char *what, const char *name);
+
 /* cdc_subscription_get() and that check. */
 extern CdcSubscription *cdc_subscription_get_own(const char *name);
 

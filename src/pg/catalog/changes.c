@@ -14,6 +14,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "pg/catalog/spi.h"
 #include "pg/process/wake.h"
 
 static uint64 generation = 1;
@@ -25,7 +26,7 @@ static Oid	watched_relid = InvalidOid;
 static Oid
 lookup_relid(void)
 {
-	Oid			nsp = get_namespace_oid("cdc", true);
+	Oid			nsp = get_namespace_oid(CDC_CATALOG_SCHEMA, true);
 
 	return OidIsValid(nsp) ? get_relname_relid("subscription", nsp) : InvalidOid;
 }

@@ -10,39 +10,48 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 
+/* A long message leaves room for the hint: all parts have less than CDC_TEXT_BOUND. */
+#define MESSAGE_BOUND	4096
+#define PART_BOUND		1280
+
 void
-cdc_failure_record(const char *subscription, const char *worker, const char *error)
+cdc_failure_record(const char *subscription, const char *worker, int sqlerrcode,
+				   const char *error)
 {
 	static CdcStatement update = {
-		"UPDATE cdc.subscription_failure SET failures = failures OPERATOR(pg_catalog.+) 1,"
-		" last_error = $3, last_error_at = pg_catalog.now()"
+		"UPDATE cdc_catalog.subscription_failure SET failures = failures OPERATOR(pg_catalog.+) 1,"
+		" last_error = $3, last_sqlstate = $4, last_error_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2",
-		3, {TEXTOID, TEXTOID, TEXTOID}
+		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	static CdcStatement insert = {
-		"INSERT INTO cdc.subscription_failure"
-		" (subscription, worker, failures, last_error, last_error_at)"
-		" VALUES ($1, $2, 1, $3, pg_catalog.now())",
-		3, {TEXTOID, TEXTOID, TEXTOID}
+		"INSERT INTO cdc_catalog.subscription_failure"
+		" (subscription, worker, failures, last_error, last_sqlstate, last_error_at)"
+		" VALUES ($1, $2, 1, $3, $4, pg_catalog.now())",
+		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
+	char	   *sqlstate = pstrdup(unpack_sql_state(sqlerrcode));
+
+	error = cdc_bounded_text(error, CDC_TEXT_BOUND);
 
 	/*
 	 * A row has one writer, the worker or, while there is none, the supervisor: no
 	 * other can insert it in between.
 	 */
-	if (cdc_spi_run(&update, subscription, worker, error) == 0)
-		(void) cdc_spi_run(&insert, subscription, worker, error);
-	cdc_notify(subscription, psprintf("%s_error", worker), NULL, error);
+	if (cdc_spi_run(&update, subscription, worker, error, sqlstate) == 0)
+		(void) cdc_spi_run(&insert, subscription, worker, error, sqlstate);
+	cdc_notify(subscription, psprintf("%s_error", worker), NULL, sqlstate);
 }
 
 void
 cdc_failure_clear(const char *subscription, const char *worker)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription_failure SET failures = 0"
+		"UPDATE cdc_catalog.subscription_failure SET failures = 0"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2"
 		" AND failures OPERATOR(pg_catalog.<>) 0",
 		2, {TEXTOID, TEXTOID}
@@ -57,14 +66,17 @@ cdc_failure_text(const ErrorData *edata)
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	appendStringInfoString(&buf, edata->message ? edata->message : "unknown error");
+	appendStringInfoString(&buf, edata->message ?
+						   cdc_bounded_text(edata->message, MESSAGE_BOUND) : "unknown error");
 	if (edata->detail)
-		appendStringInfo(&buf, "\nDETAIL:  %s", edata->detail);
+		appendStringInfo(&buf, "\nDETAIL:  %s", cdc_bounded_text(edata->detail, PART_BOUND));
 	if (edata->hint)
-		appendStringInfo(&buf, "\nHINT:  %s", edata->hint);
+		appendStringInfo(&buf, "\nHINT:  %s", cdc_bounded_text(edata->hint, PART_BOUND));
 
 	/* the first line is the innermost: it names table and column, if it is about one */
 	if (edata->context)
-		appendStringInfo(&buf, "\nCONTEXT:  %.*s", (int) strcspn(edata->context, "\n"), edata->context);
+		appendStringInfo(&buf, "\nCONTEXT:  %s",
+						 cdc_bounded_text(pnstrdup(edata->context, strcspn(edata->context, "\n")),
+										  PART_BOUND));
 	return buf.data;
 }

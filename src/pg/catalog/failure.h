@@ -13,17 +13,18 @@
 
 /*
  * Counts one more failure of a worker ("pull", "apply", ...) in the caller's
- * transaction, and sends a notification at its commit.  error: cdc_failure_text().
+ * transaction, and sends a notification at its commit.  error: cdc_failure_text(); it
+ * is for the owner, others see what the SQLSTATE tells.
  */
 extern void cdc_failure_record(const char *subscription, const char *worker,
-							   const char *error);
+							   int sqlerrcode, const char *error);
 
 /* The worker has succeeded: sets the count to 0; the last error stays to be read. */
 extern void cdc_failure_clear(const char *subscription, const char *worker);
 
 /*
  * Message, detail, hint and the innermost line of the context of an error as one
- * text; palloc'ed.
+ * text, each of them bounded; palloc'ed.
  */
 extern char *cdc_failure_text(const ErrorData *edata);
 

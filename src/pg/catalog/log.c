@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
 
@@ -22,8 +23,9 @@ void
 cdc_log(const char *subscription, const char *kind, const char *message, const char *detail)
 {
 	static CdcStatement stmt = {
-		"INSERT INTO cdc.log (subscription, kind, message, detail, by_role)"
-		" VALUES ($1, $2, $3, $4, $5::pg_catalog.name)",
+		"INSERT INTO cdc_catalog.log (subscription, kind, message, detail, by_role, subscription_id)"
+		" VALUES ($1, $2, $3, $4, $5::pg_catalog.name,"
+		" (SELECT s.id FROM cdc_catalog.subscription s WHERE s.name OPERATOR(pg_catalog.=) $1))",
 		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
@@ -35,11 +37,31 @@ cdc_log(const char *subscription, const char *kind, const char *message, const c
 	cdc_spi_begin(&spi);
 	values[0] = cdc_text_or_null(subscription, &nulls[0]);
 	values[1] = CStringGetTextDatum(kind);
-	values[2] = CStringGetTextDatum(message);
-	values[3] = cdc_text_or_null(detail, &nulls[3]);
+	values[2] = CStringGetTextDatum(cdc_bounded_text(message, CDC_TEXT_BOUND));
+	values[3] = cdc_text_or_null(cdc_bounded_text(detail, CDC_TEXT_BOUND), &nulls[3]);
 	values[4] = CStringGetTextDatum(role);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
+}
+
+void
+cdc_log_event(const char *subscription, const char *kind, const char *message,
+			  const char *detail)
+{
+	/* By the index, and of columns that no index has: stays on its page (HOT). */
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.log SET repeats = repeats OPERATOR(pg_catalog.+) 1,"
+		" last_at = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND kind OPERATOR(pg_catalog.=) $2"
+		" AND at OPERATOR(pg_catalog.>) (pg_catalog.now() OPERATOR(pg_catalog.-)"
+		"  '1 hour'::pg_catalog.interval)"
+		" AND message OPERATOR(pg_catalog.=) $3",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	message = cdc_bounded_text(message, CDC_TEXT_BOUND);
+	if (cdc_spi_run(&stmt, subscription, kind, message) == 0)
+		cdc_log(subscription, kind, message, detail);
 }
 
 /*
@@ -65,7 +87,7 @@ append_member(StringInfo json, const char *key, const char *value)
 
 void
 cdc_notify(const char *subscription, const char *kind, const char *source_table,
-		   const char *message)
+		   const char *sqlstate)
 {
 	StringInfoData json;
 
@@ -74,7 +96,7 @@ cdc_notify(const char *subscription, const char *kind, const char *source_table,
 	append_member(&json, "kind", kind);
 	append_member(&json, "subscription", subscription);
 	append_member(&json, "source_table", source_table);
-	append_member(&json, "message", message);
+	append_member(&json, "sqlstate", sqlstate);
 	appendStringInfoChar(&json, '}');
 	Async_Notify("cdc_ingest", json.data);
 }

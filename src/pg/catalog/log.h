@@ -12,18 +12,27 @@
 
 /*
  * Adds a row to cdc.log, in the caller's transaction and with the current user's
- * name.  kind is the row's subject ("subscription", "table", ...); subscription and
- * detail may be NULL.
+ * name: an act, each of which counts.  kind is the row's subject ("subscription",
+ * "table", ...); subscription and detail may be NULL.  message is read by cdc_monitor
+ * too: names and numbers, no value of a row; detail by the owner only.
  */
 extern void cdc_log(const char *subscription, const char *kind, const char *message,
 					const char *detail);
 
 /*
+ * The same of what the source does, perhaps with every statement: what came
+ * within the last hour already, whatever else came between, only counts there.
+ * Whoever calls it writes that kind alone (holds the subscription's lock).
+ */
+extern void cdc_log_event(const char *subscription, const char *kind, const char *message,
+						  const char *detail);
+
+/*
  * Sends a notification on the channel cdc_ingest at commit: a JSON object with kind,
- * subscription, source_table and message, each cut to 600 bytes.  All but kind may
- * be NULL, and are left out then.
+ * subscription, source_table and sqlstate, each cut to 600 bytes.  All but kind may
+ * be NULL, and are left out then.  Everybody may listen: no text of an error.
  */
 extern void cdc_notify(const char *subscription, const char *kind,
-					   const char *source_table, const char *message);
+					   const char *source_table, const char *sqlstate);
 
 #endif							/* CDC_PG_CATALOG_LOG_H */

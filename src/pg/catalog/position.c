@@ -40,7 +40,7 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 		"SELECT p.file, p.file_offset, p.gtid_set, p.source_uuid, p.last_seq, p.source_ts,"
 		" p.transactions, p.events, p.bytes, p.snapshot_join, p.barrier_seq, p.source_address,"
 		" p.skipped_events, p.version"
-		" FROM cdc.subscription_position p WHERE p.subscription OPERATOR(pg_catalog.=) $1",
+		" FROM cdc_catalog.subscription_position p WHERE p.subscription OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
 	CdcSpi		spi;
@@ -70,7 +70,7 @@ void
 cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription_position SET file = $2, file_offset = $3, gtid_set = $4,"
+		"UPDATE cdc_catalog.subscription_position SET file = $2, file_offset = $3, gtid_set = $4,"
 		" source_uuid = $5, last_seq = $6, source_ts = $7, transactions = $8, events = $9,"
 		" bytes = $10, snapshot_join = $11, barrier_seq = $12, source_address = $13,"
 		" skipped_events = $14, version = $15, updated_at = pg_catalog.now()"
@@ -109,7 +109,7 @@ void
 cdc_progress_get(const CdcSubscription *sub, CdcProgress *progress)
 {
 	static CdcStatement stmt = {
-		"SELECT p.applied_seq, p.position, p.gtid, p.source_ts FROM cdc.subscription_progress p"
+		"SELECT p.applied_seq, p.position, p.gtid, p.source_ts FROM cdc_catalog.subscription_progress p"
 		" WHERE p.subscription OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
@@ -130,7 +130,7 @@ void
 cdc_progress_set(const CdcSubscription *sub, const CdcProgress *progress)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription_progress SET applied_seq = $2, position = $3, gtid = $4,"
+		"UPDATE cdc_catalog.subscription_progress SET applied_seq = $2, position = $3, gtid = $4,"
 		" source_ts = $5, updated_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1",
 		5, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID}

@@ -48,10 +48,10 @@ cdc_spi_command(const char *sql)
  * The owner of the extension's tables.  They exist only while the extension does:
  * ERROR when it is not installed in this database.
  */
-static Oid
-extension_owner(void)
+Oid
+cdc_extension_owner(void)
 {
-	Oid			nsp = get_namespace_oid("cdc", true);
+	Oid			nsp = get_namespace_oid(CDC_CATALOG_SCHEMA, true);
 	Oid			relid = InvalidOid;
 	HeapTuple	tuple;
 	Oid			owner;
@@ -75,7 +75,7 @@ extension_owner(void)
 void
 cdc_spi_begin(CdcSpi *spi)
 {
-	Oid			owner = extension_owner();
+	Oid			owner = cdc_extension_owner();
 
 	spi->caller = CurrentMemoryContext;
 	cdc_spi_connect();

@@ -17,6 +17,9 @@
 #include "pg/base/compat.h"
 #include "executor/spi.h"
 
+/* Where the tables are; nobody else may use it.  Schema cdc has views of them. */
+#define CDC_CATALOG_SCHEMA	"cdc_catalog"
+
 #define CDC_STATEMENT_ARGS	16
 
 /* A static variable each; the plan is made at first use and kept by the session. */
@@ -39,6 +42,9 @@ typedef struct CdcSpi
 	Oid			userid;			/* whose rights were in force */
 	int			sec_context;
 } CdcSpi;
+
+/* ERROR when the extension is not installed in this database. */
+extern Oid	cdc_extension_owner(void);
 
 /* Connects to SPI and becomes the extension's owner, until cdc_spi_end() or abort. */
 extern void cdc_spi_begin(CdcSpi *spi);

@@ -32,7 +32,7 @@
 #define SUBSCRIPTION_COLUMNS \
 	"SELECT s.id, s.name, s.owner::pg_catalog.text, s.server::pg_catalog.text, s.tables," \
 	" s.exclude, s.target_schema::pg_catalog.text, s.history, s.start_position," \
-	" s.copy_data, s.enabled, s.options, s.added, s.topics, s.format FROM cdc.subscription s "
+	" s.copy_data, s.enabled, s.options, s.added, s.topics, s.format FROM cdc_catalog.subscription s "
 
 /* The relation of a qualified name; InvalidOid when there is none (any more). */
 static Oid

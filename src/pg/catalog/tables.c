@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
@@ -19,7 +20,7 @@ cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
 		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data"
-		" FROM cdc.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
+		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
 		1, {TEXTOID}
 	};
@@ -55,28 +56,44 @@ cdc_subscription_tables(const CdcSubscription *sub)
 	return result;
 }
 
-void
-cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table,
-							 char state, const char *error)
+/* error NULL: there is none. */
+static void
+set_state(const CdcSubscription *sub, const char *source_table, char state,
+		  const char *sqlstate, const char *error)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription_table SET state = $3, last_error = $4,"
+		"UPDATE cdc_catalog.subscription_table SET state = $3, last_error = $4, last_sqlstate = $5,"
 		" state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		4, {TEXTOID, TEXTOID, CHAROID, TEXTOID}
+		5, {TEXTOID, TEXTOID, CHAROID, TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
-	Datum		values[4];
-	char		nulls[4] = {' ', ' ', ' ', ' '};
+	Datum		values[5];
+	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
 
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CStringGetTextDatum(source_table);
 	values[2] = CharGetDatum(state);
-	values[3] = cdc_text_or_null(error, &nulls[3]);
+	values[3] = cdc_text_or_null(cdc_bounded_text(error, CDC_TEXT_BOUND), &nulls[3]);
+	values[4] = cdc_text_or_null(sqlstate, &nulls[4]);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_catalog_changed();
-	if (state == 'e')
-		cdc_notify(sub->name, "table_error", source_table, error);
+}
+
+void
+cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table, char state)
+{
+	set_state(sub, source_table, state, NULL, NULL);
+}
+
+void
+cdc_subscription_table_failed(const CdcSubscription *sub, const char *source_table,
+							  int sqlerrcode, const char *error)
+{
+	char	   *sqlstate = pstrdup(unpack_sql_state(sqlerrcode));
+
+	set_state(sub, source_table, 'e', sqlstate, error);
+	cdc_notify(sub->name, "table_error", source_table, sqlstate);
 }

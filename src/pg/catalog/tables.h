@@ -34,10 +34,12 @@ typedef struct CdcSubscriptionTable
 extern List *cdc_subscription_tables(const CdcSubscription *sub);
 
 /*
- * Sets the state of a table, and its error, which is NULL but in state 'e'; that
- * state also sends a notification.
+ * Sets the state of a table to another one than 'e'; to that with the error's SQLSTATE
+ * and text, and a notification.
  */
 extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table,
-										 char state, const char *error);
+										 char state);
+extern void cdc_subscription_table_failed(const CdcSubscription *sub, const char *source_table,
+										  int sqlerrcode, const char *error);
 
 #endif							/* CDC_PG_CATALOG_TABLES_H */

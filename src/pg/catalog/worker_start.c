@@ -15,13 +15,13 @@ void
 cdc_worker_start_count(const char *subscription, const char *worker)
 {
 	static CdcStatement update = {
-		"UPDATE cdc.worker_start SET unfinished = unfinished OPERATOR(pg_catalog.+) 1,"
+		"UPDATE cdc_catalog.worker_start SET unfinished = unfinished OPERATOR(pg_catalog.+) 1,"
 		" started_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
 	static CdcStatement insert = {
-		"INSERT INTO cdc.worker_start (subscription, worker, unfinished, started_at)"
+		"INSERT INTO cdc_catalog.worker_start (subscription, worker, unfinished, started_at)"
 		" VALUES ($1, $2, 1, pg_catalog.now())",
 		2, {TEXTOID, TEXTOID}
 	};
@@ -38,7 +38,7 @@ void
 cdc_worker_start_clear(const char *subscription, const char *worker)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.worker_start SET unfinished = 0"
+		"UPDATE cdc_catalog.worker_start SET unfinished = 0"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2"
 		" AND unfinished OPERATOR(pg_catalog.<>) 0",
 		2, {TEXTOID, TEXTOID}

@@ -7,15 +7,69 @@
  */
 #include "pg/base/compat.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "pg/process/background.h"
 #include "pg/base/result_set.h"
 #include "pg/process/shmem.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/spi.h"
 
 #if CDC_HAVE_WORKERS
+
+/* The numbers of the subscriptions that the current user owns, as far as his role's rights go. */
+static List *
+own_subscriptions(void)
+{
+	static CdcStatement stmt = {
+		"SELECT s.id, s.owner::pg_catalog.text FROM cdc_catalog.subscription s", 0, {0}
+	};
+	CdcSpi		spi;
+	List	   *result = NIL;
+	uint64		n;
+	uint64		i;
+
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, NULL, NULL);
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+		Oid			owner = get_role_oid(cdc_spi_text(&spi, i, 2), true);
+		MemoryContext old;
+
+		if (!OidIsValid(owner) || !has_privs_of_role(spi.userid, owner))
+			continue;
+		old = MemoryContextSwitchTo(spi.caller);
+		result = lappend_int(result, DatumGetInt32(cdc_spi_datum(i, 1, &isnull)));
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+/* The slots that the current user may see; the supervisor's by who owns a subscription. */
+static int
+visible_slots(CdcSlotInfo *slots)
+{
+	int			n = cdc_slot_list(MyDatabaseId, slots);
+	int			kept = 0;
+	List	   *own;
+	int			i;
+
+	if (n == 0 || cdc_sees_all())
+		return n;
+	own = own_subscriptions();
+	for (i = 0; i < n; i++)
+		if (slots[i].subscription_id == 0 ? own != NIL :
+			list_member_int(own, slots[i].subscription_id))
+			slots[kept++] = slots[i];
+	return kept;
+}
 
 /* Adds a slot as a row of cdc.worker_status(). */
 static void
@@ -48,7 +102,7 @@ cdc_worker_status(PG_FUNCTION_ARGS)
 	Tuplestorestate *rows = cdc_result_set_begin(fcinfo, &desc);
 #if CDC_HAVE_WORKERS
 	CdcSlotInfo *slots = palloc(sizeof(CdcSlotInfo) * CDC_SLOTS);
-	int			n = cdc_slot_list(MyDatabaseId, slots);
+	int			n = visible_slots(slots);
 	int			i;
 
 	for (i = 0; i < n; i++)

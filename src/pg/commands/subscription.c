@@ -29,6 +29,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/process/background.h"
 #include "pg/base/error.h"
+#include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/options/option_json.h"
@@ -141,7 +142,7 @@ static bool
 name_taken(const char *name)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc.subscription s WHERE s.name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}
+		"SELECT 1 FROM cdc_catalog.subscription s WHERE s.name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}
 	};
 
 	return cdc_spi_run(&stmt, name) > 0;
@@ -164,11 +165,7 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 					 errmsg("only topics, target_schema, history and start_position may be null")));
 
 	sub->name = text_to_cstring(PG_GETARG_TEXT_PP(ARG_NAME));
-	if (sub->name[0] == '\0' || strlen(sub->name) >= NAMEDATALEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("invalid name of a subscription: \"%s\"", sub->name),
-				 errdetail("It has 1 to %d bytes.", NAMEDATALEN - 1)));
+	cdc_check_name("subscription", sub->name);
 	if (name_taken(sub->name))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -248,18 +245,18 @@ static void
 insert_rows(NewSubscription *new)
 {
 	static CdcStatement insert = {
-		"INSERT INTO cdc.subscription (name, owner, server, tables, \"exclude\", format,"
+		"INSERT INTO cdc_catalog.subscription (name, owner, server, tables, \"exclude\", format,"
 		" target_schema, history, copy_data, start_position, enabled, options, topics, id)"
 		" VALUES ($1, $2::pg_catalog.name, $3::pg_catalog.name, $4, $5, $6,"
 		" $7::pg_catalog.name, $8, $9, $10, $11, $12, $13,"
-		" pg_catalog.nextval('cdc.subscription_id_seq'::pg_catalog.regclass)::pg_catalog.int4)"
+		" pg_catalog.nextval('cdc_catalog.subscription_id_seq'::pg_catalog.regclass)::pg_catalog.int4)"
 		" RETURNING id",
 		13, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID,
 		BOOLOID, TEXTOID, BOOLOID, JSONBOID, TEXTARRAYOID}
 	};
 	static CdcStatement others[] = {
-		{"INSERT INTO cdc.subscription_position (subscription) VALUES ($1)", 1, {TEXTOID}},
-		{"INSERT INTO cdc.subscription_progress (subscription) VALUES ($1)", 1, {TEXTOID}}
+		{"INSERT INTO cdc_catalog.subscription_position (subscription) VALUES ($1)", 1, {TEXTOID}},
+		{"INSERT INTO cdc_catalog.subscription_progress (subscription) VALUES ($1)", 1, {TEXTOID}}
 	};
 	const CdcSubscription *sub = &new->sub;
 	CdcSpi		spi;

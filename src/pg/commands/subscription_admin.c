@@ -56,7 +56,7 @@ static void
 set_enabled(const CdcSubscription *sub, bool enabled)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription SET enabled = $2 WHERE name OPERATOR(pg_catalog.=) $1",
+		"UPDATE cdc_catalog.subscription SET enabled = $2 WHERE name OPERATOR(pg_catalog.=) $1",
 		2, {TEXTOID, BOOLOID}
 	};
 	CdcSpi		spi;
@@ -104,7 +104,7 @@ static Jsonb *
 stored_options(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT s.options FROM cdc.subscription s WHERE s.name OPERATOR(pg_catalog.=) $1",
+		"SELECT s.options FROM cdc_catalog.subscription s WHERE s.name OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
 	CdcSpi		spi;
@@ -162,7 +162,7 @@ Datum
 cdc_alter_subscription(PG_FUNCTION_ARGS)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription SET options = $2 WHERE name OPERATOR(pg_catalog.=) $1",
+		"UPDATE cdc_catalog.subscription SET options = $2 WHERE name OPERATOR(pg_catalog.=) $1",
 		2, {TEXTOID, JSONBOID}
 	};
 	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
@@ -232,7 +232,7 @@ static CdcSubscription *
 read_for_drop(const char *name, char **history)
 {
 	static CdcStatement stmt = {
-		"SELECT s.id, s.owner::pg_catalog.text, s.history FROM cdc.subscription s"
+		"SELECT s.id, s.owner::pg_catalog.text, s.history FROM cdc_catalog.subscription s"
 		" WHERE s.name OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
@@ -257,19 +257,19 @@ static void
 delete_rows(const CdcSubscription *sub)
 {
 	static CdcStatement stmts[] = {
-		{"DELETE FROM cdc.subscription WHERE name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.subscription_position WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.subscription_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.worker_start WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.prepared_transaction WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.table_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.database_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.publication WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc.error WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}}
+		{"DELETE FROM cdc_catalog.subscription WHERE name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.subscription_position WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.subscription_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.worker_start WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.prepared_transaction WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.table_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.database_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.publication WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.error WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}}
 	};
 	CdcSpi		spi;
 	Datum		value = CStringGetTextDatum(sub->name);
@@ -305,12 +305,12 @@ cdc_drop_subscription(PG_FUNCTION_ARGS)
 
 	/* another session may have dropped it while we waited */
 	sub = read_for_drop(sub->name, &history);
-	delete_rows(sub);
-	if (PG_GETARG_BOOL(1))
-		cdc_spi_command(psprintf("DROP TABLE IF EXISTS %s", history));
 	cdc_log(sub->name, "subscription", "dropped",
 			PG_GETARG_BOOL(1) ? psprintf("with its history %s", history) :
 			psprintf("its history %s stays", history));
+	delete_rows(sub);
+	if (PG_GETARG_BOOL(1))
+		cdc_spi_command(psprintf("DROP TABLE IF EXISTS %s", history));
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }

@@ -59,7 +59,7 @@ update_wanted(const CdcSubscription *sub, const char *not_excluded, const char *
 			  const char *excluded, const char *added)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription SET"
+		"UPDATE cdc_catalog.subscription SET"
 		" \"exclude\" = CASE WHEN $4 IS NULL THEN pg_catalog.array_remove(\"exclude\", $2)"
 		" ELSE pg_catalog.array_append(pg_catalog.array_remove(\"exclude\", $2), $4) END,"
 		" added = CASE WHEN $5 IS NULL THEN pg_catalog.array_remove(added, $3)"

@@ -75,7 +75,7 @@ cdc_copy_tables(const CdcSubscription *sub)
 		if (t->copy_data)
 			result = lappend(result, t);
 		else
-			cdc_subscription_table_state(sub, t->source_table, 'r', NULL);
+			cdc_subscription_table_state(sub, t->source_table, 'r');
 	}
 	return result;
 }
@@ -191,7 +191,7 @@ definition(const CdcCopy *copy, const CdcSubscriptionTable *t, const CdcSnapshot
 	error = copy_trouble(copy, table, snap);
 	if (error == NULL)
 		return table;
-	cdc_subscription_table_state(copy->sub, t->source_table, 'e', error);
+	cdc_subscription_table_failed(copy->sub, t->source_table, ERRCODE_FEATURE_NOT_SUPPORTED, error);
 	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", t->source_table), error);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
@@ -246,7 +246,7 @@ copy_tables(const CdcCopy *copy, CdcSource *source, const CdcSnapshot *snap, cha
 		control_event(writer, table, "bootstrap-start");
 		copy_rows(copy, source, writer, table);
 		control_event(writer, table, "bootstrap-complete");
-		cdc_subscription_table_state(copy->sub, t->source_table, state, NULL);
+		cdc_subscription_table_state(copy->sub, t->source_table, state);
 	}
 	cdc_event_writer_end(writer);
 }
@@ -266,7 +266,7 @@ report_delay(const CdcCopy *copy, const char *trouble)
 				 errmsg("the copy of subscription \"%s\" cannot join the binlog of its source", copy->sub->name),
 				 errdetail("At the source, %s.", trouble),
 				 errhint("End it there, or pull again later.")));
-	cdc_log(copy->sub->name, "copy", "the copy of tables waits for the source", trouble);
+	cdc_log_event(copy->sub->name, "copy", "the copy of tables waits for the source", trouble);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("the copy of tables of subscription \"%s\" waits for its source", copy->sub->name),

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "core/digits.h"
+#include "pg/base/bounded_text.h"
 
 typedef struct DateTime
 {
@@ -138,7 +139,7 @@ zero_date(CdcConverter *conv, const CdcJsonValue *v)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_DATETIME_FORMAT),
 			 errmsg("date \"%s\" of the source does not exist in PostgreSQL",
-					cdc_json_to_cstring(v)),
+					cdc_bounded_text(cdc_json_to_cstring(v), 200)),
 			 conv->zero_date == CDC_ZERO_DATE_ERROR ?
 			 errhint("Set the subscription's option \"zero_date\" to \"null\" or \"-infinity\".") :
 			 errhint("A column of type text takes it as it is.")));

@@ -21,6 +21,7 @@
  *-------------------------------------------------------------------------
  */
 #include "pg/datum/numeric_pack.h"
+#include "pg/base/bounded_text.h"
 
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -239,7 +240,7 @@ verify_one(const char *text, const char *packed, size_t size)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("stored form of numeric is not the one that cdc_ingest knows"),
-				 errdetail("The value %s differs.", text),
+				 errdetail("The value %s differs.", cdc_bounded_text(text, 200)),
 				 errhint("This build of cdc_ingest does not fit this server; please report it.")));
 	pfree(image);
 }

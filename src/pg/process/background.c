@@ -15,6 +15,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/compat_storage.h"
 #include "pg/process/settings.h"
 
@@ -164,6 +165,7 @@ pin_settings(void)
 void
 cdc_background_begin(CdcWorkerStart *start)
 {
+	cdc_bound_all_messages();
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();

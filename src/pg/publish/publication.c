@@ -76,7 +76,7 @@ cdc_publication_lock(const char *name)
 {
 	static CdcStatement stmt = {
 		"SELECT subscription, server::pg_catalog.text, topic_template, key_template, format,"
-		" options, published_seq FROM cdc.publication WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+		" options, published_seq FROM cdc_catalog.publication WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
 		1, {TEXTOID}
 	};
 	CdcPublicationText def;
@@ -115,7 +115,7 @@ void
 cdc_publication_store(const char *name, const CdcPublicationText *def, int64 from_seq)
 {
 	static CdcStatement update = {
-		"UPDATE cdc.publication SET server = $3::pg_catalog.name, topic_template = $4, key_template = $5,"
+		"UPDATE cdc_catalog.publication SET server = $3::pg_catalog.name, topic_template = $4, key_template = $5,"
 		" format = $6, options = $7 WHERE name OPERATOR(pg_catalog.=) $1"
 		" AND subscription OPERATOR(pg_catalog.=) $2"
 		" AND (server::pg_catalog.text OPERATOR(pg_catalog.<>) $3 OR topic_template OPERATOR(pg_catalog.<>) $4"
@@ -124,9 +124,9 @@ cdc_publication_store(const char *name, const CdcPublicationText *def, int64 fro
 		7, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID}
 	};
 	static CdcStatement insert = {
-		"INSERT INTO cdc.publication (name, subscription, server, topic_template, key_template, format,"
+		"INSERT INTO cdc_catalog.publication (name, subscription, server, topic_template, key_template, format,"
 		" options, published_seq) SELECT $1, $2, $3::pg_catalog.name, $4, $5, $6, $7, $8"
-		" WHERE NOT EXISTS (SELECT 1 FROM cdc.publication WHERE name OPERATOR(pg_catalog.=) $1)",
+		" WHERE NOT EXISTS (SELECT 1 FROM cdc_catalog.publication WHERE name OPERATOR(pg_catalog.=) $1)",
 		8, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, INT8OID}
 	};
 	Datum		values[8];
@@ -155,7 +155,7 @@ void
 cdc_publication_advance(const CdcPublisher *publisher, int64 seq)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.publication SET published_seq = $2, events = events OPERATOR(pg_catalog.+) $3,"
+		"UPDATE cdc_catalog.publication SET published_seq = $2, events = events OPERATOR(pg_catalog.+) $3,"
 		" messages = messages OPERATOR(pg_catalog.+) $4, updated_at = pg_catalog.now()"
 		" WHERE name OPERATOR(pg_catalog.=) $1",
 		4, {TEXTOID, INT8OID, INT8OID, INT8OID}
@@ -196,7 +196,7 @@ static CdcPublication *
 lock_from_worker(const char *name)
 {
 	static CdcStatement stmt = {
-		"SELECT subscription, enabled FROM cdc.publication WHERE name OPERATOR(pg_catalog.=) $1",
+		"SELECT subscription, enabled FROM cdc_catalog.publication WHERE name OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
 	Datum		value = CStringGetTextDatum(name);
@@ -235,7 +235,7 @@ static Datum
 set_enabled(FunctionCallInfo fcinfo, bool enabled)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.publication SET enabled = $2 WHERE name OPERATOR(pg_catalog.=) $1",
+		"UPDATE cdc_catalog.publication SET enabled = $2 WHERE name OPERATOR(pg_catalog.=) $1",
 		2, {TEXTOID, BOOLOID}
 	};
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
@@ -274,7 +274,7 @@ List *
 cdc_publications_enabled(const CdcSubscription *sub, MemoryContext cxt)
 {
 	static CdcStatement stmt = {
-		"SELECT name FROM cdc.publication WHERE enabled AND subscription OPERATOR(pg_catalog.=) $1"
+		"SELECT name FROM cdc_catalog.publication WHERE enabled AND subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY name",
 		1, {TEXTOID}
 	};
@@ -302,7 +302,7 @@ Datum
 cdc_drop_publication(PG_FUNCTION_ARGS)
 {
 	static CdcStatement stmt = {
-		"DELETE FROM cdc.publication WHERE name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}
+		"DELETE FROM cdc_catalog.publication WHERE name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}
 	};
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CdcPublication *p = lock_from_worker(name);

@@ -313,6 +313,7 @@ cdc_publish(PG_FUNCTION_ARGS)
 				 errmsg("from_seq must be positive")));
 	name = PG_ARGISNULL(6) ? psprintf("%s.%s", def.subscription, def.server) :
 		text_to_cstring(PG_GETARG_TEXT_PP(6));
+	cdc_check_name("publication", name);
 
 	memset(&given, 0, sizeof(given));
 	given.sub = sub = cdc_subscription_get_own(def.subscription);

@@ -47,12 +47,12 @@ cdc_pull_disconnect(int32 subscription_id)
 }
 
 void
-cdc_pull_failed(const CdcSubscription *sub, const char *error)
+cdc_pull_failed(const CdcSubscription *sub, int sqlerrcode, const char *error)
 {
 	const CdcSourceMethods *methods = cdc_source_kind(sub->kind);
 
 	if (methods->failed != NULL)
-		methods->failed(sub, error);
+		methods->failed(sub, sqlerrcode, error);
 }
 
 PG_FUNCTION_INFO_V1(cdc_pull);

@@ -29,6 +29,6 @@ extern void cdc_pull_disconnect(int32 subscription_id);
  * After a pull that failed with error, in a new transaction: what the views are to
  * show of it beside cdc.subscription_failure.
  */
-extern void cdc_pull_failed(const CdcSubscription *sub, const char *error);
+extern void cdc_pull_failed(const CdcSubscription *sub, int sqlerrcode, const char *error);
 
 #endif							/* CDC_PG_PULL_PULL_H */

@@ -57,7 +57,7 @@ typedef struct CdcSourceMethods
 	void		(*disconnect) (int32 subscription_id);
 
 	/* See cdc_pull_failed(); NULL: nothing is shown. */
-	void		(*failed) (const CdcSubscription *sub, const char *error);
+	void		(*failed) (const CdcSubscription *sub, int sqlerrcode, const char *error);
 
 	/* ---- cdc.create_subscription ---- */
 

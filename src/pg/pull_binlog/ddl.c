@@ -18,7 +18,9 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 
@@ -152,10 +154,11 @@ static void
 mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 {
 	const CdcSubscription *sub = d->call->sub;
-	char	   *sql = pnstrdup(d->change->sql.data, Min(d->change->sql.len, 500));
+	char	   *sql = cdc_bounded_text(cdc_from_utf8_lenient(pnstrdup(d->change->sql.data, d->change->sql.len)),
+									   500);
 
-	cdc_subscription_table_state(sub, full_name, 'e', message);
-	cdc_log(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql);
+	cdc_subscription_table_failed(sub, full_name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message);
+	cdc_log_event(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("table \"%s\" of subscription \"%s\" needs a new copy", full_name, sub->name),

@@ -78,8 +78,9 @@ cdc_binlog_stream_rewind(CdcBinlogStream *stream)
 	if (stream->begun || stream->executed != NULL || stream->skip_file != NULL ||
 		stream->offset <= CDC_BINLOG_FIRST_OFFSET)
 		return false;
-	cdc_log(stream->sub->name, "position", "the position is inside of a transaction, whose start is looked for",
-			psprintf("%s:" INT64_FORMAT, stream->file, stream->offset));
+	cdc_log_event(stream->sub->name, "position",
+				  "the position is inside of a transaction, whose start is looked for",
+				  psprintf("%s:" INT64_FORMAT, stream->file, stream->offset));
 	stream->skip_file = MemoryContextStrdup(stream->context, stream->file);
 	stream->skip_offset = stream->offset;
 	stream->offset = CDC_BINLOG_FIRST_OFFSET;

@@ -101,7 +101,7 @@ cdc_binlog_check_join(CdcBinlogCall *call)
 		CdcSubscriptionTable *t = lfirst(lc);
 
 		if (t->state == 'f')
-			cdc_subscription_table_state(call->sub, t->source_table, 'r', NULL);
+			cdc_subscription_table_state(call->sub, t->source_table, 'r');
 	}
 	cdc_binlog_stream_forget_tables(stream);
 }

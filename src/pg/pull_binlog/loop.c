@@ -15,8 +15,10 @@
 
 #include "miscadmin.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/pull/wait.h"
 #include "pg/target/registry.h"
@@ -40,16 +42,15 @@ check_statements(CdcBinlogCall *call)
 	if (call->warned)
 		return;
 	call->warned = true;
-	cdc_log(call->sub->name, "statement_dml",
-			"the source wrote row changes as statements, which cannot be followed",
-			psprintf("%s:" INT64_FORMAT ": %.500s", stream->file, stream->offset,
-					 sql != NULL ? sql : ""));
+	sql = cdc_bounded_text(cdc_from_utf8_lenient(sql != NULL ? sql : ""), 500);
+	cdc_log_event(call->sub->name, "statement_dml",
+				  "the source wrote row changes as statements, which cannot be followed",
+				  psprintf("%s:" INT64_FORMAT ": %s", stream->file, stream->offset, sql));
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("the source of subscription \"%s\" wrote row changes as statements, which cannot be followed",
 					call->sub->name),
-			 errdetail("Near %s:" INT64_FORMAT ": %.200s", stream->file, stream->offset,
-					   sql != NULL ? sql : ""),
+			 errdetail("Near %s:" INT64_FORMAT ": %s", stream->file, stream->offset, sql),
 			 errhint("Set binlog_format=ROW at the source, for its running sessions too, and copy the tables concerned anew.")));
 }
 
@@ -65,12 +66,12 @@ check_unknown(CdcBinlogCall *call)
 		return;
 	stream->new_skipped += n - stream->skipped;
 	stream->skipped = n;
-	if (type == stream->skipped_type)
+	if ((stream->skipped_types[type / 32] & (1u << (type % 32))) != 0)
 		return;
-	stream->skipped_type = type;
-	cdc_log(call->sub->name, "event_skipped",
-			"the source wrote an event of an unknown type that may be ignored",
-			psprintf("%s:" INT64_FORMAT ": type %u", stream->file, stream->offset, type));
+	stream->skipped_types[type / 32] |= 1u << (type % 32);
+	cdc_log_event(call->sub->name, "event_skipped",
+				  psprintf("the source wrote an event of the unknown type %u, which may be ignored", type),
+				  psprintf("%s:" INT64_FORMAT ": type %u", stream->file, stream->offset, type));
 }
 
 /* Whether the transaction was asked to be left out by start_position. */

@@ -92,7 +92,7 @@ typedef struct CdcBinlogStream
 	bool		begun;			/* this dump has brought the start of a group */
 	uint64		statements;		/* DML in statement format that was reported so far */
 	uint64		skipped;		/* unknown events of this dump counted so far */
-	uint8		skipped_type;	/* of the last one that was reported; 0 = none */
+	uint32		skipped_types[8];	/* a bit for each type that was reported */
 
 	/* definitions of tables, and what is registered */
 	CdcSchema  *schema;

@@ -31,9 +31,11 @@
 #include "binlog/format.h"
 #include "binlog/map_schema.h"
 #include "core/ddl.h"
+#include "pg/base/bounded_text.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/base/result_set.h"
 #include "pg/catalog/access.h"
 
@@ -462,7 +464,8 @@ warn_of_rest(const BinlogRead *read, CdcStatus end)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
 				 errmsg("binlog file \"%s\" has row changes as statements, which cannot be followed", piece->path),
-				 errdetail("The last one is: %.200s", sql)));
+				 errdetail("The last one is: %s",
+						   cdc_bounded_text(cdc_from_utf8_lenient(sql), 200))));
 	skipped = cdc_stream_skipped(read->stream, &type);
 	if (skipped > 0)
 		ereport(NOTICE,

@@ -28,7 +28,7 @@ static bool
 has_prepared(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc.prepared_transaction p WHERE p.subscription OPERATOR(pg_catalog.=) $1 LIMIT 1",
+		"SELECT 1 FROM cdc_catalog.prepared_transaction p WHERE p.subscription OPERATOR(pg_catalog.=) $1 LIMIT 1",
 		1, {TEXTOID}
 	};
 

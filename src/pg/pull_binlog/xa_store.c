@@ -54,7 +54,7 @@ static void
 write_chunk(Filler *filler)
 {
 	static CdcStatement stmt = {
-		"INSERT INTO cdc.prepared_transaction (subscription, xid, chunk, events,"
+		"INSERT INTO cdc_catalog.prepared_transaction (subscription, xid, chunk, events,"
 		" position, gtid, prepared_at, mariadb, server_version, post_header)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 		10, {TEXTOID, TEXTOID, INT4OID, BYTEAOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, BOOLOID,
@@ -181,7 +181,7 @@ read_chunk(const CdcSubscription *sub, const char *xa, int chunk, CdcFormat *for
 		   Assembler *assembler)
 {
 	static CdcStatement stmt = {
-		"SELECT events, mariadb, server_version, post_header FROM cdc.prepared_transaction"
+		"SELECT events, mariadb, server_version, post_header FROM cdc_catalog.prepared_transaction"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND xid OPERATOR(pg_catalog.=) $2"
 		" AND chunk OPERATOR(pg_catalog.=) $3",
 		3, {TEXTOID, TEXTOID, INT4OID}, NULL
@@ -250,7 +250,7 @@ bool
 cdc_xa_store_has(const CdcSubscription *sub, const char *xa)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc.prepared_transaction"
+		"SELECT 1 FROM cdc_catalog.prepared_transaction"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND xid OPERATOR(pg_catalog.=) $2"
 		" AND chunk OPERATOR(pg_catalog.=) 0",
 		2, {TEXTOID, TEXTOID}, NULL
@@ -263,7 +263,7 @@ void
 cdc_xa_store_delete(const CdcSubscription *sub, const char *xa)
 {
 	static CdcStatement stmt = {
-		"DELETE FROM cdc.prepared_transaction"
+		"DELETE FROM cdc_catalog.prepared_transaction"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND xid OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}, NULL
 	};

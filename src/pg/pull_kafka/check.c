@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/process/shmem.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
@@ -77,7 +78,7 @@ static void
 store_watermarks(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription_partition SET low = $4, high = $5, updated_at = pg_catalog.now()"
+		"UPDATE cdc_catalog.subscription_partition SET low = $4, high = $5, updated_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND topic OPERATOR(pg_catalog.=) $2"
 		" AND \"partition\" OPERATOR(pg_catalog.=) $3"
 		" AND (low OPERATOR(pg_catalog.=) $4 AND high OPERATOR(pg_catalog.=) $5) IS NOT TRUE",
@@ -113,20 +114,22 @@ cdc_kafka_blame(const CdcSubscription *sub, const char *topic, int32 partition)
 
 /* Writes the last error of the partition that was the reason, and the watermarks of all. */
 void
-cdc_kafka_failed(const CdcSubscription *sub, const char *error)
+cdc_kafka_failed(const CdcSubscription *sub, int sqlerrcode, const char *error)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription_partition SET last_error = $2, last_error_at = pg_catalog.now()"
+		"UPDATE cdc_catalog.subscription_partition SET last_error = $2, last_sqlstate = $5,"
+		" last_error_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND topic OPERATOR(pg_catalog.=) $3"
 		" AND \"partition\" OPERATOR(pg_catalog.=) $4::pg_catalog.int4",
-		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 
 	store_watermarks(sub);
 	if (blamed.subscription_id != sub->id)
 		return;
 	blamed.subscription_id = 0;
-	(void) cdc_spi_run(&stmt, sub->name, error, blamed.topic, psprintf("%d", blamed.partition));
+	(void) cdc_spi_run(&stmt, sub->name, cdc_bounded_text(error, CDC_TEXT_BOUND), blamed.topic,
+					   psprintf("%d", blamed.partition), unpack_sql_state(sqlerrcode));
 }
 
 void

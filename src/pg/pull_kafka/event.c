@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
@@ -402,7 +403,7 @@ cdc_kafka_event_log(const CdcSubscription *sub, const CdcKafkaMessage *msg,
 					const CdcKafkaEvent *event, int64 seq)
 {
 	static CdcStatement stmt = {
-		"INSERT INTO cdc.error (subscription, seq, position, source_table, sqlstate, message, raw)"
+		"INSERT INTO cdc_catalog.error (subscription, seq, position, source_table, sqlstate, message, raw)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		7, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID}
 	};
@@ -421,7 +422,7 @@ cdc_kafka_event_log(const CdcSubscription *sub, const CdcKafkaMessage *msg,
 	values[2] = CStringGetTextDatum(event->row.position);
 	values[3] = cdc_text_or_null(event->row.source_table, &nulls[3]);
 	values[4] = CStringGetTextDatum(unpack_sql_state(ERRCODE_DATA_CORRUPTED));
-	values[5] = CStringGetTextDatum(reason(event));
+	values[5] = CStringGetTextDatum(cdc_bounded_text(reason(event), CDC_TEXT_BOUND));
 	values[6] = PointerGetDatum(raw);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);

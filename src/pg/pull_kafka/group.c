@@ -395,9 +395,9 @@ group_failed(CdcKafkaStream *stream, const CdcError *err)
 	if (stream->group_failed)
 		return;
 	stream->group_failed = true;
-	cdc_log(stream->sub->name, "consumer_group",
-			"the consumer group could not be told the offsets, which are stored in the database",
-			pstrdup(err->message));
+	cdc_log_event(stream->sub->name, "consumer_group",
+				  "the consumer group could not be told the offsets, which are stored in the database",
+				  pstrdup(err->message));
 }
 
 void

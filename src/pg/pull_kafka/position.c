@@ -28,7 +28,7 @@ cdc_kafka_places_read(const CdcSubscription *sub, int *n)
 	static CdcStatement stmt = {
 		"SELECT p.topic, p.\"partition\", p.next_offset, p.low, p.high, p.message_offset,"
 		" p.message_ms, p.message_sum, p.messages, p.bytes, p.last_error IS NOT NULL"
-		" FROM cdc.subscription_partition p WHERE p.subscription OPERATOR(pg_catalog.=) $1"
+		" FROM cdc_catalog.subscription_partition p WHERE p.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY p.topic, p.\"partition\"",
 		1, {TEXTOID}
 	};
@@ -77,16 +77,16 @@ void
 cdc_kafka_place_write(const CdcSubscription *sub, CdcKafkaPlace *place)
 {
 	static CdcStatement update = {
-		"UPDATE cdc.subscription_partition SET next_offset = $4, low = $5, high = $6,"
+		"UPDATE cdc_catalog.subscription_partition SET next_offset = $4, low = $5, high = $6,"
 		" message_offset = $7, message_ms = $8, message_sum = $9, messages = $10, bytes = $11,"
-		" last_error = NULL, last_error_at = NULL, updated_at = pg_catalog.now()"
+		" last_error = NULL, last_sqlstate = NULL, last_error_at = NULL, updated_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND topic OPERATOR(pg_catalog.=) $2"
 		" AND \"partition\" OPERATOR(pg_catalog.=) $3",
 		11, {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
 		INT8OID, INT8OID}
 	};
 	static CdcStatement insert = {
-		"INSERT INTO cdc.subscription_partition (subscription, topic, \"partition\", next_offset,"
+		"INSERT INTO cdc_catalog.subscription_partition (subscription, topic, \"partition\", next_offset,"
 		" low, high, message_offset, message_ms, message_sum, messages, bytes)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 		11, {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,

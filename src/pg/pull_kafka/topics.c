@@ -34,7 +34,7 @@ static void
 write_topics(CdcSubscription *sub, char **topics, int n)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription SET topics = $2 WHERE name OPERATOR(pg_catalog.=) $1",
+		"UPDATE cdc_catalog.subscription SET topics = $2 WHERE name OPERATOR(pg_catalog.=) $1",
 		2, {TEXTOID, TEXTARRAYOID}
 	};
 	CdcSpi		spi;
@@ -133,7 +133,7 @@ Datum
 cdc_remove_topic(PG_FUNCTION_ARGS)
 {
 	static CdcStatement stmt = {
-		"DELETE FROM cdc.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1"
+		"DELETE FROM cdc_catalog.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND topic OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};

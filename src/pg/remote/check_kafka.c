@@ -170,7 +170,7 @@ static void
 check_subscriptions(KafkaCheck *check, const char *server)
 {
 	static CdcStatement stmt = {
-		"SELECT s.name, t.topic FROM cdc.subscription s, pg_catalog.unnest(s.topics) AS t(topic)"
+		"SELECT s.name, t.topic FROM cdc_catalog.subscription s, pg_catalog.unnest(s.topics) AS t(topic)"
 		" WHERE s.server::pg_catalog.text OPERATOR(pg_catalog.=) $1"
 		" AND pg_catalog.pg_has_role($2, s.owner, 'MEMBER') ORDER BY s.name, t.topic",
 		2, {TEXTOID, OIDOID}

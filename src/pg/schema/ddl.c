@@ -164,10 +164,10 @@ cdc_schema_ask(CdcSchema *schema, CdcSource *source, const char *database, const
 	bool		found = cdc_schema_reread(schema, source, database, table, place);
 
 	if (entry->wanted)
-		cdc_log(schema->sub->name, "schema",
-				psprintf("the definition of source table %s was read anew from the source",
-						 entry->full_name),
-				psprintf("%s: %s", place->position != NULL ? place->position : "", why));
+		cdc_log_event(schema->sub->name, "schema",
+					  psprintf("the definition of source table %s was read anew from the source",
+							   entry->full_name),
+					  psprintf("%s: %s", place->position != NULL ? place->position : "", why));
 	return found;
 }
 

@@ -401,9 +401,9 @@ log_new_definition(const CdcSchema *schema, const CdcSchemaEntry *entry, const c
 				   const CdcError *why, const char *position)
 {
 	if (entry->newest != NULL)
-		cdc_log(schema->sub->name, "schema",
-				psprintf("the definition of source table %s was %s", entry->full_name, how),
-				psprintf("%s: %s", position != NULL ? position : "", why->message));
+		cdc_log_event(schema->sub->name, "schema",
+					  psprintf("the definition of source table %s was %s", entry->full_name, how),
+					  psprintf("%s: %s", position != NULL ? position : "", why->message));
 }
 
 /* Finds, or makes, a definition that agrees with the map; false: none does. */

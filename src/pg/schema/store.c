@@ -65,10 +65,10 @@ static void
 keep_newest(const char *subscription, const char *full_name)
 {
 	static CdcStatement stmt = {
-		"DELETE FROM cdc.table_version v"
+		"DELETE FROM cdc_catalog.table_version v"
 		" WHERE v.subscription OPERATOR(pg_catalog.=) $1 AND v.source_table OPERATOR(pg_catalog.=) $2"
 		" AND (pg_catalog.jsonb_array_length(v.columns) OPERATOR(pg_catalog.=) 0"
-		" OR v.version OPERATOR(pg_catalog.<) (SELECT pg_catalog.max(n.version) FROM cdc.table_version n"
+		" OR v.version OPERATOR(pg_catalog.<) (SELECT pg_catalog.max(n.version) FROM cdc_catalog.table_version n"
 		" WHERE n.subscription OPERATOR(pg_catalog.=) $1 AND n.source_table OPERATOR(pg_catalog.=) $2))",
 		2, {TEXTOID, TEXTOID}, NULL
 	};
@@ -84,12 +84,12 @@ cdc_schema_store(const char *subscription, const char *full_name, const CdcTable
 				 const CdcSchemaPlace *place, const char *as_of, bool only)
 {
 	static CdcStatement stmt = {
-		"INSERT INTO cdc.table_version (subscription, source_table, version, from_seq, position, columns,"
+		"INSERT INTO cdc_catalog.table_version (subscription, source_table, version, from_seq, position, columns,"
 		" table_charset, table_collation, as_of)"
 		" SELECT $1, $2, newest.version OPERATOR(pg_catalog.+) 1, $4, $5, $3, $6, $7, $8 FROM"
-		" (SELECT COALESCE(pg_catalog.max(version), 0) AS version FROM cdc.table_version"
+		" (SELECT COALESCE(pg_catalog.max(version), 0) AS version FROM cdc_catalog.table_version"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2) newest"
-		" WHERE NOT EXISTS (SELECT 1 FROM cdc.table_version v"
+		" WHERE NOT EXISTS (SELECT 1 FROM cdc_catalog.table_version v"
 		" WHERE v.subscription OPERATOR(pg_catalog.=) $1 AND v.source_table OPERATOR(pg_catalog.=) $2"
 		" AND v.version OPERATOR(pg_catalog.=) newest.version"
 		" AND v.columns OPERATOR(pg_catalog.=) $3"
@@ -120,7 +120,7 @@ char *
 cdc_schema_stored_database(const char *subscription, const char *database)
 {
 	static CdcStatement stmt = {
-		"SELECT collation_name FROM cdc.database_version"
+		"SELECT collation_name FROM cdc_catalog.database_version"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_database OPERATOR(pg_catalog.=) $2"
 		" ORDER BY version DESC LIMIT 1",
 		2, {TEXTOID, TEXTOID}, NULL
@@ -143,10 +143,10 @@ cdc_schema_store_database(const char *subscription, const char *database, const 
 						  const char *collation, const CdcSchemaPlace *place)
 {
 	static CdcStatement stmt = {
-		"INSERT INTO cdc.database_version (subscription, source_database, version, from_seq, position,"
+		"INSERT INTO cdc_catalog.database_version (subscription, source_database, version, from_seq, position,"
 		" charset, collation_name)"
 		" SELECT $1, $2, COALESCE(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $3, $4, $5, $6"
-		" FROM cdc.database_version"
+		" FROM cdc_catalog.database_version"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_database OPERATOR(pg_catalog.=) $2",
 		6, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}, NULL
 	};
@@ -169,7 +169,7 @@ List *
 cdc_schema_stored_tables(const char *subscription, const char *database)
 {
 	static CdcStatement stmt = {
-		"SELECT DISTINCT source_table FROM cdc.table_version"
+		"SELECT DISTINCT source_table FROM cdc_catalog.table_version"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND pg_catalog.strpos(source_table, $2) OPERATOR(pg_catalog.=) 1"
 		" ORDER BY source_table",

@@ -125,10 +125,10 @@ cdc_table_version_at(const char *subscription, const char *source_table, int64 s
 {
 	static CdcStatement stmt = {
 		"SELECT t.columns, t.table_charset, t.table_collation, t.from_seq,"
-		" (SELECT pg_catalog.min(n.from_seq) FROM cdc.table_version n"
+		" (SELECT pg_catalog.min(n.from_seq) FROM cdc_catalog.table_version n"
 		" WHERE n.subscription OPERATOR(pg_catalog.=) $1 AND n.source_table OPERATOR(pg_catalog.=) $2"
 		" AND n.from_seq OPERATOR(pg_catalog.>) $3)"
-		" FROM cdc.table_version t"
+		" FROM cdc_catalog.table_version t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
 		" AND pg_catalog.jsonb_array_length(t.columns) OPERATOR(pg_catalog.>) 0"
 		" ORDER BY t.from_seq OPERATOR(pg_catalog.>) $3,"
@@ -188,7 +188,7 @@ List *
 cdc_schema_read_stored(const char *subscription, const char *full_name, int limit)
 {
 	static CdcStatement stmt = {
-		"SELECT columns, table_charset, table_collation, as_of FROM cdc.table_version"
+		"SELECT columns, table_charset, table_collation, as_of FROM cdc_catalog.table_version"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
 		" ORDER BY version DESC LIMIT $3",
 		3, {TEXTOID, TEXTOID, INT8OID}, NULL

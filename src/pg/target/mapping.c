@@ -270,7 +270,7 @@ static void
 log_once(const CdcSubscription *sub, const char *kind, const char *message)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc.log WHERE subscription OPERATOR(pg_catalog.=) $1"
+		"SELECT 1 FROM cdc_catalog.log WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND kind OPERATOR(pg_catalog.=) $2 AND message OPERATOR(pg_catalog.=) $3 LIMIT 1",
 		3, {TEXTOID, TEXTOID, TEXTOID}, NULL
 	};

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/compat_value.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
@@ -43,7 +44,7 @@ bool
 cdc_registry_has(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc.subscription_table"
+		"SELECT 1 FROM cdc_catalog.subscription_table"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
@@ -55,7 +56,7 @@ char *
 cdc_registry_target_user(const char *target)
 {
 	static CdcStatement stmt = {
-		"SELECT t.subscription, t.source_table FROM cdc.subscription_table t"
+		"SELECT t.subscription, t.source_table FROM cdc_catalog.subscription_table t"
 		" WHERE t.target OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
@@ -81,14 +82,15 @@ void
 cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
-		"INSERT INTO cdc.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, mode) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
-		" COALESCE($9, 'replica'))",
-		9, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID}
+		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
+		" copy_data, state, last_error, mode, last_sqlstate) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+		" COALESCE($9, 'replica'), $10)",
+		10, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID}
 	};
 	CdcSpi		spi;
-	Datum		values[9];
-	char		nulls[9];
+	Datum		values[10];
+	char		nulls[10];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
@@ -101,8 +103,9 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	nulls[4] = row->columns ? ' ' : 'n';
 	values[5] = BoolGetDatum(row->copy_data);
 	values[6] = CharGetDatum(row->state);
-	values[7] = cdc_text_or_null(row->error, &nulls[7]);
+	values[7] = cdc_text_or_null(cdc_bounded_text(row->error, CDC_TEXT_BOUND), &nulls[7]);
 	values[8] = cdc_text_or_null(row->mode, &nulls[8]);
+	values[9] = cdc_text_or_null(row->error ? unpack_sql_state(row->sqlerrcode) : NULL, &nulls[9]);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_catalog_changed();
@@ -164,22 +167,23 @@ cdc_registry_default_target(const CdcSubscription *sub, const CdcTable *table,
 
 /* The row of a table that has a replica no more, or never had one, with the reason. */
 static void
-insert_in_error(const CdcSubscription *sub, CdcTableRow *row, const char *error)
+insert_in_error(const CdcSubscription *sub, CdcTableRow *row, int sqlerrcode, const char *error)
 {
 	row->state = 'e';
+	row->sqlerrcode = sqlerrcode;
 	row->error = error;
 	cdc_registry_insert(sub, row);
-	cdc_notify(sub->name, "table_error", row->source_table, error);
+	cdc_notify(sub->name, "table_error", row->source_table, unpack_sql_state(sqlerrcode));
 }
 
 static void
-add_in_error(const CdcSubscription *sub, const CdcTable *table, const char *error)
+add_in_error(const CdcSubscription *sub, const CdcTable *table, int sqlerrcode, const char *error)
 {
 	CdcTableRow row;
 
 	memset(&row, 0, sizeof(row));
 	row.source_table = cdc_from_utf8_copy(table->full_name);
-	insert_in_error(sub, &row, error);
+	insert_in_error(sub, &row, sqlerrcode, error);
 }
 
 void
@@ -196,7 +200,7 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 				 errmsg("%s", trouble),
 				 errdetail("The table is left out, the others are not affected."),
 				 errhint("Exclude it to silence this, or change the column at the source.")));
-		add_in_error(sub, table, trouble);
+		add_in_error(sub, table, ERRCODE_FEATURE_NOT_SUPPORTED, trouble);
 		cdc_log(sub->name, "table", psprintf("source table %s is left out",
 											 cdc_from_utf8_copy(table->full_name)), trouble);
 		return;
@@ -206,11 +210,12 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 }
 
 /*
- * Registers the table in a subtransaction.  Returns what is wrong with it; NULL: it is
- * registered.  An error that is not the table's own goes on, to be tried again.
+ * Registers the table in a subtransaction.  Returns what is wrong with it, with *sqlstate;
+ * NULL: it is registered.  An error that is not the table's own goes on, to be tried again.
  */
 static char *
-try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged logged, bool copy)
+try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged logged, bool copy,
+		   int *sqlstate)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -241,6 +246,7 @@ try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged
 	/* only now: the subtransaction must not be left open to whoever catches it */
 	if (cdc_sqlstate_is_passing(error->sqlerrcode))
 		ReThrowError(error);
+	*sqlstate = error->sqlerrcode;
 	return cdc_failure_text(error);
 }
 
@@ -282,18 +288,19 @@ cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 {
 	CdcUser		user;
 	char	   *error = cdc_replica_trouble(sub, table);
+	int			sqlerrcode = ERRCODE_FEATURE_NOT_SUPPORTED;
 
 	count_discovered(sub);
 	cdc_user_become_owner(sub, &user);
 	if (error == NULL)
-		error = try_to_add(sub, table, logged, copy && sub->copy_data);
+		error = try_to_add(sub, table, logged, copy && sub->copy_data, &sqlerrcode);
 	if (error != NULL)
 	{
 		ereport(WARNING,
 				(errmsg("new source table %s is not replicated by subscription \"%s\"",
 						cdc_from_utf8_copy(table->full_name), sub->name),
 				 errdetail("%s", error)));
-		add_in_error(sub, table, error);
+		add_in_error(sub, table, sqlerrcode, error);
 	}
 	cdc_user_restore(&user);
 	cdc_log(sub->name, "table", psprintf("new source table %s", cdc_from_utf8_copy(table->full_name)),
@@ -301,12 +308,15 @@ cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 	return error != NULL ? 'e' : copy && sub->copy_data ? 'i' : 'r';
 }
 
+/* The SQLSTATE of tables that cannot be read as they are now. */
+#define UNREADABLE	ERRCODE_FEATURE_NOT_SUPPORTED
+
 /* Whether the table is in state 'e' without a target and with that error. */
 static bool
 is_unreadable(const CdcSubscription *sub, const char *source_table, const char *error)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc.subscription_table"
+		"SELECT 1 FROM cdc_catalog.subscription_table"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
 		" AND state OPERATOR(pg_catalog.=) 'e' AND target IS NULL"
 		" AND last_error OPERATOR(pg_catalog.=) $3",
@@ -321,12 +331,13 @@ static bool
 release_target(const CdcSubscription *sub, const char *source_table, const char *error)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc.subscription_table SET state = 'e', last_error = $3, target = NULL,"
-		" state_since = pg_catalog.now()"
+		"UPDATE cdc_catalog.subscription_table SET state = 'e', last_error = $3, last_sqlstate = $4,"
+		" target = NULL, state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		3, {TEXTOID, TEXTOID, TEXTOID}
+		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
-	bool		found = cdc_spi_run(&stmt, sub->name, source_table, error) > 0;
+	bool		found = cdc_spi_run(&stmt, sub->name, source_table, error,
+									unpack_sql_state(UNREADABLE)) > 0;
 
 	cdc_catalog_changed();
 	return found;
@@ -339,15 +350,16 @@ cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, co
 	char	   *table = quote_literal_cstr(source_table);
 	CdcTableRow row;
 
+	error = cdc_bounded_text(error, CDC_TEXT_BOUND);
 	if (is_unreadable(sub, source_table, error))
 		return;
 	if (release_target(sub, source_table, error))
-		cdc_notify(sub->name, "table_error", source_table, error);
+		cdc_notify(sub->name, "table_error", source_table, unpack_sql_state(UNREADABLE));
 	else
 	{
 		memset(&row, 0, sizeof(row));
 		row.source_table = source_table;
-		insert_in_error(sub, &row, error);
+		insert_in_error(sub, &row, UNREADABLE, error);
 	}
 	cdc_log(sub->name, "table", psprintf("source table %s is left out", source_table), error);
 	ereport(WARNING,
@@ -363,9 +375,9 @@ void
 cdc_registry_remove(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmts[] = {
-		{"DELETE FROM cdc.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
-		{"DELETE FROM cdc.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
+		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}}
 	};
 	int			i;

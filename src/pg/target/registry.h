@@ -34,6 +34,7 @@ typedef struct CdcTableRow
 	bool		copy_data;
 	char		state;
 	const char *error;			/* or NULL */
+	int			sqlerrcode;		/* of the error */
 } CdcTableRow;
 
 extern bool cdc_registry_has(const CdcSubscription *sub, const char *source_table);

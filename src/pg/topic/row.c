@@ -23,6 +23,7 @@
 #include "pg/base/epoch.h"
 #include "pg/base/utf8.h"
 #include "pg/datum/convert.h"
+#include "pg/base/bounded_text.h"
 #include "pg/base/error.h"
 #include "pg/datum/json_text_in.h"
 #include "pg/datum/jsonb_view.h"
@@ -376,6 +377,7 @@ error_context(void *arg)
 	else
 		errcontext("foreign table \"%s\", message %s/%d@" INT64_FORMAT, row->table->name,
 				   row->message->topic, row->message->partition, (int64) row->message->offset);
+	cdc_bound_this_message();
 }
 
 static bool

@@ -81,7 +81,7 @@ typedef struct Child
 static List *children = NIL;
 
 #define UNFINISHED(worker) \
-	", (SELECT w.unfinished::pg_catalog.int8 FROM cdc.worker_start w" \
+	", (SELECT w.unfinished::pg_catalog.int8 FROM cdc_catalog.worker_start w" \
 	"    WHERE w.subscription OPERATOR(pg_catalog.=) s.name" \
 	"      AND w.worker OPERATOR(pg_catalog.=) '" worker "')"
 
@@ -90,10 +90,10 @@ read_wanted(void)
 {
 	static CdcStatement stmt = {
 		"SELECT s.id, s.name, s.owner::pg_catalog.text,"
-		" EXISTS (SELECT 1 FROM cdc.publication p"
+		" EXISTS (SELECT 1 FROM cdc_catalog.publication p"
 		"          WHERE p.subscription OPERATOR(pg_catalog.=) s.name AND p.enabled)"
 		UNFINISHED("pull") UNFINISHED("apply") UNFINISHED("publish")
-		" FROM cdc.subscription s"
+		" FROM cdc_catalog.subscription s"
 		" WHERE s.enabled ORDER BY s.id",
 		0, {0}
 	};
@@ -233,7 +233,8 @@ complain(Child *c, const char *trouble)
 					cdc_worker_kind_name(c->kind), c->name, trouble)));
 	if (cdc_background_transaction())
 	{
-		cdc_failure_record(c->name, cdc_worker_kind_name(c->kind), trouble);
+		cdc_failure_record(c->name, cdc_worker_kind_name(c->kind),
+						   ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, trouble);
 		cdc_background_commit();
 	}
 	MemoryContextSwitchTo(caller);
@@ -385,7 +386,7 @@ brake(Child *c, const Wanted *w, bool runs)
 			(errmsg("%s worker of subscription \"%s\": %s", cdc_worker_kind_name(c->kind), c->name, text)));
 	if (cdc_background_transaction())
 	{
-		cdc_failure_record(c->name, cdc_worker_kind_name(c->kind), text);
+		cdc_failure_record(c->name, cdc_worker_kind_name(c->kind), ERRCODE_CRASH_SHUTDOWN, text);
 		cdc_background_commit();
 	}
 	MemoryContextSwitchTo(caller);

@@ -275,9 +275,9 @@ write_down(const ErrorData *edata)
 	{
 		EmitErrorReport();
 		logged = true;
-		cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind), text);
+		cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind), edata->sqlerrcode, text);
 		if (my_kind == CDC_WORKER_PULL)
-			cdc_pull_failed(sub, text);
+			cdc_pull_failed(sub, edata->sqlerrcode, text);
 	}
 	cdc_background_commit();
 	return sub != NULL;
