@@ -56,6 +56,27 @@ sqlstate_of_status(CdcStatus status)
 	return ERRCODE_INTERNAL_ERROR;
 }
 
+bool
+cdc_sqlstate_is_passing(int sqlstate)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case MAKE_SQLSTATE('0', '8', '0', '0', '0'):	/* connection */
+		case MAKE_SQLSTATE('2', '5', '0', '0', '0'):	/* transaction, e.g. a read-only one */
+		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* deadlock, serialization */
+		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* memory, disk, connections */
+		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancel, shutdown */
+		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* system calls */
+			return true;
+		case MAKE_SQLSTATE('X', 'X', '0', '0', '0'):
+			/* corruption has to be mended, and is not the source table's */
+			return sqlstate == ERRCODE_DATA_CORRUPTED || sqlstate == ERRCODE_INDEX_CORRUPTED;
+		default:
+			return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_OBJECT_IN_USE ||
+				sqlstate == ERRCODE_FDW_ERROR;
+	}
+}
+
 /*
  * A text in the database's encoding.  It may end inside a character, where it
  * was cut to its buffer's size, or hold bytes that the source sent: reporting an

@@ -142,6 +142,8 @@ static const CdcOption options[] = {
 	"Bytes of one source transaction that are kept in memory; more go to a temporary file"},
 	{SCOPE_SUBSCRIPTION, "apply_memory_limit", TYPE_BYTES, "48MB", 1 * KB, 1024 * MB, NULL, false, SUBS(apply_memory_limit),
 	"Bytes of rows that apply collects before it writes them; half as much again may go into looking ahead"},
+	{SCOPE_SUBSCRIPTION, "max_new_tables", TYPE_INT, "1000", 4, 1000000, NULL, false, SUBS(max_new_tables),
+	"Tables that one transaction may register as new; a pull worker commits after a quarter of them. Each takes about five locks of the server, see max_locks_per_transaction"},
 	{SCOPE_SUBSCRIPTION, "synchronous_commit", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(synchronous_commit),
 	"Whether workers wait for the disk at commit; off loses nothing, as position and events are lost or kept together"},
 	{SCOPE_SUBSCRIPTION, "zero_date", TYPE_CHOICE, "null", 0, 0, zero_date_words, false, SUBS(zero_date),
