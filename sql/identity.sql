@@ -145,8 +145,9 @@ SELECT count(*) FROM cdc.subscription WHERE name = 'idn';
 ROLLBACK;
 SELECT count(*) FROM cdc.subscription WHERE name = 'idn';
 DROP SCHEMA idn_x, idn_moved CASCADE;
-SELECT (SELECT count(*) FROM cdc_catalog.subscription) + (SELECT count(*) FROM cdc_catalog.subscription_identity)
-     + (SELECT count(*) FROM cdc_catalog.subscription_table) AS rows_left;
+SELECT (SELECT count(*) FROM cdc_catalog.subscription WHERE name = 'idn')
+     + (SELECT count(*) FROM cdc_catalog.subscription_identity WHERE subscription = 'idn')
+     + (SELECT count(*) FROM cdc_catalog.subscription_table WHERE subscription = 'idn') AS rows_left;
 SELECT kind, message, detail FROM cdc.log WHERE subscription = 'idn' AND detail IS NOT NULL ORDER BY at, message;
 
 -- Dropped where nobody saw it (no event triggers): found at the next use.

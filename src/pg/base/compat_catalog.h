@@ -22,6 +22,13 @@
 #define table_close(rel, lockmode)		heap_close(rel, lockmode)
 #endif
 
+/* Opening a relation that may be gone; Greenplum can do so without waiting. */
+#if CDC_GREENPLUM
+#define CDC_TRY_RELATION_OPEN(relid, lockmode)	try_relation_open((relid), (lockmode), false)
+#else
+#define CDC_TRY_RELATION_OPEN(relid, lockmode)	try_relation_open((relid), (lockmode))
+#endif
+
 /* A descriptor's attributes became an array of structs in 11. */
 #if PG_VERSION_NUM < 110000
 #define TupleDescAttr(tupdesc, i)		((tupdesc)->attrs[(i)])

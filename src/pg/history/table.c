@@ -380,7 +380,7 @@ check_rights(const CdcSubscription *sub, Relation rel, bool writes)
 Relation
 cdc_history_table_open(const CdcSubscription *sub, LOCKMODE lockmode)
 {
-	Relation	rel = try_relation_open(sub->history, lockmode);
+	Relation	rel = CDC_TRY_RELATION_OPEN(sub->history, lockmode);
 
 	if (rel == NULL)
 		ereport(ERROR,

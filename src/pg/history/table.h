@@ -14,7 +14,7 @@
 
 #include "pg/base/compat.h"
 #include "pg/catalog/subscription.h"
-#include "storage/lockdefs.h"
+#include "storage/lock.h"
 #include "utils/relcache.h"
 
 typedef enum CdcHistoryColumn

@@ -12,11 +12,11 @@
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #include "pg/base/compat_value.h"
 #include "pg/catalog/tables.h"
 #include "pg/catalog/changes.h"
+#include "pg/target/lock.h"
 
 /* "subscription id:database.table"; MySQL's names have 64 characters at most. */
 #define CACHE_KEY_SIZE	(12 + 2 * 64 * 4 + 2)
@@ -53,13 +53,6 @@ invalidate_relation(Datum arg, Oid relid)
 			entry->mapping->stale = true;
 }
 
-/* System cache callback: names have a schema in them. */
-static void
-invalidate_names(Datum arg, int cacheid, uint32 hashvalue)
-{
-	invalidate_relation(arg, InvalidOid);
-}
-
 /* Makes the cache and listens for changes of relations. */
 static void
 init_cache(void)
@@ -74,7 +67,6 @@ init_cache(void)
 	cache = hash_create("cdc_ingest targets", 64, &ctl,
 						HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(invalidate_relation, (Datum) 0);
-	CacheRegisterSyscacheCallback(NAMESPACEOID, invalidate_names, (Datum) 0);
 }
 
 /* The source table's row of cdc.subscription_table; NULL: there is none. */
@@ -199,9 +191,13 @@ get_mapping(const CdcSubscription *sub, const char *source_table, size_t len, in
 	{
 		Oid			relid = entry->mapping->target->relid;
 
-		LockRelationOid(relid, writes ? RowExclusiveLock : AccessShareLock);
-		if (!writes)
+		if (writes)
+			cdc_lock_target(relid, RowExclusiveLock);
+		else
+		{
+			LockRelationOid(relid, AccessShareLock);
 			UnlockRelationOid(relid, AccessShareLock);
+		}
 	}
 	drop_outdated(entry, run);
 	if (entry->mapping == NULL)

@@ -15,12 +15,15 @@
 #include "utils/rel.h"
 
 #include "core/geometry.h"
+#include "storage/lmgr.h"
+
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/target/claim.h"
 #include "pg/schema/versions.h"
 #include "pg/target/hint.h"
+#include "pg/target/lock.h"
 
 /* ------------------------------------------------------------------------
  * Columns
@@ -316,8 +319,16 @@ open_target(const CdcSubscription *sub, const CdcMappingSpec *spec, LOCKMODE loc
 	Relation	rel;
 
 	if (!OidIsValid(spec->target_oid))
-		return table_openrv(makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target)), lockmode);
-	rel = try_relation_open(spec->target_oid, lockmode);
+	{
+		RangeVar   *target = makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target));
+		Oid			relid = RangeVarGetRelid(target, NoLock, true);
+
+		if (OidIsValid(relid))
+			cdc_lock_target(relid, lockmode);
+		return table_openrv(target, lockmode);
+	}
+	cdc_lock_target(spec->target_oid, lockmode);
+	rel = CDC_TRY_RELATION_OPEN(spec->target_oid, lockmode);
 	if (rel == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -352,6 +363,9 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 		cdc_target_check(mapping->target, sub);
 		announce_slow_target(mapping->target, sub);
 	}
+	/* opening it locked it twice */
 	table_close(rel, writes ? NoLock : lockmode);
+	if (!writes)
+		UnlockRelationOid(mapping->target->relid, lockmode);
 	return mapping;
 }

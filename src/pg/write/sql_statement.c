@@ -157,24 +157,29 @@ append_source(StringInfo sql, const CdcTarget *target, const CdcPresence *presen
 	appendStringInfoString(sql, ")");
 }
 
-/* That the key of a row t of the target is the parameters': "t.id = s.c1 AND ...". */
+/*
+ * That the key of a row t of the target is the parameters': "t.id = s.c1 AND ...".  With
+ * nulls a NULL is a value like others, as it is for the keys that are collected.
+ */
 static void
 append_key_condition(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-					 const CdcPresence *presence)
+					 const CdcPresence *presence, bool nulls)
 {
 	int			i;
 
 	for (i = 0; i < target->nkey; i++)
 	{
 		int			column = target->key[i].column;
+		const char *name = psprintf("t.%s", quote_identifier(target->columns[column].name));
 		StringInfoData value;
 
 		initStringInfo(&value);
 		append_value(&value, &target->columns[column], kind,
 					 parameter_number(target, column, kind, presence));
-		appendStringInfoString(sql, i > 0 ? " AND " : "");
-		append_equality(sql, target, column,
-						psprintf("t.%s", quote_identifier(target->columns[column].name)), value.data);
+		appendStringInfo(sql, "%s%s", i > 0 ? " AND " : "", nulls ? "(" : "");
+		append_equality(sql, target, column, name, value.data);
+		if (nulls)
+			appendStringInfo(sql, " OR %s IS NULL AND (%s) IS NULL)", name, value.data);
 	}
 }
 
@@ -265,7 +270,7 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence 
 
 bool
 cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-				  const CdcPresence *presence)
+				  const CdcPresence *presence, bool nulls)
 {
 	switch (kind)
 	{
@@ -273,7 +278,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 			appendStringInfo(sql, "DELETE FROM %s AS t USING ", target->name);
 			append_source(sql, target, presence);
 			appendStringInfoString(sql, " WHERE ");
-			append_key_condition(sql, target, kind, presence);
+			append_key_condition(sql, target, kind, presence, nulls);
 			break;
 		case SQL_UPDATE:
 		case SQL_REPLACE:
@@ -283,7 +288,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 			appendStringInfoString(sql, " FROM ");
 			append_source(sql, target, presence);
 			appendStringInfoString(sql, " WHERE ");
-			append_key_condition(sql, target, kind, presence);
+			append_key_condition(sql, target, kind, presence, nulls);
 			break;
 		case SQL_INSERT_MISSING:
 		case SQL_INSERT:
@@ -297,7 +302,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 				break;
 			appendStringInfo(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS t WHERE ",
 							 target->name);
-			append_key_condition(sql, target, kind, presence);
+			append_key_condition(sql, target, kind, presence, nulls);
 			appendStringInfoChar(sql, ')');
 			break;
 		case SQL_TAKE:
@@ -308,7 +313,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 			break;
 		case SQL_FETCH:
 			appendStringInfo(sql, "SELECT * FROM %s AS t WHERE ", target->name);
-			append_key_condition(sql, target, kind, presence);
+			append_key_condition(sql, target, kind, presence, nulls);
 			appendStringInfoString(sql, " LIMIT 1");
 			break;
 	}

@@ -13,9 +13,10 @@
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
-#include "pg/write/heap_internal.h"
+#include "pg/target/lock.h"
 #include "pg/target/trigger.h"
 #include "pg/catalog/spi.h"
+#include "pg/write/heap_internal.h"
 
 /* Whether the table has to be emptied row by row, past the triggers that a replica passes over. */
 static bool
@@ -39,6 +40,7 @@ cdc_truncate_target(CdcWork *work, CdcTargetRun *run)
 	bool		directly = is_emptied_directly(run, rel);
 	bool		truncate;
 	CdcWriterUser user;
+	CdcLockWait wait;
 
 	cdc_writer_begin(run, &user);
 	truncate = (kind == RELKIND_RELATION || kind == CDC_RELKIND_PARTITIONED) &&
@@ -51,8 +53,13 @@ cdc_truncate_target(CdcWork *work, CdcTargetRun *run)
 		cdc_heap_delete_all(work, run);
 	else
 #endif
+	{
+		cdc_lock_wait_begin(&wait, target->relid, " to empty it, as the source did",
+							truncate ? CDC_EXCLUSIVE_WAIT_MS : 0);
 		cdc_spi_command(truncate ?
 						psprintf("TRUNCATE TABLE %s%s", CDC_TRUNCATE_SCOPE(kind), target->name) :
 						psprintf("DELETE FROM %s", target->name));
+		cdc_lock_wait_end(&wait);
+	}
 	cdc_writer_end(&user);
 }
