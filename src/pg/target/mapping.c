@@ -11,12 +11,11 @@
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
 #include "core/geometry.h"
-#include "storage/lmgr.h"
-
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
