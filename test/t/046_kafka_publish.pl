@@ -228,7 +228,10 @@ subtest 'other envelopes as rows and for Elasticsearch' => sub {
 	$cluster->call('create_subscription', name => 'docs', server => 'bus', topics => ['docs'], format => 'json', history => 'docs_history', enabled => \'false');
 	is($cluster->value("SELECT cdc.pull('$_')"), $_ eq 'env' ? 9 : 3, "$_: pulled") for qw(env docs);
 	$kafka->create_topic($_, 1) for qw(row.d.dz row.c.t row.P.S.T row.m.w row.docs es.all env.docs);
+	$cluster->dbh->begin_work;
 	is($cluster->value(q{SELECT cdc.publish('env', 'bus', 'row.${database}.${table}', format => 'json', name => 'rows')}), 9, 'published as rows');
+	is($cluster->value(q{SELECT count(*) FROM pg_locks WHERE relation = 'dz'::regclass AND pid = pg_backend_pid()}), 0, 'no lock on the target is left');
+	$cluster->dbh->commit;
 	is($cluster->value(q{SELECT cdc.publish('docs', 'bus', 'row.${table}', format => 'json', name => 'docs')}), 3, 'documents, too');
 	my $is = sub {
 		my ($topic, @expected) = @_;
