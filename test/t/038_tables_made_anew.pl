@@ -58,7 +58,7 @@ for my $flavour (qw(mariadb mysql56 mysql97))
 		# a target that was there before its source table
 		$cluster->do("CREATE TABLE $flavour.late (id int PRIMARY KEY, v varchar(20))", "INSERT INTO $flavour.late VALUES (1, 'mine')");
 		$follow->("CREATE TABLE shop.late $columns", q{INSERT INTO shop.late VALUES (2, 'new')});
-		is($rows->('late'), '1:mine 2:new', 'the first CREATE TABLE of a table empties nothing');
+		is($rows->('late'), '1:mine', 'the first CREATE TABLE of a table empties nothing, and takes no table with rows');
 
 		# a copy that has what the stream brings later
 		$source->do(q{INSERT INTO shop.keyless VALUES ('old')}, 'TRUNCATE shop.keyless', q{INSERT INTO shop.keyless VALUES ('x'), ('x')});
