@@ -318,12 +318,20 @@ no_room(CdcError *err)
 	return cdc_error(err, CDC_ERR_LIMIT, "text needs more memory than a row may take");
 }
 
+/* A text in the converter's character set. */
+typedef struct SourceText
+{
+	const uint8_t *data;
+	size_t		len;
+	size_t		ascii;			/* length of the run of ASCII at its front */
+} SourceText;
+
 static CdcStatus
-not_valid(const CdcCharsetConverter *converter, const uint8_t *data, size_t at, CdcError *err)
+not_valid(const CdcCharsetConverter *converter, const SourceText *text, size_t at, CdcError *err)
 {
 	cdc_error(err, CDC_ERR_CORRUPT, "text is not valid %s", converter->name->charset);
 	cdc_error_detail(err, "The byte 0x%02x at offset %zu cannot be converted.",
-					 (unsigned) data[at], at);
+					 (unsigned) text->data[at], at);
 	return CDC_ERR_CORRUPT;
 }
 
@@ -346,20 +354,23 @@ put_character(char *p, uint32_t c)
 	return p;
 }
 
+/* Converts a text of a single-byte character set by the converter's table. */
 static CdcStatus
-convert_single(const CdcCharsetConverter *converter, const uint8_t *data, size_t len, size_t run,
-			   CdcArena *arena, CdcString *result, CdcError *err)
+convert_single(const CdcCharsetConverter *converter, const SourceText *text, CdcArena *arena,
+			   CdcString *result, CdcError *err)
 {
+	const uint8_t *data = text->data;
+	size_t		len = text->len;
 	size_t		need = len;
 	char	   *out,
 			   *p;
 
-	for (size_t i = run; i < len; i++)
+	for (size_t i = text->ascii; i < len; i++)
 	{
 		uint16_t	c = converter->table[data[i]];
 
 		if (c == UNDEFINED)
-			return not_valid(converter, data, i, err);
+			return not_valid(converter, text, i, err);
 		need += c < 0x80 ? 0 : c < 0x800 ? 1 : 2;
 	}
 	out = p = cdc_arena_alloc(arena, need);
@@ -411,19 +422,27 @@ find_exception(const CdcCharsetConverter *converter, uint32_t code)
 	return NULL;
 }
 
-/* Converts data[0..len) by iconv, and moves *p. */
-static CdcStatus
-convert_piece(CdcCharsetConverter *converter, const uint8_t *text, const uint8_t *data, size_t len,
-			  char **p, size_t *room, CdcError *err)
+/* Where converted text is written next, and how many bytes are left there. */
+typedef struct Output
 {
-	char	   *in = (char *) data;
+	char	   *p;
+	size_t		room;
+} Output;
+
+/* Converts the bytes from..to-1 of the text by iconv and appends the result to the output. */
+static CdcStatus
+convert_piece(CdcCharsetConverter *converter, const SourceText *text, size_t from, size_t to,
+			  Output *out, CdcError *err)
+{
+	char	   *in = (char *) text->data + from;
+	size_t		len = to - from;
 
 	iconv(converter->cd, NULL, NULL, NULL, NULL);
-	if (len > 0 && iconv(converter->cd, &in, &len, p, room) == (size_t) -1)
+	if (len > 0 && iconv(converter->cd, &in, &len, &out->p, &out->room) == (size_t) -1)
 	{
 		if (errno == E2BIG)
 			return cdc_error(err, CDC_ERR_INTERNAL, "text grows more than expected in UTF-8");
-		return not_valid(converter, text, (size_t) ((const uint8_t *) in - text), err);
+		return not_valid(converter, text, (size_t) ((const uint8_t *) in - text->data), err);
 	}
 	return CDC_OK;
 }
@@ -432,27 +451,26 @@ CdcStatus
 cdc_charset_to_utf8(CdcCharsetConverter *converter, const uint8_t *data, size_t len, CdcArena *arena,
 			CdcString *result, CdcError *err)
 {
+	SourceText	text = {data, len, converter->ascii ? ascii_run(data, len) : 0};
 	/* no character set here makes more than 4 bytes of UTF-8 out of one byte */
-	size_t		room = len * 4;
-	size_t		run = converter->ascii ? ascii_run(data, len) : 0;
+	Output		out = {NULL, len * 4};
 	size_t		done = 0;
-	char	   *out,
-			   *p;
+	char	   *start;
 	CdcStatus	st;
 
-	if (run == len)
+	if (text.ascii == len)
 	{
 		result->data = (const char *) data;
 		result->len = len;
 		return CDC_OK;
 	}
 	if (converter->name->max_bytes == 1)
-		return convert_single(converter, data, len, run, arena, result, err);
-	out = p = cdc_arena_alloc(arena, room + 1);
-	if (out == NULL)
+		return convert_single(converter, &text, arena, result, err);
+	out.p = start = cdc_arena_alloc(arena, out.room + 1);
+	if (start == NULL)
 		return no_room(err);
 
-	/* characters that iconv has otherwise divide the text into pieces */
+	/* characters that iconv converts otherwise than the servers divide the text into pieces */
 	for (size_t i = 0, n; converter->exceptions != NULL && i < len; i += n)
 	{
 		const CdcCharsetException *e;
@@ -466,20 +484,20 @@ cdc_charset_to_utf8(CdcCharsetConverter *converter, const uint8_t *data, size_t 
 		if (e == NULL)
 			continue;
 		if (e->character == 0)
-			return not_valid(converter, data, i, err);
-		st = convert_piece(converter, data, data + done, i - done, &p, &room, err);
+			return not_valid(converter, &text, i, err);
+		st = convert_piece(converter, &text, done, i, &out, err);
 		if (st != CDC_OK)
 			return st;
-		before = p;
-		p = put_character(p, e->character + (code - e->first));
-		room -= (size_t) (p - before);
+		before = out.p;
+		out.p = put_character(out.p, e->character + (code - e->first));
+		out.room -= (size_t) (out.p - before);
 		done = i + n;
 	}
-	st = convert_piece(converter, data, data + done, len - done, &p, &room, err);
+	st = convert_piece(converter, &text, done, len, &out, err);
 	if (st != CDC_OK)
 		return st;
-	result->data = out;
-	result->len = (size_t) (p - out);
+	result->data = start;
+	result->len = (size_t) (out.p - start);
 	return CDC_OK;
 }
 

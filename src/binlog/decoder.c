@@ -365,8 +365,7 @@ feed_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	CdcStatementKind kind;
 	CdcStatus	st;
 
-	st = cdc_query_parse(&query, &decoder->format, event, len,
-						 event[4] == CDC_EV_MARIA_QUERY_COMPRESSED, &decoder->scratch, err);
+	st = cdc_query_parse(&query, &decoder->format, event, len, &decoder->scratch, err);
 	if (st != CDC_OK)
 		return st;
 	kind = cdc_statement_kind(&query, NULL);

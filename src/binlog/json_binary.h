@@ -75,11 +75,11 @@ extern CdcStatus cdc_json_binary_emit(const uint8_t *data, size_t len, struct Cd
 									  CdcError *err);
 
 /*
- * Applies the differences of a partial update, diff[0..diff_len), to a document.
- * *result is a document in memory of the arena.
+ * Applies diff, the list of differences of a partial update, to a document.  *result
+ * becomes the changed document, in memory of the arena.  Fails where diff is malformed
+ * or does not fit the document (CDC_ERR_CORRUPT), and at the arena's limit.
  */
-extern CdcStatus cdc_json_apply_diff(const uint8_t *data, size_t len, const uint8_t *diff,
-									 size_t diff_len, CdcArena *arena, CdcString *result,
-									 CdcError *err);
+extern CdcStatus cdc_json_apply_diff(CdcString document, CdcString diff, CdcArena *arena,
+									 CdcString *result, CdcError *err);
 
 #endif							/* CDC_BINLOG_JSON_BINARY_H */

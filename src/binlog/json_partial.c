@@ -527,8 +527,8 @@ write_node(const Node *node, uint8_t *out)
 }
 
 CdcStatus
-cdc_json_apply_diff(const uint8_t *data, size_t len, const uint8_t *diff, size_t diff_len,
-					CdcArena *arena, CdcString *result, CdcError *err)
+cdc_json_apply_diff(CdcString document, CdcString diff, CdcArena *arena, CdcString *result,
+					CdcError *err)
 {
 	Patcher		p = {arena, err};
 	Node		root;
@@ -537,8 +537,8 @@ cdc_json_apply_diff(const uint8_t *data, size_t len, const uint8_t *diff, size_t
 	CdcStatus	st;
 
 	memset(&root, 0, sizeof(root));
-	st = cdc_jb_root(data, len, &root.raw, err);
-	cdc_reader_init(&r, diff, diff_len);
+	st = cdc_jb_root((const uint8_t *) document.data, document.len, &root.raw, err);
+	cdc_reader_init(&r, (const uint8_t *) diff.data, diff.len);
 	while (st == CDC_OK && cdc_reader_left(&r) > 0)
 	{
 		int			operation = (int) cdc_read_le(&r, 1);
@@ -581,6 +581,7 @@ cdc_decode_json_diff(CdcRowReader *r, const CdcColumnPlan *plan, const CdcValue 
 {
 	const uint8_t *diff;
 	size_t		len;
+	CdcString	document;
 	CdcString	result;
 	CdcStatus	st;
 
@@ -597,8 +598,9 @@ cdc_decode_json_diff(CdcRowReader *r, const CdcColumnPlan *plan, const CdcValue 
 	}
 	if (before->kind != CDC_JSON)
 		return cdc_error(r->err, CDC_ERR_CORRUPT, "partial JSON update of what is no document");
-	st = cdc_json_apply_diff(before->u.json.data, before->u.json.len, diff, len,
-							 r->arena, &result, r->err);
+	document = (CdcString) {(const char *) before->u.json.data, before->u.json.len};
+	st = cdc_json_apply_diff(document, (CdcString) {(const char *) diff, len}, r->arena, &result,
+							 r->err);
 	if (st != CDC_OK)
 		return st;
 	value->kind = CDC_JSON;

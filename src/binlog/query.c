@@ -173,7 +173,7 @@ read_status_variable(CdcQuery *query, CdcReader *r)
 
 CdcStatus
 cdc_query_parse(CdcQuery *query, const CdcFormat *format, const uint8_t *event, size_t len,
-				bool compressed, CdcBuf *scratch, CdcError *err)
+				CdcBuf *scratch, CdcError *err)
 {
 	CdcReader	r;
 	CdcReader	status;
@@ -214,7 +214,7 @@ cdc_query_parse(CdcQuery *query, const CdcFormat *format, const uint8_t *event, 
 
 	query->sql.len = cdc_reader_left(&r);
 	query->sql.data = (const char *) cdc_read_bytes(&r, query->sql.len);
-	if (compressed)
+	if (event[4] == CDC_EV_MARIA_QUERY_COMPRESSED)
 	{
 		CdcStatus	st;
 

@@ -54,13 +54,14 @@ typedef enum CdcStatementKind
 } CdcStatementKind;
 
 /*
- * Parses a Query event (also: Execute_load_query, whose longer post-header is
- * skipped) without checksum.  scratch takes the text of MariaDB's compressed
- * form (compressed = true).
+ * Parses a Query event or its compressed form of MariaDB (also: Execute_load_query,
+ * whose longer post-header is skipped) without checksum; len is at least that of a
+ * header.  scratch takes the text of the compressed form, and may be NULL for events
+ * of another type.
  */
 extern CdcStatus cdc_query_parse(CdcQuery *query, const CdcFormat *format,
-								 const uint8_t *event, size_t len, bool compressed,
-								 CdcBuf *scratch, CdcError *err);
+								 const uint8_t *event, size_t len, CdcBuf *scratch,
+								 CdcError *err);
 
 /*
  * Says what kind of statement it is.  *rest (may be NULL) is set behind the

@@ -230,9 +230,7 @@ group_query(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, C
 	CdcStatementKind kind;
 	CdcStatus	st;
 
-	st = cdc_query_parse(&query, &stream->format, data, len,
-						 stream->h.type == CDC_EV_MARIA_QUERY_COMPRESSED,
-						 &stream->scratch, err);
+	st = cdc_query_parse(&query, &stream->format, data, len, &stream->scratch, err);
 	if (cdc_failed(st))
 		return st;
 	kind = cdc_statement_kind(&query, &rest);
@@ -369,7 +367,7 @@ payload_event(CdcStream *stream, uint8_t type, uint16_t flags, PayloadEnd *found
 		CdcQuery	query;
 		CdcStatementKind kind;
 
-		st = cdc_query_parse(&query, &stream->format, event, len, false, NULL, err);
+		st = cdc_query_parse(&query, &stream->format, event, len, NULL, err);
 		if (cdc_failed(st))
 			return st;
 		kind = cdc_statement_kind(&query, NULL);
@@ -467,7 +465,7 @@ group_load(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, Cd
 
 	if (stream->h.type == CDC_EV_EXECUTE_LOAD_QUERY)
 	{
-		st = cdc_query_parse(&query, &stream->format, data, len, false, NULL, err);
+		st = cdc_query_parse(&query, &stream->format, data, len, NULL, err);
 		if (cdc_failed(st))
 			return st;
 	}

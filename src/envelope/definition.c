@@ -41,10 +41,21 @@ check_type(CdcArena *arena, const CdcDoc *value, CdcEnvelopeColumn *column)
 		column_by_value(value);
 }
 
-static CdcStatus
-describe(CdcArena *arena, CdcEnvelope *env, const CdcEnvelopeFormat *format, CdcString name,
-		 const CdcDoc *value, const CdcDoc *field, CdcEnvelopeColumn *column, CdcError *err)
+/* Making out the columns of one message. */
+typedef struct Definition
 {
+	CdcArena   *arena;
+	CdcEnvelope *env;
+	const CdcEnvelopeFormat *format;
+	CdcError   *err;
+} Definition;
+
+/* Fills column from its name, its value in the row, and the field of the schema. */
+static CdcStatus
+describe(const Definition *d, CdcString name, const CdcDoc *value, const CdcDoc *field,
+		 CdcEnvelopeColumn *column)
+{
+	const CdcEnvelope *env = d->env;
 	CdcStatus	st = CDC_OK;
 	CdcCell		cell;
 	int			i;
@@ -53,27 +64,27 @@ describe(CdcArena *arena, CdcEnvelope *env, const CdcEnvelopeFormat *format, Cdc
 	memset(&cell, 0, sizeof(cell));
 	cell.name = name;
 	cell.value = *value;
-	column->name = cdc_arena_string(arena, name);
+	column->name = cdc_arena_string(d->arena, name);
 	if (column->name == NULL)
-		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
+		return cdc_error(d->err, CDC_ERR_NOMEM, "out of memory for a definition");
 	column->column_type = column_by_value(value);
 	column->nullable = true;
 	column->pk = -1;
 	for (i = 0; i < env->nkey; i++)
 		if (env->key[i].len == name.len && memcmp(env->key[i].data, name.data, name.len) == 0)
 			column->pk = i;
-	if (format->column != NULL)
-		st = format->column(arena, env, field, &cell, column, err);
+	if (d->format->column != NULL)
+		st = d->format->column(d->arena, d->env, field, &cell, column, d->err);
 	if (st == CDC_OK)
-		check_type(arena, value, column);
+		check_type(d->arena, value, column);
 	return st;
 }
 
 /* Columns of the image, and those of the key that it lacks. */
 static CdcStatus
-describe_row(CdcArena *arena, CdcEnvelope *env, const CdcEnvelopeFormat *format,
-			 const CdcImage *image, CdcEnvelopeColumn **columns, int *n, CdcError *err)
+describe_row(const Definition *d, const CdcImage *image, CdcEnvelopeColumn **columns, int *n)
 {
+	const CdcEnvelope *env = d->env;
 	size_t		max = (size_t) env->nkey + 1;
 	CdcImageIter iter;
 	CdcString	name;
@@ -84,18 +95,17 @@ describe_row(CdcArena *arena, CdcEnvelope *env, const CdcEnvelopeFormat *format,
 
 	if (image->values.type != CDC_DOC_NULL)
 		max += image->values.ops->count(&image->values);
-	*columns = cdc_arena_alloc(arena, sizeof(CdcEnvelopeColumn) * max);
+	*columns = cdc_arena_alloc(d->arena, sizeof(CdcEnvelopeColumn) * max);
 	if (*columns == NULL)
-		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
+		return cdc_error(d->err, CDC_ERR_NOMEM, "out of memory for a definition");
 	cdc_image_begin(env, image, &iter);
 	while (st == CDC_OK && (size_t) *n < max && cdc_image_next(&iter, &name, &value, &field))
-		st = describe(arena, env, format, name, &value, &field, &(*columns)[(*n)++], err);
+		st = describe(d, name, &value, &field, &(*columns)[(*n)++]);
 	cdc_doc_set_null(&field);
 	for (i = 0; st == CDC_OK && env->key_values != NULL && i < env->nkey && (size_t) *n < max; i++)
 	{
 		if (!cdc_image_find(image, env->key[i], &value))
-			st = describe(arena, env, format, env->key[i], &env->key_values[i], &field,
-						  &(*columns)[(*n)++], err);
+			st = describe(d, env->key[i], &env->key_values[i], &field, &(*columns)[(*n)++]);
 	}
 	return st;
 }
@@ -105,6 +115,7 @@ cdc_envelope_columns(CdcArena *arena, CdcEnvelope *env, CdcEnvelopeColumn **colu
 					 CdcError *err)
 {
 	const CdcEnvelopeFormat *format = cdc_envelope_format(env->format);
+	Definition	d = {arena, env, format, err};
 	CdcImage	after;
 	CdcImage	before;
 
@@ -128,6 +139,5 @@ cdc_envelope_columns(CdcArena *arena, CdcEnvelope *env, CdcEnvelopeColumn **colu
 	memset(&after, 0, sizeof(after));
 	memset(&before, 0, sizeof(before));
 	format->images(env, 0, &after, &before);
-	return describe_row(arena, env, format, env->op == CDC_OP_DELETE ? &before : &after, columns, n,
-						err);
+	return describe_row(&d, env->op == CDC_OP_DELETE ? &before : &after, columns, n);
 }

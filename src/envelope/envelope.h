@@ -160,18 +160,29 @@ typedef struct CdcColumnHint
 	bool		duration;		/* CDC_HINT_TIME: surely no time of a day */
 } CdcColumnHint;
 
-/* false: nothing is known of the column. */
-typedef bool (*CdcHintFunction) (void *arg, const char *name, size_t len, CdcColumnHint *hint);
+/* What the receiver knows of the columns. */
+typedef struct CdcHints
+{
+	/* fills *hint, or returns false when nothing is known of the column */
+	bool		(*find) (void *arg, const char *name, size_t len, CdcColumnHint *hint);
+	void	   *arg;
+} CdcHints;
+
+/* Where a row's images are written, each as an object. */
+typedef struct CdcRowSinks
+{
+	CdcSink    *data;			/* the row after the change, or before a delete */
+	CdcSink    *old;			/* former values of columns that changed; {} where the
+								 * message has none */
+} CdcRowSinks;
 
 /*
- * Writes the images of row (0 to nrows - 1) as objects into two sinks: data, the
- * row after the change, or before a delete; old, former values of columns that
- * changed, {} where none are told.  Columns that are not in data have not changed.
- * hint may be NULL.
+ * Writes the images of row (0 to nrows - 1).  Columns that are not in data have not
+ * changed.  hints may be NULL.  Memory comes from the arena.
  */
 extern CdcStatus cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row,
-									 CdcHintFunction hint, void *hint_arg,
-									 CdcSink *data, CdcSink *old, CdcError *err);
+									 const CdcHints *hints, const CdcRowSinks *sinks,
+									 CdcError *err);
 
 /*
  * Whether the "data" and "old" of Maxwell's message are what cdc_envelope_images()

@@ -15,8 +15,7 @@ typedef struct Writer
 	CdcArena   *arena;
 	CdcEnvelope *env;
 	const CdcEnvelopeFormat *format;
-	CdcHintFunction hint;
-	void	   *hint_arg;
+	const CdcHints *hints;		/* or NULL */
 	CdcError   *err;
 } Writer;
 
@@ -25,7 +24,8 @@ write_cell(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *f
 		   CdcSink *sink)
 {
 	CdcColumnHint hint = {CDC_HINT_NONE, -1, -1, 0, false};
-	bool		hinted = w->hint != NULL && w->hint(w->hint_arg, name.data, name.len, &hint);
+	bool		hinted = w->hints != NULL &&
+		w->hints->find(w->hints->arg, name.data, name.len, &hint);
 	CdcCell		cell;
 	CdcStatus	st;
 
@@ -145,10 +145,10 @@ write_old(const Writer *w, const CdcImage *after, const CdcImage *before, CdcSin
 }
 
 CdcStatus
-cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row, CdcHintFunction hint,
-					void *hint_arg, CdcSink *data, CdcSink *old, CdcError *err)
+cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row, const CdcHints *hints,
+					const CdcRowSinks *sinks, CdcError *err)
 {
-	Writer		w = {arena, env, cdc_envelope_format(env->format), hint, hint_arg, err};
+	Writer		w = {arena, env, cdc_envelope_format(env->format), hints, err};
 	CdcImage	after;
 	CdcImage	before;
 	CdcImage	none;
@@ -164,11 +164,11 @@ cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row, CdcHintFunction 
 	memset(&none, 0, sizeof(none));
 	w.format->images(env, row, &after, &before);
 	if (env->op == CDC_OP_DELETE)
-		st = write_data(&w, &before, &none, data);
+		st = write_data(&w, &before, &none, sinks->data);
 	else
-		st = write_data(&w, &after, &before, data);
+		st = write_data(&w, &after, &before, sinks->data);
 	if (st == CDC_OK)
-		st = write_old(&w, &after, env->op == CDC_OP_UPDATE ? &before : &none, old);
+		st = write_old(&w, &after, env->op == CDC_OP_UPDATE ? &before : &none, sinks->old);
 	if (st != CDC_OK && err->message[0] == '\0')
 		cdc_error(err, st, st == CDC_ERR_NOMEM ? "out of memory for a row" :
 				  "row is too large or nested too deeply");

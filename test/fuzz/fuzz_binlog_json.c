@@ -34,12 +34,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	{
 		CdcArena   *arena = cdc_arena_create((size_t) 256 << 20);
 		size_t		len = cdc_le16(data + 1);
+		CdcString	document;
+		CdcString	diff;
 		CdcString	result;
 
 		if (len > size - 3)
 			len = size - 3;
-		st = cdc_json_apply_diff(data + 3, len, data + 3 + len, size - 3 - len, arena,
-								 &result, &err);
+		document = (CdcString) {(const char *) data + 3, len};
+		diff = (CdcString) {(const char *) data + 3 + len, size - 3 - len};
+		st = cdc_json_apply_diff(document, diff, arena, &result, &err);
 		if (st == CDC_OK)
 			st = cdc_json_binary_emit((const uint8_t *) result.data, result.len, &t.sink, &err);
 		if (cdc_failed(st) && err.status != st)

@@ -59,15 +59,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 3)
 		return 0;
 	compressed = data[2] & 0x80;
-	format.post_header[CDC_EV_QUERY] = data[2] & 0x40 ? 26 : 13;
 	len += size - 3;
 	event = calloc(1, len);
-	event[4] = CDC_EV_QUERY;
+	event[4] = compressed ? CDC_EV_MARIA_QUERY_COMPRESSED : CDC_EV_QUERY;
+	format.post_header[event[4]] = data[2] & 0x40 ? 26 : 13;
 	event[CDC_EV_HEADER_LEN + 8] = data[2] & 0x3f;	/* length of the database's name */
 	memcpy(event + CDC_EV_HEADER_LEN + 11, data, 2);
 	memcpy(event + CDC_EV_HEADER_LEN + 13, data + 3, size - 3);
 
-	st = cdc_query_parse(&query, &format, event, len, compressed, &scratch, &err);
+	st = cdc_query_parse(&query, &format, event, len, &scratch, &err);
 	require(st == CDC_OK || (err.status == st && err.message[0] != '\0'));
 	if (st == CDC_OK)
 	{

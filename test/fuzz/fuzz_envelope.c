@@ -63,6 +63,7 @@ check_error(CdcStatus st, const CdcError *err)
 static void
 check_rows(CdcArena *arena, CdcEnvelope *env, const uint8_t *seed)
 {
+	CdcHints	hints = {hint, (void *) seed};
 	CdcJsonText text[4];
 
 	for (int i = 0; i < 4; i++)
@@ -74,10 +75,12 @@ check_rows(CdcArena *arena, CdcEnvelope *env, const uint8_t *seed)
 
 		for (int i = 0; i < 2; i++)
 		{
+			CdcRowSinks sinks = {&text[i * 2].sink, &text[i * 2 + 1].sink};
+
 			cdc_json_text_reset(&text[i * 2]);
 			cdc_json_text_reset(&text[i * 2 + 1]);
-			st[i] = cdc_envelope_images(arena, env, row, *seed % 4 == 3 ? NULL : hint, (void *) seed,
-										&text[i * 2].sink, &text[i * 2 + 1].sink, &err);
+			st[i] = cdc_envelope_images(arena, env, row, *seed % 4 == 3 ? NULL : &hints, &sinks,
+										&err);
 			if (st[i] != CDC_OK)
 				check_error(st[i], &err);
 		}

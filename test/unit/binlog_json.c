@@ -185,7 +185,8 @@ patched(int n, const int *operations, const char *const *paths, const char *cons
 		memcpy(diff + len, values[i], value_lens[i]);
 		len += value_lens[i];
 	}
-	*st = cdc_json_apply_diff(doc.bytes, doc.len, diff, len, arena, &result, &err);
+	*st = cdc_json_apply_diff((CdcString) {(const char *) doc.bytes, doc.len},
+							  (CdcString) {(const char *) diff, len}, arena, &result, &err);
 	if (*st == CDC_OK)
 	{
 		found = text_of((const uint8_t *) result.data, result.len, st);

@@ -31,7 +31,7 @@ parse(CdcQuery *query, const char *status, size_t len, CdcError *err)
 	copy = malloc(b.buf.len);
 	memcpy(copy, b.buf.data, b.buf.len);
 	format.post_header[CDC_EV_QUERY] = 13;
-	st = cdc_query_parse(query, &format, copy, b.buf.len, false, NULL, err);
+	st = cdc_query_parse(query, &format, copy, b.buf.len, NULL, err);
 	cdc_buf_free(&b.buf);
 	if (st == CDC_OK)
 	{

@@ -177,11 +177,16 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 
 	apply = cdc_run_begin(sub, NULL);
 	upto = choose_boundary(sub, &progress, &position, max_events, &result->more);
+	apply->stop_from = Max(position.barrier_seq, 1);
 	if (upto != 0)
 		cdc_run_scan(apply, progress.applied_seq, upto, NULL);
 	cdc_run_end(apply);
 	if (upto != 0)
-		store_outcome(apply, upto, &progress);
+	{
+		/* it may have ended at an earlier one */
+		result->more = result->more || apply->scan_upto < upto;
+		store_outcome(apply, apply->scan_upto, &progress);
+	}
 	result->events = apply->events;
 	result->counts = copy_counts(apply);
 	MemoryContextDelete(apply->work.cxt);

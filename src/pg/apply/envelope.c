@@ -102,6 +102,8 @@ cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data
 				 const JsonbContainer **old)
 {
 	const CdcEnvelope *env = &reader->env;
+	CdcHints	hints = {cdc_target_hint, reader->mapping};
+	CdcRowSinks sinks;
 	CdcError	err;
 
 	/* Maxwell's images mostly can be taken as they are; without "old" nothing has changed */
@@ -115,10 +117,10 @@ cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data
 	check_former_values(reader);
 	cdc_jsonb_writer_reset(reader->data);
 	cdc_jsonb_writer_reset(reader->old);
-	CDC_CHECK(cdc_envelope_images(reader->arena, &reader->env, row, cdc_target_hint,
-								  reader->mapping,
-								  cdc_jsonb_writer_sink(reader->data),
-								  cdc_jsonb_writer_sink(reader->old), &err), &err, NULL);
+	sinks.data = cdc_jsonb_writer_sink(reader->data);
+	sinks.old = cdc_jsonb_writer_sink(reader->old);
+	CDC_CHECK(cdc_envelope_images(reader->arena, &reader->env, row, &hints, &sinks, &err), &err,
+			  NULL);
 	*data = &cdc_jsonb_writer_finish(reader->data)->root;
 	*old = &cdc_jsonb_writer_finish(reader->old)->root;
 }

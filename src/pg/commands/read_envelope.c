@@ -103,6 +103,7 @@ put_rows(CdcArena *arena, CdcEnvelope *env, Tuplestorestate *store, TupleDesc de
 {
 	CdcJsonbWriter *data = cdc_jsonb_writer_create(CurrentMemoryContext);
 	CdcJsonbWriter *old = cdc_jsonb_writer_create(CurrentMemoryContext);
+	CdcRowSinks sinks = {cdc_jsonb_writer_sink(data), cdc_jsonb_writer_sink(old)};
 	CdcError	err;
 	int			row;
 
@@ -111,8 +112,7 @@ put_rows(CdcArena *arena, CdcEnvelope *env, Tuplestorestate *store, TupleDesc de
 		CHECK_FOR_INTERRUPTS();
 		cdc_jsonb_writer_reset(data);
 		cdc_jsonb_writer_reset(old);
-		CDC_CHECK(cdc_envelope_images(arena, env, row, NULL, NULL, cdc_jsonb_writer_sink(data),
-									  cdc_jsonb_writer_sink(old), &err), &err, NULL);
+		CDC_CHECK(cdc_envelope_images(arena, env, row, NULL, &sinks, &err), &err, NULL);
 		values[OUT_ROW_NUMBER] = Int32GetDatum(row + 1);
 		values[OUT_DATA] = JsonbPGetDatum(cdc_jsonb_writer_finish(data));
 		values[OUT_OLD] = JsonbPGetDatum(cdc_jsonb_writer_finish(old));

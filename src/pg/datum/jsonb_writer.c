@@ -72,17 +72,31 @@ append_text(CdcJsonbWriter *w, Bytes *b, const char *s, size_t len)
 
 /* ---- containers ---- */
 
+/* A container whose header and keys are written, but none of its values. */
+typedef struct Container
+{
+	char	   *start;
+	size_t		len;			/* of header, all JEntries and keys, in bytes */
+	size_t		keys_len;		/* of the keys alone */
+	JEntry	   *entries;		/* of the values */
+	int			nkeys;			/* children in front of the values: 0 in an array */
+} Container;
+
 /*
- * Writes the values behind what is in the container so far (pos bytes, total
- * of which are data) and their JEntries.  first: number of the first value
- * among the container's children.  Returns the container's length, or 0 when
- * it is too large.
+ * Writes the values of n items behind what is in the container so far, and their
+ * JEntries; order is that of an object's sorted keys, or NULL.  Returns the
+ * container's length, or 0 when it is too large.
  */
 static size_t
-put_values(CdcJsonbWriter *w, char *container, size_t pos, size_t total,
-		   JEntry *entries, const JsonItem *items, const uint32 *order, int n, int first)
+put_values(const CdcJsonbWriter *w, const Container *c, const JsonItem *items,
+		   const uint32 *order, int n)
 {
 	const char *values = w->values.data;
+	char	   *container = c->start;
+	JEntry	   *entries = c->entries;
+	size_t		pos = c->len;
+	size_t		total = c->keys_len;
+	int			first = c->nkeys;
 	int			i;
 
 	for (i = 0; i < n; i++)
@@ -125,6 +139,7 @@ build_object(CdcJsonbWriter *w, const Level *level, const JsonItem *items, int n
 	const Shape *shape = cdc_jsonb_find_shape(w, slot, level, items, n);
 	JEntry	   *entries = (JEntry *) (dst + sizeof(uint32));
 	const uint32 *order;
+	Container	container;
 	size_t		keys_len;
 	int			nsorted;
 	char	   *data;
@@ -147,18 +162,18 @@ build_object(CdcJsonbWriter *w, const Level *level, const JsonItem *items, int n
 		cdc_jsonb_remember_shape(w, slot, level, items, n, nsorted);
 	}
 	*(uint32 *) dst = (uint32) nsorted | JB_FOBJECT;
-	return put_values(w, dst, (data - dst) + keys_len, keys_len, entries + nsorted,
-					  items, order, nsorted, nsorted);
+	container = (Container) {dst, (data - dst) + keys_len, keys_len, entries + nsorted, nsorted};
+	return put_values(w, &container, items, order, nsorted);
 }
 
 static size_t
 build_array(CdcJsonbWriter *w, const JsonItem *items, int n, uint32 flags, char *dst)
 {
 	JEntry	   *entries = (JEntry *) (dst + sizeof(uint32));
+	Container	container = {dst, sizeof(uint32) + n * sizeof(JEntry), 0, entries, 0};
 
 	*(uint32 *) dst = (uint32) n | flags;
-	return put_values(w, dst, sizeof(uint32) + n * sizeof(JEntry), 0, entries,
-					  items, NULL, n, 0);
+	return put_values(w, &container, items, NULL, n);
 }
 
 /* Makes the whole document from the outermost container (or a scalar). */

@@ -144,13 +144,14 @@ cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc 
 	CdcPublishEnvelope *e = publisher->envelope;
 	CdcDocTree	data_tree;
 	CdcDocTree	old_tree;
+	CdcHints	hints = {cdc_target_hint, e->mapping};
+	CdcRowSinks sinks = {&data_tree.sink, &old_tree.sink};
 	CdcError	err;
 
 	cdc_doc_tree_init(&data_tree, e->arena);
 	cdc_doc_tree_init(&old_tree, e->arena);
-	CDC_CHECK(cdc_envelope_images(e->arena, &e->env, row,
-								  e->mapping != NULL ? cdc_target_hint : NULL, e->mapping,
-								  &data_tree.sink, &old_tree.sink, &err),
+	CDC_CHECK(cdc_envelope_images(e->arena, &e->env, row, e->mapping != NULL ? &hints : NULL,
+								  &sinks, &err),
 			  &err, publisher->publication->sub->name);
 	if (!cdc_doc_tree_root(&data_tree, data) || !cdc_doc_tree_root(&old_tree, old))
 		ereport(ERROR,

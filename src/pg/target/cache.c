@@ -8,7 +8,6 @@
  */
 #include "pg/target/cache.h"
 
-#include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -16,6 +15,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/tables.h"
 #include "pg/catalog/changes.h"
+#include "pg/target/lock.h"
 
 /* "subscription id:database.table"; MySQL's names have 64 characters at most. */
 #define CACHE_KEY_SIZE	(12 + 2 * 64 * 4 + 2)
@@ -186,7 +186,7 @@ cdc_mapping_get(const CdcSubscription *sub, const char *source_table, size_t len
 
 	/* the lock first: it makes pending invalidations known */
 	if (entry->mapping != NULL && entry->mapping->target != NULL)
-		LockRelationOid(entry->mapping->target->relid, RowExclusiveLock);
+		cdc_lock_target(entry->mapping->target->relid, RowExclusiveLock);
 	drop_outdated(entry, run);
 	if (entry->mapping == NULL)
 	{

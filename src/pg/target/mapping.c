@@ -20,6 +20,7 @@
 #include "pg/catalog/spi.h"
 #include "pg/schema/versions.h"
 #include "pg/target/hint.h"
+#include "pg/target/lock.h"
 
 /* ------------------------------------------------------------------------
  * Columns
@@ -315,8 +316,15 @@ open_target(const CdcSubscription *sub, const CdcMappingSpec *spec)
 	Relation	rel;
 
 	if (!OidIsValid(spec->target_oid))
-		return table_openrv(makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target)),
-							RowExclusiveLock);
+	{
+		RangeVar   *target = makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target));
+		Oid			relid = RangeVarGetRelid(target, NoLock, true);
+
+		if (OidIsValid(relid))
+			cdc_lock_target(relid, RowExclusiveLock);
+		return table_openrv(target, RowExclusiveLock);
+	}
+	cdc_lock_target(spec->target_oid, RowExclusiveLock);
 	rel = CDC_TRY_RELATION_OPEN(spec->target_oid, RowExclusiveLock);
 	if (rel == NULL)
 		ereport(ERROR,

@@ -16,6 +16,7 @@
 
 #include "pg/base/bounded_text.h"
 #include "pg/base/compat_value.h"
+#include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
@@ -215,49 +216,91 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 					 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL, copy);
 }
 
+/*
+ * Registers the table in a subtransaction.  Returns what is wrong with it, with *sqlstate;
+ * NULL: it is registered.  An error that is not the table's own goes on, to be tried again.
+ */
+static char *
+try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged logged, bool copy,
+		   int *sqlstate)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	CdcReplicaSpec spec;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		cdc_registry_add(sub, table,
+						 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL,
+						 copy);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return NULL;
+	/* only now: the subtransaction must not be left open to whoever catches it */
+	if (cdc_sqlstate_is_passing(error->sqlerrcode))
+		ReThrowError(error);
+	*sqlstate = error->sqlerrcode;
+	return cdc_failure_text(error);
+}
+
+/* Tables that a transaction made known, for its bound. */
+static struct
+{
+	TransactionId xid;
+	int			tables;
+}			discovered;
+
+bool
+cdc_registry_discovered_enough(const CdcSubscription *sub)
+{
+	return discovered.tables > 0 && discovered.xid == GetTopTransactionIdIfAny() &&
+		discovered.tables >= sub->opt.max_new_tables / 4;
+}
+
+/* ERROR: before the server's table of locks is full, which concerns all of its users. */
+static void
+count_discovered(const CdcSubscription *sub)
+{
+	TransactionId xid = GetTopTransactionId();
+
+	if (discovered.xid != xid)
+		discovered.tables = 0;
+	discovered.xid = xid;
+	if (++discovered.tables <= sub->opt.max_new_tables)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("more than %d new source tables in one transaction of subscription \"%s\"",
+					sub->opt.max_new_tables, sub->name),
+			 errhint("Raise the subscription's option max_new_tables, and the server's max_locks_per_transaction by as much as five locks for each of them need; or call cdc.pull with max_events; or exclude tables.")));
+}
+
 char
 cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 							CdcGeneratedLogged logged, bool copy)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	CdcUser		user;
-	CdcReplicaSpec spec;
-	char	   *volatile error = cdc_replica_trouble(sub, table);
-	volatile int sqlerrcode = ERRCODE_FEATURE_NOT_SUPPORTED;
+	char	   *error = cdc_replica_trouble(sub, table);
+	int			sqlerrcode = ERRCODE_FEATURE_NOT_SUPPORTED;
 
+	count_discovered(sub);
 	cdc_user_become_owner(sub, &user);
 	if (error == NULL)
-	{
-		BeginInternalSubTransaction(NULL);
-		MemoryContextSwitchTo(caller);
-		PG_TRY();
-		{
-			cdc_registry_add(sub, table,
-							 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL,
-							 copy && sub->copy_data);
-			ReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(caller);
-			CurrentResourceOwner = owner;
-		}
-		PG_CATCH();
-		{
-			ErrorData  *edata;
-
-			MemoryContextSwitchTo(caller);
-			edata = CopyErrorData();
-			if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-				edata->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
-				PG_RE_THROW();
-			FlushErrorState();
-			RollbackAndReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(caller);
-			CurrentResourceOwner = owner;
-			sqlerrcode = edata->sqlerrcode;
-			error = cdc_failure_text(edata);
-		}
-		PG_END_TRY();
-	}
+		error = try_to_add(sub, table, logged, copy && sub->copy_data, &sqlerrcode);
 	if (error != NULL)
 	{
 		ereport(WARNING,
