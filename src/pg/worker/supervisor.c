@@ -96,7 +96,8 @@ read_wanted(void)
 		", i.\"owner\"::pg_catalog.int8"
 		" FROM cdc_catalog.subscription s JOIN cdc_catalog.subscription_identity i"
 		" ON i.subscription OPERATOR(pg_catalog.=) s.name"
-		" WHERE s.enabled AND cdc_catalog.is_here(i.system_identifier, i.\"database\") ORDER BY s.id",
+		" WHERE s.enabled AND i.system_identifier OPERATOR(pg_catalog.||) '/' OPERATOR(pg_catalog.||)"
+		" i.\"database\"::pg_catalog.text OPERATOR(pg_catalog.=) cdc_catalog.here() ORDER BY s.id",
 		0, {0}
 	};
 	CdcSpi		spi;
