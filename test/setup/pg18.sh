@@ -1,7 +1,7 @@
 #!/bin/bash
-# test/setup/pg18.sh: run by test/run inside of the Debian unstable tree: builds the
-# copy of the project in /work/src with PostgreSQL 18 and Oracle's libmysqlclient,
-# installs it, runs pg_regress, the isolation tests and some of the TAP tests.
+# test/setup/pg18.sh PART...: run by test/run inside of the Debian unstable tree: builds
+# the copy of the project in /work/src with PostgreSQL 18 and Oracle's libmysqlclient,
+# installs it, and runs the parts: regress, isolation, and TAP files by their names.
 # Leaves /work/log/PART.log and PART.status; its own status is that of the build.
 set -uo pipefail
 export LC_ALL=C.UTF-8
@@ -24,11 +24,13 @@ as_postgres $bin/pg_ctl -D /work/cluster/data -w -l /work/cluster/log start -o "
 	-c unix_socket_directories=/work/cluster -c fsync=off -c shared_preload_libraries=cdc_ingest" || exit 1
 trap 'as_postgres $bin/pg_ctl -D /work/cluster/data -m immediate stop' EXIT
 check=(as_postgres env PGHOST=/work/cluster PGPORT=5432 make -C /work/src installcheck PG_CONFIG=$bin/pg_config)
-part regress "${check[@]}" ISOLATION=
-part isolation "${check[@]}" REGRESS=
 
 pgxs=$(dirname "$($bin/pg_config --pgxs)")/..
-for name in 001_basic 002_values 003_admin; do
+for name in "$@"; do
+	case $name in
+		regress) part regress "${check[@]}" ISOLATION=; continue ;;
+		isolation) part isolation "${check[@]}" REGRESS=; continue ;;
+	esac
 	as_postgres mkdir -p "/work/tap/$name"
 	part "$name" as_postgres env PERL5LIB="$pgxs/test/perl:/work/src/test/perl" PATH="$bin:$PATH" TMPDIR=/work/tap \
 		TESTDATADIR="/work/tap/$name/data" TESTLOGDIR="/work/tap/$name/log" PG_REGRESS="$pgxs/test/regress/pg_regress" \

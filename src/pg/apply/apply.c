@@ -163,17 +163,30 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	cdc_progress_get(sub, &progress);
 	cdc_position_get(sub, &position);
 
+	if (progress.applied_seq > position.last_seq)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("subscription \"%s\" has applied up to seq " INT64_FORMAT ", its history ends at " INT64_FORMAT,
+						sub->name, progress.applied_seq, position.last_seq),
+				 errdetail("cdc.subscription_progress and cdc.subscription_position do not belong together."),
+				 errhint("Restore both from the same backup.")));
+
 	/* targets being copied are ahead of the stream in parts: nothing to show yet */
 	if (position.snapshot_join != NULL)
 		return;
 
 	apply = cdc_run_begin(sub, NULL);
 	upto = choose_boundary(sub, &progress, &position, max_events, &result->more);
+	apply->stop_from = Max(position.barrier_seq, 1);
 	if (upto != 0)
 		cdc_run_scan(apply, progress.applied_seq, upto, NULL);
 	cdc_run_end(apply);
 	if (upto != 0)
-		store_outcome(apply, upto, &progress);
+	{
+		/* it may have ended at an earlier one */
+		result->more = result->more || apply->scan_upto < upto;
+		store_outcome(apply, apply->scan_upto, &progress);
+	}
 	result->events = apply->events;
 	result->counts = copy_counts(apply);
 	MemoryContextDelete(apply->work.cxt);

@@ -72,6 +72,7 @@ struct CdcApply
 	const CdcMappingSpec *replay;	/* one mapping instead of the subscription's; or NULL */
 	CdcMessageFormat format;	/* of the history's events */
 	int64		scan_upto;		/* of the scan of history */
+	int64		stop_from;		/* the first commit at which the run may end before that; 0: none */
 	const char *scan_table;		/* NULL: all */
 
 	/* its surroundings */
@@ -80,6 +81,7 @@ struct CdcApply
 	CdcUser		user;			/* the caller, in whose place the owner is */
 	int			guc_level;		/* 0: nothing was set for the run */
 	ErrorContextCallback errors;
+	bool		in_context;		/* that is at work */
 
 	/* source tables and targets that it has met */
 	List	   *sources;		/* of CdcSourceRun * */
@@ -187,6 +189,15 @@ extern void cdc_lookahead_peek(CdcApply *apply, int64 after, int64 limit,
 
 /* Whether a look at so many events to come pays, of which memory holds that many rows. */
 extern bool cdc_lookahead_pays(CdcApply *apply, int64 rows, int64 events);
+
+/* A run with more targets ends at the next commit; it looks ahead no more. */
+#define CDC_RUN_TARGETS		500
+
+static inline bool
+cdc_run_is_wide(const CdcApply *apply)
+{
+	return list_length(apply->targets) >= CDC_RUN_TARGETS;
+}
 
 /* Whether events of a target can be found to be needless. */
 static inline bool

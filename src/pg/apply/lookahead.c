@@ -24,6 +24,7 @@
 #include "pg/apply/apply_internal.h"
 
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "pg/base/compat_value.h"
@@ -38,6 +39,12 @@
 #define FIRST_BITS		(64 * 1024)
 
 #define MIN_SLOTS		128
+
+/*
+ * A key that is not within so many slots of where its search begins is not followed.
+ * Keys that come from outside can be made to begin at the same one.
+ */
+#define MAX_PROBES		256
 
 /* So many events on keys of one word wait for the memory of their slots, see touch_key(). */
 #define WAITING			16
@@ -216,15 +223,19 @@ first_slot(const Look *look, uint64 key)
 	return (uint32) (((key >> 32) * look->nslots) >> 32);
 }
 
-/* The slot of a key, or the free one where it belongs. */
+/*
+ * The slot of a key, or the free one where it belongs; NULL where the search is over
+ * before either is found.  As slots are never freed, it then is for all that follows.
+ */
 static Slot *
 find_slot(Look *look, const CdcTargetRun *run, uint64 key)
 {
 	bool		word = key_is_word(run->target);
 	uint32		at = first_slot(look, key);
 	Slot	   *slot;
+	int			probes;
 
-	for (;; at = at + 1 == look->nslots ? 0 : at + 1)
+	for (probes = 0; probes < MAX_PROBES; probes++, at = at + 1 == look->nslots ? 0 : at + 1)
 	{
 		slot = &look->slots[at];
 		if (slot->run == 0)
@@ -235,6 +246,7 @@ find_slot(Look *look, const CdcTargetRun *run, uint64 key)
 			(slot->key >> 32) == (key >> 32) && image_is(look, (uint32) slot->key))
 			return slot;
 	}
+	return NULL;
 }
 
 /* Gives a free slot to a key, whose image, where it has one, is in look->image. */
@@ -246,7 +258,7 @@ take_slot(Look *look, Slot *slot, const CdcTargetRun *run, uint64 key)
 	look->nused++;
 }
 
-/* Whether the table has no room for what one more event may add. */
+/* Whether the table has no room for what one more row may add, and those that wait. */
 static inline bool
 is_full(const Look *look)
 {
@@ -310,6 +322,8 @@ perform_touch(Look *look, const Touch *touch)
 	CdcTargetRun *run = touch->run;
 	Slot	   *slot = find_slot(look, run, touch->key);
 
+	if (slot == NULL)
+		return;
 	if (slot->run == 0)
 		take_slot(look, slot, run, touch->key);
 	else if (touch->reads)
@@ -393,6 +407,7 @@ add_entries(Look *look, CdcTargetRun *run)
 		uint64		key;
 		Slot	   *slot;
 
+		CHECK_FOR_INTERRUPTS();
 		for (k = 0; k < target->nkey; k++)
 		{
 			int			at = target->key[k].attnum - 1;
@@ -403,6 +418,8 @@ add_entries(Look *look, CdcTargetRun *run)
 		if (!make_key(look, target, look->okey, look->onulls, &key))
 			continue;
 		slot = find_slot(look, run, key);
+		if (slot == NULL)
+			continue;
 		take_slot(look, slot, run, key);
 		slot->event = i;
 		slot->did = DID_ENTRY;
@@ -482,8 +499,16 @@ look_at_event(const CdcHistoryEvent *event, void *arg)
 		apply->work.at.source = source;
 		nrows = cdc_event_rows(apply, source, event);
 		for (i = 0; i < nrows; i++)
+		{
+			/* the event is applied in any case, and so what it replaces is replaced */
+			CHECK_FOR_INTERRUPTS();
+			if (is_full(look) || cdc_presences_full(&source->target->target->presences))
+				break;
 			look_at_row(look, source, event, i, nrows == 1);
+		}
 		apply->work.at.source = NULL;
+		if (i < nrows)
+			return false;
 	}
 	look->ahead->until = event->seq;
 	return true;
@@ -568,6 +593,8 @@ cdc_lookahead(CdcApply *apply)
 		MemoryContextDelete(apply->ahead->cxt);
 		apply->ahead = NULL;
 	}
+	if (cdc_run_is_wide(apply))
+		return;
 	/* a replay has no end of its own */
 	if (last == PG_INT64_MAX)
 		last = cdc_history_last_boundary(apply->sub, at.place.seq, 0);

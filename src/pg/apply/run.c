@@ -9,6 +9,7 @@
 #include "pg/apply/apply_internal.h"
 
 #include "commands/trigger.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -26,6 +27,66 @@ static uint64 run_number = 0;
  * ------------------------------------------------------------------------
  */
 
+/*
+ * What a message tells of one value, in bytes.  The text is made while an error is on
+ * its way: nothing here may run what users can define, nor take much memory.
+ */
+#define SHOWN_BYTES		200
+
+static void
+append_clipped(StringInfo text, const char *value, size_t len)
+{
+	int			n = (int) Min(len, SHOWN_BYTES);
+
+	if (len <= SHOWN_BYTES)
+		appendBinaryStringInfo(text, value, n);
+	else
+	{
+		appendBinaryStringInfo(text, value, pg_mbcliplen(value, n, n));
+		appendStringInfo(text, "... (%lu bytes)", (unsigned long) len);
+	}
+}
+
+/* A key's value in an entry, where its type is one whose output function is harmless. */
+static void
+append_key_value(StringInfo text, const CdcKeyColumn *key, Datum value)
+{
+	if (key->shown == CDC_KEY_SHOWN_TEXT)
+	{
+		struct varlena *v = (struct varlena *) DatumGetPointer(value);
+
+		if (VARATT_IS_COMPRESSED(v) || VARATT_IS_EXTERNAL(v))
+			appendStringInfoString(text, "...");
+		else
+			append_clipped(text, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
+	}
+	else if (key->shown == CDC_KEY_SHOWN_OUTPUT)
+	{
+		char	   *output = OutputFunctionCall((FmgrInfo *) &key->output, value);
+
+		append_clipped(text, output, strlen(output));
+	}
+	else
+		appendStringInfoString(text, "...");
+}
+
+/* A value of a row image; documents are not shown. */
+static void
+append_json_value(StringInfo text, const CdcJsonValue *v)
+{
+	char	   *output;
+
+	if (v->type == JENTRY_ISSTRING)
+		append_clipped(text, v->data, v->len);
+	else if (v->type == JENTRY_ISCONTAINER)
+		appendStringInfoString(text, "...");
+	else
+	{
+		output = cdc_json_to_cstring(v);
+		append_clipped(text, output, strlen(output));
+	}
+}
+
 /* "(id, no)=(5, 7)" of the row image or entry at hand. */
 static char *
 key_text(const CdcAtHand *at)
@@ -41,21 +102,18 @@ key_text(const CdcAtHand *at)
 	for (i = 0; i < target->nkey; i++)
 	{
 		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
-		char	   *text = NULL;
 		CdcJsonValue v;
 
-		if (at->entry != NULL)
-		{
-			if (!cdc_entry_key_is_null(at->entry, i))
-				text = OutputFunctionCall((FmgrInfo *) &target->key[i].output,
-										  at->entry->key[i]);
-		}
-		else if (cdc_json_find(at->data, col->source, col->source_len, &v) &&
-				 v.type != JENTRY_ISNULL)
-			text = cdc_json_to_cstring(&v);
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", col->name);
-		appendStringInfo(&values, "%s%s", i > 0 ? ", " : "",
-						 text ? cdc_bounded_text(text, 200) : "null");
+		appendStringInfoString(&values, i > 0 ? ", " : "");
+		if (at->entry != NULL && !cdc_entry_key_is_null(at->entry, i))
+			append_key_value(&values, &target->key[i], at->entry->key[i]);
+		else if (at->entry == NULL &&
+				 cdc_json_find(at->data, col->source, col->source_len, &v) &&
+				 v.type != JENTRY_ISNULL)
+			append_json_value(&values, &v);
+		else
+			appendStringInfoString(&values, "null");
 	}
 	return psprintf("(%s)=(%s)", names.data, values.data);
 }
@@ -64,10 +122,14 @@ key_text(const CdcAtHand *at)
 static void
 error_context(void *arg)
 {
-	const CdcApply *apply = arg;
+	CdcApply   *apply = arg;
 	const CdcAtHand *at = &apply->work.at;
 	StringInfoData s;
 
+	/* an error in here must not lead back to here */
+	if (apply->in_context)
+		return;
+	apply->in_context = true;
 	initStringInfo(&s);
 	appendStringInfo(&s, "subscription \"%s\"", apply->sub->name);
 	if (at->place.seq > 0)
@@ -92,6 +154,7 @@ error_context(void *arg)
 	errcontext("%s", s.data);
 	pfree(s.data);
 	cdc_bound_this_message();
+	apply->in_context = false;
 }
 
 /* ------------------------------------------------------------------------
@@ -125,6 +188,16 @@ read_row(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *data)
 	cdc_source_row_finish(row);
 }
 
+/* Writes what is collected of the source's target, so that its presences can be forgotten. */
+static void
+forget_presences(CdcApply *apply, CdcSourceRun *source)
+{
+	cdc_reduce_flush(&apply->work, source->target);
+	source->row.layout = NULL;
+	source->row.presence = NULL;
+	cdc_layout_forget(source->mapping);
+}
+
 /* The rows of an event of op c, u, d or r, each folded by the target's mode. */
 static void
 apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
@@ -142,6 +215,8 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	{
 		CHECK_FOR_INTERRUPTS();
 		cdc_event_images(apply, source, event, i, &data, &old);
+		if (cdc_presences_full(&run->target->presences))
+			forget_presences(apply, source);
 		apply->work.at.data = data;
 		read_row(apply, source, data);
 		run->mode->fold(apply, source, event->op, old);
@@ -192,6 +267,22 @@ note_progress(CdcApply *apply, const CdcHistoryEvent *event)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Whether the run ends at this commit, as it has met so many targets: each is locked
+ * until its end, with its indexes.  Not before what a look ahead has relied on.
+ */
+static bool
+ends_early(CdcApply *apply, const CdcHistoryEvent *event)
+{
+	if (!cdc_run_is_wide(apply) || !event->commit || apply->stop_from == 0 ||
+		event->seq < apply->stop_from || event->seq >= apply->scan_upto ||
+		(apply->ahead != NULL && event->seq < apply->ahead->until))
+		return false;
+	apply->scan_upto = event->seq;
+	note_progress(apply, event);
+	return true;
+}
+
 /* CdcHistoryVisitor of the run's scan. */
 static bool
 visit_event(const CdcHistoryEvent *event, void *arg)
@@ -209,7 +300,7 @@ visit_event(const CdcHistoryEvent *event, void *arg)
 		apply_to_target(apply, source, event);
 	apply->events++;
 	apply->work.at.source_table = NULL;
-	return true;
+	return !ends_early(apply, event);
 }
 
 /* CdcHistorySkip of the run's scan. */

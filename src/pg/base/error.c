@@ -34,6 +34,8 @@ sqlstate_of_status(CdcStatus status)
 			return ERRCODE_INVALID_TEXT_REPRESENTATION;
 		case CDC_ERR_CONNECT:
 			return ERRCODE_CONNECTION_FAILURE;
+		case CDC_ERR_PROTOCOL:
+			return ERRCODE_PROTOCOL_VIOLATION;
 		case CDC_ERR_AUTH:
 			return ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
 		case CDC_ERR_PRIVILEGE:
@@ -54,6 +56,40 @@ sqlstate_of_status(CdcStatus status)
 	return ERRCODE_INTERNAL_ERROR;
 }
 
+bool
+cdc_sqlstate_is_passing(int sqlstate)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case MAKE_SQLSTATE('0', '8', '0', '0', '0'):	/* connection */
+		case MAKE_SQLSTATE('2', '5', '0', '0', '0'):	/* transaction, e.g. a read-only one */
+		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* deadlock, serialization */
+		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* memory, disk, connections */
+		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancel, shutdown */
+		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* system calls */
+			return true;
+		case MAKE_SQLSTATE('X', 'X', '0', '0', '0'):
+			/* corruption has to be mended, and is not the source table's */
+			return sqlstate == ERRCODE_DATA_CORRUPTED || sqlstate == ERRCODE_INDEX_CORRUPTED;
+		default:
+			return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_OBJECT_IN_USE ||
+				sqlstate == ERRCODE_FDW_ERROR;
+	}
+}
+
+/*
+ * A text in the database's encoding.  It may end inside a character, where it
+ * was cut to its buffer's size, or hold bytes that the source sent: reporting an
+ * error must not fail by itself, and do nothing to a terminal.
+ */
+static char *
+shown(const char *utf8)
+{
+	Size		size = strlen(utf8) + 1;
+
+	return cdc_from_utf8_lenient(cdc_clean_lines(palloc(size), size, utf8));
+}
+
 /* Where in the source the error happened, for its context; NULL: not known. */
 static char *
 error_context_text(const CdcError *err, const char *subscription)
@@ -65,22 +101,22 @@ error_context_text(const CdcError *err, const char *subscription)
 		appendStringInfo(&buf, "subscription \"%s\"", subscription);
 	if (err->file[0] != '\0')
 		appendStringInfo(&buf, "%sposition %s:" UINT64_FORMAT, buf.len > 0 ? ", " : "",
-						 cdc_from_utf8_lenient(err->file), (uint64) err->offset);
+						 shown(err->file), (uint64) err->offset);
 	if (err->table[0] != '\0')
 		appendStringInfo(&buf, "%ssource table %s", buf.len > 0 ? ", " : "",
-						 cdc_from_utf8_lenient(err->table));
+						 shown(err->table));
 	if (err->column[0] != '\0')
 		appendStringInfo(&buf, "%scolumn \"%s\"", buf.len > 0 ? ", " : "",
-						 cdc_from_utf8_lenient(err->column));
+						 shown(err->column));
 	return buf.len > 0 ? buf.data : NULL;
 }
 
 void
 cdc_ereport(const CdcError *err, const char *subscription)
 {
-	const char *message = err->message[0] != '\0' ? cdc_from_utf8_lenient(err->message) : "unknown error";
-	const char *detail = err->detail[0] != '\0' ? cdc_from_utf8_lenient(err->detail) : NULL;
-	const char *hint = err->hint[0] != '\0' ? cdc_from_utf8_lenient(err->hint) : NULL;
+	const char *message = err->message[0] != '\0' ? shown(err->message) : "unknown error";
+	const char *detail = err->detail[0] != '\0' ? shown(err->detail) : NULL;
+	const char *hint = err->hint[0] != '\0' ? shown(err->hint) : NULL;
 	const char *context = error_context_text(err, subscription);
 
 	ereport(ERROR,

@@ -18,6 +18,13 @@
  */
 pg_noreturn extern void cdc_ereport(const CdcError *err, const char *subscription);
 
+/*
+ * Whether an error of that SQLSTATE (as in ErrorData) tells of the surroundings: of a
+ * connection, a lock, memory, a disk, an administrator.  Who met it tries again; one
+ * of the others comes again however often that is done.
+ */
+extern bool cdc_sqlstate_is_passing(int sqlstate);
+
 /* Raises ERROR after an allocation outside of PostgreSQL's memory contexts failed. */
 pg_noreturn extern void cdc_out_of_memory(void);
 

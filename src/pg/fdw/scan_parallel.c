@@ -19,7 +19,6 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "port/atomics.h"
-#include "storage/spin.h"
 
 #include "pg/fdw/scan_ranges.h"
 
@@ -32,12 +31,22 @@
 /* What a message takes, about, for the number of workers. */
 #define MESSAGE_BYTES		300
 
-/* Of one partition, summed up over the processes. */
+/*
+ * Sums over the processes, of one partition and of the scan.  Each process adds what it
+ * did; the leader, which comes last, reads them.
+ */
 typedef struct SharedCount
 {
-	uint64		messages;
-	uint64		bytes;
+	pg_atomic_uint64 messages;
+	pg_atomic_uint64 bytes;
 } SharedCount;
+
+typedef struct SharedWork
+{
+	SharedCount count;
+	pg_atomic_uint64 polls;
+	pg_atomic_uint64 wait_us;
+} SharedWork;
 
 struct CdcKafkaScanShared
 {
@@ -45,8 +54,7 @@ struct CdcKafkaScanShared
 	int			nranges;
 	int			npartitions;
 	bool		gaps;
-	slock_t		lock;			/* of what follows */
-	CdcKafkaScanWork work;
+	SharedWork	work;
 	/* followed by CdcKafkaScanPartition[npartitions] and SharedCount[npartitions] */
 	CdcKafkaRange ranges[FLEXIBLE_ARRAY_MEMBER];
 };
@@ -61,6 +69,20 @@ static SharedCount *
 shared_counts(CdcKafkaScanShared *shared)
 {
 	return (SharedCount *) &shared_partitions(shared)[shared->npartitions];
+}
+
+static inline void
+init_count(SharedCount *count, uint64 messages, uint64 bytes)
+{
+	pg_atomic_init_u64(&count->messages, messages);
+	pg_atomic_init_u64(&count->bytes, bytes);
+}
+
+static inline void
+add_count(SharedCount *count, uint64 messages, uint64 bytes)
+{
+	pg_atomic_fetch_add_u64(&count->messages, messages);
+	pg_atomic_fetch_add_u64(&count->bytes, bytes);
 }
 
 /* ------------------------------------------------------------------------
@@ -170,7 +192,6 @@ cdc_kafka_scan_initialize_dsm(ForeignScanState *node, ParallelContext *pcxt, voi
 	int			i;
 
 	pg_atomic_init_u32(&shared->next, 0);
-	SpinLockInit(&shared->lock);
 	shared->nranges = scan->npieces;
 	shared->npartitions = scan->npartitions;
 	shared->gaps = scan->gaps;
@@ -181,12 +202,13 @@ cdc_kafka_scan_initialize_dsm(ForeignScanState *node, ParallelContext *pcxt, voi
 			   sizeof(CdcKafkaScanPartition) * scan->npartitions);
 
 	/* it may be the second time: a plan under LIMIT that is run again */
-	shared->work = scan->all_work;
+	init_count(&shared->work.count, scan->all_work.messages, scan->all_work.bytes);
+	pg_atomic_init_u64(&shared->work.polls, scan->all_work.polls);
+	pg_atomic_init_u64(&shared->work.wait_us, scan->all_work.wait_us);
 	counts = shared_counts(shared);
 	for (i = 0; i < scan->npartitions; i++)
 	{
-		counts[i].messages = scan->partitions[i].messages;
-		counts[i].bytes = scan->partitions[i].bytes;
+		init_count(&counts[i], scan->partitions[i].messages, scan->partitions[i].bytes);
 		scan->partitions[i].messages = scan->partitions[i].bytes = 0;
 	}
 	scan->shared = shared;
@@ -280,24 +302,22 @@ cdc_kafka_scan_shutdown(ForeignScanState *node)
 	shared = scan->shared;
 	counts = shared_counts(shared);
 	work = cdc_kafka_scan_work(scan);
-	SpinLockAcquire(&shared->lock);
-	shared->work.messages += work.messages - scan->reported.messages;
-	shared->work.bytes += work.bytes - scan->reported.bytes;
-	shared->work.polls += work.polls - scan->reported.polls;
-	shared->work.wait_us += work.wait_us - scan->reported.wait_us;
+	add_count(&shared->work.count, work.messages - scan->reported.messages,
+			  work.bytes - scan->reported.bytes);
+	pg_atomic_fetch_add_u64(&shared->work.polls, work.polls - scan->reported.polls);
+	pg_atomic_fetch_add_u64(&shared->work.wait_us, work.wait_us - scan->reported.wait_us);
 	for (i = 0; i < scan->npartitions; i++)
-	{
-		counts[i].messages += scan->partitions[i].messages;
-		counts[i].bytes += scan->partitions[i].bytes;
-	}
-	scan->all_work = shared->work;
-	SpinLockRelease(&shared->lock);
+		add_count(&counts[i], scan->partitions[i].messages, scan->partitions[i].bytes);
+	scan->all_work.messages = pg_atomic_read_u64(&shared->work.count.messages);
+	scan->all_work.bytes = pg_atomic_read_u64(&shared->work.count.bytes);
+	scan->all_work.polls = pg_atomic_read_u64(&shared->work.polls);
+	scan->all_work.wait_us = pg_atomic_read_u64(&shared->work.wait_us);
 
 	/* the leader comes last: shared memory is gone when EXPLAIN is written */
 	for (i = 0; i < scan->npartitions && !IsParallelWorker(); i++)
 	{
-		scan->partitions[i].messages = counts[i].messages;
-		scan->partitions[i].bytes = counts[i].bytes;
+		scan->partitions[i].messages = pg_atomic_read_u64(&counts[i].messages);
+		scan->partitions[i].bytes = pg_atomic_read_u64(&counts[i].bytes);
 	}
 	scan->reported = work;
 	scan->have_all_work = true;

@@ -55,6 +55,8 @@ typedef struct CdcSubscriptionOptions
 	int			memory_limit;	/* of a source transaction, before it goes to a file */
 	int			apply_memory_limit; /* of reduced rows that apply keeps */
 
+	int			max_new_tables; /* that one transaction of pull makes targets for */
+
 	/* history and its events */
 	CdcHistoryPartition history_partition;
 	CdcEventOptions event;

@@ -21,6 +21,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/pull/wait.h"
+#include "pg/target/registry.h"
 
 /* Links lost in a call, one after the other without any progress. */
 #define MAX_LOST			3
@@ -211,6 +212,8 @@ at_bound(const CdcBinlogCall *call)
 		return !bounds->until_now && call->out.events > 0 &&
 			cdc_group_buffer_spilled(call->stream->group);
 	}
+	if (!bounds->until_now && cdc_registry_discovered_enough(call->sub))
+		return true;
 	return (bounds->max_events > 0 && call->out.events >= bounds->max_events) ||
 		(bounds->max_bytes > 0 && call->bytes >= bounds->max_bytes) ||
 		(bounds->max_ms > 0 && call->out.first_event != 0 &&

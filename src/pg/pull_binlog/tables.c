@@ -88,12 +88,19 @@ void
 cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool copy)
 {
 	CdcGeneratedLogged logged;
+	CdcBinlogTable *entry;
+	char		name[CDC_BINLOG_TABLE_NAME];
+	char		state;
 
 	if (find_table(stream, table->full_name) != NULL)
 		return;
 	logged = cdc_schema_generated_logged(cdc_binlog_stream_control(stream), table);
-	(void) cdc_registry_add_discovered(stream->sub, table, logged, copy);
-	read_tables(stream);
+	state = cdc_registry_add_discovered(stream->sub, table, logged, copy);
+	/* not read anew: there may be many new ones */
+	snprintf(name, sizeof(name), "%s", cdc_from_utf8_copy(table->full_name));
+	entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
+	entry->state = state;
+	stream->last_table = NULL;
 }
 
 /*

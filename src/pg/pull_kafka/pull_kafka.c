@@ -22,6 +22,7 @@
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
 #include "pg/pull/wait.h"
+#include "pg/target/registry.h"
 #include "pg/pull_kafka/pull_kafka.h"
 
 typedef enum LoopEnd
@@ -70,6 +71,8 @@ at_bound(const CdcKafkaCall *call)
 
 	if (call->messages == 0)
 		return false;
+	if (!bounds->until_now && cdc_registry_discovered_enough(call->sub))
+		return true;
 	return (bounds->max_events > 0 && call->events >= bounds->max_events) ||
 		(bounds->max_bytes > 0 && call->bytes >= bounds->max_bytes) ||
 		(bounds->max_ms > 0 && call->first_event != 0 && call->messages % 64 == 0 &&

@@ -22,6 +22,7 @@
 
 #include "pg/base/compat_storage.h"
 #include "pg/base/error.h"
+#include "pg/base/snapshot.h"
 #include "pg/options/kafka_options.h"
 #include "pg/base/resource.h"
 #include "pg/remote/server_access.h"
@@ -251,16 +252,20 @@ cdc_kafka_source_wait(CdcKafkaSource *source, long timeout_ms)
 	int			events = WL_LATCH_SET | WL_SOCKET_READABLE | CDC_WL_PM_DEATH | WL_TIMEOUT;
 	instr_time	began;
 	instr_time	ended;
+	bool		let_go;
 	int			rc;
 
 	if (timeout_ms < 0 || timeout_ms > LOOK_MS)
 		timeout_ms = LOOK_MS;
 	CHECK_FOR_INTERRUPTS();
+	let_go = timeout_ms != 0 && cdc_snapshot_let_go();
 	INSTR_TIME_SET_CURRENT(began);
 	rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, events, cdc_kafka_fd(source->kafka), timeout_ms);
 	INSTR_TIME_SET_CURRENT(ended);
 	INSTR_TIME_SUBTRACT(ended, began);
 	source->waited_us += INSTR_TIME_GET_MICROSEC(ended);
+	if (let_go)
+		cdc_snapshot_push();
 	if (rc & WL_LATCH_SET)
 		ResetLatch(MyLatch);
 	CDC_CHECK_PM_DEATH(rc);

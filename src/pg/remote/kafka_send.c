@@ -278,17 +278,18 @@ get_producer(const CdcKafkaTarget *target)
 	for (i = 0; i < KEPT_PRODUCERS; i++)
 	{
 		sender = &kept[i];
-		if (sender->source == NULL || sender->taken || strcmp(sender->definition, definition) != 0)
+		if (sender->source == NULL || sender->taken || sender->definition == NULL ||
+			strcmp(sender->definition, definition) != 0)
 			continue;
 		if (cdc_kafka_usable(cdc_kafka_source_client(sender->source)))
 			return sender;
 		close_sender(sender);
 	}
 	sender = free_place();
-	definition = MemoryContextStrdup(TopMemoryContext, definition);
 	sender->source = cdc_kafka_source_open(target->serverid, target->userid, CDC_KAFKA_PRODUCER,
 										   overrides, true);
-	sender->definition = definition;
+	/* behind what may fail; without it nobody uses the producer, and its place is taken later */
+	sender->definition = MemoryContextStrdup(TopMemoryContext, definition);
 	sender->transactional = base != NULL;
 	return sender;
 }

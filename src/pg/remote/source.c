@@ -10,7 +10,6 @@
  */
 #include "pg/remote/source.h"
 
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
@@ -23,10 +22,17 @@
 #include "pg/base/error.h"
 #include "pg/options/mysql_options.h"
 #include "pg/base/resource.h"
+#include "pg/base/snapshot.h"
 #include "pg/remote/server_access.h"
 
 /* Read-ahead of a dump or a SELECT: what a backend may hold beside its own. */
 #define READ_AHEAD_BYTES	(4 * 1024 * 1024)
+
+/*
+ * A question that the server works on may take so many times the period in which it has
+ * to be heard of: a transaction of ours waits for the answer.
+ */
+#define BUSY_PERIODS		10
 
 /* Pipe (two), socket, its duplicate. */
 #define SOURCE_FDS			4
@@ -68,6 +74,7 @@ cdc_source_wait(CdcSource *source, long timeout_ms)
 {
 	int64		limit = cdc_session_time_left_ms(source->session);
 	int			events = WL_LATCH_SET | WL_SOCKET_READABLE | CDC_WL_PM_DEATH;
+	bool		let_go;
 	int			rc;
 
 	if (limit >= 0 && (timeout_ms < 0 || limit < timeout_ms))
@@ -76,7 +83,10 @@ cdc_source_wait(CdcSource *source, long timeout_ms)
 		events |= WL_TIMEOUT;
 
 	CHECK_FOR_INTERRUPTS();
+	let_go = timeout_ms != 0 && cdc_snapshot_let_go();
 	rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, events, cdc_session_fd(source->session), timeout_ms);
+	if (let_go)
+		cdc_snapshot_push();
 	if (rc & WL_LATCH_SET)
 		ResetLatch(MyLatch);
 	CDC_CHECK_PM_DEATH(rc);
@@ -270,7 +280,7 @@ works_on_statement(CdcSource *witness, uint64 id)
 	CdcError	err;
 	int64		i;
 
-	if (cdc_failed(cdc_source_try_query(witness, "SHOW PROCESSLIST", &rows, &err)) || rows == NULL)
+	if (cdc_failed(cdc_source_try_query(witness, NULL, "SHOW PROCESSLIST", &rows, &err)) || rows == NULL)
 		return false;
 	for (i = 0; i < rows->nrows && rows->ncolumns > 4; i++)
 	{
@@ -316,10 +326,12 @@ cdc_source_is_busy(CdcSource *source)
 }
 
 CdcStatus
-cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcError *err)
+cdc_source_try_query(CdcSource *source, const char *asked, const char *sql, CdcRows **rows,
+					 CdcError *err)
 {
 	CdcRows    *answer = NULL;
 	CdcStatus	st;
+	int			busy = 0;
 
 	*rows = NULL;
 	if (!cdc_source_usable(source))
@@ -329,12 +341,17 @@ cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcErro
 		return CDC_ERR_CONNECT;
 	}
 	source->asking = true;
-	cdc_session_query(source->session, sql);
+	cdc_session_query(source->session, asked, sql);
 	while ((st = cdc_session_poll_query(source->session, &answer, err)) == CDC_MORE ||
-		   cdc_source_is_busy(source))
+		   (busy < BUSY_PERIODS && cdc_source_is_busy(source)))
+	{
+		if (st != CDC_MORE)
+			busy++;
 		(void) cdc_source_wait(source, -1);
+	}
 	source->asking = false;
-	if (st == CDC_ERR_CONNECT || st == CDC_ERR_CORRUPT)
+	if (st == CDC_ERR_CONNECT || st == CDC_ERR_CORRUPT || st == CDC_ERR_PROTOCOL ||
+		st == CDC_ERR_LIMIT || st == CDC_ERR_NOMEM)
 		source->broken = true;
 	if (cdc_failed(st) || answer == NULL)
 		return st;
@@ -343,28 +360,11 @@ cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcErro
 	return st;
 }
 
-CdcRows *
-cdc_source_query(CdcSource *source, const char *fmt,...)
+bool
+cdc_source_alive(CdcSource *source)
 {
-	StringInfoData sql;
 	CdcRows    *rows;
 	CdcError	err;
 
-	initStringInfo(&sql);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&sql, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&sql, needed);
-	}
-	if (cdc_failed(cdc_source_try_query(source, sql.data, &rows, &err)))
-		cdc_ereport(&err, NULL);
-	pfree(sql.data);
-	return rows;
+	return cdc_source_try_query(source, NULL, "DO 0", &rows, &err) == CDC_OK;
 }

@@ -8,7 +8,6 @@
  */
 #include "pg/target/cache.h"
 
-#include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -16,6 +15,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/tables.h"
 #include "pg/catalog/changes.h"
+#include "pg/target/lock.h"
 
 /* "subscription id:database.table"; MySQL's names have 64 characters at most. */
 #define CACHE_KEY_SIZE	(12 + 2 * 64 * 4 + 2)
@@ -131,11 +131,16 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq)
 		memset(&spec, 0, sizeof(spec));
 		spec.source_table = source_table;
 		spec.target = table->target;
+		spec.target_oid = table->target_oid;
 		spec.mode = table->mode;
 		spec.key = table->key;
 		spec.nkey = table->nkey;
 		spec.columns = table->columns;
 		mapping = cdc_mapping_make(sub, &spec, seq);
+		if (mapping->target->relid != table->target_oid ||
+			cdc_relation_by_name(table->target) != mapping->target->relid)
+			cdc_subscription_table_target(sub, source_table, mapping->target->name,
+										  mapping->target->relid);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(cxt, CacheMemoryContext);
@@ -181,7 +186,7 @@ cdc_mapping_get(const CdcSubscription *sub, const char *source_table, size_t len
 
 	/* the lock first: it makes pending invalidations known */
 	if (entry->mapping != NULL && entry->mapping->target != NULL)
-		LockRelationOid(entry->mapping->target->relid, RowExclusiveLock);
+		cdc_lock_target(entry->mapping->target->relid, RowExclusiveLock);
 	drop_outdated(entry, run);
 	if (entry->mapping == NULL)
 	{

@@ -374,6 +374,13 @@ layout_fits(const CdcLayout *layout, const JsonbContainer *data, int n)
 		memcmp(layout->keys, cdc_json_base(data, 2 * n), layout->keys_len) == 0;
 }
 
+void
+cdc_layout_forget(CdcMapping *mapping)
+{
+	forget_layouts(mapping);
+	cdc_target_forget_presences(mapping->target);
+}
+
 const CdcLayout *
 cdc_layout_of(CdcMapping *mapping, const CdcRowImage *image)
 {

@@ -56,6 +56,12 @@ typedef struct CdcRowImage
  */
 extern const CdcLayout *cdc_layout_of(CdcMapping *mapping, const CdcRowImage *image);
 
+/*
+ * Forgets the layouts of a mapping and the presences of its target.  Nothing may be
+ * collected for the target, nor any row of it be at hand.
+ */
+extern void cdc_layout_forget(CdcMapping *mapping);
+
 /* ERROR: a row lacks a value that must not stay as it was. */
 pg_noreturn extern void cdc_layout_refuse_stale(const CdcMapping *mapping, const CdcLayout *layout);
 

@@ -52,6 +52,22 @@ cdc_presence_intern(CdcPresences *presences, const bool *attrs)
 	return presence;
 }
 
+void
+cdc_presences_forget(CdcPresences *presences)
+{
+	ListCell   *lc;
+
+	foreach(lc, presences->all)
+	{
+		CdcPresence *presence = lfirst(lc);
+
+		pfree(presence->attrs);
+		pfree(presence);
+	}
+	list_free(presences->all);
+	presences->all = NIL;
+}
+
 const CdcPresence *
 cdc_presence_union(CdcPresences *presences, const CdcPresence *a, const CdcPresence *b)
 {

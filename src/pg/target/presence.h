@@ -31,6 +31,22 @@ typedef struct CdcPresences
 	List	   *all;			/* of CdcPresence *, by id */
 } CdcPresences;
 
+/*
+ * More presences than so many are not kept: images may have any combination of
+ * columns, and each costs memory and plans.
+ */
+#define CDC_PRESENCES_MAX	256
+
+/* Whether it is time to forget them: see cdc_layout_forget(). */
+static inline bool
+cdc_presences_full(const CdcPresences *presences)
+{
+	return list_length(presences->all) >= CDC_PRESENCES_MAX;
+}
+
+/* Frees all of them: nothing may refer to one any more. */
+extern void cdc_presences_forget(CdcPresences *presences);
+
 /* The presence of exactly these attributes; attrs is copied. */
 extern const CdcPresence *cdc_presence_intern(CdcPresences *presences, const bool *attrs);
 

@@ -16,6 +16,7 @@
 
 #include "pg/base/bounded_text.h"
 #include "pg/base/compat_value.h"
+#include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
@@ -56,15 +57,17 @@ cdc_registry_target_user(const char *target)
 {
 	static CdcStatement stmt = {
 		"SELECT t.subscription, t.source_table FROM cdc_catalog.subscription_table t"
-		" WHERE t.target OPERATOR(pg_catalog.=) $1",
-		1, {TEXTOID}
+		" WHERE t.target OPERATOR(pg_catalog.=) $1 OR t.target_oid OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, OIDOID}
 	};
 	CdcSpi		spi;
-	Datum		value = CStringGetTextDatum(target);
+	Datum		values[2];
 	char	   *result = NULL;
 
+	values[0] = CStringGetTextDatum(target);
+	values[1] = ObjectIdGetDatum(cdc_relation_by_name(target));
 	cdc_spi_begin(&spi);
-	if (cdc_spi_execute(&stmt, &value, NULL) > 0)
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
 	{
 		char	   *subscription = cdc_spi_text(&spi, 0, 1);
 		char	   *source_table = cdc_spi_text(&spi, 0, 2);
@@ -82,14 +85,15 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, mode, last_sqlstate) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
-		" COALESCE($9, 'replica'), $10)",
-		10, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
-		TEXTOID}
+		" copy_data, state, last_error, mode, last_sqlstate, target_oid)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11)",
+		11, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, OIDOID}
 	};
 	CdcSpi		spi;
-	Datum		values[10];
-	char		nulls[10];
+	Oid			relid = row->target != NULL ? cdc_relation_by_name(row->target) : InvalidOid;
+	Datum		values[11];
+	char		nulls[11];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
@@ -105,6 +109,8 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	values[7] = cdc_text_or_null(cdc_bounded_text(row->error, CDC_TEXT_BOUND), &nulls[7]);
 	values[8] = cdc_text_or_null(row->mode, &nulls[8]);
 	values[9] = cdc_text_or_null(row->error ? unpack_sql_state(row->sqlerrcode) : NULL, &nulls[9]);
+	values[10] = ObjectIdGetDatum(relid);
+	nulls[10] = OidIsValid(relid) ? ' ' : 'n';
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_catalog_changed();
@@ -153,6 +159,8 @@ cdc_registry_default_target(const CdcSubscription *sub, const CdcTable *table,
 	spec->logged = logged;
 	if (sub->target_schema == NULL)
 		return false;
+	if (sub->schema_trouble != NULL)
+		cdc_trouble_raise(sub->schema_trouble);
 	spec->schema = sub->target_schema;
 	spec->name = cdc_replica_identifier(table->name);
 	if (strcmp(spec->name, cdc_from_utf8_copy(table->name)) != 0)
@@ -208,49 +216,91 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 					 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL, copy);
 }
 
+/*
+ * Registers the table in a subtransaction.  Returns what is wrong with it, with *sqlstate;
+ * NULL: it is registered.  An error that is not the table's own goes on, to be tried again.
+ */
+static char *
+try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged logged, bool copy,
+		   int *sqlstate)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	CdcReplicaSpec spec;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		cdc_registry_add(sub, table,
+						 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL,
+						 copy);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return NULL;
+	/* only now: the subtransaction must not be left open to whoever catches it */
+	if (cdc_sqlstate_is_passing(error->sqlerrcode))
+		ReThrowError(error);
+	*sqlstate = error->sqlerrcode;
+	return cdc_failure_text(error);
+}
+
+/* Tables that a transaction made known, for its bound. */
+static struct
+{
+	TransactionId xid;
+	int			tables;
+}			discovered;
+
+bool
+cdc_registry_discovered_enough(const CdcSubscription *sub)
+{
+	return discovered.tables > 0 && discovered.xid == GetTopTransactionIdIfAny() &&
+		discovered.tables >= sub->opt.max_new_tables / 4;
+}
+
+/* ERROR: before the server's table of locks is full, which concerns all of its users. */
+static void
+count_discovered(const CdcSubscription *sub)
+{
+	TransactionId xid = GetTopTransactionId();
+
+	if (discovered.xid != xid)
+		discovered.tables = 0;
+	discovered.xid = xid;
+	if (++discovered.tables <= sub->opt.max_new_tables)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("more than %d new source tables in one transaction of subscription \"%s\"",
+					sub->opt.max_new_tables, sub->name),
+			 errhint("Raise the subscription's option max_new_tables, and the server's max_locks_per_transaction by as much as five locks for each of them need; or call cdc.pull with max_events; or exclude tables.")));
+}
+
 char
 cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 							CdcGeneratedLogged logged, bool copy)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	CdcUser		user;
-	CdcReplicaSpec spec;
-	char	   *volatile error = cdc_replica_trouble(sub, table);
-	volatile int sqlerrcode = ERRCODE_FEATURE_NOT_SUPPORTED;
+	char	   *error = cdc_replica_trouble(sub, table);
+	int			sqlerrcode = ERRCODE_FEATURE_NOT_SUPPORTED;
 
+	count_discovered(sub);
 	cdc_user_become_owner(sub, &user);
 	if (error == NULL)
-	{
-		BeginInternalSubTransaction(NULL);
-		MemoryContextSwitchTo(caller);
-		PG_TRY();
-		{
-			cdc_registry_add(sub, table,
-							 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL,
-							 copy && sub->copy_data);
-			ReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(caller);
-			CurrentResourceOwner = owner;
-		}
-		PG_CATCH();
-		{
-			ErrorData  *edata;
-
-			MemoryContextSwitchTo(caller);
-			edata = CopyErrorData();
-			if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-				edata->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
-				PG_RE_THROW();
-			FlushErrorState();
-			RollbackAndReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(caller);
-			CurrentResourceOwner = owner;
-			sqlerrcode = edata->sqlerrcode;
-			error = cdc_failure_text(edata);
-		}
-		PG_END_TRY();
-	}
+		error = try_to_add(sub, table, logged, copy && sub->copy_data, &sqlerrcode);
 	if (error != NULL)
 	{
 		ereport(WARNING,
@@ -289,7 +339,7 @@ release_target(const CdcSubscription *sub, const char *source_table, const char 
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = 'e', last_error = $3, last_sqlstate = $4,"
-		" target = NULL, state_since = pg_catalog.now()"
+		" target = NULL, target_oid = NULL, state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};

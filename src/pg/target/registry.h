@@ -74,6 +74,12 @@ extern void cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable
 									  CdcGeneratedLogged logged, bool copy);
 
 /*
+ * Whether the present transaction has registered so many new tables that it should end
+ * at the next commit of the source: the rest goes into the next one.
+ */
+extern bool cdc_registry_discovered_enough(const CdcSubscription *sub);
+
+/*
  * For pull: registers a wanted table that the stream has shown for the first
  * time, with a replica when the subscription has a target schema (made as the
  * subscription's owner).  copy: it may hold rows from before the stream came

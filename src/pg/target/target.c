@@ -105,6 +105,14 @@ cdc_target_check(const CdcTarget *target)
 }
 
 void
+cdc_target_forget_presences(CdcTarget *target)
+{
+	cdc_target_release(target);
+	target->whole = NULL;
+	cdc_presences_forget(&target->presences);
+}
+
+void
 cdc_target_release(CdcTarget *target)
 {
 	if (target->release_kept != NULL)
@@ -152,6 +160,43 @@ has_bitwise_equality(Oid typid)
 }
 
 /*
+ * How messages show values of a type.  They are made while an error is on its way, where
+ * no code of users and no look into catalogs has a place: only the server's own types
+ * that need neither.
+ */
+static CdcKeyShown
+shown_as(Oid base)
+{
+	switch (base)
+	{
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+			return CDC_KEY_SHOWN_TEXT;
+		case BOOLOID:
+		case CHAROID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+		case DATEOID:
+		case TIMEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case UUIDOID:
+		case BYTEAOID:
+		case BITOID:
+		case VARBITOID:
+			return CDC_KEY_SHOWN_OUTPUT;
+		default:
+			return CDC_KEY_NOT_SHOWN;
+	}
+}
+
+/*
  * Sets up hashing and comparison of one key column.  In a table without key
  * rows are matched by their values' images: what is looked for was made by the
  * same conversion, and each type has an image.
@@ -171,8 +216,12 @@ init_key_column(CdcTarget *target, CdcKeyColumn *key, int column)
 	key->collation = att->attcollation;
 	key->len = att->attlen;
 	col->in_key = true;
-	getTypeOutputInfo(att->atttypid, &output, &isvarlena);
-	fmgr_info_cxt(output, &key->output, CurrentMemoryContext);
+	key->shown = shown_as(base);
+	if (key->shown == CDC_KEY_SHOWN_OUTPUT)
+	{
+		getTypeOutputInfo(base, &output, &isvarlena);
+		fmgr_info_cxt(output, &key->output, CurrentMemoryContext);
+	}
 
 	if (has_bitwise_equality(base) || (target->keyless && att->attbyval))
 		key->class = CDC_KEY_WORD;

@@ -39,6 +39,14 @@ typedef enum CdcKeyClass
 	CDC_KEY_FUNCTION			/* by the type's functions */
 } CdcKeyClass;
 
+/* How messages show values of a key column. */
+typedef enum CdcKeyShown
+{
+	CDC_KEY_NOT_SHOWN,			/* by functions that users may have made, or by catalogs */
+	CDC_KEY_SHOWN_TEXT,			/* as they are stored */
+	CDC_KEY_SHOWN_OUTPUT		/* by the type's output function, which is harmless */
+} CdcKeyShown;
+
 typedef struct CdcKeyColumn
 {
 	int			column;			/* index in CdcTarget.columns */
@@ -48,7 +56,8 @@ typedef struct CdcKeyColumn
 	Oid			collation;
 	FmgrInfo	hash;			/* of CDC_KEY_FUNCTION, as equal */
 	FmgrInfo	equal;
-	FmgrInfo	output;			/* for messages */
+	CdcKeyShown shown;			/* in messages */
+	FmgrInfo	output;			/* of CDC_KEY_SHOWN_OUTPUT */
 } CdcKeyColumn;
 
 typedef struct CdcTarget
@@ -107,6 +116,12 @@ extern void cdc_target_check(const CdcTarget *target);
  * may fill and that may be NULL.
  */
 extern const CdcPresence *cdc_target_whole_row(CdcTarget *target);
+
+/*
+ * Forgets which columns rows had so far, and what the target's user keeps with it.
+ * No row and no layout may be left that says so.
+ */
+extern void cdc_target_forget_presences(CdcTarget *target);
 
 /* Frees what the target's user keeps with it, before its memory context goes. */
 extern void cdc_target_release(CdcTarget *target);

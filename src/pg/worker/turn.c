@@ -17,6 +17,7 @@
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
+#include "pg/base/snapshot.h"
 #include "pg/catalog/changes.h"
 
 bool
@@ -32,7 +33,7 @@ cdc_background_transaction(void)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	cdc_snapshot_push();
 	if (known_generation != cdc_catalog_generation())
 		known = InvalidOid;
 	extension = OidIsValid(known) ? known : get_extension_oid("cdc_ingest", true);

@@ -24,6 +24,7 @@
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -38,6 +39,7 @@
 
 #define WAIT_MS				10000L	/* the longest sleep; a safety net, not a clock */
 #define RECOVERED_MS		3000	/* without an error: what failed before is over */
+#define LOCK_WAIT_MS		30000	/* for any lock: then the transaction ends, and its snapshot */
 #define RECHECK_MS			1000	/* the subscription is read again after this time */
 #define APPLY_EVENTS_MIN	50000
 
@@ -59,6 +61,9 @@ static TimestampTz current_read_at = 0;
 
 /* Whether cdc.subscription_failure may still count failures of ours. */
 static bool failed_before = true;
+
+/* The error that ends the worker is in the server's log. */
+static bool logged = false;
 static TimestampTz running_since;
 
 /*
@@ -81,7 +86,7 @@ subscription(void)
 	old = MemoryContextSwitchTo(current_context);
 	current = cdc_subscription_get_by_id(my_subscription);
 	MemoryContextSwitchTo(old);
-	if (current != NULL && !current->enabled)
+	if (current != NULL && (!current->enabled || current->cloned))
 		current = NULL;
 	current_generation = generation;
 	current_read_at = now;
@@ -251,45 +256,103 @@ worker_loop(void)
 }
 
 /*
- * Writes the error down.  Not when the subscription or the extension was
- * dropped under the worker: then that was the reason.
+ * Writes the error down in a transaction.  Not when the subscription or the extension
+ * was dropped under the worker: then that was the reason.  Returns whether it was.
+ */
+static bool
+write_down(const ErrorData *edata)
+{
+	CdcSubscription *sub = NULL;
+	char	   *text = cdc_failure_text(edata);
+
+	if (!cdc_background_transaction())
+		return false;
+	MemoryContextReset(current_context);
+	current = NULL;
+	current_read_at = 0;
+	/* what is wrong with it may be what is to be written down */
+	sub = cdc_subscription_get_any_by_id(my_subscription);
+	if (sub != NULL && (!sub->enabled || sub->cloned))
+		sub = NULL;
+	if (sub != NULL)
+	{
+		EmitErrorReport();
+		logged = true;
+		cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind), edata->sqlerrcode, text);
+		if (my_kind == CDC_WORKER_PULL)
+			cdc_pull_failed(sub, edata->sqlerrcode, text);
+	}
+	cdc_background_commit();
+	return sub != NULL;
+}
+
+/*
+ * The error could not be written down: the log has it all the same, and why that
+ * failed.
  */
 static void
-record_error(void)
+report_both(const ErrorData *first, MemoryContext context)
+{
+	ErrorData  *second;
+
+	MemoryContextSwitchTo(context);
+	second = CopyErrorData();
+	FlushErrorState();
+	if (!logged)
+		ereport(LOG,
+				(errcode(first->sqlerrcode),
+				 errmsg("%s: %s", MyBgworkerEntry->bgw_name, first->message),
+				 first->detail ? errdetail("%s", first->detail) : 0,
+				 first->hint ? errhint("%s", first->hint) : 0,
+				 first->context ? errcontext("%s", first->context) : 0));
+	ereport(LOG,
+			(errcode(second->sqlerrcode),
+			 errmsg("%s could not write down its error: %s", MyBgworkerEntry->bgw_name,
+					second->message)));
+}
+
+/* The end of a worker that has failed. */
+static void
+end_after_error(void)
 {
 	ErrorData  *edata;
-	CdcSubscription *sub = NULL;
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest error",
 												  ALLOCSET_DEFAULT_SIZES);
+	volatile bool wanted = true;
 
 	MemoryContextSwitchTo(context);
 	edata = CopyErrorData();
-	AbortOutOfAnyTransaction();
-	cdc_pull_disconnect(my_subscription);
-
-	if (cdc_background_transaction())
+	PG_TRY();
 	{
-		MemoryContextReset(current_context);
-		current = NULL;
-		current_read_at = 0;
-		sub = subscription();
-		if (sub != NULL)
-		{
-			EmitErrorReport();
-			cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind),
-							   edata->sqlerrcode, cdc_failure_text(edata));
-			if (my_kind == CDC_WORKER_PULL)
-				cdc_pull_failed(sub, edata->sqlerrcode, cdc_failure_text(edata));
-		}
-		cdc_background_commit();
+		AbortOutOfAnyTransaction();
+		cdc_pull_disconnect(my_subscription);
+		wanted = write_down(edata);
+		FlushErrorState();
 	}
-	FlushErrorState();
-	if (sub == NULL)
+	PG_CATCH();
+	{
+		report_both(edata, context);
+		proc_exit(1);
+	}
+	PG_END_TRY();
+	if (!wanted)
 		ereport(LOG,
 				(errmsg("%s ends as its subscription is gone or disabled",
 						MyBgworkerEntry->bgw_name),
 				 errdetail("It was stopped by: %s", edata->message)));
-	proc_exit(sub == NULL ? 0 : 1);
+	proc_exit(wanted ? 1 : 0);
+}
+
+/* A shorter lock_timeout of the role's or database's is left as it is. */
+static void
+bound_lock_waits(void)
+{
+	char		limit[16];
+
+	if (LockTimeout > 0 && LockTimeout <= LOCK_WAIT_MS)
+		return;
+	snprintf(limit, sizeof(limit), "%d", LOCK_WAIT_MS);
+	SetConfigOption("lock_timeout", limit, PGC_USERSET, PGC_S_SESSION);
 }
 
 void
@@ -304,6 +367,7 @@ cdc_worker_main(Datum arg)
 	current_context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest subscription",
 											ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(TopMemoryContext);
+	bound_lock_waits();
 
 	PG_TRY();
 	{
@@ -311,7 +375,7 @@ cdc_worker_main(Datum arg)
 	}
 	PG_CATCH();
 	{
-		record_error();
+		end_after_error();
 	}
 	PG_END_TRY();
 

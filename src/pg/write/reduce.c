@@ -19,6 +19,7 @@
 #include "pg/write/write.h"
 
 #include "access/htup_details.h"
+#include "miscadmin.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
@@ -90,8 +91,12 @@ grow_buckets(CdcTargetRun *run)
 	run->bytes += n * sizeof(CdcBucket);
 	run->nbuckets = n;
 	for (i = 0; i < nbefore; i++)
+	{
+		/* keys that were made to have equal hashes make this long */
+		CHECK_FOR_INTERRUPTS();
 		if (before[i].entry != 0)
 			place_bucket(run, before[i].hash, before[i].entry);
+	}
 	if (before != NULL)
 		pfree(before);
 }

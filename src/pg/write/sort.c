@@ -11,6 +11,7 @@
  */
 #include "pg/write/write.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 /* With fewer entries than this, passes over digits do not pay. */
@@ -67,6 +68,7 @@ compare_items(const void *a, const void *b, void *arg)
 	const CdcTarget *target = arg;
 	int			i;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->word != y->word)
 		return x->word < y->word ? -1 : 1;
 	for (i = 1; i < target->nkey; i++)

@@ -31,12 +31,20 @@
 #define SQL_BATCH		8192
 #define SQL_BATCH_BYTES	(4 * 1024 * 1024)
 
+/*
+ * So many plans are kept with a target: rows of partial images take some for each
+ * combination of columns.  The one that was used longest ago goes first.
+ */
+#define MAX_PLANS		64
+
 /* A statement's plan. */
 typedef struct SqlPlan
 {
 	CdcSqlKind		kind;
 	const CdcPresence *presence;	/* NULL for SQL_DELETE and SQL_FETCH */
+	bool		nulls;			/* keys may have NULLs */
 	SPIPlanPtr	plan;			/* NULL: the statement would do nothing */
+	uint64		used;			/* SqlPlans.uses at its last use */
 } SqlPlan;
 
 /* ------------------------------------------------------------------------
@@ -48,7 +56,16 @@ typedef struct SqlPlan
 typedef struct SqlPlans
 {
 	List	   *plans;			/* of SqlPlan * */
+	uint64		uses;
 } SqlPlans;
+
+static void
+free_plan(SqlPlan *plan)
+{
+	if (plan->plan != NULL)
+		SPI_freeplan(plan->plan);
+	pfree(plan);
+}
 
 /* CdcTarget.release_kept */
 static void
@@ -58,12 +75,29 @@ free_plans(void *kept)
 	ListCell   *lc;
 
 	foreach(lc, plans->plans)
+		free_plan(lfirst(lc));
+	list_free(plans->plans);
+	pfree(plans);
+}
+
+/* Makes room for one more plan. */
+static void
+drop_oldest_plan(SqlPlans *kept)
+{
+	SqlPlan    *oldest = NULL;
+	ListCell   *lc;
+
+	if (list_length(kept->plans) < MAX_PLANS)
+		return;
+	foreach(lc, kept->plans)
 	{
 		SqlPlan    *plan = lfirst(lc);
 
-		if (plan->plan != NULL)
-			SPI_freeplan(plan->plan);
+		if (oldest == NULL || plan->used < oldest->used)
+			oldest = plan;
 	}
+	kept->plans = list_delete_ptr(kept->plans, oldest);
+	free_plan(oldest);
 }
 
 /* What the target keeps for this back-end, made at its first use. */
@@ -78,9 +112,12 @@ kept_plans(CdcTarget *target)
 	return target->kept;
 }
 
-/* The kept plan of a statement, made at its first use; its plan is NULL where it would do nothing. */
+/*
+ * The kept plan of a statement, made at its first use; its plan is NULL where it would
+ * do nothing.  nulls: keys may have NULLs.  Valid until the next call.
+ */
 static SqlPlan *
-sql_plan(CdcTarget *target, CdcSqlKind kind, const CdcPresence *presence)
+sql_plan(CdcTarget *target, CdcSqlKind kind, const CdcPresence *presence, bool nulls)
 {
 	SqlPlans   *kept = kept_plans(target);
 	SqlPlan    *plan;
@@ -94,9 +131,13 @@ sql_plan(CdcTarget *target, CdcSqlKind kind, const CdcPresence *presence)
 	foreach(lc, kept->plans)
 	{
 		plan = lfirst(lc);
-		if (plan->kind == kind && plan->presence == presence)
+		if (plan->kind == kind && plan->presence == presence && plan->nulls == nulls)
+		{
+			plan->used = ++kept->uses;
 			return plan;
+		}
 	}
+	drop_oldest_plan(kept);
 	types = palloc(sizeof(Oid) * (target->ncolumns + 1));
 	if (kind == SQL_TAKE)
 		types[nargs++] = INT8OID;
@@ -108,7 +149,9 @@ sql_plan(CdcTarget *target, CdcSqlKind kind, const CdcPresence *presence)
 	plan = MemoryContextAllocZero(target->cxt, sizeof(SqlPlan));
 	plan->kind = kind;
 	plan->presence = presence;
-	if (cdc_sql_statement(&sql, target, kind, presence))
+	plan->nulls = nulls;
+	plan->used = ++kept->uses;
+	if (cdc_sql_statement(&sql, target, kind, presence, nulls))
 	{
 		plan->plan = SPI_prepare(sql.data, nargs, types);
 		if (plan->plan == NULL)
@@ -180,12 +223,19 @@ column_array(const CdcTarget *target, int column, CdcEntry **entries, int n)
 											  align));
 }
 
+/* Whether a statement for the entry has to find a key with NULLs. */
+static inline bool
+has_null_key(const CdcTargetRun *run, const CdcEntry *entry)
+{
+	return !run->target->keyless && entry->key_nulls != 0;
+}
+
 /* Runs a set-based statement on n entries; returns the number of rows that it wrote. */
 static int64
 run_set(CdcTargetRun *run, CdcSqlKind kind, const CdcPresence *presence, CdcEntry **entries, int n)
 {
 	CdcTarget  *target = run->target;
-	SqlPlan    *plan = sql_plan(target, kind, presence);
+	SqlPlan    *plan = sql_plan(target, kind, presence, has_null_key(run, entries[0]));
 	Datum	   *values = palloc(sizeof(Datum) * target->ncolumns);
 	int			nargs = 0;
 	int			i;
@@ -207,7 +257,10 @@ run_set(CdcTargetRun *run, CdcSqlKind kind, const CdcPresence *presence, CdcEntr
  * ------------------------------------------------------------------------
  */
 
-/* Writes entries that are alike: of one presence, all to be put or all to be deleted. */
+/*
+ * Writes entries that are alike: of one presence, all to be put or all to be deleted,
+ * all with NULLs in their keys or none.
+ */
 static void
 write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool put)
 {
@@ -237,7 +290,7 @@ static void
 take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
 {
 	CdcTarget  *target = run->target;
-	SqlPlan    *plan = sql_plan(target, SQL_TAKE, entry->presence);
+	SqlPlan    *plan = sql_plan(target, SQL_TAKE, entry->presence, false);
 	Datum	   *values = palloc(sizeof(Datum) * (target->ncolumns + 1));
 	char	   *nulls = palloc(target->ncolumns + 1);
 	int			nargs = 0;
@@ -284,11 +337,16 @@ write_batch(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 	batch->bytes = 0;
 }
 
-/* Adds an entry to the batch, and writes that when it is full. */
+/*
+ * Adds an entry to the batch, and writes that when it is full, and before where the
+ * entry's key has NULLs and the others have none, or the other way round.
+ */
 static void
 add_to_batch(CdcWork *work, CdcTargetRun *run, SqlBatch *batch, CdcEntry *entry)
 {
 	CHECK_FOR_INTERRUPTS();
+	if (batch->n > 0 && has_null_key(run, batch->entries[0]) != has_null_key(run, entry))
+		write_batch(work, run, batch);
 	batch->entries[batch->n++] = entry;
 	batch->bytes += entry->tuple ? entry->tuple->t_len : 64;
 	if (batch->n == SQL_BATCH || batch->bytes > SQL_BATCH_BYTES)
@@ -310,12 +368,14 @@ write_rows(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 
 		if (done[first] || !like->put)
 			continue;
+		CHECK_FOR_INTERRUPTS();
 		for (i = first; i < run->nentries; i++)
 		{
 			CdcEntry   *entry = run->entries[i];
 
 			if (done[i] || !entry->put || entry->presence != like->presence ||
-				entry->replace != like->replace)
+				entry->replace != like->replace ||
+				has_null_key(run, entry) != has_null_key(run, like))
 				continue;
 			done[i] = true;
 			add_to_batch(work, run, batch, entry);
@@ -378,8 +438,10 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 {
 	CdcTarget  *target = run->target;
 	MemoryContext caller = CurrentMemoryContext;
-	Datum	   *args = palloc(sizeof(Datum) * target->ncolumns);
+	Datum	   *args = palloc0(sizeof(Datum) * target->ncolumns);
+	char	   *argnulls = palloc(target->ncolumns);
 	int			nargs = 0;
+	bool		has_null = false;
 	bool		found;
 	int			i;
 	int			k;
@@ -391,9 +453,15 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 			continue;
 		for (k = 0; target->key[k].column != i; k++)
 			;
-		args[nargs++] = parameter_value(&target->columns[i], key->values[k]);
+		argnulls[nargs] = key->nulls[k] ? 'n' : ' ';
+		if (key->nulls[k])
+			has_null = true;
+		else
+			args[nargs] = parameter_value(&target->columns[i], key->values[k]);
+		nargs++;
 	}
-	if (SPI_execute_plan(sql_plan(target, SQL_FETCH, NULL)->plan, args, NULL, false, 1) < 0)
+	if (SPI_execute_plan(sql_plan(target, SQL_FETCH, NULL, has_null)->plan, args, argnulls, false,
+						 1) < 0)
 		elog(ERROR, "SPI_execute_plan failed");
 	found = SPI_processed > 0;
 	for (i = 0; found && i < target->desc->natts; i++)

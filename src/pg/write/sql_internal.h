@@ -44,9 +44,9 @@ extern Oid	cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind);
 
 /*
  * Writes a statement for rows of one presence (by key: NULL); returns false where it
- * would do nothing.
+ * would do nothing.  nulls: their keys may have NULLs, which an index is no help for.
  */
 extern bool cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-							  const CdcPresence *presence);
+							  const CdcPresence *presence, bool nulls);
 
 #endif							/* CDC_PG_WRITE_SQL_INTERNAL_H */

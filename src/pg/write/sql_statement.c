@@ -85,21 +85,29 @@ append_source(StringInfo sql, const CdcTarget *target, const CdcPresence *presen
 	appendStringInfoString(sql, ")");
 }
 
-/* That the key of a row t of the target is the parameters': "t.id = s.c1 AND ...". */
+/*
+ * That the key of a row t of the target is the parameters': "t.id = s.c1 AND ...".  With
+ * nulls a NULL is a value like others, as it is for the keys that are collected.
+ */
 static void
 append_key_condition(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-					 const CdcPresence *presence)
+					 const CdcPresence *presence, bool nulls)
 {
 	int			i;
 
 	for (i = 0; i < target->nkey; i++)
 	{
 		int			column = target->key[i].column;
+		int			number = parameter_number(target, column, kind, presence);
+		const char *name = quote_identifier(target->columns[column].name);
 
-		appendStringInfo(sql, "%st.%s = ", i > 0 ? " AND " : "",
-						 quote_identifier(target->columns[column].name));
-		append_value(sql, &target->columns[column], kind,
-					 parameter_number(target, column, kind, presence));
+		appendStringInfo(sql, "%s%st.%s = ", i > 0 ? " AND " : "", nulls ? "(" : "", name);
+		append_value(sql, &target->columns[column], kind, number);
+		if (!nulls)
+			continue;
+		appendStringInfo(sql, " OR t.%s IS NULL AND ", name);
+		append_value(sql, &target->columns[column], kind, number);
+		appendStringInfoString(sql, " IS NULL)");
 	}
 }
 
@@ -185,7 +193,7 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence 
 
 bool
 cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-				  const CdcPresence *presence)
+				  const CdcPresence *presence, bool nulls)
 {
 	switch (kind)
 	{
@@ -193,7 +201,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 			appendStringInfo(sql, "DELETE FROM %s AS t USING ", target->name);
 			append_source(sql, target, presence);
 			appendStringInfoString(sql, " WHERE ");
-			append_key_condition(sql, target, kind, presence);
+			append_key_condition(sql, target, kind, presence, nulls);
 			break;
 		case SQL_UPDATE:
 		case SQL_REPLACE:
@@ -203,7 +211,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 			appendStringInfoString(sql, " FROM ");
 			append_source(sql, target, presence);
 			appendStringInfoString(sql, " WHERE ");
-			append_key_condition(sql, target, kind, presence);
+			append_key_condition(sql, target, kind, presence, nulls);
 			break;
 		case SQL_INSERT_MISSING:
 		case SQL_INSERT:
@@ -217,7 +225,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 				break;
 			appendStringInfo(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS t WHERE ",
 							 target->name);
-			append_key_condition(sql, target, kind, presence);
+			append_key_condition(sql, target, kind, presence, nulls);
 			appendStringInfoChar(sql, ')');
 			break;
 		case SQL_TAKE:
@@ -228,7 +236,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 			break;
 		case SQL_FETCH:
 			appendStringInfo(sql, "SELECT * FROM %s AS t WHERE ", target->name);
-			append_key_condition(sql, target, kind, presence);
+			append_key_condition(sql, target, kind, presence, nulls);
 			appendStringInfoString(sql, " LIMIT 1");
 			break;
 	}

@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
+#include "pg/target/lock.h"
 #include "pg/target/trigger.h"
 #include "pg/catalog/spi.h"
 
@@ -23,6 +24,7 @@ cdc_truncate_target(const CdcTarget *target)
 	char		kind = rel->rd_rel->relkind;
 	bool		truncate;
 	char	   *sql;
+	CdcLockWait wait;
 
 	truncate = (kind == RELKIND_RELATION || kind == CDC_RELKIND_PARTITIONED) &&
 		!cdc_referenced_by_foreign_key(rel) &&
@@ -34,5 +36,8 @@ cdc_truncate_target(const CdcTarget *target)
 		sql = psprintf("TRUNCATE TABLE %s%s", CDC_TRUNCATE_SCOPE(kind),
 					   target->name);
 
+	cdc_lock_wait_begin(&wait, target->relid, " to empty it, as the source did",
+						truncate ? CDC_EXCLUSIVE_WAIT_MS : 0);
 	cdc_spi_command(sql);
+	cdc_lock_wait_end(&wait);
 }
