@@ -50,9 +50,10 @@ else ifeq ($(filter clean distclean dist,$(MAKECMDGOALS)),)
 $(error no client library of MySQL or MariaDB found: install libmariadb-dev or libmysqlclient-dev, or set MYSQL_CONFIG)
 endif
 
-# --- zlib and zstd: compressed binlog events; librdkafka: Kafka sources;
+# --- zlib and zstd: compressed binlog events; libcrypto: logging in to MySQL;
+# librdkafka: Kafka sources;
 # libdeflate, where it is there: checksums, some times faster than zlib's
-OTHER_LIBS := zlib libzstd
+OTHER_LIBS := zlib libzstd libcrypto
 ifeq ($(call pkg_exists,libdeflate),yes)
 OTHER_LIBS += libdeflate
 DEFINES = -DCDC_HAVE_LIBDEFLATE

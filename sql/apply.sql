@@ -13,8 +13,9 @@ CREATE TABLE h_old PARTITION OF h FOR VALUES FROM (MINVALUE) TO ('2020-01-01');
 CREATE TABLE h_new PARTITION OF h FOR VALUES FROM ('2020-01-01') TO (MAXVALUE);
 INSERT INTO cdc.subscription (name, owner, server, tables, exclude, format, history, copy_data, enabled, options)
     VALUES ('ap', current_user, 'none', '{*.*}', '{}', 'maxwell', 'ap.h', false, false, '{}');
-INSERT INTO cdc.subscription_position (subscription) VALUES ('ap');
+INSERT INTO cdc.subscription_position (subscription, last_seq) VALUES ('ap', 1000000);
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('ap');
+SELECT cdc_catalog.take_over('ap');
 CREATE SEQUENCE seq;
 -- one event; the source's commit unless told otherwise
 CREATE FUNCTION ev(tab text, op "char", data text, old text DEFAULT NULL, commit boolean DEFAULT true)
@@ -207,7 +208,8 @@ SET ROLE ap_other;
 SELECT fails($$SELECT * FROM cdc.apply('ap')$$);
 SELECT fails($$SELECT cdc.replay('ap', 'd.a', 'ap.a')$$);
 RESET ROLE;
-UPDATE cdc.subscription SET owner = 'ap_other' WHERE name = 'ap';
+ALTER TABLE h OWNER TO ap_other;
+UPDATE cdc_catalog.subscription_identity SET owner = 'ap_other'::regrole WHERE subscription = 'ap';
 GRANT SELECT ON h TO ap_other;
 SELECT ev('a', 'c', '{"id":1001,"v":"x"}') > 0 AS event;
 SELECT fails($$SELECT * FROM cdc.apply('ap')$$);

@@ -19,8 +19,9 @@ BEGIN
         ' source_table text, op "char", position text, gtid text, event jsonb, raw bytea, commit boolean, key jsonb)', name);
     INSERT INTO cdc.subscription (name, owner, server, tables, exclude, format, target_schema, history, copy_data, enabled, options)
         VALUES ($1, current_user, 'env_bus', '{*.*}', '{}', $2, $3, 'env.' || quote_ident($1), false, false, $4);
-    INSERT INTO cdc.subscription_position (subscription) VALUES ($1);
+    INSERT INTO cdc.subscription_position (subscription, last_seq) VALUES ($1, 1000000);
     INSERT INTO cdc.subscription_progress (subscription) VALUES ($1);
+    PERFORM cdc_catalog.take_over($1);
 END $$;
 -- a message, as pull stores it
 CREATE FUNCTION msg(name text, topic text, key jsonb, value jsonb) RETURNS text

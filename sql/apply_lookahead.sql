@@ -12,8 +12,9 @@ CREATE TABLE h (
 CREATE SEQUENCE seq;
 INSERT INTO cdc.subscription (name, owner, server, tables, exclude, format, history, copy_data, enabled, options)
     VALUES ('la', current_user, 'none', '{*.*}', '{}', 'maxwell', 'la.h', false, false, '{}');
-INSERT INTO cdc.subscription_position (subscription) VALUES ('la');
+INSERT INTO cdc.subscription_position (subscription, last_seq) VALUES ('la', 1000000);
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('la');
+SELECT cdc_catalog.take_over('la');
 CREATE FUNCTION wants(tab text, key text[] DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
     INSERT INTO cdc.subscription_table (subscription, source_table, target, key, state)
     VALUES ('la', 'd.' || tab, 'la.' || tab, key, 'r');

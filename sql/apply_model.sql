@@ -14,8 +14,9 @@ CREATE TABLE h (
 CREATE SEQUENCE seq;
 INSERT INTO cdc.subscription (name, owner, server, tables, exclude, format, history, copy_data, enabled, options)
     VALUES ('model', current_user, 'none', '{*.*}', '{}', 'maxwell', 'model.h', false, false, '{}');
-INSERT INTO cdc.subscription_position (subscription) VALUES ('model');
+INSERT INTO cdc.subscription_position (subscription, last_seq) VALUES ('model', 1000000);
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('model');
+SELECT cdc_catalog.take_over('model');
 
 CREATE TABLE src (id int, sub text, u int, a int, b text, c numeric(8,3));
 ALTER TABLE src ADD PRIMARY KEY (id, sub), ADD UNIQUE (u);

@@ -52,6 +52,10 @@ CREATE FUNCTION public.fill(s text) RETURNS void LANGUAGE sql AS $$
 $$;
 SELECT public.fill('mine');
 SELECT public.fill('theirs');
+SELECT cdc_catalog.take_over('mine'), cdc_catalog.take_over('theirs');
+TRUNCATE cdc_catalog.log;
+INSERT INTO cdc_catalog.log (subscription, subscription_id, kind, message, detail)
+SELECT name, id, 'ddl', 'something', 'secret' FROM cdc_catalog.subscription;
 -- of one that was dropped
 INSERT INTO cdc_catalog.log (subscription, subscription_id, kind, message, detail) VALUES ('mine', -1, 'subscription', 'dropped', 'secret');
 
@@ -171,10 +175,12 @@ INSERT INTO public.calls VALUES
     ($$cdc.replay('mine', 'a.b', 'public.x')$$),
     ($$cdc.set_position('mine', 'latest')$$),
     ($$cdc.wait_for('mine', 'x:4', '0')$$),
-    ($$cdc.worker_status()$$);
+    ($$cdc.worker_status()$$),
+    ($$cdc_catalog.is_here('1', 1)$$),
+    ($$cdc_catalog.take_over('mine')$$);
 -- 42501: permission denied.  The rest is what a call that is allowed ends in without a source.
 SET client_min_messages = error;
-SELECT substring(call FROM 'cdc\.[a-z_]+') AS calls,
+SELECT substring(call FROM 'cdc(?:_catalog)?\.[a-z_]+') AS calls,
        public.try('regress_cdc_owner', sql) AS owner,
        public.try('regress_cdc_member', sql) AS member,
        public.try('regress_cdc_could', sql) AS could,
@@ -187,7 +193,8 @@ RESET client_min_messages;
 SELECT p.oid::regprocedure AS not_tried
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE n.nspname IN ('cdc', 'cdc_catalog')
-   AND NOT EXISTS (SELECT 1 FROM public.calls WHERE call LIKE '%cdc.' || replace(p.proname, '_', '\_') || '(%');
+   AND p.prorettype <> 'event_trigger'::regtype
+   AND NOT EXISTS (SELECT 1 FROM public.calls WHERE call LIKE '%cdc%.' || replace(p.proname, '_', '\_') || '(%');
 
 -- ---- The owner administers his subscription without any right on the tables.
 SET ROLE regress_cdc_owner;

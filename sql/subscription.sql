@@ -51,6 +51,7 @@ INSERT INTO cdc.subscription_position (subscription) VALUES ('s');
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('s');
 INSERT INTO cdc.subscription_table (subscription, source_table, target, state)
 VALUES ('s', 'shop.a', 'replica.a', 'r'), ('s', 'other.b', NULL, 'i');
+SELECT cdc_catalog.take_over('s');
 
 SELECT cdc.create_subscription('s', 'nowhere');
 

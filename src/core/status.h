@@ -32,6 +32,7 @@ typedef enum CdcStatus
 	CDC_ERR_VALUE,				/* a value that was given is not valid */
 	CDC_ERR_SYNTAX,				/* text of people or programs that breaks its grammar */
 	CDC_ERR_CONNECT,			/* unreachable, unknown host, link lost */
+	CDC_ERR_PROTOCOL,			/* what the source answers is not what was asked for */
 	CDC_ERR_AUTH,				/* wrong password, unknown user */
 	CDC_ERR_PRIVILEGE,			/* the source refuses for a missing privilege */
 	CDC_ERR_PURGED,				/* the position is gone from the source */
@@ -78,5 +79,16 @@ extern void cdc_error_hint(CdcError *err, const char *fmt,...)
 extern void cdc_error_at(CdcError *err, const char *file, uint64_t offset);
 extern void cdc_error_column(CdcError *err, const char *database, const char *table,
 							 const char *column);
+
+/*
+ * Copies a text that somebody else chose (a server's version, its error) for
+ * people to read: what is not UTF-8, control characters (line breaks and tabs
+ * too) and characters that turn the direction of writing become '?'.  Cut to
+ * size, with "..." then.  Returns dst.
+ */
+extern char *cdc_clean_text(char *dst, size_t size, const char *src);
+
+/* The same for a text of several lines: line breaks and tabs stay. */
+extern char *cdc_clean_lines(char *dst, size_t size, const char *src);
 
 #endif							/* CDC_CORE_STATUS_H */

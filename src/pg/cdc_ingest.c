@@ -14,6 +14,7 @@
 #include "pg/process/settings.h"
 #include "pg/process/wake.h"
 #include "pg/catalog/changes.h"
+#include "pg/catalog/reassign.h"
 #include "pg/pull_binlog/pull_binlog.h"
 #include "pg/pull_kafka/pull_kafka.h"
 #include "pg/remote/kafka_outbox.h"
@@ -29,6 +30,7 @@ _PG_init(void)
 	cdc_settings_init();
 	cdc_bound_messages_init();
 	cdc_catalog_init();
+	cdc_reassign_init();
 	cdc_wake_init();
 	cdc_outbox_init();
 	cdc_pull_binlog_init();

@@ -24,103 +24,18 @@
 
 #include "source/mysql_internal.h"
 #include "source/thread.h"
-#if CDC_LIBMARIADB && MARIADB_PACKAGE_VERSION_ID < 30300
-#include <mysql/client_plugin.h>
-#endif
 
-#define MAX_PACKET				(1024UL * 1024 * 1024)	/* the protocol's own limit */
+#define MAX_GREETING			(64UL * 1024)	/* bytes of a packet while connecting; later ones see read_packet */
 
 /* A dead peer is noticed by TCP after about IDLE + COUNT * INTERVAL seconds. */
 #define KEEPALIVE_IDLE			30
 #define KEEPALIVE_INTERVAL		10
 #define KEEPALIVE_COUNT			3
 
-#if CDC_LIBMARIADB
-/* The connection that this thread is in cdc_mysql_connect() with. */
-static __thread CdcMysql *connecting;
-#endif
-
-/*
- * Whoever answers in place of the server may ask for the password in clear
- * text; only a verified server gets it.
- */
-#if CDC_LIBMARIADB && MARIADB_PACKAGE_VERSION_ID < 30300
-
-static int
-refuse_auth(MYSQL_PLUGIN_VIO *vio, struct st_mysql *mysql)
-{
-	return CR_ERROR;
-}
-
-/*
- * Connector/C before 3.3 cannot be told which plugins to use.  It loads these
- * two from files only when it knows none of the name: no server, verified or
- * not, gets the password in clear text then.
- */
-static struct st_mysql_client_plugin_AUTHENTICATION clear_text_plugins[] = {
-	{.type = MYSQL_CLIENT_AUTHENTICATION_PLUGIN,
-		.interface_version = MYSQL_CLIENT_AUTHENTICATION_PLUGIN_INTERFACE_VERSION,
-		.name = "mysql_clear_password",
-		.authenticate_user = refuse_auth
-	},
-	{.type = MYSQL_CLIENT_AUTHENTICATION_PLUGIN,
-		.interface_version = MYSQL_CLIENT_AUTHENTICATION_PLUGIN_INTERFACE_VERSION,
-		.name = "dialog",
-		.authenticate_user = refuse_auth
-	}
-};
-
-static bool
-replace_clear_text_plugins(void)
-{
-	MYSQL	   *mysql = mysql_init(NULL);
-	bool		ok = mysql != NULL;
-	size_t		i;
-
-	for (i = 0; ok && i < sizeof(clear_text_plugins) / sizeof(clear_text_plugins[0]); i++)
-		ok = mysql_client_register_plugin(mysql, (struct st_mysql_client_plugin *)
-										  &clear_text_plugins[i]) != NULL;
-	if (mysql != NULL)
-		mysql_close(mysql);
-	return ok;
-}
-
-static void
-restrict_auth(MYSQL *mysql, bool verified)
-{
-}
-
-#elif CDC_LIBMARIADB
-
-static bool
-replace_clear_text_plugins(void)
-{
-	return true;
-}
-
-static void
-restrict_auth(MYSQL *mysql, bool verified)
-{
-	if (!verified)
-		mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH,
-					  "mysql_native_password,caching_sha2_password,sha256_password,"
-					  "client_ed25519,parsec,auth_gssapi_client");
-}
-
-#else							/* Oracle's library sends none unless told to */
-
-static bool
-replace_clear_text_plugins(void)
-{
-	return true;
-}
-
-#endif
-
 bool
 cdc_mysql_library_init(void)
 {
-	return mysql_library_init(0, NULL, NULL) == 0 && replace_clear_text_plugins();
+	return mysql_library_init(0, NULL, NULL) == 0 && cdc_mysql_auth_init();
 }
 
 void
@@ -139,7 +54,7 @@ cdc_mysql_thread_end(void)
 
 #define OPTION_STRINGS(X) \
 	X(host) X(prefer) X(unix_socket) X(user) X(password) X(ssl_mode) X(ssl_ca) X(ssl_capath) \
-	X(ssl_cert) X(ssl_key) X(ssl_cipher) X(tls_version)
+	X(ssl_cert) X(ssl_key) X(ssl_cipher) X(tls_version) X(server_public_key)
 
 static void
 free_options(CdcMysqlOptions *options)
@@ -220,7 +135,7 @@ cdc_mysql_interrupt(CdcMysql *conn)
 static int
 wait_in_connect(my_socket handle, my_bool is_read, int timeout)
 {
-	CdcMysql   *conn = connecting;
+	CdcMysql   *conn = cdc_mysql_connecting;
 	struct pollfd pfd = {.fd = handle,.events = is_read ? POLLIN : POLLOUT};
 	int64_t		left = -1;
 	int			rc;
@@ -273,7 +188,10 @@ wait_in_connect(my_socket handle, my_bool is_read, int timeout)
 	return rc;
 }
 
-/* What ssl_mode means in libmariadb's options; see also check_tls(). */
+/*
+ * What ssl_mode means in libmariadb's options.  It goes on in clear text when a
+ * server offers no TLS, even when told to enforce it; see mysql_auth.c.
+ */
 static void
 set_tls(CdcMysql *conn, MYSQL *mysql)
 {
@@ -293,7 +211,6 @@ set_tls(CdcMysql *conn, MYSQL *mysql)
 	}
 	mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &on);
 	mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
-	restrict_auth(mysql, verify);
 }
 
 #else							/* Oracle's library */
@@ -314,7 +231,6 @@ set_tls(CdcMysql *conn, MYSQL *mysql)
 	};
 	const CdcMysqlOptions *o = &conn->options;
 	unsigned	mode = SSL_MODE_PREFERRED;
-	bool		on = true;
 	size_t		i;
 
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
@@ -335,29 +251,9 @@ set_tls(CdcMysql *conn, MYSQL *mysql)
 	if (o->tls_version != NULL)
 		mysql_options(mysql, MYSQL_OPT_TLS_VERSION, o->tls_version);
 	mysql_options(mysql, MYSQL_OPT_SSL_MODE, &mode);
-	/* caching_sha2_password without TLS needs the server's RSA key */
-	mysql_options(mysql, MYSQL_OPT_GET_SERVER_PUBLIC_KEY, &on);
 }
 
 #endif
-
-/*
- * libmariadb goes on in clear text when a server offers no TLS, even when told
- * to enforce it: modes that promise encryption are checked here.
- */
-static CdcStatus
-check_tls(CdcMysql *conn, MYSQL *mysql, CdcError *err)
-{
-	const char *mode = conn->options.ssl_mode;
-
-	if (mode == NULL || strcasecmp(mode, "DISABLED") == 0 ||
-		strcasecmp(mode, "PREFERRED") == 0 || mysql_get_ssl_cipher(mysql) != NULL)
-		return CDC_OK;
-	cdc_error(err, CDC_ERR_CONFIG, "MySQL server \"%s\" offers no encrypted connections",
-			  conn->address);
-	cdc_error_hint(err, "Set up TLS at the source, or set the server option ssl_mode to PREFERRED or DISABLED.");
-	return CDC_ERR_CONFIG;
-}
 
 /* The duplicate stays ours when the library closes its own on an error. */
 static CdcStatus
@@ -396,17 +292,6 @@ close_handle(CdcMysql *conn)
 {
 	int			own;
 
-	if (conn->result != NULL)
-	{
-		/*
-		 * mysql_free_result() would read the rest of the rows; on a socket that
-		 * is shut down it gets an error at once.
-		 */
-		if (conn->own_fd >= 0)
-			(void) shutdown(conn->own_fd, SHUT_RDWR);
-		mysql_free_result(conn->result);
-		conn->result = NULL;
-	}
 	pthread_mutex_lock(&conn->lock);
 	own = conn->own_fd;
 	conn->own_fd = -1;
@@ -441,62 +326,116 @@ cdc_mysql_close(CdcMysql *conn)
 static unsigned
 parse_version(const char *text)
 {
-	unsigned	major,
-				minor,
-				patch;
+	unsigned	part[3] = {0};
+	int			i;
 
-	if (sscanf(text, "%u.%u.%u", &major, &minor, &patch) != 3 ||
-		major > 99 || minor > 99 || patch > 99)
-		return 0;
-	return major * 10000 + minor * 100 + patch;
+	for (i = 0; i < 3; i++)
+	{
+		int			digits = 0;
+
+		for (; *text >= '0' && *text <= '9' && digits < 3; digits++)
+			part[i] = part[i] * 10 + (*text++ - '0');
+		if (digits == 0 || part[i] > 99 || (i < 2 && *text++ != '.'))
+			return 0;
+	}
+	return part[0] * 10000 + part[1] * 100 + part[2];
 }
 
-static void
-copy_cell(char *dst, size_t size, const CdcString *cell)
+/* A cell of an answer that must be one row; NULL where it is not as it should be. */
+static const char *
+only_row(const CdcRows *rows, int ncolumns, int column)
 {
-	snprintf(dst, size, "%s", cell->data != NULL ? cell->data : "");
+	const CdcString *cell;
+
+	if (rows == NULL || rows->nrows != 1 || rows->ncolumns != ncolumns)
+		return NULL;
+	cell = cdc_rows_cell(rows, 0, column);
+	return cell->data != NULL && strlen(cell->data) == cell->len ? cell->data : NULL;
+}
+
+static CdcStatus
+unexpected_answer(CdcMysql *conn, const char *asked, CdcError *err)
+{
+	cdc_error(err, CDC_ERR_PROTOCOL, "unexpected answer of MySQL server \"%s\" to %s", conn->address, asked);
+	cdc_error_hint(err, "Check that the server options host and port lead to a MySQL or MariaDB server, and that nothing in between changes its answers.");
+	return CDC_ERR_PROTOCOL;
+}
+
+static CdcStatus
+read_version(CdcMysql *conn, CdcMysqlServerInfo *info, CdcError *err)
+{
+	static const char sql[] = "SELECT @@global.version, @@global.server_id";
+	CdcRows    *rows;
+	const char *version;
+	const char *id;
+	char	   *end = NULL;
+	unsigned long long server_id = 0;
+	CdcStatus	st = cdc_mysql_query(conn, NULL, sql, &rows, err);
+
+	if (cdc_failed(st))
+		return st;
+	version = only_row(rows, 2, 0);
+	id = only_row(rows, 2, 1);
+	if (id != NULL && *id >= '0' && *id <= '9')
+		server_id = strtoull(id, &end, 10);
+	if (version == NULL || end == NULL || *end != '\0' || server_id > UINT32_MAX)
+		st = unexpected_answer(conn, sql, err);
+	else
+	{
+		info->server_id = (unsigned) server_id;
+		info->version = parse_version(version);
+		cdc_clean_text(info->version_text, sizeof(info->version_text), version);
+		if (info->version == 0)
+		{
+			st = unexpected_answer(conn, sql, err);
+			cdc_error_detail(err, "\"%s\" is not a version.", info->version_text);
+		}
+	}
+	cdc_rows_free(rows);
+	return st;
+}
+
+/* Its identity, which positions by file belong to. */
+static CdcStatus
+read_uuid(CdcMysql *conn, CdcMysqlServerInfo *info, CdcError *err)
+{
+	/* MariaDB's server_uid came with 10.5; before, the id has to do */
+	const char *sql = info->flavor == CDC_MYSQL ?
+		"SHOW GLOBAL VARIABLES LIKE 'server\\_uuid'" :
+		"SHOW GLOBAL VARIABLES LIKE 'server\\_uid'";
+	CdcRows    *rows;
+	CdcStatus	st = cdc_mysql_query(conn, NULL, sql, &rows, err);
+	const char *uuid;
+
+	if (cdc_failed(st))
+		return st;
+	uuid = only_row(rows, 2, 1);
+	if (uuid != NULL && *uuid != '\0' && strlen(uuid) < sizeof(info->server_uuid))
+		cdc_clean_text(info->server_uuid, sizeof(info->server_uuid), uuid);
+	else if (rows != NULL && rows->nrows == 0 && rows->ncolumns == 2)
+		snprintf(info->server_uuid, sizeof(info->server_uuid), "server_id %u", info->server_id);
+	else
+		st = unexpected_answer(conn, sql, err);
+	cdc_rows_free(rows);
+	return st;
 }
 
 static CdcStatus
 read_server_info(CdcMysql *conn, CdcError *err)
 {
 	CdcMysqlServerInfo info = conn->info;
-	CdcRows    *rows;
-	CdcStatus	st;
+	CdcStatus	st = read_version(conn, &info, err);
 
-	st = cdc_mysql_query(conn, "SELECT @@global.version, @@global.server_id", &rows, err);
 	if (cdc_failed(st))
 		return st;
-	if (rows == NULL || rows->nrows != 1)
-	{
-		cdc_rows_free(rows);
-		return cdc_error(err, CDC_ERR_SOURCE, "MySQL server \"%s\" did not tell its version", conn->address);
-	}
-	copy_cell(info.version_text, sizeof(info.version_text), cdc_rows_cell(rows, 0, 0));
-	if (rows->cells[1].data != NULL)
-		info.server_id = (unsigned) strtoul(rows->cells[1].data, NULL, 10);
-	cdc_rows_free(rows);
 	info.connection_id = mysql_thread_id(conn->mysql);
-	info.version = parse_version(info.version_text);
-	if (info.version == 0)
-		return cdc_error(err, CDC_ERR_SOURCE, "MySQL server \"%s\" has an unexpected version \"%s\"",
-						 conn->address, info.version_text);
 	/* MariaDB says so in its version, or it is one that MySQL never had */
 	info.flavor = strcasestr(info.version_text, "mariadb") != NULL || info.version >= 100000 ?
 		CDC_MARIADB : CDC_MYSQL;
-	/* MariaDB's server_uid came with 10.5; before, the id has to do */
-	st = cdc_mysql_query(conn, info.flavor == CDC_MYSQL ?
-						 "SHOW GLOBAL VARIABLES LIKE 'server\\_uuid'" :
-						 "SHOW GLOBAL VARIABLES LIKE 'server\\_uid'", &rows, err);
-	if (cdc_failed(st))
-		return st;
-	if (rows != NULL && rows->nrows == 1 && rows->ncolumns == 2)
-		copy_cell(info.server_uuid, sizeof(info.server_uuid), cdc_rows_cell(rows, 0, 1));
-	else
-		snprintf(info.server_uuid, sizeof(info.server_uuid), "server_id %u", info.server_id);
-	cdc_rows_free(rows);
-	conn->info = info;
-	return CDC_OK;
+	st = read_uuid(conn, &info, err);
+	if (!cdc_failed(st))
+		conn->info = info;
+	return st;
 }
 
 /*
@@ -518,7 +457,7 @@ set_up_session(CdcMysql *conn, CdcError *err)
 
 	for (i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
 	{
-		st = cdc_mysql_query(conn, statements[i], NULL, err);
+		st = cdc_mysql_query(conn, NULL, statements[i], NULL, err);
 		if (cdc_failed(st))
 			return st;
 	}
@@ -526,9 +465,9 @@ set_up_session(CdcMysql *conn, CdcError *err)
 	if (cdc_failed(st))
 		return st;
 	if (conn->info.flavor == CDC_MYSQL && conn->info.version >= 50708)
-		st = cdc_mysql_query(conn, "SET SESSION max_execution_time = 0", NULL, err);
+		st = cdc_mysql_query(conn, NULL, "SET SESSION max_execution_time = 0", NULL, err);
 	else if (conn->info.flavor == CDC_MARIADB && conn->info.version >= 100101)
-		st = cdc_mysql_query(conn, "SET SESSION max_statement_time = 0", NULL, err);
+		st = cdc_mysql_query(conn, NULL, "SET SESSION max_statement_time = 0", NULL, err);
 	return st;
 }
 
@@ -540,7 +479,7 @@ new_handle(CdcMysql *conn)
 	unsigned	timeout = cdc_connect_timeout_s(o);
 	unsigned	protocol = cdc_uses_socket(o) ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
 	unsigned	off = 0;
-	unsigned long max_packet = MAX_PACKET;
+	unsigned long max_packet = MAX_GREETING;
 
 	if (mysql == NULL)
 		return NULL;
@@ -554,6 +493,7 @@ new_handle(CdcMysql *conn)
 		mysql_options(mysql, MYSQL_OPT_COMPRESS, NULL);
 	mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "cdc_ingest");
 	set_tls(conn, mysql);
+	cdc_mysql_auth_prepare(conn, mysql);
 	return mysql;
 }
 
@@ -563,9 +503,11 @@ connect_one(CdcMysql *conn, const CdcHostPort *hp, CdcError *err)
 {
 	const CdcMysqlOptions *o = &conn->options;
 	MYSQL	   *mysql;
+	bool		connected;
 	CdcStatus	st;
 
 	memset(&conn->info, 0, sizeof(conn->info));
+	conn->selecting = conn->unusable = false;
 	if (hp != NULL)
 		cdc_host_address(hp, conn->address, sizeof(conn->address));
 	else
@@ -578,17 +520,16 @@ connect_one(CdcMysql *conn, const CdcHostPort *hp, CdcError *err)
 	conn->deadline_ms = cdc_now_ms() + 1000 * (int64_t) cdc_connect_timeout_s(o);
 #if CDC_LIBMARIADB
 	mysql_options(mysql, MARIADB_OPT_IO_WAIT, (void *) wait_in_connect);
-	connecting = conn;
 #endif
-	if (mysql_real_connect(mysql, hp ? hp->host : NULL, o->user, o->password, NULL,
-						   hp ? hp->port : 0, hp ? NULL : o->unix_socket, 0) == NULL)
-		st = cdc_mysql_failure(conn, mysql, "connecting", err);
-	else if (!cdc_failed(st = check_tls(conn, mysql, err)) &&
-			 !cdc_failed(st = own_socket(conn, mysql, err)))
+	cdc_mysql_connecting = conn;
+	/* without the password: see mysql_auth.c */
+	connected = mysql_real_connect(mysql, hp ? hp->host : NULL, o->user, "", NULL,
+								   hp ? hp->port : 0, hp ? NULL : o->unix_socket, 0) != NULL;
+	st = cdc_mysql_auth_result(conn, connected, err);
+	if (!cdc_failed(st) && !cdc_failed(st = cdc_mysql_check_encrypted(conn, err)) &&
+		!cdc_failed(st = own_socket(conn, mysql, err)))
 		st = set_up_session(conn, err);
-#if CDC_LIBMARIADB
-	connecting = NULL;
-#endif
+	cdc_mysql_connecting = NULL;
 	conn->deadline_ms = 0;
 	if (cdc_failed(st))
 		close_handle(conn);

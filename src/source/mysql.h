@@ -4,8 +4,8 @@
  *	  A connection to a MySQL or MariaDB server: blocking calls over the client
  *	  library (libmariadb or Oracle's libmysqlclient).
  *
- * Only source/mysql.c and source/mysql_dump.c include the library's mysql.h,
- * through source/mysql_internal.h.  All calls but cdc_mysql_interrupt() belong
+ * Only source/mysql*.c include the library's mysql.h, through
+ * source/mysql_internal.h.  All calls but cdc_mysql_interrupt() belong
  * to one thread at a time: the session's (source/session.h), never
  * PostgreSQL's.
  *
@@ -39,7 +39,9 @@ typedef struct CdcMysqlOptions
 	const char *ssl_key;
 	const char *ssl_cipher;
 	const char *tls_version;
+	const char *server_public_key;	/* file of the server's RSA key: passwords without TLS */
 	unsigned	connect_timeout_s;	/* 0: 10 */
+	unsigned	query_timeout_s;	/* for an answer or its next row, all in all; 0: 600 */
 	unsigned	heartbeat_ms;	/* asked of the server in a dump; 0: 5000 */
 	bool		compress;		/* protocol compression */
 } CdcMysqlOptions;
@@ -58,7 +60,8 @@ typedef struct CdcMysqlServerInfo
 /*
  * A stored result, everything as text in UTF-8 (session charset utf8mb4,
  * session time zone '+00:00', sql_mode unchanged).  malloc'ed; given back with
- * cdc_rows_free().
+ * cdc_rows_free().  Its bytes are the server's: neither their number of rows and
+ * columns nor that a text is UTF-8 is known before it was checked.
  */
 typedef struct CdcRows
 {
@@ -66,7 +69,7 @@ typedef struct CdcRows
 	int64_t		nrows;
 	CdcString  *names;			/* ncolumns, NUL-terminated */
 	CdcString  *cells;			/* nrows * ncolumns; data NULL for SQL NULL; NUL-terminated */
-	void	   *memory;			/* NULL: not malloc'ed, belongs to somebody else */
+	void	   *memory;			/* of the cells' bytes; NULL: not malloc'ed, belongs to somebody else */
 } CdcRows;
 
 static inline const CdcString *
@@ -107,9 +110,12 @@ extern int64_t cdc_mysql_connect_limit_ms(const CdcMysqlOptions *options);
 extern const char *cdc_mysql_address(const CdcMysql *conn);
 extern const CdcMysqlServerInfo *cdc_mysql_info(const CdcMysql *conn);
 
-/* Runs one statement; *rows is NULL where it returns no result set. */
-extern CdcStatus cdc_mysql_query(CdcMysql *conn, const char *sql, CdcRows **rows,
-								 CdcError *err);
+/*
+ * Runs one statement; *rows is NULL where it returns no result set.  An answer
+ * of more than 64 MB is an error.  asked: what messages call it; NULL: as it is.
+ */
+extern CdcStatus cdc_mysql_query(CdcMysql *conn, const char *asked, const char *sql,
+								 CdcRows **rows, CdcError *err);
 
 /*
  * Unbuffered SELECT: start, then fetch a row at a time (CDC_END after the

@@ -24,6 +24,8 @@
 #define DEFAULT_HEARTBEAT_MS	5000
 #define BINLOG_START			4	/* behind a file's magic */
 
+#define MAX_EVENT				((size_t) 1024 * 1024 * 1024)	/* the protocol's own limit */
+
 #define DOING					"reading the binlog"
 
 /* One statement whose answer does not matter; unknown variables are allowed. */
@@ -34,7 +36,7 @@ set_variable(CdcMysql *conn, const char *sql, CdcError *err)
 	{
 		SRV_UNKNOWN_SYSTEM_VARIABLE = 1193
 	};
-	CdcStatus	st = cdc_mysql_query(conn, sql, NULL, err);
+	CdcStatus	st = cdc_mysql_query(conn, NULL, sql, NULL, err);
 
 	if (st == CDC_ERR_SOURCE && mysql_errno(conn->mysql) == SRV_UNKNOWN_SYSTEM_VARIABLE)
 		return CDC_OK;
@@ -211,19 +213,6 @@ send_dump(CdcMysql *conn, const CdcDumpRequest *request, bool by_gtid, const cha
 	return st;
 }
 
-/* A packet of the dump: 0 and the event, or EOF; errors are the library's. */
-static CdcStatus
-read_packet(CdcMysql *conn, const uint8_t **packet, size_t *len, CdcError *err)
-{
-	unsigned long n = mysql_net_read_packet(conn->mysql);
-
-	if (n == packet_error)
-		return cdc_mysql_failure(conn, conn->mysql, DOING, err);
-	*packet = conn->mysql->net.read_pos;
-	*len = n;
-	return CDC_OK;
-}
-
 #else							/* Oracle's library */
 
 static CdcStatus
@@ -261,18 +250,6 @@ send_dump(CdcMysql *conn, const CdcDumpRequest *request, bool by_gtid, const cha
 	return st;
 }
 
-static CdcStatus
-read_packet(CdcMysql *conn, const uint8_t **packet, size_t *len, CdcError *err)
-{
-	static const uint8_t eof[] = {0xFE};
-
-	if (mysql_binlog_fetch(conn->mysql, &conn->rpl) != 0)
-		return cdc_mysql_failure(conn, conn->mysql, DOING, err);
-	*packet = conn->rpl.size > 0 ? conn->rpl.buffer : eof;
-	*len = conn->rpl.size > 0 ? conn->rpl.size : sizeof(eof);
-	return CDC_OK;
-}
-
 #endif
 
 static const CdcString *
@@ -303,7 +280,7 @@ skip_to_next_file(CdcMysql *conn, const CdcDumpRequest *request, CdcRows **rows,
 	CdcStatus	st;
 	int64_t		row;
 
-	st = cdc_mysql_query(conn, "SHOW BINARY LOGS", rows, err);
+	st = cdc_mysql_query(conn, NULL, "SHOW BINARY LOGS", rows, err);
 	if (cdc_failed(st))
 		return st;
 	if (*rows != NULL && (*rows)->ncolumns >= 2 && find_row(*rows, request->file, &row) != NULL &&
@@ -312,7 +289,8 @@ skip_to_next_file(CdcMysql *conn, const CdcDumpRequest *request, CdcRows **rows,
 		const CdcString *size = cdc_rows_cell(*rows, row, 1);
 		const CdcString *next = cdc_rows_cell(*rows, row + 1, 0);
 
-		if (size->data != NULL && next->data != NULL)
+		/* what is no number is not the size that is looked for */
+		if (size->data != NULL && next->data != NULL && strlen(next->data) == next->len)
 		{
 			uint64_t	left = strtoull(size->data, NULL, 10) - request->offset;
 
@@ -367,7 +345,7 @@ cdc_mysql_dump_event(CdcMysql *conn, const uint8_t **event, size_t *len, CdcErro
 {
 	const uint8_t *packet = NULL;
 	size_t		n = 0;
-	CdcStatus	st = read_packet(conn, &packet, &n, err);
+	CdcStatus	st = cdc_mysql_read_packet(conn, DOING, MAX_EVENT, &packet, &n, err);
 
 	if (cdc_failed(st))
 		return st;

@@ -47,6 +47,7 @@ enum
 	SRV_SECURE_TRANSPORT_REQUIRED = 3159,
 	SRV_CLIENT_TIMEOUT = 4031,
 	SRV_ACCOUNT_BLOCKED = 4151,
+	LIB_FIRST = 2000,
 	LIB_CONNECTION_ERROR = 2002,
 	LIB_CONN_HOST_ERROR = 2003,
 	LIB_UNKNOWN_HOST = 2005,
@@ -211,8 +212,8 @@ tls_failed(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
 	return CDC_ERR_CONFIG;
 }
 
-static bool
-was_interrupted(CdcMysql *conn)
+bool
+cdc_mysql_interrupted(CdcMysql *conn)
 {
 	bool		interrupted;
 
@@ -334,13 +335,13 @@ other_trouble(const CdcMysql *conn, unsigned number, const char *text, const cha
 		case LIB_OUT_OF_MEMORY:
 			return cdc_error(err, CDC_ERR_NOMEM, "%s: out of memory in the client library", doing);
 		case LIB_PACKET_TOO_LARGE:
-			return cdc_error(err, CDC_ERR_LIMIT, "%s: MySQL server \"%s\" sent more than 1 GB at once", doing,
+			return cdc_error(err, CDC_ERR_LIMIT, "%s: MySQL server \"%s\" sent more at once than is allowed here", doing,
 							 conn->address);
 		case LIB_MALFORMED_PACKET:
-			cdc_error(err, CDC_ERR_CORRUPT, "%s: MySQL server \"%s\" sent a malformed packet", doing,
+			cdc_error(err, CDC_ERR_PROTOCOL, "%s: MySQL server \"%s\" sent a malformed packet", doing,
 					  conn->address);
 			cdc_error_detail(err, "%s", text);
-			return CDC_ERR_CORRUPT;
+			return CDC_ERR_PROTOCOL;
 		default:
 			return cdc_error(err, CDC_ERR_SOURCE, "%s failed at MySQL server \"%s\": %s", doing,
 							 conn->address, text);
@@ -353,8 +354,10 @@ classify(CdcMysql *conn, unsigned number, const char *text, const char *doing,
 {
 	CdcStatus	st = CDC_ERR_SOURCE;
 	bool		connecting = conn->info.version == 0;
+	char		clean[CDC_ERROR_TEXT - 64];
 
-	if (was_interrupted(conn))
+	text = cdc_clean_text(clean, sizeof(clean), text);
+	if (cdc_mysql_interrupted(conn))
 		return cdc_error(err, CDC_ERR_CANCELLED, "%s was interrupted", doing);
 
 	number = usual_number(number, text, connecting);
@@ -394,6 +397,12 @@ cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doing, CdcError *err
 	unsigned	number = mysql_errno(mysql);
 	const char *text = mysql_error(mysql);
 
+	/*
+	 * The libraries skip five characters before an error's text, the SQLSTATE.
+	 * Where the packet ended among them they take what was in their buffer before.
+	 */
+	if (number != 0 && number < LIB_FIRST && strlen(mysql_sqlstate(mysql)) < 5)
+		text = "(no message)";
 	if (number == 0)
 	{
 		/* the library closed the connection without saying why */

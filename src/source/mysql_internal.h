@@ -30,8 +30,9 @@ struct CdcMysql
 {
 	CdcMysqlOptions options;	/* strings are ours */
 	MYSQL	   *mysql;			/* NULL when not connected */
-	MYSQL_RES  *result;			/* of an unbuffered select in progress */
-	int			ncolumns;		/* its columns */
+	bool		selecting;		/* an unbuffered SELECT is in progress */
+	bool		unusable;		/* an answer broke the protocol: what follows would be misread */
+	int			ncolumns;		/* of the SELECT */
 	CdcString  *cells;			/* its current row */
 	CdcMysqlServerInfo info;
 	char		address[CDC_MYSQL_ADDRESS];	/* "host:port" or the socket's path */
@@ -40,6 +41,8 @@ struct CdcMysql
 	MYSQL_RPL	rpl;
 	bool		rpl_open;
 #endif
+	bool		auth_entered;	/* the library asked our plugin to log in */
+	CdcError	auth_error;		/* why that did not; status 0: the library knows */
 	/* for cdc_mysql_interrupt() */
 	pthread_mutex_t lock;
 	bool		interrupted;
@@ -50,6 +53,31 @@ struct CdcMysql
 /* Fills err from the library's last error; doing says what failed. */
 extern CdcStatus cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doing,
 								   CdcError *err);
+
+/* Whether cdc_mysql_interrupt() was called. */
+extern bool cdc_mysql_interrupted(CdcMysql *conn);
+
+/*
+ * mysql_auth.c.  The library gets no password; its connect is done between
+ * prepare and result, with the thread's connection in the variable.
+ */
+extern __thread CdcMysql *cdc_mysql_connecting;
+extern bool cdc_mysql_auth_init(void);
+extern void cdc_mysql_auth_prepare(CdcMysql *conn, MYSQL *mysql);
+extern CdcStatus cdc_mysql_auth_result(CdcMysql *conn, bool connected, CdcError *err);
+
+/* Whether the connection is encrypted, if ssl_mode promises that. */
+extern CdcStatus cdc_mysql_check_encrypted(CdcMysql *conn, CdcError *err);
+
+/*
+ * mysql_packet.c.  Packets as they come; the memory is the library's until the next
+ * one.  An error packet is an error here; limit (bytes) holds for each packet.
+ */
+extern CdcStatus cdc_mysql_read_packet(CdcMysql *conn, const char *doing, size_t limit,
+									   const uint8_t **packet, size_t *len, CdcError *err);
+
+/* The same while a connection is made; false: the library has the error. */
+extern bool cdc_mysql_take_packet(MYSQL *mysql, const uint8_t **packet, size_t *len);
 
 /*
  * mysql_hosts.c: the hosts of a source

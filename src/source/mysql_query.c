@@ -3,6 +3,9 @@
  * source/mysql_query.c
  *	  Statements and their results, stored or row by row.
  *
+ * Formats: MySQL's internals manual, "Text Resultset"; MariaDB's knowledge
+ * base, "Result Set Packets".
+ *
  *-------------------------------------------------------------------------
  */
 #include <stdlib.h>
@@ -10,80 +13,116 @@
 
 #include "source/mysql_internal.h"
 
+/* What an answer may need, all in all; a table's rows come through a SELECT row by row. */
+#define MAX_ANSWER		(64 * 1024 * 1024)
+#define MAX_ANSWER_TEXT	"64 MB"
+#define MAX_COLUMNS		4096	/* a table's limit in MySQL */
+#define MAX_ROW			((size_t) 1024 * 1024 * 1024)	/* the protocol's own limit */
+
+/* The first byte of a packet. */
+enum
+{
+	BYTE_OK = 0x00,
+	BYTE_LOCAL_INFILE = 0xFB,	/* also a NULL's length */
+	BYTE_EOF = 0xFE
+};
+
+#define EOF_BYTES		9		/* an end of data is shorter ... */
+#define ROW_BYTES		0xFFFFFF	/* ... or, where it is an OK packet, than a row that begins so */
+
 void
 cdc_rows_free(CdcRows *rows)
 {
 	if (rows == NULL || rows->memory == NULL)
 		return;
+	free(rows->names);
 	free(rows->memory);
 	free(rows);
 }
 
-/* Copies a string and its NUL to *at and moves *at behind. */
-static void
-put_string(CdcString *dst, char **at, const char *data, size_t len)
+/* A packet that is read from its begin to its end. */
+typedef struct Reader
 {
-	memcpy(*at, data, len);
-	(*at)[len] = '\0';
-	dst->data = *at;
-	dst->len = len;
-	*at += len + 1;
+	const uint8_t *at;
+	size_t		left;
+} Reader;
+
+/* A length; *null where it says NULL.  false: the packet ends before. */
+static bool
+read_length(Reader *r, uint64_t *value, bool *null)
+{
+	size_t		bytes = 0;
+	size_t		i;
+
+	*null = false;
+	if (r->left < 1)
+		return false;
+	*value = *r->at++;
+	r->left--;
+	switch (*value)
+	{
+		case 0xFB:
+			*null = true;
+			return true;
+		case 0xFC:
+			bytes = 2;
+			break;
+		case 0xFD:
+			bytes = 3;
+			break;
+		case 0xFE:
+			bytes = 8;
+			break;
+		case 0xFF:
+			return false;
+		default:
+			return true;
+	}
+	if (r->left < bytes)
+		return false;
+	for (i = 0, *value = 0; i < bytes; i++)
+		*value |= (uint64_t) r->at[i] << (8 * i);
+	r->at += bytes;
+	r->left -= bytes;
+	return true;
 }
 
-/* Out of the library's memory into one block of our own. */
-static CdcRows *
-copy_rows(MYSQL_RES *result)
+/* Points dst into the packet. */
+static bool
+read_string(Reader *r, CdcString *dst)
 {
-	unsigned	ncolumns = mysql_num_fields(result);
-	uint64_t	nrows = mysql_num_rows(result);
-	MYSQL_FIELD *fields = mysql_fetch_fields(result);
-	size_t		bytes = 0;
-	uint64_t	ncells = nrows * ncolumns;
-	uint64_t	n = 0;
-	unsigned	i;
-	MYSQL_ROW	row;
-	CdcRows    *rows;
-	char	   *at;
+	uint64_t	len;
+	bool		null;
 
-	for (i = 0; i < ncolumns; i++)
-		bytes += strlen(fields[i].name) + 1;
-	while ((row = mysql_fetch_row(result)) != NULL)
+	if (!read_length(r, &len, &null))
+		return false;
+	if (null)
 	{
-		unsigned long *lengths = mysql_fetch_lengths(result);
+		dst->data = NULL;
+		dst->len = 0;
+		return true;
+	}
+	if (len > r->left)
+		return false;
+	dst->data = (const char *) r->at;
+	dst->len = len;
+	r->at += len;
+	r->left -= len;
+	return true;
+}
 
-		for (i = 0; i < ncolumns; i++)
-			bytes += row[i] != NULL ? lengths[i] + 1 : 0;
-	}
-	rows = calloc(1, sizeof(*rows));
-	if (rows == NULL)
-		return NULL;
-	rows->memory = malloc((ncolumns + ncells) * sizeof(CdcString) + bytes + 1);
-	if (rows->memory == NULL)
-	{
-		free(rows);
-		return NULL;
-	}
-	rows->ncolumns = (int) ncolumns;
-	rows->nrows = (int64_t) nrows;
-	rows->names = rows->memory;
-	rows->cells = rows->names + ncolumns;
-	at = (char *) (rows->cells + ncells);
-	for (i = 0; i < ncolumns; i++)
-		put_string(&rows->names[i], &at, fields[i].name, strlen(fields[i].name));
-	mysql_data_seek(result, 0);
-	while ((row = mysql_fetch_row(result)) != NULL)
-	{
-		unsigned long *lengths = mysql_fetch_lengths(result);
-
-		for (i = 0; i < ncolumns; i++, n++)
-		{
-			if (row[i] != NULL)
-				put_string(&rows->cells[n], &at, row[i], lengths[i]);
-			else
-				rows->cells[n].data = NULL, rows->cells[n].len = 0;
-		}
-	}
-	return rows;
+/*
+ * The answer cannot be understood, or must not be: the rest of it would be taken for
+ * the next one.
+ */
+static CdcStatus
+broken(CdcMysql *conn, CdcStatus st, const char *what, const char *doing, CdcError *err)
+{
+	conn->unusable = true;
+	cdc_error(err, st, "%s: unexpected answer of MySQL server \"%s\"", doing, conn->address);
+	cdc_error_detail(err, "%s", what);
+	cdc_error_hint(err, "Check that nothing between here and the server changes what it sends.");
+	return st;
 }
 
 static CdcStatus
@@ -91,94 +130,267 @@ usable(CdcMysql *conn, CdcError *err)
 {
 	if (conn->mysql == NULL)
 		return cdc_error(err, CDC_ERR_INTERNAL, "not connected to a MySQL server");
-	if (conn->result != NULL)
+	if (conn->unusable)
+		return cdc_error(err, CDC_ERR_CONNECT, "the connection to MySQL server \"%s\" cannot be used any more",
+						 conn->address);
+	if (conn->selecting)
 		return cdc_error(err, CDC_ERR_INTERNAL, "the rows of a SELECT have not been fetched to their end");
 	return CDC_OK;
 }
 
+static bool
+ends_with_ok(const CdcMysql *conn)
+{
+#ifdef CLIENT_DEPRECATE_EOF
+	return (conn->mysql->client_flag & conn->mysql->server_capabilities & CLIENT_DEPRECATE_EOF) != 0;
+#else
+	(void) conn;
+	return false;
+#endif
+}
+
+static bool
+is_end(const CdcMysql *conn, const uint8_t *packet, size_t len)
+{
+	return len > 0 && packet[0] == BYTE_EOF &&
+		len < (ends_with_ok(conn) ? ROW_BYTES : EOF_BYTES);
+}
+
+/* Sends a statement; *ncolumns is 0 where it returns no rows. */
+static CdcStatus
+send_statement(CdcMysql *conn, const char *sql, const char *doing, int *ncolumns, CdcError *err)
+{
+	CdcStatus	st = usable(conn, err);
+	const uint8_t *packet;
+	size_t		len;
+	Reader		r;
+	uint64_t	n;
+	bool		null;
+
+	*ncolumns = 0;
+	if (cdc_failed(st))
+		return st;
+	if (mysql_send_query(conn->mysql, sql, strlen(sql)) != 0)
+		return cdc_mysql_failure(conn, conn->mysql, doing, err);
+	st = cdc_mysql_read_packet(conn, doing, MAX_ANSWER, &packet, &len, err);
+	if (cdc_failed(st))
+		return st;
+	if (len > 0 && packet[0] == BYTE_OK)
+		return CDC_OK;
+	if (len > 0 && packet[0] == BYTE_LOCAL_INFILE)
+		return broken(conn, CDC_ERR_PROTOCOL, "It asks for a file of this machine.", doing, err);
+	r.at = packet;
+	r.left = len;
+	/* one more byte may say whether columns are described, which none of our requests leaves out */
+	if (!read_length(&r, &n, &null) || n == 0 || n > MAX_COLUMNS || r.left > 1)
+		return broken(conn, CDC_ERR_PROTOCOL, "It does not tell a number of columns that a result can have.", doing, err);
+	*ncolumns = (int) n;
+	return CDC_OK;
+}
+
+/*
+ * An answer while it grows: each string (a column's name, a cell) with its
+ * length before it and a zero behind.
+ */
+typedef struct Store
+{
+	CdcBuf		bytes;
+	size_t		strings;
+} Store;
+
+static CdcStatus
+store_string(CdcMysql *conn, Store *store, const CdcString *s, const char *doing, CdcError *err)
+{
+	/* length + 1, 0 for NULL */
+	size_t		len = s->data != NULL ? s->len + 1 : 0;
+
+	store->strings++;
+	if (store->bytes.len + len + store->strings * sizeof(CdcString) > MAX_ANSWER)
+		return broken(conn, CDC_ERR_LIMIT, "It is larger than " MAX_ANSWER_TEXT ".", doing, err);
+	if (!cdc_buf_append(&store->bytes, &len, sizeof(len)) ||
+		(len > 0 && (!cdc_buf_append(&store->bytes, s->data, s->len) ||
+					 !cdc_buf_append(&store->bytes, "", 1))))
+		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a result");
+	return CDC_OK;
+}
+
+/* The names of an answer's columns, where somebody wants them. */
+static CdcStatus
+read_columns(CdcMysql *conn, int ncolumns, Store *store, const char *doing, CdcError *err)
+{
+	enum
+	{
+		NAME = 4				/* after catalog, schema, table, original table */
+	};
+	const uint8_t *packet;
+	size_t		len;
+	CdcStatus	st = CDC_OK;
+	int			i;
+	int			j;
+
+	for (i = 0; i < ncolumns && !cdc_failed(st); i++)
+	{
+		CdcString	s = {0};
+		Reader		r;
+
+		st = cdc_mysql_read_packet(conn, doing, MAX_ANSWER, &packet, &len, err);
+		if (cdc_failed(st))
+			return st;
+		r.at = packet;
+		r.left = len;
+		for (j = 0; j <= NAME; j++)
+		{
+			if (!read_string(&r, &s) || s.data == NULL)
+				return broken(conn, CDC_ERR_PROTOCOL, "A column's description is malformed.", doing, err);
+		}
+		if (store != NULL)
+			st = store_string(conn, store, &s, doing, err);
+	}
+	if (cdc_failed(st) || ends_with_ok(conn))
+		return st;
+	st = cdc_mysql_read_packet(conn, doing, MAX_ANSWER, &packet, &len, err);
+	if (!cdc_failed(st) && !is_end(conn, packet, len))
+		st = broken(conn, CDC_ERR_PROTOCOL, "It has more columns than it said.", doing, err);
+	return st;
+}
+
+/* The cells of a row, pointing into the packet; CDC_END after the last row. */
+static CdcStatus
+read_row(CdcMysql *conn, int ncolumns, CdcString *cells, size_t limit, const char *doing, CdcError *err)
+{
+	const uint8_t *packet;
+	size_t		len;
+	Reader		r;
+	CdcStatus	st = cdc_mysql_read_packet(conn, doing, limit, &packet, &len, err);
+	int			i;
+
+	if (cdc_failed(st))
+		return st;
+	if (is_end(conn, packet, len))
+		return CDC_END;
+	r.at = packet;
+	r.left = len;
+	for (i = 0; i < ncolumns; i++)
+	{
+		if (!read_string(&r, &cells[i]))
+			break;
+	}
+	if (i < ncolumns || r.left > 0)
+		return broken(conn, CDC_ERR_PROTOCOL, "A row has not as many columns as the answer said.", doing, err);
+	return CDC_OK;
+}
+
+/* Takes the store's memory over. */
+static CdcRows *
+finish_store(Store *store, int ncolumns, int64_t nrows)
+{
+	CdcRows    *rows = calloc(1, sizeof(*rows));
+	char	   *at = store->bytes.data;
+	size_t		i;
+
+	if (rows == NULL || (rows->names = malloc(store->strings * sizeof(CdcString))) == NULL)
+	{
+		free(rows);
+		return NULL;
+	}
+	rows->ncolumns = ncolumns;
+	rows->nrows = nrows;
+	rows->cells = rows->names + ncolumns;
+	rows->memory = store->bytes.data;
+	for (i = 0; i < store->strings; i++)
+	{
+		size_t		len;
+
+		memcpy(&len, at, sizeof(len));
+		at += sizeof(len);
+		rows->names[i].data = len > 0 ? at : NULL;
+		rows->names[i].len = len > 0 ? len - 1 : 0;
+		at += len;
+	}
+	memset(store, 0, sizeof(*store));
+	return rows;
+}
+
+static CdcString *
+grow_cells(CdcMysql *conn, int ncolumns, CdcError *err)
+{
+	CdcString  *cells = realloc(conn->cells, ncolumns * sizeof(CdcString));
+
+	if (cells == NULL)
+		cdc_error(err, CDC_ERR_NOMEM, "out of memory");
+	else
+		conn->cells = cells;
+	return cells;
+}
+
 /* rows may be NULL when the answer does not matter. */
 CdcStatus
-cdc_mysql_query(CdcMysql *conn, const char *sql, CdcRows **rows, CdcError *err)
+cdc_mysql_query(CdcMysql *conn, const char *asked, const char *sql, CdcRows **rows, CdcError *err)
 {
-	MYSQL_RES  *result;
-	CdcRows    *copy = NULL;
-	CdcStatus	st = usable(conn, err);
+	const char *doing = asked != NULL ? asked : sql;
+	Store		store = {0};
+	int64_t		nrows = 0;
+	int			n;
+	CdcStatus	st;
 
 	if (rows != NULL)
 		*rows = NULL;
-	if (cdc_failed(st))
+	st = send_statement(conn, sql, doing, &n, err);
+	if (cdc_failed(st) || n == 0)
 		return st;
-	if (mysql_real_query(conn->mysql, sql, strlen(sql)) != 0)
-		return cdc_mysql_failure(conn, conn->mysql, "a statement", err);
-	result = mysql_store_result(conn->mysql);
-	if (result == NULL)
+	st = read_columns(conn, n, &store, doing, err);
+	if (!cdc_failed(st) && grow_cells(conn, n, err) == NULL)
+		st = CDC_ERR_NOMEM;
+	while (!cdc_failed(st) &&
+		   (st = read_row(conn, n, conn->cells, MAX_ANSWER, doing, err)) == CDC_OK)
 	{
-		if (mysql_field_count(conn->mysql) != 0)
-			return cdc_mysql_failure(conn, conn->mysql, "reading a result", err);
-		return CDC_OK;
+		int			i;
+
+		nrows++;
+		for (i = 0; i < n && !cdc_failed(st); i++)
+			st = store_string(conn, &store, &conn->cells[i], doing, err);
 	}
-	if (rows != NULL)
-		copy = copy_rows(result);
-	mysql_free_result(result);
-	if (rows != NULL && copy == NULL)
-		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a result");
-	if (rows != NULL)
-		*rows = copy;
-	return CDC_OK;
+	if (cdc_failed(st))
+		conn->unusable = true;	/* the rest of the answer is still to come */
+	else
+	{
+		st = CDC_OK;
+		if (rows != NULL && (*rows = finish_store(&store, n, nrows)) == NULL)
+			st = cdc_error(err, CDC_ERR_NOMEM, "out of memory for a result");
+	}
+	cdc_buf_free(&store.bytes);
+	return st;
 }
 
 CdcStatus
 cdc_mysql_select(CdcMysql *conn, const char *sql, int *ncolumns, CdcError *err)
 {
-	CdcStatus	st = usable(conn, err);
-	CdcString  *cells;
+	static const char doing[] = "reading a table";
+	CdcStatus	st = send_statement(conn, sql, doing, &conn->ncolumns, err);
 
 	if (cdc_failed(st))
 		return st;
-	if (mysql_real_query(conn->mysql, sql, strlen(sql)) != 0)
-		return cdc_mysql_failure(conn, conn->mysql, "a SELECT", err);
-	conn->result = mysql_use_result(conn->mysql);
-	if (conn->result == NULL)
-	{
-		if (mysql_field_count(conn->mysql) != 0)
-			return cdc_mysql_failure(conn, conn->mysql, "a SELECT", err);
-		return cdc_error(err, CDC_ERR_VALUE, "the statement returns no rows");
-	}
-	conn->ncolumns = (int) mysql_num_fields(conn->result);
-	cells = realloc(conn->cells, conn->ncolumns * sizeof(CdcString));
-	if (cells == NULL)
-		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
-	conn->cells = cells;
+	if (conn->ncolumns == 0)
+		return broken(conn, CDC_ERR_PROTOCOL, "It has no rows and columns at all.", doing, err);
+	st = read_columns(conn, conn->ncolumns, NULL, doing, err);
+	if (!cdc_failed(st) && grow_cells(conn, conn->ncolumns, err) == NULL)
+		st = CDC_ERR_NOMEM;
+	conn->selecting = !cdc_failed(st);
+	conn->unusable = cdc_failed(st);
 	*ncolumns = conn->ncolumns;
-	return CDC_OK;
+	return st;
 }
 
 CdcStatus
 cdc_mysql_fetch(CdcMysql *conn, const CdcString **cells, CdcError *err)
 {
-	MYSQL_ROW	row;
-	unsigned long *lengths;
-	int			i;
+	CdcStatus	st;
 
-	if (conn->result == NULL)
+	if (!conn->selecting)
 		return cdc_error(err, CDC_ERR_INTERNAL, "no SELECT is in progress");
-	row = mysql_fetch_row(conn->result);
-	if (row == NULL)
-	{
-		CdcStatus	st = CDC_END;
-
-		if (mysql_errno(conn->mysql) != 0)
-			st = cdc_mysql_failure(conn, conn->mysql, "reading the rows of a SELECT", err);
-		mysql_free_result(conn->result);
-		conn->result = NULL;
-		return st;
-	}
-	lengths = mysql_fetch_lengths(conn->result);
-	for (i = 0; i < conn->ncolumns; i++)
-	{
-		conn->cells[i].data = row[i];
-		conn->cells[i].len = row[i] != NULL ? lengths[i] : 0;
-	}
+	st = read_row(conn, conn->ncolumns, conn->cells, MAX_ROW, "reading a table's rows", err);
+	if (st != CDC_OK)
+		conn->selecting = false;
 	*cells = conn->cells;
-	return CDC_OK;
+	return st;
 }

@@ -29,6 +29,7 @@
 #define CLOSE_WAIT_MS		250
 #define HEARTBEATS_MISSED	3
 #define DEFAULT_HEARTBEAT_MS 5000
+#define DEFAULT_QUERY_TIMEOUT 600	/* seconds */
 
 typedef enum Request
 {
@@ -45,6 +46,7 @@ struct CdcSession
 	CdcQueue   *queue;
 	int64_t		silence_limit_ms;
 	int64_t		connect_limit_ms;
+	int64_t		query_limit_ms;
 	pthread_t	thread;
 
 	pthread_mutex_t lock;
@@ -54,6 +56,7 @@ struct CdcSession
 	/* under the lock */
 	Request		request;		/* posted, not yet taken */
 	char	   *sql;
+	char	   *asked;			/* what messages call it, or NULL */
 	CdcDumpRequest dump;		/* its set and file are ours */
 	CdcGtidSet *dump_set;
 	char	   *dump_file;
@@ -67,7 +70,8 @@ struct CdcSession
 	CdcRows    *rows;
 	int			ncolumns;
 
-	_Atomic int64_t last_heard_ms;	/* monotonic */
+	_Atomic int64_t last_heard_ms;	/* monotonic; also when somebody else heard that the server works */
+	_Atomic int64_t progress_ms;	/* the request began, or a row came */
 
 	/* the user's own */
 	Request		current;		/* what poll functions belong to */
@@ -116,6 +120,7 @@ run_select(CdcSession *session, CdcError *err)
 			at += cells[i].len;
 		}
 		atomic_store(&session->last_heard_ms, cdc_now_ms());
+		atomic_store(&session->progress_ms, atomic_load(&session->last_heard_ms));
 		cdc_queue_publish(session->queue, len);
 	}
 	return st;
@@ -160,7 +165,7 @@ run_request(CdcSession *session, Request request)
 			st = cdc_mysql_connect(session->conn, err);
 			break;
 		case REQ_QUERY:
-			st = cdc_mysql_query(session->conn, session->sql, &session->rows, err);
+			st = cdc_mysql_query(session->conn, session->asked, session->sql, &session->rows, err);
 			break;
 		case REQ_SELECT:
 			st = run_select(session, err);
@@ -180,6 +185,7 @@ free_session(CdcSession *session)
 	cdc_queue_destroy(session->queue);
 	cdc_rows_free(session->rows);
 	free(session->sql);
+	free(session->asked);
 	free(session->cells);
 	free(session->dump_file);
 	cdc_gtid_set_destroy(session->dump_set);
@@ -270,6 +276,8 @@ cdc_session_create(const CdcMysqlOptions *options, size_t buffer_limit)
 		return NULL;
 	session->silence_limit_ms = heartbeat * HEARTBEATS_MISSED;
 	session->connect_limit_ms = cdc_mysql_connect_limit_ms(options);
+	session->query_limit_ms = 1000 * (int64_t) (options->query_timeout_s > 0 ? options->query_timeout_s :
+												DEFAULT_QUERY_TIMEOUT);
 	pthread_mutex_init(&session->lock, NULL);
 	pthread_cond_init(&session->cond, NULL);
 	pthread_condattr_init(&attr);
@@ -352,6 +360,7 @@ begin_request(CdcSession *session, Request request)
 	session->rows = NULL;
 	session->current = request;
 	session->started_ms = cdc_now_ms();
+	atomic_store(&session->progress_ms, session->started_ms);
 	atomic_store(&session->last_heard_ms, session->started_ms);
 	return true;
 }
@@ -381,28 +390,30 @@ cdc_session_connect(CdcSession *session)
 }
 
 static void
-post_sql(CdcSession *session, Request request, const char *sql)
+post_sql(CdcSession *session, Request request, const char *asked, const char *sql)
 {
 	if (!begin_request(session, request))
 		return;
 	free(session->sql);
+	free(session->asked);
 	session->sql = strdup(sql);
-	if (session->sql == NULL)
+	session->asked = strdup(asked != NULL ? asked : sql);
+	if (session->sql == NULL || session->asked == NULL)
 		refuse(session, CDC_ERR_NOMEM, "out of memory");
 	else
 		post(session, request);
 }
 
 void
-cdc_session_query(CdcSession *session, const char *sql)
+cdc_session_query(CdcSession *session, const char *asked, const char *sql)
 {
-	post_sql(session, REQ_QUERY, sql);
+	post_sql(session, REQ_QUERY, asked, sql);
 }
 
 void
 cdc_session_select(CdcSession *session, const char *sql)
 {
-	post_sql(session, REQ_SELECT, sql);
+	post_sql(session, REQ_SELECT, NULL, sql);
 }
 
 void
@@ -438,6 +449,17 @@ wrong_poll(CdcError *err)
 	return cdc_error(err, CDC_ERR_INTERNAL, "the session is asked for the answer of a request that was not posted");
 }
 
+/* Since the request began, a row came or we made room for the next one. */
+static int64_t
+stalled_ms(const CdcSession *session)
+{
+	bool		waits;
+	int64_t		resumed = cdc_queue_writer_resumed_ms(session->queue, &waits);
+	int64_t		progress = atomic_load(&session->progress_ms);
+
+	return cdc_now_ms() - (resumed > progress ? resumed : progress);
+}
+
 /* What to say when nothing has come: wait, or that it took too long. */
 static CdcStatus
 not_yet(const CdcSession *session, CdcError *err)
@@ -453,8 +475,11 @@ not_yet(const CdcSession *session, CdcError *err)
 		cdc_error_hint(err, "See the server options host, port and connect_timeout.");
 	}
 	else if (session->current != REQ_DUMP)
+	{
 		cdc_error(err, CDC_ERR_CONNECT, "MySQL server \"%s\" has not answered for %d ms",
-				  cdc_mysql_address(conn), (int) cdc_session_silence_ms(session));
+				  cdc_mysql_address(conn), (int) stalled_ms(session));
+		cdc_error_detail(err, "It was asked: %s", session->asked);
+	}
 	else
 	{
 		cdc_error(err, CDC_ERR_CONNECT, "MySQL server \"%s\" has been silent for %d ms",
@@ -587,7 +612,7 @@ bool
 cdc_session_overdue(const CdcSession *session)
 {
 	return (session->current == REQ_QUERY || session->current == REQ_SELECT) &&
-		cdc_session_time_left_ms(session) == 0;
+		cdc_session_time_left_ms(session) == 0 && stalled_ms(session) < session->query_limit_ms;
 }
 
 void

@@ -42,7 +42,8 @@ extern int	cdc_session_fd(const CdcSession *session);
 
 /* Requests.  The answer is fetched with the poll function of the same name. */
 extern void cdc_session_connect(CdcSession *session);
-extern void cdc_session_query(CdcSession *session, const char *sql);
+/* asked: what messages call the statement; NULL: as it is. */
+extern void cdc_session_query(CdcSession *session, const char *asked, const char *sql);
 extern void cdc_session_select(CdcSession *session, const char *sql);
 extern void cdc_session_dump(CdcSession *session, const CdcDumpRequest *request);
 

@@ -23,6 +23,26 @@ CREATE TABLE cdc_catalog.subscription (
     created_at      timestamptz NOT NULL DEFAULT now()
 );
 
+-- What a subscription's names meant when it was made, or taken over, here: kept
+-- as OIDs, so that a renamed relation, role or server is followed and another one
+-- of the same name is not taken for it.  Not for pg_dump: the rows of a restored
+-- database are missing, those of a copied one name another place, and both wait
+-- for cdc.enable_subscription(), which looks the names up anew.
+CREATE TABLE cdc_catalog.subscription_identity (
+    subscription    text NOT NULL PRIMARY KEY,
+    system_identifier text NOT NULL,        -- of the cluster, as pg_control has it
+    "database"      oid NOT NULL,
+    "owner"         oid NOT NULL,
+    "server"        oid NOT NULL,           -- 0: there was none of that name
+    history         oid NOT NULL,
+    target_schema   oid NOT NULL            -- 0: it has none
+);
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_identity', 'WHERE false');
+
+-- Whether that place is this database.
+CREATE FUNCTION cdc_catalog.is_here(system_identifier text, "database" oid) RETURNS boolean
+LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'cdc_is_here';
+
 -- Where pull stands.  Written by pull only, with the events.
 CREATE TABLE cdc_catalog.subscription_position (
     subscription    text NOT NULL PRIMARY KEY,
@@ -91,6 +111,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     subscription    text NOT NULL,
     source_table    text NOT NULL,          -- database.table
     target          text,                   -- qualified, quoted; NULL: history only
+    target_oid      oid,                    -- what that is; not to be trusted in a restored database
     mode            text NOT NULL DEFAULT 'replica',
     key             text[],
     columns         jsonb,
@@ -103,6 +124,8 @@ CREATE TABLE cdc_catalog.subscription_table (
     state_since     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (subscription, source_table)
 );
+
+CREATE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid);
 
 -- Counters of apply, written with the targets.
 CREATE TABLE cdc_catalog.table_counter (
@@ -204,7 +227,8 @@ CREATE TABLE cdc_catalog.publication (
     published_seq   bigint NOT NULL,        -- the last event that the brokers have confirmed
     events          bigint NOT NULL DEFAULT 0,
     messages        bigint NOT NULL DEFAULT 0,
-    updated_at      timestamptz NOT NULL DEFAULT now()
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    server_oid      oid                     -- what server is; not to be trusted in a restored database
 ) WITH (fillfactor = 50);
 
 -- Restored by pg_dump with the database.

@@ -20,14 +20,16 @@ SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') AS admin,
   FROM pg_catalog.pg_class c
  WHERE c.oid = 'cdc_catalog.subscription'::regclass;
 
--- The subscriptions that he sees; own: with everything.
+-- The subscriptions that he sees; own: with everything.  The owner is the role that it
+-- was when the subscription came to this database, whatever it is called by now.
 CREATE VIEW cdc_catalog.visible AS
 SELECT s.id,
        s.name,
        v.admin OR coalesce(pg_catalog.pg_has_role(r.oid, 'USAGE'), false) AS own
   FROM cdc_catalog.subscription s
  CROSS JOIN cdc_catalog.viewer v
-  LEFT JOIN pg_catalog.pg_roles r ON r.rolname = s.owner
+  LEFT JOIN cdc_catalog.subscription_identity i ON i.subscription = s.name
+  LEFT JOIN pg_catalog.pg_roles r ON CASE WHEN i.owner IS NULL THEN r.rolname = s.owner ELSE r.oid = i.owner END
  WHERE v.admin OR v.monitor OR pg_catalog.pg_has_role(r.oid, 'USAGE');
 
 -- What an SQLSTATE says without the text of its error.
@@ -182,7 +184,8 @@ SELECT l.at, l.subscription, l.kind, l.message,
     OR l.subscription_id IN (SELECT v.id FROM cdc_catalog.visible v);
 
 CREATE VIEW cdc.publication WITH (security_barrier = true) AS
-SELECT p.*
+SELECT p.name, p.subscription, p.server, p.topic_template, p.key_template, p.format, p.options, p.enabled,
+       p.published_seq, p.events, p.messages, p.updated_at
   FROM cdc_catalog.publication p
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR p.subscription IN (SELECT v.name FROM cdc_catalog.visible v);

@@ -13,6 +13,8 @@ LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_worker_status';
 COMMENT ON FUNCTION cdc.worker_status() IS 'background workers of this database';
 
 -- state:
+--   cloned     restored or copied here from another database: waits until
+--              cdc.enable_subscription() says that it is to go on here
 --   disabled   not to run
 --   error      a worker failed and waits to be started again, or has not yet
 --              got over its failure: last_error
@@ -30,7 +32,8 @@ SELECT s.name AS subscription,
        s.owner,
        s.server,
        s.enabled,
-       CASE WHEN NOT s.enabled THEN 'disabled'
+       CASE WHEN NOT coalesce(cdc_catalog.is_here(i.system_identifier, i."database"), false) THEN 'cloned'
+            WHEN NOT s.enabled THEN 'disabled'
             WHEN f.failures > 0 THEN 'error'
             WHEN v.pid IS NULL AND (w.pull_pid IS NULL OR w.apply_pid IS NULL) THEN 'stopped'
             WHEN w.pull_pid IS NULL OR w.apply_pid IS NULL
@@ -67,6 +70,7 @@ SELECT s.name AS subscription,
        s.created_at,
        f.last_sqlstate
   FROM cdc.subscription s
+  LEFT JOIN cdc_catalog.subscription_identity i ON i.subscription = s.name
   JOIN cdc_catalog.subscription_position p ON p.subscription = s.name
   JOIN cdc_catalog.subscription_progress a ON a.subscription = s.name
   LEFT JOIN (SELECT subscription_id,

@@ -89,14 +89,12 @@ next(CdcKafka *kafka, CdcKafkaReader *reader, CdcKafkaMessage *msg, CdcError *er
 }
 
 static void
-send_one(CdcKafka *kafka, const char *topic, int partition, const char *key, size_t key_len,
-		 const char *value, size_t value_len, const CdcKafkaHeader *headers, int nheaders, int64_t ts)
+send_one(CdcKafka *kafka, const CdcOutMessage *message)
 {
-	CdcOutMessage m = {topic, partition, ts, key, key_len, value, value_len, nheaders, headers};
 	CdcError	err;
 	CdcStatus	st;
 
-	while ((st = cdc_kafka_produce(kafka, &m, 0, &err)) == CDC_MORE)
+	while ((st = cdc_kafka_produce(kafka, message, 0, &err)) == CDC_MORE)
 		wait_fd(kafka, 1000);
 	if (st != CDC_OK)
 		CHECK(false, "produce: %s %s", err.message, err.detail);
@@ -112,9 +110,11 @@ produce(const char *topic, const char *prefix, int n, int partitions)
 	for (i = 0; i < n; i++)
 	{
 		char		value[64];
+		CdcOutMessage message = {.topic = topic, .partition = i % partitions, .ts_ms = -1};
 
-		snprintf(value, sizeof(value), "%s %d", prefix, i);
-		send_one(kafka, topic, i % partitions, NULL, 0, value, strlen(value), NULL, 0, -1);
+		message.value = value;
+		message.value_len = (size_t) snprintf(value, sizeof(value), "%s %d", prefix, i);
+		send_one(kafka, &message);
 	}
 	if (flush(kafka, &err) != CDC_OK)
 		CHECK(false, "flush: %s %s", err.message, err.detail);
@@ -298,6 +298,14 @@ test_contents(void)
 {
 	static const char binary[] = "a\0b\xff";
 	CdcKafkaHeader headers[] = {{"h1", "one", 3}, {"h1", NULL, 0}, {"h2", "", 0}, {"bin", binary, 4}};
+	const CdcOutMessage messages[] = {
+		{"contents", 0, 1000, NULL, 0, NULL, 0, 0, NULL},
+		{"contents", 0, 2000, "key", 3, NULL, 0, 0, NULL},
+		{"contents", 0, 3000, NULL, 0, "value", 5, 0, NULL},
+		{"contents", 0, 4000, "", 0, "", 0, 0, NULL},
+		{"contents", 0, 5000, binary, 4, binary, 4, 4, headers}
+	};
+	const CdcOutMessage nothing = {.topic = "contents", .ts_ms = -1};
 	CdcKafka   *producer = client(CDC_KAFKA_PRODUCER, NULL, 0, 0);
 	CdcKafka   *kafka = client(CDC_KAFKA_CONSUMER, NULL, 0, 0);
 	CdcKafkaReader *reader;
@@ -306,11 +314,8 @@ test_contents(void)
 	CdcStatus	st;
 	int			n = 0;
 
-	send_one(producer, "contents", 0, NULL, 0, NULL, 0, NULL, 0, 1000);
-	send_one(producer, "contents", 0, "key", 3, NULL, 0, NULL, 0, 2000);
-	send_one(producer, "contents", 0, NULL, 0, "value", 5, NULL, 0, 3000);
-	send_one(producer, "contents", 0, "", 0, "", 0, NULL, 0, 4000);
-	send_one(producer, "contents", 0, binary, 4, binary, 4, headers, 4, 5000);
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+		send_one(producer, &messages[i]);
 	CHECK(flush(producer, &err) == CDC_OK && cdc_kafka_delivery(producer)->delivered == 5, "five are delivered");
 	cdc_kafka_destroy(producer);
 
@@ -336,7 +341,7 @@ test_contents(void)
 	/* more than a batch of messages that have nothing */
 	producer = client(CDC_KAFKA_PRODUCER, NULL, 0, 0);
 	for (n = 0; n < 10000; n++)
-		send_one(producer, "contents", 0, NULL, 0, NULL, 0, NULL, 0, -1);
+		send_one(producer, &nothing);
 	CHECK(flush(producer, &err) == CDC_OK, "ten thousand empty ones");
 	cdc_kafka_destroy(producer);
 	n = 0;

@@ -365,7 +365,7 @@ test_faults(void)
 	q = connected(&o, 1 << 20);
 	kill(server_pid, SIGSTOP);
 	/* one that cannot be answered before all of the server's threads stand still */
-	cdc_session_query(q, "SELECT SLEEP(60)");
+	cdc_session_query(q, NULL, "SELECT SLEEP(60)");
 	began = cdc_now_ms();
 	while ((st = read_dump(s, NULL, 0, 100, &n, &err)) == CDC_MORE || st == CDC_OK)
 	{
@@ -394,7 +394,7 @@ test_faults(void)
 	memset(&n, 0, sizeof(n));
 	CHECK(read_dump(s, NULL, 0, PATIENCE, &n, &err) == CDC_OK, "dump after the server goes on");
 	q = connected(&base, 1 << 20);
-	cdc_session_query(q, "SELECT SLEEP(60)");
+	cdc_session_query(q, NULL, "SELECT SLEEP(60)");
 	(void) wait_fd(q, 200);
 	kill(server_pid, SIGKILL);
 	while ((st = read_dump(s, NULL, 0, PATIENCE, &n, &err)) == CDC_OK)

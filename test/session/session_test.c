@@ -55,7 +55,7 @@ do_query(CdcSession *s, const char *sql, CdcRows **rows, CdcError *err)
 	CdcStatus	st;
 	int			extended = 0;
 
-	cdc_session_query(s, sql);
+	cdc_session_query(s, NULL, sql);
 	for (;;)
 	{
 		st = cdc_session_poll_query(s, rows, err);
@@ -194,11 +194,17 @@ test_query(void)
 	cdc_rows_free(rows);
 	st = do_query(s, "SET @a = 1", &rows, &err);
 	CHECK(st == CDC_OK && rows == NULL, "a statement without a result");
-	st = do_query(s, "SELECT REPEAT('x', 900000) FROM information_schema.columns LIMIT 100", &rows, &err);
-	CHECK(st == CDC_OK && rows->nrows == 100 && rows->cells[99].len == 900000, "a result of 90 MB");
+	st = do_query(s, "SELECT REPEAT('x', 900000) FROM information_schema.columns LIMIT 70", &rows, &err);
+	CHECK(st == CDC_OK && rows->nrows == 70 && rows->cells[69].len == 900000, "a result of 63 MB");
 	cdc_rows_free(rows);
+	st = do_query(s, "SELECT REPEAT('x', 900000) FROM information_schema.columns LIMIT 100", &rows, &err);
+	CHECK(st == CDC_ERR_LIMIT && rows == NULL, "a result of 90 MB: %s", err.message);
+	st = do_query(s, "SELECT 1", &rows, &err);
+	CHECK(st == CDC_ERR_CONNECT && rows == NULL, "the rest of it is no answer to another question: %s", err.message);
+	cdc_session_close(s);
+	s = connected(&base, 1 << 20);
 	/* the answer is not fetched */
-	cdc_session_query(s, "SELECT 2");
+	cdc_session_query(s, NULL, "SELECT 2");
 	while (!wait_fd(s, 100))
 		;
 	cdc_session_close(s);
@@ -230,7 +236,7 @@ test_overdue(void)
 
 	o.heartbeat_ms = 300;
 	s = connected(&o, 1 << 20);
-	cdc_session_query(s, "SELECT SLEEP(2)");
+	cdc_session_query(s, NULL, "SELECT SLEEP(2)");
 	st = poll_query(s, PATIENCE, &rows, &took, &err);
 	CHECK(st == CDC_ERR_CONNECT && cdc_session_overdue(s) && took >= 850 && took < 1800,
 		  "a query without an answer for %d ms: %s", took, err.message);
@@ -379,7 +385,7 @@ test_close(void)
 	close_timed(s, "idle");
 
 	s = connected(&base, 1 << 20);
-	cdc_session_query(s, "SELECT SLEEP(30)");
+	cdc_session_query(s, NULL, "SELECT SLEEP(30)");
 	wait_fd(s, 300);
 	close_timed(s, "a statement runs");
 

@@ -271,7 +271,7 @@ passed_tap() { [ -n "${CDC_TEST_KEEP:-}" ] || rm -rf "$CDC_WORK/tap/$1"; }
 # --- PostgreSQL 18, MySQL 9.7 and Oracle's client library, inside of the tree
 
 # What a whole run does there; any other TAP file can be asked for by its name.
-pg18_parts="regress isolation 001_basic 002_values 003_admin"
+pg18_parts="regress isolation 001_basic 002_values 003_admin 052_passwords"
 names_pg18() { printf '%s\n' $pg18_parts; }
 
 step_pg18() {

@@ -112,21 +112,31 @@ from_hex(const char *hex, uint8_t *out)
 	return n;
 }
 
-/* Decodes one value; NULL after an error, else its JSON text. */
+typedef struct ValueCase
+{
+	const char *type;
+	const char *charset;
+	uint8_t		wire;
+	const char *meta;			/* hex */
+	const char *value;			/* hex */
+	const char *json;			/* NULL: an error with the status */
+	CdcStatus	status;
+} ValueCase;
+
+/* Decodes the case's value; NULL after an error, else its JSON text. */
 static const char *
-decode(Fixture *f, CdcFlavor flavor, const char *type, const char *charset, uint8_t wire,
-	   const char *meta, const char *value)
+decode(Fixture *f, CdcFlavor flavor, const ValueCase *c)
 {
 	uint8_t		meta_bytes[16];
 	uint8_t		row[2000] = {0};	/* the bitmap of NULLs, then the value */
-	size_t		meta_len = from_hex(meta, meta_bytes);
-	size_t		len = 1 + from_hex(value, row + 1);
+	size_t		meta_len = from_hex(c->meta, meta_bytes);
+	size_t		len = 1 + from_hex(c->value, row + 1);
 	CdcChange	change;
 	CdcStatus	st;
 
 	open_decoder(f, flavor);
-	add_column(f, "v", type, charset);
-	build_table_map(&f->b, &wire, 1, meta_bytes, meta_len);
+	add_column(f, "v", c->type, c->charset);
+	build_table_map(&f->b, &c->wire, 1, meta_bytes, meta_len);
 	st = feed(f);
 	if (st == CDC_OK)
 	{
@@ -149,17 +159,6 @@ decode(Fixture *f, CdcFlavor flavor, const char *type, const char *charset, uint
 	return unit_text(&f->text.buf);
 }
 
-typedef struct ValueCase
-{
-	const char *type;
-	const char *charset;
-	uint8_t		wire;
-	const char *meta;			/* hex */
-	const char *value;			/* hex */
-	const char *json;			/* NULL: an error with the status */
-	CdcStatus	status;
-} ValueCase;
-
 static void
 run_cases(const ValueCase *cases, size_t n, CdcFlavor flavor)
 {
@@ -167,7 +166,7 @@ run_cases(const ValueCase *cases, size_t n, CdcFlavor flavor)
 	{
 		const ValueCase *c = &cases[i];
 		Fixture		f;
-		const char *json = decode(&f, flavor, c->type, c->charset, c->wire, c->meta, c->value);
+		const char *json = decode(&f, flavor, c);
 
 		if (c->json == NULL)
 		{

@@ -118,6 +118,34 @@ test_failed(void **state)
 		assert_true(cdc_failed((CdcStatus) st));
 }
 
+static void
+test_clean(void **state)
+{
+	char		buf[64];
+	char		small[8];
+
+	(void) state;
+
+	assert_string_equal(cdc_clean_text(buf, sizeof(buf), "plain \xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80"),
+						"plain \xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80");
+	assert_string_equal(cdc_clean_text(buf, sizeof(buf), "a\x1b[31m\tb\nc\x7f\r"), "a?[31m?b?c??");
+	assert_string_equal(cdc_clean_lines(buf, sizeof(buf), "a\x1b[31m\tb\nc\x7f\r"), "a?[31m\tb\nc??");
+
+	/* C1, a turn of the direction of writing, separators of lines */
+	assert_string_equal(cdc_clean_text(buf, sizeof(buf), "\xC2\x9B" "1 \xE2\x80\xAE" "2 \xE2\x81\xA6" "3 \xE2\x80\xA8"),
+						"?1 ?2 ?3 ?");
+	/* not UTF-8: alone, overlong, surrogates, too large, cut off */
+	assert_string_equal(cdc_clean_text(buf, sizeof(buf), "\xFF\x80 \xC0\xAF \xE0\x80\xAF \xED\xA0\x80 \xF4\x90\x80\x80 \xE2\x82"),
+						"?? ?? ??? ??? ???? ??");
+	/* cut with dots, between characters */
+	assert_string_equal(cdc_clean_text(small, sizeof(small), "1234567"), "1234567");
+	assert_string_equal(cdc_clean_text(small, sizeof(small), "12345678"), "1234...");
+	assert_string_equal(cdc_clean_text(small, sizeof(small), "123\xE2\x82\xAC\xE2\x82\xAC"), "123...");
+	assert_string_equal(cdc_clean_text(small, 1, "123"), "");
+	assert_string_equal(cdc_clean_text(small, 3, "123"), "..");
+	assert_string_equal(cdc_clean_text(small, sizeof(small), ""), "");
+}
+
 int
 main(void)
 {
@@ -128,6 +156,7 @@ main(void)
 		cmocka_unit_test(test_truncation_is_utf8_safe),
 		cmocka_unit_test(test_wrapping),
 		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_clean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

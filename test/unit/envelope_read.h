@@ -49,11 +49,12 @@ read_message(ReadMessage *m, CdcMessageFormat format, const char *topic, const c
  * the images too.
  */
 static void
-print_rows(ReadMessage *m, CdcHintFunction hint, void *arg, CdcBuf *out)
+print_rows(ReadMessage *m, const CdcHints *hints, CdcBuf *out)
 {
 	CdcEnvelope *env = &m->env;
 	CdcJsonText data;
 	CdcJsonText old;
+	CdcRowSinks sinks = {&data.sink, &old.sink};
 
 	cdc_buf_printf(out, "%c %s", (char) env->op, env->source_table ? env->source_table : "-");
 	for (int i = 0; i < env->nkey; i++)
@@ -69,7 +70,7 @@ print_rows(ReadMessage *m, CdcHintFunction hint, void *arg, CdcBuf *out)
 
 		cdc_json_text_reset(&data);
 		cdc_json_text_reset(&old);
-		st = cdc_envelope_images(m->arena, env, row, hint, arg, &data.sink, &old.sink, &m->err);
+		st = cdc_envelope_images(m->arena, env, row, hints, &sinks, &m->err);
 		if (st != CDC_OK)
 			cdc_buf_printf(out, " %s: %s", m->err.message, m->err.detail);
 		else

@@ -64,6 +64,7 @@ hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
 static void
 print_file(const char *name, CdcMessageFormat format, CdcBuf *out)
 {
+	static const CdcHints hints = {hint, NULL};
 	char	   *text = read_file(name);
 	ReadMessage m;
 	char	   *line;
@@ -83,7 +84,7 @@ print_file(const char *name, CdcMessageFormat format, CdcBuf *out)
 		st = read_message(&m, format, line, key[0] == '{' || key[0] == '[' ? key : NULL,
 						  strcmp(value, "null") != 0 ? value : NULL);
 		if (st == CDC_OK)
-			print_rows(&m, hint, NULL, out);
+			print_rows(&m, &hints, out);
 		else
 			cdc_buf_printf(out, "%s: %s\n", m.err.message, m.err.detail);
 		if (st == CDC_OK && (m.env.op == 'r' || (m.env.op == 's' && m.env.format == CDC_FORMAT_MAXWELL)))

@@ -163,6 +163,14 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	cdc_progress_get(sub, &progress);
 	cdc_position_get(sub, &position);
 
+	if (progress.applied_seq > position.last_seq)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("subscription \"%s\" has applied up to seq " INT64_FORMAT ", its history ends at " INT64_FORMAT,
+						sub->name, progress.applied_seq, position.last_seq),
+				 errdetail("cdc.subscription_progress and cdc.subscription_position do not belong together."),
+				 errhint("Restore both from the same backup.")));
+
 	/* targets being copied are ahead of the stream in parts: nothing to show yet */
 	if (position.snapshot_join != NULL)
 		return;

@@ -96,6 +96,9 @@ extern int	no_such_variable
 #define CDC_HAVE_DIRECT_INSERT			(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
 #define CDC_HAVE_TABLE_AM				(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
 
+/* Event triggers see what a command dropped and altered; Greenplum 6 has none. */
+#define CDC_HAVE_EVENT_TRIGGERS			(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
+
 /* Permissions left the range table for a list of their own in 16. */
 #define CDC_HAVE_RTE_PERMISSION_INFO	(PG_VERSION_NUM >= 160000)
 

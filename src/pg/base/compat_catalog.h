@@ -13,12 +13,20 @@
 
 /* Opening relations got the access method's names in 12. */
 #if PG_VERSION_NUM >= 120000
+#include "access/relation.h"
 #include "access/table.h"
 #else
 #include "access/heapam.h"
 #define table_open(relid, lockmode)		heap_open(relid, lockmode)
 #define table_openrv(rv, lockmode)		heap_openrv(rv, lockmode)
 #define table_close(rel, lockmode)		heap_close(rel, lockmode)
+#endif
+
+/* Opening a relation that may be gone; Greenplum can do so without waiting. */
+#if CDC_GREENPLUM
+#define CDC_TRY_RELATION_OPEN(relid, lockmode)	try_relation_open((relid), (lockmode), false)
+#else
+#define CDC_TRY_RELATION_OPEN(relid, lockmode)	try_relation_open((relid), (lockmode))
 #endif
 
 /* A descriptor's attributes became an array of structs in 11. */
@@ -38,6 +46,13 @@
 #define CDC_ATT_GENERATED(att)			((att)->attgenerated != '\0')
 #else
 #define CDC_ATT_GENERATED(att)			false
+#endif
+
+/* Identity columns came in 10. */
+#if PG_VERSION_NUM >= 100000
+#define CDC_ATT_IDENTITY(att)			((att)->attidentity != '\0')
+#else
+#define CDC_ATT_IDENTITY(att)			false
 #endif
 
 /* Identity columns (10) take the given values only where INSERT says so. */
@@ -161,8 +176,12 @@
 #if PG_VERSION_NUM >= 90500
 #include "utils/rls.h"
 #define CDC_RLS_ENABLED(relid)			(check_enable_rls((relid), InvalidOid, true) == RLS_ENABLED)
+#define CDC_RLS_ENABLED_FOR(relid, role) (check_enable_rls((relid), (role), true) == RLS_ENABLED)
+#define CDC_ROW_SECURITY(rel)			((rel)->rd_rel->relrowsecurity)
 #else
 #define CDC_RLS_ENABLED(relid)			false
+#define CDC_RLS_ENABLED_FOR(relid, role) false
+#define CDC_ROW_SECURITY(rel)			false
 #endif
 
 #endif							/* CDC_PG_BASE_COMPAT_CATALOG_H */

@@ -24,6 +24,19 @@
 #define CDC_SPI_POP()					SPI_pop()
 #endif
 
+/* Arguments of a ProcessUtility_hook; whether the tree may be scribbled on came in 14. */
+#if PG_VERSION_NUM >= 140000
+#define CDC_UTILITY_PARAMETERS \
+	PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityContext context, \
+	ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc
+#define CDC_UTILITY_ARGUMENTS			pstmt, query, read_only, context, params, env, dest, qc
+#else
+#define CDC_UTILITY_PARAMETERS \
+	PlannedStmt *pstmt, const char *query, ProcessUtilityContext context, \
+	ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc
+#define CDC_UTILITY_ARGUMENTS			pstmt, query, context, params, env, dest, qc
+#endif
+
 /* The result of a receiver can stop the executor since 9.6. */
 #if PG_VERSION_NUM >= 90600
 #define CDC_RECEIVE_RESULT				bool

@@ -34,6 +34,8 @@ sqlstate_of_status(CdcStatus status)
 			return ERRCODE_INVALID_TEXT_REPRESENTATION;
 		case CDC_ERR_CONNECT:
 			return ERRCODE_CONNECTION_FAILURE;
+		case CDC_ERR_PROTOCOL:
+			return ERRCODE_PROTOCOL_VIOLATION;
 		case CDC_ERR_AUTH:
 			return ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
 		case CDC_ERR_PRIVILEGE:
@@ -75,6 +77,19 @@ cdc_sqlstate_is_passing(int sqlstate)
 	}
 }
 
+/*
+ * A text in the database's encoding.  It may end inside a character, where it
+ * was cut to its buffer's size, or hold bytes that the source sent: reporting an
+ * error must not fail by itself, and do nothing to a terminal.
+ */
+static char *
+shown(const char *utf8)
+{
+	Size		size = strlen(utf8) + 1;
+
+	return cdc_from_utf8_lenient(cdc_clean_lines(palloc(size), size, utf8));
+}
+
 /* Where in the source the error happened, for its context; NULL: not known. */
 static char *
 error_context_text(const CdcError *err, const char *subscription)
@@ -86,22 +101,22 @@ error_context_text(const CdcError *err, const char *subscription)
 		appendStringInfo(&buf, "subscription \"%s\"", subscription);
 	if (err->file[0] != '\0')
 		appendStringInfo(&buf, "%sposition %s:" UINT64_FORMAT, buf.len > 0 ? ", " : "",
-						 cdc_from_utf8_lenient(err->file), (uint64) err->offset);
+						 shown(err->file), (uint64) err->offset);
 	if (err->table[0] != '\0')
 		appendStringInfo(&buf, "%ssource table %s", buf.len > 0 ? ", " : "",
-						 cdc_from_utf8_lenient(err->table));
+						 shown(err->table));
 	if (err->column[0] != '\0')
 		appendStringInfo(&buf, "%scolumn \"%s\"", buf.len > 0 ? ", " : "",
-						 cdc_from_utf8_lenient(err->column));
+						 shown(err->column));
 	return buf.len > 0 ? buf.data : NULL;
 }
 
 void
 cdc_ereport(const CdcError *err, const char *subscription)
 {
-	const char *message = err->message[0] != '\0' ? cdc_from_utf8_lenient(err->message) : "unknown error";
-	const char *detail = err->detail[0] != '\0' ? cdc_from_utf8_lenient(err->detail) : NULL;
-	const char *hint = err->hint[0] != '\0' ? cdc_from_utf8_lenient(err->hint) : NULL;
+	const char *message = err->message[0] != '\0' ? shown(err->message) : "unknown error";
+	const char *detail = err->detail[0] != '\0' ? shown(err->detail) : NULL;
+	const char *hint = err->hint[0] != '\0' ? shown(err->hint) : NULL;
 	const char *context = error_context_text(err, subscription);
 
 	ereport(ERROR,

@@ -41,8 +41,9 @@ relcache_changed(Datum arg, Oid relid)
 	}
 }
 
+/* Servers and mappings, and what subscriptions name: schemas and roles. */
 static void
-servers_changed(Datum arg, int cacheid, uint32 hashvalue)
+objects_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
 	generation++;
 }
@@ -51,8 +52,10 @@ void
 cdc_catalog_init(void)
 {
 	CacheRegisterRelcacheCallback(relcache_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, servers_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(USERMAPPINGOID, servers_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, objects_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, objects_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, objects_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, objects_changed, (Datum) 0);
 }
 
 uint64

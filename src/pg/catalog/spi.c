@@ -136,9 +136,25 @@ cdc_spi_run(CdcStatement *stmt,...)
 	return nrows;
 }
 
-Datum
-cdc_spi_datum(uint64 row, int column, bool *isnull)
+/* ERROR where the column has another type. */
+static void
+check_type(int column, Oid type)
 {
+	Oid			found = SPI_gettypeid(SPI_tuptable->tupdesc, column);
+
+	if (found != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of a table in schema %s has type %s, not %s",
+						SPI_fname(SPI_tuptable->tupdesc, column), CDC_CATALOG_SCHEMA,
+						format_type_be(found), format_type_be(type)),
+				 errhint("Give it back the type that CREATE EXTENSION cdc_ingest gives it.")));
+}
+
+Datum
+cdc_spi_datum(uint64 row, int column, Oid type, bool *isnull)
+{
+	check_type(column, type);
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
 }
 
@@ -146,7 +162,9 @@ int64
 cdc_spi_int64(uint64 row, int column)
 {
 	bool		isnull;
-	Datum		d = cdc_spi_datum(row, column, &isnull);
+	Oid			type = SPI_gettypeid(SPI_tuptable->tupdesc, column);
+	Datum		d = cdc_spi_datum(row, column, type == TIMESTAMPTZOID ? TIMESTAMPTZOID : INT8OID,
+								  &isnull);
 
 	return isnull ? 0 : DatumGetInt64(d);
 }
@@ -155,11 +173,10 @@ char *
 cdc_spi_text(CdcSpi *spi, uint64 row, int column)
 {
 	bool		isnull;
-	Datum		d = cdc_spi_datum(row, column, &isnull);
+	Datum		d = cdc_spi_datum(row, column, TEXTOID, &isnull);
 	MemoryContext old;
 	char	   *s;
 
-	Assert(SPI_gettypeid(SPI_tuptable->tupdesc, column) == TEXTOID);
 	if (isnull)
 		return NULL;
 	old = MemoryContextSwitchTo(spi->caller);
@@ -172,7 +189,7 @@ char **
 cdc_spi_text_array(CdcSpi *spi, uint64 row, int column, int *n)
 {
 	bool		isnull;
-	Datum		d = cdc_spi_datum(row, column, &isnull);
+	Datum		d = cdc_spi_datum(row, column, TEXTARRAYOID, &isnull);
 	MemoryContext old;
 	Datum	   *elems;
 	bool	   *nulls;

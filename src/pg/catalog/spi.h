@@ -67,12 +67,13 @@ extern uint64 cdc_spi_run(CdcStatement *stmt,...);
 /*
  * Fields of the result's rows; columns count from 1.  Texts and arrays are copied
  * into spi->caller, and are NULL for NULL; cdc_spi_int64() gives 0 for NULL, and
- * the datum of cdc_spi_datum() lives as long as the result.
+ * the datum of cdc_spi_datum() lives as long as the result.  ERROR where a column has
+ * another type than the one that is read: superusers may alter the tables.
  */
 extern char *cdc_spi_text(CdcSpi *spi, uint64 row, int column);
 extern char **cdc_spi_text_array(CdcSpi *spi, uint64 row, int column, int *n);
 extern int64 cdc_spi_int64(uint64 row, int column);
-extern Datum cdc_spi_datum(uint64 row, int column, bool *isnull);
+extern Datum cdc_spi_datum(uint64 row, int column, Oid type, bool *isnull);
 
 /* An argument of type text; for NULL, *null becomes 'n', else ' '. */
 extern Datum cdc_text_or_null(const char *s, char *null);

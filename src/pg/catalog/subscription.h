@@ -10,6 +10,7 @@
 #define CDC_PG_CATALOG_SUBSCRIPTION_H
 
 #include "pg/base/compat.h"
+#include "pg/catalog/identity.h"
 #include "pg/options/options.h"
 
 /* Where a subscription's changes come from: the wrapper of its server. */
@@ -53,6 +54,15 @@ typedef struct CdcSubscription
 
 	bool		enabled;		/* workers serve it */
 	CdcSubscriptionOptions opt;
+
+	/* what its names stand for; see identity.h */
+	CdcIdentity identity;
+	CdcIdentityNames names;		/* those of now: of the OIDs, where they are known */
+	bool		renamed;		/* the names that are kept are others */
+	bool		cloned;			/* it was made in another database and not taken over here */
+	const CdcTrouble *trouble;	/* owner or history are not what they were, or NULL */
+	const CdcTrouble *server_trouble;	/* the same of the server: matters to who connects */
+	const CdcTrouble *schema_trouble;	/* ... of target_schema: to who makes a target */
 } CdcSubscription;
 
 /*
@@ -64,10 +74,20 @@ extern CdcServerKind cdc_server_kind(const char *server, bool missing_ok);
 /*
  * Reads a subscription, by name or by id; palloc'ed in the current context.  Where
  * there is none: ERROR by name, NULL by id.  ERROR, too, where its history or its
- * owner is gone.
+ * owner are not what they were.
  */
 extern CdcSubscription *cdc_subscription_get(const char *name);
 extern CdcSubscription *cdc_subscription_get_by_id(int32 id);
+
+/* The same for who ends or mends it: what is wrong is left in trouble. */
+extern CdcSubscription *cdc_subscription_get_any(const char *name);
+extern CdcSubscription *cdc_subscription_get_any_by_id(int32 id);
+
+/* ERROR where it waits in a copy of its database, see CdcSubscription.cloned. */
+extern void cdc_subscription_check_here(const CdcSubscription *sub);
+
+/* ERROR unless it may connect: it is here, and the server is the one that it was. */
+extern void cdc_subscription_check_source(const CdcSubscription *sub);
 
 /* ERROR: there is no subscription of that name. */
 pg_noreturn extern void cdc_subscription_missing(const char *name);

@@ -19,7 +19,7 @@ List *
 cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data"
+		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid"
 		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
 		1, {TEXTOID}
@@ -43,17 +43,43 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		t->target = cdc_spi_text(&spi, i, 2);
 		t->mode = cdc_spi_text(&spi, i, 3);
 		t->key = cdc_spi_text_array(&spi, i, 4, &t->nkey);
-		d = cdc_spi_datum(i, 5, &isnull);
+		d = cdc_spi_datum(i, 5, JSONBOID, &isnull);
 		old = MemoryContextSwitchTo(spi.caller);
 		if (!isnull)
 			t->columns = (Jsonb *) PG_DETOAST_DATUM_COPY(d);
 		result = lappend(result, t);
 		MemoryContextSwitchTo(old);
-		t->state = DatumGetChar(cdc_spi_datum(i, 6, &isnull));
-		t->copy_data = DatumGetBool(cdc_spi_datum(i, 7, &isnull));
+		t->state = DatumGetChar(cdc_spi_datum(i, 6, CHAROID, &isnull));
+		t->copy_data = DatumGetBool(cdc_spi_datum(i, 7, BOOLOID, &isnull));
+		d = cdc_spi_datum(i, 8, OIDOID, &isnull);
+		t->target_oid = isnull ? InvalidOid : DatumGetObjectId(d);
 	}
 	cdc_spi_end(&spi);
 	return result;
+}
+
+void
+cdc_subscription_table_target(const CdcSubscription *sub, const char *source_table,
+							  const char *target, Oid relid)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET target = $3, target_oid = $4"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		4, {TEXTOID, TEXTOID, TEXTOID, OIDOID}
+	};
+	CdcSpi		spi;
+	Datum		values[4];
+	char		nulls[4] = {' ', ' ', ' ', ' '};
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = CStringGetTextDatum(target);
+	values[3] = ObjectIdGetDatum(relid);
+	nulls[3] = OidIsValid(relid) ? ' ' : 'n';
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+	cdc_catalog_changed();
 }
 
 /* error NULL: there is none. */

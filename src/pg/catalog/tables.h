@@ -18,6 +18,7 @@ typedef struct CdcSubscriptionTable
 {
 	char	   *source_table;	/* database.table */
 	char	   *target;			/* qualified, quoted name; NULL = history only */
+	Oid			target_oid;		/* what that is; InvalidOid: not known yet */
 	char	   *mode;
 	char	  **key;			/* target columns; NULL = the source's primary key */
 	int			nkey;
@@ -32,6 +33,10 @@ typedef struct CdcSubscriptionTable
  * their names; palloc'ed in the current context.
  */
 extern List *cdc_subscription_tables(const CdcSubscription *sub);
+
+/* Keeps another target, or what it is. */
+extern void cdc_subscription_table_target(const CdcSubscription *sub, const char *source_table,
+										  const char *target, Oid relid);
 
 /*
  * Sets the state of a table to another one than 'e'; to that with the error's SQLSTATE

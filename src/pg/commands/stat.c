@@ -27,7 +27,9 @@ static List *
 own_subscriptions(void)
 {
 	static CdcStatement stmt = {
-		"SELECT s.id, s.owner::pg_catalog.text FROM cdc_catalog.subscription s", 0, {0}
+		"SELECT s.id, s.owner::pg_catalog.text, i.\"owner\"::pg_catalog.int8"
+		" FROM cdc_catalog.subscription s LEFT JOIN cdc_catalog.subscription_identity i"
+		" ON i.subscription OPERATOR(pg_catalog.=) s.name", 0, {0}
 	};
 	CdcSpi		spi;
 	List	   *result = NIL;
@@ -39,13 +41,15 @@ own_subscriptions(void)
 	for (i = 0; i < n; i++)
 	{
 		bool		isnull;
-		Oid			owner = get_role_oid(cdc_spi_text(&spi, i, 2), true);
+		Oid			owner = (Oid) cdc_spi_int64(i, 3);
 		MemoryContext old;
 
+		if (!OidIsValid(owner))
+			owner = get_role_oid(cdc_spi_text(&spi, i, 2), true);
 		if (!OidIsValid(owner) || !has_privs_of_role(spi.userid, owner))
 			continue;
 		old = MemoryContextSwitchTo(spi.caller);
-		result = lappend_int(result, DatumGetInt32(cdc_spi_datum(i, 1, &isnull)));
+		result = lappend_int(result, DatumGetInt32(cdc_spi_datum(i, 1, INT4OID, &isnull)));
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);

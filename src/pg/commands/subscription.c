@@ -15,6 +15,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -259,6 +260,7 @@ insert_rows(NewSubscription *new)
 		{"INSERT INTO cdc_catalog.subscription_progress (subscription) VALUES ($1)", 1, {TEXTOID}}
 	};
 	const CdcSubscription *sub = &new->sub;
+	CdcIdentity identity = {0};
 	CdcSpi		spi;
 	Datum		values[13];
 	char		nulls[13];
@@ -284,11 +286,16 @@ insert_rows(NewSubscription *new)
 	if (sub->topics == NULL)
 		nulls[12] = 'n';
 	(void) cdc_spi_execute(&insert, values, nulls);
-	new->sub.id = DatumGetInt32(cdc_spi_datum(0, 1, &isnull));
+	new->sub.id = DatumGetInt32(cdc_spi_datum(0, 1, INT4OID, &isnull));
 	for (i = 0; i < (int) lengthof(others); i++)
 		(void) cdc_spi_execute(&others[i], values, NULL);
 	cdc_spi_end(&spi);
-	cdc_catalog_changed();
+	identity.owner = sub->owner_oid;
+	identity.server = get_foreign_server_oid(sub->server, false);
+	identity.history = sub->history;
+	if (sub->target_schema != NULL)
+		identity.target_schema = get_namespace_oid(sub->target_schema, false);
+	cdc_identity_store(sub->name, &identity);
 }
 
 Datum

@@ -29,6 +29,7 @@
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
+#include "pg/catalog/take_over.h"
 #include "pg/pull/pull.h"
 
 /* Whether apply has something to do, now or with the next new table. */
@@ -71,12 +72,27 @@ set_enabled(const CdcSubscription *sub, bool enabled)
 	cdc_subscription_changed();
 }
 
+/*
+ * The subscription, also where something of it is gone; ERROR unless the current user
+ * may administer it, which is a superuser where the owner is gone.
+ */
+static CdcSubscription *
+get_own_any(const char *name)
+{
+	CdcSubscription *sub = cdc_subscription_get_any(name);
+
+	if (OidIsValid(sub->owner_oid) || !superuser())
+		cdc_subscription_check_owner(sub);
+	return sub;
+}
+
 Datum
 cdc_enable_subscription(PG_FUNCTION_ARGS)
 {
-	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	CdcSubscription *sub = cdc_subscription_get_any(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
 	/* also when it is enabled: that wakes the supervisor, or starts one */
+	sub = cdc_subscription_take_over(sub);
 	set_enabled(sub, true);
 	cdc_notice_preload();
 	PG_RETURN_VOID();
@@ -89,7 +105,7 @@ cdc_enable_subscription(PG_FUNCTION_ARGS)
 Datum
 cdc_disable_subscription(PG_FUNCTION_ARGS)
 {
-	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	CdcSubscription *sub = get_own_any(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
 	set_enabled(sub, false);
 	PG_RETURN_VOID();
@@ -117,7 +133,7 @@ stored_options(const CdcSubscription *sub)
 	cdc_spi_begin(&spi);
 	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
 		elog(ERROR, "subscription \"%s\" has vanished", sub->name);
-	d = cdc_spi_datum(0, 1, &isnull);
+	d = cdc_spi_datum(0, 1, JSONBOID, &isnull);
 	old = MemoryContextSwitchTo(spi.caller);
 	result = (Jsonb *) PG_DETOAST_DATUM_COPY(d);
 	MemoryContextSwitchTo(old);
@@ -218,6 +234,7 @@ cdc_set_position(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
+	cdc_subscription_check_source(sub);
 	cdc_source_kind(sub->kind)->set_position(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
 }
@@ -227,36 +244,11 @@ cdc_set_position(PG_FUNCTION_ARGS)
  * ------------------------------------------------------------------------
  */
 
-/* What drop needs, also where the history is gone. */
-static CdcSubscription *
-read_for_drop(const char *name, char **history)
-{
-	static CdcStatement stmt = {
-		"SELECT s.id, s.owner::pg_catalog.text, s.history FROM cdc_catalog.subscription s"
-		" WHERE s.name OPERATOR(pg_catalog.=) $1",
-		1, {TEXTOID}
-	};
-	CdcSubscription *sub = palloc0(sizeof(CdcSubscription));
-	CdcSpi		spi;
-	Datum		value = CStringGetTextDatum(name);
-	bool		isnull;
-
-	cdc_spi_begin(&spi);
-	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
-		cdc_subscription_missing(name);
-	sub->id = DatumGetInt32(cdc_spi_datum(0, 1, &isnull));
-	sub->owner = cdc_spi_text(&spi, 0, 2);
-	*history = cdc_spi_text(&spi, 0, 3);
-	cdc_spi_end(&spi);
-	sub->name = pstrdup(name);
-	sub->owner_oid = get_role_oid(sub->owner, true);
-	return sub;
-}
-
 static void
 delete_rows(const CdcSubscription *sub)
 {
 	static CdcStatement stmts[] = {
+		{"DELETE FROM cdc_catalog.subscription_identity WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.subscription WHERE name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.subscription_position WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
@@ -281,16 +273,10 @@ delete_rows(const CdcSubscription *sub)
 	cdc_spi_end(&spi);
 }
 
-Datum
-cdc_drop_subscription(PG_FUNCTION_ARGS)
+/* Keeps both writers away; the subscription as it is then. */
+static CdcSubscription *
+lock_for_end(CdcSubscription *sub)
 {
-	char	   *history;
-	CdcSubscription *sub = read_for_drop(text_to_cstring(PG_GETARG_TEXT_PP(0)), &history);
-
-	/* when the owner is gone only a superuser passes */
-	if (OidIsValid(sub->owner_oid) || !superuser())
-		cdc_subscription_check_owner(sub);
-
 	/*
 	 * A worker in a long transaction would keep us waiting: end it.  The
 	 * supervisor may start it again, but then it waits for our locks and finds
@@ -299,17 +285,39 @@ cdc_drop_subscription(PG_FUNCTION_ARGS)
 #if CDC_HAVE_WORKERS
 	cdc_slot_terminate(MyDatabaseId, sub->id, -1);
 #endif
+	sub->cloned = false;		/* a copy may be ended too */
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	cdc_pull_disconnect(sub->id);
 
 	/* another session may have dropped it while we waited */
-	sub = read_for_drop(sub->name, &history);
-	cdc_log(sub->name, "subscription", "dropped",
-			PG_GETARG_BOOL(1) ? psprintf("with its history %s", history) :
-			psprintf("its history %s stays", history));
+	return cdc_subscription_get_any(sub->name);
+}
+
+void
+cdc_subscription_end(const char *name, const char *why)
+{
+	CdcSubscription *sub = lock_for_end(cdc_subscription_get_any(name));
+
+	cdc_log(sub->name, "subscription", "dropped", why);
 	delete_rows(sub);
-	if (PG_GETARG_BOOL(1))
+	cdc_subscription_changed();
+}
+
+Datum
+cdc_drop_subscription(PG_FUNCTION_ARGS)
+{
+	bool		with_history = PG_GETARG_BOOL(1);
+	CdcSubscription *sub = lock_for_end(get_own_any(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+	const char *history = sub->names.history;
+
+	/* what has the name of a history that was dropped is not ours to drop */
+	if (sub->trouble != NULL && !OidIsValid(sub->history))
+		with_history = false;
+	cdc_log(sub->name, "subscription", "dropped",
+			psprintf(with_history ? "with its history %s" : "its history %s stays", history));
+	delete_rows(sub);
+	if (with_history)
 		cdc_spi_command(psprintf("DROP TABLE IF EXISTS %s", history));
 	cdc_subscription_changed();
 	PG_RETURN_VOID();

@@ -9,6 +9,7 @@
 #define CDC_PG_COMMANDS_SUBSCRIPTION_INTERNAL_H
 
 #include "pg/base/compat.h"
+#include "pg/catalog/subscription.h"
 
 /* A text[] argument as palloc'ed strings; ERROR for NULL elements. */
 extern char **cdc_argument_strings(Datum array, const char *argument, int *n);
@@ -17,5 +18,15 @@ extern char **cdc_argument_strings(Datum array, const char *argument, int *n);
 extern void cdc_split_relation_name(const char *argument, const char *name,
 									const char *default_schema,
 									char **schema, char **relation);
+
+/* Ends the subscription as its history or server goes; why: for cdc.log. */
+extern void cdc_subscription_end(const char *name, const char *why);
+
+/*
+ * Captures a source table no longer, which is registered; both writers' locks are
+ * taken.  Its target stays as it is.
+ */
+extern void cdc_subscription_remove_table(const char *subscription, const char *source_table,
+										  const char *why);
 
 #endif							/* CDC_PG_COMMANDS_SUBSCRIPTION_INTERNAL_H */

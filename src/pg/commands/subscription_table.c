@@ -25,6 +25,7 @@
 #include "pg/catalog/subscription.h"
 #include "pg/pull/source_kind.h"
 #include "pg/target/registry.h"
+#include "pg/process/shmem.h"
 
 PG_FUNCTION_INFO_V1(cdc_add_table);
 PG_FUNCTION_INFO_V1(cdc_remove_table);
@@ -202,18 +203,15 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-Datum
-cdc_remove_table(PG_FUNCTION_ARGS)
+/* Unregisters the table and keeps the patterns from bringing it back with its next change. */
+static void
+remove_table(CdcSubscription *sub, const char *name, const char *why)
 {
-	CdcSubscription *sub;
-	char	   *name;
 	char	   *database;
 	char	   *table;
 	char	   *pattern;
 	bool		wanted;
 
-	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	cdc_split_table_name(name, &database, &table);
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
@@ -225,12 +223,31 @@ cdc_remove_table(PG_FUNCTION_ARGS)
 						 quote_literal_cstr(sub->name))));
 	cdc_registry_remove(sub, name);
 
-	/* else the patterns would bring it back with its next change */
 	pattern = exact_pattern(database, table);
 	sub->nadded = 0;
 	wanted = cdc_subscription_wants(sub, database, table);
 	update_wanted(sub, pattern, name, wanted ? pattern : NULL, NULL);
-	cdc_log(sub->name, "table", psprintf("source table %s removed", name), NULL);
+	cdc_log(sub->name, "table", psprintf("source table %s removed", name), why);
 	cdc_subscription_changed();
+}
+
+void
+cdc_subscription_remove_table(const char *subscription, const char *source_table, const char *why)
+{
+	CdcSubscription *sub = cdc_subscription_get_any(subscription);
+
+	/* a worker that waits for the target waits for us, who would wait for it */
+#if CDC_HAVE_WORKERS
+	cdc_slot_terminate(MyDatabaseId, sub->id, -1);
+#endif
+	sub->cloned = false;
+	remove_table(sub, source_table, why);
+}
+
+Datum
+cdc_remove_table(PG_FUNCTION_ARGS)
+{
+	remove_table(cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0))),
+				 text_to_cstring(PG_GETARG_TEXT_PP(1)), NULL);
 	PG_RETURN_VOID();
 }

@@ -200,6 +200,9 @@ cdc_wait_for(PG_FUNCTION_ARGS)
 				 errhint("Wait in a transaction of its own, then begin.")));
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
+	cdc_subscription_check_here(sub);
+	if (PG_ARGISNULL(1))
+		cdc_subscription_check_source(sub);
 	deadline = deadline_of(fcinfo, 2);
 	wanted.sub = sub;
 	wanted.methods = cdc_source_kind(sub->kind);

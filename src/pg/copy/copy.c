@@ -29,6 +29,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/copy/row_source.h"
+#include "pg/remote/answer.h"
 #include "pg/target/replica_table.h"
 
 /* How long the source is waited for when the stream has not begun, and when it is running. */
@@ -124,14 +125,15 @@ needs_exact_position(CdcSource *source, List *tables)
 		CdcSubscriptionTable *t = lfirst(lc);
 		char	   *database;
 		char	   *table;
-		CdcRows    *rows;
+		CdcAnswer  *key;
 
 		if (!split_name(t->source_table, &database, &table))
 			continue;
-		rows = cdc_source_query(source, "SELECT 1 FROM information_schema.STATISTICS"
-								" WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND INDEX_NAME = 'PRIMARY' LIMIT 1",
-								cdc_source_quote_literal(database), cdc_source_quote_literal(table));
-		if (rows == NULL || rows->nrows == 0)
+		key = cdc_source_ask(source, "the primary key of a table", 1,
+							 "SELECT 1 FROM information_schema.STATISTICS"
+							 " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND INDEX_NAME = 'PRIMARY' LIMIT 1",
+							 cdc_source_quote_literal(database), cdc_source_quote_literal(table));
+		if (cdc_answer_rows(key) == 0)
 			return true;
 	}
 	return false;
@@ -141,13 +143,14 @@ needs_exact_position(CdcSource *source, List *tables)
 static const char *
 plain_engine(CdcSource *control, const CdcTable *table)
 {
-	CdcRows    *rows = cdc_source_query(control, "SELECT t.ENGINE FROM information_schema.TABLES t"
+	CdcAnswer  *answer = cdc_source_ask(control, "the engine of a table", 1,
+										"SELECT t.ENGINE FROM information_schema.TABLES t"
 										" JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"
 										" WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s AND e.TRANSACTIONS = 'NO'",
 										cdc_source_quote_literal(table->database),
 										cdc_source_quote_literal(table->name));
 
-	return rows != NULL && rows->nrows > 0 ? rows->cells[0].data : NULL;
+	return cdc_answer_rows(answer) > 0 ? cdc_answer_text(answer, 0, 0) : NULL;
 }
 
 /* Why the table cannot be copied, or NULL. */

@@ -123,7 +123,13 @@ next_cells(CdcRowSource *rows, const CdcString **cells)
 			cdc_ereport(&err, rows->subscription);
 		}
 		if (ncolumns != table->ncolumns)
-			elog(ERROR, "the source sent %d columns instead of %d", ncolumns, table->ncolumns);
+		{
+			cdc_error(&err, CDC_ERR_PROTOCOL, "unexpected answer of server \"%s\" to the SELECT of a table's rows",
+					  cdc_source_server(rows->source));
+			cdc_error_detail(&err, "It has %d columns instead of %d.", ncolumns, table->ncolumns);
+			cdc_error_column(&err, table->database, table->name, "");
+			cdc_ereport(&err, rows->subscription);
+		}
 		return true;
 	}
 }

@@ -39,7 +39,7 @@
 #include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
-#include "pg/base/error.h"
+#include "pg/remote/answer.h"
 
 /* How often an exact snapshot is tried for. */
 #define EXACT_ATTEMPTS		40
@@ -111,30 +111,34 @@ sleep_ms(CdcSource *source, int ms)
 static bool
 mariadb_position(CdcSource *source, CdcSourcePosition *pos)
 {
-	CdcRows    *rows = cdc_source_query(source, "SHOW STATUS LIKE 'binlog\\_snapshot\\_%%'");
+	CdcAnswer  *answer = cdc_source_ask(source, "SHOW STATUS LIKE 'binlog_snapshot_%'", 2,
+										"SHOW STATUS LIKE 'binlog\\_snapshot\\_%%'");
 	CdcSourcePosition now;
 	int64		i;
 
 	memset(pos, 0, sizeof(*pos));
-	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	for (i = 0; i < cdc_answer_rows(answer); i++)
 	{
-		const char *name = cdc_rows_cell(rows, i, 0)->data;
-		const char *value = cdc_rows_cell(rows, i, 1)->data;
+		const char *name = cdc_answer_text(answer, i, 0);
 
 		if (pg_strcasecmp(name, "binlog_snapshot_file") == 0)
-			pos->file = pstrdup(value);
+			pos->file = pstrdup(cdc_answer_text(answer, i, 1));
 		else if (pg_strcasecmp(name, "binlog_snapshot_position") == 0)
-			pos->offset = strtoll(value, NULL, 10);
+			pos->offset = cdc_answer_int(answer, i, 1, 0, PG_INT64_MAX);
 	}
 	if (pos->file == NULL || pos->file[0] == '\0' || pos->offset == 0)
 		return false;
 	cdc_source_position(source, &now);
 	if (now.gtid_set != NULL)
 	{
-		rows = cdc_source_query(source, "SELECT BINLOG_GTID_POS(%s, " INT64_FORMAT ")",
+		const char *gtids;
+
+		answer = cdc_source_ask(source, "SELECT BINLOG_GTID_POS", 1,
+								"SELECT BINLOG_GTID_POS(%s, " INT64_FORMAT ")",
 								cdc_source_quote_literal(pos->file), pos->offset);
-		if (rows != NULL && rows->nrows == 1 && rows->cells[0].data != NULL)
-			pos->gtid_set = pstrdup(rows->cells[0].data);
+		gtids = cdc_answer_nullable(answer, 0, 0);
+		if (gtids != NULL)
+			pos->gtid_set = pstrdup(gtids);
 	}
 	return true;
 }
@@ -154,7 +158,7 @@ open_transactions(Prover *prover, List **list)
 	{
 		bool		fresh = false;
 		char	   *query;
-		CdcRows    *rows;
+		CdcAnswer  *answer;
 		int64		i;
 
 		*list = NIL;
@@ -162,12 +166,12 @@ open_transactions(Prover *prover, List **list)
 		query = psprintf("SELECT %u, trx_id, trx_mysql_thread_id, trx_rows_modified, trx_state = 'LOCK WAIT',"
 						 " IF(trx_mysql_thread_id = CONNECTION_ID(), trx_query, NULL)"
 						 " FROM information_schema.INNODB_TRX", ++prover->queries);
-		rows = cdc_source_query(prover->control, "%s", query);
+		answer = cdc_source_ask(prover->control, "the open transactions in INNODB_TRX", 6, "%s", query);
 		prover->last_read = GetCurrentTimestamp();
-		for (i = 0; rows != NULL && i < rows->nrows; i++)
+		for (i = 0; i < cdc_answer_rows(answer); i++)
 		{
-			const char *changes = cdc_rows_cell(rows, i, 3)->data;
-			const char *own = cdc_rows_cell(rows, i, 5)->data;
+			const char *changes = cdc_answer_nullable(answer, i, 3);
+			const char *own = cdc_answer_nullable(answer, i, 5);
 			OpenTransaction *t;
 
 			if (own != NULL && strcmp(own, query) == 0)
@@ -175,10 +179,10 @@ open_transactions(Prover *prover, List **list)
 			if (changes == NULL || strcmp(changes, "0") == 0)
 				continue;
 			t = palloc0(sizeof(*t));
-			t->id = cdc_rows_cell(rows, i, 1)->data;
-			t->connection = cdc_rows_cell(rows, i, 2)->data;
+			t->id = cdc_answer_text(answer, i, 1);
+			t->connection = cdc_answer_text(answer, i, 2);
 			t->changes = changes;
-			t->waits = strcmp(cdc_rows_cell(rows, i, 4)->data, "1") == 0;
+			t->waits = strcmp(cdc_answer_text(answer, i, 4), "1") == 0;
 			*list = lappend(*list, t);
 		}
 		if (fresh)
@@ -196,23 +200,20 @@ open_transactions(Prover *prover, List **list)
  * connection has: whether none is committing one of that kind.
  */
 static bool
-sleeps(const CdcRows *connections, const char *id)
+sleeps(const CdcAnswer *connections, const char *id)
 {
 	bool		detached = strcmp(id, "0") == 0;
 	int64		i;
 
-	for (i = 0; connections != NULL && i < connections->nrows; i++)
+	for (i = 0; i < cdc_answer_rows(connections); i++)
 	{
-		/* Id User Host db Command Time State Info */
-		const char *command = cdc_rows_cell(connections, i, 4)->data;
-		const char *info = cdc_rows_cell(connections, i, 7)->data;
-
-		if (detached && info != NULL && strcasestr(info, "COMMIT") != NULL)
+		/* Id User Host db Command Time State Info; the last has whatever bytes are in a statement */
+		if (detached && cdc_answer_matches(connections, i, 7, "COMMIT"))
 			return false;
-		if (!detached && strcmp(cdc_rows_cell(connections, i, 0)->data, id) == 0)
-			return command != NULL && strcmp(command, "Sleep") == 0;
+		if (!detached && strcmp(cdc_answer_text(connections, i, 0), id) == 0)
+			return strcmp(cdc_answer_text(connections, i, 4), "Sleep") == 0;
 	}
-	return detached && connections != NULL;
+	return detached;
 }
 
 static const OpenTransaction *
@@ -244,7 +245,7 @@ wait_for_commits(Prover *prover)
 	for (;;)
 	{
 		const OpenTransaction *t;
-		CdcRows    *connections;
+		CdcAnswer  *connections;
 		List	   *now;
 		List	   *rest = NIL;
 		ListCell   *lc;
@@ -258,7 +259,8 @@ wait_for_commits(Prover *prover)
 									   t->id, t->connection, t->changes);
 			return false;
 		}
-		connections = cdc_source_query(prover->control, "SHOW FULL PROCESSLIST");
+		connections = cdc_source_ask(prover->control, "SHOW FULL PROCESSLIST", CDC_OR_MORE(8),
+									 "SHOW FULL PROCESSLIST");
 		if (!open_transactions(prover, &now))
 			return false;
 		foreach(lc, pending)
@@ -281,38 +283,34 @@ wait_for_commits(Prover *prover)
 static bool
 prover_begin(Prover *prover, CdcSource *control, int patience_ms)
 {
-	CdcRows    *rows;
-	CdcError	err;
-	CdcStatus	st;
+	CdcAnswer  *engines;
 
 	memset(prover, 0, sizeof(*prover));
 	prover->control = control;
 	prover->deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), patience_ms);
-	st = cdc_source_try_query(control, "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1",
-							  &rows, &err);
-	if (st != CDC_OK)
+	if (cdc_source_try_ask(control, "a transaction in INNODB_TRX", 1,
+						   "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1") == NULL)
 	{
-		if (st == CDC_ERR_CONNECT)
-			cdc_ereport(&err, NULL);
 		prover->trouble = "the user at the source cannot see which transactions are being committed there";
 		return false;
 	}
 	prover->last_read = GetCurrentTimestamp();
-	rows = cdc_source_query(control, "SELECT ENGINE FROM information_schema.ENGINES"
-							" WHERE TRANSACTIONS = 'YES' AND SUPPORT IN ('YES', 'DEFAULT') AND ENGINE <> 'InnoDB'");
-	if (rows == NULL || rows->nrows > 0)
+	engines = cdc_source_ask(control, "the list of engines", 1,
+							 "SELECT ENGINE FROM information_schema.ENGINES"
+							 " WHERE TRANSACTIONS = 'YES' AND SUPPORT IN ('YES', 'DEFAULT') AND ENGINE <> 'InnoDB'");
+	if (cdc_answer_rows(engines) > 0)
 	{
 		prover->trouble = "engines other than InnoDB have transactions at the source, which it does not show";
 		return false;
 	}
-	(void) cdc_source_query(control, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
+	cdc_source_execute(control, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
 	return true;
 }
 
 static void
 prover_end(Prover *prover)
 {
-	(void) cdc_source_query(prover->control, "ROLLBACK");
+	cdc_source_execute(prover->control, "ROLLBACK");
 }
 
 /* ---- opening it ---- */
@@ -321,7 +319,7 @@ prover_end(Prover *prover)
 static void
 start_transaction(CdcSource *source)
 {
-	(void) cdc_source_query(source, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
+	cdc_source_execute(source, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
 }
 
 /* By gtid_executed of MySQL 5.7 and later. */
@@ -338,7 +336,7 @@ open_by_gtids(CdcSource *source, CdcSnapshot *snap, bool exact)
 		snap->exact = same_gtids(&snap->from, &snap->to);
 		if (snap->exact || !exact || attempt >= EXACT_ATTEMPTS)
 			return;
-		(void) cdc_source_query(source, "ROLLBACK");
+		cdc_source_execute(source, "ROLLBACK");
 		cdc_source_position(source, &snap->from);
 	}
 }
@@ -359,7 +357,7 @@ open_by_proof(CdcSource *source, Prover *prover, CdcSnapshot *snap, bool exact)
 		snap->exact = same_position(&snap->from, &snap->to);
 		if (snap->exact || !exact || attempt >= EXACT_ATTEMPTS)
 			return true;
-		(void) cdc_source_query(source, "ROLLBACK");
+		cdc_source_execute(source, "ROLLBACK");
 	}
 }
 
@@ -381,7 +379,7 @@ open_by_margin(CdcSource *source, CdcSnapshot *snap, bool exact)
 		snap->exact = same_position(&snap->from, &now) && same_position(&snap->from, &snap->to);
 		if (snap->exact || !exact || attempt >= SETTLED_ATTEMPTS)
 			return;
-		(void) cdc_source_query(source, "ROLLBACK");
+		cdc_source_execute(source, "ROLLBACK");
 	}
 }
 
@@ -394,7 +392,7 @@ cdc_snapshot_open(CdcSource *source, const CdcControl *control, bool exact, int 
 	bool		proved;
 
 	memset(snap, 0, sizeof(*snap));
-	(void) cdc_source_query(source, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+	cdc_source_execute(source, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
 	if (info->flavor == CDC_MARIADB)
 	{
 		start_transaction(source);
@@ -404,7 +402,7 @@ cdc_snapshot_open(CdcSource *source, const CdcControl *control, bool exact, int 
 			snap->exact = true;
 			return true;
 		}
-		(void) cdc_source_query(source, "ROLLBACK");
+		cdc_source_execute(source, "ROLLBACK");
 	}
 	cdc_source_position(source, &snap->from);
 	if (snap->from.gtid_set != NULL && info->flavor == CDC_MYSQL && info->version >= 50700)

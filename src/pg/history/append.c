@@ -36,48 +36,16 @@
 #include "pg/base/compat_executor.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/partition.h"
+#include "pg/history/table.h"
 
 /* A batch is written when it holds so many rows or bytes. */
 #define BATCH_ROWS		1000
 #define BATCH_BYTES		(256 * 1024)
 
-typedef enum HistoryColumn
-{
-	COL_SEQ,
-	COL_INGESTED_AT,
-	COL_SOURCE_TS,
-	COL_SOURCE_TABLE,
-	COL_OP,
-	COL_POSITION,
-	COL_GTID,
-	COL_EVENT,
-	COL_RAW,
-	COL_COMMIT,
-	COL_KEY,
-	NCOLUMNS
-} HistoryColumn;
-
-static const struct
-{
-	const char *name;
-	Oid			type;
-}			history_columns[NCOLUMNS] = {
-	{"seq", INT8OID},
-	{"ingested_at", TIMESTAMPTZOID},
-	{"source_ts", TIMESTAMPTZOID},
-	{"source_table", TEXTOID},
-	{"op", CHAROID},
-	{"position", TEXTOID},
-	{"gtid", TEXTOID},
-	{"event", JSONBOID},
-	{"raw", BYTEAOID},
-	{"commit", BOOLOID},
-	{"key", JSONBOID}
-};
-
 struct CdcHistory
 {
 	/* the table */
+	const CdcSubscription *sub;
 	Relation	parent;			/* what the subscription names */
 	Relation	table;			/* the partition; may be the same; NULL: by SQL */
 	bool		has_key;		/* histories made by earlier versions have no such column */
@@ -96,7 +64,7 @@ struct CdcHistory
 	Datum		last_gtid_datum;
 
 	/* the direct way */
-	int			place[NCOLUMNS];	/* attribute number - 1 in table */
+	int			place[CDC_HISTORY_COLUMNS];	/* attribute number - 1 in table */
 	Datum	   *values;
 	bool	   *nulls;
 #if CDC_HAVE_DIRECT_INSERT
@@ -107,8 +75,8 @@ struct CdcHistory
 #endif
 
 	/* the way by SQL: the waiting values of each column, ingested_at left out */
-	Datum	   *column_values[NCOLUMNS];
-	bool	   *column_nulls[NCOLUMNS];
+	Datum	   *column_values[CDC_HISTORY_COLUMNS];
+	bool	   *column_nulls[CDC_HISTORY_COLUMNS];
 	char	   *insert;			/* the statement */
 };
 
@@ -126,7 +94,7 @@ evaluates_nothing(Relation rel)
 	TupleDesc	desc = RelationGetDescr(rel);
 
 	return rel->rd_rel->relkind == RELKIND_RELATION && rel->trigdesc == NULL &&
-		rel->rd_rules == NULL && !rel->rd_rel->relforcerowsecurity &&
+		rel->rd_rules == NULL && !rel->rd_rel->relrowsecurity &&
 		(desc->constr == NULL || (desc->constr->num_check == 0 &&
 								  !desc->constr->has_generated_stored));
 }
@@ -146,21 +114,17 @@ match_columns(CdcHistory *history, Relation rel)
 
 		if (att->attisdropped)
 			continue;
-		for (c = 0; c < NCOLUMNS; c++)
-		{
-			if (strcmp(NameStr(att->attname), history_columns[c].name) == 0)
-				break;
-		}
-		if (c == NCOLUMNS || att->atttypid != history_columns[c].type || att->atttypmod != -1)
+		c = cdc_history_column_by_name(NameStr(att->attname));
+		if (c == CDC_HISTORY_COLUMNS || att->atttypid != cdc_history_columns[c].type || att->atttypmod != -1)
 			return false;
 		/* NOT NULL is checked by SQL only: leave it to SQL where it matters */
-		if (att->attnotnull && c != COL_SEQ && c != COL_INGESTED_AT &&
-			c != COL_OP && c != COL_COMMIT)
+		if (att->attnotnull && c != CDC_HISTORY_COL_SEQ && c != CDC_HISTORY_COL_INGESTED_AT &&
+			c != CDC_HISTORY_COL_OP && c != CDC_HISTORY_COL_COMMIT)
 			return false;
 		history->place[c] = i;
 		found++;
 	}
-	return found == (history->has_key ? NCOLUMNS : NCOLUMNS - 1);
+	return found == (history->has_key ? CDC_HISTORY_COLUMNS : CDC_HISTORY_COLUMNS - 1);
 }
 
 /* Opens the table for direct writing. */
@@ -189,9 +153,9 @@ append_direct(CdcHistory *history, const Datum *values, const bool *nulls)
 	HeapTuple	tuple;
 	int			c;
 
-	for (c = 0; c < NCOLUMNS; c++)
+	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
-		if (c == COL_KEY && !history->has_key)
+		if (c == CDC_HISTORY_COL_KEY && !history->has_key)
 			continue;
 		history->values[history->place[c]] = values[c];
 		history->nulls[history->place[c]] = nulls[c];
@@ -255,6 +219,14 @@ choose_way(CdcHistory *history)
 	if (!OidIsValid(oid) || history->parent->trigdesc != NULL || history->parent->rd_rules != NULL)
 		return;
 	rel = table_open(oid, RowExclusiveLock);
+	if (rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("partition %s of the history of subscription \"%s\" is a foreign table",
+						cdc_history_table_name(rel), history->sub->name),
+				 errdetail("Events go into local tables, with the position in the same transaction."),
+				 errhint("ALTER TABLE %s DETACH PARTITION %s;", cdc_history_table_name(history->parent),
+						 cdc_history_table_name(rel))));
 	if (!evaluates_nothing(rel) || !match_columns(history, rel))
 	{
 		table_close(rel, NoLock);
@@ -297,7 +269,7 @@ close_direct(CdcHistory *history)
 static inline bool
 is_inserted(const CdcHistory *history, int column)
 {
-	return column != COL_INGESTED_AT && (column != COL_KEY || history->has_key);
+	return column != CDC_HISTORY_COL_INGESTED_AT && (column != CDC_HISTORY_COL_KEY || history->has_key);
 }
 
 /* Makes the INSERT statement and the arrays for its columns. */
@@ -310,18 +282,17 @@ open_sql(CdcHistory *history)
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "INSERT INTO %s (ingested_at",
-					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(history->parent)),
-												RelationGetRelationName(history->parent)));
-	for (c = 0; c < NCOLUMNS; c++)
+					 cdc_history_table_name(history->parent));
+	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
 		history->column_values[c] = palloc(BATCH_ROWS * sizeof(Datum));
 		history->column_nulls[c] = palloc(BATCH_ROWS * sizeof(bool));
 		if (is_inserted(history, c))
-			appendStringInfo(&sql, ", %s", quote_identifier(history_columns[c].name));
+			appendStringInfo(&sql, ", %s", quote_identifier(cdc_history_columns[c].name));
 	}
 	/* with several arguments the bare name, and only that, means pg_catalog's */
 	appendStringInfoString(&sql, ") SELECT pg_catalog.now(), u.* FROM unnest(");
-	for (c = 0; c < NCOLUMNS; c++)
+	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
 		if (is_inserted(history, c))
 		{
@@ -340,12 +311,12 @@ append_sql(CdcHistory *history, const Datum *values, const bool *nulls)
 	MemoryContext old = MemoryContextSwitchTo(history->batch);
 	int			c;
 
-	for (c = 0; c < NCOLUMNS; c++)
+	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
 		bool		by_value;
 		int16		len;
 
-		get_typlenbyval(history_columns[c].type, &len, &by_value);
+		get_typlenbyval(cdc_history_columns[c].type, &len, &by_value);
 		history->column_nulls[c][history->nrows] = nulls[c];
 		history->column_values[c][history->nrows] =
 			nulls[c] ? (Datum) 0 : datumCopy(values[c], by_value, len);
@@ -360,8 +331,8 @@ static void
 flush_sql(CdcHistory *history)
 {
 	MemoryContext old = MemoryContextSwitchTo(history->batch);
-	Oid			types[NCOLUMNS];
-	Datum		arrays[NCOLUMNS];
+	Oid			types[CDC_HISTORY_COLUMNS];
+	Datum		arrays[CDC_HISTORY_COLUMNS];
 	int			dims[1];
 	int			bounds[1] = {1};
 	int			n = 0;
@@ -369,7 +340,7 @@ flush_sql(CdcHistory *history)
 	int			rc;
 
 	dims[0] = history->nrows;
-	for (c = 0; c < NCOLUMNS; c++)
+	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
 		int16		len;
 		bool		by_value;
@@ -377,16 +348,23 @@ flush_sql(CdcHistory *history)
 
 		if (!is_inserted(history, c))
 			continue;
-		get_typlenbyvalalign(history_columns[c].type, &len, &by_value, &align);
+		get_typlenbyvalalign(cdc_history_columns[c].type, &len, &by_value, &align);
 		arrays[n] = PointerGetDatum(construct_md_array(history->column_values[c],
 													   history->column_nulls[c], 1, dims, bounds,
-													   history_columns[c].type, len, by_value, align));
-		types[n++] = get_array_type(history_columns[c].type);
+													   cdc_history_columns[c].type, len, by_value, align));
+		types[n++] = get_array_type(cdc_history_columns[c].type);
 	}
 	cdc_spi_connect();
 	rc = SPI_execute_with_args(history->insert, n, types, arrays, NULL, false, 0);
 	if (rc != SPI_OK_INSERT)
 		elog(ERROR, "appending to the history failed: %s", SPI_result_code_string(rc));
+	if (SPI_processed != history->nrows)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+				 errmsg("history %s of subscription \"%s\" took " UINT64_FORMAT " of %d events",
+						cdc_history_table_name(history->parent), history->sub->name,
+						(uint64) SPI_processed, history->nrows),
+				 errhint("A trigger of the table, or of a partition, keeps events away: drop it.")));
 	cdc_spi_disconnect();
 	MemoryContextSwitchTo(old);
 }
@@ -404,13 +382,14 @@ cdc_history_open(const CdcSubscription *sub)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdcHistory *history = palloc0(sizeof(CdcHistory));
 
+	history->sub = sub;
 	history->context = context;
 	history->batch = AllocSetContextCreate(context, "cdc_ingest history batch",
 										   ALLOCSET_DEFAULT_SIZES);
 	history->ingested_at = GetCurrentTransactionStartTimestamp();
 	cdc_history_partition_ensure(sub, history->ingested_at);
-	history->parent = table_open(sub->history, RowExclusiveLock);
-	history->has_key = get_attnum(sub->history, history_columns[COL_KEY].name) != InvalidAttrNumber;
+	history->parent = cdc_history_table_open(sub, RowExclusiveLock);
+	history->has_key = get_attnum(sub->history, cdc_history_columns[CDC_HISTORY_COL_KEY].name) != InvalidAttrNumber;
 	choose_way(history);
 	if (history->table == NULL)
 		open_sql(history);
@@ -459,40 +438,39 @@ repeated_text(CdcHistory *history, const char *s, char **last, Datum *last_datum
 void
 cdc_history_append(CdcHistory *history, const CdcHistoryRow *row)
 {
-	Datum		values[NCOLUMNS] = {0};
-	bool		nulls[NCOLUMNS] = {false};
+	Datum		values[CDC_HISTORY_COLUMNS] = {0};
+	bool		nulls[CDC_HISTORY_COLUMNS] = {false};
 	MemoryContext old = MemoryContextSwitchTo(history->batch);
 
-	values[COL_SEQ] = Int64GetDatum(row->seq);
-	values[COL_INGESTED_AT] = TimestampTzGetDatum(history->ingested_at);
-	values[COL_OP] = CharGetDatum(row->op);
-	values[COL_COMMIT] = BoolGetDatum(row->commit);
-	nulls[COL_SOURCE_TS] = (row->source_ts == 0);
-	values[COL_SOURCE_TS] = TimestampTzGetDatum(row->source_ts);
-	nulls[COL_SOURCE_TABLE] = (row->source_table == NULL);
+	values[CDC_HISTORY_COL_SEQ] = Int64GetDatum(row->seq);
+	values[CDC_HISTORY_COL_INGESTED_AT] = TimestampTzGetDatum(history->ingested_at);
+	values[CDC_HISTORY_COL_OP] = CharGetDatum(row->op);
+	values[CDC_HISTORY_COL_COMMIT] = BoolGetDatum(row->commit);
+	nulls[CDC_HISTORY_COL_SOURCE_TS] = (row->source_ts == 0);
+	values[CDC_HISTORY_COL_SOURCE_TS] = TimestampTzGetDatum(row->source_ts);
+	nulls[CDC_HISTORY_COL_SOURCE_TABLE] = (row->source_table == NULL);
 	if (row->source_table != NULL)
-		values[COL_SOURCE_TABLE] = repeated_text(history, row->source_table,
+		values[CDC_HISTORY_COL_SOURCE_TABLE] = repeated_text(history, row->source_table,
 												 &history->last_table, &history->last_table_datum);
-	nulls[COL_GTID] = (row->gtid == NULL);
+	nulls[CDC_HISTORY_COL_GTID] = (row->gtid == NULL);
 	if (row->gtid != NULL)
-		values[COL_GTID] = repeated_text(history, row->gtid,
+		values[CDC_HISTORY_COL_GTID] = repeated_text(history, row->gtid,
 										 &history->last_gtid, &history->last_gtid_datum);
-	nulls[COL_POSITION] = (row->position == NULL);
+	nulls[CDC_HISTORY_COL_POSITION] = (row->position == NULL);
 	if (row->position != NULL)
-		values[COL_POSITION] = CStringGetTextDatum(row->position);
-	nulls[COL_EVENT] = (row->event == NULL);
-	values[COL_EVENT] = PointerGetDatum(row->event);
+		values[CDC_HISTORY_COL_POSITION] = CStringGetTextDatum(row->position);
+	nulls[CDC_HISTORY_COL_EVENT] = (row->event == NULL);
+	values[CDC_HISTORY_COL_EVENT] = PointerGetDatum(row->event);
 	if (row->key != NULL && !history->has_key)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("history table \"%s\" has no column \"key\" for keys of messages",
 						RelationGetRelationName(history->parent)),
 				 errhint("ALTER TABLE %s ADD COLUMN key jsonb;",
-						 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(history->parent)),
-													RelationGetRelationName(history->parent)))));
-	nulls[COL_KEY] = (row->key == NULL);
-	values[COL_KEY] = PointerGetDatum(row->key);
-	nulls[COL_RAW] = (row->raw == NULL);
+						 cdc_history_table_name(history->parent))));
+	nulls[CDC_HISTORY_COL_KEY] = (row->key == NULL);
+	values[CDC_HISTORY_COL_KEY] = PointerGetDatum(row->key);
+	nulls[CDC_HISTORY_COL_RAW] = (row->raw == NULL);
 	if (row->raw != NULL)
 	{
 		bytea	   *raw;
@@ -504,7 +482,7 @@ cdc_history_append(CdcHistory *history, const CdcHistoryRow *row)
 		raw = palloc(VARHDRSZ + row->raw_len);
 		SET_VARSIZE(raw, VARHDRSZ + row->raw_len);
 		memcpy(VARDATA(raw), row->raw, row->raw_len);
-		values[COL_RAW] = PointerGetDatum(raw);
+		values[CDC_HISTORY_COL_RAW] = PointerGetDatum(raw);
 	}
 	MemoryContextSwitchTo(old);
 

@@ -11,6 +11,8 @@
 #define CDC_PG_HISTORY_EVENT_WRITER_H
 
 #include "pg/base/compat.h"
+#include "datatype/timestamp.h"
+
 #include "core/change.h"
 #include "datatype/timestamp.h"
 #include "pg/catalog/subscription.h"

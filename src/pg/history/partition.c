@@ -31,6 +31,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/catalog/spi.h"
+#include "pg/history/table.h"
 
 /* Whether the history is partitioned in the way that cdc.create_subscription does it. */
 static bool
@@ -159,7 +160,7 @@ create_partition(const CdcSubscription *sub, Oid owner, TimestampTz at)
 void
 cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz at)
 {
-	Relation	parent = table_open(sub->history, RowExclusiveLock);
+	Relation	parent = cdc_history_table_open(sub, RowExclusiveLock);
 	Oid			owner = parent->rd_rel->relowner;
 	bool		missing = parent->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
 		by_ingested_at(parent) && !OidIsValid(find_partition(parent, at));

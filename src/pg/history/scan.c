@@ -18,7 +18,6 @@
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -27,6 +26,7 @@
 #include "pg/base/compat_executor.h"
 #include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
+#include "pg/history/table.h"
 
 /*
  * Events that a scan asks the executor for at a time: not every server lets a
@@ -48,6 +48,7 @@ typedef enum HistoryQuery
 typedef struct HistoryPlans
 {
 	Oid			history;
+	char	   *name;			/* that the plans have: it may be another table's by now */
 	SPIPlanPtr	plans[QUERY_COUNT];
 } HistoryPlans;
 
@@ -77,40 +78,64 @@ static const struct
  * ------------------------------------------------------------------------
  */
 
-/* The plan of a query on the subscription's history, made at its first use. */
-static SPIPlanPtr
-history_plan(const CdcSubscription *sub, HistoryQuery query)
+/* Forgets the plans of a table that has another name now. */
+static void
+drop_plans(HistoryPlans *kept)
+{
+	int			i;
+
+	for (i = 0; i < QUERY_COUNT; i++)
+		if (kept->plans[i] != NULL)
+			SPI_freeplan(kept->plans[i]);
+	memset(kept->plans, 0, sizeof(kept->plans));
+	pfree(kept->name);
+	kept->name = NULL;
+}
+
+/* The kept plans of a history of that name. */
+static HistoryPlans *
+plans_of(Oid history, const char *name)
 {
 	HistoryPlans *kept = NULL;
 	ListCell   *lc;
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
 	foreach(lc, kept_plans)
-		if (((HistoryPlans *) lfirst(lc))->history == sub->history)
+		if (((HistoryPlans *) lfirst(lc))->history == history)
 			kept = lfirst(lc);
 	if (kept == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
 		kept = palloc0(sizeof(HistoryPlans));
-		kept->history = sub->history;
+		kept->history = history;
 		kept_plans = lappend(kept_plans, kept);
-		MemoryContextSwitchTo(old);
 	}
+	if (kept->name != NULL && strcmp(kept->name, name) != 0)
+		drop_plans(kept);
+	if (kept->name == NULL)
+		kept->name = pstrdup(name);
+	MemoryContextSwitchTo(old);
+	return kept;
+}
+
+/*
+ * The plan of a query on the subscription's history, made at its first use.  The
+ * history is checked and locked, so that it keeps its name.
+ */
+static SPIPlanPtr
+history_plan(const CdcSubscription *sub, HistoryQuery query)
+{
+	Relation	rel = cdc_history_table_open(sub, AccessShareLock);
+	char	   *name = cdc_history_table_name(rel);
+	HistoryPlans *kept = plans_of(sub->history, name);
+
+	table_close(rel, NoLock);
 	if (kept->plans[query] == NULL)
 	{
-		char	   *name = get_rel_name(sub->history);
-		char	   *sql;
-		SPIPlanPtr	plan;
+		SPIPlanPtr	plan = SPI_prepare_cursor(psprintf(queries[query].sql, name),
+											  queries[query].nargs,
+											  (Oid *) queries[query].argtypes,
+											  CURSOR_OPT_GENERIC_PLAN | CURSOR_OPT_NO_SCROLL);
 
-		if (name == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_TABLE),
-					 errmsg("history table of subscription \"%s\" does not exist", sub->name)));
-		sql = psprintf(queries[query].sql,
-					   quote_qualified_identifier(get_namespace_name(get_rel_namespace(sub->history)),
-												  name));
-		plan = SPI_prepare_cursor(sql, queries[query].nargs, (Oid *) queries[query].argtypes,
-								  CURSOR_OPT_GENERIC_PLAN | CURSOR_OPT_NO_SCROLL);
 		if (plan == NULL)
 			elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
 		SPI_keepplan(plan);
@@ -189,26 +214,6 @@ cdc_history_first_boundary(const CdcSubscription *sub, int64 from)
  * ------------------------------------------------------------------------
  */
 
-typedef enum HistoryColumn
-{
-	COLUMN_SEQ,
-	COLUMN_SOURCE_TS,
-	COLUMN_SOURCE_TABLE,
-	COLUMN_OP,
-	COLUMN_POSITION,
-	COLUMN_GTID,
-	COLUMN_EVENT,
-	COLUMN_RAW,
-	COLUMN_COMMIT,
-	COLUMN_KEY,
-	COLUMN_COUNT
-} HistoryColumn;
-
-static const char *const column_names[COLUMN_COUNT] = {
-	"seq", "source_ts", "source_table", "op", "position", "gtid", "event", "raw", "commit",
-	"key"
-};
-
 /* What hands the executor's rows to the scan's visitor. */
 typedef struct HistoryReceiver
 {
@@ -218,7 +223,7 @@ typedef struct HistoryReceiver
 	ResourceOwner owner;		/* of the scan's caller */
 	bool		stopped;		/* the visitor wants no more events */
 	bool		columns_found;	/* attnums are set */
-	int			attnums[COLUMN_COUNT];	/* 0: the table has no such column */
+	int			attnums[CDC_HISTORY_COLUMNS];	/* 0: the table has no such column */
 } HistoryReceiver;
 
 /* Called at each step of the scan; the first one finds the columns by their names. */
@@ -229,32 +234,38 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 	int			c;
 	int			i;
 
-	for (c = 0; c < COLUMN_COUNT && !receiver->columns_found; c++)
+	if (receiver->columns_found)
+		return;
+	for (i = 0; i < desc->natts; i++)
 	{
-		receiver->attnums[c] = 0;
-		for (i = 0; i < desc->natts; i++)
-			if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), column_names[c]) == 0)
-				receiver->attnums[c] = i + 1;
+		c = cdc_history_column_by_name(NameStr(TupleDescAttr(desc, i)->attname));
+		if (c == CDC_HISTORY_COLUMNS)
+			continue;
+		cdc_history_check_type(receiver->scan->sub, c, TupleDescAttr(desc, i));
+		receiver->attnums[c] = i + 1;
+	}
+	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
+	{
 		/* histories made by earlier versions have no keys of messages */
-		if (receiver->attnums[c] == 0 && c != COLUMN_KEY)
+		if (receiver->attnums[c] == 0 && c != CDC_HISTORY_COL_KEY)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("history table of subscription \"%s\" has no column \"%s\"",
-							receiver->scan->sub->name, column_names[c])));
+							receiver->scan->sub->name, cdc_history_columns[c].name)));
 	}
 	receiver->columns_found = true;
 }
 
 /* A field of the row at hand. */
 static inline Datum
-field_datum(HistoryReceiver *receiver, TupleTableSlot *slot, HistoryColumn column, bool *isnull)
+field_datum(HistoryReceiver *receiver, TupleTableSlot *slot, CdcHistoryColumn column, bool *isnull)
 {
 	return slot_getattr(slot, receiver->attnums[column], isnull);
 }
 
 /* A text or bytea field where it is; detoasted into the event's context if need be. */
 static const char *
-field_bytes(HistoryReceiver *receiver, TupleTableSlot *slot, HistoryColumn column, size_t *len)
+field_bytes(HistoryReceiver *receiver, TupleTableSlot *slot, CdcHistoryColumn column, size_t *len)
 {
 	bool		isnull;
 	Datum		d = field_datum(receiver, slot, column, &isnull);
@@ -275,13 +286,13 @@ read_document(HistoryReceiver *receiver, TupleTableSlot *slot, CdcHistoryEvent *
 	bool		isnull;
 	Datum		d;
 
-	event->raw = field_bytes(receiver, slot, COLUMN_RAW, &event->raw_len);
-	d = field_datum(receiver, slot, COLUMN_EVENT, &isnull);
+	event->raw = field_bytes(receiver, slot, CDC_HISTORY_COL_RAW, &event->raw_len);
+	d = field_datum(receiver, slot, CDC_HISTORY_COL_EVENT, &isnull);
 	if (!isnull && event->raw == NULL)
 		event->event = &DatumGetJsonbP(d)->root;
-	if (receiver->attnums[COLUMN_KEY] == 0)
+	if (receiver->attnums[CDC_HISTORY_COL_KEY] == 0)
 		return;
-	d = field_datum(receiver, slot, COLUMN_KEY, &isnull);
+	d = field_datum(receiver, slot, CDC_HISTORY_COL_KEY, &isnull);
 	if (!isnull)
 		event->key = &DatumGetJsonbP(d)->root;
 }
@@ -294,19 +305,19 @@ read_event(HistoryReceiver *receiver, TupleTableSlot *slot, CdcHistoryEvent *eve
 	bool		isnull;
 	Datum		d;
 
-	event->seq = DatumGetInt64(field_datum(receiver, slot, COLUMN_SEQ, &isnull));
-	event->op = DatumGetChar(field_datum(receiver, slot, COLUMN_OP, &isnull));
-	d = field_datum(receiver, slot, COLUMN_COMMIT, &isnull);
+	event->seq = DatumGetInt64(field_datum(receiver, slot, CDC_HISTORY_COL_SEQ, &isnull));
+	event->op = DatumGetChar(field_datum(receiver, slot, CDC_HISTORY_COL_OP, &isnull));
+	d = field_datum(receiver, slot, CDC_HISTORY_COL_COMMIT, &isnull);
 	event->commit = !isnull && DatumGetBool(d);
-	d = field_datum(receiver, slot, COLUMN_SOURCE_TS, &isnull);
+	d = field_datum(receiver, slot, CDC_HISTORY_COL_SOURCE_TS, &isnull);
 	event->source_ts = isnull ? 0 : DatumGetTimestampTz(d);
-	event->source_table = field_bytes(receiver, slot, COLUMN_SOURCE_TABLE,
+	event->source_table = field_bytes(receiver, slot, CDC_HISTORY_COL_SOURCE_TABLE,
 									  &event->source_table_len);
-	event->position = field_bytes(receiver, slot, COLUMN_POSITION, &event->position_len);
+	event->position = field_bytes(receiver, slot, CDC_HISTORY_COL_POSITION, &event->position_len);
 	event->gtid = NULL;
 	event->gtid_len = 0;
 	if (scan->columns & CDC_HISTORY_GTID)
-		event->gtid = field_bytes(receiver, slot, COLUMN_GTID, &event->gtid_len);
+		event->gtid = field_bytes(receiver, slot, CDC_HISTORY_COL_GTID, &event->gtid_len);
 	event->skipped = scan->skip != NULL && scan->skip(event->seq, scan->arg);
 	event->event = NULL;
 	event->raw = NULL;

@@ -76,7 +76,8 @@ cdc_publication_lock(const char *name)
 {
 	static CdcStatement stmt = {
 		"SELECT subscription, server::pg_catalog.text, topic_template, key_template, format,"
-		" options, published_seq FROM cdc_catalog.publication WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+		" options, published_seq, server_oid::pg_catalog.int8"
+		" FROM cdc_catalog.publication WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
 		1, {TEXTOID}
 	};
 	CdcPublicationText def;
@@ -95,7 +96,7 @@ cdc_publication_lock(const char *name)
 	old = MemoryContextSwitchTo(spi.caller);
 	p = palloc0(sizeof(CdcPublication));
 	p->name = pstrdup(name);
-	def.options = (const Jsonb *) PG_DETOAST_DATUM_COPY(cdc_spi_datum(0, 6, &isnull));
+	def.options = (const Jsonb *) PG_DETOAST_DATUM_COPY(cdc_spi_datum(0, 6, JSONBOID, &isnull));
 	MemoryContextSwitchTo(old);
 	def.subscription = cdc_spi_text(&spi, 0, 1);
 	def.server = cdc_spi_text(&spi, 0, 2);
@@ -103,6 +104,7 @@ cdc_publication_lock(const char *name)
 	def.key_template = cdc_spi_text(&spi, 0, 4);
 	def.format = cdc_spi_text(&spi, 0, 5);
 	p->published_seq = cdc_spi_int64(0, 7);
+	p->server_oid = (Oid) cdc_spi_int64(0, 8);
 	cdc_spi_end(&spi);
 	p->server = def.server;
 	p->first_seq = p->published_seq + 1;
@@ -116,20 +118,20 @@ cdc_publication_store(const char *name, const CdcPublicationText *def, int64 fro
 {
 	static CdcStatement update = {
 		"UPDATE cdc_catalog.publication SET server = $3::pg_catalog.name, topic_template = $4, key_template = $5,"
-		" format = $6, options = $7 WHERE name OPERATOR(pg_catalog.=) $1"
+		" format = $6, options = $7, server_oid = $8 WHERE name OPERATOR(pg_catalog.=) $1"
 		" AND subscription OPERATOR(pg_catalog.=) $2"
-		" AND (server::pg_catalog.text OPERATOR(pg_catalog.<>) $3 OR topic_template OPERATOR(pg_catalog.<>) $4"
+		" AND (server_oid IS NULL OR server_oid OPERATOR(pg_catalog.<>) $8 OR topic_template OPERATOR(pg_catalog.<>) $4"
 		"  OR key_template OPERATOR(pg_catalog.<>) $5 OR format OPERATOR(pg_catalog.<>) $6"
 		"  OR options OPERATOR(pg_catalog.<>) $7)",
-		7, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID}
+		8, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, OIDOID}
 	};
 	static CdcStatement insert = {
 		"INSERT INTO cdc_catalog.publication (name, subscription, server, topic_template, key_template, format,"
-		" options, published_seq) SELECT $1, $2, $3::pg_catalog.name, $4, $5, $6, $7, $8"
+		" options, server_oid, published_seq) SELECT $1, $2, $3::pg_catalog.name, $4, $5, $6, $7, $8, $9"
 		" WHERE NOT EXISTS (SELECT 1 FROM cdc_catalog.publication WHERE name OPERATOR(pg_catalog.=) $1)",
-		8, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, INT8OID}
+		9, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, OIDOID, INT8OID}
 	};
-	Datum		values[8];
+	Datum		values[9];
 	CdcSpi		spi;
 	uint64		made;
 
@@ -140,7 +142,8 @@ cdc_publication_store(const char *name, const CdcPublicationText *def, int64 fro
 	values[4] = CStringGetTextDatum(def->key_template);
 	values[5] = CStringGetTextDatum(def->format);
 	values[6] = JsonbPGetDatum((Jsonb *) def->options);
-	values[7] = Int64GetDatum(from_seq - 1);
+	values[7] = ObjectIdGetDatum(def->server_oid);
+	values[8] = Int64GetDatum(from_seq - 1);
 	cdc_spi_begin(&spi);
 	made = cdc_spi_execute(&insert, values, NULL);
 	if (made == 0)
@@ -211,7 +214,7 @@ lock_from_worker(const char *name)
 	if (cdc_spi_execute(&stmt, &value, NULL) > 0)
 	{
 		subscription = cdc_spi_text(&spi, 0, 1);
-		enabled = DatumGetBool(cdc_spi_datum(0, 2, &isnull));
+		enabled = DatumGetBool(cdc_spi_datum(0, 2, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	if (subscription == NULL)

@@ -200,12 +200,21 @@ init_buffers(CdcPublisher *publisher)
 	publisher->value = &value_text;
 }
 
-/* ERROR unless the server is one of Kafka that the owner may use. */
+/* ERROR unless the server is the one that it was, one of Kafka, that the owner may use. */
 static Oid
 check_server(const CdcPublication *p)
 {
-	ForeignServer *server = GetForeignServerByName(p->server, false);
+	ForeignServer *server;
+	char	   *name = OidIsValid(p->server_oid) ? cdc_server_name(p->server_oid) : NULL;
 
+	cdc_subscription_check_here(p->sub);
+	if (OidIsValid(p->server_oid) && name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("server \"%s\" of publication \"%s\" was dropped", p->server, p->name),
+				 errhint("To go on with a server of that name: SELECT cdc.enable_subscription(%s). To end the publication: SELECT cdc.drop_publication(%s).",
+						 quote_literal_cstr(p->sub->name), quote_literal_cstr(p->name))));
+	server = GetForeignServerByName(name != NULL ? name : p->server, false);
 	cdc_server_check_wrapper(server, CDC_KAFKA_FDW, "bootstrap_servers");
 	cdc_server_check_usage(server, p->sub->owner_oid);
 	return server->serverid;
@@ -319,7 +328,7 @@ cdc_publish(PG_FUNCTION_ARGS)
 	given.sub = sub = cdc_subscription_get_own(def.subscription);
 	given.server = def.server;
 	cdc_publication_parse(&given, &def);
-	(void) check_server(&given);
+	def.server_oid = check_server(&given);
 	def.subscription = sub->name;
 	cdc_publication_store(name, &def, from_seq);
 	publication = cdc_publication_lock(name);

@@ -36,6 +36,7 @@ typedef struct CdcPublicationText
 {
 	const char *subscription;
 	const char *server;
+	Oid			server_oid;
 	const char *topic_template;
 	const char *key_template;
 	const char *format;
@@ -48,6 +49,7 @@ typedef struct CdcPublication
 	char	   *name;
 	CdcSubscription *sub;
 	const char *server;
+	Oid			server_oid;		/* what that is; InvalidOid: the name says */
 	const char *topic_template;
 	const char *key_template;
 	int			format;			/* CdcPublishFormat */

@@ -133,6 +133,7 @@ cdc_kept_stream_read(CdcKeptStream *stream, MemoryContext parent,
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("subscription with id %d does not exist", stream->subscription_id)));
+	cdc_subscription_check_source(sub);
 	/* a privilege that was revoked ends a connection that was made before */
 	cdc_server_check_usage(GetForeignServerByName(sub->server, false), sub->owner_oid);
 	definition = define(sub);

@@ -15,11 +15,14 @@
 #include "pg/process/shmem.h"
 #include "pg/process/wake.h"
 #include "pg/catalog/access.h"
+#include "pg/catalog/take_over.h"
 
 void
 cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
 {
 	memset(result, 0, sizeof(*result));
+	cdc_subscription_check_source(sub);
+	cdc_subscription_follow_names(sub);
 	cdc_source_kind(sub->kind)->run(sub, bounds, result);
 }
 

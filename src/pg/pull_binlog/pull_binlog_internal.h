@@ -35,6 +35,7 @@
 #include "pg/history/event_writer.h"
 #include "pg/pull/kept_stream.h"
 #include "pg/pull/source_kind.h"
+#include "pg/remote/answer.h"
 #include "pg/remote/source.h"
 #include "pg/schema/schema.h"
 #include "nodes/pg_list.h"

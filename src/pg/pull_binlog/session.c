@@ -16,14 +16,12 @@ CdcSource *
 cdc_binlog_stream_control(CdcBinlogStream *stream)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	CdcRows    *rows;
-	CdcError	err;
 
 	/* a server closes a connection that stood idle (wait_timeout): ask first */
 	if (stream->control != NULL &&
 		(!cdc_source_usable(stream->control) ||
 		 (TimestampDifferenceExceeds(stream->control_used, now, CONTROL_IDLE_MS) &&
-		  cdc_failed(cdc_source_try_query(stream->control, "DO 0", &rows, &err)))))
+		  !cdc_source_alive(stream->control))))
 	{
 		cdc_source_close(stream->control);
 		stream->control = NULL;

@@ -57,9 +57,10 @@ check_at_rest(const CdcSubscription *sub, const CdcPosition *pos)
 static void
 check_metadata(const CdcSubscription *sub, CdcSource *control)
 {
-	CdcRows    *rows = cdc_source_query(control, "SHOW GLOBAL VARIABLES LIKE 'binlog_row_metadata'");
+	CdcAnswer  *answer = cdc_source_ask(control, "SHOW GLOBAL VARIABLES LIKE 'binlog_row_metadata'", 2,
+										"SHOW GLOBAL VARIABLES LIKE 'binlog_row_metadata'");
 
-	if (rows != NULL && rows->nrows > 0 && pg_strcasecmp(cdc_rows_cell(rows, 0, 1)->data, "FULL") == 0)
+	if (cdc_answer_rows(answer) > 0 && pg_strcasecmp(cdc_answer_text(answer, 0, 1), "FULL") == 0)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

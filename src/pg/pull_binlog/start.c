@@ -21,13 +21,6 @@
 #include "pg/base/error.h"
 #include "pg/copy/copy.h"
 
-/* The first cell of the first row; NULL where there is none, or that is NULL. */
-static const char *
-first_cell(const CdcRows *rows)
-{
-	return rows != NULL && rows->nrows > 0 && rows->ncolumns > 0 ? rows->cells[0].data : NULL;
-}
-
 /* Whether the source has GTIDs that a dump can start by. */
 static bool
 has_gtids(CdcSource *control)
@@ -45,18 +38,16 @@ has_gtids(CdcSource *control)
 static char *
 mysql_previous_gtids(CdcSource *control, const char *file)
 {
-	CdcRows    *rows = cdc_source_query(control, "SHOW BINLOG EVENTS IN %s LIMIT 3",
+	/* Log_name Pos Event_type Server_id End_log_pos Info */
+	CdcAnswer  *answer = cdc_source_ask(control, "SHOW BINLOG EVENTS", CDC_OR_MORE(6),
+										"SHOW BINLOG EVENTS IN %s LIMIT 3",
 										cdc_source_quote_literal(file));
 	int64		i;
 
-	for (i = 0; rows != NULL && rows->nrows > i; i++)
+	for (i = 0; i < cdc_answer_rows(answer); i++)
 	{
-		/* Log_name Pos Event_type Server_id End_log_pos Info */
-		const CdcString *type = cdc_rows_cell(rows, i, 2);
-		const CdcString *info = cdc_rows_cell(rows, i, 5);
-
-		if (type->data != NULL && strcmp(type->data, "Previous_gtids") == 0)
-			return pstrdup(info->data != NULL ? info->data : "");
+		if (strcmp(cdc_answer_text(answer, i, 2), "Previous_gtids") == 0)
+			return pstrdup(cdc_answer_text(answer, i, 5));
 	}
 	return NULL;
 }
@@ -65,10 +56,12 @@ mysql_previous_gtids(CdcSource *control, const char *file)
 static char *
 mariadb_gtid_pos(CdcSource *control, const char *file)
 {
-	CdcRows    *rows = cdc_source_query(control, "SELECT BINLOG_GTID_POS(%s, %d)",
+	CdcAnswer  *answer = cdc_source_ask(control, "SELECT BINLOG_GTID_POS", 1,
+										"SELECT BINLOG_GTID_POS(%s, %d)",
 										cdc_source_quote_literal(file), CDC_BINLOG_FIRST_OFFSET);
+	const char *gtids = cdc_answer_nullable(answer, 0, 0);
 
-	return first_cell(rows) != NULL ? pstrdup(first_cell(rows)) : NULL;
+	return gtids != NULL ? pstrdup(gtids) : NULL;
 }
 
 /*
@@ -131,13 +124,13 @@ start_at_gtid_set(const CdcSubscription *sub, CdcPosition *pos, CdcSource *contr
 static void
 start_earliest(const CdcSubscription *sub, CdcPosition *pos, CdcSource *control)
 {
-	CdcRows    *rows = cdc_source_query(control, "SHOW BINARY LOGS");
+	CdcAnswer  *answer = cdc_source_ask(control, "SHOW BINARY LOGS", CDC_OR_MORE(2), "SHOW BINARY LOGS");
 
-	if (first_cell(rows) == NULL)
+	if (cdc_answer_rows(answer) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the source of subscription \"%s\" has no binlog", sub->name)));
-	start_at_file(pos, control, first_cell(rows));
+	start_at_file(pos, control, cdc_answer_text(answer, 0, 0));
 }
 
 /* Whether text is a GTID set of the source's flavour. */
@@ -159,14 +152,14 @@ is_gtid_set(CdcFlavor flavor, const char *text)
 static bool
 in_binlog(CdcSource *control, const char *name, int64 offset)
 {
-	CdcRows    *rows = cdc_source_query(control, "SHOW BINARY LOGS");
+	/* Log_name File_size */
+	CdcAnswer  *answer = cdc_source_ask(control, "SHOW BINARY LOGS", CDC_OR_MORE(2), "SHOW BINARY LOGS");
 	int64		i;
 
-	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	for (i = 0; i < cdc_answer_rows(answer); i++)
 	{
-		/* Log_name File_size */
-		if (strcmp(cdc_rows_cell(rows, i, 0)->data, name) == 0)
-			return offset <= strtoll(cdc_rows_cell(rows, i, 1)->data, NULL, 10);
+		if (strcmp(cdc_answer_text(answer, i, 0), name) == 0)
+			return offset <= cdc_answer_int(answer, i, 1, 0, PG_INT64_MAX);
 	}
 	return false;
 }

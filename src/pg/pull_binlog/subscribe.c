@@ -49,16 +49,16 @@ join_patterns(const CdcSubscription *sub)
 static void
 no_tables(CdcSource *source, const CdcSubscription *sub)
 {
-	CdcRows    *rows = cdc_source_query(source, "SELECT schema_name FROM information_schema.schemata");
+	CdcAnswer  *answer = cdc_source_ask(source, "the list of databases", 1,
+										"SELECT schema_name FROM information_schema.schemata");
 	bool		seen = false;
-	int64_t		i;
+	int64		i;
 
-	for (i = 0; i < rows->nrows && !seen; i++)
+	for (i = 0; i < cdc_answer_rows(answer) && !seen; i++)
 		seen = cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables, NULL, 0,
-								  cdc_rows_cell(rows, i, 0)->data, "*") ||
+								  cdc_answer_text(answer, i, 0), "*") ||
 			cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables, NULL, 0,
-							   cdc_rows_cell(rows, i, 0)->data, "t");
-	cdc_rows_free(rows);
+							   cdc_answer_text(answer, i, 0), "t");
 	ereport(seen ? NOTICE : ERROR,
 			(errcode(ERRCODE_UNDEFINED_TABLE),
 			 errmsg("no table of server \"%s\" matches %s", sub->server, join_patterns(sub)),

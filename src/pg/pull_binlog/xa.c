@@ -177,14 +177,15 @@ search_one(Search *search, const char *file, int64 end)
 static void
 search_binlogs(Search *search, const char *file, int64 end)
 {
-	CdcRows    *rows = cdc_source_query(cdc_binlog_stream_control(search->stream), "SHOW BINARY LOGS");
-	int64		i = rows != NULL ? rows->nrows - 1 : -1;
+	CdcAnswer  *answer = cdc_source_ask(cdc_binlog_stream_control(search->stream), "SHOW BINARY LOGS",
+										CDC_OR_MORE(2), "SHOW BINARY LOGS");
+	int64		i = cdc_answer_rows(answer) - 1;
 
-	while (i >= 0 && strcmp(cdc_rows_cell(rows, i, 0)->data, file) != 0)
+	while (i >= 0 && strcmp(cdc_answer_text(answer, i, 0), file) != 0)
 		i--;
 	for (; i >= 0 && search->wanted != NIL; i--)
 	{
-		const char *name = cdc_rows_cell(rows, i, 0)->data;
+		const char *name = cdc_answer_text(answer, i, 0);
 
 		search_one(search, name, strcmp(name, file) == 0 ? end : PG_INT64_MAX);
 	}
@@ -265,27 +266,23 @@ cdc_binlog_xa_end(CdcBinlogCall *call, const CdcItem *item, bool wanted)
 
 /* ---- the start ---- */
 
-/* An id in the form that the binlog has, from a row of XA RECOVER; NULL when the row is odd. */
+#define MAX_XID_BYTES		64	/* of each part, by the XA standard */
+
+/* An id in the form that the binlog has, from a row of XA RECOVER. */
 static char *
-recovered_id(const CdcRows *rows, int64 row)
+recovered_id(const CdcAnswer *answer, int64 row)
 {
 	/* formatID gtrid_length bqual_length data */
-	const CdcString *data = cdc_rows_cell(rows, row, 3);
-	const char *cells[3];
+	int64		format = cdc_answer_int(answer, row, 0, PG_INT32_MIN, PG_UINT32_MAX);
 	size_t		lengths[2];
+	const CdcString *data = cdc_answer_bytes(answer, row, 3);
 	StringInfoData id;
 	size_t		i;
 
-	for (i = 0; i < 3; i++)
-	{
-		cells[i] = cdc_rows_cell(rows, row, (int) i)->data;
-		if (cells[i] == NULL)
-			return NULL;
-	}
-	lengths[0] = strtoul(cells[1], NULL, 10);
-	lengths[1] = strtoul(cells[2], NULL, 10);
-	if (data->data == NULL || lengths[0] + lengths[1] != data->len)
-		return NULL;
+	lengths[0] = cdc_answer_int(answer, row, 1, 0, MAX_XID_BYTES);
+	lengths[1] = cdc_answer_int(answer, row, 2, 0, MAX_XID_BYTES);
+	if (lengths[0] + lengths[1] != data->len)
+		cdc_answer_refuse(answer, "The lengths in row " INT64_FORMAT " are not those of its data.", row + 1);
 	initStringInfo(&id);
 	appendStringInfoString(&id, "X'");
 	for (i = 0; i < data->len; i++)
@@ -296,7 +293,7 @@ recovered_id(const CdcRows *rows, int64 row)
 	}
 	if (lengths[1] == 0)
 		appendStringInfoString(&id, "',X'");
-	appendStringInfo(&id, "',%s", cells[0]);
+	appendStringInfo(&id, "'," INT64_FORMAT, format);
 	return id.data;
 }
 
@@ -313,24 +310,18 @@ cdc_binlog_xa_recover(CdcBinlogCall *call, CdcBinlogStream *stream)
 	CdcSource  *control = cdc_binlog_stream_control(stream);
 	Search		search = {0};
 	CdcSourcePosition now;
-	CdcRows    *rows;
-	CdcError	err;
+	CdcAnswer  *answer;
 	ListCell   *lc;
 	int64		i;
 
 	/* MySQL 8 needs XA_RECOVER_ADMIN: without it a prepare is looked for at its commit */
 	if (!logs_prepares(cdc_source_info(control)) ||
-		cdc_source_try_query(control, "XA RECOVER", &rows, &err) != CDC_OK || rows == NULL)
+		(answer = cdc_source_try_ask(control, "XA RECOVER", 4, "XA RECOVER")) == NULL)
 		return;
 	search.call = call;
 	search.stream = stream;
-	for (i = 0; i < rows->nrows && rows->ncolumns == 4; i++)
-	{
-		char	   *id = recovered_id(rows, i);
-
-		if (id != NULL)
-			search.wanted = lappend(search.wanted, id);
-	}
+	for (i = 0; i < cdc_answer_rows(answer); i++)
+		search.wanted = lappend(search.wanted, recovered_id(answer, i));
 	if (search.wanted == NIL)
 		return;
 	cdc_source_position(control, &now);

@@ -198,16 +198,16 @@ read_chunk(const CdcSubscription *sub, const char *xa, int chunk, CdcFormat *for
 	found = cdc_spi_execute(&stmt, values, NULL) > 0;
 	if (found)
 	{
-		bytea	   *events = DatumGetByteaPP(cdc_spi_datum(0, 1, &isnull));
+		bytea	   *events = DatumGetByteaPP(cdc_spi_datum(0, 1, BYTEAOID, &isnull));
 		MemoryContext old;
 
 		if (chunk == 0)
 		{
-			bytea	   *post_header = DatumGetByteaPP(cdc_spi_datum(0, 4, &isnull));
+			bytea	   *post_header = DatumGetByteaPP(cdc_spi_datum(0, 4, BYTEAOID, &isnull));
 			char	   *version = cdc_spi_text(&spi, 0, 3);
 
 			memset(format, 0, sizeof(*format));
-			format->flavor = DatumGetBool(cdc_spi_datum(0, 2, &isnull)) ? CDC_MARIADB : CDC_MYSQL;
+			format->flavor = DatumGetBool(cdc_spi_datum(0, 2, BOOLOID, &isnull)) ? CDC_MARIADB : CDC_MYSQL;
 			strlcpy(format->server_version, version != NULL ? version : "",
 					sizeof(format->server_version));
 			format->version = cdc_server_version_number(format->server_version);

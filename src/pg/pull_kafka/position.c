@@ -17,7 +17,7 @@ static int64
 int64_or(uint64 row, int column, int64 other)
 {
 	bool		isnull;
-	Datum		d = cdc_spi_datum(row, column, &isnull);
+	Datum		d = cdc_spi_datum(row, column, INT8OID, &isnull);
 
 	return isnull ? other : DatumGetInt64(d);
 }
@@ -47,7 +47,7 @@ cdc_kafka_places_read(const CdcSubscription *sub, int *n)
 		bool		isnull;
 
 		strlcpy(place->topic, cdc_spi_text(&spi, i, 1), sizeof(place->topic));
-		place->partition = DatumGetInt32(cdc_spi_datum(i, 2, &isnull));
+		place->partition = DatumGetInt32(cdc_spi_datum(i, 2, INT4OID, &isnull));
 		place->next_offset = int64_or(i, 3, CDC_OFFSET_BEGINNING);
 		place->low = int64_or(i, 4, CDC_OFFSET_UNKNOWN);
 		place->high = int64_or(i, 5, CDC_OFFSET_UNKNOWN);
@@ -56,7 +56,7 @@ cdc_kafka_places_read(const CdcSubscription *sub, int *n)
 		place->last.sum = (uint32) int64_or(i, 8, 0);
 		place->messages = int64_or(i, 9, 0);
 		place->bytes = int64_or(i, 10, 0);
-		place->failed = DatumGetBool(cdc_spi_datum(i, 11, &isnull));
+		place->failed = DatumGetBool(cdc_spi_datum(i, 11, BOOLOID, &isnull));
 		place->stored = true;
 		place->committed = CDC_OFFSET_UNKNOWN;
 	}

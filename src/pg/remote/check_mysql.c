@@ -14,7 +14,7 @@
 #include "utils/builtins.h"
 
 #include "pg/options/mysql_options.h"
-#include "pg/remote/source.h"
+#include "pg/remote/answer.h"
 
 #define LISTED_TABLES	5		/* so many are named, of more only the count is told */
 
@@ -24,14 +24,18 @@ typedef struct Check
 	const char *server;
 	CdcSource  *source;
 	const CdcMysqlServerInfo *info;
-	CdcRows    *variables;		/* of the source: name, value */
-	CdcRows    *grants;
+	CdcAnswer  *variables;		/* of the source: name, value */
+	CdcAnswer  *grants;
 } Check;
 
 static void
 report(Check *check, const char *name, bool ok, const char *detail, const char *hint)
 {
-	cdc_check_report(check->out, name, ok, detail, hint);
+	char		clean[CDC_ERROR_TEXT];
+
+	/* much of it is what the source said */
+	cdc_check_report(check->out, name, ok,
+					 detail != NULL ? cdc_clean_text(clean, sizeof(clean), detail) : NULL, hint);
 }
 
 static const char *
@@ -39,10 +43,10 @@ variable(const Check *check, const char *name)
 {
 	int64		i;
 
-	for (i = 0; check->variables != NULL && i < check->variables->nrows; i++)
+	for (i = 0; check->variables != NULL && i < cdc_answer_rows(check->variables); i++)
 	{
-		if (pg_strcasecmp(cdc_rows_cell(check->variables, i, 0)->data, name) == 0)
-			return cdc_rows_cell(check->variables, i, 1)->data;
+		if (pg_strcasecmp(cdc_answer_text(check->variables, i, 0), name) == 0)
+			return cdc_answer_text(check->variables, i, 1);
 	}
 	return NULL;
 }
@@ -53,17 +57,11 @@ is_on(const char *value)
 	return value != NULL && (pg_strcasecmp(value, "ON") == 0 || strcmp(value, "1") == 0);
 }
 
-/* A query whose failure is no reason to stop; NULL then, or without rows. */
-static CdcRows *
-try_rows(Check *check, const char *sql)
+/* A statement that is called what it is; NULL where the source refuses it. */
+static CdcAnswer *
+ask(Check *check, int columns, const char *sql)
 {
-	CdcRows    *rows;
-	CdcError	err;
-
-	if (!cdc_source_usable(check->source) ||
-		cdc_failed(cdc_source_try_query(check->source, sql, &rows, &err)))
-		return NULL;
-	return rows;
+	return cdc_source_try_ask(check->source, sql, columns, sql);
 }
 
 /* Tables to be named in a report. */
@@ -95,15 +93,15 @@ table_list(TableList *list, const char *none)
 
 /* The tables that a query with a schema and a table in its rows finds; false: it failed. */
 static bool
-find_tables(Check *check, const char *sql, TableList *list)
+find_tables(Check *check, const char *asked, const char *sql, TableList *list)
 {
-	CdcRows    *rows = try_rows(check, sql);
+	CdcAnswer  *tables = cdc_source_try_ask(check->source, asked, 2, sql);
 	int64		i;
 
 	memset(list, 0, sizeof(*list));
-	for (i = 0; rows != NULL && i < rows->nrows; i++)
-		add_table(list, cdc_rows_cell(rows, i, 0)->data, cdc_rows_cell(rows, i, 1)->data);
-	return rows != NULL;
+	for (i = 0; tables != NULL && i < cdc_answer_rows(tables); i++)
+		add_table(list, cdc_answer_text(tables, i, 0), cdc_answer_text(tables, i, 1));
+	return tables != NULL;
 }
 
 /*
@@ -156,9 +154,9 @@ granted(const Check *check, const char *privilege, bool any_level)
 {
 	int64		i;
 
-	for (i = 0; check->grants != NULL && i < check->grants->nrows; i++)
+	for (i = 0; check->grants != NULL && i < cdc_answer_rows(check->grants); i++)
 	{
-		const char *grant = cdc_rows_cell(check->grants, i, 0)->data;
+		const char *grant = cdc_answer_text(check->grants, i, 0);
 		const char *on = strstr(grant, " ON ");
 		char	   *list;
 
@@ -186,28 +184,28 @@ static void
 check_privileges(Check *check)
 {
 	bool		mariadb = check->info->flavor == CDC_MARIADB;
-	CdcRows    *rows;
+	CdcAnswer  *answer;
 	bool		ok;
 
-	check->grants = try_rows(check, "SHOW GRANTS");
+	check->grants = ask(check, 1, "SHOW GRANTS");
 
 	/* privileges through roles do not show in all versions: then by what they allow */
 	ok = granted(check, "REPLICATION SLAVE", false) || granted(check, "REPLICATION REPLICA", false);
 	if (!ok && !mariadb)
-		ok = try_rows(check, "SHOW BINLOG EVENTS LIMIT 0") != NULL;
+		ok = ask(check, CDC_OR_MORE(6), "SHOW BINLOG EVENTS LIMIT 0") != NULL;
 	report(check, "privilege replication slave", ok, ok ? NULL : "The binlog cannot be read without it.",
 		   "At the source: GRANT REPLICATION SLAVE ON *.* TO the user of the user mapping;");
 
-	rows = try_rows(check, cdc_source_sql_binlog_status(check->info));
-	report(check, "privilege replication client", rows != NULL,
-		   rows ? NULL : "The position of the binlog cannot be asked for without it.",
+	answer = ask(check, CDC_OR_MORE(2), cdc_source_sql_binlog_status(check->info));
+	report(check, "privilege replication client", answer != NULL,
+		   answer ? NULL : "The position of the binlog cannot be asked for without it.",
 		   mariadb ? "At the source: GRANT BINLOG MONITOR ON *.* TO the user of the user mapping;" :
 		   "At the source: GRANT REPLICATION CLIENT ON *.* TO the user of the user mapping;");
 
 	/* what copy/snapshot.c proves the place of a copy with */
 	if (!mariadb && (check->info->version < 50700 || !by_gtids(check)))
 	{
-		ok = try_rows(check, "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1") != NULL;
+		ok = ask(check, 1, "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1") != NULL;
 		report(check, "privilege process", ok,
 			   ok ? NULL : "Without GTIDs, or in MySQL 5.6, a copy joins the binlog at a place that is likely, but not proved.",
 			   "At the source: GRANT PROCESS ON *.* TO the user of the user mapping;");
@@ -217,11 +215,13 @@ check_privileges(Check *check)
 		report(check, "privilege select", true, "on all tables", NULL);
 	else
 	{
-		rows = try_rows(check, "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' "
-						"AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')");
+		answer = cdc_source_try_ask(check->source, "the number of tables", 1,
+									"SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' "
+									"AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')");
 		ok = granted(check, "SELECT", true);
 		report(check, "privilege select", ok,
-			   psprintf("%s tables are visible", rows && rows->nrows == 1 ? rows->cells[0].data : "0"),
+			   psprintf(INT64_FORMAT " tables are visible",
+						answer ? cdc_answer_int(answer, 0, 0, 0, PG_INT64_MAX) : 0),
 			   "At the source: GRANT SELECT ON the replicated databases TO the user of the user mapping;");
 	}
 }
@@ -261,10 +261,10 @@ check_gtid(Check *check)
 {
 	if (check->info->flavor == CDC_MARIADB)
 	{
-		CdcRows    *rows = try_rows(check, "SELECT @@global.gtid_binlog_pos");
+		CdcAnswer  *answer = ask(check, 1, "SELECT @@global.gtid_binlog_pos");
 
-		report(check, "gtid", true, rows && rows->nrows == 1 && rows->cells[0].data ?
-			   psprintf("gtid_binlog_pos is \"%s\"", rows->cells[0].data) : NULL, NULL);
+		report(check, "gtid", true, answer ?
+			   psprintf("gtid_binlog_pos is \"%s\"", cdc_answer_text(answer, 0, 0)) : NULL, NULL);
 	}
 	else
 	{
@@ -277,18 +277,30 @@ check_gtid(Check *check)
 	}
 }
 
+/* A variable that is a number; 0 where there is none. */
+static double
+number(const Check *check, const char *name)
+{
+	const char *text = variable(check, name);
+	char	   *end;
+	double		value;
+
+	if (text == NULL)
+		return 0;
+	value = strtod(text, &end);
+	if (end == text || *end != '\0' || !(value >= 0 && value < 1e15))
+		cdc_answer_refuse(check->variables, "Variable %s is not a number.", name);
+	return value;
+}
+
 /* Binlogs younger than a day must not be removed. */
 static void
 check_retention(Check *check)
 {
-	const char *seconds = variable(check, "binlog_expire_logs_seconds");
-	const char *days = variable(check, "expire_logs_days");
-	double		keep = 0;
+	double		keep = number(check, "binlog_expire_logs_seconds");
 
-	if (seconds != NULL && atof(seconds) > 0)
-		keep = atof(seconds);
-	else if (days != NULL)
-		keep = atof(days) * 86400;
+	if (keep == 0)
+		keep = number(check, "expire_logs_days") * 86400;
 	if (keep == 0)
 		report(check, "retention", true, "Binlogs are kept until they are purged by hand.", NULL);
 	else
@@ -301,10 +313,10 @@ check_retention(Check *check)
 static void
 check_replica(Check *check)
 {
-	CdcRows    *rows = try_rows(check, cdc_source_sql_replica_status(check->info));
+	CdcAnswer  *status = ask(check, CDC_OR_MORE(1), cdc_source_sql_replica_status(check->info));
 	const char *updates = variable(check, "log_replica_updates");
 
-	if (rows == NULL || rows->nrows == 0)
+	if (status == NULL || cdc_answer_rows(status) == 0)
 		return;
 	if (updates == NULL)
 		updates = variable(check, "log_slave_updates");
@@ -316,7 +328,7 @@ check_replica(Check *check)
 static void
 check_server_id(Check *check)
 {
-	CdcRows    *rows = try_rows(check, cdc_source_sql_replicas(check->info));
+	CdcAnswer  *replicas = ask(check, CDC_OR_MORE(2), cdc_source_sql_replicas(check->info));
 	ForeignServer *server = GetForeignServerByName(check->server, false);
 	uint32		base = cdc_mysql_server_id_base(server->options);
 	StringInfoData ids;
@@ -324,15 +336,15 @@ check_server_id(Check *check)
 	int64		i;
 
 	initStringInfo(&ids);
-	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	for (i = 0; replicas != NULL && i < cdc_answer_rows(replicas); i++)
 	{
-		const char *id = cdc_rows_cell(rows, i, 0)->data;
-		const char *host = cdc_rows_cell(rows, i, 1)->data;
+		int64		id = cdc_answer_int(replicas, i, 0, 0, PG_UINT32_MAX);
+		const char *host = cdc_answer_nullable(replicas, i, 1);
 		bool		foreign = host == NULL || strcmp(host, "cdc_ingest") != 0;
 
-		appendStringInfo(&ids, "%s%s%s%s", i > 0 ? ", " : "", id, host && host[0] ? " at " : "",
+		appendStringInfo(&ids, "%s" INT64_FORMAT "%s%s", i > 0 ? ", " : "", id, host && host[0] ? " at " : "",
 						 host ? host : "");
-		if (base > 0 && foreign && strtoul(id, NULL, 10) >= base && strtoul(id, NULL, 10) - base < 1000)
+		if (base > 0 && foreign && id >= base && id - base < 1000)
 			clash = true;
 	}
 	if (check->info->server_id == 0)
@@ -341,7 +353,7 @@ check_server_id(Check *check)
 	else
 		report(check, "server_id", !clash,
 			   psprintf("The source is %u; its replicas: %s.", check->info->server_id,
-						rows == NULL ? "not known" : ids.len > 0 ? ids.data : "none"),
+						replicas == NULL ? "not known" : ids.len > 0 ? ids.data : "none"),
 			   "A replica has a number in the range of the server option server_id: choose another range.");
 }
 
@@ -383,27 +395,27 @@ has_cascade(const char *create)
 static bool
 find_cascades_mariadb(Check *check, TableList *list)
 {
-	CdcRows    *rows = try_rows(check,
-								"SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE "
-								"WHERE REFERENCED_TABLE_NAME IS NOT NULL "
-								"AND " NOT_SYSTEM("TABLE_SCHEMA") " ORDER BY 1, 2");
+	CdcAnswer  *tables = cdc_source_try_ask(check->source, "the list of foreign keys", 2,
+											"SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE "
+											"WHERE REFERENCED_TABLE_NAME IS NOT NULL "
+											"AND " NOT_SYSTEM("TABLE_SCHEMA") " ORDER BY 1, 2");
 	int64		i;
 
 	memset(list, 0, sizeof(*list));
-	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	for (i = 0; tables != NULL && i < cdc_answer_rows(tables); i++)
 	{
-		const char *database = cdc_rows_cell(rows, i, 0)->data;
-		const char *table = cdc_rows_cell(rows, i, 1)->data;
-		CdcRows    *create = try_rows(check, psprintf("SHOW CREATE TABLE %s.%s",
-													  cdc_source_quote_ident(database),
-													  cdc_source_quote_ident(table)));
+		const char *database = cdc_answer_text(tables, i, 0);
+		const char *table = cdc_answer_text(tables, i, 1);
+		CdcAnswer  *create = cdc_source_try_ask(check->source, "SHOW CREATE TABLE", CDC_OR_MORE(2),
+												psprintf("SHOW CREATE TABLE %s.%s",
+														 cdc_source_quote_ident(database),
+														 cdc_source_quote_ident(table)));
 
 		CHECK_FOR_INTERRUPTS();
-		if (create != NULL && create->nrows == 1 && create->ncolumns > 1 &&
-			has_cascade(create->cells[1].data))
+		if (create != NULL && has_cascade(cdc_answer_text(create, 0, 1)))
 			add_table(list, database, table);
 	}
-	return rows != NULL;
+	return tables != NULL;
 }
 
 static void
@@ -413,7 +425,7 @@ check_cascades(Check *check)
 	TableList	list;
 
 	if (check->info->flavor == CDC_MARIADB ? find_cascades_mariadb(check, &list) :
-		find_tables(check,
+		find_tables(check, "the list of foreign keys",
 					"SELECT DISTINCT CONSTRAINT_SCHEMA, TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS "
 					"WHERE (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') "
 					"OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) "
@@ -428,14 +440,14 @@ check_tables(Check *check)
 	TableList	list;
 
 	check_cascades(check);
-	if (find_tables(check,
+	if (find_tables(check, "the list of tables of other engines",
 					"SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
 					"WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
 					"AND ENGINE IN ('MEMORY', 'BLACKHOLE', 'FEDERATED', 'EXAMPLE', 'CONNECT', 'SPIDER') "
 					"AND " NOT_SYSTEM("TABLE_SCHEMA") " ORDER BY 1, 2", &list))
 		report(check, "engines", list.n == 0, table_list(&list, "none"),
 			   "Tables of these engines change without row events (MEMORY at a restart) or hold no rows of their own: exclude them.");
-	if (find_tables(check,
+	if (find_tables(check, "the list of tables without a primary key",
 					"SELECT t.TABLE_SCHEMA, t.TABLE_NAME FROM information_schema.TABLES t "
 					"LEFT JOIN information_schema.STATISTICS s ON s.TABLE_SCHEMA = t.TABLE_SCHEMA "
 					"AND s.TABLE_NAME = t.TABLE_NAME AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 "
@@ -455,7 +467,7 @@ cdc_check_mysql_server(CdcCheckReport *out, const char *server)
 	if (!check_connection(&check))
 		return;
 	check_version(&check);
-	check.variables = try_rows(&check,
+	check.variables = cdc_source_try_ask(check.source, "SHOW GLOBAL VARIABLES", 2,
 								"SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', "
 								"'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', 'gtid_mode', "
 								"'binlog_expire_logs_seconds', 'expire_logs_days', 'log_slave_updates', 'log_replica_updates')");

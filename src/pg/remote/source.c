@@ -10,7 +10,6 @@
  */
 #include "pg/remote/source.h"
 
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
@@ -281,7 +280,7 @@ works_on_statement(CdcSource *witness, uint64 id)
 	CdcError	err;
 	int64		i;
 
-	if (cdc_failed(cdc_source_try_query(witness, "SHOW PROCESSLIST", &rows, &err)) || rows == NULL)
+	if (cdc_failed(cdc_source_try_query(witness, NULL, "SHOW PROCESSLIST", &rows, &err)) || rows == NULL)
 		return false;
 	for (i = 0; i < rows->nrows && rows->ncolumns > 4; i++)
 	{
@@ -327,7 +326,8 @@ cdc_source_is_busy(CdcSource *source)
 }
 
 CdcStatus
-cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcError *err)
+cdc_source_try_query(CdcSource *source, const char *asked, const char *sql, CdcRows **rows,
+					 CdcError *err)
 {
 	CdcRows    *answer = NULL;
 	CdcStatus	st;
@@ -341,7 +341,7 @@ cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcErro
 		return CDC_ERR_CONNECT;
 	}
 	source->asking = true;
-	cdc_session_query(source->session, sql);
+	cdc_session_query(source->session, asked, sql);
 	while ((st = cdc_session_poll_query(source->session, &answer, err)) == CDC_MORE ||
 		   (busy < BUSY_PERIODS && cdc_source_is_busy(source)))
 	{
@@ -350,7 +350,8 @@ cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcErro
 		(void) cdc_source_wait(source, -1);
 	}
 	source->asking = false;
-	if (st == CDC_ERR_CONNECT || st == CDC_ERR_CORRUPT)
+	if (st == CDC_ERR_CONNECT || st == CDC_ERR_CORRUPT || st == CDC_ERR_PROTOCOL ||
+		st == CDC_ERR_LIMIT || st == CDC_ERR_NOMEM)
 		source->broken = true;
 	if (cdc_failed(st) || answer == NULL)
 		return st;
@@ -359,28 +360,11 @@ cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows, CdcErro
 	return st;
 }
 
-CdcRows *
-cdc_source_query(CdcSource *source, const char *fmt,...)
+bool
+cdc_source_alive(CdcSource *source)
 {
-	StringInfoData sql;
 	CdcRows    *rows;
 	CdcError	err;
 
-	initStringInfo(&sql);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&sql, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&sql, needed);
-	}
-	if (cdc_failed(cdc_source_try_query(source, sql.data, &rows, &err)))
-		cdc_ereport(&err, NULL);
-	pfree(sql.data);
-	return rows;
+	return cdc_source_try_query(source, NULL, "DO 0", &rows, &err) == CDC_OK;
 }

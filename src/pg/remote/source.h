@@ -61,16 +61,15 @@ extern char *cdc_source_definition(const char *server, Oid user);
 extern bool cdc_source_usable(CdcSource *source);
 
 /*
- * Runs a statement and waits; ERROR on failure.  The rows are palloc'ed in the
- * current context (cdc_rows_free() does nothing to them); NULL where the
- * statement returns none.
+ * Runs a statement and waits; a failure of the server's is returned (status in err).
+ * The rows are palloc'ed in the current context (cdc_rows_free() does nothing to
+ * them), and not looked at: for answer.c only.  NULL where the statement returns none.
  */
-extern CdcRows *cdc_source_query(CdcSource *source, const char *fmt,...)
-			pg_attribute_printf(2, 3);
+extern CdcStatus cdc_source_try_query(CdcSource *source, const char *asked, const char *sql,
+									  CdcRows **rows, CdcError *err);
 
-/* The same, but a failure of the server's is returned (status in err). */
-extern CdcStatus cdc_source_try_query(CdcSource *source, const char *sql, CdcRows **rows,
-									  CdcError *err);
+/* Whether a connection that stood idle still is one: the server is asked. */
+extern bool cdc_source_alive(CdcSource *source);
 
 /*
  * When a poll function of a query or SELECT has just said that the server does

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
+#include "pg/remote/answer.h"
 #include "pg/base/hash.h"
 #include "pg/options/mysql_options.h"
 
@@ -66,20 +67,6 @@ cdc_source_quote_ident(const char *s)
 	return buf.data;
 }
 
-/* A cell of a column found by its name, or NULL. */
-static const char *
-cell_by_name(const CdcRows *rows, int64 row, const char *name)
-{
-	int			i;
-
-	for (i = 0; i < rows->ncolumns; i++)
-	{
-		if (pg_strcasecmp(rows->names[i].data, name) == 0)
-			return cdc_rows_cell(rows, row, i)->data;
-	}
-	return NULL;
-}
-
 /*
  * The position that a start or an end can be based on: the GTIDs are never
  * ahead of the file and offset.  MySQL tells both at once; of MariaDB they are
@@ -90,39 +77,36 @@ cdc_source_position(CdcSource *source, CdcSourcePosition *pos)
 {
 	const CdcMysqlServerInfo *info = cdc_source_info(source);
 	char	   *gtid_set = NULL;
-	const char *offset;
-	CdcRows    *rows;
+	CdcAnswer  *status;
 	CdcError	err;
 
 	memset(pos, 0, sizeof(*pos));
 	if (info->flavor == CDC_MARIADB)
-	{
-		rows = cdc_source_query(source, "SELECT @@global.gtid_binlog_pos");
-		if (rows != NULL && rows->nrows == 1 && rows->cells[0].data != NULL)
-			gtid_set = pstrdup(rows->cells[0].data);
-	}
+		gtid_set = pstrdup(cdc_answer_text(cdc_source_ask(source, "SELECT @@global.gtid_binlog_pos", 1,
+														  "SELECT @@global.gtid_binlog_pos"), 0, 0));
 
-	rows = cdc_source_query(source, "%s", cdc_source_sql_binlog_status(info));
-	if (rows == NULL || rows->nrows == 0)
+	status = cdc_source_ask(source, cdc_source_sql_binlog_status(info), CDC_OR_MORE(2), "%s",
+							cdc_source_sql_binlog_status(info));
+	if (cdc_answer_rows(status) == 0)
 	{
 		cdc_error(&err, CDC_ERR_CONFIG, "the source of server \"%s\" writes no binlog",
 				  cdc_source_server(source));
 		cdc_error_hint(&err, "Set log_bin and binlog_format=ROW at the source and restart it.");
 		cdc_ereport(&err, NULL);
 	}
-	pos->file = pstrdup(cell_by_name(rows, 0, "File"));
-	offset = cell_by_name(rows, 0, "Position");
-	pos->offset = offset != NULL ? (int64) strtoull(offset, NULL, 10) : 0;
+	pos->file = pstrdup(cdc_answer_text(status, 0, cdc_answer_column(status, "File")));
+	pos->offset = cdc_answer_int(status, 0, cdc_answer_column(status, "Position"), 0, PG_INT64_MAX);
+	if (pos->file[0] == '\0')
+		cdc_answer_refuse(status, "The binlog's file has no name.");
 
 	if (info->flavor == CDC_MYSQL && info->version >= 50605)
 	{
-		CdcRows    *mode = cdc_source_query(source, "SELECT @@global.gtid_mode");
-		const char *set = cell_by_name(rows, 0, "Executed_Gtid_Set");
+		CdcAnswer  *mode = cdc_source_ask(source, "SELECT @@global.gtid_mode", 1,
+										  "SELECT @@global.gtid_mode");
 
 		/* other modes let transactions without a GTID through */
-		if (mode != NULL && mode->nrows == 1 && mode->cells[0].data != NULL &&
-			strcmp(mode->cells[0].data, "ON") == 0 && set != NULL)
-			gtid_set = pstrdup(set);
+		if (strcmp(cdc_answer_text(mode, 0, 0), "ON") == 0)
+			gtid_set = pstrdup(cdc_answer_text(status, 0, cdc_answer_column(status, "Executed_Gtid_Set")));
 	}
 	pos->gtid_set = gtid_set;
 }
@@ -157,24 +141,17 @@ ids_in_use(CdcSource *source)
 {
 	const CdcMysqlServerInfo *info = cdc_source_info(source);
 	StringInfoData ids;
-	CdcRows    *rows;
-	CdcError	err;
+	CdcAnswer  *replicas;
 	int64		i;
 
 	initStringInfo(&ids);
 	appendStringInfo(&ids, ",%u,", info->server_id);
 	/* needs a privilege that a dump does not: then only the source's own counts */
-	if (cdc_source_try_query(source, cdc_source_sql_replicas(info), &rows, &err) == CDC_OK &&
-		rows != NULL)
-	{
-		for (i = 0; i < rows->nrows; i++)
-		{
-			const char *id = cell_by_name(rows, i, "Server_id");
-
-			if (id != NULL)
-				appendStringInfo(&ids, "%s,", id);
-		}
-	}
+	replicas = cdc_source_try_ask(source, cdc_source_sql_replicas(info), CDC_OR_MORE(1),
+								  cdc_source_sql_replicas(info));
+	for (i = 0; replicas != NULL && i < cdc_answer_rows(replicas); i++)
+		appendStringInfo(&ids, INT64_FORMAT ",",
+						 cdc_answer_int(replicas, i, cdc_answer_column(replicas, "Server_id"), 0, PG_UINT32_MAX));
 	return ids.data;
 }
 

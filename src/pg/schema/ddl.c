@@ -18,6 +18,8 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/position.h"
 
+#define MAX_COLLATIONS		65536	/* MySQL's ids go up to 2047 */
+
 /* Whether collations may lack a character set of their own, as from MariaDB 10.10 on. */
 static bool
 has_contextual_collations(const CdcMysqlServerInfo *info)
@@ -28,29 +30,33 @@ has_contextual_collations(const CdcMysqlServerInfo *info)
 static void
 read_collations(CdcDdlServer *server, CdcSource *source)
 {
-	CdcRows    *rows = cdc_source_query(source, "%s",
+	CdcAnswer  *answer = cdc_source_ask(source, "the list of collations", 4, "%s",
 										has_contextual_collations(cdc_source_info(source)) ?
 										"SELECT ID, FULL_COLLATION_NAME, CHARACTER_SET_NAME, IS_DEFAULT "
 										"FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY" :
 										"SELECT ID, COLLATION_NAME, CHARACTER_SET_NAME, IS_DEFAULT "
 										"FROM information_schema.COLLATIONS");
-	CdcCollation *list = palloc0(sizeof(CdcCollation) * Max(rows->nrows, 1));
+	int64		n = cdc_answer_rows(answer);
+	CdcCollation *list;
 	int64		i;
 
-	for (i = 0; i < rows->nrows; i++)
+	if (n > MAX_COLLATIONS)
+		cdc_answer_refuse(answer, "It has " INT64_FORMAT " rows.", n);
+	list = palloc0(sizeof(CdcCollation) * Max(n, 1));
+	for (i = 0; i < n; i++)
 	{
-		const CdcString *id = cdc_rows_cell(rows, i, 0);
-		const CdcString *name = cdc_rows_cell(rows, i, 1);
-		const CdcString *charset = cdc_rows_cell(rows, i, 2);
-		const CdcString *is_default = cdc_rows_cell(rows, i, 3);
+		const char *name = cdc_answer_nullable(answer, i, 1);
+		const char *charset = cdc_answer_nullable(answer, i, 2);
+		const char *is_default = cdc_answer_nullable(answer, i, 3);
 		CdcCollation *c = &list[server->collations.n];
 
-		if (name->data == NULL || charset->data == NULL)
+		if (name == NULL || charset == NULL)
 			continue;
-		c->id = id->data != NULL ? (uint32) strtoul(id->data, NULL, 10) : 0;
-		c->name = pstrdup(name->data);
-		c->charset = pstrdup(charset->data);
-		c->is_default = is_default->data != NULL && strcmp(is_default->data, "Yes") == 0;
+		c->id = cdc_answer_nullable(answer, i, 0) == NULL ? 0 :
+			(uint32) cdc_answer_int(answer, i, 0, 0, PG_UINT32_MAX);
+		c->name = pstrdup(name);
+		c->charset = pstrdup(charset);
+		c->is_default = is_default != NULL && strcmp(is_default, "Yes") == 0;
 		server->collations.n++;
 	}
 	server->collations.list = list;
@@ -59,15 +65,16 @@ read_collations(CdcDdlServer *server, CdcSource *source)
 static void
 read_variables(CdcDdlServer *server, CdcSource *source)
 {
-	CdcRows    *rows = cdc_source_query(source, "SHOW GLOBAL VARIABLES WHERE Variable_name IN "
+	CdcAnswer  *answer = cdc_source_ask(source, "SHOW GLOBAL VARIABLES (of table names and timestamps)", 2,
+										"SHOW GLOBAL VARIABLES WHERE Variable_name IN "
 										"('lower_case_table_names', 'explicit_defaults_for_timestamp')");
 	int64		i;
 
-	for (i = 0; i < rows->nrows; i++)
+	for (i = 0; i < cdc_answer_rows(answer); i++)
 	{
-		const char *value = cdc_rows_cell(rows, i, 1)->data;
+		const char *value = cdc_answer_text(answer, i, 1);
 
-		if (cdc_rows_cell(rows, i, 0)->data[0] == 'l')
+		if (cdc_answer_text(answer, i, 0)[0] == 'l')
 			server->lower_case_names = strcmp(value, "1") == 0;
 		else
 			server->explicit_timestamp = pg_strcasecmp(value, "ON") == 0;
@@ -185,17 +192,18 @@ cdc_schema_database_collation(CdcSchema *schema, CdcSource *source, const char *
 							  const CdcSchemaPlace *place)
 {
 	char	   *collation = cdc_schema_stored_database(schema->sub->name, database);
-	CdcRows    *rows;
+	CdcAnswer  *answer;
 
 	if (collation != NULL)
 		return collation;
-	rows = cdc_source_query(source, "SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME "
+	answer = cdc_source_ask(source, "the default collation of a database", 2,
+							"SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME "
 							"FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s",
 							cdc_source_quote_literal(database));
-	if (rows == NULL || rows->nrows == 0)
+	if (cdc_answer_rows(answer) == 0)
 		return NULL;
-	collation = pstrdup(cdc_rows_cell(rows, 0, 1)->data);
-	cdc_schema_store_database(schema->sub->name, database, cdc_rows_cell(rows, 0, 0)->data,
+	collation = pstrdup(cdc_answer_text(answer, 0, 1));
+	cdc_schema_store_database(schema->sub->name, database, cdc_answer_text(answer, 0, 0),
 							  collation, place);
 	return collation;
 }
@@ -228,12 +236,13 @@ cdc_schema_wants_database(const CdcSubscription *sub, const char *database)
 void
 cdc_schema_read_databases(CdcSchema *schema, CdcSource *source, const CdcSchemaPlace *place)
 {
-	CdcRows    *rows = cdc_source_query(source, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA");
+	CdcAnswer  *answer = cdc_source_ask(source, "the list of databases", 1,
+										"SELECT SCHEMA_NAME FROM information_schema.SCHEMATA");
 	int64		i;
 
-	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	for (i = 0; i < cdc_answer_rows(answer); i++)
 	{
-		const char *database = cdc_rows_cell(rows, i, 0)->data;
+		const char *database = cdc_answer_text(answer, i, 0);
 
 		CHECK_FOR_INTERRUPTS();
 		if (cdc_schema_wants_database(schema->sub, database))

@@ -458,7 +458,7 @@ is_like_period(const CdcTableMap *map, int i)
 static CdcStatus
 check_kind(CdcSource *source, const CdcTableMap *map, CdcSchemaEntry *entry, CdcError *err)
 {
-	CdcRows    *rows;
+	CdcAnswer  *kind;
 	int			likely = 0;
 	int			i;
 
@@ -468,12 +468,13 @@ check_kind(CdcSource *source, const CdcTableMap *map, CdcSchemaEntry *entry, Cdc
 		likely += is_like_period(map, i) ? 1 : 0;
 	if (likely < 2)
 		return CDC_OK;
-	rows = cdc_source_query(source, "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s "
-							"AND TABLE_NAME = %s AND TABLE_TYPE IN ('SYSTEM VERSIONED', 'SEQUENCE')",
-							cdc_source_quote_literal(map->database), cdc_source_quote_literal(map->table));
-	if (rows == NULL || rows->nrows == 0)
+	kind = cdc_source_ask(source, "the type of a table in information_schema.TABLES", 1,
+						  "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s "
+						  "AND TABLE_NAME = %s AND TABLE_TYPE IN ('SYSTEM VERSIONED', 'SEQUENCE')",
+						  cdc_source_quote_literal(map->database), cdc_source_quote_literal(map->table));
+	if (cdc_answer_rows(kind) == 0)
 		return CDC_OK;
-	if (strcmp(cdc_rows_cell(rows, 0, 0)->data, "SEQUENCE") == 0)
+	if (strcmp(cdc_answer_text(kind, 0, 0), "SEQUENCE") == 0)
 	{
 		entry->wanted = false;
 		return CDC_OK;

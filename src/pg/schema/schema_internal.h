@@ -18,6 +18,7 @@
 #include "core/ddl_apply.h"
 #include "core/table_def.h"
 #include "binlog/charset.h"
+#include "pg/remote/answer.h"
 #include "pg/schema/schema.h"
 #include "utils/hsearch.h"
 

@@ -11,6 +11,10 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 
+/* What the server allows: 4096 and 16 or 32. */
+#define MAX_COLUMNS			4096
+#define MAX_KEY_COLUMNS		64
+
 /* Whether information_schema has the expressions of generated columns. */
 static bool
 has_generation_expression(const CdcMysqlServerInfo *info)
@@ -32,7 +36,7 @@ List *
 cdc_schema_source_tables(CdcSource *source, const CdcSubscription *sub)
 {
 	/* MariaDB: tables WITH SYSTEM VERSIONING have a type of their own */
-	CdcRows    *rows = cdc_source_query(source,
+	CdcAnswer  *answer = cdc_source_ask(source, "the list of tables", 2,
 										"SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
 										"WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
 										"AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema') "
@@ -40,10 +44,10 @@ cdc_schema_source_tables(CdcSource *source, const CdcSubscription *sub)
 	List	   *result = NIL;
 	int64		i;
 
-	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	for (i = 0; i < cdc_answer_rows(answer); i++)
 	{
-		const char *database = cdc_rows_cell(rows, i, 0)->data;
-		const char *table = cdc_rows_cell(rows, i, 1)->data;
+		const char *database = cdc_answer_text(answer, i, 0);
+		const char *table = cdc_answer_text(answer, i, 1);
 
 		CHECK_FOR_INTERRUPTS();
 		if (cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables,
@@ -54,19 +58,20 @@ cdc_schema_source_tables(CdcSource *source, const CdcSubscription *sub)
 	return result;
 }
 
+/* NULL stays NULL. */
 static char *
-cell(const CdcRows *rows, int64 row, int column)
+cell(const CdcAnswer *answer, int64 row, int column)
 {
-	const CdcString *c = cdc_rows_cell(rows, row, column);
+	const char *text = cdc_answer_nullable(answer, row, column);
 
-	return c->data != NULL ? pstrdup(c->data) : NULL;
+	return text != NULL ? pstrdup(text) : NULL;
 }
 
 /* Sets json_check where a constraint is exactly json_valid(`column`). */
 static void
 read_json_checks(CdcSource *source, const char *database, const char *table, CdcTableDef *def)
 {
-	CdcRows    *rows = cdc_source_query(source,
+	CdcAnswer  *answer = cdc_source_ask(source, "the check constraints of a table", 1,
 										"SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
 										"WHERE CONSTRAINT_SCHEMA = %s AND TABLE_NAME = %s",
 										cdc_source_quote_literal(database),
@@ -74,9 +79,9 @@ read_json_checks(CdcSource *source, const char *database, const char *table, Cdc
 	int64		i;
 	int			c;
 
-	for (i = 0; rows != NULL && i < rows->nrows; i++)
+	for (i = 0; i < cdc_answer_rows(answer); i++)
 	{
-		const char *clause = cdc_rows_cell(rows, i, 0)->data;
+		const char *clause = cdc_answer_nullable(answer, i, 0);
 
 		for (c = 0; clause != NULL && c < def->ncolumns; c++)
 		{
@@ -103,11 +108,12 @@ cdc_schema_read_source(CdcSource *source, const char *database, const char *tabl
 	char	   *name = cdc_source_quote_literal(table);
 	bool		any_longtext = false;
 	CdcTableDef *def;
-	CdcRows    *rows;
+	CdcAnswer  *answer;
+	int64		n;
 	int64		i;
 
 	/* literals in both, so that old servers open this table only */
-	rows = cdc_source_query(source,
+	answer = cdc_source_ask(source, "the definition of a table in information_schema.COLUMNS", 12,
 							"SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE, "
 							"c.CHARACTER_SET_NAME, c.COLLATION_NAME, c.IS_NULLABLE, c.EXTRA, "
 							"c.COLUMN_DEFAULT, %s, s.SEQ_IN_INDEX, "
@@ -122,28 +128,31 @@ cdc_schema_read_source(CdcSource *source, const char *database, const char *tabl
 							has_generation_expression(info) ? "NULLIF(c.GENERATION_EXPRESSION, '')" : "NULL",
 							db, name, db, name, db, name);
 	def = palloc0(sizeof(CdcTableDef));
-	def->columns = palloc0(sizeof(CdcColumnDef) * Max(rows->nrows, 1));
-	for (i = 0; i < rows->nrows; i++)
+	n = cdc_answer_rows(answer);
+	if (n > MAX_COLUMNS)
+		cdc_answer_refuse(answer, "It has " INT64_FORMAT " rows, more than a table can have columns.", n);
+	def->columns = palloc0(sizeof(CdcColumnDef) * Max(n, 1));
+	for (i = 0; i < n; i++)
 	{
 		CdcColumnDef *c = &def->columns[def->ncolumns];
-		const CdcString *pk = cdc_rows_cell(rows, i, 10);
 
 		/* the comparison above may ignore case: T and t are two tables */
-		if (strcmp(cdc_rows_cell(rows, i, 0)->data, database) != 0 ||
-			strcmp(cdc_rows_cell(rows, i, 1)->data, table) != 0)
+		if (strcmp(cdc_answer_text(answer, i, 0), database) != 0 ||
+			strcmp(cdc_answer_text(answer, i, 1), table) != 0)
 			continue;
-		c->name = cell(rows, i, 2);
-		c->column_type = cell(rows, i, 3);
-		c->charset = cell(rows, i, 4);
-		c->collation = cell(rows, i, 5);
-		c->nullable = strcmp(cdc_rows_cell(rows, i, 6)->data, "YES") == 0;
-		c->extra = cell(rows, i, 7);
-		c->default_value = cell(rows, i, 8);
-		c->generated = cell(rows, i, 9);
-		c->pk = pk->data != NULL ? atoi(pk->data) - 1 : -1;
+		c->name = pstrdup(cdc_answer_text(answer, i, 2));
+		c->column_type = pstrdup(cdc_answer_text(answer, i, 3));
+		c->charset = cell(answer, i, 4);
+		c->collation = cell(answer, i, 5);
+		c->nullable = strcmp(cdc_answer_text(answer, i, 6), "YES") == 0;
+		c->extra = cell(answer, i, 7);
+		c->default_value = cell(answer, i, 8);
+		c->generated = cell(answer, i, 9);
+		c->pk = cdc_answer_nullable(answer, i, 10) == NULL ? -1 :
+			(int) cdc_answer_int(answer, i, 10, 1, MAX_KEY_COLUMNS) - 1;
 		if (strcmp(c->column_type, "longtext") == 0)
 			any_longtext = true;
-		def->collation = cell(rows, i, 11);
+		def->collation = cell(answer, i, 11);
 		def->ncolumns++;
 	}
 	if (def->ncolumns == 0)
@@ -163,7 +172,7 @@ CdcGeneratedLogged
 cdc_schema_generated_logged(CdcSource *source, const CdcTable *table)
 {
 	const CdcMysqlServerInfo *info = cdc_source_info(source);
-	CdcRows    *rows;
+	CdcAnswer  *answer;
 	const char *image;
 	int			i = 0;
 
@@ -173,7 +182,8 @@ cdc_schema_generated_logged(CdcSource *source, const CdcTable *table)
 		return CDC_GENERATED_ALL;
 	if (info->flavor == CDC_MARIADB && info->version >= 110000)
 		return CDC_GENERATED_NONE;
-	rows = cdc_source_query(source, "SHOW GLOBAL VARIABLES LIKE 'binlog_row_image'");
-	image = rows->nrows > 0 ? cdc_rows_cell(rows, 0, 1)->data : "FULL";
+	answer = cdc_source_ask(source, "SHOW GLOBAL VARIABLES LIKE 'binlog_row_image'", 2,
+							"SHOW GLOBAL VARIABLES LIKE 'binlog_row_image'");
+	image = cdc_answer_rows(answer) > 0 ? cdc_answer_text(answer, 0, 1) : "FULL";
 	return pg_strcasecmp(image, "FULL") == 0 ? CDC_GENERATED_ALL : CDC_GENERATED_STORED;
 }

@@ -120,7 +120,7 @@ char *
 cdc_schema_stored_database(const char *subscription, const char *database)
 {
 	static CdcStatement stmt = {
-		"SELECT collation_name FROM cdc_catalog.database_version"
+		"SELECT collation_name FROM cdc.database_version"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_database OPERATOR(pg_catalog.=) $2"
 		" ORDER BY version DESC LIMIT 1",
 		2, {TEXTOID, TEXTOID}, NULL
@@ -146,7 +146,7 @@ cdc_schema_store_database(const char *subscription, const char *database, const 
 		"INSERT INTO cdc_catalog.database_version (subscription, source_database, version, from_seq, position,"
 		" charset, collation_name)"
 		" SELECT $1, $2, COALESCE(pg_catalog.max(version), 0) OPERATOR(pg_catalog.+) 1, $3, $4, $5, $6"
-		" FROM cdc_catalog.database_version"
+		" FROM cdc.database_version"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_database OPERATOR(pg_catalog.=) $2",
 		6, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}, NULL
 	};

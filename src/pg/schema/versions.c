@@ -106,7 +106,7 @@ static const Jsonb *
 jsonb_field(CdcSpi *spi, uint64 row, int column)
 {
 	bool		isnull;
-	Datum		d = cdc_spi_datum(row, column, &isnull);
+	Datum		d = cdc_spi_datum(row, column, JSONBOID, &isnull);
 	MemoryContext old = MemoryContextSwitchTo(spi->caller);
 	const Jsonb *json = (const Jsonb *) PG_DETOAST_DATUM_COPY(d);
 
@@ -149,7 +149,7 @@ cdc_table_version_at(const char *subscription, const char *source_table, int64 s
 	if (cdc_spi_execute(&stmt, values, NULL) > 0)
 	{
 		bool		isnull;
-		Datum		next = cdc_spi_datum(0, 5, &isnull);
+		Datum		next = cdc_spi_datum(0, 5, INT8OID, &isnull);
 
 		if (!isnull)
 			version->next_seq = DatumGetInt64(next);

@@ -131,11 +131,16 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq)
 		memset(&spec, 0, sizeof(spec));
 		spec.source_table = source_table;
 		spec.target = table->target;
+		spec.target_oid = table->target_oid;
 		spec.mode = table->mode;
 		spec.key = table->key;
 		spec.nkey = table->nkey;
 		spec.columns = table->columns;
 		mapping = cdc_mapping_make(sub, &spec, seq);
+		if (mapping->target->relid != table->target_oid ||
+			cdc_relation_by_name(table->target) != mapping->target->relid)
+			cdc_subscription_table_target(sub, source_table, mapping->target->name,
+										  mapping->target->relid);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(cxt, CacheMemoryContext);

@@ -11,7 +11,7 @@
 #include "envelope/envelope.h"
 #include "pg/target/mapping.h"
 
-/* A CdcHintFunction: what the column expects that a name fills; arg is a CdcMapping. */
+/* For CdcHints: what the column expects that a name fills; arg is a CdcMapping. */
 extern bool cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHint *hint);
 
 /*

@@ -308,18 +308,43 @@ announce_slow_target(const CdcTarget *target, const CdcSubscription *sub)
 				 errhint("Without one each batch reads the whole table; CREATE UNIQUE INDEX on the key.")));
 }
 
+/* Opens the target, locked for writing; ERROR where it is not what it was. */
+static Relation
+open_target(const CdcSubscription *sub, const CdcMappingSpec *spec)
+{
+	char	   *name = quote_literal_cstr(sub->name);
+	Relation	rel;
+
+	if (!OidIsValid(spec->target_oid))
+	{
+		RangeVar   *target = makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target));
+		Oid			relid = RangeVarGetRelid(target, NoLock, true);
+
+		if (OidIsValid(relid))
+			cdc_lock_target(relid, RowExclusiveLock);
+		return table_openrv(target, RowExclusiveLock);
+	}
+	cdc_lock_target(spec->target_oid, RowExclusiveLock);
+	rel = CDC_TRY_RELATION_OPEN(spec->target_oid, RowExclusiveLock);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("target %s of source table %s was dropped", spec->target,
+						spec->source_table),
+				 OidIsValid(cdc_relation_by_name(spec->target)) ?
+				 errdetail("What has its name now is another one.") : 0,
+				 errhint("To go on with a table of that name: SELECT cdc.enable_subscription(%s). To go on without: SELECT cdc.remove_table(%s, %s).",
+						 name, name, quote_literal_cstr(spec->source_table))));
+	return rel;
+}
+
 CdcMapping *
 cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 seq)
 {
-	RangeVar   *name = makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target));
-	Oid			relid = RangeVarGetRelid(name, NoLock, true);
-	Relation	rel;
+	Relation	rel = open_target(sub, spec);
 	CdcMapping *mapping = palloc0(sizeof(CdcMapping));
 	CdcTableVersion version;
 
-	if (OidIsValid(relid))
-		cdc_lock_target(relid, RowExclusiveLock);
-	rel = table_openrv(name, RowExclusiveLock);
 	mapping->source_table = pstrdup(spec->source_table);
 	mapping->mode = pstrdup(spec->mode);
 	mapping->cxt = CurrentMemoryContext;

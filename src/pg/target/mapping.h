@@ -55,7 +55,8 @@ typedef struct CdcMapping
 typedef struct CdcMappingSpec
 {
 	const char *source_table;
-	const char *target;			/* as the user wrote it */
+	const char *target;			/* as the user wrote it, or the catalog has it */
+	Oid			target_oid;		/* what that is, whatever it is called; InvalidOid: the name says */
 	const char *mode;
 	char	  **key;			/* target columns */
 	int			nkey;			/* 0: the source's key, else the target's primary key */

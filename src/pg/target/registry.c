@@ -57,15 +57,17 @@ cdc_registry_target_user(const char *target)
 {
 	static CdcStatement stmt = {
 		"SELECT t.subscription, t.source_table FROM cdc_catalog.subscription_table t"
-		" WHERE t.target OPERATOR(pg_catalog.=) $1",
-		1, {TEXTOID}
+		" WHERE t.target OPERATOR(pg_catalog.=) $1 OR t.target_oid OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, OIDOID}
 	};
 	CdcSpi		spi;
-	Datum		value = CStringGetTextDatum(target);
+	Datum		values[2];
 	char	   *result = NULL;
 
+	values[0] = CStringGetTextDatum(target);
+	values[1] = ObjectIdGetDatum(cdc_relation_by_name(target));
 	cdc_spi_begin(&spi);
-	if (cdc_spi_execute(&stmt, &value, NULL) > 0)
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
 	{
 		char	   *subscription = cdc_spi_text(&spi, 0, 1);
 		char	   *source_table = cdc_spi_text(&spi, 0, 2);
@@ -83,14 +85,15 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, mode, last_sqlstate) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
-		" COALESCE($9, 'replica'), $10)",
-		10, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
-		TEXTOID}
+		" copy_data, state, last_error, mode, last_sqlstate, target_oid)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11)",
+		11, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, OIDOID}
 	};
 	CdcSpi		spi;
-	Datum		values[10];
-	char		nulls[10];
+	Oid			relid = row->target != NULL ? cdc_relation_by_name(row->target) : InvalidOid;
+	Datum		values[11];
+	char		nulls[11];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
@@ -106,6 +109,8 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	values[7] = cdc_text_or_null(cdc_bounded_text(row->error, CDC_TEXT_BOUND), &nulls[7]);
 	values[8] = cdc_text_or_null(row->mode, &nulls[8]);
 	values[9] = cdc_text_or_null(row->error ? unpack_sql_state(row->sqlerrcode) : NULL, &nulls[9]);
+	values[10] = ObjectIdGetDatum(relid);
+	nulls[10] = OidIsValid(relid) ? ' ' : 'n';
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_catalog_changed();
@@ -154,6 +159,8 @@ cdc_registry_default_target(const CdcSubscription *sub, const CdcTable *table,
 	spec->logged = logged;
 	if (sub->target_schema == NULL)
 		return false;
+	if (sub->schema_trouble != NULL)
+		cdc_trouble_raise(sub->schema_trouble);
 	spec->schema = sub->target_schema;
 	spec->name = cdc_replica_identifier(table->name);
 	if (strcmp(spec->name, cdc_from_utf8_copy(table->name)) != 0)
@@ -332,7 +339,7 @@ release_target(const CdcSubscription *sub, const char *source_table, const char 
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = 'e', last_error = $3, last_sqlstate = $4,"
-		" target = NULL, state_since = pg_catalog.now()"
+		" target = NULL, target_oid = NULL, state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};

@@ -48,7 +48,7 @@
 #define UNTAKEN_MS			60000	/* a reservation whose process never came */
 #define NO_PROCESS_MS		5000L
 
-/* A subscription that wants its workers. */
+/* A subscription that wants its workers; one in a copied database does not. */
 typedef struct Wanted
 {
 	int32		id;
@@ -93,8 +93,10 @@ read_wanted(void)
 		" EXISTS (SELECT 1 FROM cdc_catalog.publication p"
 		"          WHERE p.subscription OPERATOR(pg_catalog.=) s.name AND p.enabled)"
 		UNFINISHED("pull") UNFINISHED("apply") UNFINISHED("publish")
-		" FROM cdc_catalog.subscription s"
-		" WHERE s.enabled ORDER BY s.id",
+		", i.\"owner\"::pg_catalog.int8"
+		" FROM cdc_catalog.subscription s JOIN cdc_catalog.subscription_identity i"
+		" ON i.subscription OPERATOR(pg_catalog.=) s.name"
+		" WHERE s.enabled AND cdc_catalog.is_here(i.system_identifier, i.\"database\") ORDER BY s.id",
 		0, {0}
 	};
 	CdcSpi		spi;
@@ -112,16 +114,16 @@ read_wanted(void)
 		char	   *owner = cdc_spi_text(&spi, i, 3);
 		MemoryContext old = MemoryContextSwitchTo(spi.caller);
 
-		w->id = DatumGetInt32(cdc_spi_datum(i, 1, &isnull));
+		w->id = DatumGetInt32(cdc_spi_datum(i, 1, INT4OID, &isnull));
 		w->name = cdc_spi_text(&spi, i, 2);
-		w->owner = get_role_oid(owner, true);
-		w->publishes = DatumGetBool(cdc_spi_datum(i, 4, &isnull));
+		w->owner = (Oid) cdc_spi_int64(i, 8);
+		w->publishes = DatumGetBool(cdc_spi_datum(i, 4, BOOLOID, &isnull));
 		w->unfinished[CDC_WORKER_PULL] = (int) cdc_spi_int64(i, 5);
 		w->unfinished[CDC_WORKER_APPLY] = (int) cdc_spi_int64(i, 6);
 		w->unfinished[CDC_WORKER_PUBLISH] = (int) cdc_spi_int64(i, 7);
 		w->role_limit = OidIsValid(w->owner) && superuser_arg(w->owner) ? INT_MAX :
 			cdc_worker_limit(cdc_max_workers_per_role);
-		role = SearchSysCache1(AUTHNAME, CStringGetDatum(owner));
+		role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(w->owner));
 		if (!HeapTupleIsValid(role))
 			w->trouble = psprintf("role \"%s\", the owner of the subscription, does not exist",
 								  owner);

@@ -86,7 +86,7 @@ subscription(void)
 	old = MemoryContextSwitchTo(current_context);
 	current = cdc_subscription_get_by_id(my_subscription);
 	MemoryContextSwitchTo(old);
-	if (current != NULL && !current->enabled)
+	if (current != NULL && (!current->enabled || current->cloned))
 		current = NULL;
 	current_generation = generation;
 	current_read_at = now;
@@ -270,7 +270,10 @@ write_down(const ErrorData *edata)
 	MemoryContextReset(current_context);
 	current = NULL;
 	current_read_at = 0;
-	sub = subscription();
+	/* what is wrong with it may be what is to be written down */
+	sub = cdc_subscription_get_any_by_id(my_subscription);
+	if (sub != NULL && (!sub->enabled || sub->cloned))
+		sub = NULL;
 	if (sub != NULL)
 	{
 		EmitErrorReport();
