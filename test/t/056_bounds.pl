@@ -44,16 +44,16 @@ is(state_of('shop.m12'), 'r', 'with a higher one all goes on');
 $cluster->do(q{CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$
 	DECLARE r record;
 	BEGIN
-		FOR r IN SELECT * FROM pg_event_trigger_ddl_commands() WHERE object_identity ~ '^shop\.(full|dead|own)$' LOOP
+		FOR r IN SELECT * FROM pg_event_trigger_ddl_commands() WHERE object_identity ~ '^shop\.(disk|dead|own)$' LOOP
 			RAISE EXCEPTION 'refused for a test' USING ERRCODE =
-				CASE r.object_identity WHEN 'shop.full' THEN '53100' WHEN 'shop.dead' THEN '40P01' ELSE '42501' END;
+				CASE r.object_identity WHEN 'shop.disk' THEN '53100' WHEN 'shop.dead' THEN '40P01' ELSE '42501' END;
 		END LOOP;
 	END $$},
 	q{CREATE EVENT TRIGGER refuse ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION public.refuse()});
 $source->do('CREATE TABLE shop.own (id int PRIMARY KEY)');
 $cluster->poll(q{SELECT count(*) FROM cdc.subscription_table WHERE source_table = 'shop.own' AND state = 'e'}, 1);
 ok(1, 'an error of the table itself: state e');
-for my $table (qw(full dead))
+for my $table (qw(disk dead))
 {
 	$source->do("CREATE TABLE shop.$table (id int PRIMARY KEY)", "INSERT INTO shop.$table VALUES (1)");
 	ok(wait_until(60, sub { last_error() =~ /refused for a test/ }), "$table: the worker says so");
@@ -95,7 +95,7 @@ SKIP:
 	$cluster->do("CREATE TABLE public.wide (id int PRIMARY KEY, $columns) PARTITION BY HASH (id)",
 		'CREATE TABLE public.wide_0 PARTITION OF public.wide FOR VALUES WITH (MODULUS 1, REMAINDER 0)');
 	$source->do('CREATE DATABASE other', "CREATE TABLE other.wide (id int PRIMARY KEY, $columns)");
-	$cluster->subscribe('w', 'shop', undef, tables => ['other.*'], enabled => \'false', copy_data => \'false');
+	$cluster->subscribe('w', 'shop', undef, history => 'public.w_history', tables => ['other.*'], enabled => \'false', copy_data => \'false');
 	$cluster->do(q{SELECT cdc.add_table('w', 'other.wide', target := 'public.wide', copy_data := false)},
 		q{SELECT cdc.pull('w')});
 	my $dbh = $source->connect;
