@@ -96,7 +96,8 @@ SKIP:
 		'CREATE TABLE public.wide_0 PARTITION OF public.wide FOR VALUES WITH (MODULUS 1, REMAINDER 0)');
 	$source->do('CREATE DATABASE other', "CREATE TABLE other.wide (id int PRIMARY KEY, $columns)");
 	$cluster->subscribe('w', 'shop', undef, history => 'public.w_history', tables => ['other.*'], enabled => \'false', copy_data => \'false');
-	$cluster->do(q{SELECT cdc.add_table('w', 'other.wide', target := 'public.wide', copy_data := false)},
+	$cluster->do(q{SELECT cdc.remove_table('w', 'other.wide')},
+		q{SELECT cdc.add_table('w', 'other.wide', target := 'public.wide', copy_data := false)},
 		q{SELECT cdc.pull('w')});
 	my $dbh = $source->connect;
 	$dbh->do('SET SESSION binlog_row_image = MINIMAL');
