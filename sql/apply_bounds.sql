@@ -15,7 +15,8 @@ CREATE SEQUENCE seq;
 INSERT INTO cdc.subscription (name, owner, server, tables, exclude, format, history, copy_data, enabled, options)
     VALUES ('bo', current_user, 'none', '{*.*}', '{}', 'maxwell', 'bo.h', false, false, '{}'),
            ('boc', current_user, 'none', '{*.*}', '{}', 'canal', 'bo.hc', false, false, '{"apply_memory_limit": "4kB"}');
-INSERT INTO cdc.subscription_position (subscription) VALUES ('bo'), ('boc');
+INSERT INTO cdc.subscription_position (subscription, last_seq) VALUES ('bo', 1000000), ('boc', 1000000);
+SELECT count(cdc_catalog.take_over(name)) FROM cdc.subscription WHERE name IN ('bo', 'boc');
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('bo'), ('boc');
 CREATE FUNCTION wants(sub text, tab text, target text, key text[] DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
     INSERT INTO cdc.subscription_table (subscription, source_table, target, key, state)
