@@ -124,7 +124,7 @@ new_source(const char *server_name, const CdcMysqlOptions *options)
 }
 
 char *
-cdc_source_definition(const char *server_name, Oid user)
+cdc_source_identity(const char *server_name, Oid user)
 {
 	ForeignServer *server = GetForeignServerByName(server_name, false);
 	UserMapping *mapping = check_access(server, user);
