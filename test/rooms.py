@@ -9,12 +9,16 @@ sources and, where the module was built, its objects.  Prints TAP:
 3. every symbol that a room's objects take from another room's is in the table;
 4. no cycle of files: a unit is a .c file with the header of its name; an edge is an
    #include of a unit's header or a symbol that another unit defines.  A header named
-   *internal.h belongs to all of its room: it is no unit, but what it declares is
-   checked through the symbols;
-5. version conditionals stand in the compat headers only.
+   *internal.h belongs to all of its room and to no other: it is no unit, but what it
+   declares is checked through the symbols;
+5. the table allows nothing that is not used, and each README says the same;
+6. version conditionals stand in the compat headers only, and the layers below src/pg
+   know nothing of PostgreSQL.
 
-Objects are looked for beside their sources; without any, 3 and the symbols of 4 fail,
-unless --includes asks for the check of a tree that was not built.
+Objects are looked for beside their sources, and have to be newer; without any, 3 and
+the symbols of 4 fail, unless --includes asks for the check of a tree that was not built.
+What it cannot see are pointers to functions: a table of methods that a higher room
+registers is how a lower one calls upwards, and is meant to be.
 """
 import collections
 import glob
@@ -60,11 +64,14 @@ def is_shared_header(path):
 
 
 def includes(path):
-    """(line number, file) of each #include of a file of ours."""
+    """(line number, file) of each #include of a file of ours; None for one that is hidden."""
     with open(path, encoding='utf-8') as f:
         for number, line in enumerate(f, 1):
-            m = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+            if not re.match(r'\s*#\s*include\b', line):
+                continue
+            m = re.match(r'\s*#\s*include\s*["<]([^">]+)[">]', line)
             if not m:
+                yield number, None
                 continue
             for found in (os.path.join('src', m.group(1)),
                           os.path.join(os.path.dirname(path), m.group(1))):
@@ -80,7 +87,7 @@ def symbols(objects):
         needed[path] = set()
         for line in subprocess.check_output(['nm', path], text=True).splitlines():
             kind, name = line.split()[-2:]
-            if kind == 'U':
+            if kind in 'Uwv':
                 needed[path].add(name)
             elif kind in 'TDBRVWC':
                 defined.setdefault(name, path)
@@ -140,6 +147,8 @@ def check_places(table, files, report):
     for room in table:
         if not count[room]:
             problems.append('room %s has no file' % room)
+        if room == 'pg' and count[room] > 1:
+            problems.append('src/pg itself is for cdc_ingest.c only')
         if room.startswith('pg/') and count[room] > MAX_FILES:
             problems.append('room %s has %d files' % (room, count[room]))
         if not os.path.exists(os.path.join('src', room, 'README.md')):
@@ -148,12 +157,18 @@ def check_places(table, files, report):
                 '%d files, %d rooms' % (len(files), len(table)))
 
 
-def check_includes(table, files, edges, report):
+def check_includes(table, files, edges, used, report):
     problems, seen = [], 0
     for f in files:
         for number, header in includes(f):
             seen += 1
+            if header is None:
+                problems.append('%s:%d: what is included is not to be seen' % (f, number))
+                continue
             a, b = room_of(f), room_of(header)
+            used[a].add(b)
+            if is_shared_header(header) and a != b:
+                problems.append('%s:%d includes %s, which is for %s only' % (f, number, header, b))
             if a != b and b not in table.get(a, ()):
                 problems.append('%s:%d includes %s, but %s may not use %s' % (f, number, header, a, b))
             if not is_shared_header(header) and not is_shared_header(f):
@@ -161,11 +176,12 @@ def check_includes(table, files, edges, report):
     report.test('includes point down', problems, '%d includes' % seen)
 
 
-def check_symbols(table, files, edges, report):
+def check_symbols(table, files, edges, used, report):
     objects = [unit_of(f) + '.o' for f in files if f.endswith('.c')]
-    missing = [o for o in objects if not os.path.exists(o)]
+    missing = [o for o in objects if not os.path.exists(o) or
+               os.path.getmtime(o) < os.path.getmtime(unit_of(o) + '.c')]
     if missing:
-        report.test('calls point down', ['%s is not built' % o for o in missing[:5]],
+        report.test('calls point down', ['%s is not built, or older than its source' % o for o in missing[:5]],
                     '%d objects missing' % len(missing))
         return
     defined, needed = symbols(objects)
@@ -177,6 +193,7 @@ def check_symbols(table, files, edges, report):
                 continue
             seen += 1
             a, b = room_of(o), room_of(d)
+            used[a].add(b)
             if a != b and b not in table.get(a, ()):
                 problems.append('%s.c needs %s() of %s.c, but %s may not use %s' %
                                 (unit_of(o), name, unit_of(d), a, b))
@@ -199,16 +216,38 @@ def check_cycles(edges, report):
     report.test('no cycle of files', problems, '%d units' % len(graph))
 
 
+def check_table(table, used, report):
+    """Nothing is allowed that nobody needs; a room's README says what the table says."""
+    problems = []
+    for room, allowed in table.items():
+        for b in sorted(allowed - used[room]):
+            problems.append('test/rooms.txt: %s does not use %s' % (room, b))
+        if not room.startswith('pg/'):
+            continue
+        with open(os.path.join('src', room, 'README.md'), encoding='utf-8') as f:
+            m = re.search(r'^May use ([^.]*)\.', f.read(), re.M)
+        said = set(re.split(r',\s*', m.group(1))) if m else set()
+        meant = set(b.replace('pg/', '') for b in allowed)
+        if said != meant:
+            problems.append('src/%s/README.md has to say: May use %s.' %
+                            (room, ', '.join(b.replace('pg/', '') for b in table if b in allowed)))
+    report.test('the table is what is used, and the READMEs say so', problems, '%d rooms' % len(table))
+
+
+SERVER = r'\b(PG_VERSION(_NUM|_STR)?|PG_MAJORVERSION(_NUM)?|PG_CONTROL_VERSION|CATALOG_VERSION_NO|GP_VERSION_NUM|CDC_GREENPLUM)\b'
+
+
 def check_versions(files, report):
     problems = []
     for f in files:
-        if os.path.basename(f).startswith('compat'):
+        if re.match(r'src/pg/base/compat[_a-z]*\.[ch]$', f):
             continue
         for number, line in enumerate(open(f, encoding='utf-8'), 1):
-            if re.search(r'\b(PG_VERSION_NUM|PG_MAJORVERSION_NUM|GP_VERSION_NUM|MARIADB_PACKAGE_VERSION_ID)\b', line) \
-                    and f.startswith('src/pg/'):
-                problems.append('%s:%d asks for a version' % (f, number))
-    report.test('version conditionals stand in compat*.h', problems, '%d files' % len(files))
+            if f.startswith('src/pg/') and re.match(r'\s*#\s*(if|elif)', line) and re.search(SERVER, line):
+                problems.append('%s:%d asks for a version, not for a feature' % (f, number))
+            if not f.startswith('src/pg/') and re.match(r'\s*#\s*include\s*["<](postgres|fmgr|utils/)', line):
+                problems.append('%s:%d: the layers below src/pg know nothing of PostgreSQL' % (f, number))
+    report.test('differences between servers stand in base/compat*.h', problems, '%d files' % len(files))
 
 
 def main():
@@ -219,10 +258,13 @@ def main():
     edges = collections.defaultdict(lambda: collections.defaultdict(set))
     report = Report()
     check_places(table, files, report)
-    check_includes(table, files, edges, report)
+    used = collections.defaultdict(set)
+    check_includes(table, files, edges, used, report)
     if '--includes' not in sys.argv:
-        check_symbols(table, files, edges, report)
+        check_symbols(table, files, edges, used, report)
     check_cycles(edges, report)
+    if '--includes' not in sys.argv:
+        check_table(table, used, report)
     check_versions(files, report)
     print('1..%d' % report.count)
     return report.failed != 0

@@ -12,8 +12,8 @@
 #include "core/value.h"
 
 /*
- * The character set of a collation id; NULL when the id is unknown.  MySQL and
- * MariaDB agree on the ids up to 247 except where the flavors are told apart.
+ * The character set of a collation id; NULL when the id is unknown.  One table serves
+ * MySQL and MariaDB, whose ids do not contradict each other.
  */
 extern const char *cdc_collation_charset(unsigned id);
 

@@ -3,10 +3,10 @@
  * decoder.c
  *	  Second stage: from the events of a committed group to its changes.
  *
- * Table maps are parsed once: the next one of the same bytes, which each
- * statement sends again, finds the parsed one by its table id.  The decode
- * functions of its columns are chosen once a group, because the definition of
- * the table may be another one in the next.
+ * Each statement sends its table maps again.  A table map is parsed only once:
+ * a later one with the same table id and the same bytes finds the parsed one.
+ * The decode functions of its columns are chosen once a group, because the
+ * definition of the table may have changed by the next group.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,11 +22,11 @@
 #include "binlog/rows.h"
 #include "binlog/table_map.h"
 
-/* The most that one row's values may take beside the event itself. */
+/* Limit in bytes of what one row's values may take beside the event itself. */
 #define ROW_MEMORY_LIMIT	((size_t) 1 << 30)
 
 #define NBUCKETS			256 /* power of two */
-#define MAX_KNOWN_TABLES	1024	/* then all are forgotten, between statements */
+#define MAX_KNOWN_TABLES	1024	/* above it, all are forgotten between statements */
 
 /* Row events that only mark a statement's end have this table id. */
 #define DUMMY_TABLE_ID		UINT64_C(0xffffffffffff)
@@ -38,9 +38,9 @@ typedef struct KnownTable
 	uint8_t    *body;			/* the table map event behind its header */
 	size_t		body_len;
 	CdcTableMap map;
-	uint64_t	group;			/* in which it was last announced */
+	uint64_t	group;			/* the group in which it was last announced */
 	const CdcTable *table;		/* as of that group; NULL = not wanted */
-	const CdcTable *planned;	/* what the plans were made for, in plan_group */
+	const CdcTable *planned;	/* the definition that the plans were made for, in plan_group */
 	uint64_t	plan_group;
 	CdcRowLayout layout;
 	CdcColumnPlan *plans;
@@ -48,7 +48,7 @@ typedef struct KnownTable
 	CdcValue   *after;
 } KnownTable;
 
-/* Of all decoders, as who remembers a map by its number may outlive one. */
+/* Shared by all decoders, because somebody who remembers a map by its serial may outlive one. */
 static _Atomic uint64_t last_serial;
 
 struct CdcDecoder
@@ -58,7 +58,7 @@ struct CdcDecoder
 	CdcFormat	format;
 	const CdcTransaction *txn;
 	uint64_t	group;			/* counts calls of begin */
-	uint64_t	offset;			/* behind the event fed last, 64 bits */
+	uint64_t	offset;			/* end of the event that was fed last, in 64 bits */
 
 	KnownTable *buckets[NBUCKETS];
 	int			ntables;
@@ -67,21 +67,21 @@ struct CdcDecoder
 	/* the event being decoded */
 	uint64_t	event_start;	/* its offset, for messages */
 	uint32_t	timestamp;
-	bool		statement_ended;	/* by the last row event */
-	bool		in_rows;		/* rows of the event are left */
+	bool		statement_ended;	/* the last row event ended its statement */
+	bool		in_rows;		/* the event has rows that were not returned yet */
 	KnownTable *current;
 	CdcRowsEvent rows;
 	CdcRowReader reader;
 	bool		have_ddl;
 	CdcChange	ddl;
 
-	/* the text of the statement whose rows are decoded, where it was fed */
+	/* the text of the statement whose rows are being decoded, if it was fed */
 	CdcBuf		query;
 	bool		has_query;
-	bool		query_fresh;	/* no row of it was fed yet */
+	bool		query_fresh;	/* no row event of the statement was fed yet */
 
 	/* memory */
-	CdcArena   *row_arena;		/* of the change returned last */
+	CdcArena   *row_arena;		/* holds the change that was returned last */
 	CdcBuf		scratch;		/* uncompressed rows or statements */
 	CdcPayload *payload;
 	bool		in_payload;
@@ -169,7 +169,7 @@ find_slot(CdcDecoder *decoder, uint64_t table_id)
 	return slot;
 }
 
-/* Parses a table map that is not known yet. */
+/* Parses a table map that is not known yet, and links it in at slot. */
 static CdcStatus
 learn_table(CdcDecoder *decoder, KnownTable **slot, const uint8_t *event, size_t len,
 			CdcError *err)
@@ -228,7 +228,7 @@ feed_table_map(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *
 	if (known != NULL && (known->body_len != len - CDC_EV_HEADER_LEN ||
 						  memcmp(known->body, event + CDC_EV_HEADER_LEN, known->body_len) != 0))
 	{
-		/* another table (the server was restarted) or another state of it */
+		/* the id now means another table (the server was restarted), or the table changed */
 		*slot = known->next;
 		cdc_arena_destroy(known->arena);
 		free(known);
@@ -244,7 +244,7 @@ feed_table_map(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *
 		known = *slot;
 	}
 
-	known->group = 0;			/* not usable, should one of the following fail */
+	known->group = 0;			/* it stays unusable if one of the following calls fails */
 	known->table = NULL;
 	st = decoder->lookup(decoder->lookup_arg, &known->map, &known->table, err);
 	if (cdc_failed(st))
@@ -270,7 +270,7 @@ feed_table_map(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *
 	return CDC_OK;
 }
 
-/* MariaDB's compressed rows: all behind the bitmaps. */
+/* Uncompresses MariaDB's compressed rows; what stands before the rows is never compressed. */
 static CdcStatus
 uncompress_rows(CdcDecoder *decoder, CdcError *err)
 {
@@ -327,15 +327,16 @@ feed_rows(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	decoder->reader.arena = decoder->row_arena;
 
 	/*
-	 * No bytes are no rows; but an image without columns has none: MySQL's
-	 * MINIMAL and NOBLOB images of an INSERT that left all to the defaults.
+	 * An event without bytes here has no rows.  The exception is a row whose
+	 * image has no columns and therefore no bytes: MySQL writes it with MINIMAL
+	 * and NOBLOB images for an INSERT that left all columns to their defaults.
 	 */
 	decoder->in_rows = rows->rows_len > 0 ||
 		(rows->op == CDC_OP_INSERT && rows->npresent == 0);
 	return CDC_OK;
 }
 
-/* The statement in UTF-8: it comes in the client's character set. */
+/* Converts a statement from the client's character set to UTF-8, in memory of the row's arena. */
 static CdcStatus
 statement_text(CdcDecoder *decoder, const CdcQuery *query, CdcString *sql, CdcError *err)
 {
@@ -348,7 +349,7 @@ statement_text(CdcDecoder *decoder, const CdcQuery *query, CdcString *sql, CdcEr
 	{
 		if (cdc_utf8_valid((const uint8_t *) sql->data, sql->len))
 			return CDC_OK;
-		/* names in it are UTF-8, the rest may be anything: keep it readable */
+		/* its names are UTF-8, but the rest may be anything; latin1 keeps all of it readable */
 		charset = "latin1";
 	}
 	st = cdc_charset_converter(&decoder->charsets, charset, &converter, err);
@@ -398,8 +399,9 @@ feed_payload(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *er
 }
 
 /*
- * Rows_query: a byte that once was the length, then the text; MariaDB's
- * Annotate_rows: the text alone.  It holds until the next statement's tables.
+ * Keeps the text of the statement whose rows follow, until the table maps of the next
+ * statement.  Rows_query has a byte in front of the text that once was its length;
+ * MariaDB's Annotate_rows has the text alone.
  */
 static CdcStatus
 feed_row_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
@@ -424,7 +426,7 @@ feed_row_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *
 	return CDC_OK;
 }
 
-/* An event of the group, or of its payload. */
+/* Feeds an event of the group, or one from inside of its compressed payload. */
 static CdcStatus
 feed_event(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 {
@@ -454,6 +456,7 @@ feed_event(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	return CDC_OK;
 }
 
+/* Puts the event's place into the error and drops what is left of the event; returns st. */
 static CdcStatus
 fail(CdcDecoder *decoder, CdcStatus st, CdcError *err)
 {
@@ -476,8 +479,9 @@ cdc_decoder_feed(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError
 	cdc_event_header(event, &h);
 
 	/*
-	 * The header has the low 32 bits; groups only go forward.  From MariaDB
-	 * 11.7 on it has nothing: then the group's own place must do.
+	 * The header has only the low 32 bits of the event's end; the rest follows
+	 * from the fact that a group only goes forward.  From MariaDB 11.7 on the
+	 * header has 0, and the place of the whole group has to be used instead.
 	 */
 	if (h.log_pos != 0)
 	{
@@ -486,7 +490,7 @@ cdc_decoder_feed(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError
 	}
 	if (h.log_pos == 0 || decoder->offset > decoder->txn->end_offset)
 	{
-		/* ... also for the rows of an XA transaction, which stand far before */
+		/* this is so as well for the rows of an XA transaction, which stand far before */
 		decoder->offset = decoder->txn->end_offset;
 		decoder->event_start = decoder->txn->start_offset;
 	}
@@ -530,7 +534,7 @@ next_row(CdcDecoder *decoder, CdcChange *change, CdcError *err)
 			goto failed;
 		change->after = known->after;
 	}
-	if (r->p == start && r->p < r->end) /* no columns: would never end */
+	if (r->p == start && r->p < r->end) /* rows that take no bytes would never end */
 	{
 		st = cdc_error(err, CDC_ERR_CORRUPT, "row event has rows without columns");
 		goto failed;

@@ -3,8 +3,8 @@
  * decoder.h
  *	  Second stage: from the events of a committed group to its changes.
  *
- * Driven feed/next: feed one kept event, then call next until it returns
- * CDC_MORE.
+ * The caller feeds one kept event with cdc_decoder_feed(), and then calls
+ * cdc_decoder_next() until it returns CDC_MORE.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,31 +19,34 @@
 typedef struct CdcDecoder CdcDecoder;
 
 /*
- * Finds the definition of a table as of the current position.  Sets *table to
- * NULL where the table is not wanted: its rows are then skipped.  The result
- * must have map->ncolumns columns (the decoder checks it, and the types) and
- * live until the decoder is reset.  Called at each table map event, so the
- * provider caches.
+ * Finds the definition of a table as of the current position.  It sets *table to
+ * NULL when the table is not wanted; the decoder then skips its rows.  The definition
+ * must have map->ncolumns columns (the decoder checks that, and their types) and
+ * must live until the next cdc_decoder_begin().  The decoder calls this at each table
+ * map event, so the provider should cache.
  */
 typedef CdcStatus (*CdcTableLookup) (void *arg, const CdcTableMap *map,
 									 const CdcTable **table, CdcError *err);
 
-/* Whether DDL is wanted: called with the statement's default database. */
+/* Makes a decoder that finds tables by lookup(arg, ...); NULL when out of memory. */
 extern CdcDecoder *cdc_decoder_create(CdcFlavor flavor, CdcTableLookup lookup, void *arg);
-extern void cdc_decoder_destroy(CdcDecoder *decoder);
+extern void cdc_decoder_destroy(CdcDecoder *decoder);	/* NULL is allowed */
 
-/* Start of a group: forgets table maps and what was fed. */
+/*
+ * Starts a group: row events need table maps of this group, and what was fed before is
+ * forgotten.  format is copied; txn must stay valid until the group's last change.
+ */
 extern void cdc_decoder_begin(CdcDecoder *decoder, const CdcFormat *format,
 							  const CdcTransaction *txn);
 
-/* event (without checksum) must stay valid until next returned CDC_MORE. */
+/* The event comes without checksum and must stay valid until next has returned CDC_MORE. */
 extern CdcStatus cdc_decoder_feed(CdcDecoder *decoder, const uint8_t *event, size_t len,
 								  CdcError *err);
 
 /*
- * CDC_OK: *change is filled, valid until the next call.  CDC_MORE: feed the
- * next event.  DDL comes as op 's' ('t' for TRUNCATE) with table NULL; which
- * table it concerns is for core/ddl to find out.
+ * Returns the next change of the event.  CDC_OK: *change is filled and valid until the
+ * next call.  CDC_MORE: feed the next event.  DDL comes as op 's' ('t' for TRUNCATE)
+ * with table NULL; core/ddl finds out which table it concerns.
  */
 extern CdcStatus cdc_decoder_next(CdcDecoder *decoder, CdcChange *change, CdcError *err);
 

@@ -14,7 +14,7 @@
 
 typedef struct CdcFormat
 {
-	CdcFlavor	flavor;			/* told by the server version's text */
+	CdcFlavor	flavor;			/* recognised by the server version's text */
 	bool		checksum;		/* events end in a CRC32 */
 	char		server_version[51];
 	unsigned	version;		/* x.y.z as x * 1000000 + y * 1000 + z; 0 = unreadable */

@@ -16,13 +16,13 @@
 typedef struct CdcGtidEvent
 {
 	char		gtid[CDC_GTID_TEXT];	/* "" = anonymous */
-	int64_t		commit_us;		/* microseconds since 1970; 0 = not told */
-	uint32_t	thread_id;		/* 0 = not told */
+	int64_t		commit_us;		/* microseconds since 1970; 0 = unknown */
+	uint32_t	thread_id;		/* 0 = unknown */
 	uint8_t		maria_flags;	/* CDC_MARIA_* */
 	uint8_t		maria_extra;	/* CDC_MARIA_EXTRA_* */
 } CdcGtidEvent;
 
-/* event is whole, without checksum; its type says which of the four it is. */
+/* Parses a whole event without checksum; its type says which of the four GTID events it is. */
 extern CdcStatus cdc_gtid_event_parse(CdcGtidEvent *gtid, const uint8_t *event, size_t len,
 									  CdcError *err);
 

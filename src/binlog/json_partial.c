@@ -4,13 +4,13 @@
  *	  Partial updates of JSON documents: applies logged differences.
  *
  * With binlog_row_value_options=PARTIAL_JSON an after image may have, in place
- * of a document, a list of differences to the before image's: operation u8 (0
- * replace, 1 insert, 2 remove), path (length, text), and but for remove the
- * new value (length, binary JSON).  Insert into an array moves the elements
- * behind.  Source: MySQL's sql-common/json_diff.h.
+ * of a document, a list of differences to the document of the before image:
+ * operation u8 (0 replace, 1 insert, 2 remove), path (length, text), and unless
+ * it is a remove the new value (length, binary JSON).  An insert into an array
+ * moves the later elements.  Source: MySQL's sql-common/json_diff.h.
  *
- * Only what a path leads through is taken apart into a tree; all the rest
- * stays as bytes, which do not depend on where they stand.
+ * Only the containers that a path leads through are taken apart into a tree.
+ * All the rest stays as bytes, which do not depend on where they stand.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,7 +32,7 @@ enum
 
 typedef struct Node
 {
-	CdcJbValue	raw;			/* unless taken apart */
+	CdcJbValue	raw;			/* the bytes of a node that is not taken apart */
 	bool		apart;
 	bool		object;
 	bool		large;			/* set by measure() */
@@ -67,7 +67,7 @@ no_memory(Patcher *p)
 	return cdc_error(p->err, CDC_ERR_LIMIT, "row needs more memory than a row may take");
 }
 
-/* Takes a container apart, one level. */
+/* Takes one level of a container apart. */
 static CdcStatus
 take_apart(Patcher *p, Node *node)
 {
@@ -110,7 +110,7 @@ compare_keys(CdcString a, CdcString b)
 	return a.len == 0 ? 0 : memcmp(a.data, b.data, a.len);
 }
 
-/* Where key stands in an object, or would have to. */
+/* Finds the place of key in an object: where it stands, or where it would have to be inserted. */
 static bool
 find_key(const Node *node, CdcString key, uint32_t *index)
 {
@@ -144,7 +144,7 @@ typedef struct Leg
 	uint64_t	index;
 } Leg;
 
-/* \uXXXX behind the backslash and u; -1 when malformed. */
+/* Reads the four digits of \uXXXX; -1 when they are malformed. */
 static long
 read_escape(CdcString *path)
 {
@@ -191,7 +191,7 @@ put_utf8(char *out, unsigned long c)
 	return out;
 }
 
-/* A name in double quotes, with JSON's escapes; path stands behind the quote. */
+/* Reads a name in double quotes, with JSON's escapes; path stands behind the first quote. */
 static CdcStatus
 read_quoted(Patcher *p, CdcString *path, CdcString *key)
 {
@@ -440,7 +440,7 @@ header_size(const Node *node, bool large)
 		((node->object ? width + 2 : 0) + 1 + width);
 }
 
-/* Sets size and form, bottom up. */
+/* Sets size and form of the node and of all below it, bottom up. */
 static void
 measure(Node *node)
 {

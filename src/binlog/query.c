@@ -236,8 +236,8 @@ is_space(char c)
 }
 
 /*
- * Skips white space and comments.  What is in a comment that servers execute
- * ("/" "*!50100 ..." and MariaDB's "/" "*M!...") is text, not comment.
+ * Skips white space and comments.  The content of a comment that servers execute
+ * ("/" "*!50100 ..." and MariaDB's "/" "*M!...") counts as text, not as a comment.
  */
 static CdcString
 skip_blank(CdcString s)
@@ -282,7 +282,7 @@ skip_blank(CdcString s)
 	}
 }
 
-/* Takes word off the front of *s when it stands there, in any case. */
+/* Removes word, in any case, and the blanks behind it from the front of *s, if it is there. */
 static bool
 take_word(CdcString *s, const char *word)
 {

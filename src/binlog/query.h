@@ -17,7 +17,7 @@ typedef struct CdcQuery
 {
 	uint32_t	thread_id;
 	uint16_t	error_code;		/* of the statement at the source */
-	/* collation ids; 0 = not told */
+	/* collation ids; 0 = the event has none */
 	uint16_t	client_collation;	/* of sql's bytes */
 	uint16_t	connection_collation;
 	uint16_t	server_collation;
@@ -26,12 +26,12 @@ typedef struct CdcQuery
 	bool		has_sql_mode;
 	uint64_t	sql_mode;
 	uint64_t	xid;			/* DDL that storage engines log; 0 = none */
-	int			unknown_variable;	/* code of the status variable that ended their list
-									 * early, as it is not known; -1 = none */
-	int8_t		explicit_timestamp; /* explicit_defaults_for_timestamp; -1 = not told */
+	int			unknown_variable;	/* code of the unknown status variable at which their
+									 * parse stopped; -1 = none */
+	int8_t		explicit_timestamp; /* explicit_defaults_for_timestamp; -1 = unknown */
 	CdcString	charset_collations; /* MariaDB: see CdcSqlSession */
-	CdcString	time_zone;		/* empty = not told */
-	CdcString	database;		/* the default one, UTF-8; may be empty */
+	CdcString	time_zone;		/* empty = unknown */
+	CdcString	database;		/* the session's default database, UTF-8; may be empty */
 	CdcString	sql;			/* as the client sent it, in its character set */
 } CdcQuery;
 
@@ -48,7 +48,7 @@ typedef enum CdcStatementKind
 	CDC_STMT_XA_PREPARE,
 	CDC_STMT_XA_COMMIT,
 	CDC_STMT_XA_ROLLBACK,
-	CDC_STMT_DML,				/* data changed by a statement: rows we never see */
+	CDC_STMT_DML,				/* a statement that changes data without row events */
 	CDC_STMT_TRUNCATE,
 	CDC_STMT_OTHER				/* DDL, GRANT, FLUSH and the like */
 } CdcStatementKind;
@@ -64,8 +64,8 @@ extern CdcStatus cdc_query_parse(CdcQuery *query, const CdcFormat *format,
 								 CdcError *err);
 
 /*
- * Says what kind of statement it is.  *rest (may be NULL) is set behind the
- * words that were recognised, e.g. to the XA transaction's id.
+ * Says what kind of statement it is.  *rest becomes what follows the words that were
+ * recognised, e.g. the XA transaction's id; rest may be NULL.
  */
 extern CdcStatementKind cdc_statement_kind(const CdcQuery *query, CdcString *rest);
 

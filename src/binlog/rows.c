@@ -33,7 +33,7 @@ cdc_is_rows_event(uint8_t type)
 		 type <= CDC_EV_MARIA_DELETE_ROWS_COMPRESSED_V2);
 }
 
-/* Sets what the event type alone says; true for version 2. */
+/* Sets what the event type alone says; returns true for version 2. */
 static bool
 set_kind(CdcRowsEvent *rows, uint8_t type)
 {
@@ -66,7 +66,7 @@ malformed(CdcError *err)
 	return cdc_error(err, CDC_ERR_CORRUPT, "row event is malformed");
 }
 
-/* Number of bits that are set among the first ones. */
+/* Counts the bits that are set among the first nbits. */
 static int
 count_bits(const uint8_t *bitmap, int nbits)
 {
@@ -132,8 +132,8 @@ bit(const uint8_t *bitmap, int i)
 }
 
 /*
- * The start of a partial update's after image.  *diff is set to the bitmap of
- * JSON columns that hold differences, NULL when none do.
+ * Reads the start of a partial update's after image.  *diff is set to the bitmap of
+ * the JSON columns that hold differences, or to NULL when none do.
  */
 static CdcStatus
 read_partial_options(const CdcRowLayout *layout, CdcRowReader *r, const uint8_t **diff)

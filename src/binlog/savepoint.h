@@ -29,14 +29,14 @@ typedef struct CdcSavepoints
 extern void cdc_savepoints_reset(CdcSavepoints *sp);
 extern void cdc_savepoints_free(CdcSavepoints *sp);
 
-/* SAVEPOINT: rest is the statement behind that word. */
+/* Remembers a SAVEPOINT at the mark here; rest is the statement behind that word. */
 extern CdcStatus cdc_savepoint_set(CdcSavepoints *sp, CdcString rest, CdcGroupMark here,
 								   CdcError *err);
 
 /*
- * ROLLBACK TO: rest is the statement behind these words.  *mark is where the
- * savepoint was set; later ones are gone.  CDC_ERR_CORRUPT when there is none
- * of that name, CDC_ERR_UNSUPPORTED or CDC_ERR_LIMIT when that cannot be told.
+ * Finds the savepoint of a ROLLBACK TO and forgets later ones; rest is the statement
+ * behind these words.  *mark is where the savepoint was set.  CDC_ERR_CORRUPT when there
+ * is none of that name, CDC_ERR_UNSUPPORTED or CDC_ERR_LIMIT when nobody can know.
  */
 extern CdcStatus cdc_savepoint_find(CdcSavepoints *sp, CdcString rest, CdcGroupMark *mark,
 									CdcError *err);

@@ -16,34 +16,35 @@
 #define CDC_MAX_COLUMNS		4096
 
 /*
- * The columns as the binlog's table map describes them, for the schema
- * provider to compare with.  Arrays have ncolumns elements.
+ * The columns as the binlog's table map describes them; the provider of definitions
+ * compares its own with them.  Arrays have ncolumns elements.
  */
 typedef struct CdcTableMap
 {
-	uint64_t	serial;			/* in the process: the same number, the same map; 0 = none */
+	uint64_t	serial;			/* unique in the process: one number, one map; 0 = none */
 	uint64_t	table_id;
 	const char *database;		/* UTF-8, NUL-terminated */
 	const char *table;
 	int			ncolumns;
-	const uint8_t *types;		/* MYSQL_TYPE_*, the real one for string and enum */
-	const uint16_t *meta;		/* as the binlog has it, both bytes */
+	const uint8_t *types;		/* MYSQL_TYPE_*; enum and set have their real type, which
+								 * the binlog hides in a string's metadata */
+	const uint16_t *meta;		/* both bytes, as they stand in the binlog */
 	const uint8_t *nullable;	/* one byte each: 0 or 1 */
-	/* optional metadata; NULL where the server sent none */
+	/* optional metadata; NULL when the server did not send it */
 	const uint8_t *is_unsigned; /* one byte each */
 	const char *const *names;
 	const uint16_t *collations; /* collation ids; 0 where none */
 	const int  *pk;
 	int			npk;
-	const uint32_t *pk_prefix;	/* npk: key prefix in characters, 0 = whole column */
+	const uint32_t *pk_prefix;	/* npk elements: key prefix in characters, 0 = whole column */
 	const int  *nmembers;		/* enum and set: number of members, else 0 */
 	const CdcString *const *members;	/* ... in the column's character set */
 	const uint8_t *geometry_types;	/* 0 geometry, 1 point, ... 7 geometrycollection */
 	const uint8_t *invisible;	/* one byte each */
-	const uint32_t *dimensions; /* vector; else 0 */
+	const uint32_t *dimensions; /* of vectors; 0 for other types */
 } CdcTableMap;
 
-/* The table id at the start of a table map or row event's body. */
+/* Reads the table id at the start of the body of a table map or row event. */
 extern uint64_t cdc_read_table_id(CdcReader *r, const CdcFormat *format, uint8_t type);
 
 /*

@@ -18,12 +18,12 @@ typedef struct CdcColumn
 	const char *name;
 	const char *column_type;	/* the source's full type, e.g. "int(10) unsigned" */
 	const char *data_type;		/* its first word, lower case, e.g. "int" */
-	const char *charset;		/* MySQL charset name; NULL where none applies */
+	const char *charset;		/* MySQL's name of it; NULL when the type has none */
 	const char *collation;		/* or NULL */
 	bool		is_unsigned;
 	bool		nullable;
 	bool		generated;		/* virtual or stored generated column */
-	bool		virtual_generated;	/* never in a row image */
+	bool		virtual_generated;	/* its values are never in a row image */
 	bool		invisible;
 	bool		json_check;		/* MariaDB's JSON: longtext with json_valid() */
 	uint32_t	length;			/* (n) of the type: characters, bits, or 0 */
@@ -36,8 +36,8 @@ typedef struct CdcColumn
 } CdcColumn;
 
 /*
- * A source table as of some position.  Made by whoever keeps schemas (in
- * PostgreSQL: src/pg/schema) and immutable afterwards.
+ * A source table as of some position.  It is made by whoever keeps the definitions
+ * (in PostgreSQL: src/pg/schema) and does not change afterwards.
  */
 typedef struct CdcTable
 {
@@ -63,14 +63,14 @@ typedef enum CdcOp
 } CdcOp;
 
 /*
- * What is the same for all changes of one source transaction.  The strings
- * are NUL-terminated and valid until the next item of the stream is fetched.
+ * What all changes of one source transaction have in common.  The strings are
+ * NUL-terminated and valid until the next item of the stream is fetched.
  */
 typedef struct CdcTransaction
 {
 	const char *file;			/* binlog file in which it ends */
-	uint64_t	start_offset;	/* of its first event */
-	uint64_t	end_offset;		/* just behind its last event: safe to resume at */
+	uint64_t	start_offset;	/* start of its first event */
+	uint64_t	end_offset;		/* end of its last event: reading can resume there */
 	const char *gtid;			/* "uuid:n", "uuid:tag:n", "d-s-n", or NULL */
 	int64_t		commit_us;		/* commit time at the source, microseconds since 1970; 0 = unknown */
 	uint64_t	xid;			/* 0 = unknown */
@@ -79,14 +79,14 @@ typedef struct CdcTransaction
 } CdcTransaction;
 
 /*
- * What a session's settings were when it ran a statement, as far as the binlog
- * tells: what the meaning of DDL depends on.
+ * The settings of a session when it ran a statement, as far as the binlog has them.
+ * The meaning of DDL depends on them.
  */
 typedef struct CdcSqlSession
 {
-	uint16_t	server_collation;	/* collation id of collation_server; 0 = not told */
-	uint16_t	utf8mb4_collation;	/* id of default_collation_for_utf8mb4; 0 = not told */
-	int8_t		explicit_timestamp; /* explicit_defaults_for_timestamp; -1 = not told */
+	uint16_t	server_collation;	/* collation id of collation_server; 0 = unknown */
+	uint16_t	utf8mb4_collation;	/* id of default_collation_for_utf8mb4; 0 = unknown */
+	int8_t		explicit_timestamp; /* explicit_defaults_for_timestamp; -1 = unknown */
 	CdcString	charset_collations; /* MariaDB's character_set_collations: pairs of
 									 * u16, character set's and collation's id */
 } CdcSqlSession;
@@ -94,26 +94,27 @@ typedef struct CdcSqlSession
 struct CdcDdlEffect;
 
 /*
- * One row change or DDL statement.  Valid until the next call that fetches
- * a change.
+ * One row change or DDL statement.  It is valid until the next call that fetches a
+ * change.
  */
 typedef struct CdcChange
 {
 	CdcOp		op;
 	const CdcTable *table;		/* NULL for DDL that names no captured table */
 	int64_t		ts;				/* seconds since 1970, from the event's header */
-	uint64_t	offset;			/* binlog offset just behind the change's event */
+	uint64_t	offset;			/* binlog offset of the end of the change's event */
 	const CdcValue *before;		/* ncolumns values; NULL for insert */
 	const CdcValue *after;		/* ncolumns values; NULL for delete */
-	CdcString	query;			/* the statement that changed the row, UTF-8; NULL = not told */
-	/* DDL: op = 's' or 't' */
-	CdcString	sql;			/* UTF-8; of op 'm' the event's type, e.g.
-								 * "bootstrap-start" */
-	CdcString	database;		/* the default database, or of the table */
-	uint64_t	sql_mode;		/* the session's when it ran sql; 0 = unknown */
-	CdcSqlSession session;		/* ... and other settings of it */
-	const struct CdcDdlEffect *ddl; /* what it does; set by who follows definitions,
-									 * NULL for what nobody looked at */
+	CdcString	query;			/* the statement that changed the row, UTF-8; data NULL =
+								 * unknown */
+	/* the following are for DDL (op 's' or 't') */
+	CdcString	sql;			/* the statement in UTF-8; for op 'm' the event's type,
+								 * e.g. "bootstrap-start" */
+	CdcString	database;		/* the default database, or the table's */
+	uint64_t	sql_mode;		/* of the session when it ran sql; 0 = unknown */
+	CdcSqlSession session;		/* other settings of that session */
+	const struct CdcDdlEffect *ddl; /* what the statement does; set by whoever follows
+									 * definitions, NULL when nobody looked at it */
 } CdcChange;
 
 /*

@@ -3,8 +3,8 @@
  * ddl.h
  *	  Which tables a DDL statement concerns.
  *
- * The statement is classified and the names of the tables it creates, changes
- * or drops are listed; what it does to them is told by ddl_apply.h.
+ * This part classifies the statement and lists the names of the tables that it
+ * creates, changes or drops; ddl_apply.h says what it does to them.
  *
  *-------------------------------------------------------------------------
  */

@@ -37,7 +37,7 @@ typedef enum CdcCellForm
 	CDC_CELL_HEX,				/* bytes as hexadecimal digits */
 	CDC_CELL_BASE64_URL,		/* bytes in base64 with '-' and '_' */
 	CDC_CELL_COLUMN,			/* the server's text of a MySQL column */
-	CDC_CELL_UNCLEAR,			/* cannot be told: an error */
+	CDC_CELL_UNCLEAR,			/* the form cannot be known, which is an error */
 	CDC_CELL_UNCLEAR_BYTES,		/* hexadecimal digits or base64: likewise */
 	CDC_CELL_UNCLEAR_DIGITS		/* a number's digits or base64 */
 } CdcCellForm;

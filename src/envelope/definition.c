@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * definition.c
- *	  The columns of the table that a message is about: by the envelope, or made
- *	  out from the values of its first row.
+ *	  The columns of the table that a message is about, as the envelope has them
+ *	  or as they are made out from the values of its first row.
  *
  *-------------------------------------------------------------------------
  */
 #include "envelope/internal.h"
 
-/* What holds a value of which nothing else is known. */
+/* The type of a column that holds this value, when nothing else is known of it. */
 static const char *
 column_by_value(const CdcDoc *value)
 {
@@ -27,7 +27,7 @@ column_by_value(const CdcDoc *value)
 	}
 }
 
-/* A type that the parser of column types refuses holds numbers or texts. */
+/* A type that the parser of column types refuses becomes one for any number, or the value's. */
 static void
 check_type(CdcArena *arena, const CdcDoc *value, CdcEnvelopeColumn *column)
 {
@@ -80,7 +80,7 @@ describe(const Definition *d, CdcString name, const CdcDoc *value, const CdcDoc 
 	return st;
 }
 
-/* Columns of the image, and those of the key that it lacks. */
+/* Describes the columns of the image, then those of the key that the image lacks. */
 static CdcStatus
 describe_row(const Definition *d, const CdcImage *image, CdcEnvelopeColumn **columns, int *n)
 {

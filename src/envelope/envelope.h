@@ -4,10 +4,11 @@
  *	  What a Kafka message says about rows: the forms in which Maxwell,
  *	  Debezium, GoldenGate, Canal and Quix wrap a change, and plain documents.
  *
- * A message is one row of history, its event the value as it came.  pull asks
- * cdc_envelope_read() what the message is; apply asks again, and gets each
- * row's images in Maxwell's meaning and value forms (doc/event.md) from
- * cdc_envelope_images().  Nothing here knows of Kafka or PostgreSQL.
+ * A message becomes one row of history, whose event is the message's value as
+ * it came.  pull asks cdc_envelope_read() what the message is.  apply asks
+ * again, and gets the images of each row from cdc_envelope_images(), in
+ * Maxwell's meaning and forms of values (doc/event.md).  Nothing here knows of
+ * Kafka or PostgreSQL.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,25 +22,25 @@
 
 typedef enum CdcMessageFormat
 {
-	CDC_FORMAT_AUTO = 0,		/* whichever of the next ones it is */
+	CDC_FORMAT_AUTO = 0,		/* the format is recognised, as one of the next ones */
 	CDC_FORMAT_MAXWELL,
 	CDC_FORMAT_DEBEZIUM,		/* with and without schema */
 	CDC_FORMAT_DEBEZIUM_FLAT,	/* after ExtractNewRecordState: the row alone */
 	CDC_FORMAT_GOLDENGATE,		/* json_row and json_op */
 	CDC_FORMAT_CANAL,
 	CDC_FORMAT_QUIX,			/* and other users of wal2json's names */
-	/* never recognised, only declared */
+	/* the following are never recognised; the user has to declare them */
 	CDC_FORMAT_JSON,			/* a document is a row, a null value deletes it */
 	CDC_FORMAT_RAW,				/* nothing is known of the bytes */
 	CDC_FORMAT_AVRO,			/* kept as bytes */
 	CDC_FORMAT_PROTOBUF			/* likewise */
 } CdcMessageFormat;
 
-/* By the name that a user writes: 'auto', 'debezium', ...; false: there is none. */
+/* Finds a format by the name that a user writes ('auto', 'debezium', ...); false: there is none. */
 extern bool cdc_format_by_name(const char *name, CdcMessageFormat *format);
 extern const char *cdc_format_name(CdcMessageFormat format);
 
-/* Whether its values are text that has to be parsed before cdc_envelope_read(). */
+/* Whether the format's values are text that has to be parsed before cdc_envelope_read(). */
 static inline bool
 cdc_format_is_json(CdcMessageFormat format)
 {
@@ -47,20 +48,20 @@ cdc_format_is_json(CdcMessageFormat format)
 }
 
 /*
- * Bytes of a key or value, before they are parsed.  Schema registries put a zero
- * byte and the schema's number (4 bytes, big-endian) in front.
+ * What the bytes of a key or value are, before they are parsed.  Schema registries put
+ * a zero byte and the schema's number (4 bytes, big-endian) in front of them.
  */
 typedef enum CdcPayload
 {
-	CDC_PAYLOAD_TEXT,			/* JSON, perhaps: parse it from skip on */
+	CDC_PAYLOAD_TEXT,			/* it may be JSON: parse it from skip on */
 	CDC_PAYLOAD_REGISTRY		/* binary by a schema of a registry: Avro, Protobuf */
 } CdcPayload;
 
-/* schema_id: 0 where none is told.  skip: bytes before the JSON text (0 or 5). */
+/* *schema_id is 0 when there is none; *skip counts the bytes before the JSON text (0 or 5). */
 extern CdcPayload cdc_payload_look(const uint8_t *bytes, size_t len, uint32_t *schema_id,
 								   size_t *skip);
 
-/* The error for a payload that is binary where format wants JSON; hint included. */
+/* Fills the error for a payload that is binary although the format wants JSON, with a hint. */
 extern CdcStatus cdc_payload_refuse(CdcMessageFormat format, uint32_t schema_id, CdcError *err);
 
 typedef struct CdcMessage
@@ -68,41 +69,40 @@ typedef struct CdcMessage
 	CdcString	topic;			/* "" = unknown */
 	const CdcDoc *key;			/* NULL: the message has none */
 	const CdcDoc *value;		/* NULL: null, a tombstone */
-	/* names of the table's key columns where they are known: a key that is no object
-	 * fills the only one, and Maxwell's keys have them in lower case */
+	/* names of the table's key columns, if they are known: a key that is not an object is
+	 * the value of the only one, and Maxwell's keys have the names in lower case */
 	const CdcString *key_columns;
 	int			nkey_columns;
 } CdcMessage;
 
-/*
- * Strings point into the message or the arena.
- */
+/* What a message says.  Its strings point into the message or into the arena. */
 typedef struct CdcEnvelope
 {
 	CdcMessageFormat	format;			/* never CDC_FORMAT_AUTO */
-	CdcOp		op;				/* 'm' also for what concerns no row: heartbeats, begin
-								 * and end of transactions, tombstones behind a delete */
+	CdcOp		op;				/* 'm' also for messages that concern no row: heartbeats,
+								 * begin and end of transactions, tombstones after a delete */
 	const char *database;		/* NUL-terminated; "" where there is none */
 	const char *table;			/* likewise */
 	const char *source_table;	/* "database.table", or the table alone; NULL: none */
 	CdcString	type;			/* the operation by the envelope's own name, or "" */
 	int64_t		source_us;		/* when the source changed the row, microseconds since
-								 * 1970; 0 = not told */
+								 * 1970; 0 = unknown */
 	CdcString	gtid;			/* or "" */
 	CdcString	position;		/* in the source's log, or "" */
-	uint64_t	xid;			/* 0 = not told */
-	int64_t		xoffset;		/* row's number in its transaction, from 0; -1 = not told */
-	int			commit;			/* last one of its transaction: 1 yes, 0 no, -1 not told */
+	uint64_t	xid;			/* 0 = unknown */
+	int64_t		xoffset;		/* row's number in its transaction, from 0; -1 = unknown */
+	int			commit;			/* whether it is the last one of its transaction: 1 yes,
+								 * 0 no, -1 unknown */
 	CdcString	sql;			/* of a schema change, or "" */
-	bool		makes_table;	/* ... that made the table, which was not there before */
+	bool		makes_table;	/* the schema change created the table */
 	int			nrows;			/* row images in the message; 0 unless op is c, u, d or r.
 								 * More than one (Canal): all of the same table and op,
 								 * in order; they stay one event */
-	int			nkey;			/* 0: the message does not tell the key */
+	int			nkey;			/* 0: the message does not name the key's columns */
 	const CdcString *key;		/* names of the key's columns */
 	const CdcDoc *key_values;	/* their values, where the message has a key; or NULL */
-	bool		keep_key;		/* the event is not understood without the message's key:
-								 * store it beside the event */
+	bool		keep_key;		/* nobody understands the event without the message's key,
+								 * which has to be stored beside it */
 	/* of the formats; CDC_DOC_NULL: none */
 	CdcDoc		body;			/* the value without schema block */
 	CdcDoc		key_body;		/* the key likewise */
@@ -113,7 +113,7 @@ typedef struct CdcEnvelope
 	void	   *cache;			/* Canal: parsed types */
 } CdcEnvelope;
 
-/* Whether an update tells the row's former values: what finds a row without key. */
+/* Whether an update has the row's former values, by which a row without key can be found. */
 static inline bool
 cdc_envelope_has_before(const CdcEnvelope *env)
 {
@@ -121,16 +121,16 @@ cdc_envelope_has_before(const CdcEnvelope *env)
 }
 
 /*
- * Reads an envelope.  CDC_ERR_VALUE: the message is not in that format (what was
- * seen is in the detail; the caller adds topic, partition and offset).
- * Memory comes from the arena.
+ * Reads an envelope into *env; memory comes from the arena.  CDC_ERR_VALUE: the message
+ * is not in that format.  The error's detail says what was seen; the caller adds topic,
+ * partition and offset.
  */
 extern CdcStatus cdc_envelope_read(CdcArena *arena, CdcMessageFormat format, const CdcMessage *message,
 								   CdcEnvelope *env, CdcError *err);
 
 /* ---- rows ---- */
 
-/* What the receiver of a column expects, where the message does not tell. */
+/* What the receiver of a column expects, for messages that do not have the column's type. */
 typedef enum CdcHintKind
 {
 	CDC_HINT_NONE = 0,
@@ -157,7 +157,7 @@ typedef struct CdcColumnHint
 	int			scale;			/* CDC_HINT_DECIMAL: -1 = any */
 	int			fsp;			/* times: fractional digits, -1 = any */
 	int			precision;		/* CDC_HINT_DECIMAL: 0 = any */
-	bool		duration;		/* CDC_HINT_TIME: surely no time of a day */
+	bool		duration;		/* CDC_HINT_TIME: it cannot be a time of day */
 } CdcColumnHint;
 
 /* What the receiver knows of the columns. */
@@ -186,9 +186,9 @@ extern CdcStatus cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row,
 
 /*
  * Whether the "data" and "old" of Maxwell's message are what cdc_envelope_images()
- * would write, so that they can be read in place.  They are not where Maxwell leaves
- * out what is null (output_nulls=false): a column that is in "old" alone has become
- * null.  Nor where a bootstrap has split an empty set.  old may be CDC_DOC_NULL.
+ * would write, so that they can be read in place.  They are not when Maxwell leaves
+ * nulls out (output_nulls=false), because a column that is only in "old" has become
+ * null; nor when a bootstrap has split an empty set.  old may be CDC_DOC_NULL.
  */
 extern bool cdc_maxwell_in_place(CdcOp op, const CdcDoc *data, const CdcDoc *old);
 
@@ -199,15 +199,16 @@ typedef struct CdcEnvelopeColumn
 	const char *name;			/* NUL-terminated */
 	const char *column_type;	/* of MySQL ("int(10) unsigned"), also where the source is
 								 * another one; and "number" (of any digits), "boolean" */
-	bool		told;			/* by the envelope; else made out from the value */
+	bool		told;			/* the type is the envelope's; else it was made out from the
+								 * value */
 	bool		nullable;
 	int			pk;				/* place in the key, from 0; -1: not in it */
 } CdcEnvelopeColumn;
 
 /*
- * The columns of the table that the message's row, or its schema change, is of: as
- * the envelope tells their types, else as the row's values are.  *n is 0 when the
- * message has neither.
+ * Returns the columns of the table that the message's row, or its schema change,
+ * belongs to.  Their types are the envelope's or, if it has none, made out from the
+ * row's values.  *n is 0 when the message has neither; memory comes from the arena.
  */
 extern CdcStatus cdc_envelope_columns(CdcArena *arena, CdcEnvelope *env,
 									  CdcEnvelopeColumn **columns, int *n, CdcError *err);

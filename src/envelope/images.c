@@ -2,7 +2,7 @@
  *
  * images.c
  *	  The images of a row, column by column, in Maxwell's meaning: data is the row
- *	  after the change or before a delete, old has what was there before in columns
+ *	  after the change or before a delete, old has the former values of the columns
  *	  that changed.
  *
  *-------------------------------------------------------------------------
@@ -41,7 +41,7 @@ write_cell(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *f
 	return st;
 }
 
-/* Columns of the key that the image lacks: from the other image, or the message's key. */
+/* Writes columns of the key that the image lacks, from the other image or the message's key. */
 static CdcStatus
 write_missing_key(const Writer *w, const CdcImage *image, const CdcImage *other, CdcSink *sink)
 {
@@ -76,7 +76,7 @@ write_missing_key(const Writer *w, const CdcImage *image, const CdcImage *other,
 	return st;
 }
 
-/* Maxwell's columns that are in "old" alone, see cdc_maxwell_in_place(). */
+/* Writes null for Maxwell's columns that are only in "old", see cdc_maxwell_in_place(). */
 static CdcStatus
 write_new_nulls(const Writer *w, const CdcImage *image, const CdcImage *before, CdcSink *sink)
 {
@@ -119,7 +119,7 @@ write_data(const Writer *w, const CdcImage *image, const CdcImage *other, CdcSin
 	return st == CDC_OK ? sink->ops->end_object(sink) : st;
 }
 
-/* What the row before has otherwise than the row after. */
+/* Writes the columns whose value before the change differs from that after it. */
 static CdcStatus
 write_old(const Writer *w, const CdcImage *after, const CdcImage *before, CdcSink *sink)
 {

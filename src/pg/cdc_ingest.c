@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * cdc_ingest.c
- *	  The loadable module: its magic, its start and its settings.
+ *	  The loadable module: its magic, its start.
  *
  *-------------------------------------------------------------------------
  */

@@ -41,9 +41,10 @@ typedef struct CdcKafkaOptions
 {
 	const CdcKafkaProperty *properties;
 	int			nproperties;	/* a later one overrides an earlier one */
-	int			memory_limit;	/* bytes of messages held, roughly; 0 = 64 MB */
-	int			connect_timeout_ms; /* until a first broker answers; 0 = 10 s */
-	int			request_timeout_ms; /* until a request is answered or a partition goes on; 0 = 60 s */
+	int			memory_limit;	/* rough limit of the messages held, in bytes; 0 = 64 MB */
+	int			connect_timeout_ms; /* until the first broker answers; 0 = 10 s */
+	int			request_timeout_ms; /* until a request is answered, or a partition brings
+									 * something; 0 = 60 s */
 } CdcKafkaOptions;
 
 /*
@@ -51,33 +52,33 @@ typedef struct CdcKafkaOptions
  */
 
 /*
- * Makes a client; its threads start to connect by themselves.  Errors are those
- * of the properties (CDC_ERR_VALUE, the property's name in the message, no
- * value) and CDC_ERR_NOMEM.
+ * Makes a client; its threads start to connect by themselves.  It fails for a property
+ * that librdkafka refuses (CDC_ERR_VALUE; the message has the property's name, but not
+ * its value) and with CDC_ERR_NOMEM.
  */
 extern CdcStatus cdc_kafka_create(CdcKafkaRole role, const CdcKafkaOptions *options,
 								  CdcKafka **kafka, CdcError *err);
 
 /*
- * NULL is allowed.  Returns at once: a thread takes librdkafka's handle down,
- * which may have to wait for name resolution.  Messages that were not delivered
- * are dropped.
+ * Frees a client; NULL is allowed.  It returns at once, because a thread destroys
+ * librdkafka's handle, which may have to wait for name resolution.  Messages that were
+ * not delivered are dropped.
  */
 extern void cdc_kafka_destroy(CdcKafka *kafka);
 
 /*
- * At the end of the process, with all clients destroyed: waits for the threads
- * that take them down.  Returns how many are left.
+ * Waits for the threads that destroy clients, at the end of the process, after all
+ * clients were given to cdc_kafka_destroy().  Returns how many threads are left.
  */
 extern int	cdc_kafka_wait_exit(int timeout_ms);
 
-/* Readable when any poll function may have something to tell. */
+/* A descriptor that is readable when any poll function may have news. */
 extern int	cdc_kafka_fd(const CdcKafka *kafka);
 
-/* False after a fatal error, and when a request was given up: destroy it then. */
+/* False after a fatal error and after a request was given up; the client must be destroyed then. */
 extern bool cdc_kafka_usable(const CdcKafka *kafka);
 
-/* librdkafka's version, as "2.0.2"; what it was built with. */
+/* librdkafka's version ("2.0.2") and what it was built with. */
 extern const char *cdc_kafka_library_version(void);
 
 /*
@@ -87,26 +88,27 @@ extern const char *cdc_kafka_library_version(void);
 typedef enum CdcKafkaPropertyUse
 {
 	CDC_KAFKA_UNKNOWN,			/* librdkafka has no such property */
-	CDC_KAFKA_CONNECTION,		/* where to and how: of a server only */
-	CDC_KAFKA_FILE,				/* names a file of the database server: of a server only */
-	CDC_KAFKA_CREDENTIAL,		/* of a user mapping only, may be shown */
-	CDC_KAFKA_SECRET,			/* of a user mapping only, never shown */
-	CDC_KAFKA_TUNING,			/* of a server, a foreign table or a subscription */
-	CDC_KAFKA_CONTROLLED,		/* set by us */
+	CDC_KAFKA_CONNECTION,		/* says where and how to connect; only for a server */
+	CDC_KAFKA_FILE,				/* names a file of the database server; only for a server */
+	CDC_KAFKA_CREDENTIAL,		/* only for a user mapping, may be shown */
+	CDC_KAFKA_SECRET,			/* only for a user mapping, never shown */
+	CDC_KAFKA_TUNING,			/* for a server, a foreign table or a subscription */
+	CDC_KAFKA_CONTROLLED,		/* we set it ourselves */
 	CDC_KAFKA_REFUSED			/* would load or run code, or write to the server's log */
 } CdcKafkaPropertyUse;
 
-/* name with dots; *reason: why it is refused, for people (NULL for others). */
+/* name is written with dots.  *reason says to people why a property is refused, else it is NULL. */
 extern CdcKafkaPropertyUse cdc_kafka_property_use(const char *name, const char **reason);
 
-/* Whether librdkafka takes the value; a secret one is not repeated in the error. */
+/* Checks that librdkafka takes the value; the error does not repeat a secret one. */
 extern CdcStatus cdc_kafka_property_check(const char *name, const char *value, CdcError *err);
 
 /*
- * Requests: post one, wait for the descriptor, poll until it is not CDC_MORE.
- * A request posted while another runs is a bug (CDC_ERR_INTERNAL from poll).
- * Failures that pass (a broker restarts, a leader changes) are tried again
- * until the time is over; the error then says what the brokers said last.
+ * Requests.  The caller posts one, waits for the descriptor, and polls until the
+ * result is not CDC_MORE.  Posting a request while another one runs is a bug
+ * (CDC_ERR_INTERNAL from poll).  A request that fails for a passing reason (a broker
+ * restarts, a leader changes) is tried again until its time is over; the error then
+ * has what the brokers said last.
  */
 
 typedef struct CdcKafkaPartition
@@ -149,34 +151,35 @@ typedef struct CdcKafkaBounds
 	const char *topic;
 	int32_t		partition;
 	int64_t		low;			/* offset of the first message that is still there */
-	int64_t		high;			/* after the last one that may be read (isolation.level) */
-	int64_t		offset;			/* of a time: the first message at or after it, or high;
-								 * of a group: the committed one, -1 = none */
+	int64_t		high;			/* offset after the last message that may be read
+								 * (isolation.level) */
+	int64_t		offset;			/* asked for a time: the first message at or after it, or
+								 * high; asked for a group: the committed one, -1 = none */
 } CdcKafkaBounds;
 
 typedef enum CdcKafkaTransaction
 {
-	CDC_KAFKA_TRANSACTION_INIT, /* once a producer; fences older ones of the same id */
+	CDC_KAFKA_TRANSACTION_INIT, /* once per producer; fences older producers of the same id */
 	CDC_KAFKA_TRANSACTION_BEGIN,
 	CDC_KAFKA_TRANSACTION_COMMIT,
 	CDC_KAFKA_TRANSACTION_ABORT
 } CdcKafkaTransaction;
 
-/* topic NULL: all of the cluster, internal ones too.  A missing topic is not created. */
+/* Asks for one topic, or for all of the cluster (topic NULL), internal ones too.  Creates none. */
 extern void cdc_kafka_request_metadata(CdcKafka *kafka, const char *topic);
 
-/* The arrays are copied; all partitions in one round trip a broker. */
+/* These copy the array and ask each broker in one round trip for all of its partitions. */
 extern void cdc_kafka_request_watermarks(CdcKafka *kafka, const CdcKafkaBounds *bounds, int n);
 extern void cdc_kafka_request_offsets_at(CdcKafka *kafka, const CdcKafkaBounds *bounds, int n,
 										 int64_t ts_ms);
 
-/* Of the client's group.id: what is committed, and to commit bounds[].offset. */
+/* Ask what the client's group.id has committed, and commit bounds[].offset for it. */
 extern void cdc_kafka_request_committed(CdcKafka *kafka, const CdcKafkaBounds *bounds, int n);
 extern void cdc_kafka_request_commit(CdcKafka *kafka, const CdcKafkaBounds *bounds, int n);
 
 extern void cdc_kafka_request_transaction(CdcKafka *kafka, CdcKafkaTransaction what);
 
-/* CDC_MORE, CDC_OK or the request's error. */
+/* Returns CDC_MORE while the request runs, then CDC_OK or its error. */
 extern CdcStatus cdc_kafka_request_poll(CdcKafka *kafka, CdcError *err);
 
 /* Answers of the last request, valid until the next one. */
@@ -197,8 +200,8 @@ typedef struct CdcKafkaHeader
 typedef enum CdcKafkaTimestamp
 {
 	CDC_KAFKA_TS_NONE,
-	CDC_KAFKA_TS_CREATE,		/* the producer's */
-	CDC_KAFKA_TS_APPEND			/* the broker's */
+	CDC_KAFKA_TS_CREATE,		/* the producer's time */
+	CDC_KAFKA_TS_APPEND			/* the broker's time */
 } CdcKafkaTimestamp;
 
 typedef struct CdcKafkaMessage
@@ -207,36 +210,36 @@ typedef struct CdcKafkaMessage
 	int32_t		partition;
 	int			tag;			/* as given with the assignment */
 	int64_t		offset;
-	int64_t		ts_ms;			/* since 1970; -1 = none */
+	int64_t		ts_ms;			/* milliseconds since 1970; -1 = none */
 	CdcKafkaTimestamp ts_type;
 	const char *key;			/* NULL: none */
 	size_t		key_len;
 	const char *value;			/* NULL: a tombstone */
 	size_t		value_len;
-	int			nheaders;		/* 0 where headers are not wanted */
+	int			nheaders;		/* 0 when the reader was opened without headers */
 	const CdcKafkaHeader *headers;
 } CdcKafkaMessage;
 
 typedef struct CdcKafkaStats
 {
 	uint64_t	messages;
-	uint64_t	bytes;			/* keys and values */
-	uint64_t	polls;			/* of librdkafka's queue */
+	uint64_t	bytes;			/* of keys and values */
+	uint64_t	polls;			/* how often librdkafka's queue was polled */
 } CdcKafkaStats;
 
 /*
- * Makes the client's reader; the former one is closed.  headers: whether they
- * are wanted.  NULL when out of memory.
+ * Makes the client's reader and closes the former one.  headers says whether messages
+ * come with their headers.  NULL when out of memory.
  */
 extern CdcKafkaReader *cdc_kafka_reader_open(CdcKafka *kafka, bool headers);
 extern void cdc_kafka_reader_close(CdcKafkaReader *reader); /* NULL is allowed */
 extern CdcKafkaReader *cdc_kafka_reader(const CdcKafka *kafka); /* or NULL */
 
 /*
- * Reads a partition from an offset on, before or during reading.  An offset
- * that the partition does not have is an error at poll (CDC_ERR_PURGED), never
- * another place.  A partition can be unassigned and assigned anew; no message
- * of the former assignment is seen then.
+ * Adds a partition to what the reader reads, from an offset on; also during reading.
+ * An offset that the partition does not have is an error at poll (CDC_ERR_PURGED); the
+ * reader never takes another place instead.  A partition can be unassigned and assigned
+ * anew; no message of the former assignment comes then.
  */
 extern CdcStatus cdc_kafka_reader_assign(CdcKafkaReader *reader, const char *topic,
 										 int32_t partition, int64_t offset, int tag,
@@ -244,14 +247,15 @@ extern CdcStatus cdc_kafka_reader_assign(CdcKafkaReader *reader, const char *top
 extern void cdc_kafka_reader_unassign(CdcKafkaReader *reader, const char *topic, int32_t partition);
 
 /*
- * CDC_OK: a message, valid until the next call.
- * CDC_MORE: nothing now, wait for the descriptor.
- * CDC_END: a partition's present end; topic, partition, tag and offset (where
- *   its next message will be) are set: everything below was delivered or is
- *   not there (compacted, control records, aborted).  Told once each time.
- * An error: with topic, partition and offset in it.  CDC_ERR_CONNECT when a
- *   partition that is not at its end has brought nothing for request_timeout
- *   of waiting.
+ * Fetches the next message.
+ * CDC_OK: *msg is a message, valid until the next call.
+ * CDC_MORE: there is nothing now; wait for the descriptor.
+ * CDC_END: a partition has reached its present end.  topic, partition, tag and offset
+ *   (where its next message will be) are set; everything below was delivered or is
+ *   not there (compacted, control records, aborted).  Each end is reported once.
+ * An error has topic, partition and offset in it.  It is CDC_ERR_CONNECT when a
+ *   partition that is not at its end has brought nothing for request_timeout_ms of
+ *   waiting.
  */
 extern CdcStatus cdc_kafka_reader_poll(CdcKafkaReader *reader, CdcKafkaMessage *msg, CdcError *err);
 extern const CdcKafkaStats *cdc_kafka_reader_stats(const CdcKafkaReader *reader);
@@ -263,8 +267,8 @@ extern const CdcKafkaStats *cdc_kafka_reader_stats(const CdcKafkaReader *reader)
 typedef struct CdcOutMessage
 {
 	const char *topic;
-	int32_t		partition;		/* -1: by the key */
-	int64_t		ts_ms;			/* milliseconds since 1970; -1: when it is sent */
+	int32_t		partition;		/* -1: librdkafka chooses by the key */
+	int64_t		ts_ms;			/* milliseconds since 1970; -1: the time of sending */
 	const char *key;			/* NULL: none */
 	size_t		key_len;
 	const char *value;			/* NULL: a tombstone */
@@ -274,26 +278,26 @@ typedef struct CdcOutMessage
 } CdcOutMessage;
 
 /*
- * Takes a message (copied) for the producer's queue; some wait for others to
- * come, until cdc_kafka_flush_poll().  CDC_MORE: the queue is full, wait for the
- * descriptor and try again.  An error: this message, or one that waited, cannot be
- * sent (size, no such partition); which one is in failed_tag.
- * tag: the caller's number for it.
+ * Copies a message into the producer's queue, where it may wait for more messages to
+ * come until cdc_kafka_flush_poll().  tag is the caller's number for it.  CDC_MORE: the
+ * queue is full; wait for the descriptor and try again.  An error says that this message,
+ * or one that waited, cannot be sent (size, no such partition); failed_tag has which one.
  */
 extern CdcStatus cdc_kafka_produce(CdcKafka *kafka, const CdcOutMessage *message, uint64_t tag,
 								   CdcError *err);
 
 /*
- * CDC_OK: every message so far was delivered.  CDC_MORE: some are under way.
- * An error: the first that failed, with topic, partition and what the broker
- * said; told once all others are done, or at once where no more can succeed.
+ * Sends what waits and looks how far delivery is.  CDC_OK: every message so far was
+ * delivered.  CDC_MORE: some are under way.  An error is that of the first message that
+ * failed, with topic, partition and what the broker said; it comes when all others are
+ * done, or at once when no more can succeed.
  */
 extern CdcStatus cdc_kafka_flush_poll(CdcKafka *kafka, CdcError *err);
 
 /*
- * Takes note of what was delivered, for who waits until less is under way; what
- * waits for its batch to fill goes on waiting.  CDC_OK, or an error where no
- * more can succeed.
+ * Takes note of what was delivered, for callers that wait until less is under way.
+ * Messages that wait for their batch to fill go on waiting.  CDC_OK, or an error when
+ * no more can succeed.
  */
 extern CdcStatus cdc_kafka_producer_poll(CdcKafka *kafka, CdcError *err);
 
@@ -304,9 +308,9 @@ typedef struct CdcKafkaDelivery
 	uint64_t	bytes;			/* of keys and values that were produced */
 	_Atomic uint64_t delivered;
 	_Atomic uint64_t failed;
-	_Atomic uint64_t reported_bytes;	/* of those whose fate is known */
-	uint64_t	failed_tag;		/* of the one that the error is about */
-	uint64_t	failed_bytes;	/* its size */
+	_Atomic uint64_t reported_bytes;	/* of messages that were delivered or failed */
+	uint64_t	failed_tag;		/* tag of the message that the error is about */
+	uint64_t	failed_bytes;	/* size of that message */
 } CdcKafkaDelivery;
 
 extern const CdcKafkaDelivery *cdc_kafka_delivery(const CdcKafka *kafka);

@@ -39,9 +39,10 @@ CREATE TABLE cdc_catalog.subscription_identity (
 );
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_identity', 'WHERE false');
 
--- Whether that place is this database.
-CREATE FUNCTION cdc_catalog.is_here(system_identifier text, "database" oid) RETURNS boolean
-LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'cdc_is_here';
+-- This place: 'system_identifier/database'.  It is the same as long as the database is;
+-- Greenplum's segments have others, so that it is for the planner to call it.
+CREATE FUNCTION cdc_catalog.here() RETURNS text
+LANGUAGE C IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'cdc_here';
 
 -- Where pull stands.  Written by pull only, with the events.
 CREATE TABLE cdc_catalog.subscription_position (

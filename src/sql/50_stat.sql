@@ -32,7 +32,8 @@ SELECT s.name AS subscription,
        s.owner,
        s.server,
        s.enabled,
-       CASE WHEN NOT coalesce(cdc_catalog.is_here(i.system_identifier, i."database"), false) THEN 'cloned'
+       CASE WHEN i.subscription IS NULL
+                 OR i.system_identifier || '/' || i."database" <> cdc_catalog.here() THEN 'cloned'
             WHEN NOT s.enabled THEN 'disabled'
             WHEN f.failures > 0 THEN 'error'
             WHEN v.pid IS NULL AND (w.pull_pid IS NULL OR w.apply_pid IS NULL) THEN 'stopped'

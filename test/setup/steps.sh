@@ -59,11 +59,12 @@ prepare() {
 
 # chosen STEP FILTER: its names that contain FILTER; or the one that is FILTER.
 chosen() {
-	local name names=()
+	local name all names=()
+	all=$("names_$1")
 	while read -r name; do
 		[ "$name" != "$2" ] || { say "$name"; return 0; }
 		case $name in *"$2"*) names+=("$name") ;; esac
-	done < <("names_$1")
+	done <<<"$all"
 	[ ${#names[@]} -gt 0 ] || { warn "no $1 test has \"$2\" in its name, see test/run --list"; return 1; }
 	printf '%s\n' "${names[@]}"
 }

@@ -63,7 +63,7 @@ replaces_entry(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 	cdc_event_images(apply, source, event, 0, &data, &old);
 	apply->work.at.data = data;
 	result = cdc_source_row_find_key(row, data) &&
-		cdc_reduce_find_row(run, cdc_key_hash(run->target, row->values, row->nulls),
+		cdc_reduce_find_entry(run, cdc_key_hash(run->target, row->values, row->nulls),
 							row->values, row->nulls) != NULL;
 	apply->work.at.data = NULL;
 	return result;

@@ -23,7 +23,7 @@ former_row(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *on
 		   Datum *values, bool *nulls)
 {
 	CdcTarget  *target = run->target;
-	CdcEntry   *entry = cdc_reduce_find_row(run, cdc_key_hash(target, okey, onulls), okey,
+	CdcEntry   *entry = cdc_reduce_find_entry(run, cdc_key_hash(target, okey, onulls), okey,
 											onulls);
 	bool	   *attrs;
 

@@ -99,6 +99,12 @@ extern int	no_such_variable
 /* Event triggers see what a command dropped and altered; Greenplum 6 has none. */
 #define CDC_HAVE_EVENT_TRIGGERS			(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
 
+/* Rows are distributed over segments, by a key or at random. */
+#define CDC_HAVE_DISTRIBUTION			CDC_GREENPLUM
+
+/* A plan can follow an index in its order: rows come from one place. */
+#define CDC_HAVE_ORDERED_INDEX_SCAN		(!CDC_GREENPLUM)
+
 /* Permissions left the range table for a list of their own in 16. */
 #define CDC_HAVE_RTE_PERMISSION_INFO	(PG_VERSION_NUM >= 160000)
 

@@ -28,6 +28,8 @@ cdc_snapshot_let_go(void)
 		GetCurrentTransactionNestLevel() != 1)
 		return false;
 	pushed = NULL;
+	/* the one that catalogs are read with counts as well; the next look takes a new one */
+	InvalidateCatalogSnapshot();
 	PopActiveSnapshot();
 	return true;
 }

@@ -56,14 +56,13 @@ cdc_identity_is_here(const char *system, Oid database)
 	return database == MyDatabaseId && strcmp(system, system_identifier()) == 0;
 }
 
-PG_FUNCTION_INFO_V1(cdc_is_here);
+PG_FUNCTION_INFO_V1(cdc_here);
 
-/* cdc_catalog.is_here(system_identifier text, "database" oid) returns boolean */
+/* cdc_catalog.here() returns text */
 Datum
-cdc_is_here(PG_FUNCTION_ARGS)
+cdc_here(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(cdc_identity_is_here(text_to_cstring(PG_GETARG_TEXT_PP(0)),
-										PG_GETARG_OID(1)));
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s/%u", system_identifier(), MyDatabaseId)));
 }
 
 /* ------------------------------------------------------------------------

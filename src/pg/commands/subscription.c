@@ -237,9 +237,9 @@ make_history(NewSubscription *new)
 							 "commit boolean NOT NULL, "
 							 "key jsonb, "
 							 "PRIMARY KEY (seq%s))%s",
-							 name, CDC_GREENPLUM ? "" : ", ingested_at",
+							 name, CDC_HAVE_DISTRIBUTION ? "" : ", ingested_at",
 							 partitioned ? " PARTITION BY RANGE (ingested_at)" :
-							 CDC_GREENPLUM ? " DISTRIBUTED BY (seq)" : ""));
+							 CDC_HAVE_DISTRIBUTION ? " DISTRIBUTED BY (seq)" : ""));
 	CommandCounterIncrement();
 	new->sub.history = get_relname_relid(new->history_name, nsp);
 }

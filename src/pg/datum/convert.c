@@ -429,7 +429,7 @@ choose(CdcConverter *conv)
 
 void
 cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmod,
-				   CdcSourceKind source, CdcZeroDate zero_date)
+				   CdcContentKind source, CdcZeroDate zero_date)
 {
 	Oid			input;
 	Oid			element;

@@ -19,6 +19,6 @@
 
 /* cxt: where the converter's own parts live. */
 extern void cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmod,
-							   CdcSourceKind source, CdcZeroDate zero_date);
+							   CdcContentKind source, CdcZeroDate zero_date);
 
 #endif							/* CDC_PG_DATUM_CONVERT_H */

@@ -29,7 +29,7 @@ typedef enum CdcNulInText
 } CdcNulInText;
 
 /* What is known of the source's column beyond the event. */
-typedef enum CdcSourceKind
+typedef enum CdcContentKind
 {
 	CDC_SOURCE_UNKNOWN,			/* nothing: the target's type tells */
 	CDC_SOURCE_TEXT,			/* characters */
@@ -37,7 +37,7 @@ typedef enum CdcSourceKind
 	CDC_SOURCE_JSON,
 	CDC_SOURCE_GEOMETRY,		/* WKT in the event */
 	CDC_SOURCE_OTHER
-} CdcSourceKind;
+} CdcContentKind;
 
 typedef struct CdcConverter CdcConverter;
 
@@ -50,7 +50,7 @@ struct CdcConverter
 	Oid			typid;
 	int32		typmod;
 	Oid			basetype;		/* below domains */
-	CdcSourceKind source;
+	CdcContentKind source;
 	CdcZeroDate zero_date;
 	int			limit;			/* characters, bits, fraction digits or scale; -1: none */
 	FmgrInfo	input;			/* of the type, where text is needed */

@@ -153,7 +153,7 @@ set_follow_index(void)
 {
 	int			level = NewGUCNestLevel();
 
-#if !CDC_GREENPLUM
+#if CDC_HAVE_ORDERED_INDEX_SCAN
 	static const char *const settings[] = {
 		"enable_seqscan", "enable_bitmapscan", "enable_sort", "jit"
 	};

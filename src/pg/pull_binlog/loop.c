@@ -6,8 +6,8 @@
  *
  * Events of a source transaction are buffered until its commit is seen, then
  * decoded and appended.  A call may end in the middle of a group that is still
- * arriving: the row then says its start, the stream that stays open has what
- * arrived of it.
+ * arriving: the position row then names the group's start, and the stream, which
+ * stays open, has what arrived of it.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +30,7 @@
 
 /* Row changes that came as SQL text cannot be followed: a WARNING says so once a call. */
 static void
-check_statements(CdcBinlogCall *call)
+report_statements(CdcBinlogCall *call)
 {
 	CdcBinlogStream *stream = call->stream;
 	const char *sql = NULL;
@@ -56,7 +56,7 @@ check_statements(CdcBinlogCall *call)
 
 /* Unknown events that may be ignored are counted, and logged once for each type. */
 static void
-check_unknown(CdcBinlogCall *call)
+count_unknown(CdcBinlogCall *call)
 {
 	CdcBinlogStream *stream = call->stream;
 	uint8		type;
@@ -169,8 +169,8 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 	}
 	if (item.keep)
 		cdc_group_buffer_append(stream->group, item.event, item.event_len);
-	check_statements(call);
-	check_unknown(call);
+	report_statements(call);
+	count_unknown(call);
 	switch (item.kind)
 	{
 		case CDC_ITEM_COMMIT:

@@ -75,7 +75,7 @@ control_session(void *stream)
 static char *
 connection_definition(const CdcSubscription *sub)
 {
-	return cdc_source_definition(sub->server, sub->owner_oid);
+	return cdc_source_identity(sub->server, sub->owner_oid);
 }
 
 /*

@@ -19,7 +19,6 @@
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/schema/schema.h"
-#include "pg/schema/schema_internal.h"
 #include "pg/target/registry.h"
 #include "pg/target/cache.h"
 

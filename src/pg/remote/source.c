@@ -28,12 +28,6 @@
 /* Read-ahead of a dump or a SELECT: what a backend may hold beside its own. */
 #define READ_AHEAD_BYTES	(4 * 1024 * 1024)
 
-/*
- * A question that the server works on may take so many times the period in which it has
- * to be heard of: a transaction of ours waits for the answer.
- */
-#define BUSY_PERIODS		10
-
 /* Pipe (two), socket, its duplicate. */
 #define SOURCE_FDS			4
 
@@ -131,7 +125,7 @@ new_source(const char *server_name, const CdcMysqlOptions *options)
 }
 
 char *
-cdc_source_definition(const char *server_name, Oid user)
+cdc_source_identity(const char *server_name, Oid user)
 {
 	ForeignServer *server = GetForeignServerByName(server_name, false);
 	UserMapping *mapping = check_access(server, user);
@@ -332,7 +326,6 @@ cdc_source_try_query(CdcSource *source, const char *asked, const char *sql, CdcR
 {
 	CdcRows    *answer = NULL;
 	CdcStatus	st;
-	int			busy = 0;
 
 	*rows = NULL;
 	if (!cdc_source_usable(source))
@@ -344,12 +337,8 @@ cdc_source_try_query(CdcSource *source, const char *asked, const char *sql, CdcR
 	source->asking = true;
 	cdc_session_query(source->session, asked, sql);
 	while ((st = cdc_session_poll_query(source->session, &answer, err)) == CDC_MORE ||
-		   (busy < BUSY_PERIODS && cdc_source_is_busy(source)))
-	{
-		if (st != CDC_MORE)
-			busy++;
+		   cdc_source_is_busy(source))
 		(void) cdc_source_wait(source, -1);
-	}
 	source->asking = false;
 	if (st == CDC_ERR_CONNECT || st == CDC_ERR_CORRUPT || st == CDC_ERR_PROTOCOL ||
 		st == CDC_ERR_LIMIT || st == CDC_ERR_NOMEM)

@@ -40,7 +40,7 @@ extern const CdcMysqlServerInfo *cdc_source_info(CdcSource *source);
 extern const char *cdc_source_server(CdcSource *source);
 
 /*
- * The same, but a server that cannot be reached or refuses us is returned
+ * As cdc_source_open(), but a server that cannot be reached or refuses us is returned
  * (status in err, *source NULL); what is wrong on our side (no such server, no
  * user mapping) is still an ERROR.
  */
@@ -51,7 +51,7 @@ extern CdcStatus cdc_source_try_open(const char *server, Oid user, bool long_liv
  * What connections are made from (server and mapping, secrets too), palloc'ed:
  * as long as it is the same, open connections are good.
  */
-extern char *cdc_source_definition(const char *server, Oid user);
+extern char *cdc_source_identity(const char *server, Oid user);
 
 /*
  * Whether the connection can take a request: false after a failure, and when

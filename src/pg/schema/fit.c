@@ -3,9 +3,8 @@
  * fit.c
  *	  Definitions and table maps: which definition rows are read by.
  *
- * The newest definition is followed through DDL and so is the one of the
- * stream's position; still it is used for rows only if it agrees with the table
- * map in front of them.  If it does not: where the binlog gives the columns'
+ * The newest definition follows DDL up to the stream's position.  It is used for
+ * rows only if it agrees with the table map in front of them.  If it does not: where the binlog gives the columns'
  * names (full row metadata), one that agrees is put together by name from all
  * definitions known and the map itself; else it is read anew from the source.
  *

@@ -156,4 +156,16 @@ extern const CdcTable *cdc_schema_stored_fit(CdcSchema *schema, CdcFlavor flavor
  */
 extern CdcGeneratedLogged cdc_schema_generated_logged(CdcSource *source, const CdcTable *table);
 
+/* A table of a definition; it lives until cdc_schema_invalidate() was called twice. */
+extern CdcTable *cdc_schema_make_table(CdcSchema *schema, const char *database, const char *name,
+									   const CdcTableDef *def);
+
+/*
+ * Stores def as a new version, as_of (or NULL) with it, unless it equals the newest
+ * one.  only: older ones are of no interest and are removed.
+ */
+extern void cdc_schema_store(const char *subscription, const char *full_name,
+							 const CdcTableDef *def, const CdcSchemaPlace *place,
+							 const char *as_of, bool only);
+
 #endif							/* CDC_PG_SCHEMA_SCHEMA_H */

@@ -74,10 +74,6 @@ extern CdcSchemaEntry *cdc_schema_entry(CdcSchema *schema, const char *database,
 /* The newest definition, looked up where that was not done. */
 extern CdcSchemaEntry *cdc_schema_load(CdcSchema *schema, const char *database, const char *table);
 
-/* A table of a definition; it lives in `current`. */
-extern CdcTable *cdc_schema_make_table(CdcSchema *schema, const char *database, const char *name,
-									   const CdcTableDef *def);
-
 /*
  * Reads the source's present definition and makes it the newest one, valid
  * from place on.  false when there is no such table.
@@ -107,14 +103,6 @@ typedef struct CdcStoredDef
 
 /* The newest `limit` stored definitions, newest first; of CdcStoredDef *. */
 extern List *cdc_schema_read_stored(const char *subscription, const char *full_name, int limit);
-
-/*
- * Stores def as a new version, as_of (or NULL) with it, unless it equals the newest
- * one.  only: older ones are of no interest and are removed.
- */
-extern void cdc_schema_store(const char *subscription, const char *full_name,
-							 const CdcTableDef *def, const CdcSchemaPlace *place,
-							 const char *as_of, bool only);
 
 /* Names ("database.table") of the tables of a database that have definitions. */
 extern List *cdc_schema_stored_tables(const char *subscription, const char *database);

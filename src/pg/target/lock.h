@@ -9,7 +9,7 @@
 #define CDC_PG_TARGET_LOCK_H
 
 #include "pg/base/compat.h"
-#include "storage/lockdefs.h"
+#include "storage/lock.h"
 
 /*
  * How long a lock is waited for that nobody gets along with: so long, and no longer,

@@ -30,13 +30,13 @@
  */
 
 /* What the source's definition says of the values of a column. */
-static CdcSourceKind
+static CdcContentKind
 source_kind(const CdcTableDef *def, const char *name)
 {
 	static const struct
 	{
 		const char *prefix;
-		CdcSourceKind kind;
+		CdcContentKind kind;
 	}			kinds[] = {
 		{"char", CDC_SOURCE_TEXT}, {"varchar", CDC_SOURCE_TEXT}, {"text", CDC_SOURCE_TEXT},
 		{"tinytext", CDC_SOURCE_TEXT}, {"mediumtext", CDC_SOURCE_TEXT},

@@ -277,7 +277,7 @@ create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcR
 		appendStringInfoChar(&sql, ')');
 	}
 	appendStringInfoChar(&sql, ')');
-#if CDC_GREENPLUM
+#if CDC_HAVE_DISTRIBUTION
 	if (key == NIL)
 		appendStringInfoString(&sql, " DISTRIBUTED RANDOMLY");
 #endif

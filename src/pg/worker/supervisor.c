@@ -46,7 +46,7 @@
 #define STOP_GRACE_MS		1000	/* for a worker that is not wanted any more */
 #define ORPHAN_LOOK_MS		5000L	/* workers that an earlier supervisor started */
 #define UNTAKEN_MS			60000	/* a reservation whose process never came */
-#define NO_PROCESS_MS		5000L
+#define NO_PROCESS_MS		5000L	/* until the next try where there was no room for a process */
 
 /* A subscription that wants its workers; one in a copied database does not. */
 typedef struct Wanted
@@ -96,7 +96,8 @@ read_wanted(void)
 		", i.\"owner\"::pg_catalog.int8"
 		" FROM cdc_catalog.subscription s JOIN cdc_catalog.subscription_identity i"
 		" ON i.subscription OPERATOR(pg_catalog.=) s.name"
-		" WHERE s.enabled AND cdc_catalog.is_here(i.system_identifier, i.\"database\") ORDER BY s.id",
+		" WHERE s.enabled AND i.system_identifier OPERATOR(pg_catalog.||) '/' OPERATOR(pg_catalog.||)"
+		" i.\"database\"::pg_catalog.text OPERATOR(pg_catalog.=) cdc_catalog.here() ORDER BY s.id",
 		0, {0}
 	};
 	CdcSpi		spi;
@@ -159,7 +160,7 @@ find_child(int32 subscription_id, CdcWorkerKind kind)
 
 /* Whether a worker that we have not started runs; gives up dead reservations. */
 static bool
-foreign_worker(const CdcSlotInfo *slots, int nslots, int32 subscription_id, CdcWorkerKind kind)
+started_elsewhere(const CdcSlotInfo *slots, int nslots, int32 subscription_id, CdcWorkerKind kind)
 {
 	int			i;
 
@@ -191,7 +192,10 @@ restart_delay(int failures)
 	return Min(delay, DELAY_MAX_MS);
 }
 
-/* The server is up and the worker is not: whatever ended it, it was no crash of both. */
+/*
+ * The worker has ended while the server stayed up, so its start is no longer counted
+ * as one that may have brought a crash.
+ */
 static void
 forget_start(const Child *c)
 {
@@ -369,15 +373,13 @@ start_child(Child *c, const Wanted *w)
  * no success: the server went down with it, perhaps because of it, or it still runs.
  */
 static void
-brake(Child *c, const Wanted *w, bool runs)
+brake(Child *c, const Wanted *w)
 {
 	int			crashes = w->unfinished[c->kind];
 	long		delay = restart_delay(crashes - 1);
 	MemoryContext caller = CurrentMemoryContext;
 	char	   *text;
 
-	if (runs)
-		return;
 	c->braked_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay);
 	if (crashes < 2)
 		return;					/* others' crashes happen */
@@ -416,8 +418,8 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 	c->seen = true;
 	c->unwanted_since = 0;
 	strlcpy(c->name, w->name, sizeof(c->name));
-	if (first && w->unfinished[kind] > 0)
-		brake(c, w, foreign_worker(slots, nslots, w->id, kind));
+	if (first && w->unfinished[kind] > 0 && !started_elsewhere(slots, nslots, w->id, kind))
+		brake(c, w);
 
 	if (c->handle != NULL && GetBackgroundWorkerPid(c->handle, &pid) == BGWH_STOPPED)
 		child_ended(c);
@@ -443,7 +445,7 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 		c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DELAY_MAX_MS);
 		return;
 	}
-	if (foreign_worker(slots, nslots, w->id, kind))
+	if (started_elsewhere(slots, nslots, w->id, kind))
 	{
 		c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ORPHAN_LOOK_MS);
 		return;

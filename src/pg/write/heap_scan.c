@@ -52,7 +52,7 @@ take_found(CdcHeap *heap, const CdcPresence *presence, Datum *values, bool *null
 		values[at] = heap->found->tts_values[at];
 		nulls[at] = heap->found->tts_isnull[at];
 	}
-	entry = cdc_reduce_find_row(heap->run, cdc_key_hash(target, values, nulls), values,
+	entry = cdc_reduce_find_entry(heap->run, cdc_key_hash(target, values, nulls), values,
 								nulls);
 	if (entry == NULL || entry->take == 0 || entry->presence != presence)
 		return false;

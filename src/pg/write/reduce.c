@@ -102,7 +102,7 @@ grow_buckets(CdcTargetRun *run)
 }
 
 CdcEntry *
-cdc_reduce_find_row(CdcTargetRun *run, uint32 hash, const Datum *values, const bool *nulls)
+cdc_reduce_find_entry(CdcTargetRun *run, uint32 hash, const Datum *values, const bool *nulls)
 {
 	uint32		at;
 
@@ -177,7 +177,7 @@ static CdcEntry *
 find_or_add(CdcTargetRun *run, const Datum *values, const bool *nulls, bool *found)
 {
 	uint32		hash = cdc_key_hash(run->target, values, nulls);
-	CdcEntry   *entry = cdc_reduce_find_row(run, hash, values, nulls);
+	CdcEntry   *entry = cdc_reduce_find_entry(run, hash, values, nulls);
 
 	*found = (entry != NULL);
 	return entry ? entry : add_entry(run, hash, values, nulls);
@@ -324,7 +324,7 @@ cdc_reduce_keyless(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
 				   const CdcPresence *presence)
 {
 	uint32		hash = cdc_key_hash(run->target, values, nulls);
-	CdcEntry   *entry = cdc_reduce_find_row(run, hash, values, nulls);
+	CdcEntry   *entry = cdc_reduce_find_entry(run, hash, values, nulls);
 
 	if (entry == NULL)
 	{

@@ -218,7 +218,7 @@ cdc_reduce_bucket(const CdcTargetRun *run, uint32 hash)
  * The entry for the key (keyless: the row) in values and nulls, by attribute; NULL
  * when there is none.
  */
-extern CdcEntry *cdc_reduce_find_row(CdcTargetRun *run, uint32 hash, const Datum *values,
+extern CdcEntry *cdc_reduce_find_entry(CdcTargetRun *run, uint32 hash, const Datum *values,
 									 const bool *nulls);
 
 /* The key is to be deleted. */
