@@ -66,7 +66,8 @@ cdc_subscription_tables_forget(Oid target)
 		" WHERE t.target_oid OPERATOR(pg_catalog.=) $1 AND NOT EXISTS"
 		" (SELECT 1 FROM cdc_catalog.subscription_identity i"
 		"   WHERE i.subscription OPERATOR(pg_catalog.=) t.subscription"
-		"     AND cdc_catalog.is_here(i.system_identifier, i.\"database\"))",
+		"     AND i.system_identifier OPERATOR(pg_catalog.||) '/' OPERATOR(pg_catalog.||)"
+		"         i.\"database\"::pg_catalog.text OPERATOR(pg_catalog.=) cdc_catalog.here())",
 		1, {OIDOID}
 	};
 	CdcSpi		spi;
