@@ -16,7 +16,9 @@
 #include "pg/target/lock.h"
 #include "pg/target/trigger.h"
 #include "pg/catalog/spi.h"
+#if CDC_HAVE_TABLE_AM
 #include "pg/write/heap_internal.h"
+#endif
 
 /* Whether the table has to be emptied row by row, past the triggers that a replica passes over. */
 static bool
