@@ -126,8 +126,16 @@ CREATE TABLE cdc_catalog.subscription_table (
     PRIMARY KEY (subscription, source_table)
 );
 
--- One source table fills a target, whoever registers another at the same time.
-CREATE UNIQUE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid);
+-- One source table fills a target, whoever registers another at the same time.  (On
+-- Greenplum, where unique indexes need the distribution key, it is only looked up.)
+DO $$
+BEGIN
+    IF pg_catalog.version() ~ 'Greenplum' THEN
+        CREATE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid);
+    ELSE
+        CREATE UNIQUE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid);
+    END IF;
+END $$;
 
 -- Counters of apply, written with the targets.
 CREATE TABLE cdc_catalog.table_counter (
