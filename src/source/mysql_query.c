@@ -138,6 +138,19 @@ usable(CdcMysql *conn, CdcError *err)
 	return CDC_OK;
 }
 
+/*
+ * Whether an answer that failed is over, as the server's own error ended it, in front
+ * of its rows or among them.  Else the rest of it is still to come.  Numbers from 2000
+ * and 5000 on are the client libraries'.
+ */
+static bool
+ended_with_error(const CdcMysql *conn)
+{
+	unsigned	number = mysql_errno(conn->mysql);
+
+	return number != 0 && number / 1000 != 2 && number / 1000 != 5;
+}
+
 static bool
 ends_with_ok(const CdcMysql *conn)
 {
@@ -351,7 +364,7 @@ cdc_mysql_query(CdcMysql *conn, const char *asked, const char *sql, CdcRows **ro
 			st = store_string(conn, &store, &conn->cells[i], doing, err);
 	}
 	if (cdc_failed(st))
-		conn->unusable = true;	/* the rest of the answer is still to come */
+		conn->unusable = conn->unusable || !ended_with_error(conn);
 	else
 	{
 		st = CDC_OK;
@@ -376,7 +389,7 @@ cdc_mysql_select(CdcMysql *conn, const char *sql, int *ncolumns, CdcError *err)
 	if (!cdc_failed(st) && grow_cells(conn, conn->ncolumns, err) == NULL)
 		st = CDC_ERR_NOMEM;
 	conn->selecting = !cdc_failed(st);
-	conn->unusable = cdc_failed(st);
+	conn->unusable = conn->unusable || (cdc_failed(st) && !ended_with_error(conn));
 	*ncolumns = conn->ncolumns;
 	return st;
 }
