@@ -134,9 +134,16 @@ cdc_source_identity(const char *server_name, Oid user)
 					nodeToString(mapping->options));
 }
 
+/* Which of a server's hosts a session goes to. */
+typedef struct Host
+{
+	const char *address;		/* preferred; NULL: any */
+	bool		only;			/* to that one or to none */
+} Host;
+
 static CdcStatus
-try_open_at(const char *server_name, Oid user, const char *address, bool only, bool long_lived,
-			CdcSource **result, CdcError *err)
+try_open_at(const char *server_name, Oid user, Host host, bool long_lived, CdcSource **result,
+			CdcError *err)
 {
 	ForeignServer *server = GetForeignServerByName(server_name, false);
 	UserMapping *mapping = check_access(server, user);
@@ -146,8 +153,8 @@ try_open_at(const char *server_name, Oid user, const char *address, bool only, b
 
 	*result = NULL;
 	cdc_mysql_options_read(server->options, mapping->options, &options);
-	options.prefer = address;
-	options.only_prefer = only && options.unix_socket == NULL;
+	options.prefer = host.address;
+	options.only_prefer = host.only && options.unix_socket == NULL;
 	source = new_source(server->servername, &options);
 
 	source->user = user;
@@ -171,16 +178,19 @@ CdcStatus
 cdc_source_try_open(const char *server, Oid user, bool long_lived, CdcSource **source,
 					CdcError *err)
 {
-	return try_open_at(server, user, NULL, false, long_lived, source, err);
+	Host		any = {NULL, false};
+
+	return try_open_at(server, user, any, long_lived, source, err);
 }
 
 CdcSource *
 cdc_source_open_at(const char *server, Oid user, const char *address, bool only, bool long_lived)
 {
+	Host		host = {address, only};
 	CdcSource  *source;
 	CdcError	err;
 
-	if (cdc_failed(try_open_at(server, user, address, only, long_lived, &source, &err)))
+	if (cdc_failed(try_open_at(server, user, host, long_lived, &source, &err)))
 		cdc_ereport(&err, NULL);
 	return source;
 }
@@ -301,8 +311,9 @@ cdc_source_is_busy(CdcSource *source)
 	asking_witness = true;
 	PG_TRY();
 	{
-		if (try_open_at(source->server, source->user, cdc_source_info(source)->address, true,
-						false, &witness, &err) == CDC_OK)
+		Host		same = {cdc_source_info(source)->address, true};
+
+		if (try_open_at(source->server, source->user, same, false, &witness, &err) == CDC_OK)
 		{
 			busy = works_on_statement(witness, cdc_source_info(source)->connection_id);
 			cdc_source_close(witness);

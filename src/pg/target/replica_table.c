@@ -285,32 +285,36 @@ create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcR
 	cdc_spi_command(sql.data);
 }
 
-/* ERROR where the table that exists cannot take the rows. */
+/* ERROR where what exists is no table, or not one that the subscription may write. */
 static void
-check_target(const CdcSubscription *sub, Oid relid, const CdcTable *table,
-			 const CdcReplica *replica, const Mapped *mapped, int n, List *key)
+check_target(const CdcSubscription *sub, Relation rel, const CdcTable *table, const char *target)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
 	const AclMode needed = ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE;
 	CdcTargetRights rights;
-	StringInfoData missing;
-	int			i;
 
 	if (rel->rd_rel->relkind != RELKIND_RELATION &&
 		rel->rd_rel->relkind != CDC_RELKIND_PARTITIONED &&
 		rel->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("%s is not a table", replica->target),
+				 errmsg("%s is not a table", target),
 				 errhint("Name another target for source table %s with cdc.add_table().",
 						 cdc_from_utf8_copy(table->full_name))));
-	cdc_target_rights(relid, sub, &rights);
-	if (pg_class_aclmask(relid, rights.writer, needed, ACLMASK_ALL) != needed)
+	cdc_target_rights(RelationGetRelid(rel), sub, &rights);
+	if (pg_class_aclmask(RelationGetRelid(rel), rights.writer, needed, ACLMASK_ALL) != needed)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for target %s", replica->target),
-				 errhint("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s;", replica->target,
+				 errmsg("permission denied for target %s", target),
+				 errhint("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s;", target,
 						 quote_identifier(CDC_USER_NAME(rights.writer)))));
+}
+
+/* ERROR where the table that exists lacks columns that are to be filled. */
+static void
+check_columns(Oid relid, const CdcTable *table, const char *target, const Mapped *mapped, int n)
+{
+	StringInfoData missing;
+	int			i;
 
 	initStringInfo(&missing);
 	for (i = 0; i < n; i++)
@@ -319,17 +323,21 @@ check_target(const CdcSubscription *sub, Oid relid, const CdcTable *table,
 	if (missing.len > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("target %s cannot take the rows of source table %s", replica->target,
+				 errmsg("target %s cannot take the rows of source table %s", target,
 						cdc_from_utf8_copy(table->full_name)),
 				 errdetail("It exists and lacks the columns %s.", missing.data),
 				 errhint("Add them, or name the columns to be filled with cdc.add_table(..., columns := ...).")));
+}
 
+/* NOTICE where the table that exists has no primary key, although its rows have one. */
+static void
+announce_missing_key(Relation rel, const char *target)
+{
 	(void) RelationGetIndexList(rel);
-	if (key != NIL && !CDC_RELATION_HAS_KEY(rel))
+	if (!CDC_RELATION_HAS_KEY(rel))
 		ereport(NOTICE,
-				(errmsg("target %s has no primary key", replica->target),
+				(errmsg("target %s has no primary key", target),
 				 errdetail("Without a unique index on the key each update and delete searches the whole table.")));
-	table_close(rel, AccessShareLock);
 }
 
 void
@@ -369,10 +377,17 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 	}
 	else
 	{
+		Relation	rel;
+
 		cdc_claim_check(relid, replica->target);
 		if (!spec->named)
 			cdc_claim_adopt(sub, cdc_from_utf8_copy(table->full_name), relid, replica->target);
-		check_target(sub, relid, table, replica, mapped, n, key);
+		rel = table_open(relid, AccessShareLock);
+		check_target(sub, rel, table, replica->target);
+		check_columns(relid, table, replica->target, mapped, n);
+		if (key != NIL)
+			announce_missing_key(rel, replica->target);
+		table_close(rel, AccessShareLock);
 	}
 
 	replica->columns = spec->columns != NULL || renamed ? mapping_as_jsonb(mapped, n) : NULL;
