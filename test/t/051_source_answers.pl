@@ -1,5 +1,6 @@
 # Whatever a source answers to whatever it is asked: an error that names the question, or
 # no harm; never a crash, a hang or a process that grows.
+# Takes 150 s.
 use strict;
 use warnings;
 
@@ -211,10 +212,16 @@ for my $flavour ('mariadb', 'mysql97', 'mysql56')
 			WHERE NOT ok AND check_name IN ('reachable', 'connection', 'authentication');
 		IF bad IS NOT NULL THEN RAISE EXCEPTION '%', bad; END IF; END $$}]);
 	sweep("$flavour, create_subscription", $create, after => \@after);
-	sweep("$flavour, the first pull", [q{SELECT cdc.pull('s')}], before => [$create], after => \@after);
-	sweep("$flavour, a later pull", [q{SELECT cdc.pull('s')}], before => [ $create, [q{SELECT cdc.pull('s')}] ], after => \@after);
-	sweep("$flavour, wait_for", [q{SELECT cdc.wait_for('s', timeout := '1 s')}], before => [ $create, [q{SELECT cdc.pull('s')}, q{SELECT count(*) FROM cdc.apply('s')}] ],
-		after => \@after) if $flavour eq 'mariadb';
+	# Of MySQL 5.6 a copy asks what others are at; a false answer makes it wait a minute
+	# for them, as it should: its pulls are tried where somebody waits for the result.
+	if ($flavour ne 'mysql56' || ($ENV{CDC_TEST_SERVER} // '') eq 'mysql56')
+	{
+		sweep("$flavour, the first pull", [q{SELECT cdc.pull('s')}], before => [$create], after => \@after);
+		sweep("$flavour, a later pull", [q{SELECT cdc.pull('s')}], before => [ $create, [q{SELECT cdc.pull('s')}] ], after => \@after);
+	}
+	sweep("$flavour, wait_for", [q{SELECT cdc.wait_for('s', timeout := '1 s')}],
+		before => [ $create, [q{SELECT cdc.pull('s')}, q{SELECT count(*) FROM cdc.apply('s')}] ], after => \@after)
+	  if $flavour eq 'mariadb';
 	limits($flavour, $create, \@after) if $flavour ne 'mysql56';
 	run($_) for @after;
 	$proxy->stop;

@@ -91,7 +91,7 @@ $alice->do(q{ALTER TABLE a1.a ENABLE ALWAYS TRIGGER look});
 $source->do("INSERT INTO shop.a VALUES (3, 'three')");
 $cluster->catch_up('a1');
 is($cluster->value(q{SELECT string_agg(name || '=' || value, ' ' ORDER BY name) FROM a1.seen}),
-	'array_nulls=on search_path= statement_timeout=0', "a role's defaults do not reach its workers");
+	'array_nulls=on search_path=pg_catalog, pg_temp statement_timeout=0', "a role's defaults do not reach its workers");
 
 $alice->do(q{SELECT cdc.disable_subscription('a1')});
 $cluster->catch_up('a2');
