@@ -113,7 +113,8 @@ produce(const char *topic, const char *prefix, int n, int partitions)
 		CdcOutMessage message = {.topic = topic, .partition = i % partitions, .ts_ms = -1};
 
 		message.value = value;
-		message.value_len = (size_t) snprintf(value, sizeof(value), "%s %d", prefix, i);
+		snprintf(value, sizeof(value), "%s %d", prefix, i);
+		message.value_len = strlen(value);
 		send_one(kafka, &message);
 	}
 	if (flush(kafka, &err) != CDC_OK)
