@@ -93,7 +93,7 @@ SELECT s.name AS subscription,
               GROUP BY subscription) k ON k.subscription = s.name
   LEFT JOIN (SELECT subscription,
                     count(*) AS tables,
-                    sum(CASE WHEN state IN ('i', 'd') THEN 1 ELSE 0 END) AS copying,
+                    sum(CASE WHEN state IN ('i', 'd', 'f', 's') THEN 1 ELSE 0 END) AS copying,
                     sum(CASE WHEN state = 'e' THEN 1 ELSE 0 END) AS failed
                FROM cdc_catalog.subscription_table
               GROUP BY subscription) t ON t.subscription = s.name

@@ -15,6 +15,7 @@
 
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
+#include "pg/catalog/copy_progress.h"
 #include "pg/catalog/spi.h"
 
 /* ------------------------------------------------------------------------
@@ -116,8 +117,8 @@ copy_counts(const CdcApply *apply)
  * history has a further boundary behind it.
  */
 static int64
-choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
-				const CdcPosition *position, int64 max_events, bool *more)
+choose_boundary(const CdcSubscription *sub, const CdcProgress *progress, int64 max_events,
+				bool *more)
 {
 	int64		after = progress->applied_seq;
 	int64		upto = 0;
@@ -127,11 +128,11 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 	{
 		int64		from = after > PG_INT64_MAX - max_events ? PG_INT64_MAX : after + max_events;
 
-		upto = cdc_history_first_boundary(sub, Max(from, position->barrier_seq));
+		upto = cdc_history_first_boundary(sub, from);
 	}
 	if (upto == 0)
-		return cdc_history_last_boundary(sub, after, position->barrier_seq);
-	*more = cdc_history_last_boundary(sub, upto, position->barrier_seq) != 0;
+		return cdc_history_last_boundary(sub, after);
+	*more = cdc_history_last_boundary(sub, upto) != 0;
 	return upto;
 }
 
@@ -171,13 +172,9 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 				 errdetail("cdc.subscription_progress and cdc.subscription_position do not belong together."),
 				 errhint("Restore both from the same backup.")));
 
-	/* targets being copied are ahead of the stream in parts: nothing to show yet */
-	if (position.snapshot_join != NULL)
-		return;
-
 	apply = cdc_run_begin(sub, NULL);
-	upto = choose_boundary(sub, &progress, &position, max_events, &result->more);
-	apply->stop_from = Max(position.barrier_seq, 1);
+	upto = choose_boundary(sub, &progress, max_events, &result->more);
+	apply->stop_from = 1;
 	if (upto != 0)
 		cdc_run_scan(apply, progress.applied_seq, upto, NULL);
 	cdc_run_end(apply);
@@ -187,6 +184,7 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 		result->more = result->more || apply->scan_upto < upto;
 		store_outcome(apply, apply->scan_upto, &progress);
 	}
+	cdc_copy_applied(sub, upto != 0 ? apply->scan_upto : progress.applied_seq);
 	result->events = apply->events;
 	result->counts = copy_counts(apply);
 	MemoryContextDelete(apply->work.cxt);
