@@ -118,8 +118,8 @@ copy_counts(const CdcApply *apply)
  * history has a further boundary behind it.
  */
 static int64
-choose_boundary(const CdcSubscription *sub, const CdcProgress *progress, int64 max_events,
-				bool *more)
+choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
+				const CdcPosition *position, int64 max_events, bool *more)
 {
 	int64		after = progress->applied_seq;
 	int64		upto = 0;
