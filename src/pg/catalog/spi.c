@@ -91,8 +91,9 @@ cdc_spi_end(CdcSpi *spi)
 	MemoryContextSwitchTo(spi->caller);
 }
 
-uint64
-cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls)
+/* look: the statement reads, as the active snapshot sees it. */
+static uint64
+execute(CdcStatement *stmt, Datum *values, const char *nulls, bool look)
 {
 	int			rc;
 
@@ -106,10 +107,22 @@ cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls)
 			elog(ERROR, "SPI_keepplan failed");
 		stmt->plan = plan;
 	}
-	rc = SPI_execute_plan(stmt->plan, values, nulls, false, 0);
+	rc = SPI_execute_plan(stmt->plan, values, nulls, look, 0);
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
 	return SPI_processed;
+}
+
+uint64
+cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls)
+{
+	return execute(stmt, values, nulls, false);
+}
+
+uint64
+cdc_spi_look(CdcStatement *stmt, Datum *values)
+{
+	return execute(stmt, values, NULL, true);
 }
 
 uint64

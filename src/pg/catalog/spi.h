@@ -57,6 +57,9 @@ extern void cdc_spi_end(CdcSpi *spi);
  */
 extern uint64 cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls);
 
+/* The same for a SELECT, as the active snapshot sees the tables: not a newer one. */
+extern uint64 cdc_spi_look(CdcStatement *stmt, Datum *values);
+
 /*
  * Begin, execute and end for a statement of which only the number of rows matters,
  * and whose arguments are all text: as many strings as it has arguments, which may
