@@ -15,7 +15,7 @@
 
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
-#include "pg/catalog/copy_progress.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/spi.h"
 
 /* ------------------------------------------------------------------------

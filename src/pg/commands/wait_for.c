@@ -21,7 +21,7 @@
 
 #include "pg/process/shmem.h"
 #include "pg/catalog/access.h"
-#include "pg/catalog/copy_progress.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
 #include "pg/history/scan.h"

@@ -27,7 +27,7 @@
 
 #include "pg/base/epoch.h"
 #include "pg/base/utf8.h"
-#include "pg/catalog/copy_progress.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/copy/chunk.h"

@@ -11,7 +11,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "pg/catalog/copy_progress.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/pull/wait.h"
 
 /* A stream that has more and more to read lets the copy have a step this often, all the same. */

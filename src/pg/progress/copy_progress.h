@@ -12,8 +12,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CATALOG_COPY_PROGRESS_H
-#define CDC_PG_CATALOG_COPY_PROGRESS_H
+#ifndef CDC_PG_PROGRESS_COPY_PROGRESS_H
+#define CDC_PG_PROGRESS_COPY_PROGRESS_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -76,6 +76,12 @@ extern void cdc_copy_synced(const CdcSubscription *sub, const char *source_table
 /* Targets have all up to applied_seq: tables of which that is enough get state r. */
 extern void cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq);
 
+/*
+ * Up to which seq of the history the table's rows are not of one place of the source;
+ * PG_INT64_MAX where that is not known yet, 0 where it was never copied.
+ */
+extern int64 cdc_copy_ahead_until(const CdcSubscription *sub, const char *source_table);
+
 /* How a table is to be copied. */
 typedef struct CdcCopyRequest
 {
@@ -99,4 +105,4 @@ extern void cdc_copy_request(const CdcSubscription *sub, const char *source_tabl
  */
 extern int64 cdc_copy_request_all(const CdcSubscription *sub);
 
-#endif							/* CDC_PG_CATALOG_COPY_PROGRESS_H */
+#endif							/* CDC_PG_PROGRESS_COPY_PROGRESS_H */

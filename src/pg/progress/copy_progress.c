@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/copy_progress.h"
+#include "pg/progress/copy_progress.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -125,6 +125,36 @@ cdc_copy_joins(const CdcSubscription *sub)
 		old = MemoryContextSwitchTo(spi.caller);
 		result = lappend(result, join);
 		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+int64
+cdc_copy_ahead_until(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT t.state, p.sync_seq FROM cdc_catalog.subscription_table t"
+		" LEFT JOIN cdc_catalog.copy_progress p"
+		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
+		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
+		" AND t.source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	int64		result = 0;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+	{
+		bool		isnull;
+		char		state = DatumGetChar(cdc_spi_datum(0, 1, CHAROID, &isnull));
+
+		result = state == 'i' || state == 'd' || state == 'f' ? PG_INT64_MAX : cdc_spi_int64(0, 2);
 	}
 	cdc_spi_end(&spi);
 	return result;
