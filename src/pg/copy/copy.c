@@ -413,7 +413,8 @@ end_table(Step *step, const StepTable *t)
 {
 	CdcCopyJoin *join = palloc0(sizeof(CdcCopyJoin));
 
-	control_event(step, t, "bootstrap-complete");
+	if (t->progress->state != 'f')
+		control_event(step, t, "bootstrap-complete");
 	join->source_table = t->progress->source_table;
 	step->finished = lappend(step->finished, join);
 }

@@ -232,6 +232,19 @@ cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *p)
 	cdc_spi_end(&spi);
 }
 
+bool
+cdc_copy_reread(const CdcSubscription *sub, const char *source_table, const char *condition)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.copy_progress SET reread = pg_catalog.array_append(reread, $3)"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND COALESCE(pg_catalog.array_length(reread, 1), 0) OPERATOR(pg_catalog.<) 1000",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table, condition) > 0;
+}
+
 void
 cdc_copy_finish(const CdcSubscription *sub, const CdcCopyJoin *join, int64 end_seq)
 {

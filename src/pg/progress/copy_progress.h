@@ -56,6 +56,13 @@ extern bool cdc_copy_is_pending(const CdcSubscription *sub);
 /* Keeps what a chunk has changed of it, and sets state d. */
 extern void cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *progress);
 
+/*
+ * A row of a table that is being copied may be in no chunk: it is to be read once more, by
+ * a condition in the source's SQL.  false: there are too many of these.
+ */
+extern bool cdc_copy_reread(const CdcSubscription *sub, const char *source_table,
+							const char *condition);
+
 /* Where the stream has to get to for a table that is copied. */
 typedef struct CdcCopyJoin
 {
