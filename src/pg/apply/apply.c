@@ -17,6 +17,7 @@
 #include "pg/process/wake.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/catalog/spi.h"
+#include "pg/history/hole.h"
 
 /* ------------------------------------------------------------------------
  * Counters
@@ -117,8 +118,8 @@ copy_counts(const CdcApply *apply)
  * history has a further boundary behind it.
  */
 static int64
-choose_boundary(const CdcSubscription *sub, const CdcProgress *progress, int64 max_events,
-				bool *more)
+choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
+				const CdcPosition *position, int64 max_events, bool *more)
 {
 	int64		after = progress->applied_seq;
 	int64		upto = 0;
@@ -131,7 +132,13 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress, int64 m
 		upto = cdc_history_first_boundary(sub, from);
 	}
 	if (upto == 0)
-		return cdc_history_last_boundary(sub, after);
+	{
+		upto = cdc_history_last_boundary(sub, after);
+		/* what pull wrote last is there, even if the rest of its transaction is not */
+		if (upto < position->last_seq && position->last_seq > after && position->events > 0)
+			cdc_history_check_event(sub, "apply", position->last_seq);
+		return upto;
+	}
 	*more = cdc_history_last_boundary(sub, upto) != 0;
 	return upto;
 }
@@ -173,8 +180,9 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 				 errhint("Restore both from the same backup.")));
 
 	apply = cdc_run_begin(sub, NULL);
-	upto = choose_boundary(sub, &progress, max_events, &result->more);
+	upto = choose_boundary(sub, &progress, &position, max_events, &result->more);
 	apply->stop_from = 1;
+	apply->numbered = position.events > 0;
 	if (upto != 0)
 		cdc_run_scan(apply, progress.applied_seq, upto, NULL);
 	cdc_run_end(apply);

@@ -23,6 +23,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
 #include "pg/catalog/spi.h"
+#include "pg/history/hole.h"
 #include "pg/write/key_set.h"
 
 /* Rows of the target that are looked at at a time. */
@@ -181,6 +182,8 @@ cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end)
 	uint32		parts = 1;
 	uint32		part = 0;
 
+	/* a key that is not seen, as its event is missing, would cost a row */
+	cdc_history_check_whole(apply->sub, "the end of a copy", begin, end);
 	sweep.set = cdc_key_set_create(source->target->target, apply->sub->opt.apply_memory_limit);
 	while (part < parts)
 	{
