@@ -192,7 +192,8 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 		result->more = result->more || apply->scan_upto < upto;
 		store_outcome(apply, apply->scan_upto, &progress);
 	}
-	cdc_copy_applied(sub, upto != 0 ? apply->scan_upto : progress.applied_seq);
+	if (cdc_copy_applied(sub, upto != 0 ? apply->scan_upto : progress.applied_seq))
+		cdc_progress_broadcast_at_commit();
 	result->events = apply->events;
 	result->counts = copy_counts(apply);
 	MemoryContextDelete(apply->work.cxt);

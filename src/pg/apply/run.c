@@ -365,6 +365,7 @@ cdc_run_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
 {
 	CdcHistoryScan scan;
 
+	apply->scan_after = after;
 	apply->scan_upto = upto;
 	apply->scan_table = source_table;
 	apply->visited = apply->numbered && source_table == NULL ? after : -1;

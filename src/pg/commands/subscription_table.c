@@ -120,6 +120,21 @@ add_undefined_table(const CdcSubscription *sub, const char *name, const CdcRepli
 	cdc_registry_insert(sub, &row);
 }
 
+CdcTargetRows
+cdc_argument_target_rows(const char *text)
+{
+	if (strcmp(text, "error") == 0)
+		return CDC_ROWS_ERROR;
+	if (strcmp(text, "replace") == 0)
+		return CDC_ROWS_REPLACE;
+	if (strcmp(text, "keep") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid target_rows \"%s\"", text),
+				 errhint("Valid: error, replace, keep.")));
+	return CDC_ROWS_KEEP;
+}
+
 /* Target, mode, key and columns as they were given. */
 static void
 read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyMode *mode,
@@ -134,6 +149,8 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 		spec->key = cdc_argument_strings(PG_GETARG_DATUM(4), "key", &spec->nkey);
 	if (!PG_ARGISNULL(5))
 		spec->columns = PG_GETARG_JSONB_P(5);
+	spec->rows = !PG_ARGISNULL(8) ? cdc_argument_target_rows(text_to_cstring(PG_GETARG_TEXT_PP(8))) :
+		PG_GETARG_BOOL(7) ? CDC_ROWS_ERROR : CDC_ROWS_KEEP;
 }
 
 /* A table whose source is asked for its definition; given: what the caller said of its target. */
@@ -153,6 +170,7 @@ add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
 	with_target = cdc_registry_default_target(sub, table, logged, &spec) || given->name != NULL;
 	spec.mode = given->mode;
+	spec.rows = given->rows;
 	spec.added_columns = given->added_columns;
 	spec.key = given->key;
 	spec.nkey = given->nkey;
