@@ -15,7 +15,7 @@
 
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
-#include "pg/catalog/copy_progress.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/hole.h"
 
@@ -192,7 +192,8 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 		result->more = result->more || apply->scan_upto < upto;
 		store_outcome(apply, apply->scan_upto, &progress);
 	}
-	cdc_copy_applied(sub, upto != 0 ? apply->scan_upto : progress.applied_seq);
+	if (cdc_copy_applied(sub, upto != 0 ? apply->scan_upto : progress.applied_seq))
+		cdc_progress_broadcast_at_commit();
 	result->events = apply->events;
 	result->counts = copy_counts(apply);
 	MemoryContextDelete(apply->work.cxt);

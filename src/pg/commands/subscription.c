@@ -55,7 +55,8 @@ enum
 	ARG_COPY_DATA,
 	ARG_START_POSITION,
 	ARG_ENABLED,
-	ARG_OPTIONS
+	ARG_OPTIONS,
+	ARG_TARGET_ROWS
 };
 
 /* What is not in CdcSubscription as long as it has no row. */
@@ -154,7 +155,7 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 {
 	static const int required[] = {
 		ARG_NAME, ARG_SERVER, ARG_TABLES, ARG_EXCLUDE, ARG_FORMAT, ARG_COPY_DATA,
-		ARG_ENABLED, ARG_OPTIONS
+		ARG_ENABLED, ARG_OPTIONS, ARG_TARGET_ROWS
 	};
 	CdcSubscription *sub = &new->sub;
 	CdcSubscriptionOptions defaults;
@@ -189,6 +190,7 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("invalid target_schema: \"%s\"", sub->target_schema)));
 	sub->copy_data = PG_GETARG_BOOL(ARG_COPY_DATA);
+	sub->target_rows = cdc_argument_target_rows(text_to_cstring(PG_GETARG_TEXT_PP(ARG_TARGET_ROWS)));
 	if (!PG_ARGISNULL(ARG_START_POSITION))
 		sub->start_position = text_to_cstring(PG_GETARG_TEXT_PP(ARG_START_POSITION));
 	sub->enabled = PG_GETARG_BOOL(ARG_ENABLED);

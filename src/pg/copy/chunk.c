@@ -191,7 +191,7 @@ text_literal(const CdcColumn *column, const CdcString *s)
 	if (form == FORM_QUOTED)
 		return literal_of_cell(column, s);
 	/* a constant is converted to the column's character set where that can say it */
-	return form == FORM_STRING ? hex_literal("_utf8mb4 ", s) : hex_literal("", s);
+	return form == FORM_BINARY ? hex_literal("", s) : hex_literal("_utf8mb4 ", s);
 }
 
 char *

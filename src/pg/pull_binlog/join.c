@@ -4,6 +4,10 @@
  *	  Where the copy of tables joins the stream: steps of it between two groups, and the
  *	  places that the stream has to pass until a copied table is as of where it stands.
  *
+ * A row whose key changes while its table is copied may go from where the copy has not
+ * come to yet to where it has been: no chunk has it.  The event has all of it, unless the
+ * source logs only what has changed (binlog_row_image); then it is read once more.
+ *
  *-------------------------------------------------------------------------
  */
 #include "pg/pull_binlog/pull_binlog_internal.h"
@@ -11,7 +15,10 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "pg/catalog/copy_progress.h"
+#include "pg/base/utf8.h"
+#include "pg/catalog/log.h"
+#include "pg/copy/chunk.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/pull/wait.h"
 
 /* A stream that has more and more to read lets the copy have a step this often, all the same. */
@@ -106,6 +113,79 @@ cdc_binlog_copy_is_due(const CdcBinlogStream *stream)
 {
 	return cdc_binlog_copy_waits(stream) && stream->skip_file == NULL &&
 		(stream->drained || cdc_pull_elapsed_ms(stream->copied_at) >= STEP_EVERY_MS);
+}
+
+/* ---- rows that move ---- */
+
+/* Whether the image of an update lacks columns that each row has. */
+static bool
+is_partial(const CdcChange *change)
+{
+	int			i;
+
+	for (i = 0; i < change->table->ncolumns; i++)
+		if (change->after[i].kind == CDC_ABSENT && !change->table->columns[i].virtual_generated)
+			return true;
+	return false;
+}
+
+/*
+ * The condition by which the row is found after the update, where its primary key has
+ * changed; NULL: it has not.  *unknown: it cannot be said.
+ */
+static char *
+moved_to(const CdcChange *change, bool *unknown)
+{
+	const CdcTable *table = change->table;
+	CdcChunkKey key = {NULL, table->npk, (int *) table->pk, NULL};
+	const char **literals = palloc0(sizeof(char *) * table->npk);
+	bool		moved = false;
+	int			i;
+
+	*unknown = false;
+	for (i = 0; i < table->npk; i++)
+	{
+		const CdcValue *before = &change->before[table->pk[i]];
+		const CdcValue *after = &change->after[table->pk[i]];
+		char	   *former = cdc_chunk_literal(table, &key, i, before);
+
+		literals[i] = after->kind == CDC_ABSENT ? former : cdc_chunk_literal(table, &key, i, after);
+		if (literals[i] == NULL || former == NULL)
+			*unknown = true;
+		else if (strcmp(literals[i], former) != 0)
+			moved = true;
+	}
+	if (*unknown || !moved)
+		return NULL;
+	return cdc_chunk_key_equals(table, &key, literals);
+}
+
+void
+cdc_binlog_note_move(CdcBinlogCall *call, const CdcChange *change)
+{
+	static const CdcCopyRequest again = {"copy", true, NULL, true};
+	CdcBinlogStream *stream = call->stream;
+	const char *name;
+	char	   *condition;
+	bool		unknown;
+
+	if (change->op != CDC_OP_UPDATE || stream == NULL || change->table->npk == 0 ||
+		!cdc_binlog_stream_is_copying(stream, change->table->full_name) || !is_partial(change))
+		return;
+	condition = moved_to(change, &unknown);
+	if (condition == NULL && !unknown)
+		return;
+	name = cdc_from_utf8_copy(change->table->full_name);
+	if (condition == NULL || !cdc_copy_reread(call->sub, name, condition))
+	{
+		cdc_log_event(call->sub->name, "copy",
+					  psprintf("the copy of source table %s begins anew, as rows change their keys", name),
+					  NULL);
+		cdc_copy_request(call->sub, name, &again);
+		cdc_binlog_stream_forget_tables(stream);
+	}
+	stream->joins_read = false;
+	stream->copy_checked = false;
 }
 
 /* ---- the join ---- */

@@ -216,6 +216,9 @@ extern bool cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_na
 /* Whether the stream has not passed the table's copy, or waits for it. */
 extern bool cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name);
 
+/* Whether some chunks of the table are copied, and the stream has not passed its copy. */
+extern bool cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name);
+
 /* The states of the tables have changed: they are read anew when needed. */
 extern void cdc_binlog_stream_forget_tables(CdcBinlogStream *stream);
 
@@ -302,6 +305,12 @@ extern void cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const Cd
  * Returns whether something was done.
  */
 extern bool cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first);
+
+/*
+ * An update that is about to be written: where it moves a row of a table that is being
+ * copied, and lacks columns, the row is to be read once more.
+ */
+extern void cdc_binlog_note_move(CdcBinlogCall *call, const CdcChange *change);
 
 /* Whether tables wait for a step; and whether it is its turn, between two groups. */
 extern bool cdc_binlog_copy_waits(const CdcBinlogStream *stream);

@@ -20,7 +20,7 @@
 #include "utils/builtins.h"
 
 #include "pg/catalog/changes.h"
-#include "pg/catalog/copy_progress.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 

@@ -19,7 +19,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
-#include "pg/catalog/copy_progress.h"
+#include "pg/progress/copy_progress.h"
 
 /* Whether the source has GTIDs that a dump can start by. */
 static bool

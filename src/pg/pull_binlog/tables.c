@@ -85,6 +85,14 @@ cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name)
 	return known != NULL && (known->state == 'i' || known->state == 'd' || known->state == 'f');
 }
 
+bool
+cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name)
+{
+	const CdcBinlogTable *known = find_table(stream, full_name);
+
+	return known != NULL && (known->state == 'd' || known->state == 'f');
+}
+
 void
 cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool copy)
 {

@@ -25,6 +25,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
+#include "pg/progress/copy_progress.h"
 
 void
 cdc_split_table_name(const char *name, char **database, char **table)
@@ -129,6 +130,7 @@ void
 cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcReplicaSpec *spec,
 				 bool copy)
 {
+	static const CdcCopyRequest replacing = {"copy", true, NULL, false};
 	CdcReplica	replica;
 	CdcTableRow row;
 	char	   *user;
@@ -158,6 +160,8 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		row.mode = spec->mode;
 	}
 	cdc_registry_insert(sub, &row);
+	if (copy && spec != NULL && !replica.created && spec->rows == CDC_ROWS_REPLACE)
+		cdc_copy_request(sub, row.source_table, &replacing);
 }
 
 bool
@@ -166,6 +170,7 @@ cdc_registry_default_target(const CdcSubscription *sub, const CdcTable *table,
 {
 	memset(spec, 0, sizeof(*spec));
 	spec->logged = logged;
+	spec->rows = sub->target_rows;
 	if (sub->target_schema == NULL)
 		return false;
 	if (sub->schema_trouble != NULL)

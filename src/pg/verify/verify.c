@@ -21,11 +21,12 @@
 #include "pg/base/compat_value.h"
 #include "pg/base/result_set.h"
 #include "pg/catalog/access.h"
-#include "pg/catalog/copy_progress.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
+#include "pg/progress/copy_progress.h"
+#include "pg/progress/copy_progress.h"
 
 /* jsonb[]; its macro has no name in all versions.  (pg_type.dat) */
 #define JSONB_ARRAY_OID	3807

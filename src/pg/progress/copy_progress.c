@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/copy_progress.h"
+#include "pg/progress/copy_progress.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -94,6 +94,38 @@ cdc_copy_is_pending(const CdcSubscription *sub)
 	return cdc_spi_run(&stmt, sub->name) > 0;
 }
 
+bool
+cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, char **failed, char **error)
+{
+	static CdcStatement stmt = {
+		"SELECT t.source_table, t.last_error, t.state OPERATOR(pg_catalog.=) 'e'"
+		" FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.<>) 'r'"
+		" AND ($2 IS NULL OR t.source_table OPERATOR(pg_catalog.=) ANY ($2))"
+		" ORDER BY t.state OPERATOR(pg_catalog.=) 'e' DESC, t.source_table LIMIT 1",
+		2, {TEXTOID, TEXTARRAYOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	char		nulls[2] = {' ', ' '};
+	bool		found;
+	bool		isnull;
+
+	*failed = *error = NULL;
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = cdc_text_array((const char *const *) tables, ntables);
+	nulls[1] = tables != NULL ? ' ' : 'n';
+	found = cdc_spi_execute(&stmt, values, nulls) > 0;
+	if (found && DatumGetBool(cdc_spi_datum(0, 3, BOOLOID, &isnull)))
+	{
+		*failed = cdc_spi_text(&spi, 0, 1);
+		*error = cdc_spi_text(&spi, 0, 2);
+	}
+	cdc_spi_end(&spi);
+	return found && *failed == NULL;
+}
+
 List *
 cdc_copy_joins(const CdcSubscription *sub)
 {
@@ -125,6 +157,36 @@ cdc_copy_joins(const CdcSubscription *sub)
 		old = MemoryContextSwitchTo(spi.caller);
 		result = lappend(result, join);
 		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+int64
+cdc_copy_ahead_until(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT t.state, p.sync_seq FROM cdc_catalog.subscription_table t"
+		" LEFT JOIN cdc_catalog.copy_progress p"
+		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
+		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
+		" AND t.source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	int64		result = 0;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+	{
+		bool		isnull;
+		char		state = DatumGetChar(cdc_spi_datum(0, 1, CHAROID, &isnull));
+
+		result = state == 'i' || state == 'd' || state == 'f' ? PG_INT64_MAX : cdc_spi_int64(0, 2);
 	}
 	cdc_spi_end(&spi);
 	return result;
@@ -202,6 +264,19 @@ cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *p)
 	cdc_spi_end(&spi);
 }
 
+bool
+cdc_copy_reread(const CdcSubscription *sub, const char *source_table, const char *condition)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.copy_progress SET reread = pg_catalog.array_append(reread, $3)"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND COALESCE(pg_catalog.array_length(reread, 1), 0) OPERATOR(pg_catalog.<) 1000",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table, condition) > 0;
+}
+
 void
 cdc_copy_finish(const CdcSubscription *sub, const CdcCopyJoin *join, int64 end_seq)
 {
@@ -231,7 +306,7 @@ cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq)
 	(void) cdc_spi_run(&stmt, sub->name, source_table, psprintf(INT64_FORMAT, seq));
 }
 
-void
+bool
 cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 {
 	static CdcStatement find = {
@@ -287,6 +362,7 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 		cdc_notify(sub->name, "table_ready", lfirst(lc), NULL);
 		cdc_catalog_changed();
 	}
+	return tables != NIL;
 }
 
 /* ---- asking for a copy ---- */

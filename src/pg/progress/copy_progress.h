@@ -12,8 +12,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CATALOG_COPY_PROGRESS_H
-#define CDC_PG_CATALOG_COPY_PROGRESS_H
+#ifndef CDC_PG_PROGRESS_COPY_PROGRESS_H
+#define CDC_PG_PROGRESS_COPY_PROGRESS_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -53,8 +53,22 @@ extern List *cdc_copy_waiting(const CdcSubscription *sub, int limit);
 extern bool cdc_copy_is_waiting(const CdcSubscription *sub);
 extern bool cdc_copy_is_pending(const CdcSubscription *sub);
 
+/*
+ * Whether one of the tables (NULL: of all of the subscription's) is in a state between i
+ * and r.  *failed: a table in state e, palloc'ed, with *error; or NULL.
+ */
+extern bool cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, char **failed,
+						  char **error);
+
 /* Keeps what a chunk has changed of it, and sets state d. */
 extern void cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *progress);
+
+/*
+ * A row of a table that is being copied may be in no chunk: it is to be read once more, by
+ * a condition in the source's SQL.  false: there are too many of these.
+ */
+extern bool cdc_copy_reread(const CdcSubscription *sub, const char *source_table,
+							const char *condition);
 
 /* Where the stream has to get to for a table that is copied. */
 typedef struct CdcCopyJoin
@@ -73,8 +87,17 @@ extern List *cdc_copy_joins(const CdcSubscription *sub);
 /* The stream, whose last event is seq, has passed it: state s. */
 extern void cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq);
 
-/* Targets have all up to applied_seq: tables of which that is enough get state r. */
-extern void cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq);
+/*
+ * Targets have all up to applied_seq: tables of which that is enough get state r.  Returns
+ * whether there were any.
+ */
+extern bool cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq);
+
+/*
+ * Up to which seq of the history the table's rows are not of one place of the source;
+ * PG_INT64_MAX where that is not known yet, 0 where it was never copied.
+ */
+extern int64 cdc_copy_ahead_until(const CdcSubscription *sub, const char *source_table);
 
 /* How a table is to be copied. */
 typedef struct CdcCopyRequest
@@ -99,4 +122,4 @@ extern void cdc_copy_request(const CdcSubscription *sub, const char *source_tabl
  */
 extern int64 cdc_copy_request_all(const CdcSubscription *sub);
 
-#endif							/* CDC_PG_CATALOG_COPY_PROGRESS_H */
+#endif							/* CDC_PG_PROGRESS_COPY_PROGRESS_H */
