@@ -56,6 +56,17 @@ sub planted
 	return;
 }
 
+# The remedy: what differs is copied once more, while the stream goes on.
+sub repaired
+{
+	my ($source, $id) = @_;
+	verify($id, 'v.p0', repair => 1);
+	$source->do("UPDATE v.p0 SET c = 9 WHERE a = 3");
+	$cluster->catch_up($id);
+	is(verify($id, 'v.p0', equal => 1), 'equal:0', 'repaired');
+	return;
+}
+
 sub keyless
 {
 	my ($source, $id) = @_;
@@ -130,6 +141,7 @@ for my $flavour (qw(mariadb mysql56 mysql97))
 			$cluster->subscribe($flavour, $flavour, $flavour, tables => ['v.*']);
 			$cluster->catch_up($flavour);
 			planted($source, $flavour);
+			repaired($source, $flavour);
 			keyless($source, $flavour);
 			under_load($source, $flavour);
 			$cluster->call('drop_subscription', name => $flavour);
