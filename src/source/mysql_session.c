@@ -25,15 +25,20 @@
 
 #define NO_LIMIT			"18446744073709551615"
 
-/*
- * A variable, and its value as SHOW VARIABLES prints it.  Those that every server has
- * are set before anything is asked; of the others a server has what it shows.
- */
+/* Which servers have a variable. */
+typedef enum Found
+{
+	FOUND_FIRST,				/* each has it, and before it is set no answer can be trusted */
+	FOUND_ALWAYS,				/* each has it */
+	FOUND_SOMEWHERE				/* those that show it */
+} Found;
+
+/* A variable, and its value as SHOW VARIABLES prints it. */
 typedef struct Variable
 {
 	const char *name;
 	const char *value;
-	bool		everywhere;
+	Found		found;
 } Variable;
 
 /*
@@ -44,63 +49,62 @@ typedef struct Variable
  */
 static const Variable variables[] = {
 	/* how many rows an answer has */
-	{"sql_select_limit", NO_LIMIT, true},
-	{"max_join_size", NO_LIMIT, true},
-	{"sql_big_selects", "ON", true},
-	{"sql_safe_updates", "OFF", true},
-	{"system_versioning_asof", "DEFAULT", false},	/* MariaDB: the rows of another time */
+	{"sql_select_limit", NO_LIMIT, FOUND_FIRST},
+	{"max_join_size", NO_LIMIT, FOUND_FIRST},
+	{"sql_big_selects", "ON", FOUND_FIRST},
+	{"sql_safe_updates", "OFF", FOUND_FIRST},
+	{"system_versioning_asof", "DEFAULT", FOUND_SOMEWHERE},	/* MariaDB: the rows of another time */
 
 	/* which rows are seen */
-	{"autocommit", "ON", true},
-	{"completion_type", "NO_CHAIN", true},
-	{"tx_isolation", "REPEATABLE-READ", false},	/* one of the two has each server */
-	{"transaction_isolation", "REPEATABLE-READ", false},
-	{"tx_read_only", "OFF", false},
-	{"transaction_read_only", "OFF", false},
-	{"query_cache_type", "OFF", false},
-	{"use_secondary_engine", "OFF", false}, /* MySQL: may be behind InnoDB */
-	{"wsrep_dirty_reads", "OFF", false},	/* Galera: of a node that is cut off */
-	{"wsrep_causal_reads", "OFF", false},	/* positions are of this node, so it need not wait ... */
-	{"wsrep_sync_wait", "0", false},
-	{"group_replication_consistency", "EVENTUAL", false},	/* ... for the others */
+	{"autocommit", "ON", FOUND_ALWAYS},
+	{"completion_type", "NO_CHAIN", FOUND_ALWAYS},
+	{"tx_isolation", "REPEATABLE-READ", FOUND_SOMEWHERE},	/* one of the two has each server */
+	{"transaction_isolation", "REPEATABLE-READ", FOUND_SOMEWHERE},
+	{"tx_read_only", "OFF", FOUND_SOMEWHERE},
+	{"transaction_read_only", "OFF", FOUND_SOMEWHERE},
+	{"query_cache_type", "OFF", FOUND_SOMEWHERE},
+	{"use_secondary_engine", "OFF", FOUND_SOMEWHERE}, /* MySQL: may be behind InnoDB */
+	{"wsrep_dirty_reads", "OFF", FOUND_SOMEWHERE},	/* Galera: of a node that is cut off */
+	{"wsrep_causal_reads", "OFF", FOUND_SOMEWHERE},	/* positions are of this node, so it need not wait ... */
+	{"wsrep_sync_wait", "0", FOUND_SOMEWHERE},
+	{"group_replication_consistency", "EVENTUAL", FOUND_SOMEWHERE},	/* ... for the others */
 
 	/* what values and names look like, and how they compare */
-	{"sql_mode", "ALLOW_INVALID_DATES", true},
-	{"old_mode", "", false},
-	{"character_set_client", "utf8mb4", true},
-	{"character_set_connection", "utf8mb4", true},
-	{"character_set_results", "utf8mb4", true},
-	{"collation_connection", "utf8mb4_bin", true},
-	{"time_zone", "+00:00", true},
-	{"lc_time_names", "en_US", true},
-	{"div_precision_increment", "4", true},
-	{"group_concat_max_len", "67108864", true},
-	{"sql_auto_is_null", "OFF", true},
-	{"sort_buffer_size", "2097152", true},
-	{"max_sort_length", "32768", true}, /* longer than a key; what is behind it is not compared */
+	{"sql_mode", "ALLOW_INVALID_DATES", FOUND_ALWAYS},
+	{"old_mode", "", FOUND_SOMEWHERE},
+	{"character_set_client", "utf8mb4", FOUND_ALWAYS},
+	{"character_set_connection", "utf8mb4", FOUND_ALWAYS},
+	{"character_set_results", "utf8mb4", FOUND_ALWAYS},
+	{"collation_connection", "utf8mb4_bin", FOUND_ALWAYS},
+	{"time_zone", "+00:00", FOUND_ALWAYS},
+	{"lc_time_names", "en_US", FOUND_ALWAYS},
+	{"div_precision_increment", "4", FOUND_ALWAYS},
+	{"group_concat_max_len", "67108864", FOUND_ALWAYS},
+	{"sql_auto_is_null", "OFF", FOUND_ALWAYS},
+	{"sort_buffer_size", "2097152", FOUND_ALWAYS},
+	{"max_sort_length", "32768", FOUND_ALWAYS}, /* longer than a key; what is behind it is not compared */
 
 	/* how tables are described */
-	{"sql_quote_show_create", "ON", true},
-	{"show_gipk_in_create_table_and_information_schema", "ON", false},
-	{"show_old_temporals", "OFF", false},
-	{"show_create_table_verbosity", "OFF", false},
-	{"show_create_table_skip_secondary_engine", "OFF", false},
-	{"terminology_use_previous", "NONE", false},
+	{"sql_quote_show_create", "ON", FOUND_ALWAYS},
+	{"show_gipk_in_create_table_and_information_schema", "ON", FOUND_SOMEWHERE},
+	{"show_old_temporals", "OFF", FOUND_SOMEWHERE},
+	{"show_create_table_verbosity", "OFF", FOUND_SOMEWHERE},
+	{"show_create_table_skip_secondary_engine", "OFF", FOUND_SOMEWHERE},
+	{"terminology_use_previous", "NONE", FOUND_SOMEWHERE},
 
 	/* how long something may take: a reader that PostgreSQL holds up is not thrown out */
-	{"net_read_timeout", "3600", true},
-	{"net_write_timeout", "3600", true},
-	{"wait_timeout", "86400", true},
-	{"lock_wait_timeout", "86400", true},
-	{"max_execution_time", "0", false}, /* MySQL, for SELECT */
-	{"max_statement_time", "0", false}, /* MariaDB, for all */
-	{"idle_transaction_timeout", "0", false},
-	{"idle_readonly_transaction_timeout", "0", false},
-	{"idle_write_transaction_timeout", "0", false},
+	{"net_read_timeout", "3600", FOUND_ALWAYS},
+	{"net_write_timeout", "3600", FOUND_ALWAYS},
+	{"wait_timeout", "86400", FOUND_ALWAYS},
+	{"lock_wait_timeout", "86400", FOUND_ALWAYS},
+	{"max_execution_time", "0", FOUND_SOMEWHERE}, /* MySQL, for SELECT */
+	{"max_statement_time", "0", FOUND_SOMEWHERE}, /* MariaDB, for all */
+	{"idle_transaction_timeout", "0", FOUND_SOMEWHERE},
+	{"idle_readonly_transaction_timeout", "0", FOUND_SOMEWHERE},
+	{"idle_write_transaction_timeout", "0", FOUND_SOMEWHERE},
 
 	/* what is not for the client's eyes costs the server only */
-	{"sql_buffer_result", "OFF", true},
-	{"max_error_count", "64", true}
+	{"sql_buffer_result", "OFF", FOUND_ALWAYS}
 };
 
 #define VARIABLES		((int) (sizeof(variables) / sizeof(variables[0])))
@@ -142,13 +146,18 @@ forget_init_connect(CdcMysql *conn, CdcError *err)
 
 /* ---- setting ---- */
 
+/* What the value stands in: numbers and the word DEFAULT are no strings. */
+static const char *
+quote_of(const Variable *v)
+{
+	return isdigit((unsigned char) v->value[0]) || strcmp(v->value, "DEFAULT") == 0 ? "" : "'";
+}
+
 /* false: out of memory, here and below. */
 static bool
 append_assignment(CdcBuf *sql, const Variable *v, bool first)
 {
-	/* words and numbers are no strings */
-	bool		plain = isdigit((unsigned char) v->value[0]) || strcmp(v->value, "DEFAULT") == 0;
-	const char *quote = plain ? "" : "'";
+	const char *quote = quote_of(v);
 
 	return cdc_buf_printf(sql, "%s SESSION %s = %s%s%s", first ? "SET" : ",", v->name,
 						  quote, v->value, quote);
@@ -172,11 +181,17 @@ static CdcStatus
 set_one(CdcMysql *conn, const Variable *v, CdcError *err)
 {
 	char		asked[128];
+	const char *quote = quote_of(v);
 	CdcBuf		sql = {0};
 	bool		ok = append_assignment(&sql, v, true);
+	CdcStatus	st;
 
 	snprintf(asked, sizeof(asked), "setting session variable \"%s\"", v->name);
-	return run(conn, asked, &sql, ok, NULL, err);
+	st = run(conn, asked, &sql, ok, NULL, err);
+	if (st == CDC_ERR_PRIVILEGE)
+		cdc_error_hint(err, "At the source: SET GLOBAL %s = %s%s%s; or GRANT SESSION_VARIABLES_ADMIN ON *.* TO the user.",
+					   v->name, quote, v->value, quote);
+	return st;
 }
 
 /* All that are wanted in one statement; where the server refuses it, one by one, so that one is named. */
@@ -203,16 +218,19 @@ set_variables(CdcMysql *conn, const bool *wanted, CdcError *err)
 	return st;
 }
 
-/* What every server has.  The character set of the results needs a statement of its own. */
+/* What the answers to the next questions hang on. */
 static CdcStatus
 set_first(CdcMysql *conn, CdcError *err)
 {
+	/* a limit of time may be too short for the next question: comments tell who has which */
+	static const char names[] = "SET NAMES utf8mb4 COLLATE utf8mb4_bin"
+		" /*!50708 , SESSION max_execution_time = 0 */ /*M!100101 , SESSION max_statement_time = 0 */";
 	bool		wanted[VARIABLES];
-	CdcStatus	st = cdc_mysql_query(conn, NULL, "SET NAMES utf8mb4 COLLATE utf8mb4_bin", NULL, err);
+	CdcStatus	st = cdc_mysql_query(conn, NULL, names, NULL, err);
 	int			i;
 
 	for (i = 0; i < VARIABLES; i++)
-		wanted[i] = variables[i].everywhere;
+		wanted[i] = variables[i].found == FOUND_FIRST;
 	return cdc_failed(st) ? st : set_variables(conn, wanted, err);
 }
 
@@ -286,7 +304,7 @@ not_set(const CdcMysql *conn, const Variable *v, const char *shown, CdcError *er
 	return CDC_ERR_CONFIG;
 }
 
-/* The others, where they are not yet as they should be: some servers let nobody set them. */
+/* The others, where they are not yet as they should be: some servers let not everybody set them. */
 static CdcStatus
 set_rest(CdcMysql *conn, const CdcRows *shown, bool *any, CdcError *err)
 {
@@ -298,7 +316,7 @@ set_rest(CdcMysql *conn, const CdcRows *shown, bool *any, CdcError *err)
 	{
 		const char *value = shown_value(shown, variables[i].name);
 
-		wanted[i] = !variables[i].everywhere && value != NULL && !is_set(&variables[i], value);
+		wanted[i] = value != NULL && !is_set(&variables[i], value);
 		*any = *any || wanted[i];
 	}
 	return set_variables(conn, wanted, err);
@@ -313,7 +331,7 @@ check_variables(const CdcMysql *conn, const CdcRows *shown, CdcError *err)
 	{
 		const char *value = shown_value(shown, variables[i].name);
 
-		if (value == NULL ? variables[i].everywhere : !is_set(&variables[i], value))
+		if (value == NULL ? variables[i].found != FOUND_SOMEWHERE : !is_set(&variables[i], value))
 			return not_set(conn, &variables[i], value, err);
 	}
 	return CDC_OK;

