@@ -136,12 +136,12 @@ check_connection(Check *check)
 static void
 check_version(Check *check)
 {
-	unsigned	oldest = check->info->flavor == CDC_MARIADB ? 100200 : 50600;
+	unsigned	oldest = check->info->flavor == CDC_MARIADB ? 100100 : 50500;
 
 	report(check, "version", check->info->version >= oldest,
 		   psprintf("%s %s", check->info->flavor == CDC_MARIADB ? "MariaDB" : "MySQL",
 					check->info->version_text),
-		   "Supported are MySQL 5.6 and later and MariaDB 10.2 and later.");
+		   "Supported are MySQL 5.5 and later and MariaDB 10.1 and later.");
 }
 
 /*
