@@ -207,7 +207,7 @@ check_privileges(Check *check)
 	{
 		ok = ask(check, 1, "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1") != NULL;
 		report(check, "privilege process", ok,
-			   ok ? NULL : "Without GTIDs, or in MySQL 5.6, a copy joins the binlog at a place that is likely, but not proved.",
+			   ok ? NULL : "Without GTIDs, or in MySQL 5.5 and 5.6, a copy joins the binlog at a place that is likely, but not proved.",
 			   "At the source: GRANT PROCESS ON *.* TO the user of the user mapping;");
 	}
 
