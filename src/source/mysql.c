@@ -354,14 +354,6 @@ only_row(const CdcRows *rows, int ncolumns, int column)
 	return cell->data != NULL && strlen(cell->data) == cell->len ? cell->data : NULL;
 }
 
-CdcStatus
-cdc_mysql_unexpected(const CdcMysql *conn, const char *asked, CdcError *err)
-{
-	cdc_error(err, CDC_ERR_PROTOCOL, "unexpected answer of MySQL server \"%s\" to %s", conn->address, asked);
-	cdc_error_hint(err, "Check that the server options host and port lead to a MySQL or MariaDB server, and that nothing in between changes its answers.");
-	return CDC_ERR_PROTOCOL;
-}
-
 static CdcStatus
 read_version(CdcMysql *conn, CdcMysqlServerInfo *info, CdcError *err)
 {
