@@ -323,8 +323,7 @@ wants_pause(void *arg)
 {
 	const CdcApply *apply = arg;
 
-	return CDC_OPEN_QUERIES_ARE_DEAR &&
-		(is_memory_full(apply) || apply->work.calls >= PAUSE_CALLS);
+	return is_memory_full(apply) || apply->work.calls >= PAUSE_CALLS;
 }
 
 /* CdcHistoryScan.pause */
@@ -388,7 +387,7 @@ cdc_run_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
 	scan.columns = CDC_HISTORY_GTID | CDC_HISTORY_DOCUMENT;
 	scan.skip = is_superseded;
 	scan.visit = visit_event;
-	scan.pause_due = wants_pause;
+	scan.pause_due = CDC_OPEN_QUERIES_ARE_DEAR ? wants_pause : NULL;
 	scan.pause = write_in_pause;
 	scan.arg = apply;
 	cdc_history_scan(&scan);
