@@ -127,6 +127,9 @@ extern int	no_such_variable
 #define CDC_HAVE_PARALLEL_QUERY			(PG_VERSION_NUM >= 100000)
 #define CDC_HAVE_FOREIGN_COPY			(PG_VERSION_NUM >= 110000)
 
+/* External tables have protocols and formats that others can add. */
+#define CDC_HAVE_EXTERNAL_PROTOCOLS		CDC_GREENPLUM
+
 /* A memory context has callbacks at its reset. */
 #define CDC_HAVE_CONTEXT_CALLBACKS		(PG_VERSION_NUM >= 90500)
 
