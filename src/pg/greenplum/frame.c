@@ -11,7 +11,7 @@
 
 #if CDC_HAVE_EXTERNAL_PROTOCOLS
 
-#include "pg/remote/kafka_headers.h"
+#include "source/kafka_headers.h"
 
 /* Text that was taken for a frame has other bytes here. */
 #define FRAME_MAGIC		0x43444301

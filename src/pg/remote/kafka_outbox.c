@@ -20,7 +20,7 @@
 
 #include "pg/base/compat_storage.h"
 #include "pg/base/group_buffer.h"
-#include "pg/remote/kafka_headers.h"
+#include "source/kafka_headers.h"
 #include "pg/remote/kafka_send.h"
 
 typedef struct OutRecord

@@ -7,10 +7,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_REMOTE_KAFKA_HEADERS_H
-#define CDC_PG_REMOTE_KAFKA_HEADERS_H
+#ifndef CDC_SOURCE_KAFKA_HEADERS_H
+#define CDC_SOURCE_KAFKA_HEADERS_H
 
-#include "pg/base/compat.h"
+#include <stddef.h>
 #include "source/kafka.h"
 
 /* Bytes that the headers take. */
@@ -22,4 +22,4 @@ extern char *cdc_kafka_headers_write(char *at, const CdcKafkaHeader *headers, in
 /* Reads n headers, which point into the bytes. */
 extern void cdc_kafka_headers_read(const char *at, CdcKafkaHeader *headers, int n);
 
-#endif							/* CDC_PG_REMOTE_KAFKA_HEADERS_H */
+#endif							/* CDC_SOURCE_KAFKA_HEADERS_H */

@@ -5,7 +5,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/remote/kafka_headers.h"
+#include "source/kafka_headers.h"
+
+#include <string.h>
 
 static char *
 put(char *at, const void *data, size_t len)
@@ -22,7 +24,7 @@ cdc_kafka_headers_size(const CdcKafkaHeader *headers, int n)
 	int			i;
 
 	for (i = 0; i < n; i++)
-		size += sizeof(uint32) + sizeof(int32) + strlen(headers[i].name) + 1 + headers[i].len;
+		size += sizeof(uint32_t) + sizeof(int32_t) + strlen(headers[i].name) + 1 + headers[i].len;
 	return size;
 }
 
@@ -33,8 +35,8 @@ cdc_kafka_headers_write(char *at, const CdcKafkaHeader *headers, int n)
 
 	for (i = 0; i < n; i++)
 	{
-		uint32		name_len = (uint32) strlen(headers[i].name);
-		int32		value_len = headers[i].value == NULL ? -1 : (int32) headers[i].len;
+		uint32_t	name_len = (uint32_t) strlen(headers[i].name);
+		int32_t		value_len = headers[i].value == NULL ? -1 : (int32_t) headers[i].len;
 
 		at = put(at, &name_len, sizeof(name_len));
 		at = put(at, &value_len, sizeof(value_len));
@@ -51,8 +53,8 @@ cdc_kafka_headers_read(const char *at, CdcKafkaHeader *headers, int n)
 
 	for (i = 0; i < n; i++)
 	{
-		uint32		name_len;
-		int32		value_len;
+		uint32_t	name_len;
+		int32_t		value_len;
 
 		memcpy(&name_len, at, sizeof(name_len));
 		memcpy(&value_len, at + sizeof(name_len), sizeof(value_len));
@@ -60,7 +62,7 @@ cdc_kafka_headers_read(const char *at, CdcKafkaHeader *headers, int n)
 		headers[i].name = at;
 		at += name_len + 1;
 		headers[i].value = value_len < 0 ? NULL : at;
-		headers[i].len = Max(value_len, 0);
+		headers[i].len = value_len < 0 ? 0 : (size_t) value_len;
 		at += headers[i].len;
 	}
 }
