@@ -1,5 +1,6 @@
 -- Topics as external tables, which Greenplum alone has: LOCATION ('kafka://...').  Who
--- may make them is up to GRANT ... ON PROTOCOL kafka.
+-- may make them is up to GRANT ... ON PROTOCOL kafka.  Foreign tables of topics are read by
+-- all segments unless their server or they themselves say otherwise.
 DO $do$
 BEGIN
     IF pg_catalog.strpos(pg_catalog.version(), 'Greenplum') = 0 THEN
@@ -32,5 +33,8 @@ CREATE TRUSTED PROTOCOL kafka (
     readfunc = cdc.kafka_protocol_read,
     writefunc = cdc.kafka_protocol_write,
     validatorfunc = cdc.kafka_protocol_validate)
+$sql$;
+    EXECUTE $sql$
+ALTER FOREIGN DATA WRAPPER cdc_kafka OPTIONS (ADD mpp_execute 'all segments')
 $sql$;
 END $do$;

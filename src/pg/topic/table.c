@@ -174,12 +174,6 @@ cdc_kafka_table_open(Relation rel)
 {
 	ForeignTable *ft = GetForeignTable(RelationGetRelid(rel));
 
-	if (CDC_SCANNED_BY_SEGMENTS(ft))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("foreign table \"%s\" has mpp_execute 'all segments', so that each segment would read the whole topic",
-						RelationGetRelationName(rel)),
-				 errhint("Set mpp_execute to 'master'.")));
 	return cdc_kafka_table_make(rel, ft->serverid, ft->options);
 }
 
