@@ -150,6 +150,21 @@ name_taken(const char *name)
 	return cdc_spi_run(&stmt, name) > 0;
 }
 
+CdcTargetRows
+cdc_argument_target_rows(const char *text)
+{
+	if (strcmp(text, "error") == 0)
+		return CDC_ROWS_ERROR;
+	if (strcmp(text, "replace") == 0)
+		return CDC_ROWS_REPLACE;
+	if (strcmp(text, "keep") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid target_rows \"%s\"", text),
+				 errhint("Valid: error, replace, keep.")));
+	return CDC_ROWS_KEEP;
+}
+
 static void
 read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 {

@@ -120,21 +120,6 @@ add_undefined_table(const CdcSubscription *sub, const char *name, const CdcRepli
 	cdc_registry_insert(sub, &row);
 }
 
-CdcTargetRows
-cdc_argument_target_rows(const char *text)
-{
-	if (strcmp(text, "error") == 0)
-		return CDC_ROWS_ERROR;
-	if (strcmp(text, "replace") == 0)
-		return CDC_ROWS_REPLACE;
-	if (strcmp(text, "keep") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid target_rows \"%s\"", text),
-				 errhint("Valid: error, replace, keep.")));
-	return CDC_ROWS_KEEP;
-}
-
 /* Target, mode, key and columns as they were given. */
 static void
 read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyMode *mode,

@@ -87,7 +87,8 @@ cdc_copy_is_pending(const CdcSubscription *sub)
 	static CdcStatement stmt = {
 		"SELECT 1 FROM cdc_catalog.subscription_table t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
-		" AND t.state OPERATOR(pg_catalog.<>) 'r' AND t.state OPERATOR(pg_catalog.<>) 'e' LIMIT 1",
+		" AND (t.state OPERATOR(pg_catalog.=) 'i' OR t.state OPERATOR(pg_catalog.=) 'd'"
+		" OR t.state OPERATOR(pg_catalog.=) 'f') LIMIT 1",
 		1, {TEXTOID}
 	};
 

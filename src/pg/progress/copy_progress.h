@@ -49,7 +49,7 @@ typedef struct CdcCopyProgress
  */
 extern List *cdc_copy_waiting(const CdcSubscription *sub, int limit);
 
-/* Whether there is one of these; or one in whatever state between i and r. */
+/* Whether there is one of these; or one whose copy the stream has not passed. */
 extern bool cdc_copy_is_waiting(const CdcSubscription *sub);
 extern bool cdc_copy_is_pending(const CdcSubscription *sub);
 
