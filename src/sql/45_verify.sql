@@ -14,3 +14,6 @@ CREATE FUNCTION cdc.verify(
 ) RETURNS TABLE (source_table text, chunk integer, source_rows bigint, target_rows bigint,
     differing_keys jsonb[], kind text)
 AS 'MODULE_PATHNAME', 'cdc_verify' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION cdc.verify(text, text, boolean, numeric, bigint) IS
+    'compares replicas with their source tables while both change';
+COMMENT ON VIEW cdc.verification IS 'what cdc.verify found';
