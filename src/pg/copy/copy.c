@@ -56,6 +56,10 @@
 /* Steps in a row that may come to nothing before the table is in error. */
 #define FAILURES			50
 
+/* An exact snapshot is tried for again after this time, and so often. */
+#define BUSY_MS				1000
+#define BUSY_TRIES			30
+
 /* A step at work. */
 typedef struct Step
 {
@@ -548,6 +552,17 @@ open_snapshot(Step *step, CdcCopyStep *result)
 		result->wait_ms = AGAIN_MS;
 		return false;
 	}
+	if (step->use == CDC_SNAPSHOT_EXACT && !step->snap->exact && copy->pace->busy < BUSY_TRIES)
+	{
+		copy->pace->busy++;
+		cdc_snapshot_discard(step->source);
+		cdc_log_event(copy->sub->name, "copy",
+					  "the copy of tables without a primary key waits for a moment without commits at the source",
+					  NULL);
+		result->wait_ms = BUSY_MS;
+		return false;
+	}
+	copy->pace->busy = 0;
 	copy->pace->snapshot_ms = -ms_until(began);
 	return true;
 }

@@ -388,7 +388,7 @@ cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, co
 			 errmsg("source table %s is not replicated by subscription \"%s\" any more",
 					source_table, sub->name),
 			 errdetail("%s", error),
-			 errhint("Change the column at the source, then call cdc.remove_table(%s, %s) and cdc.add_table(%s, %s, target := ...), with the name of its target.",
+			 errhint("Change the column at the source, then call cdc.remove_table(%s, %s) and cdc.add_table(%s, %s, target := ..., target_rows := 'replace'), with the name of its target.",
 					 name, table, name, table)));
 }
 
