@@ -242,4 +242,25 @@ subtest 'a second copy onto a target with rows' => sub {
 	$cluster->call('drop_subscription', name => 'twice', drop_history => \'true');
 };
 
+subtest 'a target without the key of its source' => sub {
+	$source->do('CREATE TABLE shop.bag (id int PRIMARY KEY, v varchar(20))', 'INSERT INTO shop.bag VALUES ' . join ', ', map { "($_, 'v" . $_ % 7 . "')" } 1 .. 100);
+	$cluster->do('CREATE SCHEMA bag');
+	$cluster->subscribe('bag', 'shop', undef, tables => ['shop.small'], history => 'bag.h', enabled => \'false');
+	$cluster->do(q{SELECT cdc.pull('bag')}, q{SELECT cdc.add_table('bag', 'shop.bag', target := 'bag.v', columns := '{"v": "v"}')});
+	my $same = sub {
+		my ($name) = @_;
+		$cluster->do(q{SELECT cdc.pull('bag')}, q{SELECT * FROM cdc.apply('bag')});
+		is_deeply($cluster->rows('SELECT v, count(*)::int FROM bag.v GROUP BY v ORDER BY v'), [ map { [ $_->[0], $_->[1] + 0 ] } @{ $source->rows('SELECT v, count(*) FROM shop.bag GROUP BY v ORDER BY v') } ], $name);
+	};
+	$source->do(q{INSERT INTO shop.bag VALUES (200, 'v1')}, 'DELETE FROM shop.bag WHERE id < 10');
+	$same->('what happened before its copy comes once');
+	$source->do(q{UPDATE shop.bag SET v = 'v1' WHERE id BETWEEN 20 AND 30}, 'DELETE FROM shop.bag WHERE id = 50');
+	$cluster->do(q{SELECT cdc.resync_table('bag', 'shop.bag')});
+	$source->do(q{INSERT INTO shop.bag VALUES (201, 'v1')});
+	$same->('and again with a resync');
+	$source->do(q{INSERT INTO shop.bag VALUES (202, 'v3')});
+	$same->('then changes');
+	$cluster->call('drop_subscription', name => 'bag', drop_history => \'true');
+};
+
 done_testing();

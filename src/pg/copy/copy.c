@@ -115,16 +115,17 @@ plain_engine(CdcSource *control, const CdcTable *table)
 
 /* Why the table cannot be copied, or NULL. */
 static const char *
-copy_trouble(const Step *step, const CdcTable *table)
+copy_trouble(const Step *step, const CdcTable *table, bool keyless)
 {
 	const CdcColumn *column;
 	const char *engine;
 
 	if (table == NULL)
 		return "the source has no such table";
-	if (table->npk == 0 && !step->snap->exact)
+	keyless = keyless || table->npk == 0;
+	if (keyless && !step->snap->exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
-	if (table->npk == 0 &&
+	if (keyless &&
 		(engine = plain_engine(cdc_control_session(&step->copy->control), table)) != NULL)
 		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
 	column = cdc_row_source_unreadable(table);
@@ -186,7 +187,7 @@ definition(Step *step, const CdcCopyProgress *progress)
 			return NULL;
 		}
 	}
-	error = copy_trouble(step, table);
+	error = copy_trouble(step, table, progress->keyless);
 	if (error == NULL)
 		return table;
 	give_up_table(copy, progress->source_table, error);
@@ -194,7 +195,7 @@ definition(Step *step, const CdcCopyProgress *progress)
 	return NULL;
 }
 
-/* Whether the table has no key, as far as is known. */
+/* Whether the table or its target has no key, as far as is known. */
 static bool
 is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 {
@@ -202,6 +203,8 @@ is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 	char	   *database;
 	char	   *name;
 
+	if (progress->keyless)
+		return true;
 	if (split_name(progress->source_table, &database, &name))
 		table = cdc_schema_get(copy->schema, database, name);
 	return table != NULL && table->npk == 0;
@@ -469,7 +472,7 @@ copy_table(Step *step, CdcCopyProgress *p)
 	t.table = definition(step, p);
 	if (t.table == NULL)
 		return;
-	if (t.table->npk > 0 &&
+	if (t.table->npk > 0 && !p->keyless &&
 		cdc_chunk_key(cdc_control_session(&step->copy->control), t.table, &key))
 		t.key = &key;
 	check_begun(step, &t);
