@@ -116,6 +116,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     columns         jsonb,
     row_filter      text,
     copy_data       boolean NOT NULL DEFAULT true,
+    keyless         boolean NOT NULL DEFAULT false, -- rows of the target are found by all their columns
     -- i to be copied, d being copied, f copied, s synchronised, r ready, e error
     state           "char" NOT NULL DEFAULT 'i',
     last_error      text,
