@@ -14,10 +14,13 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#if CDC_HAVE_ORDERED_INDEX_SCAN
+#include "jit/jit.h"
+#include "optimizer/cost.h"
+#endif
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -145,40 +148,74 @@ history_plan(const CdcSubscription *sub, HistoryQuery query)
 }
 
 /*
- * Settings under which plans that read history in order follow the index on
- * seq; undone by AtEOXact_GUC(true, level) with the level that is returned.
+ * Plans that are made from here to unfollow_index() follow the index on seq.  The
+ * planner's variables themselves are set: to set options costs more than a query of a
+ * few rows.  An ERROR in between has to put them back, too.
  */
-static int
-set_follow_index(void)
+typedef struct Planner
 {
-	int			level = NewGUCNestLevel();
+	bool		seqscan;
+	bool		bitmapscan;
+	bool		sort;
+	bool		jit;
+} Planner;
+
+static Planner
+follow_index(void)
+{
+	Planner		before = {0};
 
 #if CDC_HAVE_ORDERED_INDEX_SCAN
-	static const char *const settings[] = {
-		"enable_seqscan", "enable_bitmapscan", "enable_sort", "jit"
-	};
-	size_t		i;
-
-	for (i = 0; i < lengthof(settings); i++)
-		CDC_SET_OPTION(settings[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE);
+	before.seqscan = enable_seqscan;
+	before.bitmapscan = enable_bitmapscan;
+	before.sort = enable_sort;
+	before.jit = jit_enabled;
+	enable_seqscan = enable_bitmapscan = enable_sort = jit_enabled = false;
 #endif
-	return level;
+	return before;
+}
+
+static void
+unfollow_index(Planner before)
+{
+#if CDC_HAVE_ORDERED_INDEX_SCAN
+	enable_seqscan = before.seqscan;
+	enable_bitmapscan = before.bitmapscan;
+	enable_sort = before.sort;
+	jit_enabled = before.jit;
+#endif
+}
+
+/* Runs a query, whose plan follows the index. */
+static void
+execute(const CdcSubscription *sub, HistoryQuery query, Datum *values)
+{
+	Planner		before = follow_index();
+	volatile int rc = 0;
+
+	PG_TRY();
+	{
+		rc = SPI_execute_plan(history_plan(sub, query), values, NULL, false, 1);
+	}
+	PG_CATCH();
+	{
+		unfollow_index(before);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	unfollow_index(before);
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
 }
 
 /* Runs a query for one bigint; 0 when there is none. */
 static int64
 query_int64(const CdcSubscription *sub, HistoryQuery query, Datum *values)
 {
-	int			level;
 	int64		result = 0;
-	int			rc;
 
 	cdc_spi_connect();
-	level = set_follow_index();
-	rc = SPI_execute_plan(history_plan(sub, query), values, NULL, false, 1);
-	AtEOXact_GUC(true, level);
-	if (rc != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
+	execute(sub, query, values);
 	if (SPI_processed > 0)
 	{
 		bool		isnull;
@@ -380,17 +417,26 @@ open_portal(const CdcHistoryScan *scan)
 {
 	HistoryQuery query = scan->newest_commit_first ? QUERY_SCAN_COMMITS :
 		scan->source_table != NULL ? QUERY_SCAN_TABLE : QUERY_SCAN;
-	Datum		values[3];
-	Portal		portal;
-	int			level;
+	Planner		before = follow_index();
+	Portal		volatile portal = NULL;
 
-	values[0] = Int64GetDatum(scan->after);
-	values[1] = Int64GetDatum(scan->upto);
-	values[2] = scan->source_table ? CStringGetTextDatum(scan->source_table) : (Datum) 0;
-	level = set_follow_index();
-	portal = SPI_cursor_open(NULL, history_plan(scan->sub, query), values, NULL,
-							 scan->same_snapshot);
-	AtEOXact_GUC(true, level);
+	PG_TRY();
+	{
+		Datum		values[3];
+
+		values[0] = Int64GetDatum(scan->after);
+		values[1] = Int64GetDatum(scan->upto);
+		values[2] = scan->source_table ? CStringGetTextDatum(scan->source_table) : (Datum) 0;
+		portal = SPI_cursor_open(NULL, history_plan(scan->sub, query), values, NULL,
+								 scan->same_snapshot);
+	}
+	PG_CATCH();
+	{
+		unfollow_index(before);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	unfollow_index(before);
 	return portal;
 }
 

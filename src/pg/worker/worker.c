@@ -177,8 +177,6 @@ apply_once(bool *more)
 	note_success(sub, result.events > 0);
 	cdc_background_commit();
 
-	if (result.events > 0)
-		cdc_progress_broadcast();
 	*more = result.more;
 	return true;
 }
