@@ -23,7 +23,7 @@
 #include "pg/options/mysql_options.h"
 #include "pg/base/resource.h"
 #include "pg/base/snapshot.h"
-#include "pg/base/wait_set.h"
+#include "pg/process/wait_set.h"
 #include "pg/remote/server_access.h"
 
 /* Read-ahead of a dump or a SELECT: what a backend may hold beside its own. */

@@ -32,7 +32,6 @@
 
 #include "pg/apply/apply.h"
 #include "pg/catalog/failure.h"
-#include "pg/catalog/worker_start.h"
 #include "pg/publish/publish.h"
 #include "pg/pull/pull.h"
 #include "pg/worker/worker.h"

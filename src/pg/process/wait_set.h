@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_BASE_WAIT_SET_H
-#define CDC_PG_BASE_WAIT_SET_H
+#ifndef CDC_PG_PROCESS_WAIT_SET_H
+#define CDC_PG_PROCESS_WAIT_SET_H
 
 #include "pg/base/compat.h"
 
@@ -27,4 +27,4 @@ extern void cdc_wait_set_free(CdcWaitSet *set);
  */
 extern int	cdc_wait_set_wait(CdcWaitSet *set, long timeout_ms);
 
-#endif							/* CDC_PG_BASE_WAIT_SET_H */
+#endif							/* CDC_PG_PROCESS_WAIT_SET_H */

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/base/wait_set.h"
+#include "pg/process/wait_set.h"
 
 #include "miscadmin.h"
 #include "pgstat.h"
