@@ -43,13 +43,14 @@
 #include "utils/snapmgr.h"
 
 #include "pg/base/compat_value.h"
+#include "pg/base/hash.h"
 
 /* ------------------------------------------------------------------------
  * Where rows are
  * ------------------------------------------------------------------------
  */
 
-#define PLACES	64
+#define PLACES	512
 
 /* Where a row was last; of rows that fall upon the same place the last one stays. */
 static struct
@@ -61,13 +62,13 @@ static struct
 static uint32
 place_of(const CdcRowTable *table, const char *const *keys)
 {
-	uint32		hash = table->relid;
+	uint64		hash = table->relid;
 	int			i;
 
 	for (i = 0; i < table->nkeys; i++)
-		hash = hash * 31 + DatumGetUInt32(hash_any((const unsigned char *) keys[i],
-												   strlen(keys[i])));
-	return hash % PLACES;
+		hash = cdc_mix_word(hash) ^
+			DatumGetUInt32(hash_any((const unsigned char *) keys[i], strlen(keys[i])));
+	return (uint32) (cdc_mix_word(hash) % PLACES);
 }
 
 static void
