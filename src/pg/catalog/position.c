@@ -91,8 +91,8 @@ set_time(Columns *columns, int i, TimestampTz ts)
 enum
 {
 	POS_FILE, POS_FILE_OFFSET, POS_GTID_SET, POS_SOURCE_UUID, POS_LAST_SEQ, POS_SOURCE_TS,
-	POS_TRANSACTIONS, POS_EVENTS, POS_BYTES, POS_SNAPSHOT_JOIN, POS_BARRIER_SEQ,
-	POS_SOURCE_ADDRESS, POS_SKIPPED_EVENTS, POS_VERSION, POS_UPDATED_AT
+	POS_TRANSACTIONS, POS_EVENTS, POS_BYTES, POS_SOURCE_ADDRESS,
+	POS_SKIPPED_EVENTS, POS_VERSION, POS_UPDATED_AT
 };
 
 static CdcRowTable positions = {
@@ -107,8 +107,6 @@ static CdcRowTable positions = {
 		[POS_TRANSACTIONS] = {"transactions", INT8OID},
 		[POS_EVENTS] = {"events", INT8OID},
 		[POS_BYTES] = {"bytes", INT8OID},
-		[POS_SNAPSHOT_JOIN] = {"snapshot_join", TEXTOID},
-		[POS_BARRIER_SEQ] = {"barrier_seq", INT8OID},
 		[POS_SOURCE_ADDRESS] = {"source_address", TEXTOID},
 		[POS_SKIPPED_EVENTS] = {"skipped_events", INT8OID},
 		[POS_VERSION] = {"version", INT8OID},
@@ -131,8 +129,6 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 	pos->transactions = get_number(&columns, POS_TRANSACTIONS);
 	pos->events = get_number(&columns, POS_EVENTS);
 	pos->bytes = get_number(&columns, POS_BYTES);
-	pos->snapshot_join = get_text(&columns, POS_SNAPSHOT_JOIN);
-	pos->barrier_seq = get_number(&columns, POS_BARRIER_SEQ);
 	pos->source_address = get_text(&columns, POS_SOURCE_ADDRESS);
 	pos->skipped_events = get_number(&columns, POS_SKIPPED_EVENTS);
 	pos->version = get_number(&columns, POS_VERSION);
@@ -153,8 +149,6 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 	set_number(&columns, POS_TRANSACTIONS, pos->transactions);
 	set_number(&columns, POS_EVENTS, pos->events);
 	set_number(&columns, POS_BYTES, pos->bytes);
-	set_text(&columns, POS_SNAPSHOT_JOIN, pos->snapshot_join);
-	set_number(&columns, POS_BARRIER_SEQ, pos->barrier_seq);
 	set_text(&columns, POS_SOURCE_ADDRESS, pos->source_address);
 	set_number(&columns, POS_SKIPPED_EVENTS, pos->skipped_events);
 	set_number(&columns, POS_VERSION, pos->version);

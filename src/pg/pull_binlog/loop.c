@@ -339,6 +339,9 @@ cdc_binlog_loop(CdcBinlogCall *call)
 			take_event(call, event, len);
 		else if (st == CDC_MORE)
 		{
+			stream->drained = true;
+			if (!call->bounds->until_now && cdc_binlog_copy_waits(stream))
+				return CDC_BINLOG_BOUND;
 			if (!wait_for_more(call))
 				return CDC_BINLOG_REACHED;
 		}
