@@ -15,10 +15,12 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
 
 void
@@ -217,6 +219,24 @@ cdc_spi_text(CdcSpi *spi, uint64 row, int column)
 	s = TextDatumGetCString(d);
 	MemoryContextSwitchTo(old);
 	return s;
+}
+
+Datum
+cdc_spi_copy(CdcSpi *spi, uint64 row, int column, Oid type, bool *isnull)
+{
+	Form_pg_attribute att = TupleDescAttr(SPI_tuptable->tupdesc, column - 1);
+	Datum		d = cdc_spi_datum(row, column, type, isnull);
+	MemoryContext old;
+
+	if (*isnull)
+		return (Datum) 0;
+	old = MemoryContextSwitchTo(spi->caller);
+	if (att->attlen == -1)
+		d = PointerGetDatum(PG_DETOAST_DATUM_COPY(d));
+	else
+		d = datumCopy(d, att->attbyval, att->attlen);
+	MemoryContextSwitchTo(old);
+	return d;
 }
 
 char **

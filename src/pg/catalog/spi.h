@@ -78,6 +78,9 @@ extern char **cdc_spi_text_array(CdcSpi *spi, uint64 row, int column, int *n);
 extern int64 cdc_spi_int64(uint64 row, int column);
 extern Datum cdc_spi_datum(uint64 row, int column, Oid type, bool *isnull);
 
+/* A field's value, what it points to copied into spi->caller; ERROR as above. */
+extern Datum cdc_spi_copy(CdcSpi *spi, uint64 row, int column, Oid type, bool *isnull);
+
 /* An argument of type text; for NULL, *null becomes 'n', else ' '. */
 extern Datum cdc_text_or_null(const char *s, char *null);
 
