@@ -432,7 +432,7 @@ cdc_copy_request(const CdcSubscription *sub, const char *source_table,
 		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	static CdcStatement again = {
-		"UPDATE cdc_catalog.copy_progress SET replaces = $3::pg_catalog.bool AND row_filter IS NULL,"
+		"UPDATE cdc_catalog.copy_progress SET replaces = replaces OR ($3::pg_catalog.bool AND row_filter IS NULL),"
 		" restarts = restarts OPERATOR(pg_catalog.+) 1," FORGET_PROGRESS
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		3, {TEXTOID, TEXTOID, TEXTOID}

@@ -61,6 +61,14 @@ typedef struct CdcBinlogMark
 	int64		offset;
 } CdcBinlogMark;
 
+/* A table whose definition at the source was seen to be another one than the stream's. */
+typedef struct CdcBinlogAhead
+{
+	char	   *table;
+	CdcBinlogMark mark;			/* where the source stood then */
+	TimestampTz seen_at;
+} CdcBinlogAhead;
+
 /* A registered table. */
 #define CDC_BINLOG_TABLE_NAME	520
 typedef struct CdcBinlogTable
@@ -114,7 +122,7 @@ typedef struct CdcBinlogStream
 	MemoryContext joins_cxt;	/* of joins; or NULL */
 	bool		joins_read;
 	List	   *joins;			/* of CdcCopyJoin *: tables that wait for the stream */
-	char		ahead_table[CDC_BINLOG_TABLE_NAME]; /* whose DDL the stream has to come to ... */
+	List	   *ahead;			/* of CdcBinlogAhead * */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;
@@ -123,7 +131,6 @@ typedef struct CdcBinlogStream
 	uint64		moves;			/* counts changes of the above */
 	CdcBinlogMark until;			/* what the present call waits for */
 	CdcBinlogMark join;			/* of the first of joins */
-	CdcBinlogMark ahead;		/* ... where that is */
 
 	/* transactions that end here or before were asked to be left out */
 	char	   *skip_file;		/* or NULL */
