@@ -41,7 +41,8 @@ CREATE FUNCTION limit_memory(size text) RETURNS void LANGUAGE sql AS $$
 
 -- the keys: a number; two columns that may be NULL; none.  keyed has a column of its own.
 CREATE TABLE m_keyed (id int PRIMARY KEY, a text, b numeric(8,2), c int);
-CREATE TABLE t_keyed (id int PRIMARY KEY, a text, b numeric(8,2), c int, own text DEFAULT 'd');
+CREATE TABLE t_keyed (gone int, id int PRIMARY KEY, a text, b numeric(8,2), c int, own text DEFAULT 'd');
+ALTER TABLE t_keyed DROP COLUMN gone;
 CREATE TABLE m_pair (x int, y text, a text, b numeric(8,2), c int);
 CREATE TABLE t_pair (x int, y text, a text, b numeric(8,2), c int, UNIQUE (x, y));
 CREATE TABLE m_none (id int, a text, b numeric(8,2), c int);
