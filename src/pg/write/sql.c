@@ -10,9 +10,9 @@
  * partial images are grouped by the columns that they have, and keys with NULLs
  * by which of them are NULL.  Plans are kept with the target.
  *
- * Where rows are distributed, they go as one value, and all segments look for each in their part of the
- * key's index, without moving any between them; what an UPDATE found it tells, so that
- * the rest is inserted without another search.
+ * Where rows are distributed, they go as one value, and all segments look for each in
+ * their part of the key's index, without moving any between them; what an UPDATE found it
+ * tells, so that the rest is inserted without another search.
  *
  *-------------------------------------------------------------------------
  */
@@ -184,6 +184,9 @@ sql_plan(CdcTarget *target, const CdcSqlForm *form)
 
 /* Options under which a statement finds the rows of many keys by the key's index. */
 static const CdcPlannerOption follow_index[] = {
+#if CDC_HAVE_OTHER_PLANNER
+	{"optimizer", "off"},
+#endif
 	{"enable_nestloop", "on"},
 	{"enable_seqscan", "off"},
 	{"enable_hashjoin", "off"},
