@@ -17,6 +17,11 @@
 #include "access/hash.h"
 #endif
 
+/* Input and output of bigint have their prototypes among all others since 10. */
+#if PG_VERSION_NUM < 100000
+#include "utils/int8.h"
+#endif
+
 /*
  * Jsonb as an argument and a result: the macros got a P in their names in 11.
  * They need utils/jsonb.h.
