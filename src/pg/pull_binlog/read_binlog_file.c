@@ -561,6 +561,7 @@ cdc_read_binlog_file(PG_FUNCTION_ARGS)
 	MemoryContext old;
 	char	   *path;
 	char	   *subscription;
+	CdcSourceTexts texts;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -574,6 +575,7 @@ cdc_read_binlog_file(PG_FUNCTION_ARGS)
 	read->context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest binlog file",
 										  ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(read->context);
+	cdc_source_texts_begin(&texts);
 	PG_TRY();
 	{
 		begin_read(read, path, subscription);
@@ -585,6 +587,7 @@ cdc_read_binlog_file(PG_FUNCTION_ARGS)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	cdc_source_texts_end(&texts);
 	clean_up(read);
 	FreeFile(read->piece.file);
 	MemoryContextSwitchTo(old);
