@@ -58,6 +58,9 @@ typedef bool (*CdcHistoryVisitor) (const CdcHistoryEvent *event, void *arg);
 /* Whether the document of an event is not wanted, so that it need not be read. */
 typedef bool (*CdcHistorySkip) (int64 seq, void *arg);
 
+/* Whether the scan is to end its query for a while, behind the event that was visited last. */
+typedef bool (*CdcHistoryPauseDue) (void *arg);
+
 typedef struct CdcHistoryScan
 {
 	const CdcSubscription *sub; /* whose history */
@@ -77,7 +80,14 @@ typedef struct CdcHistoryScan
 
 	/* what is done with them */
 	CdcHistoryVisitor visit;
-	void	   *arg;			/* for visit and skip */
+
+	/*
+	 * Or NULL.  Asked behind each event whether pause() is to be called, which the scan
+	 * does while it has no query open; it then goes on behind that event.
+	 */
+	CdcHistoryPauseDue pause_due;
+	void		(*pause) (void *arg);
+	void	   *arg;			/* for all of these */
 } CdcHistoryScan;
 
 /*
@@ -88,10 +98,9 @@ extern void cdc_history_scan(const CdcHistoryScan *scan);
 
 /*
  * The last boundary between source transactions, as the seq of the last event
- * before it, that is behind after and not below barrier (CdcPosition.barrier_seq);
- * 0: there is none.
+ * before it, that is behind after; 0: there is none.
  */
-extern int64 cdc_history_last_boundary(const CdcSubscription *sub, int64 after, int64 barrier);
+extern int64 cdc_history_last_boundary(const CdcSubscription *sub, int64 after);
 
 /* The first boundary at or above from; 0: there is none. */
 extern int64 cdc_history_first_boundary(const CdcSubscription *sub, int64 from);
