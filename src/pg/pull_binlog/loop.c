@@ -15,6 +15,7 @@
 
 #include "miscadmin.h"
 
+#include "binlog/compress.h"
 #include "pg/base/bounded_text.h"
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
@@ -337,6 +338,7 @@ cdc_binlog_loop(CdcBinlogCall *call)
 	CdcBinlogStream *stream = call->stream;
 	uint64		looked = stream->moves - 1;
 
+	cdc_set_max_event_size((size_t) call->sub->opt.max_event_size);
 	for (;;)
 	{
 		const uint8_t *event;

@@ -31,6 +31,7 @@
 #include "binlog/format.h"
 #include "binlog/map_schema.h"
 #include "core/ddl.h"
+#include "binlog/compress.h"
 #include "pg/base/bounded_text.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
@@ -547,6 +548,7 @@ begin_read(BinlogRead *read, const char *path, const char *subscription)
 		cdc_out_of_memory();
 	cdc_stream_accept_xa(read->stream);
 	cdc_stream_keep_queries(read->stream, read->call.sub->opt.event.row_query);
+	cdc_set_max_event_size((size_t) read->call.sub->opt.max_event_size);
 }
 
 PG_FUNCTION_INFO_V1(cdc_read_binlog_file);
