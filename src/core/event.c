@@ -42,12 +42,10 @@ write_failed(CdcStatus st, CdcError *err)
 			return cdc_error(err, st, "out of memory for an event");
 		case CDC_ERR_LIMIT:
 			return cdc_error(err, st, "event is too large or too deeply nested");
-		case CDC_ERR_CORRUPT:
-			return cdc_error(err, st, "a text of the event is not valid UTF-8");
-		case CDC_ERR_VALUE:
-			return cdc_error(err, st, "a value of the event cannot be stored");
 		default:
-			return cdc_error(err, st, "the event could not be written");
+			cdc_error(err, st, "event holds a value that JSON cannot have");
+			cdc_error_hint(err, "The source's data are damaged there.");
+			return st;
 	}
 }
 

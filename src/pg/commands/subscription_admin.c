@@ -259,6 +259,7 @@ delete_rows(const CdcSubscription *sub)
 		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.copy_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.verification WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.prepared_transaction WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.database_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
@@ -279,6 +280,9 @@ delete_rows(const CdcSubscription *sub)
 static CdcSubscription *
 lock_for_end(CdcSubscription *sub)
 {
+	cdc_running_check(sub->id, sub->name, CDC_WRITER_PULL);
+	cdc_running_check(sub->id, sub->name, CDC_WRITER_APPLY);
+
 	/*
 	 * A worker in a long transaction would keep us waiting: end it.  The
 	 * supervisor may start it again, but then it waits for our locks and finds

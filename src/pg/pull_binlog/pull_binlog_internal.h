@@ -61,12 +61,21 @@ typedef struct CdcBinlogMark
 	int64		offset;
 } CdcBinlogMark;
 
+/* A table whose definition at the source was seen to be another one than the stream's. */
+typedef struct CdcBinlogAhead
+{
+	char	   *table;
+	CdcBinlogMark mark;			/* where the source stood then */
+	TimestampTz seen_at;
+} CdcBinlogAhead;
+
 /* A registered table. */
 #define CDC_BINLOG_TABLE_NAME	520
 typedef struct CdcBinlogTable
 {
 	char		name[CDC_BINLOG_TABLE_NAME];	/* hash key; in the database's encoding */
 	char		state;
+	bool		keyless;		/* its target has no key */
 } CdcBinlogTable;
 
 /*
@@ -113,7 +122,7 @@ typedef struct CdcBinlogStream
 	MemoryContext joins_cxt;	/* of joins; or NULL */
 	bool		joins_read;
 	List	   *joins;			/* of CdcCopyJoin *: tables that wait for the stream */
-	char		ahead_table[CDC_BINLOG_TABLE_NAME]; /* whose DDL the stream has to come to ... */
+	List	   *ahead;			/* of CdcBinlogAhead * */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;
@@ -122,7 +131,6 @@ typedef struct CdcBinlogStream
 	uint64		moves;			/* counts changes of the above */
 	CdcBinlogMark until;			/* what the present call waits for */
 	CdcBinlogMark join;			/* of the first of joins */
-	CdcBinlogMark ahead;		/* ... where that is */
 
 	/* transactions that end here or before were asked to be left out */
 	char	   *skip_file;		/* or NULL */
@@ -226,6 +234,13 @@ extern bool cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_na
 
 /* Whether the stream has not passed the table's copy, or waits for it. */
 extern bool cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name);
+
+/*
+ * The same of a table whose rows have no key, at the source or in the target: its events
+ * are left out until then.
+ */
+extern bool cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *full_name,
+										 bool has_key);
 
 /* Whether some chunks of the table are copied, and the stream has not passed its copy. */
 extern bool cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name);

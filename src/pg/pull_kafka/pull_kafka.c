@@ -18,6 +18,7 @@
 
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
+#include "pg/process/background.h"
 #include "pg/process/shmem.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
@@ -83,6 +84,13 @@ static bool
 wait_source(void *source, long timeout_ms)
 {
 	return cdc_kafka_source_wait(source, timeout_ms);
+}
+
+/* Its thread reads ahead by itself. */
+static void
+nap_source(void *source, long ms)
+{
+	cdc_background_sleep(ms);
 }
 
 /* ---- messages ---- */
@@ -255,8 +263,9 @@ pull_loop(CdcKafkaCall *call)
 			take_end(call, &msg);
 		else if (st == CDC_MORE)
 		{
-			if (!cdc_pull_wait_for_more(call->bounds, call->first_event, wait_source,
-										call->stream->source))
+			CdcPullWaits waits = {call->stream->source, wait_source, nap_source};
+
+			if (!cdc_pull_wait_for_more(call->bounds, call->first_event, &waits))
 				return LOOP_REACHED;
 		}
 		else if (!read_failed(call, &msg, &err))
@@ -338,7 +347,6 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	call.sub = sub;
 	call.bounds = bounds;
 	cdc_kafka_blame(sub, "", -1);
-	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_position_get(sub, &call.pos);
 	call.stream = cdc_kafka_stream_get(&call, bounds->until_now);
 	set_until(&call);
@@ -357,6 +365,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
 	result->more = end != LOOP_REACHED;
+	cdc_kafka_blame(sub, "", -1);	/* what comes before the next run is no partition's */
 }
 
 static const CdcSourceMethods methods = {
