@@ -279,6 +279,9 @@ cdc_subscription_remove_table(const char *subscription, const char *source_table
 {
 	CdcSubscription *sub = cdc_subscription_get_any(subscription);
 
+	cdc_running_check(sub->id, sub->name, CDC_WRITER_PULL);
+	cdc_running_check(sub->id, sub->name, CDC_WRITER_APPLY);
+
 	/* a worker that waits for the target waits for us, who would wait for it */
 #if CDC_HAVE_WORKERS
 	cdc_slot_terminate(MyDatabaseId, sub->id, -1);
