@@ -200,6 +200,25 @@ cdc_gtid_set_contains_gtid(const CdcGtidSet *set, const char *gtid)
 }
 
 bool
+cdc_gtid_set_repeats(const CdcGtidSet *set, const char *gtid)
+{
+	GtidDomain	entry;
+
+	if (set->flavor != CDC_MARIADB)
+		return cdc_gtid_set_contains_gtid(set, gtid);
+	if (parse_one_mariadb(gtid, &entry, NULL) != CDC_OK)
+		return false;
+	for (size_t i = 0; i < set->domains.n; i++)
+	{
+		const GtidDomain *last = &set->domains.entries[i];
+
+		if (last->domain == entry.domain)
+			return last->server == entry.server && last->sequence >= entry.sequence;
+	}
+	return false;
+}
+
+bool
 cdc_gtid_set_empty(const CdcGtidSet *set)
 {
 	return set->list.n == 0 && set->domains.n == 0;

@@ -61,6 +61,12 @@ extern CdcStatus cdc_gtid_set_union(CdcGtidSet *set, const CdcGtidSet *other, Cd
 /* MariaDB: a domain's position contains all sequence numbers up to it. */
 extern bool cdc_gtid_set_contains(const CdcGtidSet *set, const CdcGtidSet *other);
 extern bool cdc_gtid_set_contains_gtid(const CdcGtidSet *set, const char *gtid);
+
+/*
+ * Whether a log that has brought the set cannot go on with this transaction: it was
+ * there already, or MariaDB: the number of its server in its domain has gone back.
+ */
+extern bool cdc_gtid_set_repeats(const CdcGtidSet *set, const char *gtid);
 extern bool cdc_gtid_set_empty(const CdcGtidSet *set);
 
 /*

@@ -90,6 +90,7 @@ typedef struct CdcDumpRequest
 								 * be "" */
 	uint64_t	offset;
 	bool		annotate;		/* MariaDB: send texts of statements (MySQL always does) */
+	bool		to_end;			/* by file: the dump ends where the binlog ends by now */
 } CdcDumpRequest;
 
 /* Prepares the client library; it must be called before the first thread that uses it starts. */

@@ -110,10 +110,12 @@ dump_flags(const CdcMysql *conn, const CdcDumpRequest *request)
 {
 	enum
 	{
-		MARIADB_SEND_ANNOTATE_ROWS = 2	/* 1 would be: do not wait at the end */
+		DO_NOT_WAIT_AT_END = 1,
+		MARIADB_SEND_ANNOTATE_ROWS = 2
 	};
 
-	return conn->info.flavor == CDC_MARIADB && request->annotate ? MARIADB_SEND_ANNOTATE_ROWS : 0;
+	return (request->to_end ? DO_NOT_WAIT_AT_END : 0) |
+		(conn->info.flavor == CDC_MARIADB && request->annotate ? MARIADB_SEND_ANNOTATE_ROWS : 0);
 }
 
 #if CDC_LIBMARIADB

@@ -51,6 +51,7 @@ CREATE TABLE cdc_catalog.subscription_position (
     file_offset     bigint,
     gtid_set        text,
     source_uuid     text,                   -- server_uuid, or MariaDB's server_uid
+    last_event      text,                   -- what proves that the log is the one that was read
     source_address  text,                   -- which of several hosts
     last_seq        bigint NOT NULL DEFAULT 0,
     source_ts       timestamptz,
@@ -104,6 +105,7 @@ CREATE TABLE cdc_catalog.subscription_failure (
     last_error      text,
     last_sqlstate   text,
     last_error_at   timestamptz,
+    latched         boolean NOT NULL DEFAULT false, -- a gap: stays until somebody does something about it
     PRIMARY KEY (subscription, worker)
 );
 

@@ -12,12 +12,25 @@
 #include "pg/base/compat.h"
 
 /*
+ * The SQLSTATE of an error that proves a gap: transactions of the source are lost to
+ * the subscription.  It latches: once recorded it is what the worker says until somebody
+ * has done something about the gap, whatever the source shows meanwhile.
+ */
+#define CDC_ERRCODE_GAP		MAKE_SQLSTATE('L', 'G', '0', '0', '1')
+
+/*
  * Counts one more failure of a worker ("pull", "apply", ...) in the caller's
  * transaction, and sends a notification at its commit.  error: cdc_failure_text(); it
  * is for the owner, others see what the SQLSTATE tells.
  */
 extern void cdc_failure_record(const char *subscription, const char *worker,
 							   int sqlerrcode, const char *error);
+
+/* Whether pull stands at a gap; ERROR with what was recorded then, and its SQLSTATE. */
+extern void cdc_failure_raise_gap(const char *subscription);
+
+/* Somebody has done something about the gap. */
+extern void cdc_failure_end_gap(const char *subscription);
 
 /* The worker has succeeded: sets the count to 0; the last error stays to be read. */
 extern void cdc_failure_clear(const char *subscription, const char *worker);

@@ -39,7 +39,7 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 	static CdcStatement stmt = {
 		"SELECT p.file, p.file_offset, p.gtid_set, p.source_uuid, p.last_seq, p.source_ts,"
 		" p.transactions, p.events, p.bytes, p.snapshot_join, p.barrier_seq, p.source_address,"
-		" p.skipped_events, p.version"
+		" p.skipped_events, p.version, p.last_event"
 		" FROM cdc_catalog.subscription_position p WHERE p.subscription OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
@@ -63,6 +63,7 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 	pos->source_address = cdc_spi_text(&spi, 0, 12);
 	pos->skipped_events = cdc_spi_int64(0, 13);
 	pos->version = cdc_spi_int64(0, 14);
+	pos->last_event = cdc_spi_text(&spi, 0, 15);
 	cdc_spi_end(&spi);
 }
 
@@ -73,14 +74,14 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 		"UPDATE cdc_catalog.subscription_position SET file = $2, file_offset = $3, gtid_set = $4,"
 		" source_uuid = $5, last_seq = $6, source_ts = $7, transactions = $8, events = $9,"
 		" bytes = $10, snapshot_join = $11, barrier_seq = $12, source_address = $13,"
-		" skipped_events = $14, version = $15, updated_at = pg_catalog.now()"
+		" skipped_events = $14, version = $15, last_event = $16, updated_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1",
-		15, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID,
-		INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID, INT8OID, INT8OID}
+		16, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID,
+		INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID, INT8OID, INT8OID, TEXTOID}
 	};
 	CdcSpi		spi;
-	Datum		values[15];
-	char		nulls[15];
+	Datum		values[16];
+	char		nulls[16];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
@@ -100,6 +101,7 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 	values[12] = cdc_text_or_null(pos->source_address, &nulls[12]);
 	values[13] = Int64GetDatum(pos->skipped_events);
 	values[14] = Int64GetDatum(pos->version);
+	values[15] = cdc_text_or_null(pos->last_event, &nulls[15]);
 	if (cdc_spi_execute(&stmt, values, nulls) == 0)
 		report_row_missing("cdc.subscription_position", sub);
 	cdc_spi_end(&spi);

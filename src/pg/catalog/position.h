@@ -22,6 +22,8 @@ typedef struct CdcPosition
 	int64		file_offset;	/* bytes */
 	char	   *gtid_set;		/* NULL: the source has no GTIDs */
 	char	   *source_uuid;	/* what names the server, or NULL */
+	char	   *last_event;		/* what proves that the source's log is the one that was read,
+								 * see pull_binlog/proof.c; or NULL */
 	char	   *source_address; /* which of the hosts it is, or NULL */
 	int64		version;		/* Kafka: grows with each change of those rows */
 

@@ -26,6 +26,8 @@ cdc_binlog_stream_close_dump(CdcBinlogStream *stream)
 	stream->stream = NULL;
 	stream->statements = 0;
 	stream->skipped = 0;
+	stream->proved = false;
+	stream->silent_moves = 0;
 }
 
 void
@@ -43,6 +45,7 @@ cdc_binlog_stream_connect(CdcBinlogStream *stream)
 
 	if (stream->dump != NULL)
 		return;
+	cdc_binlog_prove(stream);
 	flavor = cdc_source_info(cdc_binlog_stream_control(stream))->flavor;
 	stream->stream = cdc_stream_create(flavor, stream->file, stream->offset);
 	stream->decoder = cdc_decoder_create(flavor, cdc_binlog_stream_lookup, stream);

@@ -112,6 +112,25 @@ note_commit(CdcBinlogCall *call, const CdcTransaction *txn)
 }
 
 /*
+ * A transaction that the log had already, or MariaDB: a number of its server that goes
+ * back.  The log was begun anew, or numbers were set by hand: a position no longer says
+ * what was before it.
+ */
+static void
+check_gtid(CdcBinlogCall *call, const CdcTransaction *txn)
+{
+	CdcBinlogStream *stream = call->stream;
+
+	if (txn->gtid == NULL || stream->executed == NULL ||
+		!cdc_gtid_set_repeats(stream->executed, txn->gtid))
+		return;
+	cdc_binlog_gap(call->sub,
+				   psprintf("the GTIDs of the source of subscription \"%s\" go back", call->sub->name),
+				   psprintf("The transaction at %s:" UINT64_FORMAT " is %s; read were %s.", txn->file,
+							(uint64) txn->end_offset, txn->gtid, cdc_binlog_stream_gtid_text(stream)));
+}
+
+/*
  * The end of a group: its events become history, wait for their XA COMMIT, or are
  * dropped, and the stream stands behind it.
  */
@@ -132,7 +151,10 @@ end_group(CdcBinlogCall *call, const CdcItem *item)
 	if (wanted && (item->kind == CDC_ITEM_COMMIT || item->kind == CDC_ITEM_XA_COMMIT))
 		note_commit(call, txn);
 	cdc_group_buffer_reset(stream->group);
+	check_gtid(call, txn);
 	cdc_binlog_stream_advance(stream, txn->file, txn->end_offset, txn->gtid);
+	cdc_binlog_proof_note(stream, item);
+	stream->failed_over = false;
 	end_skip_when_passed(stream);
 	cdc_binlog_check_join(call);
 }
@@ -146,6 +168,21 @@ is_ahead(const CdcBinlogStream *stream, const CdcTransaction *txn)
 {
 	return cdc_binlog_position_compare(txn->file, (int64) txn->end_offset,
 									   stream->file, stream->offset) > 0;
+}
+
+/* An event outside of any group. */
+static void
+take_position(CdcBinlogCall *call, const CdcItem *item)
+{
+	CdcBinlogStream *stream = call->stream;
+
+	/* the dump has come to this file: one with a lower number cannot follow */
+	if (stream->begun && cdc_binlog_file_compare(item->txn.file, stream->file) < 0)
+		cdc_binlog_gap(call->sub,
+					   psprintf("the files of the binlog of the source of subscription \"%s\" begin again",
+								call->sub->name),
+					   psprintf("%s follows %s.", item->txn.file, stream->file));
+	cdc_binlog_proof_note(stream, item);
 }
 
 /* Takes one event of the dump: into the group that is arriving, or as the end of one. */
@@ -187,9 +224,13 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 		case CDC_ITEM_HEARTBEAT:
 			if (item.kind == CDC_ITEM_HEARTBEAT)
 				stream->delay = 0;	/* sent only when there is nothing else to send */
+			if (item.kind == CDC_ITEM_POSITION)
+				take_position(call, &item);
 			if (is_ahead(stream, &item.txn))
 				cdc_binlog_stream_advance(stream, item.txn.file, item.txn.end_offset, NULL);
 			end_skip_when_passed(stream);
+			if (item.kind == CDC_ITEM_HEARTBEAT)
+				cdc_binlog_check_idle(call);
 			break;
 		default:
 			break;
@@ -240,6 +281,10 @@ link_lost(CdcBinlogCall *call, CdcError *err)
 		call->stream->kept.broken = true;
 		return CDC_BINLOG_LOST;
 	}
+	/* a server that was not read before may only be behind: another one may be there then */
+	if (err->status == CDC_ERR_PURGED && !call->stream->failed_over)
+		cdc_binlog_gap(call->sub, cdc_from_utf8_lenient(err->message),
+					   cdc_from_utf8_lenient(err->detail));
 	cdc_ereport(err, call->sub->name);
 }
 

@@ -8,6 +8,8 @@
  *	  tables.c			the registered tables, and those that rows are decoded by
  *	  dump.c			its dump connection
  *	  server.c			which server that is, and whether it is the right one
+ *	  proof.c			whether its binlog is the one that was read
+ *	  idle.c			whether a source that is silent has something after all
  *	  group.c			a committed group to rows of the history
  *	  xa_store.c, xa.c	two-phase transactions
  *	  ddl.c				DDL statements and what they mean for definitions
@@ -28,6 +30,7 @@
 
 #include "pg/base/compat.h"
 #include "binlog/decoder.h"
+#include "binlog/format.h"
 #include "binlog/stream.h"
 #include "core/binlog_position.h"
 #include "pg/base/group_buffer.h"
@@ -59,6 +62,19 @@ typedef struct CdcBinlogMark
 	char	   *file;
 	int64		offset;
 } CdcBinlogMark;
+
+/* An event that was read, or some of a file's first, by which a log is known again. */
+typedef struct CdcBinlogProof
+{
+	bool		set;
+	char	   *file;
+	int64		start;			/* where the first of them begins */
+	int			events;			/* how many they are */
+	uint32		created;		/* when the file was begun, seconds since 1970 */
+	uint32		sum;			/* cdc_event_sum() of them, where len is 0; else: */
+	size_t		len;			/* the event's length, */
+	uint8		bytes[CDC_EVENT_SUM_BYTES]; /* its start */
+} CdcBinlogProof;
 
 /* A registered table. */
 #define CDC_BINLOG_TABLE_NAME	520
@@ -115,6 +131,15 @@ typedef struct CdcBinlogStream
 	CdcBinlogMark until;			/* what the present call waits for */
 	CdcBinlogMark join;			/* the row's snapshot_join */
 
+	/* whether the log is the one that the position was taken from */
+	CdcBinlogProof proof;		/* the last event that was read, or one of its file */
+	bool		proved;			/* it was found again since the dump was opened last */
+	bool		failed_over;	/* to a server that has not shown an event yet */
+	uint32		created;		/* of the file that the dump shows */
+	TimestampTz looked_at;		/* when the silent source was last asked where it stands */
+	int			ask_ms;			/* how long it is not asked then; 0: as long as usual */
+	uint64		silent_moves;	/* moves + 1 when it stood behind us; 0: it did not */
+
 	/* transactions that end here or before were asked to be left out */
 	char	   *skip_file;		/* or NULL */
 	int64		skip_offset;
@@ -164,6 +189,9 @@ struct CdcBinlogCall
 };
 
 /* ---- place.c ---- */
+
+/* Replaces a text that lives in the context by a copy of another; both may be NULL. */
+extern void cdc_binlog_replace_text(MemoryContext context, char **text, const char *with);
 
 /* Moves on to a place between transactions; gtid may be NULL. */
 extern void cdc_binlog_stream_advance(CdcBinlogStream *stream, const char *file, int64 offset,
@@ -247,8 +275,42 @@ extern CdcSource *cdc_binlog_server_open(CdcBinlogStream *stream, const char *ad
  */
 extern void cdc_binlog_server_check(CdcBinlogCall *call, CdcBinlogStream *stream);
 
+/*
+ * Once the stream stands at its place: ERROR where the server's log is not the one that
+ * the position was taken from, or has not come so far.
+ */
+extern void cdc_binlog_server_check_log(CdcBinlogCall *call, CdcBinlogStream *stream);
+
 /* Connects for queries anew; whether the server is surely the one that was read. */
 extern bool cdc_binlog_server_same(CdcBinlogCall *call, CdcBinlogStream *stream);
+
+/* ---- proof.c ---- */
+
+/* What the position row keeps of it, palloc'ed, or NULL; and from there. */
+extern char *cdc_binlog_proof_text(CdcBinlogStream *stream);
+extern void cdc_binlog_proof_parse(CdcBinlogStream *stream, const char *text);
+
+/* Notes the event that was just fed to the stream, where it will do. */
+extern void cdc_binlog_proof_note(CdcBinlogStream *stream, const CdcItem *item);
+
+/*
+ * Before a dump is opened, once for each: ERROR where the source's log is not the one
+ * that was read.  No other dump may be open under the stream's server id.
+ */
+extern void cdc_binlog_prove(CdcBinlogStream *stream);
+
+/* ERROR: transactions may be lost; the hint says what to do.  It stays, see failure.h. */
+pg_noreturn extern void cdc_binlog_gap(const CdcSubscription *sub, const char *message,
+									   const char *detail);
+
+/* ---- idle.c ---- */
+
+/*
+ * The source has said that it has nothing more: now and then it is asked whether it
+ * stands where the stream does.  Where it does not, the dump is closed, and what the
+ * next one shows is proved.
+ */
+extern void cdc_binlog_check_idle(CdcBinlogCall *call);
 
 /* ---- group.c ---- */
 
@@ -319,6 +381,9 @@ typedef struct CdcBinlogPlace
  */
 extern int64 cdc_binlog_place(const CdcSubscription *sub, CdcSource *control,
 							  const CdcBinlogPlace *place, CdcPosition *pos);
+
+/* The GTIDs before a file, palloc'ed; NULL: it does not say. */
+extern char *cdc_binlog_gtids_before_file(CdcSource *control, const char *file);
 
 /* ---- stream.c ---- */
 

@@ -82,6 +82,8 @@ check_changed(CdcBinlogCall *call, CdcBinlogStream *stream)
 			psprintf("server_uuid was %s and is %s at %s; read goes on behind %s",
 					 pos->source_uuid, info->server_uuid, info->address, pos->gtid_set));
 	pos->source_uuid = pstrdup(info->server_uuid);
+	pos->last_event = NULL;
+	stream->failed_over = true;
 	/* its files have names of their own; the server finds the one to begin with */
 	pos->file = now.file;
 	pos->file_offset = CDC_BINLOG_FIRST_OFFSET;
@@ -113,6 +115,15 @@ void
 cdc_binlog_server_check(CdcBinlogCall *call, CdcBinlogStream *stream)
 {
 	check_changed(call, stream);
+}
+
+void
+cdc_binlog_server_check_log(CdcBinlogCall *call, CdcBinlogStream *stream)
+{
+	cdc_binlog_proof_parse(stream, call->pos.last_event);
+	cdc_binlog_prove(stream);
+	if (call->pos.last_event == NULL && stream->proof.set)
+		call->persist = true;
 	if (call->pos.gtid_set == NULL)
 		check_not_ahead(call, stream->control);
 }

@@ -64,6 +64,13 @@ mariadb_gtid_pos(CdcSource *control, const char *file)
 	return gtids != NULL ? pstrdup(gtids) : NULL;
 }
 
+char *
+cdc_binlog_gtids_before_file(CdcSource *control, const char *file)
+{
+	return cdc_source_info(control)->flavor == CDC_MARIADB ?
+		mariadb_gtid_pos(control, file) : mysql_previous_gtids(control, file);
+}
+
 /*
  * The start of a file.  The GTIDs before it are found out, so that later
  * connections can go by GTID: for this place every server knows them.
@@ -75,8 +82,7 @@ start_at_file(CdcPosition *pos, CdcSource *control, const char *file)
 	pos->file_offset = CDC_BINLOG_FIRST_OFFSET;
 	pos->gtid_set = NULL;
 	if (has_gtids(control))
-		pos->gtid_set = cdc_source_info(control)->flavor == CDC_MARIADB ?
-			mariadb_gtid_pos(control, file) : mysql_previous_gtids(control, file);
+		pos->gtid_set = cdc_binlog_gtids_before_file(control, file);
 }
 
 /* Whether the source has been where the set says. */
@@ -205,6 +211,7 @@ cdc_binlog_place(const CdcSubscription *sub, CdcSource *control, const CdcBinlog
 						place->what, text, sub->name),
 				 errhint("Use 'earliest', 'latest', a file and offset such as 'binlog.000001:4' that SHOW BINARY LOGS has, or a GTID set.")));
 	pos->source_uuid = pstrdup(info->server_uuid);
+	pos->last_event = NULL;
 	return skip_offset;
 }
 

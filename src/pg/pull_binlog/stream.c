@@ -18,6 +18,7 @@
 #include "pg/process/background.h"
 #include "pg/process/shmem.h"
 #include "pg/catalog/changes.h"
+#include "pg/catalog/failure.h"
 
 /* ---- closing ---- */
 
@@ -109,12 +110,14 @@ read_subscription(CdcBinlogStream *stream)
 static CdcBinlogStream *
 open_stream(CdcBinlogCall *call)
 {
-	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest stream",
-												  ALLOCSET_DEFAULT_SIZES);
-	CdcBinlogStream *stream = MemoryContextAllocZero(context, sizeof(CdcBinlogStream));
+	MemoryContext context;
+	CdcBinlogStream *stream;
 	CdcPosition *pos = &call->pos;
 	CdcSource  *control;
 
+	cdc_failure_raise_gap(call->sub->name);
+	context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest stream", ALLOCSET_DEFAULT_SIZES);
+	stream = MemoryContextAllocZero(context, sizeof(CdcBinlogStream));
 	stream->context = context;
 	cdc_kept_stream_add(&streams, &stream->kept, call->sub->id);
 
@@ -144,6 +147,7 @@ open_stream(CdcBinlogCall *call)
 	if (pos->gtid_set != NULL)
 		stream->executed = cdc_position_parse_gtids(cdc_source_info(control)->flavor,
 													pos->gtid_set, call->sub->name);
+	cdc_binlog_server_check_log(call, stream);
 	return stream;
 }
 
