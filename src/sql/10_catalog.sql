@@ -120,6 +120,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     columns         jsonb,
     row_filter      text,
     copy_data       boolean NOT NULL DEFAULT true,
+    replace         boolean NOT NULL DEFAULT false, -- the copy replaces what the target has
     -- i to be copied, d being copied, f copied, s synchronised, r ready, e error
     state           "char" NOT NULL DEFAULT 'i',
     last_error      text,

@@ -87,8 +87,9 @@ error_part(const char *error, const char *label)
 	return pnstrdup(from, to - from);
 }
 
-void
-cdc_failure_raise_gap(const char *subscription)
+/* What was recorded of the gap that pull stands at, palloc'ed; NULL: there is none. */
+static char *
+recorded_gap(const char *subscription)
 {
 	static CdcStatement stmt = {
 		"SELECT f.last_error FROM cdc_catalog.subscription_failure f"
@@ -99,13 +100,21 @@ cdc_failure_raise_gap(const char *subscription)
 	CdcSpi		spi;
 	Datum		value = CStringGetTextDatum(subscription);
 	char	   *error = NULL;
-	char	   *detail;
-	char	   *hint;
 
 	cdc_spi_begin(&spi);
 	if (cdc_spi_execute(&stmt, &value, NULL) > 0)
 		error = cdc_spi_text(&spi, 0, 1);
 	cdc_spi_end(&spi);
+	return error;
+}
+
+void
+cdc_failure_raise_gap(const char *subscription)
+{
+	char	   *error = recorded_gap(subscription);
+	char	   *detail;
+	char	   *hint;
+
 	if (error == NULL)
 		return;
 	detail = error_part(error, "\nDETAIL:  ");
@@ -115,6 +124,22 @@ cdc_failure_raise_gap(const char *subscription)
 			 errmsg("%s", error_part(error, NULL)),
 			 detail ? errdetail("%s", detail) : 0,
 			 hint ? errhint("%s", hint) : 0));
+}
+
+void
+cdc_failure_refuse_gap(const char *subscription)
+{
+	char	   *error = recorded_gap(subscription);
+	char	   *name = quote_literal_cstr(subscription);
+
+	if (error != NULL)
+		ereport(ERROR,
+				(errcode(CDC_ERRCODE_GAP),
+				 errmsg("subscription \"%s\" stands at a gap, behind which its replicas would differ from their source",
+						subscription),
+				 errdetail("%s", error_part(error, NULL)),
+				 errhint("SELECT cdc.restart_subscription(%s); copies all tables again. Without that: SELECT cdc.restart_subscription(%s, 'latest', resync := false);",
+						 name, name)));
 }
 
 void

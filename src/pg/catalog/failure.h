@@ -29,6 +29,9 @@ extern void cdc_failure_record(const char *subscription, const char *worker,
 /* Whether pull stands at a gap; ERROR with what was recorded then, and its SQLSTATE. */
 extern void cdc_failure_raise_gap(const char *subscription);
 
+/* ERROR where pull stands at a gap, that has the statements which end it. */
+extern void cdc_failure_refuse_gap(const char *subscription);
+
 /* Somebody has done something about the gap. */
 extern void cdc_failure_end_gap(const char *subscription);
 

@@ -21,6 +21,7 @@
 
 #include "pg/process/shmem.h"
 #include "pg/catalog/access.h"
+#include "pg/catalog/failure.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
 #include "pg/history/scan.h"
@@ -147,6 +148,8 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(cxt);
 		PushActiveSnapshot(GetLatestSnapshot());
+		/* a position of another log may seem to contain what is waited for */
+		cdc_failure_raise_gap(wanted->sub->name);
 		result = contained(wanted, &seq);
 		PopActiveSnapshot();
 		ms = remaining_ms(deadline);

@@ -114,6 +114,32 @@ control_event(CdcEventWriter *writer, const CdcTable *table, const char *type)
 	cdc_event_writer_change(writer, &change);
 }
 
+/*
+ * A 't' event: the target is to have nothing but the rows of the copy that follows, in
+ * whatever way it had come to others.
+ */
+static void
+replace_event(CdcEventWriter *writer, const CdcTable *table)
+{
+	const CdcTransaction *txn = cdc_event_writer_txn(writer);
+	char	   *sql = psprintf("TRUNCATE TABLE %s.%s", cdc_source_quote_ident(table->database),
+							   cdc_source_quote_ident(table->name));
+	CdcDdlEffect effect = {0};
+	CdcChange	change = {0};
+
+	effect.kind = CDC_DDL_TABLE_TRUNCATE;
+	effect.database = effect.new_database = table->database;
+	effect.table = effect.new_table = table->name;
+	change.op = CDC_OP_TRUNCATE;
+	change.table = table;
+	change.ddl = &effect;
+	change.ts = txn->commit_us / USECS_PER_SEC;
+	change.offset = txn->end_offset;
+	change.sql.data = sql;
+	change.sql.len = strlen(sql);
+	cdc_event_writer_change(writer, &change);
+}
+
 /* Whether a table to be copied has no key, so that its rows must not come twice. */
 static bool
 needs_exact_position(CdcSource *source, List *tables)
@@ -247,6 +273,8 @@ copy_tables(const CdcCopy *copy, CdcSource *source, const CdcSnapshot *snap, cha
 		if (table == NULL)
 			continue;
 		control_event(writer, table, "bootstrap-start");
+		if (t->replace)
+			replace_event(writer, table);
 		copy_rows(copy, source, writer, table);
 		control_event(writer, table, "bootstrap-complete");
 		cdc_subscription_table_state(copy->sub, t->source_table, state);

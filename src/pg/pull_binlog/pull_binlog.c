@@ -60,6 +60,7 @@ static const CdcSourceMethods methods = {
 	.create = cdc_binlog_subscribe,
 	.definition = cdc_binlog_definition,
 	.set_position = cdc_binlog_set_position,
+	.restart = cdc_binlog_restart,
 	.goal = cdc_binlog_goal,
 	.goal_free = cdc_binlog_goal_free,
 	.goal_pulled = cdc_binlog_goal_pulled,

@@ -426,12 +426,17 @@ extern void cdc_binlog_report_progress(CdcBinlogStream *stream);
 
 /* ---- subscribe.c, set_position.c, goal.c: methods of this kind of source ---- */
 
+/* Registers the wanted tables of the source that are not yet; as the current user. */
+extern void cdc_binlog_register_tables(const CdcSubscription *sub, CdcSource *source,
+									   const CdcSchemaPlace *place, bool copy);
+
 extern void cdc_binlog_check_arguments(const CdcSubscription *sub);
 extern void *cdc_binlog_subscribe_prepare(const CdcSubscription *sub);
 extern void cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared);
 extern const CdcTable *cdc_binlog_definition(const CdcSubscription *sub, const char *database,
 											 const char *table, CdcGeneratedLogged *logged);
 extern void cdc_binlog_set_position(const CdcSubscription *sub, const char *where);
+extern void cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync);
 extern void *cdc_binlog_goal(const CdcSubscription *sub, const char *text);
 extern void cdc_binlog_goal_free(void *goal);
 extern bool cdc_binlog_goal_pulled(const void *goal, const CdcSubscription *sub,

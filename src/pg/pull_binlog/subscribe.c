@@ -74,17 +74,16 @@ cdc_binlog_subscribe_prepare(const CdcSubscription *sub)
 }
 
 void
-cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
+cdc_binlog_register_tables(const CdcSubscription *sub, CdcSource *source,
+						   const CdcSchemaPlace *place, bool copy)
 {
-	static const CdcSchemaPlace start = {1, NULL};
-	CdcSource  *source = prepared;
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
 	List	   *names = cdc_schema_source_tables(source, sub);
 	ListCell   *lc;
 
 	if (names == NIL)
 		no_tables(source, sub);
-	cdc_schema_read_databases(schema, source, &start);
+	cdc_schema_read_databases(schema, source, place);
 	foreach(lc, names)
 	{
 		char	   *database;
@@ -92,13 +91,23 @@ cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
 		const CdcTable *table;
 
 		CHECK_FOR_INTERRUPTS();
+		if (cdc_registry_has(sub, lfirst(lc)))
+			continue;
 		cdc_split_table_name(lfirst(lc), &database, &name);
-		table = cdc_schema_refresh(schema, source, database, name, &start);
+		table = cdc_schema_refresh(schema, source, database, name, place);
 		if (table != NULL)		/* else dropped since it was listed */
-			cdc_registry_add_existing(sub, table, cdc_schema_generated_logged(source, table),
-									  sub->copy_data);
+			cdc_registry_add_existing(sub, table, cdc_schema_generated_logged(source, table), copy);
 	}
 	cdc_schema_destroy(schema);
+}
+
+void
+cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
+{
+	static const CdcSchemaPlace start = {1, NULL};
+	CdcSource  *source = prepared;
+
+	cdc_binlog_register_tables(sub, source, &start, sub->copy_data);
 	cdc_source_close(source);
 }
 
