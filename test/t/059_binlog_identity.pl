@@ -1,0 +1,164 @@
+# A position that is no longer in the log it was taken from: the source's binlog is begun
+# anew, the source set back to an older state or set up anew at the same address, numbers
+# of transactions or files go back.  Nothing is read on; the error stays, whatever the
+# source shows later; what its hint says ends in replicas that are equal.
+#
+# Takes 200 s.
+use strict;
+use warnings;
+
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Process qw(wait_until);
+use CdcIngest::Server;
+
+my $cluster = CdcIngest::Cluster->new('identity');
+
+sub reset_binlog
+{
+	my ($source) = @_;
+	$source->do($source->flavour eq 'mysql97' ? 'RESET BINARY LOGS AND GTIDS' : 'RESET MASTER');
+	return;
+}
+
+# Some rows more.
+my $last_id = 0;
+
+sub insert
+{
+	my ($source, $rows) = @_;
+	$source->do(map { $last_id++; "INSERT INTO shop.t VALUES ($last_id, 'v$last_id')" } 1 .. $rows);
+	return;
+}
+
+sub create
+{
+	my ($source) = @_;
+	$source->do('CREATE DATABASE shop', 'CREATE TABLE shop.t (id int PRIMARY KEY, v varchar(20))',
+		'CREATE TABLE shop.keyless (v varchar(20))', q{INSERT INTO shop.keyless VALUES ('x'), ('x')});
+	return;
+}
+
+# Removes all files but the newest.  A server keeps one while it believes that it is sent.
+sub purge
+{
+	my ($source) = @_;
+	$source->do('FLUSH LOGS');
+	wait_until(
+		60,
+		sub {
+			my ($file) = $source->position =~ /^(.*):/;
+			$source->do("PURGE BINARY LOGS TO '$file'");
+			return @{ $source->rows('SHOW BINARY LOGS') } == 1;
+		}) or CdcIngest::Cluster::give_up('the binlogs are not purged');
+	return;
+}
+
+# The subscription with its workers at the source as it is now.
+sub subscribe
+{
+	my ($sub, $source, %server) = @_;
+	$cluster->add_source($sub, $source, heartbeat_interval => '300ms', %server);
+	$cluster->subscribe($sub, $sub, $sub, tables => ['shop.*']);
+	$cluster->catch_up($sub);
+	return;
+}
+
+my $GAP = 'LG001';
+
+# Until pull has met the gap; returns what it says.
+sub gap_of
+{
+	my ($sub) = @_;
+	$cluster->poll("SELECT latched FROM cdc.subscription_failure WHERE subscription = '$sub' AND worker = 'pull'", 1);
+	return $cluster->value("SELECT last_sqlstate || ' ' || last_error FROM cdc.subscription_failure WHERE subscription = '$sub' AND worker = 'pull'");
+}
+
+# The gap is told and nothing of the other log came; it stays when the source has gone
+# far beyond the old position; the hint's statement ends it.
+sub stands_and_is_mended
+{
+	my ($sub, $source, $what, $there) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $said = gap_of($sub);
+	like($said, qr/^$GAP .*cdc\.restart_subscription\('$sub'\)/s, "$what: an error that says what to do");
+	$source->do('FLUSH LOGS');
+	insert($source, 100);
+	my $failures = $cluster->value("SELECT failures FROM cdc.subscription_failure WHERE subscription = '$sub' AND worker = 'pull'");
+	$cluster->do("SELECT cdc.enable_subscription('$sub')");
+	$cluster->poll("SELECT failures > $failures FROM cdc.subscription_failure WHERE subscription = '$sub' AND worker = 'pull'", 1);
+	is($cluster->value("SELECT state FROM cdc.stat_subscription WHERE subscription = '$sub'"), 'error', "$what: it stays");
+	is($cluster->value("SELECT count(*) FROM $sub.t"), $there, '... and nothing was read on');
+	like($cluster->error_of("SELECT cdc.wait_for('$sub', timeout := '1 s')"), qr/not the one that was read|no longer in the binlog|go back/, '... wait_for is not true');
+	like($cluster->error_of("SELECT cdc.set_position('$sub', 'latest')"), qr/stands at a gap.*restart_subscription/s, '... set_position does not hide it');
+	my ($statement) = $said =~ /(SELECT cdc\.restart_subscription\('[^;]*)/;
+	$cluster->do($statement);
+	insert($source, 10);
+	$cluster->catch_up($sub);
+	$cluster->compare_ok($source, 'shop', $sub, "... what the hint says ends equal");
+	$cluster->history_ok($sub);
+	$cluster->poll("SELECT state FROM cdc.stat_subscription WHERE subscription = '$sub'", 'streaming');
+	return;
+}
+
+sub drop { my ($sub, $source) = @_; $cluster->call('drop_subscription', name => $sub); $source->stop('KILL'); return }
+
+my @servers = grep { CdcIngest::Server->available($_->[0]) }
+  ([ mariadb => 1 ], [ mariadb118 => 1 ], [ mysql56 => 1 ], [ mysql56 => 0 ], [ mysql97 => 1 ], [ mysql97 => 0 ]);
+for my $case (@servers)
+{
+	my ($flavour, $gtid) = @$case;
+	my $name = "${flavour}_" . ($gtid ? 'gtid' : 'file');
+	subtest $name => sub {
+		# While it runs: the server goes on sending the removed file, or ends the dump.
+		my $source = CdcIngest::Server->new($flavour, gtid => $gtid);
+		create($source);
+		my $sub = "${name}_run";
+		subscribe($sub, $source);
+		insert($source, 20);
+		$cluster->catch_up($sub);
+		reset_binlog($source);
+		insert($source, 2);
+		stands_and_is_mended($sub, $source, 'begun anew while it runs', 20);
+
+		# The same position again, and further, before anybody looks.
+		$cluster->call('disable_subscription', name => $sub);
+		$cluster->poll("SELECT pull_pid IS NULL FROM cdc.stat_subscription WHERE subscription = '$sub'", 1);
+		my $there = $cluster->value("SELECT count(*) FROM $sub.t");
+		reset_binlog($source);
+		$source->do('FLUSH LOGS') for 1 .. 5;
+		insert($source, 200);
+		$source->do('DELETE FROM shop.t ORDER BY id LIMIT 10', q{INSERT INTO shop.keyless VALUES ('y')});
+		like($cluster->error_of("SELECT cdc.pull('$sub')"), qr/not the one that was read/, 'begun anew while it is stopped: cdc.pull says so');
+		is($cluster->value("SELECT count(*) FROM $sub.t"), $there, '... and reads nothing');
+		$cluster->call('enable_subscription', name => $sub);
+		stands_and_is_mended($sub, $source, 'begun anew while it is stopped', $there);
+
+		# An old file that the server removes is none: all of it was read.
+		insert($source, 5);
+		$cluster->catch_up($sub);
+		$cluster->call('disable_subscription', name => $sub);
+		$cluster->poll("SELECT pull_pid IS NULL FROM cdc.stat_subscription WHERE subscription = '$sub'", 1);
+		purge($source) if $gtid;
+		insert($source, 5);
+		$cluster->call('enable_subscription', name => $sub);
+		$cluster->catch_up($sub);
+		$cluster->compare_ok($source, 'shop', $sub, 'a file that is removed when it was read is no gap');
+		# ... one that was not read is
+		$cluster->call('disable_subscription', name => $sub);
+		$cluster->poll("SELECT pull_pid IS NULL FROM cdc.stat_subscription WHERE subscription = '$sub'", 1);
+		insert($source, 5);
+		purge($source);
+		$cluster->call('enable_subscription', name => $sub);
+		stands_and_is_mended($sub, $source, 'removed before it was read', $cluster->value("SELECT count(*) FROM $sub.t"));
+
+		# A restart of the server is none.
+		$source->restart;
+		insert($source, 5);
+		$cluster->catch_up($sub);
+		$cluster->compare_ok($source, 'shop', $sub, 'a server that is started again goes on');
+		drop($sub, $source);
+	};
+}
+
+done_testing();
