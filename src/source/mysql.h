@@ -51,7 +51,7 @@ typedef struct CdcMysqlServerInfo
 	CdcFlavor	flavor;
 	unsigned	version;		/* 50624, 90704, 101119 */
 	char		version_text[128];
-	char		server_uuid[64];	/* MariaDB: its server_uid, or "server_id N" */
+	char		server_uuid[64];	/* MariaDB: its server_uid, '/' and server_id, or "server_id N" */
 	unsigned	server_id;
 	uint64_t	connection_id;	/* as in its SHOW PROCESSLIST */
 	char		address[CDC_MYSQL_ADDRESS]; /* the host that answered, or the socket's path */

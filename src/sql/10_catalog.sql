@@ -50,7 +50,7 @@ CREATE TABLE cdc_catalog.subscription_position (
     file            text,
     file_offset     bigint,
     gtid_set        text,
-    source_uuid     text,                   -- server_uuid, or MariaDB's server_uid
+    source_uuid     text,                   -- server_uuid, or MariaDB's server_uid/server_id
     last_event      text,                   -- what proves that the log is the one that was read
     source_address  text,                   -- which of several hosts
     last_seq        bigint NOT NULL DEFAULT 0,

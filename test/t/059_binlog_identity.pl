@@ -103,6 +103,10 @@ sub stands_and_is_mended
 
 sub drop { my ($sub, $source) = @_; $cluster->call('drop_subscription', name => $sub); $source->stop('KILL'); return }
 
+# The state of a server that is down, and back to it.
+sub keep_state { my ($source) = @_; my $dir = $source->{dir}; system("rm -rf '$dir/kept' && mkdir '$dir/kept' && cp -a '$dir/data' '$dir/binlog' '$dir/kept/'") == 0 or die 'cp'; return }
+sub set_back { my ($source) = @_; my $dir = $source->{dir}; system("rm -rf '$dir/data' '$dir/binlog' && cp -a '$dir/kept/data' '$dir/kept/binlog' '$dir/'") == 0 or die 'cp'; return }
+
 my @servers = grep { CdcIngest::Server->available($_->[0]) }
   ([ mariadb => 1 ], [ mariadb118 => 1 ], [ mysql56 => 1 ], [ mysql56 => 0 ], [ mysql97 => 1 ], [ mysql97 => 0 ]);
 for my $case (@servers)
@@ -151,6 +155,52 @@ for my $case (@servers)
 		purge($source);
 		$cluster->call('enable_subscription', name => $sub);
 		stands_and_is_mended($sub, $source, 'removed before it was read', $cluster->value("SELECT count(*) FROM $sub.t"));
+
+		# Set back to an older state of itself, as from a backup: first it stands before
+		# the position, then beyond.
+		insert($source, 5);
+		$cluster->catch_up($sub);
+		$source->stop;
+		keep_state($source);
+		$source->start;
+		insert($source, 20);
+		$cluster->catch_up($sub);
+		$there = $cluster->value("SELECT count(*) FROM $sub.t");
+		$source->stop;
+		set_back($source);
+		$source->start;
+		stands_and_is_mended($sub, $source, 'set back to an older state', $there);
+
+		# Set up anew at the same address, with as many transactions.
+		$there = $cluster->value("SELECT count(*) FROM $sub.t");
+		$source->stop;
+		$source->set_up_anew;
+		create($source);
+		insert($source, 300);
+		my $other = $source->is_mariadb ? qr/^$GAP .*not the one that was read/ :
+		  $gtid ? qr/another server, which lacks transactions that were read already.*cdc\.restart_subscription/s :
+		  qr/another server than before.*cdc\.restart_subscription/s;
+		my $said;
+		wait_until(60, sub {
+				$said = $cluster->value("SELECT last_sqlstate || ' ' || last_error FROM cdc.subscription_failure WHERE subscription = '$sub' AND worker = 'pull'") // '';
+				return $said =~ $other;
+			});
+		like($said, $other, 'set up anew at the same address');
+		is($cluster->value("SELECT count(*) FROM $sub.t"), $there, '... nothing is read');
+		my ($statement) = $said =~ /(SELECT cdc\.restart_subscription\('[^;]*)/;
+		$cluster->do($statement);
+		insert($source, 5);
+		$cluster->catch_up($sub);
+		$cluster->compare_ok($source, 'shop', $sub, "... what the hint says ends equal");
+
+		# Numbers that are set back by hand (MariaDB).
+		if ($source->is_mariadb)
+		{
+			$there = $cluster->value("SELECT count(*) FROM $sub.t");
+			$source->do('SET gtid_seq_no = 5');
+			insert($source, 1);
+			stands_and_is_mended($sub, $source, 'a number that goes back', $there);
+		}
 
 		# A restart of the server is none.
 		$source->restart;

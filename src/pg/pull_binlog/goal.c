@@ -7,6 +7,8 @@
  */
 #include "pg/pull_binlog/pull_binlog_internal.h"
 
+#include "pg/remote/replica_role.h"
+
 /* A GTID set, or a file and offset. */
 typedef struct BinlogGoal
 {
@@ -69,10 +71,13 @@ ask_source(BinlogGoal *goal, const CdcSubscription *sub)
 	CdcSource  *source;
 	CdcSourcePosition pos;
 	CdcPosition read;
+	CdcReplicaRole role;
 
 	/* first: the source does not stand before it then */
 	cdc_position_get(sub, &read);
 	source = cdc_source_open(sub->server, sub->owner_oid, false);
+	cdc_replica_role_ask(source, &role);
+	cdc_replica_role_check(source, &role);
 	cdc_source_position(source, &pos);
 	check_not_before(sub, source, &read, &pos);
 	if (pos.gtid_set != NULL && pos.gtid_set[0] != '\0')

@@ -275,6 +275,9 @@ extern CdcSource *cdc_binlog_server_open(CdcBinlogStream *stream, const char *ad
  */
 extern void cdc_binlog_server_check(CdcBinlogCall *call, CdcBinlogStream *stream);
 
+/* ERROR where its binlog lacks what it replicates, or it has left its group. */
+extern void cdc_binlog_server_check_role(CdcBinlogCall *call, CdcBinlogStream *stream);
+
 /*
  * Once the stream stands at its place: ERROR where the server's log is not the one that
  * the position was taken from, or has not come so far.

@@ -123,6 +123,7 @@ open_stream(CdcBinlogCall *call)
 
 	(void) read_subscription(stream);
 	control = cdc_binlog_server_open(stream, pos->source_address);
+	cdc_binlog_server_check_role(call, stream);
 	stream->lookup.control.session = control_session;
 	stream->lookup.control.arg = stream;
 	stream->persisted_at = GetCurrentTimestamp();
