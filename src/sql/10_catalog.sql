@@ -51,6 +51,7 @@ CREATE TABLE cdc_catalog.subscription_position (
     file_offset     bigint,
     gtid_set        text,
     source_uuid     text,                   -- server_uuid, or MariaDB's server_uid/server_id
+    server_id_salt  integer NOT NULL DEFAULT 0, -- another one where a replica used our server id
     last_event      text,                   -- what proves that the log is the one that was read
     source_address  text,                   -- which of several hosts
     last_seq        bigint NOT NULL DEFAULT 0,

@@ -58,7 +58,7 @@ VALUES ('08', 'connection exception'),
        ('58', 'system error'),
        ('F0', 'configuration file error'),
        ('HV', 'error of the source'),
-       ('LG', 'gap in the log of the source'),
+       ('LG', 'trouble with the log of the source'),
        ('P0', 'error raised by a function'),
        ('XX', 'internal error');
 

@@ -157,4 +157,37 @@ SKIP:
 	$source->stop('KILL');
 }
 
+# A replica, or a copy of the subscription in another cluster, with our server id: MariaDB
+# ends the dump of the one that was there before, whose next connection ends the other's.
+for my $flavour (qw(mariadb mariadb118))
+{
+	next unless CdcIngest::Server->available($flavour);
+	my $source = CdcIngest::Server->new($flavour);
+	my $replica = CdcIngest::Server->new($flavour, args => ['--server-id=4711']);
+	$_->do('RESET MASTER') for $source, $replica;
+	create($source, 'shop');
+	for my $n (1, 2)
+	{
+		my $sub = "${flavour}_same$n";
+		$cluster->add_source($sub, $source, heartbeat_interval => '300ms');
+		$cluster->subscribe($sub, $sub, $sub, tables => ['shop.*'], enabled => \'false');
+		# the id of the worker's dump
+		my $base = 4711 - 1 - 2 * $cluster->value('SELECT id FROM cdc.subscription WHERE name = ?', $sub);
+		$cluster->do("ALTER SERVER $sub OPTIONS (ADD server_id '$base')");
+	}
+	replicate($source, $replica);
+	wait_until(60, sub { ($replica->value('SELECT count(*) FROM information_schema.tables WHERE table_schema = "shop"') // 0) == 1 });
+	$cluster->do("SELECT cdc.enable_subscription('${flavour}_same$_')") for 1, 2;
+	for my $n (1, 2)
+	{
+		$cluster->poll("SELECT count(*) > 0 FROM cdc.log WHERE subscription = '${flavour}_same$n' AND message LIKE '%uses our server id: another one is taken'", 1);
+	}
+	$source->do('INSERT INTO shop.t VALUES (1, 1)');
+	$cluster->catch_up("${flavour}_same$_") for 1, 2;
+	$cluster->poll("SELECT count(*) FROM cdc.stat_subscription WHERE subscription LIKE '${flavour}_same%' AND state = 'streaming'", 2);
+	ok(wait_until(60, sub { $replica->value('SELECT count(*) FROM shop.t') == 1 }), "$flavour: three replicas with one server id: all go on");
+	$cluster->call('drop_subscription', name => "${flavour}_same$_") for 1, 2;
+	$_->stop('KILL') for $source, $replica;
+}
+
 done_testing();

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/bounded_text.h"
+#include "pg/base/error.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 

@@ -12,11 +12,10 @@
 #include "pg/base/compat.h"
 
 /*
- * The SQLSTATE of an error that proves a gap: transactions of the source are lost to
- * the subscription.  It latches: once recorded it is what the worker says until somebody
- * has done something about the gap, whatever the source shows meanwhile.
+ * An error with the SQLSTATE CDC_ERRCODE_GAP proves a gap: transactions of the source are
+ * lost to the subscription.  It latches: once recorded it is what the worker says until
+ * somebody has done something about the gap, whatever the source shows meanwhile.
  */
-#define CDC_ERRCODE_GAP		MAKE_SQLSTATE('L', 'G', '0', '0', '1')
 
 /*
  * Counts one more failure of a worker ("pull", "apply", ...) in the caller's

@@ -39,7 +39,8 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 	static CdcStatement stmt = {
 		"SELECT p.file, p.file_offset, p.gtid_set, p.source_uuid, p.last_seq, p.source_ts,"
 		" p.transactions, p.events, p.bytes, p.snapshot_join, p.barrier_seq, p.source_address,"
-		" p.skipped_events, p.version, p.last_event"
+		" p.skipped_events, p.version, p.last_event,"
+		" p.server_id_salt::pg_catalog.int8"
 		" FROM cdc_catalog.subscription_position p WHERE p.subscription OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
@@ -64,6 +65,7 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 	pos->skipped_events = cdc_spi_int64(0, 13);
 	pos->version = cdc_spi_int64(0, 14);
 	pos->last_event = cdc_spi_text(&spi, 0, 15);
+	pos->server_id_salt = (int32) cdc_spi_int64(0, 16);
 	cdc_spi_end(&spi);
 }
 
@@ -105,6 +107,20 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 	if (cdc_spi_execute(&stmt, values, nulls) == 0)
 		report_row_missing("cdc.subscription_position", sub);
 	cdc_spi_end(&spi);
+}
+
+void
+cdc_position_new_server_id(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_position"
+		" SET server_id_salt = pg_catalog.floor(pg_catalog.random()"
+		" OPERATOR(pg_catalog.*) 2147483647::pg_catalog.float8)::pg_catalog.int4"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1",
+		1, {TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name);
 }
 
 void

@@ -24,6 +24,7 @@ typedef struct CdcPosition
 	char	   *source_uuid;	/* what names the server, or NULL */
 	char	   *last_event;		/* what proves that the source's log is the one that was read,
 								 * see pull_binlog/proof.c; or NULL */
+	int32		server_id_salt; /* what makes our server ids others; read only */
 	char	   *source_address; /* which of the hosts it is, or NULL */
 	int64		version;		/* Kafka: grows with each change of those rows */
 
@@ -50,6 +51,9 @@ typedef struct CdcPosition
  */
 extern void cdc_position_get(const CdcSubscription *sub, CdcPosition *pos);
 extern void cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos);
+
+/* From the next dump on our server ids at the source are others. */
+extern void cdc_position_new_server_id(const CdcSubscription *sub);
 
 /* cdc.subscription_progress: only apply writes it. */
 typedef struct CdcProgress

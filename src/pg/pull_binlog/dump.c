@@ -57,7 +57,7 @@ cdc_binlog_stream_connect(CdcBinlogStream *stream)
 	request.annotate = stream->row_query;
 
 	request.server_id = cdc_source_server_id(stream->control, stream->kept.subscription_id,
-											 cdc_am_worker());
+											 cdc_am_worker(), stream->server_id_salt);
 	/* by file where a place inside of it was asked for, see start.c */
 	if (stream->executed != NULL && stream->skip_file == NULL)
 	{

@@ -314,7 +314,8 @@ connect_again(CdcBinlogCall *call, const CdcError *err)
 {
 	CdcBinlogStream *stream = call->stream;
 
-	if (err->status != CDC_ERR_CONNECT)
+	if (err->status != CDC_ERR_CONNECT &&
+		!(err->status == CDC_ERR_SERVER_ID && call->bounds->until_now))
 		return false;
 	if (stream->reused && call->bytes == 0)
 	{

@@ -114,6 +114,9 @@ cdc_binlog_proof_note(CdcBinlogStream *stream, const CdcItem *item)
 
 /* ---- what is at a place of the source's binlog ---- */
 
+/* The server's number of errors with which a dump ends. */
+#define ERR_READING_BINLOG	1236
+
 typedef struct Look
 {
 	int			wanted;			/* so many events */
@@ -172,7 +175,8 @@ look_at(CdcBinlogStream *stream, const char *file, int64 offset, Look *look)
 	request.offset = (uint64) offset;
 	request.to_end = true;
 	/* the stream's own id: its dump is closed, or another one that has to end */
-	request.server_id = cdc_source_server_id(control, stream->kept.subscription_id, cdc_am_worker());
+	request.server_id = cdc_source_server_id(control, stream->kept.subscription_id, cdc_am_worker(),
+											 stream->server_id_salt);
 	dump = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid, stream->address, true,
 							  false);
 	cdc_session_dump(cdc_source_session(dump), &request);
@@ -192,7 +196,9 @@ look_at(CdcBinlogStream *stream, const char *file, int64 offset, Look *look)
 		CDC_CHECK(look->err.status, &look->err, stream->sub->name);
 	}
 	cdc_source_close(dump);
-	if (cdc_failed(st) && st != CDC_ERR_PURGED && st != CDC_ERR_SOURCE)
+	/* what the server cannot read there is no event of ours; all else says nothing */
+	if (cdc_failed(st) && st != CDC_ERR_PURGED &&
+		!(st == CDC_ERR_SOURCE && look->err.source_errno == ERR_READING_BINLOG))
 		cdc_ereport(&look->err, stream->sub->name);
 }
 

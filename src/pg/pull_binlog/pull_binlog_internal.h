@@ -100,6 +100,7 @@ typedef struct CdcBinlogStream
 	CdcSource  *control;		/* queries; NULL until needed */
 	TimestampTz control_used;	/* when it was used last */
 	CdcSource  *dump;			/* NULL: not open */
+	int32		server_id_salt; /* of the ids of its dumps */
 	bool		row_query;		/* the dump was asked for statements' texts */
 
 	/* from the dump's bytes to changes; stream and decoder live as long as the dump */

@@ -367,7 +367,8 @@ check_server_id(Check *check)
 	else
 		report(check, "server_id", !clash,
 			   psprintf("The source is %u; its replicas: %s.", check->info->server_id,
-						replicas == NULL ? "not known" : ids.len > 0 ? ids.data : "none"),
+						replicas == NULL ? (check->info->flavor == CDC_MARIADB ?
+											"not known without REPLICATION MASTER ADMIN" : "not known") : ids.len > 0 ? ids.data : "none"),
 			   "A replica has a number in the range of the server option server_id: choose another range.");
 }
 

@@ -123,7 +123,11 @@ typedef struct CdcSourcePosition
 
 extern void cdc_source_position(CdcSource *source, CdcSourcePosition *pos);
 
-/* A server id for our dump connection that no replica of the source uses. */
-extern uint32 cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker);
+/*
+ * A server id for our dump connection that no replica of the source uses, as far as
+ * the source tells.  salt: another one for another number.
+ */
+extern uint32 cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker,
+								   int32 salt);
 
 #endif							/* CDC_PG_REMOTE_SOURCE_H */

@@ -155,14 +155,18 @@ ids_in_use(CdcSource *source)
 	return ids.data;
 }
 
+/* Of a range that people have chosen so many pairs may be tried one after the other. */
+#define SALTED_IDS		200
+
 uint32
-cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker)
+cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker, int32 salt)
 {
 	ForeignServer *server = GetForeignServerByName(cdc_source_server(source), false);
 	uint32		base = cdc_mysql_server_id_base(server->options);
 	char	   *used = ids_in_use(source);
 	uint64		seed = GetSystemIdentifier() ^ ((uint64) MyDatabaseId << 32) ^
-		((uint64) (uint32) subscription_id << 1) ^ (worker ? 1 : 0);
+		((uint64) (uint32) subscription_id << 1) ^ (worker ? 1 : 0) ^
+		cdc_mix_word((uint64) (uint32) salt);
 	uint32		attempt;
 
 	for (attempt = 0; attempt < 1000; attempt++)
@@ -172,7 +176,8 @@ cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker)
 
 		/* without a base: the upper half, where people do not number servers by hand */
 		if (base > 0)
-			id = base + (uint32) subscription_id * 2 + (worker ? 1 : 0) + attempt;
+			id = base + (uint32) subscription_id * 2 + (worker ? 1 : 0) + attempt +
+				((uint32) salt % SALTED_IDS) * 2;
 		else
 			id = (uint32) cdc_mix_word(seed + attempt) | 0x80000000;
 		if (id == 0)
