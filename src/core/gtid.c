@@ -104,8 +104,11 @@ static CdcStatus
 parse_one_mariadb(const char *gtid, GtidDomain *entry, CdcError *err)
 {
 	GtidDomains domains = {0};
-	CdcStatus	st = gtid_domains_parse(&domains, gtid, err);
+	CdcStatus	st;
 
+	if (gtid_domain_parse_one(gtid, entry))
+		return CDC_OK;
+	st = gtid_domains_parse(&domains, gtid, err);
 	if (st == CDC_OK && domains.n != 1)
 		st = gtid_text_error(err, gtid, gtid, "one GTID");
 	if (st == CDC_OK)

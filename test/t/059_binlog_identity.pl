@@ -211,4 +211,76 @@ for my $case (@servers)
 	};
 }
 
+# What set_position and restart_subscription do with what waits at the old place.
+for my $flavour (qw(mariadb mysql97))
+{
+	next unless CdcIngest::Server->available($flavour);
+	subtest "$flavour, what waits" => sub {
+		my $source = CdcIngest::Server->new($flavour);
+		create($source);
+		$source->do('CREATE TABLE shop.late (id int PRIMARY KEY)', 'INSERT INTO shop.late VALUES (1), (2)');
+		my $sub = "${flavour}_waits";
+		$cluster->add_source($sub, $source);
+		$cluster->subscribe($sub, $sub, $sub, tables => [ 'shop.t', 'shop.keyless' ], enabled => \'false');
+		$cluster->value("SELECT cdc.pull('$sub')");
+
+		# a copy that the stream has not come to, of a table that is removed then
+		my $copied = sub {
+			insert($source, 3);
+			$cluster->call('add_table', subscription => $sub, source_table => 'shop.late');
+			$cluster->value("SELECT cdc.pull('$sub', 1)");
+			is($cluster->value("SELECT state FROM cdc.subscription_table WHERE subscription = '$sub' AND source_table = 'shop.late'"), 'f', 'a copy waits for the stream');
+		};
+		$copied->();
+		like($cluster->error_of("SELECT cdc.set_position('$sub', 'latest')"), qr/are being copied.*To give the copies up: SELECT cdc\.restart_subscription\('$sub'\)/s, 'set_position says what to do');
+		$cluster->call('remove_table', subscription => $sub, source_table => 'shop.late');
+		$cluster->do("SELECT cdc.set_position('$sub', 'latest')");
+		is($cluster->value("SELECT snapshot_join FROM cdc.subscription_position WHERE subscription = '$sub'"), undef, 'with its table gone nothing waits');
+		$copied->();
+		insert($source, 3);
+		$cluster->do("SELECT cdc.restart_subscription('$sub')");
+		insert($source, 3);
+		$source->do('DELETE FROM shop.late WHERE id = 1', q{UPDATE shop.keyless SET v = 'z' LIMIT 1});
+		$cluster->value("SELECT cdc.pull('$sub')");
+		$cluster->rows("SELECT * FROM cdc.apply('$sub')");
+		$cluster->compare_ok($source, 'shop', $sub, 'the statement of its hint ends equal');
+
+		# a prepared transaction that ends behind the gap
+		my $other = $source->connect;
+		$other->do($_) for q{XA START 'x1'}, q{INSERT INTO shop.t VALUES (90001, 'xa')}, q{XA END 'x1'}, q{XA PREPARE 'x1'};
+		$cluster->value("SELECT cdc.pull('$sub')");
+		is($cluster->value("SELECT count(DISTINCT xid) FROM cdc.prepared_transaction WHERE subscription = '$sub'"), 1, 'a prepared transaction waits');
+		$cluster->do("SELECT cdc.restart_subscription('$sub')");
+		$cluster->value("SELECT cdc.pull('$sub')");
+		$other->do(q{XA COMMIT 'x1'});
+		$other->disconnect;
+		$cluster->value("SELECT cdc.pull('$sub')");
+		$cluster->rows("SELECT * FROM cdc.apply('$sub')");
+		is($cluster->value("SELECT count(*) FROM $sub.t WHERE id = 90001"), 1, '... and its commit behind a restart has its rows');
+		$cluster->compare_ok($source, 'shop', $sub, 'replica and source are equal');
+
+		# a table that came in the gap; a position to start at; without a copy
+		$source->do('CREATE TABLE shop.in_gap (id int PRIMARY KEY)', 'INSERT INTO shop.in_gap VALUES (1)');
+		$cluster->call('create_subscription', name => "${sub}_all", server => $sub, tables => ['shop.*'], target_schema => undef,
+			history => 'public.' . "${sub}_all", enabled => \'false');
+		$cluster->value("SELECT cdc.pull('${sub}_all')");
+		$source->do('CREATE TABLE shop.in_gap2 (id int PRIMARY KEY)', 'INSERT INTO shop.in_gap2 VALUES (1), (2)');
+		my $place = $source->gtid_set;
+		insert($source, 2);
+		$cluster->do("SELECT cdc.restart_subscription('${sub}_all', '$place')");
+		$cluster->value("SELECT cdc.pull('${sub}_all')");
+		is($cluster->value("SELECT count(*) FROM public.${sub}_all WHERE source_table = 'shop.in_gap2' AND op = 'r'"), 2, 'a table that came in the gap is copied');
+		is($cluster->value("SELECT count(*) FROM public.${sub}_all WHERE source_table = 'shop.t' AND op = 'c'"), 2, '... read is from the given position');
+		my $copies = $cluster->value("SELECT count(*) FROM public.${sub}_all WHERE op = 'r'");
+		insert($source, 4);
+		$cluster->do("SELECT cdc.restart_subscription('${sub}_all', 'latest', resync := false)");
+		insert($source, 1);
+		$cluster->value("SELECT cdc.pull('${sub}_all')");
+		is($cluster->value("SELECT count(*) FROM public.${sub}_all WHERE source_table = 'shop.t' AND op = 'c'"), 3, 'without resync: what is between is left out');
+		is($cluster->value("SELECT count(*) FROM public.${sub}_all WHERE op = 'r'"), $copies, '... and nothing is copied');
+		$cluster->call('drop_subscription', name => $_) for $sub, "${sub}_all";
+		$source->stop('KILL');
+	};
+}
+
 done_testing();

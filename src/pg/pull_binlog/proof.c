@@ -255,7 +255,7 @@ static char *
 removed_gtids(CdcSource *control, const char *oldest)
 {
 	if (cdc_source_info(control)->flavor == CDC_MARIADB)
-		return cdc_binlog_gtids_before_file(control, oldest);
+		return cdc_source_gtids_before_file(control, oldest);
 	return pstrdup(cdc_answer_text(cdc_source_ask(control, "SELECT @@global.gtid_purged", 1,
 												  "SELECT @@global.gtid_purged"), 0, 0));
 }

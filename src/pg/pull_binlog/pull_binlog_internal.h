@@ -386,9 +386,6 @@ typedef struct CdcBinlogPlace
 extern int64 cdc_binlog_place(const CdcSubscription *sub, CdcSource *control,
 							  const CdcBinlogPlace *place, CdcPosition *pos);
 
-/* The GTIDs before a file, palloc'ed; NULL: it does not say. */
-extern char *cdc_binlog_gtids_before_file(CdcSource *control, const char *file);
-
 /* ---- stream.c ---- */
 
 /*

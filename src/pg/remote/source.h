@@ -123,6 +123,9 @@ typedef struct CdcSourcePosition
 
 extern void cdc_source_position(CdcSource *source, CdcSourcePosition *pos);
 
+/* The GTIDs before a binlog file, palloc'ed; NULL: it does not say. */
+extern char *cdc_source_gtids_before_file(CdcSource *source, const char *file);
+
 /*
  * A server id for our dump connection that no replica of the source uses, as far as
  * the source tells.  salt: another one for another number.

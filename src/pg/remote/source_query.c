@@ -135,6 +135,49 @@ cdc_source_sql_replicas(const CdcMysqlServerInfo *info)
 	return is_mysql_since(info, 80022) ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS";
 }
 
+/* The start of a binlog file, behind its magic. */
+#define FIRST_OFFSET	4
+
+/*
+ * The GTID set that a file begins with, from the event that the server writes
+ * at its start.
+ */
+static char *
+mysql_previous_gtids(CdcSource *control, const char *file)
+{
+	/* Log_name Pos Event_type Server_id End_log_pos Info */
+	CdcAnswer  *answer = cdc_source_ask(control, "SHOW BINLOG EVENTS", CDC_OR_MORE(6),
+										"SHOW BINLOG EVENTS IN %s LIMIT 3",
+										cdc_source_quote_literal(file));
+	int64		i;
+
+	for (i = 0; i < cdc_answer_rows(answer); i++)
+	{
+		if (strcmp(cdc_answer_text(answer, i, 2), "Previous_gtids") == 0)
+			return pstrdup(cdc_answer_text(answer, i, 5));
+	}
+	return NULL;
+}
+
+/* The same for MariaDB, which is asked for the GTIDs before the file. */
+static char *
+mariadb_gtid_pos(CdcSource *control, const char *file)
+{
+	CdcAnswer  *answer = cdc_source_ask(control, "SELECT BINLOG_GTID_POS", 1,
+										"SELECT BINLOG_GTID_POS(%s, %d)",
+										cdc_source_quote_literal(file), FIRST_OFFSET);
+	const char *gtids = cdc_answer_nullable(answer, 0, 0);
+
+	return gtids != NULL ? pstrdup(gtids) : NULL;
+}
+
+char *
+cdc_source_gtids_before_file(CdcSource *control, const char *file)
+{
+	return cdc_source_info(control)->flavor == CDC_MARIADB ?
+		mariadb_gtid_pos(control, file) : mysql_previous_gtids(control, file);
+}
+
 /* Ids in use by replicas of the source, comma-separated with a leading one. */
 static char *
 ids_in_use(CdcSource *source)
