@@ -203,22 +203,61 @@ cdc_gtid_set_contains_gtid(const CdcGtidSet *set, const char *gtid)
 }
 
 bool
-cdc_gtid_set_repeats(const CdcGtidSet *set, const char *gtid)
+cdc_maria_gtid_parse(const char *text, CdcMariaGtid *gtid)
 {
 	GtidDomain	entry;
 
-	if (set->flavor != CDC_MARIADB)
-		return cdc_gtid_set_contains_gtid(set, gtid);
-	if (parse_one_mariadb(gtid, &entry, NULL) != CDC_OK)
+	if (!gtid_domain_parse_one(text, &entry))
 		return false;
+	gtid->domain = entry.domain;
+	gtid->server = entry.server;
+	gtid->sequence = entry.sequence;
+	return true;
+}
+
+bool
+cdc_gtid_set_domain(const CdcGtidSet *set, uint32_t domain, CdcMariaGtid *last)
+{
 	for (size_t i = 0; i < set->domains.n; i++)
 	{
-		const GtidDomain *last = &set->domains.entries[i];
+		const GtidDomain *entry = &set->domains.entries[i];
 
-		if (last->domain == entry.domain)
-			return last->server == entry.server && last->sequence >= entry.sequence;
+		if (entry->domain != domain)
+			continue;
+		last->domain = domain;
+		last->server = entry->server;
+		last->sequence = entry->sequence;
+		return true;
 	}
 	return false;
+}
+
+void
+cdc_gtid_set_forget_domain(CdcGtidSet *set, uint32_t domain)
+{
+	GtidDomains *domains = &set->domains;
+
+	for (size_t i = 0; i < domains->n; i++)
+	{
+		if (domains->entries[i].domain != domain)
+			continue;
+		memmove(&domains->entries[i], &domains->entries[i + 1],
+				(domains->n - i - 1) * sizeof(GtidDomain));
+		domains->n--;
+		return;
+	}
+}
+
+bool
+cdc_gtid_set_repeats(const CdcGtidSet *set, const char *gtid)
+{
+	CdcMariaGtid next;
+	CdcMariaGtid last;
+
+	if (set->flavor != CDC_MARIADB)
+		return cdc_gtid_set_contains_gtid(set, gtid);
+	return cdc_maria_gtid_parse(gtid, &next) && cdc_gtid_set_domain(set, next.domain, &last) &&
+		last.server == next.server && last.sequence >= next.sequence;
 }
 
 bool

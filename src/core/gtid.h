@@ -67,6 +67,21 @@ extern bool cdc_gtid_set_contains_gtid(const CdcGtidSet *set, const char *gtid);
  * there already, or MariaDB: the number of its server in its domain has gone back.
  */
 extern bool cdc_gtid_set_repeats(const CdcGtidSet *set, const char *gtid);
+
+/* A GTID of MariaDB. */
+typedef struct CdcMariaGtid
+{
+	uint32_t	domain;
+	uint32_t	server;
+	uint64_t	sequence;
+} CdcMariaGtid;
+
+/* false where text is none. */
+extern bool cdc_maria_gtid_parse(const char *text, CdcMariaGtid *gtid);
+
+/* MariaDB: what the set has of a domain; false: nothing. */
+extern bool cdc_gtid_set_domain(const CdcGtidSet *set, uint32_t domain, CdcMariaGtid *last);
+extern void cdc_gtid_set_forget_domain(CdcGtidSet *set, uint32_t domain);
 extern bool cdc_gtid_set_empty(const CdcGtidSet *set);
 
 /*

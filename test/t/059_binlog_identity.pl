@@ -11,6 +11,7 @@ use Test::More;
 use CdcIngest::Cluster;
 use CdcIngest::Process qw(wait_until);
 use CdcIngest::Server;
+use CdcIngest::TcpProxy;
 
 my $cluster = CdcIngest::Cluster->new('identity');
 
@@ -209,6 +210,41 @@ for my $case (@servers)
 		$cluster->compare_ok($source, 'shop', $sub, 'a server that is started again goes on');
 		drop($sub, $source);
 	};
+}
+
+# Two servers of MariaDB that have nothing to do with each other, and the same numbers: at
+# the address of the one there is the other.
+for my $flavour (qw(mariadb mariadb118))
+{
+	next unless CdcIngest::Server->available($flavour);
+	my @servers = map { CdcIngest::Server->new($flavour, args => ['--server-id=1']) } 1, 2;
+	my $sub = "${flavour}_vip";
+	my $proxy = CdcIngest::TcpProxy->new($servers[0]->port);
+	for my $source (@servers)
+	{
+		reset_binlog($source);
+		create($source);
+	}
+	insert($servers[0], 20);
+	$cluster->add_source($sub, $proxy, heartbeat_interval => '300ms');
+	$cluster->subscribe($sub, $sub, $sub, tables => ['shop.*']);
+	insert($servers[0], 20);
+	$cluster->catch_up($sub);
+	# (time is what tells the two apart)
+	my $now = $servers[1]->value('SELECT unix_timestamp()');
+	wait_until(60, sub { $servers[1]->value('SELECT unix_timestamp()') > $now + 1 });
+	insert($servers[1], 45);
+	$proxy->upstream($servers[1]->port);
+	$proxy->close_all;
+	$cluster->poll("SELECT last_error LIKE '%another transaction with the GTID that was read last%' FROM cdc.subscription_failure WHERE subscription = '$sub' AND worker = 'pull'", 1);
+	is($cluster->value("SELECT count(*) FROM $sub.t"), 40, "$flavour: another server with the same numbers is an error, nothing is read");
+	$proxy->upstream($servers[0]->port);
+	insert($servers[0], 1);
+	$cluster->catch_up($sub);
+	$cluster->compare_ok($servers[0], 'shop', $sub, '... and with the old one it goes on');
+	$cluster->call('drop_subscription', name => $sub);
+	$proxy->stop;
+	$_->stop('KILL') for @servers;
 }
 
 # What set_position and restart_subscription do with what waits at the old place.

@@ -14,6 +14,7 @@
 #include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include "miscadmin.h"
+#include "utils/timestamp.h"
 
 #include "pg/base/bounded_text.h"
 #include "pg/base/epoch.h"
@@ -25,6 +26,12 @@
 
 /* Links lost in a call, one after the other without any progress. */
 #define MAX_LOST			3
+
+/* A source at rest is asked no more often than this ... */
+#define ASK_MS			1000
+
+/* ... or this, where a dump that was opened anew for it showed nothing new. */
+#define ASK_MAX_MS		600000
 
 /* ---- one raw event ---- */
 
@@ -152,6 +159,7 @@ end_group(CdcBinlogCall *call, const CdcItem *item)
 		note_commit(call, txn);
 	cdc_group_buffer_reset(stream->group);
 	check_gtid(call, txn);
+	cdc_binlog_lineage_note(stream, txn);
 	cdc_binlog_stream_advance(stream, txn->file, txn->end_offset, txn->gtid);
 	cdc_binlog_proof_note(stream, item);
 	stream->failed_over = false;
@@ -168,6 +176,47 @@ is_ahead(const CdcBinlogStream *stream, const CdcTransaction *txn)
 {
 	return cdc_binlog_position_compare(txn->file, (int64) txn->end_offset,
 									   stream->file, stream->offset) > 0;
+}
+
+/*
+ * The source has said that it has nothing more: now and then it is asked whether it
+ * stands where the stream does.  A server whose binlog is begun anew (RESET MASTER) may
+ * go on sending what it has open, a removed file that never grows.  Where it stands
+ * elsewhere the dump is closed, and what the next one shows is proved.
+ */
+static void
+check_idle(CdcBinlogCall *call)
+{
+	CdcBinlogStream *stream = call->stream;
+	TimestampTz now = GetCurrentTimestamp();
+	uint64		moves = stream->moves + 1;
+	CdcSourcePosition source;
+	int			order;
+
+	if (cdc_stream_in_group(stream->stream) || stream->skip_file != NULL ||
+		!TimestampDifferenceExceeds(stream->looked_at, now, Max(stream->ask_ms, ASK_MS)))
+		return;
+	stream->looked_at = now;
+	cdc_source_position(cdc_binlog_stream_control(stream), &source);
+	order = cdc_binlog_position_compare(source.file, source.offset, stream->file, stream->offset);
+
+	/*
+	 * It may have written something since its heartbeat.  What it had when it was asked
+	 * before, and has not sent with another heartbeat between, it will not send.
+	 */
+	if (order == 0)
+	{
+		stream->ask_ms = ASK_MS;
+		stream->silent_moves = 0;
+		return;
+	}
+	if (order > 0 && stream->silent_moves != moves)
+	{
+		stream->silent_moves = moves;
+		return;
+	}
+	stream->ask_ms = Min(Max(stream->ask_ms, ASK_MS) * 2, ASK_MAX_MS);
+	cdc_binlog_stream_hang_up(stream);
 }
 
 /* An event outside of any group. */
@@ -199,6 +248,8 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 	CDC_CHECK(st, &err, call->sub->name);
 	call->bytes += len;
 	stream->new_bytes += len;
+	if (item.keep || item.kind == CDC_ITEM_BEGIN || item.kind == CDC_ITEM_COMMIT)
+		cdc_binlog_lineage_event(stream, event, len, item.kind == CDC_ITEM_BEGIN);
 	if (item.kind == CDC_ITEM_BEGIN)
 	{
 		stream->begun = true;
@@ -230,7 +281,7 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 				cdc_binlog_stream_advance(stream, item.txn.file, item.txn.end_offset, NULL);
 			end_skip_when_passed(stream);
 			if (item.kind == CDC_ITEM_HEARTBEAT)
-				cdc_binlog_check_idle(call);
+				check_idle(call);
 			break;
 		default:
 			break;

@@ -19,14 +19,11 @@
  */
 #include "pg/pull_binlog/pull_binlog_internal.h"
 
-#include "miscadmin.h"
-#include "pgtime.h"
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/failure.h"
-#include "pg/process/shmem.h"
 
 /*
  * Where nothing was read yet, so many of a file's first events have to do, and no more
@@ -37,7 +34,10 @@
 
 /* ---- the proof as it is kept ---- */
 
-/* "file:start+events created sum": when the file was begun in seconds since 1970; hex. */
+/*
+ * "file:start+events created sum": when the file was begun in seconds since 1970; hex.
+ * Then what lineage.c has of MariaDB.
+ */
 char *
 cdc_binlog_proof_text(CdcBinlogStream *stream)
 {
@@ -50,8 +50,8 @@ cdc_binlog_proof_text(CdcBinlogStream *stream)
 		proof->sum = cdc_event_sum(0, proof->bytes, proof->len);
 		proof->len = 0;
 	}
-	return psprintf("%s:" INT64_FORMAT "+%d %u %08x", proof->file, proof->start, proof->events,
-					proof->created, proof->sum);
+	return psprintf("%s:" INT64_FORMAT "+%d %u %08x%s", proof->file, proof->start, proof->events,
+					proof->created, proof->sum, cdc_binlog_lineage_text(&stream->lineage));
 }
 
 void
@@ -60,14 +60,16 @@ cdc_binlog_proof_parse(CdcBinlogStream *stream, const char *text)
 	CdcBinlogProof *proof = &stream->proof;
 	const char *colon;
 	long long	start;
+	int			len = 0;
 
 	proof->set = false;
+	stream->lineage.set = false;
 	if (text == NULL)
 		return;
 	colon = strrchr(text, ':');
 	if (colon == NULL ||
-		sscanf(colon, ":%lld+%d %u %x", &start, &proof->events, &proof->created, &proof->sum) != 4 ||
-		start < CDC_BINLOG_FIRST_OFFSET || proof->events < 1 || proof->events > FIRST_EVENTS)
+		sscanf(colon, ":%lld+%d %u %x%n", &start, &proof->events, &proof->created, &proof->sum, &len) < 4 ||
+		len == 0 || !cdc_binlog_lineage_parse(&stream->lineage, colon + len) || start < CDC_BINLOG_FIRST_OFFSET || proof->events < 1 || proof->events > FIRST_EVENTS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("invalid last_event \"%s\" of subscription \"%s\"", text, stream->sub->name)));
@@ -114,11 +116,9 @@ cdc_binlog_proof_note(CdcBinlogStream *stream, const CdcItem *item)
 
 /* ---- what is at a place of the source's binlog ---- */
 
-/* The server's number of errors with which a dump ends. */
-#define ERR_READING_BINLOG	1236
-
 typedef struct Look
 {
+	bool		inside;			/* of the file: what describes it is no event of there */
 	int			wanted;			/* so many events */
 	int			events;			/* so many there are */
 	size_t		bytes;			/* of them */
@@ -127,79 +127,44 @@ typedef struct Look
 	CdcError	err;			/* why there are not more; status CDC_OK: the binlog ends there */
 } Look;
 
-/* Takes an event of the dump. */
-static void
-take_look(Look *look, CdcFormat *format, int64 offset, const uint8 *event, size_t len)
+/* Takes an event of the dump; true: these are enough. */
+static bool
+take_look(void *arg, const CdcEventHeader *h, const uint8 *event, size_t len)
 {
-	CdcEventHeader h;
-	size_t		checksum_len = 0;
+	Look	   *look = arg;
 
-	if (len < CDC_EV_HEADER_LEN)
-		return;
-	cdc_event_header(event, &h);
-	switch (h.type)
+	switch (h->type)
 	{
 		case CDC_EV_ROTATE:
 		case CDC_EV_HEARTBEAT:
 		case CDC_EV_HEARTBEAT_V2:
 		case CDC_EV_MARIA_START_ENCRYPTION:
-			return;
+			return false;
 		case CDC_EV_FORMAT_DESCRIPTION:
-			if (cdc_failed(cdc_format_parse(format, event, len, &checksum_len, &look->err)))
-				return;
-			look->created = h.timestamp;
-			if (offset > CDC_BINLOG_FIRST_OFFSET)
-				return;
+			look->created = h->timestamp;
+			if (look->inside)
+				return false;
 			break;
 		default:
-			if (format->checksum && len >= CDC_EV_HEADER_LEN + CDC_EV_CHECKSUM_LEN)
-				checksum_len = CDC_EV_CHECKSUM_LEN;
 			break;
 	}
-	look->sum = cdc_event_sum(look->sum, event, len - checksum_len);
+	look->sum = cdc_event_sum(look->sum, event, len);
 	look->bytes += len;
 	look->events++;
+	return look->events >= look->wanted || look->bytes >= FIRST_BYTES;
 }
 
 /* Reads events from a place of a file of the source's binlog on, as far as there are some. */
 static void
 look_at(CdcBinlogStream *stream, const char *file, int64 offset, Look *look)
 {
-	CdcSource  *control = cdc_binlog_stream_control(stream);
 	CdcDumpRequest request = {0};
-	CdcFormat	format = {0};
-	CdcSource  *dump;
-	CdcStatus	st = CDC_OK;
 
 	request.file = file;
 	request.offset = (uint64) offset;
-	request.to_end = true;
-	/* the stream's own id: its dump is closed, or another one that has to end */
-	request.server_id = cdc_source_server_id(control, stream->kept.subscription_id, cdc_am_worker(),
-											 stream->server_id_salt);
-	dump = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid, stream->address, true,
-							  false);
-	cdc_session_dump(cdc_source_session(dump), &request);
-	while (look->events < look->wanted && look->bytes < FIRST_BYTES)
-	{
-		const uint8_t *event;
-		size_t		len;
-
-		CHECK_FOR_INTERRUPTS();
-		st = cdc_session_poll_event(cdc_source_session(dump), &event, &len, &look->err);
-		if (st == CDC_MORE)
-			(void) cdc_source_wait(dump, -1);
-		else if (st == CDC_OK)
-			take_look(look, &format, offset, event, len);
-		else
-			break;
-		CDC_CHECK(look->err.status, &look->err, stream->sub->name);
-	}
-	cdc_source_close(dump);
-	/* what the server cannot read there is no event of ours; all else says nothing */
-	if (cdc_failed(st) && st != CDC_ERR_PURGED &&
-		!(st == CDC_ERR_SOURCE && look->err.source_errno == ERR_READING_BINLOG))
-		cdc_ereport(&look->err, stream->sub->name);
+	look->inside = offset > CDC_BINLOG_FIRST_OFFSET;
+	if (cdc_binlog_peek(stream, &request, take_look, look, &look->err) == CDC_END)
+		look->err.status = CDC_OK;
 }
 
 /* ---- the proof itself ---- */
@@ -216,28 +181,17 @@ cdc_binlog_gap(const CdcSubscription *sub, const char *message, const char *deta
 	pg_unreachable();
 }
 
-/* A time of the source's, in UTC. */
-static char *
-time_text(uint32 seconds)
-{
-	pg_time_t	t = (pg_time_t) seconds;
-	char		buf[64];
-
-	pg_strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S", pg_gmtime(&t));
-	return pstrdup(buf);
-}
-
 /* ERROR: the event is not where it was. */
 static void
 report_other_log(CdcBinlogStream *stream, const Look *look)
 {
 	const CdcBinlogProof *proof = &stream->proof;
 	char	   *detail = psprintf("Read was an event at %s:" INT64_FORMAT ", in a file that was begun at %s UTC.",
-								  proof->file, proof->start, time_text(proof->created));
+								  proof->file, proof->start, cdc_binlog_time_text(proof->created));
 
 	if (look->created != 0 && look->created != proof->created)
 		detail = psprintf("%s The source has a file of that name that was begun at %s UTC.", detail,
-						  time_text(look->created));
+						  cdc_binlog_time_text(look->created));
 	else if (look->err.status != CDC_OK)
 		detail = psprintf("%s %s", detail,
 						  cdc_from_utf8_lenient(look->err.detail[0] != '\0' ? look->err.detail : look->err.message));

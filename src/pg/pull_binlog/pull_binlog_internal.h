@@ -9,7 +9,8 @@
  *	  dump.c			its dump connection
  *	  server.c			which server that is, and whether it is the right one
  *	  proof.c			whether its binlog is the one that was read
- *	  idle.c			whether a source that is silent has something after all
+ *	  lineage.c			whether another server has the transaction that was read last
+ *	  peek.c			a short look into the binlog
  *	  group.c			a committed group to rows of the history
  *	  xa_store.c, xa.c	two-phase transactions
  *	  ddl.c				DDL statements and what they mean for definitions
@@ -76,6 +77,17 @@ typedef struct CdcBinlogProof
 	uint8		bytes[CDC_EVENT_SUM_BYTES]; /* its start */
 } CdcBinlogProof;
 
+/* MariaDB: the last transaction, by which another server is known as one that has it. */
+typedef struct CdcBinlogLineage
+{
+	bool		set;
+	CdcMariaGtid gtid;
+	bool		has_before;
+	CdcMariaGtid before;		/* the last one of its domain before it */
+	uint32		from;			/* times of its events, seconds since 1970 */
+	uint32		to;
+} CdcBinlogLineage;
+
 /* A registered table. */
 #define CDC_BINLOG_TABLE_NAME	520
 typedef struct CdcBinlogTable
@@ -134,6 +146,8 @@ typedef struct CdcBinlogStream
 
 	/* whether the log is the one that the position was taken from */
 	CdcBinlogProof proof;		/* the last event that was read, or one of its file */
+	CdcBinlogLineage lineage;
+	CdcBinlogLineage arriving;	/* from and to of the group that is arriving */
 	bool		proved;			/* it was found again since the dump was opened last */
 	bool		failed_over;	/* to a server that has not shown an event yet */
 	uint32		created;		/* of the file that the dump shows */
@@ -307,14 +321,37 @@ extern void cdc_binlog_prove(CdcBinlogStream *stream);
 pg_noreturn extern void cdc_binlog_gap(const CdcSubscription *sub, const char *message,
 									   const char *detail);
 
-/* ---- idle.c ---- */
+/* ---- peek.c ---- */
+
+/* A time of the source's in UTC, palloc'ed. */
+extern char *cdc_binlog_time_text(uint32 seconds);
+
+/* Takes an event, which comes without checksum; true: that is enough. */
+typedef bool (*CdcBinlogPeek) (void *arg, const CdcEventHeader *h, const uint8 *event, size_t len);
 
 /*
- * The source has said that it has nothing more: now and then it is asked whether it
- * stands where the stream does.  Where it does not, the dump is closed, and what the
- * next one shows is proved.
+ * Reads a dump to where the binlog ends by now, or take has enough.  No other dump may
+ * be open under the stream's server id.  Returns CDC_OK where it had enough; CDC_END at the end;
+ * what the server cannot read is an error in err; others are raised.
  */
-extern void cdc_binlog_check_idle(CdcBinlogCall *call);
+extern CdcStatus cdc_binlog_peek(CdcBinlogStream *stream, CdcDumpRequest *request,
+								 CdcBinlogPeek take, void *arg, CdcError *err);
+
+/* ---- lineage.c ---- */
+
+/* Of each event of a group that arrives; begins: it opens the group. */
+extern void cdc_binlog_lineage_event(CdcBinlogStream *stream, const uint8 *event, size_t len,
+									 bool begins);
+
+/* The group has arrived; the stream does not stand behind it yet. */
+extern void cdc_binlog_lineage_note(CdcBinlogStream *stream, const CdcTransaction *txn);
+
+/* As it is kept, in one text with the proof; false where the text is none. */
+extern char *cdc_binlog_lineage_text(const CdcBinlogLineage *lineage);
+extern bool cdc_binlog_lineage_parse(CdcBinlogLineage *lineage, const char *text);
+
+/* ERROR where the server that the stream now goes to has another transaction in its place. */
+extern void cdc_binlog_lineage_check(CdcBinlogCall *call, CdcBinlogStream *stream);
 
 /* ---- group.c ---- */
 

@@ -80,8 +80,9 @@ report_unlogged(CdcBinlogCall *call, CdcSource *control, const char *replicated)
  * does not have what another wrote for itself alone.)
  */
 static void
-check_domains(CdcBinlogCall *call, CdcSource *control, const char *logged)
+check_domains(CdcBinlogCall *call, CdcBinlogStream *stream, const char *logged)
 {
+	CdcSource  *control = stream->control;
 	const char *replicated = cdc_answer_text(cdc_source_ask(control, "SELECT @@global.gtid_slave_pos", 1,
 															"SELECT @@global.gtid_slave_pos"), 0, 0);
 	CdcAnswer  *galera = cdc_source_ask(control, "SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", 2,
@@ -114,6 +115,9 @@ check_domains(CdcBinlogCall *call, CdcSource *control, const char *logged)
 		else if (!node)
 			report_lacking(call, control, logged);
 	}
+	cdc_binlog_proof_parse(stream, call->pos.last_event);
+	if (!node)
+		cdc_binlog_lineage_check(call, stream);
 }
 
 /*
@@ -122,8 +126,9 @@ check_domains(CdcBinlogCall *call, CdcSource *control, const char *logged)
  * them has lost them.
  */
 static void
-check_contained(CdcBinlogCall *call, CdcSource *control, const CdcSourcePosition *now)
+check_contained(CdcBinlogCall *call, CdcBinlogStream *stream, const CdcSourcePosition *now)
 {
+	CdcSource  *control = stream->control;
 	CdcFlavor	flavor = cdc_source_info(control)->flavor;
 	CdcGtidSet *theirs;
 	CdcGtidSet *ours;
@@ -131,7 +136,7 @@ check_contained(CdcBinlogCall *call, CdcSource *control, const CdcSourcePosition
 
 	if (flavor == CDC_MARIADB)
 	{
-		check_domains(call, control, now->gtid_set);
+		check_domains(call, stream, now->gtid_set);
 		return;
 	}
 	theirs = cdc_position_parse_gtids(flavor, now->gtid_set, call->sub->name);
@@ -172,7 +177,7 @@ check_changed(CdcBinlogCall *call, CdcBinlogStream *stream)
 						call->sub->name),
 				 errdetail("Read are %s.", pos->gtid_set),
 				 errhint("Set gtid_mode=ON there, or go back to the old server.")));
-	check_contained(call, stream->control, &now);
+	check_contained(call, stream, &now);
 	cdc_log(call->sub->name, "source", "the source is another server than before",
 			psprintf("server_uuid was %s and is %s at %s; read goes on behind %s",
 					 pos->source_uuid, info->server_uuid, info->address, pos->gtid_set));

@@ -72,12 +72,12 @@ no_tables(CdcSource *source, const CdcSubscription *sub)
 			 errhint("Check the spelling, letter case too, and that the user of the mapping has SELECT on the tables.")));
 }
 
-/* WARNINGs of what the source's binlog lacks, as far as the source can be asked. */
+/* Tells what the source's binlog lacks, as far as the source can be asked. */
 static void
 warn_of_role(const CdcSubscription *sub, CdcSource *source, const CdcReplicaRole *role)
 {
 	if (!role->logs_updates && (role->grant != NULL || role->replica))
-		ereport(WARNING,
+		ereport(role->unlogged != NULL || role->replica ? WARNING : NOTICE,
 				(errcode(ERRCODE_WARNING),
 				 errmsg("the binlog of the source of subscription \"%s\" may lack what the source replicates",
 						sub->name),

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/remote/check_mysql.h"
+#include "pg/check/check_mysql.h"
 
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
