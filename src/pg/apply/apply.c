@@ -16,6 +16,7 @@
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
 #include "pg/catalog/spi.h"
+#include "pg/history/hole.h"
 
 /* ------------------------------------------------------------------------
  * Counters
@@ -130,7 +131,13 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 		upto = cdc_history_first_boundary(sub, Max(from, position->barrier_seq));
 	}
 	if (upto == 0)
-		return cdc_history_last_boundary(sub, after, position->barrier_seq);
+	{
+		upto = cdc_history_last_boundary(sub, after, position->barrier_seq);
+		/* what pull wrote last is there, even if the rest of its transaction is not */
+		if (upto < position->last_seq && position->last_seq > after && position->events > 0)
+			cdc_history_check_event(sub, "apply", position->last_seq);
+		return upto;
+	}
 	*more = cdc_history_last_boundary(sub, upto, position->barrier_seq) != 0;
 	return upto;
 }
@@ -178,6 +185,7 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	apply = cdc_run_begin(sub, NULL);
 	upto = choose_boundary(sub, &progress, &position, max_events, &result->more);
 	apply->stop_from = Max(position.barrier_seq, 1);
+	apply->numbered = position.events > 0;
 	if (upto != 0)
 		cdc_run_scan(apply, progress.applied_seq, upto, NULL);
 	cdc_run_end(apply);
