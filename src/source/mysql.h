@@ -90,7 +90,10 @@ typedef struct CdcDumpRequest
 								 * be "" */
 	uint64_t	offset;
 	bool		annotate;		/* MariaDB: send texts of statements (MySQL always does) */
-	bool		to_end;			/* by file: the dump ends where the binlog ends by now */
+	bool		holes;			/* MariaDB, by GTID: the set may name transactions that are not
+								 * there; the dump begins with those of higher numbers */
+	bool		to_end;			/* by file, or MariaDB: the dump ends where the binlog ends by
+								 * now */
 } CdcDumpRequest;
 
 /* Prepares the client library; it must be called before the first thread that uses it starts. */

@@ -247,6 +247,38 @@ for my $flavour (qw(mariadb mariadb118))
 	$_->stop('KILL') for @servers;
 }
 
+# A true replica, and back: its commits have other times than those of its source.
+for my $flavour (qw(mariadb mariadb118))
+{
+	next unless CdcIngest::Server->available($flavour);
+	my ($primary, $replica) = map { CdcIngest::Server->new($flavour, args => ['--log-slave-updates']) } 1, 2;
+	my $sub = "${flavour}_pair";
+	my $proxy = CdcIngest::TcpProxy->new($primary->port);
+	reset_binlog($_) for $primary, $replica;
+	$replica->do("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = " . $primary->port . ", MASTER_USER = 'root', MASTER_USE_GTID = slave_pos", 'START SLAVE');
+	create($primary);
+	$cluster->add_source($sub, $proxy, heartbeat_interval => '300ms');
+	$cluster->subscribe($sub, $sub, $sub, tables => ['shop.*']);
+	for my $to ($replica, $primary)
+	{
+		$primary->do('BEGIN');
+		insert($primary, 1);
+		my $now = $primary->value('SELECT unix_timestamp()');
+		wait_until(60, sub { $primary->value('SELECT unix_timestamp()') > $now + 1 });
+		$primary->do('COMMIT');
+		wait_until(60, sub { $primary->gtid_set eq $replica->gtid_set });
+		$cluster->catch_up($sub);
+		$proxy->upstream($to->port);
+		$proxy->close_all;
+		$cluster->catch_up($sub);
+		$cluster->poll("SELECT source_uuid LIKE '%/" . $to->port . "' FROM cdc.subscription_position WHERE subscription = '$sub'", 1);
+	}
+	is($cluster->value("SELECT count(*) FROM $sub.t"), 2, "$flavour: to a true replica and back the stream goes on");
+	$cluster->call('drop_subscription', name => $sub);
+	$proxy->stop;
+	$_->stop('KILL') for $primary, $replica;
+}
+
 # What set_position and restart_subscription do with what waits at the old place.
 for my $flavour (qw(mariadb mysql97))
 {

@@ -69,7 +69,8 @@ cdc_binlog_proof_parse(CdcBinlogStream *stream, const char *text)
 	colon = strrchr(text, ':');
 	if (colon == NULL ||
 		sscanf(colon, ":%lld+%d %u %x%n", &start, &proof->events, &proof->created, &proof->sum, &len) < 4 ||
-		len == 0 || !cdc_binlog_lineage_parse(&stream->lineage, colon + len) || start < CDC_BINLOG_FIRST_OFFSET || proof->events < 1 || proof->events > FIRST_EVENTS)
+		len == 0 || !cdc_binlog_lineage_parse(&stream->lineage, colon + len) ||
+		start < CDC_BINLOG_FIRST_OFFSET || proof->events < 1 || proof->events > FIRST_EVENTS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("invalid last_event \"%s\" of subscription \"%s\"", text, stream->sub->name)));
@@ -262,6 +263,8 @@ begin_proof(CdcBinlogStream *stream)
 	proof->sum = look.sum;
 	proof->len = 0;
 	proof->set = true;
+	if (cdc_source_info(stream->control)->flavor == CDC_MARIADB)
+		cdc_binlog_lineage_begin(stream);
 }
 
 void

@@ -82,8 +82,6 @@ typedef struct CdcBinlogLineage
 {
 	bool		set;
 	CdcMariaGtid gtid;
-	bool		has_before;
-	CdcMariaGtid before;		/* the last one of its domain before it */
 	uint32		from;			/* times of its events, seconds since 1970 */
 	uint32		to;
 } CdcBinlogLineage;
@@ -349,6 +347,9 @@ extern void cdc_binlog_lineage_note(CdcBinlogStream *stream, const CdcTransactio
 /* As it is kept, in one text with the proof; false where the text is none. */
 extern char *cdc_binlog_lineage_text(const CdcBinlogLineage *lineage);
 extern bool cdc_binlog_lineage_parse(CdcBinlogLineage *lineage, const char *text);
+
+/* What is known of a position that no transaction was read at, of the server that it is of. */
+extern void cdc_binlog_lineage_begin(CdcBinlogStream *stream);
 
 /* ERROR where the server that the stream now goes to has another transaction in its place. */
 extern void cdc_binlog_lineage_check(CdcBinlogCall *call, CdcBinlogStream *stream);
