@@ -141,12 +141,52 @@ warn_of_filters(const CdcSubscription *sub, CdcSource *source)
 				 errhint("Remove the setting at the source and restart it, or these tables with cdc.remove_table().")));
 }
 
+/* What tables are registered with. */
+typedef struct Registering
+{
+	const CdcSubscription *sub;
+	CdcSource  *source;
+	CdcSchema  *schema;
+	const CdcSchemaPlace *place;
+	bool		copy;
+} Registering;
+
+/* Registers the tables of that many names ("database.table"), in one question. */
+static void
+register_batch(const Registering *with, char **full_names, int n)
+{
+	CdcSchemaName names[CDC_SCHEMA_BATCH] = {{NULL, NULL}};
+	const CdcTable *tables[CDC_SCHEMA_BATCH];
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		char	   *database;
+		char	   *name;
+
+		cdc_split_table_name(full_names[i], &database, &name);
+		names[i].database = database;
+		names[i].table = name;
+	}
+	cdc_schema_refresh_many(with->schema, with->source, names, n, with->place, tables);
+	for (i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (tables[i] != NULL)	/* else dropped since it was listed */
+			cdc_registry_add_existing(with->sub, tables[i],
+									  cdc_schema_generated_logged(with->source, tables[i]), with->copy);
+	}
+}
+
 void
 cdc_binlog_register_tables(const CdcSubscription *sub, CdcSource *source,
 						   const CdcSchemaPlace *place, bool copy)
 {
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
+	Registering registering = {sub, source, schema, place, copy};
 	List	   *names = cdc_schema_source_tables(source, sub);
+	char	   *batch[CDC_SCHEMA_BATCH];
+	int			n = 0;
 	ListCell   *lc;
 
 	if (names == NIL)
@@ -154,18 +194,15 @@ cdc_binlog_register_tables(const CdcSubscription *sub, CdcSource *source,
 	cdc_schema_read_databases(schema, source, place);
 	foreach(lc, names)
 	{
-		char	   *database;
-		char	   *name;
-		const CdcTable *table;
-
-		CHECK_FOR_INTERRUPTS();
 		if (cdc_registry_has(sub, lfirst(lc)))
 			continue;
-		cdc_split_table_name(lfirst(lc), &database, &name);
-		table = cdc_schema_refresh(schema, source, database, name, place);
-		if (table != NULL)		/* else dropped since it was listed */
-			cdc_registry_add_existing(sub, table, cdc_schema_generated_logged(source, table), copy);
+		batch[n++] = lfirst(lc);
+		if (n < CDC_SCHEMA_BATCH)
+			continue;
+		register_batch(&registering, batch, n);
+		n = 0;
 	}
+	register_batch(&registering, batch, n);
 	cdc_schema_destroy(schema);
 }
 

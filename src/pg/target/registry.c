@@ -57,11 +57,14 @@ cdc_registry_has(const CdcSubscription *sub, const char *source_table)
 char *
 cdc_registry_target_user(const char *target)
 {
+	/* each half by its index: this is asked for every table of a large subscription */
 	static CdcStatement stmt = {
 		"SELECT t.subscription, t.source_table, s.owner::pg_catalog.text"
-		" FROM cdc_catalog.subscription_table t JOIN cdc_catalog.subscription s"
-		" ON s.name OPERATOR(pg_catalog.=) t.subscription"
-		" WHERE t.target OPERATOR(pg_catalog.=) $1 OR t.target_oid OPERATOR(pg_catalog.=) $2",
+		" FROM (SELECT n.subscription, n.source_table FROM cdc_catalog.subscription_table n"
+		" WHERE n.target OPERATOR(pg_catalog.=) $1"
+		" UNION ALL SELECT o.subscription, o.source_table FROM cdc_catalog.subscription_table o"
+		" WHERE o.target_oid OPERATOR(pg_catalog.=) $2) t JOIN cdc_catalog.subscription s"
+		" ON s.name OPERATOR(pg_catalog.=) t.subscription",
 		2, {TEXTOID, OIDOID}
 	};
 	CdcSpi		spi;
