@@ -15,6 +15,7 @@
 
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/hole.h"
 
@@ -128,17 +129,17 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 	{
 		int64		from = after > PG_INT64_MAX - max_events ? PG_INT64_MAX : after + max_events;
 
-		upto = cdc_history_first_boundary(sub, Max(from, position->barrier_seq));
+		upto = cdc_history_first_boundary(sub, from);
 	}
 	if (upto == 0)
 	{
-		upto = cdc_history_last_boundary(sub, after, position->barrier_seq);
+		upto = cdc_history_last_boundary(sub, after);
 		/* what pull wrote last is there, even if the rest of its transaction is not */
 		if (upto < position->last_seq && position->last_seq > after && position->events > 0)
 			cdc_history_check_event(sub, "apply", position->last_seq);
 		return upto;
 	}
-	*more = cdc_history_last_boundary(sub, upto, position->barrier_seq) != 0;
+	*more = cdc_history_last_boundary(sub, upto) != 0;
 	return upto;
 }
 
@@ -178,13 +179,9 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 				 errdetail("cdc.subscription_progress and cdc.subscription_position do not belong together."),
 				 errhint("Restore both from the same backup.")));
 
-	/* targets being copied are ahead of the stream in parts: nothing to show yet */
-	if (position.snapshot_join != NULL)
-		return;
-
 	apply = cdc_run_begin(sub, NULL);
 	upto = choose_boundary(sub, &progress, &position, max_events, &result->more);
-	apply->stop_from = Max(position.barrier_seq, 1);
+	apply->stop_from = 1;
 	apply->numbered = position.events > 0;
 	if (upto != 0)
 		cdc_run_scan(apply, progress.applied_seq, upto, NULL);
@@ -195,6 +192,8 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 		result->more = result->more || apply->scan_upto < upto;
 		store_outcome(apply, apply->scan_upto, &progress);
 	}
+	if (cdc_copy_applied(sub, upto != 0 ? apply->scan_upto : progress.applied_seq))
+		cdc_progress_broadcast_at_commit();
 	result->events = apply->events;
 	result->counts = copy_counts(apply);
 	MemoryContextDelete(apply->work.cxt);

@@ -146,10 +146,17 @@ replayed_source(CdcApply *apply)
 CdcSourceRun *
 cdc_run_source(CdcApply *apply, const CdcHistoryEvent *event)
 {
+	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL)
+		return NULL;
+	return cdc_run_framed_source(apply, event);
+}
+
+CdcSourceRun *
+cdc_run_framed_source(CdcApply *apply, const CdcHistoryEvent *event)
+{
 	CdcSourceRun *source = apply->last_source;
 
-	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL ||
-		event->source_table == NULL)
+	if (event->source_table == NULL)
 		return NULL;
 	if (apply->replay != NULL)
 		source = replayed_source(apply);

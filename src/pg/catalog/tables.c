@@ -19,7 +19,7 @@ List *
 cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.replace"
+		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid"
 		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
 		1, {TEXTOID}
@@ -51,7 +51,6 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		MemoryContextSwitchTo(old);
 		t->state = DatumGetChar(cdc_spi_datum(i, 6, CHAROID, &isnull));
 		t->copy_data = DatumGetBool(cdc_spi_datum(i, 7, BOOLOID, &isnull));
-		t->replace = DatumGetBool(cdc_spi_datum(i, 9, BOOLOID, &isnull));
 		d = cdc_spi_datum(i, 8, OIDOID, &isnull);
 		t->target_oid = isnull ? InvalidOid : DatumGetObjectId(d);
 	}
@@ -113,8 +112,7 @@ set_state(const CdcSubscription *sub, const char *source_table, char state,
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = $3, last_error = $4, last_sqlstate = $5,"
-		" state_since = pg_catalog.now(), replace = replace AND $3 OPERATOR(pg_catalog.<>) 'r'"
-		" AND $3 OPERATOR(pg_catalog.<>) 'f'"
+		" state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		5, {TEXTOID, TEXTOID, CHAROID, TEXTOID, TEXTOID}
 	};
@@ -147,25 +145,4 @@ cdc_subscription_table_failed(const CdcSubscription *sub, const char *source_tab
 
 	set_state(sub, source_table, 'e', sqlstate, error);
 	cdc_notify(sub->name, "table_error", source_table, sqlstate);
-}
-
-void
-cdc_subscription_tables_copy_anew(const CdcSubscription *sub, bool all)
-{
-	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_table SET state = 'i', copy_data = true, replace = true,"
-		" last_error = NULL, last_sqlstate = NULL, state_since = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND (state OPERATOR(pg_catalog.=) 'f'"
-		" OR ($2 AND (state OPERATOR(pg_catalog.<>) 'e' OR target IS NOT NULL)))",
-		2, {TEXTOID, BOOLOID}
-	};
-	CdcSpi		spi;
-	Datum		values[2];
-
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = BoolGetDatum(all);
-	(void) cdc_spi_execute(&stmt, values, NULL);
-	cdc_spi_end(&spi);
-	cdc_catalog_changed();
 }

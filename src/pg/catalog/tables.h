@@ -26,7 +26,6 @@ typedef struct CdcSubscriptionTable
 	char		state;			/* i: waits for its copy; f: is copied, the stream has to pass
 								 * that; r: ready; e: in error */
 	bool		copy_data;		/* whether state i wants an initial copy */
-	bool		replace;		/* which is then to replace what the target has */
 } CdcSubscriptionTable;
 
 /*
@@ -53,13 +52,5 @@ extern void cdc_subscription_table_state(const CdcSubscription *sub, const char 
 										 char state);
 extern void cdc_subscription_table_failed(const CdcSubscription *sub, const char *source_table,
 										  int sqlerrcode, const char *error);
-
-/*
- * Tables are to be copied anew, and the copy replaces what their targets have: the
- * targets then are equal to the source, whatever they lacked or had too much.
- * all: every table but those that no target could be made for; else those whose copy
- * has not joined the stream yet.
- */
-extern void cdc_subscription_tables_copy_anew(const CdcSubscription *sub, bool all);
 
 #endif							/* CDC_PG_CATALOG_TABLES_H */

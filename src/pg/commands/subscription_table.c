@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * subscription_table.c
- *	  cdc.add_table() and cdc.remove_table().
+ *	  cdc.add_table(), cdc.remove_table() and cdc.resync_table().
  *
  *-------------------------------------------------------------------------
  */
@@ -27,9 +27,12 @@
 #include "pg/target/claim.h"
 #include "pg/target/registry.h"
 #include "pg/process/shmem.h"
+#include "pg/process/wake.h"
+#include "pg/progress/copy_progress.h"
 
 PG_FUNCTION_INFO_V1(cdc_add_table);
 PG_FUNCTION_INFO_V1(cdc_remove_table);
+PG_FUNCTION_INFO_V1(cdc_resync_table);
 
 /* A pattern that stands for exactly this table. */
 static char *
@@ -131,6 +134,8 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 		spec->key = cdc_argument_strings(PG_GETARG_DATUM(4), "key", &spec->nkey);
 	if (!PG_ARGISNULL(5))
 		spec->columns = PG_GETARG_JSONB_P(5);
+	spec->rows = !PG_ARGISNULL(8) ? cdc_argument_target_rows(text_to_cstring(PG_GETARG_TEXT_PP(8))) :
+		PG_GETARG_BOOL(7) ? CDC_ROWS_ERROR : CDC_ROWS_KEEP;
 }
 
 /* A table whose source is asked for its definition; given: what the caller said of its target. */
@@ -150,6 +155,7 @@ add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
 	with_target = cdc_registry_default_target(sub, table, logged, &spec) || given->name != NULL;
 	spec.mode = given->mode;
+	spec.rows = given->rows;
 	spec.added_columns = given->added_columns;
 	spec.key = given->key;
 	spec.nkey = given->nkey;
@@ -216,6 +222,19 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* ERROR where the subscription has no such table. */
+static void
+check_registered(const CdcSubscription *sub, const char *name)
+{
+	if (cdc_registry_has(sub, name))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("source table %s is not in subscription \"%s\"", name, sub->name),
+			 errhint("SELECT source_table FROM cdc.stat_table WHERE subscription = %s lists them.",
+					 quote_literal_cstr(sub->name))));
+}
+
 /* Unregisters the table and keeps the patterns from bringing it back with its next change. */
 static void
 remove_table(CdcSubscription *sub, const char *name, const char *why)
@@ -228,12 +247,7 @@ remove_table(CdcSubscription *sub, const char *name, const char *why)
 	cdc_split_table_name(name, &database, &table);
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	if (!cdc_registry_has(sub, name))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("source table %s is not in subscription \"%s\"", name, sub->name),
-				 errhint("SELECT source_table FROM cdc.stat_table WHERE subscription = %s lists them.",
-						 quote_literal_cstr(sub->name))));
+	check_registered(sub, name);
 	cdc_registry_remove(sub, name);
 
 	pattern = exact_pattern(database, table);
@@ -262,5 +276,45 @@ cdc_remove_table(PG_FUNCTION_ARGS)
 {
 	remove_table(cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0))),
 				 text_to_cstring(PG_GETARG_TEXT_PP(1)), NULL);
+	PG_RETURN_VOID();
+}
+
+/*
+ * cdc.resync_table(subscription text, source_table text, where_clause text): a new copy of
+ * the table while the stream goes on, which replaces what its target has.
+ */
+Datum
+cdc_resync_table(PG_FUNCTION_ARGS)
+{
+	CdcCopyRequest request = {"resync", true, NULL, false};
+	CdcSubscription *sub;
+	char	   *name;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("subscription and source_table must not be null")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	if (sub->kind != CDC_SERVER_MYSQL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("subscription \"%s\" has no source to read tables from", sub->name),
+				 errdetail("Its events come from Kafka."),
+				 errhint("Read the topics anew with cdc.set_position(%s, 'earliest').",
+						 quote_literal_cstr(sub->name))));
+	if (!PG_ARGISNULL(2))
+	{
+		/* what else the table has is not looked at */
+		request.row_filter = text_to_cstring(PG_GETARG_TEXT_PP(2));
+		request.replaces = false;
+	}
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	check_registered(sub, name);
+	cdc_copy_request(sub, name, &request);
+	cdc_log(sub->name, "copy", psprintf("resync of source table %s was asked for", name),
+			request.row_filter);
+	cdc_subscription_changed();
+	cdc_worker_wake(sub->id, CDC_WORKER_PULL);
 	PG_RETURN_VOID();
 }

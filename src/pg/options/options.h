@@ -69,6 +69,7 @@ typedef struct CdcSubscriptionOptions
 	bool		bit1_boolean;	/* bit(1) likewise */
 
 	/* pulling from a binlog */
+	int			copy_chunk_ms;	/* for so long a step of a copy reads */
 	CdcXaUnknown xa_unknown;
 
 	/* pulling from Kafka */

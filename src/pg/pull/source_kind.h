@@ -32,6 +32,7 @@ typedef struct CdcPullResult
 	int64		bytes;
 	bool		more;			/* stopped at a bound: call again at once */
 	bool		moved;			/* the position was written */
+	bool		synced;			/* copies of tables have come to the place of the stream */
 } CdcPullResult;
 
 /*

@@ -23,6 +23,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
+#include "pg/progress/copy_progress.h"
 
 typedef struct DdlCall
 {
@@ -149,6 +150,23 @@ write_event(const DdlCall *d, const char *database, const char *table, const Cdc
 	cdc_event_writer_change(d->writer, &copy);
 }
 
+/* A copy of the table that is under way begins anew; false: it has none. */
+static bool
+copy_again(const DdlCall *d, const char *full_name, const char *message)
+{
+	static const CdcCopyRequest again = {"copy", true, NULL, true};
+	const CdcSubscription *sub = d->call->sub;
+	const char *name = cdc_from_utf8_copy(full_name);
+
+	if (!cdc_binlog_stream_copies(d->stream, full_name))
+		return false;
+	cdc_copy_request(sub, name, &again);
+	cdc_log(sub->name, "copy", psprintf("the copy of source table %s begins anew", name), message);
+	cdc_binlog_stream_forget_tables(d->stream);
+	d->stream->copy_checked = false;
+	return true;
+}
+
 /* What changed rows without a row event leaves the table in doubt: it needs a new copy. */
 static void
 mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
@@ -157,13 +175,16 @@ mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 	char	   *sql = cdc_bounded_text(cdc_from_utf8_lenient(pnstrdup(d->change->sql.data, d->change->sql.len)),
 									   500);
 
+	if (copy_again(d, full_name, message))
+		return;
 	cdc_subscription_table_failed(sub, full_name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message);
 	cdc_log_event(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("table \"%s\" of subscription \"%s\" needs a new copy", full_name, sub->name),
 			 errdetail("%s: the source ran: %s", message, sql),
-			 errhint("Remove it with cdc.remove_table and add it again with cdc.add_table.")));
+			 errhint("Call cdc.resync_table(%s, %s).", quote_literal_cstr(sub->name),
+					 quote_literal_cstr(full_name))));
 }
 
 /* ---- one table ---- */
@@ -285,6 +306,29 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	check_rows(d, effect);
 }
 
+/*
+ * A table that is gone has no rows to be copied; if it comes again, all of its rows come
+ * with the stream.
+ */
+static void
+end_copy_of_gone(const DdlCall *d, const CdcDdlEffect *effect)
+{
+	const CdcTableDef *def;
+	char	   *full_name;
+
+	if (effect->kind != CDC_DDL_TABLE_DROP && !is_renamed(effect))
+		return;
+	full_name = psprintf("%s.%s", effect->database, effect->table);
+	def = cdc_schema_definition(d->stream->schema, effect->database, effect->table);
+	if (def == NULL || def->ncolumns > 0 || !cdc_binlog_stream_copies(d->stream, full_name))
+		return;
+	cdc_copy_synced(d->call->sub, cdc_from_utf8_copy(full_name), d->call->pos.last_seq);
+	cdc_log(d->call->sub->name, "copy",
+			psprintf("source table %s is gone before its copy was complete", full_name), NULL);
+	d->call->synced = true;
+	cdc_binlog_stream_forget_tables(d->stream);
+}
+
 /* ---- databases ---- */
 
 static void
@@ -381,6 +425,9 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 			else
 				concern_table(&d, &effects.list[i]);
 		}
+		for (i = 0; i < effects.n; i++)
+			if (effects.list[i].table[0] != '\0' && wants(&d, effects.list[i].database, effects.list[i].table))
+				end_copy_of_gone(&d, &effects.list[i]);
 
 		/* definitions that we did not hear of are read anew when they are met */
 		cdc_schema_invalidate(stream->schema);

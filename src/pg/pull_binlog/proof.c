@@ -234,7 +234,13 @@ was_removed(CdcBinlogStream *stream, const Look *look)
 		return false;
 	files = cdc_source_try_ask(control, "SHOW BINARY LOGS", CDC_OR_MORE(2), "SHOW BINARY LOGS");
 	if (files == NULL)
-		return stream->executed == NULL;	/* MySQL 5.5: the dump itself says it */
+	{
+		/* MySQL 5.5: where it stands behind the file, the dump itself says it */
+		CdcSourcePosition now;
+
+		cdc_source_position(control, &now);
+		return stream->executed == NULL && cdc_binlog_file_compare(now.file, stream->proof.file) > 0;
+	}
 	if (cdc_answer_rows(files) == 0)
 		return false;
 	oldest = cdc_answer_text(files, 0, 0);

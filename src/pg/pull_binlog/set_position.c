@@ -21,12 +21,12 @@
 #include "utils/builtins.h"
 
 #include "pg/catalog/changes.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
-#include "pg/copy/copy.h"
 #include "pg/pull_binlog/xa_store.h"
 
 static bool
@@ -40,36 +40,18 @@ has_prepared(const CdcSubscription *sub)
 	return cdc_spi_run(&stmt, sub->name) > 0;
 }
 
-/* Whether a copied table waits for the stream. */
-static bool
-has_joining(const CdcSubscription *sub)
-{
-	ListCell   *lc;
-
-	foreach(lc, cdc_subscription_tables(sub))
-	{
-		if (((CdcSubscriptionTable *) lfirst(lc))->state == 'f')
-			return true;
-	}
-	return false;
-}
-
-/*
- * ERROR where the subscription holds what would not fit a position that jumps.  A place
- * that copies wait for is forgotten where the tables are gone.
- */
+/* ERROR where the subscription holds what would not fit a position that jumps. */
 static void
-check_at_rest(const CdcSubscription *sub, CdcPosition *pos)
+check_at_rest(const CdcSubscription *sub)
 {
 	cdc_failure_refuse_gap(sub->name);
-	if (has_joining(sub) || cdc_copy_pending(sub))
+	if (cdc_copy_is_pending(sub))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("tables of subscription \"%s\" are being copied", sub->name),
 				 errdetail("The copies fit the place where the stream is now."),
-				 errhint("Wait until cdc.stat_table shows none in state i or f. To give the copies up: SELECT cdc.restart_subscription(%s); copies all tables anew and reads on from where the source stands then.",
+				 errhint("Wait until cdc.stat_table shows none in state i, d or f. To give the copies up: SELECT cdc.restart_subscription(%s); copies all tables anew and reads on from where the source stands then.",
 						 quote_literal_cstr(sub->name))));
-	pos->snapshot_join = NULL;
 	if (has_prepared(sub))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -130,7 +112,7 @@ cdc_binlog_set_position(const CdcSubscription *sub, const char *where)
 
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_position_get(sub, &pos);
-	check_at_rest(sub, &pos);
+	check_at_rest(sub);
 	before = position_text(&pos);
 	control = cdc_source_open(sub->server, sub->owner_oid, false);
 	check_metadata(sub, control);
@@ -162,6 +144,26 @@ forget_position(const CdcSubscription *sub, CdcPosition *pos)
 }
 
 /*
+ * Tables are copied anew, and the copies replace what their targets have: all of them,
+ * but for those that no target could be made for; or those whose copy would wait for the
+ * stream for ever.
+ */
+static void
+copy_anew(const CdcSubscription *sub, bool all)
+{
+	static const CdcCopyRequest request = {"resync", true, NULL, false};
+	ListCell   *lc;
+
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		const CdcSubscriptionTable *t = lfirst(lc);
+
+		if (t->state == 'd' || t->state == 'f' || (all && (t->state != 'e' || t->target != NULL)))
+			cdc_copy_request(sub, t->source_table, &request);
+	}
+}
+
+/*
  * What waits for something at the old place would wait for ever: copies for the stream,
  * prepared transactions for their end.  (Those that are prepared at the source are
  * found again where it is read from its present position on.)
@@ -189,9 +191,8 @@ cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync)
 		cdc_binlog_register_tables(sub, control, &place, true);
 		cdc_scope_end(&scope);
 	}
-	cdc_subscription_tables_copy_anew(sub, resync);
+	copy_anew(sub, resync);
 	cdc_xa_store_delete_all(sub);
-	pos.snapshot_join = NULL;
 	if (latest && resync)
 		forget_position(sub, &pos);
 	else

@@ -25,6 +25,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
+#include "pg/progress/copy_progress.h"
 
 void
 cdc_split_table_name(const char *name, char **database, char **table)
@@ -132,6 +133,7 @@ void
 cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcReplicaSpec *spec,
 				 bool copy)
 {
+	static const CdcCopyRequest replacing = {"copy", true, NULL, false};
 	CdcReplica	replica;
 	CdcTableRow row;
 	char	   *user;
@@ -161,6 +163,8 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		row.mode = spec->mode;
 	}
 	cdc_registry_insert(sub, &row);
+	if (copy && spec != NULL && !replica.created && spec->rows == CDC_ROWS_REPLACE)
+		cdc_copy_request(sub, row.source_table, &replacing);
 }
 
 bool
@@ -169,6 +173,7 @@ cdc_registry_default_target(const CdcSubscription *sub, const CdcTable *table,
 {
 	memset(spec, 0, sizeof(*spec));
 	spec->logged = logged;
+	spec->rows = sub->target_rows;
 	if (sub->target_schema == NULL)
 		return false;
 	if (sub->schema_trouble != NULL)
@@ -392,6 +397,8 @@ cdc_registry_remove(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmts[] = {
 		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
+		{"DELETE FROM cdc_catalog.copy_progress WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}}

@@ -352,6 +352,7 @@ put_rows(CdcTargetRun *run, const CdcPresence *presence, CdcEntry **entries, int
 	CdcSqlForm	update = {entries[0]->replace ? SQL_REPLACE : SQL_UPDATE, presence,
 		null_keys(run, entries[0]), ((SqlState *) run->state)->tells};
 	CdcSqlForm	insert = {SQL_INSERT_MISSING, presence, update.nulls, false};
+	bool		existing = entries[0]->existing;
 
 	run->updated += run_set(run, &update, entries, n);
 	if (update.told && sql_plan(run->target, &update)->plan != NULL)
@@ -360,7 +361,7 @@ put_rows(CdcTargetRun *run, const CdcPresence *presence, CdcEntry **entries, int
 		insert.nulls = 0;
 		n = drop_told(entries, n);
 	}
-	if (n > 0)
+	if (n > 0 && !existing)
 		run->inserted += run_set(run, &insert, entries, n);
 }
 
@@ -480,7 +481,7 @@ write_rows(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 			CdcEntry   *entry = run->entries[i];
 
 			if (done[i] || !entry->put || entry->presence != like->presence ||
-				entry->replace != like->replace ||
+				entry->replace != like->replace || entry->existing != like->existing ||
 				null_keys(run, entry) != null_keys(run, like))
 				continue;
 			done[i] = true;
