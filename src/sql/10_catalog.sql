@@ -51,7 +51,7 @@ CREATE TABLE cdc_catalog.subscription_position (
     file_offset     bigint,
     gtid_set        text,
     source_uuid     text,                   -- server_uuid, or MariaDB's server_uid/server_id
-    server_id_salt  integer NOT NULL DEFAULT 0, -- another one where a replica used our server id
+    server_id_salt  bigint NOT NULL DEFAULT 0, -- another one where a replica used our server id
     last_event      text,                   -- what proves that the log is the one that was read
     source_address  text,                   -- which of several hosts
     last_seq        bigint NOT NULL DEFAULT 0,
@@ -119,6 +119,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     columns         jsonb,
     row_filter      text,
     copy_data       boolean NOT NULL DEFAULT true,
+    keyless         boolean NOT NULL DEFAULT false, -- rows of the target are found by all their columns
     -- i to be copied, d being copied, f copied, s synchronised, r ready, e error
     state           "char" NOT NULL DEFAULT 'i',
     last_error      text,
@@ -273,6 +274,21 @@ CREATE TABLE cdc_catalog.publication (
     server_oid      oid                     -- what server is; not to be trusted in a restored database
 ) WITH (fillfactor = 50);
 
+-- What cdc.verify found.  One row a chunk and kind of difference.
+CREATE TABLE cdc_catalog.verification (
+    subscription    text NOT NULL,
+    source_table    text NOT NULL,
+    started_at      timestamptz NOT NULL,
+    finished_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    applied_seq     bigint NOT NULL,        -- the place at which the last chunk was compared
+    chunk           integer NOT NULL,
+    source_rows     bigint NOT NULL,
+    target_rows     bigint NOT NULL,
+    differing_keys  jsonb[] NOT NULL,
+    kind            text NOT NULL           -- equal, missing, extra, different
+);
+CREATE INDEX verification_subscription ON cdc_catalog.verification (subscription, source_table, started_at);
+
 -- Restored by pg_dump with the database.
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription', '');
@@ -289,6 +305,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.database_version', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.error', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.log', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.publication', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.verification', '');
 
 -- Nobody but the extension and superusers come here; 11_views.sql has what others see.
 REVOKE ALL ON ALL TABLES IN SCHEMA cdc_catalog FROM PUBLIC;

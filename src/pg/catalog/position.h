@@ -24,7 +24,7 @@ typedef struct CdcPosition
 	char	   *source_uuid;	/* what names the server, or NULL */
 	char	   *last_event;		/* what proves that the source's log is the one that was read,
 								 * see pull_binlog/proof.c; or NULL */
-	int32		server_id_salt; /* what makes our server ids others; read only */
+	int64		server_id_salt; /* what makes our server ids others */
 	char	   *source_address; /* which of the hosts it is, or NULL */
 	int64		version;		/* Kafka: grows with each change of those rows */
 

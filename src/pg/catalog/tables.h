@@ -26,6 +26,7 @@ typedef struct CdcSubscriptionTable
 	char		state;			/* i: waits for its copy; f: is copied, the stream has to pass
 								 * that; r: ready; e: in error */
 	bool		copy_data;		/* whether state i wants an initial copy */
+	bool		keyless;		/* rows of the target are found by all their columns */
 } CdcSubscriptionTable;
 
 /*

@@ -121,7 +121,7 @@ open_stream(CdcBinlogCall *call)
 	context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest stream", ALLOCSET_DEFAULT_SIZES);
 	stream = MemoryContextAllocZero(context, sizeof(CdcBinlogStream));
 	stream->context = context;
-	stream->server_id_salt = pos->server_id_salt;
+	stream->server_id_salt = (int32) pos->server_id_salt;
 	cdc_kept_stream_add(&streams, &stream->kept, call->sub->id);
 
 	(void) read_subscription(stream);

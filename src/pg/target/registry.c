@@ -97,15 +97,15 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, mode, last_sqlstate, target_oid)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11)",
-		11, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
-		TEXTOID, OIDOID}
+		" copy_data, state, last_error, mode, last_sqlstate, target_oid, keyless)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11, $12)",
+		12, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, OIDOID, BOOLOID}
 	};
 	CdcSpi		spi;
 	Oid			relid = row->target != NULL ? cdc_relation_by_name(row->target) : InvalidOid;
-	Datum		values[11];
-	char		nulls[11];
+	Datum		values[12];
+	char		nulls[12];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_subscription_tables_forget(relid);
@@ -124,6 +124,7 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	values[9] = cdc_text_or_null(row->error ? unpack_sql_state(row->sqlerrcode) : NULL, &nulls[9]);
 	values[10] = ObjectIdGetDatum(relid);
 	nulls[10] = OidIsValid(relid) ? ' ' : 'n';
+	values[11] = BoolGetDatum(row->keyless);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_catalog_changed();
@@ -158,6 +159,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		cdc_replica_ensure(sub, table, spec, &replica);
 		row.target = replica.target;
 		row.columns = replica.columns;
+		row.keyless = replica.keyless;
 		row.key = spec->key;
 		row.nkey = spec->nkey;
 		row.mode = spec->mode;
@@ -388,7 +390,7 @@ cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, co
 			 errmsg("source table %s is not replicated by subscription \"%s\" any more",
 					source_table, sub->name),
 			 errdetail("%s", error),
-			 errhint("Change the column at the source, then call cdc.remove_table(%s, %s) and cdc.add_table(%s, %s, target := ...), with the name of its target.",
+			 errhint("Change the column at the source, then call cdc.remove_table(%s, %s) and cdc.add_table(%s, %s, target := ..., target_rows := 'replace'), with the name of its target.",
 					 name, table, name, table)));
 }
 

@@ -32,6 +32,7 @@ typedef struct CdcTableRow
 	const Jsonb *columns;		/* target column -> source column, or NULL */
 	const char *mode;			/* NULL: "replica" */
 	bool		copy_data;
+	bool		keyless;		/* see CdcReplica */
 	char		state;
 	const char *error;			/* or NULL */
 	int			sqlerrcode;		/* of the error */
