@@ -25,8 +25,8 @@ cdc_debezium_field(const CdcDoc *fields, const char *name, CdcDoc *field)
 
 	if (fields->type != CDC_DOC_ARRAY)
 		return false;
-	fields->ops->begin(fields, &iter);
-	while (fields->ops->next(&iter, &key, field))
+	cdc_doc_begin(fields, &iter);
+	while (cdc_doc_next(&iter, &key, field))
 		if (cdc_doc_find_type(field, "field", CDC_DOC_STRING, &v) &&
 			cdc_doc_is_string(&v, name))
 			return true;
@@ -177,11 +177,11 @@ is_placeholder_numbers(const CdcDoc *array)
 	CdcDoc		element;
 	int64_t		n;
 
-	if (array->ops->count(array) != sizeof(PLACEHOLDER) - 1)
+	if (cdc_doc_count(array) != sizeof(PLACEHOLDER) - 1)
 		return false;
-	array->ops->begin(array, &iter);
-	while (array->ops->next(&iter, &key, &element))
-		if (element.type != CDC_DOC_NUMBER || !element.ops->int64(&element, &n) ||
+	cdc_doc_begin(array, &iter);
+	while (cdc_doc_next(&iter, &key, &element))
+		if (element.type != CDC_DOC_NUMBER || !cdc_doc_int64(&element, &n) ||
 			n != *expected++)
 			return false;
 	return true;
@@ -214,10 +214,10 @@ cdc_debezium_unavailable(const CdcDoc *value)
 	if (value->type != CDC_DOC_ARRAY && value->type != CDC_DOC_OBJECT)
 		return false;
 	/* maps have it as key and value */
-	if (value->ops->count(value) == 1)
+	if (cdc_doc_count(value) == 1)
 	{
-		value->ops->begin(value, &iter);
-		return value->ops->next(&iter, &key, &element) && is_placeholder(&element);
+		cdc_doc_begin(value, &iter);
+		return cdc_doc_next(&iter, &key, &element) && is_placeholder(&element);
 	}
 	return value->type == CDC_DOC_ARRAY ? is_placeholder_numbers(value) :
 		is_placeholder_geometry(value);

@@ -183,16 +183,15 @@ store_outcome(CdcApply *apply, int64 upto, const CdcProgress *before)
 	cdc_progress_broadcast_at_commit();
 }
 
-void
-cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
+/* A run; the subscription is locked. */
+static void
+run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 {
 	CdcApply   *apply;
 	CdcProgress progress;
 	CdcPosition position;
 	int64		upto;
 
-	memset(result, 0, sizeof(*result));
-	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	cdc_progress_get(sub, &progress);
 	cdc_position_get(sub, &position);
 
@@ -222,6 +221,27 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	result->events = apply->events;
 	result->counts = copy_counts(apply);
 	MemoryContextDelete(apply->work.cxt);
+}
+
+void
+cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
+{
+	CdcRunning	run;
+
+	memset(result, 0, sizeof(*result));
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	cdc_running_begin(&run, sub->id, CDC_WRITER_APPLY);
+	PG_TRY();
+	{
+		run_locked(sub, max_events, result);
+	}
+	PG_CATCH();
+	{
+		cdc_running_end(&run);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	cdc_running_end(&run);
 }
 
 /* ------------------------------------------------------------------------

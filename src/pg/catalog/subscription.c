@@ -366,6 +366,7 @@ cdc_subscription_try_lock(const CdcSubscription *sub, CdcWriter writer)
 	LOCKTAG		tag = writer_lock_tag(sub, writer);
 
 	cdc_subscription_check_here(sub);
+	cdc_running_check(sub->id, sub->name, writer);
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 

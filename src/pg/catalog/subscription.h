@@ -11,6 +11,7 @@
 
 #include "pg/base/compat.h"
 #include "pg/catalog/identity.h"
+#include "pg/catalog/running.h"
 #include "pg/options/options.h"
 
 /* Where a subscription's changes come from: the wrapper of its server. */
@@ -109,18 +110,9 @@ extern bool cdc_subscription_wants(const CdcSubscription *sub, const char *datab
 								   const char *table);
 
 /*
- * The writers of a subscription, of which each kind works alone.  (Publishing locks
- * the publication's row instead.)
- */
-typedef enum CdcWriter
-{
-	CDC_WRITER_PULL = 1,
-	CDC_WRITER_APPLY = 2
-} CdcWriter;
-
-/*
  * Takes the writer's lock until the transaction ends.  Waits for another holder,
- * which a NOTICE names, and obeys cancel.
+ * which a NOTICE names, and obeys cancel.  ERROR where this session is at work as that
+ * writer, see running.h.
  */
 extern void cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer);
 

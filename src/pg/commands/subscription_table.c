@@ -177,6 +177,20 @@ add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const
 	cdc_registry_add(sub, table, with_target ? &spec : NULL, copy);
 }
 
+/* Only these rows of the table are to be copied. */
+static void
+limit_copy(const CdcSubscription *sub, const char *name, bool copy, CdcTargetRows rows,
+		   const char *where)
+{
+	CdcCopyRequest request = {"copy", rows == CDC_ROWS_REPLACE, where, false};
+
+	if (!copy || sub->kind != CDC_SERVER_MYSQL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("copy_where needs a table that is copied")));
+	cdc_copy_request(sub, name, &request);
+}
+
 Datum
 cdc_add_table(PG_FUNCTION_ARGS)
 {
@@ -216,6 +230,8 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	else
 		add_defined_table(sub, &given, database, relation, PG_GETARG_BOOL(7));
 	cdc_scope_end(&scope);
+	if (!PG_ARGISNULL(9))
+		limit_copy(sub, name, PG_GETARG_BOOL(7), given.rows, text_to_cstring(PG_GETARG_TEXT_PP(9)));
 	update_wanted(sub, exact_pattern(database, relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();
@@ -262,6 +278,9 @@ void
 cdc_subscription_remove_table(const char *subscription, const char *source_table, const char *why)
 {
 	CdcSubscription *sub = cdc_subscription_get_any(subscription);
+
+	cdc_running_check(sub->id, sub->name, CDC_WRITER_PULL);
+	cdc_running_check(sub->id, sub->name, CDC_WRITER_APPLY);
 
 	/* a worker that waits for the target waits for us, who would wait for it */
 #if CDC_HAVE_WORKERS

@@ -87,6 +87,14 @@ typedef struct CdcBinlogLineage
 	uint32		to;
 } CdcBinlogLineage;
 
+/* A table whose definition at the source was seen to be another one than the stream's. */
+typedef struct CdcBinlogAhead
+{
+	char	   *table;
+	CdcBinlogMark mark;			/* where the source stood then */
+	TimestampTz seen_at;
+} CdcBinlogAhead;
+
 /* A registered table. */
 #define CDC_BINLOG_TABLE_NAME	520
 typedef struct CdcBinlogTable
@@ -141,7 +149,7 @@ typedef struct CdcBinlogStream
 	MemoryContext joins_cxt;	/* of joins; or NULL */
 	bool		joins_read;
 	List	   *joins;			/* of CdcCopyJoin *: tables that wait for the stream */
-	char		ahead_table[CDC_BINLOG_TABLE_NAME]; /* whose DDL the stream has to come to ... */
+	List	   *ahead;			/* of CdcBinlogAhead * */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;
@@ -150,7 +158,6 @@ typedef struct CdcBinlogStream
 	uint64		moves;			/* counts changes of the above */
 	CdcBinlogMark until;			/* what the present call waits for */
 	CdcBinlogMark join;			/* of the first of joins */
-	CdcBinlogMark ahead;		/* ... where that is */
 
 	/* whether the log is the one that the position was taken from */
 	CdcBinlogProof proof;		/* the last event that was read, or one of its file */

@@ -106,15 +106,16 @@ open_file(Piece *piece, const char *path)
 	struct stat st;
 
 	piece->path = path;
-	piece->file = AllocateFile(path, "rb");
-	if (piece->file == NULL || fstat(fileno(piece->file), &st) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not open file \"%s\" for reading: %m", path)));
-	if (!S_ISREG(st.st_mode))
+	/* before it is opened: that of a pipe would wait for who writes into it */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a regular file", path)));
+	piece->file = AllocateFile(path, "rb");
+	if (piece->file == NULL)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\" for reading: %m", path)));
 	piece->cap = CHUNK_BYTES;
 	piece->data = palloc(piece->cap);
 }

@@ -249,9 +249,9 @@ find_member(const Column *column, const JsonbContainer *object, CdcJsonValue *v)
 			return false;
 		if (i == column->def->npath - 1)
 			return true;
-		if (v->type != JENTRY_ISCONTAINER || !cdc_json_is_object(cdc_json_container(v)))
+		object = cdc_json_object(v);
+		if (object == NULL)
 			return false;
-		object = cdc_json_container(v);
 	}
 	return false;
 }
