@@ -52,7 +52,7 @@ like($cluster->notices_of(q{SELECT cdc.create_subscription('early', 'shop', tabl
 	qr/no table of server "shop" matches other\.nope.*registered when they appear/s, 'a table that may come is a NOTICE');
 like($cluster->error_of(q{SELECT cdc.create_subscription('never', 'shop', tables := '{otter.a,shop2.*}', enabled := false)}),
 	qr/shows no such database/, '... one in a database that is not there an error');
-$cluster->call('drop_subscription', name => 'early', with_history => \'true');
+$cluster->do(q{SELECT cdc.drop_subscription('early', true)});
 
 # --- tables added and removed
 $cluster->call('add_table', subscription => 's', source_table => 'shop.log_1', target => 'replica.added');

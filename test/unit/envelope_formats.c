@@ -139,6 +139,57 @@ test_debezium(void **state)
 			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}}]}]},"
 			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"12.5\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
 			"c d.t column \"n\" has a value of another form than its type: It is the string \"12.5\"; base64 is expected."},
+		/* a scale is part of the value */
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2147483647\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t scale of the number in column \"n\" is not known: The schema of a Decimal has a parameter \"scale\", a whole number."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"-100001\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t scale of the number in column \"n\" is not known: The schema of a Decimal has a parameter \"scale\", a whole number."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"x\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t scale of the number in column \"n\" is not known: The schema of a Decimal has a parameter \"scale\", a whole number."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t scale of the number in column \"n\" is not known: The schema of a Decimal has a parameter \"scale\", a whole number."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\"}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t scale of the number in column \"n\" is not known: The schema of a Decimal has a parameter \"scale\", a whole number."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"4097\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t column \"n\" has a value of another form than its type: It is the string \"AQ==\"; a number of fewer digits is expected."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\"}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":null},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t {\"n\":null}"},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\"}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":1.50},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t {\"n\":1.50}"},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"struct\","
+			"\"name\":\"io.debezium.data.VariableScaleDecimal\"}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":{\"scale\":2147483647,\"value\":\"AQ==\"}},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t column \"n\" has a value of another form than its type: It is an object; a number of fewer digits is expected."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"struct\","
+			"\"name\":\"io.debezium.data.VariableScaleDecimal\"}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":{\"scale\":\"x\",\"value\":\"AQ==\"}},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t column \"n\" has a value of another form than its type: It is an object; an object of scale and value is expected."},
 		/* PostGIS: EWKB with its SRID; a WKB that is none */
 		{CDC_FORMAT_AUTO, "x", NULL,
 			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"g\",\"type\":\"struct\","

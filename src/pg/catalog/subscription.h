@@ -11,7 +11,6 @@
 
 #include "pg/base/compat.h"
 #include "pg/catalog/identity.h"
-#include "pg/catalog/running.h"
 #include "pg/options/options.h"
 
 /* Where a subscription's changes come from: the wrapper of its server. */
@@ -110,9 +109,41 @@ extern bool cdc_subscription_wants(const CdcSubscription *sub, const char *datab
 								   const char *table);
 
 /*
+ * The writers of a subscription, of which each kind works alone.  (Publishing locks
+ * the publication's row instead.)
+ */
+typedef enum CdcWriter
+{
+	CDC_WRITER_PULL = 1,
+	CDC_WRITER_APPLY = 2
+} CdcWriter;
+
+/*
+ * A run of pull or apply, on the stack of who makes it.  Triggers on histories and targets
+ * run inside of that, with the locks that the session holds: a lock alone keeps other
+ * sessions away, not them.
+ */
+typedef struct CdcRunning
+{
+	const struct CdcRunning *outer;
+	int32		subscription_id;
+	CdcWriter	writer;
+} CdcRunning;
+
+/*
+ * Marks the begin of a run, for which the writer's lock is held, and its end: also where
+ * it ends with an ERROR, so in PG_CATCH() too.
+ */
+extern void cdc_running_begin(CdcRunning *run, int32 subscription_id, CdcWriter writer);
+extern void cdc_running_end(const CdcRunning *run);
+
+/* ERROR where this session is in such a run of the subscription of that id and name. */
+extern void cdc_running_check(int32 subscription_id, const char *name, CdcWriter writer);
+
+/*
  * Takes the writer's lock until the transaction ends.  Waits for another holder,
  * which a NOTICE names, and obeys cancel.  ERROR where this session is at work as that
- * writer, see running.h.
+ * writer, see CdcRunning.
  */
 extern void cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer);
 

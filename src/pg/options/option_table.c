@@ -152,6 +152,8 @@ static const CdcOption options[] = {
 	"For so long a copy of tables reads at a time, between changes of the stream; more rows where that is fast"},
 	{SCOPE_SUBSCRIPTION, "memory_limit", TYPE_BYTES, "16MB", 1 * MB, 1024 * MB, NULL, false, SUBS(memory_limit),
 	"Bytes of one source transaction that are kept in memory; more go to a temporary file"},
+	{SCOPE_SUBSCRIPTION, "max_event_size", TYPE_BYTES, "512MB", 1 * MB, 1024 * MB, NULL, false, SUBS(max_event_size),
+	"What an event of the binlog may have in bytes when it is uncompressed; all of it is in memory. A row of the history takes no more than 256 MB"},
 	{SCOPE_SUBSCRIPTION, "apply_memory_limit", TYPE_BYTES, "48MB", 1 * KB, 1024 * MB, NULL, false, SUBS(apply_memory_limit),
 	"Bytes of rows that apply collects before it writes them; half as much again may go into looking ahead"},
 	{SCOPE_SUBSCRIPTION, "max_new_tables", TYPE_INT, "1000", 4, 1000000, NULL, false, SUBS(max_new_tables),

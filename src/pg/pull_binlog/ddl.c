@@ -178,7 +178,8 @@ mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 	if (copy_again(d, full_name, message))
 		return;
 	cdc_subscription_table_failed(sub, full_name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message);
-	cdc_log_event(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql);
+	if (!cdc_log_event(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql))
+		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("table \"%s\" of subscription \"%s\" needs a new copy", full_name, sub->name),

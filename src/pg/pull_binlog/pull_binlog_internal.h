@@ -214,6 +214,11 @@ struct CdcBinlogCall
 	bool		persist;		/* the position is to be written, events or not */
 	bool		synced;			/* the stream has passed copies of tables */
 
+	/* what brought the stream closer to stream->until, and since when nothing did */
+	uint64		progress;
+	uint64		progress_seen;
+	TimestampTz waits_since;	/* 0: something did at last */
+
 	/* links that were lost, since the stream last moved */
 	int			lost;
 	uint64		lost_at;		/* its moves then */
@@ -233,6 +238,12 @@ extern void cdc_binlog_mark_set(CdcBinlogStream *stream, CdcBinlogMark *mark, co
 								const char *file, int64 offset);
 extern void cdc_binlog_mark_clear(CdcBinlogMark *mark);
 extern bool cdc_binlog_mark_passed(const CdcBinlogStream *stream, const CdcBinlogMark *mark);
+
+/* Whether the stream is behind the mark's file and offset, where the mark has such. */
+extern bool cdc_binlog_mark_place_passed(const CdcBinlogStream *stream, const CdcBinlogMark *mark);
+
+/* ERROR: for that many seconds the source has not sent what it says it has. */
+pg_noreturn extern void cdc_binlog_not_coming(CdcBinlogCall *call, int seconds);
 
 /* The set as text, palloc'ed; NULL without GTIDs. */
 extern char *cdc_binlog_stream_gtid_text(const CdcBinlogStream *stream);

@@ -31,6 +31,7 @@
 #include "binlog/format.h"
 #include "binlog/map_schema.h"
 #include "core/ddl.h"
+#include "binlog/compress.h"
 #include "pg/base/bounded_text.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
@@ -548,6 +549,7 @@ begin_read(BinlogRead *read, const char *path, const char *subscription)
 		cdc_out_of_memory();
 	cdc_stream_accept_xa(read->stream);
 	cdc_stream_keep_queries(read->stream, read->call.sub->opt.event.row_query);
+	cdc_set_max_event_size((size_t) read->call.sub->opt.max_event_size);
 }
 
 PG_FUNCTION_INFO_V1(cdc_read_binlog_file);
@@ -562,6 +564,7 @@ cdc_read_binlog_file(PG_FUNCTION_ARGS)
 	MemoryContext old;
 	char	   *path;
 	char	   *subscription;
+	CdcSourceTexts texts;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -575,6 +578,7 @@ cdc_read_binlog_file(PG_FUNCTION_ARGS)
 	read->context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest binlog file",
 										  ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(read->context);
+	cdc_source_texts_begin(&texts);
 	PG_TRY();
 	{
 		begin_read(read, path, subscription);
@@ -586,6 +590,7 @@ cdc_read_binlog_file(PG_FUNCTION_ARGS)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	cdc_source_texts_end(&texts);
 	clean_up(read);
 	FreeFile(read->piece.file);
 	MemoryContextSwitchTo(old);
