@@ -50,7 +50,9 @@ CREATE TABLE cdc_catalog.subscription_position (
     file            text,
     file_offset     bigint,
     gtid_set        text,
-    source_uuid     text,                   -- server_uuid, or MariaDB's server_uid
+    source_uuid     text,                   -- server_uuid, or MariaDB's server_uid/server_id
+    server_id_salt  bigint NOT NULL DEFAULT 0, -- another one where a replica used our server id
+    last_event      text,                   -- what proves that the log is the one that was read
     source_address  text,                   -- which of several hosts
     last_seq        bigint NOT NULL DEFAULT 0,
     source_ts       timestamptz,
@@ -102,6 +104,7 @@ CREATE TABLE cdc_catalog.subscription_failure (
     last_error      text,
     last_sqlstate   text,
     last_error_at   timestamptz,
+    latched         boolean NOT NULL DEFAULT false, -- a gap: stays until somebody does something about it
     PRIMARY KEY (subscription, worker)
 );
 

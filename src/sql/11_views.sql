@@ -58,6 +58,7 @@ VALUES ('08', 'connection exception'),
        ('58', 'system error'),
        ('F0', 'configuration file error'),
        ('HV', 'error of the source'),
+       ('LG', 'trouble with the log of the source'),
        ('P0', 'error raised by a function'),
        ('XX', 'internal error');
 
@@ -104,7 +105,7 @@ SELECT f.subscription, f.worker, f.failures,
             ELSE f.last_sqlstate || coalesce((SELECT ': ' || c.description FROM cdc_catalog.sqlstate_class c
                                                WHERE c.class = substr(f.last_sqlstate, 1, 2)), '')
        END AS last_error,
-       f.last_sqlstate, f.last_error_at
+       f.last_sqlstate, f.last_error_at, f.latched
   FROM cdc_catalog.subscription_failure f
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR f.subscription IN (SELECT v.name FROM cdc_catalog.visible v);

@@ -42,6 +42,15 @@ LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_disable_subscription';
 
 COMMENT ON FUNCTION cdc.disable_subscription(text) IS 'ends the workers at commit';
 
+-- From whatever error pull stands at.  resync: all tables are copied anew, and the
+-- copies replace what the targets have; without, what is between is not replicated.
+CREATE FUNCTION cdc.restart_subscription(name text, "position" text DEFAULT 'latest', resync boolean DEFAULT true)
+RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_restart_subscription';
+
+COMMENT ON FUNCTION cdc.restart_subscription(text, text, boolean) IS
+    'reads on from a position after a gap, and copies all tables again';
+
 CREATE FUNCTION cdc.drop_subscription(name text, drop_history boolean DEFAULT false) RETURNS void
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_drop_subscription';
 

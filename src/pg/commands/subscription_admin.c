@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * subscription_admin.c
- *	  cdc.alter_subscription(), enable_, disable_ and drop_subscription(), and
- *	  cdc.set_position().
+ *	  cdc.alter_subscription(), enable_, disable_, restart_ and drop_subscription(),
+ *	  and cdc.set_position().
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +24,7 @@
 #include "pg/process/shmem.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
+#include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
 #include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
@@ -237,6 +238,33 @@ cdc_set_position(PG_FUNCTION_ARGS)
 
 	cdc_subscription_check_source(sub);
 	cdc_source_kind(sub->kind)->set_position(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(cdc_restart_subscription);
+
+/*
+ * cdc.restart_subscription(name text, "position" text, resync boolean)
+ */
+Datum
+cdc_restart_subscription(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	const CdcSourceMethods *methods = cdc_source_kind(sub->kind);
+
+	cdc_subscription_check_source(sub);
+	if (methods->restart == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the source of subscription \"%s\" has no tables to copy", sub->name),
+				 errhint("Say where to read on with cdc.set_position().")));
+
+	/* one that is in a long transaction would keep us waiting; the supervisor starts it again */
+#if CDC_HAVE_WORKERS
+	cdc_slot_terminate(MyDatabaseId, sub->id, CDC_WORKER_PULL);
+#endif
+	methods->restart(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)), PG_GETARG_BOOL(2));
+	cdc_failure_end_gap(sub->name);
 	PG_RETURN_VOID();
 }
 

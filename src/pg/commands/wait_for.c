@@ -23,6 +23,7 @@
 
 #include "pg/process/shmem.h"
 #include "pg/catalog/access.h"
+#include "pg/catalog/failure.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
@@ -167,6 +168,8 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(cxt);
 		PushActiveSnapshot(GetLatestSnapshot());
+		/* a position of another log may seem to contain what is waited for */
+		cdc_failure_raise_gap(wanted->sub->name);
 		result = tables_complete(wanted) && contained(wanted, &seq);
 		PopActiveSnapshot();
 		ms = remaining_ms(deadline);

@@ -89,6 +89,15 @@ typedef struct CdcSourceMethods
 	/* The next pull reads from there. */
 	void		(*set_position) (const CdcSubscription *sub, const char *where);
 
+	/* ---- cdc.restart_subscription ---- */
+
+	/*
+	 * The same from whatever state pull is in, and forgets what belongs to the place
+	 * where it stood.  resync: all tables are copied anew, those that the source has
+	 * got meanwhile too.  NULL: this kind has no copies.
+	 */
+	void		(*restart) (const CdcSubscription *sub, const char *where, bool resync);
+
 	/* ---- cdc.wait_for ---- */
 
 	/*

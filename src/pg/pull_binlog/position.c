@@ -37,6 +37,7 @@ cdc_binlog_persist(CdcBinlogCall *call)
 	pos->file = pstrdup(stream->file);
 	pos->file_offset = stream->offset;
 	pos->gtid_set = cdc_binlog_stream_gtid_text(stream);
+	pos->last_event = cdc_binlog_proof_text(stream);
 	if (stream->source_ts != 0)
 		pos->source_ts = stream->source_ts;
 	pos->transactions += stream->new_transactions;
