@@ -275,9 +275,11 @@ to_text(const Kind *a, const CdcColumn *from, const Kind *b, const CdcColumn *to
 		check(r, CDC_CHECK_ASCII);
 	if (b->family == TEXT)
 	{
+		bool		no_more_bytes = is_utf8(from->charset) ? bytes_each(to->charset) == 0 :
+			from->charset != NULL && to->charset != NULL && strcmp(from->charset, to->charset) == 0;
+
 		/* four bytes a character are enough in all character sets */
-		if (!(a->family == TEXT && a->bytes > 0 && b->bytes >= a->bytes && is_utf8(from->charset) &&
-			  is_utf8(to->charset)) &&
+		if (!(a->family == TEXT && a->bytes > 0 && b->bytes >= a->bytes && no_more_bytes) &&
 			!((a->family == CHARS || a->family == VARCHAR) && from->length * 4 <= b->bytes))
 			check_bytes(b, to->charset, r);
 		return;

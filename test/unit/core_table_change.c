@@ -232,7 +232,7 @@ test_statements(void **state)
 		{"ALTER TABLE t ENGINE=BLACKHOLE", " rows"},
 		{"ALTER TABLE t ADD c INT, ENGINE=FEDERATED", "+c rows"},
 		{"ALTER IGNORE TABLE t ADD UNIQUE (a)", " rows"},
-		{"ALTER TABLE t CONVERT TO CHARACTER SET latin1", "v:ascii e:ascii"},
+		{"ALTER TABLE t CONVERT TO CHARACTER SET latin1", "v:ascii e:exact s:exact x:ascii"},
 	};
 	CdcBuf		out = {0};
 
