@@ -152,7 +152,7 @@ from_float(Family a, const CdcColumn *from, const Kind *b, const CdcColumn *to, 
 		else if (a == DOUBLE && b->family == FLOAT)
 			check(r, CDC_CHECK_ROUND_TRIP);
 	}
-	else if (b->family == DECIMAL || b->family == INTEGER)
+	else if (b->family == INTEGER)
 		check(r, CDC_CHECK_ROUND_TRIP);
 	else
 		r->retype = CDC_RETYPE_UNKNOWN;

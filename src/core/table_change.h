@@ -38,6 +38,7 @@ typedef struct CdcAddedColumn
 	const char *value;			/* of CDC_FILL_VALUE, as an event would have it, as text; a
 								 * set's members with commas between them */
 	const char *why;			/* of CDC_FILL_UNKNOWN */
+	bool		left_out;		/* row images do not have it: the source computes it when it is read */
 } CdcAddedColumn;
 
 typedef struct CdcTableChange

@@ -105,6 +105,29 @@ cdc_subscription_table_target(const CdcSubscription *sub, const char *source_tab
 	cdc_catalog_changed();
 }
 
+void
+cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_table,
+							   const Jsonb *columns)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET columns = $3"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, JSONBOID}
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+	char		nulls[3] = {' ', ' ', ' '};
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = columns != NULL ? JsonbPGetDatum(columns) : (Datum) 0;
+	nulls[2] = columns != NULL ? ' ' : 'n';
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+	cdc_catalog_changed();
+}
+
 /* error NULL: there is none. */
 static void
 set_state(const CdcSubscription *sub, const char *source_table, char state,

@@ -44,6 +44,10 @@ extern void cdc_subscription_tables_forget(Oid target);
 extern void cdc_subscription_table_target(const CdcSubscription *sub, const char *source_table,
 										  const char *target, Oid relid);
 
+/* Keeps another mapping of its columns, or none. */
+extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_table,
+										   const Jsonb *columns);
+
 /*
  * Sets the state of a table to another one than 'e'; to that with the error's SQLSTATE
  * and text, and a notification.

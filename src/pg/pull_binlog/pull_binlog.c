@@ -48,6 +48,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	result->events = call.out.events;
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
+	result->changes = call.changes;
 	result->more = end != CDC_BINLOG_REACHED;
 }
 

@@ -119,7 +119,8 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bo
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	CdcMapping *mapping;
 
-	if (table == NULL || table->target == NULL)
+	/* what is in error stays as it was until it is copied anew */
+	if (table == NULL || table->target == NULL || table->state == 'e')
 	{
 		mapping = palloc0(sizeof(CdcMapping));
 		mapping->source_table = pstrdup(source_table);

@@ -40,6 +40,8 @@ typedef struct CdcMapping
 
 	/* its target; NULL: the table goes to history only, and nothing below is set */
 	CdcTarget  *target;
+	char	   *trouble;		/* why rows of the source must not be written to it, as a sentence
+								 * without its full stop; NULL: they may */
 	bool		mapped;			/* "columns" were named: other columns of the source are left out */
 	CdcMappedColumn *columns;	/* as many as the target's, by the same index */
 	List	   *layouts;		/* of row images seen so far: CdcLayout *, see layout.h */

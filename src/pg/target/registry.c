@@ -25,6 +25,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
+#include "pg/schema/change.h"
 
 void
 cdc_split_table_name(const char *name, char **database, char **table)
@@ -122,6 +123,7 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	nulls[10] = OidIsValid(relid) ? ' ' : 'n';
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
+	cdc_changes_forget(sub->name, row->source_table);
 	cdc_catalog_changed();
 }
 

@@ -151,7 +151,7 @@ pull_once(bool *more)
 	note_success(sub, result.events > 0 || result.moved);
 	cdc_background_commit();
 
-	if (result.events > 0)
+	if (result.events > 0 || result.changes > 0)
 	{
 		cdc_worker_wake(my_subscription, CDC_WORKER_APPLY);
 		cdc_worker_wake(my_subscription, CDC_WORKER_PUBLISH);
@@ -177,7 +177,7 @@ apply_once(bool *more)
 	note_success(sub, result.events > 0);
 	cdc_background_commit();
 
-	if (result.events > 0)
+	if (result.events > 0 || result.changes > 0)
 		cdc_progress_broadcast();
 	*more = result.more;
 	return true;

@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ *
+ * evolve_internal.h
+ *	  What the parts of evolve share:
+ *
+ *	  evolve.c			the target follows: columns and names
+ *	  evolve_key.c		its primary key
+ *	  evolve_value.c	SQL of values: conversions, checks, what new columns are filled with
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_TARGET_EVOLVE_INTERNAL_H
+#define CDC_PG_TARGET_EVOLVE_INTERNAL_H
+
+#include "pg/target/evolve.h"
+
+/* A column of the source's, before or after, and the target's that it fills. */
+typedef struct CdcEvolveColumn
+{
+	const CdcShapeColumn *shape;
+	const CdcColumnDef *before; /* NULL: it is new */
+	const CdcColumnDef *after;	/* NULL: it was dropped */
+	char	   *target;			/* name of the target's column, as it is at the moment; or NULL */
+	Oid			typid;			/* its type */
+	int32		typmod;
+	bool		not_null;
+	char	   *type;			/* the type that it gets, as SQL; NULL: it keeps its own */
+} CdcEvolveColumn;
+
+typedef struct CdcEvolve
+{
+	CdcEvolution *out;
+	Oid			relid;
+	char	   *target;			/* its name, qualified and quoted */
+	bool		empty;			/* it has no row */
+	bool		all;			/* all columns of the source are to be in it, under their names */
+	int			ncolumns;
+	CdcEvolveColumn *columns;
+} CdcEvolve;
+
+/* Runs a statement on the target, and notes it. */
+extern void cdc_evolve_run(CdcEvolve *e, const char *sql);
+
+/* Whether the query has a row. */
+extern bool cdc_evolve_finds(const char *sql);
+
+/* ---- evolve_value.c ---- */
+
+/* The column's value in another type. */
+extern char *cdc_evolve_cast(const char *column, Oid typid, const char *type);
+
+/*
+ * The condition by which rows are found whose value the source may have made another one
+ * of; NULL: there are none.
+ */
+extern char *cdc_evolve_doubt(const CdcEvolveColumn *column);
+
+/*
+ * The value, as SQL, that rows have in a column that was added; NULL with *reason where
+ * that is not known.
+ */
+extern char *cdc_evolve_fill(const CdcEvolve *e, const CdcEvolveColumn *column, const char *type,
+							 const char **reason);
+
+/* ---- evolve_key.c ---- */
+
+/* Takes the primary key away where it is that of before; then gives the one of after. */
+extern void cdc_evolve_drop_key(CdcEvolve *e);
+extern void cdc_evolve_add_key(CdcEvolve *e);
+
+#endif							/* CDC_PG_TARGET_EVOLVE_INTERNAL_H */
