@@ -242,7 +242,7 @@ cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
 		follow_table(&f);
 	cdc_change_done(sub->name, change->number, f.outcome);
 	if (f.table != NULL)
-		cdc_log(sub->name, "ddl",
+		cdc_log(sub->name, "change",
 				psprintf("source table %s was %s at seq " INT64_FORMAT, change->source_table,
 						 kind_word(change->kind), change->from_seq),
 				psprintf("%s\n%s", change->statement != NULL ? change->statement : "", f.outcome));

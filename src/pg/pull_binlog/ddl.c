@@ -303,8 +303,14 @@ record_effect(const DdlCall *d, const CdcDdlEffect *effect, bool ahead, int befo
 													   effect->new_table);
 
 		if (is_online_change(effect) && def != NULL)
+		{
 			cdc_change_since_made(cdc_schema_arena(CurrentMemoryContext), subscription, old_name, def,
 								  &change);
+
+			/* tools copy rows by the names before, by those after, or leave such columns out */
+			if (change.nrenames > 0)
+				change.rows = "an online schema change renamed columns, and how it copied their values is not known";
+		}
 		else
 		{
 			change.known = false;
