@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "core/table_change.h"
+#include "core/retype.h"
 
 #include <string.h>
 #include <strings.h>

@@ -160,6 +160,19 @@ typedef struct ApplyCall
 	CdcApplyResult *result;
 } ApplyCall;
 
+/* choose_boundary(), as the subscription's owner. */
+static int64
+next_boundary(ApplyCall *call, const CdcPosition *position, int64 max_events)
+{
+	CdcApply   *apply = cdc_run_begin(call->sub, NULL);
+	int64		upto = choose_boundary(call->sub, &call->progress, position, max_events,
+									   &call->result->more);
+
+	cdc_run_end(apply);
+	MemoryContextDelete(apply->work.cxt);
+	return upto;
+}
+
 /* Applies the events up to upto; returns where it has ended, which may be a commit before. */
 static int64
 run_up_to(ApplyCall *call, int64 upto)
@@ -241,7 +254,7 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 
 	before = call.progress.applied_seq;
 	call.barrier_seq = position.barrier_seq;
-	upto = choose_boundary(sub, &call.progress, &position, max_events, &result->more);
+	upto = next_boundary(&call, &position, max_events);
 	if (upto == 0)
 		upto = before;
 	/* it may have ended at an earlier one */

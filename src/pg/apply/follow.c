@@ -26,7 +26,7 @@
 #include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
-#include "pg/target/evolve.h"
+#include "pg/evolve/evolve.h"
 
 /* One change. */
 typedef struct Follow

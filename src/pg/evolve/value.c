@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * evolve_value.c
+ * value.c
  *	  SQL of a target's values when its column changes: how they get into another
  *	  type, which of them are in doubt, what rows have in a new column.
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/evolve_internal.h"
+#include "pg/evolve/internal.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"

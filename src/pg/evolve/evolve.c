@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/evolve_internal.h"
+#include "pg/evolve/internal.h"
 
 #include "access/htup_details.h"
 #include "executor/spi.h"
@@ -32,33 +32,6 @@
 #include "pg/target/lock.h"
 #include "pg/target/replica_table.h"
 #include "pg/target/type_fit.h"
-
-void
-cdc_evolve_run(CdcEvolve *e, const char *sql)
-{
-	cdc_spi_command(sql);
-	appendStringInfo(&e->out->done, "%s%s;", e->out->done.len > 0 ? " " : "", sql);
-}
-
-bool
-cdc_evolve_finds(const char *sql)
-{
-	bool		result;
-
-	cdc_spi_connect();
-	if (SPI_execute(sql, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look into a target: %s", sql);
-	result = SPI_processed > 0;
-	cdc_spi_disconnect();
-	return result;
-}
-
-/* Says in a sentence what was done, or left. */
-static void
-note(CdcEvolve *e, const char *sentence)
-{
-	appendStringInfo(&e->out->done, "%s%s.", e->out->done.len > 0 ? " " : "", sentence);
-}
 
 /* ------------------------------------------------------------------------
  * Which column fills which
@@ -369,7 +342,7 @@ leave_column(CdcEvolve *e, CdcEvolveColumn *column)
 		return;
 	}
 	drop_not_null(e, column->target);
-	note(e, psprintf("Column %s stays with the values that it had: ALTER TABLE %s DROP COLUMN %s", name,
+	cdc_evolve_note(e, psprintf("Column %s stays with the values that it had: ALTER TABLE %s DROP COLUMN %s", name,
 					 e->target, name));
 }
 
@@ -436,9 +409,9 @@ follow_columns(CdcEvolve *e)
 		if (column->before != NULL)
 			continue;
 		if (!e->all)
-			note(e, psprintf("Column \"%s\" is none of those that were chosen", column->after->name));
+			cdc_evolve_note(e, psprintf("Column \"%s\" is none of those that were chosen", column->after->name));
 		else if (column->shape->added != NULL && column->shape->added->left_out)
-			note(e, psprintf("Column \"%s\" is left out, as row images do not have it", column->after->name));
+			cdc_evolve_note(e, psprintf("Column \"%s\" is left out, as row images do not have it", column->after->name));
 		else
 			add_column(e, column);
 	}

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
- * evolve_key.c
+ * key.c
  *	  The primary key of a target that follows its source's.
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/evolve_internal.h"
+#include "pg/evolve/internal.h"
 
 #include "access/genam.h"
 #include "catalog/pg_index.h"

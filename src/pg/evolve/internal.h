@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
- * evolve_internal.h
- *	  What the parts of evolve share:
+ * internal.h
+ *	  What the parts of evolve share, from the top down:
  *
- *	  evolve.c			the target follows: columns and names
- *	  evolve_key.c		its primary key
- *	  evolve_value.c	SQL of values: conversions, checks, what new columns are filled with
+ *	  evolve.c	the target follows: columns and names
+ *	  key.c		its primary key
+ *	  value.c	SQL of values: conversions, checks, what new columns are filled with
+ *	  run.c		running SQL on the target
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_EVOLVE_INTERNAL_H
-#define CDC_PG_TARGET_EVOLVE_INTERNAL_H
+#ifndef CDC_PG_EVOLVE_INTERNAL_H
+#define CDC_PG_EVOLVE_INTERNAL_H
 
-#include "pg/target/evolve.h"
+#include "pg/evolve/evolve.h"
 
 /* A column of the source's, before or after, and the target's that it fills. */
 typedef struct CdcEvolveColumn
@@ -38,13 +39,18 @@ typedef struct CdcEvolve
 	CdcEvolveColumn *columns;
 } CdcEvolve;
 
+/* ---- run.c ---- */
+
 /* Runs a statement on the target, and notes it. */
 extern void cdc_evolve_run(CdcEvolve *e, const char *sql);
 
 /* Whether the query has a row. */
 extern bool cdc_evolve_finds(const char *sql);
 
-/* ---- evolve_value.c ---- */
+/* Says in a sentence, without its full stop, what was done, or left. */
+extern void cdc_evolve_note(CdcEvolve *e, const char *sentence);
+
+/* ---- value.c ---- */
 
 /* The column's value in another type. */
 extern char *cdc_evolve_cast(const char *column, Oid typid, const char *type);
@@ -62,10 +68,10 @@ extern char *cdc_evolve_doubt(const CdcEvolveColumn *column);
 extern char *cdc_evolve_fill(const CdcEvolve *e, const CdcEvolveColumn *column, const char *type,
 							 const char **reason);
 
-/* ---- evolve_key.c ---- */
+/* ---- key.c ---- */
 
 /* Takes the primary key away where it is that of before; then gives the one of after. */
 extern void cdc_evolve_drop_key(CdcEvolve *e);
 extern void cdc_evolve_add_key(CdcEvolve *e);
 
-#endif							/* CDC_PG_TARGET_EVOLVE_INTERNAL_H */
+#endif							/* CDC_PG_EVOLVE_INTERNAL_H */

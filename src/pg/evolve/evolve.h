@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_EVOLVE_H
-#define CDC_PG_TARGET_EVOLVE_H
+#ifndef CDC_PG_EVOLVE_EVOLVE_H
+#define CDC_PG_EVOLVE_EVOLVE_H
 
 #include "pg/base/compat.h"
 #include "lib/stringinfo.h"
@@ -47,4 +47,4 @@ typedef struct CdcEvolution
  */
 extern char *cdc_evolve(CdcEvolution *e);
 
-#endif							/* CDC_PG_TARGET_EVOLVE_H */
+#endif							/* CDC_PG_EVOLVE_EVOLVE_H */
