@@ -123,6 +123,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     last_error      text,
     last_sqlstate   text,
     state_since     timestamptz NOT NULL DEFAULT now(),
+    options         jsonb,                  -- of this table, over the subscription's
     PRIMARY KEY (subscription, source_table)
 );
 

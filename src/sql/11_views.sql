@@ -122,7 +122,7 @@ SELECT t.subscription, t.source_table, t.target, t.mode, t.key, t.columns,
             ELSE t.last_sqlstate || coalesce((SELECT ': ' || c.description FROM cdc_catalog.sqlstate_class c
                                                WHERE c.class = substr(t.last_sqlstate, 1, 2)), '')
        END AS last_error,
-       t.last_sqlstate, t.state_since
+       t.last_sqlstate, t.state_since, t.options
   FROM cdc_catalog.subscription_table t
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
@@ -178,7 +178,8 @@ SELECT c.subscription,
   LEFT JOIN cdc_catalog.table_version b
     ON b.subscription = c.subscription AND b.source_table = c.source_table AND b.version = c.before_version
   LEFT JOIN cdc_catalog.table_version a
-    ON a.subscription = c.subscription AND a.source_table = c.source_table AND a.version = c.after_version;
+    ON a.subscription = c.subscription AND a.source_table = c.source_table AND a.version = c.after_version
+ WHERE c.outcome IS DISTINCT FROM '';     -- of tables that are not replicated
 
 COMMENT ON VIEW cdc.ddl_history IS 'DDL of the source, definitions before and after, and what apply did';
 

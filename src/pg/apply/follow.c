@@ -27,6 +27,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/evolve/evolve.h"
+#include "pg/options/option_json.h"
 
 /* One change. */
 typedef struct Follow
@@ -34,6 +35,7 @@ typedef struct Follow
 	const CdcSubscription *sub;
 	CdcPendingChange *change;
 	const CdcSubscriptionTable *table;	/* or NULL: it is not registered */
+	CdcTableOptions options;
 	const char *outcome;
 } Follow;
 
@@ -150,6 +152,7 @@ follow_columns(Follow *f)
 	evolution.sub = f->sub;
 	evolution.table = f->table;
 	evolution.change = f->change;
+	evolution.dropped = f->options.drop_column;
 	reason = try_to_evolve(f, &evolution);
 	if (reason != NULL)
 	{
@@ -170,16 +173,45 @@ follow_created(Follow *f)
 	follow_columns(f);
 }
 
+/* ERROR: the user wants to decide. */
+static void
+stop(Follow *f)
+{
+	const char *sub = quote_literal_cstr(f->sub->name);
+	const char *table = quote_literal_cstr(f->table->source_table);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("source table %s was altered, and option \"ddl\" is \"stop\"", f->table->source_table),
+			 f->change->statement != NULL ?
+			 errdetail("At seq " INT64_FORMAT ": %s", f->change->from_seq, f->change->statement) : 0,
+			 errhint("To alter target %s likewise: SELECT cdc.alter_table(%s, %s, '{\"ddl\": \"evolve\"}'). To leave it as it is: SELECT cdc.alter_table(%s, %s, '{\"ddl\": \"ignore\"}').",
+					 f->table->target, sub, table, sub, table)));
+}
+
+/* Whether the definitions differ in anything that concerns rows. */
+static bool
+changes_shape(const Follow *f)
+{
+	const CdcPendingChange *change = f->change;
+
+	return !change->change.known || change->change.created || change->change.nrenames > 0 ||
+		change->change.nadded > 0 || !cdc_table_def_same_rows(&change->before, &change->after);
+}
+
 /* What becomes of a registered table with a target. */
 static void
 follow_table(Follow *f)
 {
 	CdcPendingChange *change = f->change;
 
+	cdc_table_options_parse(f->table->options, &f->sub->opt.table, &f->options);
+
 	switch (change->kind)
 	{
 		case CDC_CHANGE_TRUNCATE:
-			f->outcome = "the target was emptied";
+			f->outcome = f->options.truncate == CDC_TRUNCATE_FOLLOW ? "the target was emptied" :
+				"ignored: the target keeps its rows";
 			return;
 		case CDC_CHANGE_DROP:
 			f->outcome = "kept: the target stays as it was";
@@ -195,6 +227,10 @@ follow_table(Follow *f)
 		fail_table(f, change->change.rows);
 	else if (change->before.ncolumns == 0 || change->after.ncolumns == 0)
 		f->outcome = "nothing: there was no such table";
+	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))
+		f->outcome = "ignored: the target stays as it is";
+	else if (f->options.ddl == CDC_DDL_STOP && changes_shape(f))
+		stop(f);
 	else if (change->change.created)
 		follow_created(f);
 	else
@@ -227,7 +263,7 @@ kind_word(CdcChangeKind kind)
 void
 cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
 {
-	Follow		f = {sub, change, registered_table(sub, change->source_table), NULL};
+	Follow		f = {.sub = sub,.change = change,.table = registered_table(sub, change->source_table)};
 	CdcScope	scope;
 
 	cdc_owner_begin(sub, &scope);

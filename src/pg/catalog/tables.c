@@ -19,7 +19,7 @@ List *
 cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid"
+		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options"
 		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
 		1, {TEXTOID}
@@ -47,6 +47,9 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		old = MemoryContextSwitchTo(spi.caller);
 		if (!isnull)
 			t->columns = (Jsonb *) PG_DETOAST_DATUM_COPY(d);
+		d = cdc_spi_datum(i, 9, JSONBOID, &isnull);
+		if (!isnull)
+			t->options = (Jsonb *) PG_DETOAST_DATUM_COPY(d);
 		result = lappend(result, t);
 		MemoryContextSwitchTo(old);
 		t->state = DatumGetChar(cdc_spi_datum(i, 6, CHAROID, &isnull));

@@ -25,6 +25,7 @@ typedef struct CdcSubscriptionTable
 	Jsonb	   *columns;		/* target column -> source column, or NULL */
 	char		state;			/* i: waits for its copy; f: is copied, the stream has to pass
 								 * that; r: ready; e: in error */
+	Jsonb	   *options;		/* of its own, or NULL */
 	bool		copy_data;		/* whether state i wants an initial copy */
 } CdcSubscriptionTable;
 

@@ -14,13 +14,6 @@
 #include "pg/catalog/tables.h"
 #include "pg/schema/change.h"
 
-/* What is done about columns that the source has dropped. */
-typedef enum CdcDropColumn
-{
-	CDC_DROP_COLUMN_KEEP,
-	CDC_DROP_COLUMN_DROP
-} CdcDropColumn;
-
 typedef struct CdcEvolution
 {
 	/* in */

@@ -158,7 +158,7 @@ map_columns(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpe
 	bool		keyless = columns == NULL && is_keyless(spec, def);
 	int			i;
 
-	mapping->mapped = (columns != NULL);
+	mapping->mapped = columns != NULL || spec->leaves_out;
 	mapping->columns = palloc0(sizeof(CdcMappedColumn) * Max(target->desc->natts, 1));
 	for (i = 0; i < target->desc->natts; i++)
 	{
@@ -246,6 +246,10 @@ shape_trouble(const CdcMapping *mapping, const CdcTableDef *def)
 			!cdc_column_def_is_generated(source) && !target_computes(target, source->name))
 			return psprintf("its target has no column \"%s\"", source->name);
 	}
+	for (i = 0; def->ncolumns > 0 && i < target->nkey; i++)
+		if (find_definition(def, mapping->columns[target->key[i].column].source) == NULL)
+			return psprintf("column \"%s\" of its target's key is filled by no column of the source",
+							mapping->columns[target->key[i].column].name);
 	return NULL;
 }
 
@@ -436,14 +440,15 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 
 	mapping->source_table = pstrdup(spec->source_table);
 	mapping->mode = pstrdup(spec->mode);
+	mapping->keeps_rows = spec->keeps_rows;
 	mapping->cxt = CurrentMemoryContext;
 	mapping->target = cdc_target_create(rel);
 	cdc_claim_check(mapping->target->relid, mapping->target->name);
 	(void) cdc_table_version_at(sub->name, spec->source_table, seq, GetDatabaseEncoding(),
 								&version);
 	map_columns(mapping, sub, spec, &version.def);
-	mapping->trouble = shape_trouble(mapping, &version.def);
 	map_key(mapping, rel, spec, &version.def);
+	mapping->trouble = shape_trouble(mapping, &version.def);
 	if (writes)
 	{
 		cdc_target_check(mapping->target, sub);

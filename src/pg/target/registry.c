@@ -94,15 +94,15 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, mode, last_sqlstate, target_oid)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11)",
-		11, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
-		TEXTOID, OIDOID}
+		" copy_data, state, last_error, mode, last_sqlstate, target_oid, options)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11, $12)",
+		12, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, OIDOID, JSONBOID}
 	};
 	CdcSpi		spi;
 	Oid			relid = row->target != NULL ? cdc_relation_by_name(row->target) : InvalidOid;
-	Datum		values[11];
-	char		nulls[11];
+	Datum		values[12];
+	char		nulls[12];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_subscription_tables_forget(relid);
@@ -121,6 +121,8 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	values[9] = cdc_text_or_null(row->error ? unpack_sql_state(row->sqlerrcode) : NULL, &nulls[9]);
 	values[10] = ObjectIdGetDatum(relid);
 	nulls[10] = OidIsValid(relid) ? ' ' : 'n';
+	values[11] = row->options ? JsonbPGetDatum(row->options) : (Datum) 0;
+	nulls[11] = row->options ? ' ' : 'n';
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_changes_forget(sub->name, row->source_table);
@@ -129,7 +131,7 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 
 void
 cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcReplicaSpec *spec,
-				 bool copy)
+				 bool copy, const Jsonb *options)
 {
 	CdcReplica	replica;
 	CdcTableRow row;
@@ -140,6 +142,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 	row.source_table = cdc_from_utf8_copy(table->full_name);
 	row.copy_data = copy;
 	row.state = copy ? 'i' : 'r';
+	row.options = options;
 	if (spec != NULL)
 	{
 		user = cdc_registry_target_user(quote_qualified_identifier(spec->schema, spec->name));
@@ -224,7 +227,7 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 		return;
 	}
 	cdc_registry_add(sub, table,
-					 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL, copy);
+					 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL, copy, NULL);
 }
 
 /*
@@ -246,7 +249,7 @@ try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged
 	{
 		cdc_registry_add(sub, table,
 						 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL,
-						 copy);
+						 copy, NULL);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
