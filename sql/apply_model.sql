@@ -12,6 +12,7 @@ CREATE TABLE h (
     source_table text, op "char", position text, gtid text, event jsonb, raw bytea,
     commit boolean, PRIMARY KEY (seq, ingested_at));
 CREATE SEQUENCE seq;
+CREATE SEQUENCE number;
 INSERT INTO cdc.subscription (name, owner, server, tables, exclude, format, history, copy_data, enabled, options)
     VALUES ('model', current_user, 'none', '{*.*}', '{}', 'maxwell', 'model.h', false, false, '{}');
 INSERT INTO cdc.subscription_position (subscription, last_seq) VALUES ('model', 1000000);
@@ -85,7 +86,7 @@ BEGIN
     SELECT * INTO x FROM src ORDER BY random() LIMIT 1;
     SELECT * INTO y FROM src WHERE (id, sub) <> (x.id, x.sub) ORDER BY random() LIMIT 1;
     IF dice < 0.35 OR x.id IS NULL THEN
-        INSERT INTO src VALUES (k, s, nextval('seq') * 1000, k * 7, repeat(s, k), k / 8.0)
+        INSERT INTO src VALUES (k, s, nextval('number') * 1000, k * 7, repeat(s, k), k / 8.0)
             ON CONFLICT DO NOTHING;
     ELSIF dice < 0.60 THEN
         UPDATE src SET a = CASE WHEN random() < 0.5 THEN a + 1 ELSE a END,

@@ -86,6 +86,26 @@ SELECT conv('text', '"POINT (1 -2.5)"', 'point') AS text, conv('polygon', '"((0,
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
 SELECT conv('apt.positive', '5'), conv('apt.positive', '-5');
 
+-- zero dates where NULL cannot be: in a column that is NOT NULL, and in a key
+SELECT conv('date NOT NULL', '"0000-00-00"'), conv('timestamp NOT NULL', '"2024-00-00 00:00:00"');
+CREATE TABLE zk (d date, t timestamp, x int, PRIMARY KEY (d, t));
+DELETE FROM h;
+INSERT INTO h (seq, source_table, op, position, event, commit) VALUES
+    (1, 'd.zk', 'c', 'b.1:1', '{"data":{"d":"0000-00-00","t":"0000-00-00 00:00:00.000000","x":1}}', true),
+    (2, 'd.zk', 'c', 'b.1:2', '{"data":{"d":"0000-00-00","t":"2024-01-01 00:00:00","x":2}}', true),
+    (3, 'd.zk', 'u', 'b.1:3', '{"data":{"d":"2024-01-01","t":"2024-01-01 00:00:00","x":2},"old":{"d":"0000-00-00"}}', true),
+    (4, 'd.zk', 'u', 'b.1:4', '{"data":{"d":"0000-00-00","t":"0000-00-00 00:00:00.000000","x":3},"old":{"x":1}}', true);
+SELECT cdc.replay('apt', 'd.zk', 'apt.zk');
+SELECT * FROM zk ORDER BY d;
+INSERT INTO h (seq, source_table, op, position, event, commit) VALUES
+    (5, 'd.zk', 'd', 'b.1:5', '{"data":{"d":"0000-00-00","t":"0000-00-00 00:00:00.000000","x":3}}', true);
+SELECT cdc.replay('apt', 'd.zk', 'apt.zk');
+SELECT * FROM zk ORDER BY d;
+-- another one would be taken for it
+INSERT INTO h (seq, source_table, op, position, event, commit) VALUES
+    (6, 'd.zk', 'c', 'b.1:6', '{"data":{"d":"2024-00-00","t":"2024-01-01 00:00:00","x":1}}', true);
+SELECT cdc.replay('apt', 'd.zk', 'apt.zk');
+
 -- policies
 UPDATE cdc.subscription SET options = '{"zero_date": "-infinity"}' WHERE name = 'apt';
 SELECT conv('date', '"0000-00-00"'), conv('timestamp', '"2024-00-00 00:00:00"'), conv('timestamptz', '"0000-00-00 00:00:00"');

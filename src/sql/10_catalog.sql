@@ -124,6 +124,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     last_sqlstate   text,
     state_since     timestamptz NOT NULL DEFAULT now(),
     options         jsonb,                  -- of this table, over the subscription's
+    held            boolean NOT NULL DEFAULT false, -- was in error: no event is applied until a new copy begins
     PRIMARY KEY (subscription, source_table)
 );
 
@@ -173,7 +174,7 @@ CREATE TABLE cdc_catalog.table_change (
     subscription    text NOT NULL,
     number          bigint NOT NULL,
     -- a alter, c create, d drop, r renamed, n another table got the name, t truncate,
-    -- f rows came that the definition did not fit
+    -- f rows came that the definition did not fit, b a new copy begins
     kind            "char" NOT NULL,
     source_table    text NOT NULL,
     from_seq        bigint NOT NULL,

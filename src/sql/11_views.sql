@@ -166,7 +166,7 @@ SELECT c.subscription,
        c.source_table,
        CASE c.kind WHEN 'a' THEN 'alter' WHEN 'c' THEN 'create' WHEN 'd' THEN 'drop'
                    WHEN 'r' THEN 'rename' WHEN 'n' THEN 'replace' WHEN 't' THEN 'truncate'
-                   ELSE 'found' END AS kind,
+                   WHEN 'b' THEN 'copy' ELSE 'found' END AS kind,
        c.statement,
        b.columns AS before,
        a.columns AS after,

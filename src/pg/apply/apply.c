@@ -16,6 +16,7 @@
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
 #include "pg/catalog/spi.h"
+#include "pg/history/hole.h"
 
 /* ------------------------------------------------------------------------
  * Counters
@@ -146,7 +147,13 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 		upto = cdc_history_first_boundary(sub, Max(from, position->barrier_seq));
 	}
 	if (upto == 0)
-		return cdc_history_last_boundary(sub, after, position->barrier_seq);
+	{
+		upto = cdc_history_last_boundary(sub, after, position->barrier_seq);
+		/* what pull wrote last is there, even if the rest of its transaction is not */
+		if (upto < position->last_seq && position->last_seq > after && position->events > 0)
+			cdc_history_check_event(sub, "apply", position->last_seq);
+		return upto;
+	}
 	*more = cdc_history_last_boundary(sub, upto, position->barrier_seq) != 0;
 	return upto;
 }
@@ -157,6 +164,7 @@ typedef struct ApplyCall
 	const CdcSubscription *sub;
 	CdcProgress progress;		/* what is applied so far */
 	int64		barrier_seq;
+	bool		numbered;		/* see CdcApply */
 	CdcApplyResult *result;
 } ApplyCall;
 
@@ -182,6 +190,7 @@ run_up_to(ApplyCall *call, int64 upto)
 	int64		reached;
 
 	apply->stop_from = Max(call->barrier_seq, 1);
+	apply->numbered = call->numbered;
 	cdc_run_scan(apply, call->progress.applied_seq, upto, NULL);
 	cdc_run_end(apply);
 	reached = apply->scan_upto;
@@ -254,6 +263,7 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 
 	before = call.progress.applied_seq;
 	call.barrier_seq = position.barrier_seq;
+	call.numbered = position.events > 0;
 	upto = next_boundary(&call, &position, max_events);
 	if (upto == 0)
 		upto = before;

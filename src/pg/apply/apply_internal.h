@@ -76,6 +76,8 @@ struct CdcApply
 	int64		scan_upto;		/* of the scan of history */
 	int64		stop_from;		/* the first commit at which the run may end before that; 0: none */
 	const char *scan_table;		/* NULL: all */
+	bool		numbered;		/* pull has numbered its events, without a gap */
+	int64		visited;		/* seq of the event before; -1: others may lie in between */
 
 	/* its surroundings */
 	uint64		number;			/* of the run, in this backend */

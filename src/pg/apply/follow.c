@@ -37,6 +37,7 @@ typedef struct Follow
 	const CdcSubscriptionTable *table;	/* or NULL: it is not registered */
 	CdcTableOptions options;
 	const char *outcome;
+	bool		failed;			/* the table is in error now */
 } Follow;
 
 static const CdcSubscriptionTable *
@@ -81,6 +82,7 @@ fail_table(Follow *f, const char *reason)
 {
 	cdc_follow_fail(f->sub, f->table->source_table, f->change->from_seq, reason);
 	f->outcome = psprintf("error: %s", reason);
+	f->failed = true;
 }
 
 /* In the place of who may alter the target: its owner, where the subscription's may be him. */
@@ -90,12 +92,15 @@ evolve_as_writer(Follow *f, CdcEvolution *evolution)
 	CdcTargetRights rights;
 	Oid			userid;
 	int			sec_context;
-	char	   *reason;
+	char	   *reason = NULL;
 
 	GetUserIdAndSecContext(&userid, &sec_context);
 	cdc_target_rights(f->table->target_oid, f->sub, &rights);
 	SetUserIdAndSecContext(rights.writer, sec_context | SECURITY_RESTRICTED_OPERATION);
-	reason = cdc_evolve(evolution);
+	if (f->change->kind == CDC_CHANGE_COPY)
+		cdc_evolve_refit(evolution);
+	else
+		reason = cdc_evolve(evolution);
 	SetUserIdAndSecContext(userid, sec_context);
 	return reason;
 }
@@ -173,6 +178,18 @@ follow_created(Follow *f)
 	follow_columns(f);
 }
 
+/* A new copy of a table that was in error: its target gets ready, and events count again. */
+static void
+begin_copy(Follow *f)
+{
+	if (f->change->after.ncolumns > 0)
+		follow_columns(f);
+	else
+		f->outcome = "nothing: there was no such table";
+	if (!f->failed)
+		cdc_subscription_table_release(f->sub, f->table->source_table);
+}
+
 /* ERROR: the user wants to decide. */
 static void
 stop(Follow *f)
@@ -223,7 +240,9 @@ follow_table(Follow *f)
 			break;
 	}
 	cdc_change_load(f->sub->name, change);
-	if (change->change.rows != NULL)
+	if (change->kind == CDC_CHANGE_COPY)
+		begin_copy(f);
+	else if (change->change.rows != NULL)
 		fail_table(f, change->change.rows);
 	else if (change->before.ncolumns == 0 || change->after.ncolumns == 0)
 		f->outcome = "nothing: there was no such table";
@@ -254,6 +273,8 @@ kind_word(CdcChangeKind kind)
 			return "replaced by another one";
 		case CDC_CHANGE_TRUNCATE:
 			return "emptied";
+		case CDC_CHANGE_COPY:
+			return "copied anew";
 		case CDC_CHANGE_FOUND:
 			break;
 	}
@@ -269,7 +290,7 @@ cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
 	cdc_owner_begin(sub, &scope);
 	if (f.table == NULL)
 		f.outcome = "nothing: the table is not registered";
-	else if (f.table->state == 'e')
+	else if (f.table->held && change->kind != CDC_CHANGE_COPY)
 		f.outcome = "nothing: the table was in error";
 	else if (f.table->target == NULL || !OidIsValid(f.table->target_oid) ||
 			 get_rel_name(f.table->target_oid) == NULL)

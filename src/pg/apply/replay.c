@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/tables.h"
+#include "pg/history/hole.h"
 
 /* ERROR where an argument is NULL that must not be. */
 static void
@@ -94,6 +95,7 @@ cdc_replay(PG_FUNCTION_ARGS)
 	registered = use_live_key(sub, &spec);
 
 	apply = cdc_run_begin(sub, &spec);
+	cdc_history_check_whole(sub, "replay", from, to);
 	cdc_run_scan(apply, Max(from, 1) - 1, to, spec.source_table);
 	cdc_run_end(apply);
 	events = apply->events;

@@ -16,6 +16,7 @@
 
 #include "pg/base/bounded_text.h"
 #include "pg/base/compat_executor.h"
+#include "pg/history/hole.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
 
@@ -288,6 +289,20 @@ ends_early(CdcApply *apply, const CdcHistoryEvent *event)
 	return true;
 }
 
+/* ERROR where events are missing before the one with this seq. */
+static inline void
+check_hole(CdcApply *apply, int64 seq)
+{
+	if (apply->visited < 0)
+		return;
+	if (unlikely(seq != apply->visited + 1))
+	{
+		apply->work.at.place.seq = 0;
+		cdc_history_hole(apply->sub, "apply", apply->visited + 1, seq - 1);
+	}
+	apply->visited = seq;
+}
+
 /* CdcHistoryVisitor of the run's scan. */
 static bool
 visit_event(const CdcHistoryEvent *event, void *arg)
@@ -295,6 +310,7 @@ visit_event(const CdcHistoryEvent *event, void *arg)
 	CdcApply   *apply = arg;
 	CdcSourceRun *source;
 
+	check_hole(apply, event->seq);
 	if (event->seq == apply->scan_upto)
 		note_progress(apply, event);
 	cdc_event_begin(apply, event);
@@ -350,6 +366,7 @@ cdc_run_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
 
 	apply->scan_upto = upto;
 	apply->scan_table = source_table;
+	apply->visited = apply->numbered && source_table == NULL ? after : -1;
 	memset(&scan, 0, sizeof(scan));
 	scan.sub = apply->sub;
 	scan.after = after;

@@ -19,7 +19,7 @@ List *
 cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options"
+		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held"
 		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
 		1, {TEXTOID}
@@ -52,6 +52,7 @@ cdc_subscription_tables(const CdcSubscription *sub)
 			t->options = (Jsonb *) PG_DETOAST_DATUM_COPY(d);
 		result = lappend(result, t);
 		MemoryContextSwitchTo(old);
+		t->held = DatumGetBool(cdc_spi_datum(i, 10, BOOLOID, &isnull));
 		t->state = DatumGetChar(cdc_spi_datum(i, 6, CHAROID, &isnull));
 		t->copy_data = DatumGetBool(cdc_spi_datum(i, 7, BOOLOID, &isnull));
 		d = cdc_spi_datum(i, 8, OIDOID, &isnull);
@@ -138,7 +139,7 @@ set_state(const CdcSubscription *sub, const char *source_table, char state,
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = $3, last_error = $4, last_sqlstate = $5,"
-		" state_since = pg_catalog.now()"
+		" state_since = pg_catalog.now(), held = held OR $3 OPERATOR(pg_catalog.=) 'e'"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		5, {TEXTOID, TEXTOID, CHAROID, TEXTOID, TEXTOID}
 	};
@@ -154,6 +155,19 @@ set_state(const CdcSubscription *sub, const char *source_table, char state,
 	values[4] = cdc_text_or_null(sqlstate, &nulls[4]);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
+	cdc_catalog_changed();
+}
+
+void
+cdc_subscription_table_release(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET held = false"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name, source_table);
 	cdc_catalog_changed();
 }
 

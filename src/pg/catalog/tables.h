@@ -26,6 +26,7 @@ typedef struct CdcSubscriptionTable
 	char		state;			/* i: waits for its copy; f: is copied, the stream has to pass
 								 * that; r: ready; e: in error */
 	Jsonb	   *options;		/* of its own, or NULL */
+	bool		held;			/* no event is applied until a new copy begins */
 	bool		copy_data;		/* whether state i wants an initial copy */
 } CdcSubscriptionTable;
 
@@ -49,8 +50,11 @@ extern void cdc_subscription_table_target(const CdcSubscription *sub, const char
 extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_table,
 										   const Jsonb *columns);
 
+/* A new copy has begun: events behind its beginning are applied. */
+extern void cdc_subscription_table_release(const CdcSubscription *sub, const char *source_table);
+
 /*
- * Sets the state of a table to another one than 'e'; to that with the error's SQLSTATE
+ * Sets the state of a table to another one than 'e'; to that, which holds its events up, with the error's SQLSTATE
  * and text, and a notification.
  */
 extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table,

@@ -124,14 +124,20 @@ day_exists(const DateTime *dt)
 
 /* Returns true for NULL, false for -infinity. */
 static bool
-zero_date(CdcConverter *conv, const CdcJsonValue *v)
+zero_date(CdcConverter *conv, const CdcJsonValue *v, const DateTime *dt)
 {
+	bool		key = conv->zero_date == CDC_ZERO_DATE_KEY;
+
 	switch (conv->zero_date)
 	{
 		case CDC_ZERO_DATE_NULL:
 			return true;
 		case CDC_ZERO_DATE_INFINITY:
 			return false;
+		case CDC_ZERO_DATE_KEY:
+			if (dt->year == 0 && dt->month == 0 && dt->day == 0 && dt->micros == 0)
+				return false;
+			break;
 		case CDC_ZERO_DATE_ERROR:
 		case CDC_ZERO_DATE_REFUSED:
 			break;
@@ -140,6 +146,7 @@ zero_date(CdcConverter *conv, const CdcJsonValue *v)
 			(errcode(ERRCODE_INVALID_DATETIME_FORMAT),
 			 errmsg("date \"%s\" of the source does not exist in PostgreSQL",
 					cdc_bounded_text(cdc_json_to_cstring(v), 200)),
+			 key ? errdetail("In a key -infinity stands for 0000-00-00 alone, so that keys that differ stay apart.") : 0,
 			 conv->zero_date == CDC_ZERO_DATE_ERROR ?
 			 errhint("Set the subscription's option \"zero_date\" to \"null\" or \"-infinity\".") :
 			 errhint("A column of type text takes it as it is.")));
@@ -163,7 +170,7 @@ convert_date(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 		cdc_convert_fail(conv, v, "A column of type date takes no time of day.");
 	if (!day_exists(&dt))
 	{
-		*isnull = zero_date(conv, v);
+		*isnull = zero_date(conv, v, &dt);
 		return DateADTGetDatum(DATEVAL_NOBEGIN);
 	}
 	return DateADTGetDatum(date2j(dt.year, dt.month, dt.day) - POSTGRES_EPOCH_JDATE);
@@ -179,7 +186,7 @@ convert_timestamp(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 		return cdc_convert_by_text(conv, v, isnull);
 	if (!day_exists(&dt))
 	{
-		*isnull = zero_date(conv, v);
+		*isnull = zero_date(conv, v, &dt);
 		return TimestampGetDatum(DT_NOBEGIN);
 	}
 	check_precision(conv, v, &dt);

@@ -19,6 +19,7 @@ typedef enum CdcZeroDate
 	CDC_ZERO_DATE_NULL,
 	CDC_ZERO_DATE_ERROR,
 	CDC_ZERO_DATE_INFINITY,		/* -infinity */
+	CDC_ZERO_DATE_KEY,			/* -infinity for 0000-00-00, an error for others: keys stay apart */
 	CDC_ZERO_DATE_REFUSED		/* an error, where no option says otherwise */
 } CdcZeroDate;
 

@@ -31,71 +31,12 @@
 #include "pg/schema/versions.h"
 #include "pg/target/lock.h"
 #include "pg/target/replica_table.h"
-#include "pg/target/type_fit.h"
+#include "pg/schema/type_fit.h"
 
 /* ------------------------------------------------------------------------
  * Which column fills which
  * ------------------------------------------------------------------------
  */
-
-/* The target's column that a column of the source fills, as the mapping says; NULL: none. */
-static char *
-mapped_target(const Jsonb *columns, const char *source)
-{
-	int			n;
-	const char *base;
-	uint32		offset = 0;
-	int			i;
-
-	if (columns == NULL)
-		return pstrdup(source);
-	n = cdc_json_count(&columns->root);
-	base = cdc_json_base(&columns->root, 2 * n);
-	for (i = 0; i < n; i++)
-	{
-		CdcJsonValue key;
-		CdcJsonValue value;
-
-		cdc_json_step(&columns->root, base, i, &offset, &key);
-		cdc_json_get(&columns->root, 2 * n, n + i, &value);
-		if (value.type == JENTRY_ISSTRING && value.len == strlen(source) &&
-			memcmp(value.data, source, value.len) == 0)
-			return pnstrdup(key.data, key.len);
-	}
-	return NULL;
-}
-
-/* A name of the source's as the target would have it. */
-static char *
-own_name(const char *source)
-{
-	return cdc_replica_identifier(cdc_to_utf8(source));
-}
-
-/* Reads what the target has of that name; the column has no target where it has none. */
-static void
-find_attribute(CdcEvolveColumn *column, Oid relid)
-{
-	Relation	rel = table_open(relid, NoLock);
-	TupleDesc	desc = RelationGetDescr(rel);
-	bool		found = false;
-	int			i;
-
-	for (i = 0; column->target != NULL && i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped || CDC_ATT_GENERATED(att) || strcmp(NameStr(att->attname), column->target) != 0)
-			continue;
-		column->typid = att->atttypid;
-		column->typmod = att->atttypmod;
-		column->not_null = att->attnotnull;
-		found = true;
-	}
-	table_close(rel, NoLock);
-	if (!found)
-		column->target = NULL;
-}
 
 /* Whether the target has a column of that name. */
 static bool
@@ -149,11 +90,11 @@ find_columns(CdcEvolve *e, const CdcShapeDiff *diff)
 		column->after = shape->to >= 0 ? &change->after.columns[shape->to] : NULL;
 		if (column->before == NULL)
 			continue;
-		column->target = mapped_target(e->out->table->columns, column->before->name);
+		column->target = cdc_evolve_mapped_name(e->out->table->columns, column->before->name);
 		if (!cdc_column_def_is_generated(column->before) &&
-			(column->target == NULL || strcmp(column->target, own_name(column->before->name)) != 0))
+			(column->target == NULL || strcmp(column->target, cdc_evolve_own_name(column->before->name)) != 0))
 			e->all = false;
-		find_attribute(column, e->relid);
+		cdc_evolve_find(column, e->relid);
 		if (column->target != NULL && column->after != NULL)
 			column->type = wanted_type(e, column);
 	}
@@ -267,7 +208,7 @@ follow_names(CdcEvolve *e)
 			continue;
 		if (!e->all)
 			continue;			/* the mapping follows */
-		name = own_name(column->after->name);
+		name = cdc_evolve_own_name(column->after->name);
 		if (strcmp(name, column->target) == 0)
 			continue;
 		if (has_attribute(e, name))
@@ -277,58 +218,10 @@ follow_names(CdcEvolve *e)
 	}
 }
 
-/* The mapping, where it is one; NULL where all have their own names. */
-static void
-follow_mapping(CdcEvolve *e)
-{
-	StringInfoData json;
-	bool		renamed = false;
-	int			n = 0;
-	int			i;
-
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '{');
-	for (i = 0; i < e->ncolumns; i++)
-	{
-		const CdcEvolveColumn *column = &e->columns[i];
-
-		if (column->target == NULL || column->after == NULL)
-			continue;
-		if (strcmp(column->target, column->after->name) != 0)
-			renamed = true;
-		appendStringInfoString(&json, n++ > 0 ? "," : "");
-		escape_json(&json, column->target);
-		appendStringInfoChar(&json, ':');
-		escape_json(&json, column->after->name);
-	}
-	appendStringInfoChar(&json, '}');
-	e->out->columns_changed = renamed || e->out->table->columns != NULL;
-	if (e->out->columns_changed)
-		e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
-}
-
 /* ------------------------------------------------------------------------
  * Columns
  * ------------------------------------------------------------------------
  */
-
-/* Whether a column is NOT NULL by itself, at present. */
-static bool
-is_not_null(const CdcEvolve *e, const char *name)
-{
-	CdcEvolveColumn column = {.target = (char *) name};
-
-	find_attribute(&column, e->relid);
-	return column.target != NULL && column.not_null;
-}
-
-static void
-drop_not_null(CdcEvolve *e, const char *name)
-{
-	if (is_not_null(e, name))
-		cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", e->target,
-								   quote_identifier(name)));
-}
 
 static void
 leave_column(CdcEvolve *e, CdcEvolveColumn *column)
@@ -341,7 +234,7 @@ leave_column(CdcEvolve *e, CdcEvolveColumn *column)
 		column->target = NULL;
 		return;
 	}
-	drop_not_null(e, column->target);
+	cdc_evolve_drop_not_null(e, column->target);
 	cdc_evolve_note(e, psprintf("Column %s stays with the values that it had: ALTER TABLE %s DROP COLUMN %s", name,
 					 e->target, name));
 }
@@ -361,7 +254,7 @@ static void
 add_column(CdcEvolve *e, CdcEvolveColumn *column)
 {
 	char	   *type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
-	char	   *target = own_name(column->after->name);
+	char	   *target = cdc_evolve_own_name(column->after->name);
 	const char *name = quote_identifier(target);
 	const char *reason;
 	char	   *fill = cdc_evolve_fill(e, column, type, &reason);
@@ -372,7 +265,7 @@ add_column(CdcEvolve *e, CdcEvolveColumn *column)
 	column->target = target;
 	if (has_attribute(e, target))
 	{
-		drop_not_null(e, target);
+		cdc_evolve_drop_not_null(e, target);
 		if (other != NULL)
 			other->target = NULL;
 		cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", e->target, name));
@@ -445,17 +338,6 @@ concerns_target(const CdcEvolve *e, const CdcShapeDiff *diff)
 	return false;
 }
 
-/* So that nobody looks at it, or writes to it, meanwhile. */
-static void
-lock_target(Oid relid)
-{
-	CdcLockWait wait;
-
-	cdc_lock_wait_begin(&wait, relid, " to alter it, as the source did", CDC_EXCLUSIVE_WAIT_MS);
-	LockRelationOid(relid, AccessExclusiveLock);
-	cdc_lock_wait_end(&wait);
-}
-
 /* With the comparison of the two definitions; see cdc_evolve(). */
 static char *
 evolve(CdcEvolve *e, const CdcShapeDiff *diff)
@@ -466,7 +348,7 @@ evolve(CdcEvolve *e, const CdcShapeDiff *diff)
 	find_columns(e, diff);
 	if (!concerns_target(e, diff))
 		return NULL;
-	lock_target(e->relid);
+	cdc_evolve_lock(e);
 	find_columns(e, diff);
 	e->empty = !cdc_evolve_finds(psprintf("SELECT 1 FROM %s LIMIT 1", e->target));
 	if (diff->unknown != NULL && !e->empty)
@@ -480,7 +362,7 @@ evolve(CdcEvolve *e, const CdcShapeDiff *diff)
 	follow_columns(e);
 	if (diff->key_changed && !own_key)
 		cdc_evolve_add_key(e);
-	follow_mapping(e);
+	cdc_evolve_mapping(e);
 	return NULL;
 }
 
@@ -493,14 +375,7 @@ cdc_evolve(CdcEvolution *out)
 	CdcEvolve	e;
 	CdcError	err;
 
-	memset(&e, 0, sizeof(e));
-	e.out = out;
-	e.relid = out->table->target_oid;
-	e.target = quote_qualified_identifier(get_namespace_name(get_rel_namespace(e.relid)),
-										  get_rel_name(e.relid));
-	initStringInfo(&out->done);
-	out->columns_changed = false;
-	out->columns = NULL;
+	cdc_evolve_begin(&e, out);
 	CDC_CHECK(cdc_shape_compare(arena, &change->before, &change->after, &change->change, &diff, &err),
 			  &err, out->sub->name);
 	return evolve(&e, &diff);

@@ -40,4 +40,11 @@ typedef struct CdcEvolution
  */
 extern char *cdc_evolve(CdcEvolution *e);
 
+/*
+ * Alters the target so that it takes rows of the change's definition after, which will
+ * replace what it has: where a column's type or the key has to be another one it is
+ * emptied.  As cdc_evolve().
+ */
+extern void cdc_evolve_refit(CdcEvolution *e);
+
 #endif							/* CDC_PG_EVOLVE_EVOLVE_H */

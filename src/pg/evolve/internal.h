@@ -4,8 +4,10 @@
  *	  What the parts of evolve share, from the top down:
  *
  *	  evolve.c	the target follows: columns and names
+ *	  refit.c	a target in the shape of a new copy
  *	  key.c		its primary key
  *	  value.c	SQL of values: conversions, checks, what new columns are filled with
+ *	  column.c	the target's lock and columns
  *	  run.c		running SQL on the target
  *
  *-------------------------------------------------------------------------
@@ -73,5 +75,29 @@ extern char *cdc_evolve_fill(const CdcEvolve *e, const CdcEvolveColumn *column, 
 /* Takes the primary key away where it is that of before; then gives the one of after. */
 extern void cdc_evolve_drop_key(CdcEvolve *e);
 extern void cdc_evolve_add_key(CdcEvolve *e);
+
+/*
+ * Whether the target's primary key is another one than that of after.  Of before, where
+ * that is not known, any primary key counts as the source's.
+ */
+extern bool cdc_evolve_key_differs(const CdcEvolve *e);
+extern void cdc_evolve_drop_any_key(CdcEvolve *e);
+
+/* ---- column.c ---- */
+
+/* What the target has of a column's name: its type; target becomes NULL where it has none. */
+extern void cdc_evolve_find(CdcEvolveColumn *column, Oid relid);
+
+/* A name of the source's as the target would have it; the one that a mapping gives. */
+extern char *cdc_evolve_own_name(const char *source);
+extern char *cdc_evolve_mapped_name(const Jsonb *columns, const char *source);
+extern void cdc_evolve_drop_not_null(CdcEvolve *e, const char *name);
+
+/* Says in e->out what cdc.subscription_table.columns is to be. */
+extern void cdc_evolve_mapping(CdcEvolve *e);
+
+/* Sets up for the target, locked so that nobody looks at it meanwhile, or not yet. */
+extern void cdc_evolve_begin(CdcEvolve *e, CdcEvolution *out);
+extern void cdc_evolve_lock(CdcEvolve *e);
 
 #endif							/* CDC_PG_EVOLVE_INTERNAL_H */

@@ -97,6 +97,30 @@ same_names(List *a, List *b)
 	return true;
 }
 
+bool
+cdc_evolve_key_differs(const CdcEvolve *e)
+{
+	List	   *present;
+
+	(void) primary_key(e->relid, &present);
+	return !same_names(present, key_targets(e, false));
+}
+
+void
+cdc_evolve_drop_any_key(CdcEvolve *e)
+{
+	List	   *present;
+	Oid			index = primary_key(e->relid, &present);
+	ListCell   *lc;
+
+	if (!OidIsValid(index))
+		return;
+	cdc_evolve_run(e, psprintf("ALTER TABLE %s DROP CONSTRAINT %s", e->target,
+							   quote_identifier(get_rel_name(index))));
+	foreach(lc, present)
+		cdc_evolve_drop_not_null(e, lfirst(lc));
+}
+
 void
 cdc_evolve_drop_key(CdcEvolve *e)
 {

@@ -12,7 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "pg/target/type_fit.h"
+#include "pg/schema/type_fit.h"
 
 static bool
 begins(const char *text, const char *prefix)
@@ -192,12 +192,13 @@ is_zero_date(const CdcColumnDef *def, const char *value)
 }
 
 static char *
-zero_date_fill(const CdcEvolve *e, const char *type, const char **reason)
+zero_date_fill(const CdcEvolve *e, const CdcEvolveColumn *column, const char *type,
+			   const char **reason)
 {
 	switch (e->out->sub->opt.zero_date)
 	{
 		case CDC_ZERO_DATE_NULL:
-			return psprintf("NULL::%s", type);
+			return psprintf(column->after->pk < 0 ? "NULL::%s" : "'-infinity'::%s", type);
 		case CDC_ZERO_DATE_INFINITY:
 			return psprintf("'-infinity'::%s", type);
 		default:
@@ -221,7 +222,7 @@ cdc_evolve_fill(const CdcEvolve *e, const CdcEvolveColumn *column, const char *t
 	if (added->fill == CDC_FILL_NULL)
 		return psprintf("NULL::%s", type);
 	if (is_zero_date(column->after, added->value))
-		return zero_date_fill(e, type, reason);
+		return zero_date_fill(e, column, type, reason);
 	literal = quote_literal_cstr(added->value);
 	if (strcmp(type, "boolean") == 0)
 		return psprintf("(%s::integer)::boolean", literal);

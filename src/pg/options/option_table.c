@@ -159,7 +159,7 @@ static const CdcOption options[] = {
 	{SCOPE_SUBSCRIPTION, "disable_others_triggers", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(disable_others_triggers),
 	"Whether triggers and foreign keys of targets that others own are passed over, as those of the owner's own targets are; only a superuser can turn it on"},
 	{SCOPE_SUBSCRIPTION, "zero_date", TYPE_CHOICE, "null", 0, 0, zero_date_words, false, SUBS(zero_date),
-	"What apply writes for dates that PostgreSQL does not have, such as 0000-00-00"},
+	"What apply writes for dates that PostgreSQL does not have, such as 0000-00-00; with null -infinity where a column cannot be NULL, and in keys"},
 	{SCOPE_SUBSCRIPTION, "nul_in_text", TYPE_CHOICE, "error", 0, 0, nul_words, false, SUBS(nul_in_text),
 	"What apply does with a NUL byte in a text"},
 	{SCOPE_SUBSCRIPTION, "tinyint1_as_boolean", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(tinyint1_boolean),

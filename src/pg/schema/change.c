@@ -396,3 +396,15 @@ cdc_changes_forget(const char *subscription, const char *source_table)
 
 	(void) cdc_spi_run(&stmt, subscription, source_table);
 }
+
+void
+cdc_change_copy_begins(const char *subscription, const char *source_table, const CdcSchemaPlace *place)
+{
+	static const CdcTableChange none = {.known = true};
+	CdcChangeRecord record = {CDC_CHANGE_COPY, source_table, place};
+
+	cdc_changes_forget(subscription, cdc_from_utf8(source_table));
+	record.after = cdc_change_newest_version(subscription, source_table, true);
+	record.change = &none;
+	cdc_change_record(subscription, &record);
+}

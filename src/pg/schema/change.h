@@ -24,7 +24,8 @@ typedef enum CdcChangeKind
 	CDC_CHANGE_RENAME = 'r',	/* to another name */
 	CDC_CHANGE_REPLACE = 'n',	/* another table got the name */
 	CDC_CHANGE_TRUNCATE = 't',
-	CDC_CHANGE_FOUND = 'f'		/* rows came that the definition does not fit */
+	CDC_CHANGE_FOUND = 'f',		/* rows came that the definition does not fit */
+	CDC_CHANGE_COPY = 'b'		/* a new copy of the table begins, which replaces its rows */
 } CdcChangeKind;
 
 /* To be recorded; strings in UTF-8. */
@@ -92,5 +93,12 @@ extern void cdc_changes_drop(const char *subscription, const char *source_table)
 
 /* The table begins anew from here: what happened to it before is of no concern any more. */
 extern void cdc_changes_forget(const char *subscription, const char *source_table);
+
+/*
+ * The same with a copy whose first event place is of, for a table that was in error: its
+ * target gets the shape of the newest definition there.  source_table in UTF-8.
+ */
+extern void cdc_change_copy_begins(const char *subscription, const char *source_table,
+								   const CdcSchemaPlace *place);
 
 #endif							/* CDC_PG_SCHEMA_CHANGE_H */

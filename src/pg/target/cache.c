@@ -121,7 +121,7 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bo
 	CdcMapping *mapping;
 
 	/* what is in error stays as it was until it is copied anew */
-	if (table == NULL || table->target == NULL || table->state == 'e')
+	if (table == NULL || table->target == NULL || table->state == 'e' || table->held)
 	{
 		mapping = palloc0(sizeof(CdcMapping));
 		mapping->source_table = pstrdup(source_table);

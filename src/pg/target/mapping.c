@@ -23,7 +23,7 @@
 #include "pg/schema/versions.h"
 #include "pg/target/hint.h"
 #include "pg/target/lock.h"
-#include "pg/target/type_fit.h"
+#include "pg/schema/type_fit.h"
 
 /* ------------------------------------------------------------------------
  * Columns
@@ -320,6 +320,20 @@ attnums_of_source_key(const CdcMapping *mapping, const CdcTableDef *def)
 	return result;
 }
 
+/* What dates that PostgreSQL does not have become where they cannot be NULL. */
+static void
+choose_zero_date(CdcMappedColumn *col, const CdcTarget *target)
+{
+	CdcZeroDate *choice = &col->conv.zero_date;
+
+	if (*choice == CDC_ZERO_DATE_ERROR)
+		return;
+	if (col->in_key && !target->keyless)
+		*choice = CDC_ZERO_DATE_KEY;
+	else if (*choice == CDC_ZERO_DATE_NULL && TupleDescAttr(target->desc, col->attnum - 1)->attnotnull)
+		*choice = CDC_ZERO_DATE_INFINITY;
+}
+
 /* Chooses the target's key: as given, else the source's, else the target's own. */
 static void
 map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const CdcTableDef *def)
@@ -343,7 +357,10 @@ map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const Cdc
 		attnums = cdc_target_primary_key(target, rel);
 	cdc_target_set_key(target, rel, attnums);
 	for (c = 0; c < target->ncolumns; c++)
+	{
 		mapping->columns[c].in_key = target->columns[c].in_key;
+		choose_zero_date(&mapping->columns[c], target);
+	}
 	if (target->keyless && !CDC_ROWS_HAVE_ADDRESS(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

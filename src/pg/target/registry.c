@@ -350,7 +350,7 @@ release_target(const CdcSubscription *sub, const char *source_table, const char 
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = 'e', last_error = $3, last_sqlstate = $4,"
-		" target = NULL, target_oid = NULL, state_since = pg_catalog.now()"
+		" target = NULL, target_oid = NULL, held = true, state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};

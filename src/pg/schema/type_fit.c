@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/type_fit.h"
+#include "pg/schema/type_fit.h"
 
 #include "access/transam.h"
 #include "catalog/pg_type.h"

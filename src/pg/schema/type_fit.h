@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_TYPE_FIT_H
-#define CDC_PG_TARGET_TYPE_FIT_H
+#ifndef CDC_PG_SCHEMA_TYPE_FIT_H
+#define CDC_PG_SCHEMA_TYPE_FIT_H
 
 #include "pg/base/compat.h"
 #include "core/table_def.h"
@@ -22,4 +22,4 @@ typedef enum CdcTypeFit
 /* The column as its definition has it, in any encoding, and the target's type. */
 extern CdcTypeFit cdc_type_fit(const CdcColumnDef *source, Oid typid, int32 typmod);
 
-#endif							/* CDC_PG_TARGET_TYPE_FIT_H */
+#endif							/* CDC_PG_SCHEMA_TYPE_FIT_H */

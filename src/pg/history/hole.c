@@ -1,0 +1,94 @@
+/*-------------------------------------------------------------------------
+ *
+ * hole.c
+ *	  Events that are missing in the middle of a history.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/history/hole.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "pg/base/compat_catalog.h"
+#include "pg/catalog/spi.h"
+#include "pg/history/table.h"
+
+void
+cdc_history_hole(const CdcSubscription *sub, const char *what, int64 first, int64 last)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s of subscription \"%s\" cannot go on: its history lacks the events " INT64_FORMAT " to " INT64_FORMAT,
+					what, sub->name, first, last),
+			 errdetail("Events are numbered without a gap; these were taken out of the history."),
+			 errhint("Put them back from a backup of the history, or drop the subscription and create it anew.")));
+}
+
+/*
+ * Runs a query about events from "from" up to "to"; its result has n columns of type
+ * bigint, 0 for NULL, in one row or none.  Returns the number of rows.
+ */
+static uint64
+ask(const CdcSubscription *sub, const char *sql, int64 from, int64 to, int64 *result, int n)
+{
+	Relation	rel = cdc_history_table_open(sub, AccessShareLock);
+	char	   *name = cdc_history_table_name(rel);
+	Oid			types[2] = {INT8OID, INT8OID};
+	Datum		values[2];
+	uint64		rows;
+	int			i;
+	int			rc;
+
+	table_close(rel, NoLock);
+	values[0] = Int64GetDatum(from);
+	values[1] = Int64GetDatum(to);
+	cdc_spi_connect();
+	rc = SPI_execute_with_args(psprintf(sql, name), 2, types, values, NULL, false, 0);
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(rc));
+	rows = SPI_processed;
+	for (i = 0; i < n && rows > 0; i++)
+	{
+		bool		isnull;
+		Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+
+		result[i] = isnull ? 0 : DatumGetInt64(d);
+	}
+	cdc_spi_disconnect();
+	return rows;
+}
+
+void
+cdc_history_check_event(const CdcSubscription *sub, const char *what, int64 seq)
+{
+	int64		found;
+
+	if (ask(sub, "SELECT h.seq FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
+			" AND h.seq OPERATOR(pg_catalog.<=) $2 LIMIT 1", seq, seq, &found, 1) == 0)
+		cdc_history_hole(sub, what, seq, seq);
+}
+
+void
+cdc_history_check_whole(const CdcSubscription *sub, const char *what, int64 from, int64 to)
+{
+	int64		range[3];		/* first, last, number of events */
+	int64		hole[2];
+
+	(void) ask(sub, "SELECT pg_catalog.min(h.seq), pg_catalog.max(h.seq), pg_catalog.count(*)"
+			   " FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
+			   " AND h.seq OPERATOR(pg_catalog.<=) $2", from, to, range, lengthof(range));
+	if (range[2] == 0 || range[1] - range[0] + 1 == range[2])
+		return;
+	if (ask(sub, "SELECT w.before OPERATOR(pg_catalog.+) 1, w.seq OPERATOR(pg_catalog.-) 1 FROM"
+			" (SELECT h.seq, pg_catalog.lag(h.seq) OVER (ORDER BY h.seq) AS before FROM %s h"
+			"   WHERE h.seq OPERATOR(pg_catalog.>=) $1 AND h.seq OPERATOR(pg_catalog.<=) $2) w"
+			" WHERE w.before OPERATOR(pg_catalog.<) (w.seq OPERATOR(pg_catalog.-) 1)"
+			" ORDER BY w.seq LIMIT 1", range[0], range[1], hole, lengthof(hole)) > 0)
+		cdc_history_hole(sub, what, hole[0], hole[1]);
+	/* more events than numbers: some were put in twice */
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("history of subscription \"%s\" has several events of one number", sub->name),
+			 errhint("Each event has a seq of its own: remove what was not written by pull.")));
+}

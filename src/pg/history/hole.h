@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * hole.h
+ *	  Events that are missing in the middle of a history.
+ *
+ *	  pull numbers events without a gap.  Where some are missing, somebody has taken
+ *	  them out (a partition dropped by hand, say), and what is made from the rest is
+ *	  not what the source had.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_HISTORY_HOLE_H
+#define CDC_PG_HISTORY_HOLE_H
+
+#include "pg/base/compat.h"
+#include "pg/catalog/subscription.h"
+
+/* ERROR: the events from first to last are missing; what cannot go on, such as "apply". */
+pg_noreturn extern void cdc_history_hole(const CdcSubscription *sub, const char *what,
+										 int64 first, int64 last);
+
+/* ERROR where the history lacks the event with this seq. */
+extern void cdc_history_check_event(const CdcSubscription *sub, const char *what, int64 seq);
+
+/*
+ * ERROR where events are missing between two that the history has, of those from
+ * "from" up to "to".  It counts them: for what reads them all anyway.
+ */
+extern void cdc_history_check_whole(const CdcSubscription *sub, const char *what,
+									int64 from, int64 to);
+
+#endif							/* CDC_PG_HISTORY_HOLE_H */
