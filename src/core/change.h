@@ -93,6 +93,13 @@ typedef struct CdcSqlSession
 
 struct CdcDdlEffect;
 
+/* What an event that frames copied rows (op 'm') says besides. */
+typedef struct CdcCopyMark
+{
+	bool		replaces;		/* the table has no other rows */
+	int64_t		begin_seq;		/* of the event that began the copy; 0: this one */
+} CdcCopyMark;
+
 /*
  * One row change or DDL statement.  It is valid until the next call that fetches a
  * change.
@@ -113,6 +120,7 @@ typedef struct CdcChange
 	CdcString	database;		/* the default database, or the table's */
 	uint64_t	sql_mode;		/* of the session when it ran sql; 0 = unknown */
 	CdcSqlSession session;		/* other settings of that session */
+	const CdcCopyMark *copy;	/* of op 'm'; NULL: none */
 	const struct CdcDdlEffect *ddl; /* what the statement does; set by whoever follows
 									 * definitions, NULL when nobody looked at it */
 } CdcChange;

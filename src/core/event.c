@@ -361,6 +361,14 @@ write_control(CdcSink *sink, const CdcEventOptions *options, const CdcTransactio
 		st = cdc_put_key(sink, "data");
 	if (st == CDC_OK)
 		st = sink->ops->begin_object(sink);
+	if (st == CDC_OK && change->copy != NULL && change->copy->replaces)
+	{
+		st = cdc_put_key(sink, "replaces");
+		if (st == CDC_OK)
+			st = sink->ops->boolean(sink, true);
+		if (st == CDC_OK && change->copy->begin_seq != 0)
+			st = cdc_put_int64(sink, "begin_seq", change->copy->begin_seq);
+	}
 	return st == CDC_OK ? sink->ops->end_object(sink) : st;
 }
 

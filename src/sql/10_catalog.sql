@@ -58,8 +58,6 @@ CREATE TABLE cdc_catalog.subscription_position (
     events          bigint NOT NULL DEFAULT 0,
     bytes           bigint NOT NULL DEFAULT 0,
     skipped_events  bigint NOT NULL DEFAULT 0,  -- unknown ones that may be ignored
-    snapshot_join   text,
-    barrier_seq     bigint NOT NULL DEFAULT 0,
     version         bigint NOT NULL DEFAULT 0,  -- Kafka: grows with each change of the partitions' rows
     updated_at      timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
@@ -127,6 +125,36 @@ CREATE TABLE cdc_catalog.subscription_table (
     held            boolean NOT NULL DEFAULT false, -- was in error: no event is applied until a new copy begins
     PRIMARY KEY (subscription, source_table)
 );
+
+-- How far the copy of a table has come.  Written by pull with the rows that it is about,
+-- and by who asks for a copy; a table in state i may have no row yet.
+CREATE TABLE cdc_catalog.copy_progress (
+    subscription    text NOT NULL,
+    source_table    text NOT NULL,
+    kind            text NOT NULL DEFAULT 'copy',       -- copy, resync
+    replaces        boolean NOT NULL DEFAULT false,     -- rows that it does not bring go from the target
+    row_filter      text,                   -- only these rows; a condition in the source's SQL
+    key_shape       text,                   -- what last_key is a key of
+    last_key        text[],                 -- of the last row that was read; literals of the source's SQL
+    reread          text[],                 -- keys of rows to be read once more, as conditions
+    rows            bigint NOT NULL DEFAULT 0,
+    bytes           bigint NOT NULL DEFAULT 0,
+    chunks          bigint NOT NULL DEFAULT 0,
+    estimated_rows  bigint,                 -- as the source says, at the beginning
+    restarts        integer NOT NULL DEFAULT 0,     -- how often it had to begin anew
+    begin_seq       bigint,                 -- of its first event in the history
+    end_seq         bigint,                 -- of its last one
+    sync_position   text,                   -- what the stream has to pass
+    sync_gtid_set   text,
+    sync_seq        bigint,                 -- the last event when it had
+    requested_at    timestamptz NOT NULL DEFAULT now(),
+    started_at      timestamptz,
+    copied_at       timestamptz,            -- all rows are in the history
+    synced_at       timestamptz,
+    ready_at        timestamptz,            -- the target has them
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (subscription, source_table)
+) WITH (fillfactor = 50);
 
 -- One source table fills a target, whoever registers another at the same time.  (On
 -- Greenplum, where unique indexes need the distribution key, it is only looked up.)
@@ -274,6 +302,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_partition',
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_progress', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_failure', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_table', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.copy_progress', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_version', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_change', '');

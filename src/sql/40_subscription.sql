@@ -85,3 +85,13 @@ LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_remove_table';
 
 COMMENT ON FUNCTION cdc.remove_table(text, text) IS
     'captures a source table no longer; its target stays as it is';
+
+-- A new copy of the table, in place, while the stream goes on.  Rows that the source has
+-- not any more go from the target; with a where_clause, which is a condition in the
+-- source's SQL, only rows that it selects are read, and none goes.
+CREATE FUNCTION cdc.resync_table(subscription text, source_table text, where_clause text DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_resync_table';
+
+COMMENT ON FUNCTION cdc.resync_table(text, text, text) IS
+    'copies a source table anew, so that its target is made equal, while the stream goes on';

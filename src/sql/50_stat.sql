@@ -93,7 +93,7 @@ SELECT s.name AS subscription,
               GROUP BY subscription) k ON k.subscription = s.name
   LEFT JOIN (SELECT subscription,
                     count(*) AS tables,
-                    sum(CASE WHEN state IN ('i', 'd') THEN 1 ELSE 0 END) AS copying,
+                    sum(CASE WHEN state IN ('i', 'd', 'f', 's') THEN 1 ELSE 0 END) AS copying,
                     sum(CASE WHEN state = 'e' THEN 1 ELSE 0 END) AS failed
                FROM cdc_catalog.subscription_table
               GROUP BY subscription) t ON t.subscription = s.name
@@ -141,6 +141,43 @@ SELECT t.subscription,
 
 COMMENT ON VIEW cdc.stat_table IS 'state and counters of the tables of subscriptions';
 
+-- Copies of tables that are not complete: phase is waiting (for its turn), copying (chunks
+-- go into the history), catching up (the stream has to pass the last chunk) or applying
+-- (the target has to get all that).  rows and bytes are those in the history.  last_key is
+-- of the row that was read last, as literals of the source's SQL.
+CREATE VIEW cdc.stat_progress_copy WITH (security_barrier = true) AS
+SELECT t.subscription,
+       t.source_table,
+       t.target,
+       coalesce(p.kind, 'copy') AS kind,
+       CASE t.state WHEN 'i' THEN 'waiting' WHEN 'd' THEN 'copying'
+                    WHEN 'f' THEN 'catching up' ELSE 'applying' END AS phase,
+       coalesce(p.replaces, false) AS replaces,
+       coalesce(p.rows, 0) AS rows,
+       greatest(p.estimated_rows, p.rows) AS estimated_rows,
+       coalesce(p.bytes, 0) AS bytes,
+       coalesce(p.chunks, 0) AS chunks,
+       coalesce(p.restarts, 0) AS restarts,
+       CASE WHEN p.updated_at > p.started_at
+            THEN round((p.rows / extract(epoch FROM coalesce(p.copied_at, p.updated_at) - p.started_at))::numeric)
+       END AS rows_per_second,
+       CASE WHEN t.state = 'd' AND p.rows > 0 AND p.estimated_rows > p.rows AND p.updated_at > p.started_at
+            THEN date_trunc('second', (p.updated_at - p.started_at) * ((p.estimated_rows - p.rows)::float8 / p.rows))
+       END AS time_left,
+       CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
+                 OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
+            THEN p.last_key END AS last_key,
+       p.requested_at,
+       p.started_at,
+       p.copied_at,
+       p.synced_at
+  FROM cdc.subscription_table t
+  LEFT JOIN cdc_catalog.copy_progress p
+    ON p.subscription = t.subscription AND p.source_table = t.source_table
+ WHERE t.state IN ('i', 'd', 'f', 's');
+
+COMMENT ON VIEW cdc.stat_progress_copy IS 'copies of tables that are under way';
+
 -- low, high: what the broker had when it was asked last, every metadata_refresh
 -- and with each call of cdc.pull.
 CREATE VIEW cdc.stat_kafka_partition WITH (security_barrier = true) AS
@@ -162,4 +199,4 @@ SELECT p.subscription,
 
 COMMENT ON VIEW cdc.stat_kafka_partition IS 'position, lag and last error of the partitions of subscriptions';
 
-GRANT SELECT ON cdc.stat_subscription, cdc.stat_table, cdc.stat_kafka_partition TO PUBLIC;
+GRANT SELECT ON cdc.stat_subscription, cdc.stat_table, cdc.stat_progress_copy, cdc.stat_kafka_partition TO PUBLIC;

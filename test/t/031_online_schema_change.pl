@@ -141,9 +141,9 @@ for my $entry (@sources)
 			# A swap of another kind brings rows that nobody told of.
 			$source->do('RENAME TABLE osc.plain TO osc.plain_x, osc.other TO osc.plain', 'INSERT INTO osc.plain VALUES (3, 3)');
 			$cluster->catch_up("one$id");
-			is($cluster->value("SELECT state::text || ' ' || last_error FROM cdc.subscription_table
+			like($cluster->value("SELECT state::text || ' ' || last_error FROM cdc.subscription_table
 					WHERE subscription = 'one$id' AND source_table = 'osc.plain'"),
-				'e another table was renamed to it', 'a table that took the name of another needs a new copy');
+				qr/^e another table was renamed to it/, 'a table that took the name of another needs a new copy');
 			$cluster->do("SELECT cdc.drop_subscription('$_$id')") for qw(one all);
 			$source->kill9;
 		};

@@ -200,7 +200,7 @@ for my $server ([qw(mysql97 FULL)], [qw(mysql97 MINIMAL)], [qw(mariadb FULL)], [
 	next if $ENV{CDC_SHAPE} && $ENV{CDC_SHAPE} ne "$flavour $metadata";
 	subtest "$flavour $metadata" => sub {
 		my ($source, $dbh, $id, $mine) = try_all($flavour, $metadata, $metadata eq 'NO_LOG' ? '{"output_ddl": false}' : undef);
-		remedies($source, $id, $mine) if $ENV{CDC_SHAPE_REMEDIES};
+		remedies($source, $id, $mine);
 		$cluster->call('drop_subscription', name => $id);
 		$source->stop('KILL');
 	};

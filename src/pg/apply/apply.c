@@ -15,6 +15,7 @@
 
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/hole.h"
 
@@ -144,17 +145,17 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 	{
 		int64		from = after > PG_INT64_MAX - max_events ? PG_INT64_MAX : after + max_events;
 
-		upto = cdc_history_first_boundary(sub, Max(from, position->barrier_seq));
+		upto = cdc_history_first_boundary(sub, from);
 	}
 	if (upto == 0)
 	{
-		upto = cdc_history_last_boundary(sub, after, position->barrier_seq);
+		upto = cdc_history_last_boundary(sub, after);
 		/* what pull wrote last is there, even if the rest of its transaction is not */
 		if (upto < position->last_seq && position->last_seq > after && position->events > 0)
 			cdc_history_check_event(sub, "apply", position->last_seq);
 		return upto;
 	}
-	*more = cdc_history_last_boundary(sub, upto, position->barrier_seq) != 0;
+	*more = cdc_history_last_boundary(sub, upto) != 0;
 	return upto;
 }
 
@@ -163,7 +164,6 @@ typedef struct ApplyCall
 {
 	const CdcSubscription *sub;
 	CdcProgress progress;		/* what is applied so far */
-	int64		barrier_seq;
 	bool		numbered;		/* see CdcApply */
 	CdcApplyResult *result;
 } ApplyCall;
@@ -189,7 +189,7 @@ run_up_to(ApplyCall *call, int64 upto)
 	TimestampTz before = call->progress.source_ts;
 	int64		reached;
 
-	apply->stop_from = Max(call->barrier_seq, 1);
+	apply->stop_from = 1;
 	apply->numbered = call->numbered;
 	cdc_run_scan(apply, call->progress.applied_seq, upto, NULL);
 	cdc_run_end(apply);
@@ -257,12 +257,7 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 				 errdetail("cdc.subscription_progress and cdc.subscription_position do not belong together."),
 				 errhint("Restore both from the same backup.")));
 
-	/* targets being copied are ahead of the stream in parts: nothing to show yet */
-	if (position.snapshot_join != NULL)
-		return;
-
 	before = call.progress.applied_seq;
-	call.barrier_seq = position.barrier_seq;
 	call.numbered = position.events > 0;
 	upto = next_boundary(&call, &position, max_events);
 	if (upto == 0)
@@ -272,6 +267,7 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 		result->more = true;
 	if (call.progress.applied_seq > before)
 		cdc_progress_set(sub, &call.progress);
+	cdc_copy_applied(sub, call.progress.applied_seq);
 	if (call.progress.applied_seq > before || result->changes > 0)
 		cdc_progress_broadcast_at_commit();
 }

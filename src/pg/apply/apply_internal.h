@@ -11,6 +11,8 @@
  *	  lookahead.c		which events later ones of the same run make needless
  *	  lookahead_sample.c	whether it pays to find that out
  *	  run_target.c		the source tables and targets of a run
+ *	  copy_mark.c		copies that replace what a target has
+ *	  sweep.c			rows that a copy has not brought
  *	  event.c			the rows of an event
  *	  envelope.c		rows of messages in other envelopes than Maxwell's
  *	  mode.c, mode_*.c	what an event does to its target
@@ -47,6 +49,8 @@ struct CdcSourceRun
 	CdcMapping *mapping;
 	CdcTargetRun *target;		/* NULL: the table goes to history only */
 	CdcSourceRow row;			/* the row at hand; set up only where there is a target */
+	bool		asked;			/* how far the table is ahead of the stream; */
+	int64		ahead_until;	/* up to this seq: see cdc_run_is_ahead() */
 
 	/* for cdc.table_counter */
 	int64		events;
@@ -175,8 +179,29 @@ cdc_event_has_rows(const CdcHistoryEvent *event)
  */
 extern CdcSourceRun *cdc_run_source(CdcApply *apply, const CdcHistoryEvent *event);
 
+/* The same for an event that frames the rows of a table. */
+extern CdcSourceRun *cdc_run_framed_source(CdcApply *apply, const CdcHistoryEvent *event);
+
 /* The same where the run has met the source table before, else NULL. */
 extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event);
+
+/*
+ * Whether rows of the source table may be in history, as of the event with that seq, that
+ * are not in the target, or the other way round, as it is being copied then.
+ */
+extern bool cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq);
+
+/*
+ * copy_mark.c: what an event of op 'm' that frames the rows of a copy does to the target
+ * that these are to replace.  Nothing is collected for it.
+ */
+extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event);
+
+/*
+ * sweep.c: deletes the target's rows whose keys are in no row of the source table in the
+ * events with seq in [begin, end].  Returns how many.
+ */
+extern int64 cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end);
 
 /* ------------------------------------------------------------------------
  * Look ahead

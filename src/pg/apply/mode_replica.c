@@ -93,8 +93,11 @@ fold_update_keyless(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row,
 
 /* A changed key is a delete of the former one and a row under the new one. */
 static void
-fold_update(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row, const JsonbContainer *old)
+fold_update(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
 {
+	CdcTargetRun *run = source->target;
+	CdcSourceRow *row = &source->row;
+
 	if (old != NULL && cdc_json_count(old) > 0)
 	{
 		Datum	   *okey = palloc(sizeof(Datum) * run->target->desc->natts);
@@ -109,7 +112,12 @@ fold_update(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row, const JsonbCo
 				cdc_reduce_flush(&apply->work, run);
 		}
 	}
-	cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
+	/* the whole row comes with the copy, or has gone by now */
+	if (row->layout->partial && !row->presence->complete &&
+		cdc_run_is_ahead(apply, source, apply->work.at.place.seq))
+		cdc_reduce_update(&apply->work, run, row->values, row->nulls, row->presence);
+	else
+		cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
 }
 
 /* CdcApplyMode.fold */
@@ -129,7 +137,7 @@ replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContaine
 	else if (op == CDC_OP_DELETE)
 		cdc_reduce_delete(&apply->work, run, row->values, row->nulls);
 	else if (op == CDC_OP_UPDATE)
-		fold_update(apply, run, row, old);
+		fold_update(apply, source, old);
 	else
 		cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
 }

@@ -316,7 +316,11 @@ visit_event(const CdcHistoryEvent *event, void *arg)
 	cdc_event_begin(apply, event);
 	source = cdc_run_source(apply, event);
 	if (cdc_event_is_barrier(apply, event))
-		flush_targets(apply);	/* pull keeps the tables' states */
+	{
+		flush_targets(apply);
+		if (event->op == CDC_OP_CONTROL)
+			cdc_copy_mark(apply, event);
+	}
 	if (source != NULL)
 		apply_to_target(apply, source, event);
 	apply->events++;

@@ -13,6 +13,7 @@
 
 #include "utils/memutils.h"
 
+#include "pg/progress/copy_progress.h"
 #include "pg/target/cache.h"
 
 /* Events of a few source tables take turns: so many are looked through before the cache. */
@@ -155,10 +156,17 @@ replayed_source(CdcApply *apply)
 CdcSourceRun *
 cdc_run_source(CdcApply *apply, const CdcHistoryEvent *event)
 {
+	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL)
+		return NULL;
+	return cdc_run_framed_source(apply, event);
+}
+
+CdcSourceRun *
+cdc_run_framed_source(CdcApply *apply, const CdcHistoryEvent *event)
+{
 	CdcSourceRun *source = apply->last_source;
 
-	if (event->op == CDC_OP_SCHEMA || event->op == CDC_OP_CONTROL ||
-		event->source_table == NULL)
+	if (event->source_table == NULL)
 		return NULL;
 	if (apply->replay != NULL)
 		source = replayed_source(apply);
@@ -167,4 +175,13 @@ cdc_run_source(CdcApply *apply, const CdcHistoryEvent *event)
 		source = find_source_run(apply, event->source_table, event->source_table_len);
 	apply->last_source = source;
 	return source->target != NULL ? source : NULL;
+}
+
+bool
+cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq)
+{
+	if (!source->asked)
+		source->ahead_until = cdc_copy_ahead_until(apply->sub, source->mapping->source_table);
+	source->asked = true;
+	return seq <= source->ahead_until;
 }

@@ -116,6 +116,9 @@ extern int	no_such_variable
 #define CDC_HAVE_PARALLEL_QUERY			(PG_VERSION_NUM >= 100000)
 #define CDC_HAVE_FOREIGN_COPY			(PG_VERSION_NUM >= 110000)
 
+/* Types have hash functions of 64 bits, which take a number to choose one of many. */
+#define CDC_HAVE_EXTENDED_HASH			(PG_VERSION_NUM >= 110000)
+
 /* A memory context has callbacks at its reset. */
 #define CDC_HAVE_CONTEXT_CALLBACKS		(PG_VERSION_NUM >= 90500)
 

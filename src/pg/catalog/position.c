@@ -38,7 +38,7 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 {
 	static CdcStatement stmt = {
 		"SELECT p.file, p.file_offset, p.gtid_set, p.source_uuid, p.last_seq, p.source_ts,"
-		" p.transactions, p.events, p.bytes, p.snapshot_join, p.barrier_seq, p.source_address,"
+		" p.transactions, p.events, p.bytes, p.source_address,"
 		" p.skipped_events, p.version"
 		" FROM cdc_catalog.subscription_position p WHERE p.subscription OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
@@ -58,11 +58,9 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 	pos->transactions = cdc_spi_int64(0, 7);
 	pos->events = cdc_spi_int64(0, 8);
 	pos->bytes = cdc_spi_int64(0, 9);
-	pos->snapshot_join = cdc_spi_text(&spi, 0, 10);
-	pos->barrier_seq = cdc_spi_int64(0, 11);
-	pos->source_address = cdc_spi_text(&spi, 0, 12);
-	pos->skipped_events = cdc_spi_int64(0, 13);
-	pos->version = cdc_spi_int64(0, 14);
+	pos->source_address = cdc_spi_text(&spi, 0, 10);
+	pos->skipped_events = cdc_spi_int64(0, 11);
+	pos->version = cdc_spi_int64(0, 12);
 	cdc_spi_end(&spi);
 }
 
@@ -72,15 +70,14 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_position SET file = $2, file_offset = $3, gtid_set = $4,"
 		" source_uuid = $5, last_seq = $6, source_ts = $7, transactions = $8, events = $9,"
-		" bytes = $10, snapshot_join = $11, barrier_seq = $12, source_address = $13,"
-		" skipped_events = $14, version = $15, updated_at = pg_catalog.now()"
+		" bytes = $10, source_address = $11, skipped_events = $12, version = $13, updated_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1",
-		15, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID,
-		INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID, INT8OID, INT8OID}
+		13, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID,
+		INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID}
 	};
 	CdcSpi		spi;
-	Datum		values[15];
-	char		nulls[15];
+	Datum		values[13];
+	char		nulls[13];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
@@ -95,11 +92,9 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 	values[7] = Int64GetDatum(pos->transactions);
 	values[8] = Int64GetDatum(pos->events);
 	values[9] = Int64GetDatum(pos->bytes);
-	values[10] = cdc_text_or_null(pos->snapshot_join, &nulls[10]);
-	values[11] = Int64GetDatum(pos->barrier_seq);
-	values[12] = cdc_text_or_null(pos->source_address, &nulls[12]);
-	values[13] = Int64GetDatum(pos->skipped_events);
-	values[14] = Int64GetDatum(pos->version);
+	values[10] = cdc_text_or_null(pos->source_address, &nulls[10]);
+	values[11] = Int64GetDatum(pos->skipped_events);
+	values[12] = Int64GetDatum(pos->version);
 	if (cdc_spi_execute(&stmt, values, nulls) == 0)
 		report_row_missing("cdc.subscription_position", sub);
 	cdc_spi_end(&spi);

@@ -29,11 +29,6 @@ typedef struct CdcPosition
 	int64		last_seq;		/* of the last event; 0 = none */
 	TimestampTz source_ts;		/* commit time of the last transaction seen; 0 = none */
 
-	/* what apply must wait for after a copy */
-	char	   *snapshot_join;	/* position that the stream must pass before apply may
-								 * show a copied table; NULL = nothing is pending */
-	int64		barrier_seq;	/* apply commits only at boundaries >= this */
-
 	/* counters since creation */
 	int64		transactions;
 	int64		events;

@@ -158,6 +158,18 @@ set_state(const CdcSubscription *sub, const char *source_table, char state,
 	cdc_catalog_changed();
 }
 
+bool
+cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2 AND held",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
+}
+
 void
 cdc_subscription_table_release(const CdcSubscription *sub, const char *source_table)
 {

@@ -50,6 +50,9 @@ extern void cdc_subscription_table_target(const CdcSubscription *sub, const char
 extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_table,
 										   const Jsonb *columns);
 
+/* Whether no event of the table is applied until a new copy begins. */
+extern bool cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_table);
+
 /* A new copy has begun: events behind its beginning are applied. */
 extern void cdc_subscription_table_release(const CdcSubscription *sub, const char *source_table);
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * subscription_table.c
- *	  cdc.add_table(), cdc.alter_table() and cdc.remove_table().
+ *	  cdc.add_table(), cdc.alter_table(), cdc.remove_table() and cdc.resync_table().
  *
  *-------------------------------------------------------------------------
  */
@@ -28,10 +28,13 @@
 #include "pg/target/claim.h"
 #include "pg/target/registry.h"
 #include "pg/process/shmem.h"
+#include "pg/process/wake.h"
+#include "pg/progress/copy_progress.h"
 
 PG_FUNCTION_INFO_V1(cdc_add_table);
 PG_FUNCTION_INFO_V1(cdc_alter_table);
 PG_FUNCTION_INFO_V1(cdc_remove_table);
+PG_FUNCTION_INFO_V1(cdc_resync_table);
 
 /* A pattern that stands for exactly this table. */
 static char *
@@ -312,5 +315,45 @@ cdc_remove_table(PG_FUNCTION_ARGS)
 {
 	remove_table(cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0))),
 				 text_to_cstring(PG_GETARG_TEXT_PP(1)), NULL);
+	PG_RETURN_VOID();
+}
+
+/*
+ * cdc.resync_table(subscription text, source_table text, where_clause text): a new copy of
+ * the table while the stream goes on, which replaces what its target has.
+ */
+Datum
+cdc_resync_table(PG_FUNCTION_ARGS)
+{
+	CdcCopyRequest request = {"resync", true, NULL, false};
+	CdcSubscription *sub;
+	char	   *name;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("subscription and source_table must not be null")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	if (sub->kind != CDC_SERVER_MYSQL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("subscription \"%s\" has no source to read tables from", sub->name),
+				 errdetail("Its events come from Kafka."),
+				 errhint("Read the topics anew with cdc.set_position(%s, 'earliest').",
+						 quote_literal_cstr(sub->name))));
+	if (!PG_ARGISNULL(2))
+	{
+		/* what else the table has is not looked at */
+		request.row_filter = text_to_cstring(PG_GETARG_TEXT_PP(2));
+		request.replaces = false;
+	}
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	(void) find_table(sub, name);
+	cdc_copy_request(sub, name, &request);
+	cdc_log(sub->name, "copy", psprintf("resync of source table %s was asked for", name),
+			request.row_filter);
+	cdc_subscription_changed();
+	cdc_worker_wake(sub->id, CDC_WORKER_PULL);
 	PG_RETURN_VOID();
 }

@@ -21,6 +21,7 @@
 
 #include "pg/process/shmem.h"
 #include "pg/catalog/access.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
 #include "pg/history/scan.h"
@@ -115,12 +116,9 @@ contained(const Wanted *wanted, int64 *seq)
 			return progress.applied_seq >= *seq;
 		}
 		*seq = wanted_seq(wanted, progress.applied_seq, position.last_seq);
-
-		/* a copy that has not joined the stream is not visible as a whole */
-		if (position.snapshot_join != NULL || *seq < position.barrier_seq)
-			*seq = Max(*seq, Max(position.barrier_seq, position.last_seq));
 	}
-	result = progress.applied_seq >= *seq;
+	result = progress.applied_seq >= *seq && !cdc_copy_is_pending(sub);
+
 
 	/* a change of a table that no event has come behind yet */
 	if (result && sub->kind == CDC_SERVER_MYSQL && cdc_changes_are_pending(sub->name, *seq + 1))

@@ -1,85 +1,79 @@
 /*-------------------------------------------------------------------------
  *
  * copy.c
- *	  The initial copy of tables, and how it joins the stream.
+ *	  The copy of tables, a step at a time, and how it joins the stream.
  *
- * A second connection opens a consistent snapshot and reads the tables through
- * it, unbuffered; the rows become 'r' events, framed by 'm' events
- * ("bootstrap-start", "bootstrap-complete"), one source transaction in the
- * history's sense.  No lock is taken on the source.
+ * A step opens a consistent snapshot over a connection of its own and reads in it, for
+ * about copy_chunk_time, the rows that come next: those behind the last key of the table
+ * that is being copied, then tables that have not begun.  The rows become 'r' events,
+ * framed by 'm' events ("bootstrap-start", "bootstrap-complete") over all steps of a
+ * table.  No lock is taken on the source, and no snapshot is older than a step.
  *
- * What the stream must know is the position of the snapshot: snapshot.c.
+ * A step is appended where the stream stands, and its snapshot has all that the stream
+ * has brought.  So history has rows that are ahead of the stream; the changes in between
+ * come with the stream once more, and end the same as rows have a key.  The table is as
+ * of the stream's place once that has passed the last snapshot.  What is behind in the
+ * stream is of a later time than whatever a step has lacked.
  *
- * A subscription that starts with the copy starts its stream exactly there.
- * When the stream is running, or the position is known as a range only, the
- * changes in between come twice.  Rows with a key end the same, but apply has
- * to hold still until the stream has passed snapshot_join; tables without a
- * key need an exact position, up to which their events are left out.
- *
- *-------------------------------------------------------------------------
+ * Rows of a table without a key must not come twice: such a table is read as a whole, in
+ * a snapshot whose place is exactly known, up to which its events are left out.
  */
 #include "pg/copy/copy.h"
 
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "pg/base/epoch.h"
 #include "pg/base/utf8.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
+#include "pg/copy/chunk.h"
 #include "pg/copy/row_source.h"
 #include "pg/remote/answer.h"
+#include "pg/schema/change.h"
 #include "pg/target/replica_table.h"
 
 /* How long the source is waited for when the stream has not begun, and when it is running. */
 #define FIRST_PATIENCE_MS	60000
-#define PATIENCE_MS			10000
+#define PATIENCE_MS			2000
 
-/* ---- which tables ---- */
+/* Tables that a step looks at. */
+#define STEP_TABLES			200
 
-/* The tables in state 'i', of CdcSubscriptionTable *. */
-static List *
-tables_to_copy(const CdcSubscription *sub)
+/* The first query of a table asks for so many rows, the next for so many times more at most. */
+#define FIRST_ROWS			64
+#define MORE_ROWS			8
+
+/* A definition that changed under a step, or a snapshot behind the stream: when to try again. */
+#define AGAIN_MS			100
+
+/* Steps in a row that may come to nothing before the table is in error. */
+#define FAILURES			50
+
+/* A step at work. */
+typedef struct Step
 {
-	List	   *tables = cdc_subscription_tables(sub);
-	List	   *result = NIL;
-	ListCell   *lc;
+	const CdcCopy *copy;
+	CdcSource  *source;			/* in the snapshot */
+	CdcSnapshot *snap;
+	CdcSnapshotUse use;
+	CdcEventWriter *writer;
+	TimestampTz until;			/* when it is to end */
+	List	   *finished;		/* of CdcCopyJoin *: tables whose rows are all there */
+	bool		wrote;			/* it has done something */
+	const char *changed;		/* a table whose definition did not fit, or NULL */
+} Step;
 
-	foreach(lc, tables)
-	{
-		CdcSubscriptionTable *t = lfirst(lc);
-
-		if (t->state == 'i')
-			result = lappend(result, t);
-	}
-	return result;
-}
-
-bool
-cdc_copy_pending(const CdcSubscription *sub)
+/* A table in a step. */
+typedef struct StepTable
 {
-	return tables_to_copy(sub) != NIL;
-}
-
-List *
-cdc_copy_tables(const CdcSubscription *sub)
-{
-	List	   *tables = tables_to_copy(sub);
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, tables)
-	{
-		CdcSubscriptionTable *t = lfirst(lc);
-
-		if (t->copy_data)
-			result = lappend(result, t);
-		else
-			cdc_subscription_table_state(sub, t->source_table, 'r');
-	}
-	return result;
-}
+	CdcCopyProgress *progress;
+	const CdcTable *table;
+	CdcChunkKey *key;			/* NULL: it is read as a whole */
+} StepTable;
 
 /* ---- names and definitions ---- */
 
@@ -98,47 +92,6 @@ split_name(const char *source_table, char **database, char **table)
 	return true;
 }
 
-/* An 'm' event, which frames the rows of a table. */
-static void
-control_event(CdcEventWriter *writer, const CdcTable *table, const char *type)
-{
-	const CdcTransaction *txn = cdc_event_writer_txn(writer);
-	CdcChange	change = {0};
-
-	change.op = CDC_OP_CONTROL;
-	change.table = table;
-	change.ts = txn->commit_us / USECS_PER_SEC;
-	change.offset = txn->end_offset;
-	change.sql.data = type;
-	change.sql.len = strlen(type);
-	cdc_event_writer_change(writer, &change);
-}
-
-/* Whether a table to be copied has no key, so that its rows must not come twice. */
-static bool
-needs_exact_position(CdcSource *source, List *tables)
-{
-	ListCell   *lc;
-
-	foreach(lc, tables)
-	{
-		CdcSubscriptionTable *t = lfirst(lc);
-		char	   *database;
-		char	   *table;
-		CdcAnswer  *key;
-
-		if (!split_name(t->source_table, &database, &table))
-			continue;
-		key = cdc_source_ask(source, "the primary key of a table", 1,
-							 "SELECT 1 FROM information_schema.STATISTICS"
-							 " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND INDEX_NAME = 'PRIMARY' LIMIT 1",
-							 cdc_source_quote_literal(database), cdc_source_quote_literal(table));
-		if (cdc_answer_rows(key) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* The engine of a table, where it has no transactions; else NULL. */
 static const char *
 plain_engine(CdcSource *control, const CdcTable *table)
@@ -155,106 +108,393 @@ plain_engine(CdcSource *control, const CdcTable *table)
 
 /* Why the table cannot be copied, or NULL. */
 static const char *
-copy_trouble(const CdcCopy *copy, const CdcTable *table, const CdcSnapshot *snap)
+copy_trouble(const Step *step, const CdcTable *table)
 {
 	const CdcColumn *column;
 	const char *engine;
 
 	if (table == NULL)
 		return "the source has no such table";
-	if (table->npk == 0 && !snap->exact)
+	if (table->npk == 0 && !step->snap->exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
 	if (table->npk == 0 &&
-		(engine = plain_engine(cdc_control_session(&copy->control), table)) != NULL)
+		(engine = plain_engine(cdc_control_session(&step->copy->control), table)) != NULL)
 		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
 	column = cdc_row_source_unreadable(table);
 	if (column != NULL)
 		return psprintf("column \"%s\" has type %s, which cannot be copied",
 						cdc_from_utf8_copy(column->name), cdc_from_utf8_copy(column->column_type));
-	return cdc_replica_trouble(copy->sub, table);
+	return cdc_replica_trouble(step->copy->sub, table);
 }
 
-/* The definition of a table; NULL when it cannot be copied, which its state 'e' then says. */
-static const CdcTable *
-definition(const CdcCopy *copy, const CdcSubscriptionTable *t, const CdcSnapshot *snap,
-		   const char *position)
+static void
+give_up_table(const CdcCopy *copy, const char *source_table, const char *error)
 {
+	cdc_subscription_table_failed(copy->sub, source_table, ERRCODE_FEATURE_NOT_SUPPORTED, error);
+	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", source_table), error);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("table \"%s\" of subscription \"%s\" cannot be copied", source_table, copy->sub->name),
+			 errdetail("%s.", error),
+			 errhint("When that is no longer so, call cdc.resync_table(%s, %s), or remove the table with cdc.remove_table.",
+					 quote_literal_cstr(copy->sub->name), quote_literal_cstr(source_table))));
+}
+
+/*
+ * Whether the stream has DDL before it that the source has done: rows that are read by the
+ * definition of later would stand in the history before those of the former one.
+ */
+static bool
+is_ahead(const Step *step, const CdcCopyProgress *progress, const CdcTable *table,
+		 const CdcTable *known)
+{
+	return table != known && !step->copy->first &&
+		!step->copy->caught_up(step->copy->arg, progress->source_table);
+}
+
+/*
+ * The definition of a table.  NULL: it is not known now, and step->changed says so; or it
+ * cannot be copied, which its state 'e' then says.
+ */
+static const CdcTable *
+definition(Step *step, const CdcCopyProgress *progress)
+{
+	const CdcCopy *copy = step->copy;
+	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
+	CdcSchemaPlace place;
 	char	   *database;
 	char	   *name;
 	const CdcTable *table = NULL;
 	const char *error;
 
-	if (split_name(t->source_table, &database, &name))
+	place.seq = *copy->out->last_seq + 1;
+	place.position = psprintf("%s:" UINT64_FORMAT, txn->file, (uint64) txn->end_offset);
+	if (split_name(progress->source_table, &database, &name))
 	{
-		CdcSchemaPlace place = {*copy->out->last_seq + 1, position};
-
 		table = cdc_schema_refresh(copy->schema, cdc_control_session(&copy->control), database,
 								   name, &place);
+		if (is_ahead(step, progress, table, cdc_schema_get(copy->schema, database, name)))
+		{
+			step->changed = progress->source_table;
+			return NULL;
+		}
 	}
-	error = copy_trouble(copy, table, snap);
+	error = copy_trouble(step, table);
 	if (error == NULL)
 		return table;
-	cdc_subscription_table_failed(copy->sub, t->source_table, ERRCODE_FEATURE_NOT_SUPPORTED, error);
-	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", t->source_table), error);
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg("table \"%s\" of subscription \"%s\" cannot be copied", t->source_table, copy->sub->name),
-			 errdetail("%s.", error),
-			 errhint("Remove it with cdc.remove_table and add it again later.")));
+	give_up_table(copy, progress->source_table, error);
+	step->wrote = true;
 	return NULL;
 }
 
-/* The table's rows as events of the writer's transaction. */
-static void
-copy_rows(const CdcCopy *copy, CdcSource *source, CdcEventWriter *writer, const CdcTable *table)
+/* Whether the table has no key, as far as is known. */
+static bool
+is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest copy",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	const CdcTransaction *txn = cdc_event_writer_txn(writer);
-	CdcRowSource *rows = cdc_row_source_open(source, table, copy->sub->name);
+	const CdcTable *table = NULL;
+	char	   *database;
+	char	   *name;
+
+	if (split_name(progress->source_table, &database, &name))
+		table = cdc_schema_get(copy->schema, database, name);
+	return table != NULL && table->npk == 0;
+}
+
+/* How many rows the source believes the table to have. */
+static int64
+estimated_rows(CdcSource *control, const CdcTable *table)
+{
+	CdcAnswer  *answer = cdc_source_ask(control, "the number of a table's rows", 1,
+										"SELECT TABLE_ROWS FROM information_schema.TABLES"
+										" WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+										cdc_source_quote_literal(table->database),
+										cdc_source_quote_literal(table->name));
+
+	if (cdc_answer_rows(answer) == 0 || cdc_answer_nullable(answer, 0, 0) == NULL)
+		return -1;
+	return cdc_answer_int(answer, 0, 0, 0, PG_INT64_MAX);
+}
+
+/* ---- events ---- */
+
+/* An 'm' event, which frames the rows of a table. */
+static void
+control_event(const Step *step, const StepTable *t, const char *type)
+{
+	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
+	CdcCopyMark mark = {t->progress->replaces, t->progress->begin_seq};
 	CdcChange	change = {0};
 
-	change.op = CDC_OP_SNAPSHOT;
-	change.table = table;
+	change.op = CDC_OP_CONTROL;
+	change.table = t->table;
 	change.ts = txn->commit_us / USECS_PER_SEC;
 	change.offset = txn->end_offset;
-	while ((change.after = cdc_row_source_next(rows)) != NULL)
-		cdc_event_writer_change(writer, &change);
-	cdc_row_source_close(rows);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	change.sql.data = type;
+	change.sql.len = strlen(type);
+	change.copy = &mark;
+	cdc_event_writer_change(step->writer, &change);
 }
 
-/* state: of the tables when they are copied. */
-static void
-copy_tables(const CdcCopy *copy, CdcSource *source, const CdcSnapshot *snap, char state)
+/* ---- the rows of a table ---- */
+
+static double
+ms_until(TimestampTz until)
 {
-	CdcTransaction txn = {0};
-	CdcEventWriter *writer;
-	char	   *position = psprintf("%s:" INT64_FORMAT, snap->to.file, snap->to.offset);
-	ListCell   *lc;
-
-	txn.file = snap->to.file;
-	txn.start_offset = txn.end_offset = (uint64) snap->to.offset;
-	txn.commit_us = cdc_unix_us(GetCurrentTimestamp());
-	writer = cdc_event_writer_begin(copy->out, &txn);
-	foreach(lc, copy->tables)
-	{
-		CdcSubscriptionTable *t = lfirst(lc);
-		const CdcTable *table = definition(copy, t, snap, position);
-
-		if (table == NULL)
-			continue;
-		control_event(writer, table, "bootstrap-start");
-		copy_rows(copy, source, writer, table);
-		control_event(writer, table, "bootstrap-complete");
-		cdc_subscription_table_state(copy->sub, t->source_table, state);
-	}
-	cdc_event_writer_end(writer);
+	return (until - GetCurrentTimestamp()) / 1000.0;
 }
 
-/* ---- the copy ---- */
+/* How many rows the next query asks for. */
+static int64
+next_limit(const CdcCopy *copy, const StepTable *t, double left_ms)
+{
+	CdcCopyPace *pace = copy->pace;
+	double		rows;
+
+	if (t->key == NULL)
+		return 0;
+	if (strcmp(pace->table, t->progress->source_table) != 0)
+	{
+		strlcpy(pace->table, t->progress->source_table, sizeof(pace->table));
+		pace->rows = FIRST_ROWS / MORE_ROWS;
+		pace->rows_per_ms = FIRST_ROWS;
+	}
+	rows = Min(pace->rows_per_ms * Max(left_ms, 1), (double) pace->rows * MORE_ROWS);
+	pace->rows = (int64) Max(rows, 1);
+	return pace->rows;
+}
+
+/* The conditions of rows that are to be read once more, and of the table's copy. */
+static char *
+reread_condition(const CdcCopyProgress *p)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < p->nreread; i++)
+		appendStringInfo(&sql, "%s%s", i > 0 ? " OR " : "(", p->reread[i]);
+	appendStringInfoChar(&sql, ')');
+	if (p->row_filter != NULL)
+		appendStringInfo(&sql, " AND (%s\n)", p->row_filter);
+	return sql.data;
+}
+
+/* The table's copy begins: its marker, and what is to be told. */
+static void
+begin_table(Step *step, const StepTable *t)
+{
+	CdcCopyProgress *p = t->progress;
+	const char *name = step->copy->sub->name;
+	CdcSchemaPlace place = {*step->copy->out->last_seq + 1, NULL};
+
+	/* what was in error, or became another table, goes on from here in the shape of these rows */
+	if (p->replaces || cdc_subscription_table_is_held(step->copy->sub, p->source_table))
+		cdc_change_copy_begins(name, t->table->full_name, &place);
+	p->begin_seq = 0;
+	control_event(step, t, "bootstrap-start");
+	p->begin_seq = *step->copy->out->last_seq;
+	p->key_shape = t->key != NULL ? t->key->shape : NULL;
+	cdc_notify(name, "table_copy", p->source_table, NULL);
+	if (step->snap->trouble == NULL)
+		return;
+	cdc_log_event(name, "copy", "the snapshot's place in the binlog is likely, but not proved",
+				  step->snap->trouble);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the copy of subscription \"%s\" joins the binlog at a place that is likely, but not proved",
+					name),
+			 errdetail("At the source, %s. A transaction that takes longer than a second from the binlog to the engine would be missed.",
+					   step->snap->trouble),
+			 errhint("Before a copy from MySQL 5.6, or without GTIDs, GRANT PROCESS ON *.* TO the user of the user mapping.")));
+}
+
+/* Appends the rows of the range; NULL: the definition at the source is another one. */
+static CdcChunk *
+append_rows(Step *step, const StepTable *t, const CdcChunkKey *key, const CdcChunkRange *range)
+{
+	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
+	TimestampTz began = GetCurrentTimestamp();
+	CdcChange	change = {0};
+	CdcError	err;
+	CdcChunk   *chunk = cdc_chunk_open(step->source, t->table, key, range,
+									   step->copy->sub->name, &err);
+	double		ms;
+
+	if (chunk == NULL)
+	{
+		step->changed = t->progress->source_table;
+		cdc_log_event(step->copy->sub->name, "copy",
+					  "the copy of a table waits, as its definition changes", err.message);
+		return NULL;
+	}
+	if (t->progress->begin_seq == 0)
+		begin_table(step, t);
+	change.op = CDC_OP_SNAPSHOT;
+	change.table = t->table;
+	change.ts = txn->commit_us / USECS_PER_SEC;
+	change.offset = txn->end_offset;
+	while ((change.after = cdc_chunk_next(chunk)) != NULL)
+		cdc_event_writer_change(step->writer, &change);
+	ms = Max(-ms_until(began), 0.05);
+	if (cdc_chunk_rows(chunk) > 0)
+		step->copy->pace->rows_per_ms = cdc_chunk_rows(chunk) / ms;
+	t->progress->rows += cdc_chunk_rows(chunk);
+	t->progress->bytes += cdc_chunk_bytes(chunk);
+	return chunk;
+}
+
+/* Reads rows once more that a chunk may have missed; false: not now. */
+static bool
+reread_rows(Step *step, const StepTable *t)
+{
+	CdcCopyProgress *p = t->progress;
+	CdcChunkRange range = {NULL, NULL, NULL, 0};
+	CdcChunk   *chunk;
+
+	if (p->nreread == 0)
+		return true;
+	range.where = reread_condition(p);
+	chunk = append_rows(step, t, NULL, &range);
+	if (chunk == NULL)
+		return false;
+	cdc_chunk_close(chunk);
+	p->reread = NULL;
+	p->nreread = 0;
+	return true;
+}
+
+/* The next rows of the table; false: its definition changed.  *last: there are no more. */
+static bool
+read_chunk(Step *step, const StepTable *t, bool *last)
+{
+	CdcCopyProgress *p = t->progress;
+	CdcChunkRange range = {NULL, NULL, NULL, 0};
+	CdcChunk   *chunk;
+	char	  **key;
+
+	range.after = (const char *const *) p->last_key;
+	range.where = p->row_filter;
+	range.limit = next_limit(step->copy, t, ms_until(step->until));
+	chunk = append_rows(step, t, t->key, &range);
+	if (chunk == NULL)
+		return false;
+	*last = cdc_chunk_is_last(chunk);
+	key = cdc_chunk_last_key(chunk);
+	if (key != NULL)
+	{
+		p->last_key = key;
+		p->nlast_key = t->key->ncolumns;
+	}
+	p->chunks++;
+	cdc_chunk_close(chunk);
+	return true;
+}
+
+/* Where a copy cannot go on by the key it began with, or was cut off, it begins anew. */
+static void
+check_begun(const Step *step, const StepTable *t)
+{
+	static const CdcCopyRequest again = {"copy", true, NULL, true};
+	CdcCopyProgress *p = t->progress;
+
+	if (p->begin_seq == 0 || p->state == 'f')
+		return;
+	if (t->key != NULL && p->key_shape != NULL && strcmp(t->key->shape, p->key_shape) == 0)
+		return;
+	cdc_copy_request(step->copy->sub, p->source_table, &again);
+	cdc_log(step->copy->sub->name, "copy",
+			psprintf("the copy of source table %s begins anew, as its key has changed", p->source_table), NULL);
+	p->replaces = p->row_filter == NULL;
+	p->begin_seq = p->rows = p->bytes = p->chunks = 0;
+	p->last_key = NULL;
+	p->nlast_key = 0;
+	p->reread = NULL;
+	p->nreread = 0;
+}
+
+/* All rows of the table are in the history; where the stream has to get to is set later. */
+static void
+end_table(Step *step, const StepTable *t)
+{
+	CdcCopyJoin *join = palloc0(sizeof(CdcCopyJoin));
+
+	if (t->progress->state != 'f')
+		control_event(step, t, "bootstrap-complete");
+	join->source_table = t->progress->source_table;
+	step->finished = lappend(step->finished, join);
+}
+
+/* The rows that the step has time for.  Returns whether the table has no more. */
+static bool
+read_rows(Step *step, const StepTable *t)
+{
+	CdcCopyProgress *p = t->progress;
+	bool		last = false;
+
+	if (p->state == 'f')
+		return true;
+	while (!last && read_chunk(step, t, &last))
+		if (ms_until(step->until) <= 0)
+			break;
+	if (!last && p->estimated_rows < 0 && p->begin_seq != 0)
+	{
+		p->estimated_rows = estimated_rows(cdc_control_session(&step->copy->control), t->table);
+		cdc_log(step->copy->sub->name, "copy",
+				psprintf("the copy of source table %s begins", p->source_table), NULL);
+	}
+	return last;
+}
+
+/* What the step has time for of a table. */
+static void
+copy_table(Step *step, CdcCopyProgress *p)
+{
+	StepTable	t = {p, NULL, NULL};
+	CdcChunkKey key;
+	bool		last;
+
+	t.table = definition(step, p);
+	if (t.table == NULL)
+		return;
+	if (t.table->npk > 0 &&
+		cdc_chunk_key(cdc_control_session(&step->copy->control), t.table, &key))
+		t.key = &key;
+	check_begun(step, &t);
+	if (!reread_rows(step, &t))
+		return;
+	last = read_rows(step, &t);
+	if (p->begin_seq == 0)
+		return;
+	cdc_copy_save(step->copy->sub, p);
+	if (last)
+		end_table(step, &t);
+	step->wrote = true;
+}
+
+/* ---- the step ---- */
+
+/* The connection for snapshots, opened where it is not open. */
+static CdcSource *
+session(const CdcCopy *copy)
+{
+	CdcCopyPace *pace = copy->pace;
+
+	if (pace->session != NULL && !cdc_source_usable(pace->session))
+		cdc_copy_hang_up(pace);
+	if (pace->session == NULL)
+		pace->session = cdc_source_open_at(copy->sub->server, copy->sub->owner_oid, copy->address,
+										   true, true);
+	return pace->session;
+}
+
+void
+cdc_copy_hang_up(CdcCopyPace *pace)
+{
+	CdcSource  *source = pace->session;
+
+	pace->session = NULL;
+	cdc_source_close(source);
+}
 
 /*
  * The snapshot could not be had in time: the copy has to wait.  ERROR where the stream
@@ -277,35 +517,154 @@ report_delay(const CdcCopy *copy, const char *trouble)
 			 errhint("Changes of other tables go on; the copy is tried again in %d s.", CDC_COPY_RETRY_MS / 1000)));
 }
 
-static void
-warn_of_margin(const CdcSubscription *sub, const char *trouble)
+/* Opens the snapshot; false: not now, and result says when. */
+static bool
+open_snapshot(Step *step, CdcCopyStep *result)
 {
-	cdc_log(sub->name, "copy", "the snapshot's place in the binlog is likely, but not proved", trouble);
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg("the copy of subscription \"%s\" joins the binlog at a place that is likely, but not proved",
-					sub->name),
-			 errdetail("At the source, %s. A transaction that takes longer than a second from the binlog to the engine would be missed.",
-					   trouble),
-			 errhint("Before a copy from MySQL 5.6, or without GTIDs, GRANT PROCESS ON *.* TO the user of the user mapping.")));
-}
+	const CdcCopy *copy = step->copy;
+	TimestampTz began = GetCurrentTimestamp();
 
-bool
-cdc_copy_run(const CdcCopy *copy, CdcSnapshot *snap)
-{
-	CdcSource  *source = cdc_source_open_at(copy->sub->server, copy->sub->owner_oid,
-											copy->address, true, false);
-
-	if (!cdc_snapshot_open(source, &copy->control, needs_exact_position(source, copy->tables),
-						   copy->first ? FIRST_PATIENCE_MS : PATIENCE_MS, snap))
+	if (!cdc_snapshot_open(step->source, &copy->control, step->use,
+						   copy->first ? FIRST_PATIENCE_MS : PATIENCE_MS, step->snap))
 	{
-		cdc_source_close(source);
-		report_delay(copy, snap->trouble);
+		cdc_copy_hang_up(copy->pace);
+		report_delay(copy, step->snap->trouble);
+		result->wait_ms = CDC_COPY_RETRY_MS;
 		return false;
 	}
-	if (snap->trouble != NULL)
-		warn_of_margin(copy->sub, snap->trouble);
-	copy_tables(copy, source, snap, cdc_copy_joins(copy, snap) ? 'f' : 'r');
-	cdc_source_close(source);
+	/* a dump brings what its server has not committed in the engine yet */
+	if (!copy->first && !copy->covers(copy->arg, &step->snap->from))
+	{
+		cdc_snapshot_discard(step->source);
+		result->wait_ms = AGAIN_MS;
+		return false;
+	}
+	copy->pace->snapshot_ms = -ms_until(began);
 	return true;
+}
+
+/*
+ * What the snapshot of a step over these tables is for.  Those without a key come last,
+ * and in steps of their own: an exact one is hard to get.
+ */
+static CdcSnapshotUse
+choose_use(const CdcCopy *copy, List **tables)
+{
+	List	   *keyed = NIL;
+	ListCell   *lc;
+
+	foreach(lc, *tables)
+		if (!is_keyless(copy, lfirst(lc)))
+			keyed = lappend(keyed, lfirst(lc));
+	if (keyed == NIL)
+		return CDC_SNAPSHOT_EXACT;
+	*tables = keyed;
+	return copy->first ? CDC_SNAPSHOT_START : CDC_SNAPSHOT_CHUNK;
+}
+
+/* The tables of the next step; those whose rows are not wanted are ready. */
+static List *
+tables_of_step(const CdcCopy *copy, bool *changed)
+{
+	List	   *result = NIL;
+	List	   *tables = cdc_copy_waiting(copy->sub, STEP_TABLES);
+	ListCell   *lc;
+
+	*changed = false;
+	foreach(lc, tables)
+	{
+		CdcCopyProgress *p = lfirst(lc);
+
+		if (p->wanted)
+			result = lappend(result, p);
+		else
+		{
+			cdc_subscription_table_state(copy->sub, p->source_table, 'r');
+			*changed = true;
+		}
+	}
+	return result;
+}
+
+/* Reads the tables, as many as there is time for. */
+static void
+copy_tables(Step *step, List *tables)
+{
+	const CdcCopy *copy = step->copy;
+	CdcTransaction txn = {0};
+	ListCell   *lc;
+
+	txn.file = copy->first ? step->snap->from.file : copy->file;
+	txn.start_offset = txn.end_offset = (uint64) (copy->first ? step->snap->from.offset : copy->offset);
+	txn.commit_us = cdc_unix_us(GetCurrentTimestamp());
+	step->writer = cdc_event_writer_begin(copy->out, &txn);
+	foreach(lc, tables)
+	{
+		copy_table(step, lfirst(lc));
+		if (ms_until(step->until) <= 0)
+			break;
+	}
+	cdc_event_writer_end(step->writer);
+}
+
+/* Says where the stream has to get to for the tables that are finished. */
+static void
+finish_tables(const Step *step)
+{
+	ListCell   *lc;
+
+	foreach(lc, step->finished)
+	{
+		CdcCopyJoin *join = lfirst(lc);
+
+		join->position = psprintf("%s:" INT64_FORMAT, step->snap->to.file, step->snap->to.offset);
+		join->gtid_set = step->snap->to.gtid_set;
+		cdc_copy_finish(step->copy->sub, join, *step->copy->out->last_seq);
+	}
+}
+
+/* A table whose definition does not fit, again and again, is in error. */
+static void
+note_failure(Step *step)
+{
+	CdcCopyPace *pace = step->copy->pace;
+
+	if (step->changed == NULL || step->wrote)
+		pace->failures = 0;
+	else if (++pace->failures >= FAILURES &&
+			 step->copy->caught_up(step->copy->arg, step->changed))
+	{
+		give_up_table(step->copy, step->changed, "it cannot be read by the definition that the source shows");
+		step->wrote = true;
+		pace->failures = 0;
+	}
+}
+
+void
+cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
+{
+	CdcCopyPace *pace = copy->pace;
+	CdcSnapshot snap;
+	Step		step = {copy, NULL, &snap};
+	List	   *tables = tables_of_step(copy, &result->done);
+	int			target_ms = copy->sub->opt.copy_chunk_ms;
+
+	memset(&result->from, 0, sizeof(result->from));
+	result->wait_ms = 0;
+	if (tables == NIL)
+		return;
+	step.source = session(copy);
+	step.use = choose_use(copy, &tables);
+	if (!open_snapshot(&step, result))
+		return;
+	/* where a snapshot takes its time, it should be worth it */
+	step.until = TimestampTzPlusMilliseconds(snap.opened_at, Max(target_ms, (int) Min(2 * pace->snapshot_ms, 2000)));
+	copy_tables(&step, tables);
+	cdc_snapshot_end(step.source, step.use, &snap);
+	finish_tables(&step);
+	result->from = snap.from;
+	note_failure(&step);
+	result->done = result->done || step.wrote;
+	if (step.changed != NULL && !step.wrote)
+		result->wait_ms = AGAIN_MS;
 }

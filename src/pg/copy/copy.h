@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * copy.h
- *	  The initial copy of tables of MySQL or MariaDB into the history.
+ *	  The copy of tables of MySQL or MariaDB into the history, in small steps.
  *
- * The caller decides what the copy's place means for its stream of changes.
+ *	  The caller has a stream of changes, and says where it stands; a step appends there
+ *	  what a snapshot of now has of the tables that come next.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,46 +21,60 @@
 /* When a copy that could not join the binlog is worth another try, in milliseconds. */
 #define CDC_COPY_RETRY_MS	60000
 
+/* What is kept from step to step; zeroed by the caller at first, in memory that stays. */
+typedef struct CdcCopyPace
+{
+	CdcSource  *session;		/* its connection; NULL: none is open */
+	char		table[520];		/* that was read last, with ... */
+	double		rows_per_ms;	/* ... so many rows a millisecond */
+	int64		rows;			/* that its last query asked for */
+	double		snapshot_ms;	/* what it took to open the last snapshot */
+	int			failures;		/* steps in a row that came to nothing */
+} CdcCopyPace;
+
 /* What a copy works with; all of it stays the caller's. */
 typedef struct CdcCopy
 {
 	const CdcSubscription *sub;
-	List	   *tables;			/* of CdcSubscriptionTable *: see cdc_copy_tables() */
 	CdcControl	control;		/* queries beside the snapshot */
 	const char *address;		/* the host that control is connected to */
 	CdcSchema  *schema;			/* definitions are stored there */
-	CdcEventOutput *out;		/* rows go there, as one transaction */
-	bool		first;			/* the stream is to begin where the snapshot was taken; else
-								 * it is running */
+	CdcEventOutput *out;		/* rows go there, as one transaction a step */
+	CdcCopyPace *pace;
+
+	/* where the stream stands */
+	bool		first;			/* nowhere: it will begin where the first snapshot was taken */
+	const char *file;
+	int64		offset;
+
+	/* whether from is there, or behind */
+	bool		(*covers) (void *arg, const CdcSourcePosition *from);
+
+	/* whether it has come to where the source stood when this was first asked of the table */
+	bool		(*caught_up) (void *arg, const char *source_table);
+	void	   *arg;				/* of both */
 } CdcCopy;
 
-/* Whether tables wait for their initial copy. */
-extern bool cdc_copy_pending(const CdcSubscription *sub);
-
-/*
- * These tables, palloc'ed.  Those whose rows are not wanted need no copy: they
- * become ready at once, and are not in the list.
- */
-extern List *cdc_copy_tables(const CdcSubscription *sub);
-
-/*
- * Whether the stream has to pass snap->to before the copied tables are as of one
- * place; their state says so until then.
- */
-static inline bool
-cdc_copy_joins(const CdcCopy *copy, const CdcSnapshot *snap)
+/* What a step was. */
+typedef struct CdcCopyStep
 {
-	return !(copy->first && snap->exact);
-}
+	bool		done;			/* it appended something, or changed the state of a table */
+	CdcSourcePosition from;		/* of the snapshot, where it was done */
+	int			wait_ms;		/* else: when to try again; 0: there is nothing to copy */
+} CdcCopyStep;
 
 /*
- * Copies the tables from a snapshot, over a connection of its own.  A table that
- * cannot be copied gets state 'e' and a WARNING.  When the source is in the way of
- * a snapshot whose place is known, an ERROR where first, else false and a WARNING:
- * the caller tries again after CDC_COPY_RETRY_MS.
+ * One step: a snapshot of its own over a connection of its own, in which the tables that
+ * wait are read for about the subscription's copy_chunk_time, those without a key as
+ * a whole.  What it appends and the progress are in the caller's transaction.
  *
- * It may take hours, in which nothing is read from other connections.
+ * A table that cannot be copied gets state 'e' and a WARNING.  When the source is in the
+ * way of a snapshot whose place is known, an ERROR where first, else a WARNING, and step
+ * says when to try again.
  */
-extern bool cdc_copy_run(const CdcCopy *copy, CdcSnapshot *snap);
+extern void cdc_copy_step(const CdcCopy *copy, CdcCopyStep *step);
+
+/* Closes the connection.  No ERROR. */
+extern void cdc_copy_hang_up(CdcCopyPace *pace);
 
 #endif							/* CDC_PG_COPY_COPY_H */

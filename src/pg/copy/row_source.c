@@ -22,14 +22,18 @@ struct CdcRowSource
 	CdcSource  *source;
 	CdcSession *session;		/* the same, where the rows come from */
 	const CdcTable *table;
+	int			nextra;			/* cells of a row beside the table's columns */
 	const char *subscription;	/* for errors */
 	CdcArena   *arena;			/* of the present row */
 	CdcValue   *values;			/* of the present row, in the table's order */
+	const CdcString *cells;		/* of the present row, or of the one that was read ahead */
+	bool		ahead;			/* there is such a row, or the end is known */
+	bool		ended;
 };
 
-/* The SELECT of all rows, each column in the form that cdc_value_from_text() reads. */
+/* The SELECT of rows, each column in the form that cdc_value_from_text() reads. */
 static char *
-select_statement(const CdcTable *table)
+select_statement(const CdcTable *table, const CdcRowQuery *query)
 {
 	CdcBuf		sql = {0};
 	bool		ok = cdc_buf_printf(&sql, "SELECT ");
@@ -40,8 +44,12 @@ select_statement(const CdcTable *table)
 		ok = (i == 0 || cdc_buf_append(&sql, ", ", 2)) &&
 			cdc_select_expression(&table->columns[i],
 								  cdc_source_quote_ident(table->columns[i].name), &sql);
+	if (query != NULL)
+		ok = ok && cdc_buf_append(&sql, query->extra, strlen(query->extra));
 	ok = ok && cdc_buf_printf(&sql, " FROM %s.%s", cdc_source_quote_ident(table->database),
 							  cdc_source_quote_ident(table->name));
+	if (query != NULL)
+		ok = ok && cdc_buf_append(&sql, query->rest, strlen(query->rest));
 	if (!ok)
 	{
 		cdc_buf_free(&sql);
@@ -72,7 +80,8 @@ free_arena(void *arg)
 }
 
 CdcRowSource *
-cdc_row_source_open(CdcSource *source, const CdcTable *table, const char *subscription)
+cdc_row_source_open(CdcSource *source, const CdcTable *table, const CdcRowQuery *query,
+					const char *subscription)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest row source",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -84,6 +93,7 @@ cdc_row_source_open(CdcSource *source, const CdcTable *table, const char *subscr
 	rows->source = source;
 	rows->session = cdc_source_session(source);
 	rows->table = table;
+	rows->nextra = query != NULL ? query->nextra : 0;
 	rows->subscription = subscription;
 	rows->values = palloc0(Max(table->ncolumns, 1) * sizeof(CdcValue));
 	rows->arena = cdc_arena_create(ROW_LIMIT);
@@ -92,46 +102,59 @@ cdc_row_source_open(CdcSource *source, const CdcTable *table, const char *subscr
 	callback->func = free_arena;
 	callback->arg = rows->arena;
 	MemoryContextRegisterResetCallback(context, callback);
-	cdc_session_select(rows->session, select_statement(table));
+	cdc_session_select(rows->session, select_statement(table, query));
 	MemoryContextSwitchTo(old);
 	return rows;
 }
 
-/* The next row as text, a cell a column; false: there is none. */
-static bool
-next_cells(CdcRowSource *rows, const CdcString **cells)
+/* ERROR: the answer to the SELECT is not what it should be, or was lost. */
+static void
+raise_failure(CdcRowSource *rows, CdcError *err)
 {
-	const CdcTable *table = rows->table;
-	CdcError	err;
+	cdc_error_column(err, rows->table->database, rows->table->name, "");
+	cdc_ereport(err, rows->subscription);
+}
+
+/* The next row as text, a cell a column and extra expression; CDC_END: there is none. */
+static CdcStatus
+next_cells(CdcRowSource *rows, CdcError *err)
+{
+	int			wanted = rows->table->ncolumns + rows->nextra;
 
 	for (;;)
 	{
 		int			ncolumns;
-		CdcStatus	st = cdc_session_poll_row(rows->session, &ncolumns, cells, &err);
+		CdcStatus	st = cdc_session_poll_row(rows->session, &ncolumns, &rows->cells, err);
 
 		CHECK_FOR_INTERRUPTS();
-		if (st == CDC_END)
-			return false;
 		if (st == CDC_MORE || (st == CDC_ERR_CONNECT && cdc_source_is_busy(rows->source)))
 		{
 			(void) cdc_source_wait(rows->source, -1);
 			continue;
 		}
-		if (cdc_failed(st))
+		if (st == CDC_OK && ncolumns != wanted)
 		{
-			cdc_error_column(&err, table->database, table->name, "");
-			cdc_ereport(&err, rows->subscription);
-		}
-		if (ncolumns != table->ncolumns)
-		{
-			cdc_error(&err, CDC_ERR_PROTOCOL, "unexpected answer of server \"%s\" to the SELECT of a table's rows",
+			cdc_error(err, CDC_ERR_PROTOCOL, "unexpected answer of server \"%s\" to the SELECT of a table's rows",
 					  cdc_source_server(rows->source));
-			cdc_error_detail(&err, "It has %d columns instead of %d.", ncolumns, table->ncolumns);
-			cdc_error_column(&err, table->database, table->name, "");
-			cdc_ereport(&err, rows->subscription);
+			cdc_error_detail(err, "It has %d columns instead of %d.", ncolumns, wanted);
+			return CDC_ERR_PROTOCOL;
 		}
-		return true;
+		return st;
 	}
+}
+
+CdcStatus
+cdc_row_source_begin(CdcRowSource *rows, CdcError *err)
+{
+	MemoryContext old = MemoryContextSwitchTo(rows->context);
+	CdcStatus	st = next_cells(rows, err);
+
+	MemoryContextSwitchTo(old);
+	if (cdc_failed(st) && st != CDC_ERR_SOURCE && st != CDC_ERR_PRIVILEGE)
+		raise_failure(rows, err);
+	rows->ahead = true;
+	rows->ended = st != CDC_OK;
+	return cdc_failed(st) ? st : CDC_OK;
 }
 
 const CdcValue *
@@ -139,11 +162,19 @@ cdc_row_source_next(CdcRowSource *rows)
 {
 	const CdcTable *table = rows->table;
 	MemoryContext old = MemoryContextSwitchTo(rows->context);
-	const CdcString *cells;
 	CdcError	err;
 	int			i;
 
-	if (!next_cells(rows, &cells))
+	if (!rows->ahead && !rows->ended)
+	{
+		CdcStatus	st = next_cells(rows, &err);
+
+		if (cdc_failed(st))
+			raise_failure(rows, &err);
+		rows->ended = st == CDC_END;
+	}
+	rows->ahead = false;
+	if (rows->ended)
 	{
 		MemoryContextSwitchTo(old);
 		return NULL;
@@ -151,7 +182,7 @@ cdc_row_source_next(CdcRowSource *rows)
 	cdc_arena_reset(rows->arena);
 	for (i = 0; i < table->ncolumns; i++)
 	{
-		CdcStatus	st = cdc_value_from_text(rows->arena, &table->columns[i], cells[i],
+		CdcStatus	st = cdc_value_from_text(rows->arena, &table->columns[i], rows->cells[i],
 											 &rows->values[i], &err);
 
 		if (cdc_failed(st))
@@ -162,6 +193,23 @@ cdc_row_source_next(CdcRowSource *rows)
 	}
 	MemoryContextSwitchTo(old);
 	return rows->values;
+}
+
+const CdcString *
+cdc_row_source_extra(const CdcRowSource *rows)
+{
+	return rows->cells + rows->table->ncolumns;
+}
+
+size_t
+cdc_row_source_bytes(const CdcRowSource *rows)
+{
+	size_t		bytes = 0;
+	int			i;
+
+	for (i = 0; i < rows->table->ncolumns; i++)
+		bytes += rows->cells[i].len;
+	return bytes;
 }
 
 void

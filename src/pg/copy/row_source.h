@@ -18,21 +18,42 @@ typedef struct CdcRowSource CdcRowSource;
 /* The first column whose values cannot be read this way; NULL: the table can be read. */
 extern const CdcColumn *cdc_row_source_unreadable(const CdcTable *table);
 
+/* What a SELECT of a table's rows has beside the table's columns and its name. */
+typedef struct CdcRowQuery
+{
+	const char *extra;			/* more expressions, each with a comma before it */
+	int			nextra;
+	const char *rest;			/* what follows the table's name; or "" */
+} CdcRowQuery;
+
 /*
- * Begins to read all rows of the table, its columns listed by name in the table's
+ * Begins to read rows of the table, its columns listed by name in the table's
  * order, unbuffered: the session can do nothing else until the end.  It lives in the
  * current memory context; after an ERROR nothing is left but that context and the
- * session, which is to be closed.  subscription: for errors, or NULL; it has to
- * stay, and so has table.  All functions here raise what goes wrong.
+ * session, which is to be closed.  query: NULL for all rows.  subscription: for
+ * errors, or NULL; it has to stay, and so has table.  All functions here raise what
+ * goes wrong.
  */
 extern CdcRowSource *cdc_row_source_open(CdcSource *source, const CdcTable *table,
-										 const char *subscription);
+										 const CdcRowQuery *query, const char *subscription);
+
+/*
+ * Waits until the source has begun to answer.  CDC_OK: it has rows, or none.  Else
+ * what is wrong with the statement, in err: the source knows no such table or column,
+ * as its definition has changed meanwhile, and nothing was read; the session can take
+ * the next statement.  Optional, before the first row is asked for.
+ */
+extern CdcStatus cdc_row_source_begin(CdcRowSource *rows, CdcError *err);
 
 /*
  * The next row's values, in the table's order, as the binlog would have them;
  * valid until the next call.  NULL: there are no more.
  */
 extern const CdcValue *cdc_row_source_next(CdcRowSource *rows);
+
+/* The present row's cells of the query's extra expressions, and its bytes as they came. */
+extern const CdcString *cdc_row_source_extra(const CdcRowSource *rows);
+extern size_t cdc_row_source_bytes(const CdcRowSource *rows);
 extern void cdc_row_source_close(CdcRowSource *rows);
 
 #endif							/* CDC_PG_COPY_ROW_SOURCE_H */

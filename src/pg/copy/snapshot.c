@@ -7,8 +7,8 @@
  * binlog has before it.  And the snapshot has nothing that the binlog has only
  * behind "to".  Where both are the same place, the position is exact.
  *
- * to is the binlog's end after the snapshot was opened, as a transaction is in
- * the binlog before its changes are visible.  from is harder: a transaction that
+ * to is the binlog's end after all was read, as a transaction is in the binlog
+ * before its changes are visible.  from is harder: a transaction that
  * is in the binlog may take long until the engine has committed it
  * (semi-synchronous replication waits for a replica there), and is not in a
  * snapshot that is opened meanwhile.
@@ -107,9 +107,9 @@ sleep_ms(CdcSource *source, int ms)
 
 /* ---- MariaDB ---- */
 
-/* The position as MariaDB says it; false where it does not. */
+/* The position as MariaDB says it, with GTIDs or without; false where it does not. */
 static bool
-mariadb_position(CdcSource *source, CdcSourcePosition *pos)
+mariadb_position(CdcSource *source, bool with_gtids, CdcSourcePosition *pos)
 {
 	CdcAnswer  *answer = cdc_source_ask(source, "SHOW STATUS LIKE 'binlog_snapshot_%'", 2,
 										"SHOW STATUS LIKE 'binlog\\_snapshot\\_%%'");
@@ -128,9 +128,14 @@ mariadb_position(CdcSource *source, CdcSourcePosition *pos)
 	}
 	if (pos->file == NULL || pos->file[0] == '\0' || pos->offset == 0)
 		return false;
+	if (!with_gtids)
+		return true;
 	cdc_source_position(source, &now);
-	if (now.gtid_set != NULL)
+	if (now.gtid_set != NULL && same_position(&now, pos))
+		pos->gtid_set = now.gtid_set;
+	else if (now.gtid_set != NULL)
 	{
+		/* the server reads its binlog for that, from the file's start on */
 		const char *gtids;
 
 		answer = cdc_source_ask(source, "SELECT BINLOG_GTID_POS", 1,
@@ -324,26 +329,29 @@ start_transaction(CdcSource *source)
 
 /* By gtid_executed of MySQL 5.7 and later. */
 static void
-open_by_gtids(CdcSource *source, CdcSnapshot *snap, bool exact)
+open_by_gtids(CdcSource *source, CdcSnapshotUse use, CdcSnapshot *snap)
 {
 	int			attempt;
 
+	snap->by_gtids = true;
 	for (attempt = 1;; attempt++)
 	{
 		start_transaction(source);
+		if (use != CDC_SNAPSHOT_EXACT)
+			return;
 		sleep_ms(source, VISIBLE_MS);
 		cdc_source_position(source, &snap->to);
 		snap->exact = same_gtids(&snap->from, &snap->to);
-		if (snap->exact || !exact || attempt >= EXACT_ATTEMPTS)
+		if (snap->exact || attempt >= EXACT_ATTEMPTS)
 			return;
-		cdc_source_execute(source, "ROLLBACK");
+		cdc_snapshot_discard(source);
 		cdc_source_position(source, &snap->from);
 	}
 }
 
 /* By what INNODB_TRX shows; false where the deadline comes first. */
 static bool
-open_by_proof(CdcSource *source, Prover *prover, CdcSnapshot *snap, bool exact)
+open_by_proof(CdcSource *source, Prover *prover, CdcSnapshotUse use, CdcSnapshot *snap)
 {
 	int			attempt;
 
@@ -353,17 +361,19 @@ open_by_proof(CdcSource *source, Prover *prover, CdcSnapshot *snap, bool exact)
 		if (!wait_for_commits(prover))
 			return false;
 		start_transaction(source);
+		if (use != CDC_SNAPSHOT_EXACT)
+			return true;
 		cdc_source_position(source, &snap->to);
 		snap->exact = same_position(&snap->from, &snap->to);
-		if (snap->exact || !exact || attempt >= EXACT_ATTEMPTS)
+		if (snap->exact || attempt >= EXACT_ATTEMPTS)
 			return true;
-		cdc_source_execute(source, "ROLLBACK");
+		cdc_snapshot_discard(source);
 	}
 }
 
 /* By a pause behind the position. */
 static void
-open_by_margin(CdcSource *source, CdcSnapshot *snap, bool exact)
+open_by_margin(CdcSource *source, CdcSnapshotUse use, CdcSnapshot *snap)
 {
 	int			attempt;
 
@@ -375,49 +385,80 @@ open_by_margin(CdcSource *source, CdcSnapshot *snap, bool exact)
 		sleep_ms(source, SETTLE_MS);
 		cdc_source_position(source, &now);
 		start_transaction(source);
+		if (use != CDC_SNAPSHOT_EXACT)
+			return;
 		cdc_source_position(source, &snap->to);
 		snap->exact = same_position(&snap->from, &now) && same_position(&snap->from, &snap->to);
-		if (snap->exact || !exact || attempt >= SETTLED_ATTEMPTS)
+		if (snap->exact || attempt >= SETTLED_ATTEMPTS)
 			return;
-		cdc_source_execute(source, "ROLLBACK");
+		cdc_snapshot_discard(source);
 	}
 }
 
-bool
-cdc_snapshot_open(CdcSource *source, const CdcControl *control, bool exact, int patience_ms,
-				  CdcSnapshot *snap)
+/* The methods, the best one that the server has. */
+static bool
+open_snapshot(CdcSource *source, const CdcControl *control, CdcSnapshotUse use, int patience_ms,
+			  CdcSnapshot *snap)
 {
 	const CdcMysqlServerInfo *info = cdc_source_info(source);
 	Prover		prover;
 	bool		proved;
 
-	memset(snap, 0, sizeof(*snap));
-	cdc_source_execute(source, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
 	if (info->flavor == CDC_MARIADB)
 	{
 		start_transaction(source);
-		if (mariadb_position(source, &snap->from))
+		if (mariadb_position(source, use != CDC_SNAPSHOT_CHUNK, &snap->from))
 		{
 			snap->to = snap->from;
 			snap->exact = true;
 			return true;
 		}
-		cdc_source_execute(source, "ROLLBACK");
+		cdc_snapshot_discard(source);
 	}
 	cdc_source_position(source, &snap->from);
 	if (snap->from.gtid_set != NULL && info->flavor == CDC_MYSQL && info->version >= 50700)
 	{
-		open_by_gtids(source, snap, exact);
+		open_by_gtids(source, use, snap);
 		return true;
 	}
 	if (prover_begin(&prover, cdc_control_session(control), patience_ms))
 	{
-		proved = open_by_proof(source, &prover, snap, exact);
+		proved = open_by_proof(source, &prover, use, snap);
 		prover_end(&prover);
 		snap->trouble = prover.trouble;
 		return proved;
 	}
 	snap->trouble = prover.trouble;
-	open_by_margin(source, snap, exact);
+	open_by_margin(source, use, snap);
 	return true;
+}
+
+bool
+cdc_snapshot_open(CdcSource *source, const CdcControl *control, CdcSnapshotUse use,
+				  int patience_ms, CdcSnapshot *snap)
+{
+	bool		opened;
+
+	memset(snap, 0, sizeof(*snap));
+	cdc_source_execute(source, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+	opened = open_snapshot(source, control, use, patience_ms, snap);
+	snap->opened_at = GetCurrentTimestamp();
+	return opened;
+}
+
+void
+cdc_snapshot_discard(CdcSource *source)
+{
+	cdc_source_execute(source, "ROLLBACK");
+}
+
+void
+cdc_snapshot_end(CdcSource *source, CdcSnapshotUse use, CdcSnapshot *snap)
+{
+	cdc_snapshot_discard(source);
+	if (use == CDC_SNAPSHOT_EXACT && snap->exact)
+		return;
+	if (snap->by_gtids)
+		wait_until(source, TimestampTzPlusMilliseconds(snap->opened_at, VISIBLE_MS));
+	cdc_source_position(source, &snap->to);
 }

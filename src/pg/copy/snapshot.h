@@ -9,24 +9,44 @@
 #define CDC_PG_COPY_SNAPSHOT_H
 
 #include "pg/base/compat.h"
+#include "datatype/timestamp.h"
 #include "pg/remote/source.h"
 
 /* A snapshot's place: it has all before from, and nothing that is behind to only. */
 typedef struct CdcSnapshot
 {
 	CdcSourcePosition from;
-	CdcSourcePosition to;
+	CdcSourcePosition to;		/* of one that is exact; else set at its end */
 	bool		exact;			/* from is to */
+	bool		by_gtids;		/* its place is told by what is visible some time later */
+	TimestampTz opened_at;
 	const char *trouble;		/* why from is likely, but not proved; or NULL */
 } CdcSnapshot;
 
+/* What a snapshot has to be good for. */
+typedef enum CdcSnapshotUse
+{
+	CDC_SNAPSHOT_CHUNK,			/* from has to be right; its GTIDs may be missing on MariaDB */
+	CDC_SNAPSHOT_START,			/* a stream begins at from */
+	CDC_SNAPSHOT_EXACT			/* from is to be to: tries for some seconds until it is */
+} CdcSnapshotUse;
+
 /*
- * Opens it in the session source, which then is in a transaction.  exact: tries for
- * some seconds until it is.  false: the source does not come to a point where the
- * snapshot has a place, for longer than patience_ms, and trouble says why.  ERROR
- * where a query fails.
+ * Opens it in the session source, which then is in a transaction.  false: the source does
+ * not come to a point where the snapshot has a place, for longer than patience_ms, and
+ * trouble says why.  ERROR where a query fails.
  */
-extern bool cdc_snapshot_open(CdcSource *source, const CdcControl *control, bool exact,
+extern bool cdc_snapshot_open(CdcSource *source, const CdcControl *control, CdcSnapshotUse use,
 							  int patience_ms, CdcSnapshot *snap);
+
+/*
+ * Ends the transaction, and with it locks of definitions at the source; then sets to,
+ * unless the snapshot was to be exact and is: all that was read is from before it, even
+ * of tables whose engine knows no snapshots.
+ */
+extern void cdc_snapshot_end(CdcSource *source, CdcSnapshotUse use, CdcSnapshot *snap);
+
+/* Gives it up. */
+extern void cdc_snapshot_discard(CdcSource *source);
 
 #endif							/* CDC_PG_COPY_SNAPSHOT_H */

@@ -88,15 +88,20 @@ cdc_evolve_refit(CdcEvolution *out)
 	CdcEvolve	e;
 	bool		other_key;
 	bool		other_type = false;
+	bool		lacks = false;
 	int			i;
 
 	cdc_evolve_begin(&e, out);
-	cdc_evolve_lock(&e);
 	find_columns(&e);
-	other_key = out->table->nkey == 0 && cdc_evolve_key_differs(&e);
+	other_key = out->table->nkey == 0 && e.all && cdc_evolve_key_differs(&e);
 	for (i = 0; i < e.ncolumns; i++)
+	{
+		lacks = lacks || e.columns[i].target == NULL;
 		if (e.columns[i].target != NULL && is_other_type(&e.columns[i]))
 			other_type = true;
+	}
+	if (lacks || other_key || other_type)
+		cdc_evolve_lock(&e);
 	if (other_key || other_type)
 		cdc_evolve_run(&e, psprintf("TRUNCATE %s", e.target));
 	if (other_key)

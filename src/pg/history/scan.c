@@ -68,7 +68,7 @@ static const struct
 	{"SELECT * FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
 	" AND seq OPERATOR(pg_catalog.<=) $2 ORDER BY seq DESC", 2, {INT8OID, INT8OID}},
 	{"SELECT seq FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
-		" AND seq OPERATOR(pg_catalog.>=) $2 ORDER BY seq DESC LIMIT 1", 2, {INT8OID, INT8OID}},
+		" ORDER BY seq DESC LIMIT 1", 1, {INT8OID}},
 	{"SELECT seq FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>=) $1"
 	" ORDER BY seq LIMIT 1", 1, {INT8OID}}
 };
@@ -191,12 +191,11 @@ query_int64(const CdcSubscription *sub, HistoryQuery query, Datum *values)
 }
 
 int64
-cdc_history_last_boundary(const CdcSubscription *sub, int64 after, int64 barrier)
+cdc_history_last_boundary(const CdcSubscription *sub, int64 after)
 {
-	Datum		values[2];
+	Datum		values[1];
 
 	values[0] = Int64GetDatum(after);
-	values[1] = Int64GetDatum(barrier);
 	return query_int64(sub, QUERY_LAST_BOUNDARY, values);
 }
 

@@ -148,6 +148,8 @@ static const CdcOption options[] = {
 	"... or after this many bytes of binlog"},
 	{SCOPE_SUBSCRIPTION, "batch_delay", TYPE_MS, "10ms", 0, 60 * 1000, NULL, false, SUBS(batch_delay_ms),
 	"... or this long after the first event of the batch"},
+	{SCOPE_SUBSCRIPTION, "copy_chunk_time", TYPE_MS, "200ms", 10, 60 * 1000, NULL, false, SUBS(copy_chunk_ms),
+	"For so long a copy of tables reads at a time, between changes of the stream; more rows where that is fast"},
 	{SCOPE_SUBSCRIPTION, "memory_limit", TYPE_BYTES, "16MB", 1 * MB, 1024 * MB, NULL, false, SUBS(memory_limit),
 	"Bytes of one source transaction that are kept in memory; more go to a temporary file"},
 	{SCOPE_SUBSCRIPTION, "apply_memory_limit", TYPE_BYTES, "48MB", 1 * KB, 1024 * MB, NULL, false, SUBS(apply_memory_limit),

@@ -100,6 +100,7 @@ typedef struct CdcSubscriptionOptions
 	CdcTableOptions table;		/* of tables whose own options do not say otherwise */
 
 	/* pulling from a binlog */
+	int			copy_chunk_ms;	/* for so long a step of a copy reads */
 	CdcXaUnknown xa_unknown;
 
 	/* pulling from Kafka */

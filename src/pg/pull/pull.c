@@ -90,7 +90,7 @@ cdc_pull(PG_FUNCTION_ARGS)
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
 	cdc_pull_run(sub, &bounds, &result);
-	if (result.events > 0)
+	if (result.events > 0 || result.synced)
 	{
 		cdc_worker_wake(sub->id, CDC_WORKER_APPLY);
 		cdc_worker_wake(sub->id, CDC_WORKER_PUBLISH);

@@ -33,6 +33,7 @@ typedef struct CdcPullResult
 	int64		changes;		/* of tables, that apply is to act on; events or not */
 	bool		more;			/* stopped at a bound: call again at once */
 	bool		moved;			/* the position was written */
+	bool		synced;			/* copies of tables have come to the place of the stream */
 } CdcPullResult;
 
 /*

@@ -24,6 +24,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/schema/change.h"
 
 typedef struct DdlCall
@@ -151,6 +152,23 @@ write_event(const DdlCall *d, const char *database, const char *table, const Cdc
 	cdc_event_writer_change(d->writer, &copy);
 }
 
+/* A copy of the table that is under way begins anew; false: it has none. */
+static bool
+copy_again(const DdlCall *d, const char *full_name, const char *message)
+{
+	static const CdcCopyRequest again = {"copy", true, NULL, true};
+	const CdcSubscription *sub = d->call->sub;
+	const char *name = cdc_from_utf8_copy(full_name);
+
+	if (!cdc_binlog_stream_copies(d->stream, full_name))
+		return false;
+	cdc_copy_request(sub, name, &again);
+	cdc_log(sub->name, "copy", psprintf("the copy of source table %s begins anew", name), message);
+	cdc_binlog_stream_forget_tables(d->stream);
+	d->stream->copy_checked = false;
+	return true;
+}
+
 /* What changed rows without a row event leaves the table in doubt: it needs a new copy. */
 static void
 mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
@@ -158,14 +176,20 @@ mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 	const CdcSubscription *sub = d->call->sub;
 	char	   *sql = cdc_bounded_text(cdc_from_utf8_lenient(pnstrdup(d->change->sql.data, d->change->sql.len)),
 									   500);
+	char	   *remedy;
 
-	cdc_subscription_table_failed(sub, full_name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message);
+	if (copy_again(d, full_name, message))
+		return;
+	remedy = psprintf("SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
+					  quote_literal_cstr(cdc_from_utf8_copy(full_name)));
+	cdc_subscription_table_failed(sub, cdc_from_utf8_copy(full_name), ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+								  psprintf("%s.\nHINT:  %s", message, remedy));
 	cdc_log_event(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("table \"%s\" of subscription \"%s\" needs a new copy", full_name, sub->name),
 			 errdetail("%s: the source ran: %s", message, sql),
-			 errhint("Remove it with cdc.remove_table and add it again with cdc.add_table.")));
+			 errhint("%s", remedy)));
 }
 
 /* ---- one table ---- */
@@ -289,7 +313,8 @@ record_effect(const DdlCall *d, const CdcDdlEffect *effect, bool ahead, int befo
 
 	if (wants(d, effect->database, effect->table))
 	{
-		if (d->ddl->moves_rows)
+		/* what is being copied is copied again, see mark_for_copy() */
+		if (d->ddl->moves_rows && !cdc_binlog_stream_copies(d->stream, old_name))
 			change.rows = rows_moved;
 		record_change(d, renamed ? CDC_CHANGE_RENAME : change_kind(effect), old_name, before, &change,
 					  outcome);
@@ -315,6 +340,8 @@ record_effect(const DdlCall *d, const CdcDdlEffect *effect, bool ahead, int befo
 		{
 			change.known = false;
 			change.rows = table_replaced;
+			if (cdc_binlog_stream_copies(d->stream, new_name))
+				outcome = "nothing: the table is copied again";
 		}
 		record_change(d, CDC_CHANGE_REPLACE, new_name, new_before, &change, outcome);
 	}
@@ -409,9 +436,32 @@ concern_other_table(const DdlCall *d)
 
 	if (!wants(d, other->database, other->table) || !cdc_binlog_stream_knows(d->stream, full_name))
 		return;
-	record_change(d, CDC_CHANGE_ALTER, full_name, newest_version(d, other->database, other->table),
-				  &moved, NULL);
+	record_change(d, CDC_CHANGE_ALTER, full_name, newest_version(d, other->database, other->table), &moved,
+				  cdc_binlog_stream_copies(d->stream, full_name) ? "nothing: the table is copied again" : NULL);
 	mark_for_copy(d, full_name, rows_moved);
+}
+
+/*
+ * A table that is gone has no rows to be copied; if it comes again, all of its rows come
+ * with the stream.
+ */
+static void
+end_copy_of_gone(const DdlCall *d, const CdcDdlEffect *effect)
+{
+	const CdcTableDef *def;
+	char	   *full_name;
+
+	if (effect->kind != CDC_DDL_TABLE_DROP && !is_renamed(effect))
+		return;
+	full_name = psprintf("%s.%s", effect->database, effect->table);
+	def = cdc_schema_definition(d->stream->schema, effect->database, effect->table);
+	if (def == NULL || def->ncolumns > 0 || !cdc_binlog_stream_copies(d->stream, full_name))
+		return;
+	cdc_copy_synced(d->call->sub, cdc_from_utf8_copy(full_name), d->call->pos.last_seq);
+	cdc_log(d->call->sub->name, "copy",
+			psprintf("source table %s is gone before its copy was complete", full_name), NULL);
+	d->call->synced = true;
+	cdc_binlog_stream_forget_tables(d->stream);
 }
 
 /* ---- databases ---- */
@@ -510,6 +560,9 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 			else
 				concern_table(&d, &effects.list[i]);
 		}
+		for (i = 0; i < effects.n; i++)
+			if (effects.list[i].table[0] != '\0' && wants(&d, effects.list[i].database, effects.list[i].table))
+				end_copy_of_gone(&d, &effects.list[i]);
 
 		if (ddl->kind == CDC_DDL_TABLE_ALTER && ddl->moves_rows && ddl->ntables == 2)
 			concern_other_table(&d);

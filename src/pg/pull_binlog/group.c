@@ -41,7 +41,10 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 			if (change.op == CDC_OP_SCHEMA || change.op == CDC_OP_TRUNCATE)
 				call->ddl(writer, call, &change);
 			else
+			{
+				cdc_binlog_note_move(call, &change);
 				cdc_event_writer_change(writer, &change);
+			}
 		}
 		CDC_CHECK(st, &err, call->sub->name);
 	}

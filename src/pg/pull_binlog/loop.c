@@ -315,6 +315,9 @@ cdc_binlog_loop(CdcBinlogCall *call)
 			take_event(call, event, len);
 		else if (st == CDC_MORE)
 		{
+			stream->drained = true;
+			if (!call->bounds->until_now && cdc_binlog_copy_waits(stream))
+				return CDC_BINLOG_BOUND;
 			if (!cdc_pull_wait_for_more(call->bounds, call->out.first_event, wait_source,
 										call->stream->dump))
 				return CDC_BINLOG_REACHED;

@@ -13,12 +13,65 @@
 #include "pg/pull/source_kind.h"
 #include "pg/pull_binlog/pull_binlog.h"
 
+/* A copy that waits for the stream is tried so often by a call that is to reach all. */
+#define COPY_TRIES		50
+
+/* Whether a call that is to reach what the source has now has enough. */
+static bool
+has_enough(const CdcBinlogCall *call)
+{
+	return call->bounds->max_events > 0 && call->out.events >= call->bounds->max_events;
+}
+
+/* What comes next of a worker: a step of the copy, or the stream. */
+static CdcBinlogEnd
+turn(CdcBinlogCall *call)
+{
+	CdcBinlogStream *stream = call->stream;
+	CdcBinlogEnd end = CDC_BINLOG_BOUND;
+
+	if (call->out.events > 0)
+		return end;				/* the first step of all */
+	if (!cdc_binlog_copy_is_due(stream) || !cdc_binlog_copy(call, stream, false))
+	{
+		cdc_binlog_set_until(call);
+		end = cdc_binlog_loop(call);
+	}
+	return end;
+}
+
+/* All that there is at the call: tables that wait for their copy, then the stream. */
+static CdcBinlogEnd
+reach_now(CdcBinlogCall *call)
+{
+	int			tries = 0;
+
+	for (;;)
+	{
+		CdcBinlogStream *stream = call->stream;
+		CdcBinlogEnd end;
+
+		while (cdc_binlog_copy_waits(stream) && stream->skip_file == NULL && !has_enough(call))
+			(void) cdc_binlog_copy(call, stream, false);
+		if (has_enough(call))
+			return CDC_BINLOG_BOUND;
+		cdc_binlog_set_until(call);
+		end = cdc_binlog_loop(call);
+		stream = call->stream;
+		/* a copy waits for the stream, or for the source, which may take longer */
+		if (end != CDC_BINLOG_REACHED || stream->copy_checked || ++tries > COPY_TRIES ||
+			stream->copy_at > TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000))
+			return end;
+		while (GetCurrentTimestamp() < stream->copy_at)
+			(void) cdc_source_wait(cdc_binlog_stream_control(stream), 10);
+	}
+}
+
 static void
 run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
 {
 	CdcBinlogCall call = {0};
 	CdcBinlogEnd end;
-	bool		joined;
 
 	call.sub = sub;
 	call.bounds = bounds;
@@ -28,24 +81,17 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	call.ddl = cdc_binlog_ddl;
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_position_get(sub, &call.pos);
-	joined = call.pos.snapshot_join == NULL;
 	call.stream = cdc_binlog_stream_get(&call);
-	if (!call.stream->copy_checked && GetCurrentTimestamp() >= call.stream->copy_at)
-	{
-		call.stream->copy_at = 0;
-		cdc_binlog_copy(&call, call.stream, false);
-		call.stream->copy_checked = call.stream->copy_at == 0;
-	}
+	end = bounds->until_now ? reach_now(&call) : turn(&call);
 	cdc_binlog_check_join(&call);
-	cdc_binlog_set_until(&call);
-	end = cdc_binlog_loop(&call);
 
 	cdc_event_output_close(&call.out);
-	result->moved = cdc_binlog_persist_due(&call) || joined != (call.pos.snapshot_join == NULL);
+	result->moved = cdc_binlog_persist_due(&call);
 	if (result->moved)
 		cdc_binlog_persist(&call);
 	cdc_binlog_report_progress(call.stream);
 	result->events = call.out.events;
+	result->synced = call.synced;
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
 	result->changes = call.changes;

@@ -32,6 +32,7 @@
 #include "core/binlog_position.h"
 #include "pg/base/group_buffer.h"
 #include "pg/catalog/position.h"
+#include "pg/copy/copy.h"
 #include "pg/history/event_writer.h"
 #include "pg/pull/kept_stream.h"
 #include "pg/pull/source_kind.h"
@@ -103,9 +104,16 @@ typedef struct CdcBinlogStream
 	List	   *dropped;		/* names of tables that were dropped at this place, while
 								 * their definitions are those of later */
 
-	/* the initial copy of tables */
-	bool		copy_checked;	/* no table waits for its copy ... */
+	/* the copy of tables */
+	CdcCopyPace copy;
+	bool		copy_checked;	/* no table waits for it ... */
 	TimestampTz copy_at;		/* ... or they wait until then; 0 = no */
+	TimestampTz copied_at;		/* the last step; 0 = none */
+	bool		drained;		/* since then, all that the source had was read */
+	MemoryContext joins_cxt;	/* of joins; or NULL */
+	bool		joins_read;
+	List	   *joins;			/* of CdcCopyJoin *: tables that wait for the stream */
+	char		ahead_table[CDC_BINLOG_TABLE_NAME]; /* whose DDL the stream has to come to ... */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;
@@ -113,7 +121,8 @@ typedef struct CdcBinlogStream
 	CdcGtidSet *executed;		/* malloc'ed; NULL: the source has no GTIDs */
 	uint64		moves;			/* counts changes of the above */
 	CdcBinlogMark until;			/* what the present call waits for */
-	CdcBinlogMark join;			/* the row's snapshot_join */
+	CdcBinlogMark join;			/* of the first of joins */
+	CdcBinlogMark ahead;		/* ... where that is */
 
 	/* transactions that end here or before were asked to be left out */
 	char	   *skip_file;		/* or NULL */
@@ -158,6 +167,7 @@ struct CdcBinlogCall
 	int64		changes;		/* of tables, that apply is to act on */
 	bool		warned;			/* of statements in statement format */
 	bool		persist;		/* the position is to be written, events or not */
+	bool		synced;			/* the stream has passed copies of tables */
 
 	/* links that were lost, since the stream last moved */
 	int			lost;
@@ -206,6 +216,9 @@ extern bool cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_na
 
 /* Whether the stream has not passed the table's copy, or waits for it. */
 extern bool cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name);
+
+/* Whether some chunks of the table are copied, and the stream has not passed its copy. */
+extern bool cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name);
 
 /* The states of the tables have changed: they are read anew when needed. */
 extern void cdc_binlog_stream_forget_tables(CdcBinlogStream *stream);
@@ -287,17 +300,26 @@ extern void cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const Cd
 /* ---- join.c ---- */
 
 /*
- * Copies the tables that wait for it.  first: the stream begins where the snapshot
- * was taken, and call->pos is set to that; else it is running, and
- * call->pos.snapshot_join is set to what it must pass.  When the source is in the way
- * of that, an ERROR; a running stream goes on instead, and stream->copy_at says when
- * to try again.
+ * A step of the copy of the tables that wait for it.  first: the stream begins where its
+ * snapshot was taken, and call->pos is set to that; else it is running.  When the source is
+ * in the way of a step, an ERROR where first; else stream->copy_at says when to try again.
+ * Returns whether something was done.
  */
-extern void cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first);
+extern bool cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first);
 
 /*
- * Where the stream has passed snapshot_join, the copied tables are as of its place:
- * apply may show them, and the position says so.
+ * An update that is about to be written: where it moves a row of a table that is being
+ * copied, and lacks columns, the row is to be read once more.
+ */
+extern void cdc_binlog_note_move(CdcBinlogCall *call, const CdcChange *change);
+
+/* Whether tables wait for a step; and whether it is its turn, between two groups. */
+extern bool cdc_binlog_copy_waits(const CdcBinlogStream *stream);
+extern bool cdc_binlog_copy_is_due(const CdcBinlogStream *stream);
+
+/*
+ * Tables whose copy the stream has passed are as of its place: their state says so from
+ * here on.
  */
 extern void cdc_binlog_check_join(CdcBinlogCall *call);
 

@@ -20,9 +20,9 @@
 #include "utils/builtins.h"
 
 #include "pg/catalog/changes.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
-#include "pg/copy/copy.h"
 
 static bool
 has_prepared(const CdcSubscription *sub)
@@ -37,14 +37,14 @@ has_prepared(const CdcSubscription *sub)
 
 /* ERROR where the subscription holds what would not fit a position that jumps. */
 static void
-check_at_rest(const CdcSubscription *sub, const CdcPosition *pos)
+check_at_rest(const CdcSubscription *sub)
 {
-	if (pos->snapshot_join != NULL || cdc_copy_pending(sub))
+	if (cdc_copy_is_pending(sub))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("tables of subscription \"%s\" are being copied", sub->name),
 				 errdetail("The copies fit the place where the stream is now."),
-				 errhint("Wait until cdc.stat_table shows none in state i or d, and cdc.wait_for() returns true.")));
+				 errhint("Wait until cdc.stat_table shows none in a state other than r and e.")));
 	if (has_prepared(sub))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -88,7 +88,7 @@ cdc_binlog_set_position(const CdcSubscription *sub, const char *where)
 
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_position_get(sub, &pos);
-	check_at_rest(sub, &pos);
+	check_at_rest(sub);
 	before = position_text(&pos);
 	control = cdc_source_open(sub->server, sub->owner_oid, false);
 	check_metadata(sub, control);

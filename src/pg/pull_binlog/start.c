@@ -19,7 +19,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
-#include "pg/copy/copy.h"
+#include "pg/progress/copy_progress.h"
 
 /* Whether the source has GTIDs that a dump can start by. */
 static bool
@@ -213,9 +213,9 @@ cdc_binlog_start(CdcBinlogCall *call, CdcSource *control, CdcBinlogStream *strea
 {
 	const char *start = call->sub->start_position;
 
-	if (start == NULL && cdc_copy_pending(call->sub))
+	if (start == NULL && cdc_copy_is_waiting(call->sub))
 	{
-		cdc_binlog_copy(call, stream, true);
+		(void) cdc_binlog_copy(call, stream, true);
 		call->pos.source_uuid = pstrdup(cdc_source_info(control)->server_uuid);
 	}
 	else

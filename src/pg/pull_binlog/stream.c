@@ -27,10 +27,12 @@ close_stream(CdcKeptStream *kept)
 	CdcBinlogStream *stream = (CdcBinlogStream *) kept;
 
 	cdc_binlog_stream_close_dump(stream);
+	cdc_copy_hang_up(&stream->copy);
 	cdc_source_close(stream->control);
 	cdc_gtid_set_destroy(stream->executed);
 	cdc_gtid_set_destroy(stream->until.gtids);
 	cdc_gtid_set_destroy(stream->join.gtids);
+	cdc_gtid_set_destroy(stream->ahead.gtids);
 	cdc_group_buffer_destroy(stream->group);
 	MemoryContextDelete(stream->context);
 }
@@ -122,7 +124,7 @@ open_stream(CdcBinlogCall *call)
 	control = cdc_binlog_server_open(stream, pos->source_address);
 	stream->lookup.control.session = control_session;
 	stream->lookup.control.arg = stream;
-	stream->persisted_at = GetCurrentTimestamp();
+	stream->persisted_at = stream->copied_at = GetCurrentTimestamp();
 	stream->delay = CDC_DELAY_UNKNOWN;
 	stream->group = cdc_group_buffer_create(context, stream->sub->opt.memory_limit);
 
@@ -169,6 +171,18 @@ cdc_binlog_stream_get(CdcBinlogCall *call)
 
 /* ---- for workers ---- */
 
+/* Not longer than until the next step of a copy. */
+static long
+until_step(const CdcBinlogStream *stream, long timeout_ms)
+{
+	int64		left;
+
+	if (stream->copy_checked)
+		return timeout_ms;
+	left = Max((stream->copy_at - GetCurrentTimestamp()) / 1000 + 1, 0);
+	return timeout_ms < 0 || timeout_ms > left ? (long) left : timeout_ms;
+}
+
 bool
 cdc_binlog_stream_wait(int32 subscription_id, long timeout_ms)
 {
@@ -180,6 +194,7 @@ cdc_binlog_stream_wait(int32 subscription_id, long timeout_ms)
 	if (stream->file != NULL && cdc_binlog_stream_moved(stream) &&
 		(timeout_ms < 0 || timeout_ms > CDC_BINLOG_PERSIST_MS))
 		timeout_ms = CDC_BINLOG_PERSIST_MS;
+	timeout_ms = until_step(stream, timeout_ms);
 	if (stream->dump != NULL && cdc_source_usable(stream->dump))
 		(void) cdc_source_wait(stream->dump, timeout_ms);
 	else

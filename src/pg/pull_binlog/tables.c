@@ -22,6 +22,7 @@ cdc_binlog_stream_forget_tables(CdcBinlogStream *stream)
 
 	stream->tables = NULL;
 	stream->last_table = NULL;
+	stream->joins_read = false;
 	if (tables != NULL)
 		hash_destroy(tables);
 }
@@ -81,7 +82,15 @@ cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name)
 {
 	const CdcBinlogTable *known = find_table(stream, full_name);
 
-	return known != NULL && (known->state == 'i' || known->state == 'f');
+	return known != NULL && (known->state == 'i' || known->state == 'd' || known->state == 'f');
+}
+
+bool
+cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name)
+{
+	const CdcBinlogTable *known = find_table(stream, full_name);
+
+	return known != NULL && (known->state == 'd' || known->state == 'f');
 }
 
 void

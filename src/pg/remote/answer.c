@@ -208,6 +208,24 @@ cdc_answer_int(const CdcAnswer *answer, int64 row, int column, int64 min, int64 
 	return value;
 }
 
+bool
+cdc_answer_says(const CdcAnswer *answer, int64 row, const char *name, const char *text)
+{
+	const CdcRows *rows = answer->rows;
+	int			i;
+
+	for (i = 0; i < rows->ncolumns; i++)
+	{
+		if (pg_strcasecmp(rows->names[i].data, name) == 0)
+		{
+			const char *cell = cdc_answer_nullable(answer, row, i);
+
+			return cell != NULL && strcmp(cell, text) == 0;
+		}
+	}
+	return false;
+}
+
 int
 cdc_answer_column(const CdcAnswer *answer, const char *name)
 {

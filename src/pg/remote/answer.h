@@ -51,6 +51,10 @@ extern const CdcString *cdc_answer_bytes(const CdcAnswer *answer, int64 row, int
 /* Whether a cell's bytes have this text in them, in any letter case; NULL has none. */
 extern bool cdc_answer_matches(const CdcAnswer *answer, int64 row, int column, const char *text);
 
+/* Whether the answer has a column of that name, and a cell of it is this text. */
+extern bool cdc_answer_says(const CdcAnswer *answer, int64 row, const char *name,
+							const char *text);
+
 /* The column of that name, where an answer's columns have no fixed place. */
 extern int	cdc_answer_column(const CdcAnswer *answer, const char *name);
 

@@ -199,12 +199,14 @@ check_whole_row(const CdcMapping *mapping, const CdcRowImage *image, const CdcPr
  * generates: it changes with the columns it is made from, but some images lack
  * it all the same (see cdc_schema_generated_logged()).  VIRTUAL ones are in
  * doubt in every image without them, stored ones only where the image has all
- * other columns: a partial one has what has changed.  Returns its name.
+ * other columns: a partial one has what has changed.  Returns its name; *lacks: the image
+ * is such a partial one.
  */
 static char *
-stale_column(const CdcMapping *mapping, const CdcRowImage *image, const bool *attrs)
+stale_column(const CdcMapping *mapping, const CdcRowImage *image, const bool *attrs, bool *lacks)
 {
 	CdcTableDef def = source_definition(mapping, image);
+	char	   *virtual = NULL;
 	char	   *stored = NULL;
 	bool		partial = false;
 	int			i;
@@ -217,12 +219,18 @@ stale_column(const CdcMapping *mapping, const CdcRowImage *image, const bool *at
 		if (column == NULL || attrs[column->attnum - 1])
 			continue;
 		if (cdc_column_def_is_virtual(source))
-			return pstrdup(source->name);
-		if (cdc_column_def_is_generated(source))
+		{
+			if (virtual == NULL)
+				virtual = pstrdup(source->name);
+		}
+		else if (cdc_column_def_is_generated(source))
 			stored = pstrdup(source->name);
 		else
 			partial = true;
 	}
+	*lacks = partial;
+	if (virtual != NULL)
+		return virtual;
 	return partial ? NULL : stored;
 }
 
@@ -315,7 +323,7 @@ make_layout(CdcMapping *mapping, const CdcRowImage *image)
 		if (!attrs[target->key[i].attnum - 1])
 			layout->has_key = false;
 	if (!layout->presence->complete)
-		layout->stale = stale_column(mapping, image, attrs);
+		layout->stale = stale_column(mapping, image, attrs, &layout->partial);
 	if (target->keyless && !layout->presence->complete)
 		check_whole_row(mapping, image, layout->presence);
 	return layout;

@@ -35,6 +35,7 @@ typedef struct CdcLayout
 	/* what such a row is */
 	const CdcPresence *presence;
 	bool		has_key;		/* all key columns are in it */
+	bool		partial;		/* it lacks columns that the source has of each row */
 	char	   *stale;			/* a column that the source generates and does not tell, so
 								 * that it must not be kept in an update; or NULL */
 } CdcLayout;

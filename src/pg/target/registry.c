@@ -395,6 +395,8 @@ cdc_registry_remove(const CdcSubscription *sub, const char *source_table)
 	static CdcStatement stmts[] = {
 		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
+		{"DELETE FROM cdc_catalog.copy_progress WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}}
 	};

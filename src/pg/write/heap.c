@@ -411,6 +411,8 @@ put_row(CdcHeap *heap, CdcEntry *entry)
 			}
 		}
 	}
+	if (entry->existing)
+		return;
 	note_written(heap, entry);
 	insert_row(heap, entry);
 }

@@ -289,13 +289,12 @@ cdc_reduce_delete(CdcWork *work, CdcTargetRun *run, const Datum *values, const b
 	entry->place = work->at.place;
 }
 
-void
-cdc_reduce_put(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
-			   const CdcPresence *presence)
+/* Lays a row over what the entry has; found: it is not a new one. */
+static void
+lay_over(CdcWork *work, CdcTargetRun *run, CdcEntry *entry, bool found, Datum *values, bool *nulls,
+		 const CdcPresence *presence)
 {
 	CdcTarget  *target = run->target;
-	bool		found;
-	CdcEntry   *entry = find_or_add(run, values, nulls, &found);
 
 	if (!found || !entry->put)
 	{
@@ -317,6 +316,32 @@ cdc_reduce_put(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
 	entry->put = true;
 	entry->place = work->at.place;
 	set_tuple(run, entry, values, nulls);
+}
+
+void
+cdc_reduce_put(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
+			   const CdcPresence *presence)
+{
+	bool		found;
+	CdcEntry   *entry = find_or_add(run, values, nulls, &found);
+
+	lay_over(work, run, entry, found, values, nulls, presence);
+	entry->existing = false;
+}
+
+void
+cdc_reduce_update(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
+				  const CdcPresence *presence)
+{
+	bool		found;
+	CdcEntry   *entry = find_or_add(run, values, nulls, &found);
+
+	/* it was deleted before, and stays so */
+	if (found && !entry->put)
+		return;
+	lay_over(work, run, entry, found, values, nulls, presence);
+	if (!found)
+		entry->existing = true;
 }
 
 void

@@ -279,7 +279,8 @@ write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool pu
 	{
 		run->updated += run_set(run, entries[0]->replace ? SQL_REPLACE : SQL_UPDATE,
 								presence, entries, n);
-		run->inserted += run_set(run, SQL_INSERT_MISSING, presence, entries, n);
+		if (!entries[0]->existing)
+			run->inserted += run_set(run, SQL_INSERT_MISSING, presence, entries, n);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
@@ -374,7 +375,7 @@ write_rows(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 			CdcEntry   *entry = run->entries[i];
 
 			if (done[i] || !entry->put || entry->presence != like->presence ||
-				entry->replace != like->replace ||
+				entry->replace != like->replace || entry->existing != like->existing ||
 				has_null_key(run, entry) != has_null_key(run, like))
 				continue;
 			done[i] = true;

@@ -51,6 +51,7 @@ typedef struct CdcEntry
 	bool		replace:1;		/* the row was deleted in between: columns that the event
 								 * lacks get their defaults, not their old values */
 	bool		superseded:1;	/* a later event of the run makes it needless */
+	bool		existing:1;		/* write tuple over a row that there is, else not at all */
 	uint16		key_nulls;		/* bit i: key column i is NULL; beyond 16 none may be */
 
 	/* tables without key: first take away so many such rows, then add so many */
@@ -228,6 +229,12 @@ extern void cdc_reduce_delete(CdcWork *work, CdcTargetRun *run, const Datum *val
 /* Lays a row over what its key had; adds to values what it takes over from there. */
 extern void cdc_reduce_put(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
 						   const CdcPresence *presence);
+
+/*
+ * The same of a part of a row that may not have come yet: where there is none, none is made.
+ */
+extern void cdc_reduce_update(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
+							  const CdcPresence *presence);
 
 /* In a table without key: one such row more, or (insert is false) less. */
 extern void cdc_reduce_keyless(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,

@@ -1,0 +1,208 @@
+/*-------------------------------------------------------------------------
+ *
+ * sweep.c
+ *	  Rows of a target that a copy of its table, and the stream meanwhile, have not
+ *	  brought: the source has them no more, and they are deleted.
+ *
+ * Mark and sweep: the keys of all rows that came are read from the history into a set, then
+ * the target is read against it.  The order of keys, which is another one at the source
+ * than here, does not matter.  Where the set would take too much memory there are several
+ * rounds, each for a part of the keys.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/apply_internal.h"
+
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
+#include "pg/catalog/spi.h"
+#include "pg/history/hole.h"
+#include "pg/write/key_set.h"
+
+/* Rows of the target that are looked at at a time. */
+#define SWEEP_ROWS		1000
+
+/* More rounds than that are an error of ours. */
+#define MAX_PARTS		(1 << 20)
+
+/* A sweep at work. */
+typedef struct Sweep
+{
+	CdcApply   *apply;
+	CdcSourceRun *source;
+	CdcKeySet  *set;
+	bool		full;			/* the set has no room for all keys of its part */
+	int64		gone;
+} Sweep;
+
+/* CdcHistoryVisitor: the keys of the rows that an event brings. */
+static bool
+mark_event(const CdcHistoryEvent *event, void *arg)
+{
+	Sweep	   *sweep = arg;
+	CdcSourceRow *row = &sweep->source->row;
+	const JsonbContainer *data;
+	const JsonbContainer *old;
+	CdcWriterUser user;
+	int			nrows;
+	int			i;
+
+	if (!cdc_event_has_rows(event) || event->op == CDC_OP_DELETE)
+		return true;
+	/* the history is read as the subscription's owner, values are converted as the writer */
+	cdc_writer_begin(sweep->source->target, &user);
+	cdc_event_begin(sweep->apply, event);
+	nrows = cdc_event_rows(sweep->apply, sweep->source, event);
+	for (i = 0; i < nrows && !sweep->full; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		cdc_event_images(sweep->apply, sweep->source, event, i, &data, &old);
+		cdc_source_row_key(row, data, event->seq);
+		sweep->full = !cdc_key_set_add(sweep->set, row->values, row->nulls);
+	}
+	cdc_writer_end(&user);
+	return !sweep->full;
+}
+
+/* Fills the set from the history; false: it has not enough room. */
+static bool
+mark(Sweep *sweep, int64 begin, int64 end)
+{
+	CdcHistoryScan scan;
+
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = sweep->apply->sub;
+	scan.after = begin - 1;
+	scan.upto = end;
+	scan.source_table = sweep->source->mapping->source_table;
+	scan.columns = CDC_HISTORY_DOCUMENT;
+	scan.visit = mark_event;
+	scan.arg = sweep;
+	sweep->full = false;
+	cdc_history_scan(&scan);
+	return !sweep->full;
+}
+
+/* The SELECT of all keys of the target. */
+static char *
+keys_statement(const CdcTarget *target)
+{
+	Relation	rel = table_open(target->relid, NoLock);
+	char		kind = rel->rd_rel->relkind;
+	StringInfoData sql;
+	int			i;
+
+	table_close(rel, NoLock);
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (i = 0; i < target->nkey; i++)
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(target->columns[target->key[i].column].name));
+	appendStringInfo(&sql, " FROM %s%s", CDC_TRUNCATE_SCOPE(kind), target->name);
+	return sql.data;
+}
+
+/* Collects the rows of SPI's result that the set lacks to be deleted, and writes that. */
+static void
+sweep_rows(Sweep *sweep, Datum *values, bool *nulls)
+{
+	CdcTargetRun *run = sweep->source->target;
+	const CdcTarget *target = run->target;
+	uint64		r;
+	int			i;
+
+	for (r = 0; r < SPI_processed; r++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (i = 0; i < target->nkey; i++)
+		{
+			int			at = target->key[i].attnum - 1;
+
+			values[at] = SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, i + 1,
+									   &nulls[at]);
+		}
+		if (!cdc_key_set_lacks(sweep->set, values, nulls))
+			continue;
+		cdc_reduce_delete(&sweep->apply->work, run, values, nulls);
+		sweep->gone++;
+	}
+}
+
+/* Deletes the rows of the target that the set lacks. */
+static void
+sweep_target(Sweep *sweep)
+{
+	CdcTargetRun *run = sweep->source->target;
+	int			natts = run->target->desc->natts;
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum	   *values = palloc0(sizeof(Datum) * natts);
+	bool	   *nulls = palloc0(sizeof(bool) * natts);
+	CdcWriterUser user;
+	SPIPlanPtr	plan;
+	Portal		portal;
+	uint64		n;
+
+	cdc_writer_begin(run, &user);
+	cdc_spi_connect();
+	plan = SPI_prepare(keys_statement(run->target), 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
+	do
+	{
+		MemoryContext old;
+
+		SPI_cursor_fetch(portal, true, SWEEP_ROWS);
+		n = SPI_processed;
+		old = MemoryContextSwitchTo(cxt);
+		sweep_rows(sweep, values, nulls);
+		MemoryContextSwitchTo(old);
+		SPI_freetuptable(SPI_tuptable);
+		CDC_SPI_PUSH();
+		cdc_reduce_flush(&sweep->apply->work, run);
+		CDC_SPI_POP();
+	} while (n > 0);
+	SPI_cursor_close(portal);
+	cdc_spi_disconnect();
+	cdc_writer_end(&user);
+}
+
+int64
+cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end)
+{
+	Sweep		sweep = {apply, source, NULL, false, 0};
+	CdcAtHand	at = apply->work.at;
+	uint32		parts = 1;
+	uint32		part = 0;
+
+	/* a key that is not seen, as its event is missing, would cost a row */
+	cdc_history_check_whole(apply->sub, "the end of a copy", begin, end);
+	sweep.set = cdc_key_set_create(source->target->target, apply->sub->opt.apply_memory_limit);
+	while (part < parts)
+	{
+		cdc_key_set_reset(sweep.set, part, parts);
+		if (mark(&sweep, begin, end))
+		{
+			apply->work.at = at;
+			sweep_target(&sweep);
+			part++;
+		}
+		else if (parts >= MAX_PARTS)
+			elog(ERROR, "the keys of a copy do not fit into %u parts", parts);
+		else
+		{
+			parts *= 4;
+			part = 0;
+		}
+	}
+	cdc_key_set_destroy(sweep.set);
+	apply->work.at = at;
+	return sweep.gone;
+}

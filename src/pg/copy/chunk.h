@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * chunk.h
+ *	  A range of a source table's rows by a unique key, read through any session.
+ *
+ *	  All comparing is done at the source, in its own order and collation: the values
+ *	  of a key are kept as literals of the source's SQL that say them exactly, whatever
+ *	  the type of their column.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_COPY_CHUNK_H
+#define CDC_PG_COPY_CHUNK_H
+
+#include "pg/base/compat.h"
+#include "core/change.h"
+#include "pg/remote/source.h"
+
+/* A unique key without NULLs, by which a table can be read in pieces. */
+typedef struct CdcChunkKey
+{
+	char	   *index;			/* its name at the source */
+	int			ncolumns;
+	int		   *columns;		/* of the table, in the key's order */
+	char	   *shape;			/* index, columns and their types: literals of one shape mean
+								 * nothing to another one */
+} CdcChunkKey;
+
+/*
+ * The key by which the table is best read: the primary key, else another unique key; all
+ * of it palloc'ed.  false: there is none whose columns are whole (no prefixes), never NULL
+ * and of types that have an order and exact literals.  Asks the source.
+ */
+extern bool cdc_chunk_key(CdcSource *source, const CdcTable *table, CdcChunkKey *key);
+
+/* Which rows; a key is an array of literals, one a column of the key. */
+typedef struct CdcChunkRange
+{
+	const char *const *after;	/* rows behind this key; NULL: from the first one */
+	const char *const *upto;	/* up to and including this one; NULL: to the last one */
+	const char *where;			/* a condition in the source's SQL besides, or NULL */
+	int64		limit;			/* at most so many rows; 0: all */
+} CdcChunkRange;
+
+/*
+ * What follows the table's name in a SELECT of the range: index, condition, order and
+ * limit.  palloc'ed.  ordered false: without order and limit, for a SELECT of aggregates.
+ * key may be NULL, then the range has neither after, upto nor limit.
+ */
+extern char *cdc_chunk_rest(const CdcTable *table, const CdcChunkKey *key,
+							const CdcChunkRange *range, bool ordered);
+
+typedef struct CdcChunk CdcChunk;
+
+/*
+ * Begins to read the rows of the range in the order of the key; as for
+ * cdc_row_source_open(), which see for memory and errors.  NULL, with err: the table's
+ * definition at the source is another one by now.
+ */
+extern CdcChunk *cdc_chunk_open(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
+								const CdcChunkRange *range, const char *subscription,
+								CdcError *err);
+
+/* The next row's values, in the table's order; valid until the next call.  NULL: no more. */
+extern const CdcValue *cdc_chunk_next(CdcChunk *chunk);
+
+/* Of what was read so far. */
+extern int64 cdc_chunk_rows(const CdcChunk *chunk);
+extern int64 cdc_chunk_bytes(const CdcChunk *chunk);
+
+/* Once all rows were read: whether the range has no more than these. */
+extern bool cdc_chunk_is_last(const CdcChunk *chunk);
+
+/* The key of the last row, literals palloc'ed in the current context; NULL: there was none. */
+extern char **cdc_chunk_last_key(const CdcChunk *chunk);
+
+extern void cdc_chunk_close(CdcChunk *chunk);
+
+/*
+ * The literal of a value as the binlog has it, for the key's column i; palloc'ed.  NULL
+ * where the value is absent or NULL, or has no literal.
+ */
+extern char *cdc_chunk_literal(const CdcTable *table, const CdcChunkKey *key, int i,
+							   const CdcValue *value);
+
+/* "(a = 1 AND b = X'41')"; palloc'ed. */
+extern char *cdc_chunk_key_equals(const CdcTable *table, const CdcChunkKey *key,
+								  const char *const *literals);
+
+#endif							/* CDC_PG_COPY_CHUNK_H */

@@ -1,0 +1,417 @@
+/*-------------------------------------------------------------------------
+ *
+ * copy_progress.c
+ *	  How far the copies of a subscription's tables have come.
+ *
+ * Pull writes these rows in the transaction that appends a chunk to the history.  Who
+ * asks for a copy writes them too: a chunk that was read meanwhile waits for him, or he
+ * for it, at the row of cdc_catalog.subscription_table, which both write first.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/progress/copy_progress.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "pg/catalog/changes.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/spi.h"
+
+/* ---- reading ---- */
+
+List *
+cdc_copy_waiting(const CdcSubscription *sub, int limit)
+{
+	static CdcStatement stmt = {
+		"SELECT t.source_table, t.state, t.copy_data, p.replaces, p.row_filter, p.begin_seq,"
+		" p.key_shape, p.last_key, p.reread, p.rows, p.bytes, p.chunks, p.estimated_rows"
+		" FROM cdc_catalog.subscription_table t LEFT JOIN cdc_catalog.copy_progress p"
+		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
+		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
+		" AND (t.state OPERATOR(pg_catalog.=) 'i' OR t.state OPERATOR(pg_catalog.=) 'd'"
+		" OR (t.state OPERATOR(pg_catalog.=) 'f' AND p.reread IS NOT NULL))"
+		" ORDER BY t.state, t.source_table LIMIT $2",
+		2, {TEXTOID, INT8OID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	List	   *result = NIL;
+	uint64		n;
+	uint64		i;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = Int64GetDatum(limit);
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, values, NULL);
+	for (i = 0; i < n; i++)
+	{
+		CdcCopyProgress *p = MemoryContextAllocZero(spi.caller, sizeof(*p));
+		MemoryContext old;
+		bool		isnull;
+		Datum		d;
+
+		p->source_table = cdc_spi_text(&spi, i, 1);
+		p->state = DatumGetChar(cdc_spi_datum(i, 2, CHAROID, &isnull));
+		p->wanted = DatumGetBool(cdc_spi_datum(i, 3, BOOLOID, &isnull));
+		d = cdc_spi_datum(i, 4, BOOLOID, &isnull);
+		p->replaces = !isnull && DatumGetBool(d);
+		p->row_filter = cdc_spi_text(&spi, i, 5);
+		p->begin_seq = cdc_spi_int64(i, 6);
+		p->key_shape = cdc_spi_text(&spi, i, 7);
+		p->last_key = cdc_spi_text_array(&spi, i, 8, &p->nlast_key);
+		p->reread = cdc_spi_text_array(&spi, i, 9, &p->nreread);
+		p->rows = cdc_spi_int64(i, 10);
+		p->bytes = cdc_spi_int64(i, 11);
+		p->chunks = cdc_spi_int64(i, 12);
+		d = cdc_spi_datum(i, 13, INT8OID, &isnull);
+		p->estimated_rows = isnull ? -1 : DatumGetInt64(d);
+		old = MemoryContextSwitchTo(spi.caller);
+		result = lappend(result, p);
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+bool
+cdc_copy_is_waiting(const CdcSubscription *sub)
+{
+	return cdc_copy_waiting(sub, 1) != NIL;
+}
+
+bool
+cdc_copy_is_pending(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
+		" AND t.state OPERATOR(pg_catalog.<>) 'r' AND t.state OPERATOR(pg_catalog.<>) 'e' LIMIT 1",
+		1, {TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name) > 0;
+}
+
+List *
+cdc_copy_joins(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"SELECT p.source_table, p.sync_position, p.sync_gtid_set"
+		" FROM cdc_catalog.copy_progress p JOIN cdc_catalog.subscription_table t"
+		" ON t.subscription OPERATOR(pg_catalog.=) p.subscription"
+		" AND t.source_table OPERATOR(pg_catalog.=) p.source_table"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 'f'"
+		" AND p.reread IS NULL ORDER BY p.end_seq",
+		1, {TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		value = CStringGetTextDatum(sub->name);
+	List	   *result = NIL;
+	uint64		n;
+	uint64		i;
+
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, &value, NULL);
+	for (i = 0; i < n; i++)
+	{
+		CdcCopyJoin *join = MemoryContextAllocZero(spi.caller, sizeof(*join));
+		MemoryContext old;
+
+		join->source_table = cdc_spi_text(&spi, i, 1);
+		join->position = cdc_spi_text(&spi, i, 2);
+		join->gtid_set = cdc_spi_text(&spi, i, 3);
+		old = MemoryContextSwitchTo(spi.caller);
+		result = lappend(result, join);
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+int64
+cdc_copy_ahead_until(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT t.state, p.sync_seq FROM cdc_catalog.subscription_table t"
+		" LEFT JOIN cdc_catalog.copy_progress p"
+		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
+		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
+		" AND t.source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	int64		result = 0;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+	{
+		bool		isnull;
+		char		state = DatumGetChar(cdc_spi_datum(0, 1, CHAROID, &isnull));
+
+		result = state == 'i' || state == 'd' || state == 'f' ? PG_INT64_MAX : cdc_spi_int64(0, 2);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+/* ---- states ---- */
+
+/* Sets the state of the table, unless it has it. */
+static uint64
+set_state(const CdcSubscription *sub, const char *source_table, const char *state)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET state = $3::pg_catalog.\"char\", last_error = NULL,"
+		" last_sqlstate = NULL, state_since = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND state OPERATOR(pg_catalog.<>) $3::pg_catalog.\"char\"",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+	uint64		n = cdc_spi_run(&stmt, sub->name, source_table, state);
+
+	if (n > 0)
+		cdc_catalog_changed();
+	return n;
+}
+
+/* The table's row, which is there from here on. */
+static void
+ensure_row(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"INSERT INTO cdc_catalog.copy_progress (subscription, source_table)"
+		" SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM cdc_catalog.copy_progress p"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1"
+		" AND p.source_table OPERATOR(pg_catalog.=) $2)",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name, source_table);
+}
+
+void
+cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *p)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.copy_progress SET begin_seq = $3, key_shape = $4, last_key = $5,"
+		" reread = $6, rows = $7, bytes = $8, chunks = $9, estimated_rows = $10,"
+		" started_at = COALESCE(started_at, pg_catalog.now()), updated_at = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		10, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INT8OID, INT8OID,
+		INT8OID, INT8OID}
+	};
+	CdcSpi		spi;
+	Datum		values[10];
+	char		nulls[10];
+
+	if (p->state != 'f')
+		(void) set_state(sub, p->source_table, "d");
+	ensure_row(sub, p->source_table);
+	memset(nulls, ' ', sizeof(nulls));
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(p->source_table);
+	values[2] = Int64GetDatum(p->begin_seq);
+	values[3] = cdc_text_or_null(p->key_shape, &nulls[3]);
+	values[4] = cdc_text_array((const char *const *) p->last_key, p->nlast_key);
+	nulls[4] = p->last_key != NULL ? ' ' : 'n';
+	values[5] = cdc_text_array((const char *const *) p->reread, p->nreread);
+	nulls[5] = p->nreread > 0 ? ' ' : 'n';
+	values[6] = Int64GetDatum(p->rows);
+	values[7] = Int64GetDatum(p->bytes);
+	values[8] = Int64GetDatum(p->chunks);
+	values[9] = Int64GetDatum(p->estimated_rows);
+	nulls[9] = p->estimated_rows >= 0 ? ' ' : 'n';
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+}
+
+bool
+cdc_copy_reread(const CdcSubscription *sub, const char *source_table, const char *condition)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.copy_progress SET reread = pg_catalog.array_append(reread, $3)"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND COALESCE(pg_catalog.array_length(reread, 1), 0) OPERATOR(pg_catalog.<) 1000",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table, condition) > 0;
+}
+
+void
+cdc_copy_finish(const CdcSubscription *sub, const CdcCopyJoin *join, int64 end_seq)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.copy_progress SET sync_position = $3, sync_gtid_set = $4,"
+		" end_seq = $5::pg_catalog.int8, copied_at = pg_catalog.now(), updated_at = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	(void) set_state(sub, join->source_table, "f");
+	(void) cdc_spi_run(&stmt, sub->name, join->source_table, join->position, join->gtid_set,
+					   psprintf(INT64_FORMAT, end_seq));
+}
+
+void
+cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.copy_progress SET sync_seq = $3::pg_catalog.int8, synced_at = pg_catalog.now(),"
+		" updated_at = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	(void) set_state(sub, source_table, "s");
+	(void) cdc_spi_run(&stmt, sub->name, source_table, psprintf(INT64_FORMAT, seq));
+}
+
+void
+cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
+{
+	static CdcStatement find = {
+		"SELECT t.source_table, p.kind, p.rows FROM cdc_catalog.subscription_table t"
+		" JOIN cdc_catalog.copy_progress p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
+		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 's'"
+		" AND p.sync_seq OPERATOR(pg_catalog.<=) $2",
+		2, {TEXTOID, INT8OID}
+	};
+	static CdcStatement set = {
+		"UPDATE cdc_catalog.subscription_table SET state = 'r', state_since = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND state OPERATOR(pg_catalog.=) 's'",
+		2, {TEXTOID, TEXTOID}
+	};
+	static CdcStatement note = {
+		"UPDATE cdc_catalog.copy_progress SET ready_at = pg_catalog.now(), updated_at = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	List	   *tables = NIL;
+	List	   *texts = NIL;
+	ListCell   *lc;
+	ListCell   *lt;
+	uint64		n;
+	uint64		i;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = Int64GetDatum(applied_seq);
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&find, values, NULL);
+	for (i = 0; i < n; i++)
+	{
+		char	   *table = cdc_spi_text(&spi, i, 1);
+		char	   *kind = cdc_spi_text(&spi, i, 2);
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
+
+		tables = lappend(tables, table);
+		texts = lappend(texts, psprintf("the %s of source table %s is complete: " INT64_FORMAT " rows",
+										kind, table, cdc_spi_int64(i, 3)));
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	forboth(lc, tables, lt, texts)
+	{
+		if (cdc_spi_run(&set, sub->name, lfirst(lc)) == 0)
+			continue;
+		(void) cdc_spi_run(&note, sub->name, lfirst(lc));
+		cdc_log(sub->name, "copy", lfirst(lt), NULL);
+		cdc_notify(sub->name, "table_ready", lfirst(lc), NULL);
+		cdc_catalog_changed();
+	}
+}
+
+/* ---- asking for a copy ---- */
+
+/* What a copy that begins knows nothing of any more. */
+#define FORGET_PROGRESS \
+	" key_shape = NULL, last_key = NULL, reread = NULL, rows = 0, bytes = 0, chunks = 0," \
+	" estimated_rows = NULL, begin_seq = NULL, end_seq = NULL, sync_position = NULL," \
+	" sync_gtid_set = NULL, sync_seq = NULL, started_at = NULL, copied_at = NULL," \
+	" synced_at = NULL, ready_at = NULL, updated_at = pg_catalog.now()"
+
+void
+cdc_copy_request(const CdcSubscription *sub, const char *source_table,
+				 const CdcCopyRequest *request)
+{
+	static CdcStatement find = {
+		"SELECT 1 FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
+		" FOR UPDATE",
+		2, {TEXTOID, TEXTOID}
+	};
+	static CdcStatement wanted = {
+		"UPDATE cdc_catalog.subscription_table SET copy_data = true"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND NOT copy_data",
+		2, {TEXTOID, TEXTOID}
+	};
+	static CdcStatement anew = {
+		"UPDATE cdc_catalog.copy_progress SET replaces = $3::pg_catalog.bool, kind = $4, row_filter = $5,"
+		" restarts = 0, requested_at = pg_catalog.now()," FORGET_PROGRESS
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	static CdcStatement again = {
+		"UPDATE cdc_catalog.copy_progress SET replaces = $3::pg_catalog.bool AND row_filter IS NULL,"
+		" restarts = restarts OPERATOR(pg_catalog.+) 1," FORGET_PROGRESS
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	if (cdc_spi_run(&find, sub->name, source_table) == 0)
+		return;
+	(void) set_state(sub, source_table, "i");
+	(void) cdc_spi_run(&wanted, sub->name, source_table);
+	ensure_row(sub, source_table);
+	if (request->again)
+		(void) cdc_spi_run(&again, sub->name, source_table, request->replaces ? "true" : "false");
+	else
+		(void) cdc_spi_run(&anew, sub->name, source_table, request->replaces ? "true" : "false",
+						   request->kind, request->row_filter);
+	cdc_catalog_changed();
+}
+
+int64
+cdc_copy_request_all(const CdcSubscription *sub)
+{
+	static CdcStatement find = {
+		"SELECT t.source_table FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.copy_data"
+		" ORDER BY t.source_table",
+		1, {TEXTOID}
+	};
+	CdcCopyRequest request = {"resync", true, NULL, false};
+	CdcSpi		spi;
+	Datum		value = CStringGetTextDatum(sub->name);
+	List	   *tables = NIL;
+	ListCell   *lc;
+	uint64		n;
+	uint64		i;
+
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&find, &value, NULL);
+	for (i = 0; i < n; i++)
+	{
+		char	   *table = cdc_spi_text(&spi, i, 1);
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
+
+		tables = lappend(tables, table);
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	foreach(lc, tables)
+		cdc_copy_request(sub, lfirst(lc), &request);
+	return (int64) n;
+}

@@ -1,0 +1,115 @@
+/*-------------------------------------------------------------------------
+ *
+ * copy_progress.h
+ *	  How far the copies of a subscription's tables have come: the rows of
+ *	  cdc_catalog.copy_progress, and the states of the tables that go with them.
+ *
+ *	  i  waits for its copy
+ *	  d  is being copied, chunk by chunk
+ *	  f  all of its rows are in the history; the stream has to pass the last snapshot
+ *	  s  the stream has passed it
+ *	  r  the target has all that: apply sets it, in the transaction that brings it
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_PROGRESS_COPY_PROGRESS_H
+#define CDC_PG_PROGRESS_COPY_PROGRESS_H
+
+#include "pg/base/compat.h"
+#include "nodes/pg_list.h"
+#include "pg/catalog/subscription.h"
+
+/* A table that is to be copied, or is being copied. */
+typedef struct CdcCopyProgress
+{
+	char	   *source_table;	/* database.table */
+	char		state;
+	bool		wanted;			/* false: its rows are not wanted, it is ready at once */
+
+	/* what was asked for */
+	bool		replaces;		/* rows that the copy does not bring go from the target */
+	char	   *row_filter;		/* only these rows; the source's SQL; or NULL */
+
+	/* how far it has come */
+	int64		begin_seq;		/* 0: it has not begun */
+	char	   *key_shape;		/* see CdcChunkKey; NULL: it is read in one pass */
+	char	  **last_key;		/* literals; NULL: nothing was read yet */
+	int			nlast_key;
+	char	  **reread;			/* rows that are to be read once more, as conditions */
+	int			nreread;
+	int64		rows;
+	int64		bytes;
+	int64		chunks;
+	int64		estimated_rows; /* -1: not known */
+} CdcCopyProgress;
+
+/*
+ * Up to limit tables that are to be copied, those that are being copied first; of
+ * CdcCopyProgress *, palloc'ed.
+ */
+extern List *cdc_copy_waiting(const CdcSubscription *sub, int limit);
+
+/* Whether there is one of these; or one in whatever state between i and r. */
+extern bool cdc_copy_is_waiting(const CdcSubscription *sub);
+extern bool cdc_copy_is_pending(const CdcSubscription *sub);
+
+/* Keeps what a chunk has changed of it, and sets state d. */
+extern void cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *progress);
+
+/*
+ * A row of a table that is being copied may be in no chunk: it is to be read once more, by
+ * a condition in the source's SQL.  false: there are too many of these.
+ */
+extern bool cdc_copy_reread(const CdcSubscription *sub, const char *source_table,
+							const char *condition);
+
+/* Where the stream has to get to for a table that is copied. */
+typedef struct CdcCopyJoin
+{
+	char	   *source_table;
+	char	   *position;		/* file:offset */
+	char	   *gtid_set;		/* or NULL */
+} CdcCopyJoin;
+
+/* All rows of the table are in the history, up to end_seq: state f. */
+extern void cdc_copy_finish(const CdcSubscription *sub, const CdcCopyJoin *join, int64 end_seq);
+
+/* The tables in state f, of CdcCopyJoin *, in the order in which they were copied. */
+extern List *cdc_copy_joins(const CdcSubscription *sub);
+
+/* The stream, whose last event is seq, has passed it: state s. */
+extern void cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq);
+
+/* Targets have all up to applied_seq: tables of which that is enough get state r. */
+extern void cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq);
+
+/*
+ * Up to which seq of the history the table's rows are not of one place of the source;
+ * PG_INT64_MAX where that is not known yet, 0 where it was never copied.
+ */
+extern int64 cdc_copy_ahead_until(const CdcSubscription *sub, const char *source_table);
+
+/* How a table is to be copied. */
+typedef struct CdcCopyRequest
+{
+	const char *kind;			/* "copy" or "resync" */
+	bool		replaces;
+	const char *row_filter;		/* or NULL */
+	bool		again;			/* one that was under way has to begin anew: the same rows */
+} CdcCopyRequest;
+
+/*
+ * The table is to be copied, from the beginning, whatever its state was: state i.
+ * again: kind and row_filter stay as they were asked for.  Nothing where it is not
+ * registered.
+ */
+extern void cdc_copy_request(const CdcSubscription *sub, const char *source_table,
+							 const CdcCopyRequest *request);
+
+/*
+ * All tables of the subscription that hold copied rows or are to be copied get a new,
+ * replacing copy: what the stream missed cannot be told.  Returns how many.
+ */
+extern int64 cdc_copy_request_all(const CdcSubscription *sub);
+
+#endif							/* CDC_PG_PROGRESS_COPY_PROGRESS_H */

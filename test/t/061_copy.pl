@@ -1,0 +1,126 @@
+# Copies in chunks while the stream goes on: keys of every type, images that lack columns,
+# resync in place, DDL that runs through a copy.
+use strict;
+use warnings;
+use utf8;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use CdcIngest::Cluster;
+use CdcIngest::Process qw(fork_child end_process wait_until);
+use CdcIngest::Server;
+
+my $cluster = CdcIngest::Cluster->new('copy');
+my $source = CdcIngest::Server->new($ENV{CDC_COPY_SERVER} // 'mariadb');
+$cluster->add_source('shop', $source);
+
+sub state_of { my ($table) = @_; return $cluster->value('SELECT state FROM cdc.subscription_table WHERE source_table = ?', $table) }
+
+# A table whose key orders in a way of its own, with rows in random order.
+my %keys = (
+	k_int => [ 'id int', sub { $_[0] * 7 - 20000 } ],
+	k_ubig => [ 'id bigint unsigned', sub { 18446744073709551615 - $_[0] * 3 } ],
+	k_dec => [ 'id decimal(20,5)', sub { sprintf '%.5f', ($_[0] - 2000) / 7 } ],
+	k_double => [ 'id double', sub { sprintf '%.17g', ($_[0] - 2000) / 7 } ],
+	k_float => [ 'id float', sub { sprintf '%.9g', ($_[0] - 2000) / 64 } ],
+	k_bit => [ 'id bit(20)', sub { 'b\'' . sprintf('%020b', $_[0] * 5) . q{'} } ],
+	k_text => [ 'id varchar(30) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
+		sub { my $n = $_[0]; join('', map { ('a', 'Z', 'ä', 'ß', ' ', '_', 'é', "\x{1F600}", 'Ö', "''")[ int($n / 10**$_) % 10 ] } 0 .. 3) . $n } ],
+	k_latin => [ 'id char(8) CHARACTER SET latin1 COLLATE latin1_german1_ci',
+		sub { my $n = $_[0]; join('', map { ('a', 'B', 'ä', 'c', '-', '0', 'Ü', 'x', '~', '!')[ int($n / 10**$_) % 10 ] } 0 .. 3) . $n } ],
+	k_bin => [ 'id varbinary(8)', sub { sprintf "X'%02X%04X%s'", $_[0] % 256, $_[0], $_[0] % 2 ? '00' : '' } ],
+	k_fixed => [ 'id binary(6)', sub { sprintf "X'%04X%02X'", $_[0], $_[0] % 256 } ],
+	k_date => [ 'id date', sub { my $n = $_[0]; sprintf '%04d-%02d-%02d', 1900 + $n / 28 / 12, 1 + $n / 28 % 12, 1 + $n % 28 } ],
+	k_datetime => [ 'id datetime(3)', sub { my $n = $_[0]; sprintf '2001-02-%02d %02d:00:%02d.%03d', 1 + $n % 28, $n / 28 % 24, $n / 700 % 60, $n % 1000 } ],
+	k_stamp => [ 'id timestamp(6)', sub { my $n = $_[0]; sprintf '2020-03-%02d %02d:30:%02d.%06d', 1 + $n % 28, 3 + $n / 28 % 20, $n / 560 % 60, $n } ],
+	k_time => [ 'id time(2)', sub { my $n = $_[0] - 2000; sprintf '%s%02d:%02d:%02d.%02d', $n < 0 ? '-' : '', abs($n) / 5, abs($n) % 60, 1, abs($n) % 100 } ]);
+
+sub literal { my ($v) = @_; return $v =~ /^(?:X'|b'|-?[0-9.]+(?:e[-+]?[0-9]+)?$)/ ? $v : "'$v'" }
+
+sub fill
+{
+	my ($table, $make, $from, $to) = @_;
+	my @rows = map { '(' . literal($make->($_)) . ", 'row $_')" } sort { $a * 7919 % 4001 <=> $b * 7919 % 4001 } $from .. $to;
+	while (my @some = splice @rows, 0, 500) { $source->do("INSERT INTO shop.$table VALUES " . join ', ', @some) }
+	return;
+}
+
+subtest 'keys of every type are read in pieces' => sub {
+	$source->do('CREATE DATABASE shop CHARACTER SET utf8mb4');
+	for my $table (sort keys %keys)
+	{
+		my ($type, $make) = @{ $keys{$table} };
+		$source->do("CREATE TABLE shop.$table ($type NOT NULL, v varchar(20), PRIMARY KEY (id))");
+		fill($table, $make, 0, 2999);
+	}
+	$source->do(
+		q{CREATE TABLE shop.k_many (a enum('z', 'm', 'a') NOT NULL, b set('x', 'y', 'w') NOT NULL, c smallint NOT NULL, v varchar(20), PRIMARY KEY (a, b, c))},
+		q{CREATE TABLE shop.k_prefix (t text NOT NULL, v varchar(20), PRIMARY KEY (t(20)))},
+		q{CREATE TABLE shop.no_key (v varchar(20))});
+	my @many;
+	for my $c (1 .. 120) { push @many, map { my $a = $_; map { "($a, $_, $c, 'v$c')" } 0 .. 7 } 1 .. 3 }
+	$source->do('INSERT INTO shop.k_many VALUES ' . join ', ', @many);
+	$source->do('INSERT INTO shop.k_prefix VALUES ' . join ', ', map { "('text $_', 'v$_')" } 1 .. 500);
+	$source->do('INSERT INTO shop.no_key VALUES ' . join ', ', map { "('v" . $_ % 100 . "')" } 1 .. 500);
+
+	# as little as can be at a time
+	$cluster->subscribe('shop', 'shop', 'shop', tables => ['shop.*'], enabled => \'false', options => '{"copy_chunk_time": "10ms"}');
+	$cluster->do(q{SELECT cdc.pull('shop')}, q{SELECT * FROM cdc.apply('shop')});
+	is($cluster->value(q{SELECT string_agg(DISTINCT state::text, '') FROM cdc.subscription_table}), 'r', 'all tables are ready');
+	$cluster->compare_ok($source, 'shop', 'shop', 'all are the same');
+	cmp_ok($cluster->value(q{SELECT min(chunks) FROM cdc_catalog.copy_progress WHERE source_table LIKE 'shop.k\_%' AND source_table <> 'shop.k_prefix'}), '>', 1, 'in several chunks');
+	my $history = $cluster->history_of('shop');
+	is($cluster->value("SELECT count(*) FROM $history WHERE op = 'r'"),
+		$cluster->value("SELECT count(*) FROM (SELECT DISTINCT source_table, event->'data' FROM $history WHERE op = 'r' AND source_table <> 'shop.no_key') d") + 500,
+		'no row was read twice');
+	is($cluster->value(q{SELECT count(*) FROM cdc.stat_progress_copy}), 0, 'no copy is under way');
+};
+
+subtest 'resync makes targets equal, in place' => sub {
+	$cluster->do('CREATE ROLE reader', 'GRANT SELECT ON shop.k_text TO reader', 'CREATE INDEX k_text_v ON shop.k_text (v)',
+		'CREATE VIEW shop.seen AS SELECT * FROM shop.k_text');
+	for my $table (sort(keys %keys), 'k_many')
+	{
+		# what only the target has, what it lacks, and what is different
+		$cluster->do("DELETE FROM shop.$table WHERE v LIKE '%1'", "UPDATE shop.$table SET v = 'wrong' WHERE v LIKE '%2'");
+		$source->do('SET SESSION sql_log_bin = 0', "DELETE FROM shop.$table WHERE v LIKE '%3'", 'SET SESSION sql_log_bin = 1');
+	}
+	$cluster->do(q{INSERT INTO shop.no_key SELECT 'twice' FROM generate_series(1, 7)}, q{DELETE FROM shop.no_key WHERE v = 'v5'},
+		q{DELETE FROM shop.k_prefix WHERE v LIKE '%7'}, q{INSERT INTO shop.k_prefix VALUES ('not there', 'x')});
+	my $relid = $cluster->value(q{SELECT 'shop.k_text'::regclass::oid});
+	$cluster->call('resync_table', subscription => 'shop', source_table => $_->[0])
+	  for @{ $cluster->rows(q{SELECT source_table FROM cdc.subscription_table}) };
+	is($cluster->value(q{SELECT count(*) FROM cdc.stat_progress_copy WHERE kind = 'resync' AND phase = 'waiting' AND replaces}), keys(%keys) + 3, 'they wait');
+	$cluster->do(q{SELECT cdc.pull('shop')}, q{SELECT * FROM cdc.apply('shop')});
+	$cluster->compare_ok($source, 'shop', 'shop', 'all are the same again');
+	is($cluster->value(q{SELECT 'shop.k_text'::regclass::oid}), $relid, 'the same table');
+	is($cluster->value(q{SELECT has_table_privilege('reader', 'shop.k_text', 'SELECT')}), 1, '... its grants');
+	is($cluster->value(q{SELECT count(*) FROM pg_indexes WHERE indexname = 'k_text_v'}), 1, '... its indexes');
+	cmp_ok($cluster->value('SELECT count(*) FROM shop.seen'), '>', 0, '... views of it');
+	is($cluster->value(q{SELECT string_agg(DISTINCT state::text, '') FROM cdc.subscription_table}), 'r', 'ready');
+
+	# only some rows: no other is touched
+	$cluster->do(q{UPDATE shop.k_int SET v = 'wrong'}, q{INSERT INTO shop.k_int VALUES (1000000, 'mine')});
+	$cluster->call('resync_table', subscription => 'shop', source_table => 'shop.k_int', where_clause => 'id < 0 -- these');
+	$cluster->do(q{SELECT cdc.pull('shop')}, q{SELECT * FROM cdc.apply('shop')});
+	is($cluster->value(q{SELECT count(*) FROM shop.k_int WHERE id < 0 AND v = 'wrong'}), 0, 'where_clause: these rows are the same');
+	is($cluster->value(q{SELECT count(*) FROM shop.k_int WHERE id >= 0 AND v <> 'wrong'}), 1, '... and no other');
+	like($cluster->error_of(q{SELECT cdc.resync_table('shop', 'shop.nothing')}), qr/is not in subscription/, 'a table that is not there');
+
+	# in several rounds
+	$cluster->call('alter_subscription', name => 'shop', options => '{"apply_memory_limit": "16kB"}');
+	$cluster->do(q{INSERT INTO shop.k_bin SELECT int4send(i), 'gone' FROM generate_series(100000, 102000) i});
+	$cluster->call('resync_table', subscription => 'shop', source_table => "shop.$_") for qw(k_int k_bin);
+	$cluster->do(q{SELECT cdc.pull('shop')}, q{SELECT * FROM cdc.apply('shop')});
+	$cluster->compare_ok($source, 'shop', 'shop', 'in little memory', only => [qw(k_int k_bin)]);
+	cmp_ok($cluster->value(q{SELECT count(*) FROM cdc.log WHERE message LIKE '%has not any more'}), '>', 5, 'what went is in the log');
+
+	# replay of a history with a copy that replaces
+	$cluster->do('CREATE TABLE replayed (LIKE shop.k_bin INCLUDING ALL)', 'CREATE TABLE replayed_bag (LIKE shop.no_key)',
+		q{SELECT cdc.replay('shop', 'shop.k_bin', 'public.replayed')}, q{SELECT cdc.replay('shop', 'shop.no_key', 'public.replayed_bag')});
+	is($cluster->value('SELECT count(*) FROM (TABLE replayed EXCEPT TABLE shop.k_bin) d') + $cluster->value('SELECT count(*) FROM (TABLE shop.k_bin EXCEPT TABLE replayed) d'), 0, 'a replay is the same');
+	is($cluster->value('SELECT count(*) FROM (TABLE replayed_bag EXCEPT ALL TABLE shop.no_key) d') + $cluster->value('SELECT count(*) FROM (TABLE shop.no_key EXCEPT ALL TABLE replayed_bag) d'), 0, '... of a table without a key too');
+	$cluster->call('drop_subscription', name => 'shop', drop_history => \'true');
+};
+
+done_testing();
