@@ -81,7 +81,7 @@ static void
 fail_table(Follow *f, const char *reason)
 {
 	cdc_follow_fail(f->sub, f->table->source_table, f->change->from_seq, reason);
-	f->outcome = psprintf("error: %s", reason);
+	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
 	f->failed = true;
 }
 
@@ -291,7 +291,7 @@ cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
 	if (f.table == NULL)
 		f.outcome = "nothing: the table is not registered";
 	else if (f.table->held && change->kind != CDC_CHANGE_COPY)
-		f.outcome = "nothing: the table was in error";
+		f.outcome = CDC_CHANGE_HELD;
 	else if (f.table->target == NULL || !OidIsValid(f.table->target_oid) ||
 			 get_rel_name(f.table->target_oid) == NULL)
 		f.outcome = "nothing: there is no target";

@@ -19,13 +19,26 @@
 #include "pg/schema/versions.h"
 #include "pg/schema/type_fit.h"
 
-/* Whether rows of the target could not stay when its column gets the type. */
+/*
+ * Whether the column is to have another type: one that takes the values, and where it had
+ * the type of the source's before, the one of the source's now.
+ */
 static bool
-is_other_type(const CdcEvolveColumn *column)
+is_other_type(const CdcEvolve *e, const CdcEvolveColumn *column)
 {
+	const CdcTableDef *before = &e->out->change->before;
+	int			at = cdc_table_def_find(before, column->after->name);
+	char	   *old_type = at >= 0 ?
+		cdc_pg_type_of_definition(&before->columns[at], &e->out->sub->opt) : NULL;
 	Oid			typid;
 	int32		typmod;
 
+	if (old_type != NULL && strcmp(old_type, column->type) != 0)
+	{
+		parseTypeString(old_type, &typid, &typmod, 0);
+		if (typid == column->typid && typmod == column->typmod)
+			return true;
+	}
 	if (cdc_type_fit(column->after, column->typid, column->typmod) == CDC_FIT_ALTERS)
 		return true;
 
@@ -97,7 +110,7 @@ cdc_evolve_refit(CdcEvolution *out)
 	for (i = 0; i < e.ncolumns; i++)
 	{
 		lacks = lacks || e.columns[i].target == NULL;
-		if (e.columns[i].target != NULL && is_other_type(&e.columns[i]))
+		if (e.columns[i].target != NULL && is_other_type(&e, &e.columns[i]))
 			other_type = true;
 	}
 	if (lacks || other_key || other_type)
@@ -116,7 +129,7 @@ cdc_evolve_refit(CdcEvolution *out)
 			cdc_evolve_run(&e, psprintf("ALTER TABLE %s ADD COLUMN %s %s", e.target,
 										quote_identifier(column->target), column->type));
 		}
-		else if (is_other_type(column))
+		else if (is_other_type(&e, column))
 			cdc_evolve_run(&e, psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING NULL", e.target,
 										quote_identifier(column->target), column->type));
 	}

@@ -397,12 +397,43 @@ cdc_changes_forget(const char *subscription, const char *source_table)
 	(void) cdc_spi_run(&stmt, subscription, source_table);
 }
 
+/* The version of the table whose shape its target has, as later ones were not followed; 0: unknown. */
+static int
+followed_version(const char *subscription, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT c.before_version::pg_catalog.int8 FROM cdc_catalog.table_change c"
+		" WHERE c.subscription OPERATOR(pg_catalog.=) $1 AND c.source_table OPERATOR(pg_catalog.=) $2"
+		" AND (c.outcome IS NULL OR c.outcome OPERATOR(pg_catalog.=) $3"
+		" OR pg_catalog.strpos(c.outcome, $4) OPERATOR(pg_catalog.=) 1)"
+		" AND c.number OPERATOR(pg_catalog.>) (SELECT COALESCE(pg_catalog.max(b.number), 0)"
+		" FROM cdc_catalog.table_change b WHERE b.subscription OPERATOR(pg_catalog.=) $1"
+		" AND b.source_table OPERATOR(pg_catalog.=) $2 AND b.kind OPERATOR(pg_catalog.=) 'b'::\"char\")"
+		" ORDER BY c.number LIMIT 1",
+		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[4];
+	int			result = 0;
+
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = CStringGetTextDatum(CDC_CHANGE_HELD);
+	values[3] = CStringGetTextDatum(CDC_CHANGE_FAILED);
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+		result = (int) cdc_spi_int64(0, 1);
+	cdc_spi_end(&spi);
+	return result;
+}
+
 void
 cdc_change_copy_begins(const char *subscription, const char *source_table, const CdcSchemaPlace *place)
 {
 	static const CdcTableChange none = {.known = true};
 	CdcChangeRecord record = {CDC_CHANGE_COPY, source_table, place};
 
+	record.before = followed_version(subscription, cdc_from_utf8(source_table));
 	cdc_changes_forget(subscription, cdc_from_utf8(source_table));
 	record.after = cdc_change_newest_version(subscription, source_table, true);
 	record.change = &none;

@@ -60,6 +60,10 @@ extern void cdc_change_since_made(CdcArena *arena, const char *subscription,
 /* Outcome of changes of tables that are not replicated. */
 #define CDC_CHANGE_NOT_REPLICATED	""
 
+/* Outcomes of changes that were not followed, the former with a reason behind it. */
+#define CDC_CHANGE_FAILED			"error: "
+#define CDC_CHANGE_HELD				"nothing: the table was in error"
+
 /* A change that apply has not acted on; in the database's encoding, palloc'ed. */
 typedef struct CdcPendingChange
 {
