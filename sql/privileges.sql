@@ -172,6 +172,7 @@ INSERT INTO public.calls VALUES
     ($$cdc.pull('mine')$$),
     ($$cdc.read_binlog_file('/nothing')$$),
     ($$cdc.read_envelope('{}')$$),
+    ($$cdc.alter_table('mine', 'a.b', '{}')$$),
     ($$cdc.remove_table('mine', 'a.b')$$),
     ($$cdc.remove_topic('mine', 't')$$),
     ($$cdc.replay('mine', 'a.b', 'public.x')$$),
