@@ -187,7 +187,7 @@ begin_copy(Follow *f)
 	else
 		f->outcome = "nothing: there was no such table";
 	if (!f->failed)
-		cdc_subscription_table_release(f->sub, f->table->source_table);
+		cdc_subscription_table_hold(f->sub, f->table->source_table, false);
 }
 
 /* ERROR: the user wants to decide. */

@@ -171,15 +171,22 @@ cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_ta
 }
 
 void
-cdc_subscription_table_release(const CdcSubscription *sub, const char *source_table)
+cdc_subscription_table_hold(const CdcSubscription *sub, const char *source_table, bool held)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_table SET held = false"
+		"UPDATE cdc_catalog.subscription_table SET held = $3"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		2, {TEXTOID, TEXTOID}
+		3, {TEXTOID, TEXTOID, BOOLOID}
 	};
+	CdcSpi		spi;
+	Datum		values[3];
 
-	(void) cdc_spi_run(&stmt, sub->name, source_table);
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = BoolGetDatum(held);
+	(void) cdc_spi_execute(&stmt, values, NULL);
+	cdc_spi_end(&spi);
 	cdc_catalog_changed();
 }
 

@@ -53,8 +53,9 @@ extern void cdc_subscription_table_columns(const CdcSubscription *sub, const cha
 /* Whether no event of the table is applied until a new copy begins. */
 extern bool cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_table);
 
-/* A new copy has begun: events behind its beginning are applied. */
-extern void cdc_subscription_table_release(const CdcSubscription *sub, const char *source_table);
+/* Sets that, or ends it when the copy has begun: events behind its beginning are applied. */
+extern void cdc_subscription_table_hold(const CdcSubscription *sub, const char *source_table,
+										bool held);
 
 /*
  * Sets the state of a table to another one than 'e'; to that, which holds its events up, with the error's SQLSTATE

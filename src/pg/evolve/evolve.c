@@ -105,6 +105,14 @@ find_columns(CdcEvolve *e, const CdcShapeDiff *diff)
  * ------------------------------------------------------------------------
  */
 
+/* A column's type as a reason names it. */
+static char *
+describe_type(const CdcColumnDef *def)
+{
+	return psprintf("%s%s%s%s", def->column_type, def->charset != NULL ? " CHARACTER SET " : "",
+					def->charset != NULL ? def->charset : "", def->nullable ? "" : " NOT NULL");
+}
+
 /* The reason why it is not known what the rows are now; NULL: it is. */
 static char *
 doubt(CdcEvolve *e)
@@ -136,10 +144,8 @@ doubt(CdcEvolve *e)
 		condition = cdc_evolve_doubt(column);
 		if (condition != NULL &&
 			cdc_evolve_finds(psprintf("SELECT 1 FROM %s WHERE %s LIMIT 1", e->target, condition)))
-			return psprintf("column \"%s\" was changed from %s%s to %s%s, and what became of some of its values is not known here",
-							column->before->name, column->before->column_type,
-							column->before->nullable ? "" : " NOT NULL", column->after->column_type,
-							column->after->nullable ? "" : " NOT NULL");
+			return psprintf("column \"%s\" was changed from %s to %s, and what became of some of its values is not known here",
+							column->before->name, describe_type(column->before), describe_type(column->after));
 	}
 	return NULL;
 }

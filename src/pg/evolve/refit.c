@@ -47,6 +47,27 @@ is_other_type(const CdcEvolve *e, const CdcEvolveColumn *column)
 	return typid == column->typid && typmod != column->typmod;
 }
 
+/* Whether all columns of the source are to be in the target: by no mapping, or one of all. */
+static bool
+takes_all(const CdcEvolve *e)
+{
+	const CdcTableDef *before = &e->out->change->before;
+	const Jsonb *columns = e->out->table->columns;
+	int			i;
+
+	if (columns == NULL)
+		return true;
+	for (i = 0; i < before->ncolumns; i++)
+	{
+		char	   *target = cdc_evolve_mapped_name(columns, before->columns[i].name);
+
+		if (!cdc_column_def_is_generated(&before->columns[i]) &&
+			(target == NULL || strcmp(target, cdc_evolve_own_name(before->columns[i].name)) != 0))
+			return false;
+	}
+	return before->ncolumns > 0;
+}
+
 /* The columns of the definition, and what the target has of them. */
 static void
 find_columns(CdcEvolve *e)
@@ -55,7 +76,7 @@ find_columns(CdcEvolve *e)
 	int			i;
 
 	e->columns = palloc0(sizeof(CdcEvolveColumn) * Max(def->ncolumns, 1));
-	e->all = e->out->table->columns == NULL;
+	e->all = takes_all(e);
 	for (i = 0; i < def->ncolumns; i++)
 	{
 		CdcEvolveColumn *column = &e->columns[e->ncolumns];

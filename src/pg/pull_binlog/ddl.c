@@ -163,6 +163,8 @@ copy_again(const DdlCall *d, const char *full_name, const char *message)
 	if (!cdc_binlog_stream_copies(d->stream, full_name))
 		return false;
 	cdc_copy_request(sub, name, &again);
+	/* its rows may be of another shape until then */
+	cdc_subscription_table_hold(sub, name, true);
 	cdc_log(sub->name, "copy", psprintf("the copy of source table %s begins anew", name), message);
 	cdc_binlog_stream_forget_tables(d->stream);
 	d->stream->copy_checked = false;
