@@ -176,6 +176,7 @@ INSERT INTO public.calls VALUES
     ($$cdc.remove_table('mine', 'a.b')$$),
     ($$cdc.remove_topic('mine', 't')$$),
     ($$cdc.replay('mine', 'a.b', 'public.x')$$),
+    ($$cdc.resync_table('mine', 'a.b')$$),
     ($$cdc.set_position('mine', 'latest')$$),
     ($$cdc.wait_for('mine', 'x:4', '0')$$),
     ($$cdc.worker_status()$$),

@@ -15,6 +15,7 @@
 #include "pg/process/wake.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/reassign.h"
+#include "pg/greenplum/greenplum.h"
 #include "pg/pull_binlog/pull_binlog.h"
 #include "pg/pull_kafka/pull_kafka.h"
 #include "pg/remote/kafka_outbox.h"
@@ -33,6 +34,7 @@ _PG_init(void)
 	cdc_reassign_init();
 	cdc_wake_init();
 	cdc_outbox_init();
+	cdc_greenplum_init();
 	cdc_pull_binlog_init();
 	cdc_pull_kafka_init();
 	cdc_worker_init();

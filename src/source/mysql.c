@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * source/mysql.c
- *	  Connections to MySQL and MariaDB servers: options, TLS, set-up of the
- *	  session; connecting to the first host that answers.  The list of hosts is
- *	  in source/mysql_hosts.c, the dump of the binlog in source/mysql_dump.c.
+ *	  Connections to MySQL and MariaDB servers: options, TLS, who answered;
+ *	  connecting to the first host that answers.  The list of hosts is in
+ *	  source/mysql_hosts.c, what a session is set to in source/mysql_session.c,
+ *	  the dump of the binlog in source/mysql_dump.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -354,14 +355,6 @@ only_row(const CdcRows *rows, int ncolumns, int column)
 }
 
 static CdcStatus
-unexpected_answer(CdcMysql *conn, const char *asked, CdcError *err)
-{
-	cdc_error(err, CDC_ERR_PROTOCOL, "unexpected answer of MySQL server \"%s\" to %s", conn->address, asked);
-	cdc_error_hint(err, "Check that the server options host and port lead to a MySQL or MariaDB server, and that nothing in between changes its answers.");
-	return CDC_ERR_PROTOCOL;
-}
-
-static CdcStatus
 read_version(CdcMysql *conn, CdcMysqlServerInfo *info, CdcError *err)
 {
 	static const char sql[] = "SELECT @@global.version, @@global.server_id";
@@ -379,7 +372,7 @@ read_version(CdcMysql *conn, CdcMysqlServerInfo *info, CdcError *err)
 	if (id != NULL && *id >= '0' && *id <= '9')
 		server_id = strtoull(id, &end, 10);
 	if (version == NULL || end == NULL || *end != '\0' || server_id > UINT32_MAX)
-		st = unexpected_answer(conn, sql, err);
+		st = cdc_mysql_unexpected(conn, sql, err);
 	else
 	{
 		info->server_id = (unsigned) server_id;
@@ -387,7 +380,7 @@ read_version(CdcMysql *conn, CdcMysqlServerInfo *info, CdcError *err)
 		cdc_clean_text(info->version_text, sizeof(info->version_text), version);
 		if (info->version == 0)
 		{
-			st = unexpected_answer(conn, sql, err);
+			st = cdc_mysql_unexpected(conn, sql, err);
 			cdc_error_detail(err, "\"%s\" is not a version.", info->version_text);
 		}
 	}
@@ -415,7 +408,7 @@ read_uuid(CdcMysql *conn, CdcMysqlServerInfo *info, CdcError *err)
 	else if (rows != NULL && rows->nrows == 0 && rows->ncolumns == 2)
 		snprintf(info->server_uuid, sizeof(info->server_uuid), "server_id %u", info->server_id);
 	else
-		st = unexpected_answer(conn, sql, err);
+		st = cdc_mysql_unexpected(conn, sql, err);
 	cdc_rows_free(rows);
 	return st;
 }
@@ -438,37 +431,14 @@ read_server_info(CdcMysql *conn, CdcError *err)
 	return st;
 }
 
-/*
- * The session: values come as UTF-8 and in UTC; a reader that is slow for a
- * while (PostgreSQL writes) must not be thrown out; init_connect and global
- * limits on the run time of statements do not concern us.
- */
 static CdcStatus
 set_up_session(CdcMysql *conn, CdcError *err)
 {
-	static const char *const statements[] = {
-		"SET NAMES utf8mb4",
-		"SET SESSION time_zone = '+00:00', SESSION autocommit = 1, "
-		"SESSION net_write_timeout = 3600, SESSION net_read_timeout = 3600, "
-		"SESSION wait_timeout = 86400"
-	};
-	size_t		i;
-	CdcStatus	st = CDC_OK;
+	CdcStatus	st = cdc_mysql_begin_session(conn, err);
 
-	for (i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
-	{
-		st = cdc_mysql_query(conn, NULL, statements[i], NULL, err);
-		if (cdc_failed(st))
-			return st;
-	}
-	st = read_server_info(conn, err);
-	if (cdc_failed(st))
-		return st;
-	if (conn->info.flavor == CDC_MYSQL && conn->info.version >= 50708)
-		st = cdc_mysql_query(conn, NULL, "SET SESSION max_execution_time = 0", NULL, err);
-	else if (conn->info.flavor == CDC_MARIADB && conn->info.version >= 100101)
-		st = cdc_mysql_query(conn, NULL, "SET SESSION max_statement_time = 0", NULL, err);
-	return st;
+	if (!cdc_failed(st))
+		st = read_server_info(conn, err);
+	return cdc_failed(st) ? st : cdc_mysql_set_session(conn, err);
 }
 
 static MYSQL *

@@ -58,8 +58,8 @@ typedef struct CdcMysqlServerInfo
 } CdcMysqlServerInfo;
 
 /*
- * A stored result, in which everything is text in UTF-8 (session charset utf8mb4,
- * session time zone '+00:00', sql_mode unchanged).  It is malloc'ed, and the caller
+ * A stored result, in which everything is text in UTF-8 (what else of the session is
+ * set: source/mysql_session.c).  It is malloc'ed, and the caller
  * frees it with cdc_rows_free().  Its bytes are the server's: the caller has to check
  * the number of rows and columns, and that a text really is UTF-8.
  */

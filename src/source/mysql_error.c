@@ -411,3 +411,11 @@ cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doing, CdcError *err
 	}
 	return classify(conn, number, text, doing, err);
 }
+
+CdcStatus
+cdc_mysql_unexpected(const CdcMysql *conn, const char *asked, CdcError *err)
+{
+	cdc_error(err, CDC_ERR_PROTOCOL, "unexpected answer of MySQL server \"%s\" to %s", conn->address, asked);
+	cdc_error_hint(err, "Check that the server options host and port lead to a MySQL or MariaDB server, and that nothing in between changes its answers.");
+	return CDC_ERR_PROTOCOL;
+}

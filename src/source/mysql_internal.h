@@ -33,6 +33,7 @@ struct CdcMysql
 	bool		selecting;		/* an unbuffered SELECT is in progress */
 	bool		unusable;		/* an answer broke the protocol: what follows would be misread */
 	int			ncolumns;		/* of the SELECT */
+	uint64_t	fetched;		/* its rows so far */
 	CdcString  *cells;			/* its current row */
 	CdcMysqlServerInfo info;
 	char		address[CDC_MYSQL_ADDRESS];	/* "host:port" or the socket's path */
@@ -54,6 +55,9 @@ struct CdcMysql
 extern CdcStatus cdc_mysql_failure(CdcMysql *conn, MYSQL *mysql, const char *doing,
 								   CdcError *err);
 
+/* What a server answered to "asked" is no answer to it. */
+extern CdcStatus cdc_mysql_unexpected(const CdcMysql *conn, const char *asked, CdcError *err);
+
 /* Whether cdc_mysql_interrupt() was called. */
 extern bool cdc_mysql_interrupted(CdcMysql *conn);
 
@@ -68,6 +72,13 @@ extern CdcStatus cdc_mysql_auth_result(CdcMysql *conn, bool connected, CdcError 
 
 /* Whether the connection is encrypted, if ssl_mode promises that. */
 extern CdcStatus cdc_mysql_check_encrypted(CdcMysql *conn, CdcError *err);
+
+/*
+ * mysql_session.c.  First what init_connect did is undone, and what every server has is
+ * set; then, as the server's information is read, the rest, and all is read back.
+ */
+extern CdcStatus cdc_mysql_begin_session(CdcMysql *conn, CdcError *err);
+extern CdcStatus cdc_mysql_set_session(CdcMysql *conn, CdcError *err);
 
 /*
  * mysql_packet.c.  Packets as they come; the memory is the library's until the next

@@ -8,6 +8,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,7 @@
 /* What an answer may need, all in all; a table's rows come through a SELECT row by row. */
 #define MAX_ANSWER		(64 * 1024 * 1024)
 #define MAX_ANSWER_TEXT	"64 MB"
+#define NO_SUCH_FUNCTION	1305	/* a server's error */
 #define MAX_COLUMNS		4096	/* a table's limit in MySQL */
 #define MAX_ROW			((size_t) 1024 * 1024 * 1024)	/* the protocol's own limit */
 
@@ -389,8 +392,43 @@ cdc_mysql_select(CdcMysql *conn, const char *sql, int *ncolumns, CdcError *err)
 	if (!cdc_failed(st) && grow_cells(conn, conn->ncolumns, err) == NULL)
 		st = CDC_ERR_NOMEM;
 	conn->selecting = !cdc_failed(st);
+	conn->fetched = 0;
 	conn->unusable = conn->unusable || (cdc_failed(st) && !ended_with_error(conn));
 	*ncolumns = conn->ncolumns;
+	return st;
+}
+
+/*
+ * Whether as many rows came as the server sent: what is in between may have lost some.
+ * CDC_END: so it is, or the server does not tell.
+ */
+static CdcStatus
+check_count(CdcMysql *conn, CdcError *err)
+{
+	static const char sql[] = "SELECT FOUND_ROWS()";
+	char		count[32];
+	char		clean[64];
+	CdcRows    *rows;
+	CdcStatus	st = cdc_mysql_query(conn, NULL, sql, &rows, err);
+	const char *sent;
+
+	if (cdc_failed(st))
+		return st == CDC_ERR_SOURCE && err->source_errno == NO_SUCH_FUNCTION ? CDC_END : st;
+	if (rows == NULL || rows->nrows != 1 || rows->ncolumns != 1 ||
+		(sent = cdc_rows_cell(rows, 0, 0)->data) == NULL)
+		st = cdc_mysql_unexpected(conn, sql, err);
+	else
+	{
+		snprintf(count, sizeof(count), "%" PRIu64, conn->fetched);
+		st = CDC_END;
+		if (strcmp(sent, count) != 0)
+		{
+			st = broken(conn, CDC_ERR_PROTOCOL, "", "reading a table's rows", err);
+			cdc_error_detail(err, "%s rows came, where it sent %s.", count,
+							 cdc_clean_text(clean, sizeof(clean), sent));
+		}
+	}
+	cdc_rows_free(rows);
 	return st;
 }
 
@@ -402,8 +440,12 @@ cdc_mysql_fetch(CdcMysql *conn, const CdcString **cells, CdcError *err)
 	if (!conn->selecting)
 		return cdc_error(err, CDC_ERR_INTERNAL, "no SELECT is in progress");
 	st = read_row(conn, conn->ncolumns, conn->cells, MAX_ROW, "reading a table's rows", err);
-	if (st != CDC_OK)
+	if (st == CDC_OK)
+		conn->fetched++;
+	else
 		conn->selecting = false;
+	if (st == CDC_END)
+		st = check_count(conn, err);
 	*cells = conn->cells;
 	return st;
 }

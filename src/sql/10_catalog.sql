@@ -166,6 +166,7 @@ BEGIN
         CREATE UNIQUE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid);
     END IF;
 END $$;
+CREATE INDEX subscription_table_target_name ON cdc_catalog.subscription_table (target);
 
 -- Counters of apply, written with the targets.
 CREATE TABLE cdc_catalog.table_counter (

@@ -19,10 +19,12 @@ CREATE FUNCTION cdc.replay(
 AS 'MODULE_PATHNAME', 'cdc_replay' LANGUAGE C VOLATILE;
 
 -- True once the targets contain that GTID (set) or file:offset of the source;
--- null: where the source stands at the call.  False at the timeout.
+-- null: where the source stands at the call.  False at the timeout.  Waits for copies of
+-- tables too; an error where a table is in state e.  tables: only these are looked at.
 CREATE FUNCTION cdc.wait_for(
     subscription text,
     source_position text DEFAULT NULL,
-    "timeout" interval DEFAULT '1 min'
+    "timeout" interval DEFAULT '1 min',
+    tables text[] DEFAULT NULL
 ) RETURNS boolean
 AS 'MODULE_PATHNAME', 'cdc_wait_for' LANGUAGE C VOLATILE;

@@ -2,6 +2,8 @@
 -- members of the owner's role; creating needs USAGE on the server, a user
 -- mapping, and CREATE on the schemas of history and replicas.
 
+-- target_rows: what becomes of rows that a target has already: error (there must be none),
+-- replace (the copy replaces them), keep (they stay beside the copied ones).
 CREATE FUNCTION cdc.create_subscription(
     name text,
     server text,
@@ -14,12 +16,13 @@ CREATE FUNCTION cdc.create_subscription(
     copy_data boolean DEFAULT true,
     start_position text DEFAULT NULL,
     enabled boolean DEFAULT true,
-    options jsonb DEFAULT '{}')
+    options jsonb DEFAULT '{}',
+    target_rows text DEFAULT 'error')
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_create_subscription';
 
 COMMENT ON FUNCTION cdc.create_subscription(text, text, text[], text[], text[], text, text, text,
-                                            boolean, text, boolean, jsonb) IS
+                                            boolean, text, boolean, jsonb, text) IS
     'makes history table, replica tables and subscription, and starts its workers';
 
 -- Options given replace those stored; null puts the default back.
@@ -45,6 +48,7 @@ LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_drop_subscription';
 COMMENT ON FUNCTION cdc.drop_subscription(text, boolean) IS
     'ends a subscription; replicas stay, the history too unless it is to be dropped';
 
+-- target_rows: as of cdc.create_subscription; null: error, without copy_data keep.
 CREATE FUNCTION cdc.add_table(
     subscription text,
     source_table text,
@@ -54,11 +58,12 @@ CREATE FUNCTION cdc.add_table(
     columns jsonb DEFAULT NULL,
     row_filter text DEFAULT NULL,
     copy_data boolean DEFAULT true,
+    target_rows text DEFAULT NULL,
     options jsonb DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_add_table';
 
-COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean, jsonb) IS
+COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean, text, jsonb) IS
     'captures one more source table, whatever the patterns say';
 
 -- Options given replace those stored for the table; null takes one away, so that the

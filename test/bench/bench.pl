@@ -15,8 +15,8 @@ use Time::HiRes qw(sleep time);
 $SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
 $| = 1;
 
-my %wanted = map { $_ => 1 } @ARGV ? @ARGV : qw(history apply replica latency memory);
-my %known = map { $_ => 1 } qw(history apply replica latency memory);
+my %wanted = map { $_ => 1 } @ARGV ? @ARGV : qw(history apply replica copy latency memory);
+my %known = map { $_ => 1 } qw(history apply replica copy latency memory);
 for (keys %wanted) { die "no such benchmark: $_ (" . join(' ', sort keys %known) . ")\n" unless $known{$_} }
 
 my ($pg, $dbh) = open_database();
@@ -239,6 +239,45 @@ sub bench_throughput
 	return;
 }
 
+# --- copy: a table into history and replica, beside the client's rows as JSON into COPY,
+# and the hand-written INSERT ... SELECT from that
+
+sub bench_copy
+{
+	my $rows = size(CDC_BENCH_COPY_ROWS => 2_000_000);
+	my $source = CdcIngest::Server->new('mysql56', args => ['--innodb-buffer-pool-size=1G']);
+	add_server('c', $source);
+	$source->do('CREATE DATABASE copied CHARACTER SET utf8mb4', Workload::table_sql('copied.w'));
+	Workload::fill($source->dbh, 'copied.w', $rows);
+	my $json = q{SELECT CONCAT('{"data":{"id":', id, ',"customer":', customer, ',"status":"', status, '","amount":', amount,
+		',"note":"', note, '","created":"', created, '","changed":"', changed, '"},"type":"bootstrap-insert","table":"w","database":"copied"}') FROM copied.w};
+	$json =~ s/\s+/ /g;
+	$dbh->do($_) for 'CREATE SCHEMA copied', 'CREATE TABLE copied.events (seq bigserial PRIMARY KEY, event jsonb)', "CREATE TABLE copied.by_hand ($columns, PRIMARY KEY (id))";
+	my @client = ('mysql', '--no-defaults', '-h127.0.0.1', '-uroot', '-P' . $source->port, '--quick', '--raw', '-N', '--default-character-set=utf8mb4', '-e', $json);
+	my $history = measured(sub {
+		open my $in, '-|', @client or die "mysql: $!\n";
+		$dbh->do('COPY copied.events (event) FROM STDIN');
+		local $/ = \1048576;
+		while (my $some = <$in>) { $dbh->pg_putcopydata($some) }
+		$dbh->pg_putcopyend;
+		close $in or die "the client failed\n";
+	});
+	my $replica = measured(sub { $dbh->do("INSERT INTO copied.by_hand SELECT $typed FROM copied.events") });
+	progress('copy: by hand %.1f s into the history, %.1f s into the replica', $history, $replica);
+	die "copy: the client lost rows\n" if value('SELECT count(*) FROM copied.by_hand') != $rows;
+	$dbh->do('DROP TABLE copied.events');
+	$dbh->do(q{SELECT cdc.create_subscription('copied', 'c', tables := '{copied.w}', target_schema := 'copied', enabled := false)});
+	my $pull = measured(sub { $dbh->do(q{SELECT cdc.pull('copied')}) });
+	my $apply = measured(sub { $dbh->do(q{SELECT * FROM cdc.apply('copied')}) });
+	progress('copy: cdc_ingest %.1f s into the history, %.1f s into the replica', $pull, $apply);
+	die "copy: rows differ\n" if value('SELECT count(*) FROM ((TABLE copied.w EXCEPT TABLE copied.by_hand) UNION ALL (TABLE copied.by_hand EXCEPT TABLE copied.w)) d');
+	result('copy', $rows / ($pull + $apply), $rows / ($history + $replica), 'rows/s (baseline: mysql --quick into COPY, INSERT ... SELECT)');
+	result('copy_history', $rows / $pull, $rows / $history, 'rows/s (baseline: mysql --quick into COPY)');
+	$dbh->do(q{SELECT cdc.drop_subscription('copied', drop_history := true)});
+	$source->stop;
+	return;
+}
+
 # --- latency
 
 sub worker_pids
@@ -338,6 +377,7 @@ sub bench_memory
 
 warm_up() unless "@{[ sort keys %wanted ]}" eq 'memory';
 bench_throughput() if $wanted{history} || $wanted{apply} || $wanted{replica};
+bench_copy() if $wanted{copy};
 bench_latency() if $wanted{latency};
 bench_memory() if $wanted{memory};
 close_database();

@@ -20,7 +20,7 @@ tests=(
 	debootstrap debian-archive-keyring ca-certificates
 	galera-4 rsync
 	python3 python3-venv python3-pip python3-pymysql openssl
-	kcat maven openjdk-17-jre-headless
+	kcat maven unzip openjdk-17-jre-headless
 	clang-format-14
 )
 

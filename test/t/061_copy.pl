@@ -123,4 +123,104 @@ subtest 'resync makes targets equal, in place' => sub {
 	$cluster->call('drop_subscription', name => 'shop', drop_history => \'true');
 };
 
+# One step of a copy, or the next change.
+sub step { my ($name) = @_; $cluster->do("SELECT cdc.pull('$name', 1)"); return }
+
+sub make_numbers
+{
+	my ($table, $rows, $columns) = @_;
+	$source->do("CREATE TABLE shop.$table (id int NOT NULL PRIMARY KEY, v varchar(40) NOT NULL, n int" . ($columns // '') . ')',
+		"INSERT INTO shop.$table (id, v, n) SELECT a.i + 100 * b.i + 10000 * c.i, 'row', b.i FROM shop.seq a, shop.seq b, shop.seq c WHERE a.i + 100 * b.i + 10000 * c.i BETWEEN 1 AND $rows");
+	return;
+}
+
+subtest 'a row that moves past the copy (images with what has changed only)' => sub {
+	$source->do('CREATE TABLE shop.seq (i int PRIMARY KEY)', 'INSERT INTO shop.seq VALUES ' . join ', ', map { "($_)" } 0 .. 99);
+	make_numbers('moves', 100000);
+	$source->do('CREATE TABLE shop.other (id int PRIMARY KEY)');
+	$cluster->do('CREATE SCHEMA moves');
+	$cluster->subscribe('moves', 'shop', 'moves', tables => [ 'shop.moves', 'shop.other' ], enabled => \'false', options => '{"copy_chunk_time": "10ms"}');
+	my $steps = 0;
+	my $key;
+	do { step('moves'); $steps++ } until state_of('shop.moves') eq 'd' || $steps > 10;
+	is(state_of('shop.moves'), 'd', 'being copied');
+	($key) = $cluster->value(q{SELECT last_key[1] FROM cdc.stat_progress_copy WHERE source_table = 'shop.moves'});
+	cmp_ok($key, '<', 99000, '... not all of it');
+	$source->do('SET SESSION binlog_row_image = MINIMAL', 'UPDATE shop.moves SET id = 0 WHERE id = 99999', q{UPDATE shop.moves SET id = -1, v = 'moved' WHERE id = 99998},
+		q{UPDATE shop.moves SET v = 'late' WHERE id = -1}, 'UPDATE shop.moves SET id = -2 WHERE id = 99997', 'UPDATE shop.moves SET id = -3 WHERE id = -2',
+		q{UPDATE shop.moves SET v = 'not copied yet' WHERE id = 99996}, 'UPDATE shop.moves SET id = 200000 WHERE id = 1', 'DELETE FROM shop.moves WHERE id IN (2, 99995)');
+	$cluster->do(q{SELECT cdc.pull('moves')}, q{SELECT * FROM cdc.apply('moves')});
+	is(state_of('shop.moves'), 'r', 'ready');
+	$cluster->compare_ok($source, 'shop', 'moves', 'all rows are there', only => ['moves']);
+	$source->do('SET SESSION binlog_row_image = FULL');
+	$cluster->call('drop_subscription', name => 'moves', drop_history => \'true');
+};
+
+subtest 'states, other tables, DDL in the middle of a copy' => sub {
+	make_numbers('big', 200000);
+	make_numbers('cut', 200000);
+	make_numbers('gone', 200000);
+	make_numbers('keyed', 200000);
+	$source->do('CREATE TABLE shop.small (id int PRIMARY KEY, v varchar(20))', q{INSERT INTO shop.small VALUES (1, 'one')});
+	$cluster->subscribe('mid', 'shop', 'mid', tables => [ map { "shop.$_" } qw(big cut gone keyed small) ], enabled => \'false', options => '{"copy_chunk_time": "10ms"}', start_position => 'latest');
+	my $middle = sub {
+		my ($table) = @_;
+		for (1 .. 500) { step('mid'); return if state_of("shop.$table") eq 'd' }
+		CdcIngest::Cluster::give_up("$table is not being copied");
+	};
+	$middle->('big');
+	$cluster->do(q{SELECT * FROM cdc.apply('mid')});
+	is($cluster->value(q{SELECT phase FROM cdc.stat_progress_copy WHERE source_table = 'shop.big'}), 'copying', 'a copy is under way');
+	cmp_ok($cluster->value('SELECT count(*) FROM mid.big'), '>', 0, '... its rows are seen as they come');
+	is($cluster->value(q{SELECT cdc.wait_for('mid', timeout := '0')}), 0, 'wait_for waits for it');
+	like($cluster->error_of(q{SELECT cdc.set_position('mid', 'latest')}), qr/are being copied/, 'a position cannot be set');
+	$source->do(q{UPDATE shop.big SET n = -1 WHERE id % 1000 = 0}, 'TRUNCATE shop.big', q{INSERT INTO shop.big VALUES (5, 'after', 5), (150000, 'after', 6)});
+	$middle->('cut');
+	$source->do('ALTER TABLE shop.cut DROP COLUMN n', q{UPDATE shop.cut SET v = 'without' WHERE id % 999 = 0});
+	$middle->('gone');
+	$source->do('DROP TABLE shop.gone');
+	$middle->('keyed');
+	$source->do('ALTER TABLE shop.keyed DROP PRIMARY KEY, ADD PRIMARY KEY (v, id)', q{DELETE FROM shop.keyed WHERE id % 7 = 0});
+	$cluster->do(q{SELECT cdc.pull('mid')}, q{SELECT * FROM cdc.apply('mid')});
+	is($cluster->value(q{SELECT count(*) FROM cdc.stat_progress_copy}), 0, 'all are complete');
+	is(state_of("shop.$_"), 'r', "$_ is ready") for qw(big cut keyed small);
+	$cluster->compare_ok($source, 'shop', 'mid', 'the same', only => [qw(big keyed small)]);
+	is($cluster->value('SELECT count(*) FROM mid.cut'), $source->value('SELECT count(*) FROM shop.cut'), 'a table that lost a column has all rows');
+	is($cluster->value(q{SELECT count(*) FROM mid.cut WHERE v = 'without'}), $source->value(q{SELECT count(*) FROM shop.cut WHERE v = 'without'}), '... and changes');
+	is($cluster->value(q{SELECT sum(restarts) FROM cdc_catalog.copy_progress WHERE subscription = 'mid' AND source_table = 'shop.keyed'}), 1, 'with another key it began anew');
+	$source->do('CREATE TABLE shop.gone (id int PRIMARY KEY, v varchar(40) NOT NULL, n int)', q{INSERT INTO shop.gone VALUES (1, 'new', 1)});
+	$cluster->do(q{SELECT cdc.pull('mid')}, q{SELECT * FROM cdc.apply('mid')});
+	$cluster->compare_ok($source, 'shop', 'mid', 'a table that went and came again', only => ['gone']);
+
+	# in error
+	$cluster->do(q{UPDATE cdc_catalog.subscription_table SET state = 'e', last_error = 'broken' WHERE source_table = 'shop.small'});
+	like($cluster->error_of(q{SELECT cdc.wait_for('mid')}), qr/source table shop\.small of subscription "mid" is in error.*broken.*resync_table\('mid', 'shop\.small'\)/s, 'wait_for names a table in error');
+	is($cluster->value(q{SELECT cdc.wait_for('mid', tables := '{shop.big}')}), 1, '... and waits for others');
+	$cluster->do(q{SELECT cdc.resync_table('mid', 'shop.small')}, q{SELECT cdc.pull('mid')}, q{SELECT * FROM cdc.apply('mid')});
+	is(state_of('shop.small'), 'r', 'a resync gets it out of that');
+	$cluster->call('drop_subscription', name => 'mid', drop_history => \'true');
+};
+
+subtest 'a second copy onto a target with rows' => sub {
+	$cluster->do('CREATE SCHEMA twice', 'CREATE TABLE twice.small (id int PRIMARY KEY, v text)', q{INSERT INTO twice.small VALUES (1, 'mine'), (7, 'mine')});
+	my %arguments = (tables => ['shop.small'], enabled => \'false');
+	like($cluster->error_of($cluster->call_sql('create_subscription', name => 'twice', server => 'shop', target_schema => 'twice', %arguments)), qr/exists already.*target_rows/s, 'an error by default');
+	$cluster->subscribe('twice', 'shop', 'twice', %arguments, target_rows => 'replace');
+	my $go = sub { $cluster->do(q{SELECT cdc.pull('twice')}, q{SELECT * FROM cdc.apply('twice')}); return };
+	my $rows = sub { return join ' ', map { join '=', @$_ } @{ $cluster->rows('SELECT id, v FROM twice.small ORDER BY id') } };
+	$go->();
+	is($rows->(), '1=one', 'replaced');
+	$cluster->do(q{SELECT cdc.remove_table('twice', 'shop.small')});
+	$source->do(q{INSERT INTO shop.small VALUES (2, 'two')}, 'DELETE FROM shop.small WHERE id = 1');
+	like($cluster->error_of(q{SELECT cdc.add_table('twice', 'shop.small', target := 'twice.small')}), qr/has rows already.*target_rows := 'replace'/s, 'remove and add: an error by default');
+	$cluster->do(q{SELECT cdc.add_table('twice', 'shop.small', target := 'twice.small', target_rows := 'replace')});
+	$go->();
+	is($rows->(), '2=two', '... replaced where the call says so');
+	$cluster->do(q{SELECT cdc.remove_table('twice', 'shop.small')}, q{INSERT INTO twice.small VALUES (9, 'mine')},
+		q{SELECT cdc.add_table('twice', 'shop.small', target := 'twice.small', target_rows := 'keep')});
+	$go->();
+	is($rows->(), '2=two 9=mine', '... or kept');
+	$cluster->call('drop_subscription', name => 'twice', drop_history => \'true');
+};
+
 done_testing();

@@ -126,4 +126,38 @@ for my $flavour (@flavours)
 	}
 }
 
+# The stream goes on while a large table is copied, and nobody holds a transaction.
+subtest 'other tables stay current' => sub {
+	my $source = CdcIngest::Server->new('mariadb', args => ['--innodb-flush-log-at-trx-commit=2']);
+	make_tables($source, 'calm');
+	$source->do('CREATE TABLE calm.beat (id int PRIMARY KEY, at double NOT NULL)', 'INSERT INTO calm.beat VALUES (1, 0)');
+	$cluster->add_source('calm', $source);
+	$cluster->subscribe('calm', 'calm', 'calm', tables => ['calm.beat']);
+	$cluster->catch_up('calm');
+	my $writer = fork_child(sub {
+		my $dbh = $source->connect;
+		while (1) { $dbh->do('UPDATE calm.beat SET at = ' . time . ' WHERE id = 1'); sleep 0.01 }
+	});
+	$cluster->call('add_table', subscription => 'calm', source_table => "calm.t$_") for 0 .. 4;
+	my ($worst, $oldest, $seen, $copying) = (0, 0, 0, 1);
+	my $deadline = time + 120;
+	while ($copying && time < $deadline)
+	{
+		my $at = $cluster->value('SELECT at FROM calm.beat');
+		my $age = time - $at;
+		$worst = $age if $at && $age > $worst;
+		my ($age_here) = $cluster->value(q{SELECT max(extract(epoch FROM clock_timestamp() - xact_start)) FROM pg_stat_activity WHERE backend_type LIKE 'cdc_ingest%'});
+		$oldest = $age_here if ($age_here // 0) > $oldest;
+		$copying = $cluster->value('SELECT count(*) FROM cdc.stat_progress_copy');
+		$seen++ if $copying;
+		sleep 0.02;
+	}
+	end_process($writer);
+	cmp_ok($seen, '>', 3, 'the copy took its time');
+	cmp_ok($worst, '<', 5, sprintf 'meanwhile another table was %.2f s old at most', $worst);
+	cmp_ok($oldest, '<', 10, sprintf 'the oldest transaction %.2f s', $oldest);
+	equal_ok($source, 'calm', 'all are the same');
+	$source->stop('KILL');
+};
+
 done_testing();

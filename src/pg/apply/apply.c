@@ -267,8 +267,8 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 		result->more = true;
 	if (call.progress.applied_seq > before)
 		cdc_progress_set(sub, &call.progress);
-	cdc_copy_applied(sub, call.progress.applied_seq);
-	if (call.progress.applied_seq > before || result->changes > 0)
+	if (cdc_copy_applied(sub, call.progress.applied_seq) || call.progress.applied_seq > before ||
+		result->changes > 0)
 		cdc_progress_broadcast_at_commit();
 }
 

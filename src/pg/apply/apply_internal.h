@@ -11,6 +11,7 @@
  *	  lookahead.c		which events later ones of the same run make needless
  *	  lookahead_sample.c	whether it pays to find that out
  *	  run_target.c		the source tables and targets of a run
+ *	  ahead.c			whether a table is being copied
  *	  copy_mark.c		copies that replace what a target has
  *	  sweep.c			rows that a copy has not brought
  *	  event.c			the rows of an event
@@ -77,7 +78,8 @@ struct CdcApply
 	const CdcSubscription *sub;
 	const CdcMappingSpec *replay;	/* one mapping instead of the subscription's; or NULL */
 	CdcMessageFormat format;	/* of the history's events */
-	int64		scan_upto;		/* of the scan of history */
+	int64		scan_after;		/* of the scan of history: from behind this seq ... */
+	int64		scan_upto;		/* ... to this one */
 	int64		stop_from;		/* the first commit at which the run may end before that; 0: none */
 	const char *scan_table;		/* NULL: all */
 	bool		numbered;		/* pull has numbered its events, without a gap */
@@ -186,7 +188,7 @@ extern CdcSourceRun *cdc_run_framed_source(CdcApply *apply, const CdcHistoryEven
 extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event);
 
 /*
- * Whether rows of the source table may be in history, as of the event with that seq, that
+ * ahead.c: whether rows of the source table may be in history, as of the event with that seq, that
  * are not in the target, or the other way round, as it is being copied then.
  */
 extern bool cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq);

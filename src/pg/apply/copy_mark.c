@@ -7,7 +7,8 @@
  * A table without a key is emptied where the copy begins: all of its rows come in the
  * same source transaction of the history.  Of a table with a key, rows are written over
  * those that there are, and where the copy ends the rest goes.  What has come in between
- * with the stream is as good as copied.
+ * with the stream is as good as copied.  A replay that begins in the middle of a copy
+ * does not have all of its rows, and takes none away.
  *
  *-------------------------------------------------------------------------
  */
@@ -66,6 +67,7 @@ cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event)
 	CdcSourceRun *source;
 	CdcTargetRun *run;
 	CdcWriterUser user;
+	int64		begin;
 	int64		gone;
 	bool		begins;
 
@@ -87,9 +89,9 @@ cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event)
 		run->mode->truncate(apply, run);
 		cdc_writer_end(&user);
 	}
-	else
+	else if ((begin = begin_seq(data)) > apply->scan_after || apply->replay == NULL)
 	{
-		gone = cdc_sweep(apply, source, begin_seq(data), event->seq);
+		gone = cdc_sweep(apply, source, begin, event->seq);
 		if (gone > 0)
 			cdc_log(apply->sub->name, "copy",
 					psprintf("target %s had " INT64_FORMAT " rows that source table %s has not any more",

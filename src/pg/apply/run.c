@@ -20,6 +20,12 @@
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
 
+/*
+ * Where open queries are dear, the scan's is closed once back-ends were called so often
+ * beside it: for targets that are written row by row, and for keys that change.
+ */
+#define PAUSE_CALLS	1000
+
 /* Of the last run; a run's number tells the cache of targets which run uses one. */
 static uint64 run_number = 0;
 
@@ -173,6 +179,12 @@ flush_targets(CdcApply *apply)
 		cdc_reduce_flush(&apply->work, lfirst(lc));
 }
 
+static inline bool
+is_memory_full(const CdcApply *apply)
+{
+	return apply->work.bytes > apply->sub->opt.apply_memory_limit;
+}
+
 /* Converts a row image into the source's row at hand. */
 static void
 read_row(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *data)
@@ -252,7 +264,7 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	if (event->source_ts != 0)
 		source->source_ts = event->source_ts;
 	apply->work.at.source = NULL;
-	if (apply->work.bytes > apply->sub->opt.apply_memory_limit)
+	if (!CDC_OPEN_QUERIES_ARE_DEAR && is_memory_full(apply))
 	{
 		cdc_lookahead(apply);
 		flush_targets(apply);
@@ -328,6 +340,26 @@ visit_event(const CdcHistoryEvent *event, void *arg)
 	return !ends_early(apply, event);
 }
 
+/* CdcHistoryPauseDue of the run's scan: where open queries are dear, rows are written without one. */
+static bool
+wants_pause(void *arg)
+{
+	const CdcApply *apply = arg;
+
+	return is_memory_full(apply) || apply->work.calls >= PAUSE_CALLS;
+}
+
+/* CdcHistoryScan.pause */
+static void
+write_in_pause(void *arg)
+{
+	CdcApply   *apply = arg;
+
+	if (is_memory_full(apply))
+		flush_targets(apply);
+	apply->work.calls = 0;
+}
+
 /* CdcHistorySkip of the run's scan. */
 static bool
 is_superseded(int64 seq, void *arg)
@@ -368,6 +400,7 @@ cdc_run_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
 {
 	CdcHistoryScan scan;
 
+	apply->scan_after = after;
 	apply->scan_upto = upto;
 	apply->scan_table = source_table;
 	apply->visited = apply->numbered && source_table == NULL ? after : -1;
@@ -379,6 +412,8 @@ cdc_run_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
 	scan.columns = CDC_HISTORY_GTID | CDC_HISTORY_DOCUMENT;
 	scan.skip = is_superseded;
 	scan.visit = visit_event;
+	scan.pause_due = CDC_OPEN_QUERIES_ARE_DEAR ? wants_pause : NULL;
+	scan.pause = write_in_pause;
 	scan.arg = apply;
 	cdc_history_scan(&scan);
 }

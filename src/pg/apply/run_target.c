@@ -13,7 +13,6 @@
 
 #include "utils/memutils.h"
 
-#include "pg/progress/copy_progress.h"
 #include "pg/target/cache.h"
 
 /* Events of a few source tables take turns: so many are looked through before the cache. */
@@ -175,13 +174,4 @@ cdc_run_framed_source(CdcApply *apply, const CdcHistoryEvent *event)
 		source = find_source_run(apply, event->source_table, event->source_table_len);
 	apply->last_source = source;
 	return source->target != NULL ? source : NULL;
-}
-
-bool
-cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq)
-{
-	if (!source->asked)
-		source->ahead_until = cdc_copy_ahead_until(apply->sub, source->mapping->source_table);
-	source->asked = true;
-	return seq <= source->ahead_until;
 }

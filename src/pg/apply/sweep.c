@@ -183,6 +183,7 @@ cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end)
 	uint32		part = 0;
 
 	/* a key that is not seen, as its event is missing, would cost a row */
+	cdc_history_check_event(apply->sub, "the end of a copy", begin);
 	cdc_history_check_whole(apply->sub, "the end of a copy", begin, end);
 	sweep.set = cdc_key_set_create(source->target->target, apply->sub->opt.apply_memory_limit);
 	while (part < parts)

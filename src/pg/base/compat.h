@@ -99,11 +99,22 @@ extern int	no_such_variable
 /* Event triggers see what a command dropped and altered; Greenplum 6 has none. */
 #define CDC_HAVE_EVENT_TRIGGERS			(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
 
-/* Rows are distributed over segments, by a key or at random. */
+/*
+ * Rows are distributed over segments, by a key or at random.  Statements that write them
+ * are planned without statistics, as nothing is analysed inside of functions, and each
+ * asks all segments.
+ */
 #define CDC_HAVE_DISTRIBUTION			CDC_GREENPLUM
 
-/* A plan can follow an index in its order: rows come from one place. */
-#define CDC_HAVE_ORDERED_INDEX_SCAN		(!CDC_GREENPLUM)
+/*
+ * A query that is held open while others run is dear: what the dispatcher of Greenplum
+ * takes for each of them is freed only when none is open, and a look at a few rows to come
+ * is a query on all segments.
+ */
+#define CDC_OPEN_QUERIES_ARE_DEAR		CDC_GREENPLUM
+
+/* Queries can be compiled. */
+#define CDC_HAVE_JIT					(PG_VERSION_NUM >= 110000)
 
 /* Permissions left the range table for a list of their own in 16. */
 #define CDC_HAVE_RTE_PERMISSION_INFO	(PG_VERSION_NUM >= 160000)
@@ -118,6 +129,9 @@ extern int	no_such_variable
 
 /* Types have hash functions of 64 bits, which take a number to choose one of many. */
 #define CDC_HAVE_EXTENDED_HASH			(PG_VERSION_NUM >= 110000)
+
+/* External tables have protocols and formats that others can add. */
+#define CDC_HAVE_EXTERNAL_PROTOCOLS		CDC_GREENPLUM
 
 /* A memory context has callbacks at its reset. */
 #define CDC_HAVE_CONTEXT_CALLBACKS		(PG_VERSION_NUM >= 90500)

@@ -110,11 +110,20 @@
 	clauselist_selectivity((root), (clauses), 0, JOIN_INNER, NULL)
 #endif
 
-/* With Greenplum's mpp_execute, each segment would scan the whole table. */
+/*
+ * With Greenplum's mpp_execute 'all segments' each segment scans a table; how many
+ * there are, and which of them, from 0, this process is of: -1 on the master.
+ */
 #if CDC_GREENPLUM
+#include "cdb/cdbutil.h"
+#include "cdb/cdbvars.h"
 #define CDC_SCANNED_BY_SEGMENTS(ft)		((ft)->exec_location == FTEXECLOCATION_ALL_SEGMENTS)
+#define CDC_SEGMENT_COUNT()				getgpsegmentCount()
+#define CDC_SEGMENT_NUMBER()			(Gp_role == GP_ROLE_EXECUTE ? GpIdentity.segindex : -1)
 #else
 #define CDC_SCANNED_BY_SEGMENTS(ft)		false
+#define CDC_SEGMENT_COUNT()				1
+#define CDC_SEGMENT_NUMBER()			(-1)
 #endif
 
 /* EXPLAIN names what it shows by the plan since 13, before that by the plan's state. */

@@ -106,4 +106,15 @@
 	((int) FileRead((file), (data), (len), (offset), WAIT_EVENT_BUFFILE_READ))
 #endif
 
+/*
+ * Whether this process does a part of a statement for Greenplum's dispatcher: then
+ * the transaction is prepared wherever it is committed, and nobody else can prepare it.
+ */
+#if CDC_GREENPLUM
+#include "cdb/cdbvars.h"
+#define CDC_DISPATCHED()				(Gp_role == GP_ROLE_EXECUTE)
+#else
+#define CDC_DISPATCHED()				false
+#endif
+
 #endif							/* CDC_PG_BASE_COMPAT_STORAGE_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hash.h
- *	  Mixing the bits of a word, numbers to begin with.
+ *	  Mixing the bits of a word.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,8 +21,5 @@ cdc_mix_word(uint64 h)
 	h ^= h >> 33;
 	return h;
 }
-
-/* A number that who does not know this process cannot tell; no secret of cryptography. */
-extern uint64 cdc_hash_seed(void);
 
 #endif							/* CDC_PG_BASE_HASH_H */

@@ -15,8 +15,11 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+
+#include "pg/base/compat_executor.h"
 
 void
 cdc_spi_connect(void)
@@ -42,6 +45,24 @@ cdc_spi_command(const char *sql)
 	if (rc < 0)
 		elog(ERROR, "could not execute: %s: %s", sql, SPI_result_code_string(rc));
 	cdc_spi_disconnect();
+}
+
+int
+cdc_planner_begin(const CdcPlannerOption *options, int n)
+{
+	int			level = NewGUCNestLevel();
+	int			i;
+
+	for (i = 0; i < n; i++)
+		CDC_SET_OPTION(options[i].name, options[i].value, PGC_USERSET, PGC_S_SESSION,
+					   GUC_ACTION_SAVE);
+	return level;
+}
+
+void
+cdc_planner_end(int level)
+{
+	AtEOXact_GUC(true, level);
 }
 
 /*

@@ -89,6 +89,20 @@ extern Datum cdc_text_array(const char *const *strings, int n);
 extern void cdc_spi_connect(void);
 extern void cdc_spi_disconnect(void);
 
+/*
+ * Options under which a statement is planned, whatever the planner believes about the
+ * sizes of its tables; for all that follows until cdc_planner_end() with the level that
+ * is returned, or abort.
+ */
+typedef struct CdcPlannerOption
+{
+	const char *name;
+	const char *value;
+} CdcPlannerOption;
+
+extern int	cdc_planner_begin(const CdcPlannerOption *options, int n);
+extern void cdc_planner_end(int level);
+
 /* Runs one statement that returns no rows; connects and disconnects. */
 extern void cdc_spi_command(const char *sql);
 

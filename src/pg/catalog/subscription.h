@@ -21,6 +21,14 @@ typedef enum CdcServerKind
 } CdcServerKind;
 
 /* A row of cdc.subscription. */
+/* What becomes of rows that a target has before its source table is copied. */
+typedef enum CdcTargetRows
+{
+	CDC_ROWS_ERROR,				/* there must be none */
+	CDC_ROWS_REPLACE,			/* those that the copy does not bring go */
+	CDC_ROWS_KEEP
+} CdcTargetRows;
+
 typedef struct CdcSubscription
 {
 	/* who */
@@ -34,6 +42,7 @@ typedef struct CdcSubscription
 	CdcServerKind kind;			/* CDC_SERVER_MYSQL where the server is gone */
 	char	   *start_position; /* as the user gave it, or NULL */
 	bool		copy_data;		/* whether tables are copied before their changes come */
+	CdcTargetRows target_rows;	/* when it is made; of targets that are there */
 
 	/* what, for Kafka */
 	char	  **topics;			/* patterns */

@@ -55,7 +55,8 @@ enum
 	ARG_COPY_DATA,
 	ARG_START_POSITION,
 	ARG_ENABLED,
-	ARG_OPTIONS
+	ARG_OPTIONS,
+	ARG_TARGET_ROWS
 };
 
 /* What is not in CdcSubscription as long as it has no row. */
@@ -149,12 +150,27 @@ name_taken(const char *name)
 	return cdc_spi_run(&stmt, name) > 0;
 }
 
+CdcTargetRows
+cdc_argument_target_rows(const char *text)
+{
+	if (strcmp(text, "error") == 0)
+		return CDC_ROWS_ERROR;
+	if (strcmp(text, "replace") == 0)
+		return CDC_ROWS_REPLACE;
+	if (strcmp(text, "keep") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid target_rows \"%s\"", text),
+				 errhint("Valid: error, replace, keep.")));
+	return CDC_ROWS_KEEP;
+}
+
 static void
 read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 {
 	static const int required[] = {
 		ARG_NAME, ARG_SERVER, ARG_TABLES, ARG_EXCLUDE, ARG_FORMAT, ARG_COPY_DATA,
-		ARG_ENABLED, ARG_OPTIONS
+		ARG_ENABLED, ARG_OPTIONS, ARG_TARGET_ROWS
 	};
 	CdcSubscription *sub = &new->sub;
 	CdcSubscriptionOptions defaults;
@@ -189,6 +205,7 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("invalid target_schema: \"%s\"", sub->target_schema)));
 	sub->copy_data = PG_GETARG_BOOL(ARG_COPY_DATA);
+	sub->target_rows = cdc_argument_target_rows(text_to_cstring(PG_GETARG_TEXT_PP(ARG_TARGET_ROWS)));
 	if (!PG_ARGISNULL(ARG_START_POSITION))
 		sub->start_position = text_to_cstring(PG_GETARG_TEXT_PP(ARG_START_POSITION));
 	sub->enabled = PG_GETARG_BOOL(ARG_ENABLED);

@@ -29,4 +29,7 @@ extern void cdc_subscription_end(const char *name, const char *why);
 extern void cdc_subscription_remove_table(const char *subscription, const char *source_table,
 										  const char *why);
 
+/* The argument target_rows; ERROR where it is none of its words. */
+extern CdcTargetRows cdc_argument_target_rows(const char *text);
+
 #endif							/* CDC_PG_COMMANDS_SUBSCRIPTION_INTERNAL_H */

@@ -138,6 +138,8 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 		spec->key = cdc_argument_strings(PG_GETARG_DATUM(4), "key", &spec->nkey);
 	if (!PG_ARGISNULL(5))
 		spec->columns = PG_GETARG_JSONB_P(5);
+	spec->rows = !PG_ARGISNULL(8) ? cdc_argument_target_rows(text_to_cstring(PG_GETARG_TEXT_PP(8))) :
+		PG_GETARG_BOOL(7) ? CDC_ROWS_ERROR : CDC_ROWS_KEEP;
 }
 
 /* A table whose source is asked for its definition; given: what the caller said of its target. */
@@ -157,6 +159,7 @@ add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
 	with_target = cdc_registry_default_target(sub, table, logged, &spec) || given->name != NULL;
 	spec.mode = given->mode;
+	spec.rows = given->rows;
 	spec.added_columns = given->added_columns;
 	spec.key = given->key;
 	spec.nkey = given->nkey;
@@ -202,7 +205,7 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	const CdcApplyMode *mode;
 	CdcReplicaSpec given = {0};
 	CdcScope	scope;
-	const Jsonb *options = PG_ARGISNULL(8) ? NULL : PG_GETARG_JSONB_P(8);
+	const Jsonb *options = PG_ARGISNULL(9) ? NULL : PG_GETARG_JSONB_P(9);
 	CdcTableOptions parsed;
 	char	   *name;
 	char	   *database;

@@ -10,6 +10,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/commands/subscription_internal.h"
+
 #include "pg/pull/source_kind.h"
 
 #include "access/xact.h"
@@ -36,6 +38,8 @@ typedef struct Wanted
 	const CdcSubscription *sub;
 	const CdcSourceMethods *methods;	/* of its kind of source */
 	void	   *goal;			/* theirs */
+	char	  **tables;			/* source tables that have to be complete; NULL: all */
+	int			ntables;
 } Wanted;
 
 /* The search for the last transaction of history that belongs to what is wanted. */
@@ -92,6 +96,25 @@ wanted_seq(const Wanted *wanted, int64 applied, int64 last)
  * ------------------------------------------------------------------------
  */
 
+/* Whether tables are complete, copies of them included; ERROR where one is in error. */
+static bool
+tables_complete(const Wanted *wanted)
+{
+	const char *name = wanted->sub->name;
+	char	   *failed;
+	char	   *error;
+	bool		copies = cdc_copy_look(wanted->sub, wanted->tables, wanted->ntables, &failed, &error);
+
+	if (failed != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("source table %s of subscription \"%s\" is in error", failed, name),
+				 errdetail("%s", error != NULL ? error : "Its state is e."),
+				 errhint("When the reason is gone: SELECT cdc.resync_table(%s, %s). To wait for other tables only, name them with tables := '{...}'.",
+						 quote_literal_cstr(name), quote_literal_cstr(failed))));
+	return !copies;
+}
+
 /* Whether the targets contain it; *seq: 0 until it is known. */
 static bool
 contained(const Wanted *wanted, int64 *seq)
@@ -117,8 +140,7 @@ contained(const Wanted *wanted, int64 *seq)
 		}
 		*seq = wanted_seq(wanted, progress.applied_seq, position.last_seq);
 	}
-	result = progress.applied_seq >= *seq && !cdc_copy_is_pending(sub);
-
+	result = progress.applied_seq >= *seq;
 
 	/* a change of a table that no event has come behind yet */
 	if (result && sub->kind == CDC_SERVER_MYSQL && cdc_changes_are_pending(sub->name, *seq + 1))
@@ -150,7 +172,7 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(cxt);
 		PushActiveSnapshot(GetLatestSnapshot());
-		result = contained(wanted, &seq);
+		result = tables_complete(wanted) && contained(wanted, &seq);
 		PopActiveSnapshot();
 		ms = remaining_ms(deadline);
 		if (result || ms == 0)
@@ -210,7 +232,10 @@ cdc_wait_for(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		cdc_subscription_check_source(sub);
 	deadline = deadline_of(fcinfo, 2);
+	memset(&wanted, 0, sizeof(wanted));
 	wanted.sub = sub;
+	if (!PG_ARGISNULL(3))
+		wanted.tables = cdc_argument_strings(PG_GETARG_DATUM(3), "tables", &wanted.ntables);
 	wanted.methods = cdc_source_kind(sub->kind);
 	wanted.goal = wanted.methods->goal(sub, PG_ARGISNULL(1) ? NULL :
 									   text_to_cstring(PG_GETARG_TEXT_PP(1)));

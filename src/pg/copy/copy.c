@@ -43,9 +43,13 @@
 /* Tables that a step looks at. */
 #define STEP_TABLES			200
 
-/* The first query of a table asks for so many rows, the next for so many times more at most. */
+/*
+ * The first query of a table asks for so many rows, the next for so many times more at most.
+ * None asks for less than is worth it: so many rows, or bytes where rows are large.
+ */
 #define FIRST_ROWS			64
 #define MORE_ROWS			8
+#define LEAST_BYTES			(1024.0 * 1024)
 
 /* A definition that changed under a step, or a snapshot behind the stream: when to try again. */
 #define AGAIN_MS			100
@@ -248,6 +252,7 @@ static int64
 next_limit(const CdcCopy *copy, const StepTable *t, double left_ms)
 {
 	CdcCopyPace *pace = copy->pace;
+	double		least;
 	double		rows;
 
 	if (t->key == NULL)
@@ -257,9 +262,11 @@ next_limit(const CdcCopy *copy, const StepTable *t, double left_ms)
 		strlcpy(pace->table, t->progress->source_table, sizeof(pace->table));
 		pace->rows = FIRST_ROWS / MORE_ROWS;
 		pace->rows_per_ms = FIRST_ROWS;
+		pace->row_bytes = 0;
 	}
+	least = Min(FIRST_ROWS, LEAST_BYTES / Max(pace->row_bytes, 1));
 	rows = Min(pace->rows_per_ms * Max(left_ms, 1), (double) pace->rows * MORE_ROWS);
-	pace->rows = (int64) Max(rows, 1);
+	pace->rows = (int64) Max(Max(rows, least), 1);
 	return pace->rows;
 }
 
@@ -337,7 +344,10 @@ append_rows(Step *step, const StepTable *t, const CdcChunkKey *key, const CdcChu
 		cdc_event_writer_change(step->writer, &change);
 	ms = Max(-ms_until(began), 0.05);
 	if (cdc_chunk_rows(chunk) > 0)
+	{
 		step->copy->pace->rows_per_ms = cdc_chunk_rows(chunk) / ms;
+		step->copy->pace->row_bytes = (double) cdc_chunk_bytes(chunk) / cdc_chunk_rows(chunk);
+	}
 	t->progress->rows += cdc_chunk_rows(chunk);
 	t->progress->bytes += cdc_chunk_bytes(chunk);
 	return chunk;
@@ -433,6 +443,10 @@ read_rows(Step *step, const StepTable *t)
 
 	if (p->state == 'f')
 		return true;
+	/* what the questions took does not count, or a slow source would get nowhere */
+	if (!step->wrote)
+		step->until = Max(step->until, TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+																	  step->copy->sub->opt.copy_chunk_ms / 2));
 	while (!last && read_chunk(step, t, &last))
 		if (ms_until(step->until) <= 0)
 			break;

@@ -27,6 +27,7 @@ typedef struct CdcCopyPace
 	CdcSource  *session;		/* its connection; NULL: none is open */
 	char		table[520];		/* that was read last, with ... */
 	double		rows_per_ms;	/* ... so many rows a millisecond */
+	double		row_bytes;		/* of so many bytes */
 	int64		rows;			/* that its last query asked for */
 	double		snapshot_ms;	/* what it took to open the last snapshot */
 	int			failures;		/* steps in a row that came to nothing */

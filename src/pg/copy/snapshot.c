@@ -281,6 +281,12 @@ wait_for_commits(Prover *prover)
 	}
 }
 
+static bool
+has_read_only(const CdcMysqlServerInfo *info)
+{
+	return info->flavor == CDC_MARIADB || info->version >= 50605;
+}
+
 /*
  * Starts to prove; false where there can be no proof (trouble says why).  To be
  * ended by prover_end(); an ERROR closes the connection.
@@ -308,7 +314,9 @@ prover_begin(Prover *prover, CdcSource *control, int patience_ms)
 		prover->trouble = "engines other than InnoDB have transactions at the source, which it does not show";
 		return false;
 	}
-	cdc_source_execute(control, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
+	cdc_source_execute(control, has_read_only(cdc_source_info(control)) ?
+					   "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY" :
+					   "START TRANSACTION WITH CONSISTENT SNAPSHOT");
 	return true;
 }
 

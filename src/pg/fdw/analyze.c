@@ -68,7 +68,7 @@ open_sample(Relation rel)
 	sample->desc = RelationGetDescr(rel);
 	sample->source = cdc_kafka_source_open(sample->table->serverid, rel->rd_rel->relowner,
 										   CDC_KAFKA_CONSUMER, sample->table->options, false);
-	sample->bounds = cdc_kafka_bounds_read(sample->source, sample->table);
+	sample->bounds = cdc_kafka_bounds_read(sample->source, sample->table->opt.topic);
 	sample->random = (uint64) GetCurrentTimestamp() ^ ((uint64) MyProcPid << 48);
 	for (i = 0; i < sample->bounds->n; i++)
 		sample->total += sample->bounds->bounds[i].high - sample->bounds->bounds[i].low;

@@ -23,6 +23,7 @@
 #include "pg/base/compat_fdw.h"
 #include "pg/fdw/scan_parallel.h"
 #include "pg/fdw/scan_ranges.h"
+#include "pg/fdw/scan_segments.h"
 
 /* The columns that the plan looks at. */
 static Bitmapset *
@@ -73,6 +74,10 @@ cdc_kafka_scan_begin(ForeignScanState *node, int eflags)
 										  ALLOCSET_DEFAULT_MINSIZE, ALLOCSET_DEFAULT_INITSIZE,
 										  ALLOCSET_DEFAULT_MAXSIZE);
 	scan->row = cdc_kafka_row_create(scan->table, wanted_columns(plan), scan->natts);
+	scan->given = cdc_kafka_scan_given_bounds(plan, scan->table);
+	if (scan->given == NULL && CDC_SEGMENT_NUMBER() >= 0 && cdc_kafka_scan_by_segments(scan->table->relid))
+		elog(ERROR, "foreign table \"%s\" is scanned by segments that were not told what to read",
+			 scan->table->name);
 	cdc_kafka_pushdown_init(scan->push, &node->ss.ps);
 	scan->early = early_conditions(scan, node);
 	node->fdw_state = scan;

@@ -174,8 +174,8 @@ cdc_kafka_scan_prepare(ForeignScanState *node)
 	const CdcKafkaTopicBounds *bounds;
 
 	cdc_kafka_pushdown_evaluate(scan->push, node->ss.ps.ps_ExprContext, true);
-	bounds = cdc_kafka_bounds_of_query(node->ss.ps.state, scan->table, scan->user, open_source,
-									   scan);
+	bounds = scan->given != NULL ? scan->given :
+		cdc_kafka_bounds_of_query(node->ss.ps.state, scan->table, scan->user, open_source, scan);
 	find_ranges(scan, bounds);
 }
 

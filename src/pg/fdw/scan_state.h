@@ -51,6 +51,8 @@ typedef struct CdcKafkaScan
 	int			natts;
 	CDC_QUAL_STATE *early;		/* conditions on the place alone; NULL: none */
 
+	const CdcKafkaTopicBounds *given;	/* what of the topic it reads; NULL: as it finds it */
+
 	/* from the first row on, also over rescans */
 	CdcKafkaSource *source;		/* belongs to the current resource owner */
 	CdcKafkaRanges *reader;

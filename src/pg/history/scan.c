@@ -17,7 +17,6 @@
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -144,26 +143,15 @@ history_plan(const CdcSubscription *sub, HistoryQuery query)
 	return kept->plans[query];
 }
 
-/*
- * Settings under which plans that read history in order follow the index on
- * seq; undone by AtEOXact_GUC(true, level) with the level that is returned.
- */
-static int
-set_follow_index(void)
-{
-	int			level = NewGUCNestLevel();
-
-#if CDC_HAVE_ORDERED_INDEX_SCAN
-	static const char *const settings[] = {
-		"enable_seqscan", "enable_bitmapscan", "enable_sort", "jit"
-	};
-	size_t		i;
-
-	for (i = 0; i < lengthof(settings); i++)
-		CDC_SET_OPTION(settings[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE);
+/* Options under which plans that read history in order follow the index on seq. */
+static const CdcPlannerOption follow_index[] = {
+	{"enable_seqscan", "off"},
+	{"enable_bitmapscan", "off"},
+	{"enable_sort", "off"},
+#if CDC_HAVE_JIT
+	{"jit", "off"},
 #endif
-	return level;
-}
+};
 
 /* Runs a query for one bigint; 0 when there is none. */
 static int64
@@ -174,9 +162,9 @@ query_int64(const CdcSubscription *sub, HistoryQuery query, Datum *values)
 	int			rc;
 
 	cdc_spi_connect();
-	level = set_follow_index();
+	level = cdc_planner_begin(follow_index, lengthof(follow_index));
 	rc = SPI_execute_plan(history_plan(sub, query), values, NULL, false, 1);
-	AtEOXact_GUC(true, level);
+	cdc_planner_end(level);
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
 	if (SPI_processed > 0)
@@ -220,7 +208,10 @@ typedef struct HistoryReceiver
 	const CdcHistoryScan *scan;
 	MemoryContext cxt;			/* of the event at hand; reset after it */
 	ResourceOwner owner;		/* of the scan's caller */
-	bool		stopped;		/* the visitor wants no more events */
+	bool		stopped;		/* the visitor wants no more events, */
+	bool		paused;			/* or none before scan->pause() */
+	int64		visited;		/* events, of all queries */
+	int64		last_seq;		/* of the last of them */
 	bool		columns_found;	/* attnums are set */
 	int			attnums[CDC_HISTORY_COLUMNS];	/* 0: the table has no such column */
 } HistoryReceiver;
@@ -338,18 +329,22 @@ receive_event(TupleTableSlot *slot, DestReceiver *self)
 	ResourceOwner owner = CurrentResourceOwner;
 	CdcHistoryEvent event;
 
-	if (receiver->stopped)
+	if (receiver->stopped || receiver->paused)
 		CDC_RECEIVE_RETURN(false);
 	old = MemoryContextSwitchTo(receiver->cxt);
 	read_event(receiver, slot, &event);
 	CurrentResourceOwner = receiver->owner;
 	CDC_SPI_PUSH();
+	receiver->visited++;
+	receiver->last_seq = event.seq;
 	receiver->stopped = !receiver->scan->visit(&event, receiver->scan->arg);
 	CDC_SPI_POP();
+	receiver->paused = !receiver->stopped && receiver->scan->pause_due != NULL &&
+		receiver->scan->pause_due(receiver->scan->arg);
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(receiver->cxt);
-	CDC_RECEIVE_RETURN(!receiver->stopped);
+	CDC_RECEIVE_RETURN(!receiver->stopped && !receiver->paused);
 }
 
 static void
@@ -373,9 +368,9 @@ init_receiver(HistoryReceiver *receiver, const CdcHistoryScan *scan)
 										  ALLOCSET_DEFAULT_SIZES);
 }
 
-/* The scan as a cursor; SPI must be connected. */
+/* The rest of the scan, behind a seq, as a cursor; SPI must be connected. */
 static Portal
-open_portal(const CdcHistoryScan *scan)
+open_portal(const CdcHistoryScan *scan, int64 after)
 {
 	HistoryQuery query = scan->newest_commit_first ? QUERY_SCAN_COMMITS :
 		scan->source_table != NULL ? QUERY_SCAN_TABLE : QUERY_SCAN;
@@ -383,37 +378,52 @@ open_portal(const CdcHistoryScan *scan)
 	Portal		portal;
 	int			level;
 
-	values[0] = Int64GetDatum(scan->after);
+	values[0] = Int64GetDatum(after);
 	values[1] = Int64GetDatum(scan->upto);
 	values[2] = scan->source_table ? CStringGetTextDatum(scan->source_table) : (Datum) 0;
-	level = set_follow_index();
+	level = cdc_planner_begin(follow_index, lengthof(follow_index));
 	portal = SPI_cursor_open(NULL, history_plan(scan->sub, query), values, NULL,
 							 scan->same_snapshot);
-	AtEOXact_GUC(true, level);
+	cdc_planner_end(level);
 	return portal;
+}
+
+/* Hands the events behind a seq to the receiver, up to a pause or the end of the scan. */
+static void
+run_query(HistoryReceiver *receiver, int64 after)
+{
+	const CdcHistoryScan *scan = receiver->scan;
+	int64		limit = scan->limit > 0 ? scan->limit : PG_INT64_MAX;
+	Portal		portal;
+
+	cdc_spi_connect();
+	portal = open_portal(scan, after);
+	while (receiver->visited < limit && !receiver->stopped && !receiver->paused)
+	{
+		int64		step = Min(limit - receiver->visited, FETCH_EVENTS);
+
+		CHECK_FOR_INTERRUPTS();
+		if ((int64) PortalRunFetch(portal, FETCH_FORWARD, (long) step,
+								   (DestReceiver *) receiver) < step)
+			break;
+	}
+	SPI_cursor_close(portal);
+	cdc_spi_disconnect();
 }
 
 void
 cdc_history_scan(const CdcHistoryScan *scan)
 {
-	int64		left = scan->limit > 0 ? scan->limit : PG_INT64_MAX;
 	HistoryReceiver receiver;
-	Portal		portal;
 
+	Assert(scan->pause_due == NULL || !scan->newest_commit_first);
 	init_receiver(&receiver, scan);
-	cdc_spi_connect();
-	portal = open_portal(scan);
-	while (left > 0 && !receiver.stopped)
+	run_query(&receiver, scan->after);
+	while (receiver.paused)
 	{
-		int64		step = Min(left, FETCH_EVENTS);
-
-		CHECK_FOR_INTERRUPTS();
-		if ((int64) PortalRunFetch(portal, FETCH_FORWARD, (long) step,
-								   (DestReceiver *) &receiver) < step)
-			break;
-		left -= step;
+		receiver.paused = false;
+		scan->pause(scan->arg);
+		run_query(&receiver, receiver.last_seq);
 	}
-	SPI_cursor_close(portal);
-	cdc_spi_disconnect();
 	MemoryContextDelete(receiver.cxt);
 }

@@ -58,6 +58,9 @@ typedef bool (*CdcHistoryVisitor) (const CdcHistoryEvent *event, void *arg);
 /* Whether the document of an event is not wanted, so that it need not be read. */
 typedef bool (*CdcHistorySkip) (int64 seq, void *arg);
 
+/* Whether the scan is to end its query for a while, behind the event that was visited last. */
+typedef bool (*CdcHistoryPauseDue) (void *arg);
+
 typedef struct CdcHistoryScan
 {
 	const CdcSubscription *sub; /* whose history */
@@ -77,7 +80,14 @@ typedef struct CdcHistoryScan
 
 	/* what is done with them */
 	CdcHistoryVisitor visit;
-	void	   *arg;			/* for visit and skip */
+
+	/*
+	 * Or NULL.  Asked behind each event whether pause() is to be called, which the scan
+	 * does while it has no query open; it then goes on behind that event.
+	 */
+	CdcHistoryPauseDue pause_due;
+	void		(*pause) (void *arg);
+	void	   *arg;			/* for all of these */
 } CdcHistoryScan;
 
 /*

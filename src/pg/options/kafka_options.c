@@ -255,6 +255,25 @@ check_column_option(const DefElem *def)
 				 errhint("Valid options are: %s.", cdc_option_names(SCOPE_KAFKA_COLUMN))));
 }
 
+void
+cdc_kafka_check_option(CdcOptionScope scope, List *list, const DefElem *def)
+{
+	const char *value = defGetString((DefElem *) def);
+	const char **path;
+
+	if (scope == SCOPE_KAFKA_COLUMN)
+		check_column_option(def);
+	check_unique(list, def);
+	if (scope == SCOPE_KAFKA_USER)
+		cdc_option_check_password_required(def->defname, value);
+	if (scope == SCOPE_KAFKA_TABLE && strcmp(def->defname, "topic") == 0)
+		check_topic(value);
+	if (strcmp(def->defname, "json_path") == 0)
+		(void) cdc_kafka_parse_json_path(value, &path);
+	if (scope != SCOPE_KAFKA_COLUMN && !is_own_option(scope, def))
+		check_property(scope, def->defname, value);
+}
+
 PG_FUNCTION_INFO_V1(cdc_kafka_fdw_validator);
 
 /*
@@ -268,29 +287,16 @@ cdc_kafka_fdw_validator(PG_FUNCTION_ARGS)
 	List	   *list = untransformRelOptions(PG_GETARG_DATUM(0));
 	Oid			catalog = PG_GETARG_OID(1);
 	CdcOptionScope scope;
-	const char **path;
 	ListCell   *lc;
 
 	foreach(lc, list)
 	{
-		DefElem    *def = lfirst(lc);
-
 		if (!scope_of_catalog(catalog, &scope))
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-					 errmsg("invalid option \"%s\"", def->defname),
+					 errmsg("invalid option \"%s\"", ((DefElem *) lfirst(lc))->defname),
 					 errhint("Options belong to servers, user mappings and foreign tables of %s.", CDC_KAFKA_FDW)));
-		if (scope == SCOPE_KAFKA_COLUMN)
-			check_column_option(def);
-		check_unique(list, def);
-		if (scope == SCOPE_KAFKA_USER)
-			cdc_option_check_password_required(def->defname, defGetString(def));
-		if (scope == SCOPE_KAFKA_TABLE && strcmp(def->defname, "topic") == 0)
-			check_topic(defGetString(def));
-		if (strcmp(def->defname, "json_path") == 0)
-			(void) cdc_kafka_parse_json_path(defGetString(def), &path);
-		if (scope != SCOPE_KAFKA_COLUMN && !is_own_option(scope, def))
-			check_property(scope, def->defname, defGetString(def));
+		cdc_kafka_check_option(scope, list, lfirst(lc));
 	}
 	PG_RETURN_VOID();
 }

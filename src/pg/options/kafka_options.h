@@ -11,6 +11,8 @@
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
+#include "nodes/parsenodes.h"
+#include "pg/options/option_table.h"
 #include "source/kafka.h"
 
 #define CDC_KAFKA_FDW	"cdc_kafka"
@@ -23,6 +25,12 @@
  */
 extern void cdc_kafka_options_read(List *server, List *mapping, List *overrides,
 								   CdcKafkaOptions *options);
+
+/*
+ * ERROR where an option of a list does not belong to the scope, its value does not fit,
+ * or another one of the list sets the same property.
+ */
+extern void cdc_kafka_check_option(CdcOptionScope scope, List *list, const DefElem *def);
 
 /* The property that an option sets: "sasl.username" for "sasl_username"; palloc'ed. */
 extern char *cdc_kafka_property_name(const char *option);

@@ -105,7 +105,7 @@ static const CdcOption options[] = {
 	"First of a range of numbers that no replica of the source uses, two a subscription; chosen by itself where not set"},
 
 	{SCOPE_MYSQL_USER, "user", TYPE_TEXT, NULL, 0, 0, NULL, false, MYSQL(user),
-	"User at the source; needs REPLICATION SLAVE, REPLICATION CLIENT and SELECT; PROCESS for copies from MySQL 5.6 or without GTIDs"},
+	"User at the source; needs REPLICATION SLAVE, REPLICATION CLIENT and SELECT; PROCESS for copies from MySQL 5.5 and 5.6 or without GTIDs"},
 	{SCOPE_MYSQL_USER, "password", TYPE_TEXT, NULL, 0, 0, NULL, true, MYSQL(password),
 	"Its password"},
 	{SCOPE_MYSQL_USER, "password_required", TYPE_BOOL, "on", 0, 0, NULL, false, NO_FIELD,

@@ -87,11 +87,44 @@ cdc_copy_is_pending(const CdcSubscription *sub)
 	static CdcStatement stmt = {
 		"SELECT 1 FROM cdc_catalog.subscription_table t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
-		" AND t.state OPERATOR(pg_catalog.<>) 'r' AND t.state OPERATOR(pg_catalog.<>) 'e' LIMIT 1",
+		" AND (t.state OPERATOR(pg_catalog.=) 'i' OR t.state OPERATOR(pg_catalog.=) 'd'"
+		" OR t.state OPERATOR(pg_catalog.=) 'f') LIMIT 1",
 		1, {TEXTOID}
 	};
 
 	return cdc_spi_run(&stmt, sub->name) > 0;
+}
+
+bool
+cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, char **failed, char **error)
+{
+	static CdcStatement stmt = {
+		"SELECT t.source_table, t.last_error, t.state OPERATOR(pg_catalog.=) 'e'"
+		" FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.<>) 'r'"
+		" AND ($2 IS NULL OR t.source_table OPERATOR(pg_catalog.=) ANY ($2))"
+		" ORDER BY t.state OPERATOR(pg_catalog.=) 'e' DESC, t.source_table LIMIT 1",
+		2, {TEXTOID, TEXTARRAYOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	char		nulls[2] = {' ', ' '};
+	bool		found;
+	bool		isnull;
+
+	*failed = *error = NULL;
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = cdc_text_array((const char *const *) tables, ntables);
+	nulls[1] = tables != NULL ? ' ' : 'n';
+	found = cdc_spi_execute(&stmt, values, nulls) > 0;
+	if (found && DatumGetBool(cdc_spi_datum(0, 3, BOOLOID, &isnull)))
+	{
+		*failed = cdc_spi_text(&spi, 0, 1);
+		*error = cdc_spi_text(&spi, 0, 2);
+	}
+	cdc_spi_end(&spi);
+	return found && *failed == NULL;
 }
 
 List *
@@ -274,7 +307,7 @@ cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq)
 	(void) cdc_spi_run(&stmt, sub->name, source_table, psprintf(INT64_FORMAT, seq));
 }
 
-void
+bool
 cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 {
 	static CdcStatement find = {
@@ -330,6 +363,7 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 		cdc_notify(sub->name, "table_ready", lfirst(lc), NULL);
 		cdc_catalog_changed();
 	}
+	return tables != NIL;
 }
 
 /* ---- asking for a copy ---- */

@@ -49,9 +49,16 @@ typedef struct CdcCopyProgress
  */
 extern List *cdc_copy_waiting(const CdcSubscription *sub, int limit);
 
-/* Whether there is one of these; or one in whatever state between i and r. */
+/* Whether there is one of these; or one whose copy the stream has not passed. */
 extern bool cdc_copy_is_waiting(const CdcSubscription *sub);
 extern bool cdc_copy_is_pending(const CdcSubscription *sub);
+
+/*
+ * Whether one of the tables (NULL: of all of the subscription's) is in a state between i
+ * and r.  *failed: a table in state e, palloc'ed, with *error; or NULL.
+ */
+extern bool cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, char **failed,
+						  char **error);
 
 /* Keeps what a chunk has changed of it, and sets state d. */
 extern void cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *progress);
@@ -80,8 +87,11 @@ extern List *cdc_copy_joins(const CdcSubscription *sub);
 /* The stream, whose last event is seq, has passed it: state s. */
 extern void cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq);
 
-/* Targets have all up to applied_seq: tables of which that is enough get state r. */
-extern void cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq);
+/*
+ * Targets have all up to applied_seq: tables of which that is enough get state r.  Returns
+ * whether there were any.
+ */
+extern bool cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq);
 
 /*
  * Up to which seq of the history the table's rows are not of one place of the source;

@@ -44,7 +44,7 @@ check_at_rest(const CdcSubscription *sub)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("tables of subscription \"%s\" are being copied", sub->name),
 				 errdetail("The copies fit the place where the stream is now."),
-				 errhint("Wait until cdc.stat_table shows none in a state other than r and e.")));
+				 errhint("Wait until cdc.stat_table shows none in state i, d or f.")));
 	if (has_prepared(sub))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -73,6 +73,34 @@ cdc_binlog_subscribe_prepare(const CdcSubscription *sub)
 	return cdc_source_open(sub->server, sub->owner_oid, false);
 }
 
+/* Registers the tables of that many names ("database.table"), in one question. */
+static void
+register_tables(CdcSchema *schema, CdcSource *source, const CdcSubscription *sub, char **full_names, int n)
+{
+	static const CdcSchemaPlace start = {1, NULL};
+	CdcSchemaName names[CDC_SCHEMA_BATCH] = {{NULL, NULL}};
+	const CdcTable *tables[CDC_SCHEMA_BATCH];
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		char	   *database;
+		char	   *name;
+
+		cdc_split_table_name(full_names[i], &database, &name);
+		names[i].database = database;
+		names[i].table = name;
+	}
+	cdc_schema_refresh_many(schema, source, names, n, &start, tables);
+	for (i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (tables[i] != NULL)	/* else dropped since it was listed */
+			cdc_registry_add_existing(sub, tables[i], cdc_schema_generated_logged(source, tables[i]),
+									  sub->copy_data);
+	}
+}
+
 void
 cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
 {
@@ -80,6 +108,8 @@ cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
 	CdcSource  *source = prepared;
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
 	List	   *names = cdc_schema_source_tables(source, sub);
+	char	   *batch[CDC_SCHEMA_BATCH];
+	int			n = 0;
 	ListCell   *lc;
 
 	if (names == NIL)
@@ -87,17 +117,13 @@ cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
 	cdc_schema_read_databases(schema, source, &start);
 	foreach(lc, names)
 	{
-		char	   *database;
-		char	   *name;
-		const CdcTable *table;
-
-		CHECK_FOR_INTERRUPTS();
-		cdc_split_table_name(lfirst(lc), &database, &name);
-		table = cdc_schema_refresh(schema, source, database, name, &start);
-		if (table != NULL)		/* else dropped since it was listed */
-			cdc_registry_add_existing(sub, table, cdc_schema_generated_logged(source, table),
-									  sub->copy_data);
+		batch[n++] = lfirst(lc);
+		if (n < CDC_SCHEMA_BATCH)
+			continue;
+		register_tables(schema, source, sub, batch, n);
+		n = 0;
 	}
+	register_tables(schema, source, sub, batch, n);
 	cdc_schema_destroy(schema);
 	cdc_source_close(source);
 }

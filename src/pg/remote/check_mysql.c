@@ -136,12 +136,12 @@ check_connection(Check *check)
 static void
 check_version(Check *check)
 {
-	unsigned	oldest = check->info->flavor == CDC_MARIADB ? 100200 : 50600;
+	unsigned	oldest = check->info->flavor == CDC_MARIADB ? 100100 : 50500;
 
 	report(check, "version", check->info->version >= oldest,
 		   psprintf("%s %s", check->info->flavor == CDC_MARIADB ? "MariaDB" : "MySQL",
 					check->info->version_text),
-		   "Supported are MySQL 5.6 and later and MariaDB 10.2 and later.");
+		   "Supported are MySQL 5.5 and later and MariaDB 10.1 and later.");
 }
 
 /*
@@ -207,7 +207,7 @@ check_privileges(Check *check)
 	{
 		ok = ask(check, 1, "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1") != NULL;
 		report(check, "privilege process", ok,
-			   ok ? NULL : "Without GTIDs, or in MySQL 5.6, a copy joins the binlog at a place that is likely, but not proved.",
+			   ok ? NULL : "Without GTIDs, or in MySQL 5.5 and 5.6, a copy joins the binlog at a place that is likely, but not proved.",
 			   "At the source: GRANT PROCESS ON *.* TO the user of the user mapping;");
 	}
 

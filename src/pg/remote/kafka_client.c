@@ -13,6 +13,7 @@
 #include "pg/remote/kafka_client.h"
 
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "storage/ipc.h"
@@ -20,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/base/compat_storage.h"
 #include "pg/base/error.h"
 #include "pg/base/snapshot.h"
@@ -190,7 +192,7 @@ new_source(ForeignServer *server, UserMapping *mapping, CdcKafkaRole role, List 
 	if (cdc_failed(st))
 	{
 		cdc_resource_free(&sources, &source->resource);
-		if (mapping == NULL && err.hint[0] == '\0')
+		if (mapping == NULL && OidIsValid(server->serverid) && err.hint[0] == '\0')
 			cdc_error_hint(&err, "There is no user mapping: CREATE USER MAPPING FOR ... SERVER %s OPTIONS (...).",
 						   quote_identifier(server->servername));
 		cdc_ereport(&err, NULL);
@@ -198,11 +200,11 @@ new_source(ForeignServer *server, UserMapping *mapping, CdcKafkaRole role, List 
 	return source;
 }
 
-CdcKafkaSource *
-cdc_kafka_source_open(Oid serverid, Oid user, CdcKafkaRole role, List *overrides, bool long_lived)
+/* A kept client that was made from the same, or a new one. */
+static CdcKafkaSource *
+open_source(ForeignServer *server, UserMapping *mapping, CdcKafkaRole role, List *overrides,
+			bool long_lived)
 {
-	ForeignServer *server = GetForeignServer(serverid);
-	UserMapping *mapping = get_mapping(server, user);
 	char	   *definition = definition_of(server, mapping, overrides);
 	CdcKafkaSource *source;
 
@@ -213,6 +215,27 @@ cdc_kafka_source_open(Oid serverid, Oid user, CdcKafkaRole role, List *overrides
 	source->resource.owner = long_lived ? NULL : CurrentResourceOwner;
 	pfree(definition);
 	return source;
+}
+
+CdcKafkaSource *
+cdc_kafka_source_open(Oid serverid, Oid user, CdcKafkaRole role, List *overrides, bool long_lived)
+{
+	ForeignServer *server = GetForeignServer(serverid);
+
+	return open_source(server, get_mapping(server, user), role, overrides, long_lived);
+}
+
+CdcKafkaSource *
+cdc_kafka_source_open_brokers(const char *brokers, CdcKafkaRole role, List *overrides,
+							  bool long_lived)
+{
+	ForeignServer server;
+
+	memset(&server, 0, sizeof(server));
+	server.servername = (char *) brokers;
+	server.options = list_make1(CDC_MAKE_DEFELEM("bootstrap_servers",
+												 (Node *) makeString(pstrdup(brokers))));
+	return open_source(&server, NULL, role, overrides, long_lived);
 }
 
 CdcKafkaSource *

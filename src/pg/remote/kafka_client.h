@@ -41,6 +41,13 @@ extern CdcKafkaSource *cdc_kafka_source_open(Oid serverid, Oid user, CdcKafkaRol
  */
 extern CdcKafkaSource *cdc_kafka_source_open_named(const char *server, Oid user, CdcKafkaRole role,
 												   List *overrides, bool long_lived);
+
+/*
+ * The same without a server, for brokers that want no authentication ("host:9092,..."):
+ * who may do so is up to the caller.
+ */
+extern CdcKafkaSource *cdc_kafka_source_open_brokers(const char *brokers, CdcKafkaRole role,
+													 List *overrides, bool long_lived);
 extern void cdc_kafka_source_close(CdcKafkaSource *source); /* NULL is allowed */
 
 /* What clients are made from (secrets too), palloc'ed: for comparing only. */

@@ -4,8 +4,7 @@
  *	  Messages for Kafka until their transaction commits: in memory up to the
  *	  option memory_limit of the first server written to, then in a file.
  *
- * A record is an OutRecord, then key, value and headers (each a uint32 length of
- * the name, an int32 length of the value or -1, name with a NUL, value).  All
+ * A record is an OutRecord, then key, value and headers (kafka_headers.h).  All
  * outlets share one buffer, so that a rollback to a savepoint only cuts its end
  * off: marks[] has, for each subtransaction that wrote, what the buffer held
  * before.
@@ -19,7 +18,9 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "pg/base/compat_storage.h"
 #include "pg/base/group_buffer.h"
+#include "source/kafka_headers.h"
 #include "pg/remote/kafka_send.h"
 
 typedef struct OutRecord
@@ -195,26 +196,14 @@ put(char *at, const void *data, size_t len)
 	return at + len;
 }
 
-static size_t
-headers_size(const CdcOutMessage *m)
-{
-	size_t		size = 0;
-	int			i;
-
-	for (i = 0; i < m->nheaders; i++)
-		size += sizeof(uint32) + sizeof(int32) + strlen(m->headers[i].name) + 1 + m->headers[i].len;
-	return size;
-}
-
 void
 cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
 {
 	Outbox	   *box = outbox_get();
-	size_t		headers = headers_size(m);
+	size_t		headers = cdc_kafka_headers_size(m->headers, m->nheaders);
 	size_t		size = sizeof(OutRecord) + m->key_len + m->value_len + headers;
 	OutRecord	record;
 	char	   *at;
-	int			i;
 
 	cdc_kafka_check_size(outlet->max_bytes, m->topic, m->key_len + m->value_len + headers,
 						 box->messages + 1);
@@ -242,17 +231,7 @@ cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
 	at = put(box->record, &record, sizeof(record));
 	at = put(at, m->key, m->key_len);
 	at = put(at, m->value, m->value_len);
-	for (i = 0; i < m->nheaders; i++)
-	{
-		const CdcKafkaHeader *h = &m->headers[i];
-		uint32		name_len = (uint32) strlen(h->name);
-		int32		value_len = h->value == NULL ? -1 : (int32) h->len;
-
-		at = put(at, &name_len, sizeof(name_len));
-		at = put(at, &value_len, sizeof(value_len));
-		at = put(at, h->name, name_len + 1);
-		at = put(at, h->value, h->len);
-	}
+	(void) cdc_kafka_headers_write(at, m->headers, m->nheaders);
 	cut(box);
 	note_level(box);
 	cdc_group_buffer_append(box->buffer, (const uint8 *) box->record, size);
@@ -263,27 +242,6 @@ cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
 /*
  * Sending
  */
-
-static void
-read_headers(const char *at, CdcKafkaHeader *headers, uint32 n)
-{
-	uint32		i;
-
-	for (i = 0; i < n; i++)
-	{
-		uint32		name_len;
-		int32		value_len;
-
-		memcpy(&name_len, at, sizeof(name_len));
-		memcpy(&value_len, at + sizeof(name_len), sizeof(value_len));
-		at += sizeof(name_len) + sizeof(value_len);
-		headers[i].name = at;
-		at += name_len + 1;
-		headers[i].value = value_len < 0 ? NULL : at;
-		headers[i].len = Max(value_len, 0);
-		at += headers[i].len;
-	}
-}
 
 /*
  * Reads the next message of an outlet, after cdc_group_buffer_rewind(); false when
@@ -345,7 +303,7 @@ send_outlet(Outbox *box, CdcOutlet *outlet)
 		m.value = record.value_len < 0 ? NULL : at;
 		m.value_len = Max(record.value_len, 0);
 		at += m.value_len;
-		read_headers(at, headers, record.nheaders);
+		cdc_kafka_headers_read(at, headers, (int) record.nheaders);
 		m.nheaders = (int) record.nheaders;
 		m.headers = headers;
 		if (sender == NULL)
@@ -457,7 +415,9 @@ on_transaction(XactEvent event, void *arg)
 			destroy();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			if (outbox->messages > 0)
+			if (outbox->messages > 0 && CDC_DISPATCHED())
+				send_all(outbox);
+			else if (outbox->messages > 0)
 				ereport(ERROR,
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot prepare a transaction that has written to Kafka"),

@@ -322,31 +322,44 @@ present_position(CdcSource *source)
 	return psprintf("%s:" INT64_FORMAT, pos.file, pos.offset);
 }
 
-static bool
-same_def(const CdcTableDef *a, const CdcTableDef *b)
-{
-	return a == NULL || b == NULL ? a == b : cdc_table_def_same_rows(a, b);
-}
+static const CdcTableDef gone = {0};
 
 /*
- * The source's definition and where its binlog stood then: the position is
- * asked for between two readings that say the same.
+ * The source's definitions and where its binlog stood then: the position is asked for
+ * between two readings that say the same.  They become the newest ones; of tables that
+ * the source does not have only where they were known.
  */
-static CdcTableDef *
-read_as_of(CdcSource *source, const char *database, const char *table, char **as_of)
+static void
+read_as_of(CdcSchema *schema, CdcSource *source, const CdcSchemaName *names, int n,
+		   const CdcSchemaPlace *place, bool known)
 {
-	CdcTableDef *def = cdc_schema_read_source(source, database, table);
+	CdcSchemaName *pending = palloc(sizeof(CdcSchemaName) * Max(n, 1));
+	CdcTableDef *defs;
 
-	for (;;)
+	memcpy(pending, names, sizeof(CdcSchemaName) * n);
+	defs = cdc_schema_read_many(source, pending, n);
+	while (n > 0)
 	{
+		char	   *as_of;
 		CdcTableDef *again;
+		int			left = 0;
+		int			i;
 
 		CHECK_FOR_INTERRUPTS();
-		*as_of = present_position(source);
-		again = cdc_schema_read_source(source, database, table);
-		if (same_def(def, again))
-			return again;
-		def = again;
+		as_of = present_position(source);
+		again = cdc_schema_read_many(source, pending, n);
+		for (i = 0; i < n; i++)
+		{
+			if (!cdc_table_def_same_rows(&defs[i], &again[i]))
+			{
+				pending[left] = pending[i];
+				defs[left++] = again[i];
+			}
+			else if (again[i].ncolumns > 0 || known)
+				cdc_schema_put(schema, pending[i].database, pending[i].table,
+							   again[i].ncolumns > 0 ? &again[i] : &gone, place, as_of);
+		}
+		n = left;
 	}
 }
 
@@ -354,34 +367,66 @@ bool
 cdc_schema_reread(CdcSchema *schema, CdcSource *source, const char *database, const char *table,
 				  const CdcSchemaPlace *place)
 {
-	static const CdcTableDef gone = {0};
-	char	   *as_of;
-	CdcTableDef *def = read_as_of(source, database, table, &as_of);
+	CdcSchemaName name = {database, table};
 
-	cdc_schema_put(schema, database, table, def != NULL ? def : &gone, place, as_of);
-	return def != NULL;
+	read_as_of(schema, source, &name, 1, place, true);
+	return cdc_schema_load(schema, database, table)->newest != NULL;
+}
+
+/* What the stream has not come to yet is for the caller only. */
+static const CdcTable *
+present_table(CdcSchema *schema, const CdcSchemaName *name, const CdcTableDef *def)
+{
+	CdcSchemaEntry *entry = cdc_schema_load(schema, name->database, name->table);
+
+	if (def->ncolumns == 0)
+		return NULL;
+	return cdc_table_def_same_rows(def, entry->def) ? entry->newest :
+		cdc_schema_make_table(schema, name->database, name->table, def);
+}
+
+void
+cdc_schema_refresh_many(CdcSchema *schema, CdcSource *source, const CdcSchemaName *names, int n,
+						const CdcSchemaPlace *place, const CdcTable **tables)
+{
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest reading definitions",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(work);
+	CdcSchemaName *unknown = palloc(sizeof(CdcSchemaName) * Max(n, 1));
+	CdcSchemaName *known = palloc(sizeof(CdcSchemaName) * Max(n, 1));
+	int		   *places = palloc(sizeof(int) * Max(n, 1));
+	int			nunknown = 0;
+	int			nknown = 0;
+	CdcTableDef *present;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		if (cdc_schema_load(schema, names[i].database, names[i].table)->newest == NULL)
+			unknown[nunknown++] = names[i];
+		else
+		{
+			places[nknown] = i;
+			known[nknown++] = names[i];
+		}
+	}
+	present = cdc_schema_read_many(source, known, nknown);
+	read_as_of(schema, source, unknown, nunknown, place, false);
+	for (i = 0; i < n; i++)
+		tables[i] = cdc_schema_load(schema, names[i].database, names[i].table)->newest;
+	for (i = 0; i < nknown; i++)
+		tables[places[i]] = present_table(schema, &known[i], &present[i]);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
 }
 
 const CdcTable *
 cdc_schema_refresh(CdcSchema *schema, CdcSource *source, const char *database,
 				   const char *table, const CdcSchemaPlace *place)
 {
-	CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
-	CdcTableDef *def;
+	CdcSchemaName name = {database, table};
+	const CdcTable *result;
 
-	if (entry->newest == NULL)
-	{
-		char	   *as_of;
-
-		def = read_as_of(source, database, table, &as_of);
-		if (def != NULL)
-			cdc_schema_put(schema, database, table, def, place, as_of);
-		return entry->newest;
-	}
-
-	/* what the stream has not come to yet is for the caller only */
-	def = cdc_schema_read_source(source, database, table);
-	if (def == NULL || cdc_table_def_same_rows(def, entry->def))
-		return def != NULL ? entry->newest : NULL;
-	return cdc_schema_make_table(schema, database, table, def);
+	cdc_schema_refresh_many(schema, source, &name, 1, place, &result);
+	return result;
 }

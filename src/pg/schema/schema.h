@@ -46,6 +46,20 @@ extern const CdcTable *cdc_schema_refresh(CdcSchema *schema, CdcSource *source,
 										  const char *database, const char *table,
 										  const CdcSchemaPlace *place);
 
+/* A source table's name, in UTF-8. */
+typedef struct CdcSchemaName
+{
+	const char *database;
+	const char *table;
+} CdcSchemaName;
+
+/* So many tables the source is asked for at a time. */
+#define CDC_SCHEMA_BATCH	64
+
+/* The same of n tables at once: tables[i] is that of names[i].  Few round trips for many. */
+extern void cdc_schema_refresh_many(CdcSchema *schema, CdcSource *source, const CdcSchemaName *names,
+									int n, const CdcSchemaPlace *place, const CdcTable **tables);
+
 /* Newest stored definition; NULL when there is none. */
 extern const CdcTable *cdc_schema_get(CdcSchema *schema, const char *database,
 									  const char *table);

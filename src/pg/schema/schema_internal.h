@@ -88,7 +88,14 @@ extern void cdc_schema_put(CdcSchema *schema, const char *database, const char *
 
 /* ---- source_definition.c ---- */
 
-/* The source's present definition, palloc'ed; NULL when there is no such table. */
+/*
+ * The source's present definitions of n tables, palloc'ed, in the order of the names; one
+ * without columns where there is no such table.  Names of a database should follow each
+ * other.
+ */
+extern CdcTableDef *cdc_schema_read_many(CdcSource *source, const CdcSchemaName *names, int n);
+
+/* The same of one table; NULL when there is no such table. */
 extern CdcTableDef *cdc_schema_read_source(CdcSource *source, const char *database,
 										   const char *table);
 

@@ -67,30 +67,171 @@ cell(const CdcAnswer *answer, int64 row, int column)
 	return text != NULL ? pstrdup(text) : NULL;
 }
 
-/* Sets json_check where a constraint is exactly json_valid(`column`). */
-static void
-read_json_checks(CdcSource *source, const char *database, const char *table, CdcTableDef *def)
+/*
+ * The question
+ *
+ * Columns, primary key and collation of several tables come in one answer: a SELECT of
+ * each of three tables of information_schema, no join of them.  The dictionary of MySQL
+ * 8.0 finds a list of names by its index.  The others have no dictionary, and open a table
+ * only where its database and name are literals in conditions of their own: one SELECT a
+ * table, for else they open all tables that there are.
+ */
+
+/* The columns of the answer; what a row of a kind does not have is NULL. */
+enum
 {
-	CdcAnswer  *answer = cdc_source_ask(source, "the check constraints of a table", 1,
-										"SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
-										"WHERE CONSTRAINT_SCHEMA = %s AND TABLE_NAME = %s",
-										cdc_source_quote_literal(database),
-										cdc_source_quote_literal(table));
-	int64		i;
-	int			c;
+	ROW_KIND,					/* 'column', 'key' or 'table' */
+	ROW_DATABASE,
+	ROW_TABLE,
+	ROW_NAME,					/* of a column */
+	ROW_PLACE,					/* among the columns or in the key, from 1 */
+	ROW_TYPE,
+	ROW_CHARSET,
+	ROW_COLLATION,				/* of a column or a table */
+	ROW_NULLABLE,
+	ROW_EXTRA,
+	ROW_DEFAULT,
+	ROW_GENERATED,
+	ROW_COLUMNS
+};
 
-	for (i = 0; i < cdc_answer_rows(answer); i++)
+/* information_schema is made of tables with indexes. */
+static bool
+has_dictionary(const CdcMysqlServerInfo *info)
+{
+	return info->flavor == CDC_MYSQL && info->version >= 80000;
+}
+
+static void
+append_selects(StringInfo sql, const CdcMysqlServerInfo *info, const char *condition)
+{
+	appendStringInfo(sql, "%sSELECT 'column', TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, COLUMN_TYPE,"
+					 " CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, EXTRA, COLUMN_DEFAULT, %s"
+					 " FROM information_schema.COLUMNS WHERE %s"
+					 " UNION ALL SELECT 'key', TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, SEQ_IN_INDEX, NULL,"
+					 " NULL, NULL, NULL, NULL, NULL, NULL"
+					 " FROM information_schema.STATISTICS WHERE %s AND INDEX_NAME = 'PRIMARY'"
+					 " UNION ALL SELECT 'table', TABLE_SCHEMA, TABLE_NAME, NULL, NULL, NULL,"
+					 " NULL, TABLE_COLLATION, NULL, NULL, NULL, NULL"
+					 " FROM information_schema.TABLES WHERE %s",
+					 sql->len > 0 ? " UNION ALL " : "",
+					 has_generation_expression(info) ? "NULLIF(GENERATION_EXPRESSION, '')" : "NULL",
+					 condition, condition, condition);
+}
+
+/* The question for the tables from `from` on, which are of one database where names make a list. */
+static char *
+definitions_question(const CdcMysqlServerInfo *info, const CdcSchemaName *names, int n)
+{
+	StringInfoData sql;
+	StringInfoData condition;
+	bool		list = has_dictionary(info);
+	int			i;
+
+	initStringInfo(&sql);
+	initStringInfo(&condition);
+	for (i = 0; i < n; i++)
 	{
-		const char *clause = cdc_answer_nullable(answer, i, 0);
+		bool		first = !list || i == 0 || strcmp(names[i].database, names[i - 1].database) != 0;
+		bool		last = !list || i == n - 1 || strcmp(names[i].database, names[i + 1].database) != 0;
 
-		for (c = 0; clause != NULL && c < def->ncolumns; c++)
+		if (first)
 		{
-			char	   *check = psprintf("json_valid(%s)", cdc_source_quote_ident(def->columns[c].name));
-
-			if (strcmp(clause, check) == 0)
-				def->columns[c].json_check = true;
+			resetStringInfo(&condition);
+			appendStringInfo(&condition, "TABLE_SCHEMA = %s AND TABLE_NAME %s",
+							 cdc_source_quote_literal(names[i].database), list ? "IN (" : "= ");
+		}
+		appendStringInfo(&condition, "%s%s", first ? "" : ", ", cdc_source_quote_literal(names[i].table));
+		if (last)
+		{
+			appendStringInfoString(&condition, list ? ")" : "");
+			append_selects(&sql, info, condition.data);
 		}
 	}
+	return sql.data;
+}
+
+/*
+ * The answer
+ */
+
+/* Whether the row at hand is of that table.  The source may ignore case: T and t are two tables. */
+static bool
+row_is_of(const CdcAnswer *answer, int64 row, const CdcSchemaName *name)
+{
+	return strcmp(cdc_answer_text(answer, row, ROW_DATABASE), name->database) == 0 &&
+		strcmp(cdc_answer_text(answer, row, ROW_TABLE), name->table) == 0;
+}
+
+/* Whose the row is, or -1.  Rows of a table mostly follow each other: that of the last is tried first. */
+static int
+owner_of_row(const CdcAnswer *answer, int64 row, const CdcSchemaName *names, int n, int last)
+{
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		int			k = (last + i) % n;
+
+		if (row_is_of(answer, row, &names[k]))
+			return k;
+	}
+	return -1;
+}
+
+static void
+read_column(const CdcAnswer *answer, int64 row, CdcTableDef *def, int *room, int *places)
+{
+	int			place = (int) cdc_answer_int(answer, row, ROW_PLACE, 1, PG_INT32_MAX);
+	int			at = def->ncolumns;
+	CdcColumnDef *c;
+
+	if (def->ncolumns >= MAX_COLUMNS)
+		cdc_answer_refuse(answer, "It has more rows than a table can have columns.");
+	if (def->ncolumns == *room)
+	{
+		*room = *room > 0 ? *room * 2 : 16;
+		def->columns = *room > 16 ? repalloc(def->columns, sizeof(CdcColumnDef) * *room) :
+			palloc(sizeof(CdcColumnDef) * *room);
+	}
+	/* mostly in their order already */
+	while (at > 0 && places[at - 1] > place)
+		at--;
+	if (at > 0 && places[at - 1] == place)
+	{
+		/* a name that differs in case may bring the table's rows, too */
+		if (strcmp(def->columns[at - 1].name, cdc_answer_text(answer, row, ROW_NAME)) != 0)
+			cdc_answer_refuse(answer, "It has two columns of a table in one place.");
+		return;
+	}
+	memmove(&def->columns[at + 1], &def->columns[at], sizeof(CdcColumnDef) * (def->ncolumns - at));
+	memmove(&places[at + 1], &places[at], sizeof(int) * (def->ncolumns - at));
+	places[at] = place;
+	def->ncolumns++;
+	c = &def->columns[at];
+	memset(c, 0, sizeof(*c));
+	c->name = pstrdup(cdc_answer_text(answer, row, ROW_NAME));
+	c->column_type = pstrdup(cdc_answer_text(answer, row, ROW_TYPE));
+	c->charset = cell(answer, row, ROW_CHARSET);
+	c->collation = cell(answer, row, ROW_COLLATION);
+	c->nullable = strcmp(cdc_answer_text(answer, row, ROW_NULLABLE), "YES") == 0;
+	c->extra = cell(answer, row, ROW_EXTRA);
+	c->default_value = cell(answer, row, ROW_DEFAULT);
+	c->generated = cell(answer, row, ROW_GENERATED);
+	c->pk = -1;
+}
+
+/* A column that is renamed meanwhile is not found, and the table will be read again. */
+static void
+read_key(const CdcAnswer *answer, int64 row, CdcTableDef *def)
+{
+	const char *name = cdc_answer_text(answer, row, ROW_NAME);
+	int			place = (int) cdc_answer_int(answer, row, ROW_PLACE, 1, MAX_KEY_COLUMNS);
+	int			i;
+
+	for (i = 0; i < def->ncolumns; i++)
+		if (strcmp(def->columns[i].name, name) == 0)
+			def->columns[i].pk = place - 1;
 }
 
 /* The character set that a collation's name begins with. */
@@ -100,67 +241,150 @@ charset_of(const char *collation)
 	return collation != NULL ? pnstrdup(collation, strcspn(collation, "_")) : NULL;
 }
 
+/* Of the kind's rows each goes to its table. */
+static void
+read_rows(const CdcAnswer *answer, const char *kind, const CdcSchemaName *names, int n, CdcTableDef *defs)
+{
+	int		   *room = palloc0(sizeof(int) * n);
+	int		  **places = palloc0(sizeof(int *) * n);
+	int			last = 0;
+	int64		i;
+
+	for (i = 0; i < cdc_answer_rows(answer); i++)
+	{
+		int			k;
+
+		if (strcmp(cdc_answer_text(answer, i, ROW_KIND), kind) != 0 ||
+			(k = owner_of_row(answer, i, names, n, last)) < 0)
+			continue;
+		last = k;
+		if (kind[0] == 'c')
+		{
+			if (places[k] == NULL)
+				places[k] = palloc(sizeof(int) * (MAX_COLUMNS + 1));
+			read_column(answer, i, &defs[k], &room[k], places[k]);
+		}
+		else if (kind[0] == 'k')
+			read_key(answer, i, &defs[k]);
+		else
+		{
+			defs[k].collation = cell(answer, i, ROW_COLLATION);
+			defs[k].charset = charset_of(defs[k].collation);
+		}
+	}
+	for (i = 0; i < n; i++)
+		if (places[i] != NULL)
+			pfree(places[i]);
+}
+
+static void
+check_kinds(const CdcAnswer *answer)
+{
+	int64		i;
+
+	for (i = 0; i < cdc_answer_rows(answer); i++)
+	{
+		const char *kind = cdc_answer_text(answer, i, ROW_KIND);
+
+		if (strcmp(kind, "column") != 0 && strcmp(kind, "key") != 0 && strcmp(kind, "table") != 0)
+			cdc_answer_refuse(answer, "Row " INT64_FORMAT " is of no kind that was asked for.", i + 1);
+	}
+}
+
+/* ---- MariaDB's JSON ---- */
+
+static bool
+has_longtext(const CdcTableDef *def)
+{
+	int			i;
+
+	for (i = 0; i < def->ncolumns; i++)
+		if (strcmp(def->columns[i].column_type, "longtext") == 0)
+			return true;
+	return false;
+}
+
+/* Sets json_check where the constraint is exactly json_valid(`column`). */
+static void
+read_json_check(const char *clause, CdcTableDef *def)
+{
+	int			i;
+
+	for (i = 0; i < def->ncolumns; i++)
+		if (strcmp(clause, psprintf("json_valid(%s)", cdc_source_quote_ident(def->columns[i].name))) == 0)
+			def->columns[i].json_check = true;
+}
+
+/* Of the tables that can have one. */
+static void
+read_json_checks(CdcSource *source, const CdcSchemaName *names, int n, CdcTableDef *defs)
+{
+	StringInfoData sql;
+	CdcAnswer  *answer;
+	int64		i;
+	int			k;
+
+	initStringInfo(&sql);
+	for (k = 0; k < n; k++)
+		if (has_longtext(&defs[k]))
+			appendStringInfo(&sql, "%sSELECT 'check', CONSTRAINT_SCHEMA, TABLE_NAME, CHECK_CLAUSE"
+							 " FROM information_schema.CHECK_CONSTRAINTS"
+							 " WHERE CONSTRAINT_SCHEMA = %s AND TABLE_NAME = %s",
+							 sql.len > 0 ? " UNION ALL " : "",
+							 cdc_source_quote_literal(names[k].database),
+							 cdc_source_quote_literal(names[k].table));
+	if (sql.len == 0)
+		return;
+	answer = cdc_source_ask(source, "the check constraints of tables", 4, "%s", sql.data);
+	for (i = 0, k = 0; i < cdc_answer_rows(answer); i++)
+	{
+		const char *clause = cdc_answer_nullable(answer, i, 3);
+		int			owner = owner_of_row(answer, i, names, n, k);
+
+		if (owner >= 0 && clause != NULL)
+			read_json_check(clause, &defs[owner]);
+		k = Max(owner, 0);
+	}
+}
+
+/* ---- several tables, or one ---- */
+
+static void
+read_batch(CdcSource *source, const CdcSchemaName *names, int n, CdcTableDef *defs)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(source);
+	CdcAnswer  *answer = cdc_source_ask(source, "the definitions of tables in information_schema", ROW_COLUMNS,
+										"%s", definitions_question(info, names, n));
+
+	check_kinds(answer);
+	read_rows(answer, "column", names, n, defs);
+	read_rows(answer, "key", names, n, defs);
+	read_rows(answer, "table", names, n, defs);
+	if (has_check_constraints(info))
+		read_json_checks(source, names, n, defs);
+}
+
+CdcTableDef *
+cdc_schema_read_many(CdcSource *source, const CdcSchemaName *names, int n)
+{
+	CdcTableDef *defs = palloc0(sizeof(CdcTableDef) * Max(n, 1));
+	int			at;
+
+	for (at = 0; at < n; at += CDC_SCHEMA_BATCH)
+	{
+		CHECK_FOR_INTERRUPTS();
+		read_batch(source, names + at, Min(n - at, CDC_SCHEMA_BATCH), defs + at);
+	}
+	return defs;
+}
+
 CdcTableDef *
 cdc_schema_read_source(CdcSource *source, const char *database, const char *table)
 {
-	const CdcMysqlServerInfo *info = cdc_source_info(source);
-	char	   *db = cdc_source_quote_literal(database);
-	char	   *name = cdc_source_quote_literal(table);
-	bool		any_longtext = false;
-	CdcTableDef *def;
-	CdcAnswer  *answer;
-	int64		n;
-	int64		i;
+	CdcSchemaName name = {database, table};
+	CdcTableDef *def = cdc_schema_read_many(source, &name, 1);
 
-	/* literals in both, so that old servers open this table only */
-	answer = cdc_source_ask(source, "the definition of a table in information_schema.COLUMNS", 12,
-							"SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE, "
-							"c.CHARACTER_SET_NAME, c.COLLATION_NAME, c.IS_NULLABLE, c.EXTRA, "
-							"c.COLUMN_DEFAULT, %s, s.SEQ_IN_INDEX, "
-							"(SELECT t.TABLE_COLLATION FROM information_schema.TABLES t "
-							"WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s) "
-							"FROM information_schema.COLUMNS c "
-							"LEFT JOIN information_schema.STATISTICS s ON s.TABLE_SCHEMA = %s "
-							"AND s.TABLE_NAME = %s AND s.INDEX_NAME = 'PRIMARY' "
-							"AND s.COLUMN_NAME = c.COLUMN_NAME "
-							"WHERE c.TABLE_SCHEMA = %s AND c.TABLE_NAME = %s "
-							"ORDER BY c.ORDINAL_POSITION",
-							has_generation_expression(info) ? "NULLIF(c.GENERATION_EXPRESSION, '')" : "NULL",
-							db, name, db, name, db, name);
-	def = palloc0(sizeof(CdcTableDef));
-	n = cdc_answer_rows(answer);
-	if (n > MAX_COLUMNS)
-		cdc_answer_refuse(answer, "It has " INT64_FORMAT " rows, more than a table can have columns.", n);
-	def->columns = palloc0(sizeof(CdcColumnDef) * Max(n, 1));
-	for (i = 0; i < n; i++)
-	{
-		CdcColumnDef *c = &def->columns[def->ncolumns];
-
-		/* the comparison above may ignore case: T and t are two tables */
-		if (strcmp(cdc_answer_text(answer, i, 0), database) != 0 ||
-			strcmp(cdc_answer_text(answer, i, 1), table) != 0)
-			continue;
-		c->name = pstrdup(cdc_answer_text(answer, i, 2));
-		c->column_type = pstrdup(cdc_answer_text(answer, i, 3));
-		c->charset = cell(answer, i, 4);
-		c->collation = cell(answer, i, 5);
-		c->nullable = strcmp(cdc_answer_text(answer, i, 6), "YES") == 0;
-		c->extra = cell(answer, i, 7);
-		c->default_value = cell(answer, i, 8);
-		c->generated = cell(answer, i, 9);
-		c->pk = cdc_answer_nullable(answer, i, 10) == NULL ? -1 :
-			(int) cdc_answer_int(answer, i, 10, 1, MAX_KEY_COLUMNS) - 1;
-		if (strcmp(c->column_type, "longtext") == 0)
-			any_longtext = true;
-		def->collation = cell(answer, i, 11);
-		def->ncolumns++;
-	}
-	if (def->ncolumns == 0)
-		return NULL;
-	def->charset = charset_of(def->collation);
-	if (any_longtext && has_check_constraints(info))
-		read_json_checks(source, database, table, def);
-	return def;
+	return def->ncolumns > 0 ? def : NULL;
 }
 
 /*

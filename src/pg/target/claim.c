@@ -104,15 +104,34 @@ is_empty(const char *name)
 }
 
 void
-cdc_claim_adopt(const CdcSubscription *sub, const char *source_table, Oid relid, const char *name)
+cdc_claim_rows(const CdcSubscription *sub, const char *source_table, const char *name,
+			   CdcTargetRows rows)
 {
+	if (rows != CDC_ROWS_ERROR || is_empty(name))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("target %s of source table %s has rows already", name, source_table),
+			 errdetail("Those that the source does not have would stay."),
+			 errhint("To have them replaced by the source's: SELECT cdc.add_table(%s, %s, target := %s, target_rows := 'replace'); or 'keep'.",
+					 quote_literal_cstr(sub->name), quote_literal_cstr(source_table),
+					 quote_literal_cstr(name))));
+}
+
+void
+cdc_claim_adopt(const CdcSubscription *sub, const char *source_table, Oid relid, const char *name,
+				CdcTargetRows rows)
+{
+	bool		empty;
+
 	Relation	rel = table_open(relid, AccessShareLock);
 	bool		owns = has_privs_of_role(GetUserId(), rel->rd_rel->relowner);
 	char	   *subscription = quote_literal_cstr(sub->name);
 	char	   *source = quote_literal_cstr(source_table);
 
 	table_close(rel, NoLock);
-	if (!owns || !is_empty(name))
+	empty = owns && is_empty(name);
+	if (!owns || (!empty && rows == CDC_ROWS_ERROR))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
 				 errmsg("table %s exists already, and nobody named it as the target of source table %s",
@@ -120,9 +139,11 @@ cdc_claim_adopt(const CdcSubscription *sub, const char *source_table, Oid relid,
 				 owns ? errdetail("It has rows.") :
 				 errdetail("Role \"%s\", the owner of subscription \"%s\", does not own it.",
 						   sub->owner, sub->name),
-				 errhint("To let the subscription fill it: SELECT cdc.add_table(%s, %s, target := %s), after cdc.remove_table(%s, %s) where the source table is listed. Else rename or drop it, or exclude the source table.",
+				 errhint("To let the subscription fill it: SELECT cdc.add_table(%s, %s, target := %s, target_rows := 'replace'), after cdc.remove_table(%s, %s) where the source table is listed; or target_rows := 'replace' of cdc.create_subscription. Else rename or drop it, or exclude the source table.",
 						 subscription, source, quote_literal_cstr(name), subscription, source)));
 	ereport(NOTICE,
-			(errmsg("table %s, which is empty, becomes the target of source table %s", name,
-					source_table)));
+			(errmsg(empty ? "table %s, which is empty, becomes the target of source table %s" :
+					rows == CDC_ROWS_REPLACE ? "table %s becomes the target of source table %s, whose rows replace its own" :
+					"table %s becomes the target of source table %s, and keeps its rows",
+					name, source_table)));
 }

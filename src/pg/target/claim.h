@@ -15,10 +15,14 @@ extern void cdc_claim_check(Oid relid, const char *name);
 
 /*
  * For a table that is there and that has the name which the subscription's
- * target_schema implies: a NOTICE where it is empty and the current user's, who runs
- * the subscription; else ERROR.
+ * target_schema implies: a NOTICE where it is the current user's, who runs the
+ * subscription, and has no rows, or may have some; else ERROR.
  */
 extern void cdc_claim_adopt(const CdcSubscription *sub, const char *source_table, Oid relid,
-							const char *name);
+							const char *name, CdcTargetRows rows);
+
+/* For one that was named: ERROR where it has rows, and may have none. */
+extern void cdc_claim_rows(const CdcSubscription *sub, const char *source_table,
+						   const char *name, CdcTargetRows rows);
 
 #endif							/* CDC_PG_TARGET_CLAIM_H */

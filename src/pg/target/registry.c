@@ -25,6 +25,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/schema/change.h"
 
 void
@@ -58,11 +59,14 @@ cdc_registry_has(const CdcSubscription *sub, const char *source_table)
 char *
 cdc_registry_target_user(const char *target)
 {
+	/* each half by its index: this is asked for every table of a large subscription */
 	static CdcStatement stmt = {
 		"SELECT t.subscription, t.source_table, s.owner::pg_catalog.text"
-		" FROM cdc_catalog.subscription_table t JOIN cdc_catalog.subscription s"
-		" ON s.name OPERATOR(pg_catalog.=) t.subscription"
-		" WHERE t.target OPERATOR(pg_catalog.=) $1 OR t.target_oid OPERATOR(pg_catalog.=) $2",
+		" FROM (SELECT n.subscription, n.source_table FROM cdc_catalog.subscription_table n"
+		" WHERE n.target OPERATOR(pg_catalog.=) $1"
+		" UNION ALL SELECT o.subscription, o.source_table FROM cdc_catalog.subscription_table o"
+		" WHERE o.target_oid OPERATOR(pg_catalog.=) $2) t JOIN cdc_catalog.subscription s"
+		" ON s.name OPERATOR(pg_catalog.=) t.subscription",
 		2, {TEXTOID, OIDOID}
 	};
 	CdcSpi		spi;
@@ -133,6 +137,7 @@ void
 cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcReplicaSpec *spec,
 				 bool copy, const Jsonb *options)
 {
+	static const CdcCopyRequest replacing = {"copy", true, NULL, false};
 	CdcReplica	replica;
 	CdcTableRow row;
 	char	   *user;
@@ -163,6 +168,8 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		row.mode = spec->mode;
 	}
 	cdc_registry_insert(sub, &row);
+	if (copy && spec != NULL && !replica.created && spec->rows == CDC_ROWS_REPLACE)
+		cdc_copy_request(sub, row.source_table, &replacing);
 }
 
 bool
@@ -171,6 +178,7 @@ cdc_registry_default_target(const CdcSubscription *sub, const CdcTable *table,
 {
 	memset(spec, 0, sizeof(*spec));
 	spec->logged = logged;
+	spec->rows = sub->target_rows;
 	if (sub->target_schema == NULL)
 		return false;
 	if (sub->schema_trouble != NULL)

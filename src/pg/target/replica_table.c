@@ -381,7 +381,10 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 
 		cdc_claim_check(relid, replica->target);
 		if (!spec->named)
-			cdc_claim_adopt(sub, cdc_from_utf8_copy(table->full_name), relid, replica->target);
+			cdc_claim_adopt(sub, cdc_from_utf8_copy(table->full_name), relid, replica->target,
+							spec->rows);
+		else
+			cdc_claim_rows(sub, cdc_from_utf8_copy(table->full_name), replica->target, spec->rows);
 		rel = table_open(relid, AccessShareLock);
 		check_target(sub, rel, table, replica->target);
 		check_columns(relid, table, replica->target, mapped, n);

@@ -21,6 +21,7 @@ typedef struct CdcReplicaSpec
 	char	   *schema;			/* must exist */
 	char	   *name;
 	bool		named;			/* by the user; else target_schema implies it */
+	CdcTargetRows rows;			/* that it may have, if it is there */
 	const Jsonb *columns;		/* target column -> source column; NULL: all, same names */
 	char	  **key;			/* target columns; NULL: of the source's primary key */
 	int			nkey;

@@ -34,10 +34,9 @@ make_bounds(const CdcKafkaTopic *topic, const char *name)
 }
 
 CdcKafkaTopicBounds *
-cdc_kafka_bounds_read(CdcKafkaSource *source, const CdcKafkaTable *table)
+cdc_kafka_bounds_read(CdcKafkaSource *source, const char *topic)
 {
-	CdcKafkaTopicBounds *result = make_bounds(cdc_kafka_source_topic(source, table->opt.topic),
-											  table->opt.topic);
+	CdcKafkaTopicBounds *result = make_bounds(cdc_kafka_source_topic(source, topic), topic);
 
 	cdc_kafka_source_watermarks(source, result->bounds, result->n);
 	return result;
@@ -92,7 +91,7 @@ cdc_kafka_bounds_of_query(EState *estate, const CdcKafkaTable *table, Oid user,
 	query->estate = estate;
 	query->relid = table->relid;
 	query->user = user;
-	query->bounds = cdc_kafka_bounds_read(open(arg), table);
+	query->bounds = cdc_kafka_bounds_read(open(arg), table->opt.topic);
 	query->callback.func = forget_query;
 	query->callback.arg = query;
 	MemoryContextRegisterResetCallback(estate->es_query_cxt, &query->callback);

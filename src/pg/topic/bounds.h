@@ -21,10 +21,9 @@ typedef struct CdcKafkaTopicBounds
 } CdcKafkaTopicBounds;
 
 /*
- * The table's topic as it is now, palloc'ed.  ERROR where that cannot be told.
+ * A topic (UTF-8) as it is now, palloc'ed.  ERROR where that cannot be told.
  */
-extern CdcKafkaTopicBounds *cdc_kafka_bounds_read(CdcKafkaSource *source,
-												  const CdcKafkaTable *table);
+extern CdcKafkaTopicBounds *cdc_kafka_bounds_read(CdcKafkaSource *source, const char *topic);
 
 /*
  * The same for a query: all its scans of the table get the same bounds.  source

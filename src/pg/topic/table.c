@@ -128,37 +128,30 @@ read_column(CdcKafkaColumn *column, const CdcKafkaTable *table, Form_pg_attribut
  * server says comes before that.
  */
 static List *
-client_options(ForeignTable *ft)
+client_options(Oid serverid, List *options)
 {
-	List	   *server = GetForeignServer(ft->serverid)->options;
+	List	   *server = OidIsValid(serverid) ? GetForeignServer(serverid)->options : NIL;
 
 	if (cdc_kafka_property_value(server, "fetch.wait.max.ms") != NULL)
-		return ft->options;
+		return options;
 	return lcons(CDC_MAKE_DEFELEM("fetch_wait_max_ms", (Node *) makeString("10")),
-				 list_copy(ft->options));
+				 list_copy(options));
 }
 
 CdcKafkaTable *
-cdc_kafka_table_open(Relation rel)
+cdc_kafka_table_make(Relation rel, Oid serverid, List *options)
 {
-	ForeignTable *ft = GetForeignTable(RelationGetRelid(rel));
 	CdcKafkaTable *table = palloc0(sizeof(CdcKafkaTable));
 	TupleDesc	desc = RelationGetDescr(rel);
 	ListCell   *lc;
 	int			i;
 
-	if (CDC_SCANNED_BY_SEGMENTS(ft))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("foreign table \"%s\" has mpp_execute 'all segments', so that each segment would read the whole topic",
-						RelationGetRelationName(rel)),
-				 errhint("Set mpp_execute to 'master'.")));
 	table->relid = RelationGetRelid(rel);
-	table->serverid = ft->serverid;
+	table->serverid = serverid;
 	table->name = pstrdup(RelationGetRelationName(rel));
-	table->options = client_options(ft);
+	table->options = client_options(serverid, options);
 	cdc_option_set_defaults(SCOPE_KAFKA_TABLE, &table->opt);
-	foreach(lc, ft->options)
+	foreach(lc, options)
 	{
 		DefElem    *def = lfirst(lc);
 
@@ -174,6 +167,14 @@ cdc_kafka_table_open(Relation rel)
 			read_column(&table->columns[table->ncolumns++], table, att);
 	}
 	return table;
+}
+
+CdcKafkaTable *
+cdc_kafka_table_open(Relation rel)
+{
+	ForeignTable *ft = GetForeignTable(RelationGetRelid(rel));
+
+	return cdc_kafka_table_make(rel, ft->serverid, ft->options);
 }
 
 const char *

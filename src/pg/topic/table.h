@@ -46,6 +46,12 @@ typedef struct CdcKafkaTable
  */
 extern CdcKafkaTable *cdc_kafka_table_open(Relation rel);
 
+/*
+ * The same for a relation that is no foreign table: of the options of a foreign table and
+ * its client in a list, and at no server, or one.
+ */
+extern CdcKafkaTable *cdc_kafka_table_make(Relation rel, Oid serverid, List *options);
+
 /* The table's topic; ERROR when it has none. */
 extern const char *cdc_kafka_table_topic(const CdcKafkaTable *table);
 

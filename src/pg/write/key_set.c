@@ -11,8 +11,11 @@
 #include "pg/write/key_set.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "utils/typcache.h"
 
 #include "pg/base/compat_value.h"
@@ -148,6 +151,19 @@ is_of_part(const CdcKeySet *set, const Digest *d)
 
 /* ---- the set ---- */
 
+/* A number that who does not know this process cannot tell; no secret of cryptography. */
+static uint64
+seed(void)
+{
+	static uint64 state = 0;
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	state = cdc_mix_word(state ^ (uint64) GetCurrentTimestamp());
+	state = cdc_mix_word(state ^ (uint64) INSTR_TIME_GET_MICROSEC(now) ^ ((uint64) MyProcPid << 40));
+	return cdc_mix_word(state ^ (uint64) (uintptr_t) &now);
+}
+
 /* Functions that make 64 bits of a value; their numbers are the caller's choice. */
 static FmgrInfo *
 extended_hash(const CdcTarget *target, const CdcKeyColumn *key)
@@ -179,8 +195,8 @@ cdc_key_set_create(const CdcTarget *target, size_t bytes)
 	set->cxt = cxt;
 	set->target = target;
 	set->bound = Max(bytes, FIRST_SLOTS * sizeof(Digest));
-	set->seeds[0] = cdc_hash_seed();
-	set->seeds[1] = cdc_hash_seed();
+	set->seeds[0] = seed();
+	set->seeds[1] = seed();
 	set->hashes = palloc0(sizeof(FmgrInfo *) * Max(target->nkey, 1));
 	for (i = 0; i < target->nkey; i++)
 		if (target->key[i].class == CDC_KEY_FUNCTION)

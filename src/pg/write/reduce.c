@@ -264,6 +264,7 @@ cdc_reduce_fetch(CdcWork *work, CdcTargetRun *run, const Datum *key, const bool 
 	cdc_writer_begin(run, &user);
 	cdc_writer_set_role(is_replica_role(run));
 	open_backend(work, run);
+	work->calls++;
 	found = run->backend->fetch(run, &wanted, values, nulls);
 	cdc_writer_end(&user);
 	return found;
@@ -433,6 +434,7 @@ cdc_reduce_flush(CdcWork *work, CdcTargetRun *run)
 	cdc_writer_begin(run, &user);
 	cdc_writer_set_role(is_replica_role(run));
 	open_backend(work, run);
+	work->calls++;
 	run->backend->flush(work, run);
 	cdc_writer_end(&user);
 	cdc_reduce_discard(work, run);

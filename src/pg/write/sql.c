@@ -7,14 +7,19 @@
  *
  * Rows go in as one array a column, so that a batch takes three statements:
  * DELETE, UPDATE of those that exist, INSERT of those that do not.  Rows of
- * partial images are grouped by the columns that they have.  Plans are kept
- * with the target.
+ * partial images are grouped by the columns that they have, and keys with NULLs
+ * by which of them are NULL.  Plans are kept with the target.
+ *
+ * Where rows are distributed, all segments look for each row in their part of the
+ * key's index, without moving any between them; what an UPDATE found it tells, so that
+ * the rest is inserted without another search.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/write/sql_internal.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -40,9 +45,7 @@
 /* A statement's plan. */
 typedef struct SqlPlan
 {
-	CdcSqlKind		kind;
-	const CdcPresence *presence;	/* NULL for SQL_DELETE and SQL_FETCH */
-	bool		nulls;			/* keys may have NULLs */
+	CdcSqlForm	form;
 	SPIPlanPtr	plan;			/* NULL: the statement would do nothing */
 	uint64		used;			/* SqlPlans.uses at its last use */
 } SqlPlan;
@@ -112,56 +115,98 @@ kept_plans(CdcTarget *target)
 	return target->kept;
 }
 
+static inline bool
+is_form(const CdcSqlForm *a, const CdcSqlForm *b)
+{
+	return a->kind == b->kind && a->presence == b->presence && a->nulls == b->nulls &&
+		a->told == b->told;
+}
+
+/* Prepares the statement of a form; NULL where it would do nothing. */
+static SPIPlanPtr
+prepare(const CdcTarget *target, const CdcSqlForm *form)
+{
+	Oid		   *types = palloc(sizeof(Oid) * (target->ncolumns + 2));
+	int			nargs = 0;
+	SPIPlanPtr	plan;
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	if (!cdc_sql_statement(&sql, target, form))
+		return NULL;
+	if (form->kind == SQL_TAKE)
+		types[nargs++] = INT8OID;
+	for (i = 0; i < target->ncolumns; i++)
+		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
+			types[nargs++] = cdc_sql_parameter_type(&target->columns[i], form->kind);
+	if (form->told)
+		types[nargs++] = INT4ARRAYOID;
+	plan = SPI_prepare_cursor(sql.data, nargs, types,
+							  CDC_HAVE_DISTRIBUTION ? CURSOR_OPT_GENERIC_PLAN : 0);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	return plan;
+}
+
 /*
  * The kept plan of a statement, made at its first use; its plan is NULL where it would
- * do nothing.  nulls: keys may have NULLs.  Valid until the next call.
+ * do nothing.  Valid until the next call.
  */
 static SqlPlan *
-sql_plan(CdcTarget *target, CdcSqlKind kind, const CdcPresence *presence, bool nulls)
+sql_plan(CdcTarget *target, const CdcSqlForm *form)
 {
 	SqlPlans   *kept = kept_plans(target);
 	SqlPlan    *plan;
-	StringInfoData sql;
-	Oid		   *types;
 	MemoryContext old;
-	int			nargs = 0;
 	ListCell   *lc;
-	int			i;
 
 	foreach(lc, kept->plans)
 	{
 		plan = lfirst(lc);
-		if (plan->kind == kind && plan->presence == presence && plan->nulls == nulls)
+		if (is_form(&plan->form, form))
 		{
 			plan->used = ++kept->uses;
 			return plan;
 		}
 	}
 	drop_oldest_plan(kept);
-	types = palloc(sizeof(Oid) * (target->ncolumns + 1));
-	if (kind == SQL_TAKE)
-		types[nargs++] = INT8OID;
-	for (i = 0; i < target->ncolumns; i++)
-		if (cdc_sql_is_parameter(&target->columns[i], presence))
-			types[nargs++] = cdc_sql_parameter_type(&target->columns[i], kind);
-	initStringInfo(&sql);
-
 	plan = MemoryContextAllocZero(target->cxt, sizeof(SqlPlan));
-	plan->kind = kind;
-	plan->presence = presence;
-	plan->nulls = nulls;
+	plan->form = *form;
 	plan->used = ++kept->uses;
-	if (cdc_sql_statement(&sql, target, kind, presence, nulls))
-	{
-		plan->plan = SPI_prepare(sql.data, nargs, types);
-		if (plan->plan == NULL)
-			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-		SPI_keepplan(plan->plan);
-	}
+	plan->plan = prepare(target, form);
 	old = MemoryContextSwitchTo(target->cxt);
 	kept->plans = lappend(kept->plans, plan);
 	MemoryContextSwitchTo(old);
 	return plan;
+}
+
+/* Options under which a statement finds the rows of many keys by the key's index. */
+static const CdcPlannerOption follow_index[] = {
+	{"enable_nestloop", "on"},
+	{"enable_seqscan", "off"},
+	{"enable_hashjoin", "off"},
+	{"enable_mergejoin", "off"},
+	{"enable_material", "off"}
+};
+
+/* Runs a plan of the target; returns the number of rows. */
+static int64
+execute(const CdcTarget *target, const SqlPlan *plan, Datum *values, const char *nulls, long limit)
+{
+	bool		follows = CDC_HAVE_DISTRIBUTION && OidIsValid(target->key_index);
+	int			level = 0;
+	int			rc;
+
+	if (follows)
+		level = cdc_planner_begin(follow_index, lengthof(follow_index));
+	rc = SPI_execute_plan(plan->plan, values, nulls, false, limit);
+	if (follows)
+		cdc_planner_end(level);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
+	return (int64) SPI_processed;
 }
 
 /* ------------------------------------------------------------------------
@@ -223,33 +268,43 @@ column_array(const CdcTarget *target, int column, CdcEntry **entries, int n)
 											  align));
 }
 
-/* Whether a statement for the entry has to find a key with NULLs. */
-static inline bool
-has_null_key(const CdcTargetRun *run, const CdcEntry *entry)
+/* Which columns of the entry's key a statement has to find as NULLs. */
+static inline uint16
+null_keys(const CdcTargetRun *run, const CdcEntry *entry)
 {
-	return !run->target->keyless && entry->key_nulls != 0;
+	return run->target->keyless ? 0 : entry->key_nulls;
+}
+
+/* The numbers from 0 to n - 1, as integer[]. */
+static Datum
+numbers_array(int n)
+{
+	Datum	   *numbers = palloc(sizeof(Datum) * n);
+	int			i;
+
+	for (i = 0; i < n; i++)
+		numbers[i] = Int32GetDatum(i);
+	return PointerGetDatum(construct_array(numbers, n, INT4OID, sizeof(int32), true, 'i'));
 }
 
 /* Runs a set-based statement on n entries; returns the number of rows that it wrote. */
 static int64
-run_set(CdcTargetRun *run, CdcSqlKind kind, const CdcPresence *presence, CdcEntry **entries, int n)
+run_set(CdcTargetRun *run, const CdcSqlForm *form, CdcEntry **entries, int n)
 {
 	CdcTarget  *target = run->target;
-	SqlPlan    *plan = sql_plan(target, kind, presence, has_null_key(run, entries[0]));
-	Datum	   *values = palloc(sizeof(Datum) * target->ncolumns);
+	SqlPlan    *plan = sql_plan(target, form);
+	Datum	   *values = palloc(sizeof(Datum) * (target->ncolumns + 1));
 	int			nargs = 0;
 	int			i;
-	int			rc;
 
 	if (plan->plan == NULL)
 		return 0;
 	for (i = 0; i < target->ncolumns; i++)
-		if (cdc_sql_is_parameter(&target->columns[i], presence))
+		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
 			values[nargs++] = column_array(target, i, entries, n);
-	rc = SPI_execute_plan(plan->plan, values, NULL, false, 0);
-	if (rc < 0)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
-	return (int64) SPI_processed;
+	if (form->told)
+		values[nargs++] = numbers_array(n);
+	return execute(target, plan, values, NULL, 0);
 }
 
 /* ------------------------------------------------------------------------
@@ -257,14 +312,68 @@ run_set(CdcTargetRun *run, CdcSqlKind kind, const CdcPresence *presence, CdcEntr
  * ------------------------------------------------------------------------
  */
 
+/* The back-end while it is open; CdcTargetRun.state. */
+typedef struct SqlState
+{
+	bool		tells;			/* an UPDATE's answer says which rows need not be inserted */
+} SqlState;
+
+/*
+ * Takes the entries that an UPDATE found, as it has told, out of the n ones; returns
+ * how many are left.
+ */
+static int
+drop_told(CdcEntry **entries, int n)
+{
+	bool	   *found = palloc0(sizeof(bool) * n);
+	uint64		row;
+	int			kept = 0;
+	int			i;
+
+	for (row = 0; row < SPI_processed; row++)
+	{
+		bool		isnull;
+		Datum		number = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1,
+										   &isnull);
+
+		found[DatumGetInt32(number)] = true;
+	}
+	SPI_freetuptable(SPI_tuptable);
+	for (i = 0; i < n; i++)
+		if (!found[i])
+			entries[kept++] = entries[i];
+	return kept;
+}
+
+/* Writes rows under keys: over those that the target has, the others as new ones. */
+static void
+put_rows(CdcTargetRun *run, const CdcPresence *presence, CdcEntry **entries, int n)
+{
+	CdcSqlForm	update = {entries[0]->replace ? SQL_REPLACE : SQL_UPDATE, presence,
+		null_keys(run, entries[0]), ((SqlState *) run->state)->tells};
+	CdcSqlForm	insert = {SQL_INSERT_MISSING, presence, update.nulls, false};
+	bool		existing = entries[0]->existing;
+
+	run->updated += run_set(run, &update, entries, n);
+	if (update.told && sql_plan(run->target, &update)->plan != NULL)
+	{
+		insert.kind = SQL_INSERT;
+		insert.nulls = 0;
+		n = drop_told(entries, n);
+	}
+	if (n > 0 && !existing)
+		run->inserted += run_set(run, &insert, entries, n);
+}
+
 /*
  * Writes entries that are alike: of one presence, all to be put or all to be deleted,
- * all with NULLs in their keys or none.
+ * all with the same NULLs in their keys.
  */
 static void
 write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool put)
 {
 	const CdcPresence *presence = put ? entries[0]->presence : NULL;
+	CdcSqlForm	form = {put ? SQL_INSERT : SQL_DELETE, presence, 0, false};
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest statement",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -272,16 +381,14 @@ write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool pu
 	work->at.entry = n == 1 ? entries[0] : NULL;
 	work->at.place = entries[n - 1]->place;
 	if (!put)
-		run->deleted += run_set(run, SQL_DELETE, NULL, entries, n);
-	else if (run->target->keyless)
-		run->inserted += run_set(run, SQL_INSERT, presence, entries, n);
-	else
 	{
-		run->updated += run_set(run, entries[0]->replace ? SQL_REPLACE : SQL_UPDATE,
-								presence, entries, n);
-		if (!entries[0]->existing)
-			run->inserted += run_set(run, SQL_INSERT_MISSING, presence, entries, n);
+		form.nulls = null_keys(run, entries[0]);
+		run->deleted += run_set(run, &form, entries, n);
 	}
+	else if (run->target->keyless)
+		run->inserted += run_set(run, &form, entries, n);
+	else
+		put_rows(run, presence, entries, n);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 }
@@ -291,7 +398,8 @@ static void
 take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
 {
 	CdcTarget  *target = run->target;
-	SqlPlan    *plan = sql_plan(target, SQL_TAKE, entry->presence, false);
+	CdcSqlForm	form = {SQL_TAKE, entry->presence, 0, false};
+	SqlPlan    *plan = sql_plan(target, &form);
 	Datum	   *values = palloc(sizeof(Datum) * (target->ncolumns + 1));
 	char	   *nulls = palloc(target->ncolumns + 1);
 	int			nargs = 0;
@@ -313,9 +421,7 @@ take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
 			values[nargs] = parameter_value(&target->columns[i], values[nargs]);
 		nargs++;
 	}
-	if (SPI_execute_plan(plan->plan, values, nulls, false, 0) < 0)
-		elog(ERROR, "SPI_execute_plan failed");
-	run->deleted += (int64) SPI_processed;
+	run->deleted += execute(target, plan, values, nulls, 0);
 	pfree(values);
 	pfree(nulls);
 }
@@ -340,13 +446,13 @@ write_batch(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 
 /*
  * Adds an entry to the batch, and writes that when it is full, and before where the
- * entry's key has NULLs and the others have none, or the other way round.
+ * entry's key has other NULLs than theirs.
  */
 static void
 add_to_batch(CdcWork *work, CdcTargetRun *run, SqlBatch *batch, CdcEntry *entry)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (batch->n > 0 && has_null_key(run, batch->entries[0]) != has_null_key(run, entry))
+	if (batch->n > 0 && null_keys(run, batch->entries[0]) != null_keys(run, entry))
 		write_batch(work, run, batch);
 	batch->entries[batch->n++] = entry;
 	batch->bytes += entry->tuple ? entry->tuple->t_len : 64;
@@ -376,7 +482,7 @@ write_rows(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 
 			if (done[i] || !entry->put || entry->presence != like->presence ||
 				entry->replace != like->replace || entry->existing != like->existing ||
-				has_null_key(run, entry) != has_null_key(run, like))
+				null_keys(run, entry) != null_keys(run, like))
 				continue;
 			done[i] = true;
 			add_to_batch(work, run, batch, entry);
@@ -442,7 +548,7 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 	Datum	   *args = palloc0(sizeof(Datum) * target->ncolumns);
 	char	   *argnulls = palloc(target->ncolumns);
 	int			nargs = 0;
-	bool		has_null = false;
+	CdcSqlForm	form = {SQL_FETCH, NULL, 0, false};
 	bool		found;
 	int			i;
 	int			k;
@@ -456,15 +562,12 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 			;
 		argnulls[nargs] = key->nulls[k] ? 'n' : ' ';
 		if (key->nulls[k])
-			has_null = true;
+			form.nulls |= k < CDC_KEY_NULLS_MAX ? 1 << k : 0;
 		else
 			args[nargs] = parameter_value(&target->columns[i], key->values[k]);
 		nargs++;
 	}
-	if (SPI_execute_plan(sql_plan(target, SQL_FETCH, NULL, has_null)->plan, args, argnulls, false,
-						 1) < 0)
-		elog(ERROR, "SPI_execute_plan failed");
-	found = SPI_processed > 0;
+	found = execute(target, sql_plan(target, &form), args, argnulls, 1) > 0;
 	for (i = 0; found && i < target->desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(target->desc, i);
@@ -490,15 +593,34 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 	return found;
 }
 
+/*
+ * Whether an UPDATE tells of all rows that need no INSERT: a trigger may keep it from
+ * writing some, and a rule may answer something else.
+ */
+static bool
+update_tells(const CdcTarget *target)
+{
+	Relation	rel = table_open(target->relid, NoLock);
+	bool		result = rel->rd_rel->relkind == RELKIND_RELATION && rel->rd_rules == NULL &&
+		rel->trigdesc == NULL;
+
+	table_close(rel, NoLock);
+	return result;
+}
+
 static void
 sql_backend_open(CdcWork *work, CdcTargetRun *run)
 {
-	run->state = run;
+	SqlState   *state = MemoryContextAllocZero(work->cxt, sizeof(SqlState));
+
+	state->tells = CDC_HAVE_DISTRIBUTION && update_tells(run->target);
+	run->state = state;
 }
 
 static void
 sql_backend_close(CdcWork *work, CdcTargetRun *run)
 {
+	pfree(run->state);
 	run->state = NULL;
 }
 

@@ -26,6 +26,15 @@ typedef enum CdcSqlKind
 	SQL_FETCH
 } CdcSqlKind;
 
+/* What a statement is for: entries that are alike in all of this. */
+typedef struct CdcSqlForm
+{
+	CdcSqlKind	kind;
+	const CdcPresence *presence;	/* columns of the rows; NULL: those of the key */
+	uint16		nulls;			/* CdcEntry.key_nulls; 0 in tables without key */
+	bool		told;			/* an UPDATE returns the numbers of the rows that it found */
+} CdcSqlForm;
+
 /* Whether a column is a parameter of the statement for this presence. */
 static inline bool
 cdc_sql_is_parameter(const CdcTargetColumn *col, const CdcPresence *presence)
@@ -43,10 +52,9 @@ extern bool cdc_sql_as_text(const CdcTargetColumn *col);
 extern Oid	cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind);
 
 /*
- * Writes a statement for rows of one presence (by key: NULL); returns false where it
- * would do nothing.  nulls: their keys may have NULLs, which an index is no help for.
+ * Writes the statement of a form; returns false where it would do nothing.  A statement
+ * that tells has a last parameter more, integer[], with a number for each row.
  */
-extern bool cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-							  const CdcPresence *presence, bool nulls);
+extern bool cdc_sql_statement(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form);
 
 #endif							/* CDC_PG_WRITE_SQL_INTERNAL_H */

@@ -131,10 +131,11 @@ parameter_number(const CdcTarget *target, int column, CdcSqlKind kind, const Cdc
 	return n;
 }
 
-/* The statement's rows: "unnest($1, $2) AS s(c1, c2)". */
+/* The statement's rows: "unnest($1, $2) AS s(c1, c2)"; with those of a form that tells, "n". */
 static void
-append_source(StringInfo sql, const CdcTarget *target, const CdcPresence *presence)
+append_source(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
+	const CdcPresence *presence = form->presence;
 	const char *sep = "";
 	int			n = 0;
 	int			i;
@@ -143,7 +144,7 @@ append_source(StringInfo sql, const CdcTarget *target, const CdcPresence *presen
 		if (cdc_sql_is_parameter(&target->columns[i], presence))
 			n++;
 	/* with several arguments the bare name, and only that, means pg_catalog's */
-	appendStringInfoString(sql, n > 1 ? "unnest(" : "pg_catalog.unnest(");
+	appendStringInfoString(sql, n > 1 || form->told ? "unnest(" : "pg_catalog.unnest(");
 	n = 0;
 	for (i = 0; i < target->ncolumns; i++)
 		if (cdc_sql_is_parameter(&target->columns[i], presence))
@@ -151,19 +152,21 @@ append_source(StringInfo sql, const CdcTarget *target, const CdcPresence *presen
 			appendStringInfo(sql, "%s$%d", sep, ++n);
 			sep = ", ";
 		}
+	if (form->told)
+		appendStringInfo(sql, ", $%d", n + 1);
 	appendStringInfoString(sql, ") AS s(");
 	for (i = 1; i <= n; i++)
 		appendStringInfo(sql, "%sc%d", i > 1 ? ", " : "", i);
-	appendStringInfoString(sql, ")");
+	appendStringInfoString(sql, form->told ? ", n)" : ")");
 }
 
 /*
- * That the key of a row t of the target is the parameters': "t.id = s.c1 AND ...".  With
- * nulls a NULL is a value like others, as it is for the keys that are collected.
+ * That the key of a row t of the target is the parameters': "t.id = s.c1 AND ...".  What
+ * is NULL in all rows of the form is one in the target, as for the keys that are collected:
+ * an index is of use for that, as it is not where each row has to say it.
  */
 static void
-append_key_condition(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-					 const CdcPresence *presence, bool nulls)
+append_key_condition(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
 	int			i;
 
@@ -173,13 +176,16 @@ append_key_condition(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 		const char *name = psprintf("t.%s", quote_identifier(target->columns[column].name));
 		StringInfoData value;
 
+		appendStringInfoString(sql, i > 0 ? " AND " : "");
+		if (i < CDC_KEY_NULLS_MAX && (form->nulls & (1 << i)) != 0)
+		{
+			appendStringInfo(sql, "%s IS NULL", name);
+			continue;
+		}
 		initStringInfo(&value);
-		append_value(&value, &target->columns[column], kind,
-					 parameter_number(target, column, kind, presence));
-		appendStringInfo(sql, "%s%s", i > 0 ? " AND " : "", nulls ? "(" : "");
+		append_value(&value, &target->columns[column], form->kind,
+					 parameter_number(target, column, form->kind, form->presence));
 		append_equality(sql, target, column, name, value.data);
-		if (nulls)
-			appendStringInfo(sql, " OR %s IS NULL AND (%s) IS NULL)", name, value.data);
 	}
 }
 
@@ -268,52 +274,66 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence 
 	}
 }
 
-bool
-cdc_sql_statement(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-				  const CdcPresence *presence, bool nulls)
+/* An UPDATE; returns false where there is nothing to set. */
+static bool
+append_update(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
-	switch (kind)
+	appendStringInfo(sql, "UPDATE %s AS t SET ", target->name);
+	if (!append_assignments(sql, target, form->kind, form->presence))
+		return false;
+	appendStringInfoString(sql, " FROM ");
+	append_source(sql, target, form);
+	appendStringInfoString(sql, " WHERE ");
+	append_key_condition(sql, target, form);
+	if (form->told)
+		appendStringInfoString(sql, " RETURNING s.n");
+	return true;
+}
+
+/* An INSERT, of all rows or of those whose key the target does not have. */
+static void
+append_insert(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
+{
+	appendStringInfo(sql, "INSERT INTO %s (", target->name);
+	append_column_list(sql, target, form->kind, form->presence, false);
+	appendStringInfoString(sql, ")" CDC_OVERRIDING_SYSTEM_VALUE " SELECT ");
+	append_column_list(sql, target, form->kind, form->presence, true);
+	appendStringInfoString(sql, " FROM ");
+	append_source(sql, target, form);
+	if (form->kind == SQL_INSERT)
+		return;
+	appendStringInfo(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS t WHERE ", target->name);
+	append_key_condition(sql, target, form);
+	appendStringInfoChar(sql, ')');
+}
+
+bool
+cdc_sql_statement(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
+{
+	switch (form->kind)
 	{
 		case SQL_DELETE:
 			appendStringInfo(sql, "DELETE FROM %s AS t USING ", target->name);
-			append_source(sql, target, presence);
+			append_source(sql, target, form);
 			appendStringInfoString(sql, " WHERE ");
-			append_key_condition(sql, target, kind, presence, nulls);
+			append_key_condition(sql, target, form);
 			break;
 		case SQL_UPDATE:
 		case SQL_REPLACE:
-			appendStringInfo(sql, "UPDATE %s AS t SET ", target->name);
-			if (!append_assignments(sql, target, kind, presence))
-				return false;
-			appendStringInfoString(sql, " FROM ");
-			append_source(sql, target, presence);
-			appendStringInfoString(sql, " WHERE ");
-			append_key_condition(sql, target, kind, presence, nulls);
-			break;
+			return append_update(sql, target, form);
 		case SQL_INSERT_MISSING:
 		case SQL_INSERT:
-			appendStringInfo(sql, "INSERT INTO %s (", target->name);
-			append_column_list(sql, target, kind, presence, false);
-			appendStringInfoString(sql, ")" CDC_OVERRIDING_SYSTEM_VALUE " SELECT ");
-			append_column_list(sql, target, kind, presence, true);
-			appendStringInfoString(sql, " FROM ");
-			append_source(sql, target, presence);
-			if (kind == SQL_INSERT)
-				break;
-			appendStringInfo(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS t WHERE ",
-							 target->name);
-			append_key_condition(sql, target, kind, presence, nulls);
-			appendStringInfoChar(sql, ')');
+			append_insert(sql, target, form);
 			break;
 		case SQL_TAKE:
 			appendStringInfo(sql, "DELETE FROM %s WHERE (" CDC_ROW_ADDRESS ") OPERATOR(pg_catalog.=) ANY (SELECT "
 							 CDC_ROW_ADDRESS " FROM %s WHERE ", target->name, target->name);
-			append_row_condition(sql, target, presence);
+			append_row_condition(sql, target, form->presence);
 			appendStringInfoString(sql, " LIMIT $1)");
 			break;
 		case SQL_FETCH:
 			appendStringInfo(sql, "SELECT * FROM %s AS t WHERE ", target->name);
-			append_key_condition(sql, target, kind, presence, nulls);
+			append_key_condition(sql, target, form);
 			appendStringInfoString(sql, " LIMIT 1");
 			break;
 	}

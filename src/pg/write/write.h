@@ -131,6 +131,7 @@ typedef struct CdcWork
 {
 	MemoryContext cxt;			/* of the run */
 	size_t		bytes;			/* in all batches */
+	int			calls;			/* of back-ends, to write or to read; run.c resets it */
 	CdcAtHand	at;
 } CdcWork;
 

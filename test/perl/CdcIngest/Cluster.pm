@@ -139,8 +139,8 @@ sub subscribe
 	return;
 }
 
-# Until the targets contain what the source has now; gives up with the reason, and
-# early when a worker only fails.
+# Until the targets contain what the source has now, but for tables in error; gives up with
+# the reason, and early when a worker only fails.
 sub catch_up
 {
 	my ($self, $subscription, $patience) = @_;
@@ -148,7 +148,9 @@ sub catch_up
 	my $failing = "SELECT max(failures) >= 6 FROM cdc.subscription_failure WHERE subscription = ?";
 	while (1)
 	{
-		my $done = eval { $self->value("SELECT cdc.wait_for(?, timeout := '1 s')", $subscription) };
+		my $done = eval { $self->value("SELECT cdc.wait_for(?, timeout := '1 s', tables :=
+			(SELECT array_agg(source_table) FROM cdc.subscription_table WHERE subscription = ? AND state <> 'e'))",
+				$subscription, $subscription) };
 		return if $done;
 		my $error = $@;
 		last if $error && $error =~ /does not exist/;

@@ -31,7 +31,16 @@ my %flavours = (
 	mariadb => { program => ['/usr/sbin/mariadbd'], init => \&_init_mariadb },
 	mariadb118 => { program => [ _sid_program('/opt/mariadb/usr/sbin/mariadbd') ], init => \&_init_mariadb118 },
 	mysql56 => { program => ["$cache/mysql56/server/mysqld"], init => \&_init_mysql56 },
-	mysql97 => { program => [ _sid_program('/usr/sbin/mysqld') ], init => \&_init_mysql97 });
+	mysql97 => { program => [ _sid_program('/usr/sbin/mysqld') ], init => \&_init_mysql97 },
+	mysql55 => { program => ["$cache/mysql55/bin/mysqld"], init => \&_init_mysql55 },
+	mariadb101 => { program => ["$cache/mariadb101/bin/mysqld"], init => \&_init_mariadb_old },
+	mariadb102 => { program => ["$cache/mariadb102/bin/mysqld"], init => \&_init_mariadb_old },
+	mariadb114 => { program => ["$cache/mariadb114/bin/mariadbd"], init => \&_init_mariadb114 });
+
+# Where a server's own libraries are, if it brings some.
+my %libraries = (
+	mysql56 => "$cache/mysql56/server",
+	map { $_ => "$cache/$_/libs" } qw(mysql55 mariadb101 mariadb102 mariadb114));
 
 # Which of them can be had here.
 sub available
@@ -68,6 +77,9 @@ sub new
 	  },
 	  $class;
 	croak "no such server: $flavour" unless $flavours{$flavour};
+	# What old servers have not got.
+	$self->{gtid} = 0 if $flavour eq 'mysql55';
+	$self->{metadata} = undef if $flavour =~ /^(?:mysql5|mariadb10\d)/;
 	croak "$flavour is not installed, run test/run setup" unless $class->available($flavour);
 	$self->make_dir($flavour);
 	$self->{port} = free_port();
@@ -98,6 +110,11 @@ sub _common
 		my $share = "$sid/opt/mariadb/usr/share/mariadb";
 		push @args, "--basedir=$sid/opt/mariadb/usr", "--lc-messages-dir=$share",
 		  "--character-sets-dir=$share/charsets", "--plugin-dir=$sid/opt/mariadb/usr/lib/mysql/plugin";
+	}
+	elsif ($self->{flavour} =~ /^(?:mysql55|mariadb10[12]|mariadb114)$/)
+	{
+		my $base = "$cache/$self->{flavour}";
+		push @args, "--basedir=$base", "--lc-messages-dir=$base/share", "--character-sets-dir=$base/share/charsets";
 	}
 	elsif ($self->{flavour} eq 'mysql97')
 	{
@@ -170,6 +187,7 @@ sub _bootstrap
 	my $sql = "$self->{dir}/init.sql";
 	write_file($sql, @text);
 	my ($no_defaults, @args) = $self->_common;
+	local $ENV{LD_LIBRARY_PATH} = $libraries{ $self->{flavour} } // $ENV{LD_LIBRARY_PATH};
 	$self->_run_init('/bin/sh', '-c', 'sql=$1; shift; exec "$@" <"$sql"', 'sh', $sql,
 		@{ $flavours{ $self->{flavour} }{program} }, $no_defaults, '--bootstrap', @args);
 	return;
@@ -180,18 +198,40 @@ sub _init_mysql56
 {
 	my ($self) = @_;
 	my $base = "$cache/mysql56/server";
-	local $ENV{LD_LIBRARY_PATH} = $base;
 	$self->_bootstrap("use mysql;\n", map({ slurp("$base/share/$_") }
 			  qw(mysql_system_tables.sql mysql_system_tables_data.sql)),
 		"DELETE FROM user WHERE user = '';\n");
 	return;
 }
 
-# mariadb-install-db of another version would make other tables.
-sub _init_mariadb118
+# The package has them as files.
+sub _init_mysql55
 {
 	my ($self) = @_;
-	my $share = "$sid/opt/mariadb/usr/share/mariadb";
+	my $data = "$self->{dir}/data";
+	_copy("$cache/mysql55/data/mysql", "$data/mysql");
+	$self->_bootstrap("DELETE FROM mysql.user WHERE user = '';\n");
+	return;
+}
+
+# They may have no program to make them.
+sub _init_mariadb_old
+{
+	my ($self) = @_;
+	my $share = "$cache/$self->{flavour}/share";
+	$self->_bootstrap("USE mysql;\n", map({ slurp("$share/$_") }
+			  qw(mysql_system_tables.sql mysql_performance_tables.sql mysql_system_tables_data.sql)),
+		"DELETE FROM user WHERE user = '';\n");
+	return;
+}
+
+sub _init_mariadb114 { my ($self) = @_; return $self->_bootstrap_mariadb("$cache/mariadb114/share") }
+sub _init_mariadb118 { my ($self) = @_; return $self->_bootstrap_mariadb("$sid/opt/mariadb/usr/share/mariadb") }
+
+# mariadb-install-db of another version would make other tables.
+sub _bootstrap_mariadb
+{
+	my ($self, $share) = @_;
 	$self->_bootstrap("CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\n",
 		"SET \@auth_root_socket = NULL, \@skip_auth_anonymous = 1;\n",
 		map({ slurp("$share/$_") }
@@ -230,8 +270,7 @@ sub _arguments
 		push @args, "--log-bin=$dir/binlog/bin";
 		push @args, "--binlog-format=$self->{format}"
 		  unless $flavour eq 'mysql97' && $self->{format} eq 'ROW';    # deprecated there
-		push @args, "--binlog-row-metadata=$self->{metadata}"
-		  if $self->{metadata} && $flavour ne 'mysql56';
+		push @args, "--binlog-row-metadata=$self->{metadata}" if $self->{metadata};
 	}
 	elsif ($flavour eq 'mysql97')
 	{
@@ -249,7 +288,7 @@ sub _arguments
 sub start
 {
 	my ($self) = @_;
-	local $ENV{LD_LIBRARY_PATH} = "$cache/mysql56/server" if $self->{flavour} eq 'mysql56';
+	local $ENV{LD_LIBRARY_PATH} = $libraries{ $self->{flavour} } // $ENV{LD_LIBRARY_PATH};
 	my $log = $self->logfile;
 	$self->{pid} = spawn($log, @{ $flavours{ $self->{flavour} }{program} }, $self->_arguments);
 	my $up = wait_until(

@@ -1,0 +1,40 @@
+-- Topics as external tables, which Greenplum alone has: LOCATION ('kafka://...').  Who
+-- may make them is up to GRANT ... ON PROTOCOL kafka.  Foreign tables of topics are read by
+-- all segments unless their server or they themselves say otherwise.
+DO $do$
+BEGIN
+    IF pg_catalog.strpos(pg_catalog.version(), 'Greenplum') = 0 THEN
+        RETURN;
+    END IF;
+    EXECUTE $sql$
+CREATE FUNCTION cdc.kafka_protocol_read() RETURNS integer
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'cdc_kafka_protocol_read'
+$sql$;
+    EXECUTE $sql$
+CREATE FUNCTION cdc.kafka_protocol_write() RETURNS integer
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'cdc_kafka_protocol_write'
+$sql$;
+    EXECUTE $sql$
+CREATE FUNCTION cdc.kafka_protocol_validate() RETURNS void
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'cdc_kafka_protocol_validate'
+$sql$;
+    -- A formatter is found by a plain name in search_path, whatever stands in the way
+    -- there: so it is where nobody else makes functions, and its name has the dot in it.
+    EXECUTE $sql$
+CREATE FUNCTION pg_catalog."cdc.kafka_in"() RETURNS record
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'cdc_kafka_in'
+$sql$;
+    EXECUTE $sql$
+CREATE TRUSTED PROTOCOL kafka (
+    readfunc = cdc.kafka_protocol_read,
+    writefunc = cdc.kafka_protocol_write,
+    validatorfunc = cdc.kafka_protocol_validate)
+$sql$;
+    EXECUTE $sql$
+ALTER FOREIGN DATA WRAPPER cdc_kafka OPTIONS (ADD mpp_execute 'all segments')
+$sql$;
+END $do$;
