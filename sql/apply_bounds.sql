@@ -143,6 +143,17 @@ CREATE OPERATOR CLASS mood_hash_ops DEFAULT FOR TYPE mood USING hash AS OPERATOR
 CREATE TABLE moods (m mood PRIMARY KEY, v int CHECK (v > 0));
 CREATE TABLE texts (t text PRIMARY KEY, v int CHECK (v > 0));
 SELECT wants('bo', 'd.moods', 'bo.moods'), wants('bo', 'd.texts', 'bo.texts');
+-- such a key is compared by the operator of its index, in statements too
+CREATE TABLE moods_sql (m mood PRIMARY KEY, v int) PARTITION BY RANGE (m);
+CREATE TABLE moods_sql_0 PARTITION OF moods_sql DEFAULT;
+CREATE TABLE moods_keyless (m mood, v int) PARTITION BY RANGE (m);
+CREATE TABLE moods_keyless_0 PARTITION OF moods_keyless DEFAULT;
+SELECT wants('bo', 'd.' || t, 'bo.' || t) FROM unnest('{moods_sql,moods_keyless}'::text[]) t;
+SELECT ev(t, 'c', '{"m":"glad","v":1}'), ev(t, 'c', '{"m":"sad","v":1}') FROM unnest('{moods_sql,moods_keyless}'::text[]) t;
+SELECT count(*) FROM cdc.apply('bo');
+SELECT ev(t, 'u', '{"m":"glad","v":2}', '{"v":1}'), ev(t, 'd', '{"m":"sad","v":1}') FROM unnest('{moods_sql,moods_keyless}'::text[]) t;
+SELECT count(*) FROM cdc.apply('bo');
+SELECT m, v FROM moods_sql UNION ALL SELECT m, v FROM moods_keyless;
 SELECT ev('moods', 'c', '{"m":"secret","v":-1}');
 SELECT fails($$SELECT cdc.apply('bo')$$);
 DELETE FROM h WHERE source_table = 'd.moods';

@@ -67,6 +67,7 @@ struct CdcQueue
 
 	_Atomic size_t buffered;	/* bytes in all chunks that are not yet released */
 	_Atomic bool reader_waits;
+	_Atomic int in_pipe;		/* bytes that were written to the pipe, or are about to be */
 	_Atomic bool writer_waits;
 	_Atomic bool finished;
 	_Atomic int64_t resumed_ms;
@@ -178,6 +179,8 @@ wake_reader(CdcQueue *queue)
 	{
 		ssize_t		rc;
 
+		/* first: the reader may find it too many, and not too few */
+		atomic_fetch_add(&queue->in_pipe, 1);
 		do
 			rc = write(queue->wake_fd[1], "", 1);
 		while (rc < 0 && errno == EINTR);
@@ -338,9 +341,14 @@ drain_pipe(CdcQueue *queue)
 	char		buf[64];
 	ssize_t		rc;
 
-	do
+	while (atomic_load(&queue->in_pipe) > 0)
+	{
 		rc = read(queue->wake_fd[0], buf, sizeof(buf));
-	while (rc > 0 || (rc < 0 && errno == EINTR));
+		if (rc > 0)
+			atomic_fetch_sub(&queue->in_pipe, (int) rc);
+		else if (rc == 0 || errno != EINTR)
+			break;				/* it is on its way: the next time finds it */
+	}
 }
 
 const char *
@@ -363,6 +371,12 @@ cdc_queue_take(CdcQueue *queue, size_t *len, bool *finished)
 	if (message != NULL)
 		*finished = false;
 	return message;
+}
+
+void
+cdc_queue_look_away(CdcQueue *queue)
+{
+	atomic_store(&queue->reader_waits, false);
 }
 
 int

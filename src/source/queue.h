@@ -36,6 +36,9 @@ extern void cdc_queue_finish(CdcQueue *queue);
 extern const char *cdc_queue_take(CdcQueue *queue, size_t *len, bool *finished);
 extern int	cdc_queue_fd(const CdcQueue *queue);
 
+/* The reader does not wait for the descriptor: until it takes again, it need not tell. */
+extern void cdc_queue_look_away(CdcQueue *queue);
+
 /* Drops what is left and starts anew; only while the writer is idle. */
 extern void cdc_queue_reset(CdcQueue *queue);
 

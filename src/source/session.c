@@ -27,6 +27,7 @@
 
 #define THREAD_STACK		(1024 * 1024)
 #define CLOSE_WAIT_MS		250
+#define NAP_BYTES			(32 * 1024)	/* what comes in such amounts is read at once */
 #define HEARTBEATS_MISSED	3
 #define DEFAULT_HEARTBEAT_MS 5000
 #define DEFAULT_QUERY_TIMEOUT 600	/* seconds */
@@ -72,6 +73,7 @@ struct CdcSession
 
 	_Atomic int64_t last_heard_ms;	/* monotonic; also when somebody else heard that the server works */
 	_Atomic int64_t progress_ms;	/* the request began, or a row came */
+	_Atomic int64_t nap_until_ms;	/* the user does not look before */
 
 	/* the user's own */
 	Request		current;		/* what poll functions belong to */
@@ -126,10 +128,29 @@ run_select(CdcSession *session, CdcError *err)
 	return st;
 }
 
+/* While the user naps: lets what comes gather in the socket. */
+static void
+nap(CdcSession *session)
+{
+	struct timespec until;
+	int64_t		left = atomic_load(&session->nap_until_ms) - cdc_now_ms();
+
+	if (left <= 0)
+		return;
+	until = cdc_deadline(CLOCK_MONOTONIC, (int) left);
+	pthread_mutex_lock(&session->lock);
+	while (!session->closing &&
+		   pthread_cond_timedwait(&session->cond, &session->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&session->lock);
+}
+
 static CdcStatus
 run_dump(CdcSession *session, CdcError *err)
 {
 	const uint8_t *event;
+	size_t		since_nap = 0;
+	int64_t		napped_until = 0;
 	size_t		len;
 	CdcStatus	st;
 
@@ -145,6 +166,14 @@ run_dump(CdcSession *session, CdcError *err)
 			return err->status;
 		memcpy(at, event, len);
 		cdc_queue_publish(session->queue, len);
+		since_nap += len;
+		if (atomic_load(&session->nap_until_ms) != napped_until)
+		{
+			napped_until = atomic_load(&session->nap_until_ms);
+			if (since_nap < NAP_BYTES)
+				nap(session);
+			since_nap = 0;
+		}
 	}
 	return st;
 }
@@ -279,9 +308,9 @@ cdc_session_create(const CdcMysqlOptions *options, size_t buffer_limit)
 	session->query_limit_ms = 1000 * (int64_t) (options->query_timeout_s > 0 ? options->query_timeout_s :
 												DEFAULT_QUERY_TIMEOUT);
 	pthread_mutex_init(&session->lock, NULL);
-	pthread_cond_init(&session->cond, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&session->cond, &attr);
 	pthread_cond_init(&session->exit_cond, &attr);
 	pthread_condattr_destroy(&attr);
 	session->status = CDC_ERR_INTERNAL;
@@ -344,6 +373,15 @@ int
 cdc_session_fd(const CdcSession *session)
 {
 	return cdc_queue_fd(session->queue);
+}
+
+void
+cdc_session_nap(CdcSession *session, int64_t ms)
+{
+	if (session->current != REQ_DUMP || ms <= 0)
+		return;
+	cdc_queue_look_away(session->queue);
+	atomic_store(&session->nap_until_ms, cdc_now_ms() + ms);
 }
 
 /* Whether a request may be posted; makes the session ready for its answer. */

@@ -40,6 +40,12 @@ extern int	cdc_session_wait_exit(int timeout_ms);
 /* Becomes readable when the request in progress has something to tell. */
 extern int	cdc_session_fd(const CdcSession *session);
 
+/*
+ * The user of a dump looks again no sooner than after so many ms.  While events come one
+ * by one the thread lets them gather for that long, and reads them in one go.
+ */
+extern void cdc_session_nap(CdcSession *session, int64_t ms);
+
 /* Requests.  The answer is fetched with the poll function of the same name. */
 extern void cdc_session_connect(CdcSession *session);
 /* asked: what messages call the statement; NULL: as it is. */

@@ -59,6 +59,7 @@ CREATE TABLE cdc_catalog.subscription_position (
     bytes           bigint NOT NULL DEFAULT 0,
     skipped_events  bigint NOT NULL DEFAULT 0,  -- unknown ones that may be ignored
     version         bigint NOT NULL DEFAULT 0,  -- Kafka: grows with each change of the partitions' rows
+    changes         bigint NOT NULL DEFAULT 0,  -- number of the last row of table_change
     updated_at      timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
@@ -116,6 +117,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     columns         jsonb,
     row_filter      text,
     copy_data       boolean NOT NULL DEFAULT true,
+    keyless         boolean NOT NULL DEFAULT false, -- rows of the target are found by all their columns
     -- i to be copied, d being copied, f copied, s synchronised, r ready, e error
     state           "char" NOT NULL DEFAULT 'i',
     last_error      text,
@@ -295,6 +297,21 @@ CREATE TABLE cdc_catalog.publication (
     server_oid      oid                     -- what server is; not to be trusted in a restored database
 ) WITH (fillfactor = 50);
 
+-- What cdc.verify found.  One row a chunk and kind of difference.
+CREATE TABLE cdc_catalog.verification (
+    subscription    text NOT NULL,
+    source_table    text NOT NULL,
+    started_at      timestamptz NOT NULL,
+    finished_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    applied_seq     bigint NOT NULL,        -- the place at which the last chunk was compared
+    chunk           integer NOT NULL,
+    source_rows     bigint NOT NULL,
+    target_rows     bigint NOT NULL,
+    differing_keys  jsonb[] NOT NULL,
+    kind            text NOT NULL           -- equal, missing, extra, different
+);
+CREATE INDEX verification_subscription ON cdc_catalog.verification (subscription, source_table, started_at);
+
 -- Restored by pg_dump with the database.
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription', '');
@@ -312,6 +329,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.database_version', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.error', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.log', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.publication', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.verification', '');
 
 -- Nobody but the extension and superusers come here; 11_views.sql has what others see.
 REVOKE ALL ON ALL TABLES IN SCHEMA cdc_catalog FROM PUBLIC;

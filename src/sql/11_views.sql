@@ -234,7 +234,18 @@ SELECT p.name, p.subscription, p.server, p.topic_template, p.key_template, p.for
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR p.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
 
+CREATE VIEW cdc.verification WITH (security_barrier = true) AS
+SELECT r.subscription, r.source_table, r.started_at, r.finished_at, r.applied_seq, r.chunk, r.source_rows,
+       r.target_rows,
+       CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
+                 OR r.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
+            THEN r.differing_keys END AS differing_keys,
+       r.kind
+  FROM cdc_catalog.verification r
+ WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
+    OR r.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
+
 REVOKE ALL ON ALL TABLES IN SCHEMA cdc_catalog FROM PUBLIC;
 GRANT SELECT ON cdc.subscription, cdc.subscription_position, cdc.subscription_partition, cdc.subscription_progress,
     cdc.subscription_failure, cdc.subscription_table, cdc.table_counter, cdc.table_version, cdc.table_change, cdc.ddl_history, cdc.prepared_transaction,
-    cdc.database_version, cdc.error, cdc.log, cdc.publication TO PUBLIC;
+    cdc.database_version, cdc.error, cdc.log, cdc.publication, cdc.verification TO PUBLIC;

@@ -86,14 +86,18 @@ show_log() { grep -vE '^(ok |1\.\.|# CC)' "$2" | cut -c1-2000 | tail -n 60; }
 
 # --- the layers below PostgreSQL
 
-# rooms is the check of what may use what (test/rooms.py); it looks at objects, too.
-names_unit() { say rooms; make -s -C "$top/test/unit" names; }
+# rooms is the check of what may use what (test/rooms.py); it looks at objects, too.  operators
+# is that of the SQL in src/pg (test/operators.py), which needs no build.
+names_unit() { say rooms; say operators; make -s -C "$top/test/unit" names; }
 
 step_unit() {
 	local names tests log="$CDC_WORK/unit.log" status=0 began=$SECONDS p=$passed f=$failed s=$skipped
 	names=$(chosen unit "$1") || { failed=$((failed + 1)); return; }
-	tests=$(grep -vx rooms <<<"$names")
-	if [ "$tests" != "$names" ]; then
+	tests=$(grep -vxE 'rooms|operators' <<<"$names")
+	if grep -qx operators <<<"$names"; then
+		as_postgres python3 "$top/test/operators.py" >>"$log" 2>&1 </dev/null || status=1
+	fi
+	if grep -qx rooms <<<"$names"; then
 		step_build || return
 		as_postgres python3 "$CDC_WORK/src/test/rooms.py" >>"$log" 2>&1 </dev/null || status=1
 	fi

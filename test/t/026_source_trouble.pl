@@ -82,7 +82,7 @@ $source->do('ALTER TABLE shop.later DROP odd', q{INSERT INTO shop.later VALUES (
 $cluster->catch_up('s');
 is((table_row('shop.later'))[0], 'e', 'readable again it has a gap, so it stays in state e');
 $cluster->call('remove_table', subscription => 's', source_table => 'shop.later');
-$cluster->call('add_table', subscription => 's', source_table => 'shop.later', target => 'shop.later');
+$cluster->call('add_table', subscription => 's', source_table => 'shop.later', target => 'shop.later', target_rows => 'replace');
 $cluster->poll(q{SELECT state FROM cdc.subscription_table WHERE source_table = 'shop.later'}, 'r');
 $cluster->catch_up('s');
 $cluster->compare_ok($source, 'shop', 'shop', 'until it is added again', only => ['later']);

@@ -247,6 +247,16 @@ subtest 'other envelopes as rows and for Elasticsearch' => sub {
 	$cluster->do(q{CREATE FOREIGN TABLE es (value text, "offset" bigint) SERVER bus OPTIONS (topic 'es.all')});
 	is(join('', map { $_->[0] } @{ $cluster->rows(q{SELECT value FROM es WHERE value LIKE '%"d-dz"%' ORDER BY "offset" DESC LIMIT 2}) }),
 		qq({"delete":{"_index":"d-dz","_id":"2"}}\n{"index":{"_index":"d-dz","_id":"2"}}\n{"database":"d","table":"dz","id":2,"due":"1970-01-01","note":"two","total":0.00}\n), 'in its form');
+	# an owner who may read the history, and nothing of the target that tells what its rows are
+	$cluster->do('CREATE ROLE pubber LOGIN', 'GRANT USAGE ON FOREIGN SERVER bus TO pubber', 'ALTER TABLE env_history OWNER TO pubber',
+		'ALTER TABLE dz ENABLE ROW LEVEL SECURITY', q{UPDATE cdc_catalog.subscription SET owner = 'pubber' WHERE name = 'env'},
+		q{UPDATE cdc_catalog.subscription_identity SET owner = 'pubber'::regrole WHERE subscription = 'env'},
+		'ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100)');
+	is($cluster->value(q{SELECT has_table_privilege('pubber', 'dz', 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')}), 0, 'the owner has no right on the target');
+	$kafka->create_topic('es.poor', 1);
+	is($cluster->value(q{SELECT cdc.publish('env', 'bus', 'es.poor', format => 'es_bulk', name => 'poor')}), 9, 'publishing asks for none');
+	is_deeply([ messages('es.poor') ], [ messages('es.all') ], 'the same as who has all');
+	like($cluster->error_of(q{SELECT * FROM cdc.apply('env')}), qr/permission denied for target public\.dz/, 'applying does');
 	is($cluster->value(q{SELECT cdc.publish('docs', 'bus', 'env.${table}', name => 'as_is')}), 3, 'documents as they came');
 	is((messages('env.docs'))[0][0], '{"id":1}', 'under their own keys, whatever members they have');
 	$cluster->do("SELECT cdc.drop_subscription('$_', true)") for qw(env docs);

@@ -95,7 +95,7 @@ is($cluster->value(q{SELECT count(*) FROM m.prepared}), 1, '... and filled');
 is($cluster->value(q{SELECT string_agg(id::text, ' ') FROM m.precious}), '4711', 'what had rows has them');
 like($cluster->error_of(q{SELECT cdc.create_subscription('again', 'shop', tables := '{shop.a}', target_schema := 'm', enabled := false)}, $as{mallory}), qr/target m\.a .* is taken/,
 	'create_subscription takes no table of another one');
-$as{mallory}->do($_) for q{SELECT cdc.remove_table('m', 'shop.precious')}, q{SELECT cdc.add_table('m', 'shop.precious', target := 'm.precious')};
+$as{mallory}->do($_) for q{SELECT cdc.remove_table('m', 'shop.precious')}, q{SELECT cdc.add_table('m', 'shop.precious', target := 'm.precious', target_rows := 'keep')};
 $cluster->poll(q{SELECT count(*) FROM m.precious WHERE id = 1}, 1);
 pass('named by its owner, it is a target');
 $cluster->call('remove_table', subscription => 'm', source_table => 'shop.planted');

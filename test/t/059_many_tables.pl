@@ -1,5 +1,7 @@
 # Definitions of many tables are asked for together, and each is its own: keys in their
 # order, names that differ in case only, databases side by side, MariaDB's JSON.
+#
+# Takes 25 s.
 use strict;
 use warnings;
 

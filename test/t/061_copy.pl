@@ -201,6 +201,25 @@ subtest 'states, other tables, DDL in the middle of a copy' => sub {
 	$cluster->call('drop_subscription', name => 'mid', drop_history => \'true');
 };
 
+subtest 'online schema changes swap tables in the middle of a copy' => sub {
+	make_numbers('osc', 200000);
+	make_numbers('pt', 200000);
+	$cluster->subscribe('osc', 'shop', 'osc', tables => [ 'shop.osc', 'shop.pt' ], enabled => \'false', options => '{"copy_chunk_time": "10ms"}', start_position => 'latest');
+	for my $swap ([ 'osc', '_osc_gho', '_osc_del' ], [ 'pt', '_pt_new', '_pt_old' ])
+	{
+		my ($table, $new, $old) = @$swap;
+		for (1 .. 500) { step('osc'); last if state_of("shop.$table") eq 'd' }
+		is(state_of("shop.$table"), 'd', "$table is being copied");
+		$source->do("CREATE TABLE shop.$new LIKE shop.$table", "ALTER TABLE shop.$new MODIFY v varchar(80) NOT NULL", "INSERT INTO shop.$new SELECT * FROM shop.$table",
+			"UPDATE shop.$table SET n = -5 WHERE id % 1000 = 1", "UPDATE shop.$new SET n = -5 WHERE id % 1000 = 1",
+			"RENAME TABLE shop.$table TO shop.$old, shop.$new TO shop.$table", "DROP TABLE shop.$old", "UPDATE shop.$table SET v = 'after', id = -id WHERE id % 1000 = 2", "DELETE FROM shop.$table WHERE id % 1000 = 3");
+	}
+	$cluster->do(q{SELECT cdc.pull('osc')}, q{SELECT * FROM cdc.apply('osc')});
+	is(state_of("shop.$_"), 'r', "$_ is ready") for qw(osc pt);
+	$cluster->compare_ok($source, 'shop', 'osc', 'the same', only => [qw(osc pt)]);
+	$cluster->call('drop_subscription', name => 'osc', drop_history => \'true');
+};
+
 subtest 'a second copy onto a target with rows' => sub {
 	$cluster->do('CREATE SCHEMA twice', 'CREATE TABLE twice.small (id int PRIMARY KEY, v text)', q{INSERT INTO twice.small VALUES (1, 'mine'), (7, 'mine')});
 	my %arguments = (tables => ['shop.small'], enabled => \'false');
@@ -221,6 +240,27 @@ subtest 'a second copy onto a target with rows' => sub {
 	$go->();
 	is($rows->(), '2=two 9=mine', '... or kept');
 	$cluster->call('drop_subscription', name => 'twice', drop_history => \'true');
+};
+
+subtest 'a target without the key of its source' => sub {
+	$source->do('CREATE TABLE shop.bag (id int PRIMARY KEY, v varchar(20))', 'INSERT INTO shop.bag VALUES ' . join ', ', map { "($_, 'v" . $_ % 7 . "')" } 1 .. 100);
+	$cluster->do('CREATE SCHEMA bag');
+	$cluster->subscribe('bag', 'shop', undef, tables => ['shop.small'], history => 'bag.h', enabled => \'false');
+	$cluster->do(q{SELECT cdc.pull('bag')}, q{SELECT cdc.add_table('bag', 'shop.bag', target := 'bag.v', columns := '{"v": "v"}')});
+	my $same = sub {
+		my ($name) = @_;
+		$cluster->do(q{SELECT cdc.pull('bag')}, q{SELECT * FROM cdc.apply('bag')});
+		is_deeply($cluster->rows('SELECT v, count(*)::int FROM bag.v GROUP BY v ORDER BY v'), [ map { [ $_->[0], $_->[1] + 0 ] } @{ $source->rows('SELECT v, count(*) FROM shop.bag GROUP BY v ORDER BY v') } ], $name);
+	};
+	$source->do(q{INSERT INTO shop.bag VALUES (200, 'v1')}, 'DELETE FROM shop.bag WHERE id < 10');
+	$same->('what happened before its copy comes once');
+	$source->do(q{UPDATE shop.bag SET v = 'v1' WHERE id BETWEEN 20 AND 30}, 'DELETE FROM shop.bag WHERE id = 50');
+	$cluster->do(q{SELECT cdc.resync_table('bag', 'shop.bag')});
+	$source->do(q{INSERT INTO shop.bag VALUES (201, 'v1')});
+	$same->('and again with a resync');
+	$source->do(q{INSERT INTO shop.bag VALUES (202, 'v3')});
+	$same->('then changes');
+	$cluster->call('drop_subscription', name => 'bag', drop_history => \'true');
 };
 
 done_testing();

@@ -16,13 +16,53 @@
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
 #include "pg/progress/copy_progress.h"
-#include "pg/catalog/spi.h"
+#include "pg/catalog/row.h"
 #include "pg/history/hole.h"
 
 /* ------------------------------------------------------------------------
  * Counters
  * ------------------------------------------------------------------------
  */
+
+enum
+{
+	COUNT_EVENTS, COUNT_INSERTS, COUNT_UPDATES, COUNT_DELETES, COUNT_LAST_SEQ, COUNT_SOURCE_TS,
+	COUNT_COLUMNS
+};
+
+static CdcRowTable counters = {
+	"table_counter", 2, {"subscription", "source_table"}, COUNT_COLUMNS,
+	{
+		[COUNT_EVENTS] = {"events", INT8OID},
+		[COUNT_INSERTS] = {"inserts", INT8OID},
+		[COUNT_UPDATES] = {"updates", INT8OID},
+		[COUNT_DELETES] = {"deletes", INT8OID},
+		[COUNT_LAST_SEQ] = {"last_seq", INT8OID},
+		[COUNT_SOURCE_TS] = {"source_ts", TIMESTAMPTZOID}
+	}
+};
+
+/*
+ * Makes the counter of a source table, with zeros.  Its columns but the time are not
+ * null.
+ */
+static void
+make_counter(const char *const *keys)
+{
+	static CdcStatement insert = {
+		"INSERT INTO cdc_catalog.table_counter (subscription, source_table) VALUES ($1, $2)",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&insert, keys[0], keys[1]);
+}
+
+/* To be called with the lock of apply, under which nobody else counts. */
+static void
+add(Datum *value, int64 number)
+{
+	*value = Int64GetDatum(DatumGetInt64(*value) + number);
+}
 
 /*
  * Adds what a source table's events did to its row of cdc.table_counter.  It is alone
@@ -31,48 +71,37 @@
 static void
 count_source(const CdcApply *apply, const CdcSourceRun *source)
 {
-	static CdcStatement update = {
-		"UPDATE cdc_catalog.table_counter SET events = events OPERATOR(pg_catalog.+) $3,"
-		" inserts = inserts OPERATOR(pg_catalog.+) $4,"
-		" updates = updates OPERATOR(pg_catalog.+) $5,"
-		" deletes = deletes OPERATOR(pg_catalog.+) $6, last_seq = $7,"
-		" source_ts = coalesce($8, source_ts)"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) $2",
-		8, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}, NULL
-	};
-	static CdcStatement insert = {
-		"INSERT INTO cdc_catalog.table_counter (subscription, source_table, events, inserts, updates,"
-		" deletes, last_seq, source_ts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		8, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}, NULL
-	};
+	const char *keys[] = {apply->sub->name, source->mapping->source_table};
 	const CdcTargetRun *count = source->target;
-	Datum		values[8];
-	char		nulls[8];
+	Datum		values[CDC_ROW_COLUMNS];
+	bool		nulls[CDC_ROW_COLUMNS];
 
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = CStringGetTextDatum(apply->sub->name);
-	values[1] = CStringGetTextDatum(source->mapping->source_table);
-	values[2] = Int64GetDatum(source->events);
-	values[3] = Int64GetDatum(count->inserted);
-	values[4] = Int64GetDatum(count->updated);
-	values[5] = Int64GetDatum(count->deleted);
-	values[6] = Int64GetDatum(source->last_seq);
-	values[7] = TimestampTzGetDatum(source->source_ts);
-	if (source->source_ts == 0)
-		nulls[7] = 'n';
-	if (cdc_spi_execute(&update, values, nulls) == 0)
-		(void) cdc_spi_execute(&insert, values, nulls);
+	if (!cdc_row_read(&counters, keys, values, nulls))
+	{
+		make_counter(keys);
+		if (!cdc_row_read(&counters, keys, values, nulls))
+			elog(ERROR, "cdc.table_counter has no row for source table \"%s\" of subscription \"%s\"",
+				 keys[1], keys[0]);
+	}
+	add(&values[COUNT_EVENTS], source->events);
+	add(&values[COUNT_INSERTS], count->inserted);
+	add(&values[COUNT_UPDATES], count->updated);
+	add(&values[COUNT_DELETES], count->deleted);
+	values[COUNT_LAST_SEQ] = Int64GetDatum(source->last_seq);
+	if (source->source_ts != 0)
+	{
+		values[COUNT_SOURCE_TS] = TimestampTzGetDatum(source->source_ts);
+		nulls[COUNT_SOURCE_TS] = false;
+	}
+	(void) cdc_row_write(&counters, keys, values, nulls);
 }
 
 /* Adds what the run did to cdc.table_counter. */
 static void
 write_counters(const CdcApply *apply)
 {
-	CdcSpi		spi;
 	ListCell   *lc;
 
-	cdc_spi_begin(&spi);
 	foreach(lc, apply->sources)
 	{
 		const CdcSourceRun *source = lfirst(lc);
@@ -80,7 +109,6 @@ write_counters(const CdcApply *apply)
 		if (source->events > 0)
 			count_source(apply, source);
 	}
-	cdc_spi_end(&spi);
 }
 
 /* The count of a target among those of earlier runs, or a new one. */
@@ -141,12 +169,9 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 	int64		upto = 0;
 
 	*more = false;
-	if (max_events > 0)
-	{
-		int64		from = after > PG_INT64_MAX - max_events ? PG_INT64_MAX : after + max_events;
-
-		upto = cdc_history_first_boundary(sub, from);
-	}
+	/* mostly there are fewer events than that, as the position says */
+	if (max_events > 0 && position->last_seq - after > max_events)
+		upto = cdc_history_first_boundary(sub, after + max_events);
 	if (upto == 0)
 	{
 		upto = cdc_history_last_boundary(sub, after);
@@ -165,30 +190,20 @@ typedef struct ApplyCall
 	const CdcSubscription *sub;
 	CdcProgress progress;		/* what is applied so far */
 	bool		numbered;		/* see CdcApply */
+	int64		changes;		/* of the position */
+	CdcApply   *begun;			/* a run that has met no event yet; NULL: there is none */
 	CdcApplyResult *result;
 } ApplyCall;
-
-/* choose_boundary(), as the subscription's owner. */
-static int64
-next_boundary(ApplyCall *call, const CdcPosition *position, int64 max_events)
-{
-	CdcApply   *apply = cdc_run_begin(call->sub, NULL);
-	int64		upto = choose_boundary(call->sub, &call->progress, position, max_events,
-									   &call->result->more);
-
-	cdc_run_end(apply);
-	MemoryContextDelete(apply->work.cxt);
-	return upto;
-}
 
 /* Applies the events up to upto; returns where it has ended, which may be a commit before. */
 static int64
 run_up_to(ApplyCall *call, int64 upto)
 {
-	CdcApply   *apply = cdc_run_begin(call->sub, NULL);
+	CdcApply   *apply = call->begun != NULL ? call->begun : cdc_run_begin(call->sub, NULL);
 	TimestampTz before = call->progress.source_ts;
 	int64		reached;
 
+	call->begun = NULL;
 	apply->stop_from = 1;
 	apply->numbered = call->numbered;
 	cdc_run_scan(apply, call->progress.applied_seq, upto, NULL);
@@ -217,7 +232,7 @@ run_up_to(ApplyCall *call, int64 upto)
 static int64
 run_with_changes(ApplyCall *call, int64 upto)
 {
-	List	   *changes = cdc_changes_pending(call->sub->name, upto + 1);
+	List	   *changes = cdc_changes_pending(call->sub, call->changes, upto + 1);
 	ListCell   *lc;
 
 	foreach(lc, changes)
@@ -259,12 +274,20 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 
 	before = call.progress.applied_seq;
 	call.numbered = position.events > 0;
-	upto = next_boundary(&call, &position, max_events);
+	call.changes = position.changes;
+	/* as the subscription's owner */
+	call.begun = cdc_run_begin(sub, NULL);
+	upto = choose_boundary(sub, &call.progress, &position, max_events, &result->more);
 	if (upto == 0)
 		upto = before;
 	/* it may have ended at an earlier one */
 	if (run_with_changes(&call, upto) < upto)
 		result->more = true;
+	if (call.begun != NULL)
+	{
+		cdc_run_end(call.begun);
+		MemoryContextDelete(call.begun->work.cxt);
+	}
 	if (call.progress.applied_seq > before)
 		cdc_progress_set(sub, &call.progress);
 	if (cdc_copy_applied(sub, call.progress.applied_seq) || call.progress.applied_seq > before ||

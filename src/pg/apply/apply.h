@@ -11,6 +11,7 @@
 
 #include "pg/catalog/subscription.h"
 #include "nodes/pg_list.h"
+#include "utils/jsonb.h"
 
 /* What a run did to a target. */
 typedef struct CdcApplyCount
@@ -37,5 +38,8 @@ typedef struct CdcApplyResult
  */
 extern void cdc_apply_run(const CdcSubscription *sub, int64 max_events,
 						  CdcApplyResult *result);
+
+/* An event's text, UTF-8, that JSONB cannot hold: without its NULs.  palloc'ed. */
+extern const JsonbContainer *cdc_event_without_nul(const char *text);
 
 #endif							/* CDC_PG_APPLY_APPLY_H */

@@ -93,6 +93,15 @@ parse_without_nul(const char *text, size_t len, const char *replacement, int *re
 	return &DatumGetJsonbP(jsonb)->root;
 }
 
+const JsonbContainer *
+cdc_event_without_nul(const char *text)
+{
+	char	   *converted = cdc_from_utf8_copy(text);
+	int			replaced;
+
+	return parse_without_nul(converted, strlen(converted), "", &replaced);
+}
+
 /*
  * ERROR when a column that fills the target differs between two readings of the same
  * image, one with NUL characters stripped and one with another character in their place.

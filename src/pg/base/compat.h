@@ -96,6 +96,9 @@ extern int	no_such_variable
 #define CDC_HAVE_DIRECT_INSERT			(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
 #define CDC_HAVE_TABLE_AM				(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
 
+/* Waits for a descriptor can be prepared once (10), and end a process without postmaster (12). */
+#define CDC_HAVE_WAIT_SETS				(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
+
 /* Event triggers see what a command dropped and altered; Greenplum 6 has none. */
 #define CDC_HAVE_EVENT_TRIGGERS			(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
 

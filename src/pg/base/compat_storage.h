@@ -61,6 +61,20 @@
 	WaitLatchOrSocket((latch), (events), (fd), (ms))
 #endif
 
+/* Waiting for a latch alone takes no descriptor since 14. */
+#if PG_VERSION_NUM >= 100000
+#define CDC_WAIT_LATCH(latch, events, ms)	WaitLatch((latch), (events), (ms), PG_WAIT_EXTENSION)
+#else
+#define CDC_WAIT_LATCH(latch, events, ms)	WaitLatch((latch), (events), (ms))
+#endif
+
+/* A set of events to wait for is a resource owner's since 17, or, as here, nobody's. */
+#if PG_VERSION_NUM >= 170000
+#define CDC_CREATE_WAIT_SET(n)			CreateWaitEventSet(NULL, (n))
+#else
+#define CDC_CREATE_WAIT_SET(n)			CreateWaitEventSet(TopMemoryContext, (n))
+#endif
+
 /*
  * Who holds a lock: GetLockConflicts() got a count in 12, which may be NULL; the
  * field of a virtual transaction that leads to its process, and the function for

@@ -18,6 +18,7 @@
 #include "pg/process/wake.h"
 
 static uint64 generation = 1;
+static uint64 changed_relations = 1;
 
 /* cdc.subscription, as last looked up; InvalidOid: to be looked up again. */
 static Oid	watched_relid = InvalidOid;
@@ -34,6 +35,7 @@ lookup_relid(void)
 static void
 relcache_changed(Datum arg, Oid relid)
 {
+	changed_relations++;
 	if (!OidIsValid(relid) || !OidIsValid(watched_relid) || relid == watched_relid)
 	{
 		generation++;
@@ -65,6 +67,12 @@ cdc_catalog_generation(void)
 	if (!OidIsValid(watched_relid))
 		watched_relid = lookup_relid();
 	return generation;
+}
+
+uint64
+cdc_relation_changes(void)
+{
+	return changed_relations;
 }
 
 void

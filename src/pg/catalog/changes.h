@@ -19,6 +19,12 @@
 extern uint64 cdc_catalog_generation(void);
 
 /*
+ * A number that grows with each change of any relation that this session has heard of,
+ * as it does when it locks one.
+ */
+extern uint64 cdc_relation_changes(void);
+
+/*
  * Announces that the current transaction changed the extension's tables: the number
  * grows in this session at the next command, in others at the commit.
  */

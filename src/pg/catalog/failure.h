@@ -2,7 +2,12 @@
  *
  * failure.h
  *	  cdc.subscription_failure: what each worker of a subscription last failed with,
- *	  and how often in succession.
+ *	  and how often in succession.  cdc.worker_start: starts of workers that have not
+ *	  come to a success yet.
+ *
+ * Shared memory is gone after a crash of the server, and with it everything that
+ * a supervisor knew of failures.  A worker that takes the server down at each
+ * start would do so several times a second; what is kept of starts slows it down.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,5 +32,14 @@ extern void cdc_failure_clear(const char *subscription, const char *worker);
  * text, each of them bounded; palloc'ed.
  */
 extern char *cdc_failure_text(const ErrorData *edata);
+
+/* Counts a start.  The supervisor commits this before it starts the worker. */
+extern void cdc_worker_start_count(const char *subscription, const char *worker);
+
+/*
+ * Sets the count to 0: the worker has done something, or has ended without taking
+ * the server along.
+ */
+extern void cdc_worker_start_clear(const char *subscription, const char *worker);
 
 #endif							/* CDC_PG_CATALOG_FAILURE_H */

@@ -7,143 +7,200 @@
  */
 #include "pg/catalog/position.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "core/binlog_position.h"
 #include "pg/base/error.h"
-#include "pg/catalog/spi.h"
-
-/* An argument of type timestamptz; 0, an unknown time, is NULL. */
-static Datum
-time_or_null(TimestampTz ts, char *null)
-{
-	*null = ts == 0 ? 'n' : ' ';
-	return TimestampTzGetDatum(ts);
-}
+#include "pg/catalog/row.h"
 
 /* ERROR: the subscription was dropped after it was read. */
 static void
-report_row_missing(const char *table, const CdcSubscription *sub)
+report_row_missing(const CdcRowTable *table, const CdcSubscription *sub)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("subscription \"%s\" does not exist any more", sub->name),
-			 errdetail("%s has no row for it.", table)));
+			 errdetail("cdc.%s has no row for it.", table->name)));
 }
+
+/* The columns of a row, in its table's order. */
+typedef struct Columns
+{
+	Datum		values[CDC_ROW_COLUMNS];
+	bool		nulls[CDC_ROW_COLUMNS];
+} Columns;
+
+static void
+read_columns(CdcRowTable *table, const CdcSubscription *sub, Columns *columns)
+{
+	const char *key = sub->name;
+
+	if (!cdc_row_read(table, &key, columns->values, columns->nulls))
+		report_row_missing(table, sub);
+}
+
+static void
+write_columns(CdcRowTable *table, const CdcSubscription *sub, const Columns *columns)
+{
+	const char *key = sub->name;
+
+	if (!cdc_row_write(table, &key, columns->values, columns->nulls))
+		report_row_missing(table, sub);
+}
+
+/* A column's text, palloc'ed, or NULL; its number, 0 for NULL. */
+static char *
+get_text(const Columns *columns, int i)
+{
+	return columns->nulls[i] ? NULL : TextDatumGetCString(columns->values[i]);
+}
+
+static int64
+get_number(const Columns *columns, int i)
+{
+	return columns->nulls[i] ? 0 : DatumGetInt64(columns->values[i]);
+}
+
+static void
+set_text(Columns *columns, int i, const char *text)
+{
+	columns->nulls[i] = text == NULL;
+	columns->values[i] = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
+}
+
+static void
+set_number(Columns *columns, int i, int64 number)
+{
+	columns->nulls[i] = false;
+	columns->values[i] = Int64GetDatum(number);
+}
+
+/* 0, an unknown time, is NULL. */
+static void
+set_time(Columns *columns, int i, TimestampTz ts)
+{
+	columns->nulls[i] = ts == 0;
+	columns->values[i] = TimestampTzGetDatum(ts);
+}
+
+/* ---- where pull stands ---- */
+
+enum
+{
+	POS_FILE, POS_FILE_OFFSET, POS_GTID_SET, POS_SOURCE_UUID, POS_LAST_SEQ, POS_SOURCE_TS,
+	POS_TRANSACTIONS, POS_EVENTS, POS_BYTES, POS_SOURCE_ADDRESS,
+	POS_SKIPPED_EVENTS, POS_VERSION, POS_CHANGES, POS_UPDATED_AT
+};
+
+static CdcRowTable positions = {
+	"subscription_position", 1, {"subscription"}, POS_UPDATED_AT + 1,
+	{
+		[POS_FILE] = {"file", TEXTOID},
+		[POS_FILE_OFFSET] = {"file_offset", INT8OID},
+		[POS_GTID_SET] = {"gtid_set", TEXTOID},
+		[POS_SOURCE_UUID] = {"source_uuid", TEXTOID},
+		[POS_LAST_SEQ] = {"last_seq", INT8OID},
+		[POS_SOURCE_TS] = {"source_ts", TIMESTAMPTZOID},
+		[POS_TRANSACTIONS] = {"transactions", INT8OID},
+		[POS_EVENTS] = {"events", INT8OID},
+		[POS_BYTES] = {"bytes", INT8OID},
+		[POS_SOURCE_ADDRESS] = {"source_address", TEXTOID},
+		[POS_SKIPPED_EVENTS] = {"skipped_events", INT8OID},
+		[POS_VERSION] = {"version", INT8OID},
+		[POS_CHANGES] = {"changes", INT8OID},
+		[POS_UPDATED_AT] = {"updated_at", TIMESTAMPTZOID}
+	}
+};
 
 void
 cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 {
-	static CdcStatement stmt = {
-		"SELECT p.file, p.file_offset, p.gtid_set, p.source_uuid, p.last_seq, p.source_ts,"
-		" p.transactions, p.events, p.bytes, p.source_address,"
-		" p.skipped_events, p.version"
-		" FROM cdc_catalog.subscription_position p WHERE p.subscription OPERATOR(pg_catalog.=) $1",
-		1, {TEXTOID}
-	};
-	CdcSpi		spi;
-	Datum		value = CStringGetTextDatum(sub->name);
+	Columns		columns;
 
-	cdc_spi_begin(&spi);
-	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
-		report_row_missing("cdc.subscription_position", sub);
-	pos->file = cdc_spi_text(&spi, 0, 1);
-	pos->file_offset = cdc_spi_int64(0, 2);
-	pos->gtid_set = cdc_spi_text(&spi, 0, 3);
-	pos->source_uuid = cdc_spi_text(&spi, 0, 4);
-	pos->last_seq = cdc_spi_int64(0, 5);
-	pos->source_ts = cdc_spi_int64(0, 6);
-	pos->transactions = cdc_spi_int64(0, 7);
-	pos->events = cdc_spi_int64(0, 8);
-	pos->bytes = cdc_spi_int64(0, 9);
-	pos->source_address = cdc_spi_text(&spi, 0, 10);
-	pos->skipped_events = cdc_spi_int64(0, 11);
-	pos->version = cdc_spi_int64(0, 12);
-	cdc_spi_end(&spi);
+	read_columns(&positions, sub, &columns);
+	pos->file = get_text(&columns, POS_FILE);
+	pos->file_offset = get_number(&columns, POS_FILE_OFFSET);
+	pos->gtid_set = get_text(&columns, POS_GTID_SET);
+	pos->source_uuid = get_text(&columns, POS_SOURCE_UUID);
+	pos->last_seq = get_number(&columns, POS_LAST_SEQ);
+	pos->source_ts = get_number(&columns, POS_SOURCE_TS);
+	pos->transactions = get_number(&columns, POS_TRANSACTIONS);
+	pos->events = get_number(&columns, POS_EVENTS);
+	pos->bytes = get_number(&columns, POS_BYTES);
+	pos->source_address = get_text(&columns, POS_SOURCE_ADDRESS);
+	pos->skipped_events = get_number(&columns, POS_SKIPPED_EVENTS);
+	pos->version = get_number(&columns, POS_VERSION);
+	pos->changes = get_number(&columns, POS_CHANGES);
 }
 
 void
 cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 {
-	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_position SET file = $2, file_offset = $3, gtid_set = $4,"
-		" source_uuid = $5, last_seq = $6, source_ts = $7, transactions = $8, events = $9,"
-		" bytes = $10, source_address = $11, skipped_events = $12, version = $13, updated_at = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1",
-		13, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID,
-		INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID}
-	};
-	CdcSpi		spi;
-	Datum		values[13];
-	char		nulls[13];
+	Columns		columns;
 
-	memset(nulls, ' ', sizeof(nulls));
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = cdc_text_or_null(pos->file, &nulls[1]);
-	values[2] = Int64GetDatum(pos->file_offset);
-	nulls[2] = nulls[1];
-	values[3] = cdc_text_or_null(pos->gtid_set, &nulls[3]);
-	values[4] = cdc_text_or_null(pos->source_uuid, &nulls[4]);
-	values[5] = Int64GetDatum(pos->last_seq);
-	values[6] = time_or_null(pos->source_ts, &nulls[6]);
-	values[7] = Int64GetDatum(pos->transactions);
-	values[8] = Int64GetDatum(pos->events);
-	values[9] = Int64GetDatum(pos->bytes);
-	values[10] = cdc_text_or_null(pos->source_address, &nulls[10]);
-	values[11] = Int64GetDatum(pos->skipped_events);
-	values[12] = Int64GetDatum(pos->version);
-	if (cdc_spi_execute(&stmt, values, nulls) == 0)
-		report_row_missing("cdc.subscription_position", sub);
-	cdc_spi_end(&spi);
+	set_text(&columns, POS_FILE, pos->file);
+	set_number(&columns, POS_FILE_OFFSET, pos->file_offset);
+	columns.nulls[POS_FILE_OFFSET] = pos->file == NULL;
+	set_text(&columns, POS_GTID_SET, pos->gtid_set);
+	set_text(&columns, POS_SOURCE_UUID, pos->source_uuid);
+	set_number(&columns, POS_LAST_SEQ, pos->last_seq);
+	set_time(&columns, POS_SOURCE_TS, pos->source_ts);
+	set_number(&columns, POS_TRANSACTIONS, pos->transactions);
+	set_number(&columns, POS_EVENTS, pos->events);
+	set_number(&columns, POS_BYTES, pos->bytes);
+	set_text(&columns, POS_SOURCE_ADDRESS, pos->source_address);
+	set_number(&columns, POS_SKIPPED_EVENTS, pos->skipped_events);
+	set_number(&columns, POS_VERSION, pos->version);
+	set_number(&columns, POS_CHANGES, pos->changes);
+	set_time(&columns, POS_UPDATED_AT, GetCurrentTransactionStartTimestamp());
+	write_columns(&positions, sub, &columns);
 }
+
+/* ---- how far apply is ---- */
+
+enum
+{
+	PROGRESS_APPLIED_SEQ, PROGRESS_POSITION, PROGRESS_GTID, PROGRESS_SOURCE_TS,
+	PROGRESS_UPDATED_AT
+};
+
+static CdcRowTable progresses = {
+	"subscription_progress", 1, {"subscription"}, PROGRESS_UPDATED_AT + 1,
+	{
+		[PROGRESS_APPLIED_SEQ] = {"applied_seq", INT8OID},
+		[PROGRESS_POSITION] = {"position", TEXTOID},
+		[PROGRESS_GTID] = {"gtid", TEXTOID},
+		[PROGRESS_SOURCE_TS] = {"source_ts", TIMESTAMPTZOID},
+		[PROGRESS_UPDATED_AT] = {"updated_at", TIMESTAMPTZOID}
+	}
+};
 
 void
 cdc_progress_get(const CdcSubscription *sub, CdcProgress *progress)
 {
-	static CdcStatement stmt = {
-		"SELECT p.applied_seq, p.position, p.gtid, p.source_ts FROM cdc_catalog.subscription_progress p"
-		" WHERE p.subscription OPERATOR(pg_catalog.=) $1",
-		1, {TEXTOID}
-	};
-	CdcSpi		spi;
-	Datum		value = CStringGetTextDatum(sub->name);
+	Columns		columns;
 
-	cdc_spi_begin(&spi);
-	if (cdc_spi_execute(&stmt, &value, NULL) == 0)
-		report_row_missing("cdc.subscription_progress", sub);
-	progress->applied_seq = cdc_spi_int64(0, 1);
-	progress->position = cdc_spi_text(&spi, 0, 2);
-	progress->gtid = cdc_spi_text(&spi, 0, 3);
-	progress->source_ts = cdc_spi_int64(0, 4);
-	cdc_spi_end(&spi);
+	read_columns(&progresses, sub, &columns);
+	progress->applied_seq = get_number(&columns, PROGRESS_APPLIED_SEQ);
+	progress->position = get_text(&columns, PROGRESS_POSITION);
+	progress->gtid = get_text(&columns, PROGRESS_GTID);
+	progress->source_ts = get_number(&columns, PROGRESS_SOURCE_TS);
 }
 
 void
 cdc_progress_set(const CdcSubscription *sub, const CdcProgress *progress)
 {
-	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_progress SET applied_seq = $2, position = $3, gtid = $4,"
-		" source_ts = $5, updated_at = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1",
-		5, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
-	};
-	CdcSpi		spi;
-	Datum		values[5];
-	char		nulls[5];
+	Columns		columns;
 
-	memset(nulls, ' ', sizeof(nulls));
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = Int64GetDatum(progress->applied_seq);
-	values[2] = cdc_text_or_null(progress->position, &nulls[2]);
-	values[3] = cdc_text_or_null(progress->gtid, &nulls[3]);
-	values[4] = time_or_null(progress->source_ts, &nulls[4]);
-	if (cdc_spi_execute(&stmt, values, nulls) == 0)
-		report_row_missing("cdc.subscription_progress", sub);
-	cdc_spi_end(&spi);
+	set_number(&columns, PROGRESS_APPLIED_SEQ, progress->applied_seq);
+	set_text(&columns, PROGRESS_POSITION, progress->position);
+	set_text(&columns, PROGRESS_GTID, progress->gtid);
+	set_time(&columns, PROGRESS_SOURCE_TS, progress->source_ts);
+	set_time(&columns, PROGRESS_UPDATED_AT, GetCurrentTransactionStartTimestamp());
+	write_columns(&progresses, sub, &columns);
 }
 
 /* ---- positions as text ---- */

@@ -15,10 +15,12 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
 
 void
@@ -112,8 +114,9 @@ cdc_spi_end(CdcSpi *spi)
 	MemoryContextSwitchTo(spi->caller);
 }
 
-uint64
-cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls)
+/* look: the statement reads, as the active snapshot sees it. */
+static uint64
+execute(CdcStatement *stmt, Datum *values, const char *nulls, bool look)
 {
 	int			rc;
 
@@ -127,10 +130,22 @@ cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls)
 			elog(ERROR, "SPI_keepplan failed");
 		stmt->plan = plan;
 	}
-	rc = SPI_execute_plan(stmt->plan, values, nulls, false, 0);
+	rc = SPI_execute_plan(stmt->plan, values, nulls, look, 0);
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
 	return SPI_processed;
+}
+
+uint64
+cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls)
+{
+	return execute(stmt, values, nulls, false);
+}
+
+uint64
+cdc_spi_look(CdcStatement *stmt, Datum *values)
+{
+	return execute(stmt, values, NULL, true);
 }
 
 uint64
@@ -204,6 +219,24 @@ cdc_spi_text(CdcSpi *spi, uint64 row, int column)
 	s = TextDatumGetCString(d);
 	MemoryContextSwitchTo(old);
 	return s;
+}
+
+Datum
+cdc_spi_copy(CdcSpi *spi, uint64 row, int column, Oid type, bool *isnull)
+{
+	Form_pg_attribute att = TupleDescAttr(SPI_tuptable->tupdesc, column - 1);
+	Datum		d = cdc_spi_datum(row, column, type, isnull);
+	MemoryContext old;
+
+	if (*isnull)
+		return (Datum) 0;
+	old = MemoryContextSwitchTo(spi->caller);
+	if (att->attlen == -1)
+		d = PointerGetDatum(PG_DETOAST_DATUM_COPY(d));
+	else
+		d = datumCopy(d, att->attbyval, att->attlen);
+	MemoryContextSwitchTo(old);
+	return d;
 }
 
 char **

@@ -57,6 +57,9 @@ extern void cdc_spi_end(CdcSpi *spi);
  */
 extern uint64 cdc_spi_execute(CdcStatement *stmt, Datum *values, const char *nulls);
 
+/* The same for a SELECT, as the active snapshot sees the tables: not a newer one. */
+extern uint64 cdc_spi_look(CdcStatement *stmt, Datum *values);
+
 /*
  * Begin, execute and end for a statement of which only the number of rows matters,
  * and whose arguments are all text: as many strings as it has arguments, which may
@@ -74,6 +77,9 @@ extern char *cdc_spi_text(CdcSpi *spi, uint64 row, int column);
 extern char **cdc_spi_text_array(CdcSpi *spi, uint64 row, int column, int *n);
 extern int64 cdc_spi_int64(uint64 row, int column);
 extern Datum cdc_spi_datum(uint64 row, int column, Oid type, bool *isnull);
+
+/* A field's value, what it points to copied into spi->caller; ERROR as above. */
+extern Datum cdc_spi_copy(CdcSpi *spi, uint64 row, int column, Oid type, bool *isnull);
 
 /* An argument of type text; for NULL, *null becomes 'n', else ' '. */
 extern Datum cdc_text_or_null(const char *s, char *null);

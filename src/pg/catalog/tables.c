@@ -19,7 +19,7 @@ List *
 cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held"
+		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless"
 		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
 		1, {TEXTOID}
@@ -57,6 +57,7 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		t->copy_data = DatumGetBool(cdc_spi_datum(i, 7, BOOLOID, &isnull));
 		d = cdc_spi_datum(i, 8, OIDOID, &isnull);
 		t->target_oid = isnull ? InvalidOid : DatumGetObjectId(d);
+		t->keyless = DatumGetBool(cdc_spi_datum(i, 11, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	return result;

@@ -28,6 +28,7 @@ typedef struct CdcSubscriptionTable
 	Jsonb	   *options;		/* of its own, or NULL */
 	bool		held;			/* no event is applied until a new copy begins */
 	bool		copy_data;		/* whether state i wants an initial copy */
+	bool		keyless;		/* rows of the target are found by all their columns */
 } CdcSubscriptionTable;
 
 /*

@@ -522,3 +522,37 @@ cdc_chunk_close(CdcChunk *chunk)
 		cdc_row_source_close(chunk->rows);
 	MemoryContextDelete(chunk->context);
 }
+
+bool
+cdc_chunk_skip(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
+			   const CdcChunkRange *range, char ***last)
+{
+	CdcChunkRange one = *range;
+	char	  **literals = palloc(sizeof(char *) * key->ncolumns);
+	CdcAnswer  *answer;
+	int			i;
+
+	one.limit = 1;
+	answer = cdc_source_ask(source, "a key of a table", key->ncolumns,
+							"SELECT %s FROM %s.%s%s OFFSET " INT64_FORMAT,
+							key_expressions(table, key) + strlen(", "),
+							cdc_source_quote_ident(table->database),
+							cdc_source_quote_ident(table->name),
+							cdc_chunk_rest(table, key, &one, true), range->limit - 1);
+	if (cdc_answer_rows(answer) == 0)
+		return false;
+	for (i = 0; i < key->ncolumns; i++)
+	{
+		const char *text = cdc_answer_text(answer, 0, i);
+		CdcString	cell = {text, strlen(text)};
+
+		literals[i] = literal_of_cell(key_column(table, key, i), &cell);
+		if (literals[i] == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_ERROR),
+					 errmsg("unexpected value of key column \"%s\" of source table \"%s\"",
+							key_column(table, key, i)->name, table->full_name)));
+	}
+	*last = literals;
+	return true;
+}

@@ -77,6 +77,13 @@ extern char **cdc_chunk_last_key(const CdcChunk *chunk);
 extern void cdc_chunk_close(CdcChunk *chunk);
 
 /*
+ * Passes over as many rows as the range's limit says: the key of the last of them, literals
+ * palloc'ed.  false: the range has fewer.
+ */
+extern bool cdc_chunk_skip(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
+						   const CdcChunkRange *range, char ***last);
+
+/*
  * The literal of a value as the binlog has it, for the key's column i; palloc'ed.  NULL
  * where the value is absent or NULL, or has no literal.
  */

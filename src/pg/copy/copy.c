@@ -57,6 +57,10 @@
 /* Steps in a row that may come to nothing before the table is in error. */
 #define FAILURES			50
 
+/* An exact snapshot is tried for again after this time, and so often. */
+#define BUSY_MS				1000
+#define BUSY_TRIES			30
+
 /* A step at work. */
 typedef struct Step
 {
@@ -112,16 +116,17 @@ plain_engine(CdcSource *control, const CdcTable *table)
 
 /* Why the table cannot be copied, or NULL. */
 static const char *
-copy_trouble(const Step *step, const CdcTable *table)
+copy_trouble(const Step *step, const CdcTable *table, bool keyless)
 {
 	const CdcColumn *column;
 	const char *engine;
 
 	if (table == NULL)
 		return "the source has no such table";
-	if (table->npk == 0 && !step->snap->exact)
+	keyless = keyless || table->npk == 0;
+	if (keyless && !step->snap->exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
-	if (table->npk == 0 &&
+	if (keyless &&
 		(engine = plain_engine(cdc_control_session(&step->copy->control), table)) != NULL)
 		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
 	column = cdc_row_source_unreadable(table);
@@ -183,7 +188,7 @@ definition(Step *step, const CdcCopyProgress *progress)
 			return NULL;
 		}
 	}
-	error = copy_trouble(step, table);
+	error = copy_trouble(step, table, progress->keyless);
 	if (error == NULL)
 		return table;
 	give_up_table(copy, progress->source_table, error);
@@ -191,7 +196,7 @@ definition(Step *step, const CdcCopyProgress *progress)
 	return NULL;
 }
 
-/* Whether the table has no key, as far as is known. */
+/* Whether the table or its target has no key, as far as is known. */
 static bool
 is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 {
@@ -199,6 +204,8 @@ is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 	char	   *database;
 	char	   *name;
 
+	if (progress->keyless)
+		return true;
 	if (split_name(progress->source_table, &database, &name))
 		table = cdc_schema_get(copy->schema, database, name);
 	return table != NULL && table->npk == 0;
@@ -296,7 +303,7 @@ begin_table(Step *step, const StepTable *t)
 
 	/* what was in error, or became another table, goes on from here in the shape of these rows */
 	if (p->replaces || cdc_subscription_table_is_held(step->copy->sub, p->source_table))
-		cdc_change_copy_begins(name, t->table->full_name, &place);
+		cdc_change_copy_begins(step->copy->sub, t->table->full_name, &place);
 	p->begin_seq = 0;
 	control_event(step, t, "bootstrap-start");
 	p->begin_seq = *step->copy->out->last_seq;
@@ -470,7 +477,7 @@ copy_table(Step *step, CdcCopyProgress *p)
 	t.table = definition(step, p);
 	if (t.table == NULL)
 		return;
-	if (t.table->npk > 0 &&
+	if (t.table->npk > 0 && !p->keyless &&
 		cdc_chunk_key(cdc_control_session(&step->copy->control), t.table, &key))
 		t.key = &key;
 	check_begun(step, &t);
@@ -553,6 +560,17 @@ open_snapshot(Step *step, CdcCopyStep *result)
 		result->wait_ms = AGAIN_MS;
 		return false;
 	}
+	if (step->use == CDC_SNAPSHOT_EXACT && !step->snap->exact && copy->pace->busy < BUSY_TRIES)
+	{
+		copy->pace->busy++;
+		cdc_snapshot_discard(step->source);
+		cdc_log_event(copy->sub->name, "copy",
+					  "the copy of tables without a primary key waits for a moment without commits at the source",
+					  NULL);
+		result->wait_ms = BUSY_MS;
+		return false;
+	}
+	copy->pace->busy = 0;
 	copy->pace->snapshot_ms = -ms_until(began);
 	return true;
 }

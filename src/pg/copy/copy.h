@@ -31,6 +31,7 @@ typedef struct CdcCopyPace
 	int64		rows;			/* that its last query asked for */
 	double		snapshot_ms;	/* what it took to open the last snapshot */
 	int			failures;		/* steps in a row that came to nothing */
+	int			busy;			/* ... as the source never stood still */
 } CdcCopyPace;
 
 /* What a copy works with; all of it stays the caller's. */

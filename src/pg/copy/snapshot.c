@@ -41,9 +41,9 @@
 
 #include "pg/remote/answer.h"
 
-/* How often an exact snapshot is tried for. */
-#define EXACT_ATTEMPTS		40
-#define SETTLED_ATTEMPTS	5
+/* How often an exact snapshot is tried for at a time: nothing else is read meanwhile. */
+#define EXACT_ATTEMPTS		10
+#define SETTLED_ATTEMPTS	2
 
 /* How long what the binlog has may take to be committed, where it is not shown ... */
 #define SETTLE_MS			1000

@@ -28,7 +28,7 @@ typedef enum CdcSnapshotUse
 {
 	CDC_SNAPSHOT_CHUNK,			/* from has to be right; its GTIDs may be missing on MariaDB */
 	CDC_SNAPSHOT_START,			/* a stream begins at from */
-	CDC_SNAPSHOT_EXACT			/* from is to be to: tries for some seconds until it is */
+	CDC_SNAPSHOT_EXACT			/* from is to be to: tries a few times until it is */
 } CdcSnapshotUse;
 
 /*

@@ -201,9 +201,8 @@ cdc_background_turn(void)
 void
 cdc_background_sleep(long timeout_ms)
 {
-	int			rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, WL_LATCH_SET | CDC_WL_PM_DEATH |
-											  (timeout_ms >= 0 ? WL_TIMEOUT : 0),
-											  PGINVALID_SOCKET, timeout_ms);
+	int			rc = CDC_WAIT_LATCH(MyLatch, WL_LATCH_SET | CDC_WL_PM_DEATH |
+									(timeout_ms >= 0 ? WL_TIMEOUT : 0), timeout_ms);
 
 	CDC_CHECK_PM_DEATH(rc);
 	ResetLatch(MyLatch);

@@ -25,7 +25,7 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 {
 	static CdcStatement stmt = {
 		"SELECT t.source_table, t.state, t.copy_data, p.replaces, p.row_filter, p.begin_seq,"
-		" p.key_shape, p.last_key, p.reread, p.rows, p.bytes, p.chunks, p.estimated_rows"
+		" p.key_shape, p.last_key, p.reread, p.rows, p.bytes, p.chunks, p.estimated_rows, t.keyless"
 		" FROM cdc_catalog.subscription_table t LEFT JOIN cdc_catalog.copy_progress p"
 		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
@@ -67,6 +67,7 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 		p->chunks = cdc_spi_int64(i, 12);
 		d = cdc_spi_datum(i, 13, INT8OID, &isnull);
 		p->estimated_rows = isnull ? -1 : DatumGetInt64(d);
+		p->keyless = DatumGetBool(cdc_spi_datum(i, 14, BOOLOID, &isnull));
 		old = MemoryContextSwitchTo(spi.caller);
 		result = lappend(result, p);
 		MemoryContextSwitchTo(old);

@@ -25,6 +25,7 @@ typedef struct CdcCopyProgress
 	char	   *source_table;	/* database.table */
 	char		state;
 	bool		wanted;			/* false: its rows are not wanted, it is ready at once */
+	bool		keyless;		/* rows of the target are found by all their columns */
 
 	/* what was asked for */
 	bool		replaces;		/* rows that the copy does not bring go from the target */

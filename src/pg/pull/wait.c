@@ -16,6 +16,10 @@
 /* Waits of a batch that are shorter end with the next event. */
 #define MIN_NAP_MS			4
 
+/* After a nap in which little can have come, so much is left for it. */
+#define SHORT_NAP_MS		20
+#define LAST_MS				1
+
 int64
 cdc_pull_elapsed_ms(TimestampTz since)
 {
@@ -24,13 +28,13 @@ cdc_pull_elapsed_ms(TimestampTz since)
 
 bool
 cdc_pull_wait_for_more(const CdcPullBounds *bounds, TimestampTz first_event,
-					   CdcPullSourceWait wait, void *source)
+					   const CdcPullWaits *waits)
 {
 	int64		left;
 
 	if (bounds->until_now)
 	{
-		(void) wait(source, WAIT_MS);
+		(void) waits->wait(waits->source, WAIT_MS);
 		return true;
 	}
 	if (first_event == 0 || bounds->max_ms == 0)
@@ -40,12 +44,14 @@ cdc_pull_wait_for_more(const CdcPullBounds *bounds, TimestampTz first_event,
 		return false;
 
 	/*
-	 * Nothing becomes visible before the batch ends: better woken a few times
-	 * than by each of many small transactions.  The last quarter is for what
-	 * came in the meantime.
+	 * Nothing becomes visible before the batch ends: better woken once than by each
+	 * of many small transactions.  The end is for what came in the meantime, which
+	 * is more in a longer nap.
 	 */
+	if (left <= LAST_MS && bounds->max_ms > MIN_NAP_MS)
+		return false;
 	if (left < MIN_NAP_MS)
-		return wait(source, left);
-	cdc_background_sleep(left - left / 4);
+		return waits->wait(waits->source, left);
+	waits->nap(waits->source, left > SHORT_NAP_MS ? left - left / 4 : left - LAST_MS);
 	return true;
 }

@@ -11,8 +11,17 @@
 #include "pg/pull/source_kind.h"
 #include "utils/timestamp.h"
 
-/* Waits for the source to have something; whether it has. */
-typedef bool (*CdcPullSourceWait) (void *source, long timeout_ms);
+/* The source's connection, as it is waited for. */
+typedef struct CdcPullWaits
+{
+	void	   *source;
+
+	/* Waits for it to have something; whether it has. */
+	bool		(*wait) (void *source, long timeout_ms);
+
+	/* Sleeps while what comes gathers. */
+	void		(*nap) (void *source, long ms);
+} CdcPullWaits;
 
 /* Milliseconds; 0 where since is 0. */
 extern int64 cdc_pull_elapsed_ms(TimestampTz since);
@@ -22,6 +31,6 @@ extern int64 cdc_pull_elapsed_ms(TimestampTz since);
  * first event came, 0 = none yet.  Returns whether to go on.
  */
 extern bool cdc_pull_wait_for_more(const CdcPullBounds *bounds, TimestampTz first_event,
-								   CdcPullSourceWait wait, void *source);
+								   const CdcPullWaits *waits);
 
 #endif							/* CDC_PG_PULL_WAIT_H */

@@ -119,8 +119,8 @@ empties_table(const DdlCall *d, const CdcDdlEffect *effect, bool ahead)
 	if (effect->kind != CDC_DDL_TABLE_TRUNCATE && effect->kind != CDC_DDL_TABLE_CREATE)
 		return false;
 	/* rows of a table without a key are left out until then, as the copy has them */
-	if (cdc_binlog_stream_copies(d->stream, full_name) &&
-		!has_key(effect->new_def != NULL ? effect->new_def : def))
+	if (cdc_binlog_stream_leaves_out(d->stream, full_name,
+									 has_key(effect->new_def != NULL ? effect->new_def : def)))
 		return false;
 	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
 		return true;
@@ -294,7 +294,7 @@ record_change(const DdlCall *d, CdcChangeKind kind, const char *full_name, int b
 	record.after = cdc_change_newest_version(d->call->sub->name, full_name, false);
 	record.change = change;
 	record.outcome = outcome;
-	cdc_change_record(d->call->sub->name, &record);
+	cdc_change_record(d->call->sub, &record);
 
 	/* it must not come twice */
 	d->call->persist = true;

@@ -94,6 +94,8 @@ cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 	stream->copy_checked = !step.done && step.wait_ms == 0;
 	stream->copied_at = GetCurrentTimestamp();
 	stream->drained = false;
+	if (stream->copy_checked)
+		cdc_copy_hang_up(&stream->copy);
 	if (step.done)
 	{
 		call->persist = true;

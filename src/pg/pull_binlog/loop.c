@@ -20,8 +20,15 @@
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
+#include "pg/process/background.h"
 #include "pg/pull/wait.h"
 #include "pg/target/registry.h"
+
+/*
+ * The time is looked at each so many transactions, and when nothing more is there: what
+ * gathered while the call slept is taken, even if it slept too long.
+ */
+#define TRANSACTIONS_UNTIMED	16
 
 /* Links lost in a call, one after the other without any progress. */
 #define MAX_LOST			3
@@ -217,6 +224,7 @@ at_bound(const CdcBinlogCall *call)
 	return (bounds->max_events > 0 && call->out.events >= bounds->max_events) ||
 		(bounds->max_bytes > 0 && call->bytes >= bounds->max_bytes) ||
 		(bounds->max_ms > 0 && call->out.first_event != 0 &&
+		 call->transactions % TRANSACTIONS_UNTIMED == 0 &&
 		 cdc_pull_elapsed_ms(call->out.first_event) >= bounds->max_ms);
 }
 
@@ -224,6 +232,22 @@ static bool
 wait_source(void *source, long timeout_ms)
 {
 	return cdc_source_wait(source, timeout_ms);
+}
+
+static void
+nap_source(void *source, long ms)
+{
+	cdc_source_nap(source, ms);
+	cdc_background_sleep(ms);
+}
+
+/* Nothing more is there now; false: the call need not wait for it. */
+static bool
+wait_for_more(CdcBinlogCall *call)
+{
+	CdcPullWaits waits = {call->stream->dump, wait_source, nap_source};
+
+	return cdc_pull_wait_for_more(call->bounds, call->out.first_event, &waits);
 }
 
 /*
@@ -318,8 +342,7 @@ cdc_binlog_loop(CdcBinlogCall *call)
 			stream->drained = true;
 			if (!call->bounds->until_now && cdc_binlog_copy_waits(stream))
 				return CDC_BINLOG_BOUND;
-			if (!cdc_pull_wait_for_more(call->bounds, call->out.first_event, wait_source,
-										call->stream->dump))
+			if (!wait_for_more(call))
 				return CDC_BINLOG_REACHED;
 		}
 		else

@@ -67,6 +67,7 @@ typedef struct CdcBinlogTable
 {
 	char		name[CDC_BINLOG_TABLE_NAME];	/* hash key; in the database's encoding */
 	char		state;
+	bool		keyless;		/* its target has no key */
 } CdcBinlogTable;
 
 /*
@@ -216,6 +217,13 @@ extern bool cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_na
 
 /* Whether the stream has not passed the table's copy, or waits for it. */
 extern bool cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name);
+
+/*
+ * The same of a table whose rows have no key, at the source or in the target: its events
+ * are left out until then.
+ */
+extern bool cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *full_name,
+										 bool has_key);
 
 /* Whether some chunks of the table are copied, and the stream has not passed its copy. */
 extern bool cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name);

@@ -50,6 +50,7 @@ read_tables(CdcBinlogStream *stream)
 		snprintf(name, sizeof(name), "%s", t->source_table);
 		entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
 		entry->state = t->state;
+		entry->keyless = t->keyless;
 	}
 }
 
@@ -86,6 +87,15 @@ cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name)
 }
 
 bool
+cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *full_name, bool has_key)
+{
+	const CdcBinlogTable *known = find_table(stream, full_name);
+
+	return known != NULL && (!has_key || known->keyless) &&
+		cdc_binlog_stream_copies(stream, full_name);
+}
+
+bool
 cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name)
 {
 	const CdcBinlogTable *known = find_table(stream, full_name);
@@ -109,6 +119,7 @@ cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool 
 	snprintf(name, sizeof(name), "%s", cdc_from_utf8_copy(table->full_name));
 	entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
 	entry->state = state;
+	entry->keyless = false;
 	stream->last_table = NULL;
 }
 
@@ -150,7 +161,7 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 	if (st != CDC_OK || *table == NULL)
 		return st;
 	cdc_binlog_stream_discover(stream, *table, true);
-	if ((*table)->npk == 0 && cdc_binlog_stream_copies(stream, (*table)->full_name))
+	if (cdc_binlog_stream_leaves_out(stream, (*table)->full_name, (*table)->npk > 0))
 		*table = NULL;
 	return CDC_OK;
 }

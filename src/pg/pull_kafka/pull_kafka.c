@@ -18,6 +18,7 @@
 
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
+#include "pg/process/background.h"
 #include "pg/process/shmem.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
@@ -83,6 +84,13 @@ static bool
 wait_source(void *source, long timeout_ms)
 {
 	return cdc_kafka_source_wait(source, timeout_ms);
+}
+
+/* Its thread reads ahead by itself. */
+static void
+nap_source(void *source, long ms)
+{
+	cdc_background_sleep(ms);
 }
 
 /* ---- messages ---- */
@@ -255,8 +263,9 @@ pull_loop(CdcKafkaCall *call)
 			take_end(call, &msg);
 		else if (st == CDC_MORE)
 		{
-			if (!cdc_pull_wait_for_more(call->bounds, call->first_event, wait_source,
-										call->stream->source))
+			CdcPullWaits waits = {call->stream->source, wait_source, nap_source};
+
+			if (!cdc_pull_wait_for_more(call->bounds, call->first_event, &waits))
 				return LOOP_REACHED;
 		}
 		else if (!read_failed(call, &msg, &err))

@@ -23,6 +23,7 @@
 #include "pg/options/mysql_options.h"
 #include "pg/base/resource.h"
 #include "pg/base/snapshot.h"
+#include "pg/process/wait_set.h"
 #include "pg/remote/server_access.h"
 
 /* Read-ahead of a dump or a SELECT: what a backend may hold beside its own. */
@@ -35,6 +36,7 @@ struct CdcSource
 {
 	CdcResource resource;		/* unowned: long-lived */
 	CdcSession *session;
+	CdcWaitSet *wait;			/* for its descriptor; NULL: not made yet */
 	char	   *server;
 	Oid			user;			/* whose mapping it is */
 	bool		asking;			/* a request is posted and not yet answered */
@@ -46,6 +48,7 @@ close_source(CdcResource *resource)
 {
 	CdcSource  *source = (CdcSource *) resource;
 
+	cdc_wait_set_free(source->wait);
 	cdc_session_close(source->session);
 	pfree(source->server);
 	pfree(source);
@@ -67,25 +70,36 @@ bool
 cdc_source_wait(CdcSource *source, long timeout_ms)
 {
 	int64		limit = cdc_session_time_left_ms(source->session);
-	int			events = WL_LATCH_SET | WL_SOCKET_READABLE | CDC_WL_PM_DEATH;
 	bool		let_go;
 	int			rc;
 
 	if (limit >= 0 && (timeout_ms < 0 || limit < timeout_ms))
 		timeout_ms = (long) limit;
-	if (timeout_ms >= 0)
-		events |= WL_TIMEOUT;
+	if (source->wait == NULL)
+		source->wait = cdc_wait_set_create(cdc_session_fd(source->session));
 
 	CHECK_FOR_INTERRUPTS();
 	let_go = timeout_ms != 0 && cdc_snapshot_let_go();
-	rc = CDC_WAIT_LATCH_OR_SOCKET(MyLatch, events, cdc_session_fd(source->session), timeout_ms);
+	rc = cdc_wait_set_wait(source->wait, timeout_ms);
 	if (let_go)
 		cdc_snapshot_push();
 	if (rc & WL_LATCH_SET)
 		ResetLatch(MyLatch);
-	CDC_CHECK_PM_DEATH(rc);
 	CHECK_FOR_INTERRUPTS();
 	return (rc & WL_SOCKET_READABLE) != 0;
+}
+
+/* What came is read so long before the end of a nap, so that it is there then. */
+#define NAP_MARGIN_MS	1
+
+/* A longer nap would keep a burst waiting that begins in it. */
+#define MAX_NAP_MS		50
+
+void
+cdc_source_nap(CdcSource *source, long ms)
+{
+	if (ms <= MAX_NAP_MS)
+		cdc_session_nap(source->session, ms - NAP_MARGIN_MS);
 }
 
 /* ERROR unless user may use the server and has a mapping for it. */

@@ -113,6 +113,9 @@ extern char *cdc_source_quote_ident(const char *s);
  */
 extern bool cdc_source_wait(CdcSource *source, long timeout_ms);
 
+/* The caller of a dump is going to sleep for so many ms: what comes gathers until then. */
+extern void cdc_source_nap(CdcSource *source, long ms);
+
 /* The source's present end of its binlog, palloc'ed strings. */
 typedef struct CdcSourcePosition
 {

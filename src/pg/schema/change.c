@@ -192,14 +192,28 @@ cdc_change_newest_version(const char *subscription, const char *source_table, bo
 	return result;
 }
 
+/* The last change that this process recorded. */
+static struct
+{
+	int32		subscription_id;
+	int64		number;
+}			recorded;
+
+int64
+cdc_change_last_recorded(const CdcSubscription *sub)
+{
+	return recorded.subscription_id == sub->id ? recorded.number : 0;
+}
+
 void
-cdc_change_record(const char *subscription, const CdcChangeRecord *record)
+cdc_change_record(const CdcSubscription *sub, const CdcChangeRecord *record)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.table_change (subscription, number, kind, source_table, from_seq, position,"
 		" source_ts, statement, before_version, after_version, change, outcome)"
 		" SELECT $1, COALESCE(pg_catalog.max(number), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6, $7,"
-		" $8, $9, $10, $11 FROM cdc_catalog.table_change WHERE subscription OPERATOR(pg_catalog.=) $1",
+		" $8, $9, $10, $11 FROM cdc_catalog.table_change WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" RETURNING number",
 		11, {TEXTOID, CHAROID, TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT4OID, INT4OID, JSONBOID,
 		TEXTOID}
 	};
@@ -211,7 +225,7 @@ cdc_change_record(const char *subscription, const CdcChangeRecord *record)
 						 STATEMENT_BYTES);
 
 	memset(nulls, ' ', sizeof(nulls));
-	values[0] = CStringGetTextDatum(subscription);
+	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CharGetDatum((char) record->kind);
 	values[2] = CStringGetTextDatum(cdc_from_utf8(record->source_table));
 	values[3] = Int64GetDatum(record->place->seq);
@@ -226,6 +240,8 @@ cdc_change_record(const char *subscription, const CdcChangeRecord *record)
 	values[10] = cdc_text_or_null(record->outcome, &nulls[10]);
 	cdc_spi_begin(&spi);
 	(void) cdc_spi_execute(&stmt, values, nulls);
+	recorded.subscription_id = sub->id;
+	recorded.number = cdc_spi_int64(0, 1);
 	cdc_spi_end(&spi);
 }
 
@@ -234,8 +250,15 @@ cdc_change_record(const char *subscription, const CdcChangeRecord *record)
  * ------------------------------------------------------------------------
  */
 
+/* That a subscription has no pending change up to this one. */
+static struct
+{
+	int32		subscription_id;
+	int64		number;
+}			nothing_pending = {0, -1};
+
 List *
-cdc_changes_pending(const char *subscription, int64 upto)
+cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
 {
 	static CdcStatement stmt = {
 		"SELECT number, kind::pg_catalog.text, source_table, from_seq, position, statement,"
@@ -250,7 +273,15 @@ cdc_changes_pending(const char *subscription, int64 upto)
 	uint64		n;
 	uint64		i;
 
-	values[0] = CStringGetTextDatum(subscription);
+	if (nothing_pending.subscription_id == sub->id && nothing_pending.number == changes)
+		return NIL;
+	if (!cdc_changes_are_pending(sub->name, PG_INT64_MAX))
+	{
+		nothing_pending.subscription_id = sub->id;
+		nothing_pending.number = changes;
+		return NIL;
+	}
+	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = Int64GetDatum(upto);
 	cdc_spi_begin(&spi);
 	n = cdc_spi_execute(&stmt, values, NULL);
@@ -428,14 +459,14 @@ followed_version(const char *subscription, const char *source_table)
 }
 
 void
-cdc_change_copy_begins(const char *subscription, const char *source_table, const CdcSchemaPlace *place)
+cdc_change_copy_begins(const CdcSubscription *sub, const char *source_table, const CdcSchemaPlace *place)
 {
 	static const CdcTableChange none = {.known = true};
 	CdcChangeRecord record = {CDC_CHANGE_COPY, source_table, place};
 
-	record.before = followed_version(subscription, cdc_from_utf8(source_table));
-	cdc_changes_forget(subscription, cdc_from_utf8(source_table));
-	record.after = cdc_change_newest_version(subscription, source_table, true);
+	record.before = followed_version(sub->name, cdc_from_utf8(source_table));
+	cdc_changes_forget(sub->name, cdc_from_utf8(source_table));
+	record.after = cdc_change_newest_version(sub->name, source_table, true);
 	record.change = &none;
-	cdc_change_record(subscription, &record);
+	cdc_change_record(sub, &record);
 }

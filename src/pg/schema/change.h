@@ -42,7 +42,13 @@ typedef struct CdcChangeRecord
 	const char *outcome;		/* apply need not act on it; else NULL */
 } CdcChangeRecord;
 
-extern void cdc_change_record(const char *subscription, const CdcChangeRecord *record);
+extern void cdc_change_record(const CdcSubscription *sub, const CdcChangeRecord *record);
+
+/*
+ * The number of the last one that this process recorded, for the position row, which tells
+ * others that there is one; 0: none.
+ */
+extern int64 cdc_change_last_recorded(const CdcSubscription *sub);
 
 /* The number of a table's newest version, or of the newest one with columns; 0: there is none. */
 extern int	cdc_change_newest_version(const char *subscription, const char *source_table,
@@ -80,8 +86,11 @@ typedef struct CdcPendingChange
 	CdcTableChange change;
 } CdcPendingChange;
 
-/* Those with from_seq up to upto, in their order; of CdcPendingChange *. */
-extern List *cdc_changes_pending(const char *subscription, int64 upto);
+/*
+ * Those with from_seq up to upto, in their order; of CdcPendingChange *.  changes: of the
+ * position row, read before.
+ */
+extern List *cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto);
 
 /* Whether there is one. */
 extern bool cdc_changes_are_pending(const char *subscription, int64 upto);
@@ -102,7 +111,7 @@ extern void cdc_changes_forget(const char *subscription, const char *source_tabl
  * The same with a copy whose first event place is of, for a table that was in error: its
  * target gets the shape of the newest definition there.  source_table in UTF-8.
  */
-extern void cdc_change_copy_begins(const char *subscription, const char *source_table,
+extern void cdc_change_copy_begins(const CdcSubscription *sub, const char *source_table,
 								   const CdcSchemaPlace *place);
 
 #endif							/* CDC_PG_SCHEMA_CHANGE_H */

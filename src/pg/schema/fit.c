@@ -422,7 +422,7 @@ record_found(CdcSchemaLookup *lookup, const CdcSchemaEntry *entry, int before)
 	record.after = cdc_change_newest_version(subscription, entry->full_name, false);
 	record.change = &unknown;
 	if (before != 0 && record.after != before)
-		cdc_change_record(subscription, &record);
+		cdc_change_record(lookup->schema->sub, &record);
 }
 
 /* Finds, or makes, a definition that agrees with the map; false: none does. */

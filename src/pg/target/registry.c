@@ -98,15 +98,15 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, mode, last_sqlstate, target_oid, options)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11, $12)",
-		12, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
-		TEXTOID, OIDOID, JSONBOID}
+		" copy_data, state, last_error, mode, last_sqlstate, target_oid, options, keyless)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11, $12, $13)",
+		13, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, OIDOID, JSONBOID, BOOLOID}
 	};
 	CdcSpi		spi;
 	Oid			relid = row->target != NULL ? cdc_relation_by_name(row->target) : InvalidOid;
-	Datum		values[12];
-	char		nulls[12];
+	Datum		values[13];
+	char		nulls[13];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_subscription_tables_forget(relid);
@@ -127,6 +127,7 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	nulls[10] = OidIsValid(relid) ? ' ' : 'n';
 	values[11] = row->options ? JsonbPGetDatum(row->options) : (Datum) 0;
 	nulls[11] = row->options ? ' ' : 'n';
+	values[12] = BoolGetDatum(row->keyless);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_changes_forget(sub->name, row->source_table);
@@ -163,6 +164,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		cdc_replica_ensure(sub, table, spec, &replica);
 		row.target = replica.target;
 		row.columns = replica.columns;
+		row.keyless = replica.keyless;
 		row.key = spec->key;
 		row.nkey = spec->nkey;
 		row.mode = spec->mode;
@@ -393,7 +395,7 @@ cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, co
 			 errmsg("source table %s is not replicated by subscription \"%s\" any more",
 					source_table, sub->name),
 			 errdetail("%s", error),
-			 errhint("Change the column at the source, then call cdc.remove_table(%s, %s) and cdc.add_table(%s, %s, target := ...), with the name of its target.",
+			 errhint("Change the column at the source, then call cdc.remove_table(%s, %s) and cdc.add_table(%s, %s, target := ..., target_rows := 'replace'), with the name of its target.",
 					 name, table, name, table)));
 }
 

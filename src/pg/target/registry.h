@@ -33,6 +33,7 @@ typedef struct CdcTableRow
 	const char *mode;			/* NULL: "replica" */
 	const Jsonb *options;		/* of its own, or NULL */
 	bool		copy_data;
+	bool		keyless;		/* see CdcReplica */
 	char		state;
 	const char *error;			/* or NULL */
 	int			sqlerrcode;		/* of the error */

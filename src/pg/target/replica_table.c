@@ -356,6 +356,7 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 	key = key_columns(table, spec, mapped, n);
 	replica->target = quote_qualified_identifier(spec->schema, spec->name);
 	replica->created = !OidIsValid(relid);
+	replica->keyless = key == NIL;
 	if (renamed)
 		ereport(NOTICE,
 				(errmsg("column names of source table %s are longer than %d bytes",

@@ -38,6 +38,7 @@ typedef struct CdcReplica
 	char	   *target;			/* qualified, quoted name */
 	Jsonb	   *columns;		/* for cdc.subscription_table.columns, or NULL */
 	bool		created;		/* else it was there */
+	bool		keyless;		/* its rows are found by all their columns */
 } CdcReplica;
 
 /*

@@ -38,7 +38,6 @@
 
 #include "pg/catalog/failure.h"
 #include "pg/catalog/spi.h"
-#include "pg/catalog/worker_start.h"
 
 #define DELAY_MIN_MS		1000L
 #define DELAY_MAX_MS		60000L
@@ -56,7 +55,7 @@ typedef struct Wanted
 	Oid			owner;
 	bool		publishes;		/* has an enabled publication: a third worker */
 	int			role_limit;		/* workers that its owner may have */
-	int			unfinished[CDC_WORKER_PUBLISH + 1]; /* by kind: see worker_start.h */
+	int			unfinished[CDC_WORKER_PUBLISH + 1]; /* by kind: see failure.h */
 	const char *trouble;		/* why they cannot be started, or NULL */
 } Wanted;
 

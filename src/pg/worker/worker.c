@@ -32,7 +32,6 @@
 
 #include "pg/apply/apply.h"
 #include "pg/catalog/failure.h"
-#include "pg/catalog/worker_start.h"
 #include "pg/publish/publish.h"
 #include "pg/pull/pull.h"
 #include "pg/worker/worker.h"
@@ -177,8 +176,6 @@ apply_once(bool *more)
 	note_success(sub, result.events > 0);
 	cdc_background_commit();
 
-	if (result.events > 0 || result.changes > 0)
-		cdc_progress_broadcast();
 	*more = result.more;
 	return true;
 }

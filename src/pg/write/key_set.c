@@ -95,18 +95,16 @@ static void
 mix_function(const CdcKeySet *set, Digest *d, int i, Datum value)
 {
 	const CdcKeyColumn *key = &set->target->key[i];
+	int			n;
 
 	if (set->target->columns[key->column].basetype == NUMERICOID)
 		mix_numeric(d, value);
 	else if (set->hashes[i] == NULL)
 		mix_word(d, DatumGetUInt32(FunctionCall1Coll((FmgrInfo *) &key->hash, key->collation, value)));
 	else
-	{
-		mix_word(d, DatumGetUInt64(FunctionCall2Coll(set->hashes[i], key->collation, value,
-													 UInt64GetDatum(set->seeds[0]))));
-		mix_word(d, DatumGetUInt64(FunctionCall2Coll(set->hashes[i], key->collation, value,
-													 UInt64GetDatum(set->seeds[1]))));
-	}
+		for (n = 0; n < 2; n++)
+			mix_word(d, (uint64) DatumGetInt64(FunctionCall2Coll(set->hashes[i], key->collation, value,
+																 Int64GetDatum((int64) set->seeds[n]))));
 }
 
 static Digest

@@ -83,13 +83,12 @@ operator_schema(Oid operator)
 }
 
 /*
- * "(t.id) OPERATOR(pg_catalog.=) (s.c1)", whatever search_path says.  An operator outside
- * pg_catalog gets what it takes, exactly: whoever may create others in its schema could
- * else make one that fits better.
+ * An operator outside pg_catalog gets what it takes, exactly: whoever may create others
+ * in its schema could else make one that fits better.
  */
-static void
-append_equality(StringInfo sql, const CdcTarget *target, int column, const char *left,
-				const char *right)
+void
+cdc_append_equality(StringInfo sql, const CdcTarget *target, int column, const char *left,
+					const char *right)
 {
 	Oid			operator = equality_operator(target, column);
 	Oid			schema;
@@ -185,7 +184,7 @@ append_key_condition(StringInfo sql, const CdcTarget *target, const CdcSqlForm *
 		initStringInfo(&value);
 		append_value(&value, &target->columns[column], form->kind,
 					 parameter_number(target, column, form->kind, form->presence));
-		append_equality(sql, target, column, name, value.data);
+		cdc_append_equality(sql, target, column, name, value.data);
 	}
 }
 
@@ -265,7 +264,7 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence 
 		append_value(&value, col, SQL_TAKE, parameter_number(target, i, SQL_TAKE, presence));
 		appendStringInfo(sql, "%s(", sep);
 		if (OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr))
-			append_equality(sql, target, i, name, value.data);
+			cdc_append_equality(sql, target, i, name, value.data);
 		else
 			appendStringInfo(sql, "%s::pg_catalog.text OPERATOR(pg_catalog.=) (%s)::pg_catalog.text",
 							 name, value.data);

@@ -20,6 +20,7 @@
 
 #include "pg/base/compat.h"
 #include "access/htup.h"
+#include "lib/stringinfo.h"
 #include "pg/target/target.h"
 #include "utils/jsonb.h"
 
@@ -262,5 +263,17 @@ extern void cdc_reduce_close(CdcWork *work, CdcTargetRun *run);
 /* sort.c; memory that it takes for an entry, of the target's batch, in bytes */
 #define CDC_SORT_BYTES	32
 extern void cdc_reduce_sort(CdcTargetRun *run);
+
+/* ------------------------------------------------------------------------
+ * sql_statement.c
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Appends "(t.id) OPERATOR(pg_catalog.=) (s.c1)", whatever search_path says: left and
+ * right as the target's column (an index) is compared.
+ */
+extern void cdc_append_equality(StringInfo sql, const CdcTarget *target, int column,
+								const char *left, const char *right);
 
 #endif							/* CDC_PG_WRITE_WRITE_H */

@@ -1,0 +1,270 @@
+/*-------------------------------------------------------------------------
+ *
+ * lookup.c
+ *	  The target's rows as the active snapshot sees them: by key, many keys at a time,
+ *	  and all of them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/verify/verify_internal.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
+#include "pg/base/compat_value.h"
+#include "pg/catalog/spi.h"
+#include "pg/write/write.h"
+
+/* Rows of a cursor at a time. */
+#define FETCH_ROWS	2000
+
+static const CdcTargetColumn *
+key_column(const CdcTarget *target, int i)
+{
+	return &target->columns[target->key[i].column];
+}
+
+/*
+ * SELECT of the rows with given keys: n, the number of the key, then the target's columns.
+ * nulls: a NULL is found, too.
+ */
+static char *
+select_by_key(const CdcTarget *target, bool nulls)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT u.n");
+	for (i = 0; i < target->ncolumns; i++)
+		appendStringInfo(&sql, ", t.%s", quote_identifier(target->columns[i].name));
+	appendStringInfoString(&sql, " FROM ROWS FROM (");
+	for (i = 0; i < target->nkey; i++)
+		appendStringInfo(&sql, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "", i + 1);
+	appendStringInfoString(&sql, ") WITH ORDINALITY AS u (");
+	for (i = 0; i < target->nkey; i++)
+		appendStringInfo(&sql, "k%d, ", i);
+	appendStringInfo(&sql, "n) JOIN %s AS t ON ", target->name);
+	for (i = 0; i < target->nkey; i++)
+	{
+		char	   *left = psprintf("t.%s", quote_identifier(key_column(target, i)->name));
+		char	   *right = psprintf("u.k%d", i);
+
+		appendStringInfoString(&sql, i > 0 ? " AND (" : "(");
+		cdc_append_equality(&sql, target, target->key[i].column, left, right);
+		if (nulls)
+			appendStringInfo(&sql, " OR (%s IS NULL AND %s IS NULL)", left, right);
+		appendStringInfoChar(&sql, ')');
+	}
+	return sql.data;
+}
+
+/* The plan, made to follow the key's index where there is one. */
+static SPIPlanPtr
+make_plan(CdcVerifyTable *t, bool nulls)
+{
+	static const char *const settings[] = {
+		"enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit"
+	};
+	const CdcTarget *target = t->mapping->target;
+	Oid		   *types = palloc(sizeof(Oid) * target->nkey);
+	int			level = NewGUCNestLevel();
+	SPIPlanPtr	plan;
+	size_t		s;
+	int			i;
+
+	for (i = 0; i < target->nkey; i++)
+	{
+		types[i] = get_array_type(key_column(target, i)->basetype);
+		if (!OidIsValid(types[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("target %s cannot be verified: there are no arrays of type %s of its key",
+							target->name, format_type_be(key_column(target, i)->basetype))));
+	}
+	for (s = 0; s < lengthof(settings) && OidIsValid(target->key_index) && !nulls; s++)
+		CDC_SET_OPTION(settings[s], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE);
+	plan = SPI_prepare_cursor(select_by_key(target, nulls), target->nkey, types,
+							  CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	AtEOXact_GUC(true, level);
+	return plan;
+}
+
+/* The i-th key column of the wanted rows, as an array. */
+static Datum
+key_array(const CdcTarget *target, int i, CdcVerifyRow **rows, int n, bool *has_null)
+{
+	const CdcTargetColumn *column = key_column(target, i);
+	Datum	   *values = palloc(sizeof(Datum) * n);
+	bool	   *nulls = palloc(sizeof(bool) * n);
+	int			dims[1];
+	int			lbs[1] = {1};
+	int16		len;
+	bool		byval;
+	char		align;
+	int			r;
+
+	get_typlenbyvalalign(column->basetype, &len, &byval, &align);
+	dims[0] = n;
+	for (r = 0; r < n; r++)
+	{
+		values[r] = heap_getattr(rows[r]->key, column->attnum, target->desc, &nulls[r]);
+		*has_null = *has_null || nulls[r];
+	}
+	return PointerGetDatum(construct_md_array(values, nulls, 1, dims, lbs, column->basetype,
+											  len, byval, align));
+}
+
+/* Whether the target's row in the result is what is expected; notes its hash. */
+static void
+compare(const CdcVerifyTable *t, CdcVerifyRow *row, HeapTuple found, TupleDesc desc)
+{
+	const CdcTarget *target = t->mapping->target;
+	CdcHash128	hash = CDC_HASH128_START;
+	bool		same = row->expected != NULL;
+	int			c;
+
+	for (c = 0; c < target->ncolumns; c++)
+	{
+		const CdcTargetColumn *column = &target->columns[c];
+		bool		fnull;
+		bool		enull;
+		Datum		fvalue;
+		Datum		evalue;
+
+		if (row->presence != NULL && !row->presence->attrs[column->attnum - 1])
+			continue;
+		fvalue = SPI_getbinval(found, desc, c + 2, &fnull);
+		cdc_verify_hash_value(&hash, column, fvalue, fnull);
+		if (!same)
+			continue;
+		evalue = heap_getattr(row->expected, column->attnum, target->desc, &enull);
+		same = cdc_verify_same_value(column, fvalue, fnull, evalue, enull);
+	}
+	row->found = hash;
+	row->nfound++;
+	row->differs = !same || row->nfound > 1;
+}
+
+void
+cdc_verify_lookup(CdcVerifyTable *t, CdcVerifyRow *rows, int n, const bool *wanted)
+{
+	const CdcTarget *target = t->mapping->target;
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify lookup",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	CdcVerifyRow **list = palloc(sizeof(CdcVerifyRow *) * Max(n, 1));
+	Datum	   *values = palloc(sizeof(Datum) * target->nkey);
+	bool		has_null = false;
+	uint64		r;
+	int			count = 0;
+	int			rc;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		if (wanted != NULL && !wanted[i])
+			continue;
+		list[count++] = &rows[i];
+		rows[i].nfound = 0;
+		rows[i].differs = rows[i].expected != NULL;
+	}
+	for (i = 0; count > 0 && i < target->nkey; i++)
+		values[i] = key_array(target, i, list, count, &has_null);
+	if (count > 0)
+	{
+		cdc_spi_connect();
+		if (t->by_key == NULL || (has_null && !t->by_key_nulls))
+		{
+			t->by_key = make_plan(t, has_null);
+			t->by_key_nulls = has_null;
+			SPI_keepplan(t->by_key);
+		}
+		rc = SPI_execute_plan(t->by_key, values, NULL, true, 0);
+		if (rc != SPI_OK_SELECT)
+			elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
+		for (r = 0; r < SPI_processed; r++)
+		{
+			bool		isnull;
+			int64		at = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, 1,
+														 &isnull));
+
+			compare(t, list[at - 1], SPI_tuptable->vals[r], SPI_tuptable->tupdesc);
+		}
+		cdc_spi_disconnect();
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+}
+
+/* The row of a result in values and nulls, by attribute of the target. */
+static void
+deform(const CdcTarget *target, HeapTuple tuple, TupleDesc desc, Datum *values, bool *nulls)
+{
+	int			c;
+
+	memset(nulls, true, sizeof(bool) * target->desc->natts);
+	for (c = 0; c < target->ncolumns; c++)
+	{
+		int			at = target->columns[c].attnum - 1;
+
+		if (target->keyless || target->columns[c].in_key)
+			values[at] = SPI_getbinval(tuple, desc, c + 1, &nulls[at]);
+	}
+}
+
+void
+cdc_verify_scan(CdcVerifyTable *t, CdcVerifyVisitor visit, void *arg)
+{
+	const CdcTarget *target = t->mapping->target;
+	Datum	   *values = palloc(sizeof(Datum) * target->desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * target->desc->natts);
+	StringInfoData sql;
+	SPIPlanPtr	plan;
+	Portal		portal;
+	bool		more = true;
+	int			c;
+
+	initStringInfo(&sql);
+	for (c = 0; c < target->ncolumns; c++)
+		appendStringInfo(&sql, "%s%s", c == 0 ? "SELECT " : ", ",
+						 target->keyless || target->columns[c].in_key ?
+						 quote_identifier(target->columns[c].name) : "NULL");
+	appendStringInfo(&sql, " FROM %s", target->name);
+	cdc_spi_connect();
+	plan = SPI_prepare_cursor(sql.data, 0, NULL, CURSOR_OPT_NO_SCROLL);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	while (more)
+	{
+		uint64		r;
+
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		for (r = 0; r < SPI_processed && more; r++)
+		{
+			deform(target, SPI_tuptable->vals[r], SPI_tuptable->tupdesc, values, nulls);
+			more = visit(values, nulls, arg);
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	cdc_spi_disconnect();
+	pfree(values);
+	pfree(nulls);
+}

@@ -1,0 +1,328 @@
+/*-------------------------------------------------------------------------
+ *
+ * settle.c
+ *	  A place in time at which source and target can be compared, and what history
+ *	  says of the time between two such places.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/verify/verify_internal.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "pg/apply/apply.h"
+#include "pg/base/compat_value.h"
+#include "pg/catalog/position.h"
+#include "pg/catalog/spi.h"
+#include "pg/datum/jsonb_view.h"
+#include "pg/history/scan.h"
+#include "pg/process/shmem.h"
+
+/* How long one wait lasts at most, and how long nothing may move. */
+#define WAIT_SLICE_MS	100
+#define PATIENCE_MS		60000
+#define IDLE_PATIENCE_MS	2000
+
+/* ---- places ---- */
+
+static void
+read_position(const CdcVerify *v, CdcPosition *position, CdcProgress *progress)
+{
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (progress != NULL)
+		cdc_progress_get(v->sub, progress);
+	cdc_position_get(v->sub, position);
+	PopActiveSnapshot();
+}
+
+int64
+cdc_verify_seq_now(const CdcVerify *v)
+{
+	CdcPosition position;
+
+	read_position(v, &position, NULL);
+	return position.last_seq;
+}
+
+char *
+cdc_verify_position_now(const CdcVerify *v)
+{
+	CdcSourcePosition pos;
+
+	/* by file: a transaction is in the binlog before its changes are visible, and only
+	 * later in what the server says of GTIDs */
+	cdc_source_position(v->control, &pos);
+	return psprintf("%s:" INT64_FORMAT, pos.file, pos.offset);
+}
+
+/* ERROR: the targets do not come to the position. */
+static void
+give_up(const CdcVerify *v, const char *position)
+{
+	const char *name = quote_literal_cstr(v->sub->name);
+
+	cdc_progress_wait_end();
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("cannot verify subscription \"%s\": its targets do not come to the source's position %s",
+					v->sub->name, position),
+			 v->sub->enabled ?
+			 errhint("cdc.stat_subscription says what its workers do.") :
+			 errhint("SELECT cdc.enable_subscription(%s), or in another session cdc.pull(%s) and cdc.apply(%s).",
+					 name, name, name)));
+}
+
+void
+cdc_verify_wait(const CdcVerify *v, const char *position)
+{
+	void	   *goal = v->methods->goal(v->sub, position);
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify wait",
+											  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	int			patience = v->sub->enabled ? PATIENCE_MS : IDLE_PATIENCE_MS;
+	TimestampTz moved_at = GetCurrentTimestamp();
+	int64		wanted = -1;	/* seq that the targets have to come to */
+	int64		sum = -1;
+
+	for (;;)
+	{
+		CdcPosition pos;
+		CdcProgress progress;
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(cxt);
+		read_position(v, &pos, &progress);
+		if (wanted < 0 && v->methods->goal_pulled(goal, v->sub, &pos))
+			wanted = pos.last_seq;
+		if (wanted >= 0 && progress.applied_seq >= wanted)
+			break;
+		if (sum != pos.file_offset + pos.last_seq + progress.applied_seq)
+			moved_at = GetCurrentTimestamp();
+		sum = pos.file_offset + pos.last_seq + progress.applied_seq;
+		if (TimestampDifferenceExceeds(moved_at, GetCurrentTimestamp(), patience))
+			give_up(v, position);
+		cdc_progress_wait(WAIT_SLICE_MS);
+	}
+	cdc_progress_wait_end();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	if (v->methods->goal_free != NULL)
+		v->methods->goal_free(goal);
+}
+
+/* What the active snapshot says of the table: where apply is, and the table's state. */
+static void
+read_place(CdcVerifyTable *t)
+{
+	static CdcStatement stmt = {
+		"SELECT p.applied_seq, t.state FROM cdc_catalog.subscription_progress p"
+		" JOIN cdc_catalog.subscription_table t ON t.subscription OPERATOR(pg_catalog.=) p.subscription"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1"
+		" AND t.source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(t->verify->sub->name);
+	values[1] = CStringGetTextDatum(t->source_table);
+	cdc_spi_begin(&spi);
+	t->ready = cdc_spi_look(&stmt, values) > 0;
+	if (t->ready)
+	{
+		t->applied_seq = cdc_spi_int64(0, 1);
+		t->ready = DatumGetChar(cdc_spi_datum(0, 2, CHAROID, &isnull)) == 'r';
+	}
+	cdc_spi_end(&spi);
+}
+
+void
+cdc_verify_enter(CdcVerifyTable *t)
+{
+	PushActiveSnapshot(GetLatestSnapshot());
+	read_place(t);
+}
+
+void
+cdc_verify_leave(void)
+{
+	PopActiveSnapshot();
+}
+
+/* ---- events in between ---- */
+
+typedef struct Candidate
+{
+	CdcHash128	hash;			/* hash key */
+	CdcVerifyRow *row;
+} Candidate;
+
+typedef struct Overlay
+{
+	CdcVerifyTable *t;
+	HTAB	   *candidates;
+} Overlay;
+
+static CdcVerifyRow *
+candidate(const Overlay *overlay, CdcHash128 hash)
+{
+	Candidate  *found = hash_search(overlay->candidates, &hash, HASH_FIND, NULL);
+
+	return found != NULL ? found->row : NULL;
+}
+
+/* The row as the event at hand leaves it. */
+static void
+lay_row(Overlay *overlay, CdcVerifyRow *row, bool whole)
+{
+	CdcVerifyTable *t = overlay->t;
+	CdcTarget  *target = t->mapping->target;
+	CdcSourceRow *event = &t->event;
+	MemoryContext old = MemoryContextSwitchTo(t->block);
+	int			natts = target->desc->natts;
+	Datum	   *values;
+	bool	   *nulls;
+	int			i;
+
+	row->differs = false;
+	if (whole || event->presence->complete)
+	{
+		row->expected = heap_form_tuple(target->desc, event->values, event->nulls);
+		row->presence = event->presence;
+		row->unsure = false;
+	}
+	else if (row->expected == NULL)
+		row->unsure = true;		/* columns of a row that was not seen */
+	else
+	{
+		values = palloc(sizeof(Datum) * natts);
+		nulls = palloc(sizeof(bool) * natts);
+		heap_deform_tuple(row->expected, target->desc, values, nulls);
+		for (i = 0; i < natts; i++)
+		{
+			if (!event->presence->attrs[i])
+				continue;
+			values[i] = event->values[i];
+			nulls[i] = event->nulls[i];
+		}
+		row->expected = heap_form_tuple(target->desc, values, nulls);
+		row->presence = cdc_presence_union(&target->presences, row->presence, event->presence);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+lay_absence(CdcVerifyRow *row)
+{
+	row->differs = false;
+	row->unsure = false;
+	row->expected = NULL;
+}
+
+/* An event of rows; images is its document. */
+static void
+lay_event(Overlay *overlay, const CdcHistoryEvent *event, const JsonbContainer *images)
+{
+	CdcVerifyTable *t = overlay->t;
+	const CdcTarget *target = t->mapping->target;
+	CdcVerifyRow *row;
+	CdcJsonValue data;
+	CdcJsonValue old;
+
+	if (images == NULL || !cdc_json_find(images, "data", 4, &data) || data.type != JENTRY_ISCONTAINER)
+		return;
+	cdc_source_row_begin(&t->event, cdc_json_container(&data), event->seq);
+	cdc_source_row_finish(&t->event);
+	if (event->op == CDC_OP_UPDATE && cdc_json_find(images, "old", 3, &old) &&
+		old.type == JENTRY_ISCONTAINER)
+	{
+		Datum	   *values = palloc0(sizeof(Datum) * target->desc->natts);
+		bool	   *nulls = palloc0(sizeof(bool) * target->desc->natts);
+
+		if (cdc_source_row_former_key(&t->event, cdc_json_container(&old), values, nulls))
+		{
+			row = candidate(overlay, cdc_verify_hash_key(target, values, nulls));
+			if (row != NULL)
+				lay_absence(row);
+		}
+	}
+	row = candidate(overlay, cdc_verify_hash_key(target, t->event.values, t->event.nulls));
+	if (row == NULL)
+		return;
+	if (event->op == CDC_OP_DELETE)
+		lay_absence(row);
+	else
+		lay_row(overlay, row, event->op != CDC_OP_UPDATE);
+}
+
+/* CdcHistoryVisitor */
+static bool
+visit_event(const CdcHistoryEvent *event, void *arg)
+{
+	Overlay    *overlay = arg;
+	CdcVerifyTable *t = overlay->t;
+	HASH_SEQ_STATUS scan;
+	Candidate  *c;
+
+	CHECK_FOR_INTERRUPTS();
+	switch (event->op)
+	{
+		case CDC_OP_INSERT:
+		case CDC_OP_UPDATE:
+		case CDC_OP_DELETE:
+		case CDC_OP_SNAPSHOT:
+			lay_event(overlay, event, event->raw == NULL ? event->event :
+					  cdc_event_without_nul(pnstrdup(event->raw, event->raw_len)));
+			break;
+		case CDC_OP_TRUNCATE:
+			hash_seq_init(&scan, overlay->candidates);
+			while ((c = hash_seq_search(&scan)) != NULL)
+				lay_absence(c->row);
+			break;
+		case CDC_OP_SCHEMA:
+			t->reshaped = true;
+			break;
+		default:
+			break;
+	}
+	return !t->reshaped;
+}
+
+void
+cdc_verify_lay_over(CdcVerifyTable *t, CdcVerifyRow *rows, int n, int64 after)
+{
+	Overlay		overlay = {t, NULL};
+	CdcHistoryScan scan;
+	HASHCTL		ctl;
+	int			i;
+
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = sizeof(CdcHash128);
+	ctl.entrysize = sizeof(Candidate);
+	ctl.hash = tag_hash;
+	ctl.hcxt = t->block;
+	overlay.candidates = hash_create("cdc.verify candidates", 256, &ctl,
+									 HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
+	for (i = 0; i < n; i++)
+		if (rows[i].differs)
+			((Candidate *) hash_search(overlay.candidates, &rows[i].hash, HASH_ENTER, NULL))->row = &rows[i];
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = t->verify->sub;
+	scan.after = after;
+	scan.upto = t->applied_seq;
+	scan.source_table = t->source_table;
+	scan.columns = CDC_HISTORY_DOCUMENT;
+	scan.visit = visit_event;
+	scan.arg = &overlay;
+	if (t->applied_seq > after)
+		cdc_history_scan(&scan);
+	hash_destroy(overlay.candidates);
+}

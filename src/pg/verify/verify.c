@@ -1,0 +1,306 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify.c
+ *	  cdc.verify: the SQL function, and cdc.verification, which keeps results.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/verify/verify_internal.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
+#include "pg/base/result_set.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/position.h"
+#include "pg/catalog/spi.h"
+#include "pg/catalog/tables.h"
+#include "pg/progress/copy_progress.h"
+#include "pg/progress/copy_progress.h"
+
+/* jsonb[]; its macro has no name in all versions.  (pg_type.dat) */
+#define JSONB_ARRAY_OID	3807
+
+/* What becomes of a table's results. */
+typedef struct Results
+{
+	MemoryContext context;
+	List	   *chunks;			/* of ChunkResult *, of the table at hand */
+} Results;
+
+typedef struct ChunkResult
+{
+	int			chunk;
+	const char *kind;
+	int64		source_rows;
+	int64		target_rows;
+	Datum		keys;			/* jsonb[] */
+} ChunkResult;
+
+/* ---- results ---- */
+
+static char *
+hash_text(CdcHash128 hash)
+{
+	return psprintf("%016llx%016llx", (unsigned long long) hash.a, (unsigned long long) hash.b);
+}
+
+/* {"key": {...}, "source": "...", "target": "..."}: hashes of the rows, null where there is none. */
+static Datum
+key_of_row(const CdcVerifyTable *t, const CdcVerifyRow *row)
+{
+	CdcTarget  *target = t->mapping->target;
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"key\": %s", row->key != NULL ? cdc_verify_key_text(target, row->key) : "null");
+	if (row->expected != NULL)
+	{
+		Datum	   *values = palloc(sizeof(Datum) * target->desc->natts);
+		bool	   *nulls = palloc(sizeof(bool) * target->desc->natts);
+
+		heap_deform_tuple(row->expected, target->desc, values, nulls);
+		appendStringInfo(&json, ", \"source\": \"%s\"",
+						 hash_text(cdc_verify_hash_row(target, values, nulls, row->presence->attrs)));
+	}
+	else if (target->keyless && row->nfound == 0)
+		appendStringInfo(&json, ", \"source\": \"%s\"", hash_text(row->hash));
+	else
+		appendStringInfoString(&json, ", \"source\": null");
+	if (row->nfound > 0)
+		appendStringInfo(&json, ", \"target\": \"%s\"}", hash_text(row->found));
+	else
+		appendStringInfoString(&json, ", \"target\": null}");
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+}
+
+/* CdcVerifyReport; chunk NULL: the table is begun anew. */
+static void
+add_result(CdcVerifyTable *t, const CdcVerifyChunk *chunk, void *arg)
+{
+	Results    *results = arg;
+	MemoryContext old = MemoryContextSwitchTo(results->context);
+
+	if (chunk == NULL)
+		results->chunks = NIL;
+	else
+	{
+		ChunkResult	   *result = palloc(sizeof(ChunkResult));
+		Datum	   *keys = palloc(sizeof(Datum) * Max(chunk->nrows, 1));
+		int			i;
+
+		for (i = 0; i < chunk->nrows; i++)
+			keys[i] = key_of_row(t, chunk->rows[i]);
+		result->chunk = chunk->number;
+		result->kind = chunk->kind;
+		result->source_rows = chunk->source_rows;
+		result->target_rows = chunk->target_rows;
+		result->keys = PointerGetDatum(construct_array(keys, chunk->nrows, JSONBOID, -1, false,
+													   'i'));
+		results->chunks = lappend(results->chunks, result);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Keeps a result in cdc.verification. */
+static void
+keep_result(const CdcVerifyTable *t, const ChunkResult *result, TimestampTz at)
+{
+	static CdcStatement stmt = {
+		"INSERT INTO cdc_catalog.verification (subscription, source_table, started_at, applied_seq,"
+		" chunk, source_rows, target_rows, differing_keys, kind)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		9, {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT8OID, INT8OID, JSONB_ARRAY_OID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[9];
+
+	values[0] = CStringGetTextDatum(t->verify->sub->name);
+	values[1] = CStringGetTextDatum(t->source_table);
+	values[2] = TimestampTzGetDatum(at);
+	values[3] = Int64GetDatum(t->applied_seq);
+	values[4] = Int32GetDatum(result->chunk);
+	values[5] = Int64GetDatum(result->source_rows);
+	values[6] = Int64GetDatum(result->target_rows);
+	values[7] = result->keys;
+	values[8] = CStringGetTextDatum(result->kind);
+	cdc_spi_begin(&spi);
+	(void) cdc_spi_execute(&stmt, values, NULL);
+	cdc_spi_end(&spi);
+}
+
+static void
+return_result(Tuplestorestate *store, TupleDesc desc, const CdcVerifyTable *t, const ChunkResult *result)
+{
+	Datum		values[6];
+	bool		nulls[6] = {false, false, false, false, false, false};
+
+	values[0] = CStringGetTextDatum(t->source_table);
+	values[1] = Int32GetDatum(result->chunk);
+	values[2] = Int64GetDatum(result->source_rows);
+	values[3] = Int64GetDatum(result->target_rows);
+	values[4] = result->keys;
+	values[5] = CStringGetTextDatum(result->kind);
+	tuplestore_putvalues(store, desc, values, nulls);
+}
+
+/* ---- the call ---- */
+
+/* A table that differs is copied once more, by the way that all its rows take. */
+static void
+repair_table(const CdcVerifyTable *t)
+{
+	CdcCopyRequest request = {"resync", true, NULL, false};
+
+	cdc_copy_request(t->verify->sub, t->source_table, &request);
+	cdc_log(t->verify->sub->name, "verify", psprintf("source table %s is copied once more", t->source_table),
+			psprintf(INT64_FORMAT " rows differed", t->differences));
+}
+
+/* source_table NULL: all that are ready, others are named. */
+static List *
+tables_to_verify(const CdcSubscription *sub, const char *source_table)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		CdcSubscriptionTable *table = lfirst(lc);
+
+		if (source_table != NULL ? strcmp(table->source_table, source_table) == 0 : table->target != NULL)
+			result = lappend(result, table->source_table);
+	}
+	if (source_table != NULL && result == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("source table \"%s\" is not in subscription \"%s\"", source_table, sub->name),
+				 errhint("Write it as database.table, as in cdc.subscription_table.")));
+	return result;
+}
+
+/* Connects to the server that is read, twice. */
+static void
+open_verify(CdcVerify *v, const CdcSubscription *sub)
+{
+	CdcPosition position;
+
+	memset(v, 0, sizeof(*v));
+	v->sub = sub;
+	v->context = CurrentMemoryContext;
+	v->methods = cdc_source_kind(sub->kind);
+	cdc_position_get(sub, &position);
+	v->control = cdc_source_open_at(sub->server, sub->owner_oid, position.source_address,
+									position.source_address != NULL, false);
+	v->reader = cdc_source_open_at(sub->server, sub->owner_oid, position.source_address,
+								   position.source_address != NULL, false);
+	v->schema = cdc_schema_create(CurrentMemoryContext, sub);
+	v->jsonb = cdc_jsonb_writer_create(CurrentMemoryContext);
+	v->run = PG_UINT64_MAX / 2;
+}
+
+static void
+check_arguments(FunctionCallInfo fcinfo, const CdcSubscription *sub)
+{
+	cdc_subscription_check_owner(sub);
+	cdc_subscription_check_here(sub);
+	cdc_subscription_check_source(sub);
+	if (sub->kind == CDC_SERVER_KAFKA)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("subscription \"%s\" reads from Kafka: there is no source table to compare with", sub->name),
+				 errhint("cdc.replay() into a table of its own derives a target once more from its history.")));
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("cdc.verify cannot run at isolation level %s",
+						IsolationIsSerializable() ? "SERIALIZABLE" : "REPEATABLE READ"),
+				 errdetail("This transaction sees no commit that comes after its first statement.")));
+}
+
+/* Verifies one table; returns its rows of the result. */
+static void
+verify_one(CdcVerifyTable *t, Results *results, bool repair, bool named)
+{
+	TimestampTz at = GetCurrentTimestamp();
+	const char *why = cdc_verify_table(t, add_result, results);
+	ListCell   *lc;
+
+	if (why != NULL)
+	{
+		if (named)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("source table \"%s\" of subscription \"%s\" cannot be verified: %s",
+							t->source_table, t->verify->sub->name, why)));
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("source table \"%s\" of subscription \"%s\" is not verified: %s",
+						t->source_table, t->verify->sub->name, why)));
+		return;
+	}
+	foreach(lc, results->chunks)
+		keep_result(t, lfirst(lc), at);
+	if (repair && t->differences > 0)
+		repair_table(t);
+}
+
+PG_FUNCTION_INFO_V1(cdc_verify);
+
+Datum
+cdc_verify(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub;
+	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	bool		repair = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	CdcVerify	v;
+	CdcScope	scope;
+	Results		results = {CurrentMemoryContext, NIL};
+	ListCell   *lc;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("name of the subscription must not be null")));
+	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	check_arguments(fcinfo, sub);
+	store = cdc_result_set_begin(fcinfo, &desc);
+	open_verify(&v, sub);
+	v.sample = PG_ARGISNULL(3) ? 1 :
+		DatumGetFloat8(DirectFunctionCall1(numeric_float8, PG_GETARG_DATUM(3)));
+	v.rate = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4);
+	if (!(v.sample > 0 && v.sample <= 1) || v.rate < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("sample must be above 0 and not above 1, rows_per_second not below 0")));
+	foreach(lc, tables_to_verify(sub, source_table))
+	{
+		CdcVerifyTable t = {&v, lfirst(lc)};
+		ListCell   *r;
+
+		t.context = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify table",
+										  ALLOCSET_DEFAULT_SIZES);
+		cdc_owner_begin(sub, &scope);
+		verify_one(&t, &results, repair, source_table != NULL);
+		cdc_scope_end(&scope);
+		foreach(r, results.chunks)
+			return_result(store, desc, &t, lfirst(r));
+		results.chunks = NIL;
+		MemoryContextDelete(t.context);
+	}
+	cdc_source_close(v.reader);
+	cdc_source_close(v.control);
+	return (Datum) 0;
+}

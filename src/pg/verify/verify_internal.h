@@ -1,0 +1,178 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify_internal.h
+ *	  What the parts of cdc.verify share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_VERIFY_VERIFY_INTERNAL_H
+#define CDC_PG_VERIFY_VERIFY_INTERNAL_H
+
+#include "pg/base/compat.h"
+#include "access/htup.h"
+#include "executor/spi.h"
+#include "pg/apply/source_row.h"
+#include "pg/base/hash.h"
+#include "pg/catalog/subscription.h"
+#include "pg/copy/chunk.h"
+#include "pg/datum/jsonb_writer.h"
+#include "pg/pull/source_kind.h"
+#include "pg/remote/source.h"
+#include "pg/schema/schema.h"
+#include "utils/snapshot.h"
+
+/* Rows that are compared at a time, and their bytes in memory. */
+#define CDC_VERIFY_ROWS		10000
+#define CDC_VERIFY_BYTES	(16 * 1024 * 1024)
+
+/* A key, and what the source should have of it. */
+typedef struct CdcVerifyRow
+{
+	CdcHash128	hash;			/* of the key; in tables without key of the row */
+	HeapTuple	key;			/* the key's columns, in the target's row type */
+	HeapTuple	expected;		/* in the target's row type; NULL: there is no such row */
+	const CdcPresence *presence;	/* columns that expected has */
+	CdcHash128	found;			/* of the target's row; zero: it has none */
+	int			nfound;			/* rows of the target that have the key */
+	bool		differs;
+	bool		unsure;			/* history does not tell what the row is */
+	char	   *text;			/* the key as JSON, for the result; NULL until needed */
+} CdcVerifyRow;
+
+/* One call. */
+typedef struct CdcVerify
+{
+	const CdcSubscription *sub;
+	MemoryContext context;		/* of the call */
+	const CdcSourceMethods *methods;
+	CdcSource  *reader;			/* rows */
+	CdcSource  *control;		/* questions meanwhile */
+	CdcSchema  *schema;
+	uint64		run;			/* for the cache of targets */
+	double		sample;			/* share of the chunks that are read; 1: all */
+	int64		rate;			/* rows a second at most; 0: as many as come */
+	CdcJsonbWriter *jsonb;
+} CdcVerify;
+
+/* A table within it. */
+typedef struct CdcVerifyTable
+{
+	CdcVerify  *verify;
+	char	   *source_table;	/* database.table */
+	const CdcTable *table;
+	CdcMapping *mapping;
+	CdcSourceRow row;			/* the source's row at hand */
+	CdcSourceRow event;			/* the history's */
+	MemoryContext context;		/* of the table */
+	MemoryContext block;		/* of the rows at hand */
+	SPIPlanPtr	by_key;			/* lookup.c's; NULL: not made */
+	bool		by_key_nulls;	/* it finds NULLs */
+
+	/* the place that the target was read at last */
+	int64		applied_seq;
+	bool		ready;			/* its state was r there */
+	bool		reshaped;		/* history had DDL of the table meanwhile */
+	int64		source_rows;
+	int64		differences;
+	TimestampTz	began;
+	TimestampTz told;			/* when the user was told last */
+} CdcVerifyTable;
+
+/* ---- source.c ---- */
+
+/*
+ * Converts a row of the source (values in the table's order) into t->row; what it points
+ * to lives until the next call, in the current context.
+ */
+extern void cdc_verify_read_row(CdcVerifyTable *t, const CdcValue *values);
+
+/* The hash of the columns that are in attrs (by attribute), or of the key's. */
+extern CdcHash128 cdc_verify_hash_row(const CdcTarget *target, const Datum *values,
+									  const bool *nulls, const bool *attrs);
+extern CdcHash128 cdc_verify_hash_key(const CdcTarget *target, const Datum *values,
+									  const bool *nulls);
+
+/* One value, of a target's column, added to a hash. */
+extern void cdc_verify_hash_value(CdcHash128 *hash, const CdcTargetColumn *column, Datum value,
+								  bool isnull);
+
+/* Whether two values of a column are the same, bit by bit once they are whole. */
+extern bool cdc_verify_same_value(const CdcTargetColumn *column, Datum a, bool anull, Datum b,
+								  bool bnull);
+
+/* {"id": 5} of a row in the target's row type; palloc'ed. */
+extern char *cdc_verify_key_text(const CdcTarget *target, HeapTuple row);
+
+/* ---- settle.c ---- */
+
+/* The last seq that history has now: what is read of the source from here on is behind it. */
+extern int64 cdc_verify_seq_now(const CdcVerify *v);
+
+/* Where the source stands now: all that was read of it is not behind that.  palloc'ed. */
+extern char *cdc_verify_position_now(const CdcVerify *v);
+
+/* Waits until the targets have the position; ERROR where nothing moves any more. */
+extern void cdc_verify_wait(const CdcVerify *v, const char *position);
+
+/*
+ * A snapshot of the target, made the active one; sets what t says of the place that it
+ * is at.  To be let go with cdc_verify_leave().
+ */
+extern void cdc_verify_enter(CdcVerifyTable *t);
+extern void cdc_verify_leave(void);
+
+/*
+ * Lays the events behind seq after, up to t->applied_seq, over the rows with differs set,
+ * and clears it where an event concerns the row.  Sets t->reshaped where there was DDL.
+ */
+extern void cdc_verify_lay_over(CdcVerifyTable *t, CdcVerifyRow *rows, int n, int64 after);
+
+/* ---- lookup.c ---- */
+
+/* Looks the rows up in the target; sets found, nfound and differs.  all: else those without differs. */
+extern void cdc_verify_lookup(CdcVerifyTable *t, CdcVerifyRow *rows, int n, const bool *wanted);
+
+/* All rows of the target, their keys in the target's row type; false from visit ends it. */
+typedef bool (*CdcVerifyVisitor) (const Datum *values, const bool *nulls, void *arg);
+extern void cdc_verify_scan(CdcVerifyTable *t, CdcVerifyVisitor visit, void *arg);
+
+/* ---- seen.c ---- */
+
+typedef struct CdcSeen CdcSeen;
+
+/* A set of hashes, each with a count, of any size: on disk, and a part at a time in memory. */
+extern CdcSeen *cdc_seen_create(void);
+extern void cdc_seen_add(CdcSeen *seen, CdcHash128 hash);
+extern int64 cdc_seen_total(const CdcSeen *seen);
+
+/* How many parts it has; loads one of them. */
+extern int	cdc_seen_parts(const CdcSeen *seen);
+extern void cdc_seen_load(CdcSeen *seen, int part);
+
+/* Whether the hash belongs to the part that is loaded; its count there, or NULL. */
+extern bool cdc_seen_in_part(const CdcSeen *seen, CdcHash128 hash);
+extern int32 *cdc_seen_find(CdcSeen *seen, CdcHash128 hash);
+
+/* Visits the loaded part. */
+extern void cdc_seen_each(CdcSeen *seen, void (*visit) (CdcHash128 hash, int32 count, void *arg),
+						  void *arg);
+
+/* ---- table.c ---- */
+
+/* What is told of a chunk; rows: those that differ. */
+typedef struct CdcVerifyChunk
+{
+	int			number;
+	const char *kind;			/* equal, missing, extra, different */
+	int64		source_rows;
+	int64		target_rows;
+	CdcVerifyRow **rows;
+	int			nrows;
+} CdcVerifyChunk;
+
+typedef void (*CdcVerifyReport) (CdcVerifyTable *t, const CdcVerifyChunk *chunk, void *arg);
+
+/* Compares a table; why not, or NULL. */
+extern const char *cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg);
+
+#endif							/* CDC_PG_VERIFY_VERIFY_INTERNAL_H */
