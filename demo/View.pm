@@ -62,6 +62,8 @@ sub _look
 	my $stat = eval {
 		my $dbh = $postgres->dbh;
 		$replica{$_} = eval { $dbh->selectrow_array("SELECT count(*) FROM shop.$_") } for @{ $self->{tables} };
+		$self->{copies} = $dbh->selectall_hashref(q{SELECT replace(source_table, 'shop.', '') AS name, phase,
+			least(rows::float8 / nullif(estimated_rows, 0), 1) AS part FROM cdc.stat_progress_copy WHERE subscription = 'shop'}, 'name');
 		$dbh->selectrow_hashref(q{SELECT * FROM cdc.stat_subscription WHERE subscription = 'shop'});
 	};
 	return (\%at_source, \%replica, $stat);
@@ -102,7 +104,7 @@ sub draw
 		(map {
 			my ($s, $r) = ($at_source->{$_}, $replica->{$_});
 			my $color = !defined $r ? 31 : $r == $s ? 32 : 33;
-			sprintf "  %-14s %12s \e[%dm%12s\e[0m", $_, _thousands($s), $color, defined $r ? _thousands($r) : 'down';
+			sprintf "  %-14s %12s \e[%dm%12s\e[0m  %s", $_, _thousands($s), $color, defined $r ? _thousands($r) : 'down', $self->_copy_bar($_);
 		} @{ $self->{tables} }),
 		'',
 		sprintf("  events in history %s    %s events/s    lag \e[1m%s\e[0m",
@@ -113,6 +115,15 @@ sub draw
 	print map { "\e[2K$_\n" } @out;
 	$self->{lines} = @out;
 	return;
+}
+
+# How far the copy of a table has come; nothing where it is complete.
+sub _copy_bar
+{
+	my ($self, $table) = @_;
+	my $copy = ($self->{copies} // {})->{$table} or return '';
+	my $done = int(20 * ($copy->{part} // 0) + 0.5);
+	return '[' . '#' x $done . '.' x (20 - $done) . "] $copy->{phase}";
 }
 
 # How far the replica is behind, in time of the source.

@@ -56,6 +56,7 @@ SELECT ev('a', 'u', '{"id":1,"v":"uno"}', '{"v":"one"}');
 -- a copy whose end the stream has passed at seq 4
 INSERT INTO cdc_catalog.copy_progress (subscription, source_table, sync_seq) VALUES ('ap', 'd.a', 4);
 UPDATE cdc.subscription_table SET state = 's' WHERE subscription = 'ap' AND source_table = 'd.a';
+ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100);    -- as pull announces it
 SELECT * FROM cdc.apply('ap');
 SELECT phase FROM cdc.stat_progress_copy WHERE subscription = 'ap';
 SELECT ev('a', 'c', '{"id":3,"v":"three"}'), ev('a', 'd', '{"id":2,"v":"two"}');

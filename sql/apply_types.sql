@@ -86,6 +86,58 @@ SELECT conv('text', '"POINT (1 -2.5)"', 'point') AS text, conv('polygon', '"((0,
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
 SELECT conv('apt.positive', '5'), conv('apt.positive', '-5');
 
+-- with a domain a value is taken as strictly as without
+CREATE DOMAIN money2 AS numeric(6,2);
+CREATE DOMAIN bytes AS bytea;
+CREATE DOMAIN moment AS timestamp;
+CREATE DOMAIN moments AS timestamp[];
+SELECT conv('apt.money2', '1.25'), conv('apt.money2', '1.255'), conv('apt.bytes', '"AP8Q"'), conv('apt.moment', '"2024-01-01 00:00:00.5"');
+SELECT conv('numeric(6,2)', '"1.250"'), conv('numeric(6,2)', '"1.255"'), conv('numeric(6,2)', '"NaN"');
+
+-- what a text means must not depend on the clock, on settings, or on the catalogs
+CREATE TYPE span AS RANGE (SUBTYPE = timestamptz);
+CREATE TYPE pair AS (n int, t timestamp);
+SET datestyle = 'SQL, DMY';
+SET intervalstyle = 'sql_standard';
+SET xmloption = 'document';
+SET array_nulls = off;
+SELECT type, value, conv(type, to_json(value)::text) FROM
+    unnest(ARRAY['now', 'today', 'tomorrow', 'yesterday', 'allballs', 'epoch', 'infinity', '-infinity', ' now', 'NOW', 'now()', 'J2451187', '2451187', '20240101', '01/02/2024',
+        'Jan 2 2024', '2024-Jan-02', '10:00 PM', '2024-01-01 10:00:00 PST', '2024-01-01 10:00:00 Europe/Berlin', '2024-01-01 now', '2024-01-01 10:00:00+', '']) value,
+    unnest(ARRAY['date', 'timestamp', 'timestamptz', 'time', 'timetz', 'apt.moment', 'apt.span', 'timestamp[]', 'apt.moments']) type
+    WHERE conv(type, to_json(value)::text) NOT LIKE 'ERROR 22P02%';
+SELECT type, value, conv(type, to_json(value)::text) FROM (VALUES
+    ('timestamp', 'now'), ('apt.span', '[now,)'), ('apt.pair', '(1,now)'), ('timestamptz[]', '{now}'),
+    ('timestamptz', '2024-01-01T10:00:00Z'), ('timestamptz', '2024-01-01 10:00:00+02'), ('timestamptz', '2024-01-01 10:00:00 -0230'), ('timestamptz', '2024-01-01 10:00'),
+    ('timestamp', '2024-01-01 01:00:00+02:00'), ('timestamp', '2024-01-01T10:00:00.1234567Z'), ('timestamp(3)', '2024-01-01T10:00:00.1234567Z'), ('timestamptz', '12024-01-01 00:00:00'), ('timestamptz', '0044-03-15 10:00:00+00 BC'),
+    ('date', '12024-01-02'), ('date', '0044-03-15 BC'), ('date', '2024-01-01T10:00:00Z'), ('date', '2024-01-01+02'),
+    ('time', '10:00'), ('time', '10:00:00Z'), ('time', '10:00:00+02'), ('timetz', '10:00:00'), ('timetz', '10:00:00.5+02'),
+    ('apt.span', '[2024-02-01 10:00:00,2024-03-01 10:00:00)'), ('timestamp[]', '{"2024-02-01 10:00:00",NULL}'), ('apt.pair', '(1,"2024-02-03 00:00:00")'),
+    ('interval', '-1 day 02:00:00'), ('interval', 'P1DT2H'), ('text[]', '{NULL,a}'), ('xml', 'a<b/>'), ('money', '1234.56'),
+    ('regclass', 'pg_class'), ('regtype', 'int'), ('regclass', '1259'), ('aclitem', 'postgres=r/postgres')
+) v (type, value);
+SET datestyle = 'ISO, YMD';
+SET intervalstyle = 'postgres';
+RESET xmloption;
+RESET array_nulls;
+
+-- names and values of the source say nothing to a terminal
+CREATE FUNCTION shows() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    m text;
+    d text;
+    i text;
+BEGIN
+    PERFORM cdc.replay('apt', 'd.c', 'apt.c');
+    RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, i = PG_EXCEPTION_HINT;
+    RETURN m || '|' || d || '|' || i;
+END $$;
+SELECT conv('int', '"x\u001b]0;pwn\u0007\u001b[31m\nFAKE\u009b1m\u202e"');
+UPDATE h SET event = '{"data":{"id":1,"n\u001b[5m\nFAKE\u009b":1}}';
+SELECT shows();
+
 -- zero dates where NULL cannot be: in a column that is NOT NULL, and in a key
 SELECT conv('date NOT NULL', '"0000-00-00"'), conv('timestamp NOT NULL', '"2024-00-00 00:00:00"');
 CREATE TABLE zk (d date, t timestamp, x int, PRIMARY KEY (d, t));

@@ -131,6 +131,30 @@ SELECT owner FROM idn_names;
 SELECT cdc.apply('idn');
 ALTER TABLE idn_x."H 2" OWNER TO idn_b;
 
+-- ... but to any member of the role that was given it, also where the old owner is one
+CREATE ROLE idn_group;
+CREATE ROLE idn_other;
+GRANT idn_group TO idn_b, idn_other;
+GRANT CREATE ON SCHEMA idn_x TO idn_group;
+ALTER TABLE idn_x."H 2" OWNER TO idn_group;
+SET client_min_messages = warning;
+SET ROLE idn_b;
+SELECT cdc.enable_subscription('idn');
+RESET ROLE;
+SELECT owner FROM idn_names;
+SET ROLE idn_other;
+SELECT cdc.enable_subscription('idn');
+SELECT cdc.disable_subscription('idn');
+RESET ROLE;
+SELECT owner FROM idn_names;
+ALTER TABLE idn_x."H 2" OWNER TO idn_b;
+SET ROLE idn_b;
+SELECT cdc.enable_subscription('idn');
+SELECT cdc.disable_subscription('idn');
+RESET ROLE;
+SELECT owner FROM idn_names;
+SET client_min_messages = notice;
+
 -- CASCADE takes along: a table, a publication, the schema for new targets, the subscription.
 DROP TABLE idn_moved."T 2" CASCADE;
 SELECT tables, exclude, added FROM cdc.subscription WHERE name = 'idn';
@@ -236,6 +260,9 @@ DROP SERVER idn_server_x;
 DROP SERVER idn_bus;
 DROP FUNCTION idn_make(), idn_event(text, text, int);
 DROP VIEW idn_names;
+DROP OWNED BY idn_group;
+DROP ROLE idn_group;
+DROP ROLE idn_other;
 DROP ROLE idn_a;
 DROP ROLE idn_b;
 DROP ROLE idn_c;

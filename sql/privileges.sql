@@ -179,6 +179,7 @@ INSERT INTO public.calls VALUES
     ($$cdc.resync_table('mine', 'a.b')$$),
     ($$cdc.set_position('mine', 'latest')$$),
     ($$cdc.wait_for('mine', 'x:4', '0')$$),
+    ($$cdc.verify('mine', 'a.b')$$),
     ($$cdc.worker_status()$$),
     ($$cdc_catalog.here()$$),
     ($$cdc_catalog.take_over('mine')$$);

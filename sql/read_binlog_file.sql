@@ -206,6 +206,18 @@ SELECT count(*) FROM cdc.read_binlog_file('regress_cdc.000001');
 SELECT count(*) FROM cdc.read_binlog_file('regress_cdc.000001', 'archive');
 RESET ROLE;
 
+-- a pipe is not waited for
+\! rm -f /tmp/regress_cdc_pipe.$PPID && mkfifo /tmp/regress_cdc_pipe.$PPID
+\set pipe `echo /tmp/regress_cdc_pipe.$PPID`
+SELECT set_config('regress_cdc.pipe', :'pipe', false) <> '' AS there;
+SET statement_timeout = '20s';
+DO $$ BEGIN
+    PERFORM cdc.read_binlog_file(current_setting('regress_cdc.pipe'));
+EXCEPTION WHEN OTHERS THEN RAISE NOTICE '% %', SQLSTATE, replace(SQLERRM, current_setting('regress_cdc.pipe'), 'the pipe');
+END $$;
+RESET statement_timeout;
+\! rm -f /tmp/regress_cdc_pipe.$PPID
+
 SELECT put_file('');
 DELETE FROM cdc.table_version WHERE subscription = 'archive';
 DELETE FROM cdc.subscription WHERE name = 'archive';

@@ -29,6 +29,8 @@ SELECT cdc.create_subscription('s', 'nowhere', options := '{"batch_events": 0}')
 SELECT cdc.create_subscription('s', 'nowhere', target_schema := 'public', options := '{"output_nulls": false}');
 SELECT cdc.create_subscription('s', 'nowhere', options := '{"output_null_zerodates": true, "zero_date": "error"}');
 SELECT cdc.create_subscription('s', 'nowhere', options := '[]');
+SELECT cdc.create_subscription('s', 'nowhere', options := '{"group_id": "a\nb"}');
+SELECT cdc.create_subscription('s', 'nowhere', options := json_build_object('group_id', repeat('x', 256))::jsonb);
 CREATE FOREIGN DATA WRAPPER other_wrapper;
 CREATE SERVER other_server FOREIGN DATA WRAPPER other_wrapper;
 SELECT cdc.create_subscription('s', 'other_server');

@@ -20,6 +20,35 @@
 /* zlib cannot make more than this many bytes of one; a length beyond is a lie. */
 #define ZLIB_MAX_RATIO	1032
 
+static size_t max_event_size = CDC_EV_MAX_SIZE;
+
+void
+cdc_set_max_event_size(size_t bytes)
+{
+	max_event_size = bytes;
+}
+
+CdcStatus
+cdc_check_event_size(uint64_t size, CdcError *err)
+{
+	if (size <= max_event_size)
+		return CDC_OK;
+	cdc_error(err, CDC_ERR_LIMIT, "an event of %llu bytes is larger than %llu bytes",
+			  (unsigned long long) size, (unsigned long long) max_event_size);
+	cdc_error_hint(err, "Raise the subscription's option max_event_size, if the source has such rows.");
+	return CDC_ERR_LIMIT;
+}
+
+CdcStatus
+cdc_check_uncompressed(uint64_t out_len, size_t len, CdcError *err)
+{
+	if (out_len > CDC_EV_MAX_SIZE || out_len / ZLIB_MAX_RATIO > len)
+		return cdc_error(err, CDC_ERR_CORRUPT,
+						 "compressed data announces the impossible length %llu",
+						 (unsigned long long) out_len);
+	return cdc_check_event_size(out_len, err);
+}
+
 CdcStatus
 cdc_inflate(const uint8_t *in, size_t len, bool raw, uint8_t *out, size_t out_len,
 			CdcError *err)
@@ -62,10 +91,9 @@ cdc_maria_uncompress(const uint8_t *data, size_t len, CdcBuf *out, CdcError *err
 						 "compression algorithm %u of event is not supported",
 						 (head & 0x70) >> 4);
 	out_len = cdc_be(p, (int) (head & 0x07));
-	if (out_len > CDC_EV_MAX_SIZE || out_len / ZLIB_MAX_RATIO > cdc_reader_left(&r))
-		return cdc_error(err, CDC_ERR_CORRUPT,
-						 "compressed event announces the impossible length %llu",
-						 (unsigned long long) out_len);
+	st = cdc_check_uncompressed(out_len, cdc_reader_left(&r), err);
+	if (cdc_failed(st))
+		return st;
 	if (!cdc_buf_reserve(out, (size_t) out_len + 1))	/* never a NULL pointer */
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
 	st = cdc_inflate(r.p, cdc_reader_left(&r), false, (uint8_t *) out->data + out->len,

@@ -12,6 +12,19 @@
 #include "core/arena.h"
 
 /*
+ * What an event may have in bytes when it is uncompressed, in this process; before the
+ * first call as much as the protocol allows.  More is CDC_ERR_LIMIT.
+ */
+extern void cdc_set_max_event_size(size_t bytes);
+extern CdcStatus cdc_check_event_size(uint64_t size, CdcError *err);
+
+/*
+ * Whether out_len bytes can be made of len bytes of zlib's, and may be: that many are
+ * only reserved after it.
+ */
+extern CdcStatus cdc_check_uncompressed(uint64_t out_len, size_t len, CdcError *err);
+
+/*
  * MariaDB's compressed events (log_bin_compress=ON): appends to *out what
  * data[0..len) holds.
  */
@@ -40,7 +53,7 @@ extern CdcStatus cdc_payload_open(CdcPayload *payload, const uint8_t *event, siz
 
 /*
  * The header of the next inner event, CDC_EV_HEADER_LEN bytes; CDC_END when
- * there is none.  Its body is skipped unless cdc_payload_body is called.
+ * there is none, and there was as much as the payload announced.  Its body is skipped unless cdc_payload_body is called.
  */
 extern CdcStatus cdc_payload_next(CdcPayload *payload, const uint8_t **header, CdcError *err);
 

@@ -18,6 +18,7 @@
 #include <zstd.h>
 
 #include "binlog/format.h"
+#include "core/interrupt.h"
 
 enum
 {
@@ -37,6 +38,9 @@ struct CdcPayload
 	ZSTD_DStream *zstd;			/* NULL until the first compressed payload */
 	bool		compressed;
 	ZSTD_inBuffer in;			/* what is left of the payload */
+	bool		has_size;
+	uint64_t	size;			/* uncompressed, as the payload announces it ... */
+	uint64_t	taken;			/* ... and what came of that */
 	CdcBuf		event;			/* the inner event being read */
 	size_t		body_left;		/* bytes of it not yet read */
 	char		skip[4096];		/* where skipped bodies go */
@@ -64,7 +68,9 @@ cdc_payload_open(CdcPayload *payload, const uint8_t *event, size_t len, CdcError
 	CdcReader	r;
 	uint64_t	compression = COMPRESSION_NONE;
 	uint64_t	size = 0;
+	uint64_t	uncompressed = 0;
 	bool		has_size = false;
+	bool		has_uncompressed = false;
 
 	cdc_reader_init(&r, event + CDC_EV_HEADER_LEN, len - CDC_EV_HEADER_LEN);
 	for (;;)
@@ -88,6 +94,11 @@ cdc_payload_open(CdcPayload *payload, const uint8_t *event, size_t len, CdcError
 			size = cdc_read_packed(&field);
 			has_size = true;
 		}
+		else if (type == PAYLOAD_UNCOMPRESSED_SIZE)
+		{
+			uncompressed = cdc_read_packed(&field);
+			has_uncompressed = true;
+		}
 		if (field.failed)
 			r.failed = true;
 	}
@@ -103,6 +114,9 @@ cdc_payload_open(CdcPayload *payload, const uint8_t *event, size_t len, CdcError
 	payload->in.size = cdc_reader_left(&r);
 	payload->in.pos = 0;
 	payload->body_left = 0;
+	payload->has_size = has_uncompressed;
+	payload->size = uncompressed;
+	payload->taken = 0;
 	cdc_buf_reset(&payload->event);
 	if (payload->compressed)
 	{
@@ -150,6 +164,18 @@ payload_read(CdcPayload *payload, char *dst, size_t len, size_t *got, CdcError *
 	return CDC_OK;
 }
 
+/* As much as was announced, and all of it. */
+static CdcStatus
+payload_end(const CdcPayload *payload, CdcError *err)
+{
+	if ((payload->has_size && payload->taken != payload->size) ||
+		payload->in.pos != payload->in.size)
+		return cdc_error(err, CDC_ERR_CORRUPT,
+						 "transaction payload has %llu bytes, and not as many as it announces",
+						 (unsigned long long) payload->taken);
+	return CDC_END;
+}
+
 static CdcStatus
 payload_cut_short(CdcError *err)
 {
@@ -164,6 +190,8 @@ cdc_payload_next(CdcPayload *payload, const uint8_t **header, CdcError *err)
 	size_t		got;
 	CdcStatus	st;
 
+	/* a payload of a few bytes may have millions of them */
+	cdc_interrupt_point();
 	while (payload->body_left > 0)
 	{
 		size_t		n = payload->body_left;
@@ -185,7 +213,7 @@ cdc_payload_next(CdcPayload *payload, const uint8_t **header, CdcError *err)
 	if (cdc_failed(st))
 		return st;
 	if (got == 0)
-		return CDC_END;
+		return payload_end(payload, err);
 	if (got < CDC_EV_HEADER_LEN)
 		return payload_cut_short(err);
 	payload->event.len = got;
@@ -194,6 +222,14 @@ cdc_payload_next(CdcPayload *payload, const uint8_t **header, CdcError *err)
 	if (h.size < CDC_EV_HEADER_LEN || h.size > CDC_EV_MAX_SIZE)
 		return cdc_error(err, CDC_ERR_CORRUPT,
 						 "event in transaction payload has the impossible size %u", h.size);
+	st = cdc_check_event_size(h.size, err);
+	if (cdc_failed(st))
+		return st;
+	payload->taken += h.size;
+	if (payload->has_size && payload->taken > payload->size)
+		return cdc_error(err, CDC_ERR_CORRUPT,
+						 "transaction payload has more bytes than the %llu that it announces",
+						 (unsigned long long) payload->size);
 	payload->body_left = h.size - CDC_EV_HEADER_LEN;
 	return CDC_OK;
 }

@@ -33,6 +33,7 @@ uncompress(CdcRowReader *r, const uint8_t *data, size_t len, CdcString *out)
 	const uint8_t *p;
 	uint64_t	out_len;
 	char	   *buf;
+	CdcStatus	st;
 
 	out->data = (const char *) data;
 	out->len = 0;
@@ -50,6 +51,9 @@ uncompress(CdcRowReader *r, const uint8_t *data, size_t len, CdcString *out)
 	if (p == NULL || (head & 0xf0) != 0x80 || (head & 0x07) < 1 || (head & 0x07) > 4)
 		return cdc_error(r->err, CDC_ERR_CORRUPT, "header of compressed value is malformed");
 	out_len = cdc_be(p, (int) (head & 0x07));
+	st = cdc_check_uncompressed(out_len, cdc_reader_left(&in), r->err);
+	if (cdc_failed(st))
+		return st;
 	buf = cdc_arena_alloc(r->arena, (size_t) out_len + 1);
 	if (buf == NULL)
 		return cdc_row_no_memory(r);

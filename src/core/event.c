@@ -43,7 +43,9 @@ write_failed(CdcStatus st, CdcError *err)
 		case CDC_ERR_LIMIT:
 			return cdc_error(err, st, "event is too large or too deeply nested");
 		default:
-			return cdc_error(err, st, "cannot write event (status %d)", (int) st);
+			cdc_error(err, st, "event holds a value that JSON cannot have");
+			cdc_error_hint(err, "The source's data are damaged there.");
+			return st;
 	}
 }
 

@@ -83,7 +83,7 @@ refused(Parser *ps, CdcStatus st, const char *at, const char *what)
 		case CDC_ERR_NOMEM:
 			return cdc_error(ps->err, st, "out of memory");
 		case CDC_ERR_LIMIT:
-			return cdc_error(ps->err, st, "JSON at byte %zu: %s is too large to be stored", offset, what);
+			return cdc_error(ps->err, st, "JSON at byte %zu: %s is beyond what can be stored", offset, what);
 		case CDC_ERR_CORRUPT:
 			return cdc_error(ps->err, CDC_ERR_SYNTAX, "invalid JSON at byte %zu: %s is not valid UTF-8",
 							 offset, what);

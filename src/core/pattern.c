@@ -159,11 +159,17 @@ cdc_pattern_match(const char *pattern, const char *database, const char *table)
 {
 	const char *dot = find_dot(pattern);
 
-	if (dot == NULL)
-		return false;
-	if (is_system_database(database) && has_wildcard(pattern, dot))
-		return false;
-	return match_both(pattern, dot, database, table);
+	return cdc_pattern_match_database(pattern, database) &&
+		glob_match(dot + 1, dot + strlen(dot), table);
+}
+
+bool
+cdc_pattern_match_database(const char *pattern, const char *database)
+{
+	const char *dot = find_dot(pattern);
+
+	return dot != NULL && !(is_system_database(database) && has_wildcard(pattern, dot)) &&
+		glob_match(pattern, dot, database);
 }
 
 bool

@@ -21,6 +21,9 @@
 extern CdcStatus cdc_pattern_check(const char *pattern, CdcError *err);
 extern bool cdc_pattern_match(const char *pattern, const char *database, const char *table);
 
+/* Whether it matches tables of the database, be there some or not. */
+extern bool cdc_pattern_match_database(const char *pattern, const char *database);
+
 /* Some pattern of the list matches, and none of the exclusions. */
 extern bool cdc_pattern_wanted(const char *const *patterns, int npatterns,
 							   const char *const *exclude, int nexclude,

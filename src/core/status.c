@@ -67,7 +67,7 @@ clean(char *dst, size_t size, const char *src, bool lines)
 			break;
 		}
 		if (keep)
-			memcpy(dst + len, s, n);
+			memmove(dst + len, s, n);
 		else
 			dst[len] = '?';
 		len += add;

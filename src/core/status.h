@@ -84,7 +84,7 @@ extern void cdc_error_column(CdcError *err, const char *database, const char *ta
  * Copies a text that somebody else chose (a server's version, its error) for
  * people to read: what is not UTF-8, control characters (line breaks and tabs
  * too) and characters that turn the direction of writing become '?'.  Cut to
- * size, with "..." then.  Returns dst.
+ * size, with "..." then.  dst may be src.  Returns dst.
  */
 extern char *cdc_clean_text(char *dst, size_t size, const char *src);
 

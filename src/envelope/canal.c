@@ -59,8 +59,8 @@ element(const CdcDoc *array, int i, CdcDoc *value)
 
 	if (array->type == CDC_DOC_ARRAY)
 	{
-		array->ops->begin(array, &iter);
-		while (array->ops->next(&iter, &key, value))
+		cdc_doc_begin(array, &iter);
+		while (cdc_doc_next(&iter, &key, value))
 			if (i-- == 0)
 			{
 				if (value->type == CDC_DOC_OBJECT)
@@ -71,33 +71,51 @@ element(const CdcDoc *array, int i, CdcDoc *value)
 	cdc_doc_set_null(value);
 }
 
+/* Refuses an array of rows that holds anything else than objects, and nulls where allowed. */
+static CdcStatus
+check_rows(CdcMessageReader *r, const char *member, const CdcDoc *rows, bool nulls)
+{
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		v;
+
+	cdc_doc_begin(rows, &iter);
+	while (cdc_doc_next(&iter, &key, &v))
+		if (v.type != CDC_DOC_OBJECT && !(nulls && v.type == CDC_DOC_NULL))
+			return cdc_reader_refuse(r, "canal", "Its array \"%s\" contains %s, not an object.",
+									 member, cdc_doc_type_name(&v));
+	return CDC_OK;
+}
+
 static CdcStatus
 read_rows(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
-	CdcDocIter	iter;
-	CdcString	key;
 	CdcDoc		data;
 	CdcDoc		v;
+	CdcStatus	st = cdc_reader_image(r, &env->body, "data", CDC_DOC_ARRAY, &data);
 
-	if (!cdc_doc_find_type(&env->body, "data", CDC_DOC_ARRAY, &data) ||
-		data.ops->count(&data) == 0 || data.ops->count(&data) > 1000000)
+	if (st != CDC_OK)
+		return st;
+	if (cdc_doc_count(&data) == 0 || cdc_doc_count(&data) > 1000000)
 		return cdc_reader_refuse(r, "canal", "Its type is \"%.*s\", but it has no array \"data\" of rows.",
 								 cdc_clip(env->type, 40), env->type.data);
-	data.ops->begin(&data, &iter);
-	while (data.ops->next(&iter, &key, &v))
-		if (v.type != CDC_DOC_OBJECT)
-			return cdc_reader_refuse(r, "canal", "Its array \"data\" contains %s, not an object.",
-									 cdc_doc_type_name(&v));
+	st = check_rows(r, "data", &data, false);
+	if (st != CDC_OK)
+		return st;
 	if (env->table[0] == '\0')
 		return cdc_reader_refuse(r, "canal", "It has no \"table\".");
-	env->nrows = (int) data.ops->count(&data);
+	env->nrows = (int) cdc_doc_count(&data);
 	if (env->op == CDC_OP_DELETE)
 		env->before = data;
 	else
 	{
 		env->after = data;
-		(void) cdc_doc_find_type(&env->body, "old", CDC_DOC_ARRAY, &env->before);
+		st = cdc_reader_image(r, &env->body, "old", CDC_DOC_ARRAY, &env->before);
+		if (st == CDC_OK)
+			st = check_rows(r, "old", &env->before, true);
+		if (st != CDC_OK)
+			return st;
 	}
 	if (cdc_doc_find_type(&env->body, "pkNames", CDC_DOC_ARRAY, &v))
 		return cdc_reader_key_array(r, &v);
@@ -172,13 +190,13 @@ parse_types(CdcArena *arena, CdcEnvelope *env, CdcError *err)
 	env->cache = cache;
 	if (!cdc_doc_find_type(&env->body, "mysqlType", CDC_DOC_OBJECT, &mysql_type))
 		return CDC_OK;
-	count = mysql_type.ops->count(&mysql_type) + 1;
+	count = cdc_doc_count(&mysql_type) + 1;
 	cache->names = cdc_arena_alloc(arena, sizeof(CdcString) * count);
 	cache->columns = cdc_arena_zalloc(arena, sizeof(CdcColumn) * count);
 	if (cache->names == NULL || cache->columns == NULL)
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a message");
-	mysql_type.ops->begin(&mysql_type, &iter);
-	while (mysql_type.ops->next(&iter, &key, &v))
+	cdc_doc_begin(&mysql_type, &iter);
+	while (cdc_doc_next(&iter, &key, &v))
 	{
 		CdcColumn  *column = &cache->columns[cache->n];
 		CdcError	ignored;

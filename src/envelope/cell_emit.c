@@ -433,7 +433,7 @@ emit_epoch(const CdcCell *cell, CdcSink *sink, CdcError *err)
 	int64_t		n;
 	CdcStatus	st;
 
-	if (!cell->value.ops->int64(&cell->value, &n))
+	if (!cdc_doc_int64(&cell->value, &n))
 		return cdc_cell_error(cell, "a whole number", err);
 	switch (cell->type.form)
 	{
@@ -486,7 +486,7 @@ emit_unsigned(const CdcCell *cell, CdcSink *sink)
 {
 	int64_t		n;
 
-	if (cell->value.type == CDC_DOC_NUMBER && cell->value.ops->int64(&cell->value, &n) && n < 0)
+	if (cell->value.type == CDC_DOC_NUMBER && cdc_doc_int64(&cell->value, &n) && n < 0)
 		return sink->ops->uint64(sink, (uint64_t) n);
 	return cdc_doc_emit(&cell->value, sink);
 }

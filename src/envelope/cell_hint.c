@@ -39,7 +39,7 @@ cdc_cell_wrapped(const CdcColumnHint *hint, const CdcDoc *value)
 	int64_t		n;
 
 	return hint->kind == CDC_HINT_DECIMAL && hint->precision == 20 && hint->scale == 0 &&
-		value->type == CDC_DOC_NUMBER && value->ops->int64(value, &n) && n < 0;
+		value->type == CDC_DOC_NUMBER && cdc_doc_int64(value, &n) && n < 0;
 }
 
 void

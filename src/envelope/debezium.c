@@ -48,7 +48,7 @@ is_heartbeat(const CdcDoc *body)
 {
 	CdcDoc		v;
 
-	return cdc_doc_find_type(body, "ts_ms", CDC_DOC_NUMBER, &v) && body->ops->count(body) == 1;
+	return cdc_doc_find_type(body, "ts_ms", CDC_DOC_NUMBER, &v) && cdc_doc_count(body) == 1;
 }
 
 static bool
@@ -131,8 +131,11 @@ read_row(CdcMessageReader *r)
 
 	if (st != CDC_OK)
 		return st;
-	(void) cdc_doc_find_type(&env->body, "after", CDC_DOC_OBJECT, &env->after);
-	(void) cdc_doc_find_type(&env->body, "before", CDC_DOC_OBJECT, &env->before);
+	st = cdc_reader_image(r, &env->body, "after", CDC_DOC_OBJECT, &env->after);
+	if (st == CDC_OK)
+		st = cdc_reader_image(r, &env->body, "before", CDC_DOC_OBJECT, &env->before);
+	if (st != CDC_OK)
+		return st;
 	fields = env->fields;
 	cdc_doc_set_null(&env->fields);
 	if (cdc_debezium_field(&fields, "after", &field) ||
@@ -212,8 +215,8 @@ read_schema_change(CdcMessageReader *r)
 		env->gtid = cdc_doc_find_string(&source, "gtid");
 	if (cdc_doc_find_type(&env->body, "tableChanges", CDC_DOC_ARRAY, &changes))
 	{
-		changes.ops->begin(&changes, &iter);
-		if (changes.ops->next(&iter, &key, &change))
+		cdc_doc_begin(&changes, &iter);
+		if (cdc_doc_next(&iter, &key, &change))
 			return read_table_id(r, cdc_doc_find_string(&change, "id"));
 	}
 	return cdc_reader_table(r, cdc_doc_find_string(&env->body, "databaseName"),

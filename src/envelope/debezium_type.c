@@ -14,6 +14,7 @@
 #include "core/geometry.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 
 bool
@@ -25,8 +26,8 @@ cdc_debezium_field(const CdcDoc *fields, const char *name, CdcDoc *field)
 
 	if (fields->type != CDC_DOC_ARRAY)
 		return false;
-	fields->ops->begin(fields, &iter);
-	while (fields->ops->next(&iter, &key, field))
+	cdc_doc_begin(fields, &iter);
+	while (cdc_doc_next(&iter, &key, field))
 		if (cdc_doc_find_type(field, "field", CDC_DOC_STRING, &v) &&
 			cdc_doc_is_string(&v, name))
 			return true;
@@ -177,11 +178,11 @@ is_placeholder_numbers(const CdcDoc *array)
 	CdcDoc		element;
 	int64_t		n;
 
-	if (array->ops->count(array) != sizeof(PLACEHOLDER) - 1)
+	if (cdc_doc_count(array) != sizeof(PLACEHOLDER) - 1)
 		return false;
-	array->ops->begin(array, &iter);
-	while (array->ops->next(&iter, &key, &element))
-		if (element.type != CDC_DOC_NUMBER || !element.ops->int64(&element, &n) ||
+	cdc_doc_begin(array, &iter);
+	while (cdc_doc_next(&iter, &key, &element))
+		if (element.type != CDC_DOC_NUMBER || !cdc_doc_int64(&element, &n) ||
 			n != *expected++)
 			return false;
 	return true;
@@ -214,10 +215,10 @@ cdc_debezium_unavailable(const CdcDoc *value)
 	if (value->type != CDC_DOC_ARRAY && value->type != CDC_DOC_OBJECT)
 		return false;
 	/* maps have it as key and value */
-	if (value->ops->count(value) == 1)
+	if (cdc_doc_count(value) == 1)
 	{
-		value->ops->begin(value, &iter);
-		return value->ops->next(&iter, &key, &element) && is_placeholder(&element);
+		cdc_doc_begin(value, &iter);
+		return cdc_doc_next(&iter, &key, &element) && is_placeholder(&element);
 	}
 	return value->type == CDC_DOC_ARRAY ? is_placeholder_numbers(value) :
 		is_placeholder_geometry(value);
@@ -266,6 +267,27 @@ set_form_by_hint(const CdcEnvelope *env, const CdcColumnHint *hint, const CdcDoc
 		type->form = CDC_CELL_TIME_MILLIS;
 }
 
+/*
+ * The scale is part of the value: a Decimal whose schema lacks it, or has something that
+ * is none, is not the number that its digits would make.
+ */
+static CdcStatus
+decimal_scale(const CdcDoc *field, CdcCell *cell, CdcError *err)
+{
+	const int	none = INT_MIN;
+	int			scale = parameter(field, "scale", none);
+
+	if (scale == none)
+	{
+		cdc_error(err, CDC_ERR_VALUE, "scale of the number in column \"%.*s\" is not known",
+				  cdc_clip(cell->name, 200), cell->name.data);
+		cdc_error_detail(err, "The schema of a Decimal has a parameter \"scale\", a whole number.");
+		return CDC_ERR_VALUE;
+	}
+	cell->type.scale = scale;
+	return CDC_OK;
+}
+
 CdcStatus
 cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 					   const CdcColumnHint *hint, CdcCell *cell, CdcError *err)
@@ -274,7 +296,6 @@ cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 	int			semantic;
 
 	(void) arena;
-	(void) err;
 	if (field->type != CDC_DOC_OBJECT)
 	{
 		if (hint != NULL && env->fields.type != CDC_DOC_ARRAY)
@@ -286,9 +307,10 @@ cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 	if (semantic >= 0)
 	{
 		type->form = semantic_types[semantic].form;
-		if (type->form == CDC_CELL_DECIMAL_BYTES)
-			type->scale = parameter(field, "scale", 0);
-		else if (type->form == CDC_CELL_BITS)
+		/* numbers are told as they are, with the JSON converter's decimal.format NUMERIC */
+		if (type->form == CDC_CELL_DECIMAL_BYTES && cell->value.type == CDC_DOC_STRING)
+			return decimal_scale(field, cell, err);
+		if (type->form == CDC_CELL_BITS)
 			type->scale = parameter(field, "length", 0);
 		else if (type->form == CDC_CELL_GEOMETRY)
 		{

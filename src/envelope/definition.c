@@ -94,7 +94,7 @@ describe_row(const Definition *d, const CdcImage *image, CdcEnvelopeColumn **col
 	int			i;
 
 	if (image->values.type != CDC_DOC_NULL)
-		max += image->values.ops->count(&image->values);
+		max += cdc_doc_count(&image->values);
 	*columns = cdc_arena_alloc(d->arena, sizeof(CdcEnvelopeColumn) * max);
 	if (*columns == NULL)
 		return cdc_error(d->err, CDC_ERR_NOMEM, "out of memory for a definition");

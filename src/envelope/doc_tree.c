@@ -71,8 +71,6 @@ tree_count(const CdcDoc *container)
 static void
 tree_begin(const CdcDoc *container, CdcDocIter *iter)
 {
-	memset(iter, 0, sizeof(*iter));
-	iter->container = container;
 	iter->node = ((const CdcDocNode *) container->node)->first;
 }
 

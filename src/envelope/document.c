@@ -46,7 +46,7 @@ cdc_doc_find_int64(const CdcDoc *doc, const char *key, int64_t *value)
 	if (!cdc_doc_find(doc, key, &found))
 		return false;
 	if (found.type == CDC_DOC_NUMBER)
-		return found.ops->int64(&found, value);
+		return cdc_doc_int64(&found, value);
 	return found.type == CDC_DOC_STRING && cdc_string_int64(found.string, value);
 }
 
@@ -87,8 +87,8 @@ emit(const CdcDoc *doc, CdcSink *sink, int depth)
 	if (depth >= MAX_DEPTH)
 		return CDC_ERR_LIMIT;
 	st = object ? sink->ops->begin_object(sink) : sink->ops->begin_array(sink);
-	doc->ops->begin(doc, &iter);
-	while (st == CDC_OK && doc->ops->next(&iter, &key, &value))
+	cdc_doc_begin(doc, &iter);
+	while (st == CDC_OK && cdc_doc_next(&iter, &key, &value))
 	{
 		if (object)
 			st = sink->ops->key(sink, key.data, key.len);
@@ -156,15 +156,15 @@ equal(const CdcDoc *a, const CdcDoc *b, int depth)
 		case CDC_DOC_OBJECT:
 			break;
 	}
-	if (depth >= MAX_DEPTH || a->ops->count(a) != b->ops->count(b))
+	if (depth >= MAX_DEPTH || cdc_doc_count(a) != cdc_doc_count(b))
 		return false;
-	a->ops->begin(a, &iter);
+	cdc_doc_begin(a, &iter);
 	if (a->type == CDC_DOC_ARRAY)
-		b->ops->begin(b, &other);
-	while (a->ops->next(&iter, &key, &x))
+		cdc_doc_begin(b, &other);
+	while (cdc_doc_next(&iter, &key, &x))
 	{
-		if (a->type == CDC_DOC_ARRAY ? !b->ops->next(&other, &key, &y) :
-			!b->ops->find(b, key.data, key.len, &y))
+		if (a->type == CDC_DOC_ARRAY ? !cdc_doc_next(&other, &key, &y) :
+			!cdc_doc_get(b, key.data, key.len, &y))
 			return false;
 		if (!equal(&x, &y, depth + 1))
 			return false;

@@ -38,16 +38,20 @@ typedef struct CdcDoc
 	size_t		size;			/* likewise */
 } CdcDoc;
 
-/* A walk over an array or object; the fields are the implementation's own. */
+/* A walk over an array or object; the other fields are the implementation's own. */
 typedef struct CdcDocIter
 {
-	const CdcDoc *container;
+	const CdcDocOps *ops;		/* NULL: there is nothing to walk over */
 	const void *node;
 	size_t		index;
 	size_t		key_offset;
 	size_t		value_offset;
 } CdcDocIter;
 
+/*
+ * Each is handed only what its comment says: they are called by the functions below,
+ * which look at the type, and by nobody else.
+ */
 struct CdcDocOps
 {
 	/* Looks a member of an object up. */
@@ -74,18 +78,67 @@ cdc_doc_is(const CdcDoc *doc, CdcDocType type)
 	return doc != NULL && doc->type == type;
 }
 
-/* A member of an object; false also when doc is none. */
+static inline bool
+cdc_doc_is_container(const CdcDoc *doc)
+{
+	return cdc_doc_is(doc, CDC_DOC_OBJECT) || cdc_doc_is(doc, CDC_DOC_ARRAY);
+}
+
+/* Number of elements or members; 0 of what has none. */
+static inline size_t
+cdc_doc_count(const CdcDoc *doc)
+{
+	return cdc_doc_is_container(doc) ? doc->ops->count(doc) : 0;
+}
+
+/* Begins a walk, over nothing where doc is no container. */
+static inline void
+cdc_doc_begin(const CdcDoc *doc, CdcDocIter *iter)
+{
+	iter->ops = NULL;
+	if (!cdc_doc_is_container(doc))
+		return;
+	doc->ops->begin(doc, iter);
+	iter->ops = doc->ops;
+}
+
+/* The next element, or member with its key; false: no more. */
+static inline bool
+cdc_doc_next(CdcDocIter *iter, CdcString *key, CdcDoc *value)
+{
+	return iter->ops != NULL && iter->ops->next(iter, key, value);
+}
+
+/* A member of an object; false also when doc is none.  Then *value is as it was. */
+static inline bool
+cdc_doc_get(const CdcDoc *doc, const char *key, size_t len, CdcDoc *value)
+{
+	return cdc_doc_is(doc, CDC_DOC_OBJECT) && doc->ops->find(doc, key, len, value);
+}
+
 static inline bool
 cdc_doc_find(const CdcDoc *doc, const char *key, CdcDoc *value)
 {
-	return cdc_doc_is(doc, CDC_DOC_OBJECT) && doc->ops->find(doc, key, strlen(key), value);
+	return cdc_doc_get(doc, key, strlen(key), value);
 }
 
-/* The same, and it has that type. */
+/* The same where it has that type; else *value is as it was. */
 static inline bool
 cdc_doc_find_type(const CdcDoc *doc, const char *key, CdcDocType type, CdcDoc *value)
 {
-	return cdc_doc_find(doc, key, value) && value->type == type;
+	CdcDoc		found;
+
+	if (!cdc_doc_find(doc, key, &found) || found.type != type)
+		return false;
+	*value = found;
+	return true;
+}
+
+/* A number that is whole and fits; else false. */
+static inline bool
+cdc_doc_int64(const CdcDoc *doc, int64_t *value)
+{
+	return cdc_doc_is(doc, CDC_DOC_NUMBER) && doc->ops->int64(doc, value);
 }
 
 /* A member that is a string; "" (not NULL) where there is none. */

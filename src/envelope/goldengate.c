@@ -41,11 +41,14 @@ read_images(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		v;
-	bool		has_after = cdc_doc_find_type(&env->body, "after", CDC_DOC_OBJECT, &env->after);
-	bool		has_before = cdc_doc_find_type(&env->body, "before", CDC_DOC_OBJECT, &env->before);
+	const CdcDoc *needed = env->op == CDC_OP_DELETE ? &env->before : &env->after;
+	CdcStatus	st = cdc_reader_image(r, &env->body, "after", CDC_DOC_OBJECT, &env->after);
 
-	if (!has_after && !has_before && !cdc_doc_find(&env->body, "after", &v) &&
-		!cdc_doc_find(&env->body, "before", &v))
+	if (st == CDC_OK)
+		st = cdc_reader_image(r, &env->body, "before", CDC_DOC_OBJECT, &env->before);
+	if (st != CDC_OK)
+		return st;
+	if (!cdc_doc_find(&env->body, "after", &v) && !cdc_doc_find(&env->body, "before", &v))
 	{
 		/* json_row */
 		if (env->op == CDC_OP_DELETE)
@@ -54,7 +57,7 @@ read_images(CdcMessageReader *r)
 			env->after = env->body;
 		return CDC_OK;
 	}
-	if (env->op == CDC_OP_DELETE ? !has_before : !has_after)
+	if (needed->type == CDC_DOC_NULL)
 		return cdc_reader_refuse(r, "goldengate", "Its op_type is \"%.*s\", but it has no object \"%s\".",
 								 cdc_clip(env->type, 10), env->type.data,
 								 env->op == CDC_OP_DELETE ? "before" : "after");

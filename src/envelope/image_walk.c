@@ -19,13 +19,13 @@ cdc_image_begin(const CdcEnvelope *env, const CdcImage *image, CdcImageIter *ite
 		return;
 	if (image->names.type == CDC_DOC_ARRAY)
 	{
-		image->names.ops->begin(&image->names, &iter->names);
+		cdc_doc_begin(&image->names, &iter->names);
 		if (image->types.type == CDC_DOC_ARRAY)
-			image->types.ops->begin(&image->types, &iter->types);
+			cdc_doc_begin(&image->types, &iter->types);
 	}
 	else if (env->fields.type == CDC_DOC_ARRAY)
 		walked = iter->fields = &env->fields;
-	walked->ops->begin(walked, &iter->iter);
+	cdc_doc_begin(walked, &iter->iter);
 }
 
 /* The next of two arrays beside each other. */
@@ -38,11 +38,11 @@ next_of_arrays(CdcImageIter *iter, CdcString *name, CdcDoc *value, CdcDoc *type)
 
 	for (;;)
 	{
-		if (!image->names.ops->next(&iter->names, &ignored, &name_value) ||
-			!image->values.ops->next(&iter->iter, &ignored, value))
+		if (!cdc_doc_next(&iter->names, &ignored, &name_value) ||
+			!cdc_doc_next(&iter->iter, &ignored, value))
 			return false;
 		if (image->types.type == CDC_DOC_ARRAY &&
-			!image->types.ops->next(&iter->types, &ignored, type))
+			!cdc_doc_next(&iter->types, &ignored, type))
 			cdc_doc_set_null(type);
 		if (name_value.type == CDC_DOC_STRING)
 		{
@@ -65,16 +65,16 @@ cdc_image_next(CdcImageIter *iter, CdcString *name, CdcDoc *value, CdcDoc *field
 		return next_of_arrays(iter, name, value, field);
 	if (iter->fields == NULL)
 	{
-		while (image->values.ops->next(&iter->iter, name, value))
+		while (cdc_doc_next(&iter->iter, name, value))
 			if (image->skip == NULL || !image->skip(*name))
 				return true;
 		return false;
 	}
-	while (iter->fields->ops->next(&iter->iter, &ignored, field))
+	while (cdc_doc_next(&iter->iter, &ignored, field))
 	{
 		*name = cdc_doc_find_string(field, "field");
 		if ((image->skip == NULL || !image->skip(*name)) &&
-			image->values.ops->find(&image->values, name->data, name->len, value))
+			cdc_doc_get(&image->values, name->data, name->len, value))
 			return true;
 	}
 	return false;
@@ -92,7 +92,7 @@ cdc_image_find(const CdcImage *image, CdcString name, CdcDoc *value)
 		return false;
 	if (image->names.type != CDC_DOC_ARRAY)
 		return (image->skip == NULL || !image->skip(name)) &&
-			image->values.ops->find(&image->values, name.data, name.len, value);
+			cdc_doc_get(&image->values, name.data, name.len, value);
 	memset(&none, 0, sizeof(none));
 	cdc_image_begin(&none, image, &iter);
 	while (cdc_image_next(&iter, &other, value, &field))

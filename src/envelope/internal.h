@@ -106,6 +106,14 @@ extern CdcStatus cdc_reader_key_array(CdcMessageReader *r, const CdcDoc *array);
 /* ... and from the members of an object, or a schema's fields. */
 extern CdcStatus cdc_reader_key_object(CdcMessageReader *r);
 
+/*
+ * An image of the message, of that type (CDC_DOC_OBJECT, or CDC_DOC_ARRAY of images);
+ * CDC_DOC_NULL where the member is null or missing.  What is anything else is refused:
+ * this is the one place where a value of the message becomes an image.
+ */
+extern CdcStatus cdc_reader_image(CdcMessageReader *r, const CdcDoc *doc, const char *member,
+								  CdcDocType type, CdcDoc *image);
+
 /* "not a ... message": detail says what was seen. */
 extern CdcStatus cdc_reader_refuse(CdcMessageReader *r, const char *format, const char *detail,...)
 			__attribute__((format(printf, 3, 4)));

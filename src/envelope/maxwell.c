@@ -50,10 +50,10 @@ key_array(const CdcDoc *key, CdcString *database, CdcString *table, CdcDoc *colu
 	CdcDoc		parts[3];
 	int			n = 0;
 
-	if (key->type != CDC_DOC_ARRAY || key->ops->count(key) != 3)
+	if (key->type != CDC_DOC_ARRAY || cdc_doc_count(key) != 3)
 		return false;
-	key->ops->begin(key, &iter);
-	while (n < 3 && key->ops->next(&iter, &name, &parts[n]))
+	cdc_doc_begin(key, &iter);
+	while (n < 3 && cdc_doc_next(&iter, &name, &parts[n]))
 		n++;
 	if (n != 3 || parts[0].type != CDC_DOC_STRING || parts[1].type != CDC_DOC_STRING ||
 		parts[2].type != CDC_DOC_ARRAY)
@@ -78,10 +78,10 @@ true_name(const CdcMessageReader *r, CdcString name)
 		if (r->message->key_columns[i].len == name.len &&
 			strncasecmp(r->message->key_columns[i].data, name.data, name.len) == 0)
 			return r->message->key_columns[i];
-	if (data->type != CDC_DOC_OBJECT || data->ops->find(data, name.data, name.len, &value))
+	if (data->type != CDC_DOC_OBJECT || cdc_doc_get(data, name.data, name.len, &value))
 		return name;
-	data->ops->begin(data, &iter);
-	while (data->ops->next(&iter, &key, &value))
+	cdc_doc_begin(data, &iter);
+	while (cdc_doc_next(&iter, &key, &value))
 		if (key.len == name.len && strncasecmp(key.data, name.data, name.len) == 0)
 			return key;
 	return name;
@@ -94,7 +94,7 @@ next_key_column(const CdcDoc *key, CdcDocIter *iter, CdcString *name, CdcDoc *va
 	CdcDocIter	inner;
 	CdcDoc		element;
 
-	while (key->ops->next(iter, name, value))
+	while (cdc_doc_next(iter, name, value))
 	{
 		if (key->type == CDC_DOC_OBJECT)
 		{
@@ -107,8 +107,8 @@ next_key_column(const CdcDoc *key, CdcDocIter *iter, CdcString *name, CdcDoc *va
 		if (value->type != CDC_DOC_OBJECT)
 			continue;
 		element = *value;
-		element.ops->begin(&element, &inner);
-		if (element.ops->next(&inner, name, value))
+		cdc_doc_begin(&element, &inner);
+		if (cdc_doc_next(&inner, name, value))
 			return true;
 	}
 	return false;
@@ -133,11 +133,11 @@ read_key(CdcMessageReader *r)
 		key = value;
 	else if (key.type != CDC_DOC_OBJECT)
 		return CDC_OK;
-	names = cdc_arena_alloc(r->arena, sizeof(CdcString) * (key.ops->count(&key) + 1));
-	values = cdc_arena_alloc(r->arena, sizeof(CdcDoc) * (key.ops->count(&key) + 1));
+	names = cdc_arena_alloc(r->arena, sizeof(CdcString) * (cdc_doc_count(&key) + 1));
+	values = cdc_arena_alloc(r->arena, sizeof(CdcDoc) * (cdc_doc_count(&key) + 1));
 	if (names == NULL || values == NULL)
 		return cdc_reader_no_memory(r);
-	key.ops->begin(&key, &iter);
+	cdc_doc_begin(&key, &iter);
 	while (next_key_column(&key, &iter, &name, &value))
 	{
 		names[n] = true_name(r, name);
@@ -154,6 +154,7 @@ read_row(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcDoc		v;
+	CdcStatus	st;
 	int64_t		n;
 
 	if (cdc_doc_find(&env->body, "encrypted", &v))
@@ -162,10 +163,14 @@ read_row(CdcMessageReader *r)
 		cdc_error_hint(r->err, "Set Maxwell's option \"encrypt\" to none.");
 		return CDC_ERR_UNSUPPORTED;
 	}
-	if (!cdc_doc_find_type(&env->body, "data", CDC_DOC_OBJECT, &env->after))
+	st = cdc_reader_image(r, &env->body, "data", CDC_DOC_OBJECT, &env->after);
+	if (st == CDC_OK)
+		st = cdc_reader_image(r, &env->body, "old", CDC_DOC_OBJECT, &env->before);
+	if (st != CDC_OK)
+		return st;
+	if (env->after.type == CDC_DOC_NULL)
 		return cdc_reader_refuse(r, "maxwell", "Its type is \"%.*s\", but it has no object \"data\".",
 								 cdc_clip(env->type, 40), env->type.data);
-	(void) cdc_doc_find_type(&env->body, "old", CDC_DOC_OBJECT, &env->before);
 	if (env->table[0] == '\0')
 		return cdc_reader_refuse(r, "maxwell", "It has no \"table\".");
 	if (cdc_doc_find_type(&env->body, "reason", CDC_DOC_STRING, &v))
@@ -252,10 +257,10 @@ is_split_empty(const CdcDoc *value)
 	CdcString	key;
 	CdcDoc		element;
 
-	if (value->type != CDC_DOC_ARRAY || value->ops->count(value) != 1)
+	if (value->type != CDC_DOC_ARRAY || cdc_doc_count(value) != 1)
 		return false;
-	value->ops->begin(value, &iter);
-	return value->ops->next(&iter, &key, &element) && cdc_doc_is_string(&element, "");
+	cdc_doc_begin(value, &iter);
+	return cdc_doc_next(&iter, &key, &element) && cdc_doc_is_string(&element, "");
 }
 
 bool
@@ -268,15 +273,15 @@ cdc_maxwell_in_place(CdcOp op, const CdcDoc *data, const CdcDoc *old)
 
 	if (op == CDC_OP_UPDATE && old->type == CDC_DOC_OBJECT)
 	{
-		old->ops->begin(old, &iter);
-		while (old->ops->next(&iter, &key, &value))
-			if (!data->ops->find(data, key.data, key.len, &now))
+		cdc_doc_begin(old, &iter);
+		while (cdc_doc_next(&iter, &key, &value))
+			if (!cdc_doc_get(data, key.data, key.len, &now))
 				return false;
 	}
 	if (op == CDC_OP_SNAPSHOT)
 	{
-		data->ops->begin(data, &iter);
-		while (data->ops->next(&iter, &key, &value))
+		cdc_doc_begin(data, &iter);
+		while (cdc_doc_next(&iter, &key, &value))
 			if (is_split_empty(&value))
 				return false;
 	}
@@ -392,11 +397,11 @@ definition(CdcArena *arena, CdcEnvelope *env, CdcEnvelopeColumn **columns, int *
 	if (!cdc_doc_find_type(&env->body, "def", CDC_DOC_OBJECT, &def) ||
 		!cdc_doc_find_type(&def, "columns", CDC_DOC_ARRAY, &list))
 		return CDC_OK;
-	*columns = cdc_arena_zalloc(arena, sizeof(CdcEnvelopeColumn) * (list.ops->count(&list) + 1));
+	*columns = cdc_arena_zalloc(arena, sizeof(CdcEnvelopeColumn) * (cdc_doc_count(&list) + 1));
 	if (*columns == NULL)
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a definition");
-	list.ops->begin(&list, &iter);
-	while (list.ops->next(&iter, &name, &v))
+	cdc_doc_begin(&list, &iter);
+	while (cdc_doc_next(&iter, &name, &v))
 	{
 		CdcStatus	st = def_column(arena, &v, &(*columns)[*n], err);
 
@@ -406,8 +411,8 @@ definition(CdcArena *arena, CdcEnvelope *env, CdcEnvelopeColumn **columns, int *
 	}
 	if (!cdc_doc_find_type(&def, "primary-key", CDC_DOC_ARRAY, &key))
 		return CDC_OK;
-	key.ops->begin(&key, &iter);
-	while (key.ops->next(&iter, &name, &v))
+	cdc_doc_begin(&key, &iter);
+	while (cdc_doc_next(&iter, &name, &v))
 	{
 		for (i = 0; i < *n; i++)
 			if (cdc_doc_is_string(&v, (*columns)[i].name))

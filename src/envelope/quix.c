@@ -51,7 +51,7 @@ find_arrays(const CdcDoc *doc, const char *names, const char *types, const char 
 		return true;
 	}
 	(void) cdc_doc_find_type(doc, types, CDC_DOC_ARRAY, &image->types);
-	return image->names.ops->count(&image->names) == image->values.ops->count(&image->values);
+	return cdc_doc_count(&image->names) == cdc_doc_count(&image->values);
 }
 
 static bool
@@ -67,6 +67,35 @@ find_images(const CdcEnvelope *env, CdcImage *after, CdcImage *before)
 		find_arrays(&old, "keynames", "keytypes", "keyvalues", before);
 }
 
+/* Refuses members of an image that are anything else than arrays. */
+static CdcStatus
+check_arrays(CdcMessageReader *r, const CdcDoc *doc, const char *names, const char *types,
+			 const char *values)
+{
+	CdcDoc		ignored;
+	CdcStatus	st = cdc_reader_image(r, doc, names, CDC_DOC_ARRAY, &ignored);
+
+	if (st == CDC_OK)
+		st = cdc_reader_image(r, doc, types, CDC_DOC_ARRAY, &ignored);
+	if (st == CDC_OK)
+		st = cdc_reader_image(r, doc, values, CDC_DOC_ARRAY, &ignored);
+	return st;
+}
+
+static CdcStatus
+check_images(CdcMessageReader *r)
+{
+	const CdcDoc *body = &r->env->body;
+	CdcDoc		old;
+	CdcStatus	st = check_arrays(r, body, "columnnames", "columntypes", "columnvalues");
+
+	if (st == CDC_OK)
+		st = cdc_reader_image(r, body, "oldkeys", CDC_DOC_OBJECT, &old);
+	if (st == CDC_OK)
+		st = check_arrays(r, &old, "keynames", "keytypes", "keyvalues");
+	return st;
+}
+
 /* Key columns: those told as such, else those that an update or delete is found by. */
 static CdcStatus
 read_key(CdcMessageReader *r, const CdcImage *before)
@@ -77,7 +106,7 @@ read_key(CdcMessageReader *r, const CdcImage *before)
 	if (cdc_doc_find_type(&r->env->body, "pk", CDC_DOC_OBJECT, &pk) &&
 		cdc_doc_find_type(&pk, "pknames", CDC_DOC_ARRAY, &names))
 		return cdc_reader_key_array(r, &names);
-	if (before->names.type == CDC_DOC_ARRAY && before->names.ops->count(&before->names) > 0)
+	if (before->names.type == CDC_DOC_ARRAY && cdc_doc_count(&before->names) > 0)
 		return cdc_reader_key_array(r, &before->names);
 	return cdc_reader_key_object(r);
 }
@@ -107,6 +136,9 @@ read_quix(CdcMessageReader *r)
 		return CDC_OK;
 	if (env->table[0] == '\0')
 		return cdc_reader_refuse(r, "quix", "It has no \"table\".");
+	st = check_images(r);
+	if (st != CDC_OK)
+		return st;
 	if (!find_images(env, &after, &before))
 		return cdc_reader_refuse(r, "quix", "It has more names of columns than values, or fewer.");
 	if (env->op == CDC_OP_DELETE ? before.values.type == CDC_DOC_NULL :

@@ -59,8 +59,8 @@ list_members(const CdcDoc *doc, char *buf, size_t size)
 	int			n = 0;
 
 	buf[0] = '\0';
-	doc->ops->begin(doc, &iter);
-	while (doc->ops->next(&iter, &key, &value) && len + 80 < size && n < 12)
+	cdc_doc_begin(doc, &iter);
+	while (cdc_doc_next(&iter, &key, &value) && len + 80 < size && n < 12)
 	{
 		len += (size_t) snprintf(buf + len, size - len, "%s\"%.*s\"", n > 0 ? ", " : "",
 								 cdc_clip(key, 40), key.data);

@@ -45,6 +45,23 @@ cdc_reader_refuse(CdcMessageReader *r, const char *format, const char *detail,..
 	return CDC_ERR_VALUE;
 }
 
+CdcStatus
+cdc_reader_image(CdcMessageReader *r, const CdcDoc *doc, const char *member, CdcDocType type,
+				 CdcDoc *image)
+{
+	CdcDoc		found;
+
+	cdc_doc_set_null(image);
+	if (!cdc_doc_find(doc, member, &found) || found.type == CDC_DOC_NULL)
+		return CDC_OK;
+	if (found.type != type)
+		return cdc_reader_refuse(r, cdc_format_name(r->env->format), "Its \"%s\" is %s, not %s.",
+								 member, cdc_doc_type_name(&found),
+								 type == CDC_DOC_ARRAY ? "an array" : "an object");
+	*image = found;
+	return CDC_OK;
+}
+
 char *
 cdc_arena_string(CdcArena *arena, CdcString s)
 {
@@ -109,7 +126,7 @@ key_names(CdcMessageReader *r, size_t n)
 CdcStatus
 cdc_reader_key_array(CdcMessageReader *r, const CdcDoc *array)
 {
-	CdcString  *names = key_names(r, array->ops->count(array));
+	CdcString  *names = key_names(r, cdc_doc_count(array));
 	CdcDocIter	iter;
 	CdcString	key;
 	CdcDoc		value;
@@ -117,8 +134,8 @@ cdc_reader_key_array(CdcMessageReader *r, const CdcDoc *array)
 
 	if (names == NULL)
 		return cdc_reader_no_memory(r);
-	array->ops->begin(array, &iter);
-	while (array->ops->next(&iter, &key, &value))
+	cdc_doc_begin(array, &iter);
+	while (cdc_doc_next(&iter, &key, &value))
 	{
 		if (value.type == CDC_DOC_STRING)
 			names[n++] = value.string;
@@ -144,15 +161,15 @@ names_all(const CdcDoc *fields, const CdcDoc *body, CdcString *names)
 	CdcDoc		value;
 	size_t		n = 0;
 
-	if (fields->ops->count(fields) != body->ops->count(body) ||
-		body->ops->count(body) > MAX_ORDERED_KEY)
+	if (cdc_doc_count(fields) != cdc_doc_count(body) ||
+		cdc_doc_count(body) > MAX_ORDERED_KEY)
 		return false;
-	fields->ops->begin(fields, &iter);
-	while (fields->ops->next(&iter, &none, &field))
+	cdc_doc_begin(fields, &iter);
+	while (cdc_doc_next(&iter, &none, &field))
 	{
 		CdcString	name = cdc_doc_find_string(&field, "field");
 
-		if (!body->ops->find(body, name.data, name.len, &value))
+		if (!cdc_doc_get(body, name.data, name.len, &value))
 			return false;
 		for (size_t i = 0; i < n; i++)
 		{
@@ -180,7 +197,7 @@ cdc_reader_key_object(CdcMessageReader *r)
 
 	if (body->type != CDC_DOC_OBJECT)
 		return CDC_OK;
-	count = body->ops->count(body);
+	count = cdc_doc_count(body);
 	names = key_names(r, count);
 	values = cdc_arena_alloc(r->arena, sizeof(CdcDoc) * (count + 1));
 	if (names == NULL || values == NULL)
@@ -190,12 +207,12 @@ cdc_reader_key_object(CdcMessageReader *r)
 		names_all(&fields, body, names))
 	{
 		for (; n < count; n++)
-			(void) body->ops->find(body, names[n].data, names[n].len, &values[n]);
+			(void) cdc_doc_get(body, names[n].data, names[n].len, &values[n]);
 	}
 	else
 	{
-		body->ops->begin(body, &iter);
-		while (n < count && body->ops->next(&iter, &names[n], &values[n]))
+		cdc_doc_begin(body, &iter);
+		while (n < count && cdc_doc_next(&iter, &names[n], &values[n]))
 			n++;
 	}
 	env->key = names;
@@ -216,7 +233,7 @@ cdc_split_payload(const CdcDoc *doc, CdcDoc *schema, CdcDoc *payload)
 	if (doc == NULL)
 		return;
 	*payload = *doc;
-	if (doc->type != CDC_DOC_OBJECT || doc->ops->count(doc) != 2 ||
+	if (doc->type != CDC_DOC_OBJECT || cdc_doc_count(doc) != 2 ||
 		!cdc_doc_find(doc, "schema", schema))
 	{
 		cdc_doc_set_null(schema);

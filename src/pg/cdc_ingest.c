@@ -11,6 +11,7 @@
 #include "utils/guc.h"
 
 #include "pg/base/bounded_text.h"
+#include "pg/base/error.h"
 #include "pg/process/settings.h"
 #include "pg/process/wake.h"
 #include "pg/catalog/changes.h"
@@ -30,6 +31,7 @@ _PG_init(void)
 {
 	cdc_settings_init();
 	cdc_bound_messages_init();
+	cdc_interrupts_init();
 	cdc_catalog_init();
 	cdc_reassign_init();
 	cdc_wake_init();

@@ -33,6 +33,7 @@ static const Setting defaults[] = {
 };
 
 static const Setting consumer_defaults[] = {
+	{"check.crcs", "true"},			/* librdkafka's own default is to believe the bytes */
 	{"fetch.error.backoff.ms", "10"},
 	{"fetch.wait.max.ms", "100"},
 	{"message.max.bytes", "1000"},	/* no bound of ours; fetch.max.bytes must not be below it */

@@ -304,9 +304,16 @@ give_error(CdcKafkaReader *reader, const Item *item, CdcError *err)
 							 (long long) partition->next_offset, partition->id, partition->topic->name);
 		return st;
 	}
-	return cdc_kafka_error(err, item->code, text,
-						   "could not read partition %d of topic \"%s\" at offset %lld",
-						   partition->id, partition->topic->name, (long long) partition->next_offset);
+	st = cdc_kafka_error(err, item->code, text,
+						 "could not read partition %d of topic \"%s\" at offset %lld",
+						 partition->id, partition->topic->name, (long long) partition->next_offset);
+	if (item->code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+	{
+		/* the meaning of the code has a producer's */
+		err->hint[0] = '\0';
+		cdc_error_hint(err, "Raise the option receive_message_max_bytes of the server or table.");
+	}
+	return st;
 }
 
 /* CDC_MORE: the item is of no interest. */

@@ -32,7 +32,7 @@ cdc_kafka_copy_text(char *to, size_t size, const char *text)
 	static const char config[] = "sasl.oauthbearer.config";
 	char	   *at;
 
-	(void) snprintf(to, size, "%s", text);
+	(void) cdc_clean_text(to, size, text);
 	if ((at = strstr(to, config)) != NULL)
 		at[sizeof(config) - 1] = '\0';
 }

@@ -129,7 +129,8 @@ not_encrypted(CdcMysql *conn, CdcError *err)
 {
 	cdc_error(err, CDC_ERR_CONFIG, "MySQL server \"%s\" offers no encrypted connections",
 			  conn->address);
-	cdc_error_hint(err, "Set up TLS at the source, or set the server option ssl_mode to PREFERRED or DISABLED.");
+	cdc_error_detail(err, "The server option ssl_mode is %s.", conn->options.ssl_mode);
+	cdc_error_hint(err, "Set up TLS at the source. If it has TLS, who answers is not it, or somebody in between takes its offer away.");
 	return CDC_ERR_CONFIG;
 }
 

@@ -172,7 +172,11 @@ not_connected(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
 static CdcStatus
 not_authenticated(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
 {
-	cdc_error(err, CDC_ERR_AUTH, "MySQL server \"%s\" refused user \"%s\"", conn->address,
+	bool		ours = number == LIB_AUTH_PLUGIN_CANNOT_LOAD || number == LIB_AUTH_PLUGIN;
+
+	cdc_error(err, CDC_ERR_AUTH, ours ?
+			  "the client library cannot log in to MySQL server \"%s\" as user \"%s\"" :
+			  "MySQL server \"%s\" refused user \"%s\"", conn->address,
 			  conn->options.user ? conn->options.user : "");
 	cdc_error_detail(err, "%s", text);
 	switch (number)

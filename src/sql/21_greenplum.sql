@@ -34,6 +34,29 @@ CREATE TRUSTED PROTOCOL kafka (
     writefunc = cdc.kafka_protocol_write,
     validatorfunc = cdc.kafka_protocol_validate)
 $sql$;
+    -- Rows on their way to the segments, for apply alone: nobody can write such a value.
+    EXECUTE $sql$
+CREATE TYPE cdc.row_batch
+$sql$;
+    EXECUTE $sql$
+CREATE FUNCTION cdc.row_batch_in(cstring) RETURNS cdc.row_batch
+LANGUAGE c IMMUTABLE STRICT
+AS 'MODULE_PATHNAME', 'cdc_row_batch_in'
+$sql$;
+    EXECUTE $sql$
+CREATE FUNCTION cdc.row_batch_out(cdc.row_batch) RETURNS cstring
+LANGUAGE c IMMUTABLE STRICT
+AS 'MODULE_PATHNAME', 'cdc_row_batch_out'
+$sql$;
+    EXECUTE $sql$
+CREATE TYPE cdc.row_batch (INPUT = cdc.row_batch_in, OUTPUT = cdc.row_batch_out,
+    INTERNALLENGTH = VARIABLE, ALIGNMENT = double, STORAGE = plain)
+$sql$;
+    EXECUTE $sql$
+CREATE FUNCTION cdc.batch_rows(cdc.row_batch, anyelement) RETURNS SETOF anyelement
+LANGUAGE c IMMUTABLE ROWS 8192
+AS 'MODULE_PATHNAME', 'cdc_batch_rows'
+$sql$;
     EXECUTE $sql$
 ALTER FOREIGN DATA WRAPPER cdc_kafka OPTIONS (ADD mpp_execute 'all segments')
 $sql$;

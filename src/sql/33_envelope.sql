@@ -20,3 +20,6 @@ LANGUAGE C IMMUTABLE AS 'MODULE_PATHNAME', 'cdc_read_envelope';
 
 COMMENT ON FUNCTION cdc.read_envelope(jsonb, jsonb, text, text) IS
     'the change that a message of Kafka tells, a row for each row of it';
+
+-- A parser of what comes from outside is for those who need it.
+REVOKE ALL ON FUNCTION cdc.read_envelope(jsonb, jsonb, text, text) FROM PUBLIC;

@@ -49,6 +49,7 @@ COMMENT ON FUNCTION cdc.drop_subscription(text, boolean) IS
     'ends a subscription; replicas stay, the history too unless it is to be dropped';
 
 -- target_rows: as of cdc.create_subscription; null: error, without copy_data keep.
+-- copy_where: only these rows are copied, a condition in the source's SQL; all changes come.
 CREATE FUNCTION cdc.add_table(
     subscription text,
     source_table text,
@@ -59,11 +60,12 @@ CREATE FUNCTION cdc.add_table(
     row_filter text DEFAULT NULL,
     copy_data boolean DEFAULT true,
     target_rows text DEFAULT NULL,
+    copy_where text DEFAULT NULL,
     options jsonb DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_add_table';
 
-COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean, text, jsonb) IS
+COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean, text, text, jsonb) IS
     'captures one more source table, whatever the patterns say';
 
 -- Options given replace those stored for the table; null takes one away, so that the

@@ -60,6 +60,21 @@ check_error(CdcStatus st, const CdcError *err)
 	require(st != CDC_ERR_INTERNAL);
 }
 
+/*
+ * What a walk is begun on: objects, arrays where the format has its images in such, or
+ * nothing.  In JSONB another value would be read as if it were one, which a tree forgives.
+ */
+static void
+require_images(const CdcEnvelope *env)
+{
+	CdcDocType	type = env->format == CDC_FORMAT_CANAL || env->format == CDC_FORMAT_QUIX ?
+		CDC_DOC_ARRAY : CDC_DOC_OBJECT;
+
+	require(env->after.type == CDC_DOC_NULL || env->after.type == type);
+	require(env->before.type == CDC_DOC_NULL || env->before.type == type);
+	require(env->fields.type == CDC_DOC_NULL || env->fields.type == CDC_DOC_ARRAY);
+}
+
 static void
 check_rows(CdcArena *arena, CdcEnvelope *env, const uint8_t *seed)
 {
@@ -157,6 +172,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	{
 		require(env.nrows >= 0 && env.format != CDC_FORMAT_AUTO);
 		require(env.nrows == 0 || env.source_table != NULL);
+		require_images(&env);
 		check_rows(arena, &env, data + 1);
 		check_columns(arena, &env);
 	}

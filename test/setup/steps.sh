@@ -87,15 +87,19 @@ show_log() { grep -vE '^(ok |1\.\.|# CC)' "$2" | cut -c1-2000 | tail -n 60; }
 # --- the layers below PostgreSQL
 
 # rooms is the check of what may use what (test/rooms.py); it looks at objects, too.  operators
-# is that of the SQL in src/pg (test/operators.py), which needs no build.
-names_unit() { say rooms; say operators; make -s -C "$top/test/unit" names; }
+# is that of the SQL in src/pg (test/operators.py), sql94 that of what Greenplum has to parse
+# (test/sql94.py); these need no build.
+names_unit() { say rooms; say operators; say sql94; make -s -C "$top/test/unit" names; }
 
 step_unit() {
 	local names tests log="$CDC_WORK/unit.log" status=0 began=$SECONDS p=$passed f=$failed s=$skipped
 	names=$(chosen unit "$1") || { failed=$((failed + 1)); return; }
-	tests=$(grep -vxE 'rooms|operators' <<<"$names")
+	tests=$(grep -vxE 'rooms|operators|sql94' <<<"$names")
 	if grep -qx operators <<<"$names"; then
 		as_postgres python3 "$top/test/operators.py" >>"$log" 2>&1 </dev/null || status=1
+	fi
+	if grep -qx sql94 <<<"$names"; then
+		as_postgres python3 "$top/test/sql94.py" >>"$log" 2>&1 </dev/null || status=1
 	fi
 	if grep -qx rooms <<<"$names"; then
 		step_build || return
@@ -196,7 +200,7 @@ installcheck() {
 }
 
 # The first one wants a database without the extension.
-names_regress() { say extension; (cd "$top/sql" && printf '%s\n' *.sql | sed 's/\.sql$//' | grep -vx extension); }
+names_regress() { say extension; (cd "$top/sql" && printf '%s\n' *.sql | sed 's/\.sql$//' | grep -vxe extension -e 'gp_.*'); }
 names_isolation() { (cd "$top/specs" && printf '%s\n' *.spec | sed 's/\.spec$//'); }
 
 step_regress() {

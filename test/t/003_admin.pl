@@ -47,6 +47,13 @@ $cluster->catch_up('s');
 $table = $cluster->dbh->selectrow_hashref("SELECT * FROM cdc.stat_table WHERE subscription = 's' AND source_table = 'shop.a'");
 is("$table->{inserts} $table->{updates} $table->{deletes}", '3 2 1', '... and updates and deletes');
 
+# --- tables that are not there: a name in a database that is seen may come later
+like($cluster->notices_of(q{SELECT cdc.create_subscription('early', 'shop', tables := '{other.nope}', enabled := false)}),
+	qr/no table of server "shop" matches other\.nope.*registered when they appear/s, 'a table that may come is a NOTICE');
+like($cluster->error_of(q{SELECT cdc.create_subscription('never', 'shop', tables := '{otter.a,shop2.*}', enabled := false)}),
+	qr/shows no such database/, '... one in a database that is not there an error');
+$cluster->do(q{SELECT cdc.drop_subscription('early', true)});
+
 # --- tables added and removed
 $cluster->call('add_table', subscription => 's', source_table => 'shop.log_1', target => 'replica.added');
 $cluster->catch_up('s');

@@ -138,7 +138,7 @@ my $proxy = CdcIngest::FakeMysql->proxy($source->port);
 $cluster->add_source('lossy', $proxy->port);
 $cluster->subscribe('lossy', 'lossy', 'lossy', tables => ['h.many'], enabled => \'false');
 $proxy->falsify('empty', qr/^SELECT `a`/);
-like($cluster->error_of(q{SELECT cdc.pull('lossy')}), qr/reading a table's rows.*0 rows came, where it sent 3000/s,
+like($cluster->error_of(q{SELECT cdc.pull('lossy')}), qr/reading a table's rows.*0 rows came, where it sent [1-9]/s,
 	'rows that are lost on the way: an error');
 $proxy->falsify(undef);
 $cluster->do(q{SELECT cdc.pull('lossy')}, q{SELECT cdc.apply('lossy')});

@@ -221,6 +221,24 @@ subtest 'savepoints at random' => sub {
 		@expected . ' messages are the ones that were not rolled back');
 };
 
+subtest 'the server is dropped behind the messages' => sub {
+	$cluster->do("CREATE SERVER gone FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '" . $kafka->bootstrap . "')",
+		q{CREATE FOREIGN TABLE gone (value text, partition int) SERVER gone OPTIONS (topic 'gone')});
+	$dbh->begin_work;
+	$dbh->do(q{INSERT INTO gone VALUES ('x', NULL)});
+	$dbh->do('DROP SERVER gone CASCADE');
+	ok(!eval { $dbh->commit; 1 }, 'an error');
+	like($dbh->errstr, qr/the server of messages for topic "gone" was dropped in the same transaction/, '... that says so');
+	$dbh->rollback;
+	# messages that were undone are nobody's
+	$dbh->begin_work;
+	$dbh->do('SAVEPOINT s');
+	$dbh->do(q{INSERT INTO gone VALUES ('x', 0)});
+	$dbh->do('ROLLBACK TO s');
+	$dbh->do('DROP SERVER gone CASCADE');
+	ok(eval { $dbh->commit; 1 }, 'none where there are no messages any more') or diag($dbh->errstr);
+};
+
 subtest 'COPY, routing, triggers, two sessions' => sub {
 	table('copied', 'key text, value text');
 	$dbh->do('COPY copied FROM STDIN');

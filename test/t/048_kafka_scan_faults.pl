@@ -104,6 +104,25 @@ subtest 'messages that are gone' => sub {
 	return;
 };
 
+subtest 'a batch that is not what its producer sent' => sub {
+	$kafka->create_topic('damaged', 1);
+	$kafka->produce('damaged', ['was sent so']);
+	table('damaged');
+	is($cluster->value('SELECT value FROM damaged'), 'was sent so', 'as it was sent');
+	my ($segment) = glob "$kafka->{dir}/data/damaged-0/*.log";
+	open my $file, '+<:raw', $segment or die "$segment: $!";
+	local $/;
+	my $at = index readline $file, 'was sent so';
+	cmp_ok($at, '>', 0, 'found on the disk');
+	seek $file, $at, 0;
+	print {$file} 'was never  ';
+	close $file;
+	like($cluster->error_of('SELECT value FROM damaged'), qr/damaged.*CRC/s, 'its checksum is looked at');
+	table('damaged_believed', topic => 'damaged', check_crcs => 'false');
+	is($cluster->value('SELECT value FROM damaged_believed'), 'was never  ', 'unless check_crcs says otherwise');
+	return;
+};
+
 $kafka->create_topic('big', 3);
 $kafka->produce('big', [ map { 'y' x 500 } 1 .. 20000 ], partition => $_) for 0 .. 2;
 table('big', memory_limit => '4MB');

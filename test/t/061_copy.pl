@@ -239,6 +239,12 @@ subtest 'a second copy onto a target with rows' => sub {
 		q{SELECT cdc.add_table('twice', 'shop.small', target := 'twice.small', target_rows := 'keep')});
 	$go->();
 	is($rows->(), '2=two 9=mine', '... or kept');
+	$source->do(q{INSERT INTO shop.small VALUES (3, 'three'), (4, 'four')});
+	$cluster->do(q{SELECT cdc.remove_table('twice', 'shop.small')},
+		q{SELECT cdc.add_table('twice', 'shop.small', target := 'twice.small', target_rows := 'replace', copy_where := 'id > 3')});
+	$source->do(q{INSERT INTO shop.small VALUES (1, 'one')});
+	$go->();
+	is($rows->(), '1=one 4=four', 'copy_where: only these rows are copied, and changes');
 	$cluster->call('drop_subscription', name => 'twice', drop_history => \'true');
 };
 

@@ -7,9 +7,11 @@
 
 #include <zstd.h>
 
+#include "binlog/compress.h"
 #include "binlog/decoder.h"
 #include "binlog/map_schema.h"
 #include "binlog/stream.h"
+#include "core/interrupt.h"
 #include "tools/binlog_build.h"
 
 typedef struct Fixture
@@ -17,6 +19,7 @@ typedef struct Fixture
 	EventBuilder b;				/* of the file's events */
 	EventBuilder inner;			/* of those in a payload */
 	CdcBuf		payload;		/* the inner events */
+	uint64_t	lie;			/* is added to the size that it announces */
 	CdcStream  *stream;
 	CdcItem		item;
 	CdcError	err;
@@ -105,7 +108,7 @@ build_payload(Fixture *f, Compression how)
 	else
 		put_bytes(&f->b, "\2\1\0", 3);
 	put_bytes(&f->b, "\3\3\374", 3);
-	put_int(&f->b, p->len, 2);
+	put_int(&f->b, p->len + f->lie, 2);
 	put_bytes(&f->b, "\7\2xy\0", 5);	/* a field of the future; the end */
 	put_bytes(&f->b, packed.data, packed.len);
 	end_event(&f->b);
@@ -216,6 +219,64 @@ test_ends(void **state)
 	build_payload(&f, ZSTD);
 	assert_ok(feed(&f), &f.err);
 	assert_int_equal(cdc_stream_skipped(f.stream, NULL), 1);
+	close_stream(&f);
+}
+
+static int	points;
+
+static void
+count_point(void)
+{
+	points++;
+}
+
+/* A payload has as many bytes as it announces, no event above the limit, and can be cancelled. */
+static void
+test_sizes(void **state)
+{
+	static const int lies[] = {-1, 1, 40000, -40};
+	Fixture		f;
+
+	(void) state;
+	for (int how = NONE; how <= ZSTD_FRAMES; how++)
+		for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++)
+		{
+			open_stream(&f, "9.7.4");
+			begin_group(&f);
+			add_rows(&f);
+			build_xid(&f.inner, 77);
+			add_inner(&f);
+			f.lie = (uint64_t) lies[i];
+			build_payload(&f, (Compression) how);
+			assert_int_equal(feed(&f), CDC_ERR_CORRUPT);
+			assert_non_null(strstr(f.err.message, "announces"));
+			close_stream(&f);
+		}
+
+	open_stream(&f, "9.7.4");
+	begin_group(&f);
+	add_rows(&f);
+	build_xid(&f.inner, 77);
+	add_inner(&f);
+	build_payload(&f, ZSTD);
+	points = 0;
+	cdc_interrupt_hook = count_point;
+	cdc_set_max_event_size(20);
+	assert_int_equal(feed(&f), CDC_ERR_LIMIT);
+	assert_non_null(strstr(f.err.hint, "max_event_size"));
+	close_stream(&f);
+
+	cdc_set_max_event_size(CDC_EV_MAX_SIZE);
+	open_stream(&f, "9.7.4");
+	begin_group(&f);
+	add_rows(&f);
+	build_xid(&f.inner, 77);
+	add_inner(&f);
+	build_payload(&f, ZSTD);
+	points = 0;
+	assert_ok(feed(&f), &f.err);
+	assert_true(points >= 4);
+	cdc_interrupt_hook = NULL;
 	close_stream(&f);
 }
 
@@ -343,6 +404,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_compressions),
 		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_statement_events),
 	};

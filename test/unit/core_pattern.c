@@ -24,6 +24,19 @@ test_check(void **state)
 }
 
 static void
+test_database(void **state)
+{
+	(void) state;
+	assert_true(cdc_pattern_match_database("shop.nope", "shop"));
+	assert_true(cdc_pattern_match_database("s*.nope", "shop"));
+	assert_true(cdc_pattern_match_database("a\\.b.c", "a.b"));
+	assert_true(cdc_pattern_match_database("mysql.x", "mysql"));
+	assert_false(cdc_pattern_match_database("shop.nope", "shop2"));
+	assert_false(cdc_pattern_match_database("*.*", "mysql"));
+	assert_false(cdc_pattern_match_database("shop", "shop"));
+}
+
+static void
 test_match(void **state)
 {
 	static const struct
@@ -164,7 +177,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_check),
-		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_database), cmocka_unit_test(test_match),
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_against_model),
 		cmocka_unit_test(test_many_stars),

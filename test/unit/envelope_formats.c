@@ -77,6 +77,8 @@ test_maxwell(void **state)
 		{CDC_FORMAT_MAXWELL, "maxwell", NULL, "{\"database\":\"d\",\"table\":\"t\",\"type\":\"replace\",\"data\":{}}",
 			"!Its type is \"replace\"."},
 		{CDC_FORMAT_MAXWELL, "maxwell", NULL, "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"data\":[]}",
+			"!Its \"data\" is an array, not an object."},
+		{CDC_FORMAT_MAXWELL, "maxwell", NULL, "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"data\":null}",
 			"!Its type is \"insert\", but it has no object \"data\"."},
 		{CDC_FORMAT_MAXWELL, "maxwell", NULL, "{\"database\":\"d\",\"type\":\"insert\",\"data\":{}}", "!It has no \"table\"."},
 		{CDC_FORMAT_MAXWELL, "maxwell", NULL, "{\"op\":\"c\"}", "!It is an object with the members \"op\"."},
@@ -137,6 +139,57 @@ test_debezium(void **state)
 			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}}]}]},"
 			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"12.5\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
 			"c d.t column \"n\" has a value of another form than its type: It is the string \"12.5\"; base64 is expected."},
+		/* a scale is part of the value */
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2147483647\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t scale of the number in column \"n\" is not known: The schema of a Decimal has a parameter \"scale\", a whole number."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"-100001\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t scale of the number in column \"n\" is not known: The schema of a Decimal has a parameter \"scale\", a whole number."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"x\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t scale of the number in column \"n\" is not known: The schema of a Decimal has a parameter \"scale\", a whole number."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t scale of the number in column \"n\" is not known: The schema of a Decimal has a parameter \"scale\", a whole number."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\"}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t scale of the number in column \"n\" is not known: The schema of a Decimal has a parameter \"scale\", a whole number."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"4097\"}}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":\"AQ==\"},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t column \"n\" has a value of another form than its type: It is the string \"AQ==\"; a number of fewer digits is expected."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\"}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":null},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t {\"n\":null}"},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\"}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":1.50},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t {\"n\":1.50}"},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"struct\","
+			"\"name\":\"io.debezium.data.VariableScaleDecimal\"}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":{\"scale\":2147483647,\"value\":\"AQ==\"}},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t column \"n\" has a value of another form than its type: It is an object; a number of fewer digits is expected."},
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"n\",\"type\":\"struct\","
+			"\"name\":\"io.debezium.data.VariableScaleDecimal\"}]}]},"
+			"\"payload\":{\"op\":\"c\",\"after\":{\"n\":{\"scale\":\"x\",\"value\":\"AQ==\"}},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t column \"n\" has a value of another form than its type: It is an object; an object of scale and value is expected."},
 		/* PostGIS: EWKB with its SRID; a WKB that is none */
 		{CDC_FORMAT_AUTO, "x", NULL,
 			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":[{\"field\":\"g\",\"type\":\"struct\","
@@ -223,6 +276,68 @@ test_others(void **state)
 
 	(void) state;
 	check(cases, lengthof(cases));
+}
+
+/*
+ * Images of other types are refused in every format, whatever the table's columns: the
+ * place of a wrong value is %s.
+ */
+static void
+test_wrong_images(void **state)
+{
+	static const struct
+	{
+		CdcMessageFormat format;
+		bool		array;		/* the image is one */
+		const char *message;
+	}			cases[] = {
+		{CDC_FORMAT_MAXWELL, false, "{\"database\":\"d\",\"table\":\"t\",\"type\":\"update\",\"data\":%s}"},
+		{CDC_FORMAT_MAXWELL, false, "{\"database\":\"d\",\"table\":\"t\",\"type\":\"update\",\"data\":{\"a\":1},\"old\":%s}"},
+		{CDC_FORMAT_MAXWELL, false, "{\"database\":\"d\",\"table\":\"t\",\"type\":\"delete\",\"data\":{\"a\":1},\"old\":%s}"},
+		{CDC_FORMAT_GOLDENGATE, false, "{\"table\":\"A.T\",\"op_type\":\"U\",\"before\":%s,\"after\":{\"a\":1}}"},
+		{CDC_FORMAT_GOLDENGATE, false, "{\"table\":\"A.T\",\"op_type\":\"I\",\"before\":%s,\"after\":{\"a\":1}}"},
+		{CDC_FORMAT_GOLDENGATE, false, "{\"table\":\"A.T\",\"op_type\":\"D\",\"before\":{\"a\":1},\"after\":%s}"},
+		{CDC_FORMAT_GOLDENGATE, false, "{\"table\":\"A.T\",\"op_type\":\"D\",\"before\":%s}"},
+		{CDC_FORMAT_DEBEZIUM, false, "{\"op\":\"c\",\"after\":%s,\"source\":{\"db\":\"d\",\"table\":\"t\"}}"},
+		{CDC_FORMAT_DEBEZIUM, false, "{\"op\":\"u\",\"before\":%s,\"after\":{\"a\":1},\"source\":{\"db\":\"d\",\"table\":\"t\"}}"},
+		{CDC_FORMAT_DEBEZIUM, false, "{\"op\":\"d\",\"before\":%s,\"source\":{\"db\":\"d\",\"table\":\"t\"}}"},
+		{CDC_FORMAT_DEBEZIUM, false, "{\"schema\":{},\"payload\":{\"op\":\"r\",\"after\":%s,\"source\":{\"db\":\"d\",\"table\":\"t\"}}}"},
+		{CDC_FORMAT_DEBEZIUM_FLAT, false, "%s"},
+		{CDC_FORMAT_JSON, false, "%s"},
+		{CDC_FORMAT_CANAL, true, "{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"data\":%s}"},
+		{CDC_FORMAT_CANAL, false, "{\"isDdl\":false,\"type\":\"DELETE\",\"database\":\"d\",\"table\":\"t\",\"data\":[%s]}"},
+		{CDC_FORMAT_CANAL, true, "{\"isDdl\":false,\"type\":\"UPDATE\",\"database\":\"d\",\"table\":\"t\",\"data\":[{\"a\":\"1\"}],\"old\":%s}"},
+		{CDC_FORMAT_CANAL, false, "{\"isDdl\":false,\"type\":\"UPDATE\",\"database\":\"d\",\"table\":\"t\",\"data\":[{\"a\":\"1\"}],\"old\":[%s]}"},
+		{CDC_FORMAT_QUIX, true, "{\"kind\":\"insert\",\"schema\":\"s\",\"table\":\"t\",\"columnnames\":%s,\"columnvalues\":[1]}"},
+		{CDC_FORMAT_QUIX, true, "{\"kind\":\"insert\",\"schema\":\"s\",\"table\":\"t\",\"columnnames\":[\"a\"],\"columnvalues\":%s}"},
+		{CDC_FORMAT_QUIX, true, "{\"kind\":\"insert\",\"schema\":\"s\",\"table\":\"t\",\"columnnames\":[\"a\"],\"columntypes\":%s,\"columnvalues\":[1]}"},
+		{CDC_FORMAT_QUIX, false, "{\"kind\":\"delete\",\"schema\":\"s\",\"table\":\"t\",\"oldkeys\":%s}"},
+		{CDC_FORMAT_QUIX, true, "{\"kind\":\"delete\",\"schema\":\"s\",\"table\":\"t\",\"oldkeys\":{\"keynames\":%s,\"keyvalues\":[1]}}"},
+		{CDC_FORMAT_QUIX, true, "{\"kind\":\"delete\",\"schema\":\"s\",\"table\":\"t\",\"oldkeys\":{\"keynames\":[\"a\"],\"keyvalues\":%s}}"}
+	};
+	static const char *const values[] = {
+		"true", "1000", "\"abcdefgh\"", "\"\"", "[\"a\", 1]", "{\"a\":1}"
+	};
+	ReadMessage m;
+	CdcBuf		text = {0};
+
+	(void) state;
+	m.arena = cdc_arena_create(0);
+	for (size_t i = 0; i < lengthof(cases); i++)
+	{
+		for (size_t v = 0; v < lengthof(values); v++)
+		{
+			if (values[v][0] == (cases[i].array ? '[' : '{'))
+				continue;
+			cdc_buf_reset(&text);
+			assert_true(cdc_buf_printf(&text, cases[i].message, values[v]));
+			assert_int_equal(read_message(&m, cases[i].format, "t", "{\"id\":1}", unit_text(&text)),
+							 CDC_ERR_VALUE);
+			assert_int_equal(strncmp(m.err.message, "not a message in format ", 24), 0);
+		}
+	}
+	cdc_buf_free(&text);
+	cdc_arena_destroy(m.arena);
 }
 
 static void
@@ -432,7 +547,7 @@ main(void)
 		cmocka_unit_test(test_debezium),
 		cmocka_unit_test(test_debezium_modes),
 		cmocka_unit_test(test_others),
-		cmocka_unit_test(test_payload),
+		cmocka_unit_test(test_wrong_images), cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_definitions)

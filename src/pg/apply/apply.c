@@ -248,19 +248,18 @@ run_with_changes(ApplyCall *call, int64 upto)
 	return upto > call->progress.applied_seq ? run_up_to(call, upto) : upto;
 }
 
-void
-cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
+/* A run; the subscription is locked. */
+static void
+run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 {
 	ApplyCall	call;
 	CdcPosition position;
 	int64		before;
 	int64		upto;
 
-	memset(result, 0, sizeof(*result));
 	memset(&call, 0, sizeof(call));
 	call.sub = sub;
 	call.result = result;
-	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	cdc_progress_get(sub, &call.progress);
 	cdc_position_get(sub, &position);
 
@@ -293,6 +292,27 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	if (cdc_copy_applied(sub, call.progress.applied_seq) || call.progress.applied_seq > before ||
 		result->changes > 0)
 		cdc_progress_broadcast_at_commit();
+}
+
+void
+cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
+{
+	CdcRunning	run;
+
+	memset(result, 0, sizeof(*result));
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	cdc_running_begin(&run, sub->id, CDC_WRITER_APPLY);
+	PG_TRY();
+	{
+		run_locked(sub, max_events, result);
+	}
+	PG_CATCH();
+	{
+		cdc_running_end(&run);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	cdc_running_end(&run);
 }
 
 /* ------------------------------------------------------------------------

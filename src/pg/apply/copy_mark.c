@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/catalog/log.h"
 #include "pg/datum/jsonb_view.h"
 

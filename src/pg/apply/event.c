@@ -22,7 +22,10 @@
  * ------------------------------------------------------------------------
  */
 
-/* The parts of Maxwell's event that apply needs; NULL where it has none. */
+/*
+ * The parts of Maxwell's event that apply needs; NULL where it has none.  ERROR where
+ * one is neither an object nor null.
+ */
 static void
 find_images(const JsonbContainer *event, const JsonbContainer **data,
 			const JsonbContainer **old)
@@ -51,8 +54,12 @@ find_images(const JsonbContainer *event, const JsonbContainer **data,
 		else
 			continue;
 		cdc_json_get(event, 2 * n, n + i, &v);
-		if (v.type == JENTRY_ISCONTAINER && cdc_json_is_object(cdc_json_container(&v)))
-			*part = cdc_json_container(&v);
+		*part = cdc_json_object(&v);
+		if (*part == NULL && v.type != JENTRY_ISNULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("event's \"%.*s\" is neither an object nor null", (int) key.len,
+							key.data)));
 	}
 }
 

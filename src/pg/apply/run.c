@@ -14,7 +14,6 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
-#include "pg/base/bounded_text.h"
 #include "pg/base/compat_executor.h"
 #include "pg/history/hole.h"
 #include "pg/process/shmem.h"
@@ -160,7 +159,6 @@ error_context(void *arg)
 		appendStringInfo(&s, ", column \"%s\"", at->source->row.at_column);
 	errcontext("%s", s.data);
 	pfree(s.data);
-	cdc_bound_this_message();
 	apply->in_context = false;
 }
 

@@ -116,6 +116,9 @@ extern int	no_such_variable
  */
 #define CDC_OPEN_QUERIES_ARE_DEAR		CDC_GREENPLUM
 
+/* Another planner can be at work, which knows nothing of options like enable_seqscan. */
+#define CDC_HAVE_OTHER_PLANNER			CDC_GREENPLUM
+
 /* Queries can be compiled. */
 #define CDC_HAVE_JIT					(PG_VERSION_NUM >= 110000)
 

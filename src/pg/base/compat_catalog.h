@@ -101,7 +101,7 @@
 #if PG_VERSION_NUM >= 100000
 #define CDC_TRUNCATE_SCOPE(relkind)		((relkind) == RELKIND_RELATION ? "ONLY " : "")
 #else
-#define CDC_TRUNCATE_SCOPE(relkind)		""
+#define CDC_TRUNCATE_SCOPE(relkind)		((void) (relkind), "")
 #endif
 
 /* The list of partitions can leave out one that is being detached since 14. */

@@ -10,11 +10,18 @@
 
 #include "pg/base/compat.h"
 
+#include "catalog/pg_type.h"
+
 /* hash_any() moved in 13. */
 #if PG_VERSION_NUM >= 130000
 #include "common/hashfn.h"
 #else
 #include "access/hash.h"
+#endif
+
+/* Input and output of bigint have their prototypes among all others since 10. */
+#if PG_VERSION_NUM < 100000
+#include "utils/int8.h"
 #endif
 
 /*
@@ -81,5 +88,41 @@ cdc_float8_text(double v, char *buf)
 #define CDC_TIMESTAMP_TO_TIMESTAMPTZ(ts) \
 	DatumGetTimestampTz(DirectFunctionCall1(timestamp_timestamptz, TimestampGetDatum(ts)))
 #endif
+
+/* Multiranges came in 14.  It needs utils/lsyscache.h. */
+#if PG_VERSION_NUM >= 140000
+#define CDC_RANGE_OF_MULTIRANGE(typid)	get_multirange_range(typid)
+#else
+#define CDC_RANGE_OF_MULTIRANGE(typid)	InvalidOid
+#endif
+
+/*
+ * Types whose texts are names in the catalogs; some came in 9.5 and 13.
+ */
+static inline bool
+cdc_is_reg_type(Oid typid)
+{
+	switch (typid)
+	{
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGCLASSOID:
+		case REGTYPEOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+#ifdef REGROLEOID
+		case REGROLEOID:
+		case REGNAMESPACEOID:
+#endif
+#ifdef REGCOLLATIONOID
+		case REGCOLLATIONOID:
+#endif
+			return true;
+		default:
+			return false;
+	}
+}
 
 #endif							/* CDC_PG_BASE_COMPAT_VALUE_H */

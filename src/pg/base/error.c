@@ -9,7 +9,9 @@
 #include "pg/base/error.h"
 
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 
+#include "core/interrupt.h"
 #include "pg/base/utf8.h"
 
 /* The SQLSTATE that a status stands for. */
@@ -132,4 +134,16 @@ void
 cdc_out_of_memory(void)
 {
 	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+static void
+check_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
+cdc_interrupts_init(void)
+{
+	cdc_interrupt_hook = check_interrupts;
 }

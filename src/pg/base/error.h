@@ -28,6 +28,9 @@ extern bool cdc_sqlstate_is_passing(int sqlstate);
 /* Raises ERROR after an allocation outside of PostgreSQL's memory contexts failed. */
 pg_noreturn extern void cdc_out_of_memory(void);
 
+/* Lets long loops of the pure layers be cancelled; from _PG_init(). */
+extern void cdc_interrupts_init(void);
+
 /* Raises ERROR when the status is one of failure. */
 #define CDC_CHECK(st, err, subscription) \
 	do { if (cdc_failed(st)) cdc_ereport((err), (subscription)); } while (0)

@@ -46,11 +46,13 @@ cdc_scope_begin(Oid userid, CdcScope *scope)
 					   GUC_ACTION_SAVE);
 	SetUserIdAndSecContext(userid, scope->sec_context | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION);
+	cdc_source_texts_begin(&scope->texts);
 }
 
 void
 cdc_scope_end(const CdcScope *scope)
 {
+	cdc_source_texts_end(&scope->texts);
 	/* false: what somebody's code has set inside goes with it */
 	AtEOXact_GUC(false, scope->guc_level);
 	SetUserIdAndSecContext(scope->userid, scope->sec_context);

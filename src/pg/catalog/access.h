@@ -8,6 +8,7 @@
 #ifndef CDC_PG_CATALOG_ACCESS_H
 #define CDC_PG_CATALOG_ACCESS_H
 
+#include "pg/base/bounded_text.h"
 #include "pg/catalog/subscription.h"
 
 /*
@@ -22,6 +23,7 @@ typedef struct CdcScope
 	Oid			userid;
 	int			sec_context;
 	int			guc_level;
+	CdcSourceTexts texts;
 } CdcScope;
 
 /*
@@ -36,6 +38,8 @@ typedef struct CdcScope
  * what is deferred by then is fired, with the rights that were in force when it was
  * called, and constraints are IMMEDIATE for the rest of the transaction; what is
  * deferred nevertheless inside the scope is an ERROR.
+ *
+ * Messages inside are taken to be about something of the source: see bounded_text.h.
  *
  * Scopes nest.  An abort of the (sub)transaction ends them.
  */

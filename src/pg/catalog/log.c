@@ -44,7 +44,7 @@ cdc_log(const char *subscription, const char *kind, const char *message, const c
 	cdc_spi_end(&spi);
 }
 
-void
+bool
 cdc_log_event(const char *subscription, const char *kind, const char *message,
 			  const char *detail)
 {
@@ -60,8 +60,10 @@ cdc_log_event(const char *subscription, const char *kind, const char *message,
 	};
 
 	message = cdc_bounded_text(message, CDC_TEXT_BOUND);
-	if (cdc_spi_run(&stmt, subscription, kind, message) == 0)
-		cdc_log(subscription, kind, message, detail);
+	if (cdc_spi_run(&stmt, subscription, kind, message) != 0)
+		return false;
+	cdc_log(subscription, kind, message, detail);
+	return true;
 }
 
 /*

@@ -22,9 +22,10 @@ extern void cdc_log(const char *subscription, const char *kind, const char *mess
 /*
  * The same of what the source does, perhaps with every statement: what came
  * within the last hour already, whatever else came between, only counts there.
+ * Returns whether there is a new row: a message to the server's log goes with that.
  * Whoever calls it writes that kind alone (holds the subscription's lock).
  */
-extern void cdc_log_event(const char *subscription, const char *kind, const char *message,
+extern bool cdc_log_event(const char *subscription, const char *kind, const char *message,
 						  const char *detail);
 
 /*

@@ -334,6 +334,47 @@ cdc_subscription_wants(const CdcSubscription *sub, const char *database, const c
 							  database, table);
 }
 
+static const CdcRunning *innermost = NULL;
+
+void
+cdc_running_begin(CdcRunning *run, int32 subscription_id, CdcWriter writer)
+{
+	run->outer = innermost;
+	run->subscription_id = subscription_id;
+	run->writer = writer;
+	innermost = run;
+}
+
+void
+cdc_running_end(const CdcRunning *run)
+{
+	Assert(innermost == run);
+	innermost = run->outer;
+}
+
+void
+cdc_running_check(int32 subscription_id, const char *name, CdcWriter writer)
+{
+	const CdcRunning *run;
+
+	for (run = innermost; run != NULL; run = run->outer)
+	{
+		if (run->subscription_id != subscription_id || run->writer != writer)
+			continue;
+		if (writer == CDC_WRITER_PULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("subscription \"%s\" is being pulled in this session", name),
+					 errdetail("The call comes from inside of that pull, from a trigger on the history for example."),
+					 errhint("Make the call when the pull has ended.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("subscription \"%s\" is being applied in this session", name),
+				 errdetail("The call comes from inside of that apply, from a trigger on a target for example."),
+				 errhint("Make the call when the apply has ended.")));
+	}
+}
+
 /* The id of the process that holds the lock; 0: none does any more. */
 static int
 lock_holder(const LOCKTAG *tag)
@@ -366,6 +407,7 @@ cdc_subscription_try_lock(const CdcSubscription *sub, CdcWriter writer)
 	LOCKTAG		tag = writer_lock_tag(sub, writer);
 
 	cdc_subscription_check_here(sub);
+	cdc_running_check(sub->id, sub->name, writer);
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 

@@ -119,8 +119,31 @@ typedef enum CdcWriter
 } CdcWriter;
 
 /*
+ * A run of pull or apply, on the stack of who makes it.  Triggers on histories and targets
+ * run inside of that, with the locks that the session holds: a lock alone keeps other
+ * sessions away, not them.
+ */
+typedef struct CdcRunning
+{
+	const struct CdcRunning *outer;
+	int32		subscription_id;
+	CdcWriter	writer;
+} CdcRunning;
+
+/*
+ * Marks the begin of a run, for which the writer's lock is held, and its end: also where
+ * it ends with an ERROR, so in PG_CATCH() too.
+ */
+extern void cdc_running_begin(CdcRunning *run, int32 subscription_id, CdcWriter writer);
+extern void cdc_running_end(const CdcRunning *run);
+
+/* ERROR where this session is in such a run of the subscription of that id and name. */
+extern void cdc_running_check(int32 subscription_id, const char *name, CdcWriter writer);
+
+/*
  * Takes the writer's lock until the transaction ends.  Waits for another holder,
- * which a NOTICE names, and obeys cancel.
+ * which a NOTICE names, and obeys cancel.  ERROR where this session is at work as that
+ * writer, see CdcRunning.
  */
 extern void cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer);
 

@@ -140,6 +140,10 @@ cdc_subscription_take_over(const CdcSubscription *sub)
 	if (now->owner == NULL ||
 		(!has_privs_of_role(identity.owner, owner) && !superuser_arg(owner)))
 		identity.owner = owner;
+	/* one of several members of the new owner, the old owner among them, asks for it */
+	else if (!superuser_arg(owner) && !has_privs_of_role(GetUserId(), identity.owner) &&
+			 has_privs_of_role(GetUserId(), owner))
+		identity.owner = owner;
 	if (!superuser() && !has_privs_of_role(GetUserId(), identity.owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -18,6 +18,7 @@
 #include "utils/tuplestore.h"
 
 #include "envelope/envelope.h"
+#include "pg/base/bounded_text.h"
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/base/result_set.h"
@@ -140,6 +141,7 @@ cdc_read_envelope(PG_FUNCTION_ARGS)
 	char	   *topic;
 	Datum		values[NOUT];
 	bool		nulls[NOUT];
+	CdcSourceTexts texts;
 
 	if (PG_ARGISNULL(2) || PG_ARGISNULL(3))
 		ereport(ERROR,
@@ -166,6 +168,7 @@ cdc_read_envelope(PG_FUNCTION_ARGS)
 		message.key = &key;
 	}
 	arena = cdc_schema_arena(CurrentMemoryContext);
+	cdc_source_texts_begin(&texts);
 	CDC_CHECK(cdc_envelope_read(arena, format, &message, &env, &err), &err, NULL);
 	store = cdc_result_set_begin(fcinfo, &desc);
 	put_message(&env, values, nulls);
@@ -173,5 +176,6 @@ cdc_read_envelope(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(store, desc, values, nulls);
 	else
 		put_rows(arena, &env, store, desc, values, nulls);
+	cdc_source_texts_end(&texts);
 	return (Datum) 0;
 }

@@ -324,6 +324,7 @@ cdc_create_subscription(PG_FUNCTION_ARGS)
 	NewSubscription new;
 	CdcSubscription *sub = &new.sub;
 	const CdcSourceMethods *methods;
+	CdcSourceTexts texts;
 	CdcScope	scope;
 	void	   *prepared;
 
@@ -332,7 +333,9 @@ cdc_create_subscription(PG_FUNCTION_ARGS)
 
 	/* the slow part first: nothing is locked while the source is waited for */
 	methods = cdc_source_kind(sub->kind);
+	cdc_source_texts_begin(&texts);
 	prepared = methods->prepare(sub);
+	cdc_source_texts_end(&texts);
 
 	cdc_owner_begin(sub, &scope);
 	if (sub->target_schema != NULL && !OidIsValid(get_namespace_oid(sub->target_schema, true)))

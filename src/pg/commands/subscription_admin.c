@@ -238,6 +238,9 @@ delete_rows(const CdcSubscription *sub)
 static CdcSubscription *
 lock_for_end(CdcSubscription *sub)
 {
+	cdc_running_check(sub->id, sub->name, CDC_WRITER_PULL);
+	cdc_running_check(sub->id, sub->name, CDC_WRITER_APPLY);
+
 	/*
 	 * A worker in a long transaction would keep us waiting: end it.  The
 	 * supervisor may start it again, but then it waits for our locks and finds

@@ -198,6 +198,20 @@ find_table(const CdcSubscription *sub, const char *name)
 	return NULL;
 }
 
+/* Only these rows of the table are to be copied. */
+static void
+limit_copy(const CdcSubscription *sub, const char *name, bool copy, CdcTargetRows rows,
+		   const char *where)
+{
+	CdcCopyRequest request = {"copy", rows == CDC_ROWS_REPLACE, where, false};
+
+	if (!copy || sub->kind != CDC_SERVER_MYSQL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("copy_where needs a table that is copied")));
+	cdc_copy_request(sub, name, &request);
+}
+
 Datum
 cdc_add_table(PG_FUNCTION_ARGS)
 {
@@ -205,7 +219,7 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	const CdcApplyMode *mode;
 	CdcReplicaSpec given = {0};
 	CdcScope	scope;
-	const Jsonb *options = PG_ARGISNULL(9) ? NULL : PG_GETARG_JSONB_P(9);
+	const Jsonb *options = PG_ARGISNULL(10) ? NULL : PG_GETARG_JSONB_P(10);
 	CdcTableOptions parsed;
 	char	   *name;
 	char	   *database;
@@ -240,6 +254,8 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	else
 		add_defined_table(sub, &given, database, relation, PG_GETARG_BOOL(7), options);
 	cdc_scope_end(&scope);
+	if (!PG_ARGISNULL(9))
+		limit_copy(sub, name, PG_GETARG_BOOL(7), given.rows, text_to_cstring(PG_GETARG_TEXT_PP(9)));
 	update_wanted(sub, exact_pattern(database, relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();
@@ -304,6 +320,9 @@ void
 cdc_subscription_remove_table(const char *subscription, const char *source_table, const char *why)
 {
 	CdcSubscription *sub = cdc_subscription_get_any(subscription);
+
+	cdc_running_check(sub->id, sub->name, CDC_WRITER_PULL);
+	cdc_running_check(sub->id, sub->name, CDC_WRITER_APPLY);
 
 	/* a worker that waits for the target waits for us, who would wait for it */
 #if CDC_HAVE_WORKERS

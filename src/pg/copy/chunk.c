@@ -208,7 +208,7 @@ cdc_chunk_literal(const CdcTable *table, const CdcChunkKey *key, int i, const Cd
 			return psprintf(UINT64_FORMAT, (uint64) value->u.u);
 		case CDC_FLOAT:
 		case CDC_DOUBLE:
-			return psprintf("%.17ge0", value->u.d);
+			return psprintf("%.17e", value->u.d);
 		case CDC_DECIMAL:
 			return literal_of_cell(column, &value->u.s);
 		case CDC_TEXT:

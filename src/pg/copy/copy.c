@@ -421,7 +421,7 @@ check_begun(const Step *step, const StepTable *t)
 	cdc_copy_request(step->copy->sub, p->source_table, &again);
 	cdc_log(step->copy->sub->name, "copy",
 			psprintf("the copy of source table %s begins anew, as its key has changed", p->source_table), NULL);
-	p->replaces = p->row_filter == NULL;
+	p->replaces = p->replaces || p->row_filter == NULL;
 	p->begin_seq = p->rows = p->bytes = p->chunks = 0;
 	p->last_key = NULL;
 	p->nlast_key = 0;

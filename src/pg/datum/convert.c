@@ -24,6 +24,7 @@
 #include "core/geometry.h"
 #include "pg/base/error.h"
 #include "pg/datum/convert_time.h"
+#include "pg/datum/fixed_text.h"
 #include "pg/datum/numeric_pack.h"
 #include "pg/datum/numeric_unpack.h"
 
@@ -132,17 +133,20 @@ static Datum
 convert_numeric(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
 	CdcNumericParts parts;
+	Datum		exact;
 	Datum		result;
 
-	if (v->type != JENTRY_ISNUMERIC)
-		return cdc_convert_by_text(conv, v, isnull);
+	if (v->type == JENTRY_ISNUMERIC)
+		exact = PointerGetDatum(v->data);
+	else
+		exact = InputFunctionCall(&conv->input, cdc_json_to_cstring(v), conv->ioparam, -1);
 	if (conv->typmod < 0)
-		return PointerGetDatum(v->data);
+		return exact;
 
-	result = DirectFunctionCall2(numeric, PointerGetDatum(v->data), Int32GetDatum(conv->typmod));
-	cdc_numeric_parts(v->data, &parts);
+	result = DirectFunctionCall2(numeric, exact, Int32GetDatum(conv->typmod));
+	cdc_numeric_parts(DatumGetPointer(exact), &parts);
 	if (!parts.special && parts.dscale > conv->limit &&
-		!DatumGetBool(DirectFunctionCall2(numeric_eq, result, PointerGetDatum(v->data))))
+		!DatumGetBool(DirectFunctionCall2(numeric_eq, result, exact)))
 		cdc_convert_fail(conv, v, "The column has too few digits behind the decimal point.");
 	return result;
 }
@@ -375,6 +379,16 @@ convert_array(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 											  conv->elem_align));
 }
 
+/* A value of the type below, as strictly as without the domain; then its constraints. */
+static Datum
+convert_domain(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+{
+	Datum		result = conv->element->convert(conv->element, v, isnull);
+
+	domain_check(result, *isnull, conv->typid, &conv->domain_checks, conv->context);
+	return result;
+}
+
 /* ------------------------------------------------------------------------
  * Choice
  * ------------------------------------------------------------------------
@@ -445,10 +459,16 @@ cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmo
 	getTypeInputInfo(typid, &input, &conv->ioparam);
 	fmgr_info_cxt(input, &conv->input, cxt);
 
-	/* a domain's constraints are checked by its input function only */
+	conv->text_rule = cdc_text_rule(typid);
 	if (conv->basetype != typid)
 	{
-		conv->convert = cdc_convert_by_text;
+		int32		basemod = typmod;
+		Oid			base = getBaseTypeAndTypmod(typid, &basemod);
+
+		conv->context = cxt;
+		conv->element = MemoryContextAlloc(cxt, sizeof(CdcConverter));
+		cdc_converter_init(conv->element, cxt, base, basemod, source, zero_date);
+		conv->convert = convert_domain;
 		return;
 	}
 	element = get_element_type(typid);

@@ -4,7 +4,9 @@
  *	  Dates and times of events, as MySQL prints them, to PostgreSQL's types.
  *
  * DATE is YYYY-MM-DD, DATETIME and TIMESTAMP (in UTC) YYYY-MM-DD
- * hh:mm:ss[.ffffff], TIME [-]h..hhh:mm:ss[.ffffff] up to 838 hours.  Zero and
+ * hh:mm:ss[.ffffff], TIME [-]h..hhh:mm:ss[.ffffff] up to 838 hours.  Other texts
+ * in ISO 8601, of other kinds of sources, take the way through PostgreSQL's input
+ * functions, and nothing else does: those know words that mean the clock.  Zero and
  * partly zero dates, which MySQL stores and PostgreSQL has no value for, follow
  * the subscription's policy.
  *
@@ -14,12 +16,14 @@
 
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
+#include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
 #include "core/digits.h"
 #include "pg/base/bounded_text.h"
+#include "pg/datum/fixed_text.h"
 
 typedef struct DateTime
 {
@@ -159,13 +163,45 @@ check_precision(CdcConverter *conv, const CdcJsonValue *v, const DateTime *dt)
 		cdc_convert_fail(conv, v, "The column has too few fraction digits.");
 }
 
+/* Digits of a fraction that are not trailing zeros. */
+static int
+fraction_digits(const char *text)
+{
+	const char *point = strchr(text, '.');
+	int			digits = 0;
+	int			n;
+
+	for (n = 1; point != NULL && cdc_is_digit(point[n]); n++)
+		if (point[n] != '0')
+			digits = n;
+	return digits;
+}
+
+/* A date or time that MySQL would have written in another way. */
+static Datum
+by_iso_text(CdcConverter *conv, const CdcJsonValue *v)
+{
+	char	   *text = v->type == JENTRY_ISSTRING ? cdc_iso_text(v->data, v->len, conv->basetype) : NULL;
+	DateTime	dt = {0};
+
+	if (text == NULL)
+		cdc_convert_fail(conv, v, "Dates and times are taken in ISO 8601 only, without words and names of time zones.");
+	dt.digits = fraction_digits(text);
+	check_precision(conv, v, &dt);
+	/* an instant is one in UTC, in a column without time zone, too */
+	if (conv->basetype == TIMESTAMPOID)
+		return DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
+								   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	return InputFunctionCall(&conv->input, text, conv->ioparam, conv->typmod);
+}
+
 static Datum
 convert_date(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
 	DateTime	dt;
 
 	if (!parse_datetime(v, &dt))
-		return cdc_convert_by_text(conv, v, isnull);
+		return by_iso_text(conv, v);
 	if (dt.micros != 0)
 		cdc_convert_fail(conv, v, "A column of type date takes no time of day.");
 	if (!day_exists(&dt))
@@ -183,7 +219,7 @@ convert_timestamp(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 	DateTime	dt;
 
 	if (!parse_datetime(v, &dt))
-		return cdc_convert_by_text(conv, v, isnull);
+		return by_iso_text(conv, v);
 	if (!day_exists(&dt))
 	{
 		*isnull = zero_date(conv, v, &dt);
@@ -214,11 +250,17 @@ convert_time(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 	DateTime	dt;
 
 	if (!parse_time(v, &dt))
-		return cdc_convert_by_text(conv, v, isnull);
+		return by_iso_text(conv, v);
 	if (dt.micros < 0 || dt.micros > USECS_PER_DAY)
 		cdc_convert_fail(conv, v, "Only a column of type interval takes it.");
 	check_precision(conv, v, &dt);
 	return TimeADTGetDatum(dt.micros);
+}
+
+static Datum
+convert_timetz(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+{
+	return by_iso_text(conv, v);
 }
 
 CdcConvertFunction
@@ -234,6 +276,8 @@ cdc_convert_temporal_function(CdcConverter *conv)
 			return convert_timestamp;
 		case TIMEOID:
 			return convert_time;
+		case TIMETZOID:
+			return convert_timetz;
 		case INTERVALOID:
 			if (conv->typmod >= 0)
 			{

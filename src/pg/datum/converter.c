@@ -11,6 +11,8 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
+#include "pg/datum/fixed_text.h"
+
 void
 cdc_convert_fail(const CdcConverter *conv, const CdcJsonValue *v, const char *detail)
 {
@@ -33,7 +35,5 @@ cdc_convert_fail(const CdcConverter *conv, const CdcJsonValue *v, const char *de
 Datum
 cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
-	char	   *text = cdc_json_to_cstring(v);
-
-	return InputFunctionCall(&conv->input, text, conv->ioparam, conv->typmod);
+	return cdc_fixed_text_datum(conv, v, cdc_json_to_cstring(v));
 }

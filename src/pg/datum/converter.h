@@ -40,6 +40,15 @@ typedef enum CdcContentKind
 	CDC_SOURCE_OTHER
 } CdcContentKind;
 
+/* On what, beside its argument, a type's input function depends; a later one includes the earlier. */
+typedef enum CdcTextRule
+{
+	CDC_TEXT_PLAIN,				/* on nothing */
+	CDC_TEXT_SETTINGS,			/* on settings of the session */
+	CDC_TEXT_TIME,				/* on the clock and on names of time zones */
+	CDC_TEXT_CATALOGS			/* on what names mean in this database */
+} CdcTextRule;
+
 typedef struct CdcConverter CdcConverter;
 
 /* Never called with JSON null.  The result may point into v. */
@@ -56,13 +65,16 @@ struct CdcConverter
 	int			limit;			/* characters, bits, fraction digits or scale; -1: none */
 	FmgrInfo	input;			/* of the type, where text is needed */
 	Oid			ioparam;
-	CdcConverter *element;		/* of an array's elements */
+	CdcTextRule text_rule;
+	CdcConverter *element;		/* of an array's elements, or of the type below a domain */
+	void	   *domain_checks;	/* kept by domain_check(), in context */
+	MemoryContext context;
 	int16		elem_len;
 	bool		elem_byval;
 	char		elem_align;
 };
 
-/* The type's input function on the value as text. */
+/* The type's input function on the value as text, which must mean the same at any time. */
 extern Datum cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull);
 
 /* ERROR: the value is not one of the column's type. */

@@ -90,7 +90,6 @@ jsonb_begin(const CdcDoc *container, CdcDocIter *iter)
 {
 	const JsonbContainer *c = cdc_doc_jsonb(container);
 
-	iter->container = NULL;
 	iter->node = c;
 	iter->index = 0;
 	iter->key_offset = 0;

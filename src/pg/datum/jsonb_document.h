@@ -18,10 +18,12 @@
  */
 extern void cdc_doc_from_jsonb(const JsonbContainer *root, CdcDoc *doc);
 
-/* The place in JSONB of a value that is an object or array. */
+/* The place in JSONB of a value that is an object or array; ERROR where it is neither. */
 static inline const JsonbContainer *
 cdc_doc_jsonb(const CdcDoc *doc)
 {
+	if (!cdc_doc_is_container(doc))
+		cdc_json_no_container();
 	return (const JsonbContainer *) doc->node;
 }
 

@@ -12,6 +12,14 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
+void
+cdc_json_no_container(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("JSON value is neither an object nor an array")));
+}
+
 /* Up to so many keys are looked at one after the other. */
 #define LINEAR_KEYS		32
 
@@ -79,7 +87,7 @@ find_binary(const JsonbContainer *object, int n, const char *key, size_t keylen)
 bool
 cdc_json_find(const JsonbContainer *object, const char *key, size_t keylen, CdcJsonValue *v)
 {
-	int			n = cdc_json_count(object);
+	int			n = cdc_json_is_object(object) ? cdc_json_count(object) : 0;
 	int			i = n <= LINEAR_KEYS ? find_linear(object, n, key, keylen) :
 		find_binary(object, n, key, keylen);
 

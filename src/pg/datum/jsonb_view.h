@@ -78,13 +78,27 @@ cdc_json_get(const JsonbContainer *c, int nentries, int index, CdcJsonValue *v)
 	cdc_json_step(c, cdc_json_base(c, nentries), index, &offset, v);
 }
 
+/* ERROR: a value that is no object or array is about to be read as one. */
+pg_noreturn extern void cdc_json_no_container(void);
+
+/* The object or array that the value is; ERROR where it is neither. */
 static inline const JsonbContainer *
 cdc_json_container(const CdcJsonValue *v)
 {
+	if (v->type != JENTRY_ISCONTAINER)
+		cdc_json_no_container();
 	return (const JsonbContainer *) v->data;
 }
 
-/* Looks a key up in an object. */
+/* The object that the value is; NULL where it is none. */
+static inline const JsonbContainer *
+cdc_json_object(const CdcJsonValue *v)
+{
+	return v->type == JENTRY_ISCONTAINER && cdc_json_is_object(cdc_json_container(v)) ?
+		cdc_json_container(v) : NULL;
+}
+
+/* Looks a key up; false also where it is an array. */
 extern bool cdc_json_find(const JsonbContainer *object, const char *key, size_t keylen,
 						  CdcJsonValue *v);
 

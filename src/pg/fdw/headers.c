@@ -67,11 +67,10 @@ from_array(const JsonbContainer *array, CdcKafkaHeader *headers, int n)
 		const JsonbContainer *object;
 
 		cdc_json_get(array, n, i, &element);
-		if (element.type != JENTRY_ISCONTAINER)
+		object = cdc_json_object(&element);
+		if (object == NULL)
 			invalid_headers("an element is not an object");
-		object = cdc_json_container(&element);
-		if (!cdc_json_is_object(object) || !cdc_json_find(object, "name", 4, &v) ||
-			v.type != JENTRY_ISSTRING)
+		if (!cdc_json_find(object, "name", 4, &v) || v.type != JENTRY_ISSTRING)
 			invalid_headers("an element has no \"name\"");
 		headers[i].name = cdc_to_utf8(pnstrdup(v.data, v.len));
 		if (cdc_json_find(object, "base64", 6, &v))

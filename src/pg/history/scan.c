@@ -148,6 +148,9 @@ static const CdcPlannerOption follow_index[] = {
 	{"enable_seqscan", "off"},
 	{"enable_bitmapscan", "off"},
 	{"enable_sort", "off"},
+#if CDC_HAVE_OTHER_PLANNER
+	{"optimizer", "off"},
+#endif
 #if CDC_HAVE_JIT
 	{"jit", "off"},
 #endif

@@ -11,6 +11,7 @@
 
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
@@ -44,6 +45,9 @@ static const char *const type_names[] = {
 
 #define KB				INT64CONST(1024)
 #define MB				(1024 * KB)
+
+/* Bytes of names that brokers keep: of groups, and of transactions. */
+#define MAX_KAFKA_NAME	255
 
 static const char *const ssl_modes[] = {
 	"DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY", NULL
@@ -152,6 +156,8 @@ static const CdcOption options[] = {
 	"For so long a copy of tables reads at a time, between changes of the stream; more rows where that is fast"},
 	{SCOPE_SUBSCRIPTION, "memory_limit", TYPE_BYTES, "16MB", 1 * MB, 1024 * MB, NULL, false, SUBS(memory_limit),
 	"Bytes of one source transaction that are kept in memory; more go to a temporary file"},
+	{SCOPE_SUBSCRIPTION, "max_event_size", TYPE_BYTES, "512MB", 1 * MB, 1024 * MB, NULL, false, SUBS(max_event_size),
+	"What an event of the binlog may have in bytes when it is uncompressed; all of it is in memory. A row of the history takes no more than 256 MB"},
 	{SCOPE_SUBSCRIPTION, "apply_memory_limit", TYPE_BYTES, "48MB", 1 * KB, 1024 * MB, NULL, false, SUBS(apply_memory_limit),
 	"Bytes of rows that apply collects before it writes them; half as much again may go into looking ahead"},
 	{SCOPE_SUBSCRIPTION, "max_new_tables", TYPE_INT, "1000", 4, 1000000, NULL, false, SUBS(max_new_tables),
@@ -186,7 +192,7 @@ static const CdcOption options[] = {
 	"Kafka: a transaction whose end does not come into its partition is taken as complete this long after its last message"},
 	{SCOPE_SUBSCRIPTION, "metadata_refresh", TYPE_MS, "10s", 100, 3600 * 1000, NULL, false, SUBS(metadata_refresh_ms),
 	"Kafka: how often a worker looks for new topics and partitions"},
-	{SCOPE_SUBSCRIPTION, "group_id", TYPE_TEXT, NULL, 0, 0, NULL, false, SUBS(group_id),
+	{SCOPE_SUBSCRIPTION, "group_id", TYPE_TEXT, NULL, 0, MAX_KAFKA_NAME, NULL, false, SUBS(group_id),
 	"Kafka: consumer group that is told the offsets, so that Kafka's tools show the lag; cdc_<database>_<subscription> where not set, empty for none"},
 	{SCOPE_SUBSCRIPTION, "output_binlog_position", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.position),
 	"Events have \"position\""},
@@ -230,7 +236,7 @@ static const CdcOption options[] = {
 	"Topic of events that belong to no table; empty: they are left out"},
 	{SCOPE_PUBLICATION, "index", TYPE_TEXT, "${database}-${table}", 0, 0, NULL, false, PUBL(index_template),
 	"Format es_bulk: template of _index, in lower case"},
-	{SCOPE_PUBLICATION, "transactional_id", TYPE_TEXT, NULL, 0, 0, NULL, false, PUBL(transactional_id),
+	{SCOPE_PUBLICATION, "transactional_id", TYPE_TEXT, NULL, 0, MAX_KAFKA_NAME, NULL, false, PUBL(transactional_id),
 	"Each transaction of publish is one of Kafka, too, with an id that begins so: readers of committed messages see all of its events or none"},
 };
 
@@ -297,6 +303,9 @@ cdc_option_valid_values(const CdcOption *opt)
 			return psprintf(INT64_FORMAT "kB to " INT64_FORMAT "MB, as 1048576, 512kB or 16MB",
 							opt->min / KB, opt->max / MB);
 		case TYPE_TEXT:
+			if (opt->max > 0)
+				return psprintf("texts of at most " INT64_FORMAT " bytes without control characters",
+								opt->max);
 			break;
 	}
 	return pstrdup("any text");
@@ -371,6 +380,20 @@ parse_choice(const char *value, const CdcOption *opt, int *place)
 	return false;
 }
 
+/* Whether a text is short enough, and can be shown wherever it goes. */
+static bool
+text_fits(const char *value, const CdcOption *opt)
+{
+	const char *s;
+
+	if (opt->max == 0)
+		return true;
+	for (s = value; *s != '\0'; s++)
+		if ((unsigned char) *s < 0x20 || *s == 0x7f)
+			return false;
+	return s - value <= opt->max;
+}
+
 /* ERROR for a value that does not fit; a secret's value is not shown. */
 static void
 report_invalid_value(const CdcOption *opt, const char *value)
@@ -393,6 +416,8 @@ store_value(const CdcOption *opt, const char *value, void *field)
 	switch (opt->type)
 	{
 		case TYPE_TEXT:
+			if (!text_fits(value, opt))
+				report_invalid_value(opt, pnstrdup(value, pg_mbcliplen(value, strlen(value), 100)));
 			if (field != NULL)
 				*(const char **) field = cdc_to_utf8(value);
 			break;

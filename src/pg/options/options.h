@@ -82,6 +82,7 @@ typedef struct CdcSubscriptionOptions
 
 	/* memory, in bytes */
 	int			memory_limit;	/* of a source transaction, before it goes to a file */
+	int			max_event_size; /* uncompressed, of the binlog */
 	int			apply_memory_limit; /* of reduced rows that apply keeps */
 
 	int			max_new_tables; /* that one transaction of pull makes targets for */

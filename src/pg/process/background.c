@@ -162,6 +162,38 @@ pin_settings(void)
 	}
 }
 
+static emit_log_hook_type next_log_hook = NULL;
+static bool connecting = false;
+
+/*
+ * Nobody starts a process again that ends with 0: what belongs to a database that was
+ * dropped (WITH FORCE ends us first, and the postmaster starts a supervisor anew) has
+ * nothing to come back for.
+ */
+static void
+leave_without_database(ErrorData *edata)
+{
+	if (next_log_hook != NULL)
+		next_log_hook(edata);
+	if (!connecting || edata->elevel != FATAL || edata->sqlerrcode != ERRCODE_UNDEFINED_DATABASE)
+		return;
+	connecting = false;
+	ereport(LOG,
+			(errmsg("%s ends as its database was dropped", MyBgworkerEntry->bgw_name)));
+	proc_exit(0);
+}
+
+static void
+connect_database(const CdcWorkerStart *start)
+{
+	next_log_hook = emit_log_hook;
+	emit_log_hook = leave_without_database;
+	connecting = true;
+	BackgroundWorkerInitializeConnectionByOid(start->dbid, start->userid,
+											  OidIsValid(start->userid) ? CDC_BGWORKER_FLAGS : 0);
+	connecting = false;
+}
+
 void
 cdc_background_begin(CdcWorkerStart *start)
 {
@@ -179,8 +211,7 @@ cdc_background_begin(CdcWorkerStart *start)
 	memcpy(start, MyBgworkerEntry->bgw_extra, sizeof(*start));
 	if (!take_slot(start))
 		proc_exit(0);
-	BackgroundWorkerInitializeConnectionByOid(start->dbid, start->userid,
-											  OidIsValid(start->userid) ? CDC_BGWORKER_FLAGS : 0);
+	connect_database(start);
 	SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_SESSION);
 	pin_settings();
 }

@@ -11,6 +11,7 @@
  */
 #include "pg/progress/copy_progress.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
@@ -308,6 +309,33 @@ cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq)
 	(void) cdc_spi_run(&stmt, sub->name, source_table, psprintf(INT64_FORMAT, seq));
 }
 
+/*
+ * Apply asks in each of its transactions; mostly no table waits for it.  Who puts one
+ * into that state announces it as a change of the catalogs.
+ */
+static struct
+{
+	int32		subscription_id;
+	uint64		generation;		/* of the catalogs as of which none waits */
+}			none_waits;
+
+/* Notes that none waits, if that is so now, and not only in an old snapshot. */
+static void
+note_none_waits(const CdcSubscription *sub, uint64 generation)
+{
+	static CdcStatement any = {
+		"SELECT 1 FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
+		" AND t.state OPERATOR(pg_catalog.=) 's' LIMIT 1",
+		1, {TEXTOID}
+	};
+
+	if (IsolationUsesXactSnapshot() || cdc_spi_run(&any, sub->name) > 0)
+		return;
+	none_waits.subscription_id = sub->id;
+	none_waits.generation = generation;
+}
+
 bool
 cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 {
@@ -336,9 +364,12 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 	List	   *texts = NIL;
 	ListCell   *lc;
 	ListCell   *lt;
+	uint64		generation = cdc_catalog_generation();
 	uint64		n;
 	uint64		i;
 
+	if (none_waits.subscription_id == sub->id && none_waits.generation == generation)
+		return false;
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = Int64GetDatum(applied_seq);
 	cdc_spi_begin(&spi);
@@ -364,6 +395,8 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 		cdc_notify(sub->name, "table_ready", lfirst(lc), NULL);
 		cdc_catalog_changed();
 	}
+	if (tables == NIL)
+		note_none_waits(sub, generation);
 	return tables != NIL;
 }
 
@@ -399,7 +432,7 @@ cdc_copy_request(const CdcSubscription *sub, const char *source_table,
 		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	static CdcStatement again = {
-		"UPDATE cdc_catalog.copy_progress SET replaces = $3::pg_catalog.bool AND row_filter IS NULL,"
+		"UPDATE cdc_catalog.copy_progress SET replaces = replaces OR ($3::pg_catalog.bool AND row_filter IS NULL),"
 		" restarts = restarts OPERATOR(pg_catalog.+) 1," FORGET_PROGRESS
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		3, {TEXTOID, TEXTOID, TEXTOID}

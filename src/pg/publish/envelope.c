@@ -45,6 +45,18 @@ history_format(const CdcPublisher *publisher)
 	return format;
 }
 
+void
+cdc_publish_old(const CdcPublishEvent *event, CdcDoc *old)
+{
+	memset(old, 0, sizeof(*old));
+	if (!cdc_doc_find(&event->doc, "old", old) || old->type == CDC_DOC_OBJECT)
+		return;
+	if (old->type != CDC_DOC_NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("event's \"old\" is neither an object nor null")));
+}
+
 bool
 cdc_publish_in_place(const CdcPublisher *publisher, const CdcPublishEvent *event)
 {
@@ -54,8 +66,7 @@ cdc_publish_in_place(const CdcPublisher *publisher, const CdcPublishEvent *event
 	if (history_format(publisher) != CDC_FORMAT_MAXWELL ||
 		!cdc_doc_find_type(&event->doc, "data", CDC_DOC_OBJECT, &data))
 		return false;
-	if (!cdc_doc_find_type(&event->doc, "old", CDC_DOC_OBJECT, &old))
-		memset(&old, 0, sizeof(old));
+	cdc_publish_old(event, &old);
 	return cdc_maxwell_in_place((CdcOp) event->op, &data, &old);
 }
 

@@ -73,9 +73,9 @@ key_of_event(const CdcDoc *columns)
 	CdcString	name;
 	CdcDoc		value;
 
-	key->columns = palloc(sizeof(char *) * Max(columns->ops->count(columns), 1));
-	columns->ops->begin(columns, &iter);
-	while (columns->ops->next(&iter, &name, &value))
+	key->columns = palloc(sizeof(char *) * Max(cdc_doc_count(columns), 1));
+	cdc_doc_begin(columns, &iter);
+	while (cdc_doc_next(&iter, &name, &value))
 	{
 		if (value.type == CDC_DOC_STRING)
 			key->columns[key->n++] = pnstrdup(value.string.data, value.string.len);

@@ -355,8 +355,8 @@ put_document(Change *change)
 		put_text_member(text, "database", event->database.data, event->database.len);
 	if (!cdc_doc_find(&change->data, "table", &value))
 		put_text_member(text, "table", event->table.data, event->table.len);
-	change->data.ops->begin(&change->data, &iter);
-	while (change->data.ops->next(&iter, &key, &value))
+	cdc_doc_begin(&change->data, &iter);
+	while (cdc_doc_next(&iter, &key, &value))
 	{
 		cdc_publish_check(text->sink.ops->key(&text->sink, key.data, key.len));
 		cdc_publish_check(cdc_doc_emit(&value, &text->sink));
@@ -455,7 +455,7 @@ send_maxwell_event(CdcPublisher *publisher, const CdcPublishEvent *event, const 
 	change.event = event;
 	change.key = cdc_publish_key(publisher, event);
 	change.data = *data;
-	(void) cdc_doc_find_type(&event->doc, "old", CDC_DOC_OBJECT, &change.old);
+	cdc_publish_old(event, &change.old);
 	send_row(&change);
 }
 

@@ -200,6 +200,12 @@ extern bool cdc_publish_is_maxwell(const CdcPublisher *publisher);
 extern bool cdc_publish_in_place(const CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /*
+ * The "old" of Maxwell's event, CDC_DOC_NULL where it has none; ERROR where that is neither
+ * an object nor null.
+ */
+extern void cdc_publish_old(const CdcPublishEvent *event, CdcDoc *old);
+
+/*
  * text.c
  */
 

@@ -348,8 +348,8 @@ cdc_publish_maxwell_value(CdcJsonText *text, const CdcDoc *doc)
 		cdc_publish_check(cdc_doc_emit(doc, &text->sink));
 		return;
 	}
-	doc->ops->begin(doc, &iter);
-	while (doc->ops->next(&iter, &key, &value))
+	cdc_doc_begin(doc, &iter);
+	while (cdc_doc_next(&iter, &key, &value))
 	{
 		i = member_rank(key);
 		if (i < 0)
@@ -369,8 +369,8 @@ cdc_publish_maxwell_value(CdcJsonText *text, const CdcDoc *doc)
 		put_member_key(text, event_order[i].data, event_order[i].len);
 		cdc_publish_check(cdc_doc_emit(&members[i], &text->sink));
 	}
-	doc->ops->begin(doc, &iter);
-	while (others && doc->ops->next(&iter, &key, &value))
+	cdc_doc_begin(doc, &iter);
+	while (others && cdc_doc_next(&iter, &key, &value))
 	{
 		if (member_rank(key) >= 0)
 			continue;

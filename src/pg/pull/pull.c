@@ -20,13 +20,26 @@
 void
 cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
 {
+	CdcRunning	run;
 	CdcScope	scope;
 
 	memset(result, 0, sizeof(*result));
 	cdc_subscription_check_source(sub);
 	cdc_subscription_follow_names(sub);
 	cdc_owner_begin(sub, &scope);
-	cdc_source_kind(sub->kind)->run(sub, bounds, result);
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	cdc_running_begin(&run, sub->id, CDC_WRITER_PULL);
+	PG_TRY();
+	{
+		cdc_source_kind(sub->kind)->run(sub, bounds, result);
+	}
+	PG_CATCH();
+	{
+		cdc_running_end(&run);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	cdc_running_end(&run);
 	cdc_scope_end(&scope);
 }
 

@@ -44,7 +44,7 @@ typedef struct CdcSourceMethods
 {
 	/* ---- pull; streams that are kept between its calls ---- */
 
-	/* See cdc_pull_run(); result is zeroed. */
+	/* See cdc_pull_run(), which has locked the subscription; result is zeroed. */
 	void		(*run) (const CdcSubscription *sub, const CdcPullBounds *bounds,
 						CdcPullResult *result);
 

@@ -186,7 +186,8 @@ mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 					  quote_literal_cstr(cdc_from_utf8_copy(full_name)));
 	cdc_subscription_table_failed(sub, cdc_from_utf8_copy(full_name), ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 								  psprintf("%s.\nHINT:  %s", message, remedy));
-	cdc_log_event(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql);
+	if (!cdc_log_event(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql))
+		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("table \"%s\" of subscription \"%s\" needs a new copy", full_name, sub->name),

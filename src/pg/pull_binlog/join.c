@@ -24,6 +24,9 @@
 /* A stream that has more and more to read lets the copy have a step this often, all the same. */
 #define STEP_EVERY_MS		1000
 
+/* For so long a difference between two definitions is taken for the same one. */
+#define AHEAD_MS			10000
+
 /* ---- what a step asks of the stream ---- */
 
 /* CdcCopy.covers */
@@ -44,18 +47,47 @@ covers(void *arg, const CdcSourcePosition *from)
 	return result;
 }
 
+/* What is known of the table's definition at the source; a new entry where nothing is. */
+static CdcBinlogAhead *
+find_ahead(CdcBinlogStream *stream, const char *source_table, bool *found)
+{
+	MemoryContext old;
+	CdcBinlogAhead *ahead;
+	ListCell   *lc;
+
+	*found = true;
+	foreach(lc, stream->ahead)
+	{
+		ahead = lfirst(lc);
+		if (strcmp(ahead->table, source_table) == 0)
+			return ahead;
+	}
+	*found = false;
+	old = MemoryContextSwitchTo(stream->context);
+	ahead = palloc0(sizeof(CdcBinlogAhead));
+	ahead->table = pstrdup(source_table);
+	stream->ahead = lappend(stream->ahead, ahead);
+	MemoryContextSwitchTo(old);
+	return ahead;
+}
+
 /* CdcCopy.caught_up */
 static bool
 caught_up(void *arg, const char *source_table)
 {
 	CdcBinlogStream *stream = arg;
 	CdcSourcePosition now;
+	bool		found;
+	CdcBinlogAhead *ahead = find_ahead(stream, source_table, &found);
 
-	if (stream->ahead.set && strcmp(stream->ahead_table, source_table) == 0)
-		return cdc_binlog_mark_passed(stream, &stream->ahead);
-	strlcpy(stream->ahead_table, source_table, sizeof(stream->ahead_table));
+	/* what was seen long ago was of another change */
+	if (found && cdc_pull_elapsed_ms(ahead->seen_at) < AHEAD_MS)
+		return cdc_binlog_mark_passed(stream, &ahead->mark);
+	if (found && !cdc_binlog_mark_passed(stream, &ahead->mark))
+		return false;
 	cdc_source_position(cdc_binlog_stream_control(stream), &now);
-	cdc_binlog_mark_set(stream, &stream->ahead, now.gtid_set, now.file, now.offset);
+	cdc_binlog_mark_set(stream, &ahead->mark, now.gtid_set, now.file, now.offset);
+	ahead->seen_at = GetCurrentTimestamp();
 	return false;
 }
 
@@ -65,6 +97,9 @@ bool
 cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 {
 	CdcPosition *pos = &call->pos;
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest copy step",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(cxt);
 	CdcCopy		copy = {0};
 	CdcCopyStep step = {0};
 
@@ -81,14 +116,16 @@ cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 	copy.caught_up = caught_up;
 	copy.arg = stream;
 	cdc_copy_step(&copy, &step);
+	MemoryContextSwitchTo(caller);
 	if (first)
 	{
 		if (step.from.file == NULL)
 			cdc_source_position(cdc_binlog_stream_control(stream), &step.from);
-		pos->file = step.from.file;
+		pos->file = pstrdup(step.from.file);
 		pos->file_offset = step.from.offset;
-		pos->gtid_set = step.from.gtid_set;
+		pos->gtid_set = step.from.gtid_set != NULL ? pstrdup(step.from.gtid_set) : NULL;
 	}
+	MemoryContextDelete(cxt);
 	stream->copy_at = step.wait_ms == 0 ? 0 :
 		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), step.wait_ms);
 	stream->copy_checked = !step.done && step.wait_ms == 0;

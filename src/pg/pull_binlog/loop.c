@@ -15,6 +15,7 @@
 
 #include "miscadmin.h"
 
+#include "binlog/compress.h"
 #include "pg/base/bounded_text.h"
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
@@ -33,9 +34,16 @@
 /* Links lost in a call, one after the other without any progress. */
 #define MAX_LOST			3
 
+/* A source may send nothing of what it says it has for so long, heartbeats aside. */
+#define COMING_MS			10000
+
 /* ---- one raw event ---- */
 
-/* Row changes that came as SQL text cannot be followed: a WARNING says so once a call. */
+/*
+ * Row changes that came as SQL text cannot be followed: the log says so once a call, and
+ * a WARNING where it has a new row of it.  The statement, with values of rows that may
+ * be anybody's, is for the log alone, which shows it to who may see it.
+ */
 static void
 report_statements(CdcBinlogCall *call)
 {
@@ -50,14 +58,16 @@ report_statements(CdcBinlogCall *call)
 		return;
 	call->warned = true;
 	sql = cdc_bounded_text(cdc_from_utf8_lenient(sql != NULL ? sql : ""), 500);
-	cdc_log_event(call->sub->name, "statement_dml",
-				  "the source wrote row changes as statements, which cannot be followed",
-				  psprintf("%s:" INT64_FORMAT ": %s", stream->file, stream->offset, sql));
+	if (!cdc_log_event(call->sub->name, "statement_dml",
+					   "the source wrote row changes as statements, which cannot be followed",
+					   psprintf("%s:" INT64_FORMAT ": %s", stream->file, stream->offset, sql)))
+		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("the source of subscription \"%s\" wrote row changes as statements, which cannot be followed",
 					call->sub->name),
-			 errdetail("Near %s:" INT64_FORMAT ": %s", stream->file, stream->offset, sql),
+			 errdetail("The first of them is near %s:" INT64_FORMAT "; cdc.log has it, and counts the others.",
+					   stream->file, stream->offset),
 			 errhint("Set binlog_format=ROW at the source, for its running sessions too, and copy the tables concerned anew.")));
 }
 
@@ -140,6 +150,7 @@ end_group(CdcBinlogCall *call, const CdcItem *item)
 		note_commit(call, txn);
 	cdc_group_buffer_reset(stream->group);
 	cdc_binlog_stream_advance(stream, txn->file, txn->end_offset, txn->gtid);
+	call->progress++;
 	end_skip_when_passed(stream);
 	cdc_binlog_check_join(call);
 }
@@ -175,7 +186,10 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 		cdc_group_buffer_reset(stream->group);
 	}
 	if (item.keep)
+	{
 		cdc_group_buffer_append(stream->group, item.event, item.event_len);
+		call->progress++;
+	}
 	report_statements(call);
 	count_unknown(call);
 	switch (item.kind)
@@ -195,7 +209,12 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 			if (item.kind == CDC_ITEM_HEARTBEAT)
 				stream->delay = 0;	/* sent only when there is nothing else to send */
 			if (is_ahead(stream, &item.txn))
+			{
+				/* behind the goal's place a heartbeat leads nowhere: the GTIDs are missing */
+				if (!cdc_binlog_mark_place_passed(stream, &stream->until))
+					call->progress++;
 				cdc_binlog_stream_advance(stream, item.txn.file, item.txn.end_offset, NULL);
+			}
 			end_skip_when_passed(stream);
 			break;
 		default:
@@ -311,12 +330,39 @@ connect_again(CdcBinlogCall *call, const CdcError *err)
 	return cdc_binlog_server_same(call, stream);
 }
 
+/*
+ * A call that was asked for all there is ends with an error where the source is alive
+ * and sends nothing of that: it would wait for ever, with a snapshot.  A source that is
+ * silent is given up elsewhere, and connected to again.
+ */
+static void
+check_coming(CdcBinlogCall *call)
+{
+	int64		waited;
+
+	if (!call->stream->until.set)
+		return;
+	if (call->progress != call->progress_seen)
+	{
+		call->progress_seen = call->progress;
+		call->waits_since = 0;
+		return;
+	}
+	if (call->waits_since == 0)
+		call->waits_since = GetCurrentTimestamp();
+	waited = cdc_pull_elapsed_ms(call->waits_since);
+	if (waited > COMING_MS &&
+		cdc_session_silence_ms(cdc_source_session(call->stream->dump)) < waited - COMING_MS / 10)
+		cdc_binlog_not_coming(call, (int) (waited / 1000));
+}
+
 CdcBinlogEnd
 cdc_binlog_loop(CdcBinlogCall *call)
 {
 	CdcBinlogStream *stream = call->stream;
 	uint64		looked = stream->moves - 1;
 
+	cdc_set_max_event_size((size_t) call->sub->opt.max_event_size);
 	for (;;)
 	{
 		const uint8_t *event;
@@ -334,6 +380,7 @@ cdc_binlog_loop(CdcBinlogCall *call)
 		cdc_binlog_stream_connect(stream);
 		if (at_bound(call))
 			return CDC_BINLOG_BOUND;
+		check_coming(call);
 		st = cdc_session_poll_event(cdc_source_session(stream->dump), &event, &len, &err);
 		if (st == CDC_OK)
 			take_event(call, event, len);
@@ -357,6 +404,7 @@ cdc_binlog_loop(CdcBinlogCall *call)
 			{
 				stream = call->stream;
 				looked = stream->moves - 1;
+				call->waits_since = 0;
 				continue;
 			}
 			if (st == CDC_ERR_SOURCE && cdc_binlog_stream_rewind(stream))

@@ -8,6 +8,7 @@
  */
 #include "pg/pull_binlog/pull_binlog_internal.h"
 
+#include "pg/base/bounded_text.h"
 #include "pg/base/error.h"
 
 /* Replaces a text that lives in the context by a copy of another; both may be NULL. */
@@ -66,21 +67,28 @@ cdc_binlog_mark_passed(const CdcBinlogStream *stream, const CdcBinlogMark *mark)
 {
 	if (mark->gtids != NULL)
 		return cdc_gtid_set_contains(stream->executed, mark->gtids);
+	return cdc_binlog_mark_place_passed(stream, mark);
+}
+
+bool
+cdc_binlog_mark_place_passed(const CdcBinlogStream *stream, const CdcBinlogMark *mark)
+{
 	if (mark->file == NULL || stream->file == NULL)
 		return false;
 	return cdc_binlog_position_compare(stream->file, stream->offset,
 									   mark->file, mark->offset) >= 0;
 }
 
-char *
-cdc_binlog_stream_gtid_text(const CdcBinlogStream *stream)
+/* palloc'ed; NULL for none. */
+static char *
+gtid_text(const CdcGtidSet *set)
 {
 	CdcBuf		buf = {0};
 	char	   *text;
 
-	if (stream->executed == NULL)
+	if (set == NULL)
 		return NULL;
-	if (cdc_failed(cdc_gtid_set_print(stream->executed, &buf)))
+	if (cdc_failed(cdc_gtid_set_print(set, &buf)))
 	{
 		cdc_buf_free(&buf);
 		cdc_out_of_memory();
@@ -88,6 +96,36 @@ cdc_binlog_stream_gtid_text(const CdcBinlogStream *stream)
 	text = buf.len > 0 ? pnstrdup(buf.data, buf.len) : pstrdup("");
 	cdc_buf_free(&buf);
 	return text;
+}
+
+char *
+cdc_binlog_stream_gtid_text(const CdcBinlogStream *stream)
+{
+	return gtid_text(stream->executed);
+}
+
+void
+cdc_binlog_not_coming(CdcBinlogCall *call, int seconds)
+{
+	CdcBinlogStream *stream = call->stream;
+	const CdcBinlogMark *until = &stream->until;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the source does not send what it says it has"),
+			 until->gtids != NULL ?
+			 errdetail("It stands at %s:" INT64_FORMAT " with the GTIDs \"%s\"; for %d s nothing came that leads there from %s:" INT64_FORMAT " and \"%s\".",
+					   until->file != NULL ? until->file : "", until->offset,
+					   cdc_bounded_text(gtid_text(until->gtids), 1000), seconds,
+					   stream->file, stream->offset,
+					   cdc_bounded_text(gtid_text(stream->executed), 1000)) :
+			 errdetail("It stands at %s:" INT64_FORMAT "; for %d s nothing came that leads there from %s:" INT64_FORMAT ".",
+					   until->file != NULL ? until->file : "", until->offset, seconds,
+					   stream->file, stream->offset),
+			 errhint("A source has GTIDs that its binlog lacks when it is a replica without log_replica_updates (log_slave_updates), or when gtid_purged was set; SELECT * FROM cdc.check_server('%s') tells the former.",
+					 call->sub->server),
+			 errcontext("subscription \"%s\"", call->sub->name)));
+	pg_unreachable();
 }
 
 void

@@ -79,7 +79,6 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	call.out.last_seq = &call.pos.last_seq;
 	call.out.append = cdc_event_output_append;
 	call.ddl = cdc_binlog_ddl;
-	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_position_get(sub, &call.pos);
 	call.stream = cdc_binlog_stream_get(&call);
 	end = bounds->until_now ? reach_now(&call) : turn(&call);

@@ -61,6 +61,14 @@ typedef struct CdcBinlogMark
 	int64		offset;
 } CdcBinlogMark;
 
+/* A table whose definition at the source was seen to be another one than the stream's. */
+typedef struct CdcBinlogAhead
+{
+	char	   *table;
+	CdcBinlogMark mark;			/* where the source stood then */
+	TimestampTz seen_at;
+} CdcBinlogAhead;
+
 /* A registered table. */
 #define CDC_BINLOG_TABLE_NAME	520
 typedef struct CdcBinlogTable
@@ -114,7 +122,7 @@ typedef struct CdcBinlogStream
 	MemoryContext joins_cxt;	/* of joins; or NULL */
 	bool		joins_read;
 	List	   *joins;			/* of CdcCopyJoin *: tables that wait for the stream */
-	char		ahead_table[CDC_BINLOG_TABLE_NAME]; /* whose DDL the stream has to come to ... */
+	List	   *ahead;			/* of CdcBinlogAhead * */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;
@@ -123,7 +131,6 @@ typedef struct CdcBinlogStream
 	uint64		moves;			/* counts changes of the above */
 	CdcBinlogMark until;			/* what the present call waits for */
 	CdcBinlogMark join;			/* of the first of joins */
-	CdcBinlogMark ahead;		/* ... where that is */
 
 	/* transactions that end here or before were asked to be left out */
 	char	   *skip_file;		/* or NULL */
@@ -170,6 +177,11 @@ struct CdcBinlogCall
 	bool		persist;		/* the position is to be written, events or not */
 	bool		synced;			/* the stream has passed copies of tables */
 
+	/* what brought the stream closer to stream->until, and since when nothing did */
+	uint64		progress;
+	uint64		progress_seen;
+	TimestampTz waits_since;	/* 0: something did at last */
+
 	/* links that were lost, since the stream last moved */
 	int			lost;
 	uint64		lost_at;		/* its moves then */
@@ -186,6 +198,12 @@ extern void cdc_binlog_mark_set(CdcBinlogStream *stream, CdcBinlogMark *mark, co
 								const char *file, int64 offset);
 extern void cdc_binlog_mark_clear(CdcBinlogMark *mark);
 extern bool cdc_binlog_mark_passed(const CdcBinlogStream *stream, const CdcBinlogMark *mark);
+
+/* Whether the stream is behind the mark's file and offset, where the mark has such. */
+extern bool cdc_binlog_mark_place_passed(const CdcBinlogStream *stream, const CdcBinlogMark *mark);
+
+/* ERROR: for that many seconds the source has not sent what it says it has. */
+pg_noreturn extern void cdc_binlog_not_coming(CdcBinlogCall *call, int seconds);
 
 /* The set as text, palloc'ed; NULL without GTIDs. */
 extern char *cdc_binlog_stream_gtid_text(const CdcBinlogStream *stream);

@@ -31,6 +31,7 @@
 #include "binlog/format.h"
 #include "binlog/map_schema.h"
 #include "core/ddl.h"
+#include "binlog/compress.h"
 #include "pg/base/bounded_text.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
@@ -106,15 +107,16 @@ open_file(Piece *piece, const char *path)
 	struct stat st;
 
 	piece->path = path;
-	piece->file = AllocateFile(path, "rb");
-	if (piece->file == NULL || fstat(fileno(piece->file), &st) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not open file \"%s\" for reading: %m", path)));
-	if (!S_ISREG(st.st_mode))
+	/* before it is opened: that of a pipe would wait for who writes into it */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a regular file", path)));
+	piece->file = AllocateFile(path, "rb");
+	if (piece->file == NULL)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\" for reading: %m", path)));
 	piece->cap = CHUNK_BYTES;
 	piece->data = palloc(piece->cap);
 }
@@ -547,6 +549,7 @@ begin_read(BinlogRead *read, const char *path, const char *subscription)
 		cdc_out_of_memory();
 	cdc_stream_accept_xa(read->stream);
 	cdc_stream_keep_queries(read->stream, read->call.sub->opt.event.row_query);
+	cdc_set_max_event_size((size_t) read->call.sub->opt.max_event_size);
 }
 
 PG_FUNCTION_INFO_V1(cdc_read_binlog_file);
@@ -561,6 +564,7 @@ cdc_read_binlog_file(PG_FUNCTION_ARGS)
 	MemoryContext old;
 	char	   *path;
 	char	   *subscription;
+	CdcSourceTexts texts;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -574,6 +578,7 @@ cdc_read_binlog_file(PG_FUNCTION_ARGS)
 	read->context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest binlog file",
 										  ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(read->context);
+	cdc_source_texts_begin(&texts);
 	PG_TRY();
 	{
 		begin_read(read, path, subscription);
@@ -585,6 +590,7 @@ cdc_read_binlog_file(PG_FUNCTION_ARGS)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	cdc_source_texts_end(&texts);
 	clean_up(read);
 	FreeFile(read->piece.file);
 	MemoryContextSwitchTo(old);

@@ -25,6 +25,7 @@ static void
 close_stream(CdcKeptStream *kept)
 {
 	CdcBinlogStream *stream = (CdcBinlogStream *) kept;
+	ListCell   *lc;
 
 	cdc_binlog_stream_close_dump(stream);
 	cdc_copy_hang_up(&stream->copy);
@@ -32,7 +33,8 @@ close_stream(CdcKeptStream *kept)
 	cdc_gtid_set_destroy(stream->executed);
 	cdc_gtid_set_destroy(stream->until.gtids);
 	cdc_gtid_set_destroy(stream->join.gtids);
-	cdc_gtid_set_destroy(stream->ahead.gtids);
+	foreach(lc, stream->ahead)
+		cdc_gtid_set_destroy(((CdcBinlogAhead *) lfirst(lc))->mark.gtids);
 	cdc_group_buffer_destroy(stream->group);
 	MemoryContextDelete(stream->context);
 }

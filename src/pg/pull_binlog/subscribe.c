@@ -53,12 +53,11 @@ no_tables(CdcSource *source, const CdcSubscription *sub)
 										"SELECT schema_name FROM information_schema.schemata");
 	bool		seen = false;
 	int64		i;
+	int			p;
 
 	for (i = 0; i < cdc_answer_rows(answer) && !seen; i++)
-		seen = cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables, NULL, 0,
-								  cdc_answer_text(answer, i, 0), "*") ||
-			cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables, NULL, 0,
-							   cdc_answer_text(answer, i, 0), "t");
+		for (p = 0; p < sub->ntables && !seen; p++)
+			seen = cdc_pattern_match_database(sub->tables[p], cdc_answer_text(answer, i, 0));
 	ereport(seen ? NOTICE : ERROR,
 			(errcode(ERRCODE_UNDEFINED_TABLE),
 			 errmsg("no table of server \"%s\" matches %s", sub->server, join_patterns(sub)),

@@ -347,7 +347,6 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	call.sub = sub;
 	call.bounds = bounds;
 	cdc_kafka_blame(sub, "", -1);
-	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_position_get(sub, &call.pos);
 	call.stream = cdc_kafka_stream_get(&call, bounds->until_now);
 	set_until(&call);
@@ -366,6 +365,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
 	result->more = end != LOOP_REACHED;
+	cdc_kafka_blame(sub, "", -1);	/* what comes before the next run is no partition's */
 }
 
 static const CdcSourceMethods methods = {

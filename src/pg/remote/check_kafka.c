@@ -11,6 +11,7 @@
 #include "pg/remote/check_kafka.h"
 
 #include "catalog/pg_type.h"
+#include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -20,6 +21,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
+#include "pg/options/kafka_options.h"
 #include "pg/remote/kafka_client.h"
 #include "pg/catalog/spi.h"
 #include "pg/remote/topic_pattern.h"
@@ -292,6 +294,25 @@ check_read(KafkaCheck *check)
 					 "with transactional_id also on that.", NULL);
 }
 
+/* A password that anybody between here and the brokers can read. */
+static void
+check_password(CdcCheckReport *out, const char *server)
+{
+	List	   *options = GetForeignServerByName(server, false)->options;
+	const char *protocol = cdc_kafka_property_value(options, "security.protocol");
+	const char *mechanism = cdc_kafka_property_value(options, "sasl.mechanism");
+
+	if (mechanism == NULL)
+		mechanism = cdc_kafka_property_value(options, "sasl.mechanisms");
+	if (protocol == NULL || pg_strncasecmp(protocol, "sasl", 4) != 0)
+		return;
+	cdc_check_report(out, "password", pg_strcasecmp(protocol, "SASL_SSL") == 0 || mechanism == NULL ||
+					 (pg_strcasecmp(mechanism, "PLAIN") != 0 && pg_strcasecmp(mechanism, "OAUTHBEARER") != 0),
+					 psprintf("security_protocol is %s, sasl_mechanism %s.", protocol,
+							  mechanism != NULL ? mechanism : "GSSAPI"),
+					 "The password or token leaves in clear text: set security_protocol to SASL_SSL.");
+}
+
 void
 cdc_check_kafka_server(CdcCheckReport *out, const char *server)
 {
@@ -301,6 +322,7 @@ cdc_check_kafka_server(CdcCheckReport *out, const char *server)
 	check.out = out;
 	check.source = cdc_kafka_source_open_named(server, GetUserId(), CDC_KAFKA_CONSUMER, overrides, false);
 	cdc_check_report(out, "library", true, psprintf("librdkafka %s", cdc_kafka_library_version()), NULL);
+	check_password(out, server);
 	if (check_connection(&check))
 	{
 		check_brokers(&check);

@@ -17,6 +17,7 @@
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "pg/base/compat_storage.h"
 #include "pg/base/group_buffer.h"
@@ -338,6 +339,38 @@ refuse_partitions(Outbox *box, const CdcOutlet *outlet, uint32 topic, int n)
 	}
 }
 
+static bool
+has_server(const CdcOutlet *outlet)
+{
+	return SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(outlet->target.serverid));
+}
+
+/* Likewise: the transaction may have dropped a server behind its messages. */
+static void
+check_servers(Outbox *box)
+{
+	uint32		i;
+
+	for (i = 0; i < box->noutlets; i++)
+	{
+		CdcOutlet  *outlet = box->outlets[i];
+		OutRecord	record;
+		const char *rest;
+		uint64		number = 0;
+
+		if (has_server(outlet))
+			continue;
+		cdc_group_buffer_rewind(box->buffer);
+		if (next_record(box, outlet, &record, &rest, &number))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("the server of messages for topic \"%s\" was dropped in the same transaction",
+							outlet->topics[record.topic]),
+					 errdetail("Messages go to Kafka at COMMIT; nothing has been sent."),
+					 errhint("Drop the server in a transaction of its own.")));
+	}
+}
+
 /* Before the first message is sent: one that cannot be would make others be sent in vain. */
 static void
 check_partitions(Outbox *box)
@@ -353,7 +386,7 @@ check_partitions(Outbox *box)
 		{
 			int			n;
 
-			if (outlet->partitions[t] < 0)
+			if (outlet->partitions[t] < 0 || !has_server(outlet))
 				continue;
 			n = cdc_kafka_target_partitions(&outlet->target, outlet->topics[t],
 											outlet->partitions[t]);
@@ -372,6 +405,7 @@ send_all(Outbox *box)
 	uint32		i;
 
 	cut(box);
+	check_servers(box);
 	check_partitions(box);
 	for (i = 0; i < box->noutlets; i++)
 		senders[i] = send_outlet(box, box->outlets[i]);

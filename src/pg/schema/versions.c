@@ -91,8 +91,8 @@ parse_columns(const Jsonb *json, const char *source_table, int encoding, CdcTabl
 		CdcJsonValue v;
 
 		cdc_json_step(array, base, i, &offset, &v);
-		if (v.type == JENTRY_ISCONTAINER && cdc_json_is_object(cdc_json_container(&v)))
-			parse_column(cdc_json_container(&v), encoding, &def->columns[i]);
+		if (cdc_json_object(&v) != NULL)
+			parse_column(cdc_json_object(&v), encoding, &def->columns[i]);
 		if (def->columns[i].name == NULL || def->columns[i].column_type == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_CORRUPTED),

@@ -91,9 +91,9 @@ mapped_source(const Jsonb *mapping, const char *column)
 static void
 check_mapped_names(const CdcTarget *target, const Jsonb *mapping)
 {
-	int			n = cdc_json_count(&mapping->root);
-	const char *base = cdc_json_base(&mapping->root, 2 * n);
+	const char *base;
 	uint32		offset = 0;
+	int			n;
 	int			i;
 	int			c;
 
@@ -101,6 +101,8 @@ check_mapped_names(const CdcTarget *target, const Jsonb *mapping)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"columns\" must be a JSON object")));
+	n = cdc_json_count(&mapping->root);
+	base = cdc_json_base(&mapping->root, 2 * n);
 	for (i = 0; i < n; i++)
 	{
 		CdcJsonValue key;

@@ -249,11 +249,20 @@ find_member(const Column *column, const JsonbContainer *object, CdcJsonValue *v)
 			return false;
 		if (i == column->def->npath - 1)
 			return true;
-		if (v->type != JENTRY_ISCONTAINER || !cdc_json_is_object(cdc_json_container(v)))
+		object = cdc_json_object(v);
+		if (object == NULL)
 			return false;
-		object = cdc_json_container(v);
 	}
 	return false;
+}
+
+static bool
+is_infinity(Oid basetype, const CdcJsonValue *v)
+{
+	return (basetype == DATEOID || basetype == TIMESTAMPOID || basetype == TIMESTAMPTZOID) &&
+		v->type == JENTRY_ISSTRING &&
+		((v->len == 8 && memcmp(v->data, "infinity", 8) == 0) ||
+		 (v->len == 9 && memcmp(v->data, "-infinity", 9) == 0));
 }
 
 /* Missing and null members are NULL. */
@@ -272,6 +281,9 @@ member_datum(Column *column, const JsonbContainer *object, bool *isnull)
 	/* bytea as PostgreSQL itself writes it into JSON; a backslash is not in base64 */
 	if (column->converter.basetype == BYTEAOID && v.type == JENTRY_ISSTRING && v.len >= 2 &&
 		memcmp(v.data, "\\x", 2) == 0)
+		return cdc_convert_by_text(&column->converter, &v, isnull);
+	/* likewise infinite dates and times, which no source but PostgreSQL has */
+	if (is_infinity(column->converter.basetype, &v))
 		return cdc_convert_by_text(&column->converter, &v, isnull);
 	return column->converter.convert(&column->converter, &v, isnull);
 }

@@ -6,7 +6,8 @@
  *	  restarts a failed one with growing delays, ends when there is nothing to keep.
  *
  * It sleeps until a worker ends, somebody changes a subscription (both set its
- * latch), or a delay is over.
+ * latch), or a delay is over.  It waits for nobody's locks: what somebody has locked
+ * is looked at again later, and the others do not notice.
  *
  *-------------------------------------------------------------------------
  */
@@ -46,6 +47,8 @@
 #define ORPHAN_LOOK_MS		5000L	/* workers that an earlier supervisor started */
 #define UNTAKEN_MS			60000	/* a reservation whose process never came */
 #define NO_PROCESS_MS		5000L	/* until the next try where there was no room for a process */
+#define LOCK_WAIT_MS		"100"	/* for what somebody else has locked, for example to drop it */
+#define LOCKED_LOOK_MS		1000L	/* until all is looked at again where that was locked */
 
 /* A subscription that wants its workers; one in a copied database does not. */
 typedef struct Wanted
@@ -72,6 +75,8 @@ typedef struct Child
 	TimestampTz unwanted_since; /* 0: wanted */
 	int			failures;		/* in a row */
 	TimestampTz braked_until;	/* after a crash of the server: not before, whoever asks */
+	bool		locked;			/* somebody has locked what is written of its start */
+	bool		end_unwritten;	/* likewise of its end */
 	bool		waits_for_room; /* there is no process for it, or no slot */
 	bool		complained;		/* the present trouble is in log and catalog */
 	bool		seen;			/* in this turn's list of subscriptions */
@@ -191,21 +196,39 @@ restart_delay(int failures)
 	return Min(delay, DELAY_MAX_MS);
 }
 
+static void
+write_end(void *arg)
+{
+	const Child *c = arg;
+
+	cdc_worker_start_clear(c->name, cdc_worker_kind_name(c->kind));
+}
+
 /*
  * The worker has ended while the server stayed up, so its start is no longer counted
  * as one that may have brought a crash.
  */
 static void
-forget_start(const Child *c)
+forget_start(Child *c)
 {
-	MemoryContext caller = CurrentMemoryContext;
+	c->end_unwritten = cdc_background_do(write_end, c) == CDC_TURN_LOCKED;
+}
 
-	if (cdc_background_transaction())
-	{
-		cdc_worker_start_clear(c->name, cdc_worker_kind_name(c->kind));
-		cdc_background_commit();
-	}
-	MemoryContextSwitchTo(caller);
+/* What goes wrong with a worker. */
+typedef struct Trouble
+{
+	const Child *child;
+	int			sqlerrcode;
+	const char *text;
+} Trouble;
+
+static void
+write_trouble(void *arg)
+{
+	const Trouble *t = arg;
+
+	cdc_failure_record(t->child->name, cdc_worker_kind_name(t->child->kind), t->sqlerrcode,
+					   t->text);
 }
 
 /* Notes that a worker has ended and when it may start again. */
@@ -228,55 +251,61 @@ child_ended(Child *c)
 static void
 complain(Child *c, const char *trouble)
 {
-	MemoryContext caller = CurrentMemoryContext;
+	Trouble		t = {c, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, trouble};
 
 	if (c->complained)
 		return;
-	c->complained = true;
 	ereport(WARNING,
 			(errmsg("cannot start the %s worker of subscription \"%s\": %s",
 					cdc_worker_kind_name(c->kind), c->name, trouble)));
-	if (cdc_background_transaction())
-	{
-		cdc_failure_record(c->name, cdc_worker_kind_name(c->kind),
-						   ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, trouble);
-		cdc_background_commit();
-	}
-	MemoryContextSwitchTo(caller);
+	c->complained = cdc_background_do(write_trouble, &t) != CDC_TURN_LOCKED;
+}
+
+static void
+write_start(void *arg)
+{
+	const Child *c = arg;
+
+	if (c->end_unwritten)
+		cdc_worker_start_clear(c->name, cdc_worker_kind_name(c->kind));
+	cdc_worker_start_count(c->name, cdc_worker_kind_name(c->kind));
 }
 
 /*
  * Counts the start before it is made, so that it is on disk when the worker takes
- * the server down.  false: the extension is gone.
+ * the server down.  false: it is not to be made now; the extension is gone, or somebody
+ * has locked what is to be written, as who is about to drop the subscription has.
  */
 static bool
-count_start(const Child *c)
+count_start(Child *c)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	bool		there = cdc_background_transaction();
+	CdcTurnEnd	end = cdc_background_do(write_start, c);
+	bool		first = !c->locked;
 
-	if (there)
-	{
-		cdc_worker_start_count(c->name, cdc_worker_kind_name(c->kind));
-		cdc_background_commit();
-	}
-	MemoryContextSwitchTo(caller);
-	return there;
+	c->locked = end == CDC_TURN_LOCKED;
+	if (end == CDC_TURN_DONE)
+		c->end_unwritten = false;
+	if (!c->locked)
+		return end == CDC_TURN_DONE;
+	if (first)
+		ereport(LOG,
+				(errmsg("the %s worker of subscription \"%s\" is not started as somebody has locked the subscription",
+						cdc_worker_kind_name(c->kind), c->name)));
+	c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+												first ? LOCKED_LOOK_MS : ORPHAN_LOOK_MS);
+	return false;
 }
 
-/* "a (4), b (2)": the owners of all workers of the server, for its log. */
-static char *
-workers_by_role(void)
+/* Appends "a (4), b (2)": the owners of all workers of the server, for its log. */
+static void
+list_workers_by_role(void *arg)
 {
+	StringInfo	buf = arg;
 	CdcSlotInfo slots[CDC_SLOTS];
 	int			n = cdc_slot_list(InvalidOid, slots);
-	StringInfoData buf;
 	int			i;
 	int			k;
 
-	initStringInfo(&buf);
-	if (!cdc_background_transaction())
-		return buf.data;
 	for (i = 0; i < n; i++)
 	{
 		int			count = 0;
@@ -294,10 +323,8 @@ workers_by_role(void)
 		if (count == 0)
 			continue;
 		name = CDC_USER_NAME_MISSING_OK(slots[i].roleid);
-		appendStringInfo(&buf, "%s%s (%d)", buf.len > 0 ? ", " : "", name ? name : "?", count);
+		appendStringInfo(buf, "%s%s (%d)", buf->len > 0 ? ", " : "", name ? name : "?", count);
 	}
-	cdc_background_commit();
-	return buf.data;
 }
 
 /* Why there was no room for a worker, and what to do. */
@@ -361,8 +388,12 @@ start_child(Child *c, const Wanted *w)
 	forget_start(c);
 	if (c->waits_for_room && !c->complained)
 	{
+		StringInfoData by_role;
+
+		initStringInfo(&by_role);
+		(void) cdc_background_do(list_workers_by_role, &by_role);
 		ereport(LOG,
-				(errmsg("workers of cdc_ingest by role: %s", workers_by_role())));
+				(errmsg("workers of cdc_ingest by role: %s", by_role.data)));
 		complain(c, no_room(rc, w));
 	}
 }
@@ -376,23 +407,18 @@ brake(Child *c, const Wanted *w)
 {
 	int			crashes = w->unfinished[c->kind];
 	long		delay = restart_delay(crashes - 1);
-	MemoryContext caller = CurrentMemoryContext;
-	char	   *text;
+	Trouble		t = {c, ERRCODE_CRASH_SHUTDOWN, NULL};
 
 	c->braked_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay);
 	if (crashes < 2)
 		return;					/* others' crashes happen */
-	text = psprintf("the server went down %d times in a row before this worker had done anything; its next start waits %ld s\n"
+	t.text = psprintf("the server went down %d times in a row before this worker had done anything; its next start waits %ld s\n"
 					"HINT:  See the server's log. cdc.disable_subscription() or cdc_ingest.workers = off in postgresql.conf keeps it from starting.",
 					crashes, delay / 1000);
 	ereport(WARNING,
-			(errmsg("%s worker of subscription \"%s\": %s", cdc_worker_kind_name(c->kind), c->name, text)));
-	if (cdc_background_transaction())
-	{
-		cdc_failure_record(c->name, cdc_worker_kind_name(c->kind), ERRCODE_CRASH_SHUTDOWN, text);
-		cdc_background_commit();
-	}
-	MemoryContextSwitchTo(caller);
+			(errmsg("%s worker of subscription \"%s\": %s", cdc_worker_kind_name(c->kind), c->name,
+					t.text)));
+	(void) cdc_background_do(write_trouble, &t);
 }
 
 /* Sees to one worker of a wanted subscription. */
@@ -432,11 +458,18 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 	c->next_start = Max(c->next_start, c->braked_until);
 	if (c->handle != NULL || c->next_start > GetCurrentTimestamp())
 		return;
-	if (kind != CDC_WORKER_PULL && find_child(w->id, CDC_WORKER_PULL)->waits_for_room)
+	if (kind != CDC_WORKER_PULL)
 	{
+		const Child *pull = find_child(w->id, CDC_WORKER_PULL);
+
 		/* a process that comes free is pull's: alone the others soon have nothing to do */
-		c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), NO_PROCESS_MS);
-		return;
+		if (pull->waits_for_room)
+			c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), NO_PROCESS_MS);
+		/* who has locked what is written of one worker mostly has done so with all */
+		if (pull->locked)
+			c->next_start = Max(c->next_start, pull->next_start);
+		if (pull->waits_for_room || pull->locked)
+			return;
 	}
 	if (w->trouble != NULL)
 	{
@@ -510,57 +543,72 @@ next_due(void)
 	return due;
 }
 
-/* Whether there are subscriptions that want workers, be they allowed or not. */
-static bool
-supervisor_turn(void)
+/* What a turn has to know. */
+typedef struct Wants
 {
-	List	   *wanted = NIL;
+	MemoryContext context;		/* of the turn */
+	List	   *wanted;			/* of Wanted *, there */
+	bool		any;			/* there are some, be they allowed or not */
+} Wants;
+
+static void
+look(void *arg)
+{
+	Wants	   *wants = arg;
+	List	   *in_transaction = read_wanted();
+	ListCell   *lc;
+
+	wants->any = in_transaction != NIL;
+	if (!cdc_workers_enabled)
+		return;
+
+	/* what is needed beyond the commit */
+	MemoryContextSwitchTo(wants->context);
+	foreach(lc, in_transaction)
+	{
+		Wanted	   *w = lfirst(lc);
+		Wanted	   *copy = palloc(sizeof(Wanted));
+
+		*copy = *w;
+		copy->name = pstrdup(w->name);
+		copy->trouble = w->trouble ? pstrdup(w->trouble) : NULL;
+		wants->wanted = lappend(wants->wanted, copy);
+	}
+}
+
+/*
+ * false: all stays as it is, as somebody has locked the catalogs; what has happened
+ * meanwhile is not forgotten.  *any: there are subscriptions that want workers, be they
+ * allowed or not.
+ */
+static bool
+supervisor_turn(bool *any)
+{
+	static bool changed = false;
+	Wants		wants = {CurrentMemoryContext, NIL, false};
 	ListCell   *lc;
 	CdcSlotInfo slots[CDC_SLOTS];
 	int			nslots;
-	bool		changed = cdc_slot_told();
-	MemoryContext turn = CurrentMemoryContext;
-	bool		any = false;
 
-	if (cdc_background_transaction())
-	{
-		List	   *in_transaction = read_wanted();
-
-		any = in_transaction != NIL;
-		if (!cdc_workers_enabled)
-			in_transaction = NIL;
-
-		/* what is needed beyond the commit */
-		MemoryContextSwitchTo(turn);
-		foreach(lc, in_transaction)
-		{
-			Wanted	   *w = lfirst(lc);
-			Wanted	   *copy = palloc(sizeof(Wanted));
-
-			*copy = *w;
-			copy->name = pstrdup(w->name);
-			copy->trouble = w->trouble ? pstrdup(w->trouble) : NULL;
-			wanted = lappend(wanted, copy);
-		}
-		cdc_background_commit();
-		MemoryContextSwitchTo(turn);
-	}
-
+	changed = cdc_slot_told() || changed;
+	if (cdc_background_do(look, &wants) == CDC_TURN_LOCKED)
+		return false;
+	*any = wants.any;
 	foreach(lc, children)
 		((Child *) lfirst(lc))->seen = false;
 	nslots = cdc_slot_list(MyDatabaseId, slots);
-	foreach(lc, wanted)
+	foreach(lc, wants.wanted)
 	{
 		const Wanted *w = lfirst(lc);
 
 		keep_child(w, CDC_WORKER_PULL, slots, nslots, changed);
-
 		keep_child(w, CDC_WORKER_APPLY, slots, nslots, changed);
 		if (w->publishes)
 			keep_child(w, CDC_WORKER_PUBLISH, slots, nslots, changed);
 	}
 	drop_unwanted();
-	return any;
+	changed = false;
+	return true;
 }
 
 void
@@ -573,6 +621,7 @@ cdc_supervisor_main(Datum arg)
 	cdc_background_begin(&start);
 	/* counts of starts have to be on this disk, whatever replicas are to confirm */
 	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("lock_timeout", LOCK_WAIT_MS, PGC_SUSET, PGC_S_OVERRIDE);
 	turn = AllocSetContextCreate(TopMemoryContext, "cdc_ingest supervisor turn",
 								 ALLOCSET_DEFAULT_SIZES);
 	for (;;)
@@ -580,7 +629,11 @@ cdc_supervisor_main(Datum arg)
 		cdc_background_turn();
 		MemoryContextSwitchTo(turn);
 		MemoryContextReset(turn);
-		any = supervisor_turn();
+		if (!supervisor_turn(&any))
+		{
+			cdc_background_sleep(LOCKED_LOOK_MS);
+			continue;
+		}
 		if (children == NIL && (cdc_workers_enabled || !any))
 		{
 			if (cdc_slot_leave())

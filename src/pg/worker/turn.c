@@ -65,4 +65,33 @@ cdc_background_commit(void)
 	pgstat_report_stat(false);
 }
 
+CdcTurnEnd
+cdc_background_do(void (*act) (void *arg), void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	volatile CdcTurnEnd end = CDC_TURN_GONE;
+
+	PG_TRY();
+	{
+		if (cdc_background_transaction())
+		{
+			act(arg);
+			cdc_background_commit();
+			end = CDC_TURN_DONE;
+		}
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+		end = CDC_TURN_LOCKED;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	return end;
+}
+
 #endif							/* CDC_HAVE_WORKERS */

@@ -5,14 +5,14 @@
  *	  partitioned and foreign tables, views, tables with rules or statement
  *	  triggers.
  *
- * Rows go in as one array a column, so that a batch takes three statements:
+ * Rows go in as one array a column, or as one value, so that a batch takes three statements:
  * DELETE, UPDATE of those that exist, INSERT of those that do not.  Rows of
  * partial images are grouped by the columns that they have, and keys with NULLs
  * by which of them are NULL.  Plans are kept with the target.
  *
- * Where rows are distributed, all segments look for each row in their part of the
- * key's index, without moving any between them; what an UPDATE found it tells, so that
- * the rest is inserted without another search.
+ * Where rows are distributed, they go as one value, and all segments look for each in
+ * their part of the key's index, without moving any between them; what an UPDATE found it
+ * tells, so that the rest is inserted without another search.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,8 +32,8 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
 
-/* Rows and bytes that one statement takes. */
-#define SQL_BATCH		8192
+/* Rows and bytes that one statement takes; one that is sent to segments costs more beside its rows. */
+#define SQL_BATCH		(CDC_HAVE_DISTRIBUTION ? 32768 : 8192)
 #define SQL_BATCH_BYTES	(4 * 1024 * 1024)
 
 /*
@@ -119,14 +119,14 @@ static inline bool
 is_form(const CdcSqlForm *a, const CdcSqlForm *b)
 {
 	return a->kind == b->kind && a->presence == b->presence && a->nulls == b->nulls &&
-		a->told == b->told;
+		a->batch == b->batch && a->told == b->told;
 }
 
 /* Prepares the statement of a form; NULL where it would do nothing. */
 static SPIPlanPtr
 prepare(const CdcTarget *target, const CdcSqlForm *form)
 {
-	Oid		   *types = palloc(sizeof(Oid) * (target->ncolumns + 2));
+	Oid		   *types = palloc(sizeof(Oid) * (target->ncolumns + 1));
 	int			nargs = 0;
 	SPIPlanPtr	plan;
 	StringInfoData sql;
@@ -137,11 +137,11 @@ prepare(const CdcTarget *target, const CdcSqlForm *form)
 		return NULL;
 	if (form->kind == SQL_TAKE)
 		types[nargs++] = INT8OID;
-	for (i = 0; i < target->ncolumns; i++)
+	if (form->batch)
+		types[nargs++] = cdc_batch_type();
+	for (i = 0; i < target->ncolumns && !form->batch; i++)
 		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
 			types[nargs++] = cdc_sql_parameter_type(&target->columns[i], form->kind);
-	if (form->told)
-		types[nargs++] = INT4ARRAYOID;
 	plan = SPI_prepare_cursor(sql.data, nargs, types,
 							  CDC_HAVE_DISTRIBUTION ? CURSOR_OPT_GENERIC_PLAN : 0);
 	if (plan == NULL)
@@ -184,6 +184,9 @@ sql_plan(CdcTarget *target, const CdcSqlForm *form)
 
 /* Options under which a statement finds the rows of many keys by the key's index. */
 static const CdcPlannerOption follow_index[] = {
+#if CDC_HAVE_OTHER_PLANNER
+	{"optimizer", "off"},
+#endif
 	{"enable_nestloop", "on"},
 	{"enable_seqscan", "off"},
 	{"enable_hashjoin", "off"},
@@ -275,18 +278,6 @@ null_keys(const CdcTargetRun *run, const CdcEntry *entry)
 	return run->target->keyless ? 0 : entry->key_nulls;
 }
 
-/* The numbers from 0 to n - 1, as integer[]. */
-static Datum
-numbers_array(int n)
-{
-	Datum	   *numbers = palloc(sizeof(Datum) * n);
-	int			i;
-
-	for (i = 0; i < n; i++)
-		numbers[i] = Int32GetDatum(i);
-	return PointerGetDatum(construct_array(numbers, n, INT4OID, sizeof(int32), true, 'i'));
-}
-
 /* Runs a set-based statement on n entries; returns the number of rows that it wrote. */
 static int64
 run_set(CdcTargetRun *run, const CdcSqlForm *form, CdcEntry **entries, int n)
@@ -299,11 +290,11 @@ run_set(CdcTargetRun *run, const CdcSqlForm *form, CdcEntry **entries, int n)
 
 	if (plan->plan == NULL)
 		return 0;
-	for (i = 0; i < target->ncolumns; i++)
+	if (form->batch)
+		values[nargs++] = cdc_batch_make(entries, n);
+	for (i = 0; i < target->ncolumns && !form->batch; i++)
 		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
 			values[nargs++] = column_array(target, i, entries, n);
-	if (form->told)
-		values[nargs++] = numbers_array(n);
 	return execute(target, plan, values, NULL, 0);
 }
 
@@ -336,7 +327,7 @@ drop_told(CdcEntry **entries, int n)
 		Datum		number = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1,
 										   &isnull);
 
-		found[DatumGetInt32(number)] = true;
+		found[DatumGetInt64(number) - 1] = true;
 	}
 	SPI_freetuptable(SPI_tuptable);
 	for (i = 0; i < n; i++)
@@ -350,8 +341,8 @@ static void
 put_rows(CdcTargetRun *run, const CdcPresence *presence, CdcEntry **entries, int n)
 {
 	CdcSqlForm	update = {entries[0]->replace ? SQL_REPLACE : SQL_UPDATE, presence,
-		null_keys(run, entries[0]), ((SqlState *) run->state)->tells};
-	CdcSqlForm	insert = {SQL_INSERT_MISSING, presence, update.nulls, false};
+		null_keys(run, entries[0]), CDC_HAVE_DISTRIBUTION, ((SqlState *) run->state)->tells};
+	CdcSqlForm	insert = {SQL_INSERT_MISSING, presence, update.nulls, update.batch, false};
 	bool		existing = entries[0]->existing;
 
 	run->updated += run_set(run, &update, entries, n);
@@ -373,7 +364,8 @@ static void
 write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool put)
 {
 	const CdcPresence *presence = put ? entries[0]->presence : NULL;
-	CdcSqlForm	form = {put ? SQL_INSERT : SQL_DELETE, presence, 0, false};
+	CdcSqlForm	form = {put ? SQL_INSERT : SQL_DELETE, presence, 0, put && CDC_HAVE_DISTRIBUTION,
+		false};
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest statement",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -398,7 +390,7 @@ static void
 take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
 {
 	CdcTarget  *target = run->target;
-	CdcSqlForm	form = {SQL_TAKE, entry->presence, 0, false};
+	CdcSqlForm	form = {SQL_TAKE, entry->presence, 0, false, false};
 	SqlPlan    *plan = sql_plan(target, &form);
 	Datum	   *values = palloc(sizeof(Datum) * (target->ncolumns + 1));
 	char	   *nulls = palloc(target->ncolumns + 1);
@@ -548,7 +540,7 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 	Datum	   *args = palloc0(sizeof(Datum) * target->ncolumns);
 	char	   *argnulls = palloc(target->ncolumns);
 	int			nargs = 0;
-	CdcSqlForm	form = {SQL_FETCH, NULL, 0, false};
+	CdcSqlForm	form = {SQL_FETCH, NULL, 0, false, false};
 	bool		found;
 	int			i;
 	int			k;

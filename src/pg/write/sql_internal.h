@@ -5,6 +5,7 @@
  *
  *	  sql.c				the back-end: plans, parameters, batches
  *	  sql_statement.c	the texts of its statements
+ *	  sql_batch.c		many rows as one value
  *
  *-------------------------------------------------------------------------
  */
@@ -32,7 +33,8 @@ typedef struct CdcSqlForm
 	CdcSqlKind	kind;
 	const CdcPresence *presence;	/* columns of the rows; NULL: those of the key */
 	uint16		nulls;			/* CdcEntry.key_nulls; 0 in tables without key */
-	bool		told;			/* an UPDATE returns the numbers of the rows that it found */
+	bool		batch;			/* the rows come as one value of type cdc.row_batch */
+	bool		told;			/* an UPDATE of a batch returns the numbers of the rows that it found */
 } CdcSqlForm;
 
 /* Whether a column is a parameter of the statement for this presence. */
@@ -52,8 +54,15 @@ extern bool cdc_sql_as_text(const CdcTargetColumn *col);
 extern Oid	cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind);
 
 /*
- * Writes the statement of a form; returns false where it would do nothing.  A statement
- * that tells has a last parameter more, integer[], with a number for each row.
+ * sql_batch.c: the type of batches, and the rows of n entries as one, palloc'ed.  All of
+ * them have tuples.
+ */
+extern Oid	cdc_batch_type(void);
+extern Datum cdc_batch_make(CdcEntry *const *entries, int n);
+
+/*
+ * Writes the statement of a form; returns false where it would do nothing.  Rows that an
+ * UPDATE tells of are numbered from 1.
  */
 extern bool cdc_sql_statement(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form);
 

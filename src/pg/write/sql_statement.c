@@ -44,12 +44,38 @@ cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind)
 	return is_set_based(kind) ? get_array_type(typid) : typid;
 }
 
-/* The column's value inside a statement, e.g. "s.c2" or "$3::text[]". */
-static void
-append_value(StringInfo sql, const CdcTargetColumn *col, CdcSqlKind kind, int number)
+/*
+ * The number of a column's parameter in the statement, from 1; of a batch that of the
+ * column in the target's row.
+ */
+static int
+parameter_number(const CdcTarget *target, int column, const CdcSqlForm *form)
 {
-	appendStringInfo(sql, is_set_based(kind) ? "s.c%d" : "$%d", number);
-	if (cdc_sql_as_text(col))
+	int			n = form->kind == SQL_TAKE ? 1 : 0;
+	int			i;
+
+	if (form->batch)
+	{
+		for (i = 0; i < target->columns[column].attnum; i++)
+			if (!TupleDescAttr(target->desc, i)->attisdropped)
+				n++;
+		return n;
+	}
+	for (i = 0; i <= column; i++)
+		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
+			n++;
+	return n;
+}
+
+/* A column's value inside a statement, e.g. "s.c2" or "$3::text[]". */
+static void
+append_value(StringInfo sql, const CdcTarget *target, int column, const CdcSqlForm *form)
+{
+	const CdcTargetColumn *col = &target->columns[column];
+
+	appendStringInfo(sql, is_set_based(form->kind) ? "s.c%d" : "$%d",
+					 parameter_number(target, column, form));
+	if (cdc_sql_as_text(col) && !form->batch)
 		appendStringInfo(sql, "::%s", format_type_with_typemod(col->typid,
 															   col->typmod));
 }
@@ -117,46 +143,53 @@ cdc_append_equality(StringInfo sql, const CdcTarget *target, int column, const c
 					 quote_identifier(get_namespace_name(schema)), name, right, right_cast);
 }
 
-/* The number of a column's parameter in the statement, from 1. */
-static int
-parameter_number(const CdcTarget *target, int column, CdcSqlKind kind, const CdcPresence *presence)
+/* The rows of a batch: "cdc.batch_rows($1, NULL::t) AS s(c1, c2)", with all of the target's columns. */
+static void
+append_batch(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
-	int			n = kind == SQL_TAKE ? 1 : 0;
+	int			n = 0;
 	int			i;
 
-	for (i = 0; i <= column; i++)
-		if (cdc_sql_is_parameter(&target->columns[i], presence))
+	appendStringInfo(sql, "cdc.batch_rows($1, NULL::%s)%s AS s(", target->name,
+					 form->told ? " WITH ORDINALITY" : "");
+	for (i = 0; i < target->desc->natts; i++)
+		if (!TupleDescAttr(target->desc, i)->attisdropped)
+		{
 			n++;
-	return n;
+			appendStringInfo(sql, "%sc%d", n > 1 ? ", " : "", n);
+		}
+	appendStringInfoString(sql, form->told ? ", n)" : ")");
 }
 
-/* The statement's rows: "unnest($1, $2) AS s(c1, c2)"; with those of a form that tells, "n". */
+/* The statement's rows: "unnest($1, $2) AS s(c1, c2)", or a batch. */
 static void
 append_source(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
-	const CdcPresence *presence = form->presence;
 	const char *sep = "";
 	int			n = 0;
 	int			i;
 
+	if (form->batch)
+	{
+		append_batch(sql, target, form);
+		return;
+	}
 	for (i = 0; i < target->ncolumns; i++)
-		if (cdc_sql_is_parameter(&target->columns[i], presence))
+		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
 			n++;
 	/* with several arguments the bare name, and only that, means pg_catalog's */
-	appendStringInfoString(sql, n > 1 || form->told ? "unnest(" : "pg_catalog.unnest(");
+	appendStringInfoString(sql, n > 1 ? "unnest(" : "pg_catalog.unnest(");
 	n = 0;
 	for (i = 0; i < target->ncolumns; i++)
-		if (cdc_sql_is_parameter(&target->columns[i], presence))
+		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
 		{
 			appendStringInfo(sql, "%s$%d", sep, ++n);
 			sep = ", ";
 		}
-	if (form->told)
-		appendStringInfo(sql, ", $%d", n + 1);
 	appendStringInfoString(sql, ") AS s(");
 	for (i = 1; i <= n; i++)
 		appendStringInfo(sql, "%sc%d", i > 1 ? ", " : "", i);
-	appendStringInfoString(sql, form->told ? ", n)" : ")");
+	appendStringInfoString(sql, ")");
 }
 
 /*
@@ -182,39 +215,34 @@ append_key_condition(StringInfo sql, const CdcTarget *target, const CdcSqlForm *
 			continue;
 		}
 		initStringInfo(&value);
-		append_value(&value, &target->columns[column], form->kind,
-					 parameter_number(target, column, form->kind, form->presence));
+		append_value(&value, target, column, form);
 		cdc_append_equality(sql, target, column, name, value.data);
 	}
 }
 
 /* The names of the parameters' columns, or (values) their values, with commas. */
 static void
-append_column_list(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-				   const CdcPresence *presence, bool values)
+append_column_list(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form, bool values)
 {
 	const char *sep = "";
 	int			i;
 
 	for (i = 0; i < target->ncolumns; i++)
 	{
-		const CdcTargetColumn *col = &target->columns[i];
-
-		if (!cdc_sql_is_parameter(col, presence))
+		if (!cdc_sql_is_parameter(&target->columns[i], form->presence))
 			continue;
 		appendStringInfoString(sql, sep);
 		if (values)
-			append_value(sql, col, kind, parameter_number(target, i, kind, presence));
+			append_value(sql, target, i, form);
 		else
-			appendStringInfoString(sql, quote_identifier(col->name));
+			appendStringInfoString(sql, quote_identifier(target->columns[i].name));
 		sep = ", ";
 	}
 }
 
 /* The assignments of an UPDATE; returns whether there are any. */
 static bool
-append_assignments(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
-				   const CdcPresence *presence)
+append_assignments(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
 	const char *sep = "";
 	int			i;
@@ -231,12 +259,12 @@ append_assignments(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 				break;
 		if (c < target->ncolumns && target->columns[c].in_key)
 			continue;
-		if (presence->attrs[i])
+		if (form->presence->attrs[i])
 		{
 			appendStringInfo(sql, "%s%s = ", sep, quote_identifier(NameStr(att->attname)));
-			append_value(sql, &target->columns[c], kind, parameter_number(target, c, kind, presence));
+			append_value(sql, target, c, form);
 		}
-		else if (kind == SQL_REPLACE)
+		else if (form->kind == SQL_REPLACE)
 			appendStringInfo(sql, "%s%s = DEFAULT", sep, quote_identifier(NameStr(att->attname)));
 		else
 			continue;
@@ -247,7 +275,7 @@ append_assignments(StringInfo sql, const CdcTarget *target, CdcSqlKind kind,
 
 /* That a row of the target equals the parameters in all columns that these have. */
 static void
-append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence *presence)
+append_row_condition(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
 	const char *sep = "";
 	int			i;
@@ -258,10 +286,10 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcPresence 
 		const char *name = quote_identifier(col->name);
 		StringInfoData value;
 
-		if (!cdc_sql_is_parameter(col, presence))
+		if (!cdc_sql_is_parameter(col, form->presence))
 			continue;
 		initStringInfo(&value);
-		append_value(&value, col, SQL_TAKE, parameter_number(target, i, SQL_TAKE, presence));
+		append_value(&value, target, i, form);
 		appendStringInfo(sql, "%s(", sep);
 		if (OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr))
 			cdc_append_equality(sql, target, i, name, value.data);
@@ -278,7 +306,7 @@ static bool
 append_update(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
 	appendStringInfo(sql, "UPDATE %s AS t SET ", target->name);
-	if (!append_assignments(sql, target, form->kind, form->presence))
+	if (!append_assignments(sql, target, form))
 		return false;
 	appendStringInfoString(sql, " FROM ");
 	append_source(sql, target, form);
@@ -294,9 +322,9 @@ static void
 append_insert(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
 	appendStringInfo(sql, "INSERT INTO %s (", target->name);
-	append_column_list(sql, target, form->kind, form->presence, false);
+	append_column_list(sql, target, form, false);
 	appendStringInfoString(sql, ")" CDC_OVERRIDING_SYSTEM_VALUE " SELECT ");
-	append_column_list(sql, target, form->kind, form->presence, true);
+	append_column_list(sql, target, form, true);
 	appendStringInfoString(sql, " FROM ");
 	append_source(sql, target, form);
 	if (form->kind == SQL_INSERT)
@@ -327,7 +355,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, const CdcSqlForm *for
 		case SQL_TAKE:
 			appendStringInfo(sql, "DELETE FROM %s WHERE (" CDC_ROW_ADDRESS ") OPERATOR(pg_catalog.=) ANY (SELECT "
 							 CDC_ROW_ADDRESS " FROM %s WHERE ", target->name, target->name);
-			append_row_condition(sql, target, form->presence);
+			append_row_condition(sql, target, form);
 			appendStringInfoString(sql, " LIMIT $1)");
 			break;
 		case SQL_FETCH:

@@ -1,0 +1,168 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_batch.c
+ *	  Many rows as one value, for statements that segments run: rows in the form that
+ *	  they have in memory, without an array a column to be made and taken apart.
+ *
+ * Nobody but this file can make a value of the type: neither its input function nor a
+ * cast does, so that the bytes need not be doubted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/write/sql_internal.h"
+
+#if CDC_HAVE_DISTRIBUTION
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/tuplestore.h"
+#include "utils/typcache.h"
+
+#include "pg/base/compat_catalog.h"
+
+/* A batch: its rows follow, each aligned. */
+typedef struct Batch
+{
+	int32		vl_len;			/* of a varlena with a header of 4 bytes */
+	int32		nrows;
+} Batch;
+
+/* What a row begins with; its tuple follows. */
+typedef struct BatchRow
+{
+	uint32		len;			/* of the tuple, in bytes */
+	uint32		unused;
+} BatchRow;
+
+static inline Size
+row_size(const CdcEntry *entry)
+{
+	return MAXALIGN(sizeof(BatchRow) + entry->tuple->t_len);
+}
+
+Oid
+cdc_batch_type(void)
+{
+	return GetSysCacheOid2(TYPENAMENSP, CStringGetDatum("row_batch"),
+						   ObjectIdGetDatum(get_namespace_oid("cdc", false)));
+}
+
+Datum
+cdc_batch_make(CdcEntry *const *entries, int n)
+{
+	Size		size = MAXALIGN(sizeof(Batch));
+	Batch	   *batch;
+	char	   *at;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		size += row_size(entries[i]);
+	batch = MemoryContextAllocZero(CurrentMemoryContext, size);
+	SET_VARSIZE(batch, size);
+	batch->nrows = n;
+	at = (char *) batch + MAXALIGN(sizeof(Batch));
+	for (i = 0; i < n; i++)
+	{
+		BatchRow   *row = (BatchRow *) at;
+
+		row->len = entries[i]->tuple->t_len;
+		memcpy(row + 1, entries[i]->tuple->t_data, row->len);
+		at += row_size(entries[i]);
+	}
+	return PointerGetDatum(batch);
+}
+
+PG_FUNCTION_INFO_V1(cdc_row_batch_in);
+
+/* cdc.row_batch_in(cstring): nobody writes a batch down. */
+Datum
+cdc_row_batch_in(PG_FUNCTION_ARGS)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot accept a value of type %s", "cdc.row_batch")));
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(cdc_row_batch_out);
+
+/* cdc.row_batch_out(cdc.row_batch): nor is one shown. */
+Datum
+cdc_row_batch_out(PG_FUNCTION_ARGS)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot display a value of type %s", "cdc.row_batch")));
+	PG_RETURN_VOID();
+}
+
+/* The row type that the function is asked for, by its second argument. */
+static TupleDesc
+wanted_desc(FunctionCallInfo fcinfo)
+{
+	Oid			typid = get_fn_expr_argtype(fcinfo->flinfo, 1);
+
+	if (!OidIsValid(typid) || get_typtype(typid) != TYPTYPE_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("cdc.batch_rows is asked for another type than a table's row")));
+	return lookup_rowtype_tupdesc_copy(typid, -1);
+}
+
+PG_FUNCTION_INFO_V1(cdc_batch_rows);
+
+/* cdc.batch_rows(cdc.row_batch, anyelement): the rows of a batch, of the type of the second one. */
+Datum
+cdc_batch_rows(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const Batch *batch;
+	const char *at;
+	MemoryContext old;
+	int			i;
+
+	if (PG_ARGISNULL(0) || result == NULL || !IsA(result, ReturnSetInfo) ||
+		(result->allowedModes & SFRM_Materialize) == 0)
+		elog(ERROR, "cdc.batch_rows was called in a place that takes no rows");
+	batch = (const Batch *) PG_GETARG_POINTER(0);
+	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	result->returnMode = SFRM_Materialize;
+	result->setDesc = wanted_desc(fcinfo);
+	result->setResult = tuplestore_begin_heap(false, false, work_mem);
+	at = (const char *) batch + MAXALIGN(sizeof(Batch));
+	for (i = 0; i < batch->nrows; i++)
+	{
+		const BatchRow *row = (const BatchRow *) at;
+		HeapTupleData tuple;
+
+		CHECK_FOR_INTERRUPTS();
+		memset(&tuple, 0, sizeof(tuple));
+		tuple.t_len = row->len;
+		tuple.t_data = (HeapTupleHeader) (row + 1);
+		tuplestore_puttuple(result->setResult, &tuple);
+		at += MAXALIGN(sizeof(BatchRow) + row->len);
+	}
+	MemoryContextSwitchTo(old);
+	return (Datum) 0;
+}
+
+#else
+
+Oid
+cdc_batch_type(void)
+{
+	return InvalidOid;
+}
+
+Datum
+cdc_batch_make(CdcEntry *const *entries, int n)
+{
+	return (Datum) 0;
+}
+
+#endif							/* CDC_HAVE_DISTRIBUTION */
