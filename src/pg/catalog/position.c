@@ -92,7 +92,7 @@ enum
 {
 	POS_FILE, POS_FILE_OFFSET, POS_GTID_SET, POS_SOURCE_UUID, POS_LAST_SEQ, POS_SOURCE_TS,
 	POS_TRANSACTIONS, POS_EVENTS, POS_BYTES, POS_SOURCE_ADDRESS,
-	POS_SKIPPED_EVENTS, POS_VERSION, POS_LAST_EVENT, POS_SERVER_ID_SALT, POS_UPDATED_AT
+	POS_SKIPPED_EVENTS, POS_VERSION, POS_LAST_EVENT, POS_SERVER_ID_SALT, POS_CHANGES, POS_UPDATED_AT
 };
 
 static CdcRowTable positions = {
@@ -112,6 +112,7 @@ static CdcRowTable positions = {
 		[POS_VERSION] = {"version", INT8OID},
 		[POS_LAST_EVENT] = {"last_event", TEXTOID},
 		[POS_SERVER_ID_SALT] = {"server_id_salt", INT8OID},
+		[POS_CHANGES] = {"changes", INT8OID},
 		[POS_UPDATED_AT] = {"updated_at", TIMESTAMPTZOID}
 	}
 };
@@ -136,6 +137,7 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 	pos->version = get_number(&columns, POS_VERSION);
 	pos->last_event = get_text(&columns, POS_LAST_EVENT);
 	pos->server_id_salt = get_number(&columns, POS_SERVER_ID_SALT);
+	pos->changes = get_number(&columns, POS_CHANGES);
 }
 
 void
@@ -158,6 +160,7 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 	set_number(&columns, POS_VERSION, pos->version);
 	set_text(&columns, POS_LAST_EVENT, pos->last_event);
 	set_number(&columns, POS_SERVER_ID_SALT, pos->server_id_salt);
+	set_number(&columns, POS_CHANGES, pos->changes);
 	set_time(&columns, POS_UPDATED_AT, GetCurrentTransactionStartTimestamp());
 	write_columns(&positions, sub, &columns);
 }

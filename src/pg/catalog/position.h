@@ -37,6 +37,8 @@ typedef struct CdcPosition
 	int64		events;
 	int64		bytes;
 	int64		skipped_events; /* of unknown types that may be ignored */
+
+	int64		changes;		/* number of the last change of a table that was recorded */
 } CdcPosition;
 
 /*

@@ -28,6 +28,7 @@
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
 #include "pg/history/scan.h"
+#include "pg/schema/change.h"
 
 /* How long one wait lasts at most: nobody may wake us where workers are off. */
 #define WAIT_SLICE_MS	200
@@ -141,6 +142,10 @@ contained(const Wanted *wanted, int64 *seq)
 		*seq = wanted_seq(wanted, progress.applied_seq, position.last_seq);
 	}
 	result = progress.applied_seq >= *seq;
+
+	/* a change of a table that no event has come behind yet */
+	if (result && sub->kind == CDC_SERVER_MYSQL && cdc_changes_are_pending(sub->name, *seq + 1))
+		result = false;
 	return result;
 }
 

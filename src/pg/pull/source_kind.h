@@ -30,6 +30,7 @@ typedef struct CdcPullResult
 	int64		events;			/* appended to history */
 	int64		transactions;
 	int64		bytes;
+	int64		changes;		/* of tables, that apply is to act on; events or not */
 	bool		more;			/* stopped at a bound: call again at once */
 	bool		moved;			/* the position was written */
 	bool		synced;			/* copies of tables have come to the place of the stream */

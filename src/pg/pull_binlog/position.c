@@ -12,6 +12,7 @@
 
 #include "pg/process/shmem.h"
 #include "pg/pull/wait.h"
+#include "pg/schema/change.h"
 
 bool
 cdc_binlog_persist_due(const CdcBinlogCall *call)
@@ -44,6 +45,7 @@ cdc_binlog_persist(CdcBinlogCall *call)
 	pos->events += call->out.events;
 	pos->bytes += stream->new_bytes;
 	pos->skipped_events += stream->new_skipped;
+	pos->changes = Max(pos->changes, cdc_change_last_recorded(call->sub));
 	cdc_position_set(call->sub, pos);
 
 	cdc_binlog_stream_note_row(stream, pos);

@@ -95,6 +95,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	result->synced = call.synced;
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
+	result->changes = call.changes;
 	result->more = end != CDC_BINLOG_REACHED;
 }
 

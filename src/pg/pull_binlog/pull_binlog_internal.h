@@ -210,6 +210,7 @@ struct CdcBinlogCall
 	/* what was done so far */
 	int64		transactions;
 	int64		bytes;
+	int64		changes;		/* of tables, that apply is to act on */
 	bool		warned;			/* of statements in statement format */
 	bool		persist;		/* the position is to be written, events or not */
 	bool		synced;			/* the stream has passed copies of tables */
