@@ -206,6 +206,32 @@ SELECT id, name, blob, doc, born AT TIME ZONE 'UTC' AS born FROM er.people;
 SELECT msg('qx', 'q', NULL, '{"kind":"delete","schema":"public","table":"people","oldkeys":{"keynames":["id"],"keytypes":["integer"],"keyvalues":[2]}}');
 SELECT * FROM cdc.apply('qx');
 SELECT fails($$SELECT msg('qx', 'q', NULL, '{"kind":"insert","schema":"s","table":"t","columnnames":["a"],"columnvalues":[]}')$$);
+-- rows whole before the change: found by all columns, where nothing tells a key
+CREATE TABLE er.pairs (a integer, b text, c text);
+SELECT wants('qx', 'public.pairs', 'er.pairs');
+SELECT msg('qx', 'q', NULL, '{"kind":"snapshot_insert","schema":"public","table":"pairs","columnnames":["a","b","c"],"columnvalues":[1,"x",null],"oldkeys":{}}'),
+    msg('qx', 'q', NULL, '{"kind":"insert","schema":"public","table":"pairs","columnnames":["a","b","c"],"columnvalues":[1,"y",null],"oldkeys":{}}'),
+    msg('qx', 'q', NULL, '{"kind":"insert","schema":"public","table":"pairs","columnnames":["a","b","c"],"columnvalues":[2,"z","w"],"oldkeys":{}}'),
+    msg('qx', 'q', NULL, '{"kind":"update","schema":"public","table":"pairs","columnnames":["a","b","c"],"columnvalues":[1,null,"v"],
+        "oldkeys":{"keynames":["a","b","c"],"keyvalues":[1,"y",null]}}'),
+    msg('qx', 'q', NULL, '{"kind":"delete","schema":"public","table":"pairs","columnnames":[],"columnvalues":[],
+        "oldkeys":{"keynames":["a","b","c"],"keyvalues":[2,"z","w"]}}');
+SELECT * FROM cdc.apply('qx');
+SELECT * FROM er.pairs ORDER BY b;
+SELECT msg('qx', 'q', NULL, '{"kind":"delete","schema":"public","table":"pairs","columnnames":[],"columnvalues":[],"oldkeys":{"keynames":["a"],"keyvalues":[1]}}');
+SELECT fails($$SELECT cdc.apply('qx')$$), skip('qx');
+-- rows found by a key: the hint is what to type, and loses nothing
+CREATE TABLE er.named (a integer, "B" text);
+SELECT wants('qx', 'public.named', 'er.named');
+SELECT msg('qx', 'q', NULL, '{"kind":"insert","schema":"public","table":"named","columnnames":["a","B"],"columnvalues":[1,"x"],"oldkeys":{}}');
+SELECT * FROM cdc.apply('qx');
+SELECT msg('qx', 'q', NULL, '{"kind":"update","schema":"public","table":"named","columnnames":["a","B"],"columnvalues":[1,"q"],"oldkeys":{"keynames":["a"],"keyvalues":[1]}}'),
+    msg('qx', 'q', NULL, '{"kind":"insert","schema":"public","table":"named","columnnames":["a","B"],"columnvalues":[2,"r"],"oldkeys":{}}'),
+    msg('qx', 'q', NULL, '{"kind":"update","schema":"public","table":"named","columnnames":["a","B"],"columnvalues":[3,"s"],"oldkeys":{"keynames":["a"],"keyvalues":[2]}}');
+SELECT fails($$SELECT cdc.apply('qx')$$);
+ALTER TABLE er.named ADD PRIMARY KEY (a);
+SELECT * FROM cdc.apply('qx');
+SELECT * FROM er.named ORDER BY a;
 
 -- documents: the whole row, what a document lacks is NULL
 SELECT sub('js', 'json');

@@ -31,6 +31,7 @@ static const CdcOpName kinds[] = {
 	{"insert", CDC_OP_INSERT},
 	{"update", CDC_OP_UPDATE},
 	{"delete", CDC_OP_DELETE},
+	{"snapshot_insert", CDC_OP_SNAPSHOT},
 	{"snapshot", CDC_OP_SNAPSHOT},
 	{"read", CDC_OP_SNAPSHOT},
 	{"truncate", CDC_OP_TRUNCATE},
@@ -96,19 +97,89 @@ check_images(CdcMessageReader *r)
 	return st;
 }
 
-/* Key columns: those told as such, else those that an update or delete is found by. */
+/*
+ * Whether the row before the change is there whole: then its columns are no key.  A
+ * table whose key has all of its columns looks the same, and is treated the same: what
+ * finds its rows is all columns either way.
+ */
+static bool
+is_whole(const CdcImage *after, const CdcImage *before)
+{
+	CdcImageIter iter;
+	CdcEnvelope none;
+	CdcString	name;
+	CdcDoc		value;
+	CdcDoc		field;
+
+	memset(&none, 0, sizeof(none));
+	cdc_image_begin(&none, after, &iter);
+	while (cdc_image_next(&iter, &name, &value, &field))
+		if (!cdc_image_find(before, name, &value))
+			return false;
+	return true;
+}
+
+/*
+ * Whether the columns that an update's row is found by are a key.  wal2json leaves nulls
+ * out there, so that a whole row can look like some columns of it; a change to one of
+ * them is a sign of that, as keys hardly change.
+ */
+static bool
+tells_key(const CdcImage *after, const CdcImage *before)
+{
+	CdcImageIter iter;
+	CdcEnvelope none;
+	CdcString	name;
+	CdcDoc		value;
+	CdcDoc		now;
+	CdcDoc		field;
+
+	if (cdc_doc_count(&before->names) == 0 || is_whole(after, before))
+		return false;
+	memset(&none, 0, sizeof(none));
+	cdc_image_begin(&none, before, &iter);
+	while (cdc_image_next(&iter, &name, &value, &field))
+		if (!cdc_image_find(after, name, &now) || !cdc_doc_equal(&value, &now))
+			return false;
+	return true;
+}
+
+/* Forgets a key from the message's own where it names what is no column of the row. */
+static void
+check_key(CdcEnvelope *env, const CdcImage *row)
+{
+	CdcDoc		value;
+
+	for (int i = 0; i < env->nkey; i++)
+	{
+		if (!cdc_image_find(row, env->key[i], &value))
+		{
+			env->key = NULL;
+			env->key_values = NULL;
+			env->nkey = 0;
+		}
+	}
+}
+
+/*
+ * Key columns: those told as such, else those that an update is found by, else the
+ * columns in the message's key.  What a delete is found by may be a key or a whole row.
+ */
 static CdcStatus
-read_key(CdcMessageReader *r, const CdcImage *before)
+read_key(CdcMessageReader *r, const CdcImage *after, const CdcImage *before)
 {
 	CdcDoc		pk;
 	CdcDoc		names;
+	CdcStatus	st;
 
 	if (cdc_doc_find_type(&r->env->body, "pk", CDC_DOC_OBJECT, &pk) &&
 		cdc_doc_find_type(&pk, "pknames", CDC_DOC_ARRAY, &names))
 		return cdc_reader_key_array(r, &names);
-	if (before->names.type == CDC_DOC_ARRAY && cdc_doc_count(&before->names) > 0)
+	if (r->env->op == CDC_OP_UPDATE && tells_key(after, before))
 		return cdc_reader_key_array(r, &before->names);
-	return cdc_reader_key_object(r);
+	st = cdc_reader_key_object(r);
+	check_key(r->env, r->env->op == CDC_OP_DELETE ? before : after);
+	return st;
 }
 
 static CdcStatus
@@ -141,15 +212,17 @@ read_quix(CdcMessageReader *r)
 		return st;
 	if (!find_images(env, &after, &before))
 		return cdc_reader_refuse(r, "quix", "It has more names of columns than values, or fewer.");
-	if (env->op == CDC_OP_DELETE ? before.values.type == CDC_DOC_NULL :
-		after.values.type == CDC_DOC_NULL)
+	if (cdc_doc_count(env->op == CDC_OP_DELETE ? &before.values : &after.values) == 0)
 		return cdc_reader_refuse(r, "quix", "Its kind is \"%.*s\", but it has no arrays \"%s\".",
 								 cdc_clip(env->type, 40), env->type.data,
 								 env->op == CDC_OP_DELETE ? "oldkeys.keynames\" and \"keyvalues" :
 								 "columnnames\" and \"columnvalues");
 	env->after = after.values;
-	env->before = before.values;
-	return read_key(r, &before);
+
+	/* a key alone does not tell the row before an update */
+	if (env->op == CDC_OP_DELETE || is_whole(&after, &before))
+		env->before = before.values;
+	return read_key(r, &after, &before);
 }
 
 static void

@@ -258,9 +258,9 @@ test_others(void **state)
 		{CDC_FORMAT_AUTO, "x", NULL,
 			"{\"kind\":\"update\",\"schema\":\"s\",\"table\":\"t\",\"columnnames\":[\"a\",\"b\"],\"columntypes\":[\"integer\",\"bytea\"],\"columnvalues\":[2,\"00fF\"],"
 			"\"oldkeys\":{\"keynames\":[\"a\"],\"keyvalues\":[1]}}",
-			"u s.t (a) {\"a\":2,\"b\":\"AP8=\"} old {\"a\":1}"},
+			"u s.t {\"a\":2,\"b\":\"AP8=\"} old {\"a\":1}"},
 		{CDC_FORMAT_QUIX, "x", NULL, "{\"kind\":\"delete\",\"schema\":\"s\",\"table\":\"t\",\"oldkeys\":{\"keynames\":[\"a\"],\"keytypes\":[\"integer\"],\"keyvalues\":[1]}}",
-			"d s.t (a) {\"a\":1}"},
+			"d s.t {\"a\":1}"},
 		{CDC_FORMAT_QUIX, "x", NULL, "{\"kind\":\"truncate\",\"schema\":\"s\",\"table\":\"t\"}", "t s.t"},
 		{CDC_FORMAT_QUIX, "x", NULL, "{\"kind\":\"insert\",\"schema\":\"s\",\"table\":\"t\"}",
 			"!Its kind is \"insert\", but it has no arrays \"columnnames\" and \"columnvalues\"."},
@@ -276,6 +276,48 @@ test_others(void **state)
 
 	(void) state;
 	check(cases, lengthof(cases));
+}
+
+/* Where the key is told, and where what looks like it is the row before the change. */
+static void
+test_quix(void **state)
+{
+#define QUIX(kind, names, values, rest) "{\"kind\":\"" kind "\",\"schema\":\"s\",\"table\":\"t\",\"columnnames\":[" names "],\"columnvalues\":[" values "]" rest "}"
+#define OLD(names, values) ",\"oldkeys\":{\"keynames\":[" names "],\"keyvalues\":[" values "]}"
+	static const Case cases[] = {
+		{CDC_FORMAT_AUTO, "q", NULL, QUIX("snapshot_insert", "\"a\",\"b\"", "1,null", ",\"oldkeys\":{}"), "r s.t {\"a\":1,\"b\":null}"},
+		{CDC_FORMAT_QUIX, "q", "{\"a\":1}", QUIX("snapshot_insert", "\"a\",\"b\"", "1,2", ",\"oldkeys\":{}"), "r s.t (a) {\"a\":1,\"b\":2}"},
+		/* what an update is found by, unless it is all columns */
+		{CDC_FORMAT_AUTO, "q", NULL, QUIX("update", "\"a\",\"b\"", "1,3", OLD("\"a\"", "1")), "u s.t (a) {\"a\":1,\"b\":3}"},
+		{CDC_FORMAT_AUTO, "q", NULL, QUIX("update", "\"a\",\"b\"", "1,3", OLD("\"a\",\"b\"", "1,2")), "u s.t {\"a\":1,\"b\":3} old {\"b\":2}"},
+		{CDC_FORMAT_AUTO, "q", NULL, QUIX("update", "\"a\",\"b\"", "1,3", OLD("\"b\",\"a\",\"c\"", "2,1,0")), "u s.t {\"a\":1,\"b\":3} old {\"b\":2}"},
+		{CDC_FORMAT_AUTO, "q", "{\"a\":1}", QUIX("update", "\"a\",\"b\"", "1,3", OLD("\"a\",\"b\"", "1,2")), "u s.t (a) {\"a\":1,\"b\":3} old {\"b\":2}"},
+		/* nulls are left out of a whole row, too */
+		{CDC_FORMAT_AUTO, "q", NULL, QUIX("update", "\"a\",\"b\",\"c\"", "1,3,4", OLD("\"a\",\"b\"", "1,2")), "u s.t {\"a\":1,\"b\":3,\"c\":4} old {\"b\":2}"},
+		/* a message's key of something else */
+		{CDC_FORMAT_AUTO, "q", "\"s.t\"", QUIX("insert", "\"a\"", "1", ""), "c s.t {\"a\":1}"},
+		{CDC_FORMAT_AUTO, "q", "{\"schema\":\"s\",\"a\":1}", QUIX("insert", "\"a\"", "1", ""), "c s.t {\"a\":1}"},
+		{CDC_FORMAT_AUTO, "q", NULL, QUIX("delete", "", "", OLD("\"a\",\"b\"", "1,2")), "d s.t {\"a\":1,\"b\":2}"},
+		{CDC_FORMAT_AUTO, "q", "{\"a\":1}", QUIX("delete", "", "", OLD("\"a\",\"b\"", "1,2")), "d s.t (a) {\"a\":1,\"b\":2}"},
+		{CDC_FORMAT_AUTO, "q", NULL, QUIX("delete", "", "", ",\"oldkeys\":{}"),
+			"!Its kind is \"delete\", but it has no arrays \"oldkeys.keynames\" and \"keyvalues\"."},
+		{CDC_FORMAT_AUTO, "q", NULL, QUIX("update", "", "", OLD("\"a\"", "1")),
+			"!Its kind is \"update\", but it has no arrays \"columnnames\" and \"columnvalues\"."}
+	};
+	ReadMessage m;
+
+	(void) state;
+	check(cases, lengthof(cases));
+
+	/* a row that only its former values tell from others can be found by a whole row alone */
+	m.arena = cdc_arena_create(0);
+	assert_ok(read_message(&m, CDC_FORMAT_QUIX, "q", NULL, QUIX("update", "\"a\",\"b\"", "1,3", OLD("\"a\"", "1"))), &m.err);
+	assert_false(cdc_envelope_has_before(&m.env));
+	assert_ok(read_message(&m, CDC_FORMAT_QUIX, "q", NULL, QUIX("update", "\"a\",\"b\"", "1,3", OLD("\"a\",\"b\"", "1,2"))), &m.err);
+	assert_true(cdc_envelope_has_before(&m.env));
+	cdc_arena_destroy(m.arena);
+#undef QUIX
+#undef OLD
 }
 
 /*
@@ -547,6 +589,7 @@ main(void)
 		cmocka_unit_test(test_debezium),
 		cmocka_unit_test(test_debezium_modes),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_quix),
 		cmocka_unit_test(test_wrong_images), cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_facts),

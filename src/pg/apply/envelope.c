@@ -94,7 +94,8 @@ check_former_values(const CdcEnvelopeReader *reader)
 					reader->mapping->source_table),
 			 errdetail("The target %s has no key, so that rows are found by all their columns.",
 					   target->name),
-			 errhint("Name key columns with cdc.add_table(..., key := ...), or have the messages carry the row before the change.")));
+			 errhint("Have the messages carry the row before the change, or give the target its key: %s",
+					 cdc_target_key_hint(reader->mapping, &reader->env))));
 }
 
 void

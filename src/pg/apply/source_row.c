@@ -7,6 +7,7 @@
  */
 #include "pg/apply/source_row.h"
 
+#include "pg/target/envelope.h"
 #include "pg/target/key.h"
 
 void
@@ -80,6 +81,12 @@ start_row(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 	row->op = 0;
 	row->index = 0;
 	row->offset = row->layout->keys_len;
+	if (!row->layout->has_key && target->keyless)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("event lacks columns of its target, which has no key"),
+				 errdetail("Rows of target %s are found by all their columns.", target->name),
+				 errhint("Give it its key: %s", cdc_target_key_hint(row->mapping, row->image.env))));
 	if (!row->layout->has_key)
 		ereport(ERROR,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),
