@@ -239,6 +239,12 @@ CREATE TABLE er.users (id numeric PRIMARY KEY, ok boolean, age numeric, name tex
 SELECT wants('js', 'users', 'er.users');
 SELECT msg('js', 'users', '{"id":1}', '{"id":1,"name":"Ann","age":30,"tags":["a"],"ok":true,"none":null}');
 SELECT * FROM cdc.apply('js');
+-- a source table has the name of its topic, be there a dot in it or not
+SELECT cdc.remove_table('js', 'users');
+SELECT tables, exclude, added FROM cdc.subscription WHERE name = 'js';
+SELECT fails($$SELECT cdc.remove_table('js', 'users')$$), fails($$SELECT cdc.remove_table('js', '')$$), fails($$SELECT cdc.add_table('js', 'a.')$$);
+SELECT cdc.add_table('js', 'users', target := 'er.users');
+SELECT tables, exclude, added FROM cdc.subscription WHERE name = 'js';
 SELECT msg('js', 'users', '{"id":1}', '{"id":1,"name":"Anna"}'), msg('js', 'users', '{"id":2}', '{"name":"Bob","age":1.5}');
 SELECT * FROM cdc.apply('js');
 SELECT * FROM er.users ORDER BY id;

@@ -125,7 +125,7 @@ cdc_pattern_check(const char *pattern, CdcError *err)
 	const char *dot = find_dot(pattern);
 	const char *p;
 
-	if (dot == NULL || dot == pattern || dot[1] == '\0')
+	if (dot == NULL || dot[1] == '\0')
 	{
 		cdc_error(err, CDC_ERR_VALUE, "invalid table pattern \"%s\"", pattern);
 		cdc_error_detail(err, "A pattern consists of a database and a table with a dot between them.");
@@ -189,6 +189,33 @@ cdc_pattern_wanted(const char *const *patterns, int npatterns,
 		wanted = dot == NULL || !match_both(exclude[i], dot, database, table);
 	}
 	return wanted;
+}
+
+/* Takes the text off the pattern's beginning; false where that is something else. */
+static bool
+take_literal(const char **pattern, const char *text)
+{
+	const char *p = *pattern;
+
+	for (; *text != '\0'; text++)
+	{
+		if (*p == '*' || *p == '?')
+			return false;
+		if (*p == '\\' && p[1] != '\0')
+			p++;
+		if (*p++ != *text)
+			return false;
+	}
+	*pattern = p;
+	return true;
+}
+
+bool
+cdc_pattern_spells(const char *pattern, const char *database, const char *table)
+{
+	if (database[0] != '\0' && !(take_literal(&pattern, database) && take_literal(&pattern, ".")))
+		return false;
+	return take_literal(&pattern, table) && *pattern == '\0';
 }
 
 bool

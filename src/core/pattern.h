@@ -17,7 +17,10 @@
 
 #include "status.h"
 
-/* Whether pattern is well formed (has a dot, no dangling backslash). */
+/*
+ * Whether pattern is well formed: it has a dot (".t": no database), a table behind it, no
+ * dangling backslash.
+ */
 extern CdcStatus cdc_pattern_check(const char *pattern, CdcError *err);
 extern bool cdc_pattern_match(const char *pattern, const char *database, const char *table);
 
@@ -28,6 +31,12 @@ extern bool cdc_pattern_match_database(const char *pattern, const char *database
 extern bool cdc_pattern_wanted(const char *const *patterns, int npatterns,
 							   const char *const *exclude, int nexclude,
 							   const char *database, const char *table);
+
+/*
+ * Whether a pattern without wildcards spells the name "database.table" (or "table", where
+ * the database is empty), whichever of its dots stands between them.
+ */
+extern bool cdc_pattern_spells(const char *pattern, const char *database, const char *table);
 
 /* The same wildcards on one whole name. */
 extern bool cdc_pattern_match_name(const char *pattern, const char *name);

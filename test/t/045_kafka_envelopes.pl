@@ -165,6 +165,21 @@ subtest 'documents with a key' => sub {
 	pull('users');
 	apply('users');
 	is(list('SELECT id, name, age FROM docs.users'), '1|Anna|-', 'the last document of each key');
+
+	# the table is named as the topic, and does not come back by itself
+	$kafka->create_topic($_) for qw(plain shop.dotted);
+	subscribe('topics', topics => [qw(plain shop.dotted)], format => 'json', target_schema => 'topics');
+	my $rows = sub { $kafka->produce($_, [ [ '{"id":1}', qq({"v":"$_[0]"}) ] ]) for qw(plain shop.dotted); pull('topics') };
+	$rows->('one');
+	apply('topics');
+	is(list('SELECT v FROM topics.plain') . list('SELECT v FROM topics."shop.dotted"'), 'oneone', 'tables of two topics');
+	$cluster->do(map { "SELECT cdc.remove_table('topics', '$_')" } qw(plain shop.dotted));
+	is($rows->('two'), 0, 'removed');
+	is(list(q{SELECT count(*) FROM cdc.stat_table WHERE subscription = 'topics'}), '0', 'and not come back');
+	$cluster->do(q{SELECT cdc.add_table('topics', 'plain', target := 'topics.plain')}, q{SELECT cdc.add_table('topics', 'shop.dotted', target := 'topics."shop.dotted"')});
+	is($rows->('three'), 2, 'added again');
+	apply('topics');
+	is(list('SELECT v FROM topics.plain') . list('SELECT v FROM topics."shop.dotted"'), 'threethree', 'rows go on');
 };
 
 # Random changes of two tables in one topic, in each format; a column comes half way.

@@ -9,8 +9,8 @@
 static void
 test_check(void **state)
 {
-	static const char *const good[] = {"a.b", "*.*", "a.b.c", "?.*", "a\\.b.c", "\\\\.x", "\xC3\xA9.x"};
-	static const char *const bad[] = {"", "a", "a.", ".b", ".", "a\\.b", "a.b\\", "\\", "*"};
+	static const char *const good[] = {"a.b", "*.*", "a.b.c", "?.*", "a\\.b.c", "\\\\.x", ".b", "\xC3\xA9.x"};
+	static const char *const bad[] = {"", "a", "a.", ".", "a\\.b", "a.b\\", "\\", "*"};
 	CdcError	err;
 
 	(void) state;
@@ -34,6 +34,25 @@ test_database(void **state)
 	assert_false(cdc_pattern_match_database("shop.nope", "shop2"));
 	assert_false(cdc_pattern_match_database("*.*", "mysql"));
 	assert_false(cdc_pattern_match_database("shop", "shop"));
+}
+
+static void
+test_spells(void **state)
+{
+	(void) state;
+	assert_true(cdc_pattern_spells("a.b.c", "a", "b.c"));
+	assert_true(cdc_pattern_spells("a.b.c", "a.b", "c"));
+	assert_true(cdc_pattern_spells("a.b.c", "", "a.b.c"));
+	assert_true(cdc_pattern_spells("a\\.b\\*.c", "a.b*", "c"));
+	assert_false(cdc_pattern_spells("a.b*.c", "a.b*", "c"));
+	assert_false(cdc_pattern_spells("a.?", "a", "b"));
+	assert_false(cdc_pattern_spells("a.*", "a", "*"));
+	assert_false(cdc_pattern_spells("a.b", "a", "bc"));
+	assert_false(cdc_pattern_spells("a.bc", "a", "b"));
+	assert_false(cdc_pattern_spells("a", "a", "b"));
+	assert_false(cdc_pattern_spells("", "", "b"));
+	assert_true(cdc_pattern_match(".b", "", "b"));
+	assert_false(cdc_pattern_match(".b", "b", "b"));
 }
 
 static void
@@ -177,7 +196,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_check),
-		cmocka_unit_test(test_database), cmocka_unit_test(test_match),
+		cmocka_unit_test(test_database), cmocka_unit_test(test_spells),
+		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_against_model),
 		cmocka_unit_test(test_many_stars),

@@ -106,7 +106,7 @@ cdc_replay(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("source table \"%s\" is not in the history of subscription \"%s\"",
 						spec.source_table, sub->name),
-				 errhint("Name it as database.table; SELECT DISTINCT source_table FROM %s lists them.",
+				 errhint("Name it as the history does; SELECT DISTINCT source_table FROM %s lists them.",
 						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(sub->history)),
 													get_rel_name(sub->history)))));
 	MemoryContextDelete(apply->work.cxt);

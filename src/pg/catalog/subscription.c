@@ -325,10 +325,16 @@ cdc_subscription_wants(const CdcSubscription *sub, const char *database, const c
 	{
 		const char *name = sub->added[i];
 
-		if (strncmp(name, database, len) == 0 && name[len] == '.' &&
+		if (len == 0 ? strcmp(name, table) == 0 :
+			strncmp(name, database, len) == 0 && name[len] == '.' &&
 			strcmp(name + len + 1, table) == 0)
 			return true;
 	}
+
+	/* a message may have more of the name in the database, or less, than who wrote it down */
+	for (i = 0; i < sub->nexclude && sub->kind == CDC_SERVER_KAFKA; i++)
+		if (cdc_pattern_spells(sub->exclude[i], database, table))
+			return false;
 	return cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables,
 							  (const char *const *) sub->exclude, sub->nexclude,
 							  database, table);

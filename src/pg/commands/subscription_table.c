@@ -36,6 +36,22 @@ PG_FUNCTION_INFO_V1(cdc_alter_table);
 PG_FUNCTION_INFO_V1(cdc_remove_table);
 PG_FUNCTION_INFO_V1(cdc_resync_table);
 
+/*
+ * Splits the name of a source table.  Messages may have names without a database, that
+ * of a topic for example.
+ */
+static void
+split_name(const CdcSubscription *sub, const char *name, char **database, char **table)
+{
+	if (sub->kind == CDC_SERVER_MYSQL || strchr(name, '.') != NULL || name[0] == '\0')
+		cdc_split_table_name(name, database, table);
+	else
+	{
+		*database = pstrdup("");
+		*table = pstrdup(name);
+	}
+}
+
 /* A pattern that stands for exactly this table. */
 static char *
 exact_pattern(const char *database, const char *table)
@@ -231,7 +247,7 @@ cdc_add_table(PG_FUNCTION_ARGS)
 				 errmsg("subscription, source_table, mode and copy_data must not be null")));
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	cdc_split_table_name(name, &database, &relation);
+	split_name(sub, name, &database, &relation);
 	cdc_table_options_parse(options, &sub->opt.table, &parsed);
 	mode = cdc_apply_mode_to_add(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	if (!PG_ARGISNULL(6))
@@ -302,7 +318,7 @@ remove_table(CdcSubscription *sub, const char *name, const char *why)
 	char	   *pattern;
 	bool		wanted;
 
-	cdc_split_table_name(name, &database, &table);
+	split_name(sub, name, &database, &table);
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	(void) find_table(sub, name);
@@ -310,7 +326,9 @@ remove_table(CdcSubscription *sub, const char *name, const char *why)
 
 	pattern = exact_pattern(database, table);
 	sub->nadded = 0;
-	wanted = cdc_subscription_wants(sub, database, table);
+
+	/* which part of the name is the database only a message of the table would tell */
+	wanted = sub->kind == CDC_SERVER_KAFKA || cdc_subscription_wants(sub, database, table);
 	update_wanted(sub, pattern, name, wanted ? pattern : NULL, NULL);
 	cdc_log(sub->name, "table", psprintf("source table %s removed", name), why);
 	cdc_subscription_changed();
