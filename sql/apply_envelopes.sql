@@ -162,14 +162,36 @@ SELECT msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"U","op_ts":
 SELECT * FROM cdc.apply('gg');
 SELECT * FROM er."ORDS";
 SELECT msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"U","pos":"0003","primary_keys":["ID"],"before":{"ID":1},"after":{"ID":7,"GONE":"no"}}'),
-    msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"I","pos":"0004","ID":2,"WHO":"ANN","WHEN":null}'),
-    msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"I","pos":"0005","ID":3,"WHO":"BOB"}'),
-    msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"D","pos":"0006","ID":3,"WHO":"BOB"}');
+    msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"I","pos":"00000000000000000004","ID":2,"WHO":"ANN","WHEN":null}'),
+    msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"I","pos":"00000000000000000005","ID":3,"WHO":"BOB"}'),
+    msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"D","pos":"00000000000000000006","ID":3,"WHO":"BOB"}');
 SELECT * FROM cdc.apply('gg');
 SELECT * FROM er."ORDS" ORDER BY "ID";
 SELECT msg('gg', 'ords', NULL, '{"table":"PDB.SALES.ORDS","op_type":"T","pos":"0007"}');
 SELECT * FROM cdc.apply('gg');
 SELECT count(*) FROM er."ORDS";
+-- without primary_keys and without a schema; columns named as metadata could be; the topic of schemas; a whole transaction
+CREATE TABLE er."WMS_TEST" ("ID" numeric, xid numeric, tokens text, pos numeric);
+SELECT wants('gg', 'WMS_TEST', 'er."WMS_TEST"');
+SELECT msg('gg', 'schemas', NULL, '{"$schema":"http://json-schema.org/draft-04/schema#","title":"WMS_TEST","type":"object","properties":{"table":{"type":"string"},"op_type":{"type":"string"}}}'),
+    msg('gg', 'WMS_TEST', NULL, '{"table":"WMS_TEST","op_type":"I","op_ts":"2024-06-01 12:00:00.000000","current_ts":"2024-06-01T12:00:00.5","pos":7,"ID":1,"xid":5,"tokens":"t"}');
+SELECT * FROM cdc.apply('gg');
+SELECT msg('gg', 'WMS_TEST', NULL, '{"table":"WMS_TEST","op_type":"U","pos":8,"ID":1,"xid":6,"tokens":null}'),
+    msg('gg', 'WMS_TEST', NULL, '{"table":"WMS_TEST","op_type":"D","pos":8,"ID":1}');
+SELECT fails($$SELECT cdc.apply('gg')$$);
+ALTER TABLE er."WMS_TEST" ADD PRIMARY KEY ("ID");
+SELECT * FROM cdc.apply('gg');
+SELECT count(*) FROM er."WMS_TEST";
+CREATE TABLE er.nokey ("A" numeric, "B" numeric);
+SELECT wants('gg', 'S.NOKEY', 'er.nokey');
+SELECT msg('gg', 'x', NULL, '{"table":"S.NOKEY","op_type":"I","after":{"A":1,"B":2}}'),
+    msg('gg', 'x', NULL, '{"table":"S.NOKEY","op_type":"U","before":{"A":1,"B":2},"after":{"A":1,"B":3}}');
+SELECT * FROM cdc.apply('gg');
+SELECT * FROM er.nokey;
+SELECT msg('gg', 'x', NULL, '{"table":"S.NOKEY","op_type":"U","before":{"A":1},"after":{"A":1,"B":4}}');
+SELECT fails($$SELECT cdc.apply('gg')$$), skip('gg');
+SELECT msg('gg', 'x', NULL, '{"table":"S.NOKEY","op_type":"D","before":{"A":1,"B":9}}');
+SELECT fails($$SELECT cdc.apply('gg')$$), skip('gg');
 SELECT fails($$SELECT msg('gg', 'ords', NULL, '{"table":"S.T","op_type":"INSERT","after":{}}')$$);
 SELECT fails($$SELECT msg('gg', 'ords', NULL, '{"a":1}')$$);
 SELECT fails($$SELECT msg('gg', 'ords', NULL, '[1]')$$);

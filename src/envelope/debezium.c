@@ -253,7 +253,7 @@ images(const CdcEnvelope *env, int row, CdcImage *after, CdcImage *before)
 
 /* Fields that ExtractNewRecordState adds, and that its add.fields can add. */
 static bool
-is_added_field(CdcString name)
+is_added_field(CdcString name, const CdcDoc *value)
 {
 	static const char *const names[] = {
 		"__deleted", "__op", "__table", "__db", "__schema", "__name", "__collection", "__ts_ms",
@@ -262,6 +262,7 @@ is_added_field(CdcString name)
 		"__server_id", "__scn", "__commit_scn"
 	};
 
+	(void) value;
 	if (name.len < 4 || name.data[0] != '_' || name.data[1] != '_')
 		return false;
 	if ((name.len > 9 && memcmp(name.data, "__source_", 9) == 0) ||

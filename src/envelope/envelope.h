@@ -75,6 +75,10 @@ typedef struct CdcMessage
 	int			nkey_columns;
 } CdcMessage;
 
+/* For several documents in one message, which are neither JSON nor of one table. */
+#define CDC_GOLDENGATE_MODE_HINT \
+	"GoldenGate's Kafka handler writes a whole transaction into one message with mode=tx: set gg.handler.NAME.mode=op, NAME being the handler's."
+
 /* What a message says.  Its strings point into the message or into the arena. */
 typedef struct CdcEnvelope
 {
@@ -108,16 +112,18 @@ typedef struct CdcEnvelope
 	CdcDoc		key_body;		/* the key likewise */
 	CdcDoc		after;			/* Canal: arrays of images */
 	CdcDoc		before;
+	bool		before_partial; /* before lacks columns of after, whose former values it does
+								 * not tell in another way */
 	CdcDoc		fields;			/* Debezium: the array of the row's fields in the schema */
 	CdcString	schema_name;	/* Debezium */
 	void	   *cache;			/* Canal: parsed types */
 } CdcEnvelope;
 
-/* Whether an update has the row's former values, by which a row without key can be found. */
+/* Whether an update has all of the row's former values, by which one without key is found. */
 static inline bool
 cdc_envelope_has_before(const CdcEnvelope *env)
 {
-	return env->before.type != CDC_DOC_NULL;
+	return env->before.type != CDC_DOC_NULL && !env->before_partial;
 }
 
 /*

@@ -13,34 +13,73 @@
 #include "envelope/cell_time.h"
 #include "envelope/internal.h"
 
+/* What the formatter writes into its topic of schemas: a JSON schema of its messages. */
+static bool
+is_schema(const CdcDoc *body)
+{
+	CdcDoc		v;
+
+	return cdc_doc_find_type(body, "$schema", CDC_DOC_STRING, &v) &&
+		cdc_doc_find_type(body, "properties", CDC_DOC_OBJECT, &v) &&
+		cdc_doc_find_type(&v, "op_type", CDC_DOC_OBJECT, &v);
+}
+
 static bool
 recognise(const CdcDoc *body)
 {
 	CdcDoc		v;
 
-	return cdc_doc_find_type(body, "op_type", CDC_DOC_STRING, &v) &&
-		cdc_doc_find_type(body, "table", CDC_DOC_STRING, &v);
+	return (cdc_doc_find_type(body, "op_type", CDC_DOC_STRING, &v) &&
+			cdc_doc_find_type(body, "table", CDC_DOC_STRING, &v)) || is_schema(body);
 }
 
-/* In json_row: what is no column. */
+/* Whether the columns are beside the metadata, not in objects of their own. */
 static bool
-is_metadata(CdcString name)
+is_json_row(const CdcDoc *body)
 {
-	static const char *const names[] = {
-		"table", "op_type", "op_ts", "current_ts", "pos", "primary_keys", "tokens", "xid", "csn"
-	};
+	CdcDoc		v;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (cdc_string_is(name, names[i]))
-			return true;
-	return false;
+	return !cdc_doc_find(body, "after", &v) && !cdc_doc_find(body, "before", &v);
+}
+
+/* Position in the trail, as the formatter writes it: file and offset, ten digits each. */
+static bool
+is_position(const CdcDoc *value)
+{
+	if (value->type != CDC_DOC_STRING || value->string.len < 20)
+		return false;
+	for (size_t i = 0; i < value->string.len; i++)
+		if (value->string.data[i] < '0' || value->string.data[i] > '9')
+			return false;
+	return true;
+}
+
+/*
+ * In json_row: what is no column.  The formatter writes columns behind its metadata, so
+ * that of two members of one name JSONB has the column's: a name is not enough, the value
+ * has to be of the form that the formatter writes there.  Values of columns are never
+ * arrays or objects.  All else is a column, as a column too many shows and one that is
+ * left out does not: xid and csn, too, which the formatter does not write by itself.
+ */
+static bool
+is_metadata(CdcString name, const CdcDoc *value)
+{
+	if (cdc_string_is(name, "table") || cdc_string_is(name, "op_type") ||
+		cdc_string_is(name, "op_ts") || cdc_string_is(name, "current_ts"))
+		return value->type == CDC_DOC_STRING;
+	if (cdc_string_is(name, "pos"))
+		return is_position(value);
+	if (cdc_string_is(name, "primary_keys"))
+		return value->type == CDC_DOC_ARRAY;
+	return cdc_string_is(name, "tokens") && value->type == CDC_DOC_OBJECT;
 }
 
 static CdcStatus
 read_images(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
-	CdcDoc		v;
+	CdcImage	after;
+	CdcImage	before;
 	const CdcDoc *needed = env->op == CDC_OP_DELETE ? &env->before : &env->after;
 	CdcStatus	st = cdc_reader_image(r, &env->body, "after", CDC_DOC_OBJECT, &env->after);
 
@@ -48,9 +87,8 @@ read_images(CdcMessageReader *r)
 		st = cdc_reader_image(r, &env->body, "before", CDC_DOC_OBJECT, &env->before);
 	if (st != CDC_OK)
 		return st;
-	if (!cdc_doc_find(&env->body, "after", &v) && !cdc_doc_find(&env->body, "before", &v))
+	if (is_json_row(&env->body))
 	{
-		/* json_row */
 		if (env->op == CDC_OP_DELETE)
 			env->before = env->body;
 		else
@@ -61,6 +99,13 @@ read_images(CdcMessageReader *r)
 		return cdc_reader_refuse(r, "goldengate", "Its op_type is \"%.*s\", but it has no object \"%s\".",
 								 cdc_clip(env->type, 10), env->type.data,
 								 env->op == CDC_OP_DELETE ? "before" : "after");
+
+	/* without compression both are whole */
+	memset(&after, 0, sizeof(after));
+	memset(&before, 0, sizeof(before));
+	after.values = env->after;
+	before.values = env->before;
+	env->before_partial = !cdc_image_covers(&before, &after);
 	return CDC_OK;
 }
 
@@ -80,6 +125,8 @@ read_goldengate(CdcMessageReader *r)
 	int64_t		micros;
 	CdcStatus	st;
 
+	if (is_schema(&env->body))
+		return CDC_OK;
 	if (!cdc_reader_op(r, cdc_doc_find_string(&env->body, "op_type"), types))
 	{
 		cdc_reader_refuse(r, "goldengate", "Its op_type is \"%.*s\".", cdc_clip(env->type, 40),
@@ -92,7 +139,9 @@ read_goldengate(CdcMessageReader *r)
 		return st;
 	if (cdc_datetime_micros(cdc_doc_find_string(&env->body, "op_ts"), &micros) && micros > 0)
 		env->source_us = micros;
-	env->position = cdc_doc_find_string(&env->body, "pos");
+	if (cdc_doc_find_type(&env->body, "pos", CDC_DOC_STRING, &v) &&
+		(is_position(&v) || !is_json_row(&env->body)))
+		env->position = v.string;
 	if (cdc_doc_find_type(&env->body, "primary_keys", CDC_DOC_ARRAY, &v))
 		st = cdc_reader_key_array(r, &v);
 	if (st != CDC_OK || env->op == CDC_OP_TRUNCATE)
@@ -103,12 +152,10 @@ read_goldengate(CdcMessageReader *r)
 static void
 images(const CdcEnvelope *env, int row, CdcImage *after, CdcImage *before)
 {
-	CdcDoc		v;
-
 	(void) row;
 	after->values = env->after;
 	before->values = env->before;
-	if (!cdc_doc_find(&env->body, "after", &v) && !cdc_doc_find(&env->body, "before", &v))
+	if (is_json_row(&env->body))
 		after->skip = before->skip = is_metadata;
 }
 

@@ -66,15 +66,15 @@ cdc_image_next(CdcImageIter *iter, CdcString *name, CdcDoc *value, CdcDoc *field
 	if (iter->fields == NULL)
 	{
 		while (cdc_doc_next(&iter->iter, name, value))
-			if (image->skip == NULL || !image->skip(*name))
+			if (image->skip == NULL || !image->skip(*name, value))
 				return true;
 		return false;
 	}
 	while (cdc_doc_next(&iter->iter, &ignored, field))
 	{
 		*name = cdc_doc_find_string(field, "field");
-		if ((image->skip == NULL || !image->skip(*name)) &&
-			cdc_doc_get(&image->values, name->data, name->len, value))
+		if (cdc_doc_get(&image->values, name->data, name->len, value) &&
+			(image->skip == NULL || !image->skip(*name, value)))
 			return true;
 	}
 	return false;
@@ -91,12 +91,29 @@ cdc_image_find(const CdcImage *image, CdcString name, CdcDoc *value)
 	if (image->values.type == CDC_DOC_NULL)
 		return false;
 	if (image->names.type != CDC_DOC_ARRAY)
-		return (image->skip == NULL || !image->skip(name)) &&
-			cdc_doc_get(&image->values, name.data, name.len, value);
+		return cdc_doc_get(&image->values, name.data, name.len, value) &&
+			(image->skip == NULL || !image->skip(name, value));
 	memset(&none, 0, sizeof(none));
 	cdc_image_begin(&none, image, &iter);
 	while (cdc_image_next(&iter, &other, value, &field))
 		if (other.len == name.len && memcmp(other.data, name.data, name.len) == 0)
 			return true;
 	return false;
+}
+
+bool
+cdc_image_covers(const CdcImage *image, const CdcImage *other)
+{
+	CdcImageIter iter;
+	CdcEnvelope none;
+	CdcString	name;
+	CdcDoc		value;
+	CdcDoc		field;
+
+	memset(&none, 0, sizeof(none));
+	cdc_image_begin(&none, other, &iter);
+	while (cdc_image_next(&iter, &name, &value, &field))
+		if (!cdc_image_find(image, name, &value))
+			return false;
+	return true;
 }

@@ -34,7 +34,8 @@ typedef struct CdcImage
 	CdcDoc		values;			/* CDC_DOC_NULL: there is none */
 	CdcDoc		names;			/* Quix: array, values one too */
 	CdcDoc		types;			/* likewise, of types' names */
-	bool		(*skip) (CdcString name);	/* members that are no columns; or NULL */
+	/* members that are no columns; or NULL */
+	bool		(*skip) (CdcString name, const CdcDoc *value);
 } CdcImage;
 
 typedef struct CdcEnvelopeFormat
@@ -88,6 +89,9 @@ extern void cdc_image_begin(const CdcEnvelope *env, const CdcImage *image, CdcIm
 extern bool cdc_image_next(CdcImageIter *iter, CdcString *name, CdcDoc *value, CdcDoc *field);
 
 extern bool cdc_image_find(const CdcImage *image, CdcString name, CdcDoc *value);
+
+/* Whether image has each column that other has. */
+extern bool cdc_image_covers(const CdcImage *image, const CdcImage *other);
 
 /* ---- reading ---- */
 

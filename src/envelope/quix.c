@@ -98,31 +98,11 @@ check_images(CdcMessageReader *r)
 }
 
 /*
- * Whether the row before the change is there whole: then its columns are no key.  A
- * table whose key has all of its columns looks the same, and is treated the same: what
- * finds its rows is all columns either way.
- */
-static bool
-is_whole(const CdcImage *after, const CdcImage *before)
-{
-	CdcImageIter iter;
-	CdcEnvelope none;
-	CdcString	name;
-	CdcDoc		value;
-	CdcDoc		field;
-
-	memset(&none, 0, sizeof(none));
-	cdc_image_begin(&none, after, &iter);
-	while (cdc_image_next(&iter, &name, &value, &field))
-		if (!cdc_image_find(before, name, &value))
-			return false;
-	return true;
-}
-
-/*
  * Whether the columns that an update's row is found by are a key.  wal2json leaves nulls
  * out there, so that a whole row can look like some columns of it; a change to one of
- * them is a sign of that, as keys hardly change.
+ * them is a sign of that, as keys hardly change.  What holds all columns is the row before the
+ * change.  A table whose key has all of its columns looks the same, and is treated the
+ * same: what finds its rows is all columns either way.
  */
 static bool
 tells_key(const CdcImage *after, const CdcImage *before)
@@ -134,7 +114,7 @@ tells_key(const CdcImage *after, const CdcImage *before)
 	CdcDoc		now;
 	CdcDoc		field;
 
-	if (cdc_doc_count(&before->names) == 0 || is_whole(after, before))
+	if (cdc_doc_count(&before->names) == 0 || cdc_image_covers(before, after))
 		return false;
 	memset(&none, 0, sizeof(none));
 	cdc_image_begin(&none, before, &iter);
@@ -218,10 +198,8 @@ read_quix(CdcMessageReader *r)
 								 env->op == CDC_OP_DELETE ? "oldkeys.keynames\" and \"keyvalues" :
 								 "columnnames\" and \"columnvalues");
 	env->after = after.values;
-
-	/* a key alone does not tell the row before an update */
-	if (env->op == CDC_OP_DELETE || is_whole(&after, &before))
-		env->before = before.values;
+	env->before = before.values;
+	env->before_partial = !cdc_image_covers(&before, &after);
 	return read_key(r, &after, &before);
 }
 

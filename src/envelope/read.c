@@ -82,6 +82,11 @@ not_recognised(CdcMessageReader *r)
 	}
 	else
 		cdc_error_detail(r->err, "It is %s.", cdc_doc_type_name(body));
+	if (body->type == CDC_DOC_ARRAY)
+	{
+		cdc_error_hint(r->err, "A message has to be one change. %s", CDC_GOLDENGATE_MODE_HINT);
+		return CDC_ERR_VALUE;
+	}
 	cdc_error_hint(r->err, "Declare the subscription's format: maxwell, debezium, debezium_flat, goldengate, canal, quix, json for documents that are rows, or raw.");
 	return CDC_ERR_VALUE;
 }
@@ -114,13 +119,23 @@ read_with(CdcMessageReader *r, const CdcEnvelopeFormat *format)
 		return format->tombstone != NULL ? format->tombstone(r) : CDC_OK;
 	}
 	if (env->body.type != CDC_DOC_OBJECT)
-		return cdc_reader_refuse(r, format->name, "It is %s, not an object.",
+	{
+		(void) cdc_reader_refuse(r, format->name, "It is %s, not an object.",
 								 cdc_doc_type_name(&env->body));
+		if (format->format == CDC_FORMAT_GOLDENGATE)
+			cdc_error_hint(r->err, "%s", CDC_GOLDENGATE_MODE_HINT);
+		return CDC_ERR_VALUE;
+	}
 	if (format->recognise != NULL && format->format != CDC_FORMAT_DEBEZIUM_FLAT &&
 		!format->recognise(&env->body))
 	{
+		const CdcEnvelopeFormat *other = recognise(env);
+
 		list_members(&env->body, members, sizeof(members));
-		return cdc_reader_refuse(r, format->name, "It is an object with the members %s.", members);
+		(void) cdc_reader_refuse(r, format->name, "It is an object with the members %s.", members);
+		if (other != NULL)
+			cdc_error_hint(r->err, "It looks like a message in format \"%s\".", other->name);
+		return CDC_ERR_VALUE;
 	}
 	return format->read(r);
 }

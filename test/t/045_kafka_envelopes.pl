@@ -158,6 +158,30 @@ subtest 'Canal, GoldenGate, Quix, Maxwell in one topic' => sub {
 		AND c.relnamespace = 'mixed'::regnamespace AND c.relname <> 'mixed_history'}) =~ s/ mixed_history\S*//gr, 'T t u w', 'all have their keys');
 };
 
+subtest 'GoldenGate: a topic for each table, one of schemas, and transactions' => sub {
+	my $meta = q("op_ts":"2024-06-01 12:00:00.000000","current_ts":"2024-06-01T12:00:01.000001","pos":"00000000000000002928");
+	$kafka->create_topic($_) for qw(gg.WMS_TEST gg.TCUSTMER gg.schema gg_tx);
+	$kafka->produce('gg.schema', [ [ undef, q({"$schema":"http://json-schema.org/draft-04/schema#","title":"TEST.TCUSTMER","type":"object","properties":{"table":{},"op_type":{"type":"string"}}}) ] ]);
+	$kafka->produce('gg.WMS_TEST', [
+		[ undef, qq({"table":"WMS_TEST","op_type":"I",$meta,"primary_keys":["ID"],"tokens":{"R":"AADPkvAAEAAEqL2AAA"},"ID":1,"xid":7,"csn":"c","V":"one"}) ],
+		[ undef, qq({"table":"WMS_TEST","op_type":"U",$meta,"primary_keys":["ID"],"tokens":{"R":"AADPkvAAEAAEqL2AAA"},"ID":1,"xid":8,"csn":null,"V":"uno"}) ] ]);
+	$kafka->produce('gg.TCUSTMER', [ [ 'WILL', qq({"table":"TEST.TCUSTMER","op_type":"I",$meta,"CUST_CODE":"WILL","NAME":"BG SOFTWARE CO."}) ],
+		[ 'WILL', qq({"table":"TEST.TCUSTMER","op_type":"U",$meta,"CUST_CODE":"WILL","NAME":"BG"}) ] ]);
+	subscribe('gg', topics => ['gg.*'], format => 'goldengate', target_schema => 'gg');
+	is(pull('gg'), 5, 'all are read, those of schemas, too');
+	my ($alter) = fails(q{SELECT * FROM cdc.apply('gg')}) =~ /(ALTER TABLE gg\."TCUSTMER" ADD PRIMARY KEY \()\.\.\.\);/;
+	ok(defined $alter, 'without primary_keys the error is what to type') and $cluster->do(qq{$alter"CUST_CODE")});
+	apply('gg');
+	is(list('SELECT "ID", xid, csn, "V" FROM gg."WMS_TEST"'), '1|8|-|uno', 'columns with names of metadata');
+	is(list('SELECT "CUST_CODE", "NAME" FROM gg."TCUSTMER"'), 'WILL|BG', 'and nothing is lost by it');
+	is(list(q{SELECT count(*) FROM pg_attribute WHERE attrelid = 'gg."WMS_TEST"'::regclass AND attnum > 0}), '4', 'what is metadata is no column');
+	$kafka->produce('gg_tx', [ [ undef, qq({"table":"A.T","op_type":"I",$meta,"ID":1}{"table":"A.U","op_type":"I",$meta,"ID":1}) ] ]);
+	subscribe('gg_tx', topics => ['gg_tx'], format => 'goldengate');
+	like(fails(q{SELECT cdc.pull('gg_tx')}), qr/mode=op/, 'several documents in one message');
+	subscribe('gg_not', topics => ['gg.schema'], format => 'maxwell');
+	like(fails(q{SELECT cdc.pull('gg_not')}), qr/It looks like a message in format "goldengate"/, 'another format than the one declared is told');
+};
+
 subtest 'documents with a key' => sub {
 	$kafka->create_topic('users', 1, 'cleanup.policy' => 'compact');
 	$kafka->produce('users', [ [ '{"id":1}', '{"name":"Ann","age":30}' ], [ '{"id":2}', '{"name":"Bob"}' ], [ '{"id":1}', '{"name":"Anna"}' ], [ '{"id":2}', undef ] ]);

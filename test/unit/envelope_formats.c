@@ -233,7 +233,7 @@ test_others(void **state)
 			"{\"table\":\"S.T\",\"op_type\":\"U\",\"op_ts\":\"2024-06-01 12:00:00\",\"primary_keys\":[\"A\"],"
 			"\"before\":{\"A\":1,\"B\":2,\"C\":3},\"after\":{\"B\":2,\"C\":4}}",
 			"u S.T (A) {\"B\":2,\"C\":4,\"A\":1} old {\"C\":3}"},
-		{CDC_FORMAT_AUTO, "x", NULL, "{\"table\":\"T\",\"op_type\":\"D\",\"pos\":\"1\",\"tokens\":{},\"A\":1,\"B\":null}", "d T {\"A\":1,\"B\":null}"},
+		{CDC_FORMAT_AUTO, "x", NULL, "{\"table\":\"T\",\"op_type\":\"D\",\"pos\":\"00000000000000002928\",\"tokens\":{},\"A\":1,\"B\":null}", "d T {\"A\":1,\"B\":null}"},
 		{CDC_FORMAT_GOLDENGATE, "x", NULL, "{\"table\":\"T\",\"op_type\":\"D\",\"after\":{\"A\":1}}",
 			"!Its op_type is \"D\", but it has no object \"before\"."},
 		{CDC_FORMAT_AUTO, "x", NULL,
@@ -276,6 +276,36 @@ test_others(void **state)
 
 	(void) state;
 	check(cases, lengthof(cases));
+}
+
+/* Rows beside their metadata, of whose names columns can have some. */
+static void
+test_goldengate_row(void **state)
+{
+#define META "\"table\":\"T\",\"op_type\":\"I\",\"op_ts\":\"2024-06-01 12:00:00.000000\",\"current_ts\":\"2024-06-01T12:00:01.000001\",\"pos\":\"00000000000000002928\""
+	static const Case cases[] = {
+		{CDC_FORMAT_AUTO, "x", NULL, "{" META ",\"primary_keys\":[\"A\"],\"tokens\":{\"R\":\"AADPkvAAEAAEqL2AAA\"},\"A\":1,\"B\":null}", "c T (A) {\"A\":1,\"B\":null}"},
+		{CDC_FORMAT_AUTO, "x", NULL, "{" META ",\"A\":1}", "c T {\"A\":1}"},
+		/* columns of the names of metadata, which the formatter writes behind it */
+		{CDC_FORMAT_AUTO, "x", NULL, "{" META ",\"xid\":7,\"csn\":\"8\",\"tokens\":\"t\",\"A\":1}", "c T {\"xid\":7,\"csn\":\"8\",\"tokens\":\"t\",\"A\":1}"},
+		{CDC_FORMAT_GOLDENGATE, "x", NULL, "{\"table\":\"T\",\"op_type\":\"I\",\"op_ts\":1,\"current_ts\":null,\"pos\":5,\"tokens\":null,\"primary_keys\":\"p\",\"A\":1}",
+			"c T {\"op_ts\":1,\"current_ts\":null,\"pos\":5,\"tokens\":null,\"primary_keys\":\"p\",\"A\":1}"},
+		{CDC_FORMAT_GOLDENGATE, "x", NULL, "{\"table\":\"T\",\"op_type\":\"I\",\"pos\":\"12\",\"A\":1}", "c T {\"pos\":\"12\",\"A\":1}"},
+		{CDC_FORMAT_GOLDENGATE, "x", NULL, "{\"table\":\"T\",\"op_type\":\"I\",\"pos\":\"0000000000000000292x\",\"A\":1}", "c T {\"pos\":\"0000000000000000292x\",\"A\":1}"},
+		/* in objects of their own they cannot be mistaken */
+		{CDC_FORMAT_AUTO, "x", NULL, "{" META ",\"xid\":\"0.1.2\",\"csn\":\"9\",\"tokens\":{},\"after\":{\"table\":\"a\",\"op_type\":\"b\",\"pos\":\"00000000000000002928\",\"xid\":1,\"tokens\":\"t\"}}",
+			"c T {\"table\":\"a\",\"op_type\":\"b\",\"pos\":\"00000000000000002928\",\"xid\":1,\"tokens\":\"t\"}"},
+		{CDC_FORMAT_AUTO, "x", NULL, "{\"table\":\"TEST.WMS_TEST\",\"op_type\":\"T\",\"pos\":\"00000000000000002928\"}", "t TEST.WMS_TEST"},
+		/* the formatter's topic of schemas */
+		{CDC_FORMAT_AUTO, "mySchemaTopic", NULL, "{\"$schema\":\"http://json-schema.org/draft-04/schema#\",\"title\":\"S.T\",\"definitions\":{\"row\":{}},\"type\":\"object\","
+			"\"properties\":{\"table\":{\"type\":\"string\"},\"op_type\":{\"type\":\"string\"}},\"required\":[\"table\"]}", "m -"},
+		{CDC_FORMAT_GOLDENGATE, "mySchemaTopic", NULL, "{\"$schema\":\"s\",\"properties\":{\"op_type\":{}}}", "m -"},
+		{CDC_FORMAT_AUTO, "x", NULL, "{\"$schema\":\"s\",\"properties\":{\"op\":{}}}", "!It is an object with the members \"$schema\", \"properties\"."}
+	};
+
+	(void) state;
+	check(cases, lengthof(cases));
+#undef META
 }
 
 /* Where the key is told, and where what looks like it is the row before the change. */
@@ -589,6 +619,7 @@ main(void)
 		cmocka_unit_test(test_debezium),
 		cmocka_unit_test(test_debezium_modes),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_goldengate_row),
 		cmocka_unit_test(test_quix),
 		cmocka_unit_test(test_wrong_images), cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_names),

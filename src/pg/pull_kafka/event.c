@@ -247,6 +247,9 @@ take_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 	if (value == NULL && (event->err.status == CDC_ERR_NOMEM ||
 						  event->err.status == CDC_ERR_INTERNAL))
 		cdc_ereport(&event->err, maker->sub->name);
+	if (value == NULL && event->err.status == CDC_ERR_SYNTAX &&
+		maker->format == CDC_FORMAT_GOLDENGATE)
+		cdc_error_hint(&event->err, "%s", CDC_GOLDENGATE_MODE_HINT);
 	if (value == NULL)
 		return false;
 	cdc_doc_from_jsonb(&value->root, doc);
@@ -387,6 +390,7 @@ cdc_kafka_event_refuse(const CdcSubscription *sub, const CdcKafkaMessage *msg,
 					   const CdcKafkaEvent *event, int level)
 {
 	char	   *name = quote_literal_cstr(sub->name);
+	const char *hint = event->err.hint;
 
 	cdc_kafka_blame(sub, msg->topic, msg->partition);
 	ereport(level,
@@ -394,7 +398,8 @@ cdc_kafka_event_refuse(const CdcSubscription *sub, const CdcKafkaMessage *msg,
 			 errmsg("message %s is not in the format \"%s\" of subscription \"%s\"",
 					event->row.position, sub->format, sub->name),
 			 errdetail("%s\nIt begins with: %s", reason(event), shown(msg)),
-			 errhint("To keep such messages aside and go on: SELECT cdc.alter_subscription(%s, '{\"on_error\": \"log\"}').  To pass over this one: SELECT cdc.set_position(%s, '%s/%d@" INT64_FORMAT "').",
+			 errhint("%s%sTo keep such messages aside and go on: SELECT cdc.alter_subscription(%s, '{\"on_error\": \"log\"}').  To pass over this one: SELECT cdc.set_position(%s, '%s/%d@" INT64_FORMAT "').",
+					 cdc_from_utf8_copy(hint), hint[0] != '\0' ? "  " : "",
 					 name, name, msg->topic, msg->partition, msg->offset + 1)));
 }
 
