@@ -119,6 +119,51 @@ read_source(CdcMessageReader *r)
 	return cdc_reader_table(r, database, cdc_doc_find_string(&source, "table"));
 }
 
+/*
+ * ByLogicalTableRouter, which puts several tables into one topic, adds the table to the
+ * messages' keys.
+ */
+static bool
+is_router_field(CdcString name)
+{
+	return cdc_string_is(name, "__dbz__physicalTableIdentifier");
+}
+
+/*
+ * Takes the columns of the message's key that are none of the row's: a router's field, be
+ * it renamed or not.  row is CDC_DOC_NULL where the message has none.
+ */
+static CdcStatus
+read_row_key(CdcMessageReader *r, const CdcDoc *row)
+{
+	CdcEnvelope *env = r->env;
+	CdcStatus	st = cdc_reader_key_object(r);
+	CdcString  *names;
+	CdcDoc	   *values;
+	CdcDoc		value;
+	int			n = 0;
+
+	if (st != CDC_OK || env->nkey == 0)
+		return st;
+	names = cdc_arena_alloc(r->arena, sizeof(CdcString) * (size_t) env->nkey);
+	values = cdc_arena_alloc(r->arena, sizeof(CdcDoc) * (size_t) env->nkey);
+	if (names == NULL || values == NULL)
+		return cdc_reader_no_memory(r);
+	for (int i = 0; i < env->nkey; i++)
+	{
+		if (row->type == CDC_DOC_OBJECT ?
+			!cdc_doc_get(row, env->key[i].data, env->key[i].len, &value) :
+			is_router_field(env->key[i]))
+			continue;
+		names[n] = env->key[i];
+		values[n++] = env->key_values[i];
+	}
+	env->key = names;
+	env->key_values = values;
+	env->nkey = n;
+	return CDC_OK;
+}
+
 static CdcStatus
 read_row(CdcMessageReader *r)
 {
@@ -164,7 +209,7 @@ read_row(CdcMessageReader *r)
 	}
 	if (env->table[0] == '\0')
 		return cdc_reader_refuse(r, "debezium", "Its \"source\" names no table.");
-	st = cdc_reader_key_object(r);
+	st = read_row_key(r, env->op == CDC_OP_DELETE ? &env->before : &env->after);
 	if (st != CDC_OK)
 		return st;
 	if (env->op == CDC_OP_DELETE)
@@ -301,30 +346,62 @@ read_name(CdcMessageReader *r, CdcString name)
 	return cdc_reader_dotted_table(r, name);
 }
 
+/* Whether fields that were added to the row name its table. */
+static bool
+find_flat_table(const CdcDoc *body, CdcString *database, CdcString *table)
+{
+	*table = cdc_doc_find_string(body, "__table");
+	*database = cdc_doc_find_string(body, "__schema");
+	if (table->len == 0)
+		*table = cdc_doc_find_string(body, "__source_table");
+	if (database->len == 0)
+		*database = cdc_doc_find_string(body, "__source_schema");
+	if (database->len == 0)
+		*database = cdc_doc_find_string(body, "__db");
+	if (database->len == 0)
+		*database = cdc_doc_find_string(body, "__source_db");
+	return table->len > 0 && database->len > 0;
+}
+
 /* By its own fields, else by the schema's name, else by the topic's. */
 static CdcStatus
 read_flat_table(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
-	CdcString	table = cdc_doc_find_string(&env->body, "__table");
-	CdcString	database = cdc_doc_find_string(&env->body, "__schema");
+	CdcString	table;
+	CdcString	database;
 	CdcString	name = env->schema_name;
 
-	if (table.len == 0)
-		table = cdc_doc_find_string(&env->body, "__source_table");
-	if (database.len == 0)
-		database = cdc_doc_find_string(&env->body, "__source_schema");
-	if (database.len == 0)
-		database = cdc_doc_find_string(&env->body, "__db");
-	if (database.len == 0)
-		database = cdc_doc_find_string(&env->body, "__source_db");
-	if (table.len > 0 && database.len > 0)
+	if (find_flat_table(&env->body, &database, &table))
 		return cdc_reader_table(r, database, table);
 	if (name.len > 6 && memcmp(name.data + name.len - 6, ".Value", 6) == 0)
 		return read_name(r, (CdcString) {name.data, name.len - 6});
 	if (name.len > 4 && memcmp(name.data + name.len - 4, ".Key", 4) == 0)
 		return read_name(r, (CdcString) {name.data, name.len - 4});
 	return read_name(r, r->message->topic);
+}
+
+/*
+ * The key of a row alone.  A router's field in it is a column of the table that has the
+ * rows of several, as their keys need not differ; it is none of the tables themselves.
+ */
+static CdcStatus
+read_flat_key(CdcMessageReader *r)
+{
+	CdcEnvelope *env = r->env;
+	CdcString	table;
+	CdcString	database;
+	CdcDoc		value;
+	CdcStatus	st;
+
+	if (find_flat_table(&env->body, &database, &table))
+		return read_row_key(r, &env->body);
+	st = cdc_reader_key_object(r);
+	for (int i = 0; st == CDC_OK && i < env->nkey; i++)
+		if (is_router_field(env->key[i]) &&
+			!cdc_doc_get(&env->body, env->key[i].data, env->key[i].len, &value))
+			env->keep_key = true;
+	return st;
 }
 
 static CdcStatus
@@ -336,7 +413,7 @@ read_flat(CdcMessageReader *r)
 	CdcStatus	st = read_flat_table(r);
 
 	if (st == CDC_OK)
-		st = cdc_reader_key_object(r);
+		st = read_flat_key(r);
 	if (st != CDC_OK)
 		return st;
 	env->type = cdc_doc_find_string(&env->body, "__op");

@@ -111,6 +111,19 @@ subtest 'Debezium, rows alone' => sub {
 	is(list(sprintf $pair, 'ds'), $pair_rows, 'deletes by tombstones alone');
 };
 
+subtest 'Debezium, several tables in one topic' => sub {
+	$kafka->create_topic($_) for qw(srv.s.all srv.s.rows);
+	my $key = sub { qq({"id":1,"__dbz__physicalTableIdentifier":"srv.s.t_$_[0]"}) };
+	$kafka->produce('srv.s.all', [ map { [ $key->($_), qq({"op":"c","before":null,"after":{"id":1,"v":"$_"},"source":{"db":"s","table":"t_$_"}}) ] } 1, 2 ]);
+	$kafka->produce('srv.s.all', [ [ $key->(1), q({"op":"d","before":null,"after":null,"source":{"db":"s","table":"t_1"}}) ], [ $key->(1), undef ] ]);
+	$kafka->produce('srv.s.rows', [ (map { [ $key->($_), qq({"id":1,"v":"$_","__deleted":"false"}) ] } 1 .. 3), [ $key->(2), q({"id":1,"v":"zwei","__deleted":"false"}) ], [ $key->(1), undef ] ]);
+	subscribe('routed', topics => [ 'srv.s.all', 'srv.s.rows' ], format => 'auto', target_schema => 'routed');
+	pull('routed');
+	apply('routed');
+	is(list('SELECT count(*) FROM routed.t_1') . list('SELECT id, v FROM routed.t_2'), '01|2', 'each has its rows, without the router\'s field');
+	is(list('SELECT id, "__dbz__physicalTableIdentifier", v FROM routed.rows ORDER BY 2'), '1|srv.s.t_2|zwei 1|srv.s.t_3|3', 'where they are one table it tells equal keys apart');
+};
+
 subtest 'Maxwell, as it is and without nulls' => sub {
 	for my $recording (qw(maxwell maxwell_no_nulls))
 	{

@@ -218,7 +218,20 @@ test_debezium(void **state)
 		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", "{\"schema\":{\"fields\":[{\"field\":\"b\"},{\"field\":\"b\"},{\"field\":\"a\"}]},\"payload\":{\"a\":1,\"b\":2}}", NULL, "d d.t (a, b) {\"a\":1,\"b\":2}"},
 		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", "{\"schema\":{\"fields\":[{\"field\":\"b\"},{\"field\":\"b\"}]},\"payload\":{\"a\":1,\"b\":2}}", NULL, "d d.t (a, b) {\"a\":1,\"b\":2}"},
 		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", "{\"schema\":{\"fields\":[{\"field\":\"b\"},{\"field\":\"c\"}]},\"payload\":{\"a\":1,\"b\":2}}", NULL, "d d.t (a, b) {\"a\":1,\"b\":2}"},
-		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", NULL, NULL, "!The message has neither value nor key."}
+		{CDC_FORMAT_DEBEZIUM_FLAT, "srv.d.t", NULL, NULL, "!The message has neither value nor key."},
+		/* what ByLogicalTableRouter adds to keys: no column of a table, but one of all its tables together */
+		{CDC_FORMAT_AUTO, "srv.d.all", "{\"id\":1,\"__dbz__physicalTableIdentifier\":\"srv.d.t_1\"}",
+			"{\"op\":\"c\",\"after\":{\"id\":1,\"v\":2},\"source\":{\"db\":\"d\",\"table\":\"t_1\"}}", "c d.t_1 (id) {\"id\":1,\"v\":2}"},
+		{CDC_FORMAT_AUTO, "srv.d.all", "{\"id\":1,\"shard\":\"srv.d.t_1\"}",
+			"{\"op\":\"d\",\"before\":{\"id\":1,\"v\":2},\"after\":null,\"source\":{\"db\":\"d\",\"table\":\"t_1\"}}", "d d.t_1 (id) {\"id\":1,\"v\":2}"},
+		{CDC_FORMAT_AUTO, "srv.d.all", "{\"id\":1,\"__dbz__physicalTableIdentifier\":\"srv.d.t_1\"}",
+			"{\"op\":\"d\",\"before\":null,\"after\":null,\"source\":{\"db\":\"d\",\"table\":\"t_1\"}}", "d d.t_1 (id) {\"id\":1}"},
+		{CDC_FORMAT_AUTO, "srv.d.all", "{\"id\":1,\"__dbz__physicalTableIdentifier\":\"srv.d.t_1\"}",
+			"{\"id\":1,\"__deleted\":\"false\",\"__table\":\"t_1\",\"__db\":\"d\"}", "u d.t_1 (id) {\"id\":1}"},
+		{CDC_FORMAT_AUTO, "srv.d.all", "{\"id\":1,\"__dbz__physicalTableIdentifier\":\"srv.d.t_1\"}",
+			"{\"id\":1,\"__deleted\":\"false\"}", "u d.all (id, __dbz__physicalTableIdentifier) {\"id\":1,\"__dbz__physicalTableIdentifier\":\"srv.d.t_1\"}"},
+		{CDC_FORMAT_AUTO, "srv.d.all", "{\"id\":1,\"__dbz__physicalTableIdentifier\":\"srv.d.t_1\"}", NULL,
+			"d d.all (id, __dbz__physicalTableIdentifier) {\"id\":1,\"__dbz__physicalTableIdentifier\":\"srv.d.t_1\"}"}
 	};
 
 	(void) state;
