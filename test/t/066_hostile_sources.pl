@@ -42,7 +42,7 @@ $session->do(q{SET SESSION binlog_format = 'STATEMENT'});
 for my $i (2 .. 13)
 {
 	$session->do("INSERT INTO shop.a VALUES ($i, 'secret-of-a-row')");
-	$cluster->poll("SELECT sum(repeats) >= $i - 1 FROM cdc.log WHERE subscription = 'w' AND kind = 'statement_dml'", 1);
+	$cluster->poll("SELECT count(*) + sum(repeats) >= $i - 1 FROM cdc.log WHERE subscription = 'w' AND kind = 'statement_dml'", 1);
 }
 my $warnings = () = log_text() =~ /WARNING: .*wrote row changes as statements/g;
 is($warnings, 1, 'one WARNING for 12 statements');
@@ -57,6 +57,7 @@ unlike($told, qr/[\x00-\x08\x0b-\x1f\x7f]/, '... and no control character of it'
 $source->do("CREATE TABLE shop.`b\e[5m` (id int PRIMARY KEY, `n\e]0;pwn\a\nFAKE` int)", "INSERT INTO shop.`b\e[5m` VALUES (1, 2)");
 $cluster->do('CREATE TABLE public.b (id int PRIMARY KEY)');
 $cluster->subscribe('esc', 'shop', undef, tables => ["shop.b\e[5m"], enabled => 'false', start_position => $gtids);
+$cluster->do(qq{SELECT cdc.remove_table('esc', E'shop.b\\x1b[5m')});
 $cluster->do(qq{SELECT cdc.add_table('esc', E'shop.b\\x1b[5m', 'public.b', copy_data => false)});
 my $error = $cluster->error_of(q{SELECT cdc.pull('esc'); SELECT cdc.apply('esc')});
 like($error, qr/n\?\]0;pwn\?/, 'an error about a column');
