@@ -11,6 +11,9 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 
+#include "mb/pg_wchar.h"
+
+#include "core/status.h"
 #include "pg/base/bounded_text.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
@@ -79,6 +82,10 @@ cdc_failure_text(const ErrorData *edata)
 		appendStringInfo(&buf, "\nCONTEXT:  %s",
 						 cdc_bounded_text(pnstrdup(edata->context, strcspn(edata->context, "\n")),
 										  PART_BOUND));
+
+	/* the context has not come by where other texts lose their control characters */
+	if (GetDatabaseEncoding() == PG_UTF8)
+		(void) cdc_clean_lines(buf.data, buf.len + 1, buf.data);
 	return buf.data;
 }
 
