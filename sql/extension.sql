@@ -32,7 +32,7 @@ SELECT p.proname
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE n.nspname = 'cdc' AND p.proname !~ '^_' AND obj_description(p.oid, 'pg_proc') IS NULL
    AND p.proname IN ('create_subscription', 'alter_subscription', 'enable_subscription',
-                     'disable_subscription', 'drop_subscription', 'add_table', 'remove_table')
+                     'disable_subscription', 'drop_subscription', 'add_table', 'alter_table', 'remove_table')
  ORDER BY 1;
 
 -- Its functions are bound to its schema.

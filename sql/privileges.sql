@@ -42,6 +42,8 @@ CREATE FUNCTION public.fill(s text) RETURNS void LANGUAGE sql AS $$
     VALUES (s, 'a.b', 'e', 'secret', '0A000', 'v = ''secret'''), (s, 'a.c', 'r', NULL, NULL, NULL);
     INSERT INTO cdc_catalog.table_counter (subscription, source_table) VALUES (s, 'a.b');
     INSERT INTO cdc_catalog.table_version (subscription, source_table, version, from_seq, columns) VALUES (s, 'a.b', 1, 1, '[]');
+    INSERT INTO cdc_catalog.table_change (subscription, number, kind, source_table, from_seq, statement, before_version, after_version, change, outcome)
+        VALUES (s, 1, 'a', 'a.b', 1, 'secret', 1, 1, '{"added": "secret"}', 'secret');
     INSERT INTO cdc_catalog.prepared_transaction (subscription, xid, chunk, events) VALUES (s, 'x', 0, 'secret');
     INSERT INTO cdc_catalog.database_version (subscription, source_database, version, from_seq) VALUES (s, 'a', 1, 1);
     INSERT INTO cdc_catalog.error (subscription, seq, sqlstate, message, raw) VALUES (s, 1, 'XX001', 'secret', 'secret');
@@ -170,9 +172,11 @@ INSERT INTO public.calls VALUES
     ($$cdc.pull('mine')$$),
     ($$cdc.read_binlog_file('/nothing')$$),
     ($$cdc.read_envelope('{}')$$),
+    ($$cdc.alter_table('mine', 'a.b', '{}')$$),
     ($$cdc.remove_table('mine', 'a.b')$$),
     ($$cdc.remove_topic('mine', 't')$$),
     ($$cdc.replay('mine', 'a.b', 'public.x')$$),
+    ($$cdc.restart_subscription('mine')$$),
     ($$cdc.resync_table('mine', 'a.b')$$),
     ($$cdc.set_position('mine', 'latest')$$),
     ($$cdc.wait_for('mine', 'x:4', '0')$$),

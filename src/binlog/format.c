@@ -70,6 +70,23 @@ cdc_checksum_matches(const uint8_t *event, size_t len)
 	return crc == cdc_le32(event + len - CDC_EV_CHECKSUM_LEN);
 }
 
+uint32_t
+cdc_event_sum(uint32_t sum, const uint8_t *event, size_t len)
+{
+	const size_t identity = 9;	/* time, type, server */
+	uint32_t	crc = sum_up(sum, event, identity);
+	uint8_t		length[8];
+	int			i;
+
+	if (event[4] == CDC_EV_FORMAT_DESCRIPTION)
+		return crc;
+	for (i = 0; i < 8; i++)
+		length[i] = (uint8_t) ((uint64_t) len >> (8 * i));
+	crc = sum_up(crc, length, sizeof(length));
+	return sum_up(crc, event + CDC_EV_HEADER_LEN,
+				  (len < CDC_EVENT_SUM_BYTES ? len : CDC_EVENT_SUM_BYTES) - CDC_EV_HEADER_LEN);
+}
+
 /* Reads "x.y.z..." into one number that orders versions; 0 when it is none. */
 unsigned
 cdc_server_version_number(const char *text)

@@ -48,6 +48,18 @@ extern CdcStatus cdc_format_parse(CdcFormat *format, const uint8_t *event, size_
 /* Whether the event's last four bytes are the CRC32 of the rest. */
 extern bool cdc_checksum_matches(const uint8_t *event, size_t len);
 
+/*
+ * A sum by which an event is known again when it is read a second time, whatever
+ * the checksums that it is sent with: of its time, type and server, its length and
+ * the first of its bytes.  Of a format description only of time and server, as a
+ * server changes the rest of it.  The event comes without checksum.  sum: of the
+ * events before it, 0 for the first.
+ */
+extern uint32_t cdc_event_sum(uint32_t sum, const uint8_t *event, size_t len);
+
+/* So much of an event goes into its sum: a copy of so many bytes will do. */
+#define CDC_EVENT_SUM_BYTES		256
+
 /* "Write_rows" and the like, for messages; never NULL. */
 extern const char *cdc_event_type_name(uint8_t type);
 

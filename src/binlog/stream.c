@@ -76,6 +76,12 @@ cdc_stream_offset(const CdcStream *stream)
 }
 
 uint64_t
+cdc_stream_event_start(const CdcStream *stream)
+{
+	return stream->event_start;
+}
+
+uint64_t
 cdc_stream_statement_dml(const CdcStream *stream, const char **sql)
 {
 	if (sql != NULL)

@@ -87,6 +87,7 @@ extern void cdc_stream_keep_queries(CdcStream *stream, bool keep);
 extern bool cdc_stream_in_group(const CdcStream *stream);
 extern const char *cdc_stream_file(const CdcStream *stream);
 extern uint64_t cdc_stream_offset(const CdcStream *stream); /* end of the last event fed */
+extern uint64_t cdc_stream_event_start(const CdcStream *stream);	/* where that event begins */
 
 /*
  * Returns how many statements with DML were seen so far, and in *sql the text of the

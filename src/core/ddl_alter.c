@@ -306,6 +306,44 @@ read_convert(CdcAlter *a)
 	return cdc_ddl_charset_clause(p, &a->charset, &taken);
 }
 
+/*
+ * Behind ENGINE: rows stay what they are in the engines that keep all of them; what
+ * others make of them is not known.
+ */
+static void
+note_engine(CdcAlter *a)
+{
+	static const char *const keep[] = {
+		"innodb", "xtradb", "myisam", "aria", "maria", "memory", "heap", "rocksdb", "tokudb",
+		"ndb", "ndbcluster", "csv", "archive", NULL
+	};
+	CdcSqlCursor ahead = a->p->c;
+	char		name[CDC_DDL_NAME_SIZE];
+
+	cdc_sql_advance(&ahead);
+	(void) cdc_sql_take_symbol(&ahead, '=');
+	for (int i = 0; keep[i] != NULL; i++)
+	{
+		if (cdc_sql_at_word(&ahead, keep[i]))
+			return;
+	}
+	if (ahead.token.kind == CDC_SQL_STRING || cdc_sql_is_identifier(&ahead.token))
+	{
+		size_t		len = ahead.token.len < sizeof(name) ? ahead.token.len : sizeof(name) - 1;
+
+		memcpy(name, ahead.token.text, len);
+		name[len] = '\0';
+		for (int i = 0; keep[i] != NULL; i++)
+		{
+			size_t		n = strlen(keep[i]);
+
+			if (len == n + 2 && strncasecmp(name + 1, keep[i], n) == 0)
+				return;
+		}
+	}
+	a->change.rows = "the table got an engine that may not keep its rows";
+}
+
 /* Table options and everything else that leaves the columns alone. */
 static bool
 read_options(CdcAlter *a)
@@ -319,6 +357,10 @@ read_options(CdcAlter *a)
 		/* these follow partition options without a comma */
 		if (cdc_sql_at_word(&p->c, "rename"))
 			return true;
+		if (cdc_sql_at_word(&p->c, "engine") || cdc_sql_at_word(&p->c, "type"))
+			note_engine(a);
+		if (cdc_sql_at_word(&p->c, "union"))
+			a->change.rows = "the table got other parts (UNION)";
 		if (!cdc_ddl_table_option(p, &a->charset, &is_charset))
 			return false;
 		if (is_charset && a->convert)
@@ -426,6 +468,9 @@ cdc_ddl_alter_table(CdcDdlParser *p, CdcDdlEffect *effect)
 		return false;
 	*def = a.m.def;
 	effect->new_def = def;
+	effect->change = a.change;
+	if (p->ignore)
+		effect->change.rows = "ALTER IGNORE leaves out rows that are in the way of a key";
 	effect->touches_columns = a.first != NULL || a.convert || a.m.nkey > 0 || a.m.drops_key;
 	return true;
 }

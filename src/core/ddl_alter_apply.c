@@ -157,6 +157,16 @@ find_made(const CdcAlter *a, const CdcAlterAction *x)
 	return -1;
 }
 
+/* A column that the statement adds, with what the table's rows have in it. */
+static bool
+note_added(CdcAlter *a, const CdcAlterAction *x, const CdcColumnDef *def)
+{
+	CdcAddedColumn *added = &a->change.added[a->change.nadded++];
+
+	added->name = def->name;
+	return cdc_ddl_fill(a->p, &x->column, def, added);
+}
+
 /* New columns, and those that move: they leave the place they had at their turn. */
 static bool
 place_columns(CdcAlter *a)
@@ -177,7 +187,7 @@ place_columns(CdcAlter *a)
 		}
 		else if (x->kind != CDC_ALTER_ADD)
 			continue;
-		else if (!make_column(a, x, &def))
+		else if (!make_column(a, x, &def) || !note_added(a, x, &def))
 			return false;
 		at = t->ncolumns;
 		if (x->column.first)
@@ -251,6 +261,32 @@ is_void_convert(const CdcAlter *a)
 	return true;
 }
 
+/* Which columns have other names now; room for the new ones. */
+static bool
+note_renames(CdcAlter *a, int nadded)
+{
+	CdcTableChange *change = &a->change;
+
+	change->known = true;
+	change->added = cdc_ddl_alloc(a->p, sizeof(CdcAddedColumn) * (size_t) (nadded + 1));
+	change->renames = cdc_ddl_alloc(a->p, sizeof(CdcColumnRename) * (size_t) (a->old->ncolumns + 1));
+	if (change->added == NULL || change->renames == NULL)
+		return false;
+	for (int i = 0; i < a->old->ncolumns; i++)
+	{
+		const char *name = a->old->columns[i].name;
+		CdcAlterAction *x = find_action(a, CDC_ALTER_CHANGE, name);
+
+		if (x == NULL)
+			x = find_action(a, CDC_ALTER_RENAME, name);
+		if (x == NULL || strcmp(x->column.name, name) == 0)
+			continue;
+		change->renames[change->nrenames].from = name;
+		change->renames[change->nrenames++].to = x->column.name;
+	}
+	return true;
+}
+
 /* The table's default collation after the statement. */
 static bool
 set_charset(CdcAlter *a, const char *database, const CdcCollation **convert)
@@ -288,6 +324,7 @@ cdc_ddl_alter_apply(CdcAlter *a, const char *database)
 {
 	const CdcCollation *convert;
 	int			n = a->old->ncolumns;
+	int			nadded;
 
 	for (const CdcAlterAction *x = a->first; x != NULL; x = x->next)
 	{
@@ -297,7 +334,8 @@ cdc_ddl_alter_apply(CdcAlter *a, const char *database)
 		if (a->convert && x->kind == CDC_ALTER_RENAME)
 			return cdc_ddl_give_up(a->p, "columns were renamed and converted in one statement");
 	}
-	if (!cdc_ddl_maker_room(a->p, &a->m, n) || !set_charset(a, database, &convert) ||
+	nadded = n - a->old->ncolumns;
+	if (!cdc_ddl_maker_room(a->p, &a->m, n) || !note_renames(a, nadded) || !set_charset(a, database, &convert) ||
 		!keep_columns(a, convert) || !place_columns(a))
 		return false;
 	close_key(&a->m.def);

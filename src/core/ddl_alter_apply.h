@@ -39,6 +39,7 @@ typedef struct CdcAlter
 	CdcAlterAction **last;
 	bool		convert;		/* CONVERT TO CHARACTER SET */
 	CdcDdlCharset charset;
+	CdcTableChange change;		/* what the clauses say of columns and rows */
 } CdcAlter;
 
 /* Makes the new definition in alter->m.def, but for its new key. */

@@ -71,7 +71,7 @@ apply_index(CdcDdlParser *p, CdcDdlKind kind)
 static void
 apply_alter(CdcDdlParser *p, const CdcDdl *ddl)
 {
-	static const char *const options[] = {"online", "offline", "ignore", NULL};
+	static const char *const options[] = {"online", "offline", NULL};
 	CdcSqlCursor ahead = p->c;
 	CdcDdlEffect *effect;
 	bool		if_exists;
@@ -82,6 +82,8 @@ apply_alter(CdcDdlParser *p, const CdcDdl *ddl)
 		return;
 	}
 	p->c = ahead;
+	cdc_sql_skip_words(&p->c, options);
+	p->ignore = cdc_sql_take_word(&p->c, "ignore");
 	cdc_sql_skip_words(&p->c, options);
 	cdc_sql_advance(&p->c);		/* TABLE */
 	if_exists = cdc_sql_take_if_exists(&p->c);

@@ -20,6 +20,7 @@
 #include "collation.h"
 #include "ddl.h"
 #include "gtid.h"
+#include "table_change.h"
 #include "table_def.h"
 
 /* What the meaning of a statement depends on, beside its text and session. */
@@ -61,6 +62,7 @@ typedef struct CdcDdlEffect
 	const CdcTableDef *old_def; /* NULL: not known */
 	const CdcTableDef *new_def; /* NULL: not known, see why; without columns: gone */
 	const char *why;			/* why new_def is not known; else NULL */
+	CdcTableChange change;		/* of the table's columns and rows */
 
 	/*
 	 * Some default or expression in new_def is as the statement has it, and

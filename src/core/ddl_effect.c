@@ -32,6 +32,8 @@ cdc_ddl_new_effect(CdcDdlParser *p, CdcDdlKind kind)
 	effect = &all->list[all->n++];
 	memset(effect, 0, sizeof(*effect));
 	effect->kind = kind;
+	effect->change.known = true;
+	effect->change.created = kind == CDC_DDL_TABLE_CREATE;
 	effect->database = effect->table = effect->new_database = effect->new_table = "";
 	p->why = NULL;
 	p->approximate = false;
@@ -85,6 +87,7 @@ cdc_ddl_end_effect(CdcDdlParser *p, CdcDdlEffect *effect, bool known)
 	if (known)
 		return;
 	effect->new_def = NULL;
+	effect->change.known = false;
 	effect->touches_columns = true;
 	effect->why = p->why != NULL ? p->why : "the statement is not understood";
 }

@@ -9,6 +9,7 @@
  *	  ddl_column.c		a column's attributes
  *	  ddl_type.c		a column's type
  *	  ddl_default.c		a column's default, as the server prints it
+ *	  ddl_fill.c		what rows that are there get in a new column
  *	  ddl_table.c		a table's definition while it is put together
  *	  ddl_effect.c		the statement's effects, and a table's state after them
  *	  ddl_token.c		names, literals, character sets
@@ -34,6 +35,7 @@ typedef struct CdcDdlParser
 	const char *why;			/* why the parser gave up, or NULL */
 	bool		no_memory;
 	bool		approximate;	/* see CdcDdlEffect */
+	bool		ignore;			/* ALTER IGNORE TABLE */
 } CdcDdlParser;
 
 typedef enum CdcTypeClass
@@ -219,6 +221,15 @@ extern bool cdc_ddl_default(CdcDdlParser *p, CdcDdlDefault *deflt);
 /* ddl_default.c */
 extern bool cdc_ddl_finish_default(CdcDdlParser *p, const CdcDdlDefault *deflt, CdcColumnDef *def);
 extern char *cdc_ddl_now(CdcDdlParser *p, int fsp);
+
+/* ddl_fill.c */
+
+/*
+ * What the rows of a table have in a column that is added to it; def is what
+ * cdc_ddl_finish_column() has made of col.
+ */
+extern bool cdc_ddl_fill(CdcDdlParser *p, const CdcDdlColumn *col, const CdcColumnDef *def,
+						 CdcAddedColumn *added);
 
 /* ddl_create.c */
 extern bool cdc_ddl_create_table(CdcDdlParser *p, CdcDdlEffect *effect);

@@ -104,8 +104,11 @@ static CdcStatus
 parse_one_mariadb(const char *gtid, GtidDomain *entry, CdcError *err)
 {
 	GtidDomains domains = {0};
-	CdcStatus	st = gtid_domains_parse(&domains, gtid, err);
+	CdcStatus	st;
 
+	if (gtid_domain_parse_one(gtid, entry))
+		return CDC_OK;
+	st = gtid_domains_parse(&domains, gtid, err);
 	if (st == CDC_OK && domains.n != 1)
 		st = gtid_text_error(err, gtid, gtid, "one GTID");
 	if (st == CDC_OK)
@@ -197,6 +200,64 @@ cdc_gtid_set_contains_gtid(const CdcGtidSet *set, const char *gtid)
 		return gtid_list_parse_one(gtid, &key, &n, NULL) == CDC_OK &&
 			gtid_list_has(&set->list, &key, n);
 	}
+}
+
+bool
+cdc_maria_gtid_parse(const char *text, CdcMariaGtid *gtid)
+{
+	GtidDomain	entry;
+
+	if (!gtid_domain_parse_one(text, &entry))
+		return false;
+	gtid->domain = entry.domain;
+	gtid->server = entry.server;
+	gtid->sequence = entry.sequence;
+	return true;
+}
+
+bool
+cdc_gtid_set_domain(const CdcGtidSet *set, uint32_t domain, CdcMariaGtid *last)
+{
+	for (size_t i = 0; i < set->domains.n; i++)
+	{
+		const GtidDomain *entry = &set->domains.entries[i];
+
+		if (entry->domain != domain)
+			continue;
+		last->domain = domain;
+		last->server = entry->server;
+		last->sequence = entry->sequence;
+		return true;
+	}
+	return false;
+}
+
+void
+cdc_gtid_set_forget_domain(CdcGtidSet *set, uint32_t domain)
+{
+	GtidDomains *domains = &set->domains;
+
+	for (size_t i = 0; i < domains->n; i++)
+	{
+		if (domains->entries[i].domain != domain)
+			continue;
+		memmove(&domains->entries[i], &domains->entries[i + 1],
+				(domains->n - i - 1) * sizeof(GtidDomain));
+		domains->n--;
+		return;
+	}
+}
+
+bool
+cdc_gtid_set_repeats(const CdcGtidSet *set, const char *gtid)
+{
+	CdcMariaGtid next;
+	CdcMariaGtid last;
+
+	if (set->flavor != CDC_MARIADB)
+		return cdc_gtid_set_contains_gtid(set, gtid);
+	return cdc_maria_gtid_parse(gtid, &next) && cdc_gtid_set_domain(set, next.domain, &last) &&
+		last.server == next.server && last.sequence >= next.sequence;
 }
 
 bool

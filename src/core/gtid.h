@@ -61,6 +61,27 @@ extern CdcStatus cdc_gtid_set_union(CdcGtidSet *set, const CdcGtidSet *other, Cd
 /* MariaDB: a domain's position contains all sequence numbers up to it. */
 extern bool cdc_gtid_set_contains(const CdcGtidSet *set, const CdcGtidSet *other);
 extern bool cdc_gtid_set_contains_gtid(const CdcGtidSet *set, const char *gtid);
+
+/*
+ * Whether a log that has brought the set cannot go on with this transaction: it was
+ * there already, or MariaDB: the number of its server in its domain has gone back.
+ */
+extern bool cdc_gtid_set_repeats(const CdcGtidSet *set, const char *gtid);
+
+/* A GTID of MariaDB. */
+typedef struct CdcMariaGtid
+{
+	uint32_t	domain;
+	uint32_t	server;
+	uint64_t	sequence;
+} CdcMariaGtid;
+
+/* false where text is none. */
+extern bool cdc_maria_gtid_parse(const char *text, CdcMariaGtid *gtid);
+
+/* MariaDB: what the set has of a domain; false: nothing. */
+extern bool cdc_gtid_set_domain(const CdcGtidSet *set, uint32_t domain, CdcMariaGtid *last);
+extern void cdc_gtid_set_forget_domain(CdcGtidSet *set, uint32_t domain);
 extern bool cdc_gtid_set_empty(const CdcGtidSet *set);
 
 /*

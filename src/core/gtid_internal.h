@@ -94,6 +94,7 @@ extern CdcStatus gtid_list_encode(const GtidList *list, CdcBuf *out);
 
 /* gtid_mariadb.c */
 extern void gtid_domains_free(GtidDomains *domains);
+extern bool gtid_domain_parse_one(const char *text, GtidDomain *entry);	/* and nothing else */
 extern CdcStatus gtid_domains_parse(GtidDomains *domains, const char *text, CdcError *err);
 extern CdcStatus gtid_domains_set(GtidDomains *domains, const GtidDomain *entry);
 extern CdcStatus gtid_domains_merge(GtidDomains *domains, const GtidDomains *other,

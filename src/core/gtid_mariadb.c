@@ -144,6 +144,14 @@ read_entry(const char *p, GtidDomain *entry)
 	return p;
 }
 
+bool
+gtid_domain_parse_one(const char *text, GtidDomain *entry)
+{
+	const char *p = read_entry(gtid_skip_space(text), entry);
+
+	return p != NULL && *gtid_skip_space(p) == '\0';
+}
+
 CdcStatus
 gtid_domains_parse(GtidDomains *domains, const char *text, CdcError *err)
 {

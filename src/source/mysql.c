@@ -403,8 +403,13 @@ read_uuid(CdcMysql *conn, CdcMysqlServerInfo *info, CdcError *err)
 	if (cdc_failed(st))
 		return st;
 	uuid = only_row(rows, 2, 1);
-	if (uuid != NULL && *uuid != '\0' && strlen(uuid) < sizeof(info->server_uuid))
+	if (uuid != NULL && *uuid != '\0' && strlen(uuid) < sizeof(info->server_uuid) - 12)
+	{
 		cdc_clean_text(info->server_uuid, sizeof(info->server_uuid), uuid);
+		/* MariaDB's is made of a machine's address and a port, which containers share */
+		if (info->flavor == CDC_MARIADB)
+			snprintf(info->server_uuid + strlen(info->server_uuid), 12, "/%u", info->server_id);
+	}
 	else if (rows != NULL && rows->nrows == 0 && rows->ncolumns == 2)
 		snprintf(info->server_uuid, sizeof(info->server_uuid), "server_id %u", info->server_id);
 	else

@@ -51,7 +51,7 @@ typedef struct CdcMysqlServerInfo
 	CdcFlavor	flavor;
 	unsigned	version;		/* 50624, 90704, 101119 */
 	char		version_text[128];
-	char		server_uuid[64];	/* MariaDB: its server_uid, or "server_id N" */
+	char		server_uuid[64];	/* MariaDB: its server_uid, '/' and server_id, or "server_id N" */
 	unsigned	server_id;
 	uint64_t	connection_id;	/* as in its SHOW PROCESSLIST */
 	char		address[CDC_MYSQL_ADDRESS]; /* the host that answered, or the socket's path */
@@ -90,6 +90,10 @@ typedef struct CdcDumpRequest
 								 * be "" */
 	uint64_t	offset;
 	bool		annotate;		/* MariaDB: send texts of statements (MySQL always does) */
+	bool		holes;			/* MariaDB, by GTID: the set may name transactions that are not
+								 * there; the dump begins with those of higher numbers */
+	bool		to_end;			/* by file, or MariaDB: the dump ends where the binlog ends by
+								 * now */
 } CdcDumpRequest;
 
 /* Prepares the client library; it must be called before the first thread that uses it starts. */

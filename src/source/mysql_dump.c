@@ -95,7 +95,8 @@ announce_mariadb(CdcMysql *conn, const CdcDumpRequest *request, CdcError *err)
 	if (!cdc_buf_append(&sql, "SET @slave_connect_state = '", 28) ||
 		cdc_gtid_set_print(request->gtid_set, &sql) != CDC_OK ||
 		/* strict: a position that the binlog does not have is an error, never a jump */
-		!cdc_buf_printf(&sql, "', @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0") ||
+		!cdc_buf_printf(&sql, "', @slave_gtid_strict_mode = %d, @slave_gtid_ignore_duplicates = 0",
+						request->holes ? 0 : 1) ||
 		!cdc_buf_append(&sql, "", 1))
 		st = cdc_error(err, CDC_ERR_NOMEM, "out of memory for a GTID position");
 	else
@@ -110,10 +111,12 @@ dump_flags(const CdcMysql *conn, const CdcDumpRequest *request)
 {
 	enum
 	{
-		MARIADB_SEND_ANNOTATE_ROWS = 2	/* 1 would be: do not wait at the end */
+		DO_NOT_WAIT_AT_END = 1,
+		MARIADB_SEND_ANNOTATE_ROWS = 2
 	};
 
-	return conn->info.flavor == CDC_MARIADB && request->annotate ? MARIADB_SEND_ANNOTATE_ROWS : 0;
+	return (request->to_end ? DO_NOT_WAIT_AT_END : 0) |
+		(conn->info.flavor == CDC_MARIADB && request->annotate ? MARIADB_SEND_ANNOTATE_ROWS : 0);
 }
 
 #if CDC_LIBMARIADB

@@ -46,6 +46,7 @@ enum
 	SRV_ACCOUNT_LOCKED = 3118,
 	SRV_SECURE_TRANSPORT_REQUIRED = 3159,
 	SRV_CLIENT_TIMEOUT = 4031,
+	SRV_SLAVE_SAME_ID = 4052,
 	SRV_ACCOUNT_BLOCKED = 4151,
 	LIB_FIRST = 2000,
 	LIB_CONNECTION_ERROR = 2002,
@@ -98,6 +99,15 @@ means_purged(const char *text)
 static CdcStatus
 dump_refused(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
 {
+	if (number == SRV_SLAVE_SAME_ID || strstr(text, "same server_uuid") != NULL ||
+		strstr(text, "same server_id") != NULL)
+	{
+		cdc_error(err, CDC_ERR_SERVER_ID,
+				  "another replica of MySQL server \"%s\" uses our server id", conn->address);
+		cdc_error_detail(err, "The server said: %s", text);
+		cdc_error_hint(err, "A worker takes another one by itself; or set the server option server_id to a range of numbers that no replica of the source uses.");
+		return CDC_ERR_SERVER_ID;
+	}
 	if (number != SRV_MASTER_FATAL_READING_BINLOG || means_purged(text))
 	{
 		cdc_error(err, CDC_ERR_PURGED,
@@ -106,16 +116,8 @@ dump_refused(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
 		cdc_error_detail(err, "The server said: %s", text);
 		cdc_error_hint(err, "Changes between the position and the server's oldest binlog are lost to this "
 					   "subscription. Keep binlogs for longer (binlog_expire_logs_seconds or "
-					   "expire_logs_days), then copy the tables again or set a new position.");
+					   "expire_logs_days), then copy the tables again with cdc.restart_subscription().");
 		return CDC_ERR_PURGED;
-	}
-	if (strstr(text, "same server_uuid") != NULL || strstr(text, "same server_id") != NULL)
-	{
-		cdc_error(err, CDC_ERR_CONFIG,
-				  "another replica of MySQL server \"%s\" uses our server id", conn->address);
-		cdc_error_detail(err, "The server said: %s", text);
-		cdc_error_hint(err, "Set the server option server_id to a range of numbers that no replica of the source uses.");
-		return CDC_ERR_CONFIG;
 	}
 	if (strcasestr(text, "max_allowed_packet") != NULL ||
 		strcasestr(text, "bogus data") != NULL ||
@@ -300,6 +302,7 @@ trouble_of(unsigned number)
 		case SRV_MASTER_FATAL_READING_BINLOG:
 		case SRV_UNKNOWN_TARGET_BINLOG:
 		case SRV_MASTER_PURGED_GTIDS:
+		case SRV_SLAVE_SAME_ID:
 			return TROUBLE_DUMP;
 		case LIB_SSL_CONNECTION:
 		case SRV_SECURE_TRANSPORT_REQUIRED:

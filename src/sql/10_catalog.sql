@@ -50,7 +50,9 @@ CREATE TABLE cdc_catalog.subscription_position (
     file            text,
     file_offset     bigint,
     gtid_set        text,
-    source_uuid     text,                   -- server_uuid, or MariaDB's server_uid
+    source_uuid     text,                   -- server_uuid, or MariaDB's server_uid/server_id
+    server_id_salt  bigint NOT NULL DEFAULT 0, -- another one where a replica used our server id
+    last_event      text,                   -- what proves that the log is the one that was read
     source_address  text,                   -- which of several hosts
     last_seq        bigint NOT NULL DEFAULT 0,
     source_ts       timestamptz,
@@ -59,6 +61,7 @@ CREATE TABLE cdc_catalog.subscription_position (
     bytes           bigint NOT NULL DEFAULT 0,
     skipped_events  bigint NOT NULL DEFAULT 0,  -- unknown ones that may be ignored
     version         bigint NOT NULL DEFAULT 0,  -- Kafka: grows with each change of the partitions' rows
+    changes         bigint NOT NULL DEFAULT 0,  -- number of the last row of table_change
     updated_at      timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
@@ -102,6 +105,7 @@ CREATE TABLE cdc_catalog.subscription_failure (
     last_error      text,
     last_sqlstate   text,
     last_error_at   timestamptz,
+    latched         boolean NOT NULL DEFAULT false, -- a gap: stays until somebody does something about it
     PRIMARY KEY (subscription, worker)
 );
 
@@ -122,6 +126,8 @@ CREATE TABLE cdc_catalog.subscription_table (
     last_error      text,
     last_sqlstate   text,
     state_since     timestamptz NOT NULL DEFAULT now(),
+    options         jsonb,                  -- of this table, over the subscription's
+    held            boolean NOT NULL DEFAULT false, -- was in error: no event is applied until a new copy begins
     PRIMARY KEY (subscription, source_table)
 );
 
@@ -195,6 +201,29 @@ CREATE TABLE cdc_catalog.table_version (
     as_of           text,                   -- where the source stood when it was asked; NULL: followed by DDL
     PRIMARY KEY (subscription, source_table, version)
 );
+
+-- What the source's statements did to its tables, in their order: recorded by pull,
+-- acted on by apply when it has come to from_seq, which is the first event behind.
+CREATE TABLE cdc_catalog.table_change (
+    subscription    text NOT NULL,
+    number          bigint NOT NULL,
+    -- a alter, c create, d drop, r renamed, n another table got the name, t truncate,
+    -- f rows came that the definition did not fit, b a new copy begins
+    kind            "char" NOT NULL,
+    source_table    text NOT NULL,
+    from_seq        bigint NOT NULL,
+    position        text,
+    source_ts       timestamptz,
+    statement       text,
+    before_version  integer NOT NULL,       -- of cdc.table_version; 0: none
+    after_version   integer NOT NULL,
+    change          jsonb NOT NULL,         -- renamed and added columns, why rows may have changed
+    outcome         text,                   -- what apply did; NULL: it has not come to it
+    outcome_at      timestamptz,
+    PRIMARY KEY (subscription, number)
+);
+
+CREATE INDEX table_change_pending ON cdc_catalog.table_change (subscription, number) WHERE outcome IS NULL;
 
 -- Source transactions between XA PREPARE and XA COMMIT: their events as they
 -- came, in chunks; chunk 0 also says what is known of the whole.
@@ -297,6 +326,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_table', '')
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.copy_progress', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_version', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_change', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.prepared_transaction', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.database_version', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.error', '');

@@ -58,6 +58,7 @@ VALUES ('08', 'connection exception'),
        ('58', 'system error'),
        ('F0', 'configuration file error'),
        ('HV', 'error of the source'),
+       ('LG', 'trouble with the log of the source'),
        ('P0', 'error raised by a function'),
        ('XX', 'internal error');
 
@@ -104,7 +105,7 @@ SELECT f.subscription, f.worker, f.failures,
             ELSE f.last_sqlstate || coalesce((SELECT ': ' || c.description FROM cdc_catalog.sqlstate_class c
                                                WHERE c.class = substr(f.last_sqlstate, 1, 2)), '')
        END AS last_error,
-       f.last_sqlstate, f.last_error_at
+       f.last_sqlstate, f.last_error_at, f.latched
   FROM cdc_catalog.subscription_failure f
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR f.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
@@ -122,7 +123,7 @@ SELECT t.subscription, t.source_table, t.target, t.mode, t.key, t.columns,
             ELSE t.last_sqlstate || coalesce((SELECT ': ' || c.description FROM cdc_catalog.sqlstate_class c
                                                WHERE c.class = substr(t.last_sqlstate, 1, 2)), '')
        END AS last_error,
-       t.last_sqlstate, t.state_since
+       t.last_sqlstate, t.state_since, t.options
   FROM cdc_catalog.subscription_table t
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
@@ -138,6 +139,50 @@ SELECT t.*
   FROM cdc_catalog.table_version t
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
+
+-- statement, change and outcome: defaults may be values of the owner's.
+CREATE VIEW cdc.table_change WITH (security_barrier = true) AS
+SELECT t.subscription, t.number, t.kind, t.source_table, t.from_seq, t.position, t.source_ts,
+       CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
+                 OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
+            THEN t.statement END AS statement,
+       t.before_version, t.after_version,
+       CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
+                 OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
+            THEN t.change END AS change,
+       CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
+                 OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
+            THEN t.outcome END AS outcome,
+       t.outcome_at
+  FROM cdc_catalog.table_change t
+ WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
+    OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
+
+-- DDL of the source: seq is the first event behind the statement; before and after are the
+-- definitions of the table, without columns where it does not exist.
+CREATE VIEW cdc.ddl_history WITH (security_barrier = true) AS
+SELECT c.subscription,
+       c.from_seq AS seq,
+       c.source_ts,
+       c.source_table,
+       CASE c.kind WHEN 'a' THEN 'alter' WHEN 'c' THEN 'create' WHEN 'd' THEN 'drop'
+                   WHEN 'r' THEN 'rename' WHEN 'n' THEN 'replace' WHEN 't' THEN 'truncate'
+                   WHEN 'b' THEN 'copy' ELSE 'found' END AS kind,
+       c.statement,
+       b.columns AS before,
+       a.columns AS after,
+       c.outcome,
+       c.outcome_at,
+       c.position,
+       c.number
+  FROM cdc.table_change c
+  LEFT JOIN cdc_catalog.table_version b
+    ON b.subscription = c.subscription AND b.source_table = c.source_table AND b.version = c.before_version
+  LEFT JOIN cdc_catalog.table_version a
+    ON a.subscription = c.subscription AND a.source_table = c.source_table AND a.version = c.after_version
+ WHERE c.outcome IS DISTINCT FROM '';     -- of tables that are not replicated
+
+COMMENT ON VIEW cdc.ddl_history IS 'DDL of the source, definitions before and after, and what apply did';
 
 -- events: rows of the source as they came.
 CREATE VIEW cdc.prepared_transaction WITH (security_barrier = true) AS
@@ -203,5 +248,5 @@ SELECT r.subscription, r.source_table, r.started_at, r.finished_at, r.applied_se
 
 REVOKE ALL ON ALL TABLES IN SCHEMA cdc_catalog FROM PUBLIC;
 GRANT SELECT ON cdc.subscription, cdc.subscription_position, cdc.subscription_partition, cdc.subscription_progress,
-    cdc.subscription_failure, cdc.subscription_table, cdc.table_counter, cdc.table_version, cdc.prepared_transaction,
+    cdc.subscription_failure, cdc.subscription_table, cdc.table_counter, cdc.table_version, cdc.table_change, cdc.ddl_history, cdc.prepared_transaction,
     cdc.database_version, cdc.error, cdc.log, cdc.publication, cdc.verification TO PUBLIC;

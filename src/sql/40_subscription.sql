@@ -42,6 +42,15 @@ LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_disable_subscription';
 
 COMMENT ON FUNCTION cdc.disable_subscription(text) IS 'ends the workers at commit';
 
+-- From whatever error pull stands at.  resync: all tables are copied anew, and the
+-- copies replace what the targets have; without, what is between is not replicated.
+CREATE FUNCTION cdc.restart_subscription(name text, "position" text DEFAULT 'latest', resync boolean DEFAULT true)
+RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_restart_subscription';
+
+COMMENT ON FUNCTION cdc.restart_subscription(text, text, boolean) IS
+    'reads on from a position after a gap, and copies all tables again';
+
 CREATE FUNCTION cdc.drop_subscription(name text, drop_history boolean DEFAULT false) RETURNS void
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_drop_subscription';
 
@@ -60,12 +69,20 @@ CREATE FUNCTION cdc.add_table(
     row_filter text DEFAULT NULL,
     copy_data boolean DEFAULT true,
     target_rows text DEFAULT NULL,
-    copy_where text DEFAULT NULL)
+    copy_where text DEFAULT NULL,
+    options jsonb DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_add_table';
 
-COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean, text, text) IS
+COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean, text, text, jsonb) IS
     'captures one more source table, whatever the patterns say';
+
+-- Options given replace those stored for the table; null takes one away, so that the
+-- subscription's holds.
+CREATE FUNCTION cdc.alter_table(subscription text, source_table text, options jsonb) RETURNS void
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_alter_table';
+
+COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb) IS 'changes options of a source table';
 
 -- Kafka: a name or pattern of topics more.
 CREATE FUNCTION cdc.add_topic(subscription text, topic text, start_position text DEFAULT NULL) RETURNS void

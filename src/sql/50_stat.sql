@@ -110,7 +110,8 @@ SELECT s.name AS subscription,
 COMMENT ON VIEW cdc.stat_subscription IS 'state, position, lag and counters of subscriptions';
 
 -- state: as in pg_subscription_rel: i to be copied, d being copied, f copied,
--- s synchronised, r ready; e in error.
+-- s synchronised, r ready; e in error.  ddl_...: the newest change of the source table that
+-- apply has come to, and what it did.
 CREATE VIEW cdc.stat_table WITH (security_barrier = true) AS
 SELECT t.subscription,
        t.source_table,
@@ -125,10 +126,18 @@ SELECT t.subscription,
        c.source_ts,
        t.last_error,
        t.state_since,
-       t.last_sqlstate
+       t.last_sqlstate,
+       d.seq AS ddl_seq,
+       d.statement AS ddl_statement,
+       d.outcome AS ddl_outcome
   FROM cdc.subscription_table t
   LEFT JOIN cdc_catalog.table_counter c
-    ON c.subscription = t.subscription AND c.source_table = t.source_table;
+    ON c.subscription = t.subscription AND c.source_table = t.source_table
+  LEFT JOIN (SELECT x.subscription, x.source_table, x.seq, x.statement, x.outcome,
+                    row_number() OVER (PARTITION BY x.subscription, x.source_table ORDER BY x.number DESC) AS newest
+               FROM cdc.ddl_history x
+              WHERE x.outcome IS NOT NULL) d
+    ON d.subscription = t.subscription AND d.source_table = t.source_table AND d.newest = 1;
 
 COMMENT ON VIEW cdc.stat_table IS 'state and counters of the tables of subscriptions';
 

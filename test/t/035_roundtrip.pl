@@ -10,6 +10,7 @@ use FindBin;
 use IPC::Open2;
 use Test::More;
 use CdcIngest::Cluster;
+use CdcIngest::Compare qw(compare_table source_tables);
 use CdcIngest::Process qw(reap);
 use CdcIngest::Server;
 
@@ -86,7 +87,15 @@ sub trip
 	}
 	replica_ok($source, $id);
 	$cluster->history_ok($id);
-	ask($worker, 'work 150 ddl') if $ddl;
+	if ($ddl)
+	{
+		for my $events (11, undef, 60)
+		{
+			ask($worker, 'work 50 ddl');
+			catch_up($id, $events);
+		}
+		shape_ok($source, $id);
+	}
 	ask($worker, "save $dir/$id");
 	fold_ok($id);
 	close $worker->{in};
@@ -118,6 +127,45 @@ sub replica_ok
 		my ($n) = $source->dbh->selectrow_array('SELECT count(*) FROM information_schema.tables WHERE table_schema = ?', undef, $database);
 		$cluster->compare_ok($source, $database, $id, "$database: replicas are as at the source") if $n;
 	}
+	return;
+}
+
+# After DDL a table's replica is as at the source, or the table is in error with a reason; and
+# then what that says to type makes it the same.
+sub shape_ok
+{
+	my ($source, $id) = @_;
+	my $from = $source->connect;
+	my $to = $cluster->connect;
+	my (@wrong, $followed, %in_error);
+	catch_up($id) for 1 .. 5;
+	for my $again (0, 1)
+	{
+		for my $table (map { source_tables($from, $_) } qw(roundtrip roundtrip_2))
+		{
+			my $name = join '.', @$table;
+			next if $again && !$in_error{$name};
+			my ($target, $state, $error) = @{ $cluster->rows('SELECT target, state, last_error FROM cdc.subscription_table
+				WHERE subscription = ? AND source_table = ?', $id, $name)->[0] // [] };
+			if (!defined $state) { push @wrong, "$name is not registered" }
+			elsif ($state eq 'e' && !$again && defined $target && $error =~ /^HINT: +(SELECT cdc\.resync_table.*)/m)
+			{
+				$in_error{$name} = $error;
+				$cluster->do($1);
+			}
+			elsif ($state eq 'e' && (!defined $target || $error =~ /MyISAM no snapshots/)) { note("$name: $error") }
+			elsif ($state ne 'r') { push @wrong, "$name is in state $state: " . ($error // '') }
+			else
+			{
+				push @wrong, map { "$_ ($again)" } compare_table($from, $to, $table, $target);
+				$followed++;
+			}
+		}
+		catch_up($id) for 1 .. 5;
+	}
+	note("$_: $in_error{$_}") for sort keys %in_error;
+	is(join("\n", @wrong), '', "after DDL $followed replicas are as at the source, " . keys(%in_error) . ' of them by the remedy');
+	$_->disconnect for $from, $to;
 	return;
 }
 

@@ -42,7 +42,7 @@ my $size = 5_000_000;
 my $listener = $as{stranger};
 $listener->do('LISTEN cdc_ingest');
 my $log_before = -s $node->logfile;
-$cluster->do('ALTER TABLE of_owner.a ALTER v TYPE int USING length(v)');
+$cluster->do('ALTER TABLE of_owner.a ALTER v TYPE uuid USING NULL');
 $source->do("INSERT INTO shop.a VALUES (2, repeat('secret', $size / 6 + 1))");
 $cluster->poll(q{SELECT count(*) FROM cdc.subscription_failure WHERE subscription = 'owner' AND worker = 'apply' AND failures > 1}, 1);
 my $error = sub { return $as{ $_[0] }->selectrow_array(q{SELECT last_error FROM cdc.stat_subscription WHERE subscription = 'owner'}) // '' };

@@ -240,7 +240,7 @@ subtest 'a second copy onto a target with rows' => sub {
 	$go->();
 	is($rows->(), '2=two 9=mine', '... or kept');
 	$source->do(q{INSERT INTO shop.small VALUES (3, 'three'), (4, 'four')});
-	$cluster->do(q{SELECT cdc.remove_table('twice', 'shop.small')},
+	$cluster->do(q{SELECT cdc.remove_table('twice', 'shop.small')}, q{SELECT cdc.pull('twice')},
 		q{SELECT cdc.add_table('twice', 'shop.small', target := 'twice.small', target_rows := 'replace', copy_where := 'id > 3')});
 	$source->do(q{INSERT INTO shop.small VALUES (1, 'one')});
 	$go->();

@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include "binlog/file.h"
+#include "binlog/format.h"
 #include "binlog/stream.h"
 #include "tools/binlog_build.h"
 
@@ -167,6 +168,43 @@ test_refused_types(void **state)
 	}
 }
 
+/* An event is known again by its sum, whatever its checksum, place and flags. */
+static void
+test_event_sum(void **state)
+{
+	uint8_t		event[600] = {1, 2, 3, 4, CDC_EV_XID, 7, 0, 0, 0};
+	uint8_t		other[600];
+	uint32_t	sum;
+
+	(void) state;
+	for (size_t i = CDC_EV_HEADER_LEN; i < sizeof(event); i++)
+		event[i] = (uint8_t) i;
+	sum = cdc_event_sum(0, event, 31);
+	memcpy(other, event, sizeof(event));
+	memset(other + 9, 0xAA, 10);	/* size, place, flags */
+	assert_int_equal(cdc_event_sum(0, other, 31), sum);
+	assert_int_not_equal(cdc_event_sum(0, other, 30), sum);
+	assert_int_not_equal(cdc_event_sum(1, other, 31), sum);
+	for (size_t i = 0; i < 31; i++)
+	{
+		other[i] ^= 1;
+		assert_int_equal(cdc_event_sum(0, other, 31) == sum, i >= 9 && i < CDC_EV_HEADER_LEN);
+		other[i] ^= 1;
+	}
+	/* of a long one the start, which is all that is kept, and the length */
+	sum = cdc_event_sum(0, event, 600);
+	memcpy(other, event, sizeof(event));
+	memset(other + CDC_EVENT_SUM_BYTES, 0, sizeof(other) - CDC_EVENT_SUM_BYTES);
+	assert_int_equal(cdc_event_sum(0, other, 600), sum);
+	assert_int_not_equal(cdc_event_sum(0, other, 599), sum);
+	/* servers change what a format description says */
+	event[4] = other[4] = CDC_EV_FORMAT_DESCRIPTION;
+	other[30] ^= 1;
+	assert_int_equal(cdc_event_sum(0, other, 100), cdc_event_sum(0, event, 120));
+	other[0] ^= 1;
+	assert_int_not_equal(cdc_event_sum(0, other, 100), cdc_event_sum(0, event, 100));
+}
+
 int
 main(void)
 {
@@ -174,6 +212,7 @@ main(void)
 		cmocka_unit_test(test_positions),
 		cmocka_unit_test(test_encryption),
 		cmocka_unit_test(test_refused_types),
+		cmocka_unit_test(test_event_sum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

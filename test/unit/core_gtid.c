@@ -164,6 +164,42 @@ assert_prints(const CdcGtidSet *set, const char *expected)
 	cdc_buf_free(&buf);
 }
 
+/* What a log that has brought a set cannot go on with. */
+static void
+test_repeats(void **state)
+{
+	CdcGtidSet *maria = make_set(CDC_MARIADB, "0-1-17,1-2-3");
+	CdcGtidSet *mysql = make_set(CDC_MYSQL, "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:7");
+	CdcMariaGtid last;
+
+	(void) state;
+	assert_true(cdc_gtid_set_repeats(maria, "0-1-17"));
+	assert_true(cdc_gtid_set_repeats(maria, "0-1-3"));
+	assert_false(cdc_gtid_set_repeats(maria, "0-1-18"));
+	/* servers that write at the same time have numbers of their own */
+	assert_false(cdc_gtid_set_repeats(maria, "0-2-3"));
+	assert_false(cdc_gtid_set_repeats(maria, "5-1-1"));
+	assert_false(cdc_gtid_set_repeats(maria, "nothing"));
+	assert_true(cdc_gtid_set_repeats(mysql, "3e11fa47-71ca-11e1-9e33-c80aa9429562:7"));
+	assert_false(cdc_gtid_set_repeats(mysql, "3e11fa47-71ca-11e1-9e33-c80aa9429562:6"));
+	assert_false(cdc_gtid_set_repeats(mysql, "3e11fa47-71ca-11e1-9e33-c80aa9429563:1"));
+	assert_true(cdc_gtid_set_domain(maria, 1, &last));
+	assert_int_equal(last.server, 2);
+	assert_int_equal(last.sequence, 3);
+	assert_false(cdc_gtid_set_domain(maria, 2, &last));
+	cdc_gtid_set_forget_domain(maria, 2);
+	cdc_gtid_set_forget_domain(maria, 0);
+	assert_prints(maria, "1-2-3");
+	cdc_gtid_set_forget_domain(maria, 1);
+	assert_true(cdc_gtid_set_empty(maria));
+	assert_true(cdc_maria_gtid_parse("7-8-18446744073709551615", &last));
+	assert_int_equal(last.domain, 7);
+	assert_false(cdc_maria_gtid_parse("7-8-9,7-8-10", &last));
+	assert_false(cdc_maria_gtid_parse("7-8", &last));
+	cdc_gtid_set_destroy(maria);
+	cdc_gtid_set_destroy(mysql);
+}
+
 static void
 test_mariadb_algebra(void **state)
 {
@@ -468,6 +504,7 @@ main(void)
 		cmocka_unit_test(test_mysql_bad_text),
 		cmocka_unit_test(test_mariadb_text),
 		cmocka_unit_test(test_mariadb_algebra),
+		cmocka_unit_test(test_repeats),
 		cmocka_unit_test(test_algebra_against_model),
 		cmocka_unit_test(test_add_against_model),
 		cmocka_unit_test(test_longest_text),

@@ -111,11 +111,29 @@ write_counters(const CdcApply *apply)
 	}
 }
 
-/* The counts of the run's targets, as copies that outlive the run; of CdcApplyCount *. */
-static List *
-copy_counts(const CdcApply *apply)
+/* The count of a target among those of earlier runs, or a new one. */
+static CdcApplyCount *
+count_of_target(List **counts, const char *target)
 {
-	List	   *counts = NIL;
+	CdcApplyCount *count;
+	ListCell   *lc;
+
+	foreach(lc, *counts)
+	{
+		count = lfirst(lc);
+		if (strcmp(count->target, target) == 0)
+			return count;
+	}
+	count = palloc0(sizeof(CdcApplyCount));
+	count->target = pstrdup(target);
+	*counts = lappend(*counts, count);
+	return count;
+}
+
+/* Adds the counts of the run's targets, as copies that outlive the run; of CdcApplyCount *. */
+static List *
+add_counts(const CdcApply *apply, List *counts)
+{
 	ListCell   *lc;
 
 	foreach(lc, apply->targets)
@@ -125,13 +143,11 @@ copy_counts(const CdcApply *apply)
 
 		if (run->events == 0)
 			continue;
-		count = palloc(sizeof(CdcApplyCount));
-		count->target = pstrdup(run->target->name);
-		count->events = run->events;
-		count->inserted = run->inserted;
-		count->updated = run->updated;
-		count->deleted = run->deleted;
-		counts = lappend(counts, count);
+		count = count_of_target(&counts, run->target->name);
+		count->events += run->events;
+		count->inserted += run->inserted;
+		count->updated += run->updated;
+		count->deleted += run->deleted;
 	}
 	return counts;
 }
@@ -168,59 +184,114 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 	return upto;
 }
 
-/* Stores what a run up to a boundary did; before: the progress when it began. */
-static void
-store_outcome(CdcApply *apply, int64 upto, const CdcProgress *before)
+/* One call of cdc_apply_run(). */
+typedef struct ApplyCall
 {
-	if (apply->progress.applied_seq != upto)
+	const CdcSubscription *sub;
+	CdcProgress progress;		/* what is applied so far */
+	bool		numbered;		/* see CdcApply */
+	int64		changes;		/* of the position */
+	CdcApply   *begun;			/* a run that has met no event yet; NULL: there is none */
+	CdcApplyResult *result;
+} ApplyCall;
+
+/* Applies the events up to upto; returns where it has ended, which may be a commit before. */
+static int64
+run_up_to(ApplyCall *call, int64 upto)
+{
+	CdcApply   *apply = call->begun != NULL ? call->begun : cdc_run_begin(call->sub, NULL);
+	TimestampTz before = call->progress.source_ts;
+	int64		reached;
+
+	call->begun = NULL;
+	apply->stop_from = 1;
+	apply->numbered = call->numbered;
+	cdc_run_scan(apply, call->progress.applied_seq, upto, NULL);
+	cdc_run_end(apply);
+	reached = apply->scan_upto;
+	if (apply->progress.applied_seq != reached)
 		elog(ERROR, "history of subscription \"%s\" ended at seq " INT64_FORMAT
 			 " before the boundary " INT64_FORMAT, apply->sub->name,
-			 apply->progress.applied_seq, upto);
-	if (apply->progress.source_ts == 0)
-		apply->progress.source_ts = before->source_ts;
+			 apply->progress.applied_seq, reached);
 	write_counters(apply);
-	cdc_progress_set(apply->sub, &apply->progress);
-	cdc_progress_broadcast_at_commit();
+	call->progress.applied_seq = reached;
+	call->progress.position = apply->progress.position != NULL ? pstrdup(apply->progress.position) : NULL;
+	call->progress.gtid = apply->progress.gtid != NULL ? pstrdup(apply->progress.gtid) : NULL;
+	call->progress.source_ts = apply->progress.source_ts != 0 ? apply->progress.source_ts : before;
+	call->result->events += apply->events;
+	call->result->counts = add_counts(apply, call->result->counts);
+	MemoryContextDelete(apply->work.cxt);
+	return reached;
+}
+
+/*
+ * Applies the events up to upto, and acts on the changes of source tables in between, each
+ * at its place: a run ends there, so that the next one takes the tables as they are then.
+ * Returns where it has ended.
+ */
+static int64
+run_with_changes(ApplyCall *call, int64 upto)
+{
+	List	   *changes = cdc_changes_pending(call->sub, call->changes, upto + 1);
+	ListCell   *lc;
+
+	foreach(lc, changes)
+	{
+		CdcPendingChange *change = lfirst(lc);
+		int64		before = change->from_seq - 1;
+
+		if (before > call->progress.applied_seq && run_up_to(call, before) < before)
+			return call->progress.applied_seq;
+		cdc_follow_change(call->sub, change);
+		call->result->changes++;
+	}
+	return upto > call->progress.applied_seq ? run_up_to(call, upto) : upto;
 }
 
 /* A run; the subscription is locked. */
 static void
 run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 {
-	CdcApply   *apply;
-	CdcProgress progress;
+	ApplyCall	call;
 	CdcPosition position;
+	int64		before;
 	int64		upto;
 
-	cdc_progress_get(sub, &progress);
+	memset(&call, 0, sizeof(call));
+	call.sub = sub;
+	call.result = result;
+	cdc_progress_get(sub, &call.progress);
 	cdc_position_get(sub, &position);
 
-	if (progress.applied_seq > position.last_seq)
+	if (call.progress.applied_seq > position.last_seq)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("subscription \"%s\" has applied up to seq " INT64_FORMAT ", its history ends at " INT64_FORMAT,
-						sub->name, progress.applied_seq, position.last_seq),
+						sub->name, call.progress.applied_seq, position.last_seq),
 				 errdetail("cdc.subscription_progress and cdc.subscription_position do not belong together."),
 				 errhint("Restore both from the same backup.")));
 
-	apply = cdc_run_begin(sub, NULL);
-	upto = choose_boundary(sub, &progress, &position, max_events, &result->more);
-	apply->stop_from = 1;
-	apply->numbered = position.events > 0;
-	if (upto != 0)
-		cdc_run_scan(apply, progress.applied_seq, upto, NULL);
-	cdc_run_end(apply);
-	if (upto != 0)
+	before = call.progress.applied_seq;
+	call.numbered = position.events > 0;
+	call.changes = position.changes;
+	/* as the subscription's owner */
+	call.begun = cdc_run_begin(sub, NULL);
+	upto = choose_boundary(sub, &call.progress, &position, max_events, &result->more);
+	if (upto == 0)
+		upto = before;
+	/* it may have ended at an earlier one */
+	if (run_with_changes(&call, upto) < upto)
+		result->more = true;
+	if (call.begun != NULL)
 	{
-		/* it may have ended at an earlier one */
-		result->more = result->more || apply->scan_upto < upto;
-		store_outcome(apply, apply->scan_upto, &progress);
+		cdc_run_end(call.begun);
+		MemoryContextDelete(call.begun->work.cxt);
 	}
-	if (cdc_copy_applied(sub, upto != 0 ? apply->scan_upto : progress.applied_seq))
+	if (call.progress.applied_seq > before)
+		cdc_progress_set(sub, &call.progress);
+	if (cdc_copy_applied(sub, call.progress.applied_seq) || call.progress.applied_seq > before ||
+		result->changes > 0)
 		cdc_progress_broadcast_at_commit();
-	result->events = apply->events;
-	result->counts = copy_counts(apply);
-	MemoryContextDelete(apply->work.cxt);
 }
 
 void

@@ -26,6 +26,7 @@ typedef struct CdcApplyCount
 typedef struct CdcApplyResult
 {
 	int64		events;			/* of history, those without a target too */
+	int64		changes;		/* of source tables that were acted on */
 	List	   *counts;			/* of CdcApplyCount *, a target each */
 	bool		more;			/* history holds more that could be applied now */
 } CdcApplyResult;

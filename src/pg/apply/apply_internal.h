@@ -6,6 +6,7 @@
  *	  From the top down:
  *	  replay.c			cdc.replay
  *	  apply.c			cdc.apply: boundary, progress, counters
+ *	  follow.c			what is done at a change of a source table
  *	  run.c				a run over a range of history: visits its events
  *	  lookahead.c		which events later ones of the same run make needless
  *	  lookahead_sample.c	whether it pays to find that out
@@ -29,6 +30,7 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
 #include "pg/history/scan.h"
+#include "pg/schema/change.h"
 #include "pg/target/mapping.h"
 #include "pg/write/write.h"
 #include "utils/resowner.h"
@@ -254,6 +256,21 @@ cdc_lookahead_superseded(const CdcApply *apply, int64 seq)
 	at = seq - ahead->first;
 	return at < ahead->nbits && (ahead->bits[at / 8] >> (at % 8) & 1) != 0;
 }
+
+/* ------------------------------------------------------------------------
+ * follow.c
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Acts on a change of a source table: all before it is in the targets, nothing behind it.
+ * What cannot be followed sets the table's state to 'e', and the others go on.
+ */
+extern void cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change);
+
+/* Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq. */
+extern void cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
+							const char *reason);
 
 /* ------------------------------------------------------------------------
  * run.c: what cdc.apply and cdc.replay share

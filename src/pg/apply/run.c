@@ -248,7 +248,10 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	if (cdc_event_has_rows(event))
 		apply_rows(apply, source, event);
 	else if (event->op == CDC_OP_TRUNCATE)
-		run->mode->truncate(apply, run);
+	{
+		if (!source->mapping->keeps_rows)
+			run->mode->truncate(apply, run);
+	}
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

@@ -67,7 +67,9 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	CdcSourceRun *source = palloc0(sizeof(CdcSourceRun));
 
 	source->mapping = mapping;
-	if (mapping->target != NULL)
+	if (mapping->target != NULL && mapping->trouble != NULL)
+		cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, mapping->trouble);
+	else if (mapping->target != NULL)
 	{
 		source->target = target_run(apply, mapping);
 		source->target->source = source;
@@ -140,6 +142,13 @@ replayed_source(CdcApply *apply)
 	old = MemoryContextSwitchTo(apply->work.cxt);
 	mapping = cdc_mapping_make(apply->sub, apply->replay, apply->work.at.place.seq, true);
 	MemoryContextSwitchTo(old);
+	if (mapping->trouble != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("target %s cannot take the rows of source table %s", mapping->target->name,
+						mapping->source_table),
+				 errdetail("From here on %s.", mapping->trouble),
+				 errhint("Give the target the columns that they need, or name others in the argument \"columns\".")));
 	return new_source_run(apply, mapping);
 }
 

@@ -45,6 +45,8 @@ sqlstate_of_status(CdcStatus status)
 		case CDC_ERR_PURGED:
 		case CDC_ERR_CONFIG:
 			return ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+		case CDC_ERR_SERVER_ID:
+			return CDC_ERRCODE_SERVER_ID;
 		case CDC_ERR_SOURCE:
 			return ERRCODE_FDW_ERROR;
 		case CDC_ERR_CANCELLED:
@@ -75,7 +77,7 @@ cdc_sqlstate_is_passing(int sqlstate)
 			return sqlstate == ERRCODE_DATA_CORRUPTED || sqlstate == ERRCODE_INDEX_CORRUPTED;
 		default:
 			return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_OBJECT_IN_USE ||
-				sqlstate == ERRCODE_FDW_ERROR;
+				sqlstate == ERRCODE_FDW_ERROR || sqlstate == CDC_ERRCODE_SERVER_ID;
 	}
 }
 

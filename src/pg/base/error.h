@@ -18,6 +18,10 @@
  */
 pg_noreturn extern void cdc_ereport(const CdcError *err, const char *subscription);
 
+/* SQLSTATEs of our own: of a gap, see catalog/failure.h; of CDC_ERR_SERVER_ID. */
+#define CDC_ERRCODE_GAP			MAKE_SQLSTATE('L', 'G', '0', '0', '1')
+#define CDC_ERRCODE_SERVER_ID	MAKE_SQLSTATE('L', 'G', '0', '0', '2')
+
 /*
  * Whether an error of that SQLSTATE (as in ErrorData) tells of the surroundings: of a
  * connection, a lock, memory, a disk, an administrator.  Who met it tries again; one

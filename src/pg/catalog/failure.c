@@ -10,11 +10,13 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "utils/builtins.h"
 
 #include "mb/pg_wchar.h"
 
 #include "core/status.h"
 #include "pg/base/bounded_text.h"
+#include "pg/base/error.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 
@@ -22,25 +24,38 @@
 #define MESSAGE_BOUND	4096
 #define PART_BOUND		1280
 
+/* CDC_ERRCODE_GAP as text. */
+#define GAP				"LG001"
+
 void
 cdc_failure_record(const char *subscription, const char *worker, int sqlerrcode,
 				   const char *error)
 {
 	static CdcStatement update = {
 		"UPDATE cdc_catalog.subscription_failure SET failures = failures OPERATOR(pg_catalog.+) 1,"
-		" last_error = $3, last_sqlstate = $4, last_error_at = pg_catalog.now()"
+		" last_error = $3, last_sqlstate = $4, last_error_at = pg_catalog.now(),"
+		" latched = $4 OPERATOR(pg_catalog.=) '" GAP "'"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	static CdcStatement insert = {
 		"INSERT INTO cdc_catalog.subscription_failure"
-		" (subscription, worker, failures, last_error, last_sqlstate, last_error_at)"
-		" VALUES ($1, $2, 1, $3, $4, pg_catalog.now())",
+		" (subscription, worker, failures, last_error, last_sqlstate, last_error_at, latched)"
+		" VALUES ($1, $2, 1, $3, $4, pg_catalog.now(), $4 OPERATOR(pg_catalog.=) '" GAP "')",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	static CdcStatement latched = {
+		"UPDATE cdc_catalog.subscription_failure SET failures = failures OPERATOR(pg_catalog.+) 1"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2 AND latched",
+		2, {TEXTOID, TEXTOID}
 	};
 	char	   *sqlstate = pstrdup(unpack_sql_state(sqlerrcode));
 
 	error = cdc_bounded_text(error, CDC_TEXT_BOUND);
+
+	/* what stands is said again and again, and is the reason of all else */
+	if (cdc_spi_run(&latched, subscription, worker) > 0)
+		return;
 
 	/*
 	 * A row has one writer, the worker or, while there is none, the supervisor: no
@@ -49,6 +64,99 @@ cdc_failure_record(const char *subscription, const char *worker, int sqlerrcode,
 	if (cdc_spi_run(&update, subscription, worker, error, sqlstate) == 0)
 		(void) cdc_spi_run(&insert, subscription, worker, error, sqlstate);
 	cdc_notify(subscription, psprintf("%s_error", worker), NULL, sqlstate);
+}
+
+/*
+ * The part of a recorded error that begins with label, up to the next part, palloc'ed;
+ * NULL: it has none.
+ */
+static char *
+error_part(const char *error, const char *label)
+{
+	static const char *const labels[] = {"\nDETAIL:  ", "\nHINT:  ", "\nCONTEXT:  "};
+	const char *from = label != NULL ? strstr(error, label) : error;
+	const char *to;
+	int			i;
+
+	if (from == NULL)
+		return NULL;
+	from += label != NULL ? strlen(label) : 0;
+	to = from + strlen(from);
+	for (i = 0; i < lengthof(labels); i++)
+	{
+		const char *next = strstr(from, labels[i]);
+
+		if (next != NULL && next < to)
+			to = next;
+	}
+	return pnstrdup(from, to - from);
+}
+
+/* What was recorded of the gap that pull stands at, palloc'ed; NULL: there is none. */
+static char *
+recorded_gap(const char *subscription)
+{
+	static CdcStatement stmt = {
+		"SELECT f.last_error FROM cdc_catalog.subscription_failure f"
+		" WHERE f.subscription OPERATOR(pg_catalog.=) $1 AND f.worker OPERATOR(pg_catalog.=) 'pull'"
+		" AND f.latched",
+		1, {TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		value = CStringGetTextDatum(subscription);
+	char	   *error = NULL;
+
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, &value, NULL) > 0)
+		error = cdc_spi_text(&spi, 0, 1);
+	cdc_spi_end(&spi);
+	return error;
+}
+
+void
+cdc_failure_raise_gap(const char *subscription)
+{
+	char	   *error = recorded_gap(subscription);
+	char	   *detail;
+	char	   *hint;
+
+	if (error == NULL)
+		return;
+	detail = error_part(error, "\nDETAIL:  ");
+	hint = error_part(error, "\nHINT:  ");
+	ereport(ERROR,
+			(errcode(CDC_ERRCODE_GAP),
+			 errmsg("%s", error_part(error, NULL)),
+			 detail ? errdetail("%s", detail) : 0,
+			 hint ? errhint("%s", hint) : 0));
+}
+
+void
+cdc_failure_refuse_gap(const char *subscription)
+{
+	char	   *error = recorded_gap(subscription);
+	char	   *name = quote_literal_cstr(subscription);
+
+	if (error != NULL)
+		ereport(ERROR,
+				(errcode(CDC_ERRCODE_GAP),
+				 errmsg("subscription \"%s\" stands at a gap, behind which its replicas would differ from their source",
+						subscription),
+				 errdetail("%s", error_part(error, NULL)),
+				 errhint("SELECT cdc.restart_subscription(%s); copies all tables again. Without that: SELECT cdc.restart_subscription(%s, 'latest', resync := false);",
+						 name, name)));
+}
+
+void
+cdc_failure_end_gap(const char *subscription)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_failure SET failures = 0, latched = false"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) 'pull' AND latched",
+		1, {TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, subscription);
 }
 
 void

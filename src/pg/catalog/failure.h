@@ -17,12 +17,27 @@
 #include "pg/base/compat.h"
 
 /*
+ * An error with the SQLSTATE CDC_ERRCODE_GAP proves a gap: transactions of the source are
+ * lost to the subscription.  It latches: once recorded it is what the worker says until
+ * somebody has done something about the gap, whatever the source shows meanwhile.
+ */
+
+/*
  * Counts one more failure of a worker ("pull", "apply", ...) in the caller's
  * transaction, and sends a notification at its commit.  error: cdc_failure_text(); it
  * is for the owner, others see what the SQLSTATE tells.
  */
 extern void cdc_failure_record(const char *subscription, const char *worker,
 							   int sqlerrcode, const char *error);
+
+/* Whether pull stands at a gap; ERROR with what was recorded then, and its SQLSTATE. */
+extern void cdc_failure_raise_gap(const char *subscription);
+
+/* ERROR where pull stands at a gap, that has the statements which end it. */
+extern void cdc_failure_refuse_gap(const char *subscription);
+
+/* Somebody has done something about the gap. */
+extern void cdc_failure_end_gap(const char *subscription);
 
 /* The worker has succeeded: sets the count to 0; the last error stays to be read. */
 extern void cdc_failure_clear(const char *subscription, const char *worker);

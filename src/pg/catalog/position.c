@@ -92,7 +92,7 @@ enum
 {
 	POS_FILE, POS_FILE_OFFSET, POS_GTID_SET, POS_SOURCE_UUID, POS_LAST_SEQ, POS_SOURCE_TS,
 	POS_TRANSACTIONS, POS_EVENTS, POS_BYTES, POS_SOURCE_ADDRESS,
-	POS_SKIPPED_EVENTS, POS_VERSION, POS_UPDATED_AT
+	POS_SKIPPED_EVENTS, POS_VERSION, POS_LAST_EVENT, POS_SERVER_ID_SALT, POS_CHANGES, POS_UPDATED_AT
 };
 
 static CdcRowTable positions = {
@@ -110,6 +110,9 @@ static CdcRowTable positions = {
 		[POS_SOURCE_ADDRESS] = {"source_address", TEXTOID},
 		[POS_SKIPPED_EVENTS] = {"skipped_events", INT8OID},
 		[POS_VERSION] = {"version", INT8OID},
+		[POS_LAST_EVENT] = {"last_event", TEXTOID},
+		[POS_SERVER_ID_SALT] = {"server_id_salt", INT8OID},
+		[POS_CHANGES] = {"changes", INT8OID},
 		[POS_UPDATED_AT] = {"updated_at", TIMESTAMPTZOID}
 	}
 };
@@ -132,6 +135,9 @@ cdc_position_get(const CdcSubscription *sub, CdcPosition *pos)
 	pos->source_address = get_text(&columns, POS_SOURCE_ADDRESS);
 	pos->skipped_events = get_number(&columns, POS_SKIPPED_EVENTS);
 	pos->version = get_number(&columns, POS_VERSION);
+	pos->last_event = get_text(&columns, POS_LAST_EVENT);
+	pos->server_id_salt = get_number(&columns, POS_SERVER_ID_SALT);
+	pos->changes = get_number(&columns, POS_CHANGES);
 }
 
 void
@@ -152,6 +158,9 @@ cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos)
 	set_text(&columns, POS_SOURCE_ADDRESS, pos->source_address);
 	set_number(&columns, POS_SKIPPED_EVENTS, pos->skipped_events);
 	set_number(&columns, POS_VERSION, pos->version);
+	set_text(&columns, POS_LAST_EVENT, pos->last_event);
+	set_number(&columns, POS_SERVER_ID_SALT, pos->server_id_salt);
+	set_number(&columns, POS_CHANGES, pos->changes);
 	set_time(&columns, POS_UPDATED_AT, GetCurrentTransactionStartTimestamp());
 	write_columns(&positions, sub, &columns);
 }
@@ -174,6 +183,20 @@ static CdcRowTable progresses = {
 		[PROGRESS_UPDATED_AT] = {"updated_at", TIMESTAMPTZOID}
 	}
 };
+
+void
+cdc_position_new_server_id(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_position"
+		" SET server_id_salt = pg_catalog.floor(pg_catalog.random()"
+		" OPERATOR(pg_catalog.*) 2147483647::pg_catalog.float8)::pg_catalog.int8"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1",
+		1, {TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name);
+}
 
 void
 cdc_progress_get(const CdcSubscription *sub, CdcProgress *progress)

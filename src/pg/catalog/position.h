@@ -22,6 +22,9 @@ typedef struct CdcPosition
 	int64		file_offset;	/* bytes */
 	char	   *gtid_set;		/* NULL: the source has no GTIDs */
 	char	   *source_uuid;	/* what names the server, or NULL */
+	char	   *last_event;		/* what proves that the source's log is the one that was read,
+								 * see pull_binlog/proof.c; or NULL */
+	int64		server_id_salt; /* what makes our server ids others */
 	char	   *source_address; /* which of the hosts it is, or NULL */
 	int64		version;		/* Kafka: grows with each change of those rows */
 
@@ -34,6 +37,8 @@ typedef struct CdcPosition
 	int64		events;
 	int64		bytes;
 	int64		skipped_events; /* of unknown types that may be ignored */
+
+	int64		changes;		/* number of the last change of a table that was recorded */
 } CdcPosition;
 
 /*
@@ -43,6 +48,9 @@ typedef struct CdcPosition
  */
 extern void cdc_position_get(const CdcSubscription *sub, CdcPosition *pos);
 extern void cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos);
+
+/* From the next dump on our server ids at the source are others. */
+extern void cdc_position_new_server_id(const CdcSubscription *sub);
 
 /* cdc.subscription_progress: only apply writes it. */
 typedef struct CdcProgress

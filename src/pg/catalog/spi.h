@@ -20,7 +20,7 @@
 /* Where the tables are; nobody else may use it.  Schema cdc has views of them. */
 #define CDC_CATALOG_SCHEMA	"cdc_catalog"
 
-#define CDC_STATEMENT_ARGS	16
+#define CDC_STATEMENT_ARGS	20
 
 /* A static variable each; the plan is made at first use and kept by the session. */
 typedef struct CdcStatement

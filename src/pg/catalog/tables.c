@@ -19,7 +19,7 @@ List *
 cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.keyless"
+		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless"
 		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
 		1, {TEXTOID}
@@ -47,13 +47,17 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		old = MemoryContextSwitchTo(spi.caller);
 		if (!isnull)
 			t->columns = (Jsonb *) PG_DETOAST_DATUM_COPY(d);
+		d = cdc_spi_datum(i, 9, JSONBOID, &isnull);
+		if (!isnull)
+			t->options = (Jsonb *) PG_DETOAST_DATUM_COPY(d);
 		result = lappend(result, t);
 		MemoryContextSwitchTo(old);
+		t->held = DatumGetBool(cdc_spi_datum(i, 10, BOOLOID, &isnull));
 		t->state = DatumGetChar(cdc_spi_datum(i, 6, CHAROID, &isnull));
 		t->copy_data = DatumGetBool(cdc_spi_datum(i, 7, BOOLOID, &isnull));
 		d = cdc_spi_datum(i, 8, OIDOID, &isnull);
 		t->target_oid = isnull ? InvalidOid : DatumGetObjectId(d);
-		t->keyless = DatumGetBool(cdc_spi_datum(i, 9, BOOLOID, &isnull));
+		t->keyless = DatumGetBool(cdc_spi_datum(i, 11, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	return result;
@@ -106,6 +110,29 @@ cdc_subscription_table_target(const CdcSubscription *sub, const char *source_tab
 	cdc_catalog_changed();
 }
 
+void
+cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_table,
+							   const Jsonb *columns)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET columns = $3"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, JSONBOID}
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+	char		nulls[3] = {' ', ' ', ' '};
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = columns != NULL ? JsonbPGetDatum(columns) : (Datum) 0;
+	nulls[2] = columns != NULL ? ' ' : 'n';
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+	cdc_catalog_changed();
+}
+
 /* error NULL: there is none. */
 static void
 set_state(const CdcSubscription *sub, const char *source_table, char state,
@@ -113,7 +140,7 @@ set_state(const CdcSubscription *sub, const char *source_table, char state,
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = $3, last_error = $4, last_sqlstate = $5,"
-		" state_since = pg_catalog.now()"
+		" state_since = pg_catalog.now(), held = held OR $3 OPERATOR(pg_catalog.=) 'e'"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		5, {TEXTOID, TEXTOID, CHAROID, TEXTOID, TEXTOID}
 	};
@@ -128,6 +155,38 @@ set_state(const CdcSubscription *sub, const char *source_table, char state,
 	values[3] = cdc_text_or_null(cdc_bounded_text(error, CDC_TEXT_BOUND), &nulls[3]);
 	values[4] = cdc_text_or_null(sqlstate, &nulls[4]);
 	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+	cdc_catalog_changed();
+}
+
+bool
+cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2 AND held",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
+}
+
+void
+cdc_subscription_table_hold(const CdcSubscription *sub, const char *source_table, bool held)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET held = $3"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, BOOLOID}
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = BoolGetDatum(held);
+	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
 	cdc_catalog_changed();
 }

@@ -25,6 +25,8 @@ typedef struct CdcSubscriptionTable
 	Jsonb	   *columns;		/* target column -> source column, or NULL */
 	char		state;			/* i: waits for its copy; f: is copied, the stream has to pass
 								 * that; r: ready; e: in error */
+	Jsonb	   *options;		/* of its own, or NULL */
+	bool		held;			/* no event is applied until a new copy begins */
 	bool		copy_data;		/* whether state i wants an initial copy */
 	bool		keyless;		/* rows of the target are found by all their columns */
 } CdcSubscriptionTable;
@@ -45,8 +47,19 @@ extern void cdc_subscription_tables_forget(Oid target);
 extern void cdc_subscription_table_target(const CdcSubscription *sub, const char *source_table,
 										  const char *target, Oid relid);
 
+/* Keeps another mapping of its columns, or none. */
+extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_table,
+										   const Jsonb *columns);
+
+/* Whether no event of the table is applied until a new copy begins. */
+extern bool cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_table);
+
+/* Sets that, or ends it when the copy has begun: events behind its beginning are applied. */
+extern void cdc_subscription_table_hold(const CdcSubscription *sub, const char *source_table,
+										bool held);
+
 /*
- * Sets the state of a table to another one than 'e'; to that with the error's SQLSTATE
+ * Sets the state of a table to another one than 'e'; to that, which holds its events up, with the error's SQLSTATE
  * and text, and a notification.
  */
 extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table,

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * subscription_admin.c
- *	  cdc.alter_subscription(), enable_, disable_ and drop_subscription(), and
- *	  cdc.set_position().
+ *	  cdc.alter_subscription(), enable_, disable_, restart_ and drop_subscription(),
+ *	  and cdc.set_position().
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +24,7 @@
 #include "pg/process/shmem.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
+#include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
 #include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
@@ -141,38 +142,6 @@ stored_options(const CdcSubscription *sub)
 	return result;
 }
 
-/* Appends the members of an object except those that other has, and nulls. */
-static void
-append_members(StringInfo json, Jsonb *object, Jsonb *other)
-{
-	JsonbIterator *it = JsonbIteratorInit(&object->root);
-	JsonbValue	key;
-	JsonbValue	value;
-	JsonbIteratorToken token;
-
-	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
-	{
-		if (token != WJB_KEY)
-			continue;
-		(void) JsonbIteratorNext(&it, &value, true);
-		if (value.type == jbvNull ||
-			(other != NULL && findJsonbValueFromContainer(&other->root, JB_FOBJECT, &key) != NULL))
-			continue;
-		if (json->len > 1)
-			appendStringInfoChar(json, ',');
-		escape_json(json, pnstrdup(key.val.string.val, key.val.string.len));
-		appendStringInfoChar(json, ':');
-		if (value.type == jbvBinary)
-			(void) JsonbToCString(json, value.val.binary.data, value.val.binary.len);
-		else
-		{
-			Jsonb	   *scalar = JsonbValueToJsonb(&value);
-
-			(void) JsonbToCString(json, &scalar->root, VARSIZE(scalar));
-		}
-	}
-}
-
 /* Options that are given replace the stored ones; null puts the default back. */
 Datum
 cdc_alter_subscription(PG_FUNCTION_ARGS)
@@ -182,23 +151,11 @@ cdc_alter_subscription(PG_FUNCTION_ARGS)
 		2, {TEXTOID, JSONBOID}
 	};
 	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	Jsonb	   *given = PG_GETARG_JSONB_P(1);
 	CdcSubscriptionOptions parsed;
-	StringInfoData json;
-	Jsonb	   *options;
+	Jsonb	   *options = cdc_options_merge(stored_options(sub), PG_GETARG_JSONB_P(1));
 	CdcSpi		spi;
 	Datum		values[2];
 
-	if (!JB_ROOT_IS_OBJECT(given))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("options must be a JSON object")));
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '{');
-	append_members(&json, stored_options(sub), given);
-	append_members(&json, given, NULL);
-	appendStringInfoChar(&json, '}');
-	options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 	cdc_subscription_options_parse(options, &parsed);
 	cdc_subscription_options_check_superuser(&parsed, &sub->opt);
 	if (has_replicas(sub))
@@ -215,7 +172,8 @@ cdc_alter_subscription(PG_FUNCTION_ARGS)
 	values[1] = JsonbPGetDatum(options);
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
-	cdc_log(sub->name, "subscription", "options changed", json.data);
+	cdc_log(sub->name, "subscription", "options changed",
+			JsonbToCString(NULL, &options->root, VARSIZE(options)));
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }
@@ -237,6 +195,33 @@ cdc_set_position(PG_FUNCTION_ARGS)
 
 	cdc_subscription_check_source(sub);
 	cdc_source_kind(sub->kind)->set_position(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(cdc_restart_subscription);
+
+/*
+ * cdc.restart_subscription(name text, "position" text, resync boolean)
+ */
+Datum
+cdc_restart_subscription(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	const CdcSourceMethods *methods = cdc_source_kind(sub->kind);
+
+	cdc_subscription_check_source(sub);
+	if (methods->restart == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the source of subscription \"%s\" has no tables to copy", sub->name),
+				 errhint("Say where to read on with cdc.set_position().")));
+
+	/* one that is in a long transaction would keep us waiting; the supervisor starts it again */
+#if CDC_HAVE_WORKERS
+	cdc_slot_terminate(MyDatabaseId, sub->id, CDC_WORKER_PULL);
+#endif
+	methods->restart(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)), PG_GETARG_BOOL(2));
+	cdc_failure_end_gap(sub->name);
 	PG_RETURN_VOID();
 }
 
@@ -262,6 +247,7 @@ delete_rows(const CdcSubscription *sub)
 		{"DELETE FROM cdc_catalog.verification WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.prepared_transaction WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.table_change WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.database_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.publication WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.error WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}}

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * subscription_table.c
- *	  cdc.add_table(), cdc.remove_table() and cdc.resync_table().
+ *	  cdc.add_table(), cdc.alter_table(), cdc.remove_table() and cdc.resync_table().
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +23,7 @@
 #include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
+#include "pg/catalog/tables.h"
 #include "pg/pull/source_kind.h"
 #include "pg/target/claim.h"
 #include "pg/target/registry.h"
@@ -31,6 +32,7 @@
 #include "pg/progress/copy_progress.h"
 
 PG_FUNCTION_INFO_V1(cdc_add_table);
+PG_FUNCTION_INFO_V1(cdc_alter_table);
 PG_FUNCTION_INFO_V1(cdc_remove_table);
 PG_FUNCTION_INFO_V1(cdc_resync_table);
 
@@ -82,7 +84,8 @@ update_wanted(const CdcSubscription *sub, const char *not_excluded, const char *
  * with the first row.
  */
 static void
-add_undefined_table(const CdcSubscription *sub, const char *name, const CdcReplicaSpec *spec)
+add_undefined_table(const CdcSubscription *sub, const char *name, const CdcReplicaSpec *spec,
+					const Jsonb *options)
 {
 	CdcTableRow row;
 	char	   *user;
@@ -103,6 +106,7 @@ add_undefined_table(const CdcSubscription *sub, const char *name, const CdcRepli
 	row.nkey = spec->nkey;
 	row.columns = spec->columns;
 	row.mode = spec->mode;
+	row.options = options;
 	row.state = 'r';
 	if (!OidIsValid(get_relname_relid(spec->name, get_namespace_oid(spec->schema, false))))
 		ereport(ERROR,
@@ -141,7 +145,7 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 /* A table whose source is asked for its definition; given: what the caller said of its target. */
 static void
 add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const char *database,
-				  const char *relation, bool copy)
+				  const char *relation, bool copy, const Jsonb *options)
 {
 	CdcGeneratedLogged logged;
 	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, database, relation,
@@ -174,7 +178,24 @@ add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const
 
 	if (with_target)
 		cdc_subscription_options_check_replicas(&sub->opt);
-	cdc_registry_add(sub, table, with_target ? &spec : NULL, copy);
+	cdc_registry_add(sub, table, with_target ? &spec : NULL, copy, options);
+}
+
+/* The registered table of that name; ERROR where there is none. */
+static const CdcSubscriptionTable *
+find_table(const CdcSubscription *sub, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, cdc_subscription_tables(sub))
+		if (strcmp(((CdcSubscriptionTable *) lfirst(lc))->source_table, name) == 0)
+			return lfirst(lc);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("source table %s is not in subscription \"%s\"", name, sub->name),
+			 errhint("SELECT source_table FROM cdc.stat_table WHERE subscription = %s lists them.",
+					 quote_literal_cstr(sub->name))));
+	return NULL;
 }
 
 /* Only these rows of the table are to be copied. */
@@ -198,6 +219,8 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	const CdcApplyMode *mode;
 	CdcReplicaSpec given = {0};
 	CdcScope	scope;
+	const Jsonb *options = PG_ARGISNULL(10) ? NULL : PG_GETARG_JSONB_P(10);
+	CdcTableOptions parsed;
 	char	   *name;
 	char	   *database;
 	char	   *relation;
@@ -209,6 +232,7 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	cdc_split_table_name(name, &database, &relation);
+	cdc_table_options_parse(options, &sub->opt.table, &parsed);
 	mode = cdc_apply_mode_to_add(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	if (!PG_ARGISNULL(6))
 		ereport(ERROR,
@@ -226,9 +250,9 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	read_target(fcinfo, sub, mode, &given);
 	cdc_owner_begin(sub, &scope);
 	if (cdc_source_kind(sub->kind)->definition == NULL)
-		add_undefined_table(sub, name, &given);
+		add_undefined_table(sub, name, &given, options);
 	else
-		add_defined_table(sub, &given, database, relation, PG_GETARG_BOOL(7));
+		add_defined_table(sub, &given, database, relation, PG_GETARG_BOOL(7), options);
 	cdc_scope_end(&scope);
 	if (!PG_ARGISNULL(9))
 		limit_copy(sub, name, PG_GETARG_BOOL(7), given.rows, text_to_cstring(PG_GETARG_TEXT_PP(9)));
@@ -238,17 +262,35 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* ERROR where the subscription has no such table. */
-static void
-check_registered(const CdcSubscription *sub, const char *name)
+Datum
+cdc_alter_table(PG_FUNCTION_ARGS)
 {
-	if (cdc_registry_has(sub, name))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("source table %s is not in subscription \"%s\"", name, sub->name),
-			 errhint("SELECT source_table FROM cdc.stat_table WHERE subscription = %s lists them.",
-					 quote_literal_cstr(sub->name))));
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET options = $3"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, JSONBOID}
+	};
+	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	const CdcSubscriptionTable *table;
+	CdcTableOptions parsed;
+	Jsonb	   *options;
+	CdcSpi		spi;
+	Datum		values[3];
+
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	table = find_table(sub, name);
+	options = cdc_options_merge(table->options, PG_GETARG_JSONB_P(2));
+	cdc_table_options_parse(options, &sub->opt.table, &parsed);
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(name);
+	values[2] = JsonbPGetDatum(options);
+	(void) cdc_spi_execute(&stmt, values, NULL);
+	cdc_spi_end(&spi);
+	cdc_log(sub->name, "table", psprintf("options of source table %s changed", name), NULL);
+	cdc_subscription_changed();
+	PG_RETURN_VOID();
 }
 
 /* Unregisters the table and keeps the patterns from bringing it back with its next change. */
@@ -263,7 +305,7 @@ remove_table(CdcSubscription *sub, const char *name, const char *why)
 	cdc_split_table_name(name, &database, &table);
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	check_registered(sub, name);
+	(void) find_table(sub, name);
 	cdc_registry_remove(sub, name);
 
 	pattern = exact_pattern(database, table);
@@ -329,7 +371,7 @@ cdc_resync_table(PG_FUNCTION_ARGS)
 		request.replaces = false;
 	}
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
-	check_registered(sub, name);
+	(void) find_table(sub, name);
 	cdc_copy_request(sub, name, &request);
 	cdc_log(sub->name, "copy", psprintf("resync of source table %s was asked for", name),
 			request.row_filter);

@@ -23,10 +23,12 @@
 
 #include "pg/process/shmem.h"
 #include "pg/catalog/access.h"
+#include "pg/catalog/failure.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
 #include "pg/history/scan.h"
+#include "pg/schema/change.h"
 
 /* How long one wait lasts at most: nobody may wake us where workers are off. */
 #define WAIT_SLICE_MS	200
@@ -140,6 +142,10 @@ contained(const Wanted *wanted, int64 *seq)
 		*seq = wanted_seq(wanted, progress.applied_seq, position.last_seq);
 	}
 	result = progress.applied_seq >= *seq;
+
+	/* a change of a table that no event has come behind yet */
+	if (result && sub->kind == CDC_SERVER_MYSQL && cdc_changes_are_pending(sub->name, *seq + 1))
+		result = false;
 	return result;
 }
 
@@ -167,6 +173,8 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(cxt);
 		PushActiveSnapshot(GetLatestSnapshot());
+		/* a position of another log may seem to contain what is waited for */
+		cdc_failure_raise_gap(wanted->sub->name);
 		result = tables_complete(wanted) && contained(wanted, &seq);
 		PopActiveSnapshot();
 		ms = remaining_ms(deadline);

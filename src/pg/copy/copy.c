@@ -33,6 +33,7 @@
 #include "pg/copy/chunk.h"
 #include "pg/copy/row_source.h"
 #include "pg/remote/answer.h"
+#include "pg/schema/change.h"
 #include "pg/target/replica_table.h"
 
 /* How long the source is waited for when the stream has not begun, and when it is running. */
@@ -298,7 +299,11 @@ begin_table(Step *step, const StepTable *t)
 {
 	CdcCopyProgress *p = t->progress;
 	const char *name = step->copy->sub->name;
+	CdcSchemaPlace place = {*step->copy->out->last_seq + 1, NULL};
 
+	/* what was in error, or became another table, goes on from here in the shape of these rows */
+	if (p->replaces || cdc_subscription_table_is_held(step->copy->sub, p->source_table))
+		cdc_change_copy_begins(step->copy->sub, t->table->full_name, &place);
 	p->begin_seq = 0;
 	control_event(step, t, "bootstrap-start");
 	p->begin_seq = *step->copy->out->last_seq;

@@ -11,8 +11,6 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
-#include "pg/datum/fixed_text.h"
-
 void
 cdc_convert_fail(const CdcConverter *conv, const CdcJsonValue *v, const char *detail)
 {
@@ -30,10 +28,4 @@ cdc_convert_fail(const CdcConverter *conv, const CdcJsonValue *v, const char *de
 					format_type_with_typemod(conv->typid, conv->typmod)),
 			 detail ? errdetail("%s", detail) : 0,
 			 errhint("Change the column's type with ALTER TABLE.")));
-}
-
-Datum
-cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
-{
-	return cdc_fixed_text_datum(conv, v, cdc_json_to_cstring(v));
 }

@@ -74,9 +74,6 @@ struct CdcConverter
 	char		elem_align;
 };
 
-/* The type's input function on the value as text, which must mean the same at any time. */
-extern Datum cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull);
-
 /* ERROR: the value is not one of the column's type. */
 pg_noreturn extern void cdc_convert_fail(const CdcConverter *conv, const CdcJsonValue *v,
 										 const char *detail);

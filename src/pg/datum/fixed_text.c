@@ -300,3 +300,9 @@ cdc_iso_text(const char *text, size_t len, Oid basetype)
 	return psprintf("%.*s%s%s", (int) (end - text), text, instant == end ? "+00" : "",
 					bc ? " BC" : "");
 }
+
+Datum
+cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+{
+	return cdc_fixed_text_datum(conv, v, cdc_json_to_cstring(v));
+}

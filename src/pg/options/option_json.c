@@ -8,11 +8,13 @@
  */
 #include "pg/options/option_json.h"
 
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
-
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/numeric.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/options/option_table.h"
 
 /* A scalar of JSON as text, as options are set everywhere else; ERROR for other JSON. */
@@ -75,6 +77,64 @@ parse_object(CdcOptionScope scope, const Jsonb *json, void *target)
 		if (v.type != jbvNull)
 			(void) cdc_option_set(scope, name, scalar_text(opt, &v), target);
 	}
+}
+
+void
+cdc_table_options_parse(const Jsonb *json, const CdcTableOptions *subscription, CdcTableOptions *opt)
+{
+	/* an option of a table has no default that would cover the subscription's */
+	*opt = *subscription;
+	parse_object(SCOPE_TABLE, json, opt);
+}
+
+/* Appends the members of an object except those that other has, and nulls. */
+static void
+append_members(StringInfo json, const Jsonb *object, const Jsonb *other)
+{
+	JsonbIterator *it = JsonbIteratorInit((JsonbContainer *) &object->root);
+	JsonbValue	key;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+	{
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&it, &value, true);
+		if (value.type == jbvNull ||
+			(other != NULL && findJsonbValueFromContainer((JsonbContainer *) &other->root, JB_FOBJECT, &key) != NULL))
+			continue;
+		if (json->len > 1)
+			appendStringInfoChar(json, ',');
+		escape_json(json, pnstrdup(key.val.string.val, key.val.string.len));
+		appendStringInfoChar(json, ':');
+		if (value.type == jbvBinary)
+			(void) JsonbToCString(json, value.val.binary.data, value.val.binary.len);
+		else
+		{
+			Jsonb	   *scalar = JsonbValueToJsonb(&value);
+
+			(void) JsonbToCString(json, &scalar->root, VARSIZE(scalar));
+		}
+	}
+}
+
+Jsonb *
+cdc_options_merge(const Jsonb *stored, const Jsonb *given)
+{
+	StringInfoData json;
+
+	if (!JB_ROOT_IS_OBJECT(given))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options must be a JSON object")));
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	if (stored != NULL)
+		append_members(&json, stored, given);
+	append_members(&json, given, NULL);
+	appendStringInfoChar(&json, '}');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
 void

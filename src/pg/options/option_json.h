@@ -21,6 +21,16 @@
  */
 extern void cdc_subscription_options_parse(const Jsonb *options, CdcSubscriptionOptions *opt);
 
+/* A table's options, over those of its subscription; NULL: it has none of its own. */
+extern void cdc_table_options_parse(const Jsonb *options, const CdcTableOptions *subscription,
+									CdcTableOptions *opt);
+
+/*
+ * Options as they are stored, with those that are given in their place; null takes one
+ * away.  stored may be NULL.  ERROR where given is no object.
+ */
+extern Jsonb *cdc_options_merge(const Jsonb *stored, const Jsonb *given);
+
 /* The same for a publication's. */
 extern void cdc_publication_options_parse(const Jsonb *options, CdcPublicationOptions *opt);
 

@@ -26,7 +26,7 @@
 static const char *const scope_names[] = {
 	"server of cdc_mysql", "user mapping of cdc_mysql", "server of cdc_kafka",
 	"user mapping of cdc_kafka", "foreign table of cdc_kafka", "foreign table of cdc_kafka",
-	"column of a foreign table of cdc_kafka", "subscription", "publication"
+	"column of a foreign table of cdc_kafka", "subscription", "table of a subscription", "publication"
 };
 
 /* In the order of CdcOptionType, as cdc.option_list() shows them. */
@@ -39,6 +39,7 @@ static const char *const type_names[] = {
 #define MYSQL(field)	offsetof(CdcMysqlOptions, field)
 #define TABLE(field)	offsetof(CdcKafkaTableOptions, field)
 #define SUBS(field)		offsetof(CdcSubscriptionOptions, field)
+#define SUBTABLE(field)	offsetof(CdcTableOptions, field)
 #define PUBL(field)		offsetof(CdcPublicationOptions, field)
 #define NO_FIELD		(-1)
 
@@ -55,7 +56,7 @@ static const char *const ssl_modes[] = {
 /*
  * Words of TYPE_CHOICE, in the order of the enums that they stand for: CdcZeroDate,
  * CdcNulInText, CdcXaUnknown, CdcKafkaFormat, CdcKafkaMissing, CdcOnError,
- * CdcCommitBoundary, CdcHistoryPartition.
+ * CdcCommitBoundary, CdcHistoryPartition, CdcDdlPolicy, CdcDropColumn, CdcTruncate.
  */
 static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
 static const char *const nul_words[] = {"error", "strip", NULL};
@@ -64,6 +65,9 @@ static const char *const format_words[] = {"message", "json", NULL};
 static const char *const missing_words[] = {"error", "skip", NULL};
 static const char *const on_error_words[] = {"stop", "log", NULL};
 static const char *const boundary_words[] = {"auto", "message", "partition", NULL};
+static const char *const ddl_words[] = {"evolve", "ignore", "stop", NULL};
+static const char *const drop_column_words[] = {"keep", "drop", NULL};
+static const char *const truncate_words[] = {"follow", "ignore", NULL};
 static const char *const partition_words[] = {"month", "day", "none", NULL};
 
 /*
@@ -170,6 +174,12 @@ static const CdcOption options[] = {
 	"Replicas get boolean for tinyint(1)"},
 	{SCOPE_SUBSCRIPTION, "bit1_as_boolean", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(bit1_boolean),
 	"Replicas get boolean for bit(1)"},
+	{SCOPE_SUBSCRIPTION, "ddl", TYPE_CHOICE, "evolve", 0, 0, ddl_words, false, SUBS(table.ddl),
+	"What apply does when a source table changes its columns or key: alter the target likewise, leave it as it is, or stop until another word is chosen"},
+	{SCOPE_SUBSCRIPTION, "drop_column", TYPE_CHOICE, "keep", 0, 0, drop_column_words, false, SUBS(table.drop_column),
+	"What becomes of a target's column that the source has dropped"},
+	{SCOPE_SUBSCRIPTION, "truncate", TYPE_CHOICE, "follow", 0, 0, truncate_words, false, SUBS(table.truncate),
+	"Whether TRUNCATE at the source, or a table that is made anew there, empties the target"},
 	{SCOPE_SUBSCRIPTION, "history_partition", TYPE_CHOICE, "month", 0, 0, partition_words, false, SUBS(history_partition),
 	"How the history table is partitioned by the time of arrival; only at creation"},
 	{SCOPE_SUBSCRIPTION, "xa_unknown", TYPE_CHOICE, "error", 0, 0, xa_unknown_words, false, SUBS(xa_unknown),
@@ -210,6 +220,13 @@ static const CdcOption options[] = {
 	"Events have \"push_ts\", the time when they were written"},
 	{SCOPE_SUBSCRIPTION, "output_ddl", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.ddl),
 	"The history has DDL events; TRUNCATE, which apply follows, is there in any case"},
+
+	{SCOPE_TABLE, "ddl", TYPE_CHOICE, NULL, 0, 0, ddl_words, false, SUBTABLE(ddl),
+	"As the subscription's"},
+	{SCOPE_TABLE, "drop_column", TYPE_CHOICE, NULL, 0, 0, drop_column_words, false, SUBTABLE(drop_column),
+	"As the subscription's"},
+	{SCOPE_TABLE, "truncate", TYPE_CHOICE, NULL, 0, 0, truncate_words, false, SUBTABLE(truncate),
+	"As the subscription's"},
 
 	{SCOPE_PUBLICATION, "tombstones", TYPE_BOOL, "off", 0, 0, NULL, false, PUBL(tombstones),
 	"Format maxwell: behind each delete, and for the old key when a key changes, a message without a value, for compacted topics"},

@@ -23,6 +23,7 @@ typedef enum CdcOptionScope
 	SCOPE_KAFKA_TABLE,			/* CdcKafkaTableOptions */
 	SCOPE_KAFKA_COLUMN,			/* none */
 	SCOPE_SUBSCRIPTION,			/* CdcSubscriptionOptions */
+	SCOPE_TABLE,				/* CdcTableOptions */
 	SCOPE_PUBLICATION			/* CdcPublicationOptions */
 } CdcOptionScope;
 

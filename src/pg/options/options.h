@@ -42,6 +42,35 @@ typedef enum CdcCommitBoundary
 	CDC_BOUNDARY_PARTITION		/* where a message of the partition says so */
 } CdcCommitBoundary;
 
+/* What apply does at DDL that changes the shape of a source table. */
+typedef enum CdcDdlPolicy
+{
+	CDC_DDL_EVOLVE,				/* the target follows */
+	CDC_DDL_IGNORE,				/* it stays; what it has no column for is left out */
+	CDC_DDL_STOP				/* the subscription stops until another policy is chosen */
+} CdcDdlPolicy;
+
+/* What is done about columns that the source has dropped. */
+typedef enum CdcDropColumn
+{
+	CDC_DROP_COLUMN_KEEP,
+	CDC_DROP_COLUMN_DROP
+} CdcDropColumn;
+
+typedef enum CdcTruncate
+{
+	CDC_TRUNCATE_FOLLOW,
+	CDC_TRUNCATE_IGNORE
+} CdcTruncate;
+
+/* cdc.subscription_table.options, with what the subscription's say where they say nothing. */
+typedef struct CdcTableOptions
+{
+	CdcDdlPolicy ddl;
+	CdcDropColumn drop_column;
+	CdcTruncate truncate;
+} CdcTableOptions;
+
 /* cdc.subscription.options with the defaults; option_table.c describes each option. */
 typedef struct CdcSubscriptionOptions
 {
@@ -68,6 +97,8 @@ typedef struct CdcSubscriptionOptions
 	bool		disable_others_triggers;	/* of targets that others own; superusers set it */
 	bool		tinyint1_boolean;	/* tinyint(1) becomes boolean in replicas */
 	bool		bit1_boolean;	/* bit(1) likewise */
+
+	CdcTableOptions table;		/* of tables whose own options do not say otherwise */
 
 	/* pulling from a binlog */
 	int			copy_chunk_ms;	/* for so long a step of a copy reads */

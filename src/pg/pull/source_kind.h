@@ -30,6 +30,7 @@ typedef struct CdcPullResult
 	int64		events;			/* appended to history */
 	int64		transactions;
 	int64		bytes;
+	int64		changes;		/* of tables, that apply is to act on; events or not */
 	bool		more;			/* stopped at a bound: call again at once */
 	bool		moved;			/* the position was written */
 	bool		synced;			/* copies of tables have come to the place of the stream */
@@ -88,6 +89,15 @@ typedef struct CdcSourceMethods
 
 	/* The next pull reads from there. */
 	void		(*set_position) (const CdcSubscription *sub, const char *where);
+
+	/* ---- cdc.restart_subscription ---- */
+
+	/*
+	 * The same from whatever state pull is in, and forgets what belongs to the place
+	 * where it stood.  resync: all tables are copied anew, those that the source has
+	 * got meanwhile too.  NULL: this kind has no copies.
+	 */
+	void		(*restart) (const CdcSubscription *sub, const char *where, bool resync);
 
 	/* ---- cdc.wait_for ---- */
 

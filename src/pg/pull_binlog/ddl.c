@@ -19,11 +19,13 @@
 #include "utils/memutils.h"
 
 #include "pg/base/bounded_text.h"
+#include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/schema/change.h"
 
 typedef struct DdlCall
 {
@@ -58,7 +60,7 @@ follows(const DdlCall *d, const char *database, const char *table)
 static CdcSchemaPlace
 present_place(const DdlCall *d)
 {
-	CdcSchemaPlace place = {d->call->pos.last_seq, d->stream->lookup.place.position};
+	CdcSchemaPlace place = {d->call->pos.last_seq + 1, d->stream->lookup.place.position};
 
 	return place;
 }
@@ -161,6 +163,8 @@ copy_again(const DdlCall *d, const char *full_name, const char *message)
 	if (!cdc_binlog_stream_copies(d->stream, full_name))
 		return false;
 	cdc_copy_request(sub, name, &again);
+	/* its rows may be of another shape until then */
+	cdc_subscription_table_hold(sub, name, true);
 	cdc_log(sub->name, "copy", psprintf("the copy of source table %s begins anew", name), message);
 	cdc_binlog_stream_forget_tables(d->stream);
 	d->stream->copy_checked = false;
@@ -174,18 +178,21 @@ mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 	const CdcSubscription *sub = d->call->sub;
 	char	   *sql = cdc_bounded_text(cdc_from_utf8_lenient(pnstrdup(d->change->sql.data, d->change->sql.len)),
 									   500);
+	char	   *remedy;
 
 	if (copy_again(d, full_name, message))
 		return;
-	cdc_subscription_table_failed(sub, full_name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message);
+	remedy = psprintf("SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
+					  quote_literal_cstr(cdc_from_utf8_copy(full_name)));
+	cdc_subscription_table_failed(sub, cdc_from_utf8_copy(full_name), ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+								  psprintf("%s.\nHINT:  %s", message, remedy));
 	if (!cdc_log_event(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql))
 		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("table \"%s\" of subscription \"%s\" needs a new copy", full_name, sub->name),
 			 errdetail("%s: the source ran: %s", message, sql),
-			 errhint("Call cdc.resync_table(%s, %s).", quote_literal_cstr(sub->name),
-					 quote_literal_cstr(full_name))));
+			 errhint("%s", remedy)));
 }
 
 /* ---- one table ---- */
@@ -239,6 +246,112 @@ follow_table(const DdlCall *d, const CdcDdlEffect *effect)
 		store_definition(d, effect->new_database, effect->new_table, def);
 }
 
+static const char rows_moved[] = "rows were moved by DDL that the binlog has no row events for";
+static const char table_replaced[] = "another table was renamed to it";
+
+/*
+ * Whether a table that is renamed within its database has the rows that the other name
+ * had; or is the rest of an old one.
+ */
+static bool
+is_online_change(const CdcDdlEffect *effect)
+{
+	return strcmp(effect->database, effect->new_database) == 0 &&
+		(cdc_online_ddl_is_shadow(effect->new_table, effect->table) ||
+		 cdc_online_ddl_is_rest(effect->table, effect->new_table));
+}
+
+static CdcChangeKind
+change_kind(const CdcDdlEffect *effect)
+{
+	switch (effect->kind)
+	{
+		case CDC_DDL_TABLE_CREATE:
+			return CDC_CHANGE_CREATE;
+		case CDC_DDL_TABLE_DROP:
+			return CDC_CHANGE_DROP;
+		case CDC_DDL_TABLE_TRUNCATE:
+			return CDC_CHANGE_TRUNCATE;
+		default:
+			return CDC_CHANGE_ALTER;
+	}
+}
+
+/*
+ * Records what the statement did to a table, for apply.  before: its version, with
+ * columns, before the statement; outcome: see CdcChangeRecord.
+ */
+static void
+record_change(const DdlCall *d, CdcChangeKind kind, const char *full_name, int before,
+			  const CdcTableChange *change, const char *outcome)
+{
+	CdcSchemaPlace place = present_place(d);
+	CdcChangeRecord record = {kind, full_name, &place};
+
+	if (d->change->ts != 0)
+		record.source_ts = cdc_timestamptz_of_unix_us(d->change->ts * USECS_PER_SEC);
+	record.statement = d->change->sql;
+	record.before = before;
+	record.after = cdc_change_newest_version(d->call->sub->name, full_name, false);
+	record.change = change;
+	record.outcome = outcome;
+	cdc_change_record(d->call->sub, &record);
+
+	/* it must not come twice */
+	d->call->persist = true;
+	d->call->changes++;
+}
+
+/* The same for each of the names that are replicated, or followed. */
+static void
+record_effect(const DdlCall *d, const CdcDdlEffect *effect, bool ahead, int before, int new_before)
+{
+	const char *subscription = d->call->sub->name;
+	char	   *old_name = psprintf("%s.%s", effect->database, effect->table);
+	char	   *new_name = psprintf("%s.%s", effect->new_database, effect->new_table);
+	const char *outcome = ahead ? "nothing: the definition was read after it" : NULL;
+	bool		renamed = is_renamed(effect);
+	bool		gone = renamed || effect->kind == CDC_DDL_TABLE_DROP;
+	CdcTableChange change = effect->change;
+
+	if (wants(d, effect->database, effect->table))
+	{
+		/* what is being copied is copied again, see mark_for_copy() */
+		if (d->ddl->moves_rows && !cdc_binlog_stream_copies(d->stream, old_name))
+			change.rows = rows_moved;
+		record_change(d, renamed ? CDC_CHANGE_RENAME : change_kind(effect), old_name, before, &change,
+					  outcome);
+	}
+	else if (!renamed && !gone && effect->new_def != NULL &&
+			 follows(d, effect->database, effect->table))
+		record_change(d, change_kind(effect), old_name, before, &change, CDC_CHANGE_NOT_REPLICATED);
+	if (renamed && wants(d, effect->new_database, effect->new_table))
+	{
+		const CdcTableDef *def = cdc_schema_definition(d->stream->schema, effect->new_database,
+													   effect->new_table);
+
+		if (is_online_change(effect) && def != NULL)
+		{
+			cdc_change_since_made(cdc_schema_arena(CurrentMemoryContext), subscription, old_name, def,
+								  &change);
+
+			/* tools copy rows by the names before, by those after, or leave such columns out */
+			if (change.nrenames > 0)
+				change.rows = "an online schema change renamed columns, and how it copied their values is not known";
+		}
+		else
+		{
+			change.known = false;
+			change.rows = table_replaced;
+			if (cdc_binlog_stream_copies(d->stream, new_name))
+				outcome = "nothing: the table is copied again";
+		}
+		record_change(d, CDC_CHANGE_REPLACE, new_name, new_before, &change, outcome);
+	}
+	if (gone && !wants(d, effect->database, effect->table))
+		cdc_changes_drop(subscription, old_name);
+}
+
 /* Whether the rows of a wanted table are still known after the statement; else it is marked. */
 static void
 check_rows(const DdlCall *d, const CdcDdlEffect *effect)
@@ -256,19 +369,20 @@ check_rows(const DdlCall *d, const CdcDdlEffect *effect)
 	if (definition == NULL)
 		return;
 	if (d->ddl->moves_rows || d->ddl->has_select)
-		mark_for_copy(d, full_name, "rows were moved by DDL that the binlog has no row events for");
-	if (renamed && strcmp(effect->database, database) == 0)
-	{
-		/* its rows are those that the table had; or the rest of an old one */
-		if (cdc_online_ddl_is_shadow(table, effect->table) ||
-			cdc_online_ddl_is_rest(effect->table, table))
-			return;
-	}
+		mark_for_copy(d, full_name, rows_moved);
+	if (renamed && is_online_change(effect))
+		return;
 	if (renamed && cdc_binlog_stream_knows(d->stream, full_name))
-		mark_for_copy(d, full_name, "another table was renamed to it");
+		mark_for_copy(d, full_name, table_replaced);
 	else
 		/* what a table that was renamed into the subscription holds must be copied */
 		cdc_binlog_stream_discover(d->stream, definition, effect->kind != CDC_DDL_TABLE_CREATE);
+}
+
+static int
+newest_version(const DdlCall *d, const char *database, const char *table)
+{
+	return cdc_change_newest_version(d->call->sub->name, psprintf("%s.%s", database, table), true);
 }
 
 static void
@@ -278,9 +392,13 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	bool		wanted = wants(d, effect->database, effect->table);
 	bool		unproven;
 	bool		ahead;
+	int			before;
+	int			new_before;
 
 	if (effect->no_change)
 		return;
+	before = newest_version(d, effect->database, effect->table);
+	new_before = newest_version(d, effect->new_database, effect->new_table);
 	ahead = is_ahead(d, effect->database, effect->table);
 	unproven = cdc_schema_is_unproven(d->stream->schema, effect->database, effect->table);
 	if (ahead)
@@ -296,7 +414,10 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	if (ahead && wanted && (effect->kind == CDC_DDL_TABLE_DROP || is_renamed(effect)))
 		note_dropped(d->stream, psprintf("%s.%s", effect->database, effect->table));
 	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
+	{
+		record_effect(d, effect, ahead, before, new_before);
 		return;
+	}
 	if (ahead && unproven && wanted && effect->touches_columns)
 		mark_for_copy(d, psprintf("%s.%s", effect->database, effect->table),
 					  "rows from before this statement were read by the definition after it");
@@ -304,7 +425,23 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		store_definition(d, effect->database, effect->table, &gone);
 	if (is_renamed(effect) || !ahead)
 		follow_table(d, effect);
+	record_effect(d, effect, ahead, before, new_before);
 	check_rows(d, effect);
+}
+
+/* The table whose rows EXCHANGE PARTITION, or MariaDB's CONVERT, takes or leaves. */
+static void
+concern_other_table(const DdlCall *d)
+{
+	static const CdcTableChange moved = {true, false, 0, NULL, 0, NULL, rows_moved};
+	const CdcDdlTable *other = &d->ddl->tables[1];
+	char	   *full_name = psprintf("%s.%s", other->database, other->table);
+
+	if (!wants(d, other->database, other->table) || !cdc_binlog_stream_knows(d->stream, full_name))
+		return;
+	record_change(d, CDC_CHANGE_ALTER, full_name, newest_version(d, other->database, other->table), &moved,
+				  cdc_binlog_stream_copies(d->stream, full_name) ? "nothing: the table is copied again" : NULL);
+	mark_for_copy(d, full_name, rows_moved);
 }
 
 /*
@@ -429,6 +566,9 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 		for (i = 0; i < effects.n; i++)
 			if (effects.list[i].table[0] != '\0' && wants(&d, effects.list[i].database, effects.list[i].table))
 				end_copy_of_gone(&d, &effects.list[i]);
+
+		if (ddl->kind == CDC_DDL_TABLE_ALTER && ddl->moves_rows && ddl->ntables == 2)
+			concern_other_table(&d);
 
 		/* definitions that we did not hear of are read anew when they are met */
 		cdc_schema_invalidate(stream->schema);

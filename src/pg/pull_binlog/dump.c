@@ -26,6 +26,8 @@ cdc_binlog_stream_close_dump(CdcBinlogStream *stream)
 	stream->stream = NULL;
 	stream->statements = 0;
 	stream->skipped = 0;
+	stream->proved = false;
+	stream->silent_moves = 0;
 }
 
 void
@@ -43,6 +45,7 @@ cdc_binlog_stream_connect(CdcBinlogStream *stream)
 
 	if (stream->dump != NULL)
 		return;
+	cdc_binlog_prove(stream);
 	flavor = cdc_source_info(cdc_binlog_stream_control(stream))->flavor;
 	stream->stream = cdc_stream_create(flavor, stream->file, stream->offset);
 	stream->decoder = cdc_decoder_create(flavor, cdc_binlog_stream_lookup, stream);
@@ -54,7 +57,7 @@ cdc_binlog_stream_connect(CdcBinlogStream *stream)
 	request.annotate = stream->row_query;
 
 	request.server_id = cdc_source_server_id(stream->control, stream->kept.subscription_id,
-											 cdc_am_worker());
+											 cdc_am_worker(), stream->server_id_salt);
 	/* by file where a place inside of it was asked for, see start.c */
 	if (stream->executed != NULL && stream->skip_file == NULL)
 	{

@@ -7,6 +7,8 @@
  */
 #include "pg/pull_binlog/pull_binlog_internal.h"
 
+#include "pg/remote/replica_role.h"
+
 /* A GTID set, or a file and offset. */
 typedef struct BinlogGoal
 {
@@ -46,14 +48,38 @@ parse_goal(BinlogGoal *goal, const char *text, const CdcSubscription *sub)
 	}
 }
 
+/* ERROR where the source stands before the position that was read there. */
+static void
+check_not_before(const CdcSubscription *sub, CdcSource *source, const CdcPosition *read,
+				 const CdcSourcePosition *now)
+{
+	if (read->file == NULL || read->source_uuid == NULL ||
+		strcmp(read->source_uuid, cdc_source_info(source)->server_uuid) != 0 ||
+		cdc_binlog_position_compare(read->file, read->file_offset, now->file, now->offset) <= 0)
+		return;
+	cdc_binlog_gap(sub,
+				   psprintf("the source of subscription \"%s\" stands before the position that was read",
+							sub->name),
+				   psprintf("Read was %s:" INT64_FORMAT "; the source's binlog ends at %s:" INT64_FORMAT ".",
+							read->file, read->file_offset, now->file, now->offset));
+}
+
 /* The goal is the place where the source stands now. */
 static void
 ask_source(BinlogGoal *goal, const CdcSubscription *sub)
 {
-	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
+	CdcSource  *source;
 	CdcSourcePosition pos;
+	CdcPosition read;
+	CdcReplicaRole role;
 
+	/* first: the source does not stand before it then */
+	cdc_position_get(sub, &read);
+	source = cdc_source_open(sub->server, sub->owner_oid, false);
+	cdc_replica_role_ask(source, &role);
+	cdc_replica_role_check(source, &role);
 	cdc_source_position(source, &pos);
+	check_not_before(sub, source, &read, &pos);
 	if (pos.gtid_set != NULL && pos.gtid_set[0] != '\0')
 	{
 		goal->flavor = cdc_source_info(source)->flavor;

@@ -14,6 +14,7 @@
 #include "pg/pull_binlog/pull_binlog_internal.h"
 
 #include "miscadmin.h"
+#include "utils/timestamp.h"
 
 #include "binlog/compress.h"
 #include "pg/base/bounded_text.h"
@@ -33,6 +34,12 @@
 
 /* Links lost in a call, one after the other without any progress. */
 #define MAX_LOST			3
+
+/* A source at rest is asked no more often than this ... */
+#define ASK_MS			1000
+
+/* ... or this, where a dump that was opened anew for it showed nothing new. */
+#define ASK_MAX_MS		600000
 
 /* A source may send nothing of what it says it has for so long, heartbeats aside. */
 #define COMING_MS			10000
@@ -129,6 +136,25 @@ note_commit(CdcBinlogCall *call, const CdcTransaction *txn)
 }
 
 /*
+ * A transaction that the log had already, or MariaDB: a number of its server that goes
+ * back.  The log was begun anew, or numbers were set by hand: a position no longer says
+ * what was before it.
+ */
+static void
+check_gtid(CdcBinlogCall *call, const CdcTransaction *txn)
+{
+	CdcBinlogStream *stream = call->stream;
+
+	if (txn->gtid == NULL || stream->executed == NULL ||
+		!cdc_gtid_set_repeats(stream->executed, txn->gtid))
+		return;
+	cdc_binlog_gap(call->sub,
+				   psprintf("the GTIDs of the source of subscription \"%s\" go back", call->sub->name),
+				   psprintf("The transaction at %s:" UINT64_FORMAT " is %s; read were %s.", txn->file,
+							(uint64) txn->end_offset, txn->gtid, cdc_binlog_stream_gtid_text(stream)));
+}
+
+/*
  * The end of a group: its events become history, wait for their XA COMMIT, or are
  * dropped, and the stream stands behind it.
  */
@@ -149,7 +175,11 @@ end_group(CdcBinlogCall *call, const CdcItem *item)
 	if (wanted && (item->kind == CDC_ITEM_COMMIT || item->kind == CDC_ITEM_XA_COMMIT))
 		note_commit(call, txn);
 	cdc_group_buffer_reset(stream->group);
+	check_gtid(call, txn);
+	cdc_binlog_lineage_note(stream, txn);
 	cdc_binlog_stream_advance(stream, txn->file, txn->end_offset, txn->gtid);
+	cdc_binlog_proof_note(stream, item);
+	stream->failed_over = false;
 	call->progress++;
 	end_skip_when_passed(stream);
 	cdc_binlog_check_join(call);
@@ -166,6 +196,62 @@ is_ahead(const CdcBinlogStream *stream, const CdcTransaction *txn)
 									   stream->file, stream->offset) > 0;
 }
 
+/*
+ * The source has said that it has nothing more: now and then it is asked whether it
+ * stands where the stream does.  A server whose binlog is begun anew (RESET MASTER) may
+ * go on sending what it has open, a removed file that never grows.  Where it stands
+ * elsewhere the dump is closed, and what the next one shows is proved.
+ */
+static void
+check_idle(CdcBinlogCall *call)
+{
+	CdcBinlogStream *stream = call->stream;
+	TimestampTz now = GetCurrentTimestamp();
+	uint64		moves = stream->moves + 1;
+	CdcSourcePosition source;
+	int			order;
+
+	if (cdc_stream_in_group(stream->stream) || stream->skip_file != NULL ||
+		!TimestampDifferenceExceeds(stream->looked_at, now, Max(stream->ask_ms, ASK_MS)))
+		return;
+	stream->looked_at = now;
+	cdc_source_position(cdc_binlog_stream_control(stream), &source);
+	order = cdc_binlog_position_compare(source.file, source.offset, stream->file, stream->offset);
+
+	/*
+	 * It may have written something since its heartbeat.  What it had when it was asked
+	 * before, and has not sent with another heartbeat between, it will not send.
+	 */
+	if (order == 0)
+	{
+		stream->ask_ms = ASK_MS;
+		stream->silent_moves = 0;
+		return;
+	}
+	if (order > 0 && stream->silent_moves != moves)
+	{
+		stream->silent_moves = moves;
+		return;
+	}
+	stream->ask_ms = Min(Max(stream->ask_ms, ASK_MS) * 2, ASK_MAX_MS);
+	cdc_binlog_stream_hang_up(stream);
+}
+
+/* An event outside of any group. */
+static void
+take_position(CdcBinlogCall *call, const CdcItem *item)
+{
+	CdcBinlogStream *stream = call->stream;
+
+	/* the dump has come to this file: one with a lower number cannot follow */
+	if (stream->begun && cdc_binlog_file_compare(item->txn.file, stream->file) < 0)
+		cdc_binlog_gap(call->sub,
+					   psprintf("the files of the binlog of the source of subscription \"%s\" begin again",
+								call->sub->name),
+					   psprintf("%s follows %s.", item->txn.file, stream->file));
+	cdc_binlog_proof_note(stream, item);
+}
+
 /* Takes one event of the dump: into the group that is arriving, or as the end of one. */
 static void
 take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
@@ -180,6 +266,8 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 	CDC_CHECK(st, &err, call->sub->name);
 	call->bytes += len;
 	stream->new_bytes += len;
+	if (item.keep || item.kind == CDC_ITEM_BEGIN || item.kind == CDC_ITEM_COMMIT)
+		cdc_binlog_lineage_event(stream, event, len, item.kind == CDC_ITEM_BEGIN);
 	if (item.kind == CDC_ITEM_BEGIN)
 	{
 		stream->begun = true;
@@ -208,6 +296,8 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 		case CDC_ITEM_HEARTBEAT:
 			if (item.kind == CDC_ITEM_HEARTBEAT)
 				stream->delay = 0;	/* sent only when there is nothing else to send */
+			if (item.kind == CDC_ITEM_POSITION)
+				take_position(call, &item);
 			if (is_ahead(stream, &item.txn))
 			{
 				/* behind the goal's place a heartbeat leads nowhere: the GTIDs are missing */
@@ -216,6 +306,8 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 				cdc_binlog_stream_advance(stream, item.txn.file, item.txn.end_offset, NULL);
 			}
 			end_skip_when_passed(stream);
+			if (item.kind == CDC_ITEM_HEARTBEAT)
+				check_idle(call);
 			break;
 		default:
 			break;
@@ -283,6 +375,10 @@ link_lost(CdcBinlogCall *call, CdcError *err)
 		call->stream->kept.broken = true;
 		return CDC_BINLOG_LOST;
 	}
+	/* a server that was not read before may only be behind: another one may be there then */
+	if (err->status == CDC_ERR_PURGED && !call->stream->failed_over)
+		cdc_binlog_gap(call->sub, cdc_from_utf8_lenient(err->message),
+					   cdc_from_utf8_lenient(err->detail));
 	cdc_ereport(err, call->sub->name);
 }
 
@@ -312,7 +408,8 @@ connect_again(CdcBinlogCall *call, const CdcError *err)
 {
 	CdcBinlogStream *stream = call->stream;
 
-	if (err->status != CDC_ERR_CONNECT)
+	if (err->status != CDC_ERR_CONNECT &&
+		!(err->status == CDC_ERR_SERVER_ID && call->bounds->until_now))
 		return false;
 	if (stream->reused && call->bytes == 0)
 	{

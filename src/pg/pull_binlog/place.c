@@ -11,9 +11,8 @@
 #include "pg/base/bounded_text.h"
 #include "pg/base/error.h"
 
-/* Replaces a text that lives in the context by a copy of another; both may be NULL. */
-static void
-replace_text(MemoryContext context, char **text, const char *with)
+void
+cdc_binlog_replace_text(MemoryContext context, char **text, const char *with)
 {
 	if (*text != NULL && with != NULL && strcmp(*text, with) == 0)
 		return;
@@ -32,7 +31,7 @@ cdc_binlog_stream_advance(CdcBinlogStream *stream, const char *file, int64 offse
 	stream->moves++;
 	if (file != NULL && file[0] != '\0')
 	{
-		replace_text(stream->context, &stream->file, file);
+		cdc_binlog_replace_text(stream->context, &stream->file, file);
 		stream->offset = offset;
 	}
 	if (gtid != NULL && stream->executed != NULL)
@@ -131,8 +130,8 @@ cdc_binlog_not_coming(CdcBinlogCall *call, int seconds)
 void
 cdc_binlog_stream_note_row(CdcBinlogStream *stream, const CdcPosition *pos)
 {
-	replace_text(stream->context, &stream->row_file, pos->file);
-	replace_text(stream->context, &stream->row_gtid_set, pos->gtid_set);
+	cdc_binlog_replace_text(stream->context, &stream->row_file, pos->file);
+	cdc_binlog_replace_text(stream->context, &stream->row_gtid_set, pos->gtid_set);
 	stream->row_offset = pos->file_offset;
 }
 

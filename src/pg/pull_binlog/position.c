@@ -12,6 +12,7 @@
 
 #include "pg/process/shmem.h"
 #include "pg/pull/wait.h"
+#include "pg/schema/change.h"
 
 bool
 cdc_binlog_persist_due(const CdcBinlogCall *call)
@@ -37,12 +38,14 @@ cdc_binlog_persist(CdcBinlogCall *call)
 	pos->file = pstrdup(stream->file);
 	pos->file_offset = stream->offset;
 	pos->gtid_set = cdc_binlog_stream_gtid_text(stream);
+	pos->last_event = cdc_binlog_proof_text(stream);
 	if (stream->source_ts != 0)
 		pos->source_ts = stream->source_ts;
 	pos->transactions += stream->new_transactions;
 	pos->events += call->out.events;
 	pos->bytes += stream->new_bytes;
 	pos->skipped_events += stream->new_skipped;
+	pos->changes = Max(pos->changes, cdc_change_last_recorded(call->sub));
 	cdc_position_set(call->sub, pos);
 
 	cdc_binlog_stream_note_row(stream, pos);

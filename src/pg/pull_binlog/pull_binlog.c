@@ -10,6 +10,8 @@
 
 #include "utils/timestamp.h"
 
+#include "pg/base/error.h"
+#include "pg/catalog/log.h"
 #include "pg/pull/source_kind.h"
 #include "pg/pull_binlog/pull_binlog.h"
 
@@ -93,18 +95,35 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	result->synced = call.synced;
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
+	result->changes = call.changes;
 	result->more = end != CDC_BINLOG_REACHED;
+}
+
+/*
+ * A server ends the dump of a replica whose id another one connects with: with the same
+ * id both would end each other's for ever.  The next dump has another one.
+ */
+static void
+failed(const CdcSubscription *sub, int sqlerrcode, const char *error)
+{
+	if (sqlerrcode != CDC_ERRCODE_SERVER_ID)
+		return;
+	cdc_position_new_server_id(sub);
+	cdc_log_event(sub->name, "source",
+				  "another replica of the source uses our server id: another one is taken", error);
 }
 
 static const CdcSourceMethods methods = {
 	.run = run,
 	.wait = cdc_binlog_stream_wait,
 	.disconnect = cdc_binlog_stream_disconnect,
+	.failed = failed,
 	.check_arguments = cdc_binlog_check_arguments,
 	.prepare = cdc_binlog_subscribe_prepare,
 	.create = cdc_binlog_subscribe,
 	.definition = cdc_binlog_definition,
 	.set_position = cdc_binlog_set_position,
+	.restart = cdc_binlog_restart,
 	.goal = cdc_binlog_goal,
 	.goal_free = cdc_binlog_goal_free,
 	.goal_pulled = cdc_binlog_goal_pulled,

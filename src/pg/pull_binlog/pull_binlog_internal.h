@@ -8,6 +8,9 @@
  *	  tables.c			the registered tables, and those that rows are decoded by
  *	  dump.c			its dump connection
  *	  server.c			which server that is, and whether it is the right one
+ *	  proof.c			whether its binlog is the one that was read
+ *	  lineage.c			whether another server has the transaction that was read last
+ *	  peek.c			a short look into the binlog
  *	  group.c			a committed group to rows of the history
  *	  xa_store.c, xa.c	two-phase transactions
  *	  ddl.c				DDL statements and what they mean for definitions
@@ -28,6 +31,7 @@
 
 #include "pg/base/compat.h"
 #include "binlog/decoder.h"
+#include "binlog/format.h"
 #include "binlog/stream.h"
 #include "core/binlog_position.h"
 #include "pg/base/group_buffer.h"
@@ -60,6 +64,28 @@ typedef struct CdcBinlogMark
 	char	   *file;
 	int64		offset;
 } CdcBinlogMark;
+
+/* An event that was read, or some of a file's first, by which a log is known again. */
+typedef struct CdcBinlogProof
+{
+	bool		set;
+	char	   *file;
+	int64		start;			/* where the first of them begins */
+	int			events;			/* how many they are */
+	uint32		created;		/* when the file was begun, seconds since 1970 */
+	uint32		sum;			/* cdc_event_sum() of them, where len is 0; else: */
+	size_t		len;			/* the event's length, */
+	uint8		bytes[CDC_EVENT_SUM_BYTES]; /* its start */
+} CdcBinlogProof;
+
+/* MariaDB: the last transaction, by which another server is known as one that has it. */
+typedef struct CdcBinlogLineage
+{
+	bool		set;
+	CdcMariaGtid gtid;
+	uint32		from;			/* times of its events, seconds since 1970 */
+	uint32		to;
+} CdcBinlogLineage;
 
 /* A table whose definition at the source was seen to be another one than the stream's. */
 typedef struct CdcBinlogAhead
@@ -94,6 +120,7 @@ typedef struct CdcBinlogStream
 	CdcSource  *control;		/* queries; NULL until needed */
 	TimestampTz control_used;	/* when it was used last */
 	CdcSource  *dump;			/* NULL: not open */
+	int32		server_id_salt; /* of the ids of its dumps */
 	bool		row_query;		/* the dump was asked for statements' texts */
 
 	/* from the dump's bytes to changes; stream and decoder live as long as the dump */
@@ -131,6 +158,17 @@ typedef struct CdcBinlogStream
 	uint64		moves;			/* counts changes of the above */
 	CdcBinlogMark until;			/* what the present call waits for */
 	CdcBinlogMark join;			/* of the first of joins */
+
+	/* whether the log is the one that the position was taken from */
+	CdcBinlogProof proof;		/* the last event that was read, or one of its file */
+	CdcBinlogLineage lineage;
+	CdcBinlogLineage arriving;	/* from and to of the group that is arriving */
+	bool		proved;			/* it was found again since the dump was opened last */
+	bool		failed_over;	/* to a server that has not shown an event yet */
+	uint32		created;		/* of the file that the dump shows */
+	TimestampTz looked_at;		/* when the silent source was last asked where it stands */
+	int			ask_ms;			/* how long it is not asked then; 0: as long as usual */
+	uint64		silent_moves;	/* moves + 1 when it stood behind us; 0: it did not */
 
 	/* transactions that end here or before were asked to be left out */
 	char	   *skip_file;		/* or NULL */
@@ -172,6 +210,7 @@ struct CdcBinlogCall
 	/* what was done so far */
 	int64		transactions;
 	int64		bytes;
+	int64		changes;		/* of tables, that apply is to act on */
 	bool		warned;			/* of statements in statement format */
 	bool		persist;		/* the position is to be written, events or not */
 	bool		synced;			/* the stream has passed copies of tables */
@@ -187,6 +226,9 @@ struct CdcBinlogCall
 };
 
 /* ---- place.c ---- */
+
+/* Replaces a text that lives in the context by a copy of another; both may be NULL. */
+extern void cdc_binlog_replace_text(MemoryContext context, char **text, const char *with);
 
 /* Moves on to a place between transactions; gtid may be NULL. */
 extern void cdc_binlog_stream_advance(CdcBinlogStream *stream, const char *file, int64 offset,
@@ -286,8 +328,71 @@ extern CdcSource *cdc_binlog_server_open(CdcBinlogStream *stream, const char *ad
  */
 extern void cdc_binlog_server_check(CdcBinlogCall *call, CdcBinlogStream *stream);
 
+/* ERROR where its binlog lacks what it replicates, or it has left its group. */
+extern void cdc_binlog_server_check_role(CdcBinlogCall *call, CdcBinlogStream *stream);
+
+/*
+ * Once the stream stands at its place: ERROR where the server's log is not the one that
+ * the position was taken from, or has not come so far.
+ */
+extern void cdc_binlog_server_check_log(CdcBinlogCall *call, CdcBinlogStream *stream);
+
 /* Connects for queries anew; whether the server is surely the one that was read. */
 extern bool cdc_binlog_server_same(CdcBinlogCall *call, CdcBinlogStream *stream);
+
+/* ---- proof.c ---- */
+
+/* What the position row keeps of it, palloc'ed, or NULL; and from there. */
+extern char *cdc_binlog_proof_text(CdcBinlogStream *stream);
+extern void cdc_binlog_proof_parse(CdcBinlogStream *stream, const char *text);
+
+/* Notes the event that was just fed to the stream, where it will do. */
+extern void cdc_binlog_proof_note(CdcBinlogStream *stream, const CdcItem *item);
+
+/*
+ * Before a dump is opened, once for each: ERROR where the source's log is not the one
+ * that was read.  No other dump may be open under the stream's server id.
+ */
+extern void cdc_binlog_prove(CdcBinlogStream *stream);
+
+/* ERROR: transactions may be lost; the hint says what to do.  It stays, see failure.h. */
+pg_noreturn extern void cdc_binlog_gap(const CdcSubscription *sub, const char *message,
+									   const char *detail);
+
+/* ---- peek.c ---- */
+
+/* A time of the source's in UTC, palloc'ed. */
+extern char *cdc_binlog_time_text(uint32 seconds);
+
+/* Takes an event, which comes without checksum; true: that is enough. */
+typedef bool (*CdcBinlogPeek) (void *arg, const CdcEventHeader *h, const uint8 *event, size_t len);
+
+/*
+ * Reads a dump to where the binlog ends by now, or take has enough.  No other dump may
+ * be open under the stream's server id.  Returns CDC_OK where it had enough; CDC_END at the end;
+ * what the server cannot read is an error in err; others are raised.
+ */
+extern CdcStatus cdc_binlog_peek(CdcBinlogStream *stream, CdcDumpRequest *request,
+								 CdcBinlogPeek take, void *arg, CdcError *err);
+
+/* ---- lineage.c ---- */
+
+/* Of each event of a group that arrives; begins: it opens the group. */
+extern void cdc_binlog_lineage_event(CdcBinlogStream *stream, const uint8 *event, size_t len,
+									 bool begins);
+
+/* The group has arrived; the stream does not stand behind it yet. */
+extern void cdc_binlog_lineage_note(CdcBinlogStream *stream, const CdcTransaction *txn);
+
+/* As it is kept, in one text with the proof; false where the text is none. */
+extern char *cdc_binlog_lineage_text(const CdcBinlogLineage *lineage);
+extern bool cdc_binlog_lineage_parse(CdcBinlogLineage *lineage, const char *text);
+
+/* What is known of a position that no transaction was read at, of the server that it is of. */
+extern void cdc_binlog_lineage_begin(CdcBinlogStream *stream);
+
+/* ERROR where the server that the stream now goes to has another transaction in its place. */
+extern void cdc_binlog_lineage_check(CdcBinlogCall *call, CdcBinlogStream *stream);
 
 /* ---- group.c ---- */
 
@@ -409,12 +514,17 @@ extern void cdc_binlog_report_progress(CdcBinlogStream *stream);
 
 /* ---- subscribe.c, set_position.c, goal.c: methods of this kind of source ---- */
 
+/* Registers the wanted tables of the source that are not yet; as the current user. */
+extern void cdc_binlog_register_tables(const CdcSubscription *sub, CdcSource *source,
+									   const CdcSchemaPlace *place, bool copy);
+
 extern void cdc_binlog_check_arguments(const CdcSubscription *sub);
 extern void *cdc_binlog_subscribe_prepare(const CdcSubscription *sub);
 extern void cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared);
 extern const CdcTable *cdc_binlog_definition(const CdcSubscription *sub, const char *database,
 											 const char *table, CdcGeneratedLogged *logged);
 extern void cdc_binlog_set_position(const CdcSubscription *sub, const char *where);
+extern void cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync);
 extern void *cdc_binlog_goal(const CdcSubscription *sub, const char *text);
 extern void cdc_binlog_goal_free(void *goal);
 extern bool cdc_binlog_goal_pulled(const void *goal, const CdcSubscription *sub,

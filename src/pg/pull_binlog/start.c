@@ -32,39 +32,6 @@ has_gtids(CdcSource *control)
 }
 
 /*
- * The GTID set that a file begins with, from the event that the server writes
- * at its start.
- */
-static char *
-mysql_previous_gtids(CdcSource *control, const char *file)
-{
-	/* Log_name Pos Event_type Server_id End_log_pos Info */
-	CdcAnswer  *answer = cdc_source_ask(control, "SHOW BINLOG EVENTS", CDC_OR_MORE(6),
-										"SHOW BINLOG EVENTS IN %s LIMIT 3",
-										cdc_source_quote_literal(file));
-	int64		i;
-
-	for (i = 0; i < cdc_answer_rows(answer); i++)
-	{
-		if (strcmp(cdc_answer_text(answer, i, 2), "Previous_gtids") == 0)
-			return pstrdup(cdc_answer_text(answer, i, 5));
-	}
-	return NULL;
-}
-
-/* The same for MariaDB, which is asked for the GTIDs before the file. */
-static char *
-mariadb_gtid_pos(CdcSource *control, const char *file)
-{
-	CdcAnswer  *answer = cdc_source_ask(control, "SELECT BINLOG_GTID_POS", 1,
-										"SELECT BINLOG_GTID_POS(%s, %d)",
-										cdc_source_quote_literal(file), CDC_BINLOG_FIRST_OFFSET);
-	const char *gtids = cdc_answer_nullable(answer, 0, 0);
-
-	return gtids != NULL ? pstrdup(gtids) : NULL;
-}
-
-/*
  * The start of a file.  The GTIDs before it are found out, so that later
  * connections can go by GTID: for this place every server knows them.
  */
@@ -75,8 +42,7 @@ start_at_file(CdcPosition *pos, CdcSource *control, const char *file)
 	pos->file_offset = CDC_BINLOG_FIRST_OFFSET;
 	pos->gtid_set = NULL;
 	if (has_gtids(control))
-		pos->gtid_set = cdc_source_info(control)->flavor == CDC_MARIADB ?
-			mariadb_gtid_pos(control, file) : mysql_previous_gtids(control, file);
+		pos->gtid_set = cdc_source_gtids_before_file(control, file);
 }
 
 /* Whether the source has been where the set says. */
@@ -205,6 +171,7 @@ cdc_binlog_place(const CdcSubscription *sub, CdcSource *control, const CdcBinlog
 						place->what, text, sub->name),
 				 errhint("Use 'earliest', 'latest', a file and offset such as 'binlog.000001:4' that SHOW BINARY LOGS has, or a GTID set.")));
 	pos->source_uuid = pstrdup(info->server_uuid);
+	pos->last_event = NULL;
 	return skip_offset;
 }
 

@@ -18,6 +18,7 @@
 #include "pg/process/background.h"
 #include "pg/process/shmem.h"
 #include "pg/catalog/changes.h"
+#include "pg/catalog/failure.h"
 
 /* ---- closing ---- */
 
@@ -113,17 +114,21 @@ read_subscription(CdcBinlogStream *stream)
 static CdcBinlogStream *
 open_stream(CdcBinlogCall *call)
 {
-	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest stream",
-												  ALLOCSET_DEFAULT_SIZES);
-	CdcBinlogStream *stream = MemoryContextAllocZero(context, sizeof(CdcBinlogStream));
+	MemoryContext context;
+	CdcBinlogStream *stream;
 	CdcPosition *pos = &call->pos;
 	CdcSource  *control;
 
+	cdc_failure_raise_gap(call->sub->name);
+	context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest stream", ALLOCSET_DEFAULT_SIZES);
+	stream = MemoryContextAllocZero(context, sizeof(CdcBinlogStream));
 	stream->context = context;
+	stream->server_id_salt = (int32) pos->server_id_salt;
 	cdc_kept_stream_add(&streams, &stream->kept, call->sub->id);
 
 	(void) read_subscription(stream);
 	control = cdc_binlog_server_open(stream, pos->source_address);
+	cdc_binlog_server_check_role(call, stream);
 	stream->lookup.control.session = control_session;
 	stream->lookup.control.arg = stream;
 	stream->persisted_at = stream->copied_at = GetCurrentTimestamp();
@@ -148,6 +153,7 @@ open_stream(CdcBinlogCall *call)
 	if (pos->gtid_set != NULL)
 		stream->executed = cdc_position_parse_gtids(cdc_source_info(control)->flavor,
 													pos->gtid_set, call->sub->name);
+	cdc_binlog_server_check_log(call, stream);
 	return stream;
 }
 

@@ -10,8 +10,13 @@
 
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 
 #include "core/pattern.h"
+#include "pg/base/bounded_text.h"
+#include "pg/base/utf8.h"
+#include "pg/catalog/tables.h"
+#include "pg/remote/replica_role.h"
 #include "pg/target/registry.h"
 
 void
@@ -66,17 +71,89 @@ no_tables(CdcSource *source, const CdcSubscription *sub)
 			 errhint("Check the spelling, letter case too, and that the user of the mapping has SELECT on the tables.")));
 }
 
+/* Tells what the source's binlog lacks, as far as the source can be asked. */
+static void
+warn_of_role(const CdcSubscription *sub, CdcSource *source, const CdcReplicaRole *role)
+{
+	if (!role->logs_updates && (role->grant != NULL || role->replica))
+		ereport(role->unlogged != NULL || role->replica ? WARNING : NOTICE,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("the binlog of the source of subscription \"%s\" may lack what the source replicates",
+						sub->name),
+				 role->unlogged != NULL ?
+				 errdetail("log_slave_updates is OFF, and it has replicated %s.", cdc_from_utf8_lenient(role->unlogged)) :
+				 role->grant != NULL ?
+				 errdetail("log_slave_updates is OFF, and whether it is itself a replica is not known.") :
+				 errdetail("log_slave_updates is OFF; it is itself a replica, which does not run now."),
+				 role->grant != NULL ?
+				 errhint("At the source: GRANT %s ON *.* TO the user of the user mapping; then cdc.check_server(%s) tells.",
+						 role->grant, quote_literal_cstr(sub->server)) :
+				 errhint("Set log_slave_updates (log_replica_updates) to ON at the source and restart it.")));
+	if (role->replica_filters != NULL)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("the source of subscription \"%s\" is itself a replica that leaves something out", sub->name),
+				 errdetail("%s.", cdc_from_utf8_lenient(role->replica_filters))));
+}
+
 void *
 cdc_binlog_subscribe_prepare(const CdcSubscription *sub)
 {
-	return cdc_source_open(sub->server, sub->owner_oid, false);
+	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
+	CdcReplicaRole role;
+
+	cdc_replica_role_ask(source, &role);
+	cdc_replica_role_check(source, &role);
+	warn_of_role(sub, source, &role);
+	return source;
 }
+
+/* WARNING of registered tables whose changes the source's binlog has not. */
+static void
+warn_of_filters(const CdcSubscription *sub, CdcSource *source)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+	char	   *asked = NULL;
+	bool		out = false;
+
+	initStringInfo(&buf);
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		const char *name = ((CdcSubscriptionTable *) lfirst(lc))->source_table;
+		char	   *database;
+		char	   *table;
+
+		cdc_split_table_name(name, &database, &table);
+		if (asked == NULL || strcmp(asked, database) != 0)
+			out = cdc_replica_role_leaves_out(source, cdc_to_utf8(database));
+		asked = database;
+		if (out)
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", name);
+	}
+	if (buf.len > 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("changes of some tables of subscription \"%s\" are not in the binlog of their source",
+						sub->name),
+				 errdetail("binlog_do_db or binlog_ignore_db leaves them out: %s.", cdc_bounded_text(buf.data, 500)),
+				 errhint("Remove the setting at the source and restart it, or these tables with cdc.remove_table().")));
+}
+
+/* What tables are registered with. */
+typedef struct Registering
+{
+	const CdcSubscription *sub;
+	CdcSource  *source;
+	CdcSchema  *schema;
+	const CdcSchemaPlace *place;
+	bool		copy;
+} Registering;
 
 /* Registers the tables of that many names ("database.table"), in one question. */
 static void
-register_tables(CdcSchema *schema, CdcSource *source, const CdcSubscription *sub, char **full_names, int n)
+register_batch(const Registering *with, char **full_names, int n)
 {
-	static const CdcSchemaPlace start = {1, NULL};
 	CdcSchemaName names[CDC_SCHEMA_BATCH] = {{NULL, NULL}};
 	const CdcTable *tables[CDC_SCHEMA_BATCH];
 	int			i;
@@ -90,22 +167,22 @@ register_tables(CdcSchema *schema, CdcSource *source, const CdcSubscription *sub
 		names[i].database = database;
 		names[i].table = name;
 	}
-	cdc_schema_refresh_many(schema, source, names, n, &start, tables);
+	cdc_schema_refresh_many(with->schema, with->source, names, n, with->place, tables);
 	for (i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (tables[i] != NULL)	/* else dropped since it was listed */
-			cdc_registry_add_existing(sub, tables[i], cdc_schema_generated_logged(source, tables[i]),
-									  sub->copy_data);
+			cdc_registry_add_existing(with->sub, tables[i],
+									  cdc_schema_generated_logged(with->source, tables[i]), with->copy);
 	}
 }
 
 void
-cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
+cdc_binlog_register_tables(const CdcSubscription *sub, CdcSource *source,
+						   const CdcSchemaPlace *place, bool copy)
 {
-	static const CdcSchemaPlace start = {1, NULL};
-	CdcSource  *source = prepared;
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
+	Registering registering = {sub, source, schema, place, copy};
 	List	   *names = cdc_schema_source_tables(source, sub);
 	char	   *batch[CDC_SCHEMA_BATCH];
 	int			n = 0;
@@ -113,17 +190,29 @@ cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
 
 	if (names == NIL)
 		no_tables(source, sub);
-	cdc_schema_read_databases(schema, source, &start);
+	cdc_schema_read_databases(schema, source, place);
 	foreach(lc, names)
 	{
+		if (cdc_registry_has(sub, lfirst(lc)))
+			continue;
 		batch[n++] = lfirst(lc);
 		if (n < CDC_SCHEMA_BATCH)
 			continue;
-		register_tables(schema, source, sub, batch, n);
+		register_batch(&registering, batch, n);
 		n = 0;
 	}
-	register_tables(schema, source, sub, batch, n);
+	register_batch(&registering, batch, n);
 	cdc_schema_destroy(schema);
+}
+
+void
+cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
+{
+	static const CdcSchemaPlace start = {1, NULL};
+	CdcSource  *source = prepared;
+
+	cdc_binlog_register_tables(sub, source, &start, sub->copy_data);
+	warn_of_filters(sub, source);
 	cdc_source_close(source);
 }
 

@@ -88,7 +88,7 @@ search_file(Search *search, const char *file, int64 end)
 	request.annotate = search->call->sub->opt.event.row_query;
 	/* another id than the stream's own dump, which the source would end */
 	request.server_id = cdc_source_server_id(control, stream->kept.subscription_id,
-											 !cdc_am_worker());
+											 !cdc_am_worker(), stream->server_id_salt);
 	dump = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid, stream->address,
 							  true, false);
 	cdc_session_dump(cdc_source_session(dump), &request);

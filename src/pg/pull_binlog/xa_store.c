@@ -270,3 +270,15 @@ cdc_xa_store_delete(const CdcSubscription *sub, const char *xa)
 
 	(void) cdc_spi_run(&stmt, sub->name, xa);
 }
+
+void
+cdc_xa_store_delete_all(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"DELETE FROM cdc_catalog.prepared_transaction"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1",
+		1, {TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name);
+}

@@ -29,5 +29,6 @@ extern bool cdc_xa_store_get(const CdcSubscription *sub, const char *xa, CdcForm
 
 extern bool cdc_xa_store_has(const CdcSubscription *sub, const char *xa);
 extern void cdc_xa_store_delete(const CdcSubscription *sub, const char *xa);
+extern void cdc_xa_store_delete_all(const CdcSubscription *sub);
 
 #endif							/* CDC_PG_PULL_BINLOG_XA_STORE_H */

@@ -126,7 +126,14 @@ typedef struct CdcSourcePosition
 
 extern void cdc_source_position(CdcSource *source, CdcSourcePosition *pos);
 
-/* A server id for our dump connection that no replica of the source uses. */
-extern uint32 cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker);
+/* The GTIDs before a binlog file, palloc'ed; NULL: it does not say. */
+extern char *cdc_source_gtids_before_file(CdcSource *source, const char *file);
+
+/*
+ * A server id for our dump connection that no replica of the source uses, as far as
+ * the source tells.  salt: another one for another number.
+ */
+extern uint32 cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker,
+								   int32 salt);
 
 #endif							/* CDC_PG_REMOTE_SOURCE_H */

@@ -135,6 +135,49 @@ cdc_source_sql_replicas(const CdcMysqlServerInfo *info)
 	return is_mysql_since(info, 80022) ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS";
 }
 
+/* The start of a binlog file, behind its magic. */
+#define FIRST_OFFSET	4
+
+/*
+ * The GTID set that a file begins with, from the event that the server writes
+ * at its start.
+ */
+static char *
+mysql_previous_gtids(CdcSource *control, const char *file)
+{
+	/* Log_name Pos Event_type Server_id End_log_pos Info */
+	CdcAnswer  *answer = cdc_source_ask(control, "SHOW BINLOG EVENTS", CDC_OR_MORE(6),
+										"SHOW BINLOG EVENTS IN %s LIMIT 3",
+										cdc_source_quote_literal(file));
+	int64		i;
+
+	for (i = 0; i < cdc_answer_rows(answer); i++)
+	{
+		if (strcmp(cdc_answer_text(answer, i, 2), "Previous_gtids") == 0)
+			return pstrdup(cdc_answer_text(answer, i, 5));
+	}
+	return NULL;
+}
+
+/* The same for MariaDB, which is asked for the GTIDs before the file. */
+static char *
+mariadb_gtid_pos(CdcSource *control, const char *file)
+{
+	CdcAnswer  *answer = cdc_source_ask(control, "SELECT BINLOG_GTID_POS", 1,
+										"SELECT BINLOG_GTID_POS(%s, %d)",
+										cdc_source_quote_literal(file), FIRST_OFFSET);
+	const char *gtids = cdc_answer_nullable(answer, 0, 0);
+
+	return gtids != NULL ? pstrdup(gtids) : NULL;
+}
+
+char *
+cdc_source_gtids_before_file(CdcSource *control, const char *file)
+{
+	return cdc_source_info(control)->flavor == CDC_MARIADB ?
+		mariadb_gtid_pos(control, file) : mysql_previous_gtids(control, file);
+}
+
 /* Ids in use by replicas of the source, comma-separated with a leading one. */
 static char *
 ids_in_use(CdcSource *source)
@@ -155,14 +198,18 @@ ids_in_use(CdcSource *source)
 	return ids.data;
 }
 
+/* Of a range that people have chosen so many pairs may be tried one after the other. */
+#define SALTED_IDS		200
+
 uint32
-cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker)
+cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker, int32 salt)
 {
 	ForeignServer *server = GetForeignServerByName(cdc_source_server(source), false);
 	uint32		base = cdc_mysql_server_id_base(server->options);
 	char	   *used = ids_in_use(source);
 	uint64		seed = GetSystemIdentifier() ^ ((uint64) MyDatabaseId << 32) ^
-		((uint64) (uint32) subscription_id << 1) ^ (worker ? 1 : 0);
+		((uint64) (uint32) subscription_id << 1) ^ (worker ? 1 : 0) ^
+		cdc_mix_word((uint64) (uint32) salt);
 	uint32		attempt;
 
 	for (attempt = 0; attempt < 1000; attempt++)
@@ -172,7 +219,8 @@ cdc_source_server_id(CdcSource *source, int32 subscription_id, bool worker)
 
 		/* without a base: the upper half, where people do not number servers by hand */
 		if (base > 0)
-			id = base + (uint32) subscription_id * 2 + (worker ? 1 : 0) + attempt;
+			id = base + (uint32) subscription_id * 2 + (worker ? 1 : 0) + attempt +
+				((uint32) salt % SALTED_IDS) * 2;
 		else
 			id = (uint32) cdc_mix_word(seed + attempt) | 0x80000000;
 		if (id == 0)

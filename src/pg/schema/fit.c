@@ -12,6 +12,8 @@
  */
 #include "pg/schema/schema_internal.h"
 
+#include "pg/schema/change.h"
+
 #include "binlog/column_plan.h"
 #include "binlog/events.h"
 #include "binlog/map_schema.h"
@@ -405,6 +407,24 @@ log_new_definition(const CdcSchema *schema, const CdcSchemaEntry *entry, const c
 					  psprintf("%s: %s", position != NULL ? position : "", why->message));
 }
 
+/*
+ * The definition became another one without a statement that would say how.  before: its
+ * version until then, 0: there was none.
+ */
+static void
+record_found(CdcSchemaLookup *lookup, const CdcSchemaEntry *entry, int before)
+{
+	static const CdcTableChange unknown = {0};
+	const char *subscription = lookup->schema->sub->name;
+	CdcChangeRecord record = {CDC_CHANGE_FOUND, entry->full_name, &lookup->place};
+
+	record.before = before;
+	record.after = cdc_change_newest_version(subscription, entry->full_name, false);
+	record.change = &unknown;
+	if (before != 0 && record.after != before)
+		cdc_change_record(lookup->schema->sub, &record);
+}
+
 /* Finds, or makes, a definition that agrees with the map; false: none does. */
 static bool
 find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMap *map, CdcError *err)
@@ -413,6 +433,7 @@ find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMa
 	CdcSource  *source = cdc_control_session(&lookup->control);
 	CdcFlavor	flavor = cdc_source_info(source)->flavor;
 	CdcTableDef *def;
+	int			before;
 
 	entry->fitting = NULL;
 	(void) cdc_schema_load(schema, map->database, map->table);
@@ -423,11 +444,13 @@ find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMa
 	}
 	if (entry->newest == NULL)
 		cdc_error(err, CDC_ERR_SCHEMA, "rows of a table that is not known");
+	before = cdc_change_newest_version(schema->sub->name, entry->full_name, true);
 	def = assemble(schema, flavor, source, map, entry->full_name);
 	if (def != NULL)
 	{
 		log_new_definition(schema, entry, "put together from the binlog's metadata", err, lookup->place.position);
 		cdc_schema_put(schema, map->database, map->table, def, &lookup->place, NULL);
+		record_found(lookup, entry, before);
 		entry->fitting = entry->newest;
 		return true;
 	}
@@ -435,7 +458,10 @@ find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMa
 	if (!cdc_schema_reread(schema, source, map->database, map->table, &lookup->place))
 		cdc_error(err, CDC_ERR_SCHEMA, "rows of a table that the source does not have any more");
 	else if (table_fits(schema, flavor, map, entry->newest, err))
+	{
+		record_found(lookup, entry, before);
 		entry->fitting = entry->newest;
+	}
 	return entry->fitting != NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "pg/schema/typemap.h"
 
 #include "binlog/charset.h"
+#include "core/arena.h"
 #include "core/geometry.h"
 
 typedef enum Rule
@@ -148,4 +149,30 @@ cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt, const ch
 	*reason = psprintf("no PostgreSQL type is known for \"%s\"",
 					   column->column_type ? column->column_type : "?");
 	return NULL;
+}
+
+char *
+cdc_pg_type_of_definition(const CdcColumnDef *def, const CdcSubscriptionOptions *opt)
+{
+	CdcArena   *arena = cdc_arena_create(0);
+	const char *type = NULL;
+	char	   *result = NULL;
+	const char *reason;
+	CdcColumn	col;
+	CdcError	err;
+
+	if (arena == NULL)
+		return NULL;
+	memset(&col, 0, sizeof(col));
+	col.name = def->name;
+	col.column_type = def->column_type;
+	col.charset = def->charset;
+	col.collation = def->collation;
+	col.json_check = def->json_check;
+	if (!cdc_failed(cdc_column_type_parse(arena, col.column_type, &col, &err)))
+		type = cdc_pg_type(&col, opt, &reason);
+	if (type != NULL)
+		result = pstrdup(type);
+	cdc_arena_destroy(arena);
+	return result;
 }

@@ -10,6 +10,7 @@
 
 #include "pg/base/compat.h"
 #include "core/change.h"
+#include "core/table_def.h"
 #include "pg/options/options.h"
 
 /*
@@ -36,5 +37,8 @@ extern const char *cdc_column_trouble(const CdcColumn *column);
  */
 extern const char *cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt,
 							   const char **reason);
+
+/* The same of a column as its definition has it, palloc'ed; NULL without a reason. */
+extern char *cdc_pg_type_of_definition(const CdcColumnDef *def, const CdcSubscriptionOptions *opt);
 
 #endif							/* CDC_PG_SCHEMA_TYPEMAP_H */

@@ -165,6 +165,36 @@ cdc_table_version_at(const char *subscription, const char *source_table, int64 s
 	return true;
 }
 
+void
+cdc_table_version_get(const char *subscription, const char *source_table, int number, int encoding,
+					  CdcTableDef *def)
+{
+	static CdcStatement stmt = {
+		"SELECT columns, table_charset, table_collation FROM cdc_catalog.table_version"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND version OPERATOR(pg_catalog.=) $3",
+		3, {TEXTOID, TEXTOID, INT4OID}, NULL
+	};
+	Datum		values[3];
+	const Jsonb *columns = NULL;
+	CdcSpi		spi;
+
+	memset(def, 0, sizeof(*def));
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = Int32GetDatum(number);
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+	{
+		def->charset = cdc_spi_text(&spi, 0, 2);
+		def->collation = cdc_spi_text(&spi, 0, 3);
+		columns = jsonb_field(&spi, 0, 1);
+	}
+	cdc_spi_end(&spi);
+	if (columns != NULL)
+		parse_columns(columns, source_table, encoding, def);
+}
+
 bool
 cdc_column_def_is_virtual(const CdcColumnDef *column)
 {

@@ -30,6 +30,13 @@ typedef struct CdcTableVersion
 extern bool cdc_table_version_at(const char *subscription, const char *source_table, int64 seq,
 								 int encoding, CdcTableVersion *version);
 
+/*
+ * Reads the version of that number; def is without columns where there is none, and where
+ * the table was gone.
+ */
+extern void cdc_table_version_get(const char *subscription, const char *source_table, int number,
+								  int encoding, CdcTableDef *def);
+
 /* Whether the source computes the column, and whether it does so when it is read. */
 extern bool cdc_column_def_is_generated(const CdcColumnDef *column);
 extern bool cdc_column_def_is_virtual(const CdcColumnDef *column);

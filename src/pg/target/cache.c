@@ -16,6 +16,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/tables.h"
 #include "pg/catalog/changes.h"
+#include "pg/options/option_json.h"
 #include "pg/target/lock.h"
 
 /* "subscription id:database.table"; MySQL's names have 64 characters at most. */
@@ -119,7 +120,8 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bo
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	CdcMapping *mapping;
 
-	if (table == NULL || table->target == NULL)
+	/* what is in error stays as it was until it is copied anew */
+	if (table == NULL || table->target == NULL || table->state == 'e' || table->held)
 	{
 		mapping = palloc0(sizeof(CdcMapping));
 		mapping->source_table = pstrdup(source_table);
@@ -128,8 +130,12 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bo
 	else
 	{
 		CdcMappingSpec spec;
+		CdcTableOptions options;
 
 		memset(&spec, 0, sizeof(spec));
+		cdc_table_options_parse(table->options, &sub->opt.table, &options);
+		spec.keeps_rows = options.truncate == CDC_TRUNCATE_IGNORE;
+		spec.leaves_out = options.ddl == CDC_DDL_IGNORE;
 		spec.source_table = source_table;
 		spec.target = table->target;
 		spec.target_oid = table->target_oid;

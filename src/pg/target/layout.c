@@ -11,7 +11,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "core/arena.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/versions.h"
@@ -74,29 +73,8 @@ type_by_definition(const CdcMapping *mapping, const CdcRowImage *image, const ch
 {
 	CdcTableDef def = source_definition(mapping, image);
 	const CdcColumnDef *source = find_column(&def, name);
-	const char *type = NULL;
-	const char *reason;
-	CdcColumn	col;
-	CdcArena   *arena;
-	CdcError	err;
 
-	if (source == NULL)
-		return NULL;
-	arena = cdc_arena_create(0);
-	if (arena == NULL)
-		return NULL;
-	memset(&col, 0, sizeof(col));
-	col.name = source->name;
-	col.column_type = source->column_type;
-	col.charset = source->charset;
-	col.collation = source->collation;
-	col.json_check = source->json_check;
-	if (!cdc_failed(cdc_column_type_parse(arena, col.column_type, &col, &err)))
-		type = cdc_pg_type(&col, &image->sub->opt, &reason);
-	if (type != NULL)
-		type = pstrdup(type);
-	cdc_arena_destroy(arena);
-	return type;
+	return source != NULL ? cdc_pg_type_of_definition(source, &image->sub->opt) : NULL;
 }
 
 /* The type that a value of the column suggests. */

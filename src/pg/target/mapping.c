@@ -23,6 +23,7 @@
 #include "pg/schema/versions.h"
 #include "pg/target/hint.h"
 #include "pg/target/lock.h"
+#include "pg/schema/type_fit.h"
 
 /* ------------------------------------------------------------------------
  * Columns
@@ -120,18 +121,46 @@ check_mapped_names(const CdcTarget *target, const Jsonb *mapping)
 	}
 }
 
+/* The source's column of a name; NULL: there is none. */
+static const CdcColumnDef *
+find_definition(const CdcTableDef *def, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < def->ncolumns; i++)
+		if (strcmp(def->columns[i].name, name) == 0)
+			return &def->columns[i];
+	return NULL;
+}
+
+/* Whether rows are found by all columns of the source, as neither it nor anybody names a key. */
+static bool
+is_keyless(const CdcMappingSpec *spec, const CdcTableDef *def)
+{
+	int			i;
+
+	if (spec->nkey > 0 || def->ncolumns == 0)
+		return false;
+	for (i = 0; i < def->ncolumns; i++)
+		if (def->columns[i].pk >= 0)
+			return false;
+	return true;
+}
+
 /*
  * Gives the target a column for each attribute that a column of the source fills,
  * and the mapping what fills it.
  */
 static void
-map_columns(CdcMapping *mapping, const CdcSubscription *sub, const Jsonb *columns,
+map_columns(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpec *spec,
 			const CdcTableDef *def)
 {
+	const Jsonb *columns = spec->columns;
 	CdcTarget  *target = mapping->target;
+	bool		keyless = columns == NULL && is_keyless(spec, def);
 	int			i;
 
-	mapping->mapped = (columns != NULL);
+	mapping->mapped = columns != NULL || spec->leaves_out;
 	mapping->columns = palloc0(sizeof(CdcMappedColumn) * Max(target->desc->natts, 1));
 	for (i = 0; i < target->desc->natts; i++)
 	{
@@ -144,6 +173,10 @@ map_columns(CdcMapping *mapping, const CdcSubscription *sub, const Jsonb *column
 			continue;
 		source = mapped_source(columns, NameStr(att->attname));
 		if (source == NULL)
+			continue;
+
+		/* what the source has no more tells no rows apart */
+		if (keyless && find_definition(def, source) == NULL)
 			continue;
 		at = cdc_target_add_column(target, att);
 		col = &mapping->columns[at];
@@ -163,6 +196,63 @@ map_columns(CdcMapping *mapping, const CdcSubscription *sub, const Jsonb *column
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("target %s has no column that can be written", target->name)));
+}
+
+/* Whether the target computes a column of that name itself. */
+static bool
+target_computes(const CdcTarget *target, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < target->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(target->desc, i);
+
+		if (!att->attisdropped && CDC_ATT_GENERATED(att) && strcmp(NameStr(att->attname), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Compares the definition, which is of rows from the one at hand on, with the target: what
+ * a column would take as something else, and columns that the target lacks.  Returns what
+ * is wrong, or NULL.
+ */
+static char *
+shape_trouble(const CdcMapping *mapping, const CdcTableDef *def)
+{
+	const CdcTarget *target = mapping->target;
+	int			i;
+	int			c;
+
+	for (i = 0; i < def->ncolumns; i++)
+	{
+		const CdcColumnDef *source = &def->columns[i];
+		bool		filled = false;
+
+		for (c = 0; c < target->ncolumns; c++)
+		{
+			const CdcTargetColumn *column = &target->columns[c];
+
+			if (strcmp(mapping->columns[c].source, source->name) != 0)
+				continue;
+			filled = true;
+			if (cdc_type_fit(source, column->typid, column->typmod) == CDC_FIT_ALTERS)
+				return psprintf("column \"%s\" of its target has type %s, which has not the values of %s",
+								column->name, format_type_with_typemod(column->typid, column->typmod),
+								source->column_type);
+		}
+		/* a name that is longer than the target's can be is cut */
+		if (!filled && !mapping->mapped && strlen(source->name) < NAMEDATALEN &&
+			!cdc_column_def_is_generated(source) && !target_computes(target, source->name))
+			return psprintf("its target has no column \"%s\"", source->name);
+	}
+	for (i = 0; def->ncolumns > 0 && i < target->nkey; i++)
+		if (find_definition(def, mapping->columns[target->key[i].column].source) == NULL)
+			return psprintf("column \"%s\" of its target's key is filled by no column of the source",
+							mapping->columns[target->key[i].column].name);
+	return NULL;
 }
 
 /* ------------------------------------------------------------------------
@@ -369,13 +459,15 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 
 	mapping->source_table = pstrdup(spec->source_table);
 	mapping->mode = pstrdup(spec->mode);
+	mapping->keeps_rows = spec->keeps_rows;
 	mapping->cxt = CurrentMemoryContext;
 	mapping->target = cdc_target_create(rel);
 	cdc_claim_check(mapping->target->relid, mapping->target->name);
 	(void) cdc_table_version_at(sub->name, spec->source_table, seq, GetDatabaseEncoding(),
 								&version);
-	map_columns(mapping, sub, spec->columns, &version.def);
+	map_columns(mapping, sub, spec, &version.def);
 	map_key(mapping, rel, spec, &version.def);
+	mapping->trouble = shape_trouble(mapping, &version.def);
 	if (writes)
 	{
 		cdc_target_check(mapping->target, sub);

@@ -40,8 +40,11 @@ typedef struct CdcMapping
 
 	/* its target; NULL: the table goes to history only, and nothing below is set */
 	CdcTarget  *target;
+	char	   *trouble;		/* why rows of the source must not be written to it, as a sentence
+								 * without its full stop; NULL: they may */
 	bool		mapped;			/* "columns" were named: other columns of the source are left out */
 	CdcMappedColumn *columns;	/* as many as the target's, by the same index */
+	bool		keeps_rows;		/* TRUNCATE does not empty it */
 	List	   *layouts;		/* of row images seen so far: CdcLayout *, see layout.h */
 	struct CdcLayout *last_layout;
 
@@ -61,6 +64,8 @@ typedef struct CdcMappingSpec
 	char	  **key;			/* target columns */
 	int			nkey;			/* 0: the source's key, else the target's primary key */
 	const Jsonb *columns;		/* target column -> source column; NULL: the same names */
+	bool		keeps_rows;		/* at TRUNCATE of the source */
+	bool		leaves_out;		/* columns of the source that the target has not */
 } CdcMappingSpec;
 
 /*

@@ -26,6 +26,7 @@
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/schema/change.h"
 
 void
 cdc_split_table_name(const char *name, char **database, char **table)
@@ -97,15 +98,15 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, mode, last_sqlstate, target_oid, keyless)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11, $12)",
-		12, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
-		TEXTOID, OIDOID, BOOLOID}
+		" copy_data, state, last_error, mode, last_sqlstate, target_oid, options, keyless)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11, $12, $13)",
+		13, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, OIDOID, JSONBOID, BOOLOID}
 	};
 	CdcSpi		spi;
 	Oid			relid = row->target != NULL ? cdc_relation_by_name(row->target) : InvalidOid;
-	Datum		values[12];
-	char		nulls[12];
+	Datum		values[13];
+	char		nulls[13];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_subscription_tables_forget(relid);
@@ -124,15 +125,18 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	values[9] = cdc_text_or_null(row->error ? unpack_sql_state(row->sqlerrcode) : NULL, &nulls[9]);
 	values[10] = ObjectIdGetDatum(relid);
 	nulls[10] = OidIsValid(relid) ? ' ' : 'n';
-	values[11] = BoolGetDatum(row->keyless);
+	values[11] = row->options ? JsonbPGetDatum(row->options) : (Datum) 0;
+	nulls[11] = row->options ? ' ' : 'n';
+	values[12] = BoolGetDatum(row->keyless);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
+	cdc_changes_forget(sub->name, row->source_table);
 	cdc_catalog_changed();
 }
 
 void
 cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcReplicaSpec *spec,
-				 bool copy)
+				 bool copy, const Jsonb *options)
 {
 	static const CdcCopyRequest replacing = {"copy", true, NULL, false};
 	CdcReplica	replica;
@@ -144,6 +148,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 	row.source_table = cdc_from_utf8_copy(table->full_name);
 	row.copy_data = copy;
 	row.state = copy ? 'i' : 'r';
+	row.options = options;
 	if (spec != NULL)
 	{
 		user = cdc_registry_target_user(quote_qualified_identifier(spec->schema, spec->name));
@@ -232,7 +237,7 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 		return;
 	}
 	cdc_registry_add(sub, table,
-					 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL, copy);
+					 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL, copy, NULL);
 }
 
 /*
@@ -254,7 +259,7 @@ try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged
 	{
 		cdc_registry_add(sub, table,
 						 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL,
-						 copy);
+						 copy, NULL);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -355,7 +360,7 @@ release_target(const CdcSubscription *sub, const char *source_table, const char 
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = 'e', last_error = $3, last_sqlstate = $4,"
-		" target = NULL, target_oid = NULL, state_since = pg_catalog.now()"
+		" target = NULL, target_oid = NULL, held = true, state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};

@@ -31,6 +31,7 @@ typedef struct CdcTableRow
 	int			nkey;			/* 0: the column is NULL */
 	const Jsonb *columns;		/* target column -> source column, or NULL */
 	const char *mode;			/* NULL: "replica" */
+	const Jsonb *options;		/* of its own, or NULL */
 	bool		copy_data;
 	bool		keyless;		/* see CdcReplica */
 	char		state;
@@ -60,11 +61,11 @@ extern bool cdc_registry_default_target(const CdcSubscription *sub, const CdcTab
 
 /*
  * Makes the replica, or checks the one that exists, as the current user, and
- * registers the table.  spec: NULL for a table that goes to the history only.
+ * registers the table.  options: of its own, or NULL; spec: NULL for a table that goes to the history only.
  * copy: it waits for its initial copy.  ERROR where the target cannot be.
  */
 extern void cdc_registry_add(const CdcSubscription *sub, const CdcTable *table,
-							 const CdcReplicaSpec *spec, bool copy);
+							 const CdcReplicaSpec *spec, bool copy, const Jsonb *options);
 
 /*
  * For create_subscription: the same with the default target.  A table with a

@@ -25,6 +25,7 @@
 #include "pg/datum/convert.h"
 #include "pg/base/bounded_text.h"
 #include "pg/base/error.h"
+#include "pg/datum/fixed_text.h"
 #include "pg/datum/json_text_in.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/topic/nested.h"

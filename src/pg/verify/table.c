@@ -30,14 +30,14 @@
 #define TELL_MS			10000
 
 /* Rows of the source at hand. */
-typedef struct Block
+typedef struct RowBlock
 {
 	CdcVerifyRow *rows;
 	int			n;
 	int64		seq;			/* history's last when its query began */
 	int64		source_rows;	/* what is told of it */
 	int64		target_rows;
-} Block;
+} RowBlock;
 
 /* A walk through a table. */
 typedef struct Walk
@@ -54,7 +54,7 @@ typedef struct Walk
 /* ---- telling ---- */
 
 static void
-report_kind(Walk *walk, const Block *block, const char *kind, CdcVerifyRow **rows, int n)
+report_kind(Walk *walk, const RowBlock *block, const char *kind, CdcVerifyRow **rows, int n)
 {
 	CdcVerifyChunk chunk = {walk->chunk, kind, block->source_rows, block->target_rows, rows, n};
 
@@ -64,7 +64,7 @@ report_kind(Walk *walk, const Block *block, const char *kind, CdcVerifyRow **row
 
 /* Tells what the block's rows are, by kind. */
 static void
-report_block(Walk *walk, Block *block, bool extra)
+report_block(Walk *walk, RowBlock *block, bool extra)
 {
 	CdcVerifyRow **missing = palloc(sizeof(CdcVerifyRow *) * Max(block->n, 1));
 	CdcVerifyRow **different = palloc(sizeof(CdcVerifyRow *) * Max(block->n, 1));
@@ -159,7 +159,7 @@ explain(CdcVerifyTable *t, CdcVerifyRow *rows, int n, int64 seq)
  * which that could be, or was altered meanwhile.
  */
 static bool
-compare_block(Walk *walk, Block *block)
+compare_block(Walk *walk, RowBlock *block)
 {
 	CdcVerifyTable *t = walk->t;
 	bool		any = false;
@@ -192,7 +192,7 @@ compare_block(Walk *walk, Block *block)
 
 /* Adds the row at hand to the block. */
 static void
-add_row(Walk *walk, Block *block)
+add_row(Walk *walk, RowBlock *block)
 {
 	CdcVerifyTable *t = walk->t;
 	const CdcTarget *target = t->mapping->target;
@@ -210,7 +210,7 @@ add_row(Walk *walk, Block *block)
 }
 
 static void
-begin_block(CdcVerifyTable *t, Block *block)
+begin_block(CdcVerifyTable *t, RowBlock *block)
 {
 	MemoryContextReset(t->block);
 	block->n = 0;
@@ -219,7 +219,7 @@ begin_block(CdcVerifyTable *t, Block *block)
 
 /* Compares what the block has, and tells it. */
 static bool
-end_block(Walk *walk, Block *block)
+end_block(Walk *walk, RowBlock *block)
 {
 	MemoryContext old = MemoryContextSwitchTo(walk->t->block);
 	bool		ok;
@@ -246,7 +246,7 @@ walk_chunk(Walk *walk, const CdcChunkKey *key, const CdcChunkRange *range, char 
 	CdcVerify  *v = t->verify;
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify row",
 											  ALLOCSET_DEFAULT_SIZES);
-	Block		block;
+	RowBlock	block;
 	CdcError	err;
 	CdcChunk   *chunk;
 	const CdcValue *values;
@@ -293,7 +293,7 @@ walk_chunk(Walk *walk, const CdcChunkKey *key, const CdcChunkRange *range, char 
 typedef struct Extras
 {
 	Walk	   *walk;
-	Block		block;
+	RowBlock	block;
 	bool		ok;
 } Extras;
 
@@ -379,7 +379,7 @@ find_extras(Walk *walk)
 typedef struct Multiset
 {
 	Walk	   *walk;
-	Block		block;			/* of what does not match */
+	RowBlock	block;			/* of what does not match */
 	int64		target_rows;
 } Multiset;
 

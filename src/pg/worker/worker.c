@@ -150,7 +150,7 @@ pull_once(bool *more)
 	note_success(sub, result.events > 0 || result.moved);
 	cdc_background_commit();
 
-	if (result.events > 0 || result.synced)
+	if (result.events > 0 || result.changes > 0 || result.synced)
 	{
 		cdc_worker_wake(my_subscription, CDC_WORKER_APPLY);
 		cdc_worker_wake(my_subscription, CDC_WORKER_PUBLISH);

@@ -15,7 +15,7 @@ use parent 'CdcIngest::Daemon';
 use Carp;
 use DBI;
 use Fcntl qw(LOCK_EX);
-use File::Path qw(make_path);
+use File::Path qw(make_path remove_tree);
 use CdcIngest::File qw(slurp write_file tail);
 use CdcIngest::Process qw(spawn reap is_running free_port wait_until);
 
@@ -373,6 +373,18 @@ sub stop
 	my ($self, $signal) = @_;
 	$self->_forget;
 	return $self->SUPER::stop($signal);
+}
+
+# A server that is down becomes another one, at the same address and without data.
+sub set_up_anew
+{
+	my ($self) = @_;
+	remove_tree("$self->{dir}/data", "$self->{dir}/binlog");
+	make_path("$self->{dir}/binlog");
+	$self->_make_data;
+	$self->start;
+	$self->_create_user;
+	return;
 }
 
 sub _forget

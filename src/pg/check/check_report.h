@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_REMOTE_CHECK_REPORT_H
-#define CDC_PG_REMOTE_CHECK_REPORT_H
+#ifndef CDC_PG_CHECK_CHECK_REPORT_H
+#define CDC_PG_CHECK_CHECK_REPORT_H
 
 #include "pg/base/compat.h"
 #include "funcapi.h"
@@ -22,4 +22,4 @@ typedef struct CdcCheckReport
 extern void cdc_check_report(CdcCheckReport *out, const char *name, bool ok, const char *detail,
 							 const char *hint);
 
-#endif							/* CDC_PG_REMOTE_CHECK_REPORT_H */
+#endif							/* CDC_PG_CHECK_CHECK_REPORT_H */

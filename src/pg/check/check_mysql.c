@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/remote/check_mysql.h"
+#include "pg/check/check_mysql.h"
 
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
@@ -15,6 +15,7 @@
 
 #include "pg/options/mysql_options.h"
 #include "pg/remote/answer.h"
+#include "pg/remote/replica_role.h"
 
 #define LISTED_TABLES	5		/* so many are named, of more only the count is told */
 
@@ -309,20 +310,33 @@ check_retention(Check *check)
 			   "A subscription that stands still for longer has a gap. Raise binlog_expire_logs_seconds (or expire_logs_days) at the source.");
 }
 
-/* A replica as a source writes what it applies only if told to. */
+/* A replica as a source writes what it applies only if told to; filters leave out more. */
 static void
 check_replica(Check *check)
 {
-	CdcAnswer  *status = ask(check, CDC_OR_MORE(1), cdc_source_sql_replica_status(check->info));
-	const char *updates = variable(check, "log_replica_updates");
+	CdcReplicaRole role;
 
-	if (status == NULL || cdc_answer_rows(status) == 0)
-		return;
-	if (updates == NULL)
-		updates = variable(check, "log_slave_updates");
-	report(check, "log_slave_updates", is_on(updates),
-		   "The source is itself a replica.",
-		   "Set log_slave_updates (log_replica_updates) in its configuration and restart it; else its binlog lacks what it replicates.");
+	cdc_replica_role_ask(check->source, &role);
+	if (role.unlogged != NULL || role.replica)
+		report(check, "log_slave_updates", role.logs_updates,
+			   role.unlogged != NULL ?
+			   psprintf("The source is itself a replica; its binlog lacks what it replicated: %s.", role.unlogged) :
+			   "The source is itself a replica.",
+			   "Set log_slave_updates (log_replica_updates) in its configuration and restart it; else its binlog lacks what it replicates.");
+	else if (role.grant != NULL && !role.logs_updates)
+		report(check, "log_slave_updates", false,
+			   "It is not known whether the source is itself a replica. If it is, its binlog lacks what it replicates: log_slave_updates is OFF.",
+			   psprintf("At the source: GRANT %s ON *.* TO the user of the user mapping;", role.grant));
+	report(check, "binlog filters", role.binlog_filters == NULL,
+		   role.binlog_filters != NULL ? role.binlog_filters : "none",
+		   "Changes of databases that the source leaves out of its binlog are not seen: exclude them, or remove the setting at the source and restart it.");
+	if (role.replica || role.replica_filters != NULL)
+		report(check, "replication filters", role.replica_filters == NULL,
+			   role.replica_filters != NULL ? role.replica_filters : "none",
+			   "The source, itself a replica, leaves these out of what it replicates: it has other rows than its own source.");
+	if (role.member_state != NULL)
+		report(check, "group member", false, psprintf("The source's state in its replication group is %s.", role.member_state),
+			   "It gets nothing new: wait until it is ONLINE in performance_schema.replication_group_members, or read another member.");
 }
 
 static void
@@ -353,7 +367,8 @@ check_server_id(Check *check)
 	else
 		report(check, "server_id", !clash,
 			   psprintf("The source is %u; its replicas: %s.", check->info->server_id,
-						replicas == NULL ? "not known" : ids.len > 0 ? ids.data : "none"),
+						replicas == NULL ? (check->info->flavor == CDC_MARIADB ?
+											"not known without REPLICATION MASTER ADMIN" : "not known") : ids.len > 0 ? ids.data : "none"),
 			   "A replica has a number in the range of the server option server_id: choose another range.");
 }
 
@@ -470,7 +485,7 @@ cdc_check_mysql_server(CdcCheckReport *out, const char *server)
 	check.variables = cdc_source_try_ask(check.source, "SHOW GLOBAL VARIABLES", 2,
 								"SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', "
 								"'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', 'gtid_mode', "
-								"'binlog_expire_logs_seconds', 'expire_logs_days', 'log_slave_updates', 'log_replica_updates')");
+								"'binlog_expire_logs_seconds', 'expire_logs_days')");
 	check_privileges(&check);
 	check_binlog(&check);
 	check_gtid(&check);

@@ -15,8 +15,8 @@
 
 #include "pg/base/result_set.h"
 #include "pg/options/kafka_options.h"
-#include "pg/remote/check_kafka.h"
-#include "pg/remote/check_mysql.h"
+#include "pg/check/check_kafka.h"
+#include "pg/check/check_mysql.h"
 
 PG_FUNCTION_INFO_V1(cdc_check_server);
 

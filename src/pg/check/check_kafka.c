@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/remote/check_kafka.h"
+#include "pg/check/check_kafka.h"
 
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"

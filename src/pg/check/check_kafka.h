@@ -5,12 +5,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_REMOTE_CHECK_KAFKA_H
-#define CDC_PG_REMOTE_CHECK_KAFKA_H
+#ifndef CDC_PG_CHECK_CHECK_KAFKA_H
+#define CDC_PG_CHECK_CHECK_KAFKA_H
 
-#include "pg/remote/check_report.h"
+#include "pg/check/check_report.h"
 
 /* server: the name of the foreign server. */
 extern void cdc_check_kafka_server(CdcCheckReport *out, const char *server);
 
-#endif							/* CDC_PG_REMOTE_CHECK_KAFKA_H */
+#endif							/* CDC_PG_CHECK_CHECK_KAFKA_H */

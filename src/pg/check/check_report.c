@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/remote/check_report.h"
+#include "pg/check/check_report.h"
 
 #include "utils/builtins.h"
 

@@ -1,0 +1,311 @@
+/*-------------------------------------------------------------------------
+ *
+ * follow.c
+ *	  What apply does at a change of a source table: its target follows, or stays and
+ *	  says why.
+ *
+ * All before the change is in the targets by then, and nothing behind it, so that a
+ * target has what its table had when the statement was run.  Where it cannot have what
+ * the table has now, the table's state becomes 'e': its events stay in the history, its
+ * target stays as it was, and the other tables go on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/apply_internal.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/base/bounded_text.h"
+#include "pg/base/compat_executor.h"
+#include "pg/base/error.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/failure.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/tables.h"
+#include "pg/evolve/evolve.h"
+#include "pg/options/option_json.h"
+
+/* One change. */
+typedef struct Follow
+{
+	const CdcSubscription *sub;
+	CdcPendingChange *change;
+	const CdcSubscriptionTable *table;	/* or NULL: it is not registered */
+	CdcTableOptions options;
+	const char *outcome;
+	bool		failed;			/* the table is in error now */
+} Follow;
+
+static const CdcSubscriptionTable *
+registered_table(const CdcSubscription *sub, const char *source_table)
+{
+	ListCell   *lc;
+
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		CdcSubscriptionTable *table = lfirst(lc);
+
+		if (strcmp(table->source_table, source_table) != 0)
+			continue;
+		/* in a restored database its name tells */
+		if (table->target != NULL && !OidIsValid(table->target_oid))
+			table->target_oid = cdc_relation_by_name(table->target);
+		return table;
+	}
+	return NULL;
+}
+
+void
+cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq, const char *reason)
+{
+	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
+								 source_table, seq, reason);
+	char	   *remedy = psprintf("SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
+								  quote_literal_cstr(source_table));
+
+	cdc_subscription_table_failed(sub, source_table, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+								  psprintf("%s.\nHINT:  %s", error, remedy));
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("source table %s of subscription \"%s\" is not replicated any more", source_table,
+					sub->name),
+			 errdetail("%s.", error),
+			 errhint("%s", remedy)));
+}
+
+static void
+fail_table(Follow *f, const char *reason)
+{
+	cdc_follow_fail(f->sub, f->table->source_table, f->change->from_seq, reason);
+	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
+	f->failed = true;
+}
+
+/* In the place of who may alter the target: its owner, where the subscription's may be him. */
+static char *
+evolve_as_writer(Follow *f, CdcEvolution *evolution)
+{
+	CdcTargetRights rights;
+	Oid			userid;
+	int			sec_context;
+	char	   *reason = NULL;
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	cdc_target_rights(f->table->target_oid, f->sub, &rights);
+	SetUserIdAndSecContext(rights.writer, sec_context | SECURITY_RESTRICTED_OPERATION);
+	if (f->change->kind == CDC_CHANGE_COPY)
+		cdc_evolve_refit(evolution);
+	else
+		reason = cdc_evolve(evolution);
+	SetUserIdAndSecContext(userid, sec_context);
+	return reason;
+}
+
+/*
+ * The target follows in a subtransaction, which leaves nothing behind where it does not.
+ * Returns the reason then, or NULL.  An error that is not of the target's shape goes on.
+ */
+static char *
+try_to_evolve(Follow *f, CdcEvolution *evolution)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+	char	   *volatile reason = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		reason = evolve_as_writer(f, evolution);
+		MemoryContextSwitchTo(caller);
+		if (reason == NULL)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return reason;
+	if (cdc_sqlstate_is_passing(error->sqlerrcode))
+		ReThrowError(error);
+	return psprintf("its target cannot be altered: %s%s%s", error->message,
+					error->detail != NULL ? ", " : "", error->detail != NULL ? error->detail : "");
+}
+
+/* A change of columns, of the key, or of both. */
+static void
+follow_columns(Follow *f)
+{
+	CdcEvolution evolution;
+	char	   *reason;
+
+	memset(&evolution, 0, sizeof(evolution));
+	evolution.sub = f->sub;
+	evolution.table = f->table;
+	evolution.change = f->change;
+	evolution.dropped = f->options.drop_column;
+	reason = try_to_evolve(f, &evolution);
+	if (reason != NULL)
+	{
+		fail_table(f, reason);
+		return;
+	}
+	if (evolution.columns_changed)
+		cdc_subscription_table_columns(f->sub, f->table->source_table, evolution.columns);
+	f->outcome = evolution.done.len > 0 ? evolution.done.data : "nothing: the target is not concerned";
+}
+
+/* The table was made anew: TRUNCATE of its target came before, where it had one. */
+static void
+follow_created(Follow *f)
+{
+	f->change->change.known = true;
+	f->change->change.nrenames = f->change->change.nadded = 0;
+	follow_columns(f);
+}
+
+/* A new copy of a table that was in error: its target gets ready, and events count again. */
+static void
+begin_copy(Follow *f)
+{
+	if (f->change->after.ncolumns > 0)
+		follow_columns(f);
+	else
+		f->outcome = "nothing: there was no such table";
+	if (!f->failed)
+		cdc_subscription_table_hold(f->sub, f->table->source_table, false);
+}
+
+/* ERROR: the user wants to decide. */
+static void
+stop(Follow *f)
+{
+	const char *sub = quote_literal_cstr(f->sub->name);
+	const char *table = quote_literal_cstr(f->table->source_table);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("source table %s was altered, and option \"ddl\" is \"stop\"", f->table->source_table),
+			 f->change->statement != NULL ?
+			 errdetail("At seq " INT64_FORMAT ": %s", f->change->from_seq, f->change->statement) : 0,
+			 errhint("To alter target %s likewise: SELECT cdc.alter_table(%s, %s, '{\"ddl\": \"evolve\"}'). To leave it as it is: SELECT cdc.alter_table(%s, %s, '{\"ddl\": \"ignore\"}').",
+					 f->table->target, sub, table, sub, table)));
+}
+
+/* Whether the definitions differ in anything that concerns rows. */
+static bool
+changes_shape(const Follow *f)
+{
+	const CdcPendingChange *change = f->change;
+
+	return !change->change.known || change->change.created || change->change.nrenames > 0 ||
+		change->change.nadded > 0 || !cdc_table_def_same_rows(&change->before, &change->after);
+}
+
+/* What becomes of a registered table with a target. */
+static void
+follow_table(Follow *f)
+{
+	CdcPendingChange *change = f->change;
+
+	cdc_table_options_parse(f->table->options, &f->sub->opt.table, &f->options);
+
+	switch (change->kind)
+	{
+		case CDC_CHANGE_TRUNCATE:
+			f->outcome = f->options.truncate == CDC_TRUNCATE_FOLLOW ? "the target was emptied" :
+				"ignored: the target keeps its rows";
+			return;
+		case CDC_CHANGE_DROP:
+			f->outcome = "kept: the target stays as it was";
+			return;
+		case CDC_CHANGE_RENAME:
+			f->outcome = "kept: the target stays as it was, the table has another name";
+			return;
+		default:
+			break;
+	}
+	cdc_change_load(f->sub->name, change);
+	if (change->kind == CDC_CHANGE_COPY)
+		begin_copy(f);
+	else if (change->change.rows != NULL)
+		fail_table(f, change->change.rows);
+	else if (change->before.ncolumns == 0 || change->after.ncolumns == 0)
+		f->outcome = "nothing: there was no such table";
+	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))
+		f->outcome = "ignored: the target stays as it is";
+	else if (f->options.ddl == CDC_DDL_STOP && changes_shape(f))
+		stop(f);
+	else if (change->change.created)
+		follow_created(f);
+	else
+		follow_columns(f);
+}
+
+static const char *
+kind_word(CdcChangeKind kind)
+{
+	switch (kind)
+	{
+		case CDC_CHANGE_ALTER:
+			return "altered";
+		case CDC_CHANGE_CREATE:
+			return "made";
+		case CDC_CHANGE_DROP:
+			return "dropped";
+		case CDC_CHANGE_RENAME:
+			return "renamed";
+		case CDC_CHANGE_REPLACE:
+			return "replaced by another one";
+		case CDC_CHANGE_TRUNCATE:
+			return "emptied";
+		case CDC_CHANGE_COPY:
+			return "copied anew";
+		case CDC_CHANGE_FOUND:
+			break;
+	}
+	return "found altered";
+}
+
+void
+cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
+{
+	Follow		f = {.sub = sub,.change = change,.table = registered_table(sub, change->source_table)};
+	CdcScope	scope;
+
+	cdc_owner_begin(sub, &scope);
+	if (f.table == NULL)
+		f.outcome = "nothing: the table is not registered";
+	else if (f.table->held && change->kind != CDC_CHANGE_COPY)
+		f.outcome = CDC_CHANGE_HELD;
+	else if (f.table->target == NULL || !OidIsValid(f.table->target_oid) ||
+			 get_rel_name(f.table->target_oid) == NULL)
+		f.outcome = "nothing: there is no target";
+	else
+		follow_table(&f);
+	cdc_change_done(sub->name, change->number, f.outcome);
+	if (f.table != NULL)
+		cdc_log(sub->name, "change",
+				psprintf("source table %s was %s at seq " INT64_FORMAT, change->source_table,
+						 kind_word(change->kind), change->from_seq),
+				psprintf("%s\n%s", change->statement != NULL ? change->statement : "", f.outcome));
+	cdc_scope_end(&scope);
+
+	/* mappings are made anew, of what holds from here on */
+	cdc_catalog_changed();
+	CommandCounterIncrement();
+}

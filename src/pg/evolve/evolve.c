@@ -1,0 +1,388 @@
+/*-------------------------------------------------------------------------
+ *
+ * evolve.c
+ *	  Making a target follow a change of its source table.
+ *
+ * The target has what the source had right before the statement, so that what it holds
+ * tells what the statement did to the rows: values in doubt are looked for first, and
+ * where there are some nothing is altered.  Nothing is dropped by CASCADE: what stands
+ * in the way is PostgreSQL's error, and then the reason.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/evolve/internal.h"
+
+#include "access/htup_details.h"
+#include "executor/spi.h"
+#include "parser/parse_type.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "core/arena.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/error.h"
+#include "pg/base/utf8.h"
+#include "pg/catalog/spi.h"
+#include "pg/datum/jsonb_view.h"
+#include "pg/schema/typemap.h"
+#include "pg/schema/versions.h"
+#include "pg/target/lock.h"
+#include "pg/target/replica_table.h"
+#include "pg/schema/type_fit.h"
+
+/* ------------------------------------------------------------------------
+ * Which column fills which
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether the target has a column of that name. */
+static bool
+has_attribute(const CdcEvolve *e, const char *name)
+{
+	return get_attnum(e->relid, name) != InvalidAttrNumber;
+}
+
+/*
+ * The type that a column gets: the one of the source's, where it had that before; another
+ * one only where it does not take all that the source has now.
+ */
+static char *
+wanted_type(const CdcEvolve *e, const CdcEvolveColumn *column)
+{
+	char	   *old_type = cdc_pg_type_of_definition(column->before, &e->out->sub->opt);
+	char	   *new_type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
+	Oid			typid;
+	int32		typmod;
+	CdcTypeFit	before = cdc_type_fit(column->before, column->typid, column->typmod);
+	CdcTypeFit	after = cdc_type_fit(column->after, column->typid, column->typmod);
+
+	if (old_type != NULL && new_type != NULL)
+	{
+		parseTypeString(old_type, &typid, &typmod, 0);
+		if (typid == column->typid && typmod == column->typmod)
+			return strcmp(old_type, new_type) != 0 ? new_type : NULL;
+	}
+	if (column->shape->retype == CDC_RETYPE_NONE || after == CDC_FIT_EXACT ||
+		(after >= before && after != CDC_FIT_ALTERS))
+		return NULL;
+	return new_type;
+}
+
+static void
+find_columns(CdcEvolve *e, const CdcShapeDiff *diff)
+{
+	const CdcPendingChange *change = e->out->change;
+	int			i;
+
+	e->ncolumns = diff->ncolumns;
+	e->columns = palloc0(sizeof(CdcEvolveColumn) * Max(diff->ncolumns, 1));
+	e->all = true;
+	for (i = 0; i < diff->ncolumns; i++)
+	{
+		CdcEvolveColumn *column = &e->columns[i];
+		const CdcShapeColumn *shape = &diff->columns[i];
+
+		column->shape = shape;
+		column->before = shape->from >= 0 ? &change->before.columns[shape->from] : NULL;
+		column->after = shape->to >= 0 ? &change->after.columns[shape->to] : NULL;
+		if (column->before == NULL)
+			continue;
+		column->target = cdc_evolve_mapped_name(e->out->table->columns, column->before->name);
+		if (!cdc_column_def_is_generated(column->before) &&
+			(column->target == NULL || strcmp(column->target, cdc_evolve_own_name(column->before->name)) != 0))
+			e->all = false;
+		cdc_evolve_find(column, e->relid);
+		if (column->target != NULL && column->after != NULL)
+			column->type = wanted_type(e, column);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Doubt
+ * ------------------------------------------------------------------------
+ */
+
+/* A column's type as a reason names it. */
+static char *
+describe_type(const CdcColumnDef *def)
+{
+	return psprintf("%s%s%s%s", def->column_type, def->charset != NULL ? " CHARACTER SET " : "",
+					def->charset != NULL ? def->charset : "", def->nullable ? "" : " NOT NULL");
+}
+
+/* The reason why it is not known what the rows are now; NULL: it is. */
+static char *
+doubt(CdcEvolve *e)
+{
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+		const char *condition;
+		const char *reason;
+		char	   *type;
+
+		if (column->before == NULL)
+		{
+			if (!e->all || (column->shape->added != NULL && column->shape->added->left_out))
+				continue;
+			type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
+			if (type == NULL)
+				return psprintf("column \"%s\" was added, whose type %s has none in PostgreSQL",
+								column->after->name, column->after->column_type);
+			if (cdc_evolve_fill(e, column, type, &reason) == NULL)
+				return psprintf("column \"%s\" was added, and what the rows have in it is not known here: %s",
+								column->after->name, reason);
+			continue;
+		}
+		if (column->target == NULL || column->after == NULL || e->empty)
+			continue;
+		condition = cdc_evolve_doubt(column);
+		if (condition != NULL &&
+			cdc_evolve_finds(psprintf("SELECT 1 FROM %s WHERE %s LIMIT 1", e->target, condition)))
+			return psprintf("column \"%s\" was changed from %s to %s, and what became of some of its values is not known here",
+							column->before->name, describe_type(column->before), describe_type(column->after));
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * Names
+ * ------------------------------------------------------------------------
+ */
+
+static void
+rename_attribute(CdcEvolve *e, const char *from, const char *to)
+{
+	cdc_evolve_run(e, psprintf("ALTER TABLE %s RENAME COLUMN %s TO %s", e->target,
+							   quote_identifier(from), quote_identifier(to)));
+}
+
+/* A name that no column of the target has. */
+static char *
+free_name(const CdcEvolve *e, const char *base)
+{
+	char	   *name = cdc_replica_identifier(cdc_to_utf8(base));
+	int			i;
+
+	for (i = 2; has_attribute(e, name); i++)
+		name = cdc_replica_identifier(cdc_to_utf8(psprintf("%s_%d", base, i)));
+	return name;
+}
+
+/* The column that has the target's column of that name, which stays under it; or NULL. */
+static CdcEvolveColumn *
+holder(CdcEvolve *e, const char *target)
+{
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+		if (e->columns[i].target != NULL && strcmp(e->columns[i].target, target) == 0)
+			return &e->columns[i];
+	return NULL;
+}
+
+/* Gets what has the name out of the way. */
+static void
+make_room(CdcEvolve *e, const char *name)
+{
+	CdcEvolveColumn *other = holder(e, name);
+	char	   *to = free_name(e, psprintf(other != NULL && other->after != NULL ? "%s_moved" : "%s_dropped", name));
+
+	rename_attribute(e, name, to);
+	if (other != NULL)
+		other->target = to;
+}
+
+/* Names follow, swapped ones, too: a name that is still taken is made free first. */
+static void
+follow_names(CdcEvolve *e)
+{
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		CdcEvolveColumn *column = &e->columns[i];
+		char	   *name;
+
+		if (column->target == NULL || column->after == NULL || column->before == NULL ||
+			strcmp(column->before->name, column->after->name) == 0)
+			continue;
+		if (!e->all)
+			continue;			/* the mapping follows */
+		name = cdc_evolve_own_name(column->after->name);
+		if (strcmp(name, column->target) == 0)
+			continue;
+		if (has_attribute(e, name))
+			make_room(e, name);
+		rename_attribute(e, column->target, name);
+		column->target = name;
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Columns
+ * ------------------------------------------------------------------------
+ */
+
+static void
+leave_column(CdcEvolve *e, CdcEvolveColumn *column)
+{
+	const char *name = quote_identifier(column->target);
+
+	if (e->out->dropped == CDC_DROP_COLUMN_DROP)
+	{
+		cdc_evolve_run(e, psprintf("ALTER TABLE %s DROP COLUMN %s", e->target, name));
+		column->target = NULL;
+		return;
+	}
+	cdc_evolve_drop_not_null(e, column->target);
+	cdc_evolve_note(e, psprintf("Column %s stays with the values that it had: ALTER TABLE %s DROP COLUMN %s", name,
+					 e->target, name));
+}
+
+static void
+retype_column(CdcEvolve *e, const CdcEvolveColumn *column)
+{
+	const char *name = quote_identifier(column->target);
+
+	cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s", e->target, name,
+							   column->type, e->empty && column->shape->retype == CDC_RETYPE_UNKNOWN ?
+							   "NULL" : cdc_evolve_cast(name, column->typid, column->type)));
+}
+
+/* A new column, or one of that name that was there and is no other one's. */
+static void
+add_column(CdcEvolve *e, CdcEvolveColumn *column)
+{
+	char	   *type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
+	char	   *target = cdc_evolve_own_name(column->after->name);
+	const char *name = quote_identifier(target);
+	const char *reason;
+	char	   *fill = cdc_evolve_fill(e, column, type, &reason);
+	CdcEvolveColumn *other = holder(e, target);
+
+	if (other != NULL && other->after != NULL)
+		make_room(e, target);
+	column->target = target;
+	if (has_attribute(e, target))
+	{
+		cdc_evolve_drop_not_null(e, target);
+		if (other != NULL)
+			other->target = NULL;
+		cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", e->target, name));
+		cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s", e->target, name,
+								   type, fill));
+		return;
+	}
+	if (strncmp(fill, "NULL::", 6) == 0)
+	{
+		cdc_evolve_run(e, psprintf("ALTER TABLE %s ADD COLUMN %s %s", e->target, name, type));
+		return;
+	}
+	cdc_evolve_run(e, psprintf("ALTER TABLE %s ADD COLUMN %s %s DEFAULT %s", e->target, name, type, fill));
+	cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", e->target, name));
+}
+
+static void
+follow_columns(CdcEvolve *e)
+{
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		CdcEvolveColumn *column = &e->columns[i];
+
+		if (column->before != NULL && column->after != NULL && column->target != NULL &&
+			column->type != NULL)
+			retype_column(e, column);
+	}
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		CdcEvolveColumn *column = &e->columns[i];
+
+		if (column->before != NULL)
+			continue;
+		if (!e->all)
+			cdc_evolve_note(e, psprintf("Column \"%s\" is none of those that were chosen", column->after->name));
+		else if (column->shape->added != NULL && column->shape->added->left_out)
+			cdc_evolve_note(e, psprintf("Column \"%s\" is left out, as row images do not have it", column->after->name));
+		else
+			add_column(e, column);
+	}
+	for (i = 0; i < e->ncolumns; i++)
+		if (e->columns[i].after == NULL && e->columns[i].target != NULL)
+			leave_column(e, &e->columns[i]);
+}
+
+/* ------------------------------------------------------------------------
+ * All of it
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether the change is of anything that a target has. */
+static bool
+concerns_target(const CdcEvolve *e, const CdcShapeDiff *diff)
+{
+	int			i;
+
+	if (diff->key_changed)
+		return true;
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+
+		if (column->before == NULL || column->after == NULL ||
+			column->shape->retype != CDC_RETYPE_NONE || column->shape->checks != 0 ||
+			strcmp(column->before->name, column->after->name) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* With the comparison of the two definitions; see cdc_evolve(). */
+static char *
+evolve(CdcEvolve *e, const CdcShapeDiff *diff)
+{
+	char	   *reason;
+	bool		own_key = e->out->table->nkey > 0;
+
+	find_columns(e, diff);
+	if (!concerns_target(e, diff))
+		return NULL;
+	cdc_evolve_lock(e);
+	find_columns(e, diff);
+	e->empty = !cdc_evolve_finds(psprintf("SELECT 1 FROM %s LIMIT 1", e->target));
+	if (diff->unknown != NULL && !e->empty)
+		return pstrdup(diff->unknown);
+	reason = doubt(e);
+	if (reason != NULL)
+		return reason;
+	if (diff->key_changed && !own_key)
+		cdc_evolve_drop_key(e);
+	follow_names(e);
+	follow_columns(e);
+	if (diff->key_changed && !own_key)
+		cdc_evolve_add_key(e);
+	cdc_evolve_mapping(e);
+	return NULL;
+}
+
+char *
+cdc_evolve(CdcEvolution *out)
+{
+	const CdcPendingChange *change = out->change;
+	CdcArena   *arena = cdc_schema_arena(CurrentMemoryContext);
+	CdcShapeDiff diff;
+	CdcEvolve	e;
+	CdcError	err;
+
+	cdc_evolve_begin(&e, out);
+	CDC_CHECK(cdc_shape_compare(arena, &change->before, &change->after, &change->change, &diff, &err),
+			  &err, out->sub->name);
+	return evolve(&e, &diff);
+}

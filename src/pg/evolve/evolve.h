@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * evolve.h
+ *	  Making a target follow a change of its source table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_EVOLVE_EVOLVE_H
+#define CDC_PG_EVOLVE_EVOLVE_H
+
+#include "pg/base/compat.h"
+#include "lib/stringinfo.h"
+#include "pg/catalog/subscription.h"
+#include "pg/catalog/tables.h"
+#include "pg/schema/change.h"
+
+typedef struct CdcEvolution
+{
+	/* in */
+	const CdcSubscription *sub;
+	const CdcSubscriptionTable *table;	/* its target_oid is a relation */
+	const CdcPendingChange *change; /* with its definitions, both with columns */
+	CdcDropColumn dropped;
+
+	/* out, palloc'ed */
+	StringInfoData done;		/* what was done to the target, as SQL and sentences */
+	bool		columns_changed;	/* cdc.subscription_table.columns is to be: */
+	Jsonb	   *columns;		/* or NULL: the same names */
+} CdcEvolution;
+
+/*
+ * Alters the target as the source altered its table, as the current user: its columns'
+ * names and types, new ones with what the source's rows have in them, its primary key.
+ * The target has what the source had right before the change.
+ *
+ * Returns NULL when it has what the source has now.  Else the palloc'ed reason, a sentence
+ * without its full stop: the target is then to be put back by the end of a
+ * subtransaction.  ERROR, likewise, where PostgreSQL refuses; and where the target's
+ * lock is not got in time.
+ */
+extern char *cdc_evolve(CdcEvolution *e);
+
+/*
+ * Alters the target so that it takes rows of the change's definition after, which will
+ * replace what it has: where a column's type or the key has to be another one it is
+ * emptied.  As cdc_evolve().
+ */
+extern void cdc_evolve_refit(CdcEvolution *e);
+
+#endif							/* CDC_PG_EVOLVE_EVOLVE_H */

@@ -1,0 +1,103 @@
+/*-------------------------------------------------------------------------
+ *
+ * internal.h
+ *	  What the parts of evolve share, from the top down:
+ *
+ *	  evolve.c	the target follows: columns and names
+ *	  refit.c	a target in the shape of a new copy
+ *	  key.c		its primary key
+ *	  value.c	SQL of values: conversions, checks, what new columns are filled with
+ *	  column.c	the target's lock and columns
+ *	  run.c		running SQL on the target
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_EVOLVE_INTERNAL_H
+#define CDC_PG_EVOLVE_INTERNAL_H
+
+#include "pg/evolve/evolve.h"
+
+/* A column of the source's, before or after, and the target's that it fills. */
+typedef struct CdcEvolveColumn
+{
+	const CdcShapeColumn *shape;
+	const CdcColumnDef *before; /* NULL: it is new */
+	const CdcColumnDef *after;	/* NULL: it was dropped */
+	char	   *target;			/* name of the target's column, as it is at the moment; or NULL */
+	Oid			typid;			/* its type */
+	int32		typmod;
+	bool		not_null;
+	char	   *type;			/* the type that it gets, as SQL; NULL: it keeps its own */
+} CdcEvolveColumn;
+
+typedef struct CdcEvolve
+{
+	CdcEvolution *out;
+	Oid			relid;
+	char	   *target;			/* its name, qualified and quoted */
+	bool		empty;			/* it has no row */
+	bool		all;			/* all columns of the source are to be in it, under their names */
+	int			ncolumns;
+	CdcEvolveColumn *columns;
+} CdcEvolve;
+
+/* ---- run.c ---- */
+
+/* Runs a statement on the target, and notes it. */
+extern void cdc_evolve_run(CdcEvolve *e, const char *sql);
+
+/* Whether the query has a row. */
+extern bool cdc_evolve_finds(const char *sql);
+
+/* Says in a sentence, without its full stop, what was done, or left. */
+extern void cdc_evolve_note(CdcEvolve *e, const char *sentence);
+
+/* ---- value.c ---- */
+
+/* The column's value in another type. */
+extern char *cdc_evolve_cast(const char *column, Oid typid, const char *type);
+
+/*
+ * The condition by which rows are found whose value the source may have made another one
+ * of; NULL: there are none.
+ */
+extern char *cdc_evolve_doubt(const CdcEvolveColumn *column);
+
+/*
+ * The value, as SQL, that rows have in a column that was added; NULL with *reason where
+ * that is not known.
+ */
+extern char *cdc_evolve_fill(const CdcEvolve *e, const CdcEvolveColumn *column, const char *type,
+							 const char **reason);
+
+/* ---- key.c ---- */
+
+/* Takes the primary key away where it is that of before; then gives the one of after. */
+extern void cdc_evolve_drop_key(CdcEvolve *e);
+extern void cdc_evolve_add_key(CdcEvolve *e);
+
+/*
+ * Whether the target's primary key is another one than that of after.  Of before, where
+ * that is not known, any primary key counts as the source's.
+ */
+extern bool cdc_evolve_key_differs(const CdcEvolve *e);
+extern void cdc_evolve_drop_any_key(CdcEvolve *e);
+
+/* ---- column.c ---- */
+
+/* What the target has of a column's name: its type; target becomes NULL where it has none. */
+extern void cdc_evolve_find(CdcEvolveColumn *column, Oid relid);
+
+/* A name of the source's as the target would have it; the one that a mapping gives. */
+extern char *cdc_evolve_own_name(const char *source);
+extern char *cdc_evolve_mapped_name(const Jsonb *columns, const char *source);
+extern void cdc_evolve_drop_not_null(CdcEvolve *e, const char *name);
+
+/* Says in e->out what cdc.subscription_table.columns is to be. */
+extern void cdc_evolve_mapping(CdcEvolve *e);
+
+/* Sets up for the target, locked so that nobody looks at it meanwhile, or not yet. */
+extern void cdc_evolve_begin(CdcEvolve *e, CdcEvolution *out);
+extern void cdc_evolve_lock(CdcEvolve *e);
+
+#endif							/* CDC_PG_EVOLVE_INTERNAL_H */

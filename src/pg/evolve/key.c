@@ -1,0 +1,165 @@
+/*-------------------------------------------------------------------------
+ *
+ * key.c
+ *	  The primary key of a target that follows its source's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/evolve/internal.h"
+
+#include "access/genam.h"
+#include "catalog/pg_index.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "pg/base/compat_catalog.h"
+
+/* The target's columns that a key of the source fills, in the key's order; NIL: not all are. */
+static List *
+key_targets(const CdcEvolve *e, bool before)
+{
+	List	   *result = NIL;
+	int			place;
+	int			i;
+	int			n = 0;
+
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		const CdcColumnDef *def = before ? e->columns[i].before : e->columns[i].after;
+
+		n += def != NULL && def->pk >= 0 ? 1 : 0;
+	}
+	for (place = 0; place < n; place++)
+		for (i = 0; i < e->ncolumns; i++)
+		{
+			const CdcColumnDef *def = before ? e->columns[i].before : e->columns[i].after;
+
+			if (def == NULL || def->pk != place)
+				continue;
+			if (e->columns[i].target == NULL)
+				return NIL;
+			result = lappend(result, e->columns[i].target);
+		}
+	return result;
+}
+
+/* The relation's primary key: its index, and *columns, names in the index's order. */
+static Oid
+primary_key(Oid relid, List **columns)
+{
+	Relation	rel = table_open(relid, NoLock);
+	List	   *indexes = RelationGetIndexList(rel);
+	Oid			result = InvalidOid;
+	ListCell   *lc;
+
+	*columns = NIL;
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		int			i;
+
+		if (index->rd_index->indisprimary)
+		{
+			result = RelationGetRelid(index);
+			for (i = 0; i < CDC_INDEX_NKEYATTS(index->rd_index); i++)
+				*columns = lappend(*columns, pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel),
+																		   index->rd_index->indkey.values[i] - 1)->attname)));
+		}
+		index_close(index, AccessShareLock);
+	}
+	table_close(rel, NoLock);
+	return result;
+}
+
+static bool
+has_name(List *names, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	return false;
+}
+
+/* Whether both have the same names, in any order. */
+static bool
+same_names(List *a, List *b)
+{
+	ListCell   *lc;
+
+	if (list_length(a) != list_length(b))
+		return false;
+	foreach(lc, a)
+		if (!has_name(b, lfirst(lc)))
+			return false;
+	return true;
+}
+
+bool
+cdc_evolve_key_differs(const CdcEvolve *e)
+{
+	List	   *present;
+
+	(void) primary_key(e->relid, &present);
+	return !same_names(present, key_targets(e, false));
+}
+
+void
+cdc_evolve_drop_any_key(CdcEvolve *e)
+{
+	List	   *present;
+	Oid			index = primary_key(e->relid, &present);
+	ListCell   *lc;
+
+	if (!OidIsValid(index))
+		return;
+	cdc_evolve_run(e, psprintf("ALTER TABLE %s DROP CONSTRAINT %s", e->target,
+							   quote_identifier(get_rel_name(index))));
+	foreach(lc, present)
+		cdc_evolve_drop_not_null(e, lfirst(lc));
+}
+
+void
+cdc_evolve_drop_key(CdcEvolve *e)
+{
+	List	   *present;
+	List	   *before = key_targets(e, true);
+	Oid			index = primary_key(e->relid, &present);
+	ListCell   *lc;
+	int			i;
+
+	if (!OidIsValid(index) || !same_names(present, before))
+		return;					/* a key of the user's own */
+	cdc_evolve_run(e, psprintf("ALTER TABLE %s DROP CONSTRAINT %s", e->target,
+							   quote_identifier(get_rel_name(index))));
+
+	/* what the key has made NOT NULL may be NULL now */
+	foreach(lc, present)
+		for (i = 0; i < e->ncolumns; i++)
+			if (e->columns[i].target != NULL && strcmp(e->columns[i].target, lfirst(lc)) == 0)
+			{
+				cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", e->target,
+										   quote_identifier(lfirst(lc))));
+				e->columns[i].not_null = false;
+			}
+}
+
+void
+cdc_evolve_add_key(CdcEvolve *e)
+{
+	List	   *present;
+	List	   *after = key_targets(e, false);
+	StringInfoData sql;
+	ListCell   *lc;
+
+	if (after == NIL || OidIsValid(primary_key(e->relid, &present)))
+		return;
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s ADD PRIMARY KEY (", e->target);
+	foreach(lc, after)
+		appendStringInfo(&sql, "%s%s", lc == list_head(after) ? "" : ", ", quote_identifier(lfirst(lc)));
+	appendStringInfoChar(&sql, ')');
+	cdc_evolve_run(e, sql.data);
+}

@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ *
+ * refit.c
+ *	  A target for a copy that will replace its rows: in the shape of the definition that
+ *	  the copy is of, whatever it was before.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/evolve/internal.h"
+
+#include "access/htup_details.h"
+#include "parser/parse_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "pg/base/compat_catalog.h"
+#include "pg/schema/typemap.h"
+#include "pg/schema/versions.h"
+#include "pg/schema/type_fit.h"
+
+/*
+ * Whether the column is to have another type: one that takes the values, and where it had
+ * the type of the source's before, the one of the source's now.
+ */
+static bool
+is_other_type(const CdcEvolve *e, const CdcEvolveColumn *column)
+{
+	const CdcTableDef *before = &e->out->change->before;
+	int			at = cdc_table_def_find(before, column->after->name);
+	char	   *old_type = at >= 0 ?
+		cdc_pg_type_of_definition(&before->columns[at], &e->out->sub->opt) : NULL;
+	Oid			typid;
+	int32		typmod;
+
+	if (old_type != NULL && strcmp(old_type, column->type) != 0)
+	{
+		parseTypeString(old_type, &typid, &typmod, 0);
+		if (typid == column->typid && typmod == column->typmod)
+			return true;
+	}
+	if (cdc_type_fit(column->after, column->typid, column->typmod) == CDC_FIT_ALTERS)
+		return true;
+
+	/* of the same type, with another length or scale: as it would be made */
+	parseTypeString(column->type, &typid, &typmod, 0);
+	return typid == column->typid && typmod != column->typmod;
+}
+
+/* Whether all columns of the source are to be in the target: by no mapping, or one of all. */
+static bool
+takes_all(const CdcEvolve *e)
+{
+	const CdcTableDef *before = &e->out->change->before;
+	const Jsonb *columns = e->out->table->columns;
+	int			i;
+
+	if (columns == NULL)
+		return true;
+	for (i = 0; i < before->ncolumns; i++)
+	{
+		char	   *target = cdc_evolve_mapped_name(columns, before->columns[i].name);
+
+		if (!cdc_column_def_is_generated(&before->columns[i]) &&
+			(target == NULL || strcmp(target, cdc_evolve_own_name(before->columns[i].name)) != 0))
+			return false;
+	}
+	return before->ncolumns > 0;
+}
+
+/* The columns of the definition, and what the target has of them. */
+static void
+find_columns(CdcEvolve *e)
+{
+	const CdcTableDef *def = &e->out->change->after;
+	int			i;
+
+	e->columns = palloc0(sizeof(CdcEvolveColumn) * Max(def->ncolumns, 1));
+	e->all = takes_all(e);
+	for (i = 0; i < def->ncolumns; i++)
+	{
+		CdcEvolveColumn *column = &e->columns[e->ncolumns];
+
+		column->after = &def->columns[i];
+		column->target = e->all ? cdc_evolve_own_name(column->after->name) :
+			cdc_evolve_mapped_name(e->out->table->columns, column->after->name);
+		cdc_evolve_find(column, e->relid);
+		column->type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
+		/* what the source computes is in the target, or is not */
+		if (column->type == NULL ||
+			(column->target == NULL && (!e->all || cdc_column_def_is_generated(column->after))))
+			continue;
+		e->ncolumns++;
+	}
+}
+
+/* The target's columns that are filled by none may be NULL. */
+static void
+free_others(CdcEvolve *e)
+{
+	Relation	rel = table_open(e->relid, NoLock);
+	TupleDesc	desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	int			i;
+	int			c;
+
+	table_close(rel, NoLock);
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		for (c = 0; c < e->ncolumns; c++)
+			if (e->columns[c].target != NULL && strcmp(e->columns[c].target, NameStr(att->attname)) == 0)
+				break;
+		if (c == e->ncolumns && !att->attisdropped && att->attnotnull && !att->atthasdef)
+			cdc_evolve_drop_not_null(e, NameStr(att->attname));
+	}
+}
+
+void
+cdc_evolve_refit(CdcEvolution *out)
+{
+	CdcEvolve	e;
+	bool		other_key;
+	bool		other_type = false;
+	bool		lacks = false;
+	int			i;
+
+	cdc_evolve_begin(&e, out);
+	find_columns(&e);
+	other_key = out->table->nkey == 0 && e.all && cdc_evolve_key_differs(&e);
+	for (i = 0; i < e.ncolumns; i++)
+	{
+		lacks = lacks || e.columns[i].target == NULL;
+		if (e.columns[i].target != NULL && is_other_type(&e, &e.columns[i]))
+			other_type = true;
+	}
+	if (lacks || other_key || other_type)
+		cdc_evolve_lock(&e);
+	if (other_key || other_type)
+		cdc_evolve_run(&e, psprintf("TRUNCATE %s", e.target));
+	if (other_key)
+		cdc_evolve_drop_any_key(&e);
+	for (i = 0; i < e.ncolumns; i++)
+	{
+		CdcEvolveColumn *column = &e.columns[i];
+
+		if (column->target == NULL)
+		{
+			column->target = cdc_evolve_own_name(column->after->name);
+			cdc_evolve_run(&e, psprintf("ALTER TABLE %s ADD COLUMN %s %s", e.target,
+										quote_identifier(column->target), column->type));
+		}
+		else if (is_other_type(&e, column))
+			cdc_evolve_run(&e, psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING NULL", e.target,
+										quote_identifier(column->target), column->type));
+	}
+	if (other_key)
+		cdc_evolve_add_key(&e);
+	free_others(&e);
+	cdc_evolve_mapping(&e);
+}

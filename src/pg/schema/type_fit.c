@@ -1,0 +1,360 @@
+/*-------------------------------------------------------------------------
+ *
+ * type_fit.c
+ *	  How a column of a target takes the values of a column of the source: by their
+ *	  types, so that what does not go is found before a value of it comes.
+ *
+ * This says of conversions (pg/datum) what they do; where they raise an error for
+ * a value that does not fit, so does apply, and nothing is lost.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/schema/type_fit.h"
+
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "utils/lsyscache.h"
+
+#include "core/arena.h"
+#include "core/change.h"
+#include "core/geometry.h"
+
+typedef enum Source
+{
+	WHOLE,						/* integers, year */
+	DECIMALS,
+	SINGLE,
+	DOUBLES,
+	BITS,
+	DATES,
+	DATETIMES,
+	TIMESTAMPS,
+	TIMES,
+	TEXTS,
+	BYTES,
+	ENUMS,
+	SETS,
+	DOCUMENTS,
+	GEOMETRIES,
+	OTHERS						/* as text: uuid, inet6 */
+} Source;
+
+static const struct
+{
+	const char *name;
+	Source		source;
+}			sources[] = {
+	{"tinyint", WHOLE}, {"smallint", WHOLE}, {"mediumint", WHOLE}, {"int", WHOLE},
+	{"integer", WHOLE}, {"bigint", WHOLE}, {"year", WHOLE}, {"decimal", DECIMALS},
+	{"numeric", DECIMALS}, {"float", SINGLE}, {"double", DOUBLES}, {"bit", BITS},
+	{"date", DATES}, {"datetime", DATETIMES}, {"timestamp", TIMESTAMPS}, {"time", TIMES},
+	{"char", TEXTS}, {"varchar", TEXTS}, {"tinytext", TEXTS}, {"text", TEXTS},
+	{"mediumtext", TEXTS}, {"longtext", TEXTS}, {"binary", BYTES}, {"varbinary", BYTES},
+	{"tinyblob", BYTES}, {"blob", BYTES}, {"mediumblob", BYTES}, {"longblob", BYTES},
+	{"enum", ENUMS}, {"set", SETS}, {"json", DOCUMENTS}
+};
+
+static Source
+source_of(const CdcColumn *col)
+{
+	size_t		i;
+
+	if (col->json_check)
+		return DOCUMENTS;
+	for (i = 0; i < lengthof(sources); i++)
+		if (strcmp(sources[i].name, col->data_type) == 0)
+			return sources[i].source;
+	return cdc_is_geometry_type(col->data_type) ? GEOMETRIES : OTHERS;
+}
+
+/* Decimal digits that the integers of a type have at most. */
+static int
+digits_of(const CdcColumn *col)
+{
+	if (strcmp(col->data_type, "tinyint") == 0)
+		return 3;
+	if (strcmp(col->data_type, "year") == 0)
+		return 4;
+	if (strcmp(col->data_type, "smallint") == 0)
+		return 5;
+	if (strcmp(col->data_type, "mediumint") == 0)
+		return col->is_unsigned ? 8 : 7;
+	if (strcmp(col->data_type, "bigint") == 0)
+		return col->is_unsigned ? 20 : 19;
+	return 10;
+}
+
+/* Bits behind the sign, of integers. */
+static int
+bits_of(const CdcColumn *col)
+{
+	int			bits = 31;
+
+	if (strcmp(col->data_type, "tinyint") == 0)
+		bits = 7;
+	else if (strcmp(col->data_type, "smallint") == 0 || strcmp(col->data_type, "year") == 0)
+		bits = 15;
+	else if (strcmp(col->data_type, "mediumint") == 0)
+		bits = 23;
+	else if (strcmp(col->data_type, "bigint") == 0)
+		bits = 63;
+	return bits + (col->is_unsigned ? 1 : 0);
+}
+
+static CdcTypeFit
+exact_if(bool exact)
+{
+	return exact ? CDC_FIT_EXACT : CDC_FIT_OR_ERROR;
+}
+
+/* numeric(precision, scale) for so many digits before and behind the point. */
+static CdcTypeFit
+numeric_fit(int32 typmod, int whole, int scale)
+{
+	int			target_scale;
+	int			precision;
+
+	if (typmod < (int32) VARHDRSZ)
+		return CDC_FIT_EXACT;
+	/* as in convert.c: the scale is signed, 11 bits */
+	target_scale = (((typmod - VARHDRSZ) & 0x7ff) ^ 1024) - 1024;
+	precision = ((typmod - VARHDRSZ) >> 16) & 0xffff;
+	return exact_if(target_scale >= scale && precision - target_scale >= whole);
+}
+
+static bool
+is_text(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
+}
+
+static CdcTypeFit
+text_fit(Oid type, int32 typmod, int length)
+{
+	if (type == TEXTOID || typmod < (int32) VARHDRSZ)
+		return CDC_FIT_EXACT;
+	return exact_if(length >= 0 && typmod - (int32) VARHDRSZ >= length);
+}
+
+static CdcTypeFit
+whole_fit(const CdcColumn *col, Oid type, int32 typmod)
+{
+	int			bits = bits_of(col);
+
+	switch (type)
+	{
+		case INT2OID:
+			return exact_if(bits <= 15);
+		case INT4OID:
+			return exact_if(bits <= 31);
+		case INT8OID:
+			return exact_if(bits <= 63);
+		case NUMERICOID:
+			return numeric_fit(typmod, digits_of(col), 0);
+		case FLOAT4OID:
+			return bits <= 24 ? CDC_FIT_EXACT : CDC_FIT_ALTERS;
+		case FLOAT8OID:
+			return bits <= 53 ? CDC_FIT_EXACT : CDC_FIT_ALTERS;
+		case BOOLOID:
+			return CDC_FIT_OR_ERROR;
+		case BITOID:
+		case VARBITOID:
+			return CDC_FIT_ALTERS;
+		default:
+			return is_text(type) ? text_fit(type, typmod, digits_of(col) + 1) : CDC_FIT_OR_ERROR;
+	}
+}
+
+static CdcTypeFit
+decimal_fit(const CdcColumn *col, Oid type, int32 typmod)
+{
+	switch (type)
+	{
+		case NUMERICOID:
+			return numeric_fit(typmod, col->precision - col->scale, col->scale);
+		case FLOAT8OID:
+			return col->precision <= 15 ? CDC_FIT_CASTS : CDC_FIT_ALTERS;
+		case FLOAT4OID:
+			return col->precision <= 6 ? CDC_FIT_CASTS : CDC_FIT_ALTERS;
+		case BOOLOID:
+		case BITOID:
+		case VARBITOID:
+			return CDC_FIT_ALTERS;
+		default:
+			return is_text(type) ? text_fit(type, typmod, col->precision + 3) : CDC_FIT_OR_ERROR;
+	}
+}
+
+static CdcTypeFit
+float_fit(Source source, Oid type)
+{
+	switch (type)
+	{
+		case FLOAT4OID:
+			return source == SINGLE ? CDC_FIT_EXACT : CDC_FIT_ALTERS;
+		case FLOAT8OID:
+			return source == DOUBLES ? CDC_FIT_EXACT : CDC_FIT_CASTS;
+		case BOOLOID:
+		case BITOID:
+		case VARBITOID:
+			return CDC_FIT_ALTERS;
+		default:
+			return is_text(type) ? CDC_FIT_CASTS : CDC_FIT_OR_ERROR;
+	}
+}
+
+static CdcTypeFit
+bit_fit(const CdcColumn *col, Oid type, int32 typmod)
+{
+	switch (type)
+	{
+		case BITOID:
+		case VARBITOID:
+			return exact_if((int) col->length <= Max(typmod, 1) && (type == BITOID || typmod >= 0) &&
+							(int) col->length == Max(typmod, 1));
+		case BOOLOID:
+			return exact_if(col->length == 1);
+		case INT2OID:
+			return exact_if(col->length <= 15);
+		case INT4OID:
+			return exact_if(col->length <= 31);
+		case INT8OID:
+			return exact_if(col->length <= 63);
+		case NUMERICOID:
+			return CDC_FIT_OR_ERROR;
+		default:
+			return CDC_FIT_ALTERS;
+	}
+}
+
+static CdcTypeFit
+time_fit(Source source, const CdcColumn *col, Oid type, int32 typmod)
+{
+	bool		digits = typmod < 0 || typmod >= col->fsp;
+
+	/* an interval's typmod has its fields, too */
+	if (type == INTERVALOID)
+		digits = typmod < 0 || (typmod & 0xffff) >= col->fsp;
+	switch (source)
+	{
+		case DATES:
+			if (type == DATEOID || type == TIMESTAMPOID)
+				return CDC_FIT_EXACT;
+			break;
+		case DATETIMES:
+			if (type == TIMESTAMPOID)
+				return exact_if(digits);
+			if (type == DATEOID)
+				return CDC_FIT_OR_ERROR;
+			break;
+		case TIMESTAMPS:
+			if (type == TIMESTAMPTZOID)
+				return exact_if(digits);
+			if (type == DATEOID)
+				return CDC_FIT_OR_ERROR;
+			break;
+		default:
+			if (type == INTERVALOID)
+				return exact_if(digits);
+			if (type == TIMEOID)
+				return CDC_FIT_OR_ERROR;
+			return is_text(type) ? text_fit(type, typmod, 18) : CDC_FIT_ALTERS;
+	}
+	if (type == TIMESTAMPOID || type == TIMESTAMPTZOID)
+		return CDC_FIT_CASTS;
+	return is_text(type) ? text_fit(type, typmod, 26) : CDC_FIT_ALTERS;
+}
+
+/* Characters in a column of PostgreSQL's own types that are not for them. */
+static CdcTypeFit
+text_elsewhere(Oid type)
+{
+	switch (type)
+	{
+		case BYTEAOID:
+			return CDC_FIT_EXACT;	/* the text's bytes */
+		case JSONOID:
+		case JSONBOID:
+		case UUIDOID:
+		case INETOID:
+		case CIDROID:
+		case XMLOID:
+			return CDC_FIT_CASTS;
+		default:
+			/* "007" and " 7" are both 7; types that users made know what they do */
+			return type < FirstNormalObjectId ? CDC_FIT_ALTERS : CDC_FIT_OR_ERROR;
+	}
+}
+
+static CdcTypeFit
+fit(const CdcColumn *col, Oid type, int32 typmod)
+{
+	Source		source = source_of(col);
+	bool		array = OidIsValid(get_element_type(type));
+
+	switch (source)
+	{
+		case WHOLE:
+			return whole_fit(col, type, typmod);
+		case DECIMALS:
+			return decimal_fit(col, type, typmod);
+		case SINGLE:
+		case DOUBLES:
+			return float_fit(source, type);
+		case BITS:
+			return bit_fit(col, type, typmod);
+		case DATES:
+		case DATETIMES:
+		case TIMESTAMPS:
+		case TIMES:
+			return time_fit(source, col, type, typmod);
+		case TEXTS:
+			if (is_text(type))
+				return text_fit(type, typmod, strstr(col->data_type, "text") != NULL ? -1 : (int) col->length);
+			return text_elsewhere(type);
+		case ENUMS:
+			if (is_text(type))
+				return type == TEXTOID ? CDC_FIT_EXACT : CDC_FIT_OR_ERROR;
+			return text_elsewhere(type);
+		case SETS:
+			if (array)
+				return CDC_FIT_EXACT;
+			return is_text(type) || type == JSONBOID || type == JSONOID ? CDC_FIT_CASTS : CDC_FIT_ALTERS;
+		case BYTES:
+			if (type == BYTEAOID)
+				return CDC_FIT_EXACT;
+			return type < FirstNormalObjectId ? CDC_FIT_ALTERS : CDC_FIT_OR_ERROR;
+		case DOCUMENTS:
+			if (type == JSONBOID || type == JSONOID)
+				return CDC_FIT_EXACT;
+			/* MariaDB's are texts */
+			if (is_text(type) && col->json_check)
+				return CDC_FIT_EXACT;
+			return is_text(type) ? CDC_FIT_CASTS : CDC_FIT_OR_ERROR;
+		case GEOMETRIES:
+			if (type == BYTEAOID)
+				return CDC_FIT_EXACT;
+			return is_text(type) ? CDC_FIT_CASTS : CDC_FIT_OR_ERROR;
+		case OTHERS:
+			break;
+	}
+	return array || is_text(type) || type == UUIDOID || type == INETOID ? CDC_FIT_EXACT :
+		CDC_FIT_OR_ERROR;
+}
+
+CdcTypeFit
+cdc_type_fit(const CdcColumnDef *source, Oid typid, int32 typmod)
+{
+	Oid			base = getBaseTypeAndTypmod(typid, &typmod);
+	CdcArena   *arena = cdc_arena_create(0);
+	CdcTypeFit	result = CDC_FIT_OR_ERROR;
+	CdcColumn	col;
+	CdcError	err;
+
+	memset(&col, 0, sizeof(col));
+	col.json_check = source->json_check;
+	if (arena != NULL && !cdc_failed(cdc_column_type_parse(arena, source->column_type, &col, &err)))
+		result = fit(&col, base, typmod);
+	cdc_arena_destroy(arena);
+	return result;
+}

@@ -1,0 +1,209 @@
+# A source table changes its shape: its replica follows and equals it, or the table is
+# in error with a reason, and what the error says to type ends in a replica that equals
+# it.  There is nothing in between.
+#
+# Takes 90 s.
+use strict;
+use warnings;
+use utf8;
+
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Compare qw(compare_table);
+use CdcIngest::Server;
+
+my $cluster = CdcIngest::Cluster->new('shape');
+
+# What is tried: name, columns of the table, rows that are there, statements ("T" is
+# the table), and what is expected: '' for a replica that follows, else the reason.
+# Behind them come the words of servers that cannot do it.
+my $few = q{INSERT INTO T (id, a) VALUES (1, 10), (2, NULL), (3, 30)};
+my @cases = (
+	# columns that come
+	[ add => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T ADD c INT DEFAULT 5', q{INSERT INTO T (id) VALUES (4)} ], '' ],
+	[ add_quiet => 'id INT PRIMARY KEY, a INT', $few, ['ALTER TABLE T ADD c INT NOT NULL DEFAULT 5'], '' ],
+	[ add_not_null => 'id INT PRIMARY KEY, a INT', $few,
+		[ q{ALTER TABLE T ADD i INT NOT NULL, ADD v VARCHAR(9) NOT NULL, ADD d DECIMAL(8,2) NOT NULL, ADD e ENUM('x','y') NOT NULL,
+			ADD s SET('x','y') NOT NULL, ADD b BIT(5) NOT NULL, ADD t TIME NOT NULL, ADD x TEXT NOT NULL, ADD y BLOB NOT NULL, ADD f FLOAT NOT NULL},
+			q{UPDATE T SET v = 'u' WHERE id = 2} ], '' ],
+	[ add_first => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T ADD c INT FIRST, ADD d VARCHAR(3) DEFAULT \'ü"\' AFTER id', 'DELETE FROM T WHERE id = 1' ], '' ],
+	[ add_values => 'id INT PRIMARY KEY, a INT', $few,
+		[ q{ALTER TABLE T ADD e ENUM('m','n') DEFAULT 'n', ADD s SET('a','b','c') DEFAULT 'c,a', ADD b BIT(8) DEFAULT b'101', ADD dt DATETIME DEFAULT '2020-02-03 04:05:06',
+			ADD da DATE DEFAULT '2020-02-03', ADD ti TIME DEFAULT '04:05:06', ADD y YEAR DEFAULT '1999', ADD de DECIMAL(8,3) DEFAULT 1.5, ADD ch CHAR(5) DEFAULT 'x', ADD ne BIGINT DEFAULT -7},
+			'INSERT INTO T (id) VALUES (9)' ], '' ],
+	[ add_now => 'id INT PRIMARY KEY, a INT', $few, ['ALTER TABLE T ADD c DATETIME DEFAULT CURRENT_TIMESTAMP'], qr/column "c" was added.*time of the statement/ ],
+	[ add_now_empty => 'id INT PRIMARY KEY, a INT', '', [ 'ALTER TABLE T ADD c DATETIME DEFAULT CURRENT_TIMESTAMP', 'INSERT INTO T (id) VALUES (1)' ], '' ],
+	[ add_number => 'a INT', 'INSERT INTO T VALUES (1), (2), (2)', ['ALTER TABLE T ADD id INT AUTO_INCREMENT PRIMARY KEY'], qr/column "id" was added.*numbered/ ],
+	[ add_generated => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T ADD g INT AS (a + 1) PERSISTENT', 'INSERT INTO T (id, a) VALUES (7, 7)' ], qr/column "g" was added.*computes/, 'mysql56', 'mysql97' ],
+	# names
+	[ rename => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T CHANGE a b INT', 'INSERT INTO T (id, b) VALUES (4, 44)', 'UPDATE T SET b = 11 WHERE id = 1' ], '' ],
+	[ rename_case => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T CHANGE a A INT', 'INSERT INTO T (id, A) VALUES (4, 44)' ], '' ],
+	[ swap => 'id INT PRIMARY KEY, a INT, b INT', 'INSERT INTO T VALUES (1, 10, 20), (2, 11, 21)',
+		[ 'ALTER TABLE T CHANGE a b INT, CHANGE b a INT', 'INSERT INTO T (id, a, b) VALUES (3, 1, 2)', 'UPDATE T SET a = 5 WHERE id = 1' ], '' ],
+	[ rename_key => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T CHANGE id no INT NOT NULL', 'UPDATE T SET a = 5 WHERE no = 1', 'DELETE FROM T WHERE no = 2' ], '' ],
+	[ circle => 'id INT PRIMARY KEY, a INT, b INT, c INT', 'INSERT INTO T VALUES (1, 10, 20, 30)',
+		[ 'ALTER TABLE T CHANGE a b INT, CHANGE b c INT, CHANGE c a INT', 'INSERT INTO T (id, a, b, c) VALUES (2, 1, 2, 3)' ], '' ],
+	[ drop_and_add => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T DROP a, ADD a INT', 'INSERT INTO T VALUES (4, 4)' ], '' ],
+	[ drop_and_add_value => 'id INT PRIMARY KEY, a INT', $few, [ q{ALTER TABLE T DROP a, ADD a VARCHAR(5) NOT NULL DEFAULT 'n'}, q{INSERT INTO T VALUES (4, 'q')} ], '' ],
+	[ drop_and_rename => 'id INT PRIMARY KEY, a INT, b INT', 'INSERT INTO T VALUES (1, 10, 20)', [ 'ALTER TABLE T DROP a, CHANGE b a INT', 'INSERT INTO T VALUES (2, 2)' ], '' ],
+	[ rename_and_add => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T CHANGE a b INT, ADD a INT DEFAULT 3', 'INSERT INTO T (id, b) VALUES (4, 44)' ], '' ],
+	[ drop => 'id INT PRIMARY KEY, a INT, b INT NOT NULL', 'INSERT INTO T VALUES (1, 10, 20)', [ 'ALTER TABLE T DROP b', 'INSERT INTO T VALUES (2, 2)', 'UPDATE T SET a = 3 WHERE id = 1' ], '' ],
+	[ drop_key => 'id INT, a INT NOT NULL, b INT, PRIMARY KEY (id, a)', 'INSERT INTO T VALUES (1, 10, 20), (2, 10, 20)',
+		[ 'ALTER TABLE T DROP PRIMARY KEY, DROP a, ADD PRIMARY KEY (id)', 'INSERT INTO T VALUES (3, 2)', 'UPDATE T SET b = 3 WHERE id = 1', 'DELETE FROM T WHERE id = 2' ], '' ],
+	[ drop_then_again => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T DROP a', 'INSERT INTO T VALUES (4)', q{ALTER TABLE T ADD a VARCHAR(9) DEFAULT 'z'}, q{INSERT INTO T VALUES (5, 'y')} ], '' ],
+	[ keyless_drop => 'a INT, b INT', 'INSERT INTO T VALUES (1, 10), (1, 10), (2, 20)', [ 'ALTER TABLE T DROP b', 'DELETE FROM T WHERE a = 2', 'INSERT INTO T VALUES (3)', 'UPDATE T SET a = 4 WHERE a = 3' ], '' ],
+	[ moved => 'id INT PRIMARY KEY, a INT, b VARCHAR(5)', q{INSERT INTO T VALUES (1, 10, 'x')}, [ 'ALTER TABLE T MODIFY b VARCHAR(5) FIRST, MODIFY id INT AFTER a', q{INSERT INTO T (id, a, b) VALUES (2, 3, 'y')} ], '' ],
+	# types
+	[ wider => 'id INT PRIMARY KEY, a INT, v VARCHAR(5), d DECIMAL(5,2), e ENUM(\'x\'), f FLOAT, t DATETIME, b BIT(3)',
+		q{INSERT INTO T VALUES (1, 10, 'x', 1.25, 'x', 0.1, '2020-01-01 00:00:00', b'101')},
+		[ q{ALTER TABLE T MODIFY id BIGINT, MODIFY a BIGINT, MODIFY v VARCHAR(50), MODIFY d DECIMAL(9,4), MODIFY e ENUM('y','x','z'), MODIFY f DOUBLE, MODIFY t DATETIME(3), MODIFY b BIT(12)},
+			q{INSERT INTO T VALUES (5000000000, 6000000000, 'long enough for it', 12345.0625, 'z', 0.3, '2020-01-01 00:00:00.125', b'100000000001')} ], '' ],
+	[ narrower => 'id INT PRIMARY KEY, a INT, v VARCHAR(50), d DECIMAL(9,4)', q{INSERT INTO T VALUES (1, 10, 'x', 1.25)},
+		[ 'ALTER TABLE T MODIFY a SMALLINT, MODIFY v VARCHAR(3), MODIFY d DECIMAL(5,2)', q{INSERT INTO T VALUES (2, 11, 'yyy', 2.5)} ], '' ],
+	[ rounded => 'id INT PRIMARY KEY, d DECIMAL(9,4)', q{INSERT INTO T VALUES (1, 1.2345), (2, 3)}, ['ALTER TABLE T MODIFY d DECIMAL(9,2)'], qr/column "d" was changed/ ],
+	[ cut => 'id INT PRIMARY KEY, v VARCHAR(9)', q{INSERT INTO T VALUES (1, 'abcdef')}, ['ALTER TABLE T MODIFY v VARCHAR(3)'], qr/column "v" was changed/ ],
+	[ null_to_zero => 'id INT PRIMARY KEY, a INT', $few, ['ALTER TABLE T MODIFY a INT NOT NULL'], qr/column "a" was changed/ ],
+	[ null_none => 'id INT PRIMARY KEY, a INT', 'INSERT INTO T VALUES (1, 1)', [ 'ALTER TABLE T MODIFY a INT NOT NULL', 'INSERT INTO T VALUES (2, 2)' ], '' ],
+	[ member_removed => q{id INT PRIMARY KEY, e ENUM('x','y')}, q{INSERT INTO T VALUES (1, 'x'), (2, 'y')}, [q{ALTER TABLE T MODIFY e ENUM('x')}], qr/column "e" was changed/ ],
+	[ member_unused => q{id INT PRIMARY KEY, e ENUM('x','y')}, q{INSERT INTO T VALUES (1, 'x')}, [ q{ALTER TABLE T MODIFY e ENUM('x','z')}, q{INSERT INTO T VALUES (2, 'z')} ], '' ],
+	[ to_text => 'id INT PRIMARY KEY, a INT, d DECIMAL(6,2)', q{INSERT INTO T VALUES (1, 7, 1.5)}, [ 'ALTER TABLE T MODIFY a VARCHAR(20), MODIFY d VARCHAR(20)', q{INSERT INTO T VALUES (2, '007', '01')} ], '' ],
+	[ to_number => 'id INT PRIMARY KEY, v VARCHAR(20)', q{INSERT INTO T VALUES (1, '007')}, ['ALTER TABLE T MODIFY v INT'], qr/column "v" was changed/ ],
+	[ to_bytes => 'id INT PRIMARY KEY, v VARCHAR(20)', q{INSERT INTO T VALUES (1, 'grün')}, [ 'ALTER TABLE T MODIFY v VARBINARY(60)', q{INSERT INTO T VALUES (2, x'00ff')} ], '' ],
+	[ from_bytes => 'id INT PRIMARY KEY, v VARBINARY(20)', q{INSERT INTO T VALUES (1, 'plain')}, [ 'ALTER TABLE T MODIFY v VARCHAR(60)', q{INSERT INTO T VALUES (2, 'ü')} ], '' ],
+	[ bit_to_int => 'id INT PRIMARY KEY, b BIT(8)', q{INSERT INTO T VALUES (1, b'101')}, [ 'ALTER TABLE T MODIFY b INT', q{INSERT INTO T VALUES (2, 1000)} ], '' ],
+	[ int_to_bit => 'id INT PRIMARY KEY, b INT', q{INSERT INTO T VALUES (1, 5)}, ['ALTER TABLE T MODIFY b BIT(8)'], qr/column "b" was changed/ ],
+	[ double_to_text => 'id INT PRIMARY KEY, f DOUBLE', q{INSERT INTO T VALUES (1, 0.1)}, ['ALTER TABLE T MODIFY f VARCHAR(30)'], qr/column "f" was changed/ ],
+	[ time_to_text => 'id INT PRIMARY KEY, f TIME', q{INSERT INTO T VALUES (1, '10:11:12')}, ['ALTER TABLE T MODIFY f VARCHAR(30)'], qr/column "f" was changed/ ],
+	[ type_empty => 'id INT PRIMARY KEY, f TIME', '', [ 'ALTER TABLE T MODIFY f VARCHAR(30)', q{INSERT INTO T VALUES (1, '10:11:12')} ], '' ],
+	[ convert => 'id INT PRIMARY KEY, v VARCHAR(20) CHARACTER SET latin1', q{INSERT INTO T VALUES (1, 'grün')}, [ 'ALTER TABLE T CONVERT TO CHARACTER SET utf8', q{INSERT INTO T VALUES (2, '€')} ], '' ],
+	[ convert_lossy => 'id INT PRIMARY KEY, v VARCHAR(20) CHARACTER SET utf8', q{INSERT INTO T VALUES (1, 'я')}, ['ALTER TABLE T CONVERT TO CHARACTER SET latin1'], qr/column "v" was changed/ ],
+	# keys
+	[ key_wider => 'id INT PRIMARY KEY, a INT NOT NULL', 'INSERT INTO T VALUES (1, 10)', [ 'ALTER TABLE T DROP PRIMARY KEY, ADD PRIMARY KEY (id, a)', 'INSERT INTO T VALUES (1, 11)', 'DELETE FROM T WHERE a = 10' ], '' ],
+	[ key_gone => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T DROP PRIMARY KEY', 'INSERT INTO T VALUES (1, 10), (1, 10)', 'UPDATE T SET a = 5 WHERE a = 30' ], '' ],
+	[ key_new => 'id INT NOT NULL, a INT', $few, [ 'ALTER TABLE T ADD PRIMARY KEY (id)', 'INSERT INTO T VALUES (4, 4)', 'UPDATE T SET a = 5 WHERE id = 1', 'DELETE FROM T WHERE id = 2' ], '' ],
+	[ key_other => 'id INT PRIMARY KEY, a INT NOT NULL', 'INSERT INTO T VALUES (1, 10), (2, 20)', [ 'ALTER TABLE T DROP PRIMARY KEY, ADD PRIMARY KEY (a)', 'UPDATE T SET id = 1 WHERE a = 20', 'DELETE FROM T WHERE a = 10' ], '' ],
+	# whole tables
+	[ truncate => 'id INT PRIMARY KEY, a INT', $few, [ 'TRUNCATE TABLE T', 'INSERT INTO T VALUES (7, 7)' ], '' ],
+	[ made_anew => 'id INT PRIMARY KEY, a INT', $few, [ 'DROP TABLE T', 'CREATE TABLE T (id VARCHAR(5) PRIMARY KEY, b INT NOT NULL, a TIME)', q{INSERT INTO T VALUES ('x', 1, '10:00:00')} ], '' ],
+	[ nothing => 'id INT PRIMARY KEY, a INT', $few, [ q{ALTER TABLE T COMMENT 'c', ADD INDEX (a)}, 'ALTER TABLE T MODIFY a INT DEFAULT 3', 'ALTER TABLE T ENGINE = InnoDB', 'INSERT INTO T (id) VALUES (4)' ], '' ],
+	[ blackhole => 'id INT PRIMARY KEY, a INT', $few, ['ALTER TABLE T ENGINE = BLACKHOLE'], qr/engine/, 'mysql97' ],
+	[ partition => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T PARTITION BY RANGE (id) (PARTITION p1 VALUES LESS THAN (2), PARTITION p2 VALUES LESS THAN (100))', 'ALTER TABLE T DROP PARTITION p1' ], qr/rows were moved/ ],
+	[ partitioned => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T PARTITION BY RANGE (id) (PARTITION p1 VALUES LESS THAN (2), PARTITION p2 VALUES LESS THAN (100))', 'ALTER TABLE T ADD PARTITION (PARTITION p3 VALUES LESS THAN (200))',
+			'INSERT INTO T VALUES (150, 1)', 'ALTER TABLE T REMOVE PARTITIONING' ], '' ],
+	# several, one after the other
+	[ chain => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T ADD b INT DEFAULT 1', 'UPDATE T SET b = 2 WHERE id = 1', 'ALTER TABLE T CHANGE b c BIGINT', 'INSERT INTO T VALUES (4, 4, 5000000000)', 'ALTER TABLE T DROP a',
+			'INSERT INTO T VALUES (5, 5)', 'ALTER TABLE T CHANGE c a BIGINT, ADD c VARCHAR(3) NOT NULL', q{INSERT INTO T VALUES (6, 6, 'z')} ], '' ],
+	[ error_then_more => 'id INT PRIMARY KEY, d DECIMAL(9,4)', q{INSERT INTO T VALUES (1, 1.2345)}, [ 'ALTER TABLE T MODIFY d DECIMAL(9,2)', 'INSERT INTO T VALUES (2, 2)', 'ALTER TABLE T ADD x INT DEFAULT 5', 'INSERT INTO T VALUES (3, 3, 3)' ], qr/column "d" was changed/ ],
+);
+
+sub skipped { my ($case, $flavour) = @_; return grep { $_ eq $flavour } @$case[ 5 .. $#$case ] }
+
+# What the hint says, word for word.
+sub do_as_hinted
+{
+	my ($error) = @_;
+	my ($hint) = $error =~ /^HINT: +(.*)/m or return "there is no hint: $error";
+	return eval { $cluster->do($hint); 1 } ? '' : "$hint: $@";
+}
+
+# The statements of a case's table, in a session without strict mode, as the servers of long ago.
+sub run_case
+{
+	my ($dbh, $case, @statements) = @_;
+	for my $statement (@statements)
+	{
+		my $sql = $statement =~ s/\bT\b/shape.$case->[0]/gr;
+		$dbh->do($sql);
+	}
+	return;
+}
+
+sub follow
+{
+	my ($id) = @_;
+	$cluster->value('SELECT cdc.pull(?)', $id);
+	$cluster->rows('SELECT * FROM cdc.apply(?)', $id);
+	return;
+}
+
+sub differences
+{
+	my ($source, $case, $schema) = @_;
+	my ($from, $to) = ($source->connect, $cluster->connect);
+	my @differences = compare_table($from, $to, [ 'shape', $case->[0] ], "$schema.$case->[0]");
+	$_->disconnect for $from, $to;
+	return join "\n", @differences;
+}
+
+sub try_all
+{
+	my ($flavour, $metadata, $options) = @_;
+	my $source = CdcIngest::Server->new($flavour, metadata => $metadata);
+	my $id = lc "${flavour}_$metadata" . ($options ? '_x' : '');
+	my $dbh = $source->connect;
+	my @mine = grep { !skipped($_, $flavour) } @cases;
+
+	$dbh->do(q{SET sql_mode = ''});
+	$dbh->do('SET NAMES utf8');
+	$dbh->do('CREATE DATABASE shape CHARACTER SET utf8');
+	for my $case (@mine)
+	{
+		$dbh->do("CREATE TABLE shape.$case->[0] ($case->[1])");
+		run_case($dbh, $case, grep { $_ ne '' } $case->[2]);
+	}
+	$cluster->add_source($id, $source);
+	$cluster->subscribe($id, $id, $id, tables => ['shape.*'], enabled => \'false', options => $options // '{}');
+	follow($id);
+	for my $case (@mine)
+	{
+		run_case($dbh, $case, @{ $case->[3] });
+		# some alone, the others in one batch
+		follow($id) if length($case->[0]) % 2;
+	}
+	follow($id);
+	for my $case (@mine)
+	{
+		my ($state, $error) = @{ $cluster->rows('SELECT state, last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = ?',
+				$id, "shape.$case->[0]")->[0] };
+		my $name = "$id: $case->[0]";
+		if ($case->[4] eq '')
+		{
+			is($state, 'r', $name) or diag($error);
+			is(differences($source, $case, $id), '', "$name: the replica equals its source");
+		}
+		else
+		{
+			is($state, 'e', $name);
+			like($error // '', $case->[4], "$name: the reason");
+		}
+	}
+	return ($source, $dbh, $id, \@mine);
+}
+
+sub remedies
+{
+	my ($source, $id, $mine) = @_;
+	for my $case (grep { $_->[4] ne '' } @$mine)
+	{
+		my $error = $cluster->value('SELECT last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = ?', $id, "shape.$case->[0]");
+		is(do_as_hinted($error), '', "$id: $case->[0]: what the hint says");
+		follow($id) for 1 .. 3;
+		is(differences($source, $case, $id), '', "$id: $case->[0]: ... ends in a replica that equals its source");
+	}
+	return;
+}
+
+for my $server ([qw(mysql97 FULL)], [qw(mysql97 MINIMAL)], [qw(mariadb FULL)], [qw(mariadb NO_LOG)], [qw(mysql56 MINIMAL)])
+{
+	my ($flavour, $metadata) = @$server;
+	next unless CdcIngest::Server->available($flavour);
+	next if $ENV{CDC_SHAPE} && $ENV{CDC_SHAPE} ne "$flavour $metadata";
+	subtest "$flavour $metadata" => sub {
+		my ($source, $dbh, $id, $mine) = try_all($flavour, $metadata, $metadata eq 'NO_LOG' ? '{"output_ddl": false}' : undef);
+		remedies($source, $id, $mine);
+		$cluster->call('drop_subscription', name => $id);
+		$source->stop('KILL');
+	};
+}
+
+done_testing();
