@@ -259,7 +259,7 @@ SELECT n.nspname AS schema, coalesce(r.rolname, 'PUBLIC') AS grantee, string_agg
  WHERE n.nspname IN ('cdc', 'cdc_catalog') AND a.grantee <> n.nspowner
  GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT n.nspname || '.' || c.relname AS relation, c.relkind,
-       c.reloptions @> '{security_barrier=true}' AS barrier,
+       CASE c.relkind WHEN 'v' THEN c.reloptions @> '{security_barrier=true}' END AS barrier,
        (SELECT string_agg(coalesce(r.rolname, 'PUBLIC') || ': ' || a.privilege_type, ', ' ORDER BY r.rolname, a.privilege_type)
           FROM aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE a.grantee <> c.relowner) AS others_may,
        (SELECT count(*) FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL) AS columns_with_acl

@@ -24,7 +24,7 @@ my $OTHERS = 4;
 # A copy of a table has no end that could be known.
 my $TABLE = qr/^SELECT `/;
 # Newer servers add columns to these.
-my $LAST_UNUSED = qr/^SHOW (?:MASTER|SLAVE|REPLICA|BINARY|BINLOG|FULL PROCESSLIST|PROCESSLIST|CREATE)/;
+my $LAST_UNUSED = qr/^SHOW (?:MASTER|SLAVE|REPLICA|BINARY|BINLOG|FULL PROCESSLIST|PROCESSLIST|CREATE|KEYS)/;
 # What cannot be taken for an answer.
 my $BAD = qr/^(fewer|ok|short_rows|infile|cut|garbage|many_columns|endless)/;
 

@@ -252,8 +252,8 @@ test_join(void **state)
 {
 	CdcColumnRename r1[] = {{"a", "b"}, {"b", "a"}};
 	CdcColumnRename r2[] = {{"b", "c"}, {"n", "m"}, {"d", "D"}};
-	CdcAddedColumn a1[] = {{"n", CDC_FILL_VALUE, "1", NULL}, {"gone", CDC_FILL_NULL, NULL, NULL}};
-	CdcAddedColumn a2[] = {{"a", CDC_FILL_NULL, NULL, NULL}};
+	CdcAddedColumn a1[] = {{"n", CDC_FILL_VALUE, "1", NULL, false}, {"gone", CDC_FILL_NULL, NULL, NULL, false}};
+	CdcAddedColumn a2[] = {{"a", CDC_FILL_NULL, NULL, NULL, false}};
 	CdcTableChange first = {.known = true,.nrenames = 2,.renames = r1,.nadded = 2,.added = a1};
 	CdcTableChange second = {.known = true,.nrenames = 3,.renames = r2,.nadded = 1,.added = a2};
 	CdcColumnDef end[] = {COL("c", "int"), COL("m", "int"), COL("D", "int"), COL("a", "int")};

@@ -12,6 +12,9 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
+#include "mb/pg_wchar.h"
+
+#include "core/status.h"
 #include "pg/base/bounded_text.h"
 #include "pg/base/error.h"
 #include "pg/catalog/log.h"
@@ -187,6 +190,10 @@ cdc_failure_text(const ErrorData *edata)
 		appendStringInfo(&buf, "\nCONTEXT:  %s",
 						 cdc_bounded_text(pnstrdup(edata->context, strcspn(edata->context, "\n")),
 										  PART_BOUND));
+
+	/* the context has not come by where other texts lose their control characters */
+	if (GetDatabaseEncoding() == PG_UTF8)
+		(void) cdc_clean_lines(buf.data, buf.len + 1, buf.data);
 	return buf.data;
 }
 

@@ -24,13 +24,7 @@
 
 #define FIRST_SLOTS		1024
 
-/* No key: a digest of zeros is made another one. */
-typedef struct Digest
-{
-	uint64		a;
-	uint64		b;
-} Digest;
-
+/* In a slot a digest of zeros means no key; a key's is made another one. */
 struct CdcKeySet
 {
 	MemoryContext cxt;
@@ -41,40 +35,16 @@ struct CdcKeySet
 								 * of 64 bits */
 	uint32		part;
 	uint32		parts;
-	Digest	   *slots;			/* nslots, a power of 2 */
+	CdcHash128 *slots;			/* nslots, a power of 2 */
 	uint64		nslots;
 	uint64		nkeys;
 };
 
 /* ---- digests ---- */
 
-static inline void
-mix_word(Digest *d, uint64 word)
-{
-	d->a = cdc_mix_word(d->a ^ word) + UINT64CONST(0x9e3779b97f4a7c15);
-	d->b = cdc_mix_word(d->b + word * UINT64CONST(0xd6e8feb86659fd93)) ^ (d->b >> 7);
-}
-
-/* The length too, so that no two strings of bytes are the same words. */
-static void
-mix_bytes(Digest *d, const char *data, size_t len)
-{
-	mix_word(d, len);
-	while (len > 0)
-	{
-		uint64		word = 0;
-		size_t		n = Min(len, sizeof(word));
-
-		memcpy(&word, data, n);
-		mix_word(d, word);
-		data += n;
-		len -= n;
-	}
-}
-
 /* numeric's own function knows no sign; equal values have equal texts but for zeros at the end. */
 static void
-mix_numeric(Digest *d, Datum value)
+mix_numeric(CdcHash128 *d, Datum value)
 {
 	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, value));
 	size_t		len = strlen(text);
@@ -86,13 +56,13 @@ mix_numeric(Digest *d, Datum value)
 		if (text[len - 1] == '.')
 			len--;
 	}
-	mix_bytes(d, text, len);
+	cdc_hash128_bytes(d, text, len);
 	pfree(text);
 }
 
 /* Values that are equal need not have equal bytes: what the type's own function says. */
 static void
-mix_function(const CdcKeySet *set, Digest *d, int i, Datum value)
+mix_function(const CdcKeySet *set, CdcHash128 *d, int i, Datum value)
 {
 	const CdcKeyColumn *key = &set->target->key[i];
 	int			n;
@@ -100,17 +70,17 @@ mix_function(const CdcKeySet *set, Digest *d, int i, Datum value)
 	if (set->target->columns[key->column].basetype == NUMERICOID)
 		mix_numeric(d, value);
 	else if (set->hashes[i] == NULL)
-		mix_word(d, DatumGetUInt32(FunctionCall1Coll((FmgrInfo *) &key->hash, key->collation, value)));
+		cdc_hash128_word(d, DatumGetUInt32(FunctionCall1Coll((FmgrInfo *) &key->hash, key->collation, value)));
 	else
 		for (n = 0; n < 2; n++)
-			mix_word(d, (uint64) DatumGetInt64(FunctionCall2Coll(set->hashes[i], key->collation, value,
+			cdc_hash128_word(d, (uint64) DatumGetInt64(FunctionCall2Coll(set->hashes[i], key->collation, value,
 																 Int64GetDatum((int64) set->seeds[n]))));
 }
 
-static Digest
+static CdcHash128
 digest(const CdcKeySet *set, const Datum *values, const bool *nulls)
 {
-	Digest		d = {set->seeds[0], set->seeds[1]};
+	CdcHash128	d = {set->seeds[0], set->seeds[1]};
 	int			i;
 
 	for (i = 0; i < set->target->nkey; i++)
@@ -118,20 +88,20 @@ digest(const CdcKeySet *set, const Datum *values, const bool *nulls)
 		const CdcKeyColumn *key = &set->target->key[i];
 		int			at = key->attnum - 1;
 
-		mix_word(&d, nulls[at]);
+		cdc_hash128_word(&d, nulls[at]);
 		if (nulls[at])
 			continue;
 		if (key->class == CDC_KEY_WORD)
-			mix_word(&d, (uint64) values[at]);
+			cdc_hash128_word(&d, (uint64) values[at]);
 		else if (key->class == CDC_KEY_FIXED)
-			mix_bytes(&d, DatumGetPointer(values[at]), key->len);
+			cdc_hash128_bytes(&d, DatumGetPointer(values[at]), key->len);
 		else if (key->class == CDC_KEY_FUNCTION)
 			mix_function(set, &d, i, values[at]);
 		else
 		{
 			struct varlena *v = PG_DETOAST_DATUM_PACKED(values[at]);
 
-			mix_bytes(&d, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
+			cdc_hash128_bytes(&d, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
 			if ((Pointer) v != DatumGetPointer(values[at]))
 				pfree(v);
 		}
@@ -142,7 +112,7 @@ digest(const CdcKeySet *set, const Datum *values, const bool *nulls)
 }
 
 static inline bool
-is_of_part(const CdcKeySet *set, const Digest *d)
+is_of_part(const CdcKeySet *set, const CdcHash128 *d)
 {
 	return set->parts <= 1 || (uint32) (d->b >> 32) % set->parts == set->part;
 }
@@ -192,7 +162,7 @@ cdc_key_set_create(const CdcTarget *target, size_t bytes)
 
 	set->cxt = cxt;
 	set->target = target;
-	set->bound = Max(bytes, FIRST_SLOTS * sizeof(Digest));
+	set->bound = Max(bytes, FIRST_SLOTS * sizeof(CdcHash128));
 	set->seeds[0] = seed();
 	set->seeds[1] = seed();
 	set->hashes = palloc0(sizeof(FmgrInfo *) * Max(target->nkey, 1));
@@ -211,17 +181,17 @@ cdc_key_set_reset(CdcKeySet *set, uint32 part, uint32 parts)
 	set->parts = parts;
 	set->nkeys = 0;
 	if (set->slots != NULL)
-		memset(set->slots, 0, set->nslots * sizeof(Digest));
+		memset(set->slots, 0, set->nslots * sizeof(CdcHash128));
 	else
 	{
 		set->nslots = FIRST_SLOTS;
-		set->slots = MemoryContextAllocZero(set->cxt, FIRST_SLOTS * sizeof(Digest));
+		set->slots = MemoryContextAllocZero(set->cxt, FIRST_SLOTS * sizeof(CdcHash128));
 	}
 }
 
 /* The slot that has the digest, or the free one where it belongs. */
-static inline Digest *
-find_slot(const CdcKeySet *set, const Digest *d)
+static inline CdcHash128 *
+find_slot(const CdcKeySet *set, const CdcHash128 *d)
 {
 	uint64		at = d->a & (set->nslots - 1);
 
@@ -235,16 +205,16 @@ find_slot(const CdcKeySet *set, const Digest *d)
 static bool
 grow(CdcKeySet *set)
 {
-	Digest	   *before = set->slots;
+	CdcHash128 *before = set->slots;
 	uint64		n = set->nslots;
 	uint64		i;
 
 	/* while they move, both are there */
-	if (n * 3 * sizeof(Digest) > set->bound)
+	if (n * 3 * sizeof(CdcHash128) > set->bound)
 		return false;
 	set->nslots = n * 2;
-	set->slots = MemoryContextAllocHuge(set->cxt, set->nslots * sizeof(Digest));
-	memset(set->slots, 0, set->nslots * sizeof(Digest));
+	set->slots = MemoryContextAllocHuge(set->cxt, set->nslots * sizeof(CdcHash128));
+	memset(set->slots, 0, set->nslots * sizeof(CdcHash128));
 	for (i = 0; i < n; i++)
 		if (before[i].a != 0 || before[i].b != 0)
 			*find_slot(set, &before[i]) = before[i];
@@ -255,8 +225,8 @@ grow(CdcKeySet *set)
 bool
 cdc_key_set_add(CdcKeySet *set, const Datum *values, const bool *nulls)
 {
-	Digest		d = digest(set, values, nulls);
-	Digest	   *slot;
+	CdcHash128	d = digest(set, values, nulls);
+	CdcHash128 *slot;
 
 	if (!is_of_part(set, &d))
 		return true;
@@ -277,8 +247,8 @@ cdc_key_set_add(CdcKeySet *set, const Datum *values, const bool *nulls)
 bool
 cdc_key_set_lacks(const CdcKeySet *set, const Datum *values, const bool *nulls)
 {
-	Digest		d = digest(set, values, nulls);
-	Digest	   *slot;
+	CdcHash128	d = digest(set, values, nulls);
+	CdcHash128 *slot;
 
 	if (!is_of_part(set, &d))
 		return false;

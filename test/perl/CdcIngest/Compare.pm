@@ -91,9 +91,10 @@ my %canonical = (
 	vector => [ 'HEX(%s)', q{array_to_string(%s, ',')}, \&_vector_bytes, \&_vector_text ],
 	# by their bytes: there are several ways to write one address
 	(map { $_ => [ 'HEX(INET6_ATON(%s))', q{upper(encode(substr(inet_send(%s), 5), 'hex'))} ] } qw(inet4 inet6)),
-	vector => [ 'HEX(%s)', q{(SELECT coalesce(upper(string_agg(encode(substr(b, 4, 1) || substr(b, 3, 1) || substr(b, 2, 1)
-		|| substr(b, 1, 1), 'hex'), '' ORDER BY n)), '') FROM (SELECT float4send(x) AS b, n
-		FROM unnest(%s) WITH ORDINALITY AS u(x, n)) AS v)} ],
+	vector => [ 'HEX(%s)', q{(SELECT CASE WHEN w.v IS NOT NULL THEN (SELECT coalesce(upper(string_agg(encode(
+		substr(b, 4, 1) || substr(b, 3, 1) || substr(b, 2, 1) || substr(b, 1, 1), 'hex'), '' ORDER BY n)), '')
+		FROM (SELECT float4send(x) AS b, n FROM unnest(w.v) WITH ORDINALITY AS u(x, n)) AS e) END
+		FROM (SELECT %s AS v) AS w)} ],
 	json => [ 'CAST(%s AS CHAR)', '%s::text', 'jsonb', \&_json ]);
 
 # Returns the differences as text, at most ten; none when the tables are equal.
