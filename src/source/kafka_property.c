@@ -62,7 +62,7 @@ static const PropertyUse uses[] = {
 	{"consume.callback.max.messages", CDC_KAFKA_CONTROLLED, "the extension reads in batches of its own"},
 	{"delivery.report.only.error", CDC_KAFKA_CONTROLLED, "every delivery report is checked"},
 	{"allow.auto.create.topics", CDC_KAFKA_CONTROLLED, "reading does not create topics"},
-	{"group.id", CDC_KAFKA_CONTROLLED, "only subscriptions have a group, named by their option \"group\""},
+	{"group.id", CDC_KAFKA_CONTROLLED, "only subscriptions have a group, named by their option \"group_id\""},
 	{"group.instance.id", CDC_KAFKA_CONTROLLED, OURS},
 	{"group.protocol", CDC_KAFKA_CONTROLLED, OURS},
 	{"group.protocol.type", CDC_KAFKA_CONTROLLED, OURS},

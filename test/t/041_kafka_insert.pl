@@ -113,6 +113,11 @@ subtest 'types of key and value' => sub {
 	is($dbh->selectrow_array(q{SELECT row(id, name, price, day, deep, deeper, list, other)::text FROM doc WHERE id = 1}),
 		qq{(1,"a""b\n",1.50,2024-02-29,d,t,"{1,2}",o)}, 'read back the same');
 
+	$cluster->do(q{CREATE FOREIGN TABLE doc_value (id int, name text, value jsonb, key text) SERVER bus OPTIONS (topic 'doc', format 'json')});
+	like($cluster->error_of(q{INSERT INTO doc_value (id, value) VALUES (1, '{"id": 2}')}), qr/has a whole value and member "id" of one/, 'not both a value and members of it');
+	$cluster->do(q{INSERT INTO doc_value (value, key) VALUES ('{"id": 7}', 'k7')}, q{INSERT INTO doc_value (id, key) VALUES (8, 'k8')});
+	is(join(' ', map { join '|', @$_ } @{ $cluster->rows(q{SELECT id, value->>'id', key FROM doc_value WHERE key IN ('k7', 'k8') ORDER BY 1}) }), '7|7|k7 8|8|k8', 'but either');
+
 	$cluster->do('CREATE FOREIGN TABLE anywhere (topic text, value text) SERVER bus');
 	$kafka->create_topic($_, 1) for qw(here there);
 	$cluster->do(q{INSERT INTO anywhere VALUES ('here', 1), ('there', 2), ('here', 3)});

@@ -188,6 +188,9 @@ subtest 'mistakes' => sub {
 	$cluster->do("DELETE FROM history WHERE seq = $max - 1");
 	like($cluster->error_of(q{SELECT cdc.publish_more('rows')}), qr/the history has no events .* any more/, 'a gap');
 	$cluster->value(qq{SELECT cdc.drop_publication('rows')});
+	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', 'late', name := 'late', from_seq := } . ($max + 2) . ')'), qr/beyond the end of the history.*from_seq := @{[$max + 1]}\./s, 'behind the end');
+	is($cluster->value(q{SELECT cdc.publish('shop', 'bus', 'late', name := 'late', from_seq := } . ($max + 1) . ')'), 0, 'at the end');
+	$cluster->value(q{SELECT cdc.drop_publication('late')});
 	is($cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'rows.\${table}', format := 'json', name := 'rows', from_seq := $max)}), 1, 'from a given event on');
 	$cluster->value(qq{SELECT cdc.drop_publication('$_')}) for qw(rows es one shop.bus);
 };

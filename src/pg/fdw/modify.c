@@ -159,6 +159,29 @@ set_field(ModifyState *state, const CdcKafkaColumn *column, Datum datum, CdcOutM
 }
 
 /*
+ * ERROR: a row has a value and members of one, of which the message could have only one
+ * or the other.
+ */
+static void
+check_one_value(const CdcKafkaTable *table, const bool *isnull)
+{
+	int			i;
+
+	for (i = 0; i < table->ncolumns; i++)
+	{
+		const CdcKafkaColumn *column = &table->columns[i];
+
+		if (column->field == CDC_KAFKA_MEMBER && !isnull[column->attnum - 1])
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("a row for foreign table \"%s\" has a whole value and member \"%s\" of one",
+							table->name, column->name),
+					 errdetail("The message is either the value or the object of the members."),
+					 errhint("Leave out the column of the value, or all columns of members.")));
+	}
+}
+
+/*
  * The table's options that are of its client: tables that set the same ones
  * share a producer.
  */
@@ -236,6 +259,8 @@ exec_foreign_insert(EState *estate, ResultRelInfo *rri, TupleTableSlot *slot,
 		if (!isnull[column->attnum - 1])
 			set_field(state, column, values[column->attnum - 1], &m);
 	}
+	if (state->members != NULL && m.value != NULL)
+		check_one_value(state->table, isnull);
 	if (state->members != NULL && m.value == NULL)
 		m.value = cdc_member_write(state->members, values, isnull, &m.value_len);
 	if (m.topic == NULL)

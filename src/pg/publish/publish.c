@@ -24,6 +24,7 @@
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
+#include "pg/catalog/position.h"
 #include "pg/options/kafka_options.h"
 #include "pg/options/options.h"
 #include "pg/datum/jsonb_document.h"
@@ -303,6 +304,23 @@ read_definition(FunctionCallInfo fcinfo, CdcPublicationText *def)
 	def->options = PG_GETARG_JSONB_P(5);
 }
 
+/* ERROR where a publication would begin behind the event that comes next. */
+static void
+check_from_seq(const CdcSubscription *sub, int64 from_seq)
+{
+	CdcPosition pos;
+
+	cdc_position_get(sub, &pos);
+	if (from_seq - 1 > pos.last_seq)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("from_seq " INT64_FORMAT " is beyond the end of the history of subscription \"%s\"",
+						from_seq, sub->name),
+				 errdetail("The events that come up to there would be published nowhere."),
+				 errhint("To begin with the next event: from_seq := " INT64_FORMAT ".",
+						 pos.last_seq + 1)));
+}
+
 Datum
 cdc_publish(PG_FUNCTION_ARGS)
 {
@@ -327,6 +345,7 @@ cdc_publish(PG_FUNCTION_ARGS)
 	memset(&given, 0, sizeof(given));
 	given.sub = sub = cdc_subscription_get_own(def.subscription);
 	given.server = def.server;
+	check_from_seq(sub, from_seq);
 	cdc_publication_parse(&given, &def);
 	def.server_oid = check_server(&given);
 	def.subscription = sub->name;
