@@ -195,6 +195,30 @@ subtest 'GoldenGate: a topic for each table, one of schemas, and transactions' =
 	like(fails(q{SELECT cdc.pull('gg_not')}), qr/It looks like a message in format "goldengate"/, 'another format than the one declared is told');
 };
 
+subtest 'Quix: from the middle of a topic on' => sub {
+	my $message = sub { my ($kind, $names, $values, $old) = @_; [ $_[4], sprintf q({"kind":"%s","schema":"q","table":"%s","columnnames":[%s],"columnvalues":[%s],"oldkeys":{%s}}), $kind, $_[5], $names, $values, $old ] };
+	my $whole = sub { qq("keynames":["id","v","w"],"keyvalues":[$_[0]]) };
+	$kafka->create_topic('quix');
+	$kafka->produce('quix', [
+		$message->('update', '"id","v","w"', '1,"uno",null', $whole->('1,"one",2'), undef, 'whole'),
+		$message->('snapshot_insert', '"id","v","w"', '2,null,null', '', undef, 'whole'),
+		$message->('snapshot_insert', '"id","v","w"', '3,"three",3', '', undef, 'whole'),
+		$message->('update', '"id","v","w"', '2,"two",null', $whole->('2,null,null'), undef, 'whole'),
+		$message->('delete', '', '', $whole->('3,"three",3'), undef, 'whole'),
+		# the same with the key as the message's
+		$message->('update', '"id","v","w"', '1,"uno",null', $whole->('1,"one",2'), '{"id":1}', 'keyed'),
+		$message->('snapshot_insert', '"id","v","w"', '2,null,null', '', '{"id":2}', 'keyed'),
+		$message->('update', '"id","v","w"', '2,"two",null', $whole->('2,null,null'), '{"id":2}', 'keyed') ]);
+	subscribe('quix', topics => ['quix'], format => 'auto', target_schema => 'quix');
+	is(pull('quix'), 8, 'all are read');
+	is(list(q{SELECT count(*) FROM pg_index WHERE indrelid = 'quix.whole'::regclass}) . list(q{SELECT count(*) FROM pg_attribute WHERE attrelid = 'quix.whole'::regclass AND attnum > 0 AND attnotnull}),
+		'00', 'a row whole before its change is no key');
+	is(list(q{SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'quix.keyed'::regclass AND contype = 'p'}), 'PRIMARY KEY (id)', 'the key of a message is one');
+	apply('quix');
+	is(list('SELECT id, v, w FROM quix.whole ORDER BY id'), '1|uno|- 2|two|-', 'rows found by all columns');
+	is(list('SELECT id, v, w FROM quix.keyed ORDER BY id'), '1|uno|- 2|two|-', 'and by a key');
+};
+
 subtest 'documents with a key' => sub {
 	$kafka->create_topic('users', 1, 'cleanup.policy' => 'compact');
 	$kafka->produce('users', [ [ '{"id":1}', '{"name":"Ann","age":30}' ], [ '{"id":2}', '{"name":"Bob"}' ], [ '{"id":1}', '{"name":"Anna"}' ], [ '{"id":2}', undef ] ]);
