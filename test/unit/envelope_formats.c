@@ -333,6 +333,7 @@ test_quix(void **state)
 		/* what an update is found by, unless it is all columns */
 		{CDC_FORMAT_AUTO, "q", NULL, QUIX("update", "\"a\",\"b\"", "1,3", OLD("\"a\"", "1")), "u s.t (a) {\"a\":1,\"b\":3}"},
 		{CDC_FORMAT_AUTO, "q", NULL, QUIX("update", "\"a\",\"b\"", "1,3", OLD("\"a\",\"b\"", "1,2")), "u s.t {\"a\":1,\"b\":3} old {\"b\":2}"},
+		{CDC_FORMAT_AUTO, "q", NULL, QUIX("update", "\"a\",\"b\"", "1,2", OLD("\"a\",\"b\"", "1,2")), "u s.t {\"a\":1,\"b\":2}"},
 		{CDC_FORMAT_AUTO, "q", NULL, QUIX("update", "\"a\",\"b\"", "1,3", OLD("\"b\",\"a\",\"c\"", "2,1,0")), "u s.t {\"a\":1,\"b\":3} old {\"b\":2}"},
 		{CDC_FORMAT_AUTO, "q", "{\"a\":1}", QUIX("update", "\"a\",\"b\"", "1,3", OLD("\"a\",\"b\"", "1,2")), "u s.t (a) {\"a\":1,\"b\":3} old {\"b\":2}"},
 		/* nulls are left out of a whole row, too */
