@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 
 #include "pg/base/bounded_text.h"
+#include "pg/base/compat_value.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"

@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/utf8.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/target/lock.h"
