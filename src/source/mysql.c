@@ -288,17 +288,35 @@ own_socket(CdcMysql *conn, MYSQL *mysql, CdcError *err)
 	return CDC_OK;
 }
 
+/*
+ * A server that is in the middle of sending must learn that nobody reads any more.  Where
+ * all was read that had come, a plain close only says that nothing more will be sent, and
+ * as long as the window is shut the server's write waits for its net_write_timeout; a dump
+ * that we begin meanwhile waits for that one to end.  So the connection is reset.
+ */
+static void
+reset_at_close(int fd)
+{
+	struct linger linger = {.l_onoff = 1,.l_linger = 0};
+
+	(void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 static void
 close_handle(CdcMysql *conn)
 {
+	bool		interrupted;
 	int			own;
 
 	pthread_mutex_lock(&conn->lock);
 	own = conn->own_fd;
 	conn->own_fd = -1;
+	interrupted = conn->interrupted;
 	pthread_mutex_unlock(&conn->lock);
 	if (own >= 0)
 		(void) shutdown(own, SHUT_RD);	/* a farewell is sent, none awaited (TLS does) */
+	if (own >= 0 && interrupted)
+		reset_at_close(own);
 	if (conn->mysql != NULL)
 		mysql_close(conn->mysql);
 	conn->mysql = NULL;
