@@ -125,6 +125,11 @@ sub under_load
 	cmp_ok($changes, '>', 500, '... there were some');
 	$cluster->catch_up($id);
 	is(verify($id, 'v.load', equal => 1), 'equal:0', 'equal in the end');
+
+	# More than are settled at a time.
+	my $gone = $cluster->value("WITH d AS (DELETE FROM $id.load WHERE id BETWEEN 5000 AND 18000 RETURNING 1) SELECT count(*) FROM d");
+	$cluster->do("INSERT INTO $id.load SELECT 900000 + g, g, 'extra' FROM generate_series(1, 21000) g");
+	is(verify($id, 'v.load'), "extra:21000 missing:$gone", 'many rows that only one side has');
 	return;
 }
 

@@ -250,18 +250,23 @@ cdc_verify_scan(CdcVerifyTable *t, CdcVerifyVisitor visit, void *arg)
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
 	while (more)
 	{
+		SPITupleTable *rows;
+		uint64		n;
 		uint64		r;
 
 		CHECK_FOR_INTERRUPTS();
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
 		if (SPI_processed == 0)
 			break;
-		for (r = 0; r < SPI_processed && more; r++)
+		/* the visitor may use SPI itself */
+		rows = SPI_tuptable;
+		n = SPI_processed;
+		for (r = 0; r < n && more; r++)
 		{
-			deform(target, SPI_tuptable->vals[r], SPI_tuptable->tupdesc, values, nulls);
+			deform(target, rows->vals[r], rows->tupdesc, values, nulls);
 			more = visit(values, nulls, arg);
 		}
-		SPI_freetuptable(SPI_tuptable);
+		SPI_freetuptable(rows);
 	}
 	SPI_cursor_close(portal);
 	cdc_spi_disconnect();

@@ -297,6 +297,22 @@ typedef struct Extras
 	bool		ok;
 } Extras;
 
+/* Adds a row of the target that the source does not seem to have. */
+static void
+add_target_row(CdcVerifyTable *t, RowBlock *block, CdcHash128 hash, const Datum *values,
+			   const bool *nulls)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->block);
+	CdcVerifyRow *row = &block->rows[block->n++];
+
+	memset(row, 0, sizeof(*row));
+	row->hash = row->found = hash;
+	row->key = heap_form_tuple(t->mapping->target->desc, (Datum *) values, (bool *) nulls);
+	row->nfound = 1;
+	row->differs = true;
+	MemoryContextSwitchTo(old);
+}
+
 /* What the source does not have, in a block. */
 static void
 settle_extras(Extras *extras)
@@ -330,21 +346,11 @@ visit_target_row(const Datum *values, const bool *nulls, void *arg)
 {
 	Extras	   *extras = arg;
 	CdcVerifyTable *t = extras->walk->t;
-	CdcTarget  *target = t->mapping->target;
-	CdcHash128	hash = cdc_verify_hash_key(target, values, nulls);
-	CdcVerifyRow *row;
-	MemoryContext old;
+	CdcHash128	hash = cdc_verify_hash_key(t->mapping->target, values, nulls);
 
 	if (!cdc_seen_in_part(extras->walk->seen, hash) || cdc_seen_find(extras->walk->seen, hash) != NULL)
 		return true;
-	old = MemoryContextSwitchTo(t->block);
-	row = &extras->block.rows[extras->block.n++];
-	memset(row, 0, sizeof(*row));
-	row->hash = row->found = hash;
-	row->key = heap_form_tuple(target->desc, (Datum *) values, (bool *) nulls);
-	row->nfound = 1;
-	row->differs = true;
-	MemoryContextSwitchTo(old);
+	add_target_row(t, &extras->block, hash, values, nulls);
 	if (extras->block.n == CDC_VERIFY_ROWS)
 		settle_extras(extras);
 	return extras->ok;
@@ -389,11 +395,8 @@ take_row(const Datum *values, const bool *nulls, void *arg)
 {
 	Multiset   *set = arg;
 	CdcVerifyTable *t = set->walk->t;
-	CdcTarget  *target = t->mapping->target;
-	CdcHash128	hash = cdc_verify_hash_key(target, values, nulls);
+	CdcHash128	hash = cdc_verify_hash_key(t->mapping->target, values, nulls);
 	int32	   *count;
-	CdcVerifyRow *row;
-	MemoryContext old;
 
 	if (!cdc_seen_in_part(set->walk->seen, hash))
 		return true;
@@ -406,14 +409,7 @@ take_row(const Datum *values, const bool *nulls, void *arg)
 	}
 	if (set->block.n == CDC_VERIFY_ROWS)
 		return true;
-	old = MemoryContextSwitchTo(t->block);
-	row = &set->block.rows[set->block.n++];
-	memset(row, 0, sizeof(*row));
-	row->hash = row->found = hash;
-	row->key = heap_form_tuple(target->desc, (Datum *) values, (bool *) nulls);
-	row->nfound = 1;
-	row->differs = true;
-	MemoryContextSwitchTo(old);
+	add_target_row(t, &set->block, hash, values, nulls);
 	return true;
 }
 
