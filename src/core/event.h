@@ -68,7 +68,8 @@ extern const CdcEventOptions cdc_event_defaults;
  * change->table where set, else of the first table that the statement concerns.
  *
  * Control events (op 'm') have the type that change->sql gives, such as
- * "bootstrap-start", the names of change->table where set, and empty data.
+ * "bootstrap-start", the names of change->table where set, and data that
+ * says what change->copy does.
  */
 extern CdcStatus cdc_event_open(CdcSink *sink, const CdcEventOptions *options,
 								const CdcTransaction *txn, const CdcChange *change,
@@ -77,6 +78,15 @@ extern CdcStatus cdc_event_open(CdcSink *sink, const CdcEventOptions *options,
 /* last: the change was its transaction's last one. */
 extern CdcStatus cdc_event_close(CdcSink *sink, const CdcEventOptions *options,
 								 int64_t xoffset, bool last, CdcError *err);
+
+/*
+ * An array of the keys of rows, each an object with the columns of the table's primary key
+ * as in "data".
+ */
+extern CdcStatus cdc_event_keys_begin(CdcSink *sink, CdcError *err);
+extern CdcStatus cdc_event_key(CdcSink *sink, const CdcEventOptions *options, const CdcTable *table,
+							   const CdcValue *row, CdcError *err);
+extern CdcStatus cdc_event_keys_end(CdcSink *sink, CdcError *err);
 
 /*
  * Writes one value as Maxwell prints it: integers, decimals and floats as

@@ -201,9 +201,10 @@ extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event);
 
 /*
  * sweep.c: deletes the target's rows whose keys are in no row of the source table in the
- * events with seq in [begin, end].  Returns how many.
+ * events with seq in [begin, end].  gone: only of these rows, keys as the text of an array of
+ * arrays; or NULL.  Returns how many.
  */
-extern int64 cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end);
+extern int64 cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end, const char *gone);
 
 /* ------------------------------------------------------------------------
  * Look ahead

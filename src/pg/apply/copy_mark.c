@@ -10,6 +10,8 @@
  * with the stream is as good as copied.  A replay that begins in the middle of a copy
  * does not have all of its rows, and takes none away.
  *
+ * A copy of some rows only may say which rows are gone besides; it replaces nothing else.
+ *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
@@ -20,6 +22,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/log.h"
 #include "pg/datum/jsonb_view.h"
+#include "pg/history/hole.h"
 
 /* Whether the member of an object is this text. */
 static bool
@@ -31,7 +34,7 @@ says(const JsonbContainer *object, const char *name, const char *text)
 		v.len == strlen(text) && memcmp(v.data, text, v.len) == 0;
 }
 
-/* The marker's own object, where its copy replaces what there is; else NULL. */
+/* The marker's own object, where its copy takes rows away; else NULL. */
 static const JsonbContainer *
 replacing_mark(const CdcHistoryEvent *event)
 {
@@ -42,10 +45,42 @@ replacing_mark(const CdcHistoryEvent *event)
 		!cdc_json_find(event->event, "data", 4, &v) || v.type != JENTRY_ISCONTAINER)
 		return NULL;
 	data = cdc_json_container(&v);
-	if (!cdc_json_is_object(data) || !cdc_json_find(data, "replaces", 8, &v) ||
-		v.type != JENTRY_ISBOOL_TRUE)
+	if (!cdc_json_is_object(data))
 		return NULL;
-	return data;
+	if ((cdc_json_find(data, "replaces", 8, &v) && v.type == JENTRY_ISBOOL_TRUE) ||
+		cdc_json_find(data, "gone", 4, &v))
+		return data;
+	return NULL;
+}
+
+/* The keys of rows that are gone, as text; NULL: all that the copy has not brought. */
+static char *
+gone_rows(const JsonbContainer *data)
+{
+	CdcJsonValue v;
+
+	return cdc_json_find(data, "gone", 4, &v) && v.type == JENTRY_ISSTRING ?
+		cdc_json_to_cstring(&v) : NULL;
+}
+
+/*
+ * Deletes what is gone.  Rows of which it was found out before the copy began may have come
+ * again since, which only the events from there on tell: without these they stay.
+ */
+static int64
+sweep(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *data, int64 begin, int64 end)
+{
+	char	   *gone = gone_rows(data);
+
+	if (gone != NULL && !cdc_history_has_event(apply->sub, begin))
+	{
+		cdc_log(apply->sub->name, "copy",
+				psprintf("rows of target %s that source table %s has not any more stay until it is verified again",
+						 source->target->target->name, source->mapping->source_table),
+				"The history has not all events since that was found.");
+		return 0;
+	}
+	return cdc_sweep(apply, source, begin, end, gone);
 }
 
 /* The seq of the event that began the copy. */
@@ -92,7 +127,7 @@ cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event)
 	}
 	else if ((begin = begin_seq(data)) > apply->scan_after || apply->replay == NULL)
 	{
-		gone = cdc_sweep(apply, source, begin, event->seq);
+		gone = sweep(apply, source, data, begin, event->seq);
 		if (gone > 0)
 			cdc_log(apply->sub->name, "copy",
 					psprintf("target %s had " INT64_FORMAT " rows that source table %s has not any more",

@@ -18,7 +18,7 @@
  * Rows of a table without a key must not come twice: such a table is read as a whole, in
  * a snapshot whose place is exactly known, up to which its events are left out.
  */
-#include "pg/copy/copy.h"
+#include "pg/copy/step.h"
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -31,6 +31,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/copy/chunk.h"
+#include "pg/copy/keys.h"
 #include "pg/copy/row_source.h"
 #include "pg/remote/answer.h"
 #include "pg/schema/change.h"
@@ -61,179 +62,43 @@
 #define BUSY_MS				1000
 #define BUSY_TRIES			30
 
-/* A step at work. */
-typedef struct Step
+/* Where keys of rows go that are not copied. */
+typedef struct Keys
 {
-	const CdcCopy *copy;
-	CdcSource  *source;			/* in the snapshot */
-	CdcSnapshot *snap;
-	CdcSnapshotUse use;
-	CdcEventWriter *writer;
-	TimestampTz until;			/* when it is to end */
-	List	   *finished;		/* of CdcCopyJoin *: tables whose rows are all there */
-	bool		wrote;			/* it has done something */
-	const char *changed;		/* a table whose definition did not fit, or NULL */
-} Step;
-
-/* A table in a step. */
-typedef struct StepTable
-{
-	CdcCopyProgress *progress;
-	const CdcTable *table;
-	CdcChunkKey *key;			/* NULL: it is read as a whole */
-} StepTable;
-
-/* ---- names and definitions ---- */
-
-/* The two parts of a table's name, in UTF-8; false where it has one only. */
-static bool
-split_name(const char *source_table, char **database, char **table)
-{
-	char	   *dot;
-
-	*database = cdc_to_utf8_copy(source_table);
-	dot = strchr(*database, '.');
-	if (dot == NULL)
-		return false;
-	*dot = '\0';
-	*table = dot + 1;
-	return true;
-}
-
-/* The engine of a table, where it has no transactions; else NULL. */
-static const char *
-plain_engine(CdcSource *control, const CdcTable *table)
-{
-	CdcAnswer  *answer = cdc_source_ask(control, "the engine of a table", 1,
-										"SELECT t.ENGINE FROM information_schema.TABLES t"
-										" JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"
-										" WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s AND e.TRANSACTIONS = 'NO'",
-										cdc_source_quote_literal(table->database),
-										cdc_source_quote_literal(table->name));
-
-	return cdc_answer_rows(answer) > 0 ? cdc_answer_text(answer, 0, 0) : NULL;
-}
-
-/* Why the table cannot be copied, or NULL. */
-static const char *
-copy_trouble(const Step *step, const CdcTable *table, bool keyless)
-{
-	const CdcColumn *column;
-	const char *engine;
-
-	if (table == NULL)
-		return "the source has no such table";
-	keyless = keyless || table->npk == 0;
-	if (keyless && !step->snap->exact)
-		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
-	if (keyless &&
-		(engine = plain_engine(cdc_control_session(&step->copy->control), table)) != NULL)
-		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
-	column = cdc_row_source_unreadable(table);
-	if (column != NULL)
-		return psprintf("column \"%s\" has type %s, which cannot be copied",
-						cdc_from_utf8_copy(column->name), cdc_from_utf8_copy(column->column_type));
-	return cdc_replica_trouble(step->copy->sub, table);
-}
-
-static void
-give_up_table(const CdcCopy *copy, const char *source_table, const char *error)
-{
-	cdc_subscription_table_failed(copy->sub, source_table, ERRCODE_FEATURE_NOT_SUPPORTED, error);
-	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", source_table), error);
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg("table \"%s\" of subscription \"%s\" cannot be copied", source_table, copy->sub->name),
-			 errdetail("%s.", error),
-			 errhint("When that is no longer so, call cdc.resync_table(%s, %s), or remove the table with cdc.remove_table.",
-					 quote_literal_cstr(copy->sub->name), quote_literal_cstr(source_table))));
-}
-
-/*
- * Whether the stream has DDL before it that the source has done: rows that are read by the
- * definition of later would stand in the history before those of the former one.
- */
-static bool
-is_ahead(const Step *step, const CdcCopyProgress *progress, const CdcTable *table,
-		 const CdcTable *known)
-{
-	return table != known && !step->copy->first &&
-		!step->copy->caught_up(step->copy->arg, progress->source_table);
-}
-
-/*
- * The definition of a table.  NULL: it is not known now, and step->changed says so; or it
- * cannot be copied, which its state 'e' then says.
- */
-static const CdcTable *
-definition(Step *step, const CdcCopyProgress *progress)
-{
-	const CdcCopy *copy = step->copy;
-	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
-	CdcSchemaPlace place;
-	char	   *database;
-	char	   *name;
-	const CdcTable *table = NULL;
-	const char *error;
-
-	place.seq = *copy->out->last_seq + 1;
-	place.position = psprintf("%s:" UINT64_FORMAT, txn->file, (uint64) txn->end_offset);
-	if (split_name(progress->source_table, &database, &name))
-	{
-		table = cdc_schema_refresh(copy->schema, cdc_control_session(&copy->control), database,
-								   name, &place);
-		if (is_ahead(step, progress, table, cdc_schema_get(copy->schema, database, name)))
-		{
-			step->changed = progress->source_table;
-			return NULL;
-		}
-	}
-	error = copy_trouble(step, table, progress->keyless);
-	if (error == NULL)
-		return table;
-	give_up_table(copy, progress->source_table, error);
-	step->wrote = true;
-	return NULL;
-}
-
-/* Whether the table or its target has no key, as far as is known. */
-static bool
-is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
-{
-	const CdcTable *table = NULL;
-	char	   *database;
-	char	   *name;
-
-	if (progress->keyless)
-		return true;
-	if (split_name(progress->source_table, &database, &name))
-		table = cdc_schema_get(copy->schema, database, name);
-	return table != NULL && table->npk == 0;
-}
-
-/* How many rows the source believes the table to have. */
-static int64
-estimated_rows(CdcSource *control, const CdcTable *table)
-{
-	CdcAnswer  *answer = cdc_source_ask(control, "the number of a table's rows", 1,
-										"SELECT TABLE_ROWS FROM information_schema.TABLES"
-										" WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
-										cdc_source_quote_literal(table->database),
-										cdc_source_quote_literal(table->name));
-
-	if (cdc_answer_rows(answer) == 0 || cdc_answer_nullable(answer, 0, 0) == NULL)
-		return -1;
-	return cdc_answer_int(answer, 0, 0, 0, PG_INT64_MAX);
-}
+	const Step *step;
+	const StepTable *t;
+} Keys;
 
 /* ---- events ---- */
 
+/* Whether the copy is of some rows, and tells the keys of all, so that others can go. */
+static bool
+tells_keys(const CdcCopyProgress *p)
+{
+	return p->resync && p->row_filter != NULL && p->gone == NULL;
+}
+
+/* What the event that ends, or begins, the rows of a table says of the rest. */
+static CdcCopyMark
+copy_mark(const CdcCopyProgress *p, bool end)
+{
+	CdcCopyMark mark = {p->replaces, p->begin_seq, NULL, NULL};
+
+	if (end && tells_keys(p))
+		mark.replaces = true;
+	if (end && p->gone != NULL && strcmp(p->gone, "{}") != 0 && !p->replaces)
+	{
+		mark.gone = cdc_to_utf8_copy(p->gone);
+		mark.begin_seq = p->gone_seq + 1;
+	}
+	return mark;
+}
+
 /* An 'm' event, which frames the rows of a table. */
 static void
-control_event(const Step *step, const StepTable *t, const char *type)
+control_event(const Step *step, const StepTable *t, const char *type, CdcCopyMark mark)
 {
 	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
-	CdcCopyMark mark = {t->progress->replaces, t->progress->begin_seq};
 	CdcChange	change = {0};
 
 	change.op = CDC_OP_CONTROL;
@@ -288,7 +153,8 @@ reread_condition(const CdcCopyProgress *p)
 	for (i = 0; i < p->nreread; i++)
 		appendStringInfo(&sql, "%s%s", i > 0 ? " OR " : "(", p->reread[i]);
 	appendStringInfoChar(&sql, ')');
-	if (p->row_filter != NULL)
+	/* where keys were told only, the row as a whole may be needed */
+	if (p->row_filter != NULL && !tells_keys(p))
 		appendStringInfo(&sql, " AND (%s\n)", p->row_filter);
 	return sql.data;
 }
@@ -305,7 +171,7 @@ begin_table(Step *step, const StepTable *t)
 	if (p->replaces || cdc_subscription_table_is_held(step->copy->sub, p->source_table))
 		cdc_change_copy_begins(step->copy->sub, t->table->full_name, &place);
 	p->begin_seq = 0;
-	control_event(step, t, "bootstrap-start");
+	control_event(step, t, "bootstrap-start", copy_mark(p, false));
 	p->begin_seq = *step->copy->out->last_seq;
 	p->key_shape = t->key != NULL ? t->key->shape : NULL;
 	cdc_notify(name, "table_copy", p->source_table, NULL);
@@ -380,6 +246,59 @@ reread_rows(Step *step, const StepTable *t)
 	return true;
 }
 
+/* CdcCopyKeysEmit */
+static void
+emit_keys(const char *keys, void *arg)
+{
+	const Keys *to = arg;
+	CdcCopyMark mark = {false, 0, NULL, keys};
+
+	control_event(to->step, to->t, "bootstrap-keys", mark);
+}
+
+/*
+ * As read_chunk(), where rows are chosen by a condition: the keys of all rows of the range
+ * are told besides, of the same snapshot.
+ */
+static bool
+read_some_rows(Step *step, const StepTable *t, CdcChunkRange *range, bool *last)
+{
+	CdcCopyProgress *p = t->progress;
+	TimestampTz began = GetCurrentTimestamp();
+	CdcKeysQuery query = {step->source, t->table, t->key, range, step->copy->sub};
+	Keys		to = {step, t};
+	int64		limit = range->limit;
+	char	  **upto = NULL;
+	CdcChunk   *chunk;
+
+	range->where = NULL;
+	*last = t->key == NULL || !cdc_chunk_skip(step->source, t->table, t->key, range, &upto);
+	range->upto = (const char *const *) upto;
+	range->limit = 0;
+	range->where = p->row_filter;
+	if (*last)
+		range->upto = NULL;
+	chunk = append_rows(step, t, t->key, range);
+	if (chunk == NULL)
+		return false;
+	cdc_chunk_close(chunk);
+	/* all of them: a condition may say something else the next time (NOW(), RAND()) */
+	range->where = NULL;
+	if (!cdc_copy_keys(&query, emit_keys, &to))
+	{
+		step->changed = p->source_table;
+		return false;
+	}
+	step->copy->pace->rows_per_ms = limit / Max(-ms_until(began), 0.05);
+	if (!*last)
+	{
+		p->last_key = upto;
+		p->nlast_key = t->key->ncolumns;
+	}
+	p->chunks++;
+	return true;
+}
+
 /* The next rows of the table; false: its definition changed.  *last: there are no more. */
 static bool
 read_chunk(Step *step, const StepTable *t, bool *last)
@@ -392,6 +311,8 @@ read_chunk(Step *step, const StepTable *t, bool *last)
 	range.after = (const char *const *) p->last_key;
 	range.where = p->row_filter;
 	range.limit = next_limit(step->copy, t, ms_until(step->until));
+	if (tells_keys(p))
+		return read_some_rows(step, t, &range, last);
 	chunk = append_rows(step, t, t->key, &range);
 	if (chunk == NULL)
 		return false;
@@ -421,6 +342,8 @@ check_begun(const Step *step, const StepTable *t)
 	cdc_copy_request(step->copy->sub, p->source_table, &again);
 	cdc_log(step->copy->sub->name, "copy",
 			psprintf("the copy of source table %s begins anew, as its key has changed", p->source_table), NULL);
+	if (p->resync)
+		p->row_filter = p->gone = NULL;
 	p->replaces = p->replaces || p->row_filter == NULL;
 	p->begin_seq = p->rows = p->bytes = p->chunks = 0;
 	p->last_key = NULL;
@@ -436,7 +359,7 @@ end_table(Step *step, const StepTable *t)
 	CdcCopyJoin *join = palloc0(sizeof(CdcCopyJoin));
 
 	if (t->progress->state != 'f')
-		control_event(step, t, "bootstrap-complete");
+		control_event(step, t, "bootstrap-complete", copy_mark(t->progress, true));
 	join->source_table = t->progress->source_table;
 	step->finished = lappend(step->finished, join);
 }
@@ -459,7 +382,7 @@ read_rows(Step *step, const StepTable *t)
 			break;
 	if (!last && p->estimated_rows < 0 && p->begin_seq != 0)
 	{
-		p->estimated_rows = estimated_rows(cdc_control_session(&step->copy->control), t->table);
+		p->estimated_rows = cdc_step_estimated_rows(cdc_control_session(&step->copy->control), t->table);
 		cdc_log(step->copy->sub->name, "copy",
 				psprintf("the copy of source table %s begins", p->source_table), NULL);
 	}
@@ -474,7 +397,7 @@ copy_table(Step *step, CdcCopyProgress *p)
 	CdcChunkKey key;
 	bool		last;
 
-	t.table = definition(step, p);
+	t.table = cdc_step_definition(step, p);
 	if (t.table == NULL)
 		return;
 	if (t.table->npk > 0 && !p->keyless &&
@@ -586,7 +509,7 @@ choose_use(const CdcCopy *copy, List **tables)
 	ListCell   *lc;
 
 	foreach(lc, *tables)
-		if (!is_keyless(copy, lfirst(lc)))
+		if (!cdc_step_is_keyless(copy, lfirst(lc)))
 			keyed = lappend(keyed, lfirst(lc));
 	if (keyed == NIL)
 		return CDC_SNAPSHOT_EXACT;
@@ -666,7 +589,7 @@ note_failure(Step *step)
 	else if (++pace->failures >= FAILURES &&
 			 step->copy->caught_up(step->copy->arg, step->changed))
 	{
-		give_up_table(step->copy, step->changed, "it cannot be read by the definition that the source shows");
+		cdc_step_give_up(step->copy, step->changed, "it cannot be read by the definition that the source shows");
 		step->wrote = true;
 		pace->failures = 0;
 	}

@@ -1,0 +1,152 @@
+/*-------------------------------------------------------------------------
+ *
+ * definition.c
+ *	  The definition of a table that is copied, and why one cannot be.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/copy/step.h"
+
+#include "utils/builtins.h"
+
+#include "pg/base/utf8.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/tables.h"
+#include "pg/copy/row_source.h"
+#include "pg/remote/answer.h"
+#include "pg/target/replica_table.h"
+
+/* The two parts of a table's name, in UTF-8; false where it has one only. */
+static bool
+split_name(const char *source_table, char **database, char **table)
+{
+	char	   *dot;
+
+	*database = cdc_to_utf8_copy(source_table);
+	dot = strchr(*database, '.');
+	if (dot == NULL)
+		return false;
+	*dot = '\0';
+	*table = dot + 1;
+	return true;
+}
+
+/* The engine of a table, where it has no transactions; else NULL. */
+static const char *
+plain_engine(CdcSource *control, const CdcTable *table)
+{
+	CdcAnswer  *answer = cdc_source_ask(control, "the engine of a table", 1,
+										"SELECT t.ENGINE FROM information_schema.TABLES t"
+										" JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"
+										" WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s AND e.TRANSACTIONS = 'NO'",
+										cdc_source_quote_literal(table->database),
+										cdc_source_quote_literal(table->name));
+
+	return cdc_answer_rows(answer) > 0 ? cdc_answer_text(answer, 0, 0) : NULL;
+}
+
+/* Why the table cannot be copied, or NULL. */
+static const char *
+copy_trouble(const Step *step, const CdcTable *table, bool keyless)
+{
+	const CdcColumn *column;
+	const char *engine;
+
+	if (table == NULL)
+		return "the source has no such table";
+	keyless = keyless || table->npk == 0;
+	if (keyless && !step->snap->exact)
+		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
+	if (keyless &&
+		(engine = plain_engine(cdc_control_session(&step->copy->control), table)) != NULL)
+		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
+	column = cdc_row_source_unreadable(table);
+	if (column != NULL)
+		return psprintf("column \"%s\" has type %s, which cannot be copied",
+						cdc_from_utf8_copy(column->name), cdc_from_utf8_copy(column->column_type));
+	return cdc_replica_trouble(step->copy->sub, table);
+}
+
+void
+cdc_step_give_up(const CdcCopy *copy, const char *source_table, const char *error)
+{
+	cdc_subscription_table_failed(copy->sub, source_table, ERRCODE_FEATURE_NOT_SUPPORTED, error);
+	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", source_table), error);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("table \"%s\" of subscription \"%s\" cannot be copied", source_table, copy->sub->name),
+			 errdetail("%s.", error),
+			 errhint("When that is no longer so, call cdc.resync_table(%s, %s), or remove the table with cdc.remove_table.",
+					 quote_literal_cstr(copy->sub->name), quote_literal_cstr(source_table))));
+}
+
+/*
+ * Whether the stream has DDL before it that the source has done: rows that are read by the
+ * definition of later would stand in the history before those of the former one.
+ */
+static bool
+is_ahead(const Step *step, const CdcCopyProgress *progress, const CdcTable *table,
+		 const CdcTable *known)
+{
+	return table != known && !step->copy->first &&
+		!step->copy->caught_up(step->copy->arg, progress->source_table);
+}
+
+const CdcTable *
+cdc_step_definition(Step *step, const CdcCopyProgress *progress)
+{
+	const CdcCopy *copy = step->copy;
+	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
+	CdcSchemaPlace place;
+	char	   *database;
+	char	   *name;
+	const CdcTable *table = NULL;
+	const char *error;
+
+	place.seq = *copy->out->last_seq + 1;
+	place.position = psprintf("%s:" UINT64_FORMAT, txn->file, (uint64) txn->end_offset);
+	if (split_name(progress->source_table, &database, &name))
+	{
+		table = cdc_schema_refresh(copy->schema, cdc_control_session(&copy->control), database,
+								   name, &place);
+		if (is_ahead(step, progress, table, cdc_schema_get(copy->schema, database, name)))
+		{
+			step->changed = progress->source_table;
+			return NULL;
+		}
+	}
+	error = copy_trouble(step, table, progress->keyless);
+	if (error == NULL)
+		return table;
+	cdc_step_give_up(copy, progress->source_table, error);
+	step->wrote = true;
+	return NULL;
+}
+
+bool
+cdc_step_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
+{
+	const CdcTable *table = NULL;
+	char	   *database;
+	char	   *name;
+
+	if (progress->keyless)
+		return true;
+	if (split_name(progress->source_table, &database, &name))
+		table = cdc_schema_get(copy->schema, database, name);
+	return table != NULL && table->npk == 0;
+}
+
+int64
+cdc_step_estimated_rows(CdcSource *control, const CdcTable *table)
+{
+	CdcAnswer  *answer = cdc_source_ask(control, "the number of a table's rows", 1,
+										"SELECT TABLE_ROWS FROM information_schema.TABLES"
+										" WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+										cdc_source_quote_literal(table->database),
+										cdc_source_quote_literal(table->name));
+
+	if (cdc_answer_rows(answer) == 0 || cdc_answer_nullable(answer, 0, 0) == NULL)
+		return -1;
+	return cdc_answer_int(answer, 0, 0, 0, PG_INT64_MAX);
+}
