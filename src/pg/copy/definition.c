@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/copy/step.h"
+#include "pg/copy/definition.h"
 
 #include "utils/builtins.h"
 
@@ -47,7 +47,7 @@ plain_engine(CdcSource *control, const CdcTable *table)
 
 /* Why the table cannot be copied, or NULL. */
 static const char *
-copy_trouble(const Step *step, const CdcTable *table, bool keyless)
+copy_trouble(const CdcCopy *copy, const CdcTable *table, bool keyless, bool exact)
 {
 	const CdcColumn *column;
 	const char *engine;
@@ -55,20 +55,20 @@ copy_trouble(const Step *step, const CdcTable *table, bool keyless)
 	if (table == NULL)
 		return "the source has no such table";
 	keyless = keyless || table->npk == 0;
-	if (keyless && !step->snap->exact)
+	if (keyless && !exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
 	if (keyless &&
-		(engine = plain_engine(cdc_control_session(&step->copy->control), table)) != NULL)
+		(engine = plain_engine(cdc_control_session(&copy->control), table)) != NULL)
 		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
 	column = cdc_row_source_unreadable(table);
 	if (column != NULL)
 		return psprintf("column \"%s\" has type %s, which cannot be copied",
 						cdc_from_utf8_copy(column->name), cdc_from_utf8_copy(column->column_type));
-	return cdc_replica_trouble(step->copy->sub, table);
+	return cdc_replica_trouble(copy->sub, table);
 }
 
 void
-cdc_step_give_up(const CdcCopy *copy, const char *source_table, const char *error)
+cdc_copy_give_up(const CdcCopy *copy, const char *source_table, const char *error)
 {
 	cdc_subscription_table_failed(copy->sub, source_table, ERRCODE_FEATURE_NOT_SUPPORTED, error);
 	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", source_table), error);
@@ -85,46 +85,42 @@ cdc_step_give_up(const CdcCopy *copy, const char *source_table, const char *erro
  * definition of later would stand in the history before those of the former one.
  */
 static bool
-is_ahead(const Step *step, const CdcCopyProgress *progress, const CdcTable *table,
+is_ahead(const CdcCopy *copy, const CdcCopyProgress *progress, const CdcTable *table,
 		 const CdcTable *known)
 {
-	return table != known && !step->copy->first &&
-		!step->copy->caught_up(step->copy->arg, progress->source_table);
+	return table != known && !copy->first && !copy->caught_up(copy->arg, progress->source_table);
 }
 
 const CdcTable *
-cdc_step_definition(Step *step, const CdcCopyProgress *progress)
+cdc_copy_definition(const CdcCopy *copy, const CdcTransaction *txn, const CdcCopyProgress *progress,
+					bool exact, bool *ahead)
 {
-	const CdcCopy *copy = step->copy;
-	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
 	CdcSchemaPlace place;
 	char	   *database;
 	char	   *name;
 	const CdcTable *table = NULL;
 	const char *error;
 
+	*ahead = false;
 	place.seq = *copy->out->last_seq + 1;
 	place.position = psprintf("%s:" UINT64_FORMAT, txn->file, (uint64) txn->end_offset);
 	if (split_name(progress->source_table, &database, &name))
 	{
 		table = cdc_schema_refresh(copy->schema, cdc_control_session(&copy->control), database,
 								   name, &place);
-		if (is_ahead(step, progress, table, cdc_schema_get(copy->schema, database, name)))
-		{
-			step->changed = progress->source_table;
+		*ahead = is_ahead(copy, progress, table, cdc_schema_get(copy->schema, database, name));
+		if (*ahead)
 			return NULL;
-		}
 	}
-	error = copy_trouble(step, table, progress->keyless);
+	error = copy_trouble(copy, table, progress->keyless, exact);
 	if (error == NULL)
 		return table;
-	cdc_step_give_up(copy, progress->source_table, error);
-	step->wrote = true;
+	cdc_copy_give_up(copy, progress->source_table, error);
 	return NULL;
 }
 
 bool
-cdc_step_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
+cdc_copy_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 {
 	const CdcTable *table = NULL;
 	char	   *database;
@@ -138,7 +134,7 @@ cdc_step_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 }
 
 int64
-cdc_step_estimated_rows(CdcSource *control, const CdcTable *table)
+cdc_copy_estimated_rows(CdcSource *control, const CdcTable *table)
 {
 	CdcAnswer  *answer = cdc_source_ask(control, "the number of a table's rows", 1,
 										"SELECT TABLE_ROWS FROM information_schema.TABLES"

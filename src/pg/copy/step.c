@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * copy.c
+ * step.c
  *	  The copy of tables, a step at a time, and how it joins the stream.
  *
  * A step opens a consistent snapshot over a connection of its own and reads in it, for
@@ -18,7 +18,7 @@
  * Rows of a table without a key must not come twice: such a table is read as a whole, in
  * a snapshot whose place is exactly known, up to which its events are left out.
  */
-#include "pg/copy/step.h"
+#include "pg/copy/copy.h"
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -31,6 +31,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/copy/chunk.h"
+#include "pg/copy/definition.h"
 #include "pg/copy/keys.h"
 #include "pg/copy/row_source.h"
 #include "pg/remote/answer.h"
@@ -62,12 +63,52 @@
 #define BUSY_MS				1000
 #define BUSY_TRIES			30
 
+/* A step at work. */
+typedef struct Step
+{
+	const CdcCopy *copy;
+	CdcSource  *source;			/* in the snapshot */
+	CdcSnapshot *snap;
+	CdcSnapshotUse use;
+	CdcEventWriter *writer;
+	TimestampTz until;			/* when it is to end */
+	List	   *finished;		/* of CdcCopyJoin *: tables whose rows are all there */
+	bool		wrote;			/* it has done something */
+	const char *changed;		/* a table whose definition did not fit, or NULL */
+} Step;
+
+/* A table in a step. */
+typedef struct StepTable
+{
+	CdcCopyProgress *progress;
+	const CdcTable *table;
+	CdcChunkKey *key;			/* NULL: it is read as a whole */
+} StepTable;
+
 /* Where keys of rows go that are not copied. */
 typedef struct Keys
 {
 	const Step *step;
 	const StepTable *t;
 } Keys;
+
+/*
+ * The definition of a table.  NULL: it is not known now, and step->changed says so; or it
+ * cannot be copied, which its state 'e' then says.
+ */
+static const CdcTable *
+definition(Step *step, const CdcCopyProgress *progress)
+{
+	bool		ahead;
+	const CdcTable *table = cdc_copy_definition(step->copy, cdc_event_writer_txn(step->writer),
+												progress, step->snap->exact, &ahead);
+
+	if (ahead)
+		step->changed = progress->source_table;
+	else if (table == NULL)
+		step->wrote = true;
+	return table;
+}
 
 /* ---- events ---- */
 
@@ -382,7 +423,7 @@ read_rows(Step *step, const StepTable *t)
 			break;
 	if (!last && p->estimated_rows < 0 && p->begin_seq != 0)
 	{
-		p->estimated_rows = cdc_step_estimated_rows(cdc_control_session(&step->copy->control), t->table);
+		p->estimated_rows = cdc_copy_estimated_rows(cdc_control_session(&step->copy->control), t->table);
 		cdc_log(step->copy->sub->name, "copy",
 				psprintf("the copy of source table %s begins", p->source_table), NULL);
 	}
@@ -397,7 +438,7 @@ copy_table(Step *step, CdcCopyProgress *p)
 	CdcChunkKey key;
 	bool		last;
 
-	t.table = cdc_step_definition(step, p);
+	t.table = definition(step, p);
 	if (t.table == NULL)
 		return;
 	if (t.table->npk > 0 && !p->keyless &&
@@ -509,7 +550,7 @@ choose_use(const CdcCopy *copy, List **tables)
 	ListCell   *lc;
 
 	foreach(lc, *tables)
-		if (!cdc_step_is_keyless(copy, lfirst(lc)))
+		if (!cdc_copy_is_keyless(copy, lfirst(lc)))
 			keyed = lappend(keyed, lfirst(lc));
 	if (keyed == NIL)
 		return CDC_SNAPSHOT_EXACT;
@@ -589,7 +630,7 @@ note_failure(Step *step)
 	else if (++pace->failures >= FAILURES &&
 			 step->copy->caught_up(step->copy->arg, step->changed))
 	{
-		cdc_step_give_up(step->copy, step->changed, "it cannot be read by the definition that the source shows");
+		cdc_copy_give_up(step->copy, step->changed, "it cannot be read by the definition that the source shows");
 		step->wrote = true;
 		pace->failures = 0;
 	}
