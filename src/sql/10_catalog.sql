@@ -149,6 +149,8 @@ CREATE TABLE cdc_catalog.copy_progress (
     chunks          bigint NOT NULL DEFAULT 0,
     estimated_rows  bigint,                 -- as the source says, at the beginning
     restarts        integer NOT NULL DEFAULT 0,     -- how often it had to begin anew
+    automatic       integer NOT NULL DEFAULT 0,     -- copies that nobody asked for, one after the other ...
+    automatic_at    timestamptz,            -- ... the last of them
     begin_seq       bigint,                 -- of its first event in the history
     end_seq         bigint,                 -- of its last one
     sync_position   text,                   -- what the stream has to pass

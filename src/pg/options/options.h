@@ -69,6 +69,7 @@ typedef struct CdcTableOptions
 	CdcDdlPolicy ddl;
 	CdcDropColumn drop_column;
 	CdcTruncate truncate;
+	bool		auto_resync;
 } CdcTableOptions;
 
 /* cdc.subscription.options with the defaults; option_table.c describes each option. */

@@ -459,6 +459,27 @@ cdc_copy_request(const CdcSubscription *sub, const char *source_table,
 	cdc_catalog_changed();
 }
 
+int
+cdc_copy_restarts(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT p.restarts::pg_catalog.int8 FROM cdc_catalog.copy_progress p"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	int			result = 0;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+		result = (int) cdc_spi_int64(0, 1);
+	cdc_spi_end(&spi);
+	return result;
+}
+
 bool
 cdc_copy_is_ready(const CdcSubscription *sub, const char *source_table)
 {

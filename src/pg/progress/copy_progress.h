@@ -122,6 +122,9 @@ typedef struct CdcCopyRequest
 extern void cdc_copy_request(const CdcSubscription *sub, const char *source_table,
 							 const CdcCopyRequest *request);
 
+/* How often the copy that was asked for last has begun anew. */
+extern int	cdc_copy_restarts(const CdcSubscription *sub, const char *source_table);
+
 /*
  * Whether some rows of the table may be copied anew, as all others are as they should be: its
  * state is r.  Locks its row up to the end of the transaction.

@@ -40,7 +40,7 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 		{
 			if (change.op == CDC_OP_SCHEMA || change.op == CDC_OP_TRUNCATE)
 				call->ddl(writer, call, &change);
-			else
+			else if (!cdc_binlog_cascade(call, &change))
 			{
 				cdc_binlog_note_move(call, &change);
 				cdc_event_writer_change(writer, &change);

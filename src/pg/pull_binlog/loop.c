@@ -47,7 +47,8 @@
 /* ---- one raw event ---- */
 
 /*
- * Row changes that came as SQL text cannot be followed: the log says so once a call, and
+ * Row changes that came as SQL text cannot be followed: the tables that it names are in doubt.
+ * It may have changed others, through a view, say: the log says so once a call, and
  * a WARNING where it has a new row of it.  The statement, with values of rows that may
  * be anybody's, is for the log alone, which shows it to who may see it.
  */
@@ -60,6 +61,7 @@ report_statements(CdcBinlogCall *call)
 
 	if (n == stream->statements)
 		return;
+	cdc_binlog_doubt_statement(call, (CdcString) {sql, strlen(sql)});
 	stream->statements = n;
 	if (call->warned)
 		return;
@@ -75,7 +77,7 @@ report_statements(CdcBinlogCall *call)
 					call->sub->name),
 			 errdetail("The first of them is near %s:" INT64_FORMAT "; cdc.log has it, and counts the others.",
 					   stream->file, stream->offset),
-			 errhint("Set binlog_format=ROW at the source, for its running sessions too, and copy the tables concerned anew.")));
+			 errhint("Set binlog_format=ROW at the source, for its running sessions too. Tables that it named are in state e; copy those anew that it changed through a view, a function or a trigger.")));
 }
 
 /* Unknown events that may be ignored are counted, and logged once for each type. */

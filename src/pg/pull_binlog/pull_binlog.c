@@ -83,6 +83,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	call.ddl = cdc_binlog_ddl;
 	cdc_position_get(sub, &call.pos);
 	call.stream = cdc_binlog_stream_get(&call);
+	cdc_binlog_auto_resync(&call);
 	end = bounds->until_now ? reach_now(&call) : turn(&call);
 	cdc_binlog_check_join(&call);
 

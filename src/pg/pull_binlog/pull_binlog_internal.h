@@ -140,6 +140,10 @@ typedef struct CdcBinlogStream
 	List	   *dropped;		/* names of tables that were dropped at this place, while
 								 * their definitions are those of later */
 
+	TimestampTz looked_for_errors;	/* of tables, that a copy heals; 0: not yet */
+	struct CdcBinlogCascades *cascades; /* cascade.c's; NULL: to be read */
+	bool		watches;		/* rows of tables that are not captured may come for it */
+
 	/* the copy of tables */
 	CdcCopyPace copy;
 	bool		copy_checked;	/* no table waits for it ... */
@@ -255,6 +259,46 @@ extern void cdc_binlog_stream_note_row(CdcBinlogStream *stream, const CdcPositio
 /* Whether the stream stands elsewhere than the row says. */
 extern bool cdc_binlog_stream_moved(const CdcBinlogStream *stream);
 
+/* ---- doubt.c ---- */
+
+/* Why rows of a table may have changed without a row event. */
+typedef struct CdcBinlogDoubt
+{
+	const char *reason;
+	CdcString	sql;			/* the statement; data NULL: none is known */
+	bool		reshapes;		/* it may have altered columns, too */
+} CdcBinlogDoubt;
+
+/*
+ * A copy of the table that is under way begins anew; else its state becomes 'e', by name.
+ * Nothing where it is not registered, or in that state.  full_name in UTF-8.
+ */
+extern void cdc_binlog_doubt(CdcBinlogCall *call, const char *full_name, const CdcBinlogDoubt *doubt);
+
+/* A statement with row changes of its own: the tables that it names are in doubt. */
+extern void cdc_binlog_doubt_statement(CdcBinlogCall *call, CdcString sql);
+
+/* Tables in doubt, or that apply could not follow, are copied anew, where that was asked for. */
+extern void cdc_binlog_auto_resync(CdcBinlogCall *call);
+
+/* ---- cascade.c ---- */
+
+/*
+ * A row was deleted, or a key changed, that other tables refer to: where the source changes
+ * their rows by itself and not in its binlog, they are in doubt.  true: the row itself is of a
+ * table that is not captured.
+ */
+extern bool cdc_binlog_cascade(CdcBinlogCall *call, const CdcChange *change);
+
+/* The same for any row of the table (UTF-8) that a statement may have changed. */
+extern void cdc_binlog_cascade_statement(CdcBinlogCall *call, const char *database, const char *table);
+
+/* Foreign keys may be others from here on. */
+extern void cdc_binlog_cascade_forget(CdcBinlogStream *stream);
+
+/* Whether changes of a table that is not captured are to be seen all the same. */
+extern bool cdc_binlog_cascade_watches(CdcBinlogStream *stream, const char *database, const char *table);
+
 /* ---- session.c ---- */
 
 /*
@@ -272,6 +316,7 @@ extern CdcSource *cdc_binlog_stream_control(CdcBinlogStream *stream);
 extern void cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool copy);
 
 /* Whether a table (name in UTF-8) is registered. */
+extern bool cdc_binlog_stream_failed(CdcBinlogStream *stream, const char *full_name);
 extern bool cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_name);
 
 /* Whether the stream has not passed the table's copy, or waits for it. */

@@ -11,6 +11,7 @@
 #include "mb/pg_wchar.h"
 
 #include "pg/base/utf8.h"
+#include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/target/registry.h"
 #include "pg/target/replica_table.h"
@@ -76,6 +77,14 @@ bool
 cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_name)
 {
 	return find_table(stream, full_name) != NULL;
+}
+
+bool
+cdc_binlog_stream_failed(CdcBinlogStream *stream, const char *full_name)
+{
+	const CdcBinlogTable *known = find_table(stream, full_name);
+
+	return known != NULL && known->state == 'e';
 }
 
 bool
@@ -149,9 +158,23 @@ CdcStatus
 cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
 	CdcBinlogStream *stream = arg;
+	bool		watched = cdc_binlog_cascade_watches(stream, map->database, map->table);
 	CdcStatus	st;
 
+	if (watched)
+		cdc_schema_watch(stream->schema, map->database, map->table);
 	st = cdc_schema_lookup(&stream->lookup, map, table, err);
+	if (watched && (st == CDC_OK || st == CDC_ERR_UNSUPPORTED || st == CDC_ERR_SCHEMA))
+	{
+		if (st == CDC_OK)
+			return st;
+		*table = NULL;
+		(void) cdc_log_event(stream->sub->name, "doubt",
+							 psprintf("rows of %s.%s, to which foreign keys refer, cannot be read: what changes with them is not seen",
+									  cdc_from_utf8_copy(map->database), cdc_from_utf8_copy(map->table)),
+							 cdc_from_utf8_lenient(err->message));
+		return CDC_OK;
+	}
 	if (st == CDC_ERR_UNSUPPORTED)
 	{
 		leave_out(stream, map, err);
