@@ -157,9 +157,10 @@ write_event(const DdlCall *d, const char *database, const char *table, const Cdc
 static void
 mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 {
-	CdcBinlogDoubt doubt = {message, d->change->sql, true};
+	CdcDoubts	doubts = cdc_binlog_doubts(d->call);
+	CdcDoubt	doubt = {message, d->change->sql, true};
 
-	cdc_binlog_doubt(d->call, full_name, &doubt);
+	cdc_doubt_table(&doubts, full_name, &doubt);
 }
 
 /* ---- one table ---- */
@@ -556,7 +557,7 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 			concern_other_table(&d);
 
 		if (changes_foreign_keys(&d))
-			cdc_binlog_cascade_forget(stream);
+			cdc_cascades_forget(stream->cascades);
 
 		/* definitions that we did not hear of are read anew when they are met */
 		cdc_schema_invalidate(stream->schema);

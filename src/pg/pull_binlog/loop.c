@@ -58,10 +58,16 @@ report_statements(CdcBinlogCall *call)
 	CdcBinlogStream *stream = call->stream;
 	const char *sql = NULL;
 	uint64		n = cdc_stream_statement_dml(stream->stream, &sql);
+	CdcDoubts	doubts;
+	CdcString	database;
+	uint64_t	sql_mode;
 
 	if (n == stream->statements)
 		return;
-	cdc_binlog_doubt_statement(call, (CdcString) {sql, strlen(sql)});
+	doubts = cdc_binlog_doubts(call);
+	database.data = cdc_stream_statement_database(stream->stream, &sql_mode);
+	database.len = strlen(database.data);
+	cdc_doubt_statement(&doubts, (CdcString) {sql, strlen(sql)}, database, sql_mode);
 	stream->statements = n;
 	if (call->warned)
 		return;

@@ -37,6 +37,7 @@
 #include "pg/base/group_buffer.h"
 #include "pg/catalog/position.h"
 #include "pg/copy/copy.h"
+#include "pg/doubt/doubt.h"
 #include "pg/history/event_writer.h"
 #include "pg/pull/kept_stream.h"
 #include "pg/pull/source_kind.h"
@@ -141,8 +142,7 @@ typedef struct CdcBinlogStream
 								 * their definitions are those of later */
 
 	TimestampTz looked_for_errors;	/* of tables, that a copy heals; 0: not yet */
-	struct CdcBinlogCascades *cascades; /* cascade.c's; NULL: to be read */
-	bool		watches;		/* rows of tables that are not captured may come for it */
+	CdcCascades *cascades;
 
 	/* the copy of tables */
 	CdcCopyPace copy;
@@ -259,46 +259,6 @@ extern void cdc_binlog_stream_note_row(CdcBinlogStream *stream, const CdcPositio
 /* Whether the stream stands elsewhere than the row says. */
 extern bool cdc_binlog_stream_moved(const CdcBinlogStream *stream);
 
-/* ---- doubt.c ---- */
-
-/* Why rows of a table may have changed without a row event. */
-typedef struct CdcBinlogDoubt
-{
-	const char *reason;
-	CdcString	sql;			/* the statement; data NULL: none is known */
-	bool		reshapes;		/* it may have altered columns, too */
-} CdcBinlogDoubt;
-
-/*
- * A copy of the table that is under way begins anew; else its state becomes 'e', by name.
- * Nothing where it is not registered, or in that state.  full_name in UTF-8.
- */
-extern void cdc_binlog_doubt(CdcBinlogCall *call, const char *full_name, const CdcBinlogDoubt *doubt);
-
-/* A statement with row changes of its own: the tables that it names are in doubt. */
-extern void cdc_binlog_doubt_statement(CdcBinlogCall *call, CdcString sql);
-
-/* Tables in doubt, or that apply could not follow, are copied anew, where that was asked for. */
-extern void cdc_binlog_auto_resync(CdcBinlogCall *call);
-
-/* ---- cascade.c ---- */
-
-/*
- * A row was deleted, or a key changed, that other tables refer to: where the source changes
- * their rows by itself and not in its binlog, they are in doubt.  true: the row itself is of a
- * table that is not captured.
- */
-extern bool cdc_binlog_cascade(CdcBinlogCall *call, const CdcChange *change);
-
-/* The same for any row of the table (UTF-8) that a statement may have changed. */
-extern void cdc_binlog_cascade_statement(CdcBinlogCall *call, const char *database, const char *table);
-
-/* Foreign keys may be others from here on. */
-extern void cdc_binlog_cascade_forget(CdcBinlogStream *stream);
-
-/* Whether changes of a table that is not captured are to be seen all the same. */
-extern bool cdc_binlog_cascade_watches(CdcBinlogStream *stream, const char *database, const char *table);
-
 /* ---- session.c ---- */
 
 /*
@@ -316,7 +276,10 @@ extern CdcSource *cdc_binlog_stream_control(CdcBinlogStream *stream);
 extern void cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool copy);
 
 /* Whether a table (name in UTF-8) is registered. */
-extern bool cdc_binlog_stream_failed(CdcBinlogStream *stream, const char *full_name);
+
+/* The registered tables, for who finds that rows of them may have changed otherwise. */
+extern CdcDoubts cdc_binlog_doubts(CdcBinlogCall *call);
+
 extern bool cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_name);
 
 /* Whether the stream has not passed the table's copy, or waits for it. */

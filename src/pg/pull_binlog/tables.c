@@ -79,12 +79,33 @@ cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_name)
 	return find_table(stream, full_name) != NULL;
 }
 
-bool
-cdc_binlog_stream_failed(CdcBinlogStream *stream, const char *full_name)
+/* CdcDoubts.state */
+static char
+state_of(void *arg, const char *full_name)
 {
-	const CdcBinlogTable *known = find_table(stream, full_name);
+	const CdcBinlogTable *known = find_table(((CdcBinlogCall *) arg)->stream, full_name);
 
-	return known != NULL && known->state == 'e';
+	return known != NULL ? known->state : 0;
+}
+
+/* CdcDoubts.changed */
+static void
+states_changed(void *arg)
+{
+	CdcBinlogCall *call = arg;
+
+	/* what led to that must not come twice */
+	call->persist = true;
+	call->stream->copy_checked = false;
+	cdc_binlog_stream_forget_tables(call->stream);
+}
+
+CdcDoubts
+cdc_binlog_doubts(CdcBinlogCall *call)
+{
+	CdcDoubts	doubts = {call->sub, call->stream->cascades, state_of, states_changed, call};
+
+	return doubts;
 }
 
 bool
@@ -158,7 +179,7 @@ CdcStatus
 cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
 	CdcBinlogStream *stream = arg;
-	bool		watched = cdc_binlog_cascade_watches(stream, map->database, map->table);
+	bool		watched = cdc_cascades_watches(stream->cascades, map->database, map->table);
 	CdcStatus	st;
 
 	if (watched)
