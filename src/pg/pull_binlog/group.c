@@ -42,6 +42,7 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 				call->ddl(writer, call, &change);
 			else
 			{
+				cdc_binlog_complete(call, &change);
 				cdc_binlog_note_move(call, &change);
 				cdc_event_writer_change(writer, &change);
 			}

@@ -13,6 +13,7 @@
  *	  peek.c			a short look into the binlog
  *	  group.c			a committed group to rows of the history
  *	  xa_store.c, xa.c	two-phase transactions
+ *	  absent.c			columns that images of new rows lack
  *	  ddl.c				DDL statements and what they mean for definitions
  *	  join.c			where the copy of tables joins the stream
  *	  start.c			where a subscription begins that was never pulled
@@ -102,6 +103,7 @@ typedef struct CdcBinlogTable
 	char		name[CDC_BINLOG_TABLE_NAME];	/* hash key; in the database's encoding */
 	char		state;
 	bool		keyless;		/* its target has no key */
+	bool		doubted;		/* a row was not understood, and apply will say so */
 } CdcBinlogTable;
 
 /*
@@ -287,6 +289,12 @@ extern bool cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *fu
 /* Whether some chunks of the table are copied, and the stream has not passed its copy. */
 extern bool cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name);
 
+/*
+ * Whether to say that a row of the table cannot be understood: once, and not of one that
+ * is in error, or not registered.
+ */
+extern bool cdc_binlog_stream_doubts(CdcBinlogStream *stream, const char *full_name);
+
 /* The states of the tables have changed: they are read anew when needed. */
 extern void cdc_binlog_stream_forget_tables(CdcBinlogStream *stream);
 
@@ -426,6 +434,17 @@ extern void cdc_binlog_xa_recover(CdcBinlogCall *call, CdcBinlogStream *stream);
 
 /* Appends the events of a DDL statement that concern wanted tables. */
 extern void cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change);
+
+/* ---- absent.c ---- */
+
+/*
+ * Gives a new row that is about to be written the columns that its image lacks; where they
+ * are not known, the table goes into error behind what was written so far.
+ */
+extern void cdc_binlog_complete(CdcBinlogCall *call, CdcChange *change);
+
+/* Whether texts of statements are needed to tell what columns have that images lack. */
+extern bool cdc_binlog_needs_statements(CdcBinlogStream *stream);
 
 /* ---- join.c ---- */
 
