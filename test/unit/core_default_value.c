@@ -132,7 +132,7 @@ test_implied(void **state)
 		{"bigint unsigned", true, NULL, "0"},
 		{"decimal(8,3)", true, NULL, "0.000"},
 		{"decimal(8)", true, NULL, "0"},
-		{"double", true, NULL, "0.0"},
+		{"double", true, NULL, "0"},
 		{"year(4)", true, NULL, "0"},
 		{"varchar(3)", true, NULL, "\"\""},
 		{"text", true, NULL, "\"\""},

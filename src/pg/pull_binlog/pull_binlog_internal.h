@@ -13,7 +13,6 @@
  *	  peek.c			a short look into the binlog
  *	  group.c			a committed group to rows of the history
  *	  xa_store.c, xa.c	two-phase transactions
- *	  absent.c			columns that images of new rows lack
  *	  ddl.c				DDL statements and what they mean for definitions
  *	  join.c			where the copy of tables joins the stream
  *	  start.c			where a subscription begins that was never pulled
@@ -413,6 +412,9 @@ extern void cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupB
 							 const struct CdcFormat *format, const CdcTransaction *txn,
 							 CdcSchemaLookup *lookup);
 
+/* Whether texts of statements are needed to tell what columns have that images lack. */
+extern bool cdc_binlog_needs_statements(CdcBinlogStream *stream);
+
 /* ---- xa.c ---- */
 
 /* XA PREPARE: keeps the open group's events for ... */
@@ -434,17 +436,6 @@ extern void cdc_binlog_xa_recover(CdcBinlogCall *call, CdcBinlogStream *stream);
 
 /* Appends the events of a DDL statement that concern wanted tables. */
 extern void cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change);
-
-/* ---- absent.c ---- */
-
-/*
- * Gives a new row that is about to be written the columns that its image lacks; where they
- * are not known, the table goes into error behind what was written so far.
- */
-extern void cdc_binlog_complete(CdcBinlogCall *call, CdcChange *change);
-
-/* Whether texts of statements are needed to tell what columns have that images lack. */
-extern bool cdc_binlog_needs_statements(CdcBinlogStream *stream);
 
 /* ---- join.c ---- */
 
