@@ -88,6 +88,14 @@
 #define MyLatch							(&MyProc->procLatch)
 #endif
 
+/* The postmaster's news of background workers set the latch since 9.5, before that on demand. */
+#if PG_VERSION_NUM >= 90500
+#define CDC_LATCH_ON_SIGNALS()			((void) 0)
+#else
+#include "storage/procsignal.h"
+#define CDC_LATCH_ON_SIGNALS()			(set_latch_on_sigusr1 = true)
+#endif
+
 /*
  * Waiting for a latch and a descriptor: the arguments have a wait event since
  * 10; since 12 the wait itself ends a process whose postmaster is dead.

@@ -215,6 +215,7 @@ cdc_background_begin(CdcWorkerStart *start, Datum arg)
 	cdc_bound_all_messages();
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, handle_reload);
+	CDC_LATCH_ON_SIGNALS();
 	BackgroundWorkerUnblockSignals();
 
 	if (start == NULL)			/* the launcher, which has neither slot nor database */
