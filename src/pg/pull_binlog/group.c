@@ -80,8 +80,9 @@ may_replace(const CdcChange *change)
 	const CdcTable *table = change->table;
 	int			i;
 
-	for (i = 0; i < table->ncolumns && change->before[i].kind != CDC_ABSENT; i++)
-		;
+	for (i = 0; i < table->ncolumns; i++)
+		if (change->before[i].kind == CDC_ABSENT && !table->columns[i].generated)
+			break;
 	if (i == table->ncolumns && table->npk > 0)
 		return false;
 	for (i = 0; i < table->npk; i++)
@@ -104,11 +105,23 @@ cdc_binlog_needs_statements(CdcBinlogStream *stream)
 	return cdc_answer_rows(answer) > 0 && pg_strcasecmp(cdc_answer_text(answer, 0, 1), "FULL") != 0;
 }
 
+/* Whether the row lacks columns that are stored with it; the others it may always lack. */
+static bool
+lacks_columns(const CdcChange *change)
+{
+	int			i;
+
+	for (i = 0; change->partial && i < change->table->ncolumns; i++)
+		if (change->after[i].kind == CDC_ABSENT && !change->table->columns[i].generated)
+			return true;
+	return false;
+}
+
 /* Gives a new row that is about to be written the columns that its image lacks. */
 static void
 complete_row(CdcBinlogCall *call, CdcChange *change)
 {
-	if (!change->partial || call->stream == NULL)
+	if (call->stream == NULL || !lacks_columns(change))
 		return;
 	if (change->op == CDC_OP_INSERT)
 	{
