@@ -50,7 +50,7 @@ subtest 'another key' => sub {
 	pull('keys');
 	apply('keys');
 	# what the message's key says is wrong
-	is(list(q{SELECT string_agg(a.attname, ',') FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = 'keys.t'::regclass}), 'id,v', 'a key of all columns');
+	is(list(q{SELECT string_agg(a.attname, ',' ORDER BY a.attnum) FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = 'keys.t'::regclass}), 'v,id', 'a key of all columns');
 	$kafka->produce('keys', [ maxwell('insert', 't', 1, 'c'), maxwell('insert', 't', 3, 'd') ]);
 	pull('keys');
 	apply('keys');
@@ -59,17 +59,17 @@ subtest 'another key' => sub {
 	like($said, qr/target of source table d\.t was filled from the history.*4 events up to seq 4; what it had before was replaced/s, 'alter_table says what it has done');
 	is(list('SELECT id, v FROM keys.t ORDER BY 1, 2'), '1|c 2|b 3|d', 'and makes the target anew');
 	is(list(q{SELECT message, detail FROM cdc.log WHERE subscription = 'keys' AND message ~ 'filled'}), 'target of source table d.t was filled from the history|4 events up to seq 4; what it had before was replaced', 'in cdc.log');
-	is(list(q{SELECT key, state, events FROM cdc.stat_table JOIN cdc.subscription_table USING (subscription, source_table, state) WHERE subscription = 'keys'}), '{id}|r|4', 'counters of the new target') if 1;
+	is(list(q{SELECT key::text, state, events FROM cdc.stat_table JOIN cdc.subscription_table USING (subscription, source_table, state) WHERE subscription = 'keys'}), '{id}|r|4', 'counters of the new target');
 	$kafka->produce('keys', [ maxwell('insert', 't', 2, 'e') ]);
 	pull('keys');
 	apply('keys');
 	is(list('SELECT id, v FROM keys.t ORDER BY 1, 2'), '1|c 2|e 3|d', 'what comes has the new key');
-	like(fails(q{SELECT cdc.alter_table('keys', 'd.t', key := '{nothing}')}), qr/"nothing"/, 'a key that is none');
+	like(fails(q{SELECT cdc.alter_table('keys', 'd.t', key := '{nothing}')}), qr/key of target keys\.t names a column that it does not have/, 'a key that is none');
 	is(list('SELECT count(*) FROM keys.t'), '3', 'leaves the target as it was');
 	like(fails(q{SELECT cdc.alter_table('keys', 'd.nothing', key := '{id}')}), qr/d\.nothing is not in subscription/, 'a table that is none');
 	like(fails(q{SELECT cdc.add_table('keys', 'd.t', key := '{id}')}), qr/is in subscription "keys" already.*SELECT cdc\.alter_table\('keys', 'd\.t', key := \.\.\.\)/s, 'add_table says what to type');
 	$cluster->do(q{SELECT cdc.alter_table('keys', 'd.t', '{"truncate": "ignore"}')});
-	is(list(q{SELECT options, key FROM cdc.subscription_table WHERE subscription = 'keys'}), '{"truncate": "ignore"}|{id}', 'options alone');
+	is(list(q{SELECT options, key::text FROM cdc.subscription_table WHERE subscription = 'keys'}), '{"truncate": "ignore"}|{id}', 'options alone');
 
 	# another target, of other names
 	$cluster->do('CREATE TABLE keys.other (ident int PRIMARY KEY, value text, own int DEFAULT 7)', q{SELECT cdc.alter_table('keys', 'd.t', target := 'keys.other', key := '{ident}', columns := '{"ident": "id", "value": "v"}')});
@@ -86,7 +86,7 @@ subtest 'another key' => sub {
 	$cluster->do('DELETE FROM keys.keys_history WHERE seq <= 2');
 	like(fails(q{SELECT cdc.alter_table('keys', 'd.t', key := '{ident}')}), qr/cannot be made anew from the history.*begins at seq 3.*from_history := false/s, 'a history without its beginning');
 	$cluster->do(q{SELECT cdc.alter_table('keys', 'd.t', key := '{value}', from_history := false)});
-	is(list(q{SELECT key FROM cdc.subscription_table WHERE subscription = 'keys'}) . list('SELECT count(*) FROM keys.other'), '{value}2', 'from here on');
+	is(list(q{SELECT key::text FROM cdc.subscription_table WHERE subscription = 'keys'}) . list('SELECT count(*) FROM keys.other'), '{value}2', 'from here on');
 };
 
 # Apply stops at a message that needs a key; alter_table, and it goes on.
@@ -161,7 +161,7 @@ subtest 'beside running workers' => sub {
 	for (1 .. 3) { $cluster->do(q{SELECT cdc.alter_table('live', 'd.l', target := 'public.l2')}, 'TRUNCATE l1', q{SELECT cdc.alter_table('live', 'd.l', target := 'public.l1')}, 'TRUNCATE l2') }
 	$cluster->do(q{SELECT cdc.remove_table('live', 'd.l')});
 	$cluster->do(q{SELECT cdc.add_table('live', 'd.l', target := 'public.l1')});
-	is(reap($child), 0, 'produced');
+	is(reap($child, 60), 0, 'produced');
 	$cluster->catch_up('live');
 	is(list('SELECT id, v FROM l1 ORDER BY id'), join(' ', map { "$_|$expected{$_}" } sort { $a <=> $b } keys %expected), 'the target has what it should');
 	is(list('SELECT count(*) FROM live_history'), $n, 'and the history each event once');
@@ -171,12 +171,12 @@ subtest 'beside running workers' => sub {
 subtest 'names that match nothing' => sub {
 	$kafka->create_topic('Shop.Upper');
 	like($cluster->notices_of(q{SELECT cdc.create_subscription('up', 'bus', topics := '{keys,shop.*}', history := 'up_history', enabled := false)}),
-		qr/WARNING:  no topic of server "bus" matches "shop\.\*" yet.*It has "Shop\.Upper", for example/s, 'a pattern of topics');
+		qr/WARNING:.*no topic of server "bus" matches "shop\.\*" yet.*It has "Shop\.Upper", for example/s, 'a pattern of topics');
 	$cluster->do(q{SELECT cdc.drop_subscription('up', true)});
 
 	$kafka->produce('Shop.Upper', [ map { qq({"database":"TEST","table":"WMS","type":"insert","ts":1,"primary_key_columns":["ID"],"data":{"ID":$_}}) } 1 .. 3 ]);
 	subscribe('up', topics => ['Shop.Upper'], tables => ['test.*'], target_schema => 'up');
-	like($cluster->notices_of(q{SELECT cdc.pull('up')}), qr/WARNING:  no message of topic "Shop\.Upper" is of a table that subscription "up" wants.*no pattern for TEST\.WMS.*SELECT cdc\.add_table\('up', 'TEST\.WMS'\); .*SELECT cdc\.set_position\('up', 'earliest'\)/s, 'tables in other letters');
+	like($cluster->notices_of(q{SELECT cdc.pull('up')}), qr/WARNING:.*no message of topic "Shop\.Upper" is of a table that subscription "up" wants.*no pattern for TEST\.WMS.*SELECT cdc\.add_table\('up', 'TEST\.WMS'\); .*SELECT cdc\.set_position\('up', 'earliest'\)/s, 'tables in other letters');
 	is(list(q{SELECT count(*) FROM cdc.log WHERE subscription = 'up' AND kind = 'tables'}), '1', 'in cdc.log');
 	like($cluster->notices_of(q{SELECT cdc.add_table('up', 'TEST.WMS')}), qr/former events of source table TEST\.WMS are not in the history/, 'what is not in the history is told');
 	$cluster->do(q{SELECT cdc.set_position('up', 'earliest')});
@@ -200,7 +200,7 @@ subtest 'patterns of topics' => sub {
 	is(pull('p'), 0, 'an exclusion added');
 	$cluster->do(q{SELECT cdc.remove_topic('p', 'p.*')});
 	is(pull('p'), 0, 'the pattern removed');
-	is(list(q{SELECT topic FROM cdc.stat_kafka_partition WHERE subscription = 'p' ORDER BY 1}), 'q.one', 'and all that it brought');
+	is(list(q{SELECT topic FROM cdc.stat_kafka_partition WHERE subscription = 'p' ORDER BY 1}), 'p.three p.two q.one', 'but what else was named');
 	like(fails(q{SELECT cdc.remove_topic('p', 'x.*')}), qr/has no topic "x\.\*"/, 'one that is not there');
 };
 
@@ -234,11 +234,10 @@ subtest 'what is said' => sub {
 	$cluster->do(q{CREATE FOREIGN TABLE nameless (a int, e text OPTIONS (json_name '')) SERVER bus OPTIONS (topic 'nameless', format 'json')});
 	$kafka->create_topic('nameless');
 	$cluster->do(q{INSERT INTO nameless VALUES (1, 'x')});
-	is(join('', $kafka->consume('nameless')), '{"a": 1, "": "x"}', 'is written') if 0;
+	is(join('', $kafka->consume('nameless')), '{"a":1,"":"x"}', 'is written');
 	is(list('SELECT a, e FROM nameless'), '1|x', 'and read');
 	$kafka->produce('nameless', ['{"":"y","a":2}']);
 	is(list('SELECT a, e FROM nameless ORDER BY a'), '1|x 2|y', 'from others too');
-	is(list(q{SELECT v FROM (SELECT 1 AS v) s WHERE '{"":1}'::jsonb ? ''}), '1', 'jsonb has it');
 
 	# a group is told what was committed beside a subtransaction that was not
 	$kafka->create_topic('grp');

@@ -145,8 +145,8 @@ check_reach(const CdcSubscription *sub, const CdcTableRequest *request, const ch
 					   first),
 			 request->alters ?
 			 errhint("To keep the rows that it has, and write what comes so: from_history := false.") :
-			 errhint("To merge what there is into the rows that it has: SELECT cdc.add_table(%s, %s, target_rows := 'keep'); to have them replaced: 'replace'.",
-					 name, table)));
+			 errhint("To merge what there is into the rows that it has: SELECT cdc.add_table(%s, %s, target := %s, target_rows := 'keep'); to have them replaced: 'replace'.",
+					 name, table, quote_literal_cstr(target))));
 }
 
 /* Decides what becomes of rows that the target has. */
