@@ -21,7 +21,7 @@ $cluster->do('ALTER SYSTEM SET autovacuum = off');
 $cluster->do('SELECT pg_reload_conf()');
 $cluster->forget;
 $cluster->poll('SHOW autovacuum', 'off');
-$dbh->do('UPDATE shop.t SET v = reverse(concat(v, id))') for 1 .. 2;
+$dbh->do(qq{UPDATE shop.t SET v = repeat('$_', 100)}) for qw(y z);
 $cluster->catch_up('shop');
 
 my $done = $cluster->value(q{SELECT string_agg(statement, ' ' ORDER BY statement) FROM cdc.maintain('shop') WHERE done});
