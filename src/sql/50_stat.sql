@@ -15,6 +15,7 @@ COMMENT ON FUNCTION cdc.worker_status() IS 'background workers of this database'
 -- state:
 --   cloned     restored or copied here from another database: waits until
 --              cdc.enable_subscription() says that it is to go on here
+--   copied     disabled by itself: its copy_mode is only, and all tables are copied
 --   disabled   not to run
 --   error      a worker failed and waits to be started again, or has not yet
 --              got over its failure: last_error
@@ -34,6 +35,8 @@ SELECT s.name AS subscription,
        s.enabled,
        CASE WHEN i.subscription IS NULL
                  OR i.system_identifier || '/' || i."database" <> cdc_catalog.here() THEN 'cloned'
+            WHEN NOT s.enabled AND s.options ->> 'copy_mode' = 'only' AND p.file IS NOT NULL
+                 AND coalesce(t.copying, 0) = 0 AND a.applied_seq = p.last_seq THEN 'copied'
             WHEN NOT s.enabled THEN 'disabled'
             WHEN f.failures > 0 THEN 'error'
             WHEN v.pid IS NULL AND (w.pull_pid IS NULL OR w.apply_pid IS NULL) THEN 'stopped'

@@ -15,6 +15,7 @@
 
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
+#include "pg/progress/copy_only.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/catalog/row.h"
 #include "pg/history/hole.h"
@@ -256,6 +257,7 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	CdcPosition position;
 	int64		before;
 	int64		upto;
+	bool		ready;
 
 	memset(&call, 0, sizeof(call));
 	call.sub = sub;
@@ -289,8 +291,9 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	}
 	if (call.progress.applied_seq > before)
 		cdc_progress_set(sub, &call.progress);
-	if (cdc_copy_applied(sub, call.progress.applied_seq) || call.progress.applied_seq > before ||
-		result->changes > 0)
+	ready = cdc_copy_applied(sub, call.progress.applied_seq);
+	if (cdc_copy_only_end(sub, call.progress.applied_seq, ready) || ready ||
+		call.progress.applied_seq > before || result->changes > 0)
 		cdc_progress_broadcast_at_commit();
 }
 

@@ -32,4 +32,7 @@ extern void cdc_subscription_remove_table(const char *subscription, const char *
 /* The argument target_rows; ERROR where it is none of its words. */
 extern CdcTargetRows cdc_argument_target_rows(const char *text);
 
+/* ERROR where the option copy_mode does not fit the subscription's kind of source. */
+extern void cdc_check_copy_mode(const CdcSubscription *sub, const CdcSubscriptionOptions *opt);
+
 #endif							/* CDC_PG_COMMANDS_SUBSCRIPTION_INTERNAL_H */

@@ -214,6 +214,7 @@ struct CdcBinlogCall
 	bool		warned;			/* of statements in statement format */
 	bool		persist;		/* the position is to be written, events or not */
 	bool		synced;			/* the stream has passed copies of tables */
+	bool		over;			/* ... and was read for these only */
 
 	/* what brought the stream closer to stream->until, and since when nothing did */
 	uint64		progress;
@@ -355,6 +356,9 @@ extern void cdc_binlog_proof_note(CdcBinlogStream *stream, const CdcItem *item);
  */
 extern void cdc_binlog_prove(CdcBinlogStream *stream);
 
+/* The GTIDs of what the source has removed from its binlog, up to its oldest file; palloc'ed. */
+extern char *cdc_binlog_removed_gtids(CdcSource *control, const char *oldest);
+
 /* ERROR: transactions may be lost; the hint says what to do.  It stays, see failure.h. */
 pg_noreturn extern void cdc_binlog_gap(const CdcSubscription *sub, const char *message,
 									   const char *detail);
@@ -492,12 +496,23 @@ typedef enum CdcBinlogEnd
 {
 	CDC_BINLOG_REACHED,			/* as far as was asked for */
 	CDC_BINLOG_BOUND,				/* at a bound, there may be more */
-	CDC_BINLOG_LOST				/* the link */
+	CDC_BINLOG_LOST,				/* the link */
+	CDC_BINLOG_ANEW				/* the stream begins anew, nothing of the call is to be kept */
 } CdcBinlogEnd;
 
 /* Where the source stands now, for a call that is to reach that; the others reach nothing. */
 extern void cdc_binlog_set_until(CdcBinlogCall *call);
 extern CdcBinlogEnd cdc_binlog_loop(CdcBinlogCall *call);
+
+/* ---- purged.c ---- */
+
+/*
+ * The source has refused the dump, as the position is gone (err).  Where the subscription
+ * asks for that, and the source has only removed what comes next: true, and how the call
+ * ends.  All tables are to be copied once more then.
+ */
+extern bool cdc_binlog_copy_when_purged(CdcBinlogCall *call, const CdcError *err,
+										CdcBinlogEnd *end);
 
 /* ---- position.c ---- */
 
@@ -525,6 +540,9 @@ extern const CdcTable *cdc_binlog_definition(const CdcSubscription *sub, const c
 											 const char *table, CdcGeneratedLogged *logged);
 extern void cdc_binlog_set_position(const CdcSubscription *sub, const char *where);
 extern void cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync);
+
+/* The same with the lock of pull, which is held. */
+extern void cdc_binlog_restart_locked(const CdcSubscription *sub, const char *where, bool resync);
 extern void *cdc_binlog_goal(const CdcSubscription *sub, const char *text);
 extern void cdc_binlog_goal_free(void *goal);
 extern bool cdc_binlog_goal_pulled(const void *goal, const CdcSubscription *sub,

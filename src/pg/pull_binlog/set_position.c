@@ -169,7 +169,7 @@ copy_anew(const CdcSubscription *sub, bool all)
  * found again where it is read from its present position on.)
  */
 void
-cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync)
+cdc_binlog_restart_locked(const CdcSubscription *sub, const char *where, bool resync)
 {
 	bool		latest = strcmp(where, "latest") == 0;
 	CdcSource  *control;
@@ -177,7 +177,6 @@ cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync)
 	CdcScope	scope;
 	char	   *before;
 
-	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_position_get(sub, &pos);
 	before = position_text(&pos);
 	control = cdc_source_open(sub->server, sub->owner_oid, false);
@@ -203,4 +202,11 @@ cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync)
 			psprintf("restarted at %s%s", where, resync ? ", all tables are copied anew" : ""),
 			psprintf("It was at %s.", before));
 	cdc_subscription_changed();
+}
+
+void
+cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync)
+{
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	cdc_binlog_restart_locked(sub, where, resync);
 }
