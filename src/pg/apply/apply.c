@@ -192,6 +192,7 @@ typedef struct ApplyCall
 	CdcProgress progress;		/* what is applied so far */
 	bool		numbered;		/* see CdcApply */
 	int64		changes;		/* of the position */
+	int64		max_events;		/* 0: none */
 	CdcApply   *begun;			/* a run that has met no event yet; NULL: there is none */
 	CdcApplyResult *result;
 } ApplyCall;
@@ -206,6 +207,7 @@ run_up_to(ApplyCall *call, int64 upto)
 
 	call->begun = NULL;
 	apply->stop_from = 1;
+	apply->most_copied = call->max_events;
 	apply->numbered = call->numbered;
 	cdc_run_scan(apply, call->progress.applied_seq, upto, NULL);
 	cdc_run_end(apply);
@@ -276,6 +278,7 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	before = call.progress.applied_seq;
 	call.numbered = position.events > 0;
 	call.changes = position.changes;
+	call.max_events = max_events;
 	/* as the subscription's owner */
 	call.begun = cdc_run_begin(sub, NULL);
 	upto = choose_boundary(sub, &call.progress, &position, max_events, &result->more);

@@ -78,6 +78,7 @@ typedef struct CdcTableOptions
 	CdcDdlPolicy ddl;
 	CdcDropColumn drop_column;
 	CdcTruncate truncate;
+	bool		copy_history;	/* the history keeps the rows of copies */
 } CdcTableOptions;
 
 /* cdc.subscription.options with the defaults; option_table.c describes each option. */

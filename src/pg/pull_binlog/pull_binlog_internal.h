@@ -504,7 +504,7 @@ typedef enum CdcBinlogEnd
 extern void cdc_binlog_set_until(CdcBinlogCall *call);
 extern CdcBinlogEnd cdc_binlog_loop(CdcBinlogCall *call);
 
-/* ---- purged.c ---- */
+/* ---- set_position.c ---- */
 
 /*
  * The source has refused the dump, as the position is gone (err).  Where the subscription
@@ -540,9 +540,6 @@ extern const CdcTable *cdc_binlog_definition(const CdcSubscription *sub, const c
 											 const char *table, CdcGeneratedLogged *logged);
 extern void cdc_binlog_set_position(const CdcSubscription *sub, const char *where);
 extern void cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync);
-
-/* The same with the lock of pull, which is held. */
-extern void cdc_binlog_restart_locked(const CdcSubscription *sub, const char *where, bool resync);
 extern void *cdc_binlog_goal(const CdcSubscription *sub, const char *text);
 extern void cdc_binlog_goal_free(void *goal);
 extern bool cdc_binlog_goal_pulled(const void *goal, const CdcSubscription *sub,
