@@ -6,6 +6,7 @@
  *	  From the top down:
  *	  replay.c			cdc.replay
  *	  apply.c			cdc.apply: boundary, progress, counters
+ *	  fill.c			what history has of a table that comes late
  *	  follow.c			what is done at a change of a source table
  *	  run.c				a run over a range of history: visits its events
  *	  lookahead.c		which events later ones of the same run make needless
@@ -157,6 +158,13 @@ extern int	cdc_event_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistor
 extern void cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event,
 							 int row, const JsonbContainer **data, const JsonbContainer **old);
 
+/*
+ * ERROR where the event says that its row lacks columns whose values nobody knows.  Only
+ * of rows that lack columns of their target.
+ */
+extern void cdc_event_check_absent(CdcApply *apply, const CdcHistoryEvent *event,
+								   const JsonbContainer *data);
+
 /* Whether an event of op 'm' or 's' separates what is before it from what is behind. */
 static inline bool
 cdc_event_is_barrier(const CdcApply *apply, const CdcHistoryEvent *event)
@@ -293,6 +301,9 @@ extern void cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *chan
 /* Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq. */
 extern void cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
 							const char *reason);
+
+/* apply.c: adds what the run did to cdc.table_counter. */
+extern void cdc_apply_count(const CdcApply *apply);
 
 /* ------------------------------------------------------------------------
  * run.c: what cdc.apply and cdc.replay share

@@ -75,12 +75,8 @@ extern int	no_such_variable
  * takes a name that is not defined for 0: no file must be able to forget them.
  */
 
-/*
- * Background workers serve subscriptions.  Greenplum 6 lacks what they are built
- * on (condition variables, BackgroundWorkerInitializeConnectionByOid, bgw_extra);
- * there a scheduler calls cdc.pull() and cdc.apply().
- */
-#define CDC_HAVE_WORKERS				(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
+/* Processes can sleep until somebody broadcasts, since 10; before that they look again soon. */
+#define CDC_HAVE_CONDITION_VARIABLES	(PG_VERSION_NUM >= 100000)
 
 /* Until 17, the workers of a subscription need an owner who has LOGIN. */
 #define CDC_WORKER_NEEDS_LOGIN			(PG_VERSION_NUM < 170000)
@@ -118,6 +114,9 @@ extern int	no_such_variable
 
 /* Another planner can be at work, which knows nothing of options like enable_seqscan. */
 #define CDC_HAVE_OTHER_PLANNER			CDC_GREENPLUM
+
+/* The server vacuums and analyses by itself: Greenplum does so with template0 only. */
+#define CDC_HAVE_AUTOVACUUM				(!CDC_GREENPLUM)
 
 /* Queries can be compiled. */
 #define CDC_HAVE_JIT					(PG_VERSION_NUM >= 110000)
