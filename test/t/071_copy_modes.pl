@@ -110,6 +110,8 @@ subtest 'never; what does not fit' => sub {
 	like($cluster->error_of($cluster->call_sql('create_subscription', %arguments, options => '{"copy_mode": "sometimes"}')), qr/initial, never, only, when_needed/, 'an unknown mode');
 	like($cluster->error_of($cluster->call_sql('create_subscription', %arguments, copy_data => \'false', options => '{"copy_mode": "only"}')), qr/leave nothing to do/, 'only and copy_data := false');
 	like($cluster->error_of($cluster->call_sql('create_subscription', %arguments, start_position => 'latest', options => '{"copy_mode": "only"}')), qr/has no start_position/, 'only and start_position');
+	$cluster->do(q{CREATE SERVER topics FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '127.0.0.1:1')}, q{CREATE USER MAPPING FOR CURRENT_USER SERVER topics});
+	like($cluster->error_of($cluster->call_sql('create_subscription', name => 'x', server => 'topics', topics => ['t'], options => '{"copy_mode": "when_needed"}')), qr/copy_mode" is for servers of MySQL/, 'topics have no copies');
 };
 
 # Removes all files but the newest.
