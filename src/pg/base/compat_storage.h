@@ -92,6 +92,22 @@
 #define CDC_VXID_PROC(vxid)				BackendIdGetProc((vxid).backendId)
 #endif
 
+/* What a process waits for, and since when it waits for a lock (since 14; else other). */
+#if CDC_HAVE_WORKERS
+#include "storage/proc.h"
+#if PG_VERSION_NUM >= 140000
+#include "utils/wait_event.h"
+#define CDC_LOCK_WAIT_START(proc, other) \
+	(pg_atomic_read_u64((pg_atomic_uint64 *) &(proc)->waitStart) != 0 ? \
+	 (TimestampTz) pg_atomic_read_u64((pg_atomic_uint64 *) &(proc)->waitStart) : (other))
+#else
+#include "pgstat.h"
+#define CDC_LOCK_WAIT_START(proc, other)	(other)
+#endif
+#define CDC_WAITS_FOR_LOCK(event)		(((event) & 0xFF000000U) == PG_WAIT_LOCK)
+#define CDC_WAITS_FOR_STANDBY(event)	((event) == WAIT_EVENT_SYNC_REP)
+#endif
+
 /* The server accounts for descriptors that libraries hold since 13. */
 #if PG_VERSION_NUM >= 130000
 #define CDC_ACQUIRE_FD()				AcquireExternalFD()

@@ -59,18 +59,26 @@ void
 cdc_binlog_report_progress(CdcBinlogStream *stream)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	int64		silence;
+	CdcSession *session;
+	CdcPullReport report = {0};
 
 	if (stream->dump == NULL)
 		return;
-	silence = cdc_session_silence_ms(cdc_source_session(stream->dump));
+	session = cdc_source_session(stream->dump);
 	if (stream->delay == CDC_DELAY_OPEN && stream->source_ts != 0)
 	{
-		stream->delay = now - stream->source_ts;
+		/* as old as it is by the source's own clock */
+		stream->delay = now - (stream->source_ts - stream->figures.clock_ahead);
 		if (stream->source_ts % USECS_PER_SEC == 0)
 			stream->delay -= USECS_PER_SEC;
 		stream->delay = Max(stream->delay, 0);
 	}
-	cdc_worker_report(now - silence * 1000,
-					  stream->delay == CDC_DELAY_OPEN ? CDC_DELAY_UNKNOWN : stream->delay);
+	report.last_message = now - cdc_session_silence_ms(session) * 1000;
+	report.delay = stream->delay == CDC_DELAY_OPEN ? CDC_DELAY_UNKNOWN : stream->delay;
+	report.patience = cdc_session_heartbeat_ms(session) * INT64CONST(1000);
+	report.received = stream->received;
+	report.drained = stream->delay == 0;
+	if (report.delay >= 0)
+		stream->reached = Max(stream->reached, report.last_message - report.delay);
+	cdc_worker_report(&report);
 }

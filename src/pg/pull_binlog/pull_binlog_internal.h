@@ -17,6 +17,7 @@
  *	  join.c			where the copy of tables joins the stream
  *	  start.c			where a subscription begins that was never pulled
  *	  stream.c			the stream as a whole, kept open between calls
+ *	  look.c			what the source says of itself now and then
  *	  loop.c			the loop of a call, its bounds
  *	  position.c		the position row, what the views show
  *	  pull_binlog.c		a call; the methods of this kind of source
@@ -39,6 +40,7 @@
 #include "pg/copy/copy.h"
 #include "pg/history/event_writer.h"
 #include "pg/pull/kept_stream.h"
+#include "pg/process/shmem.h"
 #include "pg/pull/source_kind.h"
 #include "pg/remote/answer.h"
 #include "pg/remote/source.h"
@@ -189,6 +191,12 @@ typedef struct CdcBinlogStream
 	/* microseconds that the last transaction took to come here, or: */
 #define CDC_DELAY_OPEN	(-2)	/* to be found out */
 	int64		delay;
+	int64		received;		/* bytes that all its dumps brought */
+	TimestampTz reached;		/* what was committed until then was read, by our clock; 0: unknown */
+
+	/* what the source said when it was asked last, see look.c */
+	CdcSourceFigures figures;
+	TimestampTz seen_written;	/* when the row of that was written; 0: it was not */
 } CdcBinlogStream;
 
 /*
@@ -339,6 +347,14 @@ extern void cdc_binlog_server_check_log(CdcBinlogCall *call, CdcBinlogStream *st
 
 /* Connects for queries anew; whether the server is surely the one that was read. */
 extern bool cdc_binlog_server_same(CdcBinlogCall *call, CdcBinlogStream *stream);
+
+/* ---- look.c ---- */
+
+/*
+ * Asks the source, where a worker has not done so for a while, and reports what it says.
+ * Before anything is read in the call: where the source does not answer, nothing is lost.
+ */
+extern void cdc_binlog_look(CdcBinlogCall *call);
 
 /* ---- proof.c ---- */
 
