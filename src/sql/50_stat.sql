@@ -26,9 +26,9 @@ COMMENT ON FUNCTION cdc.worker_status() IS 'background workers of this database'
 
 -- When the oldest event behind applied_seq came into the history, and its commit at the
 -- source; nulls where there is none, or the history is locked.
-CREATE FUNCTION cdc_catalog.unapplied_since(subscription text, applied_seq bigint,
+CREATE FUNCTION cdc_catalog.unapplied(subscription text, applied_seq bigint,
     OUT ingested_at timestamptz, OUT source_ts timestamptz)
-LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_unapplied_since';
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_unapplied';
 
 -- What is shown is calculated from, a row a subscription.
 --   pull_lag: how far what was read is behind the source.  A source that has said that it
@@ -92,7 +92,7 @@ SELECT s.name AS subscription,
                FROM cdc.worker_status() x
               WHERE x.subscription_id <> 0
               GROUP BY x.subscription_id) w ON w.subscription_id = s.id
-  LEFT JOIN LATERAL cdc_catalog.unapplied_since(s.name, CASE WHEN a.applied_seq < p.last_seq THEN a.applied_seq END) u
+  LEFT JOIN LATERAL cdc_catalog.unapplied(s.name, CASE WHEN a.applied_seq < p.last_seq THEN a.applied_seq END) u
        ON true;
 
 -- state, and in brackets state_code:

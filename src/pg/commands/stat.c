@@ -259,11 +259,11 @@ visible_history(Datum subscription)
 	return history;
 }
 
-PG_FUNCTION_INFO_V1(cdc_unapplied_since);
+PG_FUNCTION_INFO_V1(cdc_unapplied);
 
-/* cdc_catalog.unapplied_since(subscription, applied_seq) returns (ingested_at, source_ts) */
+/* cdc_catalog.unapplied(subscription, applied_seq) returns (ingested_at, source_ts) */
 Datum
-cdc_unapplied_since(PG_FUNCTION_ARGS)
+cdc_unapplied(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
 	Datum		values[2] = {0};

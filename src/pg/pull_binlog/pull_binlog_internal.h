@@ -17,9 +17,8 @@
  *	  join.c			where the copy of tables joins the stream
  *	  start.c			where a subscription begins that was never pulled
  *	  stream.c			the stream as a whole, kept open between calls
- *	  look.c			what the source says of itself now and then
  *	  loop.c			the loop of a call, its bounds
- *	  position.c		the position row, what the views show
+ *	  position.c		the position row, what the views show of worker and source
  *	  pull_binlog.c		a call; the methods of this kind of source
  *
  *	  set_position.c, subscribe.c and goal.c are methods that need no stream,
@@ -194,7 +193,7 @@ typedef struct CdcBinlogStream
 	int64		received;		/* bytes that all its dumps brought */
 	TimestampTz reached;		/* what was committed until then was read, by our clock; 0: unknown */
 
-	/* what the source said when it was asked last, see look.c */
+	/* what the source said when it was asked last, see position.c */
 	CdcSourceFigures figures;
 	TimestampTz seen_written;	/* when the row of that was written; 0: it was not */
 } CdcBinlogStream;
@@ -347,14 +346,6 @@ extern void cdc_binlog_server_check_log(CdcBinlogCall *call, CdcBinlogStream *st
 
 /* Connects for queries anew; whether the server is surely the one that was read. */
 extern bool cdc_binlog_server_same(CdcBinlogCall *call, CdcBinlogStream *stream);
-
-/* ---- look.c ---- */
-
-/*
- * Asks the source, where a worker has not done so for a while, and reports what it says.
- * Before anything is read in the call: where the source does not answer, nothing is lost.
- */
-extern void cdc_binlog_look(CdcBinlogCall *call);
 
 /* ---- proof.c ---- */
 
@@ -527,6 +518,12 @@ extern void cdc_binlog_persist(CdcBinlogCall *call);
  * are given the benefit of the fraction.
  */
 extern void cdc_binlog_report_progress(CdcBinlogStream *stream);
+
+/*
+ * Asks the source, where a worker has not done so for a while, and reports what it says.
+ * Before anything is read in the call: where the source does not answer, nothing is lost.
+ */
+extern void cdc_binlog_look(CdcBinlogCall *call);
 
 /* ---- subscribe.c, set_position.c, goal.c: methods of this kind of source ---- */
 

@@ -32,7 +32,7 @@
 
 #include "pg/apply/apply.h"
 #include "pg/catalog/failure.h"
-#include "pg/catalog/source_seen.h"
+#include "pg/pull/source_seen.h"
 #include "pg/publish/publish.h"
 #include "pg/pull/pull.h"
 #include "pg/worker/worker.h"

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/source_seen.h"
+#include "pg/pull/source_seen.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"

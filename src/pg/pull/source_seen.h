@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CATALOG_SOURCE_SEEN_H
-#define CDC_PG_CATALOG_SOURCE_SEEN_H
+#ifndef CDC_PG_PULL_SOURCE_SEEN_H
+#define CDC_PG_PULL_SOURCE_SEEN_H
 
 #include "pg/base/compat.h"
 #include "pg/process/shmem.h"
@@ -19,4 +19,4 @@
 extern void cdc_source_seen_write(const char *subscription, const CdcPullReport *report,
 								  const CdcSourceFigures *figures);
 
-#endif							/* CDC_PG_CATALOG_SOURCE_SEEN_H */
+#endif							/* CDC_PG_PULL_SOURCE_SEEN_H */
