@@ -12,6 +12,8 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
+#include "replication/syncrep.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -32,8 +34,6 @@ put_time(Datum *values, bool *nulls, int i, TimestampTz ts)
 	values[i] = TimestampTzGetDatum(ts);
 	nulls[i] = ts == 0;
 }
-
-#if CDC_HAVE_WORKERS
 
 /* The numbers of the subscriptions that the current user owns, as far as his role's rights go. */
 static List *
@@ -116,7 +116,7 @@ read_lock(int pid, Blocked *blocked)
 		"     OPERATOR(pg_catalog.||) ')') END, '; ')"
 		"   FROM pg_catalog.unnest(p.pids) b (pid)"
 		"   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) b.pid)), p.pids"
-		" FROM (SELECT pg_catalog.pg_blocking_pids($1) AS pids) p,"
+		" FROM (SELECT " CDC_SQL_BLOCKING_PIDS " AS pids) p,"
 		" pg_catalog.pg_locks w"
 		" WHERE w.pid OPERATOR(pg_catalog.=) $1 AND NOT w.granted LIMIT 1";
 	MemoryContext caller = CurrentMemoryContext;
@@ -144,19 +144,17 @@ static void
 read_blocked(const CdcSlotInfo *slot, Blocked *blocked)
 {
 	const PGPROC *proc = slot->proc;
-	uint32		event;
 
 	memset(blocked, 0, sizeof(*blocked));
 	if (proc == NULL || slot->turn_since == 0)
 		return;
-	event = proc->wait_event_info;
-	if (CDC_WAITS_FOR_LOCK(event))
+	if (proc->waitLock != NULL)
 	{
 		read_lock(slot->pid, blocked);
 		if (blocked->by != NULL)
 			blocked->since = CDC_LOCK_WAIT_START(proc, slot->turn_since);
 	}
-	else if (slot->commit_since != 0 && CDC_WAITS_FOR_STANDBY(event))
+	else if (slot->commit_since != 0 && proc->syncRepState == SYNC_REP_WAITING)
 	{
 		blocked->since = slot->commit_since;
 		blocked->by = pstrdup("a synchronous standby is to confirm its commit");
@@ -211,8 +209,6 @@ add_slot(Tuplestorestate *rows, TupleDesc desc, const CdcSlotInfo *slot)
 	tuplestore_putvalues(rows, desc, values, nulls);
 }
 
-#endif							/* CDC_HAVE_WORKERS */
-
 PG_FUNCTION_INFO_V1(cdc_worker_status);
 
 /* cdc.worker_status() returns setof record: see 50_stat.sql */
@@ -221,16 +217,12 @@ cdc_worker_status(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
 	Tuplestorestate *rows = cdc_result_set_begin(fcinfo, &desc);
-#if CDC_HAVE_WORKERS
 	CdcSlotInfo *slots = palloc(sizeof(CdcSlotInfo) * CDC_SLOTS);
 	int			n = visible_slots(slots);
 	int			i;
 
 	for (i = 0; i < n; i++)
 		add_slot(rows, desc, &slots[i]);
-#else
-	(void) rows;
-#endif
 	return (Datum) 0;
 }
 

@@ -217,9 +217,7 @@ cdc_restart_subscription(PG_FUNCTION_ARGS)
 				 errhint("Say where to read on with cdc.set_position().")));
 
 	/* one that is in a long transaction would keep us waiting; the supervisor starts it again */
-#if CDC_HAVE_WORKERS
 	cdc_slot_terminate(MyDatabaseId, sub->id, CDC_WORKER_PULL);
-#endif
 	methods->restart(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)), PG_GETARG_BOOL(2));
 	cdc_failure_end_gap(sub->name);
 	PG_RETURN_VOID();
@@ -275,9 +273,7 @@ lock_for_end(CdcSubscription *sub)
 	 * supervisor may start it again, but then it waits for our locks and finds
 	 * that the subscription is gone.
 	 */
-#if CDC_HAVE_WORKERS
 	cdc_slot_terminate(MyDatabaseId, sub->id, -1);
-#endif
 	sub->cloned = false;		/* a copy may be ended too */
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);

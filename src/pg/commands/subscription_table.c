@@ -343,9 +343,7 @@ cdc_subscription_remove_table(const char *subscription, const char *source_table
 	cdc_running_check(sub->id, sub->name, CDC_WRITER_APPLY);
 
 	/* a worker that waits for the target waits for us, who would wait for it */
-#if CDC_HAVE_WORKERS
 	cdc_slot_terminate(MyDatabaseId, sub->id, -1);
-#endif
 	sub->cloned = false;
 	remove_table(sub, source_table, why);
 }
