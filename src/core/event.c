@@ -368,9 +368,9 @@ write_primary_key(CdcSink *sink, const CdcEventOptions *options, const CdcChange
 static CdcStatus
 write_mark(CdcSink *sink, const CdcCopyMark *mark)
 {
-	CdcStatus	st = CDC_OK;
+	CdcStatus	st = mark->rows != 0 ? cdc_put_int64(sink, "rows", mark->rows) : CDC_OK;
 
-	if (mark->replaces)
+	if (st == CDC_OK && mark->replaces)
 	{
 		st = cdc_put_key(sink, "replaces");
 		if (st == CDC_OK)
@@ -418,8 +418,11 @@ write_row(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *t
 	const char *type = change->op == CDC_OP_INSERT ? "insert" :
 		change->op == CDC_OP_UPDATE ? "update" :
 		change->op == CDC_OP_DELETE ? "delete" : "bootstrap-insert";
-	CdcStatus	st = cdc_put_text(sink, "database", table->database);
+	CdcStatus	st;
 
+	if (options->data_only)
+		return write_data(sink, options, change, err);
+	st = cdc_put_text(sink, "database", table->database);
 	if (st == CDC_OK)
 		st = cdc_put_text(sink, "table", table->name);
 	if (st == CDC_OK && options->row_query && change->query.data != NULL)
@@ -510,7 +513,7 @@ cdc_event_close(CdcSink *sink, const CdcEventOptions *options, int64_t xoffset, 
 {
 	CdcStatus	st = CDC_OK;
 
-	if (!options->commit_info)
+	if (!options->commit_info || options->data_only)
 		st = CDC_OK;
 	else if (last)
 	{

@@ -12,8 +12,8 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
+#include "pg/copy/facts.h"
 #include "pg/copy/row_source.h"
-#include "pg/remote/answer.h"
 #include "pg/target/replica_table.h"
 
 /* The two parts of a table's name, in UTF-8; false where it has one only. */
@@ -31,20 +31,6 @@ split_name(const char *source_table, char **database, char **table)
 	return true;
 }
 
-/* The engine of a table, where it has no transactions; else NULL. */
-static const char *
-plain_engine(CdcSource *control, const CdcTable *table)
-{
-	CdcAnswer  *answer = cdc_source_ask(control, "the engine of a table", 1,
-										"SELECT t.ENGINE FROM information_schema.TABLES t"
-										" JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"
-										" WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s AND e.TRANSACTIONS = 'NO'",
-										cdc_source_quote_literal(table->database),
-										cdc_source_quote_literal(table->name));
-
-	return cdc_answer_rows(answer) > 0 ? cdc_answer_text(answer, 0, 0) : NULL;
-}
-
 /* Why the table cannot be copied, or NULL. */
 static const char *
 copy_trouble(const CdcCopy *copy, const CdcTable *table, bool keyless, bool exact)
@@ -58,7 +44,7 @@ copy_trouble(const CdcCopy *copy, const CdcTable *table, bool keyless, bool exac
 	if (keyless && !exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
 	if (keyless &&
-		(engine = plain_engine(cdc_control_session(&copy->control), table)) != NULL)
+		(engine = cdc_copy_plain_engine(cdc_control_session(&copy->control), table)) != NULL)
 		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
 	column = cdc_row_source_unreadable(table);
 	if (column != NULL)
@@ -131,18 +117,4 @@ cdc_copy_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 	if (split_name(progress->source_table, &database, &name))
 		table = cdc_schema_get(copy->schema, database, name);
 	return table != NULL && table->npk == 0;
-}
-
-int64
-cdc_copy_estimated_rows(CdcSource *control, const CdcTable *table)
-{
-	CdcAnswer  *answer = cdc_source_ask(control, "the number of a table's rows", 1,
-										"SELECT TABLE_ROWS FROM information_schema.TABLES"
-										" WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
-										cdc_source_quote_literal(table->database),
-										cdc_source_quote_literal(table->name));
-
-	if (cdc_answer_rows(answer) == 0 || cdc_answer_nullable(answer, 0, 0) == NULL)
-		return -1;
-	return cdc_answer_int(answer, 0, 0, 0, PG_INT64_MAX);
 }

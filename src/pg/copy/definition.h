@@ -25,7 +25,4 @@ extern void cdc_copy_give_up(const CdcCopy *copy, const char *source_table, cons
 /* Whether the table or its target has no key, as far as is known. */
 extern bool cdc_copy_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress);
 
-/* How many rows the source believes the table to have; -1: it does not say. */
-extern int64 cdc_copy_estimated_rows(CdcSource *control, const CdcTable *table);
-
 #endif							/* CDC_PG_COPY_DEFINITION_H */

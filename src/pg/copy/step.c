@@ -32,9 +32,11 @@
 #include "pg/catalog/tables.h"
 #include "pg/copy/chunk.h"
 #include "pg/copy/definition.h"
+#include "pg/copy/facts.h"
 #include "pg/copy/keys.h"
 #include "pg/copy/row_source.h"
-#include "pg/remote/answer.h"
+#include "pg/history/copied_rows.h"
+#include "pg/options/option_json.h"
 #include "pg/schema/change.h"
 #include "pg/target/replica_table.h"
 
@@ -83,6 +85,7 @@ typedef struct StepTable
 	CdcCopyProgress *progress;
 	const CdcTable *table;
 	CdcChunkKey *key;			/* NULL: it is read as a whole */
+	bool		aside;			/* the history does not keep its rows */
 } StepTable;
 
 /* Where keys of rows go that are not copied. */
@@ -121,9 +124,10 @@ tells_keys(const CdcCopyProgress *p)
 
 /* What the event that ends, or begins, the rows of a table says of the rest. */
 static CdcCopyMark
-copy_mark(const CdcCopyProgress *p, bool end)
+copy_mark(const StepTable *t, bool end)
 {
-	CdcCopyMark mark = {p->replaces, p->begin_seq, NULL, NULL};
+	const CdcCopyProgress *p = t->progress;
+	CdcCopyMark mark = {p->replaces, p->begin_seq, end && t->aside ? p->rows : 0, NULL, NULL};
 
 	if (end && tells_keys(p))
 		mark.replaces = true;
@@ -135,7 +139,7 @@ copy_mark(const CdcCopyProgress *p, bool end)
 	return mark;
 }
 
-/* An 'm' event, which frames the rows of a table. */
+/* An 'm' event, which frames the rows of a table, or stands for some of them. */
 static void
 control_event(const Step *step, const StepTable *t, const char *type, CdcCopyMark mark)
 {
@@ -212,7 +216,7 @@ begin_table(Step *step, const StepTable *t)
 	if (p->replaces || cdc_subscription_table_is_held(step->copy->sub, p->source_table))
 		cdc_change_copy_begins(step->copy->sub, t->table->full_name, &place);
 	p->begin_seq = 0;
-	control_event(step, t, "bootstrap-start", copy_mark(p, false));
+	control_event(step, t, "bootstrap-start", copy_mark(t, false));
 	p->begin_seq = *step->copy->out->last_seq;
 	p->key_shape = t->key != NULL ? t->key->shape : NULL;
 	cdc_notify(name, "table_copy", p->source_table, NULL);
@@ -229,13 +233,44 @@ begin_table(Step *step, const StepTable *t)
 			 errhint("Before a copy from MySQL 5.6, or without GTIDs, GRANT PROCESS ON *.* TO the user of the user mapping.")));
 }
 
+/* Appends the chunk's rows to the history, or keeps them aside. */
+static void
+write_rows(Step *step, const StepTable *t, CdcChunk *chunk)
+{
+	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
+	int64		seq = *step->copy->out->last_seq + 1;
+	CdcCopiedRows *aside = NULL;
+	CdcCopyMark mark = {t->progress->replaces && t->progress->state != 'f', t->progress->begin_seq, 0, NULL, NULL};
+	CdcChange	change = {0};
+	int64		n;
+
+	change.op = CDC_OP_SNAPSHOT;
+	change.table = t->table;
+	change.ts = txn->commit_us / USECS_PER_SEC;
+	change.offset = txn->end_offset;
+	if (t->aside)
+		aside = cdc_copied_rows_begin(step->copy->sub, t->progress->source_table, seq, txn);
+	while ((change.after = cdc_chunk_next(chunk)) != NULL)
+	{
+		if (aside != NULL)
+			cdc_copied_rows_add(aside, &change);
+		else
+			cdc_event_writer_change(step->writer, &change);
+	}
+	if (aside == NULL || (n = cdc_copied_rows_end(aside)) == 0)
+		return;
+	mark.rows = n;
+	control_event(step, t, CDC_COPIED_ROWS, mark);
+	if (*step->copy->out->last_seq != seq)
+		elog(ERROR, "the rows of a copy were kept for seq " INT64_FORMAT ", their event has " INT64_FORMAT,
+			 seq, *step->copy->out->last_seq);
+}
+
 /* Appends the rows of the range; NULL: the definition at the source is another one. */
 static CdcChunk *
 append_rows(Step *step, const StepTable *t, const CdcChunkKey *key, const CdcChunkRange *range)
 {
-	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
 	TimestampTz began = GetCurrentTimestamp();
-	CdcChange	change = {0};
 	CdcError	err;
 	CdcChunk   *chunk = cdc_chunk_open(step->source, t->table, key, range,
 									   step->copy->sub->name, &err);
@@ -250,12 +285,7 @@ append_rows(Step *step, const StepTable *t, const CdcChunkKey *key, const CdcChu
 	}
 	if (t->progress->begin_seq == 0)
 		begin_table(step, t);
-	change.op = CDC_OP_SNAPSHOT;
-	change.table = t->table;
-	change.ts = txn->commit_us / USECS_PER_SEC;
-	change.offset = txn->end_offset;
-	while ((change.after = cdc_chunk_next(chunk)) != NULL)
-		cdc_event_writer_change(step->writer, &change);
+	write_rows(step, t, chunk);
 	ms = Max(-ms_until(began), 0.05);
 	if (cdc_chunk_rows(chunk) > 0)
 	{
@@ -292,7 +322,7 @@ static void
 emit_keys(const char *keys, void *arg)
 {
 	const Keys *to = arg;
-	CdcCopyMark mark = {false, 0, NULL, keys};
+	CdcCopyMark mark = {false, 0, 0, NULL, keys};
 
 	control_event(to->step, to->t, "bootstrap-keys", mark);
 }
@@ -400,7 +430,7 @@ end_table(Step *step, const StepTable *t)
 	CdcCopyJoin *join = palloc0(sizeof(CdcCopyJoin));
 
 	if (t->progress->state != 'f')
-		control_event(step, t, "bootstrap-complete", copy_mark(t->progress, true));
+		control_event(step, t, "bootstrap-complete", copy_mark(t, true));
 	join->source_table = t->progress->source_table;
 	step->finished = lappend(step->finished, join);
 }
@@ -434,7 +464,8 @@ read_rows(Step *step, const StepTable *t)
 static void
 copy_table(Step *step, CdcCopyProgress *p)
 {
-	StepTable	t = {p, NULL, NULL};
+	StepTable	t = {p, NULL, NULL, false};
+	CdcTableOptions options;
 	CdcChunkKey key;
 	bool		last;
 
@@ -444,6 +475,8 @@ copy_table(Step *step, CdcCopyProgress *p)
 	if (t.table->npk > 0 && !p->keyless &&
 		cdc_chunk_key(cdc_control_session(&step->copy->control), t.table, &key))
 		t.key = &key;
+	cdc_table_options_parse(p->options, &step->copy->sub->opt.table, &options);
+	t.aside = p->has_target && !options.copy_history;
 	check_begun(step, &t);
 	if (!reread_rows(step, &t))
 		return;

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
@@ -27,7 +28,7 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 	static CdcStatement stmt = {
 		"SELECT t.source_table, t.state, t.copy_data, p.replaces, p.row_filter, p.begin_seq,"
 		" p.key_shape, p.last_key, p.reread, p.rows, p.bytes, p.chunks, p.estimated_rows, t.keyless,"
-		" p.kind OPERATOR(pg_catalog.=) 'resync', p.gone, p.gone_seq"
+		" t.target IS NOT NULL, t.options, p.kind OPERATOR(pg_catalog.=) 'resync', p.gone, p.gone_seq"
 		" FROM cdc_catalog.subscription_table t LEFT JOIN cdc_catalog.copy_progress p"
 		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
@@ -70,10 +71,13 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 		d = cdc_spi_datum(i, 13, INT8OID, &isnull);
 		p->estimated_rows = isnull ? -1 : DatumGetInt64(d);
 		p->keyless = DatumGetBool(cdc_spi_datum(i, 14, BOOLOID, &isnull));
-		d = cdc_spi_datum(i, 15, BOOLOID, &isnull);
+		p->has_target = DatumGetBool(cdc_spi_datum(i, 15, BOOLOID, &isnull));
+		d = cdc_spi_copy(&spi, i, 16, JSONBOID, &isnull);
+		p->options = isnull ? NULL : DatumGetJsonbP(d);
+		d = cdc_spi_datum(i, 17, BOOLOID, &isnull);
 		p->resync = !isnull && DatumGetBool(d);
-		p->gone = cdc_spi_text(&spi, i, 16);
-		p->gone_seq = cdc_spi_int64(i, 17);
+		p->gone = cdc_spi_text(&spi, i, 18);
+		p->gone_seq = cdc_spi_int64(i, 19);
 		old = MemoryContextSwitchTo(spi.caller);
 		result = lappend(result, p);
 		MemoryContextSwitchTo(old);

@@ -13,6 +13,7 @@
 #include "pg/base/error.h"
 #include "pg/catalog/log.h"
 #include "pg/progress/auto_resync.h"
+#include "pg/progress/copy_only.h"
 #include "pg/pull/source_kind.h"
 #include "pg/pull/wait.h"
 #include "pg/pull_binlog/pull_binlog.h"
@@ -22,6 +23,8 @@
 
 /* Tables that may be copied anew by themselves are looked for so often. */
 #define LOOK_MS			1000
+
+static const CdcSourceMethods methods;
 
 /* Whether a call that is to reach what the source has now has enough. */
 static bool
@@ -39,6 +42,7 @@ turn(CdcBinlogCall *call)
 
 	if (call->out.events > 0)
 		return end;				/* the first step of all */
+	cdc_binlog_look(call);
 	if (!cdc_binlog_copy_is_due(stream) || !cdc_binlog_copy(call, stream, false))
 	{
 		cdc_binlog_set_until(call);
@@ -80,6 +84,8 @@ auto_resync(CdcBinlogCall *call)
 {
 	CdcBinlogStream *stream = call->stream;
 
+	if (stream == NULL)
+		return;
 	if (stream->looked_for_errors != 0 && cdc_pull_elapsed_ms(stream->looked_for_errors) < LOOK_MS)
 		return;
 	stream->looked_for_errors = GetCurrentTimestamp();
@@ -88,6 +94,20 @@ auto_resync(CdcBinlogCall *call)
 	call->persist = true;
 	stream->copy_checked = false;
 	cdc_binlog_stream_forget_tables(stream);
+}
+
+/* The stream begins anew: all that the call knows of it is of before. */
+static void
+begin_anew(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
+{
+	CdcSubscription now = *sub;
+
+	cdc_binlog_stream_disconnect(sub->id);
+	now.start_position = NULL;	/* restarting forgets it */
+	result->moved = result->more = true;
+	/* who asked for all that there is gets the copies, too */
+	if (bounds->until_now)
+		methods.run(&now, bounds, result);
 }
 
 static void
@@ -103,9 +123,19 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	call.out.append = cdc_event_output_append;
 	call.ddl = cdc_binlog_ddl;
 	cdc_position_get(sub, &call.pos);
+	if (call.pos.file != NULL && cdc_copy_only_has_read(sub))
+	{
+		cdc_binlog_stream_disconnect(sub->id);
+		return;
+	}
 	call.stream = cdc_binlog_stream_get(&call);
 	auto_resync(&call);
 	end = bounds->until_now ? reach_now(&call) : turn(&call);
+	if (end == CDC_BINLOG_ANEW)
+	{
+		begin_anew(sub, bounds, result);
+		return;
+	}
 	cdc_binlog_check_join(&call);
 
 	cdc_event_output_close(&call.out);
@@ -118,7 +148,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
 	result->changes = call.changes;
-	result->more = end != CDC_BINLOG_REACHED;
+	result->more = end != CDC_BINLOG_REACHED && !call.over;
 }
 
 /*

@@ -18,7 +18,7 @@
  *	  start.c			where a subscription begins that was never pulled
  *	  stream.c			the stream as a whole, kept open between calls
  *	  loop.c			the loop of a call, its bounds
- *	  position.c		the position row, what the views show
+ *	  position.c		the position row, what the views show of worker and source
  *	  pull_binlog.c		a call; the methods of this kind of source
  *
  *	  set_position.c, subscribe.c and goal.c are methods that need no stream,
@@ -40,6 +40,7 @@
 #include "pg/doubt/doubt.h"
 #include "pg/history/event_writer.h"
 #include "pg/pull/kept_stream.h"
+#include "pg/process/shmem.h"
 #include "pg/pull/source_kind.h"
 #include "pg/remote/answer.h"
 #include "pg/remote/source.h"
@@ -194,6 +195,12 @@ typedef struct CdcBinlogStream
 	/* microseconds that the last transaction took to come here, or: */
 #define CDC_DELAY_OPEN	(-2)	/* to be found out */
 	int64		delay;
+	int64		received;		/* bytes that all its dumps brought */
+	TimestampTz reached;		/* what was committed until then was read, by our clock; 0: unknown */
+
+	/* what the source said when it was asked last, see position.c */
+	CdcSourceFigures figures;
+	TimestampTz seen_written;	/* when the row of that was written; 0: it was not */
 } CdcBinlogStream;
 
 /*
@@ -219,6 +226,7 @@ struct CdcBinlogCall
 	bool		warned;			/* of statements in statement format */
 	bool		persist;		/* the position is to be written, events or not */
 	bool		synced;			/* the stream has passed copies of tables */
+	bool		over;			/* ... and was read for these only */
 
 	/* what brought the stream closer to stream->until, and since when nothing did */
 	uint64		progress;
@@ -370,6 +378,9 @@ extern void cdc_binlog_proof_note(CdcBinlogStream *stream, const CdcItem *item);
  */
 extern void cdc_binlog_prove(CdcBinlogStream *stream);
 
+/* The GTIDs of what the source has removed from its binlog, up to its oldest file; palloc'ed. */
+extern char *cdc_binlog_removed_gtids(CdcSource *control, const char *oldest);
+
 /* ERROR: transactions may be lost; the hint says what to do.  It stays, see failure.h. */
 pg_noreturn extern void cdc_binlog_gap(const CdcSubscription *sub, const char *message,
 									   const char *detail);
@@ -510,12 +521,23 @@ typedef enum CdcBinlogEnd
 {
 	CDC_BINLOG_REACHED,			/* as far as was asked for */
 	CDC_BINLOG_BOUND,				/* at a bound, there may be more */
-	CDC_BINLOG_LOST				/* the link */
+	CDC_BINLOG_LOST,				/* the link */
+	CDC_BINLOG_ANEW				/* the stream begins anew, nothing of the call is to be kept */
 } CdcBinlogEnd;
 
 /* Where the source stands now, for a call that is to reach that; the others reach nothing. */
 extern void cdc_binlog_set_until(CdcBinlogCall *call);
 extern CdcBinlogEnd cdc_binlog_loop(CdcBinlogCall *call);
+
+/* ---- set_position.c ---- */
+
+/*
+ * The source has refused the dump, as the position is gone (err).  Where the subscription
+ * asks for that, and the source has only removed what comes next: true, and how the call
+ * ends.  All tables are to be copied once more then.
+ */
+extern bool cdc_binlog_copy_when_purged(CdcBinlogCall *call, const CdcError *err,
+										CdcBinlogEnd *end);
 
 /* ---- position.c ---- */
 
@@ -529,6 +551,12 @@ extern void cdc_binlog_persist(CdcBinlogCall *call);
  * are given the benefit of the fraction.
  */
 extern void cdc_binlog_report_progress(CdcBinlogStream *stream);
+
+/*
+ * Asks the source, where a worker has not done so for a while, and reports what it says.
+ * Before anything is read in the call: where the source does not answer, nothing is lost.
+ */
+extern void cdc_binlog_look(CdcBinlogCall *call);
 
 /* ---- subscribe.c, set_position.c, goal.c: methods of this kind of source ---- */
 
