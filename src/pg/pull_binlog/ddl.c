@@ -544,10 +544,12 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 	int			i;
 
 	cdc_ddl_parse(change->sql, change->database, change->sql_mode, ddl);
+	d.source = cdc_binlog_stream_control(stream);
+	ddl_context.server = cdc_schema_ddl_server(stream->schema, d.source);
+	if (ddl_context.server->lower_case_names)
+		cdc_ddl_fold_names(ddl);
 	if (concerns_us(&d))
 	{
-		d.source = cdc_binlog_stream_control(stream);
-		ddl_context.server = cdc_schema_ddl_server(stream->schema, d.source);
 		ddl_context.database = change->database;
 		ddl_context.sql_mode = change->sql_mode;
 		ddl_context.session = &change->session;
