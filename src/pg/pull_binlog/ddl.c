@@ -427,6 +427,12 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		follow_table(d, effect);
 	record_effect(d, effect, ahead, before, new_before);
 	check_rows(d, effect);
+
+	/* rows of the stream count beside a copy by their key only */
+	if (wanted && !ahead && effect->old_def != NULL && effect->new_def != NULL &&
+		has_key(effect->old_def) && !has_key(effect->new_def))
+		(void) copy_again(d, psprintf("%s.%s", effect->database, effect->table),
+						  "its rows have no key any more");
 }
 
 /* The table whose rows EXCHANGE PARTITION, or MariaDB's CONVERT, takes or leaves. */

@@ -268,7 +268,7 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 	trouble = has_target ? meets_another(sub, table, &spec) : NULL;
 	if (trouble != NULL)
 		leave_out(sub, table, ERRCODE_DUPLICATE_TABLE, trouble,
-				  psprintf("SELECT cdc.remove_table(%s, %s); and cdc.add_table(%s, %s, target := ...); with a target of its own, or exclude it.",
+				  psprintf("SELECT cdc.remove_table(%s, %s); and cdc.add_table(%s, %s, target := ...); with a target of its own.",
 						   quote_literal_cstr(sub->name), quote_literal_cstr(name),
 						   quote_literal_cstr(sub->name), quote_literal_cstr(name)));
 	else
