@@ -23,9 +23,8 @@
 
 /* ---- a table ---- */
 
-/* A copy of the table that is under way begins anew; false: it has none, or did too often. */
-static bool
-copy_again(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt)
+bool
+cdc_doubt_copy(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt)
 {
 	static const CdcCopyRequest again = {"copy", true, NULL, true};
 	const char *name = cdc_from_utf8_copy(full_name);
@@ -60,7 +59,7 @@ cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *
 	char	   *remedy;
 	char		state = doubts->state(doubts->arg, full_name);
 
-	if (state == 0 || state == 'e' || copy_again(doubts, full_name, doubt))
+	if (state == 0 || state == 'e' || cdc_doubt_copy(doubts, full_name, doubt))
 		return;
 	if (doubt->sql.data != NULL)
 		sql = cdc_bounded_text(cdc_from_utf8_lenient(pnstrdup(doubt->sql.data, doubt->sql.len)), 500);
@@ -165,6 +164,18 @@ typedef struct Statement
 	CdcDoubt	doubt;
 } Statement;
 
+/* Letters of ASCII, as for names in DDL; palloc'ed. */
+static char *
+lower_case(const char *name)
+{
+	char	   *result = pstrdup(name);
+	char	   *p;
+
+	for (p = result; *p != '\0'; p++)
+		*p = pg_ascii_tolower((unsigned char) *p);
+	return result;
+}
+
 /* CdcDmlVisit */
 static void
 doubt_name(const char *database, const char *table, void *arg)
@@ -174,6 +185,11 @@ doubt_name(const char *database, const char *table, void *arg)
 
 	if (database[0] == '\0')
 		return;
+	if (s->doubts->lower_case_names)
+	{
+		database = lower_case(database);
+		table = lower_case(table);
+	}
 	cdc_doubt_table(s->doubts, psprintf("%s.%s", database, table), &s->doubt);
 	parent = cdc_cascades_parent(s->doubts->cascades, database, table);
 	if (parent == NULL)

@@ -25,6 +25,7 @@ typedef struct CdcDoubts
 {
 	const CdcSubscription *sub;
 	CdcCascades *cascades;
+	bool		lower_case_names;	/* the source takes names in statements for such */
 
 	/* the state of a registered table (UTF-8); 0: it is none */
 	char		(*state) (void *arg, const char *full_name);
@@ -39,6 +40,9 @@ typedef struct CdcDoubts
  * WARNING.  Nothing where it is not registered, or in that state.  full_name in UTF-8.
  */
 extern void cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
+
+/* A copy of the table that is under way begins anew; false: it has none, or did too often. */
+extern bool cdc_doubt_copy(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
 
 /*
  * A statement with row changes of its own: the tables that it names are in doubt, and those

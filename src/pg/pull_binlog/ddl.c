@@ -163,6 +163,16 @@ mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 	cdc_doubt_table(&doubts, full_name, &doubt);
 }
 
+/* A copy of the table that is under way begins anew. */
+static void
+copy_again(const DdlCall *d, const char *full_name)
+{
+	CdcDoubts	doubts = cdc_binlog_doubts(d->call);
+	CdcDoubt	doubt = {"its rows have no key any more", d->change->sql, true};
+
+	(void) cdc_doubt_copy(&doubts, full_name, &doubt);
+}
+
 /* ---- one table ---- */
 
 static void
@@ -399,8 +409,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	/* rows of the stream count beside a copy by their key only */
 	if (wanted && !ahead && effect->old_def != NULL && effect->new_def != NULL &&
 		has_key(effect->old_def) && !has_key(effect->new_def))
-		(void) copy_again(d, psprintf("%s.%s", effect->database, effect->table),
-						  "its rows have no key any more");
+		copy_again(d, psprintf("%s.%s", effect->database, effect->table));
 }
 
 /* The table whose rows EXCHANGE PARTITION, or MariaDB's CONVERT, takes or leaves. */

@@ -65,6 +65,8 @@ report_statements(CdcBinlogCall *call)
 	if (n == stream->statements)
 		return;
 	doubts = cdc_binlog_doubts(call);
+	doubts.lower_case_names = cdc_schema_ddl_server(stream->schema,
+													cdc_binlog_stream_control(stream))->lower_case_names;
 	database.data = cdc_stream_statement_database(stream->stream, &sql_mode);
 	database.len = strlen(database.data);
 	cdc_doubt_statement(&doubts, (CdcString) {sql, strlen(sql)}, database, sql_mode);
