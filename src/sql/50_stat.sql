@@ -6,7 +6,8 @@
 CREATE FUNCTION cdc.worker_status(
     OUT subscription_id integer, OUT worker text, OUT pid integer,
     OUT since timestamptz, OUT last_message timestamptz,
-    OUT delay bigint)                       -- microseconds; null: not known yet
+    OUT delay bigint,                       -- microseconds; null: not known yet
+    OUT publication_id integer)             -- of a publication's worker
 RETURNS SETOF record
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_worker_status';
 
@@ -104,7 +105,8 @@ SELECT s.name AS subscription,
                     max(x.last_error_at) AS last_error_at
                FROM (SELECT y.*, row_number() OVER (PARTITION BY y.subscription
                                                     ORDER BY y.last_error_at DESC) AS newest
-                       FROM cdc.subscription_failure y) x
+                       FROM cdc.subscription_failure y
+                      WHERE y.worker IN ('pull', 'apply')) x
               GROUP BY x.subscription) f ON f.subscription = s.name;
 
 COMMENT ON VIEW cdc.stat_subscription IS 'state, position, lag and counters of subscriptions';

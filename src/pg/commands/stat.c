@@ -77,8 +77,8 @@ visible_slots(CdcSlotInfo *slots)
 static void
 add_slot(Tuplestorestate *rows, TupleDesc desc, const CdcSlotInfo *slot)
 {
-	Datum		values[6];
-	bool		nulls[6] = {false};
+	Datum		values[7];
+	bool		nulls[7] = {false};
 
 	values[0] = Int32GetDatum(slot->subscription_id);
 	values[1] = CStringGetTextDatum(cdc_worker_kind_name(slot->kind));
@@ -89,12 +89,14 @@ add_slot(Tuplestorestate *rows, TupleDesc desc, const CdcSlotInfo *slot)
 	nulls[4] = slot->last_message == 0;
 	values[5] = Int64GetDatum(slot->delay);
 	nulls[5] = slot->delay < 0;
+	values[6] = Int32GetDatum(slot->publication_id);
+	nulls[6] = slot->publication_id == 0;
 	tuplestore_putvalues(rows, desc, values, nulls);
 }
 
 PG_FUNCTION_INFO_V1(cdc_worker_status);
 
-/* cdc.worker_status() returns setof (subscription_id, worker, pid, since, last_message, delay) */
+/* cdc.worker_status() returns setof (subscription_id, worker, pid, since, last_message, delay, publication_id) */
 Datum
 cdc_worker_status(PG_FUNCTION_ARGS)
 {

@@ -83,26 +83,47 @@ key_of_event(const CdcDoc *columns)
 	return key;
 }
 
+/* What is known of a table; NULL: its name is too long for a source's. */
+static KnownTable *
+find_table(CdcPublisher *publisher, const char *source_table)
+{
+	char		name[TABLE_NAME_BYTES] = {0};
+	KnownTable *table;
+	bool		found;
+
+	if (strlen(source_table) >= sizeof(name))
+		return NULL;
+	if (publisher->tables == NULL)
+		publisher->tables = create_tables(publisher->cxt);
+	strlcpy(name, source_table, sizeof(name));
+	table = hash_search(publisher->tables, name, HASH_ENTER, &found);
+	if (!found)
+		memset((char *) table + TABLE_NAME_BYTES, 0, sizeof(*table) - TABLE_NAME_BYTES);
+	return table;
+}
+
+const char *
+cdc_publish_table_name(CdcPublisher *publisher, const char *name)
+{
+	KnownTable *table = find_table(publisher, name);
+
+	return table != NULL ? table->name : NULL;
+}
+
 const CdcPublishKey *
 cdc_publish_key(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
-	char		name[TABLE_NAME_BYTES] = {0};
 	KnownTable *table;
 	CdcDoc		columns;
-	bool		found;
 
 	if (event->has_doc &&
 		cdc_doc_find_type(&event->doc, "primary_key_columns", CDC_DOC_ARRAY, &columns))
 		return key_of_event(&columns);
-	if (event->source_table == NULL || strlen(event->source_table) >= sizeof(name))
+	table = event->source_table != NULL ? find_table(publisher, event->source_table) : NULL;
+	if (table == NULL)
 		return &none;
-
-	if (publisher->tables == NULL)
-		publisher->tables = create_tables(publisher->cxt);
-	strlcpy(name, event->source_table, sizeof(name));
-	table = hash_search(publisher->tables, name, HASH_ENTER, &found);
-	if (!found || event->seq < table->from_seq || event->seq >= table->to_seq)
+	if (event->seq < table->from_seq || event->seq >= table->to_seq)
 	{
 		memset(&table->key, 0, sizeof(table->key));
 		table->from_seq = table->to_seq = 0;	/* should this fail */

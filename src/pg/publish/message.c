@@ -429,6 +429,8 @@ send_row(Change *change)
 		change->former.old = &change->old;
 		change->key_changed = key_changed(change);
 	}
+	change->publisher->at_key = change->key;
+	change->publisher->at_row = &change->row;
 	change->topic = topic_of(publication->topic_template, change->event, change->key, &change->row);
 	switch (publication->format)
 	{
@@ -442,6 +444,7 @@ send_row(Change *change)
 			send_es_bulk(change);
 			break;
 	}
+	change->publisher->at_row = NULL;
 }
 
 /* Sends the row of an event of Maxwell's, with its data. */

@@ -155,7 +155,9 @@ visit_event(const CdcHistoryEvent *row, void *arg)
 	read_event(row, &event);
 	if (publisher->events == 0)
 		check_gap(publisher->publication, event.seq);
+	publisher->at = &event;
 	cdc_publish_event(publisher, &event);
+	publisher->at = NULL;
 	at->last = event.seq;
 	publisher->events++;
 	return !(at->max_events > 0 && publisher->events >= at->max_events && event.commit);
@@ -246,11 +248,13 @@ publish_events(CdcPublication *p, int64 max_events)
 										  ALLOCSET_DEFAULT_SIZES);
 	init_buffers(&publisher);
 	cdc_owner_begin(p->sub, &scope);
+	cdc_publish_context_begin(&publisher);
 	cdc_publish_open(&publisher, serverid, p->sub->owner_oid, producer_options(p));
 	last = publish_history(&publisher, max_events);
 	cdc_publish_flush(&publisher);
 	if (publisher.events > 0)
 		cdc_publication_advance(&publisher, last);
+	cdc_publish_context_end(&publisher);
 	cdc_scope_end(&scope);
 	MemoryContextDelete(publisher.cxt);
 	return publisher.events;

@@ -11,6 +11,7 @@
  *	  key.c				the columns of a table's primary key
  *	  text.c			templates, keys and values as text
  *	  send.c			sending messages
+ *	  context.c			which event an error is about
  *
  *	  Inside of them all text is UTF-8.
  *
@@ -111,6 +112,14 @@ typedef struct CdcPublisher
 	CdcKafkaSender *sender;		/* NULL until the first message */
 	CdcOutlet  *outlet;			/* with a transactional_id: messages wait there instead */
 
+	/* what errors say of the event at hand, and of those whose messages are under way */
+	ErrorContextCallback errors;
+	bool		in_context;
+	const CdcPublishEvent *at;	/* NULL: none */
+	const CdcPublishKey *at_key;	/* of the row at hand */
+	const CdcPublishRow *at_row;	/* NULL: none */
+	struct CdcPublishSent *sent;
+
 	/* making messages */
 	struct HTAB *tables;		/* key.c's */
 	struct CdcPublishEnvelope *envelope;	/* envelope.c's; NULL: none yet */
@@ -169,6 +178,20 @@ extern void cdc_publish_send(CdcPublisher *publisher, const CdcOutMessage *messa
  * refused.
  */
 extern void cdc_publish_flush(CdcPublisher *publisher);
+
+/*
+ * context.c
+ */
+
+/* Between these, errors say which event they are about. */
+extern void cdc_publish_context_begin(CdcPublisher *publisher);
+extern void cdc_publish_context_end(CdcPublisher *publisher);
+
+/* Notes of which event the message is that has just been counted. */
+extern void cdc_publish_note_sent(CdcPublisher *publisher);
+
+/* key.c: the name of a source table, kept as long as the run. */
+extern const char *cdc_publish_table_name(CdcPublisher *publisher, const char *name);
 
 /* key.c: the key as of the event. */
 extern const CdcPublishKey *cdc_publish_key(CdcPublisher *publisher, const CdcPublishEvent *event);
