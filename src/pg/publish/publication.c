@@ -28,7 +28,15 @@ PG_FUNCTION_INFO_V1(cdc_disable_publication);
 PG_FUNCTION_INFO_V1(cdc_drop_publication);
 
 /* By CdcPublishFormat. */
-static const char *const format_names[] = {"maxwell", "json", "es_bulk"};
+static const char *const format_names[] = {
+	"maxwell", "json", "es_bulk", "debezium", "goldengate_row", "goldengate_op", "canal", "quix"
+};
+
+const char *
+cdc_publish_format_name(int format)
+{
+	return format_names[format];
+}
 
 /* ------------------------------------------------------------------------
  * Definitions
@@ -49,7 +57,7 @@ format_by_name(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid format \"%s\"", name),
-			 errhint("Valid formats are: maxwell, json, es_bulk.")));
+			 errhint("Valid formats are: maxwell, json, es_bulk, debezium, goldengate_row, goldengate_op, canal, quix.")));
 	return -1;
 }
 
@@ -70,6 +78,9 @@ cdc_publication_parse(CdcPublication *p, const CdcPublicationText *def)
 	cdc_publish_check_template("option \"ddl_topic\"", p->opt.ddl_topic);
 	cdc_publish_check_template("option \"raw_topic\"", p->opt.raw_topic);
 	cdc_publish_check_template("option \"index\"", p->opt.index_template);
+	cdc_publish_check_template("option \"schema_topic\"", p->opt.schema_topic);
+	if (p->format == CDC_PUBLISH_ES_BULK)
+		cdc_publish_check_index(p->opt.index_template);
 }
 
 CdcPublication *
