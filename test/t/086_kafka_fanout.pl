@@ -179,7 +179,8 @@ subtest 'every format out and in again' => sub {
 		$cluster->do($call->(100000));
 		subscribe("in_$name", topics => [$topic], format => $in // $format, history => "$name.history", target_schema => $name);
 		my $ok = eval { pull("in_$name"); apply("in_$name"); 1 };
-		ok($ok, "$name is read back") or diag($@);
+		ok($ok && list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name' AND state <> 'r'") eq '', "$name is read back")
+		  or diag($@, list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name'"));
 		my $got = $content->($name);
 		# what has no key may come twice
 		for my $t (qw(types pairs)) { is_deeply($got->{$t}, $first->{$t}, "$name: $t") }

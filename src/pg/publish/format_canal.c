@@ -108,7 +108,7 @@ put_value(CdcPublishChange *change, const CdcPublishColumn *column, const CdcDoc
 		cdc_publish_check(cdc_doc_emit(value, sink));
 	else
 	{
-		char	   *text = cdc_publish_document(column, value, &len);
+		char	   *text = cdc_publish_json_text(value, &len);
 
 		cdc_publish_check(sink->ops->string(sink, text, len));
 	}
@@ -184,7 +184,7 @@ put_definition(CdcPublishChange *change)
 	cdc_publish_check(sink->ops->begin_object(sink));
 	for (i = 0; i < table->ncolumns; i++)
 	{
-		const char *type = table->columns[i].json_check ? "json" : table->columns[i].column_type;
+		const char *type = table->columns[i].column_type;
 
 		cdc_publish_put_text(text, table->columns[i].name, type, strlen(type));
 	}

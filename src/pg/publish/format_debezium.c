@@ -341,7 +341,7 @@ put_value(CdcPublishChange *change, CdcJsonText *to, const CdcPublishColumn *col
 	else if (column->kind == CDC_VALUE_JSON ||
 			 (column->kind == CDC_VALUE_ANY && cdc_doc_is_container(value)))
 	{
-		char	   *text = cdc_publish_document(column, value, &len);
+		char	   *text = cdc_publish_json_text(value, &len);
 
 		cdc_publish_check(sink->ops->string(sink, text, len));
 	}
@@ -479,7 +479,7 @@ put_column_field(CdcJsonText *text, const CdcPublishColumn *column, const CdcDoc
 	if (column->source != NULL)
 	{
 		/* "INT UNSIGNED"; length and scale stand beside it */
-		type = pstrdup(column->source->json_check ? "json" : column->source->data_type);
+		type = pstrdup(column->source->data_type);
 		for (p = type; *p != '\0'; p++)
 			*p = pg_ascii_toupper((unsigned char) *p);
 		if (column->source->is_unsigned)

@@ -41,8 +41,9 @@ type_name(const CdcPublishColumn *column)
 			return "jsonb";
 		case CDC_VALUE_BIT:
 			return "bit";
-		case CDC_VALUE_TIME:
 		case CDC_VALUE_SET:
+			return "text[]";
+		case CDC_VALUE_TIME:
 		case CDC_VALUE_ENUM:
 		case CDC_VALUE_TEXT:
 		case CDC_VALUE_GEOMETRY:

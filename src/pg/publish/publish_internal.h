@@ -292,9 +292,6 @@ extern void cdc_publish_row_begin(const CdcPublishChange *change, const CdcPubli
 								  CdcPublishRowIter *iter);
 extern bool cdc_publish_row_next(CdcPublishRowIter *iter, CdcString *name, CdcDoc *value);
 
-/* The text of a column of JSON, which MariaDB has as a text. */
-extern char *cdc_publish_document(const CdcPublishColumn *column, const CdcDoc *value, size_t *len);
-
 /* A value as JSON text, and the bytes of one in base64; palloc'ed. */
 extern char *cdc_publish_json_text(const CdcDoc *value, size_t *len);
 extern uint8 *cdc_publish_bytes(const CdcPublishColumn *column, CdcString base64, size_t *len);

@@ -44,9 +44,7 @@ by_definition(const CdcColumn *source, CdcPublishColumn *column)
 	column->fsp = source->fsp;
 	column->scale = source->scale;
 	column->nullable = source->nullable;
-	if (source->json_check)
-		column->kind = CDC_VALUE_JSON;
-	else if (source->data_type != NULL && cdc_is_geometry_type(source->data_type))
+	if (source->data_type != NULL && cdc_is_geometry_type(source->data_type))
 		column->kind = CDC_VALUE_GEOMETRY;
 	else
 		for (i = 0; i < lengthof(kinds); i++)
@@ -167,17 +165,6 @@ cdc_publish_json_text(const CdcDoc *value, size_t *len)
 	return copy;
 }
 
-char *
-cdc_publish_document(const CdcPublishColumn *column, const CdcDoc *value, size_t *len)
-{
-	if (value->type == CDC_DOC_STRING && column->source != NULL && column->source->json_check)
-	{
-		*len = value->string.len;
-		return (char *) value->string.data;
-	}
-	return cdc_publish_json_text(value, len);
-}
-
 uint8 *
 cdc_publish_bytes(const CdcPublishColumn *column, CdcString base64, size_t *len)
 {
@@ -221,7 +208,7 @@ cdc_publish_put_plain(CdcPublishChange *change, const CdcPublishColumn *column,
 		cdc_publish_check(sink->ops->null(sink));
 	else if (column->kind == CDC_VALUE_JSON)
 	{
-		char	   *text = cdc_publish_document(column, value, &len);
+		char	   *text = cdc_publish_json_text(value, &len);
 
 		cdc_publish_check(sink->ops->string(sink, text, len));
 	}
