@@ -199,7 +199,7 @@ SELECT y.*,
                FROM (SELECT y.*, row_number() OVER (PARTITION BY y.subscription
                                                     ORDER BY y.last_error_at DESC) AS newest
                        FROM cdc.subscription_failure y
-                      WHERE y.failures > 0) x
+                      WHERE y.failures > 0 AND y.worker IN ('pull', 'apply')) x
               GROUP BY x.subscription) f ON f.subscription = s.name) y
   LEFT JOIN cdc_catalog.subscription_lag w ON w.subscription = y.subscription;
 

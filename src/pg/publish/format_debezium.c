@@ -574,7 +574,7 @@ put_schema(CdcPublishChange *change)
 
 /* ---- messages ---- */
 
-void
+bool
 cdc_publish_debezium_key(CdcPublishChange *change, const CdcPublishRow *row)
 {
 	CdcJsonText *text = change->publisher->key;
@@ -586,7 +586,8 @@ cdc_publish_debezium_key(CdcPublishChange *change, const CdcPublishRow *row)
 	int			i;
 	int			part;
 
-	cdc_json_text_reset(text);
+	if (change->key->n == 0)
+		return false;
 	if (schemas)
 		cdc_publish_check(sink->ops->begin_object(sink));
 	/* first the schema, then the values */
@@ -621,6 +622,7 @@ cdc_publish_debezium_key(CdcPublishChange *change, const CdcPublishRow *row)
 	}
 	if (schemas)
 		cdc_publish_check(sink->ops->end_object(sink));
+	return true;
 }
 
 static void

@@ -17,135 +17,6 @@
 
 #include "miscadmin.h"
 
-/* The longest name of a topic that Kafka allows. */
-#define TOPIC_NAME_MAX	249
-
-/* Sends a message; key and value may be NULL.  ERROR where no topic can have that name. */
-void
-cdc_publish_message(CdcPublisher *publisher, const char *topic, const char *key, size_t key_len,
-					const char *value, size_t value_len)
-{
-	CdcOutMessage m;
-
-	if (topic[0] == '\0' || strcmp(topic, ".") == 0 || strcmp(topic, "..") == 0 ||
-		strlen(topic) > TOPIC_NAME_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("publication \"%s\": the template of the topic gives a name that no topic can have: \"%s\"",
-						publisher->publication->name, topic),
-				 errdetail("It has 1 to %d characters and is neither \".\" nor \"..\".", TOPIC_NAME_MAX),
-				 errhint("Call cdc.publish() with another topic_template.")));
-	memset(&m, 0, sizeof(m));
-	m.topic = topic;
-	m.partition = -1;
-	m.ts_ms = -1;
-	m.key = key;
-	m.key_len = key_len;
-	m.value = value;
-	m.value_len = value_len;
-	cdc_publish_send(publisher, &m);
-}
-
-/* The name of a topic that a template gives. */
-char *
-cdc_publish_topic(const char *template, const CdcPublishEvent *event, const CdcPublishKey *key,
-		 const CdcPublishRow *row)
-{
-	char	   *topic = cdc_publish_expand(template, event, key, row);
-
-	cdc_publish_clean_topic(topic);
-	return topic;
-}
-
-/* Writes a member of an object whose value is text. */
-void
-cdc_publish_put_text(CdcJsonText *text, const char *key, const char *value, size_t len)
-{
-	cdc_publish_check(text->sink.ops->key(&text->sink, key, strlen(key)));
-	cdc_publish_check(text->sink.ops->string(&text->sink, value, len));
-}
-
-/* A key of names: {"database":"shop"}, with the table where that is wanted. */
-static const CdcJsonText *
-names_key(CdcPublisher *publisher, const CdcPublishEvent *event, bool table)
-{
-	CdcJsonText *key = publisher->key;
-
-	cdc_json_text_reset(key);
-	cdc_publish_check(key->sink.ops->begin_object(&key->sink));
-	cdc_publish_put_text(key, "database", event->database.data, event->database.len);
-	if (table)
-		cdc_publish_put_text(key, "table", event->table.data, event->table.len);
-	cdc_publish_check(key->sink.ops->end_object(&key->sink));
-	return key;
-}
-
-/*
- * The message's key for a row, in publisher->key or as text of the template;
- * NULL where there is none.
- */
-const char *
-cdc_publish_message_key(CdcPublishChange *change, const CdcPublishRow *row, size_t *len)
-{
-	CdcPublisher *publisher = change->publisher;
-	const char *template = publisher->publication->key_template;
-	CdcJsonText *text = publisher->key;
-	char	   *expanded;
-
-	*len = 0;
-	if (strcmp(template, "${primary_key}") != 0)
-	{
-		expanded = cdc_publish_expand(template, change->event, change->key, row);
-		*len = strlen(expanded);
-		return expanded;
-	}
-	cdc_json_text_reset(text);
-	switch (publisher->publication->format)
-	{
-		case CDC_PUBLISH_MAXWELL:
-			cdc_publish_maxwell_key(text, change->event, change->key, row,
-									publisher->publication->sub->kind != CDC_SERVER_KAFKA);
-			break;
-		case CDC_PUBLISH_JSON:
-			if (change->key->n == 0)
-				return NULL;
-			cdc_publish_row_key(text, change->key, row);
-			break;
-		case CDC_PUBLISH_DEBEZIUM:
-			if (change->key->n == 0)
-				return NULL;
-			cdc_publish_debezium_key(change, row);
-			break;
-		default:
-			if (change->key->n > 0)
-			{
-				expanded = cdc_publish_key_text(change->key, row);
-				*len = strlen(expanded);
-				return expanded;
-			}
-			if (publisher->publication->format == CDC_PUBLISH_ES_BULK)
-				return NULL;
-			/* what is of one table keeps its order */
-			(void) names_key(publisher, change->event, true);
-			break;
-	}
-	*len = text->buf.len;
-	return text->buf.data;
-}
-
-void
-cdc_publish_value(CdcPublishChange *change, const CdcPublishRow *row)
-{
-	CdcPublisher *publisher = change->publisher;
-	size_t		len;
-	const char *key = cdc_publish_message_key(change, row, &len);
-
-	cdc_publish_message(publisher,
-						cdc_publish_topic(publisher->publication->topic_template, change->event,
-										  change->key, row),
-						key, len, publisher->value->buf.data, publisher->value->buf.len);
-}
-
 /* The event's own text: the original bytes where JSONB could not hold them. */
 static const char *
 event_text(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
@@ -163,6 +34,9 @@ event_text(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
  * Events that are no change of a row
  */
 
+/* By CdcPublishFormat. */
+static const CdcPublishMethods methods[];
+
 /* A TRUNCATE in formats that have a message for it; false: the publication's has none. */
 static bool
 send_truncate(CdcPublisher *publisher, const CdcPublishEvent *event)
@@ -170,25 +44,10 @@ send_truncate(CdcPublisher *publisher, const CdcPublishEvent *event)
 	static const CdcPublishKey none = {0, NULL};
 	const CdcJsonText *key;
 
-	switch (publisher->publication->format)
-	{
-		case CDC_PUBLISH_DEBEZIUM:
-			cdc_publish_debezium_truncate(publisher, event);
-			break;
-		case CDC_PUBLISH_GOLDENGATE_ROW:
-		case CDC_PUBLISH_GOLDENGATE_OP:
-			cdc_publish_goldengate_truncate(publisher, event);
-			break;
-		case CDC_PUBLISH_CANAL:
-			cdc_publish_canal_truncate(publisher, event);
-			break;
-		case CDC_PUBLISH_QUIX:
-			cdc_publish_quix_truncate(publisher, event);
-			break;
-		default:
-			return false;
-	}
-	key = names_key(publisher, event, true);
+	if (methods[publisher->publication->format].truncate == NULL)
+		return false;
+	methods[publisher->publication->format].truncate(publisher, event);
+	key = cdc_publish_names_key(publisher, event, true);
 	cdc_publish_message(publisher,
 						cdc_publish_topic(publisher->publication->topic_template, event, &none, NULL),
 						key->buf.data, key->buf.len, publisher->value->buf.data,
@@ -209,7 +68,7 @@ send_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
 	if (template[0] == '\0')
 		return;
 	/* what concerns one database keeps its order */
-	key = names_key(publisher, event, false);
+	key = cdc_publish_names_key(publisher, event, false);
 	value = event_text(publisher, event, &len);
 	cdc_publish_message(publisher, cdc_publish_topic(template, event, &none, NULL), key->buf.data, key->buf.len, value, len);
 }
@@ -257,7 +116,7 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 		key = kept_key(publisher, event, &key_len);
 	else
 	{
-		key = names_key(publisher, event, true)->buf.data;
+		key = cdc_publish_names_key(publisher, event, true)->buf.data;
 		key_len = publisher->key->buf.len;
 	}
 	value = event_text(publisher, event, &len);
@@ -268,21 +127,6 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 /*
  * Changes of rows
  */
-
-/* A message without a value under the row's key. */
-void
-cdc_publish_tombstone(CdcPublishChange *change, const CdcPublishRow *row)
-{
-	size_t		len;
-	const char *key;
-
-	if (change->key->n == 0)
-		return;
-	key = cdc_publish_message_key(change, row, &len);
-	cdc_publish_message(change->publisher, cdc_publish_topic(change->publisher->publication->topic_template, change->event,
-											 change->key, row),
-				 key, len, NULL, 0);
-}
 
 /* A change in format maxwell. */
 static void
@@ -303,6 +147,23 @@ send_maxwell(CdcPublishChange *change)
 		cdc_publish_tombstone(change, &change->row);
 }
 
+static bool
+maxwell_key(CdcPublishChange *change, const CdcPublishRow *row)
+{
+	cdc_publish_maxwell_key(change->publisher->key, change->event, change->key, row,
+							change->publisher->publication->sub->kind != CDC_SERVER_KAFKA);
+	return true;
+}
+
+static bool
+row_key(CdcPublishChange *change, const CdcPublishRow *row)
+{
+	if (change->key->n == 0)
+		return false;
+	cdc_publish_row_key(change->publisher->key, change->key, row);
+	return true;
+}
+
 /* A change in format json. */
 static void
 send_json(CdcPublishChange *change)
@@ -311,6 +172,7 @@ send_json(CdcPublishChange *change)
 	const char *key;
 	size_t		len;
 
+	cdc_publish_claim(change->publisher, change->event, change->topic);
 	if (change->event->op == 'd' && change->key->n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -333,6 +195,17 @@ send_json(CdcPublishChange *change)
 /*
  * Dispatch
  */
+
+static const CdcPublishMethods methods[] = {
+	[CDC_PUBLISH_MAXWELL] = {send_maxwell, NULL, maxwell_key},
+	[CDC_PUBLISH_JSON] = {send_json, NULL, row_key},
+	[CDC_PUBLISH_ES_BULK] = {cdc_publish_es_bulk, NULL, cdc_publish_es_key},
+	[CDC_PUBLISH_DEBEZIUM] = {cdc_publish_debezium, cdc_publish_debezium_truncate, cdc_publish_debezium_key},
+	[CDC_PUBLISH_GOLDENGATE_ROW] = {cdc_publish_goldengate_row, cdc_publish_goldengate_truncate, NULL},
+	[CDC_PUBLISH_GOLDENGATE_OP] = {cdc_publish_goldengate_op, cdc_publish_goldengate_truncate, NULL},
+	[CDC_PUBLISH_CANAL] = {cdc_publish_canal, cdc_publish_canal_truncate, NULL},
+	[CDC_PUBLISH_QUIX] = {cdc_publish_quix, cdc_publish_quix_truncate, NULL}
+};
 
 /* Whether a column of the key has a former value. */
 static bool
@@ -392,6 +265,7 @@ send_row(CdcPublishChange *change)
 {
 	CdcPublication *publication = change->publisher->publication;
 
+	change->methods = &methods[publication->format];
 	change->key_changed = false;
 	change->row.data = change->former.data = &change->data;
 	if (publication->format != CDC_PUBLISH_MAXWELL)
@@ -415,34 +289,7 @@ send_row(CdcPublishChange *change)
 		announce_definition(change);
 	}
 	change->topic = cdc_publish_topic(publication->topic_template, change->event, change->key, &change->row);
-	switch (publication->format)
-	{
-		case CDC_PUBLISH_MAXWELL:
-			send_maxwell(change);
-			break;
-		case CDC_PUBLISH_JSON:
-			cdc_publish_claim(change->publisher, change->event, change->topic);
-			send_json(change);
-			break;
-		case CDC_PUBLISH_ES_BULK:
-			cdc_publish_es_bulk(change);
-			break;
-		case CDC_PUBLISH_DEBEZIUM:
-			cdc_publish_debezium(change);
-			break;
-		case CDC_PUBLISH_GOLDENGATE_ROW:
-			cdc_publish_goldengate_row(change);
-			break;
-		case CDC_PUBLISH_GOLDENGATE_OP:
-			cdc_publish_goldengate_op(change);
-			break;
-		case CDC_PUBLISH_CANAL:
-			cdc_publish_canal(change);
-			break;
-		case CDC_PUBLISH_QUIX:
-			cdc_publish_quix(change);
-			break;
-	}
+	change->methods->send(change);
 	change->publisher->at_row = NULL;
 }
 

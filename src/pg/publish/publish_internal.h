@@ -8,6 +8,9 @@
  *	  publication.c		cdc.publication: definition, position, administration
  *	  message.c			an event to its message or messages
  *	  format_*.c		changes of rows in formats of other tools
+ *	  claim.c			what two tables must not share
+ *	  output.c			topics and keys of messages
+ *	  index_name.c		names of Elasticsearch's indexes
  *	  value.c			columns and values for these
  *	  envelope.c		rows of events that are not Maxwell's
  *	  key.c				the columns of a table's primary key
@@ -123,10 +126,12 @@ typedef struct CdcPublishColumn
 } CdcPublishColumn;
 
 struct CdcPublisher;
+struct CdcPublishMethods;
 
 /* A change of a row, while messages are made of it. */
 typedef struct CdcPublishChange
 {
+	const struct CdcPublishMethods *methods;	/* of the format */
 	struct CdcPublisher *publisher;
 	const CdcPublishEvent *event;
 	const CdcPublishKey *key;
@@ -138,6 +143,22 @@ typedef struct CdcPublishChange
 	CdcPublishRow former;		/* as it was before an update */
 	bool		key_changed;
 } CdcPublishChange;
+
+/* A format. */
+typedef struct CdcPublishMethods
+{
+	/* Sends a change. */
+	void		(*send) (CdcPublishChange *change);
+
+	/* Writes what a TRUNCATE is to publisher->value; NULL: it is one of the events of DDL. */
+	void		(*truncate) (struct CdcPublisher *publisher, const CdcPublishEvent *event);
+
+	/*
+	 * Writes the key of a row to publisher->key, which is empty; false: it has none.  NULL: its
+	 * values as text, the names of the table where it has none.
+	 */
+	bool		(*key) (CdcPublishChange *change, const CdcPublishRow *row);
+} CdcPublishMethods;
 
 /* A walk over the columns of a row, in the order of its table where that is known. */
 typedef struct CdcPublishRowIter
@@ -212,12 +233,12 @@ pg_noreturn extern void cdc_publication_missing(const char *name);
 /* As cdc.publish() is given it. */
 extern const char *cdc_publish_format_name(int format);
 
-/*
- * message.c
- */
-
-/* Sends what an event becomes. */
+/* message.c: sends what an event becomes. */
 extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/*
+ * output.c
+ */
 
 /* Sends a message; key and value may be NULL.  ERROR where no topic can have that name. */
 extern void cdc_publish_message(CdcPublisher *publisher, const char *topic, const char *key,
@@ -240,7 +261,11 @@ extern void cdc_publish_value(CdcPublishChange *change, const CdcPublishRow *row
 /* Sends a message without a value under the row's key, where its table has one. */
 extern void cdc_publish_tombstone(CdcPublishChange *change, const CdcPublishRow *row);
 
-/* Writes a member of an object whose value is text. */
+/* A key of names: {"database":"shop"}, with the table where that is wanted. */
+extern const CdcJsonText *cdc_publish_names_key(CdcPublisher *publisher,
+												const CdcPublishEvent *event, bool table);
+
+/* text.c: writes a member of an object whose value is text. */
 extern void cdc_publish_put_text(CdcJsonText *text, const char *key, const char *value, size_t len);
 
 /*
@@ -257,14 +282,15 @@ extern void cdc_publish_canal_truncate(CdcPublisher *publisher, const CdcPublish
 extern void cdc_publish_quix(CdcPublishChange *change);
 extern void cdc_publish_quix_truncate(CdcPublisher *publisher, const CdcPublishEvent *event);
 
-/* Writes the key as Debezium does into publisher->key. */
-extern void cdc_publish_debezium_key(CdcPublishChange *change, const CdcPublishRow *row);
+/* CdcPublishMethods.key */
+extern bool cdc_publish_es_key(CdcPublishChange *change, const CdcPublishRow *row);
+extern bool cdc_publish_debezium_key(CdcPublishChange *change, const CdcPublishRow *row);
 
 /* Writes the JSON schema of the table's messages to publisher->value. */
 extern void cdc_publish_goldengate_schema(CdcPublisher *publisher, const CdcTable *table);
 
 /*
- * ERROR where a template gives a name that no index can have, as far as it is fixed; the name
+ * index_name.c: ERROR where a template gives a name that no index can have, as far as it is fixed; the name
  * for an event, palloc'ed, or ERROR.
  */
 extern void cdc_publish_check_index(const char *template);

@@ -189,6 +189,14 @@ cdc_publish_clean_topic(char *name)
  * JSON
  */
 
+/* Writes a member of an object whose value is text. */
+void
+cdc_publish_put_text(CdcJsonText *text, const char *key, const char *value, size_t len)
+{
+	cdc_publish_check(text->sink.ops->key(&text->sink, key, strlen(key)));
+	cdc_publish_check(text->sink.ops->string(&text->sink, value, len));
+}
+
 /* Writes the key of a member. */
 static void
 put_member_key(CdcJsonText *text, const char *key, size_t len)
