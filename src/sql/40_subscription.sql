@@ -59,6 +59,8 @@ COMMENT ON FUNCTION cdc.drop_subscription(text, boolean) IS
 
 -- target_rows: as of cdc.create_subscription; null: error, without copy_data keep.
 -- copy_where: only these rows are copied, a condition in the source's SQL; all changes come.
+-- columns: target column -> "source column", {"value": constant} or {"expr": "SQL expression"}.
+-- row_filter: SQL condition; only rows of the source for which it is true are in the target.
 CREATE FUNCTION cdc.add_table(
     subscription text,
     source_table text,
@@ -78,11 +80,15 @@ COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, b
     'captures one more source table, whatever the patterns say';
 
 -- Options given replace those stored for the table; null takes one away, so that the
--- subscription's holds.
-CREATE FUNCTION cdc.alter_table(subscription text, source_table text, options jsonb) RETURNS void
-LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_alter_table';
+-- subscription's holds.  Other columns ('null': all, under their names) or another
+-- row_filter ('': none) take effect at once, and the table is copied anew.
+CREATE FUNCTION cdc.alter_table(subscription text, source_table text, options jsonb DEFAULT NULL,
+                                columns jsonb DEFAULT NULL, row_filter text DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_alter_table';
 
-COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb) IS 'changes options of a source table';
+COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb, jsonb, text) IS
+    'changes options, mapping and row filter of a source table';
 
 -- Kafka: a name or pattern of topics more.
 CREATE FUNCTION cdc.add_topic(subscription text, topic text, start_position text DEFAULT NULL) RETURNS void

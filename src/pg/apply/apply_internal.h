@@ -83,6 +83,7 @@ struct CdcApply
 	int64		stop_from;		/* the first commit at which the run may end before that; 0: none */
 	const char *scan_table;		/* NULL: all */
 	bool		numbered;		/* pull has numbered its events, without a gap */
+	CdcEventFacts facts;		/* of the event at hand */
 	int64		visited;		/* seq of the event before; -1: others may lie in between */
 
 	/* its surroundings */
@@ -188,6 +189,13 @@ extern CdcSourceRun *cdc_run_framed_source(CdcApply *apply, const CdcHistoryEven
 extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event);
 
 /*
+ * A row image does not have what the mapping computes its row of, and the target does not
+ * keep it: the column, or "*".  The table's state becomes 'e', and the run has no target
+ * for its events any more; in a replay an ERROR.
+ */
+extern void cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column);
+
+/*
  * ahead.c: whether rows of the source table may be in history, as of the event with that seq, that
  * are not in the target, or the other way round, as it is being copied then.
  */
@@ -268,9 +276,12 @@ cdc_lookahead_superseded(const CdcApply *apply, int64 seq)
  */
 extern void cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change);
 
-/* Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq. */
+/*
+ * Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq.
+ * remap: another mapping is what helps, which brings a new copy with it.
+ */
 extern void cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
-							const char *reason);
+							const char *reason, bool remap);
 
 /* ------------------------------------------------------------------------
  * run.c: what cdc.apply and cdc.replay share

@@ -11,6 +11,7 @@
  */
 #include "pg/apply/apply_internal.h"
 
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "pg/target/cache.h"
@@ -36,8 +37,9 @@ new_target_run(CdcApply *apply, CdcTarget *target, const CdcApplyMode *mode)
 }
 
 /*
- * The run's target for a mapping.  Each source table has a target of its own as
- * yet: registering the tables sees to that.
+ * The run's target for a mapping.  Source tables that fill the same relation have rows of
+ * their own in it, which a constant in the key tells from others: registering the tables
+ * sees to that.  So each has a target run of its own, and none needs to know of another.
  */
 static CdcTargetRun *
 target_run(CdcApply *apply, const CdcMapping *mapping)
@@ -49,12 +51,12 @@ target_run(CdcApply *apply, const CdcMapping *mapping)
 	{
 		CdcTargetRun *run = lfirst(lc);
 
-		if (run->target->relid != mapping->target->relid)
-			continue;
-		if (run->target != mapping->target || run->mode != mode)
+		if (run->target == mapping->target)
+			return run;
+		if (run->target->relid == mapping->target->relid &&
+			(run->target->own_rows == NULL || mapping->target->own_rows == NULL))
 			elog(ERROR, "source table \"%s\" shares target %s with another one",
 				 mapping->source_table, mapping->target->name);
-		return run;
 	}
 	return new_target_run(apply, mapping->target, mode);
 }
@@ -68,12 +70,14 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 
 	source->mapping = mapping;
 	if (mapping->target != NULL && mapping->trouble != NULL)
-		cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, mapping->trouble);
+		cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, mapping->trouble,
+						mapping->remap);
 	else if (mapping->target != NULL)
 	{
 		source->target = target_run(apply, mapping);
 		source->target->source = source;
 		cdc_source_row_init(&source->row, apply->sub, mapping);
+		source->row.image.facts = &apply->facts;
 	}
 	apply->sources = lappend(apply->sources, source);
 	MemoryContextSwitchTo(old);
@@ -150,6 +154,24 @@ replayed_source(CdcApply *apply)
 				 errdetail("From here on %s.", mapping->trouble),
 				 errhint("Give the target the columns that they need, or name others in the argument \"columns\".")));
 	return new_source_run(apply, mapping);
+}
+
+void
+cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column)
+{
+	const CdcMapping *mapping = source->mapping;
+	const char *reason = psprintf("a row image lacks %s%s, which %s, and target %s does not tell it (at the source, binlog_row_image has to be FULL for that)",
+								  strcmp(column, "*") == 0 ? "columns" : "column ",
+								  strcmp(column, "*") == 0 ? "" : quote_identifier(column),
+								  mapping->filter != NULL ? "the row filter or an expression needs" :
+								  "an expression needs", mapping->target->name);
+
+	if (apply->replay != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot replay source table \"%s\": %s", mapping->source_table, reason)));
+	source->target = NULL;
+	cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, reason, false);
 }
 
 CdcSourceRun *

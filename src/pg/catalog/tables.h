@@ -22,7 +22,8 @@ typedef struct CdcSubscriptionTable
 	char	   *mode;
 	char	  **key;			/* target columns; NULL = the source's primary key */
 	int			nkey;
-	Jsonb	   *columns;		/* target column -> source column, or NULL */
+	Jsonb	   *columns;		/* target column -> what fills it (target/fill.h), or NULL */
+	char	   *row_filter;		/* SQL condition on rows of the source, or NULL */
 	char		state;			/* i: waits for its copy; f: is copied, the stream has to pass
 								 * that; r: ready; e: in error */
 	Jsonb	   *options;		/* of its own, or NULL */
@@ -50,6 +51,10 @@ extern void cdc_subscription_table_target(const CdcSubscription *sub, const char
 /* Keeps another mapping of its columns, or none. */
 extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_table,
 										   const Jsonb *columns);
+
+/* Keeps another row filter, or none. */
+extern void cdc_subscription_table_filter(const CdcSubscription *sub, const char *source_table,
+										  const char *row_filter);
 
 /* Whether no event of the table is applied until a new copy begins. */
 extern bool cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_table);

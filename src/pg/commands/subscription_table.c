@@ -26,6 +26,8 @@
 #include "pg/catalog/tables.h"
 #include "pg/pull/source_kind.h"
 #include "pg/target/claim.h"
+#include "pg/target/fill.h"
+#include "pg/target/shard.h"
 #include "pg/target/registry.h"
 #include "pg/process/shmem.h"
 #include "pg/process/wake.h"
@@ -108,10 +110,10 @@ add_undefined_table(const CdcSubscription *sub, const char *name, const CdcRepli
 
 	if (spec->name == NULL)
 	{
-		if (spec->nkey > 0 || spec->columns != NULL)
+		if (spec->nkey > 0 || spec->columns != NULL || spec->row_filter != NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("key and columns need a target"),
+					 errmsg("key, columns and row_filter need a target"),
 					 errhint("Name one with target := '...'.")));
 		return;
 	}
@@ -121,6 +123,7 @@ add_undefined_table(const CdcSubscription *sub, const char *name, const CdcRepli
 	row.key = spec->key;
 	row.nkey = spec->nkey;
 	row.columns = spec->columns;
+	row.row_filter = spec->row_filter;
 	row.mode = spec->mode;
 	row.options = options;
 	row.state = 'r';
@@ -132,11 +135,12 @@ add_undefined_table(const CdcSubscription *sub, const char *name, const CdcRepli
 				 errhint("Create the table, or set target_schema for the subscription and leave the target out: it is then made with the first row.")));
 	cdc_claim_check(cdc_relation_by_name(row.target), row.target);
 	user = cdc_registry_target_user(row.target);
-	if (user != NULL)
+	if (user != NULL && !cdc_fills_compute(row.columns))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
 				 errmsg("target %s of source table %s is taken", row.target, name),
 				 errdetail("The %s.", user)));
+	row.shard = cdc_shard_check(sub, &row, CDC_ROWS_KEEP, true);
 	cdc_registry_insert(sub, &row);
 }
 
@@ -154,6 +158,8 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 		spec->key = cdc_argument_strings(PG_GETARG_DATUM(4), "key", &spec->nkey);
 	if (!PG_ARGISNULL(5))
 		spec->columns = PG_GETARG_JSONB_P(5);
+	if (!PG_ARGISNULL(6))
+		spec->row_filter = text_to_cstring(PG_GETARG_TEXT_PP(6));
 	spec->rows = !PG_ARGISNULL(8) ? cdc_argument_target_rows(text_to_cstring(PG_GETARG_TEXT_PP(8))) :
 		PG_GETARG_BOOL(7) ? CDC_ROWS_ERROR : CDC_ROWS_KEEP;
 }
@@ -180,16 +186,17 @@ add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const
 	spec.key = given->key;
 	spec.nkey = given->nkey;
 	spec.columns = given->columns;
+	spec.row_filter = given->row_filter;
 	if (given->name != NULL)
 	{
 		spec.schema = given->schema;
 		spec.name = given->name;
 		spec.named = true;
 	}
-	if (!with_target && (spec.nkey > 0 || spec.columns != NULL))
+	if (!with_target && (spec.nkey > 0 || spec.columns != NULL || spec.row_filter != NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("key and columns need a target"),
+				 errmsg("key, columns and row_filter need a target"),
 				 errhint("Subscription \"%s\" has no target_schema: name a target.", sub->name)));
 
 	if (with_target)
@@ -250,10 +257,6 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	split_name(sub, name, &database, &relation);
 	cdc_table_options_parse(options, &sub->opt.table, &parsed);
 	mode = cdc_apply_mode_to_add(text_to_cstring(PG_GETARG_TEXT_PP(3)));
-	if (!PG_ARGISNULL(6))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("row_filter is not supported by this version")));
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	if (cdc_registry_has(sub, name))
 		ereport(ERROR,
@@ -278,33 +281,114 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-Datum
-cdc_alter_table(PG_FUNCTION_ARGS)
+static void
+alter_options(const CdcSubscription *sub, const CdcSubscriptionTable *table, const Jsonb *given)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET options = $3"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		3, {TEXTOID, TEXTOID, JSONBOID}
 	};
-	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	const CdcSubscriptionTable *table;
+	Jsonb	   *options = cdc_options_merge(table->options, given);
 	CdcTableOptions parsed;
-	Jsonb	   *options;
 	CdcSpi		spi;
 	Datum		values[3];
 
-	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	table = find_table(sub, name);
-	options = cdc_options_merge(table->options, PG_GETARG_JSONB_P(2));
 	cdc_table_options_parse(options, &sub->opt.table, &parsed);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(table->source_table);
 	values[2] = JsonbPGetDatum(options);
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
-	cdc_log(sub->name, "table", psprintf("options of source table %s changed", name), NULL);
+	cdc_log(sub->name, "table", psprintf("options of source table %s changed", table->source_table),
+			NULL);
+}
+
+/*
+ * Another mapping, or row filter, in place.  What the target has is of the former one: a
+ * new copy replaces it, and until that is done its state says so.
+ */
+static void
+alter_mapping(CdcSubscription *sub, const CdcSubscriptionTable *table, const Jsonb *columns,
+			  const char *row_filter)
+{
+	static const CdcCopyRequest request = {"resync", true, NULL, false};
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET shard = COALESCE($3, '')"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+	const char *name = table->source_table;
+	CdcTableRow row;
+	CdcScope	scope;
+	char	   *shard;
+
+	if (table->target == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("source table %s has no target", name),
+				 errdetail("It goes to the history only.")));
+	memset(&row, 0, sizeof(row));
+	row.source_table = name;
+	row.target = table->target;
+	row.key = table->key;
+	row.nkey = table->nkey;
+	row.columns = columns;
+	row.row_filter = row_filter;
+	row.mode = table->mode;
+	cdc_owner_begin(sub, &scope);
+	shard = cdc_shard_check(sub, &row, CDC_ROWS_KEEP, true);
+	cdc_scope_end(&scope);
+	cdc_subscription_table_columns(sub, name, columns);
+	cdc_subscription_table_filter(sub, name, row_filter);
+	(void) cdc_spi_run(&stmt, sub->name, name, shard);
+	cdc_log(sub->name, "table", psprintf("mapping of source table %s changed", name), NULL);
+	if (cdc_source_kind(sub->kind)->definition != NULL)
+	{
+		cdc_copy_request(sub, name, &request);
+		cdc_worker_wake(sub->id, CDC_WORKER_PULL);
+	}
+	else
+		ereport(NOTICE,
+				(errmsg("target %s keeps the rows that the former mapping made", table->target),
+				 errhint("To derive them anew from the history, empty it and: SELECT cdc.replay(%s, %s, %s, columns := ..., row_filter := ...);",
+						 quote_literal_cstr(sub->name), quote_literal_cstr(name),
+						 quote_literal_cstr(table->target))));
+}
+
+Datum
+cdc_alter_table(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub;
+	const CdcSubscriptionTable *table;
+	const Jsonb *columns;
+	const char *row_filter;
+	char	   *name;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("subscription and source_table must not be null")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	if (!PG_ARGISNULL(3) || !PG_ARGISNULL(4))
+		cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	table = find_table(sub, name);
+	if (!PG_ARGISNULL(2))
+		alter_options(sub, table, PG_GETARG_JSONB_P(2));
+	if (!PG_ARGISNULL(3) || !PG_ARGISNULL(4))
+	{
+		columns = PG_ARGISNULL(3) ? table->columns : PG_GETARG_JSONB_P(3);
+		/* JSON null: the same names; an empty text: all rows */
+		if (columns != NULL && JB_ROOT_IS_SCALAR(columns))
+			columns = NULL;
+		row_filter = PG_ARGISNULL(4) ? table->row_filter : text_to_cstring(PG_GETARG_TEXT_PP(4));
+		if (row_filter != NULL && row_filter[0] == '\0')
+			row_filter = NULL;
+		alter_mapping(sub, table, columns, row_filter);
+	}
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }

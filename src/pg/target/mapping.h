@@ -15,14 +15,21 @@
 #include "envelope/envelope.h"
 #include "pg/catalog/subscription.h"
 #include "pg/datum/convert.h"
+#include "pg/target/expression.h"
+#include "pg/target/fill.h"
 #include "pg/target/target.h"
 #include "utils/jsonb.h"
 
 /* What fills a column of the target. */
 typedef struct CdcMappedColumn
 {
-	char	   *source;			/* name of the source's column in events */
+	CdcFilledBy by;
+	char	   *source;			/* name of the source's column in events; "": no column fills it */
 	size_t		source_len;
+	CdcExpression *expression;	/* of CDC_BY_EXPRESSION */
+	Datum		constant;		/* of CDC_BY_CONSTANT */
+	bool		constant_null;
+	bool		unsettled;		/* the same row may give something else another time */
 	CdcConverter conv;
 	CdcColumnHint hint;			/* for envelopes that do not tell types */
 
@@ -42,8 +49,12 @@ typedef struct CdcMapping
 	CdcTarget  *target;
 	char	   *trouble;		/* why rows of the source must not be written to it, as a sentence
 								 * without its full stop; NULL: they may */
+	bool		remap;			/* the trouble is with the mapping's expressions */
 	bool		mapped;			/* "columns" were named: other columns of the source are left out */
 	CdcMappedColumn *columns;	/* as many as the target's, by the same index */
+	CdcExpressions *expressions;	/* of columns and filter; NULL: there are none */
+	CdcExpression *filter;		/* only rows for which it is true are in the target; or NULL */
+	bool		computed;		/* expressions, filter or constants: not the straight way */
 	bool		keeps_rows;		/* TRUNCATE does not empty it */
 	List	   *layouts;		/* of row images seen so far: CdcLayout *, see layout.h */
 	struct CdcLayout *last_layout;
@@ -63,8 +74,10 @@ typedef struct CdcMappingSpec
 	const char *mode;
 	char	  **key;			/* target columns */
 	int			nkey;			/* 0: the source's key, else the target's primary key */
-	const Jsonb *columns;		/* target column -> source column; NULL: the same names */
+	const Jsonb *columns;		/* see fill.h; NULL: the source's columns of the same names */
+	const char *row_filter;		/* SQL condition; or NULL */
 	bool		keeps_rows;		/* at TRUNCATE of the source */
+	bool		tells_trouble;	/* what is wrong with an expression is told in CdcMapping.trouble */
 	bool		leaves_out;		/* columns of the source that the target has not */
 } CdcMappingSpec;
 

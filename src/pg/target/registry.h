@@ -29,7 +29,9 @@ typedef struct CdcTableRow
 	const char *target;			/* qualified, quoted; or NULL */
 	char	  **key;			/* target columns */
 	int			nkey;			/* 0: the column is NULL */
-	const Jsonb *columns;		/* target column -> source column, or NULL */
+	const Jsonb *columns;		/* target column -> what fills it, or NULL */
+	const char *row_filter;		/* or NULL */
+	const char *shard;			/* see cdc_shard_check(); NULL: all rows of the target are its own */
 	const char *mode;			/* NULL: "replica" */
 	const Jsonb *options;		/* of its own, or NULL */
 	bool		copy_data;
