@@ -50,6 +50,7 @@ struct CdcSourceRun
 	CdcMapping *mapping;
 	CdcTargetRun *target;		/* NULL: the table goes to history only */
 	CdcSourceRow row;			/* the row at hand; set up only where there is a target */
+	bool		given_up;		/* its table is in error since an event of this run */
 	bool		asked;			/* how far the table is ahead of the stream; */
 	int64		ahead_until;	/* up to this seq: see cdc_run_is_ahead() */
 

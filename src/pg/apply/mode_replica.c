@@ -144,7 +144,7 @@ fold_update(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
 	}
 	if (partial && !complete_update(apply, source, okey, onulls))
 	{
-		if (moved && source->target != NULL)
+		if (moved && !source->given_up)
 			cdc_reduce_delete(&apply->work, run, okey, onulls);
 		return;
 	}

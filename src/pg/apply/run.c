@@ -224,7 +224,7 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	if (event->skipped)
 		return;
 	nrows = cdc_event_rows(apply, source, event);
-	for (i = 0; i < nrows && source->target != NULL; i++)
+	for (i = 0; i < nrows && !source->given_up; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		cdc_event_images(apply, source, event, i, &data, &old);

@@ -104,7 +104,7 @@ cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event)
 		CdcSourceRun *source = lfirst(lc);
 
 		if (is_named(source->mapping, event->source_table, event->source_table_len))
-			return source->target != NULL ? source : NULL;
+			return source->target != NULL && !source->given_up ? source : NULL;
 	}
 	return NULL;
 }
@@ -170,7 +170,7 @@ cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot replay source table \"%s\": %s", mapping->source_table, reason)));
-	source->target = NULL;
+	source->given_up = true;
 	cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, reason, false);
 }
 
@@ -195,5 +195,5 @@ cdc_run_framed_source(CdcApply *apply, const CdcHistoryEvent *event)
 			 !is_named(source->mapping, event->source_table, event->source_table_len))
 		source = find_source_run(apply, event->source_table, event->source_table_len);
 	apply->last_source = source;
-	return source->target != NULL ? source : NULL;
+	return source->target != NULL && !source->given_up ? source : NULL;
 }
