@@ -7,7 +7,6 @@
  */
 #include "pg/commands/subscription_internal.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -19,15 +18,13 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
+#include "pg/catalog/identity.h"
 #include "pg/catalog/log.h"
 #include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
 #include "pg/pull/source_kind.h"
-#include "pg/target/claim.h"
-#include "pg/target/fill.h"
-#include "pg/target/shard.h"
 #include "pg/target/registry.h"
 #include "pg/process/shmem.h"
 #include "pg/process/wake.h"
@@ -96,54 +93,6 @@ update_wanted(const CdcSubscription *sub, const char *not_excluded, const char *
 	(void) cdc_spi_run(&stmt, sub->name, not_excluded, not_added, excluded, added);
 }
 
-/*
- * A table for whose definition nobody can be asked, as its events come from Kafka.
- * Its target has to be there, or, where none is named, is made in the target_schema
- * with the first row.
- */
-static void
-add_undefined_table(const CdcSubscription *sub, const char *name, const CdcReplicaSpec *spec,
-					const Jsonb *options)
-{
-	CdcTableRow row;
-	char	   *user;
-
-	if (spec->name == NULL)
-	{
-		if (spec->nkey > 0 || spec->columns != NULL || spec->row_filter != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("key, columns and row_filter need a target"),
-					 errhint("Name one with target := '...'.")));
-		return;
-	}
-	memset(&row, 0, sizeof(row));
-	row.source_table = name;
-	row.target = quote_qualified_identifier(spec->schema, spec->name);
-	row.key = spec->key;
-	row.nkey = spec->nkey;
-	row.columns = spec->columns;
-	row.row_filter = spec->row_filter;
-	row.mode = spec->mode;
-	row.options = options;
-	row.state = 'r';
-	if (!OidIsValid(get_relname_relid(spec->name, get_namespace_oid(spec->schema, false))))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("target %s does not exist", row.target),
-				 errdetail("A Kafka topic does not tell the types of a table's columns beforehand."),
-				 errhint("Create the table, or set target_schema for the subscription and leave the target out: it is then made with the first row.")));
-	cdc_claim_check(cdc_relation_by_name(row.target), row.target);
-	user = cdc_registry_target_user(row.target);
-	if (user != NULL && !cdc_fills_compute(row.columns))
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_TABLE),
-				 errmsg("target %s of source table %s is taken", row.target, name),
-				 errdetail("The %s.", user)));
-	row.shard = cdc_shard_check(sub, &row, CDC_ROWS_KEEP, true);
-	cdc_registry_insert(sub, &row);
-}
-
 /* Target, mode, key and columns as they were given. */
 static void
 read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyMode *mode,
@@ -164,49 +113,8 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 		PG_GETARG_BOOL(7) ? CDC_ROWS_ERROR : CDC_ROWS_KEEP;
 }
 
-/* A table whose source is asked for its definition; given: what the caller said of its target. */
-static void
-add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const char *database,
-				  const char *relation, bool copy, const Jsonb *options)
-{
-	CdcGeneratedLogged logged;
-	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, database, relation,
-																   &logged);
-	char	   *trouble = cdc_replica_trouble(sub, table);
-	CdcReplicaSpec spec;
-	bool		with_target;
-
-	if (trouble != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
-	with_target = cdc_registry_default_target(sub, table, logged, &spec) || given->name != NULL;
-	spec.mode = given->mode;
-	spec.rows = given->rows;
-	spec.added_columns = given->added_columns;
-	spec.key = given->key;
-	spec.nkey = given->nkey;
-	spec.columns = given->columns;
-	spec.row_filter = given->row_filter;
-	if (given->name != NULL)
-	{
-		spec.schema = given->schema;
-		spec.name = given->name;
-		spec.named = true;
-	}
-	if (!with_target && (spec.nkey > 0 || spec.columns != NULL || spec.row_filter != NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("key, columns and row_filter need a target"),
-				 errhint("Subscription \"%s\" has no target_schema: name a target.", sub->name)));
-
-	if (with_target)
-		cdc_subscription_options_check_replicas(&sub->opt);
-	cdc_registry_add(sub, table, with_target ? &spec : NULL, copy, options);
-}
-
-/* The registered table of that name; ERROR where there is none. */
-static const CdcSubscriptionTable *
-find_table(const CdcSubscription *sub, const char *name)
+const CdcSubscriptionTable *
+cdc_find_table(const CdcSubscription *sub, const char *name)
 {
 	ListCell   *lc;
 
@@ -240,121 +148,139 @@ cdc_add_table(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
 	const CdcApplyMode *mode;
-	CdcReplicaSpec given = {0};
-	CdcScope	scope;
-	const Jsonb *options = PG_ARGISNULL(10) ? NULL : PG_GETARG_JSONB_P(10);
+	CdcTableRequest request = {0};
 	CdcTableOptions parsed;
 	char	   *name;
-	char	   *database;
-	char	   *relation;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(7))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(7) || PG_ARGISNULL(11))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("subscription, source_table, mode and copy_data must not be null")));
+				 errmsg("subscription, source_table, mode, copy_data and from_history must not be null")));
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	split_name(sub, name, &database, &relation);
-	cdc_table_options_parse(options, &sub->opt.table, &parsed);
+	request.name = name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	split_name(sub, name, &request.database, &request.relation);
+	request.options = PG_ARGISNULL(10) ? NULL : PG_GETARG_JSONB_P(10);
+	request.copy = PG_GETARG_BOOL(7);
+	request.from_history = PG_GETARG_BOOL(11);
+	request.rows_said = !PG_ARGISNULL(8);
+	cdc_table_options_parse(request.options, &sub->opt.table, &parsed);
 	mode = cdc_apply_mode_to_add(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	if (sub->kind == CDC_SERVER_KAFKA)
+		cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	if (cdc_registry_has(sub, name))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("source table %s is in subscription \"%s\" already", name, sub->name),
-				 errhint("To change how it is replicated, call cdc.remove_table(%s, %s) first.",
+				 errhint("To change its key, columns, target or options: SELECT cdc.alter_table(%s, %s, key := ...).",
 						 quote_literal_cstr(sub->name), quote_literal_cstr(name))));
 
 	/* names mean what they mean to the caller; what is made belongs to the owner */
-	read_target(fcinfo, sub, mode, &given);
-	cdc_owner_begin(sub, &scope);
-	if (cdc_source_kind(sub->kind)->definition == NULL)
-		add_undefined_table(sub, name, &given, options);
-	else
-		add_defined_table(sub, &given, database, relation, PG_GETARG_BOOL(7), options);
-	cdc_scope_end(&scope);
+	read_target(fcinfo, sub, mode, &request.given);
+	cdc_register_table(sub, &request);
 	if (!PG_ARGISNULL(9))
-		limit_copy(sub, name, PG_GETARG_BOOL(7), given.rows, text_to_cstring(PG_GETARG_TEXT_PP(9)));
-	update_wanted(sub, exact_pattern(database, relation), name, NULL, name);
+		limit_copy(sub, name, request.copy, request.given.rows,
+				   text_to_cstring(PG_GETARG_TEXT_PP(9)));
+	update_wanted(sub, exact_pattern(request.database, request.relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }
 
+/* Keeps other options of the table. */
 static void
-alter_options(const CdcSubscription *sub, const CdcSubscriptionTable *table, const Jsonb *given)
+store_options(const CdcSubscription *sub, const char *name, const Jsonb *options)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET options = $3"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		3, {TEXTOID, TEXTOID, JSONBOID}
 	};
-	Jsonb	   *options = cdc_options_merge(table->options, given);
-	CdcTableOptions parsed;
 	CdcSpi		spi;
 	Datum		values[3];
 
-	cdc_table_options_parse(options, &sub->opt.table, &parsed);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(table->source_table);
+	values[1] = CStringGetTextDatum(name);
 	values[2] = JsonbPGetDatum(options);
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
-	cdc_log(sub->name, "table", psprintf("options of source table %s changed", table->source_table),
-			NULL);
 }
 
-/*
- * Another mapping, or row filter, in place.  What the target has is of the former one: a
- * new copy replaces it, and until that is done its state says so.
- */
-static void
-alter_mapping(CdcSubscription *sub, const CdcSubscriptionTable *table, const Jsonb *columns,
-			  const char *row_filter)
+/* Whether the arguments of cdc.alter_table() give the target another shape. */
+static inline bool
+alters_shape(FunctionCallInfo fcinfo)
 {
-	static const CdcCopyRequest request = {"resync", true, NULL, false};
-	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_table SET shard = COALESCE($3, '')"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		3, {TEXTOID, TEXTOID, TEXTOID}
-	};
-	const char *name = table->source_table;
-	CdcTableRow row;
-	CdcScope	scope;
-	char	   *shard;
+	return !PG_ARGISNULL(3) || !PG_ARGISNULL(4) || !PG_ARGISNULL(5) || !PG_ARGISNULL(7);
+}
 
-	if (table->target == NULL)
+/* The table as it is registered, with what the arguments say differently. */
+static void
+read_alteration(FunctionCallInfo fcinfo, const CdcSubscription *sub,
+				const CdcSubscriptionTable *table, CdcTableRequest *request)
+{
+	const CdcApplyMode *mode = cdc_apply_mode_of_table(table->mode, table->source_table);
+	CdcReplicaSpec *given = &request->given;
+	char	   *present = OidIsValid(table->target_oid) ? cdc_relation_name(table->target_oid) : NULL;
+
+	if (present == NULL)
+		present = table->target;
+	given->mode = mode->name;
+	given->added_columns = mode->added_columns;
+	given->key = table->key;
+	given->nkey = table->nkey;
+	given->columns = table->columns;
+	given->row_filter = table->row_filter;
+	given->rows = CDC_ROWS_ERROR;
+	if (!PG_ARGISNULL(3))
+		given->key = cdc_argument_strings(PG_GETARG_DATUM(3), "key", &given->nkey);
+	if (!PG_ARGISNULL(4))
+		given->columns = PG_GETARG_JSONB_P(4);
+	if (given->columns != NULL && JB_ROOT_IS_SCALAR(given->columns))
+		given->columns = NULL;
+	if (!PG_ARGISNULL(7))
+		given->row_filter = text_to_cstring(PG_GETARG_TEXT_PP(7));
+	if (given->row_filter != NULL && given->row_filter[0] == '\0')
+		given->row_filter = NULL;
+	if (!PG_ARGISNULL(5))
+		cdc_split_relation_name("target", text_to_cstring(PG_GETARG_TEXT_PP(5)),
+								sub->target_schema, &given->schema, &given->name);
+	else if (present != NULL)
+		cdc_split_relation_name("target", present, NULL, &given->schema, &given->name);
+	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("source table %s has no target", name),
-				 errdetail("It goes to the history only.")));
-	memset(&row, 0, sizeof(row));
-	row.source_table = name;
-	row.target = table->target;
-	row.key = table->key;
-	row.nkey = table->nkey;
-	row.columns = columns;
-	row.row_filter = row_filter;
-	row.mode = table->mode;
-	cdc_owner_begin(sub, &scope);
-	shard = cdc_shard_check(sub, &row, CDC_ROWS_KEEP, true);
-	cdc_scope_end(&scope);
-	cdc_subscription_table_columns(sub, name, columns);
-	cdc_subscription_table_filter(sub, name, row_filter);
-	(void) cdc_spi_run(&stmt, sub->name, name, shard);
-	cdc_log(sub->name, "table", psprintf("mapping of source table %s changed", name), NULL);
-	if (cdc_source_kind(sub->kind)->definition != NULL)
-	{
-		cdc_copy_request(sub, name, &request);
-		cdc_worker_wake(sub->id, CDC_WORKER_PULL);
-	}
-	else
-		ereport(NOTICE,
-				(errmsg("target %s keeps the rows that the former mapping made", table->target),
-				 errhint("To derive them anew from the history, empty it and: SELECT cdc.replay(%s, %s, %s, columns := ..., row_filter := ...);",
-						 quote_literal_cstr(sub->name), quote_literal_cstr(name),
-						 quote_literal_cstr(table->target))));
+				 errmsg("source table %s has no target", table->source_table),
+				 errhint("Name one: SELECT cdc.alter_table(%s, %s, target := ...).",
+						 quote_literal_cstr(sub->name), quote_literal_cstr(table->source_table))));
+	if (present != NULL &&
+		strcmp(present, quote_qualified_identifier(given->schema, given->name)) == 0)
+		given->rows = !request->from_history && sub->kind == CDC_SERVER_KAFKA ? CDC_ROWS_KEEP :
+			CDC_ROWS_REPLACE;
+}
+
+/* Registers the table anew, with another key, columns, row filter or target. */
+static void
+alter_shape(FunctionCallInfo fcinfo, const CdcSubscription *sub,
+			const CdcSubscriptionTable *table, const Jsonb *options)
+{
+	CdcTableRequest request = {0};
+
+	request.name = table->source_table;
+	split_name(sub, table->source_table, &request.database, &request.relation);
+	request.options = options;
+	request.copy = true;
+	request.from_history = PG_GETARG_BOOL(6);
+	request.alters = true;
+	if (!request.from_history && (table->state == 'e' || table->held))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("source table %s is in error, so that events of it were passed over",
+						table->source_table),
+				 errhint("Let its target be made anew: leave out from_history := false.")));
+	read_alteration(fcinfo, sub, table, &request);
+	cdc_registry_remove(sub, table->source_table);
+	cdc_register_table(sub, &request);
 }
 
 Datum
@@ -362,41 +288,44 @@ cdc_alter_table(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
 	const CdcSubscriptionTable *table;
-	const Jsonb *columns;
-	const char *row_filter;
+	CdcTableOptions parsed;
+	Jsonb	   *options;
 	char	   *name;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(6))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("subscription and source_table must not be null")));
+				 errmsg("subscription, source_table and from_history must not be null")));
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	if (!PG_ARGISNULL(3) || !PG_ARGISNULL(4))
+	if (alters_shape(fcinfo))
 		cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	table = find_table(sub, name);
-	if (!PG_ARGISNULL(2))
-		alter_options(sub, table, PG_GETARG_JSONB_P(2));
-	if (!PG_ARGISNULL(3) || !PG_ARGISNULL(4))
+	table = cdc_find_table(sub, name);
+	options = PG_ARGISNULL(2) ? table->options : cdc_options_merge(table->options, PG_GETARG_JSONB_P(2));
+	cdc_table_options_parse(options, &sub->opt.table, &parsed);
+	if (alters_shape(fcinfo))
 	{
-		columns = PG_ARGISNULL(3) ? table->columns : PG_GETARG_JSONB_P(3);
-		/* JSON null: the same names; an empty text: all rows */
-		if (columns != NULL && JB_ROOT_IS_SCALAR(columns))
-			columns = NULL;
-		row_filter = PG_ARGISNULL(4) ? table->row_filter : text_to_cstring(PG_GETARG_TEXT_PP(4));
-		if (row_filter != NULL && row_filter[0] == '\0')
-			row_filter = NULL;
-		alter_mapping(sub, table, columns, row_filter);
+		alter_shape(fcinfo, sub, table, options);
+		cdc_log(sub->name, "table", psprintf("source table %s altered", name), NULL);
+	}
+	else if (!PG_ARGISNULL(2))
+	{
+		store_options(sub, name, options);
+		cdc_log(sub->name, "table", psprintf("options of source table %s changed", name), NULL);
 	}
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }
 
-/* Unregisters the table and keeps the patterns from bringing it back with its next change. */
+/*
+ * Unregisters the table, and keeps its next change from bringing it back; keep_events: they
+ * go to the history all the same.
+ */
 static void
-remove_table(CdcSubscription *sub, const char *name, const char *why)
+remove_table(CdcSubscription *sub, const char *name, bool keep_events, const char *why)
 {
+	const CdcSubscriptionTable *registered;
 	char	   *database;
 	char	   *table;
 	char	   *pattern;
@@ -405,15 +334,19 @@ remove_table(CdcSubscription *sub, const char *name, const char *why)
 	split_name(sub, name, &database, &table);
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	(void) find_table(sub, name);
+	registered = cdc_find_table(sub, name);
 	cdc_registry_remove(sub, name);
+	if (keep_events)
+		cdc_subscription_table_removed(sub, name, registered->target, registered->target_oid);
+	else
+	{
+		pattern = exact_pattern(database, table);
+		sub->nadded = 0;
 
-	pattern = exact_pattern(database, table);
-	sub->nadded = 0;
-
-	/* which part of the name is the database only a message of the table would tell */
-	wanted = sub->kind == CDC_SERVER_KAFKA || cdc_subscription_wants(sub, database, table);
-	update_wanted(sub, pattern, name, wanted ? pattern : NULL, NULL);
+		/* which part of the name is the database only a message of the table would tell */
+		wanted = sub->kind == CDC_SERVER_KAFKA || cdc_subscription_wants(sub, database, table);
+		update_wanted(sub, pattern, name, wanted ? pattern : NULL, NULL);
+	}
 	cdc_log(sub->name, "table", psprintf("source table %s removed", name), why);
 	cdc_subscription_changed();
 }
@@ -427,18 +360,29 @@ cdc_subscription_remove_table(const char *subscription, const char *source_table
 	cdc_running_check(sub->id, sub->name, CDC_WRITER_APPLY);
 
 	/* a worker that waits for the target waits for us, who would wait for it */
-#if CDC_HAVE_WORKERS
 	cdc_slot_terminate(MyDatabaseId, sub->id, -1);
-#endif
 	sub->cloned = false;
-	remove_table(sub, source_table, why);
+	remove_table(sub, source_table, sub->kind == CDC_SERVER_KAFKA, why);
 }
 
 Datum
 cdc_remove_table(PG_FUNCTION_ARGS)
 {
-	remove_table(cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0))),
-				 text_to_cstring(PG_GETARG_TEXT_PP(1)), NULL);
+	CdcSubscription *sub;
+	bool		keep_events;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("subscription and source_table must not be null")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	keep_events = PG_ARGISNULL(2) ? sub->kind == CDC_SERVER_KAFKA : PG_GETARG_BOOL(2);
+	if (keep_events && sub->kind != CDC_SERVER_KAFKA)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("keep_events is for subscriptions from Kafka"),
+				 errdetail("A table that is added again is copied from its source.")));
+	remove_table(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)), keep_events, NULL);
 	PG_RETURN_VOID();
 }
 
@@ -473,7 +417,7 @@ cdc_resync_table(PG_FUNCTION_ARGS)
 		request.replaces = false;
 	}
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
-	(void) find_table(sub, name);
+	(void) cdc_find_table(sub, name);
 	cdc_copy_request(sub, name, &request);
 	cdc_log(sub->name, "copy", psprintf("resync of source table %s was asked for", name),
 			request.row_filter);

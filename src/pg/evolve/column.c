@@ -142,7 +142,7 @@ follow_mapping(CdcEvolve *e)
 {
 	const Jsonb *columns = e->out->table->columns;
 	StringInfoData json;
-	CdcFill    *fills;
+	CdcColumnFill    *fills;
 	int			n;
 	int			i;
 

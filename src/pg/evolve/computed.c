@@ -74,7 +74,7 @@ cdc_evolve_computed_trouble(const CdcEvolve *e)
 {
 	const CdcSubscriptionTable *table = e->out->table;
 	char	   *trouble = NULL;
-	CdcFill    *fills;
+	CdcColumnFill    *fills;
 	int			n = 0;
 	int			i;
 
@@ -91,8 +91,8 @@ cdc_evolve_computed_trouble(const CdcEvolve *e)
 bool
 cdc_evolve_is_computed(const CdcEvolve *e, const char *name)
 {
-	const CdcFill *fill;
-	CdcFill    *fills;
+	const CdcColumnFill *fill;
+	CdcColumnFill    *fills;
 	int			n;
 
 	if (e->out->table->columns == NULL)

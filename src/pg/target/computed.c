@@ -131,7 +131,7 @@ make_expressions(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappi
 	CdcExpressions *set = cdc_expressions_create(sub, mapping->source_table, def);
 	CdcExpressionUse use;
 	int			nfills = 0;
-	CdcFill    *fills = spec->columns != NULL ? cdc_fills_read(spec->columns, &nfills) : NULL;
+	CdcColumnFill    *fills = spec->columns != NULL ? cdc_fills_read(spec->columns, &nfills) : NULL;
 	int			c;
 
 	for (c = 0; c < mapping->target->ncolumns; c++)

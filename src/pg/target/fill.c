@@ -20,7 +20,7 @@ refuse(const char *target)
 
 /* An object with one member. */
 static void
-read_object(const JsonbContainer *object, CdcFill *fill)
+read_object(const JsonbContainer *object, CdcColumnFill *fill)
 {
 	CdcJsonValue v;
 
@@ -40,11 +40,11 @@ read_object(const JsonbContainer *object, CdcFill *fill)
 		refuse(fill->target);
 }
 
-CdcFill *
+CdcColumnFill *
 cdc_fills_read(const Jsonb *columns, int *n)
 {
 	const JsonbContainer *root = &columns->root;
-	CdcFill    *fills;
+	CdcColumnFill    *fills;
 	const char *base;
 	uint32		offset = 0;
 	int			i;
@@ -55,7 +55,7 @@ cdc_fills_read(const Jsonb *columns, int *n)
 				 errmsg("columns must be a JSON object of target columns and what fills them"),
 				 errhint("For example: columns := '{\"order_id\": \"id\", \"mail\": {\"expr\": \"lower(email)\"}, \"shard\": {\"value\": 1}}'.")));
 	*n = cdc_json_count(root);
-	fills = palloc0(sizeof(CdcFill) * *n);
+	fills = palloc0(sizeof(CdcColumnFill) * *n);
 	base = cdc_json_base(root, 2 * *n);
 	for (i = 0; i < *n; i++)
 	{
@@ -78,8 +78,8 @@ cdc_fills_read(const Jsonb *columns, int *n)
 	return fills;
 }
 
-const CdcFill *
-cdc_fill_find(const CdcFill *fills, int n, const char *target)
+const CdcColumnFill *
+cdc_fill_find(const CdcColumnFill *fills, int n, const char *target)
 {
 	int			i;
 
@@ -92,7 +92,7 @@ cdc_fill_find(const CdcFill *fills, int n, const char *target)
 bool
 cdc_fills_compute(const Jsonb *columns)
 {
-	CdcFill    *fills;
+	CdcColumnFill    *fills;
 	int			n;
 	int			i;
 
@@ -106,7 +106,7 @@ cdc_fills_compute(const Jsonb *columns)
 }
 
 const char *
-cdc_fill_constant_type(const CdcFill *fill)
+cdc_fill_constant_type(const CdcColumnFill *fill)
 {
 	switch (fill->value.type)
 	{

@@ -26,27 +26,27 @@ typedef enum CdcFilledBy
 	CDC_BY_EXPRESSION
 } CdcFilledBy;
 
-typedef struct CdcFill
+typedef struct CdcColumnFill
 {
 	char	   *target;			/* the target's column */
 	CdcFilledBy by;
 	char	   *text;			/* of a column its name, of an expression its SQL */
 	CdcJsonValue value;			/* of a constant; points into the object */
-} CdcFill;
+} CdcColumnFill;
 
 /*
  * What "columns" says: palloc'ed, *n of them, in the order of the object.  ERROR where it
  * is no object of these three.
  */
-extern CdcFill *cdc_fills_read(const Jsonb *columns, int *n);
+extern CdcColumnFill *cdc_fills_read(const Jsonb *columns, int *n);
 
 /* The one of the target's column of that name; NULL: there is none. */
-extern const CdcFill *cdc_fill_find(const CdcFill *fills, int n, const char *target);
+extern const CdcColumnFill *cdc_fill_find(const CdcColumnFill *fills, int n, const char *target);
 
 /* Whether some are no columns of the source.  columns may be NULL. */
 extern bool cdc_fills_compute(const Jsonb *columns);
 
 /* The type, as SQL, of what a constant holds. */
-extern const char *cdc_fill_constant_type(const CdcFill *fill);
+extern const char *cdc_fill_constant_type(const CdcColumnFill *fill);
 
 #endif							/* CDC_PG_TARGET_FILL_H */

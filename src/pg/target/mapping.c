@@ -34,7 +34,7 @@
 
 /* ERROR where the user's mapping names a column that the target does not have. */
 static void
-check_mapped_names(const CdcTarget *target, const CdcFill *fills, int n)
+check_mapped_names(const CdcTarget *target, const CdcColumnFill *fills, int n)
 {
 	int			i;
 	int			c;
@@ -97,7 +97,7 @@ fill_by_column(CdcMappedColumn *col, const CdcSubscription *sub, Form_pg_attribu
 /* The same of a constant, which is converted as a value of the source would be. */
 static void
 fill_by_constant(CdcMappedColumn *col, const CdcSubscription *sub, Form_pg_attribute att,
-				 const CdcFill *fill)
+				 const CdcColumnFill *fill)
 {
 	CdcConverter conv;
 
@@ -125,7 +125,7 @@ map_columns(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpe
 	CdcTarget  *target = mapping->target;
 	bool		keyless = spec->columns == NULL && is_keyless(spec, def);
 	int			nfills = 0;
-	CdcFill    *fills = spec->columns != NULL ? cdc_fills_read(spec->columns, &nfills) : NULL;
+	CdcColumnFill    *fills = spec->columns != NULL ? cdc_fills_read(spec->columns, &nfills) : NULL;
 	int			i;
 
 	mapping->mapped = fills != NULL || spec->leaves_out;
@@ -133,7 +133,7 @@ map_columns(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpe
 	for (i = 0; i < target->desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(target->desc, i);
-		const CdcFill *fill = cdc_fill_find(fills, nfills, NameStr(att->attname));
+		const CdcColumnFill *fill = cdc_fill_find(fills, nfills, NameStr(att->attname));
 		CdcMappedColumn *col;
 		int			at;
 

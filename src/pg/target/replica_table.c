@@ -172,7 +172,7 @@ as_definition(const CdcTable *table)
 
 /* The type of an expression's values. */
 static const char *
-expression_type(const CdcSubscription *sub, const CdcTable *table, const CdcFill *fill)
+expression_type(const CdcSubscription *sub, const CdcTable *table, const CdcColumnFill *fill)
 {
 	CdcTableDef def = as_definition(table);
 	CdcExpressions *set = cdc_expressions_create(sub, cdc_from_utf8_copy(table->full_name), &def);
@@ -190,13 +190,13 @@ static Mapped *
 map_given(const CdcSubscription *sub, const CdcTable *table, const Jsonb *columns, bool typed,
 		  int *n)
 {
-	CdcFill    *fills = cdc_fills_read(columns, n);
+	CdcColumnFill    *fills = cdc_fills_read(columns, n);
 	Mapped	   *mapped = palloc0(sizeof(Mapped) * *n);
 	int			i;
 
 	for (i = 0; i < *n; i++)
 	{
-		const CdcFill *fill = &fills[i];
+		const CdcColumnFill *fill = &fills[i];
 
 		mapped[i].name = fill->target;
 		if (fill->by == CDC_BY_COLUMN)
@@ -367,6 +367,19 @@ check_columns(Oid relid, const CdcTable *table, const char *target, const Mapped
 				 errhint("Add them, or name the columns to be filled with cdc.add_table(..., columns := ...).")));
 }
 
+/* Whether the table that exists has a primary key: rows are found by that then. */
+static bool
+has_own_key(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	bool		found;
+
+	(void) RelationGetIndexList(rel);
+	found = CDC_RELATION_HAS_KEY(rel);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 /* NOTICE where the table that exists has no primary key, although its rows have one. */
 static void
 announce_missing_key(Relation rel, const char *target)
@@ -401,7 +414,7 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 						cdc_from_utf8_copy(table->full_name), NAMEDATALEN - 1),
 				 errdetail("In target %s they are cut and end in a hash of the whole name.",
 						   replica->target)));
-	if (key == NIL)
+	if (key == NIL && !(OidIsValid(relid) && has_own_key(relid)))
 		ereport(NOTICE,
 				(errmsg("source table %s has no primary key", cdc_from_utf8_copy(table->full_name)),
 				 errdetail("Its rows are found in target %s by all their columns, which is slow for updates and deletes.",
