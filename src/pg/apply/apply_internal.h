@@ -13,6 +13,7 @@
  *	  lookahead_sample.c	whether it pays to find that out
  *	  run_target.c		the source tables and targets of a run
  *	  ahead.c			whether a table is being copied
+ *	  give_up.c			row images that lack what a mapping computes
  *	  copy_mark.c		copies that replace what a target has
  *	  sweep.c			rows that a copy has not brought
  *	  event.c			the rows of an event
@@ -32,7 +33,7 @@
 #include "pg/catalog/position.h"
 #include "pg/history/scan.h"
 #include "pg/schema/change.h"
-#include "pg/target/mapping.h"
+#include "pg/mapping/mapping.h"
 #include "pg/write/write.h"
 #include "utils/resowner.h"
 
@@ -191,7 +192,7 @@ extern CdcSourceRun *cdc_run_framed_source(CdcApply *apply, const CdcHistoryEven
 extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event);
 
 /*
- * A row image does not have what the mapping computes its row of, and the target does not
+ * give_up.c: a row image does not have what the mapping computes its row of, and the target does not
  * keep it: the column, or "*".  The table's state becomes 'e', and the run has no target
  * for its events any more; in a replay an ERROR.
  */

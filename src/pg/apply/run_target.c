@@ -11,10 +11,10 @@
  */
 #include "pg/apply/apply_internal.h"
 
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "pg/target/cache.h"
+#include "pg/mapping/cache.h"
+#include "pg/mapping/make.h"
 
 /* Events of a few source tables take turns: so many are looked through before the cache. */
 #define LOOK_THROUGH	16
@@ -154,24 +154,6 @@ replayed_source(CdcApply *apply)
 				 errdetail("From here on %s.", mapping->trouble),
 				 errhint("Give the target the columns that they need, or name others in the argument \"columns\".")));
 	return new_source_run(apply, mapping);
-}
-
-void
-cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column)
-{
-	const CdcMapping *mapping = source->mapping;
-	const char *reason = psprintf("a row image lacks %s%s, which %s, and target %s does not tell it (at the source, binlog_row_image has to be FULL for that)",
-								  strcmp(column, "*") == 0 ? "columns" : "column ",
-								  strcmp(column, "*") == 0 ? "" : quote_identifier(column),
-								  mapping->filter != NULL ? "the row filter or an expression needs" :
-								  "an expression needs", mapping->target->name);
-
-	if (apply->replay != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot replay source table \"%s\": %s", mapping->source_table, reason)));
-	source->given_up = true;
-	cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, reason, false);
 }
 
 CdcSourceRun *

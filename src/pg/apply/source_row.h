@@ -16,7 +16,7 @@
 #ifndef CDC_PG_APPLY_SOURCE_ROW_H
 #define CDC_PG_APPLY_SOURCE_ROW_H
 
-#include "pg/target/layout.h"
+#include "pg/mapping/layout.h"
 
 /* Whether a row is among those that the target has. */
 typedef enum CdcPasses

@@ -25,7 +25,7 @@
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
 #include "pg/pull/source_kind.h"
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 #include "pg/process/shmem.h"
 #include "pg/process/wake.h"
 #include "pg/progress/copy_progress.h"

@@ -20,8 +20,8 @@
 #include "pg/options/option_json.h"
 #include "pg/pull/source_kind.h"
 #include "pg/target/claim.h"
-#include "pg/target/fill.h"
-#include "pg/target/shard.h"
+#include "pg/expression/fill.h"
+#include "pg/mapping/shard.h"
 
 /* The target that is asked for: its name, and whether there is such a table. */
 static char *
@@ -99,6 +99,7 @@ static void
 register_as_it_is(const CdcSubscription *sub, const CdcTableRequest *request,
 				  const CdcReplicaSpec *spec)
 {
+	CdcMappingSpec mapping;
 	CdcTableRow row;
 	char	   *user;
 
@@ -125,7 +126,8 @@ register_as_it_is(const CdcSubscription *sub, const CdcTableRequest *request,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
 				 errmsg("target %s of source table %s is taken", row.target, request->name),
 				 errdetail("The %s.", user)));
-	row.shard = cdc_shard_check(sub, &row, CDC_ROWS_KEEP, true);
+	cdc_registry_mapping(&row, &mapping);
+	row.shard = cdc_shard_check(sub, &mapping, CDC_ROWS_KEEP, true);
 	cdc_registry_insert(sub, &row);
 }
 

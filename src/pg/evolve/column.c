@@ -18,7 +18,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/base/utf8.h"
 #include "pg/datum/jsonb_view.h"
-#include "pg/target/fill.h"
+#include "pg/expression/fill.h"
 #include "pg/target/lock.h"
 #include "pg/target/replica_table.h"
 

@@ -15,8 +15,8 @@
 #include "parser/parse_type.h"
 
 #include "pg/schema/typemap.h"
-#include "pg/target/expression.h"
-#include "pg/target/fill.h"
+#include "pg/expression/expression.h"
+#include "pg/expression/fill.h"
 
 /* Whether what was computed of the column's values is what is computed of them now. */
 static bool

@@ -29,7 +29,7 @@
 #include "pg/datum/jsonb_view.h"
 #include "pg/schema/typemap.h"
 #include "pg/schema/versions.h"
-#include "pg/target/fill.h"
+#include "pg/expression/fill.h"
 #include "pg/target/lock.h"
 #include "pg/target/replica_table.h"
 #include "pg/schema/type_fit.h"

@@ -16,7 +16,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/schema/typemap.h"
-#include "pg/target/fill.h"
+#include "pg/expression/fill.h"
 #include "pg/schema/versions.h"
 #include "pg/schema/type_fit.h"
 

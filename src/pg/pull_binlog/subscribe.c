@@ -17,7 +17,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/tables.h"
 #include "pg/remote/replica_role.h"
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 
 void
 cdc_binlog_check_arguments(const CdcSubscription *sub)

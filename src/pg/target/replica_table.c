@@ -28,8 +28,8 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 #include "pg/target/claim.h"
-#include "pg/target/expression.h"
-#include "pg/target/fill.h"
+#include "pg/expression/expression.h"
+#include "pg/expression/fill.h"
 #include "pg/target/target.h"
 
 /* A column of the target and the source column that fills it, or the type of what does. */

@@ -18,7 +18,7 @@
 #include "pg/base/utf8.h"
 #include "pg/copy/row_source.h"
 #include "pg/process/background.h"
-#include "pg/target/cache.h"
+#include "pg/mapping/cache.h"
 
 /* How often a table is begun anew because its definition changed meanwhile. */
 #define ATTEMPTS		5

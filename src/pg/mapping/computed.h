@@ -6,10 +6,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_COMPUTED_H
-#define CDC_PG_TARGET_COMPUTED_H
+#ifndef CDC_PG_MAPPING_COMPUTED_H
+#define CDC_PG_MAPPING_COMPUTED_H
 
-#include "pg/target/mapping.h"
+#include "pg/mapping/mapping.h"
 
 /*
  * Makes the expressions of a mapping whose columns and key are known, in the current memory
@@ -19,4 +19,4 @@
 extern char *cdc_mapping_compute(CdcMapping *mapping, const CdcSubscription *sub,
 								 const CdcMappingSpec *spec, const CdcTableDef *def);
 
-#endif							/* CDC_PG_TARGET_COMPUTED_H */
+#endif							/* CDC_PG_MAPPING_COMPUTED_H */

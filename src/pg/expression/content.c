@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/content.h"
+#include "pg/expression/content.h"
 
 #include "core/geometry.h"
 

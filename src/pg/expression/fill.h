@@ -12,8 +12,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_FILL_H
-#define CDC_PG_TARGET_FILL_H
+#ifndef CDC_PG_EXPRESSION_FILL_H
+#define CDC_PG_EXPRESSION_FILL_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -49,4 +49,4 @@ extern bool cdc_fills_compute(const Jsonb *columns);
 /* The type, as SQL, of what a constant holds. */
 extern const char *cdc_fill_constant_type(const CdcColumnFill *fill);
 
-#endif							/* CDC_PG_TARGET_FILL_H */
+#endif							/* CDC_PG_EXPRESSION_FILL_H */

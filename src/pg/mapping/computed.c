@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/computed.h"
+#include "pg/mapping/computed.h"
 
 #include "access/xact.h"
 #include "lib/stringinfo.h"

@@ -8,15 +8,15 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_MAPPING_H
-#define CDC_PG_TARGET_MAPPING_H
+#ifndef CDC_PG_MAPPING_MAPPING_H
+#define CDC_PG_MAPPING_MAPPING_H
 
 #include "pg/base/compat.h"
 #include "envelope/envelope.h"
 #include "pg/catalog/subscription.h"
 #include "pg/datum/convert.h"
-#include "pg/target/expression.h"
-#include "pg/target/fill.h"
+#include "pg/expression/expression.h"
+#include "pg/expression/fill.h"
 #include "pg/target/target.h"
 #include "utils/jsonb.h"
 
@@ -82,13 +82,10 @@ typedef struct CdcMappingSpec
 } CdcMappingSpec;
 
 /*
- * Makes the mapping and its target in the current memory context, which has to
- * live as long as they.  writes: the relation is locked for that until the end of the
- * transaction, and the writer's rights are checked; else nothing stays locked.  seq: of the event as of which the source's columns are taken.
- * ERROR where the target cannot be written in that way, or not by the current
- * user; NOTICE where it will be slow.
+ * Fills in what fills which column of the target, by the definition of the source table, the
+ * target's key, and what is wrong with that.  What is computed is left to computed.h.
  */
-extern CdcMapping *cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec,
-									int64 seq, bool writes);
+extern void cdc_mapping_map(CdcMapping *mapping, Relation rel, const CdcSubscription *sub,
+							const CdcMappingSpec *spec, const CdcTableDef *def);
 
-#endif							/* CDC_PG_TARGET_MAPPING_H */
+#endif							/* CDC_PG_MAPPING_MAPPING_H */

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/envelope.h"
+#include "pg/mapping/envelope.h"
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/cache.h"
+#include "pg/mapping/cache.h"
 
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
@@ -16,6 +16,7 @@
 
 #include "pg/base/compat_value.h"
 #include "pg/catalog/tables.h"
+#include "pg/mapping/make.h"
 #include "pg/catalog/changes.h"
 #include "pg/options/option_json.h"
 #include "pg/target/lock.h"

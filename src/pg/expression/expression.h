@@ -11,8 +11,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_EXPRESSION_H
-#define CDC_PG_TARGET_EXPRESSION_H
+#ifndef CDC_PG_EXPRESSION_EXPRESSION_H
+#define CDC_PG_EXPRESSION_EXPRESSION_H
 
 #include "pg/base/compat.h"
 #include "core/table_def.h"
@@ -136,4 +136,4 @@ extern List *cdc_expression_names(const char *text);
 /* Whether it is the name of a column, as an expression spells it. */
 extern bool cdc_expression_names_column(List *names, const char *column);
 
-#endif							/* CDC_PG_TARGET_EXPRESSION_H */
+#endif							/* CDC_PG_EXPRESSION_EXPRESSION_H */

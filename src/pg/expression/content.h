@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_CONTENT_H
-#define CDC_PG_TARGET_CONTENT_H
+#ifndef CDC_PG_EXPRESSION_CONTENT_H
+#define CDC_PG_EXPRESSION_CONTENT_H
 
 #include "pg/base/compat.h"
 #include "core/table_def.h"
@@ -15,4 +15,4 @@
 /* CDC_SOURCE_UNKNOWN where the definition has no such column. */
 extern CdcContentKind cdc_content_kind(const CdcTableDef *def, const char *name);
 
-#endif							/* CDC_PG_TARGET_CONTENT_H */
+#endif							/* CDC_PG_EXPRESSION_CONTENT_H */

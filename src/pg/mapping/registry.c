@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -27,8 +27,8 @@
 #include "pg/catalog/tables.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/schema/change.h"
-#include "pg/target/fill.h"
-#include "pg/target/shard.h"
+#include "pg/expression/fill.h"
+#include "pg/mapping/shard.h"
 
 void
 cdc_split_table_name(const char *name, char **database, char **table)
@@ -45,6 +45,19 @@ cdc_split_table_name(const char *name, char **database, char **table)
 }
 
 /* ---- rows of cdc.subscription_table ---- */
+
+void
+cdc_registry_mapping(const CdcTableRow *row, CdcMappingSpec *spec)
+{
+	memset(spec, 0, sizeof(*spec));
+	spec->source_table = row->source_table;
+	spec->target = row->target;
+	spec->mode = row->mode != NULL ? row->mode : "replica";
+	spec->key = row->key;
+	spec->nkey = row->nkey;
+	spec->columns = row->columns;
+	spec->row_filter = row->row_filter;
+}
 
 bool
 cdc_registry_has(const CdcSubscription *sub, const char *source_table)
@@ -145,6 +158,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 {
 	static const CdcCopyRequest replacing = {"copy", true, NULL, false};
 	CdcReplica	replica;
+	CdcMappingSpec mapping;
 	CdcTableRow row;
 	char	   *user;
 
@@ -174,7 +188,8 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		row.nkey = spec->nkey;
 		row.mode = spec->mode;
 		row.row_filter = spec->row_filter;
-		row.shard = cdc_shard_check(sub, &row, spec->rows, !replica.created);
+		cdc_registry_mapping(&row, &mapping);
+		row.shard = cdc_shard_check(sub, &mapping, spec->rows, !replica.created);
 	}
 	cdc_registry_insert(sub, &row);
 	if (copy && spec != NULL && !replica.created && spec->rows == CDC_ROWS_REPLACE)

@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/expression.h"
+#include "pg/expression/expression.h"
 
 #include "access/transam.h"
 #include "catalog/pg_proc.h"
@@ -38,8 +38,8 @@
 #include "pg/catalog/access.h"
 #include "pg/datum/fixed_text.h"
 #include "pg/schema/typemap.h"
-#include "pg/target/content.h"
-#include "pg/target/hint.h"
+#include "pg/expression/content.h"
+#include "pg/expression/hint.h"
 
 /* By this name expressions call what is known of the event. */
 #define EVENT	"event"

@@ -10,10 +10,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_LAYOUT_H
-#define CDC_PG_TARGET_LAYOUT_H
+#ifndef CDC_PG_MAPPING_LAYOUT_H
+#define CDC_PG_MAPPING_LAYOUT_H
 
-#include "pg/target/mapping.h"
+#include "pg/mapping/mapping.h"
 
 /* Whether an expression's value is known of an image. */
 typedef enum CdcComputable
@@ -86,4 +86,4 @@ extern void cdc_layout_forget(CdcMapping *mapping);
 /* ERROR: a row lacks a value that must not stay as it was. */
 pg_noreturn extern void cdc_layout_refuse_stale(const CdcMapping *mapping, const CdcLayout *layout);
 
-#endif							/* CDC_PG_TARGET_LAYOUT_H */
+#endif							/* CDC_PG_MAPPING_LAYOUT_H */

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/layout.h"
+#include "pg/mapping/layout.h"
 
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -14,7 +14,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/versions.h"
-#include "pg/target/envelope.h"
+#include "pg/mapping/envelope.h"
 
 /*
  * When so many layouts are kept, they are all forgotten: partial images can come

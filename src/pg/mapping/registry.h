@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_REGISTRY_H
-#define CDC_PG_TARGET_REGISTRY_H
+#ifndef CDC_PG_MAPPING_REGISTRY_H
+#define CDC_PG_MAPPING_REGISTRY_H
 
 #include "pg/base/compat.h"
 #include "core/change.h"
@@ -40,6 +40,10 @@ typedef struct CdcTableRow
 	const char *error;			/* or NULL */
 	int			sqlerrcode;		/* of the error */
 } CdcTableRow;
+
+/* The row's mapping: see cdc_shard_check(). */
+struct CdcMappingSpec;
+extern void cdc_registry_mapping(const CdcTableRow *row, struct CdcMappingSpec *spec);
 
 extern bool cdc_registry_has(const CdcSubscription *sub, const char *source_table);
 extern void cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row);
@@ -105,4 +109,4 @@ extern char cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTab
 extern void cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table,
 									const char *error);
 
-#endif							/* CDC_PG_TARGET_REGISTRY_H */
+#endif							/* CDC_PG_MAPPING_REGISTRY_H */

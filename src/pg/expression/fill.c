@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/fill.h"
+#include "pg/expression/fill.h"
 
 /* ERROR: neither of the three. */
 pg_noreturn static void

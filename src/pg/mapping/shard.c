@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/shard.h"
+#include "pg/mapping/shard.h"
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
@@ -25,7 +25,7 @@
 #include "pg/datum/jsonb_view.h"
 #include "pg/target/claim.h"
 #include "pg/target/key.h"
-#include "pg/target/mapping.h"
+#include "pg/mapping/make.h"
 
 /* The key's constants, {"region": "eu"}, in the order of the target's columns; NULL: none. */
 static char *
@@ -138,38 +138,29 @@ check_apart(const CdcSubscription *sub, const CdcMapping *mapping)
 }
 
 char *
-cdc_shard_check(const CdcSubscription *sub, const CdcTableRow *row, CdcTargetRows rows,
+cdc_shard_check(const CdcSubscription *sub, const CdcMappingSpec *spec, CdcTargetRows rows,
 				bool was_there)
 {
 	MemoryContext cxt;
 	MemoryContext old;
-	CdcMappingSpec spec;
 	CdcMapping *mapping;
 	char	   *shard;
 
-	if (row->target == NULL || (row->row_filter == NULL && !cdc_fills_compute(row->columns)))
+	if (spec->target == NULL || (spec->row_filter == NULL && !cdc_fills_compute(spec->columns)))
 		return NULL;
-	memset(&spec, 0, sizeof(spec));
-	spec.source_table = row->source_table;
-	spec.target = row->target;
-	spec.mode = row->mode != NULL ? row->mode : "replica";
-	spec.key = row->key;
-	spec.nkey = row->nkey;
-	spec.columns = row->columns;
-	spec.row_filter = row->row_filter;
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest shard", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(cxt);
-	mapping = cdc_mapping_make(sub, &spec, PG_INT64_MAX, false);
+	mapping = cdc_mapping_make(sub, spec, PG_INT64_MAX, false);
 	if (mapping->trouble != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("target %s cannot take the rows of source table %s", row->target,
-						row->source_table),
+				 errmsg("target %s cannot take the rows of source table %s", spec->target,
+						spec->source_table),
 				 errdetail("As it is, %s.", mapping->trouble),
 				 errhint("Map the column by an expression that casts it, {\"expr\": \"...\"}, or change the target.")));
 	check_apart(sub, mapping);
-	if (was_there && cdc_fills_compute(row->columns))
-		cdc_claim_rows(sub, row->source_table, row->target, rows, mapping->target->own_rows);
+	if (was_there && cdc_fills_compute(spec->columns))
+		cdc_claim_rows(sub, spec->source_table, spec->target, rows, mapping->target->own_rows);
 	shard = shard_of(mapping);
 	MemoryContextSwitchTo(old);
 	if (shard != NULL)
