@@ -391,7 +391,7 @@ cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *e
 }
 
 void
-cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event)
+cdc_event_facts(CdcApply *apply, const CdcHistoryEvent *event)
 {
 	CdcEventFacts *facts = &apply->facts;
 
@@ -403,6 +403,12 @@ cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event)
 	facts->gtid = event->gtid;
 	facts->gtid_len = event->gtid_len;
 	facts->document = event->event;
+}
+
+void
+cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event)
+{
+	cdc_event_facts(apply, event);
 	note_place(apply, event);
 	apply->work.at.source_table = event->source_table;
 	apply->work.at.source_table_len = event->source_table_len;
