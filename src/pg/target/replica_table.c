@@ -337,7 +337,10 @@ key_fits(const Mapped *mapped, int n, List *key, const char **longest)
 
 	foreach(lc, key)
 	{
-		size_t		size = cdc_replica_greatest_size(find_mapped(mapped, n, lfirst(lc))->source);
+		const CdcColumn *source = find_mapped(mapped, n, lfirst(lc))->source;
+
+		/* what is computed is as short as who wrote it makes it */
+		size_t		size = source != NULL ? cdc_replica_greatest_size(source) : 0;
 
 		sum += size;
 		if (size > most)
