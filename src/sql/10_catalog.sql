@@ -100,7 +100,7 @@ CREATE TABLE cdc_catalog.subscription_progress (
 -- What a worker last failed with.  One row a subscription and kind of worker.
 CREATE TABLE cdc_catalog.subscription_failure (
     subscription    text NOT NULL,
-    worker          text NOT NULL,          -- pull, apply, publish
+    worker          text NOT NULL,          -- pull, apply, 'publish ' and the publication's name
     failures        bigint NOT NULL,        -- in a row, 0 after a success
     last_error      text,
     last_sqlstate   text,
@@ -171,6 +171,24 @@ CREATE TABLE cdc_catalog.copy_progress (
     updated_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (subscription, source_table)
 ) WITH (fillfactor = 50);
+
+-- Rows of copies that the history is not to keep, until apply has come to the event that
+-- stands for them.  Not compressed, and a page each: they are there for a moment.
+CREATE TABLE cdc_catalog.copied_rows (
+    subscription    text NOT NULL,
+    seq             bigint NOT NULL,        -- of that event
+    part            integer NOT NULL,
+    source_table    text NOT NULL,
+    rows            bytea NOT NULL,
+    PRIMARY KEY (subscription, seq, part)
+);
+ALTER TABLE cdc_catalog.copied_rows ALTER COLUMN rows SET STORAGE EXTERNAL;
+DO $$
+BEGIN
+    IF pg_catalog.version() !~ 'Greenplum' THEN
+        ALTER TABLE cdc_catalog.copied_rows SET (toast_tuple_target = 8160);
+    END IF;
+END $$;
 
 -- One source table fills a target, whoever registers another at the same time.  (On
 -- Greenplum, where unique indexes need the distribution key, it is only looked up.)
@@ -308,7 +326,8 @@ CREATE TABLE cdc_catalog.publication (
     events          bigint NOT NULL DEFAULT 0,
     messages        bigint NOT NULL DEFAULT 0,
     updated_at      timestamptz NOT NULL DEFAULT now(),
-    server_oid      oid                     -- what server is; not to be trusted in a restored database
+    server_oid      oid,                    -- what server is; not to be trusted in a restored database
+    id              integer NOT NULL DEFAULT nextval('cdc_catalog.subscription_id_seq'::regclass)
 ) WITH (fillfactor = 50);
 
 -- What cdc.verify found.  One row a chunk and kind of difference.
@@ -336,6 +355,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_failure', '
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_table', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.removed_table', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.copy_progress', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.copied_rows', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_version', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_change', '');

@@ -18,7 +18,8 @@ CREATE FUNCTION cdc.worker_status(
     OUT bytes_behind bigint,                -- to the end of the source's binlog
     OUT bytes_kept bigint,                  -- of the source's binlogs before the place of pull
     OUT clock_ahead bigint,                 -- of the source's clock to ours, microseconds
-    OUT kept_for bigint)                    -- how long the source keeps its binlogs, seconds; null: for ever
+    OUT kept_for bigint,                    -- how long the source keeps its binlogs, seconds; null: for ever
+    OUT publication_id integer)             -- of a publication's worker
 RETURNS SETOF record
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_worker_status';
 
@@ -107,6 +108,7 @@ SELECT s.name AS subscription,
 -- state, and in brackets state_code:
 --   cloned (8)     restored or copied here from another database: waits until
 --                  cdc.enable_subscription() says that it is to go on here
+--   copied (0)     disabled by itself: its copy_mode is only, and all tables are copied
 --   disabled (7)   not to run
 --   stopped (6)    no supervisor runs: cdc.enable_subscription() starts it
 --   error (5)      a worker failed and waits to be started again, or has not yet
@@ -119,7 +121,8 @@ SELECT s.name AS subscription,
 -- oldest_unapplied and of how far pull is behind.
 CREATE VIEW cdc.stat_subscription WITH (security_barrier = true) AS
 SELECT y.*,
-       CASE y.state WHEN 'streaming' THEN CASE WHEN y.tables_in_error > 0 THEN 1 ELSE 0 END
+       CASE y.state WHEN 'copied' THEN 0
+                    WHEN 'streaming' THEN CASE WHEN y.tables_in_error > 0 THEN 1 ELSE 0 END
                     WHEN 'copying' THEN 2 WHEN 'starting' THEN 3 WHEN 'blocked' THEN 4
                     WHEN 'error' THEN 5 WHEN 'stopped' THEN 6 WHEN 'disabled' THEN 7 ELSE 8 END AS state_code,
        w.waits_for,
@@ -137,6 +140,8 @@ SELECT y.*,
        s.enabled,
        CASE WHEN i.subscription IS NULL
                  OR i.system_identifier || '/' || i."database" <> cdc_catalog.here() THEN 'cloned'
+            WHEN NOT s.enabled AND s.options ->> 'copy_mode' = 'only' AND p.file IS NOT NULL
+                 AND coalesce(t.copying, 0) = 0 AND a.applied_seq = p.last_seq THEN 'copied'
             WHEN NOT s.enabled THEN 'disabled'
             WHEN w.blocked_since < clock_timestamp() - interval '1 second'
                  AND (coalesce(f.failures, 0) = 0 OR f.last_sqlstate = '55P03') THEN 'blocked'
@@ -198,7 +203,7 @@ SELECT y.*,
                FROM (SELECT y.*, row_number() OVER (PARTITION BY y.subscription
                                                     ORDER BY y.last_error_at DESC) AS newest
                        FROM cdc.subscription_failure y
-                      WHERE y.failures > 0) x
+                      WHERE y.failures > 0 AND y.worker IN ('pull', 'apply')) x
               GROUP BY x.subscription) f ON f.subscription = s.name) y
   LEFT JOIN cdc_catalog.subscription_lag w ON w.subscription = y.subscription;
 

@@ -22,7 +22,7 @@
 #define KEEP_TEXT_BYTES		((size_t) 1024 * 1024)
 
 /*
- * One a process: the JSONB writer remembers the shapes of rows.  What belongs
+ * One or two a process: the JSONB writer remembers the shapes of rows.  What belongs
  * to the transaction is set by cdc_event_writer_begin().
  */
 struct CdcEventWriter
@@ -60,7 +60,8 @@ name_from_utf8(const char *utf8, char *buf, size_t size)
 CdcEventWriter *
 cdc_event_writer_begin(CdcEventOutput *out, const CdcTransaction *txn)
 {
-	static CdcEventWriter *writer = NULL;
+	static CdcEventWriter *writers[2] = {NULL, NULL};
+	CdcEventWriter *writer = writers[out->beside ? 1 : 0];
 
 	if (writer == NULL)
 	{
@@ -68,7 +69,7 @@ cdc_event_writer_begin(CdcEventOutput *out, const CdcTransaction *txn)
 
 		made->jsonb = cdc_jsonb_writer_create(TopMemoryContext);
 		cdc_json_text_init(&made->text);
-		writer = made;
+		writers[out->beside ? 1 : 0] = writer = made;
 	}
 	writer->out = out;
 	writer->txn = txn;
@@ -151,14 +152,14 @@ cdc_event_writer_change(CdcEventWriter *writer, const CdcChange *change)
 	writer->row.op = (char) change->op;
 	writer->row.source_ts = writer->source_ts != 0 || change->ts == 0 ? writer->source_ts :
 		cdc_timestamptz_of_unix_us(change->ts * USECS_PER_SEC);
-	if (change->table != NULL)
+	if (change->table != NULL && !options->data_only)
 	{
 		strlcpy(writer->source_table,
 				name_from_utf8(change->table->full_name, converted, sizeof(converted)),
 				sizeof(writer->source_table));
 		writer->row.source_table = writer->source_table;
 	}
-	if (writer->txn->file != NULL)
+	if (writer->txn->file != NULL && !options->data_only)
 	{
 		cdc_binlog_position_text(writer->position, writer->txn->file, change->offset);
 		writer->row.position = writer->position;

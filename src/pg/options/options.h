@@ -50,6 +50,15 @@ typedef enum CdcDdlPolicy
 	CDC_DDL_STOP				/* the subscription stops until another policy is chosen */
 } CdcDdlPolicy;
 
+/* Whether and when tables are copied. */
+typedef enum CdcCopyMode
+{
+	CDC_COPY_INITIAL,			/* as they become part of the subscription; then the stream */
+	CDC_COPY_NEVER,				/* only the stream */
+	CDC_COPY_ONLY,				/* then nothing: the subscription ends */
+	CDC_COPY_WHEN_NEEDED		/* also where the source has removed what comes next of its binlog */
+} CdcCopyMode;
+
 /* What is done about columns that the source has dropped. */
 typedef enum CdcDropColumn
 {
@@ -69,6 +78,7 @@ typedef struct CdcTableOptions
 	CdcDdlPolicy ddl;
 	CdcDropColumn drop_column;
 	CdcTruncate truncate;
+	bool		copy_history;	/* the history keeps the rows of copies */
 } CdcTableOptions;
 
 /* cdc.subscription.options with the defaults; option_table.c describes each option. */
@@ -101,6 +111,7 @@ typedef struct CdcSubscriptionOptions
 	CdcTableOptions table;		/* of tables whose own options do not say otherwise */
 
 	/* pulling from a binlog */
+	CdcCopyMode copy_mode;
 	int			copy_chunk_ms;	/* for so long a step of a copy reads */
 	CdcXaUnknown xa_unknown;
 
@@ -116,7 +127,12 @@ typedef enum CdcPublishFormat
 {
 	CDC_PUBLISH_MAXWELL,		/* the event as it is */
 	CDC_PUBLISH_JSON,			/* the row; deletes are tombstones */
-	CDC_PUBLISH_ES_BULK			/* lines of Elasticsearch's bulk API */
+	CDC_PUBLISH_ES_BULK,		/* lines of Elasticsearch's bulk API */
+	CDC_PUBLISH_DEBEZIUM,		/* as its connector for MySQL writes them */
+	CDC_PUBLISH_GOLDENGATE_ROW,
+	CDC_PUBLISH_GOLDENGATE_OP,
+	CDC_PUBLISH_CANAL,			/* flat messages */
+	CDC_PUBLISH_QUIX
 } CdcPublishFormat;
 
 /* cdc.publication.options with the defaults; option_table.c describes each option. */
@@ -127,6 +143,9 @@ typedef struct CdcPublicationOptions
 	const char *raw_topic;		/* of events that belong to no table; "": left out */
 	const char *index_template; /* es_bulk: template of _index */
 	const char *transactional_id;	/* NULL: not sent in transactions of Kafka */
+	const char *key_columns;	/* of tables whose key nothing else tells; or NULL */
+	bool		schemas;		/* debezium: with the schema of each message */
+	const char *schema_topic;	/* goldengate_...: template of the topic of schemas; "": none */
 } CdcPublicationOptions;
 
 #endif							/* CDC_PG_OPTIONS_OPTIONS_H */
