@@ -102,6 +102,7 @@ typedef struct CdcSubscriptionOptions
 
 	/* pulling from a binlog */
 	int			copy_chunk_ms;	/* for so long a step of a copy reads */
+	int			copy_workers;	/* connections that it reads over */
 	CdcXaUnknown xa_unknown;
 
 	/* pulling from Kafka */

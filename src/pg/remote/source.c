@@ -197,6 +197,15 @@ cdc_source_try_open(const char *server, Oid user, bool long_lived, CdcSource **s
 	return try_open_at(server, user, any, long_lived, source, err);
 }
 
+CdcStatus
+cdc_source_try_open_at(const char *server, Oid user, const char *address, bool long_lived,
+					   CdcSource **source, CdcError *err)
+{
+	Host		host = {address, true};
+
+	return try_open_at(server, user, host, long_lived, source, err);
+}
+
 CdcSource *
 cdc_source_open_at(const char *server, Oid user, const char *address, bool only, bool long_lived)
 {

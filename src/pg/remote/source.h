@@ -47,6 +47,10 @@ extern const char *cdc_source_server(CdcSource *source);
 extern CdcStatus cdc_source_try_open(const char *server, Oid user, bool long_lived,
 									 CdcSource **source, CdcError *err);
 
+/* The same, to the host at address or to none. */
+extern CdcStatus cdc_source_try_open_at(const char *server, Oid user, const char *address,
+										bool long_lived, CdcSource **source, CdcError *err);
+
 /*
  * What connections are made from (server and mapping, secrets too), palloc'ed:
  * as long as it is the same, open connections are good.
