@@ -57,7 +57,7 @@ report_delay(const CdcCopy *copy, const char *trouble)
 				 errmsg("the copy of subscription \"%s\" cannot join the binlog of its source", copy->sub->name),
 				 errdetail("At the source, %s.", trouble),
 				 errhint("End it there, or pull again later.")));
-	cdc_log_event(copy->sub->name, "copy", "the copy of tables waits for the source", trouble);
+	cdc_copy_note_wait(copy, psprintf("at the source, %s", trouble));
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("the copy of tables of subscription \"%s\" waits for its source", copy->sub->name),
@@ -91,9 +91,7 @@ open_snapshot(CdcCopyWork *work, CdcCopyStep *result)
 	{
 		copy->pace->busy++;
 		cdc_snapshot_discard(work->readers[0]);
-		cdc_log_event(copy->sub->name, "copy",
-					  "the copy of tables without a primary key waits for a moment without commits at the source",
-					  NULL);
+		cdc_copy_note_wait(copy, "a moment without commits at the source, for tables without a primary key");
 		result->wait_ms = BUSY_MS;
 		return false;
 	}
@@ -218,14 +216,29 @@ cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
 	work.use = choose_use(copy, &tables);
 	work.max_readers = work.use == CDC_SNAPSHOT_EXACT ? 1 :
 		Min(copy->sub->opt.copy_workers, CDC_COPY_MAX_WORKERS);
-	work.readers[0] = cdc_copy_session(copy);
-	if (!open_snapshot(&work, result))
-		return;
+	if (work.use != CDC_SNAPSHOT_EXACT && cdc_copy_has_replica(copy->sub))
+	{
+		/* a stream begins where the source stands: a replica has no place in its binlog */
+		if (copy->first)
+			result->wait_ms = 1;
+		if (copy->first || !cdc_copy_open_replica(&work, result))
+			return;
+	}
+	else
+	{
+		work.readers[0] = cdc_copy_session(copy);
+		if (!open_snapshot(&work, result))
+			return;
+	}
+	cdc_copy_note_wait(copy, NULL);
 	/* where a snapshot takes its time, it should be worth it */
 	work.until = TimestampTzPlusMilliseconds(snap.opened_at, Max(target_ms, (int) Min(2 * pace->snapshot_ms, 2000)));
 	copy_tables(&work, tables);
 	cdc_copy_end_readers(&work);
-	cdc_snapshot_end(work.readers[0], work.use, &snap);
+	if (work.on_replica)
+		cdc_copy_end_replica(&work);
+	else
+		cdc_snapshot_end(work.readers[0], work.use, &snap);
 	finish_tables(&work);
 	result->from = snap.from;
 	note_failure(&work);

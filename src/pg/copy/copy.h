@@ -31,6 +31,13 @@ typedef struct CdcCopyPace
 	CdcSource  *sessions[CDC_COPY_MAX_WORKERS]; /* its connections; NULL: not open */
 	int			refused;		/* of that number the last one was refused, or 0 ... */
 	TimestampTz refused_at;		/* ... then */
+	char		host[NAMEDATALEN];	/* the foreign server that they go to, snapshot_host; or "": the
+								 * source's */
+	bool		connecting;		/* the first of them is being made */
+	bool		checked;		/* it goes to a replica of the source */
+	int			retry_ms;		/* how long was waited after its last failure; 0: it did not fail */
+	uint32		waits;			/* a hash of what the copy is shown to wait for; 0: nothing ... */
+	bool		waits_known;	/* ... or nobody knows */
 	char		table[520];		/* that was read last, with ... */
 	double		rows_per_ms;	/* ... so many rows a millisecond */
 	double		row_bytes;		/* of so many bytes */
@@ -81,6 +88,12 @@ typedef struct CdcCopyStep
  * says when to try again.
  */
 extern void cdc_copy_step(const CdcCopy *copy, CdcCopyStep *step);
+
+/* Whether the subscription has a replica that tables are read from. */
+extern bool cdc_copy_has_replica(const CdcSubscription *sub);
+
+/* ERROR where it has, and that is none of the source. */
+extern void cdc_copy_check_replica(const CdcSubscription *sub, CdcSource *source);
 
 /* Closes the connections.  No ERROR. */
 extern void cdc_copy_hang_up(CdcCopyPace *pace);

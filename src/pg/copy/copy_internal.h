@@ -3,7 +3,9 @@
  * copy_internal.h
  *	  What the parts of the copy share, from the bottom up:
  *
+ *	  waits.c			what it waits for, shown
  *	  reader.c			the connections that a step reads over
+ *	  replica.c			... where they go to a replica of the source
  *	  table.c			a table in a step: its definition, its markers, its end
  *	  wave.c			rows of several tables, or ranges, read at the same time
  *	  copy.c			the step
@@ -28,6 +30,7 @@ typedef struct CdcCopyWork
 	CdcSnapshotUse use;
 	CdcSource  *readers[CDC_COPY_MAX_WORKERS];	/* in the snapshot; NULL: not yet */
 	int			max_readers;	/* so many may be */
+	bool		on_replica;		/* they go to snapshot_host */
 	CdcEventWriter *writer;
 	TimestampTz until;			/* when it is to end */
 	List	   *finished;		/* of CdcCopyJoin *: tables whose rows are all there */
@@ -51,6 +54,11 @@ cdc_copy_ms_until(TimestampTz until)
 	return (until - GetCurrentTimestamp()) / 1000.0;
 }
 
+/* ---- waits.c ---- */
+
+/* What the copy waits for, for those who look; NULL: it goes on. */
+extern void cdc_copy_note_wait(const CdcCopy *copy, const char *what);
+
 /* ---- reader.c ---- */
 
 /* The first connection to the source, opened where it is not open. */
@@ -67,6 +75,17 @@ extern void cdc_copy_drop_reader(CdcCopyWork *work, int i);
 
 /* Ends the snapshots of all readers but the first. */
 extern void cdc_copy_end_readers(CdcCopyWork *work);
+
+/* ---- replica.c ---- */
+
+/*
+ * The first reader, in a snapshot of the replica that has all that the stream has brought.
+ * false: not now, and result says when to try again.
+ */
+extern bool cdc_copy_open_replica(CdcCopyWork *work, CdcCopyStep *result);
+
+/* Ends the snapshot, and sets to: of the source's binlog. */
+extern void cdc_copy_end_replica(CdcCopyWork *work);
 
 /* ---- table.c ---- */
 

@@ -35,6 +35,8 @@ cdc_copy_session(const CdcCopy *copy)
 {
 	CdcCopyPace *pace = copy->pace;
 
+	if (pace->host[0] != '\0')
+		cdc_copy_hang_up(pace);
 	check_usable(pace, 0);
 	if (pace->sessions[0] == NULL)
 		pace->sessions[0] = cdc_source_open_at(copy->sub->server, copy->sub->owner_oid,
@@ -128,6 +130,9 @@ cdc_copy_hang_up(CdcCopyPace *pace)
 {
 	int			i;
 
+	pace->host[0] = '\0';
+	pace->connecting = pace->checked = false;
+	pace->refused = 0;
 	for (i = 0; i < CDC_COPY_MAX_WORKERS; i++)
 	{
 		CdcSource  *source = pace->sessions[i];

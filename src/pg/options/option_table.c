@@ -156,6 +156,8 @@ static const CdcOption options[] = {
 	"For so long a copy of tables reads at a time, between changes of the stream; more rows where that is fast"},
 	{SCOPE_SUBSCRIPTION, "copy_workers", TYPE_INT, "1", 1, 16, NULL, false, SUBS(copy_workers),
 	"Over so many connections a copy reads at a time, several tables or ranges of one; each takes up to 4 MB of memory"},
+	{SCOPE_SUBSCRIPTION, "snapshot_host", TYPE_TEXT, NULL, 0, NAMEDATALEN - 1, NULL, false, SUBS(snapshot_host),
+	"Foreign server of cdc_mysql, a replica of the source with GTIDs, that tables with a key are copied from; the source itself where not set"},
 	{SCOPE_SUBSCRIPTION, "memory_limit", TYPE_BYTES, "16MB", 1 * MB, 1024 * MB, NULL, false, SUBS(memory_limit),
 	"Bytes of one source transaction that are kept in memory; more go to a temporary file"},
 	{SCOPE_SUBSCRIPTION, "max_event_size", TYPE_BYTES, "512MB", 1 * MB, 1024 * MB, NULL, false, SUBS(max_event_size),
