@@ -96,9 +96,8 @@ count_source(const CdcApply *apply, const CdcSourceRun *source)
 	(void) cdc_row_write(&counters, keys, values, nulls);
 }
 
-/* Adds what the run did to cdc.table_counter. */
-static void
-write_counters(const CdcApply *apply)
+void
+cdc_apply_count(const CdcApply *apply)
 {
 	ListCell   *lc;
 
@@ -213,7 +212,7 @@ run_up_to(ApplyCall *call, int64 upto)
 		elog(ERROR, "history of subscription \"%s\" ended at seq " INT64_FORMAT
 			 " before the boundary " INT64_FORMAT, apply->sub->name,
 			 apply->progress.applied_seq, reached);
-	write_counters(apply);
+	cdc_apply_count(apply);
 	call->progress.applied_seq = reached;
 	call->progress.position = apply->progress.position != NULL ? pstrdup(apply->progress.position) : NULL;
 	call->progress.gtid = apply->progress.gtid != NULL ? pstrdup(apply->progress.gtid) : NULL;

@@ -6,6 +6,7 @@
  *	  From the top down:
  *	  replay.c			cdc.replay
  *	  apply.c			cdc.apply: boundary, progress, counters
+ *	  fill.c			what history has of a table that comes late
  *	  follow.c			what is done at a change of a source table
  *	  run.c				a run over a range of history: visits its events
  *	  lookahead.c		which events later ones of the same run make needless
@@ -271,6 +272,9 @@ extern void cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *chan
 /* Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq. */
 extern void cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
 							const char *reason);
+
+/* apply.c: adds what the run did to cdc.table_counter. */
+extern void cdc_apply_count(const CdcApply *apply);
 
 /* ------------------------------------------------------------------------
  * run.c: what cdc.apply and cdc.replay share
