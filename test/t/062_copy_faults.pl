@@ -85,7 +85,8 @@ for my $flavour (@flavours)
 			make_tables($source, $name);
 			$cluster->add_source($name, $source);
 			my @writers = start_writers($source, $name, 4, $image eq 'FULL');
-			$cluster->subscribe($name, $name, $name, tables => ["$name.*"], options => '{"copy_chunk_time": "20ms"}');
+			my $workers = $image eq 'FULL' ? 1 : 3;
+			$cluster->subscribe($name, $name, $name, tables => ["$name.*"], options => qq({"copy_chunk_time": "20ms", "copy_workers": $workers}));
 			for my $kill (1 .. $kills)
 			{
 				sleep 0.3 + rand 0.7;
