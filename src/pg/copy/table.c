@@ -14,8 +14,10 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
+#include "pg/copy/facts.h"
 #include "pg/copy/row_source.h"
-#include "pg/remote/answer.h"
+#include "pg/history/copied_rows.h"
+#include "pg/options/option_json.h"
 #include "pg/schema/change.h"
 #include "pg/target/replica_table.h"
 
@@ -36,20 +38,6 @@ split_name(const char *source_table, char **database, char **table)
 	return true;
 }
 
-/* The engine of a table, where it has no transactions; else NULL. */
-static const char *
-plain_engine(CdcSource *control, const CdcTable *table)
-{
-	CdcAnswer  *answer = cdc_source_ask(control, "the engine of a table", 1,
-										"SELECT t.ENGINE FROM information_schema.TABLES t"
-										" JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"
-										" WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s AND e.TRANSACTIONS = 'NO'",
-										cdc_source_quote_literal(table->database),
-										cdc_source_quote_literal(table->name));
-
-	return cdc_answer_rows(answer) > 0 ? cdc_answer_text(answer, 0, 0) : NULL;
-}
-
 /* Why the table cannot be copied, or NULL. */
 static const char *
 copy_trouble(const CdcCopyWork *work, const CdcTable *table, bool keyless)
@@ -63,7 +51,7 @@ copy_trouble(const CdcCopyWork *work, const CdcTable *table, bool keyless)
 	if (keyless && !work->snap->exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
 	if (keyless &&
-		(engine = plain_engine(cdc_control_session(&work->copy->control), table)) != NULL)
+		(engine = cdc_copy_plain_engine(cdc_control_session(&work->copy->control), table)) != NULL)
 		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
 	column = cdc_row_source_unreadable(table);
 	if (column != NULL)
@@ -152,27 +140,15 @@ cdc_copy_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 	return table != NULL && table->npk == 0;
 }
 
-/* How many rows the source believes the table to have. */
-static int64
-estimated_rows(CdcSource *control, const CdcTable *table)
-{
-	CdcAnswer  *answer = cdc_source_ask(control, "the number of a table's rows", 1,
-										"SELECT TABLE_ROWS FROM information_schema.TABLES"
-										" WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
-										cdc_source_quote_literal(table->database),
-										cdc_source_quote_literal(table->name));
+/* ---- events ---- */
 
-	if (cdc_answer_rows(answer) == 0 || cdc_answer_nullable(answer, 0, 0) == NULL)
-		return -1;
-	return cdc_answer_int(answer, 0, 0, 0, PG_INT64_MAX);
-}
-
-/* An 'm' event, which frames the rows of a table. */
+/* An 'm' event, which frames the rows of a table, or stands for some of them. */
 static void
-control_event(CdcCopyWork *work, const CdcCopyTable *t, const char *type)
+control_event(CdcCopyWork *work, const CdcCopyTable *t, const char *type, int64 rows)
 {
 	const CdcTransaction *txn = cdc_event_writer_txn(work->writer);
-	CdcCopyMark mark = {t->progress->replaces, t->progress->begin_seq};
+	CdcCopyMark mark = {t->progress->replaces && t->progress->state != 'f',
+	t->progress->begin_seq, rows};
 	CdcChange	change = {0};
 
 	change.op = CDC_OP_CONTROL;
@@ -199,7 +175,7 @@ begin_table(CdcCopyWork *work, const CdcCopyTable *t)
 	if (p->replaces || cdc_subscription_table_is_held(work->copy->sub, p->source_table))
 		cdc_change_copy_begins(work->copy->sub, t->table->full_name, &place);
 	p->begin_seq = 0;
-	control_event(work, t, "bootstrap-start");
+	control_event(work, t, "bootstrap-start", 0);
 	p->begin_seq = *work->copy->out->last_seq;
 	p->key_shape = t->key != NULL ? t->key->shape : NULL;
 	cdc_notify(name, "table_copy", p->source_table, NULL);
@@ -216,11 +192,40 @@ begin_table(CdcCopyWork *work, const CdcCopyTable *t)
 			 errhint("Before a copy from MySQL 5.6, or without GTIDs, GRANT PROCESS ON *.* TO the user of the user mapping.")));
 }
 
+/* Appends the chunk's rows to the history, or keeps them aside. */
+static void
+write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk)
+{
+	const CdcTransaction *txn = cdc_event_writer_txn(work->writer);
+	int64		seq = *work->copy->out->last_seq + 1;
+	CdcCopiedRows *aside = NULL;
+	CdcChange	change = {0};
+	int64		n;
+
+	change.op = CDC_OP_SNAPSHOT;
+	change.table = t->table;
+	change.ts = txn->commit_us / USECS_PER_SEC;
+	change.offset = txn->end_offset;
+	if (t->aside)
+		aside = cdc_copied_rows_begin(work->copy->sub, t->progress->source_table, seq, txn);
+	while ((change.after = cdc_chunk_next(chunk)) != NULL)
+	{
+		if (aside != NULL)
+			cdc_copied_rows_add(aside, &change);
+		else
+			cdc_event_writer_change(work->writer, &change);
+	}
+	if (aside == NULL || (n = cdc_copied_rows_end(aside)) == 0)
+		return;
+	control_event(work, t, CDC_COPIED_ROWS, n);
+	if (*work->copy->out->last_seq != seq)
+		elog(ERROR, "the rows of a copy were kept for seq " INT64_FORMAT ", their event has " INT64_FORMAT,
+			 seq, *work->copy->out->last_seq);
+}
+
 bool
 cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 {
-	const CdcTransaction *txn = cdc_event_writer_txn(work->writer);
-	CdcChange	change = {0};
 	CdcError	err;
 
 	if (!cdc_chunk_begin(chunk, &err))
@@ -232,12 +237,7 @@ cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 	}
 	if (t->progress->begin_seq == 0)
 		begin_table(work, t);
-	change.op = CDC_OP_SNAPSHOT;
-	change.table = t->table;
-	change.ts = txn->commit_us / USECS_PER_SEC;
-	change.offset = txn->end_offset;
-	while ((change.after = cdc_chunk_next(chunk)) != NULL)
-		cdc_event_writer_change(work->writer, &change);
+	write_rows(work, t, chunk);
 	t->progress->rows += cdc_chunk_rows(chunk);
 	t->progress->bytes += cdc_chunk_bytes(chunk);
 	t->touched = true;
@@ -309,6 +309,7 @@ cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t)
 {
 	CdcCopyProgress *p = t->progress;
 	CdcChunkKey *key = palloc0(sizeof(CdcChunkKey));
+	CdcTableOptions options;
 
 	t->table = definition(work, p);
 	if (t->table != NULL && t->table->npk > 0 && !p->keyless &&
@@ -319,6 +320,8 @@ cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t)
 		t->done = true;
 		return;
 	}
+	cdc_table_options_parse(p->options, &work->copy->sub->opt.table, &options);
+	t->aside = p->has_target && !options.copy_history;
 	check_begun(work, t);
 	if (!reread_rows(work, t))
 		t->done = true;
@@ -333,7 +336,7 @@ cdc_copy_keep(CdcCopyWork *work, CdcCopyTable *t)
 
 	if (!t->done && p->estimated_rows < 0)
 	{
-		p->estimated_rows = estimated_rows(cdc_control_session(&work->copy->control), t->table);
+		p->estimated_rows = cdc_copy_estimated_rows(cdc_control_session(&work->copy->control), t->table);
 		cdc_log(work->copy->sub->name, "copy",
 				psprintf("the copy of source table %s begins", p->source_table), NULL);
 	}
@@ -350,7 +353,7 @@ cdc_copy_end(CdcCopyWork *work, CdcCopyTable *t)
 	t->done = true;
 	cdc_copy_keep(work, t);
 	if (t->progress->state != 'f')
-		control_event(work, t, "bootstrap-complete");
+		control_event(work, t, "bootstrap-complete", t->aside ? t->progress->rows : 0);
 	join->source_table = t->progress->source_table;
 	work->finished = lappend(work->finished, join);
 }
