@@ -13,7 +13,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 #include "pg/target/replica_table.h"
 
 void

@@ -1,0 +1,248 @@
+/*-------------------------------------------------------------------------
+ *
+ * copy.c
+ *	  The copy of tables, a step at a time, and how it joins the stream.
+ *
+ * A step opens a consistent snapshot over a connection of its own, or several of them
+ * (copy_workers), and reads in it, for about copy_chunk_time, the rows that come next:
+ * those behind the last key of the table that is being copied, then tables that have not
+ * begun.  The rows become 'r' events,
+ * framed by 'm' events ("bootstrap-start", "bootstrap-complete") over all steps of a
+ * table.  No lock is taken on the source, and no snapshot is older than a step.
+ *
+ * A step is appended where the stream stands, and its snapshot has all that the stream
+ * has brought.  So history has rows that are ahead of the stream; the changes in between
+ * come with the stream once more, and end the same as rows have a key.  The table is as
+ * of the stream's place once that has passed the last snapshot.  What is behind in the
+ * stream is of a later time than whatever a step has lacked.
+ *
+ * Rows of a table without a key must not come twice: such a table is read as a whole, in
+ * a snapshot whose place is exactly known, up to which its events are left out.
+ */
+#include "pg/copy/copy_internal.h"
+
+#include "pg/base/epoch.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/tables.h"
+
+/* How long the source is waited for when the stream has not begun, and when it is running. */
+#define FIRST_PATIENCE_MS	60000
+#define PATIENCE_MS			2000
+
+/* Tables that a step looks at. */
+#define STEP_TABLES			200
+
+/* A definition that changed under a step, or a snapshot behind the stream: when to try again. */
+#define AGAIN_MS			100
+
+/* Steps in a row that may come to nothing before the table is in error. */
+#define FAILURES			50
+
+/* An exact snapshot is tried for again after this time, and so often. */
+#define BUSY_MS				1000
+#define BUSY_TRIES			30
+
+/* ---- the step ---- */
+
+/*
+ * The snapshot could not be had in time: the copy has to wait.  ERROR where the stream
+ * cannot begin without it.
+ */
+static void
+report_delay(const CdcCopy *copy, const char *trouble)
+{
+	if (copy->first)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("the copy of subscription \"%s\" cannot join the binlog of its source", copy->sub->name),
+				 errdetail("At the source, %s.", trouble),
+				 errhint("End it there, or pull again later.")));
+	cdc_copy_note_wait(copy, psprintf("at the source, %s", trouble));
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the copy of tables of subscription \"%s\" waits for its source", copy->sub->name),
+			 errdetail("At the source, %s.", trouble),
+			 errhint("Changes of other tables go on; the copy is tried again in %d s.", CDC_COPY_RETRY_MS / 1000)));
+}
+
+/* Opens the snapshot; false: not now, and result says when. */
+static bool
+open_snapshot(CdcCopyWork *work, CdcCopyStep *result)
+{
+	const CdcCopy *copy = work->copy;
+	TimestampTz began = GetCurrentTimestamp();
+
+	if (!cdc_snapshot_open(work->readers[0], &copy->control, work->use,
+						   copy->first ? FIRST_PATIENCE_MS : PATIENCE_MS, work->snap))
+	{
+		cdc_copy_hang_up(copy->pace);
+		report_delay(copy, work->snap->trouble);
+		result->wait_ms = CDC_COPY_RETRY_MS;
+		return false;
+	}
+	/* a dump brings what its server has not committed in the engine yet */
+	if (!copy->first && !copy->covers(copy->arg, &work->snap->from))
+	{
+		cdc_snapshot_discard(work->readers[0]);
+		result->wait_ms = AGAIN_MS;
+		return false;
+	}
+	if (work->use == CDC_SNAPSHOT_EXACT && !work->snap->exact && copy->pace->busy < BUSY_TRIES)
+	{
+		copy->pace->busy++;
+		cdc_snapshot_discard(work->readers[0]);
+		cdc_copy_note_wait(copy, "a moment without commits at the source, for tables without a primary key");
+		result->wait_ms = BUSY_MS;
+		return false;
+	}
+	copy->pace->busy = 0;
+	copy->pace->snapshot_ms = -cdc_copy_ms_until(began);
+	return true;
+}
+
+/*
+ * What the snapshot of a step over these tables is for.  Those without a key come last,
+ * and in steps of their own: an exact one is hard to get.
+ */
+static CdcSnapshotUse
+choose_use(const CdcCopy *copy, List **tables)
+{
+	List	   *keyed = NIL;
+	ListCell   *lc;
+
+	foreach(lc, *tables)
+		if (!cdc_copy_is_keyless(copy, lfirst(lc)))
+			keyed = lappend(keyed, lfirst(lc));
+	if (keyed == NIL)
+		return CDC_SNAPSHOT_EXACT;
+	*tables = keyed;
+	return copy->first ? CDC_SNAPSHOT_START : CDC_SNAPSHOT_CHUNK;
+}
+
+/* The tables of the next step; those whose rows are not wanted are ready. */
+static List *
+tables_of_step(const CdcCopy *copy, bool *changed)
+{
+	List	   *result = NIL;
+	List	   *tables = cdc_copy_waiting(copy->sub, STEP_TABLES);
+	ListCell   *lc;
+
+	*changed = false;
+	foreach(lc, tables)
+	{
+		CdcCopyProgress *p = lfirst(lc);
+
+		if (p->wanted)
+			result = lappend(result, p);
+		else
+		{
+			cdc_subscription_table_state(copy->sub, p->source_table, 'r');
+			*changed = true;
+		}
+	}
+	return result;
+}
+
+/* Reads the tables, as many as there is time for. */
+static void
+copy_tables(CdcCopyWork *work, List *tables)
+{
+	const CdcCopy *copy = work->copy;
+	CdcTransaction txn = {0};
+	List	   *todo = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CdcCopyTable *t = palloc0(sizeof(CdcCopyTable));
+
+		t->progress = lfirst(lc);
+		todo = lappend(todo, t);
+	}
+	txn.file = copy->first ? work->snap->from.file : copy->file;
+	txn.start_offset = txn.end_offset = (uint64) (copy->first ? work->snap->from.offset : copy->offset);
+	txn.commit_us = cdc_unix_us(GetCurrentTimestamp());
+	work->writer = cdc_event_writer_begin(copy->out, &txn);
+	cdc_copy_waves(work, todo);
+	cdc_event_writer_end(work->writer);
+}
+
+/* Says where the stream has to get to for the tables that are finished. */
+static void
+finish_tables(const CdcCopyWork *work)
+{
+	ListCell   *lc;
+
+	foreach(lc, work->finished)
+	{
+		CdcCopyJoin *join = lfirst(lc);
+
+		join->position = psprintf("%s:" INT64_FORMAT, work->snap->to.file, work->snap->to.offset);
+		join->gtid_set = work->snap->to.gtid_set;
+		cdc_copy_finish(work->copy->sub, join, *work->copy->out->last_seq);
+	}
+}
+
+/* A table whose definition does not fit, again and again, is in error. */
+static void
+note_failure(CdcCopyWork *work)
+{
+	CdcCopyPace *pace = work->copy->pace;
+
+	if (work->changed == NULL || work->wrote)
+		pace->failures = 0;
+	else if (++pace->failures >= FAILURES &&
+			 work->copy->caught_up(work->copy->arg, work->changed))
+	{
+		cdc_copy_give_up(work->copy, work->changed, "it cannot be read by the definition that the source shows");
+		work->wrote = true;
+		pace->failures = 0;
+	}
+}
+
+void
+cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
+{
+	CdcCopyPace *pace = copy->pace;
+	CdcSnapshot snap;
+	CdcCopyWork work = {copy, &snap};
+	List	   *tables = tables_of_step(copy, &result->done);
+	int			target_ms = copy->sub->opt.copy_chunk_ms;
+
+	memset(&result->from, 0, sizeof(result->from));
+	result->wait_ms = 0;
+	if (tables == NIL)
+		return;
+	work.use = choose_use(copy, &tables);
+	work.max_readers = work.use == CDC_SNAPSHOT_EXACT ? 1 :
+		Min(copy->sub->opt.copy_workers, CDC_COPY_MAX_WORKERS);
+	if (work.use != CDC_SNAPSHOT_EXACT && cdc_copy_has_replica(copy->sub))
+	{
+		/* a stream begins where the source stands: a replica has no place in its binlog */
+		if (copy->first)
+			result->wait_ms = 1;
+		if (copy->first || !cdc_copy_open_replica(&work, result))
+			return;
+	}
+	else
+	{
+		work.readers[0] = cdc_copy_session(copy);
+		if (!open_snapshot(&work, result))
+			return;
+	}
+	cdc_copy_note_wait(copy, NULL);
+	/* where a snapshot takes its time, it should be worth it */
+	work.until = TimestampTzPlusMilliseconds(snap.opened_at, Max(target_ms, (int) Min(2 * pace->snapshot_ms, 2000)));
+	copy_tables(&work, tables);
+	cdc_copy_end_readers(&work);
+	if (work.on_replica)
+		cdc_copy_end_replica(&work);
+	else
+		cdc_snapshot_end(work.readers[0], work.use, &snap);
+	finish_tables(&work);
+	result->from = snap.from;
+	note_failure(&work);
+	result->done = result->done || work.wrote;
+	if (work.changed != NULL && !work.wrote)
+		result->wait_ms = AGAIN_MS;
+}
