@@ -15,6 +15,7 @@
 
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
+#include "pg/progress/copy_only.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/catalog/row.h"
 #include "pg/history/hole.h"
@@ -190,6 +191,7 @@ typedef struct ApplyCall
 	CdcProgress progress;		/* what is applied so far */
 	bool		numbered;		/* see CdcApply */
 	int64		changes;		/* of the position */
+	int64		max_events;		/* 0: none */
 	CdcApply   *begun;			/* a run that has met no event yet; NULL: there is none */
 	CdcApplyResult *result;
 } ApplyCall;
@@ -204,6 +206,7 @@ run_up_to(ApplyCall *call, int64 upto)
 
 	call->begun = NULL;
 	apply->stop_from = 1;
+	apply->most_copied = call->max_events;
 	apply->numbered = call->numbered;
 	cdc_run_scan(apply, call->progress.applied_seq, upto, NULL);
 	cdc_run_end(apply);
@@ -255,6 +258,7 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	CdcPosition position;
 	int64		before;
 	int64		upto;
+	bool		ready;
 
 	memset(&call, 0, sizeof(call));
 	call.sub = sub;
@@ -273,6 +277,7 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	before = call.progress.applied_seq;
 	call.numbered = position.events > 0;
 	call.changes = position.changes;
+	call.max_events = max_events;
 	/* as the subscription's owner */
 	call.begun = cdc_run_begin(sub, NULL);
 	upto = choose_boundary(sub, &call.progress, &position, max_events, &result->more);
@@ -288,8 +293,9 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	}
 	if (call.progress.applied_seq > before)
 		cdc_progress_set(sub, &call.progress);
-	if (cdc_copy_applied(sub, call.progress.applied_seq) || call.progress.applied_seq > before ||
-		result->changes > 0)
+	ready = cdc_copy_applied(sub, call.progress.applied_seq);
+	if (cdc_copy_only_end(sub, call.progress.applied_seq, ready) || ready ||
+		call.progress.applied_seq > before || result->changes > 0)
 		cdc_progress_broadcast_at_commit();
 }
 

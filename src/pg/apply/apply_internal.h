@@ -13,6 +13,7 @@
  *	  lookahead_sample.c	whether it pays to find that out
  *	  run_target.c		the source tables and targets of a run
  *	  ahead.c			whether a table is being copied
+ *	  copy_event.c		what an event says of a copy
  *	  copy_mark.c		copies that replace what a target has
  *	  sweep.c			rows that a copy has not brought
  *	  event.c			the rows of an event
@@ -82,6 +83,8 @@ struct CdcApply
 	int64		scan_after;		/* of the scan of history: from behind this seq ... */
 	int64		scan_upto;		/* ... to this one */
 	int64		stop_from;		/* the first commit at which the run may end before that; 0: none */
+	int64		most_copied;	/* ... as is one behind so many rows that events stand for; 0: none */
+	int64		copied;			/* that were applied of these */
 	const char *scan_table;		/* NULL: all */
 	bool		numbered;		/* pull has numbered its events, without a gap */
 	int64		visited;		/* seq of the event before; -1: others may lie in between */
@@ -201,11 +204,30 @@ extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistor
  */
 extern bool cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq);
 
+/* copy_event.c: what an event is about a copy */
+typedef enum CdcCopyEventKind
+{
+	CDC_COPY_NOTHING,
+	CDC_COPY_BEGINS,
+	CDC_COPY_ROWS,				/* stands for rows that the history does not keep */
+	CDC_COPY_ENDS
+} CdcCopyEventKind;
+
+typedef struct CdcCopyEvent
+{
+	CdcCopyEventKind kind;
+	bool		replaces;		/* what the copy does not bring goes from the target */
+	int64		begin_seq;		/* of CDC_COPY_ENDS where it replaces: its first event */
+	int64		rows;			/* of CDC_COPY_ROWS */
+} CdcCopyEvent;
+
+extern void cdc_copy_event_read(const CdcHistoryEvent *event, CdcCopyEvent *copy);
+
 /*
- * copy_mark.c: what an event of op 'm' that frames the rows of a copy does to the target
- * that these are to replace.  Nothing is collected for it.
+ * copy_mark.c: what the begin or end of a copy does to its target.  Nothing is collected
+ * for that.
  */
-extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event);
+extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy);
 
 /*
  * sweep.c: deletes the target's rows whose keys are in no row of the source table in the
