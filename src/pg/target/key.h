@@ -79,11 +79,4 @@ cdc_key_hash(const CdcTarget *target, const Datum *values, const bool *nulls)
 	return h;
 }
 
-/*
- * target.c: for messages, a key's value, of a type whose output function is harmless, and
- * any text, cut where it is long.
- */
-extern void cdc_key_append_value(StringInfo text, const CdcKeyColumn *key, Datum value);
-extern void cdc_append_clipped(StringInfo text, const char *value, size_t len);
-
 #endif							/* CDC_PG_TARGET_KEY_H */

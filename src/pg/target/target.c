@@ -21,7 +21,6 @@
 #include "utils/typcache.h"
 
 #include "pg/base/compat_catalog.h"
-#include "pg/target/key.h"
 
 /* ------------------------------------------------------------------------
  * Relation and columns

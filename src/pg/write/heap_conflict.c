@@ -20,8 +20,8 @@
 
 #include "access/htup_details.h"
 #include "access/tableam.h"
+#include "catalog/dependency.h"
 #include "catalog/index.h"
-#include "catalog/pg_constraint.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
