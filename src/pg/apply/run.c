@@ -73,7 +73,9 @@ key_text(const CdcAtHand *at)
 		appendStringInfoString(&values, i > 0 ? ", " : "");
 		if (at->entry != NULL && !cdc_entry_key_is_null(at->entry, i))
 			cdc_key_append_value(&values, &target->key[i], at->entry->key[i]);
-		else if (at->entry == NULL &&
+		else if (col->by == CDC_BY_EXPRESSION)
+			appendStringInfoString(&values, "...");
+		else if (at->entry == NULL && col->by == CDC_BY_COLUMN &&
 				 cdc_json_find(at->data, col->source, col->source_len, &v) &&
 				 v.type != JENTRY_ISNULL)
 			append_json_value(&values, &v);
@@ -181,7 +183,7 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	if (event->skipped)
 		return;
 	nrows = cdc_event_rows(apply, source, event);
-	for (i = 0; i < nrows; i++)
+	for (i = 0; i < nrows && !source->given_up; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		cdc_event_images(apply, source, event, i, &data, &old);
@@ -260,6 +262,7 @@ apply_copied_row(const CdcHistoryEvent *event, void *arg)
 {
 	CopiedRows *copied = arg;
 
+	cdc_event_facts(copied->apply, event);
 	apply_to_target(copied->apply, copied->source, event);
 	copied->apply->copied++;
 	/* the scan of the history has no pause in the middle of an event */

@@ -20,7 +20,7 @@ List *
 cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless"
+		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless, t.row_filter"
 		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
 		1, {TEXTOID}
@@ -43,6 +43,7 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		t->source_table = cdc_spi_text(&spi, i, 1);
 		t->target = cdc_spi_text(&spi, i, 2);
 		t->mode = cdc_spi_text(&spi, i, 3);
+		t->row_filter = cdc_spi_text(&spi, i, 12);
 		t->key = cdc_spi_text_array(&spi, i, 4, &t->nkey);
 		d = cdc_spi_datum(i, 5, JSONBOID, &isnull);
 		old = MemoryContextSwitchTo(spi.caller);

@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_CACHE_H
-#define CDC_PG_TARGET_CACHE_H
+#ifndef CDC_PG_MAPPING_CACHE_H
+#define CDC_PG_MAPPING_CACHE_H
 
-#include "pg/target/mapping.h"
+#include "pg/mapping/mapping.h"
 
 /*
  * The mapping of a source table (a name of len bytes); its target's relation is
@@ -29,4 +29,4 @@ extern CdcMapping *cdc_mapping_look(const CdcSubscription *sub, const char *sour
 /* Whether the subscription has the source table, with or without a target. */
 extern bool cdc_target_is_registered(const CdcSubscription *sub, const char *source_table);
 
-#endif							/* CDC_PG_TARGET_CACHE_H */
+#endif							/* CDC_PG_MAPPING_CACHE_H */
