@@ -62,6 +62,7 @@ CREATE TABLE cdc_catalog.subscription_position (
     skipped_events  bigint NOT NULL DEFAULT 0,  -- unknown ones that may be ignored
     version         bigint NOT NULL DEFAULT 0,  -- Kafka: grows with each change of the partitions' rows
     changes         bigint NOT NULL DEFAULT 0,  -- number of the last row of table_change
+    copy_waits      text,                   -- what the copy of tables waits for
     updated_at      timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
