@@ -95,6 +95,9 @@ typedef struct Child
 
 static List *children = NIL;
 
+/* How many of them ran when there was no room for one more; 0: there has been room. */
+static int	room = 0;
+
 #define UNFINISHED(worker) \
 	", (SELECT w.unfinished::pg_catalog.int8 FROM cdc_catalog.worker_start w" \
 	"    WHERE w.subscription OPERATOR(pg_catalog.=) s.name" \
@@ -415,6 +418,39 @@ no_room(CdcStartResult rc, const Wanted *w)
 	}
 }
 
+static int
+count_running(void)
+{
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, children)
+		n += ((Child *) lfirst(lc))->handle != NULL;
+	return n;
+}
+
+/*
+ * Whether what room there is belongs to others: to workers that have failed and are
+ * started again in a moment.  Who waits for room would else take that of a pull, whose
+ * apply then has nothing to do.
+ */
+static bool
+is_others_room(const Child *c)
+{
+	int			coming = 0;
+	ListCell   *lc;
+
+	if (!c->waits_for_room || room == 0)
+		return false;
+	foreach(lc, children)
+	{
+		const Child *other = lfirst(lc);
+
+		coming += other->seen && other->handle == NULL && !other->waits_for_room && other->failures > 0;
+	}
+	return coming > 0 && count_running() + coming >= room;
+}
+
 static void
 start_child(Child *c, const Wanted *w)
 {
@@ -440,6 +476,8 @@ start_child(Child *c, const Wanted *w)
 
 	c->started = GetCurrentTimestamp();
 	c->waits_for_room = rc != CDC_START_OK && rc != CDC_START_EXISTS;
+	if (c->waits_for_room)
+		room = count_running();
 	if (rc == CDC_START_OK)
 	{
 		c->complained = false;
@@ -549,6 +587,11 @@ keep_child(const Wanted *w, const WantedWorker *worker, const CdcSlotInfo *slots
 	if (started_elsewhere(slots, nslots, w->id, worker))
 	{
 		c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ORPHAN_LOOK_MS);
+		return;
+	}
+	if (is_others_room(c))
+	{
+		c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), NO_PROCESS_MS);
 		return;
 	}
 	start_child(c, w);
@@ -680,6 +723,8 @@ supervisor_turn(bool *any)
 	int			nslots;
 
 	changed = cdc_slot_told() || changed;
+	if (changed)
+		room = 0;				/* limits may have been raised */
 	if (cdc_background_do(look, &wants) == CDC_TURN_LOCKED)
 		return false;
 	*any = wants.any;
