@@ -27,6 +27,7 @@ rm -rf zip elasticsearch-$version "$dir.new.log"
 		printf '%s\n' "--add-opens=java.base/$package=ALL-UNNAMED"
 	done
 } >config/jvm.options
+mkdir -p plugins
 chmod -R a+rX .
 say "$version" >complete
 mv "$dir.new" "$dir"
