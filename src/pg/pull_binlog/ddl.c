@@ -408,7 +408,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 
 	/* rows of the stream count beside a copy by their key only */
 	if (wanted && !ahead && effect->old_def != NULL && effect->new_def != NULL &&
-		has_key(effect->old_def) && !has_key(effect->new_def))
+		effect->new_def->ncolumns > 0 && has_key(effect->old_def) && !has_key(effect->new_def))
 		copy_again(d, psprintf("%s.%s", effect->database, effect->table));
 }
 
