@@ -79,6 +79,7 @@ typedef struct CdcTableOptions
 	CdcDropColumn drop_column;
 	CdcTruncate truncate;
 	bool		copy_history;	/* the history keeps the rows of copies */
+	bool		auto_resync;
 } CdcTableOptions;
 
 /* cdc.subscription.options with the defaults; option_table.c describes each option. */
