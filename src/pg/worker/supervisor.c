@@ -16,27 +16,22 @@
 #include "pg/process/settings.h"
 #include "pg/process/shmem.h"
 #include "pg/worker/turn.h"
+#include "pg/worker/wanted.h"
 #include "pg/worker/worker.h"
 
 #include <limits.h>
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_authid.h"
-#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
-#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "pg/catalog/failure.h"
-#include "pg/catalog/spi.h"
 
 #define DELAY_MIN_MS		1000L
 #define DELAY_MAX_MS		60000L
@@ -47,29 +42,6 @@
 #define NO_PROCESS_MS		5000L	/* until the next try where there was no room for a process */
 #define LOCK_WAIT_MS		"100"	/* for what somebody else has locked, for example to drop it */
 #define LOCKED_LOOK_MS		1000L	/* until all is looked at again where that was locked */
-
-/* One of the workers of a subscription. */
-typedef struct WantedWorker
-{
-	CdcWorkerKind kind;
-	int32		publication_id; /* of those that publish; else 0 */
-	const char *worker;			/* as in cdc.subscription_failure */
-	int			unfinished;		/* see failure.h */
-} WantedWorker;
-
-/* A subscription that wants its workers; one in a copied database does not. */
-typedef struct Wanted
-{
-	int32		id;
-	char	   *name;
-	Oid			owner;
-	NameData	owner_name;
-	int			role_limit;		/* workers that its owner may have */
-	const char *trouble;		/* why they cannot be started, or NULL */
-	WantedWorker pull;
-	WantedWorker apply;
-	List	   *publish;		/* of WantedWorker *: one a publication */
-} Wanted;
 
 /* A worker that this supervisor has started or will start. */
 typedef struct Child
@@ -98,120 +70,6 @@ static List *children = NIL;
 /* How many of them ran when there was no room for one more; 0: there has been room. */
 static int	room = 0;
 
-#define UNFINISHED(worker) \
-	", (SELECT w.unfinished::pg_catalog.int8 FROM cdc_catalog.worker_start w" \
-	"    WHERE w.subscription OPERATOR(pg_catalog.=) s.name" \
-	"      AND w.worker OPERATOR(pg_catalog.=) '" worker "')"
-
-static void
-set_worker(WantedWorker *worker, CdcWorkerKind kind, int unfinished)
-{
-	memset(worker, 0, sizeof(*worker));
-	worker->kind = kind;
-	worker->worker = cdc_worker_kind_name(kind);
-	worker->unfinished = unfinished;
-}
-
-/* Adds the enabled publications to the subscriptions, a list of Wanted *. */
-static void
-read_publications(List *wanted)
-{
-	static CdcStatement stmt = {
-		"SELECT s.id, p.id, p.name, w.unfinished::pg_catalog.int8 FROM cdc_catalog.publication p"
-		" JOIN cdc_catalog.subscription s ON s.name OPERATOR(pg_catalog.=) p.subscription"
-		" LEFT JOIN cdc_catalog.worker_start w ON w.subscription OPERATOR(pg_catalog.=) s.name"
-		" AND w.worker OPERATOR(pg_catalog.=) ('publish ' OPERATOR(pg_catalog.||) p.name)"
-		" WHERE p.enabled ORDER BY p.id",
-		0, {0}
-	};
-	CdcSpi		spi;
-	uint64		n;
-	uint64		i;
-
-	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, NULL, NULL);
-	for (i = 0; i < n; i++)
-	{
-		bool		isnull;
-		int32		subscription_id = DatumGetInt32(cdc_spi_datum(i, 1, INT4OID, &isnull));
-		char	   *name = cdc_spi_text(&spi, i, 3);
-		MemoryContext old = MemoryContextSwitchTo(spi.caller);
-		ListCell   *lc;
-
-		foreach(lc, wanted)
-		{
-			Wanted	   *w = lfirst(lc);
-			WantedWorker *worker;
-
-			if (w->id != subscription_id)
-				continue;
-			worker = palloc(sizeof(WantedWorker));
-			set_worker(worker, CDC_WORKER_PUBLISH, (int) cdc_spi_int64(i, 4));
-			worker->publication_id = DatumGetInt32(cdc_spi_datum(i, 2, INT4OID, &isnull));
-			worker->worker = psprintf("publish %s", name);
-			w->publish = lappend(w->publish, worker);
-		}
-		MemoryContextSwitchTo(old);
-	}
-	cdc_spi_end(&spi);
-}
-
-static List *
-read_wanted(void)
-{
-	static CdcStatement stmt = {
-		"SELECT s.id, s.name, s.owner::pg_catalog.text"
-		UNFINISHED("pull") UNFINISHED("apply")
-		", i.\"owner\"::pg_catalog.int8"
-		" FROM cdc_catalog.subscription s JOIN cdc_catalog.subscription_identity i"
-		" ON i.subscription OPERATOR(pg_catalog.=) s.name"
-		" WHERE s.enabled AND i.system_identifier OPERATOR(pg_catalog.||) '/' OPERATOR(pg_catalog.||)"
-		" i.\"database\"::pg_catalog.text OPERATOR(pg_catalog.=) cdc_catalog.here() ORDER BY s.id",
-		0, {0}
-	};
-	CdcSpi		spi;
-	List	   *result = NIL;
-	uint64		n;
-	uint64		i;
-
-	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, NULL, NULL);
-	for (i = 0; i < n; i++)
-	{
-		Wanted	   *w = MemoryContextAllocZero(spi.caller, sizeof(Wanted));
-		bool		isnull;
-		HeapTuple	role;
-		char	   *owner = cdc_spi_text(&spi, i, 3);
-		MemoryContext old = MemoryContextSwitchTo(spi.caller);
-
-		w->id = DatumGetInt32(cdc_spi_datum(i, 1, INT4OID, &isnull));
-		w->name = cdc_spi_text(&spi, i, 2);
-		w->owner = (Oid) cdc_spi_int64(i, 6);
-		set_worker(&w->pull, CDC_WORKER_PULL, (int) cdc_spi_int64(i, 4));
-		set_worker(&w->apply, CDC_WORKER_APPLY, (int) cdc_spi_int64(i, 5));
-		w->role_limit = OidIsValid(w->owner) && superuser_arg(w->owner) ? INT_MAX :
-			cdc_worker_limit(cdc_max_workers_per_role);
-		role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(w->owner));
-		if (!HeapTupleIsValid(role))
-			w->trouble = psprintf("role \"%s\", the owner of the subscription, does not exist",
-								  owner);
-		else
-		{
-			w->owner_name = ((Form_pg_authid) GETSTRUCT(role))->rolname;
-			if (CDC_WORKER_NEEDS_LOGIN && !((Form_pg_authid) GETSTRUCT(role))->rolcanlogin)
-				w->trouble = psprintf("role \"%s\" is not permitted to log in\n"
-									  "HINT:  Before PostgreSQL 17 workers need an owner with LOGIN.",
-									  owner);
-			ReleaseSysCache(role);
-		}
-		result = lappend(result, w);
-		MemoryContextSwitchTo(old);
-	}
-	cdc_spi_end(&spi);
-	read_publications(result);
-	return result;
-}
-
 static Child *
 find_child(int32 subscription_id, CdcWorkerKind kind, int32 publication_id)
 {
@@ -231,7 +89,7 @@ find_child(int32 subscription_id, CdcWorkerKind kind, int32 publication_id)
 /* Whether a worker that we have not started runs; gives up dead reservations. */
 static bool
 started_elsewhere(const CdcSlotInfo *slots, int nslots, int32 subscription_id,
-				  const WantedWorker *worker)
+				  const CdcWantedWorker *worker)
 {
 	int			i;
 
@@ -396,7 +254,7 @@ list_workers_by_role(void *arg)
 
 /* Why there was no room for a worker, and what to do. */
 static const char *
-no_room(CdcStartResult rc, const Wanted *w)
+no_room(CdcStartResult rc, const CdcWanted *w)
 {
 	switch (rc)
 	{
@@ -453,7 +311,7 @@ is_others_room(const Child *c)
 }
 
 static void
-start_child(Child *c, const Wanted *w)
+start_child(Child *c, const CdcWanted *w)
 {
 	CdcWorkerStart what;
 	MemoryContext turn = CurrentMemoryContext;
@@ -528,7 +386,7 @@ brake(Child *c, int crashes)
 
 /* Sees to one worker of a wanted subscription. */
 static void
-keep_child(const Wanted *w, const WantedWorker *worker, const CdcSlotInfo *slots, int nslots,
+keep_child(const CdcWanted *w, const CdcWantedWorker *worker, const CdcSlotInfo *slots, int nslots,
 		   bool changed)
 {
 	Child	   *c = find_child(w->id, worker->kind, worker->publication_id);
@@ -660,34 +518,15 @@ next_due(void)
 typedef struct Wants
 {
 	MemoryContext context;		/* of the turn */
-	List	   *wanted;			/* of Wanted *, there */
+	List	   *wanted;			/* of CdcWanted *, there */
 	bool		any;			/* there are some, be they allowed or not */
 } Wants;
-
-/* Copies of WantedWorker * with all they point to. */
-static List *
-copy_workers(List *workers)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, workers)
-	{
-		WantedWorker *copy = palloc(sizeof(WantedWorker));
-
-		*copy = *(const WantedWorker *) lfirst(lc);
-		copy->worker = pstrdup(copy->worker);
-		result = lappend(result, copy);
-	}
-	return result;
-}
 
 static void
 look(void *arg)
 {
 	Wants	   *wants = arg;
-	List	   *in_transaction = read_wanted();
-	ListCell   *lc;
+	List	   *in_transaction = cdc_wanted_read();
 
 	wants->any = in_transaction != NIL;
 	if (!cdc_workers_enabled)
@@ -695,17 +534,7 @@ look(void *arg)
 
 	/* what is needed beyond the commit */
 	MemoryContextSwitchTo(wants->context);
-	foreach(lc, in_transaction)
-	{
-		Wanted	   *w = lfirst(lc);
-		Wanted	   *copy = palloc(sizeof(Wanted));
-
-		*copy = *w;
-		copy->name = pstrdup(w->name);
-		copy->trouble = w->trouble ? pstrdup(w->trouble) : NULL;
-		copy->publish = copy_workers(w->publish);
-		wants->wanted = lappend(wants->wanted, copy);
-	}
+	wants->wanted = cdc_wanted_copy(in_transaction);
 }
 
 /*
@@ -734,7 +563,7 @@ supervisor_turn(bool *any)
 	nslots = cdc_slot_list(MyDatabaseId, slots);
 	foreach(lc, wants.wanted)
 	{
-		const Wanted *w = lfirst(lc);
+		const CdcWanted *w = lfirst(lc);
 
 		keep_child(w, &w->pull, slots, nslots, changed);
 		keep_child(w, &w->apply, slots, nslots, changed);
