@@ -204,14 +204,21 @@ installcheck() {
 names_regress() { say extension; (cd "$top/sql" && printf '%s\n' *.sql | sed 's/\.sql$//' | grep -vxe extension -e 'gp_.*'); }
 names_isolation() { (cd "$top/specs" && printf '%s\n' *.spec | sed 's/\.spec$//'); }
 
+# Several names are one job: they share a cluster and the files of pg_regress.
 step_regress() {
-	regress_names=$(chosen regress "$1") || { failed=$((failed + 1)); return; }
-	step_build && job regress "${1:-all}" 60 shared
+	local names
+	names=$(chosen regress "$1") || { failed=$((failed + 1)); return; }
+	step_build || return
+	[ -n "${regress_names:-}" ] || job regress "${1:-all}" 60 shared
+	regress_names+=" $names"
 }
 
 step_isolation() {
-	isolation_names=$(chosen isolation "$1") || { failed=$((failed + 1)); return; }
-	step_build && job isolation "${1:-all}" 10 shared
+	local names
+	names=$(chosen isolation "$1") || { failed=$((failed + 1)); return; }
+	step_build || return
+	[ -n "${isolation_names:-}" ] || job isolation "${1:-all}" 10 shared
+	isolation_names+=" $names"
 }
 
 do_regress() { installcheck regress REGRESS="$(echo $regress_names)" ISOLATION=; }
