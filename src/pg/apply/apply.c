@@ -9,6 +9,7 @@
 #include "pg/apply/apply_internal.h"
 
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -16,8 +17,10 @@
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/catalog/failure.h"
 #include "pg/catalog/row.h"
 #include "pg/history/hole.h"
+#include "pg/target/cache.h"
 
 /* ------------------------------------------------------------------------
  * Counters
@@ -152,6 +155,14 @@ add_counts(const CdcApply *apply, List *counts)
 	return counts;
 }
 
+void
+cdc_count_run(const CdcApply *apply, CdcApplyResult *result)
+{
+	write_counters(apply);
+	result->events += apply->events;
+	result->counts = add_counts(apply, result->counts);
+}
+
 /* ------------------------------------------------------------------------
  * The run
  * ------------------------------------------------------------------------
@@ -184,75 +195,11 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 	return upto;
 }
 
-/* One call of cdc_apply_run(). */
-typedef struct ApplyCall
-{
-	const CdcSubscription *sub;
-	CdcProgress progress;		/* what is applied so far */
-	bool		numbered;		/* see CdcApply */
-	int64		changes;		/* of the position */
-	CdcApply   *begun;			/* a run that has met no event yet; NULL: there is none */
-	CdcApplyResult *result;
-} ApplyCall;
-
-/* Applies the events up to upto; returns where it has ended, which may be a commit before. */
-static int64
-run_up_to(ApplyCall *call, int64 upto)
-{
-	CdcApply   *apply = call->begun != NULL ? call->begun : cdc_run_begin(call->sub, NULL);
-	TimestampTz before = call->progress.source_ts;
-	int64		reached;
-
-	call->begun = NULL;
-	apply->stop_from = 1;
-	apply->numbered = call->numbered;
-	cdc_run_scan(apply, call->progress.applied_seq, upto, NULL);
-	cdc_run_end(apply);
-	reached = apply->scan_upto;
-	if (apply->progress.applied_seq != reached)
-		elog(ERROR, "history of subscription \"%s\" ended at seq " INT64_FORMAT
-			 " before the boundary " INT64_FORMAT, apply->sub->name,
-			 apply->progress.applied_seq, reached);
-	write_counters(apply);
-	call->progress.applied_seq = reached;
-	call->progress.position = apply->progress.position != NULL ? pstrdup(apply->progress.position) : NULL;
-	call->progress.gtid = apply->progress.gtid != NULL ? pstrdup(apply->progress.gtid) : NULL;
-	call->progress.source_ts = apply->progress.source_ts != 0 ? apply->progress.source_ts : before;
-	call->result->events += apply->events;
-	call->result->counts = add_counts(apply, call->result->counts);
-	MemoryContextDelete(apply->work.cxt);
-	return reached;
-}
-
-/*
- * Applies the events up to upto, and acts on the changes of source tables in between, each
- * at its place: a run ends there, so that the next one takes the tables as they are then.
- * Returns where it has ended.
- */
-static int64
-run_with_changes(ApplyCall *call, int64 upto)
-{
-	List	   *changes = cdc_changes_pending(call->sub, call->changes, upto + 1);
-	ListCell   *lc;
-
-	foreach(lc, changes)
-	{
-		CdcPendingChange *change = lfirst(lc);
-		int64		before = change->from_seq - 1;
-
-		if (before > call->progress.applied_seq && run_up_to(call, before) < before)
-			return call->progress.applied_seq;
-		cdc_follow_change(call->sub, change);
-		call->result->changes++;
-	}
-	return upto > call->progress.applied_seq ? run_up_to(call, upto) : upto;
-}
-
 /* A run; the subscription is locked. */
 static void
 run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 {
-	ApplyCall	call;
+	CdcWalk		call;
 	CdcPosition position;
 	int64		before;
 	int64		upto;
@@ -274,13 +221,14 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	before = call.progress.applied_seq;
 	call.numbered = position.events > 0;
 	call.changes = position.changes;
+	call.guarded = cdc_target_errors_are_guarded(sub);
 	/* as the subscription's owner */
 	call.begun = cdc_run_begin(sub, NULL);
 	upto = choose_boundary(sub, &call.progress, &position, max_events, &result->more);
 	if (upto == 0)
 		upto = before;
 	/* it may have ended at an earlier one */
-	if (run_with_changes(&call, upto) < upto)
+	if (cdc_walk(&call, upto) < upto)
 		result->more = true;
 	if (call.begun != NULL)
 	{
@@ -294,12 +242,46 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 		cdc_progress_broadcast_at_commit();
 }
 
+/* What to type where an error of one table has stopped the subscription. */
+static char *
+stop_hint(const CdcSubscription *sub)
+{
+	const CdcBlame *blame = cdc_blame();
+	const char *name = quote_literal_cstr(sub->name);
+	StringInfoData hint;
+
+	initStringInfo(&hint);
+	appendStringInfo(&hint, "When the reason is gone, apply goes on. To let the other tables go on: SELECT cdc.alter_table(%s, %s, '{\"on_error\": \"table\"}'), later cdc.retry_errors(%s, %s).",
+					 name, quote_literal_cstr(blame->source_table), name,
+					 quote_literal_cstr(blame->source_table));
+	if (blame->exact && blame->position[0] != '\0')
+		appendStringInfo(&hint, " To pass over this transaction: SELECT cdc.skip_transaction(%s, %s).", name,
+						 quote_literal_cstr(blame->position));
+	return hint.data;
+}
+
+/* The error goes on; one of a table with what to type, unless it says so itself. */
+static void
+rethrow_error(const CdcSubscription *sub, MemoryContext caller)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(caller);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (error->hint == NULL && cdc_blame_is_of_table(sub, error->sqlerrcode))
+		error->hint = stop_hint(sub);
+	ReThrowError(error);
+}
+
 void
 cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	CdcRunning	run;
 
 	memset(result, 0, sizeof(*result));
+	cdc_blame_reset();
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	cdc_running_begin(&run, sub->id, CDC_WRITER_APPLY);
 	PG_TRY();
@@ -309,10 +291,19 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	PG_CATCH();
 	{
 		cdc_running_end(&run);
-		PG_RE_THROW();
+		rethrow_error(sub, caller);
 	}
 	PG_END_TRY();
 	cdc_running_end(&run);
+}
+
+void
+cdc_apply_failed(const CdcSubscription *sub, int sqlerrcode)
+{
+	const CdcBlame *blame = cdc_blame();
+
+	if (cdc_blame_is_of_table(sub, sqlerrcode))
+		cdc_failure_blame(sub->name, "apply", blame->source_table, blame->seq, blame->key);
 }
 
 /* ------------------------------------------------------------------------

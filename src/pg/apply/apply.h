@@ -39,6 +39,12 @@ typedef struct CdcApplyResult
 extern void cdc_apply_run(const CdcSubscription *sub, int64 max_events,
 						  CdcApplyResult *result);
 
+/*
+ * Behind cdc_failure_record(), in the process in which cdc_apply_run() failed: notes there
+ * which table, event and key it was.
+ */
+extern void cdc_apply_failed(const CdcSubscription *sub, int sqlerrcode);
+
 /* An event's text, UTF-8, that JSONB cannot hold: without its NULs.  palloc'ed. */
 extern const JsonbContainer *cdc_event_without_nul(const char *text);
 

@@ -9,7 +9,6 @@
 #include "pg/apply/apply_internal.h"
 
 #include "commands/trigger.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -27,140 +26,6 @@
 
 /* Of the last run; a run's number tells the cache of targets which run uses one. */
 static uint64 run_number = 0;
-
-/* ------------------------------------------------------------------------
- * The context of errors
- * ------------------------------------------------------------------------
- */
-
-/*
- * What a message tells of one value, in bytes.  The text is made while an error is on
- * its way: nothing here may run what users can define, nor take much memory.
- */
-#define SHOWN_BYTES		200
-
-static void
-append_clipped(StringInfo text, const char *value, size_t len)
-{
-	int			n = (int) Min(len, SHOWN_BYTES);
-
-	if (len <= SHOWN_BYTES)
-		appendBinaryStringInfo(text, value, n);
-	else
-	{
-		appendBinaryStringInfo(text, value, pg_mbcliplen(value, n, n));
-		appendStringInfo(text, "... (%lu bytes)", (unsigned long) len);
-	}
-}
-
-/* A key's value in an entry, where its type is one whose output function is harmless. */
-static void
-append_key_value(StringInfo text, const CdcKeyColumn *key, Datum value)
-{
-	if (key->shown == CDC_KEY_SHOWN_TEXT)
-	{
-		struct varlena *v = (struct varlena *) DatumGetPointer(value);
-
-		if (VARATT_IS_COMPRESSED(v) || VARATT_IS_EXTERNAL(v))
-			appendStringInfoString(text, "...");
-		else
-			append_clipped(text, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
-	}
-	else if (key->shown == CDC_KEY_SHOWN_OUTPUT)
-	{
-		char	   *output = OutputFunctionCall((FmgrInfo *) &key->output, value);
-
-		append_clipped(text, output, strlen(output));
-	}
-	else
-		appendStringInfoString(text, "...");
-}
-
-/* A value of a row image; documents are not shown. */
-static void
-append_json_value(StringInfo text, const CdcJsonValue *v)
-{
-	char	   *output;
-
-	if (v->type == JENTRY_ISSTRING)
-		append_clipped(text, v->data, v->len);
-	else if (v->type == JENTRY_ISCONTAINER)
-		appendStringInfoString(text, "...");
-	else
-	{
-		output = cdc_json_to_cstring(v);
-		append_clipped(text, output, strlen(output));
-	}
-}
-
-/* "(id, no)=(5, 7)" of the row image or entry at hand. */
-static char *
-key_text(const CdcAtHand *at)
-{
-	const CdcMapping *mapping = at->source->mapping;
-	const CdcTarget *target = mapping->target;
-	StringInfoData names;
-	StringInfoData values;
-	int			i;
-
-	initStringInfo(&names);
-	initStringInfo(&values);
-	for (i = 0; i < target->nkey; i++)
-	{
-		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
-		CdcJsonValue v;
-
-		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", col->name);
-		appendStringInfoString(&values, i > 0 ? ", " : "");
-		if (at->entry != NULL && !cdc_entry_key_is_null(at->entry, i))
-			append_key_value(&values, &target->key[i], at->entry->key[i]);
-		else if (at->entry == NULL &&
-				 cdc_json_find(at->data, col->source, col->source_len, &v) &&
-				 v.type != JENTRY_ISNULL)
-			append_json_value(&values, &v);
-		else
-			appendStringInfoString(&values, "null");
-	}
-	return psprintf("(%s)=(%s)", names.data, values.data);
-}
-
-/* Error context callback: subscription, seq, position, table, key and column. */
-static void
-error_context(void *arg)
-{
-	CdcApply   *apply = arg;
-	const CdcAtHand *at = &apply->work.at;
-	StringInfoData s;
-
-	/* an error in here must not lead back to here */
-	if (apply->in_context)
-		return;
-	apply->in_context = true;
-	initStringInfo(&s);
-	appendStringInfo(&s, "subscription \"%s\"", apply->sub->name);
-	if (at->place.seq > 0)
-		appendStringInfo(&s, ", seq " INT64_FORMAT, at->place.seq);
-	if (at->place.file != NULL)
-	{
-		appendStringInfo(&s, ", position %s", at->place.file);
-		if (at->place.offset >= 0)
-			appendStringInfo(&s, INT64_FORMAT, at->place.offset);
-	}
-	if (at->source != NULL)
-		appendStringInfo(&s, ", source table \"%s\", target %s",
-						 at->source->mapping->source_table, at->source->mapping->target->name);
-	else if (at->source_table != NULL)
-		appendStringInfo(&s, ", source table \"%.*s\"", (int) at->source_table_len,
-						 at->source_table);
-	if (at->source != NULL && !at->source->mapping->target->keyless &&
-		(at->data != NULL || at->entry != NULL))
-		appendStringInfo(&s, ", key %s", key_text(at));
-	if (at->source != NULL && at->source->row.at_column != NULL)
-		appendStringInfo(&s, ", column \"%s\"", at->source->row.at_column);
-	errcontext("%s", s.data);
-	pfree(s.data);
-	apply->in_context = false;
-}
 
 /* ------------------------------------------------------------------------
  * Events
@@ -245,6 +110,11 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 
 	apply->work.at.source = run->source = source;
 	cdc_writer_begin(run, &user);
+	if (source->aside != NULL && cdc_aside_take(apply, source, event))
+	{
+		apply->work.at.source = NULL;
+		return;
+	}
 	if (cdc_event_has_rows(event))
 		apply_rows(apply, source, event);
 	else if (event->op == CDC_OP_TRUNCATE)
@@ -385,7 +255,7 @@ cdc_run_begin(const CdcSubscription *sub, const CdcMappingSpec *replay)
 				 errmsg("invalid format \"%s\" of subscription \"%s\"", sub->format, sub->name)));
 	apply->number = ++run_number;
 	apply->work.cxt = cxt;
-	apply->errors.callback = error_context;
+	apply->errors.callback = cdc_blame_context;
 	apply->errors.arg = apply;
 	apply->errors.previous = error_context_stack;
 	error_context_stack = &apply->errors;
@@ -422,6 +292,7 @@ cdc_run_end(CdcApply *apply)
 	ListCell   *lc;
 
 	flush_targets(apply);
+	cdc_aside_close(apply);
 	foreach(lc, apply->targets)
 	{
 		CdcTargetRun *run = lfirst(lc);

@@ -45,6 +45,7 @@ typedef struct CdcMapping
 	bool		mapped;			/* "columns" were named: other columns of the source are left out */
 	CdcMappedColumn *columns;	/* as many as the target's, by the same index */
 	bool		keeps_rows;		/* TRUNCATE does not empty it */
+	bool		kept;			/* cdc.error has events of it */
 	List	   *layouts;		/* of row images seen so far: CdcLayout *, see layout.h */
 	struct CdcLayout *last_layout;
 

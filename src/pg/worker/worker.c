@@ -278,6 +278,8 @@ write_down(const ErrorData *edata)
 		cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind), edata->sqlerrcode, text);
 		if (my_kind == CDC_WORKER_PULL)
 			cdc_pull_failed(sub, edata->sqlerrcode, text);
+		else if (my_kind == CDC_WORKER_APPLY)
+			cdc_apply_failed(sub, edata->sqlerrcode);
 	}
 	cdc_background_commit();
 	return sub != NULL;

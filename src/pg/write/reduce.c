@@ -372,7 +372,7 @@ cdc_reduce_row_done(CdcWork *work, CdcTargetRun *run)
 {
 	work->bytes += run->bytes - run->counted;
 	run->counted = run->bytes;
-	if (run->target->row_by_row)
+	if (run->target->row_by_row || run->one_by_one)
 		cdc_reduce_flush(work, run);
 }
 

@@ -95,6 +95,8 @@ typedef struct CdcTargetRun
 	/* how it is written */
 	CdcTargetRights rights;
 	bool		writes_as_owner;	/* the writer is the subscription's owner */
+	bool		one_by_one;		/* each row is written before the next is looked at */
+	bool		all_count;		/* no event is needless, whatever later ones do */
 	const CdcWriteBackend *backend;
 	void	   *state;			/* the back-end's own; NULL: it is not open */
 

@@ -1,0 +1,288 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard.c
+ *	  A run of which one table's error is that table's, as its option on_error says.
+ *
+ * A range of history is applied in a subtransaction.  Where that fails for an event of a
+ * table, it is undone, and tried again: over a shorter range, then with the rows of that
+ * table written one by one, so that it is known which event it is, and at last without the
+ * table, which stops before the range, or without the event, which is put aside.  Between
+ * ranges lie commits of the source, so that all other tables are at one at the end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/apply_internal.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "pg/base/compat_executor.h"
+#include "pg/catalog/changes.h"
+#include "pg/catalog/failure.h"
+#include "pg/catalog/log.h"
+#include "pg/options/option_json.h"
+
+/* Behind an error ranges have about so many events: an event that fails lets one be tried again. */
+#define STEP_EVENTS		1000
+
+/* Events of one range that may be put aside, and the events that may be applied in vain for it. */
+#define MAX_FAILED		100
+#define MAX_IN_VAIN		INT64CONST(5000000)
+
+/* ------------------------------------------------------------------------
+ * What attempts have shown
+ * ------------------------------------------------------------------------
+ */
+
+bool
+cdc_guard_is_exact(const CdcGuard *guard, const char *source_table)
+{
+	ListCell   *lc;
+
+	foreach(lc, guard->exact)
+		if (strcmp(lfirst(lc), source_table) == 0)
+			return true;
+	return false;
+}
+
+const CdcFailedEvent *
+cdc_guard_failed(const CdcGuard *guard, const char *source_table, int64 seq)
+{
+	ListCell   *lc;
+
+	foreach(lc, guard->failed)
+	{
+		const CdcFailedEvent *failed = lfirst(lc);
+
+		if ((seq == 0 || failed->seq == seq) && strcmp(failed->source_table, source_table) == 0)
+			return failed;
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * Attempts
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Applies the events up to upto in a subtransaction.  NULL: done, and *apply is to be
+ * finished; else the error, of which nothing else is left.
+ */
+static ErrorData *
+attempt(CdcWalk *walk, const CdcGuard *guard, int64 upto, CdcApply **apply)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	CdcApply   *volatile run = NULL;
+	ErrorData  *volatile error = NULL;
+
+	cdc_blame_reset();
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		run = cdc_run_begin(walk->sub, NULL);
+		run->guard = guard;
+		cdc_walk_scan(walk, run, upto);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error != NULL && run != NULL)
+		MemoryContextDelete(run->work.cxt);
+	*apply = run;
+	return error;
+}
+
+/* ------------------------------------------------------------------------
+ * What is done about an error
+ * ------------------------------------------------------------------------
+ */
+
+/* An error, and the table that it is of. */
+typedef struct Trouble
+{
+	CdcWalk    *walk;
+	CdcGuard   *guard;
+	ErrorData  *error;
+	CdcBlame	blame;
+	const CdcSubscriptionTable *table;
+	CdcOnError	on_error;
+	int64		upto;			/* of the range that failed */
+} Trouble;
+
+/* The table stops at the commit before the range, and the others go on. */
+static void
+hold_table(const Trouble *t)
+{
+	const CdcSubscription *sub = t->walk->sub;
+	const char *name = t->table->source_table;
+	CdcTableError error = {name, t->blame.seq, t->blame.key[0] != '\0' ? t->blame.key : NULL};
+	bool		has_place = t->table->state == 'r' || t->table->state == 's' || t->table->state == 'e';
+	char	   *remedy = cdc_mend_hint(sub, name, has_place);
+
+	error.sqlerrcode = t->error->sqlerrcode;
+	t->error->hint = t->error->hint != NULL ? psprintf("%s  %s", t->error->hint, remedy) : remedy;
+	error.text = cdc_failure_text(t->error);
+	(void) cdc_table_error_hold(sub, &error, t->walk->progress.applied_seq);
+	cdc_log(sub->name, "error",
+			psprintf("source table %s stopped at seq " INT64_FORMAT ", the others go on", name, t->blame.seq),
+			error.text);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("source table %s of subscription \"%s\" is in error at seq " INT64_FORMAT, name, sub->name,
+					t->blame.seq),
+			 errdetail("%s", t->error->message),
+			 errhint("%s", remedy)));
+	CommandCounterIncrement();
+}
+
+/* Whether the event can be put aside. */
+static bool
+can_put_aside(const Trouble *t)
+{
+	int			n = list_length(t->guard->failed);
+	int64		events = t->upto - t->walk->progress.applied_seq;
+
+	return t->on_error == CDC_ON_ERROR_LOG && t->blame.exact && !t->table->keyless && t->table->target != NULL &&
+		(t->table->state == 'r' || t->table->state == 's' || t->table->state == 'e') &&
+		n < MAX_FAILED && n * events < MAX_IN_VAIN &&
+		cdc_guard_failed(t->guard, t->table->source_table, t->blame.seq) == NULL;
+}
+
+static void
+put_aside(const Trouble *t)
+{
+	CdcFailedEvent *failed = palloc0(sizeof(CdcFailedEvent));
+	const char *hint = t->error->hint;
+	char	   *remedy = cdc_mend_hint(t->walk->sub, t->table->source_table, true);
+
+	failed->source_table = pstrdup(t->table->source_table);
+	failed->seq = t->blame.seq;
+	failed->key = t->blame.key[0] != '\0' ? pstrdup(t->blame.key) : NULL;
+	failed->sqlerrcode = t->error->sqlerrcode;
+	t->error->hint = hint != NULL ? psprintf("%s  %s", hint, remedy) : remedy;
+	failed->text = cdc_failure_text(t->error);
+	t->guard->failed = lappend(t->guard->failed, failed);
+	(void) cdc_log_event(t->walk->sub->name, "error",
+						 psprintf("events of source table %s go to cdc.error", failed->source_table), failed->text);
+}
+
+/* The error goes to the caller: nothing is to be done about it here. */
+static void
+pass_on(ErrorData *error)
+{
+	ReThrowError(error);
+}
+
+/* Fills t with the table that the error is of; raises it where it is of none that may be in error. */
+static void
+find_table(Trouble *t)
+{
+	CdcTableOptions options;
+
+	if (!cdc_blame_is_of_table(t->walk->sub, t->error->sqlerrcode))
+		pass_on(t->error);
+	t->blame = *cdc_blame();
+	t->table = cdc_apply_table(t->walk->sub, t->blame.source_table);
+	if (t->table == NULL)
+		pass_on(t->error);
+	cdc_table_options_parse(t->table->options, &t->walk->sub->opt.table, &options);
+	t->on_error = options.on_error;
+	if (t->on_error == CDC_ON_ERROR_STOP)
+		pass_on(t->error);
+}
+
+/* Does something about it, so that the next attempt is another one. */
+static void
+act(Trouble *t)
+{
+	find_table(t);
+	if (!cdc_guard_is_exact(t->guard, t->table->source_table))
+		t->guard->exact = lappend(t->guard->exact, pstrdup(t->table->source_table));
+	else if (can_put_aside(t))
+		put_aside(t);
+	else if (t->walk->only != NULL)
+		pass_on(t->error);		/* it is in error already */
+	else
+		hold_table(t);
+}
+
+/* ------------------------------------------------------------------------
+ * The run
+ * ------------------------------------------------------------------------
+ */
+
+/* The end of the next range. */
+static int64
+next_end(const CdcWalk *walk, int64 upto)
+{
+	int64		after = walk->progress.applied_seq;
+	int64		end;
+	CdcScope	scope;
+
+	if (!walk->narrow || upto - after <= STEP_EVENTS)
+		return upto;
+	cdc_owner_begin(walk->sub, &scope);
+	end = cdc_history_first_boundary(walk->sub, after + STEP_EVENTS);
+	cdc_scope_end(&scope);
+	return end > 0 && end < upto ? end : upto;
+}
+
+/* One range, in as many attempts as it takes; returns where it has ended, or 0: it has to be shorter. */
+static int64
+run_range(CdcWalk *walk, int64 upto)
+{
+	CdcGuard	guard = {NIL, NIL};
+	Trouble		t = {walk, &guard};
+	CdcApply   *apply;
+
+	t.upto = upto;
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		t.error = attempt(walk, &guard, upto, &apply);
+		if (t.error == NULL)
+			return cdc_walk_finish(walk, apply);
+		if (!walk->narrow)
+		{
+			find_table(&t);
+			walk->narrow = true;
+			if (upto - walk->progress.applied_seq > STEP_EVENTS)
+				return 0;
+		}
+		act(&t);
+	}
+}
+
+int64
+cdc_guard_run(CdcWalk *walk, int64 upto)
+{
+	/* it was begun outside of any subtransaction */
+	if (walk->begun != NULL)
+	{
+		cdc_run_end(walk->begun);
+		MemoryContextDelete(walk->begun->work.cxt);
+		walk->begun = NULL;
+	}
+	while (walk->progress.applied_seq < upto)
+	{
+		int64		end = next_end(walk, upto);
+		int64		reached = run_range(walk, end);
+
+		if (reached > 0 && reached < end)
+			break;
+	}
+	return walk->progress.applied_seq;
+}

@@ -1,0 +1,293 @@
+/*-------------------------------------------------------------------------
+ *
+ * mend.c
+ *	  cdc.retry_errors and cdc.discard_errors: tables whose events could not be applied go
+ *	  on, or go on without these events.
+ *
+ * All of it is done in the caller's transaction, with the lock of apply: when it commits,
+ * a table is at the same commit of its source as the others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/apply_internal.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "pg/catalog/changes.h"
+#include "pg/catalog/log.h"
+#include "pg/history/hole.h"
+#include "pg/options/option_json.h"
+#include "pg/process/wake.h"
+#include "pg/progress/copy_progress.h"
+#include "pg/target/cache.h"
+
+/* Kept events whose numbers are read at a time. */
+#define SEQS	1000
+
+char *
+cdc_mend_hint(const CdcSubscription *sub, const char *source_table, bool has_place)
+{
+	const char *name = quote_literal_cstr(sub->name);
+	const char *table = quote_literal_cstr(source_table);
+
+	if (has_place)
+		return psprintf("When the reason is gone: SELECT cdc.retry_errors(%s, %s);", name, table);
+	return psprintf("When the reason is gone: SELECT cdc.resync_table(%s, %s);", name, table);
+}
+
+/* ------------------------------------------------------------------------
+ * cdc.retry_errors
+ * ------------------------------------------------------------------------
+ */
+
+/* ERROR where an event is missing that is to be applied. */
+static void
+check_history(const CdcSubscription *sub, int64 after, int64 upto)
+{
+	CdcScope	scope;
+
+	if (after >= upto)
+		return;
+	cdc_owner_begin(sub, &scope);
+	cdc_history_check_event(sub, "retry_errors", after + 1);
+	cdc_history_check_event(sub, "retry_errors", upto);
+	cdc_history_check_whole(sub, "retry_errors", after + 1, upto);
+	cdc_scope_end(&scope);
+}
+
+/* Applies what cdc.error has of the table, and forgets it; returns how many events. */
+static int64
+apply_kept(CdcWalk *walk, const CdcSubscriptionTable *table)
+{
+	CdcApply   *apply = cdc_run_begin(walk->sub, NULL);
+	int64		last = 0;
+	int64		events = 0;
+	int			n;
+	int			i;
+
+	do
+	{
+		int64	   *seqs = cdc_table_error_seqs(walk->sub, table->source_table, last, SEQS, &n);
+
+		for (i = 0; i < n; i++)
+		{
+			int64		before = apply->events;
+
+			CHECK_FOR_INTERRUPTS();
+			last = seqs[i];
+			cdc_run_scan(apply, last - 1, last, table->source_table);
+			if (apply->events == before)
+				cdc_history_hole(walk->sub, "retry_errors", last, last);
+			events++;
+		}
+		pfree(seqs);
+	} while (n == SEQS);
+	cdc_run_end(apply);
+	cdc_count_run(apply, walk->result);
+	MemoryContextDelete(apply->work.cxt);
+	(void) cdc_table_error_forget(walk->sub, table->source_table, 0);
+	return events;
+}
+
+/* The table goes on from where it stopped, up to where apply is. */
+static void
+catch_up(CdcWalk *walk, const CdcSubscriptionTable *table, int64 upto)
+{
+	const CdcSubscription *sub = walk->sub;
+
+	check_history(sub, walk->numbered ? table->held_seq : upto, upto);
+	cdc_changes_reopen(sub->name, table->source_table, table->held_seq);
+	CommandCounterIncrement();
+	walk->only = table->source_table;
+	walk->progress.applied_seq = table->held_seq;
+	if (cdc_walk(walk, upto) < upto)
+		elog(ERROR, "source table %s did not come to seq " INT64_FORMAT, table->source_table, upto);
+}
+
+/* Applies what the table lacks.  Returns the number of events. */
+static int64
+retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const CdcPosition *position,
+			int64 applied_seq)
+{
+	CdcApplyResult result;
+	CdcWalk		walk;
+	int64		events = 0;
+
+	memset(&result, 0, sizeof(result));
+	memset(&walk, 0, sizeof(walk));
+	walk.sub = sub;
+	walk.result = &result;
+	walk.numbered = position->events > 0;
+	walk.changes = position->changes;
+	walk.guarded = cdc_target_errors_are_guarded(sub);
+
+	/* from here on it has a target, and what it meets there is found anew */
+	cdc_table_error_release(sub, table->source_table);
+	CommandCounterIncrement();
+	if (table->kept_events > 0)
+		events += apply_kept(&walk, table);
+	CommandCounterIncrement();
+	if (table->held)
+	{
+		catch_up(&walk, table, applied_seq);
+		events += result.events - events;
+	}
+	cdc_table_error_release(sub, table->source_table);
+	(void) cdc_copy_applied(sub, applied_seq);
+	cdc_log(sub->name, "error",
+			psprintf(INT64_FORMAT " events of source table %s were applied again", events, table->source_table), NULL);
+	return events;
+}
+
+/* Whether the table is one whose events can be applied again; ERROR where it was named and is not. */
+static bool
+is_retried(const CdcSubscription *sub, const CdcSubscriptionTable *table, bool named)
+{
+	if (table->state != 'e')
+		return false;
+	if (table->held && table->held_seq < 0)
+	{
+		if (named)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("source table %s of subscription \"%s\" has no place to go on from",
+							table->source_table, sub->name),
+					 errdetail("Its target is not what the source had at any commit."),
+					 errhint("%s", cdc_mend_hint(sub, table->source_table, false))));
+		return false;
+	}
+	return table->held || table->kept_events > 0;
+}
+
+static int64
+retry_locked(const CdcSubscription *sub, const char *source_table)
+{
+	CdcPosition position;
+	CdcProgress progress;
+	int64		events = 0;
+	ListCell   *lc;
+
+	cdc_progress_get(sub, &progress);
+	cdc_position_get(sub, &position);
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+
+		if (source_table != NULL && strcmp(table->source_table, source_table) != 0)
+			continue;
+		if (is_retried(sub, table, source_table != NULL))
+			events += retry_table(sub, table, &position, progress.applied_seq);
+	}
+	cdc_progress_broadcast_at_commit();
+	return events;
+}
+
+/* The registered table of that name; ERROR where there is none. */
+static void
+check_table(const CdcSubscription *sub, const char *source_table)
+{
+	if (cdc_apply_table(sub, source_table) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("source table %s is not in subscription \"%s\"", source_table, sub->name),
+				 errhint("SELECT source_table FROM cdc.stat_table WHERE subscription = %s lists them.",
+						 quote_literal_cstr(sub->name))));
+}
+
+PG_FUNCTION_INFO_V1(cdc_retry_errors);
+
+Datum
+cdc_retry_errors(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub;
+	CdcRunning	run;
+	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	volatile int64 events = 0;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("name of the subscription must not be null")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	cdc_subscription_check_here(sub);
+	if (source_table != NULL)
+		check_table(sub, source_table);
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	cdc_running_begin(&run, sub->id, CDC_WRITER_APPLY);
+	PG_TRY();
+	{
+		events = retry_locked(sub, source_table);
+	}
+	PG_CATCH();
+	{
+		cdc_running_end(&run);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	cdc_running_end(&run);
+	PG_RETURN_INT64(events);
+}
+
+/* ------------------------------------------------------------------------
+ * cdc.discard_errors
+ * ------------------------------------------------------------------------
+ */
+
+/* Gives up what is kept of one table, or the one event of that seq; returns how many. */
+static int64
+discard_of_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, int64 seq, const char *reason)
+{
+	int64		n = cdc_table_error_forget(sub, table->source_table, seq);
+	char	   *what;
+
+	if (n == 0)
+		return 0;
+	what = psprintf(INT64_FORMAT " events of source table %s were discarded", n, table->source_table);
+	cdc_table_error_differs(sub, table->source_table, what);
+	if (!table->held)
+		cdc_table_error_release(sub, table->source_table);
+	cdc_log(sub->name, "error", what, reason);
+	return n;
+}
+
+PG_FUNCTION_INFO_V1(cdc_discard_errors);
+
+Datum
+cdc_discard_errors(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub;
+	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *reason;
+	int64		seq = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
+	int64		events = 0;
+	int64		pulled;
+	ListCell   *lc;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("subscription and reason must not be null")));
+	reason = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	if (reason[strspn(reason, " ")] == '\0' || (source_table == NULL && seq != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a reason has to be given, and with a seq the source table")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	if (source_table != NULL)
+		check_table(sub, source_table);
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+
+		if (source_table == NULL || strcmp(table->source_table, source_table) == 0)
+			events += discard_of_table(sub, table, seq, reason);
+	}
+	pulled = source_table == NULL ? cdc_table_error_forget_pulled(sub) : 0;
+	if (pulled > 0)
+		cdc_log(sub->name, "error", psprintf(INT64_FORMAT " messages in cdc.error were discarded", pulled), reason);
+	PG_RETURN_INT64(events + pulled);
+}
