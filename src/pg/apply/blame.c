@@ -127,7 +127,7 @@ note_blame(const CdcApply *apply, const char *position, const char *key)
 	memset(&blame, 0, offsetof(CdcBlame, source_table));
 	blame.subscription_id = apply->sub->id;
 	blame.seq = at->place.seq;
-	blame.exact = at->data != NULL || at->entry != NULL || at->source == NULL;
+	blame.exact = at->data != NULL || at->entry != NULL || !at->writing;
 	blame.source_table[0] = '\0';
 	if (at->source != NULL)
 		keep_text(blame.source_table, sizeof(blame.source_table), at->source->mapping->source_table,

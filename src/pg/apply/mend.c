@@ -58,13 +58,12 @@ check_history(const CdcSubscription *sub, int64 after, int64 upto)
 	cdc_scope_end(&scope);
 }
 
-/* Applies what cdc.error has of the table, and forgets it; returns how many events. */
-static int64
+/* Applies what cdc.error has of the table, and forgets it. */
+static void
 apply_kept(CdcWalk *walk, const CdcSubscriptionTable *table)
 {
 	CdcApply   *apply = cdc_run_begin(walk->sub, NULL);
 	int64		last = 0;
-	int64		events = 0;
 	int			n;
 	int			i;
 
@@ -81,7 +80,6 @@ apply_kept(CdcWalk *walk, const CdcSubscriptionTable *table)
 			cdc_run_scan(apply, last - 1, last, table->source_table);
 			if (apply->events == before)
 				cdc_history_hole(walk->sub, "retry_errors", last, last);
-			events++;
 		}
 		pfree(seqs);
 	} while (n == SEQS);
@@ -89,7 +87,6 @@ apply_kept(CdcWalk *walk, const CdcSubscriptionTable *table)
 	cdc_count_run(apply, walk->result);
 	MemoryContextDelete(apply->work.cxt);
 	(void) cdc_table_error_forget(walk->sub, table->source_table, 0);
-	return events;
 }
 
 /* The table goes on from where it stopped, up to where apply is. */
@@ -114,7 +111,6 @@ retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const
 {
 	CdcApplyResult result;
 	CdcWalk		walk;
-	int64		events = 0;
 
 	memset(&result, 0, sizeof(result));
 	memset(&walk, 0, sizeof(walk));
@@ -128,18 +124,15 @@ retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const
 	cdc_table_error_release(sub, table->source_table);
 	CommandCounterIncrement();
 	if (table->kept_events > 0)
-		events += apply_kept(&walk, table);
+		apply_kept(&walk, table);
 	CommandCounterIncrement();
 	if (table->held)
-	{
 		catch_up(&walk, table, applied_seq);
-		events += result.events - events;
-	}
 	cdc_table_error_release(sub, table->source_table);
 	(void) cdc_copy_applied(sub, applied_seq);
 	cdc_log(sub->name, "error",
-			psprintf(INT64_FORMAT " events of source table %s were applied again", events, table->source_table), NULL);
-	return events;
+			psprintf("events of source table %s were applied again: " INT64_FORMAT, table->source_table, result.events), NULL);
+	return result.events;
 }
 
 /* Whether the table is one whose events can be applied again; ERROR where it was named and is not. */
@@ -197,6 +190,31 @@ check_table(const CdcSubscription *sub, const char *source_table)
 						 quote_literal_cstr(sub->name))));
 }
 
+/* The error goes on; one of the table with what to type, unless it says so itself. */
+static void
+rethrow_error(const CdcSubscription *sub, MemoryContext caller)
+{
+	const CdcBlame *blame = cdc_blame();
+	const char *name = quote_literal_cstr(sub->name);
+	const CdcSubscriptionTable *table;
+	ErrorData  *error;
+	int64		seq = blame->seq;
+
+	MemoryContextSwitchTo(caller);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (error->hint != NULL || !cdc_blame_is_of_table(sub, error->sqlerrcode) || !blame->exact)
+		ReThrowError(error);
+	table = cdc_apply_table(sub, blame->source_table);
+	if (table != NULL && table->kept_events > 0 && (!table->held || seq <= table->held_seq))
+		error->hint = psprintf("To go on without this event: SELECT cdc.discard_errors(%s, %s, 'the reason', " INT64_FORMAT ").",
+							   name, quote_literal_cstr(blame->source_table), seq);
+	else if (blame->position[0] != '\0')
+		error->hint = psprintf("To pass over this transaction: SELECT cdc.skip_transaction(%s, %s), then retry again.",
+							   name, quote_literal_cstr(blame->position));
+	ReThrowError(error);
+}
+
 PG_FUNCTION_INFO_V1(cdc_retry_errors);
 
 Datum
@@ -205,6 +223,7 @@ cdc_retry_errors(PG_FUNCTION_ARGS)
 	CdcSubscription *sub;
 	CdcRunning	run;
 	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	MemoryContext caller = CurrentMemoryContext;
 	volatile int64 events = 0;
 
 	if (PG_ARGISNULL(0))
@@ -217,6 +236,7 @@ cdc_retry_errors(PG_FUNCTION_ARGS)
 		check_table(sub, source_table);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	cdc_running_begin(&run, sub->id, CDC_WRITER_APPLY);
+	cdc_blame_reset();
 	PG_TRY();
 	{
 		events = retry_locked(sub, source_table);
@@ -224,7 +244,7 @@ cdc_retry_errors(PG_FUNCTION_ARGS)
 	PG_CATCH();
 	{
 		cdc_running_end(&run);
-		PG_RE_THROW();
+		rethrow_error(sub, caller);
 	}
 	PG_END_TRY();
 	cdc_running_end(&run);
@@ -245,7 +265,7 @@ discard_of_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, 
 
 	if (n == 0)
 		return 0;
-	what = psprintf(INT64_FORMAT " events of source table %s were discarded", n, table->source_table);
+	what = psprintf("events of source table %s were discarded: " INT64_FORMAT, table->source_table, n);
 	cdc_table_error_differs(sub, table->source_table, what);
 	if (!table->held)
 		cdc_table_error_release(sub, table->source_table);
@@ -288,6 +308,6 @@ cdc_discard_errors(PG_FUNCTION_ARGS)
 	}
 	pulled = source_table == NULL ? cdc_table_error_forget_pulled(sub) : 0;
 	if (pulled > 0)
-		cdc_log(sub->name, "error", psprintf(INT64_FORMAT " messages in cdc.error were discarded", pulled), reason);
+		cdc_log(sub->name, "error", psprintf("messages in cdc.error were discarded: " INT64_FORMAT, pulled), reason);
 	PG_RETURN_INT64(events + pulled);
 }

@@ -106,18 +106,26 @@ cdc_table_error_kept(const CdcSubscription *sub, const char *source_table, int64
 	cdc_catalog_changed();
 }
 
+/* Nothing can be compared with a topic: what was left out of it is shown, and is no error for ever. */
+static const char *
+differs_is_error(const CdcSubscription *sub)
+{
+	return sub->kind == CDC_SERVER_KAFKA ? "false" : "true";
+}
+
 void
 cdc_table_error_differs(const CdcSubscription *sub, const char *source_table, const char *what)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET differs = $3,"
 		" last_error = CASE WHEN held OR kept_events OPERATOR(pg_catalog.>) 0 THEN last_error ELSE $3 END,"
-		" state = CASE WHEN state OPERATOR(pg_catalog.=) ANY ('{r,s}'::pg_catalog.\"char\"[]) THEN 'e' ELSE state END,"
+		" state = CASE WHEN state OPERATOR(pg_catalog.=) ANY ('{r,s}'::pg_catalog.\"char\"[])"
+		" AND $4::pg_catalog.bool THEN 'e' ELSE state END,"
 		" state_since = pg_catalog.now()" OF_TABLE,
-		3, {TEXTOID, TEXTOID, TEXTOID}
+		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&stmt, sub->name, source_table, what);
+	(void) cdc_spi_run(&stmt, sub->name, source_table, what, differs_is_error(sub));
 	cdc_catalog_changed();
 }
 
@@ -127,7 +135,8 @@ cdc_table_error_release(const CdcSubscription *sub, const char *source_table)
 	/* a table whose copy apply has not got through yet is synchronised, not ready */
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET held = false, held_seq = NULL,"
-		" state = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 OR differs IS NOT NULL THEN 'e'"
+		" state = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0"
+		" OR (differs IS NOT NULL AND $3::pg_catalog.bool) THEN 'e'"
 		" WHEN EXISTS (SELECT 1 FROM cdc_catalog.copy_progress p"
 		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2"
 		" AND p.sync_seq IS NOT NULL AND p.ready_at IS NULL) THEN 's' ELSE 'r' END,"
@@ -136,10 +145,10 @@ cdc_table_error_release(const CdcSubscription *sub, const char *source_table)
 		" last_error = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 THEN last_error ELSE differs END,"
 		" last_sqlstate = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 THEN last_sqlstate END,"
 		" state_since = pg_catalog.now()" OF_TABLE " AND state OPERATOR(pg_catalog.=) 'e'",
-		2, {TEXTOID, TEXTOID}
+		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&stmt, sub->name, source_table);
+	(void) cdc_spi_run(&stmt, sub->name, source_table, differs_is_error(sub));
 	cdc_catalog_changed();
 }
 
@@ -154,8 +163,8 @@ cdc_table_error_clear(const CdcSubscription *sub, const char *source_table)
 	int64		n = cdc_table_error_forget(sub, source_table, 0);
 
 	if (n > 0)
-		cdc_log(sub->name, "error", psprintf(INT64_FORMAT " events of source table %s that could not be applied are of no concern any more",
-											 n, source_table), NULL);
+		cdc_log(sub->name, "error", psprintf("events of source table %s that could not be applied are of no concern any more: " INT64_FORMAT,
+											 source_table, n), NULL);
 	(void) cdc_spi_run(&stmt, sub->name, source_table);
 	cdc_catalog_changed();
 }

@@ -74,7 +74,7 @@ extern int64 cdc_table_error_forget_pulled(const CdcSubscription *sub);
 
 /*
  * What was left out, a sentence without its full stop: the table is in state 'e' until it is
- * verified or copied anew.
+ * verified or copied anew.  Of topics it is shown only, as they cannot be verified.
  */
 extern void cdc_table_error_differs(const CdcSubscription *sub, const char *source_table, const char *what);
 

@@ -366,6 +366,7 @@ Datum
 cdc_resync_table(PG_FUNCTION_ARGS)
 {
 	CdcCopyRequest request = {"resync", true, NULL, false};
+	const CdcSubscriptionTable *table;
 	CdcSubscription *sub;
 	char	   *name;
 
@@ -382,14 +383,21 @@ cdc_resync_table(PG_FUNCTION_ARGS)
 				 errdetail("Its events come from Kafka."),
 				 errhint("Read the topics anew with cdc.set_position(%s, 'earliest').",
 						 quote_literal_cstr(sub->name))));
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	table = find_table(sub, name);
+	if (!PG_ARGISNULL(2) && table->state == 'e')
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("source table %s of subscription \"%s\" is in error: a part of its rows does not mend it", name,
+						sub->name),
+				 errhint("All of it: SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
+						 quote_literal_cstr(name))));
 	if (!PG_ARGISNULL(2))
 	{
 		/* what else the table has is not looked at */
 		request.row_filter = text_to_cstring(PG_GETARG_TEXT_PP(2));
 		request.replaces = false;
 	}
-	cdc_subscription_lock(sub, CDC_WRITER_PULL);
-	(void) find_table(sub, name);
 	cdc_copy_request(sub, name, &request);
 	cdc_log(sub->name, "copy", psprintf("resync of source table %s was asked for", name),
 			request.row_filter);

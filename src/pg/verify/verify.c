@@ -22,6 +22,7 @@
 #include "pg/base/result_set.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/table_error.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
@@ -253,6 +254,8 @@ verify_one(CdcVerifyTable *t, Results *results, bool repair, bool named)
 		keep_result(t, lfirst(lc), at);
 	if (repair && t->differences > 0)
 		repair_table(t);
+	else if (t->differences == 0 && t->verify->sample >= 1)
+		cdc_table_error_verified(t->verify->sub, t->source_table);
 }
 
 PG_FUNCTION_INFO_V1(cdc_verify);

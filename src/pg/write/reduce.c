@@ -429,6 +429,7 @@ cdc_reduce_flush(CdcWork *work, CdcTargetRun *run)
 		return;
 	work->at.data = NULL;
 	work->at.source = run->source;
+	work->at.writing = true;
 	drop_superseded(run);
 	cdc_reduce_sort(run);
 	cdc_writer_begin(run, &user);

@@ -127,6 +127,7 @@ typedef struct CdcAtHand
 	const struct CdcSourceRun *source; /* with a target; or NULL */
 	const JsonbContainer *data; /* the event's row image, or */
 	const CdcEntry *entry;		/* the entry that is written; or neither */
+	bool		writing;		/* a batch of entries: without entry the place is that of one of them */
 } CdcAtHand;
 
 /* What the targets of a run share. */
