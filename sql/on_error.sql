@@ -257,9 +257,7 @@ SELECT fails($$SELECT cdc.retry_errors('oe', 'd.none')$$);
 SELECT fails($$SELECT cdc.discard_errors('oe', 'd.heap', NULL)$$);
 
 DROP VIEW kept, states;
-DELETE FROM cdc.subscription_table WHERE subscription = 'oe';
-DELETE FROM cdc_catalog.error WHERE subscription = 'oe';
-DELETE FROM cdc_catalog.blocked_key WHERE subscription = 'oe';
-DELETE FROM cdc_catalog.skipped_transaction WHERE subscription = 'oe';
-DELETE FROM cdc.subscription WHERE name = 'oe';
+SELECT cdc.drop_subscription('oe', drop_history := true);
+SELECT (SELECT count(*) FROM cdc_catalog.error) + (SELECT count(*) FROM cdc_catalog.blocked_key)
+     + (SELECT count(*) FROM cdc_catalog.skipped_transaction) AS rows_left;
 DROP SCHEMA oe CASCADE;
