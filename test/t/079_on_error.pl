@@ -9,6 +9,7 @@ use warnings;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use CdcIngest::Cluster;
+use CdcIngest::Process qw(wait_until);
 use CdcIngest::Server;
 
 my $cluster = CdcIngest::Cluster->new('on_error');
@@ -49,6 +50,17 @@ sub is_same { my ($id, $what, @only) = @_; return $cluster->compare_ok($source, 
 
 # The statements that a text tells one to type.
 sub statements { return $_[0] =~ /(SELECT (?:\* FROM )?cdc\.\w+\((?:[^()']|'(?:[^']|'')*')*\))/g }
+
+sub kill_node
+{
+	my $pid = $cluster->node->{_pid};
+	$cluster->forget;
+	$cluster->node->kill9;
+	# Where nobody waits for the postmaster at once, it seems to run for a while.
+	wait_until(30, sub { !kill 0, $pid }) or die 'still there';
+	$cluster->node->start;
+	return;
+}
 
 sub waits { my ($id) = @_; return $cluster->error_of("SELECT cdc.wait_for('$id', timeout := '1 ms')") }
 
@@ -114,14 +126,14 @@ subtest 'stop, and the three ways on that its hint names' => sub {
 subtest 'table: DDL, TRUNCATE, renames while it has stopped' => sub {
 	my $id = subscription(options => '{"on_error": "table"}');
 	is(follow($id, 'INSERT INTO A VALUES (1, 1, "x"), (2, 2, "y")'), '', 'rows');
-	$cluster->do("CREATE UNIQUE INDEX own ON $id.a (v)");
+	$cluster->do("ALTER TABLE $id.a ADD CONSTRAINT c CHECK (id <> 3)");
 	is(follow($id, 'INSERT INTO A VALUES (3, 3, "x")', 'ALTER TABLE A ADD w INT NOT NULL DEFAULT 7, MODIFY n BIGINT',
 			'INSERT INTO A VALUES (4, 4000000000, "z", 4)', 'UPDATE A SET id = 5 WHERE id = 1', 'ALTER TABLE A CHANGE v u VARCHAR(30)',
 			'DELETE FROM A WHERE id = 2', 'INSERT INTO B VALUES (1, 1, "b")', 'ALTER TABLE B ADD c INT'), '', 'goes on');
-	like(state_of($id, 'a'), qr/^e .*\(v\)=\(x\)/s, 'the table has stopped: a unique index of its own') or diag state_of($id, 'a');
+	like(state_of($id, 'a'), qr/^e .*violates check constraint "c"/s, 'the table has stopped');
 	is($cluster->value("SELECT count(*) FROM $id.a"), 2, 'its target stays as it was');
 	is_same($id, 'the other table', 'b');
-	$cluster->do("DROP INDEX $id.own");
+	$cluster->do("ALTER TABLE $id.a DROP CONSTRAINT c");
 	my ($retry) = statements(state_of($id, 'a'));
 	is($cluster->error_of($retry), '', $retry);
 	is_same($id, 'the table has followed');
@@ -182,8 +194,8 @@ subtest 'log: a trigger of its own, keys that change, DDL behind' => sub {
 };
 
 subtest 'rights that are missing' => sub {
-	$cluster->do('CREATE ROLE own', 'GRANT USAGE ON FOREIGN SERVER s TO own', "CREATE USER MAPPING FOR own SERVER s OPTIONS (user '$CdcIngest::Server::CDC_USER',
-		password '$CdcIngest::Server::CDC_PASSWORD')", 'CREATE SCHEMA r AUTHORIZATION own', 'CREATE TABLE public.theirs (id int PRIMARY KEY, n int)',
+	$cluster->do('CREATE ROLE own', 'GRANT USAGE ON FOREIGN SERVER s TO own', q{CREATE USER MAPPING FOR own SERVER s OPTIONS (user } . $cluster->dbh->quote($CdcIngest::Server::CDC_USER) .
+		q{, password } . $cluster->dbh->quote($CdcIngest::Server::CDC_PASSWORD) . q{)}, 'CREATE SCHEMA r AUTHORIZATION own', 'CREATE TABLE public.theirs (id int PRIMARY KEY, n int)',
 		'GRANT ALL ON public.theirs TO own');
 	$source->do('CREATE DATABASE r', 'CREATE TABLE r.a (id INT PRIMARY KEY, n INT)', 'CREATE TABLE r.b (id INT PRIMARY KEY, n INT)');
 	$cluster->do('SET ROLE own');
@@ -223,9 +235,7 @@ subtest 'workers, and PostgreSQL killed in between' => sub {
 	{
 		$load->(150);
 		sleep rand 0.4;
-		$cluster->node->kill9;
-		$cluster->forget;
-		$cluster->node->start;
+		kill_node();
 		next unless $round % 2 == 0;
 		# in one transaction with the end of its reason; killed on its way, too
 		eval {
@@ -246,7 +256,7 @@ subtest 'workers, and PostgreSQL killed in between' => sub {
 	is($cluster->value("SELECT count(*) FROM cdc.error WHERE subscription = '$id'"), 0, 'nothing is kept');
 
 	# stop: what the worker writes down
-	$cluster->do("SELECT cdc.alter_subscription('$id', '{\"on_error\": null}')", "ALTER TABLE $id.a ADD CONSTRAINT c CHECK (n < 5000)");
+	$cluster->do(qq{SELECT cdc.alter_subscription('$id', '{"on_error": null}')}, "ALTER TABLE $id.a ADD CONSTRAINT c CHECK (n < 5000)");
 	$source->do("REPLACE INTO $id.a VALUES (777, 5001, 'x')");
 	$cluster->poll("SELECT error_key FROM cdc.stat_table WHERE source_table = '$id.a'", '(id)=(777)');
 	my ($seq) = $cluster->value("SELECT error_seq FROM cdc.stat_table WHERE source_table = '$id.a'");

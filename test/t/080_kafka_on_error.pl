@@ -9,6 +9,7 @@ use warnings;
 use Test::More;
 use CdcIngest::Cluster;
 use CdcIngest::Kafka;
+use CdcIngest::Process qw(wait_until);
 
 my $kafka = CdcIngest::Kafka->new;
 my $cluster = CdcIngest::Cluster->new('kafka_on_error');
@@ -154,8 +155,11 @@ subtest 'workers, and PostgreSQL killed in between' => sub {
 		}
 		$kafka->produce('kill', \@messages);
 		select undef, undef, undef, rand 0.5;
-		$cluster->node->kill9;
+		my $pid = $cluster->node->{_pid};
 		$cluster->forget;
+		$cluster->node->kill9;
+		# Where nobody waits for the postmaster at once, it seems to run for a while.
+		wait_until(30, sub { !kill 0, $pid }) or die 'still there';
 		$cluster->node->start;
 	}
 	$cluster->catch_up('kill');

@@ -124,8 +124,11 @@ retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const
 	cdc_table_error_release(sub, table->source_table);
 	CommandCounterIncrement();
 	if (table->kept_events > 0)
+	{
 		apply_kept(&walk, table);
-	CommandCounterIncrement();
+		cdc_table_error_release(sub, table->source_table);
+		CommandCounterIncrement();
+	}
 	if (table->held)
 		catch_up(&walk, table, applied_seq);
 	cdc_table_error_release(sub, table->source_table);
