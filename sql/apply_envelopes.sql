@@ -266,6 +266,7 @@ SELECT cdc.remove_table('js', 'users');
 SELECT tables, exclude, added FROM cdc.subscription WHERE name = 'js';
 SELECT fails($$SELECT cdc.remove_table('js', 'users')$$), fails($$SELECT cdc.remove_table('js', '')$$), fails($$SELECT cdc.add_table('js', 'a.')$$);
 SELECT cdc.add_table('js', 'users', target := 'er.users');
+SELECT cdc.add_table('js', 'users', target := 'er.users', from_history := false);
 SELECT tables, exclude, added FROM cdc.subscription WHERE name = 'js';
 SELECT msg('js', 'users', '{"id":1}', '{"id":1,"name":"Anna"}'), msg('js', 'users', '{"id":2}', '{"name":"Bob","age":1.5}');
 SELECT * FROM cdc.apply('js');

@@ -139,6 +139,17 @@ CREATE TABLE cdc_catalog.subscription_table (
     PRIMARY KEY (subscription, source_table)
 );
 
+-- Kafka: tables that were removed.  Their events are kept in the history, and no message
+-- brings them back.
+CREATE TABLE cdc_catalog.removed_table (
+    subscription    text NOT NULL,
+    source_table    text NOT NULL,
+    target          text,                   -- that was filled: its rows are the history's
+    target_oid      oid,
+    removed_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (subscription, source_table)
+);
+
 -- How far the copy of a table has come.  Written by pull with the rows that it is about,
 -- and by who asks for a copy; a table in state i may have no row yet.
 CREATE TABLE cdc_catalog.copy_progress (
@@ -357,6 +368,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_partition',
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_progress', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_failure', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_table', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.removed_table', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.copy_progress', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_version', '');

@@ -25,11 +25,13 @@ COMMENT ON FUNCTION cdc.create_subscription(text, text, text[], text[], text[], 
                                             boolean, text, boolean, jsonb, text) IS
     'makes history table, replica tables and subscription, and starts its workers';
 
--- Options given replace those stored; null puts the default back.
-CREATE FUNCTION cdc.alter_subscription(name text, options jsonb) RETURNS void
-LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_alter_subscription';
+-- Options given replace those stored; null puts the default back.  format: Kafka, as long
+-- as the history has no rows that are read by the former one.
+CREATE FUNCTION cdc.alter_subscription(name text, options jsonb DEFAULT '{}', format text DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_alter_subscription';
 
-COMMENT ON FUNCTION cdc.alter_subscription(text, jsonb) IS 'changes options of a subscription';
+COMMENT ON FUNCTION cdc.alter_subscription(text, jsonb, text) IS 'changes options or format of a subscription';
 
 CREATE FUNCTION cdc.enable_subscription(name text) RETURNS void
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_enable_subscription';
@@ -59,6 +61,7 @@ COMMENT ON FUNCTION cdc.drop_subscription(text, boolean) IS
 
 -- target_rows: as of cdc.create_subscription; null: error, without copy_data keep.
 -- copy_where: only these rows are copied, a condition in the source's SQL; all changes come.
+-- from_history: Kafka, the target is filled with what the history has of the table.
 CREATE FUNCTION cdc.add_table(
     subscription text,
     source_table text,
@@ -70,19 +73,31 @@ CREATE FUNCTION cdc.add_table(
     copy_data boolean DEFAULT true,
     target_rows text DEFAULT NULL,
     copy_where text DEFAULT NULL,
-    options jsonb DEFAULT NULL)
+    options jsonb DEFAULT NULL,
+    from_history boolean DEFAULT true)
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_add_table';
 
-COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean, text, text, jsonb) IS
+COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, boolean, text, text, jsonb, boolean) IS
     'captures one more source table, whatever the patterns say';
 
--- Options given replace those stored for the table; null takes one away, so that the
--- subscription's holds.
-CREATE FUNCTION cdc.alter_table(subscription text, source_table text, options jsonb) RETURNS void
-LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_alter_table';
+-- What is null stays as it is.  Options given replace those stored for the table; null in
+-- them takes one away, so that the subscription's holds.  Another key, other columns, another
+-- target: the target's rows are made anew, from the history (Kafka; unless from_history is
+-- false: then what comes is written so) or by a new copy.  An empty key: the table has none.
+CREATE FUNCTION cdc.alter_table(
+    subscription text,
+    source_table text,
+    options jsonb DEFAULT NULL,
+    key text[] DEFAULT NULL,
+    columns jsonb DEFAULT NULL,
+    target text DEFAULT NULL,
+    from_history boolean DEFAULT true)
+RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_alter_table';
 
-COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb) IS 'changes options of a source table';
+COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb, text[], jsonb, text, boolean) IS
+    'changes key, columns, target or options of a source table, in place';
 
 -- Kafka: a name or pattern of topics more.
 CREATE FUNCTION cdc.add_topic(subscription text, topic text, start_position text DEFAULT NULL) RETURNS void
@@ -96,11 +111,14 @@ LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_remove_topic';
 
 COMMENT ON FUNCTION cdc.remove_topic(text, text) IS 'Kafka: reads a topic no longer';
 
-CREATE FUNCTION cdc.remove_table(subscription text, source_table text) RETURNS void
-LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_remove_table';
+-- Its events are no longer kept in the history, but where they come from Kafka: there they
+-- are unless keep_events is false, so that a table that is added again lacks nothing.
+CREATE FUNCTION cdc.remove_table(subscription text, source_table text, keep_events boolean DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_remove_table';
 
-COMMENT ON FUNCTION cdc.remove_table(text, text) IS
-    'captures a source table no longer; its target stays as it is';
+COMMENT ON FUNCTION cdc.remove_table(text, text, boolean) IS
+    'replicates a source table no longer; its target stays as it is';
 
 -- A new copy of the table, in place, while the stream goes on.  Rows that the source has
 -- not any more go from the target; with a where_clause, which is a condition in the

@@ -139,6 +139,14 @@ subtest 'some columns, under names of the user' => sub {
 	follow('part') for 1 .. 3;
 	is(follow('part', 'ALTER TABLE d.part CHANGE a c BIGINT, ADD x INT, DROP b', 'INSERT INTO d.part (id, c) VALUES (2, 5000000000)'), '', 'a renamed, a new and a dropped column');
 	is_deeply($cluster->rows('SELECT * FROM own.part ORDER BY key'), [ [ 1, 2 ], [ 2, '5000000000' ] ], 'the mapping follows') or diag(explain($cluster->rows('SELECT * FROM own.part')));
+	$cluster->do('CREATE TABLE own.part2 (c bigint PRIMARY KEY, x int)', q{SELECT cdc.alter_table('part', 'd.part', target := 'own.part2', columns := '{"c": "c", "x": "x"}', key := '{c}')});
+	follow('part', 'INSERT INTO d.part (id, c) VALUES (3, 7)') for 1;
+	follow('part') for 1 .. 3;
+	is_deeply($cluster->rows('SELECT * FROM own.part2 ORDER BY c'), [ [ 2, undef ], [ 7, undef ], [ '5000000000', undef ] ], 'another target in place: a new copy') or diag(state_of('part', 'd.part'));
+	is($cluster->value('SELECT count(*) FROM own.part'), 2, '... and the former one stays');
+	$cluster->do(q{INSERT INTO own.part2 VALUES (99)}, q{SELECT cdc.alter_table('part', 'd.part', columns := '{"c": "c"}')});
+	follow('part') for 1 .. 3;
+	is($cluster->value(q{SELECT string_agg(c::text, ' ' ORDER BY c) FROM own.part2}), '2 7 5000000000', 'other columns of the same: its rows are replaced');
 };
 
 subtest 'history of DDL' => sub {

@@ -99,9 +99,8 @@ count_source(const CdcApply *apply, const CdcSourceRun *source)
 	(void) cdc_row_write(&counters, keys, values, nulls);
 }
 
-/* Adds what the run did to cdc.table_counter. */
-static void
-write_counters(const CdcApply *apply)
+void
+cdc_apply_count(const CdcApply *apply)
 {
 	ListCell   *lc;
 
@@ -158,7 +157,7 @@ add_counts(const CdcApply *apply, List *counts)
 void
 cdc_count_run(const CdcApply *apply, CdcApplyResult *result)
 {
-	write_counters(apply);
+	cdc_apply_count(apply);
 	result->events += apply->events;
 	result->counts = add_counts(apply, result->counts);
 }

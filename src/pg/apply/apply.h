@@ -45,6 +45,21 @@ extern void cdc_apply_run(const CdcSubscription *sub, int64 max_events,
  */
 extern void cdc_apply_failed(const CdcSubscription *sub, int sqlerrcode);
 
+/* What filling a target from the history did. */
+typedef struct CdcFill
+{
+	int64		events;			/* of the table that were applied */
+	int64		upto;			/* seq up to which the history was read: where apply stands */
+} CdcFill;
+
+/*
+ * Applies what the history has of a registered source table, up to where apply stands, to
+ * its target, which is emptied before that if it is to be; holds apply's lock from then on.
+ * ERROR where events are missing in the middle.
+ */
+extern void cdc_apply_fill(const CdcSubscription *sub, const char *source_table, bool replace,
+						   CdcFill *fill);
+
 /* An event's text, UTF-8, that JSONB cannot hold: without its NULs.  palloc'ed. */
 extern const JsonbContainer *cdc_event_without_nul(const char *text);
 

@@ -8,6 +8,7 @@
  *	  apply.c			cdc.apply: boundary, progress, counters
  *	  walk.c			runs up to a place, with what is to be done in between
  *	  guard.c			a run of which one table's error is that table's
+ *	  fill.c			what history has of a table that comes late
  *	  follow.c			what is done at a change of a source table
  *	  skip.c			cdc.skip_transaction, and passing over one
  *	  mend.c			cdc.retry_errors, cdc.discard_errors
@@ -404,6 +405,9 @@ extern void cdc_follow_fail(const CdcSubscription *sub, const char *source_table
 
 /* The registered table of that name; NULL: there is none. */
 extern const CdcSubscriptionTable *cdc_apply_table(const CdcSubscription *sub, const char *source_table);
+
+/* apply.c: adds what the run did to cdc.table_counter. */
+extern void cdc_apply_count(const CdcApply *apply);
 
 /* ------------------------------------------------------------------------
  * run.c: what cdc.apply and cdc.replay share

@@ -75,12 +75,8 @@ extern int	no_such_variable
  * takes a name that is not defined for 0: no file must be able to forget them.
  */
 
-/*
- * Background workers serve subscriptions.  Greenplum 6 lacks what they are built
- * on (condition variables, BackgroundWorkerInitializeConnectionByOid, bgw_extra);
- * there a scheduler calls cdc.pull() and cdc.apply().
- */
-#define CDC_HAVE_WORKERS				(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
+/* Processes can sleep until somebody broadcasts, since 10; before that they look again soon. */
+#define CDC_HAVE_CONDITION_VARIABLES	(PG_VERSION_NUM >= 100000)
 
 /* Until 17, the workers of a subscription need an owner who has LOGIN. */
 #define CDC_WORKER_NEEDS_LOGIN			(PG_VERSION_NUM < 170000)

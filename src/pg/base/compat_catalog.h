@@ -22,6 +22,13 @@
 #define table_close(rel, lockmode)		heap_close(rel, lockmode)
 #endif
 
+/* Rows of catalogs have their OID among their columns since 12. */
+#if PG_VERSION_NUM >= 120000
+#define CDC_DATABASE_OID(tuple)			(((Form_pg_database) GETSTRUCT(tuple))->oid)
+#else
+#define CDC_DATABASE_OID(tuple)			HeapTupleGetOid(tuple)
+#endif
+
 /* Opening a relation that may be gone; Greenplum can do so without waiting. */
 #if CDC_GREENPLUM
 #define CDC_TRY_RELATION_OPEN(relid, lockmode)	try_relation_open((relid), (lockmode), false)

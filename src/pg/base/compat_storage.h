@@ -26,6 +26,53 @@
 #endif
 
 /*
+ * The database and role of a background worker: by OID since 11 (before that InitPostgres()
+ * takes the database's, but only the role's name).  A process that reads the shared
+ * catalogs only needs a database too in Greenplum, as each transaction there is one of a
+ * session of its dispatcher.
+ */
+#if PG_VERSION_NUM >= 110000
+#define CDC_BGWORKER_CONNECT(dbid, roleid, rolename) \
+	BackgroundWorkerInitializeConnectionByOid((dbid), (roleid), \
+											  OidIsValid(roleid) ? CDC_BGWORKER_FLAGS : 0)
+#define CDC_BGWORKER_CONNECT_SHARED()	BackgroundWorkerInitializeConnection(NULL, NULL, 0)
+#else
+#define CDC_BGWORKER_CONNECT(dbid, roleid, rolename) \
+	do { \
+		InitPostgres(NULL, (dbid), OidIsValid(roleid) ? (rolename) : NULL, NULL); \
+		SetProcessingMode(NormalProcessing); \
+	} while (0)
+#define CDC_BGWORKER_CONNECT_SHARED() \
+	BackgroundWorkerInitializeConnection(DB_FOR_COMMON_ACCESS, NULL)
+#endif
+
+/* What a background worker is, for pg_stat_activity: since 11. */
+#if PG_VERSION_NUM >= 110000
+#define CDC_BGWORKER_SET_TYPE(worker, ...) \
+	snprintf((worker)->bgw_type, sizeof((worker)->bgw_type), __VA_ARGS__)
+#else
+#define CDC_BGWORKER_SET_TYPE(worker, ...)	((void) 0)
+#endif
+
+/*
+ * A lock's tranche is told its name by each process; before 10 with a description that
+ * stays where it is.
+ */
+#if PG_VERSION_NUM >= 100000
+#define CDC_REGISTER_TRANCHE(lock, tranche_name) \
+	LWLockRegisterTranche((lock)->tranche, (tranche_name))
+#else
+#define CDC_REGISTER_TRANCHE(lock, tranche_name) \
+	do { \
+		static LWLockTranche described; \
+		described.name = (tranche_name); \
+		described.array_base = (lock); \
+		described.array_stride = sizeof(LWLock); \
+		LWLockRegisterTranche((lock)->tranche, &described); \
+	} while (0)
+#endif
+
+/*
  * A small number that no other process has now, and that a later process will
  * have again: renamed in 17.
  */
@@ -39,6 +86,14 @@
 #if PG_VERSION_NUM < 90500
 #include "storage/proc.h"
 #define MyLatch							(&MyProc->procLatch)
+#endif
+
+/* The postmaster's news of background workers set the latch since 9.5, before that on demand. */
+#if PG_VERSION_NUM >= 90500
+#define CDC_LATCH_ON_SIGNALS()			((void) 0)
+#else
+#include "storage/procsignal.h"
+#define CDC_LATCH_ON_SIGNALS()			(set_latch_on_sigusr1 = true)
 #endif
 
 /*
@@ -121,11 +176,23 @@
 #endif
 
 /*
+ * Whether background workers may be started from here.  In Greenplum that is the master's
+ * business, while it dispatches: segments have the same libraries, and a lone master is
+ * started for upkeep.
+ */
+#if CDC_GREENPLUM
+#include "cdb/cdbvars.h"
+#include "postmaster/postmaster.h"
+#define CDC_RUNS_WORKERS()				(IS_QUERY_DISPATCHER() && IsUnderMasterDispatchMode())
+#else
+#define CDC_RUNS_WORKERS()				true
+#endif
+
+/*
  * Whether this process does a part of a statement for Greenplum's dispatcher: then
  * the transaction is prepared wherever it is committed, and nobody else can prepare it.
  */
 #if CDC_GREENPLUM
-#include "cdb/cdbvars.h"
 #define CDC_DISPATCHED()				(Gp_role == GP_ROLE_EXECUTE)
 #else
 #define CDC_DISPATCHED()				false

@@ -139,6 +139,79 @@ cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_ta
 	cdc_catalog_changed();
 }
 
+void
+cdc_subscription_table_not_removed(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"DELETE FROM cdc_catalog.removed_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name, source_table);
+}
+
+void
+cdc_subscription_table_removed(const CdcSubscription *sub, const char *source_table,
+							   const char *target, Oid relid)
+{
+	static CdcStatement stmt = {
+		"INSERT INTO cdc_catalog.removed_table (subscription, source_table, target, target_oid)"
+		" VALUES ($1, $2, $3, $4)",
+		4, {TEXTOID, TEXTOID, TEXTOID, OIDOID}
+	};
+	CdcSpi		spi;
+	Datum		values[4];
+	char		nulls[4] = {' ', ' ', ' ', ' '};
+
+	cdc_subscription_table_not_removed(sub, source_table);
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = cdc_text_or_null(target, &nulls[2]);
+	values[3] = ObjectIdGetDatum(relid);
+	nulls[3] = OidIsValid(relid) ? ' ' : 'n';
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+	cdc_catalog_changed();
+}
+
+bool
+cdc_subscription_table_is_removed(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.removed_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
+}
+
+bool
+cdc_subscription_table_has_filled(const CdcSubscription *sub, const char *source_table,
+								  const char *target)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.removed_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2 AND target OPERATOR(pg_catalog.=) $3"
+		" AND target_oid OPERATOR(pg_catalog.=) $4",
+		4, {TEXTOID, TEXTOID, TEXTOID, OIDOID}
+	};
+	CdcSpi		spi;
+	Datum		values[4];
+	bool		found;
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = CStringGetTextDatum(target);
+	values[3] = ObjectIdGetDatum(cdc_relation_by_name(target));
+	found = cdc_spi_execute(&stmt, values, NULL) > 0;
+	cdc_spi_end(&spi);
+	return found;
+}
+
 /* error NULL: there is none. */
 static void
 set_state(const CdcSubscription *sub, const char *source_table, char state,

@@ -54,6 +54,19 @@ extern void cdc_subscription_table_target(const CdcSubscription *sub, const char
 extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_table,
 										   const Jsonb *columns);
 
+/*
+ * Notes that the table was removed although its events are kept: its target's rows are the
+ * history's (target may be NULL); then forgets it, as it is registered again.
+ */
+extern void cdc_subscription_table_removed(const CdcSubscription *sub, const char *source_table,
+										   const char *target, Oid relid);
+extern void cdc_subscription_table_not_removed(const CdcSubscription *sub, const char *source_table);
+
+/* Whether it was; and whether it filled that target then. */
+extern bool cdc_subscription_table_is_removed(const CdcSubscription *sub, const char *source_table);
+extern bool cdc_subscription_table_has_filled(const CdcSubscription *sub, const char *source_table,
+											  const char *target);
+
 /* Whether no event of the table is applied until a new copy begins. */
 extern bool cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_table);
 

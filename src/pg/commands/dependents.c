@@ -181,10 +181,8 @@ end_publication(const Dependent *d, const char *why)
 	};
 
 	/* its worker holds the row, for minutes where the brokers do not answer */
-#if CDC_HAVE_WORKERS
 	cdc_slot_terminate(MyDatabaseId, cdc_subscription_get_any(d->subscription)->id,
 					   CDC_WORKER_PUBLISH);
-#endif
 	(void) cdc_spi_run(&stmt, d->part);
 	cdc_log(d->subscription, "publication", psprintf("publication \"%s\" dropped", d->part), why);
 	cdc_subscription_changed();

@@ -20,8 +20,6 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 
-#if CDC_HAVE_WORKERS
-
 /* The numbers of the subscriptions that the current user owns, as far as his role's rights go. */
 static List *
 own_subscriptions(void)
@@ -94,8 +92,6 @@ add_slot(Tuplestorestate *rows, TupleDesc desc, const CdcSlotInfo *slot)
 	tuplestore_putvalues(rows, desc, values, nulls);
 }
 
-#endif							/* CDC_HAVE_WORKERS */
-
 PG_FUNCTION_INFO_V1(cdc_worker_status);
 
 /* cdc.worker_status() returns setof (subscription_id, worker, pid, since, last_message, delay) */
@@ -104,15 +100,11 @@ cdc_worker_status(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
 	Tuplestorestate *rows = cdc_result_set_begin(fcinfo, &desc);
-#if CDC_HAVE_WORKERS
 	CdcSlotInfo *slots = palloc(sizeof(CdcSlotInfo) * CDC_SLOTS);
 	int			n = visible_slots(slots);
 	int			i;
 
 	for (i = 0; i < n; i++)
 		add_slot(rows, desc, &slots[i]);
-#else
-	(void) rows;
-#endif
 	return (Datum) 0;
 }

@@ -31,7 +31,9 @@
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
 #include "pg/catalog/take_over.h"
+#include "pg/history/hole.h"
 #include "pg/pull/pull.h"
+#include "pg/pull/source_kind.h"
 
 /* Whether apply has something to do, now or with the next new table. */
 static bool
@@ -142,17 +144,59 @@ stored_options(const CdcSubscription *sub)
 	return result;
 }
 
-/* Options that are given replace the stored ones; null puts the default back. */
-Datum
-cdc_alter_subscription(PG_FUNCTION_ARGS)
+/* Whether messages that were taken in the format are read the same by "auto". */
+static bool
+is_recognised(const char *format)
+{
+	static const char *const names[] = {"maxwell", "debezium", "goldengate", "canal", "quix"};
+	int			i;
+
+	for (i = 0; i < (int) lengthof(names); i++)
+		if (strcmp(names[i], format) == 0)
+			return true;
+	return false;
+}
+
+/* Messages that come are read in another format from now on; so is the history. */
+static void
+alter_format(CdcSubscription *sub, char *format)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription SET format = $2 WHERE name OPERATOR(pg_catalog.=) $1",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSubscription altered = *sub;
+
+	altered.format = format;
+	cdc_source_kind(sub->kind)->check_arguments(&altered);
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	if (strcmp(sub->format, format) == 0)
+		return;
+	if (!(strcmp(format, "auto") == 0 && is_recognised(sub->format)) && cdc_history_has_rows(sub))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the history of subscription \"%s\" has messages that are read in format \"%s\"",
+						sub->name, sub->format),
+				 errdetail("They mean what they mean by that format only."),
+				 is_recognised(sub->format) && is_recognised(format) ?
+				 errhint("To read messages of both: SELECT cdc.alter_subscription(%s, format := 'auto').",
+						 quote_literal_cstr(sub->name)) :
+				 errhint("Make another subscription for the other messages.")));
+	(void) cdc_spi_run(&stmt, sub->name, format);
+	cdc_log(sub->name, "subscription", psprintf("format changed from %s to %s", sub->format, format),
+			NULL);
+}
+
+static void
+alter_options(CdcSubscription *sub, const Jsonb *given)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription SET options = $2 WHERE name OPERATOR(pg_catalog.=) $1",
 		2, {TEXTOID, JSONBOID}
 	};
-	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	CdcSubscriptionOptions parsed;
-	Jsonb	   *options = cdc_options_merge(stored_options(sub), PG_GETARG_JSONB_P(1));
+	Jsonb	   *options = cdc_options_merge(stored_options(sub), given);
 	CdcSpi		spi;
 	Datum		values[2];
 
@@ -173,7 +217,26 @@ cdc_alter_subscription(PG_FUNCTION_ARGS)
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
 	cdc_log(sub->name, "subscription", "options changed",
-			JsonbToCString(NULL, &options->root, VARSIZE(options)));
+			JsonbToCString(NULL, (JsonbContainer *) &options->root, VARSIZE(options)));
+}
+
+/* Options that are given replace the stored ones; null puts the default back. */
+Datum
+cdc_alter_subscription(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub;
+	Jsonb	   *given;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("name and options must not be null")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	given = PG_GETARG_JSONB_P(1);
+	if (!PG_ARGISNULL(2))
+		alter_format(sub, text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	if (PG_ARGISNULL(2) || !JB_ROOT_IS_OBJECT(given) || JB_ROOT_COUNT(given) > 0)
+		alter_options(sub, given);
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }
@@ -217,9 +280,7 @@ cdc_restart_subscription(PG_FUNCTION_ARGS)
 				 errhint("Say where to read on with cdc.set_position().")));
 
 	/* one that is in a long transaction would keep us waiting; the supervisor starts it again */
-#if CDC_HAVE_WORKERS
 	cdc_slot_terminate(MyDatabaseId, sub->id, CDC_WORKER_PULL);
-#endif
 	methods->restart(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)), PG_GETARG_BOOL(2));
 	cdc_failure_end_gap(sub->name);
 	PG_RETURN_VOID();
@@ -242,6 +303,7 @@ delete_rows(const CdcSubscription *sub)
 		{"DELETE FROM cdc_catalog.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.worker_start WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.removed_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.copy_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.verification WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
@@ -276,9 +338,7 @@ lock_for_end(CdcSubscription *sub)
 	 * supervisor may start it again, but then it waits for our locks and finds
 	 * that the subscription is gone.
 	 */
-#if CDC_HAVE_WORKERS
 	cdc_slot_terminate(MyDatabaseId, sub->id, -1);
-#endif
 	sub->cloned = false;		/* a copy may be ended too */
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);

@@ -10,6 +10,8 @@
 
 #include "pg/base/compat.h"
 #include "pg/catalog/subscription.h"
+#include "pg/catalog/tables.h"
+#include "pg/target/registry.h"
 
 /* A text[] argument as palloc'ed strings; ERROR for NULL elements. */
 extern char **cdc_argument_strings(Datum array, const char *argument, int *n);
@@ -31,5 +33,28 @@ extern void cdc_subscription_remove_table(const char *subscription, const char *
 
 /* The argument target_rows; ERROR where it is none of its words. */
 extern CdcTargetRows cdc_argument_target_rows(const char *text);
+
+/* The registered table of that name; ERROR where there is none. */
+extern const CdcSubscriptionTable *cdc_find_table(const CdcSubscription *sub, const char *name);
+
+/* A source table that is to be registered. */
+typedef struct CdcTableRequest
+{
+	const char *name;
+	char	   *database;		/* its parts */
+	char	   *relation;
+	CdcReplicaSpec given;		/* name NULL: the target that the target_schema implies */
+	const Jsonb *options;		/* of its own, or NULL */
+	bool		copy;			/* its rows are copied from the source, where that can be asked */
+	bool		from_history;	/* Kafka: they are taken from the history */
+	bool		rows_said;		/* given.rows is what the caller said */
+	bool		alters;			/* it was registered before */
+} CdcTableRequest;
+
+/*
+ * Registers it, with pull's lock, for Kafka apply's too; its target is filled from the
+ * history where that is asked for, and a NOTICE says so.
+ */
+extern void cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request);
 
 #endif							/* CDC_PG_COMMANDS_SUBSCRIPTION_INTERNAL_H */

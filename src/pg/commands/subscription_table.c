@@ -7,7 +7,6 @@
  */
 #include "pg/commands/subscription_internal.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -19,13 +18,13 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
+#include "pg/catalog/identity.h"
 #include "pg/catalog/log.h"
 #include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
 #include "pg/pull/source_kind.h"
-#include "pg/target/claim.h"
 #include "pg/target/registry.h"
 #include "pg/process/shmem.h"
 #include "pg/process/wake.h"
@@ -94,52 +93,6 @@ update_wanted(const CdcSubscription *sub, const char *not_excluded, const char *
 	(void) cdc_spi_run(&stmt, sub->name, not_excluded, not_added, excluded, added);
 }
 
-/*
- * A table for whose definition nobody can be asked, as its events come from Kafka.
- * Its target has to be there, or, where none is named, is made in the target_schema
- * with the first row.
- */
-static void
-add_undefined_table(const CdcSubscription *sub, const char *name, const CdcReplicaSpec *spec,
-					const Jsonb *options)
-{
-	CdcTableRow row;
-	char	   *user;
-
-	if (spec->name == NULL)
-	{
-		if (spec->nkey > 0 || spec->columns != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("key and columns need a target"),
-					 errhint("Name one with target := '...'.")));
-		return;
-	}
-	memset(&row, 0, sizeof(row));
-	row.source_table = name;
-	row.target = quote_qualified_identifier(spec->schema, spec->name);
-	row.key = spec->key;
-	row.nkey = spec->nkey;
-	row.columns = spec->columns;
-	row.mode = spec->mode;
-	row.options = options;
-	row.state = 'r';
-	if (!OidIsValid(get_relname_relid(spec->name, get_namespace_oid(spec->schema, false))))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("target %s does not exist", row.target),
-				 errdetail("A Kafka topic does not tell the types of a table's columns beforehand."),
-				 errhint("Create the table, or set target_schema for the subscription and leave the target out: it is then made with the first row.")));
-	cdc_claim_check(cdc_relation_by_name(row.target), row.target);
-	user = cdc_registry_target_user(row.target);
-	if (user != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_TABLE),
-				 errmsg("target %s of source table %s is taken", row.target, name),
-				 errdetail("The %s.", user)));
-	cdc_registry_insert(sub, &row);
-}
-
 /* Target, mode, key and columns as they were given. */
 static void
 read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyMode *mode,
@@ -158,48 +111,8 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 		PG_GETARG_BOOL(7) ? CDC_ROWS_ERROR : CDC_ROWS_KEEP;
 }
 
-/* A table whose source is asked for its definition; given: what the caller said of its target. */
-static void
-add_defined_table(const CdcSubscription *sub, const CdcReplicaSpec *given, const char *database,
-				  const char *relation, bool copy, const Jsonb *options)
-{
-	CdcGeneratedLogged logged;
-	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, database, relation,
-																   &logged);
-	char	   *trouble = cdc_replica_trouble(sub, table);
-	CdcReplicaSpec spec;
-	bool		with_target;
-
-	if (trouble != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
-	with_target = cdc_registry_default_target(sub, table, logged, &spec) || given->name != NULL;
-	spec.mode = given->mode;
-	spec.rows = given->rows;
-	spec.added_columns = given->added_columns;
-	spec.key = given->key;
-	spec.nkey = given->nkey;
-	spec.columns = given->columns;
-	if (given->name != NULL)
-	{
-		spec.schema = given->schema;
-		spec.name = given->name;
-		spec.named = true;
-	}
-	if (!with_target && (spec.nkey > 0 || spec.columns != NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("key and columns need a target"),
-				 errhint("Subscription \"%s\" has no target_schema: name a target.", sub->name)));
-
-	if (with_target)
-		cdc_subscription_options_check_replicas(&sub->opt);
-	cdc_registry_add(sub, table, with_target ? &spec : NULL, copy, options);
-}
-
-/* The registered table of that name; ERROR where there is none. */
-static const CdcSubscriptionTable *
-find_table(const CdcSubscription *sub, const char *name)
+const CdcSubscriptionTable *
+cdc_find_table(const CdcSubscription *sub, const char *name)
 {
 	ListCell   *lc;
 
@@ -233,86 +146,181 @@ cdc_add_table(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
 	const CdcApplyMode *mode;
-	CdcReplicaSpec given = {0};
-	CdcScope	scope;
-	const Jsonb *options = PG_ARGISNULL(10) ? NULL : PG_GETARG_JSONB_P(10);
+	CdcTableRequest request = {0};
 	CdcTableOptions parsed;
 	char	   *name;
-	char	   *database;
-	char	   *relation;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(7))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(7) || PG_ARGISNULL(11))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("subscription, source_table, mode and copy_data must not be null")));
+				 errmsg("subscription, source_table, mode, copy_data and from_history must not be null")));
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	split_name(sub, name, &database, &relation);
-	cdc_table_options_parse(options, &sub->opt.table, &parsed);
+	request.name = name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	split_name(sub, name, &request.database, &request.relation);
+	request.options = PG_ARGISNULL(10) ? NULL : PG_GETARG_JSONB_P(10);
+	request.copy = PG_GETARG_BOOL(7);
+	request.from_history = PG_GETARG_BOOL(11);
+	request.rows_said = !PG_ARGISNULL(8);
+	cdc_table_options_parse(request.options, &sub->opt.table, &parsed);
 	mode = cdc_apply_mode_to_add(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	if (!PG_ARGISNULL(6))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("row_filter is not supported by this version")));
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	if (sub->kind == CDC_SERVER_KAFKA)
+		cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	if (cdc_registry_has(sub, name))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("source table %s is in subscription \"%s\" already", name, sub->name),
-				 errhint("To change how it is replicated, call cdc.remove_table(%s, %s) first.",
+				 errhint("To change its key, columns, target or options: SELECT cdc.alter_table(%s, %s, key := ...).",
 						 quote_literal_cstr(sub->name), quote_literal_cstr(name))));
 
 	/* names mean what they mean to the caller; what is made belongs to the owner */
-	read_target(fcinfo, sub, mode, &given);
-	cdc_owner_begin(sub, &scope);
-	if (cdc_source_kind(sub->kind)->definition == NULL)
-		add_undefined_table(sub, name, &given, options);
-	else
-		add_defined_table(sub, &given, database, relation, PG_GETARG_BOOL(7), options);
-	cdc_scope_end(&scope);
+	read_target(fcinfo, sub, mode, &request.given);
+	cdc_register_table(sub, &request);
 	if (!PG_ARGISNULL(9))
-		limit_copy(sub, name, PG_GETARG_BOOL(7), given.rows, text_to_cstring(PG_GETARG_TEXT_PP(9)));
-	update_wanted(sub, exact_pattern(database, relation), name, NULL, name);
+		limit_copy(sub, name, request.copy, request.given.rows,
+				   text_to_cstring(PG_GETARG_TEXT_PP(9)));
+	update_wanted(sub, exact_pattern(request.database, request.relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }
 
-Datum
-cdc_alter_table(PG_FUNCTION_ARGS)
+/* Keeps other options of the table. */
+static void
+store_options(const CdcSubscription *sub, const char *name, const Jsonb *options)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET options = $3"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		3, {TEXTOID, TEXTOID, JSONBOID}
 	};
-	CdcSubscription *sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	const CdcSubscriptionTable *table;
-	CdcTableOptions parsed;
-	Jsonb	   *options;
 	CdcSpi		spi;
 	Datum		values[3];
 
-	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	table = find_table(sub, name);
-	options = cdc_options_merge(table->options, PG_GETARG_JSONB_P(2));
-	cdc_table_options_parse(options, &sub->opt.table, &parsed);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CStringGetTextDatum(name);
 	values[2] = JsonbPGetDatum(options);
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
-	cdc_log(sub->name, "table", psprintf("options of source table %s changed", name), NULL);
+}
+
+/* Whether the arguments of cdc.alter_table() give the target another shape. */
+static inline bool
+alters_shape(FunctionCallInfo fcinfo)
+{
+	return !PG_ARGISNULL(3) || !PG_ARGISNULL(4) || !PG_ARGISNULL(5);
+}
+
+/* The table as it is registered, with what the arguments say differently. */
+static void
+read_alteration(FunctionCallInfo fcinfo, const CdcSubscription *sub,
+				const CdcSubscriptionTable *table, CdcTableRequest *request)
+{
+	const CdcApplyMode *mode = cdc_apply_mode_of_table(table->mode, table->source_table);
+	CdcReplicaSpec *given = &request->given;
+	char	   *present = OidIsValid(table->target_oid) ? cdc_relation_name(table->target_oid) : NULL;
+
+	if (present == NULL)
+		present = table->target;
+	given->mode = mode->name;
+	given->added_columns = mode->added_columns;
+	given->key = table->key;
+	given->nkey = table->nkey;
+	given->columns = table->columns;
+	given->rows = CDC_ROWS_ERROR;
+	if (!PG_ARGISNULL(3))
+		given->key = cdc_argument_strings(PG_GETARG_DATUM(3), "key", &given->nkey);
+	if (!PG_ARGISNULL(4))
+		given->columns = PG_GETARG_JSONB_P(4);
+	if (!PG_ARGISNULL(5))
+		cdc_split_relation_name("target", text_to_cstring(PG_GETARG_TEXT_PP(5)),
+								sub->target_schema, &given->schema, &given->name);
+	else if (present != NULL)
+		cdc_split_relation_name("target", present, NULL, &given->schema, &given->name);
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("source table %s has no target", table->source_table),
+				 errhint("Name one: SELECT cdc.alter_table(%s, %s, target := ...).",
+						 quote_literal_cstr(sub->name), quote_literal_cstr(table->source_table))));
+	if (present != NULL &&
+		strcmp(present, quote_qualified_identifier(given->schema, given->name)) == 0)
+		given->rows = !request->from_history && sub->kind == CDC_SERVER_KAFKA ? CDC_ROWS_KEEP :
+			CDC_ROWS_REPLACE;
+}
+
+/* Registers the table anew, with another key, other columns or another target. */
+static void
+alter_shape(FunctionCallInfo fcinfo, const CdcSubscription *sub,
+			const CdcSubscriptionTable *table, const Jsonb *options)
+{
+	CdcTableRequest request = {0};
+
+	request.name = table->source_table;
+	split_name(sub, table->source_table, &request.database, &request.relation);
+	request.options = options;
+	request.copy = true;
+	request.from_history = PG_GETARG_BOOL(6);
+	request.alters = true;
+	if (!request.from_history && (table->state == 'e' || table->held))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("source table %s is in error, so that events of it were passed over",
+						table->source_table),
+				 errhint("Let its target be made anew: leave out from_history := false.")));
+	read_alteration(fcinfo, sub, table, &request);
+	cdc_registry_remove(sub, table->source_table);
+	cdc_register_table(sub, &request);
+}
+
+Datum
+cdc_alter_table(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub;
+	const CdcSubscriptionTable *table;
+	CdcTableOptions parsed;
+	Jsonb	   *options;
+	char	   *name;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(6))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("subscription, source_table and from_history must not be null")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	if (alters_shape(fcinfo))
+		cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	table = cdc_find_table(sub, name);
+	options = PG_ARGISNULL(2) ? table->options : cdc_options_merge(table->options, PG_GETARG_JSONB_P(2));
+	cdc_table_options_parse(options, &sub->opt.table, &parsed);
+	if (alters_shape(fcinfo))
+	{
+		alter_shape(fcinfo, sub, table, options);
+		cdc_log(sub->name, "table", psprintf("source table %s altered", name), NULL);
+	}
+	else if (!PG_ARGISNULL(2))
+	{
+		store_options(sub, name, options);
+		cdc_log(sub->name, "table", psprintf("options of source table %s changed", name), NULL);
+	}
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }
 
-/* Unregisters the table and keeps the patterns from bringing it back with its next change. */
+/*
+ * Unregisters the table, and keeps its next change from bringing it back; keep_events: they
+ * go to the history all the same.
+ */
 static void
-remove_table(CdcSubscription *sub, const char *name, const char *why)
+remove_table(CdcSubscription *sub, const char *name, bool keep_events, const char *why)
 {
+	const CdcSubscriptionTable *registered;
 	char	   *database;
 	char	   *table;
 	char	   *pattern;
@@ -321,15 +329,19 @@ remove_table(CdcSubscription *sub, const char *name, const char *why)
 	split_name(sub, name, &database, &table);
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	(void) find_table(sub, name);
+	registered = cdc_find_table(sub, name);
 	cdc_registry_remove(sub, name);
+	if (keep_events)
+		cdc_subscription_table_removed(sub, name, registered->target, registered->target_oid);
+	else
+	{
+		pattern = exact_pattern(database, table);
+		sub->nadded = 0;
 
-	pattern = exact_pattern(database, table);
-	sub->nadded = 0;
-
-	/* which part of the name is the database only a message of the table would tell */
-	wanted = sub->kind == CDC_SERVER_KAFKA || cdc_subscription_wants(sub, database, table);
-	update_wanted(sub, pattern, name, wanted ? pattern : NULL, NULL);
+		/* which part of the name is the database only a message of the table would tell */
+		wanted = sub->kind == CDC_SERVER_KAFKA || cdc_subscription_wants(sub, database, table);
+		update_wanted(sub, pattern, name, wanted ? pattern : NULL, NULL);
+	}
 	cdc_log(sub->name, "table", psprintf("source table %s removed", name), why);
 	cdc_subscription_changed();
 }
@@ -343,18 +355,29 @@ cdc_subscription_remove_table(const char *subscription, const char *source_table
 	cdc_running_check(sub->id, sub->name, CDC_WRITER_APPLY);
 
 	/* a worker that waits for the target waits for us, who would wait for it */
-#if CDC_HAVE_WORKERS
 	cdc_slot_terminate(MyDatabaseId, sub->id, -1);
-#endif
 	sub->cloned = false;
-	remove_table(sub, source_table, why);
+	remove_table(sub, source_table, sub->kind == CDC_SERVER_KAFKA, why);
 }
 
 Datum
 cdc_remove_table(PG_FUNCTION_ARGS)
 {
-	remove_table(cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0))),
-				 text_to_cstring(PG_GETARG_TEXT_PP(1)), NULL);
+	CdcSubscription *sub;
+	bool		keep_events;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("subscription and source_table must not be null")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	keep_events = PG_ARGISNULL(2) ? sub->kind == CDC_SERVER_KAFKA : PG_GETARG_BOOL(2);
+	if (keep_events && sub->kind != CDC_SERVER_KAFKA)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("keep_events is for subscriptions from Kafka"),
+				 errdetail("A table that is added again is copied from its source.")));
+	remove_table(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)), keep_events, NULL);
 	PG_RETURN_VOID();
 }
 
@@ -384,7 +407,7 @@ cdc_resync_table(PG_FUNCTION_ARGS)
 				 errhint("Read the topics anew with cdc.set_position(%s, 'earliest').",
 						 quote_literal_cstr(sub->name))));
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
-	table = find_table(sub, name);
+	table = cdc_find_table(sub, name);
 	if (!PG_ARGISNULL(2) && table->state == 'e')
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

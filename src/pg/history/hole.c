@@ -92,3 +92,23 @@ cdc_history_check_whole(const CdcSubscription *sub, const char *what, int64 from
 			 errmsg("history of subscription \"%s\" has several events of one number", sub->name),
 			 errhint("Each event has a seq of its own: remove what was not written by pull.")));
 }
+
+int64
+cdc_history_first_seq(const CdcSubscription *sub)
+{
+	int64		first = 0;
+
+	(void) ask(sub, "SELECT pg_catalog.min(h.seq) FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
+			   " AND h.seq OPERATOR(pg_catalog.<=) $2", 0, PG_INT64_MAX, &first, 1);
+	return first;
+}
+
+bool
+cdc_history_has_rows(const CdcSubscription *sub)
+{
+	int64		found;
+
+	return ask(sub, "SELECT h.seq FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
+			   " AND h.seq OPERATOR(pg_catalog.<=) $2 AND h.op OPERATOR(pg_catalog.<>) 'm' LIMIT 1",
+			   0, PG_INT64_MAX, &found, 1) > 0;
+}

@@ -29,4 +29,10 @@ extern void cdc_history_check_event(const CdcSubscription *sub, const char *what
 extern void cdc_history_check_whole(const CdcSubscription *sub, const char *what,
 									int64 from, int64 to);
 
+/* The seq of the first event that the history has; 0: it has none. */
+extern int64 cdc_history_first_seq(const CdcSubscription *sub);
+
+/* Whether it has events of rows or definitions, other than control messages and bytes. */
+extern bool cdc_history_has_rows(const CdcSubscription *sub);
+
 #endif							/* CDC_PG_HISTORY_HOLE_H */

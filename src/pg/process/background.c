@@ -14,16 +14,12 @@
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
 
 #include "pg/base/bounded_text.h"
 #include "pg/base/compat_storage.h"
 #include "pg/process/settings.h"
-
-#if CDC_HAVE_WORKERS
-
-#include "postmaster/interrupt.h"
-#include "tcop/tcopprot.h"
-#include "utils/guc.h"
 
 const char *
 cdc_worker_kind_name(CdcWorkerKind kind)
@@ -47,14 +43,12 @@ cdc_background_start(const CdcWorkerStart *what, const char *label, int role_lim
 					 BackgroundWorkerHandle **handle)
 {
 	BackgroundWorker worker;
-	CdcWorkerStart start = *what;
 	CdcSlotInfo slot;
-
-	StaticAssertStmt(sizeof(CdcWorkerStart) <= BGW_EXTRALEN, "CdcWorkerStart is too long");
 
 	memset(&slot, 0, sizeof(slot));
 	slot.dbid = what->dbid;
 	slot.roleid = what->userid;
+	slot.rolename = what->username;
 	slot.subscription_id = what->subscription_id;
 	slot.kind = what->kind;
 	switch (cdc_slot_reserve(&slot, role_limit,
@@ -72,8 +66,6 @@ cdc_background_start(const CdcWorkerStart *what, const char *label, int role_lim
 		case CDC_SLOT_DATABASE_LIMIT:
 			return CDC_START_DATABASE_LIMIT;
 	}
-	start.slot = slot.index;
-	start.ticket = slot.ticket;
 
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -85,41 +77,42 @@ cdc_background_start(const CdcWorkerStart *what, const char *label, int role_lim
 			 what->kind == CDC_WORKER_SUPERVISOR ? "cdc_supervisor_main" : "cdc_worker_main");
 	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "cdc_ingest %s%s%s",
 			 cdc_worker_kind_name(what->kind), label ? " " : "", label ? label : "");
-	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "cdc_ingest %s",
-			 cdc_worker_kind_name(what->kind));
+	CDC_BGWORKER_SET_TYPE(&worker, "cdc_ingest %s", cdc_worker_kind_name(what->kind));
 	worker.bgw_notify_pid = handle != NULL ? MyProcPid : 0;
-	memcpy(worker.bgw_extra, &start, sizeof(start));
+	/* a supervisor outlives the shared memory, so it has to know more than its slot */
+	worker.bgw_main_arg = what->kind == CDC_WORKER_SUPERVISOR ? ObjectIdGetDatum(what->dbid) :
+		UInt32GetDatum(slot.ticket);
 
 	if (!RegisterDynamicBackgroundWorker(&worker, handle))
 	{
-		cdc_slot_release(start.slot, start.ticket);
+		cdc_slot_release(slot.index, slot.ticket);
 		return CDC_START_NO_PROCESS;
 	}
 	return CDC_START_OK;
 }
 
 /*
- * Takes the slot that was reserved for this process; false when the process is not
- * wanted any more.  A supervisor that the postmaster restarts finds that its old
- * slot was given back, or emptied by a crash, and takes a new one.
+ * Takes the slot that is reserved for the supervisor of a database, or a new one: a
+ * supervisor that the postmaster restarts finds that its old slot was given back, or
+ * emptied by a crash.  false: the database has another.
  */
 static bool
-take_slot(CdcWorkerStart *start)
+take_supervisor_slot(Oid dbid, CdcSlotInfo *slot)
 {
-	CdcSlotInfo slot;
+	CdcSlotInfo want;
+	CdcSlotInfo slots[CDC_SLOTS];
+	int			n;
+	int			i;
 
-	if (cdc_slot_attach(start->slot, start->ticket))
-		return true;
-	if (start->kind != CDC_WORKER_SUPERVISOR)
-		return false;
-	memset(&slot, 0, sizeof(slot));
-	slot.dbid = start->dbid;
-	slot.kind = CDC_WORKER_SUPERVISOR;
-	if (cdc_slot_reserve(&slot, INT_MAX, INT_MAX) != CDC_SLOT_RESERVED)
-		return false;
-	start->slot = slot.index;
-	start->ticket = slot.ticket;
-	return cdc_slot_attach(start->slot, start->ticket);
+	memset(&want, 0, sizeof(want));
+	want.dbid = dbid;
+	want.kind = CDC_WORKER_SUPERVISOR;
+	(void) cdc_slot_reserve(&want, INT_MAX, INT_MAX);
+	n = cdc_slot_list(dbid, slots);
+	for (i = 0; i < n; i++)
+		if (slots[i].kind == CDC_WORKER_SUPERVISOR && slots[i].pid == 0)
+			return cdc_slot_attach(slots[i].ticket, slot);
+	return false;
 }
 
 /*
@@ -189,28 +182,57 @@ connect_database(const CdcWorkerStart *start)
 	next_log_hook = emit_log_hook;
 	emit_log_hook = leave_without_database;
 	connecting = true;
-	BackgroundWorkerInitializeConnectionByOid(start->dbid, start->userid,
-											  OidIsValid(start->userid) ? CDC_BGWORKER_FLAGS : 0);
+	CDC_BGWORKER_CONNECT(start->dbid, start->userid, NameStr(start->username));
 	connecting = false;
+	/* where the name decided: another role may have it by now */
+	if (OidIsValid(start->userid) && GetUserId() != start->userid)
+	{
+		ereport(LOG,
+				(errmsg("%s ends as the role that owns its subscription was renamed",
+						MyBgworkerEntry->bgw_name)));
+		proc_exit(1);
+	}
+}
+
+/* The configuration is to be read again. */
+static volatile sig_atomic_t reload_pending = false;
+
+static void
+handle_reload(SIGNAL_ARGS)
+{
+	int			saved = errno;
+
+	reload_pending = true;
+	SetLatch(MyLatch);
+	errno = saved;
 }
 
 void
-cdc_background_begin(CdcWorkerStart *start)
+cdc_background_begin(CdcWorkerStart *start, Datum arg)
 {
+	CdcSlotInfo slot;
+
 	cdc_bound_all_messages();
 	pqsignal(SIGTERM, die);
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGHUP, handle_reload);
+	CDC_LATCH_ON_SIGNALS();
 	BackgroundWorkerUnblockSignals();
 
 	if (start == NULL)			/* the launcher, which has neither slot nor database */
 	{
-		BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+		CDC_BGWORKER_CONNECT_SHARED();
 		return;
 	}
 
-	memcpy(start, MyBgworkerEntry->bgw_extra, sizeof(*start));
-	if (!take_slot(start))
+	if (!(start->kind == CDC_WORKER_SUPERVISOR ?
+		  take_supervisor_slot(DatumGetObjectId(arg), &slot) :
+		  cdc_slot_attach(DatumGetUInt32(arg), &slot)))
 		proc_exit(0);
+	start->kind = slot.kind;
+	start->dbid = slot.dbid;
+	start->userid = slot.roleid;
+	start->username = slot.rolename;
+	start->subscription_id = slot.subscription_id;
 	connect_database(start);
 	SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_SESSION);
 	pin_settings();
@@ -220,14 +242,12 @@ void
 cdc_background_turn(void)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (ConfigReloadPending)
+	if (reload_pending)
 	{
-		ConfigReloadPending = false;
+		reload_pending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 	}
 }
-
-#endif							/* CDC_HAVE_WORKERS */
 
 void
 cdc_background_sleep(long timeout_ms)
@@ -245,7 +265,6 @@ bool		cdc_preloaded = false;
 void
 cdc_notice_preload(void)
 {
-#if CDC_HAVE_WORKERS
 	if (!cdc_workers_enabled)
 		ereport(NOTICE,
 				(errmsg("the setting cdc_ingest.workers is off"),
@@ -256,9 +275,4 @@ cdc_notice_preload(void)
 				(errmsg("cdc_ingest is not in shared_preload_libraries"),
 				 errdetail("The workers start now, but not by themselves after a restart of the server."),
 				 errhint("Add it to shared_preload_libraries and restart, or call cdc.enable_subscription() after each restart.")));
-#else
-	ereport(NOTICE,
-			(errmsg("this server runs no workers of cdc_ingest"),
-			 errhint("Let a scheduler call cdc.pull() and cdc.apply().")));
-#endif
 }

@@ -9,6 +9,7 @@
 #define CDC_PG_PROCESS_BACKGROUND_H
 
 #include "pg/base/compat.h"
+#include "postmaster/bgworker.h"
 #include "pg/process/shmem.h"
 
 /*
@@ -23,25 +24,17 @@ extern void cdc_background_sleep(long timeout_ms);
  */
 extern bool cdc_preloaded;
 
-/* A NOTICE where workers do not come back by themselves, or do not exist. */
+/* A NOTICE where workers do not run, or do not come back by themselves. */
 extern void cdc_notice_preload(void);
 
-#if CDC_HAVE_WORKERS
-
-#include "postmaster/bgworker.h"
-
-/* What a process is to be; it finds this in its bgw_extra. */
+/* What a process is to be; it finds this in its slot. */
 typedef struct CdcWorkerStart
 {
-	/* given by the starter */
 	CdcWorkerKind kind;
 	Oid			dbid;
 	Oid			userid;			/* InvalidOid: the bootstrap superuser */
+	NameData	username;		/* of userid, for servers that want it; else empty */
 	int32		subscription_id;	/* 0 for a supervisor */
-
-	/* set by cdc_background_start() */
-	int			slot;			/* that is reserved for it */
-	uint32		ticket;
 } CdcWorkerStart;
 
 typedef enum CdcStartResult
@@ -69,14 +62,13 @@ extern CdcStartResult cdc_background_start(const CdcWorkerStart *what, const cha
 										   BackgroundWorkerHandle **handle);
 
 /*
- * What a process does first: signals, slot, database, settings.  Fills *start;
+ * What a process does first: signals, slot, database, settings.  arg is that of its main
+ * function.  Fills *start, in which the caller has said whether it is a supervisor;
  * NULL: it is the launcher.  Exits when the process is not wanted any more.
  */
-extern void cdc_background_begin(CdcWorkerStart *start);
+extern void cdc_background_begin(CdcWorkerStart *start, Datum arg);
 
 /* To be called once in each turn of a loop: handles interrupts and reloads of settings. */
 extern void cdc_background_turn(void);
-
-#endif							/* CDC_HAVE_WORKERS */
 
 #endif							/* CDC_PG_PROCESS_BACKGROUND_H */

@@ -11,14 +11,14 @@
  */
 #include "pg/process/shmem.h"
 
-#if CDC_HAVE_WORKERS
-
 #include <signal.h>
 
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/atomics.h"
+#if CDC_HAVE_CONDITION_VARIABLES
 #include "storage/condition_variable.h"
+#endif
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -26,12 +26,15 @@
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_storage.h"
+
 typedef struct CdcSlot
 {
 	/* from its reservation on */
 	uint32		ticket;			/* of this use; 0: the slot is free */
 	Oid			dbid;
 	Oid			roleid;			/* InvalidOid for a supervisor */
+	NameData	rolename;
 	int32		subscription_id;	/* 0 for a supervisor */
 	CdcWorkerKind kind;
 	TimestampTz since;			/* when it was reserved, then when its process came */
@@ -50,7 +53,9 @@ typedef struct CdcShared
 {
 	LWLock		lock;			/* of all slots and next_ticket */
 	uint32		next_ticket;	/* never 0 */
+#if CDC_HAVE_CONDITION_VARIABLES
 	ConditionVariable progress; /* apply has committed */
+#endif
 	CdcSlot		slots[CDC_SLOTS];
 } CdcShared;
 
@@ -97,7 +102,9 @@ attach_shared(void)
 
 		LWLockInitialize(&shared->lock, LWLockNewTrancheId());
 		shared->next_ticket = 1;
+#if CDC_HAVE_CONDITION_VARIABLES
 		ConditionVariableInit(&shared->progress);
+#endif
 		memset(shared->slots, 0, sizeof(shared->slots));
 		for (i = 0; i < CDC_SLOTS; i++)
 		{
@@ -106,7 +113,7 @@ attach_shared(void)
 		}
 	}
 	LWLockRelease(AddinShmemInitLock);
-	LWLockRegisterTranche(shared->lock.tranche, "cdc_ingest");
+	CDC_REGISTER_TRANCHE(&shared->lock, "cdc_ingest");
 	return shared;
 }
 
@@ -127,6 +134,7 @@ take_free_slot(CdcShared *sh, int index, CdcSlotInfo *want)
 	slot->ticket = sh->next_ticket++;
 	slot->dbid = want->dbid;
 	slot->roleid = want->roleid;
+	slot->rolename = want->rolename;
 	slot->subscription_id = want->subscription_id;
 	slot->kind = want->kind;
 	slot->pid = 0;
@@ -200,24 +208,43 @@ detach_at_exit(int code, Datum arg)
 	LWLockRelease(&shared->lock);
 }
 
+/* Copies a slot; under the lock. */
+static void
+copy_slot(int index, CdcSlot *slot, CdcSlotInfo *info)
+{
+	info->index = index;
+	info->ticket = slot->ticket;
+	info->dbid = slot->dbid;
+	info->roleid = slot->roleid;
+	info->rolename = slot->rolename;
+	info->subscription_id = slot->subscription_id;
+	info->kind = slot->kind;
+	info->pid = slot->pid;
+	info->since = slot->since;
+	info->last_message = (TimestampTz) pg_atomic_read_u64(&slot->last_message);
+	info->delay = (int64) pg_atomic_read_u64(&slot->delay);
+}
+
 bool
-cdc_slot_attach(int index, uint32 ticket)
+cdc_slot_attach(uint32 ticket, CdcSlotInfo *info)
 {
 	CdcShared  *sh = attach_shared();
-	CdcSlot    *slot;
-	bool		mine;
+	bool		mine = false;
+	int			i;
 
-	if (index < 0 || index >= CDC_SLOTS)
-		return false;
-	slot = &sh->slots[index];
 	LWLockAcquire(&sh->lock, LW_EXCLUSIVE);
-	mine = slot->ticket == ticket && slot->pid == 0;
-	if (mine)
+	for (i = 0; i < CDC_SLOTS && ticket != 0 && !mine; i++)
 	{
+		CdcSlot    *slot = &sh->slots[i];
+
+		if (slot->ticket != ticket || slot->pid != 0)
+			continue;
 		slot->pid = MyProcPid;
 		slot->proc = MyProc;
 		slot->since = GetCurrentTimestamp();
-		my_slot = index;
+		my_slot = i;
+		copy_slot(i, slot, info);
+		mine = true;
 	}
 	LWLockRelease(&sh->lock);
 	if (mine)
@@ -250,16 +277,7 @@ cdc_slot_list(Oid dbid, CdcSlotInfo *slots)
 
 		if (slot->ticket == 0 || (OidIsValid(dbid) && slot->dbid != dbid))
 			continue;
-		slots[n].index = i;
-		slots[n].ticket = slot->ticket;
-		slots[n].dbid = slot->dbid;
-		slots[n].roleid = slot->roleid;
-		slots[n].subscription_id = slot->subscription_id;
-		slots[n].kind = slot->kind;
-		slots[n].pid = slot->pid;
-		slots[n].since = slot->since;
-		slots[n].last_message = (TimestampTz) pg_atomic_read_u64(&slot->last_message);
-		slots[n].delay = (int64) pg_atomic_read_u64(&slot->delay);
+		copy_slot(i, slot, &slots[n]);
 		n++;
 	}
 	LWLockRelease(&sh->lock);
@@ -360,6 +378,8 @@ cdc_worker_report(TimestampTz last_message, int64 delay)
 	pg_atomic_write_u64(&shared->slots[my_slot].last_message, (uint64) last_message);
 }
 
+#if CDC_HAVE_CONDITION_VARIABLES
+
 /*
  * The first wait of a loop only enlists and returns at once, so that a
  * broadcast between the caller's look and its wait is not lost.
@@ -382,32 +402,19 @@ cdc_progress_broadcast(void)
 	ConditionVariableBroadcast(&attach_shared()->progress);
 }
 
-#else							/* !CDC_HAVE_WORKERS */
+#else							/* !CDC_HAVE_CONDITION_VARIABLES */
 
-#include "miscadmin.h"
-#include "storage/latch.h"
-#include "storage/proc.h"
-
-/* Without shared memory nobody can broadcast, so those who wait look again soon. */
+/* Nobody can broadcast, so those who wait look again soon. */
 #define POLL_MS		50L
-
-bool
-cdc_am_worker(void)
-{
-	return false;
-}
-
-void
-cdc_worker_report(TimestampTz last_message, int64 delay)
-{
-}
 
 void
 cdc_progress_wait(long timeout_ms)
 {
-	WaitLatch(&MyProc->procLatch, WL_LATCH_SET | WL_TIMEOUT | WL_POSTMASTER_DEATH,
-			  Min(timeout_ms, POLL_MS));
-	ResetLatch(&MyProc->procLatch);
+	int			rc = CDC_WAIT_LATCH(MyLatch, WL_LATCH_SET | WL_TIMEOUT | CDC_WL_PM_DEATH,
+									Min(timeout_ms, POLL_MS));
+
+	CDC_CHECK_PM_DEATH(rc);
+	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }
 
@@ -421,4 +428,4 @@ cdc_progress_broadcast(void)
 {
 }
 
-#endif							/* CDC_HAVE_WORKERS */
+#endif							/* CDC_HAVE_CONDITION_VARIABLES */

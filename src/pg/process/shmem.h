@@ -33,6 +33,7 @@ typedef struct CdcSlotInfo
 	/* whose it is */
 	Oid			dbid;
 	Oid			roleid;			/* it runs as; InvalidOid for a supervisor */
+	NameData	rolename;		/* the role's, when the slot was reserved; may be empty */
 	int32		subscription_id;	/* 0 for a supervisor */
 	CdcWorkerKind kind;
 	int			pid;			/* 0: it is reserved, its process has not come yet */
@@ -65,8 +66,6 @@ extern void cdc_progress_broadcast(void);
 extern void cdc_progress_wait(long timeout_ms);
 extern void cdc_progress_wait_end(void);
 
-#if CDC_HAVE_WORKERS
-
 /* Asks for the memory; only while shared_preload_libraries are loaded. */
 extern void cdc_shmem_request(void);
 
@@ -93,10 +92,10 @@ typedef enum CdcSlotResult
 extern CdcSlotResult cdc_slot_reserve(CdcSlotInfo *want, int limit_role, int limit_database);
 
 /*
- * Takes the slot that was reserved for this process, which gives it back at exit.
- * false when the reservation is void.
+ * Takes the slot that was reserved for this process, which gives it back at exit, and
+ * copies it to *slot.  false when the reservation is void.
  */
-extern bool cdc_slot_attach(int index, uint32 ticket);
+extern bool cdc_slot_attach(uint32 ticket, CdcSlotInfo *slot);
 
 /* Gives up a reservation that no process will take. */
 extern void cdc_slot_release(int index, uint32 ticket);
@@ -125,7 +124,5 @@ extern bool cdc_slot_told(void);
 
 /* Sends SIGTERM to a subscription's workers of that kind (-1: all of them). */
 extern void cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind);
-
-#endif							/* CDC_HAVE_WORKERS */
 
 #endif							/* CDC_PG_PROCESS_SHMEM_H */

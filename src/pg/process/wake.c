@@ -16,6 +16,7 @@
 #include "commands/extension.h"
 #include "miscadmin.h"
 
+#include "pg/base/compat_storage.h"
 #include "pg/process/background.h"
 
 #define MAX_WAKES	16			/* of one transaction; more are done at once */
@@ -36,8 +37,6 @@ typedef struct Wakes
 
 static Wakes wakes;
 
-#if CDC_HAVE_WORKERS
-
 /*
  * Runs after the commit, so it must not fail, not for lack of memory either: it
  * allocates none.  A WARNING says when the supervisor cannot be started.
@@ -47,6 +46,8 @@ wake_or_start_supervisor(void)
 {
 	CdcWorkerStart what;
 
+	if (!CDC_RUNS_WORKERS())
+		return;
 	if (cdc_slot_wake(MyDatabaseId, 0, -1) > 0 &&
 		cdc_slot_wake(MyDatabaseId, 0, CDC_WORKER_SUPERVISOR) > 0)
 		return;
@@ -95,40 +96,17 @@ cdc_worker_wake(int32 subscription_id, CdcWorkerKind kind)
 	wakes.nworkers++;
 }
 
-#else							/* !CDC_HAVE_WORKERS */
-
-static void
-wake_or_start_supervisor(void)
-{
-}
-
-static void
-wake_processes(const Wakes *what)
-{
-}
-
-void
-cdc_worker_wake(int32 subscription_id, CdcWorkerKind kind)
-{
-}
-
-#endif							/* CDC_HAVE_WORKERS */
-
 void
 cdc_supervisor_wake_at_commit(void)
 {
-#if CDC_HAVE_WORKERS
 	cdc_shmem_attach();			/* it may fail, so not at commit */
-#endif
 	wakes.supervisor = true;
 }
 
 void
 cdc_progress_broadcast_at_commit(void)
 {
-#if CDC_HAVE_WORKERS
 	cdc_shmem_attach();			/* it may fail, so not at commit */
-#endif
 	wakes.progress = true;
 }
 
@@ -143,14 +121,12 @@ wake_at_drop_extension(ObjectAccessType access, Oid class, Oid object, int sub, 
 {
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, class, object, sub, arg);
-#if CDC_HAVE_WORKERS
 	if (access == OAT_DROP && class == ExtensionRelationId &&
 		object == get_extension_oid("cdc_ingest", true))
 	{
 		cdc_shmem_attach();		/* it may fail, so not at commit */
 		wakes.all = true;
 	}
-#endif
 }
 
 static void

@@ -220,13 +220,8 @@ lock_from_worker(const char *name)
 	if (subscription == NULL)
 		cdc_publication_missing(name);
 	sub = cdc_subscription_get_own(subscription);
-#if CDC_HAVE_WORKERS
 	if (enabled)
 		cdc_slot_terminate(MyDatabaseId, sub->id, CDC_WORKER_PUBLISH);
-#else
-	(void) sub;
-	(void) enabled;
-#endif
 	p = cdc_publication_lock(name);
 	if (p == NULL)
 		cdc_publication_missing(name);

@@ -80,7 +80,7 @@ typedef struct CdcSourceMethods
 	/*
 	 * The table's present definition (palloc'ed), stored as its newest version, and
 	 * which of its generated columns the source logs; ERROR when there is no such
-	 * table.  NULL: nobody can be asked for definitions.
+	 * table.  It returns NULL where nobody can be asked, and nothing is known so far.
 	 */
 	const CdcTable *(*definition) (const CdcSubscription *sub, const char *database,
 								   const char *table, CdcGeneratedLogged *logged);

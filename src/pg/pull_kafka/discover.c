@@ -9,16 +9,26 @@
  * first row are.  Pull does it, not apply: apply may fail at a later event of its
  * batch, of which the user then changes the table that was made.
  *
+ * A table that is added by hand later is made from what the history has of it.
+ *
  *-------------------------------------------------------------------------
  */
 #include "pg/pull_kafka/discover.h"
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
+
+#include "envelope/doc_tree.h"
 
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
+#include "pg/catalog/tables.h"
+#include "pg/datum/jsonb_document.h"
+#include "pg/history/scan.h"
+#include "pg/pull_kafka/pull_kafka_internal.h"
 #include "pg/schema/schema.h"
+#include "pg/target/envelope.h"
 #include "pg/target/registry.h"
 #include "pg/target/cache.h"
 
@@ -47,29 +57,56 @@ make_definition(const CdcEnvelopeColumn *columns, int n, bool *typed)
 	return def;
 }
 
+/* What a message says of its table. */
+typedef struct Described
+{
+	CdcTable   *table;			/* NULL: nothing */
+	CdcTableDef *def;			/* its strings are in the arena of the message */
+	bool		typed;			/* the envelope tells all types */
+} Described;
+
+/* The table is in the schema's memory. */
+static void
+describe(const CdcSubscription *sub, CdcSchema *schema, CdcArena *arena, CdcEnvelope *env,
+		 Described *d)
+{
+	CdcEnvelopeColumn *columns;
+	CdcError	err;
+	int			n;
+
+	d->table = NULL;
+	CDC_CHECK(cdc_envelope_columns(arena, env, &columns, &n, &err), &err, sub->name);
+	if (n == 0)
+		return;
+	d->def = make_definition(columns, n, &d->typed);
+	d->table = cdc_schema_make_table(schema, env->database, env->table, d->def);
+	d->table->full_name = pstrdup(env->source_table);
+}
+
+/* What was only made out of values must not stand in the way of what is written by hand. */
+static void
+store_definition(const CdcSubscription *sub, const Described *d, int64 seq)
+{
+	CdcSchemaPlace place = {seq, NULL};
+
+	if (d->typed)
+		cdc_schema_store(sub->name, d->table->full_name, d->def, &place, NULL, false);
+}
+
 static bool
 discover(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env, int64 seq)
 {
-	CdcSchemaPlace place = {seq, NULL};
-	CdcEnvelopeColumn *columns;
-	CdcSchema  *schema;
-	CdcTableDef *def;
-	CdcTable   *table;
-	CdcError	err;
-	bool		typed;
-	int			n;
+	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
+	Described	d;
 
-	CDC_CHECK(cdc_envelope_columns(arena, env, &columns, &n, &err), &err, sub->name);
-	if (n == 0)
+	describe(sub, schema, arena, env, &d);
+	if (d.table == NULL)
+	{
+		cdc_schema_destroy(schema);
 		return false;
-	def = make_definition(columns, n, &typed);
-	schema = cdc_schema_create(CurrentMemoryContext, sub);
-	table = cdc_schema_make_table(schema, env->database, env->table, def);
-	table->full_name = env->source_table;
-	/* what was only made out of values must not stand in the way of what is written by hand */
-	if (typed)
-		cdc_schema_store(sub->name, env->source_table, def, &place, NULL, false);
-	(void) cdc_registry_add_discovered(sub, table, CDC_GENERATED_ALL, false);
+	}
+	store_definition(sub, &d, seq);
+	(void) cdc_registry_add_discovered(sub, d.table, CDC_GENERATED_ALL, false);
 	cdc_schema_destroy(schema);
 	CommandCounterIncrement();
 	return true;
@@ -83,7 +120,8 @@ cdc_discover_table(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env
 	bool		made;
 
 	if (sub->target_schema == NULL ||
-		cdc_target_is_registered(sub, cdc_from_utf8_copy(env->source_table)))
+		cdc_target_is_registered(sub, cdc_from_utf8_copy(env->source_table)) ||
+		cdc_subscription_table_is_removed(sub, cdc_from_utf8_copy(env->source_table)))
 		return true;
 	/* a delete says nothing but keys, and there is nothing that it could concern */
 	if (env->op != CDC_OP_INSERT && env->op != CDC_OP_UPDATE && env->op != CDC_OP_SNAPSHOT &&
@@ -96,4 +134,131 @@ cdc_discover_table(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return made;
+}
+
+/* ---- from the history ---- */
+
+/* A look for the definition of a table. */
+typedef struct Look
+{
+	const CdcSubscription *sub;
+	CdcMessageFormat format;
+	CdcArena   *arena;			/* of the message at hand */
+	CdcArena   *kept;			/* of the one that was found */
+	MemoryContext context;		/* of what is found */
+	CdcSchema  *schema;
+	Described	found;			/* without a table: nothing yet */
+	bool		partial;		/* by an update, which may lack columns */
+	int			described;		/* messages that were looked at closely */
+} Look;
+
+/* Enough of them: they take memory, and what so many do not tell none will. */
+#define LOOK_CLOSELY	100
+
+/* The message of an event; false: it is no JSON. */
+static bool
+message_of_event(const CdcHistoryEvent *event, CdcArena *arena, CdcDoc *value, CdcDoc *key,
+				 CdcMessage *message)
+{
+	uint32_t	schema_id;
+	size_t		skip;
+
+	memset(message, 0, sizeof(*message));
+	message->topic = cdc_position_topic(event->position, event->position_len);
+	if (event->raw != NULL)
+	{
+		(void) cdc_payload_look((const uint8_t *) event->raw, event->raw_len, &schema_id, &skip);
+		if (cdc_failed(cdc_doc_parse(arena, event->raw + skip, event->raw_len - skip, value, NULL)))
+			return false;
+	}
+	else if (event->event != NULL)
+		cdc_doc_from_jsonb(event->event, value);
+	else
+		return false;
+	message->value = value;
+	if (event->key != NULL)
+	{
+		cdc_doc_from_jsonb(event->key, key);
+		message->key = key;
+	}
+	return true;
+}
+
+/* Whether what a message says is better than what was found before. */
+static bool
+is_better(const Look *look, const Described *d, bool partial)
+{
+	if (look->found.table == NULL)
+		return true;
+	if (partial != look->partial)
+		return look->partial;
+	return d->table->npk > 0 && look->found.table->npk == 0;
+}
+
+/* CdcHistoryVisitor; the look ends at a whole row whose key is told. */
+static bool
+look_at_event(const CdcHistoryEvent *event, void *arg)
+{
+	Look	   *look = arg;
+	bool		partial = event->op == CDC_OP_UPDATE;
+	CdcDoc		value;
+	CdcDoc		key;
+	CdcMessage	message;
+	CdcEnvelope env;
+	CdcError	err;
+	Described	d = {NULL, NULL, false};
+	MemoryContext old;
+
+	CHECK_FOR_INTERRUPTS();
+	if (event->op != CDC_OP_INSERT && event->op != CDC_OP_SNAPSHOT &&
+		event->op != CDC_OP_SCHEMA && !partial)
+		return true;
+	cdc_arena_reset(look->arena);
+	if (!message_of_event(event, look->arena, &value, &key, &message))
+		return true;
+	CDC_CHECK(cdc_envelope_read(look->arena, look->format, &message, &env, &err), &err,
+			  look->sub->name);
+	if (env.source_table == NULL ||
+		(look->found.table != NULL && look->partial == partial && env.nkey == 0))
+		return true;
+	old = MemoryContextSwitchTo(look->context);
+	describe(look->sub, look->schema, look->arena, &env, &d);
+	MemoryContextSwitchTo(old);
+	if (d.table != NULL && is_better(look, &d, partial))
+	{
+		CdcArena   *other = look->kept;
+
+		look->kept = look->arena;
+		look->arena = other;
+		look->found = d;
+		look->partial = partial;
+	}
+	return (look->found.table == NULL || look->partial || look->found.table->npk == 0) &&
+		++look->described < LOOK_CLOSELY;
+}
+
+const CdcTable *
+cdc_kafka_definition(const CdcSubscription *sub, const char *database, const char *table,
+					 CdcGeneratedLogged *logged)
+{
+	Look		look = {.sub = sub,.context = CurrentMemoryContext};
+	CdcHistoryScan scan;
+
+	*logged = CDC_GENERATED_ALL;
+	if (!cdc_format_by_name(sub->format, &look.format) || !cdc_format_is_json(look.format))
+		return NULL;
+	look.arena = cdc_schema_arena(CurrentMemoryContext);
+	look.kept = cdc_schema_arena(CurrentMemoryContext);
+	look.schema = cdc_schema_create(CurrentMemoryContext, sub);
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = sub;
+	scan.upto = PG_INT64_MAX;
+	scan.source_table = database[0] != '\0' ? psprintf("%s.%s", database, table) : table;
+	scan.columns = CDC_HISTORY_DOCUMENT;
+	scan.visit = look_at_event;
+	scan.arg = &look;
+	cdc_history_scan(&scan);
+	if (look.found.table != NULL)
+		store_definition(sub, &look.found, 0);
+	return look.found.table;
 }

@@ -300,10 +300,15 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 	/* with a target of its own: rows of a former table may be in it */
 	event->empties = env->makes_table && table != NULL && table->wanted &&
 		cdc_target_is_registered(maker->sub, table->text);
-	if (table != NULL && table->wanted && !table->known)
-		table->known = cdc_discover_table(maker->sub, maker->arena, env, 0);
 	if (env->keep_key)
 		event->row.key = key;
+	if (table != NULL && table->wanted && !table->known)
+	{
+		table->known = cdc_discover_table(maker->sub, maker->arena, env, 0);
+		/* who adds the table later will want to know its key */
+		if (!cdc_target_is_registered(maker->sub, table->text))
+			event->row.key = key;
+	}
 	take_envelope(maker, env, table, event);
 	return CDC_OK;
 }

@@ -14,12 +14,14 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/process/background.h"
 #include "pg/process/shmem.h"
+#include "pg/catalog/log.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
 #include "pg/pull/wait.h"
@@ -112,6 +114,74 @@ take_poison(CdcKafkaCall *call, const CdcKafkaMessage *msg, CdcKafkaEvent *event
 	return false;
 }
 
+/* Counts a message by whether its table is wanted. */
+static void
+count_table(CdcKafkaStream *stream, CdcKafkaPlace *place, const CdcHistoryRow *row, bool wanted)
+{
+	if (row->source_table == NULL)
+		return;
+	if (wanted)
+	{
+		place->taken++;
+		return;
+	}
+	place->passed++;
+	if (place->sample == NULL)
+		place->sample = MemoryContextStrdup(stream->context, row->source_table);
+}
+
+/* Whether all messages of its topic, which was read from its start, were passed over. */
+static bool
+is_passed_over(const CdcKafkaStream *stream, const CdcKafkaPlace *of)
+{
+	int64		passed = 0;
+	int			i;
+
+	for (i = 0; i < stream->nplaces; i++)
+	{
+		const CdcKafkaPlace *place = &stream->places[i];
+
+		if (strcmp(place->topic, of->topic) != 0)
+			continue;
+		if (!place->from_start || place->taken > 0)
+			return false;
+		passed += place->passed;
+	}
+	return passed > 0;
+}
+
+/*
+ * Tells of topics whose messages are all of tables that are not wanted, once each: mostly a
+ * name in other letters than the messages have it.
+ */
+static void
+warn_passed_over(const CdcKafkaStream *stream)
+{
+	int			i;
+
+	for (i = 0; i < stream->nplaces; i++)
+	{
+		CdcKafkaPlace *place = &stream->places[i];
+		char	   *message;
+		char	   *detail;
+
+		if (place->sample == NULL || !is_passed_over(stream, place))
+			continue;
+		message = psprintf("no message of topic \"%s\" is of a table that subscription \"%s\" wants",
+						   place->topic, stream->sub->name);
+		detail = psprintf("Its argument \"tables\" has no pattern for %s, for example, or \"exclude\" has one; letter case counts",
+						  place->sample);
+		if (cdc_log_event(stream->sub->name, "tables", message, detail))
+			ereport(WARNING,
+					(errmsg("%s", message),
+					 errdetail("%s.", detail),
+					 errhint("To take that table: SELECT cdc.add_table(%s, %s); and to read what was passed over: SELECT cdc.set_position(%s, 'earliest').",
+							 quote_literal_cstr(stream->sub->name), quote_literal_cstr(place->sample),
+							 quote_literal_cstr(stream->sub->name))));
+		place->from_start = false;	/* it is told */
+	}
+}
+
 /* Takes a message of a partition; returns whether the call may go on behind it. */
 static bool
 take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
@@ -153,6 +223,7 @@ take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 	place->group_bytes += msg->key_len + msg->value_len;
 	call->messages++;
 	call->bytes += msg->key_len + msg->value_len;
+	count_table(stream, place, &event.row, event.wanted);
 	cdc_kafka_take_event(call, place, msg, &event);
 	if (event.poison)
 		cdc_kafka_event_log(call->sub, msg, &event, call->pos.last_seq);
@@ -361,6 +432,8 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	cdc_kafka_event_maker_trim(call.stream->maker);
 	call.stream->called_at = GetCurrentTimestamp();
 	report_progress(&call, end);
+	if (end == LOOP_REACHED)
+		warn_passed_over(call.stream);
 	result->events = call.events;
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
@@ -376,6 +449,7 @@ static const CdcSourceMethods methods = {
 	.check_arguments = cdc_kafka_check_arguments,
 	.prepare = cdc_kafka_subscribe_prepare,
 	.create = cdc_kafka_subscribe,
+	.definition = cdc_kafka_definition,
 	.set_position = cdc_kafka_set_position,
 	.goal = cdc_kafka_goal,
 	.goal_pulled = cdc_kafka_goal_pulled

@@ -89,6 +89,12 @@ typedef struct CdcKafkaPlace
 	int64		group_bytes;
 
 	int64		committed;		/* the offset that the consumer group was told last */
+
+	/* whose messages it has: of tables that are wanted, or not */
+	bool		from_start;		/* this stream has read all that was read of it */
+	int64		taken;
+	int64		passed;
+	char	   *sample;			/* name of a table that is not wanted; NULL: none came */
 } CdcKafkaPlace;
 
 typedef struct CdcKafkaEventMaker CdcKafkaEventMaker;
@@ -298,8 +304,12 @@ extern CdcKafkaPlace *cdc_kafka_find_place(CdcKafkaPlace **places, int n, const 
 extern CdcKafkaPlace **cdc_kafka_wanted_places(const CdcSubscription *sub, CdcKafkaSource *source,
 											   int *n);
 
-/* ERROR where a topic that the subscription names is not there; NOTICE where none is. */
-extern void cdc_kafka_check_names(const CdcSubscription *sub, CdcKafkaPlace **places, int n);
+/*
+ * ERROR where a topic that the subscription names is not there; WARNING where none matches a
+ * pattern.
+ */
+extern void cdc_kafka_check_names(const CdcSubscription *sub, CdcKafkaSource *source,
+								  CdcKafkaPlace **places, int n);
 
 /* ---- position_text.c ---- */
 
@@ -332,5 +342,11 @@ extern void cdc_kafka_set_position(const CdcSubscription *sub, const char *where
 extern void *cdc_kafka_goal(const CdcSubscription *sub, const char *text);
 extern bool cdc_kafka_goal_pulled(const void *goal, const CdcSubscription *sub,
 								  const CdcPosition *pos);
+
+/* ---- discover.c ---- */
+
+/* See CdcSourceMethods; by the messages that the history has of the table. */
+extern const CdcTable *cdc_kafka_definition(const CdcSubscription *sub, const char *database,
+											const char *table, CdcGeneratedLogged *logged);
 
 #endif							/* CDC_PG_PULL_KAFKA_PULL_KAFKA_INTERNAL_H */

@@ -40,7 +40,7 @@ cdc_kafka_subscribe_prepare(const CdcSubscription *sub)
 	int			i;
 
 	places = cdc_kafka_wanted_places(sub, source, &n);
-	cdc_kafka_check_names(sub, places, n);
+	cdc_kafka_check_names(sub, source, places, n);
 	cdc_kafka_resolve(sub, source, sub->start_position, places, n);
 	cdc_kafka_source_close(source);
 	for (i = 0; i < n; i++)

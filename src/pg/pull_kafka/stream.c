@@ -179,7 +179,7 @@ add_place(CdcKafkaStream *stream, const char *topic, int32 partition)
 	place->low = place->high = CDC_OFFSET_UNKNOWN;
 	place->last.offset = place->seen.offset = CDC_OFFSET_UNKNOWN;
 	place->read_offset = place->until = place->committed = CDC_OFFSET_UNKNOWN;
-	place->changed = true;
+	place->changed = place->from_start = true;
 	return place;
 }
 
@@ -208,6 +208,7 @@ read_places(CdcKafkaStream *stream)
 
 		*place = rows[i];
 		place->read_offset = place->until = CDC_OFFSET_UNKNOWN;
+		place->from_start = place->messages == 0;
 		/* it is over when this pull is: that is to be written, messages or not */
 		stream->moved = stream->moved || place->failed;
 	}
@@ -496,6 +497,8 @@ open_stream(CdcKafkaCall *call)
 	if (stream->reader == NULL)
 		cdc_out_of_memory();
 	cdc_kafka_stream_refresh(call, stream);
+	/* what was committed may not have been told, as the stream before this one was closed */
+	cdc_kafka_group_note(stream);
 	stream->written_at = GetCurrentTimestamp();
 	return stream;
 }

@@ -64,6 +64,25 @@ topics_without(const CdcSubscription *sub, const char *entry, int *n)
 	return topics;
 }
 
+/* Forgets the places of topics that are not wanted any more. */
+static void
+drop_unwanted_places(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"DELETE FROM cdc_catalog.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND topic OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcKafkaPlace *rows;
+	int			n;
+	int			i;
+
+	rows = cdc_kafka_places_read(sub, &n);
+	for (i = 0; i < n; i++)
+		if (!cdc_topic_wanted(sub->topics, sub->ntopics, rows[i].topic))
+			(void) cdc_spi_run(&stmt, sub->name, rows[i].topic);
+}
+
 PG_FUNCTION_INFO_V1(cdc_add_topic);
 
 /*
@@ -97,11 +116,12 @@ cdc_add_topic(PG_FUNCTION_ARGS)
 	if (i == n)
 		topics[n++] = topic;
 	write_topics(sub, topics, n);
+	drop_unwanted_places(sub);	/* an exclusion may have been added */
 
 	/* places for what it means now; the others are as they were */
 	source = cdc_kafka_subscription_source(sub, false);
 	places = cdc_kafka_wanted_places(sub, source, &n);
-	cdc_kafka_check_names(sub, places, n);
+	cdc_kafka_check_names(sub, source, places, n);
 	rows = cdc_kafka_places_read(sub, &nrows);
 	stored = palloc(sizeof(CdcKafkaPlace *) * Max(nrows, 1));
 	for (i = 0; i < nrows; i++)
@@ -124,6 +144,18 @@ cdc_add_topic(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Whether the list has that entry, be it a name, a pattern or an exclusion. */
+static bool
+is_listed(const CdcSubscription *sub, const char *entry)
+{
+	int			i;
+
+	for (i = 0; i < sub->ntopics; i++)
+		if (strcmp(sub->topics[i], entry) == 0)
+			return true;
+	return false;
+}
+
 PG_FUNCTION_INFO_V1(cdc_remove_topic);
 
 /*
@@ -132,28 +164,23 @@ PG_FUNCTION_INFO_V1(cdc_remove_topic);
 Datum
 cdc_remove_topic(PG_FUNCTION_ARGS)
 {
-	static CdcStatement stmt = {
-		"DELETE FROM cdc_catalog.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND topic OPERATOR(pg_catalog.=) $2",
-		2, {TEXTOID, TEXTOID}
-	};
 	CdcSubscription *sub = own_kafka_subscription(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	char	   *topic = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	  **topics;
 	int			n;
 
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
-	if (cdc_spi_run(&stmt, sub->name, topic) == 0 &&
-		!cdc_topic_wanted(sub->topics, sub->ntopics, topic))
+	if (!is_listed(sub, topic) && !cdc_topic_wanted(sub->topics, sub->ntopics, topic))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("subscription \"%s\" has no topic \"%s\"", sub->name, topic),
 				 errhint("SELECT topic FROM cdc.stat_kafka_partition WHERE subscription = %s lists them.",
 						 quote_literal_cstr(sub->name))));
 	topics = topics_without(sub, topic, &n);
-	if (cdc_topic_wanted(topics, n, topic))
+	if (topic[0] != '!' && cdc_topic_wanted(topics, n, topic))
 		topics[n++] = psprintf("!%s", topic);
 	write_topics(sub, topics, n);
+	drop_unwanted_places(sub);
 	cdc_kafka_new_version(sub);
 	cdc_log(sub->name, "topic", psprintf("topic %s removed", topic), NULL);
 	cdc_subscription_changed();

@@ -7,6 +7,9 @@
  */
 #include "pg/pull_kafka/pull_kafka_internal.h"
 
+#include "lib/stringinfo.h"
+#include "utils/formatting.h"
+
 #include "pg/remote/topic_pattern.h"
 
 CdcKafkaPlace *
@@ -52,23 +55,86 @@ cdc_kafka_wanted_places(const CdcSubscription *sub, CdcKafkaSource *source, int 
 	return places;
 }
 
+/* How many topics a hint names. */
+#define SHOWN_TOPICS	5
+
+/* Whether a topic matches the pattern but for the case of letters. */
+static bool
+is_alike(char *pattern, const char *topic)
+{
+	char	   *folded = asc_tolower(pattern, strlen(pattern));
+
+	return pattern[0] != '~' && cdc_topic_wanted(&folded, 1, asc_tolower(topic, strlen(topic)));
+}
+
+/* Names of topics that may have been meant: those alike, else the first ones; or NULL. */
+static char *
+suggest_topics(CdcKafkaSource *source, char *pattern)
+{
+	CdcKafkaMetadata *metadata = cdc_kafka_source_metadata(source, NULL);
+	bool		alike = false;
+	StringInfoData names;
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < metadata->ntopics && !alike; i++)
+		alike = is_alike(pattern, metadata->topics[i].name);
+	initStringInfo(&names);
+	for (i = 0; i < metadata->ntopics && n < SHOWN_TOPICS; i++)
+	{
+		const char *topic = metadata->topics[i].name;
+
+		if (strncmp(topic, "__", 2) != 0 && (!alike || is_alike(pattern, topic)))
+			appendStringInfo(&names, "%s\"%s\"", n++ > 0 ? ", " : "", topic);
+	}
+	return n > 0 ? names.data : NULL;
+}
+
+/* WARNING: no topic matches the pattern so far. */
+static void
+warn_nothing_matches(const CdcSubscription *sub, CdcKafkaSource *source, char *pattern)
+{
+	char	   *suggested = suggest_topics(source, pattern);
+
+	ereport(WARNING,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("no topic of server \"%s\" matches \"%s\" yet", sub->server, pattern),
+			 errdetail("Topics that match are read from their beginning when they appear."),
+			 suggested != NULL ?
+			 errhint("Letter case counts. It has %s, for example.", suggested) :
+			 errhint("The server has no topic, or none that the user of the mapping may describe.")));
+}
+
+/* Whether one of the places is of a topic that the pattern takes. */
+static bool
+matches_any(char *pattern, CdcKafkaPlace **places, int n)
+{
+	int			i;
+
+	for (i = 0; i < n; i++)
+		if (cdc_topic_wanted(&pattern, 1, places[i]->topic))
+			return true;
+	return false;
+}
+
 void
-cdc_kafka_check_names(const CdcSubscription *sub, CdcKafkaPlace **places, int n)
+cdc_kafka_check_names(const CdcSubscription *sub, CdcKafkaSource *source, CdcKafkaPlace **places,
+					  int n)
 {
 	int			i;
 
 	for (i = 0; i < sub->ntopics; i++)
 	{
-		if (cdc_topic_pattern_is_name(sub->topics[i]) &&
-			cdc_kafka_find_place(places, n, sub->topics[i], 0) == NULL)
+		char	   *pattern = sub->topics[i];
+
+		if (cdc_topic_pattern_is_name(pattern) &&
+			cdc_kafka_find_place(places, n, pattern, 0) == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("server \"%s\" has no topic \"%s\"", sub->server, sub->topics[i]),
+					 errmsg("server \"%s\" has no topic \"%s\"", sub->server, pattern),
 					 errhint("Check its spelling, letter case too, and that the user of the mapping may describe it.  A pattern such as %s* also takes topics that come later.",
-							 sub->topics[i])));
+							 pattern)));
+		if (pattern[0] != '!' && !matches_any(pattern, places, n))
+			warn_nothing_matches(sub, source, pattern);
 	}
-	if (n == 0)
-		ereport(NOTICE,
-				(errmsg("no topic of server \"%s\" matches yet", sub->server),
-				 errdetail("Topics that match are read from their beginning when they appear.")));
 }

@@ -329,6 +329,19 @@ check_columns(Oid relid, const CdcTable *table, const char *target, const Mapped
 				 errhint("Add them, or name the columns to be filled with cdc.add_table(..., columns := ...).")));
 }
 
+/* Whether the table that exists has a primary key: rows are found by that then. */
+static bool
+has_own_key(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	bool		found;
+
+	(void) RelationGetIndexList(rel);
+	found = CDC_RELATION_HAS_KEY(rel);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 /* NOTICE where the table that exists has no primary key, although its rows have one. */
 static void
 announce_missing_key(Relation rel, const char *target)
@@ -363,7 +376,7 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 						cdc_from_utf8_copy(table->full_name), NAMEDATALEN - 1),
 				 errdetail("In target %s they are cut and end in a hash of the whole name.",
 						   replica->target)));
-	if (key == NIL)
+	if (key == NIL && !(OidIsValid(relid) && has_own_key(relid)))
 		ereport(NOTICE,
 				(errmsg("source table %s has no primary key", cdc_from_utf8_copy(table->full_name)),
 				 errdetail("Its rows are found in target %s by all their columns, which is slow for updates and deletes.",

@@ -9,19 +9,15 @@
  */
 #include "pg/process/background.h"
 #include "pg/base/compat_catalog.h"
+#include "pg/base/compat_storage.h"
 #include "pg/process/settings.h"
 #include "pg/process/shmem.h"
 #include "pg/worker/worker.h"
 
-#if CDC_HAVE_WORKERS
-
 #include <limits.h>
 
 #include "access/genam.h"
-#include "access/heapam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_database.h"
 #include "miscadmin.h"
@@ -41,7 +37,7 @@ cdc_worker_init(void)
 {
 	BackgroundWorker worker;
 
-	if (!process_shared_preload_libraries_in_progress)
+	if (!process_shared_preload_libraries_in_progress || !CDC_RUNS_WORKERS())
 		return;
 
 	cdc_preloaded = true;
@@ -54,7 +50,7 @@ cdc_worker_init(void)
 	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "cdc_ingest");
 	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "cdc_launcher_main");
 	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "cdc_ingest launcher");
-	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "cdc_ingest launcher");
+	CDC_BGWORKER_SET_TYPE(&worker, "cdc_ingest launcher");
 	RegisterBackgroundWorker(&worker);
 }
 
@@ -65,14 +61,14 @@ list_databases(void)
 	List	   *result = NIL;
 	MemoryContext caller = CurrentMemoryContext;
 	Relation	rel;
-	TableScanDesc scan;
+	SysScanDesc scan;
 	HeapTuple	tuple;
 
 	StartTransactionCommand();
 	(void) GetTransactionSnapshot();
 	rel = table_open(DatabaseRelationId, AccessShareLock);
-	scan = table_beginscan_catalog(rel, 0, NULL);
-	while (HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_database db = (Form_pg_database) GETSTRUCT(tuple);
 		MemoryContext old;
@@ -80,10 +76,10 @@ list_databases(void)
 		if (!db->datallowconn || db->datistemplate)
 			continue;
 		old = MemoryContextSwitchTo(caller);
-		result = lappend_oid(result, db->oid);
+		result = lappend_oid(result, CDC_DATABASE_OID(tuple));
 		MemoryContextSwitchTo(old);
 	}
-	table_endscan(scan);
+	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
@@ -139,7 +135,7 @@ cdc_launcher_main(Datum arg)
 	List	   *databases;
 	ListCell   *lc;
 
-	cdc_background_begin(NULL);
+	cdc_background_begin(NULL, arg);
 	CurrentMemoryContext = AllocSetContextCreate(TopMemoryContext, "cdc_ingest launcher",
 												 ALLOCSET_DEFAULT_SIZES);
 	while (!cdc_workers_enabled)
@@ -155,12 +151,3 @@ cdc_launcher_main(Datum arg)
 							list_length(databases))));
 	proc_exit(0);
 }
-
-#else
-
-void
-cdc_worker_init(void)
-{
-}
-
-#endif							/* CDC_HAVE_WORKERS */

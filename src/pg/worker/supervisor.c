@@ -18,8 +18,6 @@
 #include "pg/worker/turn.h"
 #include "pg/worker/worker.h"
 
-#if CDC_HAVE_WORKERS
-
 #include <limits.h>
 
 #include "access/htup_details.h"
@@ -56,6 +54,7 @@ typedef struct Wanted
 	int32		id;
 	char	   *name;
 	Oid			owner;
+	NameData	owner_name;
 	bool		publishes;		/* has an enabled publication: a third worker */
 	int			role_limit;		/* workers that its owner may have */
 	int			unfinished[CDC_WORKER_PUBLISH + 1]; /* by kind: see failure.h */
@@ -134,6 +133,7 @@ read_wanted(void)
 								  owner);
 		else
 		{
+			w->owner_name = ((Form_pg_authid) GETSTRUCT(role))->rolname;
 			if (CDC_WORKER_NEEDS_LOGIN && !((Form_pg_authid) GETSTRUCT(role))->rolcanlogin)
 				w->trouble = psprintf("role \"%s\" is not permitted to log in\n"
 									  "HINT:  Before PostgreSQL 17 workers need an owner with LOGIN.",
@@ -366,6 +366,7 @@ start_child(Child *c, const Wanted *w)
 	memset(&what, 0, sizeof(what));
 	what.dbid = MyDatabaseId;
 	what.userid = w->owner;
+	what.username = w->owner_name;
 	what.subscription_id = c->subscription_id;
 	what.kind = c->kind;
 	MemoryContextSwitchTo(TopMemoryContext);
@@ -614,11 +615,11 @@ supervisor_turn(bool *any)
 void
 cdc_supervisor_main(Datum arg)
 {
-	CdcWorkerStart start;
+	CdcWorkerStart start = {CDC_WORKER_SUPERVISOR};
 	MemoryContext turn;
 	bool		any;
 
-	cdc_background_begin(&start);
+	cdc_background_begin(&start, arg);
 	/* counts of starts have to be on this disk, whatever replicas are to confirm */
 	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("lock_timeout", LOCK_WAIT_MS, PGC_SUSET, PGC_S_OVERRIDE);
@@ -646,4 +647,3 @@ cdc_supervisor_main(Datum arg)
 	proc_exit(0);
 }
 
-#endif							/* CDC_HAVE_WORKERS */

@@ -8,8 +8,6 @@
  */
 #include "pg/worker/turn.h"
 
-#if CDC_HAVE_WORKERS
-
 #include "access/xact.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
@@ -94,4 +92,3 @@ cdc_background_do(void (*act) (void *arg), void *arg)
 	return end;
 }
 
-#endif							/* CDC_HAVE_WORKERS */

@@ -10,8 +10,6 @@
 
 #include "pg/base/compat.h"
 
-#if CDC_HAVE_WORKERS
-
 /*
  * Starts a transaction that DROP EXTENSION waits for and that waits for it;
  * false (and no transaction) when the extension is not there.  The lock is
@@ -32,7 +30,5 @@ typedef enum CdcTurnEnd
  * somebody has a lock.  Leaves the memory context as it is.
  */
 extern CdcTurnEnd cdc_background_do(void (*act) (void *arg), void *arg);
-
-#endif							/* CDC_HAVE_WORKERS */
 
 #endif							/* CDC_PG_WORKER_TURN_H */

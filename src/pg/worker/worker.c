@@ -17,8 +17,6 @@
 #include "pg/catalog/subscription.h"
 #include "pg/worker/turn.h"
 
-#if CDC_HAVE_WORKERS
-
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -357,9 +355,9 @@ bound_lock_waits(void)
 void
 cdc_worker_main(Datum arg)
 {
-	CdcWorkerStart start;
+	CdcWorkerStart start = {CDC_WORKER_PULL};
 
-	cdc_background_begin(&start);
+	cdc_background_begin(&start, arg);
 	my_subscription = start.subscription_id;
 	my_kind = start.kind;
 	running_since = GetCurrentTimestamp();
@@ -382,4 +380,3 @@ cdc_worker_main(Datum arg)
 	proc_exit(0);
 }
 
-#endif							/* CDC_HAVE_WORKERS */

@@ -15,12 +15,8 @@
 /* From _PG_init(), when loaded through shared_preload_libraries: registers the launcher. */
 extern void cdc_worker_init(void);
 
-#if CDC_HAVE_WORKERS
-
 extern PGDLLEXPORT void cdc_launcher_main(Datum arg);
 extern PGDLLEXPORT void cdc_supervisor_main(Datum arg);
 extern PGDLLEXPORT void cdc_worker_main(Datum arg);
-
-#endif							/* CDC_HAVE_WORKERS */
 
 #endif							/* CDC_PG_WORKER_WORKER_H */

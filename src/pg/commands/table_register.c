@@ -1,0 +1,254 @@
+/*-------------------------------------------------------------------------
+ *
+ * table_register.c
+ *	  Registering a source table that is added, or altered, by hand: its target is made or
+ *	  checked, and gets the table's rows by a copy of the source or from the history.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/commands/subscription_internal.h"
+
+#include "catalog/namespace.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "pg/apply/apply.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/tables.h"
+#include "pg/history/hole.h"
+#include "pg/options/option_json.h"
+#include "pg/pull/source_kind.h"
+#include "pg/target/claim.h"
+
+/* The target that is asked for: its name, and whether there is such a table. */
+static char *
+target_name(const CdcReplicaSpec *spec)
+{
+	return quote_qualified_identifier(spec->schema, spec->name);
+}
+
+static bool
+target_exists(const CdcReplicaSpec *spec)
+{
+	return OidIsValid(get_relname_relid(spec->name, get_namespace_oid(spec->schema, false)));
+}
+
+/* What was asked for of a target whose name and columns are known by now. */
+static void
+take_given(const CdcReplicaSpec *given, CdcReplicaSpec *spec)
+{
+	spec->mode = given->mode;
+	spec->rows = given->rows;
+	spec->added_columns = given->added_columns;
+	spec->key = given->key;
+	spec->nkey = given->nkey;
+	spec->columns = given->columns;
+	if (given->name != NULL)
+	{
+		spec->schema = given->schema;
+		spec->name = given->name;
+		spec->named = true;
+	}
+}
+
+/* ERROR where a key or columns are given, but no target. */
+static void
+check_no_target(const CdcSubscription *sub, const CdcReplicaSpec *given)
+{
+	if (given->nkey > 0 || given->columns != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key and columns need a target"),
+				 sub->target_schema != NULL ? errhint("Name one with target := '...'.") :
+				 errhint("Subscription \"%s\" has no target_schema: name a target.", sub->name)));
+}
+
+/* ---- tables whose source is asked ---- */
+
+static void
+register_asked(const CdcSubscription *sub, const CdcTableRequest *request)
+{
+	const CdcReplicaSpec *given = &request->given;
+	CdcGeneratedLogged logged;
+	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, request->database,
+																   request->relation, &logged);
+	char	   *trouble = cdc_replica_trouble(sub, table);
+	CdcReplicaSpec spec;
+	bool		with_target;
+
+	if (trouble != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s", trouble)));
+	with_target = cdc_registry_default_target(sub, table, logged, &spec) || given->name != NULL;
+	take_given(given, &spec);
+	if (with_target)
+		cdc_subscription_options_check_replicas(&sub->opt);
+	else
+		check_no_target(sub, &spec);
+	cdc_registry_add(sub, table, with_target ? &spec : NULL, request->copy, request->options);
+}
+
+/* ---- tables of messages ---- */
+
+/* The one that is there, as it is: rows fill the columns of their names. */
+static void
+register_as_it_is(const CdcSubscription *sub, const CdcTableRequest *request,
+				  const CdcReplicaSpec *spec)
+{
+	CdcTableRow row;
+	char	   *user;
+
+	memset(&row, 0, sizeof(row));
+	row.source_table = request->name;
+	row.target = target_name(spec);
+	row.key = spec->key;
+	row.nkey = spec->nkey;
+	row.columns = spec->columns;
+	row.mode = spec->mode;
+	row.options = request->options;
+	row.state = 'r';
+	if (!target_exists(spec))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("target %s does not exist", row.target),
+				 errdetail("A Kafka topic does not tell the types of a table's columns beforehand, and the history has no row of it yet."),
+				 errhint("Create the table, or set target_schema for the subscription and leave the target out: it is then made with the first row.")));
+	cdc_claim_check(cdc_relation_by_name(row.target), row.target);
+	user = cdc_registry_target_user(row.target);
+	if (user != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("target %s of source table %s is taken", row.target, request->name),
+				 errdetail("The %s.", user)));
+	cdc_registry_insert(sub, &row);
+}
+
+/*
+ * ERROR where the target's rows are not all in the history: emptying it would lose some, and
+ * nobody has said that it may.
+ */
+static void
+check_reach(const CdcSubscription *sub, const CdcTableRequest *request, const char *target)
+{
+	int64		first = cdc_history_first_seq(sub);
+	char	   *table = quote_literal_cstr(request->name);
+	char	   *name = quote_literal_cstr(sub->name);
+
+	if (first <= 1)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("target %s cannot be made anew from the history of subscription \"%s\"", target,
+					sub->name),
+			 errdetail("The history begins at seq " INT64_FORMAT "; rows that are older would be lost.",
+					   first),
+			 request->alters ?
+			 errhint("To keep the rows that it has, and write what comes so: from_history := false.") :
+			 errhint("To merge what there is into the rows that it has: SELECT cdc.add_table(%s, %s, target := %s, target_rows := 'keep'); to have them replaced: 'replace'.",
+					 name, table, quote_literal_cstr(target))));
+}
+
+/* Decides what becomes of rows that the target has. */
+static void
+choose_rows(const CdcSubscription *sub, const CdcTableRequest *request, CdcReplicaSpec *spec,
+			bool has_events)
+{
+	const char *target = target_name(spec);
+	bool		exists = target_exists(spec);
+
+	if (!request->rows_said && !request->alters)
+	{
+		if (!request->from_history || !has_events)
+			spec->rows = CDC_ROWS_KEEP;
+		else if (exists && cdc_subscription_table_has_filled(sub, request->name, target))
+			spec->rows = CDC_ROWS_REPLACE;
+	}
+	if (spec->rows == CDC_ROWS_REPLACE && exists && !request->rows_said)
+		check_reach(sub, request, target);
+	if (exists && has_events)
+		cdc_claim_rows(sub, request->name, target, spec->rows);
+}
+
+/*
+ * A table whose definition is what its messages in the history say.  Without any the
+ * target has to be there, or, where none is named, is made in the target_schema with the
+ * first row.  Returns whether there is something to be filled, with *replace.
+ */
+static bool
+register_of_messages(const CdcSubscription *sub, const CdcTableRequest *request, bool *replace)
+{
+	CdcGeneratedLogged logged;
+	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, request->database,
+																   request->relation, &logged);
+	CdcReplicaSpec spec;
+
+	memset(&spec, 0, sizeof(spec));
+	if (table != NULL)
+		(void) cdc_registry_default_target(sub, table, logged, &spec);
+	take_given(&request->given, &spec);
+	if (spec.name == NULL)
+	{
+		check_no_target(sub, &spec);
+		return false;
+	}
+	choose_rows(sub, request, &spec, table != NULL);
+	*replace = spec.rows == CDC_ROWS_REPLACE && target_exists(&spec);
+	if (table == NULL || (spec.named && target_exists(&spec)))
+		register_as_it_is(sub, request, &spec);
+	else
+		cdc_registry_add(sub, table, &spec, false, request->options);
+	return request->from_history;
+}
+
+/* The target gets what the history has, and the caller is told. */
+static void
+fill(const CdcSubscription *sub, const CdcTableRequest *request, bool replace)
+{
+	CdcFill		filled;
+	char	   *message;
+	char	   *detail;
+
+	cdc_apply_fill(sub, request->name, replace, &filled);
+	if (filled.events == 0)
+		return;
+	message = psprintf("target of source table %s was filled from the history", request->name);
+	detail = psprintf(INT64_FORMAT " events up to seq " INT64_FORMAT "%s", filled.events, filled.upto,
+					  replace ? "; what it had before was replaced" : "");
+	ereport(NOTICE, (errmsg("%s", message), errdetail("%s.", detail)));
+	cdc_log(sub->name, "table", message, detail);
+}
+
+/* NOTICE where former messages of the table were passed over. */
+static void
+announce_unwanted(const CdcSubscription *sub, const CdcTableRequest *request)
+{
+	if (request->alters || cdc_subscription_wants(sub, request->database, request->relation))
+		return;
+	ereport(NOTICE,
+			(errmsg("former events of source table %s are not in the history of subscription \"%s\"",
+					request->name, sub->name),
+			 errdetail("No pattern of its argument \"tables\" takes the table, or \"exclude\" has it: its messages were passed over."),
+			 errhint("To read all topics anew: SELECT cdc.set_position(%s, 'earliest').",
+					 quote_literal_cstr(sub->name))));
+}
+
+void
+cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request)
+{
+	CdcScope	scope;
+	bool		replace = false;
+	bool		fills = false;
+
+	cdc_owner_begin(sub, &scope);
+	if (sub->kind == CDC_SERVER_KAFKA)
+		fills = register_of_messages(sub, request, &replace);
+	else
+		register_asked(sub, request);
+	cdc_scope_end(&scope);
+	cdc_subscription_table_not_removed(sub, request->name);
+	if (sub->kind == CDC_SERVER_KAFKA)
+		announce_unwanted(sub, request);
+	if (fills)
+		fill(sub, request, replace);
+}
