@@ -219,6 +219,8 @@ subtest 'workers, and PostgreSQL killed in between' => sub {
 	srand $seed;
 	note "CDC_TEST_SEED=$seed";
 	my $id = subscription(options => '{"on_error": "table"}');
+	# one that can be waited for when the others are in error
+	$source->do("CREATE TABLE $id.well (id INT PRIMARY KEY)");
 	$cluster->do(qq{SELECT cdc.alter_table('$id', '$id.b', '{"on_error": "log"}')});
 	my $check = sub { $cluster->do(map { "ALTER TABLE $id.$_ " . ($_[0] ? 'ADD CONSTRAINT c CHECK (n % 50 <> 7) NOT VALID' : 'DROP CONSTRAINT IF EXISTS c') } qw(a b)) };
 	$check->(1);
@@ -244,7 +246,7 @@ subtest 'workers, and PostgreSQL killed in between' => sub {
 			$cluster->value('SELECT cdc.retry_errors(?)', $id);
 			1;
 		} or diag $@;
-		$check->(1) if $round == 2 && !$cluster->value("SELECT EXISTS (SELECT 1 FROM $id.a WHERE n % 50 = 7) OR EXISTS (SELECT 1 FROM $id.b WHERE n % 50 = 7)");
+		$check->(1) if $round == 2;
 	}
 	$load->(150);
 	$check->(0);
@@ -252,7 +254,7 @@ subtest 'workers, and PostgreSQL killed in between' => sub {
 	$cluster->value('SELECT cdc.retry_errors(?)', $id);
 	$cluster->catch_up($id);
 	is_same($id, 'both tables');
-	is($cluster->value("SELECT string_agg(state, '') FROM cdc.stat_table WHERE subscription = '$id'"), 'rr', 'ready');
+	is($cluster->value("SELECT string_agg(state, '') FROM cdc.stat_table WHERE subscription = '$id'"), 'rrr', 'ready');
 	is($cluster->value("SELECT count(*) FROM cdc.error WHERE subscription = '$id'"), 0, 'nothing is kept');
 
 	# stop: what the worker writes down
