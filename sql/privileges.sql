@@ -185,6 +185,7 @@ INSERT INTO public.calls VALUES
     ($$cdc.wait_for('mine', 'x:4', '0')$$),
     ($$cdc.verify('mine', 'a.b')$$),
     ($$cdc.worker_status()$$),
+    ($$cdc.maintain()$$),
     ($$cdc_catalog.here()$$),
     ($$cdc_catalog.take_over('mine')$$);
 -- 42501: permission denied.  The rest is what a call that is allowed ends in without a source.

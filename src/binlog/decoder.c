@@ -533,6 +533,7 @@ next_row(CdcDecoder *decoder, CdcChange *change, CdcError *err)
 		if (st != CDC_OK)
 			goto failed;
 		change->after = known->after;
+		change->partial = rows->npresent_after < known->layout.ncolumns;
 	}
 	if (r->p == start && r->p < r->end) /* rows that take no bytes would never end */
 	{

@@ -26,6 +26,8 @@ typedef struct CdcColumn
 	bool		virtual_generated;	/* its values are never in a row image */
 	bool		invisible;
 	bool		json_check;		/* MariaDB's JSON: longtext with json_valid() */
+	const char *default_value;	/* as the definition has it, see default_value.h; or NULL */
+	bool		default_unknown;	/* the definition does not tell it, or it is no constant */
 	uint32_t	length;			/* (n) of the type: characters, bits, or 0 */
 	uint16_t	precision;		/* decimal(p,s) */
 	uint16_t	scale;
@@ -48,7 +50,7 @@ typedef struct CdcTable
 	const CdcColumn *columns;	/* in the order of the source's row image */
 	int			npk;
 	const int  *pk;				/* column indexes of the primary key, in key order */
-	void	   *user;			/* for the owner of the table's definition */
+	void	   *user;			/* of whoever keeps the definition: what he made of it */
 } CdcTable;
 
 typedef enum CdcOp
@@ -112,6 +114,9 @@ typedef struct CdcChange
 	uint64_t	offset;			/* binlog offset of the end of the change's event */
 	const CdcValue *before;		/* ncolumns values; NULL for insert */
 	const CdcValue *after;		/* ncolumns values; NULL for delete */
+	bool		partial;		/* the image that says what the row is now lacks columns */
+	const bool *absent;			/* of a row that is new: the columns that its image lacked,
+								 * filled by their defaults where these are known; or NULL */
 	CdcString	query;			/* the statement that changed the row, UTF-8; data NULL =
 								 * unknown */
 	/* the following are for DDL (op 's' or 't') */

@@ -118,7 +118,11 @@ cdc_ddl_default(CdcDdlParser *p, CdcDdlDefault *deflt)
 			 (at_prefixed_string(p) && cdc_sql_at_word(&p->c, "n")))
 	{
 		deflt->kind = CDC_DEFAULT_STRING;
-		return cdc_ddl_string(p, &s) && (deflt->text = cdc_ddl_copy(p, s.data, s.len)) != NULL;
+		if (!cdc_ddl_string(p, &s))
+			return false;
+		deflt->text = cdc_ddl_copy(p, s.data, s.len);
+		deflt->cut = memchr(s.data, '\0', s.len) != NULL;
+		return deflt->text != NULL;
 	}
 	else if (at_prefixed_string(p))
 		return read_bits(p, deflt);

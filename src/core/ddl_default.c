@@ -112,7 +112,7 @@ quoted(CdcDdlParser *p, const char *text)
 	return out;
 }
 
-/* MySQL 8 prints binary strings in hexadecimal. */
+/* MySQL 8 prints binary strings in hexadecimal; older servers are asked to. */
 static char *
 hexadecimal(CdcDdlParser *p, const char *text, bool fixed)
 {
@@ -171,8 +171,7 @@ literal(CdcDdlParser *p, const CdcDdlDefault *deflt, const CdcColumnDef *def, bo
 		result = plain_integer(p, deflt->text);
 	else if (starts_with(type, "decimal") && !fill)
 		result = plain_decimal(p, deflt->text, scale_of(type));
-	else if ((starts_with(type, "binary") || starts_with(type, "varbinary")) &&
-			 p->context->server->flavor == CDC_MYSQL && p->context->server->version >= 80000)
+	else if ((starts_with(type, "binary") || starts_with(type, "varbinary")) && !shows_literals(p))
 		result = hexadecimal(p, deflt->text, starts_with(type, "binary"));
 	else if (text_type || is_exact_time(type, deflt->text) || starts_with(type, "varbinary"))
 		result = shows_literals(p) ? quoted(p, deflt->text) :
@@ -192,11 +191,29 @@ literal(CdcDdlParser *p, const CdcDdlDefault *deflt, const CdcColumnDef *def, bo
 	return cdc_ddl_copy(p, deflt->text, strlen(deflt->text));
 }
 
+/*
+ * Whether a string's text is not the value: it has a NUL, or its bytes were another
+ * character set's before the statement was read as UTF-8.
+ */
+static bool
+is_other_text(const CdcDdlDefault *deflt, const CdcColumnDef *def)
+{
+	bool		bytes = starts_with(def->column_type, "binary") || starts_with(def->column_type, "varbinary");
+
+	if (deflt->cut)
+		return true;
+	for (const char *c = deflt->text; bytes && *c != '\0'; c++)
+		if ((*c & 0x80) != 0)
+			return true;
+	return false;
+}
+
 bool
 cdc_ddl_finish_default(CdcDdlParser *p, const CdcDdlDefault *deflt, CdcColumnDef *def)
 {
 	bool		exact = true;
 
+	def->default_unknown = false;
 	switch (deflt->kind)
 	{
 		case CDC_DEFAULT_NONE:
@@ -214,6 +231,8 @@ cdc_ddl_finish_default(CdcDdlParser *p, const CdcDdlDefault *deflt, CdcColumnDef
 		case CDC_DEFAULT_STRING:
 		case CDC_DEFAULT_NUMBER:
 			def->default_value = literal(p, deflt, def, &exact);
+			def->default_unknown = deflt->kind == CDC_DEFAULT_STRING && is_other_text(deflt, def);
+			exact = exact && !def->default_unknown;
 			break;
 		case CDC_DEFAULT_EXPRESSION:
 			def->default_value = deflt->text;

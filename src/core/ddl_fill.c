@@ -146,6 +146,8 @@ literal_value(CdcDdlParser *p, const CdcDdlColumn *col, CdcAddedColumn *added)
 	const char *text = col->deflt.text;
 	size_t		len = strlen(text);
 
+	if (col->deflt.cut)
+		return unknown(added, no_literal);
 	if (col->deflt.kind == CDC_DEFAULT_BITS)
 		return col->class == CDC_TC_BIT && len > 3 ?
 			value(added, cdc_ddl_copy(p, text + 2, len - 3)) : unknown(added, no_literal);

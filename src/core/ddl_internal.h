@@ -73,6 +73,7 @@ typedef struct CdcDdlDefault
 {
 	CdcDefaultKind kind;
 	const char *text;
+	bool		cut;			/* the string has a NUL, where text ends */
 	int			fsp;			/* of CDC_DEFAULT_NOW */
 } CdcDdlDefault;
 

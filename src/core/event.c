@@ -311,6 +311,27 @@ write_old(CdcSink *sink, const CdcEventOptions *options, const CdcChange *change
 	return write_failed(st, err);
 }
 
+/* "absent": the columns that a new row's image left to their defaults. */
+static CdcStatus
+write_absent(CdcSink *sink, const CdcChange *change, CdcError *err)
+{
+	const CdcTable *table = change->table;
+	CdcStatus	st = cdc_put_key(sink, "absent");
+
+	if (st == CDC_OK)
+		st = sink->ops->begin_array(sink);
+	for (int i = 0; st == CDC_OK && i < table->ncolumns; i++)
+	{
+		const char *name = table->columns[i].name;
+
+		if (change->absent[i])
+			st = sink->ops->string(sink, name, strlen(name));
+	}
+	if (st == CDC_OK)
+		st = sink->ops->end_array(sink);
+	return write_failed(st, err);
+}
+
 /* "primary_key": values, or "primary_key_columns": names */
 static CdcStatus
 write_primary_key(CdcSink *sink, const CdcEventOptions *options, const CdcChange *change,
@@ -404,6 +425,8 @@ write_row(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *t
 		st = write_data(sink, options, change, err);
 	if (st == CDC_OK && change->before != NULL && change->after != NULL)
 		st = write_old(sink, options, change, err);
+	if (st == CDC_OK && change->absent != NULL)
+		st = write_absent(sink, change, err);
 	return st;
 }
 

@@ -22,6 +22,7 @@ typedef struct CdcColumnDef
 	const char *collation;		/* or NULL */
 	const char *extra;
 	const char *default_value;	/* or NULL */
+	bool		default_unknown;	/* nobody told the default */
 	const char *generated;		/* expression, or NULL */
 	bool		nullable;
 	bool		json_check;		/* json_valid() is checked: MariaDB's JSON */

@@ -10,6 +10,15 @@ CREATE FUNCTION cdc.worker_status(
 RETURNS SETOF record
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_worker_status';
 
+-- Statements that are not done have to be typed outside of a function: VACUUM.
+CREATE FUNCTION cdc.maintain(
+    subscription text DEFAULT NULL,
+    OUT relation text, OUT statement text, OUT done boolean, OUT reason text)
+RETURNS SETOF record
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_maintain';
+
+COMMENT ON FUNCTION cdc.maintain(text) IS 'analyses what has grown and names what wants a VACUUM, where autovacuum does not run';
+
 COMMENT ON FUNCTION cdc.worker_status() IS 'background workers of this database';
 
 -- state:

@@ -67,7 +67,10 @@ sub generated
 	$cluster->compare_ok($source, $flavour, $flavour, 'images FULL', %except);
 
 	# A session may choose another image: then there is no telling.
-	$source->do("DELETE FROM $flavour.g");
+	# (MariaDB's updates of keys are told from REPLACE by their statements, which a new dump
+	# asks for where images may lack columns.)
+	$source->do("DELETE FROM $flavour.g", 'SET GLOBAL binlog_row_image = MINIMAL');
+	$cluster->forget;
 	changes($source, $flavour, 'MINIMAL');
 	$cluster->do("SELECT cdc.pull('$flavour')");
 	if ($flavour ne 'mariadb118')

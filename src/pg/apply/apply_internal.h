@@ -168,6 +168,13 @@ extern int	cdc_event_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistor
 extern void cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event,
 							 int row, const JsonbContainer **data, const JsonbContainer **old);
 
+/*
+ * ERROR where the event says that its row lacks columns whose values nobody knows.  Only
+ * of rows that lack columns of their target.
+ */
+extern void cdc_event_check_absent(CdcApply *apply, const CdcHistoryEvent *event,
+								   const JsonbContainer *data);
+
 /* Whether an event of op 'm' or 's' separates what is before it from what is behind. */
 static inline bool
 cdc_event_is_barrier(const CdcApply *apply, const CdcHistoryEvent *event)

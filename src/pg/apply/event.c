@@ -305,6 +305,39 @@ maxwell_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 		refuse_nul(source->mapping, *data, marked_data);
 }
 
+void
+cdc_event_check_absent(CdcApply *apply, const CdcHistoryEvent *event, const JsonbContainer *data)
+{
+	const JsonbContainer *marked;
+	const JsonbContainer *document;
+	const JsonbContainer *names;
+	CdcJsonValue v;
+	int			n;
+	int			i;
+
+	if (!is_maxwell(apply, event))
+		return;
+	document = event_document(apply, event, &marked);
+	if (!cdc_json_is_object(document) || !cdc_json_find(document, "absent", 6, &v) ||
+		v.type != JENTRY_ISCONTAINER || !cdc_json_is_array(cdc_json_container(&v)))
+		return;
+	names = cdc_json_container(&v);
+	n = cdc_json_count(names);
+	for (i = 0; i < n; i++)
+	{
+		CdcJsonValue name;
+		CdcJsonValue value;
+
+		cdc_json_get(names, n, i, &name);
+		if (name.type == JENTRY_ISSTRING && !cdc_json_find(data, name.data, name.len, &value))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("the source did not log what column \"%.*s\" of a row has", (int) name.len, name.data),
+					 errdetail("The row is, or may be, a new one, whose statement did not name the column."),
+					 errhint("Set binlog_row_image to FULL at the source, for its running sessions too, and copy the table anew with cdc.resync_table().")));
+	}
+}
+
 /* ERROR where a row of a message that JSONB cannot hold has NULs that are not to be stripped. */
 static void
 check_message_nul(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event, int row)

@@ -95,6 +95,8 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 			forget_presences(apply, source);
 		apply->work.at.data = data;
 		read_row(apply, source, data);
+		if (unlikely(source->row.layout->partial) && event->op != CDC_OP_DELETE)
+			cdc_event_check_absent(apply, event, data);
 		run->mode->fold(apply, source, event->op, old);
 		apply->work.at.data = NULL;
 		cdc_reduce_row_done(&apply->work, run);

@@ -115,6 +115,9 @@ extern int	no_such_variable
 /* Another planner can be at work, which knows nothing of options like enable_seqscan. */
 #define CDC_HAVE_OTHER_PLANNER			CDC_GREENPLUM
 
+/* The server vacuums and analyses by itself: Greenplum does so with template0 only. */
+#define CDC_HAVE_AUTOVACUUM				(!CDC_GREENPLUM)
+
 /* Queries can be compiled. */
 #define CDC_HAVE_JIT					(PG_VERSION_NUM >= 110000)
 

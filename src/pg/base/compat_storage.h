@@ -188,6 +188,14 @@
 #define CDC_RUNS_WORKERS()				true
 #endif
 
+/* How many servers have all catalogs, the master among them. */
+#if CDC_GREENPLUM
+#include "cdb/cdbutil.h"
+#define CDC_NODES()						(getgpsegmentCount() + 1)
+#else
+#define CDC_NODES()						1
+#endif
+
 /*
  * Whether this process does a part of a statement for Greenplum's dispatcher: then
  * the transaction is prepared wherever it is committed, and nobody else can prepare it.

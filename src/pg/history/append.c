@@ -38,9 +38,14 @@
 #include "pg/history/partition.h"
 #include "pg/history/table.h"
 
-/* A batch is written when it holds so many rows or bytes. */
+/*
+ * A batch is written when it holds so many rows or bytes; more where each statement goes
+ * to all segments.
+ */
 #define BATCH_ROWS		1000
 #define BATCH_BYTES		(256 * 1024)
+#define SQL_BATCH_ROWS	(CDC_HAVE_DISTRIBUTION ? 16384 : BATCH_ROWS)
+#define SQL_BATCH_BYTES	(CDC_HAVE_DISTRIBUTION ? 4 * 1024 * 1024 : BATCH_BYTES)
 
 struct CdcHistory
 {
@@ -75,8 +80,14 @@ struct CdcHistory
 #endif
 
 	/* the way by SQL: the waiting values of each column, ingested_at left out */
-	Datum	   *column_values[CDC_HISTORY_COLUMNS];
-	bool	   *column_nulls[CDC_HISTORY_COLUMNS];
+	struct
+	{
+		Datum	   *values;
+		bool	   *nulls;
+		int16		len;		/* the type's, as pg_type has them */
+		bool		by_value;
+		char		align;
+	}			columns[CDC_HISTORY_COLUMNS];
 	char	   *insert;			/* the statement */
 };
 
@@ -285,8 +296,10 @@ open_sql(CdcHistory *history)
 					 cdc_history_table_name(history->parent));
 	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
-		history->column_values[c] = palloc(BATCH_ROWS * sizeof(Datum));
-		history->column_nulls[c] = palloc(BATCH_ROWS * sizeof(bool));
+		history->columns[c].values = palloc(SQL_BATCH_ROWS * sizeof(Datum));
+		history->columns[c].nulls = palloc(SQL_BATCH_ROWS * sizeof(bool));
+		get_typlenbyvalalign(cdc_history_columns[c].type, &history->columns[c].len,
+							 &history->columns[c].by_value, &history->columns[c].align);
 		if (is_inserted(history, c))
 			appendStringInfo(&sql, ", %s", quote_identifier(cdc_history_columns[c].name));
 	}
@@ -313,17 +326,41 @@ append_sql(CdcHistory *history, const Datum *values, const bool *nulls)
 
 	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
-		bool		by_value;
-		int16		len;
+		int16		len = history->columns[c].len;
 
-		get_typlenbyval(cdc_history_columns[c].type, &len, &by_value);
-		history->column_nulls[c][history->nrows] = nulls[c];
-		history->column_values[c][history->nrows] =
-			nulls[c] ? (Datum) 0 : datumCopy(values[c], by_value, len);
+		history->columns[c].nulls[history->nrows] = nulls[c];
+		history->columns[c].values[history->nrows] =
+			nulls[c] ? (Datum) 0 : datumCopy(values[c], history->columns[c].by_value, len);
 		if (!nulls[c] && len == -1)
 			history->nbytes += VARSIZE_ANY(DatumGetPointer(values[c]));
 	}
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The plan of the statement: a session mostly appends to one history, so that the last
+ * one's is kept.
+ */
+static SPIPlanPtr
+insert_plan(const char *insert, int nargs, Oid *types)
+{
+	static char *kept_insert = NULL;
+	static SPIPlanPtr kept = NULL;
+
+	if (kept != NULL && strcmp(kept_insert, insert) == 0)
+		return kept;
+	if (kept != NULL)
+		SPI_freeplan(kept);
+	kept = NULL;
+	if (kept_insert != NULL)
+		pfree(kept_insert);
+	kept_insert = NULL;
+	kept_insert = MemoryContextStrdup(TopMemoryContext, insert);
+	kept = SPI_prepare_cursor(insert, nargs, types, CDC_HAVE_DISTRIBUTION ? CURSOR_OPT_GENERIC_PLAN : 0);
+	if (kept == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(kept);
+	return kept;
 }
 
 /* Inserts the waiting rows with one statement. */
@@ -342,20 +379,18 @@ flush_sql(CdcHistory *history)
 	dims[0] = history->nrows;
 	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
-		int16		len;
-		bool		by_value;
-		char		align;
-
 		if (!is_inserted(history, c))
 			continue;
-		get_typlenbyvalalign(cdc_history_columns[c].type, &len, &by_value, &align);
-		arrays[n] = PointerGetDatum(construct_md_array(history->column_values[c],
-													   history->column_nulls[c], 1, dims, bounds,
-													   cdc_history_columns[c].type, len, by_value, align));
+		arrays[n] = PointerGetDatum(construct_md_array(history->columns[c].values,
+													   history->columns[c].nulls, 1, dims, bounds,
+													   cdc_history_columns[c].type,
+													   history->columns[c].len,
+													   history->columns[c].by_value,
+													   history->columns[c].align));
 		types[n++] = get_array_type(cdc_history_columns[c].type);
 	}
 	cdc_spi_connect();
-	rc = SPI_execute_with_args(history->insert, n, types, arrays, NULL, false, 0);
+	rc = SPI_execute_plan(insert_plan(history->insert, n, types), arrays, NULL, false, 0);
 	if (rc != SPI_OK_INSERT)
 		elog(ERROR, "appending to the history failed: %s", SPI_result_code_string(rc));
 	if (SPI_processed != history->nrows)
@@ -491,7 +526,8 @@ cdc_history_append(CdcHistory *history, const CdcHistoryRow *row)
 	else
 		append_sql(history, values, nulls);
 	history->nrows++;
-	if (history->nrows == BATCH_ROWS || history->nbytes >= BATCH_BYTES)
+	if (history->nrows == (history->table != NULL ? BATCH_ROWS : SQL_BATCH_ROWS) ||
+		history->nbytes >= (history->table != NULL ? BATCH_BYTES : SQL_BATCH_BYTES))
 		write_batch(history);
 }
 

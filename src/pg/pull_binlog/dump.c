@@ -53,8 +53,8 @@ cdc_binlog_stream_connect(CdcBinlogStream *stream)
 		cdc_out_of_memory();
 	cdc_stream_accept_xa(stream->stream);
 	stream->row_query = stream->sub->opt.event.row_query;
-	cdc_stream_keep_queries(stream->stream, stream->row_query);
-	request.annotate = stream->row_query;
+	request.annotate = stream->row_query || cdc_binlog_needs_statements(stream);
+	cdc_stream_keep_queries(stream->stream, request.annotate);
 
 	request.server_id = cdc_source_server_id(stream->control, stream->kept.subscription_id,
 											 cdc_am_worker(), stream->server_id_salt);

@@ -102,6 +102,7 @@ typedef struct CdcBinlogTable
 	char		name[CDC_BINLOG_TABLE_NAME];	/* hash key; in the database's encoding */
 	char		state;
 	bool		keyless;		/* its target has no key */
+	bool		doubted;		/* a row was not understood, and apply will say so */
 } CdcBinlogTable;
 
 /*
@@ -287,6 +288,12 @@ extern bool cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *fu
 /* Whether some chunks of the table are copied, and the stream has not passed its copy. */
 extern bool cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name);
 
+/*
+ * Whether to say that a row of the table cannot be understood: once, and not of one that
+ * is in error, or not registered.
+ */
+extern bool cdc_binlog_stream_doubts(CdcBinlogStream *stream, const char *full_name);
+
 /* The states of the tables have changed: they are read anew when needed. */
 extern void cdc_binlog_stream_forget_tables(CdcBinlogStream *stream);
 
@@ -404,6 +411,9 @@ extern void cdc_binlog_lineage_check(CdcBinlogCall *call, CdcBinlogStream *strea
 extern void cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
 							 const struct CdcFormat *format, const CdcTransaction *txn,
 							 CdcSchemaLookup *lookup);
+
+/* Whether texts of statements are needed to tell what columns have that images lack. */
+extern bool cdc_binlog_needs_statements(CdcBinlogStream *stream);
 
 /* ---- xa.c ---- */
 

@@ -51,6 +51,7 @@ read_tables(CdcBinlogStream *stream)
 		entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
 		entry->state = t->state;
 		entry->keyless = t->keyless;
+		entry->doubted = false;
 	}
 }
 
@@ -103,6 +104,17 @@ cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name)
 	return known != NULL && (known->state == 'd' || known->state == 'f');
 }
 
+bool
+cdc_binlog_stream_doubts(CdcBinlogStream *stream, const char *full_name)
+{
+	CdcBinlogTable *known = find_table(stream, full_name);
+	bool		first = known != NULL && known->state != 'e' && !known->doubted;
+
+	if (first)
+		known->doubted = true;
+	return first;
+}
+
 void
 cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool copy)
 {
@@ -119,7 +131,7 @@ cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool 
 	snprintf(name, sizeof(name), "%s", cdc_from_utf8_copy(table->full_name));
 	entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
 	entry->state = state;
-	entry->keyless = false;
+	entry->keyless = entry->doubted = false;
 	stream->last_table = NULL;
 }
 

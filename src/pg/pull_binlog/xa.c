@@ -35,6 +35,7 @@ typedef struct Search
 	List	   *wanted;			/* ids not settled by a later file; of char * */
 	List	   *settled;		/* ... by the file in work; of char * */
 	int			found;
+	bool		annotate;		/* statements' texts are of use */
 
 	/* the file in work, for the callback of errors */
 	CdcStream  *reader;
@@ -85,7 +86,7 @@ search_file(Search *search, const char *file, int64 end)
 
 	request.file = file;
 	request.offset = CDC_BINLOG_FIRST_OFFSET;
-	request.annotate = search->call->sub->opt.event.row_query;
+	request.annotate = search->annotate;
 	/* another id than the stream's own dump, which the source would end */
 	request.server_id = cdc_source_server_id(control, stream->kept.subscription_id,
 											 !cdc_am_worker(), stream->server_id_salt);
@@ -139,7 +140,7 @@ search_one(Search *search, const char *file, int64 end)
 	if (search->reader == NULL)
 		cdc_out_of_memory();
 	cdc_stream_accept_xa(search->reader);
-	cdc_stream_keep_queries(search->reader, search->call->sub->opt.event.row_query);
+	cdc_stream_keep_queries(search->reader, search->annotate);
 	search->group = cdc_group_buffer_create(CurrentMemoryContext,
 											search->call->sub->opt.memory_limit);
 	PG_TRY();
@@ -181,6 +182,7 @@ search_binlogs(Search *search, const char *file, int64 end)
 										CDC_OR_MORE(2), "SHOW BINARY LOGS");
 	int64		i = cdc_answer_rows(answer) - 1;
 
+	search->annotate = search->call->sub->opt.event.row_query || cdc_binlog_needs_statements(search->stream);
 	while (i >= 0 && strcmp(cdc_answer_text(answer, i, 0), file) != 0)
 		i--;
 	for (; i >= 0 && search->wanted != NIL; i--)

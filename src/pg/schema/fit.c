@@ -256,6 +256,7 @@ column_of_map(const CdcColumn *from, CdcColumnDef *to)
 	to->charset = from->charset;
 	to->extra = from->invisible ? "INVISIBLE" : "";
 	to->nullable = from->nullable;
+	to->default_unknown = true;
 }
 
 /*

@@ -8,6 +8,8 @@
  */
 #include "pg/schema/schema_internal.h"
 
+#include "core/default_value.h"
+
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -124,6 +126,9 @@ make_column(CdcArena *arena, const CdcColumnDef *def, CdcColumn *col)
 	col->virtual_generated = def->extra != NULL && strstr(def->extra, "VIRTUAL") != NULL;
 	col->invisible = def->extra != NULL && strstr(def->extra, "INVISIBLE") != NULL;
 	col->json_check = def->json_check;
+	col->default_value = arena_copy(arena, def->default_value);
+	col->default_unknown = def->default_unknown ||
+		strstr(def->extra ? def->extra : "", "DEFAULT_GENERATED") != NULL;
 	col->pk_index = def->pk;
 	switch (cdc_column_type_parse(arena, col->column_type, col, &err))
 	{
@@ -196,6 +201,32 @@ cdc_schema_make_table(CdcSchema *schema, const char *database, const char *name,
 		make_column(schema->arena, &def->columns[i], (CdcColumn *) &table->columns[i]);
 	make_key(schema->arena, table);
 	return table;
+}
+
+CdcSchemaDefaults *
+cdc_schema_defaults(CdcSchema *schema, const CdcMysqlServerInfo *info, const CdcTable *table)
+{
+	bool		literals = info->flavor == CDC_MARIADB && info->version >= 100207;
+	size_t		n = (size_t) Max(table->ncolumns, 1);
+	CdcSchemaDefaults *defaults = table->user;
+	int			i;
+
+	/* (a table that was retired goes before what is made now) */
+	if (defaults != NULL)
+		return defaults;
+	defaults = cdc_arena_zalloc(schema->arena, sizeof(CdcSchemaDefaults));
+	if (defaults == NULL)
+		cdc_out_of_memory();
+	defaults->values = cdc_arena_zalloc(schema->arena, n * sizeof(CdcValue));
+	defaults->row = cdc_arena_zalloc(schema->arena, n * sizeof(CdcValue));
+	defaults->absent = cdc_arena_zalloc(schema->arena, n * sizeof(bool));
+	if (defaults->values == NULL || defaults->row == NULL || defaults->absent == NULL)
+		cdc_out_of_memory();
+	for (i = 0; i < table->ncolumns; i++)
+		if (!cdc_default_value(schema->arena, &table->columns[i], literals, &defaults->values[i]))
+			defaults->values[i].kind = CDC_ABSENT;
+	((CdcTable *) table)->user = defaults;
+	return defaults;
 }
 
 /*

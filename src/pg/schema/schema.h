@@ -174,6 +174,18 @@ extern CdcGeneratedLogged cdc_schema_generated_logged(CdcSource *source, const C
 extern CdcTable *cdc_schema_make_table(CdcSchema *schema, const char *database, const char *name,
 									   const CdcTableDef *def);
 
+/* What rows have in columns that their images lack, by column. */
+typedef struct CdcSchemaDefaults
+{
+	CdcValue   *values;			/* CDC_ABSENT: not known, see default_value.h */
+	CdcValue   *row;			/* for the caller, as many */
+	bool	   *absent;			/* likewise */
+} CdcSchemaDefaults;
+
+/* Of a table of this schema, made at the first call; it lives as long as the table. */
+extern CdcSchemaDefaults *cdc_schema_defaults(CdcSchema *schema, const CdcMysqlServerInfo *info,
+											  const CdcTable *table);
+
 /*
  * Stores def as a new version, as_of (or NULL) with it, unless it equals the newest
  * one.  only: older ones are of no interest and are removed.

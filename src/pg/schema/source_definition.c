@@ -77,6 +77,26 @@ cell(const CdcAnswer *answer, int64 row, int column)
  * table, for else they open all tables that there are.
  */
 
+/* Whether information_schema has defaults as literals of SQL. */
+static bool
+has_literals(const CdcMysqlServerInfo *info)
+{
+	return info->flavor == CDC_MARIADB && info->version >= 100207;
+}
+
+/*
+ * The default of a column.  Of bytes older servers give as much as is text, up to the
+ * first byte that is none: as digits it can be read, and its length tells whether it is
+ * all.
+ */
+static const char *
+default_expression(const CdcMysqlServerInfo *info)
+{
+	if (has_literals(info) || (info->flavor == CDC_MYSQL && info->version >= 80000))
+		return "COLUMN_DEFAULT";
+	return "IF(DATA_TYPE IN ('binary', 'varbinary'), CONCAT('0x', HEX(COLUMN_DEFAULT)), COLUMN_DEFAULT)";
+}
+
 /* The columns of the answer; what a row of a kind does not have is NULL. */
 enum
 {
@@ -106,7 +126,7 @@ static void
 append_selects(StringInfo sql, const CdcMysqlServerInfo *info, const char *condition)
 {
 	appendStringInfo(sql, "%sSELECT 'column', TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, COLUMN_TYPE,"
-					 " CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, EXTRA, COLUMN_DEFAULT, %s"
+					 " CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, EXTRA, %s, %s"
 					 " FROM information_schema.COLUMNS WHERE %s"
 					 " UNION ALL SELECT 'key', TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, SEQ_IN_INDEX, NULL,"
 					 " NULL, NULL, NULL, NULL, NULL, NULL"
@@ -115,6 +135,7 @@ append_selects(StringInfo sql, const CdcMysqlServerInfo *info, const char *condi
 					 " NULL, TABLE_COLLATION, NULL, NULL, NULL, NULL"
 					 " FROM information_schema.TABLES WHERE %s",
 					 sql->len > 0 ? " UNION ALL " : "",
+					 default_expression(info),
 					 has_generation_expression(info) ? "NULLIF(GENERATION_EXPRESSION, '')" : "NULL",
 					 condition, condition, condition);
 }
@@ -180,8 +201,10 @@ owner_of_row(const CdcAnswer *answer, int64 row, const CdcSchemaName *names, int
 }
 
 static void
-read_column(const CdcAnswer *answer, int64 row, CdcTableDef *def, int *room, int *places)
+read_column(const CdcAnswer *answer, int64 row, CdcTableDef *def, int *room, int *places,
+			bool literals)
 {
+	unsigned	length;
 	int			place = (int) cdc_answer_int(answer, row, ROW_PLACE, 1, PG_INT32_MAX);
 	int			at = def->ncolumns;
 	CdcColumnDef *c;
@@ -219,6 +242,10 @@ read_column(const CdcAnswer *answer, int64 row, CdcTableDef *def, int *room, int
 	c->default_value = cell(answer, row, ROW_DEFAULT);
 	c->generated = cell(answer, row, ROW_GENERATED);
 	c->pk = -1;
+	/* no server tells what is behind a NUL */
+	if (!literals && c->default_value != NULL &&
+		(sscanf(c->column_type, "binary(%u)", &length) == 1 || sscanf(c->column_type, "varbinary(%u)", &length) == 1))
+		c->default_unknown = strlen(c->default_value) != 2 + 2 * (size_t) length;
 }
 
 /* A column that is renamed meanwhile is not found, and the table will be read again. */
@@ -243,7 +270,8 @@ charset_of(const char *collation)
 
 /* Of the kind's rows each goes to its table. */
 static void
-read_rows(const CdcAnswer *answer, const char *kind, const CdcSchemaName *names, int n, CdcTableDef *defs)
+read_rows(const CdcAnswer *answer, const char *kind, const CdcSchemaName *names, int n, CdcTableDef *defs,
+		  bool literals)
 {
 	int		   *room = palloc0(sizeof(int) * n);
 	int		  **places = palloc0(sizeof(int *) * n);
@@ -262,7 +290,7 @@ read_rows(const CdcAnswer *answer, const char *kind, const CdcSchemaName *names,
 		{
 			if (places[k] == NULL)
 				places[k] = palloc(sizeof(int) * (MAX_COLUMNS + 1));
-			read_column(answer, i, &defs[k], &room[k], places[k]);
+			read_column(answer, i, &defs[k], &room[k], places[k], literals);
 		}
 		else if (kind[0] == 'k')
 			read_key(answer, i, &defs[k]);
@@ -357,9 +385,9 @@ read_batch(CdcSource *source, const CdcSchemaName *names, int n, CdcTableDef *de
 										"%s", definitions_question(info, names, n));
 
 	check_kinds(answer);
-	read_rows(answer, "column", names, n, defs);
-	read_rows(answer, "key", names, n, defs);
-	read_rows(answer, "table", names, n, defs);
+	read_rows(answer, "column", names, n, defs, has_literals(info));
+	read_rows(answer, "key", names, n, defs, has_literals(info));
+	read_rows(answer, "table", names, n, defs, has_literals(info));
 	if (has_check_constraints(info))
 		read_json_checks(source, names, n, defs);
 }

@@ -54,6 +54,8 @@ def_to_jsonb(const CdcTableDef *def)
 		append_member(&buf, "extra", c->extra);
 		append_member(&buf, "generated", c->generated);
 		append_member(&buf, "default", c->default_value);
+		if (c->default_unknown)
+			appendStringInfoString(&buf, ", \"default_unknown\": true");
 		appendStringInfoChar(&buf, '}');
 	}
 	appendStringInfoChar(&buf, ']');

@@ -71,6 +71,7 @@ parse_column(const JsonbContainer *object, int encoding, CdcColumnDef *column)
 	column->default_value = text_member(object, "default", encoding);
 	column->nullable = bool_member(object, "nullable", true);
 	column->json_check = bool_member(object, "json_check", false);
+	column->default_unknown = bool_member(object, "default_unknown", false);
 	column->pk = key_place(object);
 }
 
