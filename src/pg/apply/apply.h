@@ -60,6 +60,13 @@ typedef struct CdcFill
 extern void cdc_apply_fill(const CdcSubscription *sub, const char *source_table, bool replace,
 						   CdcFill *fill);
 
+/*
+ * Applies what the named source table, or each one, lacks of what could not be applied before;
+ * then it is at the same commit as the others.  Returns the number of events.  ERROR where one
+ * still cannot be.
+ */
+extern int64 cdc_apply_retry(const CdcSubscription *sub, const char *source_table);
+
 /* An event's text, UTF-8, that JSONB cannot hold: without its NULs.  palloc'ed. */
 extern const JsonbContainer *cdc_event_without_nul(const char *text);
 

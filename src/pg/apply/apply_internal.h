@@ -5,13 +5,12 @@
  *
  *	  From the top down:
  *	  replay.c			cdc.replay
- *	  apply.c			cdc.apply: boundary, progress, counters
+ *	  apply.c			cdc.apply: boundary, progress
+ *	  fill.c			what history has of a table that comes late, or has stopped
  *	  walk.c			runs up to a place, with what is to be done in between
- *	  guard.c			a run of which one table's error is that table's
- *	  fill.c			what history has of a table that comes late
+ *	  guard.c			a range of which one table's error is that table's
+ *	  range.c			a run over a range, and its counters
  *	  follow.c			what is done at a change of a source table
- *	  skip.c			cdc.skip_transaction, and passing over one
- *	  mend.c			cdc.retry_errors, cdc.discard_errors
  *	  run.c				a run over a range of history: visits its events
  *	  lookahead.c		which events later ones of the same run make needless
  *	  lookahead_sample.c	whether it pays to find that out
@@ -36,7 +35,7 @@
 #include "pg/apply/source_row.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
-#include "pg/catalog/table_error.h"
+#include "pg/progress/table_error.h"
 #include "pg/catalog/tables.h"
 #include "pg/history/scan.h"
 #include "pg/schema/change.h"
@@ -325,7 +324,7 @@ extern bool cdc_aside_take(CdcApply *apply, CdcSourceRun *source, const CdcHisto
 extern void cdc_aside_close(CdcApply *apply);
 
 /* ------------------------------------------------------------------------
- * guard.c
+ * What attempts of one range have shown: guard.c finds it out, aside.c looks it up
  * ------------------------------------------------------------------------
  */
 
@@ -339,7 +338,6 @@ typedef struct CdcFailedEvent
 	char	   *text;
 } CdcFailedEvent;
 
-/* What attempts of one range have shown. */
 struct CdcGuard
 {
 	List	   *exact;			/* names of source tables whose rows are written one by one */
@@ -376,24 +374,16 @@ typedef struct CdcWalk
  */
 extern int64 cdc_walk(CdcWalk *walk, int64 upto);
 
-/* One run up to upto; apply.c counts what it did. */
-extern void cdc_walk_scan(CdcWalk *walk, CdcApply *apply, int64 upto);
-extern int64 cdc_walk_finish(CdcWalk *walk, CdcApply *apply);
-extern void cdc_count_run(const CdcApply *apply, CdcApplyResult *result);
+/*
+ * range.c: a run up to upto, which is begun and not finished; takes over what it has come to, and
+ * deletes it; counts what it did, in cdc.table_counter and in the result.
+ */
+extern void cdc_range_scan(CdcWalk *walk, CdcApply *apply, int64 upto);
+extern int64 cdc_range_finish(CdcWalk *walk, CdcApply *apply);
+extern void cdc_range_count(const CdcApply *apply, CdcApplyResult *result);
 
 /* guard.c: the same, one table's error being that table's. */
 extern int64 cdc_guard_run(CdcWalk *walk, int64 upto);
-
-/* skip.c: passes over the events of a transaction, up to its end. */
-extern void cdc_skip_pass(CdcWalk *walk, const CdcSkip *skip);
-
-/* ------------------------------------------------------------------------
- * mend.c
- * ------------------------------------------------------------------------
- */
-
-/* What to type for a table that is in error: with a place from which it can go on, or without. */
-extern char *cdc_mend_hint(const CdcSubscription *sub, const char *source_table, bool has_place);
 
 /* ------------------------------------------------------------------------
  * follow.c
@@ -413,8 +403,6 @@ extern void cdc_follow_fail(const CdcSubscription *sub, const char *source_table
 /* The registered table of that name; NULL: there is none. */
 extern const CdcSubscriptionTable *cdc_apply_table(const CdcSubscription *sub, const char *source_table);
 
-/* apply.c: adds what the run did to cdc.table_counter. */
-extern void cdc_apply_count(const CdcApply *apply);
 
 /* ------------------------------------------------------------------------
  * run.c: what cdc.apply and cdc.replay share

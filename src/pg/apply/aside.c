@@ -24,6 +24,42 @@
 #include "pg/base/compat_value.h"
 #include "pg/target/key.h"
 
+/* ------------------------------------------------------------------------
+ * What attempts have shown
+ * ------------------------------------------------------------------------
+ */
+
+bool
+cdc_guard_is_exact(const CdcGuard *guard, const char *source_table)
+{
+	ListCell   *lc;
+
+	foreach(lc, guard->exact)
+		if (strcmp(lfirst(lc), source_table) == 0)
+			return true;
+	return false;
+}
+
+const CdcFailedEvent *
+cdc_guard_failed(const CdcGuard *guard, const char *source_table, int64 seq)
+{
+	ListCell   *lc;
+
+	foreach(lc, guard->failed)
+	{
+		const CdcFailedEvent *failed = lfirst(lc);
+
+		if ((seq == 0 || failed->seq == seq) && strcmp(failed->source_table, source_table) == 0)
+			return failed;
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * Keys as text
+ * ------------------------------------------------------------------------
+ */
+
 typedef struct BlockedKey
 {
 	uint32		hash;
@@ -39,11 +75,6 @@ struct CdcAside
 	int64		events;			/* put aside in this run */
 	const CdcFailedEvent *first;	/* of those that failed */
 };
-
-/* ------------------------------------------------------------------------
- * Keys as text
- * ------------------------------------------------------------------------
- */
 
 /* Until AtEOXact_GUC() values are written and read so that nothing of them is lost. */
 static int

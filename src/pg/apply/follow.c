@@ -25,7 +25,7 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/table_error.h"
+#include "pg/progress/table_error.h"
 #include "pg/catalog/tables.h"
 #include "pg/evolve/evolve.h"
 #include "pg/options/option_json.h"
@@ -199,7 +199,7 @@ static void
 hold_before(Follow *f)
 {
 	CdcTableError error = {f->table->source_table};
-	const char *remedy = cdc_mend_hint(f->sub, f->table->source_table, true);
+	const char *remedy = cdc_table_error_hint(f->sub, f->table->source_table, true);
 
 	error.sqlerrcode = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
 	error.text = psprintf("source table %s was changed at seq " INT64_FORMAT ", and earlier events of it are kept in cdc.error\nHINT:  %s",

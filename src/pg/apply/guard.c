@@ -32,37 +32,6 @@
 #define MAX_IN_VAIN		INT64CONST(5000000)
 
 /* ------------------------------------------------------------------------
- * What attempts have shown
- * ------------------------------------------------------------------------
- */
-
-bool
-cdc_guard_is_exact(const CdcGuard *guard, const char *source_table)
-{
-	ListCell   *lc;
-
-	foreach(lc, guard->exact)
-		if (strcmp(lfirst(lc), source_table) == 0)
-			return true;
-	return false;
-}
-
-const CdcFailedEvent *
-cdc_guard_failed(const CdcGuard *guard, const char *source_table, int64 seq)
-{
-	ListCell   *lc;
-
-	foreach(lc, guard->failed)
-	{
-		const CdcFailedEvent *failed = lfirst(lc);
-
-		if ((seq == 0 || failed->seq == seq) && strcmp(failed->source_table, source_table) == 0)
-			return failed;
-	}
-	return NULL;
-}
-
-/* ------------------------------------------------------------------------
  * Attempts
  * ------------------------------------------------------------------------
  */
@@ -86,7 +55,7 @@ attempt(CdcWalk *walk, const CdcGuard *guard, int64 upto, CdcApply **apply)
 	{
 		run = cdc_run_begin(walk->sub, NULL);
 		run->guard = guard;
-		cdc_walk_scan(walk, run, upto);
+		cdc_range_scan(walk, run, upto);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -130,7 +99,7 @@ hold_table(const Trouble *t)
 	const char *name = t->table->source_table;
 	CdcTableError error = {name, t->blame.seq, t->blame.key[0] != '\0' ? t->blame.key : NULL};
 	bool		has_place = t->table->state == 'r' || t->table->state == 's' || t->table->state == 'e';
-	char	   *remedy = cdc_mend_hint(sub, name, has_place);
+	char	   *remedy = cdc_table_error_hint(sub, name, has_place);
 
 	error.sqlerrcode = t->error->sqlerrcode;
 	t->error->hint = t->error->hint != NULL ? psprintf("%s  %s", t->error->hint, remedy) : remedy;
@@ -166,7 +135,7 @@ put_aside(const Trouble *t)
 {
 	CdcFailedEvent *failed = palloc0(sizeof(CdcFailedEvent));
 	const char *hint = t->error->hint;
-	char	   *remedy = cdc_mend_hint(t->walk->sub, t->table->source_table, true);
+	char	   *remedy = cdc_table_error_hint(t->walk->sub, t->table->source_table, true);
 
 	failed->source_table = pstrdup(t->table->source_table);
 	failed->seq = t->blame.seq;
@@ -254,7 +223,7 @@ run_range(CdcWalk *walk, int64 upto)
 		CHECK_FOR_INTERRUPTS();
 		t.error = attempt(walk, &guard, upto, &apply);
 		if (t.error == NULL)
-			return cdc_walk_finish(walk, apply);
+			return cdc_range_finish(walk, apply);
 		if (!walk->narrow)
 		{
 			find_table(&t);

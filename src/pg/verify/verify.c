@@ -22,7 +22,7 @@
 #include "pg/base/result_set.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/table_error.h"
+#include "pg/progress/table_error.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/catalog/table_error.h"
+#include "pg/progress/table_error.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -167,6 +167,13 @@ cdc_table_error_clear(const CdcSubscription *sub, const char *source_table)
 											 source_table, n), NULL);
 	(void) cdc_spi_run(&stmt, sub->name, source_table);
 	cdc_catalog_changed();
+}
+
+char *
+cdc_table_error_hint(const CdcSubscription *sub, const char *source_table, bool has_place)
+{
+	return psprintf("When the reason is gone: SELECT cdc.%s(%s, %s);", has_place ? "retry_errors" : "resync_table",
+					quote_literal_cstr(sub->name), quote_literal_cstr(source_table));
 }
 
 void

@@ -1,106 +1,108 @@
 /*-------------------------------------------------------------------------
  *
- * skip.c
- *	  cdc.skip_transaction: a source transaction that apply passes over, as an operator
- *	  wants it.  The history keeps its events; targets that lack them are marked.
+ * table_errors.c
+ *	  cdc.retry_errors(), cdc.discard_errors() and cdc.skip_transaction(): what is done about
+ *	  events that cannot be applied.
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/commands/subscription_internal.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
+#include "pg/apply/apply.h"
 #include "pg/base/compat_catalog.h"
+#include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
+#include "pg/catalog/tables.h"
+#include "pg/history/scan.h"
 #include "pg/history/table.h"
 #include "pg/process/wake.h"
+#include "pg/progress/table_error.h"
 
-/* What the events of a transaction tell. */
-typedef struct Passed
-{
-	CdcWalk    *walk;
-	MemoryContext cxt;
-	List	   *tables;			/* names of source tables with rows in it */
-} Passed;
+PG_FUNCTION_INFO_V1(cdc_retry_errors);
 
-static bool
-is_listed(List *names, const char *name, size_t len)
+Datum
+cdc_retry_errors(PG_FUNCTION_ARGS)
 {
+	CdcSubscription *sub;
+	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("name of the subscription must not be null")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	cdc_subscription_check_here(sub);
+	if (source_table != NULL)
+		(void) cdc_find_table(sub, source_table);
+	PG_RETURN_INT64(cdc_apply_retry(sub, source_table));
+}
+
+/* ------------------------------------------------------------------------
+ * cdc.discard_errors
+ * ------------------------------------------------------------------------
+ */
+
+/* Gives up what is kept of one table, or the one event of that seq; returns how many. */
+static int64
+discard_of_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, int64 seq, const char *reason)
+{
+	int64		n = cdc_table_error_forget(sub, table->source_table, seq);
+	char	   *what;
+
+	if (n == 0)
+		return 0;
+	what = psprintf("events of source table %s were discarded: " INT64_FORMAT, table->source_table, n);
+	cdc_table_error_differs(sub, table->source_table, what);
+	if (!table->held)
+		cdc_table_error_release(sub, table->source_table);
+	cdc_log(sub->name, "error", what, reason);
+	return n;
+}
+
+PG_FUNCTION_INFO_V1(cdc_discard_errors);
+
+Datum
+cdc_discard_errors(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub;
+	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *reason;
+	int64		seq = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
+	int64		events = 0;
+	int64		pulled;
 	ListCell   *lc;
 
-	foreach(lc, names)
-		if (strlen(lfirst(lc)) == len && memcmp(lfirst(lc), name, len) == 0)
-			return true;
-	return false;
-}
-
-/* CdcHistoryVisitor */
-static bool
-visit_passed(const CdcHistoryEvent *event, void *arg)
-{
-	Passed	   *passed = arg;
-	CdcProgress *progress = &passed->walk->progress;
-	MemoryContext old = MemoryContextSwitchTo(passed->cxt);
-
-	if (event->source_table != NULL && (cdc_event_has_rows(event) || event->op == CDC_OP_TRUNCATE) &&
-		!is_listed(passed->tables, event->source_table, event->source_table_len))
-		passed->tables = lappend(passed->tables, pnstrdup(event->source_table, event->source_table_len));
-	progress->applied_seq = event->seq;
-	progress->position = event->position != NULL ? pnstrdup(event->position, event->position_len) : NULL;
-	progress->gtid = event->gtid != NULL ? pnstrdup(event->gtid, event->gtid_len) : NULL;
-	if (event->source_ts != 0)
-		progress->source_ts = event->source_ts;
-	MemoryContextSwitchTo(old);
-	return true;
-}
-
-/* Reads the transaction's events, as the owner. */
-static void
-read_passed(Passed *passed, const CdcSkip *skip)
-{
-	CdcHistoryScan scan;
-	CdcScope	scope;
-
-	memset(&scan, 0, sizeof(scan));
-	scan.sub = passed->walk->sub;
-	scan.after = skip->first - 1;
-	scan.upto = skip->last;
-	scan.source_table = passed->walk->only;
-	scan.columns = CDC_HISTORY_GTID;
-	scan.visit = visit_passed;
-	scan.arg = passed;
-	cdc_owner_begin(passed->walk->sub, &scope);
-	cdc_history_scan(&scan);
-	cdc_scope_end(&scope);
-}
-
-void
-cdc_skip_pass(CdcWalk *walk, const CdcSkip *skip)
-{
-	Passed		passed = {walk, CurrentMemoryContext, NIL};
-	ListCell   *lc;
-
-	read_passed(&passed, skip);
-	walk->progress.applied_seq = skip->last;
-	foreach(lc, passed.tables)
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("subscription and reason must not be null")));
+	reason = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	if (reason[strspn(reason, " ")] == '\0' || (source_table == NULL && seq != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a reason has to be given, and with a seq the source table")));
+	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	if (source_table != NULL)
+		(void) cdc_find_table(sub, source_table);
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	foreach(lc, cdc_subscription_tables(sub))
 	{
-		const CdcSubscriptionTable *table = cdc_apply_table(walk->sub, lfirst(lc));
+		const CdcSubscriptionTable *table = lfirst(lc);
 
-		/* a table that has stopped passes over it when it goes on */
-		if (table == NULL || table->target == NULL || table->held)
-			continue;
-		cdc_table_error_differs(walk->sub, table->source_table,
-								psprintf("the transaction with the events " INT64_FORMAT " to " INT64_FORMAT " was passed over",
-										 skip->first, skip->last));
-		walk->result->changes++;
+		if (source_table == NULL || strcmp(table->source_table, source_table) == 0)
+			events += discard_of_table(sub, table, seq, reason);
 	}
-	CommandCounterIncrement();
+	pulled = source_table == NULL ? cdc_table_error_forget_pulled(sub) : 0;
+	if (pulled > 0)
+		cdc_log(sub->name, "error", psprintf("messages in cdc.error were discarded: " INT64_FORMAT, pulled), reason);
+	PG_RETURN_INT64(events + pulled);
 }
 
 /* ------------------------------------------------------------------------

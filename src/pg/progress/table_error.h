@@ -11,8 +11,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_CATALOG_TABLE_ERROR_H
-#define CDC_PG_CATALOG_TABLE_ERROR_H
+#ifndef CDC_PG_PROGRESS_TABLE_ERROR_H
+#define CDC_PG_PROGRESS_TABLE_ERROR_H
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
@@ -87,6 +87,9 @@ extern void cdc_table_error_clear(const CdcSubscription *sub, const char *source
 /* It was verified and found equal: what was left out is there. */
 extern void cdc_table_error_verified(const CdcSubscription *sub, const char *source_table);
 
+/* What to type for a table in error: it has a place from which it can go on, or not.  palloc'ed. */
+extern char *cdc_table_error_hint(const CdcSubscription *sub, const char *source_table, bool has_place);
+
 /* A source transaction that apply passes over. */
 typedef struct CdcSkip
 {
@@ -100,4 +103,4 @@ extern List *cdc_skips(const CdcSubscription *sub, int64 after, int64 upto);
 /* Notes one; false: it is noted already. */
 extern bool cdc_skip_add(const CdcSubscription *sub, const CdcSkip *skip, const char *position, const char *gtid);
 
-#endif							/* CDC_PG_CATALOG_TABLE_ERROR_H */
+#endif							/* CDC_PG_PROGRESS_TABLE_ERROR_H */
