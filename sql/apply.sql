@@ -186,16 +186,16 @@ SELECT fails($$SELECT cdc.replay('ap', 'd.a', 'ap.nothere')$$);
 -- wait_for without anybody who would pull or apply
 UPDATE cdc.subscription_position SET file = 'binlog.000042', file_offset = 100000, gtid_set = '0-1-50',
     last_seq = (SELECT max(seq) FROM h) WHERE subscription = 'ap';
-SELECT cdc.wait_for('ap', 'binlog.000042:5000', '10 ms') AS applied,
+SELECT cdc.wait_for('ap', 'binlog.000042:5000', '0') AS applied,
     cdc.wait_for('ap', 'binlog.000041:99999999', '0') AS earlier_file,
-    cdc.wait_for('ap', 'binlog.000043:4', '50 ms') AS later_file,
-    cdc.wait_for('ap', '0-1-50', '10 ms') AS gtid, cdc.wait_for('ap', '0-1-51', '50 ms') AS later_gtid;
+    cdc.wait_for('ap', 'binlog.000043:4', '0') AS later_file,
+    cdc.wait_for('ap', '0-1-50', '0') AS gtid, cdc.wait_for('ap', '0-1-51', '0') AS later_gtid;
 SELECT ev('a', 'c', '{"id":1000,"v":"pending"}') > 0 AS pending;
 UPDATE h SET gtid = '0-1-51' WHERE seq = currval('seq');
 UPDATE cdc.subscription_position SET gtid_set = '0-1-51', last_seq = currval('seq') WHERE subscription = 'ap';
-SELECT cdc.wait_for('ap', '0-1-50', '10 ms') AS before, cdc.wait_for('ap', '0-1-51', '50 ms') AS pending;
+SELECT cdc.wait_for('ap', '0-1-50', '0') AS before, cdc.wait_for('ap', '0-1-51', '0') AS pending;
 SELECT * FROM cdc.apply('ap');
-SELECT cdc.wait_for('ap', '0-1-51', '10 ms') AS applied;
+SELECT cdc.wait_for('ap', '0-1-51', '0') AS applied;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT cdc.wait_for('ap', '0-1-51');
 ROLLBACK;

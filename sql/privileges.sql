@@ -184,7 +184,7 @@ INSERT INTO public.calls VALUES
     ($$cdc.set_position('mine', 'latest')$$),
     ($$cdc.wait_for('mine', 'x:4', '0')$$),
     ($$cdc.verify('mine', 'a.b')$$),
-    ($$cdc.worker_status()$$),
+    ($$cdc.worker_status()$$), ($$cdc_catalog.unapplied('mine', 0)$$),
     ($$cdc.maintain()$$),
     ($$cdc_catalog.here()$$),
     ($$cdc_catalog.take_over('mine')$$);

@@ -633,6 +633,12 @@ cdc_session_silence_ms(const CdcSession *session)
 }
 
 int64_t
+cdc_session_heartbeat_ms(const CdcSession *session)
+{
+	return session->silence_limit_ms / HEARTBEATS_MISSED;
+}
+
+int64_t
 cdc_session_time_left_ms(const CdcSession *session)
 {
 	int64_t		left;

@@ -94,4 +94,7 @@ extern void cdc_session_extend(CdcSession *session);
 /* Milliseconds since the server was last heard of (any packet, heartbeats too). */
 extern int64_t cdc_session_silence_ms(const CdcSession *session);
 
+/* Milliseconds between the heartbeats that a dump asks for. */
+extern int64_t cdc_session_heartbeat_ms(const CdcSession *session);
+
 #endif							/* CDC_SOURCE_SESSION_H */

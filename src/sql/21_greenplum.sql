@@ -57,6 +57,12 @@ CREATE FUNCTION cdc.batch_rows(cdc.row_batch, anyelement) RETURNS SETOF anyeleme
 LANGUAGE c IMMUTABLE ROWS 8192
 AS 'MODULE_PATHNAME', 'cdc_batch_rows'
 $sql$;
+    -- Immutable as far as the planner may know: it is to run where the table's rows are.
+    EXECUTE $sql$
+CREATE FUNCTION cdc.batch_rows_here(cdc.row_batch, anyelement) RETURNS SETOF anyelement
+LANGUAGE c IMMUTABLE ROWS 8192
+AS 'MODULE_PATHNAME', 'cdc_batch_rows_here'
+$sql$;
     EXECUTE $sql$
 ALTER FOREIGN DATA WRAPPER cdc_kafka OPTIONS (ADD mpp_execute 'all segments')
 $sql$;

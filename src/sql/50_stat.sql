@@ -5,8 +5,20 @@
 -- the supervisor to who sees one.
 CREATE FUNCTION cdc.worker_status(
     OUT subscription_id integer, OUT worker text, OUT pid integer,
-    OUT since timestamptz, OUT last_message timestamptz,
-    OUT delay bigint)                       -- microseconds; null: not known yet
+    OUT since timestamptz,
+    OUT last_message timestamptz,           -- pull: when the source last sent anything
+    OUT delay bigint,                       -- by how much that was late, microseconds; null: not known yet
+    OUT patience bigint,                    -- microseconds of silence that mean nothing
+    OUT drained boolean,                    -- the source has said that it has no more
+    OUT turn_since timestamptz,             -- of its present transaction; null: it waits for work
+    OUT blocked_since timestamptz,          -- it waits for a lock or a standby
+    OUT waits_for text,                     -- for which, and who has it
+    OUT blocked_by integer[],               -- their processes
+    OUT asked_at timestamptz,               -- when the source was asked for what follows
+    OUT bytes_behind bigint,                -- to the end of the source's binlog
+    OUT bytes_kept bigint,                  -- of the source's binlogs before the place of pull
+    OUT clock_ahead bigint,                 -- of the source's clock to ours, microseconds
+    OUT kept_for bigint)                    -- how long the source keeps its binlogs, seconds; null: for ever
 RETURNS SETOF record
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_worker_status';
 
@@ -21,29 +33,113 @@ COMMENT ON FUNCTION cdc.maintain(text) IS 'analyses what has grown and names wha
 
 COMMENT ON FUNCTION cdc.worker_status() IS 'background workers of this database';
 
--- state:
---   cloned     restored or copied here from another database: waits until
---              cdc.enable_subscription() says that it is to go on here
---   disabled   not to run
---   error      a worker failed and waits to be started again, or has not yet
---              got over its failure: last_error
---   stopped    no supervisor runs: cdc.enable_subscription() starts it
---   starting   a worker is not up yet
---   copying    tables are being copied
---   streaming  follows the source
--- lag: how far the targets are behind the source.  What is not applied yet is as
--- old as its commit at the source; when all is applied, what arrived last tells
--- by its age at arrival whether more of it is on its way (zero once the source
--- has said that it has no more); without a connection nobody knows better than
--- the time since the last commit seen.
-CREATE VIEW cdc.stat_subscription WITH (security_barrier = true) AS
+-- When the oldest event behind applied_seq came into the history, and its commit at the
+-- source; nulls where there is none, or the history is locked.
+CREATE FUNCTION cdc_catalog.unapplied(subscription text, applied_seq bigint,
+    OUT ingested_at timestamptz, OUT source_ts timestamptz)
+LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_unapplied';
+
+-- What is shown is calculated from, a row a subscription.
+--   pull_lag: how far what was read is behind the source.  A source that has said that it
+--     has no more is followed, as long as it is heard of; what arrived last tells by its
+--     age at arrival whether more of it is on its way.  Time that a worker spends in a
+--     transaction, or that nothing is heard, counts: who knows what has been committed.
+--   unapplied_age: the age of the oldest commit that the targets do not have, by our clock
+--     since it came, or by the source's, as far as that is known to go before or after.
+CREATE VIEW cdc_catalog.subscription_lag AS
 SELECT s.name AS subscription,
+       w.pull_pid,
+       w.apply_pid,
+       w.blocked_since,
+       w.waits_for,
+       w.blocked_by,
+       w.asked_at,
+       w.bytes_behind,
+       w.bytes_kept,
+       greatest(w.last_message, l.last_message) AS last_message,
+       coalesce(w.clock_ahead, l.clock_ahead) * interval '1 microsecond' AS clock_ahead,
+       coalesce(CASE WHEN w.asked_at IS NOT NULL THEN w.kept_for ELSE l.kept_for END) * interval '1 second' AS kept_for,
+       CASE WHEN p.file IS NULL AND p.version = 0 THEN NULL
+            WHEN w.pull_pid IS NULL OR w.last_message IS NULL
+                THEN coalesce(clock_timestamp() - l.last_message + l.delay * interval '1 microsecond',
+                              greatest(clock_timestamp() - p.source_ts, interval '0'))
+            WHEN w.delay IS NULL
+                THEN greatest(clock_timestamp() - p.source_ts, interval '0')
+            WHEN w.pull_turn_since IS NOT NULL
+                THEN greatest(clock_timestamp() - w.pull_turn_since, interval '0') + w.delay * interval '1 microsecond'
+            WHEN clock_timestamp() - w.last_message > w.patience * interval '1.5 microseconds' + interval '1 second'
+                THEN clock_timestamp() - w.last_message + w.delay * interval '1 microsecond'
+            ELSE w.delay * interval '1 microsecond'
+       END AS pull_lag,
+       CASE WHEN a.applied_seq < p.last_seq
+            THEN greatest(clock_timestamp() - coalesce(u.ingested_at, p.updated_at),
+                          clock_timestamp() - u.source_ts
+                          + coalesce(w.clock_ahead, l.clock_ahead) * interval '1 microsecond'
+                          - CASE WHEN date_trunc('second', u.source_ts) = u.source_ts
+                                 THEN interval '1 second' ELSE interval '0' END,
+                          interval '0')
+       END AS unapplied_age
+  FROM cdc_catalog.subscription s
+  JOIN cdc_catalog.subscription_position p ON p.subscription = s.name
+  JOIN cdc_catalog.subscription_progress a ON a.subscription = s.name
+  LEFT JOIN cdc_catalog.source_seen l ON l.subscription = s.name
+  LEFT JOIN (SELECT x.subscription_id,
+                    max(CASE WHEN x.worker = 'pull' THEN x.pid END) AS pull_pid,
+                    max(CASE WHEN x.worker = 'apply' THEN x.pid END) AS apply_pid,
+                    max(CASE WHEN x.worker = 'pull' THEN x.turn_since END) AS pull_turn_since,
+                    max(x.last_message) AS last_message,
+                    max(x.delay) AS delay,
+                    max(x.patience) AS patience,
+                    min(x.blocked_since) AS blocked_since,
+                    string_agg(x.worker || ' waits: ' || x.waits_for, '; ' ORDER BY x.worker) AS waits_for,
+                    coalesce(max(CASE WHEN x.worker = 'apply' THEN x.blocked_by END), max(x.blocked_by)) AS blocked_by,
+                    max(x.asked_at) AS asked_at,
+                    max(x.bytes_behind) AS bytes_behind,
+                    max(x.bytes_kept) AS bytes_kept,
+                    max(x.clock_ahead) AS clock_ahead,
+                    max(x.kept_for) AS kept_for
+               FROM cdc.worker_status() x
+              WHERE x.subscription_id <> 0
+              GROUP BY x.subscription_id) w ON w.subscription_id = s.id
+  LEFT JOIN LATERAL cdc_catalog.unapplied(s.name, CASE WHEN a.applied_seq < p.last_seq THEN a.applied_seq END) u
+       ON true;
+
+-- state, and in brackets state_code:
+--   cloned (8)     restored or copied here from another database: waits until
+--                  cdc.enable_subscription() says that it is to go on here
+--   disabled (7)   not to run
+--   stopped (6)    no supervisor runs: cdc.enable_subscription() starts it
+--   error (5)      a worker failed and waits to be started again, or has not yet
+--                  got over its failure: last_error
+--   blocked (4)    a worker waits for a lock or a standby, for more than a second: waits_for
+--   starting (3)   a worker is not up yet
+--   copying (2)    tables are being copied
+--   streaming (0)  follows the source; (1) but tables are in error
+-- lag: how far the targets are behind the source at the most: the greater of
+-- oldest_unapplied and of how far pull is behind.
+CREATE VIEW cdc.stat_subscription WITH (security_barrier = true) AS
+SELECT y.*,
+       CASE y.state WHEN 'streaming' THEN CASE WHEN y.tables_in_error > 0 THEN 1 ELSE 0 END
+                    WHEN 'copying' THEN 2 WHEN 'starting' THEN 3 WHEN 'blocked' THEN 4
+                    WHEN 'error' THEN 5 WHEN 'stopped' THEN 6 WHEN 'disabled' THEN 7 ELSE 8 END AS state_code,
+       w.waits_for,
+       w.blocked_by,
+       round(extract(epoch FROM clock_timestamp() - w.last_message)::numeric, 3) AS seconds_since_message,
+       w.unapplied_age AS oldest_unapplied,
+       w.bytes_behind,
+       w.bytes_kept,
+       w.kept_for - w.pull_lag AS binlog_time_left,
+       w.clock_ahead AS source_clock_ahead,
+       w.asked_at AS source_asked_at
+  FROM (SELECT s.name AS subscription,
        s.owner,
        s.server,
        s.enabled,
        CASE WHEN i.subscription IS NULL
                  OR i.system_identifier || '/' || i."database" <> cdc_catalog.here() THEN 'cloned'
             WHEN NOT s.enabled THEN 'disabled'
+            WHEN w.blocked_since < clock_timestamp() - interval '1 second'
+                 AND (coalesce(f.failures, 0) = 0 OR f.last_sqlstate = '55P03') THEN 'blocked'
             WHEN f.failures > 0 THEN 'error'
             WHEN v.pid IS NULL AND (w.pull_pid IS NULL OR w.apply_pid IS NULL) THEN 'stopped'
             WHEN w.pull_pid IS NULL OR w.apply_pid IS NULL
@@ -61,12 +157,7 @@ SELECT s.name AS subscription,
        a.gtid AS applied_gtid,
        p.source_ts,
        a.source_ts AS applied_source_ts,
-       CASE WHEN p.source_ts IS NULL THEN NULL
-            WHEN a.applied_seq < p.last_seq
-                THEN greatest(clock_timestamp() - coalesce(a.source_ts, p.source_ts), interval '0')
-            WHEN w.delay IS NOT NULL THEN w.delay * interval '1 microsecond'
-            ELSE greatest(clock_timestamp() - p.source_ts, interval '0')
-       END AS lag,
+       greatest(w.pull_lag, w.unapplied_age) AS lag,
        p.events,
        p.transactions,
        p.bytes,
@@ -83,14 +174,7 @@ SELECT s.name AS subscription,
   LEFT JOIN cdc_catalog.subscription_identity i ON i.subscription = s.name
   JOIN cdc_catalog.subscription_position p ON p.subscription = s.name
   JOIN cdc_catalog.subscription_progress a ON a.subscription = s.name
-  LEFT JOIN (SELECT subscription_id,
-                    max(CASE WHEN worker = 'pull' THEN pid END) AS pull_pid,
-                    max(CASE WHEN worker = 'apply' THEN pid END) AS apply_pid,
-                    max(last_message) AS last_message,
-                    max(delay) AS delay
-               FROM cdc.worker_status()
-              WHERE subscription_id <> 0
-              GROUP BY subscription_id) w ON w.subscription_id = s.id
+  LEFT JOIN cdc_catalog.subscription_lag w ON w.subscription = s.name
   LEFT JOIN (SELECT max(pid) AS pid
                FROM cdc.worker_status() WHERE worker = 'supervisor') v ON true
   LEFT JOIN (SELECT subscription,
@@ -113,13 +197,15 @@ SELECT s.name AS subscription,
                     max(x.last_error_at) AS last_error_at
                FROM (SELECT y.*, row_number() OVER (PARTITION BY y.subscription
                                                     ORDER BY y.last_error_at DESC) AS newest
-                       FROM cdc.subscription_failure y) x
-              GROUP BY x.subscription) f ON f.subscription = s.name;
+                       FROM cdc.subscription_failure y
+                      WHERE y.failures > 0) x
+              GROUP BY x.subscription) f ON f.subscription = s.name) y
+  LEFT JOIN cdc_catalog.subscription_lag w ON w.subscription = y.subscription;
 
 COMMENT ON VIEW cdc.stat_subscription IS 'state, position, lag and counters of subscriptions';
 
 -- state: as in pg_subscription_rel: i to be copied, d being copied, f copied,
--- s synchronised, r ready; e in error.  ddl_...: the newest change of the source table that
+-- s synchronised, r ready; e in error; as numbers, state_code: 1, 2, 3, 4, 0; 5.  ddl_...: the newest change of the source table that
 -- apply has come to, and what it did.  error_seq, error_key: the event that stopped the table,
 -- or, with on_error stop, the subscription.  kept_events: events of it that wait in cdc.error.
 -- differs: what was left out of the target by somebody's decision.
@@ -141,6 +227,7 @@ SELECT t.subscription,
        d.seq AS ddl_seq,
        d.statement AS ddl_statement,
        d.outcome AS ddl_outcome,
+       CASE t.state WHEN 'r' THEN 0 WHEN 'i' THEN 1 WHEN 'd' THEN 2 WHEN 'f' THEN 3 WHEN 's' THEN 4 ELSE 5 END AS state_code,
        coalesce(t.error_seq, f.seq) AS error_seq,
        CASE WHEN t.error_seq IS NULL THEN f.key ELSE t.error_key END AS error_key,
        t.kept_events,

@@ -124,7 +124,7 @@ sub contents
 		my $dbh = $cluster->connect(db => $db, $role ne '' ? (user => $role) : ());
 		for my $view (@{ $dbh->selectcol_arrayref(q{SELECT relname FROM pg_class WHERE relnamespace = 'cdc'::regnamespace AND relkind = 'v' ORDER BY 1}) })
 		{
-			my $columns = $view eq 'stat_subscription' ? q{(to_jsonb(v) - 'lag' - 'state')::text} : 'v::text';
+			my $columns = $view eq 'stat_subscription' ? q{(to_jsonb(v) - 'lag' - 'state' - 'state_code' - 'oldest_unapplied' - 'seconds_since_message' - 'last_msg_receipt_time' - 'source_clock_ahead' - 'binlog_time_left')::text} : 'v::text';
 			push @result, "$role $view $_" for @{ $dbh->selectcol_arrayref("SELECT $columns FROM cdc.$view v ORDER BY 1") };
 		}
 		$dbh->disconnect;

@@ -147,6 +147,29 @@
 #define CDC_VXID_PROC(vxid)				BackendIdGetProc((vxid).backendId)
 #endif
 
+/*
+ * Since when a process waits for a lock (since 14; else other), and who stands before it:
+ * an array for SQL, of which $1 is the process (the function came in 9.6).
+ */
+#if PG_VERSION_NUM >= 140000
+#define CDC_LOCK_WAIT_START(proc, other) \
+	(pg_atomic_read_u64((pg_atomic_uint64 *) &(proc)->waitStart) != 0 ? \
+	 (TimestampTz) pg_atomic_read_u64((pg_atomic_uint64 *) &(proc)->waitStart) : (other))
+#else
+#define CDC_LOCK_WAIT_START(proc, other)	(other)
+#endif
+#if PG_VERSION_NUM >= 90600
+#define CDC_SQL_BLOCKING_PIDS	"pg_catalog.pg_blocking_pids($1)"
+#else
+#define CDC_SQL_BLOCKING_PIDS \
+	"ARRAY(SELECT h.pid FROM pg_catalog.pg_locks h JOIN pg_catalog.pg_locks q" \
+	" ON q.pid OPERATOR(pg_catalog.=) $1 AND NOT q.granted AND h.granted" \
+	" AND h.pid OPERATOR(pg_catalog.<>) $1 AND h.locktype OPERATOR(pg_catalog.=) q.locktype" \
+	" AND (h.relation OPERATOR(pg_catalog.=) q.relation" \
+	"  OR h.transactionid::pg_catalog.text OPERATOR(pg_catalog.=) q.transactionid::pg_catalog.text" \
+	"  OR (h.classid OPERATOR(pg_catalog.=) q.classid AND h.objid OPERATOR(pg_catalog.=) q.objid)))"
+#endif
+
 /* The server accounts for descriptors that libraries hold since 13. */
 #if PG_VERSION_NUM >= 130000
 #define CDC_ACQUIRE_FD()				AcquireExternalFD()

@@ -160,29 +160,123 @@ cdc_failure_refuse_gap(const char *subscription)
 						 name, name)));
 }
 
+/*
+ * What was recorded is over: it is the present state no longer, and stands in cdc.log.
+ * The message there is for monitors too, the text for the owner.  only_gap: no other
+ * failure is.
+ */
+static void
+end_failure(const char *subscription, const char *worker, bool only_gap)
+{
+	static CdcStatement select = {
+		"SELECT f.latched, f.failures::pg_catalog.text, f.last_sqlstate, f.last_error,"
+		" pg_catalog.date_trunc('second', f.last_error_at)::pg_catalog.text"
+		" FROM cdc_catalog.subscription_failure f"
+		" WHERE f.subscription OPERATOR(pg_catalog.=) $1 AND f.worker OPERATOR(pg_catalog.=) $2"
+		" AND f.failures OPERATOR(pg_catalog.<>) 0",
+		2, {TEXTOID, TEXTOID}
+	};
+	static CdcStatement update = {
+		"UPDATE cdc_catalog.subscription_failure SET failures = 0, latched = false, last_error = NULL,"
+		" last_sqlstate = NULL, last_error_at = NULL"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	char	   *message = NULL;
+	char	   *detail = NULL;
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(worker);
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&select, values, NULL) > 0 &&
+		(!only_gap || DatumGetBool(cdc_spi_datum(0, 1, BOOLOID, &isnull))))
+	{
+		char	   *failures = cdc_spi_text(&spi, 0, 2);
+		char	   *sqlstate = cdc_spi_text(&spi, 0, 3);
+		char	   *error = cdc_spi_text(&spi, 0, 4);
+		char	   *at = cdc_spi_text(&spi, 0, 5);
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
+
+		message = psprintf("%s has got over its error %s", worker, sqlstate != NULL ? sqlstate : "");
+		detail = psprintf("%s in a row, the last one at %s: %s", failures, at != NULL ? at : "?",
+						  error != NULL ? error : "");
+		MemoryContextSwitchTo(old);
+		(void) cdc_spi_execute(&update, values, NULL);
+	}
+	cdc_spi_end(&spi);
+	if (message != NULL)
+		(void) cdc_log_event(subscription, "error", message, detail);
+}
+
 void
 cdc_failure_end_gap(const char *subscription)
 {
-	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_failure SET failures = 0, latched = false"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) 'pull' AND latched",
-		1, {TEXTOID}
-	};
-
-	(void) cdc_spi_run(&stmt, subscription);
+	end_failure(subscription, "pull", true);
 }
 
 void
 cdc_failure_clear(const char *subscription, const char *worker)
 {
-	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_failure SET failures = 0"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2"
-		" AND failures OPERATOR(pg_catalog.<>) 0",
-		2, {TEXTOID, TEXTOID}
-	};
+	end_failure(subscription, worker, false);
+}
 
-	(void) cdc_spi_run(&stmt, subscription, worker);
+/* Whether the next try may well do better: links and locks come back. */
+static bool
+may_pass(const char *sqlstate)
+{
+	return strncmp(sqlstate, "08", 2) == 0 || strncmp(sqlstate, "57", 2) == 0 ||
+		strncmp(sqlstate, "40", 2) == 0 || strcmp(sqlstate, "LG002") == 0;
+}
+
+/* A lock is waited for, however often: that is no failure. */
+#define LOCKED		"55P03"
+
+void
+cdc_failure_raise_failing(const char *subscription)
+{
+	static CdcStatement stmt = {
+		"SELECT f.worker, f.failures, f.last_sqlstate, f.last_error"
+		" FROM cdc_catalog.subscription_failure f"
+		" WHERE f.subscription OPERATOR(pg_catalog.=) $1 AND f.failures OPERATOR(pg_catalog.<>) 0"
+		" AND f.worker OPERATOR(pg_catalog.<>) 'publish' AND f.last_sqlstate OPERATOR(pg_catalog.<>) '" LOCKED "'"
+		" ORDER BY f.worker DESC",
+		1, {TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		value = CStringGetTextDatum(subscription);
+	char	   *worker = NULL;
+	char	   *error = NULL;
+	int64		failures = 0;
+	uint64		n;
+	uint64		i;
+
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, &value, NULL);
+	for (i = 0; i < n && error == NULL; i++)
+	{
+		failures = cdc_spi_int64(i, 2);
+		if (failures < 2 && may_pass(cdc_spi_text(&spi, i, 3)))
+			continue;
+		worker = cdc_spi_text(&spi, i, 1);
+		error = cdc_spi_text(&spi, i, 4);
+	}
+	cdc_spi_end(&spi);
+	if (error != NULL)
+	{
+		char	   *detail = error_part(error, "\nDETAIL:  ");
+		char	   *hint = error_part(error, "\nHINT:  ");
+
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the %s worker of subscription \"%s\" fails: %s", worker, subscription,
+						error_part(error, NULL)),
+				 errdetail(INT64_FORMAT " failures in a row.%s%s", failures, detail ? " " : "",
+						   detail ? detail : ""),
+				 hint ? errhint("%s", hint) : 0));
+	}
 }
 
 char *

@@ -43,8 +43,14 @@ extern void cdc_failure_refuse_gap(const char *subscription);
 /* Somebody has done something about the gap. */
 extern void cdc_failure_end_gap(const char *subscription);
 
-/* The worker has succeeded: sets the count to 0; the last error stays to be read. */
+/* The worker has succeeded: what was recorded moves to cdc.log. */
 extern void cdc_failure_clear(const char *subscription, const char *worker);
+
+/*
+ * ERROR with what was recorded, where pull or apply fail again and again, or with what no
+ * next try is likely to mend.  For who waits for them.
+ */
+extern void cdc_failure_raise_failing(const char *subscription);
 
 /*
  * Message, detail, hint and the innermost line of the context of an error as one

@@ -169,6 +169,24 @@ remaining_ms(TimestampTz deadline)
 	return left < 0 ? 0 : (long) Min(left, WAIT_SLICE_MS);
 }
 
+/*
+ * ERROR where nothing will come, with the reason: who waits is told at once.  sub is as
+ * it was at the call.
+ */
+static void
+check_coming(const CdcSubscription *sub)
+{
+	CdcSubscription *now = cdc_subscription_get(sub->name);
+	char	   *name = quote_literal_cstr(sub->name);
+
+	if (!now->enabled)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("subscription \"%s\" is disabled, and what is waited for has not come", sub->name),
+				 errhint("SELECT cdc.enable_subscription(%s); or cdc.pull(%s) and cdc.apply(%s) before it. With timeout := '0' it is only looked whether it has.",
+						 name, name, name)));
+}
+
 static bool
 wait_until(const Wanted *wanted, TimestampTz deadline)
 {
@@ -187,9 +205,13 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 		PushActiveSnapshot(GetLatestSnapshot());
 		/* a position of another log may seem to contain what is waited for */
 		cdc_failure_raise_gap(wanted->sub->name);
+		if (wanted->sub->enabled)
+			cdc_failure_raise_failing(wanted->sub->name);
 		result = tables_complete(wanted) && contained(wanted, &seq);
-		PopActiveSnapshot();
 		ms = remaining_ms(deadline);
+		if (!result && ms > 0)
+			check_coming(wanted->sub);
+		PopActiveSnapshot();
 		if (result || ms == 0)
 			break;
 		cdc_progress_wait(ms);

@@ -24,6 +24,7 @@
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
+#include "storage/spin.h"
 #include "utils/timestamp.h"
 
 #include "pg/base/compat_storage.h"
@@ -44,9 +45,16 @@ typedef struct CdcSlot
 	PGPROC	   *proc;
 	bool		told;			/* a supervisor must look again before it leaves */
 
+	pg_atomic_uint32 calls;		/* how often it was woken */
+
 	/* written by its process without the lock */
-	pg_atomic_uint64 last_message;	/* a TimestampTz; 0: none */
-	pg_atomic_uint64 delay;		/* an int64, microseconds */
+	pg_atomic_uint64 turn_since;	/* TimestampTz, 0: no */
+	pg_atomic_uint64 commit_since;
+
+	/* written by its process, under this lock */
+	slock_t		mutex;
+	CdcPullReport report;
+	CdcSourceFigures source;
 } CdcSlot;
 
 typedef struct CdcShared
@@ -108,8 +116,10 @@ attach_shared(void)
 		memset(shared->slots, 0, sizeof(shared->slots));
 		for (i = 0; i < CDC_SLOTS; i++)
 		{
-			pg_atomic_init_u64(&shared->slots[i].last_message, 0);
-			pg_atomic_init_u64(&shared->slots[i].delay, 0);
+			pg_atomic_init_u32(&shared->slots[i].calls, 0);
+			pg_atomic_init_u64(&shared->slots[i].turn_since, 0);
+			pg_atomic_init_u64(&shared->slots[i].commit_since, 0);
+			SpinLockInit(&shared->slots[i].mutex);
 		}
 	}
 	LWLockRelease(AddinShmemInitLock);
@@ -141,8 +151,11 @@ take_free_slot(CdcShared *sh, int index, CdcSlotInfo *want)
 	slot->proc = NULL;
 	slot->told = false;
 	slot->since = GetCurrentTimestamp();
-	pg_atomic_write_u64(&slot->last_message, 0);
-	pg_atomic_write_u64(&slot->delay, (uint64) CDC_DELAY_UNKNOWN);
+	pg_atomic_write_u64(&slot->turn_since, 0);
+	pg_atomic_write_u64(&slot->commit_since, 0);
+	memset(&slot->report, 0, sizeof(slot->report));
+	slot->report.delay = CDC_DELAY_UNKNOWN;
+	memset(&slot->source, 0, sizeof(slot->source));
 	want->index = index;
 	want->ticket = slot->ticket;
 }
@@ -221,8 +234,13 @@ copy_slot(int index, CdcSlot *slot, CdcSlotInfo *info)
 	info->kind = slot->kind;
 	info->pid = slot->pid;
 	info->since = slot->since;
-	info->last_message = (TimestampTz) pg_atomic_read_u64(&slot->last_message);
-	info->delay = (int64) pg_atomic_read_u64(&slot->delay);
+	info->proc = slot->proc;
+	info->turn_since = (TimestampTz) pg_atomic_read_u64(&slot->turn_since);
+	info->commit_since = (TimestampTz) pg_atomic_read_u64(&slot->commit_since);
+	SpinLockAcquire(&slot->mutex);
+	info->report = slot->report;
+	info->source = slot->source;
+	SpinLockRelease(&slot->mutex);
 }
 
 bool
@@ -304,6 +322,7 @@ cdc_slot_wake(Oid dbid, int32 subscription_id, int kind)
 			continue;
 		if (slot->kind == CDC_WORKER_SUPERVISOR)
 			slot->told = true;
+		pg_atomic_fetch_add_u32(&slot->calls, 1);
 		if (slot->proc != NULL)
 			SetLatch(&slot->proc->procLatch);
 		n++;
@@ -369,13 +388,70 @@ cdc_am_worker(void)
 	return my_slot >= 0;
 }
 
+uint32
+cdc_slot_calls(void)
+{
+	return my_slot < 0 ? 0 : pg_atomic_read_u32(&shared->slots[my_slot].calls);
+}
+
 void
-cdc_worker_report(TimestampTz last_message, int64 delay)
+cdc_worker_report(const CdcPullReport *report)
+{
+	CdcSlot    *slot;
+
+	if (my_slot < 0)
+		return;
+	slot = &shared->slots[my_slot];
+	SpinLockAcquire(&slot->mutex);
+	slot->report = *report;
+	SpinLockRelease(&slot->mutex);
+}
+
+void
+cdc_worker_report_source(const CdcSourceFigures *figures)
+{
+	CdcSlot    *slot;
+
+	if (my_slot < 0)
+		return;
+	slot = &shared->slots[my_slot];
+	SpinLockAcquire(&slot->mutex);
+	slot->source = *figures;
+	SpinLockRelease(&slot->mutex);
+}
+
+void
+cdc_worker_reported(CdcPullReport *report)
+{
+	if (my_slot >= 0)
+		*report = shared->slots[my_slot].report;	/* nobody else writes it */
+	else
+		memset(report, 0, sizeof(*report));
+}
+
+void
+cdc_worker_turn_begin(void)
 {
 	if (my_slot < 0)
 		return;
-	pg_atomic_write_u64(&shared->slots[my_slot].delay, (uint64) delay);
-	pg_atomic_write_u64(&shared->slots[my_slot].last_message, (uint64) last_message);
+	pg_atomic_write_u64(&shared->slots[my_slot].commit_since, 0);
+	pg_atomic_write_u64(&shared->slots[my_slot].turn_since, (uint64) GetCurrentTimestamp());
+}
+
+void
+cdc_worker_turn_commits(void)
+{
+	if (my_slot >= 0)
+		pg_atomic_write_u64(&shared->slots[my_slot].commit_since, (uint64) GetCurrentTimestamp());
+}
+
+void
+cdc_worker_turn_end(void)
+{
+	if (my_slot < 0)
+		return;
+	pg_atomic_write_u64(&shared->slots[my_slot].commit_since, 0);
+	pg_atomic_write_u64(&shared->slots[my_slot].turn_since, 0);
 }
 
 #if CDC_HAVE_CONDITION_VARIABLES

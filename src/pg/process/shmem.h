@@ -20,6 +20,29 @@ typedef enum CdcWorkerKind
 	CDC_WORKER_PUBLISH = 3
 } CdcWorkerKind;
 
+/* What pull knows of its stream at the end of a turn. */
+#define CDC_DELAY_UNKNOWN	(-1)
+typedef struct CdcPullReport
+{
+	TimestampTz last_message;	/* when the source last sent anything; 0: it has not */
+	int64		delay;			/* by how much what was read last was older than then,
+								 * microseconds by our clock, or CDC_DELAY_UNKNOWN */
+	int64		patience;		/* microseconds of silence that mean nothing */
+	int64		received;		/* bytes that were read of the stream since it was opened */
+	bool		drained;		/* the source has said that it has no more */
+} CdcPullReport;
+
+/* What a source has answered when it was asked last. */
+typedef struct CdcSourceFigures
+{
+	TimestampTz asked_at;		/* 0: it was not */
+	int64		received;		/* of the report, at that moment */
+	int64		bytes_behind;	/* from the stream's place to the end of the source's log; -1: unknown */
+	int64		bytes_kept;		/* from the begin of the source's log to the stream's place; likewise */
+	int64		clock_ahead;	/* of the source's clock to ours, microseconds */
+	int64		kept_for;		/* how long the source keeps its log, seconds; -1: for ever, or unknown */
+} CdcSourceFigures;
+
 /* Slots of the whole server: one for each database, two or three for each subscription. */
 #define CDC_SLOTS	128
 
@@ -39,21 +62,32 @@ typedef struct CdcSlotInfo
 	int			pid;			/* 0: it is reserved, its process has not come yet */
 	TimestampTz since;			/* when it was reserved, then when its process came */
 
-	/* figures of pull, see cdc_worker_report() */
-	TimestampTz last_message;	/* 0: there was none */
-	int64		delay;			/* microseconds, or CDC_DELAY_UNKNOWN */
+	/* its turn at hand */
+	TimestampTz turn_since;		/* 0: it sleeps */
+	TimestampTz commit_since;	/* 0: it is not at its commit */
+	void	   *proc;			/* the process's PGPROC; NULL: it has not come */
+
+	CdcPullReport report;		/* of pull */
+	CdcSourceFigures source;	/* likewise */
 } CdcSlotInfo;
 
 /* Whether this process is a worker of the extension. */
 extern bool cdc_am_worker(void);
 
 /*
- * Stores figures of pull in its worker's slot, for cdc.worker_status(); does
- * nothing outside of a worker.  last_message: when the source last sent anything.
- * delay: how much older than now is what was read last, in microseconds.
+ * What the views show of a running worker, in its slot; they do nothing outside of a
+ * worker, and cost no more than the clock.
  */
-#define CDC_DELAY_UNKNOWN	(-1)
-extern void cdc_worker_report(TimestampTz last_message, int64 delay);
+extern void cdc_worker_report(const CdcPullReport *report);
+extern void cdc_worker_report_source(const CdcSourceFigures *figures);
+
+/* A turn of a worker begins, is about to commit, and is over. */
+extern void cdc_worker_turn_begin(void);
+extern void cdc_worker_turn_commits(void);
+extern void cdc_worker_turn_end(void);
+
+/* What this worker has reported; zeros where it has not, or is none. */
+extern void cdc_worker_reported(CdcPullReport *report);
 
 /* After apply's commit: wakes the sessions that wait for its progress. */
 extern void cdc_progress_broadcast(void);
@@ -112,6 +146,12 @@ extern int	cdc_slot_list(Oid dbid, CdcSlotInfo *slots);
  * Returns how many slots matched, those without a process included.
  */
 extern int	cdc_slot_wake(Oid dbid, int32 subscription_id, int kind);
+
+/*
+ * How often this worker was woken so far.  A latch alone does not tell: whatever waits
+ * in a turn (for a lock, for a standby) resets it.
+ */
+extern uint32 cdc_slot_calls(void);
 
 /*
  * For a supervisor: gives its slot back, unless something has changed since its

@@ -266,6 +266,7 @@ take_event(CdcBinlogCall *call, const uint8 *event, size_t len)
 	CDC_CHECK(st, &err, call->sub->name);
 	call->bytes += len;
 	stream->new_bytes += len;
+	stream->received += len;
 	if (item.keep || item.kind == CDC_ITEM_BEGIN || item.kind == CDC_ITEM_COMMIT)
 		cdc_binlog_lineage_event(stream, event, len, item.kind == CDC_ITEM_BEGIN);
 	if (item.kind == CDC_ITEM_BEGIN)

@@ -34,6 +34,7 @@ turn(CdcBinlogCall *call)
 
 	if (call->out.events > 0)
 		return end;				/* the first step of all */
+	cdc_binlog_look(call);
 	if (!cdc_binlog_copy_is_due(stream) || !cdc_binlog_copy(call, stream, false))
 	{
 		cdc_binlog_set_until(call);

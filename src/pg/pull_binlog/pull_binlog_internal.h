@@ -18,7 +18,7 @@
  *	  start.c			where a subscription begins that was never pulled
  *	  stream.c			the stream as a whole, kept open between calls
  *	  loop.c			the loop of a call, its bounds
- *	  position.c		the position row, what the views show
+ *	  position.c		the position row, what the views show of worker and source
  *	  pull_binlog.c		a call; the methods of this kind of source
  *
  *	  set_position.c, subscribe.c and goal.c are methods that need no stream,
@@ -39,6 +39,7 @@
 #include "pg/copy/copy.h"
 #include "pg/history/event_writer.h"
 #include "pg/pull/kept_stream.h"
+#include "pg/process/shmem.h"
 #include "pg/pull/source_kind.h"
 #include "pg/remote/answer.h"
 #include "pg/remote/source.h"
@@ -190,6 +191,12 @@ typedef struct CdcBinlogStream
 	/* microseconds that the last transaction took to come here, or: */
 #define CDC_DELAY_OPEN	(-2)	/* to be found out */
 	int64		delay;
+	int64		received;		/* bytes that all its dumps brought */
+	TimestampTz reached;		/* what was committed until then was read, by our clock; 0: unknown */
+
+	/* what the source said when it was asked last, see position.c */
+	CdcSourceFigures figures;
+	TimestampTz seen_written;	/* when the row of that was written; 0: it was not */
 } CdcBinlogStream;
 
 /*
@@ -521,6 +528,12 @@ extern void cdc_binlog_persist(CdcBinlogCall *call);
  * are given the benefit of the fraction.
  */
 extern void cdc_binlog_report_progress(CdcBinlogStream *stream);
+
+/*
+ * Asks the source, where a worker has not done so for a while, and reports what it says.
+ * Before anything is read in the call: where the source does not answer, nothing is lost.
+ */
+extern void cdc_binlog_look(CdcBinlogCall *call);
 
 /* ---- subscribe.c, set_position.c, goal.c: methods of this kind of source ---- */
 

@@ -398,15 +398,20 @@ report_progress(CdcKafkaCall *call, LoopEnd end)
 {
 	CdcKafkaStream *stream = call->stream;
 	TimestampTz now = GetCurrentTimestamp();
-	int64		delay = CDC_DELAY_UNKNOWN;
+	CdcPullReport report = {0};
 
-	if (call->messages > 0 || end == LOOP_REACHED)
+	/* a broker that is away lets the loop end at what is there: only answers prove it */
+	if (call->messages > 0)
 		stream->message_at = now;
-	if (end == LOOP_REACHED)
-		delay = 0;
+	report.last_message = Max(stream->message_at, stream->refreshed_at);
+	report.drained = end == LOOP_REACHED;
+	report.delay = CDC_DELAY_UNKNOWN;
+	if (report.drained)
+		report.delay = 0;
 	else if (stream->last_ms > 0)
-		delay = Max(cdc_unix_ms(now) - stream->last_ms, 0) * 1000;
-	cdc_worker_report(stream->message_at, delay);
+		report.delay = Max(cdc_unix_ms(now) - stream->last_ms, 0) * 1000;
+	report.patience = stream->sub->opt.metadata_refresh_ms * INT64CONST(1000);
+	cdc_worker_report(&report);
 }
 
 static void

@@ -17,6 +17,7 @@
 
 #include "pg/base/snapshot.h"
 #include "pg/catalog/changes.h"
+#include "pg/process/shmem.h"
 
 bool
 cdc_background_transaction(void)
@@ -59,6 +60,7 @@ cdc_background_commit(void)
 {
 	if (ActiveSnapshotSet())
 		PopActiveSnapshot();
+	cdc_worker_turn_commits();
 	CommitTransactionCommand();
 	pgstat_report_stat(false);
 }

@@ -30,6 +30,7 @@
 
 #include "pg/apply/apply.h"
 #include "pg/catalog/failure.h"
+#include "pg/pull/source_seen.h"
 #include "pg/publish/publish.h"
 #include "pg/pull/pull.h"
 #include "pg/worker/worker.h"
@@ -37,6 +38,7 @@
 #define WAIT_MS				10000L	/* the longest sleep; a safety net, not a clock */
 #define RECOVERED_MS		3000	/* without an error: what failed before is over */
 #define LOCK_WAIT_MS		30000	/* for any lock: then the transaction ends, and its snapshot */
+#define LOCK_PAUSE_MS		1000L	/* after that: others who queue behind it get in */
 #define RECHECK_MS			1000	/* the subscription is read again after this time */
 #define APPLY_EVENTS_MIN	50000
 
@@ -111,6 +113,17 @@ note_success(const CdcSubscription *sub, bool worked)
 /* The last pull left more and was no small one. */
 static bool backlog = false;
 
+/* The source was heard of until then: the process's own memory of it ends with the process. */
+static void
+note_source(const CdcSubscription *sub)
+{
+	CdcPullReport report;
+
+	cdc_worker_reported(&report);
+	if (report.last_message != 0)
+		cdc_source_seen_write(sub->name, &report, NULL);
+}
+
 /* Starts a transaction; NULL, without one: the worker is not wanted any more. */
 static CdcSubscription *
 begin_turn(void)
@@ -121,7 +134,14 @@ begin_turn(void)
 		return NULL;
 	sub = subscription();
 	if (sub == NULL)
+	{
+		CdcSubscription *disabled = my_kind == CDC_WORKER_PULL ?
+			cdc_subscription_get_any_by_id(my_subscription) : NULL;
+
+		if (disabled != NULL)
+			note_source(disabled);
 		cdc_background_commit();
+	}
 	return sub;
 }
 
@@ -182,8 +202,7 @@ apply_once(bool *more)
 static bool
 publish_once(bool *more)
 {
-	MemoryContext turn = AllocSetContextCreate(TopMemoryContext, "cdc_ingest publications",
-											   ALLOCSET_SMALL_SIZES);
+	static MemoryContext turn = NULL;	/* kept, as an error may end the turn */
 	List	   *names = NIL;
 	ListCell   *lc;
 	CdcSubscription *sub;
@@ -191,6 +210,9 @@ publish_once(bool *more)
 	bool		worked = false;
 	bool		wanted;
 
+	if (turn == NULL)
+		turn = AllocSetContextCreate(TopMemoryContext, "cdc_ingest publications", ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(turn);
 	if (!cdc_background_transaction())
 		return false;
 	sub = subscription();
@@ -217,37 +239,7 @@ publish_once(bool *more)
 		cdc_background_commit();
 	}
 	wanted = names != NIL;
-	MemoryContextDelete(turn);
 	return wanted;
-}
-
-static void
-worker_loop(void)
-{
-	for (;;)
-	{
-		bool		more = false;
-		bool		wanted;
-		long		wait_ms;
-
-		cdc_background_turn();
-		/* what sets the latch from here on is seen by the wait below */
-		ResetLatch(MyLatch);
-		pgstat_report_activity(STATE_RUNNING, my_kind == CDC_WORKER_PULL ? "cdc.pull" :
-							   my_kind == CDC_WORKER_APPLY ? "cdc.apply" : "cdc.publish");
-		wanted = my_kind == CDC_WORKER_PULL ? pull_once(&more) :
-			my_kind == CDC_WORKER_APPLY ? apply_once(&more) : publish_once(&more);
-		pgstat_report_activity(STATE_IDLE, NULL);
-		if (!wanted)
-			return;
-		if (more)
-			continue;
-		wait_ms = failed_before ? RECOVERED_MS : WAIT_MS;
-		if (my_kind == CDC_WORKER_PULL)
-			cdc_pull_wait(my_subscription, wait_ms);
-		else
-			cdc_background_sleep(wait_ms);
-	}
 }
 
 /*
@@ -271,11 +263,12 @@ write_down(const ErrorData *edata)
 		sub = NULL;
 	if (sub != NULL)
 	{
-		EmitErrorReport();
-		logged = true;
 		cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind), edata->sqlerrcode, text);
 		if (my_kind == CDC_WORKER_PULL)
+		{
+			note_source(sub);
 			cdc_pull_failed(sub, edata->sqlerrcode, text);
+		}
 		else if (my_kind == CDC_WORKER_APPLY)
 			cdc_apply_failed(sub, edata->sqlerrcode);
 	}
@@ -324,6 +317,9 @@ end_after_error(void)
 		AbortOutOfAnyTransaction();
 		cdc_pull_disconnect(my_subscription);
 		wanted = write_down(edata);
+		if (wanted)
+			EmitErrorReport();
+		logged = wanted;
 		FlushErrorState();
 	}
 	PG_CATCH();
@@ -338,6 +334,85 @@ end_after_error(void)
 						MyBgworkerEntry->bgw_name),
 				 errdetail("It was stopped by: %s", edata->message)));
 	proc_exit(wanted ? 1 : 0);
+}
+
+/*
+ * A turn, which waits for a lock no longer than it may.  In vain: what that held up (its
+ * snapshot, who queues behind it) is let go, and it is tried again after a pause, in
+ * this process: the lock may be free at any moment.
+ */
+static bool
+turn(bool *more)
+{
+	static bool told = false;	/* the server's log has it */
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData  *volatile locked = NULL;
+	volatile bool wanted = true;
+
+	PG_TRY();
+	{
+		wanted = my_kind == CDC_WORKER_PULL ? pull_once(more) :
+			my_kind == CDC_WORKER_APPLY ? apply_once(more) : publish_once(more);
+		told = false;
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(caller);
+		locked = CopyErrorData();
+		if (!told)
+			EmitErrorReport();
+		told = true;
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+	}
+	PG_END_TRY();
+	if (locked == NULL)
+		return wanted;
+
+	MemoryContextSwitchTo(caller);
+	if (!write_down(locked))
+		return false;
+	FreeErrorData(locked);
+	failed_before = true;
+	running_since = GetCurrentTimestamp();
+	cdc_worker_turn_end();
+	cdc_background_sleep(LOCK_PAUSE_MS);
+	*more = true;
+	return true;
+}
+
+static void
+worker_loop(void)
+{
+	for (;;)
+	{
+		bool		more = false;
+		bool		wanted;
+		long		wait_ms;
+		uint32		calls;
+
+		cdc_background_turn();
+		/* what comes from here on is seen below: a wait inside of the turn resets the latch */
+		calls = cdc_slot_calls();
+		ResetLatch(MyLatch);
+		pgstat_report_activity(STATE_RUNNING, my_kind == CDC_WORKER_PULL ? "cdc.pull" :
+							   my_kind == CDC_WORKER_APPLY ? "cdc.apply" : "cdc.publish");
+		cdc_worker_turn_begin();
+		wanted = turn(&more);
+		cdc_worker_turn_end();
+		pgstat_report_activity(STATE_IDLE, NULL);
+		if (!wanted)
+			return;
+		if (more || calls != cdc_slot_calls())
+			continue;
+		wait_ms = failed_before ? RECOVERED_MS : WAIT_MS;
+		if (my_kind == CDC_WORKER_PULL)
+			cdc_pull_wait(my_subscription, wait_ms);
+		else
+			cdc_background_sleep(wait_ms);
+	}
 }
 
 /* A shorter lock_timeout of the role's or database's is left as it is. */

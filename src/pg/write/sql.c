@@ -10,9 +10,10 @@
  * partial images are grouped by the columns that they have, and keys with NULLs
  * by which of them are NULL.  Plans are kept with the target.
  *
- * Where rows are distributed, they go as one value, and all segments look for each in
- * their part of the key's index, without moving any between them; what an UPDATE found it
- * tells, so that the rest is inserted without another search.
+ * Where rows are distributed, they go as one value, and each segment looks for those of its
+ * own in its part of the key's index (all of them, where the key does not say whose they
+ * are), without moving any between them; what an UPDATE found it tells, so that the rest is
+ * inserted without another search.
  *
  *-------------------------------------------------------------------------
  */
@@ -119,7 +120,7 @@ static inline bool
 is_form(const CdcSqlForm *a, const CdcSqlForm *b)
 {
 	return a->kind == b->kind && a->presence == b->presence && a->nulls == b->nulls &&
-		a->batch == b->batch && a->told == b->told;
+		a->batch == b->batch && a->told == b->told && a->dealt == b->dealt;
 }
 
 /* Prepares the statement of a form; NULL where it would do nothing. */
@@ -278,9 +279,12 @@ null_keys(const CdcTargetRun *run, const CdcEntry *entry)
 	return run->target->keyless ? 0 : entry->key_nulls;
 }
 
-/* Runs a set-based statement on n entries; returns the number of rows that it wrote. */
+/*
+ * Runs a set-based statement on n entries, dealt ones with their segments; returns the
+ * number of rows that it wrote.
+ */
 static int64
-run_set(CdcTargetRun *run, const CdcSqlForm *form, CdcEntry **entries, int n)
+run_set(CdcTargetRun *run, const CdcSqlForm *form, CdcEntry **entries, int n, const int32 *segments)
 {
 	CdcTarget  *target = run->target;
 	SqlPlan    *plan = sql_plan(target, form);
@@ -291,7 +295,7 @@ run_set(CdcTargetRun *run, const CdcSqlForm *form, CdcEntry **entries, int n)
 	if (plan->plan == NULL)
 		return 0;
 	if (form->batch)
-		values[nargs++] = cdc_batch_make(entries, n);
+		values[nargs++] = cdc_batch_make(entries, n, form->dealt ? segments : NULL);
 	for (i = 0; i < target->ncolumns && !form->batch; i++)
 		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
 			values[nargs++] = column_array(target, i, entries, n);
@@ -307,27 +311,58 @@ run_set(CdcTargetRun *run, const CdcSqlForm *form, CdcEntry **entries, int n)
 typedef struct SqlState
 {
 	bool		tells;			/* an UPDATE's answer says which rows need not be inserted */
+	CdcDeal    *deal;			/* NULL: rows cannot be dealt to segments */
 } SqlState;
 
+/* For each segment the places of its entries, one after the other; first[i]: where those of i begin. */
+static int *
+places_by_segment(const int32 *segments, int n, int **first)
+{
+	int		   *places = palloc(sizeof(int) * n);
+	int			nsegments = 0;
+	int		   *next;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		nsegments = Max(nsegments, segments[i] + 1);
+	*first = palloc0(sizeof(int) * (nsegments + 1));
+	for (i = 0; i < n; i++)
+		(*first)[segments[i] + 1]++;
+	for (i = 0; i < nsegments; i++)
+		(*first)[i + 1] += (*first)[i];
+	next = palloc(sizeof(int) * (nsegments + 1));
+	memcpy(next, *first, sizeof(int) * (nsegments + 1));
+	for (i = 0; i < n; i++)
+		places[next[segments[i]]++] = i;
+	pfree(next);
+	return places;
+}
+
 /*
- * Takes the entries that an UPDATE found, as it has told, out of the n ones; returns
- * how many are left.
+ * Takes the entries that an UPDATE found, as it has told, out of the n ones; segments: they
+ * were dealt, and are numbered by each.  Returns how many are left.
  */
 static int
-drop_told(CdcEntry **entries, int n)
+drop_told(CdcEntry **entries, int n, const int32 *segments)
 {
 	bool	   *found = palloc0(sizeof(bool) * n);
+	int		   *first = NULL;
+	int		   *places = segments != NULL ? places_by_segment(segments, n, &first) : NULL;
 	uint64		row;
 	int			kept = 0;
 	int			i;
 
 	for (row = 0; row < SPI_processed; row++)
 	{
+		HeapTuple	tuple = SPI_tuptable->vals[row];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
-		Datum		number = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1,
-										   &isnull);
 
-		found[DatumGetInt64(number) - 1] = true;
+		if (places == NULL)
+			found[DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull)) - 1] = true;
+		else
+			found[places[first[DatumGetInt32(SPI_getbinval(tuple, desc, 1, &isnull))] +
+						 DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull)) - 1]] = true;
 	}
 	SPI_freetuptable(SPI_tuptable);
 	for (i = 0; i < n; i++)
@@ -336,24 +371,45 @@ drop_told(CdcEntry **entries, int n)
 	return kept;
 }
 
+/* Whether the plan leaves each row of a batch on the segment that it is dealt to. */
+static bool
+stays_dealt(CdcTarget *target, const CdcSqlForm *form)
+{
+	SqlPlan    *plan = sql_plan(target, form);
+	int			level;
+	bool		result;
+
+	if (plan->plan == NULL)
+		return false;
+	level = cdc_planner_begin(follow_index, lengthof(follow_index));
+	result = cdc_deal_holds(plan->plan);
+	cdc_planner_end(level);
+	return result;
+}
+
 /* Writes rows under keys: over those that the target has, the others as new ones. */
 static void
 put_rows(CdcTargetRun *run, const CdcPresence *presence, CdcEntry **entries, int n)
 {
+	const SqlState *state = run->state;
 	CdcSqlForm	update = {entries[0]->replace ? SQL_REPLACE : SQL_UPDATE, presence,
-		null_keys(run, entries[0]), CDC_HAVE_DISTRIBUTION, ((SqlState *) run->state)->tells};
-	CdcSqlForm	insert = {SQL_INSERT_MISSING, presence, update.nulls, update.batch, false};
+		null_keys(run, entries[0]), CDC_HAVE_DISTRIBUTION, state->tells, state->tells && state->deal != NULL};
+	CdcSqlForm	insert = {SQL_INSERT_MISSING, presence, update.nulls, update.batch, false, false};
 	bool		existing = entries[0]->existing;
+	int32	   *segments = NULL;
 
-	run->updated += run_set(run, &update, entries, n);
+	update.dealt = update.dealt && stays_dealt(run->target, &update);
+	if (update.dealt)
+		segments = cdc_deal_segments(state->deal, entries, n);
+	run->updated += run_set(run, &update, entries, n, segments);
 	if (update.told && sql_plan(run->target, &update)->plan != NULL)
 	{
 		insert.kind = SQL_INSERT;
 		insert.nulls = 0;
-		n = drop_told(entries, n);
+		n = drop_told(entries, n, segments);
 	}
 	if (n > 0 && !existing)
-		run->inserted += run_set(run, &insert, entries, n);
+		run->inserted += run_set(run, &insert, entries, n, NULL);
 }
 
 /*
@@ -365,7 +421,7 @@ write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool pu
 {
 	const CdcPresence *presence = put ? entries[0]->presence : NULL;
 	CdcSqlForm	form = {put ? SQL_INSERT : SQL_DELETE, presence, 0, put && CDC_HAVE_DISTRIBUTION,
-		false};
+		false, false};
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest statement",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -375,10 +431,10 @@ write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool pu
 	if (!put)
 	{
 		form.nulls = null_keys(run, entries[0]);
-		run->deleted += run_set(run, &form, entries, n);
+		run->deleted += run_set(run, &form, entries, n, NULL);
 	}
 	else if (run->target->keyless)
-		run->inserted += run_set(run, &form, entries, n);
+		run->inserted += run_set(run, &form, entries, n, NULL);
 	else
 		put_rows(run, presence, entries, n);
 	MemoryContextSwitchTo(old);
@@ -390,7 +446,7 @@ static void
 take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
 {
 	CdcTarget  *target = run->target;
-	CdcSqlForm	form = {SQL_TAKE, entry->presence, 0, false, false};
+	CdcSqlForm	form = {SQL_TAKE, entry->presence, 0, false, false, false};
 	SqlPlan    *plan = sql_plan(target, &form);
 	Datum	   *values = palloc(sizeof(Datum) * (target->ncolumns + 1));
 	char	   *nulls = palloc(target->ncolumns + 1);
@@ -540,7 +596,7 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 	Datum	   *args = palloc0(sizeof(Datum) * target->ncolumns);
 	char	   *argnulls = palloc(target->ncolumns);
 	int			nargs = 0;
-	CdcSqlForm	form = {SQL_FETCH, NULL, 0, false, false};
+	CdcSqlForm	form = {SQL_FETCH, NULL, 0, false, false, false};
 	bool		found;
 	int			i;
 	int			k;
@@ -603,9 +659,13 @@ update_tells(const CdcTarget *target)
 static void
 sql_backend_open(CdcWork *work, CdcTargetRun *run)
 {
-	SqlState   *state = MemoryContextAllocZero(work->cxt, sizeof(SqlState));
+	MemoryContext old = MemoryContextSwitchTo(work->cxt);
+	SqlState   *state = palloc0(sizeof(SqlState));
 
 	state->tells = CDC_HAVE_DISTRIBUTION && update_tells(run->target);
+	if (state->tells)
+		state->deal = cdc_deal_open(run->target);
+	MemoryContextSwitchTo(old);
 	run->state = state;
 }
 

@@ -14,6 +14,7 @@
 #if CDC_HAVE_DISTRIBUTION
 
 #include "access/htup_details.h"
+#include "cdb/cdbvars.h"
 #include "catalog/namespace.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -36,7 +37,7 @@ typedef struct Batch
 typedef struct BatchRow
 {
 	uint32		len;			/* of the tuple, in bytes */
-	uint32		unused;
+	int32		segment;		/* that the row is for; -1: all of them */
 } BatchRow;
 
 static inline Size
@@ -53,7 +54,7 @@ cdc_batch_type(void)
 }
 
 Datum
-cdc_batch_make(CdcEntry *const *entries, int n)
+cdc_batch_make(CdcEntry *const *entries, int n, const int32 *segments)
 {
 	Size		size = MAXALIGN(sizeof(Batch));
 	Batch	   *batch;
@@ -71,6 +72,7 @@ cdc_batch_make(CdcEntry *const *entries, int n)
 		BatchRow   *row = (BatchRow *) at;
 
 		row->len = entries[i]->tuple->t_len;
+		row->segment = segments != NULL ? segments[i] : -1;
 		memcpy(row + 1, entries[i]->tuple->t_data, row->len);
 		at += row_size(entries[i]);
 	}
@@ -114,11 +116,9 @@ wanted_desc(FunctionCallInfo fcinfo)
 	return lookup_rowtype_tupdesc_copy(typid, -1);
 }
 
-PG_FUNCTION_INFO_V1(cdc_batch_rows);
-
-/* cdc.batch_rows(cdc.row_batch, anyelement): the rows of a batch, of the type of the second one. */
-Datum
-cdc_batch_rows(PG_FUNCTION_ARGS)
+/* The rows of a batch that are for the segment, or for all; any segment: -1. */
+static Datum
+batch_rows(FunctionCallInfo fcinfo, int32 segment)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	const Batch *batch;
@@ -141,14 +141,35 @@ cdc_batch_rows(PG_FUNCTION_ARGS)
 		HeapTupleData tuple;
 
 		CHECK_FOR_INTERRUPTS();
-		memset(&tuple, 0, sizeof(tuple));
-		tuple.t_len = row->len;
-		tuple.t_data = (HeapTupleHeader) (row + 1);
-		tuplestore_puttuple(result->setResult, &tuple);
+		if (segment < 0 || row->segment < 0 || row->segment == segment)
+		{
+			memset(&tuple, 0, sizeof(tuple));
+			tuple.t_len = row->len;
+			tuple.t_data = (HeapTupleHeader) (row + 1);
+			tuplestore_puttuple(result->setResult, &tuple);
+		}
 		at += MAXALIGN(sizeof(BatchRow) + row->len);
 	}
 	MemoryContextSwitchTo(old);
 	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(cdc_batch_rows);
+
+/* cdc.batch_rows(cdc.row_batch, anyelement): the rows of a batch, of the type of the second one. */
+Datum
+cdc_batch_rows(PG_FUNCTION_ARGS)
+{
+	return batch_rows(fcinfo, -1);
+}
+
+PG_FUNCTION_INFO_V1(cdc_batch_rows_here);
+
+/* cdc.batch_rows_here(cdc.row_batch, anyelement): those of them that are for this segment. */
+Datum
+cdc_batch_rows_here(PG_FUNCTION_ARGS)
+{
+	return batch_rows(fcinfo, GpIdentity.segindex);
 }
 
 #else
@@ -160,7 +181,7 @@ cdc_batch_type(void)
 }
 
 Datum
-cdc_batch_make(CdcEntry *const *entries, int n)
+cdc_batch_make(CdcEntry *const *entries, int n, const int32 *segments)
 {
 	return (Datum) 0;
 }

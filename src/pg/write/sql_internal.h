@@ -6,6 +6,7 @@
  *	  sql.c				the back-end: plans, parameters, batches
  *	  sql_statement.c	the texts of its statements
  *	  sql_batch.c		many rows as one value
+ *	  sql_deal.c		which segment has a row
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +15,7 @@
 
 #include "pg/write/write.h"
 
+#include "executor/spi.h"
 #include "lib/stringinfo.h"
 
 typedef enum CdcSqlKind
@@ -35,6 +37,7 @@ typedef struct CdcSqlForm
 	uint16		nulls;			/* CdcEntry.key_nulls; 0 in tables without key */
 	bool		batch;			/* the rows come as one value of type cdc.row_batch */
 	bool		told;			/* an UPDATE of a batch returns the numbers of the rows that it found */
+	bool		dealt;			/* each segment looks for its own rows of the batch only */
 } CdcSqlForm;
 
 /* Whether a column is a parameter of the statement for this presence. */
@@ -58,11 +61,24 @@ extern Oid	cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind);
  * them have tuples.
  */
 extern Oid	cdc_batch_type(void);
-extern Datum cdc_batch_make(CdcEntry *const *entries, int n);
+extern Datum cdc_batch_make(CdcEntry *const *entries, int n, const int32 *segments);
+
+/*
+ * sql_deal.c: on which segment each row of a target is.
+ *
+ * cdc_deal_open() gives NULL where that is not said by the key; the deal is palloc'ed.
+ * cdc_deal_segments() gives n numbers, palloc'ed.  cdc_deal_holds() says whether the plan of
+ * a statement with a dealt batch reads it on the segment that it is dealt to, without moving
+ * rows between segments; only then it may be run.
+ */
+typedef struct CdcDeal CdcDeal;
+extern CdcDeal *cdc_deal_open(const CdcTarget *target);
+extern int32 *cdc_deal_segments(CdcDeal *deal, CdcEntry *const *entries, int n);
+extern bool cdc_deal_holds(SPIPlanPtr plan);
 
 /*
  * Writes the statement of a form; returns false where it would do nothing.  Rows that an
- * UPDATE tells of are numbered from 1.
+ * UPDATE tells of are numbered from 1, dealt ones on each segment, which it tells first.
  */
 extern bool cdc_sql_statement(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form);
 

@@ -150,8 +150,8 @@ append_batch(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 	int			n = 0;
 	int			i;
 
-	appendStringInfo(sql, "cdc.batch_rows($1, NULL::%s)%s AS s(", target->name,
-					 form->told ? " WITH ORDINALITY" : "");
+	appendStringInfo(sql, "cdc.batch_rows%s($1, NULL::%s)%s AS s(", form->dealt ? "_here" : "",
+					 target->name, form->told ? " WITH ORDINALITY" : "");
 	for (i = 0; i < target->desc->natts; i++)
 		if (!TupleDescAttr(target->desc, i)->attisdropped)
 		{
@@ -313,7 +313,7 @@ append_update(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 	appendStringInfoString(sql, " WHERE ");
 	append_key_condition(sql, target, form);
 	if (form->told)
-		appendStringInfoString(sql, " RETURNING s.n");
+		appendStringInfo(sql, " RETURNING %ss.n", form->dealt ? "t.gp_segment_id, " : "");
 	return true;
 }
 
