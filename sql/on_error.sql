@@ -177,6 +177,19 @@ SELECT cdc.retry_errors('oe', 'd.sql');
 SELECT * FROM sql ORDER BY id;
 SELECT (SELECT array_agg(x ORDER BY id) FROM heap x)::text = (SELECT array_agg(x ORDER BY id) FROM sql x)::text AS same;
 
+-- stop: where rows are written together, it is known a call later which one it is
+UPDATE cdc_catalog.subscription_table SET state = 'r', differs = NULL, last_error = NULL WHERE subscription = 'oe';
+SELECT cdc.alter_table('oe', 'd.sql', '{"on_error": "stop"}');
+ALTER TABLE sql ADD CONSTRAINT sql_n CHECK (n < 500);
+SELECT ev('sql', 'u', '{"id":4,"n":41}', '{"n":1}'), ev('sql', 'u', '{"id":1,"n":500}', '{"n":5}'), ev('sql', 'u', '{"id":2,"n":8}', '{"n":7}');
+SELECT cdc.alter_table('oe', 'd.heap', '{"on_error": "stop"}');
+SELECT regexp_replace(fails($$SELECT * FROM cdc.apply('oe')$$), '.* go on', '') FROM generate_series(1, 2);
+SELECT cdc.skip_transaction('oe', (SELECT position FROM h WHERE event->'data'->>'n' = '500'));
+SELECT * FROM cdc.apply('oe');
+SELECT * FROM sql ORDER BY id;
+ALTER TABLE sql DROP CONSTRAINT sql_n;
+SELECT cdc.alter_table('oe', 'd.heap', '{"on_error": "log"}');
+
 -- TRUNCATE leaves nothing of what is kept
 UPDATE cdc_catalog.subscription_table SET state = 'r', differs = NULL, last_error = NULL WHERE subscription = 'oe';
 SELECT tell();

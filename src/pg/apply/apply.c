@@ -51,6 +51,25 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 	return upto;
 }
 
+/*
+ * Where the last error was one of a batch of rows, the next call finds out which of them it is
+ * of.  A worker that has failed is another process by then: what it wrote down tells.
+ */
+static struct
+{
+	int32		subscription_id;	/* 0: nothing is known yet */
+	bool		vague;
+}			last_error;
+
+static bool
+wants_exact_error(const CdcSubscription *sub)
+{
+	if (last_error.subscription_id != sub->id)
+		last_error.vague = cdc_failure_is_vague(sub->name, "apply");
+	last_error.subscription_id = sub->id;
+	return last_error.vague;
+}
+
 /* A run; the subscription is locked. */
 static void
 run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
@@ -77,7 +96,7 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	before = call.progress.applied_seq;
 	call.numbered = position.events > 0;
 	call.changes = position.changes;
-	call.guarded = cdc_target_errors_are_guarded(sub);
+	call.guarded = cdc_target_errors_are_guarded(sub) || wants_exact_error(sub);
 	/* as the subscription's owner */
 	call.begun = cdc_run_begin(sub, NULL);
 	upto = choose_boundary(sub, &call.progress, &position, max_events, &result->more);
@@ -125,6 +144,8 @@ rethrow_error(const CdcSubscription *sub, MemoryContext caller)
 	MemoryContextSwitchTo(caller);
 	error = CopyErrorData();
 	FlushErrorState();
+	last_error.subscription_id = sub->id;
+	last_error.vague = cdc_blame_is_of_table(sub, error->sqlerrcode) && !cdc_blame()->exact;
 	if (error->hint == NULL && cdc_blame_is_of_table(sub, error->sqlerrcode))
 		error->hint = stop_hint(sub);
 	ReThrowError(error);
@@ -151,6 +172,7 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	}
 	PG_END_TRY();
 	cdc_running_end(&run);
+	last_error.vague = false;
 }
 
 void
@@ -159,7 +181,8 @@ cdc_apply_failed(const CdcSubscription *sub, int sqlerrcode)
 	const CdcBlame *blame = cdc_blame();
 
 	if (cdc_blame_is_of_table(sub, sqlerrcode))
-		cdc_failure_blame(sub->name, "apply", blame->source_table, blame->seq, blame->key);
+		cdc_failure_blame(sub->name, "apply", blame->source_table,
+						  blame->exact ? blame->seq : 0, blame->key);
 }
 
 /* ------------------------------------------------------------------------

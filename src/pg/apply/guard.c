@@ -169,7 +169,9 @@ find_table(Trouble *t)
 		pass_on(t->error);
 	cdc_table_options_parse(t->table->options, &t->walk->sub->opt.table, &options);
 	t->on_error = options.on_error;
-	if (t->on_error == CDC_ON_ERROR_STOP)
+
+	/* it stops the subscription, once it is known which event it is */
+	if (t->on_error == CDC_ON_ERROR_STOP && t->blame.exact)
 		pass_on(t->error);
 }
 
@@ -182,8 +184,8 @@ act(Trouble *t)
 		t->guard->exact = lappend(t->guard->exact, pstrdup(t->table->source_table));
 	else if (can_put_aside(t))
 		put_aside(t);
-	else if (t->walk->only != NULL)
-		pass_on(t->error);		/* it is in error already */
+	else if (t->walk->only != NULL || t->on_error == CDC_ON_ERROR_STOP)
+		pass_on(t->error);		/* ... or it is in error already */
 	else
 		hold_table(t);
 }

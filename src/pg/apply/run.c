@@ -305,4 +305,6 @@ cdc_run_end(CdcApply *apply)
 	}
 	cdc_scope_end(&apply->scope);
 	error_context_stack = apply->errors.previous;
+	/* what was said in it is of no error that comes behind */
+	cdc_blame_reset();
 }

@@ -76,7 +76,21 @@ cdc_failure_blame(const char *subscription, const char *worker, const char *sour
 		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&stmt, subscription, worker, source_table, psprintf(INT64_FORMAT, seq), key);
+	(void) cdc_spi_run(&stmt, subscription, worker, source_table, seq > 0 ? psprintf(INT64_FORMAT, seq) : NULL,
+					   seq > 0 && key[0] != '\0' ? key : NULL);
+}
+
+bool
+cdc_failure_is_vague(const char *subscription, const char *worker)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND worker OPERATOR(pg_catalog.=) $2 AND failures OPERATOR(pg_catalog.>) 0"
+		" AND source_table IS NOT NULL AND seq IS NULL",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, subscription, worker) > 0;
 }
 
 /*
