@@ -100,6 +100,7 @@ typedef struct CdcCopyMark
 {
 	bool		replaces;		/* the table has no other rows */
 	int64_t		begin_seq;		/* of the event that began the copy; 0: this one */
+	int64_t		rows;			/* that the event stands for; 0: none */
 } CdcCopyMark;
 
 /*

@@ -384,6 +384,8 @@ write_control(CdcSink *sink, const CdcEventOptions *options, const CdcTransactio
 		st = cdc_put_key(sink, "data");
 	if (st == CDC_OK)
 		st = sink->ops->begin_object(sink);
+	if (st == CDC_OK && change->copy != NULL && change->copy->rows != 0)
+		st = cdc_put_int64(sink, "rows", change->copy->rows);
 	if (st == CDC_OK && change->copy != NULL && change->copy->replaces)
 	{
 		st = cdc_put_key(sink, "replaces");
@@ -403,8 +405,11 @@ write_row(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *t
 	const char *type = change->op == CDC_OP_INSERT ? "insert" :
 		change->op == CDC_OP_UPDATE ? "update" :
 		change->op == CDC_OP_DELETE ? "delete" : "bootstrap-insert";
-	CdcStatus	st = cdc_put_text(sink, "database", table->database);
+	CdcStatus	st;
 
+	if (options->data_only)
+		return write_data(sink, options, change, err);
+	st = cdc_put_text(sink, "database", table->database);
 	if (st == CDC_OK)
 		st = cdc_put_text(sink, "table", table->name);
 	if (st == CDC_OK && options->row_query && change->query.data != NULL)
@@ -463,7 +468,7 @@ cdc_event_close(CdcSink *sink, const CdcEventOptions *options, int64_t xoffset, 
 {
 	CdcStatus	st = CDC_OK;
 
-	if (!options->commit_info)
+	if (!options->commit_info || options->data_only)
 		st = CDC_OK;
 	else if (last)
 	{

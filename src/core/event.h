@@ -29,6 +29,7 @@ typedef struct CdcEventOptions
 	bool		null_zerodates; /* default false: 0000-00-00 is NULL */
 	bool		push_timestamp; /* default false: "push_ts", when the event was written */
 	bool		row_query;		/* default false: "query", where the source logs it */
+	bool		data_only;		/* default false: of rows nothing but "data" */
 	bool		ddl;			/* default true; for who asks for events, not looked at here */
 } CdcEventOptions;
 
@@ -68,7 +69,8 @@ extern const CdcEventOptions cdc_event_defaults;
  * change->table where set, else of the first table that the statement concerns.
  *
  * Control events (op 'm') have the type that change->sql gives, such as
- * "bootstrap-start", the names of change->table where set, and empty data.
+ * "bootstrap-start", the names of change->table where set, and in data what
+ * change->copy says.
  */
 extern CdcStatus cdc_event_open(CdcSink *sink, const CdcEventOptions *options,
 								const CdcTransaction *txn, const CdcChange *change,

@@ -180,6 +180,24 @@ CREATE TABLE cdc_catalog.copy_progress (
     PRIMARY KEY (subscription, source_table)
 ) WITH (fillfactor = 50);
 
+-- Rows of copies that the history is not to keep, until apply has come to the event that
+-- stands for them.  Not compressed, and a page each: they are there for a moment.
+CREATE TABLE cdc_catalog.copied_rows (
+    subscription    text NOT NULL,
+    seq             bigint NOT NULL,        -- of that event
+    part            integer NOT NULL,
+    source_table    text NOT NULL,
+    rows            bytea NOT NULL,
+    PRIMARY KEY (subscription, seq, part)
+);
+ALTER TABLE cdc_catalog.copied_rows ALTER COLUMN rows SET STORAGE EXTERNAL;
+DO $$
+BEGIN
+    IF pg_catalog.version() !~ 'Greenplum' THEN
+        ALTER TABLE cdc_catalog.copied_rows SET (toast_tuple_target = 8160);
+    END IF;
+END $$;
+
 -- One source table fills a target, whoever registers another at the same time.  (On
 -- Greenplum, where unique indexes need the distribution key, it is only looked up.)
 DO $$
@@ -370,6 +388,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_failure', '
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_table', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.removed_table', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.copy_progress', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.copied_rows', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_version', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_change', '');

@@ -107,6 +107,7 @@ SELECT s.name AS subscription,
 -- state, and in brackets state_code:
 --   cloned (8)     restored or copied here from another database: waits until
 --                  cdc.enable_subscription() says that it is to go on here
+--   copied (0)     disabled by itself: its copy_mode is only, and all tables are copied
 --   disabled (7)   not to run
 --   stopped (6)    no supervisor runs: cdc.enable_subscription() starts it
 --   error (5)      a worker failed and waits to be started again, or has not yet
@@ -119,7 +120,8 @@ SELECT s.name AS subscription,
 -- oldest_unapplied and of how far pull is behind.
 CREATE VIEW cdc.stat_subscription WITH (security_barrier = true) AS
 SELECT y.*,
-       CASE y.state WHEN 'streaming' THEN CASE WHEN y.tables_in_error > 0 THEN 1 ELSE 0 END
+       CASE y.state WHEN 'copied' THEN 0
+                    WHEN 'streaming' THEN CASE WHEN y.tables_in_error > 0 THEN 1 ELSE 0 END
                     WHEN 'copying' THEN 2 WHEN 'starting' THEN 3 WHEN 'blocked' THEN 4
                     WHEN 'error' THEN 5 WHEN 'stopped' THEN 6 WHEN 'disabled' THEN 7 ELSE 8 END AS state_code,
        w.waits_for,
@@ -137,6 +139,8 @@ SELECT y.*,
        s.enabled,
        CASE WHEN i.subscription IS NULL
                  OR i.system_identifier || '/' || i."database" <> cdc_catalog.here() THEN 'cloned'
+            WHEN NOT s.enabled AND s.options ->> 'copy_mode' = 'only' AND p.file IS NOT NULL
+                 AND coalesce(t.copying, 0) = 0 AND a.applied_seq = p.last_seq THEN 'copied'
             WHEN NOT s.enabled THEN 'disabled'
             WHEN w.blocked_since < clock_timestamp() - interval '1 second'
                  AND (coalesce(f.failures, 0) = 0 OR f.last_sqlstate = '55P03') THEN 'blocked'

@@ -239,6 +239,34 @@ sub bench_throughput
 	return;
 }
 
+# The same without the history, both workers at once, beside the client's rows into COPY of the
+# typed table.
+
+sub bench_copy_typed
+{
+	my ($source, $client, $rows) = @_;
+	my @client = (@$client[0 .. $#$client - 1], q{SELECT id, customer, status, amount, note, created, changed FROM copied.w});
+	$dbh->do($_) for 'DROP TABLE copied.w', 'TRUNCATE copied.by_hand';
+	my $by_hand = measured(sub {
+		open my $in, '-|', @client or die "mysql: $!\n";
+		$dbh->do('COPY copied.by_hand FROM STDIN');
+		local $/ = \1048576;
+		while (my $some = <$in>) { $dbh->pg_putcopydata($some) }
+		$dbh->pg_putcopyend;
+		close $in or die "the client failed\n";
+	});
+	my $copied = measured(sub {
+		$dbh->do(q{SELECT cdc.create_subscription('copied', 'c', tables := '{copied.w}', target_schema := 'copied',
+			options := '{"copy_mode": "only", "copy_history": false}')});
+		$dbh->do(q{SELECT cdc.wait_for('copied', timeout := '1 hour')});
+	});
+	progress('copy_typed: by hand %.1f s, cdc_ingest %.1f s', $by_hand, $copied);
+	die "copy_typed: rows differ\n" if value('SELECT count(*) FROM ((TABLE copied.w EXCEPT TABLE copied.by_hand) UNION ALL (TABLE copied.by_hand EXCEPT TABLE copied.w)) d');
+	result('copy_typed', $rows / $copied, $rows / $by_hand, 'rows/s, copy_history off (baseline: mysql --quick into COPY of typed rows)');
+	$dbh->do(q{SELECT cdc.drop_subscription('copied', drop_history := true)});
+	return;
+}
+
 # --- copy: a table into history and replica, beside the client's rows as JSON into COPY,
 # and the hand-written INSERT ... SELECT from that
 
@@ -274,6 +302,7 @@ sub bench_copy
 	result('copy', $rows / ($pull + $apply), $rows / ($history + $replica), 'rows/s (baseline: mysql --quick into COPY, INSERT ... SELECT)');
 	result('copy_history', $rows / $pull, $rows / $history, 'rows/s (baseline: mysql --quick into COPY)');
 	$dbh->do(q{SELECT cdc.drop_subscription('copied', drop_history := true)});
+	bench_copy_typed($source, \@client, $rows);
 	$source->stop;
 	return;
 }

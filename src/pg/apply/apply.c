@@ -14,6 +14,7 @@
 
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
+#include "pg/progress/copy_only.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/catalog/failure.h"
 #include "pg/history/hole.h"
@@ -78,6 +79,7 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	CdcPosition position;
 	int64		before;
 	int64		upto;
+	bool		ready;
 
 	memset(&call, 0, sizeof(call));
 	call.sub = sub;
@@ -97,6 +99,7 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	call.numbered = position.events > 0;
 	call.changes = position.changes;
 	call.guarded = cdc_target_errors_are_guarded(sub) || wants_exact_error(sub);
+	call.max_events = max_events;
 	/* as the subscription's owner */
 	call.begun = cdc_run_begin(sub, NULL);
 	upto = choose_boundary(sub, &call.progress, &position, max_events, &result->more);
@@ -112,8 +115,9 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	}
 	if (call.progress.applied_seq > before)
 		cdc_progress_set(sub, &call.progress);
-	if (cdc_copy_applied(sub, call.progress.applied_seq) || call.progress.applied_seq > before ||
-		result->changes > 0)
+	ready = cdc_copy_applied(sub, call.progress.applied_seq);
+	if (cdc_copy_only_end(sub, call.progress.applied_seq, ready) || ready ||
+		call.progress.applied_seq > before || result->changes > 0)
 		cdc_progress_broadcast_at_commit();
 }
 

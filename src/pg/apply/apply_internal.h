@@ -8,8 +8,7 @@
  *	  apply.c			cdc.apply: boundary, progress
  *	  fill.c			what history has of a table that comes late, or has stopped
  *	  walk.c			runs up to a place, with what is to be done in between
- *	  guard.c			a range of which one table's error is that table's
- *	  range.c			a run over a range, and its counters
+ *	  guard.c			a run over a range, its counters; one table's error is that table's
  *	  follow.c			what is done at a change of a source table
  *	  run.c				a run over a range of history: visits its events
  *	  lookahead.c		which events later ones of the same run make needless
@@ -18,6 +17,7 @@
  *	  aside.c			events that are put aside
  *	  run_target.c		the source tables and targets of a run
  *	  ahead.c			whether a table is being copied
+ *	  copy_event.c		what an event says of a copy
  *	  copy_mark.c		copies that replace what a target has
  *	  sweep.c			rows that a copy has not brought
  *	  event.c			the rows of an event
@@ -92,6 +92,8 @@ struct CdcApply
 	int64		scan_after;		/* of the scan of history: from behind this seq ... */
 	int64		scan_upto;		/* ... to this one */
 	int64		stop_from;		/* the first commit at which the run may end before that; 0: none */
+	int64		most_copied;	/* ... as is one behind so many rows that events stand for; 0: none */
+	int64		copied;			/* that were applied of these */
 	const char *scan_table;		/* NULL: all */
 	bool		numbered;		/* pull has numbered its events, without a gap */
 	int64		visited;		/* seq of the event before; -1: others may lie in between */
@@ -213,11 +215,30 @@ extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistor
  */
 extern bool cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq);
 
+/* copy_event.c: what an event is about a copy */
+typedef enum CdcCopyEventKind
+{
+	CDC_COPY_NOTHING,
+	CDC_COPY_BEGINS,
+	CDC_COPY_ROWS,				/* stands for rows that the history does not keep */
+	CDC_COPY_ENDS
+} CdcCopyEventKind;
+
+typedef struct CdcCopyEvent
+{
+	CdcCopyEventKind kind;
+	bool		replaces;		/* what the copy does not bring goes from the target */
+	int64		begin_seq;		/* of CDC_COPY_ENDS where it replaces: its first event */
+	int64		rows;			/* of CDC_COPY_ROWS */
+} CdcCopyEvent;
+
+extern void cdc_copy_event_read(const CdcHistoryEvent *event, CdcCopyEvent *copy);
+
 /*
- * copy_mark.c: what an event of op 'm' that frames the rows of a copy does to the target
- * that these are to replace.  Nothing is collected for it.
+ * copy_mark.c: what the begin or end of a copy does to its target.  Nothing is collected
+ * for that.
  */
-extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event);
+extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy);
 
 /*
  * sweep.c: deletes the target's rows whose keys are in no row of the source table in the
@@ -364,6 +385,7 @@ typedef struct CdcWalk
 	bool		guarded;		/* one table's error is not the subscription's */
 	bool		narrow;			/* in short steps from here on, as there was an error */
 	int64		changes;		/* of the position */
+	int64		max_events;		/* that the call is to apply; 0: all */
 	CdcApply   *begun;			/* a run that has met no event yet; NULL: there is none */
 	CdcApplyResult *result;
 } CdcWalk;
@@ -375,14 +397,14 @@ typedef struct CdcWalk
 extern int64 cdc_walk(CdcWalk *walk, int64 upto);
 
 /*
- * range.c: a run up to upto, which is begun and not finished; takes over what it has come to, and
+ * guard.c: a run up to upto, which is begun and not finished; takes over what it has come to, and
  * deletes it; counts what it did, in cdc.table_counter and in the result.
  */
 extern void cdc_range_scan(CdcWalk *walk, CdcApply *apply, int64 upto);
 extern int64 cdc_range_finish(CdcWalk *walk, CdcApply *apply);
 extern void cdc_range_count(const CdcApply *apply, CdcApplyResult *result);
 
-/* guard.c: the same, one table's error being that table's. */
+/* The same, one table's error being that table's. */
 extern int64 cdc_guard_run(CdcWalk *walk, int64 upto);
 
 /* ------------------------------------------------------------------------

@@ -10,93 +10,62 @@
  * with the stream is as good as copied.  A replay that begins in the middle of a copy
  * does not have all of its rows, and takes none away.
  *
+ * Rows that the history does not keep (history/copied_rows.c) stay beside it until then, as
+ * the end of such a copy has to know their keys.
+ *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
 
-#include "utils/builtins.h"
-#include "utils/numeric.h"
-
-#include "pg/base/compat_value.h"
 #include "pg/catalog/log.h"
-#include "pg/datum/jsonb_view.h"
+#include "pg/history/copied_rows.h"
 
-/* Whether the member of an object is this text. */
-static bool
-says(const JsonbContainer *object, const char *name, const char *text)
+/* The copy begins: the rows of a table without a key all come anew. */
+static void
+copy_begins(CdcApply *apply, CdcSourceRun *source)
 {
-	CdcJsonValue v;
+	CdcTargetRun *run = source->target;
+	CdcWriterUser user;
 
-	return cdc_json_find(object, name, strlen(name), &v) && v.type == JENTRY_ISSTRING &&
-		v.len == strlen(text) && memcmp(v.data, text, v.len) == 0;
+	if (!run->target->keyless)
+		return;
+	cdc_writer_begin(run, &user);
+	run->mode->truncate(apply, run);
+	cdc_writer_end(&user);
 }
 
-/* The marker's own object, where its copy replaces what there is; else NULL. */
-static const JsonbContainer *
-replacing_mark(const CdcHistoryEvent *event)
+/* The copy ends: of a table with a key goes what has not come. */
+static void
+copy_ends(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end)
 {
-	CdcJsonValue v;
-	const JsonbContainer *data;
+	const CdcTargetRun *run = source->target;
+	int64		gone;
 
-	if (event->event == NULL || !cdc_json_is_object(event->event) ||
-		!cdc_json_find(event->event, "data", 4, &v) || v.type != JENTRY_ISCONTAINER)
-		return NULL;
-	data = cdc_json_container(&v);
-	if (!cdc_json_is_object(data) || !cdc_json_find(data, "replaces", 8, &v) ||
-		v.type != JENTRY_ISBOOL_TRUE)
-		return NULL;
-	return data;
-}
-
-/* The seq of the event that began the copy. */
-static int64
-begin_seq(const JsonbContainer *data)
-{
-	CdcJsonValue v;
-
-	if (!cdc_json_find(data, "begin_seq", 9, &v) || v.type != JENTRY_ISNUMERIC)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the end of a copy in the history does not say where it began")));
-	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(cdc_json_to_cstring(&v))));
+	if (run->target->keyless || (begin <= apply->scan_after && apply->replay != NULL))
+		return;
+	gone = cdc_sweep(apply, source, begin, end);
+	if (gone > 0)
+		cdc_log(apply->sub->name, "copy",
+				psprintf("target %s had " INT64_FORMAT " rows that source table %s has not any more",
+						 run->target->name, gone, source->mapping->source_table), NULL);
 }
 
 void
-cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event)
+cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy)
 {
-	const JsonbContainer *data = replacing_mark(event);
-	CdcSourceRun *source;
-	CdcTargetRun *run;
-	CdcWriterUser user;
-	int64		begin;
-	int64		gone;
-	bool		begins;
+	CdcSourceRun *source = copy->replaces ? cdc_run_framed_source(apply, event) : NULL;
 
-	if (data == NULL)
-		return;
-	begins = says(event->event, "type", "bootstrap-start");
-	if (!begins && !says(event->event, "type", "bootstrap-complete"))
-		return;
-	source = cdc_run_framed_source(apply, event);
-	if (source == NULL)
-		return;
-	run = source->target;
-	if (run->target->keyless != begins)
-		return;
-	apply->work.at.source = run->source = source;
-	if (begins)
+	if (source != NULL)
 	{
-		cdc_writer_begin(run, &user);
-		run->mode->truncate(apply, run);
-		cdc_writer_end(&user);
+		apply->work.at.source = source->target->source = source;
+		if (copy->kind == CDC_COPY_ENDS)
+			copy_ends(apply, source, copy->begin_seq, event->seq);
+		else
+			copy_begins(apply, source);
+		apply->work.at.source = NULL;
 	}
-	else if ((begin = begin_seq(data)) > apply->scan_after || apply->replay == NULL)
-	{
-		gone = cdc_sweep(apply, source, begin, event->seq);
-		if (gone > 0)
-			cdc_log(apply->sub->name, "copy",
-					psprintf("target %s had " INT64_FORMAT " rows that source table %s has not any more",
-							 run->target->name, gone, source->mapping->source_table), NULL);
-	}
-	apply->work.at.source = NULL;
+	if (copy->kind == CDC_COPY_ENDS && apply->replay == NULL)
+		cdc_copied_rows_delete_upto(apply->sub,
+									pnstrdup(event->source_table, event->source_table_len),
+									event->seq);
 }

@@ -10,10 +10,12 @@
 
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "pg/base/compat_executor.h"
+#include "pg/history/copied_rows.h"
 #include "pg/history/hole.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
@@ -141,6 +143,74 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	}
 }
 
+/* ERROR: a replay would lack rows. */
+static void
+refuse_replay(const CdcApply *apply, const CdcHistoryEvent *event, int64 rows)
+{
+	char	   *table = pnstrdup(event->source_table, event->source_table_len);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the history of subscription \"%s\" lacks rows of source table %s", apply->sub->name, table),
+			 errdetail("At seq " INT64_FORMAT " it says that " INT64_FORMAT " rows were copied, which it does not have: copy_history was off.",
+					   event->seq, rows),
+			 errhint("Set copy_history to on, SELECT cdc.resync_table(%s, %s); and replay from the beginning of that copy on; or replay changes only, with a from_seq behind the last event of type %s.",
+					 quote_literal_cstr(apply->sub->name), quote_literal_cstr(table), CDC_COPIED_ROWS)));
+}
+
+/* The source table whose copied rows are applied. */
+typedef struct CopiedRows
+{
+	CdcApply   *apply;
+	CdcSourceRun *source;
+} CopiedRows;
+
+/* CdcHistoryVisitor */
+static bool
+apply_copied_row(const CdcHistoryEvent *event, void *arg)
+{
+	CopiedRows *copied = arg;
+
+	apply_to_target(copied->apply, copied->source, event);
+	copied->apply->copied++;
+	/* the scan of the history has no pause in the middle of an event */
+	if (is_memory_full(copied->apply))
+		flush_targets(copied->apply);
+	return true;
+}
+
+/*
+ * The rows that an event stands for are applied at its place, and go, unless the end of the
+ * copy has to know what came.  Those of a table that has no target any more go as they are.
+ */
+static void
+apply_copied_rows(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy)
+{
+	CopiedRows	copied = {apply, NULL};
+
+	if (apply->replay != NULL)
+		refuse_replay(apply, event, copy->rows);
+	copied.source = cdc_run_framed_source(apply, event);
+	if (copied.source != NULL)
+		cdc_copied_rows_visit(apply->sub, event, copy->rows, apply_copied_row, &copied);
+	if (copied.source == NULL || !copy->replaces)
+		cdc_copied_rows_delete(apply->sub, event->seq);
+}
+
+/* A barrier: what was before it is written, and what is about copies is done. */
+static void
+pass_barrier(CdcApply *apply, const CdcHistoryEvent *event)
+{
+	CdcCopyEvent copy;
+
+	flush_targets(apply);
+	cdc_copy_event_read(event, &copy);
+	if (copy.kind == CDC_COPY_ROWS)
+		apply_copied_rows(apply, event, &copy);
+	else if (copy.kind != CDC_COPY_NOTHING)
+		cdc_copy_mark(apply, event, &copy);
+}
+
 /* What progress says once the last event of the range is applied. */
 static void
 note_progress(CdcApply *apply, const CdcHistoryEvent *event)
@@ -157,12 +227,14 @@ note_progress(CdcApply *apply, const CdcHistoryEvent *event)
 
 /*
  * Whether the run ends at this commit, as it has met so many targets: each is locked
- * until its end, with its indexes.  Not before what a look ahead has relied on.
+ * until its end, with its indexes.  Or as it has applied so many rows that events only stand
+ * for.  Not before what a look ahead has relied on.
  */
 static bool
 ends_early(CdcApply *apply, const CdcHistoryEvent *event)
 {
-	if (!cdc_run_is_wide(apply) || !event->commit || apply->stop_from == 0 ||
+	if ((!cdc_run_is_wide(apply) &&
+		 (apply->most_copied == 0 || apply->copied < apply->most_copied)) || !event->commit || apply->stop_from == 0 ||
 		event->seq < apply->stop_from || event->seq >= apply->scan_upto ||
 		(apply->ahead != NULL && event->seq < apply->ahead->until))
 		return false;
@@ -198,11 +270,7 @@ visit_event(const CdcHistoryEvent *event, void *arg)
 	cdc_event_begin(apply, event);
 	source = cdc_run_source(apply, event);
 	if (cdc_event_is_barrier(apply, event))
-	{
-		flush_targets(apply);
-		if (event->op == CDC_OP_CONTROL)
-			cdc_copy_mark(apply, event);
-	}
+		pass_barrier(apply, event);
 	if (source != NULL)
 		apply_to_target(apply, source, event);
 	apply->events++;

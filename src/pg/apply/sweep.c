@@ -23,6 +23,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
 #include "pg/catalog/spi.h"
+#include "pg/history/copied_rows.h"
 #include "pg/history/hole.h"
 #include "pg/write/key_set.h"
 
@@ -44,7 +45,7 @@ typedef struct Sweep
 
 /* CdcHistoryVisitor: the keys of the rows that an event brings. */
 static bool
-mark_event(const CdcHistoryEvent *event, void *arg)
+mark_rows(const CdcHistoryEvent *event, void *arg)
 {
 	Sweep	   *sweep = arg;
 	CdcSourceRow *row = &sweep->source->row;
@@ -68,6 +69,20 @@ mark_event(const CdcHistoryEvent *event, void *arg)
 		sweep->full = !cdc_key_set_add(sweep->set, row->values, row->nulls);
 	}
 	cdc_writer_end(&user);
+	return !sweep->full;
+}
+
+/* CdcHistoryVisitor: the same, also where it only stands for copied rows. */
+static bool
+mark_event(const CdcHistoryEvent *event, void *arg)
+{
+	Sweep	   *sweep = arg;
+	CdcCopyEvent copy;
+
+	cdc_copy_event_read(event, &copy);
+	if (copy.kind != CDC_COPY_ROWS)
+		return mark_rows(event, arg);
+	cdc_copied_rows_visit(sweep->apply->sub, event, copy.rows, mark_rows, arg);
 	return !sweep->full;
 }
 

@@ -245,6 +245,8 @@ subscription_from_row(CdcSpi *spi)
 
 	old = MemoryContextSwitchTo(spi->caller);
 	cdc_subscription_options_parse(isnull ? NULL : DatumGetJsonbP(options), &sub->opt);
+	if (sub->opt.copy_mode == CDC_COPY_NEVER)
+		sub->copy_data = false;
 	resolve_names(sub, history);
 	sub->kind = cdc_server_kind(sub->server, true);
 	MemoryContextSwitchTo(old);

@@ -165,6 +165,33 @@ cdc_argument_target_rows(const char *text)
 	return CDC_ROWS_KEEP;
 }
 
+void
+cdc_check_copy_mode(const CdcSubscription *sub, const CdcSubscriptionOptions *opt)
+{
+	if (sub->kind == CDC_SERVER_KAFKA && opt->copy_mode != CDC_COPY_INITIAL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"copy_mode\" is for servers of MySQL and MariaDB"),
+				 errdetail("Kafka has no tables to copy."),
+				 errhint("Say where topics are read from with start_position.")));
+}
+
+/* ERROR where copy_mode does not fit the arguments. */
+static void
+check_copy_arguments(const CdcSubscription *sub, bool copy_data)
+{
+	cdc_check_copy_mode(sub, &sub->opt);
+	if (sub->opt.copy_mode == CDC_COPY_ONLY && !copy_data)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("copy_mode only and copy_data := false leave nothing to do")));
+	if (sub->opt.copy_mode == CDC_COPY_ONLY && sub->start_position != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("copy_mode only has no start_position"),
+				 errhint("The copy is of the tables as they are now.")));
+}
+
 static void
 read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 {
@@ -213,6 +240,9 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 	cdc_subscription_options_parse(NULL, &defaults);
 	cdc_subscription_options_parse(new->options, &sub->opt);
 	cdc_subscription_options_check_superuser(&sub->opt, &defaults);
+	check_copy_arguments(sub, sub->copy_data);
+	if (sub->opt.copy_mode == CDC_COPY_NEVER)
+		sub->copy_data = false;
 	if (sub->target_schema != NULL)
 		cdc_subscription_options_check_replicas(&sub->opt);
 	sub->owner_oid = GetUserId();

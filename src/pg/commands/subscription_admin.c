@@ -26,12 +26,14 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/position.h"
 #include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
 #include "pg/catalog/take_over.h"
 #include "pg/history/hole.h"
+#include "pg/progress/copy_only.h"
 #include "pg/pull/pull.h"
 #include "pg/pull/source_kind.h"
 
@@ -89,11 +91,29 @@ get_own_any(const char *name)
 	return sub;
 }
 
+/* ERROR where it would end at once. */
+static void
+check_not_ended(const CdcSubscription *sub)
+{
+	CdcProgress progress;
+
+	if (sub->opt.copy_mode != CDC_COPY_ONLY || sub->enabled || sub->cloned)
+		return;
+	cdc_progress_get(sub, &progress);
+	if (cdc_copy_only_is_over(sub, progress.applied_seq))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("subscription \"%s\" has ended: its copy_mode is only, and its tables are copied", sub->name),
+				 errhint("To copy them again, call cdc.restart_subscription(%s) first; to go on with the stream where they were copied, cdc.alter_subscription(%s, '{\"copy_mode\": \"initial\"}').",
+						 quote_literal_cstr(sub->name), quote_literal_cstr(sub->name))));
+}
+
 Datum
 cdc_enable_subscription(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub = cdc_subscription_get_any(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
+	check_not_ended(sub);
 	/* also when it is enabled: that wakes the supervisor, or starts one */
 	sub = cdc_subscription_take_over(sub);
 	set_enabled(sub, true);
@@ -202,6 +222,7 @@ alter_options(CdcSubscription *sub, const Jsonb *given)
 
 	cdc_subscription_options_parse(options, &parsed);
 	cdc_subscription_options_check_superuser(&parsed, &sub->opt);
+	cdc_check_copy_mode(sub, &parsed);
 	if (has_replicas(sub))
 		cdc_subscription_options_check_replicas(&parsed);
 	if (parsed.history_partition != sub->opt.history_partition &&
@@ -306,6 +327,7 @@ delete_rows(const CdcSubscription *sub)
 		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.removed_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.copy_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.copied_rows WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.verification WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.prepared_transaction WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},

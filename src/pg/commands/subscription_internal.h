@@ -57,4 +57,7 @@ typedef struct CdcTableRequest
  */
 extern void cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request);
 
+/* ERROR where the option copy_mode does not fit the subscription's kind of source. */
+extern void cdc_check_copy_mode(const CdcSubscription *sub, const CdcSubscriptionOptions *opt);
+
 #endif							/* CDC_PG_COMMANDS_SUBSCRIPTION_INTERNAL_H */

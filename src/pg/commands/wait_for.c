@@ -24,6 +24,7 @@
 #include "pg/process/shmem.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/failure.h"
+#include "pg/progress/copy_only.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
@@ -39,6 +40,7 @@ typedef struct Wanted
 	const CdcSubscription *sub;
 	const CdcSourceMethods *methods;	/* of its kind of source */
 	void	   *goal;			/* theirs */
+	bool		copied;			/* goal is NULL: the end of a subscription that only copies */
 	char	  **tables;			/* source tables that have to be complete; NULL: all */
 	int			ntables;
 } Wanted;
@@ -139,6 +141,8 @@ contained(const Wanted *wanted, int64 *seq)
 
 	/* progress first: the position that is read after it is not older */
 	cdc_progress_get(sub, &progress);
+	if (wanted->copied)
+		return cdc_copy_only_is_over(sub, progress.applied_seq);
 	if (*seq == 0)
 	{
 		cdc_position_get(sub, &position);
@@ -169,16 +173,39 @@ remaining_ms(TimestampTz deadline)
 	return left < 0 ? 0 : (long) Min(left, WAIT_SLICE_MS);
 }
 
+/* ERROR where the subscription only copies, and has come to its end. */
+static void
+check_ended(const Wanted *wanted)
+{
+	const CdcSubscription *sub = wanted->sub;
+	CdcProgress progress;
+
+	if (sub->opt.copy_mode != CDC_COPY_ONLY)
+		return;
+	cdc_progress_get(sub, &progress);
+	if (cdc_copy_only_is_over(sub, progress.applied_seq))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("subscription \"%s\" has ended before the position that is waited for", sub->name),
+				 errdetail("Its copy_mode is only: its tables are copied, and are as of %s.",
+						   progress.position != NULL ? progress.position : "their copies"),
+				 errhint("To copy them again: SELECT cdc.restart_subscription(%s), cdc.enable_subscription(%s); To go on with the stream: SELECT cdc.alter_subscription(%s, '{\"copy_mode\": \"initial\"}'), cdc.enable_subscription(%s);",
+						 quote_literal_cstr(sub->name), quote_literal_cstr(sub->name),
+						 quote_literal_cstr(sub->name), quote_literal_cstr(sub->name))));
+}
+
 /*
  * ERROR where nothing will come, with the reason: who waits is told at once.  sub is as
  * it was at the call.
  */
 static void
-check_coming(const CdcSubscription *sub)
+check_coming(const Wanted *wanted)
 {
+	const CdcSubscription *sub = wanted->sub;
 	CdcSubscription *now = cdc_subscription_get(sub->name);
 	char	   *name = quote_literal_cstr(sub->name);
 
+	check_ended(wanted);
 	if (!now->enabled)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -210,7 +237,7 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 		result = tables_complete(wanted) && contained(wanted, &seq);
 		ms = remaining_ms(deadline);
 		if (!result && ms > 0)
-			check_coming(wanted->sub);
+			check_coming(wanted);
 		PopActiveSnapshot();
 		if (result || ms == 0)
 			break;
@@ -238,7 +265,7 @@ deadline_of(FunctionCallInfo fcinfo, int arg)
 static void
 free_goal(Wanted *wanted)
 {
-	if (wanted->methods->goal_free != NULL)
+	if (wanted->methods->goal_free != NULL && wanted->goal != NULL)
 		wanted->methods->goal_free(wanted->goal);
 }
 
@@ -274,8 +301,10 @@ cdc_wait_for(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(3))
 		wanted.tables = cdc_argument_strings(PG_GETARG_DATUM(3), "tables", &wanted.ntables);
 	wanted.methods = cdc_source_kind(sub->kind);
-	wanted.goal = wanted.methods->goal(sub, PG_ARGISNULL(1) ? NULL :
-									   text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	wanted.copied = PG_ARGISNULL(1) && sub->opt.copy_mode == CDC_COPY_ONLY;
+	if (!wanted.copied)
+		wanted.goal = wanted.methods->goal(sub, PG_ARGISNULL(1) ? NULL :
+										   text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
 	PG_TRY();
 	{

@@ -31,8 +31,10 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/copy/chunk.h"
+#include "pg/copy/facts.h"
 #include "pg/copy/row_source.h"
-#include "pg/remote/answer.h"
+#include "pg/history/copied_rows.h"
+#include "pg/options/option_json.h"
 #include "pg/schema/change.h"
 #include "pg/target/replica_table.h"
 
@@ -81,6 +83,7 @@ typedef struct StepTable
 	CdcCopyProgress *progress;
 	const CdcTable *table;
 	CdcChunkKey *key;			/* NULL: it is read as a whole */
+	bool		aside;			/* the history does not keep its rows */
 } StepTable;
 
 /* ---- names and definitions ---- */
@@ -100,20 +103,6 @@ split_name(const char *source_table, char **database, char **table)
 	return true;
 }
 
-/* The engine of a table, where it has no transactions; else NULL. */
-static const char *
-plain_engine(CdcSource *control, const CdcTable *table)
-{
-	CdcAnswer  *answer = cdc_source_ask(control, "the engine of a table", 1,
-										"SELECT t.ENGINE FROM information_schema.TABLES t"
-										" JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"
-										" WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s AND e.TRANSACTIONS = 'NO'",
-										cdc_source_quote_literal(table->database),
-										cdc_source_quote_literal(table->name));
-
-	return cdc_answer_rows(answer) > 0 ? cdc_answer_text(answer, 0, 0) : NULL;
-}
-
 /* Why the table cannot be copied, or NULL. */
 static const char *
 copy_trouble(const Step *step, const CdcTable *table, bool keyless)
@@ -127,7 +116,7 @@ copy_trouble(const Step *step, const CdcTable *table, bool keyless)
 	if (keyless && !step->snap->exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
 	if (keyless &&
-		(engine = plain_engine(cdc_control_session(&step->copy->control), table)) != NULL)
+		(engine = cdc_copy_plain_engine(cdc_control_session(&step->copy->control), table)) != NULL)
 		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
 	column = cdc_row_source_unreadable(table);
 	if (column != NULL)
@@ -211,29 +200,15 @@ is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 	return table != NULL && table->npk == 0;
 }
 
-/* How many rows the source believes the table to have. */
-static int64
-estimated_rows(CdcSource *control, const CdcTable *table)
-{
-	CdcAnswer  *answer = cdc_source_ask(control, "the number of a table's rows", 1,
-										"SELECT TABLE_ROWS FROM information_schema.TABLES"
-										" WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
-										cdc_source_quote_literal(table->database),
-										cdc_source_quote_literal(table->name));
-
-	if (cdc_answer_rows(answer) == 0 || cdc_answer_nullable(answer, 0, 0) == NULL)
-		return -1;
-	return cdc_answer_int(answer, 0, 0, 0, PG_INT64_MAX);
-}
-
 /* ---- events ---- */
 
-/* An 'm' event, which frames the rows of a table. */
+/* An 'm' event, which frames the rows of a table, or stands for some of them. */
 static void
-control_event(const Step *step, const StepTable *t, const char *type)
+control_event(const Step *step, const StepTable *t, const char *type, int64 rows)
 {
 	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
-	CdcCopyMark mark = {t->progress->replaces, t->progress->begin_seq};
+	CdcCopyMark mark = {t->progress->replaces && t->progress->state != 'f',
+	t->progress->begin_seq, rows};
 	CdcChange	change = {0};
 
 	change.op = CDC_OP_CONTROL;
@@ -305,7 +280,7 @@ begin_table(Step *step, const StepTable *t)
 	if (p->replaces || cdc_subscription_table_is_held(step->copy->sub, p->source_table))
 		cdc_change_copy_begins(step->copy->sub, t->table->full_name, &place);
 	p->begin_seq = 0;
-	control_event(step, t, "bootstrap-start");
+	control_event(step, t, "bootstrap-start", 0);
 	p->begin_seq = *step->copy->out->last_seq;
 	p->key_shape = t->key != NULL ? t->key->shape : NULL;
 	cdc_notify(name, "table_copy", p->source_table, NULL);
@@ -322,13 +297,42 @@ begin_table(Step *step, const StepTable *t)
 			 errhint("Before a copy from MySQL 5.6, or without GTIDs, GRANT PROCESS ON *.* TO the user of the user mapping.")));
 }
 
+/* Appends the chunk's rows to the history, or keeps them aside. */
+static void
+write_rows(Step *step, const StepTable *t, CdcChunk *chunk)
+{
+	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
+	int64		seq = *step->copy->out->last_seq + 1;
+	CdcCopiedRows *aside = NULL;
+	CdcChange	change = {0};
+	int64		n;
+
+	change.op = CDC_OP_SNAPSHOT;
+	change.table = t->table;
+	change.ts = txn->commit_us / USECS_PER_SEC;
+	change.offset = txn->end_offset;
+	if (t->aside)
+		aside = cdc_copied_rows_begin(step->copy->sub, t->progress->source_table, seq, txn);
+	while ((change.after = cdc_chunk_next(chunk)) != NULL)
+	{
+		if (aside != NULL)
+			cdc_copied_rows_add(aside, &change);
+		else
+			cdc_event_writer_change(step->writer, &change);
+	}
+	if (aside == NULL || (n = cdc_copied_rows_end(aside)) == 0)
+		return;
+	control_event(step, t, CDC_COPIED_ROWS, n);
+	if (*step->copy->out->last_seq != seq)
+		elog(ERROR, "the rows of a copy were kept for seq " INT64_FORMAT ", their event has " INT64_FORMAT,
+			 seq, *step->copy->out->last_seq);
+}
+
 /* Appends the rows of the range; NULL: the definition at the source is another one. */
 static CdcChunk *
 append_rows(Step *step, const StepTable *t, const CdcChunkKey *key, const CdcChunkRange *range)
 {
-	const CdcTransaction *txn = cdc_event_writer_txn(step->writer);
 	TimestampTz began = GetCurrentTimestamp();
-	CdcChange	change = {0};
 	CdcError	err;
 	CdcChunk   *chunk = cdc_chunk_open(step->source, t->table, key, range,
 									   step->copy->sub->name, &err);
@@ -343,12 +347,7 @@ append_rows(Step *step, const StepTable *t, const CdcChunkKey *key, const CdcChu
 	}
 	if (t->progress->begin_seq == 0)
 		begin_table(step, t);
-	change.op = CDC_OP_SNAPSHOT;
-	change.table = t->table;
-	change.ts = txn->commit_us / USECS_PER_SEC;
-	change.offset = txn->end_offset;
-	while ((change.after = cdc_chunk_next(chunk)) != NULL)
-		cdc_event_writer_change(step->writer, &change);
+	write_rows(step, t, chunk);
 	ms = Max(-ms_until(began), 0.05);
 	if (cdc_chunk_rows(chunk) > 0)
 	{
@@ -436,7 +435,7 @@ end_table(Step *step, const StepTable *t)
 	CdcCopyJoin *join = palloc0(sizeof(CdcCopyJoin));
 
 	if (t->progress->state != 'f')
-		control_event(step, t, "bootstrap-complete");
+		control_event(step, t, "bootstrap-complete", t->aside ? t->progress->rows : 0);
 	join->source_table = t->progress->source_table;
 	step->finished = lappend(step->finished, join);
 }
@@ -459,7 +458,7 @@ read_rows(Step *step, const StepTable *t)
 			break;
 	if (!last && p->estimated_rows < 0 && p->begin_seq != 0)
 	{
-		p->estimated_rows = estimated_rows(cdc_control_session(&step->copy->control), t->table);
+		p->estimated_rows = cdc_copy_estimated_rows(cdc_control_session(&step->copy->control), t->table);
 		cdc_log(step->copy->sub->name, "copy",
 				psprintf("the copy of source table %s begins", p->source_table), NULL);
 	}
@@ -470,7 +469,8 @@ read_rows(Step *step, const StepTable *t)
 static void
 copy_table(Step *step, CdcCopyProgress *p)
 {
-	StepTable	t = {p, NULL, NULL};
+	StepTable	t = {p, NULL, NULL, false};
+	CdcTableOptions options;
 	CdcChunkKey key;
 	bool		last;
 
@@ -480,6 +480,8 @@ copy_table(Step *step, CdcCopyProgress *p)
 	if (t.table->npk > 0 && !p->keyless &&
 		cdc_chunk_key(cdc_control_session(&step->copy->control), t.table, &key))
 		t.key = &key;
+	cdc_table_options_parse(p->options, &step->copy->sub->opt.table, &options);
+	t.aside = p->has_target && !options.copy_history;
 	check_begun(step, &t);
 	if (!reread_rows(step, &t))
 		return;

@@ -22,7 +22,7 @@
 #define KEEP_TEXT_BYTES		((size_t) 1024 * 1024)
 
 /*
- * One a process: the JSONB writer remembers the shapes of rows.  What belongs
+ * One or two a process: the JSONB writer remembers the shapes of rows.  What belongs
  * to the transaction is set by cdc_event_writer_begin().
  */
 struct CdcEventWriter
@@ -60,7 +60,8 @@ name_from_utf8(const char *utf8, char *buf, size_t size)
 CdcEventWriter *
 cdc_event_writer_begin(CdcEventOutput *out, const CdcTransaction *txn)
 {
-	static CdcEventWriter *writer = NULL;
+	static CdcEventWriter *writers[2] = {NULL, NULL};
+	CdcEventWriter *writer = writers[out->beside ? 1 : 0];
 
 	if (writer == NULL)
 	{
@@ -68,7 +69,7 @@ cdc_event_writer_begin(CdcEventOutput *out, const CdcTransaction *txn)
 
 		made->jsonb = cdc_jsonb_writer_create(TopMemoryContext);
 		cdc_json_text_init(&made->text);
-		writer = made;
+		writers[out->beside ? 1 : 0] = writer = made;
 	}
 	writer->out = out;
 	writer->txn = txn;

@@ -30,6 +30,7 @@ struct CdcEventOutput
 	/* takes a row, which is valid during the call; arg is for it alone */
 	void		(*append) (CdcEventOutput *out, const CdcHistoryRow *row);
 	void	   *arg;
+	bool		beside;			/* while another output's transaction is being written */
 
 	/* what was written since the struct was zeroed */
 	CdcHistory *history;		/* NULL until cdc_event_output_append() opens it */
@@ -44,9 +45,9 @@ extern void cdc_event_output_append(CdcEventOutput *out, const CdcHistoryRow *ro
 extern void cdc_event_output_close(CdcEventOutput *out);
 
 /*
- * The writer of one transaction at a time: there is one in the process, which the
- * next cdc_event_writer_begin() uses again, so that nothing is to be freed after an
- * ERROR.  txn has to stay until the end.
+ * The writer of one transaction at a time: there is one in the process, and another one for
+ * what is written beside it, which the next cdc_event_writer_begin() uses again, so that
+ * nothing is to be freed after an ERROR.  txn has to stay until the end.
  */
 typedef struct CdcEventWriter CdcEventWriter;
 

@@ -55,7 +55,7 @@ static const char *const ssl_modes[] = {
 
 /*
  * Words of TYPE_CHOICE, in the order of the enums that they stand for: CdcZeroDate,
- * CdcNulInText, CdcXaUnknown, CdcKafkaFormat, CdcKafkaMissing, CdcOnError,
+ * CdcNulInText, CdcXaUnknown, CdcKafkaFormat, CdcKafkaMissing, CdcOnError, CdcCopyMode,
  * CdcCommitBoundary, CdcHistoryPartition, CdcDdlPolicy, CdcDropColumn, CdcTruncate.
  */
 static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
@@ -65,6 +65,7 @@ static const char *const format_words[] = {"message", "json", NULL};
 static const char *const missing_words[] = {"error", "skip", NULL};
 static const char *const on_error_words[] = {"stop", "table", "log", NULL};
 static const char *const boundary_words[] = {"auto", "message", "partition", NULL};
+static const char *const copy_mode_words[] = {"initial", "never", "only", "when_needed", NULL};
 static const char *const ddl_words[] = {"evolve", "ignore", "stop", NULL};
 static const char *const drop_column_words[] = {"keep", "drop", NULL};
 static const char *const truncate_words[] = {"follow", "ignore", NULL};
@@ -152,6 +153,10 @@ static const CdcOption options[] = {
 	"... or after this many bytes of binlog"},
 	{SCOPE_SUBSCRIPTION, "batch_delay", TYPE_MS, "10ms", 0, 60 * 1000, NULL, false, SUBS(batch_delay_ms),
 	"... or this long after the first event of the batch"},
+	{SCOPE_SUBSCRIPTION, "copy_mode", TYPE_CHOICE, "initial", 0, 0, copy_mode_words, false, SUBS(copy_mode),
+	"Whether tables are copied: as they become part of the subscription; never, as with copy_data := false; only copied, and the subscription ends when all are complete; or initially, and all of them once more, in place of an error, when the source has removed binlog that was not read yet"},
+	{SCOPE_SUBSCRIPTION, "copy_history", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(table.copy_history),
+	"Whether the history keeps the rows of copies. off: they wait beside it until they are in their targets, and the history has events that say how many they were and where; tables without a target keep them"},
 	{SCOPE_SUBSCRIPTION, "copy_chunk_time", TYPE_MS, "200ms", 10, 60 * 1000, NULL, false, SUBS(copy_chunk_ms),
 	"For so long a copy of tables reads at a time, between changes of the stream; more rows where that is fast"},
 	{SCOPE_SUBSCRIPTION, "memory_limit", TYPE_BYTES, "16MB", 1 * MB, 1024 * MB, NULL, false, SUBS(memory_limit),
@@ -229,6 +234,8 @@ static const CdcOption options[] = {
 	"As the subscription's"},
 	{SCOPE_TABLE, "on_error", TYPE_CHOICE, NULL, 0, 0, on_error_words, false, SUBTABLE(on_error),
 	"As the subscription's, of events that cannot be written"},
+	{SCOPE_TABLE, "copy_history", TYPE_BOOL, NULL, 0, 0, NULL, false, SUBTABLE(copy_history),
+	"As the subscription's"},
 
 	{SCOPE_PUBLICATION, "tombstones", TYPE_BOOL, "off", 0, 0, NULL, false, PUBL(tombstones),
 	"Format maxwell: behind each delete, and for the old key when a key changes, a message without a value, for compacted topics"},

@@ -51,6 +51,15 @@ typedef enum CdcDdlPolicy
 	CDC_DDL_STOP				/* the subscription stops until another policy is chosen */
 } CdcDdlPolicy;
 
+/* Whether and when tables are copied. */
+typedef enum CdcCopyMode
+{
+	CDC_COPY_INITIAL,			/* as they become part of the subscription; then the stream */
+	CDC_COPY_NEVER,				/* only the stream */
+	CDC_COPY_ONLY,				/* then nothing: the subscription ends */
+	CDC_COPY_WHEN_NEEDED		/* also where the source has removed what comes next of its binlog */
+} CdcCopyMode;
+
 /* What is done about columns that the source has dropped. */
 typedef enum CdcDropColumn
 {
@@ -71,6 +80,7 @@ typedef struct CdcTableOptions
 	CdcDropColumn drop_column;
 	CdcTruncate truncate;
 	CdcOnError	on_error;		/* of the subscription: pull from Kafka uses it too */
+	bool		copy_history;	/* the history keeps the rows of copies */
 } CdcTableOptions;
 
 /* cdc.subscription.options with the defaults; option_table.c describes each option. */
@@ -103,6 +113,7 @@ typedef struct CdcSubscriptionOptions
 	CdcTableOptions table;		/* of tables whose own options do not say otherwise */
 
 	/* pulling from a binlog */
+	CdcCopyMode copy_mode;
 	int			copy_chunk_ms;	/* for so long a step of a copy reads */
 	CdcXaUnknown xa_unknown;
 

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "pg/base/compat_value.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
@@ -26,7 +27,8 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 {
 	static CdcStatement stmt = {
 		"SELECT t.source_table, t.state, t.copy_data, p.replaces, p.row_filter, p.begin_seq,"
-		" p.key_shape, p.last_key, p.reread, p.rows, p.bytes, p.chunks, p.estimated_rows, t.keyless"
+		" p.key_shape, p.last_key, p.reread, p.rows, p.bytes, p.chunks, p.estimated_rows, t.keyless,"
+		" t.target IS NOT NULL, t.options"
 		" FROM cdc_catalog.subscription_table t LEFT JOIN cdc_catalog.copy_progress p"
 		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
@@ -69,6 +71,9 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 		d = cdc_spi_datum(i, 13, INT8OID, &isnull);
 		p->estimated_rows = isnull ? -1 : DatumGetInt64(d);
 		p->keyless = DatumGetBool(cdc_spi_datum(i, 14, BOOLOID, &isnull));
+		p->has_target = DatumGetBool(cdc_spi_datum(i, 15, BOOLOID, &isnull));
+		d = cdc_spi_copy(&spi, i, 16, JSONBOID, &isnull);
+		p->options = isnull ? NULL : DatumGetJsonbP(d);
 		old = MemoryContextSwitchTo(spi.caller);
 		result = lappend(result, p);
 		MemoryContextSwitchTo(old);

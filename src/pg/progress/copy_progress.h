@@ -18,6 +18,7 @@
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
 #include "pg/catalog/subscription.h"
+#include "utils/jsonb.h"
 
 /* A table that is to be copied, or is being copied. */
 typedef struct CdcCopyProgress
@@ -26,6 +27,8 @@ typedef struct CdcCopyProgress
 	char		state;
 	bool		wanted;			/* false: its rows are not wanted, it is ready at once */
 	bool		keyless;		/* rows of the target are found by all their columns */
+	bool		has_target;
+	Jsonb	   *options;		/* of its own, or NULL */
 
 	/* what was asked for */
 	bool		replaces;		/* rows that the copy does not bring go from the target */

@@ -45,7 +45,7 @@ cdc_table_error_hold(const CdcSubscription *sub, const CdcTableError *error, int
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET error_seq = $3, error_key = $4, last_error = $5,"
-		" last_sqlstate = $6, held_seq = CASE WHEN state OPERATOR(pg_catalog.=) ANY ('{r,s,e}'::pg_catalog.\"char\"[])"
+		" last_sqlstate = $6, held_seq = CASE WHEN state OPERATOR(pg_catalog.=) ANY ('{r,e}'::pg_catalog.\"char\"[])"
 		" THEN $7 END, held = true, state = 'e', state_since = pg_catalog.now()" OF_TABLE
 		" RETURNING held_seq IS NOT NULL",
 		7, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, INT8OID}
@@ -80,7 +80,7 @@ cdc_table_error_kept(const CdcSubscription *sub, const char *source_table, int64
 	static CdcStatement first = {
 		"UPDATE cdc_catalog.subscription_table SET error_seq = $3, error_key = $4, last_error = $5,"
 		" last_sqlstate = $6, state = 'e', state_since = pg_catalog.now()" OF_TABLE
-		" AND state OPERATOR(pg_catalog.=) ANY ('{r,s}'::pg_catalog.\"char\"[])",
+		" AND state OPERATOR(pg_catalog.=) 'r'",
 		6, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;

@@ -18,6 +18,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/copy/chunk.h"
+#include "pg/progress/copy_only.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/pull/wait.h"
 
@@ -288,5 +289,6 @@ cdc_binlog_check_join(CdcBinlogCall *call)
 		return;
 	call->persist = true;
 	call->synced = true;
+	call->over = cdc_copy_only_has_read(call->sub);
 	cdc_binlog_stream_forget_tables(stream);
 }

@@ -323,6 +323,8 @@ at_bound(const CdcBinlogCall *call)
 {
 	const CdcPullBounds *bounds = call->bounds;
 
+	if (call->over)
+		return true;
 	if (call->out.events == 0 && call->bytes == 0)
 		return false;
 	if (cdc_stream_in_group(call->stream->stream))
@@ -370,6 +372,7 @@ static CdcBinlogEnd
 link_lost(CdcBinlogCall *call, CdcError *err)
 {
 	bool		lost = err->status == CDC_ERR_CONNECT;
+	CdcBinlogEnd end;
 
 	if (lost && !call->bounds->until_now && (call->out.events > 0 || call->transactions > 0))
 	{
@@ -378,8 +381,12 @@ link_lost(CdcBinlogCall *call, CdcError *err)
 	}
 	/* a server that was not read before may only be behind: another one may be there then */
 	if (err->status == CDC_ERR_PURGED && !call->stream->failed_over)
+	{
+		if (cdc_binlog_copy_when_purged(call, err, &end))
+			return end;
 		cdc_binlog_gap(call->sub, cdc_from_utf8_lenient(err->message),
 					   cdc_from_utf8_lenient(err->detail));
+	}
 	cdc_ereport(err, call->sub->name);
 }
 

@@ -205,9 +205,8 @@ report_other_log(CdcBinlogStream *stream, const Look *look)
 							stream->sub->name), detail);
 }
 
-/* The GTIDs of what the source has removed from its binlog, up to its oldest file. */
-static char *
-removed_gtids(CdcSource *control, const char *oldest)
+char *
+cdc_binlog_removed_gtids(CdcSource *control, const char *oldest)
 {
 	if (cdc_source_info(control)->flavor == CDC_MARIADB)
 		return cdc_source_gtids_before_file(control, oldest);
@@ -248,7 +247,7 @@ was_removed(CdcBinlogStream *stream, const Look *look)
 		return false;
 	if (stream->executed == NULL)
 		return true;			/* what is at the position is asked for by its place */
-	removed = removed_gtids(control, oldest);
+	removed = cdc_binlog_removed_gtids(control, oldest);
 	if (removed == NULL)
 		return false;
 	set = cdc_position_parse_gtids(cdc_source_info(control)->flavor, removed, stream->sub->name);

@@ -12,11 +12,14 @@
 
 #include "pg/base/error.h"
 #include "pg/catalog/log.h"
+#include "pg/progress/copy_only.h"
 #include "pg/pull/source_kind.h"
 #include "pg/pull_binlog/pull_binlog.h"
 
 /* A copy that waits for the stream is tried so often by a call that is to reach all. */
 #define COPY_TRIES		50
+
+static const CdcSourceMethods methods;
 
 /* Whether a call that is to reach what the source has now has enough. */
 static bool
@@ -70,6 +73,20 @@ reach_now(CdcBinlogCall *call)
 	}
 }
 
+/* The stream begins anew: all that the call knows of it is of before. */
+static void
+begin_anew(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
+{
+	CdcSubscription now = *sub;
+
+	cdc_binlog_stream_disconnect(sub->id);
+	now.start_position = NULL;	/* restarting forgets it */
+	result->moved = result->more = true;
+	/* who asked for all that there is gets the copies, too */
+	if (bounds->until_now)
+		methods.run(&now, bounds, result);
+}
+
 static void
 run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
 {
@@ -83,8 +100,18 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	call.out.append = cdc_event_output_append;
 	call.ddl = cdc_binlog_ddl;
 	cdc_position_get(sub, &call.pos);
+	if (call.pos.file != NULL && cdc_copy_only_has_read(sub))
+	{
+		cdc_binlog_stream_disconnect(sub->id);
+		return;
+	}
 	call.stream = cdc_binlog_stream_get(&call);
 	end = bounds->until_now ? reach_now(&call) : turn(&call);
+	if (end == CDC_BINLOG_ANEW)
+	{
+		begin_anew(sub, bounds, result);
+		return;
+	}
 	cdc_binlog_check_join(&call);
 
 	cdc_event_output_close(&call.out);
@@ -97,7 +124,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	result->transactions = call.transactions;
 	result->bytes = call.bytes;
 	result->changes = call.changes;
-	result->more = end != CDC_BINLOG_REACHED;
+	result->more = end != CDC_BINLOG_REACHED && !call.over;
 }
 
 /*

@@ -222,6 +222,7 @@ struct CdcBinlogCall
 	bool		warned;			/* of statements in statement format */
 	bool		persist;		/* the position is to be written, events or not */
 	bool		synced;			/* the stream has passed copies of tables */
+	bool		over;			/* ... and was read for these only */
 
 	/* what brought the stream closer to stream->until, and since when nothing did */
 	uint64		progress;
@@ -369,6 +370,9 @@ extern void cdc_binlog_proof_note(CdcBinlogStream *stream, const CdcItem *item);
  */
 extern void cdc_binlog_prove(CdcBinlogStream *stream);
 
+/* The GTIDs of what the source has removed from its binlog, up to its oldest file; palloc'ed. */
+extern char *cdc_binlog_removed_gtids(CdcSource *control, const char *oldest);
+
 /* ERROR: transactions may be lost; the hint says what to do.  It stays, see failure.h. */
 pg_noreturn extern void cdc_binlog_gap(const CdcSubscription *sub, const char *message,
 									   const char *detail);
@@ -509,12 +513,23 @@ typedef enum CdcBinlogEnd
 {
 	CDC_BINLOG_REACHED,			/* as far as was asked for */
 	CDC_BINLOG_BOUND,				/* at a bound, there may be more */
-	CDC_BINLOG_LOST				/* the link */
+	CDC_BINLOG_LOST,				/* the link */
+	CDC_BINLOG_ANEW				/* the stream begins anew, nothing of the call is to be kept */
 } CdcBinlogEnd;
 
 /* Where the source stands now, for a call that is to reach that; the others reach nothing. */
 extern void cdc_binlog_set_until(CdcBinlogCall *call);
 extern CdcBinlogEnd cdc_binlog_loop(CdcBinlogCall *call);
+
+/* ---- set_position.c ---- */
+
+/*
+ * The source has refused the dump, as the position is gone (err).  Where the subscription
+ * asks for that, and the source has only removed what comes next: true, and how the call
+ * ends.  All tables are to be copied once more then.
+ */
+extern bool cdc_binlog_copy_when_purged(CdcBinlogCall *call, const CdcError *err,
+										CdcBinlogEnd *end);
 
 /* ---- position.c ---- */
 

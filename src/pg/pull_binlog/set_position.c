@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * set_position.c
- *	  cdc.set_position() and cdc.restart_subscription() of MySQL and MariaDB: where the
- *	  next pull reads.
+ *	  cdc.set_position() and cdc.restart_subscription() of MySQL and MariaDB, and pull's own
+ *	  restart where the source has removed binlog: where the next pull reads.
  *
  * The new place is resolved at once into what the
  * subscription's position can hold, so that whoever pulls next, in whatever
@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "pg/base/utf8.h"
 #include "pg/catalog/changes.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/catalog/access.h"
@@ -168,8 +169,8 @@ copy_anew(const CdcSubscription *sub, bool all)
  * prepared transactions for their end.  (Those that are prepared at the source are
  * found again where it is read from its present position on.)
  */
-void
-cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync)
+static void
+restart_locked(const CdcSubscription *sub, const char *where, bool resync)
 {
 	bool		latest = strcmp(where, "latest") == 0;
 	CdcSource  *control;
@@ -177,7 +178,6 @@ cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync)
 	CdcScope	scope;
 	char	   *before;
 
-	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_position_get(sub, &pos);
 	before = position_text(&pos);
 	control = cdc_source_open(sub->server, sub->owner_oid, false);
@@ -203,4 +203,87 @@ cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync)
 			psprintf("restarted at %s%s", where, resync ? ", all tables are copied anew" : ""),
 			psprintf("It was at %s.", before));
 	cdc_subscription_changed();
+}
+
+void
+cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync)
+{
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	restart_locked(sub, where, resync);
+}
+
+/* ---- what does the same by itself ---- */
+
+/*
+ * What comes next was removed from the source's binlog: where the subscription asks for it
+ * (copy_mode "when_needed"), all tables are copied once more in place of an error.
+ *
+ * A dump is refused for many reasons, and some of them prove that the source has lost what
+ * was read: these stay errors, for somebody to look at.  Here it takes a proof of the
+ * contrary, from what the source says of its binlog: it has all that was read, and has
+ * removed something behind it.
+ */
+
+/* Whether the source has all that was read, and has removed something that was not. */
+static bool
+is_purged(CdcBinlogStream *stream)
+{
+	CdcSource  *control = cdc_binlog_stream_control(stream);
+	CdcFlavor	flavor = cdc_source_info(control)->flavor;
+	CdcAnswer  *files = cdc_source_try_ask(control, "SHOW BINARY LOGS", CDC_OR_MORE(2), "SHOW BINARY LOGS");
+	CdcSourcePosition now;
+	CdcGtidSet *set;
+	const char *oldest;
+	char	   *removed;
+	bool		result;
+
+	if (files == NULL || cdc_answer_rows(files) == 0)
+		return false;
+	oldest = cdc_answer_text(files, 0, 0);
+	cdc_source_position(control, &now);
+	if (stream->executed == NULL)
+		return cdc_binlog_file_compare(oldest, stream->file) > 0 &&
+			cdc_binlog_file_compare(now.file, stream->file) > 0;
+	removed = cdc_binlog_removed_gtids(control, oldest);
+	if (removed == NULL || now.gtid_set == NULL)
+		return false;
+	set = cdc_position_parse_gtids(flavor, now.gtid_set, stream->sub->name);
+	result = cdc_gtid_set_contains(set, stream->executed);
+	cdc_gtid_set_destroy(set);
+	if (!result)
+		return false;
+	set = cdc_position_parse_gtids(flavor, removed, stream->sub->name);
+	result = !cdc_gtid_set_contains(stream->executed, set);
+	cdc_gtid_set_destroy(set);
+	return result;
+}
+
+bool
+cdc_binlog_copy_when_purged(CdcBinlogCall *call, const CdcError *err, CdcBinlogEnd *end)
+{
+	CdcBinlogStream *stream = call->stream;
+	const CdcSubscription *sub = call->sub;
+
+	if (sub->opt.copy_mode != CDC_COPY_WHEN_NEEDED)
+		return false;
+	cdc_binlog_stream_hang_up(stream);
+	if (!is_purged(stream))
+		return false;
+	stream->kept.broken = true;
+	/* what this call has brought is kept first: the next one comes here again */
+	*end = CDC_BINLOG_LOST;
+	if (call->out.events > 0 || call->transactions > 0 || call->changes > 0)
+		return true;
+	cdc_log(sub->name, "position",
+			"the source has removed binlog that was not read: as copy_mode is when_needed, all tables are copied once more",
+			cdc_from_utf8_lenient(err->detail));
+	cdc_notify(sub->name, "copy_needed", NULL, NULL);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the source of subscription \"%s\" has removed binlog that was not read", sub->name),
+			 errdetail("All tables are copied once more, as copy_mode is when_needed."),
+			 errhint("Keep the binlog for longer at the source (binlog_expire_logs_seconds or expire_logs_days).")));
+	restart_locked(sub, "latest", true);
+	*end = CDC_BINLOG_ANEW;
+	return true;
 }

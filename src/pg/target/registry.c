@@ -407,6 +407,11 @@ cdc_registry_remove(const CdcSubscription *sub, const char *source_table)
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
 		{"DELETE FROM cdc_catalog.copy_progress WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
+		/* what apply has not come to yet it will pass over, and take away */
+		{"DELETE FROM cdc_catalog.copied_rows c USING cdc_catalog.subscription_progress p"
+		" WHERE c.subscription OPERATOR(pg_catalog.=) $1 AND c.source_table OPERATOR(pg_catalog.=) $2"
+		" AND p.subscription OPERATOR(pg_catalog.=) c.subscription"
+		" AND c.seq OPERATOR(pg_catalog.<=) p.applied_seq", 2, {TEXTOID, TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
 		{"DELETE FROM cdc_catalog.error WHERE subscription OPERATOR(pg_catalog.=) $1"

@@ -1,0 +1,70 @@
+/*-------------------------------------------------------------------------
+ *
+ * copy_event.c
+ *	  What an event of op 'm' says that frames the rows of a copy, or stands for some.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/apply/apply_internal.h"
+
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "pg/base/compat_value.h"
+#include "pg/datum/jsonb_view.h"
+#include "pg/history/copied_rows.h"
+
+/* Whether the member of an object is this text. */
+static bool
+says(const JsonbContainer *object, const char *name, const char *text)
+{
+	CdcJsonValue v;
+
+	return cdc_json_find(object, name, strlen(name), &v) && v.type == JENTRY_ISSTRING &&
+		v.len == strlen(text) && memcmp(v.data, text, v.len) == 0;
+}
+
+/* A number that it has to have. */
+static int64
+number(const JsonbContainer *data, const char *name)
+{
+	CdcJsonValue v;
+
+	if (!cdc_json_find(data, name, strlen(name), &v) || v.type != JENTRY_ISNUMERIC)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("an event of a copy in the history lacks \"%s\"", name)));
+	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(cdc_json_to_cstring(&v))));
+}
+
+static CdcCopyEventKind
+kind_of(const JsonbContainer *event)
+{
+	if (says(event, "type", "bootstrap-start"))
+		return CDC_COPY_BEGINS;
+	if (says(event, "type", "bootstrap-complete"))
+		return CDC_COPY_ENDS;
+	return says(event, "type", CDC_COPIED_ROWS) ? CDC_COPY_ROWS : CDC_COPY_NOTHING;
+}
+
+void
+cdc_copy_event_read(const CdcHistoryEvent *event, CdcCopyEvent *copy)
+{
+	CdcJsonValue v;
+	const JsonbContainer *data;
+
+	memset(copy, 0, sizeof(*copy));
+	if (event->op != CDC_OP_CONTROL || event->source_table == NULL || event->event == NULL ||
+		!cdc_json_is_object(event->event) ||
+		!cdc_json_find(event->event, "data", 4, &v) || v.type != JENTRY_ISCONTAINER)
+		return;
+	data = cdc_json_container(&v);
+	if (!cdc_json_is_object(data))
+		return;
+	copy->kind = kind_of(event->event);
+	copy->replaces = cdc_json_find(data, "replaces", 8, &v) && v.type == JENTRY_ISBOOL_TRUE;
+	if (copy->kind == CDC_COPY_ENDS && copy->replaces)
+		copy->begin_seq = number(data, "begin_seq");
+	if (copy->kind == CDC_COPY_ROWS)
+		copy->rows = number(data, "rows");
+}

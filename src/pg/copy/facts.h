@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * facts.h
+ *	  What the source tells of a table beside its definition.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_COPY_FACTS_H
+#define CDC_PG_COPY_FACTS_H
+
+#include "pg/base/compat.h"
+#include "core/change.h"
+#include "pg/remote/source.h"
+
+/* The engine of a table, where it has no transactions; else NULL.  palloc'ed */
+extern const char *cdc_copy_plain_engine(CdcSource *control, const CdcTable *table);
+
+/* How many rows the source believes the table to have; -1: it does not say. */
+extern int64 cdc_copy_estimated_rows(CdcSource *control, const CdcTable *table);
+
+#endif							/* CDC_PG_COPY_FACTS_H */
