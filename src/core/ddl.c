@@ -370,6 +370,25 @@ is_row_change(const DdlParser *p)
 		cdc_sql_at_word(&p->c, "replace") || cdc_sql_at_word(&p->c, "merge");
 }
 
+/* Letters of ASCII: MySQL's names have others in lower case, too, but hardly ever. */
+static void
+fold(char *name)
+{
+	for (; *name != '\0'; name++)
+		if (*name >= 'A' && *name <= 'Z')
+			*name = (char) (*name - 'A' + 'a');
+}
+
+void
+cdc_ddl_fold_names(CdcDdl *ddl)
+{
+	for (int i = 0; i < ddl->ntables; i++)
+	{
+		fold(ddl->tables[i].database);
+		fold(ddl->tables[i].table);
+	}
+}
+
 bool
 cdc_ddl_is_dml(CdcString sql, uint64_t sql_mode)
 {

@@ -74,6 +74,9 @@ typedef struct CdcDdl
 extern void cdc_ddl_parse(CdcString sql, CdcString default_database, uint64_t sql_mode,
 						  CdcDdl *ddl);
 
+/* What a server with lower_case_table_names = 1 takes the names for. */
+extern void cdc_ddl_fold_names(CdcDdl *ddl);
+
 /*
  * Whether the statement of a Query event changes rows by itself, in statement
  * format: INSERT, UPDATE, DELETE, REPLACE, LOAD DATA, CREATE TABLE ... SELECT, and

@@ -120,12 +120,14 @@ sub replica_ok
 	my ($source, $id) = @_;
 	my $in_error = $cluster->rows("SELECT source_table, coalesce(last_error, '') FROM cdc.subscription_table
 		WHERE subscription = '$id' AND state = 'e' ORDER BY 1");
-	is(@$in_error, 0, 'no table is in state e')
-	  or diag(map { "$_->[0]: $_->[1]\n" } @$in_error);
+	# of one without a key and without transactions no copy can be told from changes
+	my @wrong = grep { $_->[1] !~ /no primary key, and engine MyISAM no snapshots/ } @$in_error;
+	is(@wrong, 0, 'no table is in state e') or diag(map { "$_->[0]: $_->[1]\n" } @wrong);
+	my @except = map { $_->[0] =~ s/^[^.]*\.//r } @$in_error;
 	for my $database (qw(roundtrip roundtrip_2))
 	{
 		my ($n) = $source->dbh->selectrow_array('SELECT count(*) FROM information_schema.tables WHERE table_schema = ?', undef, $database);
-		$cluster->compare_ok($source, $database, $id, "$database: replicas are as at the source") if $n;
+		$cluster->compare_ok($source, $database, $id, "$database: replicas are as at the source", except => \@except) if $n;
 	}
 	return;
 }

@@ -105,6 +105,13 @@ extern int	no_such_variable
  */
 #define CDC_HAVE_DISTRIBUTION			CDC_GREENPLUM
 
+/* Names that no column of a table can have. */
+#if CDC_GREENPLUM
+#define CDC_SYSTEM_COLUMNS	"ctid", "oid", "xmin", "cmin", "xmax", "cmax", "tableoid", "gp_segment_id"
+#else
+#define CDC_SYSTEM_COLUMNS	"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"
+#endif
+
 /*
  * A query that is held open while others run is dear: what the dispatcher of Greenplum
  * takes for each of them is freed only when none is open, and a look at a few rows to come

@@ -73,7 +73,7 @@ cdc_evolve_mapped_name(const Jsonb *columns, const char *source)
 char *
 cdc_evolve_own_name(const char *source)
 {
-	return cdc_replica_identifier(cdc_to_utf8(source));
+	return cdc_replica_column(cdc_to_utf8(source));
 }
 
 void

@@ -166,11 +166,11 @@ rename_attribute(CdcEvolve *e, const char *from, const char *to)
 static char *
 free_name(const CdcEvolve *e, const char *base)
 {
-	char	   *name = cdc_replica_identifier(cdc_to_utf8(base));
+	char	   *name = cdc_replica_column(cdc_to_utf8(base));
 	int			i;
 
 	for (i = 2; has_attribute(e, name); i++)
-		name = cdc_replica_identifier(cdc_to_utf8(psprintf("%s_%d", base, i)));
+		name = cdc_replica_column(cdc_to_utf8(psprintf("%s_%d", base, i)));
 	return name;
 }
 

@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
+#include "pg/target/replica_table.h"
 
 /* The target's columns that a key of the source fills, in the key's order; NIL: not all are. */
 static List *
@@ -146,6 +147,31 @@ cdc_evolve_drop_key(CdcEvolve *e)
 			}
 }
 
+/* Whether all values of the key fit into a row of an index, as when a target is made. */
+static bool
+key_fits(const CdcEvolve *e)
+{
+	CdcArena   *arena = cdc_schema_arena(CurrentMemoryContext);
+	size_t		sum = 0;
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		const CdcColumnDef *def = e->columns[i].after;
+		CdcColumn	column;
+		CdcError	err;
+
+		if (def == NULL || def->pk < 0)
+			continue;
+		memset(&column, 0, sizeof(column));
+		if (cdc_column_type_parse(arena, def->column_type, &column, &err) != CDC_OK)
+			return true;
+		column.charset = def->charset;
+		sum += cdc_replica_greatest_size(&column);
+	}
+	return sum <= CDC_REPLICA_KEY_BYTES;
+}
+
 void
 cdc_evolve_add_key(CdcEvolve *e)
 {
@@ -154,7 +180,7 @@ cdc_evolve_add_key(CdcEvolve *e)
 	StringInfoData sql;
 	ListCell   *lc;
 
-	if (after == NIL || OidIsValid(primary_key(e->relid, &present)))
+	if (after == NIL || OidIsValid(primary_key(e->relid, &present)) || !key_fits(e))
 		return;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "ALTER TABLE %s ADD PRIMARY KEY (", e->target);

@@ -427,6 +427,12 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		follow_table(d, effect);
 	record_effect(d, effect, ahead, before, new_before);
 	check_rows(d, effect);
+
+	/* rows of the stream count beside a copy by their key only */
+	if (wanted && !ahead && effect->old_def != NULL && effect->new_def != NULL &&
+		has_key(effect->old_def) && !has_key(effect->new_def))
+		(void) copy_again(d, psprintf("%s.%s", effect->database, effect->table),
+						  "its rows have no key any more");
 }
 
 /* The table whose rows EXCHANGE PARTITION, or MariaDB's CONVERT, takes or leaves. */
@@ -544,10 +550,12 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 	int			i;
 
 	cdc_ddl_parse(change->sql, change->database, change->sql_mode, ddl);
+	d.source = cdc_binlog_stream_control(stream);
+	ddl_context.server = cdc_schema_ddl_server(stream->schema, d.source);
+	if (ddl_context.server->lower_case_names)
+		cdc_ddl_fold_names(ddl);
 	if (concerns_us(&d))
 	{
-		d.source = cdc_binlog_stream_control(stream);
-		ddl_context.server = cdc_schema_ddl_server(stream->schema, d.source);
 		ddl_context.database = change->database;
 		ddl_context.sql_mode = change->sql_mode;
 		ddl_context.session = &change->session;

@@ -150,23 +150,13 @@ typedef struct Registering
 	bool		copy;
 } Registering;
 
-/* Registers the tables of that many names ("database.table"), in one question. */
+/* Registers the tables of that many names, in one question. */
 static void
-register_batch(const Registering *with, char **full_names, int n)
+register_batch(const Registering *with, const CdcSchemaName *names, int n)
 {
-	CdcSchemaName names[CDC_SCHEMA_BATCH] = {{NULL, NULL}};
 	const CdcTable *tables[CDC_SCHEMA_BATCH];
 	int			i;
 
-	for (i = 0; i < n; i++)
-	{
-		char	   *database;
-		char	   *name;
-
-		cdc_split_table_name(full_names[i], &database, &name);
-		names[i].database = database;
-		names[i].table = name;
-	}
 	cdc_schema_refresh_many(with->schema, with->source, names, n, with->place, tables);
 	for (i = 0; i < n; i++)
 	{
@@ -184,7 +174,7 @@ cdc_binlog_register_tables(const CdcSubscription *sub, CdcSource *source,
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
 	Registering registering = {sub, source, schema, place, copy};
 	List	   *names = cdc_schema_source_tables(source, sub);
-	char	   *batch[CDC_SCHEMA_BATCH];
+	CdcSchemaName batch[CDC_SCHEMA_BATCH];
 	int			n = 0;
 	ListCell   *lc;
 
@@ -193,9 +183,11 @@ cdc_binlog_register_tables(const CdcSubscription *sub, CdcSource *source,
 	cdc_schema_read_databases(schema, source, place);
 	foreach(lc, names)
 	{
-		if (cdc_registry_has(sub, lfirst(lc)))
+		const CdcSchemaName *name = lfirst(lc);
+
+		if (cdc_registry_has(sub, psprintf("%s.%s", name->database, name->table)))
 			continue;
-		batch[n++] = lfirst(lc);
+		batch[n++] = *name;
 		if (n < CDC_SCHEMA_BATCH)
 			continue;
 		register_batch(&registering, batch, n);

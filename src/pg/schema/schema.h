@@ -31,12 +31,6 @@ extern CdcSchema *cdc_schema_create(MemoryContext parent, const CdcSubscription 
 extern void cdc_schema_destroy(CdcSchema *schema);
 
 /*
- * Names of all base tables of the source that the subscription wants, as
- * "database.table" strings.
- */
-extern List *cdc_schema_source_tables(CdcSource *source, const CdcSubscription *sub);
-
-/*
  * The table's definition: the newest stored one; where there is none, the source's
  * present one, stored as valid from place on.  Where the source's
  * differs because the stream has not come to some DDL yet, that is returned,
@@ -52,6 +46,9 @@ typedef struct CdcSchemaName
 	const char *database;
 	const char *table;
 } CdcSchemaName;
+
+/* All base tables of the source that the subscription wants; of CdcSchemaName *. */
+extern List *cdc_schema_source_tables(CdcSource *source, const CdcSubscription *sub);
 
 /* So many tables the source is asked for at a time. */
 #define CDC_SCHEMA_BATCH	64

@@ -53,7 +53,13 @@ cdc_schema_source_tables(CdcSource *source, const CdcSubscription *sub)
 		if (cdc_pattern_wanted((const char *const *) sub->tables, sub->ntables,
 							   (const char *const *) sub->exclude, sub->nexclude,
 							   database, table))
-			result = lappend(result, psprintf("%s.%s", database, table));
+		{
+			CdcSchemaName *name = palloc(sizeof(CdcSchemaName));
+
+			name->database = pstrdup(database);
+			name->table = pstrdup(table);
+			result = lappend(result, name);
+		}
 	}
 	return result;
 }

@@ -217,27 +217,62 @@ add_in_error(const CdcSubscription *sub, const CdcTable *table, int sqlerrcode, 
 	insert_in_error(sub, &row, sqlerrcode, error);
 }
 
+/* A table of a new subscription is left out, with the reason. */
+static void
+leave_out(const CdcSubscription *sub, const CdcTable *table, int sqlerrcode, const char *trouble,
+		  const char *hint)
+{
+	ereport(WARNING,
+			(errcode(sqlerrcode),
+			 errmsg("%s", trouble),
+			 errdetail("The table is left out, the others are not affected."),
+			 errhint("%s", hint)));
+	add_in_error(sub, table, sqlerrcode, trouble);
+	cdc_log(sub->name, "table", psprintf("source table %s is left out",
+										 cdc_from_utf8_copy(table->full_name)), trouble);
+}
+
+/*
+ * Of two tables of the subscription that would have the same target the second one is
+ * told so; NULL: it is the first.
+ */
+static char *
+meets_another(const CdcSubscription *sub, const CdcTable *table, const CdcReplicaSpec *spec)
+{
+	char	   *target = quote_qualified_identifier(spec->schema, spec->name);
+	char	   *user = cdc_registry_target_user(target);
+	char	   *own = psprintf("subscription \"%s\" fills it from ", sub->name);
+
+	if (user == NULL || strncmp(user, own, strlen(own)) != 0)
+		return NULL;
+	return psprintf("table %s cannot be replicated: its target would be %s, which is that of source table %s",
+					cdc_from_utf8_copy(table->full_name), target, user + strlen(own));
+}
+
 void
 cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 						  CdcGeneratedLogged logged, bool copy)
 {
 	CdcReplicaSpec spec;
+	bool		has_target;
+	char	   *name = cdc_from_utf8_copy(table->full_name);
 	char	   *trouble = cdc_replica_trouble(sub, table);
 
 	if (trouble != NULL)
 	{
-		ereport(WARNING,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s", trouble),
-				 errdetail("The table is left out, the others are not affected."),
-				 errhint("Exclude it to silence this, or change the column at the source.")));
-		add_in_error(sub, table, ERRCODE_FEATURE_NOT_SUPPORTED, trouble);
-		cdc_log(sub->name, "table", psprintf("source table %s is left out",
-											 cdc_from_utf8_copy(table->full_name)), trouble);
+		leave_out(sub, table, ERRCODE_FEATURE_NOT_SUPPORTED, trouble,
+				  "Exclude it to silence this, or change the column at the source.");
 		return;
 	}
-	cdc_registry_add(sub, table,
-					 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL, copy, NULL);
+	has_target = cdc_registry_default_target(sub, table, logged, &spec);
+	trouble = has_target ? meets_another(sub, table, &spec) : NULL;
+	if (trouble != NULL)
+		leave_out(sub, table, ERRCODE_DUPLICATE_TABLE, trouble,
+				  psprintf("SELECT cdc.remove_table(%s, %s); and cdc.add_table(%s, %s, target := ...); with a target of its own.",
+						   quote_literal_cstr(sub->name), quote_literal_cstr(name),
+						   quote_literal_cstr(sub->name), quote_literal_cstr(name)));
+	else
+		cdc_registry_add(sub, table, has_target ? &spec : NULL, copy, NULL);
 }
 
 /*

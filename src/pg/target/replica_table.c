@@ -36,16 +36,14 @@ typedef struct Mapped
 	const CdcColumn *source;
 } Mapped;
 
-char *
-cdc_replica_identifier(const char *name)
+/* As much of a name as there is room for, and a hash of all of it. */
+static char *
+hashed_name(const char *name, const char *text)
 {
-	char	   *text = cdc_from_utf8_copy(name);
 	uint32		hash = 2166136261u; /* FNV-1a: the same in every version */
 	const unsigned char *p;
 	int			len;
 
-	if (strlen(text) < NAMEDATALEN)
-		return text;
 	for (p = (const unsigned char *) name; *p != '\0'; p++)
 		hash = (hash ^ *p) * 16777619u;
 	len = pg_mbcliplen(text, (int) strlen(text), NAMEDATALEN - 1 - 9);
@@ -53,10 +51,37 @@ cdc_replica_identifier(const char *name)
 }
 
 char *
+cdc_replica_identifier(const char *name)
+{
+	char	   *text = cdc_from_utf8_copy(name);
+
+	return strlen(text) < NAMEDATALEN ? text : hashed_name(name, text);
+}
+
+char *
+cdc_replica_column(const char *name)
+{
+	static const char *const taken[] = {CDC_SYSTEM_COLUMNS};
+	size_t		i;
+
+	for (i = 0; i < lengthof(taken); i++)
+		if (strcmp(name, taken[i]) == 0)
+			return hashed_name(name, name);
+	return cdc_replica_identifier(name);
+}
+
+char *
 cdc_replica_trouble(const CdcSubscription *sub, const CdcTable *table)
 {
 	int			i;
 
+	/* names are database.table everywhere: which dot is it */
+	if (strchr(table->database, '.') != NULL)
+		return psprintf("table %s cannot be replicated: the name of its database has a dot",
+						cdc_from_utf8_copy(table->full_name));
+	if (table->ncolumns > MaxHeapAttributeNumber)
+		return psprintf("table %s cannot be replicated: it has %d columns, and a table of PostgreSQL %d at most",
+						cdc_from_utf8_copy(table->full_name), table->ncolumns, MaxHeapAttributeNumber);
 	for (i = 0; i < table->ncolumns; i++)
 	{
 		const CdcColumn *c = &table->columns[i];
@@ -108,7 +133,7 @@ map_all(const CdcTable *table, Oid relid, CdcGeneratedLogged logged, int *n, boo
 	for (i = 0; i < table->ncolumns; i++)
 	{
 		const CdcColumn *column = &table->columns[i];
-		char	   *name = cdc_replica_identifier(column->name);
+		char	   *name = cdc_replica_column(column->name);
 
 		if (OidIsValid(relid) ? column->generated && get_attnum(relid, name) == InvalidAttrNumber :
 			!is_logged(column, logged))
@@ -245,6 +270,64 @@ mapping_as_jsonb(const Mapped *mapped, int n)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
+size_t
+cdc_replica_greatest_size(const CdcColumn *column)
+{
+	static const char *const bytes[] = {"binary", "varbinary", NULL};
+	static const char *const characters[] = {"char", "varchar", NULL};
+
+	if (strstr(column->data_type, "text") != NULL || strstr(column->data_type, "blob") != NULL)
+		return CDC_REPLICA_KEY_BYTES + 1;	/* MySQL's key has a part of it only */
+	if (cdc_type_is_one_of(column->data_type, bytes))
+		return column->length;
+	if (!cdc_type_is_one_of(column->data_type, characters))
+		return 64;
+	if (column->charset != NULL && strcmp(column->charset, "ascii") == 0)
+		return column->length;
+	return (size_t) column->length * (column->charset != NULL && strncmp(column->charset, "utf8mb4", 7) == 0 ? 4 : 3);
+}
+
+/*
+ * Whether all keys fit into a row of an index.  If not, *longest is the column whose
+ * values may be the longest.
+ */
+static bool
+key_fits(const Mapped *mapped, int n, List *key, const char **longest)
+{
+	size_t		sum = 0;
+	size_t		most = 0;
+	ListCell   *lc;
+
+	foreach(lc, key)
+	{
+		size_t		size = cdc_replica_greatest_size(find_mapped(mapped, n, lfirst(lc))->source);
+
+		sum += size;
+		if (size > most)
+		{
+			most = size;
+			*longest = lfirst(lc);
+		}
+	}
+	return sum <= CDC_REPLICA_KEY_BYTES;
+}
+
+/*
+ * In place of a primary key that could not take all of its values: an index of their
+ * hashes, by which rows are found.
+ */
+static void
+create_hash_index(const CdcTable *table, const CdcReplica *replica, const char *column)
+{
+#if !CDC_HAVE_DISTRIBUTION
+	cdc_spi_command(psprintf("CREATE INDEX ON %s USING hash (%s)", replica->target, quote_identifier(column)));
+#endif
+	ereport(NOTICE,
+			(errmsg("target %s is made without a primary key", replica->target),
+			 errdetail("Keys of source table %s may be longer than a row of an index; rows are found by an index of hashes of column \"%s\".",
+					   cdc_from_utf8_copy(table->full_name), column)));
+}
+
 /* Creates the target, with the key as its primary key where there is one. */
 static void
 create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcReplica *replica,
@@ -372,10 +455,9 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 	replica->keyless = key == NIL;
 	if (renamed)
 		ereport(NOTICE,
-				(errmsg("column names of source table %s are longer than %d bytes",
+				(errmsg("column names of source table %s are longer than %d bytes, or are those of system columns",
 						cdc_from_utf8_copy(table->full_name), NAMEDATALEN - 1),
-				 errdetail("In target %s they are cut and end in a hash of the whole name.",
-						   replica->target)));
+				 errdetail("In target %s they end in a hash of the whole name.", replica->target)));
 	if (key == NIL && !(OidIsValid(relid) && has_own_key(relid)))
 		ereport(NOTICE,
 				(errmsg("source table %s has no primary key", cdc_from_utf8_copy(table->full_name)),
@@ -385,7 +467,12 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 
 	if (replica->created)
 	{
-		create_target(sub, spec, replica, mapped, n, key);
+		const char *longest = NULL;
+		bool		fits = key_fits(mapped, n, key, &longest);
+
+		create_target(sub, spec, replica, mapped, n, fits ? key : NIL);
+		if (!fits)
+			create_hash_index(table, replica, longest);
 		if (spec->columns == NULL)
 			announce_left_out(table, replica, spec->logged);
 	}

@@ -48,6 +48,16 @@ typedef struct CdcReplica
  */
 extern char *cdc_replica_identifier(const char *name);
 
+/* The same for a column, which must not have the name of a system column either. */
+extern char *cdc_replica_column(const char *name);
+
+/*
+ * Of a key's values as many bytes fit into a row of an index (of the access method btree,
+ * less what is no value); how many a value of the column can have at most.
+ */
+#define CDC_REPLICA_KEY_BYTES	2600
+extern size_t cdc_replica_greatest_size(const CdcColumn *column);
+
 /*
  * Why a source table cannot be replicated: a palloc'ed sentence that names table,
  * column and type of the first column that has no PostgreSQL type; NULL when all have

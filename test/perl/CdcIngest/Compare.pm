@@ -119,7 +119,7 @@ sub compare_table
 		my ($target_type) = $target->selectrow_array(
 			'SELECT format_type(atttypid, NULL) FROM pg_attribute
 			 WHERE attrelid = ?::regclass AND attname = ? AND NOT attisdropped',
-			undef, $to, replica_name($target_name));
+			undef, $to, column_name($target_name));
 		# Generated columns that a source does not always log are left out of replicas.
 		next if !defined $target_type && $extra =~ /(?<!DEFAULT_)GENERATED/;
 		return ("$to: no column $target_name") unless defined $target_type;
@@ -128,7 +128,7 @@ sub compare_table
 		my $bits = $full =~ /^bit\((\d+)\)/ ? $1 : 1;
 		my $q = '`' . ($name =~ s/`/``/gr) . '`';
 		push @source_sql, $type eq 'bit' ? sprintf($c->[0], $q, $bits) : sprintf($c->[0], $q);
-		push @target_sql, sprintf($c->[1], $target->quote_identifier(replica_name($target_name)));
+		push @target_sql, sprintf($c->[1], $target->quote_identifier(column_name($target_name)));
 		push @source_fix, $c->[2] // ($full =~ /zerofill/ ? \&_unpadded : undef);
 		push @target_fix, $c->[3];
 		push @names, $name;
@@ -185,6 +185,19 @@ sub replica_name
 	my ($name) = @_;
 	my $bytes = Encode::encode('UTF-8', $name);
 	return $name if length $bytes <= 63;
+	return hashed_name($name, $bytes);
+}
+
+# The same for a column, which must not have the name of a system column.
+sub column_name
+{
+	my ($name) = @_;
+	return $name =~ /^(?:ctid|[xc](?:min|max)|tableoid)$/ ? hashed_name($name, $name) : replica_name($name);
+}
+
+sub hashed_name
+{
+	my ($name, $bytes) = @_;
 	my $hash = 2166136261;
 	$hash = (($hash ^ $_) * 16777619) & 0xffffffff for unpack 'C*', $bytes;
 	my $head = $name;

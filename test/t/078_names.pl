@@ -1,0 +1,119 @@
+# Names that are not alike on both sides: letter case where the source ignores it, columns
+# called as PostgreSQL's system columns, names of all kinds and lengths, keys that no
+# index can take, two tables with one target.  One table's trouble is that table's alone.
+#
+# Takes 20 s.
+use strict;
+use warnings;
+use utf8;
+
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Compare qw(compare_table);
+use CdcIngest::Server;
+
+my $cluster = CdcIngest::Cluster->new('names');
+
+sub follow
+{
+	my ($id) = @_;
+	eval { $cluster->value('SELECT cdc.pull(?)', $id); $cluster->rows('SELECT * FROM cdc.apply(?)', $id); 1 } or CdcIngest::Cluster::give_up($@);
+	return;
+}
+
+sub state_of
+{
+	my ($id, $table) = @_;
+	return join ' ', map { $_ // '' } @{ $cluster->rows('SELECT state, last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = ?', $id, $table)->[0] // [] };
+}
+
+for my $flavour (qw(mariadb mysql56))
+{
+	subtest "lower_case_table_names = 1: $flavour" => sub {
+		my $source = CdcIngest::Server->new($flavour, args => ['--lower-case-table-names=1']);
+		my $id = "lower_$flavour";
+		$source->do('CREATE DATABASE MixDb', 'CREATE TABLE MixDb.One (Id int PRIMARY KEY, a int)', 'INSERT INTO mixdb.ONE VALUES (1, 1)', 'CREATE TABLE mixdb.two (id int PRIMARY KEY)',
+			'INSERT INTO mixdb.TWO VALUES (1)', 'CREATE TABLE mixdb.three (id int PRIMARY KEY)', 'INSERT INTO mixdb.three VALUES (1)', 'CREATE TABLE MIXDB.six (id int PRIMARY KEY)', 'INSERT INTO mixdb.six VALUES (1)');
+		$cluster->add_source($id, $source);
+		like($cluster->error_of($cluster->call_sql('create_subscription', name => $id, server => $id, tables => ['MixDb.*'], enabled => \'false')),
+			qr/no table of server "$id" matches MixDb\.\*.*letter case/s, 'patterns have the letters that the source stores');
+		$cluster->subscribe($id, $id, $id, tables => ['mixdb.*'], enabled => \'false');
+		follow($id) for 1 .. 2;
+		$source->do('ALTER TABLE MIXDB.ONE ADD b int DEFAULT 5', 'INSERT INTO MixDb.onE VALUES (2, 2, 2)', 'USE MIXDB', 'ALTER TABLE oNE ADD c int DEFAULT 6', 'INSERT INTO One VALUES (3, 2, 2, 2)', 'TRUNCATE TABLE MIXDB.Two',
+			'RENAME TABLE MixDb.Three TO MIXDB.Four', 'CREATE TABLE FIVE LIKE MIXDB.one', 'INSERT INTO five VALUES (1, 2, 3, 4)', 'ALTER TABLE MIXDB.FIVE DROP b, ADD d int DEFAULT 7', 'TRUNCATE SIX');
+		follow($id) for 1 .. 3;
+		$source->do('DROP TABLE MIXDB.SIX', q{CREATE TABLE MIXDB.SIX (id varchar(5) PRIMARY KEY, z int)}, q{INSERT INTO MIXDB.SIX VALUES ('a', 1)});
+		follow($id) for 1 .. 3;
+		like(state_of($id, "mixdb.$_"), qr/^r/, "$_ is followed") for qw(one two four five six);
+		$cluster->compare_ok($source, 'mixdb', $id, 'statements in any letter case are followed');
+		$cluster->call('drop_subscription', name => $id);
+		$source->stop('KILL');
+	};
+}
+
+my $source = CdcIngest::Server->new('mysql97');
+my $dbh = $source->connect;
+my $long = 'ü' x 64;
+my %columns = (
+	system_columns => 'id int PRIMARY KEY, xmin int, ctid int, tableoid int, cmin int, cmax int, xmax int, oid int', system_key => 'xmin int PRIMARY KEY, a int', system_keyless => 'ctid int, b int',
+	quoted => '`a"b` int PRIMARY KEY, `c\'d` int, `e f` int, `g\\\\h` int, `i.j` int, ` k` int, `l%m` int, `$1` int', long_key => "`$long` int PRIMARY KEY, a int",
+	long_columns => "id int PRIMARY KEY, `$long` int, `" . ('ü' x 63) . 'x` int', blank => "id int PRIMARY KEY, `\x{a0}` int, `\x{200b}` int, `\x{3000}` int", Abc => 'id int PRIMARY KEY', abc => 'id int PRIMARY KEY, b int',
+	'sp ace' => 'id int PRIMARY KEY', 'qu"ote' => 'id int PRIMARY KEY', q{ti'ck} => 'id int PRIMARY KEY', 'dot.ted' => 'id int PRIMARY KEY', 'back``tick' => 'id int PRIMARY KEY', select => 'id int PRIMARY KEY',
+	('t' x 64) => 'id int PRIMARY KEY', ('t' x 63) . 'x' => 'id int PRIMARY KEY, b int',
+	wide_key => 'k varchar(700) CHARACTER SET utf8mb4 PRIMARY KEY, a int', bytes_key => 'k varbinary(3000) PRIMARY KEY, a int', prefix_key => 'k text NOT NULL, a int, PRIMARY KEY (k(100))',
+	pair_key => 'a varchar(380) CHARACTER SET utf8mb4, b varchar(380) CHARACTER SET utf8mb4, c int, PRIMARY KEY (a, b)');
+
+sub same_ok
+{
+	my ($name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	for my $table (sort keys %columns) { like(state_of('names', 'd.' . $table =~ s/``/`/gr), qr/^r/, "$table is replicated") }
+	return $cluster->compare_ok($source, 'd', 'names', $name);
+}
+
+sub source_do { my (@sql) = @_; eval { $dbh->do($_); 1 } or CdcIngest::Cluster::give_up("$_: $@") for @sql; return }
+
+subtest 'names of all kinds' => sub {
+	source_do('CREATE DATABASE d', 'CREATE DATABASE e', 'CREATE DATABASE `do.t`', map { "CREATE TABLE d.`$_` ($columns{$_})" } sort keys %columns);
+	source_do('CREATE TABLE e.quoted (id int PRIMARY KEY)', 'INSERT INTO e.quoted VALUES (1)', 'CREATE TABLE `do.t`.x (id int PRIMARY KEY)', 'INSERT INTO `do.t`.x VALUES (1)',
+	  'CREATE TABLE e.`many` (' . join(', ', map { "c$_ tinyint" } 1 .. 1701) . ') ENGINE = MyISAM');
+	$cluster->add_source('s', $source);
+	$cluster->do('CREATE SCHEMA names');
+	my $said = $cluster->notices_of($cluster->call_sql('create_subscription', name => 'names', server => 's', target_schema => 'names', tables => [ 'd.*', 'e.*', 'do\\.t.*' ], enabled => \'false'));
+	like($said, qr/table e\.quoted cannot be replicated: its target would be names\.quoted, which is that of source table d\.quoted.*The table is left out, the others are not affected/s, 'two tables with one target: the second is left out');
+	like($said, qr/table do\.t\.x cannot be replicated: the name of its database has a dot/, 'a database with a dot');
+	like($said, qr/table e\.many cannot be replicated: it has 1701 columns/, 'more columns than a table can have');
+	like($said, qr/target names\.wide_key is made without a primary key.*d\.wide_key may be longer than a row of an index/s, 'a key that no index can take');
+	follow('names') for 1 .. 2;
+	like(state_of('names', $_), qr/^e table \Q$_\E cannot be replicated/, "$_ is in error") for qw(e.quoted do.t.x e.many);
+	for my $table (sort keys %columns)
+	{
+		my ($n) = $dbh->selectrow_array('SELECT count(*) FROM information_schema.columns WHERE table_schema = ? AND BINARY table_name = ?', undef, 'd', $table =~ s/``/`/gr);
+		source_do("INSERT INTO d.`$table` VALUES (" . join(', ', (1) x $n) . ')');
+	}
+	source_do(q{INSERT INTO d.wide_key VALUES (REPEAT(_utf8mb4 x'F09F9880', 700), 2)}, 'INSERT INTO d.bytes_key VALUES (CONCAT(RANDOM_BYTES(1000), RANDOM_BYTES(1000), RANDOM_BYTES(1000)), 2), (RANDOM_BYTES(1000), 3)',
+	  'INSERT INTO d.prefix_key SELECT CONCAT(TO_BASE64(RANDOM_BYTES(1024)), TO_BASE64(RANDOM_BYTES(1024)), TO_BASE64(RANDOM_BYTES(1024)), TO_BASE64(RANDOM_BYTES(1024))), 2');
+	follow('names');
+	same_ok('rows come');
+	source_do('UPDATE d.bytes_key SET a = a + 5', 'UPDATE d.prefix_key SET a = a + 5', 'UPDATE d.wide_key SET a = 7', q{UPDATE d.bytes_key SET k = 'short' WHERE a = 8}, 'DELETE FROM d.prefix_key WHERE a = 7', 'UPDATE d.system_columns SET xmin = 5, ctid = 6, oid = 7',
+	  'UPDATE d.system_key SET xmin = 77', 'UPDATE d.system_keyless SET b = 9', 'UPDATE d.quoted SET `i.j` = 8, `a"b` = 2', "UPDATE d.long_key SET `$long` = 5");
+	follow('names');
+	same_ok('... change');
+	source_do('ALTER TABLE d.bytes_key ADD z int DEFAULT 4', 'ALTER TABLE d.abc ADD xmin int DEFAULT 4, ADD n int NOT NULL', 'ALTER TABLE d.system_columns ADD later int DEFAULT 3, DROP cmin', 'ALTER TABLE d.system_key CHANGE xmin xmax int NOT NULL', 'INSERT INTO d.abc VALUES (5, 5, 5, 5)');
+	follow('names');
+	same_ok('... and change their shape');
+	$cluster->do(q{SELECT cdc.resync_table('names', 'd.bytes_key')}, q{SELECT cdc.resync_table('names', 'd.system_columns')});
+	follow('names') for 1 .. 3;
+	same_ok('... and are copied anew');
+	is_deeply($cluster->rows(q{SELECT source_table, kind FROM cdc.verify('names') WHERE kind <> 'equal'}), [], 'verify agrees');
+};
+
+subtest 'what the hint says of two tables with one target' => sub {
+	my ($remove, $add) = (q{SELECT cdc.remove_table('names', 'e.quoted')}, q{SELECT cdc.add_table('names', 'e.quoted', target := 'names.quoted_of_e')});
+	$cluster->do($remove, $add);
+	follow('names') for 1 .. 3;
+	is(join("\n", compare_table($dbh, $cluster->dbh, [qw(e quoted)], 'names.quoted_of_e')), '', 'ends in a replica that is the same');
+};
+
+$source->stop('KILL');
+done_testing();
