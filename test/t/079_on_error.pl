@@ -269,7 +269,8 @@ subtest 'workers, and PostgreSQL killed in between' => sub {
 	$cluster->do($skip);
 	$cluster->poll("SELECT state FROM cdc.stat_table WHERE source_table = '$id.a'", 'e');
 	$cluster->do("ALTER TABLE $id.a DROP CONSTRAINT c");
-	my ($verify) = statements(waits($id));
+	my $verify;
+	wait_until(60, sub { ($verify) = grep { /verify/ } statements(waits($id)) }) or diag waits($id);
 	$cluster->do($verify);
 	$cluster->poll("SELECT state FROM cdc.stat_table WHERE source_table = '$id.a'", 'r');
 	$cluster->catch_up($id);

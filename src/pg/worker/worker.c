@@ -191,7 +191,7 @@ apply_once(bool *more)
 
 	memset(&result, 0, sizeof(result));
 	cdc_apply_run(sub, Max(sub->opt.batch_events, APPLY_EVENTS_MIN), &result);
-	note_success(sub, result.events > 0);
+	note_success(sub, result.events > 0 || result.changes > 0);
 	cdc_background_commit();
 
 	*more = result.more;
