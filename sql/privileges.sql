@@ -37,7 +37,7 @@ CREATE FUNCTION public.fill(s text) RETURNS void LANGUAGE sql AS $$
     INSERT INTO cdc_catalog.subscription_partition (subscription, topic, "partition", message_sum, last_error, last_sqlstate)
     VALUES (s, 't', 0, 736563726574, 'secret', '22P02');
     INSERT INTO cdc_catalog.subscription_failure (subscription, worker, failures, last_error, last_sqlstate, last_error_at)
-    VALUES (s, 'apply', 1, 'secret', '22P02', now()), (s, 'publish', 1, 'secret', 'ZZ000', now() - interval '1 day');
+    VALUES (s, 'apply', 1, 'secret', '22P02', now()), (s, 'publish ' || s || '_out', 1, 'secret', 'ZZ000', now() - interval '1 day');
     INSERT INTO cdc_catalog.subscription_table (subscription, source_table, state, last_error, last_sqlstate, row_filter)
     VALUES (s, 'a.b', 'e', 'secret', '0A000', 'v = ''secret'''), (s, 'a.c', 'r', NULL, NULL, NULL);
     INSERT INTO cdc_catalog.table_counter (subscription, source_table) VALUES (s, 'a.b');

@@ -392,8 +392,8 @@ static const struct
 	{"geometry", ASK_COLUMN, read_geometry}	/* all of the family */
 };
 
-static int
-find_type(const CdcColumn *column)
+int
+cdc_text_type(const CdcColumn *column)
 {
 	const char *name = cdc_is_geometry_type(column->data_type) ? "geometry" : column->data_type;
 
@@ -408,13 +408,13 @@ find_type(const CdcColumn *column)
 bool
 cdc_text_readable(const CdcColumn *column)
 {
-	return find_type(column) >= 0;
+	return cdc_text_type(column) >= 0;
 }
 
 bool
 cdc_select_expression(const CdcColumn *column, const char *quoted, CdcBuf *out)
 {
-	int			type = find_type(column);
+	int			type = cdc_text_type(column);
 
 	switch (type < 0 ? ASK_COLUMN : text_types[type].ask)
 	{
@@ -429,11 +429,9 @@ cdc_select_expression(const CdcColumn *column, const char *quoted, CdcBuf *out)
 }
 
 CdcStatus
-cdc_value_from_text(CdcArena *arena, const CdcColumn *column, CdcString cell, CdcValue *value,
-					CdcError *err)
+cdc_value_from_text_as(CdcArena *arena, const CdcColumn *column, int type, CdcString cell,
+					   CdcValue *value, CdcError *err)
 {
-	int			type = find_type(column);
-
 	memset(value, 0, sizeof(*value));
 	if (type < 0)
 		return cdc_error(err, CDC_ERR_UNSUPPORTED, "type \"%s\" cannot be copied yet",
@@ -442,4 +440,11 @@ cdc_value_from_text(CdcArena *arena, const CdcColumn *column, CdcString cell, Cd
 	if (cell.data == NULL)
 		return CDC_OK;
 	return text_types[type].read(arena, column, cell, value, err);
+}
+
+CdcStatus
+cdc_value_from_text(CdcArena *arena, const CdcColumn *column, CdcString cell, CdcValue *value,
+					CdcError *err)
+{
+	return cdc_value_from_text_as(arena, column, cdc_text_type(column), cell, value, err);
 }

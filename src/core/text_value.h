@@ -30,4 +30,11 @@ extern bool cdc_text_readable(const CdcColumn *column);
 extern CdcStatus cdc_value_from_text(CdcArena *arena, const CdcColumn *column, CdcString cell,
 									 CdcValue *value, CdcError *err);
 
+/* The same for many cells of a column, whose type (see cdc_text_type()) is looked up once. */
+extern CdcStatus cdc_value_from_text_as(CdcArena *arena, const CdcColumn *column, int type,
+										CdcString cell, CdcValue *value, CdcError *err);
+
+/* How the cells of the column are read; negative: they cannot be. */
+extern int	cdc_text_type(const CdcColumn *column);
+
 #endif							/* CDC_CORE_TEXT_VALUE_H */

@@ -267,6 +267,9 @@ column_by_pg_type(CdcArena *arena, CdcString type, CdcEnvelopeColumn *column, Cd
 	CdcBuf		buf = {0};
 	bool		ok;
 
+	/* arrays and bits have no type there: what the value is */
+	if (ends_with(type, "[]") || (len >= 3 && memcmp(word.data, "bit", 3) == 0))
+		return CDC_OK;
 	column->column_type = "longtext";
 	column->told = true;
 	/* "timestamp(3) with time zone": six digits hold them all */

@@ -311,6 +311,7 @@ typedef struct CdcKafkaDelivery
 	_Atomic uint64_t reported_bytes;	/* of messages that were delivered or failed */
 	uint64_t	failed_tag;		/* tag of the message that the error is about */
 	uint64_t	failed_bytes;	/* size of that message */
+	char		failed_key[100];	/* beginning of its key; what is not plain ASCII is a '?' */
 } CdcKafkaDelivery;
 
 extern const CdcKafkaDelivery *cdc_kafka_delivery(const CdcKafka *kafka);

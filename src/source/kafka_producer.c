@@ -49,6 +49,16 @@ count(_Atomic uint64_t *counter, uint64_t n)
 }
 
 static void
+note_key(CdcKafkaDelivery *delivery, const char *key, size_t len)
+{
+	size_t		i;
+
+	for (i = 0; i < len && i < sizeof(delivery->failed_key) - 1; i++)
+		delivery->failed_key[i] = key[i] >= 0x20 && key[i] < 0x7f ? key[i] : '?';
+	delivery->failed_key[i] = '\0';
+}
+
+static void
 not_delivered(CdcKafka *kafka, const rd_kafka_message_t *msg)
 {
 	pthread_mutex_lock(&kafka->lock);
@@ -58,6 +68,7 @@ not_delivered(CdcKafka *kafka, const rd_kafka_message_t *msg)
 	{
 		kafka->delivery.failed_bytes = msg->key_len + msg->len;
 		kafka->delivery.failed_tag = (uint64_t) (uintptr_t) msg->_private;
+		note_key(&kafka->delivery, msg->key, msg->key_len);
 		(void) cdc_kafka_error(&kafka->delivery_error, msg->err, NULL,
 							   "could not deliver a message of %zu bytes to partition %d of topic \"%s\"",
 							   msg->key_len + msg->len, msg->partition, rd_kafka_topic_name(msg->rkt));
@@ -115,6 +126,7 @@ not_produced(CdcKafka *kafka, rd_kafka_resp_err_t code, const char *topic, size_
 	bool		fatal = code == RD_KAFKA_RESP_ERR__FATAL;
 
 	kafka->delivery.failed_tag = tag;
+	kafka->delivery.failed_key[0] = '\0';
 	/* what made the producer unusable, while messages waited for their batch */
 	if (fatal)
 		code = rd_kafka_fatal_error(kafka->rk, text, sizeof(text));

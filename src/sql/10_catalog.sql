@@ -100,7 +100,7 @@ CREATE TABLE cdc_catalog.subscription_progress (
 -- What a worker last failed with.  One row a subscription and kind of worker.
 CREATE TABLE cdc_catalog.subscription_failure (
     subscription    text NOT NULL,
-    worker          text NOT NULL,          -- pull, apply, publish
+    worker          text NOT NULL,          -- pull, apply, 'publish ' and the publication's name
     failures        bigint NOT NULL,        -- in a row, 0 after a success
     last_error      text,
     last_sqlstate   text,
@@ -360,7 +360,8 @@ CREATE TABLE cdc_catalog.publication (
     events          bigint NOT NULL DEFAULT 0,
     messages        bigint NOT NULL DEFAULT 0,
     updated_at      timestamptz NOT NULL DEFAULT now(),
-    server_oid      oid                     -- what server is; not to be trusted in a restored database
+    server_oid      oid,                    -- what server is; not to be trusted in a restored database
+    id              integer NOT NULL DEFAULT nextval('cdc_catalog.subscription_id_seq'::regclass)
 ) WITH (fillfactor = 50);
 
 -- What cdc.verify found.  One row a chunk and kind of difference.

@@ -249,7 +249,7 @@ SELECT l.at, l.subscription, l.kind, l.message,
 
 CREATE VIEW cdc.publication WITH (security_barrier = true) AS
 SELECT p.name, p.subscription, p.server, p.topic_template, p.key_template, p.format, p.options, p.enabled,
-       p.published_seq, p.events, p.messages, p.updated_at
+       p.published_seq, p.events, p.messages, p.updated_at, p.id
   FROM cdc_catalog.publication p
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR p.subscription IN (SELECT v.name FROM cdc_catalog.visible v);

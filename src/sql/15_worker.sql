@@ -15,7 +15,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.source_seen', 'WHERE fal
 -- the count behind, so that the next start waits longer.  Not for pg_dump.
 CREATE TABLE cdc_catalog.worker_start (
     subscription    text NOT NULL,
-    worker          text NOT NULL,          -- pull, apply, publish
+    worker          text NOT NULL,          -- pull, apply, 'publish ' and the publication's name
     unfinished      integer NOT NULL,       -- starts in a row without a success
     started_at      timestamptz NOT NULL,   -- the last of them
     PRIMARY KEY (subscription, worker)

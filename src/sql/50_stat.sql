@@ -18,7 +18,8 @@ CREATE FUNCTION cdc.worker_status(
     OUT bytes_behind bigint,                -- to the end of the source's binlog
     OUT bytes_kept bigint,                  -- of the source's binlogs before the place of pull
     OUT clock_ahead bigint,                 -- of the source's clock to ours, microseconds
-    OUT kept_for bigint)                    -- how long the source keeps its binlogs, seconds; null: for ever
+    OUT kept_for bigint,                    -- how long the source keeps its binlogs, seconds; null: for ever
+    OUT publication_id integer)             -- of a publication's worker
 RETURNS SETOF record
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_worker_status';
 
@@ -202,7 +203,7 @@ SELECT y.*,
                FROM (SELECT y.*, row_number() OVER (PARTITION BY y.subscription
                                                     ORDER BY y.last_error_at DESC) AS newest
                        FROM cdc.subscription_failure y
-                      WHERE y.failures > 0) x
+                      WHERE y.failures > 0 AND y.worker IN ('pull', 'apply')) x
               GROUP BY x.subscription) f ON f.subscription = s.name) y
   LEFT JOIN cdc_catalog.subscription_lag w ON w.subscription = y.subscription;
 

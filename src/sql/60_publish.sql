@@ -28,8 +28,8 @@ LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_publish_more';
 COMMENT ON FUNCTION cdc.publish_more(text, bigint) IS
     'sends the next events of a publication; returns their number';
 
--- With an enabled publication its subscription has a worker that publishes what
--- pull brings.
+-- An enabled publication has a worker of its own, which publishes what pull brings: one
+-- that cannot deliver holds up no other.
 CREATE FUNCTION cdc.enable_publication(publication text) RETURNS void
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_enable_publication';
 
@@ -63,8 +63,8 @@ SELECT u.name AS publication,
   FROM cdc.publication u
   JOIN cdc_catalog.subscription s ON s.name = u.subscription
   JOIN cdc_catalog.subscription_position p ON p.subscription = s.name
-  LEFT JOIN cdc.worker_status() w ON w.subscription_id = s.id AND w.worker = 'publish'
-  LEFT JOIN cdc.subscription_failure f ON f.subscription = s.name AND f.worker = 'publish';
+  LEFT JOIN cdc.worker_status() w ON w.subscription_id = s.id AND w.publication_id = u.id
+  LEFT JOIN cdc.subscription_failure f ON f.subscription = s.name AND f.worker = 'publish ' || u.name;
 
 COMMENT ON VIEW cdc.stat_publication IS 'position and counters of publications';
 GRANT SELECT ON cdc.stat_publication TO PUBLIC;

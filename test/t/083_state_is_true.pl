@@ -172,6 +172,12 @@ subtest 'no worker is free' => sub {
 	like($row->{last_error}, qr/as many workers as it may have, 2.*max_workers_per_database/s, 'with what to do');
 	like($cluster->error_of(q{SELECT cdc.wait_for('late')}), qr/worker of subscription "late" fails: .*as many workers/s, 'wait_for');
 	is(stat_of()->{state}, 'streaming', 'the other has its own');
+	for my $kind (qw(pull apply))
+	{
+		$cluster->value("SELECT pg_terminate_backend(${kind}_pid) FROM cdc.stat_subscription WHERE subscription = 's'");
+		my $both = until_ok("... and gets it back when its $kind ends", sub { $_->{state} eq 'streaming' && $_->{pull_pid} && $_->{apply_pid} && $_->{failures} == 0 });
+		is(stat_of('late')->{pull_pid}, undef, '... nobody took it in between');
+	}
 	$cluster->do(q{ALTER SYSTEM RESET cdc_ingest.max_workers_per_database}, 'SELECT pg_reload_conf()', q{SELECT cdc.enable_subscription('late')});
 	$cluster->catch_up('late');
 	until_ok('a slot', sub { $_->{state} eq 'streaming' && !defined $_->{last_error} }, 'late');

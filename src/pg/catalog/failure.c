@@ -63,7 +63,8 @@ cdc_failure_record(const char *subscription, const char *worker, int sqlerrcode,
 	 */
 	if (cdc_spi_run(&update, subscription, worker, error, sqlstate) == 0)
 		(void) cdc_spi_run(&insert, subscription, worker, error, sqlstate);
-	cdc_notify(subscription, psprintf("%s_error", worker), NULL, sqlstate);
+	/* "publish" and the publication's name */
+	cdc_notify(subscription, psprintf("%.*s_error", (int) strcspn(worker, " "), worker), NULL, sqlstate);
 }
 
 void
@@ -316,6 +317,22 @@ cdc_failure_text(const ErrorData *edata)
 	if (GetDatabaseEncoding() == PG_UTF8)
 		(void) cdc_clean_lines(buf.data, buf.len + 1, buf.data);
 	return buf.data;
+}
+
+void
+cdc_failure_forget(const char *subscription, const char *worker)
+{
+	static CdcStatement failure = {
+		"DELETE FROM cdc_catalog.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND worker OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}
+	};
+	static CdcStatement start = {
+		"DELETE FROM cdc_catalog.worker_start WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND worker OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&failure, subscription, worker);
+	(void) cdc_spi_run(&start, subscription, worker);
 }
 
 void

@@ -61,6 +61,9 @@ extern void cdc_failure_raise_failing(const char *subscription);
  */
 extern char *cdc_failure_text(const ErrorData *edata);
 
+/* Forgets a worker, as there will be none of that name any more. */
+extern void cdc_failure_forget(const char *subscription, const char *worker);
+
 /* Counts a start.  The supervisor commits this before it starts the worker. */
 extern void cdc_worker_start_count(const char *subscription, const char *worker);
 

@@ -7,6 +7,7 @@
  */
 #include "pg/catalog/subscription.h"
 
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
@@ -424,6 +425,13 @@ cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer)
 {
 	LOCKTAG		tag = writer_lock_tag(sub, writer);
 
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("subscription \"%s\" can go on only at the primary server: this one is a standby",
+						sub->name),
+				 errdetail("Targets, history and positions come here as they are at the primary."),
+				 errhint("Call it there; when this server is promoted its workers start by themselves.")));
 	if (cdc_subscription_try_lock(sub, writer))
 		return;
 

@@ -21,6 +21,7 @@
 #include "pg/process/shmem.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/identity.h"
+#include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 
@@ -180,10 +181,11 @@ end_publication(const Dependent *d, const char *why)
 		"DELETE FROM cdc_catalog.publication WHERE name OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}
 	};
 
-	/* its worker holds the row, for minutes where the brokers do not answer */
+	/* workers hold the rows of theirs, for minutes where the brokers do not answer */
 	cdc_slot_terminate(MyDatabaseId, cdc_subscription_get_any(d->subscription)->id,
 					   CDC_WORKER_PUBLISH);
 	(void) cdc_spi_run(&stmt, d->part);
+	cdc_failure_forget(d->subscription, psprintf("publish %s", d->part));
 	cdc_log(d->subscription, "publication", psprintf("publication \"%s\" dropped", d->part), why);
 	cdc_subscription_changed();
 }

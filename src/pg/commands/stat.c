@@ -169,7 +169,7 @@ put_number(Datum *values, bool *nulls, int i, int64 number)
 	nulls[i] = number < 0;
 }
 
-#define STATUS_COLUMNS	17
+#define STATUS_COLUMNS	18
 
 /* Adds a slot as a row of cdc.worker_status(). */
 static void
@@ -206,6 +206,8 @@ add_slot(Tuplestorestate *rows, TupleDesc desc, const CdcSlotInfo *slot)
 	values[15] = Int64GetDatum(source->clock_ahead);
 	nulls[15] = !asked;
 	put_number(values, nulls, 16, asked ? source->kept_for : -1);
+	values[17] = Int32GetDatum(slot->publication_id);
+	nulls[17] = slot->publication_id == 0;
 	tuplestore_putvalues(rows, desc, values, nulls);
 }
 

@@ -26,6 +26,7 @@ struct CdcRowSource
 	const char *subscription;	/* for errors */
 	CdcArena   *arena;			/* of the present row */
 	CdcValue   *values;			/* of the present row, in the table's order */
+	int		   *types;			/* of the columns: cdc_text_type() */
 	const CdcString *cells;		/* of the present row, or of the one that was read ahead */
 	bool		ahead;			/* there is such a row, or the end is known */
 	bool		ended;
@@ -88,6 +89,7 @@ cdc_row_source_open(CdcSource *source, const CdcTable *table, const CdcRowQuery 
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdcRowSource *rows = palloc0(sizeof(CdcRowSource));
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+	int			i;
 
 	rows->context = context;
 	rows->source = source;
@@ -96,6 +98,9 @@ cdc_row_source_open(CdcSource *source, const CdcTable *table, const CdcRowQuery 
 	rows->nextra = query != NULL ? query->nextra : 0;
 	rows->subscription = subscription;
 	rows->values = palloc0(Max(table->ncolumns, 1) * sizeof(CdcValue));
+	rows->types = palloc(Max(table->ncolumns, 1) * sizeof(int));
+	for (i = 0; i < table->ncolumns; i++)
+		rows->types[i] = cdc_text_type(&table->columns[i]);
 	rows->arena = cdc_arena_create(ROW_LIMIT);
 	if (rows->arena == NULL)
 		cdc_out_of_memory();
@@ -182,8 +187,8 @@ cdc_row_source_next(CdcRowSource *rows)
 	cdc_arena_reset(rows->arena);
 	for (i = 0; i < table->ncolumns; i++)
 	{
-		CdcStatus	st = cdc_value_from_text(rows->arena, &table->columns[i], rows->cells[i],
-											 &rows->values[i], &err);
+		CdcStatus	st = cdc_value_from_text_as(rows->arena, &table->columns[i], rows->types[i],
+												rows->cells[i], &rows->values[i], &err);
 
 		if (cdc_failed(st))
 		{

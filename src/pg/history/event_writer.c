@@ -152,14 +152,14 @@ cdc_event_writer_change(CdcEventWriter *writer, const CdcChange *change)
 	writer->row.op = (char) change->op;
 	writer->row.source_ts = writer->source_ts != 0 || change->ts == 0 ? writer->source_ts :
 		cdc_timestamptz_of_unix_us(change->ts * USECS_PER_SEC);
-	if (change->table != NULL)
+	if (change->table != NULL && !options->data_only)
 	{
 		strlcpy(writer->source_table,
 				name_from_utf8(change->table->full_name, converted, sizeof(converted)),
 				sizeof(writer->source_table));
 		writer->row.source_table = writer->source_table;
 	}
-	if (writer->txn->file != NULL)
+	if (writer->txn->file != NULL && !options->data_only)
 	{
 		cdc_binlog_position_text(writer->position, writer->txn->file, change->offset);
 		writer->row.position = writer->position;

@@ -247,6 +247,12 @@ static const CdcOption options[] = {
 	"Format es_bulk: template of _index, in lower case"},
 	{SCOPE_PUBLICATION, "transactional_id", TYPE_TEXT, NULL, 0, MAX_KAFKA_NAME, NULL, false, PUBL(transactional_id),
 	"Each transaction of publish is one of Kafka, too, with an id that begins so: readers of committed messages see all of its events or none"},
+	{SCOPE_PUBLICATION, "key_columns", TYPE_TEXT, NULL, 0, 0, NULL, false, PUBL(key_columns),
+	"key of tables where neither message, definition nor target tells one: names separated by commas"},
+	{SCOPE_PUBLICATION, "schemas", TYPE_BOOL, "off", 0, 0, NULL, false, PUBL(schemas),
+	"debezium: each message with its schema"},
+	{SCOPE_PUBLICATION, "schema_topic", TYPE_TEXT, "", 0, 0, NULL, false, PUBL(schema_topic),
+	"goldengate_row, goldengate_op: template of the topic that gets a JSON schema of each table and of each change of one"},
 };
 
 /* The words of an option, separated by commas. */

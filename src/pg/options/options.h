@@ -128,7 +128,12 @@ typedef enum CdcPublishFormat
 {
 	CDC_PUBLISH_MAXWELL,		/* the event as it is */
 	CDC_PUBLISH_JSON,			/* the row; deletes are tombstones */
-	CDC_PUBLISH_ES_BULK			/* lines of Elasticsearch's bulk API */
+	CDC_PUBLISH_ES_BULK,		/* lines of Elasticsearch's bulk API */
+	CDC_PUBLISH_DEBEZIUM,		/* as its connector for MySQL writes them */
+	CDC_PUBLISH_GOLDENGATE_ROW,
+	CDC_PUBLISH_GOLDENGATE_OP,
+	CDC_PUBLISH_CANAL,			/* flat messages */
+	CDC_PUBLISH_QUIX
 } CdcPublishFormat;
 
 /* cdc.publication.options with the defaults; option_table.c describes each option. */
@@ -139,6 +144,9 @@ typedef struct CdcPublicationOptions
 	const char *raw_topic;		/* of events that belong to no table; "": left out */
 	const char *index_template; /* es_bulk: template of _index */
 	const char *transactional_id;	/* NULL: not sent in transactions of Kafka */
+	const char *key_columns;	/* of tables whose key nothing else tells; or NULL */
+	bool		schemas;		/* debezium: with the schema of each message */
+	const char *schema_topic;	/* goldengate_...: template of the topic of schemas; "": none */
 } CdcPublicationOptions;
 
 #endif							/* CDC_PG_OPTIONS_OPTIONS_H */

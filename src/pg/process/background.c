@@ -50,6 +50,7 @@ cdc_background_start(const CdcWorkerStart *what, const char *label, int role_lim
 	slot.roleid = what->userid;
 	slot.rolename = what->username;
 	slot.subscription_id = what->subscription_id;
+	slot.publication_id = what->publication_id;
 	slot.kind = what->kind;
 	switch (cdc_slot_reserve(&slot, role_limit,
 							 what->kind == CDC_WORKER_SUPERVISOR ? INT_MAX :
@@ -233,6 +234,7 @@ cdc_background_begin(CdcWorkerStart *start, Datum arg)
 	start->userid = slot.roleid;
 	start->username = slot.rolename;
 	start->subscription_id = slot.subscription_id;
+	start->publication_id = slot.publication_id;
 	connect_database(start);
 	SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_SESSION);
 	pin_settings();

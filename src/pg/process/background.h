@@ -35,6 +35,7 @@ typedef struct CdcWorkerStart
 	Oid			userid;			/* InvalidOid: the bootstrap superuser */
 	NameData	username;		/* of userid, for servers that want it; else empty */
 	int32		subscription_id;	/* 0 for a supervisor */
+	int32		publication_id; /* of a worker that publishes; else 0 */
 } CdcWorkerStart;
 
 typedef enum CdcStartResult

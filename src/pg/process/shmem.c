@@ -37,6 +37,7 @@ typedef struct CdcSlot
 	Oid			roleid;			/* InvalidOid for a supervisor */
 	NameData	rolename;
 	int32		subscription_id;	/* 0 for a supervisor */
+	int32		publication_id; /* of a worker that publishes; else 0 */
 	CdcWorkerKind kind;
 	TimestampTz since;			/* when it was reserved, then when its process came */
 
@@ -146,6 +147,7 @@ take_free_slot(CdcShared *sh, int index, CdcSlotInfo *want)
 	slot->roleid = want->roleid;
 	slot->rolename = want->rolename;
 	slot->subscription_id = want->subscription_id;
+	slot->publication_id = want->publication_id;
 	slot->kind = want->kind;
 	slot->pid = 0;
 	slot->proc = NULL;
@@ -182,7 +184,7 @@ cdc_slot_reserve(CdcSlotInfo *want, int limit_role, int limit_database)
 			continue;
 		}
 		if (slot->dbid == want->dbid && slot->subscription_id == want->subscription_id &&
-			slot->kind == want->kind)
+			slot->kind == want->kind && slot->publication_id == want->publication_id)
 		{
 			result = CDC_SLOT_EXISTS;
 			break;
@@ -231,6 +233,7 @@ copy_slot(int index, CdcSlot *slot, CdcSlotInfo *info)
 	info->roleid = slot->roleid;
 	info->rolename = slot->rolename;
 	info->subscription_id = slot->subscription_id;
+	info->publication_id = slot->publication_id;
 	info->kind = slot->kind;
 	info->pid = slot->pid;
 	info->since = slot->since;
@@ -362,8 +365,9 @@ cdc_slot_told(void)
 	return told;
 }
 
-void
-cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind)
+/* Sends SIGTERM to workers; 0 and -1 stand for any. */
+static void
+terminate(Oid dbid, int32 subscription_id, int kind, int32 publication_id)
 {
 	CdcShared  *sh = attach_shared();
 	int			i;
@@ -376,10 +380,26 @@ cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind)
 
 		if (slot->ticket != 0 && slot->dbid == dbid && slot->pid != 0 &&
 			slot->kind != CDC_WORKER_SUPERVISOR &&
-			slot->subscription_id == subscription_id && (kind < 0 || slot->kind == kind))
+			(subscription_id == 0 || slot->subscription_id == subscription_id) &&
+			(kind < 0 || slot->kind == kind) &&
+			(publication_id == 0 || slot->publication_id == publication_id))
 			kill(slot->pid, SIGTERM);
 	}
 	LWLockRelease(&sh->lock);
+}
+
+void
+cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind)
+{
+	if (subscription_id != 0)
+		terminate(dbid, subscription_id, kind, 0);
+}
+
+void
+cdc_slot_terminate_publication(Oid dbid, int32 publication_id)
+{
+	if (publication_id != 0)
+		terminate(dbid, 0, CDC_WORKER_PUBLISH, publication_id);
 }
 
 bool

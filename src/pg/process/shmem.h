@@ -43,8 +43,11 @@ typedef struct CdcSourceFigures
 	int64		kept_for;		/* how long the source keeps its log, seconds; -1: for ever, or unknown */
 } CdcSourceFigures;
 
-/* Slots of the whole server: one for each database, two or three for each subscription. */
+/* Slots of the whole server: one for each database, two for each subscription, one for each publication. */
 #define CDC_SLOTS	128
+
+/* Bytes of what cdc.subscription_failure calls a worker: its kind, and a publication's name. */
+#define CDC_WORKER_TEXT	(NAMEDATALEN * 4 + 16)
 
 /* A copy of a slot, as it was at a moment. */
 typedef struct CdcSlotInfo
@@ -58,6 +61,7 @@ typedef struct CdcSlotInfo
 	Oid			roleid;			/* it runs as; InvalidOid for a supervisor */
 	NameData	rolename;		/* the role's, when the slot was reserved; may be empty */
 	int32		subscription_id;	/* 0 for a supervisor */
+	int32		publication_id; /* of a worker that publishes; else 0 */
 	CdcWorkerKind kind;
 	int			pid;			/* 0: it is reserved, its process has not come yet */
 	TimestampTz since;			/* when it was reserved, then when its process came */
@@ -112,7 +116,7 @@ extern void cdc_shmem_attach(void);
 typedef enum CdcSlotResult
 {
 	CDC_SLOT_RESERVED,
-	CDC_SLOT_EXISTS,			/* one of that database, subscription and kind */
+	CDC_SLOT_EXISTS,			/* one of that database, subscription, kind and publication */
 	CDC_SLOT_NONE_FREE,
 	CDC_SLOT_ROLE_LIMIT,		/* cdc_ingest.max_workers_per_role */
 	CDC_SLOT_DATABASE_LIMIT		/* cdc_ingest.max_workers_per_database */
@@ -164,5 +168,8 @@ extern bool cdc_slot_told(void);
 
 /* Sends SIGTERM to a subscription's workers of that kind (-1: all of them). */
 extern void cdc_slot_terminate(Oid dbid, int32 subscription_id, int kind);
+
+/* The same for the worker of a publication. */
+extern void cdc_slot_terminate_publication(Oid dbid, int32 publication_id);
 
 #endif							/* CDC_PG_PROCESS_SHMEM_H */

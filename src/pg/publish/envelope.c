@@ -179,27 +179,38 @@ static bool
 tells_key(const CdcEnvelope *env)
 {
 	return env->nkey > 0 && (env->format == CDC_FORMAT_CANAL || env->format == CDC_FORMAT_JSON ||
-							 env->format == CDC_FORMAT_GOLDENGATE);
+							 env->format == CDC_FORMAT_GOLDENGATE ||
+							 env->format == CDC_FORMAT_DEBEZIUM ||
+							 env->format == CDC_FORMAT_DEBEZIUM_FLAT);
 }
 
 const CdcPublishKey *
 cdc_publish_envelope_key(CdcPublisher *publisher, const CdcPublishKey *key)
 {
 	CdcPublishEnvelope *e = publisher->envelope;
-	const CdcString *names = e->message.key_columns;
-	int			n = e->message.nkey_columns;
+	const CdcString *names = e->env.key;
+	int			n = e->env.nkey;
 	int			i;
 
-	if (key->n > 0)
-		return key;
-	if (n == 0 && tells_key(&e->env))
+	if (!tells_key(&e->env))
 	{
-		names = e->env.key;
-		n = e->env.nkey;
+		if (key->n > 0)
+			return key;
+		names = e->message.key_columns;
+		n = e->message.nkey_columns;
 	}
 	e->key.columns = palloc(sizeof(char *) * Max(n, 1));
 	for (i = 0; i < n; i++)
 		e->key.columns[i] = pnstrdup(names[i].data, names[i].len);
 	e->key.n = n;
 	return &e->key;
+}
+
+bool
+cdc_publish_target_hint(const CdcPublisher *publisher, CdcString name, CdcColumnHint *hint)
+{
+	const CdcPublishEnvelope *e = publisher->envelope;
+
+	return e != NULL && e->mapping != NULL &&
+		cdc_target_hint(e->mapping, name.data, name.len, hint);
 }

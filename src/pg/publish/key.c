@@ -9,8 +9,10 @@
 #include "pg/publish/publish_internal.h"
 
 #include "utils/hsearch.h"
+#include "utils/memutils.h"
 
 #include "pg/base/utf8.h"
+#include "pg/schema/schema.h"
 #include "pg/schema/versions.h"
 
 #define TABLE_NAME_BYTES	520
@@ -22,7 +24,17 @@ typedef struct KnownTable
 	int64		from_seq;
 	int64		to_seq;			/* not included */
 	CdcPublishKey key;
+	const CdcTable *definition; /* NULL: not known */
 } KnownTable;
+
+/* Definitions that were announced by this process, by publication and table. */
+typedef struct Announced
+{
+	char		name[TABLE_NAME_BYTES + NAMEDATALEN * 4];
+	int64		from_seq;
+} Announced;
+
+static HTAB *announced = NULL;
 
 static HTAB *
 create_tables(MemoryContext cxt)
@@ -35,6 +47,22 @@ create_tables(MemoryContext cxt)
 	ctl.hcxt = cxt;
 	return hash_create("cdc_ingest published tables", 64, &ctl,
 					   HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+}
+
+/* The definition in a form that tells types; the current context is the run's. */
+static void
+make_definition(CdcPublisher *publisher, KnownTable *table, const CdcTableDef *def)
+{
+	const char *dot = strchr(table->name, '.');
+
+	table->definition = NULL;
+	if (def->ncolumns == 0)
+		return;
+	if (publisher->schema == NULL)
+		publisher->schema = cdc_schema_create(publisher->cxt, publisher->publication->sub);
+	table->definition = cdc_schema_make_table(publisher->schema,
+											  dot != NULL ? pnstrdup(table->name, dot - table->name) : "",
+											  dot != NULL ? dot + 1 : table->name, def);
 }
 
 /*
@@ -51,8 +79,12 @@ read_version(CdcPublisher *publisher, KnownTable *table, int64 seq)
 	int			place;
 	int			i;
 
+	MemoryContext old = MemoryContextSwitchTo(publisher->cxt);
+
 	if (!cdc_table_version_at(subscription, name, seq, PG_UTF8, &version))
 		version.from_seq = 0;
+	make_definition(publisher, table, &version.def);
+	MemoryContextSwitchTo(old);
 	table->from_seq = Min(version.from_seq, seq);
 	table->to_seq = version.next_seq;
 	table->key.columns = MemoryContextAlloc(publisher->cxt,
@@ -83,30 +115,130 @@ key_of_event(const CdcDoc *columns)
 	return key;
 }
 
-const CdcPublishKey *
-cdc_publish_key(CdcPublisher *publisher, const CdcPublishEvent *event)
+/* What is known of a table; NULL: its name is too long for a source's. */
+static KnownTable *
+find_table(CdcPublisher *publisher, const char *source_table)
 {
-	static const CdcPublishKey none = {0, NULL};
 	char		name[TABLE_NAME_BYTES] = {0};
 	KnownTable *table;
-	CdcDoc		columns;
 	bool		found;
 
-	if (event->has_doc &&
-		cdc_doc_find_type(&event->doc, "primary_key_columns", CDC_DOC_ARRAY, &columns))
-		return key_of_event(&columns);
-	if (event->source_table == NULL || strlen(event->source_table) >= sizeof(name))
-		return &none;
-
+	if (strlen(source_table) >= sizeof(name))
+		return NULL;
 	if (publisher->tables == NULL)
 		publisher->tables = create_tables(publisher->cxt);
-	strlcpy(name, event->source_table, sizeof(name));
+	strlcpy(name, source_table, sizeof(name));
 	table = hash_search(publisher->tables, name, HASH_ENTER, &found);
-	if (!found || event->seq < table->from_seq || event->seq >= table->to_seq)
+	if (!found)
+		memset((char *) table + TABLE_NAME_BYTES, 0, sizeof(*table) - TABLE_NAME_BYTES);
+	return table;
+}
+
+const char *
+cdc_publish_table_name(CdcPublisher *publisher, const char *name)
+{
+	KnownTable *table = find_table(publisher, name);
+
+	return table != NULL ? table->name : NULL;
+}
+
+/* What is known of the event's table as of the event; NULL: it has none. */
+static KnownTable *
+table_at(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	KnownTable *table = event->source_table != NULL ?
+		find_table(publisher, event->source_table) : NULL;
+
+	if (table != NULL && (event->seq < table->from_seq || event->seq >= table->to_seq))
 	{
 		memset(&table->key, 0, sizeof(table->key));
 		table->from_seq = table->to_seq = 0;	/* should this fail */
 		read_version(publisher, table, event->seq);
 	}
-	return &table->key;
+	return table;
+}
+
+const CdcPublishKey *
+cdc_publish_key(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	static const CdcPublishKey none = {0, NULL};
+	KnownTable *table;
+	CdcDoc		columns;
+
+	if (event->has_doc &&
+		cdc_doc_find_type(&event->doc, "primary_key_columns", CDC_DOC_ARRAY, &columns))
+		return key_of_event(&columns);
+	table = table_at(publisher, event);
+	return table != NULL ? &table->key : &none;
+}
+
+const CdcTable *
+cdc_publish_definition(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	const KnownTable *table = table_at(publisher, event);
+
+	return table != NULL ? table->definition : NULL;
+}
+
+bool
+cdc_publish_definition_is_new(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	const KnownTable *table = table_at(publisher, event);
+	Announced	want;
+	Announced  *entry;
+	bool		found;
+
+	if (table == NULL || table->definition == NULL)
+		return false;
+	if (announced == NULL)
+	{
+		HASHCTL		ctl;
+
+		memset(&ctl, 0, sizeof(ctl));
+		ctl.keysize = sizeof(want.name);
+		ctl.entrysize = sizeof(Announced);
+		ctl.hcxt = TopMemoryContext;
+		announced = hash_create("cdc_ingest announced definitions", 64, &ctl,
+								HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+	}
+	memset(&want, 0, sizeof(want));
+	snprintf(want.name, sizeof(want.name), "%s:%s", publisher->publication->name, table->name);
+	entry = hash_search(announced, want.name, HASH_ENTER, &found);
+	if (found && entry->from_seq == table->from_seq)
+		return false;
+	entry->from_seq = table->from_seq;
+	return true;
+}
+
+const CdcPublishKey *
+cdc_publish_given_key(const CdcPublisher *publisher, const CdcDoc *data)
+{
+	static const CdcPublishKey none = {0, NULL};
+	const char *list = publisher->publication->opt.key_columns;
+	CdcPublishKey *key;
+	CdcDoc		value;
+	char	   *copy;
+	char	   *name;
+	char	   *rest;
+
+	if (list == NULL)
+		return &none;
+	key = palloc0(sizeof(CdcPublishKey));
+	copy = pstrdup(list);
+	key->columns = palloc(sizeof(char *) * (strlen(list) / 2 + 1));
+	for (name = strtok_r(copy, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest))
+	{
+		char	   *end;
+
+		while (*name == ' ')
+			name++;
+		for (end = name + strlen(name); end > name && end[-1] == ' ';)
+			*--end = '\0';
+		if (*name == '\0')
+			continue;
+		if (!cdc_doc_find(data, name, &value))
+			return &none;
+		key->columns[key->n++] = name;
+	}
+	return key;
 }

@@ -6,7 +6,7 @@
  *	  maxwell	the event; with the option tombstones a message without a value
  *				behind each delete
  *	  json		the row after the change under its key; a delete is a tombstone
- *	  es_bulk	a line with the action and one with the document
+ *	  es_bulk, debezium, goldengate_..., canal, quix: in files of their own
  *
  * Where an update changes the key, json and es_bulk also delete under the old
  * one.  DDL and other events go out as they are, DDL to a topic of its own.
@@ -16,102 +16,6 @@
 #include "pg/publish/publish_internal.h"
 
 #include "miscadmin.h"
-
-/* The longest name of a topic that Kafka allows. */
-#define TOPIC_NAME_MAX	249
-
-/* A change of a row, while messages are made of it. */
-typedef struct Change
-{
-	CdcPublisher *publisher;
-	const CdcPublishEvent *event;
-	const CdcPublishKey *key;
-	char	   *topic;
-	CdcDoc		data;			/* the row after; the deleted one */
-	CdcDoc		old;
-	CdcPublishRow row;
-	CdcPublishRow former;		/* as it was, where the key changed */
-	bool		key_changed;
-} Change;
-
-/* Sends a message; key and value may be NULL.  ERROR where no topic can have that name. */
-static void
-send_message(CdcPublisher *publisher, const char *topic, const char *key, size_t key_len,
-			 const char *value, size_t value_len)
-{
-	CdcOutMessage m;
-
-	if (topic[0] == '\0' || strcmp(topic, ".") == 0 || strcmp(topic, "..") == 0 ||
-		strlen(topic) > TOPIC_NAME_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("publication \"%s\": the template of the topic gives a name that no topic can have: \"%s\"",
-						publisher->publication->name, topic),
-				 errdetail("It has 1 to %d characters and is neither \".\" nor \"..\".", TOPIC_NAME_MAX),
-				 errhint("Call cdc.publish() with another topic_template.")));
-	memset(&m, 0, sizeof(m));
-	m.topic = topic;
-	m.partition = -1;
-	m.ts_ms = -1;
-	m.key = key;
-	m.key_len = key_len;
-	m.value = value;
-	m.value_len = value_len;
-	cdc_publish_send(publisher, &m);
-}
-
-/* The name of a topic that a template gives. */
-static char *
-topic_of(const char *template, const CdcPublishEvent *event, const CdcPublishKey *key,
-		 const CdcPublishRow *row)
-{
-	char	   *topic = cdc_publish_expand(template, event, key, row);
-
-	cdc_publish_clean_topic(topic);
-	return topic;
-}
-
-/*
- * The message's key for a row, in publisher->key or as text of the template;
- * NULL where there is none.
- */
-static const char *
-key_of(Change *change, const CdcPublishRow *row, size_t *len)
-{
-	CdcPublisher *publisher = change->publisher;
-	const char *template = publisher->publication->key_template;
-	CdcJsonText *text = publisher->key;
-	char	   *expanded;
-
-	*len = 0;
-	if (strcmp(template, "${primary_key}") != 0)
-	{
-		expanded = cdc_publish_expand(template, change->event, change->key, row);
-		*len = strlen(expanded);
-		return expanded;
-	}
-	cdc_json_text_reset(text);
-	switch (publisher->publication->format)
-	{
-		case CDC_PUBLISH_MAXWELL:
-			cdc_publish_maxwell_key(text, change->event, change->key, row,
-									publisher->publication->sub->kind != CDC_SERVER_KAFKA);
-			break;
-		case CDC_PUBLISH_JSON:
-			if (change->key->n == 0)
-				return NULL;
-			cdc_publish_row_key(text, change->key, row);
-			break;
-		case CDC_PUBLISH_ES_BULK:
-			if (change->key->n == 0)
-				return NULL;
-			expanded = cdc_publish_key_text(change->key, row);
-			*len = strlen(expanded);
-			return expanded;
-	}
-	*len = text->buf.len;
-	return text->buf.data;
-}
 
 /* The event's own text: the original bytes where JSONB could not hold them. */
 static const char *
@@ -130,27 +34,25 @@ event_text(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
  * Events that are no change of a row
  */
 
-/* Writes a member of an object whose value is text. */
-static void
-put_text_member(CdcJsonText *text, const char *key, const char *value, size_t len)
-{
-	cdc_publish_check(text->sink.ops->key(&text->sink, key, strlen(key)));
-	cdc_publish_check(text->sink.ops->string(&text->sink, value, len));
-}
+/* By CdcPublishFormat. */
+static const CdcPublishMethods methods[];
 
-/* A key of names: {"database":"shop"}, with the table where that is wanted. */
-static const CdcJsonText *
-names_key(CdcPublisher *publisher, const CdcPublishEvent *event, bool table)
+/* A TRUNCATE in formats that have a message for it; false: the publication's has none. */
+static bool
+send_truncate(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
-	CdcJsonText *key = publisher->key;
+	static const CdcPublishKey none = {0, NULL};
+	const CdcJsonText *key;
 
-	cdc_json_text_reset(key);
-	cdc_publish_check(key->sink.ops->begin_object(&key->sink));
-	put_text_member(key, "database", event->database.data, event->database.len);
-	if (table)
-		put_text_member(key, "table", event->table.data, event->table.len);
-	cdc_publish_check(key->sink.ops->end_object(&key->sink));
-	return key;
+	if (methods[publisher->publication->format].truncate == NULL)
+		return false;
+	methods[publisher->publication->format].truncate(publisher, event);
+	key = cdc_publish_names_key(publisher, event, true);
+	cdc_publish_message(publisher,
+						cdc_publish_topic(publisher->publication->topic_template, event, &none, NULL),
+						key->buf.data, key->buf.len, publisher->value->buf.data,
+						publisher->value->buf.len);
+	return true;
 }
 
 /* A DDL event as it is, to the topic for DDL. */
@@ -166,9 +68,9 @@ send_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
 	if (template[0] == '\0')
 		return;
 	/* what concerns one database keeps its order */
-	key = names_key(publisher, event, false);
+	key = cdc_publish_names_key(publisher, event, false);
 	value = event_text(publisher, event, &len);
-	send_message(publisher, topic_of(template, event, &none, NULL), key->buf.data, key->buf.len, value, len);
+	cdc_publish_message(publisher, cdc_publish_topic(template, event, &none, NULL), key->buf.data, key->buf.len, value, len);
 }
 
 /* The key that the message had, text as it was. */
@@ -204,7 +106,7 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 		if (publication->opt.raw_topic[0] == '\0')
 			return;
 		value = event_text(publisher, event, &len);
-		send_message(publisher, topic_of(publication->opt.raw_topic, event, &none, NULL), NULL, 0, value, len);
+		cdc_publish_message(publisher, cdc_publish_topic(publication->opt.raw_topic, event, &none, NULL), NULL, 0, value, len);
 		return;
 	}
 	/* begin and end of a copy are of Maxwell's format only */
@@ -214,11 +116,11 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 		key = kept_key(publisher, event, &key_len);
 	else
 	{
-		key = names_key(publisher, event, true)->buf.data;
+		key = cdc_publish_names_key(publisher, event, true)->buf.data;
 		key_len = publisher->key->buf.len;
 	}
 	value = event_text(publisher, event, &len);
-	send_message(publisher, topic_of(publication->topic_template, event, &none, NULL),
+	cdc_publish_message(publisher, cdc_publish_topic(publication->topic_template, event, &none, NULL),
 				 key, key_len, value, len);
 }
 
@@ -226,24 +128,9 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
  * Changes of rows
  */
 
-/* A message without a value under the row's key. */
-static void
-send_tombstone(Change *change, const CdcPublishRow *row)
-{
-	size_t		len;
-	const char *key;
-
-	if (change->key->n == 0)
-		return;
-	key = key_of(change, row, &len);
-	send_message(change->publisher, topic_of(change->publisher->publication->topic_template, change->event,
-											 change->key, row),
-				 key, len, NULL, 0);
-}
-
 /* A change in format maxwell. */
 static void
-send_maxwell(Change *change)
+send_maxwell(CdcPublishChange *change)
 {
 	bool		tombstones = change->publisher->publication->opt.tombstones;
 	const char *key;
@@ -252,22 +139,40 @@ send_maxwell(Change *change)
 	size_t		len;
 
 	if (tombstones && change->key_changed)
-		send_tombstone(change, &change->former);
-	key = key_of(change, &change->row, &key_len);
+		cdc_publish_tombstone(change, &change->former);
+	key = cdc_publish_message_key(change, &change->row, &key_len);
 	value = event_text(change->publisher, change->event, &len);
-	send_message(change->publisher, change->topic, key, key_len, value, len);
+	cdc_publish_message(change->publisher, change->topic, key, key_len, value, len);
 	if (tombstones && change->event->op == 'd')
-		send_tombstone(change, &change->row);
+		cdc_publish_tombstone(change, &change->row);
+}
+
+static bool
+maxwell_key(CdcPublishChange *change, const CdcPublishRow *row)
+{
+	cdc_publish_maxwell_key(change->publisher->key, change->event, change->key, row,
+							change->publisher->publication->sub->kind != CDC_SERVER_KAFKA);
+	return true;
+}
+
+static bool
+row_key(CdcPublishChange *change, const CdcPublishRow *row)
+{
+	if (change->key->n == 0)
+		return false;
+	cdc_publish_row_key(change->publisher->key, change->key, row);
+	return true;
 }
 
 /* A change in format json. */
 static void
-send_json(Change *change)
+send_json(CdcPublishChange *change)
 {
 	CdcJsonText *value = change->publisher->value;
 	const char *key;
 	size_t		len;
 
+	cdc_publish_claim(change->publisher, change->event, change->topic);
 	if (change->event->op == 'd' && change->key->n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -275,135 +180,36 @@ send_json(Change *change)
 						change->event->source_table),
 				 errhint("Publish the table in format maxwell.")));
 	if (change->key_changed)
-		send_tombstone(change, &change->former);
+		cdc_publish_tombstone(change, &change->former);
 	if (change->event->op == 'd')
 	{
-		send_tombstone(change, &change->row);
+		cdc_publish_tombstone(change, &change->row);
 		return;
 	}
-	key = key_of(change, &change->row, &len);
+	key = cdc_publish_message_key(change, &change->row, &len);
 	cdc_json_text_reset(value);
 	cdc_publish_check(cdc_doc_emit(&change->data, &value->sink));
-	send_message(change->publisher, change->topic, key, len, value->buf.data, value->buf.len);
-}
-
-/*
- * Elasticsearch: "action", newline, document, newline
- */
-
-/* Ends a line of Elasticsearch's bulk format. */
-static void
-put_newline(CdcJsonText *text)
-{
-	if (!cdc_buf_append(&text->buf, "\n", 1))
-		cdc_publish_check(CDC_ERR_NOMEM);
-	text->need_comma = false;
-}
-
-/* Names of indexes are in lower case. */
-static char *
-index_name(Change *change, const CdcPublishRow *row)
-{
-	char	   *name = cdc_publish_expand(change->publisher->publication->opt.index_template,
-										  change->event, change->key, row);
-	char	   *p;
-
-	for (p = name; *p != '\0'; p++)
-	{
-		if (*p >= 'A' && *p <= 'Z')
-			*p += 'a' - 'A';
-		else if (strchr("\\/*?\"<>| ,#:", *p) != NULL)
-			*p = '_';
-	}
-	return name;
-}
-
-/* The line that says what is done with which document. */
-static void
-put_action(Change *change, const char *action, const CdcPublishRow *row)
-{
-	CdcJsonText *text = change->publisher->value;
-	char	   *name = index_name(change, row);
-	char	   *id;
-
-	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
-	cdc_publish_check(text->sink.ops->key(&text->sink, action, strlen(action)));
-	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
-	put_text_member(text, "_index", name, strlen(name));
-	if (change->key->n > 0)
-	{
-		id = cdc_publish_key_text(change->key, row);
-		put_text_member(text, "_id", id, strlen(id));
-	}
-	cdc_publish_check(text->sink.ops->end_object(&text->sink));
-	cdc_publish_check(text->sink.ops->end_object(&text->sink));
-	put_newline(text);
-}
-
-/* The line with the row, the table's names in front where it has no columns of these names. */
-static void
-put_document(Change *change)
-{
-	CdcJsonText *text = change->publisher->value;
-	const CdcPublishEvent *event = change->event;
-	CdcDocIter	iter;
-	CdcString	key;
-	CdcDoc		value;
-
-	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
-	if (!cdc_doc_find(&change->data, "database", &value))
-		put_text_member(text, "database", event->database.data, event->database.len);
-	if (!cdc_doc_find(&change->data, "table", &value))
-		put_text_member(text, "table", event->table.data, event->table.len);
-	cdc_doc_begin(&change->data, &iter);
-	while (cdc_doc_next(&iter, &key, &value))
-	{
-		cdc_publish_check(text->sink.ops->key(&text->sink, key.data, key.len));
-		cdc_publish_check(cdc_doc_emit(&value, &text->sink));
-	}
-	cdc_publish_check(text->sink.ops->end_object(&text->sink));
-	put_newline(text);
-}
-
-/* An action on the document of a row as one message. */
-static void
-send_es(Change *change, const char *action, const CdcPublishRow *row)
-{
-	CdcPublisher *publisher = change->publisher;
-	const char *key;
-	size_t		len;
-
-	cdc_json_text_reset(publisher->value);
-	put_action(change, action, row);
-	if (action[0] == 'i')
-		put_document(change);
-	key = key_of(change, row, &len);
-	send_message(publisher, topic_of(publisher->publication->topic_template, change->event, change->key, row),
-				 key, len, publisher->value->buf.data, publisher->value->buf.len);
-}
-
-/* A change in format es_bulk. */
-static void
-send_es_bulk(Change *change)
-{
-	if (change->key->n == 0 && (change->event->op == 'd' || change->event->op == 'u'))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("a change in %s, which has no primary key, cannot be published in format es_bulk",
-						change->event->source_table),
-				 errdetail("Without an _id the document could not be found.")));
-	if (change->key_changed)
-		send_es(change, "delete", &change->former);
-	send_es(change, change->event->op == 'd' ? "delete" : "index", &change->row);
+	cdc_publish_message(change->publisher, change->topic, key, len, value->buf.data, value->buf.len);
 }
 
 /*
  * Dispatch
  */
 
+static const CdcPublishMethods methods[] = {
+	[CDC_PUBLISH_MAXWELL] = {send_maxwell, NULL, maxwell_key},
+	[CDC_PUBLISH_JSON] = {send_json, NULL, row_key},
+	[CDC_PUBLISH_ES_BULK] = {cdc_publish_es_bulk, NULL, cdc_publish_es_key},
+	[CDC_PUBLISH_DEBEZIUM] = {cdc_publish_debezium, cdc_publish_debezium_truncate, cdc_publish_debezium_key},
+	[CDC_PUBLISH_GOLDENGATE_ROW] = {cdc_publish_goldengate_row, cdc_publish_goldengate_truncate, NULL},
+	[CDC_PUBLISH_GOLDENGATE_OP] = {cdc_publish_goldengate_op, cdc_publish_goldengate_truncate, NULL},
+	[CDC_PUBLISH_CANAL] = {cdc_publish_canal, cdc_publish_canal_truncate, NULL},
+	[CDC_PUBLISH_QUIX] = {cdc_publish_quix, cdc_publish_quix_truncate, NULL}
+};
+
 /* Whether a column of the key has a former value. */
 static bool
-key_changed(const Change *change)
+key_changed(const CdcPublishChange *change)
 {
 	CdcDoc		value;
 	int			i;
@@ -416,39 +222,82 @@ key_changed(const Change *change)
 	return false;
 }
 
+/* ERROR where the row lacks a part of its key: others may lack it too, and would be the same. */
+static void
+check_key(const CdcPublishChange *change, const CdcPublishRow *row)
+{
+	CdcDoc		value;
+	int			i;
+
+	for (i = 0; i < change->key->n; i++)
+		if (!cdc_publish_key_value(row, change->key->columns[i], &value) ||
+			value.type == CDC_DOC_NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NOT_NULL_VIOLATION),
+					 errmsg("a row of %s has no value in column \"%s\" of its key",
+							change->event->source_table, change->key->columns[i]),
+					 errdetail("In format %s a row is known by its key alone.",
+							   cdc_publish_format_name(change->publisher->publication->format))));
+}
+
+/* Sends the JSON schema of the table, where there is a topic for that and it is a new one. */
+static void
+announce_definition(CdcPublishChange *change)
+{
+	static const CdcPublishKey none = {0, NULL};
+	CdcPublisher *publisher = change->publisher;
+	const CdcPublication *p = publisher->publication;
+
+	if ((p->format != CDC_PUBLISH_GOLDENGATE_ROW && p->format != CDC_PUBLISH_GOLDENGATE_OP) ||
+		p->opt.schema_topic[0] == '\0' ||
+		!cdc_publish_definition_is_new(publisher, change->event))
+		return;
+	cdc_publish_goldengate_schema(publisher, change->definition);
+	cdc_publish_message(publisher,
+						cdc_publish_topic(p->opt.schema_topic, change->event, &none, NULL),
+						change->definition->full_name, strlen(change->definition->full_name),
+						publisher->value->buf.data, publisher->value->buf.len);
+}
+
 /* Sends a change whose event, key, data and old are set, in the publication's format. */
 static void
-send_row(Change *change)
+send_row(CdcPublishChange *change)
 {
 	CdcPublication *publication = change->publisher->publication;
 
+	change->methods = &methods[publication->format];
 	change->key_changed = false;
 	change->row.data = change->former.data = &change->data;
+	if (publication->format != CDC_PUBLISH_MAXWELL)
+	{
+		if (change->key->n == 0)
+			change->key = cdc_publish_given_key(change->publisher, &change->data);
+		change->definition = cdc_publish_definition(change->publisher, change->event);
+	}
 	if (change->event->op == 'u' && change->old.type == CDC_DOC_OBJECT)
 	{
 		change->former.old = &change->old;
 		change->key_changed = key_changed(change);
 	}
-	change->topic = topic_of(publication->topic_template, change->event, change->key, &change->row);
-	switch (publication->format)
+	change->publisher->at_key = change->key;
+	change->publisher->at_row = &change->row;
+	if (publication->format != CDC_PUBLISH_MAXWELL)
 	{
-		case CDC_PUBLISH_MAXWELL:
-			send_maxwell(change);
-			break;
-		case CDC_PUBLISH_JSON:
-			send_json(change);
-			break;
-		case CDC_PUBLISH_ES_BULK:
-			send_es_bulk(change);
-			break;
+		check_key(change, &change->row);
+		if (change->key_changed)
+			check_key(change, &change->former);
+		announce_definition(change);
 	}
+	change->topic = cdc_publish_topic(publication->topic_template, change->event, change->key, &change->row);
+	change->methods->send(change);
+	change->publisher->at_row = NULL;
 }
 
 /* Sends the row of an event of Maxwell's, with its data. */
 static void
 send_maxwell_event(CdcPublisher *publisher, const CdcPublishEvent *event, const CdcDoc *data)
 {
-	Change		change;
+	CdcPublishChange change;
 
 	memset(&change, 0, sizeof(change));
 	change.publisher = publisher;
@@ -487,7 +336,7 @@ send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 	key = cdc_publish_envelope_key(publisher, cdc_publish_key(publisher, &named));
 	for (row = 0; row < nrows; row++)
 	{
-		Change		change;
+		CdcPublishChange change;
 
 		CHECK_FOR_INTERRUPTS();
 		memset(&change, 0, sizeof(change));
@@ -526,8 +375,11 @@ cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event)
 		case 'r':
 			send_change(publisher, event);
 			break;
-		case 's':
 		case 't':
+			if (!send_truncate(publisher, event))
+				send_ddl(publisher, event);
+			break;
+		case 's':
 			send_ddl(publisher, event);
 			break;
 		default:

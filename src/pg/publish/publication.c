@@ -18,6 +18,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/changes.h"
+#include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
 #include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
@@ -27,7 +28,15 @@ PG_FUNCTION_INFO_V1(cdc_disable_publication);
 PG_FUNCTION_INFO_V1(cdc_drop_publication);
 
 /* By CdcPublishFormat. */
-static const char *const format_names[] = {"maxwell", "json", "es_bulk"};
+static const char *const format_names[] = {
+	"maxwell", "json", "es_bulk", "debezium", "goldengate_row", "goldengate_op", "canal", "quix"
+};
+
+const char *
+cdc_publish_format_name(int format)
+{
+	return format_names[format];
+}
 
 /* ------------------------------------------------------------------------
  * Definitions
@@ -48,7 +57,7 @@ format_by_name(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid format \"%s\"", name),
-			 errhint("Valid formats are: maxwell, json, es_bulk.")));
+			 errhint("Valid formats are: maxwell, json, es_bulk, debezium, goldengate_row, goldengate_op, canal, quix.")));
 	return -1;
 }
 
@@ -69,6 +78,9 @@ cdc_publication_parse(CdcPublication *p, const CdcPublicationText *def)
 	cdc_publish_check_template("option \"ddl_topic\"", p->opt.ddl_topic);
 	cdc_publish_check_template("option \"raw_topic\"", p->opt.raw_topic);
 	cdc_publish_check_template("option \"index\"", p->opt.index_template);
+	cdc_publish_check_template("option \"schema_topic\"", p->opt.schema_topic);
+	if (p->format == CDC_PUBLISH_ES_BULK)
+		cdc_publish_check_index(p->opt.index_template);
 }
 
 CdcPublication *
@@ -199,14 +211,14 @@ static CdcPublication *
 lock_from_worker(const char *name)
 {
 	static CdcStatement stmt = {
-		"SELECT subscription, enabled FROM cdc_catalog.publication WHERE name OPERATOR(pg_catalog.=) $1",
+		"SELECT subscription, enabled, id FROM cdc_catalog.publication WHERE name OPERATOR(pg_catalog.=) $1",
 		1, {TEXTOID}
 	};
 	Datum		value = CStringGetTextDatum(name);
-	CdcSubscription *sub;
 	char	   *subscription = NULL;
 	bool		enabled = false;
 	bool		isnull;
+	int32		id = 0;
 	CdcPublication *p;
 	CdcSpi		spi;
 
@@ -215,13 +227,14 @@ lock_from_worker(const char *name)
 	{
 		subscription = cdc_spi_text(&spi, 0, 1);
 		enabled = DatumGetBool(cdc_spi_datum(0, 2, BOOLOID, &isnull));
+		id = DatumGetInt32(cdc_spi_datum(0, 3, INT4OID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	if (subscription == NULL)
 		cdc_publication_missing(name);
-	sub = cdc_subscription_get_own(subscription);
+	(void) cdc_subscription_get_own(subscription);
 	if (enabled)
-		cdc_slot_terminate(MyDatabaseId, sub->id, CDC_WORKER_PUBLISH);
+		cdc_slot_terminate_publication(MyDatabaseId, id);
 	p = cdc_publication_lock(name);
 	if (p == NULL)
 		cdc_publication_missing(name);
@@ -268,32 +281,25 @@ cdc_disable_publication(PG_FUNCTION_ARGS)
 	return set_enabled(fcinfo, false);
 }
 
-List *
-cdc_publications_enabled(const CdcSubscription *sub, MemoryContext cxt)
+char *
+cdc_publication_enabled(const CdcSubscription *sub, int32 id)
 {
 	static CdcStatement stmt = {
 		"SELECT name FROM cdc_catalog.publication WHERE enabled AND subscription OPERATOR(pg_catalog.=) $1"
-		" ORDER BY name",
-		1, {TEXTOID}
+		" AND id OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, INT4OID}
 	};
-	Datum		value = CStringGetTextDatum(sub->name);
-	List	   *names = NIL;
+	Datum		values[2];
+	char	   *name = NULL;
 	CdcSpi		spi;
-	uint64		n;
-	uint64		i;
 
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = Int32GetDatum(id);
 	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, &value, NULL);
-	for (i = 0; i < n; i++)
-	{
-		char	   *name = cdc_spi_text(&spi, i, 1);
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-
-		names = lappend(names, pstrdup(name));
-		MemoryContextSwitchTo(old);
-	}
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+		name = cdc_spi_text(&spi, 0, 1);
 	cdc_spi_end(&spi);
-	return names;
+	return name;
 }
 
 Datum
@@ -306,6 +312,7 @@ cdc_drop_publication(PG_FUNCTION_ARGS)
 	CdcPublication *p = lock_from_worker(name);
 
 	(void) cdc_spi_run(&stmt, name);
+	cdc_failure_forget(p->sub->name, psprintf("publish %s", name));
 	cdc_log(p->sub->name, "publication", psprintf("publication \"%s\" dropped", name),
 			psprintf("published up to seq " INT64_FORMAT, p->published_seq));
 	cdc_subscription_changed();

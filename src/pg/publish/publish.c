@@ -21,6 +21,7 @@
 #include "envelope/envelope.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
+#include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
@@ -111,6 +112,8 @@ read_event(const CdcHistoryEvent *row, CdcPublishEvent *event)
 	event->commit = row->commit;
 	if (row->source_table != NULL)
 		event->source_table = cdc_to_utf8(pnstrdup(row->source_table, row->source_table_len));
+	if (row->source_ts != 0)
+		event->source_us = cdc_unix_us(row->source_ts);
 	event->raw = row->raw;
 	event->raw_len = row->raw_len;
 	read_document(row, event);
@@ -155,7 +158,9 @@ visit_event(const CdcHistoryEvent *row, void *arg)
 	read_event(row, &event);
 	if (publisher->events == 0)
 		check_gap(publisher->publication, event.seq);
+	publisher->at = &event;
 	cdc_publish_event(publisher, &event);
+	publisher->at = NULL;
 	at->last = event.seq;
 	publisher->events++;
 	return !(at->max_events > 0 && publisher->events >= at->max_events && event.commit);
@@ -246,11 +251,14 @@ publish_events(CdcPublication *p, int64 max_events)
 										  ALLOCSET_DEFAULT_SIZES);
 	init_buffers(&publisher);
 	cdc_owner_begin(p->sub, &scope);
+	cdc_publish_context_begin(&publisher);
 	cdc_publish_open(&publisher, serverid, p->sub->owner_oid, producer_options(p));
+	cdc_publish_claim_registered(&publisher);
 	last = publish_history(&publisher, max_events);
 	cdc_publish_flush(&publisher);
 	if (publisher.events > 0)
 		cdc_publication_advance(&publisher, last);
+	cdc_publish_context_end(&publisher);
 	cdc_scope_end(&scope);
 	MemoryContextDelete(publisher.cxt);
 	return publisher.events;

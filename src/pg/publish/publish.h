@@ -9,7 +9,6 @@
 #define CDC_PG_PUBLISH_PUBLISH_H
 
 #include "pg/base/compat.h"
-#include "nodes/pg_list.h"
 #include "pg/catalog/subscription.h"
 
 /*
@@ -22,7 +21,7 @@
  */
 extern int64 cdc_publish_run(const char *publication, int64 max_events, bool *more);
 
-/* Names of a subscription's enabled publications (of char *), in the given context. */
-extern List *cdc_publications_enabled(const CdcSubscription *sub, MemoryContext cxt);
+/* The name of a publication of the subscription; NULL: it is gone or disabled. */
+extern char *cdc_publication_enabled(const CdcSubscription *sub, int32 id);
 
 #endif							/* CDC_PG_PUBLISH_PUBLISH_H */

@@ -7,10 +7,16 @@
  *	  publish.c			cdc.publish(): a publication's events, from history
  *	  publication.c		cdc.publication: definition, position, administration
  *	  message.c			an event to its message or messages
+ *	  format_*.c		changes of rows in formats of other tools
+ *	  claim.c			what two tables must not share
+ *	  output.c			topics and keys of messages
+ *	  index_name.c		names of Elasticsearch's indexes
+ *	  value.c			columns and values for these
  *	  envelope.c		rows of events that are not Maxwell's
  *	  key.c				the columns of a table's primary key
  *	  text.c			templates, keys and values as text
  *	  send.c			sending messages
+ *	  context.c			which event an error is about
  *
  *	  Inside of them all text is UTF-8.
  *
@@ -22,6 +28,7 @@
 #include "pg/base/compat.h"
 #include "core/json_text.h"
 #include "envelope/document.h"
+#include "envelope/envelope.h"
 #include "pg/catalog/subscription.h"
 #include "pg/remote/kafka_outbox.h"
 #include "pg/remote/kafka_send.h"
@@ -73,6 +80,7 @@ typedef struct CdcPublishEvent
 	CdcString	database;		/* "" where there is none */
 	CdcString	table;
 	CdcString	type;			/* Maxwell's, "" where there is none */
+	int64		source_us;		/* when the source changed it, since 1970; 0: not known */
 
 	/* what it says */
 	bool		has_doc;
@@ -97,6 +105,70 @@ typedef struct CdcPublishRow
 	const CdcDoc *old;			/* or NULL */
 } CdcPublishRow;
 
+/* What a column's values are, as far as formats differ in it. */
+typedef enum CdcPublishKind
+{
+	CDC_VALUE_ANY,			/* not known: what the value is */
+	CDC_VALUE_INTEGER, CDC_VALUE_DECIMAL, CDC_VALUE_FLOAT, CDC_VALUE_DOUBLE,
+	CDC_VALUE_DATE, CDC_VALUE_TIME, CDC_VALUE_DATETIME, CDC_VALUE_TIMESTAMP,
+	CDC_VALUE_YEAR, CDC_VALUE_BYTES, CDC_VALUE_BIT, CDC_VALUE_ENUM, CDC_VALUE_SET,
+	CDC_VALUE_JSON, CDC_VALUE_TEXT, CDC_VALUE_GEOMETRY
+} CdcPublishKind;
+
+typedef struct CdcPublishColumn
+{
+	CdcString	name;
+	CdcPublishKind kind;
+	const CdcColumn *source;	/* the source's definition; NULL: not known */
+	int			fsp;			/* of times */
+	int			scale;			/* of decimals; -1: any */
+	bool		nullable;
+} CdcPublishColumn;
+
+struct CdcPublisher;
+struct CdcPublishMethods;
+
+/* A change of a row, while messages are made of it. */
+typedef struct CdcPublishChange
+{
+	const struct CdcPublishMethods *methods;	/* of the format */
+	struct CdcPublisher *publisher;
+	const CdcPublishEvent *event;
+	const CdcPublishKey *key;
+	const CdcTable *definition; /* of the source table as of the event; NULL: not known */
+	char	   *topic;
+	CdcDoc		data;			/* the row after; the deleted one */
+	CdcDoc		old;
+	CdcPublishRow row;
+	CdcPublishRow former;		/* as it was before an update */
+	bool		key_changed;
+} CdcPublishChange;
+
+/* A format. */
+typedef struct CdcPublishMethods
+{
+	/* Sends a change. */
+	void		(*send) (CdcPublishChange *change);
+
+	/* Writes what a TRUNCATE is to publisher->value; NULL: it is one of the events of DDL. */
+	void		(*truncate) (struct CdcPublisher *publisher, const CdcPublishEvent *event);
+
+	/*
+	 * Writes the key of a row to publisher->key, which is empty; false: it has none.  NULL: its
+	 * values as text, the names of the table where it has none.
+	 */
+	bool		(*key) (CdcPublishChange *change, const CdcPublishRow *row);
+} CdcPublishMethods;
+
+/* A walk over the columns of a row, in the order of its table where that is known. */
+typedef struct CdcPublishRowIter
+{
+	const CdcPublishRow *row;
+	const CdcTable *table;		/* NULL: in the order of the members */
+	int			next;
+	CdcDocIter	members;
+} CdcPublishRowIter;
+
 struct CdcPublishEnvelope;
 
 /* A run of a publication. */
@@ -111,8 +183,18 @@ typedef struct CdcPublisher
 	CdcKafkaSender *sender;		/* NULL until the first message */
 	CdcOutlet  *outlet;			/* with a transactional_id: messages wait there instead */
 
+	/* what errors say of the event at hand, and of those whose messages are under way */
+	ErrorContextCallback errors;
+	bool		in_context;
+	const CdcPublishEvent *at;	/* NULL: none */
+	const CdcPublishKey *at_key;	/* of the row at hand */
+	const CdcPublishRow *at_row;	/* NULL: none */
+	struct CdcPublishSent *sent;
+
 	/* making messages */
 	struct HTAB *tables;		/* key.c's */
+	struct CdcSchema *schema;	/* of definitions; NULL: none yet */
+	struct HTAB *names;			/* claim.c's: names of indexes or topics by table */
 	struct CdcPublishEnvelope *envelope;	/* envelope.c's; NULL: none yet */
 	CdcJsonText *key;			/* buffers for the message at hand */
 	CdcJsonText *value;
@@ -148,8 +230,105 @@ extern void cdc_publication_advance(const CdcPublisher *publisher, int64 seq);
 /* ERROR: there is no publication of that name. */
 pg_noreturn extern void cdc_publication_missing(const char *name);
 
+/* As cdc.publish() is given it. */
+extern const char *cdc_publish_format_name(int format);
+
 /* message.c: sends what an event becomes. */
 extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/*
+ * output.c
+ */
+
+/* Sends a message; key and value may be NULL.  ERROR where no topic can have that name. */
+extern void cdc_publish_message(CdcPublisher *publisher, const char *topic, const char *key,
+								size_t key_len, const char *value, size_t value_len);
+
+/* The name of a topic that a template gives; row may be NULL. */
+extern char *cdc_publish_topic(const char *template, const CdcPublishEvent *event,
+							   const CdcPublishKey *key, const CdcPublishRow *row);
+
+/*
+ * The message's key for a row, in publisher->key or as text of the template; NULL where
+ * there is none.
+ */
+extern const char *cdc_publish_message_key(CdcPublishChange *change, const CdcPublishRow *row,
+										   size_t *len);
+
+/* Sends what is in publisher->value under the key of the row. */
+extern void cdc_publish_value(CdcPublishChange *change, const CdcPublishRow *row);
+
+/* Sends a message without a value under the row's key, where its table has one. */
+extern void cdc_publish_tombstone(CdcPublishChange *change, const CdcPublishRow *row);
+
+/* A key of names: {"database":"shop"}, with the table where that is wanted. */
+extern const CdcJsonText *cdc_publish_names_key(CdcPublisher *publisher,
+												const CdcPublishEvent *event, bool table);
+
+/* text.c: writes a member of an object whose value is text. */
+extern void cdc_publish_put_text(CdcJsonText *text, const char *key, const char *value, size_t len);
+
+/*
+ * format_*.c: send a change; or write what a TRUNCATE is to publisher->value
+ */
+extern void cdc_publish_es_bulk(CdcPublishChange *change);
+extern void cdc_publish_debezium(CdcPublishChange *change);
+extern void cdc_publish_debezium_truncate(CdcPublisher *publisher, const CdcPublishEvent *event);
+extern void cdc_publish_goldengate_row(CdcPublishChange *change);
+extern void cdc_publish_goldengate_op(CdcPublishChange *change);
+extern void cdc_publish_goldengate_truncate(CdcPublisher *publisher, const CdcPublishEvent *event);
+extern void cdc_publish_canal(CdcPublishChange *change);
+extern void cdc_publish_canal_truncate(CdcPublisher *publisher, const CdcPublishEvent *event);
+extern void cdc_publish_quix(CdcPublishChange *change);
+extern void cdc_publish_quix_truncate(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/* CdcPublishMethods.key */
+extern bool cdc_publish_es_key(CdcPublishChange *change, const CdcPublishRow *row);
+extern bool cdc_publish_debezium_key(CdcPublishChange *change, const CdcPublishRow *row);
+
+/* Writes the JSON schema of the table's messages to publisher->value. */
+extern void cdc_publish_goldengate_schema(CdcPublisher *publisher, const CdcTable *table);
+
+/*
+ * index_name.c: ERROR where a template gives a name that no index can have, as far as it is fixed; the name
+ * for an event, palloc'ed, or ERROR.
+ */
+extern void cdc_publish_check_index(const char *template);
+extern char *cdc_publish_index_name(const CdcPublisher *publisher, const CdcPublishEvent *event,
+									const CdcPublishKey *key, const CdcPublishRow *row);
+
+/*
+ * claim.c: ERROR where rows of two source tables would meet under one key: in one index, or
+ * in one topic.  The first compares all tables that are registered, the second that of
+ * the event with all that came before in the run.
+ */
+extern void cdc_publish_claim_registered(CdcPublisher *publisher);
+extern void cdc_publish_claim(CdcPublisher *publisher, const CdcPublishEvent *event,
+							  const char *name);
+
+/*
+ * value.c
+ */
+
+/* What is known of a column. */
+extern void cdc_publish_column(const CdcPublishChange *change, CdcString name,
+							   CdcPublishColumn *column);
+
+extern void cdc_publish_row_begin(const CdcPublishChange *change, const CdcPublishRow *row,
+								  CdcPublishRowIter *iter);
+extern bool cdc_publish_row_next(CdcPublishRowIter *iter, CdcString *name, CdcDoc *value);
+
+/* A value as JSON text, and the bytes of one in base64; palloc'ed. */
+extern char *cdc_publish_json_text(const CdcDoc *value, size_t *len);
+extern uint8 *cdc_publish_bytes(const CdcPublishColumn *column, CdcString base64, size_t *len);
+
+/* Writes a value as source's print them into publisher->value: JSON as text; bytes by hex. */
+extern void cdc_publish_put_plain(CdcPublishChange *change, const CdcPublishColumn *column,
+								  const CdcDoc *value, bool hex);
+
+/* ERROR: what the column has cannot be told in the publication's format. */
+pg_noreturn extern void cdc_publish_refuse(const CdcPublishChange *change,
+										   const CdcPublishColumn *column, const char *what);
 
 /*
  * send.c
@@ -170,6 +349,31 @@ extern void cdc_publish_send(CdcPublisher *publisher, const CdcOutMessage *messa
  */
 extern void cdc_publish_flush(CdcPublisher *publisher);
 
+/*
+ * context.c
+ */
+
+/* Between these, errors say which event they are about. */
+extern void cdc_publish_context_begin(CdcPublisher *publisher);
+extern void cdc_publish_context_end(CdcPublisher *publisher);
+
+/* Notes of which event the message is that has just been counted. */
+extern void cdc_publish_note_sent(CdcPublisher *publisher);
+
+/* key.c: the name of a source table, kept as long as the run. */
+extern const char *cdc_publish_table_name(CdcPublisher *publisher, const char *name);
+
+/* key.c: the definition of the event's table as of the event; NULL: it is not known. */
+extern const CdcTable *cdc_publish_definition(CdcPublisher *publisher,
+											  const CdcPublishEvent *event);
+
+/* key.c: whether that is to be announced, as it has not been by this process. */
+extern bool cdc_publish_definition_is_new(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/* key.c: the key that the publication's option key_columns gives a row which has all of them. */
+extern const CdcPublishKey *cdc_publish_given_key(const CdcPublisher *publisher,
+												  const CdcDoc *data);
+
 /* key.c: the key as of the event. */
 extern const CdcPublishKey *cdc_publish_key(CdcPublisher *publisher, const CdcPublishEvent *event);
 
@@ -189,6 +393,10 @@ extern void cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *d
 /* The columns of its key: of key, where that has any, else by the target or the message. */
 extern const CdcPublishKey *cdc_publish_envelope_key(CdcPublisher *publisher,
 													 const CdcPublishKey *key);
+
+/* What the target of the message that was read last takes in a column; false: not known. */
+extern bool cdc_publish_target_hint(const CdcPublisher *publisher, CdcString name,
+									CdcColumnHint *hint);
 
 /* Whether the message that was read last is Maxwell's. */
 extern bool cdc_publish_is_maxwell(const CdcPublisher *publisher);
@@ -235,6 +443,9 @@ extern void cdc_publish_row_key(CdcJsonText *text, const CdcPublishKey *key, con
 
 /* A document with Maxwell's members in Maxwell's order, the others behind them. */
 extern void cdc_publish_maxwell_value(CdcJsonText *text, const CdcDoc *doc);
+
+/* A column's value in a row; false: it is not there. */
+extern bool cdc_publish_key_value(const CdcPublishRow *row, const char *name, CdcDoc *value);
 
 /* The value of the key as one text: of several columns a JSON array. */
 extern char *cdc_publish_key_text(const CdcPublishKey *key, const CdcPublishRow *row);

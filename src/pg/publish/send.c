@@ -29,6 +29,7 @@ void
 cdc_publish_send(CdcPublisher *publisher, const CdcOutMessage *m)
 {
 	publisher->messages++;
+	cdc_publish_note_sent(publisher);
 	if (publisher->outlet != NULL)
 	{
 		cdc_outbox_append(publisher->outlet, m);

@@ -16,7 +16,7 @@
 #define COLUMN_PREFIX	"column:"
 
 /* Names that templates may have in braces, beside columns. */
-static const char *const names[] = {"database", "table", "type", "primary_key"};
+static const char *const names[] = {"database", "table", "type", "primary_key", "primary_keys"};
 
 #define MEMBER(name)	{name, sizeof(name) - 1}
 
@@ -40,9 +40,8 @@ cdc_publish_check(CdcStatus st)
 			 errdetail(st == CDC_ERR_NOMEM ? "Out of memory." : "It is nested too deep or too large.")));
 }
 
-/* A column's value in a row; false: it is not there. */
-static bool
-column_value(const CdcPublishRow *row, const char *name, CdcDoc *value)
+bool
+cdc_publish_key_value(const CdcPublishRow *row, const char *name, CdcDoc *value)
 {
 	return (row->old != NULL && cdc_doc_find(row->old, name, value)) ||
 		cdc_doc_find(row->data, name, value);
@@ -92,7 +91,7 @@ cdc_publish_check_template(const char *option, const char *template)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid name \"%s\" in %s", pnstrdup(name, len), option),
-					 errhint("Valid names are: ${database}, ${table}, ${type}, ${primary_key}, ${column:NAME}.")));
+					 errhint("Valid names are: ${database}, ${table}, ${type}, ${primary_key} or ${primary_keys}, ${column:NAME}.")));
 		s = name + len;
 	}
 	for (s = template; (s = strstr(s, "${")) != NULL; s++)
@@ -135,7 +134,7 @@ append_name(StringInfo buf, const char *name, size_t len, const CdcPublishEvent 
 		s = event->table;
 	else if (is_name(name, len, "type"))
 		s = event->type;
-	else if (is_name(name, len, "primary_key"))
+	else if (is_name(name, len, "primary_key") || is_name(name, len, "primary_keys"))
 	{
 		if (row != NULL)
 			appendStringInfoString(buf, cdc_publish_key_text(key, row));
@@ -145,7 +144,7 @@ append_name(StringInfo buf, const char *name, size_t len, const CdcPublishEvent 
 	{
 		const char *column = pnstrdup(name + strlen(COLUMN_PREFIX), len - strlen(COLUMN_PREFIX));
 
-		if (row != NULL && column_value(row, column, &value))
+		if (row != NULL && cdc_publish_key_value(row, column, &value))
 			append_plain(buf, &value);
 		return;
 	}
@@ -189,6 +188,14 @@ cdc_publish_clean_topic(char *name)
 /*
  * JSON
  */
+
+/* Writes a member of an object whose value is text. */
+void
+cdc_publish_put_text(CdcJsonText *text, const char *key, const char *value, size_t len)
+{
+	cdc_publish_check(text->sink.ops->key(&text->sink, key, strlen(key)));
+	cdc_publish_check(text->sink.ops->string(&text->sink, value, len));
+}
 
 /* Writes the key of a member. */
 static void
@@ -254,7 +261,7 @@ cdc_publish_maxwell_key(CdcJsonText *text, const CdcPublishEvent *event,
 			if (*p >= 'A' && *p <= 'Z')
 				*p += 'a' - 'A';
 		put_member_key(text, name, strlen(name));
-		if (column_value(row, key->columns[i], &value))
+		if (cdc_publish_key_value(row, key->columns[i], &value))
 			cdc_publish_check(cdc_doc_emit(&value, &text->sink));
 		else
 			cdc_publish_check(text->sink.ops->null(&text->sink));
@@ -272,7 +279,7 @@ cdc_publish_row_key(CdcJsonText *text, const CdcPublishKey *key, const CdcPublis
 	for (i = 0; i < key->n; i++)
 	{
 		put_member_key(text, key->columns[i], strlen(key->columns[i]));
-		if (column_value(row, key->columns[i], &value))
+		if (cdc_publish_key_value(row, key->columns[i], &value))
 			cdc_publish_check(cdc_doc_emit(&value, &text->sink));
 		else
 			cdc_publish_check(text->sink.ops->null(&text->sink));
@@ -290,7 +297,7 @@ cdc_publish_key_text(const CdcPublishKey *key, const CdcPublishRow *row)
 	int			i;
 
 	initStringInfo(&buf);
-	if (key->n == 1 && column_value(row, key->columns[0], &value))
+	if (key->n == 1 && cdc_publish_key_value(row, key->columns[0], &value))
 		append_plain(&buf, &value);
 	if (key->n < 2)
 		return buf.data;
@@ -300,7 +307,7 @@ cdc_publish_key_text(const CdcPublishKey *key, const CdcPublishRow *row)
 	st = text.sink.ops->begin_array(&text.sink);
 	for (i = 0; i < key->n && st == CDC_OK; i++)
 	{
-		if (column_value(row, key->columns[i], &value))
+		if (cdc_publish_key_value(row, key->columns[i], &value))
 			st = cdc_doc_emit(&value, &text.sink);
 		else
 			st = text.sink.ops->null(&text.sink);

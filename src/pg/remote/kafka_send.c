@@ -49,6 +49,7 @@ struct CdcKafkaSender
 	char		last_topic[TOPIC_BYTES];	/* of the message before, "": none */
 	bool		asked;			/* a request about a topic is under way */
 	bool		taken;			/* by the present transaction */
+	uint64		refused;		/* number of the message that the present error is about; or 0 */
 	int			level;			/* of the subtransaction that took it */
 	bool		transactional;
 	bool		initialized;	/* transactions were prepared for */
@@ -214,6 +215,7 @@ sending_failed(CdcKafkaSender *sender, uint64 refused, CdcError *err)
 	if (refused > 0)
 		snprintf(which, sizeof(which), "; the one that failed is message %llu of it",
 				 (unsigned long long) refused);
+	sender->refused = refused;
 	err->detail[0] = '\0';
 	cdc_error_detail(err, "Of %llu messages sent to server \"%s\" for this transaction %llu were delivered%s%s.",
 					 (unsigned long long) (d->produced - sender->before.produced),
@@ -221,6 +223,18 @@ sending_failed(CdcKafkaSender *sender, uint64 refused, CdcError *err)
 					 (unsigned long long) (d->delivered - sender->before.delivered),
 					 sender->transactional ? ", in a Kafka transaction that is rolled back" : "", which);
 	cdc_ereport(err, NULL);
+}
+
+uint64
+cdc_kafka_sender_refused(const CdcKafkaSender *sender)
+{
+	return sender->refused;
+}
+
+const char *
+cdc_kafka_sender_refused_key(const CdcKafkaSender *sender)
+{
+	return cdc_kafka_delivery(cdc_kafka_source_client(sender->source))->failed_key;
 }
 
 /*
@@ -414,6 +428,7 @@ cdc_kafka_sender_open(const CdcKafkaTarget *target)
 	sender->taken = true;
 	sender->level = GetCurrentTransactionNestLevel();
 	sender->used = ++uses;
+	sender->refused = 0;
 	sender->before = *cdc_kafka_delivery(cdc_kafka_source_client(sender->source));
 	finish_asking(sender);
 	if (sender->transactional)

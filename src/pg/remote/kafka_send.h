@@ -75,6 +75,13 @@ extern void cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *m
 								  uint64 number);
 
 /*
+ * While the ERROR of a message that was refused is on its way: the message's number, 0 where
+ * another error is, and the beginning of its key.
+ */
+extern uint64 cdc_kafka_sender_refused(const CdcKafkaSender *sender);
+extern const char *cdc_kafka_sender_refused_key(const CdcKafkaSender *sender);
+
+/*
  * Waits until the brokers have confirmed each message; ERROR when one was
  * refused, with how many were not.
  */

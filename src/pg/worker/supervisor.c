@@ -2,7 +2,7 @@
  *
  * supervisor.c
  *	  One process a database: keeps a pull and an apply worker running for each
- *	  enabled subscription, a publish worker where it has an enabled publication,
+ *	  enabled subscription, a publish worker for each of its enabled publications,
  *	  restarts a failed one with growing delays, ends when there is nothing to keep.
  *
  * It sleeps until a worker ends, somebody changes a subscription (both set its
@@ -48,6 +48,15 @@
 #define LOCK_WAIT_MS		"100"	/* for what somebody else has locked, for example to drop it */
 #define LOCKED_LOOK_MS		1000L	/* until all is looked at again where that was locked */
 
+/* One of the workers of a subscription. */
+typedef struct WantedWorker
+{
+	CdcWorkerKind kind;
+	int32		publication_id; /* of those that publish; else 0 */
+	const char *worker;			/* as in cdc.subscription_failure */
+	int			unfinished;		/* see failure.h */
+} WantedWorker;
+
 /* A subscription that wants its workers; one in a copied database does not. */
 typedef struct Wanted
 {
@@ -55,10 +64,11 @@ typedef struct Wanted
 	char	   *name;
 	Oid			owner;
 	NameData	owner_name;
-	bool		publishes;		/* has an enabled publication: a third worker */
 	int			role_limit;		/* workers that its owner may have */
-	int			unfinished[CDC_WORKER_PUBLISH + 1]; /* by kind: see failure.h */
 	const char *trouble;		/* why they cannot be started, or NULL */
+	WantedWorker pull;
+	WantedWorker apply;
+	List	   *publish;		/* of WantedWorker *: one a publication */
 } Wanted;
 
 /* A worker that this supervisor has started or will start. */
@@ -66,7 +76,9 @@ typedef struct Child
 {
 	int32		subscription_id;
 	CdcWorkerKind kind;
+	int32		publication_id;
 	char		name[NAMEDATALEN * 4];
+	char		worker[CDC_WORKER_TEXT];	/* as in cdc.subscription_failure */
 	BackgroundWorkerHandle *handle; /* NULL: not running */
 	CdcSlotInfo slot;			/* index and ticket of the reservation */
 	TimestampTz started;
@@ -83,19 +95,73 @@ typedef struct Child
 
 static List *children = NIL;
 
+/* How many of them ran when there was no room for one more; 0: there has been room. */
+static int	room = 0;
+
 #define UNFINISHED(worker) \
 	", (SELECT w.unfinished::pg_catalog.int8 FROM cdc_catalog.worker_start w" \
 	"    WHERE w.subscription OPERATOR(pg_catalog.=) s.name" \
 	"      AND w.worker OPERATOR(pg_catalog.=) '" worker "')"
 
+static void
+set_worker(WantedWorker *worker, CdcWorkerKind kind, int unfinished)
+{
+	memset(worker, 0, sizeof(*worker));
+	worker->kind = kind;
+	worker->worker = cdc_worker_kind_name(kind);
+	worker->unfinished = unfinished;
+}
+
+/* Adds the enabled publications to the subscriptions, a list of Wanted *. */
+static void
+read_publications(List *wanted)
+{
+	static CdcStatement stmt = {
+		"SELECT s.id, p.id, p.name, w.unfinished::pg_catalog.int8 FROM cdc_catalog.publication p"
+		" JOIN cdc_catalog.subscription s ON s.name OPERATOR(pg_catalog.=) p.subscription"
+		" LEFT JOIN cdc_catalog.worker_start w ON w.subscription OPERATOR(pg_catalog.=) s.name"
+		" AND w.worker OPERATOR(pg_catalog.=) ('publish ' OPERATOR(pg_catalog.||) p.name)"
+		" WHERE p.enabled ORDER BY p.id",
+		0, {0}
+	};
+	CdcSpi		spi;
+	uint64		n;
+	uint64		i;
+
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, NULL, NULL);
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+		int32		subscription_id = DatumGetInt32(cdc_spi_datum(i, 1, INT4OID, &isnull));
+		char	   *name = cdc_spi_text(&spi, i, 3);
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
+		ListCell   *lc;
+
+		foreach(lc, wanted)
+		{
+			Wanted	   *w = lfirst(lc);
+			WantedWorker *worker;
+
+			if (w->id != subscription_id)
+				continue;
+			worker = palloc(sizeof(WantedWorker));
+			set_worker(worker, CDC_WORKER_PUBLISH, (int) cdc_spi_int64(i, 4));
+			worker->publication_id = DatumGetInt32(cdc_spi_datum(i, 2, INT4OID, &isnull));
+			worker->worker = psprintf("publish %s", name);
+			w->publish = lappend(w->publish, worker);
+		}
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+}
+
 static List *
 read_wanted(void)
 {
 	static CdcStatement stmt = {
-		"SELECT s.id, s.name, s.owner::pg_catalog.text,"
-		" EXISTS (SELECT 1 FROM cdc_catalog.publication p"
-		"          WHERE p.subscription OPERATOR(pg_catalog.=) s.name AND p.enabled)"
-		UNFINISHED("pull") UNFINISHED("apply") UNFINISHED("publish")
+		"SELECT s.id, s.name, s.owner::pg_catalog.text"
+		UNFINISHED("pull") UNFINISHED("apply")
 		", i.\"owner\"::pg_catalog.int8"
 		" FROM cdc_catalog.subscription s JOIN cdc_catalog.subscription_identity i"
 		" ON i.subscription OPERATOR(pg_catalog.=) s.name"
@@ -120,11 +186,9 @@ read_wanted(void)
 
 		w->id = DatumGetInt32(cdc_spi_datum(i, 1, INT4OID, &isnull));
 		w->name = cdc_spi_text(&spi, i, 2);
-		w->owner = (Oid) cdc_spi_int64(i, 8);
-		w->publishes = DatumGetBool(cdc_spi_datum(i, 4, BOOLOID, &isnull));
-		w->unfinished[CDC_WORKER_PULL] = (int) cdc_spi_int64(i, 5);
-		w->unfinished[CDC_WORKER_APPLY] = (int) cdc_spi_int64(i, 6);
-		w->unfinished[CDC_WORKER_PUBLISH] = (int) cdc_spi_int64(i, 7);
+		w->owner = (Oid) cdc_spi_int64(i, 6);
+		set_worker(&w->pull, CDC_WORKER_PULL, (int) cdc_spi_int64(i, 4));
+		set_worker(&w->apply, CDC_WORKER_APPLY, (int) cdc_spi_int64(i, 5));
 		w->role_limit = OidIsValid(w->owner) && superuser_arg(w->owner) ? INT_MAX :
 			cdc_worker_limit(cdc_max_workers_per_role);
 		role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(w->owner));
@@ -144,11 +208,12 @@ read_wanted(void)
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);
+	read_publications(result);
 	return result;
 }
 
 static Child *
-find_child(int32 subscription_id, CdcWorkerKind kind)
+find_child(int32 subscription_id, CdcWorkerKind kind, int32 publication_id)
 {
 	ListCell   *lc;
 
@@ -156,7 +221,8 @@ find_child(int32 subscription_id, CdcWorkerKind kind)
 	{
 		Child	   *c = lfirst(lc);
 
-		if (c->subscription_id == subscription_id && c->kind == kind)
+		if (c->subscription_id == subscription_id && c->kind == kind &&
+			c->publication_id == publication_id)
 			return c;
 	}
 	return NULL;
@@ -164,13 +230,15 @@ find_child(int32 subscription_id, CdcWorkerKind kind)
 
 /* Whether a worker that we have not started runs; gives up dead reservations. */
 static bool
-started_elsewhere(const CdcSlotInfo *slots, int nslots, int32 subscription_id, CdcWorkerKind kind)
+started_elsewhere(const CdcSlotInfo *slots, int nslots, int32 subscription_id,
+				  const WantedWorker *worker)
 {
 	int			i;
 
 	for (i = 0; i < nslots; i++)
 	{
-		if (slots[i].subscription_id != subscription_id || slots[i].kind != kind)
+		if (slots[i].subscription_id != subscription_id || slots[i].kind != worker->kind ||
+			slots[i].publication_id != worker->publication_id)
 			continue;
 		if (slots[i].pid != 0)
 			return true;
@@ -201,7 +269,7 @@ write_end(void *arg)
 {
 	const Child *c = arg;
 
-	cdc_worker_start_clear(c->name, cdc_worker_kind_name(c->kind));
+	cdc_worker_start_clear(c->name, c->worker);
 }
 
 /*
@@ -227,8 +295,7 @@ write_trouble(void *arg)
 {
 	const Trouble *t = arg;
 
-	cdc_failure_record(t->child->name, cdc_worker_kind_name(t->child->kind), t->sqlerrcode,
-					   t->text);
+	cdc_failure_record(t->child->name, t->child->worker, t->sqlerrcode, t->text);
 }
 
 /* Notes that a worker has ended and when it may start again. */
@@ -257,7 +324,7 @@ complain(Child *c, const char *trouble)
 		return;
 	ereport(WARNING,
 			(errmsg("cannot start the %s worker of subscription \"%s\": %s",
-					cdc_worker_kind_name(c->kind), c->name, trouble)));
+					c->worker, c->name, trouble)));
 	c->complained = cdc_background_do(write_trouble, &t) != CDC_TURN_LOCKED;
 }
 
@@ -267,8 +334,8 @@ write_start(void *arg)
 	const Child *c = arg;
 
 	if (c->end_unwritten)
-		cdc_worker_start_clear(c->name, cdc_worker_kind_name(c->kind));
-	cdc_worker_start_count(c->name, cdc_worker_kind_name(c->kind));
+		cdc_worker_start_clear(c->name, c->worker);
+	cdc_worker_start_count(c->name, c->worker);
 }
 
 /*
@@ -290,7 +357,7 @@ count_start(Child *c)
 	if (first)
 		ereport(LOG,
 				(errmsg("the %s worker of subscription \"%s\" is not started as somebody has locked the subscription",
-						cdc_worker_kind_name(c->kind), c->name)));
+						c->worker, c->name)));
 	c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 												first ? LOCKED_LOOK_MS : ORPHAN_LOOK_MS);
 	return false;
@@ -343,12 +410,45 @@ no_room(CdcStartResult rc, const Wanted *w)
 							cdc_worker_limit(cdc_max_workers_per_database));
 		case CDC_START_NO_PROCESS:
 			return psprintf("no background worker slot of the server is free (max_worker_processes is %d)\n"
-							"HINT:  Raise max_worker_processes; a database needs one and each enabled subscription two more, three where it publishes.",
+							"HINT:  Raise max_worker_processes; a database needs one and each enabled subscription two more, each enabled publication another.",
 							max_worker_processes);
 		default:
 			return psprintf("all %d shared slots of cdc_ingest are taken\n"
 							"HINT:  Disable subscriptions that are not needed.", CDC_SLOTS);
 	}
+}
+
+static int
+count_running(void)
+{
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, children)
+		n += ((Child *) lfirst(lc))->handle != NULL;
+	return n;
+}
+
+/*
+ * Whether what room there is belongs to others: to workers that have failed and are
+ * started again in a moment.  Who waits for room would else take that of a pull, whose
+ * apply then has nothing to do.
+ */
+static bool
+is_others_room(const Child *c)
+{
+	int			coming = 0;
+	ListCell   *lc;
+
+	if (!c->waits_for_room || room == 0)
+		return false;
+	foreach(lc, children)
+	{
+		const Child *other = lfirst(lc);
+
+		coming += other->seen && other->handle == NULL && !other->waits_for_room && other->failures > 0;
+	}
+	return coming > 0 && count_running() + coming >= room;
 }
 
 static void
@@ -369,18 +469,22 @@ start_child(Child *c, const Wanted *w)
 	what.username = w->owner_name;
 	what.subscription_id = c->subscription_id;
 	what.kind = c->kind;
+	what.publication_id = c->publication_id;
 	MemoryContextSwitchTo(TopMemoryContext);
 	rc = cdc_background_start(&what, c->name, w->role_limit, &c->handle);
 	MemoryContextSwitchTo(turn);
 
 	c->started = GetCurrentTimestamp();
 	c->waits_for_room = rc != CDC_START_OK && rc != CDC_START_EXISTS;
+	if (c->waits_for_room)
+		room = count_running();
 	if (rc == CDC_START_OK)
 	{
 		c->complained = false;
 		n = cdc_slot_list(MyDatabaseId, slots);
 		for (i = 0; i < n; i++)
-			if (slots[i].subscription_id == c->subscription_id && slots[i].kind == c->kind)
+			if (slots[i].subscription_id == c->subscription_id && slots[i].kind == c->kind &&
+				slots[i].publication_id == c->publication_id)
 				c->slot = slots[i];
 		return;
 	}
@@ -404,9 +508,8 @@ start_child(Child *c, const Wanted *w)
  * no success: the server went down with it, perhaps because of it, or it still runs.
  */
 static void
-brake(Child *c, const Wanted *w)
+brake(Child *c, int crashes)
 {
-	int			crashes = w->unfinished[c->kind];
 	long		delay = restart_delay(crashes - 1);
 	Trouble		t = {c, ERRCODE_CRASH_SHUTDOWN, NULL};
 
@@ -417,16 +520,17 @@ brake(Child *c, const Wanted *w)
 					"HINT:  See the server's log. cdc.disable_subscription() or cdc_ingest.workers = off in postgresql.conf keeps it from starting.",
 					crashes, delay / 1000);
 	ereport(WARNING,
-			(errmsg("%s worker of subscription \"%s\": %s", cdc_worker_kind_name(c->kind), c->name,
+			(errmsg("%s worker of subscription \"%s\": %s", c->worker, c->name,
 					t.text)));
 	(void) cdc_background_do(write_trouble, &t);
 }
 
 /* Sees to one worker of a wanted subscription. */
 static void
-keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int nslots, bool changed)
+keep_child(const Wanted *w, const WantedWorker *worker, const CdcSlotInfo *slots, int nslots,
+		   bool changed)
 {
-	Child	   *c = find_child(w->id, kind);
+	Child	   *c = find_child(w->id, worker->kind, worker->publication_id);
 	bool		first = false;
 	pid_t		pid;
 
@@ -436,7 +540,8 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 
 		c = palloc0(sizeof(Child));
 		c->subscription_id = w->id;
-		c->kind = kind;
+		c->kind = worker->kind;
+		c->publication_id = worker->publication_id;
 		children = lappend(children, c);
 		MemoryContextSwitchTo(old);
 		first = true;
@@ -444,8 +549,9 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 	c->seen = true;
 	c->unwanted_since = 0;
 	strlcpy(c->name, w->name, sizeof(c->name));
-	if (first && w->unfinished[kind] > 0 && !started_elsewhere(slots, nslots, w->id, kind))
-		brake(c, w);
+	strlcpy(c->worker, worker->worker, sizeof(c->worker));
+	if (first && worker->unfinished > 0 && !started_elsewhere(slots, nslots, w->id, worker))
+		brake(c, worker->unfinished);
 
 	if (c->handle != NULL && GetBackgroundWorkerPid(c->handle, &pid) == BGWH_STOPPED)
 		child_ended(c);
@@ -459,9 +565,9 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 	c->next_start = Max(c->next_start, c->braked_until);
 	if (c->handle != NULL || c->next_start > GetCurrentTimestamp())
 		return;
-	if (kind != CDC_WORKER_PULL)
+	if (worker->kind != CDC_WORKER_PULL)
 	{
-		const Child *pull = find_child(w->id, CDC_WORKER_PULL);
+		const Child *pull = find_child(w->id, CDC_WORKER_PULL, 0);
 
 		/* a process that comes free is pull's: alone the others soon have nothing to do */
 		if (pull->waits_for_room)
@@ -478,9 +584,14 @@ keep_child(const Wanted *w, CdcWorkerKind kind, const CdcSlotInfo *slots, int ns
 		c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DELAY_MAX_MS);
 		return;
 	}
-	if (started_elsewhere(slots, nslots, w->id, kind))
+	if (started_elsewhere(slots, nslots, w->id, worker))
 	{
 		c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ORPHAN_LOOK_MS);
+		return;
+	}
+	if (is_others_room(c))
+	{
+		c->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), NO_PROCESS_MS);
 		return;
 	}
 	start_child(c, w);
@@ -552,6 +663,24 @@ typedef struct Wants
 	bool		any;			/* there are some, be they allowed or not */
 } Wants;
 
+/* Copies of WantedWorker * with all they point to. */
+static List *
+copy_workers(List *workers)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, workers)
+	{
+		WantedWorker *copy = palloc(sizeof(WantedWorker));
+
+		*copy = *(const WantedWorker *) lfirst(lc);
+		copy->worker = pstrdup(copy->worker);
+		result = lappend(result, copy);
+	}
+	return result;
+}
+
 static void
 look(void *arg)
 {
@@ -573,6 +702,7 @@ look(void *arg)
 		*copy = *w;
 		copy->name = pstrdup(w->name);
 		copy->trouble = w->trouble ? pstrdup(w->trouble) : NULL;
+		copy->publish = copy_workers(w->publish);
 		wants->wanted = lappend(wants->wanted, copy);
 	}
 }
@@ -588,10 +718,13 @@ supervisor_turn(bool *any)
 	static bool changed = false;
 	Wants		wants = {CurrentMemoryContext, NIL, false};
 	ListCell   *lc;
+	ListCell   *lp;
 	CdcSlotInfo slots[CDC_SLOTS];
 	int			nslots;
 
 	changed = cdc_slot_told() || changed;
+	if (changed)
+		room = 0;				/* limits may have been raised */
 	if (cdc_background_do(look, &wants) == CDC_TURN_LOCKED)
 		return false;
 	*any = wants.any;
@@ -602,10 +735,10 @@ supervisor_turn(bool *any)
 	{
 		const Wanted *w = lfirst(lc);
 
-		keep_child(w, CDC_WORKER_PULL, slots, nslots, changed);
-		keep_child(w, CDC_WORKER_APPLY, slots, nslots, changed);
-		if (w->publishes)
-			keep_child(w, CDC_WORKER_PUBLISH, slots, nslots, changed);
+		keep_child(w, &w->pull, slots, nslots, changed);
+		keep_child(w, &w->apply, slots, nslots, changed);
+		foreach(lp, w->publish)
+			keep_child(w, lfirst(lp), slots, nslots, changed);
 	}
 	drop_unwanted();
 	changed = false;

@@ -51,6 +51,10 @@
 
 static int32 my_subscription;
 static CdcWorkerKind my_kind;
+static int32 my_publication;
+
+/* As in cdc.subscription_failure; of a publication once that has been read. */
+static char my_name[CDC_WORKER_TEXT];
 
 /* The subscription as last read, in a context of its own. */
 static CdcSubscription *current = NULL;
@@ -105,8 +109,8 @@ note_success(const CdcSubscription *sub, bool worked)
 	if (!failed_before ||
 		(!worked && !TimestampDifferenceExceeds(running_since, GetCurrentTimestamp(), RECOVERED_MS)))
 		return;
-	cdc_failure_clear(sub->name, cdc_worker_kind_name(my_kind));
-	cdc_worker_start_clear(sub->name, cdc_worker_kind_name(my_kind));
+	cdc_failure_clear(sub->name, my_name);
+	cdc_worker_start_clear(sub->name, my_name);
 	failed_before = false;
 }
 
@@ -198,48 +202,37 @@ apply_once(bool *more)
 	return true;
 }
 
-/* All publications, each in a transaction of its own. */
+/* The name of the worker's publication, which is part of its own; NULL: it is not wanted any more. */
+static char *
+read_publication(const CdcSubscription *sub)
+{
+	char	   *name = cdc_publication_enabled(sub, my_publication);
+
+	if (name != NULL)
+		snprintf(my_name, sizeof(my_name), "publish %s", name);
+	return name;
+}
+
+/* One transaction of its publication. */
 static bool
 publish_once(bool *more)
 {
-	static MemoryContext turn = NULL;	/* kept, as an error may end the turn */
-	List	   *names = NIL;
-	ListCell   *lc;
-	CdcSubscription *sub;
-	int			events;
-	bool		worked = false;
-	bool		wanted;
+	CdcSubscription *sub = begin_turn();
+	char	   *name;
+	int64		events;
 
-	if (turn == NULL)
-		turn = AllocSetContextCreate(TopMemoryContext, "cdc_ingest publications", ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(turn);
-	if (!cdc_background_transaction())
+	if (sub == NULL)
 		return false;
-	sub = subscription();
-	events = sub != NULL ? sub->opt.batch_events : 0;
-	if (sub != NULL)
-		names = cdc_publications_enabled(sub, turn);
+	name = read_publication(sub);
+	if (name == NULL)
+	{
+		cdc_background_commit();
+		return false;
+	}
+	events = cdc_publish_run(name, sub->opt.batch_events, more);
+	note_success(sub, events > 0);
 	cdc_background_commit();
-
-	foreach(lc, names)
-	{
-		bool		again = false;
-
-		if (!cdc_background_transaction())
-			return false;
-		worked = cdc_publish_run(lfirst(lc), events, &again) > 0 || worked;
-		cdc_background_commit();
-		*more = *more || again;
-	}
-	if (names != NIL && cdc_background_transaction())
-	{
-		sub = subscription();
-		if (sub != NULL)
-			note_success(sub, worked);
-		cdc_background_commit();
-	}
-	wanted = names != NIL;
-	return wanted;
+	return events >= 0;
 }
 
 /*
@@ -261,9 +254,11 @@ write_down(const ErrorData *edata)
 	sub = cdc_subscription_get_any_by_id(my_subscription);
 	if (sub != NULL && (!sub->enabled || sub->cloned))
 		sub = NULL;
+	if (sub != NULL && my_publication != 0 && read_publication(sub) == NULL)
+		sub = NULL;
 	if (sub != NULL)
 	{
-		cdc_failure_record(sub->name, cdc_worker_kind_name(my_kind), edata->sqlerrcode, text);
+		cdc_failure_record(sub->name, my_name, edata->sqlerrcode, text);
 		if (my_kind == CDC_WORKER_PULL)
 		{
 			note_source(sub);
@@ -435,6 +430,8 @@ cdc_worker_main(Datum arg)
 	cdc_background_begin(&start, arg);
 	my_subscription = start.subscription_id;
 	my_kind = start.kind;
+	my_publication = start.publication_id;
+	strlcpy(my_name, cdc_worker_kind_name(my_kind), sizeof(my_name));
 	running_since = GetCurrentTimestamp();
 	current_context = AllocSetContextCreate(TopMemoryContext, "cdc_ingest subscription",
 											ALLOCSET_SMALL_SIZES);

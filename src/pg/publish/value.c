@@ -1,0 +1,229 @@
+/*-------------------------------------------------------------------------
+ *
+ * value.c
+ *	  The columns of a row for formats of other tools: what the source says of their types,
+ *	  and their values in the order that its table has.
+ *
+ * Where the source's definition is not known, as of a table whose messages do not tell
+ * types, the target's columns say what values are, else the values themselves.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/publish/publish_internal.h"
+
+#include "core/base64.h"
+#include "core/geometry.h"
+
+static const struct
+{
+	const char *data_type;
+	CdcPublishKind kind;
+}			kinds[] = {
+	{"tinyint", CDC_VALUE_INTEGER}, {"smallint", CDC_VALUE_INTEGER},
+	{"mediumint", CDC_VALUE_INTEGER}, {"int", CDC_VALUE_INTEGER},
+	{"bigint", CDC_VALUE_INTEGER}, {"decimal", CDC_VALUE_DECIMAL},
+	{"float", CDC_VALUE_FLOAT}, {"double", CDC_VALUE_DOUBLE}, {"date", CDC_VALUE_DATE},
+	{"time", CDC_VALUE_TIME}, {"datetime", CDC_VALUE_DATETIME},
+	{"timestamp", CDC_VALUE_TIMESTAMP}, {"year", CDC_VALUE_YEAR},
+	{"binary", CDC_VALUE_BYTES}, {"varbinary", CDC_VALUE_BYTES},
+	{"tinyblob", CDC_VALUE_BYTES}, {"blob", CDC_VALUE_BYTES},
+	{"mediumblob", CDC_VALUE_BYTES}, {"longblob", CDC_VALUE_BYTES},
+	{"bit", CDC_VALUE_BIT}, {"enum", CDC_VALUE_ENUM}, {"set", CDC_VALUE_SET},
+	{"json", CDC_VALUE_JSON}, {"char", CDC_VALUE_TEXT}, {"varchar", CDC_VALUE_TEXT},
+	{"tinytext", CDC_VALUE_TEXT}, {"text", CDC_VALUE_TEXT},
+	{"mediumtext", CDC_VALUE_TEXT}, {"longtext", CDC_VALUE_TEXT}
+};
+
+/* By the source's definition. */
+static void
+by_definition(const CdcColumn *source, CdcPublishColumn *column)
+{
+	size_t		i;
+
+	column->source = source;
+	column->fsp = source->fsp;
+	column->scale = source->scale;
+	column->nullable = source->nullable;
+	if (source->data_type != NULL && cdc_is_geometry_type(source->data_type))
+		column->kind = CDC_VALUE_GEOMETRY;
+	else
+		for (i = 0; i < lengthof(kinds); i++)
+			if (source->data_type != NULL && strcmp(kinds[i].data_type, source->data_type) == 0)
+				column->kind = kinds[i].kind;
+}
+
+/* By what the target's column takes. */
+static void
+by_hint(const CdcColumnHint *hint, CdcPublishColumn *column)
+{
+	static const CdcPublishKind of_hint[] = {
+		[CDC_HINT_TEXT] = CDC_VALUE_TEXT,[CDC_HINT_BYTES] = CDC_VALUE_BYTES,
+		[CDC_HINT_DECIMAL] = CDC_VALUE_DECIMAL,[CDC_HINT_FLOAT] = CDC_VALUE_DOUBLE,
+		[CDC_HINT_DATE] = CDC_VALUE_DATE,[CDC_HINT_TIME] = CDC_VALUE_TIME,
+		[CDC_HINT_DATETIME] = CDC_VALUE_DATETIME,[CDC_HINT_TIMESTAMP] = CDC_VALUE_TIMESTAMP,
+		[CDC_HINT_JSON] = CDC_VALUE_JSON,[CDC_HINT_ARRAY] = CDC_VALUE_SET,
+		[CDC_HINT_GEOMETRY] = CDC_VALUE_GEOMETRY
+	};
+
+	if ((size_t) hint->kind < lengthof(of_hint) && of_hint[hint->kind] != CDC_VALUE_ANY)
+		column->kind = of_hint[hint->kind];
+	column->fsp = hint->fsp >= 0 ? hint->fsp : 6;
+	column->scale = hint->scale;
+}
+
+void
+cdc_publish_column(const CdcPublishChange *change, CdcString name, CdcPublishColumn *column)
+{
+	const CdcTable *table = change->definition;
+	CdcColumnHint hint;
+	int			i;
+
+	memset(column, 0, sizeof(*column));
+	column->name = name;
+	column->fsp = 6;
+	column->scale = -1;
+	column->nullable = true;
+	for (i = 0; table != NULL && i < table->ncolumns; i++)
+		if (cdc_string_is(name, table->columns[i].name))
+		{
+			by_definition(&table->columns[i], column);
+			return;
+		}
+	if (cdc_publish_target_hint(change->publisher, name, &hint))
+		by_hint(&hint, column);
+}
+
+/* ---- rows ---- */
+
+/* A column's value, with former values over the present ones where the row has such. */
+static bool
+row_value(const CdcPublishRow *row, const char *name, size_t len, CdcDoc *value)
+{
+	return (row->old != NULL && cdc_doc_get(row->old, name, len, value)) ||
+		cdc_doc_get(row->data, name, len, value);
+}
+
+/* Whether all members of the row are columns of the definition. */
+static bool
+is_defined(const CdcTable *table, const CdcDoc *data)
+{
+	CdcDoc		value;
+	size_t		found = 0;
+	int			i;
+
+	for (i = 0; i < table->ncolumns; i++)
+		found += cdc_doc_find(data, table->columns[i].name, &value) ? 1 : 0;
+	return found == cdc_doc_count(data);
+}
+
+void
+cdc_publish_row_begin(const CdcPublishChange *change, const CdcPublishRow *row,
+					  CdcPublishRowIter *iter)
+{
+	memset(iter, 0, sizeof(*iter));
+	iter->row = row;
+	if (change->definition != NULL && is_defined(change->definition, row->data))
+		iter->table = change->definition;
+	else
+		cdc_doc_begin(row->data, &iter->members);
+}
+
+bool
+cdc_publish_row_next(CdcPublishRowIter *iter, CdcString *name, CdcDoc *value)
+{
+	CdcDoc		former;
+
+	while (iter->table != NULL && iter->next < iter->table->ncolumns)
+	{
+		name->data = iter->table->columns[iter->next++].name;
+		name->len = strlen(name->data);
+		if (row_value(iter->row, name->data, name->len, value))
+			return true;
+	}
+	if (iter->table != NULL || !cdc_doc_next(&iter->members, name, value))
+		return false;
+	if (iter->row->old != NULL && cdc_doc_get(iter->row->old, name->data, name->len, &former))
+		*value = former;
+	return true;
+}
+
+/* ---- values ---- */
+
+char *
+cdc_publish_json_text(const CdcDoc *value, size_t *len)
+{
+	CdcJsonText text;
+	char	   *copy;
+	CdcStatus	st;
+
+	cdc_json_text_init(&text);
+	st = cdc_doc_emit(value, &text.sink);
+	*len = text.buf.len;
+	copy = pnstrdup(text.buf.data != NULL ? text.buf.data : "", text.buf.len);
+	cdc_json_text_free(&text);
+	cdc_publish_check(st);
+	return copy;
+}
+
+uint8 *
+cdc_publish_bytes(const CdcPublishColumn *column, CdcString base64, size_t *len)
+{
+	uint8	   *bytes = palloc(base64.len / 4 * 3 + 4);
+	ssize_t		n = cdc_base64_decode(base64.data, base64.len, bytes);
+
+	if (n < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("value of column \"%.*s\" is no base64", (int) column->name.len,
+						column->name.data)));
+	*len = (size_t) n;
+	return bytes;
+}
+
+void
+cdc_publish_refuse(const CdcPublishChange *change, const CdcPublishColumn *column, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("%s in column \"%.*s\" cannot be published in format %s", what,
+					(int) column->name.len, column->name.data,
+					cdc_publish_format_name(change->publisher->publication->format)),
+			 errhint("Publish the table in format maxwell or json, or leave it out with a subscription of its own.")));
+}
+
+/*
+ * Values of formats in which texts are what the source prints: JSON as text, bytes in
+ * base64 or, where hex says so, in hexadecimal digits, all else as events have it.
+ */
+void
+cdc_publish_put_plain(CdcPublishChange *change, const CdcPublishColumn *column,
+					  const CdcDoc *value, bool hex)
+{
+	CdcSink    *sink = &change->publisher->value->sink;
+	static const char digits[] = "0123456789abcdef";
+	size_t		len;
+	size_t		i;
+
+	if (value->type == CDC_DOC_NULL)
+		cdc_publish_check(sink->ops->null(sink));
+	else if (column->kind == CDC_VALUE_JSON)
+	{
+		char	   *text = cdc_publish_json_text(value, &len);
+
+		cdc_publish_check(sink->ops->string(sink, text, len));
+	}
+	else if (hex && column->kind == CDC_VALUE_BYTES && value->type == CDC_DOC_STRING)
+	{
+		uint8	   *bytes = cdc_publish_bytes(column, value->string, &len);
+		char	   *text = palloc(len * 2 + 1);
+
+		for (i = 0; i < len; i++)
+		{
+			text[i * 2] = digits[bytes[i] >> 4];
+			text[i * 2 + 1] = digits[bytes[i] & 15];
+		}
+		cdc_publish_check(sink->ops->string(sink, text, len * 2));
+	}
+	else
+		cdc_publish_check(cdc_doc_emit(value, sink));
+}

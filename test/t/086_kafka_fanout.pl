@@ -1,0 +1,190 @@
+# Fan-out: publications that know nothing of each other, keys of events of any envelope, and
+# formats of other tools, read back through subscriptions of our own.
+#
+# Takes 35 s.
+use strict;
+use warnings;
+use utf8;
+
+use JSON::PP;
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Kafka;
+use CdcIngest::Process qw(fork_child reap wait_until);
+use CdcIngest::Server;
+
+my $kafka = CdcIngest::Kafka->new;
+my $cluster = CdcIngest::Cluster->new('fanout');
+$cluster->do(sprintf(q{CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '%s')}, $kafka->bootstrap),
+	q{CREATE SERVER nowhere FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '127.0.0.1:9')});
+
+my $json = JSON::PP->new->canonical->allow_nonref;
+
+sub subscribe
+{
+	my ($name, %opt) = @_;
+	$cluster->do("CREATE SCHEMA IF NOT EXISTS $opt{target_schema}") if $opt{target_schema};
+	return $cluster->call('create_subscription', name => $name, server => 'bus', enabled => \'false', %opt);
+}
+sub pull { return $cluster->value('SELECT cdc.pull(?)', $_[0]) }
+sub apply { return $cluster->do("SELECT * FROM cdc.apply('$_[0]')") }
+sub list { return join ' ', map { join '|', map { $_ // '-' } @$_ } @{ $cluster->rows(@_) } }
+sub fails { return $cluster->error_of($_[0]) }
+
+# One publication cannot reach its brokers, one has a message that they refuse: the third,
+# whose name comes last, does not notice.
+subtest 'publications of their own' => sub {
+	$kafka->create_topic('in');
+	$kafka->create_topic('small', 1, 'max.message.bytes' => 300);
+	subscribe('many', topics => ['in'], history => 'many_history', enabled => \'true');
+	my $row = sub { my ($id, $v) = @_; qq({"database":"d","table":"t","type":"insert","ts":1,"primary_key_columns":["id"],"data":{"id":$id,"v":"$v"}}) };
+	$kafka->produce('in', [ $row->(1, 'a'), $row->(2, 'b' x 1000), $row->(3, 'c') ]);
+	$cluster->catch_up('many');
+	$cluster->do(q{SELECT cdc.publish('many', 'bus', 'out', name := 'c', format := 'json', from_seq := 4)});
+	$cluster->do(q{SELECT cdc.publish('many', 'bus', 'small', name := 'b', format := 'json', from_seq := 4)});
+	$cluster->do(q{SELECT cdc.publish('many', 'nowhere', 'none', name := 'a', format := 'json', from_seq := 4)});
+	$cluster->do(q{UPDATE cdc_catalog.publication SET published_seq = 0}, map { "SELECT cdc.enable_publication('$_')" } qw(a b c));
+	$cluster->poll(q{SELECT events_behind FROM cdc.stat_publication WHERE publication = 'c'}, 0);
+	is(join(' ', $kafka->consume('out', format => '%k')), '{"id":1} {"id":2} {"id":3}', 'what can be delivered is');
+	$cluster->poll(q{SELECT count(*) FROM cdc.stat_publication WHERE last_error IS NOT NULL}, 2);
+	like(list(q{SELECT last_error FROM cdc.stat_publication WHERE publication = 'b'}), qr/could not deliver a message of \d+ bytes.*publication "b", seq 2, source table "d\.t", key \{"id":2\}/s, 'an error names seq, table and key');
+	like(list(q{SELECT last_error FROM cdc.stat_publication WHERE publication = 'a'}), qr/publication "a"/, 'each has its own');
+	is(list(q{SELECT last_error FROM cdc.stat_publication WHERE publication = 'c'}), '-', 'or none');
+	is(list(q{SELECT state, last_error FROM cdc.stat_subscription WHERE subscription = 'many'}), 'streaming|-', 'nor has the subscription');
+	$kafka->produce('in', [ $row->(4, 'd') ]);
+	$cluster->poll(q{SELECT published_seq FROM cdc.stat_publication WHERE publication = 'c'}, 4);
+	is(list(q{SELECT published_seq FROM cdc.publication WHERE name IN ('a', 'b')}), '0 0', 'and it goes on');
+
+	# what is disabled, dropped, or mended
+	$cluster->do(q{SELECT cdc.drop_publication('a')});
+	$cluster->poll(q{SELECT count(*) FROM cdc.worker_status() WHERE worker = 'publish' AND publication_id NOT IN (SELECT id FROM cdc.publication)}, 0);
+	is(list(q{SELECT worker FROM cdc.subscription_failure WHERE failures > 0}), 'publish b', 'a failure goes with its publication');
+	$cluster->do(q{SELECT cdc.disable_publication('b')}, q{SELECT cdc.publish('many', 'bus', 'large', name := 'b', format := 'json')}, q{SELECT cdc.enable_publication('b')});
+	$cluster->poll(q{SELECT events_behind FROM cdc.stat_publication WHERE publication = 'b'}, 0);
+	$cluster->poll(q{SELECT last_error IS NULL FROM cdc.stat_publication WHERE publication = 'b'}, 1);
+	is(scalar(my @m = $kafka->consume('large')), 4, 'another topic, and all are there');
+	$cluster->do(q{SELECT cdc.drop_subscription('many', true)});
+	$cluster->poll(q{SELECT count(*) FROM cdc.worker_status() WHERE worker = 'publish'}, 0);
+};
+
+# What is published under which key.
+subtest 'keys' => sub {
+	my @messages = (
+		[ undef, q({"kind":"insert","schema":"q","table":"t","columnnames":["id","v"],"columnvalues":[1,"a"],"oldkeys":{}}) ],
+		[ undef, q({"kind":"update","schema":"q","table":"t","columnnames":["id","v"],"columnvalues":[2,"b"],"oldkeys":{"keynames":["id","v"],"keyvalues":[1,"a"]}}) ],
+		[ q({"id":7}), q({"op":"c","before":null,"after":{"id":7,"v":"c"},"source":{"connector":"mysql","db":"z","table":"t","ts_ms":1}}) ],
+		[ undef, q({"database":"m","table":"t","type":"insert","ts":1,"data":{"id":9,"v":"d"}}) ]);
+	$kafka->create_topic('keys');
+	$kafka->produce('keys', \@messages);
+	subscribe('keys', topics => ['keys'], format => 'auto', history => 'keys_history');
+	pull('keys');
+	like(fails(q{SELECT cdc.publish('keys', 'bus', 'k1', format := 'es_bulk', options := '{"index": "x-${database}"}')}), qr/q\.t, which has no primary key, cannot be published in format es_bulk.*CONTEXT:  publication "keys\.bus", seq 2, source table "q\.t"/s, 'a key that nothing tells');
+	$cluster->do(q{SELECT cdc.publish('keys', 'bus', 'k2', format := 'es_bulk', options := '{"index": "x-${database}", "key_columns": "id"}', name := 'k2')});
+	is(join(' ', map { my ($line) = split /\n/; my ($verb, $a) = %{ $json->decode($line) }; "$verb:$a->{_index}/$a->{_id}" } $kafka->consume('k2')),
+		'index:x-q/1 delete:x-q/1 index:x-q/2 index:x-z/7 index:x-m/9', 'key_columns, and the key of the message where it has one');
+	like(fails(q{SELECT cdc.publish('keys', 'bus', 'k3', format := 'es_bulk', options := '{"index": "all", "key_columns": "id"}', name := 'k3')}), qr/source tables q\.t and z\.t one index: "all"/, 'an index of two tables');
+	like(fails(q{SELECT cdc.publish('keys', 'bus', 'k4', format := 'json', options := '{"key_columns": "id"}', name := 'k4')}), qr/source tables q\.t and z\.t one topic: "k4"/, 'rows of two tables under one key');
+	is($cluster->value(q{SELECT cdc.publish('keys', 'bus', 'k4.${database}', format := 'json', options := '{"key_columns": "id"}', name := 'k4')}), 4, 'a topic for each');
+	for (['-x${table}', q(must not begin with '-')], ['a b', 'one of the characters'], ['.', 'must not be'], ['x' x 256, 'more than 255 bytes'])
+	{
+		my ($index, $why) = @$_;
+		like(fails(qq{SELECT cdc.publish('keys', 'bus', 'k5', format := 'es_bulk', options := '{"index": "$index"}', name := 'k5')}), qr/no index of Elasticsearch can have.*\Q$why/s, "an index that none can be: " . substr($index, 0, 10));
+	}
+	$kafka->create_topic('odd');
+	$kafka->produce('odd', [ map { qq({"database":"$_->[0]","table":"T","type":"insert","ts":1,"primary_key_columns":["id"],"data":$_->[1]}) } [ 'ÄÖΣЖ', '{"id":1}' ], [ 'a', '{"id":null,"v":1}' ] ]);
+	subscribe('odd', topics => ['odd'], format => 'maxwell', history => 'odd_history');
+	pull('odd');
+	is($cluster->value(q{SELECT cdc.publish('odd', 'bus', 'odd.out', format := 'es_bulk', max_events := 1)}), 1, 'letters that are not ASCII');
+	my ($line) = split /\n/, ($kafka->consume('odd.out'))[0];
+	utf8::decode($line);
+	is($line, '{"index":{"_index":"äöσж-t","_id":"1"}}', 'are in lower case');
+	like(fails(q{SELECT cdc.publish_more('odd.bus')}), qr/a row of a\.T has no value in column "id" of its key/, 'a key that is null');
+	$cluster->do(q{SELECT cdc.drop_subscription('keys', true)}, q{SELECT cdc.drop_subscription('odd', true)});
+};
+
+# Random changes of three tables at a server, published in each format, read back into tables
+# of their own: all are what the first replicas are.  Backends are killed meanwhile.
+subtest 'every format out and in again' => sub {
+	my $source = CdcIngest::Server->new('mariadb');
+	$cluster->add_source('shop', $source);
+	$source->do('CREATE DATABASE shop CHARACTER SET utf8mb4', @{ +[ map { s/\n\s*/ /gr } (
+		q{CREATE TABLE shop.types (id int PRIMARY KEY, u bigint unsigned, i bigint, s smallint unsigned, t tinyint(1), n decimal(12,3), n0 decimal(20,0),
+			f float, d double, b varbinary(20), bl blob, c char(5), v varchar(50), tx text, da date, dt datetime, dt3 datetime(3), dt6 datetime(6), ts timestamp(2) NULL, ti time, ti6 time(6),
+			y year, e enum('x','y','z z'), st set('a','b','c'), j json, bi bit(11), b1 bit(1))},
+		q{CREATE TABLE shop.pairs (a int, B varchar(20), v varchar(20), PRIMARY KEY (a, B))},
+		q{CREATE TABLE shop.nokey (x int, y varchar(20))}) ] });
+	$cluster->subscribe('src', 'shop', 'src', tables => ['shop.*'], enabled => \'false');
+	my $both = sub { $cluster->do(q{SELECT cdc.pull('src')}, q{SELECT * FROM cdc.apply('src')}) };
+	$both->() for 1 .. 4;
+
+	my $seed = ($ENV{CDC_TEST_SEED} // time) % 10000;
+	diag("seed $seed, to repeat it: CDC_TEST_SEED=$seed");
+	srand $seed;
+	my $pick = sub { $_[ int rand @_ ] };
+	my %columns = (
+		u => sub { $pick->(0, 1, '18446744073709551615', '9223372036854775808', int rand 1e9) }, i => sub { $pick->('-9223372036854775808', '9223372036854775807', -5, int rand 100) },
+		s => sub { int rand 65536 }, t => sub { int rand 2 }, n => sub { $pick->('-0.001', '123456789.125', '-999999999.999', '0', int(rand 1000) / 8) }, n0 => sub { $pick->('-99999999999999999999', '0', '256', '-128', '-129', int rand 1e6) },
+		f => sub { $pick->('0.5', '-1.25e10', int rand 1000) }, d => sub { $pick->('1e100', '-0.1', rand() * 1000) }, b => sub { "x'" . join('', map { sprintf '%02x', 1 + rand 255 } 1 .. rand 10) . "'" }, bl => sub { "x'01ff" . sprintf('%02x', 1 + rand 255) . "'" },
+		c => sub { $pick->(q{'abc'}, q{''}, q{'é'}) }, v => sub { $pick->(q{'Zoë "x"'}, q{'back\\\\slash'}, q{'12'}, q{'null'}, q{''}, "'v" . int(rand 1000) . "'") }, tx => sub { $pick->(q{'{"a":1}'}, q{'[1'}, q{'long'}) },
+		da => sub { $pick->(q{'1969-12-31'}, q{'2024-02-29'}, q{'1000-01-01'}, q{'9999-12-31'}) }, dt => sub { $pick->(q{'1969-12-31 23:59:59'}, q{'2024-02-29 12:00:01'}) }, dt3 => sub { $pick->(q{'1969-12-31 23:59:59.999'}, q{'2024-06-01 00:00:00.001'}) },
+		dt6 => sub { $pick->(q{'1969-12-31 23:59:59.999999'}, q{'2024-06-01 00:00:00.000001'}) }, ts => sub { $pick->(q{'2024-06-01 12:34:56.78'}, q{'1971-01-01 00:00:01'}) }, ti => sub { $pick->(q{'-838:59:59'}, q{'12:00:00'}, q{'838:59:59'}) }, ti6 => sub { $pick->(q{'-00:00:00.000001'}, q{'23:59:59.999999'}) },
+		y => sub { $pick->(1901, 2155, 2024) }, e => sub { $pick->(q{'x'}, q{'z z'}) }, st => sub { $pick->(q{''}, q{'a'}, q{'a,c'}, q{'a,b,c'}) }, j => sub { $pick->(q{'{"k": [1, 2.50, null, "s"]}'}, q{'"text"'}, q{'12'}, q{'[]'}) },
+		bi => sub { $pick->(q{b'11111111111'}, q{b'0'}, q{b'10000000001'}) }, b1 => sub { $pick->(q{b'0'}, q{b'1'}) });
+	my $some = sub { map { my $c = $_; "$c = " . (rand() < 0.15 ? 'NULL' : $columns{$c}->()) } grep { rand() < $_[0] } sort keys %columns };
+	my $change = sub {
+		my $id = int rand 12;
+		my $r = rand;
+		return "DELETE FROM shop.types WHERE id = $id" if $r < 0.1;
+		return "UPDATE IGNORE shop.types SET id = " . int(rand 12) . " WHERE id = $id" if $r < 0.2;
+		return "REPLACE INTO shop.types SET " . join(', ', "id = $id", $some->(0.9)) if $r < 0.5;
+		return "UPDATE shop.types SET " . join(', ', "id = id", $some->(0.2)) . " WHERE id = $id" if $r < 0.7;
+		return "REPLACE INTO shop.pairs VALUES ($id % 3, " . $pick->(q{'p'}, q{'Q'}, q{'é'}) . ", 'v$r')" if $r < 0.8;
+		return "UPDATE IGNORE shop.pairs SET a = a + 1 WHERE a = $id % 3" if $r < 0.85;
+		return "DELETE FROM shop.pairs WHERE a = $id % 3" if $r < 0.9;
+		return "INSERT INTO shop.nokey VALUES ($id % 4, 'n')" if $r < 0.95;
+		return "UPDATE shop.nokey SET y = '$r' WHERE x = $id % 4 LIMIT 1" if $r < 0.98;
+		return "DELETE FROM shop.nokey WHERE x = $id % 4 LIMIT 1";
+	};
+	$source->do(map { $change->() } 1 .. 150);
+	$both->();
+	$source->do('TRUNCATE shop.pairs', map { $change->() } 1 .. 150);
+	$both->();
+
+	my %formats = (maxwell => [ 'maxwell', '{}' ], debezium => [ 'debezium', '{"tombstones": true}' ], debezium_schema => [ 'debezium', '{"schemas": true}', 'debezium' ],
+		goldengate_row => [ 'goldengate_row', '{"schema_topic": "back.goldengate_row"}', 'goldengate' ], goldengate_op => [ 'goldengate_op', '{"schema_topic": "back.goldengate_op"}', 'goldengate' ], canal => [ 'canal', '{}' ], quix => [ 'quix', '{}' ]);
+	my @columns = @{ $cluster->rows(q{SELECT table_name, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_schema = 'src' AND table_name IN ('types', 'pairs', 'nokey') GROUP BY 1 ORDER BY 1}) };
+	my $content = sub { my ($schema) = @_; return { map { my ($t, $c) = @$_; ($t => [ map { $_->[0] } @{ $cluster->rows("SELECT whole::text FROM (SELECT $c FROM $schema.$t) whole ORDER BY 1") } ]) } @columns } };
+	my $first = $content->('src');
+	for my $name (sort keys %formats)
+	{
+		my ($format, $options, $in) = @{ $formats{$name} };
+		my $topic = "back.$name";
+		# Maxwell's form of TRUNCATE is one of its messages of DDL
+		my $ddl = $format eq 'maxwell' ? $topic : '';
+		$options =~ s/\}$/, "ddl_topic": "$ddl"}/ and $options =~ s/\{, /{/;
+		$kafka->create_topic($topic);
+		$cluster->do("CREATE SCHEMA $name");
+		$cluster->do(map { "CREATE TABLE $name.$_->[0] (LIKE src.$_->[0] INCLUDING ALL)" } @columns);
+		my $call = sub { "SELECT cdc.publish('src', 'bus', '$topic', format := '$format', options := '$options', name := '$name', max_events := $_[0])" };
+		# what is rolled back, or killed before its commit, comes again
+		my $dbh = $cluster->connect;
+		$dbh->do($call->(120));
+		$dbh->begin_work;
+		$dbh->do($call->(60));
+		$dbh->rollback;
+		$dbh->begin_work;
+		$dbh->do($call->(90));
+		$cluster->value('SELECT pg_terminate_backend(?)', $dbh->{pg_pid});
+		eval { $dbh->disconnect };
+		$cluster->do($call->(100000));
+		subscribe("in_$name", topics => [$topic], format => $in // $format, history => "$name.history", target_schema => $name);
+		my $ok = eval { pull("in_$name"); apply("in_$name"); 1 };
+		ok($ok && list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name' AND state <> 'r'") eq '', "$name is read back")
+		  or diag($@, list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name'"));
+		my $got = $content->($name);
+		# what has no key may come twice
+		for my $t (qw(types pairs)) { is_deeply($got->{$t}, $first->{$t}, "$name: $t") }
+	}
+};
+
+done_testing();
