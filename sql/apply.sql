@@ -29,7 +29,7 @@ RETURNS bigint LANGUAGE sql AS $$
     FROM nextval('seq') s RETURNING seq $$;
 CREATE FUNCTION wants(tab text, target text, key text[] DEFAULT NULL, columns jsonb DEFAULT NULL)
 RETURNS void LANGUAGE sql AS $$
-    INSERT INTO cdc.subscription_table (subscription, source_table, target, key, columns, state)
+    INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns, state)
     VALUES ('ap', 'd.' || tab, target, key, columns, 'r');
     -- as cdc.add_table() does, tell who has the catalog cached
     ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100) $$;

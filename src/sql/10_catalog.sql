@@ -62,6 +62,7 @@ CREATE TABLE cdc_catalog.subscription_position (
     skipped_events  bigint NOT NULL DEFAULT 0,  -- unknown ones that may be ignored
     version         bigint NOT NULL DEFAULT 0,  -- Kafka: grows with each change of the partitions' rows
     changes         bigint NOT NULL DEFAULT 0,  -- number of the last row of table_change
+    copy_waits      text,                   -- what the copy of tables waits for
     updated_at      timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
@@ -121,7 +122,8 @@ CREATE TABLE cdc_catalog.subscription_table (
     mode            text NOT NULL DEFAULT 'replica',
     key             text[],
     columns         jsonb,
-    row_filter      text,
+    row_filter      text,                   -- SQL condition on rows of the source
+    shard           text NOT NULL DEFAULT '', -- which rows of the target are its own: constants of the key, as JSON
     copy_data       boolean NOT NULL DEFAULT true,
     keyless         boolean NOT NULL DEFAULT false, -- rows of the target are found by all their columns
     -- i to be copied, d being copied, f copied, s synchronised, r ready, e error
@@ -198,14 +200,14 @@ BEGIN
     END IF;
 END $$;
 
--- One source table fills a target, whoever registers another at the same time.  (On
+-- One source table fills a target, or a shard of it, whoever registers another at the same time.  (On
 -- Greenplum, where unique indexes need the distribution key, it is only looked up.)
 DO $$
 BEGIN
     IF pg_catalog.version() ~ 'Greenplum' THEN
-        CREATE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid);
+        CREATE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid, shard);
     ELSE
-        CREATE UNIQUE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid);
+        CREATE UNIQUE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid, shard);
     END IF;
 END $$;
 CREATE INDEX subscription_table_target_name ON cdc_catalog.subscription_table (target);

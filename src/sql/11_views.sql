@@ -113,9 +113,12 @@ SELECT f.subscription, f.worker, f.failures,
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR f.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
 
--- row_filter: an expression of the owner's, with values in it.
+-- columns, row_filter: expressions of the owner's, with values in them.
 CREATE VIEW cdc.subscription_table WITH (security_barrier = true) AS
-SELECT t.subscription, t.source_table, t.target, t.mode, t.key, t.columns,
+SELECT t.subscription, t.source_table, t.target, t.mode, t.key,
+       CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
+                 OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
+            THEN t.columns END AS columns,
        CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
                  OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
             THEN t.row_filter END AS row_filter,

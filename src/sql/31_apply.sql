@@ -6,7 +6,8 @@ CREATE FUNCTION cdc.apply(subscription text, max_events bigint DEFAULT NULL)
 RETURNS TABLE (target text, events bigint, inserted bigint, updated bigint, deleted bigint)
 AS 'MODULE_PATHNAME', 'cdc_apply' LANGUAGE C VOLATILE;
 
--- Derives a table from stored history; returns the number of events.
+-- Derives a table from stored history; returns the number of events.  columns and
+-- row_filter: as of cdc.add_table.
 CREATE FUNCTION cdc.replay(
     subscription text,
     source_table text,
@@ -14,7 +15,8 @@ CREATE FUNCTION cdc.replay(
     from_seq bigint DEFAULT NULL,
     to_seq bigint DEFAULT NULL,
     mode text DEFAULT 'replica',
-    columns jsonb DEFAULT NULL
+    columns jsonb DEFAULT NULL,
+    row_filter text DEFAULT NULL
 ) RETURNS bigint
 AS 'MODULE_PATHNAME', 'cdc_replay' LANGUAGE C VOLATILE;
 

@@ -61,6 +61,8 @@ COMMENT ON FUNCTION cdc.drop_subscription(text, boolean) IS
 
 -- target_rows: as of cdc.create_subscription; null: error, without copy_data keep.
 -- copy_where: only these rows are copied, a condition in the source's SQL; all changes come.
+-- columns: target column -> "source column", {"value": constant} or {"expr": "SQL expression"}.
+-- row_filter: SQL condition; only rows of the source for which it is true are in the target.
 -- from_history: Kafka, the target is filled with what the history has of the table.
 CREATE FUNCTION cdc.add_table(
     subscription text,
@@ -82,8 +84,8 @@ COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, b
     'captures one more source table, whatever the patterns say';
 
 -- What is null stays as it is.  Options given replace those stored for the table; null in
--- them takes one away, so that the subscription's holds.  Another key, other columns, another
--- target: the target's rows are made anew, from the history (Kafka; unless from_history is
+-- them takes one away, so that the subscription's holds.  Another key, other columns (JSON
+-- null: all, under their names), another row_filter (an empty one: all rows) or another target: the target's rows are made anew, from the history (Kafka; unless from_history is
 -- false: then what comes is written so) or by a new copy.  An empty key: the table has none.
 CREATE FUNCTION cdc.alter_table(
     subscription text,
@@ -92,12 +94,13 @@ CREATE FUNCTION cdc.alter_table(
     key text[] DEFAULT NULL,
     columns jsonb DEFAULT NULL,
     target text DEFAULT NULL,
-    from_history boolean DEFAULT true)
+    from_history boolean DEFAULT true,
+    row_filter text DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_alter_table';
 
-COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb, text[], jsonb, text, boolean) IS
-    'changes key, columns, target or options of a source table, in place';
+COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb, text[], jsonb, text, boolean, text) IS
+    'changes key, columns, row filter, target or options of a source table, in place';
 
 -- Kafka: a name or pattern of topics more.
 CREATE FUNCTION cdc.add_topic(subscription text, topic text, start_position text DEFAULT NULL) RETURNS void

@@ -276,6 +276,11 @@ SELECT t.subscription,
        CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
                  OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
             THEN p.last_key END AS last_key,
+       CASE WHEN t.state IN ('i', 'd')
+                 AND ((SELECT w.admin FROM cdc_catalog.viewer w)
+                      OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own))
+            THEN (SELECT s.copy_waits FROM cdc_catalog.subscription_position s
+                   WHERE s.subscription = t.subscription) END AS waits_for,
        p.requested_at,
        p.started_at,
        p.copied_at,

@@ -15,8 +15,8 @@ use Time::HiRes qw(sleep time);
 $SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
 $| = 1;
 
-my %wanted = map { $_ => 1 } @ARGV ? @ARGV : qw(history apply replica copy latency memory);
-my %known = map { $_ => 1 } qw(history apply replica copy latency memory);
+my %wanted = map { $_ => 1 } @ARGV ? @ARGV : qw(history apply mapping replica copy latency memory);
+my %known = map { $_ => 1 } qw(history apply mapping replica copy latency memory);
 for (keys %wanted) { die "no such benchmark: $_ (" . join(' ', sort keys %known) . ")\n" unless $known{$_} }
 
 my ($pg, $dbh) = open_database();
@@ -160,6 +160,34 @@ sub bench_apply_own
 	return { apply_own => $rates };
 }
 
+# The same events through a mapping with expressions, and through a row filter that all rows
+# pass, beside the plain way: { name => [mapped, plain] }.
+sub bench_mapping
+{
+	my ($w1) = @_;
+	my %rates;
+	$dbh->do(qq{SELECT cdc.create_subscription('map', 'w', tables := '{bench.w}', history := 'public.map_history',
+		copy_data := false, start_position := '$w1->{from}', enabled := false)});
+	$dbh->do("SELECT cdc.pull('map')");
+	$dbh->do('ANALYZE map_history');
+	my $same = join ', ', map { qq("$_": "$_") } qw(id customer amount created changed);
+	my %arguments = (
+		plain => '',
+		apply_mapping => qq{, columns := '{$same, "status": {"expr": "upper(status)"}, "note": {"expr": "left(note, 10) || ''***''"}}'},
+		apply_filter => q{, row_filter := 'customer >= 0 AND status <> ''lost'''});
+	for my $name (qw(plain apply_mapping apply_filter))
+	{
+		my $events;
+		$dbh->do("CREATE TABLE mapped ($columns, PRIMARY KEY (id))");
+		my $seconds = measured(sub { $events = value("SELECT cdc.replay('map', 'bench.w', 'mapped'$arguments{$name})") });
+		$rates{$name} = $events / $seconds;
+		progress('%s: %d events, %d rows in %.2f s', $name, $events, value('SELECT count(*) FROM mapped'), $seconds);
+		$dbh->do('DROP TABLE mapped');
+	}
+	$dbh->do(q{SELECT cdc.drop_subscription('map', drop_history := true)});
+	return { map { $_ => [ $rates{$_}, $rates{plain} ] } qw(apply_mapping apply_filter) };
+}
+
 # Both sides by turns, the better of two of each.
 sub best_of_two
 {
@@ -224,6 +252,7 @@ sub bench_throughput
 		}
 	}
 	best_of_two(sub { bench_apply($w1) }) if $wanted{apply};
+	best_of_two(sub { bench_mapping($w1) }) if $wanted{mapping};
 	if ($wanted{replica})
 	{
 		bench_replica($source, 'replica_w2', $w2);
@@ -405,7 +434,7 @@ sub bench_memory
 }
 
 warm_up() unless "@{[ sort keys %wanted ]}" eq 'memory';
-bench_throughput() if $wanted{history} || $wanted{apply} || $wanted{replica};
+bench_throughput() if $wanted{history} || $wanted{apply} || $wanted{mapping} || $wanted{replica};
 bench_copy() if $wanted{copy};
 bench_latency() if $wanted{latency};
 bench_memory() if $wanted{memory};

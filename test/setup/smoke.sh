@@ -57,8 +57,8 @@ bench() {
 }
 
 smoke_bench() {
-	bench history apply replica latency memory
-	figures "$out" history_w2 history_w1_and_w2 apply_empty apply_full apply_own \
+	bench history apply mapping replica latency memory
+	figures "$out" history_w2 history_w1_and_w2 apply_empty apply_full apply_own apply_mapping apply_filter \
 		replica_w2_floor replica_w1_and_w2_floor latency_p50 latency_p99 latency_cpu memory_pull memory_apply
 }
 

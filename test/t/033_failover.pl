@@ -25,32 +25,8 @@ sub pair
 	my ($primary, $replica) = map { CdcIngest::Server->new($flavour, @args) } 1 .. 2;
 	my $reset = $flavour eq 'mysql97' ? 'RESET BINARY LOGS AND GTIDS' : 'RESET MASTER';
 	$_->do($reset) for $primary, $replica;
-	replicate($primary, $replica);
+	$replica->replicate_from($primary);
 	return ($primary, $replica);
-}
-
-sub replicate
-{
-	my ($primary, $replica) = @_;
-	my $port = $primary->port;
-	if ($replica->flavour eq 'mysql97')
-	{
-		$replica->do("CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = $port, SOURCE_USER = 'root',
-			SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1", 'START REPLICA');
-		return;
-	}
-	my $gtid = $replica->is_mariadb ? 'MASTER_USE_GTID = slave_pos' : 'MASTER_AUTO_POSITION = 1';
-	$replica->do("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = $port, MASTER_USER = 'root',
-		MASTER_CONNECT_RETRY = 1, $gtid", 'START SLAVE');
-	return;
-}
-
-sub stop_replica
-{
-	my ($replica, $all) = @_;
-	my $word = $replica->flavour eq 'mysql97' ? 'REPLICA' : 'SLAVE';
-	$replica->do("STOP $word", $all ? "RESET $word ALL" : ());
-	return;
 }
 
 sub caught_up
@@ -96,7 +72,7 @@ for my $flavour (qw(mariadb mysql56 mysql97))
 		$load->stop;
 
 		# what the replica never got must not be read around
-		stop_replica($replica);
+		$replica->stop_replica;
 		$primary->do("INSERT INTO bank.movement (source, target, amount) VALUES (1, 2, 0)");
 		$cluster->catch_up($flavour);
 		$primary->stop('KILL');
@@ -117,7 +93,7 @@ for my $flavour (qw(mariadb mysql56 mysql97))
 
 		# the real thing; one primary dies, the other falls silent
 		$flavour eq 'mariadb' ? $primary->freeze : $primary->stop('KILL');
-		stop_replica($replica, 1);
+		$replica->stop_replica(all => 1);
 		$load = CdcIngest::Load->start($replica, 'bank', seed => 7, rate => 300);
 		$cluster->poll("SELECT source_address FROM cdc.subscription_position WHERE subscription = '$flavour'", $second);
 		$cluster->poll("SELECT applied_seq > " . $cluster->value('SELECT last_seq FROM cdc.subscription_position WHERE subscription = ?', $flavour)

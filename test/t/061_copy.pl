@@ -64,7 +64,7 @@ subtest 'keys of every type are read in pieces' => sub {
 	$source->do('INSERT INTO shop.no_key VALUES ' . join ', ', map { "('v" . $_ % 100 . "')" } 1 .. 500);
 
 	# as little as can be at a time
-	$cluster->subscribe('shop', 'shop', 'shop', tables => ['shop.*'], enabled => \'false', options => '{"copy_chunk_time": "10ms"}');
+	$cluster->subscribe('shop', 'shop', 'shop', tables => ['shop.*'], enabled => \'false', options => '{"copy_chunk_time": "10ms", "copy_workers": 3}');
 	$cluster->do(q{SELECT cdc.pull('shop')}, q{SELECT * FROM cdc.apply('shop')});
 	is($cluster->value(q{SELECT string_agg(DISTINCT state::text, '') FROM cdc.subscription_table}), 'r', 'all tables are ready');
 	$cluster->compare_ok($source, 'shop', 'shop', 'all are the same');

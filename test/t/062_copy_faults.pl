@@ -85,10 +85,17 @@ for my $flavour (@flavours)
 			make_tables($source, $name);
 			$cluster->add_source($name, $source);
 			my @writers = start_writers($source, $name, 4, $image eq 'FULL');
-			$cluster->subscribe($name, $name, $name, tables => ["$name.*"], options => '{"copy_chunk_time": "20ms"}');
+			my $workers = $image eq 'FULL' ? 1 : 3;
+			$cluster->subscribe($name, $name, $name, tables => ["$name.*"], options => qq({"copy_chunk_time": "20ms", "copy_workers": $workers}));
+			my $rows_read = 0;
 			for my $kill (1 .. $kills)
 			{
-				sleep 0.3 + rand 0.7;
+				# a moment of the copy: it has read something since the last one
+				wait_until(30, sub {
+					my $now = eval { $cluster->value('SELECT sum(rows) FROM cdc_catalog.copy_progress WHERE subscription = ?', $name) } // 0;
+					return $now > $rows_read && ($rows_read = $now) || (eval { $cluster->value('SELECT count(*) FROM cdc.stat_progress_copy') } // 1) == 0;
+				});
+				sleep 0.05 + rand 0.7;
 				my $how = int rand 3;
 				if ($how == 0)
 				{
@@ -100,6 +107,8 @@ for my $flavour (@flavours)
 				wait_until(60, sub { eval { $cluster->value('SELECT 1') } });
 			}
 			end_process($_) for @writers;
+			# what failed meanwhile is tried again, sometime
+			wait_until(120, sub { $cluster->value('SELECT count(*) FROM cdc.subscription_failure WHERE subscription = ?', $name) == 0 });
 			equal_ok($source, $name, 'all are the same');
 			my $history = $cluster->history_of($name);
 			is_deeply($cluster->rows("SELECT source_table, count(*) FROM $history WHERE op = 'm' AND event->>'type' = 'bootstrap-start' GROUP BY 1 HAVING count(*) > 1"), [],

@@ -19,27 +19,6 @@ sub create
 	return;
 }
 
-sub replicate
-{
-	my ($primary, $replica, $gtid) = @_;
-	my $port = $primary->port;
-	if ($replica->flavour eq 'mysql97')
-	{
-		my ($file, $offset) = split /:/, $primary->position;
-		my $place = $gtid ? 'SOURCE_AUTO_POSITION = 1' : "SOURCE_LOG_FILE = '$file', SOURCE_LOG_POS = $offset";
-		$replica->do("CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = $port, SOURCE_USER = 'root',
-			$place, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1", 'START REPLICA');
-		return;
-	}
-	my ($file, $offset) = split /:/, $primary->position;
-	my $place = $replica->is_mariadb ? 'MASTER_USE_GTID = slave_pos' : "MASTER_LOG_FILE = '$file', MASTER_LOG_POS = $offset";
-	$replica->do("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = $port, MASTER_USER = 'root',
-		MASTER_CONNECT_RETRY = 1, $place", 'START SLAVE');
-	return;
-}
-
-sub stop_replica { my ($replica) = @_; $replica->do($replica->flavour eq 'mysql97' ? 'STOP REPLICA' : 'STOP SLAVE'); return }
-
 sub said { my ($server, $check) = @_; return $cluster->rows('SELECT ok, detail, hint FROM cdc.check_server(?) WHERE check_name = ?', $server, $check)->[0] // [] }
 
 # A replica that does not write what it replicates, the default of MariaDB and MySQL 5.6.
@@ -60,7 +39,7 @@ for my $case ([ mariadb => 1 ], [ mariadb118 => 1 ], [ mysql56 => 0 ], [ mysql97
 		create($replica, 'own');
 		$cluster->subscribe("${flavour}_own", "${flavour}_r", "${flavour}_own", tables => ['own.*']);
 		$cluster->catch_up("${flavour}_own");
-		replicate($primary, $replica, $gtid);
+		$replica->replicate_from($primary, file => !$gtid);
 		create($primary, 'shop');
 		$primary->do(map { "INSERT INTO shop.t VALUES ($_, 'x')" } 1 .. 5);
 		wait_until(60, sub { eval { $replica->value('SELECT count(*) FROM shop.t') } // 0 == 5 });
@@ -80,7 +59,7 @@ for my $case ([ mariadb => 1 ], [ mariadb118 => 1 ], [ mysql56 => 0 ], [ mysql97
 		$cluster->do("SELECT cdc.disable_subscription('${flavour}_own')");
 		$cluster->poll("SELECT pull_pid IS NULL FROM cdc.stat_subscription WHERE subscription = '${flavour}_own'", 1);
 		like($cluster->error_of("SELECT cdc.pull('${flavour}_own')"), qr/does not write what it replicates/, '... so is a connection');
-		stop_replica($replica);
+		$replica->stop_replica;
 		$cluster->value("SELECT cdc.pull('${flavour}_own')");
 		is($cluster->value("SELECT count(*) > 0 FROM cdc.log WHERE subscription = '${flavour}_own' AND message LIKE '%does not write what it replicates%'"),
 			1, 'one that does not run now: the log says so');
@@ -97,7 +76,7 @@ for my $case ([ mariadb => 1 ], [ mariadb118 => 1 ], [ mysql56 => 0 ], [ mysql97
 			$primary->do(map { "INSERT INTO shop.t VALUES ($_, 'x')" } 101 .. 105);
 			$replica->do('START SLAVE');
 			wait_until(60, sub { $replica->value('SELECT count(*) FROM shop.t') == 10 });
-			stop_replica($replica);
+			$replica->stop_replica;
 			$replica->do('RESET SLAVE ALL');
 			$primary->stop('KILL');
 			$replica->do("INSERT INTO shop.t VALUES (201, 'own')");
@@ -175,7 +154,7 @@ for my $flavour (qw(mariadb mariadb118))
 		my $base = 4711 - 1 - 2 * $cluster->value('SELECT id FROM cdc.subscription WHERE name = ?', $sub);
 		$cluster->do("ALTER SERVER $sub OPTIONS (ADD server_id '$base')");
 	}
-	replicate($source, $replica);
+	$replica->replicate_from($source, file => 1);
 	wait_until(60, sub { ($replica->value('SELECT count(*) FROM information_schema.tables WHERE table_schema = "shop"') // 0) == 1 });
 	$cluster->do("SELECT cdc.enable_subscription('${flavour}_same$_')") for 1, 2;
 	for my $n (1, 2)

@@ -18,7 +18,7 @@
 #include "pg/progress/copy_progress.h"
 #include "pg/catalog/failure.h"
 #include "pg/history/hole.h"
-#include "pg/target/cache.h"
+#include "pg/mapping/cache.h"
 
 /* ------------------------------------------------------------------------
  * The run

@@ -17,6 +17,7 @@
  *	  aside.c			events that are put aside
  *	  run_target.c		the source tables and targets of a run
  *	  ahead.c			whether a table is being copied
+ *	  give_up.c			row images that lack what a mapping computes
  *	  copy_event.c		what an event says of a copy
  *	  copy_mark.c		copies that replace what a target has
  *	  sweep.c			rows that a copy has not brought
@@ -39,7 +40,7 @@
 #include "pg/catalog/tables.h"
 #include "pg/history/scan.h"
 #include "pg/schema/change.h"
-#include "pg/target/mapping.h"
+#include "pg/mapping/mapping.h"
 #include "pg/write/write.h"
 #include "utils/resowner.h"
 
@@ -60,6 +61,7 @@ struct CdcSourceRun
 	CdcMapping *mapping;
 	CdcTargetRun *target;		/* NULL: the table goes to history only */
 	CdcSourceRow row;			/* the row at hand; set up only where there is a target */
+	bool		given_up;		/* its table is in error since an event of this run */
 	bool		asked;			/* how far the table is ahead of the stream; */
 	int64		ahead_until;	/* up to this seq: see cdc_run_is_ahead() */
 	CdcAside   *aside;			/* of whose events some may be put aside; or NULL */
@@ -96,6 +98,7 @@ struct CdcApply
 	int64		copied;			/* that were applied of these */
 	const char *scan_table;		/* NULL: all */
 	bool		numbered;		/* pull has numbered its events, without a gap */
+	CdcEventFacts facts;		/* of the event at hand */
 	int64		visited;		/* seq of the event before; -1: others may lie in between */
 	const CdcGuard *guard;		/* what it knows of errors of an earlier attempt; or NULL */
 	bool		puts_aside;		/* events of keys of which some are kept go there, too */
@@ -158,8 +161,9 @@ extern void cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbCont
  * ------------------------------------------------------------------------
  */
 
-/* Makes the event the one at hand. */
+/* Makes the event the one at hand; or only what expressions know of it. */
 extern void cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event);
+extern void cdc_event_facts(CdcApply *apply, const CdcHistoryEvent *event);
 
 /*
  * The rows of an event of op c, u, d or r: how many, and the images of one; old may
@@ -208,6 +212,13 @@ extern CdcSourceRun *cdc_run_framed_source(CdcApply *apply, const CdcHistoryEven
 
 /* The same where the run has met the source table before, else NULL. */
 extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event);
+
+/*
+ * give_up.c: a row image does not have what the mapping computes its row of, and the target does not
+ * keep it: the column, or "*".  The table's state becomes 'e', and the run has no target
+ * for its events any more; in a replay an ERROR.
+ */
+extern void cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column);
 
 /*
  * ahead.c: whether rows of the source table may be in history, as of the event with that seq, that
@@ -418,9 +429,12 @@ extern int64 cdc_guard_run(CdcWalk *walk, int64 upto);
  */
 extern void cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change);
 
-/* Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq. */
+/*
+ * Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq.
+ * remap: another mapping is what helps, which brings a new copy with it.
+ */
 extern void cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
-							const char *reason);
+							const char *reason, bool remap);
 
 /* The registered table of that name; NULL: there is none. */
 extern const CdcSubscriptionTable *cdc_apply_table(const CdcSubscription *sub, const char *source_table);

@@ -96,7 +96,9 @@ key_text(const CdcAtHand *at)
 		appendStringInfoString(&values, i > 0 ? ", " : "");
 		if (at->entry != NULL && !cdc_entry_key_is_null(at->entry, i))
 			append_key_value(&values, &target->key[i], at->entry->key[i]);
-		else if (at->entry == NULL &&
+		else if (col->by == CDC_BY_EXPRESSION)
+			appendStringInfoString(&values, "...");
+		else if (at->entry == NULL && col->by == CDC_BY_COLUMN &&
 				 cdc_json_find(at->data, col->source, col->source_len, &v) &&
 				 v.type != JENTRY_ISNULL)
 			append_json_value(&values, &v);

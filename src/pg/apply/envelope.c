@@ -15,7 +15,7 @@
 #include "pg/datum/jsonb_document.h"
 #include "pg/datum/jsonb_writer.h"
 #include "pg/schema/schema.h"
-#include "pg/target/envelope.h"
+#include "pg/mapping/envelope.h"
 
 /* Reads one message after the other; kept through a run of apply. */
 struct CdcEnvelopeReader

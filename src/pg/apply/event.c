@@ -109,6 +109,24 @@ cdc_event_without_nul(const char *text)
 	return parse_without_nul(converted, strlen(converted), "", &replaced);
 }
 
+static void
+refuse_nul_in(const JsonbContainer *stripped, const JsonbContainer *marked, const char *source,
+			  const char *name)
+{
+	CdcJsonValue a;
+	CdcJsonValue b;
+
+	if (!cdc_json_find(stripped, source, strlen(source), &a) ||
+		!cdc_json_find(marked, source, strlen(source), &b))
+		return;
+	if (a.len != b.len || memcmp(a.data, b.data, a.len) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				 errmsg("text of column \"%s\" contains the character NUL", name),
+				 errdetail("PostgreSQL cannot store it in text or jsonb."),
+				 errhint("Set the subscription's option \"nul_in_text\" to \"strip\", or map the column to another one.")));
+}
+
 /*
  * ERROR when a column that fills the target differs between two readings of the same
  * image, one with NUL characters stripped and one with another character in their place.
@@ -117,23 +135,20 @@ static void
 refuse_nul(const CdcMapping *mapping, const JsonbContainer *stripped,
 		   const JsonbContainer *marked)
 {
+	ListCell   *lc;
 	int			c;
 
 	for (c = 0; c < mapping->target->ncolumns; c++)
+		if (mapping->columns[c].by == CDC_BY_COLUMN)
+			refuse_nul_in(stripped, marked, mapping->columns[c].source, mapping->columns[c].name);
+	if (mapping->expressions == NULL)
+		return;
+	foreach(lc, mapping->expressions->inputs)
 	{
-		const CdcMappedColumn *col = &mapping->columns[c];
-		CdcJsonValue a;
-		CdcJsonValue b;
+		const CdcExpressionInput *input = lfirst(lc);
 
-		if (!cdc_json_find(stripped, col->source, col->source_len, &a) ||
-			!cdc_json_find(marked, col->source, col->source_len, &b))
-			continue;
-		if (a.len != b.len || memcmp(a.data, b.data, a.len) != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-					 errmsg("text of column \"%s\" contains the character NUL", col->name),
-					 errdetail("PostgreSQL cannot store it in text or jsonb."),
-					 errhint("Set the subscription's option \"nul_in_text\" to \"strip\", or map the column to another one.")));
+		if (input->fact == CDC_FACT_NONE)
+			refuse_nul_in(stripped, marked, input->name, input->name);
 	}
 }
 
@@ -292,6 +307,7 @@ maxwell_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 
 	*data = NULL;
 	*old = NULL;
+	apply->facts.document = document;
 	if (cdc_json_is_object(document))
 		find_images(document, data, old);
 	if (*data == NULL)
@@ -375,8 +391,24 @@ cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *e
 }
 
 void
+cdc_event_facts(CdcApply *apply, const CdcHistoryEvent *event)
+{
+	CdcEventFacts *facts = &apply->facts;
+
+	facts->seq = event->seq;
+	facts->op = event->op;
+	facts->source_ts = event->source_ts;
+	facts->position = event->position;
+	facts->position_len = event->position_len;
+	facts->gtid = event->gtid;
+	facts->gtid_len = event->gtid_len;
+	facts->document = event->event;
+}
+
+void
 cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event)
 {
+	cdc_event_facts(apply, event);
 	note_place(apply, event);
 	apply->work.at.source_table = event->source_table;
 	apply->work.at.source_table_len = event->source_table_len;

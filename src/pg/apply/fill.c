@@ -18,7 +18,7 @@
 #include "pg/history/hole.h"
 #include "pg/process/wake.h"
 #include "pg/progress/copy_progress.h"
-#include "pg/target/cache.h"
+#include "pg/mapping/cache.h"
 
 /* Kept events whose numbers are read at a time. */
 #define SEQS	1000

@@ -61,11 +61,13 @@ cdc_apply_table(const CdcSubscription *sub, const char *source_table)
 }
 
 void
-cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq, const char *reason)
+cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq, const char *reason,
+				bool remap)
 {
 	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
 								 source_table, seq, reason);
-	char	   *remedy = psprintf("SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
+	char	   *remedy = psprintf(remap ? "SELECT cdc.alter_table(%s, %s, columns := ..., row_filter := ...);" :
+								  "SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
 								  quote_literal_cstr(source_table));
 
 	cdc_subscription_table_failed(sub, source_table, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -79,9 +81,9 @@ cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
 }
 
 static void
-fail_table(Follow *f, const char *reason)
+fail_table(Follow *f, const char *reason, bool remap)
 {
-	cdc_follow_fail(f->sub, f->table->source_table, f->change->from_seq, reason);
+	cdc_follow_fail(f->sub, f->table->source_table, f->change->from_seq, reason, remap);
 	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
 	f->failed = true;
 }
@@ -162,7 +164,7 @@ follow_columns(Follow *f)
 	reason = try_to_evolve(f, &evolution);
 	if (reason != NULL)
 	{
-		fail_table(f, reason);
+		fail_table(f, reason, evolution.remap);
 		return;
 	}
 	if (evolution.columns_changed)
@@ -269,7 +271,7 @@ follow_table(Follow *f)
 	if (change->kind == CDC_CHANGE_COPY)
 		begin_copy(f);
 	else if (change->change.rows != NULL)
-		fail_table(f, change->change.rows);
+		fail_table(f, change->change.rows, false);
 	else if (change->before.ncolumns == 0 || change->after.ncolumns == 0)
 		f->outcome = "nothing: there was no such table";
 	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))

@@ -472,6 +472,12 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 			touch_key(look, &before, look->okey, look->onulls);
 		}
 	}
+	/* what the image lacks is read from the row that there is */
+	if (row->layout->partial && row->mapping->expressions != NULL && event->op != CDC_OP_DELETE)
+	{
+		touch.reads = true;
+		touch.did = DID_READ;
+	}
 	/* an event is applied as a whole or not at all */
 	if (!alone)
 		touch.did = DID_READ;

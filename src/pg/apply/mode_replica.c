@@ -75,7 +75,7 @@ carry_columns(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row, const Datum
 	row->presence = carried;
 }
 
-/* In a table without key: the former row goes, the new one comes. */
+/* In a table without key: the former row goes, the new one comes; each if it passes the filter. */
 static void
 fold_update_keyless(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row,
 					const JsonbContainer *old)
@@ -86,9 +86,43 @@ fold_update_keyless(CdcApply *apply, CdcTargetRun *run, CdcSourceRow *row,
 
 	memcpy(nulls, row->nulls, sizeof(bool) * natts);
 	memcpy(values, row->values, sizeof(Datum) * natts);
-	(void) cdc_source_row_former_key(row, old, values, nulls);
-	cdc_reduce_keyless(&apply->work, run, values, nulls, false, row->presence);
-	cdc_reduce_keyless(&apply->work, run, row->values, row->nulls, true, row->presence);
+	if (cdc_source_row_former(row, old, values, nulls))
+		cdc_reduce_keyless(&apply->work, run, values, nulls, false, row->presence);
+	if (row->passes != CDC_PASSES_NO)
+		cdc_reduce_keyless(&apply->work, run, row->values, row->nulls, true, row->presence);
+}
+
+/*
+ * An update of which the image does not have all that the mapping computes: the row as the
+ * target has it tells the rest.  Returns whether the update is to go on as others do.
+ */
+static bool
+complete_update(CdcApply *apply, CdcSourceRun *source, const Datum *okey, const bool *onulls)
+{
+	CdcTargetRun *run = source->target;
+	CdcSourceRow *row = &source->row;
+	int			natts = run->target->desc->natts;
+	Datum	   *values;
+	bool	   *nulls;
+	bool		there;
+	const char *lacks = NULL;
+
+	if (row->mapping->filter == NULL && !row->layout->reads)
+		return true;
+	values = palloc(sizeof(Datum) * natts);
+	nulls = palloc(sizeof(bool) * natts);
+	there = former_row(apply, run, okey, onulls, values, nulls) != NULL;
+	if (there && row->layout->reads)
+		lacks = cdc_source_row_complete(row, values, nulls);
+	else if (!there && cdc_run_is_ahead(apply, source, apply->work.at.place.seq))
+		return false;			/* the whole row comes with the copy, or has gone by now */
+	else if (!there && row->mapping->filter != NULL && row->passes == CDC_PASSES_AS_BEFORE)
+		return false;			/* it was outside of the filter, and is */
+	else if (!there && row->mapping->filter != NULL && row->passes != CDC_PASSES_NO)
+		lacks = "*";			/* it seems to come into the filter */
+	if (lacks != NULL)
+		cdc_run_give_up(apply, source, lacks);
+	return lacks == NULL;
 }
 
 /* A changed key is a delete of the former one and a row under the new one. */
@@ -97,24 +131,36 @@ fold_update(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
 {
 	CdcTargetRun *run = source->target;
 	CdcSourceRow *row = &source->row;
+	bool		partial = row->layout->partial && row->mapping->expressions != NULL;
+	bool		moved = false;
+	Datum	   *okey = row->values;
+	bool	   *onulls = row->nulls;
 
 	if (old != NULL && cdc_json_count(old) > 0)
 	{
-		Datum	   *okey = palloc(sizeof(Datum) * run->target->desc->natts);
-		bool	   *onulls = palloc(sizeof(bool) * run->target->desc->natts);
-
-		if (cdc_source_row_former_key(row, old, okey, onulls))
-		{
-			if (!row->presence->complete)
-				carry_columns(apply, run, row, okey, onulls);
-			cdc_reduce_delete(&apply->work, run, okey, onulls);
-			if (run->target->row_by_row)
-				cdc_reduce_flush(&apply->work, run);
-		}
+		okey = palloc(sizeof(Datum) * run->target->desc->natts);
+		onulls = palloc(sizeof(bool) * run->target->desc->natts);
+		moved = cdc_source_row_former_key(row, old, okey, onulls);
 	}
+	if (partial && !complete_update(apply, source, okey, onulls))
+	{
+		if (moved && !source->given_up)
+			cdc_reduce_delete(&apply->work, run, okey, onulls);
+		return;
+	}
+	if (moved)
+	{
+		if (!row->presence->complete && row->passes != CDC_PASSES_NO)
+			carry_columns(apply, run, row, okey, onulls);
+		cdc_reduce_delete(&apply->work, run, okey, onulls);
+		if (run->target->row_by_row)
+			cdc_reduce_flush(&apply->work, run);
+	}
+	if (row->passes == CDC_PASSES_NO)
+		cdc_reduce_delete(&apply->work, run, row->values, row->nulls);
 	/* the whole row comes with the copy, or has gone by now */
-	if (row->layout->partial && !row->presence->complete &&
-		cdc_run_is_ahead(apply, source, apply->work.at.place.seq))
+	else if (row->layout->partial && !row->presence->complete &&
+			 cdc_run_is_ahead(apply, source, apply->work.at.place.seq))
 		cdc_reduce_update(&apply->work, run, row->values, row->nulls, row->presence);
 	else
 		cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
@@ -132,12 +178,20 @@ replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContaine
 	if (run->target->keyless && op == CDC_OP_UPDATE)
 		fold_update_keyless(apply, run, row, old);
 	else if (run->target->keyless)
-		cdc_reduce_keyless(&apply->work, run, row->values, row->nulls, op != CDC_OP_DELETE,
-						   row->presence);
+	{
+		if (row->passes != CDC_PASSES_NO)
+			cdc_reduce_keyless(&apply->work, run, row->values, row->nulls, op != CDC_OP_DELETE,
+							   row->presence);
+	}
 	else if (op == CDC_OP_DELETE)
 		cdc_reduce_delete(&apply->work, run, row->values, row->nulls);
 	else if (op == CDC_OP_UPDATE)
 		fold_update(apply, source, old);
+	else if (row->passes == CDC_PASSES_NO)
+		cdc_reduce_delete(&apply->work, run, row->values, row->nulls);
+	else if (row->layout->partial && row->mapping->expressions != NULL &&
+			 (row->layout->reads || row->passes != CDC_PASSES_YES))
+		cdc_run_give_up(apply, source, "*");
 	else
 		cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
 }

@@ -92,6 +92,8 @@ cdc_replay(PG_FUNCTION_ARGS)
 	spec.target = qualify_target(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	if (!PG_ARGISNULL(6))
 		spec.columns = (const Jsonb *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(6));
+	if (!PG_ARGISNULL(7))
+		spec.row_filter = text_to_cstring(PG_GETARG_TEXT_PP(7));
 	registered = use_live_key(sub, &spec);
 
 	apply = cdc_run_begin(sub, &spec);

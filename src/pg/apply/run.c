@@ -89,7 +89,7 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	if (event->skipped)
 		return;
 	nrows = cdc_event_rows(apply, source, event);
-	for (i = 0; i < nrows; i++)
+	for (i = 0; i < nrows && !source->given_up; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		cdc_event_images(apply, source, event, i, &data, &old);
@@ -171,6 +171,7 @@ apply_copied_row(const CdcHistoryEvent *event, void *arg)
 {
 	CopiedRows *copied = arg;
 
+	cdc_event_facts(copied->apply, event);
 	apply_to_target(copied->apply, copied->source, event);
 	copied->apply->copied++;
 	/* the scan of the history has no pause in the middle of an event */

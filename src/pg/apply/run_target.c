@@ -13,7 +13,8 @@
 
 #include "utils/memutils.h"
 
-#include "pg/target/cache.h"
+#include "pg/mapping/cache.h"
+#include "pg/mapping/make.h"
 
 /* Events of a few source tables take turns: so many are looked through before the cache. */
 #define LOOK_THROUGH	16
@@ -36,8 +37,9 @@ new_target_run(CdcApply *apply, CdcTarget *target, const CdcApplyMode *mode)
 }
 
 /*
- * The run's target for a mapping.  Each source table has a target of its own as
- * yet: registering the tables sees to that.
+ * The run's target for a mapping.  Source tables that fill the same relation have rows of
+ * their own in it, which a constant in the key tells from others: registering the tables
+ * sees to that.  So each has a target run of its own, and none needs to know of another.
  */
 static CdcTargetRun *
 target_run(CdcApply *apply, const CdcMapping *mapping)
@@ -49,12 +51,12 @@ target_run(CdcApply *apply, const CdcMapping *mapping)
 	{
 		CdcTargetRun *run = lfirst(lc);
 
-		if (run->target->relid != mapping->target->relid)
-			continue;
-		if (run->target != mapping->target || run->mode != mode)
+		if (run->target == mapping->target)
+			return run;
+		if (run->target->relid == mapping->target->relid &&
+			(run->target->own_rows == NULL || mapping->target->own_rows == NULL))
 			elog(ERROR, "source table \"%s\" shares target %s with another one",
 				 mapping->source_table, mapping->target->name);
-		return run;
 	}
 	return new_target_run(apply, mapping->target, mode);
 }
@@ -68,7 +70,8 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 
 	source->mapping = mapping;
 	if (mapping->target != NULL && mapping->trouble != NULL)
-		cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, mapping->trouble);
+		cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, mapping->trouble,
+						mapping->remap);
 	else if (mapping->target != NULL)
 	{
 		source->target = target_run(apply, mapping);
@@ -79,6 +82,7 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 		if (apply->puts_aside && (mapping->kept || (apply->guard != NULL &&
 													cdc_guard_failed(apply->guard, mapping->source_table, 0) != NULL)))
 			cdc_aside_open(apply, source);
+		source->row.image.facts = &apply->facts;
 	}
 	apply->sources = lappend(apply->sources, source);
 	MemoryContextSwitchTo(old);
@@ -105,7 +109,7 @@ cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event)
 		CdcSourceRun *source = lfirst(lc);
 
 		if (is_named(source->mapping, event->source_table, event->source_table_len))
-			return source->target != NULL ? source : NULL;
+			return source->target != NULL && !source->given_up ? source : NULL;
 	}
 	return NULL;
 }
@@ -178,5 +182,5 @@ cdc_run_framed_source(CdcApply *apply, const CdcHistoryEvent *event)
 			 !is_named(source->mapping, event->source_table, event->source_table_len))
 		source = find_source_run(apply, event->source_table, event->source_table_len);
 	apply->last_source = source;
-	return source->target != NULL ? source : NULL;
+	return source->target != NULL && !source->given_up ? source : NULL;
 }

@@ -7,8 +7,13 @@
  */
 #include "pg/apply/source_row.h"
 
-#include "pg/target/envelope.h"
+#include "pg/mapping/envelope.h"
 #include "pg/target/key.h"
+
+/* ------------------------------------------------------------------------
+ * Values
+ * ------------------------------------------------------------------------
+ */
 
 void
 cdc_source_row_init(CdcSourceRow *row, const CdcSubscription *sub, CdcMapping *mapping)
@@ -94,13 +99,250 @@ start_row(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 				 errhint("Check the key of target %s and the mapping of its columns.",
 						 target->name)));
 	memset(row->nulls, true, sizeof(bool) * target->desc->natts);
+	row->passes = CDC_PASSES_YES;
 }
+
+/* ------------------------------------------------------------------------
+ * What is computed
+ * ------------------------------------------------------------------------
+ */
+
+/* An input's value; JSON null stays NULL. */
+static inline void
+convert_input(CdcSourceRow *row, int n, const CdcJsonValue *v, Datum *values, bool *nulls)
+{
+	CdcExpressionInput *input = list_nth(row->mapping->expressions->inputs, n);
+
+	if (v->type == JENTRY_ISNULL)
+	{
+		nulls[n] = true;
+		return;
+	}
+	row->at_column = input->name;
+	nulls[n] = false;
+	values[n] = input->conv.convert(&input->conv, v, &nulls[n]);
+}
+
+/* What the event tells of itself. */
+static void
+fill_facts(CdcSourceRow *row, Datum *values, bool *nulls)
+{
+	CdcExpressions *set = row->mapping->expressions;
+	ListCell   *lc;
+	int			i = 0;
+
+	foreach(lc, set->inputs)
+	{
+		CdcExpressionInput *input = lfirst(lc);
+
+		if (input->fact != CDC_FACT_NONE)
+			values[i] = cdc_expression_fact(set, input, row->image.facts, &nulls[i]);
+		i++;
+	}
+}
+
+/* Fills the inputs of the row at hand: what expressions read. */
+static void
+fill_inputs(CdcSourceRow *row)
+{
+	const CdcLayout *layout = row->layout;
+	const JsonbContainer *data = row->image.data;
+	const char *base = cdc_json_base(data, 2 * layout->nkeys);
+	uint32		offset = layout->keys_len;
+	Datum	   *values;
+	bool	   *nulls;
+	int			at = 0;
+	int			i;
+
+	cdc_expressions_begin_row(row->mapping->expressions, &values, &nulls);
+	for (i = 0; at < layout->ninputs; i++)
+	{
+		CdcJsonValue v;
+
+		cdc_json_step(data, base, layout->nkeys + i, &offset, &v);
+		for (; at < layout->ninputs && layout->inputs[at].index == i; at++)
+			convert_input(row, layout->inputs[at].input, &v, values, nulls);
+	}
+	fill_facts(row, values, nulls);
+	row->at_column = NULL;
+}
+
+/* The computed columns of the key, or the others, as far as they are of this kind. */
+static void
+compute(CdcSourceRow *row, bool key, CdcComputable kind)
+{
+	CdcMapping *mapping = row->mapping;
+	int			c;
+
+	for (c = 0; c < mapping->target->ncolumns; c++)
+	{
+		CdcMappedColumn *col = &mapping->columns[c];
+		int			at = col->attnum - 1;
+
+		if (col->by == CDC_BY_COLUMN || col->in_key != key || row->layout->computable[c] != kind)
+			continue;
+		row->at_column = col->name;
+		if (col->by == CDC_BY_CONSTANT)
+		{
+			row->values[at] = col->constant;
+			row->nulls[at] = col->constant_null;
+		}
+		else
+			row->values[at] = cdc_expression_evaluate(mapping->expressions, col->expression,
+													  &row->nulls[at]);
+	}
+	row->at_column = NULL;
+}
+
+/* Whether the filter, whose inputs are there, is true of the row. */
+static bool
+is_inside(CdcSourceRow *row)
+{
+	bool		isnull;
+	Datum		inside = cdc_expression_evaluate(row->mapping->expressions, row->mapping->filter, &isnull);
+
+	return !isnull && DatumGetBool(inside);
+}
+
+/* Behind the plain columns of the key. */
+static void
+compute_key(CdcSourceRow *row)
+{
+	if (row->mapping->expressions != NULL)
+		fill_inputs(row);
+	compute(row, true, CDC_COMPUTABLE_YES);
+}
+
+static void
+compute_rest(CdcSourceRow *row)
+{
+	compute(row, false, CDC_COMPUTABLE_YES);
+	if (row->mapping->filter == NULL)
+		return;
+	if (row->layout->filter == CDC_COMPUTABLE_YES)
+		row->passes = is_inside(row) ? CDC_PASSES_YES : CDC_PASSES_NO;
+	else
+		row->passes = row->layout->filter == CDC_COMPUTABLE_NO ? CDC_PASSES_AS_BEFORE :
+			CDC_PASSES_UNKNOWN;
+}
+
+/* Lays what "old" has over the inputs, which are those of the row. */
+static void
+fill_former_inputs(CdcSourceRow *row, const JsonbContainer *old)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	ListCell   *lc;
+	int			i = 0;
+
+	fill_inputs(row);
+	cdc_expressions_row(row->mapping->expressions, &values, &nulls);
+	foreach(lc, row->mapping->expressions->inputs)
+	{
+		const CdcExpressionInput *input = lfirst(lc);
+		CdcJsonValue v;
+
+		if (input->fact == CDC_FACT_NONE && old != NULL &&
+			cdc_json_find(old, input->name, input->len, &v))
+			convert_input(row, i, &v, values, nulls);
+		i++;
+	}
+	row->at_column = NULL;
+}
+
+/* Whether the image says what an input is. */
+static bool
+has_input(const CdcLayout *layout, int input)
+{
+	int			i;
+
+	for (i = 0; i < layout->ninputs; i++)
+		if (layout->inputs[i].input == input)
+			return true;
+	return false;
+}
+
+/* Whether something that can be computed only in part reads the input. */
+static bool
+is_wanted(const CdcSourceRow *row, int input)
+{
+	const CdcMapping *mapping = row->mapping;
+	int			c;
+
+	if (row->layout->filter == CDC_COMPUTABLE_PARTLY && bms_is_member(input, mapping->filter->columns))
+		return true;
+	for (c = 0; c < mapping->target->ncolumns; c++)
+		if (row->layout->computable[c] == CDC_COMPUTABLE_PARTLY &&
+			bms_is_member(input, mapping->columns[c].expression->columns))
+			return true;
+	return false;
+}
+
+const char *
+cdc_source_row_complete(CdcSourceRow *row, const Datum *values, const bool *nulls)
+{
+	CdcMapping *mapping = row->mapping;
+	CdcTarget  *target = mapping->target;
+	Datum	   *inputs;
+	bool	   *input_nulls;
+	bool	   *attrs;
+	ListCell   *lc;
+	int			i = 0;
+
+	fill_inputs(row);
+	cdc_expressions_row(mapping->expressions, &inputs, &input_nulls);
+	foreach(lc, mapping->expressions->inputs)
+	{
+		const CdcExpressionInput *input = lfirst(lc);
+		int			n = i++;
+
+		if (input->fact != CDC_FACT_NONE || has_input(row->layout, n) || !is_wanted(row, n))
+			continue;
+		if (input->copy < 0)
+			return input->name;
+		inputs[n] = values[mapping->columns[input->copy].attnum - 1];
+		input_nulls[n] = nulls[mapping->columns[input->copy].attnum - 1];
+	}
+	compute(row, false, CDC_COMPUTABLE_PARTLY);
+	if (row->passes == CDC_PASSES_UNKNOWN)
+		row->passes = is_inside(row) ? CDC_PASSES_YES : CDC_PASSES_NO;
+	attrs = palloc(sizeof(bool) * target->desc->natts);
+	memcpy(attrs, row->presence->attrs, sizeof(bool) * target->desc->natts);
+	for (i = 0; i < target->ncolumns; i++)
+		if (row->layout->computable[i] == CDC_COMPUTABLE_PARTLY)
+			attrs[mapping->columns[i].attnum - 1] = true;
+	row->presence = cdc_presence_intern(&target->presences, attrs);
+	pfree(attrs);
+	return NULL;
+}
+
+bool
+cdc_source_row_former(CdcSourceRow *row, const JsonbContainer *old, Datum *values, bool *nulls)
+{
+	CdcMapping *mapping = row->mapping;
+	bool		inside;
+
+	(void) cdc_source_row_former_key(row, old, values, nulls);
+	if (mapping->filter == NULL)
+		return true;
+	fill_former_inputs(row, old);
+	inside = is_inside(row);
+	fill_inputs(row);
+	return inside;
+}
+
+/* ------------------------------------------------------------------------
+ * Rows
+ * ------------------------------------------------------------------------
+ */
 
 void
 cdc_source_row_begin(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 {
 	start_row(row, data, seq);
 	convert_values(row, row->layout->nkeyops, false);
+	if (row->mapping->computed)
+		compute_key(row);
 }
 
 void
@@ -110,6 +352,8 @@ cdc_source_row_finish(CdcSourceRow *row)
 
 	convert_values(row, row->layout->nops, false);
 	row->presence = row->layout->presence;
+	if (row->mapping->computed)
+		compute_rest(row);
 
 	/* a document that lacks a member means that it is NULL */
 	if (row->image.env != NULL && row->image.env->format == CDC_FORMAT_JSON &&
@@ -123,6 +367,8 @@ cdc_source_row_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 {
 	start_row(row, data, seq);
 	convert_values(row, row->layout->nkeyops, true);
+	if (row->mapping->computed)
+		compute_key(row);
 }
 
 bool
@@ -136,12 +382,39 @@ cdc_source_row_find_key(CdcSourceRow *row, const JsonbContainer *data)
 		CdcMappedColumn *col = &row->mapping->columns[target->key[i].column];
 		CdcJsonValue v;
 
+		/* who asks takes a sample only */
+		if (col->by != CDC_BY_COLUMN)
+			return false;
 		if (!cdc_json_find(data, col->source, col->source_len, &v) || v.type == JENTRY_ISNULL)
 			return false;
 		convert_value(row, col, &v, row->values, row->nulls);
 		row->at_column = NULL;
 	}
 	return true;
+}
+
+/* The columns of the former key that expressions fill, where "old" has something that they read. */
+static void
+compute_former_key(CdcSourceRow *row, const JsonbContainer *old, Datum *values, bool *nulls)
+{
+	const CdcTarget *target = row->mapping->target;
+	bool		filled = false;
+	int			i;
+
+	for (i = 0; old != NULL && i < target->nkey; i++)
+	{
+		CdcMappedColumn *col = &row->mapping->columns[target->key[i].column];
+		int			at = col->attnum - 1;
+
+		if (col->by != CDC_BY_EXPRESSION)
+			continue;
+		if (!filled)
+			fill_former_inputs(row, old);
+		filled = true;
+		values[at] = cdc_expression_evaluate(row->mapping->expressions, col->expression, &nulls[at]);
+	}
+	if (filled)
+		fill_inputs(row);
 }
 
 bool
@@ -161,16 +434,24 @@ cdc_source_row_former_key(CdcSourceRow *row, const JsonbContainer *old, Datum *v
 
 		values[at] = row->values[at];
 		nulls[at] = row->nulls[at];
-		if (old == NULL || !cdc_json_find(old, col->source, col->source_len, &v))
+		if (old == NULL || col->by != CDC_BY_COLUMN ||
+			!cdc_json_find(old, col->source, col->source_len, &v))
 			continue;
 		if (v.type == JENTRY_ISNULL)
 			nulls[at] = true;
 		else
 			convert_value(row, col, &v, values, nulls);
 		row->at_column = NULL;
-		if (nulls[at] != row->nulls[at] ||
-			(!nulls[at] && !cdc_key_column_equal(key, values[at], row->values[at])))
-			differs = true;
+	}
+	if (row->mapping->computed)
+		compute_former_key(row, old, values, nulls);
+	for (i = 0; i < target->nkey && !differs; i++)
+	{
+		const CdcKeyColumn *key = &target->key[i];
+		int			at = key->attnum - 1;
+
+		differs = nulls[at] != row->nulls[at] ||
+			(!nulls[at] && !cdc_key_column_equal(key, values[at], row->values[at]));
 	}
 	return differs;
 }

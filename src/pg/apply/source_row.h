@@ -5,9 +5,8 @@
  *	  an event to typed values of the target's columns.
  *
  *	  The image's values are converted straight into the columns of the target,
- *	  by the layout that images of this shape have.  A row filter and columns
- *	  that are expressions would come in between, and only mappings with either
- *	  would leave the straight way.
+ *	  by the layout that images of this shape have.  Mappings with a row filter, with
+ *	  expressions or constants leave the straight way.
  *
  *	  Nothing here knows of a run of apply: rows of a copy, and rows that are
  *	  compared with the target, take the same way.
@@ -17,7 +16,16 @@
 #ifndef CDC_PG_APPLY_SOURCE_ROW_H
 #define CDC_PG_APPLY_SOURCE_ROW_H
 
-#include "pg/target/layout.h"
+#include "pg/mapping/layout.h"
+
+/* Whether a row is among those that the target has. */
+typedef enum CdcPasses
+{
+	CDC_PASSES_YES,
+	CDC_PASSES_NO,
+	CDC_PASSES_AS_BEFORE,		/* the image has nothing that the filter reads */
+	CDC_PASSES_UNKNOWN			/* it has some of that: see cdc_source_row_complete() */
+} CdcPasses;
 
 typedef struct CdcSourceRow
 {
@@ -30,6 +38,7 @@ typedef struct CdcSourceRow
 	const CdcPresence *presence;	/* columns that the row has values for */
 	Datum	   *values;			/* by attribute of the target; may point into the image */
 	bool	   *nulls;
+	CdcPasses	passes;			/* after cdc_source_row_finish() */
 
 	/* where its conversion stands */
 	int			op;				/* next op of the layout */
@@ -50,6 +59,21 @@ extern void cdc_source_row_init(CdcSourceRow *row, const CdcSubscription *sub,
  */
 extern void cdc_source_row_begin(CdcSourceRow *row, const JsonbContainer *data, int64 seq);
 extern void cdc_source_row_finish(CdcSourceRow *row);
+
+/*
+ * Computes what could not be computed of a partial image (layout->reads), with what it
+ * lacks from the row as the target has it: values and nulls, by attribute.  Returns the
+ * name of a column of the source that the target does not keep as it is, or NULL.
+ */
+extern const char *cdc_source_row_complete(CdcSourceRow *row, const Datum *values,
+										   const bool *nulls);
+
+/*
+ * The whole row before an update, by attribute: the row with what the image "old" has of
+ * it; returns whether that passed the filter.  For targets without a key.
+ */
+extern bool cdc_source_row_former(CdcSourceRow *row, const JsonbContainer *old, Datum *values,
+								  bool *nulls);
 
 /* Converts the columns of the key alone; the others are NULL, and presence is not set. */
 extern void cdc_source_row_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq);

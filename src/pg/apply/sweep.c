@@ -121,6 +121,8 @@ keys_statement(const CdcTarget *target)
 		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
 						 quote_identifier(target->columns[target->key[i].column].name));
 	appendStringInfo(&sql, " FROM %s%s", CDC_TRUNCATE_SCOPE(kind), target->name);
+	if (target->own_rows != NULL)
+		appendStringInfo(&sql, " WHERE %s", target->own_rows);
 	return sql.data;
 }
 

@@ -84,6 +84,50 @@
 	ExecEvalExprSwitchContext((state), (econtext), (isnull), NULL)
 #endif
 
+/* The same without a change of the memory context. */
+#if PG_VERSION_NUM >= 100000
+#define CDC_EVAL_EXPR_HERE(state, econtext, isnull) \
+	ExecEvalExpr((state), (econtext), (isnull))
+#else
+#define CDC_EVAL_EXPR_HERE(state, econtext, isnull) \
+	ExecEvalExpr((state), (econtext), (isnull), NULL)
+#endif
+
+/* A slot for rows that are made of values; slots have kinds since 12. */
+#if PG_VERSION_NUM >= 120000
+#define CDC_VIRTUAL_SLOT(desc)			MakeSingleTupleTableSlot((desc), &TTSOpsVirtual)
+#else
+#define CDC_VIRTUAL_SLOT(desc)			MakeSingleTupleTableSlot((desc))
+#endif
+
+/* The grammar's entry has a choice of what is parsed since 14.  It needs parser/parser.h. */
+#if PG_VERSION_NUM >= 140000
+#define CDC_RAW_PARSER(sql)				raw_parser((sql), RAW_PARSE_DEFAULT)
+#else
+#define CDC_RAW_PARSER(sql)				raw_parser(sql)
+#endif
+
+/* The planner's way to make an expression ready has a header of its own since 12. */
+#if PG_VERSION_NUM >= 120000
+#include "optimizer/optimizer.h"
+#else
+#include "optimizer/planner.h"
+#endif
+
+/* current_timestamp and its like are functions before 10. */
+#if PG_VERSION_NUM >= 100000
+#define CDC_IS_SQL_VALUE_FUNCTION(node)	IsA((node), SQLValueFunction)
+#else
+#define CDC_IS_SQL_VALUE_FUNCTION(node)	false
+#endif
+
+/* Statements have a node around them since 10. */
+#if PG_VERSION_NUM >= 100000
+#define CDC_RAW_STATEMENT(node)			(((RawStmt *) (node))->stmt)
+#else
+#define CDC_RAW_STATEMENT(node)			((Node *) (node))
+#endif
+
 /* Conditions on a row are one expression since 10, before that a list of them. */
 #if PG_VERSION_NUM >= 100000
 #define CDC_QUAL_STATE			ExprState

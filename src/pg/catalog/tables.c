@@ -20,7 +20,7 @@ List *
 cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless,"
+		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless, t.row_filter,"
 		" t.held_seq, t.kept_events, t.differs IS NOT NULL"
 		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
@@ -44,6 +44,7 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		t->source_table = cdc_spi_text(&spi, i, 1);
 		t->target = cdc_spi_text(&spi, i, 2);
 		t->mode = cdc_spi_text(&spi, i, 3);
+		t->row_filter = cdc_spi_text(&spi, i, 12);
 		t->key = cdc_spi_text_array(&spi, i, 4, &t->nkey);
 		d = cdc_spi_datum(i, 5, JSONBOID, &isnull);
 		old = MemoryContextSwitchTo(spi.caller);
@@ -60,10 +61,10 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		d = cdc_spi_datum(i, 8, OIDOID, &isnull);
 		t->target_oid = isnull ? InvalidOid : DatumGetObjectId(d);
 		t->keyless = DatumGetBool(cdc_spi_datum(i, 11, BOOLOID, &isnull));
-		d = cdc_spi_datum(i, 12, INT8OID, &isnull);
+		d = cdc_spi_datum(i, 13, INT8OID, &isnull);
 		t->held_seq = isnull ? -1 : DatumGetInt64(d);
-		t->kept_events = cdc_spi_int64(i, 13);
-		t->differs = DatumGetBool(cdc_spi_datum(i, 14, BOOLOID, &isnull));
+		t->kept_events = cdc_spi_int64(i, 14);
+		t->differs = DatumGetBool(cdc_spi_datum(i, 15, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	return result;

@@ -22,7 +22,8 @@ typedef struct CdcSubscriptionTable
 	char	   *mode;
 	char	  **key;			/* target columns; NULL = the source's primary key */
 	int			nkey;
-	Jsonb	   *columns;		/* target column -> source column, or NULL */
+	Jsonb	   *columns;		/* target column -> what fills it (expression/fill.h), or NULL */
+	char	   *row_filter;		/* SQL condition on rows of the source, or NULL */
 	char		state;			/* i: waits for its copy; f: is copied, the stream has to pass
 								 * that; r: ready; e: in error */
 	Jsonb	   *options;		/* of its own, or NULL */

@@ -164,6 +164,20 @@ stored_options(const CdcSubscription *sub)
 	return result;
 }
 
+/* Where the source is concerned, it is asked. */
+static void
+check_source_options(const CdcSubscription *sub, const CdcSubscriptionOptions *options)
+{
+	const CdcSourceMethods *methods = cdc_source_kind(sub->kind);
+	CdcSubscription altered = *sub;
+
+	altered.opt = *options;
+	if (methods->check_options != NULL && options->snapshot_host != NULL &&
+		(sub->opt.snapshot_host == NULL ||
+		 strcmp(options->snapshot_host, sub->opt.snapshot_host) != 0))
+		methods->check_options(&altered);
+}
+
 /* Whether messages that were taken in the format are read the same by "auto". */
 static bool
 is_recognised(const char *format)
@@ -232,6 +246,7 @@ alter_options(CdcSubscription *sub, const Jsonb *given)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("history_partition cannot be changed from or to none once the history table exists")));
 
+	check_source_options(sub, &parsed);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = JsonbPGetDatum(options);

@@ -11,7 +11,7 @@
 #include "pg/base/compat.h"
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 
 /* A text[] argument as palloc'ed strings; ERROR for NULL elements. */
 extern char **cdc_argument_strings(Datum array, const char *argument, int *n);

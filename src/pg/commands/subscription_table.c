@@ -25,7 +25,7 @@
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
 #include "pg/pull/source_kind.h"
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 #include "pg/process/shmem.h"
 #include "pg/process/wake.h"
 #include "pg/progress/copy_progress.h"
@@ -107,6 +107,8 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 		spec->key = cdc_argument_strings(PG_GETARG_DATUM(4), "key", &spec->nkey);
 	if (!PG_ARGISNULL(5))
 		spec->columns = PG_GETARG_JSONB_P(5);
+	if (!PG_ARGISNULL(6))
+		spec->row_filter = text_to_cstring(PG_GETARG_TEXT_PP(6));
 	spec->rows = !PG_ARGISNULL(8) ? cdc_argument_target_rows(text_to_cstring(PG_GETARG_TEXT_PP(8))) :
 		PG_GETARG_BOOL(7) ? CDC_ROWS_ERROR : CDC_ROWS_KEEP;
 }
@@ -163,10 +165,6 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	request.rows_said = !PG_ARGISNULL(8);
 	cdc_table_options_parse(request.options, &sub->opt.table, &parsed);
 	mode = cdc_apply_mode_to_add(text_to_cstring(PG_GETARG_TEXT_PP(3)));
-	if (!PG_ARGISNULL(6))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("row_filter is not supported by this version")));
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	if (sub->kind == CDC_SERVER_KAFKA)
 		cdc_subscription_lock(sub, CDC_WRITER_APPLY);
@@ -213,7 +211,7 @@ store_options(const CdcSubscription *sub, const char *name, const Jsonb *options
 static inline bool
 alters_shape(FunctionCallInfo fcinfo)
 {
-	return !PG_ARGISNULL(3) || !PG_ARGISNULL(4) || !PG_ARGISNULL(5);
+	return !PG_ARGISNULL(3) || !PG_ARGISNULL(4) || !PG_ARGISNULL(5) || !PG_ARGISNULL(7);
 }
 
 /* The table as it is registered, with what the arguments say differently. */
@@ -232,11 +230,18 @@ read_alteration(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 	given->key = table->key;
 	given->nkey = table->nkey;
 	given->columns = table->columns;
+	given->row_filter = table->row_filter;
 	given->rows = CDC_ROWS_ERROR;
 	if (!PG_ARGISNULL(3))
 		given->key = cdc_argument_strings(PG_GETARG_DATUM(3), "key", &given->nkey);
 	if (!PG_ARGISNULL(4))
 		given->columns = PG_GETARG_JSONB_P(4);
+	if (given->columns != NULL && JB_ROOT_IS_SCALAR(given->columns))
+		given->columns = NULL;
+	if (!PG_ARGISNULL(7))
+		given->row_filter = text_to_cstring(PG_GETARG_TEXT_PP(7));
+	if (given->row_filter != NULL && given->row_filter[0] == '\0')
+		given->row_filter = NULL;
 	if (!PG_ARGISNULL(5))
 		cdc_split_relation_name("target", text_to_cstring(PG_GETARG_TEXT_PP(5)),
 								sub->target_schema, &given->schema, &given->name);
@@ -254,7 +259,7 @@ read_alteration(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 			CDC_ROWS_REPLACE;
 }
 
-/* Registers the table anew, with another key, other columns or another target. */
+/* Registers the table anew, with another key, columns, row filter or target. */
 static void
 alter_shape(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 			const CdcSubscriptionTable *table, const Jsonb *options)

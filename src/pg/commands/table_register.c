@@ -20,6 +20,8 @@
 #include "pg/options/option_json.h"
 #include "pg/pull/source_kind.h"
 #include "pg/target/claim.h"
+#include "pg/expression/fill.h"
+#include "pg/mapping/shard.h"
 
 /* The target that is asked for: its name, and whether there is such a table. */
 static char *
@@ -44,6 +46,7 @@ take_given(const CdcReplicaSpec *given, CdcReplicaSpec *spec)
 	spec->key = given->key;
 	spec->nkey = given->nkey;
 	spec->columns = given->columns;
+	spec->row_filter = given->row_filter;
 	if (given->name != NULL)
 	{
 		spec->schema = given->schema;
@@ -52,14 +55,14 @@ take_given(const CdcReplicaSpec *given, CdcReplicaSpec *spec)
 	}
 }
 
-/* ERROR where a key or columns are given, but no target. */
+/* ERROR where a key, columns or a filter are given, but no target. */
 static void
 check_no_target(const CdcSubscription *sub, const CdcReplicaSpec *given)
 {
-	if (given->nkey > 0 || given->columns != NULL)
+	if (given->nkey > 0 || given->columns != NULL || given->row_filter != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("key and columns need a target"),
+				 errmsg("key, columns and row_filter need a target"),
 				 sub->target_schema != NULL ? errhint("Name one with target := '...'.") :
 				 errhint("Subscription \"%s\" has no target_schema: name a target.", sub->name)));
 }
@@ -96,6 +99,7 @@ static void
 register_as_it_is(const CdcSubscription *sub, const CdcTableRequest *request,
 				  const CdcReplicaSpec *spec)
 {
+	CdcMappingSpec mapping;
 	CdcTableRow row;
 	char	   *user;
 
@@ -105,6 +109,7 @@ register_as_it_is(const CdcSubscription *sub, const CdcTableRequest *request,
 	row.key = spec->key;
 	row.nkey = spec->nkey;
 	row.columns = spec->columns;
+	row.row_filter = spec->row_filter;
 	row.mode = spec->mode;
 	row.options = request->options;
 	row.state = 'r';
@@ -116,11 +121,13 @@ register_as_it_is(const CdcSubscription *sub, const CdcTableRequest *request,
 				 errhint("Create the table, or set target_schema for the subscription and leave the target out: it is then made with the first row.")));
 	cdc_claim_check(cdc_relation_by_name(row.target), row.target);
 	user = cdc_registry_target_user(row.target);
-	if (user != NULL)
+	if (user != NULL && !cdc_fills_compute(row.columns))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
 				 errmsg("target %s of source table %s is taken", row.target, request->name),
 				 errdetail("The %s.", user)));
+	cdc_registry_mapping(&row, &mapping);
+	row.shard = cdc_shard_check(sub, &mapping, CDC_ROWS_KEEP, true);
 	cdc_registry_insert(sub, &row);
 }
 
@@ -167,7 +174,7 @@ choose_rows(const CdcSubscription *sub, const CdcTableRequest *request, CdcRepli
 	if (spec->rows == CDC_ROWS_REPLACE && exists && !request->rows_said)
 		check_reach(sub, request, target);
 	if (exists && has_events)
-		cdc_claim_rows(sub, request->name, target, spec->rows);
+		cdc_claim_rows(sub, request->name, target, spec->rows, NULL);
 }
 
 /*

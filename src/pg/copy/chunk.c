@@ -404,8 +404,8 @@ struct CdcChunk
 };
 
 CdcChunk *
-cdc_chunk_open(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
-			   const CdcChunkRange *range, const char *subscription, CdcError *err)
+cdc_chunk_post(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
+			   const CdcChunkRange *range, const char *subscription)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest chunk",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -427,13 +427,26 @@ cdc_chunk_open(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
 		chunk->lengths = palloc0(sizeof(size_t) * key->ncolumns);
 	}
 	chunk->rows = cdc_row_source_open(source, table, &query, subscription);
-	if (cdc_row_source_begin(chunk->rows, err) != CDC_OK)
-	{
-		cdc_chunk_close(chunk);
-		chunk = NULL;
-	}
 	MemoryContextSwitchTo(old);
 	return chunk;
+}
+
+bool
+cdc_chunk_begin(CdcChunk *chunk, CdcError *err)
+{
+	if (cdc_row_source_begin(chunk->rows, err) == CDC_OK)
+		return true;
+	cdc_chunk_close(chunk);
+	return false;
+}
+
+CdcChunk *
+cdc_chunk_open(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
+			   const CdcChunkRange *range, const char *subscription, CdcError *err)
+{
+	CdcChunk   *chunk = cdc_chunk_post(source, table, key, range, subscription);
+
+	return cdc_chunk_begin(chunk, err) ? chunk : NULL;
 }
 
 /* Keeps the key of the present row: only the end tells that it was the last one. */
@@ -523,22 +536,26 @@ cdc_chunk_close(CdcChunk *chunk)
 	MemoryContextDelete(chunk->context);
 }
 
-bool
-cdc_chunk_skip(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
-			   const CdcChunkRange *range, char ***last)
+/* The SELECT of the key that ends the range, by its limit. */
+static char *
+skip_statement(const CdcTable *table, const CdcChunkKey *key, const CdcChunkRange *range)
 {
 	CdcChunkRange one = *range;
-	char	  **literals = palloc(sizeof(char *) * key->ncolumns);
-	CdcAnswer  *answer;
-	int			i;
 
 	one.limit = 1;
-	answer = cdc_source_ask(source, "a key of a table", key->ncolumns,
-							"SELECT %s FROM %s.%s%s OFFSET " INT64_FORMAT,
-							key_expressions(table, key) + strlen(", "),
-							cdc_source_quote_ident(table->database),
-							cdc_source_quote_ident(table->name),
-							cdc_chunk_rest(table, key, &one, true), range->limit - 1);
+	return psprintf("SELECT %s FROM %s.%s%s OFFSET " INT64_FORMAT,
+					key_expressions(table, key) + strlen(", "),
+					cdc_source_quote_ident(table->database), cdc_source_quote_ident(table->name),
+					cdc_chunk_rest(table, key, &one, true), range->limit - 1);
+}
+
+/* The key that the source has answered with; false: there is none. */
+static bool
+take_key(const CdcTable *table, const CdcChunkKey *key, const CdcAnswer *answer, char ***last)
+{
+	char	  **literals = palloc(sizeof(char *) * key->ncolumns);
+	int			i;
+
 	if (cdc_answer_rows(answer) == 0)
 		return false;
 	for (i = 0; i < key->ncolumns; i++)
@@ -555,4 +572,22 @@ cdc_chunk_skip(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
 	}
 	*last = literals;
 	return true;
+}
+
+bool
+cdc_chunk_skip(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
+			   const CdcChunkRange *range, char ***last)
+{
+	return take_key(table, key, cdc_source_ask(source, "a key of a table", key->ncolumns, "%s",
+											   skip_statement(table, key, range)), last);
+}
+
+bool
+cdc_chunk_try_skip(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
+				   const CdcChunkRange *range, char ***last)
+{
+	CdcAnswer  *answer = cdc_source_try_ask(source, "a key of a table", key->ncolumns,
+											skip_statement(table, key, range));
+
+	return answer != NULL && take_key(table, key, answer, last);
 }

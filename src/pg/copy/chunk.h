@@ -61,6 +61,15 @@ extern CdcChunk *cdc_chunk_open(CdcSource *source, const CdcTable *table, const 
 								const CdcChunkRange *range, const char *subscription,
 								CdcError *err);
 
+/*
+ * The same in two parts: the first sends the SELECT, so that several sources are at work at
+ * once, the second waits for its answer.  false, with err: the definition is another one,
+ * and the chunk is closed.
+ */
+extern CdcChunk *cdc_chunk_post(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
+								const CdcChunkRange *range, const char *subscription);
+extern bool cdc_chunk_begin(CdcChunk *chunk, CdcError *err);
+
 /* The next row's values, in the table's order; valid until the next call.  NULL: no more. */
 extern const CdcValue *cdc_chunk_next(CdcChunk *chunk);
 
@@ -82,6 +91,10 @@ extern void cdc_chunk_close(CdcChunk *chunk);
  */
 extern bool cdc_chunk_skip(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
 						   const CdcChunkRange *range, char ***last);
+
+/* The same, but also false where the table's definition at the source is another one. */
+extern bool cdc_chunk_try_skip(CdcSource *source, const CdcTable *table, const CdcChunkKey *key,
+							   const CdcChunkRange *range, char ***last);
 
 /*
  * The literal of a value as the binlog has it, for the key's column i; palloc'ed.  NULL

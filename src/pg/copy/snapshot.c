@@ -455,6 +455,15 @@ cdc_snapshot_open(CdcSource *source, const CdcControl *control, CdcSnapshotUse u
 }
 
 void
+cdc_snapshot_join(CdcSource *source, CdcSnapshot *snap)
+{
+	cdc_source_execute(source, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+	start_transaction(source);
+	snap->exact = false;
+	snap->opened_at = GetCurrentTimestamp();
+}
+
+void
 cdc_snapshot_discard(CdcSource *source)
 {
 	cdc_source_execute(source, "ROLLBACK");

@@ -40,6 +40,12 @@ extern bool cdc_snapshot_open(CdcSource *source, const CdcControl *control, CdcS
 							  int patience_ms, CdcSnapshot *snap);
 
 /*
+ * Opens another one in a second session with the same server: of a moment later, so that
+ * it has all that snap has; snap then speaks of both.
+ */
+extern void cdc_snapshot_join(CdcSource *source, CdcSnapshot *snap);
+
+/*
  * Ends the transaction, and with it locks of definitions at the source; then sets to,
  * unless the snapshot was to be exact and is: all that was read is from before it, even
  * of tables whose engine knows no snapshots.

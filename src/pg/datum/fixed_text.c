@@ -104,12 +104,10 @@ static const struct
 	{"xmloption", "content"}
 };
 
-/* An ERROR gives the settings back with the transaction or its part. */
-static Datum
-under_settings(CdcConverter *conv, char *text)
+int
+cdc_fixed_settings_begin(void)
 {
 	int			level = NewGUCNestLevel();
-	Datum		result;
 	size_t		i;
 
 	for (i = 0; i < lengthof(settings); i++)
@@ -120,8 +118,22 @@ under_settings(CdcConverter *conv, char *text)
 			CDC_SET_OPTION(settings[i].name, settings[i].value, PGC_USERSET, PGC_S_SESSION,
 						   GUC_ACTION_SAVE);
 	}
-	result = InputFunctionCall(&conv->input, text, conv->ioparam, conv->typmod);
+	return level;
+}
+
+void
+cdc_fixed_settings_end(int level)
+{
 	AtEOXact_GUC(false, level);
+}
+
+static Datum
+under_settings(CdcConverter *conv, char *text)
+{
+	int			level = cdc_fixed_settings_begin();
+	Datum		result = InputFunctionCall(&conv->input, text, conv->ioparam, conv->typmod);
+
+	cdc_fixed_settings_end(level);
 	return result;
 }
 

@@ -14,6 +14,13 @@
 extern CdcTextRule cdc_text_rule(Oid typid);
 
 /*
+ * Settings on which texts of values depend, the same for every session, until the end with
+ * the level that is returned.  An ERROR gives them back with the transaction or its part.
+ */
+extern int	cdc_fixed_settings_begin(void);
+extern void cdc_fixed_settings_end(int level);
+
+/*
  * The value of the converter's type, by its input function, under settings that do
  * not depend on the session.  ERROR where the text needs the clock, names of time
  * zones or the catalogs to mean something.

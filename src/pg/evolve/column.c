@@ -18,6 +18,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/base/utf8.h"
 #include "pg/datum/jsonb_view.h"
+#include "pg/expression/fill.h"
 #include "pg/target/lock.h"
 #include "pg/target/replica_table.h"
 
@@ -118,6 +119,55 @@ cdc_evolve_drop_not_null(CdcEvolve *e, const char *name)
 								   quote_identifier(name)));
 }
 
+/* The source's column of that name now; NULL: it is gone. */
+static const char *
+present_name(const CdcEvolve *e, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+		const CdcColumnDef *known = column->before != NULL ? column->before : column->after;
+
+		if (strcmp(known->name, name) == 0)
+			return column->after != NULL ? column->after->name : NULL;
+	}
+	return NULL;
+}
+
+/* The user's mapping, with the names that its columns have now; what is computed stays. */
+static void
+follow_mapping(CdcEvolve *e)
+{
+	const Jsonb *columns = e->out->table->columns;
+	StringInfoData json;
+	CdcColumnFill    *fills;
+	int			n;
+	int			i;
+
+	fills = cdc_fills_read(columns, &n);
+	initStringInfo(&json);
+	for (i = 0; i < n; i++)
+	{
+		const char *name = fills[i].by == CDC_BY_COLUMN ? present_name(e, fills[i].text) : NULL;
+		CdcJsonValue v;
+
+		if (fills[i].by == CDC_BY_COLUMN && name == NULL)
+			continue;
+		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
+		escape_json(&json, fills[i].target);
+		appendStringInfoString(&json, ": ");
+		if (name != NULL)
+			escape_json(&json, name);
+		else if (cdc_json_find(&columns->root, fills[i].target, strlen(fills[i].target), &v))
+			appendStringInfoString(&json, cdc_json_to_cstring(&v));
+	}
+	appendStringInfoString(&json, json.len > 0 ? "}" : "{}");
+	e->out->columns_changed = true;
+	e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
 /* The mapping, where it is one; NULL where all have their own names. */
 void
 cdc_evolve_mapping(CdcEvolve *e)
@@ -127,6 +177,11 @@ cdc_evolve_mapping(CdcEvolve *e)
 	int			n = 0;
 	int			i;
 
+	if (!e->all && e->out->table->columns != NULL && cdc_fills_compute(e->out->table->columns))
+	{
+		follow_mapping(e);
+		return;
+	}
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	for (i = 0; i < e->ncolumns; i++)

@@ -29,6 +29,7 @@
 #include "pg/datum/jsonb_view.h"
 #include "pg/schema/typemap.h"
 #include "pg/schema/versions.h"
+#include "pg/expression/fill.h"
 #include "pg/target/lock.h"
 #include "pg/target/replica_table.h"
 #include "pg/schema/type_fit.h"
@@ -79,7 +80,7 @@ find_columns(CdcEvolve *e, const CdcShapeDiff *diff)
 
 	e->ncolumns = diff->ncolumns;
 	e->columns = palloc0(sizeof(CdcEvolveColumn) * Max(diff->ncolumns, 1));
-	e->all = true;
+	e->all = !cdc_fills_compute(e->out->table->columns);
 	for (i = 0; i < diff->ncolumns; i++)
 	{
 		CdcEvolveColumn *column = &e->columns[i];
@@ -354,6 +355,9 @@ evolve(CdcEvolve *e, const CdcShapeDiff *diff)
 	find_columns(e, diff);
 	if (!concerns_target(e, diff))
 		return NULL;
+	reason = cdc_evolve_computed_trouble(e);
+	if (reason != NULL)
+		return reason;
 	cdc_evolve_lock(e);
 	find_columns(e, diff);
 	e->empty = !cdc_evolve_finds(psprintf("SELECT 1 FROM %s LIMIT 1", e->target));

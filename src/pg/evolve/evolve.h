@@ -24,6 +24,7 @@ typedef struct CdcEvolution
 
 	/* out, palloc'ed */
 	StringInfoData done;		/* what was done to the target, as SQL and sentences */
+	bool		remap;			/* what does not follow is the mapping: the user is to give another */
 	bool		columns_changed;	/* cdc.subscription_table.columns is to be: */
 	Jsonb	   *columns;		/* or NULL: the same names */
 } CdcEvolution;

@@ -6,6 +6,7 @@
  *	  evolve.c	the target follows: columns and names
  *	  refit.c	a target in the shape of a new copy
  *	  key.c		its primary key
+ *	  computed.c	expressions of the mapping, and the row filter
  *	  value.c	SQL of values: conversions, checks, what new columns are filled with
  *	  column.c	the target's lock and columns
  *	  run.c		running SQL on the target
@@ -92,6 +93,15 @@ extern void cdc_evolve_find(CdcEvolveColumn *column, Oid relid);
 extern char *cdc_evolve_own_name(const char *source);
 extern char *cdc_evolve_mapped_name(const Jsonb *columns, const char *source);
 extern void cdc_evolve_drop_not_null(CdcEvolve *e, const char *name);
+
+/* Whether the mapping says that something else than a column fills the target's column of that name. */
+extern bool cdc_evolve_is_computed(const CdcEvolve *e, const char *name);
+
+/*
+ * computed.c: why the expressions of the mapping and the row filter cannot go on, a
+ * palloc'ed sentence without its full stop; NULL: they can.
+ */
+extern char *cdc_evolve_computed_trouble(const CdcEvolve *e);
 
 /* Says in e->out what cdc.subscription_table.columns is to be. */
 extern void cdc_evolve_mapping(CdcEvolve *e);

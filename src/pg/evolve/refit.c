@@ -16,6 +16,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/schema/typemap.h"
+#include "pg/expression/fill.h"
 #include "pg/schema/versions.h"
 #include "pg/schema/type_fit.h"
 
@@ -57,6 +58,8 @@ takes_all(const CdcEvolve *e)
 
 	if (columns == NULL)
 		return true;
+	if (cdc_fills_compute(columns))
+		return false;
 	for (i = 0; i < before->ncolumns; i++)
 	{
 		char	   *target = cdc_evolve_mapped_name(columns, before->columns[i].name);
@@ -111,7 +114,8 @@ free_others(CdcEvolve *e)
 		for (c = 0; c < e->ncolumns; c++)
 			if (e->columns[c].target != NULL && strcmp(e->columns[c].target, NameStr(att->attname)) == 0)
 				break;
-		if (c == e->ncolumns && !att->attisdropped && att->attnotnull && !att->atthasdef)
+		if (c == e->ncolumns && !att->attisdropped && att->attnotnull && !att->atthasdef &&
+			!cdc_evolve_is_computed(e, NameStr(att->attname)))
 			cdc_evolve_drop_not_null(e, NameStr(att->attname));
 	}
 }

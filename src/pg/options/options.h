@@ -115,6 +115,8 @@ typedef struct CdcSubscriptionOptions
 	/* pulling from a binlog */
 	CdcCopyMode copy_mode;
 	int			copy_chunk_ms;	/* for so long a step of a copy reads */
+	int			copy_workers;	/* connections that it reads over */
+	const char *snapshot_host;	/* foreign server of a replica to read from; NULL or "": none */
 	CdcXaUnknown xa_unknown;
 
 	/* pulling from Kafka */

@@ -289,6 +289,19 @@ cdc_copy_reread(const CdcSubscription *sub, const char *source_table, const char
 }
 
 void
+cdc_copy_waits_for(const CdcSubscription *sub, const char *what)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_position SET copy_waits = $2"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND (copy_waits IS NOT NULL OR $2 IS NOT NULL)",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name, what);
+}
+
+void
 cdc_copy_finish(const CdcSubscription *sub, const CdcCopyJoin *join, int64 end_seq)
 {
 	static CdcStatement stmt = {

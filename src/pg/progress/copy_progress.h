@@ -82,6 +82,9 @@ extern void cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *pro
 extern bool cdc_copy_reread(const CdcSubscription *sub, const char *source_table,
 							const char *condition);
 
+/* What the copy of tables waits for; NULL: it goes on. */
+extern void cdc_copy_waits_for(const CdcSubscription *sub, const char *what);
+
 /* Where the stream has to get to for a table that is copied. */
 typedef struct CdcCopyJoin
 {

@@ -14,8 +14,8 @@
 #include "envelope/doc_tree.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
-#include "pg/target/cache.h"
-#include "pg/target/envelope.h"
+#include "pg/mapping/cache.h"
+#include "pg/mapping/envelope.h"
 
 /* The message at hand. */
 typedef struct CdcPublishEnvelope

@@ -75,6 +75,12 @@ typedef struct CdcSourceMethods
 	/* Once the subscription exists: registers what there is, and frees prepared. */
 	void		(*create) (const CdcSubscription *sub, void *prepared);
 
+	/*
+	 * ERROR where the source cannot be read as the options say, at create and when they
+	 * were changed.  NULL: there is nothing to ask.
+	 */
+	void		(*check_options) (const CdcSubscription *sub);
+
 	/* ---- cdc.add_table ---- */
 
 	/*

@@ -24,7 +24,7 @@
 #include "pg/catalog/log.h"
 #include "pg/process/background.h"
 #include "pg/pull/wait.h"
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 
 /*
  * The time is looked at each so many transactions, and when nothing more is there: what

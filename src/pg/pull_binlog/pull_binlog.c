@@ -149,6 +149,7 @@ static const CdcSourceMethods methods = {
 	.check_arguments = cdc_binlog_check_arguments,
 	.prepare = cdc_binlog_subscribe_prepare,
 	.create = cdc_binlog_subscribe,
+	.check_options = cdc_binlog_check_options,
 	.definition = cdc_binlog_definition,
 	.set_position = cdc_binlog_set_position,
 	.restart = cdc_binlog_restart,

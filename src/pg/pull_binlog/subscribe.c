@@ -17,7 +17,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/tables.h"
 #include "pg/remote/replica_role.h"
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 
 void
 cdc_binlog_check_arguments(const CdcSubscription *sub)
@@ -105,7 +105,20 @@ cdc_binlog_subscribe_prepare(const CdcSubscription *sub)
 	cdc_replica_role_ask(source, &role);
 	cdc_replica_role_check(source, &role);
 	warn_of_role(sub, source, &role);
+	cdc_copy_check_replica(sub, source);
 	return source;
+}
+
+void
+cdc_binlog_check_options(const CdcSubscription *sub)
+{
+	CdcSource  *source;
+
+	if (!cdc_copy_has_replica(sub))
+		return;
+	source = cdc_source_open(sub->server, sub->owner_oid, false);
+	cdc_copy_check_replica(sub, source);
+	cdc_source_close(source);
 }
 
 /* WARNING of registered tables whose changes the source's binlog has not. */

@@ -12,7 +12,7 @@
 
 #include "pg/base/utf8.h"
 #include "pg/catalog/tables.h"
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 #include "pg/target/replica_table.h"
 
 void

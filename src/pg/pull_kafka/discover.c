@@ -28,9 +28,9 @@
 #include "pg/history/scan.h"
 #include "pg/pull_kafka/pull_kafka_internal.h"
 #include "pg/schema/schema.h"
-#include "pg/target/envelope.h"
-#include "pg/target/registry.h"
-#include "pg/target/cache.h"
+#include "pg/mapping/envelope.h"
+#include "pg/mapping/registry.h"
+#include "pg/mapping/cache.h"
 
 /* The columns as a definition; *typed: the envelope says all of their types. */
 static CdcTableDef *

@@ -24,7 +24,7 @@
 #include "pg/datum/jsonb_writer.h"
 #include "pg/pull_kafka/discover.h"
 #include "pg/schema/schema.h"
-#include "pg/target/cache.h"
+#include "pg/mapping/cache.h"
 
 /* A writer that has held a message of this size gives its memory back. */
 #define LARGE_BYTES		((size_t) 1024 * 1024)

@@ -25,7 +25,7 @@
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
 #include "pg/pull/wait.h"
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 #include "pg/pull_kafka/pull_kafka.h"
 
 typedef enum LoopEnd

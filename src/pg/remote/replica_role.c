@@ -57,10 +57,12 @@ ask_status(CdcSource *source, const CdcAnswer *variables, CdcReplicaRole *role)
 	const char *sql = mariadb ? "SHOW ALL SLAVES STATUS" : cdc_source_sql_replica_status(info);
 	CdcAnswer  *status = cdc_source_try_ask(source, sql, CDC_OR_MORE(1), sql);
 	StringInfoData buf;
+	StringInfoData sources;
 	int64		i;
 	int			f;
 
 	initStringInfo(&buf);
+	initStringInfo(&sources);
 	if (status == NULL)
 	{
 		role->grant = mariadb ? "SLAVE MONITOR" : "REPLICATION CLIENT";
@@ -72,13 +74,18 @@ ask_status(CdcSource *source, const CdcAnswer *variables, CdcReplicaRole *role)
 		int			running = cdc_answer_column(status, strstr(sql, "REPLICA") != NULL ? "Replica_SQL_Running" :
 												"Slave_SQL_Running");
 		const char *runs = cdc_answer_nullable(status, i, running);
+		const char *id = cdc_answer_nullable(status, i,
+											 cdc_answer_column(status, strstr(sql, "REPLICA") != NULL ?
+															   "Source_Server_Id" : "Master_Server_Id"));
 
 		role->replica = true;
+		appendStringInfo(&sources, ",%s,", id != NULL ? id : "");
 		role->running |= runs != NULL && pg_strcasecmp(runs, "No") != 0;
 		for (f = 0; f < lengthof(filters); f++)
 			add_setting(&buf, filters[f], cdc_answer_nullable(status, i, cdc_answer_column(status, filters[f])));
 	}
 	role->replica_filters = buf.len > 0 ? buf.data : NULL;
+	role->sources = sources.len > 0 ? sources.data : NULL;
 }
 
 /*

@@ -19,6 +19,7 @@ typedef struct CdcReplicaRole
 	bool		replica;		/* it replicates from somebody, or did */
 	bool		running;		/* it applies what it replicates now */
 	bool		logs_updates;	/* that goes into its binlog */
+	const char *sources;		/* ids of the servers that it replicates from: ",1,2,"; or NULL */
 	const char *grant;			/* the privilege without which the above is not known; NULL: it is */
 
 	/* MariaDB: GTIDs that it replicated and its binlog lacks, of domains that its binlog

@@ -16,6 +16,7 @@
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_storage.h"
@@ -155,25 +156,33 @@ typedef struct Host
 	bool		only;			/* to that one or to none */
 } Host;
 
-static CdcStatus
-try_open_at(const char *server_name, Oid user, Host host, bool long_lived, CdcSource **result,
-			CdcError *err)
+/* Starts to connect; what is wrong on our side is an ERROR. */
+static CdcSource *
+start_open(const char *server_name, Oid user, Host host)
 {
 	ForeignServer *server = GetForeignServerByName(server_name, false);
 	UserMapping *mapping = check_access(server, user);
 	CdcMysqlOptions options;
 	CdcSource  *source;
-	CdcStatus	st;
 
-	*result = NULL;
 	cdc_mysql_options_read(server->options, mapping->options, &options);
 	options.prefer = host.address;
 	options.only_prefer = host.only && options.unix_socket == NULL;
 	source = new_source(server->servername, &options);
-
 	source->user = user;
 	source->asking = true;
 	cdc_session_connect(source->session);
+	return source;
+}
+
+static CdcStatus
+try_open_at(const char *server_name, Oid user, Host host, bool long_lived, CdcSource **result,
+			CdcError *err)
+{
+	CdcSource  *source = start_open(server_name, user, host);
+	CdcStatus	st;
+
+	*result = NULL;
 	while ((st = cdc_session_poll(source->session, err)) == CDC_MORE)
 		(void) cdc_source_wait(source, -1);
 	source->asking = false;
@@ -188,6 +197,31 @@ try_open_at(const char *server_name, Oid user, Host host, bool long_lived, CdcSo
 	return CDC_OK;
 }
 
+CdcSource *
+cdc_source_begin_open(const char *server, Oid user)
+{
+	Host		any = {NULL, false};
+	CdcSource  *source = start_open(server, user, any);
+
+	source->resource.owner = NULL;
+	return source;
+}
+
+CdcStatus
+cdc_source_poll_open(CdcSource *source, int wait_ms, CdcError *err)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_ms);
+	CdcStatus	st;
+	int64		left;
+
+	while ((st = cdc_session_poll(source->session, err)) == CDC_MORE &&
+		   (left = (until - GetCurrentTimestamp()) / 1000) > 0)
+		(void) cdc_source_wait(source, (long) left);
+	source->asking = st == CDC_MORE;
+	source->broken = cdc_failed(st);
+	return st;
+}
+
 CdcStatus
 cdc_source_try_open(const char *server, Oid user, bool long_lived, CdcSource **source,
 					CdcError *err)
@@ -195,6 +229,15 @@ cdc_source_try_open(const char *server, Oid user, bool long_lived, CdcSource **s
 	Host		any = {NULL, false};
 
 	return try_open_at(server, user, any, long_lived, source, err);
+}
+
+CdcStatus
+cdc_source_try_open_at(const char *server, Oid user, const char *address, bool long_lived,
+					   CdcSource **source, CdcError *err)
+{
+	Host		host = {address, true};
+
+	return try_open_at(server, user, host, long_lived, source, err);
 }
 
 CdcSource *

@@ -47,6 +47,18 @@ extern const char *cdc_source_server(CdcSource *source);
 extern CdcStatus cdc_source_try_open(const char *server, Oid user, bool long_lived,
 									 CdcSource **source, CdcError *err);
 
+/* The same, to the host at address or to none. */
+extern CdcStatus cdc_source_try_open_at(const char *server, Oid user, const char *address,
+										bool long_lived, CdcSource **source, CdcError *err);
+
+/*
+ * Connects beside the caller's other work: a long-lived source that is to be polled until
+ * it is there, each time for up to wait_ms.  CDC_MORE: not yet; a failure, in err: it is
+ * to be closed.
+ */
+extern CdcSource *cdc_source_begin_open(const char *server, Oid user);
+extern CdcStatus cdc_source_poll_open(CdcSource *source, int wait_ms, CdcError *err);
+
 /*
  * What connections are made from (server and mapping, secrets too), palloc'ed:
  * as long as it is the same, open connections are good.

@@ -88,11 +88,12 @@ cdc_claim_check(Oid relid, const char *name)
 				 errdetail("%s", reason)));
 }
 
-/* Whether it has no row that the current user sees. */
+/* Whether it has no row (that meets the condition) that the current user sees. */
 static bool
-is_empty(const char *name)
+is_empty(const char *name, const char *condition)
 {
-	char	   *sql = psprintf("SELECT 1 FROM %s LIMIT 1", name);
+	char	   *sql = psprintf("SELECT 1 FROM %s WHERE %s LIMIT 1", name,
+							   condition != NULL ? condition : "true");
 	bool		empty;
 
 	cdc_spi_connect();
@@ -105,9 +106,9 @@ is_empty(const char *name)
 
 void
 cdc_claim_rows(const CdcSubscription *sub, const char *source_table, const char *name,
-			   CdcTargetRows rows)
+			   CdcTargetRows rows, const char *condition)
 {
-	if (rows != CDC_ROWS_ERROR || is_empty(name))
+	if (rows != CDC_ROWS_ERROR || is_empty(name, condition))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -130,7 +131,7 @@ cdc_claim_adopt(const CdcSubscription *sub, const char *source_table, Oid relid,
 	char	   *source = quote_literal_cstr(source_table);
 
 	table_close(rel, NoLock);
-	empty = owns && is_empty(name);
+	empty = owns && is_empty(name, NULL);
 	if (!owns || (!empty && rows == CDC_ROWS_ERROR))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),

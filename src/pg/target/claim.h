@@ -21,8 +21,11 @@ extern void cdc_claim_check(Oid relid, const char *name);
 extern void cdc_claim_adopt(const CdcSubscription *sub, const char *source_table, Oid relid,
 							const char *name, CdcTargetRows rows);
 
-/* For one that was named: ERROR where it has rows, and may have none. */
+/*
+ * For one that was named: ERROR where it has rows (that meet the SQL condition, unless
+ * that is NULL), and may have none.
+ */
 extern void cdc_claim_rows(const CdcSubscription *sub, const char *source_table,
-						   const char *name, CdcTargetRows rows);
+						   const char *name, CdcTargetRows rows, const char *condition);
 
 #endif							/* CDC_PG_TARGET_CLAIM_H */

@@ -14,6 +14,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -27,13 +28,16 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 #include "pg/target/claim.h"
+#include "pg/expression/expression.h"
+#include "pg/expression/fill.h"
 #include "pg/target/target.h"
 
-/* A column of the target and the source column that fills it. */
+/* A column of the target and the source column that fills it, or the type of what does. */
 typedef struct Mapped
 {
 	char	   *name;
-	const CdcColumn *source;
+	const CdcColumn *source;	/* NULL: something else does */
+	const char *type;
 } Mapped;
 
 /* As much of a name as there is room for, and a hash of all of it. */
@@ -139,6 +143,7 @@ map_all(const CdcTable *table, Oid relid, CdcGeneratedLogged logged, int *n, boo
 			!is_logged(column, logged))
 			continue;
 		mapped[*n].source = column;
+		mapped[*n].type = NULL;
 		mapped[*n].name = name;
 		if (strcmp(name, cdc_from_utf8_copy(column->name)) != 0)
 			*renamed = true;
@@ -167,39 +172,71 @@ announce_left_out(const CdcTable *table, const CdcReplica *replica, CdcGenerated
 						 replica->target)));
 }
 
-/* The columns of a mapping that the user gave; ERROR where it names none of the source. */
-static Mapped *
-map_given(const CdcTable *table, const Jsonb *columns, int *n)
+/* The table's definition as expressions are parsed with it, in the database's encoding. */
+static CdcTableDef
+as_definition(const CdcTable *table)
 {
-	Mapped	   *mapped = palloc(sizeof(Mapped) * Max(1, JB_ROOT_COUNT(columns)));
-	JsonbIterator *it = JsonbIteratorInit((JsonbContainer *) &columns->root);
-	JsonbValue	v;
-	JsonbIteratorToken token;
+	CdcTableDef def = {0};
+	int			i;
 
-	*n = 0;
-	if (!JB_ROOT_IS_OBJECT(columns) || JB_ROOT_COUNT(columns) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("columns must be a JSON object of target column and source column"),
-				 errhint("For example: columns := '{\"order_id\": \"id\"}'.")));
-	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	def.ncolumns = table->ncolumns;
+	def.columns = palloc0(sizeof(CdcColumnDef) * Max(table->ncolumns, 1));
+	for (i = 0; i < table->ncolumns; i++)
 	{
-		if (token == WJB_KEY)
-			mapped[*n].name = pnstrdup(v.val.string.val, v.val.string.len);
-		else if (token == WJB_VALUE)
-		{
-			char	   *name = v.type == jbvString ?
-				pnstrdup(v.val.string.val, v.val.string.len) : NULL;
+		const CdcColumn *column = &table->columns[i];
 
-			mapped[*n].source = name ? source_column(table, name) : NULL;
-			if (mapped[*n].source == NULL)
-				ereport(ERROR,
-						(errcode(ERRCODE_UNDEFINED_COLUMN),
-						 errmsg("columns names no column of source table %s for target column \"%s\"",
-								cdc_from_utf8_copy(table->full_name), mapped[*n].name),
-						 name ? errdetail("There is no column \"%s\".", name) : 0));
-			(*n)++;
-		}
+		def.columns[i].name = cdc_from_utf8_copy(column->name);
+		def.columns[i].column_type = column->column_type;
+		def.columns[i].charset = column->charset;
+		def.columns[i].collation = column->collation;
+		def.columns[i].json_check = column->json_check;
+		def.columns[i].pk = column->pk_index;
+	}
+	return def;
+}
+
+/* The type of an expression's values. */
+static const char *
+expression_type(const CdcSubscription *sub, const CdcTable *table, const CdcColumnFill *fill)
+{
+	CdcTableDef def = as_definition(table);
+	CdcExpressions *set = cdc_expressions_create(sub, cdc_from_utf8_copy(table->full_name), &def);
+	CdcExpressionUse use = {fill->target, InvalidOid, -1};
+	CdcExpression *expression = cdc_expressions_add(set, fill->text, &use);
+
+	return format_type_with_typemod(exprType(expression->node), exprTypmod(expression->node));
+}
+
+/*
+ * The columns of a mapping that the user gave; ERROR where it names none of the source.
+ * typed: those that no column fills get a type.
+ */
+static Mapped *
+map_given(const CdcSubscription *sub, const CdcTable *table, const Jsonb *columns, bool typed,
+		  int *n)
+{
+	CdcColumnFill    *fills = cdc_fills_read(columns, n);
+	Mapped	   *mapped = palloc0(sizeof(Mapped) * *n);
+	int			i;
+
+	for (i = 0; i < *n; i++)
+	{
+		const CdcColumnFill *fill = &fills[i];
+
+		mapped[i].name = fill->target;
+		if (fill->by == CDC_BY_COLUMN)
+			mapped[i].source = source_column(table, fill->text);
+		else if (fill->by == CDC_BY_CONSTANT)
+			mapped[i].type = cdc_fill_constant_type(fill);
+		else if (typed)
+			mapped[i].type = expression_type(sub, table, fill);
+		if (fill->by == CDC_BY_COLUMN && mapped[i].source == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("columns names no column of source table %s for target column \"%s\"",
+							cdc_from_utf8_copy(table->full_name), mapped[i].name),
+					 errdetail("There is no column \"%s\".", fill->text),
+					 errhint("An SQL expression is written as {\"expr\": \"...\"}, a constant as {\"value\": ...}.")));
 	}
 	return mapped;
 }
@@ -300,7 +337,10 @@ key_fits(const Mapped *mapped, int n, List *key, const char **longest)
 
 	foreach(lc, key)
 	{
-		size_t		size = cdc_replica_greatest_size(find_mapped(mapped, n, lfirst(lc))->source);
+		const CdcColumn *source = find_mapped(mapped, n, lfirst(lc))->source;
+
+		/* what is computed is as short as who wrote it makes it */
+		size_t		size = source != NULL ? cdc_replica_greatest_size(source) : 0;
 
 		sum += size;
 		if (size > most)
@@ -345,6 +385,7 @@ create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcR
 		const char *reason;
 
 		appendStringInfo(&sql, "%s%s %s", i > 0 ? ", " : "", quote_identifier(mapped[i].name),
+						 mapped[i].source == NULL ? mapped[i].type :
 						 cdc_pg_type(mapped[i].source, &sub->opt, &reason));
 	}
 	for (i = 0; spec->added_columns != NULL && spec->added_columns[i] != NULL; i++)
@@ -447,7 +488,7 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 	List	   *key;
 	int			n;
 
-	mapped = spec->columns != NULL ? map_given(table, spec->columns, &n) :
+	mapped = spec->columns != NULL ? map_given(sub, table, spec->columns, !OidIsValid(relid), &n) :
 		map_all(table, relid, spec->logged, &n, &renamed);
 	key = key_columns(table, spec, mapped, n);
 	replica->target = quote_qualified_identifier(spec->schema, spec->name);
@@ -484,8 +525,9 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 		if (!spec->named)
 			cdc_claim_adopt(sub, cdc_from_utf8_copy(table->full_name), relid, replica->target,
 							spec->rows);
-		else
-			cdc_claim_rows(sub, cdc_from_utf8_copy(table->full_name), replica->target, spec->rows);
+		else if (!cdc_fills_compute(spec->columns))
+			cdc_claim_rows(sub, cdc_from_utf8_copy(table->full_name), replica->target, spec->rows,
+						   NULL);
 		rel = table_open(relid, AccessShareLock);
 		check_target(sub, rel, table, replica->target);
 		check_columns(relid, table, replica->target, mapped, n);
@@ -494,5 +536,6 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 		table_close(rel, AccessShareLock);
 	}
 
-	replica->columns = spec->columns != NULL || renamed ? mapping_as_jsonb(mapped, n) : NULL;
+	replica->columns = spec->columns != NULL ? (Jsonb *) spec->columns :
+		renamed ? mapping_as_jsonb(mapped, n) : NULL;
 }

@@ -22,7 +22,8 @@ typedef struct CdcReplicaSpec
 	char	   *name;
 	bool		named;			/* by the user; else target_schema implies it */
 	CdcTargetRows rows;			/* that it may have, if it is there */
-	const Jsonb *columns;		/* target column -> source column; NULL: all, same names */
+	const Jsonb *columns;		/* target column -> what fills it; NULL: all, same names */
+	const char *row_filter;		/* only rows for which this is true; or NULL */
 	char	  **key;			/* target columns; NULL: of the source's primary key */
 	int			nkey;
 	const char *mode;			/* what the target shows of the rows; NULL: "replica" */

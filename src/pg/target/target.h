@@ -83,6 +83,7 @@ typedef struct CdcTarget
 	bool		key_by_image;	/* equal keys have equal bytes */
 	Oid			key_index;		/* unique index on exactly the key, or InvalidOid */
 	bool		row_by_row;		/* other unique constraints demand source order */
+	char	   *own_rows;		/* SQL condition of the rows that its source table fills; NULL: all */
 
 	/*
 	 * What the user of the target keeps with it, such as plans; release, where

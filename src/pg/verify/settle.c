@@ -228,6 +228,14 @@ lay_absence(CdcVerifyRow *row)
 	row->expected = NULL;
 }
 
+/* The event does not tell what the row is, as the mapping computes it: it is to be read again. */
+static void
+lay_doubt(CdcVerifyRow *row)
+{
+	row->differs = false;
+	row->unsure = true;
+}
+
 /* An event of rows; images is its document. */
 static void
 lay_event(Overlay *overlay, const CdcHistoryEvent *event, const JsonbContainer *images)
@@ -258,8 +266,10 @@ lay_event(Overlay *overlay, const CdcHistoryEvent *event, const JsonbContainer *
 	row = candidate(overlay, cdc_verify_hash_key(target, t->event.values, t->event.nulls));
 	if (row == NULL)
 		return;
-	if (event->op == CDC_OP_DELETE)
+	if (event->op == CDC_OP_DELETE || t->event.passes == CDC_PASSES_NO)
 		lay_absence(row);
+	else if (t->event.layout->reads || t->event.passes != CDC_PASSES_YES)
+		lay_doubt(row);
 	else
 		lay_row(overlay, row, event->op != CDC_OP_UPDATE);
 }

@@ -18,7 +18,7 @@
 #include "pg/base/utf8.h"
 #include "pg/copy/row_source.h"
 #include "pg/process/background.h"
-#include "pg/target/cache.h"
+#include "pg/mapping/cache.h"
 
 /* How often a table is begun anew because its definition changed meanwhile. */
 #define ATTEMPTS		5
@@ -261,11 +261,16 @@ walk_chunk(Walk *walk, const CdcChunkKey *key, const CdcChunkRange *range, char 
 	while (ok && (values = cdc_chunk_next(chunk)) != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(cxt);
+		bool		inside;
 
 		cdc_verify_read_row(t, values);
-		add_row(walk, &block);
+		inside = t->row.passes == CDC_PASSES_YES;
+		if (inside)
+			add_row(walk, &block);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
+		if (!inside)
+			continue;
 		bytes += block.rows[block.n - 1].expected->t_len;
 		if (block.n < CDC_VERIFY_ROWS && bytes < CDC_VERIFY_BYTES)
 			continue;
@@ -498,8 +503,12 @@ read_keyless(Walk *walk)
 		MemoryContext old = MemoryContextSwitchTo(cxt);
 
 		cdc_verify_read_row(t, values);
-		cdc_seen_add(walk->seen, cdc_verify_hash_key(t->mapping->target, t->row.values, t->row.nulls));
-		t->source_rows++;
+		if (t->row.passes == CDC_PASSES_YES)
+		{
+			cdc_seen_add(walk->seen, cdc_verify_hash_key(t->mapping->target, t->row.values,
+														 t->row.nulls));
+			t->source_rows++;
+		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
 	}
@@ -593,6 +602,8 @@ prepare(CdcVerifyTable *t)
 		why = "it goes to the history only";
 	else if (!t->ready)
 		why = "its state is not r";
+	else if (t->mapping->trouble != NULL)
+		why = t->mapping->trouble;
 	else if (t->table == NULL)
 		why = "its definition is not known";
 	else if (cdc_row_source_unreadable(t->table) != NULL)

@@ -25,7 +25,7 @@ static bool
 is_emptied_directly(const CdcTargetRun *run, Relation rel)
 {
 #if CDC_HAVE_TABLE_AM
-	return run->backend == &cdc_write_heap && run->rights.replica &&
+	return run->backend == &cdc_write_heap && run->rights.replica && run->target->own_rows == NULL &&
 		(cdc_referenced_by_foreign_key(rel) ||
 		 (!run->rights.replica_role && cdc_fires_statement_triggers(rel, false)));
 #else
@@ -45,7 +45,7 @@ cdc_truncate_target(CdcWork *work, CdcTargetRun *run)
 	CdcLockWait wait;
 
 	cdc_writer_begin(run, &user);
-	truncate = (kind == RELKIND_RELATION || kind == CDC_RELKIND_PARTITIONED) &&
+	truncate = target->own_rows == NULL && (kind == RELKIND_RELATION || kind == CDC_RELKIND_PARTITIONED) &&
 		!cdc_referenced_by_foreign_key(rel) &&
 		pg_class_aclcheck(target->relid, GetUserId(), ACL_TRUNCATE) == ACLCHECK_OK;
 	table_close(rel, NoLock);
@@ -60,7 +60,9 @@ cdc_truncate_target(CdcWork *work, CdcTargetRun *run)
 							truncate ? CDC_EXCLUSIVE_WAIT_MS : 0);
 		cdc_spi_command(truncate ?
 						psprintf("TRUNCATE TABLE %s%s", CDC_TRUNCATE_SCOPE(kind), target->name) :
-						psprintf("DELETE FROM %s", target->name));
+						psprintf("DELETE FROM %s%s%s", target->name,
+								 target->own_rows != NULL ? " WHERE " : "",
+								 target->own_rows != NULL ? target->own_rows : ""));
 		cdc_lock_wait_end(&wait);
 	}
 	cdc_writer_end(&user);

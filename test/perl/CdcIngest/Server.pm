@@ -357,6 +357,39 @@ sub position
 	return "$row->[0]:$row->[1]";
 }
 
+# Becomes a replica of another server, from where that stands now: by GTIDs, or (file => 1)
+# MySQL by file and offset.
+sub replicate_from
+{
+	my ($self, $primary, %opt) = @_;
+	my $port = $primary->port;
+	my ($file, $offset) = $opt{file} ? split(/:/, $primary->position) : ();
+	if ($self->{flavour} eq 'mysql97')
+	{
+		my $place = $opt{file} ? "SOURCE_LOG_FILE = '$file', SOURCE_LOG_POS = $offset" : 'SOURCE_AUTO_POSITION = 1';
+		$self->do("CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = $port, SOURCE_USER = 'root',
+			$place, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1", 'START REPLICA');
+		return;
+	}
+	my $place = $self->is_mariadb ? 'MASTER_USE_GTID = slave_pos'
+	  : $opt{file} ? "MASTER_LOG_FILE = '$file', MASTER_LOG_POS = $offset" : 'MASTER_AUTO_POSITION = 1';
+	$self->do("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = $port, MASTER_USER = 'root',
+		MASTER_CONNECT_RETRY = 1, $place", 'START SLAVE');
+	return;
+}
+
+sub _replica_word { return $_[0]{flavour} eq 'mysql97' ? 'REPLICA' : 'SLAVE' }
+sub start_replica { my ($self) = @_; $self->do('START ' . $self->_replica_word); return }
+
+# all => 1: it is no replica any more.
+sub stop_replica
+{
+	my ($self, %opt) = @_;
+	my $word = $self->_replica_word;
+	$self->do("STOP $word", $opt{all} ? "RESET $word ALL" : ());
+	return;
+}
+
 # What its replication calls the state of its binlog: a GTID set; '' without.
 sub gtid_set
 {

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/mapping.h"
+#include "pg/mapping/mapping.h"
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -13,15 +13,16 @@
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/rel.h"
 
-#include "core/geometry.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/target/claim.h"
+#include "pg/expression/content.h"
 #include "pg/schema/versions.h"
-#include "pg/target/hint.h"
+#include "pg/expression/hint.h"
 #include "pg/target/lock.h"
 #include "pg/schema/type_fit.h"
 
@@ -30,93 +31,23 @@
  * ------------------------------------------------------------------------
  */
 
-/* What the source's definition says of the values of a column. */
-static CdcContentKind
-source_kind(const CdcTableDef *def, const char *name)
-{
-	static const struct
-	{
-		const char *prefix;
-		CdcContentKind kind;
-	}			kinds[] = {
-		{"char", CDC_SOURCE_TEXT}, {"varchar", CDC_SOURCE_TEXT}, {"text", CDC_SOURCE_TEXT},
-		{"tinytext", CDC_SOURCE_TEXT}, {"mediumtext", CDC_SOURCE_TEXT},
-		{"longtext", CDC_SOURCE_TEXT}, {"enum", CDC_SOURCE_TEXT}, {"json", CDC_SOURCE_JSON},
-		{"binary", CDC_SOURCE_BINARY}, {"varbinary", CDC_SOURCE_BINARY},
-		{"blob", CDC_SOURCE_BINARY}, {"tinyblob", CDC_SOURCE_BINARY},
-		{"mediumblob", CDC_SOURCE_BINARY}, {"longblob", CDC_SOURCE_BINARY}
-	};
-	int			i;
-	size_t		k;
-
-	for (i = 0; i < def->ncolumns; i++)
-	{
-		const char *type = def->columns[i].column_type;
-		size_t		len;
-
-		if (strcmp(def->columns[i].name, name) != 0)
-			continue;
-		if (def->columns[i].json_check)
-			return CDC_SOURCE_JSON;
-		len = strcspn(type, "( ");
-		if (cdc_is_geometry_type(pnstrdup(type, len)))
-			return CDC_SOURCE_GEOMETRY;
-		for (k = 0; k < lengthof(kinds); k++)
-			if (strlen(kinds[k].prefix) == len && strncmp(kinds[k].prefix, type, len) == 0)
-				return kinds[k].kind;
-		return CDC_SOURCE_OTHER;
-	}
-	return CDC_SOURCE_UNKNOWN;
-}
-
-/* The source column for a target column; NULL when the mapping has none. */
-static char *
-mapped_source(const Jsonb *mapping, const char *column)
-{
-	CdcJsonValue v;
-
-	if (mapping == NULL)
-		return pstrdup(column);
-	if (!cdc_json_find(&mapping->root, column, strlen(column), &v))
-		return NULL;
-	if (v.type != JENTRY_ISSTRING)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"columns\" maps target columns to names of source columns"),
-				 errdetail("The value for \"%s\" is not a string.", column)));
-	return pnstrdup(v.data, v.len);
-}
-
 /* ERROR where the user's mapping names a column that the target does not have. */
 static void
-check_mapped_names(const CdcTarget *target, const Jsonb *mapping)
+check_mapped_names(const CdcTarget *target, const CdcColumnFill *fills, int n)
 {
-	const char *base;
-	uint32		offset = 0;
-	int			n;
 	int			i;
 	int			c;
 
-	if (!cdc_json_is_object(&mapping->root))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"columns\" must be a JSON object")));
-	n = cdc_json_count(&mapping->root);
-	base = cdc_json_base(&mapping->root, 2 * n);
 	for (i = 0; i < n; i++)
 	{
-		CdcJsonValue key;
-
-		cdc_json_step(&mapping->root, base, i, &offset, &key);
 		for (c = 0; c < target->ncolumns; c++)
-			if (strlen(target->columns[c].name) == key.len &&
-				memcmp(target->columns[c].name, key.data, key.len) == 0)
+			if (strcmp(target->columns[c].name, fills[i].target) == 0)
 				break;
 		if (c == target->ncolumns)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("target %s has no column \"%.*s\" that can be written",
-							target->name, (int) key.len, key.data),
+					 errmsg("target %s has no column \"%s\" that can be written",
+							target->name, fills[i].target),
 					 errdetail("It is named in the mapping \"columns\".")));
 	}
 }
@@ -147,51 +78,84 @@ is_keyless(const CdcMappingSpec *spec, const CdcTableDef *def)
 	return true;
 }
 
+/* The column that a value of the source fills. */
+static void
+fill_by_column(CdcMappedColumn *col, const CdcSubscription *sub, Form_pg_attribute att,
+			   const CdcTableDef *def, const char *source)
+{
+	col->by = CDC_BY_COLUMN;
+	col->source = pstrdup(source);
+	col->source_len = strlen(source);
+	cdc_converter_init(&col->conv, CurrentMemoryContext, att->atttypid, att->atttypmod,
+					   cdc_content_kind(def, source), sub->opt.zero_date);
+	cdc_column_hint(att->atttypid, att->atttypmod, &col->hint);
+	if (col->conv.source == CDC_SOURCE_GEOMETRY)
+		col->hint.kind = CDC_HINT_GEOMETRY;
+}
+
+/* The same of a constant, which is converted as a value of the source would be. */
+static void
+fill_by_constant(CdcMappedColumn *col, const CdcSubscription *sub, Form_pg_attribute att,
+				 const CdcColumnFill *fill)
+{
+	CdcConverter conv;
+
+	col->by = CDC_BY_CONSTANT;
+	col->source = "";
+	col->constant_null = true;
+	if (fill->value.type == JENTRY_ISNULL)
+		return;
+	cdc_converter_init(&conv, CurrentMemoryContext, att->atttypid, att->atttypmod,
+					   CDC_SOURCE_OTHER, sub->opt.zero_date);
+	col->constant_null = false;
+	col->constant = conv.convert(&conv, &fill->value, &col->constant_null);
+	if (!col->constant_null)
+		col->constant = datumCopy(col->constant, att->attbyval, att->attlen);
+}
+
 /*
- * Gives the target a column for each attribute that a column of the source fills,
- * and the mapping what fills it.
+ * Gives the target a column for each attribute that something fills, and the mapping what
+ * fills it.  Expressions are parsed later.
  */
 static void
 map_columns(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpec *spec,
 			const CdcTableDef *def)
 {
-	const Jsonb *columns = spec->columns;
 	CdcTarget  *target = mapping->target;
-	bool		keyless = columns == NULL && is_keyless(spec, def);
+	bool		keyless = spec->columns == NULL && is_keyless(spec, def);
+	int			nfills = 0;
+	CdcColumnFill    *fills = spec->columns != NULL ? cdc_fills_read(spec->columns, &nfills) : NULL;
 	int			i;
 
-	mapping->mapped = columns != NULL || spec->leaves_out;
+	mapping->mapped = fills != NULL || spec->leaves_out;
 	mapping->columns = palloc0(sizeof(CdcMappedColumn) * Max(target->desc->natts, 1));
 	for (i = 0; i < target->desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(target->desc, i);
+		const CdcColumnFill *fill = cdc_fill_find(fills, nfills, NameStr(att->attname));
 		CdcMappedColumn *col;
-		char	   *source;
 		int			at;
 
-		if (att->attisdropped || CDC_ATT_GENERATED(att))
-			continue;
-		source = mapped_source(columns, NameStr(att->attname));
-		if (source == NULL)
+		if (att->attisdropped || CDC_ATT_GENERATED(att) || (fills != NULL && fill == NULL))
 			continue;
 
 		/* what the source has no more tells no rows apart */
-		if (keyless && find_definition(def, source) == NULL)
+		if (keyless && find_definition(def, NameStr(att->attname)) == NULL)
 			continue;
 		at = cdc_target_add_column(target, att);
 		col = &mapping->columns[at];
-		col->source = source;
-		col->source_len = strlen(source);
 		col->attnum = att->attnum;
 		col->name = target->columns[at].name;
-		cdc_converter_init(&col->conv, CurrentMemoryContext, att->atttypid, att->atttypmod,
-						   source_kind(def, source), sub->opt.zero_date);
-		cdc_column_hint(att->atttypid, att->atttypmod, &col->hint);
-		if (col->conv.source == CDC_SOURCE_GEOMETRY)
-			col->hint.kind = CDC_HINT_GEOMETRY;
+		col->source = "";
+		if (fill == NULL || fill->by == CDC_BY_COLUMN)
+			fill_by_column(col, sub, att, def, fill != NULL ? fill->text : NameStr(att->attname));
+		else if (fill->by == CDC_BY_CONSTANT)
+			fill_by_constant(col, sub, att, fill);
+		else
+			col->by = CDC_BY_EXPRESSION;
+		mapping->computed = mapping->computed || col->by != CDC_BY_COLUMN;
 	}
-	if (columns != NULL)
-		check_mapped_names(target, columns);
+	check_mapped_names(target, fills, nfills);
 	if (target->ncolumns == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
@@ -249,7 +213,8 @@ shape_trouble(const CdcMapping *mapping, const CdcTableDef *def)
 			return psprintf("its target has no column \"%s\"", source->name);
 	}
 	for (i = 0; def->ncolumns > 0 && i < target->nkey; i++)
-		if (find_definition(def, mapping->columns[target->key[i].column].source) == NULL)
+		if (mapping->columns[target->key[i].column].by == CDC_BY_COLUMN &&
+			find_definition(def, mapping->columns[target->key[i].column].source) == NULL)
 			return psprintf("column \"%s\" of its target's key is filled by no column of the source",
 							mapping->columns[target->key[i].column].name);
 	return NULL;
@@ -371,111 +336,11 @@ map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const Cdc
 				 errhint("Name key columns in cdc.add_table's argument \"key\", or distribute the table.")));
 }
 
-/* ------------------------------------------------------------------------
- * The mapping
- * ------------------------------------------------------------------------
- */
-
-/* Writes a message into cdc.log once, however often the target is loaded. */
-static void
-log_once(const CdcSubscription *sub, const char *kind, const char *message)
+void
+cdc_mapping_map(CdcMapping *mapping, Relation rel, const CdcSubscription *sub,
+				const CdcMappingSpec *spec, const CdcTableDef *def)
 {
-	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc_catalog.log WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND kind OPERATOR(pg_catalog.=) $2 AND message OPERATOR(pg_catalog.=) $3 LIMIT 1",
-		3, {TEXTOID, TEXTOID, TEXTOID}, NULL
-	};
-	CdcSpi		spi;
-	Datum		values[3];
-	bool		known;
-
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(kind);
-	values[2] = CStringGetTextDatum(message);
-	cdc_spi_begin(&spi);
-	known = cdc_spi_execute(&stmt, values, NULL) > 0;
-	cdc_spi_end(&spi);
-	if (!known)
-		cdc_log(sub->name, kind, message, NULL);
-}
-
-/* Tells the user what will make apply slow. */
-static void
-announce_slow_target(const CdcTarget *target, const CdcSubscription *sub)
-{
-	if (target->keyless)
-	{
-		char	   *message = psprintf("target %s has no key: its rows are matched by all their columns",
-									   target->name);
-
-		ereport(NOTICE,
-				(errmsg("%s", message),
-				 errhint("Give source and target a primary key, or name one in cdc.add_table's argument \"key\".")));
-		log_once(sub, "no_key", message);
-	}
-	else if (!OidIsValid(target->key_index))
-		ereport(NOTICE,
-				(errmsg("target %s has no unique index on its key", target->name),
-				 errhint("Without one each batch reads the whole table; CREATE UNIQUE INDEX on the key.")));
-}
-
-/* Opens the target; ERROR where it is not what it was. */
-static Relation
-open_target(const CdcSubscription *sub, const CdcMappingSpec *spec, LOCKMODE lockmode)
-{
-	char	   *name = quote_literal_cstr(sub->name);
-	Relation	rel;
-
-	if (!OidIsValid(spec->target_oid))
-	{
-		RangeVar   *target = makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target));
-		Oid			relid = RangeVarGetRelid(target, NoLock, true);
-
-		if (OidIsValid(relid))
-			cdc_lock_target(relid, lockmode);
-		return table_openrv(target, lockmode);
-	}
-	cdc_lock_target(spec->target_oid, lockmode);
-	rel = CDC_TRY_RELATION_OPEN(spec->target_oid, lockmode);
-	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("target %s of source table %s was dropped", spec->target,
-						spec->source_table),
-				 OidIsValid(cdc_relation_by_name(spec->target)) ?
-				 errdetail("What has its name now is another one.") : 0,
-				 errhint("To go on with a table of that name: SELECT cdc.enable_subscription(%s). To go on without: SELECT cdc.remove_table(%s, %s).",
-						 name, name, quote_literal_cstr(spec->source_table))));
-	return rel;
-}
-
-CdcMapping *
-cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 seq, bool writes)
-{
-	LOCKMODE	lockmode = writes ? RowExclusiveLock : AccessShareLock;
-	Relation	rel = open_target(sub, spec, lockmode);
-	CdcMapping *mapping = palloc0(sizeof(CdcMapping));
-	CdcTableVersion version;
-
-	mapping->source_table = pstrdup(spec->source_table);
-	mapping->mode = pstrdup(spec->mode);
-	mapping->keeps_rows = spec->keeps_rows;
-	mapping->cxt = CurrentMemoryContext;
-	mapping->target = cdc_target_create(rel);
-	cdc_claim_check(mapping->target->relid, mapping->target->name);
-	(void) cdc_table_version_at(sub->name, spec->source_table, seq, GetDatabaseEncoding(),
-								&version);
-	map_columns(mapping, sub, spec, &version.def);
-	map_key(mapping, rel, spec, &version.def);
-	mapping->trouble = shape_trouble(mapping, &version.def);
-	if (writes)
-	{
-		cdc_target_check(mapping->target, sub);
-		announce_slow_target(mapping->target, sub);
-	}
-	/* opening it locked it twice */
-	table_close(rel, writes ? NoLock : lockmode);
-	if (!writes)
-		UnlockRelationOid(mapping->target->relid, lockmode);
-	return mapping;
+	map_columns(mapping, sub, spec, def);
+	map_key(mapping, rel, spec, def);
+	mapping->trouble = shape_trouble(mapping, def);
 }

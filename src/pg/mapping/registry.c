@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/registry.h"
+#include "pg/mapping/registry.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -27,6 +27,8 @@
 #include "pg/catalog/tables.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/schema/change.h"
+#include "pg/expression/fill.h"
+#include "pg/mapping/shard.h"
 
 void
 cdc_split_table_name(const char *name, char **database, char **table)
@@ -43,6 +45,19 @@ cdc_split_table_name(const char *name, char **database, char **table)
 }
 
 /* ---- rows of cdc.subscription_table ---- */
+
+void
+cdc_registry_mapping(const CdcTableRow *row, CdcMappingSpec *spec)
+{
+	memset(spec, 0, sizeof(*spec));
+	spec->source_table = row->source_table;
+	spec->target = row->target;
+	spec->mode = row->mode != NULL ? row->mode : "replica";
+	spec->key = row->key;
+	spec->nkey = row->nkey;
+	spec->columns = row->columns;
+	spec->row_filter = row->row_filter;
+}
 
 bool
 cdc_registry_has(const CdcSubscription *sub, const char *source_table)
@@ -98,15 +113,16 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, mode, last_sqlstate, target_oid, options, keyless)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11, $12, $13)",
-		13, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
-		TEXTOID, OIDOID, JSONBOID, BOOLOID}
+		" copy_data, state, last_error, mode, last_sqlstate, target_oid, options, keyless, row_filter, shard)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11, $12, $13, $14,"
+		" COALESCE($15, ''))",
+		15, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, OIDOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
 	Oid			relid = row->target != NULL ? cdc_relation_by_name(row->target) : InvalidOid;
-	Datum		values[13];
-	char		nulls[13];
+	Datum		values[15];
+	char		nulls[15];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_subscription_tables_forget(relid);
@@ -128,6 +144,8 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	values[11] = row->options ? JsonbPGetDatum(row->options) : (Datum) 0;
 	nulls[11] = row->options ? ' ' : 'n';
 	values[12] = BoolGetDatum(row->keyless);
+	values[13] = cdc_text_or_null(row->row_filter, &nulls[13]);
+	values[14] = cdc_text_or_null(row->shard, &nulls[14]);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	cdc_changes_forget(sub->name, row->source_table);
@@ -140,6 +158,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 {
 	static const CdcCopyRequest replacing = {"copy", true, NULL, false};
 	CdcReplica	replica;
+	CdcMappingSpec mapping;
 	CdcTableRow row;
 	char	   *user;
 
@@ -152,7 +171,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 	if (spec != NULL)
 	{
 		user = cdc_registry_target_user(quote_qualified_identifier(spec->schema, spec->name));
-		if (user != NULL)
+		if (user != NULL && !cdc_fills_compute(spec->columns))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_TABLE),
 					 errmsg("target %s of source table %s is taken",
@@ -168,6 +187,9 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		row.key = spec->key;
 		row.nkey = spec->nkey;
 		row.mode = spec->mode;
+		row.row_filter = spec->row_filter;
+		cdc_registry_mapping(&row, &mapping);
+		row.shard = cdc_shard_check(sub, &mapping, spec->rows, !replica.created);
 	}
 	cdc_registry_insert(sub, &row);
 	if (copy && spec != NULL && !replica.created && spec->rows == CDC_ROWS_REPLACE)

@@ -6,15 +6,17 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/cache.h"
+#include "pg/mapping/cache.h"
 
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "pg/base/compat_value.h"
 #include "pg/catalog/tables.h"
+#include "pg/mapping/make.h"
 #include "pg/catalog/changes.h"
 #include "pg/options/option_json.h"
 #include "pg/target/lock.h"
@@ -55,7 +57,20 @@ invalidate_relation(Datum arg, Oid relid)
 			entry->mapping->stale = true;
 }
 
-/* Makes the cache and listens for changes of relations. */
+/* Syscache callback: functions and types that expressions may use have changed. */
+static void
+invalidate_expressions(Datum arg, int cacheid, uint32 hashvalue)
+{
+	HASH_SEQ_STATUS scan;
+	CacheEntry *entry;
+
+	hash_seq_init(&scan, cache);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		if (entry->mapping != NULL && entry->mapping->computed)
+			entry->mapping->stale = true;
+}
+
+/* Makes the cache and listens for changes of relations, and of what expressions use. */
 static void
 init_cache(void)
 {
@@ -69,6 +84,9 @@ init_cache(void)
 	cache = hash_create("cdc_ingest targets", 64, &ctl,
 						HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(invalidate_relation, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, invalidate_expressions, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, invalidate_expressions, (Datum) 0);
+	CacheRegisterSyscacheCallback(OPEROID, invalidate_expressions, (Datum) 0);
 }
 
 /* Whether a table with options of its own does not stop the subscription with its errors. */
@@ -183,6 +201,8 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bo
 		spec.key = table->key;
 		spec.nkey = table->nkey;
 		spec.columns = table->columns;
+		spec.row_filter = table->row_filter;
+		spec.tells_trouble = true;
 		mapping = cdc_mapping_make(sub, &spec, seq, writes);
 		mapping->kept = table->kept_events > 0;
 		/* who only looks leaves no row of the catalog locked */

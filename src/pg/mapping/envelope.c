@@ -5,13 +5,34 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/envelope.h"
+#include "pg/mapping/envelope.h"
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
 #include "pg/base/utf8.h"
 #include "pg/schema/schema.h"
+
+/* The same of what expressions read. */
+static bool
+find_input_hint(const CdcMapping *mapping, const char *name, size_t len, CdcColumnHint *hint)
+{
+	ListCell   *lc;
+
+	if (mapping->expressions == NULL)
+		return false;
+	foreach(lc, mapping->expressions->inputs)
+	{
+		const CdcExpressionInput *input = lfirst(lc);
+
+		if (input->fact == CDC_FACT_NONE && input->len == len && memcmp(input->name, name, len) == 0)
+		{
+			*hint = input->hint;
+			return true;
+		}
+	}
+	return false;
+}
 
 bool
 cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
@@ -24,13 +45,14 @@ cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
 	{
 		const CdcMappedColumn *col = &mapping->columns[i];
 
-		if (col->source_len == len && memcmp(col->source, name, len) == 0)
+		if (col->by == CDC_BY_COLUMN && col->source_len == len &&
+			memcmp(col->source, name, len) == 0)
 		{
 			*hint = col->hint;
 			return true;
 		}
 	}
-	return false;
+	return find_input_hint(mapping, name, len, hint);
 }
 
 CdcString *
@@ -42,12 +64,17 @@ cdc_target_key_names(const CdcMapping *mapping, int *n)
 
 	*n = target->keyless ? 0 : target->nkey;
 	names = palloc(sizeof(CdcString) * Max(*n, 1));
-	for (i = 0; i < *n; i++)
+	*n = 0;
+	for (i = 0; !target->keyless && i < target->nkey; i++)
 	{
 		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
 
-		names[i].len = col->source_len;
-		names[i].data = cdc_to_utf8_n(col->source, &names[i].len);
+		/* what is computed is of no message */
+		if (col->by != CDC_BY_COLUMN)
+			continue;
+		names[*n].len = col->source_len;
+		names[*n].data = cdc_to_utf8_n(col->source, &names[*n].len);
+		(*n)++;
 	}
 	return names;
 }
@@ -61,7 +88,7 @@ target_column(const CdcMapping *mapping, CdcString name)
 	int			i;
 
 	for (i = 0; i < mapping->target->ncolumns; i++)
-		if (mapping->columns[i].source_len == len &&
+		if (mapping->columns[i].by == CDC_BY_COLUMN && mapping->columns[i].source_len == len &&
 			memcmp(mapping->columns[i].source, source, len) == 0)
 			return mapping->columns[i].name;
 	return NULL;

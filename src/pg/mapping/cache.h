@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_CACHE_H
-#define CDC_PG_TARGET_CACHE_H
+#ifndef CDC_PG_MAPPING_CACHE_H
+#define CDC_PG_MAPPING_CACHE_H
 
-#include "pg/target/mapping.h"
+#include "pg/mapping/mapping.h"
 
 /*
  * The mapping of a source table (a name of len bytes); its target's relation is
@@ -32,4 +32,4 @@ extern bool cdc_target_is_registered(const CdcSubscription *sub, const char *sou
 /* Whether errors of some table are not to stop the subscription (option on_error). */
 extern bool cdc_target_errors_are_guarded(const CdcSubscription *sub);
 
-#endif							/* CDC_PG_TARGET_CACHE_H */
+#endif							/* CDC_PG_MAPPING_CACHE_H */

@@ -10,10 +10,18 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_LAYOUT_H
-#define CDC_PG_TARGET_LAYOUT_H
+#ifndef CDC_PG_MAPPING_LAYOUT_H
+#define CDC_PG_MAPPING_LAYOUT_H
 
-#include "pg/target/mapping.h"
+#include "pg/mapping/mapping.h"
+
+/* Whether an expression's value is known of an image. */
+typedef enum CdcComputable
+{
+	CDC_COMPUTABLE_NO,			/* the image has none of its columns: it is what it was */
+	CDC_COMPUTABLE_PARTLY,		/* it has some of them */
+	CDC_COMPUTABLE_YES
+} CdcComputable;
 
 typedef struct CdcLayout
 {
@@ -32,6 +40,17 @@ typedef struct CdcLayout
 		int			column;		/* of CdcMapping.columns */
 	}		   *ops;
 
+	/* the same of what expressions read; each in the order of the image */
+	int			ninputs;
+	struct CdcLayoutInput
+	{
+		int			index;		/* of the value */
+		int			input;		/* of CdcExpressions.inputs */
+	}		   *inputs;
+	CdcComputable *computable;	/* by column, of those that expressions fill */
+	CdcComputable filter;
+	bool		reads;			/* something computed needs more of the row than the image has */
+
 	/* what such a row is */
 	const CdcPresence *presence;
 	bool		has_key;		/* all key columns are in it */
@@ -48,6 +67,7 @@ typedef struct CdcRowImage
 	int64		seq;			/* of its event */
 	CdcArena   *arena;			/* of env */
 	CdcEnvelope *env;			/* of the message that it was made from; NULL: of none */
+	const CdcEventFacts *facts; /* of its event; NULL: of none */
 } CdcRowImage;
 
 /*
@@ -66,4 +86,4 @@ extern void cdc_layout_forget(CdcMapping *mapping);
 /* ERROR: a row lacks a value that must not stay as it was. */
 pg_noreturn extern void cdc_layout_refuse_stale(const CdcMapping *mapping, const CdcLayout *layout);
 
-#endif							/* CDC_PG_TARGET_LAYOUT_H */
+#endif							/* CDC_PG_MAPPING_LAYOUT_H */

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/layout.h"
+#include "pg/mapping/layout.h"
 
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -14,7 +14,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/versions.h"
-#include "pg/target/envelope.h"
+#include "pg/mapping/envelope.h"
 
 /*
  * When so many layouts are kept, they are all forgotten: partial images can come
@@ -255,13 +255,13 @@ cdc_layout_refuse_stale(const CdcMapping *mapping, const CdcLayout *layout)
 
 /* Whether a key of an image names the column; PostgreSQL cuts names, MySQL's may be longer. */
 static bool
-is_source_of(const CdcMappedColumn *col, const CdcJsonValue *key)
+is_named(const char *name, size_t name_len, const CdcJsonValue *key)
 {
 	uint32		len = key->len;
 
-	if (len >= NAMEDATALEN && col->source_len != len)
+	if (len >= NAMEDATALEN && name_len != len)
 		len = pg_mbcliplen(key->data, len, NAMEDATALEN - 1);
-	return col->source_len == len && memcmp(col->source, key->data, len) == 0;
+	return name_len == len && memcmp(name, key->data, len) == 0;
 }
 
 /* Adds an op for each column that the value at index fills; false: there is none. */
@@ -276,7 +276,7 @@ map_value(const CdcMapping *mapping, CdcLayout *layout, int index, const CdcJson
 	{
 		const CdcMappedColumn *col = &mapping->columns[c];
 
-		if (!is_source_of(col, key))
+		if (col->by != CDC_BY_COLUMN || !is_named(col->source, col->source_len, key))
 			continue;
 		found = true;
 		layout->ops[layout->nops].index = index;
@@ -287,6 +287,106 @@ map_value(const CdcMapping *mapping, CdcLayout *layout, int index, const CdcJson
 		attrs[col->attnum - 1] = true;
 	}
 	return found;
+}
+
+/* Adds an input for each that expressions read of the value at index; false: there is none. */
+static bool
+map_input(const CdcMapping *mapping, CdcLayout *layout, int index, const CdcJsonValue *key)
+{
+	bool		found = false;
+	ListCell   *lc;
+	int			i = 0;
+
+	if (mapping->expressions == NULL)
+		return false;
+	foreach(lc, mapping->expressions->inputs)
+	{
+		const CdcExpressionInput *input = lfirst(lc);
+
+		if (input->fact == CDC_FACT_NONE && is_named(input->name, input->len, key))
+		{
+			found = true;
+			layout->inputs[layout->ninputs].index = index;
+			layout->inputs[layout->ninputs].input = i;
+			layout->ninputs++;
+		}
+		i++;
+	}
+	return found;
+}
+
+/* How much of what an expression reads is in present. */
+static CdcComputable
+computable(const CdcExpression *expression, const Bitmapset *present)
+{
+	if (bms_is_subset(expression->columns, present))
+		return CDC_COMPUTABLE_YES;
+	return bms_overlap(expression->columns, present) ? CDC_COMPUTABLE_PARTLY : CDC_COMPUTABLE_NO;
+}
+
+/* A column that the source generates, which expressions read and the image lacks; or NULL. */
+static char *
+stale_input(const CdcMapping *mapping, const CdcRowImage *image, const Bitmapset *present)
+{
+	CdcTableDef def = source_definition(mapping, image);
+	ListCell   *lc;
+	int			i = 0;
+
+	foreach(lc, mapping->expressions->inputs)
+	{
+		const CdcExpressionInput *input = lfirst(lc);
+		const CdcColumnDef *source = input->fact == CDC_FACT_NONE ? find_column(&def, input->name) : NULL;
+
+		if (source != NULL && cdc_column_def_is_generated(source) && !bms_is_member(i, present))
+			return pstrdup(source->name);
+		i++;
+	}
+	return NULL;
+}
+
+/* What can be computed of such images; adds that to attrs. */
+static void
+map_computed(const CdcMapping *mapping, CdcLayout *layout, const CdcRowImage *image, bool *attrs)
+{
+	const CdcTarget *target = mapping->target;
+	Bitmapset  *present = NULL;
+	int			c;
+	int			i;
+
+	layout->filter = CDC_COMPUTABLE_YES;
+	if (!mapping->computed)
+		return;
+	layout->computable = palloc0(sizeof(CdcComputable) * Max(target->ncolumns, 1));
+	for (i = 0; i < layout->ninputs; i++)
+		present = bms_add_member(present, layout->inputs[i].input);
+
+	/* what a document lacks is NULL */
+	if (image->env != NULL && image->env->format == CDC_FORMAT_JSON && mapping->expressions != NULL)
+		for (i = 0; i < list_length(mapping->expressions->inputs); i++)
+			present = bms_add_member(present, i);
+	for (c = 0; c < target->ncolumns; c++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[c];
+
+		if (col->by == CDC_BY_EXPRESSION)
+			layout->computable[c] = computable(col->expression, present);
+		else if (col->by == CDC_BY_CONSTANT)
+			layout->computable[c] = CDC_COMPUTABLE_YES;
+		if (layout->computable[c] == CDC_COMPUTABLE_YES)
+			attrs[col->attnum - 1] = true;
+		else if (col->by == CDC_BY_EXPRESSION)
+			layout->partial = true;
+		if (layout->computable[c] == CDC_COMPUTABLE_PARTLY)
+			layout->reads = true;
+	}
+	if (mapping->filter != NULL)
+		layout->filter = computable(mapping->filter, present);
+	if (layout->filter == CDC_COMPUTABLE_PARTLY)
+		layout->reads = true;
+	if (layout->filter != CDC_COMPUTABLE_YES)
+		layout->partial = true;
+	if (mapping->expressions != NULL)
+		layout->stale = stale_input(mapping, image, present);
 }
 
 /* Makes the layout of an image in the current context, which is the mapping's. */
@@ -306,14 +406,21 @@ make_layout(CdcMapping *mapping, const CdcRowImage *image)
 	layout->entries = palloc(sizeof(JEntry) * Max(n, 1));
 	memcpy(layout->entries, data->children, sizeof(JEntry) * n);
 	layout->ops = palloc(sizeof(*layout->ops) * Max(n + target->ncolumns, 1));
+	if (mapping->expressions != NULL)
+		layout->inputs = palloc(sizeof(*layout->inputs) *
+								(list_length(mapping->expressions->inputs) + 1));
 	for (i = 0; i < n; i++)
 	{
 		CdcJsonValue key;
+		bool		used;
 
 		cdc_json_step(data, base, i, &offset, &key);
-		if (!map_value(mapping, layout, i, &key, attrs))
+		used = map_value(mapping, layout, i, &key, attrs);
+		used = map_input(mapping, layout, i, &key) || used;
+		if (!used)
 			check_unmapped(mapping, image, i, &key);
 	}
+	map_computed(mapping, layout, image, attrs);
 	layout->keys_len = offset;
 	layout->keys = palloc(Max(offset, 1));
 	memcpy(layout->keys, base, offset);
@@ -322,8 +429,15 @@ make_layout(CdcMapping *mapping, const CdcRowImage *image)
 	for (i = 0; i < target->nkey; i++)
 		if (!attrs[target->key[i].attnum - 1])
 			layout->has_key = false;
-	if (!layout->presence->complete)
-		layout->stale = stale_column(mapping, image, attrs, &layout->partial);
+	if (!layout->presence->complete || layout->filter != CDC_COMPUTABLE_YES)
+	{
+		bool		lacks;
+		char	   *stale = stale_column(mapping, image, attrs, &lacks);
+
+		if (layout->stale == NULL)
+			layout->stale = stale;
+		layout->partial = layout->partial || lacks;
+	}
 	if (target->keyless && !layout->presence->complete)
 		check_whole_row(mapping, image, layout->presence);
 	return layout;
@@ -342,6 +456,10 @@ forget_layouts(CdcMapping *mapping)
 		pfree(layout->entries);
 		pfree(layout->ops);
 		pfree(layout->keys);
+		if (layout->inputs != NULL)
+			pfree(layout->inputs);
+		if (layout->computable != NULL)
+			pfree(layout->computable);
 		if (layout->stale != NULL)
 			pfree(layout->stale);
 		pfree(layout);

@@ -8,21 +8,28 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_MAPPING_H
-#define CDC_PG_TARGET_MAPPING_H
+#ifndef CDC_PG_MAPPING_MAPPING_H
+#define CDC_PG_MAPPING_MAPPING_H
 
 #include "pg/base/compat.h"
 #include "envelope/envelope.h"
 #include "pg/catalog/subscription.h"
 #include "pg/datum/convert.h"
+#include "pg/expression/expression.h"
+#include "pg/expression/fill.h"
 #include "pg/target/target.h"
 #include "utils/jsonb.h"
 
 /* What fills a column of the target. */
 typedef struct CdcMappedColumn
 {
-	char	   *source;			/* name of the source's column in events */
+	CdcFilledBy by;
+	char	   *source;			/* name of the source's column in events; "": no column fills it */
 	size_t		source_len;
+	CdcExpression *expression;	/* of CDC_BY_EXPRESSION */
+	Datum		constant;		/* of CDC_BY_CONSTANT */
+	bool		constant_null;
+	bool		unsettled;		/* the same row may give something else another time */
 	CdcConverter conv;
 	CdcColumnHint hint;			/* for envelopes that do not tell types */
 
@@ -42,8 +49,12 @@ typedef struct CdcMapping
 	CdcTarget  *target;
 	char	   *trouble;		/* why rows of the source must not be written to it, as a sentence
 								 * without its full stop; NULL: they may */
+	bool		remap;			/* the trouble is with the mapping's expressions */
 	bool		mapped;			/* "columns" were named: other columns of the source are left out */
 	CdcMappedColumn *columns;	/* as many as the target's, by the same index */
+	CdcExpressions *expressions;	/* of columns and filter; NULL: there are none */
+	CdcExpression *filter;		/* only rows for which it is true are in the target; or NULL */
+	bool		computed;		/* expressions, filter or constants: not the straight way */
 	bool		keeps_rows;		/* TRUNCATE does not empty it */
 	bool		kept;			/* cdc.error has events of it */
 	List	   *layouts;		/* of row images seen so far: CdcLayout *, see layout.h */
@@ -64,19 +75,18 @@ typedef struct CdcMappingSpec
 	const char *mode;
 	char	  **key;			/* target columns */
 	int			nkey;			/* 0: the source's key, else the target's primary key */
-	const Jsonb *columns;		/* target column -> source column; NULL: the same names */
+	const Jsonb *columns;		/* see fill.h; NULL: the source's columns of the same names */
+	const char *row_filter;		/* SQL condition; or NULL */
 	bool		keeps_rows;		/* at TRUNCATE of the source */
+	bool		tells_trouble;	/* what is wrong with an expression is told in CdcMapping.trouble */
 	bool		leaves_out;		/* columns of the source that the target has not */
 } CdcMappingSpec;
 
 /*
- * Makes the mapping and its target in the current memory context, which has to
- * live as long as they.  writes: the relation is locked for that until the end of the
- * transaction, and the writer's rights are checked; else nothing stays locked.  seq: of the event as of which the source's columns are taken.
- * ERROR where the target cannot be written in that way, or not by the current
- * user; NOTICE where it will be slow.
+ * Fills in what fills which column of the target, by the definition of the source table, the
+ * target's key, and what is wrong with that.  What is computed is left to computed.h.
  */
-extern CdcMapping *cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec,
-									int64 seq, bool writes);
+extern void cdc_mapping_map(CdcMapping *mapping, Relation rel, const CdcSubscription *sub,
+							const CdcMappingSpec *spec, const CdcTableDef *def);
 
-#endif							/* CDC_PG_TARGET_MAPPING_H */
+#endif							/* CDC_PG_MAPPING_MAPPING_H */

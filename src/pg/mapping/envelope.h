@@ -5,11 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_ENVELOPE_H
-#define CDC_PG_TARGET_ENVELOPE_H
+#ifndef CDC_PG_MAPPING_ENVELOPE_H
+#define CDC_PG_MAPPING_ENVELOPE_H
 
 #include "envelope/envelope.h"
-#include "pg/target/mapping.h"
+#include "pg/mapping/mapping.h"
 
 /* For CdcHints: what the column expects that a name fills; arg is a CdcMapping. */
 extern bool cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHint *hint);
@@ -37,4 +37,4 @@ extern const char *cdc_envelope_column_type(CdcArena *arena, CdcEnvelope *env,
 /* The topic of a position, "topic/partition@offset"; "" of other positions. */
 extern CdcString cdc_position_topic(const char *position, size_t len);
 
-#endif							/* CDC_PG_TARGET_ENVELOPE_H */
+#endif							/* CDC_PG_MAPPING_ENVELOPE_H */

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_REGISTRY_H
-#define CDC_PG_TARGET_REGISTRY_H
+#ifndef CDC_PG_MAPPING_REGISTRY_H
+#define CDC_PG_MAPPING_REGISTRY_H
 
 #include "pg/base/compat.h"
 #include "core/change.h"
@@ -29,7 +29,9 @@ typedef struct CdcTableRow
 	const char *target;			/* qualified, quoted; or NULL */
 	char	  **key;			/* target columns */
 	int			nkey;			/* 0: the column is NULL */
-	const Jsonb *columns;		/* target column -> source column, or NULL */
+	const Jsonb *columns;		/* target column -> what fills it, or NULL */
+	const char *row_filter;		/* or NULL */
+	const char *shard;			/* see cdc_shard_check(); NULL: all rows of the target are its own */
 	const char *mode;			/* NULL: "replica" */
 	const Jsonb *options;		/* of its own, or NULL */
 	bool		copy_data;
@@ -38,6 +40,10 @@ typedef struct CdcTableRow
 	const char *error;			/* or NULL */
 	int			sqlerrcode;		/* of the error */
 } CdcTableRow;
+
+/* The row's mapping: see cdc_shard_check(). */
+struct CdcMappingSpec;
+extern void cdc_registry_mapping(const CdcTableRow *row, struct CdcMappingSpec *spec);
 
 extern bool cdc_registry_has(const CdcSubscription *sub, const char *source_table);
 extern void cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row);
@@ -103,4 +109,4 @@ extern char cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTab
 extern void cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table,
 									const char *error);
 
-#endif							/* CDC_PG_TARGET_REGISTRY_H */
+#endif							/* CDC_PG_MAPPING_REGISTRY_H */

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/target/hint.h"
+#include "pg/expression/hint.h"
 
 #include "catalog/pg_type.h"
 #include "utils/lsyscache.h"

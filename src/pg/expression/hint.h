@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_TARGET_HINT_H
-#define CDC_PG_TARGET_HINT_H
+#ifndef CDC_PG_EXPRESSION_HINT_H
+#define CDC_PG_EXPRESSION_HINT_H
 
 #include "pg/base/compat.h"
 #include "envelope/envelope.h"
@@ -14,4 +14,4 @@
 /* The hint by which values of an envelope are read that does not tell their types. */
 extern void cdc_column_hint(Oid typid, int32 typmod, CdcColumnHint *hint);
 
-#endif							/* CDC_PG_TARGET_HINT_H */
+#endif							/* CDC_PG_EXPRESSION_HINT_H */

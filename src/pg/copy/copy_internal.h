@@ -1,0 +1,123 @@
+/*-------------------------------------------------------------------------
+ *
+ * copy_internal.h
+ *	  What the parts of the copy share, from the bottom up:
+ *
+ *	  waits.c			what it waits for, shown
+ *	  reader.c			the connections that a step reads over
+ *	  replica.c			... where they go to a replica of the source
+ *	  table.c			a table in a step: its definition, its markers, its end
+ *	  wave.c			rows of several tables, or ranges, read at the same time
+ *	  copy.c			the step
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_COPY_COPY_INTERNAL_H
+#define CDC_PG_COPY_COPY_INTERNAL_H
+
+#include "pg/base/compat.h"
+#include "utils/timestamp.h"
+
+#include "pg/copy/chunk.h"
+#include "pg/copy/copy.h"
+#include "pg/progress/copy_progress.h"
+
+/* A step at work. */
+typedef struct CdcCopyWork
+{
+	const CdcCopy *copy;
+	CdcSnapshot *snap;			/* of all readers */
+	CdcSnapshotUse use;
+	CdcSource  *readers[CDC_COPY_MAX_WORKERS];	/* in the snapshot; NULL: not yet */
+	int			max_readers;	/* so many may be */
+	bool		on_replica;		/* they go to snapshot_host */
+	CdcEventWriter *writer;
+	TimestampTz until;			/* when it is to end */
+	List	   *finished;		/* of CdcCopyJoin *: tables whose rows are all there */
+	bool		wrote;			/* it has done something */
+	const char *changed;		/* a table whose definition did not fit, or NULL */
+} CdcCopyWork;
+
+/* A table in a step. */
+typedef struct CdcCopyTable
+{
+	CdcCopyProgress *progress;
+	const CdcTable *table;		/* NULL: it was not looked at yet */
+	CdcChunkKey *key;			/* NULL: it is read as a whole */
+	bool		aside;			/* the history does not keep its rows */
+	bool		touched;		/* its progress is to be saved */
+	bool		done;			/* nothing more in this step */
+} CdcCopyTable;
+
+static inline double
+cdc_copy_ms_until(TimestampTz until)
+{
+	return (until - GetCurrentTimestamp()) / 1000.0;
+}
+
+/* ---- waits.c ---- */
+
+/* What the copy waits for, for those who look; NULL: it goes on. */
+extern void cdc_copy_note_wait(const CdcCopy *copy, const char *what);
+
+/* ---- reader.c ---- */
+
+/* The first connection to the source, opened where it is not open. */
+extern CdcSource *cdc_copy_session(const CdcCopy *copy);
+
+/*
+ * A reader of the step: the first one is there, the others join its snapshot when asked for.
+ * NULL: there are no more.
+ */
+extern CdcSource *cdc_copy_reader(CdcCopyWork *work, int i);
+
+/* Gives a reader up in the middle of its answer.  No ERROR. */
+extern void cdc_copy_drop_reader(CdcCopyWork *work, int i);
+
+/* Ends the snapshots of all readers but the first. */
+extern void cdc_copy_end_readers(CdcCopyWork *work);
+
+/* ---- replica.c ---- */
+
+/*
+ * The first reader, in a snapshot of the replica that has all that the stream has brought.
+ * false: not now, and result says when to try again.
+ */
+extern bool cdc_copy_open_replica(CdcCopyWork *work, CdcCopyStep *result);
+
+/* Ends the snapshot, and sets to: of the source's binlog. */
+extern void cdc_copy_end_replica(CdcCopyWork *work);
+
+/* ---- table.c ---- */
+
+/* Whether the table or its target has no key, as far as is known. */
+extern bool cdc_copy_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress);
+
+/* Sets state 'e', and tells. */
+extern void cdc_copy_give_up(const CdcCopy *copy, const char *source_table, const char *error);
+
+/*
+ * Looks at a table before its rows are read: its definition and key, and rows that are to
+ * be read once more.  Sets done where there is nothing to read, for now or at all.
+ */
+extern void cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t);
+
+/*
+ * Appends the rows of a chunk that was asked for, which may be the table's first ones.
+ * false, with work->changed: the definition at the source is another one, and the chunk
+ * is closed.
+ */
+extern bool cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk);
+
+/* The table has no more rows. */
+extern void cdc_copy_end(CdcCopyWork *work, CdcCopyTable *t);
+
+/* Saves the progress of one that has. */
+extern void cdc_copy_keep(CdcCopyWork *work, CdcCopyTable *t);
+
+/* ---- wave.c ---- */
+
+/* Reads the tables (of CdcCopyTable *), as many of their rows as the step has time for. */
+extern void cdc_copy_waves(CdcCopyWork *work, List *tables);
+
+#endif							/* CDC_PG_COPY_COPY_INTERNAL_H */

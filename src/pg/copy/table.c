@@ -1,0 +1,359 @@
+/*-------------------------------------------------------------------------
+ *
+ * table.c
+ *	  A table in a step of the copy: its definition, the markers that frame its rows, its
+ *	  rows themselves, and its progress.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/copy/copy_internal.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "pg/base/utf8.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/tables.h"
+#include "pg/copy/facts.h"
+#include "pg/copy/row_source.h"
+#include "pg/history/copied_rows.h"
+#include "pg/options/option_json.h"
+#include "pg/schema/change.h"
+#include "pg/target/replica_table.h"
+
+/* ---- names and definitions ---- */
+
+/* The two parts of a table's name, in UTF-8; false where it has one only. */
+static bool
+split_name(const char *source_table, char **database, char **table)
+{
+	char	   *dot;
+
+	*database = cdc_to_utf8_copy(source_table);
+	dot = strchr(*database, '.');
+	if (dot == NULL)
+		return false;
+	*dot = '\0';
+	*table = dot + 1;
+	return true;
+}
+
+/* Why the table cannot be copied, or NULL. */
+static const char *
+copy_trouble(const CdcCopyWork *work, const CdcTable *table, bool keyless)
+{
+	const CdcColumn *column;
+	const char *engine;
+
+	if (table == NULL)
+		return "the source has no such table";
+	keyless = keyless || table->npk == 0;
+	if (keyless && !work->snap->exact)
+		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
+	if (keyless &&
+		(engine = cdc_copy_plain_engine(cdc_control_session(&work->copy->control), table)) != NULL)
+		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
+	column = cdc_row_source_unreadable(table);
+	if (column != NULL)
+		return psprintf("column \"%s\" has type %s, which cannot be copied",
+						cdc_from_utf8_copy(column->name), cdc_from_utf8_copy(column->column_type));
+	return cdc_replica_trouble(work->copy->sub, table);
+}
+
+void
+cdc_copy_give_up(const CdcCopy *copy, const char *source_table, const char *error)
+{
+	cdc_subscription_table_failed(copy->sub, source_table, ERRCODE_FEATURE_NOT_SUPPORTED, error);
+	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", source_table), error);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("table \"%s\" of subscription \"%s\" cannot be copied", source_table, copy->sub->name),
+			 errdetail("%s.", error),
+			 errhint("When that is no longer so, call cdc.resync_table(%s, %s), or remove the table with cdc.remove_table.",
+					 quote_literal_cstr(copy->sub->name), quote_literal_cstr(source_table))));
+}
+
+/*
+ * Whether the stream has DDL before it that the source has done: rows that are read by the
+ * definition of later would stand in the history before those of the former one.
+ */
+static bool
+is_ahead(const CdcCopyWork *work, const CdcCopyProgress *progress, const CdcTable *table,
+		 const CdcTable *known)
+{
+	return table != known && !work->copy->first &&
+		!work->copy->caught_up(work->copy->arg, progress->source_table);
+}
+
+/*
+ * The definition of a table.  NULL: it is not known now, and work->changed says so; or it
+ * cannot be copied, which its state 'e' then says.
+ */
+static const CdcTable *
+definition(CdcCopyWork *work, const CdcCopyProgress *progress)
+{
+	const CdcCopy *copy = work->copy;
+	const CdcTransaction *txn = cdc_event_writer_txn(work->writer);
+	CdcSchemaPlace place;
+	char	   *database;
+	char	   *name;
+	const CdcTable *table = NULL;
+	const char *error;
+
+	place.seq = *copy->out->last_seq + 1;
+	place.position = psprintf("%s:" UINT64_FORMAT, txn->file, (uint64) txn->end_offset);
+	if (split_name(progress->source_table, &database, &name))
+	{
+		table = cdc_schema_refresh(copy->schema, cdc_control_session(&copy->control), database,
+								   name, &place);
+		if (is_ahead(work, progress, table, cdc_schema_get(copy->schema, database, name)))
+		{
+			work->changed = progress->source_table;
+			return NULL;
+		}
+	}
+	/* that it has no key was not known when the snapshot was opened: the next one is exact */
+	if (table != NULL && table->npk == 0 && work->use != CDC_SNAPSHOT_EXACT)
+	{
+		work->changed = progress->source_table;
+		return NULL;
+	}
+	error = copy_trouble(work, table, progress->keyless);
+	if (error == NULL)
+		return table;
+	cdc_copy_give_up(copy, progress->source_table, error);
+	work->wrote = true;
+	return NULL;
+}
+
+bool
+cdc_copy_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
+{
+	const CdcTable *table = NULL;
+	char	   *database;
+	char	   *name;
+
+	if (progress->keyless)
+		return true;
+	if (split_name(progress->source_table, &database, &name))
+		table = cdc_schema_get(copy->schema, database, name);
+	return table != NULL && table->npk == 0;
+}
+
+/* ---- events ---- */
+
+/* An 'm' event, which frames the rows of a table, or stands for some of them. */
+static void
+control_event(CdcCopyWork *work, const CdcCopyTable *t, const char *type, int64 rows)
+{
+	const CdcTransaction *txn = cdc_event_writer_txn(work->writer);
+	CdcCopyMark mark = {t->progress->replaces && t->progress->state != 'f',
+	t->progress->begin_seq, rows};
+	CdcChange	change = {0};
+
+	change.op = CDC_OP_CONTROL;
+	change.table = t->table;
+	change.ts = txn->commit_us / USECS_PER_SEC;
+	change.offset = txn->end_offset;
+	change.sql.data = type;
+	change.sql.len = strlen(type);
+	change.copy = &mark;
+	cdc_event_writer_change(work->writer, &change);
+}
+
+/* ---- the rows of a table ---- */
+
+/* The table's copy begins: its marker, and what is to be told. */
+static void
+begin_table(CdcCopyWork *work, const CdcCopyTable *t)
+{
+	CdcCopyProgress *p = t->progress;
+	const char *name = work->copy->sub->name;
+	CdcSchemaPlace place = {*work->copy->out->last_seq + 1, NULL};
+
+	/* what was in error, or became another table, goes on from here in the shape of these rows */
+	if (p->replaces || cdc_subscription_table_is_held(work->copy->sub, p->source_table))
+		cdc_change_copy_begins(work->copy->sub, t->table->full_name, &place);
+	p->begin_seq = 0;
+	control_event(work, t, "bootstrap-start", 0);
+	p->begin_seq = *work->copy->out->last_seq;
+	p->key_shape = t->key != NULL ? t->key->shape : NULL;
+	cdc_notify(name, "table_copy", p->source_table, NULL);
+	if (work->snap->trouble == NULL)
+		return;
+	cdc_log_event(name, "copy", "the snapshot's place in the binlog is likely, but not proved",
+				  work->snap->trouble);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the copy of subscription \"%s\" joins the binlog at a place that is likely, but not proved",
+					name),
+			 errdetail("At the source, %s. A transaction that takes longer than a second from the binlog to the engine would be missed.",
+					   work->snap->trouble),
+			 errhint("Before a copy from MySQL 5.6, or without GTIDs, GRANT PROCESS ON *.* TO the user of the user mapping.")));
+}
+
+/* Appends the chunk's rows to the history, or keeps them aside. */
+static void
+write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk)
+{
+	const CdcTransaction *txn = cdc_event_writer_txn(work->writer);
+	int64		seq = *work->copy->out->last_seq + 1;
+	CdcCopiedRows *aside = NULL;
+	CdcChange	change = {0};
+	int64		n;
+
+	change.op = CDC_OP_SNAPSHOT;
+	change.table = t->table;
+	change.ts = txn->commit_us / USECS_PER_SEC;
+	change.offset = txn->end_offset;
+	if (t->aside)
+		aside = cdc_copied_rows_begin(work->copy->sub, t->progress->source_table, seq, txn);
+	while ((change.after = cdc_chunk_next(chunk)) != NULL)
+	{
+		if (aside != NULL)
+			cdc_copied_rows_add(aside, &change);
+		else
+			cdc_event_writer_change(work->writer, &change);
+	}
+	if (aside == NULL || (n = cdc_copied_rows_end(aside)) == 0)
+		return;
+	control_event(work, t, CDC_COPIED_ROWS, n);
+	if (*work->copy->out->last_seq != seq)
+		elog(ERROR, "the rows of a copy were kept for seq " INT64_FORMAT ", their event has " INT64_FORMAT,
+			 seq, *work->copy->out->last_seq);
+}
+
+bool
+cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
+{
+	CdcError	err;
+
+	if (!cdc_chunk_begin(chunk, &err))
+	{
+		work->changed = t->progress->source_table;
+		cdc_log_event(work->copy->sub->name, "copy",
+					  "the copy of a table waits, as its definition changes", err.message);
+		return false;
+	}
+	if (t->progress->begin_seq == 0)
+		begin_table(work, t);
+	write_rows(work, t, chunk);
+	t->progress->rows += cdc_chunk_rows(chunk);
+	t->progress->bytes += cdc_chunk_bytes(chunk);
+	t->touched = true;
+	return true;
+}
+
+/* The conditions of rows that are to be read once more, and of the table's copy. */
+static char *
+reread_condition(const CdcCopyProgress *p)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < p->nreread; i++)
+		appendStringInfo(&sql, "%s%s", i > 0 ? " OR " : "(", p->reread[i]);
+	appendStringInfoChar(&sql, ')');
+	if (p->row_filter != NULL)
+		appendStringInfo(&sql, " AND (%s\n)", p->row_filter);
+	return sql.data;
+}
+
+/* Reads rows once more that a chunk may have missed; false: not now. */
+static bool
+reread_rows(CdcCopyWork *work, CdcCopyTable *t)
+{
+	CdcCopyProgress *p = t->progress;
+	CdcChunkRange range = {NULL, NULL, NULL, 0};
+	CdcChunk   *chunk;
+
+	if (p->nreread == 0)
+		return true;
+	range.where = reread_condition(p);
+	chunk = cdc_chunk_post(work->readers[0], t->table, NULL, &range, work->copy->sub->name);
+	if (!cdc_copy_append(work, t, chunk))
+		return false;
+	cdc_chunk_close(chunk);
+	p->reread = NULL;
+	p->nreread = 0;
+	return true;
+}
+
+/* ---- its begin and end in a step ---- */
+
+/* Where a copy cannot go on by the key it began with, or was cut off, it begins anew. */
+static void
+check_begun(CdcCopyWork *work, const CdcCopyTable *t)
+{
+	static const CdcCopyRequest again = {"copy", true, NULL, true};
+	CdcCopyProgress *p = t->progress;
+
+	if (p->begin_seq == 0 || p->state == 'f')
+		return;
+	if (t->key != NULL && p->key_shape != NULL && strcmp(t->key->shape, p->key_shape) == 0)
+		return;
+	cdc_copy_request(work->copy->sub, p->source_table, &again);
+	cdc_log(work->copy->sub->name, "copy",
+			psprintf("the copy of source table %s begins anew, as its key has changed", p->source_table), NULL);
+	p->replaces = p->replaces || p->row_filter == NULL;
+	p->begin_seq = p->rows = p->bytes = p->chunks = 0;
+	p->last_key = NULL;
+	p->nlast_key = 0;
+	p->reread = NULL;
+	p->nreread = 0;
+}
+
+void
+cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t)
+{
+	CdcCopyProgress *p = t->progress;
+	CdcChunkKey *key = palloc0(sizeof(CdcChunkKey));
+	CdcTableOptions options;
+
+	t->table = definition(work, p);
+	if (t->table != NULL && t->table->npk > 0 && !p->keyless &&
+		cdc_chunk_key(cdc_control_session(&work->copy->control), t->table, key))
+		t->key = key;
+	if (t->table == NULL)
+	{
+		t->done = true;
+		return;
+	}
+	cdc_table_options_parse(p->options, &work->copy->sub->opt.table, &options);
+	t->aside = p->has_target && !options.copy_history;
+	check_begun(work, t);
+	if (!reread_rows(work, t))
+		t->done = true;
+	else if (p->state == 'f')
+		cdc_copy_end(work, t);
+}
+
+void
+cdc_copy_keep(CdcCopyWork *work, CdcCopyTable *t)
+{
+	CdcCopyProgress *p = t->progress;
+
+	if (!t->done && p->estimated_rows < 0)
+	{
+		p->estimated_rows = cdc_copy_estimated_rows(cdc_control_session(&work->copy->control), t->table);
+		cdc_log(work->copy->sub->name, "copy",
+				psprintf("the copy of source table %s begins", p->source_table), NULL);
+	}
+	cdc_copy_save(work->copy->sub, p);
+	t->touched = false;
+	work->wrote = true;
+}
+
+void
+cdc_copy_end(CdcCopyWork *work, CdcCopyTable *t)
+{
+	CdcCopyJoin *join = palloc0(sizeof(CdcCopyJoin));
+
+	t->done = true;
+	cdc_copy_keep(work, t);
+	if (t->progress->state != 'f')
+		control_event(work, t, "bootstrap-complete", t->aside ? t->progress->rows : 0);
+	join->source_table = t->progress->source_table;
+	work->finished = lappend(work->finished, join);
+}

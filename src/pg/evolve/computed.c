@@ -1,0 +1,103 @@
+/*-------------------------------------------------------------------------
+ *
+ * computed.c
+ *	  What a change of the source's columns does to expressions of a mapping, and to the
+ *	  row filter.
+ *
+ * They are the user's: none is rewritten.  Where a column that one reads is gone, has
+ * another name or other values, the target's rows are not what the expression makes of the
+ * source's any more.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/evolve/internal.h"
+
+#include "parser/parse_type.h"
+
+#include "pg/schema/typemap.h"
+#include "pg/expression/expression.h"
+#include "pg/expression/fill.h"
+
+/* Whether what was computed of the column's values is what is computed of them now. */
+static bool
+keeps_values(const CdcEvolve *e, const CdcEvolveColumn *column)
+{
+	char	   *before = cdc_pg_type_of_definition(column->before, &e->out->sub->opt);
+	char	   *after = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
+	Oid			before_type;
+	Oid			after_type;
+	int32		typmod;
+
+	if (column->shape->retype == CDC_RETYPE_NONE)
+		return true;
+	if (before == NULL || after == NULL || column->shape->retype != CDC_RETYPE_EXACT)
+		return false;
+	parseTypeString(before, &before_type, &typmod, 0);
+	parseTypeString(after, &after_type, &typmod, 0);
+	return before_type == after_type;
+}
+
+/* The reason why an expression, which is called what in it, cannot go on; or NULL. */
+static char *
+trouble_of(const CdcEvolve *e, const char *text, const char *what)
+{
+	List	   *names = cdc_expression_names(text);
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+
+		if (column->before == NULL || !cdc_expression_names_column(names, column->before->name))
+			continue;
+		if (column->after == NULL)
+		{
+			e->out->remap = true;
+			return psprintf("column \"%s\" was dropped, which %s reads", column->before->name, what);
+		}
+		if (pg_strcasecmp(column->before->name, column->after->name) != 0)
+		{
+			e->out->remap = true;
+			return psprintf("column \"%s\" was renamed to \"%s\", which %s reads under its former name",
+							column->before->name, column->after->name, what);
+		}
+		if (!keeps_values(e, column))
+			return psprintf("column \"%s\" was changed from %s to %s, which %s reads",
+							column->before->name, column->before->column_type,
+							column->after->column_type, what);
+	}
+	return NULL;
+}
+
+char *
+cdc_evolve_computed_trouble(const CdcEvolve *e)
+{
+	const CdcSubscriptionTable *table = e->out->table;
+	char	   *trouble = NULL;
+	CdcColumnFill    *fills;
+	int			n = 0;
+	int			i;
+
+	fills = table->columns != NULL ? cdc_fills_read(table->columns, &n) : NULL;
+	for (i = 0; trouble == NULL && i < n; i++)
+		if (fills[i].by == CDC_BY_EXPRESSION)
+			trouble = trouble_of(e, fills[i].text,
+								 psprintf("the expression of column \"%s\"", fills[i].target));
+	if (trouble == NULL && table->row_filter != NULL)
+		trouble = trouble_of(e, table->row_filter, "the row filter");
+	return trouble;
+}
+
+bool
+cdc_evolve_is_computed(const CdcEvolve *e, const char *name)
+{
+	const CdcColumnFill *fill;
+	CdcColumnFill    *fills;
+	int			n;
+
+	if (e->out->table->columns == NULL)
+		return false;
+	fills = cdc_fills_read(e->out->table->columns, &n);
+	fill = cdc_fill_find(fills, n, name);
+	return fill != NULL && fill->by != CDC_BY_COLUMN;
+}

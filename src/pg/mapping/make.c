@@ -1,0 +1,128 @@
+/*-------------------------------------------------------------------------
+ *
+ * make.c
+ *	  Making a mapping: its target is opened, and what it computes is made ready.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/mapping/make.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "pg/base/compat_catalog.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/spi.h"
+#include "pg/mapping/computed.h"
+#include "pg/schema/versions.h"
+#include "pg/target/claim.h"
+#include "pg/target/lock.h"
+
+/* Writes a message into cdc.log once, however often the target is loaded. */
+static void
+log_once(const CdcSubscription *sub, const char *kind, const char *message)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.log WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND kind OPERATOR(pg_catalog.=) $2 AND message OPERATOR(pg_catalog.=) $3 LIMIT 1",
+		3, {TEXTOID, TEXTOID, TEXTOID}, NULL
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+	bool		known;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(kind);
+	values[2] = CStringGetTextDatum(message);
+	cdc_spi_begin(&spi);
+	known = cdc_spi_execute(&stmt, values, NULL) > 0;
+	cdc_spi_end(&spi);
+	if (!known)
+		cdc_log(sub->name, kind, message, NULL);
+}
+
+/* Tells the user what will make apply slow. */
+static void
+announce_slow_target(const CdcTarget *target, const CdcSubscription *sub)
+{
+	if (target->keyless)
+	{
+		char	   *message = psprintf("target %s has no key: its rows are matched by all their columns",
+									   target->name);
+
+		ereport(NOTICE,
+				(errmsg("%s", message),
+				 errhint("Give source and target a primary key, or name one in cdc.add_table's argument \"key\".")));
+		log_once(sub, "no_key", message);
+	}
+	else if (!OidIsValid(target->key_index))
+		ereport(NOTICE,
+				(errmsg("target %s has no unique index on its key", target->name),
+				 errhint("Without one each batch reads the whole table; CREATE UNIQUE INDEX on the key.")));
+}
+
+/* Opens the target; ERROR where it is not what it was. */
+static Relation
+open_target(const CdcSubscription *sub, const CdcMappingSpec *spec, LOCKMODE lockmode)
+{
+	char	   *name = quote_literal_cstr(sub->name);
+	Relation	rel;
+
+	if (!OidIsValid(spec->target_oid))
+	{
+		RangeVar   *target = makeRangeVarFromNameList(CDC_QUALIFIED_NAMES(spec->target));
+		Oid			relid = RangeVarGetRelid(target, NoLock, true);
+
+		if (OidIsValid(relid))
+			cdc_lock_target(relid, lockmode);
+		return table_openrv(target, lockmode);
+	}
+	cdc_lock_target(spec->target_oid, lockmode);
+	rel = CDC_TRY_RELATION_OPEN(spec->target_oid, lockmode);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("target %s of source table %s was dropped", spec->target,
+						spec->source_table),
+				 OidIsValid(cdc_relation_by_name(spec->target)) ?
+				 errdetail("What has its name now is another one.") : 0,
+				 errhint("To go on with a table of that name: SELECT cdc.enable_subscription(%s). To go on without: SELECT cdc.remove_table(%s, %s).",
+						 name, name, quote_literal_cstr(spec->source_table))));
+	return rel;
+}
+
+CdcMapping *
+cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 seq, bool writes)
+{
+	LOCKMODE	lockmode = writes ? RowExclusiveLock : AccessShareLock;
+	Relation	rel = open_target(sub, spec, lockmode);
+	CdcMapping *mapping = palloc0(sizeof(CdcMapping));
+	CdcTableVersion version;
+
+	mapping->source_table = pstrdup(spec->source_table);
+	mapping->mode = pstrdup(spec->mode);
+	mapping->keeps_rows = spec->keeps_rows;
+	mapping->cxt = CurrentMemoryContext;
+	mapping->target = cdc_target_create(rel);
+	cdc_claim_check(mapping->target->relid, mapping->target->name);
+	(void) cdc_table_version_at(sub->name, spec->source_table, seq, GetDatabaseEncoding(),
+								&version);
+	cdc_mapping_map(mapping, rel, sub, spec, &version.def);
+	if (mapping->trouble == NULL)
+		mapping->trouble = cdc_mapping_compute(mapping, sub, spec, &version.def);
+	if (writes)
+	{
+		cdc_target_check(mapping->target, sub);
+		announce_slow_target(mapping->target, sub);
+	}
+	/* opening it locked it twice */
+	table_close(rel, writes ? NoLock : lockmode);
+	if (!writes)
+		UnlockRelationOid(mapping->target->relid, lockmode);
+	return mapping;
+}

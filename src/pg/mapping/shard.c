@@ -1,0 +1,170 @@
+/*-------------------------------------------------------------------------
+ *
+ * shard.c
+ *	  Source tables that fill one target, each its own rows.
+ *
+ * What tells the rows of one from those of another is a constant in the key, of another
+ * value for each.  So nothing that concerns one (a delete, TRUNCATE, a new copy) can
+ * touch rows of another.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/mapping/shard.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/base/compat_value.h"
+#include "pg/catalog/access.h"
+#include "pg/catalog/identity.h"
+#include "pg/catalog/spi.h"
+#include "pg/datum/jsonb_view.h"
+#include "pg/target/claim.h"
+#include "pg/target/key.h"
+#include "pg/mapping/make.h"
+
+/* The key's constants, {"region": "eu"}, in the order of the target's columns; NULL: none. */
+static char *
+shard_of(const CdcMapping *mapping)
+{
+	const CdcTarget *target = mapping->target;
+	StringInfoData json;
+	int			c;
+
+	initStringInfo(&json);
+	for (c = 0; c < target->ncolumns; c++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[c];
+		Oid			output;
+		bool		varlena;
+
+		if (col->by != CDC_BY_CONSTANT || col->constant_null || !col->in_key)
+			continue;
+		getTypeOutputInfo(target->columns[c].typid, &output, &varlena);
+		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
+		escape_json(&json, col->name);
+		appendStringInfoString(&json, ": ");
+		escape_json(&json, OidOutputFunctionCall(output, col->constant));
+	}
+	if (json.len == 0)
+		return NULL;
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+/* Whether a constant of the key has another value in the other's shard. */
+static bool
+is_apart(const CdcMapping *mapping, const Jsonb *other)
+{
+	const CdcTarget *target = mapping->target;
+	int			i;
+
+	for (i = 0; i < target->nkey; i++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
+		const CdcTargetColumn *column = &target->columns[target->key[i].column];
+		CdcJsonValue v;
+		Oid			input;
+		Oid			ioparam;
+
+		if (col->by != CDC_BY_CONSTANT || col->constant_null ||
+			!cdc_json_find(&other->root, col->name, strlen(col->name), &v))
+			continue;
+		getTypeInputInfo(column->typid, &input, &ioparam);
+		if (!cdc_key_column_equal(&target->key[i], col->constant,
+								  OidInputFunctionCall(input, cdc_json_to_cstring(&v), ioparam, column->typmod)))
+			return true;
+	}
+	return false;
+}
+
+/* The shards of the target's other source tables, "" where all rows are theirs; of char *. */
+static List *
+other_shards(const CdcSubscription *sub, const char *source_table, Oid relid)
+{
+	static CdcStatement stmt = {
+		"SELECT t.shard FROM cdc_catalog.subscription_table t"
+		" WHERE t.target_oid OPERATOR(pg_catalog.=) $1"
+		" AND NOT (t.subscription OPERATOR(pg_catalog.=) $2 AND t.source_table OPERATOR(pg_catalog.=) $3)",
+		3, {OIDOID, TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+	List	   *result = NIL;
+	uint64		n;
+	uint64		i;
+
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = CStringGetTextDatum(sub->name);
+	values[2] = CStringGetTextDatum(source_table);
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, values, NULL);
+	for (i = 0; i < n; i++)
+	{
+		char	   *shard = cdc_spi_text(&spi, i, 1);
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
+
+		result = lappend(result, shard);
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+/* ERROR where rows of another source table could have the same key. */
+static void
+check_apart(const CdcSubscription *sub, const CdcMapping *mapping)
+{
+	ListCell   *lc;
+
+	foreach(lc, other_shards(sub, mapping->source_table, mapping->target->relid))
+	{
+		const char *other = lfirst(lc);
+
+		if (other[0] != '\0' &&
+			is_apart(mapping, DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(other)))))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("target %s of source table %s is taken", mapping->target->name,
+						mapping->source_table),
+				 errdetail("Another source table fills it, and the key does not tell the rows of the two apart."),
+				 errhint("Let a constant of its own be part of the key of each, for example columns := '{\"shard\": {\"value\": \"eu\"}, ...}', key := '{shard,id}'; or name another target.")));
+	}
+}
+
+char *
+cdc_shard_check(const CdcSubscription *sub, const CdcMappingSpec *spec, CdcTargetRows rows,
+				bool was_there)
+{
+	MemoryContext cxt;
+	MemoryContext old;
+	CdcMapping *mapping;
+	char	   *shard;
+
+	if (spec->target == NULL || (spec->row_filter == NULL && !cdc_fills_compute(spec->columns)))
+		return NULL;
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest shard", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(cxt);
+	mapping = cdc_mapping_make(sub, spec, PG_INT64_MAX, false);
+	if (mapping->trouble != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("target %s cannot take the rows of source table %s", spec->target,
+						spec->source_table),
+				 errdetail("As it is, %s.", mapping->trouble),
+				 errhint("Map the column by an expression that casts it, {\"expr\": \"...\"}, or change the target.")));
+	check_apart(sub, mapping);
+	if (was_there && cdc_fills_compute(spec->columns))
+		cdc_claim_rows(sub, spec->source_table, spec->target, rows, mapping->target->own_rows);
+	shard = shard_of(mapping);
+	MemoryContextSwitchTo(old);
+	if (shard != NULL)
+		shard = pstrdup(shard);
+	MemoryContextDelete(cxt);
+	return shard;
+}
