@@ -10,10 +10,9 @@
  *	  walk.c			runs up to a place, with what is to be done in between
  *	  guard.c			a run over a range, its counters; one table's error is that table's
  *	  follow.c			what is done at a change of a source table
- *	  run.c				a run over a range of history: visits its events
+ *	  run.c				a run over a range of history: visits its events; whose an error is
  *	  lookahead.c		which events later ones of the same run make needless
  *	  lookahead_sample.c	whether it pays to find that out
- *	  blame.c			which event an error is of
  *	  aside.c			events that are put aside
  *	  run_target.c		the source tables and targets of a run
  *	  ahead.c			whether a table is being copied
@@ -310,7 +309,7 @@ cdc_lookahead_superseded(const CdcApply *apply, int64 seq)
 }
 
 /* ------------------------------------------------------------------------
- * blame.c
+ * run.c: which event an error is of
  * ------------------------------------------------------------------------
  */
 
@@ -324,9 +323,6 @@ typedef struct CdcBlame
 	char		position[600];	/* "": unknown */
 	char		key[1100];		/* "(id)=(5)", or "" */
 } CdcBlame;
-
-/* Error context callback of a run: subscription, seq, position, table, key and column. */
-extern void cdc_blame_context(void *apply);
 
 /* Forgets it; what it is now. */
 extern void cdc_blame_reset(void);
