@@ -2,7 +2,7 @@
 # called as PostgreSQL's system columns, names of all kinds and lengths, keys that no
 # index can take, two tables with one target.  One table's trouble is that table's alone.
 #
-# Takes 20 s.
+# Takes 25 s.
 use strict;
 use warnings;
 use utf8;
@@ -113,6 +113,56 @@ subtest 'what the hint says of two tables with one target' => sub {
 	$cluster->do($remove, $add);
 	follow('names') for 1 .. 3;
 	is(join("\n", compare_table($dbh, $cluster->dbh, [qw(e quoted)], 'names.quoted_of_e')), '', 'ends in a replica that is the same');
+};
+
+subtest 'unique indexes of the user' => sub {
+	source_do('CREATE DATABASE u', 'CREATE TABLE u.t (id int PRIMARY KEY, v varchar(9), x int)', q{INSERT INTO u.t VALUES (1, 'a', 10), (2, 'b', 20), (3, 'c', 30)});
+	$cluster->subscribe('u', 's', 'u', tables => ['u.*'], enabled => \'false');
+	follow('u') for 1 .. 2;
+	$cluster->do('CREATE UNIQUE INDEX mine ON u.t (v)');
+	my $same = sub { is(join("\n", compare_table($dbh, $cluster->dbh, [qw(u t)], 'u.t')), '', $_[0]) };
+	source_do(q{UPDATE u.t SET v = CASE v WHEN 'a' THEN 'b' WHEN 'b' THEN 'a' ELSE v END});
+	follow('u');
+	$same->('two rows swap their values');
+	source_do('SET SESSION binlog_row_image = MINIMAL', q{UPDATE u.t SET v = CASE v WHEN 'a' THEN 'b' WHEN 'b' THEN 'a' ELSE v END}, 'BEGIN', q{UPDATE u.t SET v = 'c' WHERE id = 1}, q{UPDATE u.t SET v = 'z', id = 33 WHERE id = 3},
+		q{INSERT INTO u.t VALUES (4, 'b', 40)}, 'DELETE FROM u.t WHERE id = 2', 'COMMIT', 'SET SESSION binlog_row_image = FULL');
+	follow('u');
+	$same->('images that lack columns, a key that changes, a row that goes later');
+	my $history = $cluster->history_of('u');
+	source_do(q{INSERT INTO u.t VALUES (5, 'z', 50)});
+	$cluster->value(q{SELECT cdc.pull('u')});
+	my $seq = $cluster->value("SELECT max(seq) FROM $history");
+	my $error = $cluster->error_of(q{SELECT * FROM cdc.apply('u')});
+	like($error, qr/two rows of target u\.t have the same values in its unique index "mine"\nDETAIL: +The row with key \(id\)=\(5\) has those of the row with key \(id\)=\(33\)\.\nHINT: +The source has both rows: DROP INDEX u\.mine;/, 'two rows with the same values are an error');
+	is($cluster->dbh->state, '23505', '... with its SQLSTATE');
+	is($cluster->value('SELECT string_agg(id::text, \' \' ORDER BY id) FROM u.t'), '1 4 33', '... and nothing was taken away');
+	$cluster->do(q{SELECT cdc.alter_subscription('u', '{"conflict": "overwrite"}')});
+	follow('u');
+	is($cluster->value('SELECT string_agg(id::text, \' \' ORDER BY id) FROM u.t'), '1 4 5', 'with "overwrite" the later row stays');
+	like($cluster->value(q{SELECT detail FROM cdc.log WHERE subscription = 'u' AND kind = 'conflict'}), qr/key \(id\)=\(33\), by key \(id\)=\(5\)/, '... and cdc.log says so');
+	$cluster->do(q{SELECT cdc.alter_subscription('u', '{"conflict": null}')}, 'DROP INDEX u.mine', q{SELECT cdc.resync_table('u', 'u.t')});
+	follow('u') for 1 .. 3;
+	$same->('the remedy: without the index, copied anew');
+
+	# rows of different moments: what a copy brings meets what the target has
+	$cluster->do('CREATE UNIQUE INDEX mine ON u.t (x)', 'UPDATE u.t SET x = x + 5 WHERE id < 5', q{INSERT INTO u.t VALUES (0, 'stale', 40)}, q{SELECT cdc.resync_table('u', 'u.t')});
+	follow('u') for 1 .. 3;
+	$same->('a copy onto rows with its values');
+	$cluster->do('CREATE TABLE u_replayed (LIKE u.t INCLUDING INDEXES)');
+	like($cluster->error_of(q{SELECT cdc.replay('u', 'u.t', 'u_replayed')}) || 'none', qr/none|two rows of target .*u_replayed have the same values/, 'a replay ends right or in an error');
+
+	# a replica that was changed by hand
+	$cluster->do('DELETE FROM u.t WHERE id = 1');
+	source_do('UPDATE u.t SET x = 11 WHERE id = 1');
+	follow('u');
+	$same->('a row that was deleted by hand comes again with its next event');
+	$cluster->do('ALTER TABLE u.t DROP COLUMN v');
+	source_do('UPDATE u.t SET x = 12 WHERE id = 1');
+	follow('u');
+	like(state_of('u', 'u.t'), qr/^e .*has no column "v".*HINT: +SELECT cdc\.resync_table/s, 'a column that was dropped by hand is told');
+	$cluster->do('ALTER TABLE u.t ADD COLUMN v text', q{SELECT cdc.resync_table('u', 'u.t')});
+	follow('u') for 1 .. 3;
+	$same->('the remedy');
 };
 
 $source->stop('KILL');

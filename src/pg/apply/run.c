@@ -38,49 +38,6 @@ static uint64 run_number = 0;
 
 static CdcBlame blame;
 
-/*
- * What a message tells of one value, in bytes.  The text is made while an error is on
- * its way: nothing here may run what users can define, nor take much memory.
- */
-#define SHOWN_BYTES		200
-
-static void
-append_clipped(StringInfo text, const char *value, size_t len)
-{
-	int			n = (int) Min(len, SHOWN_BYTES);
-
-	if (len <= SHOWN_BYTES)
-		appendBinaryStringInfo(text, value, n);
-	else
-	{
-		appendBinaryStringInfo(text, value, pg_mbcliplen(value, n, n));
-		appendStringInfo(text, "... (%lu bytes)", (unsigned long) len);
-	}
-}
-
-/* A key's value in an entry, where its type is one whose output function is harmless. */
-static void
-append_key_value(StringInfo text, const CdcKeyColumn *key, Datum value)
-{
-	if (key->shown == CDC_KEY_SHOWN_TEXT)
-	{
-		struct varlena *v = (struct varlena *) DatumGetPointer(value);
-
-		if (VARATT_IS_COMPRESSED(v) || VARATT_IS_EXTERNAL(v))
-			appendStringInfoString(text, "...");
-		else
-			append_clipped(text, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
-	}
-	else if (key->shown == CDC_KEY_SHOWN_OUTPUT)
-	{
-		char	   *output = OutputFunctionCall((FmgrInfo *) &key->output, value);
-
-		append_clipped(text, output, strlen(output));
-	}
-	else
-		appendStringInfoString(text, "...");
-}
-
 /* A value of a row image; documents are not shown. */
 static void
 append_json_value(StringInfo text, const CdcJsonValue *v)
@@ -88,13 +45,13 @@ append_json_value(StringInfo text, const CdcJsonValue *v)
 	char	   *output;
 
 	if (v->type == JENTRY_ISSTRING)
-		append_clipped(text, v->data, v->len);
+		cdc_append_clipped(text, v->data, v->len);
 	else if (v->type == JENTRY_ISCONTAINER)
 		appendStringInfoString(text, "...");
 	else
 	{
 		output = cdc_json_to_cstring(v);
-		append_clipped(text, output, strlen(output));
+		cdc_append_clipped(text, output, strlen(output));
 	}
 }
 
@@ -118,7 +75,7 @@ key_text(const CdcAtHand *at)
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", col->name);
 		appendStringInfoString(&values, i > 0 ? ", " : "");
 		if (at->entry != NULL && !cdc_entry_key_is_null(at->entry, i))
-			append_key_value(&values, &target->key[i], at->entry->key[i]);
+			cdc_key_append_value(&values, &target->key[i], at->entry->key[i]);
 		else if (col->by == CDC_BY_EXPRESSION)
 			appendStringInfoString(&values, "...");
 		else if (at->entry == NULL && col->by == CDC_BY_COLUMN &&
@@ -309,6 +266,8 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	CdcWriterUser user;
 
 	apply->work.at.source = run->source = source;
+	run->overwrites = apply->sub->opt.conflict == CDC_CONFLICT_OVERWRITE ||
+		(run->target->row_by_row && apply->replay == NULL && cdc_run_is_ahead(apply, source, event->seq));
 	cdc_writer_begin(run, &user);
 	if (source->aside != NULL && cdc_aside_take(apply, source, event))
 	{
@@ -564,6 +523,7 @@ cdc_run_end(CdcApply *apply)
 	{
 		CdcTargetRun *run = lfirst(lc);
 
+		cdc_reduce_settle(&apply->work, run);
 		cdc_reduce_close(&apply->work, run);
 		if (apply->replay != NULL)
 			cdc_target_release(run->target);

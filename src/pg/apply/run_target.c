@@ -26,6 +26,7 @@ new_target_run(CdcApply *apply, CdcTarget *target, const CdcApplyMode *mode)
 	CdcTargetRun *run = palloc0(sizeof(CdcTargetRun));
 
 	run->target = target;
+	run->subscription = apply->sub->name;
 	run->number = list_length(apply->targets) + 1;
 	run->mode = mode;
 	cdc_target_rights(target->relid, apply->sub, &run->rights);

@@ -29,6 +29,13 @@ typedef enum CdcNulInText
 	CDC_NUL_STRIP
 } CdcNulInText;
 
+/* Of rows with the same values in a unique index of a target, beside its key's. */
+typedef enum CdcConflict
+{
+	CDC_CONFLICT_ERROR,
+	CDC_CONFLICT_OVERWRITE
+} CdcConflict;
+
 /* What is known of the source's column beyond the event. */
 typedef enum CdcContentKind
 {

@@ -55,11 +55,12 @@ static const char *const ssl_modes[] = {
 
 /*
  * Words of TYPE_CHOICE, in the order of the enums that they stand for: CdcZeroDate,
- * CdcNulInText, CdcXaUnknown, CdcKafkaFormat, CdcKafkaMissing, CdcOnError, CdcCopyMode,
+ * CdcNulInText, CdcConflict, CdcXaUnknown, CdcKafkaFormat, CdcKafkaMissing, CdcOnError, CdcCopyMode,
  * CdcCommitBoundary, CdcHistoryPartition, CdcDdlPolicy, CdcDropColumn, CdcTruncate.
  */
 static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
 static const char *const nul_words[] = {"error", "strip", NULL};
+static const char *const conflict_words[] = {"error", "overwrite", NULL};
 static const char *const xa_unknown_words[] = {"error", "log", NULL};
 static const char *const format_words[] = {"message", "json", NULL};
 static const char *const missing_words[] = {"error", "skip", NULL};
@@ -179,6 +180,8 @@ static const CdcOption options[] = {
 	"What apply writes for dates that PostgreSQL does not have, such as 0000-00-00; with null -infinity where a column cannot be NULL, and in keys"},
 	{SCOPE_SUBSCRIPTION, "nul_in_text", TYPE_CHOICE, "error", 0, 0, nul_words, false, SUBS(nul_in_text),
 	"What apply does with a NUL byte in a text"},
+	{SCOPE_SUBSCRIPTION, "conflict", TYPE_CHOICE, "error", 0, 0, conflict_words, false, SUBS(conflict),
+	"What apply does where two rows have the same values in a unique index that the target has beside its key: stop, or keep the later row only and say so in cdc.log; on partitioned tables and Greenplum it stops"},
 	{SCOPE_SUBSCRIPTION, "tinyint1_as_boolean", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(tinyint1_boolean),
 	"Replicas get boolean for tinyint(1)"},
 	{SCOPE_SUBSCRIPTION, "bit1_as_boolean", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(bit1_boolean),

@@ -106,6 +106,7 @@ typedef struct CdcSubscriptionOptions
 	/* values and types of targets */
 	CdcZeroDate zero_date;
 	CdcNulInText nul_in_text;
+	CdcConflict conflict;		/* of rows in a unique index of a target */
 	bool		disable_others_triggers;	/* of targets that others own; superusers set it */
 	bool		tinyint1_boolean;	/* tinyint(1) becomes boolean in replicas */
 	bool		bit1_boolean;	/* bit(1) likewise */

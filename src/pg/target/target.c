@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -399,4 +400,52 @@ cdc_target_set_key(CdcTarget *target, Relation rel, List *attnums)
 	foreach(lc, attnums)
 		init_key_column(target, &target->key[i++], column_by_attnum(target, lfirst_int(lc)));
 	choose_indexes(target, rel);
+}
+
+/* ------------------------------------------------------------------------
+ * Values in messages
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * What a message tells of one value, in bytes.  The text is made while an error is on
+ * its way: nothing here may run what users can define, nor take much memory.
+ */
+#define SHOWN_BYTES		200
+
+void
+cdc_append_clipped(StringInfo text, const char *value, size_t len)
+{
+	int			n = (int) Min(len, SHOWN_BYTES);
+
+	if (len <= SHOWN_BYTES)
+		appendBinaryStringInfo(text, value, n);
+	else
+	{
+		appendBinaryStringInfo(text, value, pg_mbcliplen(value, n, n));
+		appendStringInfo(text, "... (%lu bytes)", (unsigned long) len);
+	}
+}
+
+/* A key's value in an entry, where its type is one whose output function is harmless. */
+void
+cdc_key_append_value(StringInfo text, const CdcKeyColumn *key, Datum value)
+{
+	if (key->shown == CDC_KEY_SHOWN_TEXT)
+	{
+		struct varlena *v = (struct varlena *) DatumGetPointer(value);
+
+		if (VARATT_IS_COMPRESSED(v) || VARATT_IS_EXTERNAL(v))
+			appendStringInfoString(text, "...");
+		else
+			cdc_append_clipped(text, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
+	}
+	else if (key->shown == CDC_KEY_SHOWN_OUTPUT)
+	{
+		char	   *output = OutputFunctionCall((FmgrInfo *) &key->output, value);
+
+		cdc_append_clipped(text, output, strlen(output));
+	}
+	else
+		appendStringInfoString(text, "...");
 }

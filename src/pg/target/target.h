@@ -12,6 +12,7 @@
 #define CDC_PG_TARGET_TARGET_H
 
 #include "pg/base/compat.h"
+#include "lib/stringinfo.h"
 #include "access/attnum.h"
 #include "fmgr.h"
 #include "pg/catalog/subscription.h"
@@ -152,5 +153,12 @@ extern void cdc_target_forget_presences(CdcTarget *target);
 
 /* Frees what the target's user keeps with it, before its memory context goes. */
 extern void cdc_target_release(CdcTarget *target);
+
+/*
+ * For messages: a key's value, of a type whose output function is harmless, and
+ * any text, cut where it is long.
+ */
+extern void cdc_key_append_value(StringInfo text, const CdcKeyColumn *key, Datum value);
+extern void cdc_append_clipped(StringInfo text, const char *value, size_t len);
 
 #endif							/* CDC_PG_TARGET_TARGET_H */

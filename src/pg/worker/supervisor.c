@@ -446,7 +446,8 @@ is_others_room(const Child *c)
 	{
 		const Child *other = lfirst(lc);
 
-		coming += other->seen && other->handle == NULL && !other->waits_for_room && other->failures > 0;
+		coming += other->seen && other->handle == NULL && !other->waits_for_room && other->failures > 0 &&
+			other->kind != CDC_WORKER_PUBLISH;
 	}
 	return coming > 0 && count_running() + coming >= room;
 }

@@ -262,8 +262,13 @@ same_row(TupleTableSlot *a, TupleTableSlot *b)
 
 /* Deletes the row that has the entry's key, if there is one. */
 static void
-delete_row(CdcHeap *heap, const CdcEntry *entry)
+delete_row(CdcHeap *heap, CdcEntry *entry)
 {
+	if (heap->displaced != NIL && cdc_heap_take_displaced(heap, entry))
+	{
+		heap->run->deleted++;
+		return;
+	}
 	while (cdc_heap_find_entry(heap, entry))
 	{
 		if (cdc_heap_delete_found(heap))
@@ -382,6 +387,14 @@ insert_row(CdcHeap *heap, CdcEntry *entry)
 static void
 put_row(CdcHeap *heap, CdcEntry *entry)
 {
+	if (heap->displaced != NIL && cdc_heap_take_displaced(heap, entry))
+	{
+		note_written(heap, entry);
+		insert_row(heap, entry);
+		heap->run->inserted--;
+		heap->run->updated++;
+		return;
+	}
 	if (!is_unwritten(heap, entry) && !above_greatest_key(heap, entry))
 	{
 		while (cdc_heap_find_entry(heap, entry))
@@ -544,7 +557,13 @@ heap_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool 
 	int			i;
 
 	if (!cdc_heap_find_key(heap, key))
-		return false;
+	{
+		HeapTuple	tuple = cdc_heap_displaced(heap, key);
+
+		if (tuple == NULL)
+			return false;
+		ExecForceStoreHeapTuple(tuple, heap->found, false);
+	}
 	slot_getallattrs(heap->found);
 	for (i = 0; i < desc->natts; i++)
 	{
@@ -568,6 +587,7 @@ const CdcWriteBackend cdc_write_heap = {
 	cdc_heap_open,
 	heap_backend_flush,
 	heap_backend_fetch,
+	cdc_heap_settle,
 	cdc_heap_close
 };
 

@@ -5,7 +5,8 @@
  *
  *	  From the top down:
  *	  heap.c			the back-end: collected rows into the table
- *	  heap_scan.c		tables without key; conflicts in other unique indexes
+ *	  heap_scan.c		tables without key; all rows
+ *	  heap_conflict.c	conflicts in other unique indexes
  *	  heap_row.c		a row of the table: found, locked, deleted
  *	  heap_open.c		the state made and given back
  *
@@ -50,6 +51,7 @@ typedef struct CdcHeap
 	TupleTableSlot *next;		/* what it becomes */
 	size_t		next_len;		/* of the tuple that next took over, in bytes */
 	TupleTableSlot *other;		/* a row in conflict; NULL: not made yet */
+	List	   *displaced;		/* rows that others took the place of, see heap_conflict.c */
 	ExprState **defaults;		/* by attribute; NULL: not made yet */
 
 	/* lookup by key */
@@ -108,16 +110,32 @@ extern bool cdc_heap_is_done(CdcHeap *heap, TM_Result result);
  * heap_scan.c
  */
 
-/*
- * Deletes rows that stand in the way of the row in slot in another unique
- * index than the key's; tid: the row that slot replaces, or NULL.
- */
-extern void cdc_heap_remove_conflicts(CdcHeap *heap, TupleTableSlot *slot, ItemPointer tid);
-
 /* Deletes all rows; opens the back-end and closes it again. */
 extern void cdc_heap_delete_all(CdcWork *work, CdcTargetRun *run);
 
 /* Tables without key: deletes the rows that entries take away, in one scan. */
 extern void cdc_heap_take_rows(CdcHeap *heap);
+
+/*
+ * heap_conflict.c
+ */
+
+/*
+ * Takes rows out of the table that stand in the way of the row in slot in another unique
+ * index than the key's; tid: the row that slot replaces, or NULL.
+ */
+extern void cdc_heap_remove_conflicts(CdcHeap *heap, TupleTableSlot *slot, ItemPointer tid);
+
+/* The row with that key, where it was taken out; or NULL. */
+extern HeapTuple cdc_heap_displaced(CdcHeap *heap, const CdcRowKey *key);
+
+/*
+ * Whether the entry's row was taken out.  It counts as there: the entry, where it writes a
+ * row, gets the columns that it lacks.
+ */
+extern bool cdc_heap_take_displaced(CdcHeap *heap, CdcEntry *entry);
+
+/* CdcWriteBackend's settle */
+extern void cdc_heap_settle(CdcWork *work, CdcTargetRun *run);
 
 #endif							/* CDC_PG_WRITE_HEAP_INTERNAL_H */

@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * heap_scan.c
- *	  The direct back-end's less common ways: tables without key, conflicts in
- *	  other unique indexes.
+ *	  The direct back-end's less common ways: tables without key, all rows.
  *
  *-------------------------------------------------------------------------
  */
@@ -181,120 +180,6 @@ cdc_heap_delete_all(CdcWork *work, CdcTargetRun *run)
 		CommandCounterIncrement();
 	} while (!done);
 	cdc_heap_close(work, run);
-}
-
-/* ------------------------------------------------------------------------
- * Other unique indexes
- * ------------------------------------------------------------------------
- */
-
-/* Looks for one live row with the values in a unique index; fills heap->other. */
-static bool
-find_conflict(CdcHeap *heap, Relation index, ScanKey keys, int nkeys, ItemPointer tid)
-{
-	SnapshotData dirty;
-	IndexScanDesc scan;
-	TransactionId xwait = InvalidTransactionId;
-	bool		found = false;
-
-	do
-	{
-		if (TransactionIdIsValid(xwait))
-			XactLockTableWait(xwait, NULL, NULL, XLTW_None);
-		xwait = InvalidTransactionId;
-		found = false;
-		InitDirtySnapshot(dirty);
-		scan = CDC_INDEX_BEGINSCAN(heap->rel, index, &dirty, nkeys);
-		index_rescan(scan, keys, nkeys, NULL, 0);
-		while (!found && index_getnext_slot(scan, ForwardScanDirection, heap->other))
-		{
-			if (tid != NULL && ItemPointerEquals(&heap->other->tts_tid, tid))
-				continue;
-			found = true;
-			xwait = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
-			if (TransactionIdIsValid(xwait))
-				ExecClearTuple(heap->other);
-		}
-		index_endscan(scan);
-	} while (TransactionIdIsValid(xwait));
-	return found;
-}
-
-/* The scan keys of the row's values in an index; 0: it cannot conflict there. */
-static int
-conflict_keys(CdcHeap *heap, Relation index, IndexInfo *info, TupleTableSlot *slot,
-			  ScanKey keys)
-{
-	ExprContext *econtext = GetPerTupleExprContext(heap->estate);
-	Datum		values[INDEX_MAX_KEYS];
-	bool		nulls[INDEX_MAX_KEYS];
-	int			n = CDC_INDEX_NKEYATTS(index->rd_index);
-	int			i;
-
-	econtext->ecxt_scantuple = slot;
-	if (info->ii_Predicate != NIL)
-	{
-		if (info->ii_PredicateState == NULL)
-			info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, heap->estate);
-		if (!ExecQual(info->ii_PredicateState, econtext))
-			return 0;
-	}
-	FormIndexDatum(info, slot, heap->estate, values, nulls);
-	for (i = 0; i < n; i++)
-	{
-		Oid			operator;
-
-		if (nulls[i])
-			return 0;
-		operator = get_opfamily_member(index->rd_opfamily[i], index->rd_opcintype[i],
-									   index->rd_opcintype[i], BTEqualStrategyNumber);
-		ScanKeyInit(&keys[i], i + 1, BTEqualStrategyNumber, get_opcode(operator), values[i]);
-		keys[i].sk_collation = index->rd_indcollation[i];
-	}
-	return n;
-}
-
-/*
- * At the source the row is there and no other one with its unique values can
- * be: one that the target has under another key is from before or, when
- * history is replayed, from after that moment, and then its own later event
- * brings it back.
- */
-void
-cdc_heap_remove_conflicts(CdcHeap *heap, TupleTableSlot *slot, ItemPointer tid)
-{
-	int			i;
-
-	if (heap->other == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(heap->estate->es_query_cxt);
-
-		heap->other = table_slot_create(heap->rel, &heap->estate->es_tupleTable);
-		MemoryContextSwitchTo(old);
-	}
-	for (i = 0; i < heap->rri->ri_NumIndices; i++)
-	{
-		Relation	index = heap->rri->ri_IndexRelationDescs[i];
-		ScanKeyData keys[INDEX_MAX_KEYS];
-		int			n;
-
-		if (!index->rd_index->indisunique || !index->rd_index->indisready ||
-			RelationGetRelid(index) == heap->run->target->key_index)
-			continue;
-		n = conflict_keys(heap, index, heap->rri->ri_IndexRelationInfo[i], slot, keys);
-		while (n > 0 && find_conflict(heap, index, keys, n, tid))
-		{
-			TupleTableSlot *found = heap->found;
-			bool		done;
-
-			heap->found = heap->other;
-			done = cdc_heap_delete_found(heap);
-			heap->found = found;
-			ExecClearTuple(heap->other);
-			if (done)
-				heap->run->deleted++;
-		}
-	}
 }
 
 #endif							/* CDC_HAVE_TABLE_AM */

@@ -236,6 +236,18 @@ is_replica_role(const CdcTargetRun *run)
 }
 
 void
+cdc_reduce_settle(CdcWork *work, CdcTargetRun *run)
+{
+	CdcAtHand	at = work->at;
+
+	if (run->state == NULL || run->backend->settle == NULL)
+		return;
+	work->at.source = run->source;
+	run->backend->settle(work, run);
+	work->at = at;
+}
+
+void
 cdc_reduce_close(CdcWork *work, CdcTargetRun *run)
 {
 	if (run->state != NULL)

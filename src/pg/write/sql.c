@@ -681,5 +681,6 @@ const CdcWriteBackend cdc_write_sql = {
 	sql_backend_open,
 	sql_backend_flush,
 	sql_backend_fetch,
+	NULL,
 	sql_backend_close
 };

@@ -99,6 +99,9 @@ typedef struct CdcTargetRun
 	bool		all_count;		/* no event is needless, whatever later ones do */
 	const CdcWriteBackend *backend;
 	void	   *state;			/* the back-end's own; NULL: it is not open */
+	const char *subscription;	/* for cdc.log */
+	bool		overwrites;		/* at the moment: of two rows with the same values in a unique
+								 * index the later one stays */
 
 	/* what was collected since the last flush */
 	MemoryContext batch;		/* of all that; reset by each flush */
@@ -167,6 +170,11 @@ struct CdcWriteBackend
 	 * copies; false when there is none.
 	 */
 	bool		(*fetch) (CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *nulls);
+	/*
+	 * At the end of a run, all being written: ERROR where a row was lost to another one in
+	 * a unique index.  NULL: the server has seen to it.
+	 */
+	void		(*settle) (CdcWork *work, CdcTargetRun *run);
 	/* resets run->state */
 	void		(*close) (CdcWork *work, CdcTargetRun *run);
 };
@@ -259,6 +267,9 @@ extern void cdc_reduce_row_done(CdcWork *work, CdcTargetRun *run);
 /* Writes all that is collected, and forgets it; or forgets it only. */
 extern void cdc_reduce_flush(CdcWork *work, CdcTargetRun *run);
 extern void cdc_reduce_discard(CdcWork *work, CdcTargetRun *run);
+
+/* At the end of a run: see CdcWriteBackend.settle. */
+extern void cdc_reduce_settle(CdcWork *work, CdcTargetRun *run);
 
 /* Closes the back-end where it is open. */
 extern void cdc_reduce_close(CdcWork *work, CdcTargetRun *run);
