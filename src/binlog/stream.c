@@ -41,6 +41,7 @@ cdc_stream_destroy(CdcStream *stream)
 	cdc_payload_destroy(stream->payload);
 	cdc_savepoints_free(&stream->savepoints);
 	cdc_buf_free(&stream->dml);
+	cdc_buf_free(&stream->dml_database);
 	cdc_buf_free(&stream->scratch);
 	free(stream);
 }
@@ -87,6 +88,13 @@ cdc_stream_statement_dml(const CdcStream *stream, const char **sql)
 	if (sql != NULL)
 		*sql = stream->dml.len > 0 ? stream->dml.data : "";
 	return stream->ndml;
+}
+
+const char *
+cdc_stream_statement_database(const CdcStream *stream, uint64_t *sql_mode)
+{
+	*sql_mode = stream->dml_mode;
+	return stream->dml_database.len > 0 ? stream->dml_database.data : "";
 }
 
 uint64_t

@@ -95,6 +95,9 @@ extern uint64_t cdc_stream_event_start(const CdcStream *stream);	/* where that e
  */
 extern uint64_t cdc_stream_statement_dml(const CdcStream *stream, const char **sql);
 
+/* Of the last such statement: its default database, which may be empty, and its sql_mode. */
+extern const char *cdc_stream_statement_database(const CdcStream *stream, uint64_t *sql_mode);
+
 /*
  * Returns how many events of unknown types were skipped, because their writer marked
  * them as ignorable, and in *type the type of the last one.  type may be NULL.

@@ -18,7 +18,7 @@
 
 #include "core/ddl.h"
 
-#define DML_TEXT_MAX	4096	/* of a statement that is kept for a warning */
+#define DML_TEXT_MAX	65536	/* of a statement that is kept for its names, and a warning */
 
 static void
 open_group(CdcStream *stream, CdcGroupState state)
@@ -104,6 +104,7 @@ group_gtid(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, Cd
 	CdcGtidEvent g;
 	CdcStatus	st;
 
+	stream->bare = false;
 	if (stream->state != CDC_GROUP_NONE)
 		return nested_error(stream, err);
 	st = cdc_gtid_event_parse(&g, data, len, err);
@@ -133,14 +134,18 @@ group_gtid(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, Cd
 
 /* Remembers a statement that changes data which no row event will tell. */
 static CdcStatus
-count_dml(CdcStream *stream, CdcString sql, CdcError *err)
+count_dml(CdcStream *stream, const CdcQuery *query, CdcError *err)
 {
-	size_t		len = sql.len < DML_TEXT_MAX ? sql.len : DML_TEXT_MAX;
+	size_t		len = query->sql.len < DML_TEXT_MAX ? query->sql.len : DML_TEXT_MAX;
 
 	stream->ndml++;
+	stream->dml_mode = query->sql_mode;
 	cdc_buf_reset(&stream->dml);
-	if (!cdc_buf_append(&stream->dml, sql.data, len) ||
-		!cdc_buf_append(&stream->dml, "", 1))
+	cdc_buf_reset(&stream->dml_database);
+	if (!cdc_buf_append(&stream->dml, query->sql.data, len) ||
+		!cdc_buf_append(&stream->dml, "", 1) ||
+		!cdc_buf_append(&stream->dml_database, query->database.data, query->database.len) ||
+		!cdc_buf_append(&stream->dml_database, "", 1))
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
 	return CDC_OK;
 }
@@ -230,6 +235,7 @@ group_query(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, C
 	CdcStatementKind kind;
 	CdcStatus	st;
 
+	stream->bare = false;
 	st = cdc_query_parse(&query, &stream->format, data, len, &stream->scratch, err);
 	if (cdc_failed(st))
 		return st;
@@ -281,9 +287,10 @@ group_query(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, C
 		case CDC_STMT_XA_ROLLBACK:
 			return group_xa_end(stream, CDC_ITEM_XA_ROLLBACK, rest, item, err);
 		case CDC_STMT_DML:
-			st = count_dml(stream, query.sql, err);
+			st = count_dml(stream, &query, err);
 			if (cdc_failed(st))
 				return st;
+			stream->bare = stream->state != CDC_GROUP_OPEN;
 			return group_statement(stream, false, item);
 		case CDC_STMT_TRUNCATE:
 		case CDC_STMT_OTHER:
@@ -293,7 +300,7 @@ group_query(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, C
 	/* CREATE TABLE ... SELECT in statement format */
 	if (cdc_ddl_is_dml(query.sql, query.sql_mode))
 	{
-		st = count_dml(stream, query.sql, err);
+		st = count_dml(stream, &query, err);
 		if (cdc_failed(st))
 			return st;
 	}
@@ -381,7 +388,7 @@ payload_event(CdcStream *stream, uint8_t type, uint16_t flags, PayloadEnd *found
 			return cdc_error(err, CDC_ERR_UNSUPPORTED,
 							 "ROLLBACK TO SAVEPOINT in a transaction payload is not supported");
 		else if (kind == CDC_STMT_DML)
-			return count_dml(stream, query.sql, err);
+			return count_dml(stream, &query, err);
 	}
 	return CDC_OK;
 }
@@ -433,10 +440,29 @@ group_payload(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item,
 	return CDC_OK;
 }
 
+/*
+ * MySQL 5.6 opens a table in memory for the first time since its start: it writes that the
+ * table is empty now, a statement without BEGIN, and behind that, in the same group, the rows of
+ * the statement that opened it, without COMMIT.  Whether any follow cannot be known before, so
+ * these are a group of their own, without a GTID.
+ */
+static void
+open_behind_bare(CdcStream *stream, CdcItem *item)
+{
+	if (stream->state != CDC_GROUP_NONE || !stream->bare || stream->h.type != CDC_EV_TABLE_MAP)
+		return;
+	stream->bare = false;
+	open_group(stream, CDC_GROUP_GTID);
+	stream->standalone = true;
+	item->kind = CDC_ITEM_BEGIN;
+	item->txn = stream->txn;
+}
+
 /* Row events and table maps: only their header is looked at. */
 static CdcStatus
 group_rows(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, CdcError *err)
 {
+	open_behind_bare(stream, item);
 	if (stream->state == CDC_GROUP_OPEN ||
 		(stream->state == CDC_GROUP_GTID && stream->standalone))
 	{
@@ -474,7 +500,7 @@ group_load(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, Cd
 		query.sql.data = "LOAD DATA";
 		query.sql.len = strlen(query.sql.data);
 	}
-	st = count_dml(stream, query.sql, err);
+	st = count_dml(stream, &query, err);
 	if (cdc_failed(st))
 		return st;
 	return group_statement(stream, false, item);

@@ -48,6 +48,7 @@ struct CdcStream
 	/* the open group */
 	CdcGroupState state;
 	bool		standalone;		/* MariaDB: one event, no end mark */
+	bool		bare;			/* the last group was a statement with row changes, without BEGIN */
 	bool		no_effect;		/* MariaDB: START ALTER or ROLLBACK ALTER */
 	CdcGroupMark kept;			/* of its events these were handed on */
 	CdcSavepoints savepoints;
@@ -59,6 +60,8 @@ struct CdcStream
 	/* statements that changed data without row events */
 	uint64_t	ndml;
 	CdcBuf		dml;			/* the last one, NUL-terminated */
+	CdcBuf		dml_database;	/* its default database, NUL-terminated */
+	uint64_t	dml_mode;		/* its sql_mode */
 
 	/* unknown events that may be skipped */
 	uint64_t	nskipped;

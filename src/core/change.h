@@ -101,6 +101,10 @@ typedef struct CdcCopyMark
 	bool		replaces;		/* the table has no other rows */
 	int64_t		begin_seq;		/* of the event that began the copy; 0: this one */
 	int64_t		rows;			/* that the event stands for; 0: none */
+	const char *gone;			/* text in UTF-8: keys of rows that went at the source, unless an
+								 * event behind begin_seq brings them; NULL: none */
+	const char *keys;			/* rows that the table has, whether the copy brings them or not: a
+								 * JSON array of their keys, as objects; or NULL */
 } CdcCopyMark;
 
 /*

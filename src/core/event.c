@@ -364,6 +364,27 @@ write_primary_key(CdcSink *sink, const CdcEventOptions *options, const CdcChange
 	return write_failed(st, err);
 }
 
+/* What an event that frames copied rows says of the copy. */
+static CdcStatus
+write_mark(CdcSink *sink, const CdcCopyMark *mark)
+{
+	CdcStatus	st = mark->rows != 0 ? cdc_put_int64(sink, "rows", mark->rows) : CDC_OK;
+
+	if (st == CDC_OK && mark->replaces)
+	{
+		st = cdc_put_key(sink, "replaces");
+		if (st == CDC_OK)
+			st = sink->ops->boolean(sink, true);
+	}
+	if (st == CDC_OK && mark->gone != NULL)
+		st = cdc_put_text(sink, "gone", mark->gone);
+	if (st == CDC_OK && mark->keys != NULL)
+		st = cdc_put_text(sink, "keys", mark->keys);
+	if (st == CDC_OK && mark->begin_seq != 0 && (mark->replaces || mark->gone != NULL))
+		st = cdc_put_int64(sink, "begin_seq", mark->begin_seq);
+	return st;
+}
+
 static CdcStatus
 write_control(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *txn,
 			  const CdcChange *change)
@@ -384,16 +405,8 @@ write_control(CdcSink *sink, const CdcEventOptions *options, const CdcTransactio
 		st = cdc_put_key(sink, "data");
 	if (st == CDC_OK)
 		st = sink->ops->begin_object(sink);
-	if (st == CDC_OK && change->copy != NULL && change->copy->rows != 0)
-		st = cdc_put_int64(sink, "rows", change->copy->rows);
-	if (st == CDC_OK && change->copy != NULL && change->copy->replaces)
-	{
-		st = cdc_put_key(sink, "replaces");
-		if (st == CDC_OK)
-			st = sink->ops->boolean(sink, true);
-		if (st == CDC_OK && change->copy->begin_seq != 0)
-			st = cdc_put_int64(sink, "begin_seq", change->copy->begin_seq);
-	}
+	if (st == CDC_OK && change->copy != NULL)
+		st = write_mark(sink, change->copy);
 	return st == CDC_OK ? sink->ops->end_object(sink) : st;
 }
 
@@ -433,6 +446,38 @@ write_row(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *t
 	if (st == CDC_OK && change->absent != NULL)
 		st = write_absent(sink, change, err);
 	return st;
+}
+
+CdcStatus
+cdc_event_keys_begin(CdcSink *sink, CdcError *err)
+{
+	return write_failed(sink->ops->begin_array(sink), err);
+}
+
+CdcStatus
+cdc_event_keys_end(CdcSink *sink, CdcError *err)
+{
+	return write_failed(sink->ops->end_array(sink), err);
+}
+
+CdcStatus
+cdc_event_key(CdcSink *sink, const CdcEventOptions *options, const CdcTable *table,
+			  const CdcValue *row, CdcError *err)
+{
+	CdcStatus	st = sink->ops->begin_object(sink);
+
+	for (int i = 0; st == CDC_OK && i < table->npk; i++)
+	{
+		st = cdc_put_key(sink, table->columns[table->pk[i]].name);
+		if (st != CDC_OK)
+			break;
+		st = emit_column(sink, options, table, table->pk[i], &row[table->pk[i]], err);
+		if (st != CDC_OK)
+			return st;
+	}
+	if (st == CDC_OK)
+		st = sink->ops->end_object(sink);
+	return write_failed(st, err);
 }
 
 CdcStatus

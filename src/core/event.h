@@ -81,6 +81,15 @@ extern CdcStatus cdc_event_close(CdcSink *sink, const CdcEventOptions *options,
 								 int64_t xoffset, bool last, CdcError *err);
 
 /*
+ * An array of the keys of rows, each an object with the columns of the table's primary key
+ * as in "data".
+ */
+extern CdcStatus cdc_event_keys_begin(CdcSink *sink, CdcError *err);
+extern CdcStatus cdc_event_key(CdcSink *sink, const CdcEventOptions *options, const CdcTable *table,
+							   const CdcValue *row, CdcError *err);
+extern CdcStatus cdc_event_keys_end(CdcSink *sink, CdcError *err);
+
+/*
  * Writes one value as Maxwell prints it: integers, decimals and floats as
  * numbers, bytes as base64, dates and times as MySQL's text, sets as arrays, JSON
  * nested.  MySQL stores no NaN and no infinity; should one come, it is written

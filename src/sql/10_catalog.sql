@@ -160,6 +160,8 @@ CREATE TABLE cdc_catalog.copy_progress (
     kind            text NOT NULL DEFAULT 'copy',       -- copy, resync
     replaces        boolean NOT NULL DEFAULT false,     -- rows that it does not bring go from the target
     row_filter      text,                   -- only these rows; a condition in the source's SQL
+    gone            text,                   -- keys that the source did not have ...
+    gone_seq        bigint,                 -- ... when the target was at this event
     key_shape       text,                   -- what last_key is a key of
     last_key        text[],                 -- of the last row that was read; literals of the source's SQL
     reread          text[],                 -- keys of rows to be read once more, as conditions
@@ -168,6 +170,8 @@ CREATE TABLE cdc_catalog.copy_progress (
     chunks          bigint NOT NULL DEFAULT 0,
     estimated_rows  bigint,                 -- as the source says, at the beginning
     restarts        integer NOT NULL DEFAULT 0,     -- how often it had to begin anew
+    automatic       integer NOT NULL DEFAULT 0,     -- copies that nobody asked for, one after the other ...
+    automatic_at    timestamptz,            -- ... the last of them
     begin_seq       bigint,                 -- of its first event in the history
     end_seq         bigint,                 -- of its last one
     sync_position   text,                   -- what the stream has to pass

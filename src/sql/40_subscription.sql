@@ -125,7 +125,7 @@ COMMENT ON FUNCTION cdc.remove_table(text, text, boolean) IS
 
 -- A new copy of the table, in place, while the stream goes on.  Rows that the source has
 -- not any more go from the target; with a where_clause, which is a condition in the
--- source's SQL, only rows that it selects are read, and none goes.
+-- source's SQL, only rows that it selects are copied, and of the others the keys are read.
 CREATE FUNCTION cdc.resync_table(subscription text, source_table text, where_clause text DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_resync_table';

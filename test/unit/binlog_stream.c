@@ -163,6 +163,42 @@ test_statements(void **state)
 	close_stream(&f);
 }
 
+/* MySQL 5.6, the first time that a table in memory is opened. */
+static void
+test_memory_table(void **state)
+{
+	Fixture		f;
+	uint64_t	mode;
+
+	(void) state;
+	open_stream(&f, "5.6.24", true);
+	expect(&f, CDC_ITEM_POSITION, false);
+	build_gtid(&f.b, 1);
+	expect(&f, CDC_ITEM_BEGIN, false);
+	build_query(&f.b, "shop", "DELETE FROM `shop`.`t`");
+	expect(&f, CDC_ITEM_COMMIT, false);
+	assert_string_equal(f.item.txn.gtid, UUID ":1");
+	assert_string_equal(cdc_stream_statement_database(f.stream, &mode), "shop");
+	build_table_map(&f.b, int_type, 1, "", 0);
+	expect(&f, CDC_ITEM_BEGIN, true);
+	assert_null(f.item.txn.gtid);
+	build_write_rows(&f.b, 1, "\0\1\0\0\0", 5);
+	expect(&f, CDC_ITEM_COMMIT, true);
+	build_table_map(&f.b, int_type, 1, "", 0);
+	expect_error(&f, CDC_ERR_CORRUPT);
+	build_gtid(&f.b, 2);
+	expect(&f, CDC_ITEM_BEGIN, false);
+	build_query(&f.b, "shop", "DELETE FROM `shop`.`t`");
+	expect(&f, CDC_ITEM_COMMIT, false);
+	build_gtid(&f.b, 3);
+	expect(&f, CDC_ITEM_BEGIN, false);
+	build_query(&f.b, "shop", "create table u (id int)");
+	expect(&f, CDC_ITEM_COMMIT, true);
+	build_table_map(&f.b, int_type, 1, "", 0);
+	expect_error(&f, CDC_ERR_CORRUPT);
+	close_stream(&f);
+}
+
 static void
 test_mariadb(void **state)
 {
@@ -507,6 +543,7 @@ main(void)
 		cmocka_unit_test(test_transaction),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_statements),
+		cmocka_unit_test(test_memory_table),
 		cmocka_unit_test(test_mariadb),
 		cmocka_unit_test(test_gtid_events),
 		cmocka_unit_test(test_positions),

@@ -238,7 +238,8 @@ typedef struct CdcCopyEvent
 {
 	CdcCopyEventKind kind;
 	bool		replaces;		/* what the copy does not bring goes from the target */
-	int64		begin_seq;		/* of CDC_COPY_ENDS where it replaces: its first event */
+	char	   *gone;			/* of CDC_COPY_ENDS: rows that are gone besides, as of cdc_sweep() */
+	int64		begin_seq;		/* of CDC_COPY_ENDS where it takes rows away: the first event to be seen */
 	int64		rows;			/* of CDC_COPY_ROWS */
 } CdcCopyEvent;
 
@@ -252,9 +253,10 @@ extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const C
 
 /*
  * sweep.c: deletes the target's rows whose keys are in no row of the source table in the
- * events with seq in [begin, end].  Returns how many.
+ * events with seq in [begin, end].  gone: only of these rows, keys as the text of an array of
+ * arrays; or NULL.  Returns how many.
  */
-extern int64 cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end);
+extern int64 cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end, const char *gone);
 
 /* ------------------------------------------------------------------------
  * Look ahead

@@ -63,7 +63,9 @@ cdc_copy_event_read(const CdcHistoryEvent *event, CdcCopyEvent *copy)
 		return;
 	copy->kind = kind_of(event->event);
 	copy->replaces = cdc_json_find(data, "replaces", 8, &v) && v.type == JENTRY_ISBOOL_TRUE;
-	if (copy->kind == CDC_COPY_ENDS && copy->replaces)
+	if (copy->kind == CDC_COPY_ENDS && cdc_json_find(data, "gone", 4, &v) && v.type == JENTRY_ISSTRING)
+		copy->gone = cdc_json_to_cstring(&v);
+	if (copy->kind == CDC_COPY_ENDS && (copy->replaces || copy->gone != NULL))
 		copy->begin_seq = number(data, "begin_seq");
 	if (copy->kind == CDC_COPY_ROWS)
 		copy->rows = number(data, "rows");

@@ -10,6 +10,8 @@
  * with the stream is as good as copied.  A replay that begins in the middle of a copy
  * does not have all of its rows, and takes none away.
  *
+ * A copy of some rows only may say which rows are gone besides; it replaces nothing else.
+ *
  * Rows that the history does not keep (history/copied_rows.c) stay beside it until then, as
  * the end of such a copy has to know their keys.
  *
@@ -19,6 +21,7 @@
 
 #include "pg/catalog/log.h"
 #include "pg/history/copied_rows.h"
+#include "pg/history/hole.h"
 
 /* The copy begins: the rows of a table without a key all come anew. */
 static void
@@ -36,14 +39,27 @@ copy_begins(CdcApply *apply, CdcSourceRun *source)
 
 /* The copy ends: of a table with a key goes what has not come. */
 static void
-copy_ends(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end)
+copy_ends(CdcApply *apply, CdcSourceRun *source, const CdcCopyEvent *copy, int64 end)
 {
 	const CdcTargetRun *run = source->target;
 	int64		gone;
 
-	if (run->target->keyless || (begin <= apply->scan_after && apply->replay != NULL))
+	if (run->target->keyless || (copy->begin_seq <= apply->scan_after && apply->replay != NULL))
 		return;
-	gone = cdc_sweep(apply, source, begin, end);
+
+	/*
+	 * Rows of which it was found out before the copy began may have come again since, which only
+	 * the events from there on tell: without these they stay.
+	 */
+	if (copy->gone != NULL && !cdc_history_has_event(apply->sub, copy->begin_seq))
+	{
+		cdc_log(apply->sub->name, "copy",
+				psprintf("rows of target %s that source table %s has not any more stay until it is verified again",
+						 run->target->name, source->mapping->source_table),
+				"The history has not all events since that was found.");
+		return;
+	}
+	gone = cdc_sweep(apply, source, copy->begin_seq, end, copy->gone);
 	if (gone > 0)
 		cdc_log(apply->sub->name, "copy",
 				psprintf("target %s had " INT64_FORMAT " rows that source table %s has not any more",
@@ -53,13 +69,13 @@ copy_ends(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end)
 void
 cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy)
 {
-	CdcSourceRun *source = copy->replaces ? cdc_run_framed_source(apply, event) : NULL;
+	CdcSourceRun *source = copy->replaces || copy->gone != NULL ? cdc_run_framed_source(apply, event) : NULL;
 
 	if (source != NULL)
 	{
 		apply->work.at.source = source->target->source = source;
 		if (copy->kind == CDC_COPY_ENDS)
-			copy_ends(apply, source, copy->begin_seq, event->seq);
+			copy_ends(apply, source, copy, event->seq);
 		else
 			copy_begins(apply, source);
 		apply->work.at.source = NULL;

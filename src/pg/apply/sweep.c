@@ -9,20 +9,31 @@
  * than here, does not matter.  Where the set would take too much memory there are several
  * rounds, each for a part of the keys.
  *
+ * A copy of some rows either tells the keys of all others (resync with a condition), or
+ * which rows of the target were found to be gone at the source (repair): then only these are
+ * looked at, and the set is of the events since that was found.
+ *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
+#include "pg/base/compat_value.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/spi.h"
+#include "pg/datum/jsonb_view.h"
 #include "pg/history/copied_rows.h"
 #include "pg/history/hole.h"
 #include "pg/write/key_set.h"
@@ -40,8 +51,46 @@ typedef struct Sweep
 	CdcSourceRun *source;
 	CdcKeySet  *set;
 	bool		full;			/* the set has no room for all keys of its part */
-	int64		gone;
+	int64		deleted;
+	const char *gone;			/* only these rows may go; NULL: any */
 } Sweep;
+
+/*
+ * The keys of rows that the copy leaves out.  They are text in their event, as JSONB does
+ * not hold each key.
+ */
+static void
+mark_keys(Sweep *sweep, const CdcHistoryEvent *event)
+{
+	CdcSourceRow *row = &sweep->source->row;
+	const JsonbContainer *keys;
+	MemoryContext cxt;
+	MemoryContext old;
+	CdcWriterUser user;
+	CdcJsonValue v;
+	int			n;
+	int			i;
+
+	if (event->event == NULL || !cdc_json_find(event->event, "data", 4, &v) ||
+		v.type != JENTRY_ISCONTAINER || !cdc_json_is_object(cdc_json_container(&v)) ||
+		!cdc_json_find(cdc_json_container(&v), "keys", 4, &v) || v.type != JENTRY_ISSTRING)
+		return;
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest keys", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(cxt);
+	keys = cdc_event_without_nul(cdc_to_utf8_copy(cdc_json_to_cstring(&v)));
+	n = cdc_json_count(keys);
+	cdc_writer_begin(sweep->source->target, &user);
+	for (i = 0; i < n && !sweep->full; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		cdc_json_get(keys, n, i, &v);
+		cdc_source_row_key(row, cdc_json_container(&v), event->seq);
+		sweep->full = !cdc_key_set_add(sweep->set, row->values, row->nulls);
+	}
+	cdc_writer_end(&user);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+}
 
 /* CdcHistoryVisitor: the keys of the rows that an event brings. */
 static bool
@@ -55,8 +104,10 @@ mark_rows(const CdcHistoryEvent *event, void *arg)
 	int			nrows;
 	int			i;
 
+	if (event->op == CDC_OP_CONTROL)
+		mark_keys(sweep, event);
 	if (!cdc_event_has_rows(event) || event->op == CDC_OP_DELETE)
-		return true;
+		return !sweep->full;
 	/* the history is read as the subscription's owner, values are converted as the writer */
 	cdc_writer_begin(sweep->source->target, &user);
 	cdc_event_begin(sweep->apply, event);
@@ -148,8 +199,51 @@ sweep_rows(Sweep *sweep, Datum *values, bool *nulls)
 		if (!cdc_key_set_lacks(sweep->set, values, nulls))
 			continue;
 		cdc_reduce_delete(&sweep->apply->work, run, values, nulls);
-		sweep->gone++;
+		sweep->deleted++;
 	}
+}
+
+/* Deletes the rows that were found to be gone and that the set lacks, by their keys as text. */
+static void
+sweep_gone(Sweep *sweep)
+{
+	CdcTargetRun *run = sweep->source->target;
+	const CdcTarget *target = run->target;
+	int			natts = target->desc->natts;
+	Datum	   *values = palloc0(sizeof(Datum) * natts);
+	bool	   *nulls = palloc0(sizeof(bool) * natts);
+	Datum	   *texts;
+	CdcWriterUser user;
+	int			n;
+	int			i;
+	int			k;
+
+	deconstruct_array(DatumGetArrayTypeP(OidFunctionCall3(F_ARRAY_IN, CStringGetDatum(sweep->gone),
+														  ObjectIdGetDatum(TEXTOID), Int32GetDatum(-1))),
+					  TEXTOID, -1, false, 'i', &texts, NULL, &n);
+	if (n % target->nkey != 0)
+		return;					/* the key is another one by now, and the table not of these rows */
+	cdc_writer_begin(run, &user);
+	for (i = 0; i < n; i += target->nkey)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (k = 0; k < target->nkey; k++)
+		{
+			const CdcTargetColumn *column = &target->columns[target->key[k].column];
+			Oid			input;
+			Oid			ioparam;
+
+			getTypeInputInfo(column->basetype, &input, &ioparam);
+			values[column->attnum - 1] = OidInputFunctionCall(input, TextDatumGetCString(texts[i + k]),
+															  ioparam, -1);
+		}
+		if (!cdc_key_set_lacks(sweep->set, values, nulls))
+			continue;
+		cdc_reduce_delete(&sweep->apply->work, run, values, nulls);
+		sweep->deleted++;
+	}
+	cdc_reduce_flush(&sweep->apply->work, run);
+	cdc_writer_end(&user);
 }
 
 /* Deletes the rows of the target that the set lacks. */
@@ -192,9 +286,9 @@ sweep_target(Sweep *sweep)
 }
 
 int64
-cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end)
+cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end, const char *gone)
 {
-	Sweep		sweep = {apply, source, NULL, false, 0};
+	Sweep		sweep = {apply, source, NULL, false, 0, gone};
 	CdcAtHand	at = apply->work.at;
 	uint32		parts = 1;
 	uint32		part = 0;
@@ -209,7 +303,10 @@ cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end)
 		if (mark(&sweep, begin, end))
 		{
 			apply->work.at = at;
-			sweep_target(&sweep);
+			if (gone != NULL)
+				sweep_gone(&sweep);
+			else
+				sweep_target(&sweep);
 			part++;
 		}
 		else if (parts >= MAX_PARTS)
@@ -222,5 +319,5 @@ cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end)
 	}
 	cdc_key_set_destroy(sweep.set);
 	apply->work.at = at;
-	return sweep.gone;
+	return sweep.deleted;
 }

@@ -15,6 +15,7 @@
 
 #include "pg/options/mysql_options.h"
 #include "pg/remote/answer.h"
+#include "pg/remote/foreign_key.h"
 #include "pg/remote/replica_role.h"
 
 #define LISTED_TABLES	5		/* so many are named, of more only the count is told */
@@ -379,74 +380,28 @@ check_server_id(Check *check)
 #define NOT_SYSTEM(column) \
 	column " NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
 
-/* Whether a SHOW CREATE TABLE has a foreign key that changes rows by itself. */
-static bool
-has_cascade(const char *create)
-{
-	const char *line;
-	const char *end;
-
-	for (line = create; line != NULL; line = end != NULL ? end + 1 : NULL)
-	{
-		char	   *text;
-		char	   *actions;
-
-		end = strchr(line, '\n');
-		text = end != NULL ? pnstrdup(line, end - line) : pstrdup(line);
-		actions = strrchr(text, ')');
-		if (strncmp(text, "  CONSTRAINT ", 13) == 0 && actions != NULL &&
-			strstr(text, " FOREIGN KEY (") != NULL &&
-			(strstr(actions, "CASCADE") != NULL || strstr(actions, "SET NULL") != NULL ||
-			 strstr(actions, "SET DEFAULT") != NULL))
-			return true;
-	}
-	return false;
-}
-
-/*
- * MariaDB hides REFERENTIAL_CONSTRAINTS and TABLE_CONSTRAINTS from who has
- * SELECT only: it lists none, which is not the truth.
- */
-static bool
-find_cascades_mariadb(Check *check, TableList *list)
-{
-	CdcAnswer  *tables = cdc_source_try_ask(check->source, "the list of foreign keys", 2,
-											"SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE "
-											"WHERE REFERENCED_TABLE_NAME IS NOT NULL "
-											"AND " NOT_SYSTEM("TABLE_SCHEMA") " ORDER BY 1, 2");
-	int64		i;
-
-	memset(list, 0, sizeof(*list));
-	for (i = 0; tables != NULL && i < cdc_answer_rows(tables); i++)
-	{
-		const char *database = cdc_answer_text(tables, i, 0);
-		const char *table = cdc_answer_text(tables, i, 1);
-		CdcAnswer  *create = cdc_source_try_ask(check->source, "SHOW CREATE TABLE", CDC_OR_MORE(2),
-												psprintf("SHOW CREATE TABLE %s.%s",
-														 cdc_source_quote_ident(database),
-														 cdc_source_quote_ident(table)));
-
-		CHECK_FOR_INTERRUPTS();
-		if (create != NULL && has_cascade(cdc_answer_text(create, 0, 1)))
-			add_table(list, database, table);
-	}
-	return tables != NULL;
-}
-
 static void
 check_cascades(Check *check)
 {
-	bool		logged = check->info->flavor == CDC_MYSQL && check->info->version >= 90600;
+	bool		logged = cdc_source_logs_cascades(check->source);
+	List	   *keys;
+	ListCell   *lc;
 	TableList	list;
+	const CdcForeignKey *last = NULL;
 
-	if (check->info->flavor == CDC_MARIADB ? find_cascades_mariadb(check, &list) :
-		find_tables(check, "the list of foreign keys",
-					"SELECT DISTINCT CONSTRAINT_SCHEMA, TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS "
-					"WHERE (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') "
-					"OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) "
-					"AND " NOT_SYSTEM("CONSTRAINT_SCHEMA") " ORDER BY 1, 2", &list))
-		report(check, "foreign key cascades", logged || list.n == 0, table_list(&list, "none"),
-			   "Rows that the source changes by a cascade are not in its binlog before MySQL 9.6; copy such a table again with cdc.remove_table() and cdc.add_table() where a cascade has changed it.");
+	memset(&list, 0, sizeof(list));
+	if (!cdc_source_cascades(check->source, &keys))
+		return;
+	foreach(lc, keys)
+	{
+		const CdcForeignKey *key = lfirst(lc);
+
+		if (last == NULL || strcmp(last->table, key->table) != 0 || strcmp(last->database, key->database) != 0)
+			add_table(&list, key->database, key->table);
+		last = key;
+	}
+	report(check, "foreign key cascades", logged || list.n == 0, table_list(&list, "none"),
+		   "Rows that the source changes by a cascade are not in its binlog before MySQL 9.6: such a table is in state e when that may have happened, and needs cdc.resync_table(), or option auto_resync.");
 }
 
 static void

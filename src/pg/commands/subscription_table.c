@@ -387,6 +387,32 @@ cdc_remove_table(PG_FUNCTION_ARGS)
 }
 
 /*
+ * ERROR where a copy of some rows would leave others as they must not be: they wait for a copy
+ * of their own, or cannot be told apart.
+ */
+static void
+check_some_rows(const CdcSubscription *sub, const CdcSubscriptionTable *table)
+{
+	const char *remedy = psprintf("SELECT cdc.resync_table(%s, %s) copies all rows.",
+								  quote_literal_cstr(sub->name), quote_literal_cstr(table->source_table));
+
+	if (!cdc_copy_is_ready(sub, table->source_table))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot copy some rows of source table \"%s\" of subscription \"%s\": its state is %c, not r",
+						table->source_table, sub->name, table->state),
+				 errdetail("All of its rows wait for a copy."),
+				 errhint("%s Or wait until the copy that is under way is complete.", remedy)));
+	if (table->keyless || table->key != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot copy some rows of source table \"%s\" of subscription \"%s\"",
+						table->source_table, sub->name),
+				 errdetail("Its target does not have the primary key of the source table, by which rows that are gone are told."),
+				 errhint("%s", remedy)));
+}
+
+/*
  * cdc.resync_table(subscription text, source_table text, where_clause text): a new copy of
  * the table while the stream goes on, which replaces what its target has.
  */
@@ -413,18 +439,11 @@ cdc_resync_table(PG_FUNCTION_ARGS)
 						 quote_literal_cstr(sub->name))));
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	table = cdc_find_table(sub, name);
-	if (!PG_ARGISNULL(2) && table->state == 'e')
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("source table %s of subscription \"%s\" is in error: a part of its rows does not mend it", name,
-						sub->name),
-				 errhint("All of it: SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
-						 quote_literal_cstr(name))));
 	if (!PG_ARGISNULL(2))
 	{
-		/* what else the table has is not looked at */
 		request.row_filter = text_to_cstring(PG_GETARG_TEXT_PP(2));
 		request.replaces = false;
+		check_some_rows(sub, table);
 	}
 	cdc_copy_request(sub, name, &request);
 	cdc_log(sub->name, "copy", psprintf("resync of source table %s was asked for", name),

@@ -353,30 +353,40 @@ append_bound(StringInfo sql, const CdcTable *table, const CdcChunkKey *key,
 }
 
 char *
+cdc_chunk_condition(const CdcTable *table, const CdcChunkKey *key, const CdcChunkRange *range)
+{
+	StringInfoData sql;
+
+	if (range->after == NULL && range->upto == NULL)
+		return NULL;
+	initStringInfo(&sql);
+	appendStringInfoChar(&sql, '(');
+	if (range->after != NULL)
+		append_bound(&sql, table, key, range->after, 0, false);
+	if (range->upto != NULL)
+	{
+		appendStringInfoString(&sql, range->after != NULL ? " AND " : "");
+		append_bound(&sql, table, key, range->upto, 0, true);
+	}
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+char *
 cdc_chunk_rest(const CdcTable *table, const CdcChunkKey *key, const CdcChunkRange *range,
 			   bool ordered)
 {
-	const char *sep = " WHERE ";
+	char	   *condition = key != NULL ? cdc_chunk_condition(table, key, range) : NULL;
 	StringInfoData sql;
 	int			i;
 
 	initStringInfo(&sql);
 	if (key != NULL)
 		appendStringInfo(&sql, " FORCE INDEX (%s)", cdc_source_quote_ident(key->index));
-	if (key != NULL && range->after != NULL)
-	{
-		appendStringInfoString(&sql, sep);
-		append_bound(&sql, table, key, range->after, 0, false);
-		sep = " AND ";
-	}
-	if (key != NULL && range->upto != NULL)
-	{
-		appendStringInfoString(&sql, sep);
-		append_bound(&sql, table, key, range->upto, 0, true);
-		sep = " AND ";
-	}
-	if (range->where != NULL)
-		appendStringInfo(&sql, "%s(%s\n)", sep, range->where);	/* it may end in a comment */
+	if (condition != NULL)
+		appendStringInfo(&sql, " WHERE %s", condition);
+	if (range->where != NULL)	/* it may end in a comment */
+		appendStringInfo(&sql, " %s (%s\n)", condition != NULL ? "AND" : "WHERE", range->where);
 	if (key == NULL || !ordered)
 		return sql.data;
 	for (i = 0; i < key->ncolumns; i++)

@@ -50,6 +50,10 @@ typedef struct CdcChunkRange
 extern char *cdc_chunk_rest(const CdcTable *table, const CdcChunkKey *key,
 							const CdcChunkRange *range, bool ordered);
 
+/* The range's condition alone, without where: "(...)"; palloc'ed.  NULL: all rows. */
+extern char *cdc_chunk_condition(const CdcTable *table, const CdcChunkKey *key,
+								 const CdcChunkRange *range);
+
 typedef struct CdcChunk CdcChunk;
 
 /*

@@ -109,6 +109,15 @@ extern void cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t);
  */
 extern bool cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk);
 
+/* Whether the copy is of some rows, and tells the keys of all, so that others can go. */
+extern bool cdc_copy_tells_keys(const CdcCopyProgress *p);
+
+/*
+ * Appends the keys of all rows of the range, read over the first connection.  false, with
+ * work->changed: the definition at the source is another one.
+ */
+extern bool cdc_copy_tell_keys(CdcCopyWork *work, const CdcCopyTable *t, const CdcChunkRange *range);
+
 /* The table has no more rows. */
 extern void cdc_copy_end(CdcCopyWork *work, CdcCopyTable *t);
 

@@ -15,6 +15,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/copy/facts.h"
+#include "pg/copy/keys.h"
 #include "pg/copy/row_source.h"
 #include "pg/history/copied_rows.h"
 #include "pg/options/option_json.h"
@@ -142,13 +143,44 @@ cdc_copy_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress)
 
 /* ---- events ---- */
 
+bool
+cdc_copy_tells_keys(const CdcCopyProgress *p)
+{
+	return p->resync && p->row_filter != NULL && p->gone == NULL;
+}
+
+/* What the event that begins the rows of a table, or stands for some, says of the rest. */
+static CdcCopyMark
+plain_mark(const CdcCopyTable *t, int64 rows)
+{
+	const CdcCopyProgress *p = t->progress;
+	CdcCopyMark mark = {p->replaces && p->state != 'f', p->begin_seq, rows, NULL, NULL};
+
+	return mark;
+}
+
+/* The same of the one that ends them. */
+static CdcCopyMark
+end_mark(const CdcCopyTable *t)
+{
+	const CdcCopyProgress *p = t->progress;
+	CdcCopyMark mark = plain_mark(t, t->aside ? p->rows : 0);
+
+	if (cdc_copy_tells_keys(p))
+		mark.replaces = true;
+	if (p->gone != NULL && strcmp(p->gone, "{}") != 0 && !p->replaces)
+	{
+		mark.gone = cdc_to_utf8_copy(p->gone);
+		mark.begin_seq = p->gone_seq + 1;
+	}
+	return mark;
+}
+
 /* An 'm' event, which frames the rows of a table, or stands for some of them. */
 static void
-control_event(CdcCopyWork *work, const CdcCopyTable *t, const char *type, int64 rows)
+control_event(CdcCopyWork *work, const CdcCopyTable *t, const char *type, CdcCopyMark mark)
 {
 	const CdcTransaction *txn = cdc_event_writer_txn(work->writer);
-	CdcCopyMark mark = {t->progress->replaces && t->progress->state != 'f',
-	t->progress->begin_seq, rows};
 	CdcChange	change = {0};
 
 	change.op = CDC_OP_CONTROL;
@@ -175,7 +207,7 @@ begin_table(CdcCopyWork *work, const CdcCopyTable *t)
 	if (p->replaces || cdc_subscription_table_is_held(work->copy->sub, p->source_table))
 		cdc_change_copy_begins(work->copy->sub, t->table->full_name, &place);
 	p->begin_seq = 0;
-	control_event(work, t, "bootstrap-start", 0);
+	control_event(work, t, "bootstrap-start", plain_mark(t, 0));
 	p->begin_seq = *work->copy->out->last_seq;
 	p->key_shape = t->key != NULL ? t->key->shape : NULL;
 	cdc_notify(name, "table_copy", p->source_table, NULL);
@@ -217,7 +249,7 @@ write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk)
 	}
 	if (aside == NULL || (n = cdc_copied_rows_end(aside)) == 0)
 		return;
-	control_event(work, t, CDC_COPIED_ROWS, n);
+	control_event(work, t, CDC_COPIED_ROWS, plain_mark(t, n));
 	if (*work->copy->out->last_seq != seq)
 		elog(ERROR, "the rows of a copy were kept for seq " INT64_FORMAT ", their event has " INT64_FORMAT,
 			 seq, *work->copy->out->last_seq);
@@ -244,6 +276,35 @@ cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 	return true;
 }
 
+/* Where keys of rows go. */
+typedef struct Keys
+{
+	CdcCopyWork *work;
+	const CdcCopyTable *t;
+} Keys;
+
+/* CdcCopyKeysEmit */
+static void
+emit_keys(const char *keys, void *arg)
+{
+	const Keys *to = arg;
+	CdcCopyMark mark = {false, 0, 0, NULL, keys};
+
+	control_event(to->work, to->t, "bootstrap-keys", mark);
+}
+
+bool
+cdc_copy_tell_keys(CdcCopyWork *work, const CdcCopyTable *t, const CdcChunkRange *range)
+{
+	CdcKeysQuery query = {work->readers[0], t->table, t->key, range, work->copy->sub};
+	Keys		to = {work, t};
+
+	if (cdc_copy_keys(&query, emit_keys, &to))
+		return true;
+	work->changed = t->progress->source_table;
+	return false;
+}
+
 /* The conditions of rows that are to be read once more, and of the table's copy. */
 static char *
 reread_condition(const CdcCopyProgress *p)
@@ -255,7 +316,8 @@ reread_condition(const CdcCopyProgress *p)
 	for (i = 0; i < p->nreread; i++)
 		appendStringInfo(&sql, "%s%s", i > 0 ? " OR " : "(", p->reread[i]);
 	appendStringInfoChar(&sql, ')');
-	if (p->row_filter != NULL)
+	/* where keys were told only, the row as a whole may be needed */
+	if (p->row_filter != NULL && !cdc_copy_tells_keys(p))
 		appendStringInfo(&sql, " AND (%s\n)", p->row_filter);
 	return sql.data;
 }
@@ -296,6 +358,8 @@ check_begun(CdcCopyWork *work, const CdcCopyTable *t)
 	cdc_copy_request(work->copy->sub, p->source_table, &again);
 	cdc_log(work->copy->sub->name, "copy",
 			psprintf("the copy of source table %s begins anew, as its key has changed", p->source_table), NULL);
+	if (p->resync)
+		p->row_filter = p->gone = NULL;
 	p->replaces = p->replaces || p->row_filter == NULL;
 	p->begin_seq = p->rows = p->bytes = p->chunks = 0;
 	p->last_key = NULL;
@@ -353,7 +417,7 @@ cdc_copy_end(CdcCopyWork *work, CdcCopyTable *t)
 	t->done = true;
 	cdc_copy_keep(work, t);
 	if (t->progress->state != 'f')
-		control_event(work, t, "bootstrap-complete", t->aside ? t->progress->rows : 0);
+		control_event(work, t, "bootstrap-complete", end_mark(t));
 	join->source_table = t->progress->source_table;
 	work->finished = lappend(work->finished, join);
 }

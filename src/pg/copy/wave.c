@@ -94,6 +94,20 @@ cut_table(CdcCopyWork *work, CdcCopyTable *t, Part *parts, int64 rows)
 	return n;
 }
 
+/* The next range of a table of which some rows are copied, by the number of all of its rows. */
+static void
+set_range(CdcCopyWork *work, CdcCopyTable *t, Part *part, int64 rows)
+{
+	char	  **bound;
+
+	set_part(part, t, (const char *const *) t->progress->last_key, rows);
+	part->range.where = NULL;
+	if (cdc_chunk_try_skip(work->readers[0], t->table, t->key, &part->range, &bound))
+		part->range.upto = (const char *const *) bound;
+	part->range.where = t->progress->row_filter;
+	part->range.limit = 0;
+}
+
 /* The next table that has something to read, from *lc on; NULL: there is none. */
 static CdcCopyTable *
 next_table(CdcCopyWork *work, List *tables, int *at)
@@ -136,13 +150,18 @@ plan(CdcCopyWork *work, List *tables, Part *parts)
 		return 1;
 	}
 	rows = next_limit(work->copy, t, cdc_copy_ms_until(work->until));
+	if (cdc_copy_tells_keys(t->progress))
+	{
+		set_range(work, t, parts, rows);
+		return 1;
+	}
 	n = cut_table(work, t, parts, rows);
 	if (rows > FIRST_ROWS)
 		return n;
 	while (n < work->max_readers && cdc_copy_ms_until(work->until) > 0 &&
 		   (t = next_table(work, tables, &at)) != NULL)
 	{
-		if (t->key != NULL)
+		if (t->key != NULL && !cdc_copy_tells_keys(t->progress))
 			set_part(&parts[n++], t, (const char *const *) t->progress->last_key, FIRST_ROWS);
 	}
 	return n;
@@ -179,6 +198,41 @@ note_pace(CdcCopyPace *pace, int64 rows, int64 bytes, TimestampTz began)
 		return;
 	pace->rows_per_ms = rows / ms;
 	pace->row_bytes = (double) bytes / rows;
+}
+
+/*
+ * Rows that were chosen by a condition, then the keys of all rows of the range, of the same
+ * snapshot: a condition may say something else the next time (NOW(), RAND()).
+ */
+static void
+read_some(CdcCopyWork *work, Part *part)
+{
+	CdcCopyTable *t = part->t;
+	CdcCopyProgress *p = t->progress;
+	int64		asked = work->copy->pace->rows;
+	TimestampTz began = GetCurrentTimestamp();
+
+	if (!cdc_copy_append(work, t, part->chunk))
+	{
+		t->done = true;
+		return;
+	}
+	cdc_chunk_close(part->chunk);
+	part->range.where = NULL;
+	if (!cdc_copy_tell_keys(work, t, &part->range))
+	{
+		t->done = true;
+		return;
+	}
+	note_pace(work->copy->pace, asked, 0, began);
+	p->chunks++;
+	if (part->range.upto != NULL)
+	{
+		p->last_key = (char **) part->range.upto;
+		p->nlast_key = t->key->ncolumns;
+	}
+	else
+		cdc_copy_end(work, t);
 }
 
 /* Takes the answers in the order of the parts. */
@@ -234,7 +288,10 @@ cdc_copy_waves(CdcCopyWork *work, List *tables)
 		for (i = 0; i < n; i++)
 			parts[i].chunk = cdc_chunk_post(work->readers[i], parts[i].t->table, parts[i].t->key,
 											&parts[i].range, work->copy->sub->name);
-		read_parts(work, parts, n);
+		if (cdc_copy_tells_keys(parts[0].t->progress))
+			read_some(work, &parts[0]);
+		else
+			read_parts(work, parts, n);
 		if (cdc_copy_ms_until(work->until) <= 0)
 			break;
 	}

@@ -59,13 +59,19 @@ ask(const CdcSubscription *sub, const char *sql, int64 from, int64 to, int64 *re
 	return rows;
 }
 
-void
-cdc_history_check_event(const CdcSubscription *sub, const char *what, int64 seq)
+bool
+cdc_history_has_event(const CdcSubscription *sub, int64 seq)
 {
 	int64		found;
 
-	if (ask(sub, "SELECT h.seq FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
-			" AND h.seq OPERATOR(pg_catalog.<=) $2 LIMIT 1", seq, seq, &found, 1) == 0)
+	return ask(sub, "SELECT h.seq FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
+			   " AND h.seq OPERATOR(pg_catalog.<=) $2 LIMIT 1", seq, seq, &found, 1) > 0;
+}
+
+void
+cdc_history_check_event(const CdcSubscription *sub, const char *what, int64 seq)
+{
+	if (!cdc_history_has_event(sub, seq))
 		cdc_history_hole(sub, what, seq, seq);
 }
 

@@ -19,6 +19,9 @@
 pg_noreturn extern void cdc_history_hole(const CdcSubscription *sub, const char *what,
 										 int64 first, int64 last);
 
+/* Whether the history has the event with this seq. */
+extern bool cdc_history_has_event(const CdcSubscription *sub, int64 seq);
+
 /* ERROR where the history lacks the event with this seq. */
 extern void cdc_history_check_event(const CdcSubscription *sub, const char *what, int64 seq);
 

@@ -192,6 +192,8 @@ static const CdcOption options[] = {
 	"What becomes of a target's column that the source has dropped"},
 	{SCOPE_SUBSCRIPTION, "truncate", TYPE_CHOICE, "follow", 0, 0, truncate_words, false, SUBS(table.truncate),
 	"Whether TRUNCATE at the source, or a table that is made anew there, empties the target"},
+	{SCOPE_SUBSCRIPTION, "auto_resync", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(table.auto_resync),
+	"Whether a table that cannot be followed, and so is in state e, is copied anew by itself: at once, then not within a minute, two, four, up to a day"},
 	{SCOPE_SUBSCRIPTION, "history_partition", TYPE_CHOICE, "month", 0, 0, partition_words, false, SUBS(history_partition),
 	"How the history table is partitioned by the time of arrival; only at creation"},
 	{SCOPE_SUBSCRIPTION, "xa_unknown", TYPE_CHOICE, "error", 0, 0, xa_unknown_words, false, SUBS(xa_unknown),
@@ -241,6 +243,8 @@ static const CdcOption options[] = {
 	"As the subscription's"},
 	{SCOPE_TABLE, "on_error", TYPE_CHOICE, NULL, 0, 0, on_error_words, false, SUBTABLE(on_error),
 	"As the subscription's, of events that cannot be written"},
+	{SCOPE_TABLE, "auto_resync", TYPE_BOOL, NULL, 0, 0, NULL, false, SUBTABLE(auto_resync),
+	"As the subscription's"},
 	{SCOPE_TABLE, "copy_history", TYPE_BOOL, NULL, 0, 0, NULL, false, SUBTABLE(copy_history),
 	"As the subscription's"},
 

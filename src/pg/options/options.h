@@ -81,6 +81,7 @@ typedef struct CdcTableOptions
 	CdcTruncate truncate;
 	CdcOnError	on_error;		/* of the subscription: pull from Kafka uses it too */
 	bool		copy_history;	/* the history keeps the rows of copies */
+	bool		auto_resync;
 } CdcTableOptions;
 
 /* cdc.subscription.options with the defaults; option_table.c describes each option. */

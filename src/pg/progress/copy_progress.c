@@ -28,7 +28,7 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 	static CdcStatement stmt = {
 		"SELECT t.source_table, t.state, t.copy_data, p.replaces, p.row_filter, p.begin_seq,"
 		" p.key_shape, p.last_key, p.reread, p.rows, p.bytes, p.chunks, p.estimated_rows, t.keyless,"
-		" t.target IS NOT NULL, t.options"
+		" t.target IS NOT NULL, t.options, p.kind OPERATOR(pg_catalog.=) 'resync', p.gone, p.gone_seq"
 		" FROM cdc_catalog.subscription_table t LEFT JOIN cdc_catalog.copy_progress p"
 		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
@@ -74,6 +74,10 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 		p->has_target = DatumGetBool(cdc_spi_datum(i, 15, BOOLOID, &isnull));
 		d = cdc_spi_copy(&spi, i, 16, JSONBOID, &isnull);
 		p->options = isnull ? NULL : DatumGetJsonbP(d);
+		d = cdc_spi_datum(i, 17, BOOLOID, &isnull);
+		p->resync = !isnull && DatumGetBool(d);
+		p->gone = cdc_spi_text(&spi, i, 18);
+		p->gone_seq = cdc_spi_int64(i, 19);
 		old = MemoryContextSwitchTo(spi.caller);
 		result = lappend(result, p);
 		MemoryContextSwitchTo(old);
@@ -448,13 +452,15 @@ cdc_copy_request(const CdcSubscription *sub, const char *source_table,
 	};
 	static CdcStatement anew = {
 		"UPDATE cdc_catalog.copy_progress SET replaces = $3::pg_catalog.bool, kind = $4, row_filter = $5,"
-		" restarts = 0, requested_at = pg_catalog.now()," FORGET_PROGRESS
+		" gone = $6, gone_seq = $7::pg_catalog.int8, restarts = 0, requested_at = pg_catalog.now()," FORGET_PROGRESS
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+		7, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	static CdcStatement again = {
-		"UPDATE cdc_catalog.copy_progress SET replaces = replaces OR ($3::pg_catalog.bool AND row_filter IS NULL),"
-		" restarts = restarts OPERATOR(pg_catalog.+) 1," FORGET_PROGRESS
+		"UPDATE cdc_catalog.copy_progress SET replaces = replaces OR ($3::pg_catalog.bool"
+		" AND (row_filter IS NULL OR kind OPERATOR(pg_catalog.=) 'resync')),"
+		" row_filter = CASE WHEN kind OPERATOR(pg_catalog.=) 'resync' THEN NULL ELSE row_filter END,"
+		" gone = NULL, gone_seq = NULL, restarts = restarts OPERATOR(pg_catalog.+) 1," FORGET_PROGRESS
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
@@ -468,8 +474,43 @@ cdc_copy_request(const CdcSubscription *sub, const char *source_table,
 		(void) cdc_spi_run(&again, sub->name, source_table, request->replaces ? "true" : "false");
 	else
 		(void) cdc_spi_run(&anew, sub->name, source_table, request->replaces ? "true" : "false",
-						   request->kind, request->row_filter);
+						   request->kind, request->row_filter, request->gone,
+						   psprintf(INT64_FORMAT, request->gone_seq));
 	cdc_catalog_changed();
+}
+
+int
+cdc_copy_restarts(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT p.restarts::pg_catalog.int8 FROM cdc_catalog.copy_progress p"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	int			result = 0;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+		result = (int) cdc_spi_int64(0, 1);
+	cdc_spi_end(&spi);
+	return result;
+}
+
+bool
+cdc_copy_is_ready(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
+		" AND t.state OPERATOR(pg_catalog.=) 'r' AND NOT t.held FOR UPDATE",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
 }
 
 int64

@@ -33,6 +33,9 @@ typedef struct CdcCopyProgress
 	/* what was asked for */
 	bool		replaces;		/* rows that the copy does not bring go from the target */
 	char	   *row_filter;		/* only these rows; the source's SQL; or NULL */
+	bool		resync;			/* the target had its rows before */
+	char	   *gone;			/* rows of the target that the source did not have at ... */
+	int64		gone_seq;		/* ... this event: keys as the text of an array; NULL: not known */
 
 	/* how far it has come */
 	int64		begin_seq;		/* 0: it has not begun */
@@ -120,16 +123,27 @@ typedef struct CdcCopyRequest
 	const char *kind;			/* "copy" or "resync" */
 	bool		replaces;
 	const char *row_filter;		/* or NULL */
-	bool		again;			/* one that was under way has to begin anew: the same rows */
+	bool		again;			/* one that was under way has to begin anew */
+	const char *gone;			/* as of CdcCopyProgress */
+	int64		gone_seq;
 } CdcCopyRequest;
 
 /*
  * The table is to be copied, from the beginning, whatever its state was: state i.
- * again: kind and row_filter stay as they were asked for.  Nothing where it is not
- * registered.
+ * again: a first copy has the rows that were asked for; one that was to mend some rows of
+ * the target is of all rows now.  Nothing where it is not registered.
  */
 extern void cdc_copy_request(const CdcSubscription *sub, const char *source_table,
 							 const CdcCopyRequest *request);
+
+/* How often the copy that was asked for last has begun anew. */
+extern int	cdc_copy_restarts(const CdcSubscription *sub, const char *source_table);
+
+/*
+ * Whether some rows of the table may be copied anew, as all others are as they should be: its
+ * state is r.  Locks its row up to the end of the transaction.
+ */
+extern bool cdc_copy_is_ready(const CdcSubscription *sub, const char *source_table);
 
 /*
  * All tables of the subscription that hold copied rows or are to be copied get a new,

@@ -626,7 +626,7 @@ cdc_publish_debezium_key(CdcPublishChange *change, const CdcPublishRow *row)
 }
 
 static void
-send(CdcPublishChange *change, const char *op, const CdcPublishRow *before,
+send_change(CdcPublishChange *change, const char *op, const CdcPublishRow *before,
 	 const CdcPublishRow *after)
 {
 	CdcJsonText *text = change->publisher->value;
@@ -661,14 +661,14 @@ cdc_publish_debezium(CdcPublishChange *change)
 	char		op = change->event->op;
 
 	if (op == 'd')
-		send(change, "d", &change->row, NULL);
+		send_change(change, "d", &change->row, NULL);
 	else if (change->key_changed)
 	{
-		send(change, "d", &change->former, NULL);
-		send(change, "c", NULL, &change->row);
+		send_change(change, "d", &change->former, NULL);
+		send_change(change, "c", NULL, &change->row);
 	}
 	else
-		send(change, op == 'u' ? "u" : op == 'r' ? "r" : "c", op == 'u' ? &change->former : NULL,
+		send_change(change, op == 'u' ? "u" : op == 'r' ? "r" : "c", op == 'u' ? &change->former : NULL,
 			 &change->row);
 }
 

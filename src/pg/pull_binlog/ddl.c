@@ -15,6 +15,7 @@
 
 #include "core/ddl_apply.h"
 #include "core/online_ddl.h"
+#include "core/sql_cursor.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -152,47 +153,24 @@ write_event(const DdlCall *d, const char *database, const char *table, const Cdc
 	cdc_event_writer_change(d->writer, &copy);
 }
 
-/* A copy of the table that is under way begins anew; false: it has none. */
-static bool
-copy_again(const DdlCall *d, const char *full_name, const char *message)
-{
-	static const CdcCopyRequest again = {"copy", true, NULL, true};
-	const CdcSubscription *sub = d->call->sub;
-	const char *name = cdc_from_utf8_copy(full_name);
-
-	if (!cdc_binlog_stream_copies(d->stream, full_name))
-		return false;
-	cdc_copy_request(sub, name, &again);
-	/* its rows may be of another shape until then */
-	cdc_subscription_table_hold(sub, name, true);
-	cdc_log(sub->name, "copy", psprintf("the copy of source table %s begins anew", name), message);
-	cdc_binlog_stream_forget_tables(d->stream);
-	d->stream->copy_checked = false;
-	return true;
-}
-
 /* What changed rows without a row event leaves the table in doubt: it needs a new copy. */
 static void
 mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 {
-	const CdcSubscription *sub = d->call->sub;
-	char	   *sql = cdc_bounded_text(cdc_from_utf8_lenient(pnstrdup(d->change->sql.data, d->change->sql.len)),
-									   500);
-	char	   *remedy;
+	CdcDoubts	doubts = cdc_binlog_doubts(d->call);
+	CdcDoubt	doubt = {message, d->change->sql, true};
 
-	if (copy_again(d, full_name, message))
-		return;
-	remedy = psprintf("SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
-					  quote_literal_cstr(cdc_from_utf8_copy(full_name)));
-	cdc_subscription_table_failed(sub, cdc_from_utf8_copy(full_name), ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-								  psprintf("%s.\nHINT:  %s", message, remedy));
-	if (!cdc_log_event(sub->name, "ddl", psprintf("%s: %s", full_name, message), sql))
-		return;
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg("table \"%s\" of subscription \"%s\" needs a new copy", full_name, sub->name),
-			 errdetail("%s: the source ran: %s", message, sql),
-			 errhint("%s", remedy)));
+	cdc_doubt_table(&doubts, full_name, &doubt);
+}
+
+/* A copy of the table that is under way begins anew. */
+static void
+copy_again(const DdlCall *d, const char *full_name)
+{
+	CdcDoubts	doubts = cdc_binlog_doubts(d->call);
+	CdcDoubt	doubt = {"its rows have no key any more", d->change->sql, true};
+
+	(void) cdc_doubt_copy(&doubts, full_name, &doubt);
 }
 
 /* ---- one table ---- */
@@ -431,8 +409,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	/* rows of the stream count beside a copy by their key only */
 	if (wanted && !ahead && effect->old_def != NULL && effect->new_def != NULL &&
 		has_key(effect->old_def) && !has_key(effect->new_def))
-		(void) copy_again(d, psprintf("%s.%s", effect->database, effect->table),
-						  "its rows have no key any more");
+		copy_again(d, psprintf("%s.%s", effect->database, effect->table));
 }
 
 /* The table whose rows EXCHANGE PARTITION, or MariaDB's CONVERT, takes or leaves. */
@@ -535,6 +512,24 @@ concerns_us(const DdlCall *d)
 	return d->ddl->truncated;
 }
 
+/* Whether foreign keys may be others behind the statement, or have other names. */
+static bool
+changes_foreign_keys(const DdlCall *d)
+{
+	static const char *const words[] = {"references", "foreign", "constraint", "rename"};
+	CdcSqlCursor c;
+	size_t		i;
+
+	if (d->ddl->kind == CDC_DDL_TABLE_DROP || d->ddl->kind == CDC_DDL_TABLE_RENAME ||
+		d->ddl->kind == CDC_DDL_DATABASE_DROP)
+		return true;
+	for (cdc_sql_start(&c, d->change->sql, d->change->sql_mode); !cdc_sql_at_end(&c); cdc_sql_advance(&c))
+		for (i = 0; i < lengthof(words); i++)
+			if (cdc_sql_at_word(&c, words[i]))
+				return true;
+	return false;
+}
+
 void
 cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change)
 {
@@ -577,6 +572,9 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 
 		if (ddl->kind == CDC_DDL_TABLE_ALTER && ddl->moves_rows && ddl->ntables == 2)
 			concern_other_table(&d);
+
+		if (changes_foreign_keys(&d))
+			cdc_cascades_forget(stream->cascades);
 
 		/* definitions that we did not hear of are read anew when they are met */
 		cdc_schema_invalidate(stream->schema);

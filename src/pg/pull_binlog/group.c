@@ -146,6 +146,15 @@ complete_row(CdcBinlogCall *call, CdcChange *change)
 	}
 }
 
+/* Whether the row is of a table that is looked at only for what depends on it. */
+static bool
+is_dropped(CdcBinlogCall *call, const CdcChange *change)
+{
+	CdcDoubts	doubts = cdc_binlog_doubts(call);
+
+	return cdc_doubt_change(&doubts, change);
+}
+
 void
 cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
 				 const struct CdcFormat *format, const CdcTransaction *txn,
@@ -175,7 +184,7 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 		{
 			if (change.op == CDC_OP_SCHEMA || change.op == CDC_OP_TRUNCATE)
 				call->ddl(writer, call, &change);
-			else
+			else if (call->stream == NULL || !is_dropped(call, &change))
 			{
 				complete_row(call, &change);
 				cdc_binlog_note_move(call, &change);

@@ -47,7 +47,8 @@
 /* ---- one raw event ---- */
 
 /*
- * Row changes that came as SQL text cannot be followed: the log says so once a call, and
+ * Row changes that came as SQL text cannot be followed: the tables that it names are in doubt.
+ * It may have changed others, through a view, say: the log says so once a call, and
  * a WARNING where it has a new row of it.  The statement, with values of rows that may
  * be anybody's, is for the log alone, which shows it to who may see it.
  */
@@ -57,9 +58,18 @@ report_statements(CdcBinlogCall *call)
 	CdcBinlogStream *stream = call->stream;
 	const char *sql = NULL;
 	uint64		n = cdc_stream_statement_dml(stream->stream, &sql);
+	CdcDoubts	doubts;
+	CdcString	database;
+	uint64_t	sql_mode;
 
 	if (n == stream->statements)
 		return;
+	doubts = cdc_binlog_doubts(call);
+	doubts.lower_case_names = cdc_schema_ddl_server(stream->schema,
+													cdc_binlog_stream_control(stream))->lower_case_names;
+	database.data = cdc_stream_statement_database(stream->stream, &sql_mode);
+	database.len = strlen(database.data);
+	cdc_doubt_statement(&doubts, (CdcString) {sql, strlen(sql)}, database, sql_mode);
 	stream->statements = n;
 	if (call->warned)
 		return;
@@ -75,7 +85,7 @@ report_statements(CdcBinlogCall *call)
 					call->sub->name),
 			 errdetail("The first of them is near %s:" INT64_FORMAT "; cdc.log has it, and counts the others.",
 					   stream->file, stream->offset),
-			 errhint("Set binlog_format=ROW at the source, for its running sessions too, and copy the tables concerned anew.")));
+			 errhint("Set binlog_format=ROW at the source, for its running sessions too. Tables that it named are in state e; copy those anew that it changed through a view, a function or a trigger.")));
 }
 
 /* Unknown events that may be ignored are counted, and logged once for each type. */

@@ -105,6 +105,12 @@ cdc_binlog_report_progress(CdcBinlogStream *stream)
 
 /* ---- what the source says of itself ---- */
 
+static inline int64
+magnitude(int64 n)
+{
+	return n < 0 ? -n : n;
+}
+
 /* How far the source's clock is ahead of ours, microseconds. */
 static int64
 clock_ahead(CdcSource *control)
@@ -121,7 +127,7 @@ clock_ahead(CdcSource *control)
 	int64		ahead = theirs - (before + took / 2);
 
 	/* what the way of question and answer may explain, or lost fractions, is none */
-	return Abs(ahead) <= took + (fractions ? 0 : USECS_PER_SEC) ? 0 : ahead;
+	return magnitude(ahead) <= took + (fractions ? 0 : USECS_PER_SEC) ? 0 : ahead;
 }
 
 /* How long the source keeps its binlogs, seconds; -1: for ever. */
@@ -232,7 +238,7 @@ cdc_binlog_look(CdcBinlogCall *call)
 	cdc_worker_report_source(&figures);
 	cdc_worker_reported(&report);
 	if (stream->seen_written == 0 || figures.kept_for != stream->figures.kept_for ||
-		Abs(figures.clock_ahead - stream->figures.clock_ahead) > SAME_CLOCK_US ||
+		magnitude(figures.clock_ahead - stream->figures.clock_ahead) > SAME_CLOCK_US ||
 		TimestampDifferenceExceeds(stream->seen_written, now, WRITE_MS))
 	{
 		cdc_source_seen_write(call->sub->name, &report, &figures);

@@ -12,12 +12,17 @@
 
 #include "pg/base/error.h"
 #include "pg/catalog/log.h"
+#include "pg/progress/auto_resync.h"
 #include "pg/progress/copy_only.h"
 #include "pg/pull/source_kind.h"
+#include "pg/pull/wait.h"
 #include "pg/pull_binlog/pull_binlog.h"
 
 /* A copy that waits for the stream is tried so often by a call that is to reach all. */
 #define COPY_TRIES		50
+
+/* Tables that may be copied anew by themselves are looked for so often. */
+#define LOOK_MS			1000
 
 static const CdcSourceMethods methods;
 
@@ -73,6 +78,24 @@ reach_now(CdcBinlogCall *call)
 	}
 }
 
+/* Tables that could not be followed are copied anew, where that was asked for. */
+static void
+auto_resync(CdcBinlogCall *call)
+{
+	CdcBinlogStream *stream = call->stream;
+
+	if (stream == NULL)
+		return;
+	if (stream->looked_for_errors != 0 && cdc_pull_elapsed_ms(stream->looked_for_errors) < LOOK_MS)
+		return;
+	stream->looked_for_errors = GetCurrentTimestamp();
+	if (cdc_auto_resync(call->sub) == 0)
+		return;
+	call->persist = true;
+	stream->copy_checked = false;
+	cdc_binlog_stream_forget_tables(stream);
+}
+
 /* The stream begins anew: all that the call knows of it is of before. */
 static void
 begin_anew(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
@@ -106,6 +129,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 		return;
 	}
 	call.stream = cdc_binlog_stream_get(&call);
+	auto_resync(&call);
 	end = bounds->until_now ? reach_now(&call) : turn(&call);
 	if (end == CDC_BINLOG_ANEW)
 	{

@@ -37,6 +37,7 @@
 #include "pg/base/group_buffer.h"
 #include "pg/catalog/position.h"
 #include "pg/copy/copy.h"
+#include "pg/doubt/doubt.h"
 #include "pg/history/event_writer.h"
 #include "pg/pull/kept_stream.h"
 #include "pg/process/shmem.h"
@@ -141,6 +142,9 @@ typedef struct CdcBinlogStream
 	CdcBinlogTable *last_table;	/* of them found last; NULL = none */
 	List	   *dropped;		/* names of tables that were dropped at this place, while
 								 * their definitions are those of later */
+
+	TimestampTz looked_for_errors;	/* of tables, that a copy heals; 0: not yet */
+	CdcCascades *cascades;
 
 	/* the copy of tables */
 	CdcCopyPace copy;
@@ -281,6 +285,10 @@ extern CdcSource *cdc_binlog_stream_control(CdcBinlogStream *stream);
 extern void cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool copy);
 
 /* Whether a table (name in UTF-8) is registered. */
+
+/* The registered tables, for who finds that rows of them may have changed otherwise. */
+extern CdcDoubts cdc_binlog_doubts(CdcBinlogCall *call);
+
 extern bool cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_name);
 
 /* Whether the stream has not passed the table's copy, or waits for it. */

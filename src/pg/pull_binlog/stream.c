@@ -102,6 +102,9 @@ read_subscription(CdcBinlogStream *stream)
 	stream->schema = cdc_schema_create(stream->context, stream->sub);
 	stream->lookup.schema = stream->schema;
 	stream->lookup.sub = stream->sub;
+	if (stream->cascades == NULL)
+		stream->cascades = cdc_cascades_create(stream->context, stream->sub, &stream->lookup.control);
+	cdc_cascades_renew(stream->cascades, stream->sub);
 	cdc_binlog_stream_forget_tables(stream);
 	stream->copy_checked = false;
 	return same && (stream->dump == NULL || stream->row_query == stream->sub->opt.event.row_query);

@@ -11,6 +11,7 @@
 #include "mb/pg_wchar.h"
 
 #include "pg/base/utf8.h"
+#include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/mapping/registry.h"
 #include "pg/target/replica_table.h"
@@ -77,6 +78,35 @@ bool
 cdc_binlog_stream_knows(CdcBinlogStream *stream, const char *full_name)
 {
 	return find_table(stream, full_name) != NULL;
+}
+
+/* CdcDoubts.state */
+static char
+state_of(void *arg, const char *full_name)
+{
+	const CdcBinlogTable *known = find_table(((CdcBinlogCall *) arg)->stream, full_name);
+
+	return known != NULL ? known->state : 0;
+}
+
+/* CdcDoubts.changed */
+static void
+states_changed(void *arg)
+{
+	CdcBinlogCall *call = arg;
+
+	/* what led to that must not come twice */
+	call->persist = true;
+	call->stream->copy_checked = false;
+	cdc_binlog_stream_forget_tables(call->stream);
+}
+
+CdcDoubts
+cdc_binlog_doubts(CdcBinlogCall *call)
+{
+	CdcDoubts	doubts = {call->sub, call->stream->cascades, false, state_of, states_changed, call};
+
+	return doubts;
 }
 
 bool
@@ -161,9 +191,23 @@ CdcStatus
 cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
 	CdcBinlogStream *stream = arg;
+	bool		watched = cdc_cascades_watches(stream->cascades, map->database, map->table);
 	CdcStatus	st;
 
+	if (watched)
+		cdc_schema_watch(stream->schema, map->database, map->table);
 	st = cdc_schema_lookup(&stream->lookup, map, table, err);
+	if (watched && (st == CDC_OK || st == CDC_ERR_UNSUPPORTED || st == CDC_ERR_SCHEMA))
+	{
+		if (st == CDC_OK)
+			return st;
+		*table = NULL;
+		(void) cdc_log_event(stream->sub->name, "doubt",
+							 psprintf("rows of %s.%s, to which foreign keys refer, cannot be read: what changes with them is not seen",
+									  cdc_from_utf8_copy(map->database), cdc_from_utf8_copy(map->table)),
+							 cdc_from_utf8_lenient(err->message));
+		return CDC_OK;
+	}
 	if (st == CDC_ERR_UNSUPPORTED)
 	{
 		leave_out(stream, map, err);

@@ -63,7 +63,7 @@ entry_of_map(CdcSchema *schema, const CdcTableMap *map, uint64 *print)
 	{
 		recent->serial = 0;
 		recent->entry = cdc_schema_entry(schema, map->database, map->table);
-		recent->print = recent->entry->wanted ? map_fingerprint(map) : 0;
+		recent->print = recent->entry->wanted || recent->entry->watched ? map_fingerprint(map) : 0;
 		recent->serial = map->serial;
 	}
 	*print = recent->print;
@@ -521,7 +521,7 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	CdcFlavor	flavor;
 
 	*table = NULL;
-	if (!entry->wanted)
+	if (!entry->wanted && !entry->watched)
 		return CDC_OK;
 	if ((entry->fitting != NULL || entry->unreadable) && entry->map_print == print)
 	{
@@ -537,7 +537,7 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 		entry->unreadable = true;
 		return err->status;
 	}
-	if (!entry->wanted)
+	if (!entry->wanted && !entry->watched)
 		return CDC_OK;
 	if (!find_definition(lookup, entry, map, err))
 	{

@@ -254,6 +254,17 @@ cdc_schema_entry(CdcSchema *schema, const char *database, const char *table)
 	return entry;
 }
 
+void
+cdc_schema_watch(CdcSchema *schema, const char *database, const char *table)
+{
+	CdcSchemaEntry *entry = cdc_schema_entry(schema, database, table);
+
+	if (entry->watched)
+		return;
+	entry->watched = true;
+	memset(schema->recent, 0, sizeof(schema->recent));
+}
+
 static char *
 copy_text(const char *s)
 {

@@ -150,6 +150,12 @@ typedef struct CdcSchemaLookup
 	CdcSchemaPlace place;		/* of the next event */
 } CdcSchemaLookup;
 
+/*
+ * Rows of the table, which nobody wants, are looked up from here on as if somebody did.  Names
+ * in UTF-8.
+ */
+extern void cdc_schema_watch(CdcSchema *schema, const char *database, const char *table);
+
 extern CdcStatus cdc_schema_lookup(void *arg, const CdcTableMap *map,
 								   const CdcTable **table, CdcError *err);
 

@@ -28,6 +28,7 @@ typedef struct CdcSchemaEntry
 {
 	char		full_name[CDC_SCHEMA_NAME_SIZE];	/* hash key */
 	bool		wanted;
+	bool		watched;		/* its rows are asked for all the same */
 	bool		loaded;			/* the following was looked up */
 	CdcTableDef *def;			/* the newest one; NULL: none, without columns: no table */
 	char	   *as_of;			/* where the source stood when def was read; NULL: it

@@ -83,10 +83,16 @@ report_block(Walk *walk, RowBlock *block, bool extra)
 		if (row->nfound == 0)
 			missing[nmissing++] = row;
 		else if (row->expected == NULL)
+		{
 			added[nadded++] = row;
+			cdc_verify_note_gone(walk->t, row);
+		}
 		else
 			different[ndifferent++] = row;
 	}
+	/* what comes to light at the end is in no range */
+	if (extra && nmissing + ndifferent > 0)
+		walk->t->by_range = false;
 	if (nmissing > 0)
 		report_kind(walk, block, "missing", missing, nmissing);
 	if (ndifferent > 0)
@@ -251,6 +257,7 @@ walk_chunk(Walk *walk, const CdcChunkKey *key, const CdcChunkRange *range, char 
 	CdcChunk   *chunk;
 	const CdcValue *values;
 	size_t		bytes = 0;
+	int64		before = t->differences;
 	bool		ok = true;
 
 	block.seq = cdc_verify_seq_now(v);
@@ -286,6 +293,8 @@ walk_chunk(Walk *walk, const CdcChunkKey *key, const CdcChunkRange *range, char 
 
 		*is_last = cdc_chunk_is_last(chunk);
 		*last = cdc_chunk_last_key(chunk);
+		if (t->differences > before)
+			cdc_verify_note_range(t, (char **) range->after, *last);
 		MemoryContextSwitchTo(old);
 	}
 	cdc_chunk_close(chunk);
@@ -530,11 +539,21 @@ is_sampled(Walk *walk)
 }
 
 static bool
+find_key(CdcVerifyTable *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+	bool		found = cdc_chunk_key(t->verify->control, t->table, &t->key);
+
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+static bool
 walk_keyed(Walk *walk)
 {
 	CdcVerifyTable *t = walk->t;
-	CdcChunkKey key;
-	bool		by_key = cdc_chunk_key(t->verify->control, t->table, &key);
+	const CdcChunkKey *key = &t->key;
+	bool		by_key = find_key(t);
 	char	  **last = NULL;
 	bool		is_last = false;
 
@@ -548,11 +567,11 @@ walk_keyed(Walk *walk)
 		{
 			MemoryContext old = MemoryContextSwitchTo(t->context);
 
-			is_last = !cdc_chunk_skip(t->verify->control, t->table, &key, &range, &last);
+			is_last = !cdc_chunk_skip(t->verify->control, t->table, key, &range, &last);
 			MemoryContextSwitchTo(old);
 			continue;
 		}
-		if (!walk_chunk(walk, by_key ? &key : NULL, &range, &last, &is_last))
+		if (!walk_chunk(walk, by_key ? key : NULL, &range, &last, &is_last))
 			return false;
 	}
 	return walk->seen == NULL || find_extras(walk);
@@ -574,6 +593,9 @@ reset_table(CdcVerifyTable *t)
 	t->reshaped = false;
 	t->source_rows = 0;
 	t->differences = 0;
+	t->ranges = t->gone = NIL;
+	t->gone_seq = PG_INT64_MAX;
+	t->by_range = true;
 }
 
 /* Reads definition and target anew; why the table cannot be verified, or NULL. */

@@ -21,13 +21,10 @@
 #include "pg/base/compat_value.h"
 #include "pg/base/result_set.h"
 #include "pg/catalog/access.h"
-#include "pg/catalog/log.h"
 #include "pg/progress/table_error.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
-#include "pg/progress/copy_progress.h"
-#include "pg/progress/copy_progress.h"
 
 /* jsonb[]; its macro has no name in all versions.  (pg_type.dat) */
 #define JSONB_ARRAY_OID	3807
@@ -157,17 +154,6 @@ return_result(Tuplestorestate *store, TupleDesc desc, const CdcVerifyTable *t, c
 
 /* ---- the call ---- */
 
-/* A table that differs is copied once more, by the way that all its rows take. */
-static void
-repair_table(const CdcVerifyTable *t)
-{
-	CdcCopyRequest request = {"resync", true, NULL, false};
-
-	cdc_copy_request(t->verify->sub, t->source_table, &request);
-	cdc_log(t->verify->sub->name, "verify", psprintf("source table %s is copied once more", t->source_table),
-			psprintf(INT64_FORMAT " rows differed", t->differences));
-}
-
 /* source_table NULL: all that are ready, others are named. */
 static List *
 tables_to_verify(const CdcSubscription *sub, const char *source_table)
@@ -253,7 +239,7 @@ verify_one(CdcVerifyTable *t, Results *results, bool repair, bool named)
 	foreach(lc, results->chunks)
 		keep_result(t, lfirst(lc), at);
 	if (repair && t->differences > 0)
-		repair_table(t);
+		cdc_verify_repair(t);
 	else if (t->differences == 0 && t->verify->sample >= 1)
 		cdc_table_error_verified(t->verify->sub, t->source_table);
 }

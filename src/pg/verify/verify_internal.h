@@ -71,10 +71,19 @@ typedef struct CdcVerifyTable
 	/* the place that the target was read at last */
 	int64		applied_seq;
 	bool		ready;			/* it was complete there, but for what was put aside or left out */
+	bool		lacks;			/* ... as its state e says */
 	bool		reshaped;		/* history had DDL of the table meanwhile */
 	int64		source_rows;
 	int64		differences;
-	TimestampTz	began;
+
+	/* repair.c's: what a repair has to copy */
+	CdcChunkKey key;			/* by which the source is read; no columns: in one pass */
+	List	   *ranges;			/* of CdcVerifyRange *: rows of the source that differ are in them */
+	List	   *gone;			/* of char *: keys of the target's rows that the source does not have */
+	int64		gone_seq;		/* ... as of this event */
+	bool		by_range;		/* false: these do not tell all */
+
+	TimestampTz began;
 	TimestampTz told;			/* when the user was told last */
 } CdcVerifyTable;
 
@@ -126,6 +135,27 @@ extern void cdc_verify_leave(void);
  * and clears it where an event concerns the row.  Sets t->reshaped where there was DDL.
  */
 extern void cdc_verify_lay_over(CdcVerifyTable *t, CdcVerifyRow *rows, int n, int64 after);
+
+/* ---- repair.c ---- */
+
+/* Rows of the source by t->key: behind after, up to upto; NULL: no bound. */
+typedef struct CdcVerifyRange
+{
+	char	  **after;
+	char	  **upto;
+} CdcVerifyRange;
+
+/* Rows behind after, up to upto, differ; both stay, in t->context. */
+extern void cdc_verify_note_range(CdcVerifyTable *t, char **after, char **upto);
+
+/* The row is one that the target has only. */
+extern void cdc_verify_note_gone(CdcVerifyTable *t, const CdcVerifyRow *row);
+
+/*
+ * Has what differs copied once more: the ranges, or the table.  Nothing but a WARNING where a
+ * copy of it was asked for meanwhile.
+ */
+extern void cdc_verify_repair(CdcVerifyTable *t);
 
 /* ---- lookup.c ---- */
 

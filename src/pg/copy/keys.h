@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * keys.h
+ *	  The keys of a range's rows, as JSON, without the rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_COPY_KEYS_H
+#define CDC_PG_COPY_KEYS_H
+
+#include "pg/catalog/subscription.h"
+#include "pg/copy/chunk.h"
+
+typedef struct CdcKeysQuery
+{
+	CdcSource  *source;
+	const CdcTable *table;		/* with a primary key */
+	const CdcChunkKey *key;		/* by which the range is; or NULL */
+	const CdcChunkRange *range;
+	const CdcSubscription *sub;
+} CdcKeysQuery;
+
+/* An array of objects with the columns of the primary key, UTF-8; valid in the call only. */
+typedef void (*CdcCopyKeysEmit) (const char *keys, void *arg);
+
+/*
+ * Hands the keys out, some at a time.  false: the table's definition at the source is
+ * another one by now.
+ */
+extern bool cdc_copy_keys(const CdcKeysQuery *query, CdcCopyKeysEmit emit, void *arg);
+
+#endif							/* CDC_PG_COPY_KEYS_H */

@@ -1,0 +1,207 @@
+/*-------------------------------------------------------------------------
+ *
+ * doubt.c
+ *	  Tables whose rows may have changed without a row event: they are named, and not
+ *	  replicated until they are copied anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/doubt/doubt.h"
+
+#include "utils/builtins.h"
+
+#include "core/dml.h"
+#include "core/event.h"
+#include "pg/base/bounded_text.h"
+#include "pg/base/utf8.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/tables.h"
+#include "pg/progress/copy_progress.h"
+
+/* A copy that begins anew so often, as its rows change in such ways, ends in an error. */
+#define MAX_RESTARTS		5
+
+/* ---- a table ---- */
+
+bool
+cdc_doubt_copy(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt)
+{
+	static const CdcCopyRequest again = {"copy", true, NULL, true};
+	const char *name = cdc_from_utf8_copy(full_name);
+	char		state = doubts->state(doubts->arg, full_name);
+
+	if (state != 'i' && state != 'd' && state != 'f')
+		return false;
+	if (!doubt->reshapes)
+	{
+		/* what has not begun will read what is there then */
+		if (state == 'i')
+			return true;
+		if (cdc_copy_restarts(doubts->sub, name) >= MAX_RESTARTS)
+			return false;
+	}
+	cdc_copy_request(doubts->sub, name, &again);
+	/* its rows may be of another shape until then */
+	if (doubt->reshapes)
+		cdc_subscription_table_hold(doubts->sub, name, true);
+	cdc_log(doubts->sub->name, "copy", psprintf("the copy of source table %s begins anew", name),
+			doubt->reason);
+	doubts->changed(doubts->arg);
+	return true;
+}
+
+void
+cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt)
+{
+	const CdcSubscription *sub = doubts->sub;
+	const char *name = cdc_from_utf8_copy(full_name);
+	char	   *sql = NULL;
+	char	   *remedy;
+	char		state = doubts->state(doubts->arg, full_name);
+
+	if (state == 0 || state == 'e' || cdc_doubt_copy(doubts, full_name, doubt))
+		return;
+	if (doubt->sql.data != NULL)
+		sql = cdc_bounded_text(cdc_from_utf8_lenient(pnstrdup(doubt->sql.data, doubt->sql.len)), 500);
+	remedy = psprintf("SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
+					  quote_literal_cstr(name));
+	cdc_subscription_table_failed(sub, name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+								  psprintf("%s.\nHINT:  %s", doubt->reason, remedy));
+	doubts->changed(doubts->arg);
+	if (!cdc_log_event(sub->name, "doubt", psprintf("%s: %s", name, doubt->reason), sql))
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("table \"%s\" of subscription \"%s\" needs a new copy", name, sub->name),
+			 errdetail("%s.", doubt->reason),
+			 errhint("%s", remedy)));
+}
+
+/* ---- what changed ---- */
+
+static void mark_children(const CdcDoubts *doubts, const CdcCascadeParent *parent, bool deleted, const CdcChange *change,
+						  int depth);
+
+/* The table that the foreign key changes is in doubt, and those that depend on that. */
+static void
+mark_child(const CdcDoubts *doubts, const CdcForeignKey *key, bool deleted, int depth)
+{
+	char	   *name = cdc_cascade_name(key->database, key->table);
+	char	   *reason = psprintf("rows of %s.%s were %s, and the source changes rows that refer to them without writing that to its binlog",
+								  key->parent_database, key->parent_table, deleted ? "deleted" : "given other keys");
+	CdcDoubt doubt = {reason, {NULL, 0}, false};
+	const CdcCascadeParent *child;
+
+	cdc_doubt_table(doubts, name, &doubt);
+	child = cdc_cascades_parent(doubts->cascades, cdc_to_utf8_copy(key->database), cdc_to_utf8_copy(key->table));
+	if (child != NULL && depth < CDC_CASCADE_DEPTH)
+		mark_children(doubts, child, deleted && key->deletes, NULL, depth + 1);
+}
+
+/* Whether an update gives one of the columns that the foreign key refers to another value. */
+static bool
+is_key_changed(const CdcForeignKey *key, const CdcChange *change)
+{
+	const CdcTable *table = change->table;
+	ListCell   *lc;
+	int			i;
+
+	foreach(lc, key->parent_columns)
+	{
+		char	   *name = cdc_to_utf8_copy((char *) lfirst(lc));
+
+		for (i = 0; i < table->ncolumns; i++)
+		{
+			if (pg_strcasecmp(table->columns[i].name, name) != 0)
+				continue;
+			if (change->after[i].kind == CDC_ABSENT)
+				break;
+			if (change->before[i].kind == CDC_ABSENT ||
+				!cdc_value_equal(&change->before[i], &change->after[i]))
+				return true;
+			break;
+		}
+	}
+	return false;
+}
+
+/* change: the parent's row; NULL: any of its rows may have changed. */
+static void
+mark_children(const CdcDoubts *doubts, const CdcCascadeParent *parent, bool deleted, const CdcChange *change,
+			  int depth)
+{
+	ListCell   *lc;
+
+	foreach(lc, parent->keys)
+	{
+		const CdcForeignKey *key = lfirst(lc);
+
+		if (deleted ? key->on_delete : key->on_update && (change == NULL || is_key_changed(key, change)))
+			mark_child(doubts, key, deleted, depth);
+	}
+}
+
+bool
+cdc_doubt_change(const CdcDoubts *doubts, const CdcChange *change)
+{
+	const CdcCascadeParent *parent;
+
+	if (change->table == NULL)
+		return false;
+	parent = cdc_cascades_parent(doubts->cascades, change->table->database, change->table->name);
+	if (parent == NULL)
+		return false;
+	if (parent->keys != NIL && (change->op == CDC_OP_DELETE || change->op == CDC_OP_UPDATE))
+		mark_children(doubts, parent, change->op == CDC_OP_DELETE, change, 0);
+	return parent->unwanted;
+}
+
+/* ---- a statement ---- */
+
+typedef struct Statement
+{
+	const CdcDoubts *doubts;
+	CdcDoubt	doubt;
+} Statement;
+
+/* Letters of ASCII, as for names in DDL; palloc'ed. */
+static char *
+lower_case(const char *name)
+{
+	char	   *result = pstrdup(name);
+	char	   *p;
+
+	for (p = result; *p != '\0'; p++)
+		*p = pg_ascii_tolower((unsigned char) *p);
+	return result;
+}
+
+/* CdcDmlVisit */
+static void
+doubt_name(const char *database, const char *table, void *arg)
+{
+	const Statement *s = arg;
+	const CdcCascadeParent *parent;
+
+	if (database[0] == '\0')
+		return;
+	if (s->doubts->lower_case_names)
+	{
+		database = lower_case(database);
+		table = lower_case(table);
+	}
+	cdc_doubt_table(s->doubts, psprintf("%s.%s", database, table), &s->doubt);
+	parent = cdc_cascades_parent(s->doubts->cascades, database, table);
+	if (parent == NULL)
+		return;
+	mark_children(s->doubts, parent, true, NULL, 0);
+	mark_children(s->doubts, parent, false, NULL, 0);
+}
+
+void
+cdc_doubt_statement(const CdcDoubts *doubts, CdcString sql, CdcString database, uint64_t sql_mode)
+{
+	Statement	s = {doubts, {"the source wrote changes of its rows as a statement, not as rows", sql, false}};
+
+	(void) cdc_dml_tables(sql, database, sql_mode, doubt_name, &s);
+}

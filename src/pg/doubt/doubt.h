@@ -1,0 +1,60 @@
+/*-------------------------------------------------------------------------
+ *
+ * doubt.h
+ *	  Tables whose rows may have changed without a row event: they are named, and not
+ *	  replicated until they are copied anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_DOUBT_DOUBT_H
+#define CDC_PG_DOUBT_DOUBT_H
+
+#include "core/change.h"
+#include "pg/doubt/cascade.h"
+
+/* Why rows of a table may have changed without a row event. */
+typedef struct CdcDoubt
+{
+	const char *reason;			/* a sentence without its full stop */
+	CdcString	sql;			/* the statement; data NULL: none is known */
+	bool		reshapes;		/* it may have altered columns, too */
+} CdcDoubt;
+
+/* Whose tables they are, and who keeps their states at hand. */
+typedef struct CdcDoubts
+{
+	const CdcSubscription *sub;
+	CdcCascades *cascades;
+	bool		lower_case_names;	/* the source takes names in statements for such */
+
+	/* the state of a registered table (UTF-8); 0: it is none */
+	char		(*state) (void *arg, const char *full_name);
+
+	/* states have changed, or a copy waits */
+	void		(*changed) (void *arg);
+	void	   *arg;			/* of both */
+} CdcDoubts;
+
+/*
+ * A copy of the table that is under way begins anew; else its state becomes 'e', with a
+ * WARNING.  Nothing where it is not registered, or in that state.  full_name in UTF-8.
+ */
+extern void cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
+
+/* A copy of the table that is under way begins anew; false: it has none, or did too often. */
+extern bool cdc_doubt_copy(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
+
+/*
+ * A statement with row changes of its own: the tables that it names are in doubt, and those
+ * that depend on them.
+ */
+extern void cdc_doubt_statement(const CdcDoubts *doubts, CdcString sql, CdcString database,
+								uint64_t sql_mode);
+
+/*
+ * A row was deleted, or a key changed, that other tables refer to: these are in doubt.  true: the row
+ * itself is of a table that is not captured.
+ */
+extern bool cdc_doubt_change(const CdcDoubts *doubts, const CdcChange *change);
+
+#endif							/* CDC_PG_DOUBT_DOUBT_H */

@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ *
+ * auto_resync.c
+ *	  Tables in an error that a copy heals are copied anew by themselves.
+ *
+ * What the stream or apply could not follow has its own SQLSTATE (a table that is not as it
+ * has to be); what a copy would meet again has others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/progress/auto_resync.h"
+
+#include "catalog/pg_type.h"
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+#include "pg/base/compat_value.h"
+#include "pg/catalog/log.h"
+#include "pg/catalog/spi.h"
+#include "pg/options/option_json.h"
+#include "pg/progress/copy_progress.h"
+
+typedef struct Failed
+{
+	char	   *source_table;
+	char	   *error;
+	Jsonb	   *options;		/* of the table; or NULL */
+} Failed;
+
+/* Those whose time has come, whatever their options say. */
+static List *
+failed_tables(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"SELECT t.source_table, t.last_error, t.options FROM cdc_catalog.subscription_table t"
+		" LEFT JOIN cdc_catalog.copy_progress p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
+		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 'e'"
+		" AND t.last_sqlstate OPERATOR(pg_catalog.=) '55000'"
+		" AND (p.automatic_at IS NULL OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=)"
+		" (p.automatic_at OPERATOR(pg_catalog.+) ('1 minute'::pg_catalog.interval OPERATOR(pg_catalog.*)"
+		" LEAST(1440, pg_catalog.power(2, LEAST(p.automatic, 20) OPERATOR(pg_catalog.-) 1)))))"
+		" ORDER BY t.source_table",
+		1, {TEXTOID}
+	};
+	Datum		value = CStringGetTextDatum(sub->name);
+	List	   *result = NIL;
+	CdcSpi		spi;
+	uint64		n;
+	uint64		i;
+
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, &value, NULL);
+	for (i = 0; i < n; i++)
+	{
+		Failed	   *failed = MemoryContextAlloc(spi.caller, sizeof(Failed));
+		MemoryContext old;
+		bool		isnull;
+		Datum		options = cdc_spi_datum(i, 3, JSONBOID, &isnull);
+
+		failed->source_table = cdc_spi_text(&spi, i, 1);
+		failed->error = cdc_spi_text(&spi, i, 2);
+		old = MemoryContextSwitchTo(spi.caller);
+		failed->options = isnull ? NULL : (Jsonb *) PG_DETOAST_DATUM_COPY(options);
+		result = lappend(result, failed);
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+static void
+resync(const CdcSubscription *sub, const Failed *failed)
+{
+	static const CdcCopyRequest request = {"resync", true, NULL, false};
+	static CdcStatement count = {
+		"UPDATE cdc_catalog.copy_progress SET automatic = CASE WHEN automatic_at OPERATOR(pg_catalog.>)"
+		" (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 day'::pg_catalog.interval)"
+		" THEN automatic OPERATOR(pg_catalog.+) 1 ELSE 1 END, automatic_at = pg_catalog.clock_timestamp()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	cdc_copy_request(sub, failed->source_table, &request);
+	(void) cdc_spi_run(&count, sub->name, failed->source_table);
+	cdc_log(sub->name, "resync", psprintf("source table %s is copied anew by itself", failed->source_table),
+			failed->error);
+	cdc_notify(sub->name, "table_resync", failed->source_table, NULL);
+}
+
+int
+cdc_auto_resync(const CdcSubscription *sub)
+{
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, failed_tables(sub))
+	{
+		const Failed *failed = lfirst(lc);
+		CdcTableOptions options;
+
+		cdc_table_options_parse(failed->options, &sub->opt.table, &options);
+		if (!options.auto_resync)
+			continue;
+		resync(sub, failed);
+		n++;
+	}
+	return n;
+}

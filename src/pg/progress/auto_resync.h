@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * auto_resync.h
+ *	  Tables in an error that a copy heals are copied anew by themselves (option
+ *	  auto_resync), and not again and again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_PROGRESS_AUTO_RESYNC_H
+#define CDC_PG_PROGRESS_AUTO_RESYNC_H
+
+#include "pg/catalog/subscription.h"
+
+/*
+ * Asks for a copy of each table of the subscription in state 'e' with such an error, where it
+ * may have one now: at once the first time, then a minute after the last, two minutes, four,
+ * up to a day; a day without one lets it begin anew.  Returns how many.
+ */
+extern int	cdc_auto_resync(const CdcSubscription *sub);
+
+#endif							/* CDC_PG_PROGRESS_AUTO_RESYNC_H */

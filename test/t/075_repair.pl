@@ -1,0 +1,187 @@
+# What differs is copied once more and no more than that: repair by ranges, resync of rows that
+# a condition selects; and copies, verifications and registrations that meet.
+use strict;
+use warnings;
+
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Server;
+use CdcIngest::Process qw(fork_child reap);
+
+my $cluster = CdcIngest::Cluster->new('repair');
+
+# What verify says: kinds with their number of keys; '' where all is equal.
+sub verify
+{
+	my ($id, $table, $repair) = @_;
+	return join ' ', map { "$_->[0]:$_->[1]" } @{
+		$cluster->rows(
+			"SELECT kind, sum(coalesce(array_length(differing_keys, 1), 0)) FROM "
+			  . q{cdc.verify(?, ?, repair := ?) WHERE kind <> 'equal' GROUP BY kind ORDER BY kind},
+			$id, $table, $repair ? 1 : 0) };
+}
+
+sub copied { return $cluster->value('SELECT rows FROM cdc_catalog.copy_progress WHERE subscription = ? AND source_table = ?', @_) }
+
+# Rows by 12,000, with keys of two kinds; another order of the keys at the source than here.
+my %keys = (
+	num => [ 'id int PRIMARY KEY', 'id', q{%d} ],
+	txt => [ 'k varchar(20) CHARACTER SET utf8 COLLATE utf8_general_ci, id datetime(3), PRIMARY KEY (k, id)', 'k, id',
+		q{concat(if(%1$d %% 2, 'k', 'K'), %1$d), '2024-01-02 03:04:05.678'} ]);
+
+sub fill
+{
+	my ($source, $table, $n) = @_;
+	my ($declared, $names, $values) = @{ $keys{$table} };
+	$source->do("CREATE TABLE r.$table ($declared, n int, c varchar(40))");
+	for (my $i = 0; $i < $n; $i += 1000)
+	{
+		$source->do("INSERT INTO r.$table ($names, n, c) VALUES "
+			  . join ', ', map { '(' . sprintf($values, $_) . ", $_, 'row $_')" } $i + 1 .. $i + 1000);
+	}
+	return;
+}
+
+sub by_ranges
+{
+	my ($source, $id) = @_;
+	for my $table (sort keys %keys)
+	{
+		my $first = $table eq 'num' ? '0, ' : q{'k0', '2024-01-02 03:04:05.678', };
+		my $second = $table eq 'num' ? '30000, ' : q{'kk', '2024-02-01 03:04:05.679', };
+		$cluster->do("DELETE FROM $id.$table WHERE n = 3", "UPDATE $id.$table SET c = 'other' WHERE n = 5",
+			"INSERT INTO $id.$table VALUES ($first -1, 'extra'), ($second -2, 'extra')");
+		# One that the source has again, before the copy comes to it: it must stay.
+		$cluster->do(q{SET DateStyle = 'SQL, DMY'});
+		is(verify($id, "r.$table", 1), 'different:1 extra:2 missing:1', "$id $table: what was planted");
+		$cluster->do('RESET DateStyle');
+		$source->do("INSERT INTO r.$table VALUES ($first -1, 'came')");
+		$cluster->catch_up($id);
+		is(verify($id, "r.$table"), '', '... is repaired');
+		my $rows = copied($id, "r.$table");
+		ok($rows > 0 && $rows <= 11_000, "... by reading $rows of 12,000 rows again");
+		is($cluster->value("SELECT count(*) FROM $id.$table"), 12_001, '... and the row that came back is there');
+	}
+	return;
+}
+
+# Rows that a condition selects; what the source has not at all goes, whatever it was.
+sub by_condition
+{
+	my ($source, $id) = @_;
+	my $resync = sub {
+		$cluster->call('resync_table', subscription => $id, source_table => 'r.num', where_clause => $_[0]);
+		$cluster->catch_up($id);
+	};
+	$cluster->do("UPDATE $id.num SET c = 'other' WHERE n IN (7, 10000)", "DELETE FROM $id.num WHERE n IN (8, 10001)",
+		"INSERT INTO $id.num VALUES (-5, 7, 'extra'), (40000, 7, 'extra')");
+	$resync->('n < 100 -- some');
+	is(verify($id, 'r.num'), 'different:1 missing:1', "$id: with a condition other rows stay as they are, and what is gone goes");
+	is(copied($id, 'r.num'), 100, '... its own are copied');
+	$cluster->do("INSERT INTO $id.num VALUES (-5, 7, 'extra')");
+	$resync->('rand() < 0.5');
+	like(verify($id, 'r.num'), qr/^(?:different:1)? ?(?:missing:1)?$/, '... whatever it says each time, no row of the source goes');
+	$resync->('n > 900');
+	is(verify($id, 'r.num'), '', '... equal in the end');
+
+	$cluster->do("SELECT cdc.disable_subscription('$id')", "SELECT cdc.resync_table('$id', 'r.num')");
+	like($cluster->error_of("SELECT cdc.resync_table('$id', 'r.num', 'n < 5')"), qr/its state is i, not r/,
+		'a copy of all rows that waits is not made one of some');
+	$cluster->do("SELECT cdc.resync_table('$id', 'r.num')", "SELECT cdc.enable_subscription('$id')");
+	$cluster->catch_up($id);
+	is(verify($id, 'r.num'), '', '... asked for twice it ends equal');
+	like($cluster->error_of("SELECT cdc.resync_table('$id', 'r.bag', 'a = 1')"), qr/does not have the primary key/, 'a table without key');
+	return;
+}
+
+sub changes
+{
+	my ($source, $until, $seed) = @_;
+	my $dbh = $source->connect;
+	srand $seed;
+	while (!-e $until)
+	{
+		my $k = 1 + int rand 13_000;
+		my $m = 1 + int rand 13_000;
+		$dbh->do("REPLACE INTO r.num VALUES ($k, $k, 'now')");
+		$dbh->do("UPDATE IGNORE r.num SET id = $k, c = 'moved' WHERE id = $m");
+		$dbh->do("DELETE FROM r.num WHERE id = " . (1 + int rand 13_000));
+	}
+	$dbh->disconnect;
+	return;
+}
+
+# Repairs, copies and verifications at once, under changes.
+sub at_once
+{
+	my ($source, $id) = @_;
+	my $until = $source->{dir} . '/until';
+	my @writers = map { my $seed = $_; fork_child(sub { changes($source, $until, $seed) }) } 1 .. 2;
+	for my $round (1 .. 4)
+	{
+		$cluster->do("DELETE FROM $id.num WHERE n % 1000 = $round", "UPDATE $id.num SET c = 'x' WHERE n % 1500 = $round",
+			"INSERT INTO $id.num SELECT 50000 + g, g, 'extra' FROM generate_series(1, 20) g ON CONFLICT DO NOTHING");
+		# while a copy is under way it is refused, which is as good
+		eval { verify($id, 'r.num', 1) } // like($@, qr/its state is not r/, "round $round: refused");
+		$cluster->call('resync_table', subscription => $id, source_table => 'r.num') if $round % 3 == 0;
+		$cluster->call('resync_table', subscription => $id, source_table => 'r.num') if $round == 3;
+		$cluster->catch_up($id) if $round % 2 == 0;
+	}
+	$cluster->catch_up($id);
+	my $said = verify($id, 'r.num', 1);
+	$cluster->catch_up($id);
+	is(verify($id, 'r.num'), '', "$id: equal under changes, after repairs and copies at once (before: '$said')");
+	open my $fh, '>', $until or die $!;
+	close $fh;
+	reap($_) for @writers;
+	$cluster->catch_up($id);
+	is(verify($id, 'r.num'), '', '... and at rest');
+	return;
+}
+
+# Registered again, onto targets that have rows.
+sub again
+{
+	my ($source, $id) = @_;
+	$cluster->do("SELECT cdc.remove_table('$id', 'r.num')", "DELETE FROM $id.num WHERE n = 20", "INSERT INTO $id.num VALUES (-9, 0, 'extra')");
+	$source->do('UPDATE r.num SET c = 1 WHERE n = 30');
+	like($cluster->error_of("SELECT cdc.add_table('$id', 'r.num')"), qr/has rows/, 'add_table onto rows is refused');
+	$cluster->do("SELECT cdc.add_table('$id', 'r.num', target_rows := 'replace')");
+	$cluster->catch_up($id);
+	is(verify($id, 'r.num'), '', '... and equal where they are to be replaced');
+	$cluster->do("SELECT cdc.drop_subscription('$id', true)", "INSERT INTO $id.num VALUES (-9, 0, 'extra')");
+	$source->do('DELETE FROM r.txt WHERE n < 10');
+	like($cluster->error_of("SELECT cdc.create_subscription('$id', '$id', '{r.*}', target_schema := '$id')"), qr/has rows/,
+		'a subscription onto rows is refused');
+	$cluster->subscribe($id, $id, $id, tables => ['r.*'], target_rows => 'replace');
+	$cluster->catch_up($id);
+	is(verify($id, undef), '', '... and equal where they are to be replaced');
+	return;
+}
+
+for my $flavour (qw(mysql97 mysql56 mariadb))
+{
+  SKIP:
+	{
+		skip "$flavour cannot be had here", 1 if $flavour eq 'mysql97' && !CdcIngest::Server->available($flavour);
+		subtest $flavour => sub {
+			my $source = CdcIngest::Server->new($flavour);
+			$source->do('CREATE DATABASE r', 'CREATE TABLE r.bag (a int)');
+			fill($source, $_, 12_000) for sort keys %keys;
+			$cluster->add_source($flavour, $source);
+			$cluster->subscribe($flavour, $flavour, $flavour, tables => ['r.*']);
+			$cluster->catch_up($flavour);
+			by_ranges($source, $flavour);
+			by_condition($source, $flavour);
+			if ($flavour ne 'mysql56')
+			{
+				at_once($source, $flavour);
+				again($source, $flavour);
+			}
+			$cluster->do("SELECT cdc.drop_subscription('$flavour')");
+			$source->kill9;
+		};
+	}
+}
+
+done_testing();
