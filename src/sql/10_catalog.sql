@@ -107,6 +107,9 @@ CREATE TABLE cdc_catalog.subscription_failure (
     last_sqlstate   text,
     last_error_at   timestamptz,
     latched         boolean NOT NULL DEFAULT false, -- a gap: stays until somebody does something about it
+    source_table    text,                   -- apply: whose event it was,
+    seq             bigint,                 -- ... which one,
+    key             text,                   -- ... and its key
     PRIMARY KEY (subscription, worker)
 );
 
@@ -129,7 +132,12 @@ CREATE TABLE cdc_catalog.subscription_table (
     last_sqlstate   text,
     state_since     timestamptz NOT NULL DEFAULT now(),
     options         jsonb,                  -- of this table, over the subscription's
-    held            boolean NOT NULL DEFAULT false, -- was in error: no event is applied until a new copy begins
+    held            boolean NOT NULL DEFAULT false, -- was in error: no event is applied until a new copy begins ...
+    held_seq        bigint,                 -- ... or it is retried, as the target has all up to this event; NULL: it has not
+    error_seq       bigint,                 -- the event that could not be applied
+    error_key       text,                   -- ... and its key, as far as that is known
+    kept_events     bigint NOT NULL DEFAULT 0,  -- that cdc.error has, to be retried or discarded
+    differs         text,                   -- what was left out: the target may differ from its source
     PRIMARY KEY (subscription, source_table)
 );
 
@@ -289,7 +297,8 @@ CREATE TABLE cdc_catalog.database_version (
     PRIMARY KEY (subscription, source_database, version)
 );
 
--- What could not be stored or applied, where the user chose not to stop.
+-- What could not be stored or applied, where the user chose not to stop.  op: that of an
+-- event that apply put aside, to be applied later; NULL: what pull could not read.
 CREATE TABLE cdc_catalog.error (
     subscription    text NOT NULL,
     seq             bigint,
@@ -298,7 +307,32 @@ CREATE TABLE cdc_catalog.error (
     source_table    text,
     sqlstate        text,
     message         text NOT NULL,
-    raw             bytea
+    raw             bytea,
+    op              "char",
+    event           jsonb
+);
+CREATE INDEX error_table ON cdc_catalog.error (subscription, source_table, seq);
+
+-- Keys of which cdc.error has events: later ones follow them there.  Each value
+-- of the key as text behind '=', or 'null'.
+CREATE TABLE cdc_catalog.blocked_key (
+    subscription    text NOT NULL,
+    source_table    text NOT NULL,
+    key             text[] NOT NULL,
+    seq             bigint NOT NULL         -- of the first event
+);
+CREATE INDEX blocked_key_table ON cdc_catalog.blocked_key (subscription, source_table);
+
+-- Source transactions that apply passes over, as an operator said.
+CREATE TABLE cdc_catalog.skipped_transaction (
+    subscription    text NOT NULL,
+    first_seq       bigint NOT NULL,        -- of its events
+    last_seq        bigint NOT NULL,
+    position        text,
+    gtid            text,
+    requested_at    timestamptz NOT NULL DEFAULT now(),
+    by_role         name NOT NULL DEFAULT current_user,
+    PRIMARY KEY (subscription, first_seq)
 );
 
 -- What happened: acts of operators, changes of schema, warnings.  An event
@@ -368,6 +402,8 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_change', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.prepared_transaction', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.database_version', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.error', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.blocked_key', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.skipped_transaction', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.log', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.publication', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.verification', '');

@@ -105,7 +105,10 @@ SELECT f.subscription, f.worker, f.failures,
             ELSE f.last_sqlstate || coalesce((SELECT ': ' || c.description FROM cdc_catalog.sqlstate_class c
                                                WHERE c.class = substr(f.last_sqlstate, 1, 2)), '')
        END AS last_error,
-       f.last_sqlstate, f.last_error_at, f.latched
+       f.last_sqlstate, f.last_error_at, f.latched, f.source_table, f.seq,
+       CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
+                 OR f.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
+            THEN f.key END AS key
   FROM cdc_catalog.subscription_failure f
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR f.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
@@ -126,7 +129,11 @@ SELECT t.subscription, t.source_table, t.target, t.mode, t.key,
             ELSE t.last_sqlstate || coalesce((SELECT ': ' || c.description FROM cdc_catalog.sqlstate_class c
                                                WHERE c.class = substr(t.last_sqlstate, 1, 2)), '')
        END AS last_error,
-       t.last_sqlstate, t.state_since, t.options
+       t.last_sqlstate, t.state_since, t.options, t.held_seq, t.error_seq,
+       CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
+                 OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
+            THEN t.error_key END AS error_key,
+       t.kept_events, t.differs
   FROM cdc_catalog.subscription_table t
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
@@ -214,10 +221,22 @@ SELECT e.subscription, e.seq, e.at, e.position, e.source_table, e.sqlstate,
        END AS message,
        CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
                  OR e.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
-            THEN e.raw END AS raw
+            THEN e.raw END AS raw,
+       e.op,
+       CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
+                 OR e.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
+            THEN e.event END AS event
   FROM cdc_catalog.error e
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR e.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
+
+CREATE VIEW cdc.skipped_transaction WITH (security_barrier = true) AS
+SELECT s.*
+  FROM cdc_catalog.skipped_transaction s
+ WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
+    OR s.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
+
+COMMENT ON VIEW cdc.skipped_transaction IS 'source transactions that cdc.skip_transaction() passed over';
 
 -- By the subscription's number: names are used again, perhaps by another owner.
 -- What was dropped is seen by monitors, superusers and the extension's owner.
@@ -252,4 +271,4 @@ SELECT r.subscription, r.source_table, r.started_at, r.finished_at, r.applied_se
 REVOKE ALL ON ALL TABLES IN SCHEMA cdc_catalog FROM PUBLIC;
 GRANT SELECT ON cdc.subscription, cdc.subscription_position, cdc.subscription_partition, cdc.subscription_progress,
     cdc.subscription_failure, cdc.subscription_table, cdc.table_counter, cdc.table_version, cdc.table_change, cdc.ddl_history, cdc.prepared_transaction,
-    cdc.database_version, cdc.error, cdc.log, cdc.publication, cdc.verification TO PUBLIC;
+    cdc.database_version, cdc.error, cdc.skipped_transaction, cdc.log, cdc.publication, cdc.verification TO PUBLIC;

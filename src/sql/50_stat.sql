@@ -211,7 +211,9 @@ COMMENT ON VIEW cdc.stat_subscription IS 'state, position, lag and counters of s
 
 -- state: as in pg_subscription_rel: i to be copied, d being copied, f copied,
 -- s synchronised, r ready; e in error; as numbers, state_code: 1, 2, 3, 4, 0; 5.  ddl_...: the newest change of the source table that
--- apply has come to, and what it did.
+-- apply has come to, and what it did.  error_seq, error_key: the event that stopped the table,
+-- or, with on_error stop, the subscription.  kept_events: events of it that wait in cdc.error.
+-- differs: what was left out of the target by somebody's decision.
 CREATE VIEW cdc.stat_table WITH (security_barrier = true) AS
 SELECT t.subscription,
        t.source_table,
@@ -230,10 +232,16 @@ SELECT t.subscription,
        d.seq AS ddl_seq,
        d.statement AS ddl_statement,
        d.outcome AS ddl_outcome,
-       CASE t.state WHEN 'r' THEN 0 WHEN 'i' THEN 1 WHEN 'd' THEN 2 WHEN 'f' THEN 3 WHEN 's' THEN 4 ELSE 5 END AS state_code
+       CASE t.state WHEN 'r' THEN 0 WHEN 'i' THEN 1 WHEN 'd' THEN 2 WHEN 'f' THEN 3 WHEN 's' THEN 4 ELSE 5 END AS state_code,
+       coalesce(t.error_seq, f.seq) AS error_seq,
+       CASE WHEN t.error_seq IS NULL THEN f.key ELSE t.error_key END AS error_key,
+       t.kept_events,
+       t.differs
   FROM cdc.subscription_table t
   LEFT JOIN cdc_catalog.table_counter c
     ON c.subscription = t.subscription AND c.source_table = t.source_table
+  LEFT JOIN cdc.subscription_failure f
+    ON f.subscription = t.subscription AND f.source_table = t.source_table AND f.worker = 'apply' AND f.failures > 0
   LEFT JOIN (SELECT x.subscription, x.source_table, x.seq, x.statement, x.outcome,
                     row_number() OVER (PARTITION BY x.subscription, x.source_table ORDER BY x.number DESC) AS newest
                FROM cdc.ddl_history x

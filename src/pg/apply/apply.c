@@ -2,155 +2,23 @@
  *
  * apply.c
  *	  cdc.apply: history into targets up to a source commit boundary, with the
- *	  progress and the counters in the same transaction.
+ *	  progress in the same transaction.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
 
-#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "pg/base/result_set.h"
 #include "pg/process/wake.h"
 #include "pg/progress/copy_only.h"
 #include "pg/progress/copy_progress.h"
-#include "pg/catalog/row.h"
+#include "pg/catalog/failure.h"
 #include "pg/history/hole.h"
-
-/* ------------------------------------------------------------------------
- * Counters
- * ------------------------------------------------------------------------
- */
-
-enum
-{
-	COUNT_EVENTS, COUNT_INSERTS, COUNT_UPDATES, COUNT_DELETES, COUNT_LAST_SEQ, COUNT_SOURCE_TS,
-	COUNT_COLUMNS
-};
-
-static CdcRowTable counters = {
-	"table_counter", 2, {"subscription", "source_table"}, COUNT_COLUMNS,
-	{
-		[COUNT_EVENTS] = {"events", INT8OID},
-		[COUNT_INSERTS] = {"inserts", INT8OID},
-		[COUNT_UPDATES] = {"updates", INT8OID},
-		[COUNT_DELETES] = {"deletes", INT8OID},
-		[COUNT_LAST_SEQ] = {"last_seq", INT8OID},
-		[COUNT_SOURCE_TS] = {"source_ts", TIMESTAMPTZOID}
-	}
-};
-
-/*
- * Makes the counter of a source table, with zeros.  Its columns but the time are not
- * null.
- */
-static void
-make_counter(const char *const *keys)
-{
-	static CdcStatement insert = {
-		"INSERT INTO cdc_catalog.table_counter (subscription, source_table) VALUES ($1, $2)",
-		2, {TEXTOID, TEXTOID}
-	};
-
-	(void) cdc_spi_run(&insert, keys[0], keys[1]);
-}
-
-/* To be called with the lock of apply, under which nobody else counts. */
-static void
-add(Datum *value, int64 number)
-{
-	*value = Int64GetDatum(DatumGetInt64(*value) + number);
-}
-
-/*
- * Adds what a source table's events did to its row of cdc.table_counter.  It is alone
- * in its target, so that what was written there is its own.
- */
-static void
-count_source(const CdcApply *apply, const CdcSourceRun *source)
-{
-	const char *keys[] = {apply->sub->name, source->mapping->source_table};
-	const CdcTargetRun *count = source->target;
-	Datum		values[CDC_ROW_COLUMNS];
-	bool		nulls[CDC_ROW_COLUMNS];
-
-	if (!cdc_row_read(&counters, keys, values, nulls))
-	{
-		make_counter(keys);
-		if (!cdc_row_read(&counters, keys, values, nulls))
-			elog(ERROR, "cdc.table_counter has no row for source table \"%s\" of subscription \"%s\"",
-				 keys[1], keys[0]);
-	}
-	add(&values[COUNT_EVENTS], source->events);
-	add(&values[COUNT_INSERTS], count->inserted);
-	add(&values[COUNT_UPDATES], count->updated);
-	add(&values[COUNT_DELETES], count->deleted);
-	values[COUNT_LAST_SEQ] = Int64GetDatum(source->last_seq);
-	if (source->source_ts != 0)
-	{
-		values[COUNT_SOURCE_TS] = TimestampTzGetDatum(source->source_ts);
-		nulls[COUNT_SOURCE_TS] = false;
-	}
-	(void) cdc_row_write(&counters, keys, values, nulls);
-}
-
-void
-cdc_apply_count(const CdcApply *apply)
-{
-	ListCell   *lc;
-
-	foreach(lc, apply->sources)
-	{
-		const CdcSourceRun *source = lfirst(lc);
-
-		if (source->events > 0)
-			count_source(apply, source);
-	}
-}
-
-/* The count of a target among those of earlier runs, or a new one. */
-static CdcApplyCount *
-count_of_target(List **counts, const char *target)
-{
-	CdcApplyCount *count;
-	ListCell   *lc;
-
-	foreach(lc, *counts)
-	{
-		count = lfirst(lc);
-		if (strcmp(count->target, target) == 0)
-			return count;
-	}
-	count = palloc0(sizeof(CdcApplyCount));
-	count->target = pstrdup(target);
-	*counts = lappend(*counts, count);
-	return count;
-}
-
-/* Adds the counts of the run's targets, as copies that outlive the run; of CdcApplyCount *. */
-static List *
-add_counts(const CdcApply *apply, List *counts)
-{
-	ListCell   *lc;
-
-	foreach(lc, apply->targets)
-	{
-		const CdcTargetRun *run = lfirst(lc);
-		CdcApplyCount *count;
-
-		if (run->events == 0)
-			continue;
-		count = count_of_target(&counts, run->target->name);
-		count->events += run->events;
-		count->inserted += run->inserted;
-		count->updated += run->updated;
-		count->deleted += run->deleted;
-	}
-	return counts;
-}
+#include "pg/mapping/cache.h"
 
 /* ------------------------------------------------------------------------
  * The run
@@ -184,77 +52,30 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 	return upto;
 }
 
-/* One call of cdc_apply_run(). */
-typedef struct ApplyCall
-{
-	const CdcSubscription *sub;
-	CdcProgress progress;		/* what is applied so far */
-	bool		numbered;		/* see CdcApply */
-	int64		changes;		/* of the position */
-	int64		max_events;		/* 0: none */
-	CdcApply   *begun;			/* a run that has met no event yet; NULL: there is none */
-	CdcApplyResult *result;
-} ApplyCall;
-
-/* Applies the events up to upto; returns where it has ended, which may be a commit before. */
-static int64
-run_up_to(ApplyCall *call, int64 upto)
-{
-	CdcApply   *apply = call->begun != NULL ? call->begun : cdc_run_begin(call->sub, NULL);
-	TimestampTz before = call->progress.source_ts;
-	int64		reached;
-
-	call->begun = NULL;
-	apply->stop_from = 1;
-	apply->most_copied = call->max_events;
-	apply->numbered = call->numbered;
-	cdc_run_scan(apply, call->progress.applied_seq, upto, NULL);
-	cdc_run_end(apply);
-	reached = apply->scan_upto;
-	if (apply->progress.applied_seq != reached)
-		elog(ERROR, "history of subscription \"%s\" ended at seq " INT64_FORMAT
-			 " before the boundary " INT64_FORMAT, apply->sub->name,
-			 apply->progress.applied_seq, reached);
-	cdc_apply_count(apply);
-	call->progress.applied_seq = reached;
-	call->progress.position = apply->progress.position != NULL ? pstrdup(apply->progress.position) : NULL;
-	call->progress.gtid = apply->progress.gtid != NULL ? pstrdup(apply->progress.gtid) : NULL;
-	call->progress.source_ts = apply->progress.source_ts != 0 ? apply->progress.source_ts : before;
-	call->result->events += apply->events;
-	call->result->counts = add_counts(apply, call->result->counts);
-	MemoryContextDelete(apply->work.cxt);
-	return reached;
-}
-
 /*
- * Applies the events up to upto, and acts on the changes of source tables in between, each
- * at its place: a run ends there, so that the next one takes the tables as they are then.
- * Returns where it has ended.
+ * Where the last error was one of a batch of rows, the next call finds out which of them it is
+ * of.  A worker that has failed is another process by then: what it wrote down tells.
  */
-static int64
-run_with_changes(ApplyCall *call, int64 upto)
+static struct
 {
-	List	   *changes = cdc_changes_pending(call->sub, call->changes, upto + 1);
-	ListCell   *lc;
+	int32		subscription_id;	/* 0: nothing is known yet */
+	bool		vague;
+}			last_error;
 
-	foreach(lc, changes)
-	{
-		CdcPendingChange *change = lfirst(lc);
-		int64		before = change->from_seq - 1;
-
-		if (before > call->progress.applied_seq && run_up_to(call, before) < before)
-			return call->progress.applied_seq;
-		cdc_follow_change(call->sub, change);
-		call->result->changes++;
-	}
-	return upto > call->progress.applied_seq ? run_up_to(call, upto) : upto;
+static bool
+wants_exact_error(const CdcSubscription *sub)
+{
+	if (last_error.subscription_id != sub->id)
+		last_error.vague = cdc_failure_is_vague(sub->name, "apply");
+	last_error.subscription_id = sub->id;
+	return last_error.vague;
 }
 
 /* A run; the subscription is locked. */
 static void
 run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 {
-	ApplyCall	call;
+	CdcWalk		call;
 	CdcPosition position;
 	int64		before;
 	int64		upto;
@@ -277,6 +98,7 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	before = call.progress.applied_seq;
 	call.numbered = position.events > 0;
 	call.changes = position.changes;
+	call.guarded = cdc_target_errors_are_guarded(sub) || wants_exact_error(sub);
 	call.max_events = max_events;
 	/* as the subscription's owner */
 	call.begun = cdc_run_begin(sub, NULL);
@@ -284,7 +106,7 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	if (upto == 0)
 		upto = before;
 	/* it may have ended at an earlier one */
-	if (run_with_changes(&call, upto) < upto)
+	if (cdc_walk(&call, upto) < upto)
 		result->more = true;
 	if (call.begun != NULL)
 	{
@@ -299,12 +121,48 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 		cdc_progress_broadcast_at_commit();
 }
 
+/* What to type where an error of one table has stopped the subscription. */
+static char *
+stop_hint(const CdcSubscription *sub)
+{
+	const CdcBlame *blame = cdc_blame();
+	const char *name = quote_literal_cstr(sub->name);
+	StringInfoData hint;
+
+	initStringInfo(&hint);
+	appendStringInfo(&hint, "When the reason is gone, apply goes on. To let the other tables go on: SELECT cdc.alter_table(%s, %s, '{\"on_error\": \"table\"}'), later cdc.retry_errors(%s, %s).",
+					 name, quote_literal_cstr(blame->source_table), name,
+					 quote_literal_cstr(blame->source_table));
+	if (blame->exact && blame->position[0] != '\0')
+		appendStringInfo(&hint, " To pass over this transaction: SELECT cdc.skip_transaction(%s, %s).", name,
+						 quote_literal_cstr(blame->position));
+	return hint.data;
+}
+
+/* The error goes on; one of a table with what to type, unless it says so itself. */
+static void
+rethrow_error(const CdcSubscription *sub, MemoryContext caller)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(caller);
+	error = CopyErrorData();
+	FlushErrorState();
+	last_error.subscription_id = sub->id;
+	last_error.vague = cdc_blame_is_of_table(sub, error->sqlerrcode) && !cdc_blame()->exact;
+	if (error->hint == NULL && cdc_blame_is_of_table(sub, error->sqlerrcode))
+		error->hint = stop_hint(sub);
+	ReThrowError(error);
+}
+
 void
 cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	CdcRunning	run;
 
 	memset(result, 0, sizeof(*result));
+	cdc_blame_reset();
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	cdc_running_begin(&run, sub->id, CDC_WRITER_APPLY);
 	PG_TRY();
@@ -314,10 +172,21 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	PG_CATCH();
 	{
 		cdc_running_end(&run);
-		PG_RE_THROW();
+		rethrow_error(sub, caller);
 	}
 	PG_END_TRY();
 	cdc_running_end(&run);
+	last_error.vague = false;
+}
+
+void
+cdc_apply_failed(const CdcSubscription *sub, int sqlerrcode)
+{
+	const CdcBlame *blame = cdc_blame();
+
+	if (cdc_blame_is_of_table(sub, sqlerrcode))
+		cdc_failure_blame(sub->name, "apply", blame->source_table,
+						  blame->exact ? blame->seq : 0, blame->key);
 }
 
 /* ------------------------------------------------------------------------

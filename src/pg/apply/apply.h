@@ -39,6 +39,12 @@ typedef struct CdcApplyResult
 extern void cdc_apply_run(const CdcSubscription *sub, int64 max_events,
 						  CdcApplyResult *result);
 
+/*
+ * Behind cdc_failure_record(), in the process in which cdc_apply_run() failed: notes there
+ * which table, event and key it was.
+ */
+extern void cdc_apply_failed(const CdcSubscription *sub, int sqlerrcode);
+
 /* What filling a target from the history did. */
 typedef struct CdcFill
 {
@@ -53,6 +59,13 @@ typedef struct CdcFill
  */
 extern void cdc_apply_fill(const CdcSubscription *sub, const char *source_table, bool replace,
 						   CdcFill *fill);
+
+/*
+ * Applies what the named source table, or each one, lacks of what could not be applied before;
+ * then it is at the same commit as the others.  Returns the number of events.  ERROR where one
+ * still cannot be.
+ */
+extern int64 cdc_apply_retry(const CdcSubscription *sub, const char *source_table);
 
 /* An event's text, UTF-8, that JSONB cannot hold: without its NULs.  palloc'ed. */
 extern const JsonbContainer *cdc_event_without_nul(const char *text);

@@ -5,12 +5,15 @@
  *
  *	  From the top down:
  *	  replay.c			cdc.replay
- *	  apply.c			cdc.apply: boundary, progress, counters
- *	  fill.c			what history has of a table that comes late
+ *	  apply.c			cdc.apply: boundary, progress
+ *	  fill.c			what history has of a table that comes late, or has stopped
+ *	  walk.c			runs up to a place, with what is to be done in between
+ *	  guard.c			a run over a range, its counters; one table's error is that table's
  *	  follow.c			what is done at a change of a source table
- *	  run.c				a run over a range of history: visits its events
+ *	  run.c				a run over a range of history: visits its events; whose an error is
  *	  lookahead.c		which events later ones of the same run make needless
  *	  lookahead_sample.c	whether it pays to find that out
+ *	  aside.c			events that are put aside
  *	  run_target.c		the source tables and targets of a run
  *	  ahead.c			whether a table is being copied
  *	  give_up.c			row images that lack what a mapping computes
@@ -32,6 +35,8 @@
 #include "pg/apply/source_row.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
+#include "pg/progress/table_error.h"
+#include "pg/catalog/tables.h"
 #include "pg/history/scan.h"
 #include "pg/schema/change.h"
 #include "pg/mapping/mapping.h"
@@ -39,7 +44,9 @@
 #include "utils/resowner.h"
 
 typedef struct CdcApply CdcApply;
+typedef struct CdcAside CdcAside;
 typedef struct CdcEnvelopeReader CdcEnvelopeReader;
+typedef struct CdcGuard CdcGuard;
 typedef struct CdcSourceRun CdcSourceRun;
 
 /* ------------------------------------------------------------------------
@@ -56,6 +63,7 @@ struct CdcSourceRun
 	bool		given_up;		/* its table is in error since an event of this run */
 	bool		asked;			/* how far the table is ahead of the stream; */
 	int64		ahead_until;	/* up to this seq: see cdc_run_is_ahead() */
+	CdcAside   *aside;			/* of whose events some may be put aside; or NULL */
 
 	/* for cdc.table_counter */
 	int64		events;
@@ -91,6 +99,8 @@ struct CdcApply
 	bool		numbered;		/* pull has numbered its events, without a gap */
 	CdcEventFacts facts;		/* of the event at hand */
 	int64		visited;		/* seq of the event before; -1: others may lie in between */
+	const CdcGuard *guard;		/* what it knows of errors of an earlier attempt; or NULL */
+	bool		puts_aside;		/* events of keys of which some are kept go there, too */
 
 	/* its surroundings */
 	uint64		number;			/* of the run, in this backend */
@@ -277,7 +287,7 @@ static inline bool
 cdc_lookahead_covers(const CdcTargetRun *run)
 {
 	return run->mode->supersedes != NULL && run->target->key_by_image && !run->target->keyless &&
-		!run->target->row_by_row && run->number <= PG_UINT16_MAX &&
+		!run->target->row_by_row && !run->one_by_one && !run->all_count && run->number <= PG_UINT16_MAX &&
 		run->writes_as_owner;
 }
 
@@ -301,6 +311,112 @@ cdc_lookahead_superseded(const CdcApply *apply, int64 seq)
 }
 
 /* ------------------------------------------------------------------------
+ * run.c: which event an error is of
+ * ------------------------------------------------------------------------
+ */
+
+/* The event at hand when a message was last raised in a run; texts may be cut. */
+typedef struct CdcBlame
+{
+	int32		subscription_id;	/* 0: there was no message */
+	int64		seq;			/* 0: of no event */
+	bool		exact;			/* it is this event, and not only one near by */
+	char		source_table[600];	/* "": of none */
+	char		position[600];	/* "": unknown */
+	char		key[1100];		/* "(id)=(5)", or "" */
+} CdcBlame;
+
+/* Forgets it; what it is now. */
+extern void cdc_blame_reset(void);
+extern const CdcBlame *cdc_blame(void);
+
+/*
+ * Whether an error with that SQLSTATE is one of the source table's (rather than of the
+ * surroundings, or of the history).
+ */
+extern bool cdc_blame_is_of_table(const CdcSubscription *sub, int sqlerrcode);
+
+/* ------------------------------------------------------------------------
+ * aside.c
+ * ------------------------------------------------------------------------
+ */
+
+/* So many keys of a table may be blocked; with more the whole table stops. */
+#define CDC_ASIDE_KEYS	1000
+
+/* Prepares a source table of the run, in the run's context, whose events may be put aside. */
+extern void cdc_aside_open(CdcApply *apply, CdcSourceRun *source);
+
+/* Whether the event, of a table that has source->aside, was put aside. */
+extern bool cdc_aside_take(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+
+/* Writes down what was put aside. */
+extern void cdc_aside_close(CdcApply *apply);
+
+/* ------------------------------------------------------------------------
+ * What attempts of one range have shown: guard.c finds it out, aside.c looks it up
+ * ------------------------------------------------------------------------
+ */
+
+/* An event that failed, of a table whose events are put aside then. */
+typedef struct CdcFailedEvent
+{
+	char	   *source_table;
+	int64		seq;
+	char	   *key;			/* for people */
+	int			sqlerrcode;
+	char	   *text;
+} CdcFailedEvent;
+
+struct CdcGuard
+{
+	List	   *exact;			/* names of source tables whose rows are written one by one */
+	List	   *failed;			/* of CdcFailedEvent * */
+};
+
+extern bool cdc_guard_is_exact(const CdcGuard *guard, const char *source_table);
+
+/* The failed event with that seq; seq 0: any of the table.  NULL: there is none. */
+extern const CdcFailedEvent *cdc_guard_failed(const CdcGuard *guard, const char *source_table, int64 seq);
+
+/* ------------------------------------------------------------------------
+ * walk.c
+ * ------------------------------------------------------------------------
+ */
+
+/* A walk through history. */
+typedef struct CdcWalk
+{
+	const CdcSubscription *sub;
+	const char *only;			/* one source table alone, from where it has stopped; or NULL */
+	CdcProgress progress;		/* what is applied so far */
+	bool		numbered;		/* see CdcApply */
+	bool		guarded;		/* one table's error is not the subscription's */
+	bool		narrow;			/* in short steps from here on, as there was an error */
+	int64		changes;		/* of the position */
+	int64		max_events;		/* that the call is to apply; 0: all */
+	CdcApply   *begun;			/* a run that has met no event yet; NULL: there is none */
+	CdcApplyResult *result;
+} CdcWalk;
+
+/*
+ * Applies the events up to upto, and acts on the changes of source tables in between, each
+ * at its place.  Returns where it has ended, which may be a commit before.
+ */
+extern int64 cdc_walk(CdcWalk *walk, int64 upto);
+
+/*
+ * guard.c: a run up to upto, which is begun and not finished; takes over what it has come to, and
+ * deletes it; counts what it did, in cdc.table_counter and in the result.
+ */
+extern void cdc_range_scan(CdcWalk *walk, CdcApply *apply, int64 upto);
+extern int64 cdc_range_finish(CdcWalk *walk, CdcApply *apply);
+extern void cdc_range_count(const CdcApply *apply, CdcApplyResult *result);
+
+/* The same, one table's error being that table's. */
+extern int64 cdc_guard_run(CdcWalk *walk, int64 upto);
+
+/* ------------------------------------------------------------------------
  * follow.c
  * ------------------------------------------------------------------------
  */
@@ -318,8 +434,9 @@ extern void cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *chan
 extern void cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
 							const char *reason, bool remap);
 
-/* apply.c: adds what the run did to cdc.table_counter. */
-extern void cdc_apply_count(const CdcApply *apply);
+/* The registered table of that name; NULL: there is none. */
+extern const CdcSubscriptionTable *cdc_apply_table(const CdcSubscription *sub, const char *source_table);
+
 
 /* ------------------------------------------------------------------------
  * run.c: what cdc.apply and cdc.replay share

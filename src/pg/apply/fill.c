@@ -1,17 +1,32 @@
 /*-------------------------------------------------------------------------
  *
  * fill.c
- *	  A table that comes to a subscription late: what the history has of it up to where
- *	  apply stands goes to its target by a run of its own, and what comes behind by the
- *	  next ones, so that the target is what it would be had it been there all the time.
+ *	  A table that comes to a subscription late, or has stopped: what the history has of it
+ *	  up to where apply stands goes to its target by runs of its own, and what comes behind
+ *	  by the next ones, so that the target is what it would be had it been there all the time.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
 
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/catalog/log.h"
 #include "pg/history/hole.h"
+#include "pg/process/wake.h"
+#include "pg/progress/copy_progress.h"
+#include "pg/mapping/cache.h"
+
+/* Kept events whose numbers are read at a time. */
+#define SEQS	1000
+
+/* ------------------------------------------------------------------------
+ * A table that comes late
+ * ------------------------------------------------------------------------
+ */
 
 /* Empties the target of the source table. */
 static void
@@ -36,7 +51,9 @@ static void
 run_locked(const CdcSubscription *sub, const char *source_table, bool replace, CdcFill *fill)
 {
 	CdcProgress progress;
+	CdcApplyResult result;
 	CdcApply   *apply;
+	CdcWalk		walk;
 
 	cdc_progress_get(sub, &progress);
 	fill->upto = progress.applied_seq;
@@ -44,11 +61,18 @@ run_locked(const CdcSubscription *sub, const char *source_table, bool replace, C
 	cdc_history_check_whole(sub, "filling a table", 1, progress.applied_seq);
 	if (replace)
 		empty_target(apply, source_table);
-	cdc_run_scan(apply, 0, progress.applied_seq, source_table);
 	cdc_run_end(apply);
-	cdc_apply_count(apply);
-	fill->events = apply->events;
 	MemoryContextDelete(apply->work.cxt);
+
+	/* as apply would have done it: past transactions that it passed over, and as on_error says */
+	memset(&result, 0, sizeof(result));
+	memset(&walk, 0, sizeof(walk));
+	walk.sub = sub;
+	walk.only = source_table;
+	walk.result = &result;
+	walk.guarded = cdc_target_errors_are_guarded(sub);
+	(void) cdc_walk(&walk, progress.applied_seq);
+	fill->events = result.events;
 }
 
 void
@@ -70,4 +94,196 @@ cdc_apply_fill(const CdcSubscription *sub, const char *source_table, bool replac
 	}
 	PG_END_TRY();
 	cdc_running_end(&run);
+}
+
+/* ------------------------------------------------------------------------
+ * A table that has stopped
+ * ------------------------------------------------------------------------
+ */
+
+/* ERROR where an event is missing that is to be applied. */
+static void
+check_history(const CdcSubscription *sub, int64 after, int64 upto)
+{
+	CdcScope	scope;
+
+	if (after >= upto)
+		return;
+	cdc_owner_begin(sub, &scope);
+	cdc_history_check_event(sub, "retry_errors", after + 1);
+	cdc_history_check_event(sub, "retry_errors", upto);
+	cdc_history_check_whole(sub, "retry_errors", after + 1, upto);
+	cdc_scope_end(&scope);
+}
+
+/* Applies what cdc.error has of the table, and forgets it. */
+static void
+apply_kept(CdcWalk *walk, const CdcSubscriptionTable *table)
+{
+	CdcApply   *apply = cdc_run_begin(walk->sub, NULL);
+	int64		last = 0;
+	int			n;
+	int			i;
+
+	do
+	{
+		int64	   *seqs = cdc_table_error_seqs(walk->sub, table->source_table, last, SEQS, &n);
+
+		for (i = 0; i < n; i++)
+		{
+			int64		before = apply->events;
+
+			CHECK_FOR_INTERRUPTS();
+			last = seqs[i];
+			cdc_run_scan(apply, last - 1, last, table->source_table);
+			if (apply->events == before)
+				cdc_history_hole(walk->sub, "retry_errors", last, last);
+		}
+		pfree(seqs);
+	} while (n == SEQS);
+	cdc_run_end(apply);
+	cdc_range_count(apply, walk->result);
+	MemoryContextDelete(apply->work.cxt);
+	(void) cdc_table_error_forget(walk->sub, table->source_table, 0);
+}
+
+/* The table goes on from where it stopped, up to where apply is. */
+static void
+catch_up(CdcWalk *walk, const CdcSubscriptionTable *table, int64 upto)
+{
+	const CdcSubscription *sub = walk->sub;
+
+	check_history(sub, walk->numbered ? table->held_seq : upto, upto);
+	cdc_changes_reopen(sub->name, table->source_table, table->held_seq);
+	CommandCounterIncrement();
+	walk->only = table->source_table;
+	walk->progress.applied_seq = table->held_seq;
+	if (cdc_walk(walk, upto) < upto)
+		elog(ERROR, "source table %s did not come to seq " INT64_FORMAT, table->source_table, upto);
+}
+
+/* Applies what the table lacks.  Returns the number of events. */
+static int64
+retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const CdcPosition *position,
+			int64 applied_seq)
+{
+	CdcApplyResult result;
+	CdcWalk		walk;
+
+	memset(&result, 0, sizeof(result));
+	memset(&walk, 0, sizeof(walk));
+	walk.sub = sub;
+	walk.result = &result;
+	walk.numbered = position->events > 0;
+	walk.changes = position->changes;
+	walk.guarded = cdc_target_errors_are_guarded(sub);
+
+	/* from here on it has a target, and what it meets there is found anew */
+	cdc_table_error_release(sub, table->source_table);
+	CommandCounterIncrement();
+	if (table->kept_events > 0)
+	{
+		apply_kept(&walk, table);
+		cdc_table_error_release(sub, table->source_table);
+		CommandCounterIncrement();
+	}
+	if (table->held)
+		catch_up(&walk, table, applied_seq);
+	cdc_table_error_release(sub, table->source_table);
+	(void) cdc_copy_applied(sub, applied_seq);
+	cdc_log(sub->name, "error",
+			psprintf("events of source table %s were applied again: " INT64_FORMAT, table->source_table, result.events), NULL);
+	return result.events;
+}
+
+/* Whether the table is one whose events can be applied again; ERROR where it was named and is not. */
+static bool
+is_retried(const CdcSubscription *sub, const CdcSubscriptionTable *table, bool named)
+{
+	if (table->state != 'e')
+		return false;
+	if (table->held && table->held_seq < 0)
+	{
+		if (named)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("source table %s of subscription \"%s\" has no place to go on from",
+							table->source_table, sub->name),
+					 errdetail("Its target is not what the source had at any commit."),
+					 errhint("%s", cdc_table_error_hint(sub, table->source_table, false))));
+		return false;
+	}
+	return table->held || table->kept_events > 0;
+}
+
+static int64
+retry_locked(const CdcSubscription *sub, const char *source_table)
+{
+	CdcPosition position;
+	CdcProgress progress;
+	int64		events = 0;
+	ListCell   *lc;
+
+	cdc_progress_get(sub, &progress);
+	cdc_position_get(sub, &position);
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+
+		if (source_table != NULL && strcmp(table->source_table, source_table) != 0)
+			continue;
+		if (is_retried(sub, table, source_table != NULL))
+			events += retry_table(sub, table, &position, progress.applied_seq);
+	}
+	cdc_progress_broadcast_at_commit();
+	return events;
+}
+
+/* The error goes on; one of the table with what to type, unless it says so itself. */
+static void
+rethrow_error(const CdcSubscription *sub, MemoryContext caller)
+{
+	const CdcBlame *blame = cdc_blame();
+	const char *name = quote_literal_cstr(sub->name);
+	const CdcSubscriptionTable *table;
+	ErrorData  *error;
+	int64		seq = blame->seq;
+
+	MemoryContextSwitchTo(caller);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (error->hint != NULL || !cdc_blame_is_of_table(sub, error->sqlerrcode) || !blame->exact)
+		ReThrowError(error);
+	table = cdc_apply_table(sub, blame->source_table);
+	if (table != NULL && table->kept_events > 0 && (!table->held || seq <= table->held_seq))
+		error->hint = psprintf("To go on without this event: SELECT cdc.discard_errors(%s, %s, 'the reason', " INT64_FORMAT ").",
+							   name, quote_literal_cstr(blame->source_table), seq);
+	else if (blame->position[0] != '\0')
+		error->hint = psprintf("To pass over this transaction: SELECT cdc.skip_transaction(%s, %s), then retry again.",
+							   name, quote_literal_cstr(blame->position));
+	ReThrowError(error);
+}
+
+int64
+cdc_apply_retry(const CdcSubscription *sub, const char *source_table)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	CdcRunning	run;
+	volatile int64 events = 0;
+
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	cdc_running_begin(&run, sub->id, CDC_WRITER_APPLY);
+	cdc_blame_reset();
+	PG_TRY();
+	{
+		events = retry_locked(sub, source_table);
+	}
+	PG_CATCH();
+	{
+		cdc_running_end(&run);
+		rethrow_error(sub, caller);
+	}
+	PG_END_TRY();
+	cdc_running_end(&run);
+	return events;
 }

@@ -25,6 +25,7 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
+#include "pg/progress/table_error.h"
 #include "pg/catalog/tables.h"
 #include "pg/evolve/evolve.h"
 #include "pg/options/option_json.h"
@@ -40,8 +41,8 @@ typedef struct Follow
 	bool		failed;			/* the table is in error now */
 } Follow;
 
-static const CdcSubscriptionTable *
-registered_table(const CdcSubscription *sub, const char *source_table)
+const CdcSubscriptionTable *
+cdc_apply_table(const CdcSubscription *sub, const char *source_table)
 {
 	ListCell   *lc;
 
@@ -189,7 +190,32 @@ begin_copy(Follow *f)
 	else
 		f->outcome = "nothing: there was no such table";
 	if (!f->failed)
-		cdc_subscription_table_hold(f->sub, f->table->source_table, false);
+		cdc_table_error_clear(f->sub, f->table->source_table);
+}
+
+/*
+ * Events from before a change are kept: they cannot be applied behind it, in another shape.  So
+ * the table stops here, and goes on through the change when they are retried.
+ */
+static void
+hold_before(Follow *f)
+{
+	CdcTableError error = {f->table->source_table};
+	const char *remedy = cdc_table_error_hint(f->sub, f->table->source_table, true);
+
+	error.sqlerrcode = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+	error.text = psprintf("source table %s was changed at seq " INT64_FORMAT ", and earlier events of it are kept in cdc.error\nHINT:  %s",
+						  f->table->source_table, f->change->from_seq, remedy);
+	(void) cdc_table_error_hold(f->sub, &error, f->change->from_seq - 1);
+	f->outcome = CDC_CHANGE_HELD;
+}
+
+/* Whether a change alters what events of the table fill. */
+static bool
+alters(const CdcPendingChange *change)
+{
+	return change->kind != CDC_CHANGE_COPY && change->kind != CDC_CHANGE_TRUNCATE &&
+		change->kind != CDC_CHANGE_DROP && change->kind != CDC_CHANGE_RENAME;
 }
 
 /* ERROR: the user wants to decide. */
@@ -286,7 +312,7 @@ kind_word(CdcChangeKind kind)
 void
 cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
 {
-	Follow		f = {.sub = sub,.change = change,.table = registered_table(sub, change->source_table)};
+	Follow		f = {.sub = sub,.change = change,.table = cdc_apply_table(sub, change->source_table)};
 	CdcScope	scope;
 
 	cdc_owner_begin(sub, &scope);
@@ -294,6 +320,8 @@ cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
 		f.outcome = "nothing: the table is not registered";
 	else if (f.table->held && change->kind != CDC_CHANGE_COPY)
 		f.outcome = CDC_CHANGE_HELD;
+	else if (f.table->kept_events > 0 && alters(change))
+		hold_before(&f);
 	else if (f.table->target == NULL || !OidIsValid(f.table->target_oid) ||
 			 get_rel_name(f.table->target_oid) == NULL)
 		f.outcome = "nothing: there is no target";

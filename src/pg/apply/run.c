@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/compat_executor.h"
+#include "pg/base/error.h"
 #include "pg/history/copied_rows.h"
 #include "pg/history/hole.h"
 #include "pg/process/shmem.h"
@@ -31,9 +32,11 @@
 static uint64 run_number = 0;
 
 /* ------------------------------------------------------------------------
- * The context of errors
+ * Which event an error is of
  * ------------------------------------------------------------------------
  */
+
+static CdcBlame blame;
 
 /* A value of a row image; documents are not shown. */
 static void
@@ -85,12 +88,45 @@ key_text(const CdcAtHand *at)
 	return psprintf("(%s)=(%s)", names.data, values.data);
 }
 
-/* Error context callback: subscription, seq, position, table, key and column. */
+/* Copies a text of len bytes, cut at the end of a character. */
+static void
+keep_text(char *to, size_t size, const char *from, size_t len)
+{
+	int			n = (int) Min(len, size - 1);
+
+	if (len >= size)
+		n = pg_mbcliplen(from, n, n);
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
+/* Notes which event is at hand; key may be NULL. */
+static void
+note_blame(const CdcApply *apply, const char *position, const char *key)
+{
+	const CdcAtHand *at = &apply->work.at;
+
+	memset(&blame, 0, offsetof(CdcBlame, source_table));
+	blame.subscription_id = apply->sub->id;
+	blame.seq = at->place.seq;
+	blame.exact = at->data != NULL || at->entry != NULL || !at->writing;
+	blame.source_table[0] = '\0';
+	if (at->source != NULL)
+		keep_text(blame.source_table, sizeof(blame.source_table), at->source->mapping->source_table,
+				  strlen(at->source->mapping->source_table));
+	else if (at->source_table != NULL)
+		keep_text(blame.source_table, sizeof(blame.source_table), at->source_table, at->source_table_len);
+	keep_text(blame.position, sizeof(blame.position), position, strlen(position));
+	keep_text(blame.key, sizeof(blame.key), key != NULL ? key : "", key != NULL ? strlen(key) : 0);
+}
+
 static void
 error_context(void *arg)
 {
 	CdcApply   *apply = arg;
 	const CdcAtHand *at = &apply->work.at;
+	char	   *position = "";
+	char	   *key = NULL;
 	StringInfoData s;
 
 	/* an error in here must not lead back to here */
@@ -102,11 +138,10 @@ error_context(void *arg)
 	if (at->place.seq > 0)
 		appendStringInfo(&s, ", seq " INT64_FORMAT, at->place.seq);
 	if (at->place.file != NULL)
-	{
-		appendStringInfo(&s, ", position %s", at->place.file);
-		if (at->place.offset >= 0)
-			appendStringInfo(&s, INT64_FORMAT, at->place.offset);
-	}
+		position = at->place.offset >= 0 ? psprintf("%s" INT64_FORMAT, at->place.file, at->place.offset) :
+			pstrdup(at->place.file);
+	if (position[0] != '\0')
+		appendStringInfo(&s, ", position %s", position);
 	if (at->source != NULL)
 		appendStringInfo(&s, ", source table \"%s\", target %s",
 						 at->source->mapping->source_table, at->source->mapping->target->name);
@@ -115,12 +150,36 @@ error_context(void *arg)
 						 at->source_table);
 	if (at->source != NULL && !at->source->mapping->target->keyless &&
 		(at->data != NULL || at->entry != NULL))
-		appendStringInfo(&s, ", key %s", key_text(at));
+		key = key_text(at);
+	if (key != NULL)
+		appendStringInfo(&s, ", key %s", key);
 	if (at->source != NULL && at->source->row.at_column != NULL)
 		appendStringInfo(&s, ", column \"%s\"", at->source->row.at_column);
 	errcontext("%s", s.data);
+	note_blame(apply, position, key);
 	pfree(s.data);
 	apply->in_context = false;
+}
+
+void
+cdc_blame_reset(void)
+{
+	memset(&blame, 0, sizeof(blame));
+}
+
+const CdcBlame *
+cdc_blame(void)
+{
+	return &blame;
+}
+
+bool
+cdc_blame_is_of_table(const CdcSubscription *sub, int sqlerrcode)
+{
+	/* an event or a target that is broken is the table's; a place in the history is not known then */
+	return blame.subscription_id == sub->id && blame.source_table[0] != '\0' && blame.seq > 0 &&
+		(!cdc_sqlstate_is_passing(sqlerrcode) || sqlerrcode == ERRCODE_DATA_CORRUPTED ||
+		 sqlerrcode == ERRCODE_INDEX_CORRUPTED);
 }
 
 /* ------------------------------------------------------------------------
@@ -210,6 +269,11 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	run->overwrites = apply->sub->opt.conflict == CDC_CONFLICT_OVERWRITE ||
 		(run->target->row_by_row && apply->replay == NULL && cdc_run_is_ahead(apply, source, event->seq));
 	cdc_writer_begin(run, &user);
+	if (source->aside != NULL && cdc_aside_take(apply, source, event))
+	{
+		apply->work.at.source = NULL;
+		return;
+	}
 	if (cdc_event_has_rows(event))
 		apply_rows(apply, source, event);
 	else if (event->op == CDC_OP_TRUNCATE)
@@ -454,6 +518,7 @@ cdc_run_end(CdcApply *apply)
 	ListCell   *lc;
 
 	flush_targets(apply);
+	cdc_aside_close(apply);
 	foreach(lc, apply->targets)
 	{
 		CdcTargetRun *run = lfirst(lc);
@@ -465,4 +530,6 @@ cdc_run_end(CdcApply *apply)
 	}
 	cdc_scope_end(&apply->scope);
 	error_context_stack = apply->errors.previous;
+	/* what was said in it is of no error that comes behind */
+	cdc_blame_reset();
 }

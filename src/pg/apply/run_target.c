@@ -78,6 +78,11 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 		source->target = target_run(apply, mapping);
 		source->target->source = source;
 		cdc_source_row_init(&source->row, apply->sub, mapping);
+		source->target->one_by_one = apply->guard != NULL &&
+			cdc_guard_is_exact(apply->guard, mapping->source_table);
+		if (apply->puts_aside && (mapping->kept || (apply->guard != NULL &&
+													cdc_guard_failed(apply->guard, mapping->source_table, 0) != NULL)))
+			cdc_aside_open(apply, source);
 		source->row.image.facts = &apply->facts;
 	}
 	apply->sources = lappend(apply->sources, source);

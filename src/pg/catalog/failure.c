@@ -34,7 +34,7 @@ cdc_failure_record(const char *subscription, const char *worker, int sqlerrcode,
 	static CdcStatement update = {
 		"UPDATE cdc_catalog.subscription_failure SET failures = failures OPERATOR(pg_catalog.+) 1,"
 		" last_error = $3, last_sqlstate = $4, last_error_at = pg_catalog.now(),"
-		" latched = $4 OPERATOR(pg_catalog.=) '" GAP "'"
+		" latched = $4 OPERATOR(pg_catalog.=) '" GAP "', source_table = NULL, seq = NULL, key = NULL"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
@@ -65,6 +65,33 @@ cdc_failure_record(const char *subscription, const char *worker, int sqlerrcode,
 		(void) cdc_spi_run(&insert, subscription, worker, error, sqlstate);
 	/* "publish" and the publication's name */
 	cdc_notify(subscription, psprintf("%.*s_error", (int) strcspn(worker, " "), worker), NULL, sqlstate);
+}
+
+void
+cdc_failure_blame(const char *subscription, const char *worker, const char *source_table, int64 seq,
+				  const char *key)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_failure SET source_table = $3, seq = $4::pg_catalog.int8, key = $5"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND worker OPERATOR(pg_catalog.=) $2",
+		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, subscription, worker, source_table, seq > 0 ? psprintf(INT64_FORMAT, seq) : NULL,
+					   seq > 0 && key[0] != '\0' ? key : NULL);
+}
+
+bool
+cdc_failure_is_vague(const char *subscription, const char *worker)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND worker OPERATOR(pg_catalog.=) $2 AND failures OPERATOR(pg_catalog.>) 0"
+		" AND source_table IS NOT NULL AND seq IS NULL",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, subscription, worker) > 0;
 }
 
 /*

@@ -30,6 +30,13 @@
 extern void cdc_failure_record(const char *subscription, const char *worker,
 							   int sqlerrcode, const char *error);
 
+/* Behind cdc_failure_record(): which event it was; seq 0: not known, key then neither.  key is for the owner. */
+extern void cdc_failure_blame(const char *subscription, const char *worker, const char *source_table,
+							  int64 seq, const char *key);
+
+/* Whether the worker fails with events of a table of which it is not known which one it is. */
+extern bool cdc_failure_is_vague(const char *subscription, const char *worker);
+
 /* Whether pull stands at a gap; ERROR with what was recorded then, and its SQLSTATE. */
 extern void cdc_failure_raise_gap(const char *subscription);
 

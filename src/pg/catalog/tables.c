@@ -20,7 +20,8 @@ List *
 cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless, t.row_filter"
+		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless, t.row_filter,"
+		" t.held_seq, t.kept_events, t.differs IS NOT NULL"
 		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
 		1, {TEXTOID}
@@ -60,6 +61,10 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		d = cdc_spi_datum(i, 8, OIDOID, &isnull);
 		t->target_oid = isnull ? InvalidOid : DatumGetObjectId(d);
 		t->keyless = DatumGetBool(cdc_spi_datum(i, 11, BOOLOID, &isnull));
+		d = cdc_spi_datum(i, 13, INT8OID, &isnull);
+		t->held_seq = isnull ? -1 : DatumGetInt64(d);
+		t->kept_events = cdc_spi_int64(i, 14);
+		t->differs = DatumGetBool(cdc_spi_datum(i, 15, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	return result;
@@ -215,7 +220,8 @@ set_state(const CdcSubscription *sub, const char *source_table, char state,
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = $3, last_error = $4, last_sqlstate = $5,"
-		" state_since = pg_catalog.now(), held = held OR $3 OPERATOR(pg_catalog.=) 'e'"
+		" state_since = pg_catalog.now(), held = held OR $3 OPERATOR(pg_catalog.=) 'e',"
+		" held_seq = NULL, error_seq = NULL, error_key = NULL"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		5, {TEXTOID, TEXTOID, CHAROID, TEXTOID, TEXTOID}
 	};

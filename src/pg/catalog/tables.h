@@ -27,7 +27,10 @@ typedef struct CdcSubscriptionTable
 	char		state;			/* i: waits for its copy; f: is copied, the stream has to pass
 								 * that; r: ready; e: in error */
 	Jsonb	   *options;		/* of its own, or NULL */
-	bool		held;			/* no event is applied until a new copy begins */
+	bool		held;			/* no event is applied until a new copy begins, or it is retried */
+	int64		held_seq;		/* the target has all up to this one; -1: it has not */
+	int64		kept_events;	/* that cdc.error has */
+	bool		differs;		/* something was left out */
 	bool		copy_data;		/* whether state i wants an initial copy */
 	bool		keyless;		/* rows of the target are found by all their columns */
 } CdcSubscriptionTable;
@@ -80,5 +83,12 @@ extern void cdc_subscription_table_state(const CdcSubscription *sub, const char 
 										 char state);
 extern void cdc_subscription_table_failed(const CdcSubscription *sub, const char *source_table,
 										  int sqlerrcode, const char *error);
+
+/* Whether a table in state 'e' is written all the same: it only lacks what was put aside or left out. */
+static inline bool
+cdc_subscription_table_goes_on(const CdcSubscriptionTable *table)
+{
+	return !table->held && (table->kept_events > 0 || table->differs);
+}
 
 #endif							/* CDC_PG_CATALOG_TABLES_H */

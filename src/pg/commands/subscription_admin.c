@@ -350,7 +350,9 @@ delete_rows(const CdcSubscription *sub)
 		{"DELETE FROM cdc_catalog.table_change WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.database_version WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.publication WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
-		{"DELETE FROM cdc_catalog.error WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}}
+		{"DELETE FROM cdc_catalog.error WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.blocked_key WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.skipped_transaction WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}}
 	};
 	CdcSpi		spi;
 	Datum		value = CStringGetTextDatum(sub->name);

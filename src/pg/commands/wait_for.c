@@ -99,22 +99,34 @@ wanted_seq(const Wanted *wanted, int64 applied, int64 last)
  * ------------------------------------------------------------------------
  */
 
+/* What to type for a table in error, a sentence. */
+static char *
+remedy(const CdcSubscription *sub, const CdcFailedTable *failed)
+{
+	char	   *name = quote_literal_cstr(sub->name);
+	char	   *table = quote_literal_cstr(failed->name);
+
+	if (failed->retried)
+		return psprintf("When the reason is gone: SELECT cdc.retry_errors(%s, %s).", name, table);
+	if (failed->differs)
+		return psprintf("To make it equal to its source: SELECT * FROM cdc.verify(%s, %s, repair := true).", name, table);
+	return psprintf("When the reason is gone: SELECT cdc.resync_table(%s, %s).", name, table);
+}
+
 /* Whether tables are complete, copies of them included; ERROR where one is in error. */
 static bool
 tables_complete(const Wanted *wanted)
 {
-	const char *name = wanted->sub->name;
-	char	   *failed;
-	char	   *error;
-	bool		copies = cdc_copy_look(wanted->sub, wanted->tables, wanted->ntables, &failed, &error);
+	CdcFailedTable failed;
+	bool		copies = cdc_copy_look(wanted->sub, wanted->tables, wanted->ntables, &failed);
 
-	if (failed != NULL)
+	if (failed.name != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("source table %s of subscription \"%s\" is in error", failed, name),
-				 errdetail("%s", error != NULL ? error : "Its state is e."),
-				 errhint("When the reason is gone: SELECT cdc.resync_table(%s, %s). To wait for other tables only, name them with tables := '{...}'.",
-						 quote_literal_cstr(name), quote_literal_cstr(failed))));
+				 errmsg("source table %s of subscription \"%s\" is in error", failed.name, wanted->sub->name),
+				 errdetail("%s", failed.error != NULL ? failed.error : "Its state is e."),
+				 errhint("%s To wait for other tables only, name them with tables := '{...}'.",
+						 remedy(wanted->sub, &failed))));
 	return !copies;
 }
 

@@ -40,6 +40,7 @@ static struct
 	int32		subscription_id;
 	uint64		generation;
 	List	   *tables;
+	bool		guarded;		/* one of them has an on_error of its own that is not stop */
 }			config;
 
 /* Relation cache callback. */
@@ -88,12 +89,31 @@ init_cache(void)
 	CacheRegisterSyscacheCallback(OPEROID, invalidate_expressions, (Datum) 0);
 }
 
-/* The source table's row of cdc.subscription_table; NULL: there is none. */
-static const CdcSubscriptionTable *
-configured_table(const CdcSubscription *sub, const char *source_table)
+/* Whether a table with options of its own does not stop the subscription with its errors. */
+static bool
+has_guarded_table(const CdcSubscription *sub, List *tables)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+		CdcTableOptions options;
+
+		if (table->options == NULL)
+			continue;
+		cdc_table_options_parse(table->options, &sub->opt.table, &options);
+		if (options.on_error != CDC_ON_ERROR_STOP)
+			return true;
+	}
+	return false;
+}
+
+/* Reads the subscription's tables, unless that was done. */
+static void
+read_config(const CdcSubscription *sub)
 {
 	uint64		generation = cdc_catalog_generation();
-	ListCell   *lc;
 
 	if (config.cxt == NULL || config.subscription_id != sub->id ||
 		config.generation != generation)
@@ -108,10 +128,20 @@ configured_table(const CdcSubscription *sub, const char *source_table)
 		config.subscription_id = 0;
 		old = MemoryContextSwitchTo(config.cxt);
 		config.tables = cdc_subscription_tables(sub);
+		config.guarded = has_guarded_table(sub, config.tables);
 		MemoryContextSwitchTo(old);
 		config.subscription_id = sub->id;
 		config.generation = generation;
 	}
+}
+
+/* The source table's row of cdc.subscription_table; NULL: there is none. */
+static const CdcSubscriptionTable *
+configured_table(const CdcSubscription *sub, const char *source_table)
+{
+	ListCell   *lc;
+
+	read_config(sub);
 	foreach(lc, config.tables)
 	{
 		const CdcSubscriptionTable *table = lfirst(lc);
@@ -128,6 +158,15 @@ cdc_target_is_registered(const CdcSubscription *sub, const char *source_table)
 	return configured_table(sub, source_table) != NULL;
 }
 
+bool
+cdc_target_errors_are_guarded(const CdcSubscription *sub)
+{
+	if (sub->opt.table.on_error != CDC_ON_ERROR_STOP)
+		return true;
+	read_config(sub);
+	return config.guarded;
+}
+
 /* Makes the mapping of a source table, in a memory context of its own. */
 static CdcMapping *
 load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bool writes)
@@ -138,8 +177,9 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bo
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	CdcMapping *mapping;
 
-	/* what is in error stays as it was until it is copied anew */
-	if (table == NULL || table->target == NULL || table->state == 'e' || table->held)
+	/* what stands in error stays as it is until it is copied anew or retried */
+	if (table == NULL || table->target == NULL || table->held ||
+		(table->state == 'e' && !cdc_subscription_table_goes_on(table)))
 	{
 		mapping = palloc0(sizeof(CdcMapping));
 		mapping->source_table = pstrdup(source_table);
@@ -164,6 +204,7 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bo
 		spec.row_filter = table->row_filter;
 		spec.tells_trouble = true;
 		mapping = cdc_mapping_make(sub, &spec, seq, writes);
+		mapping->kept = table->kept_events > 0;
 		/* who only looks leaves no row of the catalog locked */
 		if (writes && (mapping->target->relid != table->target_oid ||
 					   cdc_relation_by_name(table->target) != mapping->target->relid))

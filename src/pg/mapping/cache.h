@@ -29,4 +29,7 @@ extern CdcMapping *cdc_mapping_look(const CdcSubscription *sub, const char *sour
 /* Whether the subscription has the source table, with or without a target. */
 extern bool cdc_target_is_registered(const CdcSubscription *sub, const char *source_table);
 
+/* Whether errors of some table are not to stop the subscription (option on_error). */
+extern bool cdc_target_errors_are_guarded(const CdcSubscription *sub);
+
 #endif							/* CDC_PG_MAPPING_CACHE_H */

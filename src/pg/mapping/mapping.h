@@ -56,6 +56,7 @@ typedef struct CdcMapping
 	CdcExpression *filter;		/* only rows for which it is true are in the target; or NULL */
 	bool		computed;		/* expressions, filter or constants: not the straight way */
 	bool		keeps_rows;		/* TRUNCATE does not empty it */
+	bool		kept;			/* cdc.error has events of it */
 	List	   *layouts;		/* of row images seen so far: CdcLayout *, see layout.h */
 	struct CdcLayout *last_layout;
 

@@ -417,7 +417,7 @@ release_target(const CdcSubscription *sub, const char *source_table, const char 
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = 'e', last_error = $3, last_sqlstate = $4,"
-		" target = NULL, target_oid = NULL, held = true, state_since = pg_catalog.now()"
+		" target = NULL, target_oid = NULL, held = true, held_seq = NULL, state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
@@ -470,6 +470,10 @@ cdc_registry_remove(const CdcSubscription *sub, const char *source_table)
 		" AND p.subscription OPERATOR(pg_catalog.=) c.subscription"
 		" AND c.seq OPERATOR(pg_catalog.<=) p.applied_seq", 2, {TEXTOID, TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
+		{"DELETE FROM cdc_catalog.error WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2 AND op IS NOT NULL", 2, {TEXTOID, TEXTOID}},
+		{"DELETE FROM cdc_catalog.blocked_key WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}}
 	};
 	int			i;

@@ -64,7 +64,7 @@ static const char *const conflict_words[] = {"error", "overwrite", NULL};
 static const char *const xa_unknown_words[] = {"error", "log", NULL};
 static const char *const format_words[] = {"message", "json", NULL};
 static const char *const missing_words[] = {"error", "skip", NULL};
-static const char *const on_error_words[] = {"stop", "log", NULL};
+static const char *const on_error_words[] = {"stop", "table", "log", NULL};
 static const char *const boundary_words[] = {"auto", "message", "partition", NULL};
 static const char *const copy_mode_words[] = {"initial", "never", "only", "when_needed", NULL};
 static const char *const ddl_words[] = {"evolve", "ignore", "stop", NULL};
@@ -198,8 +198,8 @@ static const CdcOption options[] = {
 	"How the history table is partitioned by the time of arrival; only at creation"},
 	{SCOPE_SUBSCRIPTION, "xa_unknown", TYPE_CHOICE, "error", 0, 0, xa_unknown_words, false, SUBS(xa_unknown),
 	"What pull does at XA COMMIT of a transaction whose XA PREPARE is in no binlog of the source any more: stop, or leave it out with a row in cdc.log"},
-	{SCOPE_SUBSCRIPTION, "on_error", TYPE_CHOICE, "stop", 0, 0, on_error_words, false, SUBS(on_error),
-	"Kafka: what pull does with a message that is not JSON or not of the subscription's format: stop, or keep its bytes in the history and in cdc.error and go on"},
+	{SCOPE_SUBSCRIPTION, "on_error", TYPE_CHOICE, "stop", 0, 0, on_error_words, false, SUBS(table.on_error),
+	"What becomes of an event that cannot be written to its target: the subscription stops before it; or its table alone does, until cdc.retry_errors(); or the event goes to cdc.error, with all that follows on its key. With log pull from Kafka also keeps messages that are not JSON or not of the subscription's format there, and goes on; else it stops"},
 	{SCOPE_SUBSCRIPTION, "commit_boundary", TYPE_CHOICE, "auto", 0, 0, boundary_words, false, SUBS(commit_boundary),
 	"Kafka: where the source's transactions end: behind each message, or where the messages of a partition say so; auto is the latter when there is one partition only"},
 	{SCOPE_SUBSCRIPTION, "commit_wait", TYPE_MS, "10s", 0, 3600 * 1000, NULL, false, SUBS(commit_wait_ms),
@@ -241,6 +241,8 @@ static const CdcOption options[] = {
 	"As the subscription's"},
 	{SCOPE_TABLE, "truncate", TYPE_CHOICE, NULL, 0, 0, truncate_words, false, SUBTABLE(truncate),
 	"As the subscription's"},
+	{SCOPE_TABLE, "on_error", TYPE_CHOICE, NULL, 0, 0, on_error_words, false, SUBTABLE(on_error),
+	"As the subscription's, of events that cannot be written"},
 	{SCOPE_TABLE, "auto_resync", TYPE_BOOL, NULL, 0, 0, NULL, false, SUBTABLE(auto_resync),
 	"As the subscription's"},
 	{SCOPE_TABLE, "copy_history", TYPE_BOOL, NULL, 0, 0, NULL, false, SUBTABLE(copy_history),

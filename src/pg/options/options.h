@@ -27,11 +27,12 @@ typedef enum CdcXaUnknown
 	CDC_XA_UNKNOWN_LOG
 } CdcXaUnknown;
 
-/* What pull does with a message that is not what the format says. */
+/* What becomes of an event that cannot be applied, and of a message that is not in its format. */
 typedef enum CdcOnError
 {
-	CDC_ON_ERROR_STOP,
-	CDC_ON_ERROR_LOG
+	CDC_ON_ERROR_STOP,			/* the subscription stops before it */
+	CDC_ON_ERROR_TABLE,			/* its table stops, the others go on; messages: as STOP */
+	CDC_ON_ERROR_LOG			/* it goes to cdc.error, with all that follows on its key */
 } CdcOnError;
 
 /* Where transactions of a Kafka source end. */
@@ -78,6 +79,7 @@ typedef struct CdcTableOptions
 	CdcDdlPolicy ddl;
 	CdcDropColumn drop_column;
 	CdcTruncate truncate;
+	CdcOnError	on_error;		/* of the subscription: pull from Kafka uses it too */
 	bool		copy_history;	/* the history keeps the rows of copies */
 	bool		auto_resync;
 } CdcTableOptions;
@@ -120,7 +122,6 @@ typedef struct CdcSubscriptionOptions
 	CdcXaUnknown xa_unknown;
 
 	/* pulling from Kafka */
-	CdcOnError	on_error;
 	CdcCommitBoundary commit_boundary;
 	int			commit_wait_ms; /* for the rest of a transaction in a partition */
 	int			metadata_refresh_ms;	/* between looks for new topics and partitions */

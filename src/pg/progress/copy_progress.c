@@ -107,10 +107,11 @@ cdc_copy_is_pending(const CdcSubscription *sub)
 }
 
 bool
-cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, char **failed, char **error)
+cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, CdcFailedTable *failed)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.last_error, t.state OPERATOR(pg_catalog.=) 'e'"
+		"SELECT t.source_table, t.last_error, t.state OPERATOR(pg_catalog.=) 'e',"
+		" t.held_seq IS NOT NULL OR (t.kept_events OPERATOR(pg_catalog.>) 0 AND NOT t.held), t.differs IS NOT NULL"
 		" FROM cdc_catalog.subscription_table t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.<>) 'r'"
 		" AND ($2 IS NULL OR t.source_table OPERATOR(pg_catalog.=) ANY ($2))"
@@ -123,7 +124,7 @@ cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, char **fai
 	bool		found;
 	bool		isnull;
 
-	*failed = *error = NULL;
+	memset(failed, 0, sizeof(*failed));
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = cdc_text_array((const char *const *) tables, ntables);
@@ -131,11 +132,13 @@ cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, char **fai
 	found = cdc_spi_execute(&stmt, values, nulls) > 0;
 	if (found && DatumGetBool(cdc_spi_datum(0, 3, BOOLOID, &isnull)))
 	{
-		*failed = cdc_spi_text(&spi, 0, 1);
-		*error = cdc_spi_text(&spi, 0, 2);
+		failed->name = cdc_spi_text(&spi, 0, 1);
+		failed->error = cdc_spi_text(&spi, 0, 2);
+		failed->retried = DatumGetBool(cdc_spi_datum(0, 4, BOOLOID, &isnull));
+		failed->differs = DatumGetBool(cdc_spi_datum(0, 5, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
-	return found && *failed == NULL;
+	return found && failed->name == NULL;
 }
 
 List *

@@ -60,12 +60,20 @@ extern List *cdc_copy_waiting(const CdcSubscription *sub, int limit);
 extern bool cdc_copy_is_waiting(const CdcSubscription *sub);
 extern bool cdc_copy_is_pending(const CdcSubscription *sub);
 
+/* A table in state e; texts are palloc'ed. */
+typedef struct CdcFailedTable
+{
+	char	   *name;
+	char	   *error;			/* or NULL */
+	bool		retried;		/* cdc.retry_errors helps it */
+	bool		differs;		/* else: cdc.verify does, or a new copy */
+} CdcFailedTable;
+
 /*
  * Whether one of the tables (NULL: of all of the subscription's) is in a state between i
- * and r.  *failed: a table in state e, palloc'ed, with *error; or NULL.
+ * and r.  *failed: a table in state e, or without a name.
  */
-extern bool cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, char **failed,
-						  char **error);
+extern bool cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, CdcFailedTable *failed);
 
 /* Keeps what a chunk has changed of it, and sets state d. */
 extern void cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *progress);

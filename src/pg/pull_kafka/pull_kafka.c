@@ -101,7 +101,7 @@ nap_source(void *source, long ms)
 static bool
 take_poison(CdcKafkaCall *call, const CdcKafkaMessage *msg, CdcKafkaEvent *event)
 {
-	if (call->sub->opt.on_error == CDC_ON_ERROR_LOG)
+	if (call->sub->opt.table.on_error == CDC_ON_ERROR_LOG)
 	{
 		event->row.op = (char) CDC_OP_CONTROL;
 		event->wanted = true;

@@ -311,6 +311,20 @@ cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
 	return result;
 }
 
+void
+cdc_changes_reopen(const char *subscription, const char *source_table, int64 seq)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.table_change SET outcome = NULL, outcome_at = NULL"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND from_seq OPERATOR(pg_catalog.>) $3::pg_catalog.int8 AND outcome OPERATOR(pg_catalog.=) $4",
+		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, subscription, source_table, psprintf(INT64_FORMAT, seq), CDC_CHANGE_HELD);
+	nothing_pending.subscription_id = 0;
+}
+
 bool
 cdc_changes_are_pending(const char *subscription, int64 upto)
 {

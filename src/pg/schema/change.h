@@ -95,6 +95,12 @@ extern List *cdc_changes_pending(const CdcSubscription *sub, int64 changes, int6
 /* Whether there is one. */
 extern bool cdc_changes_are_pending(const char *subscription, int64 upto);
 
+/*
+ * Those of a table behind seq that were passed over, as it was in error then, are to be acted on:
+ * it goes on from there.
+ */
+extern void cdc_changes_reopen(const char *subscription, const char *source_table, int64 seq);
+
 /* Reads the definitions of a change, which cdc_changes_pending() leaves alone. */
 extern void cdc_change_load(const char *subscription, CdcPendingChange *change);
 

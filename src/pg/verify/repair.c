@@ -140,7 +140,8 @@ cdc_verify_repair(CdcVerifyTable *t)
 	const CdcSubscription *sub = t->verify->sub;
 	CdcCopyRequest request = {"resync", true, NULL, false};
 
-	if (t->by_range && list_length(t->ranges) <= MAX_RANGES)
+	/* what was put aside or left out of a table ends with a copy of all of it only */
+	if (!t->lacks && t->by_range && list_length(t->ranges) <= MAX_RANGES)
 		request.row_filter = ranges_text(t);
 	if (request.row_filter != NULL)
 	{
@@ -148,7 +149,7 @@ cdc_verify_repair(CdcVerifyTable *t)
 		request.gone = gone_text(t);
 		request.gone_seq = t->gone != NIL ? t->gone_seq : 0;
 	}
-	if (!cdc_copy_is_ready(sub, t->source_table))
+	if (!t->lacks && !cdc_copy_is_ready(sub, t->source_table))
 	{
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),

@@ -122,7 +122,9 @@ static void
 read_place(CdcVerifyTable *t)
 {
 	static CdcStatement stmt = {
-		"SELECT p.applied_seq, t.state FROM cdc_catalog.subscription_progress p"
+		"SELECT p.applied_seq, t.state OPERATOR(pg_catalog.=) 'r' OR (t.state OPERATOR(pg_catalog.=) 'e'"
+		" AND NOT t.held AND (t.kept_events OPERATOR(pg_catalog.>) 0 OR t.differs IS NOT NULL)),"
+		" t.state OPERATOR(pg_catalog.=) 'e' FROM cdc_catalog.subscription_progress p"
 		" JOIN cdc_catalog.subscription_table t ON t.subscription OPERATOR(pg_catalog.=) p.subscription"
 		" WHERE p.subscription OPERATOR(pg_catalog.=) $1"
 		" AND t.source_table OPERATOR(pg_catalog.=) $2",
@@ -139,7 +141,8 @@ read_place(CdcVerifyTable *t)
 	if (t->ready)
 	{
 		t->applied_seq = cdc_spi_int64(0, 1);
-		t->ready = DatumGetChar(cdc_spi_datum(0, 2, CHAROID, &isnull)) == 'r';
+		t->ready = DatumGetBool(cdc_spi_datum(0, 2, BOOLOID, &isnull));
+		t->lacks = DatumGetBool(cdc_spi_datum(0, 3, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 }

@@ -21,6 +21,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/base/result_set.h"
 #include "pg/catalog/access.h"
+#include "pg/progress/table_error.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
@@ -239,6 +240,8 @@ verify_one(CdcVerifyTable *t, Results *results, bool repair, bool named)
 		keep_result(t, lfirst(lc), at);
 	if (repair && t->differences > 0)
 		cdc_verify_repair(t);
+	else if (t->differences == 0 && t->verify->sample >= 1)
+		cdc_table_error_verified(t->verify->sub, t->source_table);
 }
 
 PG_FUNCTION_INFO_V1(cdc_verify);

@@ -70,7 +70,8 @@ typedef struct CdcVerifyTable
 
 	/* the place that the target was read at last */
 	int64		applied_seq;
-	bool		ready;			/* its state was r there */
+	bool		ready;			/* it was complete there, but for what was put aside or left out */
+	bool		lacks;			/* ... as its state e says */
 	bool		reshaped;		/* history had DDL of the table meanwhile */
 	int64		source_rows;
 	int64		differences;

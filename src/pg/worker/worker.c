@@ -195,7 +195,7 @@ apply_once(bool *more)
 
 	memset(&result, 0, sizeof(result));
 	cdc_apply_run(sub, Max(sub->opt.batch_events, APPLY_EVENTS_MIN), &result);
-	note_success(sub, result.events > 0);
+	note_success(sub, result.events > 0 || result.changes > 0);
 	cdc_background_commit();
 
 	*more = result.more;
@@ -264,6 +264,8 @@ write_down(const ErrorData *edata)
 			note_source(sub);
 			cdc_pull_failed(sub, edata->sqlerrcode, text);
 		}
+		else if (my_kind == CDC_WORKER_APPLY)
+			cdc_apply_failed(sub, edata->sqlerrcode);
 	}
 	cdc_background_commit();
 	return sub != NULL;

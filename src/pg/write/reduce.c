@@ -384,7 +384,7 @@ cdc_reduce_row_done(CdcWork *work, CdcTargetRun *run)
 {
 	work->bytes += run->bytes - run->counted;
 	run->counted = run->bytes;
-	if (run->target->row_by_row)
+	if (run->target->row_by_row || run->one_by_one)
 		cdc_reduce_flush(work, run);
 }
 
@@ -441,6 +441,7 @@ cdc_reduce_flush(CdcWork *work, CdcTargetRun *run)
 		return;
 	work->at.data = NULL;
 	work->at.source = run->source;
+	work->at.writing = true;
 	drop_superseded(run);
 	cdc_reduce_sort(run);
 	cdc_writer_begin(run, &user);

@@ -95,6 +95,8 @@ typedef struct CdcTargetRun
 	/* how it is written */
 	CdcTargetRights rights;
 	bool		writes_as_owner;	/* the writer is the subscription's owner */
+	bool		one_by_one;		/* each row is written before the next is looked at */
+	bool		all_count;		/* no event is needless, whatever later ones do */
 	const CdcWriteBackend *backend;
 	void	   *state;			/* the back-end's own; NULL: it is not open */
 	const char *subscription;	/* for cdc.log */
@@ -128,6 +130,7 @@ typedef struct CdcAtHand
 	const struct CdcSourceRun *source; /* with a target; or NULL */
 	const JsonbContainer *data; /* the event's row image, or */
 	const CdcEntry *entry;		/* the entry that is written; or neither */
+	bool		writing;		/* a batch of entries: without entry the place is that of one of them */
 } CdcAtHand;
 
 /* What the targets of a run share. */

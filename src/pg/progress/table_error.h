@@ -1,0 +1,106 @@
+/*-------------------------------------------------------------------------
+ *
+ * table_error.h
+ *	  Tables with events that could not be applied: what cdc.error keeps of them, where
+ *	  they have stopped, and what was left out.
+ *
+ *	  A table in state 'e' is one of three: it is held without a place, as its target is
+ *	  not what its source had at any place (only a new copy helps); it is held at a place,
+ *	  held_seq, from which it can go on; or it goes on and lacks what is kept in cdc.error or
+ *	  was left out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_PROGRESS_TABLE_ERROR_H
+#define CDC_PG_PROGRESS_TABLE_ERROR_H
+
+#include "pg/base/compat.h"
+#include "nodes/pg_list.h"
+#include "pg/catalog/subscription.h"
+
+/* An event that could not be applied. */
+typedef struct CdcTableError
+{
+	const char *source_table;
+	int64		seq;			/* 0: none in particular */
+	const char *key;			/* for people; or NULL */
+	int			sqlerrcode;
+	const char *text;			/* cdc_failure_text() of the error */
+} CdcTableError;
+
+/*
+ * The table stops: state 'e', with a notification.  Its target has all of its events up to
+ * held_seq, unless a copy of it is under way: then it has no place.  Returns whether it has one.
+ */
+extern bool cdc_table_error_hold(const CdcSubscription *sub, const CdcTableError *error, int64 held_seq);
+
+/* An event that is put aside. */
+typedef struct CdcKeptEvent
+{
+	const char *source_table;
+	int64		seq;
+	char		op;
+	const char *position;		/* or NULL */
+	int			sqlerrcode;		/* 0: it only follows another one */
+	const char *message;
+	Datum		event;			/* jsonb; 0: none */
+	const char *raw;			/* original bytes, or NULL */
+	size_t		raw_len;
+} CdcKeptEvent;
+
+/* Puts it into cdc.error.  To be followed by cdc_table_error_kept(). */
+extern void cdc_table_error_keep(const CdcSubscription *sub, const CdcKeptEvent *kept);
+
+/* So many more events are kept; the table gets state 'e' for it, with the error where that is not NULL. */
+extern void cdc_table_error_kept(const CdcSubscription *sub, const char *source_table, int64 events,
+								 const CdcTableError *error);
+
+/* Events of the key (n texts), from that seq on, are kept. */
+extern void cdc_table_error_block(const CdcSubscription *sub, const char *source_table, char **key, int n,
+								  int64 seq);
+
+/* Those keys, each a list of so many texts: a list of char **.  ERROR where one has another number. */
+extern List *cdc_table_error_blocked(const CdcSubscription *sub, const char *source_table, int n);
+
+/* The seqs of the table's kept events behind after, in order, at most limit; palloc'ed. */
+extern int64 *cdc_table_error_seqs(const CdcSubscription *sub, const char *source_table, int64 after, int limit,
+								   int *n);
+
+/* All that is kept of the table, or the one event, is forgotten; returns how many. */
+extern int64 cdc_table_error_forget(const CdcSubscription *sub, const char *source_table, int64 seq);
+
+/* Rows of cdc.error that pull wrote, which belong to no table in error; returns how many. */
+extern int64 cdc_table_error_forget_pulled(const CdcSubscription *sub);
+
+/*
+ * What was left out, a sentence without its full stop: the table is in state 'e' until it is
+ * verified or copied anew.  Of topics it is shown only, as they cannot be verified.
+ */
+extern void cdc_table_error_differs(const CdcSubscription *sub, const char *source_table, const char *what);
+
+/* The table goes on: nothing holds it any more.  What is kept or left out still shows in its state. */
+extern void cdc_table_error_release(const CdcSubscription *sub, const char *source_table);
+
+/* Target and source are the same again: nothing is kept, left out or held.  Its state stays. */
+extern void cdc_table_error_clear(const CdcSubscription *sub, const char *source_table);
+
+/* It was verified and found equal: what was left out is there. */
+extern void cdc_table_error_verified(const CdcSubscription *sub, const char *source_table);
+
+/* What to type for a table in error: it has a place from which it can go on, or not.  palloc'ed. */
+extern char *cdc_table_error_hint(const CdcSubscription *sub, const char *source_table, bool has_place);
+
+/* A source transaction that apply passes over. */
+typedef struct CdcSkip
+{
+	int64		first;			/* seq of its first event, */
+	int64		last;			/* ... and of its last one */
+} CdcSkip;
+
+/* Those behind after and up to upto, in order; of CdcSkip *. */
+extern List *cdc_skips(const CdcSubscription *sub, int64 after, int64 upto);
+
+/* Notes one; false: it is noted already. */
+extern bool cdc_skip_add(const CdcSubscription *sub, const CdcSkip *skip, const char *position, const char *gtid);
+
+#endif							/* CDC_PG_PROGRESS_TABLE_ERROR_H */
