@@ -13,6 +13,8 @@
  */
 #include "core/online_ddl.h"
 
+#include "sql_cursor.h"
+
 #include <string.h>
 
 #define MAX_NAME	64			/* characters */
@@ -75,6 +77,47 @@ cdc_online_ddl_is_shadow(const char *table, const char *shadow)
 {
 	return is_made_of(table, shadow, "_gho", false) || is_made_of(table, shadow, "_new", false) ||
 		has_prefix(table, shadow, "__osc_new_");
+}
+
+bool
+cdc_online_ddl_wants_triggers(const char *table, const char *shadow)
+{
+	return is_made_of(table, shadow, "_new", false);
+}
+
+/* Reads up to behind the word; false: it does not come. */
+static bool
+skip_behind(CdcSqlCursor *c, const char *word)
+{
+	while (!cdc_sql_at_end(c))
+	{
+		if (cdc_sql_take_word(c, word))
+			return true;
+		cdc_sql_advance(c);
+	}
+	return false;
+}
+
+bool
+cdc_online_ddl_trigger(CdcString sql, uint64_t sql_mode, CdcSqlToken *database, CdcSqlToken *shadow)
+{
+	CdcSqlCursor c;
+	CdcSqlToken token;
+	char		table[MAX_NAME * 4 + 1];
+	char		name[MAX_NAME * 4 + 1];
+
+	cdc_sql_start(&c, sql, sql_mode);
+	cdc_sql_skip_set_statement(&c);
+	if (!cdc_sql_take_word(&c, "create") || !skip_behind(&c, "trigger") || !skip_behind(&c, "on") ||
+		!cdc_sql_take_name(&c, &token, shadow) || !cdc_sql_identifier(shadow, table, sizeof(table)))
+		return false;
+	while (skip_behind(&c, "into"))
+	{
+		if (cdc_sql_take_name(&c, database, shadow) && cdc_sql_identifier(shadow, name, sizeof(name)) &&
+			cdc_online_ddl_is_shadow(table, name))
+			return true;
+	}
+	return false;
 }
 
 bool

@@ -68,6 +68,19 @@ sub statements
 	return;
 }
 
+# A table that waits for a copy of some of its rows is in doubt as a whole.
+sub waiting
+{
+	my ($source, $id) = @_;
+	my $dbh = $source->connect;
+	$cluster->do("SELECT cdc.disable_subscription('$id')");
+	$dbh->do($_) for 'USE d', q{SET SESSION binlog_format = 'STATEMENT'}, 'UPDATE a SET v = 77', 'INSERT INTO a VALUES (500, 1)';
+	$cluster->do("SELECT cdc.resync_table('$id', 'd.a', 'v = 1')", "SELECT cdc.enable_subscription('$id')");
+	$cluster->catch_up($id);
+	$cluster->compare_ok($source, 'd', $id, "$id: a statement while a copy of some rows waits", only => [qw(a b)]);
+	return;
+}
+
 # Parents that are captured and that are not; children of children; keys of other columns.
 sub cascades
 {
@@ -155,6 +168,7 @@ for my $flavour (qw(mysql97 mysql56 mariadb))
 			$cluster->subscribe($flavour, $flavour, $flavour, tables => ['d.*'], exclude => [qw(d.other d.hidden)]);
 			$cluster->catch_up($flavour);
 			statements($source, $flavour);
+			waiting($source, $flavour);
 			cascades($source, $flavour, $flavour eq 'mysql97');
 			by_itself($source, $flavour) if $flavour ne 'mysql56';
 			in_memory($source, $flavour);

@@ -34,8 +34,8 @@ cdc_doubt_copy(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *d
 		return false;
 	if (!doubt->reshapes)
 	{
-		/* what has not begun will read what is there then */
-		if (state == 'i')
+		/* what has not begun will read what is there then, if it is to read all */
+		if (state == 'i' && !cdc_copy_is_partial(doubts->sub, name))
 			return true;
 		if (cdc_copy_restarts(doubts->sub, name) >= MAX_RESTARTS)
 			return false;

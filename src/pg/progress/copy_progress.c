@@ -479,6 +479,20 @@ cdc_copy_request(const CdcSubscription *sub, const char *source_table,
 	cdc_catalog_changed();
 }
 
+bool
+cdc_copy_is_partial(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.copy_progress p"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2"
+		" AND p.kind OPERATOR(pg_catalog.=) 'resync'"
+		" AND (p.row_filter IS NOT NULL OR p.gone IS NOT NULL)",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
+}
+
 int
 cdc_copy_restarts(const CdcSubscription *sub, const char *source_table)
 {

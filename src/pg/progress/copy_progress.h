@@ -136,6 +136,9 @@ typedef struct CdcCopyRequest
 extern void cdc_copy_request(const CdcSubscription *sub, const char *source_table,
 							 const CdcCopyRequest *request);
 
+/* Whether the copy that was asked for last is to mend some rows of a target that has the others. */
+extern bool cdc_copy_is_partial(const CdcSubscription *sub, const char *source_table);
+
 /* How often the copy that was asked for last has begun anew. */
 extern int	cdc_copy_restarts(const CdcSubscription *sub, const char *source_table);
 

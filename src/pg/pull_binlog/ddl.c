@@ -239,6 +239,18 @@ is_online_change(const CdcDdlEffect *effect)
 		 cdc_online_ddl_is_rest(effect->table, effect->new_table));
 }
 
+/*
+ * Whether a table that is renamed has the rows that the other name had, as far as that is
+ * proved: by a name that only a tool gives, or by the triggers that it has made.
+ */
+static bool
+keeps_rows(const DdlCall *d, const CdcDdlEffect *effect)
+{
+	return is_renamed(effect) && is_online_change(effect) &&
+		(!cdc_online_ddl_wants_triggers(effect->new_table, effect->table) ||
+		 cdc_change_was_fed(d->call->sub->name, psprintf("%s.%s", effect->database, effect->table)));
+}
+
 static CdcChangeKind
 change_kind(const CdcDdlEffect *effect)
 {
@@ -282,7 +294,8 @@ record_change(const DdlCall *d, CdcChangeKind kind, const char *full_name, int b
 
 /* The same for each of the names that are replicated, or followed. */
 static void
-record_effect(const DdlCall *d, const CdcDdlEffect *effect, bool ahead, int before, int new_before)
+record_effect(const DdlCall *d, const CdcDdlEffect *effect, bool ahead, bool same_rows, int before,
+			  int new_before)
 {
 	const char *subscription = d->call->sub->name;
 	char	   *old_name = psprintf("%s.%s", effect->database, effect->table);
@@ -308,7 +321,7 @@ record_effect(const DdlCall *d, const CdcDdlEffect *effect, bool ahead, int befo
 		const CdcTableDef *def = cdc_schema_definition(d->stream->schema, effect->new_database,
 													   effect->new_table);
 
-		if (is_online_change(effect) && def != NULL)
+		if (same_rows && def != NULL)
 		{
 			cdc_change_since_made(cdc_schema_arena(CurrentMemoryContext), subscription, old_name, def,
 								  &change);
@@ -332,7 +345,7 @@ record_effect(const DdlCall *d, const CdcDdlEffect *effect, bool ahead, int befo
 
 /* Whether the rows of a wanted table are still known after the statement; else it is marked. */
 static void
-check_rows(const DdlCall *d, const CdcDdlEffect *effect)
+check_rows(const DdlCall *d, const CdcDdlEffect *effect, bool same_rows)
 {
 	const char *database = effect->new_database;
 	const char *table = effect->new_table;
@@ -348,7 +361,7 @@ check_rows(const DdlCall *d, const CdcDdlEffect *effect)
 		return;
 	if (d->ddl->moves_rows || d->ddl->has_select)
 		mark_for_copy(d, full_name, rows_moved);
-	if (renamed && is_online_change(effect))
+	if (same_rows)
 		return;
 	if (renamed && cdc_binlog_stream_knows(d->stream, full_name))
 		mark_for_copy(d, full_name, table_replaced);
@@ -370,6 +383,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	bool		wanted = wants(d, effect->database, effect->table);
 	bool		unproven;
 	bool		ahead;
+	bool		same_rows;
 	int			before;
 	int			new_before;
 
@@ -378,6 +392,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	before = newest_version(d, effect->database, effect->table);
 	new_before = newest_version(d, effect->new_database, effect->new_table);
 	ahead = is_ahead(d, effect->database, effect->table);
+	same_rows = keeps_rows(d, effect);
 	unproven = cdc_schema_is_unproven(d->stream->schema, effect->database, effect->table);
 	if (ahead)
 	{
@@ -393,7 +408,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		note_dropped(d->stream, psprintf("%s.%s", effect->database, effect->table));
 	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
 	{
-		record_effect(d, effect, ahead, before, new_before);
+		record_effect(d, effect, ahead, same_rows, before, new_before);
 		return;
 	}
 	if (ahead && unproven && wanted && effect->touches_columns)
@@ -403,8 +418,8 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		store_definition(d, effect->database, effect->table, &gone);
 	if (is_renamed(effect) || !ahead)
 		follow_table(d, effect);
-	record_effect(d, effect, ahead, before, new_before);
-	check_rows(d, effect);
+	record_effect(d, effect, ahead, same_rows, before, new_before);
+	check_rows(d, effect, same_rows);
 
 	/* rows of the stream count beside a copy by their key only */
 	if (wanted && !ahead && effect->old_def != NULL && effect->new_def != NULL &&
@@ -448,6 +463,28 @@ end_copy_of_gone(const DdlCall *d, const CdcDdlEffect *effect)
 			psprintf("source table %s is gone before its copy was complete", full_name), NULL);
 	d->call->synced = true;
 	cdc_binlog_stream_forget_tables(d->stream);
+}
+
+/* A tool that changes a table online keeps the rows of its shadow alike: that is noted of it. */
+static void
+note_trigger(const DdlCall *d)
+{
+	static const CdcTableChange fed = {.known = true, .fed = true};
+	CdcSqlToken token;
+	CdcSqlToken shadow;
+	char		database[CDC_DDL_NAME_SIZE];
+	char		table[CDC_DDL_NAME_SIZE];
+
+	if (!cdc_online_ddl_trigger(d->change->sql, d->change->sql_mode, &token, &shadow) ||
+		!cdc_sql_identifier(&shadow, table, sizeof(table)))
+		return;
+	if (token.kind == CDC_SQL_END)
+		snprintf(database, sizeof(database), "%.*s", (int) d->change->database.len, d->change->database.data);
+	else if (!cdc_sql_identifier(&token, database, sizeof(database)))
+		return;
+	if (follows(d, database, table))
+		record_change(d, CDC_CHANGE_ALTER, psprintf("%s.%s", database, table),
+					  newest_version(d, database, table), &fed, CDC_CHANGE_NOT_REPLICATED);
 }
 
 /* ---- databases ---- */
@@ -549,6 +586,8 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 	ddl_context.server = cdc_schema_ddl_server(stream->schema, d.source);
 	if (ddl_context.server->lower_case_names)
 		cdc_ddl_fold_names(ddl);
+	if (ddl->kind == CDC_DDL_OTHER)
+		note_trigger(&d);
 	if (concerns_us(&d))
 	{
 		ddl_context.database = change->database;

@@ -70,7 +70,7 @@ change_to_jsonb(const CdcTableChange *change)
 	}
 	appendStringInfoChar(&buf, ']');
 	append_text(&buf, "rows", change->rows);
-	appendStringInfoChar(&buf, '}');
+	appendStringInfo(&buf, "%s}", change->fed ? ", \"fed\": true" : "");
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data)));
 }
 
@@ -128,6 +128,7 @@ change_from_jsonb(const JsonbContainer *json, CdcTableChange *change)
 	memset(change, 0, sizeof(*change));
 	change->known = is_true(json, "known");
 	change->created = is_true(json, "created");
+	change->fed = is_true(json, "fed");
 	change->rows = text_of(json, "rows");
 	array = array_of(json, "renames", &n);
 	change->renames = palloc0(sizeof(CdcColumnRename) * (n + 1));
@@ -415,6 +416,23 @@ cdc_change_since_made(CdcArena *arena, const char *subscription, const char *sou
 	if (i == n)
 		change->known = false;	/* it is not known how it began */
 	cdc_spi_end(&spi);
+}
+
+bool
+cdc_change_was_fed(const char *subscription, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.table_change c"
+		" WHERE c.subscription OPERATOR(pg_catalog.=) $1 AND c.source_table OPERATOR(pg_catalog.=) $2"
+		" AND (c.change OPERATOR(pg_catalog.->>) 'fed') OPERATOR(pg_catalog.=) 'true'"
+		" AND c.number OPERATOR(pg_catalog.>) COALESCE((SELECT pg_catalog.max(m.number)"
+		" FROM cdc_catalog.table_change m WHERE m.subscription OPERATOR(pg_catalog.=) $1"
+		" AND m.source_table OPERATOR(pg_catalog.=) $2"
+		" AND (m.change OPERATOR(pg_catalog.->>) 'created') OPERATOR(pg_catalog.=) 'true'), 0)",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, subscription, cdc_from_utf8(source_table)) > 0;
 }
 
 void

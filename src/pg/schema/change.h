@@ -107,6 +107,9 @@ extern void cdc_change_load(const char *subscription, CdcPendingChange *change);
 /* What apply did at it. */
 extern void cdc_change_done(const char *subscription, int64 number, const char *outcome);
 
+/* Whether triggers have written another table's rows to it since it was made. */
+extern bool cdc_change_was_fed(const char *subscription, const char *source_table);
+
 /* Forgets those of a table that is not replicated. */
 extern void cdc_changes_drop(const char *subscription, const char *source_table);
 
