@@ -221,8 +221,16 @@ step_isolation() {
 	isolation_names+=" $names"
 }
 
-do_regress() { installcheck regress REGRESS="$(echo $regress_names)" ISOLATION=; }
-do_isolation() { installcheck isolation ISOLATION="$(echo $isolation_names)" REGRESS=; }
+# in_order STEP NAMES: those of a step's names, in its own order, each once.
+in_order() {
+	local name
+	for name in $("names_$1"); do
+		case " $2 " in *[[:space:]]"$name"[[:space:]]*) say "$name" ;; esac
+	done
+}
+
+do_regress() { installcheck regress REGRESS="$(echo $(in_order regress "$regress_names"))" ISOLATION=; }
+do_isolation() { installcheck isolation ISOLATION="$(echo $(in_order isolation "$isolation_names"))" REGRESS=; }
 
 show_regress() {
 	tail -n 20 "$2"

@@ -73,9 +73,15 @@ sub waiting
 {
 	my ($source, $id) = @_;
 	my $dbh = $source->connect;
-	$cluster->do("SELECT cdc.disable_subscription('$id')");
-	$dbh->do($_) for 'USE d', q{SET SESSION binlog_format = 'STATEMENT'}, 'UPDATE a SET v = 77', 'INSERT INTO a VALUES (500, 1)';
-	$cluster->do("SELECT cdc.resync_table('$id', 'd.a', 'v = 1')", "SELECT cdc.enable_subscription('$id')");
+	$source->do('CREATE TABLE d.slow (id int PRIMARY KEY) ENGINE=InnoDB',
+		'INSERT INTO d.slow VALUES ' . join ',', map { "($_)" } 1 .. 300);
+	$cluster->call('alter_subscription', name => $id, options => '{"copy_chunk_time": "10ms"}');
+	$cluster->catch_up($id);
+	my $seq = $cluster->value('SELECT last_seq FROM cdc.subscription_position WHERE subscription = ?', $id);
+	$cluster->do("SELECT cdc.resync_table('$id', 'd.slow', 'sleep(0.02) = 0')", "SELECT cdc.resync_table('$id', 'd.a', 'v = 1')");
+	$cluster->poll("SELECT string_agg(state::text, '' ORDER BY source_table DESC) FROM cdc.subscription_table WHERE subscription = '$id' AND source_table IN ('d.a', 'd.slow')", 'di');
+	$dbh->do($_) for 'USE d', q{SET SESSION binlog_format = 'STATEMENT'}, 'UPDATE a SET v = 77';
+	$source->do('DELETE FROM d.slow WHERE id = 300');
 	$cluster->catch_up($id);
 	$cluster->compare_ok($source, 'd', $id, "$id: a statement while a copy of some rows waits", only => [qw(a b)]);
 	return;
