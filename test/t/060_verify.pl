@@ -78,7 +78,22 @@ sub keyless
 	$cluster->do("INSERT INTO $id.nokey VALUES (1, 'x')", "DELETE FROM $id.nokey WHERE a = 2");
 	is(verify($id, 'v.nokey'), 'extra:1 missing:1', '... one row too many of three equal ones, one missing');
 	$cluster->do("DELETE FROM $id.nokey WHERE a = 1");
-	is(verify($id, 'v.nokey'), 'missing:3', '... all of them missing');
+	is(verify($id, 'v.nokey', repair => 1), 'missing:3', '... all of them missing');
+	$cluster->catch_up($id);
+	is(verify($id, 'v.nokey', equal => 1), 'equal:0', '... all of it is copied, as there is no key to find them by');
+
+	# No primary key: the source could be read by its unique key, the target is found by all columns.
+	$dbh->do('CREATE TABLE v.uniq (a int NOT NULL UNIQUE, b varchar(9))');
+	$dbh->do(q{INSERT INTO v.uniq VALUES (1, 'x'), (2, NULL), (3, 'y')});
+	$cluster->catch_up($id);
+	for my $delete ('WHERE a > 1', '')
+	{
+		my $n = $delete ? 2 : 3;
+		$cluster->do("DELETE FROM $id.uniq $delete");
+		is(verify($id, 'v.uniq', repair => 1), "missing:$n", "a unique key, $n rows missing");
+		$cluster->catch_up($id);
+		is(verify($id, 'v.uniq', equal => 1), 'equal:0', '... repaired');
+	}
 	return;
 }
 

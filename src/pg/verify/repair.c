@@ -5,7 +5,8 @@
  *
  * Rows that the target lacks, or has with other values, are in ranges of the source by its own
  * key: these are read again.  Rows that only the target has are named: the copy deletes those
- * that no event has brought since they were compared (sweep.c of apply).
+ * that no event has brought since they were compared (sweep.c of apply).  A table without key,
+ * here or there, is copied as a whole.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,11 +36,6 @@ cdc_verify_note_range(CdcVerifyTable *t, char **after, char **upto)
 {
 	CdcVerifyRange *range = t->ranges != NIL ? llast(t->ranges) : NULL;
 
-	if (t->key.ncolumns == 0)
-	{
-		t->by_range = false;
-		return;
-	}
 	if (range != NULL && range->upto == after)
 	{
 		range->upto = upto;
@@ -134,14 +130,25 @@ ranges_text(const CdcVerifyTable *t)
 	return sql.data;
 }
 
+/*
+ * Whether some rows can be copied instead of all.  That takes a key at both sides: without one
+ * a table is read in one pass, in which no range was noted, and its rows are not replaced but
+ * added.  What was put aside or left out of a table ends with a copy of all of it only.
+ */
+static bool
+is_in_ranges(const CdcVerifyTable *t)
+{
+	return t->by_range && !t->lacks && !t->mapping->target->keyless && t->table->npk > 0 &&
+		t->key.ncolumns > 0 && list_length(t->ranges) <= MAX_RANGES;
+}
+
 void
 cdc_verify_repair(CdcVerifyTable *t)
 {
 	const CdcSubscription *sub = t->verify->sub;
 	CdcCopyRequest request = {"resync", true, NULL, false};
 
-	/* what was put aside or left out of a table ends with a copy of all of it only */
-	if (!t->lacks && t->by_range && list_length(t->ranges) <= MAX_RANGES)
+	if (is_in_ranges(t))
 		request.row_filter = ranges_text(t);
 	if (request.row_filter != NULL)
 	{

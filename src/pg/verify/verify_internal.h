@@ -77,7 +77,8 @@ typedef struct CdcVerifyTable
 	int64		differences;
 
 	/* repair.c's: what a repair has to copy */
-	CdcChunkKey key;			/* by which the source is read; no columns: in one pass */
+	CdcChunkKey key;			/* by which the source is read; no columns: in one pass, which
+								 * leaves no ranges */
 	List	   *ranges;			/* of CdcVerifyRange *: rows of the source that differ are in them */
 	List	   *gone;			/* of char *: keys of the target's rows that the source does not have */
 	int64		gone_seq;		/* ... as of this event */
