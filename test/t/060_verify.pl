@@ -56,6 +56,34 @@ sub planted
 	return;
 }
 
+# The same types as keys.
+sub keys_of_types
+{
+	my ($source, $id) = @_;
+	my $said = sub { return $cluster->rows(
+			q{SELECT kind, count(*)::int, sum(array_length(differing_keys, 1))::int FROM cdc.verify(?, repair := ?)
+			WHERE source_table LIKE 'v.k%' AND kind <> 'equal' GROUP BY kind ORDER BY kind}, $id, $_[0] ? 1 : 0) };
+	my $n = 0;
+	for my $type (grep { $_->[0] !~ /text|blob/ } @types)
+	{
+		my ($declared, $value, $other) = @$type;
+		my $table = 'k' . $n++;
+		$declared =~ s/ NULL//;
+		$source->do("CREATE TABLE v.$table (c $declared, a int, b int, PRIMARY KEY (c, a))",
+			"INSERT INTO v.$table VALUES " . join ', ', map { "($value, $_, 1)" } 1 .. 50);
+	}
+	$cluster->catch_up($id);
+	is_deeply($said->(), [], 'keys of each type: nothing differs');
+	for my $t (0 .. $n - 1)
+	{
+		$cluster->do("DELETE FROM $id.k$t WHERE a = 2", "UPDATE $id.k$t SET b = 2 WHERE a = 3", "UPDATE $id.k$t SET a = 51 WHERE a = 4");
+	}
+	is_deeply($said->(1), [ [ 'different', $n, $n ], [ 'extra', $n, $n ], [ 'missing', $n, 2 * $n ] ], '... what was planted');
+	$cluster->catch_up($id);
+	is_deeply($said->(), [], '... repaired');
+	return;
+}
+
 # The remedy: what differs is copied once more, while the stream goes on.
 sub repaired
 {
@@ -162,6 +190,7 @@ for my $flavour (qw(mariadb mysql56 mysql97))
 			$cluster->catch_up($flavour);
 			planted($source, $flavour);
 			repaired($source, $flavour);
+			keys_of_types($source, $flavour);
 			keyless($source, $flavour);
 			under_load($source, $flavour);
 			$cluster->call('drop_subscription', name => $flavour);

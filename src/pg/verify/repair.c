@@ -22,7 +22,6 @@
 #include "utils/lsyscache.h"
 
 #include "pg/base/compat_catalog.h"
-#include "pg/base/compat_executor.h"
 #include "pg/base/compat_value.h"
 #include "pg/catalog/log.h"
 #include "pg/progress/copy_progress.h"
@@ -47,33 +46,16 @@ cdc_verify_note_range(CdcVerifyTable *t, char **after, char **upto)
 	t->ranges = lappend(t->ranges, range);
 }
 
-/* Settings under which values are written as any session reads them again. */
-static int
-begin_settings(void)
-{
-	static const char *const settings[][2] = {
-		{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"lc_monetary", "C"},
-		{"TimeZone", "UTC"}, {"extra_float_digits", "3"}, {"bytea_output", "hex"}
-	};
-	int			level = NewGUCNestLevel();
-	size_t		i;
-
-	for (i = 0; i < lengthof(settings); i++)
-		CDC_SET_OPTION(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE);
-	return level;
-}
-
 void
 cdc_verify_note_gone(CdcVerifyTable *t, const CdcVerifyRow *row)
 {
 	const CdcTarget *target = t->mapping->target;
 	MemoryContext old = MemoryContextSwitchTo(t->context);
-	int			level = begin_settings();
+	int			level = cdc_verify_begin_texts();
 	int			i;
 
 	t->gone_seq = Min(t->gone_seq, t->applied_seq);
-	t->by_range = t->by_range && !target->keyless &&
-		list_length(t->gone) < MAX_GONE * target->nkey;
+	t->by_range = t->by_range && list_length(t->gone) < MAX_GONE * target->nkey;
 	for (i = 0; t->by_range && i < target->nkey; i++)
 	{
 		const CdcTargetColumn *column = &target->columns[target->key[i].column];

@@ -110,6 +110,12 @@ extern void cdc_verify_hash_value(CdcHash128 *hash, const CdcTargetColumn *colum
 extern bool cdc_verify_same_value(const CdcTargetColumn *column, Datum a, bool anull, Datum b,
 								  bool bnull);
 
+/*
+ * Sets what values are written under so that any session reads the same again, until
+ * AtEOXact_GUC() of the level that is returned.
+ */
+extern int	cdc_verify_begin_texts(void);
+
 /* {"id": 5} of a row in the target's row type; palloc'ed. */
 extern char *cdc_verify_key_text(const CdcTarget *target, HeapTuple row);
 
