@@ -6,6 +6,7 @@ use Test::More;
 use CdcIngest::Cluster;
 use CdcIngest::Server;
 use CdcIngest::Process qw(fork_child reap);
+use PostgreSQL::Test::Utils qw(slurp_file);
 
 my $cluster = CdcIngest::Cluster->new('verify');
 
@@ -176,6 +177,19 @@ sub under_load
 	return;
 }
 
+# What the source has is in a temporary file meanwhile.
+sub files_are_closed
+{
+	my ($source, $id) = @_;
+	is($cluster->value('SELECT count(*) FROM (SELECT cdc.verify(?, ?)) v', $id, 'v.nokey'), 1, 'verify in the select list');
+	$cluster->do("SELECT cdc.disable_subscription('$id')");
+	$source->do('INSERT INTO v.p0 VALUES (60, 1, 1)');
+	like($cluster->error_of("DO \$\$BEGIN PERFORM cdc.verify('$id', 'v.p0'); EXCEPTION WHEN OTHERS THEN RAISE 'caught: %', SQLERRM; END\$\$"),
+		qr/caught: .* do not come to the source's position/, '... that fails, and it is caught');
+	unlike(slurp_file($cluster->node->logfile), qr/still referenced|was not closed/, 'nothing of them is left to the end of the statement');
+	return;
+}
+
 for my $flavour (qw(mariadb mysql56 mysql97))
 {
   SKIP:
@@ -193,6 +207,7 @@ for my $flavour (qw(mariadb mysql56 mysql97))
 			keys_of_types($source, $flavour);
 			keyless($source, $flavour);
 			under_load($source, $flavour);
+			files_are_closed($source, $flavour);
 			$cluster->call('drop_subscription', name => $flavour);
 			$source->kill9;
 		};

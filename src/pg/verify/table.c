@@ -670,6 +670,8 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 			ok = read_keyless(&walk) && match_rows(&walk);
 		else
 			ok = walk_keyed(&walk);
+		if (walk.seen != NULL)
+			cdc_seen_close(walk.seen);
 		if (ok)
 		{
 			free_plan(t);

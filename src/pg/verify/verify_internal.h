@@ -177,8 +177,13 @@ extern void cdc_verify_scan(CdcVerifyTable *t, CdcVerifyVisitor visit, void *arg
 
 typedef struct CdcSeen CdcSeen;
 
-/* A set of hashes, each with a count, of any size: on disk, and a part at a time in memory. */
+/*
+ * A set of hashes, each with a count, of any size: on disk, and a part at a time in memory.
+ * It is in the current memory context, and its file belongs to the current resource owner,
+ * which closes it on ERROR; else the caller has to close the set, before both of them end.
+ */
 extern CdcSeen *cdc_seen_create(void);
+extern void cdc_seen_close(CdcSeen *seen);
 extern void cdc_seen_add(CdcSeen *seen, CdcHash128 hash);
 extern int64 cdc_seen_total(const CdcSeen *seen);
 
