@@ -6,6 +6,7 @@ use Test::More;
 use CdcIngest::Cluster;
 use CdcIngest::Server;
 use CdcIngest::Process qw(fork_child reap);
+use PostgreSQL::Test::Utils qw(slurp_file);
 
 my $cluster = CdcIngest::Cluster->new('verify');
 
@@ -56,6 +57,39 @@ sub planted
 	return;
 }
 
+# The same types as keys.
+sub keys_of_types
+{
+	my ($source, $id) = @_;
+	my $said = sub { return $cluster->rows(
+			q{SELECT kind, count(*)::int, sum(array_length(differing_keys, 1))::int FROM cdc.verify(?, repair := ?)
+			WHERE source_table LIKE 'v.k%' AND kind <> 'equal' GROUP BY kind ORDER BY kind}, $id, $_[0] ? 1 : 0) };
+	# two of types that the target only has: rows, and a domain over arrays
+	$cluster->do("CREATE TYPE $id.pair AS (a int, t text)", "CREATE DOMAIN $id.words AS text[]",
+		map { "CREATE TABLE $id.k$_ (c $id.$_, a int, b int, PRIMARY KEY (c, a))" } qw(pair words));
+	my %keys = (pair => [ 'varchar(20)', q{'(1,"a b")'} ], words => [ q{set('a','b')}, q{'a,b'} ]);
+	my $n = 0;
+	$keys{ $n++ } = $_ for grep { $_->[0] !~ /text|blob/ } @types;
+	for my $name (sort keys %keys)
+	{
+		my ($declared, $value) = @{ $keys{$name} };
+		$declared =~ s/ NULL//;
+		$source->do("CREATE TABLE v.k$name (c $declared, a int, b int, PRIMARY KEY (c, a))",
+			"INSERT INTO v.k$name VALUES " . join ', ', map { "($value, $_, 1)" } 1 .. 50);
+	}
+	$cluster->catch_up($id);
+	is_deeply($said->(), [], 'keys of each type: nothing differs');
+	for my $t (map { "$id.k$_" } keys %keys)
+	{
+		$cluster->do("DELETE FROM $t WHERE a = 2", "UPDATE $t SET b = 2 WHERE a = 3", "UPDATE $t SET a = 51 WHERE a = 4");
+	}
+	$n = keys %keys;
+	is_deeply($said->(1), [ [ 'different', $n, $n ], [ 'extra', $n, $n ], [ 'missing', $n, 2 * $n ] ], '... what was planted');
+	$cluster->catch_up($id);
+	is_deeply($said->(), [], '... repaired');
+	return;
+}
+
 # The remedy: what differs is copied once more, while the stream goes on.
 sub repaired
 {
@@ -78,7 +112,22 @@ sub keyless
 	$cluster->do("INSERT INTO $id.nokey VALUES (1, 'x')", "DELETE FROM $id.nokey WHERE a = 2");
 	is(verify($id, 'v.nokey'), 'extra:1 missing:1', '... one row too many of three equal ones, one missing');
 	$cluster->do("DELETE FROM $id.nokey WHERE a = 1");
-	is(verify($id, 'v.nokey'), 'missing:3', '... all of them missing');
+	is(verify($id, 'v.nokey', repair => 1), 'missing:3', '... all of them missing');
+	$cluster->catch_up($id);
+	is(verify($id, 'v.nokey', equal => 1), 'equal:0', '... all of it is copied, as there is no key to find them by');
+
+	# No primary key: the source could be read by its unique key, the target is found by all columns.
+	$dbh->do('CREATE TABLE v.uniq (a int NOT NULL UNIQUE, b varchar(9))');
+	$dbh->do(q{INSERT INTO v.uniq VALUES (1, 'x'), (2, NULL), (3, 'y')});
+	$cluster->catch_up($id);
+	for my $delete ('WHERE a > 1', '')
+	{
+		my $n = $delete ? 2 : 3;
+		$cluster->do("DELETE FROM $id.uniq $delete");
+		is(verify($id, 'v.uniq', repair => 1), "missing:$n", "a unique key, $n rows missing");
+		$cluster->catch_up($id);
+		is(verify($id, 'v.uniq', equal => 1), 'equal:0', '... repaired');
+	}
 	return;
 }
 
@@ -133,6 +182,19 @@ sub under_load
 	return;
 }
 
+# What the source has is in a temporary file meanwhile.
+sub files_are_closed
+{
+	my ($source, $id) = @_;
+	is($cluster->value('SELECT count(*) FROM (SELECT cdc.verify(?, ?)) v', $id, 'v.nokey'), 1, 'verify in the select list');
+	$cluster->do("SELECT cdc.disable_subscription('$id')");
+	$source->do('INSERT INTO v.p0 VALUES (60, 1, 1)');
+	like($cluster->error_of("DO \$\$BEGIN PERFORM cdc.verify('$id', 'v.p0'); EXCEPTION WHEN OTHERS THEN RAISE 'caught: %', SQLERRM; END\$\$"),
+		qr/caught: .* do not come to the source's position/, '... that fails, and it is caught');
+	unlike(slurp_file($cluster->node->logfile), qr/still referenced|was not closed/, 'nothing of them is left to the end of the statement');
+	return;
+}
+
 for my $flavour (qw(mariadb mysql56 mysql97))
 {
   SKIP:
@@ -147,8 +209,10 @@ for my $flavour (qw(mariadb mysql56 mysql97))
 			$cluster->catch_up($flavour);
 			planted($source, $flavour);
 			repaired($source, $flavour);
+			keys_of_types($source, $flavour);
 			keyless($source, $flavour);
 			under_load($source, $flavour);
+			files_are_closed($source, $flavour);
 			$cluster->call('drop_subscription', name => $flavour);
 			$source->kill9;
 		};

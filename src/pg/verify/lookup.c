@@ -34,6 +34,13 @@ key_column(const CdcTarget *target, int i)
 	return &target->columns[target->key[i].column];
 }
 
+/* Whether a key column's values are given as text, to be cast back. */
+static bool
+is_text(const CdcTargetColumn *column)
+{
+	return !cdc_type_unnests(column->basetype);
+}
+
 /*
  * SELECT of the rows with given keys: n, the number of the key, then the target's columns.
  * nulls: a NULL is found, too.
@@ -57,8 +64,10 @@ select_by_key(const CdcTarget *target, bool nulls)
 	appendStringInfo(&sql, "n) JOIN %s AS t ON ", target->name);
 	for (i = 0; i < target->nkey; i++)
 	{
-		char	   *left = psprintf("t.%s", quote_identifier(key_column(target, i)->name));
-		char	   *right = psprintf("u.k%d", i);
+		const CdcTargetColumn *column = key_column(target, i);
+		char	   *left = psprintf("t.%s", quote_identifier(column->name));
+		char	   *right = psprintf("u.k%d%s", i, !is_text(column) ? "" :
+									 psprintf("::%s", format_type_be_qualified(column->basetype)));
 
 		appendStringInfoString(&sql, i > 0 ? " AND (" : "(");
 		cdc_append_equality(&sql, target, target->key[i].column, left, right);
@@ -85,12 +94,9 @@ make_plan(CdcVerifyTable *t, bool nulls)
 
 	for (i = 0; i < target->nkey; i++)
 	{
-		types[i] = get_array_type(key_column(target, i)->basetype);
-		if (!OidIsValid(types[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("target %s cannot be verified: there are no arrays of type %s of its key",
-							target->name, format_type_be(key_column(target, i)->basetype))));
+		const CdcTargetColumn *column = key_column(target, i);
+
+		types[i] = is_text(column) ? TEXTARRAYOID : get_array_type(column->basetype);
 	}
 	for (s = 0; s < lengthof(settings) && OidIsValid(target->key_index) && !nulls; s++)
 		CDC_SET_OPTION(settings[s], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE);
@@ -107,6 +113,7 @@ static Datum
 key_array(const CdcTarget *target, int i, CdcVerifyRow **rows, int n, bool *has_null)
 {
 	const CdcTargetColumn *column = key_column(target, i);
+	Oid			typid = is_text(column) ? TEXTOID : column->basetype;
 	Datum	   *values = palloc(sizeof(Datum) * n);
 	bool	   *nulls = palloc(sizeof(bool) * n);
 	int			dims[1];
@@ -114,17 +121,23 @@ key_array(const CdcTarget *target, int i, CdcVerifyRow **rows, int n, bool *has_
 	int16		len;
 	bool		byval;
 	char		align;
+	Oid			output;
+	bool		varlena;
 	int			r;
 
-	get_typlenbyvalalign(column->basetype, &len, &byval, &align);
+	get_typlenbyvalalign(typid, &len, &byval, &align);
+	getTypeOutputInfo(column->basetype, &output, &varlena);
 	dims[0] = n;
 	for (r = 0; r < n; r++)
 	{
 		values[r] = heap_getattr(rows[r]->key, column->attnum, target->desc, &nulls[r]);
-		*has_null = *has_null || nulls[r];
+		if (nulls[r])
+			*has_null = true;
+		else if (is_text(column))
+			values[r] = CStringGetTextDatum(OidOutputFunctionCall(output, values[r]));
 	}
-	return PointerGetDatum(construct_md_array(values, nulls, 1, dims, lbs, column->basetype,
-											  len, byval, align));
+	return PointerGetDatum(construct_md_array(values, nulls, 1, dims, lbs, typid, len, byval,
+											  align));
 }
 
 /* Whether the target's row in the result is what is expected; notes its hash. */
@@ -172,6 +185,7 @@ cdc_verify_lookup(CdcVerifyTable *t, CdcVerifyRow *rows, int n, const bool *want
 	Datum	   *values = palloc(sizeof(Datum) * target->nkey);
 	bool		has_null = false;
 	uint64		r;
+	int			level = cdc_verify_begin_texts();
 	int			count = 0;
 	int			rc;
 	int			i;
@@ -208,6 +222,7 @@ cdc_verify_lookup(CdcVerifyTable *t, CdcVerifyRow *rows, int n, const bool *want
 		}
 		cdc_spi_disconnect();
 	}
+	AtEOXact_GUC(true, level);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 }

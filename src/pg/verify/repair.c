@@ -5,7 +5,8 @@
  *
  * Rows that the target lacks, or has with other values, are in ranges of the source by its own
  * key: these are read again.  Rows that only the target has are named: the copy deletes those
- * that no event has brought since they were compared (sweep.c of apply).
+ * that no event has brought since they were compared (sweep.c of apply).  A table without key,
+ * here or there, is copied as a whole.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +22,6 @@
 #include "utils/lsyscache.h"
 
 #include "pg/base/compat_catalog.h"
-#include "pg/base/compat_executor.h"
 #include "pg/base/compat_value.h"
 #include "pg/catalog/log.h"
 #include "pg/progress/copy_progress.h"
@@ -35,11 +35,6 @@ cdc_verify_note_range(CdcVerifyTable *t, char **after, char **upto)
 {
 	CdcVerifyRange *range = t->ranges != NIL ? llast(t->ranges) : NULL;
 
-	if (t->key.ncolumns == 0)
-	{
-		t->by_range = false;
-		return;
-	}
 	if (range != NULL && range->upto == after)
 	{
 		range->upto = upto;
@@ -51,33 +46,16 @@ cdc_verify_note_range(CdcVerifyTable *t, char **after, char **upto)
 	t->ranges = lappend(t->ranges, range);
 }
 
-/* Settings under which values are written as any session reads them again. */
-static int
-begin_settings(void)
-{
-	static const char *const settings[][2] = {
-		{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"lc_monetary", "C"},
-		{"TimeZone", "UTC"}, {"extra_float_digits", "3"}, {"bytea_output", "hex"}
-	};
-	int			level = NewGUCNestLevel();
-	size_t		i;
-
-	for (i = 0; i < lengthof(settings); i++)
-		CDC_SET_OPTION(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE);
-	return level;
-}
-
 void
 cdc_verify_note_gone(CdcVerifyTable *t, const CdcVerifyRow *row)
 {
 	const CdcTarget *target = t->mapping->target;
 	MemoryContext old = MemoryContextSwitchTo(t->context);
-	int			level = begin_settings();
+	int			level = cdc_verify_begin_texts();
 	int			i;
 
 	t->gone_seq = Min(t->gone_seq, t->applied_seq);
-	t->by_range = t->by_range && !target->keyless &&
-		list_length(t->gone) < MAX_GONE * target->nkey;
+	t->by_range = t->by_range && list_length(t->gone) < MAX_GONE * target->nkey;
 	for (i = 0; t->by_range && i < target->nkey; i++)
 	{
 		const CdcTargetColumn *column = &target->columns[target->key[i].column];
@@ -134,14 +112,25 @@ ranges_text(const CdcVerifyTable *t)
 	return sql.data;
 }
 
+/*
+ * Whether some rows can be copied instead of all.  That takes a key at both sides: without one
+ * a table is read in one pass, in which no range was noted, and its rows are not replaced but
+ * added.  What was put aside or left out of a table ends with a copy of all of it only.
+ */
+static bool
+is_in_ranges(const CdcVerifyTable *t)
+{
+	return t->by_range && !t->lacks && !t->mapping->target->keyless && t->table->npk > 0 &&
+		t->key.ncolumns > 0 && list_length(t->ranges) <= MAX_RANGES;
+}
+
 void
 cdc_verify_repair(CdcVerifyTable *t)
 {
 	const CdcSubscription *sub = t->verify->sub;
 	CdcCopyRequest request = {"resync", true, NULL, false};
 
-	/* what was put aside or left out of a table ends with a copy of all of it only */
-	if (!t->lacks && t->by_range && list_length(t->ranges) <= MAX_RANGES)
+	if (is_in_ranges(t))
 		request.row_filter = ranges_text(t);
 	if (request.row_filter != NULL)
 	{

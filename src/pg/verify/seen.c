@@ -26,6 +26,7 @@ typedef struct Slot
 
 struct CdcSeen
 {
+	MemoryContext context;		/* where its memory is */
 	CdcSpillFile *file;
 	int64		total;
 	int			parts;			/* 0: nothing was loaded yet */
@@ -39,8 +40,18 @@ cdc_seen_create(void)
 {
 	CdcSeen    *seen = palloc0(sizeof(CdcSeen));
 
-	seen->file = cdc_spill_file_create(CurrentMemoryContext, CurrentResourceOwner);
+	seen->context = CurrentMemoryContext;
+	seen->file = cdc_spill_file_create(seen->context, CurrentResourceOwner);
 	return seen;
+}
+
+void
+cdc_seen_close(CdcSeen *seen)
+{
+	cdc_spill_file_close(seen->file);
+	if (seen->slots != NULL)
+		pfree(seen->slots);
+	pfree(seen);
 }
 
 void
@@ -89,7 +100,7 @@ grow(CdcSeen *seen)
 	uint32		i;
 
 	seen->nslots = n * 2;
-	seen->slots = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Slot) * seen->nslots);
+	seen->slots = MemoryContextAllocHuge(seen->context, sizeof(Slot) * seen->nslots);
 	memset(seen->slots, 0, sizeof(Slot) * seen->nslots);
 	for (i = 0; i < n; i++)
 		if (old[i].used)
@@ -107,10 +118,11 @@ cdc_seen_load(CdcSeen *seen, int part)
 	seen->part = part;
 	if (seen->slots != NULL)
 		pfree(seen->slots);
+	seen->slots = NULL;
 	seen->nslots = 1024;
 	while (seen->nslots < 2 * Min(seen->total, PART_HASHES))
 		seen->nslots *= 2;
-	seen->slots = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Slot) * seen->nslots);
+	seen->slots = MemoryContextAllocHuge(seen->context, sizeof(Slot) * seen->nslots);
 	memset(seen->slots, 0, sizeof(Slot) * seen->nslots);
 	cdc_spill_file_rewind(seen->file);
 	for (i = 0; i < seen->total; i++)

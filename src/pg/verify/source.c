@@ -12,6 +12,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
@@ -19,6 +20,7 @@
 #include "core/json_text.h"
 #include "pg/apply/apply.h"
 #include "pg/base/error.h"
+#include "pg/base/compat_executor.h"
 #include "pg/base/compat_value.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/target/key.h"
@@ -150,6 +152,21 @@ cdc_verify_same_value(const CdcTargetColumn *column, Datum a, bool anull, Datum 
 	if ((Pointer) vb != DatumGetPointer(b))
 		pfree(vb);
 	return same;
+}
+
+int
+cdc_verify_begin_texts(void)
+{
+	static const char *const settings[][2] = {
+		{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"lc_monetary", "C"},
+		{"TimeZone", "UTC"}, {"extra_float_digits", "3"}, {"bytea_output", "hex"}
+	};
+	int			level = NewGUCNestLevel();
+	size_t		i;
+
+	for (i = 0; i < lengthof(settings); i++)
+		CDC_SET_OPTION(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE);
+	return level;
 }
 
 char *

@@ -593,6 +593,7 @@ reset_table(CdcVerifyTable *t)
 	t->reshaped = false;
 	t->source_rows = 0;
 	t->differences = 0;
+	memset(&t->key, 0, sizeof(t->key));
 	t->ranges = t->gone = NIL;
 	t->gone_seq = PG_INT64_MAX;
 	t->by_range = true;
@@ -669,6 +670,8 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 			ok = read_keyless(&walk) && match_rows(&walk);
 		else
 			ok = walk_keyed(&walk);
+		if (walk.seen != NULL)
+			cdc_seen_close(walk.seen);
 		if (ok)
 		{
 			free_plan(t);

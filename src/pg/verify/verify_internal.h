@@ -77,7 +77,8 @@ typedef struct CdcVerifyTable
 	int64		differences;
 
 	/* repair.c's: what a repair has to copy */
-	CdcChunkKey key;			/* by which the source is read; no columns: in one pass */
+	CdcChunkKey key;			/* by which the source is read; no columns: in one pass, which
+								 * leaves no ranges */
 	List	   *ranges;			/* of CdcVerifyRange *: rows of the source that differ are in them */
 	List	   *gone;			/* of char *: keys of the target's rows that the source does not have */
 	int64		gone_seq;		/* ... as of this event */
@@ -108,6 +109,12 @@ extern void cdc_verify_hash_value(CdcHash128 *hash, const CdcTargetColumn *colum
 /* Whether two values of a column are the same, bit by bit once they are whole. */
 extern bool cdc_verify_same_value(const CdcTargetColumn *column, Datum a, bool anull, Datum b,
 								  bool bnull);
+
+/*
+ * Sets what values are written under so that any session reads the same again, until
+ * AtEOXact_GUC() of the level that is returned.
+ */
+extern int	cdc_verify_begin_texts(void);
 
 /* {"id": 5} of a row in the target's row type; palloc'ed. */
 extern char *cdc_verify_key_text(const CdcTarget *target, HeapTuple row);
@@ -170,8 +177,13 @@ extern void cdc_verify_scan(CdcVerifyTable *t, CdcVerifyVisitor visit, void *arg
 
 typedef struct CdcSeen CdcSeen;
 
-/* A set of hashes, each with a count, of any size: on disk, and a part at a time in memory. */
+/*
+ * A set of hashes, each with a count, of any size: on disk, and a part at a time in memory.
+ * It is in the current memory context, and its file belongs to the current resource owner,
+ * which closes it on ERROR; else the caller has to close the set, before both of them end.
+ */
 extern CdcSeen *cdc_seen_create(void);
+extern void cdc_seen_close(CdcSeen *seen);
 extern void cdc_seen_add(CdcSeen *seen, CdcHash128 hash);
 extern int64 cdc_seen_total(const CdcSeen *seen);
 

@@ -48,8 +48,8 @@ cdc_sql_is_parameter(const CdcTargetColumn *col, const CdcPresence *presence)
 }
 
 /*
- * Whether a column's values are given to statements as text: unnest() takes an array
- * of arrays apart down to its elements, and not every domain has an array type.
+ * Whether a column's values are given to statements as text: those that unnest() does not
+ * give back, and those of domains, as not every domain has an array type.
  */
 extern bool cdc_sql_as_text(const CdcTargetColumn *col);
 

@@ -29,11 +29,16 @@ is_set_based(CdcSqlKind kind)
 }
 
 bool
+cdc_type_unnests(Oid typid)
+{
+	return OidIsValid(get_array_type(typid)) && !OidIsValid(get_element_type(typid)) &&
+		!type_is_rowtype(typid);
+}
+
+bool
 cdc_sql_as_text(const CdcTargetColumn *col)
 {
-	return col->basetype != col->typid ||
-		OidIsValid(get_element_type(col->typid)) ||
-		!OidIsValid(get_array_type(col->typid));
+	return col->basetype != col->typid || !cdc_type_unnests(col->typid);
 }
 
 Oid

@@ -290,4 +290,10 @@ extern void cdc_reduce_sort(CdcTargetRun *run);
 extern void cdc_append_equality(StringInfo sql, const CdcTarget *target, int column,
 								const char *left, const char *right);
 
+/*
+ * Whether unnest() gives values of the type (not a domain) from an array of them: it takes
+ * an array of arrays apart down to its elements, and rows to their columns.
+ */
+extern bool cdc_type_unnests(Oid typid);
+
 #endif							/* CDC_PG_WRITE_WRITE_H */
