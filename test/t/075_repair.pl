@@ -133,6 +133,41 @@ sub refused_conditions
 	return;
 }
 
+# A table in error that the source has not any more: what its error says to type helps.
+sub gone_tables
+{
+	my ($source, $id) = @_;
+	my $removed_ok = sub {
+		my ($table, $how) = @_;
+		$cluster->poll("SELECT last_error LIKE 'the source has no such table%' FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = '$table'", '1');
+		my $error = error_of_table($id, $table);
+		like($error, qr/^e the source has no such table.*SELECT cdc[.]remove_table\('$id', '$table'\);/s, "$id: $how: its reason is that it is gone");
+		my $waited = $cluster->error_of("SELECT cdc.wait_for('$id')");
+		is(remedy($waited), remedy($error), '... who waits is told the same remedy');
+		$cluster->do(remedy($error));
+		$cluster->catch_up($id);
+		is($cluster->value('SELECT cdc.wait_for(?)', $id), 1, '... after it all tables are complete');
+	};
+	$source->do((map { ("CREATE TABLE r.gone$_ (id int PRIMARY KEY, n int)", "INSERT INTO r.gone$_ VALUES ($_, $_)") } 1 .. 3));
+	$cluster->catch_up($id);
+	$source->do('RENAME TABLE r.gone1 TO r.gone4, r.gone2 TO r.gone1');
+	$cluster->poll("SELECT state FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = 'r.gone1'", 'e');
+	like(error_of_table($id, 'r.gone1'), qr/^e another table was renamed to it.*resync_table/s, 'a table that was replaced needs a copy');
+	$source->do('DROP TABLE r.gone1');
+	$removed_ok->('r.gone1', 'dropped in error');
+
+	$cluster->do("SELECT cdc.resync_table('$id', 'r.gone2')");
+	$removed_ok->('r.gone2', 'to be copied, and not there');
+
+	# What apply meets only when pull has passed the end of the table already.
+	$cluster->do("CREATE VIEW $id.uses AS SELECT n FROM $id.gone3", "SELECT cdc.disable_subscription('$id')");
+	$source->do('ALTER TABLE r.gone3 MODIFY n varchar(10)', 'DROP TABLE r.gone3');
+	$cluster->do("SELECT cdc.pull('$id')", "SELECT cdc.apply('$id')", "SELECT cdc.enable_subscription('$id')");
+	$removed_ok->('r.gone3', 'in error when pull is ahead');
+	$cluster->do("DROP VIEW $id.uses");
+	return;
+}
+
 sub changes
 {
 	my ($source, $until, $seed) = @_;
@@ -213,6 +248,7 @@ for my $flavour (qw(mysql97 mysql56 mariadb))
 			by_ranges($source, $flavour);
 			by_condition($source, $flavour);
 			refused_conditions($source, $flavour);
+			gone_tables($source, $flavour);
 			if ($flavour ne 'mysql56')
 			{
 				at_once($source, $flavour);

@@ -19,6 +19,7 @@
 #include "pg/copy/row_source.h"
 #include "pg/history/copied_rows.h"
 #include "pg/options/option_json.h"
+#include "pg/progress/table_error.h"
 #include "pg/schema/change.h"
 #include "pg/target/replica_table.h"
 
@@ -47,7 +48,7 @@ copy_trouble(const CdcCopyWork *work, const CdcTable *table, bool keyless)
 	const char *engine;
 
 	if (table == NULL)
-		return "the source has no such table";
+		return CDC_NO_SOURCE_TABLE;
 	keyless = keyless || table->npk == 0;
 	if (keyless && !work->snap->exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
@@ -127,6 +128,11 @@ definition(CdcCopyWork *work, const CdcCopyProgress *progress)
 	trouble.text = copy_trouble(work, table, progress->keyless);
 	if (trouble.text == NULL)
 		return table;
+	if (table == NULL)
+	{
+		trouble.sqlerrcode = CDC_ERRCODE_NO_SOURCE_TABLE;
+		trouble.hint = cdc_table_error_gone_hint(copy->sub, progress->source_table);
+	}
 	cdc_copy_give_up(copy, progress->source_table, &trouble);
 	work->wrote = true;
 	return NULL;
