@@ -128,6 +128,11 @@ for my $flavour (qw(mariadb mysql97))
 		$cluster->do($create->("${name}_direct"));
 		equal_ok($source, "${name}_direct", 'over three connections, equal', except => ['seq']) for end_process($writer) // 1;
 
+		# the source is no replica of itself
+		like($cluster->notices_of("SELECT cdc.alter_subscription('${name}_direct', '{\"snapshot_host\": \"${flavour}_source\"}')"),
+			qr/NOTICE: .*snapshot_host "${flavour}_source" of subscription "${name}_direct" is the source itself/, 'that it names the source is said');
+		is($cluster->notices_of("SELECT cdc.alter_subscription('${name}_direct', '{\"snapshot_host\": null}')"), '', '... and nothing where none is named');
+
 		# from the replica, which stands still at first
 		$replica->stop_replica;
 		$source->do(q{INSERT INTO shop.numbers VALUES (-1, 'not there yet')});

@@ -94,6 +94,80 @@ sub by_condition
 	return;
 }
 
+# What to type, as a text that was written for people says.
+sub remedy { my ($text) = @_; return $text =~ /HINT: .*?(SELECT cdc[.].*?\));/s ? $1 : BAIL_OUT("no remedy in: $text") }
+
+sub error_of_table { return $cluster->value(q{SELECT state::text || ' ' || last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = ?}, @_) }
+
+# The source is asked whether it takes a condition, and its words are told where it does not.
+sub refused_conditions
+{
+	my ($source, $id) = @_;
+	$source->do('CREATE TABLE r.cond (id int PRIMARY KEY, n int, gone int)', 'INSERT INTO r.cond VALUES (1, 1, 1), (2, 2, 2)');
+	$cluster->catch_up($id);
+	$cluster->do("SELECT cdc.remove_table('$id', 'r.cond')");
+	my $resync = sub { "SELECT cdc.resync_table('$id', 'r.num', " . $cluster->dbh->quote($_[0]) . ')' };
+	my $add = sub { "SELECT cdc.add_table('$id', 'r.cond', target_rows := 'replace', copy_where := " . $cluster->dbh->quote($_[0]) . ')' };
+	for my $case (['nocol = 1', qr/Unknown column 'nocol'/], map { [$_, qr/syntax/] } 'n = 3 )))', 'n = 3) OR (1 = 1', 'n = 3) UNION SELECT 1 FROM (r.num',
+		"n = 'x", 'n = 3 /*', '', 'n = 1 THEN 1 WHEN n = 2', 'n = 3;')
+	{
+		my ($condition, $says) = @$case;
+		like($cluster->error_of($_->($condition)), qr/the source refuses the condition of the copy.*\nDETAIL: .*$says/s, "$id: refused: $condition")
+		  for $resync, $add;
+	}
+	is($cluster->value('SELECT state FROM cdc.subscription_table WHERE subscription = ? AND source_table = ?', $id, 'r.num'), 'r', '... the table is as it was');
+	$cluster->do($resync->('n IN (1, (2)) /* ) */ -- )'));
+	$cluster->catch_up($id);
+	is(copied($id, 'r.num'), 2, 'brackets of its own and in comments are taken');
+
+	$cluster->do("SELECT cdc.disable_subscription('$id')", $add->('gone = 1'));
+	$source->do('ALTER TABLE r.cond DROP COLUMN gone');
+	$cluster->do("SELECT cdc.enable_subscription('$id')");
+	$cluster->poll("SELECT state FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = 'r.cond'", 'e');
+	my $error = error_of_table($id, 'r.cond');
+	like($error, qr/^e the source refuses the condition of its copy: .*Unknown column 'gone'/, 'a condition that is refused later is named');
+	$cluster->do(remedy($error));
+	$cluster->catch_up($id);
+	is(verify($id, 'r.cond'), '', '... and the remedy helps');
+	is($cluster->value('SELECT cdc.wait_for(?)', $id), 1, '... all tables are complete');
+	return;
+}
+
+# A table in error that the source has not any more: what its error says to type helps.
+sub gone_tables
+{
+	my ($source, $id) = @_;
+	my $removed_ok = sub {
+		my ($table, $how) = @_;
+		$cluster->poll("SELECT last_error LIKE 'the source has no such table%' FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = '$table'", '1');
+		my $error = error_of_table($id, $table);
+		like($error, qr/^e the source has no such table.*SELECT cdc[.]remove_table\('$id', '$table'\);/s, "$id: $how: its reason is that it is gone");
+		my $waited = $cluster->error_of("SELECT cdc.wait_for('$id')");
+		is(remedy($waited), remedy($error), '... who waits is told the same remedy');
+		$cluster->do(remedy($error));
+		$cluster->catch_up($id);
+		is($cluster->value('SELECT cdc.wait_for(?)', $id), 1, '... after it all tables are complete');
+	};
+	$source->do((map { ("CREATE TABLE r.gone$_ (id int PRIMARY KEY, n int)", "INSERT INTO r.gone$_ VALUES ($_, $_)") } 1 .. 3));
+	$cluster->catch_up($id);
+	$source->do('RENAME TABLE r.gone1 TO r.gone4, r.gone2 TO r.gone1');
+	$cluster->poll("SELECT state FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = 'r.gone1'", 'e');
+	like(error_of_table($id, 'r.gone1'), qr/^e another table was renamed to it.*resync_table/s, 'a table that was replaced needs a copy');
+	$source->do('DROP TABLE r.gone1');
+	$removed_ok->('r.gone1', 'dropped in error');
+
+	$cluster->do("SELECT cdc.resync_table('$id', 'r.gone2')");
+	$removed_ok->('r.gone2', 'to be copied, and not there');
+
+	# What apply meets only when pull has passed the end of the table already.
+	$cluster->do("CREATE VIEW $id.uses AS SELECT n FROM $id.gone3", "SELECT cdc.disable_subscription('$id')");
+	$source->do('ALTER TABLE r.gone3 MODIFY n varchar(10)', 'DROP TABLE r.gone3');
+	$cluster->do("SELECT cdc.pull('$id')", "SELECT cdc.apply('$id')", "SELECT cdc.enable_subscription('$id')");
+	$removed_ok->('r.gone3', 'in error when pull is ahead');
+	$cluster->do("DROP VIEW $id.uses");
+	return;
+}
+
 sub changes
 {
 	my ($source, $until, $seed) = @_;
@@ -173,6 +247,8 @@ for my $flavour (qw(mysql97 mysql56 mariadb))
 			$cluster->catch_up($flavour);
 			by_ranges($source, $flavour);
 			by_condition($source, $flavour);
+			refused_conditions($source, $flavour);
+			gone_tables($source, $flavour);
 			if ($flavour ne 'mysql56')
 			{
 				at_once($source, $flavour);

@@ -319,7 +319,13 @@ cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
 	if (f.table == NULL)
 		f.outcome = "nothing: the table is not registered";
 	else if (f.table->held && change->kind != CDC_CHANGE_COPY)
+	{
 		f.outcome = CDC_CHANGE_HELD;
+
+		/* what pull did not know yet: it is in error since an event before */
+		if (change->kind == CDC_CHANGE_DROP)
+			cdc_table_error_dropped(sub, change->source_table);
+	}
 	else if (f.table->kept_events > 0 && alters(change))
 		hold_before(&f);
 	else if (f.table->target == NULL || !OidIsValid(f.table->target_oid) ||

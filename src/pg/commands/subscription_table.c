@@ -140,6 +140,7 @@ limit_copy(const CdcSubscription *sub, const char *name, bool copy, CdcTargetRow
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("copy_where needs a table that is copied")));
+	cdc_source_kind(sub->kind)->check_condition(sub, name, where);
 	cdc_copy_request(sub, name, &request);
 }
 
@@ -437,14 +438,18 @@ cdc_resync_table(PG_FUNCTION_ARGS)
 				 errdetail("Its events come from Kafka."),
 				 errhint("Read the topics anew with cdc.set_position(%s, 'earliest').",
 						 quote_literal_cstr(sub->name))));
-	cdc_subscription_lock(sub, CDC_WRITER_PULL);
-	table = cdc_find_table(sub, name);
+	(void) cdc_find_table(sub, name);
 	if (!PG_ARGISNULL(2))
 	{
+		/* nothing is locked while the source is asked */
 		request.row_filter = text_to_cstring(PG_GETARG_TEXT_PP(2));
 		request.replaces = false;
-		check_some_rows(sub, table);
+		cdc_source_kind(sub->kind)->check_condition(sub, name, request.row_filter);
 	}
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	table = cdc_find_table(sub, name);
+	if (request.row_filter != NULL)
+		check_some_rows(sub, table);
 	cdc_copy_request(sub, name, &request);
 	cdc_log(sub->name, "copy", psprintf("resync of source table %s was asked for", name),
 			request.row_filter);

@@ -26,6 +26,7 @@
 #include "pg/catalog/failure.h"
 #include "pg/progress/copy_only.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/progress/table_error.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/subscription.h"
 #include "pg/history/scan.h"
@@ -108,6 +109,8 @@ remedy(const CdcSubscription *sub, const CdcFailedTable *failed)
 
 	if (failed->retried)
 		return psprintf("When the reason is gone: SELECT cdc.retry_errors(%s, %s).", name, table);
+	if (failed->gone)
+		return cdc_table_error_gone_hint(sub, failed->name);
 	if (failed->differs)
 		return psprintf("To make it equal to its source: SELECT * FROM cdc.verify(%s, %s, repair := true).", name, table);
 	return psprintf("When the reason is gone: SELECT cdc.resync_table(%s, %s).", name, table);

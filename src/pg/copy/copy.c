@@ -21,9 +21,13 @@
  */
 #include "pg/copy/copy_internal.h"
 
+#include "utils/builtins.h"
+
 #include "pg/base/epoch.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
+#include "pg/copy/facts.h"
 
 /* How long the source is waited for when the stream has not begun, and when it is running. */
 #define FIRST_PATIENCE_MS	60000
@@ -132,6 +136,8 @@ tables_of_step(const CdcCopy *copy, bool *changed)
 	{
 		CdcCopyProgress *p = lfirst(lc);
 
+		/* it goes to the source, as all that is sent there */
+		p->row_filter = cdc_to_utf8(p->row_filter);
 		if (p->wanted)
 			result = lappend(result, p);
 		else
@@ -183,6 +189,29 @@ finish_tables(const CdcCopyWork *work)
 	}
 }
 
+/* Why a table whose definition is known cannot be read: its copy's condition, or another reason. */
+static void
+ask_for_trouble(const CdcCopyWork *work, CdcCopyTrouble *trouble)
+{
+	const char *dot = strchr(work->changed, '.');
+	char	   *refused = NULL;
+
+	if (work->condition != NULL && dot != NULL)
+		refused = cdc_copy_condition_trouble(work->readers[0],
+											 cdc_to_utf8_copy(pnstrdup(work->changed, dot - work->changed)),
+											 cdc_to_utf8_copy(dot + 1), work->condition);
+	if (refused != NULL)
+	{
+		trouble->text = psprintf("the source refuses the condition of its copy: %s", cdc_from_utf8_lenient(refused));
+		trouble->hint = psprintf("To copy all rows: SELECT cdc.resync_table(%s, %s);",
+								 quote_literal_cstr(work->copy->sub->name), quote_literal_cstr(work->changed));
+	}
+	else
+		trouble->text = psprintf("it cannot be read by the definition that the source shows%s%s",
+								 work->refusal != NULL ? ": " : "",
+								 work->refusal != NULL ? cdc_from_utf8_lenient(work->refusal) : "");
+}
+
 /* A table whose definition does not fit, again and again, is in error. */
 static void
 note_failure(CdcCopyWork *work)
@@ -194,7 +223,10 @@ note_failure(CdcCopyWork *work)
 	else if (++pace->failures >= FAILURES &&
 			 work->copy->caught_up(work->copy->arg, work->changed))
 	{
-		cdc_copy_give_up(work->copy, work->changed, "it cannot be read by the definition that the source shows");
+		CdcCopyTrouble trouble = {ERRCODE_FEATURE_NOT_SUPPORTED, NULL, NULL};
+
+		ask_for_trouble(work, &trouble);
+		cdc_copy_give_up(work->copy, work->changed, &trouble);
 		work->wrote = true;
 		pace->failures = 0;
 	}

@@ -35,7 +35,9 @@ typedef struct CdcCopyWork
 	TimestampTz until;			/* when it is to end */
 	List	   *finished;		/* of CdcCopyJoin *: tables whose rows are all there */
 	bool		wrote;			/* it has done something */
-	const char *changed;		/* a table whose definition did not fit, or NULL */
+	const char *changed;		/* a table whose definition did not fit, or NULL; ... */
+	const char *refusal;		/* ... what the source said of the SELECT of its rows, UTF-8; or NULL */
+	const char *condition;		/* ... its condition, likewise */
 } CdcCopyWork;
 
 /* A table in a step. */
@@ -93,8 +95,17 @@ extern void cdc_copy_end_replica(CdcCopyWork *work);
 /* Whether the table or its target has no key, as far as is known. */
 extern bool cdc_copy_is_keyless(const CdcCopy *copy, const CdcCopyProgress *progress);
 
+/* Why a table cannot be copied. */
+typedef struct CdcCopyTrouble
+{
+	int			sqlerrcode;
+	const char *text;			/* a sentence without its stop; NULL: it can be */
+	const char *hint;			/* what to do; NULL: copy it anew when that is no longer so */
+} CdcCopyTrouble;
+
 /* Sets state 'e', and tells. */
-extern void cdc_copy_give_up(const CdcCopy *copy, const char *source_table, const char *error);
+extern void cdc_copy_give_up(const CdcCopy *copy, const char *source_table,
+							 const CdcCopyTrouble *trouble);
 
 /*
  * Looks at a table before its rows are read: its definition and key, and rows that are to

@@ -35,3 +35,31 @@ cdc_copy_estimated_rows(CdcSource *control, const CdcTable *table)
 		return -1;
 	return cdc_answer_int(answer, 0, 0, 0, PG_INT64_MAX);
 }
+
+char *
+cdc_copy_refusal(const CdcError *err)
+{
+	return err->detail[0] == '\0' ? pstrdup(err->message) : psprintf("%s (%s)", err->message, err->detail);
+}
+
+/*
+ * A copy puts the condition into brackets.  The first question has no bracket before it, so
+ * that one which closes a bracket that it has not opened is refused, and with it all that
+ * would end the condition and go on behind it; the second is what a copy asks.
+ */
+char *
+cdc_copy_condition_trouble(CdcSource *source, const char *database, const char *table,
+						   const char *condition)
+{
+	static const char asked[] = "a SELECT with the condition";
+	char	   *name = psprintf("%s.%s", cdc_source_quote_ident(database), cdc_source_quote_ident(table));
+	CdcError	err;
+
+	if (cdc_source_ask_why(source, asked, 1,
+						   psprintf("SELECT CASE WHEN %s\n THEN 1 END FROM %s LIMIT 0", condition, name),
+						   &err) != NULL &&
+		cdc_source_ask_why(source, asked, 1,
+						   psprintf("SELECT 1 FROM %s WHERE (%s\n) LIMIT 0", name, condition), &err) != NULL)
+		return NULL;
+	return cdc_copy_refusal(&err);
+}

@@ -18,4 +18,14 @@ extern const char *cdc_copy_plain_engine(CdcSource *control, const CdcTable *tab
 /* How many rows the source believes the table to have; -1: it does not say. */
 extern int64 cdc_copy_estimated_rows(CdcSource *control, const CdcTable *table);
 
+/* What the source said when it refused a statement, without a stop at its end; palloc'ed, UTF-8. */
+extern char *cdc_copy_refusal(const CdcError *err);
+
+/*
+ * Why the source refuses a condition on rows of the table, or of nothing but its rows, in its
+ * words; palloc'ed.  NULL: it takes it.  Names and condition are UTF-8, and so is the answer.
+ */
+extern char *cdc_copy_condition_trouble(CdcSource *source, const char *database, const char *table,
+										const char *condition);
+
 #endif							/* CDC_PG_COPY_FACTS_H */

@@ -115,6 +115,16 @@ check_gtids(const CdcSubscription *sub, CdcSource *replica, CdcSource *source, c
 	return true;
 }
 
+/* Whether it is the source itself. */
+static bool
+is_source(CdcSource *replica, CdcSource *source)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(replica);
+	const CdcMysqlServerInfo *its = cdc_source_info(source);
+
+	return strcmp(info->server_uuid, its->server_uuid) == 0 && info->server_id == its->server_id;
+}
+
 /* Whether it replicates all from the source. */
 static bool
 check_role(CdcSource *replica, CdcSource *source, Trouble *trouble)
@@ -123,8 +133,8 @@ check_role(CdcSource *replica, CdcSource *source, Trouble *trouble)
 	const CdcMysqlServerInfo *its = cdc_source_info(source);
 	CdcReplicaRole role;
 
-	if (strcmp(info->server_uuid, its->server_uuid) == 0 && info->server_id == its->server_id)
-		return true;			/* the source itself */
+	if (is_source(replica, source))
+		return true;
 	cdc_replica_role_ask(replica, &role);
 	if (role.grant != NULL)
 		return in_trouble(trouble, "it does not show its user whether it replicates all",
@@ -182,6 +192,12 @@ cdc_copy_check_replica(const CdcSubscription *sub, CdcSource *source)
 						replica_server(sub), sub->name),
 				 errdetail("%s.", trouble.text),
 				 errhint("%s", trouble.hint)));
+	if (is_source(replica, source))
+		ereport(NOTICE,
+				(errmsg("snapshot_host \"%s\" of subscription \"%s\" is the source itself",
+						replica_server(sub), sub->name),
+				 errdetail("Tables are copied from the server that their changes come from, which spares it nothing."),
+				 errhint("Name a replica of the source in option snapshot_host, or set it to null.")));
 	cdc_source_close(replica);
 }
 

@@ -19,6 +19,7 @@
 #include "pg/copy/row_source.h"
 #include "pg/history/copied_rows.h"
 #include "pg/options/option_json.h"
+#include "pg/progress/table_error.h"
 #include "pg/schema/change.h"
 #include "pg/target/replica_table.h"
 
@@ -47,7 +48,7 @@ copy_trouble(const CdcCopyWork *work, const CdcTable *table, bool keyless)
 	const char *engine;
 
 	if (table == NULL)
-		return "the source has no such table";
+		return CDC_NO_SOURCE_TABLE;
 	keyless = keyless || table->npk == 0;
 	if (keyless && !work->snap->exact)
 		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
@@ -62,16 +63,21 @@ copy_trouble(const CdcCopyWork *work, const CdcTable *table, bool keyless)
 }
 
 void
-cdc_copy_give_up(const CdcCopy *copy, const char *source_table, const char *error)
+cdc_copy_give_up(const CdcCopy *copy, const char *source_table, const CdcCopyTrouble *trouble)
 {
-	cdc_subscription_table_failed(copy->sub, source_table, ERRCODE_FEATURE_NOT_SUPPORTED, error);
-	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", source_table), error);
+	const char *hint = trouble->hint;
+
+	cdc_subscription_table_failed(copy->sub, source_table, trouble->sqlerrcode,
+								  hint == NULL ? trouble->text : psprintf("%s.\nHINT:  %s", trouble->text, hint));
+	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", source_table), trouble->text);
+	if (hint == NULL)
+		hint = psprintf("When that is no longer so, call cdc.resync_table(%s, %s), or remove the table with cdc.remove_table.",
+						quote_literal_cstr(copy->sub->name), quote_literal_cstr(source_table));
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("table \"%s\" of subscription \"%s\" cannot be copied", source_table, copy->sub->name),
-			 errdetail("%s.", error),
-			 errhint("When that is no longer so, call cdc.resync_table(%s, %s), or remove the table with cdc.remove_table.",
-					 quote_literal_cstr(copy->sub->name), quote_literal_cstr(source_table))));
+			 errdetail("%s.", trouble->text),
+			 errhint("%s", hint)));
 }
 
 /*
@@ -99,7 +105,7 @@ definition(CdcCopyWork *work, const CdcCopyProgress *progress)
 	char	   *database;
 	char	   *name;
 	const CdcTable *table = NULL;
-	const char *error;
+	CdcCopyTrouble trouble = {ERRCODE_FEATURE_NOT_SUPPORTED, NULL, NULL};
 
 	place.seq = *copy->out->last_seq + 1;
 	place.position = psprintf("%s:" UINT64_FORMAT, txn->file, (uint64) txn->end_offset);
@@ -119,10 +125,15 @@ definition(CdcCopyWork *work, const CdcCopyProgress *progress)
 		work->changed = progress->source_table;
 		return NULL;
 	}
-	error = copy_trouble(work, table, progress->keyless);
-	if (error == NULL)
+	trouble.text = copy_trouble(work, table, progress->keyless);
+	if (trouble.text == NULL)
 		return table;
-	cdc_copy_give_up(copy, progress->source_table, error);
+	if (table == NULL)
+	{
+		trouble.sqlerrcode = CDC_ERRCODE_NO_SOURCE_TABLE;
+		trouble.hint = cdc_table_error_gone_hint(copy->sub, progress->source_table);
+	}
+	cdc_copy_give_up(copy, progress->source_table, &trouble);
 	work->wrote = true;
 	return NULL;
 }
@@ -263,6 +274,8 @@ cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 	if (!cdc_chunk_begin(chunk, &err))
 	{
 		work->changed = t->progress->source_table;
+		work->refusal = cdc_copy_refusal(&err);
+		work->condition = t->progress->row_filter;
 		cdc_log_event(work->copy->sub->name, "copy",
 					  "the copy of a table waits, as its definition changes", err.message);
 		return false;

@@ -111,7 +111,8 @@ cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, CdcFailedT
 {
 	static CdcStatement stmt = {
 		"SELECT t.source_table, t.last_error, t.state OPERATOR(pg_catalog.=) 'e',"
-		" t.held_seq IS NOT NULL OR (t.kept_events OPERATOR(pg_catalog.>) 0 AND NOT t.held), t.differs IS NOT NULL"
+		" t.held_seq IS NOT NULL OR (t.kept_events OPERATOR(pg_catalog.>) 0 AND NOT t.held), t.differs IS NOT NULL,"
+		" t.last_sqlstate IS NOT NULL AND t.last_sqlstate OPERATOR(pg_catalog.=) 'HV00R'"
 		" FROM cdc_catalog.subscription_table t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.<>) 'r'"
 		" AND ($2 IS NULL OR t.source_table OPERATOR(pg_catalog.=) ANY ($2))"
@@ -136,6 +137,7 @@ cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, CdcFailedT
 		failed->error = cdc_spi_text(&spi, 0, 2);
 		failed->retried = DatumGetBool(cdc_spi_datum(0, 4, BOOLOID, &isnull));
 		failed->differs = DatumGetBool(cdc_spi_datum(0, 5, BOOLOID, &isnull));
+		failed->gone = DatumGetBool(cdc_spi_datum(0, 6, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	return found && failed->name == NULL;

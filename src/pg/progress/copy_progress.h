@@ -66,6 +66,7 @@ typedef struct CdcFailedTable
 	char	   *name;
 	char	   *error;			/* or NULL */
 	bool		retried;		/* cdc.retry_errors helps it */
+	bool		gone;			/* else: the source has it not any more */
 	bool		differs;		/* else: cdc.verify does, or a new copy */
 } CdcFailedTable;
 

@@ -176,6 +176,36 @@ cdc_table_error_hint(const CdcSubscription *sub, const char *source_table, bool 
 					quote_literal_cstr(sub->name), quote_literal_cstr(source_table));
 }
 
+char *
+cdc_table_error_gone_hint(const CdcSubscription *sub, const char *source_table)
+{
+	char	   *name = quote_literal_cstr(sub->name);
+	char	   *table = quote_literal_cstr(source_table);
+
+	return psprintf("SELECT cdc.remove_table(%s, %s); or, where the source has it again: SELECT cdc.resync_table(%s, %s);",
+					name, table, name, table);
+}
+
+void
+cdc_table_error_dropped(const CdcSubscription *sub, const char *source_table)
+{
+	/* what it has a place for can still be retried, what differs can be verified no more */
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET last_error = $3, last_sqlstate = $4,"
+		" state_since = pg_catalog.now()" OF_TABLE " AND state OPERATOR(pg_catalog.=) 'e'"
+		" AND held_seq IS NULL AND (held OR kept_events OPERATOR(pg_catalog.=) 0)",
+		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	char	   *sqlstate = pstrdup(unpack_sql_state(CDC_ERRCODE_NO_SOURCE_TABLE));
+
+	if (cdc_spi_run(&stmt, sub->name, source_table,
+					psprintf(CDC_NO_SOURCE_TABLE ".\nHINT:  %s", cdc_table_error_gone_hint(sub, source_table)),
+					sqlstate) == 0)
+		return;
+	cdc_notify(sub->name, "table_error", source_table, sqlstate);
+	cdc_catalog_changed();
+}
+
 void
 cdc_table_error_verified(const CdcSubscription *sub, const char *source_table)
 {

@@ -87,6 +87,17 @@ extern void cdc_table_error_clear(const CdcSubscription *sub, const char *source
 /* It was verified and found equal: what was left out is there. */
 extern void cdc_table_error_verified(const CdcSubscription *sub, const char *source_table);
 
+/*
+ * The source dropped the table, or gave it another name: where nothing but a new copy would
+ * help the table, whose state is 'e', that is its reason from now on.
+ */
+extern void cdc_table_error_dropped(const CdcSubscription *sub, const char *source_table);
+
+/* The reason of a table that the source has not, and what to type for it; the latter palloc'ed. */
+#define CDC_NO_SOURCE_TABLE			"the source has no such table"
+#define CDC_ERRCODE_NO_SOURCE_TABLE ERRCODE_FDW_TABLE_NOT_FOUND
+extern char *cdc_table_error_gone_hint(const CdcSubscription *sub, const char *source_table);
+
 /* What to type for a table in error: it has a place from which it can go on, or not.  palloc'ed. */
 extern char *cdc_table_error_hint(const CdcSubscription *sub, const char *source_table, bool has_place);
 

@@ -91,6 +91,15 @@ typedef struct CdcSourceMethods
 	const CdcTable *(*definition) (const CdcSubscription *sub, const char *database,
 								   const char *table, CdcGeneratedLogged *logged);
 
+	/* ---- cdc.add_table, cdc.resync_table ---- */
+
+	/*
+	 * ERROR where the source refuses a condition on the rows of a table that are to be
+	 * copied.  NULL: this kind has no copies.
+	 */
+	void		(*check_condition) (const CdcSubscription *sub, const char *source_table,
+									const char *condition);
+
 	/* ---- cdc.set_position ---- */
 
 	/* The next pull reads from there. */

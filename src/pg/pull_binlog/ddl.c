@@ -26,6 +26,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/progress/table_error.h"
 #include "pg/schema/change.h"
 
 typedef struct DdlCall
@@ -444,7 +445,7 @@ concern_other_table(const DdlCall *d)
 
 /*
  * A table that is gone has no rows to be copied; if it comes again, all of its rows come
- * with the stream.
+ * with the stream.  One that waits in error for a new copy cannot have it.
  */
 static void
 end_copy_of_gone(const DdlCall *d, const CdcDdlEffect *effect)
@@ -456,7 +457,10 @@ end_copy_of_gone(const DdlCall *d, const CdcDdlEffect *effect)
 		return;
 	full_name = psprintf("%s.%s", effect->database, effect->table);
 	def = cdc_schema_definition(d->stream->schema, effect->database, effect->table);
-	if (def == NULL || def->ncolumns > 0 || !cdc_binlog_stream_copies(d->stream, full_name))
+	if (def == NULL || def->ncolumns > 0)
+		return;
+	cdc_table_error_dropped(d->call->sub, cdc_from_utf8_copy(full_name));
+	if (!cdc_binlog_stream_copies(d->stream, full_name))
 		return;
 	cdc_copy_synced(d->call->sub, cdc_from_utf8_copy(full_name), d->call->pos.last_seq);
 	cdc_log(d->call->sub->name, "copy",

@@ -16,6 +16,7 @@
 #include "pg/base/bounded_text.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/tables.h"
+#include "pg/copy/facts.h"
 #include "pg/remote/replica_role.h"
 #include "pg/mapping/registry.h"
 
@@ -243,4 +244,25 @@ cdc_binlog_definition(const CdcSubscription *sub, const char *database, const ch
 	*logged = cdc_schema_generated_logged(source, def);
 	cdc_source_close(source);
 	return def;
+}
+
+void
+cdc_binlog_check_condition(const CdcSubscription *sub, const char *source_table, const char *condition)
+{
+	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
+	char	   *database;
+	char	   *table;
+	char	   *trouble;
+
+	cdc_split_table_name(source_table, &database, &table);
+	trouble = cdc_copy_condition_trouble(source, cdc_to_utf8_copy(database), cdc_to_utf8_copy(table),
+										 cdc_to_utf8_copy(condition));
+	if (trouble != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the source refuses the condition of the copy of table \"%s\" of subscription \"%s\"",
+						source_table, sub->name),
+				 errdetail("%s.", cdc_from_utf8_lenient(trouble)),
+				 errhint("Give what may stand behind WHERE there: SELECT ... FROM %s WHERE (...).", source_table)));
+	cdc_source_close(source);
 }

@@ -91,6 +91,12 @@ cdc_source_try_ask(CdcSource *source, const char *asked, int columns, const char
 }
 
 CdcAnswer *
+cdc_source_ask_why(CdcSource *source, const char *asked, int columns, const char *sql, CdcError *err)
+{
+	return ask(source, asked, columns, sql, err);
+}
+
+CdcAnswer *
 cdc_source_ask(CdcSource *source, const char *asked, int columns, const char *fmt,...)
 {
 	StringInfoData sql;

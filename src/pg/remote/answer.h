@@ -35,6 +35,10 @@ extern CdcAnswer *cdc_source_ask(CdcSource *source, const char *asked, int colum
 extern CdcAnswer *cdc_source_try_ask(CdcSource *source, const char *asked, int columns,
 									 const char *sql);
 
+/* The same, and err says why the server refuses. */
+extern CdcAnswer *cdc_source_ask_why(CdcSource *source, const char *asked, int columns,
+									 const char *sql, CdcError *err);
+
 /* Sends a statement that returns no rows. */
 extern void cdc_source_execute(CdcSource *source, const char *sql);
 
