@@ -42,6 +42,8 @@ my @cases = (
 	[ add_now_empty => 'id INT PRIMARY KEY, a INT', '', [ 'ALTER TABLE T ADD c DATETIME DEFAULT CURRENT_TIMESTAMP', 'INSERT INTO T (id) VALUES (1)' ], '' ],
 	[ add_number => 'a INT', 'INSERT INTO T VALUES (1), (2), (2)', ['ALTER TABLE T ADD id INT AUTO_INCREMENT PRIMARY KEY'], qr/column "id" was added.*numbered/ ],
 	[ add_generated => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T ADD g INT AS (a + 1) PERSISTENT', 'INSERT INTO T (id, a) VALUES (7, 7)' ], qr/column "g" was added.*computes/, 'mysql56', 'mysql97' ],
+	[ add_generated_both => 'id INT PRIMARY KEY, a INT', $few, ['ALTER TABLE T ADD n1 INT AS (a + 1) STORED, ADD n2 INT AS (a * 2) VIRTUAL'], qr/column "n1" was added.*computes/, 'mysql56' ],
+	[ add_generated_empty => 'id INT PRIMARY KEY, a INT', '', [ 'ALTER TABLE T ADD n1 INT AS (a + 1) STORED, ADD n2 INT AS (a * 2) VIRTUAL', 'INSERT INTO T (id, a) VALUES (1, 2)' ], '', 'mysql56' ],
 	# names
 	[ rename => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T CHANGE a b INT', 'INSERT INTO T (id, b) VALUES (4, 44)', 'UPDATE T SET b = 11 WHERE id = 1' ], '' ],
 	[ rename_case => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T CHANGE a A INT', 'INSERT INTO T (id, A) VALUES (4, 44)' ], '' ],
@@ -142,6 +144,15 @@ sub differences
 	return join "\n", @differences;
 }
 
+# The source's columns that the replica has not, though the binlog has them.
+sub missing_columns
+{
+	my ($source, $case, $schema) = @_;
+	my $has = { map { $_->[0] => 1 } @{ $cluster->rows('SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ?', $schema, $case->[0]) } };
+	my $columns = $source->rows(q{SELECT column_name FROM information_schema.columns WHERE table_schema = 'shape' AND table_name = ?}, $case->[0]);
+	return join ' ', grep { !$has->{$_} } map { $_->[0] } @$columns;
+}
+
 sub try_all
 {
 	my ($flavour, $metadata, $options) = @_;
@@ -177,6 +188,7 @@ sub try_all
 		{
 			is($state, 'r', $name) or diag($error);
 			is(differences($source, $case, $id), '', "$name: the replica equals its source");
+			is(missing_columns($source, $case, $id), '', "$name: ... with all columns");
 		}
 		else
 		{
@@ -196,6 +208,7 @@ sub remedies
 		is(do_as_hinted($error), '', "$id: $case->[0]: what the hint says");
 		follow($id) for 1 .. 3;
 		is(differences($source, $case, $id), '', "$id: $case->[0]: ... ends in a replica that equals its source");
+		is(missing_columns($source, $case, $id), '', "$id: $case->[0]: ... with the columns that a first copy has");
 	}
 	return;
 }

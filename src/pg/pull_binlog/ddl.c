@@ -330,6 +330,19 @@ record_effect(const DdlCall *d, const CdcDdlEffect *effect, bool ahead, int befo
 		cdc_changes_drop(subscription, old_name);
 }
 
+/* Columns that were added, and that row images will not have: the source computes them. */
+static void
+mark_left_out(const DdlCall *d, CdcDdlEffect *effect)
+{
+	const CdcTable *table;
+
+	if (effect->change.nadded == 0 || !wants(d, effect->new_database, effect->new_table))
+		return;
+	table = cdc_schema_get(d->stream->schema, effect->new_database, effect->new_table);
+	if (table != NULL)
+		cdc_change_mark_left_out(&effect->change, table, cdc_schema_generated_logged(d->source, table));
+}
+
 /* Whether the rows of a wanted table are still known after the statement; else it is marked. */
 static void
 check_rows(const DdlCall *d, const CdcDdlEffect *effect)
@@ -403,6 +416,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		store_definition(d, effect->database, effect->table, &gone);
 	if (is_renamed(effect) || !ahead)
 		follow_table(d, effect);
+	mark_left_out(d, effect);
 	record_effect(d, effect, ahead, before, new_before);
 	check_rows(d, effect);
 
