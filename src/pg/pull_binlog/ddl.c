@@ -426,6 +426,29 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		copy_again(d, psprintf("%s.%s", effect->database, effect->table));
 }
 
+/*
+ * A table that CONVERT PARTITION made, or that was not heard of: what it holds must be copied.
+ * Whether it is a new one.
+ */
+static bool
+discover_other_table(const DdlCall *d, const CdcDdlTable *other, const char *full_name)
+{
+	CdcSchema  *schema = d->stream->schema;
+	const CdcTableDef *def = cdc_schema_definition(schema, other->database, other->table);
+	CdcSchemaPlace place = present_place(d);
+	const CdcTable *table;
+
+	if (def == NULL || def->ncolumns == 0)
+		(void) cdc_schema_ask(schema, d->source, other->database, other->table, &place,
+							  "a partition of another table may have become it");
+	if (cdc_binlog_stream_knows(d->stream, full_name))
+		return false;
+	table = cdc_schema_get(schema, other->database, other->table);
+	if (table != NULL)
+		cdc_binlog_stream_discover(d->stream, table, true);
+	return true;
+}
+
 /* The table whose rows EXCHANGE PARTITION, or MariaDB's CONVERT, takes or leaves. */
 static void
 concern_other_table(const DdlCall *d)
@@ -434,7 +457,7 @@ concern_other_table(const DdlCall *d)
 	const CdcDdlTable *other = &d->ddl->tables[1];
 	char	   *full_name = psprintf("%s.%s", other->database, other->table);
 
-	if (!wants(d, other->database, other->table) || !cdc_binlog_stream_knows(d->stream, full_name))
+	if (!wants(d, other->database, other->table) || discover_other_table(d, other, full_name))
 		return;
 	record_change(d, CDC_CHANGE_ALTER, full_name, newest_version(d, other->database, other->table), &moved,
 				  cdc_binlog_stream_copies(d->stream, full_name) ? "nothing: the table is copied again" : NULL);
