@@ -170,10 +170,11 @@ restore(bool maps)
 
 	cdc_savepoints_free(&stream->savepoints);
 	cdc_buf_free(&stream->dml);
+	cdc_buf_free(&stream->dml_database);
 	cdc_buf_free(&stream->scratch);
 	cdc_payload_destroy(stream->payload);
 	*stream = *attack.before;
-	stream->savepoints.list = stream->dml = stream->scratch = (CdcBuf) {0};
+	stream->savepoints.list = stream->dml = stream->dml_database = stream->scratch = (CdcBuf) {0};
 	stream->payload = NULL;
 	if (savepoints->len > 0)
 		require(cdc_buf_append(&stream->savepoints.list, savepoints->data, savepoints->len),
