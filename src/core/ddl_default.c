@@ -211,6 +211,8 @@ is_other_text(const CdcDdlDefault *deflt, const CdcColumnDef *def)
 bool
 cdc_ddl_finish_default(CdcDdlParser *p, const CdcDdlDefault *deflt, CdcColumnDef *def)
 {
+	CdcDdlDefault kept = *deflt;
+	bool		fits;
 	bool		exact = true;
 
 	def->default_unknown = false;
@@ -230,8 +232,10 @@ cdc_ddl_finish_default(CdcDdlParser *p, const CdcDdlDefault *deflt, CdcColumnDef
 			break;
 		case CDC_DEFAULT_STRING:
 		case CDC_DEFAULT_NUMBER:
-			def->default_value = literal(p, deflt, def, &exact);
-			def->default_unknown = deflt->kind == CDC_DEFAULT_STRING && is_other_text(deflt, def);
+			fits = cdc_ddl_fit_default(p, def->column_type, &kept);
+			def->default_value = literal(p, &kept, def, &exact);
+			def->default_unknown = !fits ||
+				(deflt->kind == CDC_DEFAULT_STRING && is_other_text(deflt, def));
 			exact = exact && !def->default_unknown;
 			break;
 		case CDC_DEFAULT_EXPRESSION:

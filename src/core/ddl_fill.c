@@ -140,14 +140,17 @@ member_value(CdcDdlParser *p, const CdcDdlColumn *col, const char *text, CdcAdde
 
 /* A literal, given as a string, a number or bits. */
 static bool
-literal_value(CdcDdlParser *p, const CdcDdlColumn *col, CdcAddedColumn *added)
+literal_value(CdcDdlParser *p, const CdcDdlColumn *col, const CdcColumnDef *def, CdcAddedColumn *added)
 {
 	static const char *const no_literal = "its default is in a form that is not understood";
-	const char *text = col->deflt.text;
-	size_t		len = strlen(text);
+	CdcDdlDefault kept = col->deflt;
+	const char *text;
+	size_t		len;
 
-	if (col->deflt.cut)
+	if (col->deflt.cut || !cdc_ddl_fit_default(p, def->column_type, &kept))
 		return unknown(added, no_literal);
+	text = kept.text;
+	len = strlen(text);
 	if (col->deflt.kind == CDC_DEFAULT_BITS)
 		return col->class == CDC_TC_BIT && len > 3 ?
 			value(added, cdc_ddl_copy(p, text + 2, len - 3)) : unknown(added, no_literal);
@@ -247,7 +250,7 @@ cdc_ddl_fill(CdcDdlParser *p, const CdcDdlColumn *col, const CdcColumnDef *def,
 		case CDC_DEFAULT_STRING:
 		case CDC_DEFAULT_NUMBER:
 		case CDC_DEFAULT_BITS:
-			return literal_value(p, col, added);
+			return literal_value(p, col, def, added);
 	}
 	return unknown(added, "its default is not understood");
 }

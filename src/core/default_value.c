@@ -252,6 +252,18 @@ may_be_rounded(const CdcColumn *column, CdcString text)
 	return digits >= 6;
 }
 
+/* Whether a server would have rounded or cut the text: which of them, is not known here. */
+static bool
+has_more_digits(const CdcColumn *column, CdcString text)
+{
+	const char *point = memchr(text.data, '.', text.len);
+	size_t		digits = point != NULL ? (size_t) (text.data + text.len - point) - 1 : 0;
+
+	if (is_temporal(column))
+		return digits > column->fsp;
+	return (is_type(column, "decimal") || is_type(column, "numeric")) && digits > column->scale;
+}
+
 static bool
 text_value(CdcArena *arena, const CdcColumn *column, CdcString text, CdcValue *value)
 {
@@ -263,7 +275,7 @@ text_value(CdcArena *arena, const CdcColumn *column, CdcString text, CdcValue *v
 	if (is_type(column, "enum") || is_type(column, "set"))
 		return member_value(arena, column, text, value);
 	/* a timestamp's literal is one of the session's time zone, that of the DDL or ours */
-	if (may_be_rounded(column, text) ||
+	if (may_be_rounded(column, text) || has_more_digits(column, text) ||
 		(is_type(column, "timestamp") && (text.len < 10 || memcmp(text.data, "0000-00-00", 10) != 0)))
 		return false;
 	/* the value may keep pointing to its text */

@@ -149,6 +149,20 @@ subtest 'some columns, under names of the user' => sub {
 	is($cluster->value(q{SELECT string_agg(c::text, ' ' ORDER BY c) FROM own.part2}), '2 7 5000000000', 'other columns of the same: its rows are replaced');
 };
 
+subtest 'a partition becomes a table' => sub {
+	$source->do('CREATE DATABASE cv', 'CREATE TABLE cv.p (id INT PRIMARY KEY, a INT) PARTITION BY RANGE (id) (PARTITION p1 VALUES LESS THAN (10), PARTITION p2 VALUES LESS THAN (100))',
+		'INSERT INTO cv.p VALUES (1, 2), (3, 4), (50, 6)');
+	$cluster->subscribe('cv', 's', 'cv', tables => ['cv.*'], enabled => \'false');
+	follow('cv');
+	follow('cv', 'ALTER TABLE cv.p CONVERT PARTITION p1 TO TABLE cv.p_cv');
+	follow('cv') for 1 .. 2;
+	like(state_of('cv', 'cv.p'), qr/^e .*rows were moved/, 'the table that lost its rows stops');
+	like(state_of('cv', 'cv.p_cv'), qr/^r/, 'the new table is there, though nobody wrote to it');
+	$cluster->compare_ok($source, 'cv', 'cv', 'its rows were copied', only => ['p_cv']);
+	follow('cv', 'UPDATE cv.p_cv SET a = 5 WHERE id = 1', 'INSERT INTO cv.p_cv VALUES (7, 8)');
+	$cluster->compare_ok($source, 'cv', 'cv', 'and it goes on', only => ['p_cv']);
+};
+
 subtest 'history of DDL' => sub {
 	my $id = subscription('id INT PRIMARY KEY, a INT', ['INSERT INTO T VALUES (1, 2)'], options => '{"output_ddl": "off"}');
 	$source->do("ALTER TABLE d.$id ADD c INT DEFAULT 7");

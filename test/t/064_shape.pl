@@ -31,10 +31,19 @@ my @cases = (
 		[ q{ALTER TABLE T ADD e ENUM('m','n') DEFAULT 'n', ADD s SET('a','b','c') DEFAULT 'c,a', ADD b BIT(8) DEFAULT b'101', ADD dt DATETIME DEFAULT '2020-02-03 04:05:06',
 			ADD da DATE DEFAULT '2020-02-03', ADD ti TIME DEFAULT '04:05:06', ADD y YEAR DEFAULT '1999', ADD de DECIMAL(8,3) DEFAULT 1.5, ADD ch CHAR(5) DEFAULT 'x', ADD ne BIGINT DEFAULT -7},
 			'INSERT INTO T (id) VALUES (9)' ], '' ],
+	[ add_fractions => 'id INT PRIMARY KEY, a INT', $few,
+		[ q{ALTER TABLE T ADD t TIME DEFAULT '10:00:00.6', ADD d DATETIME DEFAULT '2020-12-31 23:59:59.9', ADD e DATETIME(1) NOT NULL DEFAULT '1999-12-31 00:00:00.19',
+			ADD h DATETIME(1) DEFAULT '1999-12-31 00:00:00.25', ADD f TIME(1) DEFAULT '23:59:59.96', ADD g TIME(3) DEFAULT '10:00:00.5',
+			ADD n DECIMAL(3,1) DEFAULT 1.55, ADD o DECIMAL(3,1) DEFAULT '-9.95', ADD q DECIMAL(4) DEFAULT -0.4, ADD i INT DEFAULT 2.5, ADD j INT DEFAULT '-1.5'}, q{INSERT INTO T (id) VALUES (4)} ], '' ],
+	[ add_rounded => 'id INT PRIMARY KEY, a INT', $few, [ q{SET sql_mode = 'TIME_ROUND_FRACTIONAL'}, q{ALTER TABLE T ADD t TIME DEFAULT '10:00:00.6', ADD d DATETIME DEFAULT '2020-02-28 23:59:59.9'}, q{SET sql_mode = ''} ], '', 'mysql56', 'mysql97' ],
+	[ add_cut => 'id INT PRIMARY KEY, a INT', $few, [ q{SET sql_mode = 'TIME_TRUNCATE_FRACTIONAL'}, q{ALTER TABLE T ADD t TIME DEFAULT '10:00:00.6', ADD d DATETIME DEFAULT '2020-02-28 23:59:59.9'}, q{SET sql_mode = ''} ], '', 'mysql56', 'mariadb' ],
+	[ add_float => 'id INT PRIMARY KEY, a INT', $few, ['ALTER TABLE T ADD f DOUBLE(5,1) DEFAULT 1.25'], qr/column "f" was added.*not understood/ ],
 	[ add_now => 'id INT PRIMARY KEY, a INT', $few, ['ALTER TABLE T ADD c DATETIME DEFAULT CURRENT_TIMESTAMP'], qr/column "c" was added.*time of the statement/ ],
 	[ add_now_empty => 'id INT PRIMARY KEY, a INT', '', [ 'ALTER TABLE T ADD c DATETIME DEFAULT CURRENT_TIMESTAMP', 'INSERT INTO T (id) VALUES (1)' ], '' ],
 	[ add_number => 'a INT', 'INSERT INTO T VALUES (1), (2), (2)', ['ALTER TABLE T ADD id INT AUTO_INCREMENT PRIMARY KEY'], qr/column "id" was added.*numbered/ ],
 	[ add_generated => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T ADD g INT AS (a + 1) PERSISTENT', 'INSERT INTO T (id, a) VALUES (7, 7)' ], qr/column "g" was added.*computes/, 'mysql56', 'mysql97' ],
+	[ add_generated_both => 'id INT PRIMARY KEY, a INT', $few, ['ALTER TABLE T ADD n1 INT AS (a + 1) STORED, ADD n2 INT AS (a * 2) VIRTUAL'], qr/column "n1" was added.*computes/, 'mysql56' ],
+	[ add_generated_empty => 'id INT PRIMARY KEY, a INT', '', [ 'ALTER TABLE T ADD n1 INT AS (a + 1) STORED, ADD n2 INT AS (a * 2) VIRTUAL', 'INSERT INTO T (id, a) VALUES (1, 2)' ], '', 'mysql56' ],
 	# names
 	[ rename => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T CHANGE a b INT', 'INSERT INTO T (id, b) VALUES (4, 44)', 'UPDATE T SET b = 11 WHERE id = 1' ], '' ],
 	[ rename_case => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T CHANGE a A INT', 'INSERT INTO T (id, A) VALUES (4, 44)' ], '' ],
@@ -62,7 +71,7 @@ my @cases = (
 		[ 'ALTER TABLE T MODIFY a SMALLINT, MODIFY v VARCHAR(3), MODIFY d DECIMAL(5,2)', q{INSERT INTO T VALUES (2, 11, 'yyy', 2.5)} ], '' ],
 	[ rounded => 'id INT PRIMARY KEY, d DECIMAL(9,4)', q{INSERT INTO T VALUES (1, 1.2345), (2, 3)}, ['ALTER TABLE T MODIFY d DECIMAL(9,2)'], qr/column "d" was changed/ ],
 	[ cut => 'id INT PRIMARY KEY, v VARCHAR(9)', q{INSERT INTO T VALUES (1, 'abcdef')}, ['ALTER TABLE T MODIFY v VARCHAR(3)'], qr/column "v" was changed/ ],
-	[ null_to_zero => 'id INT PRIMARY KEY, a INT', $few, ['ALTER TABLE T MODIFY a INT NOT NULL'], qr/column "a" was changed/ ],
+	[ null_to_zero => 'id INT PRIMARY KEY, a INT', $few, ['ALTER TABLE T MODIFY a INT NOT NULL'], qr/column "a" was changed from int\S* to int\S* NOT NULL,/ ],
 	[ null_none => 'id INT PRIMARY KEY, a INT', 'INSERT INTO T VALUES (1, 1)', [ 'ALTER TABLE T MODIFY a INT NOT NULL', 'INSERT INTO T VALUES (2, 2)' ], '' ],
 	[ member_removed => q{id INT PRIMARY KEY, e ENUM('x','y')}, q{INSERT INTO T VALUES (1, 'x'), (2, 'y')}, [q{ALTER TABLE T MODIFY e ENUM('x')}], qr/column "e" was changed/ ],
 	[ member_unused => q{id INT PRIMARY KEY, e ENUM('x','y')}, q{INSERT INTO T VALUES (1, 'x')}, [ q{ALTER TABLE T MODIFY e ENUM('x','z')}, q{INSERT INTO T VALUES (2, 'z')} ], '' ],
@@ -76,7 +85,8 @@ my @cases = (
 	[ time_to_text => 'id INT PRIMARY KEY, f TIME', q{INSERT INTO T VALUES (1, '10:11:12')}, ['ALTER TABLE T MODIFY f VARCHAR(30)'], qr/column "f" was changed/ ],
 	[ type_empty => 'id INT PRIMARY KEY, f TIME', '', [ 'ALTER TABLE T MODIFY f VARCHAR(30)', q{INSERT INTO T VALUES (1, '10:11:12')} ], '' ],
 	[ convert => 'id INT PRIMARY KEY, v VARCHAR(20) CHARACTER SET latin1', q{INSERT INTO T VALUES (1, 'grün')}, [ 'ALTER TABLE T CONVERT TO CHARACTER SET utf8', q{INSERT INTO T VALUES (2, '€')} ], '' ],
-	[ convert_lossy => 'id INT PRIMARY KEY, v VARCHAR(20) CHARACTER SET utf8', q{INSERT INTO T VALUES (1, 'я')}, ['ALTER TABLE T CONVERT TO CHARACTER SET latin1'], qr/column "v" was changed/ ],
+	[ convert_lossy => 'id INT PRIMARY KEY, v VARCHAR(20) CHARACTER SET utf8', q{INSERT INTO T VALUES (1, 'я')}, ['ALTER TABLE T CONVERT TO CHARACTER SET latin1'],
+		qr/column "v" was changed from varchar\(20\) CHARACTER SET utf8\w* to varchar\(20\) CHARACTER SET latin1,/ ],
 	# keys
 	[ key_wider => 'id INT PRIMARY KEY, a INT NOT NULL', 'INSERT INTO T VALUES (1, 10)', [ 'ALTER TABLE T DROP PRIMARY KEY, ADD PRIMARY KEY (id, a)', 'INSERT INTO T VALUES (1, 11)', 'DELETE FROM T WHERE a = 10' ], '' ],
 	[ key_gone => 'id INT PRIMARY KEY, a INT', $few, [ 'ALTER TABLE T DROP PRIMARY KEY', 'INSERT INTO T VALUES (1, 10), (1, 10)', 'UPDATE T SET a = 5 WHERE a = 30' ], '' ],
@@ -135,6 +145,15 @@ sub differences
 	return join "\n", @differences;
 }
 
+# The source's columns that the replica has not, though the binlog has them.
+sub missing_columns
+{
+	my ($source, $case, $schema) = @_;
+	my $has = { map { $_->[0] => 1 } @{ $cluster->rows('SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ?', $schema, $case->[0]) } };
+	my $columns = $source->rows(q{SELECT column_name FROM information_schema.columns WHERE table_schema = 'shape' AND table_name = ?}, $case->[0]);
+	return join ' ', grep { !$has->{$_} } map { $_->[0] } @$columns;
+}
+
 sub try_all
 {
 	my ($flavour, $metadata, $options) = @_;
@@ -170,6 +189,7 @@ sub try_all
 		{
 			is($state, 'r', $name) or diag($error);
 			is(differences($source, $case, $id), '', "$name: the replica equals its source");
+			is(missing_columns($source, $case, $id), '', "$name: ... with all columns");
 		}
 		else
 		{
@@ -189,6 +209,7 @@ sub remedies
 		is(do_as_hinted($error), '', "$id: $case->[0]: what the hint says");
 		follow($id) for 1 .. 3;
 		is(differences($source, $case, $id), '', "$id: $case->[0]: ... ends in a replica that equals its source");
+		is(missing_columns($source, $case, $id), '', "$id: $case->[0]: ... with the columns that a first copy has");
 	}
 	return;
 }

@@ -46,6 +46,7 @@ typedef struct CdcCopyTable
 	CdcCopyProgress *progress;
 	const CdcTable *table;		/* NULL: it was not looked at yet */
 	CdcChunkKey *key;			/* NULL: it is read as a whole */
+	CdcGeneratedLogged logged;	/* generated columns that row images have */
 	bool		aside;			/* the history does not keep its rows */
 	bool		touched;		/* its progress is to be saved */
 	bool		done;			/* nothing more in this step */

@@ -216,7 +216,7 @@ begin_table(CdcCopyWork *work, const CdcCopyTable *t)
 
 	/* what was in error, or became another table, goes on from here in the shape of these rows */
 	if (p->replaces || cdc_subscription_table_is_held(work->copy->sub, p->source_table))
-		cdc_change_copy_begins(work->copy->sub, t->table->full_name, &place);
+		cdc_change_copy_begins(work->copy->sub, t->table, t->logged, &place);
 	p->begin_seq = 0;
 	control_event(work, t, "bootstrap-start", plain_mark(t, 0));
 	p->begin_seq = *work->copy->out->last_seq;
@@ -397,6 +397,7 @@ cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t)
 		t->done = true;
 		return;
 	}
+	t->logged = cdc_schema_generated_logged(cdc_control_session(&work->copy->control), t->table);
 	cdc_table_options_parse(p->options, &work->copy->sub->opt.table, &options);
 	t->aside = p->has_target && !options.copy_history;
 	check_begun(work, t);

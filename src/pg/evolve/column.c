@@ -19,6 +19,7 @@
 #include "pg/base/utf8.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/expression/fill.h"
+#include "pg/schema/versions.h"
 #include "pg/target/lock.h"
 #include "pg/target/replica_table.h"
 
@@ -99,6 +100,22 @@ cdc_evolve_find(CdcEvolveColumn *column, Oid relid)
 	table_close(rel, NoLock);
 	if (!found)
 		column->target = NULL;
+}
+
+char *
+cdc_evolve_describe(const CdcColumnDef *def, const CdcColumnDef *other)
+{
+	bool		both = def->charset != NULL && other->charset != NULL;
+	bool		charset = both && strcmp(def->charset, other->charset) != 0;
+	bool		collation = both && !charset && def->collation != NULL && other->collation != NULL &&
+		strcmp(def->collation, other->collation) != 0;
+
+	return psprintf("%s%s%s%s%s%s%s%s", def->column_type,
+					charset ? " CHARACTER SET " : "", charset ? def->charset : "",
+					collation ? " COLLATE " : "", collation ? def->collation : "",
+					cdc_column_def_is_generated(def) && !cdc_column_def_is_generated(other) ? " GENERATED" : "",
+					def->json_check && !other->json_check ? " CHECK (json_valid)" : "",
+					!def->nullable && other->nullable ? " NOT NULL" : "");
 }
 
 /* Whether a column is NOT NULL by itself, at present. */

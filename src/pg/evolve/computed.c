@@ -63,8 +63,8 @@ trouble_of(const CdcEvolve *e, const char *text, const char *what)
 		}
 		if (!keeps_values(e, column))
 			return psprintf("column \"%s\" was changed from %s to %s, which %s reads",
-							column->before->name, column->before->column_type,
-							column->after->column_type, what);
+							column->before->name, cdc_evolve_describe(column->before, column->after),
+							cdc_evolve_describe(column->after, column->before), what);
 	}
 	return NULL;
 }

@@ -106,14 +106,6 @@ find_columns(CdcEvolve *e, const CdcShapeDiff *diff)
  * ------------------------------------------------------------------------
  */
 
-/* A column's type as a reason names it. */
-static char *
-describe_type(const CdcColumnDef *def)
-{
-	return psprintf("%s%s%s%s", def->column_type, def->charset != NULL ? " CHARACTER SET " : "",
-					def->charset != NULL ? def->charset : "", def->nullable ? "" : " NOT NULL");
-}
-
 /* The reason why it is not known what the rows are now; NULL: it is. */
 static char *
 doubt(CdcEvolve *e)
@@ -146,7 +138,8 @@ doubt(CdcEvolve *e)
 		if (condition != NULL &&
 			cdc_evolve_finds(psprintf("SELECT 1 FROM %s WHERE %s LIMIT 1", e->target, condition)))
 			return psprintf("column \"%s\" was changed from %s to %s, and what became of some of its values is not known here",
-							column->before->name, describe_type(column->before), describe_type(column->after));
+							column->before->name, cdc_evolve_describe(column->before, column->after),
+							cdc_evolve_describe(column->after, column->before));
 	}
 	return NULL;
 }

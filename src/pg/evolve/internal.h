@@ -103,6 +103,9 @@ extern bool cdc_evolve_is_computed(const CdcEvolve *e, const char *name);
  */
 extern char *cdc_evolve_computed_trouble(const CdcEvolve *e);
 
+/* A column's type as a reason names it, with what else is not as in the other definition; palloc'ed. */
+extern char *cdc_evolve_describe(const CdcColumnDef *def, const CdcColumnDef *other);
+
 /* Says in e->out what cdc.subscription_table.columns is to be. */
 extern void cdc_evolve_mapping(CdcEvolve *e);
 

@@ -71,6 +71,28 @@ takes_all(const CdcEvolve *e)
 	return before->ncolumns > 0;
 }
 
+/*
+ * Whether the target gets a column that it has not: one that the source computes only where
+ * it is newer than the target's shape, which was made or mapped without the others, where
+ * row images have it, and where PostgreSQL does not compute one of that name.
+ */
+static bool
+is_wanted(const CdcEvolve *e, const CdcColumnDef *def)
+{
+	const CdcPendingChange *change = e->out->change;
+	int			i;
+
+	if (!cdc_column_def_is_generated(def))
+		return true;
+	if (change->before.ncolumns == 0 || cdc_table_def_find(&change->before, def->name) >= 0 ||
+		get_attnum(e->relid, cdc_evolve_own_name(def->name)) != InvalidAttrNumber)
+		return false;
+	for (i = 0; i < change->change.nadded; i++)
+		if (strcmp(change->change.added[i].name, def->name) == 0)
+			return !change->change.added[i].left_out;
+	return false;
+}
+
 /* The columns of the definition, and what the target has of them. */
 static void
 find_columns(CdcEvolve *e)
@@ -91,7 +113,7 @@ find_columns(CdcEvolve *e)
 		column->type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
 		/* what the source computes is in the target, or is not */
 		if (column->type == NULL ||
-			(column->target == NULL && (!e->all || cdc_column_def_is_generated(column->after))))
+			(column->target == NULL && (!e->all || !is_wanted(e, column->after))))
 			continue;
 		e->ncolumns++;
 	}

@@ -344,6 +344,19 @@ record_effect(const DdlCall *d, const CdcDdlEffect *effect, bool ahead, bool sam
 		cdc_changes_drop(subscription, old_name);
 }
 
+/* Columns that were added, and that row images will not have: the source computes them. */
+static void
+mark_left_out(const DdlCall *d, CdcDdlEffect *effect)
+{
+	const CdcTable *table;
+
+	if (effect->change.nadded == 0 || !wants(d, effect->new_database, effect->new_table))
+		return;
+	table = cdc_schema_get(d->stream->schema, effect->new_database, effect->new_table);
+	if (table != NULL)
+		cdc_change_mark_left_out(&effect->change, table, cdc_schema_generated_logged(d->source, table));
+}
+
 /* Whether the rows of a wanted table are still known after the statement; else it is marked. */
 static void
 check_rows(const DdlCall *d, const CdcDdlEffect *effect, bool same_rows)
@@ -419,6 +432,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		store_definition(d, effect->database, effect->table, &gone);
 	if (is_renamed(effect) || !ahead)
 		follow_table(d, effect);
+	mark_left_out(d, effect);
 	record_effect(d, effect, ahead, same_rows, before, new_before);
 	check_rows(d, effect, same_rows);
 
@@ -426,6 +440,29 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	if (wanted && !ahead && effect->old_def != NULL && effect->new_def != NULL &&
 		effect->new_def->ncolumns > 0 && has_key(effect->old_def) && !has_key(effect->new_def))
 		copy_again(d, psprintf("%s.%s", effect->database, effect->table));
+}
+
+/*
+ * A table that CONVERT PARTITION made, or that was not heard of: what it holds must be copied.
+ * Whether it is a new one.
+ */
+static bool
+discover_other_table(const DdlCall *d, const CdcDdlTable *other, const char *full_name)
+{
+	CdcSchema  *schema = d->stream->schema;
+	const CdcTableDef *def = cdc_schema_definition(schema, other->database, other->table);
+	CdcSchemaPlace place = present_place(d);
+	const CdcTable *table;
+
+	if (def == NULL || def->ncolumns == 0)
+		(void) cdc_schema_ask(schema, d->source, other->database, other->table, &place,
+							  "a partition of another table may have become it");
+	if (cdc_binlog_stream_knows(d->stream, full_name))
+		return false;
+	table = cdc_schema_get(schema, other->database, other->table);
+	if (table != NULL)
+		cdc_binlog_stream_discover(d->stream, table, true);
+	return true;
 }
 
 /* The table whose rows EXCHANGE PARTITION, or MariaDB's CONVERT, takes or leaves. */
@@ -436,7 +473,7 @@ concern_other_table(const DdlCall *d)
 	const CdcDdlTable *other = &d->ddl->tables[1];
 	char	   *full_name = psprintf("%s.%s", other->database, other->table);
 
-	if (!wants(d, other->database, other->table) || !cdc_binlog_stream_knows(d->stream, full_name))
+	if (!wants(d, other->database, other->table) || discover_other_table(d, other, full_name))
 		return;
 	record_change(d, CDC_CHANGE_ALTER, full_name, newest_version(d, other->database, other->table), &moved,
 				  cdc_binlog_stream_copies(d->stream, full_name) ? "nothing: the table is copied again" : NULL);

@@ -491,14 +491,35 @@ followed_version(const char *subscription, const char *source_table)
 }
 
 void
-cdc_change_copy_begins(const CdcSubscription *sub, const char *source_table, const CdcSchemaPlace *place)
+cdc_change_mark_left_out(CdcTableChange *change, const CdcTable *table, CdcGeneratedLogged logged)
 {
-	static const CdcTableChange none = {.known = true};
-	CdcChangeRecord record = {CDC_CHANGE_COPY, source_table, place};
+	int			i;
+	int			c;
 
+	for (i = 0; i < change->nadded; i++)
+		for (c = 0; c < table->ncolumns; c++)
+			if (strcmp(change->added[i].name, table->columns[c].name) == 0)
+				change->added[i].left_out = !cdc_column_is_logged(&table->columns[c], logged);
+}
+
+void
+cdc_change_copy_begins(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged logged,
+					   const CdcSchemaPlace *place)
+{
+	const char *source_table = table->full_name;
+	CdcTableChange change = {.known = true};
+	CdcChangeRecord record = {CDC_CHANGE_COPY, source_table, place};
+	int			i;
+
+	/* any of them may be new to the target */
+	change.added = palloc0(sizeof(CdcAddedColumn) * Max(table->ncolumns, 1));
+	for (i = 0; i < table->ncolumns; i++)
+		if (table->columns[i].generated)
+			change.added[change.nadded++].name = table->columns[i].name;
+	cdc_change_mark_left_out(&change, table, logged);
 	record.before = followed_version(sub->name, cdc_from_utf8(source_table));
 	cdc_changes_forget(sub->name, cdc_from_utf8(source_table));
 	record.after = cdc_change_newest_version(sub->name, source_table, true);
-	record.change = &none;
+	record.change = &change;
 	cdc_change_record(sub, &record);
 }

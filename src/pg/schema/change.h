@@ -118,9 +118,14 @@ extern void cdc_changes_forget(const char *subscription, const char *source_tabl
 
 /*
  * The same with a copy whose first event place is of, for a table that was in error: its
- * target gets the shape of the newest definition there.  source_table in UTF-8.
+ * target gets the shape of the newest definition there, but for columns that its row images
+ * do not have by what is logged.
  */
-extern void cdc_change_copy_begins(const CdcSubscription *sub, const char *source_table,
-								   const CdcSchemaPlace *place);
+extern void cdc_change_copy_begins(const CdcSubscription *sub, const CdcTable *table,
+								   CdcGeneratedLogged logged, const CdcSchemaPlace *place);
+
+/* Notes which of the columns that were added row images do not have. */
+extern void cdc_change_mark_left_out(CdcTableChange *change, const CdcTable *table,
+									 CdcGeneratedLogged logged);
 
 #endif							/* CDC_PG_SCHEMA_CHANGE_H */

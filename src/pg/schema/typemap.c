@@ -136,6 +136,14 @@ cdc_column_trouble(const CdcColumn *column)
 	return pstrdup(err.message);
 }
 
+bool
+cdc_column_is_logged(const CdcColumn *column, CdcGeneratedLogged logged)
+{
+	if (!column->generated || column->pk_index >= 0 || logged == CDC_GENERATED_ALL)
+		return true;
+	return logged == CDC_GENERATED_STORED && !column->virtual_generated;
+}
+
 const char *
 cdc_pg_type(const CdcColumn *column, const CdcSubscriptionOptions *opt, const char **reason)
 {

@@ -24,6 +24,9 @@ typedef enum CdcGeneratedLogged
 	CDC_GENERATED_NONE
 } CdcGeneratedLogged;
 
+/* Whether the row image of each update has the column. */
+extern bool cdc_column_is_logged(const CdcColumn *column, CdcGeneratedLogged logged);
+
 /*
  * Why values of a source column cannot be read from the binlog, as the end of
  * a sentence about its type; NULL when they can.

@@ -112,15 +112,6 @@ source_column(const CdcTable *table, const char *name)
 	return NULL;
 }
 
-/* Whether the row image of each update has the column. */
-static bool
-is_logged(const CdcColumn *column, CdcGeneratedLogged logged)
-{
-	if (!column->generated || column->pk_index >= 0 || logged == CDC_GENERATED_ALL)
-		return true;
-	return logged == CDC_GENERATED_STORED && !column->virtual_generated;
-}
-
 /*
  * Maps all columns under their own names; *renamed: one had to be cut.  relid is the
  * target, which may lack generated columns, or InvalidOid where it is to be made: it
@@ -140,7 +131,7 @@ map_all(const CdcTable *table, Oid relid, CdcGeneratedLogged logged, int *n, boo
 		char	   *name = cdc_replica_column(column->name);
 
 		if (OidIsValid(relid) ? column->generated && get_attnum(relid, name) == InvalidAttrNumber :
-			!is_logged(column, logged))
+			!cdc_column_is_logged(column, logged))
 			continue;
 		mapped[*n].source = column;
 		mapped[*n].type = NULL;
@@ -161,7 +152,7 @@ announce_left_out(const CdcTable *table, const CdcReplica *replica, CdcGenerated
 
 	initStringInfo(&names);
 	for (i = 0; i < table->ncolumns; i++)
-		if (!is_logged(&table->columns[i], logged))
+		if (!cdc_column_is_logged(&table->columns[i], logged))
 			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "",
 							 cdc_from_utf8_copy(table->columns[i].name));
 	if (names.len > 0)
