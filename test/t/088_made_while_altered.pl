@@ -3,7 +3,7 @@
 # The replica has what the source has all the same, or the table is in error and what that
 # says to type ends in a replica that has.
 #
-# Takes 25 s.
+# Takes 30 s.
 use strict;
 use warnings;
 

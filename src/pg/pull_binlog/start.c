@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * start.c
- *	  Where a subscription begins that was never pulled, and where
- *	  cdc.set_position() puts one.
+ *	  Where a subscription begins that was never pulled, and what its source has altered
+ *	  until then; and where cdc.set_position() puts one.
  *
  * A position is one of
  *
