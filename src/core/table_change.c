@@ -116,6 +116,8 @@ cdc_shape_compare(CdcArena *arena, const CdcTableDef *before, const CdcTableDef 
 	bool	   *taken = cdc_arena_zalloc(arena, (size_t) after->ncolumns + 1);
 	int			dropped = 0;
 	int			added = 0;
+	int			last = -1;
+	bool		moved = false;
 
 	memset(diff, 0, sizeof(*diff));
 	diff->columns = cdc_arena_zalloc(arena, sizeof(CdcShapeColumn) * (room + 1));
@@ -135,6 +137,8 @@ cdc_shape_compare(CdcArena *arena, const CdcTableDef *before, const CdcTableDef 
 			continue;
 		}
 		taken[c->to] = true;
+		moved = moved || c->to < last;
+		last = c->to;
 		st = compare_column(arena, &before->columns[i], &after->columns[c->to], c, err);
 		if (st != CDC_OK)
 			return st;
@@ -154,6 +158,8 @@ cdc_shape_compare(CdcArena *arena, const CdcTableDef *before, const CdcTableDef 
 	diff->key_changed = keys_differ(before, after, diff);
 	if (!change->known && dropped > 0 && added > 0)
 		diff->unknown = "columns went and others came, which may be the same under other names";
+	else if (!change->known && moved)
+		diff->unknown = "columns stand in another order, and may have exchanged their names";
 	return CDC_OK;
 }
 

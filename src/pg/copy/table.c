@@ -93,6 +93,37 @@ is_ahead(const CdcCopyWork *work, const CdcCopyProgress *progress, const CdcTabl
 }
 
 /*
+ * The table as the source has it now.  Where that is another definition than the stored one,
+ * and the stream will not bring what made it so, the rows of the copy are the first of that
+ * shape: the target is told before them.
+ */
+static const CdcTable *
+present_table(CdcCopyWork *work, const CdcCopyProgress *progress, const char *database,
+			  const char *name)
+{
+	const CdcCopy *copy = work->copy;
+	const CdcTransaction *txn = cdc_event_writer_txn(work->writer);
+	CdcSource  *source = cdc_control_session(&copy->control);
+	CdcSchemaPlace place;
+	const CdcTable *known;
+	const CdcTable *table;
+
+	place.seq = *copy->out->last_seq + 1;
+	place.position = psprintf("%s:" UINT64_FORMAT, txn->file, (uint64) txn->end_offset);
+	table = cdc_schema_refresh(copy->schema, source, database, name, &place);
+	known = cdc_schema_get(copy->schema, database, name);
+	if (is_ahead(work, progress, table, known))
+	{
+		work->changed = progress->source_table;
+		return NULL;
+	}
+	if (table == NULL || table == known)
+		return table;
+	work->wrote = true;
+	return cdc_schema_found(copy->schema, source, database, name, &place);
+}
+
+/*
  * The definition of a table.  NULL: it is not known now, and work->changed says so; or it
  * cannot be copied, which its state 'e' then says.
  */
@@ -100,24 +131,20 @@ static const CdcTable *
 definition(CdcCopyWork *work, const CdcCopyProgress *progress)
 {
 	const CdcCopy *copy = work->copy;
-	const CdcTransaction *txn = cdc_event_writer_txn(work->writer);
-	CdcSchemaPlace place;
 	char	   *database;
 	char	   *name;
 	const CdcTable *table = NULL;
 	CdcCopyTrouble trouble = {ERRCODE_FEATURE_NOT_SUPPORTED, NULL, NULL};
 
-	place.seq = *copy->out->last_seq + 1;
-	place.position = psprintf("%s:" UINT64_FORMAT, txn->file, (uint64) txn->end_offset);
 	if (split_name(progress->source_table, &database, &name))
 	{
-		table = cdc_schema_refresh(copy->schema, cdc_control_session(&copy->control), database,
-								   name, &place);
-		if (is_ahead(work, progress, table, cdc_schema_get(copy->schema, database, name)))
-		{
-			work->changed = progress->source_table;
+		const char *changed = work->changed;
+
+		work->changed = NULL;
+		table = present_table(work, progress, database, name);
+		if (work->changed != NULL)
 			return NULL;
-		}
+		work->changed = changed;
 	}
 	/* that it has no key was not known when the snapshot was opened: the next one is exact */
 	if (table != NULL && table->npk == 0 && work->use != CDC_SNAPSHOT_EXACT)

@@ -324,7 +324,7 @@ concerns_target(const CdcEvolve *e, const CdcShapeDiff *diff)
 {
 	int			i;
 
-	if (diff->key_changed)
+	if (diff->key_changed || diff->unknown != NULL)
 		return true;
 	for (i = 0; i < e->ncolumns; i++)
 	{

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * start.c
- *	  Where a subscription begins that was never pulled, and where
- *	  cdc.set_position() puts one.
+ *	  Where a subscription begins that was never pulled, and what its source has altered
+ *	  until then; and where cdc.set_position() puts one.
  *
  * A position is one of
  *
@@ -16,9 +16,15 @@
  */
 #include "pg/pull_binlog/pull_binlog_internal.h"
 
+#include <limits.h>
+
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
+#include "pg/catalog/tables.h"
+#include "pg/mapping/registry.h"
 #include "pg/progress/copy_progress.h"
 
 /* Whether the source has GTIDs that a dump can start by. */
@@ -175,6 +181,99 @@ cdc_binlog_place(const CdcSubscription *sub, CdcSource *control, const CdcBinlog
 	return skip_offset;
 }
 
+/* ---- definitions that were read before that place ---- */
+
+/* The same as find_altered() for so many tables, in one question. */
+static bool
+find_altered_batch(CdcBinlogCall *call, CdcBinlogStream *stream, const CdcSchemaName *names, int n)
+{
+	CdcSource  *control = cdc_binlog_stream_control(stream);
+	CdcSchemaPlace place = {call->pos.last_seq + 1, NULL};
+	const CdcTable *present[CDC_SCHEMA_BATCH];
+	bool		found = false;
+	int			i;
+
+	cdc_schema_refresh_many(stream->schema, control, names, n, &place, present);
+	for (i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (present[i] == NULL ||
+			present[i] == cdc_schema_get(stream->schema, names[i].database, names[i].table))
+			continue;
+		(void) cdc_schema_found(stream->schema, control, names[i].database, names[i].table, &place);
+		found = call->persist = true;
+		call->changes++;
+	}
+	return found;
+}
+
+/*
+ * Looks at the source's definitions of the tables (of char *, their names).  What became of
+ * one since it was stored, in front of the place where the stream begins, the stream does
+ * not bring: it is recorded as a change that was found.  Returns whether there was one.
+ */
+static bool
+find_altered(CdcBinlogCall *call, CdcBinlogStream *stream, List *tables)
+{
+	CdcSchemaName names[CDC_SCHEMA_BATCH];
+	bool		found = false;
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		char	   *database;
+		char	   *table;
+
+		cdc_split_table_name(lfirst(lc), &database, &table);
+		names[n].database = cdc_to_utf8_copy(database);
+		names[n].table = cdc_to_utf8_copy(table);
+		if (++n < CDC_SCHEMA_BATCH)
+			continue;
+		found = find_altered_batch(call, stream, names, n) || found;
+		n = 0;
+	}
+	return find_altered_batch(call, stream, names, n) || found;
+}
+
+/*
+ * Tables that the first step of the copy has not come to: rows of theirs may come before
+ * their copies.  (A copy that replaces the target's rows tells it the shape itself.)
+ */
+static List *
+tables_to_copy(const CdcSubscription *sub)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, cdc_copy_waiting(sub, INT_MAX))
+	{
+		const CdcCopyProgress *p = lfirst(lc);
+
+		if (p->state == 'i' && !p->replaces)
+			result = lappend(result, p->source_table);
+	}
+	return result;
+}
+
+/*
+ * The source's present place, at which all stored definitions hold: they are the same
+ * before and behind it.
+ */
+static void
+start_at_present(CdcBinlogCall *call, CdcBinlogStream *stream, CdcSource *control,
+				 const CdcBinlogPlace *place)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, cdc_subscription_tables(call->sub))
+		tables = lappend(tables, ((CdcSubscriptionTable *) lfirst(lc))->source_table);
+	do
+		(void) cdc_binlog_place(call->sub, control, place, &call->pos);
+	while (find_altered(call, stream, tables));
+}
+
 void
 cdc_binlog_start(CdcBinlogCall *call, CdcSource *control, CdcBinlogStream *stream)
 {
@@ -184,10 +283,17 @@ cdc_binlog_start(CdcBinlogCall *call, CdcSource *control, CdcBinlogStream *strea
 	{
 		(void) cdc_binlog_copy(call, stream, true);
 		call->pos.source_uuid = pstrdup(cdc_source_info(control)->server_uuid);
+		(void) find_altered(call, stream, tables_to_copy(call->sub));
+	}
+	else if (start == NULL || strcmp(start, "latest") == 0)
+	{
+		CdcBinlogPlace place = {"start_position", "latest"};
+
+		start_at_present(call, stream, control, &place);
 	}
 	else
 	{
-		CdcBinlogPlace place = {"start_position", start != NULL ? start : "latest"};
+		CdcBinlogPlace place = {"start_position", start};
 		int64		skip_offset = cdc_binlog_place(call->sub, control, &place, &call->pos);
 
 		/* the stream begins with the file and leaves out what ends up to the offset */

@@ -246,6 +246,20 @@ cdc_change_record(const CdcSubscription *sub, const CdcChangeRecord *record)
 	cdc_spi_end(&spi);
 }
 
+void
+cdc_change_found(const CdcSubscription *sub, const char *source_table, int before,
+				 const CdcSchemaPlace *place)
+{
+	static const CdcTableChange unknown = {0};
+	CdcChangeRecord record = {CDC_CHANGE_FOUND, source_table, place};
+
+	record.before = before;
+	record.after = cdc_change_newest_version(sub->name, source_table, false);
+	record.change = &unknown;
+	if (before != 0 && record.after != before)
+		cdc_change_record(sub, &record);
+}
+
 /* ------------------------------------------------------------------------
  * Apply
  * ------------------------------------------------------------------------

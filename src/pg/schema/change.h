@@ -24,7 +24,7 @@ typedef enum CdcChangeKind
 	CDC_CHANGE_RENAME = 'r',	/* to another name */
 	CDC_CHANGE_REPLACE = 'n',	/* another table got the name */
 	CDC_CHANGE_TRUNCATE = 't',
-	CDC_CHANGE_FOUND = 'f',		/* rows came that the definition does not fit */
+	CDC_CHANGE_FOUND = 'f',		/* it was another one than known, and no statement said so */
 	CDC_CHANGE_COPY = 'b'		/* a new copy of the table begins, which replaces its rows */
 } CdcChangeKind;
 
@@ -43,6 +43,14 @@ typedef struct CdcChangeRecord
 } CdcChangeRecord;
 
 extern void cdc_change_record(const CdcSubscription *sub, const CdcChangeRecord *record);
+
+/*
+ * Records that the definition became another one, the newest, without a statement that
+ * would say how.  before: its version until then, 0: there was none, and nothing is to be
+ * recorded.  source_table in UTF-8.
+ */
+extern void cdc_change_found(const CdcSubscription *sub, const char *source_table, int before,
+							 const CdcSchemaPlace *place);
 
 /*
  * The number of the last one that this process recorded, for the position row, which tells

@@ -17,6 +17,7 @@
 #include "pg/base/error.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/position.h"
+#include "pg/schema/change.h"
 
 #define MAX_COLLATIONS		65536	/* MySQL's ids go up to 2047 */
 
@@ -176,6 +177,20 @@ cdc_schema_ask(CdcSchema *schema, CdcSource *source, const char *database, const
 							   entry->full_name),
 					  psprintf("%s: %s", place->position != NULL ? place->position : "", why));
 	return found;
+}
+
+const CdcTable *
+cdc_schema_found(CdcSchema *schema, CdcSource *source, const char *database, const char *table,
+				 const CdcSchemaPlace *place)
+{
+	const char *full_name = cdc_schema_load(schema, database, table)->full_name;
+	int			before = cdc_change_newest_version(schema->sub->name, full_name, true);
+
+	if (!cdc_schema_ask(schema, source, database, table, place,
+						"the source has altered the table, and the stream begins behind that or does not have it"))
+		return NULL;
+	cdc_change_found(schema->sub, full_name, before, place);
+	return cdc_schema_get(schema, database, table);
 }
 
 const CdcTableDef *

@@ -408,24 +408,6 @@ log_new_definition(const CdcSchema *schema, const CdcSchemaEntry *entry, const c
 					  psprintf("%s: %s", position != NULL ? position : "", why->message));
 }
 
-/*
- * The definition became another one without a statement that would say how.  before: its
- * version until then, 0: there was none.
- */
-static void
-record_found(CdcSchemaLookup *lookup, const CdcSchemaEntry *entry, int before)
-{
-	static const CdcTableChange unknown = {0};
-	const char *subscription = lookup->schema->sub->name;
-	CdcChangeRecord record = {CDC_CHANGE_FOUND, entry->full_name, &lookup->place};
-
-	record.before = before;
-	record.after = cdc_change_newest_version(subscription, entry->full_name, false);
-	record.change = &unknown;
-	if (before != 0 && record.after != before)
-		cdc_change_record(lookup->schema->sub, &record);
-}
-
 /* Finds, or makes, a definition that agrees with the map; false: none does. */
 static bool
 find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMap *map, CdcError *err)
@@ -451,7 +433,7 @@ find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMa
 	{
 		log_new_definition(schema, entry, "put together from the binlog's metadata", err, lookup->place.position);
 		cdc_schema_put(schema, map->database, map->table, def, &lookup->place, NULL);
-		record_found(lookup, entry, before);
+		cdc_change_found(schema->sub, entry->full_name, before, &lookup->place);
 		entry->fitting = entry->newest;
 		return true;
 	}
@@ -460,7 +442,7 @@ find_definition(CdcSchemaLookup *lookup, CdcSchemaEntry *entry, const CdcTableMa
 		cdc_error(err, CDC_ERR_SCHEMA, "rows of a table that the source does not have any more");
 	else if (table_fits(schema, flavor, map, entry->newest, err))
 	{
-		record_found(lookup, entry, before);
+		cdc_change_found(schema->sub, entry->full_name, before, &lookup->place);
 		entry->fitting = entry->newest;
 	}
 	return entry->fitting != NULL;

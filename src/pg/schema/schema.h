@@ -101,6 +101,14 @@ extern bool cdc_schema_ask(CdcSchema *schema, CdcSource *source, const char *dat
 						   const char *table, const CdcSchemaPlace *place, const char *why);
 
 /*
+ * The source's present definition is another one than the newest stored one, and the stream
+ * has no statement before it that would say how it became so: it is read anew, and recorded
+ * as a change that was found (change.h) at place.  Returns the table as of then; NULL: there is none.
+ */
+extern const CdcTable *cdc_schema_found(CdcSchema *schema, CdcSource *source, const char *database,
+										const char *table, const CdcSchemaPlace *place);
+
+/*
  * def, or what the source has now where the two differ only in how defaults and
  * expressions are worded.
  */
