@@ -78,7 +78,7 @@ sub waiting
 	$cluster->call('alter_subscription', name => $id, options => '{"copy_chunk_time": "10ms"}');
 	$cluster->catch_up($id);
 	my $seq = $cluster->value('SELECT last_seq FROM cdc.subscription_position WHERE subscription = ?', $id);
-	$cluster->do("SELECT cdc.resync_table('$id', 'd.slow', 'sleep(0.02) = 0')", "SELECT cdc.resync_table('$id', 'd.a', 'v = 1')");
+	$cluster->do("SELECT cdc.resync_table('$id', 'd.slow', 'sleep(0.02 + 0 * id) = 0')", "SELECT cdc.resync_table('$id', 'd.a', 'v = 1')");
 	$cluster->poll("SELECT string_agg(state::text, '' ORDER BY source_table DESC) FROM cdc.subscription_table WHERE subscription = '$id' AND source_table IN ('d.a', 'd.slow')", 'di');
 	$dbh->do($_) for 'USE d', q{SET SESSION binlog_format = 'STATEMENT'}, 'UPDATE a SET v = 77';
 	$source->do('DELETE FROM d.slow WHERE id = 300');
