@@ -17,7 +17,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 #include "pg/base/bounded_text.h"
 #include "pg/base/compat_executor.h"
@@ -108,6 +107,26 @@ evolve_as_writer(Follow *f, CdcEvolution *evolution)
 	return reason;
 }
 
+/* A target that is to follow. */
+typedef struct Evolving
+{
+	Follow	   *f;
+	CdcEvolution *evolution;
+	char	   *reason;			/* why it does not; in the context of the attempt */
+} Evolving;
+
+/* CdcAttempt */
+static bool
+attempt_to_evolve(void *arg)
+{
+	Evolving   *e = arg;
+	MemoryContext caller = CurrentMemoryContext;
+
+	e->reason = evolve_as_writer(e->f, e->evolution);
+	MemoryContextSwitchTo(caller);
+	return e->reason == NULL;
+}
+
 /*
  * The target follows in a subtransaction, which leaves nothing behind where it does not.
  * Returns the reason then, or NULL.  An error that is not of the target's shape goes on.
@@ -115,36 +134,11 @@ evolve_as_writer(Follow *f, CdcEvolution *evolution)
 static char *
 try_to_evolve(Follow *f, CdcEvolution *evolution)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-	char	   *volatile reason = NULL;
+	Evolving	evolving = {f, evolution, NULL};
+	ErrorData  *error = cdc_attempt_lasting(attempt_to_evolve, &evolving);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		reason = evolve_as_writer(f, evolution);
-		MemoryContextSwitchTo(caller);
-		if (reason == NULL)
-			ReleaseCurrentSubTransaction();
-		else
-			RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	if (error == NULL)
-		return reason;
-	if (cdc_sqlstate_is_passing(error->sqlerrcode))
-		ReThrowError(error);
+		return evolving.reason;
 	return psprintf("its target cannot be altered: %s%s%s", error->message,
 					error->detail != NULL ? ", " : "", error->detail != NULL ? error->detail : "");
 }

@@ -19,9 +19,9 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/error.h"
 #include "pg/base/compat_executor.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/failure.h"
@@ -218,6 +218,27 @@ cdc_range_finish(CdcWalk *walk, CdcApply *apply)
  * ------------------------------------------------------------------------
  */
 
+/* A range that is to be applied. */
+typedef struct Attempt
+{
+	CdcWalk    *walk;
+	const CdcGuard *guard;
+	int64		upto;
+	CdcApply   *run;			/* NULL: it has not begun */
+} Attempt;
+
+/* CdcAttempt */
+static bool
+attempt_range(void *arg)
+{
+	Attempt    *a = arg;
+
+	a->run = cdc_run_begin(a->walk->sub, NULL);
+	a->run->guard = a->guard;
+	cdc_range_scan(a->walk, a->run, a->upto);
+	return true;
+}
+
 /*
  * Applies the events up to upto in a subtransaction.  NULL: done, and *apply is to be
  * finished; else the error, of which nothing else is left.
@@ -225,34 +246,14 @@ cdc_range_finish(CdcWalk *walk, CdcApply *apply)
 static ErrorData *
 attempt(CdcWalk *walk, const CdcGuard *guard, int64 upto, CdcApply **apply)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	CdcApply   *volatile run = NULL;
-	ErrorData  *volatile error = NULL;
+	Attempt		a = {walk, guard, upto, NULL};
+	ErrorData  *error;
 
 	cdc_blame_reset();
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		run = cdc_run_begin(walk->sub, NULL);
-		run->guard = guard;
-		cdc_range_scan(walk, run, upto);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	if (error != NULL && run != NULL)
-		MemoryContextDelete(run->work.cxt);
-	*apply = run;
+	error = cdc_attempt(attempt_range, &a);
+	if (error != NULL && a.run != NULL)
+		MemoryContextDelete(a.run->work.cxt);
+	*apply = a.run;
 	return error;
 }
 

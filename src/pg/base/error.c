@@ -2,14 +2,17 @@
  *
  * error.c
  *	  The one place where errors of the pure layers become errors of
- *	  PostgreSQL.
+ *	  PostgreSQL, and where errors are kept.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/base/error.h"
 
+#include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
 
 #include "core/interrupt.h"
 #include "pg/base/utf8.h"
@@ -130,6 +133,46 @@ cdc_ereport(const CdcError *err, const char *subscription)
 			 hint ? errhint("%s", hint) : 0,
 			 context ? errcontext("%s", context) : 0));
 	pg_unreachable();
+}
+
+ErrorData *
+cdc_attempt(CdcAttempt act, void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		if (act(arg))
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+ErrorData *
+cdc_attempt_lasting(CdcAttempt act, void *arg)
+{
+	ErrorData  *error = cdc_attempt(act, arg);
+
+	/* only now: the subtransaction must not be left open to whoever catches it */
+	if (error != NULL && cdc_sqlstate_is_passing(error->sqlerrcode))
+		ReThrowError(error);
+	return error;
 }
 
 void

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * error.h
- *	  From the pure layers' CdcError to ereport.
+ *	  From the pure layers' CdcError to ereport; errors that are kept.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,6 +28,17 @@ pg_noreturn extern void cdc_ereport(const CdcError *err, const char *subscriptio
  * of the others comes again however often that is done.
  */
 extern bool cdc_sqlstate_is_passing(int sqlstate);
+
+/*
+ * Runs act in a subtransaction.  NULL: it is done, or (act has returned false) undone; else
+ * the error that ended it, palloc'ed in the current context, and all is undone.  Memory
+ * context and resource owner are as before.
+ */
+typedef bool (*CdcAttempt) (void *arg);
+extern ErrorData *cdc_attempt(CdcAttempt act, void *arg);
+
+/* The same; an error that is passing goes on. */
+extern ErrorData *cdc_attempt_lasting(CdcAttempt act, void *arg);
 
 /* Raises ERROR after an allocation outside of PostgreSQL's memory contexts failed. */
 pg_noreturn extern void cdc_out_of_memory(void);

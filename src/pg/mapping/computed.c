@@ -8,13 +8,10 @@
  */
 #include "pg/mapping/computed.h"
 
-#include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "pg/base/error.h"
 
@@ -163,36 +160,35 @@ make_expressions(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappi
 			fold_constant(mapping, &mapping->columns[c]);
 }
 
+/* What make_expressions() is called with. */
+typedef struct Making
+{
+	CdcMapping *mapping;
+	const CdcSubscription *sub;
+	const CdcMappingSpec *spec;
+	const CdcTableDef *def;
+} Making;
+
+/* CdcAttempt */
+static bool
+attempt_expressions(void *arg)
+{
+	const Making *m = arg;
+
+	make_expressions(m->mapping, m->sub, m->spec, m->def);
+	return true;
+}
+
 /* The same in a subtransaction; returns what is wrong, or NULL. */
 static char *
 try_expressions(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpec *spec,
 				const CdcTableDef *def)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	Making		making = {mapping, sub, spec, def};
+	ErrorData  *error = cdc_attempt_lasting(attempt_expressions, &making);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		make_expressions(mapping, sub, spec, def);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	if (error == NULL)
 		return NULL;
-	if (cdc_sqlstate_is_passing(error->sqlerrcode))
-		ReThrowError(error);
 	mapping->expressions = NULL;
 	mapping->filter = NULL;
 	mapping->remap = true;

@@ -12,8 +12,6 @@
 #include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "pg/base/bounded_text.h"
 #include "pg/base/compat_value.h"
@@ -297,6 +295,28 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 		cdc_registry_add(sub, table, has_target ? &spec : NULL, copy, NULL);
 }
 
+/* A table that is to be registered. */
+typedef struct Adding
+{
+	const CdcSubscription *sub;
+	const CdcTable *table;
+	CdcGeneratedLogged logged;
+	bool		copy;
+} Adding;
+
+/* CdcAttempt */
+static bool
+attempt_to_add(void *arg)
+{
+	const Adding *a = arg;
+	CdcReplicaSpec spec;
+
+	cdc_registry_add(a->sub, a->table,
+					 cdc_registry_default_target(a->sub, a->table, a->logged, &spec) ? &spec : NULL,
+					 a->copy, NULL);
+	return true;
+}
+
 /*
  * Registers the table in a subtransaction.  Returns what is wrong with it, with *sqlstate;
  * NULL: it is registered.  An error that is not the table's own goes on, to be tried again.
@@ -305,35 +325,11 @@ static char *
 try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged logged, bool copy,
 		   int *sqlstate)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	CdcReplicaSpec spec;
-	ErrorData  *volatile error = NULL;
+	Adding		adding = {sub, table, logged, copy};
+	ErrorData  *error = cdc_attempt_lasting(attempt_to_add, &adding);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		cdc_registry_add(sub, table,
-						 cdc_registry_default_target(sub, table, logged, &spec) ? &spec : NULL,
-						 copy, NULL);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	if (error == NULL)
 		return NULL;
-	/* only now: the subtransaction must not be left open to whoever catches it */
-	if (cdc_sqlstate_is_passing(error->sqlerrcode))
-		ReThrowError(error);
 	*sqlstate = error->sqlerrcode;
 	return cdc_failure_text(error);
 }
