@@ -63,6 +63,12 @@ CREATE FUNCTION cdc.batch_rows_here(cdc.row_batch, anyelement) RETURNS SETOF any
 LANGUAGE c IMMUTABLE ROWS 8192
 AS 'MODULE_PATHNAME', 'cdc_batch_rows_here'
 $sql$;
+    -- Volatile as far as the planner may know: it is to run once for each event.
+    EXECUTE $sql$
+CREATE FUNCTION cdc.event_row("char", jsonb, text[], integer[], anyelement) RETURNS anyelement
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'cdc_event_row'
+$sql$;
     EXECUTE $sql$
 ALTER FOREIGN DATA WRAPPER cdc_kafka OPTIONS (ADD mpp_execute 'all segments')
 $sql$;

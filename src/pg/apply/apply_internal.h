@@ -11,6 +11,8 @@
  *	  guard.c			a run over a range, its counters; one table's error is that table's
  *	  follow.c			what is done at a change of a source table
  *	  run.c				a run over a range of history: visits its events; whose an error is
+ *	  segments.c		what the segments apply by themselves
+ *	  segment_row.c		an event as a row of its target, on a segment
  *	  lookahead.c		which events later ones of the same run make needless
  *	  lookahead_sample.c	whether it pays to find that out
  *	  aside.c			events that are put aside
@@ -173,6 +175,13 @@ extern void cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHis
 							 int row, const JsonbContainer **data, const JsonbContainer **old);
 
 /*
+ * The parts of Maxwell's event (an object) that apply needs; NULL where it has none.  ERROR
+ * where one is neither an object nor null.
+ */
+extern void cdc_event_find_images(const JsonbContainer *event, const JsonbContainer **data,
+								  const JsonbContainer **old);
+
+/*
  * ERROR where the event says that its row lacks columns whose values nobody knows.  Only
  * of rows that lack columns of their target.
  */
@@ -309,6 +318,26 @@ cdc_lookahead_superseded(const CdcApply *apply, int64 seq)
 	at = seq - ahead->first;
 	return at < ahead->nbits && (ahead->bits[at / 8] >> (at % 8) & 1) != 0;
 }
+
+/* ------------------------------------------------------------------------
+ * segments.c
+ * ------------------------------------------------------------------------
+ */
+
+/* The next stretch of a run's range. */
+typedef struct CdcStretch
+{
+	int64		upto;			/* its last event */
+	int64		events;			/* that are applied */
+	List	   *tables;			/* source tables of which all events in it are (char *) */
+} CdcStretch;
+
+/*
+ * Chooses the stretch that begins behind after, and lets the segments apply the events of
+ * as many of its source tables as they can; the others are left to the caller.  Where there
+ * are no segments, or it does not pay, that is all of the range.
+ */
+extern void cdc_segments_apply(CdcApply *apply, int64 after, CdcStretch *stretch);
 
 /* ------------------------------------------------------------------------
  * run.c: which event an error is of

@@ -22,13 +22,9 @@
  * ------------------------------------------------------------------------
  */
 
-/*
- * The parts of Maxwell's event that apply needs; NULL where it has none.  ERROR where
- * one is neither an object nor null.
- */
-static void
-find_images(const JsonbContainer *event, const JsonbContainer **data,
-			const JsonbContainer **old)
+void
+cdc_event_find_images(const JsonbContainer *event, const JsonbContainer **data,
+					  const JsonbContainer **old)
 {
 	int			n = cdc_json_count(event);
 	const char *base = cdc_json_base(event, 2 * n);
@@ -309,14 +305,14 @@ maxwell_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 	*old = NULL;
 	apply->facts.document = document;
 	if (cdc_json_is_object(document))
-		find_images(document, data, old);
+		cdc_event_find_images(document, data, old);
 	if (*data == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("event has no object \"data\"")));
 	if (marked == NULL)
 		return;
-	find_images(marked, &marked_data, &marked_old);
+	cdc_event_find_images(marked, &marked_data, &marked_old);
 	if (marked_data != NULL)
 		refuse_nul(source->mapping, *data, marked_data);
 }

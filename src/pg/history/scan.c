@@ -37,6 +37,7 @@ typedef enum HistoryQuery
 {
 	QUERY_SCAN,
 	QUERY_SCAN_TABLE,
+	QUERY_SCAN_OTHERS,
 	QUERY_SCAN_COMMITS,
 	QUERY_LAST_BOUNDARY,
 	QUERY_FIRST_BOUNDARY,
@@ -64,6 +65,9 @@ static const struct
 	{"SELECT * FROM %s WHERE seq OPERATOR(pg_catalog.>) $1 AND seq OPERATOR(pg_catalog.<=) $2"
 		" AND source_table OPERATOR(pg_catalog.=) $3 ORDER BY seq", 3,
 	{INT8OID, INT8OID, TEXTOID}},
+	{"SELECT * FROM %s WHERE seq OPERATOR(pg_catalog.>) $1 AND seq OPERATOR(pg_catalog.<=) $2"
+		" AND (source_table IS NULL OR source_table OPERATOR(pg_catalog.<>) ALL ($3)) ORDER BY seq", 3,
+	{INT8OID, INT8OID, TEXTARRAYOID}},
 	{"SELECT * FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
 	" AND seq OPERATOR(pg_catalog.<=) $2 ORDER BY seq DESC", 2, {INT8OID, INT8OID}},
 	{"SELECT seq FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
@@ -371,19 +375,34 @@ init_receiver(HistoryReceiver *receiver, const CdcHistoryScan *scan)
 										  ALLOCSET_DEFAULT_SIZES);
 }
 
+/* Names (char *) as an array. */
+static Datum
+names_array(List *names)
+{
+	const char **strings = palloc(sizeof(char *) * list_length(names));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, names)
+		strings[n++] = lfirst(lc);
+	return cdc_text_array(strings, n);
+}
+
 /* The rest of the scan, behind a seq, as a cursor; SPI must be connected. */
 static Portal
 open_portal(const CdcHistoryScan *scan, int64 after)
 {
 	HistoryQuery query = scan->newest_commit_first ? QUERY_SCAN_COMMITS :
-		scan->source_table != NULL ? QUERY_SCAN_TABLE : QUERY_SCAN;
+		scan->source_table != NULL ? QUERY_SCAN_TABLE :
+		scan->but_tables != NIL ? QUERY_SCAN_OTHERS : QUERY_SCAN;
 	Datum		values[3];
 	Portal		portal;
 	int			level;
 
 	values[0] = Int64GetDatum(after);
 	values[1] = Int64GetDatum(scan->upto);
-	values[2] = scan->source_table ? CStringGetTextDatum(scan->source_table) : (Datum) 0;
+	values[2] = scan->source_table != NULL ? CStringGetTextDatum(scan->source_table) :
+		scan->but_tables != NIL ? names_array(scan->but_tables) : (Datum) 0;
 	level = cdc_planner_begin(follow_index, lengthof(follow_index));
 	portal = SPI_cursor_open(NULL, history_plan(scan->sub, query), values, NULL,
 							 scan->same_snapshot);
