@@ -20,7 +20,6 @@
 #include "catalog/gp_policy.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_collation.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
@@ -96,8 +95,7 @@ has_usual_keys(const CdcTarget *target)
 		const CdcKeyColumn *key = &target->key[i];
 		Oid			type = target->columns[key->column].typid;
 
-		if ((OidIsValid(key->collation) && key->collation != DEFAULT_COLLATION_OID) ||
-			key->index_equal != lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr)
+		if (key->index_equal != lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr)
 			return false;
 	}
 	return true;
@@ -164,6 +162,17 @@ rank_of(const CdcTarget *target, AttrNumber attnum)
 	return rank;
 }
 
+/* Appends a column of the stage, which is like the attribute. */
+static void
+append_column(StringInfo sql, const CdcTarget *target, Form_pg_attribute att)
+{
+	appendStringInfo(sql, "c%d %s", rank_of(target, att->attnum),
+					 format_type_with_typemod(att->atttypid, att->atttypmod));
+	if (OidIsValid(att->attcollation))
+		appendStringInfo(sql, " COLLATE %s", generate_collation_name(att->attcollation));
+	appendStringInfoString(sql, ", ");
+}
+
 static void
 create_stage(const CdcTarget *target)
 {
@@ -179,8 +188,7 @@ create_stage(const CdcTarget *target)
 		Form_pg_attribute att = TupleDescAttr(target->desc, i);
 
 		if (!att->attisdropped)
-			appendStringInfo(&sql, "c%d %s, ", rank_of(target, att->attnum),
-							 format_type_with_typemod(att->atttypid, att->atttypmod));
+			append_column(&sql, target, att);
 	}
 	appendStringInfoString(&sql, CDC_STAGE_GONE " boolean NOT NULL) ON COMMIT DELETE ROWS DISTRIBUTED BY (");
 	for (i = 0; i < policy->nattrs; i++)
@@ -207,7 +215,8 @@ has_shape(const CdcTarget *target, Oid relid)
 		if (att->attisdropped)
 			continue;
 		same = n < desc->natts && TupleDescAttr(desc, n)->atttypid == att->atttypid &&
-			TupleDescAttr(desc, n)->atttypmod == att->atttypmod;
+			TupleDescAttr(desc, n)->atttypmod == att->atttypmod &&
+			TupleDescAttr(desc, n)->attcollation == att->attcollation;
 		n++;
 	}
 	table_close(rel, AccessShareLock);
