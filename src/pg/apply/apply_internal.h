@@ -12,14 +12,12 @@
  *	  follow.c			what is done at a change of a source table
  *	  run.c				a run over a range of history: visits its events; whose an error is
  *	  segments.c		what the segments apply by themselves
- *	  segment_row.c		an event as a row of its target, on a segment
  *	  lookahead.c		which events later ones of the same run make needless
  *	  lookahead_sample.c	whether it pays to find that out
  *	  aside.c			events that are put aside
  *	  run_target.c		the source tables and targets of a run
- *	  ahead.c			whether a table is being copied
  *	  give_up.c			row images that lack what a mapping computes
- *	  copy_event.c		what an event says of a copy
+ *	  copy_event.c		what an event says of a copy; whether a table is being copied
  *	  copy_mark.c		copies that replace what a target has
  *	  sweep.c			rows that a copy has not brought
  *	  event.c			the rows of an event
@@ -175,13 +173,6 @@ extern void cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHis
 							 int row, const JsonbContainer **data, const JsonbContainer **old);
 
 /*
- * The parts of Maxwell's event (an object) that apply needs; NULL where it has none.  ERROR
- * where one is neither an object nor null.
- */
-extern void cdc_event_find_images(const JsonbContainer *event, const JsonbContainer **data,
-								  const JsonbContainer **old);
-
-/*
  * ERROR where the event says that its row lacks columns whose values nobody knows.  Only
  * of rows that lack columns of their target.
  */
@@ -229,7 +220,7 @@ extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistor
 extern void cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column);
 
 /*
- * ahead.c: whether rows of the source table may be in history, as of the event with that seq, that
+ * copy_event.c: whether rows of the source table may be in history, as of the event with that seq, that
  * are not in the target, or the other way round, as it is being copied then.
  */
 extern bool cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq);

@@ -1,7 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * copy_event.c
- *	  What an event of op 'm' says that frames the rows of a copy, or stands for some.
+ *	  What an event of op 'm' says that frames the rows of a copy, or stands for some; and
+ *	  whether a table is being copied as of an event: some of its rows are of later than the
+ *	  stream then, and others are still to come.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +15,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/history/copied_rows.h"
+#include "pg/progress/copy_progress.h"
 
 /* Whether the member of an object is this text. */
 static bool
@@ -69,4 +72,13 @@ cdc_copy_event_read(const CdcHistoryEvent *event, CdcCopyEvent *copy)
 		copy->begin_seq = number(data, "begin_seq");
 	if (copy->kind == CDC_COPY_ROWS)
 		copy->rows = number(data, "rows");
+}
+
+bool
+cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq)
+{
+	if (!source->asked)
+		source->ahead_until = cdc_copy_ahead_until(apply->sub, source->mapping->source_table);
+	source->asked = true;
+	return seq <= source->ahead_until;
 }

@@ -55,16 +55,10 @@ find_stage(Oid target)
 }
 
 /* Its bare name. */
-static char *
+static const char *
 bare_name(const CdcTarget *target)
 {
-	return psprintf("cdc_stage_%u", target->relid);
-}
-
-const char *
-cdc_stage_name(const CdcTarget *target)
-{
-	return psprintf("pg_temp.%s", bare_name(target));
+	return cdc_stage_name(target) + strlen("pg_temp.");
 }
 
 /* ------------------------------------------------------------------------
@@ -227,7 +221,7 @@ void
 cdc_stage_open(const CdcTargetRun *run, Oid reader)
 {
 	const CdcTarget *target = run->target;
-	Oid			relid = RangeVarGetRelid(makeRangeVar("pg_temp", bare_name(target), -1), NoLock, true);
+	Oid			relid = RangeVarGetRelid(makeRangeVar("pg_temp", pstrdup(bare_name(target)), -1), NoLock, true);
 	Stage	   *stage = find_stage(target->relid);
 
 	if (OidIsValid(relid) && (stage == NULL || stage->relid != relid))
@@ -242,7 +236,7 @@ cdc_stage_open(const CdcTargetRun *run, Oid reader)
 	if (!OidIsValid(relid))
 	{
 		create_stage(target);
-		relid = RangeVarGetRelid(makeRangeVar("pg_temp", bare_name(target), -1), NoLock, false);
+		relid = RangeVarGetRelid(makeRangeVar("pg_temp", pstrdup(bare_name(target)), -1), NoLock, false);
 		if (stage == NULL)
 		{
 			MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
@@ -358,12 +352,6 @@ cdc_stage_fits(const CdcTargetRun *run)
 void
 cdc_stage_open(const CdcTargetRun *run, Oid reader)
 {
-}
-
-const char *
-cdc_stage_name(const CdcTarget *target)
-{
-	return "";
 }
 
 void

@@ -148,6 +148,12 @@ cdc_append_equality(StringInfo sql, const CdcTarget *target, int column, const c
 					 quote_identifier(get_namespace_name(schema)), name, right, right_cast);
 }
 
+const char *
+cdc_stage_name(const CdcTarget *target)
+{
+	return psprintf("pg_temp.cdc_stage_%u", target->relid);
+}
+
 /* The rows of a batch: "cdc.batch_rows($1, NULL::t) AS s(c1, c2)", with all of the target's columns. */
 static void
 append_batch(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)

@@ -299,9 +299,6 @@ extern bool cdc_stage_fits(const CdcTargetRun *run);
  */
 extern void cdc_stage_open(const CdcTargetRun *run, Oid reader);
 
-/* Its name, qualified; its columns are c1, c2, ... like those of the target, and gone. */
-extern const char *cdc_stage_name(const CdcTarget *target);
-
 /* Empties it, where this transaction has filled it before. */
 extern void cdc_stage_empty(const CdcTargetRun *run);
 
@@ -315,6 +312,12 @@ extern void cdc_stage_merge(CdcTargetRun *run, int64 staged, bool deletes);
  * sql_statement.c
  * ------------------------------------------------------------------------
  */
+
+/*
+ * The name of a target's stage, qualified; its columns are c1, c2, ... like those of the
+ * target, and gone.
+ */
+extern const char *cdc_stage_name(const CdcTarget *target);
 
 /*
  * Appends "(t.id) OPERATOR(pg_catalog.=) (s.c1)", whatever search_path says: left and

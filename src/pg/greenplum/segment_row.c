@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/apply/apply_internal.h"
+#include "pg/apply/source_row.h"
 
 #if CDC_HAVE_DISTRIBUTION
 
@@ -20,6 +20,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
+#include "pg/history/event_images.h"
 #include "pg/mapping/recipe.h"
 
 /* What is kept from one event to the next. */
@@ -149,16 +150,16 @@ cdc_event_row(PG_FUNCTION_ARGS)
 {
 	SegmentRows *rows;
 	CdcSourceRow *row;
-	CdcHistoryEvent event;
+	char		op;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
 		leave_to_master("it has no document");
-	event.op = PG_GETARG_CHAR(0);
-	if (!cdc_event_has_rows(&event))
+	op = PG_GETARG_CHAR(0);
+	if (op != CDC_OP_INSERT && op != CDC_OP_UPDATE && op != CDC_OP_DELETE && op != CDC_OP_SNAPSHOT)
 		leave_to_master("it is no row");
 	rows = kept_rows(fcinfo);
 	row = &rows->row;
-	convert_event(rows, event.op, &PG_GETARG_JSONB_P(1)->root);
+	convert_event(rows, op, &PG_GETARG_JSONB_P(1)->root);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(row->mapping->target->desc, row->values, row->nulls)));
 }
 
