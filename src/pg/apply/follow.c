@@ -319,6 +319,8 @@ cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
 		/* what pull did not know yet: it is in error since an event before */
 		if (change->kind == CDC_CHANGE_DROP)
 			cdc_table_error_dropped(sub, change->source_table);
+		else if (change->kind == CDC_CHANGE_CREATE || change->kind == CDC_CHANGE_REPLACE)
+			cdc_table_error_made_again(sub, change->source_table);
 	}
 	else if (f.table->kept_events > 0 && alters(change))
 		hold_before(&f);
