@@ -144,15 +144,18 @@ extern CdcEnvelopeReader *cdc_envelope_reader_create(MemoryContext cxt);
 extern CdcEnvelope *cdc_envelope_reader_envelope(CdcEnvelopeReader *reader, CdcArena **arena);
 
 /*
- * Reads a message in the format; its rows are of the mapping.  document is its
- * value, NULL for a null one.  Returns the number of rows.
+ * Reads the event's message in the format; its rows are of the mapping.  In texts of its
+ * rows nul stands for U+0000.  Returns the number of rows.
  */
 extern int	cdc_envelope_read_event(CdcEnvelopeReader *reader, CdcMessageFormat format,
 									CdcMapping *mapping, const CdcHistoryEvent *event,
-									const JsonbContainer *document);
+									const char *nul);
 
-/* The images of one of its rows; valid until the next call. */
-extern void cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data,
+/*
+ * The images of one of its rows; valid until the next call.  Whether the texts of the
+ * first have U+0000.
+ */
+extern bool cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data,
 							 const JsonbContainer **old);
 
 /* ------------------------------------------------------------------------
