@@ -1,5 +1,5 @@
-# Copies that meet trouble at their source: several of them on a server that shows its
-# transactions to one at a time only, tables that cannot be read to their end.
+# Copies that meet trouble: several of them on a server that shows its transactions to one at
+# a time only, tables that cannot be read to their end, DDL and kills under load.
 #
 # Takes 30 s.
 use strict;
@@ -10,11 +10,16 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use CdcIngest::Cluster;
 use CdcIngest::FakeMysql;
+use CdcIngest::Load;
 use CdcIngest::File qw(slurp);
 use CdcIngest::Process qw(fork_child end_process wait_until);
 use CdcIngest::Server;
 
-my $cluster = CdcIngest::Cluster->new('troubles');
+my $rows = $ENV{CDC_COPY_ROWS} // 6000;
+my $kills = $ENV{CDC_COPY_KILLS} // 2;
+srand($ENV{CDC_COPY_SEED} // 90);
+
+my $cluster = CdcIngest::Cluster->new('troubles', conf => "restart_after_crash = on\n");
 
 sub make_numbers
 {
@@ -144,6 +149,158 @@ subtest 'tables that cannot be read to their end' => sub {
 	$cluster->compare_ok($source, 'bad', 'bad', 'made again: it has the new rows', except => ['seq']);
 	$cluster->call('drop_subscription', name => 'bad', drop_history => \'true');
 	$proxy->stop;
+	$source->stop('KILL');
+};
+
+# Rows come, change, go and change their keys, in whatever shape the tables are.
+sub start_writers
+{
+	my ($source, $n) = @_;
+	return map {
+		my $seed = $_;
+		fork_child(sub {
+			srand($seed);
+			my $dbh;
+			while (1)
+			{
+				$dbh //= eval { $source->connect } or do { sleep 0.1; next };
+				my ($table, $key, $what) = ('all.t' . int(rand 5), int(rand 3 * $rows), rand);
+				$table =~ s/all/`all`/;
+				eval {
+					if ($what < 0.3) { $dbh->do("INSERT IGNORE INTO $table (id, v) VALUES ($key, 'new')") }
+					elsif ($what < 0.6) { $dbh->do("UPDATE $table SET v = CONCAT('at ', $key, $seed) WHERE id BETWEEN $key AND $key + 3") }
+					elsif ($what < 0.8) { $dbh->do("UPDATE IGNORE $table SET id = " . int(rand 3 * $rows) . " WHERE id = $key") }
+					else { $dbh->do("DELETE FROM $table WHERE id = $key") }
+					1;
+				} or $@ =~ /doesn't exist|Unknown column|Deadlock|Lock wait/ or undef $dbh;
+				sleep 0.004;
+			}
+		})
+	} 1 .. $n;
+}
+
+# What gh-ost and pt-online-schema-change do at their ends, under load.
+sub gh_ost
+{
+	my ($source, $table) = @_;
+	my $dbh = $source->connect;
+	$dbh->do($_) for "CREATE TABLE `all`._${table}_gho LIKE `all`.$table", "ALTER TABLE `all`._${table}_gho MODIFY v varchar(300) NOT NULL AFTER n",
+	  "LOCK TABLES `all`.$table WRITE, `all`._${table}_gho WRITE",
+	  "REPLACE INTO `all`._${table}_gho (id, v, n, filler) SELECT id, v, n, filler FROM `all`.$table",
+	  "RENAME TABLE `all`.$table TO `all`._${table}_del, `all`._${table}_gho TO `all`.$table", 'UNLOCK TABLES', "DROP TABLE `all`._${table}_del";
+	$dbh->disconnect;
+	return;
+}
+
+sub pt_osc
+{
+	my ($source, $table) = @_;
+	my ($new, $columns) = ("`all`._${table}_new", 'id, v, n, filler');
+	my $row = join ', ', map { "NEW.$_" } split /, /, $columns;
+	my $at = sub { my ($when, $does) = @_; "CREATE TRIGGER `all`.pt_osc_all_${table}_" . lc(substr $when, 0, 3) . " AFTER $when ON `all`.$table FOR EACH ROW $does" };
+	$source->do("CREATE TABLE $new LIKE `all`.$table", "ALTER TABLE $new MODIFY v varchar(300) NOT NULL",
+		$at->('DELETE', "DELETE IGNORE FROM $new WHERE $new.id <=> OLD.id"),
+		$at->('UPDATE', "BEGIN DELETE IGNORE FROM $new WHERE !(OLD.id <=> NEW.id) AND $new.id <=> OLD.id; REPLACE INTO $new ($columns) VALUES ($row); END"),
+		$at->('INSERT', "REPLACE INTO $new ($columns) VALUES ($row)"));
+	my $copy = "INSERT LOW_PRIORITY IGNORE INTO $new ($columns) SELECT $columns FROM `all`.$table LOCK IN SHARE MODE";
+	eval { $source->do($copy); 1 } or sleep 0.1 while !$source->value("SELECT count(*) FROM $new WHERE v LIKE 'row%'");
+	$source->do("RENAME TABLE `all`.$table TO `all`._${table}_old, $new TO `all`.$table", "DROP TABLE `all`._${table}_old");
+	return;
+}
+
+# Reads the sum of the accounts in both replicas until it is told to end: it is always the same.
+sub start_reader
+{
+	pipe my $read, my $write or die "pipe: $!";
+	my $pid = fork_child(sub {
+		close $read;
+		my ($stop, $reads, $wrong, $dbh) = (0, 0, 0);
+		local $SIG{TERM} = sub { $stop = 1 };
+		while (!$stop)
+		{
+			$dbh //= eval { $cluster->connect } or do { sleep 0.05; next };
+			my @sums = eval { $dbh->selectrow_array('SELECT (SELECT sum(balance) FROM one.account), (SELECT sum(balance) FROM two.account)') };
+			if (!@sums) { undef $dbh; next }
+			$reads++;
+			$wrong++ if grep { $_ != $CdcIngest::Load::TOTAL } @sums;
+			sleep 0.01;
+		}
+		$write->autoflush(1);
+		print {$write} "$reads $wrong\n";
+	});
+	close $write;
+	return sub { kill 'TERM', $pid; my ($reads, $wrong) = split ' ', (readline($read) // '0 1'); end_process($pid); return ($reads, $wrong) };
+}
+
+subtest 'two copies of one source under load, with DDL and kills' => sub {
+	my $flavour = $ENV{CDC_COPY_SERVER} // 'mysql97';
+	plan skip_all => "$flavour cannot be had here" unless CdcIngest::Server->available($flavour);
+	my $source = CdcIngest::Server->new($flavour, args => ['--innodb-flush-log-at-trx-commit=2']);
+	make_numbers($source, '`all`');
+	for my $t (0 .. 4)
+	{
+		$source->do("CREATE TABLE `all`.t$t (id bigint NOT NULL PRIMARY KEY, v varchar(40) NOT NULL, n int NOT NULL DEFAULT 1, filler varchar(200) NOT NULL DEFAULT 'f')",
+			"INSERT INTO `all`.t$t SELECT 2 * (a.i + 100 * b.i + 10000 * c.i), CONCAT('row ', a.i), a.i, REPEAT('x', 100)"
+			  . " FROM `all`.seq a, `all`.seq b, `all`.seq c WHERE a.i + 100 * b.i + 10000 * c.i < $rows");
+	}
+	$source->do('DROP TABLE `all`.seq');
+	CdcIngest::Load->create_tables($source, 'bank');
+	$cluster->add_source('all', $source);
+	my @subscriptions = ([ 'one', '{"copy_chunk_time": "20ms"}' ], [ 'two', '{"copy_chunk_time": "20ms", "copy_workers": 3, "copy_history": false}' ]);
+	$cluster->subscribe($_->[0], 'all', $_->[0], tables => ['bank.*'], options => $_->[1]) for @subscriptions;
+	$cluster->catch_up($_->[0]) for @subscriptions;
+
+	my $load = CdcIngest::Load->start($source, 'bank', rate => 40);
+	my @writers = start_writers($source, 3);
+	my $end_reader = start_reader();
+	my $began = time;
+	for my $name (qw(one two)) { $cluster->call('add_table', subscription => $name, source_table => "all.t$_") for 0 .. 4 }
+	my @ddl = (
+		sub { $source->do('ALTER TABLE `all`.t0 ADD COLUMN extra int NOT NULL DEFAULT 7') },
+		sub { $source->do('TRUNCATE TABLE `all`.t1', q{INSERT INTO `all`.t1 (id, v) VALUES (-1, 'after')}) },
+		sub { $source->do('ALTER TABLE `all`.t0 RENAME COLUMN n TO m') },
+		sub { $source->do('DROP TABLE `all`.t2', 'CREATE TABLE `all`.t2 (id bigint NOT NULL PRIMARY KEY, v varchar(60) NOT NULL)', q{INSERT INTO `all`.t2 VALUES (-1, 'new')}) },
+		sub { gh_ost($source, 't3') },
+		sub { $source->do('ALTER TABLE `all`.t0 DROP COLUMN filler') },
+		sub { pt_osc($source, 't4') });
+	my $killed = 0;
+	for my $step (0 .. $#ddl)
+	{
+		$ddl[$step]->();
+		for (1 .. int(($step + 1) * $kills / @ddl) - int($step * $kills / @ddl))
+		{
+			sleep rand 0.3;
+			if ($killed % 3 == 0)
+			{
+				my $pid = eval { $cluster->value(q{SELECT pull_pid FROM cdc.stat_subscription WHERE subscription = ?}, (qw(one two))[ rand 2 ]) };
+				kill 'KILL', $pid if $pid;
+			}
+			elsif ($killed % 3 == 1) { $source->stop('KILL'); $source->start }
+			else { $cluster->forget; $cluster->node->stop('immediate'); $cluster->node->start }
+			$killed++;
+			wait_until(60, sub { eval { $cluster->value('SELECT 1') } });
+		}
+	}
+	my $copying = $cluster->value('SELECT count(*) FROM cdc.stat_progress_copy');
+	wait_until(600, sub { eval { $cluster->value('SELECT count(*) FROM cdc.stat_progress_copy') // 1 } == 0 });
+	note sprintf '%d copies were left behind the DDL; all of them took %.1f s', $copying, time - $began;
+	end_process($_) for @writers;
+	$load->stop;
+	wait_until(120, sub { $cluster->value('SELECT count(*) FROM cdc.subscription_failure WHERE failures > 0') == 0 });
+	for my $name (qw(one two))
+	{
+		$cluster->catch_up($name);
+		is($cluster->value(q{SELECT string_agg(DISTINCT state::text || coalesce(' ' || last_error, ''), ' ') FROM cdc.subscription_table WHERE subscription = ?}, $name), 'r', "$name: all tables are ready");
+		$cluster->compare_ok($source, 'all', $name, "$name: ... and the same");
+		$cluster->compare_ok($source, 'bank', $name, "$name: so are those that were ready before");
+		$cluster->history_ok($name);
+		note "$name: " . $cluster->value(q{SELECT string_agg(source_table || ' ' || rows || ' rows in ' || chunks || ' chunks, ' || restarts || ' restarts', '; ' ORDER BY source_table) FROM cdc_catalog.copy_progress WHERE subscription = ?}, $name);
+	}
+	my ($reads, $wrong) = $end_reader->();
+	cmp_ok($reads, '>', 20, "the sums were read $reads times");
+	is($wrong, 0, '... and always right');
+	is_deeply([ glob $cluster->node->data_dir . '/base/pgsql_tmp/*' ], [], 'no file is left');
+	$cluster->call('drop_subscription', name => $_, drop_history => \'true') for qw(one two);
 	$source->stop('KILL');
 };
 
