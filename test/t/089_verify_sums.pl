@@ -29,10 +29,13 @@ my @types = (
 	[ 'bigint unsigned', [ qw(0 1 18446744073709551614 9223372036854775808 NULL) ], [ @int, q{c + 9223372036854775808} ] ],
 	[ 'int unsigned zerofill', [ qw(0 7 4294967294) ], [ q{c + 1}, q{c + 10}, q{NULL} ] ],
 	[ 'year', [ qw(1901 2024 NULL) ], [ q{c + 1}, q{c - 1}, q{0} ] ],
-	[ 'decimal(20,6)', [ qw(0 1.5 -1.5 -0.000001 12345678901234.123456 NULL) ], [ q{c + 0.000001}, q{-c}, q{c * 10}, q{0}, q{'NaN'} ] ],
+	[ 'decimal(20,6)', [ qw(0 1.5 -1.5 -0.000001 12345678901234.123456 NULL) ], [ q{c + 0.000001}, q{-c}, q{0}, q{'NaN'} ] ],
 	[ 'decimal(5,0) zerofill', [ qw(0 7 99998) ], [ q{c + 1} ] ],
-	[ 'double', [ qw(0 1 -1.5 0.1 1e14 1e15 1e16 123456789012345680 1e-5 1e-15 1e-16 5e-324 1.7976931348623157e308 -1e100 NULL 3.141592653589793) ], \@double ],
-	[ 'float', [ qw(0 1 -1.5 0.1 16777216 1e20 1.17549e-38 3.40282e38 1e-10 NULL) ], [ q{'-0'}, q{-c}, q{c * (1 + 2e-7)}, q{NULL}, q{'NaN'} ] ],
+	[ 'double', [ qw(0 1 -1.5 0.1 1e14 1e15 1e16 123456789012345680 1e-5 1e-15 1e-16 1.7976931348623157e308 NULL 3.141592653589793) ], \@double ],
+	# of which MySQL 9 does not write all digits: one value each that has the same text there
+	[ 'double', [ qw(-1.2345678901234568e-10 -1.2345678901234567e-100 -1.0000000000000001e-10 1.2345678901234567e-100 5e-324) ],
+		[ q{(array['-1.234567890123457e-10', '-1.23456789012346e-100', '-1e-10', '1.234567890123457e-100', '1e-323'])[id]::float8} ], 'text' ],
+	[ 'float', [ qw(0 1 -1.5 0.1 16777216 1e20 -1e20 1.17549e-38 3.40282e38 1e-10 -0.001 NULL) ], [ q{'-0'}, q{-c}, q{c * (1 + 2e-7)}, q{NULL}, q{'NaN'} ] ],
 	[ 'varchar(40)', \@texts, \@text ], [ 'text', \@texts, \@text ], [ 'char(40)', [ q{''}, q{'a'}, q{'é'}, q{NULL} ], \@text ],
 	[ 'varchar(40) CHARACTER SET utf8', [ grep { !/😀/ } @texts ], \@text ], [ 'varchar(40) CHARACTER SET latin1', \@latin, \@text ],
 	[ 'longtext CHARACTER SET ucs2', \@latin, \@text ], [ 'tinytext CHARACTER SET utf16', \@texts, \@text ],
@@ -97,26 +100,28 @@ sub planted
 {
 	my ($id, @all) = @_;
 	my ($found, $planted, $missed) = (0, 0, '');
-	for my $round (0 .. 24)
+	for my $round (0 .. 14)
 	{
-		my %expected;
+		my (%expected, @restore);
 		for my $t (0 .. $#all)
 		{
 			my ($declared, $values, $others) = @{ $all[$t] };
 			my $row = 1 + $round % @$values;
 			my $other = $others->[ int($round * 7 / 3) % @$others ];
-			my $changed = $cluster->dbh->do("UPDATE $id.t$t SET c = $other WHERE id = $row AND c::text IS DISTINCT FROM ($other)::text");
-			$expected{"s.t$t different"} = 1 if $changed == 1;
+			$expected{"s.t$t different"} = 1
+			  if $cluster->value("WITH u AS (UPDATE $id.t$t SET c = $other WHERE id = $row RETURNING id, c)
+				SELECT u.c::text IS DISTINCT FROM s.c::text FROM u JOIN $id.saved$t s USING (id)");
+			push @restore, "UPDATE $id.t$t SET c = (SELECT c FROM $id.saved$t WHERE id = $row) WHERE id = $row";
 		}
 		my $got = verified($id);
 		$planted += keys %expected;
 		$found += grep { $expected{$_} && $got->{$_} == 1 } keys %$got;
 		$missed .= " $round: $_" for grep { !$got->{$_} } keys %expected;
 		$missed .= " $round: false $_" for grep { !$expected{$_} } keys %$got;
-		$cluster->do(map { "UPDATE $id.t$_ t SET c = s.c FROM $id.saved$_ s WHERE s.id = t.id AND t.c::text IS DISTINCT FROM s.c::text" } 0 .. $#all);
+		$cluster->do(@restore);
 	}
 	is($missed, '', "$found of $planted planted values were found, and nothing else");
-	cmp_ok($planted, '>', 600, '... there were enough');
+	cmp_ok($planted, '>', 400, '... there were enough');
 	return;
 }
 

@@ -26,10 +26,14 @@
 
 #include "pg/base/compat_value.h"
 
+/* Digits that tell any double. */
+#define MOST_DIGITS	17
+
 /* What a source's column is in the arguments of CONCAT(). */
 typedef enum Ask
 {
 	ASK_PLAIN,					/* the column, a comma */
+	ASK_TEXT,					/* the same of types that are compared with none of another type */
 	ASK_NUMBER,					/* without ZEROFILL's zeros */
 	ASK_DOUBLE,					/* all digits */
 	ASK_BITS,					/* enum, set and bit as numbers */
@@ -38,7 +42,7 @@ typedef enum Ask
 	ASK_DOCUMENT				/* the same of JSON */
 } Ask;
 
-typedef void (*WriteFn) (const CdcColumn *source, Datum value, StringInfo text);
+typedef void (*WriteFn) (const CdcCanonicalRules *rules, Datum value, StringInfo text);
 
 struct CdcCanonical
 {
@@ -79,25 +83,25 @@ write_uint64(uint64 value, StringInfo text)
 }
 
 static void
-write_int2(const CdcColumn *source, Datum value, StringInfo text)
+write_int2(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	write_int64(DatumGetInt16(value), text);
 }
 
 static void
-write_int4(const CdcColumn *source, Datum value, StringInfo text)
+write_int4(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	write_int64(DatumGetInt32(value), text);
 }
 
 static void
-write_int8(const CdcColumn *source, Datum value, StringInfo text)
+write_int8(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	write_int64(DatumGetInt64(value), text);
 }
 
 static void
-write_bool(const CdcColumn *source, Datum value, StringInfo text)
+write_bool(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	appendStringInfoString(text, DatumGetBool(value) ? "1," : "0,");
 }
@@ -113,83 +117,121 @@ write_output(PGFunction output, Datum value, StringInfo text)
 }
 
 static void
-write_numeric(const CdcColumn *source, Datum value, StringInfo text)
+write_numeric(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	write_output(numeric_out, value, text);
 }
 
 static void
-write_uuid(const CdcColumn *source, Datum value, StringInfo text)
+write_uuid(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	write_output(uuid_out, value, text);
 }
 
 static void
-write_inet(const CdcColumn *source, Datum value, StringInfo text)
+write_inet(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	write_output(inet_out, value, text);
 }
 
-/*
- * The fewest digits that read back as the number, with an exponent where the point is 15
- * places away from them: as MySQL and MariaDB write it.
- */
-static void
-write_double(double value, StringInfo text)
+/* The fewest digits that read back as a number, without zeros at either end. */
+typedef struct Digits
 {
-	char		shortest[CDC_FLOAT_TEXT + 1];
+	bool		negative;
 	char		digits[CDC_FLOAT_TEXT];
-	char	   *p = shortest;
-	int			n = 0;
-	int			point = 0;		/* it is behind so many digits */
+	int			n;				/* 0: the number is 0 */
+	int			point;			/* it is behind so many digits */
+} Digits;
+
+/* false: it is no finite number. */
+static bool
+find_digits(double value, Digits *d)
+{
+	char		text[CDC_FLOAT_TEXT + 1];
+	const char *p = text;
 	bool		behind = false;
 
-	shortest[cdc_float8_text(value, shortest)] = '\0';
-	if (*p == '-')
-		appendStringInfoChar(text, *p++);
+	memset(d, 0, sizeof(*d));
+	text[cdc_float8_text(value, text)] = '\0';
+	d->negative = *p == '-';
+	p += d->negative;
 	if (*p < '0' || *p > '9')
-	{
-		write_no_value(text);
-		return;
-	}
+		return false;
 	for (; *p == '.' || (*p >= '0' && *p <= '9'); p++)
 	{
 		if (*p == '.')
 			behind = true;
-		else if (n == 0 && *p == '0')
-			point -= behind;
+		else if (d->n == 0 && *p == '0')
+			d->point -= behind;
 		else
 		{
-			digits[n++] = *p;
-			point += !behind;
+			d->digits[d->n++] = *p;
+			d->point += !behind;
 		}
 	}
 	if (*p == 'e')
-		point += (int) strtol(p + 1, NULL, 10);
-	while (n > 0 && digits[n - 1] == '0')
-		n--;
-	if (n == 0)
+		d->point += (int) strtol(p + 1, NULL, 10);
+	while (d->n > 0 && d->digits[d->n - 1] == '0')
+		d->n--;
+	return true;
+}
+
+/* How many characters it has without an exponent. */
+static int
+plain_width(const Digits *d)
+{
+	if (d->point <= 0)
+		return d->negative + 2 - d->point + d->n;
+	return d->negative + (d->n <= d->point ? d->point : d->n + 1);
+}
+
+/*
+ * As MySQL and MariaDB write it: with an exponent where the point is far from the digits.
+ * MySQL 9 has room for 22 characters, also where that costs digits: of numbers like these
+ * two can have one text, so none of them has one here.
+ */
+static void
+write_double(const CdcCanonicalRules *rules, double value, StringInfo text)
+{
+	Digits		d;
+	char		exponent[16];
+	int			room = rules->double_width > 0 ? rules->double_width : INT_MAX;
+
+	if (!find_digits(value, &d))
+	{
+		write_no_value(text);
+		return;
+	}
+	snprintf(exponent, sizeof(exponent), "e%d", d.point - 1);
+	if (d.n > 0 && d.negative + MOST_DIGITS + 1 + (int) strlen(exponent) > room)
+	{
+		write_no_value(text);
+		return;
+	}
+	if (d.negative)
+		appendStringInfoChar(text, '-');
+	if (d.n == 0)
 		appendStringInfoString(text, "0,");
-	else if (point < -14 || point > 15)
-		appendStringInfo(text, "%c%s%.*se%d,", digits[0], n > 1 ? "." : "", n - 1, digits + 1, point - 1);
-	else if (point <= 0)
-		appendStringInfo(text, "0.%.*s%.*s,", -point, "00000000000000", n, digits);
-	else if (n <= point)
-		appendStringInfo(text, "%.*s%.*s,", n, digits, point - n, "00000000000000");
+	else if (d.point < -14 || d.point > 15 || plain_width(&d) > room)
+		appendStringInfo(text, "%c%s%.*s%s,", d.digits[0], d.n > 1 ? "." : "", d.n - 1, d.digits + 1, exponent);
+	else if (d.point <= 0)
+		appendStringInfo(text, "0.%.*s%.*s,", -d.point, "00000000000000", d.n, d.digits);
+	else if (d.n <= d.point)
+		appendStringInfo(text, "%.*s%.*s,", d.n, d.digits, d.point - d.n, "00000000000000");
 	else
-		appendStringInfo(text, "%.*s.%.*s,", point, digits, n - point, digits + point);
+		appendStringInfo(text, "%.*s.%.*s,", d.point, d.digits, d.n - d.point, d.digits + d.point);
 }
 
 static void
-write_float4(const CdcColumn *source, Datum value, StringInfo text)
+write_float4(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
-	write_double((double) DatumGetFloat4(value), text);
+	write_double(rules, (double) DatumGetFloat4(value), text);
 }
 
 static void
-write_float8(const CdcColumn *source, Datum value, StringInfo text)
+write_float8(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
-	write_double(DatumGetFloat8(value), text);
+	write_double(rules, DatumGetFloat8(value), text);
 }
 
 /* Two digits. */
@@ -232,7 +274,7 @@ write_fraction(const CdcColumn *source, int micros, StringInfo text)
 }
 
 static void
-write_date(const CdcColumn *source, Datum value, StringInfo text)
+write_date(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	DateADT		date = DatumGetDateADT(value);
 	int			year;
@@ -252,7 +294,7 @@ write_date(const CdcColumn *source, Datum value, StringInfo text)
 }
 
 static void
-write_timestamp(const CdcColumn *source, Datum value, StringInfo text)
+write_timestamp(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	Timestamp	at = DatumGetTimestamp(value);
 	struct pg_tm tm;
@@ -270,12 +312,12 @@ write_timestamp(const CdcColumn *source, Datum value, StringInfo text)
 	write_two(tm.tm_min, text);
 	appendStringInfoChar(text, ':');
 	write_two(tm.tm_sec, text);
-	write_fraction(source, (int) micros, text);
+	write_fraction(rules->source, (int) micros, text);
 	appendStringInfoChar(text, ',');
 }
 
 static void
-write_interval(const CdcColumn *source, Datum value, StringInfo text)
+write_interval(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	const Interval *interval = DatumGetIntervalP(value);
 	int64		micros = interval->time;
@@ -292,12 +334,12 @@ write_interval(const CdcColumn *source, Datum value, StringInfo text)
 	seconds = micros / USECS_PER_SEC;
 	appendStringInfo(text, "%02d:%02d:%02d", (int) Min(seconds / SECS_PER_HOUR, 1000000),
 					 (int) (seconds / SECS_PER_MINUTE % MINS_PER_HOUR), (int) (seconds % SECS_PER_MINUTE));
-	write_fraction(source, (int) (micros % USECS_PER_SEC), text);
+	write_fraction(rules->source, (int) (micros % USECS_PER_SEC), text);
 	appendStringInfoChar(text, ',');
 }
 
 static void
-write_bytes(const CdcColumn *source, Datum value, StringInfo text)
+write_bytes(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	struct varlena *v = PG_DETOAST_DATUM_PACKED(value);
 
@@ -308,7 +350,7 @@ write_bytes(const CdcColumn *source, Datum value, StringInfo text)
 }
 
 static void
-write_jsonb(const CdcColumn *source, Datum value, StringInfo text)
+write_jsonb(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	Jsonb	   *jsonb = DatumGetJsonbP(value);
 	char	   *json = JsonbToCString(NULL, &jsonb->root, (int) VARSIZE(jsonb));
@@ -339,9 +381,9 @@ member_of_text(const CdcColumn *source, Datum value)
 }
 
 static void
-write_member(const CdcColumn *source, Datum value, StringInfo text)
+write_member(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
-	int			number = member_of_text(source, value);
+	int			number = member_of_text(rules->source, value);
 
 	if (number < 0)
 		write_no_value(text);
@@ -351,7 +393,7 @@ write_member(const CdcColumn *source, Datum value, StringInfo text)
 
 /* A set in the order of its definition, as apply writes it: no other array has its bits. */
 static void
-write_members(const CdcColumn *source, Datum value, StringInfo text)
+write_members(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	ArrayType  *array = DatumGetArrayTypeP(value);
 	Datum	   *elements = NULL;
@@ -366,7 +408,7 @@ write_members(const CdcColumn *source, Datum value, StringInfo text)
 		deconstruct_array(array, TEXTOID, -1, false, 'i', &elements, NULL, &n);
 	for (i = 0; i < n && ok; i++)
 	{
-		int			number = member_of_text(source, elements[i]);
+		int			number = member_of_text(rules->source, elements[i]);
 
 		ok = number > last && number <= 64;
 		if (ok)
@@ -380,13 +422,13 @@ write_members(const CdcColumn *source, Datum value, StringInfo text)
 }
 
 static void
-write_bit(const CdcColumn *source, Datum value, StringInfo text)
+write_bit(const CdcCanonicalRules *rules, Datum value, StringInfo text)
 {
 	VarBit	   *v = DatumGetVarBitP(value);
 	uint64		number = 0;
 	int			i;
 
-	if (VARBITLEN(v) != Max(source->length, 1) || VARBITLEN(v) > 64)
+	if (VARBITLEN(v) != Max(rules->source->length, 1) || VARBITLEN(v) > 64)
 	{
 		write_no_value(text);
 		return;
@@ -422,8 +464,8 @@ static const CdcCanonical pairs[] = {
 	{"mediumblob", BYTEAOID, ASK_BYTES, write_bytes}, {"longblob", BYTEAOID, ASK_BYTES, write_bytes},
 	{"enum", TEXTOID, ASK_BITS, write_member}, {"enum", VARCHAROID, ASK_BITS, write_member},
 	{"set", TEXTARRAYOID, ASK_BITS, write_members}, {"bit", BITOID, ASK_BITS, write_bit},
-	{"bit", BOOLOID, ASK_BITS, write_bool}, {"uuid", UUIDOID, ASK_PLAIN, write_uuid},
-	{"inet4", INETOID, ASK_PLAIN, write_inet}, {"inet6", INETOID, ASK_PLAIN, write_inet}
+	{"bit", BOOLOID, ASK_BITS, write_bool}, {"uuid", UUIDOID, ASK_TEXT, write_uuid},
+	{"inet4", INETOID, ASK_TEXT, write_inet}, {"inet6", INETOID, ASK_TEXT, write_inet}
 };
 
 /* One name for each type. */
@@ -477,6 +519,9 @@ cdc_canonical_source(const CdcCanonical *canonical, const CdcColumn *source, con
 			if (strstr(source->column_type, "zerofill") != NULL)
 				value = psprintf("%s+0", quoted);
 			break;
+		case ASK_TEXT:
+			value = psprintf("CAST(%s AS CHAR)", quoted);
+			break;
 		case ASK_NUMBER:
 			value = psprintf("%s+0", quoted);
 			break;
@@ -508,9 +553,15 @@ cdc_canonical_source(const CdcCanonical *canonical, const CdcColumn *source, con
 		appendStringInfo(sql, source->nullable ? ",':',IFNULL(%s,'')" : ",':',%s", bytes);
 }
 
+bool
+cdc_canonical_is_double(const CdcCanonical *canonical)
+{
+	return canonical->ask == ASK_DOUBLE;
+}
+
 void
-cdc_canonical_value(const CdcCanonical *canonical, const CdcColumn *source, Datum value, bool isnull,
-					StringInfo text)
+cdc_canonical_value(const CdcCanonical *canonical, const CdcCanonicalRules *rules, Datum value,
+					bool isnull, StringInfo text)
 {
 	bool		counted = canonical->ask == ASK_BYTES || canonical->ask == ASK_CHARACTERS ||
 		canonical->ask == ASK_DOCUMENT;
@@ -518,5 +569,5 @@ cdc_canonical_value(const CdcCanonical *canonical, const CdcColumn *source, Datu
 	if (isnull)
 		appendStringInfoString(text, counted ? "N:" : "N,");
 	else
-		canonical->write(source, value, text);
+		canonical->write(rules, value, text);
 }

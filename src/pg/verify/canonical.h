@@ -23,15 +23,25 @@
 /* How a column of the source and one of the target are written. */
 typedef struct CdcCanonical CdcCanonical;
 
+/* What the texts of a column depend on besides. */
+typedef struct CdcCanonicalRules
+{
+	const CdcColumn *source;
+	int			double_width;	/* characters that a double has room for; 0: as many as it needs */
+} CdcCanonicalRules;
+
 /* Of this pair of types; NULL: there is no such text. */
 extern const CdcCanonical *cdc_canonical_find(const CdcColumn *source, const CdcTargetColumn *target);
+
+/* Whether the rules have to have double_width. */
+extern bool cdc_canonical_is_double(const CdcCanonical *canonical);
 
 /* Appends the arguments of CONCAT() that write the source's column; quoted is its name. */
 extern void cdc_canonical_source(const CdcCanonical *canonical, const CdcColumn *source,
 								 const char *quoted, StringInfo sql);
 
 /* Appends the target's value. */
-extern void cdc_canonical_value(const CdcCanonical *canonical, const CdcColumn *source, Datum value,
-								bool isnull, StringInfo text);
+extern void cdc_canonical_value(const CdcCanonical *canonical, const CdcCanonicalRules *rules,
+								Datum value, bool isnull, StringInfo text);
 
 #endif							/* CDC_PG_VERIFY_CANONICAL_H */

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "core/sha256.h"
+#include "pg/base/compat_value.h"
 #include "pg/remote/answer.h"
 #include "pg/verify/canonical.h"
 
@@ -26,7 +27,7 @@
 typedef struct SumColumn
 {
 	const CdcCanonical *canonical;
-	const CdcColumn *source;
+	CdcCanonicalRules rules;
 	int			at;				/* attribute of the target, from 0 */
 } SumColumn;
 
@@ -48,14 +49,30 @@ find_source(const CdcTable *table, const char *name)
 	return NULL;
 }
 
+/*
+ * How many characters the source has room for in the text of a double; 0: as many as there
+ * are.  It is asked for the text of one that needs most of them, computed row by row as a
+ * column's is.
+ */
+static int
+double_width(CdcVerifyTable *t)
+{
+	static const char longest[] = "-1.2345678901234567e-100";
+	CdcAnswer  *answer = cdc_source_ask(t->verify->control, "the text of a double", 1,
+										"SELECT CONCAT(IFNULL((%s+RAND()*0)*1e0,'N'))", longest);
+	const char *text = cdc_answer_text(answer, 0, 0);
+
+	return strcmp(text, longest) == 0 ? 0 : (int) strlen(text);
+}
+
 /* The columns that the source fills; false: one of them has no text that both sides write. */
 static bool
-find_columns(const CdcVerifyTable *t, CdcVerifySums *sums)
+find_columns(CdcVerifyTable *t, CdcVerifySums *sums)
 {
 	const CdcTarget *target = t->mapping->target;
 	int			c;
 
-	sums->columns = palloc(sizeof(SumColumn) * Max(target->ncolumns, 1));
+	sums->columns = palloc0(sizeof(SumColumn) * Max(target->ncolumns, 1));
 	for (c = 0; c < target->ncolumns; c++)
 	{
 		const CdcMappedColumn *mapped = &t->mapping->columns[c];
@@ -68,10 +85,12 @@ find_columns(const CdcVerifyTable *t, CdcVerifySums *sums)
 		if (source == NULL)
 			continue;			/* rows of the source do not have it, whichever way they are read */
 		column->canonical = cdc_canonical_find(source, &target->columns[c]);
-		column->source = source;
+		column->rules.source = source;
 		column->at = target->columns[c].attnum - 1;
 		if (column->canonical == NULL)
 			return false;
+		if (cdc_canonical_is_double(column->canonical))
+			column->rules.double_width = double_width(t);
 		sums->ncolumns++;
 	}
 	return sums->ncolumns > 0;
@@ -96,8 +115,8 @@ cdc_verify_find_sums(CdcVerifyTable *t)
 
 			if (i > 0)
 				appendStringInfoChar(&sql, ',');
-			cdc_canonical_source(column->canonical, column->source,
-								 cdc_source_quote_ident(column->source->name), &sql);
+			cdc_canonical_source(column->canonical, column->rules.source,
+								 cdc_source_quote_ident(column->rules.source->name), &sql);
 		}
 		appendStringInfoString(&sql, "),256),16),16,10) AS UNSIGNED)");
 		sums->expression = sql.data;
@@ -149,7 +168,7 @@ add_row(const Datum *values, const bool *nulls, void *arg)
 	{
 		const SumColumn *column = &sums->columns[i];
 
-		cdc_canonical_value(column->canonical, column->source, values[column->at], nulls[column->at],
+		cdc_canonical_value(column->canonical, &column->rules, values[column->at], nulls[column->at],
 							&adding->text);
 	}
 	cdc_sha256(adding->text.data, adding->text.len, digest);
