@@ -61,13 +61,15 @@ cdc_apply_table(const CdcSubscription *sub, const char *source_table)
 
 void
 cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq, const char *reason,
-				bool remap)
+				const char *remap)
 {
 	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
 								 source_table, seq, reason);
-	char	   *remedy = psprintf(remap ? "SELECT cdc.alter_table(%s, %s, columns := ..., row_filter := ...);" :
-								  "SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
-								  quote_literal_cstr(source_table));
+	const char *sub_name = quote_literal_cstr(sub->name);
+	const char *table_name = quote_literal_cstr(source_table);
+	char	   *remedy = remap != NULL ?
+		psprintf("SELECT cdc.alter_table(%s, %s, %s);", sub_name, table_name, remap) :
+		psprintf("SELECT cdc.resync_table(%s, %s);", sub_name, table_name);
 
 	cdc_subscription_table_failed(sub, source_table, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 								  psprintf("%s.\nHINT:  %s", error, remedy));
@@ -80,7 +82,7 @@ cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
 }
 
 static void
-fail_table(Follow *f, const char *reason, bool remap)
+fail_table(Follow *f, const char *reason, const char *remap)
 {
 	cdc_follow_fail(f->sub, f->table->source_table, f->change->from_seq, reason, remap);
 	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
@@ -100,7 +102,7 @@ evolve_as_writer(Follow *f, CdcEvolution *evolution)
 	cdc_target_rights(f->table->target_oid, f->sub, &rights);
 	SetUserIdAndSecContext(rights.writer, sec_context | SECURITY_RESTRICTED_OPERATION);
 	if (f->change->kind == CDC_CHANGE_COPY)
-		cdc_evolve_refit(evolution);
+		reason = cdc_evolve_refit(evolution);
 	else
 		reason = cdc_evolve(evolution);
 	SetUserIdAndSecContext(userid, sec_context);
@@ -265,7 +267,7 @@ follow_table(Follow *f)
 	if (change->kind == CDC_CHANGE_COPY)
 		begin_copy(f);
 	else if (change->change.rows != NULL)
-		fail_table(f, change->change.rows, false);
+		fail_table(f, change->change.rows, NULL);
 	else if (change->before.ncolumns == 0 || change->after.ncolumns == 0)
 		f->outcome = "nothing: there was no such table";
 	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))
