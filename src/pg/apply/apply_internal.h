@@ -431,6 +431,14 @@ extern int64 cdc_guard_run(CdcWalk *walk, int64 upto);
 extern void cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change);
 
 /*
+ * Whether a new copy of the table begins behind the event seq, and replaces what that cannot do:
+ * until then the table's events are passed over, its target stays as it is, and its state says
+ * that it is copied.
+ */
+extern bool cdc_follow_superseded(const CdcSubscription *sub, const char *source_table, int64 seq,
+								  const char *reason);
+
+/*
  * Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq.
  * remap: arguments of cdc.alter_table that help, which brings a new copy with it; or NULL.
  */
