@@ -24,25 +24,35 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/progress/table_error.h"
 #include "pg/catalog/tables.h"
 #include "pg/evolve/evolve.h"
 #include "pg/options/option_json.h"
 
-/* One change. */
+/* One change, for one of the tables that are filled from its source table. */
 typedef struct Follow
 {
 	const CdcSubscription *sub;
 	CdcPendingChange *change;
-	const CdcSubscriptionTable *table;	/* or NULL: it is not registered */
+	const CdcSubscriptionTable *table;
 	CdcTableOptions options;
 	const char *outcome;
 	bool		failed;			/* the table is in error now */
 } Follow;
 
-const CdcSubscriptionTable *
-cdc_apply_table(const CdcSubscription *sub, const char *source_table)
+/* In a restored database its name tells what the target is. */
+static void
+find_target(CdcSubscriptionTable *table)
 {
+	if (table->target != NULL && !OidIsValid(table->target_oid))
+		table->target_oid = cdc_relation_by_name(table->target);
+}
+
+List *
+cdc_apply_tables_of(const CdcSubscription *sub, const char *source_table)
+{
+	List	   *result = NIL;
 	ListCell   *lc;
 
 	foreach(lc, cdc_subscription_tables(sub))
@@ -51,29 +61,42 @@ cdc_apply_table(const CdcSubscription *sub, const char *source_table)
 
 		if (strcmp(table->source_table, source_table) != 0)
 			continue;
-		/* in a restored database its name tells */
-		if (table->target != NULL && !OidIsValid(table->target_oid))
-			table->target_oid = cdc_relation_by_name(table->target);
+		find_target(table);
+		result = lappend(result, table);
+	}
+	return result;
+}
+
+const CdcSubscriptionTable *
+cdc_apply_table(const CdcSubscription *sub, const char *name)
+{
+	CdcSubscriptionTable *table = cdc_subscription_table_find(sub, name);
+	List	   *others;
+
+	if (table != NULL)
+	{
+		find_target(table);
 		return table;
 	}
-	return NULL;
+	others = cdc_apply_tables_of(sub, name);
+	return others != NIL ? linitial(others) : NULL;
 }
 
 void
-cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq, const char *reason,
+cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const char *reason,
 				bool remap)
 {
 	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
-								 source_table, seq, reason);
+								 name, seq, reason);
 	char	   *remedy = psprintf(remap ? "SELECT cdc.alter_table(%s, %s, columns := ..., row_filter := ...);" :
 								  "SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
-								  quote_literal_cstr(source_table));
+								  quote_literal_cstr(name));
 
-	cdc_subscription_table_failed(sub, source_table, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+	cdc_subscription_table_failed(sub, name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 								  psprintf("%s.\nHINT:  %s", error, remedy));
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
-			 errmsg("source table %s of subscription \"%s\" is not replicated any more", source_table,
+			 errmsg("source table %s of subscription \"%s\" is not replicated any more", name,
 					sub->name),
 			 errdetail("%s.", error),
 			 errhint("%s", remedy)));
@@ -82,7 +105,7 @@ cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
 static void
 fail_table(Follow *f, const char *reason, bool remap)
 {
-	cdc_follow_fail(f->sub, f->table->source_table, f->change->from_seq, reason, remap);
+	cdc_follow_fail(f->sub, f->table->name, f->change->from_seq, reason, remap);
 	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
 	f->failed = true;
 }
@@ -162,7 +185,7 @@ follow_columns(Follow *f)
 		return;
 	}
 	if (evolution.columns_changed)
-		cdc_subscription_table_columns(f->sub, f->table->source_table, evolution.columns);
+		cdc_subscription_table_columns(f->sub, f->table->name, evolution.columns);
 	f->outcome = evolution.done.len > 0 ? evolution.done.data : "nothing: the target is not concerned";
 }
 
@@ -184,7 +207,7 @@ begin_copy(Follow *f)
 	else
 		f->outcome = "nothing: there was no such table";
 	if (!f->failed)
-		cdc_table_error_clear(f->sub, f->table->source_table);
+		cdc_table_error_clear(f->sub, f->table->name);
 }
 
 /*
@@ -194,12 +217,12 @@ begin_copy(Follow *f)
 static void
 hold_before(Follow *f)
 {
-	CdcTableError error = {f->table->source_table};
-	const char *remedy = cdc_table_error_hint(f->sub, f->table->source_table, true);
+	CdcTableError error = {f->table->name};
+	const char *remedy = cdc_table_error_hint(f->sub, f->table->name, true);
 
 	error.sqlerrcode = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
 	error.text = psprintf("source table %s was changed at seq " INT64_FORMAT ", and earlier events of it are kept in cdc.error\nHINT:  %s",
-						  f->table->source_table, f->change->from_seq, remedy);
+						  f->table->name, f->change->from_seq, remedy);
 	(void) cdc_table_error_hold(f->sub, &error, f->change->from_seq - 1);
 	f->outcome = CDC_CHANGE_HELD;
 }
@@ -217,7 +240,7 @@ static void
 stop(Follow *f)
 {
 	const char *sub = quote_literal_cstr(f->sub->name);
-	const char *table = quote_literal_cstr(f->table->source_table);
+	const char *table = quote_literal_cstr(f->table->name);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -303,36 +326,127 @@ kind_word(CdcChangeKind kind)
 	return "found altered";
 }
 
-void
-cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
+/*
+ * Whether the change is none of the table's: a copy for other targets of the source table, or
+ * something that came before a copy that brings all of its rows.
+ */
+static bool
+is_of_others(Follow *f)
 {
-	Follow		f = {.sub = sub,.change = change,.table = cdc_apply_table(sub, change->source_table)};
-	CdcScope	scope;
+	const CdcPendingChange *change = f->change;
+	CdcCopySpan span;
 
-	cdc_owner_begin(sub, &scope);
-	if (f.table == NULL)
-		f.outcome = "nothing: the table is not registered";
-	else if (f.table->held && change->kind != CDC_CHANGE_COPY)
+	if (change->kind != CDC_CHANGE_COPY && change->change.rows == NULL)
+		return false;
+	cdc_copy_span(f->sub, f->table->name, &span);
+	if (change->kind == CDC_CHANGE_COPY)
+		f->outcome = "nothing: the copy is not for it";
+	else
+		f->outcome = "nothing: the table is copied again";
+	return change->kind == CDC_CHANGE_COPY ? !cdc_copy_span_has(&span, change->from_seq) :
+		span.known && span.waits && span.begin_seq > change->from_seq;
+}
+
+/* Acts on the change for one table. */
+static void
+follow_for(Follow *f)
+{
+	CdcPendingChange *change = f->change;
+
+	if (is_of_others(f))
+		return;
+	f->outcome = NULL;
+	if (f->table->held && change->kind != CDC_CHANGE_COPY)
 	{
-		f.outcome = CDC_CHANGE_HELD;
+		f->outcome = CDC_CHANGE_HELD;
 
 		/* what pull did not know yet: it is in error since an event before */
 		if (change->kind == CDC_CHANGE_DROP)
-			cdc_table_error_dropped(sub, change->source_table);
+			cdc_table_error_dropped(f->sub, change->source_table);
 	}
-	else if (f.table->kept_events > 0 && alters(change))
-		hold_before(&f);
-	else if (f.table->target == NULL || !OidIsValid(f.table->target_oid) ||
-			 get_rel_name(f.table->target_oid) == NULL)
-		f.outcome = "nothing: there is no target";
+	else if (f->table->kept_events > 0 && alters(change))
+		hold_before(f);
+	else if (f->table->target == NULL || !OidIsValid(f->table->target_oid) ||
+			 get_rel_name(f->table->target_oid) == NULL)
+		f->outcome = "nothing: there is no target";
 	else
-		follow_table(&f);
-	cdc_change_done(sub->name, change->number, f.outcome);
-	if (f.table != NULL)
+		follow_table(f);
+}
+
+/* What it was for the table of that name; NULL: that is not settled. */
+static const char *
+settled_outcome(const CdcPendingChange *change, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < change->ntables; i++)
+		if (strcmp(change->tables[i], name) == 0)
+			return change->outcomes[i];
+	return NULL;
+}
+
+/* Settles it for the table. */
+static void
+settle(CdcPendingChange *change, const char *name, const char *outcome)
+{
+	size_t		size = sizeof(char *) * (change->ntables + 1);
+
+	change->tables = change->tables == NULL ? palloc(size) : repalloc(change->tables, size);
+	change->outcomes = change->outcomes == NULL ? palloc(size) : repalloc(change->outcomes, size);
+	change->tables[change->ntables] = pstrdup(name);
+	change->outcomes[change->ntables++] = cdc_bounded_text(outcome, CDC_TEXT_BOUND);
+}
+
+/* What it was for all of its tables: said once where it is the same. */
+static char *
+outcome_of_all(const CdcPendingChange *change, List *tables)
+{
+	StringInfoData text;
+	const char *first = NULL;
+	bool		same = true;
+	ListCell   *lc;
+
+	initStringInfo(&text);
+	foreach(lc, tables)
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+		const char *outcome = settled_outcome(change, table->name);
+
+		first = first == NULL ? outcome : first;
+		same = same && strcmp(outcome, first) == 0;
+		appendStringInfo(&text, "%s%s: %s", text.len > 0 ? "\n" : "",
+						 table->target != NULL ? table->target : table->name, outcome);
+	}
+	if (first == NULL)
+		return pstrdup("nothing: the table is not registered");
+	return same ? pstrdup(first) : text.data;
+}
+
+void
+cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
+{
+	List	   *tables = cdc_apply_tables_of(sub, change->source_table);
+	CdcScope	scope;
+	ListCell   *lc;
+	char	   *outcome;
+
+	cdc_owner_begin(sub, &scope);
+	foreach(lc, tables)
+	{
+		Follow		f = {.sub = sub,.change = change,.table = lfirst(lc)};
+
+		if (settled_outcome(change, f.table->name) != NULL)
+			continue;
+		follow_for(&f);
+		settle(change, f.table->name, f.outcome);
+	}
+	outcome = outcome_of_all(change, tables);
+	cdc_change_done(sub->name, change, outcome);
+	if (tables != NIL)
 		cdc_log(sub->name, "change",
 				psprintf("source table %s was %s at seq " INT64_FORMAT, change->source_table,
 						 kind_word(change->kind), change->from_seq),
-				psprintf("%s\n%s", change->statement != NULL ? change->statement : "", f.outcome));
+				psprintf("%s\n%s", change->statement != NULL ? change->statement : "", outcome));
 	cdc_scope_end(&scope);
 
 	/* mappings are made anew, of what holds from here on */
