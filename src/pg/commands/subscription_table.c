@@ -472,7 +472,10 @@ remove_tables(CdcSubscription *sub, const char *name, const char *target, bool k
 			  const char *why)
 {
 	ListCell   *lc;
+	char	   *database;
+	char	   *relation;
 
+	split_name(sub, name, &database, &relation);
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 	foreach(lc, cdc_find_tables(sub, name, target))
