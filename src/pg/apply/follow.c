@@ -24,11 +24,11 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
-#include "pg/progress/copy_progress.h"
-#include "pg/progress/table_error.h"
 #include "pg/catalog/tables.h"
 #include "pg/evolve/evolve.h"
 #include "pg/options/option_json.h"
+#include "pg/progress/copy_progress.h"
+#include "pg/progress/table_error.h"
 
 /* One change, for one of the tables that are filled from its source table. */
 typedef struct Follow
@@ -82,6 +82,20 @@ cdc_apply_table(const CdcSubscription *sub, const char *name)
 	return others != NIL ? linitial(others) : NULL;
 }
 
+bool
+cdc_follow_superseded(const CdcSubscription *sub, const char *name, int64 seq, const char *reason)
+{
+	if (!cdc_copy_supersedes(sub, name, seq))
+		return false;
+	cdc_subscription_table_hold(sub, name);
+	cdc_log(sub->name, "copy",
+			psprintf("events of source table %s from before its new copy are passed over from seq " INT64_FORMAT " on",
+					 name, seq),
+			reason);
+	CommandCounterIncrement();
+	return true;
+}
+
 void
 cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const char *reason,
 				bool remap)
@@ -92,6 +106,8 @@ cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const c
 								  "SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
 								  quote_literal_cstr(name));
 
+	if (cdc_follow_superseded(sub, name, seq, reason))
+		return;
 	cdc_subscription_table_failed(sub, name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 								  psprintf("%s.\nHINT:  %s", error, remedy));
 	ereport(WARNING,
@@ -102,9 +118,21 @@ cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const c
 			 errhint("%s", remedy)));
 }
 
+/* What would stop at the change does not where a new copy of the table begins behind it. */
+static bool
+is_superseded(Follow *f, const char *reason)
+{
+	if (!cdc_follow_superseded(f->sub, f->table->name, f->change->from_seq, reason))
+		return false;
+	f->outcome = "nothing: a new copy of the table begins behind it";
+	return true;
+}
+
 static void
 fail_table(Follow *f, const char *reason, bool remap)
 {
+	if (is_superseded(f, reason))
+		return;
 	cdc_follow_fail(f->sub, f->table->name, f->change->from_seq, reason, remap);
 	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
 	f->failed = true;
@@ -294,7 +322,10 @@ follow_table(Follow *f)
 	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))
 		f->outcome = "ignored: the target stays as it is";
 	else if (f->options.ddl == CDC_DDL_STOP && changes_shape(f))
-		stop(f);
+	{
+		if (!is_superseded(f, "it was altered, and option \"ddl\" is \"stop\""))
+			stop(f);
+	}
 	else if (change->change.created)
 		follow_created(f);
 	else
@@ -326,25 +357,16 @@ kind_word(CdcChangeKind kind)
 	return "found altered";
 }
 
-/*
- * Whether the change is none of the table's: a copy for other targets of the source table, or
- * something that came before a copy that brings all of its rows.
- */
+/* Whether the change is a copy for other targets of the source table. */
 static bool
-is_of_others(Follow *f)
+is_of_others(const Follow *f)
 {
-	const CdcPendingChange *change = f->change;
 	CdcCopySpan span;
 
-	if (change->kind != CDC_CHANGE_COPY && change->change.rows == NULL)
+	if (f->change->kind != CDC_CHANGE_COPY)
 		return false;
 	cdc_copy_span(f->sub, f->table->name, &span);
-	if (change->kind == CDC_CHANGE_COPY)
-		f->outcome = "nothing: the copy is not for it";
-	else
-		f->outcome = "nothing: the table is copied again";
-	return change->kind == CDC_CHANGE_COPY ? !cdc_copy_span_has(&span, change->from_seq) :
-		span.known && span.waits && span.begin_seq > change->from_seq;
+	return !cdc_copy_span_has(&span, f->change->from_seq);
 }
 
 /* Acts on the change for one table. */
@@ -354,15 +376,16 @@ follow_for(Follow *f)
 	CdcPendingChange *change = f->change;
 
 	if (is_of_others(f))
-		return;
-	f->outcome = NULL;
-	if (f->table->held && change->kind != CDC_CHANGE_COPY)
+		f->outcome = "nothing: the copy is not for it";
+	else if (f->table->held && change->kind != CDC_CHANGE_COPY)
 	{
 		f->outcome = CDC_CHANGE_HELD;
 
 		/* what pull did not know yet: it is in error since an event before */
 		if (change->kind == CDC_CHANGE_DROP)
 			cdc_table_error_dropped(f->sub, change->source_table);
+		else if (change->kind == CDC_CHANGE_CREATE || change->kind == CDC_CHANGE_REPLACE)
+			cdc_table_error_made_again(f->sub, change->source_table);
 	}
 	else if (f->table->kept_events > 0 && alters(change))
 		hold_before(f);

@@ -648,6 +648,26 @@ cdc_copy_is_partial(const CdcSubscription *sub, const char *name)
 	return cdc_spi_run(&stmt, sub->name, name) > 0;
 }
 
+bool
+cdc_copy_supersedes(const CdcSubscription *sub, const char *name, int64 seq)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.copy_progress p JOIN cdc_catalog.subscription_table t"
+		" ON t.subscription OPERATOR(pg_catalog.=) p.subscription"
+		" AND t.name OPERATOR(pg_catalog.=) p.name"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.name OPERATOR(pg_catalog.=) $2"
+		" AND (t.state OPERATOR(pg_catalog.=) 'i' OR t.state OPERATOR(pg_catalog.=) 'd'"
+		" OR t.state OPERATOR(pg_catalog.=) 'f' OR t.state OPERATOR(pg_catalog.=) 's')"
+		" AND t.copy_data AND p.replaces AND p.gone IS NULL"
+		" AND (p.row_filter IS NULL OR p.kind OPERATOR(pg_catalog.=) 'copy')"
+		" AND (COALESCE(p.begin_seq, 0) OPERATOR(pg_catalog.=) 0"
+		" OR p.begin_seq OPERATOR(pg_catalog.>) $3::pg_catalog.int8)",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, name, psprintf(INT64_FORMAT, seq)) > 0;
+}
+
 int
 cdc_copy_restarts(const CdcSubscription *sub, const char *name)
 {
