@@ -52,18 +52,11 @@ find_target(CdcSubscriptionTable *table)
 List *
 cdc_apply_tables_of(const CdcSubscription *sub, const char *source_table)
 {
-	List	   *result = NIL;
+	List	   *result = cdc_subscription_tables_of(sub, source_table);
 	ListCell   *lc;
 
-	foreach(lc, cdc_subscription_tables(sub))
-	{
-		CdcSubscriptionTable *table = lfirst(lc);
-
-		if (strcmp(table->source_table, source_table) != 0)
-			continue;
-		find_target(table);
-		result = lappend(result, table);
-	}
+	foreach(lc, result)
+		find_target(lfirst(lc));
 	return result;
 }
 
@@ -80,6 +73,18 @@ cdc_apply_table(const CdcSubscription *sub, const char *name)
 	}
 	others = cdc_apply_tables_of(sub, name);
 	return others != NIL ? linitial(others) : NULL;
+}
+
+/* The argument that says which target, where the name of a table may mean several; or "". */
+static const char *
+which_target(const CdcSubscription *sub, const char *name, bool alters)
+{
+	List	   *tables = cdc_subscription_tables_of(sub, name);
+	const CdcSubscriptionTable *table = list_length(tables) > 1 ? linitial(tables) : NULL;
+
+	if (table == NULL || table->target == NULL)
+		return "";
+	return psprintf(alters ? ", of_target := %s" : ", target := %s", quote_literal_cstr(table->target));
 }
 
 bool
@@ -102,9 +107,9 @@ cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const c
 {
 	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
 								 name, seq, reason);
-	char	   *remedy = psprintf(remap ? "SELECT cdc.alter_table(%s, %s, columns := ..., row_filter := ...);" :
-								  "SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
-								  quote_literal_cstr(name));
+	char	   *remedy = psprintf(remap ? "SELECT cdc.alter_table(%s, %s, columns := ..., row_filter := ...%s);" :
+								  "SELECT cdc.resync_table(%s, %s%s);", quote_literal_cstr(sub->name),
+								  quote_literal_cstr(name), which_target(sub, name, remap));
 
 	if (cdc_follow_superseded(sub, name, seq, reason))
 		return;

@@ -17,24 +17,37 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 
-List *
-cdc_subscription_tables(const CdcSubscription *sub)
+/* What read_tables() takes apart. */
+#define TABLES \
+	"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless, t.row_filter," \
+	" t.held_seq, t.kept_events, t.differs IS NOT NULL, t.name" \
+	" FROM cdc_catalog.subscription_table t"
+
+/* source_table NULL: of all. */
+static List *
+read_tables(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless, t.row_filter,"
-		" t.held_seq, t.kept_events, t.differs IS NOT NULL, t.name"
-		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
+		TABLES " WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table, t.name OPERATOR(pg_catalog.<>) t.source_table, t.name",
 		1, {TEXTOID}
 	};
+	static CdcStatement of_source = {
+		TABLES " WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
+		" ORDER BY t.name OPERATOR(pg_catalog.<>) t.source_table, t.name",
+		2, {TEXTOID, TEXTOID}
+	};
 	CdcSpi		spi;
 	List	   *result = NIL;
-	Datum		value = CStringGetTextDatum(sub->name);
+	Datum		values[2];
 	uint64		n;
 	uint64		i;
 
+	values[0] = CStringGetTextDatum(sub->name);
+	if (source_table != NULL)
+		values[1] = CStringGetTextDatum(source_table);
 	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, &value, NULL);
+	n = cdc_spi_execute(source_table != NULL ? &of_source : &stmt, values, NULL);
 	for (i = 0; i < n; i++)
 	{
 		CdcSubscriptionTable *t = MemoryContextAllocZero(spi.caller, sizeof(*t));
@@ -70,6 +83,18 @@ cdc_subscription_tables(const CdcSubscription *sub)
 	}
 	cdc_spi_end(&spi);
 	return result;
+}
+
+List *
+cdc_subscription_tables(const CdcSubscription *sub)
+{
+	return read_tables(sub, NULL);
+}
+
+List *
+cdc_subscription_tables_of(const CdcSubscription *sub, const char *source_table)
+{
+	return read_tables(sub, source_table);
 }
 
 CdcSubscriptionTable *

@@ -42,6 +42,9 @@ typedef struct CdcSubscriptionTable
  */
 extern List *cdc_subscription_tables(const CdcSubscription *sub);
 
+/* The same of one source table. */
+extern List *cdc_subscription_tables_of(const CdcSubscription *sub, const char *source_table);
+
 /* The row of that name; NULL: there is none. */
 extern CdcSubscriptionTable *cdc_subscription_table_find(const CdcSubscription *sub, const char *name);
 

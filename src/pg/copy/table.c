@@ -68,7 +68,7 @@ cdc_copy_give_up(const CdcCopy *copy, const char *source_table, const CdcCopyTro
 	const char *hint = trouble->hint;
 	ListCell   *lc;
 
-	foreach(lc, cdc_copy_members(copy->sub, source_table))
+	foreach(lc, cdc_copy_members(copy->sub, source_table, true))
 		cdc_subscription_table_failed(copy->sub, lfirst(lc), trouble->sqlerrcode,
 									  hint == NULL ? trouble->text : psprintf("%s.\nHINT:  %s", trouble->text, hint));
 	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", source_table), trouble->text);

@@ -50,19 +50,6 @@ doubt_copy(const CdcDoubts *doubts, const CdcSubscriptionTable *table, const Cdc
 	return true;
 }
 
-/* The tables that are filled from the source table, of CdcSubscriptionTable *. */
-static List *
-tables_of(const CdcDoubts *doubts, const char *source_table)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, cdc_subscription_tables(doubts->sub))
-		if (strcmp(((CdcSubscriptionTable *) lfirst(lc))->source_table, source_table) == 0)
-			result = lappend(result, lfirst(lc));
-	return result;
-}
-
 void
 cdc_doubt_copies(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt)
 {
@@ -71,7 +58,7 @@ cdc_doubt_copies(const CdcDoubts *doubts, const char *full_name, const CdcDoubt 
 
 	if (state != 'i' && state != 'd' && state != 'f')
 		return;
-	foreach(lc, tables_of(doubts, cdc_from_utf8_copy(full_name)))
+	foreach(lc, cdc_subscription_tables_of(doubts->sub, cdc_from_utf8_copy(full_name)))
 		(void) doubt_copy(doubts, lfirst(lc), doubt);
 }
 
@@ -88,7 +75,7 @@ cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *
 
 	if (state == 0 || state == 'e')
 		return;
-	foreach(lc, tables_of(doubts, name))
+	foreach(lc, cdc_subscription_tables_of(sub, name))
 	{
 		CdcSubscriptionTable *table = lfirst(lc);
 

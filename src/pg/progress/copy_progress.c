@@ -280,20 +280,27 @@ cdc_copy_span(const CdcSubscription *sub, const char *name, CdcCopySpan *span)
 	cdc_spi_end(&spi);
 }
 
-/* The first column of the statement's rows, of char *. */
-static List *
-read_names(CdcStatement *stmt, const CdcSubscription *sub, const char *source_table)
+List *
+cdc_copy_members(const CdcSubscription *sub, const char *source_table, bool waiting)
 {
+	static CdcStatement stmt = {
+		"SELECT t.name FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
+		" AND (t.state OPERATOR(pg_catalog.=) 'd' OR t.state OPERATOR(pg_catalog.=) 'f'"
+		" OR (t.state OPERATOR(pg_catalog.=) 'i' AND $3)) ORDER BY t.name",
+		3, {TEXTOID, TEXTOID, BOOLOID}
+	};
 	CdcSpi		spi;
-	Datum		values[2];
+	Datum		values[3];
 	List	   *result = NIL;
 	uint64		n;
 	uint64		i;
 
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CStringGetTextDatum(source_table);
+	values[2] = BoolGetDatum(waiting);
 	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(stmt, values, NULL);
+	n = cdc_spi_execute(&stmt, values, NULL);
 	for (i = 0; i < n; i++)
 	{
 		char	   *name = cdc_spi_text(&spi, i, 1);
@@ -304,20 +311,6 @@ read_names(CdcStatement *stmt, const CdcSubscription *sub, const char *source_ta
 	}
 	cdc_spi_end(&spi);
 	return result;
-}
-
-List *
-cdc_copy_members(const CdcSubscription *sub, const char *source_table)
-{
-	static CdcStatement stmt = {
-		"SELECT t.name FROM cdc_catalog.subscription_table t"
-		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
-		" AND (t.state OPERATOR(pg_catalog.=) 'i' OR t.state OPERATOR(pg_catalog.=) 'd'"
-		" OR t.state OPERATOR(pg_catalog.=) 'f') ORDER BY t.name",
-		2, {TEXTOID, TEXTOID}
-	};
-
-	return read_names(&stmt, sub, source_table);
 }
 
 /* ---- states ---- */

@@ -152,8 +152,11 @@ cdc_copy_span_has(const CdcCopySpan *span, int64 seq)
  */
 extern void cdc_copy_tell_apart(const CdcSubscription *sub, const char *source_table);
 
-/* The names of the source table's tables that wait for a copy or are being copied, of char *. */
-extern List *cdc_copy_members(const CdcSubscription *sub, const char *source_table);
+/*
+ * The names of the source table's tables that are being copied, of char *; waiting: those that
+ * wait for a copy, too.
+ */
+extern List *cdc_copy_members(const CdcSubscription *sub, const char *source_table, bool waiting);
 
 /* How a table is to be copied. */
 typedef struct CdcCopyRequest

@@ -497,7 +497,7 @@ end_copy_of_gone(const DdlCall *d, const CdcDdlEffect *effect)
 	if (def == NULL || def->ncolumns > 0)
 		return;
 	cdc_table_error_dropped(d->call->sub, cdc_from_utf8_copy(full_name));
-	if (cdc_copy_members(d->call->sub, cdc_from_utf8_copy(full_name)) == NIL)
+	if (cdc_copy_members(d->call->sub, cdc_from_utf8_copy(full_name), true) == NIL)
 		return;
 	cdc_copy_synced(d->call->sub, cdc_from_utf8_copy(full_name), d->call->pos.last_seq, true);
 	cdc_log(d->call->sub->name, "copy",

@@ -222,7 +222,7 @@ cdc_binlog_note_move(CdcBinlogCall *call, const CdcChange *change)
 		cdc_log_event(call->sub->name, "copy",
 					  psprintf("the copy of source table %s begins anew, as rows change their keys", name),
 					  NULL);
-		foreach(lc, cdc_copy_members(call->sub, name))
+		foreach(lc, cdc_copy_members(call->sub, name, false))
 			cdc_copy_request(call->sub, lfirst(lc), &again);
 		cdc_binlog_stream_forget_tables(stream);
 	}
