@@ -264,7 +264,7 @@ SELECT r.subscription, r.source_table, r.started_at, r.finished_at, r.applied_se
        CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
                  OR r.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
             THEN r.differing_keys END AS differing_keys,
-       r.kind, r.target
+       r.kind, r.rows_read, r.target
   FROM cdc_catalog.verification r
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR r.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
