@@ -207,17 +207,20 @@ cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,
 }
 
 void
-cdc_subscription_table_not_removed(const CdcSubscription *sub, const char *source_table,
-								   const char *target)
+cdc_subscription_table_not_removed(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmt = {
-		"DELETE FROM cdc_catalog.removed_table WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) $2 AND (target IS NULL"
-		" OR target OPERATOR(pg_catalog.=) $3)",
-		3, {TEXTOID, TEXTOID, TEXTOID}
+		"DELETE FROM cdc_catalog.removed_table AS r WHERE r.subscription OPERATOR(pg_catalog.=) $1"
+		" AND r.source_table OPERATOR(pg_catalog.=) $2 AND (r.target IS NULL"
+		" OR EXISTS (SELECT 1 FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
+		" AND t.target OPERATOR(pg_catalog.=) r.target)"
+		" OR NOT EXISTS (SELECT 1 FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2))",
+		2, {TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&stmt, sub->name, source_table, target);
+	(void) cdc_spi_run(&stmt, sub->name, source_table);
 }
 
 void
@@ -229,11 +232,17 @@ cdc_subscription_table_removed(const CdcSubscription *sub, const char *source_ta
 		" VALUES ($1, $2, $3, $4)",
 		4, {TEXTOID, TEXTOID, TEXTOID, OIDOID}
 	};
+	static CdcStatement former = {
+		"DELETE FROM cdc_catalog.removed_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND COALESCE(target, '') OPERATOR(pg_catalog.=) COALESCE($3, '')",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
 	CdcSpi		spi;
 	Datum		values[4];
 	char		nulls[4] = {' ', ' ', ' ', ' '};
 
-	cdc_subscription_table_not_removed(sub, source_table, target);
+	(void) cdc_spi_run(&former, sub->name, source_table, target);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CStringGetTextDatum(source_table);

@@ -68,12 +68,12 @@ extern void cdc_subscription_table_columns(const CdcSubscription *sub, const cha
 
 /*
  * Notes that the table was removed although its events are kept: its target's rows are the
- * history's (target may be NULL); then forgets it, as the same is registered again.
+ * history's (target may be NULL); then forgets it, for the targets that are registered by now, or
+ * altogether, where the first row is to bring one.
  */
 extern void cdc_subscription_table_removed(const CdcSubscription *sub, const char *source_table,
 										   const char *target, Oid relid);
-extern void cdc_subscription_table_not_removed(const CdcSubscription *sub, const char *source_table,
-											   const char *target);
+extern void cdc_subscription_table_not_removed(const CdcSubscription *sub, const char *source_table);
 
 /* Whether it was; and whether it filled that target then. */
 extern bool cdc_subscription_table_is_removed(const CdcSubscription *sub, const char *source_table);

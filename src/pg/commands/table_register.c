@@ -247,8 +247,6 @@ cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request)
 	CdcScope	scope;
 	bool		replace = false;
 	char	   *name = NULL;
-	const char *target = request->given.name == NULL ? NULL :
-		quote_qualified_identifier(request->given.schema, request->given.name);
 
 	cdc_owner_begin(sub, &scope);
 	if (sub->kind == CDC_SERVER_KAFKA)
@@ -256,7 +254,7 @@ cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request)
 	else
 		name = register_asked(sub, request);
 	cdc_scope_end(&scope);
-	cdc_subscription_table_not_removed(sub, request->name, target);
+	cdc_subscription_table_not_removed(sub, request->name);
 	if (sub->kind == CDC_SERVER_KAFKA)
 		announce_unwanted(sub, request);
 	if (sub->kind == CDC_SERVER_KAFKA && name != NULL)
