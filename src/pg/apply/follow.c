@@ -103,13 +103,16 @@ cdc_follow_superseded(const CdcSubscription *sub, const char *name, int64 seq, c
 
 void
 cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const char *reason,
-				bool remap)
+				const char *remap)
 {
 	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
 								 name, seq, reason);
-	char	   *remedy = psprintf(remap ? "SELECT cdc.alter_table(%s, %s, columns := ..., row_filter := ...%s);" :
-								  "SELECT cdc.resync_table(%s, %s%s);", quote_literal_cstr(sub->name),
-								  quote_literal_cstr(name), which_target(sub, name, remap));
+	const char *sub_name = quote_literal_cstr(sub->name);
+	const char *table_name = quote_literal_cstr(name);
+	const char *which = which_target(sub, name, remap != NULL);
+	char	   *remedy = remap != NULL ?
+		psprintf("SELECT cdc.alter_table(%s, %s, %s%s);", sub_name, table_name, remap, which) :
+		psprintf("SELECT cdc.resync_table(%s, %s%s);", sub_name, table_name, which);
 
 	if (cdc_follow_superseded(sub, name, seq, reason))
 		return;
@@ -134,7 +137,7 @@ is_superseded(Follow *f, const char *reason)
 }
 
 static void
-fail_table(Follow *f, const char *reason, bool remap)
+fail_table(Follow *f, const char *reason, const char *remap)
 {
 	if (is_superseded(f, reason))
 		return;
@@ -156,7 +159,7 @@ evolve_as_writer(Follow *f, CdcEvolution *evolution)
 	cdc_target_rights(f->table->target_oid, f->sub, &rights);
 	SetUserIdAndSecContext(rights.writer, sec_context | SECURITY_RESTRICTED_OPERATION);
 	if (f->change->kind == CDC_CHANGE_COPY)
-		cdc_evolve_refit(evolution);
+		reason = cdc_evolve_refit(evolution);
 	else
 		reason = cdc_evolve(evolution);
 	SetUserIdAndSecContext(userid, sec_context);
@@ -321,7 +324,7 @@ follow_table(Follow *f)
 	if (change->kind == CDC_CHANGE_COPY)
 		begin_copy(f);
 	else if (change->change.rows != NULL)
-		fail_table(f, change->change.rows, false);
+		fail_table(f, change->change.rows, NULL);
 	else if (change->before.ncolumns == 0 || change->after.ncolumns == 0)
 		f->outcome = "nothing: there was no such table";
 	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "pg/evolve/evolve.h"
 #include "pg/mapping/cache.h"
 #include "pg/mapping/make.h"
 
@@ -73,7 +74,7 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	source->mapping = mapping;
 	if (mapping->target != NULL && mapping->trouble != NULL)
 		cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, mapping->trouble,
-						mapping->remap);
+						mapping->remap ? CDC_REMAP_COLUMNS : NULL);
 	else if (mapping->target != NULL)
 	{
 		source->target = target_run(apply, mapping);
