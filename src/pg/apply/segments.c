@@ -111,14 +111,18 @@ run_fits(const CdcApply *apply)
 		apply->format == CDC_FORMAT_MAXWELL && (apply->guard == NULL || apply->guard->failed == NIL);
 }
 
-/* The source table with its target, where segments can apply its events; else NULL. */
+/*
+ * The source table with its one target, where segments can apply its events; else NULL.  Rows
+ * of copies are for the targets that are copied, which the master knows.
+ */
 static CdcSourceRun *
 fitting_source(CdcApply *apply, const CdcRangeTable *table, CdcRecipe *recipe)
 {
 	CdcHistoryEvent event;
 	CdcSourceRun *source;
 
-	if (table->source_table == NULL || table->raw > 0 || table->events < CDC_SEGMENTS_MIN_EVENTS)
+	if (table->source_table == NULL || table->raw > 0 || table->copied > 0 ||
+		table->events < CDC_SEGMENTS_MIN_EVENTS)
 		return NULL;
 	memset(&event, 0, sizeof(event));
 	event.seq = table->first;
@@ -127,7 +131,8 @@ fitting_source(CdcApply *apply, const CdcRangeTable *table, CdcRecipe *recipe)
 	event.source_table_len = strlen(table->source_table);
 	apply->work.at.place.seq = table->first;
 	source = cdc_run_source(apply, &event);
-	if (source == NULL || source->aside != NULL || source->mapping->kept ||
+	if (source == NULL || source->target == NULL || source->given_up || source->next != NULL ||
+		source->aside != NULL || source->mapping->kept ||
 		source->target->mode != &cdc_mode_replica || !cdc_stage_fits(source->target) ||
 		!cdc_recipe_make(source->mapping, recipe) || is_left(source->target->target->relid))
 		return NULL;

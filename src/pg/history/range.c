@@ -69,7 +69,7 @@ add_table(CdcRange *range, uint64 row)
 {
 	CdcRangeTable *table = palloc0(sizeof(CdcRangeTable));
 	char	   *name = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1);
-	int64		first_other = number(row, 7);
+	int64		first_other = number(row, 8);
 
 	table->source_table = name;
 	table->events = number(row, 2);
@@ -77,11 +77,12 @@ add_table(CdcRange *range, uint64 row)
 	table->last = number(row, 4);
 	table->deletes = number(row, 5);
 	table->raw = number(row, 6);
+	table->copied = number(row, 7);
 	range->tables = lappend(range->tables, table);
 	range->events += table->events;
 	if (first_other != 0 && (range->first_other == 0 || first_other < range->first_other))
 		range->first_other = first_other;
-	range->last_other = Max(range->last_other, number(row, 8));
+	range->last_other = Max(range->last_other, number(row, 9));
 }
 
 void
@@ -98,6 +99,7 @@ cdc_history_range(const CdcSubscription *sub, int64 after, int64 upto, CdcRange 
 	query(psprintf("SELECT h.source_table, pg_catalog.count(*), pg_catalog.min(h.seq), pg_catalog.max(h.seq),"
 				   " pg_catalog.count(CASE WHEN h.op OPERATOR(pg_catalog.=) 'd' THEN 1 END),"
 				   " pg_catalog.count(h.raw),"
+				   " pg_catalog.count(CASE WHEN h.op OPERATOR(pg_catalog.=) 'r' THEN 1 END),"
 				   " pg_catalog.min(CASE WHEN " IS_ROW " THEN NULL ELSE h.seq END),"
 				   " pg_catalog.max(CASE WHEN " IS_ROW " THEN NULL ELSE h.seq END)"
 				   " FROM %s AS h WHERE " IN_RANGE " GROUP BY 1", history_name(sub)), 2, values);

@@ -23,6 +23,7 @@ typedef struct CdcRangeTable
 	int64		first;			/* seq */
 	int64		last;
 	int64		deletes;
+	int64		copied;			/* rows of copies */
 	int64		raw;			/* events that JSONB cannot hold */
 } CdcRangeTable;
 
