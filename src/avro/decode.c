@@ -144,7 +144,7 @@ take_bytes(Decoder *d, size_t len, const uint8_t **bytes)
 static CdcStatus
 take_counted(Decoder *d, const uint8_t **bytes, size_t *len)
 {
-	int64_t		n;
+	int64_t		n = 0;
 	CdcStatus	st = take_long(d, &n);
 
 	if (st != CDC_OK)
@@ -201,7 +201,7 @@ emit_double(Decoder *d, double v, bool single)
 static CdcStatus
 decode_float(Decoder *d, bool single)
 {
-	const uint8_t *bytes;
+	const uint8_t *bytes = NULL;
 	CdcStatus	st = take_bytes(d, single ? 4 : 8, &bytes);
 	uint32_t	low;
 	uint64_t	all;
@@ -316,9 +316,9 @@ decode_inner(Decoder *d, const CdcString *name, const CdcAvroNode *node)
 static CdcStatus
 decode_variable_decimal(Decoder *d)
 {
-	const uint8_t *bytes;
-	size_t		len;
-	int64_t		scale;
+	const uint8_t *bytes = NULL;
+	size_t		len = 0;
+	int64_t		scale = 0;
 	CdcStatus	st = take_long(d, &scale);
 
 	if (st == CDC_OK)
@@ -349,8 +349,8 @@ decode_record(Decoder *d, const CdcAvroNode *node)
 static CdcStatus
 take_block(Decoder *d, uint64_t *n)
 {
-	int64_t		count;
-	int64_t		size;
+	int64_t		count = 0;
+	int64_t		size = 0;
 	CdcStatus	st = take_long(d, &count);
 
 	if (st != CDC_OK)
@@ -368,8 +368,8 @@ take_block(Decoder *d, uint64_t *n)
 static CdcStatus
 decode_map_key(Decoder *d)
 {
-	const uint8_t *bytes;
-	size_t		len;
+	const uint8_t *bytes = NULL;
+	size_t		len = 0;
 	CdcStatus	st = take_counted(d, &bytes, &len);
 
 	return st == CDC_OK ? d->sink->ops->key(d->sink, (const char *) bytes, len) : st;
@@ -379,7 +379,7 @@ static CdcStatus
 decode_blocks(Decoder *d, const CdcAvroNode *node)
 {
 	bool		map = node->type == CDC_AVRO_MAP;
-	uint64_t	n;
+	uint64_t	n = 0;
 	CdcStatus	st = map ? d->sink->ops->begin_object(d->sink) : d->sink->ops->begin_array(d->sink);
 
 	do
@@ -403,7 +403,7 @@ static CdcStatus
 decode_union(Decoder *d, const CdcAvroNode *node)
 {
 	const CdcAvroField *branch;
-	int64_t		i;
+	int64_t		i = 0;
 	CdcStatus	st = take_long(d, &i);
 
 	if (st != CDC_OK)
@@ -426,7 +426,7 @@ decode_union(Decoder *d, const CdcAvroNode *node)
 static CdcStatus
 decode_enum(Decoder *d, const CdcAvroNode *node)
 {
-	int64_t		i;
+	int64_t		i = 0;
 	CdcStatus	st = take_long(d, &i);
 
 	if (st != CDC_OK)
@@ -442,7 +442,7 @@ decode_enum(Decoder *d, const CdcAvroNode *node)
 static CdcStatus
 decode_whole(Decoder *d, const CdcAvroNode *node)
 {
-	int64_t		n;
+	int64_t		n = 0;
 	CdcStatus	st = take_long(d, &n);
 
 	if (st != CDC_OK)
@@ -457,7 +457,7 @@ decode_whole(Decoder *d, const CdcAvroNode *node)
 static CdcStatus
 decode_sequence(Decoder *d, const CdcAvroNode *node)
 {
-	const uint8_t *bytes;
+	const uint8_t *bytes = NULL;
 	size_t		len = node->size;
 	CdcStatus	st = node->type == CDC_AVRO_FIXED ? take_bytes(d, len, &bytes) :
 		take_counted(d, &bytes, &len);
@@ -472,7 +472,7 @@ decode_sequence(Decoder *d, const CdcAvroNode *node)
 static CdcStatus
 decode(Decoder *d, const CdcAvroNode *node)
 {
-	const uint8_t *bytes;
+	const uint8_t *bytes = NULL;
 	CdcStatus	st = take_room(d, VALUE_BYTES);
 
 	if (st != CDC_OK)
