@@ -111,6 +111,18 @@ set_protocols(CURL *easy)
 #endif
 }
 
+/* A name that is being resolved does not hold up who gives up. */
+static bool
+set_quick_exit(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+	return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
+#else
+	(void) easy;
+	return true;
+#endif
+}
+
 static bool
 set_text(CURL *easy, CURLoption option, const char *value)
 {
@@ -156,7 +168,7 @@ set_options(CdcHttp *http, const CdcHttpRequest *request)
 			curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers) != CURLE_OK)
 			return false;
 	}
-	return set_protocols(easy) &&
+	return set_protocols(easy) && set_quick_exit(easy) &&
 		curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
