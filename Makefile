@@ -6,7 +6,7 @@
 #   make check-unit                            tests of the layers below PostgreSQL
 #   make format, make format-check             clang-format, see there
 #   make dist [DIST_DIR=...]                   the archive of a release
-#   make WITH_REGISTRY=no                      without libcurl: no schema registries
+#   make WITH_REGISTRY=no                      without libcurl: no schema registries, though Avro
 #
 # MYSQL_CONFIG names the mysql_config or mariadb_config of the client library
 # to link; without it libmariadb is preferred, then Oracle's libmysqlclient.
@@ -27,7 +27,7 @@ EXTRA_CLEAN = $(OBJS:.o=.d) $(HTTP_OBJS) $(HTTP_OBJS:.o=.d) $(HTTP_MODULE)$(DLSU
 
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
-WITH_REGISTRY ?= yes
+WITH_REGISTRY ?=
 
 # Greenplum runs the tests whose SQL PostgreSQL 9.4 can parse, and its own, gp_*.  The first
 # one wants a database without the extension.
@@ -74,18 +74,14 @@ endif
 ifneq ($(wildcard src/source/kafka.c),)
 OTHER_LIBS += rdkafka
 endif
-# schema registries
-ifneq ($(filter no off 0,$(WITH_REGISTRY)),)
-WITH_REGISTRY = no
-else
+# schema registries, where libcurl is there or WITH_REGISTRY=yes asks for it
+ifeq ($(WITH_REGISTRY),)
+WITH_REGISTRY := $(if $(filter yes,$(call pkg_exists,libcurl)),yes,no)
+endif
+ifneq ($(WITH_REGISTRY),no)
 DEFINES += -DCDC_WITH_REGISTRY
 CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
 CURL_LIBS := $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null || echo -lcurl)
-ifneq ($(call pkg_exists,libcurl),yes)
-ifeq ($(filter clean distclean dist,$(MAKECMDGOALS)),)
-$(error libcurl is not there, which schema registries of Kafka need: install libcurl4-openssl-dev, or make WITH_REGISTRY=no)
-endif
-endif
 endif
 OTHER_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(OTHER_LIBS) 2>/dev/null)
 OTHER_LDLIBS := $(shell $(PKG_CONFIG) --libs $(OTHER_LIBS) 2>/dev/null || \

@@ -69,8 +69,8 @@ load_methods(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("this build of cdc_ingest cannot ask schema registries"),
-			 errdetail("It was built with WITH_REGISTRY=no, without libcurl."),
-			 errhint("Give the schema with the option value_schema, or build without WITH_REGISTRY=no.")));
+			 errdetail("It was built without libcurl."),
+			 errhint("Give the schema with the option value_schema, or install libcurl4-openssl-dev and build with WITH_REGISTRY=yes.")));
 #endif
 }
 
