@@ -188,7 +188,7 @@ subtest 'a subscription: rows of Maxwell, of plain documents, a schema that chan
 	apply('mx');
 	is(list(q{SELECT id, day, n, at AT TIME ZONE 'UTC', t FROM mx.t}), '1|2022-01-09|7.000|2023-11-14 22:13:20.123|nul', 'the row, with its last values');
 	is(list(q{SELECT event->'data'->>'n', event->'data'->>'at' FROM mx.mx_history WHERE op = 'c' ORDER BY seq}), '1.250|2023-11-14 22:13:20.123Z -0.001|1970-01-01 00:00:00Z', 'the history is JSON');
-	is($cluster->value(q{SELECT count(*) FROM mx.mx_history WHERE convert_from(raw, 'UTF8') ~ '^{"database":"shop".*"t":"n.u0000ul"}}$'}), 1, '... and so is what JSONB cannot hold');
+	is($cluster->value(q[SELECT count(*) FROM mx.mx_history WHERE convert_from(raw, 'UTF8') ~ '^{"database":"shop".*"t":"n.u0000ul"}}$']), 1, '... and so is what JSONB cannot hold');
 
 	# plain rows with typed columns, a column more in the middle of the topic, a tombstone, a message of nothing
 	my $v1 = { type => 'record', name => 'Value', namespace => 'x.shop.plain', fields => [ { name => 'id', type => 'long' }, { name => 'v', type => [ 'null', { type => 'long', logicalType => 'timestamp-micros' } ] } ] };
@@ -221,9 +221,9 @@ subtest 'a subscription: rows of Maxwell, of plain documents, a schema that chan
 	is(pull('plain'), 5, 'kept aside');
 	is(list(q{SELECT position, sqlstate, octet_length(raw), message FROM cdc.error WHERE subscription = 'plain' ORDER BY seq}),
 		'plain/0@4|XX001|6|message does not fit its Avro schema: At byte 1, field id: a number goes beyond its end.'
-		  . ' plain/0@5|XX001|6|schema registry of server "bus" has no schema 16777215: It is schema 16777215 of the schema registry.'
+		  . ' plain/0@5|XX001|6|schema registry of server "bus" has no schema 16777215: It was asked for ' . $registry->front('plain') . '/schemas/ids/16777215.'
 		  . ' plain/0@6|XX001|9|message does not begin with the number of a schema: A schema registry\'s serializers write a zero byte and four bytes in front.'
-		  . ' plain/0@7|XX001|8|key of the message does not begin with the number of a schema: A schema registry\'s serializers write a zero byte and four bytes in front.', 'each with its bytes');
+		  . ' plain/0@7|XX001|7|key of the message does not begin with the number of a schema: A schema registry\'s serializers write a zero byte and four bytes in front.', 'each with its bytes');
 	apply('plain');
 	is(list('SELECT id FROM plain.plain ORDER BY id'), '1 3 5', 'and the next one is there');
 };
@@ -243,7 +243,7 @@ subtest 'the registry: who asks' => sub {
 	};
 	is($try->('basic', q{schema_registry_user 'reader', schema_registry_password 'p:ä ss'}), 'ok', 'with user and password');
 	my $refused = $try->('basic', q{schema_registry_user 'reader', schema_registry_password 'wrong'});
-	like($refused, qr{^28000.*could not get schema \d+ from the schema registry of server "reg": it answers with HTTP status 401: Unauthorized\?\[31mx+\.\.\..*It was asked for http://127\S+/basic/schemas/ids/\d+\..*schema_registry_password.*message orders/\d\@0}s,
+	like($refused, qr{^28000.*could not get schema \d+ from the schema registry of server "reg": it answers with HTTP status 401: Unauthorized\?\[31mx{100,150}\n.*It was asked for http://127\S+/basic/schemas/ids/\d+\..*schema_registry_password.*message orders/\d\@0}s,
 		'with a wrong one: what is said is cut, and has no control characters');
 	unlike($refused, qr/wrong/, '... and the password is not in it');
 	like($try->('basic'), qr/^28000/, 'without');

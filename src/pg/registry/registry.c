@@ -271,6 +271,7 @@ refuse_answer(Ask *ask, const char *path, const CdcHttpAnswer *answer)
 	{
 		cdc_error(ask->err, CDC_ERR_VALUE, "schema registry of server \"%s\" has no schema %u",
 				  cdc_to_utf8(ask->registry->server), ask->id);
+		cdc_error_detail(ask->err, "It was asked for %s%s.", ask->registry->options.url, path);
 		cdc_error_hint(ask->err, "The message may be of another registry than the server's option schema_registry_url names.");
 		return CDC_ERR_VALUE;
 	}

@@ -41,6 +41,7 @@ sub new
 	return $self;
 }
 
+sub python { return "$cache/venv/bin/python" }
 sub url { my ($self) = @_; return "http://127.0.0.1:$self->{port}/apis/ccompat/v7" }
 sub front { my ($self, $manner) = @_; return "http://127.0.0.1:$self->{front_port}/$manner" }
 sub tls_front { my ($self, $manner) = @_; return "https://127.0.0.1:$self->{tls_port}/$manner" }
