@@ -57,8 +57,8 @@ load_methods(void)
 
 	if (methods != NULL)
 		return;
-	get = (const CdcHttpMethods *(*) (void)) load_external_function(MODULE, "cdc_http_methods",
-																	 true, NULL);
+	get = (const CdcHttpMethods *(*) (void)) (void (*) (void))
+		load_external_function(MODULE, "cdc_http_methods", true, NULL);
 	if (get()->version != CDC_HTTP_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
