@@ -111,7 +111,7 @@ CREATE TABLE cdc_catalog.subscription_failure (
     seq             bigint,                 -- ... which one,
     key             text,                   -- ... and its key
     PRIMARY KEY (subscription, worker)
-);
+) WITH (fillfactor = 50);   -- an error of a full disk finds room
 
 -- The tables of a subscription.
 CREATE TABLE cdc_catalog.subscription_table (
