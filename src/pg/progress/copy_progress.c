@@ -333,6 +333,8 @@ cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq)
 	};
 
 	(void) set_state(sub, source_table, "s");
+	/* a table that was dropped at the source may have waited for its first chunk */
+	ensure_row(sub, source_table);
 	(void) cdc_spi_run(&stmt, sub->name, source_table, psprintf(INT64_FORMAT, seq));
 }
 
