@@ -288,7 +288,7 @@ subtest 'two copies of one source under load, with DDL and kills' => sub {
 	# (the server may yet go down for the worker that was killed last)
 	my $copying;
 	wait_until(60, sub { defined($copying = eval { $cluster->value('SELECT count(*) FROM cdc.stat_progress_copy') }) });
-	wait_until(600, sub { eval { $cluster->value('SELECT count(*) FROM cdc.stat_progress_copy') // 1 } == 0 });
+	wait_until(600, sub { (eval { $cluster->value('SELECT count(*) FROM cdc.stat_progress_copy') } // 1) == 0 });
 	note sprintf '%d copies were left behind the DDL; all of them took %.1f s', $copying, time - $began;
 	end_process($_) for @writers;
 	$load->stop;
