@@ -16,8 +16,8 @@ CREATE TABLE t (gone int, id int, part varchar(10) COLLATE "C", name varchar(12)
     PRIMARY KEY (id, part)) DISTRIBUTED BY (id);
 ALTER TABLE t DROP COLUMN gone;
 CREATE TABLE plain (n int, s text) DISTRIBUTED RANDOMLY;
-INSERT INTO cdc.subscription_table (subscription, source_table, target, key, state)
-    VALUES ('gs', 'd.t', 'gs.t', '{id,part}', 'r'), ('gs', 'd.plain', 'gs.plain', NULL, 'r');
+INSERT INTO cdc.subscription_table (subscription, name, source_table, target, key, state)
+    VALUES ('gs', 'd.t', 'd.t', 'gs.t', '{id,part}', 'r'), ('gs', 'd.plain', 'd.plain', 'gs.plain', NULL, 'r');
 
 -- The event with that number: of some 3000 keys, each of which comes, changes, goes and comes again.
 CREATE FUNCTION event_of(n int) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
@@ -132,6 +132,20 @@ INSERT INTO h (seq, source_table, op, position, event, commit)
 UPDATE cdc.subscription_position SET last_seq = last_seq + 9000 WHERE subscription = 'gs';
 SELECT * FROM cdc.apply('gs');
 SELECT count(*), sum(more) FROM t WHERE part = 'm';
+
+-- a source table with two targets: each has all
+\c -
+SET client_min_messages = warning;
+SET search_path = gs, public;
+CREATE TABLE second (LIKE t, PRIMARY KEY (id, part)) DISTRIBUTED BY (id);
+INSERT INTO cdc.subscription_table (subscription, name, source_table, target, key, state)
+    VALUES ('gs', 'd.t again', 'd.t', 'gs.second', '{id,part}', 'r');
+INSERT INTO h (seq, source_table, op, position, event, commit)
+    SELECT 104505 + i, 'd.t', 'c', 'bin.000001:1', ('{"data":{"id":' || i || ',"part":"m","name":"m","v":1,"at":"2026-01-01 00:00:00","more":' || i || '}}')::jsonb, i = 9000 FROM generate_series(1, 9000) i;
+UPDATE cdc.subscription_position SET last_seq = last_seq + 9000 WHERE subscription = 'gs';
+SELECT * FROM cdc.apply('gs') ORDER BY 1;
+SELECT count(*), sum(more) FROM t WHERE part = 'm';
+SELECT count(*), sum(more) FROM second WHERE part = 'm';
 
 -- whoever calls the function gets rows of what he gives it, or an error
 SELECT count(*) FROM (SELECT cdc.event_row('c', '{"data":{"id":1,"part":"a"}}', '{id,part}', '{0,1,2,2,0,0,3,0,0}', NULL::t)) x;
