@@ -138,6 +138,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     error_key       text,                   -- ... and its key, as far as that is known
     kept_events     bigint NOT NULL DEFAULT 0,  -- that cdc.error has, to be retried or discarded
     differs         text,                   -- what was left out: the target may differ from its source
+    left_out        boolean NOT NULL DEFAULT false, -- it could not have a target, and has none until it is removed and added
     PRIMARY KEY (subscription, source_table)
 );
 

@@ -36,6 +36,7 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
 #include "pg/progress/table_error.h"
+#include "pg/progress/table_state.h"
 #include "pg/catalog/tables.h"
 #include "pg/history/scan.h"
 #include "pg/schema/change.h"

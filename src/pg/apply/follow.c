@@ -80,14 +80,18 @@ cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
 {
 	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
 								 source_table, seq, reason);
-	char	   *remedy = psprintf(remap ? "SELECT cdc.alter_table(%s, %s, columns := ..., row_filter := ...);" :
-								  "SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
-								  quote_literal_cstr(source_table));
+	char	   *name = quote_literal_cstr(sub->name);
+	char	   *table = quote_literal_cstr(source_table);
+	char	   *copy = psprintf("SELECT cdc.resync_table(%s, %s);", name, table);
+	char	   *remedy = !remap ? copy :
+		psprintf("SELECT cdc.alter_table(%s, %s, columns := ..., row_filter := ...); or, where these can be computed again: %s",
+				 name, table, copy);
 
 	if (cdc_follow_superseded(sub, source_table, seq, reason))
 		return;
-	cdc_subscription_table_failed(sub, source_table, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-								  psprintf("%s.\nHINT:  %s", error, remedy));
+	if (!cdc_table_lose(sub, source_table, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+						psprintf("%s.\nHINT:  %s", error, remedy)))
+		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("source table %s of subscription \"%s\" is not replicated any more", source_table,

@@ -21,7 +21,7 @@ cdc_subscription_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
 		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless, t.row_filter,"
-		" t.held_seq, t.kept_events, t.differs IS NOT NULL"
+		" t.held_seq, t.kept_events, t.differs IS NOT NULL, t.left_out"
 		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY t.source_table",
 		1, {TEXTOID}
@@ -65,6 +65,7 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		t->held_seq = isnull ? -1 : DatumGetInt64(d);
 		t->kept_events = cdc_spi_int64(i, 14);
 		t->differs = DatumGetBool(cdc_spi_datum(i, 15, BOOLOID, &isnull));
+		t->left_out = DatumGetBool(cdc_spi_datum(i, 16, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	return result;
@@ -213,33 +214,6 @@ cdc_subscription_table_has_filled(const CdcSubscription *sub, const char *source
 	return found;
 }
 
-/* error NULL: there is none. */
-static void
-set_state(const CdcSubscription *sub, const char *source_table, char state,
-		  const char *sqlstate, const char *error)
-{
-	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_table SET state = $3, last_error = $4, last_sqlstate = $5,"
-		" state_since = pg_catalog.now(), held = held OR $3 OPERATOR(pg_catalog.=) 'e',"
-		" held_seq = NULL, error_seq = NULL, error_key = NULL"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		5, {TEXTOID, TEXTOID, CHAROID, TEXTOID, TEXTOID}
-	};
-	CdcSpi		spi;
-	Datum		values[5];
-	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
-
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
-	values[2] = CharGetDatum(state);
-	values[3] = cdc_text_or_null(cdc_bounded_text(error, CDC_TEXT_BOUND), &nulls[3]);
-	values[4] = cdc_text_or_null(sqlstate, &nulls[4]);
-	(void) cdc_spi_execute(&stmt, values, nulls);
-	cdc_spi_end(&spi);
-	cdc_catalog_changed();
-}
-
 bool
 cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_table)
 {
@@ -270,20 +244,4 @@ cdc_subscription_table_hold(const CdcSubscription *sub, const char *source_table
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
 	cdc_catalog_changed();
-}
-
-void
-cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table, char state)
-{
-	set_state(sub, source_table, state, NULL, NULL);
-}
-
-void
-cdc_subscription_table_failed(const CdcSubscription *sub, const char *source_table,
-							  int sqlerrcode, const char *error)
-{
-	char	   *sqlstate = pstrdup(unpack_sql_state(sqlerrcode));
-
-	set_state(sub, source_table, 'e', sqlstate, error);
-	cdc_notify(sub->name, "table_error", source_table, sqlstate);
 }

@@ -26,8 +26,8 @@
 #include "pg/base/epoch.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/tables.h"
 #include "pg/copy/facts.h"
+#include "pg/progress/table_state.h"
 
 /* How long the source is waited for when the stream has not begun, and when it is running. */
 #define FIRST_PATIENCE_MS	60000
@@ -142,7 +142,7 @@ tables_of_step(const CdcCopy *copy, bool *changed)
 			result = lappend(result, p);
 		else
 		{
-			cdc_subscription_table_state(copy->sub, p->source_table, 'r');
+			(void) cdc_table_settle(copy->sub, p->source_table, 'i');
 			*changed = true;
 		}
 	}

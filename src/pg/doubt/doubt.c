@@ -17,6 +17,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/progress/table_state.h"
 
 /* A copy that begins anew so often, as its rows change in such ways, ends in an error. */
 #define MAX_RESTARTS		5
@@ -57,18 +58,19 @@ cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *
 	const char *name = cdc_from_utf8_copy(full_name);
 	char	   *sql = NULL;
 	char	   *remedy;
+	bool		lost;
 	char		state = doubts->state(doubts->arg, full_name);
 
-	if (state == 0 || state == 'e' || cdc_doubt_copy(doubts, full_name, doubt))
+	if (state == 0 || cdc_doubt_copy(doubts, full_name, doubt))
 		return;
 	if (doubt->sql.data != NULL)
 		sql = cdc_bounded_text(cdc_from_utf8_lenient(pnstrdup(doubt->sql.data, doubt->sql.len)), 500);
 	remedy = psprintf("SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
 					  quote_literal_cstr(name));
-	cdc_subscription_table_failed(sub, name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-								  psprintf("%s.\nHINT:  %s", doubt->reason, remedy));
+	lost = cdc_table_lose(sub, name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+						  psprintf("%s.\nHINT:  %s", doubt->reason, remedy));
 	doubts->changed(doubts->arg);
-	if (!cdc_log_event(sub->name, "doubt", psprintf("%s: %s", name, doubt->reason), sql))
+	if (!lost || !cdc_log_event(sub->name, "doubt", psprintf("%s: %s", name, doubt->reason), sql))
 		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),

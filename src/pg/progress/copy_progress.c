@@ -19,6 +19,7 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
+#include "pg/progress/table_state.h"
 
 /* ---- reading ---- */
 
@@ -112,8 +113,8 @@ cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, CdcFailedT
 	static CdcStatement stmt = {
 		"SELECT t.source_table, t.last_error, t.state OPERATOR(pg_catalog.=) 'e',"
 		" t.held_seq IS NOT NULL OR (t.kept_events OPERATOR(pg_catalog.>) 0 AND NOT t.held), t.differs IS NOT NULL,"
-		" t.last_sqlstate IS NOT NULL AND t.last_sqlstate OPERATOR(pg_catalog.=) 'HV00R'"
-		" FROM cdc_catalog.subscription_table t"
+		" t.last_sqlstate IS NOT NULL AND t.last_sqlstate OPERATOR(pg_catalog.=) 'HV00R',"
+		" t.left_out FROM cdc_catalog.subscription_table t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.<>) 'r'"
 		" AND ($2 IS NULL OR t.source_table OPERATOR(pg_catalog.=) ANY ($2))"
 		" ORDER BY t.state OPERATOR(pg_catalog.=) 'e' DESC, t.source_table LIMIT 1",
@@ -138,6 +139,7 @@ cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, CdcFailedT
 		failed->retried = DatumGetBool(cdc_spi_datum(0, 4, BOOLOID, &isnull));
 		failed->differs = DatumGetBool(cdc_spi_datum(0, 5, BOOLOID, &isnull));
 		failed->gone = DatumGetBool(cdc_spi_datum(0, 6, BOOLOID, &isnull));
+		failed->left_out = DatumGetBool(cdc_spi_datum(0, 7, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	return found && failed->name == NULL;
@@ -211,7 +213,10 @@ cdc_copy_ahead_until(const CdcSubscription *sub, const char *source_table)
 
 /* ---- states ---- */
 
-/* Sets the state of the table, unless it has it. */
+/*
+ * Sets the state of a table that is copied, or is to be, unless it has it.  One that was found
+ * in error meanwhile stays so: only who asks for a new copy takes it from there.
+ */
 static uint64
 set_state(const CdcSubscription *sub, const char *source_table, const char *state)
 {
@@ -219,7 +224,8 @@ set_state(const CdcSubscription *sub, const char *source_table, const char *stat
 		"UPDATE cdc_catalog.subscription_table SET state = $3::pg_catalog.\"char\", last_error = NULL,"
 		" last_sqlstate = NULL, state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
-		" AND state OPERATOR(pg_catalog.<>) $3::pg_catalog.\"char\"",
+		" AND state OPERATOR(pg_catalog.<>) $3::pg_catalog.\"char\""
+		" AND (state OPERATOR(pg_catalog.<>) 'e' OR $3 OPERATOR(pg_catalog.=) 'i')",
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 	uint64		n = cdc_spi_run(&stmt, sub->name, source_table, state);
@@ -374,12 +380,6 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 		" AND p.sync_seq OPERATOR(pg_catalog.<=) $2",
 		2, {TEXTOID, INT8OID}
 	};
-	static CdcStatement set = {
-		"UPDATE cdc_catalog.subscription_table SET state = 'r', state_since = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
-		" AND state OPERATOR(pg_catalog.=) 's'",
-		2, {TEXTOID, TEXTOID}
-	};
 	static CdcStatement note = {
 		"UPDATE cdc_catalog.copy_progress SET ready_at = pg_catalog.now(), updated_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
@@ -416,12 +416,11 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 	cdc_spi_end(&spi);
 	forboth(lc, tables, lt, texts)
 	{
-		if (cdc_spi_run(&set, sub->name, lfirst(lc)) == 0)
-			continue;
 		(void) cdc_spi_run(&note, sub->name, lfirst(lc));
+		if (cdc_table_settle(sub, lfirst(lc), 's') != 'r')
+			continue;
 		cdc_log(sub->name, "copy", lfirst(lt), NULL);
 		cdc_notify(sub->name, "table_ready", lfirst(lc), NULL);
-		cdc_catalog_changed();
 	}
 	if (tables == NIL)
 		note_none_waits(sub, generation);
@@ -444,7 +443,7 @@ cdc_copy_request(const CdcSubscription *sub, const char *source_table,
 	static CdcStatement find = {
 		"SELECT 1 FROM cdc_catalog.subscription_table t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
-		" FOR UPDATE",
+		" AND NOT t.left_out FOR UPDATE",
 		2, {TEXTOID, TEXTOID}
 	};
 	static CdcStatement wanted = {

@@ -103,6 +103,7 @@ typedef struct CdcBinlogTable
 {
 	char		name[CDC_BINLOG_TABLE_NAME];	/* hash key; in the database's encoding */
 	char		state;
+	bool		lost;			/* nothing but a new copy helps it, or to be added anew */
 	bool		keyless;		/* its target has no key */
 	bool		doubted;		/* a row was not understood, and apply will say so */
 } CdcBinlogTable;

@@ -51,6 +51,7 @@ read_tables(CdcBinlogStream *stream)
 		snprintf(name, sizeof(name), "%s", t->source_table);
 		entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
 		entry->state = t->state;
+		entry->lost = cdc_subscription_table_is_lost(t);
 		entry->keyless = t->keyless;
 		entry->doubted = false;
 	}
@@ -86,7 +87,7 @@ state_of(void *arg, const char *full_name)
 {
 	const CdcBinlogTable *known = find_table(((CdcBinlogCall *) arg)->stream, full_name);
 
-	return known != NULL ? known->state : 0;
+	return known != NULL && !known->lost ? known->state : 0;
 }
 
 /* CdcDoubts.changed */
@@ -138,7 +139,7 @@ bool
 cdc_binlog_stream_doubts(CdcBinlogStream *stream, const char *full_name)
 {
 	CdcBinlogTable *known = find_table(stream, full_name);
-	bool		first = known != NULL && known->state != 'e' && !known->doubted;
+	bool		first = known != NULL && !known->lost && !known->doubted;
 
 	if (first)
 		known->doubted = true;
@@ -161,6 +162,7 @@ cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool 
 	snprintf(name, sizeof(name), "%s", cdc_from_utf8_copy(table->full_name));
 	entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
 	entry->state = state;
+	entry->lost = state == 'e';
 	entry->keyless = entry->doubted = false;
 	stream->last_table = NULL;
 }
