@@ -93,9 +93,9 @@ sub mapped
 {
 	my ($mode) = @_;
 	my $id = subscription(qq({"on_error": "$mode"}), 'CREATE TABLE m (id INT PRIMARY KEY, n INT, k INT, gone INT)',
-		'INSERT INTO m VALUES (1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, -1)');
+		'INSERT INTO m VALUES (1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, -1), (4, 4, 200, 1)');
 	$cluster->do("CREATE FUNCTION $id.f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT \$1 * 10'", "SELECT cdc.remove_table('$id', '$id.m')", "DROP TABLE $id.m",
-		qq{SELECT cdc.add_table('$id', '$id.m', target := '$id.x', columns := '{"id": "id", "q": {"expr": "$id.f(n)"}, "k": "k"}', row_filter := 'gone > 0')});
+		qq{SELECT cdc.add_table('$id', '$id.m', target := '$id.x', columns := '{"id": "id", "q": {"expr": "$id.f(n)"}, "k": "k"}', row_filter := 'gone > 0 AND k < 100')});
 	follow($id) for 1 .. 3;
 	$cluster->do("ALTER TABLE $id.x ADD CONSTRAINT bad CHECK (k <> 13)");
 	is(follow($id, 'UPDATE m SET k = 13 WHERE id = 1'), '', 'an event that cannot be written');
@@ -128,7 +128,7 @@ for my $mode (qw(table log))
 		$cluster->do("CREATE FUNCTION $id.f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT \$1 * 10'", $remedy);
 		follow($id) for 1 .. 4;
 		is(mapped_column($id, 'state'), 'r', 'ready');
-		is_mapped($id, 'gone > 0');
+		is_mapped($id, 'gone > 0 AND k < 100');
 	};
 	subtest "$mode: a column that the row filter reads is gone" => sub {
 		my $id = mapped($mode);
@@ -144,7 +144,7 @@ for my $mode (qw(table log))
 	};
 	subtest "$mode: an image that lacks what the row filter reads" => sub {
 		my $id = mapped($mode);
-		is(follow($id, q{SET SESSION binlog_row_image = 'MINIMAL'}, 'UPDATE m SET n = 22 WHERE id = 2'), '', 'such an image');
+		is(follow($id, q{SET SESSION binlog_row_image = 'MINIMAL'}, 'UPDATE m SET k = 50 WHERE id = 4'), '', 'such an image');
 		$source->do(q{SET SESSION binlog_row_image = 'FULL'}, "INSERT INTO $id.m VALUES (6, 6, 6, 6)");
 		follow($id);
 		$cluster->do("ALTER TABLE $id.x DROP CONSTRAINT bad");
@@ -154,9 +154,94 @@ for my $mode (qw(table log))
 		$cluster->do($remedy);
 		follow($id) for 1 .. 4;
 		is(mapped_column($id, 'state'), 'r', "ready after $remedy");
-		is_mapped($id, 'gone > 0');
+		is_mapped($id, 'gone > 0 AND k < 100');
 	};
 }
+
+subtest 'a table that could not have a target' => sub {
+	$source->do('CREATE DATABASE l1', 'CREATE DATABASE l2', map { ("CREATE TABLE $_.t (id INT PRIMARY KEY, n INT)", "INSERT INTO $_.t VALUES (1, 1)") } qw(l1 l2));
+	$cluster->subscribe('left', 's', 'left', tables => ['l1.*', 'l2.*'], enabled => \'false');
+	my $follow = sub { for (1 .. 3) { $cluster->value(q{SELECT cdc.pull('left')}); $cluster->do(q{SELECT * FROM cdc.apply('left')}) } };
+	my $column = sub { $cluster->value("SELECT $_[0] FROM cdc.stat_table WHERE source_table = 'l2.t'") };
+	$follow->();
+	my $remedy = qr/HINT: .*cdc\.remove_table\('left', 'l2\.t'\); and SELECT cdc\.add_table\('left', 'l2\.t', target := /s;
+	like($column->('last_error'), $remedy, 'last_error says what helps');
+	like($cluster->error_of(q{SELECT cdc.wait_for('left', timeout := '1 ms')}), $remedy, 'so does wait_for');
+	for my $call (q{resync_table('left', 'l2.t')}, q{resync_table('left', 'l2.t', 'id = 1')}, q{retry_errors('left', 'l2.t')}, q{alter_table('left', 'l2.t', target := 'left.t2')})
+	{
+		like($cluster->error_of("SELECT cdc.$call"), $remedy, "so does $call");
+		is($column->('state'), 'e', '... and does nothing');
+	}
+	is($cluster->error_of(q{SELECT cdc.retry_errors('left')}), '', 'all that can be retried');
+	$source->do('UPDATE l2.t SET n = 2', 'TRUNCATE l2.t', 'INSERT INTO l2.t VALUES (2, 2)');
+	{
+		$source->do('USE l2', q{SET SESSION binlog_format = 'STATEMENT'}, 'UPDATE t SET n = 3', q{SET SESSION binlog_format = 'ROW'});
+	}
+	$cluster->do(q{SELECT cdc.restart_subscription('left')});
+	$follow->();
+	is($column->('state'), 'e', 'nor do its events, or copies of all tables');
+	like($column->('last_error'), $remedy, '... and its error is the same');
+	$cluster->do(q{SELECT cdc.remove_table('left', 'l2.t')}, q{SELECT cdc.add_table('left', 'l2.t', target := 'left.t2')});
+	$follow->();
+	is($column->('state'), 'r', 'that helps');
+	is($cluster->value('SELECT string_agg(concat(id, n), chr(32)) FROM "left".t2'), '23', '... and its rows are there');
+};
+
+subtest 'a table of the history only' => sub {
+	$source->do('CREATE DATABASE h', 'CREATE TABLE h.t (id INT PRIMARY KEY, n INT)', 'INSERT INTO h.t VALUES (1, 1)');
+	$cluster->do('CREATE SCHEMA h');
+	$cluster->call('create_subscription', name => 'h', server => 's', tables => ['h.*'], enabled => \'false', history => 'h.h');
+	my $follow = sub { for (1 .. 3) { $cluster->value(q{SELECT cdc.pull('h')}); $cluster->do(q{SELECT * FROM cdc.apply('h')}) } };
+	my $column = sub { $cluster->value("SELECT $_[0] FROM cdc.stat_table WHERE source_table = 'h.t'") };
+	$follow->();
+	$source->do('USE h', q{SET SESSION binlog_format = 'STATEMENT'}, 'UPDATE t SET n = 3', q{SET SESSION binlog_format = 'ROW'});
+	$follow->();
+	is($column->('state'), 'e', 'may be in doubt');
+	my ($remedy) = statements($column->('last_error'));
+	$cluster->do($remedy);
+	$follow->();
+	is($column->('state'), 'r', "... and $remedy helps") or diag $column->('last_error');
+	is($cluster->value(q{SELECT event->'data'->>'n' FROM h.h WHERE source_table = 'h.t' AND op = 'r' ORDER BY seq DESC LIMIT 1}), 3, '... as its rows come');
+};
+
+subtest 'stop: which of several transactions of one key it is' => sub {
+	my $id = subscription('{}', q{SET SESSION binlog_row_image = 'MINIMAL'});
+	$cluster->do("ALTER TABLE $id.a ADD CONSTRAINT bad CHECK (n <> 13)");
+	my @sql = (q{UPDATE a SET v = 'before' WHERE id = 1}, 'UPDATE a SET n = 13 WHERE id = 1', q{UPDATE a SET v = 'good' WHERE id = 1}, 'UPDATE a SET n = 7 WHERE id = 2', q{UPDATE a SET v = 'better' WHERE id = 1});
+	like(follow($id, @sql), qr/violates check constraint.*CONTEXT: .*seq \d+ or before/s, 'it is one of them');
+	my $error = follow($id);
+	my ($seq, $position) = @{ $cluster->rows("SELECT seq, position FROM $id.${id}_history WHERE event->'data'->>'n' = '13'")->[0] };
+	like($error, qr/skip_transaction\('$id', '\Q$position\E'\).*CONTEXT: .*seq $seq,/s, 'the next call says which');
+	my ($skip) = grep { /skip/ } statements($error);
+	$cluster->do($skip);
+	is(follow($id), '', $skip);
+	is(here($id, 'id, n, v'), '1,1,better 2,7,b 3,3,c', 'all others are there');
+	$source->do(q{SET SESSION binlog_row_image = 'FULL'});
+};
+
+subtest 'workers: verify and wait_for while apply fails, and a copy that comes by itself' => sub {
+	my $id = subscription('{}');
+	$cluster->do("SELECT cdc.enable_subscription('$id')", "ALTER TABLE $id.a ADD CONSTRAINT bad CHECK (n <> 13)");
+	$source->do("UPDATE $id.a SET n = 13 WHERE id = 1");
+	$cluster->poll("SELECT error_key FROM cdc.stat_table WHERE source_table = '$id.a'", '(id)=(1)');
+	$cluster->do("SET statement_timeout = '20s'");
+	like($cluster->error_of("SELECT * FROM cdc.verify('$id', '$id.a')"), qr/apply worker of subscription "$id" fails: .*violates check constraint/s, 'verify says so at once');
+	$cluster->do('RESET statement_timeout', qq{SELECT cdc.alter_subscription('$id', '{"on_error": "table", "auto_resync": true}')});
+	$cluster->poll("SELECT state FROM cdc.stat_table WHERE source_table = '$id.a'", 'e');
+	like(waits($id), qr/violates check constraint.*HINT: .*retry_errors/s, 'wait_for, as no copy would mend that');
+	$source->do("DELETE FROM $id.p WHERE id = 3");
+	$cluster->poll("SELECT count(*) FROM cdc.log WHERE subscription = '$id' AND kind = 'doubt'", 1);
+	$cluster->do("ALTER TABLE $id.a DROP CONSTRAINT bad");
+	my $error = $cluster->error_of("SELECT cdc.wait_for('$id', timeout := '60 s')");
+	$cluster->do("SELECT cdc.resync_table('$id', '$id.a')") if $error =~ /bad/;
+	$cluster->catch_up($id);
+	is($cluster->value("SELECT cdc.wait_for('$id', timeout := '60 s')"), 1, 'a copy comes by itself');
+	is(here($id, 'id, n, v, u'), at_source($id, 'id, n, v, u'), '... and the table is equal');
+	$source->do("DELETE FROM $id.p WHERE id = 2");
+	$cluster->poll("SELECT count(*) FROM cdc.stat_table WHERE source_table = '$id.a' AND state = 'e' AND last_error ~ 'were deleted'", 1);
+	$error = waits($id);
+	like($error, qr/HINT: .*comes by itself after .*resync_table\('$id', '$id\.a'\)/s, 'the next one takes longer, which wait_for says');
+};
 
 $source->stop('KILL');
 done_testing();

@@ -360,6 +360,11 @@ cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
 	}
 	else if (f.table->kept_events > 0 && alters(change))
 		hold_before(&f);
+	else if (f.table->target == NULL && change->kind == CDC_CHANGE_COPY)
+	{
+		cdc_table_error_clear(sub, change->source_table);
+		f.outcome = "nothing: there is no target";
+	}
 	else if (f.table->target == NULL || !OidIsValid(f.table->target_oid) ||
 			 get_rel_name(f.table->target_oid) == NULL)
 		f.outcome = "nothing: there is no target";

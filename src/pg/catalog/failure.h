@@ -56,6 +56,14 @@ extern void cdc_failure_clear(const char *subscription, const char *worker);
 extern void cdc_failure_raise_failing(const char *subscription);
 
 /*
+ * A part of such a text, palloc'ed: with a label what comes behind that, or NULL; with NULL its message.
+ */
+#define CDC_FAILURE_DETAIL	"\nDETAIL:  "
+#define CDC_FAILURE_HINT	"\nHINT:  "
+#define CDC_FAILURE_CONTEXT	"\nCONTEXT:  "
+extern char *cdc_failure_part(const char *error, const char *label);
+
+/*
  * Message, detail, hint and the innermost line of the context of an error as one
  * text, each of them bounded; palloc'ed.
  */

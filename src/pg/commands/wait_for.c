@@ -101,25 +101,16 @@ wanted_seq(const Wanted *wanted, int64 applied, int64 last)
  * ------------------------------------------------------------------------
  */
 
-/* The parts of an error's text (catalog/failure.h) behind and before its hint. */
-#define HINT	"\nHINT:  "
-#define CONTEXT "\nCONTEXT:  "
-
 /* What to type for a table in error, a sentence: as its error says, so that there is one word. */
 static char *
 remedy(const CdcSubscription *sub, const CdcFailedTable *failed)
 {
 	char	   *name = quote_literal_cstr(sub->name);
 	char	   *table = quote_literal_cstr(failed->name);
-	const char *said = failed->error != NULL ? strstr(failed->error, HINT) : NULL;
-	const char *end;
+	char	   *said = failed->error != NULL ? cdc_failure_part(failed->error, CDC_FAILURE_HINT) : NULL;
 
 	if (said != NULL)
-	{
-		said += strlen(HINT);
-		end = strstr(said, CONTEXT);
-		return end != NULL ? pnstrdup(said, end - said) : pstrdup(said);
-	}
+		return said;
 	if (failed->left_out)
 		return cdc_table_error_left_out_hint(sub, failed->name);
 	if (failed->retried)
@@ -135,8 +126,8 @@ remedy(const CdcSubscription *sub, const CdcFailedTable *failed)
 static char *
 reason(const CdcFailedTable *failed)
 {
-	const char *hint = failed->error != NULL ? strstr(failed->error, HINT) : NULL;
-	const char *context = hint != NULL ? strstr(hint, CONTEXT) : NULL;
+	const char *hint = failed->error != NULL ? strstr(failed->error, CDC_FAILURE_HINT) : NULL;
+	const char *context = hint != NULL ? strstr(hint, CDC_FAILURE_CONTEXT) : NULL;
 
 	if (failed->error == NULL)
 		return pstrdup("Its state is e.");

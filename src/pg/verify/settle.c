@@ -19,6 +19,7 @@
 
 #include "pg/apply/apply.h"
 #include "pg/base/compat_value.h"
+#include "pg/catalog/failure.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
 #include "pg/datum/jsonb_view.h"
@@ -62,6 +63,26 @@ cdc_verify_position_now(const CdcVerify *v)
 	return psprintf("%s:" INT64_FORMAT, pos.file, pos.offset);
 }
 
+/* ERROR where pull or apply fail: who waits for them is told at once, as by cdc.wait_for. */
+static void
+check_failing(const CdcVerify *v)
+{
+	PushActiveSnapshot(GetLatestSnapshot());
+	PG_TRY();
+	{
+		cdc_failure_raise_gap(v->sub->name);
+		if (v->sub->enabled)
+			cdc_failure_raise_failing(v->sub->name);
+	}
+	PG_CATCH();
+	{
+		cdc_progress_wait_end();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	PopActiveSnapshot();
+}
+
 /* ERROR: the targets do not come to the position. */
 static void
 give_up(const CdcVerify *v, const char *position)
@@ -103,6 +124,7 @@ cdc_verify_wait(const CdcVerify *v, const char *position)
 			wanted = pos.last_seq;
 		if (wanted >= 0 && progress.applied_seq >= wanted)
 			break;
+		check_failing(v);
 		if (sum != pos.file_offset + pos.last_seq + progress.applied_seq)
 			moved_at = GetCurrentTimestamp();
 		sum = pos.file_offset + pos.last_seq + progress.applied_seq;
