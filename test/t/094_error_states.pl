@@ -219,6 +219,22 @@ subtest 'stop: which of several transactions of one key it is' => sub {
 	$source->do(q{SET SESSION binlog_row_image = 'FULL'});
 };
 
+subtest 'updates that are told by their statements' => sub {
+	my $id = subscription('{}', 'CREATE TABLE k (id INT PRIMARY KEY, n INT DEFAULT 5)', 'INSERT INTO k VALUES (1, 1), (2, 2), (3, 3)',
+		'CREATE TABLE g (id INT PRIMARY KEY)', 'CREATE TRIGGER g AFTER INSERT ON g FOR EACH ROW UPDATE k SET id = NEW.id WHERE id = 3');
+	my $rows = sub { $cluster->value("SELECT string_agg(concat_ws(',', id, n), ' ' ORDER BY id) FROM $id.k") };
+	my $state = sub { $cluster->value("SELECT concat_ws(' ', state, last_error) FROM cdc.stat_table WHERE source_table = '$id.k'") };
+	# a session's own choice, while the server's is another one
+	is($source->value('SELECT @@GLOBAL.binlog_row_image'), 'FULL', 'images are full');
+	is(follow($id, q{SET SESSION binlog_row_image = 'MINIMAL'}, 'UPDATE k SET id = 10 WHERE id = 1', 'REPLACE INTO k (id) VALUES (2)',
+			'INSERT INTO k (id, n) VALUES (10, 1) ON DUPLICATE KEY UPDATE id = 11'), '', 'but those of a session');
+	is($state->(), 'r', 'each is told');
+	is($rows->(), '2,5 3,3 11,1', '... for what it is');
+	is(follow($id, 'INSERT INTO g VALUES (30)'), '', 'what a trigger does');
+	like($state->(), qr/^e .*does not tell whether a row was updated or replaced/, '... is not told');
+	$source->do(q{SET SESSION binlog_row_image = 'FULL'});
+};
+
 subtest 'workers: verify and wait_for while apply fails, and a copy that comes by itself' => sub {
 	my $id = subscription('{}');
 	$cluster->do("SELECT cdc.enable_subscription('$id')", "ALTER TABLE $id.a ADD CONSTRAINT bad CHECK (n <> 13)");

@@ -382,10 +382,10 @@ prepare(CdcVerifyTable *t)
 	}
 	cdc_verify_enter(t);
 	cdc_verify_leave();
-	if (t->mapping->target == NULL)
+	if (!t->ready)
+		why = t->lacks ? "it is in error, and no event is applied to it" : "its state is not r";
+	else if (t->mapping->target == NULL)
 		why = "it goes to the history only";
-	else if (!t->ready)
-		why = "its state is not r";
 	else if (t->mapping->trouble != NULL)
 		why = t->mapping->trouble;
 	else if (t->table == NULL)
