@@ -176,6 +176,9 @@ cdc_table_error_left_out_hint(const CdcSubscription *sub, const char *source_tab
 	char	   *name = quote_literal_cstr(sub->name);
 	char	   *table = quote_literal_cstr(source_table);
 
+	/* the history has all that a topic has of it */
+	if (sub->kind == CDC_SERVER_KAFKA)
+		return psprintf("When the reason is gone: SELECT cdc.alter_table(%s, %s, target := ...);", name, table);
 	return psprintf("When the reason is gone, or with a target of its own: SELECT cdc.remove_table(%s, %s); and SELECT cdc.add_table(%s, %s, target := ...);",
 					name, table, name, table);
 }
