@@ -36,14 +36,14 @@ typedef struct CdcDoubts
 } CdcDoubts;
 
 /*
- * A copy of the table that is under way begins anew; else its state becomes 'e', with a
- * WARNING, and where it was 'e' its place to go on from is none any more.  Nothing where it is
- * not registered, or has no place.  full_name in UTF-8.
+ * A copy of the table that is under way begins anew; of targets without one the state becomes
+ * 'e', with a WARNING, and where it was 'e' their place to go on from is none any more.  Nothing
+ * where it is not registered, or has no place.  full_name in UTF-8.
  */
 extern void cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
 
-/* A copy of the table that is under way begins anew; false: it has none, or did too often. */
-extern bool cdc_doubt_copy(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
+/* The copies of the table that are under way begin anew, but for those that did too often. */
+extern void cdc_doubt_copies(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
 
 /*
  * A statement with row changes of its own: the tables that it names are in doubt, and those

@@ -24,7 +24,7 @@
 
 typedef struct Failed
 {
-	char	   *source_table;
+	char	   *name;			/* of the table */
 	char	   *error;
 	Jsonb	   *options;		/* of the table; or NULL */
 	TimestampTz at;				/* not before */
@@ -35,19 +35,19 @@ typedef struct Failed
  * may be.  Those that could not have a target are helped by no copy.
  */
 static List *
-failed_tables(const CdcSubscription *sub, const char *source_table)
+failed_tables(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.last_error, t.options,"
+		"SELECT t.name, t.last_error, t.options,"
 		" COALESCE(p.automatic_at OPERATOR(pg_catalog.+) ('1 minute'::pg_catalog.interval OPERATOR(pg_catalog.*)"
 		" LEAST(1440, pg_catalog.power(2, LEAST(p.automatic, 20) OPERATOR(pg_catalog.-) 1))), '-infinity')"
 		" FROM cdc_catalog.subscription_table t"
 		" LEFT JOIN cdc_catalog.copy_progress p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
-		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" AND p.name OPERATOR(pg_catalog.=) t.name"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 'e'"
 		" AND t.last_sqlstate OPERATOR(pg_catalog.=) '55000' AND NOT t.left_out"
-		" AND ($2 IS NULL OR t.source_table OPERATOR(pg_catalog.=) $2)"
-		" ORDER BY t.source_table",
+		" AND ($2 IS NULL OR t.name OPERATOR(pg_catalog.=) $2)"
+		" ORDER BY t.name",
 		2, {TEXTOID, TEXTOID}
 	};
 	Datum		values[2];
@@ -59,7 +59,7 @@ failed_tables(const CdcSubscription *sub, const char *source_table)
 
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = cdc_text_or_null(source_table, &nulls[1]);
+	values[1] = cdc_text_or_null(name, &nulls[1]);
 	n = cdc_spi_execute(&stmt, values, nulls);
 	for (i = 0; i < n; i++)
 	{
@@ -68,7 +68,7 @@ failed_tables(const CdcSubscription *sub, const char *source_table)
 		bool		isnull;
 		Datum		options = cdc_spi_datum(i, 3, JSONBOID, &isnull);
 
-		failed->source_table = cdc_spi_text(&spi, i, 1);
+		failed->name = cdc_spi_text(&spi, i, 1);
 		failed->error = cdc_spi_text(&spi, i, 2);
 		old = MemoryContextSwitchTo(spi.caller);
 		failed->options = isnull ? NULL : (Jsonb *) PG_DETOAST_DATUM_COPY(options);
@@ -88,15 +88,15 @@ resync(const CdcSubscription *sub, const Failed *failed)
 		"UPDATE cdc_catalog.copy_progress SET automatic = CASE WHEN automatic_at OPERATOR(pg_catalog.>)"
 		" (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 day'::pg_catalog.interval)"
 		" THEN automatic OPERATOR(pg_catalog.+) 1 ELSE 1 END, automatic_at = pg_catalog.clock_timestamp()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
 
-	cdc_copy_request(sub, failed->source_table, &request);
-	(void) cdc_spi_run(&count, sub->name, failed->source_table);
-	cdc_log(sub->name, "resync", psprintf("source table %s is copied anew by itself", failed->source_table),
+	cdc_copy_request(sub, failed->name, &request);
+	(void) cdc_spi_run(&count, sub->name, failed->name);
+	cdc_log(sub->name, "resync", psprintf("source table %s is copied anew by itself", failed->name),
 			failed->error);
-	cdc_notify(sub->name, "table_resync", failed->source_table, NULL);
+	cdc_notify(sub->name, "table_resync", failed->name, NULL);
 }
 
 /* Whether the table's options want it. */
@@ -129,9 +129,9 @@ cdc_auto_resync(const CdcSubscription *sub)
 }
 
 bool
-cdc_auto_resync_comes(const CdcSubscription *sub, const char *source_table, TimestampTz *at)
+cdc_auto_resync_comes(const CdcSubscription *sub, const char *name, TimestampTz *at)
 {
-	List	   *tables = failed_tables(sub, source_table);
+	List	   *tables = failed_tables(sub, name);
 	const Failed *failed = tables != NIL ? linitial(tables) : NULL;
 
 	if (failed == NULL || !is_wanted(sub, failed))

@@ -24,6 +24,6 @@ extern int	cdc_auto_resync(const CdcSubscription *sub);
  * Whether that will be done about the table; *at: when, at the earliest, which may have been
  * before.
  */
-extern bool cdc_auto_resync_comes(const CdcSubscription *sub, const char *source_table, TimestampTz *at);
+extern bool cdc_auto_resync_comes(const CdcSubscription *sub, const char *name, TimestampTz *at);
 
 #endif							/* CDC_PG_PROGRESS_AUTO_RESYNC_H */

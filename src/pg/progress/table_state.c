@@ -20,13 +20,13 @@
 
 /* The table of an update, in all of these. */
 #define OF_TABLE \
-	" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+	" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 
 /* Whether it is in error, and nothing but a new copy helps. */
 #define IS_LOST "(state OPERATOR(pg_catalog.=) 'e' AND held AND held_seq IS NULL)"
 
 char
-cdc_table_settle(const CdcSubscription *sub, const char *source_table, char from)
+cdc_table_settle(const CdcSubscription *sub, const char *name, char from)
 {
 	/* nothing can be compared with a topic: what was left out of it is shown, and is no error for ever */
 	static CdcStatement stmt = {
@@ -34,7 +34,7 @@ cdc_table_settle(const CdcSubscription *sub, const char *source_table, char from
 		" state = CASE WHEN held OR kept_events OPERATOR(pg_catalog.>) 0"
 		" OR (differs IS NOT NULL AND $4::pg_catalog.bool) THEN 'e'"
 		" WHEN EXISTS (SELECT 1 FROM cdc_catalog.copy_progress p"
-		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.name OPERATOR(pg_catalog.=) $2"
 		" AND p.sync_seq IS NOT NULL AND p.ready_at IS NULL) THEN 's' ELSE 'r' END,"
 		" error_seq = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 THEN error_seq END,"
 		" error_key = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 THEN error_key END,"
@@ -52,7 +52,7 @@ cdc_table_settle(const CdcSubscription *sub, const char *source_table, char from
 
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
+	values[1] = CStringGetTextDatum(name);
 	values[2] = CharGetDatum(from);
 	values[3] = BoolGetDatum(sub->kind != CDC_SERVER_KAFKA);
 	if (cdc_spi_execute(&stmt, values, NULL) > 0)
@@ -64,7 +64,7 @@ cdc_table_settle(const CdcSubscription *sub, const char *source_table, char from
 }
 
 bool
-cdc_table_lose(const CdcSubscription *sub, const char *source_table, int sqlerrcode, const char *error)
+cdc_table_lose(const CdcSubscription *sub, const char *name, int sqlerrcode, const char *error)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = 'e', last_error = $3, last_sqlstate = $4,"
@@ -73,18 +73,18 @@ cdc_table_lose(const CdcSubscription *sub, const char *source_table, int sqlerrc
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	char	   *sqlstate = pstrdup(unpack_sql_state(sqlerrcode));
-	bool		lost = cdc_spi_run(&stmt, sub->name, source_table, cdc_bounded_text(error, CDC_TEXT_BOUND),
+	bool		lost = cdc_spi_run(&stmt, sub->name, name, cdc_bounded_text(error, CDC_TEXT_BOUND),
 								   sqlstate) > 0;
 
 	/* where somebody else has done so, that is to be seen, too */
 	cdc_catalog_changed();
 	if (lost)
-		cdc_notify(sub->name, "table_error", source_table, sqlstate);
+		cdc_notify(sub->name, "table_error", name, sqlstate);
 	return lost;
 }
 
 bool
-cdc_table_resume(const CdcSubscription *sub, const char *source_table)
+cdc_table_resume(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET held = false, held_seq = NULL" OF_TABLE
@@ -92,8 +92,19 @@ cdc_table_resume(const CdcSubscription *sub, const char *source_table)
 		2, {TEXTOID, TEXTOID}
 	};
 
-	if (cdc_spi_run(&stmt, sub->name, source_table) == 0)
+	if (cdc_spi_run(&stmt, sub->name, name) == 0)
 		return false;
-	(void) cdc_table_settle(sub, source_table, 'e');
+	(void) cdc_table_settle(sub, name, 'e');
 	return true;
+}
+
+bool
+cdc_table_is_held(const CdcSubscription *sub, const char *name)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.subscription_table" OF_TABLE " AND held",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, name) > 0;
 }

@@ -23,20 +23,23 @@
  * speaks against it, 's' where apply has not got through its copy, else 'r'.  Returns that, or 0:
  * its state is another one than from, or stays 'e' as it is held.
  */
-extern char cdc_table_settle(const CdcSubscription *sub, const char *source_table, char from);
+extern char cdc_table_settle(const CdcSubscription *sub, const char *name, char from);
 
 /*
  * The table has no place to go on from, in whatever state it was: state 'e' with the error's
  * SQLSTATE and text, and a notification.  false: it had none before, and keeps that reason; or
  * it is not registered.
  */
-extern bool cdc_table_lose(const CdcSubscription *sub, const char *source_table, int sqlerrcode,
+extern bool cdc_table_lose(const CdcSubscription *sub, const char *name, int sqlerrcode,
 						   const char *error);
 
 /*
  * The table, in state 'e', goes on from the place where it is held, or goes on already; what
  * is kept or left out still shows in its state.  false: it has no place, and is left alone.
  */
-extern bool cdc_table_resume(const CdcSubscription *sub, const char *source_table);
+extern bool cdc_table_resume(const CdcSubscription *sub, const char *name);
+
+/* Whether no event of the table is applied. */
+extern bool cdc_table_is_held(const CdcSubscription *sub, const char *name);
 
 #endif							/* CDC_PG_PROGRESS_TABLE_STATE_H */
