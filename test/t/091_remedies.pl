@@ -22,7 +22,7 @@ sub subscription
 	my $id = 'm' . ++$n;
 	$source->do("CREATE DATABASE $id", map { "CREATE TABLE $id.$_" } @$tables);
 	$cluster->subscribe($id, 's', $id, tables => ["$id.*"], enabled => \'false', %arguments);
-	is(follow($id), '', "$id: a subscription");
+	$arguments{enabled} ? $cluster->catch_up($id) : is(follow($id), '', "$id: a subscription");
 	return $id;
 }
 
@@ -127,6 +127,20 @@ subtest 'nor a statement that cannot be followed' => sub {
 		settle($id);
 		same_ok($id, "ddl $ddl");
 	}
+};
+
+subtest 'wait_for tells what is so after its hint was followed, not what was before' => sub {
+	my $id = subscription([ 'a (id INT PRIMARY KEY, n INT)' ], enabled => \'true');
+	# the worker pauses longer and longer
+	$cluster->do("ALTER TABLE $id.a ADD CONSTRAINT c CHECK (n < 10)");
+	$source->do("INSERT INTO $id.a VALUES (1, 50)");
+	$cluster->poll("SELECT max(failures) >= 3 FROM cdc.subscription_failure WHERE subscription = '$id'", '1');
+	like($cluster->error_of("SELECT cdc.wait_for('$id')"), qr/the apply worker of subscription "$id" fails: .*violates check/, 'as long as it fails it says so');
+	$cluster->do("ALTER TABLE $id.a DROP CONSTRAINT c");
+	is($cluster->value('SELECT cdc.wait_for(?)', $id), 1, 'when the reason is gone it waits');
+	same_ok($id, 'mended');
+	is($cluster->value("SELECT last_error FROM cdc.stat_subscription WHERE subscription = '$id'"), undef, 'nothing is shown any more');
+	$cluster->do("SELECT cdc.disable_subscription('$id')");
 };
 
 done_testing();
