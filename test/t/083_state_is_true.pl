@@ -117,7 +117,7 @@ subtest 'source frozen' => sub {
 	$source->freeze;
 	my $row = until_ok('seconds without a message, and a lag by them', sub { $_->{seconds_since_message} > 0.8 && $_->{lag_s} > 0.8 });
 	$row = until_ok('then an error', sub { $_->{state} eq 'error' });
-	like($row->{last_error}, qr/^pull: .*(?:could not connect|heartbeats)/s, '... that says why');
+	like($row->{last_error}, qr/^pull: .*(?:could not connect|heartbeats|has not answered)/s, '... that says why');
 	like($row->{last_sqlstate}, qr/^08/, 'a code for programs');
 	is($row->{state_code}, 5, 'as a number');
 	my $seconds = $row->{seconds_since_message};
