@@ -114,6 +114,11 @@ subtest 'standby away' => sub {
 };
 
 subtest 'source frozen' => sub {
+	# Of another subscription the next look at the source is due when a heartbeat is missing.
+	$cluster->add_source('slow', $source, heartbeat_interval => '3s', connect_timeout => '1s');
+	$cluster->subscribe('slow', 'slow', 'slow', tables => ['shop.other']);
+	$cluster->catch_up('slow');
+	$cluster->poll(q{SELECT clock_timestamp() - source_asked_at BETWEEN '5 s' AND '8 s' FROM cdc.stat_subscription WHERE subscription = 'slow'}, 1);
 	$source->freeze;
 	my $row = until_ok('seconds without a message, and a lag by them', sub { $_->{seconds_since_message} > 0.8 && $_->{lag_s} > 0.8 });
 	$row = until_ok('then an error', sub { $_->{state} eq 'error' });
@@ -123,7 +128,10 @@ subtest 'source frozen' => sub {
 	my $seconds = $row->{seconds_since_message};
 	$row = until_ok('the time since the last message survives the worker', sub { $_->{seconds_since_message} > $seconds + 2 && $_->{lag_s} > 3 });
 	like($cluster->error_of(q{SELECT cdc.wait_for('s', '0-1-1')}), qr/the pull worker of subscription "s" fails: .*failures in a row/s, 'wait_for says so instead of true or waiting');
+	$row = until_ok('three heartbeats are enough', sub { $_->{state} eq 'error' }, 'slow');
+	like($row->{last_error}, qr/has been silent for \d+ ms\nDETAIL:  Heartbeats were asked for each 3000 ms; 3 are missing/, '... as a source that is silent is not asked anything');
 	$source->thaw;
+	$cluster->call('drop_subscription', name => 'slow', drop_history => \'true');
 	insert(1);
 	$cluster->catch_up('s');
 	$row = until_ok('an error that is over is not shown', sub { $_->{state} eq 'streaming' && !defined $_->{last_error} && !defined $_->{last_error_at} && $_->{failures} == 0 });
