@@ -20,6 +20,7 @@
 #include "pg/base/error.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
+#include "pg/process/wake.h"
 
 /* A long message leaves room for the hint: all parts have less than CDC_TEXT_BOUND. */
 #define MESSAGE_BOUND	4096
@@ -254,8 +255,8 @@ may_pass(const char *sqlstate)
 /* A lock is waited for, however often: that is no failure. */
 #define LOCKED		"55P03"
 
-TimestampTz
-cdc_failure_raise_failing(const char *subscription, TimestampTz since)
+static TimestampTz
+raise_failing(const char *subscription, TimestampTz since)
 {
 	static CdcStatement stmt = {
 		"SELECT f.worker, f.failures, f.last_sqlstate, f.last_error, f.last_error_at"
@@ -384,4 +385,20 @@ cdc_worker_start_clear(const char *subscription, const char *worker)
 	};
 
 	(void) cdc_spi_run(&stmt, subscription, worker);
+}
+
+/* A worker that has failed is not tried again at once, however many wait for it. */
+#define RETRY_AFTER_MS		1000
+
+bool
+cdc_failure_is_open(const char *subscription, TimestampTz begun, bool *retried)
+{
+	TimestampTz older = raise_failing(subscription, begun);
+
+	if (older != 0 && !*retried && TimestampDifferenceExceeds(older, GetCurrentTimestamp(), RETRY_AFTER_MS))
+	{
+		cdc_supervisor_wake();
+		*retried = true;
+	}
+	return older != 0;
 }

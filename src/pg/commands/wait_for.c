@@ -249,27 +249,6 @@ check_coming(const Wanted *wanted)
 						 name, name, name)));
 }
 
-/* A worker that has failed is not tried again at once, however many wait for it. */
-#define RETRY_AFTER_MS		1000
-
-/*
- * ERROR where a worker fails.  What was recorded before begun may be mended by now, by what it
- * says to type: the worker, which may pause for a minute, is then tried again.  Whether that is
- * still open.
- */
-static bool
-check_failing(const Wanted *wanted, TimestampTz begun, bool *retried)
-{
-	TimestampTz older = cdc_failure_raise_failing(wanted->sub->name, begun);
-
-	if (older != 0 && !*retried && TimestampDifferenceExceeds(older, GetCurrentTimestamp(), RETRY_AFTER_MS))
-	{
-		cdc_supervisor_wake();
-		*retried = true;
-	}
-	return older != 0;
-}
-
 static bool
 wait_until(const Wanted *wanted, TimestampTz deadline)
 {
@@ -291,7 +270,7 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 		/* a position of another log may seem to contain what is waited for */
 		cdc_failure_raise_gap(wanted->sub->name);
 		ms = remaining_ms(deadline);
-		result = !(wanted->sub->enabled && check_failing(wanted, ms > 0 ? begun : 0, &retried)) &&
+		result = !(wanted->sub->enabled && cdc_failure_is_open(wanted->sub->name, ms > 0 ? begun : 0, &retried)) &&
 			tables_complete(wanted) && contained(wanted, &seq);
 		if (!result && ms > 0)
 			check_coming(wanted);

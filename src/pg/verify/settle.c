@@ -65,14 +65,14 @@ cdc_verify_position_now(const CdcVerify *v)
 
 /* ERROR where pull or apply fail: who waits for them is told at once, as by cdc.wait_for. */
 static void
-check_failing(const CdcVerify *v)
+check_failing(const CdcVerify *v, TimestampTz begun, bool *retried)
 {
 	PushActiveSnapshot(GetLatestSnapshot());
 	PG_TRY();
 	{
 		cdc_failure_raise_gap(v->sub->name);
 		if (v->sub->enabled)
-			cdc_failure_raise_failing(v->sub->name);
+			(void) cdc_failure_is_open(v->sub->name, begun, retried);
 	}
 	PG_CATCH();
 	{
@@ -108,7 +108,9 @@ cdc_verify_wait(const CdcVerify *v, const char *position)
 											  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	int			patience = v->sub->enabled ? PATIENCE_MS : IDLE_PATIENCE_MS;
-	TimestampTz moved_at = GetCurrentTimestamp();
+	TimestampTz begun = GetCurrentTimestamp();
+	TimestampTz moved_at = begun;
+	bool		retried = false;
 	int64		wanted = -1;	/* seq that the targets have to come to */
 	int64		sum = -1;
 
@@ -124,7 +126,7 @@ cdc_verify_wait(const CdcVerify *v, const char *position)
 			wanted = pos.last_seq;
 		if (wanted >= 0 && progress.applied_seq >= wanted)
 			break;
-		check_failing(v);
+		check_failing(v, begun, &retried);
 		if (sum != pos.file_offset + pos.last_seq + progress.applied_seq)
 			moved_at = GetCurrentTimestamp();
 		sum = pos.file_offset + pos.last_seq + progress.applied_seq;
