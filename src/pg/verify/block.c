@@ -98,7 +98,7 @@ keep_rate(const CdcVerifyTable *t)
 
 	if (t->verify->rate <= 0)
 		return;
-	until = t->began + t->source_rows * USECS_PER_SEC / t->verify->rate;
+	until = t->began + (t->source_rows - t->began_with) * USECS_PER_SEC / t->verify->rate;
 	while (GetCurrentTimestamp() < until)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -133,6 +133,59 @@ find_key(CdcVerifyTable *t)
 	return found;
 }
 
+/* Where the steps before have come to counts no more. */
+static void
+begin_anew(CdcVerifyWalk *walk)
+{
+	CdcVerifyTable *t = walk->t;
+
+	t->anew = true;
+	t->from = NULL;
+	t->last = NULL;
+	t->conditions = t->gone = NIL;
+	t->gone_seq = PG_INT64_MAX;
+	t->by_range = true;
+	t->source_rows = t->rows_read = t->differences = t->began_with = 0;
+	walk->chunk = 0;
+}
+
+static List *
+list_of(char **strings, int n)
+{
+	List	   *result = NIL;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		result = lappend(result, strings[i]);
+	return result;
+}
+
+/* Takes up what the steps before have left. */
+static void
+go_on(CdcVerifyWalk *walk)
+{
+	CdcVerifyTable *t = walk->t;
+	const CdcVerifyPlace *from = t->from;
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+
+	t->shape = cdc_verify_shape(t);
+	if (from != NULL && from->shape != NULL && strcmp(from->shape, t->shape) != 0)
+		begin_anew(walk);
+	else if (from != NULL && from->last != NULL)
+	{
+		t->last = from->last;
+		t->conditions = list_of(from->ranges, from->nranges);
+		t->gone = list_of(from->gone, from->ngone);
+		t->gone_seq = from->gone_seq;
+		t->by_range = from->by_range;
+		t->source_rows = t->began_with = from->source_rows;
+		t->rows_read = from->rows_read;
+		t->differences = from->differences;
+		walk->chunk = from->chunk;
+	}
+	MemoryContextSwitchTo(old);
+}
+
 /* The key that ends the next range, in t->context; NULL: it has no end. */
 static char **
 find_end(CdcVerifyTable *t, char **after, int64 rows)
@@ -246,20 +299,28 @@ next_rows(const CdcVerifyTable *t, int64 rows, TimestampTz began)
 	return Min(rows * 2, most);
 }
 
+/* Whether a step is to end; one that did nothing yet is not. */
+static bool
+is_time_over(const CdcVerifyTable *t)
+{
+	return t->until != 0 && t->last != (t->from != NULL ? t->from->last : NULL) &&
+		GetCurrentTimestamp() >= t->until;
+}
+
 static bool
 walk_ranges(CdcVerifyWalk *walk)
 {
 	CdcVerifyTable *t = walk->t;
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify range", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	CdcChunkRange range = {0};
+	CdcChunkRange range = {(const char *const *) t->last};
 	int64		rows = CDC_VERIFY_ROWS;
 	bool		ok = true;
 	bool		more = true;
 
 	if (t->verify->rate > 0)
 		rows = Max(Min(rows, t->verify->rate), SUM_ROWS_LEAST);
-	while (more && ok)
+	while (more && ok && !is_time_over(t))
 	{
 		TimestampTz began = GetCurrentTimestamp();
 		int			attempt;
@@ -280,8 +341,11 @@ walk_ranges(CdcVerifyWalk *walk)
 		}
 		rows = next_rows(t, rows, began);
 		range.after = range.upto;
+		if (ok)
+			t->last = (char **) range.after;
 		MemoryContextReset(cxt);
 	}
+	t->paused = more && ok;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return ok;
@@ -289,36 +353,62 @@ walk_ranges(CdcVerifyWalk *walk)
 
 /* ---- keys of which the source alone has an order ---- */
 
+/*
+ * The keys that the source has so far: a step finds what the step before has left to it, as
+ * long as it is of the same session and nothing came in between.
+ */
+static bool
+find_seen(CdcVerifyWalk *walk)
+{
+	CdcVerifyTable *t = walk->t;
+	MemoryContext old;
+
+	if (t->verify->sample < 1)
+		return true;
+	if (t->until != 0)
+	{
+		if (t->last != NULL)
+			walk->seen = cdc_seen_take(t->seen_name, walk->chunk, &walk->seq);
+		else
+			walk->seen = cdc_seen_create_kept(t->seen_name, walk->seq);
+		walk->keeps_seen = true;
+		return walk->seen != NULL;
+	}
+	old = MemoryContextSwitchTo(t->context);
+	walk->seen = cdc_seen_create();
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
 static bool
 walk_chunks(CdcVerifyWalk *walk, bool by_key)
 {
 	CdcVerifyTable *t = walk->t;
-	char	  **last = NULL;
 	bool		is_last = false;
 
-	if (t->verify->sample >= 1)
+	if (!find_seen(walk))
 	{
-		MemoryContext old = MemoryContextSwitchTo(t->context);
-
-		walk->seen = cdc_seen_create();
-		MemoryContextSwitchTo(old);
+		begin_anew(walk);
+		(void) find_seen(walk);
 	}
-	while (!is_last)
+	while (!is_last && !is_time_over(t))
 	{
-		CdcChunkRange range = {0};
+		CdcChunkRange range = {(const char *const *) t->last};
 
-		range.after = (const char *const *) last;
 		range.limit = by_key ? CDC_VERIFY_ROWS : 0;
 		if (by_key && !is_sampled(walk))
 		{
-			last = find_end(t, last, CDC_VERIFY_ROWS);
+			char	  **last = find_end(t, t->last, CDC_VERIFY_ROWS);
+
 			is_last = last == NULL;
+			t->last = is_last ? t->last : last;
 			continue;
 		}
-		if (!walk_chunk(walk, by_key ? &t->key : NULL, &range, &last, &is_last))
+		if (!walk_chunk(walk, by_key ? &t->key : NULL, &range, &t->last, &is_last))
 			return false;
 	}
-	return walk->seen == NULL || cdc_verify_find_extras(walk, NULL);
+	t->paused = !is_last;
+	return t->paused || walk->seen == NULL || cdc_verify_find_extras(walk, NULL);
 }
 
 static bool
@@ -327,6 +417,7 @@ walk_keyed(CdcVerifyWalk *walk)
 	CdcVerifyTable *t = walk->t;
 	bool		by_key = find_key(t);
 
+	go_on(walk);
 	if (by_key)
 		cdc_verify_find_spans(t);
 	if (t->spans == NULL)
@@ -354,6 +445,11 @@ reset_table(CdcVerifyTable *t)
 	t->differences = 0;
 	t->spans = NULL;
 	t->sums = NULL;
+	t->last = NULL;
+	t->conditions = NIL;
+	t->paused = false;
+	t->began_with = 0;
+	t->shape = NULL;
 	memset(&t->key, 0, sizeof(t->key));
 	t->ranges = t->gone = NIL;
 	t->gone_seq = PG_INT64_MAX;
@@ -409,7 +505,7 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 	t->began = t->told = GetCurrentTimestamp();
 	for (attempt = 1; attempt <= KEYLESS_ATTEMPTS; attempt++)
 	{
-		CdcVerifyWalk walk = {t, NULL, 0, 0, 0, 0, report, arg};
+		CdcVerifyWalk walk = {t, NULL, false, 0, 0, 0, 0, report, arg};
 		const char *why;
 		bool		ok;
 
@@ -424,7 +520,10 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 			ok = cdc_verify_walk_keyless(&walk);
 		else
 			ok = walk_keyed(&walk);
-		if (walk.seen != NULL)
+		t->chunk = walk.chunk;
+		if (walk.seen != NULL && walk.keeps_seen && ok && t->paused)
+			cdc_seen_keep(t->chunk);
+		else if (walk.seen != NULL)
 			cdc_seen_close(walk.seen);
 		if (ok)
 		{
