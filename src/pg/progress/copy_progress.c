@@ -408,8 +408,9 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 		MemoryContext old = MemoryContextSwitchTo(spi.caller);
 
 		tables = lappend(tables, table);
-		texts = lappend(texts, psprintf("the %s of source table %s is complete: " INT64_FORMAT " rows",
-										kind, table, cdc_spi_int64(i, 3)));
+		texts = lappend(texts, psprintf("the %s of source table %s is complete: " INT64_FORMAT " %s",
+										kind, table, cdc_spi_int64(i, 3),
+										cdc_spi_int64(i, 3) == 1 ? "row" : "rows"));
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);
