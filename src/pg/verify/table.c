@@ -460,6 +460,8 @@ reset_table(CdcVerifyTable *t)
 static const char *
 prepare(CdcVerifyTable *t)
 {
+	/* another number each time in the session, and none of apply's: a mapping is never older */
+	static uint64 runs = PG_UINT64_MAX / 2;
 	CdcVerify  *v = t->verify;
 	MemoryContext old = MemoryContextSwitchTo(t->context);
 	char	   *name = cdc_to_utf8_copy(t->source_table);
@@ -469,7 +471,7 @@ prepare(CdcVerifyTable *t)
 	t->block = AllocSetContextCreate(t->context, "cdc.verify block", ALLOCSET_DEFAULT_SIZES);
 	cdc_schema_invalidate(v->schema);
 	t->mapping = cdc_mapping_look(v->sub, t->source_table, strlen(t->source_table), PG_INT64_MAX,
-								  ++v->run);
+								  ++runs);
 	t->table = NULL;
 	if (dot != NULL)
 	{

@@ -200,7 +200,6 @@ open_verify(CdcVerify *v, const CdcSubscription *sub)
 								   position.source_address != NULL, false);
 	v->schema = cdc_schema_create(CurrentMemoryContext, sub);
 	v->jsonb = cdc_jsonb_writer_create(CurrentMemoryContext);
-	v->run = PG_UINT64_MAX / 2;
 }
 
 static void

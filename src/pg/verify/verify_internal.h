@@ -69,7 +69,6 @@ typedef struct CdcVerify
 	CdcSource  *reader;			/* rows */
 	CdcSource  *control;		/* questions meanwhile */
 	CdcSchema  *schema;
-	uint64		run;			/* for the cache of targets */
 	double		sample;			/* share of the chunks that are read; 1: all */
 	int64		rate;			/* rows a second at most; 0: as many as come */
 	CdcJsonbWriter *jsonb;
