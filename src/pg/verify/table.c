@@ -32,12 +32,13 @@
 #define RANGE_ATTEMPTS	10
 
 /*
- * Rows of a range that is to be summed up: as many as take about so long, within bounds.  All
- * of them are read where the sums differ, or one of them changes meanwhile.
+ * Rows of a range that is to be summed up: as many as take both sides about so long.  The
+ * first range is small, as nothing is known of how large its rows are.
  */
-#define SUM_ROWS_LEAST	2000
+#define SUM_ROWS_FIRST	500
+#define SUM_ROWS_LEAST	100
 #define SUM_ROWS_MOST	100000
-#define SUM_MS			300
+#define SUM_MS			200
 
 /* With so many sums for nothing one behind the other, no more are made of a table. */
 #define SUMS_IN_VAIN	3
@@ -214,28 +215,31 @@ typedef enum Summed
 
 /* Compares the sums of the range at both sides; *rows: how many the source has. */
 static Summed
-compare_sums(CdcVerifyTable *t, const CdcChunkRange *range, const CdcVerifySpan *span, int64 *rows)
+compare_sums(CdcVerifyWalk *walk, const CdcChunkRange *range, const CdcVerifySpan *span, int64 *rows)
 {
+	CdcVerifyTable *t = walk->t;
 	int64		seq = cdc_verify_seq_now(t->verify);
+	TimestampTz began = GetCurrentTimestamp();
 	CdcVerifySum here = {0, 0};
 	CdcVerifySum there;
-	bool		touched = false;
 
 	if (!cdc_verify_source_sum(t, range, &there))
 		return SUM_NEVER;
+	*rows = there.rows;
+	walk->sum_time = GetCurrentTimestamp() - began;
 	cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
 	cdc_verify_enter(t);
-	if (t->ready)
+	walk->touched = t->ready && cdc_verify_is_touched(t, span, seq);
+	if (t->ready && !walk->touched && !t->reshaped)
 	{
-		touched = cdc_verify_is_touched(t, span, seq);
-		if (!touched && !t->reshaped)
-			cdc_verify_target_sum(t, span, &here);
+		began = GetCurrentTimestamp();
+		cdc_verify_target_sum(t, span, &here);
+		walk->sum_time += GetCurrentTimestamp() - began;
 	}
 	cdc_verify_leave();
-	*rows = there.rows;
 	if (!t->ready || t->reshaped)
 		return SUM_NOT_NOW;
-	if (touched)
+	if (walk->touched)
 		return SUM_CHANGES;
 	return here.rows == there.rows && here.hashes == there.hashes ? SUM_EQUAL : SUM_DIFFERENT;
 }
@@ -268,7 +272,7 @@ walk_range(CdcVerifyWalk *walk, const CdcChunkRange *range)
 
 	cdc_verify_span(t, range, &span);
 	if (t->sums != NULL)
-		summed = compare_sums(t, range, &span, &rows);
+		summed = compare_sums(walk, range, &span, &rows);
 	if (summed == SUM_NOT_NOW)
 		return false;
 	if (summed == SUM_EQUAL)
@@ -286,17 +290,21 @@ walk_range(CdcVerifyWalk *walk, const CdcChunkRange *range)
 	return true;
 }
 
-/* How many rows the next range has, by how long the last one took. */
+/* How many rows the next range has; rows: the last one's. */
 static int64
-next_rows(const CdcVerifyTable *t, int64 rows, TimestampTz began)
+next_rows(const CdcVerifyWalk *walk, int64 rows)
 {
-	int64		most = t->verify->rate > 0 ? Max(Min(t->verify->rate, SUM_ROWS_MOST), SUM_ROWS_LEAST) : SUM_ROWS_MOST;
+	int64		rate = walk->t->verify->rate;
+	int64		most = rate > 0 ? Max(Min(rate, SUM_ROWS_MOST), SUM_ROWS_LEAST) : SUM_ROWS_MOST;
 
-	if (t->sums == NULL)
-		return CDC_VERIFY_ROWS;
-	if (TimestampDifferenceExceeds(began, GetCurrentTimestamp(), SUM_MS))
+	if (walk->t->sums == NULL)
+		return Min(CDC_VERIFY_ROWS, most);
+	if (walk->sum_time > SUM_MS * INT64CONST(1000))
 		return Min(Max(rows / 2, SUM_ROWS_LEAST), most);
-	return Min(rows * 2, most);
+	/* the more rows, the more of them are read for each one that changes; but each range waits for apply */
+	if (walk->touched && rows > CDC_VERIFY_ROWS)
+		return Min(Max(rows / 2, CDC_VERIFY_ROWS), most);
+	return Min(Min(rows * 2, walk->touched ? CDC_VERIFY_ROWS : SUM_ROWS_MOST), most);
 }
 
 /* Whether a step is to end; one that did nothing yet is not. */
@@ -314,15 +322,12 @@ walk_ranges(CdcVerifyWalk *walk)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify range", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	CdcChunkRange range = {(const char *const *) t->last};
-	int64		rows = CDC_VERIFY_ROWS;
+	int64		rows = t->sums != NULL ? SUM_ROWS_FIRST : next_rows(walk, 0);
 	bool		ok = true;
 	bool		more = true;
 
-	if (t->verify->rate > 0)
-		rows = Max(Min(rows, t->verify->rate), SUM_ROWS_LEAST);
 	while (more && ok && !is_time_over(t))
 	{
-		TimestampTz began = GetCurrentTimestamp();
 		int			attempt;
 
 		range.upto = (const char *const *) find_end(t, (char **) range.after, rows);
@@ -339,7 +344,7 @@ walk_ranges(CdcVerifyWalk *walk)
 					break;		/* what was told of it must not be told again */
 			}
 		}
-		rows = next_rows(t, rows, began);
+		rows = next_rows(walk, rows);
 		range.after = range.upto;
 		if (ok)
 			t->last = (char **) range.after;
@@ -507,7 +512,7 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 	t->began = t->told = GetCurrentTimestamp();
 	for (attempt = 1; attempt <= KEYLESS_ATTEMPTS; attempt++)
 	{
-		CdcVerifyWalk walk = {t, NULL, false, 0, 0, 0, 0, report, arg};
+		CdcVerifyWalk walk = {.t = t, .report = report, .arg = arg};
 		const char *why;
 		bool		ok;
 

@@ -360,6 +360,8 @@ typedef struct CdcVerifyWalk
 	int			chunk;			/* number of the chunk at hand */
 	uint64		drawn;			/* lots drawn for a sample */
 	int			in_vain;		/* sums that differed though no row does, one behind the other */
+	int64		sum_time;		/* how long the last sum took, in microseconds */
+	bool		touched;		/* an event concerned its range meanwhile */
 	CdcVerifyReport report;
 	void	   *arg;
 } CdcVerifyWalk;
