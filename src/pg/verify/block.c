@@ -24,6 +24,7 @@ report_kind(CdcVerifyWalk *walk, const CdcVerifyBlock *block, const char *kind, 
 {
 	CdcVerifyChunk chunk = {walk->chunk, kind, block->source_rows, block->target_rows, block->source_rows, rows, n};
 
+	walk->told++;
 	walk->t->differences += n;
 	walk->report(walk->t, &chunk, walk->arg);
 }
@@ -73,6 +74,7 @@ cdc_verify_tell_equal(CdcVerifyWalk *walk, int64 rows)
 {
 	CdcVerifyChunk chunk = {++walk->chunk, "equal", rows, rows, 0, NULL, 0};
 
+	walk->told++;
 	walk->t->source_rows += rows;
 	walk->report(walk->t, &chunk, walk->arg);
 }

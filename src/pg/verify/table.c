@@ -315,6 +315,31 @@ is_time_over(const CdcVerifyTable *t)
 		GetCurrentTimestamp() >= t->until;
 }
 
+/*
+ * The same as often as it takes, within bounds; what was told of some of its rows must not be
+ * told again.
+ */
+static bool
+try_range(CdcVerifyWalk *walk, const CdcChunkRange *range)
+{
+	CdcVerifyTable *t = walk->t;
+	int64		told = walk->told;
+	int64		source_rows = t->source_rows;
+	int64		rows_read = t->rows_read;
+	int			chunk = walk->chunk;
+	int			attempt;
+
+	for (attempt = 1; attempt <= RANGE_ATTEMPTS && !t->reshaped && walk->told == told; attempt++)
+	{
+		t->source_rows = source_rows;
+		t->rows_read = rows_read;
+		walk->chunk = chunk;
+		if (walk_range(walk, range))
+			return true;
+	}
+	return false;
+}
+
 static bool
 walk_ranges(CdcVerifyWalk *walk)
 {
@@ -328,22 +353,9 @@ walk_ranges(CdcVerifyWalk *walk)
 
 	while (more && ok && !is_time_over(t))
 	{
-		int			attempt;
-
 		range.upto = (const char *const *) find_end(t, (char **) range.after, rows);
 		more = range.upto != NULL;
-		if (is_sampled(walk))
-		{
-			ok = false;
-			for (attempt = 1; attempt <= RANGE_ATTEMPTS && !ok && !t->reshaped; attempt++)
-			{
-				int64		before = t->differences;
-
-				ok = walk_range(walk, &range);
-				if (!ok && t->differences != before)
-					break;		/* what was told of it must not be told again */
-			}
-		}
+		ok = !is_sampled(walk) || try_range(walk, &range);
 		rows = next_rows(walk, rows);
 		range.after = range.upto;
 		if (ok)

@@ -359,6 +359,7 @@ typedef struct CdcVerifyWalk
 	int64		seq;			/* history's last when what seen has was begun */
 	int			chunk;			/* number of the chunk at hand */
 	uint64		drawn;			/* lots drawn for a sample */
+	int64		told;			/* how often something was told */
 	int			in_vain;		/* sums that differed though no row does, one behind the other */
 	int64		sum_time;		/* how long the last sum took, in microseconds */
 	bool		touched;		/* an event concerned its range meanwhile */
