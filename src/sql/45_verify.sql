@@ -10,11 +10,12 @@ CREATE FUNCTION cdc.verify(
     source_table text DEFAULT NULL,
     repair boolean DEFAULT false,
     sample numeric DEFAULT NULL,
-    rows_per_second bigint DEFAULT NULL
+    rows_per_second bigint DEFAULT NULL,
+    target text DEFAULT NULL
 ) RETURNS TABLE (source_table text, chunk integer, source_rows bigint, target_rows bigint,
-    differing_keys jsonb[], kind text)
+    differing_keys jsonb[], kind text, target text)
 AS 'MODULE_PATHNAME', 'cdc_verify' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION cdc.verify(text, text, boolean, numeric, bigint) IS
+COMMENT ON FUNCTION cdc.verify(text, text, boolean, numeric, bigint, text) IS
     'compares replicas with their source tables while both change';
 COMMENT ON VIEW cdc.verification IS 'what cdc.verify found';
 
@@ -28,10 +29,11 @@ CREATE FUNCTION cdc.verify_step(
     repair boolean DEFAULT false,
     sample numeric DEFAULT NULL,
     rows_per_second bigint DEFAULT NULL,
+    target text DEFAULT NULL,
     restart boolean DEFAULT false
 ) RETURNS boolean
 AS 'MODULE_PATHNAME', 'cdc_verify_step' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION cdc.verify_step(text, text, boolean, numeric, bigint, boolean) IS
+COMMENT ON FUNCTION cdc.verify_step(text, text, boolean, numeric, bigint, text, boolean) IS
     'goes on comparing replicas with their source tables for about a second';
 
 -- All steps, each of them committed.
@@ -47,21 +49,22 @@ CREATE PROCEDURE cdc.verify_in_steps(
     repair boolean DEFAULT false,
     sample numeric DEFAULT NULL,
     rows_per_second bigint DEFAULT NULL,
+    target text DEFAULT NULL,
     restart boolean DEFAULT false
 ) LANGUAGE plpgsql AS $body$
 DECLARE
-    more boolean := cdc.verify_step($1, $2, $3, $4, $5, $6);
+    more boolean := cdc.verify_step($1, $2, $3, $4, $5, $6, $7);
 BEGIN
     COMMIT;
     WHILE more LOOP
-        more := cdc.verify_step($1, $2, $3, $4, $5);
+        more := cdc.verify_step($1, $2, $3, $4, $5, $6);
         COMMIT;
     END LOOP;
 END
 $body$
 $sql$;
     EXECUTE $sql$
-COMMENT ON PROCEDURE cdc.verify_in_steps(text, text, boolean, numeric, bigint, boolean) IS
+COMMENT ON PROCEDURE cdc.verify_in_steps(text, text, boolean, numeric, bigint, text, boolean) IS
     'compares replicas with their source tables in transactions of about a second'
 $sql$;
 END

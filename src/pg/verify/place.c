@@ -32,26 +32,49 @@ array_of(List *strings)
 	return cdc_text_array(array, n);
 }
 
+/* The names by which the tables are registered. */
+static Datum
+names_of(List *tables)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		names = lappend(names, ((CdcSubscriptionTable *) lfirst(lc))->name);
+	return array_of(names);
+}
+
+static const CdcSubscriptionTable *
+table_of(List *tables, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		if (strcmp(((CdcSubscriptionTable *) lfirst(lc))->name, name) == 0)
+			return lfirst(lc);
+	return NULL;
+}
+
 void
 cdc_verify_begin_run(const CdcSubscription *sub, List *tables, bool restart)
 {
 	static CdcStatement clear = {
 		"DELETE FROM cdc_catalog.verification_progress WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) ANY ($2)",
+		" AND name OPERATOR(pg_catalog.=) ANY ($2)",
 		2, {TEXTOID, TEXTARRAYOID}
 	};
 	static CdcStatement begin = {
-		"INSERT INTO cdc_catalog.verification_progress (subscription, source_table)"
+		"INSERT INTO cdc_catalog.verification_progress (subscription, name)"
 		" SELECT $1, u.name FROM pg_catalog.unnest($2) AS u (name) WHERE NOT EXISTS"
 		" (SELECT 1 FROM cdc_catalog.verification_progress p WHERE p.subscription OPERATOR(pg_catalog.=) $1"
-		" AND p.source_table OPERATOR(pg_catalog.=) ANY ($2))",
+		" AND p.name OPERATOR(pg_catalog.=) ANY ($2))",
 		2, {TEXTOID, TEXTARRAYOID}
 	};
 	Datum		values[2];
 	CdcSpi		spi;
 
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = array_of(tables);
+	values[1] = names_of(tables);
 	cdc_spi_begin(&spi);
 	if (restart)
 		(void) cdc_spi_execute(&clear, values, NULL);
@@ -63,10 +86,10 @@ bool
 cdc_verify_next(const CdcSubscription *sub, List *tables, CdcVerifyPlace *place)
 {
 	static CdcStatement stmt = {
-		"SELECT source_table, started_at, shape, last_key, chunk, source_rows, rows_read, differences,"
+		"SELECT name, started_at, shape, last_key, chunk, source_rows, rows_read, differences,"
 		" ranges, gone, gone_seq, by_range FROM cdc_catalog.verification_progress"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) ANY ($2)"
-		" AND NOT done ORDER BY source_table LIMIT 1 FOR UPDATE",
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2)"
+		" AND NOT done ORDER BY name LIMIT 1 FOR UPDATE",
 		2, {TEXTOID, TEXTARRAYOID}
 	};
 	Datum		values[2];
@@ -76,12 +99,12 @@ cdc_verify_next(const CdcSubscription *sub, List *tables, CdcVerifyPlace *place)
 
 	memset(place, 0, sizeof(*place));
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = array_of(tables);
+	values[1] = names_of(tables);
 	cdc_spi_begin(&spi);
 	found = cdc_spi_execute(&stmt, values, NULL) > 0;
 	if (found)
 	{
-		place->source_table = cdc_spi_text(&spi, 0, 1);
+		place->registered = table_of(tables, cdc_spi_text(&spi, 0, 1));
 		place->started_at = DatumGetTimestampTz(cdc_spi_copy(&spi, 0, 2, TIMESTAMPTZOID, &isnull));
 		place->shape = cdc_spi_text(&spi, 0, 3);
 		place->last = cdc_spi_text_array(&spi, 0, 4, &place->nlast);
@@ -105,7 +128,7 @@ cdc_verify_save(const CdcVerifyTable *t, bool done)
 		"UPDATE cdc_catalog.verification_progress SET updated_at = pg_catalog.clock_timestamp(), done = $3,"
 		" shape = $4, last_key = $5, chunk = $6, source_rows = $7, rows_read = $8, differences = $9,"
 		" ranges = $10, gone = $11, gone_seq = $12, by_range = $13"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		13, {TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTARRAYOID, INT8OID, INT8OID, INT8OID, INT8OID,
 		TEXTARRAYOID, TEXTARRAYOID, INT8OID, BOOLOID}
 	};
@@ -122,7 +145,7 @@ cdc_verify_save(const CdcVerifyTable *t, bool done)
 		ranges = gone = NIL;
 	}
 	values[0] = CStringGetTextDatum(t->verify->sub->name);
-	values[1] = CStringGetTextDatum(t->source_table);
+	values[1] = CStringGetTextDatum(t->registered->name);
 	values[2] = BoolGetDatum(done);
 	values[3] = cdc_text_or_null(t->shape, &nulls[3]);
 	values[4] = (Datum) 0;
@@ -150,13 +173,13 @@ cdc_verify_end_run(const CdcSubscription *sub, List *tables)
 {
 	static CdcStatement look = {
 		"SELECT 1 FROM cdc_catalog.verification_progress WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) ANY ($2) AND NOT done LIMIT 1",
+		" AND name OPERATOR(pg_catalog.=) ANY ($2) AND NOT done LIMIT 1",
 		2, {TEXTOID, TEXTARRAYOID}
 	};
 	static CdcStatement end = {
 		"DELETE FROM cdc_catalog.verification_progress WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND (source_table OPERATOR(pg_catalog.=) ANY ($2) OR NOT source_table OPERATOR(pg_catalog.=) ANY"
-		" (SELECT t.source_table FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1))",
+		" AND (name OPERATOR(pg_catalog.=) ANY ($2) OR NOT name OPERATOR(pg_catalog.=) ANY"
+		" (SELECT t.name FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1))",
 		2, {TEXTOID, TEXTARRAYOID}
 	};
 	Datum		values[2];
@@ -164,7 +187,7 @@ cdc_verify_end_run(const CdcSubscription *sub, List *tables)
 	bool		more;
 
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = array_of(tables);
+	values[1] = names_of(tables);
 	cdc_spi_begin(&spi);
 	more = cdc_spi_execute(&look, values, NULL) > 0;
 	if (!more)
@@ -174,19 +197,21 @@ cdc_verify_end_run(const CdcSubscription *sub, List *tables)
 }
 
 void
-cdc_verify_forget(const CdcSubscription *sub, const CdcVerifyPlace *place)
+cdc_verify_forget(const CdcVerifyTable *t, TimestampTz started_at)
 {
 	static CdcStatement stmt = {
 		"DELETE FROM cdc_catalog.verification WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) $2 AND started_at OPERATOR(pg_catalog.=) $3",
-		3, {TEXTOID, TEXTOID, TIMESTAMPTZOID}
+		" AND source_table OPERATOR(pg_catalog.=) $2 AND target OPERATOR(pg_catalog.=) $3"
+		" AND started_at OPERATOR(pg_catalog.=) $4",
+		4, {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
 	};
-	Datum		values[3];
+	Datum		values[4];
 	CdcSpi		spi;
 
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(place->source_table);
-	values[2] = TimestampTzGetDatum(place->started_at);
+	values[0] = CStringGetTextDatum(t->verify->sub->name);
+	values[1] = CStringGetTextDatum(t->source_table);
+	values[2] = CStringGetTextDatum(t->registered->target);
+	values[3] = TimestampTzGetDatum(started_at);
 	cdc_spi_begin(&spi);
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);

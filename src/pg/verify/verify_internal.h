@@ -8,6 +8,7 @@
 #ifndef CDC_PG_VERIFY_VERIFY_INTERNAL_H
 #define CDC_PG_VERIFY_VERIFY_INTERNAL_H
 
+#include "pg/catalog/tables.h"
 #include "pg/base/compat.h"
 #include "access/htup.h"
 #include "executor/spi.h"
@@ -77,7 +78,7 @@ typedef struct CdcVerify
 /* Where a table's comparing stands between two steps. */
 typedef struct CdcVerifyPlace
 {
-	char	   *source_table;	/* database.table */
+	const CdcSubscriptionTable *registered;
 	TimestampTz started_at;		/* of its results */
 	char	   *shape;			/* see cdc_verify_shape(); NULL: it has not begun */
 	char	  **last;			/* up to this key it was compared: literals; NULL: not at all */
@@ -98,6 +99,7 @@ typedef struct CdcVerifyPlace
 typedef struct CdcVerifyTable
 {
 	CdcVerify  *verify;
+	const CdcSubscriptionTable *registered;
 	char	   *source_table;	/* database.table */
 	const CdcTable *table;
 	CdcMapping *mapping;
@@ -262,7 +264,7 @@ extern List *cdc_verify_conditions(const CdcVerifyTable *t);
 /* ---- place.c ---- */
 
 /*
- * Begins a run of these tables (of char *) unless one is under way; restart: in any case.
+ * Begins a run of these tables (of CdcSubscriptionTable *) unless one is under way; restart: in any case.
  */
 extern void cdc_verify_begin_run(const CdcSubscription *sub, List *tables, bool restart);
 
@@ -276,7 +278,7 @@ extern void cdc_verify_save(const CdcVerifyTable *t, bool done);
 extern bool cdc_verify_end_run(const CdcSubscription *sub, List *tables);
 
 /* Forgets results of the run, of a table that is begun anew. */
-extern void cdc_verify_forget(const CdcSubscription *sub, const CdcVerifyPlace *place);
+extern void cdc_verify_forget(const CdcVerifyTable *t, TimestampTz started_at);
 
 /* What a place's key and rows depend on: the source table, its key and the target. */
 extern char *cdc_verify_shape(const CdcVerifyTable *t);
