@@ -69,6 +69,30 @@ number_members(Maker *m, int i, CdcColumn *col)
 	return CDC_OK;
 }
 
+/*
+ * A member in UTF-8.  Where a server has put a column into another character set and left the
+ * bytes of its members alone, these are no text: it shows a question mark then.
+ */
+static CdcStatus
+make_member(Maker *m, CdcCharsetConverter *converter, const CdcString *raw, CdcString *member)
+{
+	bool		is_text = converter == NULL && cdc_utf8_valid((const uint8_t *) raw->data, raw->len);
+
+	*member = *raw;
+	if (converter != NULL)
+	{
+		CdcStatus	st = cdc_charset_to_utf8(converter, (const uint8_t *) raw->data, raw->len, m->arena, member,
+											 m->err);
+
+		if (st == CDC_OK || st == CDC_ERR_NOMEM)
+			return st;
+	}
+	if (!is_text)
+		*member = (CdcString) {"?", 1};
+	member->data = cdc_arena_strndup(m->arena, member->data, member->len);
+	return member->data != NULL ? CDC_OK : no_memory(m);
+}
+
 /* Members in UTF-8, and the type's text. */
 static CdcStatus
 make_members(Maker *m, int i, CdcColumn *col, char **text)
@@ -91,18 +115,10 @@ make_members(Maker *m, int i, CdcColumn *col, char **text)
 	}
 	for (int k = 0; k < n; k++)
 	{
-		members[k] = m->map->members[i][k];
-		members[k].data = cdc_arena_strndup(m->arena, members[k].data, members[k].len);
-		if (members[k].data == NULL)
-			return no_memory(m);
-		if (converter != NULL)
-		{
-			CdcStatus	st = cdc_charset_to_utf8(converter, (const uint8_t *) members[k].data,
-										 members[k].len, m->arena, &members[k], m->err);
+		CdcStatus	st = make_member(m, converter, &m->map->members[i][k], &members[k]);
 
-			if (st != CDC_OK)
-				return st;
-		}
+		if (st != CDC_OK)
+			return st;
 		len += 2 * members[k].len + 3;
 	}
 	col->members = members;

@@ -140,6 +140,12 @@ extern CdcStatus cdc_mysql_dump_event(CdcMysql *conn, const uint8_t **event, siz
 									  CdcError *err);
 
 /*
+ * Whether the server's error of that number (CdcError.source_errno) tells of its state, not
+ * of what was asked: memory, disk, locks, time.  The same statement may do well later.
+ */
+extern bool cdc_mysql_error_is_passing(unsigned number);
+
+/*
  * Makes a call blocked in another thread return with CDC_ERR_CANCELLED, and
  * all later ones too.  The only call that is allowed from another thread, at
  * any time between create and close.  It cannot interrupt the resolution of a

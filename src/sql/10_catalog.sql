@@ -391,7 +391,8 @@ CREATE TABLE cdc_catalog.verification (
     source_rows     bigint NOT NULL,
     target_rows     bigint NOT NULL,
     differing_keys  jsonb[] NOT NULL,
-    kind            text NOT NULL           -- equal, missing, extra, different
+    kind            text NOT NULL,          -- equal, missing, extra, different
+    rows_read       bigint NOT NULL DEFAULT 0   -- of source_rows, those of which the sum was not enough
 );
 CREATE INDEX verification_subscription ON cdc_catalog.verification (subscription, source_table, started_at);
 

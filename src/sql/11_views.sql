@@ -263,7 +263,7 @@ SELECT r.subscription, r.source_table, r.started_at, r.finished_at, r.applied_se
        CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
                  OR r.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
             THEN r.differing_keys END AS differing_keys,
-       r.kind
+       r.kind, r.rows_read
   FROM cdc_catalog.verification r
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR r.subscription IN (SELECT v.name FROM cdc_catalog.visible v);

@@ -3,8 +3,8 @@
 -- A row for each chunk, kind 'equal', or for each kind of difference in it: 'missing' (the
 -- target lacks rows), 'extra' (the source does), 'different'; their keys with a hash of
 -- both rows.  source_table null: all tables that are ready.  repair: tables that differ are
--- copied once more.  sample: the share of chunks that is read; then rows that only
--- the target has are not looked for.
+-- copied once more.  sample: the share of chunks that is compared; of tables of which all rows
+-- are read, rows that only the target has are not looked for then.
 CREATE FUNCTION cdc.verify(
     subscription text,
     source_table text DEFAULT NULL,

@@ -541,8 +541,9 @@ class Generator:
                    word(c) in ('char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'enum', 'set')]
         if self.minimal and any(n in t.key for n in strings):
             return
-        if not self.server.mariadb and any(w in c.kind.type for c in t.columns for w in ('enum', 'set(')):
-            return      # MySQL breaks the members: bytes of the old charset stay
+        if any(w in c.kind.type and (not self.server.mariadb or 'ucs2' in c.kind.type)
+               for c in t.columns for w in ('enum', 'set(')):
+            return      # the server breaks the members: bytes of the old charset stay
         self.rec.ddl('ALTER TABLE %s CONVERT TO CHARACTER SET %s' % (t.sql, charset), 'table-alter',
                      [('convert', t.full, n) for n in strings], [t.full])
 

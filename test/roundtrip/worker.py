@@ -2,7 +2,7 @@
 """The generator of the round trips for a test that is not Python: reads commands from
 standard input, a line each, and answers "ok" or "error ..." to each.
 
-    worker.py PORT SEED [no-xa]
+    worker.py PORT SEED IMAGE [no-xa]
 
     prepare          makes the tables
     work N           N random steps; "work N ddl": with DDL between
@@ -18,9 +18,10 @@ from recording import Recording
 
 def main():
     server = servers.Server(int(sys.argv[1]), 'roundtrip')
+    image = sys.argv[3]
     recording = Recording(server, [])
     generator = Generator(random.Random(int(sys.argv[2])), recording, with_ddl=False,
-                          with_xa='no-xa' not in sys.argv, replica=True)
+                          minimal=image != 'FULL', with_xa='no-xa' not in sys.argv, replica=True)
     for line in sys.stdin:
         command, *args = line.split()
         try:
@@ -31,8 +32,8 @@ def main():
                 generator.work(int(args[0]))
             elif command == 'save':
                 recording.snapshot('final')
-                recording.save(args[0], 'FULL', ['GENERATED'] if server.mariadb else [], False,
-                               binlogs=False)
+                recording.save(args[0], image, ['GENERATED'] if server.mariadb else
+                               ['VIRTUAL'] if image != 'FULL' else [], False, binlogs=False)
             else:
                 raise RuntimeError('no such command')
             print('ok %d statements' % recording.executed)

@@ -156,6 +156,30 @@ sub gone_tables
 	$source->do('DROP TABLE r.gone1');
 	$removed_ok->('r.gone1', 'dropped in error');
 
+	# It is there again under that name: that is its reason then, and the copy gets what it has.
+	my $again_ok = sub {
+		my ($table, $how) = @_;
+		$cluster->poll("SELECT last_error LIKE '%has another one of that name now%' FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = '$table'", '1');
+		my $error = error_of_table($id, $table);
+		$cluster->do(remedy($error));
+		$cluster->catch_up($id);
+		is(verify($id, $table), '', "$id: $how: the remedy helps");
+		is($cluster->value('SELECT cdc.wait_for(?)', $id), 1, '... all tables are complete');
+	};
+	$source->do((map { ("CREATE TABLE r.come$_ (id int PRIMARY KEY, n int)", "INSERT INTO r.come$_ VALUES ($_, $_)") } 1 .. 4));
+	$cluster->catch_up($id);
+	$source->do('RENAME TABLE r.come1 TO r.come5, r.come2 TO r.come1');
+	$cluster->poll("SELECT state FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = 'r.come1'", 'e');
+	$source->do('DROP TABLE r.come1', 'RENAME TABLE r.come3 TO r.come1');
+	$again_ok->('r.come1', 'dropped in error, and another one was renamed to it');
+
+	# ... which apply meets when pull has passed all of it.
+	$cluster->do("CREATE VIEW $id.uses AS SELECT n FROM $id.come4", "SELECT cdc.disable_subscription('$id')");
+	$source->do('ALTER TABLE r.come4 MODIFY n varchar(10)', 'DROP TABLE r.come4', 'CREATE TABLE r.come4 (id int PRIMARY KEY, n varchar(10))',
+		"INSERT INTO r.come4 VALUES (7, 'x')");
+	$cluster->do("SELECT cdc.pull('$id')", "SELECT cdc.apply('$id')", "DROP VIEW $id.uses", "SELECT cdc.enable_subscription('$id')");
+	$again_ok->('r.come4', 'made anew, and apply is behind');
+
 	$cluster->do("SELECT cdc.resync_table('$id', 'r.gone2')");
 	$removed_ok->('r.gone2', 'to be copied, and not there');
 

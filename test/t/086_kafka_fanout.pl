@@ -6,12 +6,14 @@ use strict;
 use warnings;
 use utf8;
 
+use FindBin;
 use JSON::PP;
 use Test::More;
 use CdcIngest::Cluster;
 use CdcIngest::Elasticsearch;
+use CdcIngest::File qw(slurp);
 use CdcIngest::Kafka;
-use CdcIngest::Process qw(fork_child reap wait_until);
+use CdcIngest::Process qw(fork_child reap spawn wait_until);
 use CdcIngest::Server;
 
 my $kafka = CdcIngest::Kafka->new;
@@ -113,7 +115,8 @@ subtest 'every format out and in again' => sub {
 			f float, d double, b varbinary(20), bl blob, c char(5), v varchar(50), tx text, da date, dt datetime, dt3 datetime(3), dt6 datetime(6), ts timestamp(2) NULL, ti time, ti6 time(6),
 			y year, e enum('x','y','z z'), st set('a','b','c'), j json, bi bit(11), b1 bit(1))},
 		q{CREATE TABLE shop.pairs (a int, B varchar(20), v varchar(20), PRIMARY KEY (a, B))},
-		q{CREATE TABLE shop.nokey (x int, y varchar(20))}) ] });
+		q{CREATE TABLE shop.nokey (x int, y varchar(20))},
+		q{CREATE TABLE shop.shapes (id int PRIMARY KEY, g geometry, pt point)}) ] });
 	$cluster->subscribe('src', 'shop', 'src', tables => ['shop.*'], enabled => \'false');
 	my $both = sub { $cluster->do(q{SELECT cdc.pull('src')}, q{SELECT * FROM cdc.apply('src')}) };
 	$both->() for 1 .. 4;
@@ -125,7 +128,7 @@ subtest 'every format out and in again' => sub {
 	my %columns = (
 		u => sub { $pick->(0, 1, '18446744073709551615', '9223372036854775808', int rand 1e9) }, i => sub { $pick->('-9223372036854775808', '9223372036854775807', -5, int rand 100) },
 		s => sub { int rand 65536 }, t => sub { int rand 2 }, n => sub { $pick->('-0.001', '123456789.125', '-999999999.999', '0', int(rand 1000) / 8) }, n0 => sub { $pick->('-99999999999999999999', '0', '256', '-128', '-129', int rand 1e6) },
-		f => sub { $pick->('0.5', '-1.25e10', int rand 1000) }, d => sub { $pick->('1e100', '-0.1', rand() * 1000) }, b => sub { "x'" . join('', map { sprintf '%02x', 1 + rand 255 } 1 .. rand 10) . "'" }, bl => sub { "x'01ff" . sprintf('%02x', 1 + rand 255) . "'" },
+		f => sub { $pick->('0.5', '-1.25e10', int rand 1000) }, d => sub { $pick->('1e100', '-0.1', rand() * 1000) }, b => sub { "x'" . join('', map { sprintf '%02x', rand 256 } 1 .. rand 10) . "'" }, bl => sub { "x'01ff00" . sprintf('%02x', rand 256) . "'" },
 		c => sub { $pick->(q{'abc'}, q{''}, q{'é'}) }, v => sub { $pick->(q{'Zoë "x"'}, q{'back\\\\slash'}, q{'12'}, q{'null'}, q{''}, "'v" . int(rand 1000) . "'") }, tx => sub { $pick->(q{'{"a":1}'}, q{'[1'}, q{'long'}) },
 		da => sub { $pick->(q{'1969-12-31'}, q{'2024-02-29'}, q{'1000-01-01'}, q{'9999-12-31'}) }, dt => sub { $pick->(q{'1969-12-31 23:59:59'}, q{'2024-02-29 12:00:01'}) }, dt3 => sub { $pick->(q{'1969-12-31 23:59:59.999'}, q{'2024-06-01 00:00:00.001'}) },
 		dt6 => sub { $pick->(q{'1969-12-31 23:59:59.999999'}, q{'2024-06-01 00:00:00.000001'}) }, ts => sub { $pick->(q{'2024-06-01 12:34:56.78'}, q{'1971-01-01 00:00:01'}) }, ti => sub { $pick->(q{'-838:59:59'}, q{'12:00:00'}, q{'838:59:59'}) }, ti6 => sub { $pick->(q{'-00:00:00.000001'}, q{'23:59:59.999999'}) },
@@ -136,6 +139,8 @@ subtest 'every format out and in again' => sub {
 		my $id = int rand 12;
 		my $r = rand;
 		return "DELETE FROM shop.types WHERE id = $id" if $r < 0.1;
+		return "REPLACE INTO shop.shapes VALUES ($id, ST_GeomFromText('" . $pick->('POINT(1.5 -2)', 'LINESTRING(0 0,1 1,2 0.25)', 'POLYGON((0 0,10 0,10 10,0 0),(1 1,2 1,2 2,1 1))',
+			'MULTIPOINT(1 1,2 2)', 'GEOMETRYCOLLECTION(POINT(1 1),LINESTRING(0 0,1 1))') . "'), " . $pick->('NULL', "ST_GeomFromText('POINT($r $id)')") . ")" if $r < 0.14;
 		return "UPDATE IGNORE shop.types SET id = " . int(rand 12) . " WHERE id = $id" if $r < 0.2;
 		return "REPLACE INTO shop.types SET " . join(', ', "id = $id", $some->(0.9)) if $r < 0.5;
 		return "UPDATE shop.types SET " . join(', ', "id = id", $some->(0.2)) . " WHERE id = $id" if $r < 0.7;
@@ -153,7 +158,7 @@ subtest 'every format out and in again' => sub {
 
 	my %formats = (maxwell => [ 'maxwell', '{}' ], debezium => [ 'debezium', '{"tombstones": true}' ], debezium_schema => [ 'debezium', '{"schemas": true}', 'debezium' ],
 		goldengate_row => [ 'goldengate_row', '{"schema_topic": "back.goldengate_row"}', 'goldengate' ], goldengate_op => [ 'goldengate_op', '{"schema_topic": "back.goldengate_op"}', 'goldengate' ], canal => [ 'canal', '{}' ], quix => [ 'quix', '{}' ]);
-	my @columns = @{ $cluster->rows(q{SELECT table_name, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_schema = 'src' AND table_name IN ('types', 'pairs', 'nokey') GROUP BY 1 ORDER BY 1}) };
+	my @columns = @{ $cluster->rows(q{SELECT table_name, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_schema = 'src' AND table_name IN ('types', 'pairs', 'nokey', 'shapes') GROUP BY 1 ORDER BY 1}) };
 	my $content = sub { my ($schema) = @_; return { map { my ($t, $c) = @$_; ($t => [ map { $_->[0] } @{ $cluster->rows("SELECT whole::text FROM (SELECT $c FROM $schema.$t) whole ORDER BY 1") } ]) } @columns } };
 	my $first = $content->('src');
 	for my $name (sort keys %formats)
@@ -166,6 +171,7 @@ subtest 'every format out and in again' => sub {
 		$kafka->create_topic($topic);
 		$cluster->do("CREATE SCHEMA $name");
 		$cluster->do(map { "CREATE TABLE $name.$_->[0] (LIKE src.$_->[0] INCLUDING ALL)" } @columns);
+		$cluster->do("ALTER TABLE $name.shapes ALTER g TYPE text USING NULL, ALTER pt TYPE text USING NULL") if $format !~ /debezium|canal/;
 		my $call = sub { "SELECT cdc.publish('src', 'bus', '$topic', format := '$format', options := '$options', name := '$name', max_events := $_[0])" };
 		# what is rolled back, or killed before its commit, comes again
 		my $dbh = $cluster->connect;
@@ -175,7 +181,15 @@ subtest 'every format out and in again' => sub {
 		$dbh->rollback;
 		$dbh->begin_work;
 		$dbh->do($call->(90));
-		$cluster->value('SELECT pg_terminate_backend(?)', $dbh->{pg_pid});
+		if ($format eq 'debezium')
+		{
+			$cluster->forget;
+			my $postmaster = $cluster->node->{_pid};
+			$cluster->node->kill9;
+			wait_until(30, sub { !kill 0, $postmaster });
+			$cluster->node->start;
+		}
+		else { $cluster->value('SELECT pg_terminate_backend(?)', $dbh->{pg_pid}) }
 		eval { $dbh->disconnect };
 		$cluster->do($call->(100000));
 		subscribe("in_$name", topics => [$topic], format => $in // $format, history => "$name.history", target_schema => $name);
@@ -183,8 +197,8 @@ subtest 'every format out and in again' => sub {
 		ok($ok && list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name' AND state <> 'r'") eq '', "$name is read back")
 		  or diag($@, list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name'"));
 		my $got = $content->($name);
-		# what has no key may come twice
-		for my $t (qw(types pairs)) { is_deeply($got->{$t}, $first->{$t}, "$name: $t") }
+		# what has no key may come twice; in the other formats geometry is text, which a bytea does not take
+		for my $t (qw(types pairs), $format =~ /debezium|canal/ ? 'shapes' : ()) { is_deeply($got->{$t}, $first->{$t}, "$name: $t") }
 	}
 };
 
@@ -213,16 +227,21 @@ subtest 'Elasticsearch' => sub {
 	$kafka->produce('maxwell', \@messages);
 	is(pull('es'), 400, 'from the topic');
 	$cluster->do(q{SELECT cdc.publish('es', 'bus', 'es', format := 'es_bulk')});
-	my @lines = $kafka->consume('es');
-	while (my @some = splice @lines, 0, 97)
+	# the loop of the documentation carries them, ended once in between
+	my ($loop) = slurp("$FindBin::RealBin/../../doc/kafka.md") =~ /```sh\n(next=.*?done\n)```/s or die 'no loop in doc/kafka.md';
+	$loop =~ s/k1:9092/$kafka->bootstrap/ge;
+	$loop =~ s/shop\.es/es/g;
+	$loop =~ s{http://es:9200/_bulk}{$es->url('/ignored/row/_bulk')}ge;
+	$loop =~ s/-c 1000/-c 60/;
+	my $dir = $cluster->node->basedir;
+	my $place = sub { -e "$dir/place" ? 0 + slurp("$dir/place") : 0 };
+	my ($last) = map { $_->[1] } $kafka->watermarks('es');
+	for my $until (100, $last)
 	{
-		# a busy Elasticsearch may refuse some for the moment: all of a batch again, in their order
-		my @refused;
-		ok(wait_until(60, sub {
-			my $answer = $es->request('POST', '/ignored/row/_bulk', join '', @some);
-			@refused = map { $json->encode($_) } grep { (values %$_)[0]{error} } @{ $answer->{items} };
-			return !@refused;
-		}), 'Elasticsearch takes the lines') or diag("@refused");
+		my $pid = spawn("$dir/loop.log", 'sh', '-c', "cd $dir\n$loop");
+		ok(wait_until(90, sub { $place->() >= $until }), "the loop has carried $until messages") or diag(slurp("$dir/loop.log"));
+		kill 'TERM', $pid;
+		reap($pid, 10);
 	}
 	for my $table (qw(Orders line))
 	{

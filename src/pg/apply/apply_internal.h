@@ -144,15 +144,18 @@ extern CdcEnvelopeReader *cdc_envelope_reader_create(MemoryContext cxt);
 extern CdcEnvelope *cdc_envelope_reader_envelope(CdcEnvelopeReader *reader, CdcArena **arena);
 
 /*
- * Reads a message in the format; its rows are of the mapping.  document is its
- * value, NULL for a null one.  Returns the number of rows.
+ * Reads the event's message in the format; its rows are of the mapping.  In texts of its
+ * rows nul stands for U+0000.  Returns the number of rows.
  */
 extern int	cdc_envelope_read_event(CdcEnvelopeReader *reader, CdcMessageFormat format,
 									CdcMapping *mapping, const CdcHistoryEvent *event,
-									const JsonbContainer *document);
+									const char *nul);
 
-/* The images of one of its rows; valid until the next call. */
-extern void cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data,
+/*
+ * The images of one of its rows; valid until the next call.  Whether the texts of the
+ * first have U+0000.
+ */
+extern bool cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data,
 							 const JsonbContainer **old);
 
 /* ------------------------------------------------------------------------
@@ -426,6 +429,14 @@ extern int64 cdc_guard_run(CdcWalk *walk, int64 upto);
  * What cannot be followed sets the table's state to 'e', and the others go on.
  */
 extern void cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change);
+
+/*
+ * Whether a new copy of the table begins behind the event seq, and replaces what that cannot do:
+ * until then the table's events are passed over, its target stays as it is, and its state says
+ * that it is copied.
+ */
+extern bool cdc_follow_superseded(const CdcSubscription *sub, const char *source_table, int64 seq,
+								  const char *reason);
 
 /*
  * Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq.

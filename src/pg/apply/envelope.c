@@ -16,6 +16,7 @@
 #include "pg/datum/jsonb_writer.h"
 #include "pg/schema/schema.h"
 #include "pg/mapping/envelope.h"
+#include "envelope/doc_tree.h"
 
 /* Reads one message after the other; kept through a run of apply. */
 struct CdcEnvelopeReader
@@ -28,6 +29,7 @@ struct CdcEnvelopeReader
 	CdcMessage	message;
 	CdcEnvelope env;
 	CdcMapping *mapping;		/* whose columns give hints */
+	bool		from_text;		/* the message at hand is none that JSONB holds */
 };
 
 CdcEnvelopeReader *
@@ -53,21 +55,43 @@ cdc_envelope_reader_envelope(CdcEnvelopeReader *reader, CdcArena **arena)
  * ------------------------------------------------------------------------
  */
 
+/*
+ * The document of the message: the original text where JSONB could not hold it, so that
+ * bytes of zero are still there.  false: there is none.
+ */
+static bool
+read_document(CdcEnvelopeReader *reader, const CdcHistoryEvent *event)
+{
+	CdcError	err;
+	uint32_t	schema_id;
+	size_t		skip;
+
+	reader->from_text = event->raw != NULL;
+	if (reader->from_text)
+	{
+		(void) cdc_payload_look((const uint8_t *) event->raw, event->raw_len, &schema_id, &skip);
+		CDC_CHECK(cdc_doc_parse(reader->arena, event->raw + skip, event->raw_len - skip,
+								&reader->value, &err), &err, NULL);
+	}
+	else if (event->event != NULL)
+		cdc_doc_from_jsonb(event->event, &reader->value);
+	return reader->from_text || event->event != NULL;
+}
+
 int
 cdc_envelope_read_event(CdcEnvelopeReader *reader, CdcMessageFormat format, CdcMapping *mapping,
-						const CdcHistoryEvent *event, const JsonbContainer *document)
+						const CdcHistoryEvent *event, const char *nul)
 {
 	CdcError	err;
 
 	cdc_arena_reset(reader->arena);
+	cdc_jsonb_writer_nul(reader->data, nul);
+	cdc_jsonb_writer_nul(reader->old, nul);
 	memset(&reader->message, 0, sizeof(reader->message));
 	reader->mapping = mapping;
 	reader->message.topic = cdc_position_topic(event->position, event->position_len);
-	if (document != NULL)
-	{
-		cdc_doc_from_jsonb(document, &reader->value);
+	if (read_document(reader, event))
 		reader->message.value = &reader->value;
-	}
 	if (event->key != NULL)
 	{
 		cdc_doc_from_jsonb(event->key, &reader->key);
@@ -98,7 +122,7 @@ check_former_values(const CdcEnvelopeReader *reader)
 					 cdc_target_key_hint(reader->mapping, &reader->env))));
 }
 
-void
+bool
 cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data,
 				 const JsonbContainer **old)
 {
@@ -108,12 +132,12 @@ cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data
 	CdcError	err;
 
 	/* Maxwell's images mostly can be taken as they are; without "old" nothing has changed */
-	if (env->format == CDC_FORMAT_MAXWELL && env->after.type == CDC_DOC_OBJECT &&
+	if (env->format == CDC_FORMAT_MAXWELL && !reader->from_text && env->after.type == CDC_DOC_OBJECT &&
 		cdc_maxwell_in_place(env->op, &env->after, &env->before))
 	{
 		*data = cdc_doc_jsonb(&env->after);
 		*old = env->before.type == CDC_DOC_OBJECT ? cdc_doc_jsonb(&env->before) : NULL;
-		return;
+		return false;
 	}
 	check_former_values(reader);
 	cdc_jsonb_writer_reset(reader->data);
@@ -124,4 +148,5 @@ cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data
 			  NULL);
 	*data = &cdc_jsonb_writer_finish(reader->data)->root;
 	*old = &cdc_jsonb_writer_finish(reader->old)->root;
+	return sinks.data->has_nul;
 }

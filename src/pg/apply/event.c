@@ -259,12 +259,9 @@ is_maxwell(const CdcApply *apply, const CdcHistoryEvent *event)
 static int
 read_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
-	const JsonbContainer *marked;
-
 	if (apply->reader == NULL)
 		apply->reader = cdc_envelope_reader_create(apply->work.cxt);
-	return cdc_envelope_read_event(apply->reader, apply->format, source->mapping, event,
-								   event_document(apply, event, &marked));
+	return cdc_envelope_read_event(apply->reader, apply->format, source->mapping, event, "");
 }
 
 int
@@ -354,24 +351,18 @@ cdc_event_check_absent(CdcApply *apply, const CdcHistoryEvent *event, const Json
 	}
 }
 
-/* ERROR where a row of a message that JSONB cannot hold has NULs that are not to be stripped. */
+/* ERROR where columns that fill the target have NULs, which are not to be stripped. */
 static void
-check_message_nul(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event, int row)
+check_message_nul(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event, int row,
+				  const JsonbContainer *data)
 {
+	CdcEnvelopeReader *other = cdc_envelope_reader_create(CurrentMemoryContext);
 	const JsonbContainer *marked;
-	const JsonbContainer *marked_data;
-	const JsonbContainer *data;
 	const JsonbContainer *old;
-	CdcEnvelopeReader *other;
 
-	(void) event_document(apply, event, &marked);
-	if (marked == NULL)
-		return;
-	other = cdc_envelope_reader_create(CurrentMemoryContext);
-	(void) cdc_envelope_read_event(other, apply->format, source->mapping, event, marked);
-	cdc_envelope_row(other, row, &marked_data, &old);
-	cdc_envelope_row(apply->reader, row, &data, &old);
-	refuse_nul(source->mapping, data, marked_data);
+	(void) cdc_envelope_read_event(other, apply->format, source->mapping, event, "x");
+	(void) cdc_envelope_row(other, row, &marked, &old);
+	refuse_nul(source->mapping, data, marked);
 }
 
 void
@@ -385,9 +376,9 @@ cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *e
 			return;
 		(void) read_envelope(apply, source, event);
 	}
-	else if (event->raw != NULL && apply->sub->opt.nul_in_text == CDC_NUL_ERROR)
-		check_message_nul(apply, source, event, row);
-	cdc_envelope_row(apply->reader, row, data, old);
+	if (cdc_envelope_row(apply->reader, row, data, old) &&
+		apply->sub->opt.nul_in_text == CDC_NUL_ERROR)
+		check_message_nul(apply, source, event, row, *data);
 }
 
 void

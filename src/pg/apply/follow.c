@@ -24,10 +24,11 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
-#include "pg/progress/table_error.h"
 #include "pg/catalog/tables.h"
 #include "pg/evolve/evolve.h"
 #include "pg/options/option_json.h"
+#include "pg/progress/copy_progress.h"
+#include "pg/progress/table_error.h"
 
 /* One change. */
 typedef struct Follow
@@ -59,6 +60,20 @@ cdc_apply_table(const CdcSubscription *sub, const char *source_table)
 	return NULL;
 }
 
+bool
+cdc_follow_superseded(const CdcSubscription *sub, const char *source_table, int64 seq, const char *reason)
+{
+	if (!cdc_copy_supersedes(sub, source_table, seq))
+		return false;
+	cdc_subscription_table_hold(sub, source_table, true);
+	cdc_log(sub->name, "copy",
+			psprintf("events of source table %s from before its new copy are passed over from seq " INT64_FORMAT " on",
+					 source_table, seq),
+			reason);
+	CommandCounterIncrement();
+	return true;
+}
+
 void
 cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq, const char *reason,
 				bool remap)
@@ -69,6 +84,8 @@ cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
 								  "SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
 								  quote_literal_cstr(source_table));
 
+	if (cdc_follow_superseded(sub, source_table, seq, reason))
+		return;
 	cdc_subscription_table_failed(sub, source_table, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 								  psprintf("%s.\nHINT:  %s", error, remedy));
 	ereport(WARNING,
@@ -79,9 +96,21 @@ cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
 			 errhint("%s", remedy)));
 }
 
+/* What would stop at the change does not where a new copy of the table begins behind it. */
+static bool
+is_superseded(Follow *f, const char *reason)
+{
+	if (!cdc_follow_superseded(f->sub, f->table->source_table, f->change->from_seq, reason))
+		return false;
+	f->outcome = "nothing: a new copy of the table begins behind it";
+	return true;
+}
+
 static void
 fail_table(Follow *f, const char *reason, bool remap)
 {
+	if (is_superseded(f, reason))
+		return;
 	cdc_follow_fail(f->sub, f->table->source_table, f->change->from_seq, reason, remap);
 	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
 	f->failed = true;
@@ -271,7 +300,10 @@ follow_table(Follow *f)
 	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))
 		f->outcome = "ignored: the target stays as it is";
 	else if (f->options.ddl == CDC_DDL_STOP && changes_shape(f))
-		stop(f);
+	{
+		if (!is_superseded(f, "it was altered, and option \"ddl\" is \"stop\""))
+			stop(f);
+	}
 	else if (change->change.created)
 		follow_created(f);
 	else
@@ -319,6 +351,8 @@ cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
 		/* what pull did not know yet: it is in error since an event before */
 		if (change->kind == CDC_CHANGE_DROP)
 			cdc_table_error_dropped(sub, change->source_table);
+		else if (change->kind == CDC_CHANGE_CREATE || change->kind == CDC_CHANGE_REPLACE)
+			cdc_table_error_made_again(sub, change->source_table);
 	}
 	else if (f.table->kept_events > 0 && alters(change))
 		hold_before(&f);

@@ -28,6 +28,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/row.h"
 #include "pg/options/option_json.h"
+#include "pg/progress/copy_progress.h"
 
 /* Behind an error ranges have about so many events: an event that fails lets one be tried again. */
 #define STEP_EVENTS		1000
@@ -331,6 +332,14 @@ put_aside(const Trouble *t)
 						 psprintf("events of source table %s go to cdc.error", failed->source_table), failed->text);
 }
 
+/* Whether a new copy replaces what the event would have done: it does not stop anything. */
+static bool
+is_superseded(const Trouble *t)
+{
+	return t->walk->only == NULL && !t->table->held &&
+		cdc_copy_supersedes(t->walk->sub, t->table->source_table, t->blame.seq);
+}
+
 /* The error goes to the caller: nothing is to be done about it here. */
 static void
 pass_on(ErrorData *error)
@@ -354,7 +363,7 @@ find_table(Trouble *t)
 	t->on_error = options.on_error;
 
 	/* it stops the subscription, once it is known which event it is */
-	if (t->on_error == CDC_ON_ERROR_STOP && t->blame.exact)
+	if (t->on_error == CDC_ON_ERROR_STOP && t->blame.exact && !is_superseded(t))
 		pass_on(t->error);
 }
 
@@ -363,7 +372,9 @@ static void
 act(Trouble *t)
 {
 	find_table(t);
-	if (!cdc_guard_is_exact(t->guard, t->table->source_table))
+	if (is_superseded(t))
+		(void) cdc_follow_superseded(t->walk->sub, t->table->source_table, t->blame.seq, cdc_failure_text(t->error));
+	else if (!cdc_guard_is_exact(t->guard, t->table->source_table))
 		t->guard->exact = lappend(t->guard->exact, pstrdup(t->table->source_table));
 	else if (can_put_aside(t))
 		put_aside(t);

@@ -288,8 +288,8 @@ cdc_failure_raise_failing(const char *subscription)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the %s worker of subscription \"%s\" fails: %s", worker, subscription,
 						error_part(error, NULL)),
-				 errdetail(INT64_FORMAT " failures in a row.%s%s", failures, detail ? " " : "",
-						   detail ? detail : ""),
+				 errdetail_plural(INT64_FORMAT " failure so far.%s%s", INT64_FORMAT " failures in a row.%s%s",
+								  (unsigned long) failures, failures, detail ? " " : "", detail ? detail : ""),
 				 hint ? errhint("%s", hint) : 0));
 	}
 }

@@ -20,6 +20,7 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/identity.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/position.h"
 #include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
@@ -129,12 +130,28 @@ cdc_find_table(const CdcSubscription *sub, const char *name)
 	return NULL;
 }
 
+/*
+ * Whether the copy is to replace what its target has: it may hold rows, or get some from events
+ * that pull had read before the table was added, which are of what it was then.
+ */
+static bool
+copy_replaces(const CdcSubscription *sub, CdcTargetRows rows)
+{
+	CdcPosition position;
+	CdcProgress progress;
+
+	if (rows != CDC_ROWS_ERROR)
+		return rows == CDC_ROWS_REPLACE;
+	cdc_position_get(sub, &position);
+	cdc_progress_get(sub, &progress);
+	return progress.applied_seq < position.last_seq;
+}
+
 /* Only these rows of the table are to be copied. */
 static void
-limit_copy(const CdcSubscription *sub, const char *name, bool copy, CdcTargetRows rows,
-		   const char *where)
+limit_copy(const CdcSubscription *sub, const char *name, bool copy, bool replaces, const char *where)
 {
-	CdcCopyRequest request = {"copy", rows == CDC_ROWS_REPLACE, where, false};
+	CdcCopyRequest request = {"copy", replaces, where, false};
 
 	if (!copy || sub->kind != CDC_SERVER_MYSQL)
 		ereport(ERROR,
@@ -147,11 +164,13 @@ limit_copy(const CdcSubscription *sub, const char *name, bool copy, CdcTargetRow
 Datum
 cdc_add_table(PG_FUNCTION_ARGS)
 {
+	static const CdcCopyRequest replacing = {"copy", true, NULL, false};
 	CdcSubscription *sub;
 	const CdcApplyMode *mode;
 	CdcTableRequest request = {0};
 	CdcTableOptions parsed;
 	char	   *name;
+	bool		replaces;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(7) || PG_ARGISNULL(11))
 		ereport(ERROR,
@@ -179,9 +198,11 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	/* names mean what they mean to the caller; what is made belongs to the owner */
 	read_target(fcinfo, sub, mode, &request.given);
 	cdc_register_table(sub, &request);
+	replaces = copy_replaces(sub, request.given.rows);
 	if (!PG_ARGISNULL(9))
-		limit_copy(sub, name, request.copy, request.given.rows,
-				   text_to_cstring(PG_GETARG_TEXT_PP(9)));
+		limit_copy(sub, name, request.copy, replaces, text_to_cstring(PG_GETARG_TEXT_PP(9)));
+	else if (request.copy && replaces && sub->kind == CDC_SERVER_MYSQL)
+		cdc_copy_request(sub, name, &replacing);
 	update_wanted(sub, exact_pattern(request.database, request.relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();

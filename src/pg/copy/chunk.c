@@ -479,17 +479,27 @@ note_key(CdcChunk *chunk)
 	}
 }
 
-const CdcValue *
-cdc_chunk_next(CdcChunk *chunk)
+CdcStatus
+cdc_chunk_try_next(CdcChunk *chunk, const CdcValue **values, CdcError *err)
 {
-	const CdcValue *values = cdc_row_source_next(chunk->rows);
+	CdcStatus	st = cdc_row_source_try_next(chunk->rows, values, err);
 
-	if (values == NULL)
-		return NULL;
+	if (st != CDC_OK)
+		return st;
 	chunk->nrows++;
 	chunk->nbytes += cdc_row_source_bytes(chunk->rows);
 	if (chunk->key != NULL)
 		note_key(chunk);
+	return CDC_OK;
+}
+
+const CdcValue *
+cdc_chunk_next(CdcChunk *chunk)
+{
+	const CdcValue *values;
+	CdcError	err;
+
+	CDC_CHECK(cdc_chunk_try_next(chunk, &values, &err), &err, chunk->subscription);
 	return values;
 }
 

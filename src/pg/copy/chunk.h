@@ -77,6 +77,9 @@ extern bool cdc_chunk_begin(CdcChunk *chunk, CdcError *err);
 /* The next row's values, in the table's order; valid until the next call.  NULL: no more. */
 extern const CdcValue *cdc_chunk_next(CdcChunk *chunk);
 
+/* The same, with the status and errors of cdc_row_source_try_next(). */
+extern CdcStatus cdc_chunk_try_next(CdcChunk *chunk, const CdcValue **values, CdcError *err);
+
 /* Of what was read so far. */
 extern int64 cdc_chunk_rows(const CdcChunk *chunk);
 extern int64 cdc_chunk_bytes(const CdcChunk *chunk);

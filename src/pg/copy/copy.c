@@ -53,7 +53,7 @@
  * cannot begin without it.
  */
 static void
-report_delay(const CdcCopy *copy, const char *trouble)
+report_delay(const CdcCopy *copy, const char *trouble, int again_ms)
 {
 	if (copy->first)
 		ereport(ERROR,
@@ -66,7 +66,7 @@ report_delay(const CdcCopy *copy, const char *trouble)
 			(errcode(ERRCODE_WARNING),
 			 errmsg("the copy of tables of subscription \"%s\" waits for its source", copy->sub->name),
 			 errdetail("At the source, %s.", trouble),
-			 errhint("Changes of other tables go on; the copy is tried again in %d s.", CDC_COPY_RETRY_MS / 1000)));
+			 errhint("Changes of other tables go on; the copy is tried again in %d s.", again_ms / 1000)));
 }
 
 /* Opens the snapshot; false: not now, and result says when. */
@@ -80,8 +80,8 @@ open_snapshot(CdcCopyWork *work, CdcCopyStep *result)
 						   copy->first ? FIRST_PATIENCE_MS : PATIENCE_MS, work->snap))
 	{
 		cdc_copy_hang_up(copy->pace);
-		report_delay(copy, work->snap->trouble);
-		result->wait_ms = CDC_COPY_RETRY_MS;
+		result->wait_ms = work->snap->again_ms > 0 ? work->snap->again_ms : CDC_COPY_RETRY_MS;
+		report_delay(copy, work->snap->trouble, result->wait_ms);
 		return false;
 	}
 	/* a dump brings what its server has not committed in the engine yet */

@@ -116,8 +116,8 @@ extern void cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t);
 
 /*
  * Appends the rows of a chunk that was asked for, which may be the table's first ones.
- * false, with work->changed: the definition at the source is another one, and the chunk
- * is closed.
+ * false, and the chunk is closed: with work->changed, the definition at the source is
+ * another one; else the table's rows cannot be read, and it is given up.
  */
 extern bool cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk);
 
@@ -125,10 +125,10 @@ extern bool cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 extern bool cdc_copy_tells_keys(const CdcCopyProgress *p);
 
 /*
- * Appends the keys of all rows of the range, read over the first connection.  false, with
- * work->changed: the definition at the source is another one.
+ * Appends the keys of all rows of the range, read over the first connection; false as of
+ * cdc_copy_append().
  */
-extern bool cdc_copy_tell_keys(CdcCopyWork *work, const CdcCopyTable *t, const CdcChunkRange *range);
+extern bool cdc_copy_tell_keys(CdcCopyWork *work, CdcCopyTable *t, const CdcChunkRange *range);
 
 /* The table has no more rows. */
 extern void cdc_copy_end(CdcCopyWork *work, CdcCopyTable *t);

@@ -47,8 +47,8 @@ hand_out(const CdcKeysQuery *query, CdcJsonText *text, CdcCopyKeysEmit emit, voi
 	cdc_json_text_reset(text);
 }
 
-bool
-cdc_copy_keys(const CdcKeysQuery *query, CdcCopyKeysEmit emit, void *arg)
+CdcStatus
+cdc_copy_keys(const CdcKeysQuery *query, CdcCopyKeysEmit emit, void *arg, CdcError *err)
 {
 	const CdcEventOptions *options = &query->sub->opt.event;
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest keys",
@@ -56,15 +56,15 @@ cdc_copy_keys(const CdcKeysQuery *query, CdcCopyKeysEmit emit, void *arg)
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	CdcJsonText *text = make_text();
 	const CdcValue *values;
-	CdcError	err;
+	CdcStatus	st = CDC_ERR_SCHEMA;
 	CdcChunk   *chunk = cdc_chunk_open(query->source, query->table, query->key, query->range,
-									   query->sub->name, &err);
+									   query->sub->name, err);
 
-	while (chunk != NULL && (values = cdc_chunk_next(chunk)) != NULL)
+	while (chunk != NULL && (st = cdc_chunk_try_next(chunk, &values, err)) == CDC_OK)
 	{
 		if (text->buf.len == 0)
-			CDC_CHECK(cdc_event_keys_begin(&text->sink, &err), &err, query->sub->name);
-		CDC_CHECK(cdc_event_key(&text->sink, options, query->table, values, &err), &err,
+			CDC_CHECK(cdc_event_keys_begin(&text->sink, err), err, query->sub->name);
+		CDC_CHECK(cdc_event_key(&text->sink, options, query->table, values, err), err,
 				  query->sub->name);
 		if (text->buf.len >= KEYS_BYTES)
 			hand_out(query, text, emit, arg);
@@ -75,5 +75,5 @@ cdc_copy_keys(const CdcKeysQuery *query, CdcCopyKeysEmit emit, void *arg)
 		cdc_chunk_close(chunk);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
-	return chunk != NULL;
+	return st == CDC_END ? CDC_OK : st;
 }

@@ -24,9 +24,9 @@ typedef struct CdcKeysQuery
 typedef void (*CdcCopyKeysEmit) (const char *keys, void *arg);
 
 /*
- * Hands the keys out, some at a time.  false: the table's definition at the source is
- * another one by now.
+ * Hands the keys out, some at a time.  CDC_ERR_SCHEMA: the table's definition at the source
+ * is another one by now; other failures are those of cdc_row_source_try_next().
  */
-extern bool cdc_copy_keys(const CdcKeysQuery *query, CdcCopyKeysEmit emit, void *arg);
+extern CdcStatus cdc_copy_keys(const CdcKeysQuery *query, CdcCopyKeysEmit emit, void *arg, CdcError *err);
 
 #endif							/* CDC_PG_COPY_KEYS_H */

@@ -162,42 +162,86 @@ cdc_row_source_begin(CdcRowSource *rows, CdcError *err)
 	return cdc_failed(st) ? st : CDC_OK;
 }
 
-const CdcValue *
-cdc_row_source_next(CdcRowSource *rows)
+/* Reads a row ahead, where none is: CDC_OK, CDC_END, or what ended the answer. */
+static CdcStatus
+read_ahead(CdcRowSource *rows, CdcError *err)
+{
+	CdcStatus	st;
+
+	if (rows->ahead || rows->ended)
+		return rows->ended ? CDC_END : CDC_OK;
+	st = next_cells(rows, err);
+	rows->ended = st != CDC_OK;
+	if (!cdc_failed(st))
+		return st;
+	/* other tables would meet the same, or the server only has to be asked again */
+	if (st != CDC_ERR_SOURCE || cdc_mysql_error_is_passing(err->source_errno))
+		raise_failure(rows, err);
+	cdc_error_column(err, rows->table->database, rows->table->name, "");
+	return st;
+}
+
+/* The present row's cells as values. */
+static CdcStatus
+convert_row(CdcRowSource *rows, CdcError *err)
 {
 	const CdcTable *table = rows->table;
-	MemoryContext old = MemoryContextSwitchTo(rows->context);
-	CdcError	err;
 	int			i;
 
-	if (!rows->ahead && !rows->ended)
-	{
-		CdcStatus	st = next_cells(rows, &err);
-
-		if (cdc_failed(st))
-			raise_failure(rows, &err);
-		rows->ended = st == CDC_END;
-	}
-	rows->ahead = false;
-	if (rows->ended)
-	{
-		MemoryContextSwitchTo(old);
-		return NULL;
-	}
 	cdc_arena_reset(rows->arena);
 	for (i = 0; i < table->ncolumns; i++)
 	{
 		CdcStatus	st = cdc_value_from_text_as(rows->arena, &table->columns[i], rows->types[i],
-												rows->cells[i], &rows->values[i], &err);
+												rows->cells[i], &rows->values[i], err);
 
 		if (cdc_failed(st))
 		{
-			cdc_error_column(&err, table->database, table->name, table->columns[i].name);
-			cdc_ereport(&err, rows->subscription);
+			cdc_error_column(err, table->database, table->name, table->columns[i].name);
+			return st;
 		}
 	}
+	return CDC_OK;
+}
+
+/* Reads the rest of the answer, whatever it is. */
+static void
+pass_over_rest(CdcRowSource *rows)
+{
+	CdcError	err;
+
+	do
+		rows->ahead = false;
+	while (read_ahead(rows, &err) == CDC_OK);
+}
+
+CdcStatus
+cdc_row_source_try_next(CdcRowSource *rows, const CdcValue **values, CdcError *err)
+{
+	MemoryContext old = MemoryContextSwitchTo(rows->context);
+	CdcStatus	st = read_ahead(rows, err);
+
+	if (st == CDC_OK)
+	{
+		rows->ahead = false;
+		st = convert_row(rows, err);
+		if (st == CDC_ERR_NOMEM)
+			raise_failure(rows, err);
+		if (cdc_failed(st))
+			pass_over_rest(rows);
+	}
+	*values = st == CDC_OK ? rows->values : NULL;
 	MemoryContextSwitchTo(old);
-	return rows->values;
+	return st;
+}
+
+const CdcValue *
+cdc_row_source_next(CdcRowSource *rows)
+{
+	const CdcValue *values;
+	CdcError	err;
+
+	CDC_CHECK(cdc_row_source_try_next(rows, &values, &err), &err, rows->subscription);
+	return values;
 }
 
 const CdcString *

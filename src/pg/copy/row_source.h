@@ -51,6 +51,14 @@ extern CdcStatus cdc_row_source_begin(CdcRowSource *rows, CdcError *err);
  */
 extern const CdcValue *cdc_row_source_next(CdcRowSource *rows);
 
+/*
+ * The same, where another table's rows may still be read when this one's cannot: CDC_OK;
+ * CDC_END; else what the source met in the middle of its answer, or a value that is none of
+ * its column, in err.  Then there is no more, and the session can take the next statement.
+ * Raised is what is not the table's: a lost connection, a server without memory.
+ */
+extern CdcStatus cdc_row_source_try_next(CdcRowSource *rows, const CdcValue **values, CdcError *err);
+
 /* The present row's cells of the query's extra expressions, and its bytes as they came. */
 extern const CdcString *cdc_row_source_extra(const CdcRowSource *rows);
 extern size_t cdc_row_source_bytes(const CdcRowSource *rows);

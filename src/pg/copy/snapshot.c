@@ -26,6 +26,9 @@
  *   listed.  The snapshot is opened when all that are listed have gone, or have
  *   been seen doing something that a transaction in the binlog does no more:
  *   changing rows, waiting for a row, letting its connection sleep.
+ *   INNODB_TRX comes from a cache that is filled again only where nobody has read it for
+ *   100 ms: two that ask every 110 ms may both see what was true when the first of them
+ *   began.  So those who prove take turns, by an advisory lock at the source.
  *
  * INNODB_TRX needs the privilege PROCESS and shows InnoDB.  Where it cannot be
  * read, or another engine has transactions, the snapshot is taken SETTLE_MS
@@ -57,15 +60,37 @@
  */
 #define TRX_CACHE_MS		110
 
+/*
+ * Where somebody else reads it, too: the longest pauses from then on.  They are random, as
+ * equal ones would keep two in step; longer and longer where it may be one of us.
+ */
+#define TRX_PAUSE_MS		200
+#define TRX_PAUSE_MAX_MS	800
+
+/* It is read so often at least before that is given up, and when to begin anew. */
+#define TRX_ATTEMPTS		10
+#define TRX_AGAIN_MS		3000
+
+/* The advisory lock of those who read it. */
+#define TRX_LOCK			"'cdc_ingest reads INNODB_TRX'"
+#define TRX_TURN_S			2		/* the longest time to wait for it ... */
+#define TRX_TURNLESS_MS		60000	/* ... and for how long it is not asked for after that */
+
 /* What proves that the engine has committed what the binlog has. */
 typedef struct Prover
 {
 	CdcSource  *control;		/* inside of a read-only transaction */
-	TimestampTz last_read;		/* of INNODB_TRX */
+	TimestampTz last_read;		/* of INNODB_TRX, as far as is known */
+	int			pause_ms;		/* behind that, at most */
+	bool		locked;			/* TRX_LOCK is ours */
 	uint32		queries;
 	TimestampTz deadline;
 	const char *trouble;		/* why there is no proof */
+	int			again_ms;		/* when there may be one; 0: not soon */
 } Prover;
+
+/* TRX_LOCK could not be had: until then it is not asked for. */
+static TimestampTz turnless_until = 0;
 
 /* A transaction that has changed rows, as INNODB_TRX showed it. */
 typedef struct OpenTransaction
@@ -151,6 +176,60 @@ mariadb_position(CdcSource *source, bool with_gtids, CdcSourcePosition *pos)
 /* ---- MySQL 5.6, and without GTIDs ---- */
 
 /*
+ * Until it is our turn to read INNODB_TRX; what that takes is not the source's fault.  The
+ * lock is a courtesy: false where the source has no such locks, or somebody keeps it, and
+ * it goes without.
+ */
+static bool
+take_turn(Prover *prover)
+{
+	TimestampTz began = GetCurrentTimestamp();
+	CdcAnswer  *answer = NULL;
+	const char *got = NULL;
+
+	if (began >= turnless_until)
+		answer = cdc_source_try_ask(prover->control, "GET_LOCK", 1,
+									"SELECT GET_LOCK(" TRX_LOCK ", " CppAsString2(TRX_TURN_S) ")");
+	if (answer != NULL)
+		got = cdc_answer_nullable(answer, 0, 0);
+	prover->locked = got != NULL && strcmp(got, "1") == 0;
+	prover->last_read = GetCurrentTimestamp();	/* by whoever had it before, perhaps */
+	if (!prover->locked && began >= turnless_until)
+		turnless_until = TimestampTzPlusMilliseconds(prover->last_read, TRX_TURNLESS_MS);
+	prover->deadline += prover->last_read - began;
+	return prover->locked;
+}
+
+static void
+end_turn(Prover *prover)
+{
+	if (prover->locked)
+		(void) cdc_source_ask(prover->control, "RELEASE_LOCK", 1, "SELECT RELEASE_LOCK(" TRX_LOCK ")");
+	prover->locked = false;
+}
+
+/* Until INNODB_TRX may be refreshed. */
+static void
+wait_for_cache(const Prover *prover)
+{
+	int			more = prover->pause_ms - TRX_CACHE_MS;
+
+	if (more > 0)
+		more = (int) (random() % (more + 1));
+	wait_until(prover->control, TimestampTzPlusMilliseconds(prover->last_read, TRX_CACHE_MS + more));
+}
+
+/* INNODB_TRX was not refreshed; had_turn: by one who takes no turns. */
+static void
+lengthen_pause(Prover *prover, bool had_turn)
+{
+	if (had_turn)
+		prover->pause_ms = TRX_PAUSE_MS;
+	else
+		prover->pause_ms = Min(2 * prover->pause_ms, TRX_PAUSE_MAX_MS);
+}
+
+/*
  * The transactions that have changed rows and are not committed, as of a moment
  * after the call.  The cache was filled for this query when our own transaction
  * is shown running it.  It comes last, so none is missing.  false: nothing newer
@@ -159,20 +238,24 @@ mariadb_position(CdcSource *source, bool with_gtids, CdcSourcePosition *pos)
 static bool
 open_transactions(Prover *prover, List **list)
 {
-	for (;;)
+	int			attempt;
+
+	for (attempt = 1;; attempt++)
 	{
 		bool		fresh = false;
+		bool		had_turn;
 		char	   *query;
 		CdcAnswer  *answer;
 		int64		i;
 
 		*list = NIL;
-		wait_until(prover->control, TimestampTzPlusMilliseconds(prover->last_read, TRX_CACHE_MS));
+		had_turn = take_turn(prover);
+		wait_for_cache(prover);
 		query = psprintf("SELECT %u, trx_id, trx_mysql_thread_id, trx_rows_modified, trx_state = 'LOCK WAIT',"
 						 " IF(trx_mysql_thread_id = CONNECTION_ID(), trx_query, NULL)"
 						 " FROM information_schema.INNODB_TRX", ++prover->queries);
 		answer = cdc_source_ask(prover->control, "the open transactions in INNODB_TRX", 6, "%s", query);
-		prover->last_read = GetCurrentTimestamp();
+		end_turn(prover);
 		for (i = 0; i < cdc_answer_rows(answer); i++)
 		{
 			const char *changes = cdc_answer_nullable(answer, i, 3);
@@ -191,10 +274,15 @@ open_transactions(Prover *prover, List **list)
 			*list = lappend(*list, t);
 		}
 		if (fresh)
+		{
+			prover->pause_ms = TRX_CACHE_MS;
 			return true;
-		if (GetCurrentTimestamp() >= prover->deadline)
+		}
+		lengthen_pause(prover, had_turn);
+		if (attempt >= TRX_ATTEMPTS && GetCurrentTimestamp() >= prover->deadline)
 		{
 			prover->trouble = "someone reads information_schema.INNODB_TRX so often that it is not refreshed";
+			prover->again_ms = TRX_AGAIN_MS + (int) (random() % TRX_AGAIN_MS);
 			return false;
 		}
 	}
@@ -298,14 +386,17 @@ prover_begin(Prover *prover, CdcSource *control, int patience_ms)
 
 	memset(prover, 0, sizeof(*prover));
 	prover->control = control;
+	prover->pause_ms = TRX_CACHE_MS;
 	prover->deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), patience_ms);
+	(void) take_turn(prover);
 	if (cdc_source_try_ask(control, "a transaction in INNODB_TRX", 1,
 						   "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1") == NULL)
 	{
+		end_turn(prover);
 		prover->trouble = "the user at the source cannot see which transactions are being committed there";
 		return false;
 	}
-	prover->last_read = GetCurrentTimestamp();
+	end_turn(prover);
 	engines = cdc_source_ask(control, "the list of engines", 1,
 							 "SELECT ENGINE FROM information_schema.ENGINES"
 							 " WHERE TRANSACTIONS = 'YES' AND SUPPORT IN ('YES', 'DEFAULT') AND ENGINE <> 'InnoDB'");
@@ -434,6 +525,7 @@ open_snapshot(CdcSource *source, const CdcControl *control, CdcSnapshotUse use, 
 		proved = open_by_proof(source, &prover, use, snap);
 		prover_end(&prover);
 		snap->trouble = prover.trouble;
+		snap->again_ms = prover.again_ms;
 		return proved;
 	}
 	snap->trouble = prover.trouble;

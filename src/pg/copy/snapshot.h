@@ -21,6 +21,7 @@ typedef struct CdcSnapshot
 	bool		by_gtids;		/* its place is told by what is visible some time later */
 	TimestampTz opened_at;
 	const char *trouble;		/* why from is likely, but not proved; or NULL */
+	int			again_ms;		/* of one that was not opened: when to try again; 0: not soon */
 } CdcSnapshot;
 
 /* What a snapshot has to be good for. */

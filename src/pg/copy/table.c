@@ -262,14 +262,18 @@ begin_table(CdcCopyWork *work, const CdcCopyTable *t)
 			 errhint("Before a copy from MySQL 5.6, or without GTIDs, GRANT PROCESS ON *.* TO the user of the user mapping.")));
 }
 
-/* Appends the chunk's rows to the history, or keeps them aside. */
-static void
-write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk)
+/*
+ * Appends the chunk's rows to the history, or keeps them aside.  A failure is the table's;
+ * those before it are written.
+ */
+static CdcStatus
+write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk, CdcError *err)
 {
 	const CdcTransaction *txn = cdc_event_writer_txn(work->writer);
 	int64		seq = *work->copy->out->last_seq + 1;
 	CdcCopiedRows *aside = NULL;
 	CdcChange	change = {0};
+	CdcStatus	st;
 	int64		n;
 
 	change.op = CDC_OP_SNAPSHOT;
@@ -278,7 +282,7 @@ write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk)
 	change.offset = txn->end_offset;
 	if (t->aside)
 		aside = cdc_copied_rows_begin(work->copy->sub, t->progress->source_table, seq, txn);
-	while ((change.after = cdc_chunk_next(chunk)) != NULL)
+	while ((st = cdc_chunk_try_next(chunk, &change.after, err)) == CDC_OK)
 	{
 		if (aside != NULL)
 			cdc_copied_rows_add(aside, &change);
@@ -286,17 +290,50 @@ write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk)
 			cdc_event_writer_change(work->writer, &change);
 	}
 	if (aside == NULL || (n = cdc_copied_rows_end(aside)) == 0)
-		return;
+		return st;
 	control_event(work, t, CDC_COPIED_ROWS, plain_mark(t, n));
 	if (*work->copy->out->last_seq != seq)
 		elog(ERROR, "the rows of a copy were kept for seq " INT64_FORMAT ", their event has " INT64_FORMAT,
 			 seq, *work->copy->out->last_seq);
+	return st;
+}
+
+/*
+ * The table's rows cannot be read to their end.  What the history has of them stays there:
+ * it is not shown, and a new copy begins anew.
+ */
+static void
+break_off(CdcCopyWork *work, CdcCopyTable *t, const CdcError *err)
+{
+	const CdcCopyProgress *p = t->progress;
+	CdcCopyTrouble trouble = {ERRCODE_FDW_ERROR, NULL, NULL};
+	char	   *said = cdc_from_utf8_lenient(cdc_copy_refusal(err));
+
+	trouble.hint = cdc_table_error_hint(work->copy->sub, p->source_table, false);
+	if (err->status != CDC_ERR_SOURCE)
+	{
+		trouble.sqlerrcode = ERRCODE_DATA_EXCEPTION;
+		trouble.text = psprintf("column \"%s\" has a value that cannot be copied: %s",
+								cdc_from_utf8_lenient(pstrdup(err->column)), said);
+	}
+	else if (p->row_filter == NULL)
+		trouble.text = psprintf("the source cannot read its rows: %s", said);
+	else
+	{
+		trouble.text = psprintf("the source cannot read its rows by the condition of its copy: %s", said);
+		trouble.hint = psprintf("To copy all rows: SELECT cdc.resync_table(%s, %s);",
+								quote_literal_cstr(work->copy->sub->name), quote_literal_cstr(p->source_table));
+	}
+	cdc_copy_keep(work, t);
+	t->done = true;
+	cdc_copy_give_up(work->copy, p->source_table, &trouble);
 }
 
 bool
 cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 {
 	CdcError	err;
+	CdcStatus	st;
 
 	if (!cdc_chunk_begin(chunk, &err))
 	{
@@ -309,11 +346,15 @@ cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 	}
 	if (t->progress->begin_seq == 0)
 		begin_table(work, t);
-	write_rows(work, t, chunk);
+	st = write_rows(work, t, chunk, &err);
 	t->progress->rows += cdc_chunk_rows(chunk);
 	t->progress->bytes += cdc_chunk_bytes(chunk);
 	t->touched = true;
-	return true;
+	if (!cdc_failed(st))
+		return true;
+	cdc_chunk_close(chunk);
+	break_off(work, t, &err);
+	return false;
 }
 
 /* Where keys of rows go. */
@@ -334,15 +375,19 @@ emit_keys(const char *keys, void *arg)
 }
 
 bool
-cdc_copy_tell_keys(CdcCopyWork *work, const CdcCopyTable *t, const CdcChunkRange *range)
+cdc_copy_tell_keys(CdcCopyWork *work, CdcCopyTable *t, const CdcChunkRange *range)
 {
 	CdcKeysQuery query = {work->readers[0], t->table, t->key, range, work->copy->sub};
 	Keys		to = {work, t};
+	CdcError	err;
+	CdcStatus	st;
 
-	if (cdc_copy_keys(&query, emit_keys, &to))
-		return true;
-	work->changed = t->progress->source_table;
-	return false;
+	st = cdc_copy_keys(&query, emit_keys, &to, &err);
+	if (st == CDC_ERR_SCHEMA)
+		work->changed = t->progress->source_table;
+	else if (cdc_failed(st))
+		break_off(work, t, &err);
+	return !cdc_failed(st);
 }
 
 /* The conditions of rows that are to be read once more, and of the table's copy. */

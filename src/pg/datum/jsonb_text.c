@@ -32,7 +32,7 @@ static void
 replace_nul(CdcJsonbWriter *w, const char **s, size_t *len)
 {
 	bool		utf8 = (w->encoding == PG_UTF8);
-	const char *substitute = utf8 ? replacement_utf8 : "?";
+	const char *substitute = w->nul != NULL ? w->nul : utf8 ? replacement_utf8 : "?";
 	size_t		width = strlen(substitute);
 	size_t		zeros = 0;
 	size_t		i;
@@ -41,7 +41,7 @@ replace_nul(CdcJsonbWriter *w, const char **s, size_t *len)
 
 	for (i = 0; i < *len; i++)
 		zeros += ((*s)[i] == '\0');
-	copy = to = palloc(*len + zeros * (width - 1) + 1);
+	copy = to = palloc(*len + zeros * width + 1);
 	for (i = 0; i < *len; i++)
 	{
 		if ((*s)[i] != '\0')

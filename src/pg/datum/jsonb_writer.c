@@ -510,6 +510,12 @@ cdc_jsonb_writer_sink(CdcJsonbWriter *writer)
 	return &writer->sink;
 }
 
+void
+cdc_jsonb_writer_nul(CdcJsonbWriter *writer, const char *substitute)
+{
+	writer->nul = substitute;
+}
+
 static void
 bytes_shrink(CdcJsonbWriter *w, Bytes *b)
 {

@@ -20,6 +20,12 @@ extern CdcJsonbWriter *cdc_jsonb_writer_create(MemoryContext parent);
 extern CdcSink *cdc_jsonb_writer_sink(CdcJsonbWriter *writer);
 extern void cdc_jsonb_writer_reset(CdcJsonbWriter *writer);
 
+/*
+ * What stands for U+0000, which JSONB cannot hold: a text of ASCII, "" for nothing; NULL,
+ * as at first, for U+FFFD.  The sink's has_nul tells where there was one.
+ */
+extern void cdc_jsonb_writer_nul(CdcJsonbWriter *writer, const char *substitute);
+
 /* The finished document; valid until the next reset. */
 extern const Jsonb *cdc_jsonb_writer_finish(CdcJsonbWriter *writer);
 

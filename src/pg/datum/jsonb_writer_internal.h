@@ -81,6 +81,7 @@ struct CdcJsonbWriter
 	Bytes		values;
 	Bytes		out;
 	JsonItem	pending;		/* key of the value to come */
+	const char *nul;			/* what stands for U+0000; NULL: U+FFFD */
 	Shape		shapes[SHAPES];
 	Level		levels[MAX_DEPTH];
 };

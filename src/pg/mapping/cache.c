@@ -40,7 +40,7 @@ static struct
 	int32		subscription_id;
 	uint64		generation;
 	List	   *tables;
-	bool		guarded;		/* one of them has an on_error of its own that is not stop */
+	bool		guarded;		/* an error of one of them may not be the subscription's */
 }			config;
 
 /* Relation cache callback. */
@@ -89,7 +89,10 @@ init_cache(void)
 	CacheRegisterSyscacheCallback(OPEROID, invalidate_expressions, (Datum) 0);
 }
 
-/* Whether a table with options of its own does not stop the subscription with its errors. */
+/*
+ * Whether a table may not stop the subscription with its errors: it has options of its own, or a
+ * copy that may be one to replace what it has.
+ */
 static bool
 has_guarded_table(const CdcSubscription *sub, List *tables)
 {
@@ -100,6 +103,8 @@ has_guarded_table(const CdcSubscription *sub, List *tables)
 		const CdcSubscriptionTable *table = lfirst(lc);
 		CdcTableOptions options;
 
+		if (table->target != NULL && !table->held && strchr("idfs", table->state) != NULL)
+			return true;
 		if (table->options == NULL)
 			continue;
 		cdc_table_options_parse(table->options, &sub->opt.table, &options);

@@ -408,8 +408,9 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 		MemoryContext old = MemoryContextSwitchTo(spi.caller);
 
 		tables = lappend(tables, table);
-		texts = lappend(texts, psprintf("the %s of source table %s is complete: " INT64_FORMAT " rows",
-										kind, table, cdc_spi_int64(i, 3)));
+		texts = lappend(texts, psprintf("the %s of source table %s is complete: " INT64_FORMAT " %s",
+										kind, table, cdc_spi_int64(i, 3),
+										cdc_spi_int64(i, 3) == 1 ? "row" : "rows"));
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);
@@ -493,6 +494,26 @@ cdc_copy_is_partial(const CdcSubscription *sub, const char *source_table)
 	};
 
 	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
+}
+
+bool
+cdc_copy_supersedes(const CdcSubscription *sub, const char *source_table, int64 seq)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.copy_progress p JOIN cdc_catalog.subscription_table t"
+		" ON t.subscription OPERATOR(pg_catalog.=) p.subscription"
+		" AND t.source_table OPERATOR(pg_catalog.=) p.source_table"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2"
+		" AND (t.state OPERATOR(pg_catalog.=) 'i' OR t.state OPERATOR(pg_catalog.=) 'd'"
+		" OR t.state OPERATOR(pg_catalog.=) 'f' OR t.state OPERATOR(pg_catalog.=) 's')"
+		" AND t.copy_data AND p.replaces AND p.gone IS NULL"
+		" AND (p.row_filter IS NULL OR p.kind OPERATOR(pg_catalog.=) 'copy')"
+		" AND (COALESCE(p.begin_seq, 0) OPERATOR(pg_catalog.=) 0"
+		" OR p.begin_seq OPERATOR(pg_catalog.>) $3::pg_catalog.int8)",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, source_table, psprintf(INT64_FORMAT, seq)) > 0;
 }
 
 int

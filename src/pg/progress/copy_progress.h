@@ -140,6 +140,12 @@ extern void cdc_copy_request(const CdcSubscription *sub, const char *source_tabl
 /* Whether the copy that was asked for last is to mend some rows of a target that has the others. */
 extern bool cdc_copy_is_partial(const CdcSubscription *sub, const char *source_table);
 
+/*
+ * Whether a copy of the table that replaces what its target has was asked for, and begins behind
+ * the event seq: what the table did until then is of no concern any more.
+ */
+extern bool cdc_copy_supersedes(const CdcSubscription *sub, const char *source_table, int64 seq);
+
 /* How often the copy that was asked for last has begun anew. */
 extern int	cdc_copy_restarts(const CdcSubscription *sub, const char *source_table);
 

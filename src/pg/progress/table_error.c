@@ -207,6 +207,28 @@ cdc_table_error_dropped(const CdcSubscription *sub, const char *source_table)
 }
 
 void
+cdc_table_error_made_again(const CdcSubscription *sub, const char *source_table)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET last_error = $3, last_sqlstate = $4,"
+		" state_since = pg_catalog.now()" OF_TABLE " AND state OPERATOR(pg_catalog.=) 'e'"
+		" AND last_sqlstate OPERATOR(pg_catalog.=) $5",
+		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	char	   *gone = pstrdup(unpack_sql_state(CDC_ERRCODE_NO_SOURCE_TABLE));
+	char	   *sqlstate = pstrdup(unpack_sql_state(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE));
+
+	if (cdc_spi_run(&stmt, sub->name, source_table,
+					psprintf("the source had no such table for a while, and has another one of that name now.\n"
+							 "HINT:  SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
+							 quote_literal_cstr(source_table)),
+					sqlstate, gone) == 0)
+		return;
+	cdc_notify(sub->name, "table_error", source_table, sqlstate);
+	cdc_catalog_changed();
+}
+
+void
 cdc_table_error_verified(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmt = {

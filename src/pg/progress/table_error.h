@@ -93,6 +93,9 @@ extern void cdc_table_error_verified(const CdcSubscription *sub, const char *sou
  */
 extern void cdc_table_error_dropped(const CdcSubscription *sub, const char *source_table);
 
+/* The source has a table of that name again: where it was in error for having none, that is told. */
+extern void cdc_table_error_made_again(const CdcSubscription *sub, const char *source_table);
+
 /* The reason of a table that the source has not, and what to type for it; the latter palloc'ed. */
 #define CDC_NO_SOURCE_TABLE			"the source has no such table"
 #define CDC_ERRCODE_NO_SOURCE_TABLE ERRCODE_FDW_TABLE_NOT_FOUND

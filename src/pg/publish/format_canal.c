@@ -76,6 +76,23 @@ put_latin1(CdcSink *sink, const uint8 *bytes, size_t len)
 	cdc_publish_check(sink->ops->string(sink, text, n));
 }
 
+/* As MySQL stores it: an SRID, which the source's events do not have, and WKB. */
+static void
+put_geometry(CdcPublishChange *change, CdcSink *sink, const CdcPublishColumn *column,
+			 const CdcDoc *value)
+{
+	size_t		len;
+	const uint8 *wkb;
+	uint8	   *stored;
+
+	if (value->type != CDC_DOC_STRING)
+		cdc_publish_refuse(change, column, "a geometry of another tool");
+	wkb = cdc_publish_wkb(change, column, value->string, &len);
+	stored = palloc0(len + 4);
+	memcpy(stored + 4, wkb, len);
+	put_latin1(sink, stored, len + 4);
+}
+
 static void
 put_value(CdcPublishChange *change, const CdcPublishColumn *column, const CdcDoc *value)
 {
@@ -86,7 +103,7 @@ put_value(CdcPublishChange *change, const CdcPublishColumn *column, const CdcDoc
 	if (value->type == CDC_DOC_NULL)
 		cdc_publish_check(sink->ops->null(sink));
 	else if (column->kind == CDC_VALUE_GEOMETRY)
-		cdc_publish_refuse(change, column, "a geometry");
+		put_geometry(change, sink, column, value);
 	else if (column->kind == CDC_VALUE_BYTES && value->type == CDC_DOC_STRING)
 	{
 		const uint8 *bytes = cdc_publish_bytes(column, value->string, &len);

@@ -322,9 +322,19 @@ extern bool cdc_publish_row_next(CdcPublishRowIter *iter, CdcString *name, CdcDo
 extern char *cdc_publish_json_text(const CdcDoc *value, size_t *len);
 extern uint8 *cdc_publish_bytes(const CdcPublishColumn *column, CdcString base64, size_t *len);
 
+/* WKT (with "SRID=n;" before it: EWKT) as WKB (EWKB), until the next call. */
+extern const uint8 *cdc_publish_wkb(const CdcPublishChange *change, const CdcPublishColumn *column,
+							  CdcString text, size_t *len);
+
 /* Writes a value as source's print them into publisher->value: JSON as text; bytes by hex. */
 extern void cdc_publish_put_plain(CdcPublishChange *change, const CdcPublishColumn *column,
 								  const CdcDoc *value, bool hex);
+
+/* debezium_value.c: a value, and which of bits and numbers have a form of their own. */
+extern void cdc_publish_debezium_value(CdcPublishChange *change, CdcJsonText *to,
+									   const CdcPublishColumn *column, const CdcDoc *value);
+extern bool cdc_publish_is_single_bit(const CdcPublishColumn *column);
+extern bool cdc_publish_is_scaled(const CdcPublishColumn *column);
 
 /* ERROR: what the column has cannot be told in the publication's format. */
 pg_noreturn extern void cdc_publish_refuse(const CdcPublishChange *change,

@@ -14,6 +14,8 @@
 #include "core/base64.h"
 #include "core/geometry.h"
 
+#define WKB_KEPT_BYTES		((size_t) 64 * 1024)
+
 static const struct
 {
 	const char *data_type;
@@ -178,6 +180,25 @@ cdc_publish_bytes(const CdcPublishColumn *column, CdcString base64, size_t *len)
 						column->name.data)));
 	*len = (size_t) n;
 	return bytes;
+}
+
+const uint8 *
+cdc_publish_wkb(const CdcPublishChange *change, const CdcPublishColumn *column, CdcString text,
+				size_t *len)
+{
+	static CdcBuf wkb;			/* malloc'ed: what an ERROR leaves is used again */
+	CdcError	err;
+	CdcStatus	st;
+
+	if (wkb.cap > WKB_KEPT_BYTES)
+		cdc_buf_free(&wkb);
+	cdc_buf_reset(&wkb);
+	st = cdc_geometry_ewkb(text.data, text.len, &wkb, &err);
+	if (st == CDC_ERR_VALUE)
+		cdc_publish_refuse(change, column, "a geometry that is no WKT");
+	cdc_publish_check(st);
+	*len = wkb.len;
+	return (const uint8 *) wkb.data;
 }
 
 void

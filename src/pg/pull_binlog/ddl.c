@@ -506,6 +506,20 @@ end_copy_of_gone(const DdlCall *d, const CdcDdlEffect *effect)
 	cdc_binlog_stream_forget_tables(d->stream);
 }
 
+/* A table that is there again is not in error for being gone any more; it still lacks its rows. */
+static void
+tell_of_come(const DdlCall *d, const CdcDdlEffect *effect)
+{
+	const CdcTableDef *def;
+
+	if (effect->kind != CDC_DDL_TABLE_CREATE && !is_renamed(effect))
+		return;
+	def = cdc_schema_definition(d->stream->schema, effect->new_database, effect->new_table);
+	if (def != NULL && def->ncolumns > 0)
+		cdc_table_error_made_again(d->call->sub, cdc_from_utf8_copy(psprintf("%s.%s", effect->new_database,
+																			effect->new_table)));
+}
+
 /* A tool that changes a table online keeps the rows of its shadow alike: that is noted of it. */
 static void
 note_trigger(const DdlCall *d)
@@ -647,8 +661,14 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 				concern_table(&d, &effects.list[i]);
 		}
 		for (i = 0; i < effects.n; i++)
-			if (effects.list[i].table[0] != '\0' && wants(&d, effects.list[i].database, effects.list[i].table))
-				end_copy_of_gone(&d, &effects.list[i]);
+		{
+			const CdcDdlEffect *effect = &effects.list[i];
+
+			if (effect->table[0] != '\0' && wants(&d, effect->database, effect->table))
+				end_copy_of_gone(&d, effect);
+			if (effect->table[0] != '\0' && wants(&d, effect->new_database, effect->new_table))
+				tell_of_come(&d, effect);
+		}
 
 		if (ddl->kind == CDC_DDL_TABLE_ALTER && ddl->moves_rows && ddl->ntables == 2)
 			concern_other_table(&d);

@@ -455,13 +455,15 @@ warn_of_rest(const BinlogRead *read, CdcStatus end)
 						   piece->base + piece->at)));
 	if (read->waiting != NIL)
 		ereport(NOTICE,
-				(errmsg("%d prepared transactions are neither committed nor rolled back in binlog file \"%s\"",
-						list_length(read->waiting), piece->path)));
+				(errmsg_plural("%d prepared transaction is neither committed nor rolled back in binlog file \"%s\"",
+							   "%d prepared transactions are neither committed nor rolled back in binlog file \"%s\"",
+							   (unsigned long) list_length(read->waiting), list_length(read->waiting), piece->path)));
 	if (read->unknown_xa > 0)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
-				 errmsg("binlog file \"%s\" commits " UINT64_FORMAT " transactions that were prepared in an earlier file",
-						piece->path, read->unknown_xa)));
+				 errmsg_plural("binlog file \"%s\" commits " UINT64_FORMAT " transaction that was prepared in an earlier file",
+							   "binlog file \"%s\" commits " UINT64_FORMAT " transactions that were prepared in an earlier file",
+							   (unsigned long) read->unknown_xa, piece->path, read->unknown_xa)));
 	if (cdc_stream_statement_dml(read->stream, &sql) > 0)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
@@ -471,8 +473,9 @@ warn_of_rest(const BinlogRead *read, CdcStatus end)
 	skipped = cdc_stream_skipped(read->stream, &type);
 	if (skipped > 0)
 		ereport(NOTICE,
-				(errmsg("skipped " UINT64_FORMAT " events of unknown types in binlog file \"%s\"",
-						skipped, piece->path),
+				(errmsg_plural("skipped " UINT64_FORMAT " event of an unknown type in binlog file \"%s\"",
+							   "skipped " UINT64_FORMAT " events of unknown types in binlog file \"%s\"",
+							   (unsigned long) skipped, skipped, piece->path),
 				 errdetail("Their writer marked them as such that may be ignored; the last one is of type %u.",
 						   type)));
 }

@@ -176,8 +176,10 @@ cdc_kafka_check_place(const CdcSubscription *sub, const CdcKafkaPlace *place, bo
 	if (next < place->low && !reading)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg(INT64_FORMAT " messages of %s/%d are lost for subscription \"%s\"",
-						place->low - next, place->topic, place->partition, sub->name),
+				 errmsg_plural(INT64_FORMAT " message of %s/%d is lost for subscription \"%s\"",
+							   INT64_FORMAT " messages of %s/%d are lost for subscription \"%s\"",
+							   (unsigned long) (place->low - next), place->low - next, place->topic,
+							   place->partition, sub->name),
 				 errdetail("The broker has deleted offsets " INT64_FORMAT " to " INT64_FORMAT
 						   " before they were read; the partition begins at " INT64_FORMAT " now.",
 						   next, place->low - 1, place->low),

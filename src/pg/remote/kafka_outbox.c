@@ -463,8 +463,9 @@ on_transaction(XactEvent event, void *arg)
 			/* only where something else that runs before the commit came behind us */
 			if (outbox->messages > 0)
 				ereport(WARNING,
-						(errmsg(UINT64_FORMAT " messages for Kafka were written too late to be sent",
-								outbox->messages)));
+						(errmsg_plural(UINT64_FORMAT " message for Kafka was written too late to be sent",
+									   UINT64_FORMAT " messages for Kafka were written too late to be sent",
+									   (unsigned long) outbox->messages, outbox->messages)));
 			outbox = NULL;
 			break;
 		case XACT_EVENT_ABORT:

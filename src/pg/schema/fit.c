@@ -130,11 +130,10 @@ members_fit(CdcSchema *schema, const CdcTableMap *map, int i, const CdcColumn *c
 		else
 			is_text = cdc_utf8_valid((const uint8_t *) member.data, member.len);
 
-		/* what is no text the definition has as '' */
-		if (!is_text && column->members[k].len == 0)
-			continue;
-		fit = (is_text || converter == NULL) && member.len == column->members[k].len &&
-			memcmp(member.data, column->members[k].data, member.len) == 0;
+		/* what is no text the definition has as the server shows it: as nothing, or question marks */
+		if (is_text)
+			fit = member.len == column->members[k].len &&
+				memcmp(member.data, column->members[k].data, member.len) == 0;
 	}
 	cdc_arena_destroy(arena);
 	return fit;

@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * lookup.c
- *	  The target's rows as the active snapshot sees them: by key, many keys at a time,
- *	  and all of them.
+ *	  The target's rows as the active snapshot sees them, by key: many keys at a time.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,9 +23,6 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 #include "pg/write/write.h"
-
-/* Rows of a cursor at a time. */
-#define FETCH_ROWS	2000
 
 static const CdcTargetColumn *
 key_column(const CdcTarget *target, int i)
@@ -225,71 +221,4 @@ cdc_verify_lookup(CdcVerifyTable *t, CdcVerifyRow *rows, int n, const bool *want
 	AtEOXact_GUC(true, level);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
-}
-
-/* The row of a result in values and nulls, by attribute of the target. */
-static void
-deform(const CdcTarget *target, HeapTuple tuple, TupleDesc desc, Datum *values, bool *nulls)
-{
-	int			c;
-
-	memset(nulls, true, sizeof(bool) * target->desc->natts);
-	for (c = 0; c < target->ncolumns; c++)
-	{
-		int			at = target->columns[c].attnum - 1;
-
-		if (target->keyless || target->columns[c].in_key)
-			values[at] = SPI_getbinval(tuple, desc, c + 1, &nulls[at]);
-	}
-}
-
-void
-cdc_verify_scan(CdcVerifyTable *t, CdcVerifyVisitor visit, void *arg)
-{
-	const CdcTarget *target = t->mapping->target;
-	Datum	   *values = palloc(sizeof(Datum) * target->desc->natts);
-	bool	   *nulls = palloc(sizeof(bool) * target->desc->natts);
-	StringInfoData sql;
-	SPIPlanPtr	plan;
-	Portal		portal;
-	bool		more = true;
-	int			c;
-
-	initStringInfo(&sql);
-	for (c = 0; c < target->ncolumns; c++)
-		appendStringInfo(&sql, "%s%s", c == 0 ? "SELECT " : ", ",
-						 target->keyless || target->columns[c].in_key ?
-						 quote_identifier(target->columns[c].name) : "NULL");
-	appendStringInfo(&sql, " FROM %s", target->name);
-	if (target->own_rows != NULL)
-		appendStringInfo(&sql, " WHERE %s", target->own_rows);
-	cdc_spi_connect();
-	plan = SPI_prepare_cursor(sql.data, 0, NULL, CURSOR_OPT_NO_SCROLL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-	while (more)
-	{
-		SPITupleTable *rows;
-		uint64		n;
-		uint64		r;
-
-		CHECK_FOR_INTERRUPTS();
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		if (SPI_processed == 0)
-			break;
-		/* the visitor may use SPI itself */
-		rows = SPI_tuptable;
-		n = SPI_processed;
-		for (r = 0; r < n && more; r++)
-		{
-			deform(target, rows->vals[r], rows->tupdesc, values, nulls);
-			more = visit(values, nulls, arg);
-		}
-		SPI_freetuptable(rows);
-	}
-	SPI_cursor_close(portal);
-	cdc_spi_disconnect();
-	pfree(values);
-	pfree(nulls);
 }

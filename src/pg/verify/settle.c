@@ -339,3 +339,86 @@ cdc_verify_lay_over(CdcVerifyTable *t, CdcVerifyRow *rows, int n, int64 after)
 		cdc_history_scan(&scan);
 	hash_destroy(overlay.candidates);
 }
+
+/* ---- whether there were any ---- */
+
+typedef struct Touch
+{
+	CdcVerifyTable *t;
+	const CdcVerifySpan *span;
+	int64		after;			/* events of rows up to this one do not count */
+	bool		touched;
+	Datum	   *values;			/* of a key */
+	bool	   *nulls;
+} Touch;
+
+/* Whether the event concerns a row of the span; one that does not tell which may. */
+static bool
+is_in_span(const Touch *touch, const CdcHistoryEvent *event)
+{
+	CdcVerifyTable *t = touch->t;
+	const JsonbContainer *images = event->raw == NULL ? event->event :
+		cdc_event_without_nul(pnstrdup(event->raw, event->raw_len));
+	CdcJsonValue data;
+	CdcJsonValue old;
+
+	if (images == NULL || !cdc_json_find(images, "data", 4, &data) || data.type != JENTRY_ISCONTAINER ||
+		!cdc_source_row_find_key(&t->event, cdc_json_container(&data)) ||
+		cdc_verify_in_span(t, touch->span, t->event.values, t->event.nulls))
+		return true;
+	if (event->op != CDC_OP_UPDATE || !cdc_json_find(images, "old", 3, &old) ||
+		old.type != JENTRY_ISCONTAINER ||
+		!cdc_source_row_former_key(&t->event, cdc_json_container(&old), touch->values, touch->nulls))
+		return false;
+	return cdc_verify_in_span(t, touch->span, touch->values, touch->nulls);
+}
+
+/* CdcHistoryVisitor */
+static bool
+visit_touch(const CdcHistoryEvent *event, void *arg)
+{
+	Touch	   *touch = arg;
+
+	CHECK_FOR_INTERRUPTS();
+	if (event->op == CDC_OP_SCHEMA)
+		touch->t->reshaped = true;
+	else if (event->seq <= touch->after)
+		return true;
+	else if (event->op == CDC_OP_TRUNCATE)
+		touch->touched = true;
+	else if (event->op == CDC_OP_INSERT || event->op == CDC_OP_UPDATE || event->op == CDC_OP_DELETE ||
+			 event->op == CDC_OP_SNAPSHOT)
+		touch->touched = touch->touched || is_in_span(touch, event);
+	return !touch->t->reshaped;
+}
+
+/* CdcHistorySkip */
+static bool
+skip_before(int64 seq, void *arg)
+{
+	return seq <= ((Touch *) arg)->after;
+}
+
+bool
+cdc_verify_is_touched(CdcVerifyTable *t, const CdcVerifySpan *span, int64 after)
+{
+	int			natts = t->mapping->target->desc->natts;
+	Touch		touch = {t, span, after, false, palloc0(sizeof(Datum) * natts), palloc0(sizeof(bool) * natts)};
+	CdcHistoryScan scan;
+
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = t->verify->sub;
+	scan.after = Min(after, t->shaped_seq);
+	scan.upto = t->applied_seq;
+	scan.source_table = t->source_table;
+	scan.columns = CDC_HISTORY_DOCUMENT;
+	scan.skip = skip_before;
+	scan.visit = visit_touch;
+	scan.arg = &touch;
+	if (scan.upto > scan.after)
+		cdc_history_scan(&scan);
+	t->shaped_seq = t->applied_seq;
+	pfree(touch.values);
+	pfree(touch.nulls);
+	return touch.touched;
+}

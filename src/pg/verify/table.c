@@ -1,8 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * table.c
- *	  A table is verified: chunk by chunk each row of the source is looked up in the
- *	  target, then each row of the target among those that the source had.
+ *	  A table is verified, range by range of its key.
+ *
+ * Where both sides order keys in the same way, the rows of a range are summed up at both,
+ * and read only where the sums differ or the rows change meanwhile.  Else, chunk by chunk,
+ * each row of the source is looked up in the target; then each row of the target among
+ * those that the source had.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,13 +15,11 @@
 #include "access/htup_details.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "pg/base/compat_value.h"
 #include "pg/base/utf8.h"
 #include "pg/copy/row_source.h"
-#include "pg/process/background.h"
 #include "pg/mapping/cache.h"
 
 /* How often a table is begun anew because its definition changed meanwhile. */
@@ -26,233 +28,34 @@
 /* Tables without key: how often they are read until nothing changes meanwhile. */
 #define KEYLESS_ATTEMPTS	10
 
-/* The user is told so often. */
-#define TELL_MS			10000
-
-/* Rows of the source at hand. */
-typedef struct RowBlock
-{
-	CdcVerifyRow *rows;
-	int			n;
-	int64		seq;			/* history's last when its query began */
-	int64		source_rows;	/* what is told of it */
-	int64		target_rows;
-} RowBlock;
-
-/* A walk through a table. */
-typedef struct Walk
-{
-	CdcVerifyTable *t;
-	CdcSeen    *seen;			/* keys that the source has; NULL: only a sample is read */
-	int64		seq;			/* history's last when the walk began */
-	int			chunk;			/* number of the chunk at hand */
-	uint64		drawn;			/* lots drawn for a sample */
-	CdcVerifyReport report;
-	void	   *arg;
-} Walk;
-
-/* ---- telling ---- */
-
-static void
-report_kind(Walk *walk, const RowBlock *block, const char *kind, CdcVerifyRow **rows, int n)
-{
-	CdcVerifyChunk chunk = {walk->chunk, kind, block->source_rows, block->target_rows, rows, n};
-
-	walk->t->differences += n;
-	walk->report(walk->t, &chunk, walk->arg);
-}
-
-/* Tells what the block's rows are, by kind. */
-static void
-report_block(Walk *walk, RowBlock *block, bool extra)
-{
-	CdcVerifyRow **missing = palloc(sizeof(CdcVerifyRow *) * Max(block->n, 1));
-	CdcVerifyRow **different = palloc(sizeof(CdcVerifyRow *) * Max(block->n, 1));
-	CdcVerifyRow **added = palloc(sizeof(CdcVerifyRow *) * Max(block->n, 1));
-	int			nmissing = 0;
-	int			ndifferent = 0;
-	int			nadded = 0;
-	int			i;
-
-	for (i = 0; i < block->n; i++)
-	{
-		CdcVerifyRow *row = &block->rows[i];
-
-		if (!row->differs)
-			continue;
-		if (row->nfound == 0)
-			missing[nmissing++] = row;
-		else if (row->expected == NULL)
-		{
-			added[nadded++] = row;
-			cdc_verify_note_gone(walk->t, row);
-		}
-		else
-			different[ndifferent++] = row;
-	}
-	/* what comes to light at the end is in no range */
-	if (extra && nmissing + ndifferent > 0)
-		walk->t->by_range = false;
-	if (nmissing > 0)
-		report_kind(walk, block, "missing", missing, nmissing);
-	if (ndifferent > 0)
-		report_kind(walk, block, "different", different, ndifferent);
-	if (nadded > 0)
-		report_kind(walk, block, "extra", added, nadded);
-	if (nmissing + ndifferent + nadded == 0 && !extra)
-		report_kind(walk, block, "equal", NULL, 0);
-}
-
-static void
-tell_progress(CdcVerifyTable *t)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (!TimestampDifferenceExceeds(t->told, now, TELL_MS))
-		return;
-	t->told = now;
-	ereport(NOTICE,
-			(errmsg("%s: " INT64_FORMAT " rows compared, " INT64_FORMAT " differ",
-					t->source_table, t->source_rows, t->differences)));
-}
-
-/* Sleeps as long as the rows that were read so far should have taken. */
-static void
-keep_rate(const CdcVerifyTable *t)
-{
-	TimestampTz until;
-
-	if (t->verify->rate <= 0)
-		return;
-	until = t->began + t->source_rows * USECS_PER_SEC / t->verify->rate;
-	while (GetCurrentTimestamp() < until)
-	{
-		CHECK_FOR_INTERRUPTS();
-		cdc_background_sleep((long) Min((until - GetCurrentTimestamp()) / 1000 + 1, 1000));
-	}
-}
-
-/* ---- comparing ---- */
+/* How often a range is compared anew because that could not be done. */
+#define RANGE_ATTEMPTS	10
 
 /*
- * Rows with differs set, of which the target was read at t->applied_seq: what history has
- * behind seq is laid over them, and they are looked up once more at the same place.
+ * Rows of a range that is to be summed up: as many as take about so long, within bounds.  All
+ * of them are read where the sums differ, or one of them changes meanwhile.
  */
-static void
-explain(CdcVerifyTable *t, CdcVerifyRow *rows, int n, int64 seq)
-{
-	bool	   *touched = palloc0(sizeof(bool) * Max(n, 1));
-	bool		any = false;
-	int			i;
+#define SUM_ROWS_LEAST	2000
+#define SUM_ROWS_MOST	100000
+#define SUM_MS			300
 
-	for (i = 0; i < n; i++)
-		touched[i] = rows[i].differs;
-	cdc_verify_lay_over(t, rows, n, seq);
-	if (t->reshaped)
-		return;
-	for (i = 0; i < n; i++)
-	{
-		touched[i] = touched[i] && !rows[i].differs;
-		any = any || touched[i];
-	}
-	if (any)
-		cdc_verify_lookup(t, rows, n, touched);
-	pfree(touched);
-}
+/* With so many sums for nothing one behind the other, no more are made of a table. */
+#define SUMS_IN_VAIN	3
 
 /*
- * Compares the rows of the source with the target.  false: the table is not in a state in
- * which that could be, or was altered meanwhile.
+ * The rows of a query, in blocks.  *last: its last key, in t->context, where the range has no
+ * end of its own.  false: the table's definition does not fit any more, or a block could not
+ * be compared.
  */
 static bool
-compare_block(Walk *walk, RowBlock *block)
-{
-	CdcVerifyTable *t = walk->t;
-	bool		any = false;
-	int			i;
-
-	cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
-	cdc_verify_enter(t);
-	if (t->ready)
-	{
-		cdc_verify_lookup(t, block->rows, block->n, NULL);
-		for (i = 0; i < block->n; i++)
-			any = any || block->rows[i].differs;
-		if (any)
-			explain(t, block->rows, block->n, block->seq);
-	}
-	cdc_verify_leave();
-	if (!t->ready || t->reshaped)
-		return false;
-	block->source_rows = block->n;
-	block->target_rows = 0;
-	for (i = 0; i < block->n; i++)
-	{
-		/* columns that no event told: to be read again */
-		if (block->rows[i].unsure)
-			return false;
-		block->target_rows += block->rows[i].nfound;
-	}
-	return true;
-}
-
-/* Adds the row at hand to the block. */
-static void
-add_row(Walk *walk, RowBlock *block)
-{
-	CdcVerifyTable *t = walk->t;
-	const CdcTarget *target = t->mapping->target;
-	MemoryContext old = MemoryContextSwitchTo(t->block);
-	CdcVerifyRow *row = &block->rows[block->n++];
-
-	memset(row, 0, sizeof(*row));
-	row->hash = cdc_verify_hash_key(target, t->row.values, t->row.nulls);
-	row->expected = row->key = heap_form_tuple(target->desc, t->row.values, t->row.nulls);
-	row->presence = t->row.presence;
-	MemoryContextSwitchTo(old);
-	if (walk->seen != NULL)
-		cdc_seen_add(walk->seen, row->hash);
-	t->source_rows++;
-}
-
-static void
-begin_block(CdcVerifyTable *t, RowBlock *block)
-{
-	MemoryContextReset(t->block);
-	block->n = 0;
-	block->rows = MemoryContextAlloc(t->block, sizeof(CdcVerifyRow) * CDC_VERIFY_ROWS);
-}
-
-/* Compares what the block has, and tells it. */
-static bool
-end_block(Walk *walk, RowBlock *block)
-{
-	MemoryContext old = MemoryContextSwitchTo(walk->t->block);
-	bool		ok;
-
-	walk->chunk++;
-	ok = compare_block(walk, block);
-	if (ok)
-		report_block(walk, block, false);
-	MemoryContextSwitchTo(old);
-	tell_progress(walk->t);
-	keep_rate(walk->t);
-	return ok;
-}
-
-/*
- * The rows of a query, in blocks.  *last: its last key, in t->context.  false: the
- * table's definition does not fit any more, or a block could not be compared.
- */
-static bool
-walk_chunk(Walk *walk, const CdcChunkKey *key, const CdcChunkRange *range, char ***last,
+walk_chunk(CdcVerifyWalk *walk, const CdcChunkKey *key, const CdcChunkRange *range, char ***last,
 		   bool *is_last)
 {
 	CdcVerifyTable *t = walk->t;
 	CdcVerify  *v = t->verify;
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify row",
 											  ALLOCSET_DEFAULT_SIZES);
-	RowBlock	block;
+	CdcVerifyBlock	block;
 	CdcError	err;
 	CdcChunk   *chunk;
 	const CdcValue *values;
@@ -264,7 +67,7 @@ walk_chunk(Walk *walk, const CdcChunkKey *key, const CdcChunkRange *range, char 
 	chunk = cdc_chunk_open(v->reader, t->table, key, range, v->sub->name, &err);
 	if (chunk == NULL)
 		return false;
-	begin_block(t, &block);
+	cdc_verify_begin_block(t, &block);
 	while (ok && (values = cdc_chunk_next(chunk)) != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -273,7 +76,7 @@ walk_chunk(Walk *walk, const CdcChunkKey *key, const CdcChunkRange *range, char 
 		cdc_verify_read_row(t, values);
 		inside = t->row.passes == CDC_PASSES_YES;
 		if (inside)
-			add_row(walk, &block);
+			cdc_verify_add_row(walk, &block);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
 		if (!inside)
@@ -281,256 +84,38 @@ walk_chunk(Walk *walk, const CdcChunkKey *key, const CdcChunkRange *range, char 
 		bytes += block.rows[block.n - 1].expected->t_len;
 		if (block.n < CDC_VERIFY_ROWS && bytes < CDC_VERIFY_BYTES)
 			continue;
-		ok = end_block(walk, &block);
-		begin_block(t, &block);
+		ok = cdc_verify_end_block(walk, &block);
+		cdc_verify_begin_block(t, &block);
 		bytes = 0;
 	}
 	if (ok && block.n > 0)
-		ok = end_block(walk, &block);
+		ok = cdc_verify_end_block(walk, &block);
 	if (ok)
 	{
 		MemoryContext old = MemoryContextSwitchTo(t->context);
 
-		*is_last = cdc_chunk_is_last(chunk);
-		*last = cdc_chunk_last_key(chunk);
+		if (range->upto == NULL)
+		{
+			*is_last = cdc_chunk_is_last(chunk);
+			*last = cdc_chunk_last_key(chunk);
+		}
 		if (t->differences > before)
 			cdc_verify_note_range(t, (char **) range->after, *last);
 		MemoryContextSwitchTo(old);
 	}
+	/* the session can do nothing else before it was told all rows */
+	while (!ok && cdc_chunk_next(chunk) != NULL)
+		CHECK_FOR_INTERRUPTS();
 	cdc_chunk_close(chunk);
 	MemoryContextDelete(cxt);
 	return ok;
-}
-
-/* ---- rows that only the target has ---- */
-
-typedef struct Extras
-{
-	Walk	   *walk;
-	RowBlock	block;
-	bool		ok;
-} Extras;
-
-/* Adds a row of the target that the source does not seem to have. */
-static void
-add_target_row(CdcVerifyTable *t, RowBlock *block, CdcHash128 hash, const Datum *values,
-			   const bool *nulls)
-{
-	MemoryContext old = MemoryContextSwitchTo(t->block);
-	CdcVerifyRow *row = &block->rows[block->n++];
-
-	memset(row, 0, sizeof(*row));
-	row->hash = row->found = hash;
-	row->key = heap_form_tuple(t->mapping->target->desc, (Datum *) values, (bool *) nulls);
-	row->nfound = 1;
-	row->differs = true;
-	MemoryContextSwitchTo(old);
-}
-
-/* What the source does not have, in a block. */
-static void
-settle_extras(Extras *extras)
-{
-	Walk	   *walk = extras->walk;
-	CdcVerifyTable *t = walk->t;
-	MemoryContext old;
-	int			i;
-
-	if (extras->block.n == 0)
-		return;
-	old = MemoryContextSwitchTo(t->block);
-	explain(t, extras->block.rows, extras->block.n, walk->seq);
-	extras->ok = !t->reshaped;
-	for (i = 0; i < extras->block.n; i++)
-		extras->ok = extras->ok && !extras->block.rows[i].unsure;
-	if (extras->ok)
-	{
-		extras->block.source_rows = 0;
-		extras->block.target_rows = extras->block.n;
-		walk->chunk++;
-		report_block(walk, &extras->block, true);
-	}
-	MemoryContextSwitchTo(old);
-	begin_block(t, &extras->block);
-}
-
-/* CdcVerifyVisitor */
-static bool
-visit_target_row(const Datum *values, const bool *nulls, void *arg)
-{
-	Extras	   *extras = arg;
-	CdcVerifyTable *t = extras->walk->t;
-	CdcHash128	hash = cdc_verify_hash_key(t->mapping->target, values, nulls);
-
-	if (!cdc_seen_in_part(extras->walk->seen, hash) || cdc_seen_find(extras->walk->seen, hash) != NULL)
-		return true;
-	add_target_row(t, &extras->block, hash, values, nulls);
-	if (extras->block.n == CDC_VERIFY_ROWS)
-		settle_extras(extras);
-	return extras->ok;
-}
-
-static bool
-find_extras(Walk *walk)
-{
-	CdcVerifyTable *t = walk->t;
-	Extras		extras = {walk, {0}, true};
-	int			part;
-
-	for (part = 0; part < cdc_seen_parts(walk->seen) && extras.ok; part++)
-	{
-		cdc_seen_load(walk->seen, part);
-		cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
-		cdc_verify_enter(t);
-		begin_block(t, &extras.block);
-		if (t->ready)
-		{
-			cdc_verify_scan(t, visit_target_row, &extras);
-			settle_extras(&extras);
-		}
-		cdc_verify_leave();
-		extras.ok = extras.ok && t->ready && !t->reshaped;
-	}
-	return extras.ok;
-}
-
-/* ---- tables without key ---- */
-
-typedef struct Multiset
-{
-	Walk	   *walk;
-	RowBlock	block;			/* of what does not match */
-	int64		target_rows;
-} Multiset;
-
-/* CdcVerifyVisitor: takes the row from those that the source has. */
-static bool
-take_row(const Datum *values, const bool *nulls, void *arg)
-{
-	Multiset   *set = arg;
-	CdcVerifyTable *t = set->walk->t;
-	CdcHash128	hash = cdc_verify_hash_key(t->mapping->target, values, nulls);
-	int32	   *count;
-
-	if (!cdc_seen_in_part(set->walk->seen, hash))
-		return true;
-	set->target_rows++;
-	count = cdc_seen_find(set->walk->seen, hash);
-	if (count != NULL && *count > 0)
-	{
-		(*count)--;
-		return true;
-	}
-	if (set->block.n == CDC_VERIFY_ROWS)
-		return true;
-	add_target_row(t, &set->block, hash, values, nulls);
-	return true;
-}
-
-/* For cdc_seen_each(): rows of the source that the target does not have. */
-static void
-note_left(CdcHash128 hash, int32 count, void *arg)
-{
-	Multiset   *set = arg;
-	CdcVerifyRow *row;
-
-	for (; count > 0 && set->block.n < CDC_VERIFY_ROWS; count--)
-	{
-		row = &set->block.rows[set->block.n++];
-		memset(row, 0, sizeof(*row));
-		row->hash = hash;
-		row->expected = row->key = NULL;
-		row->nfound = 0;
-		row->differs = true;
-	}
-}
-
-/*
- * Compares the multisets of rows.  false: an event may explain a difference, so that the
- * table is to be read again.
- */
-static bool
-match_rows(Walk *walk)
-{
-	CdcVerifyTable *t = walk->t;
-	int			part;
-	bool		ok = true;
-
-	for (part = 0; part < cdc_seen_parts(walk->seen) && ok; part++)
-	{
-		Multiset	set = {walk, {0}, 0};
-		int			i;
-
-		cdc_seen_load(walk->seen, part);
-		cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
-		cdc_verify_enter(t);
-		begin_block(t, &set.block);
-		ok = t->ready;
-		if (ok)
-		{
-			MemoryContext old = MemoryContextSwitchTo(t->block);
-			int			n;
-
-			cdc_verify_scan(t, take_row, &set);
-			cdc_seen_each(walk->seen, note_left, &set);
-			n = set.block.n;
-			cdc_verify_lay_over(t, set.block.rows, n, walk->seq);
-			for (i = 0; i < n; i++)
-				ok = ok && set.block.rows[i].differs;
-			MemoryContextSwitchTo(old);
-		}
-		cdc_verify_leave();
-		ok = ok && !t->reshaped;
-		if (ok)
-		{
-			walk->chunk++;
-			set.block.source_rows = part == 0 ? t->source_rows : 0;
-			set.block.target_rows = set.target_rows;
-			report_block(walk, &set.block, false);
-		}
-	}
-	return ok;
-}
-
-/* Reads all rows of a table without key into walk->seen. */
-static bool
-read_keyless(Walk *walk)
-{
-	CdcVerifyTable *t = walk->t;
-	CdcVerify  *v = t->verify;
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify row",
-											  ALLOCSET_DEFAULT_SIZES);
-	CdcChunkRange range = {0};
-	CdcError	err;
-	CdcChunk   *chunk = cdc_chunk_open(v->reader, t->table, NULL, &range, v->sub->name, &err);
-	const CdcValue *values;
-
-	if (chunk == NULL)
-		return false;
-	while ((values = cdc_chunk_next(chunk)) != NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-
-		cdc_verify_read_row(t, values);
-		if (t->row.passes == CDC_PASSES_YES)
-		{
-			cdc_seen_add(walk->seen, cdc_verify_hash_key(t->mapping->target, t->row.values,
-														 t->row.nulls));
-			t->source_rows++;
-		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(cxt);
-	}
-	cdc_chunk_close(chunk);
-	MemoryContextDelete(cxt);
-	return true;
 }
 
 /* ---- the table ---- */
 
 /* Whether the next chunk is among those that are read. */
 static bool
-is_sampled(Walk *walk)
+is_sampled(CdcVerifyWalk *walk)
 {
 	double		sample = walk->t->verify->sample;
 	uint64		drawn = cdc_mix_word((uint64) walk->t->began + walk->drawn++);
@@ -548,15 +133,176 @@ find_key(CdcVerifyTable *t)
 	return found;
 }
 
+/* The key that ends the next range, in t->context; NULL: it has no end. */
+static char **
+find_end(CdcVerifyTable *t, char **after, int64 rows)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+	CdcChunkRange range = {(const char *const *) after, NULL, NULL, rows};
+	char	  **upto = NULL;
+
+	if (!cdc_chunk_try_skip(t->verify->control, t->table, &t->key, &range, &upto))
+		upto = NULL;
+	MemoryContextSwitchTo(old);
+	return upto;
+}
+
+/* ---- ranges of keys ---- */
+
+/* What comes of a sum. */
+typedef enum Summed
+{
+	SUM_EQUAL,
+	SUM_DIFFERENT,
+	SUM_CHANGES,				/* an event concerns the range meanwhile */
+	SUM_NEVER,					/* the source does not make it */
+	SUM_NOT_NOW					/* the table is not in a state in which it could be compared */
+} Summed;
+
+/* Compares the sums of the range at both sides; *rows: how many the source has. */
+static Summed
+compare_sums(CdcVerifyTable *t, const CdcChunkRange *range, const CdcVerifySpan *span, int64 *rows)
+{
+	int64		seq = cdc_verify_seq_now(t->verify);
+	CdcVerifySum here = {0, 0};
+	CdcVerifySum there;
+	bool		touched = false;
+
+	if (!cdc_verify_source_sum(t, range, &there))
+		return SUM_NEVER;
+	cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
+	cdc_verify_enter(t);
+	if (t->ready)
+	{
+		touched = cdc_verify_is_touched(t, span, seq);
+		if (!touched && !t->reshaped)
+			cdc_verify_target_sum(t, span, &here);
+	}
+	cdc_verify_leave();
+	*rows = there.rows;
+	if (!t->ready || t->reshaped)
+		return SUM_NOT_NOW;
+	if (touched)
+		return SUM_CHANGES;
+	return here.rows == there.rows && here.hashes == there.hashes ? SUM_EQUAL : SUM_DIFFERENT;
+}
+
+/* Compares the range row by row.  false: it could not be. */
 static bool
-walk_keyed(Walk *walk)
+compare_rows(CdcVerifyWalk *walk, const CdcChunkRange *range, const CdcVerifySpan *span)
+{
+	char	  **last = (char **) range->upto;
+	bool		is_last;
+	bool		ok;
+
+	walk->seq = cdc_verify_seq_now(walk->t->verify);
+	walk->seen = cdc_seen_create();
+	ok = walk_chunk(walk, &walk->t->key, range, &last, &is_last) && cdc_verify_find_extras(walk, span);
+	cdc_seen_close(walk->seen);
+	walk->seen = NULL;
+	return ok;
+}
+
+/* A range, by its sums where that can be.  false: it could not be compared. */
+static bool
+walk_range(CdcVerifyWalk *walk, const CdcChunkRange *range)
 {
 	CdcVerifyTable *t = walk->t;
-	const CdcChunkKey *key = &t->key;
-	bool		by_key = find_key(t);
+	int64		before = t->differences;
+	CdcVerifySpan span;
+	Summed		summed = SUM_NEVER;
+	int64		rows;
+
+	cdc_verify_span(t, range, &span);
+	if (t->sums != NULL)
+		summed = compare_sums(t, range, &span, &rows);
+	if (summed == SUM_NOT_NOW)
+		return false;
+	if (summed == SUM_EQUAL)
+	{
+		walk->in_vain = 0;
+		cdc_verify_tell_equal(walk, rows);
+		cdc_verify_go_slowly(t);
+		return true;
+	}
+	if (!compare_rows(walk, range, &span))
+		return false;
+	if (summed == SUM_NEVER ||
+		(summed == SUM_DIFFERENT && t->differences == before && ++walk->in_vain >= SUMS_IN_VAIN))
+		t->sums = NULL;
+	return true;
+}
+
+/* How many rows the next range has, by how long the last one took. */
+static int64
+next_rows(const CdcVerifyTable *t, int64 rows, TimestampTz began)
+{
+	int64		most = t->verify->rate > 0 ? Max(Min(t->verify->rate, SUM_ROWS_MOST), SUM_ROWS_LEAST) : SUM_ROWS_MOST;
+
+	if (t->sums == NULL)
+		return CDC_VERIFY_ROWS;
+	if (TimestampDifferenceExceeds(began, GetCurrentTimestamp(), SUM_MS))
+		return Min(Max(rows / 2, SUM_ROWS_LEAST), most);
+	return Min(rows * 2, most);
+}
+
+static bool
+walk_ranges(CdcVerifyWalk *walk)
+{
+	CdcVerifyTable *t = walk->t;
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify range", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	CdcChunkRange range = {0};
+	int64		rows = CDC_VERIFY_ROWS;
+	bool		ok = true;
+	bool		more = true;
+
+	if (t->verify->rate > 0)
+		rows = Max(Min(rows, t->verify->rate), SUM_ROWS_LEAST);
+	while (more && ok)
+	{
+		TimestampTz began = GetCurrentTimestamp();
+		int			attempt;
+
+		range.upto = (const char *const *) find_end(t, (char **) range.after, rows);
+		more = range.upto != NULL;
+		if (is_sampled(walk))
+		{
+			ok = false;
+			for (attempt = 1; attempt <= RANGE_ATTEMPTS && !ok && !t->reshaped; attempt++)
+			{
+				int64		before = t->differences;
+
+				ok = walk_range(walk, &range);
+				if (!ok && t->differences != before)
+					break;		/* what was told of it must not be told again */
+			}
+		}
+		rows = next_rows(t, rows, began);
+		range.after = range.upto;
+		MemoryContextReset(cxt);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	return ok;
+}
+
+/* ---- keys of which the source alone has an order ---- */
+
+static bool
+walk_chunks(CdcVerifyWalk *walk, bool by_key)
+{
+	CdcVerifyTable *t = walk->t;
 	char	  **last = NULL;
 	bool		is_last = false;
 
+	if (t->verify->sample >= 1)
+	{
+		MemoryContext old = MemoryContextSwitchTo(t->context);
+
+		walk->seen = cdc_seen_create();
+		MemoryContextSwitchTo(old);
+	}
 	while (!is_last)
 	{
 		CdcChunkRange range = {0};
@@ -565,16 +311,28 @@ walk_keyed(Walk *walk)
 		range.limit = by_key ? CDC_VERIFY_ROWS : 0;
 		if (by_key && !is_sampled(walk))
 		{
-			MemoryContext old = MemoryContextSwitchTo(t->context);
-
-			is_last = !cdc_chunk_skip(t->verify->control, t->table, key, &range, &last);
-			MemoryContextSwitchTo(old);
+			last = find_end(t, last, CDC_VERIFY_ROWS);
+			is_last = last == NULL;
 			continue;
 		}
-		if (!walk_chunk(walk, by_key ? key : NULL, &range, &last, &is_last))
+		if (!walk_chunk(walk, by_key ? &t->key : NULL, &range, &last, &is_last))
 			return false;
 	}
-	return walk->seen == NULL || find_extras(walk);
+	return walk->seen == NULL || cdc_verify_find_extras(walk, NULL);
+}
+
+static bool
+walk_keyed(CdcVerifyWalk *walk)
+{
+	CdcVerifyTable *t = walk->t;
+	bool		by_key = find_key(t);
+
+	if (by_key)
+		cdc_verify_find_spans(t);
+	if (t->spans == NULL)
+		return walk_chunks(walk, by_key);
+	cdc_verify_find_sums(t);
+	return walk_ranges(walk);
 }
 
 static void
@@ -592,7 +350,10 @@ reset_table(CdcVerifyTable *t)
 	MemoryContextReset(t->context);
 	t->reshaped = false;
 	t->source_rows = 0;
+	t->rows_read = 0;
 	t->differences = 0;
+	t->spans = NULL;
+	t->sums = NULL;
 	memset(&t->key, 0, sizeof(t->key));
 	t->ranges = t->gone = NIL;
 	t->gone_seq = PG_INT64_MAX;
@@ -648,7 +409,7 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 	t->began = t->told = GetCurrentTimestamp();
 	for (attempt = 1; attempt <= KEYLESS_ATTEMPTS; attempt++)
 	{
-		Walk		walk = {t, NULL, 0, 0, 0, report, arg};
+		CdcVerifyWalk walk = {t, NULL, 0, 0, 0, 0, report, arg};
 		const char *why;
 		bool		ok;
 
@@ -658,16 +419,9 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 			return why;
 		if (!t->mapping->target->keyless && attempt > ATTEMPTS)
 			break;
-		walk.seq = cdc_verify_seq_now(t->verify);
-		if (t->verify->sample >= 1 || t->mapping->target->keyless)
-		{
-			MemoryContext old = MemoryContextSwitchTo(t->context);
-
-			walk.seen = cdc_seen_create();
-			MemoryContextSwitchTo(old);
-		}
+		walk.seq = t->shaped_seq = cdc_verify_seq_now(t->verify);
 		if (t->mapping->target->keyless)
-			ok = read_keyless(&walk) && match_rows(&walk);
+			ok = cdc_verify_walk_keyless(&walk);
 		else
 			ok = walk_keyed(&walk);
 		if (walk.seen != NULL)

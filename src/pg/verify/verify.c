@@ -42,6 +42,7 @@ typedef struct ChunkResult
 	const char *kind;
 	int64		source_rows;
 	int64		target_rows;
+	int64		rows_read;
 	Datum		keys;			/* jsonb[] */
 } ChunkResult;
 
@@ -103,6 +104,7 @@ add_result(CdcVerifyTable *t, const CdcVerifyChunk *chunk, void *arg)
 		result->kind = chunk->kind;
 		result->source_rows = chunk->source_rows;
 		result->target_rows = chunk->target_rows;
+		result->rows_read = chunk->rows_read;
 		result->keys = PointerGetDatum(construct_array(keys, chunk->nrows, JSONBOID, -1, false,
 													   'i'));
 		results->chunks = lappend(results->chunks, result);
@@ -116,12 +118,12 @@ keep_result(const CdcVerifyTable *t, const ChunkResult *result, TimestampTz at)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.verification (subscription, source_table, started_at, applied_seq,"
-		" chunk, source_rows, target_rows, differing_keys, kind)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-		9, {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT8OID, INT8OID, JSONB_ARRAY_OID, TEXTOID}
+		" chunk, source_rows, target_rows, differing_keys, kind, rows_read)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+		10, {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT8OID, INT8OID, JSONB_ARRAY_OID, TEXTOID, INT8OID}
 	};
 	CdcSpi		spi;
-	Datum		values[9];
+	Datum		values[10];
 
 	values[0] = CStringGetTextDatum(t->verify->sub->name);
 	values[1] = CStringGetTextDatum(t->source_table);
@@ -132,6 +134,7 @@ keep_result(const CdcVerifyTable *t, const ChunkResult *result, TimestampTz at)
 	values[6] = Int64GetDatum(result->target_rows);
 	values[7] = result->keys;
 	values[8] = CStringGetTextDatum(result->kind);
+	values[9] = Int64GetDatum(result->rows_read);
 	cdc_spi_begin(&spi);
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);

@@ -39,6 +39,27 @@ typedef struct CdcVerifyRow
 	char	   *text;			/* the key as JSON, for the result; NULL until needed */
 } CdcVerifyRow;
 
+/*
+ * A range of keys that has the same rows at both sides, whatever collations are: the key
+ * has numbers and bytes only.  By attribute of the target.
+ */
+typedef struct CdcVerifySpan
+{
+	Datum	   *after;			/* rows behind this key; NULL: from the first one */
+	Datum	   *upto;			/* up to and including this one; NULL: to the last one */
+} CdcVerifySpan;
+
+/* span.c's and sum.c's, of a table. */
+typedef struct CdcVerifySpans CdcVerifySpans;
+typedef struct CdcVerifySums CdcVerifySums;
+
+/* How many rows a range has, and the sum of their hashes. */
+typedef struct CdcVerifySum
+{
+	int64		rows;
+	uint64		hashes;
+} CdcVerifySum;
+
 /* One call. */
 typedef struct CdcVerify
 {
@@ -67,13 +88,17 @@ typedef struct CdcVerifyTable
 	MemoryContext block;		/* of the rows at hand */
 	SPIPlanPtr	by_key;			/* lookup.c's; NULL: not made */
 	bool		by_key_nulls;	/* it finds NULLs */
+	CdcVerifySpans *spans;		/* span.c's; NULL: ranges of keys have other rows here than there */
+	CdcVerifySums *sums;		/* sum.c's; NULL: there is no sum that both sides can make */
 
 	/* the place that the target was read at last */
 	int64		applied_seq;
+	int64		shaped_seq;		/* up to here history was looked through for DDL of the table */
 	bool		ready;			/* it was complete there, but for what was put aside or left out */
 	bool		lacks;			/* ... as its state e says */
 	bool		reshaped;		/* history had DDL of the table meanwhile */
 	int64		source_rows;
+	int64		rows_read;		/* of these: the sums of others were enough */
 	int64		differences;
 
 	/* repair.c's: what a repair has to copy */
@@ -143,6 +168,42 @@ extern void cdc_verify_leave(void);
  */
 extern void cdc_verify_lay_over(CdcVerifyTable *t, CdcVerifyRow *rows, int n, int64 after);
 
+/*
+ * Whether events behind seq after, up to t->applied_seq, concern rows of the span, or may do
+ * so.  Sets t->reshaped where there was DDL since the last look.
+ */
+extern bool cdc_verify_is_touched(CdcVerifyTable *t, const CdcVerifySpan *span, int64 after);
+
+/* ---- span.c ---- */
+
+/* Sets t->spans, of a table whose key t->key is known. */
+extern void cdc_verify_find_spans(CdcVerifyTable *t);
+
+/* The span of a range by t->key. */
+extern void cdc_verify_span(const CdcVerifyTable *t, const CdcChunkRange *range, CdcVerifySpan *span);
+
+/* Whether a key, by attribute of the target, is in it, or may be as it has a NULL. */
+extern bool cdc_verify_in_span(const CdcVerifyTable *t, const CdcVerifySpan *span, const Datum *values,
+							   const bool *nulls);
+
+/* Appends the span's condition, with $1 and so on; their types and values into both arrays. */
+extern int	cdc_verify_span_condition(const CdcVerifyTable *t, const CdcVerifySpan *span, StringInfo sql,
+									  Oid *types, Datum *values);
+
+/* As many parameters as that has at most. */
+#define CDC_VERIFY_SPAN_PARAMETERS	(2 * INDEX_MAX_KEYS)
+
+/* ---- sum.c ---- */
+
+/* Sets t->sums, of a table that has spans. */
+extern void cdc_verify_find_sums(CdcVerifyTable *t);
+
+/* The sum of the source's rows; false: it does not answer. */
+extern bool cdc_verify_source_sum(CdcVerifyTable *t, const CdcChunkRange *range, CdcVerifySum *sum);
+
+/* The same of the target's rows, as the active snapshot sees them. */
+extern void cdc_verify_target_sum(CdcVerifyTable *t, const CdcVerifySpan *span, CdcVerifySum *sum);
+
 /* ---- repair.c ---- */
 
 /* Rows of the source by t->key: behind after, up to upto; NULL: no bound. */
@@ -169,9 +230,17 @@ extern void cdc_verify_repair(CdcVerifyTable *t);
 /* Looks the rows up in the target; sets found, nfound and differs.  all: else those without differs. */
 extern void cdc_verify_lookup(CdcVerifyTable *t, CdcVerifyRow *rows, int n, const bool *wanted);
 
-/* All rows of the target, their keys in the target's row type; false from visit ends it. */
+/* ---- scan.c ---- */
+
+/* A row of the target, by attribute; false ends the scan. */
 typedef bool (*CdcVerifyVisitor) (const Datum *values, const bool *nulls, void *arg);
-extern void cdc_verify_scan(CdcVerifyTable *t, CdcVerifyVisitor visit, void *arg);
+
+/*
+ * Visits the target's rows in the span (NULL: all), as the active snapshot sees them: their
+ * keys, or all of their columns.
+ */
+extern void cdc_verify_scan(CdcVerifyTable *t, const CdcVerifySpan *span, bool whole,
+							CdcVerifyVisitor visit, void *arg);
 
 /* ---- seen.c ---- */
 
@@ -199,7 +268,7 @@ extern int32 *cdc_seen_find(CdcSeen *seen, CdcHash128 hash);
 extern void cdc_seen_each(CdcSeen *seen, void (*visit) (CdcHash128 hash, int32 count, void *arg),
 						  void *arg);
 
-/* ---- table.c ---- */
+/* ---- block.c ---- */
 
 /* What is told of a chunk; rows: those that differ. */
 typedef struct CdcVerifyChunk
@@ -208,11 +277,78 @@ typedef struct CdcVerifyChunk
 	const char *kind;			/* equal, missing, extra, different */
 	int64		source_rows;
 	int64		target_rows;
+	int64		rows_read;		/* of source_rows */
 	CdcVerifyRow **rows;
 	int			nrows;
 } CdcVerifyChunk;
 
 typedef void (*CdcVerifyReport) (CdcVerifyTable *t, const CdcVerifyChunk *chunk, void *arg);
+
+/* A walk through a table. */
+typedef struct CdcVerifyWalk
+{
+	CdcVerifyTable *t;
+	CdcSeen    *seen;			/* keys that the source has; NULL: only a sample is read */
+	int64		seq;			/* history's last when what seen has was begun */
+	int			chunk;			/* number of the chunk at hand */
+	uint64		drawn;			/* lots drawn for a sample */
+	int			in_vain;		/* sums that differed though no row does, one behind the other */
+	CdcVerifyReport report;
+	void	   *arg;
+} CdcVerifyWalk;
+
+/* Rows at hand. */
+typedef struct CdcVerifyBlock
+{
+	CdcVerifyRow *rows;
+	int			n;
+	int64		seq;			/* history's last when its query began */
+	int64		source_rows;	/* what is told of it */
+	int64		target_rows;
+} CdcVerifyBlock;
+
+extern void cdc_verify_begin_block(CdcVerifyTable *t, CdcVerifyBlock *block);
+
+/* Adds the source's row at hand; or a row of the target that the source does not seem to have. */
+extern void cdc_verify_add_row(CdcVerifyWalk *walk, CdcVerifyBlock *block);
+extern void cdc_verify_add_target_row(CdcVerifyTable *t, CdcVerifyBlock *block, CdcHash128 hash,
+									  const Datum *values, const bool *nulls);
+
+/*
+ * Compares the rows that were added, and tells what they are.  false: the table is not in a
+ * state in which that could be, or was altered meanwhile.
+ */
+extern bool cdc_verify_end_block(CdcVerifyWalk *walk, CdcVerifyBlock *block);
+
+/*
+ * Rows with differs set, of which the target was read at t->applied_seq: what history has
+ * behind seq is laid over them, and they are looked up once more at the same place.
+ */
+extern void cdc_verify_explain(CdcVerifyTable *t, CdcVerifyRow *rows, int n, int64 seq);
+
+/* Tells what the block's rows are, by kind.  extra: they are not the source's. */
+extern void cdc_verify_tell_block(CdcVerifyWalk *walk, CdcVerifyBlock *block, bool extra);
+
+/* Tells that so many rows are equal, which were not read. */
+extern void cdc_verify_tell_equal(CdcVerifyWalk *walk, int64 rows);
+
+/* Tells the user now and then how far it is, and keeps to the rate that was asked for. */
+extern void cdc_verify_go_slowly(CdcVerifyTable *t);
+
+/* ---- extra.c ---- */
+
+/*
+ * Finds the target's rows in the span (NULL: all) whose keys walk->seen does not have.  false
+ * as above.
+ */
+extern bool cdc_verify_find_extras(CdcVerifyWalk *walk, const CdcVerifySpan *span);
+
+/* ---- keyless.c ---- */
+
+/* A table without key.  false: an event may explain a difference, it is to be read again. */
+extern bool cdc_verify_walk_keyless(CdcVerifyWalk *walk);
+
+/* ---- table.c ---- */
 
 /* Compares a table; why not, or NULL. */
 extern const char *cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg);

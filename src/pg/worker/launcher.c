@@ -147,7 +147,8 @@ cdc_launcher_main(Datum arg)
 	databases = list_databases();
 	foreach(lc, databases)
 		start_supervisor(lfirst_oid(lc));
-	ereport(DEBUG1, (errmsg("cdc_ingest launcher has started %d supervisors",
-							list_length(databases))));
+	ereport(DEBUG1, (errmsg_plural("cdc_ingest launcher has started %d supervisor",
+								   "cdc_ingest launcher has started %d supervisors",
+								   (unsigned long) list_length(databases), list_length(databases))));
 	proc_exit(0);
 }

@@ -1,0 +1,132 @@
+# What a message of apply tells one to type is typed, and ends in a replica that is equal to
+# its source; and old events do not stop a table that is copied anew.
+#
+# Takes 25 s.
+use strict;
+use warnings;
+
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Server;
+
+my $cluster = CdcIngest::Cluster->new('remedies');
+my $source = CdcIngest::Server->new('mysql97');
+$cluster->add_source('s', $source);
+
+my $n = 0;
+
+# A database with these tables, and a subscription of it that goes on by hand.
+sub subscription
+{
+	my ($tables, %arguments) = @_;
+	my $id = 'm' . ++$n;
+	$source->do("CREATE DATABASE $id", map { "CREATE TABLE $id.$_" } @$tables);
+	$cluster->subscribe($id, 's', $id, tables => ["$id.*"], enabled => \'false', %arguments);
+	is(follow($id), '', "$id: a subscription");
+	return $id;
+}
+
+# Runs statements at the source and brings them here; returns the error of pull or apply.
+sub follow
+{
+	my ($id, @statements) = @_;
+	$source->do("USE $id", @statements);
+	my $error = $cluster->error_of("SELECT cdc.pull('$id')") || $cluster->error_of("SELECT * FROM cdc.apply('$id')");
+	return $error;
+}
+
+# ... until copies are there, too.
+sub settle
+{
+	my ($id) = @_;
+	my $error = '';
+	$error ||= follow($id) for 1 .. 5;
+	return is($error, '', "$id: goes on");
+}
+
+# The statements that a text tells one to type.
+sub statements { return $_[0] =~ /(SELECT (?:\* FROM )?cdc\.\w+\((?:[^()']|'(?:[^']|'')*')*\))/g }
+
+sub state_of
+{
+	my ($id, $table) = @_;
+	return join ' ', map { $_ // '' } @{ $cluster->rows('SELECT state, last_error FROM cdc.stat_table WHERE subscription = ? AND source_table = ?', $id, "$id.$table")->[0] // [] };
+}
+
+# All tables are ready and equal, and the one is told to be.
+sub same_ok
+{
+	my ($id, $what) = @_;
+	is($cluster->value("SELECT string_agg(source_table || ' ' || state::text || coalesce(last_error, ''), ', ') FROM cdc.stat_table WHERE subscription = ? AND state <> 'r'", $id),
+		undef, "$id: $what: all tables are ready");
+	$cluster->compare_ok($source, $id, $id, "$id: ... and equal");
+	return is($cluster->value('SELECT cdc.wait_for(?)', $id), 1, "$id: ... which wait_for says");
+}
+
+subtest 'an old event does not stop a table that is copied anew' => sub {
+	for my $on_error (qw(stop table log))
+	{
+		my $id = subscription([ 'a (id INT PRIMARY KEY, n INT)', 'b (id INT PRIMARY KEY)' ], options => qq({"on_error": "$on_error"}));
+		$cluster->do("ALTER TABLE $id.a ADD CONSTRAINT c CHECK (n < 10) NOT VALID");
+		# the copy is asked for before apply has met the event, or behind that
+		for my $when (qw(before behind begun))
+		{
+			my $k = { before => 1, behind => 11, begun => 21 }->{$when};
+			$source->do("USE $id", "INSERT INTO a (id, n) VALUES ($k, 1), ($k + 1, 50), ($k + 2, 1)", "INSERT INTO b VALUES ($k)");
+			$cluster->do("SELECT cdc.pull('$id')");
+			my $error = $when eq 'before' ? '' : $cluster->error_of("SELECT * FROM cdc.apply('$id')");
+			like($error, qr/violates check/, 'the subscription stops') if $on_error eq 'stop' && $when ne 'before';
+			$source->do("USE $id", "UPDATE a SET n = 2 WHERE n = 50", "ALTER TABLE a ADD c$k INT DEFAULT 3");
+			$cluster->do("SELECT cdc.resync_table('$id', '$id.a')");
+			# the copy's rows come before apply sees anything of all that
+			if ($when eq 'begun') { $cluster->do("SELECT cdc.pull('$id')") for 1 .. 3 }
+			settle($id);
+			same_ok($id, "$on_error, $when");
+		}
+		is($cluster->value("SELECT count(*) FROM cdc.log WHERE subscription = ? AND message LIKE '%from before its new copy are passed over%'", $id) > 0 ? 1 : 0,
+			1, 'cdc.log says so') if $on_error eq 'stop';
+	}
+};
+
+subtest 'nor one that is added again' => sub {
+	for my $target ('kept', 'dropped')
+	{
+		my $id = subscription([ 'a (id INT PRIMARY KEY, n INT)', 'b (id INT PRIMARY KEY)' ]);
+		is(follow($id, 'INSERT INTO a VALUES (1, 1), (2, 2)', 'INSERT INTO b VALUES (1)'), '', 'rows');
+		$cluster->do("ALTER TABLE $id.a ADD CONSTRAINT c CHECK (n < 10)");
+		like(follow($id, 'INSERT INTO a VALUES (3, 50)', 'INSERT INTO b VALUES (2)'), qr/violates check/, 'the subscription stops');
+		like(follow($id, 'DELETE FROM a WHERE id = 1', 'ALTER TABLE a MODIFY n VARCHAR(10)', q{UPDATE a SET n = 'x' WHERE n = '50'}), qr/violates check/, '... and stays');
+		$cluster->do("SELECT cdc.remove_table('$id', '$id.a')", $target eq 'dropped' ? "DROP TABLE $id.a" :
+			("ALTER TABLE $id.a DROP CONSTRAINT c, ALTER n TYPE varchar(10)", "DELETE FROM $id.a"));
+		# the old event does not fit what the target is now, either
+		$cluster->do("SELECT cdc.add_table('$id', '$id.a')", "ALTER TABLE $id.a ADD CONSTRAINT c CHECK (n <> '50')");
+		settle($id);
+		same_ok($id, "its target was $target");
+	}
+};
+
+subtest 'nor a statement that cannot be followed' => sub {
+	for my $ddl (qw(evolve stop))
+	{
+		my $id = subscription([ 'a (id INT PRIMARY KEY, n INT)', 'b (id INT PRIMARY KEY)' ], options => qq({"ddl": "$ddl"}));
+		is(follow($id, 'INSERT INTO a VALUES (1, 1), (2, 2)'), '', 'rows');
+		$cluster->do("CREATE VIEW $id.v AS SELECT n FROM $id.a") if $ddl eq 'evolve';
+		$source->do("USE $id", 'INSERT INTO b VALUES (1)', 'ALTER TABLE a MODIFY n VARCHAR(10)', q{UPDATE a SET n = 'x'});
+		$cluster->do("SELECT cdc.pull('$id')");
+		$cluster->do("DROP VIEW IF EXISTS $id.v") if $ddl eq 'stop';
+		like($cluster->error_of("SELECT * FROM cdc.apply('$id')"), qr/"ddl" is "stop"/, 'the subscription stops') if $ddl eq 'stop';
+		$cluster->do("SELECT cdc.resync_table('$id', '$id.a')", "SELECT cdc.pull('$id')");
+		# at the statement it cannot be altered, when the copy begins it can
+		if ($ddl eq 'evolve')
+		{
+			my $first = $cluster->value("SELECT min(seq) FROM $id.${id}_history WHERE op = 's' AND source_table = '$id.a'");
+			is($cluster->error_of("SELECT * FROM cdc.apply('$id', max_events := $first - (SELECT applied_seq FROM cdc.subscription_progress WHERE subscription = '$id'))"), '', 'apply passes it');
+			unlike(state_of($id, 'a'), qr/^e/, 'the table is not in error');
+			$cluster->do("DROP VIEW $id.v");
+		}
+		settle($id);
+		same_ok($id, "ddl $ddl");
+	}
+};
+
+done_testing();
