@@ -112,7 +112,7 @@ cdc_history_first_seq(const CdcSubscription *sub)
 
 	(void) ask(sub, "SELECT pg_catalog.min(h.seq) FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
 			   " AND h.seq OPERATOR(pg_catalog.<=) $2", 0, PG_INT64_MAX, &first, 1);
-	return first;
+	return first > 1 && cdc_history_is_gap(sub, 1, first - 1) ? 1 : first;
 }
 
 bool

@@ -32,7 +32,10 @@ extern void cdc_history_check_event(const CdcSubscription *sub, const char *what
 extern void cdc_history_check_whole(const CdcSubscription *sub, const char *what,
 									int64 from, int64 to);
 
-/* The seq of the first event that the history has; 0: it has none. */
+/*
+ * The seq of the first event that the history has, 1 where there never was one before it; 0: it
+ * has none.
+ */
 extern int64 cdc_history_first_seq(const CdcSubscription *sub);
 
 /* Whether it has events of rows or definitions, other than control messages and bytes. */
