@@ -440,10 +440,10 @@ extern bool cdc_follow_superseded(const CdcSubscription *sub, const char *source
 
 /*
  * Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq.
- * remap: another mapping is what helps, which brings a new copy with it.
+ * remap: arguments of cdc.alter_table that help, which brings a new copy with it; or NULL.
  */
 extern void cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
-							const char *reason, bool remap);
+							const char *reason, const char *remap);
 
 /* The registered table of that name; NULL: there is none. */
 extern const CdcSubscriptionTable *cdc_apply_table(const CdcSubscription *sub, const char *source_table);

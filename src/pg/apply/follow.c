@@ -76,13 +76,15 @@ cdc_follow_superseded(const CdcSubscription *sub, const char *source_table, int6
 
 void
 cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq, const char *reason,
-				bool remap)
+				const char *remap)
 {
 	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
 								 source_table, seq, reason);
-	char	   *remedy = psprintf(remap ? "SELECT cdc.alter_table(%s, %s, columns := ..., row_filter := ...);" :
-								  "SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
-								  quote_literal_cstr(source_table));
+	const char *sub_name = quote_literal_cstr(sub->name);
+	const char *table_name = quote_literal_cstr(source_table);
+	char	   *remedy = remap != NULL ?
+		psprintf("SELECT cdc.alter_table(%s, %s, %s);", sub_name, table_name, remap) :
+		psprintf("SELECT cdc.resync_table(%s, %s);", sub_name, table_name);
 
 	if (cdc_follow_superseded(sub, source_table, seq, reason))
 		return;
@@ -107,7 +109,7 @@ is_superseded(Follow *f, const char *reason)
 }
 
 static void
-fail_table(Follow *f, const char *reason, bool remap)
+fail_table(Follow *f, const char *reason, const char *remap)
 {
 	if (is_superseded(f, reason))
 		return;
@@ -129,7 +131,7 @@ evolve_as_writer(Follow *f, CdcEvolution *evolution)
 	cdc_target_rights(f->table->target_oid, f->sub, &rights);
 	SetUserIdAndSecContext(rights.writer, sec_context | SECURITY_RESTRICTED_OPERATION);
 	if (f->change->kind == CDC_CHANGE_COPY)
-		cdc_evolve_refit(evolution);
+		reason = cdc_evolve_refit(evolution);
 	else
 		reason = cdc_evolve(evolution);
 	SetUserIdAndSecContext(userid, sec_context);
@@ -294,7 +296,7 @@ follow_table(Follow *f)
 	if (change->kind == CDC_CHANGE_COPY)
 		begin_copy(f);
 	else if (change->change.rows != NULL)
-		fail_table(f, change->change.rows, false);
+		fail_table(f, change->change.rows, NULL);
 	else if (change->before.ncolumns == 0 || change->after.ncolumns == 0)
 		f->outcome = "nothing: there was no such table";
 	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))

@@ -13,6 +13,7 @@
 
 #include "utils/memutils.h"
 
+#include "pg/evolve/evolve.h"
 #include "pg/mapping/cache.h"
 #include "pg/mapping/make.h"
 
@@ -72,7 +73,7 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	source->mapping = mapping;
 	if (mapping->target != NULL && mapping->trouble != NULL)
 		cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, mapping->trouble,
-						mapping->remap);
+						mapping->remap ? CDC_REMAP_COLUMNS : NULL);
 	else if (mapping->target != NULL)
 	{
 		source->target = target_run(apply, mapping);

@@ -213,17 +213,40 @@ compute_key(CdcSourceRow *row)
 	compute(row, true, CDC_COMPUTABLE_YES);
 }
 
+/* The computed columns that are none of the key's are NULL: the row is not written. */
+static void
+leave_uncomputed(CdcSourceRow *row)
+{
+	const CdcMapping *mapping = row->mapping;
+	int			c;
+
+	for (c = 0; c < mapping->target->ncolumns; c++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[c];
+
+		if (col->by == CDC_BY_COLUMN || col->in_key)
+			continue;
+		row->values[col->attnum - 1] = (Datum) 0;
+		row->nulls[col->attnum - 1] = true;
+	}
+}
+
+/* The filter first: of a row outside of it expressions need not make sense. */
 static void
 compute_rest(CdcSourceRow *row)
 {
-	compute(row, false, CDC_COMPUTABLE_YES);
-	if (row->mapping->filter == NULL)
-		return;
-	if (row->layout->filter == CDC_COMPUTABLE_YES)
-		row->passes = is_inside(row) ? CDC_PASSES_YES : CDC_PASSES_NO;
+	if (row->mapping->filter != NULL)
+	{
+		if (row->layout->filter == CDC_COMPUTABLE_YES)
+			row->passes = is_inside(row) ? CDC_PASSES_YES : CDC_PASSES_NO;
+		else
+			row->passes = row->layout->filter == CDC_COMPUTABLE_NO ? CDC_PASSES_AS_BEFORE :
+				CDC_PASSES_UNKNOWN;
+	}
+	if (row->passes == CDC_PASSES_NO)
+		leave_uncomputed(row);
 	else
-		row->passes = row->layout->filter == CDC_COMPUTABLE_NO ? CDC_PASSES_AS_BEFORE :
-			CDC_PASSES_UNKNOWN;
+		compute(row, false, CDC_COMPUTABLE_YES);
 }
 
 /* Lays what "old" has over the inputs, which are those of the row. */
@@ -303,9 +326,12 @@ cdc_source_row_complete(CdcSourceRow *row, const Datum *values, const bool *null
 		inputs[n] = values[mapping->columns[input->copy].attnum - 1];
 		input_nulls[n] = nulls[mapping->columns[input->copy].attnum - 1];
 	}
-	compute(row, false, CDC_COMPUTABLE_PARTLY);
 	if (row->passes == CDC_PASSES_UNKNOWN)
 		row->passes = is_inside(row) ? CDC_PASSES_YES : CDC_PASSES_NO;
+	if (row->passes == CDC_PASSES_NO)
+		leave_uncomputed(row);
+	else
+		compute(row, false, CDC_COMPUTABLE_PARTLY);
 	attrs = palloc(sizeof(bool) * target->desc->natts);
 	memcpy(attrs, row->presence->attrs, sizeof(bool) * target->desc->natts);
 	for (i = 0; i < target->ncolumns; i++)

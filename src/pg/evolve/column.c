@@ -10,16 +10,13 @@
 #include "access/htup_details.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
-#include "pg/base/compat_value.h"
 #include "pg/base/utf8.h"
-#include "pg/datum/jsonb_view.h"
-#include "pg/expression/fill.h"
 #include "pg/schema/versions.h"
+#include "pg/target/claim.h"
 #include "pg/target/lock.h"
 #include "pg/target/replica_table.h"
 
@@ -39,37 +36,12 @@ cdc_evolve_begin(CdcEvolve *e, CdcEvolution *out)
 	memset(e, 0, sizeof(*e));
 	e->out = out;
 	e->relid = out->table->target_oid;
+	e->shared = cdc_claim_is_shared(out->sub, out->table->source_table, e->relid);
 	e->target = quote_qualified_identifier(get_namespace_name(get_rel_namespace(e->relid)),
 										   get_rel_name(e->relid));
 	initStringInfo(&out->done);
 	out->columns_changed = false;
 	out->columns = NULL;
-}
-
-char *
-cdc_evolve_mapped_name(const Jsonb *columns, const char *source)
-{
-	int			n;
-	const char *base;
-	uint32		offset = 0;
-	int			i;
-
-	if (columns == NULL)
-		return pstrdup(source);
-	n = cdc_json_count(&columns->root);
-	base = cdc_json_base(&columns->root, 2 * n);
-	for (i = 0; i < n; i++)
-	{
-		CdcJsonValue key;
-		CdcJsonValue value;
-
-		cdc_json_step(&columns->root, base, i, &offset, &key);
-		cdc_json_get(&columns->root, 2 * n, n + i, &value);
-		if (value.type == JENTRY_ISSTRING && value.len == strlen(source) &&
-			memcmp(value.data, source, value.len) == 0)
-			return pnstrdup(key.data, key.len);
-	}
-	return NULL;
 }
 
 char *
@@ -134,88 +106,4 @@ cdc_evolve_drop_not_null(CdcEvolve *e, const char *name)
 	if (is_not_null(e, name))
 		cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", e->target,
 								   quote_identifier(name)));
-}
-
-/* The source's column of that name now; NULL: it is gone. */
-static const char *
-present_name(const CdcEvolve *e, const char *name)
-{
-	int			i;
-
-	for (i = 0; i < e->ncolumns; i++)
-	{
-		const CdcEvolveColumn *column = &e->columns[i];
-		const CdcColumnDef *known = column->before != NULL ? column->before : column->after;
-
-		if (strcmp(known->name, name) == 0)
-			return column->after != NULL ? column->after->name : NULL;
-	}
-	return NULL;
-}
-
-/* The user's mapping, with the names that its columns have now; what is computed stays. */
-static void
-follow_mapping(CdcEvolve *e)
-{
-	const Jsonb *columns = e->out->table->columns;
-	StringInfoData json;
-	CdcColumnFill    *fills;
-	int			n;
-	int			i;
-
-	fills = cdc_fills_read(columns, &n);
-	initStringInfo(&json);
-	for (i = 0; i < n; i++)
-	{
-		const char *name = fills[i].by == CDC_BY_COLUMN ? present_name(e, fills[i].text) : NULL;
-		CdcJsonValue v;
-
-		if (fills[i].by == CDC_BY_COLUMN && name == NULL)
-			continue;
-		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
-		escape_json(&json, fills[i].target);
-		appendStringInfoString(&json, ": ");
-		if (name != NULL)
-			escape_json(&json, name);
-		else if (cdc_json_find(&columns->root, fills[i].target, strlen(fills[i].target), &v))
-			appendStringInfoString(&json, cdc_json_to_cstring(&v));
-	}
-	appendStringInfoString(&json, json.len > 0 ? "}" : "{}");
-	e->out->columns_changed = true;
-	e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
-}
-
-/* The mapping, where it is one; NULL where all have their own names. */
-void
-cdc_evolve_mapping(CdcEvolve *e)
-{
-	StringInfoData json;
-	bool		renamed = false;
-	int			n = 0;
-	int			i;
-
-	if (!e->all && e->out->table->columns != NULL && cdc_fills_compute(e->out->table->columns))
-	{
-		follow_mapping(e);
-		return;
-	}
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '{');
-	for (i = 0; i < e->ncolumns; i++)
-	{
-		const CdcEvolveColumn *column = &e->columns[i];
-
-		if (column->target == NULL || column->after == NULL)
-			continue;
-		if (strcmp(column->target, column->after->name) != 0)
-			renamed = true;
-		appendStringInfoString(&json, n++ > 0 ? "," : "");
-		escape_json(&json, column->target);
-		appendStringInfoChar(&json, ':');
-		escape_json(&json, column->after->name);
-	}
-	appendStringInfoChar(&json, '}');
-	e->out->columns_changed = renamed || e->out->table->columns != NULL;
-	if (e->out->columns_changed)
-		e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }

@@ -52,12 +52,12 @@ trouble_of(const CdcEvolve *e, const char *text, const char *what)
 			continue;
 		if (column->after == NULL)
 		{
-			e->out->remap = true;
+			e->out->remap = pstrdup(CDC_REMAP_COLUMNS);
 			return psprintf("column \"%s\" was dropped, which %s reads", column->before->name, what);
 		}
 		if (pg_strcasecmp(column->before->name, column->after->name) != 0)
 		{
-			e->out->remap = true;
+			e->out->remap = pstrdup(CDC_REMAP_COLUMNS);
 			return psprintf("column \"%s\" was renamed to \"%s\", which %s reads under its former name",
 							column->before->name, column->after->name, what);
 		}

@@ -51,7 +51,7 @@ has_attribute(const CdcEvolve *e, const char *name)
  * one only where it does not take all that the source has now.
  */
 static char *
-wanted_type(const CdcEvolve *e, const CdcEvolveColumn *column)
+wanted_type(CdcEvolve *e, const CdcEvolveColumn *column)
 {
 	char	   *old_type = cdc_pg_type_of_definition(column->before, &e->out->sub->opt);
 	char	   *new_type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
@@ -60,6 +60,9 @@ wanted_type(const CdcEvolve *e, const CdcEvolveColumn *column)
 	CdcTypeFit	before = cdc_type_fit(column->before, column->typid, column->typmod);
 	CdcTypeFit	after = cdc_type_fit(column->after, column->typid, column->typmod);
 
+	if (e->shared)
+		return column->shape->retype == CDC_RETYPE_NONE ? NULL :
+			cdc_evolve_shared_type(e, column, after < before);
 	if (old_type != NULL && new_type != NULL)
 	{
 		parseTypeString(old_type, &typid, &typmod, 0);
@@ -72,39 +75,84 @@ wanted_type(const CdcEvolve *e, const CdcEvolveColumn *column)
 	return new_type;
 }
 
+/* The entry of a column of the source, or those of all columns of the target that it fills. */
+static void
+find_column(CdcEvolve *e, const CdcShapeColumn *shape)
+{
+	const CdcPendingChange *change = e->out->change;
+	CdcEvolveColumn column = {shape};
+	List	   *targets;
+
+	column.before = shape->from >= 0 ? &change->before.columns[shape->from] : NULL;
+	column.after = shape->to >= 0 ? &change->after.columns[shape->to] : NULL;
+	targets = column.before != NULL ? cdc_evolve_mapped_names(e, column.before->name) : NIL;
+	if (column.before != NULL && targets == NIL && !cdc_column_def_is_generated(column.before))
+		e->all = false;
+	do
+	{
+		CdcEvolveColumn *found = &e->columns[e->ncolumns++];
+
+		*found = column;
+		column.again = true;
+		if (targets == NIL)
+			return;
+		found->target = linitial(targets);
+		cdc_evolve_find(found, e->relid);
+		if (found->target != NULL && found->after != NULL)
+			found->type = wanted_type(e, found);
+		targets = list_delete_first(targets);
+	} while (targets != NIL);
+}
+
+static int
+count_fills(const CdcEvolve *e)
+{
+	return e->out->table->columns != NULL ? cdc_json_count(&e->out->table->columns->root) : 0;
+}
+
 static void
 find_columns(CdcEvolve *e, const CdcShapeDiff *diff)
 {
-	const CdcPendingChange *change = e->out->change;
 	int			i;
 
-	e->ncolumns = diff->ncolumns;
-	e->columns = palloc0(sizeof(CdcEvolveColumn) * Max(diff->ncolumns, 1));
-	e->all = !cdc_fills_compute(e->out->table->columns);
+	e->ncolumns = 0;
+	e->columns = palloc0(sizeof(CdcEvolveColumn) * (diff->ncolumns + count_fills(e) + 1));
+	e->all = cdc_evolve_takes_all(e);
 	for (i = 0; i < diff->ncolumns; i++)
-	{
-		CdcEvolveColumn *column = &e->columns[i];
-		const CdcShapeColumn *shape = &diff->columns[i];
-
-		column->shape = shape;
-		column->before = shape->from >= 0 ? &change->before.columns[shape->from] : NULL;
-		column->after = shape->to >= 0 ? &change->after.columns[shape->to] : NULL;
-		if (column->before == NULL)
-			continue;
-		column->target = cdc_evolve_mapped_name(e->out->table->columns, column->before->name);
-		if (!cdc_column_def_is_generated(column->before) &&
-			(column->target == NULL || strcmp(column->target, cdc_evolve_own_name(column->before->name)) != 0))
-			e->all = false;
-		cdc_evolve_find(column, e->relid);
-		if (column->target != NULL && column->after != NULL)
-			column->type = wanted_type(e, column);
-	}
+		find_column(e, &diff->columns[i]);
 }
 
 /* ------------------------------------------------------------------------
  * Doubt
  * ------------------------------------------------------------------------
  */
+
+/* Whether a column that was not there before is to be in the target. */
+static bool
+is_chosen(const CdcEvolve *e, const CdcEvolveColumn *column)
+{
+	return (e->all || cdc_evolve_is_back(e, column)) &&
+		(column->shape->added == NULL || !column->shape->added->left_out);
+}
+
+/* The same of a column that was not there before; or NULL. */
+static char *
+doubt_of_new(const CdcEvolve *e, const CdcEvolveColumn *column)
+{
+	char	   *type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
+	const char *reason;
+
+	if (type == NULL)
+		return psprintf("column \"%s\" was added, whose type %s has none in PostgreSQL",
+						column->after->name, column->after->column_type);
+	if (e->shared && !e->empty)
+		return psprintf("column \"%s\" was dropped and is another one now, and other source tables fill the target %s, too",
+						column->after->name, e->target);
+	if (cdc_evolve_fill(e, column, type, &reason) == NULL)
+		return psprintf("column \"%s\" was added, and what the rows have in it is not known here: %s",
+						column->after->name, reason);
+	return NULL;
+}
 
 /* The reason why it is not known what the rows are now; NULL: it is. */
 static char *
@@ -116,20 +164,13 @@ doubt(CdcEvolve *e)
 	{
 		const CdcEvolveColumn *column = &e->columns[i];
 		const char *condition;
-		const char *reason;
-		char	   *type;
+		char	   *reason;
 
 		if (column->before == NULL)
 		{
-			if (!e->all || (column->shape->added != NULL && column->shape->added->left_out))
-				continue;
-			type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
-			if (type == NULL)
-				return psprintf("column \"%s\" was added, whose type %s has none in PostgreSQL",
-								column->after->name, column->after->column_type);
-			if (cdc_evolve_fill(e, column, type, &reason) == NULL)
-				return psprintf("column \"%s\" was added, and what the rows have in it is not known here: %s",
-								column->after->name, reason);
+			reason = is_chosen(e, column) ? doubt_of_new(e, column) : NULL;
+			if (reason != NULL)
+				return reason;
 			continue;
 		}
 		if (column->target == NULL || column->after == NULL || e->empty)
@@ -228,7 +269,7 @@ leave_column(CdcEvolve *e, CdcEvolveColumn *column)
 {
 	const char *name = quote_identifier(column->target);
 
-	if (e->out->dropped == CDC_DROP_COLUMN_DROP)
+	if (e->out->dropped == CDC_DROP_COLUMN_DROP && !e->shared)
 	{
 		cdc_evolve_run(e, psprintf("ALTER TABLE %s DROP COLUMN %s", e->target, name));
 		column->target = NULL;
@@ -282,6 +323,39 @@ add_column(CdcEvolve *e, CdcEvolveColumn *column)
 	cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", e->target, name));
 }
 
+/* One that the mapping names, and that was dropped: what it filled is as if it had been added. */
+static void
+revive_column(CdcEvolve *e, CdcEvolveColumn *column)
+{
+	char	   *type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
+	const char *reason;
+	ListCell   *lc;
+
+	foreach(lc, cdc_evolve_mapped_names(e, column->after->name))
+	{
+		CdcEvolveColumn found = *column;
+		CdcEvolveColumn *other = holder(e, lfirst(lc));
+
+		found.target = lfirst(lc);
+		cdc_evolve_find(&found, e->relid);
+		if (found.target == NULL)
+			continue;
+		if (other != NULL)
+			other->target = NULL;	/* the former one's, which is not left */
+		cdc_evolve_drop_not_null(e, found.target);
+		if (e->shared)
+			found.type = cdc_evolve_shared_type(e, &found, true);
+		else if (cdc_type_fit(column->after, found.typid, found.typmod) == CDC_FIT_EXACT)
+			found.type = format_type_with_typemod(found.typid, found.typmod);
+		else
+			found.type = type;
+		if (found.type != NULL)
+			cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s", e->target,
+									   quote_identifier(found.target), found.type,
+									   cdc_evolve_fill(e, column, found.type, &reason)));
+	}
+}
+
 static void
 follow_columns(CdcEvolve *e)
 {
@@ -301,7 +375,9 @@ follow_columns(CdcEvolve *e)
 
 		if (column->before != NULL)
 			continue;
-		if (!e->all)
+		if (!e->all && cdc_evolve_is_back(e, column) && is_chosen(e, column))
+			revive_column(e, column);
+		else if (!e->all && !cdc_evolve_is_back(e, column))
 			cdc_evolve_note(e, psprintf("Column \"%s\" is none of those that were chosen", column->after->name));
 		else if (column->shape->added != NULL && column->shape->added->left_out)
 			cdc_evolve_note(e, psprintf("Column \"%s\" is left out, as row images do not have it", column->after->name));
@@ -349,10 +425,14 @@ evolve(CdcEvolve *e, const CdcShapeDiff *diff)
 	if (!concerns_target(e, diff))
 		return NULL;
 	reason = cdc_evolve_computed_trouble(e);
+	if (reason == NULL && diff->key_changed && own_key)
+		reason = cdc_evolve_key_trouble(e);
 	if (reason != NULL)
 		return reason;
 	cdc_evolve_lock(e);
 	find_columns(e, diff);
+	if (e->trouble != NULL)
+		return e->trouble;
 	e->empty = !cdc_evolve_finds(psprintf("SELECT 1 FROM %s LIMIT 1", e->target));
 	if (diff->unknown != NULL && !e->empty)
 		return pstrdup(diff->unknown);
@@ -366,7 +446,7 @@ evolve(CdcEvolve *e, const CdcShapeDiff *diff)
 	if (diff->key_changed && !own_key)
 		cdc_evolve_add_key(e);
 	cdc_evolve_mapping(e);
-	return NULL;
+	return e->trouble;
 }
 
 char *

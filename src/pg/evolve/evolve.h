@@ -14,6 +14,9 @@
 #include "pg/catalog/tables.h"
 #include "pg/schema/change.h"
 
+/* What to give cdc.alter_table where expressions of the mapping cannot go on. */
+#define CDC_REMAP_COLUMNS	"columns := ..., row_filter := ..."
+
 typedef struct CdcEvolution
 {
 	/* in */
@@ -24,7 +27,8 @@ typedef struct CdcEvolution
 
 	/* out, palloc'ed */
 	StringInfoData done;		/* what was done to the target, as SQL and sentences */
-	bool		remap;			/* what does not follow is the mapping: the user is to give another */
+	char	   *remap;			/* what does not follow is the mapping: arguments of
+								 * cdc.alter_table that the user is to give; or NULL */
 	bool		columns_changed;	/* cdc.subscription_table.columns is to be: */
 	Jsonb	   *columns;		/* or NULL: the same names */
 } CdcEvolution;
@@ -46,6 +50,6 @@ extern char *cdc_evolve(CdcEvolution *e);
  * replace what it has: where a column's type or the key has to be another one it is
  * emptied.  As cdc_evolve().
  */
-extern void cdc_evolve_refit(CdcEvolution *e);
+extern char *cdc_evolve_refit(CdcEvolution *e);
 
 #endif							/* CDC_PG_EVOLVE_EVOLVE_H */

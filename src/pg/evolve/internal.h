@@ -6,7 +6,9 @@
  *	  evolve.c	the target follows: columns and names
  *	  refit.c	a target in the shape of a new copy
  *	  key.c		its primary key
- *	  computed.c	expressions of the mapping, and the row filter
+ *	  mapping.c	the mapping of columns that the user gave
+ *	  computed.c	its expressions, and the row filter
+ *	  shared.c	a target that other source tables fill, too
  *	  value.c	SQL of values: conversions, checks, what new columns are filled with
  *	  column.c	the target's lock and columns
  *	  run.c		running SQL on the target
@@ -29,6 +31,7 @@ typedef struct CdcEvolveColumn
 	int32		typmod;
 	bool		not_null;
 	char	   *type;			/* the type that it gets, as SQL; NULL: it keeps its own */
+	bool		again;			/* an entry before this one is of the same column of the source */
 } CdcEvolveColumn;
 
 typedef struct CdcEvolve
@@ -38,6 +41,8 @@ typedef struct CdcEvolve
 	char	   *target;			/* its name, qualified and quoted */
 	bool		empty;			/* it has no row */
 	bool		all;			/* all columns of the source are to be in it, under their names */
+	bool		shared;			/* other source tables fill it, too */
+	char	   *trouble;		/* why it cannot be altered as it would have to be; or NULL */
 	int			ncolumns;
 	CdcEvolveColumn *columns;
 } CdcEvolve;
@@ -91,7 +96,7 @@ extern void cdc_evolve_find(CdcEvolveColumn *column, Oid relid);
 
 /* A name of the source's as the target would have it; the one that a mapping gives. */
 extern char *cdc_evolve_own_name(const char *source);
-extern char *cdc_evolve_mapped_name(const Jsonb *columns, const char *source);
+extern char *cdc_evolve_mapped_name(const CdcEvolve *e, const char *source);
 extern void cdc_evolve_drop_not_null(CdcEvolve *e, const char *name);
 
 /* Whether the mapping says that something else than a column fills the target's column of that name. */
@@ -106,8 +111,37 @@ extern char *cdc_evolve_computed_trouble(const CdcEvolve *e);
 /* A column's type as a reason names it, with what else is not as in the other definition; palloc'ed. */
 extern char *cdc_evolve_describe(const CdcColumnDef *def, const CdcColumnDef *other);
 
+/* ---- mapping.c ---- */
+
+/* Whether all columns of the source are to be in the target, as none was chosen. */
+extern bool cdc_evolve_takes_all(const CdcEvolve *e);
+
+/* The target's columns that the mapping fills by the source's column of that name, of char *. */
+extern List *cdc_evolve_mapped_names(const CdcEvolve *e, const char *source);
+
+/*
+ * Whether the mapping names a column that the source did not have right before: one that
+ * was dropped, by this statement or an earlier one, and is there again.
+ */
+extern bool cdc_evolve_is_back(const CdcEvolve *e, const CdcEvolveColumn *column);
+
 /* Says in e->out what cdc.subscription_table.columns is to be. */
 extern void cdc_evolve_mapping(CdcEvolve *e);
+
+/*
+ * key.c: why the key that the user gave does not tell the rows apart any more, a palloc'ed
+ * sentence without its full stop; NULL: it does, or it never followed from the source's.
+ */
+extern char *cdc_evolve_key_trouble(CdcEvolve *e);
+
+/* ---- shared.c ---- */
+
+/*
+ * The type that a column of a target gets that other source tables fill, too: a wider one,
+ * or NULL: it keeps its own.  Says in e->trouble where neither will do.  strict: also what
+ * would only be an error for some values.
+ */
+extern char *cdc_evolve_shared_type(CdcEvolve *e, const CdcEvolveColumn *column, bool strict);
 
 /* Sets up for the target, locked so that nobody looks at it meanwhile, or not yet. */
 extern void cdc_evolve_begin(CdcEvolve *e, CdcEvolution *out);

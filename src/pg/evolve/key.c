@@ -29,14 +29,14 @@ key_targets(const CdcEvolve *e, bool before)
 	{
 		const CdcColumnDef *def = before ? e->columns[i].before : e->columns[i].after;
 
-		n += def != NULL && def->pk >= 0 ? 1 : 0;
+		n += def != NULL && def->pk >= 0 && !e->columns[i].again ? 1 : 0;
 	}
 	for (place = 0; place < n; place++)
 		for (i = 0; i < e->ncolumns; i++)
 		{
 			const CdcColumnDef *def = before ? e->columns[i].before : e->columns[i].after;
 
-			if (def == NULL || def->pk != place)
+			if (def == NULL || def->pk != place || e->columns[i].again)
 				continue;
 			if (e->columns[i].target == NULL)
 				return NIL;
@@ -96,6 +96,91 @@ same_names(List *a, List *b)
 		if (!has_name(b, lfirst(lc)))
 			return false;
 	return true;
+}
+
+/* The name, of before where it was there, that the mapping has of a column of after. */
+static const char *
+mapped_as(const CdcEvolve *e, const CdcColumnDef *after)
+{
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+		if (e->columns[i].after == after && e->columns[i].before != NULL)
+			return e->columns[i].before->name;
+	return after->name;
+}
+
+/* Whether all columns of a definition's primary key fill columns of the key that the user gave. */
+static bool
+is_in_own_key(const CdcEvolve *e, const CdcTableDef *def)
+{
+	const CdcSubscriptionTable *table = e->out->table;
+	int			i;
+	int			k;
+	ListCell   *lc;
+
+	for (i = 0; i < def->ncolumns; i++)
+	{
+		bool		found = false;
+
+		if (def->columns[i].pk < 0)
+			continue;
+		foreach(lc, cdc_evolve_mapped_names(e, mapped_as(e, &def->columns[i])))
+			for (k = 0; k < table->nkey; k++)
+				found = found || strcmp(table->key[k], lfirst(lc)) == 0;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static bool
+has_key(const CdcTableDef *def)
+{
+	int			i;
+
+	for (i = 0; i < def->ncolumns; i++)
+		if (def->columns[i].pk >= 0)
+			return true;
+	return false;
+}
+
+/* The key's constants and what the source's primary key fills, as an argument: {shard,id} */
+static char *
+key_argument(const CdcEvolve *e, const CdcTableDef *def)
+{
+	const CdcSubscriptionTable *table = e->out->table;
+	StringInfoData list;
+	int			k;
+	int			place;
+	int			i;
+
+	initStringInfo(&list);
+	for (k = 0; k < table->nkey; k++)
+		if (cdc_evolve_is_computed(e, table->key[k]))
+			appendStringInfo(&list, "%s%s", list.len > 0 ? "," : "", quote_identifier(table->key[k]));
+	for (place = 0; place < def->ncolumns; place++)
+		for (i = 0; i < def->ncolumns; i++)
+		{
+			char	   *name = def->columns[i].pk == place ? cdc_evolve_mapped_name(e, mapped_as(e, &def->columns[i])) : NULL;
+
+			if (name != NULL)
+				appendStringInfo(&list, "%s%s", list.len > 0 ? "," : "", quote_identifier(name));
+		}
+	return psprintf("key := %s", quote_literal_cstr(psprintf("{%s}", list.data)));
+}
+
+char *
+cdc_evolve_key_trouble(CdcEvolve *e)
+{
+	const CdcTableDef *before = &e->out->change->before;
+	const CdcTableDef *after = &e->out->change->after;
+
+	if (!has_key(before) || !is_in_own_key(e, before) || (has_key(after) && is_in_own_key(e, after)))
+		return NULL;
+	e->out->remap = has_key(after) ? key_argument(e, after) : pstrdup("key := ...");
+	return psprintf("the source's primary key %s, and the key that was given to its target %s does not tell all rows apart any more",
+					has_key(after) ? "has other columns" : "was dropped", e->target);
 }
 
 bool
@@ -161,7 +246,7 @@ key_fits(const CdcEvolve *e)
 		CdcColumn	column;
 		CdcError	err;
 
-		if (def == NULL || def->pk < 0)
+		if (def == NULL || def->pk < 0 || e->columns[i].again)
 			continue;
 		memset(&column, 0, sizeof(column));
 		if (cdc_column_type_parse(arena, def->column_type, &column, &err) != CDC_OK)

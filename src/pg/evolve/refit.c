@@ -53,21 +53,16 @@ static bool
 takes_all(const CdcEvolve *e)
 {
 	const CdcTableDef *before = &e->out->change->before;
-	const Jsonb *columns = e->out->table->columns;
 	int			i;
 
-	if (columns == NULL)
+	if (e->out->table->columns == NULL)
 		return true;
-	if (cdc_fills_compute(columns))
+	if (!cdc_evolve_takes_all(e))
 		return false;
 	for (i = 0; i < before->ncolumns; i++)
-	{
-		char	   *target = cdc_evolve_mapped_name(columns, before->columns[i].name);
-
 		if (!cdc_column_def_is_generated(&before->columns[i]) &&
-			(target == NULL || strcmp(target, cdc_evolve_own_name(before->columns[i].name)) != 0))
+			cdc_evolve_mapped_names(e, before->columns[i].name) == NIL)
 			return false;
-	}
 	return before->ncolumns > 0;
 }
 
@@ -93,29 +88,41 @@ is_wanted(const CdcEvolve *e, const CdcColumnDef *def)
 	return false;
 }
 
+/* A column of the definition and one of the target that it fills; NULL: none yet. */
+static void
+add_column(CdcEvolve *e, const CdcColumnDef *def, char *target, bool again)
+{
+	CdcEvolveColumn *column = &e->columns[e->ncolumns];
+
+	column->after = def;
+	column->target = target;
+	column->again = again;
+	cdc_evolve_find(column, e->relid);
+	column->type = cdc_pg_type_of_definition(def, &e->out->sub->opt);
+	/* what the source computes is in the target, or is not */
+	if (column->type != NULL && (column->target != NULL || (e->all && is_wanted(e, def))))
+		e->ncolumns++;
+}
+
 /* The columns of the definition, and what the target has of them. */
 static void
 find_columns(CdcEvolve *e)
 {
 	const CdcTableDef *def = &e->out->change->after;
+	const Jsonb *columns = e->out->table->columns;
 	int			i;
 
-	e->columns = palloc0(sizeof(CdcEvolveColumn) * Max(def->ncolumns, 1));
+	e->columns = palloc0(sizeof(CdcEvolveColumn) *
+						 (def->ncolumns + (columns != NULL ? cdc_json_count(&columns->root) : 0) + 1));
 	e->all = takes_all(e);
 	for (i = 0; i < def->ncolumns; i++)
 	{
-		CdcEvolveColumn *column = &e->columns[e->ncolumns];
+		List	   *targets = e->all ? list_make1(cdc_evolve_own_name(def->columns[i].name)) :
+			cdc_evolve_mapped_names(e, def->columns[i].name);
+		ListCell   *lc;
 
-		column->after = &def->columns[i];
-		column->target = e->all ? cdc_evolve_own_name(column->after->name) :
-			cdc_evolve_mapped_name(e->out->table->columns, column->after->name);
-		cdc_evolve_find(column, e->relid);
-		column->type = cdc_pg_type_of_definition(column->after, &e->out->sub->opt);
-		/* what the source computes is in the target, or is not */
-		if (column->type == NULL ||
-			(column->target == NULL && (!e->all || !is_wanted(e, column->after))))
-			continue;
-		e->ncolumns++;
+		foreach(lc, targets)
+			add_column(e, &def->columns[i], lfirst(lc), lc != list_head(targets));
 	}
 }
 
@@ -142,7 +149,26 @@ free_others(CdcEvolve *e)
 	}
 }
 
-void
+/* A target that other source tables fill, too, keeps its rows and only gets wider. */
+static void
+widen_columns(CdcEvolve *e)
+{
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		CdcEvolveColumn *column = &e->columns[i];
+		char	   *type = column->target != NULL ? cdc_evolve_shared_type(e, column, false) : NULL;
+
+		if (type == NULL)
+			continue;
+		cdc_evolve_lock(e);
+		cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s", e->target,
+								   quote_identifier(column->target), type));
+	}
+}
+
+char *
 cdc_evolve_refit(CdcEvolution *out)
 {
 	CdcEvolve	e;
@@ -153,11 +179,17 @@ cdc_evolve_refit(CdcEvolution *out)
 
 	cdc_evolve_begin(&e, out);
 	find_columns(&e);
+	if (out->table->nkey > 0 && out->change->before.ncolumns > 0)
+		e.trouble = cdc_evolve_key_trouble(&e);
+	if (e.shared && e.trouble == NULL)
+		widen_columns(&e);
+	if (e.trouble != NULL)
+		return e.trouble;
 	other_key = out->table->nkey == 0 && e.all && cdc_evolve_key_differs(&e);
 	for (i = 0; i < e.ncolumns; i++)
 	{
 		lacks = lacks || e.columns[i].target == NULL;
-		if (e.columns[i].target != NULL && is_other_type(&e, &e.columns[i]))
+		if (e.columns[i].target != NULL && !e.shared && is_other_type(&e, &e.columns[i]))
 			other_type = true;
 	}
 	if (lacks || other_key || other_type)
@@ -176,7 +208,7 @@ cdc_evolve_refit(CdcEvolution *out)
 			cdc_evolve_run(&e, psprintf("ALTER TABLE %s ADD COLUMN %s %s", e.target,
 										quote_identifier(column->target), column->type));
 		}
-		else if (is_other_type(&e, column))
+		else if (!e.shared && is_other_type(&e, column))
 			cdc_evolve_run(&e, psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING NULL", e.target,
 										quote_identifier(column->target), column->type));
 	}
@@ -184,4 +216,5 @@ cdc_evolve_refit(CdcEvolution *out)
 		cdc_evolve_add_key(&e);
 	free_others(&e);
 	cdc_evolve_mapping(&e);
+	return NULL;
 }

@@ -7,7 +7,7 @@
  */
 #include "pg/expression/fill.h"
 
-/* ERROR: neither of the three. */
+/* ERROR: none of these. */
 pg_noreturn static void
 refuse(const char *target)
 {
@@ -34,6 +34,11 @@ read_object(const JsonbContainer *object, CdcColumnFill *fill)
 	else if (cdc_json_find(object, "expr", 4, &v) && v.type == JENTRY_ISSTRING)
 	{
 		fill->by = CDC_BY_EXPRESSION;
+		fill->text = pnstrdup(v.data, v.len);
+	}
+	else if (cdc_json_find(object, "dropped", 7, &v) && v.type == JENTRY_ISSTRING)
+	{
+		fill->by = CDC_BY_NOTHING;
 		fill->text = pnstrdup(v.data, v.len);
 	}
 	else
@@ -89,10 +94,10 @@ cdc_fill_find(const CdcColumnFill *fills, int n, const char *target)
 	return NULL;
 }
 
-bool
-cdc_fills_compute(const Jsonb *columns)
+static bool
+some_are(const Jsonb *columns, CdcFilledBy by)
 {
-	CdcColumnFill    *fills;
+	CdcColumnFill *fills;
 	int			n;
 	int			i;
 
@@ -100,9 +105,21 @@ cdc_fills_compute(const Jsonb *columns)
 		return false;
 	fills = cdc_fills_read(columns, &n);
 	for (i = 0; i < n; i++)
-		if (fills[i].by != CDC_BY_COLUMN)
+		if (fills[i].by == by)
 			return true;
 	return false;
+}
+
+bool
+cdc_fills_compute(const Jsonb *columns)
+{
+	return some_are(columns, CDC_BY_CONSTANT) || some_are(columns, CDC_BY_EXPRESSION);
+}
+
+bool
+cdc_fills_dropped(const Jsonb *columns)
+{
+	return some_are(columns, CDC_BY_NOTHING);
 }
 
 const char *

@@ -40,6 +40,8 @@ check_mapped_names(const CdcTarget *target, const CdcColumnFill *fills, int n)
 
 	for (i = 0; i < n; i++)
 	{
+		if (fills[i].by == CDC_BY_NOTHING)
+			continue;
 		for (c = 0; c < target->ncolumns; c++)
 			if (strcmp(target->columns[c].name, fills[i].target) == 0)
 				break;
@@ -136,7 +138,8 @@ map_columns(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpe
 		CdcMappedColumn *col;
 		int			at;
 
-		if (att->attisdropped || CDC_ATT_GENERATED(att) || (fills != NULL && fill == NULL))
+		if (att->attisdropped || CDC_ATT_GENERATED(att) ||
+			(fills != NULL && (fill == NULL || fill->by == CDC_BY_NOTHING)))
 			continue;
 
 		/* what the source has no more tells no rows apart */

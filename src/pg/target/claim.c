@@ -150,3 +150,26 @@ cdc_claim_adopt(const CdcSubscription *sub, const char *source_table, Oid relid,
 					"table %s becomes the target of source table %s, and keeps its rows",
 					name, source_table)));
 }
+
+bool
+cdc_claim_is_shared(const CdcSubscription *sub, const char *source_table, Oid relid)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.subscription_table t"
+		" WHERE t.target_oid OPERATOR(pg_catalog.=) $1"
+		" AND NOT (t.subscription OPERATOR(pg_catalog.=) $2 AND t.source_table OPERATOR(pg_catalog.=) $3)"
+		" LIMIT 1",
+		3, {OIDOID, TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+	bool		result;
+
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = CStringGetTextDatum(sub->name);
+	values[2] = CStringGetTextDatum(source_table);
+	cdc_spi_begin(&spi);
+	result = cdc_spi_execute(&stmt, values, NULL) > 0;
+	cdc_spi_end(&spi);
+	return result;
+}

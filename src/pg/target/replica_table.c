@@ -206,26 +206,32 @@ static Mapped *
 map_given(const CdcSubscription *sub, const CdcTable *table, const Jsonb *columns, bool typed,
 		  int *n)
 {
-	CdcColumnFill    *fills = cdc_fills_read(columns, n);
-	Mapped	   *mapped = palloc0(sizeof(Mapped) * *n);
+	int			nfills;
+	CdcColumnFill *fills = cdc_fills_read(columns, &nfills);
+	Mapped	   *mapped = palloc0(sizeof(Mapped) * nfills);
 	int			i;
 
-	for (i = 0; i < *n; i++)
+	*n = 0;
+	for (i = 0; i < nfills; i++)
 	{
 		const CdcColumnFill *fill = &fills[i];
+		Mapped	   *m = &mapped[*n];
 
-		mapped[i].name = fill->target;
+		if (fill->by == CDC_BY_NOTHING)
+			continue;
+		(*n)++;
+		m->name = fill->target;
 		if (fill->by == CDC_BY_COLUMN)
-			mapped[i].source = source_column(table, fill->text);
+			m->source = source_column(table, fill->text);
 		else if (fill->by == CDC_BY_CONSTANT)
-			mapped[i].type = cdc_fill_constant_type(fill);
+			m->type = cdc_fill_constant_type(fill);
 		else if (typed)
-			mapped[i].type = expression_type(sub, table, fill);
-		if (fill->by == CDC_BY_COLUMN && mapped[i].source == NULL)
+			m->type = expression_type(sub, table, fill);
+		if (fill->by == CDC_BY_COLUMN && m->source == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("columns names no column of source table %s for target column \"%s\"",
-							cdc_from_utf8_copy(table->full_name), mapped[i].name),
+							cdc_from_utf8_copy(table->full_name), m->name),
 					 errdetail("There is no column \"%s\".", fill->text),
 					 errhint("An SQL expression is written as {\"expr\": \"...\"}, a constant as {\"value\": ...}.")));
 	}

@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * mapping.c
+ *	  What a change of the source's columns does to the mapping that the user gave.
+ *
+ * It keeps the user's choice: a renamed column fills what it filled, and one that was
+ * dropped is kept in mind, {"dropped": "email"}, until the source has one of that name
+ * again, so that it is filled then and not passed over in silence.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/evolve/internal.h"
+
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+
+#include "pg/base/compat_value.h"
+#include "pg/datum/jsonb_view.h"
+#include "pg/expression/fill.h"
+
+static bool
+names_column(const CdcColumnFill *fill, const char *source)
+{
+	return (fill->by == CDC_BY_COLUMN || fill->by == CDC_BY_NOTHING) && strcmp(fill->text, source) == 0;
+}
+
+List *
+cdc_evolve_mapped_names(const CdcEvolve *e, const char *source)
+{
+	List	   *result = NIL;
+	CdcColumnFill *fills;
+	int			n;
+	int			i;
+
+	if (e->out->table->columns == NULL)
+		return list_make1(pstrdup(source));
+	fills = cdc_fills_read(e->out->table->columns, &n);
+	for (i = 0; i < n; i++)
+		if (names_column(&fills[i], source))
+			result = lappend(result, fills[i].target);
+	return result;
+}
+
+bool
+cdc_evolve_takes_all(const CdcEvolve *e)
+{
+	CdcColumnFill *fills;
+	int			n;
+	int			i;
+
+	if (e->out->table->columns == NULL)
+		return true;
+	fills = cdc_fills_read(e->out->table->columns, &n);
+	for (i = 0; i < n; i++)
+		if (fills[i].by != CDC_BY_COLUMN || strcmp(fills[i].target, cdc_evolve_own_name(fills[i].text)) != 0)
+			return false;
+	return true;
+}
+
+char *
+cdc_evolve_mapped_name(const CdcEvolve *e, const char *source)
+{
+	List	   *names = cdc_evolve_mapped_names(e, source);
+
+	return names != NIL ? linitial(names) : NULL;
+}
+
+/* The source's column of that name before the change; or NULL. */
+static const CdcEvolveColumn *
+former_column(const CdcEvolve *e, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+		if (e->columns[i].before != NULL && strcmp(e->columns[i].before->name, name) == 0)
+			return &e->columns[i];
+	return NULL;
+}
+
+/* Whether there is a column of that name, which was not there before. */
+static bool
+is_new(const CdcEvolve *e, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < e->ncolumns; i++)
+		if (e->columns[i].before == NULL && strcmp(e->columns[i].after->name, name) == 0)
+			return true;
+	return false;
+}
+
+bool
+cdc_evolve_is_back(const CdcEvolve *e, const CdcEvolveColumn *column)
+{
+	const CdcEvolveColumn *former = former_column(e, column->after->name);
+
+	return e->out->table->columns != NULL && (former == NULL || former->after == NULL) &&
+		cdc_evolve_mapped_names(e, column->after->name) != NIL;
+}
+
+/* The name that what fills by a column is to have; NULL: the source has it no more. */
+static const char *
+present_name(const CdcEvolve *e, const CdcColumnFill *fill)
+{
+	const CdcEvolveColumn *former = former_column(e, fill->text);
+
+	if (fill->by == CDC_BY_COLUMN && former != NULL && former->after != NULL)
+		return former->after->name;
+	return is_new(e, fill->text) ? fill->text : NULL;
+}
+
+/* The user's mapping, with the names that its columns have now; what is computed stays. */
+static void
+follow_mapping(CdcEvolve *e)
+{
+	const Jsonb *columns = e->out->table->columns;
+	StringInfoData json;
+	CdcColumnFill *fills;
+	int			n;
+	int			i;
+
+	fills = cdc_fills_read(columns, &n);
+	initStringInfo(&json);
+	for (i = 0; i < n; i++)
+	{
+		bool		plain = fills[i].by == CDC_BY_COLUMN || fills[i].by == CDC_BY_NOTHING;
+		const char *name = plain ? present_name(e, &fills[i]) : NULL;
+		CdcJsonValue v;
+
+		/* a column of the target that went with the source's */
+		if (plain && get_attnum(e->relid, fills[i].target) == InvalidAttrNumber)
+			continue;
+		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
+		escape_json(&json, fills[i].target);
+		appendStringInfoString(&json, ": ");
+		if (name != NULL)
+			escape_json(&json, name);
+		else if (plain)
+		{
+			appendStringInfoString(&json, "{\"dropped\": ");
+			escape_json(&json, fills[i].text);
+			appendStringInfoChar(&json, '}');
+		}
+		else if (cdc_json_find(&columns->root, fills[i].target, strlen(fills[i].target), &v))
+			appendStringInfoString(&json, cdc_json_to_cstring(&v));
+	}
+	appendStringInfoString(&json, json.len > 0 ? "}" : "{}");
+	e->out->columns_changed = true;
+	e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
+/* The mapping, where it is one; NULL where all have their own names. */
+void
+cdc_evolve_mapping(CdcEvolve *e)
+{
+	StringInfoData json;
+	bool		renamed = false;
+	int			n = 0;
+	int			i;
+
+	if (!e->all && e->out->table->columns != NULL)
+	{
+		follow_mapping(e);
+		return;
+	}
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+
+		if (column->target == NULL || column->after == NULL)
+			continue;
+		if (strcmp(column->target, column->after->name) != 0)
+			renamed = true;
+		appendStringInfoString(&json, n++ > 0 ? "," : "");
+		escape_json(&json, column->target);
+		appendStringInfoChar(&json, ':');
+		escape_json(&json, column->after->name);
+	}
+	appendStringInfoChar(&json, '}');
+	e->out->columns_changed = renamed || e->out->table->columns != NULL;
+	if (e->out->columns_changed)
+		e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
