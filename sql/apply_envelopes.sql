@@ -36,7 +36,7 @@ BEGIN
 END $$;
 CREATE FUNCTION wants(sub text, source_table text, target text, key text[] DEFAULT NULL) RETURNS void
 LANGUAGE sql AS $$
-    INSERT INTO cdc.subscription_table (subscription, source_table, target, key, state) VALUES ($1, $2, $3, $4, 'r');
+    INSERT INTO cdc.subscription_table (subscription, name, source_table, target, key, state) VALUES ($1, $2, $2, $3, $4, 'r');
     -- as cdc.add_table() does, tell who has the catalog cached
     ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100) $$;
 CREATE FUNCTION fails(cmd text) RETURNS text LANGUAGE plpgsql AS $$

@@ -14,7 +14,7 @@ INSERT INTO cdc.subscription (name, owner, server, tables, exclude, format, hist
 INSERT INTO cdc.subscription_position (subscription, last_seq, events) VALUES ('hole', 10, 10);
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('hole');
 SELECT cdc_catalog.take_over('hole');
-INSERT INTO cdc.subscription_table (subscription, source_table, target, state) VALUES ('hole', 'd.t', 'hole.t', 'r');
+INSERT INTO cdc.subscription_table (subscription, name, source_table, target, state) VALUES ('hole', 'd.t', 'd.t', 'hole.t', 'r');
 CREATE FUNCTION fill() RETURNS void LANGUAGE sql AS $$
     DELETE FROM h;
     INSERT INTO h (seq, source_table, op, position, event, commit)

@@ -16,8 +16,8 @@ INSERT INTO cdc.subscription_position (subscription, last_seq) VALUES ('la', 100
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('la');
 SELECT cdc_catalog.take_over('la');
 CREATE FUNCTION wants(tab text, key text[] DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO cdc.subscription_table (subscription, source_table, target, key, state)
-    VALUES ('la', 'd.' || tab, 'la.' || tab, key, 'r');
+    INSERT INTO cdc.subscription_table (subscription, name, source_table, target, key, state)
+    VALUES ('la', 'd.' || tab, 'd.' || tab, 'la.' || tab, key, 'r');
     ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100) $$;
 CREATE FUNCTION limit_memory(size text) RETURNS void LANGUAGE sql AS $$
     UPDATE cdc.subscription SET options = jsonb_build_object('apply_memory_limit', size) WHERE name = 'la';

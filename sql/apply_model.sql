@@ -37,8 +37,8 @@ CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN NEW.seen := TG_OP; RETURN NEW; END $$;
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON triggered FOR EACH ROW EXECUTE FUNCTION stamp();
 ALTER TABLE triggered ENABLE ALWAYS TRIGGER stamp;
-INSERT INTO cdc.subscription_table (subscription, source_table, target, state)
-    VALUES ('model', 'm.src', 'model.live', 'r');
+INSERT INTO cdc.subscription_table (subscription, name, source_table, target, state)
+    VALUES ('model', 'm.src', 'm.src', 'model.live', 'r');
 
 -- the source's binlog: whole rows, or only the key and what changed
 CREATE TABLE image (partial boolean);

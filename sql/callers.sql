@@ -28,7 +28,7 @@ CREATE SEQUENCE boss.seq;
 CREATE FUNCTION boss.ev(sub text, tab text, target text, op "char", data text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM cdc_catalog.subscription_table t WHERE t.subscription = sub AND t.source_table = 'd.' || tab) THEN
-        INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, state) VALUES (sub, 'd.' || tab, target, 'r');
+        INSERT INTO cdc_catalog.subscription_table (subscription, name, source_table, target, state) VALUES (sub, 'd.' || tab, 'd.' || tab, target, 'r');
         ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100);
     END IF;
     EXECUTE format('INSERT INTO %I.h (seq, source_table, op, position, event, commit) VALUES ($1, $2, $3, $4, $5, true)', sub)

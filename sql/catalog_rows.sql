@@ -15,7 +15,7 @@ CREATE FUNCTION subscribe() RETURNS void LANGUAGE sql AS $$
         VALUES ('cr', current_user, 'none', '{*.*}', '{}', 'maxwell', 'cr.h', false, false, '{}');
     INSERT INTO cdc_catalog.subscription_position (subscription, last_seq) VALUES ('cr', 0);
     INSERT INTO cdc_catalog.subscription_progress (subscription) VALUES ('cr');
-    INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, state) VALUES ('cr', 'd.t', 'cr.t', 'r');
+    INSERT INTO cdc_catalog.subscription_table (subscription, name, source_table, target, state) VALUES ('cr', 'd.t', 'd.t', 'cr.t', 'r');
     SELECT cdc_catalog.take_over('cr') $$;
 CREATE FUNCTION forget() RETURNS void LANGUAGE sql AS $$
     DELETE FROM cdc_catalog.subscription WHERE name = 'cr';
@@ -84,7 +84,7 @@ SELECT cdc.apply('cr');
 TRUNCATE h, t;
 -- where the rows were are others' rows now
 INSERT INTO cdc_catalog.subscription_progress (subscription, applied_seq) SELECT 'other ' || n, 77 FROM generate_series(1, 50) n;
-INSERT INTO cdc_catalog.table_counter (subscription, source_table, events) SELECT 'other ' || n, 'd.t', 77 FROM generate_series(1, 50) n;
+INSERT INTO cdc_catalog.table_counter (subscription, name, source_table, events) SELECT 'other ' || n, 'd.t', 'd.t', 77 FROM generate_series(1, 50) n;
 SELECT subscribe();
 SELECT event(), apply();
 TABLE stands;

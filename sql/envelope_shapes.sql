@@ -97,7 +97,7 @@ BEGIN
         VALUES ('shapes', current_user, 'shapes_bus', '{*.*}', '{}', $1, 'shapes.history', false, false, '{}');
     INSERT INTO cdc.subscription_position (subscription, last_seq) VALUES ('shapes', 1);
     INSERT INTO cdc.subscription_progress (subscription) VALUES ('shapes');
-    INSERT INTO cdc.subscription_table (subscription, source_table, target, state) VALUES ('shapes', 'd.t', 'shapes.target', 'r');
+    INSERT INTO cdc.subscription_table (subscription, name, source_table, target, state) VALUES ('shapes', 'd.t', 'd.t', 'shapes.target', 'r');
     PERFORM cdc_catalog.take_over('shapes');
     INSERT INTO history VALUES (1, now(), NULL, 'd.t', 'u', 't/0@1', NULL, event, NULL, true, NULL);
     PERFORM cdc.apply('shapes');

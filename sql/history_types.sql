@@ -28,7 +28,7 @@ INSERT INTO cdc.subscription_position (subscription, last_seq, file, file_offset
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('ht');
 CREATE TABLE t (id int PRIMARY KEY);
 CREATE TABLE r (id int PRIMARY KEY);
-INSERT INTO cdc.subscription_table (subscription, source_table, target, state) VALUES ('ht', 'd.t', 'ht.t', 'r');
+INSERT INTO cdc.subscription_table (subscription, name, source_table, target, state) VALUES ('ht', 'd.t', 'd.t', 'ht.t', 'r');
 
 CREATE FUNCTION fails(cmd text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE m text; d text; h text;
@@ -146,7 +146,7 @@ INSERT INTO cdc.subscription (name, owner, server, tables, exclude, format, hist
     VALUES ('ht', current_user, 'ht_server', '{*.*}', '{}', 'maxwell', 'ht.h', false, false, '{}');
 INSERT INTO cdc.subscription_position (subscription, last_seq) VALUES ('ht', 3);
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('ht');
-INSERT INTO cdc.subscription_table (subscription, source_table, target, state) VALUES ('ht', 'd.t', 'ht.t', 'r');
+INSERT INTO cdc.subscription_table (subscription, name, source_table, target, state) VALUES ('ht', 'd.t', 'd.t', 'ht.t', 'r');
 SELECT make();
 -- behind what pull brought
 UPDATE cdc_catalog.subscription_progress SET applied_seq = 4 WHERE subscription = 'ht';

@@ -28,8 +28,8 @@ BEGIN
     VALUES ('idn', 'idn_b', 'idn_server', '{*.*}', '{}', 'maxwell', 'idn_targets', 'idn.h', false, false, '{}');
     INSERT INTO cdc_catalog.subscription_position (subscription, last_seq) VALUES ('idn', 1000000);
     INSERT INTO cdc_catalog.subscription_progress (subscription) VALUES ('idn');
-    INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, state)
-    VALUES ('idn', 'd.t', 'idn_targets.t', 'r'), ('idn', 'd.u', 'idn_targets.u', 'r');
+    INSERT INTO cdc_catalog.subscription_table (subscription, name, source_table, target, state)
+    VALUES ('idn', 'd.t', 'd.t', 'idn_targets.t', 'r'), ('idn', 'd.u', 'd.u', 'idn_targets.u', 'r');
     INSERT INTO cdc_catalog.publication (name, subscription, server, topic_template, key_template, format, options, published_seq)
     VALUES ('idn_out', 'idn', 'idn_bus', 't', 'k', 'maxwell', '{}', 0);
     PERFORM cdc_catalog.take_over('idn');

@@ -26,8 +26,8 @@ RETURNS bigint LANGUAGE sql AS $$
     FROM nextval('seq') s RETURNING seq $$;
 CREATE FUNCTION wants(tab text, target text, key text[], columns jsonb, filter text DEFAULT NULL, shard text DEFAULT '')
 RETURNS void LANGUAGE sql AS $$
-    INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns, row_filter, state, shard)
-    SELECT 'map', 'd.' || tab, target, key, columns, filter, 'r', shard;
+    INSERT INTO cdc_catalog.subscription_table (subscription, name, source_table, target, key, columns, row_filter, state, shard)
+    SELECT 'map', 'd.' || tab, 'd.' || tab, target, key, columns, filter, 'r', shard;
     ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100) $$;
 CREATE FUNCTION defined(tab text, columns jsonb) RETURNS void LANGUAGE sql AS $$
     INSERT INTO cdc.table_version (subscription, source_table, version, from_seq, columns)

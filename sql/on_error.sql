@@ -29,7 +29,7 @@ RETURNS bigint LANGUAGE sql AS $$
 CREATE FUNCTION tell() RETURNS void LANGUAGE sql AS $$
     ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100) $$;
 CREATE FUNCTION wants(tab text) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO cdc.subscription_table (subscription, source_table, target, state) VALUES ('oe', 'd.' || tab, 'oe.' || tab, 'r');
+    INSERT INTO cdc.subscription_table (subscription, name, source_table, target, state) VALUES ('oe', 'd.' || tab, 'd.' || tab, 'oe.' || tab, 'r');
     SELECT tell() $$;
 CREATE FUNCTION fails(cmd text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE m text; d text; hint text;

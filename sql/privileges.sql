@@ -38,9 +38,9 @@ CREATE FUNCTION public.fill(s text) RETURNS void LANGUAGE sql AS $$
     VALUES (s, 't', 0, 736563726574, 'secret', '22P02');
     INSERT INTO cdc_catalog.subscription_failure (subscription, worker, failures, last_error, last_sqlstate, last_error_at)
     VALUES (s, 'apply', 1, 'secret', '22P02', now()), (s, 'publish ' || s || '_out', 1, 'secret', 'ZZ000', now() - interval '1 day');
-    INSERT INTO cdc_catalog.subscription_table (subscription, source_table, state, last_error, last_sqlstate, row_filter, columns, shard)
-    VALUES (s, 'a.b', 'e', 'secret', '0A000', 'v = ''secret''', '{"a": {"value": "secret"}}', 'secret'), (s, 'a.c', 'r', NULL, NULL, NULL, NULL, '');
-    INSERT INTO cdc_catalog.table_counter (subscription, source_table) VALUES (s, 'a.b');
+    INSERT INTO cdc_catalog.subscription_table (subscription, name, source_table, state, last_error, last_sqlstate, row_filter, columns, shard)
+    VALUES (s, 'a.b', 'a.b', 'e', 'secret', '0A000', 'v = ''secret''', '{"a": {"value": "secret"}}', 'secret'), (s, 'a.c', 'a.c', 'r', NULL, NULL, NULL, NULL, '');
+    INSERT INTO cdc_catalog.table_counter (subscription, name, source_table) VALUES (s, 'a.b', 'a.b');
     INSERT INTO cdc_catalog.table_version (subscription, source_table, version, from_seq, columns) VALUES (s, 'a.b', 1, 1, '[]');
     INSERT INTO cdc_catalog.table_change (subscription, number, kind, source_table, from_seq, statement, before_version, after_version, change, outcome)
         VALUES (s, 1, 'a', 'a.b', 1, 'secret', 1, 1, '{"added": "secret"}', 'secret');

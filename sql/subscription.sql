@@ -51,8 +51,8 @@ VALUES ('s', current_user, 'nowhere', '{shop.*}', '{shop.x}', 'maxwell', 'replic
         'replica.s_history', true, false, '{"batch_events": 500, "zero_date": "error"}');
 INSERT INTO cdc.subscription_position (subscription) VALUES ('s');
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('s');
-INSERT INTO cdc.subscription_table (subscription, source_table, target, state)
-VALUES ('s', 'shop.a', 'replica.a', 'r'), ('s', 'other.b', NULL, 'i');
+INSERT INTO cdc.subscription_table (subscription, name, source_table, target, state)
+VALUES ('s', 'shop.a', 'shop.a', 'replica.a', 'r'), ('s', 'other.b', 'other.b', NULL, 'i');
 SELECT cdc_catalog.take_over('s');
 
 SELECT cdc.create_subscription('s', 'nowhere');

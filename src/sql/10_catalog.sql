@@ -123,9 +123,13 @@ CREATE TABLE cdc_catalog.subscription_failure (
     PRIMARY KEY (subscription, worker)
 );
 
--- The tables of a subscription.
+-- The tables of a subscription: a row for each target of a source table, or for a source table
+-- that goes to the history only.  What is kept of one is kept by its name, which is that of the
+-- source table, or, where another target of that has it, 'source_table -> target'.  What is kept
+-- of a source table (definitions, changes, copied rows) is of all of its targets.
 CREATE TABLE cdc_catalog.subscription_table (
     subscription    text NOT NULL,
+    name            text NOT NULL,
     source_table    text NOT NULL,          -- database.table
     target          text,                   -- qualified, quoted; NULL: history only
     target_oid      oid,                    -- what that is; not to be trusted in a restored database
@@ -148,24 +152,27 @@ CREATE TABLE cdc_catalog.subscription_table (
     error_key       text,                   -- ... and its key, as far as that is known
     kept_events     bigint NOT NULL DEFAULT 0,  -- that cdc.error has, to be retried or discarded
     differs         text,                   -- what was left out: the target may differ from its source
-    PRIMARY KEY (subscription, source_table)
+    PRIMARY KEY (subscription, name)
 );
+CREATE INDEX subscription_table_source ON cdc_catalog.subscription_table (subscription, source_table);
 
--- Kafka: tables that were removed.  Their events are kept in the history, and no message
--- brings them back.
+-- Kafka: tables that were removed, with each of their targets.  Their events are kept in the
+-- history, and no message brings them back.
 CREATE TABLE cdc_catalog.removed_table (
     subscription    text NOT NULL,
     source_table    text NOT NULL,
     target          text,                   -- that was filled: its rows are the history's
     target_oid      oid,
-    removed_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (subscription, source_table)
+    removed_at      timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX removed_table_source ON cdc_catalog.removed_table (subscription, source_table);
 
 -- How far the copy of a table has come.  Written by pull with the rows that it is about,
--- and by who asks for a copy; a table in state i may have no row yet.
+-- and by who asks for a copy; a table in state i may have no row yet.  A copy is of a source
+-- table: those of its targets that want the same take part in it, which have its begin_seq.
 CREATE TABLE cdc_catalog.copy_progress (
     subscription    text NOT NULL,
+    name            text NOT NULL,          -- of the table
     source_table    text NOT NULL,
     kind            text NOT NULL DEFAULT 'copy',       -- copy, resync
     replaces        boolean NOT NULL DEFAULT false,     -- rows that it does not bring go from the target
@@ -193,7 +200,7 @@ CREATE TABLE cdc_catalog.copy_progress (
     synced_at       timestamptz,
     ready_at        timestamptz,            -- the target has them
     updated_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (subscription, source_table)
+    PRIMARY KEY (subscription, name)
 ) WITH (fillfactor = 50);
 
 -- Rows of copies that the history is not to keep, until apply has come to the event that
@@ -229,6 +236,7 @@ CREATE INDEX subscription_table_target_name ON cdc_catalog.subscription_table (t
 -- Counters of apply, written with the targets.
 CREATE TABLE cdc_catalog.table_counter (
     subscription    text NOT NULL,
+    name            text NOT NULL,          -- of the table
     source_table    text NOT NULL,
     events          bigint NOT NULL DEFAULT 0,
     inserts         bigint NOT NULL DEFAULT 0,
@@ -236,7 +244,7 @@ CREATE TABLE cdc_catalog.table_counter (
     deletes         bigint NOT NULL DEFAULT 0,
     last_seq        bigint NOT NULL DEFAULT 0,
     source_ts       timestamptz,
-    PRIMARY KEY (subscription, source_table)
+    PRIMARY KEY (subscription, name)
 ) WITH (fillfactor = 50);
 
 -- Definitions of source tables, each valid from a seq on; without columns
@@ -272,6 +280,8 @@ CREATE TABLE cdc_catalog.table_change (
     after_version   integer NOT NULL,
     change          jsonb NOT NULL,         -- renamed and added columns, why rows may have changed
     outcome         text,                   -- what apply did; NULL: it has not come to it
+    tables          text[],                 -- names of the tables that are filled from it, where there are
+    outcomes        text[],                 -- ... some, and what it did for each
     outcome_at      timestamptz,
     PRIMARY KEY (subscription, number)
 );
@@ -308,7 +318,8 @@ CREATE TABLE cdc_catalog.database_version (
 );
 
 -- What could not be stored or applied, where the user chose not to stop.  op: that of an
--- event that apply put aside, to be applied later; NULL: what pull could not read.
+-- event that apply put aside, to be applied later to the table of that name; NULL: what pull
+-- could not read.
 CREATE TABLE cdc_catalog.error (
     subscription    text NOT NULL,
     seq             bigint,
@@ -319,19 +330,20 @@ CREATE TABLE cdc_catalog.error (
     message         text NOT NULL,
     raw             bytea,
     op              "char",
-    event           jsonb
+    event           jsonb,
+    name            text
 );
-CREATE INDEX error_table ON cdc_catalog.error (subscription, source_table, seq);
+CREATE INDEX error_table ON cdc_catalog.error (subscription, name, seq);
 
 -- Keys of which cdc.error has events: later ones follow them there.  Each value
 -- of the key as text behind '=', or 'null'.
 CREATE TABLE cdc_catalog.blocked_key (
     subscription    text NOT NULL,
-    source_table    text NOT NULL,
+    name            text NOT NULL,          -- of the table
     key             text[] NOT NULL,
     seq             bigint NOT NULL         -- of the first event
 );
-CREATE INDEX blocked_key_table ON cdc_catalog.blocked_key (subscription, source_table);
+CREATE INDEX blocked_key_table ON cdc_catalog.blocked_key (subscription, name);
 
 -- Source transactions that apply passes over, as an operator said.
 CREATE TABLE cdc_catalog.skipped_transaction (
@@ -384,6 +396,7 @@ CREATE TABLE cdc_catalog.publication (
 CREATE TABLE cdc_catalog.verification (
     subscription    text NOT NULL,
     source_table    text NOT NULL,
+    target          text NOT NULL,
     started_at      timestamptz NOT NULL,
     finished_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     applied_seq     bigint NOT NULL,        -- the place at which the last chunk was compared

@@ -133,7 +133,7 @@ SELECT t.subscription, t.source_table, t.target, t.mode, t.key,
        CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
                  OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
             THEN t.error_key END AS error_key,
-       t.kept_events, t.differs
+       t.kept_events, t.differs, t.name
   FROM cdc_catalog.subscription_table t
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
@@ -225,7 +225,8 @@ SELECT e.subscription, e.seq, e.at, e.position, e.source_table, e.sqlstate,
        e.op,
        CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
                  OR e.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
-            THEN e.event END AS event
+            THEN e.event END AS event,
+       e.name
   FROM cdc_catalog.error e
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR e.subscription IN (SELECT v.name FROM cdc_catalog.visible v);
@@ -263,7 +264,7 @@ SELECT r.subscription, r.source_table, r.started_at, r.finished_at, r.applied_se
        CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
                  OR r.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
             THEN r.differing_keys END AS differing_keys,
-       r.kind, r.rows_read
+       r.kind, r.rows_read, r.target
   FROM cdc_catalog.verification r
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR r.subscription IN (SELECT v.name FROM cdc_catalog.visible v);

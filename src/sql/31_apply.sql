@@ -23,19 +23,21 @@ AS 'MODULE_PATHNAME', 'cdc_replay' LANGUAGE C VOLATILE;
 -- Events that could not be applied are applied now, in their order, and a table that stopped
 -- (state e) catches up; null: of all tables.  Returns the number of events.  ERROR, and
 -- nothing is done, where one still cannot be.
-CREATE FUNCTION cdc.retry_errors(subscription text, source_table text DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION cdc.retry_errors(subscription text, source_table text DEFAULT NULL, target text DEFAULT NULL)
+RETURNS bigint
 AS 'MODULE_PATHNAME', 'cdc_retry_errors' LANGUAGE C VOLATILE;
 
-COMMENT ON FUNCTION cdc.retry_errors(text, text) IS
+COMMENT ON FUNCTION cdc.retry_errors(text, text, text) IS
     'applies what could not be applied before; tables in error go on from where they stopped';
 
 -- Gives up events that cdc.error keeps, all of a table or the one of that seq; null as table:
 -- of all tables, and what pull kept.  The table stays marked until it is verified or copied anew.
-CREATE FUNCTION cdc.discard_errors(subscription text, source_table text, reason text, seq bigint DEFAULT NULL)
+CREATE FUNCTION cdc.discard_errors(subscription text, source_table text, reason text, seq bigint DEFAULT NULL,
+    target text DEFAULT NULL)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cdc_discard_errors' LANGUAGE C VOLATILE;
 
-COMMENT ON FUNCTION cdc.discard_errors(text, text, text, bigint) IS
+COMMENT ON FUNCTION cdc.discard_errors(text, text, text, bigint, text) IS
     'gives up events that are kept in cdc.error; recorded in cdc.log with the reason';
 
 -- Apply passes over the source transaction with that GTID, or of which an event has that

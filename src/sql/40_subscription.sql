@@ -59,6 +59,8 @@ LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_drop_subscription';
 COMMENT ON FUNCTION cdc.drop_subscription(text, boolean) IS
     'ends a subscription; replicas stay, the history too unless it is to be dropped';
 
+-- A source table that has a target gets another one beside it.  Functions about tables take the
+-- source table, for all of its targets, and target, for one of them.
 -- target_rows: as of cdc.create_subscription; null: error, without copy_data keep.
 -- copy_where: only these rows are copied, a condition in the source's SQL; all changes come.
 -- columns: target column -> "source column", {"value": constant} or {"expr": "SQL expression"}.
@@ -87,6 +89,7 @@ COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, b
 -- them takes one away, so that the subscription's holds.  Another key, other columns (JSON
 -- null: all, under their names), another row_filter (an empty one: all rows) or another target: the target's rows are made anew, from the history (Kafka; unless from_history is
 -- false: then what comes is written so) or by a new copy.  An empty key: the table has none.
+-- of_target: which of the source table's targets; null: options of all, or the only one.
 CREATE FUNCTION cdc.alter_table(
     subscription text,
     source_table text,
@@ -95,11 +98,12 @@ CREATE FUNCTION cdc.alter_table(
     columns jsonb DEFAULT NULL,
     target text DEFAULT NULL,
     from_history boolean DEFAULT true,
-    row_filter text DEFAULT NULL)
+    row_filter text DEFAULT NULL,
+    of_target text DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_alter_table';
 
-COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb, text[], jsonb, text, boolean, text) IS
+COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb, text[], jsonb, text, boolean, text, text) IS
     'changes key, columns, row filter, target or options of a source table, in place';
 
 -- Kafka: a name or pattern of topics more.
@@ -116,19 +120,22 @@ COMMENT ON FUNCTION cdc.remove_topic(text, text) IS 'Kafka: reads a topic no lon
 
 -- Its events are no longer kept in the history, but where they come from Kafka: there they
 -- are unless keep_events is false, so that a table that is added again lacks nothing.
-CREATE FUNCTION cdc.remove_table(subscription text, source_table text, keep_events boolean DEFAULT NULL)
+-- target: that one is filled no longer; the events go on while another is.
+CREATE FUNCTION cdc.remove_table(subscription text, source_table text, keep_events boolean DEFAULT NULL,
+    target text DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_remove_table';
 
-COMMENT ON FUNCTION cdc.remove_table(text, text, boolean) IS
+COMMENT ON FUNCTION cdc.remove_table(text, text, boolean, text) IS
     'replicates a source table no longer; its target stays as it is';
 
 -- A new copy of the table, in place, while the stream goes on.  Rows that the source has
 -- not any more go from the target; with a where_clause, which is a condition in the
 -- source's SQL, only rows that it selects are copied, and of the others the keys are read.
-CREATE FUNCTION cdc.resync_table(subscription text, source_table text, where_clause text DEFAULT NULL)
+CREATE FUNCTION cdc.resync_table(subscription text, source_table text, where_clause text DEFAULT NULL,
+    target text DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_resync_table';
 
-COMMENT ON FUNCTION cdc.resync_table(text, text, text) IS
+COMMENT ON FUNCTION cdc.resync_table(text, text, text, text) IS
     'copies a source table anew, so that its target is made equal, while the stream goes on';

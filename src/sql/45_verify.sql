@@ -10,10 +10,11 @@ CREATE FUNCTION cdc.verify(
     source_table text DEFAULT NULL,
     repair boolean DEFAULT false,
     sample numeric DEFAULT NULL,
-    rows_per_second bigint DEFAULT NULL
+    rows_per_second bigint DEFAULT NULL,
+    target text DEFAULT NULL
 ) RETURNS TABLE (source_table text, chunk integer, source_rows bigint, target_rows bigint,
-    differing_keys jsonb[], kind text)
+    differing_keys jsonb[], kind text, target text)
 AS 'MODULE_PATHNAME', 'cdc_verify' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION cdc.verify(text, text, boolean, numeric, bigint) IS
+COMMENT ON FUNCTION cdc.verify(text, text, boolean, numeric, bigint, text) IS
     'compares replicas with their source tables while both change';
 COMMENT ON VIEW cdc.verification IS 'what cdc.verify found';

@@ -213,7 +213,8 @@ COMMENT ON VIEW cdc.stat_subscription IS 'state, position, lag and counters of s
 -- s synchronised, r ready; e in error; as numbers, state_code: 1, 2, 3, 4, 0; 5.  ddl_...: the newest change of the source table that
 -- apply has come to, and what it did.  error_seq, error_key: the event that stopped the table,
 -- or, with on_error stop, the subscription.  kept_events: events of it that wait in cdc.error.
--- differs: what was left out of the target by somebody's decision.
+-- differs: what was left out of the target by somebody's decision.  name: by which messages
+-- call the row: the source table's, or 'source_table -> target' where that has several targets.
 CREATE VIEW cdc.stat_table WITH (security_barrier = true) AS
 SELECT t.subscription,
        t.source_table,
@@ -236,12 +237,13 @@ SELECT t.subscription,
        coalesce(t.error_seq, f.seq) AS error_seq,
        CASE WHEN t.error_seq IS NULL THEN f.key ELSE t.error_key END AS error_key,
        t.kept_events,
-       t.differs
+       t.differs,
+       t.name
   FROM cdc.subscription_table t
   LEFT JOIN cdc_catalog.table_counter c
-    ON c.subscription = t.subscription AND c.source_table = t.source_table
+    ON c.subscription = t.subscription AND c.name = t.name
   LEFT JOIN cdc.subscription_failure f
-    ON f.subscription = t.subscription AND f.source_table = t.source_table AND f.worker = 'apply' AND f.failures > 0
+    ON f.subscription = t.subscription AND f.source_table = t.name AND f.worker = 'apply' AND f.failures > 0
   LEFT JOIN (SELECT x.subscription, x.source_table, x.seq, x.statement, x.outcome,
                     row_number() OVER (PARTITION BY x.subscription, x.source_table ORDER BY x.number DESC) AS newest
                FROM cdc.ddl_history x
@@ -287,7 +289,7 @@ SELECT t.subscription,
        p.synced_at
   FROM cdc.subscription_table t
   LEFT JOIN cdc_catalog.copy_progress p
-    ON p.subscription = t.subscription AND p.source_table = t.source_table
+    ON p.subscription = t.subscription AND p.name = t.name
  WHERE t.state IN ('i', 'd', 'f', 's');
 
 COMMENT ON VIEW cdc.stat_progress_copy IS 'copies of tables that are under way';

@@ -22,7 +22,7 @@ $source->do(q{INSERT INTO shop.customer VALUES (1, 'Ann@X.org', 'on', 5000, '199
 $cluster->add_source('shop', $source);
 $cluster->subscribe('crm', 'shop', undef, tables => ['shop.other'], history => 'public.crm_history');
 my @examples = $page =~ /^```sql\n(.*?)^```$/msg;
-is(scalar @examples, 5, 'examples of the page');
+is(scalar @examples, 6, 'examples of the page');
 my $after = sub { $cluster->catch_up('crm'); return $cluster->value($_[0]) };
 
 $cluster->do(shift @examples);
@@ -38,6 +38,8 @@ $cluster->do(shift @examples);
 is($after->('SELECT string_agg(id || $$ $$ || credit, $$,$$) FROM rich'), '11 5000.00', 'another filter over the history');
 $cluster->do(shift @examples);
 is($after->(q{SELECT string_agg(year || ':' || total, ' ' ORDER BY year) FROM orders}), '2023:2023.50 2024:2024.50', 'two source tables in one target');
+$cluster->do(shift @examples);
+is($after->(q{SELECT string_agg(id || ':' || status, ' ' ORDER BY id) FROM customer_status}), '2:on 3:off 11:on', 'another target of one');
 $cluster->do(shift @examples);
 is($after->('SELECT string_agg(id::text, $$ $$ ORDER BY id) FROM customer'), '2 11', 'another filter in place');
 $source->do(q{INSERT INTO shop.customer VALUES (4, 'x', 'test', 0, NULL, NULL)});

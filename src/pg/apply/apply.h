@@ -53,19 +53,19 @@ typedef struct CdcFill
 } CdcFill;
 
 /*
- * Applies what the history has of a registered source table, up to where apply stands, to
+ * Applies what the history has of the registered table of that name, up to where apply stands, to
  * its target, which is emptied before that if it is to be; holds apply's lock from then on.
  * ERROR where events are missing in the middle.
  */
-extern void cdc_apply_fill(const CdcSubscription *sub, const char *source_table, bool replace,
+extern void cdc_apply_fill(const CdcSubscription *sub, const char *name, bool replace,
 						   CdcFill *fill);
 
 /*
- * Applies what the named source table, or each one, lacks of what could not be applied before;
- * then it is at the same commit as the others.  Returns the number of events.  ERROR where one
- * still cannot be.
+ * Applies what the tables of these names (of char *; NIL: all) lack of what could not be applied
+ * before; then they are at the same commit as the others.  Returns the number of events.  ERROR
+ * where one still cannot be.
  */
-extern int64 cdc_apply_retry(const CdcSubscription *sub, const char *source_table);
+extern int64 cdc_apply_retry(const CdcSubscription *sub, List *names);
 
 /* An event's text, UTF-8, that JSONB cannot hold: without its NULs.  palloc'ed. */
 extern const JsonbContainer *cdc_event_without_nul(const char *text);

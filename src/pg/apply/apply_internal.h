@@ -35,6 +35,7 @@
 #include "pg/apply/source_row.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/progress/table_error.h"
 #include "pg/catalog/tables.h"
 #include "pg/history/scan.h"
@@ -54,15 +55,16 @@ typedef struct CdcSourceRun CdcSourceRun;
  * ------------------------------------------------------------------------
  */
 
-/* A source table within one run of apply. */
+/* A source table within one run of apply, with one of the targets that it fills. */
 struct CdcSourceRun
 {
 	CdcMapping *mapping;
+	CdcSourceRun *next;			/* the same with the next target; or NULL */
 	CdcTargetRun *target;		/* NULL: the table goes to history only */
 	CdcSourceRow row;			/* the row at hand; set up only where there is a target */
 	bool		given_up;		/* its table is in error since an event of this run */
-	bool		asked;			/* how far the table is ahead of the stream; */
-	int64		ahead_until;	/* up to this seq: see cdc_run_is_ahead() */
+	bool		asked;			/* what its last copy is about: */
+	CdcCopySpan span;
 	CdcAside   *aside;			/* of whose events some may be put aside; or NULL */
 
 	/* for cdc.table_counter */
@@ -96,6 +98,7 @@ struct CdcApply
 	int64		most_copied;	/* ... as is one behind so many rows that events stand for; 0: none */
 	int64		copied;			/* that were applied of these */
 	const char *scan_table;		/* NULL: all */
+	const char *only;			/* name of the one table that is filled; NULL: all */
 	bool		numbered;		/* pull has numbered its events, without a gap */
 	CdcEventFacts facts;		/* of the event at hand */
 	int64		visited;		/* seq of the event before; -1: others may lie in between */
@@ -209,6 +212,9 @@ cdc_event_has_rows(const CdcHistoryEvent *event)
  */
 extern CdcSourceRun *cdc_run_source(CdcApply *apply, const CdcHistoryEvent *event);
 
+/* The same with the next target; NULL: there is none. */
+extern CdcSourceRun *cdc_run_next_source(const CdcSourceRun *source);
+
 /* The same for an event that frames the rows of a table. */
 extern CdcSourceRun *cdc_run_framed_source(CdcApply *apply, const CdcHistoryEvent *event);
 
@@ -227,6 +233,15 @@ extern void cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *c
  * are not in the target, or the other way round, as it is being copied then.
  */
 extern bool cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq);
+
+/*
+ * Whether the event is for the target: of a copy, whether that is of it; else, where rows are found
+ * by all columns and are being copied, whether the copy does not have it already.
+ */
+extern bool cdc_run_takes(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+
+/* The same of an event that frames the rows of a copy, or stands for some of them. */
+extern bool cdc_run_takes_copy(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
 
 /* copy_event.c: what an event is about a copy */
 typedef enum CdcCopyEventKind
@@ -324,7 +339,7 @@ typedef struct CdcBlame
 	int32		subscription_id;	/* 0: there was no message */
 	int64		seq;			/* 0: of no event */
 	bool		exact;			/* it is this event, and not only one near by */
-	char		source_table[600];	/* "": of none */
+	char		source_table[1000];	/* or the name of a table that it fills; "": of none */
 	char		position[600];	/* "": unknown */
 	char		key[1100];		/* "(id)=(5)", or "" */
 } CdcBlame;
@@ -364,7 +379,7 @@ extern void cdc_aside_close(CdcApply *apply);
 /* An event that failed, of a table whose events are put aside then. */
 typedef struct CdcFailedEvent
 {
-	char	   *source_table;
+	char	   *table;			/* its name */
 	int64		seq;
 	char	   *key;			/* for people */
 	int			sqlerrcode;
@@ -373,14 +388,14 @@ typedef struct CdcFailedEvent
 
 struct CdcGuard
 {
-	List	   *exact;			/* names of source tables whose rows are written one by one */
+	List	   *exact;			/* names of tables whose rows are written one by one */
 	List	   *failed;			/* of CdcFailedEvent * */
 };
 
-extern bool cdc_guard_is_exact(const CdcGuard *guard, const char *source_table);
+extern bool cdc_guard_is_exact(const CdcGuard *guard, const char *name);
 
 /* The failed event with that seq; seq 0: any of the table.  NULL: there is none. */
-extern const CdcFailedEvent *cdc_guard_failed(const CdcGuard *guard, const char *source_table, int64 seq);
+extern const CdcFailedEvent *cdc_guard_failed(const CdcGuard *guard, const char *name, int64 seq);
 
 /* ------------------------------------------------------------------------
  * walk.c
@@ -391,7 +406,7 @@ extern const CdcFailedEvent *cdc_guard_failed(const CdcGuard *guard, const char 
 typedef struct CdcWalk
 {
 	const CdcSubscription *sub;
-	const char *only;			/* one source table alone, from where it has stopped; or NULL */
+	const CdcSubscriptionTable *only;	/* one table alone, from where it has stopped; or NULL */
 	CdcProgress progress;		/* what is applied so far */
 	bool		numbered;		/* see CdcApply */
 	bool		guarded;		/* one table's error is not the subscription's */
@@ -435,18 +450,21 @@ extern void cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *chan
  * until then the table's events are passed over, its target stays as it is, and its state says
  * that it is copied.
  */
-extern bool cdc_follow_superseded(const CdcSubscription *sub, const char *source_table, int64 seq,
+extern bool cdc_follow_superseded(const CdcSubscription *sub, const char *name, int64 seq,
 								  const char *reason);
 
 /*
  * Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq.
  * remap: arguments of cdc.alter_table that help, which brings a new copy with it; or NULL.
  */
-extern void cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
+extern void cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq,
 							const char *reason, const char *remap);
 
-/* The registered table of that name; NULL: there is none. */
-extern const CdcSubscriptionTable *cdc_apply_table(const CdcSubscription *sub, const char *source_table);
+/* The registered table of that name, or the first one of that source table; NULL: there is none. */
+extern const CdcSubscriptionTable *cdc_apply_table(const CdcSubscription *sub, const char *name);
+
+/* The tables that are filled from the source table, of CdcSubscriptionTable *. */
+extern List *cdc_apply_tables_of(const CdcSubscription *sub, const char *source_table);
 
 
 /* ------------------------------------------------------------------------

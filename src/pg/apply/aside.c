@@ -30,18 +30,18 @@
  */
 
 bool
-cdc_guard_is_exact(const CdcGuard *guard, const char *source_table)
+cdc_guard_is_exact(const CdcGuard *guard, const char *name)
 {
 	ListCell   *lc;
 
 	foreach(lc, guard->exact)
-		if (strcmp(lfirst(lc), source_table) == 0)
+		if (strcmp(lfirst(lc), name) == 0)
 			return true;
 	return false;
 }
 
 const CdcFailedEvent *
-cdc_guard_failed(const CdcGuard *guard, const char *source_table, int64 seq)
+cdc_guard_failed(const CdcGuard *guard, const char *name, int64 seq)
 {
 	ListCell   *lc;
 
@@ -49,7 +49,7 @@ cdc_guard_failed(const CdcGuard *guard, const char *source_table, int64 seq)
 	{
 		const CdcFailedEvent *failed = lfirst(lc);
 
-		if ((seq == 0 || failed->seq == seq) && strcmp(failed->source_table, source_table) == 0)
+		if ((seq == 0 || failed->seq == seq) && strcmp(failed->table, name) == 0)
 			return failed;
 	}
 	return NULL;
@@ -239,8 +239,8 @@ block(CdcApply *apply, CdcSourceRun *source, const BlockedKey *key, int64 seq)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("events of %d keys of source table %s are kept in cdc.error, which is the most that can be",
-						CDC_ASIDE_KEYS, source->mapping->source_table)));
-	cdc_table_error_block(apply->sub, source->mapping->source_table, key_to_texts(target, key), target->nkey, seq);
+						CDC_ASIDE_KEYS, source->mapping->name)));
+	cdc_table_error_block(apply->sub, source->mapping->name, key_to_texts(target, key), target->nkey, seq);
 	old = MemoryContextSwitchTo(aside->cxt);
 	aside->keys[aside->nkeys++] = *copy_key(target, key->values, key->nulls);
 	MemoryContextSwitchTo(old);
@@ -265,7 +265,7 @@ cdc_aside_open(CdcApply *apply, CdcSourceRun *source)
 	aside = palloc0(sizeof(CdcAside));
 	aside->cxt = apply->work.cxt;
 	aside->keys = palloc0(sizeof(BlockedKey) * CDC_ASIDE_KEYS);
-	foreach(lc, cdc_table_error_blocked(apply->sub, source->mapping->source_table, target->nkey))
+	foreach(lc, cdc_table_error_blocked(apply->sub, source->mapping->name, target->nkey))
 		if (aside->nkeys < CDC_ASIDE_KEYS)
 			key_from_texts(target, lfirst(lc), &aside->keys[aside->nkeys++]);
 	source->aside = aside;
@@ -277,7 +277,7 @@ cdc_aside_open(CdcApply *apply, CdcSourceRun *source)
 static void
 forget_all(CdcApply *apply, CdcSourceRun *source)
 {
-	const char *name = source->mapping->source_table;
+	const char *name = source->mapping->name;
 
 	source->aside->nkeys = 0;
 	source->aside->events = 0;
@@ -292,6 +292,7 @@ keep(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event, const 
 	CdcKeptEvent kept;
 
 	memset(&kept, 0, sizeof(kept));
+	kept.name = source->mapping->name;
 	kept.source_table = source->mapping->source_table;
 	kept.seq = event->seq;
 	kept.op = event->op;
@@ -318,7 +319,7 @@ cdc_aside_take(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 	CdcAside   *aside = source->aside;
 	const CdcTarget *target = source->target->target;
 	const CdcFailedEvent *failed = apply->guard == NULL ? NULL :
-		cdc_guard_failed(apply->guard, source->mapping->source_table, event->seq);
+		cdc_guard_failed(apply->guard, source->mapping->name, event->seq);
 	List	   *keys;
 	ListCell   *lc;
 	bool		blocked = false;
@@ -355,13 +356,13 @@ cdc_aside_close(CdcApply *apply)
 		first = source->aside->first;
 		if (first != NULL)
 		{
-			error.source_table = first->source_table;
+			error.name = first->table;
 			error.seq = first->seq;
 			error.key = first->key;
 			error.sqlerrcode = first->sqlerrcode;
 			error.text = first->text;
 		}
-		cdc_table_error_kept(apply->sub, source->mapping->source_table, source->aside->events,
+		cdc_table_error_kept(apply->sub, source->mapping->name, source->aside->events,
 							 first != NULL ? &error : NULL);
 	}
 }

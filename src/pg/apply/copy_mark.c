@@ -71,8 +71,10 @@ cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent 
 {
 	CdcSourceRun *source = copy->replaces || copy->gone != NULL ? cdc_run_framed_source(apply, event) : NULL;
 
-	if (source != NULL)
+	for (; source != NULL; source = cdc_run_next_source(source))
 	{
+		if (!cdc_run_takes_copy(apply, source, event))
+			continue;
 		apply->work.at.source = source->target->source = source;
 		if (copy->kind == CDC_COPY_ENDS)
 			copy_ends(apply, source, copy, event->seq);

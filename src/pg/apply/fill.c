@@ -28,9 +28,9 @@
  * ------------------------------------------------------------------------
  */
 
-/* Empties the target of the source table. */
+/* Empties the target of the table. */
 static void
-empty_target(CdcApply *apply, const char *source_table)
+empty_target(CdcApply *apply, const CdcSubscriptionTable *table)
 {
 	CdcHistoryEvent event;
 	CdcSourceRun *source;
@@ -38,8 +38,9 @@ empty_target(CdcApply *apply, const char *source_table)
 	memset(&event, 0, sizeof(event));
 	event.seq = 1;
 	event.op = CDC_OP_TRUNCATE;
-	event.source_table = source_table;
-	event.source_table_len = strlen(source_table);
+	event.source_table = table->source_table;
+	event.source_table_len = strlen(table->source_table);
+	apply->only = table->name;
 	cdc_event_begin(apply, &event);
 	source = cdc_run_source(apply, &event);
 	apply->work.at.source_table = NULL;
@@ -48,8 +49,9 @@ empty_target(CdcApply *apply, const char *source_table)
 }
 
 static void
-run_locked(const CdcSubscription *sub, const char *source_table, bool replace, CdcFill *fill)
+run_locked(const CdcSubscription *sub, const char *name, bool replace, CdcFill *fill)
 {
+	const CdcSubscriptionTable *table = cdc_apply_table(sub, name);
 	CdcProgress progress;
 	CdcApplyResult result;
 	CdcApply   *apply;
@@ -60,7 +62,7 @@ run_locked(const CdcSubscription *sub, const char *source_table, bool replace, C
 	apply = cdc_run_begin(sub, NULL);
 	cdc_history_check_whole(sub, "filling a table", 1, progress.applied_seq);
 	if (replace)
-		empty_target(apply, source_table);
+		empty_target(apply, table);
 	cdc_run_end(apply);
 	MemoryContextDelete(apply->work.cxt);
 
@@ -68,7 +70,7 @@ run_locked(const CdcSubscription *sub, const char *source_table, bool replace, C
 	memset(&result, 0, sizeof(result));
 	memset(&walk, 0, sizeof(walk));
 	walk.sub = sub;
-	walk.only = source_table;
+	walk.only = table;
 	walk.result = &result;
 	walk.guarded = cdc_target_errors_are_guarded(sub);
 	(void) cdc_walk(&walk, progress.applied_seq);
@@ -76,7 +78,7 @@ run_locked(const CdcSubscription *sub, const char *source_table, bool replace, C
 }
 
 void
-cdc_apply_fill(const CdcSubscription *sub, const char *source_table, bool replace, CdcFill *fill)
+cdc_apply_fill(const CdcSubscription *sub, const char *name, bool replace, CdcFill *fill)
 {
 	CdcRunning	run;
 
@@ -85,7 +87,7 @@ cdc_apply_fill(const CdcSubscription *sub, const char *source_table, bool replac
 	cdc_running_begin(&run, sub->id, CDC_WRITER_APPLY);
 	PG_TRY();
 	{
-		run_locked(sub, source_table, replace, fill);
+		run_locked(sub, name, replace, fill);
 	}
 	PG_CATCH();
 	{
@@ -125,9 +127,10 @@ apply_kept(CdcWalk *walk, const CdcSubscriptionTable *table)
 	int			n;
 	int			i;
 
+	apply->only = table->name;
 	do
 	{
-		int64	   *seqs = cdc_table_error_seqs(walk->sub, table->source_table, last, SEQS, &n);
+		int64	   *seqs = cdc_table_error_seqs(walk->sub, table->name, last, SEQS, &n);
 
 		for (i = 0; i < n; i++)
 		{
@@ -144,7 +147,7 @@ apply_kept(CdcWalk *walk, const CdcSubscriptionTable *table)
 	cdc_run_end(apply);
 	cdc_range_count(apply, walk->result);
 	MemoryContextDelete(apply->work.cxt);
-	(void) cdc_table_error_forget(walk->sub, table->source_table, 0);
+	(void) cdc_table_error_forget(walk->sub, table->name, 0);
 }
 
 /* The table goes on from where it stopped, up to where apply is. */
@@ -154,12 +157,12 @@ catch_up(CdcWalk *walk, const CdcSubscriptionTable *table, int64 upto)
 	const CdcSubscription *sub = walk->sub;
 
 	check_history(sub, walk->numbered ? table->held_seq : upto, upto);
-	cdc_changes_reopen(sub->name, table->source_table, table->held_seq);
+	cdc_changes_reopen(sub->name, table->source_table, table->name, table->held_seq);
 	CommandCounterIncrement();
-	walk->only = table->source_table;
+	walk->only = table;
 	walk->progress.applied_seq = table->held_seq;
 	if (cdc_walk(walk, upto) < upto)
-		elog(ERROR, "source table %s did not come to seq " INT64_FORMAT, table->source_table, upto);
+		elog(ERROR, "source table %s did not come to seq " INT64_FORMAT, table->name, upto);
 }
 
 /* Applies what the table lacks.  Returns the number of events. */
@@ -179,20 +182,20 @@ retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const
 	walk.guarded = cdc_target_errors_are_guarded(sub);
 
 	/* from here on it has a target, and what it meets there is found anew */
-	cdc_table_error_release(sub, table->source_table);
+	cdc_table_error_release(sub, table->name);
 	CommandCounterIncrement();
 	if (table->kept_events > 0)
 	{
 		apply_kept(&walk, table);
-		cdc_table_error_release(sub, table->source_table);
+		cdc_table_error_release(sub, table->name);
 		CommandCounterIncrement();
 	}
 	if (table->held)
 		catch_up(&walk, table, applied_seq);
-	cdc_table_error_release(sub, table->source_table);
+	cdc_table_error_release(sub, table->name);
 	(void) cdc_copy_applied(sub, applied_seq);
 	cdc_log(sub->name, "error",
-			psprintf("events of source table %s were applied again: " INT64_FORMAT, table->source_table, result.events), NULL);
+			psprintf("events of source table %s were applied again: " INT64_FORMAT, table->name, result.events), NULL);
 	return result.events;
 }
 
@@ -208,16 +211,27 @@ is_retried(const CdcSubscription *sub, const CdcSubscriptionTable *table, bool n
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("source table %s of subscription \"%s\" has no place to go on from",
-							table->source_table, sub->name),
+							table->name, sub->name),
 					 errdetail("Its target is not what the source had at any commit."),
-					 errhint("%s", cdc_table_error_hint(sub, table->source_table, false))));
+					 errhint("%s", cdc_table_error_hint(sub, table->name, false))));
 		return false;
 	}
 	return table->held || table->kept_events > 0;
 }
 
+static bool
+is_wanted(List *names, const CdcSubscriptionTable *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+		if (strcmp(lfirst(lc), table->name) == 0)
+			return true;
+	return names == NIL;
+}
+
 static int64
-retry_locked(const CdcSubscription *sub, const char *source_table)
+retry_locked(const CdcSubscription *sub, List *names)
 {
 	CdcPosition position;
 	CdcProgress progress;
@@ -230,9 +244,10 @@ retry_locked(const CdcSubscription *sub, const char *source_table)
 	{
 		const CdcSubscriptionTable *table = lfirst(lc);
 
-		if (source_table != NULL && strcmp(table->source_table, source_table) != 0)
+		if (!is_wanted(names, table))
 			continue;
-		if (is_retried(sub, table, source_table != NULL))
+		/* of several targets those are retried that can be */
+		if (is_retried(sub, table, list_length(names) == 1))
 			events += retry_table(sub, table, &position, progress.applied_seq);
 	}
 	cdc_progress_broadcast_at_commit();
@@ -265,7 +280,7 @@ rethrow_error(const CdcSubscription *sub, MemoryContext caller)
 }
 
 int64
-cdc_apply_retry(const CdcSubscription *sub, const char *source_table)
+cdc_apply_retry(const CdcSubscription *sub, List *names)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	CdcRunning	run;
@@ -276,7 +291,7 @@ cdc_apply_retry(const CdcSubscription *sub, const char *source_table)
 	cdc_blame_reset();
 	PG_TRY();
 	{
-		events = retry_locked(sub, source_table);
+		events = retry_locked(sub, names);
 	}
 	PG_CATCH();
 	{

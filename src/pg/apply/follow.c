@@ -30,69 +30,97 @@
 #include "pg/progress/copy_progress.h"
 #include "pg/progress/table_error.h"
 
-/* One change. */
+/* One change, for one of the tables that are filled from its source table. */
 typedef struct Follow
 {
 	const CdcSubscription *sub;
 	CdcPendingChange *change;
-	const CdcSubscriptionTable *table;	/* or NULL: it is not registered */
+	const CdcSubscriptionTable *table;
 	CdcTableOptions options;
 	const char *outcome;
 	bool		failed;			/* the table is in error now */
 } Follow;
 
-const CdcSubscriptionTable *
-cdc_apply_table(const CdcSubscription *sub, const char *source_table)
+/* In a restored database its name tells what the target is. */
+static void
+find_target(CdcSubscriptionTable *table)
 {
+	if (table->target != NULL && !OidIsValid(table->target_oid))
+		table->target_oid = cdc_relation_by_name(table->target);
+}
+
+List *
+cdc_apply_tables_of(const CdcSubscription *sub, const char *source_table)
+{
+	List	   *result = cdc_subscription_tables_of(sub, source_table);
 	ListCell   *lc;
 
-	foreach(lc, cdc_subscription_tables(sub))
-	{
-		CdcSubscriptionTable *table = lfirst(lc);
+	foreach(lc, result)
+		find_target(lfirst(lc));
+	return result;
+}
 
-		if (strcmp(table->source_table, source_table) != 0)
-			continue;
-		/* in a restored database its name tells */
-		if (table->target != NULL && !OidIsValid(table->target_oid))
-			table->target_oid = cdc_relation_by_name(table->target);
+const CdcSubscriptionTable *
+cdc_apply_table(const CdcSubscription *sub, const char *name)
+{
+	CdcSubscriptionTable *table = cdc_subscription_table_find(sub, name);
+	List	   *others;
+
+	if (table != NULL)
+	{
+		find_target(table);
 		return table;
 	}
-	return NULL;
+	others = cdc_apply_tables_of(sub, name);
+	return others != NIL ? linitial(others) : NULL;
+}
+
+/* The argument that says which target, where the name of a table may mean several; or "". */
+static const char *
+which_target(const CdcSubscription *sub, const char *name, bool alters)
+{
+	List	   *tables = cdc_subscription_tables_of(sub, name);
+	const CdcSubscriptionTable *table = list_length(tables) > 1 ? linitial(tables) : NULL;
+
+	if (table == NULL || table->target == NULL)
+		return "";
+	return psprintf(alters ? ", of_target := %s" : ", target := %s", quote_literal_cstr(table->target));
 }
 
 bool
-cdc_follow_superseded(const CdcSubscription *sub, const char *source_table, int64 seq, const char *reason)
+cdc_follow_superseded(const CdcSubscription *sub, const char *name, int64 seq, const char *reason)
 {
-	if (!cdc_copy_supersedes(sub, source_table, seq))
+	if (!cdc_copy_supersedes(sub, name, seq))
 		return false;
-	cdc_subscription_table_hold(sub, source_table, true);
+	cdc_subscription_table_hold(sub, name);
 	cdc_log(sub->name, "copy",
 			psprintf("events of source table %s from before its new copy are passed over from seq " INT64_FORMAT " on",
-					 source_table, seq),
+					 name, seq),
 			reason);
 	CommandCounterIncrement();
 	return true;
 }
 
 void
-cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq, const char *reason,
+cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const char *reason,
 				const char *remap)
 {
 	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
-								 source_table, seq, reason);
+								 name, seq, reason);
 	const char *sub_name = quote_literal_cstr(sub->name);
-	const char *table_name = quote_literal_cstr(source_table);
+	const char *table_name = quote_literal_cstr(name);
+	const char *which = which_target(sub, name, remap != NULL);
 	char	   *remedy = remap != NULL ?
-		psprintf("SELECT cdc.alter_table(%s, %s, %s);", sub_name, table_name, remap) :
-		psprintf("SELECT cdc.resync_table(%s, %s);", sub_name, table_name);
+		psprintf("SELECT cdc.alter_table(%s, %s, %s%s);", sub_name, table_name, remap, which) :
+		psprintf("SELECT cdc.resync_table(%s, %s%s);", sub_name, table_name, which);
 
-	if (cdc_follow_superseded(sub, source_table, seq, reason))
+	if (cdc_follow_superseded(sub, name, seq, reason))
 		return;
-	cdc_subscription_table_failed(sub, source_table, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+	cdc_subscription_table_failed(sub, name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 								  psprintf("%s.\nHINT:  %s", error, remedy));
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
-			 errmsg("source table %s of subscription \"%s\" is not replicated any more", source_table,
+			 errmsg("source table %s of subscription \"%s\" is not replicated any more", name,
 					sub->name),
 			 errdetail("%s.", error),
 			 errhint("%s", remedy)));
@@ -102,7 +130,7 @@ cdc_follow_fail(const CdcSubscription *sub, const char *source_table, int64 seq,
 static bool
 is_superseded(Follow *f, const char *reason)
 {
-	if (!cdc_follow_superseded(f->sub, f->table->source_table, f->change->from_seq, reason))
+	if (!cdc_follow_superseded(f->sub, f->table->name, f->change->from_seq, reason))
 		return false;
 	f->outcome = "nothing: a new copy of the table begins behind it";
 	return true;
@@ -113,7 +141,7 @@ fail_table(Follow *f, const char *reason, const char *remap)
 {
 	if (is_superseded(f, reason))
 		return;
-	cdc_follow_fail(f->sub, f->table->source_table, f->change->from_seq, reason, remap);
+	cdc_follow_fail(f->sub, f->table->name, f->change->from_seq, reason, remap);
 	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
 	f->failed = true;
 }
@@ -193,7 +221,7 @@ follow_columns(Follow *f)
 		return;
 	}
 	if (evolution.columns_changed)
-		cdc_subscription_table_columns(f->sub, f->table->source_table, evolution.columns);
+		cdc_subscription_table_columns(f->sub, f->table->name, evolution.columns);
 	f->outcome = evolution.done.len > 0 ? evolution.done.data : "nothing: the target is not concerned";
 }
 
@@ -215,7 +243,7 @@ begin_copy(Follow *f)
 	else
 		f->outcome = "nothing: there was no such table";
 	if (!f->failed)
-		cdc_table_error_clear(f->sub, f->table->source_table);
+		cdc_table_error_clear(f->sub, f->table->name);
 }
 
 /*
@@ -225,12 +253,12 @@ begin_copy(Follow *f)
 static void
 hold_before(Follow *f)
 {
-	CdcTableError error = {f->table->source_table};
-	const char *remedy = cdc_table_error_hint(f->sub, f->table->source_table, true);
+	CdcTableError error = {f->table->name};
+	const char *remedy = cdc_table_error_hint(f->sub, f->table->name, true);
 
 	error.sqlerrcode = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
 	error.text = psprintf("source table %s was changed at seq " INT64_FORMAT ", and earlier events of it are kept in cdc.error\nHINT:  %s",
-						  f->table->source_table, f->change->from_seq, remedy);
+						  f->table->name, f->change->from_seq, remedy);
 	(void) cdc_table_error_hold(f->sub, &error, f->change->from_seq - 1);
 	f->outcome = CDC_CHANGE_HELD;
 }
@@ -248,7 +276,7 @@ static void
 stop(Follow *f)
 {
 	const char *sub = quote_literal_cstr(f->sub->name);
-	const char *table = quote_literal_cstr(f->table->source_table);
+	const char *table = quote_literal_cstr(f->table->name);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -337,38 +365,119 @@ kind_word(CdcChangeKind kind)
 	return "found altered";
 }
 
-void
-cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
+/* Whether the change is a copy for other targets of the source table. */
+static bool
+is_of_others(const Follow *f)
 {
-	Follow		f = {.sub = sub,.change = change,.table = cdc_apply_table(sub, change->source_table)};
-	CdcScope	scope;
+	CdcCopySpan span;
 
-	cdc_owner_begin(sub, &scope);
-	if (f.table == NULL)
-		f.outcome = "nothing: the table is not registered";
-	else if (f.table->held && change->kind != CDC_CHANGE_COPY)
+	if (f->change->kind != CDC_CHANGE_COPY)
+		return false;
+	cdc_copy_span(f->sub, f->table->name, &span);
+	return !cdc_copy_span_has(&span, f->change->from_seq);
+}
+
+/* Acts on the change for one table. */
+static void
+follow_for(Follow *f)
+{
+	CdcPendingChange *change = f->change;
+
+	if (is_of_others(f))
+		f->outcome = "nothing: the copy is not for it";
+	else if (f->table->held && change->kind != CDC_CHANGE_COPY)
 	{
-		f.outcome = CDC_CHANGE_HELD;
+		f->outcome = CDC_CHANGE_HELD;
 
 		/* what pull did not know yet: it is in error since an event before */
 		if (change->kind == CDC_CHANGE_DROP)
-			cdc_table_error_dropped(sub, change->source_table);
+			cdc_table_error_dropped(f->sub, change->source_table);
 		else if (change->kind == CDC_CHANGE_CREATE || change->kind == CDC_CHANGE_REPLACE)
-			cdc_table_error_made_again(sub, change->source_table);
+			cdc_table_error_made_again(f->sub, change->source_table);
 	}
-	else if (f.table->kept_events > 0 && alters(change))
-		hold_before(&f);
-	else if (f.table->target == NULL || !OidIsValid(f.table->target_oid) ||
-			 get_rel_name(f.table->target_oid) == NULL)
-		f.outcome = "nothing: there is no target";
+	else if (f->table->kept_events > 0 && alters(change))
+		hold_before(f);
+	else if (f->table->target == NULL || !OidIsValid(f->table->target_oid) ||
+			 get_rel_name(f->table->target_oid) == NULL)
+		f->outcome = "nothing: there is no target";
 	else
-		follow_table(&f);
-	cdc_change_done(sub->name, change->number, f.outcome);
-	if (f.table != NULL)
+		follow_table(f);
+}
+
+/* What it was for the table of that name; NULL: that is not settled. */
+static const char *
+settled_outcome(const CdcPendingChange *change, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < change->ntables; i++)
+		if (strcmp(change->tables[i], name) == 0)
+			return change->outcomes[i];
+	return NULL;
+}
+
+/* Settles it for the table. */
+static void
+settle(CdcPendingChange *change, const char *name, const char *outcome)
+{
+	size_t		size = sizeof(char *) * (change->ntables + 1);
+
+	change->tables = change->tables == NULL ? palloc(size) : repalloc(change->tables, size);
+	change->outcomes = change->outcomes == NULL ? palloc(size) : repalloc(change->outcomes, size);
+	change->tables[change->ntables] = pstrdup(name);
+	change->outcomes[change->ntables++] = cdc_bounded_text(outcome, CDC_TEXT_BOUND);
+}
+
+/* What it was for all of its tables: said once where it is the same. */
+static char *
+outcome_of_all(const CdcPendingChange *change, List *tables)
+{
+	StringInfoData text;
+	const char *first = NULL;
+	bool		same = true;
+	ListCell   *lc;
+
+	initStringInfo(&text);
+	foreach(lc, tables)
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+		const char *outcome = settled_outcome(change, table->name);
+
+		first = first == NULL ? outcome : first;
+		same = same && strcmp(outcome, first) == 0;
+		appendStringInfo(&text, "%s%s: %s", text.len > 0 ? "\n" : "",
+						 table->target != NULL ? table->target : table->name, outcome);
+	}
+	if (first == NULL)
+		return pstrdup("nothing: the table is not registered");
+	return same ? pstrdup(first) : text.data;
+}
+
+void
+cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
+{
+	List	   *tables = cdc_apply_tables_of(sub, change->source_table);
+	CdcScope	scope;
+	ListCell   *lc;
+	char	   *outcome;
+
+	cdc_owner_begin(sub, &scope);
+	foreach(lc, tables)
+	{
+		Follow		f = {.sub = sub,.change = change,.table = lfirst(lc)};
+
+		if (settled_outcome(change, f.table->name) != NULL)
+			continue;
+		follow_for(&f);
+		settle(change, f.table->name, f.outcome);
+	}
+	outcome = outcome_of_all(change, tables);
+	cdc_change_done(sub->name, change, outcome);
+	if (tables != NIL)
 		cdc_log(sub->name, "change",
 				psprintf("source table %s was %s at seq " INT64_FORMAT, change->source_table,
 						 kind_word(change->kind), change->from_seq),
-				psprintf("%s\n%s", change->statement != NULL ? change->statement : "", f.outcome));
+				psprintf("%s\n%s", change->statement != NULL ? change->statement : "", outcome));
 	cdc_scope_end(&scope);
 
 	/* mappings are made anew, of what holds from here on */

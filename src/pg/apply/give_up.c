@@ -24,5 +24,5 @@ cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot replay source table \"%s\": %s", mapping->source_table, reason)));
 	source->given_up = true;
-	cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, reason, NULL);
+	cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, reason, NULL);
 }

@@ -49,7 +49,7 @@ enum
 };
 
 static CdcRowTable counters = {
-	"table_counter", 2, {"subscription", "source_table"}, COUNT_COLUMNS,
+	"table_counter", 2, {"subscription", "name"}, COUNT_COLUMNS,
 	{
 		[COUNT_EVENTS] = {"events", INT8OID},
 		[COUNT_INSERTS] = {"inserts", INT8OID},
@@ -61,18 +61,18 @@ static CdcRowTable counters = {
 };
 
 /*
- * Makes the counter of a source table, with zeros.  Its columns but the time are not
+ * Makes the counter of a table, with zeros.  Its columns but the time are not
  * null.
  */
 static void
-make_counter(const char *const *keys)
+make_counter(const char *const *keys, const char *source_table)
 {
 	static CdcStatement insert = {
-		"INSERT INTO cdc_catalog.table_counter (subscription, source_table) VALUES ($1, $2)",
-		2, {TEXTOID, TEXTOID}
+		"INSERT INTO cdc_catalog.table_counter (subscription, name, source_table) VALUES ($1, $2, $3)",
+		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&insert, keys[0], keys[1]);
+	(void) cdc_spi_run(&insert, keys[0], keys[1], source_table);
 }
 
 /* To be called with the lock of apply, under which nobody else counts. */
@@ -89,16 +89,16 @@ add(Datum *value, int64 number)
 static void
 count_source(const CdcApply *apply, const CdcSourceRun *source)
 {
-	const char *keys[] = {apply->sub->name, source->mapping->source_table};
+	const char *keys[] = {apply->sub->name, source->mapping->name};
 	const CdcTargetRun *count = source->target;
 	Datum		values[CDC_ROW_COLUMNS];
 	bool		nulls[CDC_ROW_COLUMNS];
 
 	if (!cdc_row_read(&counters, keys, values, nulls))
 	{
-		make_counter(keys);
+		make_counter(keys, source->mapping->source_table);
 		if (!cdc_row_read(&counters, keys, values, nulls))
-			elog(ERROR, "cdc.table_counter has no row for source table \"%s\" of subscription \"%s\"",
+			elog(ERROR, "cdc.table_counter has no row for table \"%s\" of subscription \"%s\"",
 				 keys[1], keys[0]);
 	}
 	add(&values[COUNT_EVENTS], source->events);
@@ -190,7 +190,9 @@ cdc_range_scan(CdcWalk *walk, CdcApply *apply, int64 upto)
 	apply->numbered = walk->numbered;
 	apply->most_copied = walk->max_events;
 	apply->puts_aside = true;
-	cdc_run_scan(apply, walk->progress.applied_seq, upto, walk->only);
+	apply->only = walk->only != NULL ? walk->only->name : NULL;
+	cdc_run_scan(apply, walk->progress.applied_seq, upto,
+				 walk->only != NULL ? walk->only->source_table : NULL);
 	cdc_run_end(apply);
 }
 
@@ -280,7 +282,7 @@ static void
 hold_table(const Trouble *t)
 {
 	const CdcSubscription *sub = t->walk->sub;
-	const char *name = t->table->source_table;
+	const char *name = t->table->name;
 	CdcTableError error = {name, t->blame.seq, t->blame.key[0] != '\0' ? t->blame.key : NULL};
 	bool		has_place = t->table->state == 'r' || t->table->state == 'e';
 	char	   *remedy = cdc_table_error_hint(sub, name, has_place);
@@ -311,7 +313,7 @@ can_put_aside(const Trouble *t)
 	return t->on_error == CDC_ON_ERROR_LOG && t->blame.exact && !t->table->keyless && t->table->target != NULL &&
 		(t->table->state == 'r' || t->table->state == 'e') &&
 		n < MAX_FAILED && n * events < MAX_IN_VAIN &&
-		cdc_guard_failed(t->guard, t->table->source_table, t->blame.seq) == NULL;
+		cdc_guard_failed(t->guard, t->table->name, t->blame.seq) == NULL;
 }
 
 static void
@@ -319,9 +321,9 @@ put_aside(const Trouble *t)
 {
 	CdcFailedEvent *failed = palloc0(sizeof(CdcFailedEvent));
 	const char *hint = t->error->hint;
-	char	   *remedy = cdc_table_error_hint(t->walk->sub, t->table->source_table, true);
+	char	   *remedy = cdc_table_error_hint(t->walk->sub, t->table->name, true);
 
-	failed->source_table = pstrdup(t->table->source_table);
+	failed->table = pstrdup(t->table->name);
 	failed->seq = t->blame.seq;
 	failed->key = t->blame.key[0] != '\0' ? pstrdup(t->blame.key) : NULL;
 	failed->sqlerrcode = t->error->sqlerrcode;
@@ -329,7 +331,7 @@ put_aside(const Trouble *t)
 	failed->text = cdc_failure_text(t->error);
 	t->guard->failed = lappend(t->guard->failed, failed);
 	(void) cdc_log_event(t->walk->sub->name, "error",
-						 psprintf("events of source table %s go to cdc.error", failed->source_table), failed->text);
+						 psprintf("events of source table %s go to cdc.error", failed->table), failed->text);
 }
 
 /* Whether a new copy replaces what the event would have done: it does not stop anything. */
@@ -337,7 +339,7 @@ static bool
 is_superseded(const Trouble *t)
 {
 	return t->walk->only == NULL && !t->table->held &&
-		cdc_copy_supersedes(t->walk->sub, t->table->source_table, t->blame.seq);
+		cdc_copy_supersedes(t->walk->sub, t->table->name, t->blame.seq);
 }
 
 /* The error goes to the caller: nothing is to be done about it here. */
@@ -373,9 +375,9 @@ act(Trouble *t)
 {
 	find_table(t);
 	if (is_superseded(t))
-		(void) cdc_follow_superseded(t->walk->sub, t->table->source_table, t->blame.seq, cdc_failure_text(t->error));
-	else if (!cdc_guard_is_exact(t->guard, t->table->source_table))
-		t->guard->exact = lappend(t->guard->exact, pstrdup(t->table->source_table));
+		(void) cdc_follow_superseded(t->walk->sub, t->table->name, t->blame.seq, cdc_failure_text(t->error));
+	else if (!cdc_guard_is_exact(t->guard, t->table->name))
+		t->guard->exact = lappend(t->guard->exact, pstrdup(t->table->name));
 	else if (can_put_aside(t))
 		put_aside(t);
 	else if (t->walk->only != NULL || t->on_error == CDC_ON_ERROR_STOP)

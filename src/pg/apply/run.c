@@ -113,8 +113,8 @@ note_blame(const CdcApply *apply, const char *position, const char *key)
 	blame.exact = at->data != NULL || at->entry != NULL || !at->writing;
 	blame.source_table[0] = '\0';
 	if (at->source != NULL)
-		keep_text(blame.source_table, sizeof(blame.source_table), at->source->mapping->source_table,
-				  strlen(at->source->mapping->source_table));
+		keep_text(blame.source_table, sizeof(blame.source_table), at->source->mapping->name,
+				  strlen(at->source->mapping->name));
 	else if (at->source_table != NULL)
 		keep_text(blame.source_table, sizeof(blame.source_table), at->source_table, at->source_table_len);
 	keep_text(blame.position, sizeof(blame.position), position, strlen(position));
@@ -266,6 +266,8 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	CdcTargetRun *run = source->target;
 	CdcWriterUser user;
 
+	if (!cdc_run_takes(apply, source, event))
+		return;
 	apply->work.at.source = run->source = source;
 	run->overwrites = apply->sub->opt.conflict == CDC_CONFLICT_OVERWRITE ||
 		(run->target->row_by_row && apply->replay == NULL && cdc_run_is_ahead(apply, source, event->seq));
@@ -314,6 +316,14 @@ refuse_replay(const CdcApply *apply, const CdcHistoryEvent *event, int64 rows)
 					 quote_literal_cstr(apply->sub->name), quote_literal_cstr(table), CDC_COPIED_ROWS)));
 }
 
+/* The event of a source table to its targets, one after the other. */
+static inline void
+apply_to_targets(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+{
+	for (; source != NULL; source = cdc_run_next_source(source))
+		apply_to_target(apply, source, event);
+}
+
 /* The source table whose copied rows are applied. */
 typedef struct CopiedRows
 {
@@ -328,7 +338,7 @@ apply_copied_row(const CdcHistoryEvent *event, void *arg)
 	CopiedRows *copied = arg;
 
 	cdc_event_facts(copied->apply, event);
-	apply_to_target(copied->apply, copied->source, event);
+	apply_to_targets(copied->apply, copied->source, event);
 	copied->apply->copied++;
 	/* the scan of the history has no pause in the middle of an event */
 	if (is_memory_full(copied->apply))
@@ -344,10 +354,14 @@ static void
 apply_copied_rows(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy)
 {
 	CopiedRows	copied = {apply, NULL};
+	CdcSourceRun *source;
 
 	if (apply->replay != NULL)
 		refuse_replay(apply, event, copy->rows);
-	copied.source = cdc_run_framed_source(apply, event);
+	for (source = cdc_run_framed_source(apply, event); source != NULL && copied.source == NULL;
+		 source = cdc_run_next_source(source))
+		if (cdc_run_takes_copy(apply, source, event))
+			copied.source = source;
 	if (copied.source != NULL)
 		cdc_copied_rows_visit(apply->sub, event, copy->rows, apply_copied_row, &copied);
 	if (copied.source == NULL || !copy->replaces)
@@ -429,8 +443,7 @@ visit_event(const CdcHistoryEvent *event, void *arg)
 	source = cdc_run_source(apply, event);
 	if (cdc_event_is_barrier(apply, event))
 		pass_barrier(apply, event);
-	if (source != NULL)
-		apply_to_target(apply, source, event);
+	apply_to_targets(apply, source, event);
 	apply->events++;
 	apply->work.at.source_table = NULL;
 	return !ends_early(apply, event);

@@ -4,13 +4,14 @@
  *	  The source tables and targets of a run of apply.
  *
  * Events are of source tables, what is written is of targets: a CdcSourceRun each
- * for the former, found by name, a CdcTargetRun each for the latter, found by
- * relation.
+ * for the former, found by name, with one for each of its targets, a CdcTargetRun each
+ * for the latter, found by relation.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "pg/evolve/evolve.h"
@@ -72,7 +73,7 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 
 	source->mapping = mapping;
 	if (mapping->target != NULL && mapping->trouble != NULL)
-		cdc_follow_fail(apply->sub, mapping->source_table, apply->work.at.place.seq, mapping->trouble,
+		cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, mapping->trouble,
 						mapping->remap ? CDC_REMAP_COLUMNS : NULL);
 	else if (mapping->target != NULL)
 	{
@@ -80,9 +81,12 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 		source->target->source = source;
 		cdc_source_row_init(&source->row, apply->sub, mapping);
 		source->target->one_by_one = apply->guard != NULL &&
-			cdc_guard_is_exact(apply->guard, mapping->source_table);
+			cdc_guard_is_exact(apply->guard, mapping->name);
+
+		/* an event that leaves nothing behind in one target may in another */
+		source->target->all_count = mapping->shared;
 		if (apply->puts_aside && (mapping->kept || (apply->guard != NULL &&
-													cdc_guard_failed(apply->guard, mapping->source_table, 0) != NULL)))
+													cdc_guard_failed(apply->guard, mapping->name, 0) != NULL)))
 			cdc_aside_open(apply, source);
 		source->row.image.facts = &apply->facts;
 	}
@@ -99,6 +103,15 @@ is_named(const CdcMapping *mapping, const char *source_table, size_t len)
 		mapping->source_table[len] == '\0';
 }
 
+/* The first of these that has a target and is not in error; NULL: there is none. */
+static inline CdcSourceRun *
+first_live(CdcSourceRun *source)
+{
+	while (source != NULL && (source->target == NULL || source->given_up))
+		source = source->next;
+	return source;
+}
+
 CdcSourceRun *
 cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event)
 {
@@ -111,9 +124,40 @@ cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event)
 		CdcSourceRun *source = lfirst(lc);
 
 		if (is_named(source->mapping, event->source_table, event->source_table_len))
-			return source->target != NULL && !source->given_up ? source : NULL;
+			return first_live(source);
 	}
 	return NULL;
+}
+
+CdcSourceRun *
+cdc_run_next_source(const CdcSourceRun *source)
+{
+	return source->next == NULL ? NULL : first_live(source->next);
+}
+
+/*
+ * Adds the source table of the mapping to the run, and the same with the other targets that it
+ * fills.  An error is that of the table at hand.
+ */
+static CdcSourceRun *
+new_source_runs(CdcApply *apply, CdcMapping *mapping)
+{
+	CdcAtHand	at = apply->work.at;
+	CdcSourceRun *first = new_source_run(apply, mapping);
+	CdcSourceRun *source = first;
+
+	while (apply->only == NULL && mapping->next != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		apply->work.at.source_table = mapping->next;
+		apply->work.at.source_table_len = strlen(mapping->next);
+		mapping = cdc_mapping_get(apply->sub, mapping->next, strlen(mapping->next),
+								  apply->work.at.place.seq, apply->number);
+		source->next = new_source_run(apply, mapping);
+		source = source->next;
+	}
+	apply->work.at = at;
+	return first;
 }
 
 /* The source table of that name, in the run or loaded into it. */
@@ -133,12 +177,17 @@ find_source_run(CdcApply *apply, const char *source_table, size_t len)
 		if (++n >= LOOK_THROUGH)
 			break;
 	}
+	if (apply->only != NULL)
+	{
+		source_table = apply->only;
+		len = strlen(source_table);
+	}
 	mapping = cdc_mapping_get(apply->sub, source_table, len, apply->work.at.place.seq, apply->number);
 	if (n >= LOOK_THROUGH)
 		foreach(lc, apply->sources)
 			if (((CdcSourceRun *) lfirst(lc))->mapping == mapping)
 				return lfirst(lc);
-	return new_source_run(apply, mapping);
+	return new_source_runs(apply, mapping);
 }
 
 /* The one source table of a replay, whatever its events call it. */
@@ -184,5 +233,5 @@ cdc_run_framed_source(CdcApply *apply, const CdcHistoryEvent *event)
 			 !is_named(source->mapping, event->source_table, event->source_table_len))
 		source = find_source_run(apply, event->source_table, event->source_table_len);
 	apply->last_source = source;
-	return source->target != NULL && !source->given_up ? source : NULL;
+	return first_live(source);
 }

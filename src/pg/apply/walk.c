@@ -67,13 +67,27 @@ read_passed(Passed *passed, const CdcSkip *skip)
 	scan.sub = passed->walk->sub;
 	scan.after = skip->first - 1;
 	scan.upto = skip->last;
-	scan.source_table = passed->walk->only;
+	scan.source_table = passed->walk->only != NULL ? passed->walk->only->source_table : NULL;
 	scan.columns = CDC_HISTORY_GTID;
 	scan.visit = visit_passed;
 	scan.arg = passed;
 	cdc_owner_begin(passed->walk->sub, &scope);
 	cdc_history_scan(&scan);
 	cdc_scope_end(&scope);
+}
+
+/* The table lacks the transaction from now on. */
+static void
+leave_out(CdcWalk *walk, const CdcSubscriptionTable *table, const CdcSkip *skip)
+{
+	/* a table that has stopped passes over it when it goes on */
+	if (table->target == NULL || table->held ||
+		(walk->only != NULL && strcmp(walk->only->name, table->name) != 0))
+		return;
+	cdc_table_error_differs(walk->sub, table->name,
+							psprintf("the transaction with the events " INT64_FORMAT " to " INT64_FORMAT " was passed over",
+									 skip->first, skip->last));
+	walk->result->changes++;
 }
 
 /* Passes over the events of a transaction, up to its end; targets that lack them are marked. */
@@ -87,15 +101,10 @@ pass_over(CdcWalk *walk, const CdcSkip *skip)
 	walk->progress.applied_seq = skip->last;
 	foreach(lc, passed.tables)
 	{
-		const CdcSubscriptionTable *table = cdc_apply_table(walk->sub, lfirst(lc));
+		ListCell   *lt;
 
-		/* a table that has stopped passes over it when it goes on */
-		if (table == NULL || table->target == NULL || table->held)
-			continue;
-		cdc_table_error_differs(walk->sub, table->source_table,
-								psprintf("the transaction with the events " INT64_FORMAT " to " INT64_FORMAT " was passed over",
-										 skip->first, skip->last));
-		walk->result->changes++;
+		foreach(lt, cdc_apply_tables_of(walk->sub, lfirst(lc)))
+			leave_out(walk, lfirst(lt), skip);
 	}
 	CommandCounterIncrement();
 }
@@ -150,7 +159,7 @@ cdc_walk(CdcWalk *walk, int64 upto)
 		CdcPendingChange *change = lfirst(lc);
 		int64		before = change->from_seq - 1;
 
-		if (walk->only != NULL && strcmp(change->source_table, walk->only) != 0)
+		if (walk->only != NULL && strcmp(change->source_table, walk->only->source_table) != 0)
 			continue;
 		/* a run ends there, so that the next one takes the tables as they are then */
 		if (before > walk->progress.applied_seq && run_past_skips(walk, before) < before)

@@ -8,6 +8,7 @@
 #include "pg/catalog/tables.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "pg/base/bounded_text.h"
@@ -16,24 +17,37 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 
-List *
-cdc_subscription_tables(const CdcSubscription *sub)
+/* What read_tables() takes apart. */
+#define TABLES \
+	"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless, t.row_filter," \
+	" t.held_seq, t.kept_events, t.differs IS NOT NULL, t.name" \
+	" FROM cdc_catalog.subscription_table t"
+
+/* source_table NULL: of all. */
+static List *
+read_tables(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless, t.row_filter,"
-		" t.held_seq, t.kept_events, t.differs IS NOT NULL"
-		" FROM cdc_catalog.subscription_table t WHERE t.subscription OPERATOR(pg_catalog.=) $1"
-		" ORDER BY t.source_table",
+		TABLES " WHERE t.subscription OPERATOR(pg_catalog.=) $1"
+		" ORDER BY t.source_table, t.name OPERATOR(pg_catalog.<>) t.source_table, t.name",
 		1, {TEXTOID}
+	};
+	static CdcStatement of_source = {
+		TABLES " WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
+		" ORDER BY t.name OPERATOR(pg_catalog.<>) t.source_table, t.name",
+		2, {TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
 	List	   *result = NIL;
-	Datum		value = CStringGetTextDatum(sub->name);
+	Datum		values[2];
 	uint64		n;
 	uint64		i;
 
+	values[0] = CStringGetTextDatum(sub->name);
+	if (source_table != NULL)
+		values[1] = CStringGetTextDatum(source_table);
 	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, &value, NULL);
+	n = cdc_spi_execute(source_table != NULL ? &of_source : &stmt, values, NULL);
 	for (i = 0; i < n; i++)
 	{
 		CdcSubscriptionTable *t = MemoryContextAllocZero(spi.caller, sizeof(*t));
@@ -65,9 +79,61 @@ cdc_subscription_tables(const CdcSubscription *sub)
 		t->held_seq = isnull ? -1 : DatumGetInt64(d);
 		t->kept_events = cdc_spi_int64(i, 14);
 		t->differs = DatumGetBool(cdc_spi_datum(i, 15, BOOLOID, &isnull));
+		t->name = cdc_spi_text(&spi, i, 16);
 	}
 	cdc_spi_end(&spi);
 	return result;
+}
+
+List *
+cdc_subscription_tables(const CdcSubscription *sub)
+{
+	return read_tables(sub, NULL);
+}
+
+List *
+cdc_subscription_tables_of(const CdcSubscription *sub, const char *source_table)
+{
+	return read_tables(sub, source_table);
+}
+
+CdcSubscriptionTable *
+cdc_subscription_table_find(const CdcSubscription *sub, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, cdc_subscription_tables(sub))
+		if (strcmp(((CdcSubscriptionTable *) lfirst(lc))->name, name) == 0)
+			return lfirst(lc);
+	return NULL;
+}
+
+static bool
+is_taken(const CdcSubscription *sub, const char *name)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND name OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, name) > 0;
+}
+
+char *
+cdc_subscription_table_name(const CdcSubscription *sub, const char *source_table, const char *target)
+{
+	char	   *name = pstrdup(source_table);
+	int			n = 1;
+
+	while (is_taken(sub, name))
+	{
+		CHECK_FOR_INTERRUPTS();
+		name = n == 1 ? psprintf("%s -> %s", source_table, target != NULL ? target : "") :
+			psprintf("%s -> %s (%d)", source_table, target != NULL ? target : "", n);
+		n++;
+	}
+	return name;
 }
 
 void
@@ -93,12 +159,12 @@ cdc_subscription_tables_forget(Oid target)
 }
 
 void
-cdc_subscription_table_target(const CdcSubscription *sub, const char *source_table,
+cdc_subscription_table_target(const CdcSubscription *sub, const char *name,
 							  const char *target, Oid relid)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET target = $3, target_oid = $4"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		4, {TEXTOID, TEXTOID, TEXTOID, OIDOID}
 	};
 	CdcSpi		spi;
@@ -108,7 +174,7 @@ cdc_subscription_table_target(const CdcSubscription *sub, const char *source_tab
 	cdc_subscription_tables_forget(relid);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
+	values[1] = CStringGetTextDatum(name);
 	values[2] = CStringGetTextDatum(target);
 	values[3] = ObjectIdGetDatum(relid);
 	nulls[3] = OidIsValid(relid) ? ' ' : 'n';
@@ -118,12 +184,12 @@ cdc_subscription_table_target(const CdcSubscription *sub, const char *source_tab
 }
 
 void
-cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_table,
+cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,
 							   const Jsonb *columns)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET columns = $3"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		3, {TEXTOID, TEXTOID, JSONBOID}
 	};
 	CdcSpi		spi;
@@ -132,7 +198,7 @@ cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_ta
 
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
+	values[1] = CStringGetTextDatum(name);
 	values[2] = columns != NULL ? JsonbPGetDatum(columns) : (Datum) 0;
 	nulls[2] = columns != NULL ? ' ' : 'n';
 	(void) cdc_spi_execute(&stmt, values, nulls);
@@ -144,8 +210,13 @@ void
 cdc_subscription_table_not_removed(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmt = {
-		"DELETE FROM cdc_catalog.removed_table WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) $2",
+		"DELETE FROM cdc_catalog.removed_table AS r WHERE r.subscription OPERATOR(pg_catalog.=) $1"
+		" AND r.source_table OPERATOR(pg_catalog.=) $2 AND (r.target IS NULL"
+		" OR EXISTS (SELECT 1 FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
+		" AND t.target OPERATOR(pg_catalog.=) r.target)"
+		" OR NOT EXISTS (SELECT 1 FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2))",
 		2, {TEXTOID, TEXTOID}
 	};
 
@@ -161,11 +232,17 @@ cdc_subscription_table_removed(const CdcSubscription *sub, const char *source_ta
 		" VALUES ($1, $2, $3, $4)",
 		4, {TEXTOID, TEXTOID, TEXTOID, OIDOID}
 	};
+	static CdcStatement former = {
+		"DELETE FROM cdc_catalog.removed_table WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND COALESCE(target, '') OPERATOR(pg_catalog.=) COALESCE($3, '')",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
 	CdcSpi		spi;
 	Datum		values[4];
 	char		nulls[4] = {' ', ' ', ' ', ' '};
 
-	cdc_subscription_table_not_removed(sub, source_table);
+	(void) cdc_spi_run(&former, sub->name, source_table, target);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CStringGetTextDatum(source_table);
@@ -215,14 +292,14 @@ cdc_subscription_table_has_filled(const CdcSubscription *sub, const char *source
 
 /* error NULL: there is none. */
 static void
-set_state(const CdcSubscription *sub, const char *source_table, char state,
+set_state(const CdcSubscription *sub, const char *name, char state,
 		  const char *sqlstate, const char *error)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = $3, last_error = $4, last_sqlstate = $5,"
 		" state_since = pg_catalog.now(), held = held OR $3 OPERATOR(pg_catalog.=) 'e',"
 		" held_seq = NULL, error_seq = NULL, error_key = NULL"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		5, {TEXTOID, TEXTOID, CHAROID, TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
@@ -231,7 +308,7 @@ set_state(const CdcSubscription *sub, const char *source_table, char state,
 
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
+	values[1] = CStringGetTextDatum(name);
 	values[2] = CharGetDatum(state);
 	values[3] = cdc_text_or_null(cdc_bounded_text(error, CDC_TEXT_BOUND), &nulls[3]);
 	values[4] = cdc_text_or_null(sqlstate, &nulls[4]);
@@ -240,50 +317,31 @@ set_state(const CdcSubscription *sub, const char *source_table, char state,
 	cdc_catalog_changed();
 }
 
-bool
-cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_table)
+void
+cdc_subscription_table_hold(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) $2 AND held",
+		"UPDATE cdc_catalog.subscription_table SET held = true"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
 
-	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
-}
-
-void
-cdc_subscription_table_hold(const CdcSubscription *sub, const char *source_table, bool held)
-{
-	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_table SET held = $3"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		3, {TEXTOID, TEXTOID, BOOLOID}
-	};
-	CdcSpi		spi;
-	Datum		values[3];
-
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
-	values[2] = BoolGetDatum(held);
-	(void) cdc_spi_execute(&stmt, values, NULL);
-	cdc_spi_end(&spi);
+	(void) cdc_spi_run(&stmt, sub->name, name);
 	cdc_catalog_changed();
 }
 
 void
-cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table, char state)
+cdc_subscription_table_state(const CdcSubscription *sub, const char *name, char state)
 {
-	set_state(sub, source_table, state, NULL, NULL);
+	set_state(sub, name, state, NULL, NULL);
 }
 
 void
-cdc_subscription_table_failed(const CdcSubscription *sub, const char *source_table,
+cdc_subscription_table_failed(const CdcSubscription *sub, const char *name,
 							  int sqlerrcode, const char *error)
 {
 	char	   *sqlstate = pstrdup(unpack_sql_state(sqlerrcode));
 
-	set_state(sub, source_table, 'e', sqlstate, error);
-	cdc_notify(sub->name, "table_error", source_table, sqlstate);
+	set_state(sub, name, 'e', sqlstate, error);
+	cdc_notify(sub->name, "table_error", name, sqlstate);
 }

@@ -16,6 +16,7 @@
 /* A row of cdc.subscription_table. */
 typedef struct CdcSubscriptionTable
 {
+	char	   *name;			/* of this row; functions about one row are told it */
 	char	   *source_table;	/* database.table */
 	char	   *target;			/* qualified, quoted name; NULL = history only */
 	Oid			target_oid;		/* what that is; InvalidOid: not known yet */
@@ -36,10 +37,20 @@ typedef struct CdcSubscriptionTable
 } CdcSubscriptionTable;
 
 /*
- * The tables of a subscription, a list of CdcSubscriptionTable * in the order of
- * their names; palloc'ed in the current context.
+ * The tables of a subscription, a list of CdcSubscriptionTable * in the order of their source
+ * tables, a target of each behind the other; palloc'ed in the current context.
  */
 extern List *cdc_subscription_tables(const CdcSubscription *sub);
+
+/* The same of one source table. */
+extern List *cdc_subscription_tables_of(const CdcSubscription *sub, const char *source_table);
+
+/* The row of that name; NULL: there is none. */
+extern CdcSubscriptionTable *cdc_subscription_table_find(const CdcSubscription *sub, const char *name);
+
+/* The name of a new row, which no other one has; palloc'ed. */
+extern char *cdc_subscription_table_name(const CdcSubscription *sub, const char *source_table,
+										 const char *target);
 
 /*
  * Subscriptions of another database, from which this one was copied or restored, may
@@ -48,16 +59,17 @@ extern List *cdc_subscription_tables(const CdcSubscription *sub);
 extern void cdc_subscription_tables_forget(Oid target);
 
 /* Keeps another target, or what it is. */
-extern void cdc_subscription_table_target(const CdcSubscription *sub, const char *source_table,
+extern void cdc_subscription_table_target(const CdcSubscription *sub, const char *name,
 										  const char *target, Oid relid);
 
 /* Keeps another mapping of its columns, or none. */
-extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *source_table,
+extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,
 										   const Jsonb *columns);
 
 /*
  * Notes that the table was removed although its events are kept: its target's rows are the
- * history's (target may be NULL); then forgets it, as it is registered again.
+ * history's (target may be NULL); then forgets it, for the targets that are registered by now, or
+ * altogether, where the first row is to bring one.
  */
 extern void cdc_subscription_table_removed(const CdcSubscription *sub, const char *source_table,
 										   const char *target, Oid relid);
@@ -68,20 +80,16 @@ extern bool cdc_subscription_table_is_removed(const CdcSubscription *sub, const 
 extern bool cdc_subscription_table_has_filled(const CdcSubscription *sub, const char *source_table,
 											  const char *target);
 
-/* Whether no event of the table is applied until a new copy begins. */
-extern bool cdc_subscription_table_is_held(const CdcSubscription *sub, const char *source_table);
-
-/* Sets that, or ends it when the copy has begun: events behind its beginning are applied. */
-extern void cdc_subscription_table_hold(const CdcSubscription *sub, const char *source_table,
-										bool held);
+/* No event of the table is applied until a new copy begins. */
+extern void cdc_subscription_table_hold(const CdcSubscription *sub, const char *name);
 
 /*
  * Sets the state of a table to another one than 'e'; to that, which holds its events up, with the error's SQLSTATE
  * and text, and a notification.
  */
-extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *source_table,
+extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *name,
 										 char state);
-extern void cdc_subscription_table_failed(const CdcSubscription *sub, const char *source_table,
+extern void cdc_subscription_table_failed(const CdcSubscription *sub, const char *name,
 										  int sqlerrcode, const char *error);
 
 /* Whether a table in state 'e' is written all the same: it only lacks what was put aside or left out. */

@@ -62,7 +62,7 @@ take_over_tables(const CdcSubscription *sub)
 		name = sub->identity.known ? cdc_relation_name(t->target_oid) : NULL;
 		relid = old_or_named(name, t->target_oid, cdc_relation_by_name(t->target));
 		if (relid != t->target_oid || (name != NULL && strcmp(name, t->target) != 0))
-			cdc_subscription_table_target(sub, t->source_table,
+			cdc_subscription_table_target(sub, t->name,
 										  name != NULL ? name : t->target, relid);
 	}
 }

@@ -66,7 +66,7 @@ find_dependents(void)
 		"         FROM cdc_catalog.subscription_identity i"
 		" UNION ALL SELECT p.subscription, 'publication', p.name, 'pg_catalog.pg_foreign_server', p.server_oid, 4"
 		"         FROM cdc_catalog.publication p"
-		" UNION ALL SELECT t.subscription, 'target', t.source_table, 'pg_catalog.pg_class', t.target_oid, 5"
+		" UNION ALL SELECT t.subscription, 'target', t.name, 'pg_catalog.pg_class', t.target_oid, 5"
 		"         FROM cdc_catalog.subscription_table t) k"
 		"   ON d.classid OPERATOR(pg_catalog.=) k.class AND d.objid OPERATOR(pg_catalog.=) k.object"
 		"  AND d.objsubid OPERATOR(pg_catalog.=) 0"
@@ -253,7 +253,7 @@ static void
 follow_targets(void)
 {
 	static CdcStatement read = {
-		"SELECT t.subscription, t.source_table, t.target, t.target_oid::pg_catalog.int8"
+		"SELECT t.subscription, t.name, t.target, t.target_oid::pg_catalog.int8"
 		" FROM cdc_catalog.subscription_table t"
 		" JOIN cdc_catalog.subscription_identity i ON i.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.target_oid"
@@ -266,7 +266,7 @@ follow_targets(void)
 	};
 	static CdcStatement write = {
 		"UPDATE cdc_catalog.subscription_table SET target = $3"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;

@@ -25,17 +25,23 @@ extern void cdc_split_relation_name(const char *argument, const char *name,
 extern void cdc_subscription_end(const char *name, const char *why);
 
 /*
- * Captures a source table no longer, which is registered; both writers' locks are
- * taken.  Its target stays as it is.
+ * Fills the target of the table of that name no longer, and captures its source table no longer
+ * where that was the last one; both writers' locks are taken.  The target stays as it is.
  */
-extern void cdc_subscription_remove_table(const char *subscription, const char *source_table,
+extern void cdc_subscription_remove_table(const char *subscription, const char *name,
 										  const char *why);
 
 /* The argument target_rows; ERROR where it is none of its words. */
 extern CdcTargetRows cdc_argument_target_rows(const char *text);
 
-/* The registered table of that name; ERROR where there is none. */
-extern const CdcSubscriptionTable *cdc_find_table(const CdcSubscription *sub, const char *name);
+/*
+ * The tables of a source table, or the one of that name, of CdcSubscriptionTable *; target (as
+ * the user wrote it; NULL: any) says which of them.  ERROR where there is none.
+ */
+extern List *cdc_find_tables(const CdcSubscription *sub, const char *name, const char *target);
+
+/* The names of these. */
+extern List *cdc_names_of_tables(List *tables);
 
 /* A source table that is to be registered. */
 typedef struct CdcTableRequest
@@ -53,9 +59,9 @@ typedef struct CdcTableRequest
 
 /*
  * Registers it, with pull's lock, for Kafka apply's too; its target is filled from the
- * history where that is asked for, and a NOTICE says so.
+ * history where that is asked for, and a NOTICE says so.  Returns the name of its row.
  */
-extern void cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request);
+extern char *cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request);
 
 /* ERROR where the option copy_mode does not fit the subscription's kind of source. */
 extern void cdc_check_copy_mode(const CdcSubscription *sub, const CdcSubscriptionOptions *opt);

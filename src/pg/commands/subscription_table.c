@@ -114,20 +114,100 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 		PG_GETARG_BOOL(7) ? CDC_ROWS_ERROR : CDC_ROWS_KEEP;
 }
 
-const CdcSubscriptionTable *
-cdc_find_table(const CdcSubscription *sub, const char *name)
+/* Whether the table's target is the one that the user means; text as he wrote it. */
+static bool
+is_target(const CdcSubscription *sub, const CdcSubscriptionTable *table, const char *text)
 {
+	char	   *present = OidIsValid(table->target_oid) ? cdc_relation_name(table->target_oid) : NULL;
+	char	   *schema;
+	char	   *name;
+
+	if (present == NULL)
+		present = table->target;
+	cdc_split_relation_name("target", text, sub->target_schema, &schema, &name);
+	return present != NULL && strcmp(present, quote_qualified_identifier(schema, name)) == 0;
+}
+
+/* The targets of tables, for people. */
+static char *
+targets_text(List *tables)
+{
+	StringInfoData text;
 	ListCell   *lc;
 
-	foreach(lc, cdc_subscription_tables(sub))
+	initStringInfo(&text);
+	foreach(lc, tables)
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+
+		appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "",
+						 table->target != NULL ? table->target : "none");
+	}
+	return text.data;
+}
+
+List *
+cdc_find_tables(const CdcSubscription *sub, const char *name, const char *target)
+{
+	List	   *tables = cdc_subscription_tables(sub);
+	List	   *named = NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
 		if (strcmp(((CdcSubscriptionTable *) lfirst(lc))->source_table, name) == 0)
-			return lfirst(lc);
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("source table %s is not in subscription \"%s\"", name, sub->name),
-			 errhint("SELECT source_table FROM cdc.stat_table WHERE subscription = %s lists them.",
-					 quote_literal_cstr(sub->name))));
-	return NULL;
+			named = lappend(named, lfirst(lc));
+	foreach(lc, tables)
+		if (named == NIL && strcmp(((CdcSubscriptionTable *) lfirst(lc))->name, name) == 0)
+			named = list_make1(lfirst(lc));
+	if (named == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("source table %s is not in subscription \"%s\"", name, sub->name),
+				 errhint("SELECT source_table FROM cdc.stat_table WHERE subscription = %s lists them.",
+						 quote_literal_cstr(sub->name))));
+	foreach(lc, named)
+		if (target == NULL || is_target(sub, lfirst(lc), target))
+			result = lappend(result, lfirst(lc));
+	if (result == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("source table %s of subscription \"%s\" has no target %s", name, sub->name, target),
+				 errdetail("It has: %s.", targets_text(named))));
+	return result;
+}
+
+List *
+cdc_names_of_tables(List *tables)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		result = lappend(result, ((CdcSubscriptionTable *) lfirst(lc))->name);
+	return result;
+}
+
+/* The one table that is meant; ERROR where there are several. */
+static const CdcSubscriptionTable *
+find_one(const CdcSubscription *sub, const char *name, const char *target)
+{
+	List	   *tables = cdc_find_tables(sub, name, target);
+
+	if (list_length(tables) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+				 errmsg("source table %s of subscription \"%s\" has several targets", name, sub->name),
+				 errdetail("It has: %s.", targets_text(tables)),
+				 errhint("Say which one with of_target := '...'.")));
+	return linitial(tables);
+}
+
+/* An argument that names a target, or NULL. */
+static char *
+target_argument(FunctionCallInfo fcinfo, int arg)
+{
+	return PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
 }
 
 /*
@@ -149,16 +229,43 @@ copy_replaces(const CdcSubscription *sub, CdcTargetRows rows)
 
 /* Only these rows of the table are to be copied. */
 static void
-limit_copy(const CdcSubscription *sub, const char *name, bool copy, bool replaces, const char *where)
+limit_copy(const CdcSubscription *sub, const CdcTableRequest *table, const char *name, bool replaces,
+		   const char *where)
 {
 	CdcCopyRequest request = {"copy", replaces, where, false};
 
-	if (!copy || sub->kind != CDC_SERVER_MYSQL)
+	if (!table->copy || sub->kind != CDC_SERVER_MYSQL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("copy_where needs a table that is copied")));
-	cdc_source_kind(sub->kind)->check_condition(sub, name, where);
+	cdc_source_kind(sub->kind)->check_condition(sub, table->name, where);
 	cdc_copy_request(sub, name, &request);
+}
+
+/*
+ * ERROR where the source table is registered, and not for another target by now; the one that is
+ * asked for is named, or the subscription's default.
+ */
+static void
+check_new(const CdcSubscription *sub, const CdcTableRequest *request)
+{
+	ListCell   *lc;
+
+	if (!cdc_registry_has(sub, request->name))
+		return;
+	foreach(lc, cdc_find_tables(sub, request->name, NULL))
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+		const CdcReplicaSpec *given = &request->given;
+
+		if (given->name == NULL || table->target == NULL ||
+			is_target(sub, table, quote_qualified_identifier(given->schema, given->name)))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("source table %s is in subscription \"%s\" already", request->name, sub->name),
+					 errhint("To change its key, columns, target or options: SELECT cdc.alter_table(%s, %s, key := ...). To fill another target besides, name that.",
+							 quote_literal_cstr(sub->name), quote_literal_cstr(table->name))));
+	}
 }
 
 Datum
@@ -170,6 +277,7 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	CdcTableRequest request = {0};
 	CdcTableOptions parsed;
 	char	   *name;
+	char	   *row;
 	bool		replaces;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(7) || PG_ARGISNULL(11))
@@ -188,21 +296,16 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	if (sub->kind == CDC_SERVER_KAFKA)
 		cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	if (cdc_registry_has(sub, name))
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("source table %s is in subscription \"%s\" already", name, sub->name),
-				 errhint("To change its key, columns, target or options: SELECT cdc.alter_table(%s, %s, key := ...).",
-						 quote_literal_cstr(sub->name), quote_literal_cstr(name))));
 
 	/* names mean what they mean to the caller; what is made belongs to the owner */
 	read_target(fcinfo, sub, mode, &request.given);
-	cdc_register_table(sub, &request);
+	check_new(sub, &request);
+	row = cdc_register_table(sub, &request);
 	replaces = copy_replaces(sub, request.given.rows);
 	if (!PG_ARGISNULL(9))
-		limit_copy(sub, name, request.copy, replaces, text_to_cstring(PG_GETARG_TEXT_PP(9)));
+		limit_copy(sub, &request, row, replaces, text_to_cstring(PG_GETARG_TEXT_PP(9)));
 	else if (request.copy && replaces && sub->kind == CDC_SERVER_MYSQL)
-		cdc_copy_request(sub, name, &replacing);
+		cdc_copy_request(sub, row, &replacing);
 	update_wanted(sub, exact_pattern(request.database, request.relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();
@@ -215,7 +318,7 @@ store_options(const CdcSubscription *sub, const char *name, const Jsonb *options
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET options = $3"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		3, {TEXTOID, TEXTOID, JSONBOID}
 	};
 	CdcSpi		spi;
@@ -274,7 +377,7 @@ read_alteration(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("source table %s has no target", table->source_table),
 				 errhint("Name one: SELECT cdc.alter_table(%s, %s, target := ...).",
-						 quote_literal_cstr(sub->name), quote_literal_cstr(table->source_table))));
+						 quote_literal_cstr(sub->name), quote_literal_cstr(table->name))));
 	if (present != NULL &&
 		strcmp(present, quote_qualified_identifier(given->schema, given->name)) == 0)
 		given->rows = !request->from_history && sub->kind == CDC_SERVER_KAFKA ? CDC_ROWS_KEEP :
@@ -301,17 +404,29 @@ alter_shape(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 						table->source_table),
 				 errhint("Let its target be made anew: leave out from_history := false.")));
 	read_alteration(fcinfo, sub, table, &request);
-	cdc_registry_remove(sub, table->source_table);
-	cdc_register_table(sub, &request);
+	cdc_registry_remove(sub, table);
+	(void) cdc_register_table(sub, &request);
+}
+
+/* The table's options with what the arguments say differently. */
+static const Jsonb *
+merged_options(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcSubscriptionTable *table)
+{
+	Jsonb	   *options = PG_ARGISNULL(2) ? table->options :
+		cdc_options_merge(table->options, PG_GETARG_JSONB_P(2));
+	CdcTableOptions parsed;
+
+	cdc_table_options_parse(options, &sub->opt.table, &parsed);
+	return options;
 }
 
 Datum
 cdc_alter_table(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
-	const CdcSubscriptionTable *table;
-	CdcTableOptions parsed;
-	Jsonb	   *options;
+	List	   *tables;
+	ListCell   *lc;
+	char	   *of_target = target_argument(fcinfo, 8);
 	char	   *name;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(6))
@@ -323,18 +438,23 @@ cdc_alter_table(PG_FUNCTION_ARGS)
 	if (alters_shape(fcinfo))
 		cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	table = cdc_find_table(sub, name);
-	options = PG_ARGISNULL(2) ? table->options : cdc_options_merge(table->options, PG_GETARG_JSONB_P(2));
-	cdc_table_options_parse(options, &sub->opt.table, &parsed);
+	tables = cdc_find_tables(sub, name, of_target);
 	if (alters_shape(fcinfo))
 	{
-		alter_shape(fcinfo, sub, table, options);
-		cdc_log(sub->name, "table", psprintf("source table %s altered", name), NULL);
+		const CdcSubscriptionTable *table = find_one(sub, name, of_target);
+
+		alter_shape(fcinfo, sub, table, merged_options(fcinfo, sub, table));
+		cdc_log(sub->name, "table", psprintf("source table %s altered", table->name), NULL);
 	}
 	else if (!PG_ARGISNULL(2))
 	{
-		store_options(sub, name, options);
-		cdc_log(sub->name, "table", psprintf("options of source table %s changed", name), NULL);
+		foreach(lc, tables)
+		{
+			const CdcSubscriptionTable *table = lfirst(lc);
+
+			store_options(sub, table->name, merged_options(fcinfo, sub, table));
+			cdc_log(sub->name, "table", psprintf("options of source table %s changed", table->name), NULL);
+		}
 	}
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
@@ -345,38 +465,51 @@ cdc_alter_table(PG_FUNCTION_ARGS)
  * go to the history all the same.
  */
 static void
-remove_table(CdcSubscription *sub, const char *name, bool keep_events, const char *why)
+remove_table(CdcSubscription *sub, const CdcSubscriptionTable *table, bool keep_events, const char *why)
 {
-	const CdcSubscriptionTable *registered;
 	char	   *database;
-	char	   *table;
+	char	   *relation;
 	char	   *pattern;
 	bool		wanted;
 
-	split_name(sub, name, &database, &table);
-	cdc_subscription_lock(sub, CDC_WRITER_PULL);
-	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	registered = cdc_find_table(sub, name);
-	cdc_registry_remove(sub, name);
+	split_name(sub, table->source_table, &database, &relation);
+	cdc_registry_remove(sub, table);
 	if (keep_events)
-		cdc_subscription_table_removed(sub, name, registered->target, registered->target_oid);
-	else
+		cdc_subscription_table_removed(sub, table->source_table, table->target, table->target_oid);
+	else if (!cdc_registry_has(sub, table->source_table))
 	{
-		pattern = exact_pattern(database, table);
+		pattern = exact_pattern(database, relation);
 		sub->nadded = 0;
 
 		/* which part of the name is the database only a message of the table would tell */
-		wanted = sub->kind == CDC_SERVER_KAFKA || cdc_subscription_wants(sub, database, table);
-		update_wanted(sub, pattern, name, wanted ? pattern : NULL, NULL);
+		wanted = sub->kind == CDC_SERVER_KAFKA || cdc_subscription_wants(sub, database, relation);
+		update_wanted(sub, pattern, table->source_table, wanted ? pattern : NULL, NULL);
 	}
-	cdc_log(sub->name, "table", psprintf("source table %s removed", name), why);
+	cdc_log(sub->name, "table", psprintf("source table %s removed", table->name), why);
 	cdc_subscription_changed();
 }
 
+/* The same of those that are named. */
+static void
+remove_tables(CdcSubscription *sub, const char *name, const char *target, bool keep_events,
+			  const char *why)
+{
+	ListCell   *lc;
+	char	   *database;
+	char	   *relation;
+
+	split_name(sub, name, &database, &relation);
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	foreach(lc, cdc_find_tables(sub, name, target))
+		remove_table(sub, lfirst(lc), keep_events, why);
+}
+
 void
-cdc_subscription_remove_table(const char *subscription, const char *source_table, const char *why)
+cdc_subscription_remove_table(const char *subscription, const char *name, const char *why)
 {
 	CdcSubscription *sub = cdc_subscription_get_any(subscription);
+	const CdcSubscriptionTable *table;
 
 	cdc_running_check(sub->id, sub->name, CDC_WRITER_PULL);
 	cdc_running_check(sub->id, sub->name, CDC_WRITER_APPLY);
@@ -384,7 +517,11 @@ cdc_subscription_remove_table(const char *subscription, const char *source_table
 	/* a worker that waits for the target waits for us, who would wait for it */
 	cdc_slot_terminate(MyDatabaseId, sub->id, -1);
 	sub->cloned = false;
-	remove_table(sub, source_table, sub->kind == CDC_SERVER_KAFKA, why);
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
+	table = cdc_subscription_table_find(sub, name);
+	if (table != NULL)
+		remove_table(sub, table, sub->kind == CDC_SERVER_KAFKA, why);
 }
 
 Datum
@@ -404,7 +541,7 @@ cdc_remove_table(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("keep_events is for subscriptions from Kafka"),
 				 errdetail("A table that is added again is copied from its source.")));
-	remove_table(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)), keep_events, NULL);
+	remove_tables(sub, text_to_cstring(PG_GETARG_TEXT_PP(1)), target_argument(fcinfo, 3), keep_events, NULL);
 	PG_RETURN_VOID();
 }
 
@@ -416,9 +553,9 @@ static void
 check_some_rows(const CdcSubscription *sub, const CdcSubscriptionTable *table)
 {
 	const char *remedy = psprintf("SELECT cdc.resync_table(%s, %s) copies all rows.",
-								  quote_literal_cstr(sub->name), quote_literal_cstr(table->source_table));
+								  quote_literal_cstr(sub->name), quote_literal_cstr(table->name));
 
-	if (!cdc_copy_is_ready(sub, table->source_table))
+	if (!cdc_copy_is_ready(sub, table->name))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot copy some rows of source table \"%s\" of subscription \"%s\": its state is %c, not r",
@@ -442,9 +579,11 @@ Datum
 cdc_resync_table(PG_FUNCTION_ARGS)
 {
 	CdcCopyRequest request = {"resync", true, NULL, false};
-	const CdcSubscriptionTable *table;
 	CdcSubscription *sub;
+	ListCell   *lc;
+	char	   *target = target_argument(fcinfo, 3);
 	char	   *name;
+	List	   *tables;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -459,21 +598,26 @@ cdc_resync_table(PG_FUNCTION_ARGS)
 				 errdetail("Its events come from Kafka."),
 				 errhint("Read the topics anew with cdc.set_position(%s, 'earliest').",
 						 quote_literal_cstr(sub->name))));
-	(void) cdc_find_table(sub, name);
+	tables = cdc_find_tables(sub, name, target);
 	if (!PG_ARGISNULL(2))
 	{
 		/* nothing is locked while the source is asked */
 		request.row_filter = text_to_cstring(PG_GETARG_TEXT_PP(2));
 		request.replaces = false;
-		cdc_source_kind(sub->kind)->check_condition(sub, name, request.row_filter);
+		cdc_source_kind(sub->kind)->check_condition(sub, ((CdcSubscriptionTable *) linitial(tables))->source_table,
+													request.row_filter);
 	}
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
-	table = cdc_find_table(sub, name);
-	if (request.row_filter != NULL)
-		check_some_rows(sub, table);
-	cdc_copy_request(sub, name, &request);
-	cdc_log(sub->name, "copy", psprintf("resync of source table %s was asked for", name),
-			request.row_filter);
+	foreach(lc, cdc_find_tables(sub, name, target))
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+
+		if (request.row_filter != NULL)
+			check_some_rows(sub, table);
+		cdc_copy_request(sub, table->name, &request);
+		cdc_log(sub->name, "copy", psprintf("resync of source table %s was asked for", table->name),
+				request.row_filter);
+	}
 	cdc_subscription_changed();
 	cdc_worker_wake(sub->id, CDC_WORKER_PULL);
 	PG_RETURN_VOID();

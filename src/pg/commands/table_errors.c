@@ -32,6 +32,7 @@ cdc_retry_errors(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
 	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *target = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -39,9 +40,9 @@ cdc_retry_errors(PG_FUNCTION_ARGS)
 				 errmsg("name of the subscription must not be null")));
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_here(sub);
-	if (source_table != NULL)
-		(void) cdc_find_table(sub, source_table);
-	PG_RETURN_INT64(cdc_apply_retry(sub, source_table));
+	if (source_table == NULL)
+		PG_RETURN_INT64(cdc_apply_retry(sub, NIL));
+	PG_RETURN_INT64(cdc_apply_retry(sub, cdc_names_of_tables(cdc_find_tables(sub, source_table, target))));
 }
 
 /* ------------------------------------------------------------------------
@@ -53,15 +54,15 @@ cdc_retry_errors(PG_FUNCTION_ARGS)
 static int64
 discard_of_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, int64 seq, const char *reason)
 {
-	int64		n = cdc_table_error_forget(sub, table->source_table, seq);
+	int64		n = cdc_table_error_forget(sub, table->name, seq);
 	char	   *what;
 
 	if (n == 0)
 		return 0;
-	what = psprintf("events of source table %s were discarded: " INT64_FORMAT, table->source_table, n);
-	cdc_table_error_differs(sub, table->source_table, what);
+	what = psprintf("events of source table %s were discarded: " INT64_FORMAT, table->name, n);
+	cdc_table_error_differs(sub, table->name, what);
 	if (!table->held)
-		cdc_table_error_release(sub, table->source_table);
+		cdc_table_error_release(sub, table->name);
 	cdc_log(sub->name, "error", what, reason);
 	return n;
 }
@@ -75,6 +76,7 @@ cdc_discard_errors(PG_FUNCTION_ARGS)
 	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	   *reason;
 	int64		seq = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
+	char	   *target = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	int64		events = 0;
 	int64		pulled;
 	ListCell   *lc;
@@ -90,15 +92,10 @@ cdc_discard_errors(PG_FUNCTION_ARGS)
 				 errmsg("a reason has to be given, and with a seq the source table")));
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	if (source_table != NULL)
-		(void) cdc_find_table(sub, source_table);
+		(void) cdc_find_tables(sub, source_table, target);
 	cdc_subscription_lock(sub, CDC_WRITER_APPLY);
-	foreach(lc, cdc_subscription_tables(sub))
-	{
-		const CdcSubscriptionTable *table = lfirst(lc);
-
-		if (source_table == NULL || strcmp(table->source_table, source_table) == 0)
-			events += discard_of_table(sub, table, seq, reason);
-	}
+	foreach(lc, source_table != NULL ? cdc_find_tables(sub, source_table, target) : cdc_subscription_tables(sub))
+		events += discard_of_table(sub, lfirst(lc), seq, reason);
 	pulled = source_table == NULL ? cdc_table_error_forget_pulled(sub) : 0;
 	if (pulled > 0)
 		cdc_log(sub->name, "error", psprintf("messages in cdc.error were discarded: " INT64_FORMAT, pulled), reason);

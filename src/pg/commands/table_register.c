@@ -69,7 +69,7 @@ check_no_target(const CdcSubscription *sub, const CdcReplicaSpec *given)
 
 /* ---- tables whose source is asked ---- */
 
-static void
+static char *
 register_asked(const CdcSubscription *sub, const CdcTableRequest *request)
 {
 	const CdcReplicaSpec *given = &request->given;
@@ -89,13 +89,13 @@ register_asked(const CdcSubscription *sub, const CdcTableRequest *request)
 		cdc_subscription_options_check_replicas(&sub->opt);
 	else
 		check_no_target(sub, &spec);
-	cdc_registry_add(sub, table, with_target ? &spec : NULL, request->copy, request->options);
+	return cdc_registry_add(sub, table, with_target ? &spec : NULL, request->copy, request->options);
 }
 
 /* ---- tables of messages ---- */
 
 /* The one that is there, as it is: rows fill the columns of their names. */
-static void
+static char *
 register_as_it_is(const CdcSubscription *sub, const CdcTableRequest *request,
 				  const CdcReplicaSpec *spec)
 {
@@ -128,7 +128,7 @@ register_as_it_is(const CdcSubscription *sub, const CdcTableRequest *request,
 				 errdetail("The %s.", user)));
 	cdc_registry_mapping(&row, &mapping);
 	row.shard = cdc_shard_check(sub, &mapping, CDC_ROWS_KEEP, true);
-	cdc_registry_insert(sub, &row);
+	return cdc_registry_insert(sub, &row);
 }
 
 /*
@@ -180,11 +180,12 @@ choose_rows(const CdcSubscription *sub, const CdcTableRequest *request, CdcRepli
 /*
  * A table whose definition is what its messages in the history say.  Without any the
  * target has to be there, or, where none is named, is made in the target_schema with the
- * first row.  Returns whether there is something to be filled, with *replace.
+ * first row.  Returns the name of its row where there is something to be filled, with *replace.
  */
-static bool
+static char *
 register_of_messages(const CdcSubscription *sub, const CdcTableRequest *request, bool *replace)
 {
+	char	   *name;
 	CdcGeneratedLogged logged;
 	const CdcTable *table = cdc_source_kind(sub->kind)->definition(sub, request->database,
 																   request->relation, &logged);
@@ -197,29 +198,29 @@ register_of_messages(const CdcSubscription *sub, const CdcTableRequest *request,
 	if (spec.name == NULL)
 	{
 		check_no_target(sub, &spec);
-		return false;
+		return NULL;
 	}
 	choose_rows(sub, request, &spec, table != NULL);
 	*replace = spec.rows == CDC_ROWS_REPLACE && target_exists(&spec);
 	if (table == NULL || (spec.named && target_exists(&spec)))
-		register_as_it_is(sub, request, &spec);
+		name = register_as_it_is(sub, request, &spec);
 	else
-		cdc_registry_add(sub, table, &spec, false, request->options);
-	return request->from_history;
+		name = cdc_registry_add(sub, table, &spec, false, request->options);
+	return request->from_history ? name : NULL;
 }
 
 /* The target gets what the history has, and the caller is told. */
 static void
-fill(const CdcSubscription *sub, const CdcTableRequest *request, bool replace)
+fill(const CdcSubscription *sub, const char *name, bool replace)
 {
 	CdcFill		filled;
 	char	   *message;
 	char	   *detail;
 
-	cdc_apply_fill(sub, request->name, replace, &filled);
+	cdc_apply_fill(sub, name, replace, &filled);
 	if (filled.events == 0)
 		return;
-	message = psprintf("target of source table %s was filled from the history", request->name);
+	message = psprintf("target of source table %s was filled from the history", name);
 	detail = psprintf(INT64_FORMAT " events up to seq " INT64_FORMAT "%s", filled.events, filled.upto,
 					  replace ? "; what it had before was replaced" : "");
 	ereport(NOTICE, (errmsg("%s", message), errdetail("%s.", detail)));
@@ -240,22 +241,23 @@ announce_unwanted(const CdcSubscription *sub, const CdcTableRequest *request)
 					 quote_literal_cstr(sub->name))));
 }
 
-void
+char *
 cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request)
 {
 	CdcScope	scope;
 	bool		replace = false;
-	bool		fills = false;
+	char	   *name = NULL;
 
 	cdc_owner_begin(sub, &scope);
 	if (sub->kind == CDC_SERVER_KAFKA)
-		fills = register_of_messages(sub, request, &replace);
+		name = register_of_messages(sub, request, &replace);
 	else
-		register_asked(sub, request);
+		name = register_asked(sub, request);
 	cdc_scope_end(&scope);
 	cdc_subscription_table_not_removed(sub, request->name);
 	if (sub->kind == CDC_SERVER_KAFKA)
 		announce_unwanted(sub, request);
-	if (fills)
-		fill(sub, request, replace);
+	if (sub->kind == CDC_SERVER_KAFKA && name != NULL)
+		fill(sub, name, replace);
+	return name;
 }

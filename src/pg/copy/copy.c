@@ -123,10 +123,26 @@ choose_use(const CdcCopy *copy, List **tables)
 	return copy->first ? CDC_SNAPSHOT_START : CDC_SNAPSHOT_CHUNK;
 }
 
-/* The tables of the next step; those whose rows are not wanted are ready. */
+/* Whether there is a copy of the source table among them. */
+static bool
+is_listed(List *tables, const char *source_table)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		if (strcmp(((CdcCopyProgress *) lfirst(lc))->source_table, source_table) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The tables of the next step; those whose rows are not wanted are ready.  What targets of one
+ * source table want differently comes one after the other.
+ */
 static List *
 tables_of_step(const CdcCopy *copy, bool *changed)
 {
+	int			i;
 	List	   *result = NIL;
 	List	   *tables = cdc_copy_waiting(copy->sub, STEP_TABLES);
 	ListCell   *lc;
@@ -138,11 +154,11 @@ tables_of_step(const CdcCopy *copy, bool *changed)
 
 		/* it goes to the source, as all that is sent there */
 		p->row_filter = cdc_to_utf8(p->row_filter);
-		if (p->wanted)
+		if (p->wanted && !is_listed(result, p->source_table))
 			result = lappend(result, p);
-		else
+		for (i = 0; i < p->nnames && !p->wanted; i++)
 		{
-			cdc_subscription_table_state(copy->sub, p->source_table, 'r');
+			cdc_subscription_table_state(copy->sub, p->names[i], 'r');
 			*changed = true;
 		}
 	}

@@ -66,9 +66,11 @@ void
 cdc_copy_give_up(const CdcCopy *copy, const char *source_table, const CdcCopyTrouble *trouble)
 {
 	const char *hint = trouble->hint;
+	ListCell   *lc;
 
-	cdc_subscription_table_failed(copy->sub, source_table, trouble->sqlerrcode,
-								  hint == NULL ? trouble->text : psprintf("%s.\nHINT:  %s", trouble->text, hint));
+	foreach(lc, cdc_copy_members(copy->sub, source_table, true))
+		cdc_subscription_table_failed(copy->sub, lfirst(lc), trouble->sqlerrcode,
+									  hint == NULL ? trouble->text : psprintf("%s.\nHINT:  %s", trouble->text, hint));
 	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", source_table), trouble->text);
 	if (hint == NULL)
 		hint = psprintf("When that is no longer so, call cdc.resync_table(%s, %s), or remove the table with cdc.remove_table.",
@@ -239,11 +241,11 @@ begin_table(CdcCopyWork *work, const CdcCopyTable *t)
 {
 	CdcCopyProgress *p = t->progress;
 	const char *name = work->copy->sub->name;
-	CdcSchemaPlace place = {*work->copy->out->last_seq + 1, NULL};
+	CdcCopyBegins copy = {t->table, t->logged, {*work->copy->out->last_seq + 1, NULL}, p->names, p->nnames};
 
 	/* what was in error, or became another table, goes on from here in the shape of these rows */
-	if (p->replaces || cdc_subscription_table_is_held(work->copy->sub, p->source_table))
-		cdc_change_copy_begins(work->copy->sub, t->table, t->logged, &place);
+	if (p->replaces || p->held)
+		cdc_change_copy_begins(work->copy->sub, &copy);
 	p->begin_seq = 0;
 	control_event(work, t, "bootstrap-start", plain_mark(t, 0));
 	p->begin_seq = *work->copy->out->last_seq;
@@ -435,12 +437,14 @@ check_begun(CdcCopyWork *work, const CdcCopyTable *t)
 {
 	static const CdcCopyRequest again = {"copy", true, NULL, true};
 	CdcCopyProgress *p = t->progress;
+	int			i;
 
 	if (p->begin_seq == 0 || p->state == 'f')
 		return;
 	if (t->key != NULL && p->key_shape != NULL && strcmp(t->key->shape, p->key_shape) == 0)
 		return;
-	cdc_copy_request(work->copy->sub, p->source_table, &again);
+	for (i = 0; i < p->nnames; i++)
+		cdc_copy_request(work->copy->sub, p->names[i], &again);
 	cdc_log(work->copy->sub->name, "copy",
 			psprintf("the copy of source table %s begins anew, as its key has changed", p->source_table), NULL);
 	if (p->resync)
@@ -453,12 +457,28 @@ check_begun(CdcCopyWork *work, const CdcCopyTable *t)
 	p->nreread = 0;
 }
 
+/* Whether the history is to keep the rows, as one of the tables that they are for wants it. */
+static bool
+is_kept(const CdcSubscription *sub, const CdcCopyProgress *p)
+{
+	ListCell   *lc;
+
+	foreach(lc, p->options)
+	{
+		CdcTableOptions options;
+
+		cdc_table_options_parse(lfirst(lc), &sub->opt.table, &options);
+		if (options.copy_history)
+			return true;
+	}
+	return false;
+}
+
 void
 cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t)
 {
 	CdcCopyProgress *p = t->progress;
 	CdcChunkKey *key = palloc0(sizeof(CdcChunkKey));
-	CdcTableOptions options;
 
 	t->table = definition(work, p);
 	if (t->table != NULL && t->table->npk > 0 && !p->keyless &&
@@ -470,8 +490,7 @@ cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t)
 		return;
 	}
 	t->logged = cdc_schema_generated_logged(cdc_control_session(&work->copy->control), t->table);
-	cdc_table_options_parse(p->options, &work->copy->sub->opt.table, &options);
-	t->aside = p->has_target && !options.copy_history;
+	t->aside = p->has_target && !is_kept(work->copy->sub, p);
 	check_begun(work, t);
 	if (!reread_rows(work, t))
 		t->done = true;
@@ -505,5 +524,7 @@ cdc_copy_end(CdcCopyWork *work, CdcCopyTable *t)
 	if (t->progress->state != 'f')
 		control_event(work, t, "bootstrap-complete", end_mark(t));
 	join->source_table = t->progress->source_table;
+	join->names = t->progress->names;
+	join->nnames = t->progress->nnames;
 	work->finished = lappend(work->finished, join);
 }

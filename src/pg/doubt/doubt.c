@@ -23,19 +23,19 @@
 
 /* ---- a table ---- */
 
-bool
-cdc_doubt_copy(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt)
+/* The copy of one table begins anew, where there is one that has to; false: the table is in doubt. */
+static bool
+doubt_copy(const CdcDoubts *doubts, const CdcSubscriptionTable *table, const CdcDoubt *doubt)
 {
 	static const CdcCopyRequest again = {"copy", true, NULL, true};
-	const char *name = cdc_from_utf8_copy(full_name);
-	char		state = doubts->state(doubts->arg, full_name);
+	const char *name = table->name;
 
-	if (state != 'i' && state != 'd' && state != 'f')
+	if (table->state != 'i' && table->state != 'd' && table->state != 'f')
 		return false;
 	if (!doubt->reshapes)
 	{
 		/* what has not begun will read what is there then, if it is to read all */
-		if (state == 'i' && !cdc_copy_is_partial(doubts->sub, name))
+		if (table->state == 'i' && !cdc_copy_is_partial(doubts->sub, name))
 			return true;
 		if (cdc_copy_restarts(doubts->sub, name) >= MAX_RESTARTS)
 			return false;
@@ -43,11 +43,23 @@ cdc_doubt_copy(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *d
 	cdc_copy_request(doubts->sub, name, &again);
 	/* its rows may be of another shape until then */
 	if (doubt->reshapes)
-		cdc_subscription_table_hold(doubts->sub, name, true);
+		cdc_subscription_table_hold(doubts->sub, name);
 	cdc_log(doubts->sub->name, "copy", psprintf("the copy of source table %s begins anew", name),
 			doubt->reason);
 	doubts->changed(doubts->arg);
 	return true;
+}
+
+void
+cdc_doubt_copies(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt)
+{
+	char		state = doubts->state(doubts->arg, full_name);
+	ListCell   *lc;
+
+	if (state != 'i' && state != 'd' && state != 'f')
+		return;
+	foreach(lc, cdc_subscription_tables_of(doubts->sub, cdc_from_utf8_copy(full_name)))
+		(void) doubt_copy(doubts, lfirst(lc), doubt);
 }
 
 void
@@ -58,15 +70,27 @@ cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *
 	char	   *sql = NULL;
 	char	   *remedy;
 	char		state = doubts->state(doubts->arg, full_name);
+	List	   *doubted = NIL;
+	ListCell   *lc;
 
-	if (state == 0 || state == 'e' || cdc_doubt_copy(doubts, full_name, doubt))
+	if (state == 0 || state == 'e')
+		return;
+	foreach(lc, cdc_subscription_tables_of(sub, name))
+	{
+		CdcSubscriptionTable *table = lfirst(lc);
+
+		if (table->state != 'e' && !doubt_copy(doubts, table, doubt))
+			doubted = lappend(doubted, table->name);
+	}
+	if (doubted == NIL)
 		return;
 	if (doubt->sql.data != NULL)
 		sql = cdc_bounded_text(cdc_from_utf8_lenient(pnstrdup(doubt->sql.data, doubt->sql.len)), 500);
 	remedy = psprintf("SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
 					  quote_literal_cstr(name));
-	cdc_subscription_table_failed(sub, name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-								  psprintf("%s.\nHINT:  %s", doubt->reason, remedy));
+	foreach(lc, doubted)
+		cdc_subscription_table_failed(sub, lfirst(lc), ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+									  psprintf("%s.\nHINT:  %s", doubt->reason, remedy));
 	doubts->changed(doubts->arg);
 	if (!cdc_log_event(sub->name, "doubt", psprintf("%s: %s", name, doubt->reason), sql))
 		return;

@@ -36,13 +36,13 @@ typedef struct CdcDoubts
 } CdcDoubts;
 
 /*
- * A copy of the table that is under way begins anew; else its state becomes 'e', with a
- * WARNING.  Nothing where it is not registered, or in that state.  full_name in UTF-8.
+ * A copy of the table that is under way begins anew; of targets without one the state becomes
+ * 'e', with a WARNING.  Nothing where it is not registered, or in that state.  full_name in UTF-8.
  */
 extern void cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
 
-/* A copy of the table that is under way begins anew; false: it has none, or did too often. */
-extern bool cdc_doubt_copy(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
+/* The copies of the table that are under way begin anew, but for those that did too often. */
+extern void cdc_doubt_copies(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
 
 /*
  * A statement with row changes of its own: the tables that it names are in doubt, and those

@@ -36,7 +36,7 @@ cdc_evolve_begin(CdcEvolve *e, CdcEvolution *out)
 	memset(e, 0, sizeof(*e));
 	e->out = out;
 	e->relid = out->table->target_oid;
-	e->shared = cdc_claim_is_shared(out->sub, out->table->source_table, e->relid);
+	e->shared = cdc_claim_is_shared(out->sub, out->table->name, e->relid);
 	e->target = quote_qualified_identifier(get_namespace_name(get_rel_namespace(e->relid)),
 										   get_rel_name(e->relid));
 	initStringInfo(&out->done);

@@ -219,7 +219,7 @@ visit_row(Visit *visit, const char *data, size_t len, size_t *offset)
 
 /*
  * Whether a later copy of the table, which has been asked for or has begun, brings all rows
- * and takes away the others: then nothing depends on these.
+ * and takes away the others, for all targets that these are for: then nothing depends on these.
  */
 static bool
 are_needless(const CdcSubscription *sub, const char *source_table, int64 seq)
@@ -227,7 +227,10 @@ are_needless(const CdcSubscription *sub, const char *source_table, int64 seq)
 	static CdcStatement stmt = {
 		"SELECT 1 FROM cdc_catalog.copy_progress p WHERE p.subscription OPERATOR(pg_catalog.=) $1"
 		" AND p.source_table OPERATOR(pg_catalog.=) $2 AND p.replaces AND p.row_filter IS NULL"
-		" AND (p.begin_seq IS NULL OR p.begin_seq OPERATOR(pg_catalog.>) $3)",
+		" AND (p.begin_seq IS NULL OR p.begin_seq OPERATOR(pg_catalog.>) $3)"
+		" AND NOT EXISTS (SELECT 1 FROM cdc_catalog.copy_progress o WHERE o.subscription OPERATOR(pg_catalog.=) $1"
+		" AND o.source_table OPERATOR(pg_catalog.=) $2 AND o.begin_seq OPERATOR(pg_catalog.<=) $3"
+		" AND COALESCE(o.sync_seq, $3) OPERATOR(pg_catalog.>=) $3)",
 		3, {TEXTOID, TEXTOID, INT8OID}
 	};
 	CdcSpi		spi;

@@ -21,8 +21,11 @@
 #include "pg/options/option_json.h"
 #include "pg/target/lock.h"
 
-/* "subscription id:database.table"; MySQL's names have 64 characters at most. */
-#define CACHE_KEY_SIZE	(12 + 2 * 64 * 4 + 2)
+/*
+ * "subscription id:database.table", where MySQL's names have 64 characters at most, or with the
+ * name of a table that has its target in it, qualified and quoted.
+ */
+#define CACHE_KEY_SIZE	(12 + 2 * 64 * 4 + 2 + 4 * NAMEDATALEN + 32)
 
 typedef struct CacheEntry
 {
@@ -140,9 +143,9 @@ read_config(const CdcSubscription *sub)
 	}
 }
 
-/* The source table's row of cdc.subscription_table; NULL: there is none. */
+/* The first of the source table's rows of cdc.subscription_table; NULL: there is none. */
 static const CdcSubscriptionTable *
-configured_table(const CdcSubscription *sub, const char *source_table)
+first_table(const CdcSubscription *sub, const char *source_table)
 {
 	ListCell   *lc;
 
@@ -157,10 +160,46 @@ configured_table(const CdcSubscription *sub, const char *source_table)
 	return NULL;
 }
 
+/* The same, or else the row of that name. */
+static const CdcSubscriptionTable *
+configured_table(const CdcSubscription *sub, const char *name)
+{
+	const CdcSubscriptionTable *table = first_table(sub, name);
+	ListCell   *lc;
+
+	if (table != NULL)
+		return table;
+	foreach(lc, config.tables)
+	{
+		table = lfirst(lc);
+		if (strcmp(table->name, name) == 0)
+			return table;
+	}
+	return NULL;
+}
+
+/* The row behind it that is of the same source table; NULL: there is none. */
+static const CdcSubscriptionTable *
+next_of_source(const CdcSubscriptionTable *table)
+{
+	ListCell   *lc;
+	bool		passed = false;
+
+	foreach(lc, config.tables)
+	{
+		const CdcSubscriptionTable *other = lfirst(lc);
+
+		if (passed)
+			return strcmp(other->source_table, table->source_table) == 0 ? other : NULL;
+		passed = other == table;
+	}
+	return NULL;
+}
+
 bool
 cdc_target_is_registered(const CdcSubscription *sub, const char *source_table)
 {
-	return configured_table(sub, source_table) != NULL;
+	return first_table(sub, source_table) != NULL;
 }
 
 bool
@@ -172,11 +211,15 @@ cdc_target_errors_are_guarded(const CdcSubscription *sub)
 	return config.guarded;
 }
 
-/* Makes the mapping of a source table, in a memory context of its own. */
+/* Makes the mapping of a table, in a memory context of its own. */
 static CdcMapping *
-load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bool writes)
+load_mapping(const CdcSubscription *sub, const char *name, int64 seq, bool writes)
 {
-	const CdcSubscriptionTable *table = configured_table(sub, source_table);
+	const CdcSubscriptionTable *table = configured_table(sub, name);
+	const CdcSubscriptionTable *next = table != NULL ? next_of_source(table) : NULL;
+	bool		shared = next != NULL ||
+		(table != NULL && first_table(sub, table->source_table) != table);
+	char	   *next_name = next != NULL ? pstrdup(next->name) : NULL;
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest target",
 											  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -187,7 +230,8 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bo
 		(table->state == 'e' && !cdc_subscription_table_goes_on(table)))
 	{
 		mapping = palloc0(sizeof(CdcMapping));
-		mapping->source_table = pstrdup(source_table);
+		mapping->source_table = pstrdup(table != NULL ? table->source_table : name);
+		mapping->name = pstrdup(table != NULL ? table->name : name);
 		mapping->cxt = cxt;
 	}
 	else
@@ -199,7 +243,8 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bo
 		cdc_table_options_parse(table->options, &sub->opt.table, &options);
 		spec.keeps_rows = options.truncate == CDC_TRUNCATE_IGNORE;
 		spec.leaves_out = options.ddl == CDC_DDL_IGNORE;
-		spec.source_table = source_table;
+		spec.source_table = table->source_table;
+		spec.name = table->name;
 		spec.target = table->target;
 		spec.target_oid = table->target_oid;
 		spec.mode = table->mode;
@@ -210,12 +255,15 @@ load_mapping(const CdcSubscription *sub, const char *source_table, int64 seq, bo
 		spec.tells_trouble = true;
 		mapping = cdc_mapping_make(sub, &spec, seq, writes);
 		mapping->kept = table->kept_events > 0;
+		mapping->copied = table->state != 'r' && table->state != 'e';
 		/* who only looks leaves no row of the catalog locked */
 		if (writes && (mapping->target->relid != table->target_oid ||
 					   cdc_relation_by_name(table->target) != mapping->target->relid))
-			cdc_subscription_table_target(sub, source_table, mapping->target->name,
+			cdc_subscription_table_target(sub, table->name, mapping->target->name,
 										  mapping->target->relid);
 	}
+	mapping->next = next_name != NULL ? pstrdup(next_name) : NULL;
+	mapping->shared = shared;
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(cxt, CacheMemoryContext);
 	return mapping;

@@ -11,7 +11,8 @@
 #include "pg/mapping/mapping.h"
 
 /*
- * The mapping of a source table (a name of len bytes); its target's relation is
+ * The mapping of a source table (a name of len bytes), of the first of its targets, or of the
+ * table of that name; CdcMapping.next leads to the other ones.  Its target's relation is
  * locked for writing until the end of the transaction, and the current user's
  * rights on it are checked.  seq: of the event at hand.  run is a number of the
  * caller's choice: what one run got stays as it is until another run asks.

@@ -92,7 +92,7 @@ open_target(const CdcSubscription *sub, const CdcMappingSpec *spec, LOCKMODE loc
 				 OidIsValid(cdc_relation_by_name(spec->target)) ?
 				 errdetail("What has its name now is another one.") : 0,
 				 errhint("To go on with a table of that name: SELECT cdc.enable_subscription(%s). To go on without: SELECT cdc.remove_table(%s, %s).",
-						 name, name, quote_literal_cstr(spec->source_table))));
+						 name, name, quote_literal_cstr(spec->name != NULL ? spec->name : spec->source_table))));
 	return rel;
 }
 
@@ -105,6 +105,7 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 	CdcTableVersion version;
 
 	mapping->source_table = pstrdup(spec->source_table);
+	mapping->name = pstrdup(spec->name != NULL ? spec->name : spec->source_table);
 	mapping->mode = pstrdup(spec->mode);
 	mapping->keeps_rows = spec->keeps_rows;
 	mapping->cxt = CurrentMemoryContext;

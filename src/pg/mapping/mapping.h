@@ -43,6 +43,10 @@ typedef struct CdcMapping
 {
 	/* the source table */
 	char	   *source_table;	/* "database.table" */
+	char	   *name;			/* of the table that is filled, see catalog/tables.h */
+	char	   *next;			/* ... of the next one filled from the same source table; or NULL */
+	bool		shared;			/* the source table fills several */
+	bool		copied;			/* a copy for it is not over */
 	const char *mode;			/* as cdc.subscription_table or cdc.replay has it */
 
 	/* its target; NULL: the table goes to history only, and nothing below is set */
@@ -70,6 +74,7 @@ typedef struct CdcMapping
 typedef struct CdcMappingSpec
 {
 	const char *source_table;
+	const char *name;			/* of the table; NULL: as the source table */
 	const char *target;			/* as the user wrote it, or the catalog has it */
 	Oid			target_oid;		/* what that is, whatever it is called; InvalidOid: the name says */
 	const char *mode;

@@ -106,21 +106,23 @@ cdc_registry_target_user(const char *target)
 	return result;
 }
 
-void
+char *
 cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, mode, last_sqlstate, target_oid, options, keyless, row_filter, shard)"
+		" copy_data, state, last_error, mode, last_sqlstate, target_oid, options, keyless, row_filter, shard, name)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11, $12, $13, $14,"
-		" COALESCE($15, ''))",
-		15, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
-		TEXTOID, OIDOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID}
+		" COALESCE($15, ''), $16)",
+		16, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, OIDOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
 	Oid			relid = row->target != NULL ? cdc_relation_by_name(row->target) : InvalidOid;
-	Datum		values[15];
-	char		nulls[15];
+	bool		first = !cdc_registry_has(sub, row->source_table);
+	char	   *name = cdc_subscription_table_name(sub, row->source_table, row->target);
+	Datum		values[16];
+	char		nulls[16];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_subscription_tables_forget(relid);
@@ -144,13 +146,17 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	values[12] = BoolGetDatum(row->keyless);
 	values[13] = cdc_text_or_null(row->row_filter, &nulls[13]);
 	values[14] = cdc_text_or_null(row->shard, &nulls[14]);
+	values[15] = CStringGetTextDatum(name);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
-	cdc_changes_forget(sub->name, row->source_table);
+	cdc_changes_forget(sub->name, row->source_table, &name, 1);
+	if (!first && sub->kind == CDC_SERVER_MYSQL)
+		cdc_copy_tell_apart(sub, row->source_table);
 	cdc_catalog_changed();
+	return name;
 }
 
-void
+char *
 cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcReplicaSpec *spec,
 				 bool copy, const Jsonb *options)
 {
@@ -159,6 +165,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 	CdcMappingSpec mapping;
 	CdcTableRow row;
 	char	   *user;
+	char	   *name;
 
 	memset(&row, 0, sizeof(row));
 	memset(&replica, 0, sizeof(replica));
@@ -189,9 +196,10 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		cdc_registry_mapping(&row, &mapping);
 		row.shard = cdc_shard_check(sub, &mapping, spec->rows, !replica.created);
 	}
-	cdc_registry_insert(sub, &row);
+	name = cdc_registry_insert(sub, &row);
 	if (copy && spec != NULL && !replica.created && spec->rows == CDC_ROWS_REPLACE)
-		cdc_copy_request(sub, row.source_table, &replacing);
+		cdc_copy_request(sub, name, &replacing);
+	return name;
 }
 
 bool
@@ -223,7 +231,7 @@ insert_in_error(const CdcSubscription *sub, CdcTableRow *row, int sqlerrcode, co
 	row->state = 'e';
 	row->sqlerrcode = sqlerrcode;
 	row->error = error;
-	cdc_registry_insert(sub, row);
+	(void) cdc_registry_insert(sub, row);
 	cdc_notify(sub->name, "table_error", row->source_table, unpack_sql_state(sqlerrcode));
 }
 
@@ -292,7 +300,7 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 						   quote_literal_cstr(sub->name), quote_literal_cstr(name),
 						   quote_literal_cstr(sub->name), quote_literal_cstr(name)));
 	else
-		cdc_registry_add(sub, table, has_target ? &spec : NULL, copy, NULL);
+		(void) cdc_registry_add(sub, table, has_target ? &spec : NULL, copy, NULL);
 }
 
 /* A table that is to be registered. */
@@ -311,9 +319,9 @@ attempt_to_add(void *arg)
 	const Adding *a = arg;
 	CdcReplicaSpec spec;
 
-	cdc_registry_add(a->sub, a->table,
-					 cdc_registry_default_target(a->sub, a->table, a->logged, &spec) ? &spec : NULL,
-					 a->copy, NULL);
+	(void) cdc_registry_add(a->sub, a->table,
+							cdc_registry_default_target(a->sub, a->table, a->logged, &spec) ? &spec : NULL,
+							a->copy, NULL);
 	return true;
 }
 
@@ -392,7 +400,7 @@ cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 /* The SQLSTATE of tables that cannot be read as they are now. */
 #define UNREADABLE	ERRCODE_FEATURE_NOT_SUPPORTED
 
-/* Whether the table is in state 'e' without a target and with that error. */
+/* Whether the source table is in state 'e', with that error, and none of its targets is left. */
 static bool
 is_unreadable(const CdcSubscription *sub, const char *source_table, const char *error)
 {
@@ -400,14 +408,16 @@ is_unreadable(const CdcSubscription *sub, const char *source_table, const char *
 		"SELECT 1 FROM cdc_catalog.subscription_table"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
 		" AND state OPERATOR(pg_catalog.=) 'e' AND target IS NULL"
-		" AND last_error OPERATOR(pg_catalog.=) $3",
+		" AND last_error OPERATOR(pg_catalog.=) $3 AND NOT EXISTS (SELECT 1"
+		" FROM cdc_catalog.subscription_table o WHERE o.subscription OPERATOR(pg_catalog.=) $1"
+		" AND o.source_table OPERATOR(pg_catalog.=) $2 AND o.target IS NOT NULL)",
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 
 	return cdc_spi_run(&stmt, sub->name, source_table, error) > 0;
 }
 
-/* Sets state 'e' and lets the target go; false: the table is not registered. */
+/* Sets state 'e' and lets its targets go; false: the table is not registered. */
 static bool
 release_target(const CdcSubscription *sub, const char *source_table, const char *error)
 {
@@ -453,27 +463,31 @@ cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, co
 }
 
 void
-cdc_registry_remove(const CdcSubscription *sub, const char *source_table)
+cdc_registry_remove(const CdcSubscription *sub, const CdcSubscriptionTable *table)
 {
 	static CdcStatement stmts[] = {
 		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
+		" AND name OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
 		{"DELETE FROM cdc_catalog.copy_progress WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
-		/* what apply has not come to yet it will pass over, and take away */
-		{"DELETE FROM cdc_catalog.copied_rows c USING cdc_catalog.subscription_progress p"
+		" AND name OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
+		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND name OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
+		{"DELETE FROM cdc_catalog.error WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND name OPERATOR(pg_catalog.=) $2 AND op IS NOT NULL", 2, {TEXTOID, TEXTOID}},
+		{"DELETE FROM cdc_catalog.blocked_key WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND name OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}}
+	};
+	/* what apply has not come to yet it will pass over, and take away */
+	static CdcStatement copied = {
+		"DELETE FROM cdc_catalog.copied_rows c USING cdc_catalog.subscription_progress p"
 		" WHERE c.subscription OPERATOR(pg_catalog.=) $1 AND c.source_table OPERATOR(pg_catalog.=) $2"
 		" AND p.subscription OPERATOR(pg_catalog.=) c.subscription"
-		" AND c.seq OPERATOR(pg_catalog.<=) p.applied_seq", 2, {TEXTOID, TEXTOID}},
-		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}},
-		{"DELETE FROM cdc_catalog.error WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) $2 AND op IS NOT NULL", 2, {TEXTOID, TEXTOID}},
-		{"DELETE FROM cdc_catalog.blocked_key WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND source_table OPERATOR(pg_catalog.=) $2", 2, {TEXTOID, TEXTOID}}
+		" AND c.seq OPERATOR(pg_catalog.<=) p.applied_seq", 2, {TEXTOID, TEXTOID}
 	};
 	int			i;
 
 	for (i = 0; i < (int) lengthof(stmts); i++)
-		(void) cdc_spi_run(&stmts[i], sub->name, source_table);
+		(void) cdc_spi_run(&stmts[i], sub->name, table->name);
+	if (!cdc_registry_has(sub, table->source_table))
+		(void) cdc_spi_run(&copied, sub->name, table->source_table);
 }

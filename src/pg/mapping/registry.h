@@ -12,6 +12,7 @@
 #include "pg/base/compat.h"
 #include "core/change.h"
 #include "pg/catalog/subscription.h"
+#include "pg/catalog/tables.h"
 #include "pg/schema/typemap.h"
 #include "pg/target/replica_table.h"
 #include "utils/jsonb.h"
@@ -45,11 +46,14 @@ typedef struct CdcTableRow
 struct CdcMappingSpec;
 extern void cdc_registry_mapping(const CdcTableRow *row, struct CdcMappingSpec *spec);
 
+/* Whether it has the source table, with whatever targets. */
 extern bool cdc_registry_has(const CdcSubscription *sub, const char *source_table);
-extern void cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row);
+
+/* Returns the name that the row gets, palloc'ed; see catalog/tables.h. */
+extern char *cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row);
 
 /* Removes the table's row and its counters. */
-extern void cdc_registry_remove(const CdcSubscription *sub, const char *source_table);
+extern void cdc_registry_remove(const CdcSubscription *sub, const CdcSubscriptionTable *table);
 
 /*
  * Who fills the target (qualified, quoted), as a palloc'ed sentence without its
@@ -68,9 +72,10 @@ extern bool cdc_registry_default_target(const CdcSubscription *sub, const CdcTab
 /*
  * Makes the replica, or checks the one that exists, as the current user, and
  * registers the table.  options: of its own, or NULL; spec: NULL for a table that goes to the history only.
- * copy: it waits for its initial copy.  ERROR where the target cannot be.
+ * copy: it waits for its initial copy.  ERROR where the target cannot be.  Returns the name of
+ * the row, palloc'ed.
  */
-extern void cdc_registry_add(const CdcSubscription *sub, const CdcTable *table,
+extern char *cdc_registry_add(const CdcSubscription *sub, const CdcTable *table,
 							 const CdcReplicaSpec *spec, bool copy, const Jsonb *options);
 
 /*
@@ -101,9 +106,9 @@ extern char cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTab
 										CdcGeneratedLogged logged, bool copy);
 
 /*
- * For pull: rows of the table (in the database's encoding) cannot be read from
+ * For pull: rows of the source table (in the database's encoding) cannot be read from
  * here on and are left out.  It gets state 'e' with the error, a WARNING and a
- * row in cdc.log; its target, which stays behind, is filled no more.  A table
+ * row in cdc.log; its targets, which stay behind, are filled no more.  A table
  * that is not registered is.  Silent when all this was said before.
  */
 extern void cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table,

@@ -82,25 +82,22 @@ is_apart(const CdcMapping *mapping, const Jsonb *other)
 	return false;
 }
 
-/* The shards of the target's other source tables, "" where all rows are theirs; of char *. */
+/* The shards of the tables that the target has already, "" where all rows are theirs; of char *. */
 static List *
-other_shards(const CdcSubscription *sub, const char *source_table, Oid relid)
+other_shards(Oid relid)
 {
 	static CdcStatement stmt = {
 		"SELECT t.shard FROM cdc_catalog.subscription_table t"
-		" WHERE t.target_oid OPERATOR(pg_catalog.=) $1"
-		" AND NOT (t.subscription OPERATOR(pg_catalog.=) $2 AND t.source_table OPERATOR(pg_catalog.=) $3)",
-		3, {OIDOID, TEXTOID, TEXTOID}
+		" WHERE t.target_oid OPERATOR(pg_catalog.=) $1",
+		1, {OIDOID}
 	};
 	CdcSpi		spi;
-	Datum		values[3];
+	Datum		values[1];
 	List	   *result = NIL;
 	uint64		n;
 	uint64		i;
 
 	values[0] = ObjectIdGetDatum(relid);
-	values[1] = CStringGetTextDatum(sub->name);
-	values[2] = CStringGetTextDatum(source_table);
 	cdc_spi_begin(&spi);
 	n = cdc_spi_execute(&stmt, values, NULL);
 	for (i = 0; i < n; i++)
@@ -117,11 +114,11 @@ other_shards(const CdcSubscription *sub, const char *source_table, Oid relid)
 
 /* ERROR where rows of another source table could have the same key. */
 static void
-check_apart(const CdcSubscription *sub, const CdcMapping *mapping)
+check_apart(const CdcMapping *mapping)
 {
 	ListCell   *lc;
 
-	foreach(lc, other_shards(sub, mapping->source_table, mapping->target->relid))
+	foreach(lc, other_shards(mapping->target->relid))
 	{
 		const char *other = lfirst(lc);
 
@@ -158,7 +155,7 @@ cdc_shard_check(const CdcSubscription *sub, const CdcMappingSpec *spec, CdcTarge
 						spec->source_table),
 				 errdetail("As it is, %s.", mapping->trouble),
 				 errhint("Map the column by an expression that casts it, {\"expr\": \"...\"}, or change the target.")));
-	check_apart(sub, mapping);
+	check_apart(mapping);
 	if (was_there && cdc_fills_compute(spec->columns))
 		cdc_claim_rows(sub, spec->source_table, spec->target, rows, mapping->target->own_rows);
 	shard = shard_of(mapping);

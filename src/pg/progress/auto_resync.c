@@ -23,7 +23,7 @@
 
 typedef struct Failed
 {
-	char	   *source_table;
+	char	   *name;			/* of the table */
 	char	   *error;
 	Jsonb	   *options;		/* of the table; or NULL */
 } Failed;
@@ -33,15 +33,15 @@ static List *
 failed_tables(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.last_error, t.options FROM cdc_catalog.subscription_table t"
+		"SELECT t.name, t.last_error, t.options FROM cdc_catalog.subscription_table t"
 		" LEFT JOIN cdc_catalog.copy_progress p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
-		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" AND p.name OPERATOR(pg_catalog.=) t.name"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 'e'"
 		" AND t.last_sqlstate OPERATOR(pg_catalog.=) '55000'"
 		" AND (p.automatic_at IS NULL OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=)"
 		" (p.automatic_at OPERATOR(pg_catalog.+) ('1 minute'::pg_catalog.interval OPERATOR(pg_catalog.*)"
 		" LEAST(1440, pg_catalog.power(2, LEAST(p.automatic, 20) OPERATOR(pg_catalog.-) 1)))))"
-		" ORDER BY t.source_table",
+		" ORDER BY t.name",
 		1, {TEXTOID}
 	};
 	Datum		value = CStringGetTextDatum(sub->name);
@@ -59,7 +59,7 @@ failed_tables(const CdcSubscription *sub)
 		bool		isnull;
 		Datum		options = cdc_spi_datum(i, 3, JSONBOID, &isnull);
 
-		failed->source_table = cdc_spi_text(&spi, i, 1);
+		failed->name = cdc_spi_text(&spi, i, 1);
 		failed->error = cdc_spi_text(&spi, i, 2);
 		old = MemoryContextSwitchTo(spi.caller);
 		failed->options = isnull ? NULL : (Jsonb *) PG_DETOAST_DATUM_COPY(options);
@@ -78,15 +78,15 @@ resync(const CdcSubscription *sub, const Failed *failed)
 		"UPDATE cdc_catalog.copy_progress SET automatic = CASE WHEN automatic_at OPERATOR(pg_catalog.>)"
 		" (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '1 day'::pg_catalog.interval)"
 		" THEN automatic OPERATOR(pg_catalog.+) 1 ELSE 1 END, automatic_at = pg_catalog.clock_timestamp()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
 
-	cdc_copy_request(sub, failed->source_table, &request);
-	(void) cdc_spi_run(&count, sub->name, failed->source_table);
-	cdc_log(sub->name, "resync", psprintf("source table %s is copied anew by itself", failed->source_table),
+	cdc_copy_request(sub, failed->name, &request);
+	(void) cdc_spi_run(&count, sub->name, failed->name);
+	cdc_log(sub->name, "resync", psprintf("source table %s is copied anew by itself", failed->name),
 			failed->error);
-	cdc_notify(sub->name, "table_resync", failed->source_table, NULL);
+	cdc_notify(sub->name, "table_resync", failed->name, NULL);
 }
 
 int

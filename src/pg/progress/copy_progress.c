@@ -22,20 +22,111 @@
 
 /* ---- reading ---- */
 
+/* Whether both are the same, or neither is there. */
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Whether the table of the second takes part in the copy of the first. */
+static bool
+is_one_copy(const CdcCopyProgress *p, const CdcCopyProgress *other)
+{
+	if (p->state != other->state || strcmp(p->source_table, other->source_table) != 0)
+		return false;
+	return p->state != 'i' ||
+		(p->wanted == other->wanted && p->replaces == other->replaces && p->resync == other->resync &&
+		 p->gone_seq == other->gone_seq && same_text(p->row_filter, other->row_filter) &&
+		 same_text(p->gone, other->gone));
+}
+
+/* Adds a table that was read to the list, or to a copy that is there. */
+static List *
+add_to_copies(List *copies, CdcCopyProgress *p)
+{
+	ListCell   *lc;
+
+	foreach(lc, copies)
+	{
+		CdcCopyProgress *copy = lfirst(lc);
+
+		if (!is_one_copy(copy, p))
+			continue;
+		copy->names = repalloc(copy->names, sizeof(char *) * (copy->nnames + 1));
+		copy->names[copy->nnames++] = p->names[0];
+		copy->keyless = copy->keyless || p->keyless;
+		copy->has_target = copy->has_target && p->has_target;
+		copy->held = copy->held || p->held;
+		copy->options = list_concat(copy->options, p->options);
+		return copies;
+	}
+	return lappend(copies, p);
+}
+
+/* The i-th row of what was read, in the current context. */
+static CdcCopyProgress *
+read_progress(CdcSpi *spi, uint64 i)
+{
+	CdcCopyProgress *p = palloc0(sizeof(*p));
+	bool		isnull;
+	Datum		d;
+
+	p->source_table = cdc_spi_text(spi, i, 1);
+	p->state = DatumGetChar(cdc_spi_datum(i, 2, CHAROID, &isnull));
+	p->wanted = DatumGetBool(cdc_spi_datum(i, 3, BOOLOID, &isnull));
+	d = cdc_spi_datum(i, 4, BOOLOID, &isnull);
+	p->replaces = !isnull && DatumGetBool(d);
+	p->row_filter = cdc_spi_text(spi, i, 5);
+	p->begin_seq = cdc_spi_int64(i, 6);
+	p->key_shape = cdc_spi_text(spi, i, 7);
+	p->last_key = cdc_spi_text_array(spi, i, 8, &p->nlast_key);
+	p->reread = cdc_spi_text_array(spi, i, 9, &p->nreread);
+	p->rows = cdc_spi_int64(i, 10);
+	p->bytes = cdc_spi_int64(i, 11);
+	p->chunks = cdc_spi_int64(i, 12);
+	d = cdc_spi_datum(i, 13, INT8OID, &isnull);
+	p->estimated_rows = isnull ? -1 : DatumGetInt64(d);
+	p->keyless = DatumGetBool(cdc_spi_datum(i, 14, BOOLOID, &isnull));
+	p->has_target = DatumGetBool(cdc_spi_datum(i, 15, BOOLOID, &isnull));
+	d = cdc_spi_copy(spi, i, 16, JSONBOID, &isnull);
+	p->options = list_make1(isnull ? NULL : DatumGetJsonbP(d));
+	d = cdc_spi_datum(i, 17, BOOLOID, &isnull);
+	p->resync = !isnull && DatumGetBool(d);
+	p->gone = cdc_spi_text(spi, i, 18);
+	p->gone_seq = cdc_spi_int64(i, 19);
+	p->names = palloc(sizeof(char *));
+	p->names[0] = cdc_spi_text(spi, i, 20);
+	p->nnames = 1;
+	p->held = DatumGetBool(cdc_spi_datum(i, 21, BOOLOID, &isnull));
+	return p;
+}
+
+/* Tables that are to be read now, with their progress. */
+#define WAITING \
+	" FROM cdc_catalog.subscription_table t LEFT JOIN cdc_catalog.copy_progress p" \
+	" ON p.subscription OPERATOR(pg_catalog.=) t.subscription" \
+	" AND p.name OPERATOR(pg_catalog.=) t.name" \
+	" WHERE t.subscription OPERATOR(pg_catalog.=) $1" \
+	" AND ((t.state OPERATOR(pg_catalog.=) 'i' AND NOT EXISTS (SELECT 1" \
+	" FROM cdc_catalog.subscription_table o WHERE o.subscription OPERATOR(pg_catalog.=) t.subscription" \
+	" AND o.source_table OPERATOR(pg_catalog.=) t.source_table" \
+	" AND (o.state OPERATOR(pg_catalog.=) 'd' OR o.state OPERATOR(pg_catalog.=) 'f')))" \
+	" OR t.state OPERATOR(pg_catalog.=) 'd'" \
+	" OR (t.state OPERATOR(pg_catalog.=) 'f' AND p.reread IS NOT NULL))"
+
 List *
 cdc_copy_waiting(const CdcSubscription *sub, int limit)
 {
+	/* all tables of so many source tables */
 	static CdcStatement stmt = {
 		"SELECT t.source_table, t.state, t.copy_data, p.replaces, p.row_filter, p.begin_seq,"
 		" p.key_shape, p.last_key, p.reread, p.rows, p.bytes, p.chunks, p.estimated_rows, t.keyless,"
-		" t.target IS NOT NULL, t.options, p.kind OPERATOR(pg_catalog.=) 'resync', p.gone, p.gone_seq"
-		" FROM cdc_catalog.subscription_table t LEFT JOIN cdc_catalog.copy_progress p"
-		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
-		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
-		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
-		" AND (t.state OPERATOR(pg_catalog.=) 'i' OR t.state OPERATOR(pg_catalog.=) 'd'"
-		" OR (t.state OPERATOR(pg_catalog.=) 'f' AND p.reread IS NOT NULL))"
-		" ORDER BY t.state, t.source_table LIMIT $2",
+		" t.target IS NOT NULL, t.options, p.kind OPERATOR(pg_catalog.=) 'resync', p.gone, p.gone_seq, t.name, t.held"
+		WAITING
+		" AND t.source_table OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.source_table" WAITING
+		" ORDER BY t.state, t.source_table LIMIT $2))"
+		" ORDER BY t.state, t.source_table, t.name OPERATOR(pg_catalog.<>) t.source_table, t.name",
 		2, {TEXTOID, INT8OID}
 	};
 	CdcSpi		spi;
@@ -50,36 +141,9 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 	n = cdc_spi_execute(&stmt, values, NULL);
 	for (i = 0; i < n; i++)
 	{
-		CdcCopyProgress *p = MemoryContextAllocZero(spi.caller, sizeof(*p));
-		MemoryContext old;
-		bool		isnull;
-		Datum		d;
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
 
-		p->source_table = cdc_spi_text(&spi, i, 1);
-		p->state = DatumGetChar(cdc_spi_datum(i, 2, CHAROID, &isnull));
-		p->wanted = DatumGetBool(cdc_spi_datum(i, 3, BOOLOID, &isnull));
-		d = cdc_spi_datum(i, 4, BOOLOID, &isnull);
-		p->replaces = !isnull && DatumGetBool(d);
-		p->row_filter = cdc_spi_text(&spi, i, 5);
-		p->begin_seq = cdc_spi_int64(i, 6);
-		p->key_shape = cdc_spi_text(&spi, i, 7);
-		p->last_key = cdc_spi_text_array(&spi, i, 8, &p->nlast_key);
-		p->reread = cdc_spi_text_array(&spi, i, 9, &p->nreread);
-		p->rows = cdc_spi_int64(i, 10);
-		p->bytes = cdc_spi_int64(i, 11);
-		p->chunks = cdc_spi_int64(i, 12);
-		d = cdc_spi_datum(i, 13, INT8OID, &isnull);
-		p->estimated_rows = isnull ? -1 : DatumGetInt64(d);
-		p->keyless = DatumGetBool(cdc_spi_datum(i, 14, BOOLOID, &isnull));
-		p->has_target = DatumGetBool(cdc_spi_datum(i, 15, BOOLOID, &isnull));
-		d = cdc_spi_copy(&spi, i, 16, JSONBOID, &isnull);
-		p->options = isnull ? NULL : DatumGetJsonbP(d);
-		d = cdc_spi_datum(i, 17, BOOLOID, &isnull);
-		p->resync = !isnull && DatumGetBool(d);
-		p->gone = cdc_spi_text(&spi, i, 18);
-		p->gone_seq = cdc_spi_int64(i, 19);
-		old = MemoryContextSwitchTo(spi.caller);
-		result = lappend(result, p);
+		result = add_to_copies(result, read_progress(&spi, i));
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);
@@ -110,13 +174,14 @@ bool
 cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, CdcFailedTable *failed)
 {
 	static CdcStatement stmt = {
-		"SELECT t.source_table, t.last_error, t.state OPERATOR(pg_catalog.=) 'e',"
+		"SELECT t.name, t.last_error, t.state OPERATOR(pg_catalog.=) 'e',"
 		" t.held_seq IS NOT NULL OR (t.kept_events OPERATOR(pg_catalog.>) 0 AND NOT t.held), t.differs IS NOT NULL,"
 		" t.last_sqlstate IS NOT NULL AND t.last_sqlstate OPERATOR(pg_catalog.=) 'HV00R'"
 		" FROM cdc_catalog.subscription_table t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.<>) 'r'"
-		" AND ($2 IS NULL OR t.source_table OPERATOR(pg_catalog.=) ANY ($2))"
-		" ORDER BY t.state OPERATOR(pg_catalog.=) 'e' DESC, t.source_table LIMIT 1",
+		" AND ($2 IS NULL OR t.source_table OPERATOR(pg_catalog.=) ANY ($2)"
+		" OR t.name OPERATOR(pg_catalog.=) ANY ($2))"
+		" ORDER BY t.state OPERATOR(pg_catalog.=) 'e' DESC, t.source_table, t.name LIMIT 1",
 		2, {TEXTOID, TEXTARRAYOID}
 	};
 	CdcSpi		spi;
@@ -147,10 +212,10 @@ List *
 cdc_copy_joins(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
-		"SELECT p.source_table, p.sync_position, p.sync_gtid_set"
+		"SELECT DISTINCT p.source_table, p.sync_position, p.sync_gtid_set, p.end_seq"
 		" FROM cdc_catalog.copy_progress p JOIN cdc_catalog.subscription_table t"
 		" ON t.subscription OPERATOR(pg_catalog.=) p.subscription"
-		" AND t.source_table OPERATOR(pg_catalog.=) p.source_table"
+		" AND t.name OPERATOR(pg_catalog.=) p.name"
 		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 'f'"
 		" AND p.reread IS NULL ORDER BY p.end_seq",
 		1, {TEXTOID}
@@ -179,31 +244,70 @@ cdc_copy_joins(const CdcSubscription *sub)
 	return result;
 }
 
-int64
-cdc_copy_ahead_until(const CdcSubscription *sub, const char *source_table)
+void
+cdc_copy_span(const CdcSubscription *sub, const char *name, CdcCopySpan *span)
 {
 	static CdcStatement stmt = {
-		"SELECT t.state, p.sync_seq FROM cdc_catalog.subscription_table t"
+		"SELECT t.state, p.sync_seq, p.begin_seq, p.name IS NOT NULL FROM cdc_catalog.subscription_table t"
 		" LEFT JOIN cdc_catalog.copy_progress p"
 		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
-		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" AND p.name OPERATOR(pg_catalog.=) t.name"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
-		" AND t.source_table OPERATOR(pg_catalog.=) $2",
+		" AND t.name OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
 	Datum		values[2];
-	int64		result = 0;
 
+	memset(span, 0, sizeof(*span));
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
+	values[1] = CStringGetTextDatum(name);
 	cdc_spi_begin(&spi);
 	if (cdc_spi_execute(&stmt, values, NULL) > 0)
 	{
 		bool		isnull;
 		char		state = DatumGetChar(cdc_spi_datum(0, 1, CHAROID, &isnull));
+		int64		sync_seq = cdc_spi_int64(0, 2);
+		Datum		begin;
 
-		result = state == 'i' || state == 'd' || state == 'f' ? PG_INT64_MAX : cdc_spi_int64(0, 2);
+		span->waits = state == 'i' || state == 'd' || state == 'f';
+		span->ahead_until = span->waits ? PG_INT64_MAX : sync_seq;
+		span->sync_seq = sync_seq > 0 ? sync_seq : PG_INT64_MAX;
+		begin = cdc_spi_datum(0, 3, INT8OID, &isnull);
+		span->begin_seq = isnull || DatumGetInt64(begin) == 0 ? PG_INT64_MAX : DatumGetInt64(begin);
+		span->known = DatumGetBool(cdc_spi_datum(0, 4, BOOLOID, &isnull));
+	}
+	cdc_spi_end(&spi);
+}
+
+List *
+cdc_copy_members(const CdcSubscription *sub, const char *source_table, bool waiting)
+{
+	static CdcStatement stmt = {
+		"SELECT t.name FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
+		" AND (t.state OPERATOR(pg_catalog.=) 'd' OR t.state OPERATOR(pg_catalog.=) 'f'"
+		" OR (t.state OPERATOR(pg_catalog.=) 'i' AND $3)) ORDER BY t.name",
+		3, {TEXTOID, TEXTOID, BOOLOID}
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+	List	   *result = NIL;
+	uint64		n;
+	uint64		i;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = BoolGetDatum(waiting);
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, values, NULL);
+	for (i = 0; i < n; i++)
+	{
+		char	   *name = cdc_spi_text(&spi, i, 1);
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
+
+		result = lappend(result, name);
+		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);
 	return result;
@@ -211,33 +315,42 @@ cdc_copy_ahead_until(const CdcSubscription *sub, const char *source_table)
 
 /* ---- states ---- */
 
-/* Sets the state of the table, unless it has it. */
+/* Sets the state of tables that have another one. */
 static uint64
-set_state(const CdcSubscription *sub, const char *source_table, const char *state)
+set_states(const CdcSubscription *sub, char **names, int nnames, const char *state)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = $3::pg_catalog.\"char\", last_error = NULL,"
 		" last_sqlstate = NULL, state_since = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2)"
 		" AND state OPERATOR(pg_catalog.<>) $3::pg_catalog.\"char\"",
-		3, {TEXTOID, TEXTOID, TEXTOID}
+		3, {TEXTOID, TEXTARRAYOID, TEXTOID}
 	};
-	uint64		n = cdc_spi_run(&stmt, sub->name, source_table, state);
+	CdcSpi		spi;
+	Datum		values[3];
+	uint64		n;
 
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = cdc_text_array((const char *const *) names, nnames);
+	values[2] = CStringGetTextDatum(state);
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(&stmt, values, NULL);
+	cdc_spi_end(&spi);
 	if (n > 0)
 		cdc_catalog_changed();
 	return n;
 }
 
-/* The table's row, which is there from here on. */
-static void
-ensure_row(const CdcSubscription *sub, const char *source_table)
+void
+cdc_copy_tell_apart(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmt = {
-		"INSERT INTO cdc_catalog.copy_progress (subscription, source_table)"
-		" SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM cdc_catalog.copy_progress p"
-		" WHERE p.subscription OPERATOR(pg_catalog.=) $1"
-		" AND p.source_table OPERATOR(pg_catalog.=) $2)",
+		"INSERT INTO cdc_catalog.copy_progress (subscription, name, source_table)"
+		" SELECT t.subscription, t.name, t.source_table FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
+		" AND NOT EXISTS (SELECT 1 FROM cdc_catalog.copy_progress p"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) t.subscription"
+		" AND p.name OPERATOR(pg_catalog.=) t.name)",
 		2, {TEXTOID, TEXTOID}
 	};
 
@@ -251,8 +364,8 @@ cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *p)
 		"UPDATE cdc_catalog.copy_progress SET begin_seq = $3, key_shape = $4, last_key = $5,"
 		" reread = $6, rows = $7, bytes = $8, chunks = $9, estimated_rows = $10,"
 		" started_at = COALESCE(started_at, pg_catalog.now()), updated_at = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		10, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INT8OID, INT8OID,
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2)",
+		10, {TEXTOID, TEXTARRAYOID, INT8OID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INT8OID, INT8OID,
 		INT8OID, INT8OID}
 	};
 	CdcSpi		spi;
@@ -260,12 +373,12 @@ cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *p)
 	char		nulls[10];
 
 	if (p->state != 'f')
-		(void) set_state(sub, p->source_table, "d");
-	ensure_row(sub, p->source_table);
+		(void) set_states(sub, p->names, p->nnames, "d");
+	cdc_copy_tell_apart(sub, p->source_table);
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(p->source_table);
+	values[1] = cdc_text_array((const char *const *) p->names, p->nnames);
 	values[2] = Int64GetDatum(p->begin_seq);
 	values[3] = cdc_text_or_null(p->key_shape, &nulls[3]);
 	values[4] = cdc_text_array((const char *const *) p->last_key, p->nlast_key);
@@ -285,9 +398,12 @@ bool
 cdc_copy_reread(const CdcSubscription *sub, const char *source_table, const char *condition)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.copy_progress SET reread = pg_catalog.array_append(reread, $3)"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
-		" AND COALESCE(pg_catalog.array_length(reread, 1), 0) OPERATOR(pg_catalog.<) 1000",
+		"UPDATE cdc_catalog.copy_progress AS p SET reread = pg_catalog.array_append(p.reread, $3)"
+		" FROM cdc_catalog.subscription_table t"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2"
+		" AND t.subscription OPERATOR(pg_catalog.=) p.subscription AND t.name OPERATOR(pg_catalog.=) p.name"
+		" AND (t.state OPERATOR(pg_catalog.=) 'd' OR t.state OPERATOR(pg_catalog.=) 'f')"
+		" AND COALESCE(pg_catalog.array_length(p.reread, 1), 0) OPERATOR(pg_catalog.<) 1000",
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 
@@ -312,27 +428,49 @@ cdc_copy_finish(const CdcSubscription *sub, const CdcCopyJoin *join, int64 end_s
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.copy_progress SET sync_position = $3, sync_gtid_set = $4,"
-		" end_seq = $5::pg_catalog.int8, copied_at = pg_catalog.now(), updated_at = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+		" end_seq = $5, copied_at = pg_catalog.now(), updated_at = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2)",
+		5, {TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, INT8OID}
 	};
+	CdcSpi		spi;
+	Datum		values[5];
+	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
 
-	(void) set_state(sub, join->source_table, "f");
-	(void) cdc_spi_run(&stmt, sub->name, join->source_table, join->position, join->gtid_set,
-					   psprintf(INT64_FORMAT, end_seq));
+	(void) set_states(sub, join->names, join->nnames, "f");
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = cdc_text_array((const char *const *) join->names, join->nnames);
+	values[2] = cdc_text_or_null(join->position, &nulls[2]);
+	values[3] = cdc_text_or_null(join->gtid_set, &nulls[3]);
+	values[4] = Int64GetDatum(end_seq);
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
 }
 
 void
-cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq)
+cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq, bool gone)
 {
+	static CdcStatement states = {
+		"UPDATE cdc_catalog.subscription_table SET state = 's', last_error = NULL,"
+		" last_sqlstate = NULL, state_since = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" AND (state OPERATOR(pg_catalog.=) 'f' OR ($3::pg_catalog.bool"
+		" AND (state OPERATOR(pg_catalog.=) 'i' OR state OPERATOR(pg_catalog.=) 'd')))",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
 	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.copy_progress SET sync_seq = $3::pg_catalog.int8, synced_at = pg_catalog.now(),"
-		" updated_at = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		"UPDATE cdc_catalog.copy_progress AS p SET sync_seq = $3::pg_catalog.int8,"
+		" synced_at = pg_catalog.now(), updated_at = pg_catalog.now()"
+		" FROM cdc_catalog.subscription_table t"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2"
+		" AND t.subscription OPERATOR(pg_catalog.=) p.subscription AND t.name OPERATOR(pg_catalog.=) p.name"
+		" AND t.state OPERATOR(pg_catalog.=) 's' AND p.sync_seq IS NULL",
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	(void) set_state(sub, source_table, "s");
+	if (cdc_spi_run(&states, sub->name, source_table, gone ? "true" : "false") > 0)
+		cdc_catalog_changed();
+	cdc_copy_tell_apart(sub, source_table);
 	(void) cdc_spi_run(&stmt, sub->name, source_table, psprintf(INT64_FORMAT, seq));
 }
 
@@ -367,22 +505,22 @@ bool
 cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 {
 	static CdcStatement find = {
-		"SELECT t.source_table, p.kind, p.rows FROM cdc_catalog.subscription_table t"
+		"SELECT t.name, p.kind, p.rows FROM cdc_catalog.subscription_table t"
 		" JOIN cdc_catalog.copy_progress p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
-		" AND p.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" AND p.name OPERATOR(pg_catalog.=) t.name"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 's'"
 		" AND p.sync_seq OPERATOR(pg_catalog.<=) $2",
 		2, {TEXTOID, INT8OID}
 	};
 	static CdcStatement set = {
 		"UPDATE cdc_catalog.subscription_table SET state = 'r', state_since = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 		" AND state OPERATOR(pg_catalog.=) 's'",
 		2, {TEXTOID, TEXTOID}
 	};
 	static CdcStatement note = {
 		"UPDATE cdc_catalog.copy_progress SET ready_at = pg_catalog.now(), updated_at = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
@@ -426,159 +564,4 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 	if (tables == NIL)
 		note_none_waits(sub, generation);
 	return tables != NIL;
-}
-
-/* ---- asking for a copy ---- */
-
-/* What a copy that begins knows nothing of any more. */
-#define FORGET_PROGRESS \
-	" key_shape = NULL, last_key = NULL, reread = NULL, rows = 0, bytes = 0, chunks = 0," \
-	" estimated_rows = NULL, begin_seq = NULL, end_seq = NULL, sync_position = NULL," \
-	" sync_gtid_set = NULL, sync_seq = NULL, started_at = NULL, copied_at = NULL," \
-	" synced_at = NULL, ready_at = NULL, updated_at = pg_catalog.now()"
-
-void
-cdc_copy_request(const CdcSubscription *sub, const char *source_table,
-				 const CdcCopyRequest *request)
-{
-	static CdcStatement find = {
-		"SELECT 1 FROM cdc_catalog.subscription_table t"
-		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
-		" FOR UPDATE",
-		2, {TEXTOID, TEXTOID}
-	};
-	static CdcStatement wanted = {
-		"UPDATE cdc_catalog.subscription_table SET copy_data = true"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
-		" AND NOT copy_data",
-		2, {TEXTOID, TEXTOID}
-	};
-	static CdcStatement anew = {
-		"UPDATE cdc_catalog.copy_progress SET replaces = $3::pg_catalog.bool, kind = $4, row_filter = $5,"
-		" gone = $6, gone_seq = $7::pg_catalog.int8, restarts = 0, requested_at = pg_catalog.now()," FORGET_PROGRESS
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		7, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
-	};
-	static CdcStatement again = {
-		"UPDATE cdc_catalog.copy_progress SET replaces = replaces OR ($3::pg_catalog.bool"
-		" AND (row_filter IS NULL OR kind OPERATOR(pg_catalog.=) 'resync')),"
-		" row_filter = CASE WHEN kind OPERATOR(pg_catalog.=) 'resync' THEN NULL ELSE row_filter END,"
-		" gone = NULL, gone_seq = NULL, restarts = restarts OPERATOR(pg_catalog.+) 1," FORGET_PROGRESS
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
-		3, {TEXTOID, TEXTOID, TEXTOID}
-	};
-
-	if (cdc_spi_run(&find, sub->name, source_table) == 0)
-		return;
-	(void) set_state(sub, source_table, "i");
-	(void) cdc_spi_run(&wanted, sub->name, source_table);
-	ensure_row(sub, source_table);
-	if (request->again)
-		(void) cdc_spi_run(&again, sub->name, source_table, request->replaces ? "true" : "false");
-	else
-		(void) cdc_spi_run(&anew, sub->name, source_table, request->replaces ? "true" : "false",
-						   request->kind, request->row_filter, request->gone,
-						   psprintf(INT64_FORMAT, request->gone_seq));
-	cdc_catalog_changed();
-}
-
-bool
-cdc_copy_is_partial(const CdcSubscription *sub, const char *source_table)
-{
-	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc_catalog.copy_progress p"
-		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2"
-		" AND p.kind OPERATOR(pg_catalog.=) 'resync'"
-		" AND (p.row_filter IS NOT NULL OR p.gone IS NOT NULL)",
-		2, {TEXTOID, TEXTOID}
-	};
-
-	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
-}
-
-bool
-cdc_copy_supersedes(const CdcSubscription *sub, const char *source_table, int64 seq)
-{
-	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc_catalog.copy_progress p JOIN cdc_catalog.subscription_table t"
-		" ON t.subscription OPERATOR(pg_catalog.=) p.subscription"
-		" AND t.source_table OPERATOR(pg_catalog.=) p.source_table"
-		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2"
-		" AND (t.state OPERATOR(pg_catalog.=) 'i' OR t.state OPERATOR(pg_catalog.=) 'd'"
-		" OR t.state OPERATOR(pg_catalog.=) 'f' OR t.state OPERATOR(pg_catalog.=) 's')"
-		" AND t.copy_data AND p.replaces AND p.gone IS NULL"
-		" AND (p.row_filter IS NULL OR p.kind OPERATOR(pg_catalog.=) 'copy')"
-		" AND (COALESCE(p.begin_seq, 0) OPERATOR(pg_catalog.=) 0"
-		" OR p.begin_seq OPERATOR(pg_catalog.>) $3::pg_catalog.int8)",
-		3, {TEXTOID, TEXTOID, TEXTOID}
-	};
-
-	return cdc_spi_run(&stmt, sub->name, source_table, psprintf(INT64_FORMAT, seq)) > 0;
-}
-
-int
-cdc_copy_restarts(const CdcSubscription *sub, const char *source_table)
-{
-	static CdcStatement stmt = {
-		"SELECT p.restarts::pg_catalog.int8 FROM cdc_catalog.copy_progress p"
-		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2",
-		2, {TEXTOID, TEXTOID}
-	};
-	CdcSpi		spi;
-	Datum		values[2];
-	int			result = 0;
-
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
-	cdc_spi_begin(&spi);
-	if (cdc_spi_execute(&stmt, values, NULL) > 0)
-		result = (int) cdc_spi_int64(0, 1);
-	cdc_spi_end(&spi);
-	return result;
-}
-
-bool
-cdc_copy_is_ready(const CdcSubscription *sub, const char *source_table)
-{
-	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc_catalog.subscription_table t"
-		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
-		" AND t.state OPERATOR(pg_catalog.=) 'r' AND NOT t.held FOR UPDATE",
-		2, {TEXTOID, TEXTOID}
-	};
-
-	return cdc_spi_run(&stmt, sub->name, source_table) > 0;
-}
-
-int64
-cdc_copy_request_all(const CdcSubscription *sub)
-{
-	static CdcStatement find = {
-		"SELECT t.source_table FROM cdc_catalog.subscription_table t"
-		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.copy_data"
-		" ORDER BY t.source_table",
-		1, {TEXTOID}
-	};
-	CdcCopyRequest request = {"resync", true, NULL, false};
-	CdcSpi		spi;
-	Datum		value = CStringGetTextDatum(sub->name);
-	List	   *tables = NIL;
-	ListCell   *lc;
-	uint64		n;
-	uint64		i;
-
-	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&find, &value, NULL);
-	for (i = 0; i < n; i++)
-	{
-		char	   *table = cdc_spi_text(&spi, i, 1);
-		MemoryContext old = MemoryContextSwitchTo(spi.caller);
-
-		tables = lappend(tables, table);
-		MemoryContextSwitchTo(old);
-	}
-	cdc_spi_end(&spi);
-	foreach(lc, tables)
-		cdc_copy_request(sub, lfirst(lc), &request);
-	return (int64) n;
 }

@@ -22,7 +22,7 @@
 
 /* The table of an update, in all of these. */
 #define OF_TABLE \
-	" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
+	" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 
 /* ------------------------------------------------------------------------
  * The table's row
@@ -59,19 +59,19 @@ cdc_table_error_hold(const CdcSubscription *sub, const CdcTableError *error, int
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(error->source_table);
+	values[1] = CStringGetTextDatum(error->name);
 	error_values(error, values, nulls);
 	values[6] = Int64GetDatum(held_seq);
 	if (cdc_spi_execute(&stmt, values, nulls) > 0)
 		has_place = DatumGetBool(cdc_spi_datum(0, 1, BOOLOID, &isnull));
 	cdc_spi_end(&spi);
-	cdc_notify(sub->name, "table_error", error->source_table, unpack_sql_state(error->sqlerrcode));
+	cdc_notify(sub->name, "table_error", error->name, unpack_sql_state(error->sqlerrcode));
 	cdc_catalog_changed();
 	return has_place;
 }
 
 void
-cdc_table_error_kept(const CdcSubscription *sub, const char *source_table, int64 events, const CdcTableError *error)
+cdc_table_error_kept(const CdcSubscription *sub, const char *name, int64 events, const CdcTableError *error)
 {
 	static CdcStatement more = {
 		"UPDATE cdc_catalog.subscription_table SET kept_events = kept_events OPERATOR(pg_catalog.+) $3" OF_TABLE,
@@ -91,7 +91,7 @@ cdc_table_error_kept(const CdcSubscription *sub, const char *source_table, int64
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
+	values[1] = CStringGetTextDatum(name);
 	values[2] = Int64GetDatum(events);
 	(void) cdc_spi_execute(&more, values, nulls);
 	if (error != NULL)
@@ -102,7 +102,7 @@ cdc_table_error_kept(const CdcSubscription *sub, const char *source_table, int64
 	cdc_spi_end(&spi);
 	if (!changed)
 		return;
-	cdc_notify(sub->name, "table_error", source_table, unpack_sql_state(error->sqlerrcode));
+	cdc_notify(sub->name, "table_error", name, unpack_sql_state(error->sqlerrcode));
 	cdc_catalog_changed();
 }
 
@@ -114,7 +114,7 @@ differs_is_error(const CdcSubscription *sub)
 }
 
 void
-cdc_table_error_differs(const CdcSubscription *sub, const char *source_table, const char *what)
+cdc_table_error_differs(const CdcSubscription *sub, const char *name, const char *what)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET differs = $3,"
@@ -125,12 +125,12 @@ cdc_table_error_differs(const CdcSubscription *sub, const char *source_table, co
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&stmt, sub->name, source_table, what, differs_is_error(sub));
+	(void) cdc_spi_run(&stmt, sub->name, name, what, differs_is_error(sub));
 	cdc_catalog_changed();
 }
 
 void
-cdc_table_error_release(const CdcSubscription *sub, const char *source_table)
+cdc_table_error_release(const CdcSubscription *sub, const char *name)
 {
 	/* a table whose copy apply has not got through yet is synchronised, not ready */
 	static CdcStatement stmt = {
@@ -138,7 +138,7 @@ cdc_table_error_release(const CdcSubscription *sub, const char *source_table)
 		" state = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0"
 		" OR (differs IS NOT NULL AND $3::pg_catalog.bool) THEN 'e'"
 		" WHEN EXISTS (SELECT 1 FROM cdc_catalog.copy_progress p"
-		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.source_table OPERATOR(pg_catalog.=) $2"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.name OPERATOR(pg_catalog.=) $2"
 		" AND p.sync_seq IS NOT NULL AND p.ready_at IS NULL) THEN 's' ELSE 'r' END,"
 		" error_seq = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 THEN error_seq END,"
 		" error_key = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 THEN error_key END,"
@@ -148,42 +148,42 @@ cdc_table_error_release(const CdcSubscription *sub, const char *source_table)
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&stmt, sub->name, source_table, differs_is_error(sub));
+	(void) cdc_spi_run(&stmt, sub->name, name, differs_is_error(sub));
 	cdc_catalog_changed();
 }
 
 void
-cdc_table_error_clear(const CdcSubscription *sub, const char *source_table)
+cdc_table_error_clear(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET held = false, held_seq = NULL, error_seq = NULL,"
 		" error_key = NULL, kept_events = 0, differs = NULL" OF_TABLE,
 		2, {TEXTOID, TEXTOID}
 	};
-	int64		n = cdc_table_error_forget(sub, source_table, 0);
+	int64		n = cdc_table_error_forget(sub, name, 0);
 
 	if (n > 0)
 		cdc_log(sub->name, "error", psprintf("events of source table %s that could not be applied are of no concern any more: " INT64_FORMAT,
-											 source_table, n), NULL);
-	(void) cdc_spi_run(&stmt, sub->name, source_table);
+											 name, n), NULL);
+	(void) cdc_spi_run(&stmt, sub->name, name);
 	cdc_catalog_changed();
 }
 
 char *
-cdc_table_error_hint(const CdcSubscription *sub, const char *source_table, bool has_place)
+cdc_table_error_hint(const CdcSubscription *sub, const char *name, bool has_place)
 {
 	return psprintf("When the reason is gone: SELECT cdc.%s(%s, %s);", has_place ? "retry_errors" : "resync_table",
-					quote_literal_cstr(sub->name), quote_literal_cstr(source_table));
+					quote_literal_cstr(sub->name), quote_literal_cstr(name));
 }
 
 char *
-cdc_table_error_gone_hint(const CdcSubscription *sub, const char *source_table)
+cdc_table_error_gone_hint(const CdcSubscription *sub, const char *name)
 {
-	char	   *name = quote_literal_cstr(sub->name);
-	char	   *table = quote_literal_cstr(source_table);
+	char	   *subscription = quote_literal_cstr(sub->name);
+	char	   *table = quote_literal_cstr(name);
 
 	return psprintf("SELECT cdc.remove_table(%s, %s); or, where the source has it again: SELECT cdc.resync_table(%s, %s);",
-					name, table, name, table);
+					subscription, table, subscription, table);
 }
 
 void
@@ -192,7 +192,8 @@ cdc_table_error_dropped(const CdcSubscription *sub, const char *source_table)
 	/* what it has a place for can still be retried, what differs can be verified no more */
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET last_error = $3, last_sqlstate = $4,"
-		" state_since = pg_catalog.now()" OF_TABLE " AND state OPERATOR(pg_catalog.=) 'e'"
+		" state_since = pg_catalog.now() WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'e'"
 		" AND held_seq IS NULL AND (held OR kept_events OPERATOR(pg_catalog.=) 0)",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
@@ -211,7 +212,8 @@ cdc_table_error_made_again(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET last_error = $3, last_sqlstate = $4,"
-		" state_since = pg_catalog.now()" OF_TABLE " AND state OPERATOR(pg_catalog.=) 'e'"
+		" state_since = pg_catalog.now() WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'e'"
 		" AND last_sqlstate OPERATOR(pg_catalog.=) $5",
 		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
@@ -229,7 +231,7 @@ cdc_table_error_made_again(const CdcSubscription *sub, const char *source_table)
 }
 
 void
-cdc_table_error_verified(const CdcSubscription *sub, const char *source_table)
+cdc_table_error_verified(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET differs = NULL" OF_TABLE " AND differs IS NOT NULL"
@@ -237,8 +239,8 @@ cdc_table_error_verified(const CdcSubscription *sub, const char *source_table)
 		2, {TEXTOID, TEXTOID}
 	};
 
-	if (cdc_spi_run(&stmt, sub->name, source_table) > 0)
-		cdc_table_error_release(sub, source_table);
+	if (cdc_spi_run(&stmt, sub->name, name) > 0)
+		cdc_table_error_release(sub, name);
 }
 
 /* ------------------------------------------------------------------------
@@ -251,12 +253,12 @@ cdc_table_error_keep(const CdcSubscription *sub, const CdcKeptEvent *kept)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.error (subscription, seq, position, source_table, sqlstate, message, raw,"
-		" op, event) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-		9, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, CHAROID, JSONBOID}
+		" op, event, name) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+		10, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, CHAROID, JSONBOID, TEXTOID}
 	};
 	CdcSpi		spi;
-	Datum		values[9];
-	char		nulls[9];
+	Datum		values[10];
+	char		nulls[10];
 	bytea	   *raw = palloc(kept->raw_len + VARHDRSZ);
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -275,16 +277,17 @@ cdc_table_error_keep(const CdcSubscription *sub, const CdcKeptEvent *kept)
 	values[7] = CharGetDatum(kept->op);
 	values[8] = kept->event;
 	nulls[8] = kept->event != 0 ? ' ' : 'n';
+	values[9] = CStringGetTextDatum(kept->name);
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 	pfree(raw);
 }
 
 void
-cdc_table_error_block(const CdcSubscription *sub, const char *source_table, char **key, int n, int64 seq)
+cdc_table_error_block(const CdcSubscription *sub, const char *name, char **key, int n, int64 seq)
 {
 	static CdcStatement stmt = {
-		"INSERT INTO cdc_catalog.blocked_key (subscription, source_table, key, seq) VALUES ($1, $2, $3, $4)",
+		"INSERT INTO cdc_catalog.blocked_key (subscription, name, key, seq) VALUES ($1, $2, $3, $4)",
 		4, {TEXTOID, TEXTOID, TEXTARRAYOID, INT8OID}
 	};
 	CdcSpi		spi;
@@ -292,7 +295,7 @@ cdc_table_error_block(const CdcSubscription *sub, const char *source_table, char
 
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
+	values[1] = CStringGetTextDatum(name);
 	values[2] = cdc_text_array((const char *const *) key, n);
 	values[3] = Int64GetDatum(seq);
 	(void) cdc_spi_execute(&stmt, values, NULL);
@@ -300,7 +303,7 @@ cdc_table_error_block(const CdcSubscription *sub, const char *source_table, char
 }
 
 List *
-cdc_table_error_blocked(const CdcSubscription *sub, const char *source_table, int n)
+cdc_table_error_blocked(const CdcSubscription *sub, const char *name, int n)
 {
 	static CdcStatement stmt = {
 		"SELECT key FROM cdc_catalog.blocked_key" OF_TABLE " ORDER BY seq",
@@ -313,7 +316,7 @@ cdc_table_error_blocked(const CdcSubscription *sub, const char *source_table, in
 	uint64		i;
 
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
+	values[1] = CStringGetTextDatum(name);
 	cdc_spi_begin(&spi);
 	rows = cdc_spi_execute(&stmt, values, NULL);
 	for (i = 0; i < rows; i++)
@@ -326,9 +329,9 @@ cdc_table_error_blocked(const CdcSubscription *sub, const char *source_table, in
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("source table %s of subscription \"%s\" has another key than the events that are kept of it",
-							source_table, sub->name),
+							name, sub->name),
 					 errhint("SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
-							 quote_literal_cstr(source_table))));
+							 quote_literal_cstr(name))));
 		old = MemoryContextSwitchTo(spi.caller);
 		result = lappend(result, key);
 		MemoryContextSwitchTo(old);
@@ -338,7 +341,7 @@ cdc_table_error_blocked(const CdcSubscription *sub, const char *source_table, in
 }
 
 int64 *
-cdc_table_error_seqs(const CdcSubscription *sub, const char *source_table, int64 after, int limit, int *n)
+cdc_table_error_seqs(const CdcSubscription *sub, const char *name, int64 after, int limit, int *n)
 {
 	static CdcStatement stmt = {
 		"SELECT seq FROM cdc_catalog.error" OF_TABLE " AND op IS NOT NULL"
@@ -351,7 +354,7 @@ cdc_table_error_seqs(const CdcSubscription *sub, const char *source_table, int64
 	int			i;
 
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
+	values[1] = CStringGetTextDatum(name);
 	values[2] = Int64GetDatum(after);
 	values[3] = Int64GetDatum(limit);
 	cdc_spi_begin(&spi);
@@ -364,28 +367,28 @@ cdc_table_error_seqs(const CdcSubscription *sub, const char *source_table, int64
 
 /* The keys of a table of which nothing is kept any more can be written again. */
 static void
-unblock(const CdcSubscription *sub, const char *source_table)
+unblock(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
 		"DELETE FROM cdc_catalog.blocked_key" OF_TABLE " AND NOT EXISTS (SELECT 1 FROM cdc_catalog.error e"
-		" WHERE e.subscription OPERATOR(pg_catalog.=) $1 AND e.source_table OPERATOR(pg_catalog.=) $2"
+		" WHERE e.subscription OPERATOR(pg_catalog.=) $1 AND e.name OPERATOR(pg_catalog.=) $2"
 		" AND e.op IS NOT NULL)",
 		2, {TEXTOID, TEXTOID}
 	};
 	static CdcStatement count = {
 		"UPDATE cdc_catalog.subscription_table SET kept_events = (SELECT pg_catalog.count(*)"
 		" FROM cdc_catalog.error e WHERE e.subscription OPERATOR(pg_catalog.=) $1"
-		" AND e.source_table OPERATOR(pg_catalog.=) $2 AND e.op IS NOT NULL)" OF_TABLE,
+		" AND e.name OPERATOR(pg_catalog.=) $2 AND e.op IS NOT NULL)" OF_TABLE,
 		2, {TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&stmt, sub->name, source_table);
-	(void) cdc_spi_run(&count, sub->name, source_table);
+	(void) cdc_spi_run(&stmt, sub->name, name);
+	(void) cdc_spi_run(&count, sub->name, name);
 	cdc_catalog_changed();
 }
 
 int64
-cdc_table_error_forget(const CdcSubscription *sub, const char *source_table, int64 seq)
+cdc_table_error_forget(const CdcSubscription *sub, const char *name, int64 seq)
 {
 	static CdcStatement stmt = {
 		"DELETE FROM cdc_catalog.error" OF_TABLE " AND op IS NOT NULL"
@@ -397,13 +400,13 @@ cdc_table_error_forget(const CdcSubscription *sub, const char *source_table, int
 	int64		n;
 
 	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(source_table);
+	values[1] = CStringGetTextDatum(name);
 	values[2] = Int64GetDatum(seq);
 	cdc_spi_begin(&spi);
 	n = (int64) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
 	if (n > 0)
-		unblock(sub, source_table);
+		unblock(sub, name);
 	return n;
 }
 

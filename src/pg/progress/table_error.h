@@ -21,7 +21,7 @@
 /* An event that could not be applied. */
 typedef struct CdcTableError
 {
-	const char *source_table;
+	const char *name;			/* of the table */
 	int64		seq;			/* 0: none in particular */
 	const char *key;			/* for people; or NULL */
 	int			sqlerrcode;
@@ -37,6 +37,7 @@ extern bool cdc_table_error_hold(const CdcSubscription *sub, const CdcTableError
 /* An event that is put aside. */
 typedef struct CdcKeptEvent
 {
+	const char *name;			/* of the table */
 	const char *source_table;
 	int64		seq;
 	char		op;
@@ -52,22 +53,22 @@ typedef struct CdcKeptEvent
 extern void cdc_table_error_keep(const CdcSubscription *sub, const CdcKeptEvent *kept);
 
 /* So many more events are kept; the table gets state 'e' for it, with the error where that is not NULL. */
-extern void cdc_table_error_kept(const CdcSubscription *sub, const char *source_table, int64 events,
+extern void cdc_table_error_kept(const CdcSubscription *sub, const char *name, int64 events,
 								 const CdcTableError *error);
 
 /* Events of the key (n texts), from that seq on, are kept. */
-extern void cdc_table_error_block(const CdcSubscription *sub, const char *source_table, char **key, int n,
+extern void cdc_table_error_block(const CdcSubscription *sub, const char *name, char **key, int n,
 								  int64 seq);
 
 /* Those keys, each a list of so many texts: a list of char **.  ERROR where one has another number. */
-extern List *cdc_table_error_blocked(const CdcSubscription *sub, const char *source_table, int n);
+extern List *cdc_table_error_blocked(const CdcSubscription *sub, const char *name, int n);
 
 /* The seqs of the table's kept events behind after, in order, at most limit; palloc'ed. */
-extern int64 *cdc_table_error_seqs(const CdcSubscription *sub, const char *source_table, int64 after, int limit,
+extern int64 *cdc_table_error_seqs(const CdcSubscription *sub, const char *name, int64 after, int limit,
 								   int *n);
 
 /* All that is kept of the table, or the one event, is forgotten; returns how many. */
-extern int64 cdc_table_error_forget(const CdcSubscription *sub, const char *source_table, int64 seq);
+extern int64 cdc_table_error_forget(const CdcSubscription *sub, const char *name, int64 seq);
 
 /* Rows of cdc.error that pull wrote, which belong to no table in error; returns how many. */
 extern int64 cdc_table_error_forget_pulled(const CdcSubscription *sub);
@@ -76,20 +77,20 @@ extern int64 cdc_table_error_forget_pulled(const CdcSubscription *sub);
  * What was left out, a sentence without its full stop: the table is in state 'e' until it is
  * verified or copied anew.  Of topics it is shown only, as they cannot be verified.
  */
-extern void cdc_table_error_differs(const CdcSubscription *sub, const char *source_table, const char *what);
+extern void cdc_table_error_differs(const CdcSubscription *sub, const char *name, const char *what);
 
 /* The table goes on: nothing holds it any more.  What is kept or left out still shows in its state. */
-extern void cdc_table_error_release(const CdcSubscription *sub, const char *source_table);
+extern void cdc_table_error_release(const CdcSubscription *sub, const char *name);
 
 /* Target and source are the same again: nothing is kept, left out or held.  Its state stays. */
-extern void cdc_table_error_clear(const CdcSubscription *sub, const char *source_table);
+extern void cdc_table_error_clear(const CdcSubscription *sub, const char *name);
 
 /* It was verified and found equal: what was left out is there. */
-extern void cdc_table_error_verified(const CdcSubscription *sub, const char *source_table);
+extern void cdc_table_error_verified(const CdcSubscription *sub, const char *name);
 
 /*
  * The source dropped the table, or gave it another name: where nothing but a new copy would
- * help the table, whose state is 'e', that is its reason from now on.
+ * help a table filled from it, whose state is 'e', that is its reason from now on.
  */
 extern void cdc_table_error_dropped(const CdcSubscription *sub, const char *source_table);
 
@@ -99,10 +100,10 @@ extern void cdc_table_error_made_again(const CdcSubscription *sub, const char *s
 /* The reason of a table that the source has not, and what to type for it; the latter palloc'ed. */
 #define CDC_NO_SOURCE_TABLE			"the source has no such table"
 #define CDC_ERRCODE_NO_SOURCE_TABLE ERRCODE_FDW_TABLE_NOT_FOUND
-extern char *cdc_table_error_gone_hint(const CdcSubscription *sub, const char *source_table);
+extern char *cdc_table_error_gone_hint(const CdcSubscription *sub, const char *name);
 
 /* What to type for a table in error: it has a place from which it can go on, or not.  palloc'ed. */
-extern char *cdc_table_error_hint(const CdcSubscription *sub, const char *source_table, bool has_place);
+extern char *cdc_table_error_hint(const CdcSubscription *sub, const char *name, bool has_place);
 
 /* A source transaction that apply passes over. */
 typedef struct CdcSkip

@@ -171,7 +171,7 @@ copy_again(const DdlCall *d, const char *full_name)
 	CdcDoubts	doubts = cdc_binlog_doubts(d->call);
 	CdcDoubt	doubt = {"its rows have no key any more", d->change->sql, true};
 
-	(void) cdc_doubt_copy(&doubts, full_name, &doubt);
+	cdc_doubt_copies(&doubts, full_name, &doubt);
 }
 
 /* ---- one table ---- */
@@ -497,9 +497,9 @@ end_copy_of_gone(const DdlCall *d, const CdcDdlEffect *effect)
 	if (def == NULL || def->ncolumns > 0)
 		return;
 	cdc_table_error_dropped(d->call->sub, cdc_from_utf8_copy(full_name));
-	if (!cdc_binlog_stream_copies(d->stream, full_name))
+	if (cdc_copy_members(d->call->sub, cdc_from_utf8_copy(full_name), true) == NIL)
 		return;
-	cdc_copy_synced(d->call->sub, cdc_from_utf8_copy(full_name), d->call->pos.last_seq);
+	cdc_copy_synced(d->call->sub, cdc_from_utf8_copy(full_name), d->call->pos.last_seq, true);
 	cdc_log(d->call->sub->name, "copy",
 			psprintf("source table %s is gone before its copy was complete", full_name), NULL);
 	d->call->synced = true;

@@ -208,6 +208,7 @@ cdc_binlog_note_move(CdcBinlogCall *call, const CdcChange *change)
 	const char *name;
 	char	   *condition;
 	bool		unknown;
+	ListCell   *lc;
 
 	if (change->op != CDC_OP_UPDATE || stream == NULL || change->table->npk == 0 ||
 		!cdc_binlog_stream_is_copying(stream, change->table->full_name) || !is_partial(change))
@@ -221,7 +222,8 @@ cdc_binlog_note_move(CdcBinlogCall *call, const CdcChange *change)
 		cdc_log_event(call->sub->name, "copy",
 					  psprintf("the copy of source table %s begins anew, as rows change their keys", name),
 					  NULL);
-		cdc_copy_request(call->sub, name, &again);
+		foreach(lc, cdc_copy_members(call->sub, name, false))
+			cdc_copy_request(call->sub, lfirst(lc), &again);
 		cdc_binlog_stream_forget_tables(stream);
 	}
 	stream->joins_read = false;
@@ -281,7 +283,7 @@ cdc_binlog_check_join(CdcBinlogCall *call)
 		if (!cdc_binlog_mark_passed(stream, &stream->join))
 			break;
 		cdc_binlog_mark_clear(&stream->join);
-		cdc_copy_synced(call->sub, join->source_table, call->pos.last_seq);
+		cdc_copy_synced(call->sub, join->source_table, call->pos.last_seq, false);
 		stream->joins = list_delete_first(stream->joins);
 		passed = true;
 	}

@@ -102,8 +102,11 @@ typedef struct CdcBinlogAhead
 typedef struct CdcBinlogTable
 {
 	char		name[CDC_BINLOG_TABLE_NAME];	/* hash key; in the database's encoding */
-	char		state;
-	bool		keyless;		/* its target has no key */
+	char		state;			/* of its targets: of one that is copied, or else of one that is
+								 * not in error, where there is such a one */
+	bool		copies;			/* all of them wait for a copy or are being copied */
+	bool		copying;		/* one of them is being copied */
+	bool		keyless;		/* one of them has no key */
 	bool		doubted;		/* a row was not understood, and apply will say so */
 } CdcBinlogTable;
 

@@ -160,7 +160,7 @@ copy_anew(const CdcSubscription *sub, bool all)
 		const CdcSubscriptionTable *t = lfirst(lc);
 
 		if (t->state == 'd' || t->state == 'f' || (all && (t->state != 'e' || t->target != NULL)))
-			cdc_copy_request(sub, t->source_table, &request);
+			cdc_copy_request(sub, t->name, &request);
 	}
 }
 

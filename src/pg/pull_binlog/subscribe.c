@@ -230,11 +230,15 @@ cdc_binlog_definition(const CdcSubscription *sub, const char *database, const ch
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
 	CdcSchemaPlace place = {0, NULL};
 	CdcPosition pos;
-	const CdcTable *def;
+	const CdcTable *def = NULL;
 
 	cdc_position_get(sub, &pos);
 	place.seq = pos.last_seq + 1;
-	def = cdc_schema_refresh(schema, source, database, table, &place);
+	/* what is known of one that has a target is as of where the stream stands: so that has to stay */
+	if (cdc_registry_has(sub, cdc_from_utf8_copy(psprintf("%s.%s", database, table))))
+		def = cdc_schema_get(schema, database, table);
+	if (def == NULL)
+		def = cdc_schema_refresh(schema, source, database, table, &place);
 	if (def == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),

@@ -28,6 +28,34 @@ cdc_binlog_stream_forget_tables(CdcBinlogStream *stream)
 		hash_destroy(tables);
 }
 
+/* Whether a table in that state waits for a copy, or is being copied. */
+static inline bool
+is_copied(char state)
+{
+	return state == 'i' || state == 'd' || state == 'f';
+}
+
+static void
+init_table(CdcBinlogTable *entry, char state, bool keyless)
+{
+	entry->state = state;
+	entry->copies = is_copied(state);
+	entry->copying = state == 'd' || state == 'f';
+	entry->keyless = keyless;
+	entry->doubted = false;
+}
+
+/* The source table has another target. */
+static void
+add_target(CdcBinlogTable *entry, const CdcSubscriptionTable *table)
+{
+	if (entry->state == 'e' || (is_copied(table->state) && !is_copied(entry->state)))
+		entry->state = table->state;
+	entry->copies = entry->copies && is_copied(table->state);
+	entry->copying = entry->copying || table->state == 'd' || table->state == 'f';
+	entry->keyless = entry->keyless || table->keyless;
+}
+
 /* Reads the registered tables and their states anew. */
 static void
 read_tables(CdcBinlogStream *stream)
@@ -47,12 +75,14 @@ read_tables(CdcBinlogStream *stream)
 		CdcSubscriptionTable *t = lfirst(lc);
 		char		name[CDC_BINLOG_TABLE_NAME];
 		CdcBinlogTable *entry;
+		bool		found;
 
 		snprintf(name, sizeof(name), "%s", t->source_table);
-		entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
-		entry->state = t->state;
-		entry->keyless = t->keyless;
-		entry->doubted = false;
+		entry = hash_search(stream->tables, name, HASH_ENTER, &found);
+		if (!found)
+			init_table(entry, t->state, t->keyless);
+		else
+			add_target(entry, t);
 	}
 }
 
@@ -114,7 +144,7 @@ cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_name)
 {
 	const CdcBinlogTable *known = find_table(stream, full_name);
 
-	return known != NULL && (known->state == 'i' || known->state == 'd' || known->state == 'f');
+	return known != NULL && known->copies;
 }
 
 bool
@@ -131,7 +161,7 @@ cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name)
 {
 	const CdcBinlogTable *known = find_table(stream, full_name);
 
-	return known != NULL && (known->state == 'd' || known->state == 'f');
+	return known != NULL && known->copying;
 }
 
 bool
@@ -160,8 +190,7 @@ cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool 
 	/* not read anew: there may be many new ones */
 	snprintf(name, sizeof(name), "%s", cdc_from_utf8_copy(table->full_name));
 	entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
-	entry->state = state;
-	entry->keyless = entry->doubted = false;
+	init_table(entry, state, false);
 	stream->last_table = NULL;
 }
 

@@ -277,7 +277,7 @@ cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
 {
 	static CdcStatement stmt = {
 		"SELECT number, kind::pg_catalog.text, source_table, from_seq, position, statement,"
-		" before_version::pg_catalog.int8, after_version::pg_catalog.int8, change"
+		" before_version::pg_catalog.int8, after_version::pg_catalog.int8, change, tables, outcomes"
 		" FROM cdc_catalog.table_change WHERE subscription OPERATOR(pg_catalog.=) $1 AND outcome IS NULL"
 		" AND from_seq OPERATOR(pg_catalog.<=) $2 ORDER BY number",
 		2, {TEXTOID, INT8OID}
@@ -315,6 +315,8 @@ cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
 		change->statement = cdc_spi_text(&spi, i, 6);
 		change->before_version = (int) cdc_spi_int64(i, 7);
 		change->after_version = (int) cdc_spi_int64(i, 8);
+		change->tables = cdc_spi_text_array(&spi, i, 10, &change->ntables);
+		change->outcomes = cdc_spi_text_array(&spi, i, 11, &change->ntables);
 		json = cdc_spi_datum(i, 9, JSONBOID, &isnull);
 		old = MemoryContextSwitchTo(spi.caller);
 		if (!isnull)
@@ -326,17 +328,29 @@ cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
 	return result;
 }
 
+/* What cdc_changes_reopen() is about, as c. */
+#define HELD_FOR_TABLE \
+	" c.subscription OPERATOR(pg_catalog.=) $1 AND c.source_table OPERATOR(pg_catalog.=) $2" \
+	" AND c.from_seq OPERATOR(pg_catalog.>) $3::pg_catalog.int8 AND EXISTS (SELECT 1" \
+	" FROM pg_catalog.generate_subscripts(c.tables, 1) i WHERE (c.tables)[i] OPERATOR(pg_catalog.=) $5" \
+	" AND (c.outcomes)[i] OPERATOR(pg_catalog.=) $4)"
+
 void
-cdc_changes_reopen(const char *subscription, const char *source_table, int64 seq)
+cdc_changes_reopen(const char *subscription, const char *source_table, const char *name, int64 seq)
 {
+	/* what it was for other tables stays */
 	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.table_change SET outcome = NULL, outcome_at = NULL"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
-		" AND from_seq OPERATOR(pg_catalog.>) $3::pg_catalog.int8 AND outcome OPERATOR(pg_catalog.=) $4",
-		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+		"UPDATE cdc_catalog.table_change AS c SET outcome = NULL, outcome_at = NULL,"
+		" tables = ARRAY(SELECT (c.tables)[i] FROM pg_catalog.generate_subscripts(c.tables, 1) i"
+		" WHERE (c.tables)[i] OPERATOR(pg_catalog.<>) $5 ORDER BY i),"
+		" outcomes = ARRAY(SELECT (c.outcomes)[i] FROM pg_catalog.generate_subscripts(c.tables, 1) i"
+		" WHERE (c.tables)[i] OPERATOR(pg_catalog.<>) $5 ORDER BY i)"
+		" WHERE" HELD_FOR_TABLE,
+		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&stmt, subscription, source_table, psprintf(INT64_FORMAT, seq), CDC_CHANGE_HELD);
+	(void) cdc_spi_run(&stmt, subscription, source_table, psprintf(INT64_FORMAT, seq), CDC_CHANGE_HELD,
+					   name);
 	nothing_pending.subscription_id = 0;
 }
 
@@ -370,21 +384,26 @@ cdc_change_load(const char *subscription, CdcPendingChange *change)
 }
 
 void
-cdc_change_done(const char *subscription, int64 number, const char *outcome)
+cdc_change_done(const char *subscription, const CdcPendingChange *change, const char *outcome)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.table_change SET outcome = $3, outcome_at = pg_catalog.now()"
+		"UPDATE cdc_catalog.table_change SET outcome = $3, outcome_at = pg_catalog.now(),"
+		" tables = $4, outcomes = $5"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND number OPERATOR(pg_catalog.=) $2",
-		3, {TEXTOID, INT8OID, TEXTOID}
+		5, {TEXTOID, INT8OID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 	};
 	CdcSpi		spi;
-	Datum		values[3];
+	Datum		values[5];
+	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
 
 	values[0] = CStringGetTextDatum(subscription);
-	values[1] = Int64GetDatum(number);
+	values[1] = Int64GetDatum(change->number);
 	values[2] = CStringGetTextDatum(cdc_bounded_text(outcome, STATEMENT_BYTES));
+	values[3] = cdc_text_array((const char *const *) change->tables, change->ntables);
+	values[4] = cdc_text_array((const char *const *) change->outcomes, change->ntables);
+	nulls[3] = nulls[4] = change->ntables > 0 ? ' ' : 'n';
 	cdc_spi_begin(&spi);
-	(void) cdc_spi_execute(&stmt, values, NULL);
+	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 }
 
@@ -461,17 +480,40 @@ cdc_changes_drop(const char *subscription, const char *source_table)
 	(void) cdc_spi_run(&stmt, subscription, cdc_from_utf8(source_table));
 }
 
+#define BEGAN_ANEW	"the table began anew behind it"
+
 void
-cdc_changes_forget(const char *subscription, const char *source_table)
+cdc_changes_forget(const char *subscription, const char *source_table, char **names, int n)
 {
-	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.table_change SET outcome = 'the table began anew behind it',"
-		" outcome_at = pg_catalog.now() WHERE subscription OPERATOR(pg_catalog.=) $1"
+	static CdcStatement settle = {
+		"UPDATE cdc_catalog.table_change SET tables = pg_catalog.array_cat(tables, $3),"
+		" outcomes = pg_catalog.array_cat(outcomes, pg_catalog.array_fill($4,"
+		" ARRAY[pg_catalog.array_length($3, 1)]))"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2 AND outcome IS NULL",
+		4, {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID}
+	};
+	/* it is of no concern to anybody then */
+	static CdcStatement end = {
+		"UPDATE cdc_catalog.table_change AS c SET outcome = '" BEGAN_ANEW "', outcome_at = pg_catalog.now()"
+		" WHERE c.subscription OPERATOR(pg_catalog.=) $1"
+		" AND c.source_table OPERATOR(pg_catalog.=) $2 AND c.outcome IS NULL"
+		" AND NOT EXISTS (SELECT 1 FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
+		" AND NOT t.name OPERATOR(pg_catalog.=) ANY (c.tables))",
 		2, {TEXTOID, TEXTOID}
 	};
+	CdcSpi		spi;
+	Datum		values[4];
 
-	(void) cdc_spi_run(&stmt, subscription, source_table);
+	values[0] = CStringGetTextDatum(subscription);
+	values[1] = CStringGetTextDatum(source_table);
+	values[2] = cdc_text_array((const char *const *) names, n);
+	values[3] = CStringGetTextDatum(BEGAN_ANEW);
+	cdc_spi_begin(&spi);
+	(void) cdc_spi_execute(&settle, values, NULL);
+	cdc_spi_end(&spi);
+	(void) cdc_spi_run(&end, subscription, source_table);
 }
 
 /* The version of the table whose shape its target has, as later ones were not followed; 0: unknown. */
@@ -482,7 +524,10 @@ followed_version(const char *subscription, const char *source_table)
 		"SELECT c.before_version::pg_catalog.int8 FROM cdc_catalog.table_change c"
 		" WHERE c.subscription OPERATOR(pg_catalog.=) $1 AND c.source_table OPERATOR(pg_catalog.=) $2"
 		" AND (c.outcome IS NULL OR c.outcome OPERATOR(pg_catalog.=) $3"
-		" OR pg_catalog.strpos(c.outcome, $4) OPERATOR(pg_catalog.=) 1)"
+		" OR pg_catalog.strpos(c.outcome, $4) OPERATOR(pg_catalog.=) 1"
+		" OR EXISTS (SELECT 1 FROM pg_catalog.unnest(c.outcomes) AS o (outcome)"
+		" WHERE o.outcome OPERATOR(pg_catalog.=) $3"
+		" OR pg_catalog.strpos(o.outcome, $4) OPERATOR(pg_catalog.=) 1))"
 		" AND c.number OPERATOR(pg_catalog.>) (SELECT COALESCE(pg_catalog.max(b.number), 0)"
 		" FROM cdc_catalog.table_change b WHERE b.subscription OPERATOR(pg_catalog.=) $1"
 		" AND b.source_table OPERATOR(pg_catalog.=) $2 AND b.kind OPERATOR(pg_catalog.=) 'b'::\"char\")"
@@ -517,12 +562,12 @@ cdc_change_mark_left_out(CdcTableChange *change, const CdcTable *table, CdcGener
 }
 
 void
-cdc_change_copy_begins(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged logged,
-					   const CdcSchemaPlace *place)
+cdc_change_copy_begins(const CdcSubscription *sub, const CdcCopyBegins *copy)
 {
+	const CdcTable *table = copy->table;
 	const char *source_table = table->full_name;
 	CdcTableChange change = {.known = true};
-	CdcChangeRecord record = {CDC_CHANGE_COPY, source_table, place};
+	CdcChangeRecord record = {CDC_CHANGE_COPY, source_table, &copy->place};
 	int			i;
 
 	/* any of them may be new to the target */
@@ -530,9 +575,9 @@ cdc_change_copy_begins(const CdcSubscription *sub, const CdcTable *table, CdcGen
 	for (i = 0; i < table->ncolumns; i++)
 		if (table->columns[i].generated)
 			change.added[change.nadded++].name = table->columns[i].name;
-	cdc_change_mark_left_out(&change, table, logged);
+	cdc_change_mark_left_out(&change, table, copy->logged);
 	record.before = followed_version(sub->name, cdc_from_utf8(source_table));
-	cdc_changes_forget(sub->name, cdc_from_utf8(source_table));
+	cdc_changes_forget(sub->name, cdc_from_utf8(source_table), copy->names, copy->nnames);
 	record.after = cdc_change_newest_version(sub->name, source_table, true);
 	record.change = &change;
 	cdc_change_record(sub, &record);

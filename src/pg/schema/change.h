@@ -89,6 +89,9 @@ typedef struct CdcPendingChange
 	char	   *statement;		/* or NULL */
 	int			before_version;
 	int			after_version;
+	char	  **tables;			/* names of tables filled from it for which it is settled ... */
+	char	  **outcomes;		/* ... and with what */
+	int			ntables;
 	CdcTableDef before;			/* without columns: the table did not exist, or is not known */
 	CdcTableDef after;
 	CdcTableChange change;
@@ -104,16 +107,21 @@ extern List *cdc_changes_pending(const CdcSubscription *sub, int64 changes, int6
 extern bool cdc_changes_are_pending(const char *subscription, int64 upto);
 
 /*
- * Those of a table behind seq that were passed over, as it was in error then, are to be acted on:
- * it goes on from there.
+ * Those of a source table behind seq that were passed over for the table of that name, as it was
+ * in error then, are to be acted on for it: it goes on from there.
  */
-extern void cdc_changes_reopen(const char *subscription, const char *source_table, int64 seq);
+extern void cdc_changes_reopen(const char *subscription, const char *source_table, const char *name,
+							   int64 seq);
 
 /* Reads the definitions of a change, which cdc_changes_pending() leaves alone. */
 extern void cdc_change_load(const char *subscription, CdcPendingChange *change);
 
-/* What apply did at it. */
-extern void cdc_change_done(const char *subscription, int64 number, const char *outcome);
+/*
+ * What apply did at it.  Where it is settled for tables, these and their outcomes are kept with
+ * it, as the change has them now.
+ */
+extern void cdc_change_done(const char *subscription, const CdcPendingChange *change,
+							const char *outcome);
 
 /* Whether triggers have written another table's rows to it since it was made. */
 extern bool cdc_change_was_fed(const char *subscription, const char *source_table);
@@ -121,16 +129,28 @@ extern bool cdc_change_was_fed(const char *subscription, const char *source_tabl
 /* Forgets those of a table that is not replicated. */
 extern void cdc_changes_drop(const char *subscription, const char *source_table);
 
-/* The table begins anew from here: what happened to it before is of no concern any more. */
-extern void cdc_changes_forget(const char *subscription, const char *source_table);
+/*
+ * The tables of these names, filled from the source table, begin anew from here: what happened
+ * to that before is of no concern to them any more.
+ */
+extern void cdc_changes_forget(const char *subscription, const char *source_table, char **names,
+							   int n);
+
+/* A copy that begins. */
+typedef struct CdcCopyBegins
+{
+	const CdcTable *table;		/* that is copied */
+	CdcGeneratedLogged logged;	/* what row images have of it */
+	CdcSchemaPlace place;		/* of its first event */
+	char	  **names;			/* of the tables that it fills */
+	int			nnames;
+} CdcCopyBegins;
 
 /*
- * The same with a copy whose first event place is of, for a table that was in error: its
- * target gets the shape of the newest definition there, but for columns that its row images
- * do not have by what is logged.
+ * The same with a copy, for tables that were in error: their targets get the shape of the newest
+ * definition there, but for columns that row images do not have.
  */
-extern void cdc_change_copy_begins(const CdcSubscription *sub, const CdcTable *table,
-								   CdcGeneratedLogged logged, const CdcSchemaPlace *place);
+extern void cdc_change_copy_begins(const CdcSubscription *sub, const CdcCopyBegins *copy);
 
 /* Notes which of the columns that were added row images do not have. */
 extern void cdc_change_mark_left_out(CdcTableChange *change, const CdcTable *table,

@@ -152,12 +152,12 @@ cdc_claim_adopt(const CdcSubscription *sub, const char *source_table, Oid relid,
 }
 
 bool
-cdc_claim_is_shared(const CdcSubscription *sub, const char *source_table, Oid relid)
+cdc_claim_is_shared(const CdcSubscription *sub, const char *name, Oid relid)
 {
 	static CdcStatement stmt = {
 		"SELECT 1 FROM cdc_catalog.subscription_table t"
 		" WHERE t.target_oid OPERATOR(pg_catalog.=) $1"
-		" AND NOT (t.subscription OPERATOR(pg_catalog.=) $2 AND t.source_table OPERATOR(pg_catalog.=) $3)"
+		" AND NOT (t.subscription OPERATOR(pg_catalog.=) $2 AND t.name OPERATOR(pg_catalog.=) $3)"
 		" LIMIT 1",
 		3, {OIDOID, TEXTOID, TEXTOID}
 	};
@@ -167,7 +167,7 @@ cdc_claim_is_shared(const CdcSubscription *sub, const char *source_table, Oid re
 
 	values[0] = ObjectIdGetDatum(relid);
 	values[1] = CStringGetTextDatum(sub->name);
-	values[2] = CStringGetTextDatum(source_table);
+	values[2] = CStringGetTextDatum(name);
 	cdc_spi_begin(&spi);
 	result = cdc_spi_execute(&stmt, values, NULL) > 0;
 	cdc_spi_end(&spi);

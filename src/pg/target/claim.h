@@ -28,7 +28,7 @@ extern void cdc_claim_adopt(const CdcSubscription *sub, const char *source_table
 extern void cdc_claim_rows(const CdcSubscription *sub, const char *source_table,
 						   const char *name, CdcTargetRows rows, const char *condition);
 
-/* Whether another source table, of any subscription, fills the relation, too. */
-extern bool cdc_claim_is_shared(const CdcSubscription *sub, const char *source_table, Oid relid);
+/* Whether another table, of any subscription, fills the relation, too, than that of the name. */
+extern bool cdc_claim_is_shared(const CdcSubscription *sub, const char *name, Oid relid);
 
 #endif							/* CDC_PG_TARGET_CLAIM_H */

@@ -138,7 +138,7 @@ cdc_verify_repair(CdcVerifyTable *t)
 		request.gone = gone_text(t);
 		request.gone_seq = t->gone != NIL ? t->gone_seq : 0;
 	}
-	if (!t->lacks && !cdc_copy_is_ready(sub, t->source_table))
+	if (!t->lacks && !cdc_copy_is_ready(sub, t->registered->name))
 	{
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
@@ -147,9 +147,9 @@ cdc_verify_repair(CdcVerifyTable *t)
 				 errhint("Verify it again when its state is r.")));
 		return;
 	}
-	cdc_copy_request(sub, t->source_table, &request);
+	cdc_copy_request(sub, t->registered->name, &request);
 	cdc_log(sub->name, "verify",
 			psprintf(request.row_filter != NULL ? "rows of source table %s are copied once more" :
-					 "source table %s is copied once more", t->source_table),
+					 "source table %s is copied once more", t->registered->name),
 			psprintf(INT64_FORMAT " rows differed", t->differences));
 }

@@ -127,7 +127,7 @@ read_place(CdcVerifyTable *t)
 		" t.state OPERATOR(pg_catalog.=) 'e' FROM cdc_catalog.subscription_progress p"
 		" JOIN cdc_catalog.subscription_table t ON t.subscription OPERATOR(pg_catalog.=) p.subscription"
 		" WHERE p.subscription OPERATOR(pg_catalog.=) $1"
-		" AND t.source_table OPERATOR(pg_catalog.=) $2",
+		" AND t.name OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
@@ -135,7 +135,7 @@ read_place(CdcVerifyTable *t)
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(t->verify->sub->name);
-	values[1] = CStringGetTextDatum(t->source_table);
+	values[1] = CStringGetTextDatum(t->registered->name);
 	cdc_spi_begin(&spi);
 	t->ready = cdc_spi_look(&stmt, values) > 0;
 	if (t->ready)

@@ -372,7 +372,7 @@ prepare(CdcVerifyTable *t)
 
 	t->block = AllocSetContextCreate(t->context, "cdc.verify block", ALLOCSET_DEFAULT_SIZES);
 	cdc_schema_invalidate(v->schema);
-	t->mapping = cdc_mapping_look(v->sub, t->source_table, strlen(t->source_table), PG_INT64_MAX,
+	t->mapping = cdc_mapping_look(v->sub, t->registered->name, strlen(t->registered->name), PG_INT64_MAX,
 								  ++v->run);
 	t->table = NULL;
 	if (dot != NULL)

@@ -118,12 +118,13 @@ keep_result(const CdcVerifyTable *t, const ChunkResult *result, TimestampTz at)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.verification (subscription, source_table, started_at, applied_seq,"
-		" chunk, source_rows, target_rows, differing_keys, kind, rows_read)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-		10, {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT8OID, INT8OID, JSONB_ARRAY_OID, TEXTOID, INT8OID}
+		" chunk, source_rows, target_rows, differing_keys, kind, rows_read, target)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+		11, {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT8OID, INT8OID, JSONB_ARRAY_OID, TEXTOID, INT8OID,
+		TEXTOID}
 	};
 	CdcSpi		spi;
-	Datum		values[10];
+	Datum		values[11];
 
 	values[0] = CStringGetTextDatum(t->verify->sub->name);
 	values[1] = CStringGetTextDatum(t->source_table);
@@ -135,6 +136,7 @@ keep_result(const CdcVerifyTable *t, const ChunkResult *result, TimestampTz at)
 	values[7] = result->keys;
 	values[8] = CStringGetTextDatum(result->kind);
 	values[9] = Int64GetDatum(result->rows_read);
+	values[10] = CStringGetTextDatum(t->registered->target);
 	cdc_spi_begin(&spi);
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
@@ -143,8 +145,8 @@ keep_result(const CdcVerifyTable *t, const ChunkResult *result, TimestampTz at)
 static void
 return_result(Tuplestorestate *store, TupleDesc desc, const CdcVerifyTable *t, const ChunkResult *result)
 {
-	Datum		values[6];
-	bool		nulls[6] = {false, false, false, false, false, false};
+	Datum		values[7];
+	bool		nulls[7] = {false, false, false, false, false, false, false};
 
 	values[0] = CStringGetTextDatum(t->source_table);
 	values[1] = Int32GetDatum(result->chunk);
@@ -152,14 +154,24 @@ return_result(Tuplestorestate *store, TupleDesc desc, const CdcVerifyTable *t, c
 	values[3] = Int64GetDatum(result->target_rows);
 	values[4] = result->keys;
 	values[5] = CStringGetTextDatum(result->kind);
+	values[6] = CStringGetTextDatum(t->registered->target);
 	tuplestore_putvalues(store, desc, values, nulls);
 }
 
 /* ---- the call ---- */
 
-/* source_table NULL: all that are ready, others are named. */
+/* Whether the table's target has that name, as it would be written in SQL. */
+static bool
+is_target(const CdcSubscriptionTable *table, const char *name)
+{
+	return table->target != NULL && (strcmp(table->target, name) == 0 ||
+									 (OidIsValid(table->target_oid) &&
+									  cdc_relation_by_name(name) == table->target_oid));
+}
+
+/* source_table NULL: all that are ready, others are named; target NULL: all targets. */
 static List *
-tables_to_verify(const CdcSubscription *sub, const char *source_table)
+tables_to_verify(const CdcSubscription *sub, const char *source_table, const char *target)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
@@ -168,13 +180,18 @@ tables_to_verify(const CdcSubscription *sub, const char *source_table)
 	{
 		CdcSubscriptionTable *table = lfirst(lc);
 
-		if (source_table != NULL ? strcmp(table->source_table, source_table) == 0 : table->target != NULL)
-			result = lappend(result, table->source_table);
+		if (source_table == NULL ? table->target != NULL :
+			(strcmp(table->source_table, source_table) == 0 || strcmp(table->name, source_table) == 0) &&
+			(target == NULL || is_target(table, target)))
+			result = lappend(result, table);
 	}
 	if (source_table != NULL && result == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("source table \"%s\" is not in subscription \"%s\"", source_table, sub->name),
+				 target == NULL ?
+				 errmsg("source table \"%s\" is not in subscription \"%s\"", source_table, sub->name) :
+				 errmsg("source table \"%s\" of subscription \"%s\" has no target %s", source_table, sub->name,
+						target),
 				 errhint("Write it as database.table, as in cdc.subscription_table.")));
 	return result;
 }
@@ -244,7 +261,7 @@ verify_one(CdcVerifyTable *t, Results *results, bool repair, bool named)
 	if (repair && t->differences > 0)
 		cdc_verify_repair(t);
 	else if (t->differences == 0 && t->verify->sample >= 1)
-		cdc_table_error_verified(t->verify->sub, t->source_table);
+		cdc_table_error_verified(t->verify->sub, t->registered->name);
 }
 
 PG_FUNCTION_INFO_V1(cdc_verify);
@@ -254,6 +271,7 @@ cdc_verify(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
 	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *target = PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
 	bool		repair = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	Tuplestorestate *store;
 	TupleDesc	desc;
@@ -277,11 +295,12 @@ cdc_verify(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("sample must be above 0 and not above 1, rows_per_second not below 0")));
-	foreach(lc, tables_to_verify(sub, source_table))
+	foreach(lc, tables_to_verify(sub, source_table, target))
 	{
 		CdcVerifyTable t = {&v, lfirst(lc)};
 		ListCell   *r;
 
+		t.source_table = t.registered->source_table;
 		t.context = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify table",
 										  ALLOCSET_DEFAULT_SIZES);
 		cdc_owner_begin(sub, &scope);

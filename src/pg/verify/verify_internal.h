@@ -8,6 +8,7 @@
 #ifndef CDC_PG_VERIFY_VERIFY_INTERNAL_H
 #define CDC_PG_VERIFY_VERIFY_INTERNAL_H
 
+#include "pg/catalog/tables.h"
 #include "pg/base/compat.h"
 #include "access/htup.h"
 #include "executor/spi.h"
@@ -79,6 +80,7 @@ typedef struct CdcVerify
 typedef struct CdcVerifyTable
 {
 	CdcVerify  *verify;
+	const CdcSubscriptionTable *registered;
 	char	   *source_table;	/* database.table */
 	const CdcTable *table;
 	CdcMapping *mapping;
