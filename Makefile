@@ -6,6 +6,7 @@
 #   make check-unit                            tests of the layers below PostgreSQL
 #   make format, make format-check             clang-format, see there
 #   make dist [DIST_DIR=...]                   the archive of a release
+#   make WITH_REGISTRY=no                      without libcurl: no schema registries, though Avro
 #
 # MYSQL_CONFIG names the mysql_config or mariadb_config of the client library
 # to link; without it libmariadb is preferred, then Oracle's libmysqlclient.
@@ -14,13 +15,19 @@
 EXTENSION = cdc_ingest
 EXTVERSION = 0.1.0
 MODULE_big = cdc_ingest
-OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*/*.c src/pg/*/*.c)))
+OBJS = $(sort $(patsubst %.c,%.o,$(filter-out $(HTTP_SOURCES),$(wildcard src/*/*.c src/pg/*/*.c))))
+
+# A module of its own, loaded when a schema registry is asked: libcurl.
+HTTP_SOURCES = $(wildcard src/http/*.c src/pg/http/*.c)
+HTTP_MODULE = cdc_ingest_http
+HTTP_OBJS = $(sort $(patsubst %.c,%.o,$(HTTP_SOURCES))) src/core/status.o
 SQL_SOURCES = $(sort $(wildcard src/sql/[0-9][0-9]_*.sql))
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
-EXTRA_CLEAN = $(OBJS:.o=.d) results regression.diffs regression.out output_iso tmp_check
+EXTRA_CLEAN = $(OBJS:.o=.d) $(HTTP_OBJS) $(HTTP_OBJS:.o=.d) $(HTTP_MODULE)$(DLSUFFIX) results regression.diffs regression.out output_iso tmp_check
 
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
+WITH_REGISTRY ?=
 
 # Greenplum runs the tests whose SQL PostgreSQL 9.4 can parse, and its own, gp_*.  The first
 # one wants a database without the extension.
@@ -62,10 +69,19 @@ endif
 OTHER_LIBS := zlib libzstd libcrypto
 ifeq ($(call pkg_exists,libdeflate),yes)
 OTHER_LIBS += libdeflate
-DEFINES = -DCDC_HAVE_LIBDEFLATE
+DEFINES += -DCDC_HAVE_LIBDEFLATE
 endif
 ifneq ($(wildcard src/source/kafka.c),)
 OTHER_LIBS += rdkafka
+endif
+# schema registries, where libcurl is there or WITH_REGISTRY=yes asks for it
+ifeq ($(WITH_REGISTRY),)
+WITH_REGISTRY := $(if $(filter yes,$(call pkg_exists,libcurl)),yes,no)
+endif
+ifneq ($(WITH_REGISTRY),no)
+DEFINES += -DCDC_WITH_REGISTRY
+CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
+CURL_LIBS := $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null || echo -lcurl)
 endif
 OTHER_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(OTHER_LIBS) 2>/dev/null)
 OTHER_LDLIBS := $(shell $(PKG_CONFIG) --libs $(OTHER_LIBS) 2>/dev/null || \
@@ -90,7 +106,26 @@ include $(PGXS)
 $(DATA_built): $(SQL_SOURCES) cdc_ingest.control
 	cat $(SQL_SOURCES) > $@.tmp && mv $@.tmp $@
 
--include $(OBJS:.o=.d)
+ifneq ($(WITH_REGISTRY),no)
+$(HTTP_MODULE)$(DLSUFFIX): $(HTTP_OBJS)
+	$(CC) $(CFLAGS) -shared -o $@ $(HTTP_OBJS) $(LDFLAGS) $(CURL_LIBS) -lpthread
+
+$(patsubst %.c,%.o,$(HTTP_SOURCES)): override CPPFLAGS += $(CURL_CFLAGS)
+
+all: $(HTTP_MODULE)$(DLSUFFIX)
+
+install: install-http
+.PHONY: install-http
+install-http: $(HTTP_MODULE)$(DLSUFFIX) installdirs
+	$(INSTALL_SHLIB) $< '$(DESTDIR)$(pkglibdir)/$<'
+endif
+
+uninstall: uninstall-http
+.PHONY: uninstall-http
+uninstall-http:
+	rm -f '$(DESTDIR)$(pkglibdir)/$(HTTP_MODULE)$(DLSUFFIX)'
+
+-include $(OBJS:.o=.d) $(HTTP_OBJS:.o=.d)
 
 # Tests of the pure layers need no PostgreSQL.
 .PHONY: check-unit format format-check dist

@@ -15,15 +15,12 @@
 #include "envelope/cell_time.h"
 
 #include "core/base64.h"
+#include "core/decimal_bytes.h"
 #include "core/digits.h"
 #include "core/event.h"
 #include "core/geometry.h"
 #include "core/json_parse.h"
 #include "core/text_value.h"
-
-/* Digits of numeric in PostgreSQL and NUMBER elsewhere end long before. */
-#define MAX_DECIMAL_BYTES	4096
-#define MAX_SCALE			4096
 
 /* BINARY's largest length. */
 #define MAX_BINARY			255
@@ -106,100 +103,16 @@ emit_base64_url(CdcArena *arena, CdcString s, CdcSink *sink, CdcError *err)
 
 /* ---- numbers ---- */
 
-/*
- * Digits of a number of n bytes, big-endian, two's complement, into out, which
- * has room for 3 digits a byte, a sign and 9 more.  Returns their number.
- */
-static size_t
-signed_digits(uint8_t *bytes, size_t n, char *out)
-{
-	bool		negative = n > 0 && (bytes[0] & 0x80) != 0;
-	size_t		max = n * 3 + 9;
-	size_t		at = max;
-	size_t		first = 0;
-	unsigned	carry = 1;
-	size_t		i;
-
-	if (negative)
-		for (i = n; i-- > 0;)
-		{
-			carry += (uint8_t) ~bytes[i];
-			bytes[i] = (uint8_t) carry;
-			carry >>= 8;
-		}
-	/* nine digits at a time, the last ones first */
-	for (;;)
-	{
-		uint64_t	rest = 0;
-		int			digits;
-
-		while (first < n && bytes[first] == 0)
-			first++;
-		if (first == n)
-			break;
-		for (i = first; i < n; i++)
-		{
-			rest = rest << 8 | bytes[i];
-			bytes[i] = (uint8_t) (rest / 1000000000);
-			rest %= 1000000000;
-		}
-		for (digits = 0; digits < 9; digits++, rest /= 10)
-			out[--at] = (char) ('0' + rest % 10);
-	}
-	while (at < max && out[at] == '0')
-		at++;
-	if (at == max)
-		out[--at] = '0';
-	if (negative)
-		out[--at] = '-';
-	memmove(out, out + at, max - at);
-	return max - at;
-}
-
 static CdcStatus
 emit_scaled(CdcArena *arena, const CdcCell *cell, CdcString bytes, int64_t scale, CdcSink *sink,
 			CdcError *err)
 {
-	char	   *digits;
-	char	   *text;
-	size_t		len;
-	size_t		n = 0;
-	size_t		sign;
-	size_t		whole;
+	CdcStatus	st = cdc_emit_decimal_bytes(arena, (const uint8_t *) bytes.data, bytes.len, scale,
+										   sink);
 
-	if (bytes.len > MAX_DECIMAL_BYTES || scale > MAX_SCALE || scale < -MAX_SCALE)
+	if (st == CDC_ERR_VALUE)
 		return cdc_cell_error(cell, "a number of fewer digits", err);
-	digits = cdc_arena_alloc(arena, bytes.len * 3 + 10);
-	text = cdc_arena_alloc(arena, bytes.len * 3 + 16 + (size_t) (scale < 0 ? -scale : scale));
-	if (digits == NULL || text == NULL)
-		return cdc_cell_no_memory(err);
-	len = signed_digits((uint8_t *) bytes.data, bytes.len, digits);
-	sign = digits[0] == '-' ? 1 : 0;
-	if (sign)
-		text[n++] = '-';
-	len -= sign;
-	digits += sign;
-	whole = scale > 0 ? (len > (size_t) scale ? len - (size_t) scale : 0) : len;
-	if (whole == 0)
-		text[n++] = '0';
-	memcpy(text + n, digits, whole);
-	n += whole;
-	if (scale > 0)
-	{
-		size_t		zeros = whole == 0 ? (size_t) scale - len : 0;
-
-		text[n++] = '.';
-		memset(text + n, '0', zeros);
-		n += zeros;
-		memcpy(text + n, digits + whole, len - whole);
-		n += len - whole;
-	}
-	else if (scale < 0 && !(len == 1 && digits[0] == '0'))
-	{
-		memset(text + n, '0', (size_t) -scale);
-		n += (size_t) -scale;
-	}
-	return sink->ops->decimal(sink, text, n);
+	return st == CDC_ERR_NOMEM ? cdc_cell_no_memory(err) : st;
 }
 
 static CdcStatus

@@ -112,8 +112,9 @@ divide(int64_t n, int64_t by, int64_t *quotient, int64_t *rest)
 	}
 }
 
-CdcStatus
-cdc_emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp)
+/* zone: what stands behind it. */
+static CdcStatus
+emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp, const char *zone)
 {
 	char		buf[64];
 	char		fraction_text[16];
@@ -132,10 +133,22 @@ cdc_emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp)
 		return CDC_ERR_VALUE;
 	date_of_days(days, &year, &month, &day);
 	put_fraction(fraction_text, sizeof(fraction_text), fraction, per_second, fsp);
-	len = snprintf(buf, sizeof(buf), "%04d-%02d-%02d %02d:%02d:%02d%s", (int) year, month, day,
+	len = snprintf(buf, sizeof(buf), "%04d-%02d-%02d %02d:%02d:%02d%s%s", (int) year, month, day,
 				   (int) (second / 3600), (int) (second / 60 % 60), (int) (second % 60),
-				   fraction_text);
+				   fraction_text, zone);
 	return sink->ops->string(sink, buf, (size_t) len);
+}
+
+CdcStatus
+cdc_emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp)
+{
+	return emit_datetime(sink, units, per_second, fsp, "");
+}
+
+CdcStatus
+cdc_emit_instant(CdcSink *sink, int64_t units, int64_t per_second)
+{
+	return emit_datetime(sink, units, per_second, -1, "Z");
 }
 
 CdcStatus

@@ -18,6 +18,9 @@ extern CdcStatus cdc_emit_date(CdcSink *sink, int64_t days);
 extern CdcStatus cdc_emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp);
 extern CdcStatus cdc_emit_time(CdcSink *sink, int64_t units, int64_t per_second, int fsp);
 
+/* The same of a moment, with the Z of UTC behind it and as many digits as it takes. */
+extern CdcStatus cdc_emit_instant(CdcSink *sink, int64_t units, int64_t per_second);
+
 /*
  * Writes ISO 8601 as MySQL prints dates and times, with a zone in UTC; a text that
  * is something else as it is.

@@ -121,7 +121,7 @@ CREATE TABLE cdc_catalog.subscription_failure (
     seq             bigint,                 -- ... which one,
     key             text,                   -- ... and its key
     PRIMARY KEY (subscription, worker)
-);
+) WITH (fillfactor = 50);   -- an error of a full disk finds room
 
 -- The tables of a subscription: a row for each target of a source table, or for a source table
 -- that goes to the history only.  What is kept of one is kept by its name, which is that of the

@@ -12,6 +12,7 @@ root=$CDC_TEST_CACHE/sid
 packages=(
 	gcc make libc6-dev pkg-config postgresql-18 postgresql-client-18 postgresql-server-dev-18
 	libmysqlclient-dev mysql-server-core libssl-dev zlib1g-dev libzstd-dev librdkafka-dev
+	libcurl4-openssl-dev
 	perl libipc-run-perl libdbi-perl libdbd-mariadb-perl libdbd-pg-perl procps
 )
 

@@ -10,7 +10,7 @@ pg=$CDC_PG_VERSION
 demo=(
 	gcc make libc6-dev pkg-config
 	"postgresql-$pg" "postgresql-client-$pg" "postgresql-server-dev-$pg"
-	libmariadb-dev libssl-dev zlib1g-dev libzstd-dev libdeflate-dev librdkafka-dev
+	libmariadb-dev libssl-dev zlib1g-dev libzstd-dev libdeflate-dev librdkafka-dev libcurl4-openssl-dev
 	mariadb-server mariadb-client
 	perl libdbi-perl libdbd-mariadb-perl libdbd-pg-perl
 	procps util-linux

@@ -1,14 +1,14 @@
 # The step smoke: every program that README and CONTRIBUTING name is run in small, for
 # seconds each, and what it prints or makes is looked at.  Sourced by test/run.
 
-names_smoke() { printf '%s\n' bench bench-decode bench-kafka demo dist format roundtrip; }
+names_smoke() { printf '%s\n' bench bench-decode bench-kafka bench-avro demo dist format roundtrip; }
 
 step_smoke() {
 	local name names
 	names=$(chosen smoke "$1") || { failed=$((failed + 1)); return; }
 	for name in $names; do
 		case $name in
-			bench|bench-kafka|demo) step_build || return ;;
+			bench|bench-kafka|bench-avro|demo) step_build || return ;;
 			bench-decode)
 				if [ -z "$chroot_ok" ]; then
 					warn "*** SKIPPED: test/bench/run decode (no Debian unstable tree)"
@@ -72,6 +72,11 @@ smoke_bench_kafka() {
 	for name in count insert pull produce; do names+=("kafka_$name" "kafka_mock_$name"); done
 	bench kafka
 	figures "$out" "${names[@]}" kafka_memory_count kafka_memory_load
+}
+
+smoke_bench_avro() {
+	bench avro
+	figures "$out" avro_rows avro_jsonb
 }
 
 smoke_demo() {

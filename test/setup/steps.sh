@@ -16,7 +16,8 @@ step_setup() {
 		"$top/test/setup/mysql56.sh" &&
 		"$top/test/setup/maven_servers.sh" &&
 		"$top/test/setup/kafka.sh" &&
-		"$top/test/setup/elasticsearch.sh" || return 1
+		"$top/test/setup/elasticsearch.sh" &&
+		"$top/test/setup/registry.sh" || return 1
 	chroot_ok=
 	if "$top/test/setup/chroot.sh" && "$top/test/setup/chroot-run" root true &&
 		"$top/test/setup/mariadb118.sh"; then

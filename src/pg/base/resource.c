@@ -43,7 +43,8 @@ free_all_at_exit(int code, Datum arg)
 
 	while (kind->first != NULL)
 		cdc_resource_free(kind, kind->first);
-	(void) kind->wait_exit(EXIT_WAIT_MS);
+	if (kind->wait_exit != NULL)
+		(void) kind->wait_exit(EXIT_WAIT_MS);
 }
 
 /*

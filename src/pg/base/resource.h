@@ -33,7 +33,7 @@ typedef struct CdcResourceKind
 
 	/*
 	 * At exit: waits for the threads of handles that were freed; returns how many
-	 * still run.
+	 * still run.  NULL: they have none.
 	 */
 	int			(*wait_exit) (int timeout_ms);
 

@@ -235,7 +235,15 @@ cdc_failure_end_gap(const char *subscription)
 void
 cdc_failure_clear(const char *subscription, const char *worker)
 {
+	static CdcStatement room = {
+		"INSERT INTO cdc_catalog.subscription_failure (subscription, worker, failures)"
+		" SELECT $1, $2, 0 WHERE NOT EXISTS (SELECT 1 FROM cdc_catalog.subscription_failure f"
+		" WHERE f.subscription OPERATOR(pg_catalog.=) $1 AND f.worker OPERATOR(pg_catalog.=) $2)",
+		2, {TEXTOID, TEXTOID}
+	};
+
 	end_failure(subscription, worker, false);
+	(void) cdc_spi_run(&room, subscription, worker);
 }
 
 /* Whether the next try may well do better: links and locks come back. */

@@ -46,7 +46,10 @@ extern void cdc_failure_refuse_gap(const char *subscription);
 /* Somebody has done something about the gap. */
 extern void cdc_failure_end_gap(const char *subscription);
 
-/* The worker has succeeded: what was recorded moves to cdc.log. */
+/*
+ * The worker has succeeded: what was recorded moves to cdc.log.  It has a row from then on,
+ * so that a failure as the disk is full can be written where that is.
+ */
 extern void cdc_failure_clear(const char *subscription, const char *worker);
 
 /*

@@ -214,7 +214,7 @@ acquire_sample(Relation rel, int elevel, HeapTuple *rows, int targrows, double *
 	for (i = 0; i < sample->table->ncolumns; i++)
 		wanted = bms_add_member(wanted, sample->table->columns[i].attnum);
 	plan_sample(sample);
-	read_sample(sample, cdc_kafka_row_create(sample->table, wanted, sample->desc->natts));
+	read_sample(sample, cdc_kafka_row_create(sample->table, rel->rd_rel->relowner, wanted, sample->desc->natts));
 	cdc_kafka_source_close(sample->source);
 
 	/* offsets without messages are as many in the rest as in what was read */

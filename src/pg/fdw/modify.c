@@ -182,6 +182,36 @@ check_one_value(const CdcKafkaTable *table, const bool *isnull)
 }
 
 /*
+ * ERROR where a column would have to be encoded by a schema: what readers took for a
+ * message of it would be none.  Columns of type bytea are sent as they are.
+ */
+static void
+check_formats(const CdcKafkaTable *table)
+{
+	const CdcPayloadOptions *opt = &table->opt.payload;
+	int			i;
+
+	for (i = 0; i < table->ncolumns; i++)
+	{
+		const CdcKafkaColumn *column = &table->columns[i];
+		bool		key = column->field == CDC_KAFKA_KEY;
+
+		if (column->basetype == BYTEAOID && column->field != CDC_KAFKA_MEMBER)
+			continue;
+		if ((key && opt->key_format != CDC_PAYLOAD_PLAIN) ||
+			((column->field == CDC_KAFKA_VALUE || column->field == CDC_KAFKA_MEMBER) &&
+			 opt->value_format != CDC_PAYLOAD_PLAIN))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot write messages with %s '%s' into foreign table \"%s\"",
+							key ? "key_format" : "value_format",
+							cdc_option_word(SCOPE_KAFKA_TABLE, "value_format",
+											key ? opt->key_format : opt->value_format), table->name),
+					 errhint("Such tables are for reading.  Messages that are encoded already are written with columns of type bytea.")));
+	}
+}
+
+/*
  * The table's options that are of its client: tables that set the same ones
  * share a producer.
  */
@@ -214,6 +244,7 @@ modify_state(EState *estate, ResultRelInfo *rri)
 	ModifyState *state = palloc0(sizeof(ModifyState));
 
 	state->table = cdc_kafka_table_open(rel);
+	check_formats(state->table);
 	state->outlet = cdc_outbox_outlet(state->table->serverid, CDC_RESULT_REL_USER(rri, estate),
 									  producer_options(state->table));
 	if (state->table->opt.format == CDC_KAFKA_FORMAT_JSON)

@@ -73,7 +73,7 @@ cdc_kafka_scan_begin(ForeignScanState *node, int eflags)
 	scan->context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest Kafka scan",
 										  ALLOCSET_DEFAULT_MINSIZE, ALLOCSET_DEFAULT_INITSIZE,
 										  ALLOCSET_DEFAULT_MAXSIZE);
-	scan->row = cdc_kafka_row_create(scan->table, wanted_columns(plan), scan->natts);
+	scan->row = cdc_kafka_row_create(scan->table, scan->user, wanted_columns(plan), scan->natts);
 	scan->given = cdc_kafka_scan_given_bounds(plan, scan->table);
 	if (scan->given == NULL && CDC_SEGMENT_NUMBER() >= 0 && cdc_kafka_scan_by_segments(scan->table->relid))
 		elog(ERROR, "foreign table \"%s\" is scanned by segments that were not told what to read",

@@ -17,6 +17,7 @@
 #include "catalog/pg_exttable.h"
 #include "funcapi.h"
 #include "nodes/value.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 /* uses what funcapi.h declares */
@@ -54,7 +55,7 @@ begin_formatting(Relation rel)
 	formatting->table = cdc_kafka_table_make(rel, cdc_topic_url_server(url), url->options);
 	for (i = 0; i < formatting->table->ncolumns; i++)
 		all = bms_add_member(all, formatting->table->columns[i].attnum);
-	formatting->row = cdc_kafka_row_create(formatting->table, all, natts);
+	formatting->row = cdc_kafka_row_create(formatting->table, GetUserId(), all, natts);
 	formatting->values = palloc(sizeof(Datum) * natts);
 	formatting->nulls = palloc(sizeof(bool) * natts);
 	return formatting;

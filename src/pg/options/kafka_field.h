@@ -40,6 +40,23 @@ typedef enum CdcKafkaFormat
 	CDC_KAFKA_FORMAT_JSON		/* or members of the JSON object in their values */
 } CdcKafkaFormat;
 
+/* How keys and values of messages are encoded. */
+typedef enum CdcPayloadFormat
+{
+	CDC_PAYLOAD_PLAIN,			/* JSON, text or bytes, as they are */
+	CDC_PAYLOAD_AVRO,
+	CDC_PAYLOAD_JSON_SCHEMA		/* JSON behind a schema's number */
+} CdcPayloadFormat;
+
+/* A schema: JSON text for messages that do not name one; NULL: they do. */
+typedef struct CdcPayloadOptions
+{
+	int			value_format;	/* CdcPayloadFormat */
+	const char *value_schema;	/* UTF-8 */
+	int			key_format;
+	const char *key_schema;
+} CdcPayloadOptions;
+
 typedef enum CdcKafkaMissing
 {
 	CDC_KAFKA_MISSING_ERROR,
@@ -51,6 +68,7 @@ typedef struct CdcKafkaTableOptions
 {
 	const char *topic;			/* UTF-8; NULL: the column topic tells it, for INSERT only */
 	int			format;			/* CdcKafkaFormat */
+	CdcPayloadOptions payload;
 	int			missing_offsets;	/* CdcKafkaMissing: offsets below the low watermark */
 	bool		timestamps_ascend;
 	bool		use_remote_estimate;

@@ -71,7 +71,7 @@ typedef struct Properties
  */
 static void
 add_options(CdcOptionScope scope, List *list, bool foreign, Properties *properties,
-			CdcKafkaOptions *options)
+			CdcKafkaServerOptions *options)
 {
 	ListCell   *lc;
 
@@ -92,8 +92,8 @@ add_options(CdcOptionScope scope, List *list, bool foreign, Properties *properti
 	}
 }
 
-void
-cdc_kafka_options_read(List *server, List *mapping, List *overrides, CdcKafkaOptions *options)
+static void
+read_options(List *server, List *mapping, List *overrides, CdcKafkaServerOptions *options)
 {
 	Properties	properties;
 
@@ -106,8 +106,26 @@ cdc_kafka_options_read(List *server, List *mapping, List *overrides, CdcKafkaOpt
 	add_options(SCOPE_KAFKA_OVERRIDE, overrides, true, &properties, options);
 	/* The mapping comes last, so that nobody but its user says who connects. */
 	add_options(SCOPE_KAFKA_USER, mapping, false, &properties, options);
-	options->properties = properties.list;
-	options->nproperties = properties.n;
+	options->client.properties = properties.list;
+	options->client.nproperties = properties.n;
+}
+
+void
+cdc_kafka_options_read(List *server, List *mapping, List *overrides, CdcKafkaOptions *options)
+{
+	CdcKafkaServerOptions all;
+
+	read_options(server, mapping, overrides, &all);
+	*options = all.client;
+}
+
+void
+cdc_registry_options_read(List *server, List *mapping, CdcRegistryOptions *options)
+{
+	CdcKafkaServerOptions all;
+
+	read_options(server, mapping, NIL, &all);
+	*options = all.registry;
 }
 
 /*
@@ -193,6 +211,27 @@ check_topic(const char *name)
 }
 
 /*
+ * ERROR for what is no address of a registry.  What would be secret in it is a user
+ * mapping's, and what is behind it is ours to say.
+ */
+static void
+check_registry_url(const char *url)
+{
+	const char *rest = strncmp(url, "http://", 7) == 0 ? url + 7 :
+		strncmp(url, "https://", 8) == 0 ? url + 8 : "";
+	const char *p;
+
+	for (p = rest; *p > ' ' && *p < 0x7f && strchr("@?#\\\"<>", *p) == NULL; p++)
+		;
+	if (*rest != '\0' && *rest != '/' && *p == '\0')
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("invalid value for option \"%s\"", "schema_registry_url"),
+			 errhint("It is http://host:port or https://host:port, perhaps with a path; who connects is said by schema_registry_user and schema_registry_password of the user mapping.")));
+}
+
+/*
  * ERROR where a property is set in two spellings, as nobody could see which of them
  * counts.
  */
@@ -268,6 +307,8 @@ cdc_kafka_check_option(CdcOptionScope scope, List *list, const DefElem *def)
 		cdc_option_check_password_required(def->defname, value);
 	if (scope == SCOPE_KAFKA_TABLE && strcmp(def->defname, "topic") == 0)
 		check_topic(value);
+	if (scope == SCOPE_KAFKA_SERVER && strcmp(def->defname, "schema_registry_url") == 0)
+		check_registry_url(value);
 	if (strcmp(def->defname, "json_path") == 0)
 		(void) cdc_kafka_parse_json_path(value, &path);
 	if (scope != SCOPE_KAFKA_COLUMN && !is_own_option(scope, def))

@@ -13,6 +13,7 @@
 #include "nodes/pg_list.h"
 #include "nodes/parsenodes.h"
 #include "pg/options/option_table.h"
+#include "pg/options/server_options.h"
 #include "source/kafka.h"
 
 #define CDC_KAFKA_FDW	"cdc_kafka"
@@ -25,6 +26,9 @@
  */
 extern void cdc_kafka_options_read(List *server, List *mapping, List *overrides,
 								   CdcKafkaOptions *options);
+
+/* The same for the server's schema registry. */
+extern void cdc_registry_options_read(List *server, List *mapping, CdcRegistryOptions *options);
 
 /*
  * ERROR where an option of a list does not belong to the scope, its value does not fit,

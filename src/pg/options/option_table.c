@@ -19,6 +19,7 @@
 #include "pg/base/utf8.h"
 #include "pg/options/kafka_field.h"
 #include "pg/options/options.h"
+#include "pg/options/server_options.h"
 #include "source/kafka.h"
 #include "source/mysql.h"
 
@@ -35,7 +36,8 @@ static const char *const type_names[] = {
 };
 
 /* The fields that options fill. */
-#define KAFKA(field)	offsetof(CdcKafkaOptions, field)
+#define KAFKA(field)	offsetof(CdcKafkaServerOptions, client.field)
+#define REGISTRY(field) offsetof(CdcKafkaServerOptions, registry.field)
 #define MYSQL(field)	offsetof(CdcMysqlOptions, field)
 #define TABLE(field)	offsetof(CdcKafkaTableOptions, field)
 #define SUBS(field)		offsetof(CdcSubscriptionOptions, field)
@@ -55,7 +57,7 @@ static const char *const ssl_modes[] = {
 
 /*
  * Words of TYPE_CHOICE, in the order of the enums that they stand for: CdcZeroDate,
- * CdcNulInText, CdcConflict, CdcXaUnknown, CdcKafkaFormat, CdcKafkaMissing, CdcOnError, CdcCopyMode,
+ * CdcNulInText, CdcConflict, CdcXaUnknown, CdcKafkaFormat, CdcPayloadFormat, CdcKafkaMissing, CdcOnError, CdcCopyMode,
  * CdcCommitBoundary, CdcHistoryPartition, CdcDdlPolicy, CdcDropColumn, CdcTruncate.
  */
 static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
@@ -63,6 +65,7 @@ static const char *const nul_words[] = {"error", "strip", NULL};
 static const char *const conflict_words[] = {"error", "overwrite", NULL};
 static const char *const xa_unknown_words[] = {"error", "log", NULL};
 static const char *const format_words[] = {"message", "json", NULL};
+static const char *const payload_words[] = {"plain", "avro", "json_schema", NULL};
 static const char *const missing_words[] = {"error", "skip", NULL};
 static const char *const on_error_words[] = {"stop", "table", "log", NULL};
 static const char *const boundary_words[] = {"auto", "message", "partition", NULL};
@@ -124,6 +127,25 @@ static const CdcOption options[] = {
 	{SCOPE_KAFKA_SERVER, "request_timeout", TYPE_MS, "60s", 100, 3600 * 1000, NULL, false, KAFKA(request_timeout_ms),
 	"How long a connected client waits for an answer, the next message of a partition or a delivery, with all that is tried again"},
 
+	{SCOPE_KAFKA_SERVER, "schema_registry_url", TYPE_TEXT, NULL, 0, 0, NULL, false, REGISTRY(url),
+	"Address of a schema registry with Confluent's API, http://host:8081 or https://..., for messages in Avro"},
+	{SCOPE_KAFKA_SERVER, "schema_registry_timeout", TYPE_MS, "10s", 100, 600 * 1000, NULL, false, REGISTRY(timeout_ms),
+	"How long the registry may take for a schema, with all that it refers to"},
+	{SCOPE_KAFKA_SERVER, "schema_registry_ssl_ca_location", TYPE_TEXT, NULL, 0, 0, NULL, false, REGISTRY(ca_file),
+	"File of the certificate of the registry's CA, on the database server; those of the operating system where not set"},
+	{SCOPE_KAFKA_SERVER, "schema_registry_ssl_certificate_location", TYPE_TEXT, NULL, 0, 0, NULL, false, REGISTRY(cert_file),
+	"File of the client's certificate for the registry"},
+	{SCOPE_KAFKA_SERVER, "schema_registry_ssl_key_location", TYPE_TEXT, NULL, 0, 0, NULL, false, REGISTRY(key_file),
+	"File of the client's private key for the registry"},
+
+	{SCOPE_KAFKA_USER, "schema_registry_user", TYPE_TEXT, NULL, 0, 0, NULL, false, REGISTRY(user),
+	"User at the schema registry (basic authentication)"},
+	{SCOPE_KAFKA_USER, "schema_registry_password", TYPE_TEXT, NULL, 0, 0, NULL, true, REGISTRY(password),
+	"Its password"},
+	{SCOPE_KAFKA_USER, "schema_registry_token", TYPE_TEXT, NULL, 0, 0, NULL, true, REGISTRY(token),
+	"Token for the schema registry (bearer authentication), in place of user and password"},
+	{SCOPE_KAFKA_USER, "schema_registry_ssl_key_password", TYPE_TEXT, NULL, 0, 0, NULL, true, REGISTRY(key_password),
+	"Password of the private key for the registry"},
 	{SCOPE_KAFKA_USER, "password_required", TYPE_BOOL, "on", 0, 0, NULL, false, NO_FIELD,
 	"off lets a role that is no superuser connect with keys, tickets and files of the database server; only a superuser can turn it off"},
 
@@ -135,6 +157,14 @@ static const CdcOption options[] = {
 	"The topic; only a table that has a column topic, and is only written to, can go without"},
 	{SCOPE_KAFKA_TABLE, "format", TYPE_CHOICE, "message", 0, 0, format_words, false, TABLE(format),
 	"What columns are that have no name of a message's part: nothing, or members of the JSON object in its value"},
+	{SCOPE_KAFKA_TABLE, "value_format", TYPE_CHOICE, "plain", 0, 0, payload_words, false, TABLE(payload.value_format),
+	"How values of messages are encoded: as text or bytes that are no other format's; in Avro, with the number of a schema of the server's schema registry in front or by value_schema; or as JSON with such a number in front. Columns get JSON, those of type bytea the bytes as they came"},
+	{SCOPE_KAFKA_TABLE, "value_schema", TYPE_TEXT, NULL, 0, 0, NULL, false, TABLE(payload.value_schema),
+	"The schema of values in Avro that have no schema's number in front; its JSON text"},
+	{SCOPE_KAFKA_TABLE, "key_format", TYPE_CHOICE, "plain", 0, 0, payload_words, false, TABLE(payload.key_format),
+	"As value_format, of keys"},
+	{SCOPE_KAFKA_TABLE, "key_schema", TYPE_TEXT, NULL, 0, 0, NULL, false, TABLE(payload.key_schema),
+	"As value_schema, of keys"},
 	{SCOPE_KAFKA_TABLE, "missing_offsets", TYPE_CHOICE, "error", 0, 0, missing_words, false, TABLE(missing_offsets),
 	"What a scan does when offsets are asked for that the topic has not any more"},
 	{SCOPE_KAFKA_TABLE, "timestamps_ascend", TYPE_BOOL, "off", 0, 0, NULL, false, TABLE(timestamps_ascend),
@@ -208,6 +238,14 @@ static const CdcOption options[] = {
 	"Kafka: how often a worker looks for new topics and partitions"},
 	{SCOPE_SUBSCRIPTION, "group_id", TYPE_TEXT, NULL, 0, MAX_KAFKA_NAME, NULL, false, SUBS(group_id),
 	"Kafka: consumer group that is told the offsets, so that Kafka's tools show the lag; cdc_<database>_<subscription> where not set, empty for none"},
+	{SCOPE_SUBSCRIPTION, "value_format", TYPE_CHOICE, "plain", 0, 0, payload_words, false, SUBS(payload.value_format),
+	"Kafka: how values of messages are encoded: JSON, Avro, or JSON behind a schema's number, as of foreign tables. The history has them as JSON"},
+	{SCOPE_SUBSCRIPTION, "value_schema", TYPE_TEXT, NULL, 0, 0, NULL, false, SUBS(payload.value_schema),
+	"Kafka: the schema of values in Avro that have no schema's number in front; its JSON text"},
+	{SCOPE_SUBSCRIPTION, "key_format", TYPE_CHOICE, "plain", 0, 0, payload_words, false, SUBS(payload.key_format),
+	"Kafka: as value_format, of keys"},
+	{SCOPE_SUBSCRIPTION, "key_schema", TYPE_TEXT, NULL, 0, 0, NULL, false, SUBS(payload.key_schema),
+	"Kafka: as value_schema, of keys"},
 	{SCOPE_SUBSCRIPTION, "output_binlog_position", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.position),
 	"Events have \"position\""},
 	{SCOPE_SUBSCRIPTION, "output_gtid_position", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(event.gtid),

@@ -11,6 +11,7 @@
 #include "pg/base/compat.h"
 #include "core/event.h"
 #include "pg/datum/converter.h"
+#include "pg/options/kafka_field.h"
 
 /* How a history table is partitioned (by ingested_at). */
 typedef enum CdcHistoryPartition
@@ -125,6 +126,7 @@ typedef struct CdcSubscriptionOptions
 	CdcCommitBoundary commit_boundary;
 	int			commit_wait_ms; /* for the rest of a transaction in a partition */
 	int			metadata_refresh_ms;	/* between looks for new topics and partitions */
+	CdcPayloadOptions payload;
 	const char *group_id;		/* NULL: made of database and subscription; "": none */
 } CdcSubscriptionOptions;
 

@@ -8,6 +8,7 @@
 #include "pg/pull_kafka/pull_kafka_internal.h"
 
 #include "catalog/pg_type.h"
+#include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -23,6 +24,7 @@
 #include "pg/datum/jsonb_document.h"
 #include "pg/datum/jsonb_writer.h"
 #include "pg/pull_kafka/discover.h"
+#include "pg/registry/codec.h"
 #include "pg/schema/schema.h"
 #include "pg/mapping/cache.h"
 
@@ -38,6 +40,8 @@ struct CdcKafkaEventMaker
 	const CdcSubscription *sub;
 	CdcMessageFormat	format;
 	CdcArena   *arena;
+	CdcCodec   *value_codec;	/* NULL: as they are */
+	CdcCodec   *key_codec;
 	CdcJsonbWriter *value;
 	MemoryContext value_context;	/* of that writer */
 	bool		swollen;		/* by a large message */
@@ -81,6 +85,36 @@ cdc_kafka_event_maker_trim(CdcKafkaEventMaker *maker)
 		make_value_writer(maker);
 }
 
+/* What is made of Avro: what the format understands. */
+static CdcCodecForm
+codec_form(CdcMessageFormat format)
+{
+	if (format == CDC_FORMAT_DEBEZIUM || format == CDC_FORMAT_DEBEZIUM_FLAT)
+		return CDC_CODEC_CONNECT;
+	return format == CDC_FORMAT_AUTO ? CDC_CODEC_AUTO : CDC_CODEC_READABLE;
+}
+
+/* What decodes keys or values; NULL: they are plain. */
+static CdcCodec *
+make_codec(CdcKafkaEventMaker *maker, const char *option, CdcPayloadFormat format,
+		   const char *schema)
+{
+	const CdcSubscription *sub = maker->sub;
+	ForeignServer *server;
+
+	if (format == CDC_PAYLOAD_PLAIN && (schema == NULL || schema[0] == '\0'))
+		return NULL;
+	if (!cdc_format_is_json(maker->format))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("messages of subscription \"%s\" are not decoded, but kept as bytes", sub->name),
+				 errdetail("Its format is \"%s\".", sub->format),
+				 errhint("Leave out value_format and key_format, or choose the format of what is encoded: debezium, debezium_flat, maxwell, json or auto.")));
+	server = GetForeignServerByName(sub->server, false);
+	return cdc_codec_create(maker->context, server->serverid, sub->owner_oid, format,
+							codec_form(maker->format), schema, option);
+}
+
 CdcKafkaEventMaker *
 cdc_kafka_event_maker_create(MemoryContext context, const CdcSubscription *sub)
 {
@@ -99,6 +133,10 @@ cdc_kafka_event_maker_create(MemoryContext context, const CdcSubscription *sub)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid format \"%s\" of subscription \"%s\"", sub->format, sub->name)));
+	maker->value_codec = make_codec(maker, "value_schema", sub->opt.payload.value_format,
+									sub->opt.payload.value_schema);
+	maker->key_codec = make_codec(maker, "key_schema", sub->opt.payload.key_format,
+								  sub->opt.payload.key_schema);
 	make_value_writer(maker);
 	maker->key = cdc_jsonb_writer_create(context);
 	maker->arena = cdc_schema_arena(context);
@@ -153,24 +191,49 @@ position_text(char *buf, const char *topic, int32 partition, int64 offset)
 
 /* ---- parts of a message ---- */
 
-/* The key as JSON: itself, or a string; NULL: the message has none. */
+/*
+ * The key as JSON: itself, or a string; NULL: the message has none, or, with err filled,
+ * it does not fit its schema.
+ */
 static const Jsonb *
-parse_key(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg)
+parse_key(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcError *err)
 {
 	CdcSink    *sink = cdc_jsonb_writer_sink(maker->key);
 	const Jsonb *key = NULL;
+	CdcPayload	kind;
 	uint32_t	schema_id;
 	size_t		skip = 0;
-	CdcError	err;
 	char	   *hex;
 
+	err->status = CDC_OK;
 	if (msg->key == NULL)
 		return NULL;
-	if (cdc_payload_look((const uint8_t *) msg->key, msg->key_len, &schema_id, &skip) ==
-		CDC_PAYLOAD_TEXT)
-		key = cdc_jsonb_from_text(maker->key, msg->key + skip, msg->key_len - skip, &err);
+	if (maker->key_codec != NULL)
+	{
+		key = cdc_codec_jsonb(maker->key_codec, maker->key, msg->key, msg->key_len, err);
+		if (key == NULL && strncmp(err->message, "message ", 8) == 0)
+		{
+			char		message[CDC_ERROR_TEXT];
+
+			strlcpy(message, err->message, sizeof(message));
+			snprintf(err->message, sizeof(err->message), "key of the %.900s", message);
+		}
+		return key;
+	}
+	kind = cdc_payload_look((const uint8_t *) msg->key, msg->key_len, &schema_id, &skip);
+	if (kind == CDC_PAYLOAD_REGISTRY && maker->value_codec != NULL &&
+		maker->format != CDC_FORMAT_JSON)
+	{
+		cdc_error(err, CDC_ERR_VALUE, "key of the message begins with the number of a schema");
+		cdc_error_hint(err, "Set key_format as well: SELECT cdc.alter_subscription(%s, '{\"key_format\": \"avro\"}').",
+					   cdc_to_utf8(quote_literal_cstr(maker->sub->name)));
+		return NULL;
+	}
+	if (kind == CDC_PAYLOAD_TEXT)
+		key = cdc_jsonb_from_text(maker->key, msg->key + skip, msg->key_len - skip, err);
 	if (key != NULL)
 		return key;
+	err->status = CDC_OK;
 	cdc_jsonb_writer_reset(maker->key);
 	if (sink->ops->string(sink, msg->key, msg->key_len) == CDC_OK)
 		return cdc_jsonb_writer_finish(maker->key);
@@ -180,7 +243,7 @@ parse_key(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg)
 	memcpy(hex, "\\x", 2);
 	(void) hex_encode(msg->key, (unsigned) msg->key_len, hex + 2);
 	cdc_jsonb_writer_reset(maker->key);
-	CDC_CHECK(sink->ops->string(sink, hex, msg->key_len * 2 + 2), &err, maker->sub->name);
+	CDC_CHECK(sink->ops->string(sink, hex, msg->key_len * 2 + 2), err, maker->sub->name);
 	pfree(hex);
 	return cdc_jsonb_writer_finish(maker->key);
 }
@@ -200,6 +263,8 @@ parse_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcError *err
 	uint32_t	schema_id;
 	size_t		skip = 0;
 
+	if (maker->value_codec != NULL)
+		return cdc_codec_jsonb(maker->value_codec, maker->value, msg->value, msg->value_len, err);
 	if (cdc_payload_look((const uint8_t *) msg->value, msg->value_len, &schema_id, &skip) !=
 		CDC_PAYLOAD_TEXT)
 	{
@@ -287,6 +352,13 @@ take_value(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 		row->raw = msg->value;
 		row->raw_len = msg->value_len;
 	}
+	/* whoever reads the history needs no schema: its original text is JSON */
+	if (value != NULL && row->raw != NULL && maker->value_codec != NULL)
+	{
+		row->raw = cdc_codec_text(maker->value_codec, msg->value, &row->raw_len, &event->err);
+		if (row->raw == NULL)
+			cdc_ereport(&event->err, maker->sub->name);
+	}
 	if (value == NULL && (event->err.status == CDC_ERR_NOMEM ||
 						  event->err.status == CDC_ERR_INTERNAL))
 		cdc_ereport(&event->err, maker->sub->name);
@@ -321,11 +393,18 @@ static CdcStatus
 read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage *message,
 			  CdcEnvelope *env, CdcKafkaEvent *event)
 {
-	const Jsonb *key = key_matters(maker->format, msg) ? parse_key(maker, msg) : NULL;
+	const Jsonb *key = NULL;
 	CdcDoc		key_doc;
 	Table	   *table;
-	CdcStatus	st = read_with_key(maker, key, &key_doc, message, env, &event->err);
+	CdcStatus	st = CDC_OK;
 
+	if (key_matters(maker->format, msg))
+	{
+		key = parse_key(maker, msg, &event->err);
+		st = event->err.status;
+	}
+	if (!cdc_failed(st))
+		st = read_with_key(maker, key, &key_doc, message, env, &event->err);
 	if (cdc_failed(st))
 		return st;
 	if (env->source_table != NULL && strlen(env->source_table) >= TABLE_NAME)
@@ -341,7 +420,10 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 	if (key == NULL && msg->key != NULL && env->nkey == 0 && table != NULL &&
 		table->wanted && !table->known && is_row(env->op))
 	{
-		key = parse_key(maker, msg);
+		key = parse_key(maker, msg, &event->err);
+		st = event->err.status;
+		if (cdc_failed(st))
+			return st;
 		st = read_with_key(maker, key, &key_doc, message, env, &event->err);
 		if (cdc_failed(st))
 			return st;
@@ -362,13 +444,45 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 	return CDC_OK;
 }
 
+/* Where it was when a schema could not be had. */
+static void
+schema_context(void *arg)
+{
+	const CdcKafkaEventMaker *maker = arg;
+
+	errcontext("subscription \"%s\", message %s", maker->sub->name, maker->position);
+}
+
+static void
+make_event(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent *event)
+{
+	CdcMessage	message = {{0}};
+	CdcEnvelope env;
+	CdcDoc		value;
+
+	if (msg->value != NULL)
+	{
+		if (!take_value(maker, msg, event, &value))
+		{
+			event->poison = true;
+			return;
+		}
+		message.value = &value;
+	}
+	message.topic.data = msg->topic;
+	message.topic.len = strlen(msg->topic);
+	if (!cdc_failed(read_envelope(maker, msg, &message, &env, event)))
+		return;
+	if (event->err.status == CDC_ERR_NOMEM || event->err.status == CDC_ERR_INTERNAL)
+		cdc_ereport(&event->err, maker->sub->name);
+	event->poison = true;
+}
+
 void
 cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent *event)
 {
 	CdcHistoryRow *row = &event->row;
-	CdcMessage	message = {{0}};
-	CdcEnvelope env;
-	CdcDoc		value;
+	ErrorContextCallback callback;
 
 	event->wanted = true;
 	event->poison = false;
@@ -388,22 +502,17 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcK
 		row->raw_len = msg->value_len;
 		return;
 	}
-	if (msg->value != NULL)
+	if (maker->value_codec == NULL && maker->key_codec == NULL)
 	{
-		if (!take_value(maker, msg, event, &value))
-		{
-			event->poison = true;
-			return;
-		}
-		message.value = &value;
-	}
-	message.topic.data = msg->topic;
-	message.topic.len = strlen(msg->topic);
-	if (!cdc_failed(read_envelope(maker, msg, &message, &env, event)))
+		make_event(maker, msg, event);
 		return;
-	if (event->err.status == CDC_ERR_NOMEM || event->err.status == CDC_ERR_INTERNAL)
-		cdc_ereport(&event->err, maker->sub->name);
-	event->poison = true;
+	}
+	callback.callback = schema_context;
+	callback.arg = maker;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	make_event(maker, msg, event);
+	error_context_stack = callback.previous;
 }
 
 /* ---- messages that are not what they should be ---- */

@@ -111,6 +111,38 @@ uses_ticket(const ForeignServer *server)
 		(mechanism == NULL || pg_strcasecmp(mechanism, "GSSAPI") == 0);
 }
 
+/* The same where the server names files for its schema registry; what proves who asks there. */
+static void
+check_registry_files(const ForeignServer *server, const UserMapping *mapping)
+{
+	static const char *const files[] = {
+		"schema_registry_ssl_ca_location", "schema_registry_ssl_certificate_location",
+		"schema_registry_ssl_key_location"
+	};
+	static const char *const secrets[] = {
+		"schema_registry_password", "schema_registry_token", "schema_registry_ssl_key_password"
+	};
+	bool		secret = false;
+	int			i;
+
+	for (i = 0; i < (int) lengthof(secrets) && mapping != NULL; i++)
+	{
+		const char *value = cdc_option_value(mapping->options, secrets[i]);
+
+		secret = secret || (value != NULL && value[0] != '\0');
+	}
+	for (i = 0; i < (int) lengthof(files); i++)
+	{
+		if (cdc_option_value(server->options, files[i]) == NULL)
+			continue;
+		if (strcmp(files[i], "schema_registry_ssl_key_location") == 0 && !secret)
+			refuse(server, mapping,
+				   psprintf("Option \"%s\" names a key of it, and the user mapping has no secret of its own for the schema registry.",
+							files[i]));
+		check_file(server, mapping, files[i]);
+	}
+}
+
 void
 cdc_server_check_kafka_identity(const ForeignServer *server, const UserMapping *mapping, Oid role)
 {
@@ -134,4 +166,5 @@ cdc_server_check_kafka_identity(const ForeignServer *server, const UserMapping *
 							def->defname));
 		check_file(server, mapping, def->defname);
 	}
+	check_registry_files(server, mapping);
 }

@@ -3,7 +3,8 @@
  * row.c
  *	  From a Kafka message to a row of a foreign table.
  *
- *	  Bytes of messages are taken for UTF-8 where the column is text or JSON; a
+ *	  Keys and values that are encoded by a schema become JSON first, but for columns of
+ *	  type bytea.  Bytes of messages are taken for UTF-8 where the column is text or JSON; a
  *	  message where they are not is an error that names it.  With format 'json'
  *	  the value is parsed once and the columns are looked up in the document.
  *
@@ -28,6 +29,7 @@
 #include "pg/datum/fixed_text.h"
 #include "pg/datum/json_text_in.h"
 #include "pg/datum/jsonb_view.h"
+#include "pg/registry/codec.h"
 #include "pg/topic/nested.h"
 
 typedef struct Column Column;
@@ -38,6 +40,7 @@ struct Column
 {
 	const CdcKafkaColumn *def;
 	FillFunction fill;			/* of keys and values */
+	CdcCodec   *codec;			/* likewise; NULL: bytes as they are */
 	FmgrInfo	input;			/* of a type with a length */
 	Oid			ioparam;
 	CdcJsonbWriter *writer;		/* of documents */
@@ -54,6 +57,9 @@ struct CdcKafkaRow
 	int			natts;
 	int			ncolumns;		/* that are wanted */
 	Column	   *columns;
+	Oid			user;
+	CdcCodec   *key_codec;		/* of columns that need one; NULL: none does */
+	CdcCodec   *value_codec;
 	bool		members;		/* some columns are members of the value */
 	CdcJsonbWriter *document;	/* the value they are looked up in */
 	MemoryContext context;
@@ -119,13 +125,31 @@ fill_bytea(CdcKafkaRow *row, Column *column, const char *bytes, size_t len)
 	return PointerGetDatum(result);
 }
 
+/* ERROR: a message that does not fit its schema, or whose schema there is not. */
+static void
+refuse_encoded(const CdcError *err)
+{
+	ereport(ERROR,
+			(errcode(err->status == CDC_ERR_LIMIT ? ERRCODE_PROGRAM_LIMIT_EXCEEDED :
+					 err->status == CDC_ERR_UNSUPPORTED ? ERRCODE_FEATURE_NOT_SUPPORTED :
+					 err->status == CDC_ERR_NOMEM ? ERRCODE_OUT_OF_MEMORY :
+					 ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("%s", cdc_from_utf8_lenient(err->message)),
+			 err->detail[0] != '\0' ? errdetail_internal("%s", cdc_from_utf8_lenient(err->detail)) : 0,
+			 err->hint[0] != '\0' ? errhint("%s", cdc_from_utf8_lenient(err->hint)) :
+			 errhint("A column of type bytea takes messages as they are.")));
+}
+
 /* The document, which is the writer's. */
 static const Jsonb *
-parse_document(CdcJsonbWriter *writer, const char *bytes, size_t len)
+parse_document(CdcCodec *codec, CdcJsonbWriter *writer, const char *bytes, size_t len)
 {
 	CdcError	err;
-	const Jsonb *document = cdc_jsonb_from_text(writer, bytes, len, &err);
+	const Jsonb *document = codec == NULL ? cdc_jsonb_from_text(writer, bytes, len, &err) :
+		cdc_codec_jsonb(codec, writer, bytes, len, &err);
 
+	if (document == NULL && codec != NULL && err.status != CDC_ERR_SYNTAX)
+		refuse_encoded(&err);
 	if (document == NULL && err.status == CDC_ERR_VALUE)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
@@ -152,7 +176,7 @@ parse_document(CdcJsonbWriter *writer, const char *bytes, size_t len)
 static Datum
 fill_jsonb(CdcKafkaRow *row, Column *column, const char *bytes, size_t len)
 {
-	return PointerGetDatum(parse_document(column->writer, bytes, len));
+	return PointerGetDatum(parse_document(column->codec, column->writer, bytes, len));
 }
 
 /* ------------------------------------------------------------------------
@@ -297,7 +321,7 @@ message_object(CdcKafkaRow *row, const CdcKafkaMessage *msg)
 
 	if (msg->value == NULL)
 		return NULL;
-	document = parse_document(row->document, msg->value, msg->value_len);
+	document = parse_document(row->value_codec, row->document, msg->value, msg->value_len);
 	if (!JB_ROOT_IS_OBJECT(document))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -375,6 +399,14 @@ column_datum(CdcKafkaRow *row, Column *column, const CdcKafkaMessage *msg,
 		*isnull = true;
 		return (Datum) 0;
 	}
+	if (column->codec != NULL && column->fill != fill_jsonb)
+	{
+		CdcError	err;
+
+		bytes = cdc_codec_text(column->codec, bytes, &len, &err);
+		if (bytes == NULL)
+			refuse_encoded(&err);
+	}
 	return column->fill(row, column, bytes, len);
 }
 
@@ -449,6 +481,22 @@ cdc_kafka_row_fill_place(CdcKafkaRow *row, const CdcKafkaMessage *msg, Datum *va
 	fill(row, msg, values, isnull, true);
 }
 
+/* What decodes keys or values; NULL: they are plain. */
+static CdcCodec *
+codec_of(CdcKafkaRow *row, CdcKafkaField field)
+{
+	const CdcPayloadOptions *opt = &row->table->opt.payload;
+	bool		key = field == CDC_KAFKA_KEY;
+	CdcCodec  **codec = key ? &row->key_codec : &row->value_codec;
+	const char *schema = key ? opt->key_schema : opt->value_schema;
+	CdcPayloadFormat format = key ? opt->key_format : opt->value_format;
+
+	if (*codec == NULL && (format != CDC_PAYLOAD_PLAIN || schema != NULL))
+		*codec = cdc_codec_create(row->context, row->table->serverid, row->user, format,
+								  CDC_CODEC_READABLE, schema, key ? "key_schema" : "value_schema");
+	return *codec;
+}
+
 static void
 init_column(CdcKafkaRow *row, Column *column)
 {
@@ -477,6 +525,9 @@ init_column(CdcKafkaRow *row, Column *column)
 			column->fill = fill_by_input;
 			break;
 	}
+	if ((def->field == CDC_KAFKA_KEY || def->field == CDC_KAFKA_VALUE) &&
+		column->fill != fill_bytea)
+		column->codec = codec_of(row, def->field);
 	if (def->field == CDC_KAFKA_HEADERS || column->fill == fill_jsonb)
 		column->writer = cdc_jsonb_writer_create(row->context);
 	if (def->field == CDC_KAFKA_MEMBER)
@@ -493,12 +544,13 @@ init_column(CdcKafkaRow *row, Column *column)
 }
 
 CdcKafkaRow *
-cdc_kafka_row_create(const CdcKafkaTable *table, Bitmapset *wanted, int natts)
+cdc_kafka_row_create(const CdcKafkaTable *table, Oid user, Bitmapset *wanted, int natts)
 {
 	CdcKafkaRow *row = palloc0(sizeof(CdcKafkaRow));
 	int			i;
 
 	row->table = table;
+	row->user = user;
 	row->natts = natts;
 	row->context = CurrentMemoryContext;
 	row->columns = palloc0(sizeof(Column) * Max(table->ncolumns, 1));
@@ -513,7 +565,10 @@ cdc_kafka_row_create(const CdcKafkaTable *table, Bitmapset *wanted, int natts)
 		init_column(row, column);
 	}
 	if (row->members)
+	{
 		row->document = cdc_jsonb_writer_create(row->context);
+		(void) codec_of(row, CDC_KAFKA_VALUE);
+	}
 	return row;
 }
 

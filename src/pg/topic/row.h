@@ -17,9 +17,11 @@ typedef struct CdcKafkaRow CdcKafkaRow;
 
 /*
  * Readies the conversion of the wanted columns (attribute numbers); the others
- * will be NULL.  Lives in the current memory context.
+ * will be NULL.  user: who reads, and asks the server's schema registry where messages
+ * need that.  Lives in the current memory context.
  */
-extern CdcKafkaRow *cdc_kafka_row_create(const CdcKafkaTable *table, Bitmapset *wanted, int natts);
+extern CdcKafkaRow *cdc_kafka_row_create(const CdcKafkaTable *table, Oid user, Bitmapset *wanted,
+										 int natts);
 
 /* Whether the headers of messages are needed. */
 extern bool cdc_kafka_row_needs_headers(const CdcKafkaRow *row);

@@ -1,0 +1,553 @@
+/*-------------------------------------------------------------------------
+ *
+ * decode.c
+ *	  Bytes to JSON along a schema.
+ *
+ *	  No count and no length is believed: bytes are taken only where they are, and what
+ *	  is written is bounded by the number of bytes and a margin, as a value may take none
+ *	  (null, an empty record), and a schema can ask for any number of those, with names
+ *	  of any length.
+ *
+ *	  A union of null and one other type is that type's value; one of more types is, as
+ *	  in Avro's own JSON encoding, an object with the branch's name, since a value alone
+ *	  would not tell text from bytes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "avro/internal.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "core/base64.h"
+#include "core/bytes.h"
+#include "core/decimal_bytes.h"
+#include "core/interrupt.h"
+#include "envelope/cell_time.h"
+
+/*
+ * Bytes that may be written whatever the message has, and for each byte of it; what a
+ * value without a name counts for.
+ */
+#define FREE_BYTES		((uint64_t) 64 * 1024 * 1024)
+#define BYTES_A_BYTE	64
+#define VALUE_BYTES		16
+
+/* Values between two looks whether to go on. */
+#define LOOK_VALUES		4096
+
+typedef struct Decoder
+{
+	CdcSink    *sink;
+	CdcArena   *scratch;
+	CdcError   *err;
+	CdcAvroForm	form;
+	const uint8_t *begin;
+	const uint8_t *p;
+	const uint8_t *end;
+	uint64_t	room;			/* bytes that may still be written */
+	unsigned	values;			/* so far */
+	int			depth;
+	const CdcString *path[CDC_AVRO_MAX_DEPTH];	/* names of fields; NULL: an element */
+} Decoder;
+
+static CdcStatus decode(Decoder *d, const CdcAvroNode *node);
+
+/* ---- errors ---- */
+
+/* "after.amount", or "" at the top. */
+static void
+path_text(const Decoder *d, char *buf, size_t size)
+{
+	size_t		len = 0;
+
+	buf[0] = '\0';
+	for (int i = 0; i < d->depth && len + 80 < size; i++)
+		if (d->path[i] != NULL)
+			len += (size_t) snprintf(buf + len, size - len, "%s%.*s", len > 0 ? "." : "",
+									 cdc_clip(*d->path[i], 64), d->path[i]->data);
+}
+
+static CdcStatus
+fail(Decoder *d, CdcStatus st, const char *reason)
+{
+	char		path[CDC_ERROR_TEXT / 2];
+	size_t		at = (size_t) (d->p - d->begin);
+
+	path_text(d, path, sizeof(path));
+	cdc_error(d->err, st, st == CDC_ERR_LIMIT ? "message is larger than its bytes account for" :
+			  "message does not fit its Avro schema");
+	if (path[0] != '\0')
+		cdc_error_detail(d->err, "At byte %zu, field %s: %s.", at, path, reason);
+	else
+		cdc_error_detail(d->err, "At byte %zu: %s.", at, reason);
+	return st;
+}
+
+/* ---- bytes ---- */
+
+/* A number of up to 64 bits in groups of seven, the lowest first. */
+static CdcStatus
+take_varint(Decoder *d, uint64_t *result)
+{
+	uint64_t	n = 0;
+
+	for (int shift = 0; shift < 64; shift += 7)
+	{
+		uint8_t		b;
+
+		if (d->p == d->end)
+			return fail(d, CDC_ERR_VALUE, "a number goes beyond its end");
+		b = *d->p++;
+		if (shift == 63 && b > 1)
+			break;
+		n |= (uint64_t) (b & 0x7f) << shift;
+		if ((b & 0x80) == 0)
+		{
+			*result = n;
+			return CDC_OK;
+		}
+	}
+	return fail(d, CDC_ERR_VALUE, "a number has more than 64 bits");
+}
+
+static inline CdcStatus
+take_long(Decoder *d, int64_t *result)
+{
+	uint64_t	n;
+	CdcStatus	st;
+
+	/* most numbers are small */
+	if (d->p < d->end && *d->p < 0x80)
+	{
+		n = *d->p++;
+		*result = (int64_t) (n >> 1) ^ -(int64_t) (n & 1);
+		return CDC_OK;
+	}
+	st = take_varint(d, &n);
+	if (st == CDC_OK)
+		*result = (int64_t) (n >> 1 ^ (0 - (n & 1)));
+	return st;
+}
+
+static CdcStatus
+take_bytes(Decoder *d, size_t len, const uint8_t **bytes)
+{
+	if (len > (size_t) (d->end - d->p))
+		return fail(d, CDC_ERR_VALUE, "a value goes beyond its end");
+	*bytes = d->p;
+	d->p += len;
+	return CDC_OK;
+}
+
+/* With a length in front of them. */
+static CdcStatus
+take_counted(Decoder *d, const uint8_t **bytes, size_t *len)
+{
+	int64_t		n = 0;
+	CdcStatus	st = take_long(d, &n);
+
+	if (st != CDC_OK)
+		return st;
+	if (n < 0 || n > d->end - d->p)
+		return fail(d, CDC_ERR_VALUE, n < 0 ? "a length is negative" : "a value goes beyond its end");
+	*len = (size_t) n;
+	return take_bytes(d, *len, bytes);
+}
+
+/* ---- values ---- */
+
+/* Takes room for what the schema, not the message, brings. */
+static CdcStatus
+take_room(Decoder *d, size_t bytes)
+{
+	if (bytes > d->room)
+		return fail(d, CDC_ERR_LIMIT, "its schema makes more than 64 MB of it");
+	d->room -= bytes;
+	return CDC_OK;
+}
+
+static CdcStatus
+put_name(Decoder *d, CdcString name)
+{
+	CdcStatus	st = take_room(d, name.len);
+
+	return st == CDC_OK ? d->sink->ops->key(d->sink, name.data, name.len) : st;
+}
+
+static CdcStatus
+emit_base64(Decoder *d, const uint8_t *bytes, size_t len)
+{
+	char		small[256];
+	char	   *text = small;
+
+	if (len > sizeof(small) / 4 * 3 - 3)
+		text = cdc_arena_alloc(d->scratch, (len + 2) / 3 * 4);
+	if (text == NULL)
+		return cdc_error(d->err, CDC_ERR_NOMEM, "out of memory");
+	return d->sink->ops->string(d->sink, text, cdc_base64(bytes, len, text));
+}
+
+static CdcStatus
+emit_double(Decoder *d, double v, bool single)
+{
+	const char *name = isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity";
+
+	if (!isfinite(v))
+		return d->sink->ops->string(d->sink, name, strlen(name));
+	return single ? d->sink->ops->float4(d->sink, (float) v) : d->sink->ops->float8(d->sink, v);
+}
+
+static CdcStatus
+decode_float(Decoder *d, bool single)
+{
+	const uint8_t *bytes = NULL;
+	CdcStatus	st = take_bytes(d, single ? 4 : 8, &bytes);
+	uint32_t	low;
+	uint64_t	all;
+	float		f;
+	double		v;
+
+	if (st != CDC_OK)
+		return st;
+	if (single)
+	{
+		low = cdc_le32(bytes);
+		memcpy(&f, &low, sizeof(f));
+		return emit_double(d, f, true);
+	}
+	all = cdc_le64(bytes);
+	memcpy(&v, &all, sizeof(v));
+	return emit_double(d, v, false);
+}
+
+static CdcStatus
+emit_decimal(Decoder *d, const uint8_t *bytes, size_t len, int64_t scale)
+{
+	CdcStatus	st = cdc_emit_decimal_bytes(d->scratch, bytes, len, scale, d->sink);
+
+	return st == CDC_ERR_VALUE ? fail(d, st, "a number has more than 4096 bytes or decimals") : st;
+}
+
+static CdcStatus
+emit_uuid(Decoder *d, const uint8_t *bytes)
+{
+	static const char hex[] = "0123456789abcdef";
+	char		text[36];
+	size_t		n = 0;
+
+	for (int i = 0; i < 16; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			text[n++] = '-';
+		text[n++] = hex[bytes[i] >> 4];
+		text[n++] = hex[bytes[i] & 15];
+	}
+	return d->sink->ops->string(d->sink, text, n);
+}
+
+/* ISO 8601: P1M2DT3.004S */
+static CdcStatus
+emit_duration(Decoder *d, const uint8_t *bytes)
+{
+	uint32_t	ms = cdc_le32(bytes + 8);
+	char		text[64];
+	int			n;
+
+	n = snprintf(text, sizeof(text), "P%luM%luDT%lu.%03luS", (unsigned long) cdc_le32(bytes),
+				 (unsigned long) cdc_le32(bytes + 4), (unsigned long) (ms / 1000),
+				 (unsigned long) (ms % 1000));
+	return d->sink->ops->string(d->sink, text, (size_t) n);
+}
+
+static CdcStatus
+emit_bytes(Decoder *d, const CdcAvroNode *node, const uint8_t *bytes, size_t len)
+{
+	if (node->meaning == CDC_AVRO_DECIMAL && d->form == CDC_AVRO_READABLE)
+		return emit_decimal(d, bytes, len, node->scale);
+	if (node->meaning == CDC_AVRO_UUID)
+		return emit_uuid(d, bytes);
+	if (node->meaning == CDC_AVRO_DURATION)
+		return emit_duration(d, bytes);
+	return emit_base64(d, bytes, len);
+}
+
+/* Dates and times, and numbers that are none; years of other than four digits stay numbers. */
+static CdcStatus
+emit_long(Decoder *d, const CdcAvroNode *node, int64_t n)
+{
+	CdcStatus	st = CDC_ERR_VALUE;
+	/* what Connect has a type for is a number there */
+	bool		text = d->form == CDC_AVRO_READABLE ||
+		(node->meaning == CDC_AVRO_INSTANT && node->connect_name.len == 0);
+
+	if (text && node->meaning == CDC_AVRO_DATE)
+		st = cdc_emit_date(d->sink, n);
+	else if (text && node->meaning == CDC_AVRO_TIME)
+		st = cdc_emit_time(d->sink, n, node->per_second, -1);
+	else if (text && node->meaning == CDC_AVRO_INSTANT)
+		st = cdc_emit_instant(d->sink, n, node->per_second);
+	else if (text && node->meaning == CDC_AVRO_DATETIME)
+		st = cdc_emit_datetime(d->sink, n, node->per_second, -1);
+	return st == CDC_ERR_VALUE ? d->sink->ops->int64(d->sink, n) : st;
+}
+
+/* ---- types of several values ---- */
+
+/* The value of a field, or of an element where name is NULL. */
+static CdcStatus
+decode_inner(Decoder *d, const CdcString *name, const CdcAvroNode *node)
+{
+	CdcStatus	st;
+
+	if (d->depth >= CDC_AVRO_MAX_DEPTH)
+	{
+		(void) fail(d, CDC_ERR_LIMIT, "it has more than 64 levels");
+		return CDC_ERR_LIMIT;
+	}
+	d->path[d->depth++] = name;
+	st = decode(d, node);
+	/* where it failed is of interest to who is told */
+	if (st == CDC_OK)
+		d->depth--;
+	return st;
+}
+
+static CdcStatus
+decode_variable_decimal(Decoder *d)
+{
+	const uint8_t *bytes = NULL;
+	size_t		len = 0;
+	int64_t		scale = 0;
+	CdcStatus	st = take_long(d, &scale);
+
+	if (st == CDC_OK)
+		st = take_counted(d, &bytes, &len);
+	return st == CDC_OK ? emit_decimal(d, bytes, len, scale) : st;
+}
+
+static CdcStatus
+decode_record(Decoder *d, const CdcAvroNode *node)
+{
+	CdcStatus	st;
+
+	if (node->meaning == CDC_AVRO_VARIABLE_DECIMAL && d->form == CDC_AVRO_READABLE)
+		return decode_variable_decimal(d);
+	st = d->sink->ops->begin_object(d->sink);
+	for (int i = 0; i < node->n && st == CDC_OK; i++)
+	{
+		const CdcAvroField *field = &node->fields[i];
+
+		st = put_name(d, field->name);
+		if (st == CDC_OK)
+			st = decode_inner(d, &field->name, field->type);
+	}
+	return st == CDC_OK ? d->sink->ops->end_object(d->sink) : st;
+}
+
+/* The number of elements that come next; 0: no more. */
+static CdcStatus
+take_block(Decoder *d, uint64_t *n)
+{
+	int64_t		count = 0;
+	int64_t		size = 0;
+	CdcStatus	st = take_long(d, &count);
+
+	if (st != CDC_OK)
+		return st;
+	*n = count < 0 ? 0 - (uint64_t) count : (uint64_t) count;
+	if (count >= 0)
+		return CDC_OK;
+	/* its size, for who would skip it */
+	st = take_long(d, &size);
+	if (st == CDC_OK && (size < 0 || size > d->end - d->p))
+		return fail(d, CDC_ERR_VALUE, "the size of a block goes beyond its end");
+	return st;
+}
+
+static CdcStatus
+decode_map_key(Decoder *d)
+{
+	const uint8_t *bytes = NULL;
+	size_t		len = 0;
+	CdcStatus	st = take_counted(d, &bytes, &len);
+
+	return st == CDC_OK ? d->sink->ops->key(d->sink, (const char *) bytes, len) : st;
+}
+
+static CdcStatus
+decode_blocks(Decoder *d, const CdcAvroNode *node)
+{
+	bool		map = node->type == CDC_AVRO_MAP;
+	uint64_t	n = 0;
+	CdcStatus	st = map ? d->sink->ops->begin_object(d->sink) : d->sink->ops->begin_array(d->sink);
+
+	do
+	{
+		if (st == CDC_OK)
+			st = take_block(d, &n);
+		if (st != CDC_OK)
+			return st;
+		for (uint64_t i = 0; i < n && st == CDC_OK; i++)
+		{
+			if (map)
+				st = decode_map_key(d);
+			if (st == CDC_OK)
+				st = decode_inner(d, NULL, node->element);
+		}
+	} while (st != CDC_OK || n > 0);
+	return map ? d->sink->ops->end_object(d->sink) : d->sink->ops->end_array(d->sink);
+}
+
+static CdcStatus
+decode_union(Decoder *d, const CdcAvroNode *node)
+{
+	const CdcAvroField *branch;
+	int64_t		i = 0;
+	CdcStatus	st = take_long(d, &i);
+
+	if (st != CDC_OK)
+		return st;
+	if (i < 0 || i >= node->n)
+		return fail(d, CDC_ERR_VALUE, "a union has no branch of that number");
+	branch = &node->fields[i];
+	if (branch->type->type == CDC_AVRO_NULL)
+		return d->sink->ops->null(d->sink);
+	if (node->only != NULL)
+		return decode(d, branch->type);
+	st = d->sink->ops->begin_object(d->sink);
+	if (st == CDC_OK)
+		st = put_name(d, branch->name);
+	if (st == CDC_OK)
+		st = decode_inner(d, NULL, branch->type);
+	return st == CDC_OK ? d->sink->ops->end_object(d->sink) : st;
+}
+
+static CdcStatus
+decode_enum(Decoder *d, const CdcAvroNode *node)
+{
+	int64_t		i = 0;
+	CdcStatus	st = take_long(d, &i);
+
+	if (st != CDC_OK)
+		return st;
+	if (i < 0 || i >= node->n)
+		return fail(d, CDC_ERR_VALUE, "an enum has no symbol of that number");
+	st = take_room(d, node->symbols[i].len);
+	if (st != CDC_OK)
+		return st;
+	return d->sink->ops->string(d->sink, node->symbols[i].data, node->symbols[i].len);
+}
+
+static CdcStatus
+decode_whole(Decoder *d, const CdcAvroNode *node)
+{
+	int64_t		n = 0;
+	CdcStatus	st = take_long(d, &n);
+
+	if (st != CDC_OK)
+		return st;
+	if (node->type == CDC_AVRO_INT && (n < INT32_MIN || n > INT32_MAX))
+		return fail(d, CDC_ERR_VALUE, "an int has more than 32 bits");
+	if (node->meaning == CDC_AVRO_PLAIN)
+		return d->sink->ops->int64(d->sink, n);
+	return emit_long(d, node, n);
+}
+
+static CdcStatus
+decode_sequence(Decoder *d, const CdcAvroNode *node)
+{
+	const uint8_t *bytes = NULL;
+	size_t		len = node->size;
+	CdcStatus	st = node->type == CDC_AVRO_FIXED ? take_bytes(d, len, &bytes) :
+		take_counted(d, &bytes, &len);
+
+	if (st != CDC_OK)
+		return st;
+	if (node->type == CDC_AVRO_STRING)
+		return d->sink->ops->string(d->sink, (const char *) bytes, len);
+	return emit_bytes(d, node, bytes, len);
+}
+
+static CdcStatus
+decode(Decoder *d, const CdcAvroNode *node)
+{
+	const uint8_t *bytes = NULL;
+	CdcStatus	st = take_room(d, VALUE_BYTES);
+
+	if (st != CDC_OK)
+		return st;
+	if (++d->values % LOOK_VALUES == 0)
+		cdc_interrupt_point();
+	switch (node->type)
+	{
+		case CDC_AVRO_NULL:
+			return d->sink->ops->null(d->sink);
+		case CDC_AVRO_BOOLEAN:
+			st = take_bytes(d, 1, &bytes);
+			if (st == CDC_OK && bytes[0] > 1)
+				st = fail(d, CDC_ERR_VALUE, "a boolean is neither 0 nor 1");
+			return st == CDC_OK ? d->sink->ops->boolean(d->sink, bytes[0] == 1) : st;
+		case CDC_AVRO_INT:
+		case CDC_AVRO_LONG:
+			return decode_whole(d, node);
+		case CDC_AVRO_FLOAT:
+		case CDC_AVRO_DOUBLE:
+			return decode_float(d, node->type == CDC_AVRO_FLOAT);
+		case CDC_AVRO_BYTES:
+		case CDC_AVRO_STRING:
+		case CDC_AVRO_FIXED:
+			return decode_sequence(d, node);
+		case CDC_AVRO_RECORD:
+			return decode_record(d, node);
+		case CDC_AVRO_ENUM:
+			return decode_enum(d, node);
+		case CDC_AVRO_ARRAY:
+		case CDC_AVRO_MAP:
+			return decode_blocks(d, node);
+		case CDC_AVRO_UNION:
+			return decode_union(d, node);
+	}
+	return cdc_error(d->err, CDC_ERR_INTERNAL, "unknown type of Avro");
+}
+
+/* The sink says no by a status alone. */
+static CdcStatus
+explain(Decoder *d, CdcStatus st)
+{
+	if (d->err->status == st)
+		return st;
+	if (st == CDC_ERR_CORRUPT)
+		return fail(d, CDC_ERR_VALUE, "a text is not UTF-8");
+	if (st == CDC_ERR_NOMEM)
+		return cdc_error(d->err, st, "out of memory");
+	cdc_error(d->err, st, st == CDC_ERR_LIMIT ? "message is too large or nested too deep" :
+			  "message has a value that cannot be kept");
+	return st;
+}
+
+CdcStatus
+cdc_avro_decode(const CdcAvroSchema *schema, CdcAvroForm form, CdcArena *scratch,
+				const uint8_t *bytes, size_t len, CdcSink *sink, CdcError *err)
+{
+	Decoder		d;
+	CdcStatus	st;
+
+	d.sink = sink;
+	d.scratch = scratch;
+	d.err = err;
+	d.form = form;
+	d.begin = d.p = bytes;
+	d.end = bytes + len;
+	d.room = FREE_BYTES + (uint64_t) len * BYTES_A_BYTE;
+	d.values = 0;
+	d.depth = 0;
+	err->status = CDC_OK;
+	st = decode(&d, schema->root);
+	if (st == CDC_OK && d.p < d.end)
+	{
+		d.depth = 0;
+		return fail(&d, CDC_ERR_VALUE, "its value ends there, and more bytes follow");
+	}
+	return st == CDC_OK ? st : explain(&d, st);
+}

@@ -1,0 +1,489 @@
+/*-------------------------------------------------------------------------
+ *
+ * registry.c
+ *	  The schemas of a server's schema registry, by their numbers.
+ *
+ *	  The API is that of Confluent's registry, which others have too (Karapace, Apicurio
+ *	  under /apis/ccompat/v7):
+ *
+ *		GET /schemas/ids/ID						{"schema", "schemaType", "references"}
+ *		GET /subjects/SUBJECT/versions/VERSION	the same
+ *
+ *	  where a reference is {"name", "subject", "version"}, and errors are
+ *	  {"error_code", "message"}.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/registry/registry.h"
+
+#include "foreign/foreign.h"
+#include "lib/stringinfo.h"
+#include "nodes/nodes.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "envelope/doc_tree.h"
+#include "pg/base/compat_catalog.h"
+#include "pg/base/compat_value.h"
+#include "pg/base/error.h"
+#include "pg/base/utf8.h"
+#include "pg/registry/fetch.h"
+#include "pg/remote/server_access.h"
+#include "pg/schema/schema.h"
+#include "source/thread.h"
+
+/* Registries that are kept without a user, and schemas of one. */
+#define KEPT_REGISTRIES		4
+#define KEPT_SCHEMAS		1000
+
+/* Of one schema: texts that it refers to, and bytes of all of them. */
+#define MAX_REFERENCES		100
+#define MAX_REFERENCE_DEPTH 16
+#define MAX_SCHEMA_BYTES	((size_t) 4 * 1024 * 1024)
+
+/* "no such schema" among the registry's error codes */
+#define SCHEMA_NOT_FOUND	40403
+
+struct CdcRegistry
+{
+	struct CdcRegistry *next;
+	MemoryContext context;
+	char	   *definition;
+	char	   *server;
+	CdcRegistryOptions options;
+	HTAB	   *schemas;		/* CdcRegistrySchema by id */
+	int			users;
+};
+
+static CdcRegistry *registries;
+
+/* ---- registries ---- */
+
+/* Forgets those that nobody uses, but the newest ones. */
+static void
+drop_unused(void)
+{
+	CdcRegistry **at = &registries;
+	int			n = 0;
+
+	while (*at != NULL)
+	{
+		CdcRegistry *registry = *at;
+
+		if (registry->users > 0 || ++n <= KEPT_REGISTRIES)
+			at = &registry->next;
+		else
+		{
+			*at = registry->next;
+			MemoryContextDelete(registry->context);
+		}
+	}
+}
+
+static void
+release(void *arg)
+{
+	((CdcRegistry *) arg)->users--;
+}
+
+static const char *
+kept_text(const char *text)
+{
+	return text != NULL ? pstrdup(text) : NULL;
+}
+
+static void
+make_schemas(CdcRegistry *registry)
+{
+	HASHCTL		ctl;
+
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = sizeof(uint32);
+	ctl.entrysize = sizeof(CdcRegistrySchema);
+	ctl.hcxt = registry->context;
+	ctl.hash = tag_hash;
+	registry->schemas = hash_create("cdc_ingest schemas of a registry", 16, &ctl,
+									HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
+}
+
+static CdcRegistry *
+make_registry(ForeignServer *server, const CdcRegistryOptions *options, const char *definition)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest schema registry",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CdcRegistry *registry = palloc0(sizeof(CdcRegistry));
+
+	registry->context = context;
+	registry->definition = pstrdup(definition);
+	registry->server = pstrdup(server->servername);
+	registry->options.url = kept_text(options->url);
+	registry->options.timeout_ms = options->timeout_ms;
+	registry->options.ca_file = kept_text(options->ca_file);
+	registry->options.cert_file = kept_text(options->cert_file);
+	registry->options.key_file = kept_text(options->key_file);
+	registry->options.user = kept_text(options->user);
+	registry->options.password = kept_text(options->password);
+	registry->options.token = kept_text(options->token);
+	registry->options.key_password = kept_text(options->key_password);
+	make_schemas(registry);
+	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, TopMemoryContext);
+	registry->next = registries;
+	registries = registry;
+	return registry;
+}
+
+static CdcRegistry *
+find_registry(const char *definition)
+{
+	CdcRegistry *registry;
+
+	for (registry = registries; registry != NULL; registry = registry->next)
+		if (strcmp(registry->definition, definition) == 0)
+			return registry;
+	return NULL;
+}
+
+/* The registry's address without slashes at its end; ERROR where the server has none. */
+static void
+read_options(ForeignServer *server, UserMapping *mapping, CdcRegistryOptions *options)
+{
+	size_t		len;
+
+	cdc_registry_options_read(server->options, mapping != NULL ? mapping->options : NIL, options);
+	if (options->url == NULL || options->url[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+				 errmsg("server \"%s\" has no schema registry", server->servername),
+				 errhint("Set the server option schema_registry_url: ALTER SERVER %s OPTIONS (ADD schema_registry_url 'http://host:8081').  For messages without a schema's number in front give the schema itself, with the option value_schema.",
+						 quote_identifier(server->servername))));
+	for (len = strlen(options->url); len > 0 && options->url[len - 1] == '/'; len--)
+		;
+	options->url = pnstrdup(options->url, len);
+}
+
+CdcRegistry *
+cdc_registry_open(MemoryContext context, Oid serverid, Oid user)
+{
+	ForeignServer *server;
+	UserMapping *mapping;
+	CdcRegistryOptions options;
+	CdcRegistry *registry;
+	MemoryContextCallback *callback;
+	char	   *definition;
+
+	if (!OidIsValid(serverid))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+				 errmsg("there is no schema registry without a foreign server"),
+				 errhint("Name a server of %s that has the option schema_registry_url.", CDC_KAFKA_FDW)));
+	server = GetForeignServer(serverid);
+	cdc_server_check_wrapper(server, CDC_KAFKA_FDW, "bootstrap_servers");
+	mapping = cdc_server_user_mapping(server, user);
+	cdc_server_check_kafka_identity(server, mapping, user);
+	read_options(server, mapping, &options);
+	definition = psprintf("%u %u %s %s", serverid, user, nodeToString(server->options),
+						  mapping != NULL ? nodeToString(mapping->options) : "");
+	registry = find_registry(definition);
+	if (registry == NULL)
+		registry = make_registry(server, &options, definition);
+	callback = MemoryContextAllocZero(context, sizeof(MemoryContextCallback));
+	callback->func = release;
+	callback->arg = registry;
+	MemoryContextRegisterResetCallback(context, callback);
+	registry->users++;
+	drop_unused();
+	return registry;
+}
+
+/* ---- asking ---- */
+
+/* One schema with what it refers to, in the order in which they are to be parsed. */
+typedef struct Ask
+{
+	CdcRegistry *registry;
+	CdcFetch   *fetch;
+	uint32		id;
+	int64		deadline;
+	CdcArena   *arena;			/* of answers */
+	CdcString	texts[MAX_REFERENCES + 1];
+	char	   *paths[MAX_REFERENCES + 1];	/* what was asked for so far */
+	int			ntexts;
+	int			npaths;
+	size_t		bytes;
+	CdcError   *err;			/* of the message */
+} Ask;
+
+/* ERROR: the registry could not be asked; err says how that went, its message is the reason. */
+static void
+report_failure(Ask *ask, const char *path, CdcError *err)
+{
+	const CdcRegistryOptions *options = &ask->registry->options;
+	char		reason[CDC_ERROR_TEXT];
+	char		hint[CDC_ERROR_TEXT];
+	CdcStatus	status = err->status;
+
+	strlcpy(reason, err->message, sizeof(reason));
+	strlcpy(hint, err->hint, sizeof(hint));
+	cdc_error(err, status, "could not get schema %u from the schema registry of server \"%s\": %.300s",
+			  ask->id, cdc_to_utf8(ask->registry->server), reason);
+	cdc_error_detail(err, "It was asked for %s%s.", options->url, path);
+	if (hint[0] != '\0')
+		cdc_error_hint(err, "%s", hint);
+	cdc_fetch_end(ask->fetch);
+	cdc_ereport(err, NULL);
+}
+
+/* What a registry says of an error: its message, of which not too much is shown. */
+static int64
+error_code(Ask *ask, const CdcHttpAnswer *answer, char *text, size_t size)
+{
+	CdcDoc		doc;
+	CdcError	ignored;
+	CdcString	message;
+	int64		code = 0;
+
+	text[0] = '\0';
+	if (cdc_doc_parse(ask->arena, answer->body, answer->len, &doc, &ignored) != CDC_OK)
+		return 0;
+	(void) cdc_doc_find_int64(&doc, "error_code", &code);
+	message = cdc_doc_find_string(&doc, "message");
+	if (code != 0 && message.len > 0)
+	{
+		snprintf(text, size, ": %.*s", cdc_clip(message, 150), message.data);
+		(void) cdc_clean_text(text, size, text);
+	}
+	return code;
+}
+
+/* An answer other than 200: an ERROR, or the message's fault. */
+static CdcStatus
+refuse_answer(Ask *ask, const char *path, const CdcHttpAnswer *answer)
+{
+	char		text[256];
+	int64		code = error_code(ask, answer, text, sizeof(text));
+	CdcError	err;
+	const char *server = quote_identifier(ask->registry->server);
+
+	if (answer->code == 404 && code == SCHEMA_NOT_FOUND)
+	{
+		cdc_error(ask->err, CDC_ERR_VALUE, "schema registry of server \"%s\" has no schema %u",
+				  cdc_to_utf8(ask->registry->server), ask->id);
+		cdc_error_detail(ask->err, "It was asked for %s%s.", ask->registry->options.url, path);
+		cdc_error_hint(ask->err, "The message may be of another registry than the server's option schema_registry_url names.");
+		return CDC_ERR_VALUE;
+	}
+	cdc_error(&err, answer->code >= 500 || answer->code == 429 ? CDC_ERR_SOURCE : CDC_ERR_CONFIG,
+			  "it answers with HTTP status %ld%s", answer->code, text);
+	if (answer->code == 401 || answer->code == 403)
+	{
+		err.status = answer->code == 401 ? CDC_ERR_AUTH : CDC_ERR_PRIVILEGE;
+		cdc_error_hint(&err, "Who asks is said by the user mapping: ALTER USER MAPPING FOR ... SERVER %s OPTIONS (ADD schema_registry_user '...', ADD schema_registry_password '...'), or schema_registry_token.",
+					   cdc_to_utf8(server));
+	}
+	else if (answer->code / 100 == 3)
+		cdc_error_hint(&err, "Redirects are not followed, as they could lead credentials elsewhere: set schema_registry_url to where it leads.");
+	else if (answer->code == 404)
+		cdc_error_hint(&err, "The server option schema_registry_url is the address below which /schemas/ids is: of Apicurio's registry, it ends with /apis/ccompat/v7.");
+	report_failure(ask, path, &err);
+	return err.status;
+}
+
+/* The registry's document for a path; CDC_OK, or the message's fault. */
+static CdcStatus
+ask_for(Ask *ask, const char *path, CdcDoc *doc)
+{
+	CdcHttpAnswer answer;
+	CdcError	err;
+	CdcStatus	st = cdc_fetch_get(ask->fetch, &ask->registry->options, path, ask->deadline,
+								   &answer, &err);
+	CdcError	json;
+
+	if (st != CDC_OK)
+	{
+		if (st == CDC_ERR_CONNECT)
+			cdc_error_hint(&err, "The server options schema_registry_url, schema_registry_timeout and, for TLS, schema_registry_ssl_ca_location say where it is and how long is waited.");
+		report_failure(ask, path, &err);
+	}
+	if (answer.code != 200)
+		return refuse_answer(ask, path, &answer);
+	if (!cdc_is_utf8_text(answer.body, answer.len) ||
+		cdc_doc_parse(ask->arena, answer.body, answer.len, doc, &json) != CDC_OK ||
+		doc->type != CDC_DOC_OBJECT || cdc_doc_find_string(doc, "schema").len == 0)
+	{
+		cdc_error(&err, CDC_ERR_PROTOCOL, "its answer is no schema");
+		cdc_error_hint(&err, "The server option schema_registry_url has to be the address of a schema registry with Confluent's API.");
+		report_failure(ask, path, &err);
+	}
+	return CDC_OK;
+}
+
+static CdcStatus
+too_much(Ask *ask, const char *what)
+{
+	cdc_error(ask->err, CDC_ERR_LIMIT, "schema %u of the schema registry is too large", ask->id);
+	cdc_error_detail(ask->err, "%s.", what);
+	return CDC_ERR_LIMIT;
+}
+
+static CdcStatus collect(Ask *ask, char *path, int depth);
+
+/* /subjects/SUBJECT/versions/VERSION */
+static char *
+reference_path(CdcString subject, int64 version)
+{
+	StringInfoData path;
+	size_t		i;
+
+	initStringInfo(&path);
+	appendStringInfoString(&path, "/subjects/");
+	for (i = 0; i < subject.len; i++)
+	{
+		unsigned char c = (unsigned char) subject.data[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			c == '-' || c == '_' || (c == '.' && subject.len > 2))
+			appendStringInfoChar(&path, (char) c);
+		else
+			appendStringInfo(&path, "%%%02X", c);
+	}
+	appendStringInfo(&path, "/versions/" INT64_FORMAT, version);
+	return path.data;
+}
+
+static CdcStatus
+collect_references(Ask *ask, const CdcDoc *doc, int depth)
+{
+	CdcDoc		references;
+	CdcDoc		reference;
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcStatus	st = CDC_OK;
+
+	if (!cdc_doc_find_type(doc, "references", CDC_DOC_ARRAY, &references))
+		return CDC_OK;
+	cdc_doc_begin(&references, &iter);
+	while (st == CDC_OK && cdc_doc_next(&iter, &key, &reference))
+	{
+		CdcString	subject = cdc_doc_find_string(&reference, "subject");
+		int64		version;
+
+		if (subject.len == 0 || !cdc_doc_find_int64(&reference, "version", &version))
+			return cdc_error(ask->err, CDC_ERR_VALUE,
+							 "schema %u of the schema registry has a reference to nothing", ask->id);
+		st = collect(ask, reference_path(subject, version), depth + 1);
+	}
+	return st;
+}
+
+/* The text at a path, behind those that it refers to. */
+static CdcStatus
+collect(Ask *ask, char *path, int depth)
+{
+	CdcDoc		doc;
+	CdcDoc		type;
+	CdcStatus	st;
+	int			i;
+
+	for (i = 0; i < ask->npaths; i++)
+		if (strcmp(ask->paths[i], path) == 0)
+			return CDC_OK;
+	if (depth > MAX_REFERENCE_DEPTH || ask->npaths > MAX_REFERENCES)
+		return too_much(ask, psprintf("It refers to more than %d others, or over more than %d steps",
+									  MAX_REFERENCES, MAX_REFERENCE_DEPTH));
+	ask->paths[ask->npaths++] = path;
+	st = ask_for(ask, path, &doc);
+	if (st != CDC_OK)
+		return st;
+	if (cdc_doc_find_type(&doc, "schemaType", CDC_DOC_STRING, &type) &&
+		!cdc_doc_is_string(&type, "AVRO"))
+	{
+		cdc_error(ask->err, CDC_ERR_UNSUPPORTED, "schema %u of the schema registry is not of Avro, but of %.*s",
+				  ask->id, cdc_clip(type.string, 50), type.string.data);
+		cdc_error_hint(ask->err, "Messages of JSON Schema are read with value_format 'json_schema'.");
+		return CDC_ERR_UNSUPPORTED;
+	}
+	st = collect_references(ask, &doc, depth);
+	if (st != CDC_OK)
+		return st;
+	ask->texts[ask->ntexts] = cdc_doc_find_string(&doc, "schema");
+	ask->bytes += ask->texts[ask->ntexts++].len;
+	return ask->bytes <= MAX_SCHEMA_BYTES ? CDC_OK :
+		too_much(ask, psprintf("It has, with what it refers to, more than %zu bytes", MAX_SCHEMA_BYTES));
+}
+
+/* Fills schema, whose context is the current one's child for now. */
+static CdcStatus
+get_schema(CdcRegistry *registry, CdcRegistrySchema *schema, CdcError *err)
+{
+	Ask		   *ask = palloc0(sizeof(Ask));
+	CdcStatus	st;
+
+	ask->registry = registry;
+	ask->id = schema->id;
+	ask->err = err;
+	ask->arena = cdc_schema_arena(CurrentMemoryContext);
+	ask->deadline = cdc_now_ms() + registry->options.timeout_ms;
+	ask->fetch = cdc_fetch_begin();
+	cdc_error(err, CDC_OK, "%s", "");
+	st = collect(ask, psprintf("/schemas/ids/%u", schema->id), 0);
+	cdc_fetch_end(ask->fetch);
+	if (st == CDC_OK)
+		st = cdc_avro_parse(cdc_schema_arena(schema->context), ask->arena, ask->texts, ask->ntexts,
+							&schema->avro, err);
+	if (st == CDC_OK)
+		schema->debezium = cdc_avro_is_debezium(schema->avro);
+	else if (err->detail[0] == '\0')
+		cdc_error_detail(err, "It is schema %u of the schema registry.", schema->id);
+	return st;
+}
+
+/* Forgets all schemas: there are too many of them. */
+static void
+forget_schemas(CdcRegistry *registry)
+{
+	HASH_SEQ_STATUS scan;
+	CdcRegistrySchema *schema;
+
+	hash_seq_init(&scan, registry->schemas);
+	while ((schema = hash_seq_search(&scan)) != NULL)
+		MemoryContextDelete(schema->context);
+	hash_destroy(registry->schemas);
+	make_schemas(registry);
+}
+
+CdcStatus
+cdc_registry_schema(CdcRegistry *registry, uint32 id, const CdcRegistrySchema **schema,
+					CdcError *err)
+{
+	CdcRegistrySchema *known = hash_search(registry->schemas, &id, HASH_FIND, NULL);
+	CdcRegistrySchema made;
+	MemoryContext work;
+	MemoryContext old;
+	CdcStatus	st;
+
+	*schema = known;
+	if (known != NULL)
+		return CDC_OK;
+	work = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest schema", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(work);
+	memset(&made, 0, sizeof(made));
+	made.id = id;
+	made.context = AllocSetContextCreate(work, "cdc_ingest schema of a registry",
+										 ALLOCSET_SMALL_SIZES);
+	st = get_schema(registry, &made, err);
+	if (st == CDC_OK)
+	{
+		if (hash_get_num_entries(registry->schemas) >= KEPT_SCHEMAS)
+			forget_schemas(registry);
+		known = hash_search(registry->schemas, &id, HASH_ENTER, NULL);
+		*known = made;
+		MemoryContextSetParent(made.context, registry->context);
+		*schema = known;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
+	return st;
+}

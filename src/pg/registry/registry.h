@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * registry.h
+ *	  The schemas of a server's schema registry, by their numbers.
+ *
+ * A number stands for the same schema for ever, so that a backend asks once for each:
+ * schemas are kept for its life, for who asks with the same options of the server and
+ * the same user mapping.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_REGISTRY_REGISTRY_H
+#define CDC_PG_REGISTRY_REGISTRY_H
+
+#include "pg/base/compat.h"
+#include "avro/avro.h"
+
+typedef struct CdcRegistry CdcRegistry;
+
+typedef struct CdcRegistrySchema
+{
+	uint32		id;				/* first, as it is the key of a hash table */
+	MemoryContext context;
+	CdcAvroSchema *avro;
+	bool		debezium;
+} CdcRegistrySchema;
+
+/*
+ * The registry of the server, as user (who needs no USAGE here: whoever opened the
+ * server's client was asked).  It lives as long as the context.  ERROR where the server
+ * names none.
+ */
+extern CdcRegistry *cdc_registry_open(MemoryContext context, Oid serverid, Oid user);
+
+/*
+ * The schema of Avro with that number, valid until the next call.  ERROR where the
+ * registry cannot be asked; CDC_ERR_VALUE and the like where it has no such schema, or
+ * one that is no use: then it is the message that is wrong.
+ */
+extern CdcStatus cdc_registry_schema(CdcRegistry *registry, uint32 id,
+									 const CdcRegistrySchema **schema, CdcError *err);
+
+#endif							/* CDC_PG_REGISTRY_REGISTRY_H */
