@@ -89,6 +89,19 @@ can_write(const CdcSubscription *sub)
 	return can;
 }
 
+/* Whether messages are read as they are: who decodes them may have to ask for their schemas. */
+static bool
+is_plain(const CdcSubscription *sub)
+{
+	const char *value_schema = sub->opt.payload.value_schema;
+	const char *key_schema = sub->opt.payload.key_schema;
+
+	return sub->opt.payload.value_format == CDC_PAYLOAD_PLAIN &&
+		sub->opt.payload.key_format == CDC_PAYLOAD_PLAIN &&
+		(value_schema == NULL || value_schema[0] == '\0') &&
+		(key_schema == NULL || key_schema[0] == '\0');
+}
+
 /* ------------------------------------------------------------------------
  * The plan of a round
  * ------------------------------------------------------------------------
@@ -437,7 +450,7 @@ cdc_kafka_read_by_segments(CdcKafkaCall *call)
 
 	for (i = 0; i < stream->nplaces; i++)
 		stream->places[i].stopped = false;
-	if (!stream->by_message || stream->nopen > 0)
+	if (!stream->by_message || stream->nopen > 0 || !is_plain(call->sub))
 		return;
 	look_ahead(call);
 	if (backlog(stream) < LEAST_BACKLOG || !can_write(call->sub))
