@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "mb/pg_wchar.h"
 
@@ -257,11 +258,11 @@ may_pass(const char *sqlstate)
 /* A lock is waited for, however often: that is no failure. */
 #define LOCKED		"55P03"
 
-void
-cdc_failure_raise_failing(const char *subscription)
+TimestampTz
+cdc_failure_raise_failing(const char *subscription, TimestampTz since)
 {
 	static CdcStatement stmt = {
-		"SELECT f.worker, f.failures, f.last_sqlstate, f.last_error"
+		"SELECT f.worker, f.failures, f.last_sqlstate, f.last_error, f.last_error_at"
 		" FROM cdc_catalog.subscription_failure f"
 		" WHERE f.subscription OPERATOR(pg_catalog.=) $1 AND f.failures OPERATOR(pg_catalog.<>) 0"
 		" AND f.worker OPERATOR(pg_catalog.<>) 'publish' AND f.last_sqlstate OPERATOR(pg_catalog.<>) '" LOCKED "'"
@@ -273,6 +274,7 @@ cdc_failure_raise_failing(const char *subscription)
 	char	   *worker = NULL;
 	char	   *error = NULL;
 	int64		failures = 0;
+	TimestampTz older = 0;
 	uint64		n;
 	uint64		i;
 
@@ -280,9 +282,17 @@ cdc_failure_raise_failing(const char *subscription)
 	n = cdc_spi_execute(&stmt, &value, NULL);
 	for (i = 0; i < n && error == NULL; i++)
 	{
+		bool		isnull;
+		TimestampTz at = DatumGetTimestampTz(cdc_spi_datum(i, 5, TIMESTAMPTZOID, &isnull));
+
 		failures = cdc_spi_int64(i, 2);
 		if (failures < 2 && may_pass(cdc_spi_text(&spi, i, 3)))
 			continue;
+		if (!isnull && at < since)
+		{
+			older = Max(older, at);
+			continue;
+		}
 		worker = cdc_spi_text(&spi, i, 1);
 		error = cdc_spi_text(&spi, i, 4);
 	}
@@ -300,6 +310,7 @@ cdc_failure_raise_failing(const char *subscription)
 								  (unsigned long) failures, failures, detail ? " " : "", detail ? detail : ""),
 				 hint ? errhint("%s", hint) : 0));
 	}
+	return older;
 }
 
 char *

@@ -15,6 +15,7 @@
 #define CDC_PG_CATALOG_FAILURE_H
 
 #include "pg/base/compat.h"
+#include "datatype/timestamp.h"
 
 /*
  * An error with the SQLSTATE CDC_ERRCODE_GAP proves a gap: transactions of the source are
@@ -53,10 +54,11 @@ extern void cdc_failure_end_gap(const char *subscription);
 extern void cdc_failure_clear(const char *subscription, const char *worker);
 
 /*
- * ERROR with what was recorded, where pull or apply fail again and again, or with what no
- * next try is likely to mend.  For who waits for them.
+ * ERROR with what was recorded from that moment on, where pull or apply fail again and again, or
+ * with what no next try is likely to mend.  For who waits for them.  Returns when the last of
+ * those was recorded that are older; 0: there is none.
  */
-extern void cdc_failure_raise_failing(const char *subscription);
+extern TimestampTz cdc_failure_raise_failing(const char *subscription, TimestampTz since);
 
 /*
  * Message, detail, hint and the innermost line of the context of an error as one

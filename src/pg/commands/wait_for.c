@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/process/shmem.h"
+#include "pg/process/wake.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/failure.h"
 #include "pg/progress/copy_only.h"
@@ -217,13 +218,36 @@ check_coming(const Wanted *wanted)
 						 name, name, name)));
 }
 
+/* A worker that has failed is not tried again at once, however many wait for it. */
+#define RETRY_AFTER_MS		1000
+
+/*
+ * ERROR where a worker fails.  What was recorded before begun may be mended by now, by what it
+ * says to type: the worker, which may pause for a minute, is then tried again.  Whether that is
+ * still open.
+ */
+static bool
+check_failing(const Wanted *wanted, TimestampTz begun, bool *retried)
+{
+	TimestampTz older = cdc_failure_raise_failing(wanted->sub->name, begun);
+
+	if (older != 0 && !*retried && TimestampDifferenceExceeds(older, GetCurrentTimestamp(), RETRY_AFTER_MS))
+	{
+		cdc_supervisor_wake();
+		*retried = true;
+	}
+	return older != 0;
+}
+
 static bool
 wait_until(const Wanted *wanted, TimestampTz deadline)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.wait_for",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
+	TimestampTz begun = GetCurrentTimestamp();
 	int64		seq = 0;
+	bool		retried = false;
 	bool		result;
 
 	for (;;)
@@ -235,10 +259,9 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 		PushActiveSnapshot(GetLatestSnapshot());
 		/* a position of another log may seem to contain what is waited for */
 		cdc_failure_raise_gap(wanted->sub->name);
-		if (wanted->sub->enabled)
-			cdc_failure_raise_failing(wanted->sub->name);
-		result = tables_complete(wanted) && contained(wanted, &seq);
 		ms = remaining_ms(deadline);
+		result = !(wanted->sub->enabled && check_failing(wanted, ms > 0 ? begun : 0, &retried)) &&
+			tables_complete(wanted) && contained(wanted, &seq);
 		if (!result && ms > 0)
 			check_coming(wanted);
 		PopActiveSnapshot();

@@ -23,12 +23,18 @@
 #include "pg/catalog/spi.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/history/scan.h"
+#include "pg/process/background.h"
 #include "pg/process/shmem.h"
+#include "pg/remote/answer.h"
 
 /* How long one wait lasts at most, and how long nothing may move. */
 #define WAIT_SLICE_MS	100
 #define PATIENCE_MS		60000
 #define IDLE_PATIENCE_MS	2000
+
+/* How long a transaction that is in the binlog may take to be committed in the engine. */
+#define COMMIT_MS			10000
+#define COMMIT_SLICE_MS		5
 
 /* ---- places ---- */
 
@@ -42,12 +48,37 @@ read_position(const CdcVerify *v, CdcPosition *position, CdcProgress *progress)
 	PopActiveSnapshot();
 }
 
+/*
+ * Waits until the source shows what it has sent of these transactions: the binlog has one
+ * before the engine has committed it, gtid_executed only then.  Other servers do not tell.
+ */
+static void
+wait_for_commits(const CdcVerify *v, const char *gtid_set)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(v->control);
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), COMMIT_MS);
+
+	if (gtid_set == NULL || info->flavor != CDC_MYSQL || info->version < 50700)
+		return;
+	while (GetCurrentTimestamp() < until)
+	{
+		CdcAnswer  *answer = cdc_source_ask(v->control, "transactions that are committed", 1,
+											"SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)",
+											cdc_source_quote_literal(gtid_set));
+
+		if (cdc_answer_int(answer, 0, 0, 0, 1) == 1)
+			break;
+		cdc_background_sleep(COMMIT_SLICE_MS);
+	}
+}
+
 int64
 cdc_verify_seq_now(const CdcVerify *v)
 {
 	CdcPosition position;
 
 	read_position(v, &position, NULL);
+	wait_for_commits(v, position.gtid_set);
 	return position.last_seq;
 }
 
