@@ -18,6 +18,7 @@
 #include "pg/base/compat_executor.h"
 #include "pg/base/error.h"
 #include "pg/history/copied_rows.h"
+#include "pg/history/gap.h"
 #include "pg/history/hole.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
@@ -437,7 +438,8 @@ check_hole(CdcApply *apply, int64 seq)
 {
 	if (apply->visited < 0)
 		return;
-	if (unlikely(seq != apply->visited + 1))
+	if (unlikely(seq != apply->visited + 1) &&
+		!cdc_history_is_gap(apply->sub, apply->visited + 1, seq - 1))
 	{
 		apply->work.at.place.seq = 0;
 		cdc_history_hole(apply->sub, "apply", apply->visited + 1, seq - 1);
