@@ -202,6 +202,9 @@ check_whole_row(const CdcMapping *mapping, const CdcRowImage *image, const CdcPr
 								mapping->source_table, source->name),
 						 errdetail("The target %s has no key, so that rows are matched by all their columns.",
 								   mapping->target->name),
+						 image->env != NULL ?
+						 errhint("Have the messages carry whole rows, or give the target its key: %s",
+								 cdc_target_key_hint(mapping, image->env)) :
 						 errhint("Give the table a primary key, or set binlog_row_image to FULL at the source.")));
 	}
 }
