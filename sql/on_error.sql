@@ -72,6 +72,8 @@ SELECT wants(t) FROM unnest('{heap,sql,other,keyless}'::text[]) t;
 SELECT ev('heap', 'c', '{"id":1,"n":1}', NULL, false), ev('other', 'c', '{"id":1,"n":1}');
 SELECT ev('heap', 'u', '{"id":1,"n":100}', '{"n":1}', false), ev('other', 'c', '{"id":2,"n":2}');
 SELECT fails($$SELECT * FROM cdc.apply('oe')$$);
+-- which of the row's two events it is the next call finds out
+SELECT fails($$SELECT * FROM cdc.apply('oe')$$);
 SELECT * FROM heap;
 
 -- table, as the hint has it: the others go on, it stays where it was

@@ -184,6 +184,7 @@ INSERT INTO public.calls VALUES
     ($$cdc.set_position('mine', 'latest')$$),
     ($$cdc.wait_for('mine', 'x:4', '0')$$),
     ($$cdc.verify('mine', 'a.b')$$),
+    ($$cdc.verify_step('mine', 'a.b')$$), ($$CALL cdc.verify_in_steps('mine', 'a.b')$$),
     ($$cdc.worker_status()$$), ($$cdc_catalog.unapplied('mine', 0)$$),
     ($$cdc.maintain()$$),
     ($$cdc_catalog.here()$$),
@@ -197,7 +198,8 @@ SELECT substring(call FROM 'cdc(?:_catalog)?\.[a-z_]+') AS calls,
        public.try('regress_cdc_other', sql) AS other,
        public.try('regress_cdc_watcher', sql) AS watcher,
        public.try('regress_cdc_stranger', sql) AS stranger
-  FROM (SELECT call, 'SELECT ''called'' FROM (SELECT count(*) FROM ' || call || ' c) x' AS sql FROM public.calls) c
+  FROM (SELECT call, CASE WHEN call LIKE 'CALL %' THEN call
+               ELSE 'SELECT ''called'' FROM (SELECT count(*) FROM ' || call || ' c) x' END AS sql FROM public.calls) c
  ORDER BY 1;
 RESET client_min_messages;
 SELECT p.oid::regprocedure AS not_tried

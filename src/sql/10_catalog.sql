@@ -142,6 +142,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     error_key       text,                   -- ... and its key, as far as that is known
     kept_events     bigint NOT NULL DEFAULT 0,  -- that cdc.error has, to be retried or discarded
     differs         text,                   -- what was left out: the target may differ from its source
+    left_out        boolean NOT NULL DEFAULT false, -- it could not have a target, and has none until it is removed and added
     PRIMARY KEY (subscription, name)
 );
 CREATE INDEX subscription_table_source ON cdc_catalog.subscription_table (subscription, source_table);
@@ -399,6 +400,26 @@ CREATE TABLE cdc_catalog.verification (
 );
 CREATE INDEX verification_subscription ON cdc_catalog.verification (subscription, source_table, started_at);
 
+-- How far a run of cdc.verify_step has come: a row for each of its tables, until all are through.
+CREATE TABLE cdc_catalog.verification_progress (
+    subscription    text NOT NULL,
+    name            text NOT NULL,          -- of the table
+    started_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),  -- as cdc_catalog.verification has it
+    updated_at      timestamptz,
+    done            boolean NOT NULL DEFAULT false,
+    shape           text,                   -- of the tables and their key; null: not begun
+    last_key        text[],                 -- rows up to this key are compared; literals of the source's SQL
+    chunk           bigint NOT NULL DEFAULT 0,
+    source_rows     bigint NOT NULL DEFAULT 0,
+    rows_read       bigint NOT NULL DEFAULT 0,
+    differences     bigint NOT NULL DEFAULT 0,
+    ranges          text[],                 -- for a repair: where rows differ, conditions of the source's SQL
+    gone            text[],                 -- keys of rows that only the target has ...
+    gone_seq        bigint,                 -- ... as of this event
+    by_range        boolean NOT NULL DEFAULT true,  -- false: these do not tell all
+    PRIMARY KEY (subscription, name)
+);
+
 -- Restored by pg_dump with the database.
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription', '');
@@ -421,6 +442,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.skipped_transaction', ''
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.log', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.publication', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.verification', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.verification_progress', '');
 
 -- Nobody but the extension and superusers come here; 11_views.sql has what others see.
 REVOKE ALL ON ALL TABLES IN SCHEMA cdc_catalog FROM PUBLIC;

@@ -292,6 +292,29 @@ SELECT t.subscription,
     ON p.subscription = t.subscription AND p.name = t.name
  WHERE t.state IN ('i', 'd', 'f', 's');
 
+-- Runs of cdc.verify_step that are under way.  rows of the source were compared, rows_read of these
+-- one by one.
+CREATE VIEW cdc.stat_progress_verify WITH (security_barrier = true) AS
+SELECT v.subscription,
+       t.source_table,
+       t.target,
+       CASE WHEN v.done THEN 'done' WHEN v.updated_at IS NULL THEN 'waiting' ELSE 'comparing' END AS phase,
+       v.source_rows AS rows,
+       v.rows_read,
+       v.differences,
+       v.chunk AS chunks,
+       CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
+                 OR v.subscription IN (SELECT o.name FROM cdc_catalog.visible o WHERE o.own)
+            THEN v.last_key END AS last_key,
+       v.started_at,
+       v.updated_at
+  FROM cdc_catalog.verification_progress v
+  JOIN cdc_catalog.subscription_table t ON t.subscription = v.subscription AND t.name = v.name
+ WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
+    OR v.subscription IN (SELECT o.name FROM cdc_catalog.visible o);
+
+COMMENT ON VIEW cdc.stat_progress_verify IS 'runs of cdc.verify_in_steps that are not finished';
+
 COMMENT ON VIEW cdc.stat_progress_copy IS 'copies of tables that are under way';
 
 -- low, high: what the broker had when it was asked last, every metadata_refresh
@@ -315,4 +338,4 @@ SELECT p.subscription,
 
 COMMENT ON VIEW cdc.stat_kafka_partition IS 'position, lag and last error of the partitions of subscriptions';
 
-GRANT SELECT ON cdc.stat_subscription, cdc.stat_table, cdc.stat_progress_copy, cdc.stat_kafka_partition TO PUBLIC;
+GRANT SELECT ON cdc.stat_subscription, cdc.stat_table, cdc.stat_progress_copy, cdc.stat_progress_verify, cdc.stat_kafka_partition TO PUBLIC;

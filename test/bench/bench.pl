@@ -296,6 +296,28 @@ sub bench_copy_typed
 	return;
 }
 
+# --- verify: the copied table beside its copy; CPU of the source for it, beside that of a
+# sequential scan which adds up a hash of the columns
+
+sub cpu_of { my ($pid, $code) = @_; my $before = cpu_seconds($pid); my $took = measured($code); return (cpu_seconds($pid) - $before, $took) }
+
+sub bench_verify
+{
+	my ($source, $rows, $copy) = @_;
+	$dbh->do($_) for q{SELECT cdc.pull('copied')}, q{SELECT * FROM cdc.apply('copied')};
+	my $columns = q{CONCAT_WS('#', id, customer, status, amount, note, created, changed)};
+	my ($crc) = cpu_of($source->{pid}, sub { $source->value("SELECT SUM(CRC32($columns)) FROM copied.w") });
+	my ($scan) = cpu_of($source->{pid}, sub {
+		$source->value("SELECT SUM(CAST(CONV(LEFT(SHA2($columns, 256), 16), 16, 10) AS UNSIGNED)) FROM copied.w") });
+	my ($cpu, $took) = cpu_of($source->{pid}, sub {
+		die "verify: rows differ\n" if value(q{SELECT count(*) FROM cdc.verify('copied') WHERE kind <> 'equal'}) });
+	die "verify: rows were read\n" if value('SELECT sum(rows_read) FROM cdc.verification') != 0;
+	progress('verify: %.1f s; CPU of the source %.1f s, a scan with SHA2 %.1f s, with CRC32 %.1f s', $took, $cpu, $scan, $crc);
+	result('verify', $rows / $took, $rows / $copy, 'rows/s (baseline: the copy)');
+	result('verify_source', $cpu, $scan, 's of CPU of the source (baseline: sequential scan with SHA2)', 'less');
+	return;
+}
+
 # --- copy: a table into history and replica, beside the client's rows as JSON into COPY,
 # and the hand-written INSERT ... SELECT from that
 
@@ -329,6 +351,7 @@ sub bench_copy
 	progress('copy: cdc_ingest %.1f s into the history, %.1f s into the replica', $pull, $apply);
 	die "copy: rows differ\n" if value('SELECT count(*) FROM ((TABLE copied.w EXCEPT TABLE copied.by_hand) UNION ALL (TABLE copied.by_hand EXCEPT TABLE copied.w)) d');
 	result('copy', $rows / ($pull + $apply), $rows / ($history + $replica), 'rows/s (baseline: mysql --quick into COPY, INSERT ... SELECT)');
+	bench_verify($source, $rows, $pull + $apply);
 	result('copy_history', $rows / $pull, $rows / $history, 'rows/s (baseline: mysql --quick into COPY)');
 	$dbh->do(q{SELECT cdc.drop_subscription('copied', drop_history := true)});
 	bench_copy_typed($source, \@client, $rows);

@@ -114,16 +114,24 @@ subtest 'standby away' => sub {
 };
 
 subtest 'source frozen' => sub {
+	# Of another subscription the next look at the source is due when a heartbeat is missing.
+	$cluster->add_source('slow', $source, heartbeat_interval => '3s', connect_timeout => '1s');
+	$cluster->subscribe('slow', 'slow', 'slow', tables => ['shop.other']);
+	$cluster->catch_up('slow');
+	$cluster->poll(q{SELECT clock_timestamp() - source_asked_at BETWEEN '5 s' AND '8 s' FROM cdc.stat_subscription WHERE subscription = 'slow'}, 1);
 	$source->freeze;
 	my $row = until_ok('seconds without a message, and a lag by them', sub { $_->{seconds_since_message} > 0.8 && $_->{lag_s} > 0.8 });
 	$row = until_ok('then an error', sub { $_->{state} eq 'error' });
-	like($row->{last_error}, qr/^pull: .*(?:could not connect|heartbeats)/s, '... that says why');
+	like($row->{last_error}, qr/^pull: .*(?:could not connect|heartbeats|has not answered)/s, '... that says why');
 	like($row->{last_sqlstate}, qr/^08/, 'a code for programs');
 	is($row->{state_code}, 5, 'as a number');
 	my $seconds = $row->{seconds_since_message};
-	$row = until_ok('the time since the last message survives the worker', sub { $_->{seconds_since_message} > $seconds + 2 && $_->{lag_s} > 3 });
+	my $slow = until_ok('three heartbeats, and a try to connect again, are enough', sub { $_->{state} eq 'error' }, 'slow');
+	unlike($slow->{last_error}, qr/has not answered/, '... as a source that is silent is not asked anything');
+	$row = until_ok('the time since the last message survives the worker', sub { $_->{seconds_since_message} > $seconds + 2 && $_->{lag_s} > 3 && $_->{failures} > 1 });
 	like($cluster->error_of(q{SELECT cdc.wait_for('s', '0-1-1')}), qr/the pull worker of subscription "s" fails: .*failures in a row/s, 'wait_for says so instead of true or waiting');
 	$source->thaw;
+	$cluster->call('drop_subscription', name => 'slow', drop_history => \'true');
 	insert(1);
 	$cluster->catch_up('s');
 	$row = until_ok('an error that is over is not shown', sub { $_->{state} eq 'streaming' && !defined $_->{last_error} && !defined $_->{last_error_at} && $_->{failures} == 0 });

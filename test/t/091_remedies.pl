@@ -22,7 +22,7 @@ sub subscription
 	my $id = 'm' . ++$n;
 	$source->do("CREATE DATABASE $id", map { "CREATE TABLE $id.$_" } @$tables);
 	$cluster->subscribe($id, 's', $id, tables => ["$id.*"], enabled => \'false', %arguments);
-	is(follow($id), '', "$id: a subscription");
+	$arguments{enabled} ? $cluster->catch_up($id) : is(follow($id), '', "$id: a subscription");
 	return $id;
 }
 
@@ -127,6 +127,50 @@ subtest 'nor a statement that cannot be followed' => sub {
 		settle($id);
 		same_ok($id, "ddl $ddl");
 	}
+};
+
+subtest 'wait_for tells what is so after its hint was followed, not what was before' => sub {
+	my $id = subscription([ 'a (id INT PRIMARY KEY, n INT)' ], enabled => \'true');
+	# the worker pauses longer and longer
+	$cluster->do("ALTER TABLE $id.a ADD CONSTRAINT c CHECK (n < 10)");
+	$source->do("INSERT INTO $id.a VALUES (1, 50)");
+	$cluster->poll("SELECT max(failures) >= 3 FROM cdc.subscription_failure WHERE subscription = '$id'", '1');
+	like($cluster->error_of("SELECT cdc.wait_for('$id')"), qr/the apply worker of subscription "$id" fails: .*violates check/, 'as long as it fails it says so');
+	$cluster->do("ALTER TABLE $id.a DROP CONSTRAINT c");
+	is($cluster->value('SELECT cdc.wait_for(?)', $id), 1, 'when the reason is gone it waits');
+	same_ok($id, 'mended');
+	is($cluster->value("SELECT last_error FROM cdc.stat_subscription WHERE subscription = '$id'"), undef, 'nothing is shown any more');
+	$cluster->do("SELECT cdc.disable_subscription('$id')");
+};
+
+# A replay of the whole history into a table of the present shape, over a change in the middle.
+subtest 'replay over changes of types' => sub {
+	my $replay = sub {
+		my ($columns, $rows, $change, $more) = @_;
+		my $id = subscription([ "a (id INT PRIMARY KEY, $columns)" ]);
+		follow($id, "INSERT INTO a VALUES $rows", "ALTER TABLE a $change", "INSERT INTO a VALUES $more");
+		$cluster->do("CREATE TABLE $id.r (LIKE $id.a INCLUDING ALL)");
+		my $said = eval { $cluster->notices_of("SELECT cdc.replay('$id', '$id.a', '$id.r')") } // $@;
+		my $differ = $cluster->value("SELECT count(*) FROM ((TABLE $id.a EXCEPT TABLE $id.r) UNION ALL (TABLE $id.r EXCEPT TABLE $id.a)) AS d");
+		return ($id, $said, $differ);
+	};
+	my ($id, $said, $differ) = $replay->('n VARCHAR(10)', q{(1, 'a'), (2, NULL)}, 'MODIFY n VARBINARY(10)', q{(3, 'c'), (4, x'00ff')});
+	is($differ, 0, 'text that becomes bytes') or diag join "\n", map { "@$_" } @{ $cluster->rows("SELECT r::text FROM $id.r") };
+	like($said, qr/source table $id\.a was altered before seq/, '... the change is told');
+	($id, $said, $differ) = $replay->('n INT', '(1, 1)', 'MODIFY n VARCHAR(20)', q{(2, '007')});
+	is($differ, 0, 'a number that becomes text');
+	($id, $said, $differ) = $replay->('n BIT(8)', q{(1, b'101')}, 'MODIFY n INT', '(2, 300)');
+	is($differ, 0, 'bits that become a number');
+
+	# what no event says is told, and the remedy brings it
+	($id, $said, $differ) = $replay->('n INT', '(1, 1)', 'ADD c INT DEFAULT 5', '(2, 2, 2)');
+	like($said, qr/was altered before seq.*as the default of a new column.*copy_history.*SELECT cdc\.resync_table/s, 'a default that no event has is told');
+	is($differ, 2, '... the row has what its event has');
+	$cluster->do(qq{SELECT cdc.alter_table('$id', '$id.a', '{"copy_history": true}')}, statements($said));
+	settle($id);
+	my $from = $cluster->value("SELECT max(seq) FROM $id.${id}_history WHERE event->>'type' = 'bootstrap-start' AND source_table = '$id.a'");
+	$cluster->do("TRUNCATE $id.r", "SELECT cdc.replay('$id', '$id.a', '$id.r', from_seq := $from)");
+	is($cluster->value("SELECT count(*) FROM ((TABLE $id.a EXCEPT TABLE $id.r) UNION ALL (TABLE $id.r EXCEPT TABLE $id.a)) AS d"), 0, '... and its remedy ends in the same table');
 };
 
 done_testing();

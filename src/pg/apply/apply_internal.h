@@ -37,6 +37,7 @@
 #include "pg/catalog/position.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/progress/table_error.h"
+#include "pg/progress/table_state.h"
 #include "pg/catalog/tables.h"
 #include "pg/history/scan.h"
 #include "pg/schema/change.h"

@@ -282,8 +282,8 @@ forget_all(CdcApply *apply, CdcSourceRun *source)
 	source->aside->nkeys = 0;
 	source->aside->events = 0;
 	source->aside->first = NULL;
-	cdc_table_error_clear(apply->sub, name);
-	cdc_table_error_release(apply->sub, name);
+	cdc_table_error_emptied(apply->sub, name);
+	(void) cdc_table_settle(apply->sub, name, 'e');
 }
 
 static void

@@ -148,6 +148,8 @@ apply_kept(CdcWalk *walk, const CdcSubscriptionTable *table)
 	cdc_range_count(apply, walk->result);
 	MemoryContextDelete(apply->work.cxt);
 	(void) cdc_table_error_forget(walk->sub, table->name, 0);
+	(void) cdc_table_settle(walk->sub, table->name, 'e');
+	CommandCounterIncrement();
 }
 
 /* The table goes on from where it stopped, up to where apply is. */
@@ -165,7 +167,24 @@ catch_up(CdcWalk *walk, const CdcSubscriptionTable *table, int64 upto)
 		elog(ERROR, "source table %s did not come to seq " INT64_FORMAT, table->name, upto);
 }
 
-/* Applies what the table lacks.  Returns the number of events. */
+/* ERROR: nothing that the history has helps the table. */
+static void
+refuse(const CdcSubscription *sub, const CdcSubscriptionTable *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("source table %s of subscription \"%s\" has no place to go on from",
+					table->name, sub->name),
+			 table->left_out ? errdetail("It was left out, and has no target.") :
+			 errdetail("Its target is not what the source had at any commit."),
+			 errhint("%s", table->left_out ? cdc_table_error_left_out_hint(sub, table->name) :
+					 cdc_table_error_hint(sub, table->name, false))));
+}
+
+/*
+ * Applies what the table lacks.  Returns the number of events; 0, too, where it is in error for
+ * another reason now, which its state says.
+ */
 static int64
 retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const CdcPosition *position,
 			int64 applied_seq)
@@ -181,18 +200,18 @@ retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const
 	walk.changes = position->changes;
 	walk.guarded = cdc_target_errors_are_guarded(sub);
 
-	/* from here on it has a target, and what it meets there is found anew */
-	cdc_table_error_release(sub, table->name);
+	/* from here on it has a target; pull may have found that it has no place any more */
+	if (!cdc_table_resume(sub, table->name))
+		refuse(sub, table);
 	CommandCounterIncrement();
 	if (table->kept_events > 0)
-	{
 		apply_kept(&walk, table);
-		cdc_table_error_release(sub, table->name);
-		CommandCounterIncrement();
-	}
 	if (table->held)
 		catch_up(&walk, table, applied_seq);
-	cdc_table_error_release(sub, table->name);
+
+	/* what could not be followed on the way says so: it stays as it is */
+	if (cdc_table_is_held(sub, table->name))
+		return 0;
 	(void) cdc_copy_applied(sub, applied_seq);
 	cdc_log(sub->name, "error",
 			psprintf("events of source table %s were applied again: " INT64_FORMAT, table->name, result.events), NULL);
@@ -208,12 +227,7 @@ is_retried(const CdcSubscription *sub, const CdcSubscriptionTable *table, bool n
 	if (table->held && table->held_seq < 0)
 	{
 		if (named)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("source table %s of subscription \"%s\" has no place to go on from",
-							table->name, sub->name),
-					 errdetail("Its target is not what the source had at any commit."),
-					 errhint("%s", cdc_table_error_hint(sub, table->name, false))));
+			refuse(sub, table);
 		return false;
 	}
 	return table->held || table->kept_events > 0;

@@ -109,15 +109,17 @@ cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const c
 								 name, seq, reason);
 	const char *sub_name = quote_literal_cstr(sub->name);
 	const char *table_name = quote_literal_cstr(name);
-	const char *which = which_target(sub, name, remap != NULL);
-	char	   *remedy = remap != NULL ?
-		psprintf("SELECT cdc.alter_table(%s, %s, %s%s);", sub_name, table_name, remap, which) :
-		psprintf("SELECT cdc.resync_table(%s, %s%s);", sub_name, table_name, which);
+	char	   *copy = psprintf("SELECT cdc.resync_table(%s, %s%s);", sub_name, table_name,
+								which_target(sub, name, false));
+	char	   *remedy = remap == NULL ? copy :
+		psprintf("SELECT cdc.alter_table(%s, %s, %s%s); or, where the mapping can be computed again: %s",
+				 sub_name, table_name, remap, which_target(sub, name, true), copy);
 
 	if (cdc_follow_superseded(sub, name, seq, reason))
 		return;
-	cdc_subscription_table_failed(sub, name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-								  psprintf("%s.\nHINT:  %s", error, remedy));
+	if (!cdc_table_lose(sub, name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+						psprintf("%s.\nHINT:  %s", error, remedy)))
+		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("source table %s of subscription \"%s\" is not replicated any more", name,
@@ -397,6 +399,11 @@ follow_for(Follow *f)
 	}
 	else if (f->table->kept_events > 0 && alters(change))
 		hold_before(f);
+	else if (f->table->target == NULL && change->kind == CDC_CHANGE_COPY)
+	{
+		cdc_table_error_clear(f->sub, f->table->name);
+		f->outcome = "nothing: there is no target";
+	}
 	else if (f->table->target == NULL || !OidIsValid(f->table->target_oid) ||
 			 get_rel_name(f->table->target_oid) == NULL)
 		f->outcome = "nothing: there is no target";

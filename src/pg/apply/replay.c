@@ -9,6 +9,7 @@
 #include "pg/apply/apply_internal.h"
 
 #include "catalog/namespace.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -16,6 +17,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/tables.h"
 #include "pg/history/hole.h"
+#include "pg/schema/versions.h"
 
 /* ERROR where an argument is NULL that must not be. */
 static void
@@ -69,6 +71,59 @@ qualify_target(char *target)
 								   get_rel_name(relid)) : target;
 }
 
+/* Events behind after up to upto, which are all of one definition of their table; how many. */
+static int64
+replay_version(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 after, int64 upto)
+{
+	CdcApply   *apply = cdc_run_begin(sub, spec);
+	int64		events;
+
+	cdc_run_scan(apply, after, upto, spec->source_table);
+	cdc_run_end(apply);
+	events = apply->events;
+	MemoryContextDelete(apply->work.cxt);
+	return events;
+}
+
+/* What a statement did to rows that were there is in no event. */
+static void
+warn_of_change(const CdcSubscription *sub, const char *source_table, const CdcTableVersion *before,
+			   const CdcTableVersion *after)
+{
+	if (before->def.ncolumns == 0 || after->def.ncolumns == 0 ||
+		cdc_table_def_same_rows(&before->def, &after->def))
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("source table %s was altered before seq " INT64_FORMAT ", within what is replayed", source_table,
+					after->from_seq),
+			 errdetail("A replay does what events say. Rows from before have what these say, not what the statement made of them at the source, as the default of a new column."),
+			 errhint("For rows as they are there now set the table's option copy_history to on, SELECT cdc.resync_table(%s, %s); and replay from the beginning of that copy on.",
+					 quote_literal_cstr(sub->name), quote_literal_cstr(source_table))));
+}
+
+/* Events behind after up to upto, each by the definition that it was written under; how many. */
+static int64
+replay(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 after, int64 upto)
+{
+	CdcTableVersion version;
+	int64		events = 0;
+
+	(void) cdc_table_version_at(sub->name, spec->source_table, after + 1, GetDatabaseEncoding(), &version);
+	while (version.next_seq <= upto && version.next_seq != PG_INT64_MAX)
+	{
+		CdcTableVersion before = version;
+
+		CHECK_FOR_INTERRUPTS();
+		events += replay_version(sub, spec, after, before.next_seq - 1);
+		after = before.next_seq - 1;
+		(void) cdc_table_version_at(sub->name, spec->source_table, after + 1, GetDatabaseEncoding(), &version);
+		if (events > 0)
+			warn_of_change(sub, spec->source_table, &before, &version);
+	}
+	return events + replay_version(sub, spec, after, upto);
+}
+
 PG_FUNCTION_INFO_V1(cdc_replay);
 
 Datum
@@ -76,11 +131,11 @@ cdc_replay(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
 	CdcMappingSpec spec;
-	CdcApply   *apply;
 	int64		from = PG_ARGISNULL(3) ? 1 : PG_GETARG_INT64(3);
 	int64		to = PG_ARGISNULL(4) ? PG_INT64_MAX : PG_GETARG_INT64(4);
 	int64		events;
 	bool		registered;
+	CdcScope	scope;
 
 	check_arguments(fcinfo);
 	memset(&spec, 0, sizeof(spec));
@@ -96,11 +151,10 @@ cdc_replay(PG_FUNCTION_ARGS)
 		spec.row_filter = text_to_cstring(PG_GETARG_TEXT_PP(7));
 	registered = use_live_key(sub, &spec);
 
-	apply = cdc_run_begin(sub, &spec);
+	cdc_owner_begin(sub, &scope);
 	cdc_history_check_whole(sub, "replay", from, to);
-	cdc_run_scan(apply, Max(from, 1) - 1, to, spec.source_table);
-	cdc_run_end(apply);
-	events = apply->events;
+	cdc_scope_end(&scope);
+	events = replay(sub, &spec, Max(from, 1) - 1, to);
 
 	/* a table that was removed still has its history; a misspelled one has none */
 	if (events == 0 && !registered)
@@ -111,6 +165,5 @@ cdc_replay(PG_FUNCTION_ARGS)
 				 errhint("Name it as the history does; SELECT DISTINCT source_table FROM %s lists them.",
 						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(sub->history)),
 													get_rel_name(sub->history)))));
-	MemoryContextDelete(apply->work.cxt);
 	PG_RETURN_INT64(events);
 }

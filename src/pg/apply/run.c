@@ -100,6 +100,23 @@ keep_text(char *to, size_t size, const char *from, size_t len)
 	to[n] = '\0';
 }
 
+/*
+ * Whether it is the event at hand that the error is of: not one of a batch, nor one of several
+ * of the same key of which only the last state is written, or of which the first are passed over
+ * for that.
+ */
+static bool
+is_exact(const CdcApply *apply)
+{
+	const CdcAtHand *at = &apply->work.at;
+	const CdcTargetRun *run = at->source != NULL ? at->source->target : NULL;
+
+	if (at->data != NULL || !at->writing)
+		return true;
+	return at->entry != NULL &&
+		((run != NULL && run->one_by_one) || (!at->entry->folded && apply->ahead == NULL));
+}
+
 /* Notes which event is at hand; key may be NULL. */
 static void
 note_blame(const CdcApply *apply, const char *position, const char *key)
@@ -109,7 +126,7 @@ note_blame(const CdcApply *apply, const char *position, const char *key)
 	memset(&blame, 0, offsetof(CdcBlame, source_table));
 	blame.subscription_id = apply->sub->id;
 	blame.seq = at->place.seq;
-	blame.exact = at->data != NULL || at->entry != NULL || !at->writing;
+	blame.exact = is_exact(apply);
 	blame.source_table[0] = '\0';
 	if (at->source != NULL)
 		keep_text(blame.source_table, sizeof(blame.source_table), at->source->mapping->name,
@@ -136,7 +153,8 @@ error_context(void *arg)
 	initStringInfo(&s);
 	appendStringInfo(&s, "subscription \"%s\"", apply->sub->name);
 	if (at->place.seq > 0)
-		appendStringInfo(&s, ", seq " INT64_FORMAT, at->place.seq);
+		appendStringInfo(&s, at->entry != NULL && !is_exact(apply) ? ", seq " INT64_FORMAT " or before" :
+						 ", seq " INT64_FORMAT, at->place.seq);
 	if (at->place.file != NULL)
 		position = at->place.offset >= 0 ? psprintf("%s" INT64_FORMAT, at->place.file, at->place.offset) :
 			pstrdup(at->place.file);

@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "mb/pg_wchar.h"
 
@@ -19,6 +20,7 @@
 #include "pg/base/error.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
+#include "pg/process/wake.h"
 
 /* A long message leaves room for the hint: all parts have less than CDC_TEXT_BOUND. */
 #define MESSAGE_BOUND	4096
@@ -94,14 +96,10 @@ cdc_failure_is_vague(const char *subscription, const char *worker)
 	return cdc_spi_run(&stmt, subscription, worker) > 0;
 }
 
-/*
- * The part of a recorded error that begins with label, up to the next part, palloc'ed;
- * NULL: it has none.
- */
-static char *
-error_part(const char *error, const char *label)
+char *
+cdc_failure_part(const char *error, const char *label)
 {
-	static const char *const labels[] = {"\nDETAIL:  ", "\nHINT:  ", "\nCONTEXT:  "};
+	static const char *const labels[] = {CDC_FAILURE_DETAIL, CDC_FAILURE_HINT, CDC_FAILURE_CONTEXT};
 	const char *from = label != NULL ? strstr(error, label) : error;
 	const char *to;
 	int			i;
@@ -150,11 +148,11 @@ cdc_failure_raise_gap(const char *subscription)
 
 	if (error == NULL)
 		return;
-	detail = error_part(error, "\nDETAIL:  ");
-	hint = error_part(error, "\nHINT:  ");
+	detail = cdc_failure_part(error, CDC_FAILURE_DETAIL);
+	hint = cdc_failure_part(error, CDC_FAILURE_HINT);
 	ereport(ERROR,
 			(errcode(CDC_ERRCODE_GAP),
-			 errmsg("%s", error_part(error, NULL)),
+			 errmsg("%s", cdc_failure_part(error, NULL)),
 			 detail ? errdetail("%s", detail) : 0,
 			 hint ? errhint("%s", hint) : 0));
 }
@@ -170,7 +168,7 @@ cdc_failure_refuse_gap(const char *subscription)
 				(errcode(CDC_ERRCODE_GAP),
 				 errmsg("subscription \"%s\" stands at a gap, behind which its replicas would differ from their source",
 						subscription),
-				 errdetail("%s", error_part(error, NULL)),
+				 errdetail("%s", cdc_failure_part(error, NULL)),
 				 errhint("SELECT cdc.restart_subscription(%s); copies all tables again. Without that: SELECT cdc.restart_subscription(%s, 'latest', resync := false);",
 						 name, name)));
 }
@@ -257,11 +255,11 @@ may_pass(const char *sqlstate)
 /* A lock is waited for, however often: that is no failure. */
 #define LOCKED		"55P03"
 
-void
-cdc_failure_raise_failing(const char *subscription)
+static TimestampTz
+raise_failing(const char *subscription, TimestampTz since)
 {
 	static CdcStatement stmt = {
-		"SELECT f.worker, f.failures, f.last_sqlstate, f.last_error"
+		"SELECT f.worker, f.failures, f.last_sqlstate, f.last_error, f.last_error_at"
 		" FROM cdc_catalog.subscription_failure f"
 		" WHERE f.subscription OPERATOR(pg_catalog.=) $1 AND f.failures OPERATOR(pg_catalog.<>) 0"
 		" AND f.worker OPERATOR(pg_catalog.<>) 'publish' AND f.last_sqlstate OPERATOR(pg_catalog.<>) '" LOCKED "'"
@@ -273,6 +271,7 @@ cdc_failure_raise_failing(const char *subscription)
 	char	   *worker = NULL;
 	char	   *error = NULL;
 	int64		failures = 0;
+	TimestampTz older = 0;
 	uint64		n;
 	uint64		i;
 
@@ -280,26 +279,35 @@ cdc_failure_raise_failing(const char *subscription)
 	n = cdc_spi_execute(&stmt, &value, NULL);
 	for (i = 0; i < n && error == NULL; i++)
 	{
+		bool		isnull;
+		TimestampTz at = DatumGetTimestampTz(cdc_spi_datum(i, 5, TIMESTAMPTZOID, &isnull));
+
 		failures = cdc_spi_int64(i, 2);
 		if (failures < 2 && may_pass(cdc_spi_text(&spi, i, 3)))
 			continue;
+		if (!isnull && at < since)
+		{
+			older = Max(older, at);
+			continue;
+		}
 		worker = cdc_spi_text(&spi, i, 1);
 		error = cdc_spi_text(&spi, i, 4);
 	}
 	cdc_spi_end(&spi);
 	if (error != NULL)
 	{
-		char	   *detail = error_part(error, "\nDETAIL:  ");
-		char	   *hint = error_part(error, "\nHINT:  ");
+		char	   *detail = cdc_failure_part(error, CDC_FAILURE_DETAIL);
+		char	   *hint = cdc_failure_part(error, CDC_FAILURE_HINT);
 
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the %s worker of subscription \"%s\" fails: %s", worker, subscription,
-						error_part(error, NULL)),
+						cdc_failure_part(error, NULL)),
 				 errdetail_plural(INT64_FORMAT " failure so far.%s%s", INT64_FORMAT " failures in a row.%s%s",
 								  (unsigned long) failures, failures, detail ? " " : "", detail ? detail : ""),
 				 hint ? errhint("%s", hint) : 0));
 	}
+	return older;
 }
 
 char *
@@ -311,13 +319,13 @@ cdc_failure_text(const ErrorData *edata)
 	appendStringInfoString(&buf, edata->message ?
 						   cdc_bounded_text(edata->message, MESSAGE_BOUND) : "unknown error");
 	if (edata->detail)
-		appendStringInfo(&buf, "\nDETAIL:  %s", cdc_bounded_text(edata->detail, PART_BOUND));
+		appendStringInfo(&buf, CDC_FAILURE_DETAIL "%s", cdc_bounded_text(edata->detail, PART_BOUND));
 	if (edata->hint)
-		appendStringInfo(&buf, "\nHINT:  %s", cdc_bounded_text(edata->hint, PART_BOUND));
+		appendStringInfo(&buf, CDC_FAILURE_HINT "%s", cdc_bounded_text(edata->hint, PART_BOUND));
 
 	/* the first line is the innermost: it names table and column, if it is about one */
 	if (edata->context)
-		appendStringInfo(&buf, "\nCONTEXT:  %s",
+		appendStringInfo(&buf, CDC_FAILURE_CONTEXT "%s",
 						 cdc_bounded_text(pnstrdup(edata->context, strcspn(edata->context, "\n")),
 										  PART_BOUND));
 
@@ -377,4 +385,20 @@ cdc_worker_start_clear(const char *subscription, const char *worker)
 	};
 
 	(void) cdc_spi_run(&stmt, subscription, worker);
+}
+
+/* A worker that has failed is not tried again at once, however many wait for it. */
+#define RETRY_AFTER_MS		1000
+
+bool
+cdc_failure_is_open(const char *subscription, TimestampTz begun, bool *retried)
+{
+	TimestampTz older = raise_failing(subscription, begun);
+
+	if (older != 0 && !*retried && TimestampDifferenceExceeds(older, GetCurrentTimestamp(), RETRY_AFTER_MS))
+	{
+		cdc_supervisor_wake();
+		*retried = true;
+	}
+	return older != 0;
 }

@@ -15,6 +15,7 @@
 #define CDC_PG_CATALOG_FAILURE_H
 
 #include "pg/base/compat.h"
+#include "datatype/timestamp.h"
 
 /*
  * An error with the SQLSTATE CDC_ERRCODE_GAP proves a gap: transactions of the source are
@@ -53,10 +54,20 @@ extern void cdc_failure_end_gap(const char *subscription);
 extern void cdc_failure_clear(const char *subscription, const char *worker);
 
 /*
- * ERROR with what was recorded, where pull or apply fail again and again, or with what no
- * next try is likely to mend.  For who waits for them.
+ * ERROR with what was recorded from that moment on, where pull or apply fail again and again, or
+ * with what no next try is likely to mend.  For who waits for them.  What was recorded before
+ * begun may be mended by now, by what it says to type: the worker, which may pause for a minute,
+ * is then tried again, once.  Whether that is still open.
  */
-extern void cdc_failure_raise_failing(const char *subscription);
+extern bool cdc_failure_is_open(const char *subscription, TimestampTz begun, bool *retried);
+
+/*
+ * A part of such a text, palloc'ed: with a label what comes behind that, or NULL; with NULL its message.
+ */
+#define CDC_FAILURE_DETAIL	"\nDETAIL:  "
+#define CDC_FAILURE_HINT	"\nHINT:  "
+#define CDC_FAILURE_CONTEXT	"\nCONTEXT:  "
+extern char *cdc_failure_part(const char *error, const char *label);
 
 /*
  * Message, detail, hint and the innermost line of the context of an error as one

@@ -20,7 +20,7 @@
 /* What read_tables() takes apart. */
 #define TABLES \
 	"SELECT t.source_table, t.target, t.mode, t.key, t.columns, t.state, t.copy_data, t.target_oid, t.options, t.held, t.keyless, t.row_filter," \
-	" t.held_seq, t.kept_events, t.differs IS NOT NULL, t.name" \
+	" t.held_seq, t.kept_events, t.differs IS NOT NULL, t.name, t.left_out" \
 	" FROM cdc_catalog.subscription_table t"
 
 /* source_table NULL: of all. */
@@ -80,6 +80,7 @@ read_tables(const CdcSubscription *sub, const char *source_table)
 		t->kept_events = cdc_spi_int64(i, 14);
 		t->differs = DatumGetBool(cdc_spi_datum(i, 15, BOOLOID, &isnull));
 		t->name = cdc_spi_text(&spi, i, 16);
+		t->left_out = DatumGetBool(cdc_spi_datum(i, 17, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	return result;
@@ -290,33 +291,6 @@ cdc_subscription_table_has_filled(const CdcSubscription *sub, const char *source
 	return found;
 }
 
-/* error NULL: there is none. */
-static void
-set_state(const CdcSubscription *sub, const char *name, char state,
-		  const char *sqlstate, const char *error)
-{
-	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_table SET state = $3, last_error = $4, last_sqlstate = $5,"
-		" state_since = pg_catalog.now(), held = held OR $3 OPERATOR(pg_catalog.=) 'e',"
-		" held_seq = NULL, error_seq = NULL, error_key = NULL"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
-		5, {TEXTOID, TEXTOID, CHAROID, TEXTOID, TEXTOID}
-	};
-	CdcSpi		spi;
-	Datum		values[5];
-	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
-
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(name);
-	values[2] = CharGetDatum(state);
-	values[3] = cdc_text_or_null(cdc_bounded_text(error, CDC_TEXT_BOUND), &nulls[3]);
-	values[4] = cdc_text_or_null(sqlstate, &nulls[4]);
-	(void) cdc_spi_execute(&stmt, values, nulls);
-	cdc_spi_end(&spi);
-	cdc_catalog_changed();
-}
-
 void
 cdc_subscription_table_hold(const CdcSubscription *sub, const char *name)
 {
@@ -328,20 +302,4 @@ cdc_subscription_table_hold(const CdcSubscription *sub, const char *name)
 
 	(void) cdc_spi_run(&stmt, sub->name, name);
 	cdc_catalog_changed();
-}
-
-void
-cdc_subscription_table_state(const CdcSubscription *sub, const char *name, char state)
-{
-	set_state(sub, name, state, NULL, NULL);
-}
-
-void
-cdc_subscription_table_failed(const CdcSubscription *sub, const char *name,
-							  int sqlerrcode, const char *error)
-{
-	char	   *sqlstate = pstrdup(unpack_sql_state(sqlerrcode));
-
-	set_state(sub, name, 'e', sqlstate, error);
-	cdc_notify(sub->name, "table_error", name, sqlstate);
 }

@@ -32,6 +32,7 @@ typedef struct CdcSubscriptionTable
 	int64		held_seq;		/* the target has all up to this one; -1: it has not */
 	int64		kept_events;	/* that cdc.error has */
 	bool		differs;		/* something was left out */
+	bool		left_out;		/* it could not have a target */
 	bool		copy_data;		/* whether state i wants an initial copy */
 	bool		keyless;		/* rows of the target are found by all their columns */
 } CdcSubscriptionTable;
@@ -83,14 +84,12 @@ extern bool cdc_subscription_table_has_filled(const CdcSubscription *sub, const 
 /* No event of the table is applied until a new copy begins. */
 extern void cdc_subscription_table_hold(const CdcSubscription *sub, const char *name);
 
-/*
- * Sets the state of a table to another one than 'e'; to that, which holds its events up, with the error's SQLSTATE
- * and text, and a notification.
- */
-extern void cdc_subscription_table_state(const CdcSubscription *sub, const char *name,
-										 char state);
-extern void cdc_subscription_table_failed(const CdcSubscription *sub, const char *name,
-										  int sqlerrcode, const char *error);
+/* Whether it is in error without a place to go on from: nothing but a new copy helps it, or to be added anew. */
+static inline bool
+cdc_subscription_table_is_lost(const CdcSubscriptionTable *table)
+{
+	return table->state == 'e' && table->held && table->held_seq < 0;
+}
 
 /* Whether a table in state 'e' is written all the same: it only lacks what was put aside or left out. */
 static inline bool

@@ -30,6 +30,7 @@
 #include "pg/process/shmem.h"
 #include "pg/process/wake.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/progress/table_error.h"
 
 PG_FUNCTION_INFO_V1(cdc_add_table);
 PG_FUNCTION_INFO_V1(cdc_alter_table);
@@ -227,6 +228,18 @@ copy_replaces(const CdcSubscription *sub, CdcTargetRows rows)
 	return progress.applied_seq < position.last_seq;
 }
 
+/* ERROR where the table could not have a target: it is to be added anew, and nothing else helps. */
+static void
+check_not_left_out(const CdcSubscription *sub, const CdcSubscriptionTable *table)
+{
+	if (table->left_out)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("source table %s of subscription \"%s\" was left out, and has no target",
+						table->source_table, sub->name),
+				 errhint("%s", cdc_table_error_left_out_hint(sub, table->source_table))));
+}
+
 /* Only these rows of the table are to be copied. */
 static void
 limit_copy(const CdcSubscription *sub, const CdcTableRequest *table, const char *name, bool replaces,
@@ -391,6 +404,9 @@ alter_shape(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 {
 	CdcTableRequest request = {0};
 
+	/* from Kafka its rows come from the history, which has all of them */
+	if (sub->kind != CDC_SERVER_KAFKA)
+		check_not_left_out(sub, table);
 	request.name = table->source_table;
 	split_name(sub, table->source_table, &request.database, &request.relation);
 	request.options = options;
@@ -612,6 +628,7 @@ cdc_resync_table(PG_FUNCTION_ARGS)
 	{
 		const CdcSubscriptionTable *table = lfirst(lc);
 
+		check_not_left_out(sub, table);
 		if (request.row_filter != NULL)
 			check_some_rows(sub, table);
 		cdc_copy_request(sub, table->name, &request);

@@ -24,6 +24,7 @@
 #include "pg/history/table.h"
 #include "pg/process/wake.h"
 #include "pg/progress/table_error.h"
+#include "pg/progress/table_state.h"
 
 PG_FUNCTION_INFO_V1(cdc_retry_errors);
 
@@ -61,8 +62,7 @@ discard_of_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, 
 		return 0;
 	what = psprintf("events of source table %s were discarded: " INT64_FORMAT, table->name, n);
 	cdc_table_error_differs(sub, table->name, what);
-	if (!table->held)
-		cdc_table_error_release(sub, table->name);
+	(void) cdc_table_settle(sub, table->name, 'e');
 	cdc_log(sub->name, "error", what, reason);
 	return n;
 }

@@ -22,8 +22,10 @@
 #include "utils/timestamp.h"
 
 #include "pg/process/shmem.h"
+#include "pg/process/wake.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/failure.h"
+#include "pg/progress/auto_resync.h"
 #include "pg/progress/copy_only.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/progress/table_error.h"
@@ -100,13 +102,18 @@ wanted_seq(const Wanted *wanted, int64 applied, int64 last)
  * ------------------------------------------------------------------------
  */
 
-/* What to type for a table in error, a sentence. */
+/* What to type for a table in error, a sentence: as its error says, so that there is one word. */
 static char *
 remedy(const CdcSubscription *sub, const CdcFailedTable *failed)
 {
 	char	   *name = quote_literal_cstr(sub->name);
 	char	   *table = quote_literal_cstr(failed->name);
+	char	   *said = failed->error != NULL ? cdc_failure_part(failed->error, CDC_FAILURE_HINT) : NULL;
 
+	if (said != NULL)
+		return said;
+	if (failed->left_out)
+		return cdc_table_error_left_out_hint(sub, failed->name);
 	if (failed->retried)
 		return psprintf("When the reason is gone: SELECT cdc.retry_errors(%s, %s).", name, table);
 	if (failed->gone)
@@ -116,21 +123,46 @@ remedy(const CdcSubscription *sub, const CdcFailedTable *failed)
 	return psprintf("When the reason is gone: SELECT cdc.resync_table(%s, %s).", name, table);
 }
 
-/* Whether tables are complete, copies of them included; ERROR where one is in error. */
+/* The error's text without its hint. */
+static char *
+reason(const CdcFailedTable *failed)
+{
+	const char *hint = failed->error != NULL ? strstr(failed->error, CDC_FAILURE_HINT) : NULL;
+	const char *context = hint != NULL ? strstr(hint, CDC_FAILURE_CONTEXT) : NULL;
+
+	if (failed->error == NULL)
+		return pstrdup("Its state is e.");
+	return hint == NULL ? pstrdup(failed->error) :
+		psprintf("%.*s%s", (int) (hint - failed->error), failed->error, context != NULL ? context : "");
+}
+
+/* Whether tables are complete, copies of them included; ERROR where one is in error and stays so. */
 static bool
 tables_complete(const Wanted *wanted)
 {
+	const CdcSubscription *sub = wanted->sub;
 	CdcFailedTable failed;
-	bool		copies = cdc_copy_look(wanted->sub, wanted->tables, wanted->ntables, &failed);
+	bool		copies = cdc_copy_look(sub, wanted->tables, wanted->ntables, &failed);
+	char	   *hint;
+	TimestampTz at;
 
-	if (failed.name != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("source table %s of subscription \"%s\" is in error", failed.name, wanted->sub->name),
-				 errdetail("%s", failed.error != NULL ? failed.error : "Its state is e."),
-				 errhint("%s To wait for other tables only, name them with tables := '{...}'.",
-						 remedy(wanted->sub, &failed))));
-	return !copies;
+	if (failed.name == NULL)
+		return !copies;
+	hint = remedy(sub, &failed);
+	if (cdc_auto_resync_comes(sub, failed.name, &at))
+	{
+		/* the next call of pull asks for its copy */
+		if (at <= GetCurrentTimestamp())
+			return false;
+		hint = psprintf("A new copy comes by itself after %s (option auto_resync). To have it now: SELECT cdc.resync_table(%s, %s);",
+						timestamptz_to_str(at), quote_literal_cstr(sub->name), quote_literal_cstr(failed.name));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("source table %s of subscription \"%s\" is in error", failed.name, sub->name),
+			 errdetail("%s", reason(&failed)),
+			 errhint("%s To wait for other tables only, name them with tables := '{...}'.", hint)));
+	return false;
 }
 
 /* Whether the targets contain it; *seq: 0 until it is known. */
@@ -223,7 +255,9 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.wait_for",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
+	TimestampTz begun = GetCurrentTimestamp();
 	int64		seq = 0;
+	bool		retried = false;
 	bool		result;
 
 	for (;;)
@@ -235,10 +269,9 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 		PushActiveSnapshot(GetLatestSnapshot());
 		/* a position of another log may seem to contain what is waited for */
 		cdc_failure_raise_gap(wanted->sub->name);
-		if (wanted->sub->enabled)
-			cdc_failure_raise_failing(wanted->sub->name);
-		result = tables_complete(wanted) && contained(wanted, &seq);
 		ms = remaining_ms(deadline);
+		result = !(wanted->sub->enabled && cdc_failure_is_open(wanted->sub->name, ms > 0 ? begun : 0, &retried)) &&
+			tables_complete(wanted) && contained(wanted, &seq);
 		if (!result && ms > 0)
 			check_coming(wanted);
 		PopActiveSnapshot();

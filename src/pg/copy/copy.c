@@ -26,8 +26,8 @@
 #include "pg/base/epoch.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
-#include "pg/catalog/tables.h"
 #include "pg/copy/facts.h"
+#include "pg/progress/table_state.h"
 
 /* How long the source is waited for when the stream has not begun, and when it is running. */
 #define FIRST_PATIENCE_MS	60000
@@ -158,7 +158,7 @@ tables_of_step(const CdcCopy *copy, bool *changed)
 			result = lappend(result, p);
 		for (i = 0; i < p->nnames && !p->wanted; i++)
 		{
-			cdc_subscription_table_state(copy->sub, p->names[i], 'r');
+			(void) cdc_table_settle(copy->sub, p->names[i], 'i');
 			*changed = true;
 		}
 	}

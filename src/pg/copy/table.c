@@ -20,6 +20,7 @@
 #include "pg/history/copied_rows.h"
 #include "pg/options/option_json.h"
 #include "pg/progress/table_error.h"
+#include "pg/progress/table_state.h"
 #include "pg/schema/change.h"
 #include "pg/target/replica_table.h"
 
@@ -69,8 +70,8 @@ cdc_copy_give_up(const CdcCopy *copy, const char *source_table, const CdcCopyTro
 	ListCell   *lc;
 
 	foreach(lc, cdc_copy_members(copy->sub, source_table, true))
-		cdc_subscription_table_failed(copy->sub, lfirst(lc), trouble->sqlerrcode,
-									  hint == NULL ? trouble->text : psprintf("%s.\nHINT:  %s", trouble->text, hint));
+		(void) cdc_table_lose(copy->sub, lfirst(lc), trouble->sqlerrcode,
+							  hint == NULL ? trouble->text : psprintf("%s.\nHINT:  %s", trouble->text, hint));
 	cdc_log(copy->sub->name, "copy", psprintf("source table %s is not copied", source_table), trouble->text);
 	if (hint == NULL)
 		hint = psprintf("When that is no longer so, call cdc.resync_table(%s, %s), or remove the table with cdc.remove_table.",

@@ -17,6 +17,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/progress/table_state.h"
 
 /* A copy that begins anew so often, as its rows change in such ways, ends in an error. */
 #define MAX_RESTARTS		5
@@ -69,17 +70,18 @@ cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *
 	const char *name = cdc_from_utf8_copy(full_name);
 	char	   *sql = NULL;
 	char	   *remedy;
+	bool		lost = false;
 	char		state = doubts->state(doubts->arg, full_name);
 	List	   *doubted = NIL;
 	ListCell   *lc;
 
-	if (state == 0 || state == 'e')
+	if (state == 0)
 		return;
 	foreach(lc, cdc_subscription_tables_of(sub, name))
 	{
 		CdcSubscriptionTable *table = lfirst(lc);
 
-		if (table->state != 'e' && !doubt_copy(doubts, table, doubt))
+		if (!cdc_subscription_table_is_lost(table) && !doubt_copy(doubts, table, doubt))
 			doubted = lappend(doubted, table->name);
 	}
 	if (doubted == NIL)
@@ -89,10 +91,10 @@ cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *
 	remedy = psprintf("SELECT cdc.resync_table(%s, %s);", quote_literal_cstr(sub->name),
 					  quote_literal_cstr(name));
 	foreach(lc, doubted)
-		cdc_subscription_table_failed(sub, lfirst(lc), ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-									  psprintf("%s.\nHINT:  %s", doubt->reason, remedy));
+		lost = cdc_table_lose(sub, lfirst(lc), ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+							  psprintf("%s.\nHINT:  %s", doubt->reason, remedy)) || lost;
 	doubts->changed(doubts->arg);
-	if (!cdc_log_event(sub->name, "doubt", psprintf("%s: %s", name, doubt->reason), sql))
+	if (!lost || !cdc_log_event(sub->name, "doubt", psprintf("%s: %s", name, doubt->reason), sql))
 		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),

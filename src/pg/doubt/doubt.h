@@ -27,7 +27,7 @@ typedef struct CdcDoubts
 	CdcCascades *cascades;
 	bool		lower_case_names;	/* the source takes names in statements for such */
 
-	/* the state of a registered table (UTF-8); 0: it is none */
+	/* the state of a registered table (UTF-8); 0: it is none, or waits for a new copy anyway */
 	char		(*state) (void *arg, const char *full_name);
 
 	/* states have changed, or a copy waits */
@@ -37,7 +37,8 @@ typedef struct CdcDoubts
 
 /*
  * A copy of the table that is under way begins anew; of targets without one the state becomes
- * 'e', with a WARNING.  Nothing where it is not registered, or in that state.  full_name in UTF-8.
+ * 'e', with a WARNING, and where it was 'e' their place to go on from is none any more.  Nothing
+ * where it is not registered, or has no place.  full_name in UTF-8.
  */
 extern void cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
 

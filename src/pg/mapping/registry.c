@@ -24,6 +24,7 @@
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/progress/table_error.h"
 #include "pg/schema/change.h"
 #include "pg/expression/fill.h"
 #include "pg/mapping/shard.h"
@@ -111,9 +112,10 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 {
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.subscription_table (subscription, source_table, target, key, columns,"
-		" copy_data, state, last_error, mode, last_sqlstate, target_oid, options, keyless, row_filter, shard, name)"
+		" copy_data, state, last_error, mode, last_sqlstate, target_oid, options, keyless, row_filter, shard, name,"
+		" held, left_out)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, 'replica'), $10, $11, $12, $13, $14,"
-		" COALESCE($15, ''), $16)",
+		" COALESCE($15, ''), $16, $7 OPERATOR(pg_catalog.=) 'e', $7 OPERATOR(pg_catalog.=) 'e')",
 		16, {TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, CHAROID, TEXTOID, TEXTOID,
 		TEXTOID, OIDOID, JSONBOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID}
 	};
@@ -242,7 +244,8 @@ add_in_error(const CdcSubscription *sub, const CdcTable *table, int sqlerrcode, 
 
 	memset(&row, 0, sizeof(row));
 	row.source_table = cdc_from_utf8_copy(table->full_name);
-	insert_in_error(sub, &row, sqlerrcode, error);
+	insert_in_error(sub, &row, sqlerrcode,
+					psprintf("%s\nHINT:  %s", error, cdc_table_error_left_out_hint(sub, row.source_table)));
 }
 
 /* A table of a new subscription is left out, with the reason. */
@@ -295,10 +298,7 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 	has_target = cdc_registry_default_target(sub, table, logged, &spec);
 	trouble = has_target ? meets_another(sub, table, &spec) : NULL;
 	if (trouble != NULL)
-		leave_out(sub, table, ERRCODE_DUPLICATE_TABLE, trouble,
-				  psprintf("SELECT cdc.remove_table(%s, %s); and cdc.add_table(%s, %s, target := ...); with a target of its own.",
-						   quote_literal_cstr(sub->name), quote_literal_cstr(name),
-						   quote_literal_cstr(sub->name), quote_literal_cstr(name)));
+		leave_out(sub, table, ERRCODE_DUPLICATE_TABLE, trouble, cdc_table_error_left_out_hint(sub, name));
 	else
 		(void) cdc_registry_add(sub, table, has_target ? &spec : NULL, copy, NULL);
 }
@@ -423,7 +423,8 @@ release_target(const CdcSubscription *sub, const char *source_table, const char 
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription_table SET state = 'e', last_error = $3, last_sqlstate = $4,"
-		" target = NULL, target_oid = NULL, held = true, held_seq = NULL, state_since = pg_catalog.now()"
+		" target = NULL, target_oid = NULL, held = true, held_seq = NULL, left_out = true,"
+		" state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
@@ -439,9 +440,12 @@ cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, co
 {
 	char	   *name = quote_literal_cstr(sub->name);
 	char	   *table = quote_literal_cstr(source_table);
+	char	   *remedy = psprintf("Change the column at the source, then SELECT cdc.remove_table(%s, %s); and SELECT cdc.add_table(%s, %s, target := ..., target_rows := 'replace'); with the name of its target.",
+								  name, table, name, table);
+	const char *said = error;
 	CdcTableRow row;
 
-	error = cdc_bounded_text(error, CDC_TEXT_BOUND);
+	error = cdc_bounded_text(psprintf("%s\nHINT:  %s", error, remedy), CDC_TEXT_BOUND);
 	if (is_unreadable(sub, source_table, error))
 		return;
 	if (release_target(sub, source_table, error))
@@ -452,14 +456,13 @@ cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, co
 		row.source_table = source_table;
 		insert_in_error(sub, &row, UNREADABLE, error);
 	}
-	cdc_log(sub->name, "table", psprintf("source table %s is left out", source_table), error);
+	cdc_log(sub->name, "table", psprintf("source table %s is left out", source_table), said);
 	ereport(WARNING,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("source table %s is not replicated by subscription \"%s\" any more",
 					source_table, sub->name),
-			 errdetail("%s", error),
-			 errhint("Change the column at the source, then call cdc.remove_table(%s, %s) and cdc.add_table(%s, %s, target := ..., target_rows := 'replace'), with the name of its target.",
-					 name, table, name, table)));
+			 errdetail("%s", said),
+			 errhint("%s", remedy)));
 }
 
 void

@@ -97,6 +97,12 @@ cdc_worker_wake(int32 subscription_id, CdcWorkerKind kind)
 }
 
 void
+cdc_supervisor_wake(void)
+{
+	(void) cdc_slot_wake(MyDatabaseId, 0, CDC_WORKER_SUPERVISOR);
+}
+
+void
 cdc_supervisor_wake_at_commit(void)
 {
 	cdc_shmem_attach();			/* it may fail, so not at commit */

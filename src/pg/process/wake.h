@@ -18,6 +18,9 @@
  */
 extern void cdc_worker_wake(int32 subscription_id, CdcWorkerKind kind);
 
+/* Wakes the database's supervisor now, if there is one: what waits after a failure is tried again. */
+extern void cdc_supervisor_wake(void);
+
 /* At the current transaction's commit: wakes or starts the database's supervisor. */
 extern void cdc_supervisor_wake_at_commit(void);
 

@@ -14,6 +14,7 @@
 #include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 #include "pg/base/compat_value.h"
 #include "pg/catalog/log.h"
@@ -26,32 +27,40 @@ typedef struct Failed
 	char	   *name;			/* of the table */
 	char	   *error;
 	Jsonb	   *options;		/* of the table; or NULL */
+	TimestampTz at;				/* not before */
 } Failed;
 
-/* Those whose time has come, whatever their options say. */
+/*
+ * Tables with such an error, or the one of that name, whatever their options say; and when that
+ * may be.  Those that could not have a target are helped by no copy.
+ */
 static List *
-failed_tables(const CdcSubscription *sub)
+failed_tables(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
-		"SELECT t.name, t.last_error, t.options FROM cdc_catalog.subscription_table t"
+		"SELECT t.name, t.last_error, t.options,"
+		" COALESCE(p.automatic_at OPERATOR(pg_catalog.+) ('1 minute'::pg_catalog.interval OPERATOR(pg_catalog.*)"
+		" LEAST(1440, pg_catalog.power(2, LEAST(p.automatic, 20) OPERATOR(pg_catalog.-) 1))), '-infinity')"
+		" FROM cdc_catalog.subscription_table t"
 		" LEFT JOIN cdc_catalog.copy_progress p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.name OPERATOR(pg_catalog.=) t.name"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 'e'"
-		" AND t.last_sqlstate OPERATOR(pg_catalog.=) '55000'"
-		" AND (p.automatic_at IS NULL OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=)"
-		" (p.automatic_at OPERATOR(pg_catalog.+) ('1 minute'::pg_catalog.interval OPERATOR(pg_catalog.*)"
-		" LEAST(1440, pg_catalog.power(2, LEAST(p.automatic, 20) OPERATOR(pg_catalog.-) 1)))))"
+		" AND t.last_sqlstate OPERATOR(pg_catalog.=) '55000' AND NOT t.left_out"
+		" AND ($2 IS NULL OR t.name OPERATOR(pg_catalog.=) $2)"
 		" ORDER BY t.name",
-		1, {TEXTOID}
+		2, {TEXTOID, TEXTOID}
 	};
-	Datum		value = CStringGetTextDatum(sub->name);
+	Datum		values[2];
+	char		nulls[2] = {' ', ' '};
 	List	   *result = NIL;
 	CdcSpi		spi;
 	uint64		n;
 	uint64		i;
 
 	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, &value, NULL);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = cdc_text_or_null(name, &nulls[1]);
+	n = cdc_spi_execute(&stmt, values, nulls);
 	for (i = 0; i < n; i++)
 	{
 		Failed	   *failed = MemoryContextAlloc(spi.caller, sizeof(Failed));
@@ -63,6 +72,7 @@ failed_tables(const CdcSubscription *sub)
 		failed->error = cdc_spi_text(&spi, i, 2);
 		old = MemoryContextSwitchTo(spi.caller);
 		failed->options = isnull ? NULL : (Jsonb *) PG_DETOAST_DATUM_COPY(options);
+		failed->at = DatumGetTimestampTz(cdc_spi_datum(i, 4, TIMESTAMPTZOID, &isnull));
 		result = lappend(result, failed);
 		MemoryContextSwitchTo(old);
 	}
@@ -89,22 +99,43 @@ resync(const CdcSubscription *sub, const Failed *failed)
 	cdc_notify(sub->name, "table_resync", failed->name, NULL);
 }
 
+/* Whether the table's options want it. */
+static bool
+is_wanted(const CdcSubscription *sub, const Failed *failed)
+{
+	CdcTableOptions options;
+
+	cdc_table_options_parse(failed->options, &sub->opt.table, &options);
+	return options.auto_resync;
+}
+
 int
 cdc_auto_resync(const CdcSubscription *sub)
 {
+	TimestampTz now = GetCurrentTimestamp();
 	int			n = 0;
 	ListCell   *lc;
 
-	foreach(lc, failed_tables(sub))
+	foreach(lc, failed_tables(sub, NULL))
 	{
 		const Failed *failed = lfirst(lc);
-		CdcTableOptions options;
 
-		cdc_table_options_parse(failed->options, &sub->opt.table, &options);
-		if (!options.auto_resync)
+		if (failed->at > now || !is_wanted(sub, failed))
 			continue;
 		resync(sub, failed);
 		n++;
 	}
 	return n;
+}
+
+bool
+cdc_auto_resync_comes(const CdcSubscription *sub, const char *name, TimestampTz *at)
+{
+	List	   *tables = failed_tables(sub, name);
+	const Failed *failed = tables != NIL ? linitial(tables) : NULL;
+
+	if (failed == NULL || !is_wanted(sub, failed))
+		return false;
+	*at = failed->at;
+	return true;
 }

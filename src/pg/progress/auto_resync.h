@@ -9,6 +9,8 @@
 #ifndef CDC_PG_PROGRESS_AUTO_RESYNC_H
 #define CDC_PG_PROGRESS_AUTO_RESYNC_H
 
+#include "pg/base/compat.h"
+#include "datatype/timestamp.h"
 #include "pg/catalog/subscription.h"
 
 /*
@@ -17,5 +19,11 @@
  * up to a day; a day without one lets it begin anew.  Returns how many.
  */
 extern int	cdc_auto_resync(const CdcSubscription *sub);
+
+/*
+ * Whether that will be done about the table; *at: when, at the earliest, which may have been
+ * before.
+ */
+extern bool cdc_auto_resync_comes(const CdcSubscription *sub, const char *name, TimestampTz *at);
 
 #endif							/* CDC_PG_PROGRESS_AUTO_RESYNC_H */

@@ -19,6 +19,7 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
+#include "pg/progress/table_state.h"
 
 /* ---- reading ---- */
 
@@ -176,8 +177,8 @@ cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, CdcFailedT
 	static CdcStatement stmt = {
 		"SELECT t.name, t.last_error, t.state OPERATOR(pg_catalog.=) 'e',"
 		" t.held_seq IS NOT NULL OR (t.kept_events OPERATOR(pg_catalog.>) 0 AND NOT t.held), t.differs IS NOT NULL,"
-		" t.last_sqlstate IS NOT NULL AND t.last_sqlstate OPERATOR(pg_catalog.=) 'HV00R'"
-		" FROM cdc_catalog.subscription_table t"
+		" t.last_sqlstate IS NOT NULL AND t.last_sqlstate OPERATOR(pg_catalog.=) 'HV00R',"
+		" t.left_out FROM cdc_catalog.subscription_table t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.<>) 'r'"
 		" AND ($2 IS NULL OR t.source_table OPERATOR(pg_catalog.=) ANY ($2)"
 		" OR t.name OPERATOR(pg_catalog.=) ANY ($2))"
@@ -203,6 +204,7 @@ cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, CdcFailedT
 		failed->retried = DatumGetBool(cdc_spi_datum(0, 4, BOOLOID, &isnull));
 		failed->differs = DatumGetBool(cdc_spi_datum(0, 5, BOOLOID, &isnull));
 		failed->gone = DatumGetBool(cdc_spi_datum(0, 6, BOOLOID, &isnull));
+		failed->left_out = DatumGetBool(cdc_spi_datum(0, 7, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 	return found && failed->name == NULL;
@@ -315,7 +317,10 @@ cdc_copy_members(const CdcSubscription *sub, const char *source_table, bool wait
 
 /* ---- states ---- */
 
-/* Sets the state of tables that have another one. */
+/*
+ * Sets the state of tables that are copied and have another one.  One that was found in error
+ * meanwhile stays so: only who asks for a new copy takes it from there.
+ */
 static uint64
 set_states(const CdcSubscription *sub, char **names, int nnames, const char *state)
 {
@@ -323,7 +328,7 @@ set_states(const CdcSubscription *sub, char **names, int nnames, const char *sta
 		"UPDATE cdc_catalog.subscription_table SET state = $3::pg_catalog.\"char\", last_error = NULL,"
 		" last_sqlstate = NULL, state_since = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2)"
-		" AND state OPERATOR(pg_catalog.<>) $3::pg_catalog.\"char\"",
+		" AND state OPERATOR(pg_catalog.<>) $3::pg_catalog.\"char\" AND state OPERATOR(pg_catalog.<>) 'e'",
 		3, {TEXTOID, TEXTARRAYOID, TEXTOID}
 	};
 	CdcSpi		spi;
@@ -512,12 +517,6 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 		" AND p.sync_seq OPERATOR(pg_catalog.<=) $2",
 		2, {TEXTOID, INT8OID}
 	};
-	static CdcStatement set = {
-		"UPDATE cdc_catalog.subscription_table SET state = 'r', state_since = pg_catalog.now()"
-		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
-		" AND state OPERATOR(pg_catalog.=) 's'",
-		2, {TEXTOID, TEXTOID}
-	};
 	static CdcStatement note = {
 		"UPDATE cdc_catalog.copy_progress SET ready_at = pg_catalog.now(), updated_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
@@ -554,12 +553,11 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 	cdc_spi_end(&spi);
 	forboth(lc, tables, lt, texts)
 	{
-		if (cdc_spi_run(&set, sub->name, lfirst(lc)) == 0)
-			continue;
 		(void) cdc_spi_run(&note, sub->name, lfirst(lc));
+		if (cdc_table_settle(sub, lfirst(lc), 's') != 'r')
+			continue;
 		cdc_log(sub->name, "copy", lfirst(lt), NULL);
 		cdc_notify(sub->name, "table_ready", lfirst(lc), NULL);
-		cdc_catalog_changed();
 	}
 	if (tables == NIL)
 		note_none_waits(sub, generation);

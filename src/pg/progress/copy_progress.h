@@ -74,6 +74,7 @@ typedef struct CdcFailedTable
 	char	   *name;			/* its source table's, where that has no other target */
 	char	   *error;			/* or NULL */
 	bool		retried;		/* cdc.retry_errors helps it */
+	bool		left_out;		/* else: it could not have a target */
 	bool		gone;			/* else: the source has it not any more */
 	bool		differs;		/* else: cdc.verify does, or a new copy */
 } CdcFailedTable;
@@ -172,7 +173,8 @@ typedef struct CdcCopyRequest
 /*
  * The table is to be copied, from the beginning, whatever its state was: state i.
  * again: a first copy has the rows that were asked for; one that was to mend some rows of
- * the target is of all rows now.  Nothing where it is not registered.
+ * the target is of all rows now.  Nothing where it is not registered, or
+ * could not have a target: rows for a target that is not there make no table ready.
  */
 extern void cdc_copy_request(const CdcSubscription *sub, const char *name,
 							 const CdcCopyRequest *request);

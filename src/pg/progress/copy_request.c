@@ -27,7 +27,7 @@ cdc_copy_request(const CdcSubscription *sub, const char *name,
 	static CdcStatement find = {
 		"SELECT 1 FROM cdc_catalog.subscription_table t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.name OPERATOR(pg_catalog.=) $2"
-		" FOR UPDATE",
+		" AND NOT t.left_out FOR UPDATE",
 		2, {TEXTOID, TEXTOID}
 	};
 	static CdcStatement state = {

@@ -19,6 +19,7 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
+#include "pg/progress/table_state.h"
 
 /* The table of an update, in all of these. */
 #define OF_TABLE \
@@ -47,6 +48,8 @@ cdc_table_error_hold(const CdcSubscription *sub, const CdcTableError *error, int
 		"UPDATE cdc_catalog.subscription_table SET error_seq = $3, error_key = $4, last_error = $5,"
 		" last_sqlstate = $6, held_seq = CASE WHEN state OPERATOR(pg_catalog.=) ANY ('{r,e}'::pg_catalog.\"char\"[])"
 		" THEN $7 END, held = true, state = 'e', state_since = pg_catalog.now()" OF_TABLE
+		/* what has no place to go on from does not get one */
+		" AND NOT (state OPERATOR(pg_catalog.=) 'e' AND held AND held_seq IS NULL)"
 		" RETURNING held_seq IS NOT NULL",
 		7, {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, INT8OID}
 	};
@@ -130,34 +133,25 @@ cdc_table_error_differs(const CdcSubscription *sub, const char *name, const char
 }
 
 void
-cdc_table_error_release(const CdcSubscription *sub, const char *name)
+cdc_table_error_clear(const CdcSubscription *sub, const char *name)
 {
-	/* a table whose copy apply has not got through yet is synchronised, not ready */
+	/* a copy that could not be finished has left a target behind that is none of its source */
 	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_table SET held = false, held_seq = NULL,"
-		" state = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0"
-		" OR (differs IS NOT NULL AND $3::pg_catalog.bool) THEN 'e'"
-		" WHEN EXISTS (SELECT 1 FROM cdc_catalog.copy_progress p"
-		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.name OPERATOR(pg_catalog.=) $2"
-		" AND p.sync_seq IS NOT NULL AND p.ready_at IS NULL) THEN 's' ELSE 'r' END,"
-		" error_seq = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 THEN error_seq END,"
-		" error_key = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 THEN error_key END,"
-		" last_error = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 THEN last_error ELSE differs END,"
-		" last_sqlstate = CASE WHEN kept_events OPERATOR(pg_catalog.>) 0 THEN last_sqlstate END,"
-		" state_since = pg_catalog.now()" OF_TABLE " AND state OPERATOR(pg_catalog.=) 'e'",
-		3, {TEXTOID, TEXTOID, TEXTOID}
+		"UPDATE cdc_catalog.subscription_table SET held = held AND state OPERATOR(pg_catalog.=) 'e', held_seq = NULL,"
+		" error_seq = NULL, error_key = NULL" OF_TABLE,
+		2, {TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&stmt, sub->name, name, differs_is_error(sub));
+	cdc_table_error_emptied(sub, name);
+	(void) cdc_spi_run(&stmt, sub->name, name);
 	cdc_catalog_changed();
 }
 
 void
-cdc_table_error_clear(const CdcSubscription *sub, const char *name)
+cdc_table_error_emptied(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_table SET held = false, held_seq = NULL, error_seq = NULL,"
-		" error_key = NULL, kept_events = 0, differs = NULL" OF_TABLE,
+		"UPDATE cdc_catalog.subscription_table SET kept_events = 0, differs = NULL" OF_TABLE,
 		2, {TEXTOID, TEXTOID}
 	};
 	int64		n = cdc_table_error_forget(sub, name, 0);
@@ -174,6 +168,19 @@ cdc_table_error_hint(const CdcSubscription *sub, const char *name, bool has_plac
 {
 	return psprintf("When the reason is gone: SELECT cdc.%s(%s, %s);", has_place ? "retry_errors" : "resync_table",
 					quote_literal_cstr(sub->name), quote_literal_cstr(name));
+}
+
+char *
+cdc_table_error_left_out_hint(const CdcSubscription *sub, const char *name)
+{
+	char	   *subscription = quote_literal_cstr(sub->name);
+	char	   *table = quote_literal_cstr(name);
+
+	/* the history has all that a topic has of it */
+	if (sub->kind == CDC_SERVER_KAFKA)
+		return psprintf("When the reason is gone: SELECT cdc.alter_table(%s, %s, target := ...);", subscription, table);
+	return psprintf("When the reason is gone, or with a target of its own: SELECT cdc.remove_table(%s, %s); and SELECT cdc.add_table(%s, %s, target := ...);",
+					subscription, table, subscription, table);
 }
 
 char *
@@ -194,7 +201,7 @@ cdc_table_error_dropped(const CdcSubscription *sub, const char *source_table)
 		"UPDATE cdc_catalog.subscription_table SET last_error = $3, last_sqlstate = $4,"
 		" state_since = pg_catalog.now() WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'e'"
-		" AND held_seq IS NULL AND (held OR kept_events OPERATOR(pg_catalog.=) 0)",
+		" AND held_seq IS NULL AND (held OR kept_events OPERATOR(pg_catalog.=) 0) AND NOT left_out",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	char	   *sqlstate = pstrdup(unpack_sql_state(CDC_ERRCODE_NO_SOURCE_TABLE));
@@ -240,7 +247,7 @@ cdc_table_error_verified(const CdcSubscription *sub, const char *name)
 	};
 
 	if (cdc_spi_run(&stmt, sub->name, name) > 0)
-		cdc_table_error_release(sub, name);
+		(void) cdc_table_settle(sub, name, 'e');
 }
 
 /* ------------------------------------------------------------------------

@@ -79,11 +79,11 @@ extern int64 cdc_table_error_forget_pulled(const CdcSubscription *sub);
  */
 extern void cdc_table_error_differs(const CdcSubscription *sub, const char *name, const char *what);
 
-/* The table goes on: nothing holds it any more.  What is kept or left out still shows in its state. */
-extern void cdc_table_error_release(const CdcSubscription *sub, const char *name);
-
-/* Target and source are the same again: nothing is kept, left out or held.  Its state stays. */
+/* A new copy begins: nothing is kept, left out or held.  Its state stays. */
 extern void cdc_table_error_clear(const CdcSubscription *sub, const char *name);
+
+/* The source was emptied, and so is the target: nothing is kept or left out.  To be settled then. */
+extern void cdc_table_error_emptied(const CdcSubscription *sub, const char *name);
 
 /* It was verified and found equal: what was left out is there. */
 extern void cdc_table_error_verified(const CdcSubscription *sub, const char *name);
@@ -101,6 +101,9 @@ extern void cdc_table_error_made_again(const CdcSubscription *sub, const char *s
 #define CDC_NO_SOURCE_TABLE			"the source has no such table"
 #define CDC_ERRCODE_NO_SOURCE_TABLE ERRCODE_FDW_TABLE_NOT_FOUND
 extern char *cdc_table_error_gone_hint(const CdcSubscription *sub, const char *name);
+
+/* What to type for a table that could not have a target.  palloc'ed. */
+extern char *cdc_table_error_left_out_hint(const CdcSubscription *sub, const char *name);
 
 /* What to type for a table in error: it has a place from which it can go on, or not.  palloc'ed. */
 extern char *cdc_table_error_hint(const CdcSubscription *sub, const char *name, bool has_place);

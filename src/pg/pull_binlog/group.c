@@ -17,7 +17,6 @@
 #include "miscadmin.h"
 
 #include "pg/base/error.h"
-#include "pg/remote/answer.h"
 #include "pg/schema/change.h"
 
 /* The table goes into error here, once for as long as its state is the same. */
@@ -95,14 +94,8 @@ may_replace(const CdcChange *change)
 bool
 cdc_binlog_needs_statements(CdcBinlogStream *stream)
 {
-	static const char question[] = "SHOW GLOBAL VARIABLES LIKE 'binlog_row_image'";
-	CdcSource  *control = cdc_binlog_stream_control(stream);
-	CdcAnswer  *answer;
-
-	if (cdc_source_info(control)->flavor != CDC_MARIADB)
-		return false;
-	answer = cdc_source_ask(control, question, 2, "%s", question);
-	return cdc_answer_rows(answer) > 0 && pg_strcasecmp(cdc_answer_text(answer, 0, 1), "FULL") != 0;
+	/* any session of the source may choose images that lack columns, at any time */
+	return cdc_source_info(cdc_binlog_stream_control(stream))->flavor == CDC_MARIADB;
 }
 
 /* Whether the row lacks columns that are stored with it; the others it may always lack. */

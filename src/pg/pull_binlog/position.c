@@ -207,6 +207,21 @@ warn_of_removal(CdcBinlogCall *call, const CdcSourceFigures *figures)
 			 errhint("Raise binlog_expire_logs_seconds or expire_logs_days at the source until pull has caught up; cdc.stat_subscription shows its lag.")));
 }
 
+/*
+ * Whether a heartbeat is missing.  The stream finds out in time that the source is gone; who asks
+ * it something meanwhile would wait for an answer longer than that.
+ */
+static bool
+is_silent(const CdcBinlogStream *stream)
+{
+	CdcSession *session;
+
+	if (stream->dump == NULL)
+		return false;
+	session = cdc_source_session(stream->dump);
+	return cdc_session_silence_ms(session) > cdc_session_heartbeat_ms(session) * 3 / 2;
+}
+
 void
 cdc_binlog_look(CdcBinlogCall *call)
 {
@@ -220,7 +235,8 @@ cdc_binlog_look(CdcBinlogCall *call)
 
 	if (!cdc_am_worker() || stream->file == NULL || stream->skip_file != NULL ||
 		(stream->figures.asked_at != 0 &&
-		 !TimestampDifferenceExceeds(stream->figures.asked_at, now, LOOK_MS)))
+		 !TimestampDifferenceExceeds(stream->figures.asked_at, now, LOOK_MS)) ||
+		is_silent(stream))
 		return;
 	control = cdc_binlog_stream_control(stream);
 	/* a member that leaves its group goes on answering, and sends no error */

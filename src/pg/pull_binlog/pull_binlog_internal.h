@@ -107,6 +107,7 @@ typedef struct CdcBinlogTable
 	bool		copies;			/* all of them wait for a copy or are being copied */
 	bool		copying;		/* one of them is being copied */
 	bool		keyless;		/* one of them has no key */
+	bool		lost;			/* nothing but new copies helps them, or to be added anew */
 	bool		doubted;		/* a row was not understood, and apply will say so */
 } CdcBinlogTable;
 

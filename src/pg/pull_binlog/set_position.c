@@ -159,7 +159,7 @@ copy_anew(const CdcSubscription *sub, bool all)
 	{
 		const CdcSubscriptionTable *t = lfirst(lc);
 
-		if (t->state == 'd' || t->state == 'f' || (all && (t->state != 'e' || t->target != NULL)))
+		if (t->state == 'd' || t->state == 'f' || (all && !t->left_out))
 			cdc_copy_request(sub, t->name, &request);
 	}
 }

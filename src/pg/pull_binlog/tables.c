@@ -36,9 +36,10 @@ is_copied(char state)
 }
 
 static void
-init_table(CdcBinlogTable *entry, char state, bool keyless)
+init_table(CdcBinlogTable *entry, char state, bool keyless, bool lost)
 {
 	entry->state = state;
+	entry->lost = lost;
 	entry->copies = is_copied(state);
 	entry->copying = state == 'd' || state == 'f';
 	entry->keyless = keyless;
@@ -54,6 +55,7 @@ add_target(CdcBinlogTable *entry, const CdcSubscriptionTable *table)
 	entry->copies = entry->copies && is_copied(table->state);
 	entry->copying = entry->copying || table->state == 'd' || table->state == 'f';
 	entry->keyless = entry->keyless || table->keyless;
+	entry->lost = entry->lost && cdc_subscription_table_is_lost(table);
 }
 
 /* Reads the registered tables and their states anew. */
@@ -80,7 +82,7 @@ read_tables(CdcBinlogStream *stream)
 		snprintf(name, sizeof(name), "%s", t->source_table);
 		entry = hash_search(stream->tables, name, HASH_ENTER, &found);
 		if (!found)
-			init_table(entry, t->state, t->keyless);
+			init_table(entry, t->state, t->keyless, cdc_subscription_table_is_lost(t));
 		else
 			add_target(entry, t);
 	}
@@ -116,7 +118,7 @@ state_of(void *arg, const char *full_name)
 {
 	const CdcBinlogTable *known = find_table(((CdcBinlogCall *) arg)->stream, full_name);
 
-	return known != NULL ? known->state : 0;
+	return known != NULL && !known->lost ? known->state : 0;
 }
 
 /* CdcDoubts.changed */
@@ -168,7 +170,7 @@ bool
 cdc_binlog_stream_doubts(CdcBinlogStream *stream, const char *full_name)
 {
 	CdcBinlogTable *known = find_table(stream, full_name);
-	bool		first = known != NULL && known->state != 'e' && !known->doubted;
+	bool		first = known != NULL && !known->lost && !known->doubted;
 
 	if (first)
 		known->doubted = true;
@@ -190,7 +192,7 @@ cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool 
 	/* not read anew: there may be many new ones */
 	snprintf(name, sizeof(name), "%s", cdc_from_utf8_copy(table->full_name));
 	entry = hash_search(stream->tables, name, HASH_ENTER, NULL);
-	init_table(entry, state, false);
+	init_table(entry, state, false, state == 'e');
 	stream->last_table = NULL;
 }
 

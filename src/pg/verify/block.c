@@ -24,6 +24,7 @@ report_kind(CdcVerifyWalk *walk, const CdcVerifyBlock *block, const char *kind, 
 {
 	CdcVerifyChunk chunk = {walk->chunk, kind, block->source_rows, block->target_rows, block->source_rows, rows, n};
 
+	walk->told++;
 	walk->t->differences += n;
 	walk->report(walk->t, &chunk, walk->arg);
 }
@@ -73,6 +74,7 @@ cdc_verify_tell_equal(CdcVerifyWalk *walk, int64 rows)
 {
 	CdcVerifyChunk chunk = {++walk->chunk, "equal", rows, rows, 0, NULL, 0};
 
+	walk->told++;
 	walk->t->source_rows += rows;
 	walk->report(walk->t, &chunk, walk->arg);
 }
@@ -98,7 +100,7 @@ keep_rate(const CdcVerifyTable *t)
 
 	if (t->verify->rate <= 0)
 		return;
-	until = t->began + t->source_rows * USECS_PER_SEC / t->verify->rate;
+	until = t->began + (t->source_rows - t->began_with) * USECS_PER_SEC / t->verify->rate;
 	while (GetCurrentTimestamp() < until)
 	{
 		CHECK_FOR_INTERRUPTS();

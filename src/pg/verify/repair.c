@@ -89,7 +89,24 @@ gone_text(const CdcVerifyTable *t)
 																			  false, 'i')));
 }
 
-/* The ranges, as a condition in the source's SQL; NULL: all rows. */
+List *
+cdc_verify_conditions(const CdcVerifyTable *t)
+{
+	List	   *result = list_copy(t->conditions);
+	ListCell   *lc;
+
+	foreach(lc, t->ranges)
+	{
+		const CdcVerifyRange *r = lfirst(lc);
+		CdcChunkRange range = {(const char *const *) r->after, (const char *const *) r->upto, NULL, 0};
+		char	   *condition = cdc_chunk_condition(t->table, &t->key, &range);
+
+		result = lappend(result, condition != NULL ? condition : "1 = 1");
+	}
+	return result;
+}
+
+/* The ranges, as one condition. */
 static char *
 ranges_text(const CdcVerifyTable *t)
 {
@@ -97,15 +114,11 @@ ranges_text(const CdcVerifyTable *t)
 	ListCell   *lc;
 
 	initStringInfo(&sql);
-	foreach(lc, t->ranges)
+	foreach(lc, cdc_verify_conditions(t))
 	{
-		const CdcVerifyRange *r = lfirst(lc);
-		CdcChunkRange range = {(const char *const *) r->after, (const char *const *) r->upto, NULL, 0};
-		char	   *condition = cdc_chunk_condition(t->table, &t->key, &range);
-
-		if (condition == NULL)
-			return NULL;
-		appendStringInfo(&sql, "%s%s", sql.len > 0 ? " OR " : "", condition);
+		if (strcmp(lfirst(lc), "1 = 1") == 0)
+			return NULL;		/* all rows, which is a copy of its own */
+		appendStringInfo(&sql, "%s%s", sql.len > 0 ? " OR " : "", (char *) lfirst(lc));
 	}
 	if (sql.len == 0)
 		appendStringInfoString(&sql, "1 = 0");
@@ -121,7 +134,7 @@ static bool
 is_in_ranges(const CdcVerifyTable *t)
 {
 	return t->by_range && !t->lacks && !t->mapping->target->keyless && t->table->npk > 0 &&
-		t->key.ncolumns > 0 && list_length(t->ranges) <= MAX_RANGES;
+		t->key.ncolumns > 0 && list_length(t->ranges) + list_length(t->conditions) <= MAX_RANGES;
 }
 
 void

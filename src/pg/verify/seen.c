@@ -45,9 +45,73 @@ cdc_seen_create(void)
 	return seen;
 }
 
+/* The session's set, from one step to the next. */
+static struct
+{
+	CdcSeen    *seen;			/* NULL: there is none */
+	char	   *name;
+	int			number;			/* -1: a step is at work on it, or has failed */
+	int64		seq;
+}			kept;
+
+static void
+drop_kept(void)
+{
+	CdcSeen    *seen = kept.seen;
+
+	kept.seen = NULL;
+	if (seen != NULL)
+	{
+		pfree(kept.name);
+		cdc_seen_close(seen);
+	}
+}
+
+CdcSeen *
+cdc_seen_create_kept(const char *name, int64 seq)
+{
+	CdcSeen    *seen;
+	char	   *copy;
+
+	drop_kept();
+	copy = MemoryContextStrdup(TopMemoryContext, name);
+	seen = MemoryContextAllocZero(TopMemoryContext, sizeof(CdcSeen));
+	seen->context = TopMemoryContext;
+	seen->file = cdc_spill_file_create(seen->context, NULL);
+	kept.seen = seen;
+	kept.name = copy;
+	kept.number = -1;
+	kept.seq = seq;
+	return seen;
+}
+
+void
+cdc_seen_keep(int number)
+{
+	kept.number = number;
+}
+
+CdcSeen *
+cdc_seen_take(const char *name, int number, int64 *seq)
+{
+	if (kept.seen == NULL || kept.number != number || strcmp(kept.name, name) != 0)
+	{
+		drop_kept();
+		return NULL;
+	}
+	kept.number = -1;
+	*seq = kept.seq;
+	return kept.seen;
+}
+
 void
 cdc_seen_close(CdcSeen *seen)
 {
+	if (seen == kept.seen)
+	{
+		kept.seen = NULL;
+		pfree(kept.name);
+	}
 	cdc_spill_file_close(seen->file);
 	if (seen->slots != NULL)
 		pfree(seen->slots);

@@ -19,16 +19,23 @@
 
 #include "pg/apply/apply.h"
 #include "pg/base/compat_value.h"
+#include "pg/catalog/failure.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/history/scan.h"
+#include "pg/process/background.h"
 #include "pg/process/shmem.h"
+#include "pg/remote/answer.h"
 
 /* How long one wait lasts at most, and how long nothing may move. */
 #define WAIT_SLICE_MS	100
 #define PATIENCE_MS		60000
 #define IDLE_PATIENCE_MS	2000
+
+/* How long a transaction that is in the binlog may take to be committed in the engine. */
+#define COMMIT_MS			10000
+#define COMMIT_SLICE_MS		5
 
 /* ---- places ---- */
 
@@ -42,12 +49,37 @@ read_position(const CdcVerify *v, CdcPosition *position, CdcProgress *progress)
 	PopActiveSnapshot();
 }
 
+/*
+ * Waits until the source shows what it has sent of these transactions: the binlog has one
+ * before the engine has committed it, gtid_executed only then.  Other servers do not tell.
+ */
+static void
+wait_for_commits(const CdcVerify *v, const char *gtid_set)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(v->control);
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), COMMIT_MS);
+
+	if (gtid_set == NULL || info->flavor != CDC_MYSQL || info->version < 50700)
+		return;
+	while (GetCurrentTimestamp() < until)
+	{
+		CdcAnswer  *answer = cdc_source_ask(v->control, "transactions that are committed", 1,
+											"SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)",
+											cdc_source_quote_literal(gtid_set));
+
+		if (cdc_answer_int(answer, 0, 0, 0, 1) == 1)
+			break;
+		cdc_background_sleep(COMMIT_SLICE_MS);
+	}
+}
+
 int64
 cdc_verify_seq_now(const CdcVerify *v)
 {
 	CdcPosition position;
 
 	read_position(v, &position, NULL);
+	wait_for_commits(v, position.gtid_set);
 	return position.last_seq;
 }
 
@@ -60,6 +92,26 @@ cdc_verify_position_now(const CdcVerify *v)
 	 * later in what the server says of GTIDs */
 	cdc_source_position(v->control, &pos);
 	return psprintf("%s:" INT64_FORMAT, pos.file, pos.offset);
+}
+
+/* ERROR where pull or apply fail: who waits for them is told at once, as by cdc.wait_for. */
+static void
+check_failing(const CdcVerify *v, TimestampTz begun, bool *retried)
+{
+	PushActiveSnapshot(GetLatestSnapshot());
+	PG_TRY();
+	{
+		cdc_failure_raise_gap(v->sub->name);
+		if (v->sub->enabled)
+			(void) cdc_failure_is_open(v->sub->name, begun, retried);
+	}
+	PG_CATCH();
+	{
+		cdc_progress_wait_end();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	PopActiveSnapshot();
 }
 
 /* ERROR: the targets do not come to the position. */
@@ -87,7 +139,9 @@ cdc_verify_wait(const CdcVerify *v, const char *position)
 											  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	int			patience = v->sub->enabled ? PATIENCE_MS : IDLE_PATIENCE_MS;
-	TimestampTz moved_at = GetCurrentTimestamp();
+	TimestampTz begun = GetCurrentTimestamp();
+	TimestampTz moved_at = begun;
+	bool		retried = false;
 	int64		wanted = -1;	/* seq that the targets have to come to */
 	int64		sum = -1;
 
@@ -103,6 +157,7 @@ cdc_verify_wait(const CdcVerify *v, const char *position)
 			wanted = pos.last_seq;
 		if (wanted >= 0 && progress.applied_seq >= wanted)
 			break;
+		check_failing(v, begun, &retried);
 		if (sum != pos.file_offset + pos.last_seq + progress.applied_seq)
 			moved_at = GetCurrentTimestamp();
 		sum = pos.file_offset + pos.last_seq + progress.applied_seq;

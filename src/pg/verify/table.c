@@ -32,12 +32,13 @@
 #define RANGE_ATTEMPTS	10
 
 /*
- * Rows of a range that is to be summed up: as many as take about so long, within bounds.  All
- * of them are read where the sums differ, or one of them changes meanwhile.
+ * Rows of a range that is to be summed up: as many as take both sides about so long.  The
+ * first range is small, as nothing is known of how large its rows are.
  */
-#define SUM_ROWS_LEAST	2000
+#define SUM_ROWS_FIRST	500
+#define SUM_ROWS_LEAST	100
 #define SUM_ROWS_MOST	100000
-#define SUM_MS			300
+#define SUM_MS			200
 
 /* With so many sums for nothing one behind the other, no more are made of a table. */
 #define SUMS_IN_VAIN	3
@@ -133,6 +134,59 @@ find_key(CdcVerifyTable *t)
 	return found;
 }
 
+/* Where the steps before have come to counts no more. */
+static void
+begin_anew(CdcVerifyWalk *walk)
+{
+	CdcVerifyTable *t = walk->t;
+
+	t->anew = true;
+	t->from = NULL;
+	t->last = NULL;
+	t->conditions = t->gone = NIL;
+	t->gone_seq = PG_INT64_MAX;
+	t->by_range = true;
+	t->source_rows = t->rows_read = t->differences = t->began_with = 0;
+	walk->chunk = 0;
+}
+
+static List *
+list_of(char **strings, int n)
+{
+	List	   *result = NIL;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		result = lappend(result, strings[i]);
+	return result;
+}
+
+/* Takes up what the steps before have left. */
+static void
+go_on(CdcVerifyWalk *walk)
+{
+	CdcVerifyTable *t = walk->t;
+	const CdcVerifyPlace *from = t->from;
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+
+	t->shape = cdc_verify_shape(t);
+	if (from != NULL && from->shape != NULL && strcmp(from->shape, t->shape) != 0)
+		begin_anew(walk);
+	else if (from != NULL && from->last != NULL)
+	{
+		t->last = from->last;
+		t->conditions = list_of(from->ranges, from->nranges);
+		t->gone = list_of(from->gone, from->ngone);
+		t->gone_seq = from->gone_seq;
+		t->by_range = from->by_range;
+		t->source_rows = t->began_with = from->source_rows;
+		t->rows_read = from->rows_read;
+		t->differences = from->differences;
+		walk->chunk = from->chunk;
+	}
+	MemoryContextSwitchTo(old);
+}
+
 /* The key that ends the next range, in t->context; NULL: it has no end. */
 static char **
 find_end(CdcVerifyTable *t, char **after, int64 rows)
@@ -161,28 +215,31 @@ typedef enum Summed
 
 /* Compares the sums of the range at both sides; *rows: how many the source has. */
 static Summed
-compare_sums(CdcVerifyTable *t, const CdcChunkRange *range, const CdcVerifySpan *span, int64 *rows)
+compare_sums(CdcVerifyWalk *walk, const CdcChunkRange *range, const CdcVerifySpan *span, int64 *rows)
 {
+	CdcVerifyTable *t = walk->t;
 	int64		seq = cdc_verify_seq_now(t->verify);
+	TimestampTz began = GetCurrentTimestamp();
 	CdcVerifySum here = {0, 0};
 	CdcVerifySum there;
-	bool		touched = false;
 
 	if (!cdc_verify_source_sum(t, range, &there))
 		return SUM_NEVER;
+	*rows = there.rows;
+	walk->sum_time = GetCurrentTimestamp() - began;
 	cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
 	cdc_verify_enter(t);
-	if (t->ready)
+	walk->touched = t->ready && cdc_verify_is_touched(t, span, seq);
+	if (t->ready && !walk->touched && !t->reshaped)
 	{
-		touched = cdc_verify_is_touched(t, span, seq);
-		if (!touched && !t->reshaped)
-			cdc_verify_target_sum(t, span, &here);
+		began = GetCurrentTimestamp();
+		cdc_verify_target_sum(t, span, &here);
+		walk->sum_time += GetCurrentTimestamp() - began;
 	}
 	cdc_verify_leave();
-	*rows = there.rows;
 	if (!t->ready || t->reshaped)
 		return SUM_NOT_NOW;
-	if (touched)
+	if (walk->touched)
 		return SUM_CHANGES;
 	return here.rows == there.rows && here.hashes == there.hashes ? SUM_EQUAL : SUM_DIFFERENT;
 }
@@ -215,7 +272,7 @@ walk_range(CdcVerifyWalk *walk, const CdcChunkRange *range)
 
 	cdc_verify_span(t, range, &span);
 	if (t->sums != NULL)
-		summed = compare_sums(t, range, &span, &rows);
+		summed = compare_sums(walk, range, &span, &rows);
 	if (summed == SUM_NOT_NOW)
 		return false;
 	if (summed == SUM_EQUAL)
@@ -233,17 +290,54 @@ walk_range(CdcVerifyWalk *walk, const CdcChunkRange *range)
 	return true;
 }
 
-/* How many rows the next range has, by how long the last one took. */
+/* How many rows the next range has; rows: the last one's. */
 static int64
-next_rows(const CdcVerifyTable *t, int64 rows, TimestampTz began)
+next_rows(const CdcVerifyWalk *walk, int64 rows)
 {
-	int64		most = t->verify->rate > 0 ? Max(Min(t->verify->rate, SUM_ROWS_MOST), SUM_ROWS_LEAST) : SUM_ROWS_MOST;
+	int64		rate = walk->t->verify->rate;
+	int64		most = rate > 0 ? Max(Min(rate, SUM_ROWS_MOST), SUM_ROWS_LEAST) : SUM_ROWS_MOST;
 
-	if (t->sums == NULL)
-		return CDC_VERIFY_ROWS;
-	if (TimestampDifferenceExceeds(began, GetCurrentTimestamp(), SUM_MS))
+	if (walk->t->sums == NULL)
+		return Min(CDC_VERIFY_ROWS, most);
+	if (walk->sum_time > SUM_MS * INT64CONST(1000))
 		return Min(Max(rows / 2, SUM_ROWS_LEAST), most);
-	return Min(rows * 2, most);
+	/* the more rows, the more of them are read for each one that changes; but each range waits for apply */
+	if (walk->touched && rows > CDC_VERIFY_ROWS)
+		return Min(Max(rows / 2, CDC_VERIFY_ROWS), most);
+	return Min(Min(rows * 2, walk->touched ? CDC_VERIFY_ROWS : SUM_ROWS_MOST), most);
+}
+
+/* Whether a step is to end; one that did nothing yet is not. */
+static bool
+is_time_over(const CdcVerifyTable *t)
+{
+	return t->until != 0 && t->last != (t->from != NULL ? t->from->last : NULL) &&
+		GetCurrentTimestamp() >= t->until;
+}
+
+/*
+ * The same as often as it takes, within bounds; what was told of some of its rows must not be
+ * told again.
+ */
+static bool
+try_range(CdcVerifyWalk *walk, const CdcChunkRange *range)
+{
+	CdcVerifyTable *t = walk->t;
+	int64		told = walk->told;
+	int64		source_rows = t->source_rows;
+	int64		rows_read = t->rows_read;
+	int			chunk = walk->chunk;
+	int			attempt;
+
+	for (attempt = 1; attempt <= RANGE_ATTEMPTS && !t->reshaped && walk->told == told; attempt++)
+	{
+		t->source_rows = source_rows;
+		t->rows_read = rows_read;
+		walk->chunk = chunk;
+		if (walk_range(walk, range))
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -252,36 +346,23 @@ walk_ranges(CdcVerifyWalk *walk)
 	CdcVerifyTable *t = walk->t;
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify range", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	CdcChunkRange range = {0};
-	int64		rows = CDC_VERIFY_ROWS;
+	CdcChunkRange range = {(const char *const *) t->last};
+	int64		rows = t->sums != NULL ? SUM_ROWS_FIRST : next_rows(walk, 0);
 	bool		ok = true;
 	bool		more = true;
 
-	if (t->verify->rate > 0)
-		rows = Max(Min(rows, t->verify->rate), SUM_ROWS_LEAST);
-	while (more && ok)
+	while (more && ok && !is_time_over(t))
 	{
-		TimestampTz began = GetCurrentTimestamp();
-		int			attempt;
-
 		range.upto = (const char *const *) find_end(t, (char **) range.after, rows);
 		more = range.upto != NULL;
-		if (is_sampled(walk))
-		{
-			ok = false;
-			for (attempt = 1; attempt <= RANGE_ATTEMPTS && !ok && !t->reshaped; attempt++)
-			{
-				int64		before = t->differences;
-
-				ok = walk_range(walk, &range);
-				if (!ok && t->differences != before)
-					break;		/* what was told of it must not be told again */
-			}
-		}
-		rows = next_rows(t, rows, began);
+		ok = !is_sampled(walk) || try_range(walk, &range);
+		rows = next_rows(walk, rows);
 		range.after = range.upto;
+		if (ok)
+			t->last = (char **) range.after;
 		MemoryContextReset(cxt);
 	}
+	t->paused = more && ok;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return ok;
@@ -289,36 +370,62 @@ walk_ranges(CdcVerifyWalk *walk)
 
 /* ---- keys of which the source alone has an order ---- */
 
+/*
+ * The keys that the source has so far: a step finds what the step before has left to it, as
+ * long as it is of the same session and nothing came in between.
+ */
+static bool
+find_seen(CdcVerifyWalk *walk)
+{
+	CdcVerifyTable *t = walk->t;
+	MemoryContext old;
+
+	if (t->verify->sample < 1)
+		return true;
+	if (t->until != 0)
+	{
+		if (t->last != NULL)
+			walk->seen = cdc_seen_take(t->seen_name, walk->chunk, &walk->seq);
+		else
+			walk->seen = cdc_seen_create_kept(t->seen_name, walk->seq);
+		walk->keeps_seen = true;
+		return walk->seen != NULL;
+	}
+	old = MemoryContextSwitchTo(t->context);
+	walk->seen = cdc_seen_create();
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
 static bool
 walk_chunks(CdcVerifyWalk *walk, bool by_key)
 {
 	CdcVerifyTable *t = walk->t;
-	char	  **last = NULL;
 	bool		is_last = false;
 
-	if (t->verify->sample >= 1)
+	if (!find_seen(walk))
 	{
-		MemoryContext old = MemoryContextSwitchTo(t->context);
-
-		walk->seen = cdc_seen_create();
-		MemoryContextSwitchTo(old);
+		begin_anew(walk);
+		(void) find_seen(walk);
 	}
-	while (!is_last)
+	while (!is_last && !is_time_over(t))
 	{
-		CdcChunkRange range = {0};
+		CdcChunkRange range = {(const char *const *) t->last};
 
-		range.after = (const char *const *) last;
 		range.limit = by_key ? CDC_VERIFY_ROWS : 0;
 		if (by_key && !is_sampled(walk))
 		{
-			last = find_end(t, last, CDC_VERIFY_ROWS);
+			char	  **last = find_end(t, t->last, CDC_VERIFY_ROWS);
+
 			is_last = last == NULL;
+			t->last = is_last ? t->last : last;
 			continue;
 		}
-		if (!walk_chunk(walk, by_key ? &t->key : NULL, &range, &last, &is_last))
+		if (!walk_chunk(walk, by_key ? &t->key : NULL, &range, &t->last, &is_last))
 			return false;
 	}
-	return walk->seen == NULL || cdc_verify_find_extras(walk, NULL);
+	t->paused = !is_last;
+	return t->paused || walk->seen == NULL || cdc_verify_find_extras(walk, NULL);
 }
 
 static bool
@@ -327,6 +434,7 @@ walk_keyed(CdcVerifyWalk *walk)
 	CdcVerifyTable *t = walk->t;
 	bool		by_key = find_key(t);
 
+	go_on(walk);
 	if (by_key)
 		cdc_verify_find_spans(t);
 	if (t->spans == NULL)
@@ -354,6 +462,11 @@ reset_table(CdcVerifyTable *t)
 	t->differences = 0;
 	t->spans = NULL;
 	t->sums = NULL;
+	t->last = NULL;
+	t->conditions = NIL;
+	t->paused = false;
+	t->began_with = 0;
+	t->shape = NULL;
 	memset(&t->key, 0, sizeof(t->key));
 	t->ranges = t->gone = NIL;
 	t->gone_seq = PG_INT64_MAX;
@@ -364,6 +477,8 @@ reset_table(CdcVerifyTable *t)
 static const char *
 prepare(CdcVerifyTable *t)
 {
+	/* another number each time in the session, and none of apply's: a mapping is never older */
+	static uint64 runs = PG_UINT64_MAX / 2;
 	CdcVerify  *v = t->verify;
 	MemoryContext old = MemoryContextSwitchTo(t->context);
 	char	   *name = cdc_to_utf8_copy(t->source_table);
@@ -373,7 +488,7 @@ prepare(CdcVerifyTable *t)
 	t->block = AllocSetContextCreate(t->context, "cdc.verify block", ALLOCSET_DEFAULT_SIZES);
 	cdc_schema_invalidate(v->schema);
 	t->mapping = cdc_mapping_look(v->sub, t->registered->name, strlen(t->registered->name), PG_INT64_MAX,
-								  ++v->run);
+								  ++runs);
 	t->table = NULL;
 	if (dot != NULL)
 	{
@@ -382,10 +497,10 @@ prepare(CdcVerifyTable *t)
 	}
 	cdc_verify_enter(t);
 	cdc_verify_leave();
-	if (t->mapping->target == NULL)
+	if (!t->ready)
+		why = t->lacks ? "it is in error, and no event is applied to it" : "its state is not r";
+	else if (t->mapping->target == NULL)
 		why = "it goes to the history only";
-	else if (!t->ready)
-		why = "its state is not r";
 	else if (t->mapping->trouble != NULL)
 		why = t->mapping->trouble;
 	else if (t->table == NULL)
@@ -409,7 +524,7 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 	t->began = t->told = GetCurrentTimestamp();
 	for (attempt = 1; attempt <= KEYLESS_ATTEMPTS; attempt++)
 	{
-		CdcVerifyWalk walk = {t, NULL, 0, 0, 0, 0, report, arg};
+		CdcVerifyWalk walk = {.t = t, .report = report, .arg = arg};
 		const char *why;
 		bool		ok;
 
@@ -424,7 +539,10 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 			ok = cdc_verify_walk_keyless(&walk);
 		else
 			ok = walk_keyed(&walk);
-		if (walk.seen != NULL)
+		t->chunk = walk.chunk;
+		if (walk.seen != NULL && walk.keeps_seen && ok && t->paused)
+			cdc_seen_keep(t->chunk);
+		else if (walk.seen != NULL)
 			cdc_seen_close(walk.seen);
 		if (ok)
 		{

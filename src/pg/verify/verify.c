@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * verify.c
- *	  cdc.verify: the SQL function, and cdc.verification, which keeps results.
+ *	  cdc.verify and cdc.verify_step: the SQL functions, and cdc.verification, which keeps
+ *	  results.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,6 +29,9 @@
 
 /* jsonb[]; its macro has no name in all versions.  (pg_type.dat) */
 #define JSONB_ARRAY_OID	3807
+
+/* How long a step takes, about. */
+#define STEP_MS			1000
 
 /* What becomes of a table's results. */
 typedef struct Results
@@ -213,7 +217,6 @@ open_verify(CdcVerify *v, const CdcSubscription *sub)
 								   position.source_address != NULL, false);
 	v->schema = cdc_schema_create(CurrentMemoryContext, sub);
 	v->jsonb = cdc_jsonb_writer_create(CurrentMemoryContext);
-	v->run = PG_UINT64_MAX / 2;
 }
 
 static void
@@ -235,11 +238,13 @@ check_arguments(FunctionCallInfo fcinfo, const CdcSubscription *sub)
 				 errdetail("This transaction sees no commit that comes after its first statement.")));
 }
 
-/* Verifies one table; returns its rows of the result. */
+/*
+ * Verifies a table, or goes on with it, and keeps its results.  named: the user has named it.
+ */
 static void
 verify_one(CdcVerifyTable *t, Results *results, bool repair, bool named)
 {
-	TimestampTz at = GetCurrentTimestamp();
+	TimestampTz at = t->from != NULL ? t->from->started_at : GetCurrentTimestamp();
 	const char *why = cdc_verify_table(t, add_result, results);
 	ListCell   *lc;
 
@@ -256,29 +261,37 @@ verify_one(CdcVerifyTable *t, Results *results, bool repair, bool named)
 						t->source_table, t->verify->sub->name, why)));
 		return;
 	}
+	if (t->anew)
+		cdc_verify_forget(t, at);
 	foreach(lc, results->chunks)
 		keep_result(t, lfirst(lc), at);
+	if (t->paused)
+		return;
 	if (repair && t->differences > 0)
 		cdc_verify_repair(t);
 	else if (t->differences == 0 && t->verify->sample >= 1)
 		cdc_table_error_verified(t->verify->sub, t->registered->name);
 }
 
-PG_FUNCTION_INFO_V1(cdc_verify);
+/* The arguments that both functions have, behind the table: repair, sample, rows_per_second. */
+static bool
+read_arguments(FunctionCallInfo fcinfo, CdcVerify *v)
+{
+	v->sample = PG_ARGISNULL(3) ? 1 :
+		DatumGetFloat8(DirectFunctionCall1(numeric_float8, PG_GETARG_DATUM(3)));
+	v->rate = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4);
+	if (!(v->sample > 0 && v->sample <= 1) || v->rate < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("sample must be above 0 and not above 1, rows_per_second not below 0")));
+	return !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+}
 
-Datum
-cdc_verify(PG_FUNCTION_ARGS)
+/* The subscription that the first argument names. */
+static CdcSubscription *
+read_subscription(FunctionCallInfo fcinfo)
 {
 	CdcSubscription *sub;
-	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char	   *target = PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
-	bool		repair = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
-	Tuplestorestate *store;
-	TupleDesc	desc;
-	CdcVerify	v;
-	CdcScope	scope;
-	Results		results = {CurrentMemoryContext, NIL};
-	ListCell   *lc;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -286,15 +299,28 @@ cdc_verify(PG_FUNCTION_ARGS)
 				 errmsg("name of the subscription must not be null")));
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	check_arguments(fcinfo, sub);
+	return sub;
+}
+
+PG_FUNCTION_INFO_V1(cdc_verify);
+
+Datum
+cdc_verify(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub = read_subscription(fcinfo);
+	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *target = PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
+	bool		repair;
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	CdcVerify	v;
+	CdcScope	scope;
+	Results		results = {CurrentMemoryContext, NIL};
+	ListCell   *lc;
+
 	store = cdc_result_set_begin(fcinfo, &desc);
 	open_verify(&v, sub);
-	v.sample = PG_ARGISNULL(3) ? 1 :
-		DatumGetFloat8(DirectFunctionCall1(numeric_float8, PG_GETARG_DATUM(3)));
-	v.rate = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4);
-	if (!(v.sample > 0 && v.sample <= 1) || v.rate < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("sample must be above 0 and not above 1, rows_per_second not below 0")));
+	repair = read_arguments(fcinfo, &v);
 	foreach(lc, tables_to_verify(sub, source_table, target))
 	{
 		CdcVerifyTable t = {&v, lfirst(lc)};
@@ -314,4 +340,64 @@ cdc_verify(PG_FUNCTION_ARGS)
 	cdc_source_close(v.reader);
 	cdc_source_close(v.control);
 	return (Datum) 0;
+}
+
+/* ---- in steps ---- */
+
+/* Goes on with the table at place. */
+static void
+verify_from(CdcVerify *v, const CdcVerifyPlace *place, TimestampTz until, bool repair, bool named)
+{
+	CdcVerifyTable t = {v, place->registered};
+	Results		results = {CurrentMemoryContext, NIL};
+	CdcScope	scope;
+
+	t.context = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify table", ALLOCSET_DEFAULT_SIZES);
+	t.source_table = place->registered->source_table;
+	t.until = until;
+	t.from = place;
+	t.seen_name = psprintf("%d %s " INT64_FORMAT, v->sub->id, place->registered->name, (int64) place->started_at);
+	cdc_owner_begin(v->sub, &scope);
+	verify_one(&t, &results, repair, named);
+	cdc_scope_end(&scope);
+	cdc_verify_save(&t, !t.paused);
+	MemoryContextDelete(t.context);
+}
+
+PG_FUNCTION_INFO_V1(cdc_verify_step);
+
+Datum
+cdc_verify_step(PG_FUNCTION_ARGS)
+{
+	CdcSubscription *sub = read_subscription(fcinfo);
+	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *target = PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
+	bool		repair;
+	bool		restart = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
+	List	   *tables = tables_to_verify(sub, source_table, target);
+	TimestampTz until = GetCurrentTimestamp() + STEP_MS * INT64CONST(1000);
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify step", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+	CdcVerifyPlace place;
+	CdcVerify	v;
+	bool		more = true;
+
+	cdc_verify_begin_run(sub, tables, restart);
+	open_verify(&v, sub);
+	repair = read_arguments(fcinfo, &v);
+	old = MemoryContextSwitchTo(cxt);
+	while (more)
+	{
+		CHECK_FOR_INTERRUPTS();
+		more = cdc_verify_next(sub, tables, &place);
+		if (more)
+			verify_from(&v, &place, until, repair, source_table != NULL);
+		more = more && GetCurrentTimestamp() < until;
+		MemoryContextReset(cxt);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	cdc_source_close(v.reader);
+	cdc_source_close(v.control);
+	PG_RETURN_BOOL(cdc_verify_end_run(sub, tables));
 }

@@ -70,11 +70,30 @@ typedef struct CdcVerify
 	CdcSource  *reader;			/* rows */
 	CdcSource  *control;		/* questions meanwhile */
 	CdcSchema  *schema;
-	uint64		run;			/* for the cache of targets */
 	double		sample;			/* share of the chunks that are read; 1: all */
 	int64		rate;			/* rows a second at most; 0: as many as come */
 	CdcJsonbWriter *jsonb;
 } CdcVerify;
+
+/* Where a table's comparing stands between two steps. */
+typedef struct CdcVerifyPlace
+{
+	const CdcSubscriptionTable *registered;
+	TimestampTz started_at;		/* of its results */
+	char	   *shape;			/* see cdc_verify_shape(); NULL: it has not begun */
+	char	  **last;			/* up to this key it was compared: literals; NULL: not at all */
+	int			nlast;
+	int			chunk;
+	int64		source_rows;
+	int64		rows_read;
+	int64		differences;
+	char	  **ranges;			/* what a repair has to copy: conditions in the source's SQL ... */
+	int			nranges;
+	char	  **gone;			/* ... and keys of rows that the target has only */
+	int			ngone;
+	int64		gone_seq;
+	bool		by_range;
+} CdcVerifyPlace;
 
 /* A table within it. */
 typedef struct CdcVerifyTable
@@ -111,7 +130,19 @@ typedef struct CdcVerifyTable
 	int64		gone_seq;		/* ... as of this event */
 	bool		by_range;		/* false: these do not tell all */
 
+	/* of a step */
+	TimestampTz until;			/* it ends between two ranges from then on; 0: with the table */
+	const CdcVerifyPlace *from; /* NULL: it begins with the table */
+	bool		anew;			/* it did nevertheless, as the table is another one by now */
+	bool		paused;			/* it has ended before the table did */
+	const char *seen_name;		/* under which the session keeps seen.c's keys */
+	char	   *shape;
+	char	  **last;			/* the key up to which it was compared */
+	int			chunk;
+	List	   *conditions;		/* of char *: as ranges, of the steps before */
+
 	TimestampTz began;
+	int64		began_with;		/* rows that were compared before */
 	TimestampTz told;			/* when the user was told last */
 } CdcVerifyTable;
 
@@ -227,6 +258,31 @@ extern void cdc_verify_note_gone(CdcVerifyTable *t, const CdcVerifyRow *row);
  */
 extern void cdc_verify_repair(CdcVerifyTable *t);
 
+/* The ranges as conditions in the source's SQL, of char *, those of the steps before first. */
+extern List *cdc_verify_conditions(const CdcVerifyTable *t);
+
+/* ---- place.c ---- */
+
+/*
+ * Begins a run of these tables (of CdcSubscriptionTable *) unless one is under way; restart: in any case.
+ */
+extern void cdc_verify_begin_run(const CdcSubscription *sub, List *tables, bool restart);
+
+/* The next one to go on with, whose row is locked; false: there is none. */
+extern bool cdc_verify_next(const CdcSubscription *sub, List *tables, CdcVerifyPlace *place);
+
+/* Keeps where t stands; done: it is through with it, or it cannot be compared. */
+extern void cdc_verify_save(const CdcVerifyTable *t, bool done);
+
+/* Whether there is more to do; else ends the run. */
+extern bool cdc_verify_end_run(const CdcSubscription *sub, List *tables);
+
+/* Forgets results of the run, of a table that is begun anew. */
+extern void cdc_verify_forget(const CdcVerifyTable *t, TimestampTz started_at);
+
+/* What a place's key and rows depend on: the source table, its key and the target. */
+extern char *cdc_verify_shape(const CdcVerifyTable *t);
+
 /* ---- lookup.c ---- */
 
 /* Looks the rows up in the target; sets found, nfound and differs.  all: else those without differs. */
@@ -254,7 +310,17 @@ typedef struct CdcSeen CdcSeen;
  * which closes it on ERROR; else the caller has to close the set, before both of them end.
  */
 extern CdcSeen *cdc_seen_create(void);
+
 extern void cdc_seen_close(CdcSeen *seen);
+
+/*
+ * The same for several transactions of a session, which has one such set.  seq: of the history
+ * when it was begun.  A step creates it or takes it as the step before has kept it, by name
+ * and number; NULL: it has not, or failed meanwhile.  The step that needs it last closes it.
+ */
+extern CdcSeen *cdc_seen_create_kept(const char *name, int64 seq);
+extern CdcSeen *cdc_seen_take(const char *name, int number, int64 *seq);
+extern void cdc_seen_keep(int number);
 extern void cdc_seen_add(CdcSeen *seen, CdcHash128 hash);
 extern int64 cdc_seen_total(const CdcSeen *seen);
 
@@ -291,10 +357,14 @@ typedef struct CdcVerifyWalk
 {
 	CdcVerifyTable *t;
 	CdcSeen    *seen;			/* keys that the source has; NULL: only a sample is read */
+	bool		keeps_seen;		/* it is the session's */
 	int64		seq;			/* history's last when what seen has was begun */
 	int			chunk;			/* number of the chunk at hand */
 	uint64		drawn;			/* lots drawn for a sample */
+	int64		told;			/* how often something was told */
 	int			in_vain;		/* sums that differed though no row does, one behind the other */
+	int64		sum_time;		/* how long the last sum took, in microseconds */
+	bool		touched;		/* an event concerned its range meanwhile */
 	CdcVerifyReport report;
 	void	   *arg;
 } CdcVerifyWalk;

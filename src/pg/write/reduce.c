@@ -180,6 +180,8 @@ find_or_add(CdcTargetRun *run, const Datum *values, const bool *nulls, bool *fou
 	CdcEntry   *entry = cdc_reduce_find_entry(run, hash, values, nulls);
 
 	*found = (entry != NULL);
+	if (entry != NULL)
+		entry->folded = true;
 	return entry ? entry : add_entry(run, hash, values, nulls);
 }
 
@@ -370,6 +372,8 @@ cdc_reduce_keyless(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
 		set_tuple(run, entry, values, nulls);
 		entry->presence = presence;
 	}
+	else
+		entry->folded = true;
 	if (insert)
 		entry->add++;
 	else if (entry->add > 0)

@@ -53,6 +53,7 @@ typedef struct CdcEntry
 								 * lacks get their defaults, not their old values */
 	bool		superseded:1;	/* a later event of the run makes it needless */
 	bool		existing:1;		/* write tuple over a row that there is, else not at all */
+	bool		folded:1;		/* of several rows, of which place is that of the last */
 	uint16		key_nulls;		/* bit i: key column i is NULL; beyond 16 none may be */
 
 	/* tables without key: first take away so many such rows, then add so many */
