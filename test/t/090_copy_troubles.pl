@@ -207,7 +207,8 @@ sub pt_osc
 		$at->('UPDATE', "BEGIN DELETE IGNORE FROM $new WHERE !(OLD.id <=> NEW.id) AND $new.id <=> OLD.id; REPLACE INTO $new ($columns) VALUES ($row); END"),
 		$at->('INSERT', "REPLACE INTO $new ($columns) VALUES ($row)"));
 	my $copy = "INSERT LOW_PRIORITY IGNORE INTO $new ($columns) SELECT $columns FROM `all`.$table LOCK IN SHARE MODE";
-	eval { $source->do($copy); 1 } or sleep 0.1 while !$source->value("SELECT count(*) FROM $new WHERE v LIKE 'row%'");
+	# (the writers' triggers may be in its way)
+	wait_until(120, sub { eval { $source->do('SET SESSION innodb_lock_wait_timeout = 2', $copy); 1 } }) or die "no copy of $table";
 	$source->do("RENAME TABLE `all`.$table TO `all`._${table}_old, $new TO `all`.$table", "DROP TABLE `all`._${table}_old");
 	return;
 }
