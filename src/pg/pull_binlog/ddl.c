@@ -166,10 +166,10 @@ mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 
 /* A copy of the table that is under way begins anew. */
 static void
-copy_again(const DdlCall *d, const char *full_name)
+copy_again(const DdlCall *d, const char *full_name, const char *reason)
 {
 	CdcDoubts	doubts = cdc_binlog_doubts(d->call);
-	CdcDoubt	doubt = {"its rows have no key any more", d->change->sql, true};
+	CdcDoubt	doubt = {reason, d->change->sql, true};
 
 	cdc_doubt_copies(&doubts, full_name, &doubt);
 }
@@ -376,7 +376,15 @@ check_rows(const DdlCall *d, const CdcDdlEffect *effect, bool same_rows)
 	if (d->ddl->moves_rows || d->ddl->has_select)
 		mark_for_copy(d, full_name, rows_moved);
 	if (same_rows)
+	{
+		/*
+		 * A snapshot of before that is asked for its rows afterwards has none of those that
+		 * the other table got since, and no error says so.
+		 */
+		if (renamed && cdc_binlog_stream_is_copying(d->stream, full_name))
+			copy_again(d, full_name, "another table with the same rows has got its name");
 		return;
+	}
 	if (renamed && cdc_binlog_stream_knows(d->stream, full_name))
 		mark_for_copy(d, full_name, table_replaced);
 	else
@@ -439,7 +447,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	/* rows of the stream count beside a copy by their key only */
 	if (wanted && !ahead && effect->old_def != NULL && effect->new_def != NULL &&
 		effect->new_def->ncolumns > 0 && has_key(effect->old_def) && !has_key(effect->new_def))
-		copy_again(d, psprintf("%s.%s", effect->database, effect->table));
+		copy_again(d, psprintf("%s.%s", effect->database, effect->table), "its rows have no key any more");
 }
 
 /*
