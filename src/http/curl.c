@@ -129,9 +129,23 @@ set_text(CURL *easy, CURLoption option, const char *value)
 	return value == NULL || value[0] == '\0' || curl_easy_setopt(easy, option, value) == CURLE_OK;
 }
 
+/* Whether a text can stand in a header without ending it. */
+static bool
+is_header_text(const char *text)
+{
+	const char *p;
+
+	for (p = text; p != NULL && *p != '\0'; p++)
+		if ((unsigned char) *p < ' ' || *p == 0x7f)
+			return false;
+	return true;
+}
+
 static bool
 set_authentication(CURL *easy, const CdcHttpRequest *request)
 {
+	if (!is_header_text(request->token) || !is_header_text(request->user))
+		return false;
 	if (request->token != NULL && request->token[0] != '\0')
 		return curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BEARER) == CURLE_OK &&
 			curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, request->token) == CURLE_OK;

@@ -88,6 +88,16 @@ CREATE TABLE cdc_catalog.subscription_partition (
     PRIMARY KEY (subscription, topic, "partition")
 ) WITH (fillfactor = 50);
 
+-- Numbers between two events of a history that no event has: segments of Greenplum number what
+-- each of them reads by itself.  Written by pull, with the events; what is missing elsewhere was
+-- taken out.
+CREATE TABLE cdc_catalog.history_gap (
+    subscription    text NOT NULL,
+    first_seq       bigint NOT NULL,
+    last_seq        bigint NOT NULL,
+    PRIMARY KEY (subscription, first_seq)
+);
+
 -- Where apply stands.  Written by apply only, with the targets.
 CREATE TABLE cdc_catalog.subscription_progress (
     subscription    text NOT NULL PRIMARY KEY,
@@ -425,6 +435,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_id_seq', ''
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_position', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_partition', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.history_gap', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_progress', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_failure', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_table', '');

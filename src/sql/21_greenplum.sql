@@ -63,6 +63,24 @@ CREATE FUNCTION cdc.batch_rows_here(cdc.row_batch, anyelement) RETURNS SETOF any
 LANGUAGE c IMMUTABLE ROWS 8192
 AS 'MODULE_PATHNAME', 'cdc_batch_rows_here'
 $sql$;
+    -- Volatile as far as the planner may know: it is to run once for each event.
+    EXECUTE $sql$
+CREATE FUNCTION cdc.event_row("char", jsonb, text[], integer[], anyelement) RETURNS anyelement
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'cdc_event_row'
+$sql$;
+    -- What a segment reads of Kafka as rows of a history, for pull: with the rights of who calls it.
+    EXECUTE $sql$
+CREATE TYPE cdc.kafka_row AS (seq bigint, source_ts timestamptz, source_table text, op "char",
+    "position" text, gtid text, event jsonb, raw bytea, key jsonb)
+$sql$;
+    EXECUTE $sql$
+CREATE FUNCTION cdc.kafka_rows(subscription text, server text, format text, tables text[],
+    "exclude" text[], added text[], known text[], topics text[], numbers bigint[],
+    max_bytes bigint, report_seq bigint) RETURNS SETOF cdc.kafka_row
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'cdc_kafka_rows'
+$sql$;
     EXECUTE $sql$
 ALTER FOREIGN DATA WRAPPER cdc_kafka OPTIONS (ADD mpp_execute 'all segments')
 $sql$;

@@ -11,13 +11,13 @@
  *	  guard.c			a run over a range, its counters; one table's error is that table's
  *	  follow.c			what is done at a change of a source table
  *	  run.c				a run over a range of history: visits its events; whose an error is
+ *	  segments.c		what the segments apply by themselves
  *	  lookahead.c		which events later ones of the same run make needless
  *	  lookahead_sample.c	whether it pays to find that out
  *	  aside.c			events that are put aside
  *	  run_target.c		the source tables and targets of a run
- *	  ahead.c			whether a table is being copied
  *	  give_up.c			row images that lack what a mapping computes
- *	  copy_event.c		what an event says of a copy
+ *	  copy_event.c		what an event says of a copy; whether a table is being copied
  *	  copy_mark.c		copies that replace what a target has
  *	  sweep.c			rows that a copy has not brought
  *	  event.c			the rows of an event
@@ -230,7 +230,7 @@ extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistor
 extern void cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column);
 
 /*
- * ahead.c: whether rows of the source table may be in history, as of the event with that seq, that
+ * copy_event.c: whether rows of the source table may be in history, as of the event with that seq, that
  * are not in the target, or the other way round, as it is being copied then.
  */
 extern bool cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq);
@@ -328,6 +328,26 @@ cdc_lookahead_superseded(const CdcApply *apply, int64 seq)
 	at = seq - ahead->first;
 	return at < ahead->nbits && (ahead->bits[at / 8] >> (at % 8) & 1) != 0;
 }
+
+/* ------------------------------------------------------------------------
+ * segments.c
+ * ------------------------------------------------------------------------
+ */
+
+/* The next stretch of a run's range. */
+typedef struct CdcStretch
+{
+	int64		upto;			/* its last event */
+	int64		events;			/* that are applied */
+	List	   *tables;			/* source tables of which all events in it are (char *) */
+} CdcStretch;
+
+/*
+ * Chooses the stretch that begins behind after, and lets the segments apply the events of
+ * as many of its source tables as they can; the others are left to the caller.  Where there
+ * are no segments, or it does not pay, that is all of the range.
+ */
+extern void cdc_segments_apply(CdcApply *apply, int64 after, CdcStretch *stretch);
 
 /* ------------------------------------------------------------------------
  * run.c: which event an error is of

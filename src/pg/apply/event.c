@@ -12,6 +12,7 @@
 
 #include "pg/base/utf8.h"
 #include "pg/base/compat_value.h"
+#include "pg/history/event_images.h"
 #include "pg/datum/jsonb_document.h"
 
 /* More prefixes of positions than this one after the other are not kept. */
@@ -21,47 +22,6 @@
  * Documents
  * ------------------------------------------------------------------------
  */
-
-/*
- * The parts of Maxwell's event that apply needs; NULL where it has none.  ERROR where
- * one is neither an object nor null.
- */
-static void
-find_images(const JsonbContainer *event, const JsonbContainer **data,
-			const JsonbContainer **old)
-{
-	int			n = cdc_json_count(event);
-	const char *base = cdc_json_base(event, 2 * n);
-	uint32		offset = 0;
-	int			i;
-
-	*data = NULL;
-	*old = NULL;
-	/* keys are sorted by length first: "old" and "data" are near the start */
-	for (i = 0; i < n; i++)
-	{
-		CdcJsonValue key;
-		CdcJsonValue v;
-		const JsonbContainer **part;
-
-		cdc_json_step(event, base, i, &offset, &key);
-		if (key.len > 4)
-			break;
-		if (key.len == 3 && memcmp(key.data, "old", 3) == 0)
-			part = old;
-		else if (key.len == 4 && memcmp(key.data, "data", 4) == 0)
-			part = data;
-		else
-			continue;
-		cdc_json_get(event, 2 * n, n + i, &v);
-		*part = cdc_json_object(&v);
-		if (*part == NULL && v.type != JENTRY_ISNULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("event's \"%.*s\" is neither an object nor null", (int) key.len,
-							key.data)));
-	}
-}
 
 /*
  * Parses JSON text with each escaped NUL replaced; *replaced is the number of
@@ -306,14 +266,14 @@ maxwell_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 	*old = NULL;
 	apply->facts.document = document;
 	if (cdc_json_is_object(document))
-		find_images(document, data, old);
+		cdc_event_find_images(document, data, old);
 	if (*data == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("event has no object \"data\"")));
 	if (marked == NULL)
 		return;
-	find_images(marked, &marked_data, &marked_old);
+	cdc_event_find_images(marked, &marked_data, &marked_old);
 	if (marked_data != NULL)
 		refuse_nul(source->mapping, *data, marked_data);
 }

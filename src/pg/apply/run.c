@@ -18,6 +18,7 @@
 #include "pg/base/compat_executor.h"
 #include "pg/base/error.h"
 #include "pg/history/copied_rows.h"
+#include "pg/history/gap.h"
 #include "pg/history/hole.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
@@ -437,7 +438,8 @@ check_hole(CdcApply *apply, int64 seq)
 {
 	if (apply->visited < 0)
 		return;
-	if (unlikely(seq != apply->visited + 1))
+	if (unlikely(seq != apply->visited + 1) &&
+		!cdc_history_is_gap(apply->sub, apply->visited + 1, seq - 1))
 	{
 		apply->work.at.place.seq = 0;
 		cdc_history_hole(apply->sub, "apply", apply->visited + 1, seq - 1);
@@ -520,20 +522,18 @@ cdc_run_begin(const CdcSubscription *sub, const CdcMappingSpec *replay)
 	return apply;
 }
 
-void
-cdc_run_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
+/* Visits the events of a stretch, but for those that the segments have applied. */
+static void
+scan_stretch(CdcApply *apply, int64 after, const CdcStretch *stretch)
 {
 	CdcHistoryScan scan;
 
-	apply->scan_after = after;
-	apply->scan_upto = upto;
-	apply->scan_table = source_table;
-	apply->visited = apply->numbered && source_table == NULL ? after : -1;
 	memset(&scan, 0, sizeof(scan));
 	scan.sub = apply->sub;
 	scan.after = after;
-	scan.upto = upto;
-	scan.source_table = source_table;
+	scan.upto = stretch->upto;
+	scan.source_table = apply->scan_table;
+	scan.but_tables = stretch->tables;
 	scan.columns = CDC_HISTORY_GTID | CDC_HISTORY_DOCUMENT;
 	scan.skip = is_superseded;
 	scan.visit = visit_event;
@@ -541,6 +541,30 @@ cdc_run_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
 	scan.pause = write_in_pause;
 	scan.arg = apply;
 	cdc_history_scan(&scan);
+}
+
+void
+cdc_run_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
+{
+	bool		numbered = apply->numbered && source_table == NULL;
+
+	apply->scan_after = after;
+	apply->scan_upto = upto;
+	apply->scan_table = source_table;
+
+	/* it may have ended at a commit before upto */
+	while (after < apply->scan_upto)
+	{
+		CdcStretch	stretch;
+
+		cdc_segments_apply(apply, after, &stretch);
+		/* who counts has found all of them where the segments had some */
+		apply->visited = numbered && stretch.tables == NIL ? after : -1;
+		if (stretch.events < stretch.upto - after)
+			scan_stretch(apply, after, &stretch);
+		apply->events += stretch.events;
+		after = stretch.upto;
+	}
 }
 
 void

@@ -12,6 +12,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
+#include "pg/history/gap.h"
 #include "pg/history/table.h"
 
 void
@@ -71,7 +72,7 @@ cdc_history_has_event(const CdcSubscription *sub, int64 seq)
 void
 cdc_history_check_event(const CdcSubscription *sub, const char *what, int64 seq)
 {
-	if (!cdc_history_has_event(sub, seq))
+	if (!cdc_history_has_event(sub, seq) && cdc_history_gap_numbers(sub, seq, seq) == 0)
 		cdc_history_hole(sub, what, seq, seq);
 }
 
@@ -84,14 +85,19 @@ cdc_history_check_whole(const CdcSubscription *sub, const char *what, int64 from
 	(void) ask(sub, "SELECT pg_catalog.min(h.seq), pg_catalog.max(h.seq), pg_catalog.count(*)"
 			   " FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
 			   " AND h.seq OPERATOR(pg_catalog.<=) $2", from, to, range, lengthof(range));
-	if (range[2] == 0 || range[1] - range[0] + 1 == range[2])
+	if (range[2] == 0 || range[1] - range[0] + 1 == range[2] ||
+		range[1] - range[0] + 1 == range[2] + cdc_history_gap_numbers(sub, range[0], range[1]))
 		return;
-	if (ask(sub, "SELECT w.before OPERATOR(pg_catalog.+) 1, w.seq OPERATOR(pg_catalog.-) 1 FROM"
-			" (SELECT h.seq, pg_catalog.lag(h.seq) OVER (ORDER BY h.seq) AS before FROM %s h"
-			"   WHERE h.seq OPERATOR(pg_catalog.>=) $1 AND h.seq OPERATOR(pg_catalog.<=) $2) w"
-			" WHERE w.before OPERATOR(pg_catalog.<) (w.seq OPERATOR(pg_catalog.-) 1)"
-			" ORDER BY w.seq LIMIT 1", range[0], range[1], hole, lengthof(hole)) > 0)
-		cdc_history_hole(sub, what, hole[0], hole[1]);
+	while (ask(sub, "SELECT w.before OPERATOR(pg_catalog.+) 1, w.seq OPERATOR(pg_catalog.-) 1 FROM"
+			   " (SELECT h.seq, pg_catalog.lag(h.seq) OVER (ORDER BY h.seq) AS before FROM %s h"
+			   "   WHERE h.seq OPERATOR(pg_catalog.>=) $1 AND h.seq OPERATOR(pg_catalog.<=) $2) w"
+			   " WHERE w.before OPERATOR(pg_catalog.<) (w.seq OPERATOR(pg_catalog.-) 1)"
+			   " ORDER BY w.seq LIMIT 1", range[0], range[1], hole, lengthof(hole)) > 0)
+	{
+		if (!cdc_history_is_gap(sub, hole[0], hole[1]))
+			cdc_history_hole(sub, what, hole[0], hole[1]);
+		range[0] = hole[1] + 1;
+	}
 	/* more events than numbers: some were put in twice */
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
@@ -106,7 +112,7 @@ cdc_history_first_seq(const CdcSubscription *sub)
 
 	(void) ask(sub, "SELECT pg_catalog.min(h.seq) FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
 			   " AND h.seq OPERATOR(pg_catalog.<=) $2", 0, PG_INT64_MAX, &first, 1);
-	return first;
+	return first > 1 && cdc_history_is_gap(sub, 1, first - 1) ? 1 : first;
 }
 
 bool

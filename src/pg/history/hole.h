@@ -3,9 +3,9 @@
  * hole.h
  *	  Events that are missing in the middle of a history.
  *
- *	  pull numbers events without a gap.  Where some are missing, somebody has taken
- *	  them out (a partition dropped by hand, say), and what is made from the rest is
- *	  not what the source had.
+ *	  pull numbers events without a gap, or notes it (gap.h).  Where others are missing,
+ *	  somebody has taken them out (a partition dropped by hand, say), and what is made from
+ *	  the rest is not what the source had.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +22,7 @@ pg_noreturn extern void cdc_history_hole(const CdcSubscription *sub, const char 
 /* Whether the history has the event with this seq. */
 extern bool cdc_history_has_event(const CdcSubscription *sub, int64 seq);
 
-/* ERROR where the history lacks the event with this seq. */
+/* ERROR where the history lacks the event with this seq, which is in no gap. */
 extern void cdc_history_check_event(const CdcSubscription *sub, const char *what, int64 seq);
 
 /*
@@ -32,7 +32,10 @@ extern void cdc_history_check_event(const CdcSubscription *sub, const char *what
 extern void cdc_history_check_whole(const CdcSubscription *sub, const char *what,
 									int64 from, int64 to);
 
-/* The seq of the first event that the history has; 0: it has none. */
+/*
+ * The seq of the first event that the history has, 1 where there never was one before it; 0: it
+ * has none.
+ */
 extern int64 cdc_history_first_seq(const CdcSubscription *sub);
 
 /* Whether it has events of rows or definitions, other than control messages and bytes. */

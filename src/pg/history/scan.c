@@ -24,6 +24,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
 #include "pg/base/compat_value.h"
+#include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/table.h"
 
@@ -33,10 +34,17 @@
  */
 #define FETCH_EVENTS	1024
 
+/*
+ * Numbers that one query reads where queries are not closed before their end: senders of
+ * Greenplum's interconnect have waited for ever for a receiver that had gone.
+ */
+#define RANGE_NUMBERS	16384
+
 typedef enum HistoryQuery
 {
 	QUERY_SCAN,
 	QUERY_SCAN_TABLE,
+	QUERY_SCAN_OTHERS,
 	QUERY_SCAN_COMMITS,
 	QUERY_LAST_BOUNDARY,
 	QUERY_FIRST_BOUNDARY,
@@ -64,6 +72,9 @@ static const struct
 	{"SELECT * FROM %s WHERE seq OPERATOR(pg_catalog.>) $1 AND seq OPERATOR(pg_catalog.<=) $2"
 		" AND source_table OPERATOR(pg_catalog.=) $3 ORDER BY seq", 3,
 	{INT8OID, INT8OID, TEXTOID}},
+	{"SELECT * FROM %s WHERE seq OPERATOR(pg_catalog.>) $1 AND seq OPERATOR(pg_catalog.<=) $2"
+		" AND (source_table IS NULL OR source_table OPERATOR(pg_catalog.<>) ALL ($3)) ORDER BY seq", 3,
+	{INT8OID, INT8OID, TEXTARRAYOID}},
 	{"SELECT * FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
 	" AND seq OPERATOR(pg_catalog.<=) $2 ORDER BY seq DESC", 2, {INT8OID, INT8OID}},
 	{"SELECT seq FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
@@ -371,25 +382,105 @@ init_receiver(HistoryReceiver *receiver, const CdcHistoryScan *scan)
 										  ALLOCSET_DEFAULT_SIZES);
 }
 
-/* The rest of the scan, behind a seq, as a cursor; SPI must be connected. */
+/* Names (char *) as an array. */
+static Datum
+names_array(List *names)
+{
+	const char **strings = palloc(sizeof(char *) * list_length(names));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, names)
+		strings[n++] = lfirst(lc);
+	return cdc_text_array(strings, n);
+}
+
+/* Events behind a seq, up to another one, as a cursor; SPI must be connected. */
 static Portal
-open_portal(const CdcHistoryScan *scan, int64 after)
+open_portal(const CdcHistoryScan *scan, int64 after, int64 upto)
 {
 	HistoryQuery query = scan->newest_commit_first ? QUERY_SCAN_COMMITS :
-		scan->source_table != NULL ? QUERY_SCAN_TABLE : QUERY_SCAN;
+		scan->source_table != NULL ? QUERY_SCAN_TABLE :
+		scan->but_tables != NIL ? QUERY_SCAN_OTHERS : QUERY_SCAN;
 	Datum		values[3];
 	Portal		portal;
 	int			level;
 
 	values[0] = Int64GetDatum(after);
-	values[1] = Int64GetDatum(scan->upto);
-	values[2] = scan->source_table ? CStringGetTextDatum(scan->source_table) : (Datum) 0;
+	values[1] = Int64GetDatum(upto);
+	values[2] = scan->source_table != NULL ? CStringGetTextDatum(scan->source_table) :
+		scan->but_tables != NIL ? names_array(scan->but_tables) : (Datum) 0;
 	level = cdc_planner_begin(follow_index, lengthof(follow_index));
 	portal = SPI_cursor_open(NULL, history_plan(scan->sub, query), values, NULL,
 							 scan->same_snapshot);
 	cdc_planner_end(level);
 	return portal;
 }
+
+static inline bool
+wants_more(const HistoryReceiver *receiver)
+{
+	return !receiver->stopped && !receiver->paused &&
+		(receiver->scan->limit <= 0 || receiver->visited < receiver->scan->limit);
+}
+
+#if CDC_OPEN_QUERIES_ARE_DEAR
+
+/* Hands events to the receiver until it wants no more; the rest of the query is read, too. */
+static void
+run_range(HistoryReceiver *receiver, int64 after, int64 upto)
+{
+	Portal		portal;
+
+	cdc_spi_connect();
+	portal = open_portal(receiver->scan, after, upto);
+	do
+		CHECK_FOR_INTERRUPTS();
+	while (PortalRunFetch(portal, FETCH_FORWARD, FETCH_EVENTS, (DestReceiver *) receiver) ==
+		   FETCH_EVENTS);
+	SPI_cursor_close(portal);
+	cdc_spi_disconnect();
+}
+
+/* How many numbers may be read, without more events than the scan wants. */
+static int64
+range_numbers(const HistoryReceiver *receiver)
+{
+	return receiver->scan->limit <= 0 ? RANGE_NUMBERS :
+		Min(RANGE_NUMBERS, receiver->scan->limit - receiver->visited);
+}
+
+/* Hands the events behind a seq to the receiver, up to a pause or the end of the scan. */
+static void
+run_query(HistoryReceiver *receiver, int64 after)
+{
+	const CdcHistoryScan *scan = receiver->scan;
+	int64		upto = scan->upto;
+	CdcPosition pos;
+
+	if (upto - after > RANGE_NUMBERS)
+	{
+		cdc_position_get(scan->sub, &pos);
+		upto = Min(upto, pos.last_seq);
+	}
+	while (after < upto && wants_more(receiver))
+	{
+		int64		n = Min(range_numbers(receiver), upto - after);
+
+		if (scan->newest_commit_first)
+		{
+			run_range(receiver, upto - n, upto);
+			upto -= n;
+		}
+		else
+		{
+			run_range(receiver, after, after + n);
+			after += n;
+		}
+	}
+}
+
+#else
 
 /* Hands the events behind a seq to the receiver, up to a pause or the end of the scan. */
 static void
@@ -400,8 +491,8 @@ run_query(HistoryReceiver *receiver, int64 after)
 	Portal		portal;
 
 	cdc_spi_connect();
-	portal = open_portal(scan, after);
-	while (receiver->visited < limit && !receiver->stopped && !receiver->paused)
+	portal = open_portal(scan, after, scan->upto);
+	while (wants_more(receiver))
 	{
 		int64		step = Min(limit - receiver->visited, FETCH_EVENTS);
 
@@ -413,6 +504,8 @@ run_query(HistoryReceiver *receiver, int64 after)
 	SPI_cursor_close(portal);
 	cdc_spi_disconnect();
 }
+
+#endif							/* CDC_OPEN_QUERIES_ARE_DEAR */
 
 void
 cdc_history_scan(const CdcHistoryScan *scan)

@@ -14,6 +14,7 @@
 
 #include "pg/base/compat.h"
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 #include "pg/catalog/subscription.h"
 #include "utils/jsonb.h"
 
@@ -69,8 +70,9 @@ typedef struct CdcHistoryScan
 	int64		after;			/* those behind this seq */
 	int64		upto;			/* up to and including this one; PG_INT64_MAX: all */
 	const char *source_table;	/* of this source table only, or NULL */
+	List	   *but_tables;		/* of all but these source tables (char *); or NIL */
 	bool		newest_commit_first;	/* only last events of source transactions, backwards;
-										 * not together with source_table */
+										 * not together with source_table or but_tables */
 	int64		limit;			/* at most so many events; 0: no limit */
 	bool		same_snapshot;	/* as the active snapshot sees them, rather than a new one */
 

@@ -134,6 +134,16 @@ is_generated_in_target(const CdcTarget *target, const CdcJsonValue *key)
 	return false;
 }
 
+/* ERROR: this process cannot look up what becomes of such images. */
+pg_noreturn static void
+refuse_shape(const CdcMapping *mapping)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("row image has not just the columns of target %s", mapping->target->name)));
+	pg_unreachable();
+}
+
 /*
  * A value that no column takes: ERROR, unless the user named the columns that he
  * wants, or the target or the source computes it.
@@ -150,6 +160,8 @@ check_unmapped(const CdcMapping *mapping, const CdcRowImage *image, int index,
 
 	if (mapping->mapped || is_generated_in_target(mapping->target, key))
 		return;
+	if (mapping->whole_only)
+		refuse_shape(mapping);
 	name = pnstrdup(key->data, key->len);
 	def = source_definition(mapping, image);
 	source = find_column(&def, name);
@@ -190,6 +202,9 @@ check_whole_row(const CdcMapping *mapping, const CdcRowImage *image, const CdcPr
 								mapping->source_table, source->name),
 						 errdetail("The target %s has no key, so that rows are matched by all their columns.",
 								   mapping->target->name),
+						 image->env != NULL ?
+						 errhint("Have the messages carry whole rows, or give the target its key: %s",
+								 cdc_target_key_hint(mapping, image->env)) :
 						 errhint("Give the table a primary key, or set binlog_row_image to FULL at the source.")));
 	}
 }
@@ -425,6 +440,8 @@ make_layout(CdcMapping *mapping, const CdcRowImage *image)
 	layout->keys = palloc(Max(offset, 1));
 	memcpy(layout->keys, base, offset);
 	layout->presence = cdc_presence_intern(&target->presences, attrs);
+	if (mapping->whole_only && !layout->presence->complete)
+		refuse_shape(mapping);
 	layout->has_key = true;
 	for (i = 0; i < target->nkey; i++)
 		if (!attrs[target->key[i].attnum - 1])

@@ -59,6 +59,7 @@ typedef struct CdcMapping
 	CdcExpressions *expressions;	/* of columns and filter; NULL: there are none */
 	CdcExpression *filter;		/* only rows for which it is true are in the target; or NULL */
 	bool		computed;		/* expressions, filter or constants: not the straight way */
+	bool		whole_only;		/* an image that lacks a column, or has one more, is an ERROR */
 	bool		keeps_rows;		/* TRUNCATE does not empty it */
 	bool		kept;			/* cdc.error has events of it */
 	List	   *layouts;		/* of row images seen so far: CdcLayout *, see layout.h */

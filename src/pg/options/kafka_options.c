@@ -231,6 +231,37 @@ check_registry_url(const char *url)
 			 errhint("It is http://host:port or https://host:port, perhaps with a path; who connects is said by schema_registry_user and schema_registry_password of the user mapping.")));
 }
 
+/* ERROR for what is no token of HTTP: a line's end in it would end the header that it is in. */
+static void
+check_registry_token(const char *token)
+{
+	const char *p;
+
+	for (p = token; *p > ' ' && *p < 0x7f; p++)
+		;
+	if (*p == '\0')
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("invalid value for option \"%s\"", "schema_registry_token"),
+			 errhint("A token has printable ASCII characters only, and no space.")));
+}
+
+/* ERROR for a user's name or password with a control character. */
+static void
+check_registry_credential(const char *name, const char *value)
+{
+	const char *p;
+
+	for (p = value; *p == '\0' || ((unsigned char) *p >= ' ' && *p != 0x7f); p++)
+		if (*p == '\0')
+			return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("invalid value for option \"%s\"", name),
+			 errhint("It must not have control characters.")));
+}
+
 /*
  * ERROR where a property is set in two spellings, as nobody could see which of them
  * counts.
@@ -309,6 +340,11 @@ cdc_kafka_check_option(CdcOptionScope scope, List *list, const DefElem *def)
 		check_topic(value);
 	if (scope == SCOPE_KAFKA_SERVER && strcmp(def->defname, "schema_registry_url") == 0)
 		check_registry_url(value);
+	if (scope == SCOPE_KAFKA_USER && strcmp(def->defname, "schema_registry_token") == 0)
+		check_registry_token(value);
+	if (scope == SCOPE_KAFKA_USER && (strcmp(def->defname, "schema_registry_user") == 0 ||
+									  strcmp(def->defname, "schema_registry_password") == 0))
+		check_registry_credential(def->defname, value);
 	if (strcmp(def->defname, "json_path") == 0)
 		(void) cdc_kafka_parse_json_path(value, &path);
 	if (scope != SCOPE_KAFKA_COLUMN && !is_own_option(scope, def))

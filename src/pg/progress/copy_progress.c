@@ -103,16 +103,22 @@ read_progress(CdcSpi *spi, uint64 i)
 	return p;
 }
 
-/* Tables that are to be read now, with their progress. */
-#define WAITING \
+/*
+ * Tables that are to be read now, with their progress; one waits while another target of its
+ * source table is copied.  By joins: Greenplum 6 makes a plan that ends the server of an EXISTS
+ * below an OR in a query within another one.
+ */
+#define WAITING_FROM \
 	" FROM cdc_catalog.subscription_table t LEFT JOIN cdc_catalog.copy_progress p" \
 	" ON p.subscription OPERATOR(pg_catalog.=) t.subscription" \
 	" AND p.name OPERATOR(pg_catalog.=) t.name" \
+	" LEFT JOIN (SELECT DISTINCT o.source_table FROM cdc_catalog.subscription_table o" \
+	" WHERE o.subscription OPERATOR(pg_catalog.=) $1" \
+	" AND (o.state OPERATOR(pg_catalog.=) 'd' OR o.state OPERATOR(pg_catalog.=) 'f')) b" \
+	" ON b.source_table OPERATOR(pg_catalog.=) t.source_table"
+#define WAITING_WHERE \
 	" WHERE t.subscription OPERATOR(pg_catalog.=) $1" \
-	" AND ((t.state OPERATOR(pg_catalog.=) 'i' AND NOT EXISTS (SELECT 1" \
-	" FROM cdc_catalog.subscription_table o WHERE o.subscription OPERATOR(pg_catalog.=) t.subscription" \
-	" AND o.source_table OPERATOR(pg_catalog.=) t.source_table" \
-	" AND (o.state OPERATOR(pg_catalog.=) 'd' OR o.state OPERATOR(pg_catalog.=) 'f')))" \
+	" AND ((t.state OPERATOR(pg_catalog.=) 'i' AND b.source_table IS NULL)" \
 	" OR t.state OPERATOR(pg_catalog.=) 'd'" \
 	" OR (t.state OPERATOR(pg_catalog.=) 'f' AND p.reread IS NOT NULL))"
 
@@ -124,9 +130,11 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 		"SELECT t.source_table, t.state, t.copy_data, p.replaces, p.row_filter, p.begin_seq,"
 		" p.key_shape, p.last_key, p.reread, p.rows, p.bytes, p.chunks, p.estimated_rows, t.keyless,"
 		" t.target IS NOT NULL, t.options, p.kind OPERATOR(pg_catalog.=) 'resync', p.gone, p.gone_seq, t.name, t.held"
-		WAITING
-		" AND t.source_table OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.source_table" WAITING
-		" ORDER BY t.state, t.source_table LIMIT $2))"
+		WAITING_FROM
+		" JOIN (SELECT DISTINCT f.source_table FROM (SELECT t.source_table" WAITING_FROM WAITING_WHERE
+		" ORDER BY t.state, t.source_table LIMIT $2) f) w"
+		" ON w.source_table OPERATOR(pg_catalog.=) t.source_table"
+		WAITING_WHERE
 		" ORDER BY t.state, t.source_table, t.name OPERATOR(pg_catalog.<>) t.source_table, t.name",
 		2, {TEXTOID, INT8OID}
 	};

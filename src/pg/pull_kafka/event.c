@@ -49,6 +49,7 @@ struct CdcKafkaEventMaker
 	char		position[CDC_KAFKA_POSITION_TEXT];
 	char		gtid[256];
 
+	HTAB	   *known;			/* names of tables that need nothing; NULL: this process finds out */
 	HTAB	   *tables;			/* Table by name */
 	struct Table *last;			/* the one found last; NULL: none yet */
 	MemoryContext context;
@@ -140,6 +141,46 @@ cdc_kafka_event_maker_create(MemoryContext context, const CdcSubscription *sub)
 	maker->key = cdc_jsonb_writer_create(context);
 	maker->arena = cdc_schema_arena(context);
 	return maker;
+}
+
+CdcKafkaEventMaker *
+cdc_kafka_event_maker_create_apart(MemoryContext context, const CdcSubscription *sub,
+								   char **known, int n)
+{
+	CdcKafkaEventMaker *maker = cdc_kafka_event_maker_create(context, sub);
+	HASHCTL		ctl;
+	int			i;
+
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = TABLE_NAME;
+	ctl.entrysize = TABLE_NAME;
+	ctl.hcxt = context;
+	maker->known = hash_create("cdc_ingest known tables", Max(n, 64), &ctl,
+							   CDC_HASH_STRINGS | HASH_ELEM | HASH_CONTEXT);
+	for (i = 0; i < n; i++)
+	{
+		char		name[TABLE_NAME];
+
+		if (strlen(known[i]) >= TABLE_NAME)
+			continue;
+		strlcpy(name, known[i], sizeof(name));
+		(void) hash_search(maker->known, name, HASH_ENTER, NULL);
+	}
+	return maker;
+}
+
+List *
+cdc_kafka_event_maker_known(const CdcKafkaEventMaker *maker)
+{
+	HASH_SEQ_STATUS scan;
+	const Table *table;
+	List	   *result = NIL;
+
+	hash_seq_init(&scan, maker->tables);
+	while ((table = hash_seq_search(&scan)) != NULL)
+		if (table->wanted && table->known)
+			result = lappend(result, table->text);
+	return result;
 }
 
 static void
@@ -257,6 +298,8 @@ find_table(CdcKafkaEventMaker *maker, const CdcEnvelope *env)
 		table->text = cdc_from_utf8_copy(env->source_table);
 		table->wanted = cdc_subscription_wants(maker->sub, cdc_from_utf8_copy(env->database),
 											   cdc_from_utf8_copy(env->table));
+		table->known = maker->known != NULL && strlen(table->text) < TABLE_NAME &&
+			hash_search(maker->known, table->text, HASH_FIND, NULL) != NULL;
 		MemoryContextSwitchTo(old);
 	}
 	maker->last = table;
@@ -368,6 +411,12 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 		return cdc_error(&event->err, CDC_ERR_LIMIT,
 						 "the name of its table is longer than %d bytes", TABLE_NAME - 1);
 	table = find_table(maker, env);
+	if (maker->known != NULL && table != NULL && table->wanted &&
+		(!table->known || env->makes_table))
+	{
+		event->beyond = true;
+		return CDC_OK;
+	}
 	if (key == NULL && msg->key != NULL && env->nkey == 0 && table != NULL &&
 		table->wanted && !table->known && is_row(env->op))
 	{
@@ -437,6 +486,7 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcK
 
 	event->wanted = true;
 	event->poison = false;
+	event->beyond = false;
 	event->empties = false;
 	event->commit = -1;
 	event->xid = 0;

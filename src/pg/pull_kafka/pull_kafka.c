@@ -35,6 +35,9 @@ typedef enum LoopEnd
 	LOOP_LOST					/* before what failed: the next call meets it first */
 } LoopEnd;
 
+/* So many messages are read where segments could not go on, before they try again. */
+#define STOPPED_MESSAGES	1000
+
 /* ---- how far a call goes ---- */
 
 /* A call that is to reach the present ends with what the partitions have now. */
@@ -52,7 +55,8 @@ set_until(CdcKafkaCall *call)
 		place->until = CDC_OFFSET_UNKNOWN;
 		if (!call->bounds->until_now || (place->read_offset >= place->high && !place->verify))
 			continue;
-		place->until = place->high;
+		place->until = place->stopped ? Min(place->high, place->read_offset + STOPPED_MESSAGES) :
+			place->high;
 		stream->reaching++;
 	}
 }
@@ -425,8 +429,16 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	cdc_kafka_blame(sub, "", -1);
 	cdc_position_get(sub, &call.pos);
 	call.stream = cdc_kafka_stream_get(&call, bounds->until_now);
-	set_until(&call);
-	end = pull_loop(&call);
+	do
+	{
+		cdc_kafka_read_by_segments(&call);
+		end = LOOP_BOUND;
+		if (at_bound(&call))
+			break;
+		cdc_kafka_take_back(call.stream);
+		set_until(&call);
+		end = pull_loop(&call);
+	} while (end == LOOP_REACHED && bounds->until_now && cdc_kafka_left_to_segments(call.stream));
 	(void) cdc_kafka_end_old_groups(&call);
 
 	if (call.history != NULL)
@@ -436,6 +448,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 		write_position(&call);
 	cdc_kafka_event_maker_trim(call.stream->maker);
 	call.stream->called_at = GetCurrentTimestamp();
+	call.stream->behind = end == LOOP_BOUND;
 	report_progress(&call, end);
 	if (end == LOOP_REACHED)
 		warn_passed_over(call.stream);

@@ -8,6 +8,8 @@
  *	  discover.c		replicas of tables that messages are the first to name
  *	  event.c			a message to a row of the history
  *	  group.c			source transactions, and Kafka's own offsets
+ *	  by_segments.c, stretch.c, segment_rows.c
+ *						a backlog that the segments of Greenplum read
  *	  stream.c			the consumer, kept open between calls
  *	  pull_kafka.c		the loop of a call, its bounds; the methods of this kind
  *						of source
@@ -90,6 +92,10 @@ typedef struct CdcKafkaPlace
 
 	int64		committed;		/* the offset that the consumer group was told last */
 
+	/* read by segments of Greenplum, see by_segments.c */
+	bool		elsewhere;		/* our reader is not at it */
+	bool		stopped;		/* they could not go on: its next messages are for us */
+
 	/* whose messages it has: of tables that are wanted, or not */
 	bool		from_start;		/* this stream has read all that was read of it */
 	int64		taken;
@@ -125,6 +131,7 @@ typedef struct CdcKafkaStream
 	/* the present call, and the last one */
 	int			reaching;		/* places whose until is not reached */
 	TimestampTz called_at;		/* when the last call ended */
+	bool		behind;			/* ... at a bound, with more to read */
 	TimestampTz message_at;		/* when the last message came; 0: none */
 	int64		last_ms;		/* that message's own time, milliseconds since 1970 */
 
@@ -249,6 +256,7 @@ typedef struct CdcKafkaEvent
 {
 	bool		wanted;			/* there is a row */
 	bool		poison;			/* neither JSON nor the format: err says why */
+	bool		beyond;			/* only who may ask the database can take it, see below */
 	bool		empties;		/* a table that has a target was made anew */
 	int			commit;			/* as CdcEnvelope's */
 	uint64		xid;
@@ -258,6 +266,18 @@ typedef struct CdcKafkaEvent
 
 extern CdcKafkaEventMaker *cdc_kafka_event_maker_create(MemoryContext context,
 														const CdcSubscription *sub);
+
+/*
+ * The same for a process that cannot ask the database, as segments cannot: a message that
+ * names a table for the first time is beyond it, but those of the n known ones (in the
+ * database's encoding), and so is one that makes a table.
+ */
+extern CdcKafkaEventMaker *cdc_kafka_event_maker_create_apart(MemoryContext context,
+															  const CdcSubscription *sub,
+															  char **known, int n);
+
+/* Names of tables whose messages a maker takes without asking: char *, in its memory. */
+extern List *cdc_kafka_event_maker_known(const CdcKafkaEventMaker *maker);
 
 /* Gives back what a large message took; the last event is void then. */
 extern void cdc_kafka_event_maker_trim(CdcKafkaEventMaker *maker);
@@ -271,6 +291,20 @@ extern void cdc_kafka_event_refuse(const CdcSubscription *sub, const CdcKafkaMes
 /* A row in cdc.error for it. */
 extern void cdc_kafka_event_log(const CdcSubscription *sub, const CdcKafkaMessage *msg,
 								const CdcKafkaEvent *event, int64 seq);
+
+/* ---- by_segments.c ---- */
+
+/*
+ * Lets segments read what is worth their while, up to the call's bounds and to where the
+ * partitions ended when they were asked.  Nothing where there are none.
+ */
+extern void cdc_kafka_read_by_segments(CdcKafkaCall *call);
+
+/* Our reader goes on where they have stopped. */
+extern void cdc_kafka_take_back(CdcKafkaStream *stream);
+
+/* Whether partitions have more for them, behind a message that they could not take. */
+extern bool cdc_kafka_left_to_segments(const CdcKafkaStream *stream);
 
 /* ---- group.c ---- */
 

@@ -263,7 +263,7 @@ cdc_kafka_stream_prove(CdcKafkaStream *stream, CdcKafkaPlace *place)
 {
 	CdcError	err;
 
-	place->at_end = place->rested = false;
+	place->at_end = place->rested = place->elsewhere = false;
 	place->verify = place->seen.offset != CDC_OFFSET_UNKNOWN &&
 		place->seen.offset >= place->low && place->seen.offset < place->read_offset;
 	CDC_CHECK(cdc_kafka_reader_assign(stream->reader, place->topic, place->partition,

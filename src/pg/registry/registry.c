@@ -236,7 +236,16 @@ report_failure(Ask *ask, const char *path, CdcError *err)
 	cdc_ereport(err, NULL);
 }
 
-/* What a registry says of an error: its message, of which not too much is shown. */
+static bool
+is_blank(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
+
+/*
+ * What a registry says of an error: its message, of which not too much is shown, and nothing
+ * where credentials were sent, as it could be these.
+ */
 static int64
 error_code(Ask *ask, const CdcHttpAnswer *answer, char *text, size_t size)
 {
@@ -250,7 +259,8 @@ error_code(Ask *ask, const CdcHttpAnswer *answer, char *text, size_t size)
 		return 0;
 	(void) cdc_doc_find_int64(&doc, "error_code", &code);
 	message = cdc_doc_find_string(&doc, "message");
-	if (code != 0 && message.len > 0)
+	if (code != 0 && message.len > 0 && is_blank(ask->registry->options.user) &&
+		is_blank(ask->registry->options.token))
 	{
 		snprintf(text, size, ": %.*s", cdc_clip(message, 150), message.data);
 		(void) cdc_clean_text(text, size, text);

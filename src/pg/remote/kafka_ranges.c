@@ -162,6 +162,16 @@ cdc_kafka_ranges_clear(CdcKafkaRanges *ranges)
 	ranges->slots = NULL;
 }
 
+void
+cdc_kafka_ranges_give_up(CdcKafkaRanges *ranges, const CdcKafkaMessage *msg)
+{
+	Slot	   *slot = &ranges->slots[msg->tag];
+
+	/* the message stays valid until the next call, which ends the last range */
+	slot->current = slot->nranges - 1;
+	ranges->finished = msg->tag;
+}
+
 static void
 error_context(void *arg)
 {

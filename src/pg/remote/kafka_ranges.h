@@ -47,6 +47,9 @@ extern int	cdc_kafka_ranges_active(const CdcKafkaRanges *ranges);
  */
 extern bool cdc_kafka_ranges_next(CdcKafkaRanges *ranges, CdcKafkaMessage *msg);
 
+/* Gives up what was not read of the partition that the last message was of. */
+extern void cdc_kafka_ranges_give_up(CdcKafkaRanges *ranges, const CdcKafkaMessage *msg);
+
 /* Gives up what was not read. */
 extern void cdc_kafka_ranges_clear(CdcKafkaRanges *ranges);
 

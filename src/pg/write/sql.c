@@ -120,7 +120,7 @@ static inline bool
 is_form(const CdcSqlForm *a, const CdcSqlForm *b)
 {
 	return a->kind == b->kind && a->presence == b->presence && a->nulls == b->nulls &&
-		a->batch == b->batch && a->told == b->told && a->dealt == b->dealt;
+		a->batch == b->batch && a->told == b->told && a->dealt == b->dealt && a->staged == b->staged;
 }
 
 /* Prepares the statement of a form; NULL where it would do nothing. */
@@ -138,7 +138,7 @@ prepare(const CdcTarget *target, const CdcSqlForm *form)
 		return NULL;
 	if (form->kind == SQL_TAKE)
 		types[nargs++] = INT8OID;
-	if (form->batch)
+	if (form->batch && !form->staged)
 		types[nargs++] = cdc_batch_type();
 	for (i = 0; i < target->ncolumns && !form->batch; i++)
 		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
@@ -211,6 +211,14 @@ execute(const CdcTarget *target, const SqlPlan *plan, Datum *values, const char 
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
 	return (int64) SPI_processed;
+}
+
+int64
+cdc_sql_run(CdcTarget *target, const CdcSqlForm *form)
+{
+	SqlPlan    *plan = sql_plan(target, form);
+
+	return plan->plan != NULL ? execute(target, plan, NULL, NULL, 0) : 0;
 }
 
 /* ------------------------------------------------------------------------
@@ -371,9 +379,8 @@ drop_told(CdcEntry **entries, int n, const int32 *segments)
 	return kept;
 }
 
-/* Whether the plan leaves each row of a batch on the segment that it is dealt to. */
-static bool
-stays_dealt(CdcTarget *target, const CdcSqlForm *form)
+bool
+cdc_sql_stays(CdcTarget *target, const CdcSqlForm *form)
 {
 	SqlPlan    *plan = sql_plan(target, form);
 	int			level;
@@ -393,12 +400,12 @@ put_rows(CdcTargetRun *run, const CdcPresence *presence, CdcEntry **entries, int
 {
 	const SqlState *state = run->state;
 	CdcSqlForm	update = {entries[0]->replace ? SQL_REPLACE : SQL_UPDATE, presence,
-		null_keys(run, entries[0]), CDC_HAVE_DISTRIBUTION, state->tells, state->tells && state->deal != NULL};
-	CdcSqlForm	insert = {SQL_INSERT_MISSING, presence, update.nulls, update.batch, false, false};
+		null_keys(run, entries[0]), CDC_HAVE_DISTRIBUTION, state->tells, state->tells && state->deal != NULL, false};
+	CdcSqlForm	insert = {SQL_INSERT_MISSING, presence, update.nulls, update.batch, false, false, false};
 	bool		existing = entries[0]->existing;
 	int32	   *segments = NULL;
 
-	update.dealt = update.dealt && stays_dealt(run->target, &update);
+	update.dealt = update.dealt && cdc_sql_stays(run->target, &update);
 	if (update.dealt)
 		segments = cdc_deal_segments(state->deal, entries, n);
 	run->updated += run_set(run, &update, entries, n, segments);
@@ -421,7 +428,7 @@ write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool pu
 {
 	const CdcPresence *presence = put ? entries[0]->presence : NULL;
 	CdcSqlForm	form = {put ? SQL_INSERT : SQL_DELETE, presence, 0, put && CDC_HAVE_DISTRIBUTION,
-		false, false};
+		false, false, false};
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest statement",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -446,7 +453,7 @@ static void
 take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
 {
 	CdcTarget  *target = run->target;
-	CdcSqlForm	form = {SQL_TAKE, entry->presence, 0, false, false, false};
+	CdcSqlForm	form = {SQL_TAKE, entry->presence, 0, false, false, false, false};
 	SqlPlan    *plan = sql_plan(target, &form);
 	Datum	   *values = palloc(sizeof(Datum) * (target->ncolumns + 1));
 	char	   *nulls = palloc(target->ncolumns + 1);
@@ -596,7 +603,7 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 	Datum	   *args = palloc0(sizeof(Datum) * target->ncolumns);
 	char	   *argnulls = palloc(target->ncolumns);
 	int			nargs = 0;
-	CdcSqlForm	form = {SQL_FETCH, NULL, 0, false, false, false};
+	CdcSqlForm	form = {SQL_FETCH, NULL, 0, false, false, false, false};
 	bool		found;
 	int			i;
 	int			k;

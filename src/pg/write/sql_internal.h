@@ -7,6 +7,7 @@
  *	  sql_statement.c	the texts of its statements
  *	  sql_batch.c		many rows as one value
  *	  sql_deal.c		which segment has a row
+ *	  sql_stage.c		rows that are on the segments already
  *
  *-------------------------------------------------------------------------
  */
@@ -38,6 +39,7 @@ typedef struct CdcSqlForm
 	bool		batch;			/* the rows come as one value of type cdc.row_batch */
 	bool		told;			/* an UPDATE of a batch returns the numbers of the rows that it found */
 	bool		dealt;			/* each segment looks for its own rows of the batch only */
+	bool		staged;			/* the rows come from the target's stage; a batch otherwise */
 } CdcSqlForm;
 
 /* Whether a column is a parameter of the statement for this presence. */
@@ -46,6 +48,12 @@ cdc_sql_is_parameter(const CdcTargetColumn *col, const CdcPresence *presence)
 {
 	return presence ? presence->attrs[col->attnum - 1] : col->in_key;
 }
+
+/* sql.c: runs the statement of a form on rows that it finds itself; returns their number. */
+extern int64 cdc_sql_run(CdcTarget *target, const CdcSqlForm *form);
+
+/* Whether the plan of the statement of a form moves no rows between segments. */
+extern bool cdc_sql_stays(CdcTarget *target, const CdcSqlForm *form);
 
 /*
  * Whether a column's values are given to statements as text: those that unnest() does not

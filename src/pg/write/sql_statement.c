@@ -148,6 +148,12 @@ cdc_append_equality(StringInfo sql, const CdcTarget *target, int column, const c
 					 quote_identifier(get_namespace_name(schema)), name, right, right_cast);
 }
 
+const char *
+cdc_stage_name(const CdcTarget *target)
+{
+	return psprintf("pg_temp.cdc_stage_%u", target->relid);
+}
+
 /* The rows of a batch: "cdc.batch_rows($1, NULL::t) AS s(c1, c2)", with all of the target's columns. */
 static void
 append_batch(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
@@ -174,6 +180,11 @@ append_source(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 	int			n = 0;
 	int			i;
 
+	if (form->staged)
+	{
+		appendStringInfo(sql, "%s AS s", cdc_stage_name(target));
+		return;
+	}
 	if (form->batch)
 	{
 		append_batch(sql, target, form);
@@ -306,6 +317,14 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcSqlForm *
 	}
 }
 
+/* A stage has rows to write, and keys to delete. */
+static void
+append_stage_condition(StringInfo sql, const char *word, const CdcSqlForm *form)
+{
+	if (form->staged)
+		appendStringInfo(sql, "%s%ss." CDC_STAGE_GONE, word, form->kind == SQL_DELETE ? "" : "NOT ");
+}
+
 /* An UPDATE; returns false where there is nothing to set. */
 static bool
 append_update(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
@@ -317,6 +336,7 @@ append_update(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 	append_source(sql, target, form);
 	appendStringInfoString(sql, " WHERE ");
 	append_key_condition(sql, target, form);
+	append_stage_condition(sql, " AND ", form);
 	if (form->told)
 		appendStringInfo(sql, " RETURNING %ss.n", form->dealt ? "t.gp_segment_id, " : "");
 	return true;
@@ -332,9 +352,11 @@ append_insert(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 	append_column_list(sql, target, form, true);
 	appendStringInfoString(sql, " FROM ");
 	append_source(sql, target, form);
+	append_stage_condition(sql, " WHERE ", form);
 	if (form->kind == SQL_INSERT)
 		return;
-	appendStringInfo(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS t WHERE ", target->name);
+	appendStringInfo(sql, "%sNOT EXISTS (SELECT 1 FROM %s AS t WHERE ", form->staged ? " AND " : " WHERE ",
+					 target->name);
 	append_key_condition(sql, target, form);
 	appendStringInfoChar(sql, ')');
 }
@@ -349,6 +371,7 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, const CdcSqlForm *for
 			append_source(sql, target, form);
 			appendStringInfoString(sql, " WHERE ");
 			append_key_condition(sql, target, form);
+			append_stage_condition(sql, " AND ", form);
 			break;
 		case SQL_UPDATE:
 		case SQL_REPLACE:

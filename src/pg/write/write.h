@@ -9,7 +9,7 @@
  *	  sort.c			reduced rows in the order of their keys
  *	  backend.c			which back-end writes a target
  *	  heap*.c			back-end: direct table access
- *	  sql*.c			back-end: set-based SQL
+ *	  sql*.c			back-end: set-based SQL; sql_stage.c: rows that segments have made
  *	  truncate.c		emptying a target
  *	  writer.c			with whose rights
  *
@@ -280,9 +280,45 @@ extern void cdc_reduce_close(CdcWork *work, CdcTargetRun *run);
 extern void cdc_reduce_sort(CdcTargetRun *run);
 
 /* ------------------------------------------------------------------------
+ * sql_stage.c: rows that the segments have made themselves, merged where they are
+ * ------------------------------------------------------------------------
+ */
+
+/* The column of a stage that says of a row that its key is to be deleted. */
+#define CDC_STAGE_GONE	"gone"
+
+/*
+ * Whether the target's rows can be merged from a stage: a temporary table of the session
+ * that is distributed as the target is.
+ */
+extern bool cdc_stage_fits(const CdcTargetRun *run);
+
+/*
+ * Makes the target's stage where the session has none; reader and the target's writer may
+ * use it.  ERROR where it cannot be made.  Not inside of a subtransaction that may come to
+ * nothing.
+ */
+extern void cdc_stage_open(const CdcTargetRun *run, Oid reader);
+
+/* Empties it, where this transaction has filled it before. */
+extern void cdc_stage_empty(const CdcTargetRun *run);
+
+/*
+ * Writes what is in it, one row a key, staged of them.  deletes: some may be gone.  ERROR
+ * where rows would have to move between segments.
+ */
+extern void cdc_stage_merge(CdcTargetRun *run, int64 staged, bool deletes);
+
+/* ------------------------------------------------------------------------
  * sql_statement.c
  * ------------------------------------------------------------------------
  */
+
+/*
+ * The name of a target's stage, qualified; its columns are c1, c2, ... like those of the
+ * target, and gone.
+ */
+extern const char *cdc_stage_name(const CdcTarget *target);
 
 /*
  * Appends "(t.id) OPERATOR(pg_catalog.=) (s.c1)", whatever search_path says: left and

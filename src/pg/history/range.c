@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * range.c
+ *	  What a range of history has.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/history/range.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "pg/base/compat_catalog.h"
+#include "pg/catalog/spi.h"
+#include "pg/history/table.h"
+
+/* That an event is a row of a table. */
+#define IS_ROW	"h.op OPERATOR(pg_catalog.=) ANY ('{c,u,d,r}'::pg_catalog.\"char\"[])"
+
+/* That it stands in the range. */
+#define IN_RANGE "h.seq OPERATOR(pg_catalog.>) $1 AND h.seq OPERATOR(pg_catalog.<=) $2"
+
+/* Options under which a range is read by the index on seq, whatever the planner believes. */
+static const CdcPlannerOption by_index[] = {
+#if CDC_HAVE_OTHER_PLANNER
+	{"optimizer", "off"},
+#endif
+	{"enable_seqscan", "off"}
+};
+
+/* The history's name, once it is known to be what it was. */
+static char *
+history_name(const CdcSubscription *sub)
+{
+	Relation	rel = cdc_history_table_open(sub, AccessShareLock);
+	char	   *name = cdc_history_table_name(rel);
+
+	table_close(rel, NoLock);
+	return name;
+}
+
+/* Runs a query on history with arguments of type bigint. */
+static void
+query(const char *sql, int nargs, Datum *values)
+{
+	Oid			types[2] = {INT8OID, INT8OID};
+	int			level = cdc_planner_begin(by_index, lengthof(by_index));
+	int			rc = SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0);
+
+	cdc_planner_end(level);
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(rc));
+}
+
+/* A number of the result; 0 for NULL. */
+static int64
+number(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+/* Adds a row of the result to the range. */
+static void
+add_table(CdcRange *range, uint64 row)
+{
+	CdcRangeTable *table = palloc0(sizeof(CdcRangeTable));
+	char	   *name = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1);
+	int64		first_other = number(row, 8);
+
+	table->source_table = name;
+	table->events = number(row, 2);
+	table->first = number(row, 3);
+	table->last = number(row, 4);
+	table->deletes = number(row, 5);
+	table->raw = number(row, 6);
+	table->copied = number(row, 7);
+	range->tables = lappend(range->tables, table);
+	range->events += table->events;
+	if (first_other != 0 && (range->first_other == 0 || first_other < range->first_other))
+		range->first_other = first_other;
+	range->last_other = Max(range->last_other, number(row, 9));
+}
+
+void
+cdc_history_range(const CdcSubscription *sub, int64 after, int64 upto, CdcRange *range)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Datum		values[2];
+	uint64		row;
+
+	memset(range, 0, sizeof(*range));
+	values[0] = Int64GetDatum(after);
+	values[1] = Int64GetDatum(upto);
+	cdc_spi_connect();
+	query(psprintf("SELECT h.source_table, pg_catalog.count(*), pg_catalog.min(h.seq), pg_catalog.max(h.seq),"
+				   " pg_catalog.count(CASE WHEN h.op OPERATOR(pg_catalog.=) 'd' THEN 1 END),"
+				   " pg_catalog.count(h.raw),"
+				   " pg_catalog.count(CASE WHEN h.op OPERATOR(pg_catalog.=) 'r' THEN 1 END),"
+				   " pg_catalog.min(CASE WHEN " IS_ROW " THEN NULL ELSE h.seq END),"
+				   " pg_catalog.max(CASE WHEN " IS_ROW " THEN NULL ELSE h.seq END)"
+				   " FROM %s AS h WHERE " IN_RANGE " GROUP BY 1", history_name(sub)), 2, values);
+	MemoryContextSwitchTo(caller);
+	for (row = 0; row < SPI_processed; row++)
+		add_table(range, row);
+	cdc_spi_disconnect();
+	MemoryContextSwitchTo(caller);
+}
+
+TimestampTz
+cdc_history_source_ts(const CdcSubscription *sub, int64 seq)
+{
+	Datum		value = Int64GetDatum(seq);
+	TimestampTz result;
+
+	cdc_spi_connect();
+	query(psprintf("SELECT h.source_ts FROM %s AS h WHERE h.seq OPERATOR(pg_catalog.=) $1",
+				   history_name(sub)), 1, &value);
+	result = SPI_processed > 0 ? number(0, 1) : 0;
+	cdc_spi_disconnect();
+	return result;
+}
+
+void
+cdc_history_append_rows(StringInfo sql, const CdcSubscription *sub)
+{
+	appendStringInfo(sql, "%s AS h WHERE " IN_RANGE " AND h.source_table OPERATOR(pg_catalog.=) $3"
+					 " AND " IS_ROW, history_name(sub));
+}

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * range.h
+ *	  What a range of history has, found by the segments where it is: which source
+ *	  tables, how many events of each, and where something else than rows stands.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CDC_PG_HISTORY_RANGE_H
+#define CDC_PG_HISTORY_RANGE_H
+
+#include "pg/base/compat.h"
+#include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "pg/catalog/subscription.h"
+
+/* The events of one source table. */
+typedef struct CdcRangeTable
+{
+	char	   *source_table;	/* NULL: of events that are of none */
+	int64		events;
+	int64		first;			/* seq */
+	int64		last;
+	int64		deletes;
+	int64		copied;			/* rows of copies */
+	int64		raw;			/* events that JSONB cannot hold */
+} CdcRangeTable;
+
+typedef struct CdcRange
+{
+	int64		events;
+	int64		first_other;	/* seq of the first event that is no row; 0: there is none */
+	int64		last_other;
+	List	   *tables;			/* of CdcRangeTable * */
+} CdcRange;
+
+/* Fills range with what history has behind after, up to and including upto; palloc'ed. */
+extern void cdc_history_range(const CdcSubscription *sub, int64 after, int64 upto, CdcRange *range);
+
+/* When the event with this seq was committed at the source; 0: not known. */
+extern TimestampTz cdc_history_source_ts(const CdcSubscription *sub, int64 seq);
+
+/*
+ * Appends "s.history AS h WHERE ..." for the rows of one source table in a range: seq above $1,
+ * up to $2, source table $3.
+ */
+extern void cdc_history_append_rows(StringInfo sql, const CdcSubscription *sub);
+
+#endif							/* CDC_PG_HISTORY_RANGE_H */
