@@ -1,7 +1,7 @@
 # Copies that meet trouble: several of them on a server that shows its transactions to one at
 # a time only, tables that cannot be read to their end, DDL and kills under load.
 #
-# Takes 30 s.
+# Takes 50 s.
 use strict;
 use warnings;
 use utf8;
