@@ -236,7 +236,7 @@ note_failure(CdcCopyWork *work)
 
 	if (work->changed == NULL || work->wrote)
 		pace->failures = 0;
-	else if (++pace->failures >= FAILURES &&
+	else if (!work->passing && ++pace->failures >= FAILURES &&
 			 work->copy->caught_up(work->copy->arg, work->changed))
 	{
 		CdcCopyTrouble trouble = {ERRCODE_FEATURE_NOT_SUPPORTED, NULL, NULL};
@@ -279,6 +279,7 @@ cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
 			return;
 	}
 	cdc_copy_note_wait(copy, NULL);
+	cdc_copy_bound_waits(work.readers[0]);
 	/* where a snapshot takes its time, it should be worth it */
 	work.until = TimestampTzPlusMilliseconds(snap.opened_at, Max(target_ms, (int) Min(2 * pace->snapshot_ms, 2000)));
 	copy_tables(&work, tables);

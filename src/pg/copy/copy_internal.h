@@ -38,6 +38,7 @@ typedef struct CdcCopyWork
 	const char *changed;		/* a table whose definition did not fit, or NULL; ... */
 	const char *refusal;		/* ... what the source said of the SELECT of its rows, UTF-8; or NULL */
 	const char *condition;		/* ... its condition, likewise */
+	bool		passing;		/* ... and that will be another time */
 } CdcCopyWork;
 
 /* A table in a step. */
@@ -73,6 +74,12 @@ extern CdcSource *cdc_copy_session(const CdcCopy *copy);
  * NULL: there are no more.
  */
 extern CdcSource *cdc_copy_reader(CdcCopyWork *work, int i);
+
+/*
+ * A reader waits for a table no longer than a second.  DDL that waits for one of our readers
+ * lets another one wait behind it: the source does not see that they belong together.
+ */
+extern void cdc_copy_bound_waits(CdcSource *source);
 
 /* Gives a reader up in the middle of its answer.  No ERROR. */
 extern void cdc_copy_drop_reader(CdcCopyWork *work, int i);

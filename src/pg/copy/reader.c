@@ -101,8 +101,15 @@ cdc_copy_reader(CdcCopyWork *work, int i)
 		return NULL;
 	check_same_server(work->readers[0], source);
 	cdc_snapshot_join(source, work->snap);
+	cdc_copy_bound_waits(source);
 	work->readers[i] = source;
 	return source;
+}
+
+void
+cdc_copy_bound_waits(CdcSource *source)
+{
+	cdc_source_execute(source, "SET SESSION lock_wait_timeout = 1");
 }
 
 void

@@ -343,7 +343,8 @@ cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 		work->changed = t->progress->source_table;
 		work->refusal = cdc_copy_refusal(&err);
 		work->condition = t->progress->row_filter;
-		cdc_log_event(work->copy->sub->name, "copy",
+		work->passing = cdc_mysql_error_is_passing(err.source_errno);
+		cdc_log_event(work->copy->sub->name, "copy", work->passing ? "the copy of a table waits for its source" :
 					  "the copy of a table waits, as its definition changes", err.message);
 		return false;
 	}
