@@ -53,4 +53,5 @@ for (1 .. 3)
 result('avro_rows', $best{ours}, $best{python}, 'messages/s (baseline: a Python consumer with fastavro)');
 result('avro_jsonb', $best{documents}, $best{python}, 'messages/s (baseline: a Python consumer with fastavro)');
 $kafka->stop;
+undef $registry;
 close_database();
