@@ -1,5 +1,6 @@
 # Copies in chunks while the stream goes on: keys of every type, images that lack columns,
 # resync in place, DDL that runs through a copy.
+# Takes 30 s.
 use strict;
 use warnings;
 use utf8;
