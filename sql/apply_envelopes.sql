@@ -254,6 +254,17 @@ SELECT fails($$SELECT cdc.apply('qx')$$);
 ALTER TABLE er.named ADD PRIMARY KEY (a);
 SELECT * FROM cdc.apply('qx');
 SELECT * FROM er.named ORDER BY a;
+-- the same where the messages tell types, and a delete its key only
+CREATE TABLE er.typed (id integer, v text);
+SELECT wants('qx', 'public.typed', 'er.typed');
+SELECT msg('qx', 'q', NULL, '{"kind":"insert","schema":"public","table":"typed","columnnames":["id","v"],"columntypes":["integer","text"],"columnvalues":[1,"x"],"oldkeys":{}}'),
+    msg('qx', 'q', NULL, '{"kind":"insert","schema":"public","table":"typed","columnnames":["id","v"],"columntypes":["integer","text"],"columnvalues":[2,"y"],"oldkeys":{}}');
+SELECT * FROM cdc.apply('qx');
+SELECT msg('qx', 'q', NULL, '{"kind":"delete","schema":"public","table":"typed","columnnames":[],"columntypes":[],"columnvalues":[],"oldkeys":{"keynames":["id"],"keytypes":["integer"],"keyvalues":[1]}}');
+SELECT fails($$SELECT cdc.apply('qx')$$);
+ALTER TABLE er.typed ADD PRIMARY KEY (id);
+SELECT * FROM cdc.apply('qx');
+SELECT * FROM er.typed ORDER BY id;
 
 -- documents: the whole row, what a document lacks is NULL
 SELECT sub('js', 'json');

@@ -172,6 +172,28 @@ cdc_spi_run(CdcStatement *stmt,...)
 	return nrows;
 }
 
+List *
+cdc_spi_texts(CdcStatement *stmt, Datum *values)
+{
+	CdcSpi		spi;
+	List	   *result = NIL;
+	uint64		n;
+	uint64		i;
+
+	cdc_spi_begin(&spi);
+	n = cdc_spi_execute(stmt, values, NULL);
+	for (i = 0; i < n; i++)
+	{
+		char	   *text = cdc_spi_text(&spi, i, 1);
+		MemoryContext old = MemoryContextSwitchTo(spi.caller);
+
+		result = lappend(result, text);
+		MemoryContextSwitchTo(old);
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
 /* ERROR where the column has another type. */
 static void
 check_type(int column, Oid type)
@@ -279,4 +301,16 @@ cdc_text_array(const char *const *strings, int n)
 	for (i = 0; i < n; i++)
 		elems[i] = CStringGetTextDatum(strings[i]);
 	return PointerGetDatum(construct_array(elems, n, TEXTOID, -1, false, 'i'));
+}
+
+Datum
+cdc_text_list_array(List *strings)
+{
+	const char **array = palloc(sizeof(char *) * Max(list_length(strings), 1));
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, strings)
+		array[n++] = lfirst(lc);
+	return cdc_text_array(array, n);
 }

@@ -67,6 +67,9 @@ extern uint64 cdc_spi_look(CdcStatement *stmt, Datum *values);
  */
 extern uint64 cdc_spi_run(CdcStatement *stmt,...);
 
+/* The same for a SELECT of one text: those of all rows, of char *, in the caller's context. */
+extern List *cdc_spi_texts(CdcStatement *stmt, Datum *values);
+
 /*
  * Fields of the result's rows; columns count from 1.  Texts and arrays are copied
  * into spi->caller, and are NULL for NULL; cdc_spi_int64() gives 0 for NULL, and
@@ -86,6 +89,7 @@ extern Datum cdc_text_or_null(const char *s, char *null);
 
 /* An argument of type text[] from n strings. */
 extern Datum cdc_text_array(const char *const *strings, int n);
+extern Datum cdc_text_list_array(List *strings);	/* of char * */
 
 /*
  * As the current user

@@ -116,12 +116,6 @@ cdc_fills_compute(const Jsonb *columns)
 	return some_are(columns, CDC_BY_CONSTANT) || some_are(columns, CDC_BY_EXPRESSION);
 }
 
-bool
-cdc_fills_dropped(const Jsonb *columns)
-{
-	return some_are(columns, CDC_BY_NOTHING);
-}
-
 const char *
 cdc_fill_constant_type(const CdcColumnFill *fill)
 {

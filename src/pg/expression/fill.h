@@ -46,9 +46,8 @@ extern CdcColumnFill *cdc_fills_read(const Jsonb *columns, int *n);
 /* The one of the target's column of that name; NULL: there is none. */
 extern const CdcColumnFill *cdc_fill_find(const CdcColumnFill *fills, int n, const char *target);
 
-/* Whether some are constants or expressions; or of dropped columns.  columns may be NULL. */
+/* Whether some are constants or expressions.  columns may be NULL. */
 extern bool cdc_fills_compute(const Jsonb *columns);
-extern bool cdc_fills_dropped(const Jsonb *columns);
 
 /* The type, as SQL, of what a constant holds. */
 extern const char *cdc_fill_constant_type(const CdcColumnFill *fill);

@@ -470,6 +470,21 @@ repeated_text(CdcHistory *history, const char *s, char **last, Datum *last_datum
 	return *last_datum;
 }
 
+Datum
+cdc_history_raw(const CdcHistoryRow *row)
+{
+	bytea	   *raw;
+
+	if (row->raw_len > MaxAllocSize - VARHDRSZ)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("event of %zu bytes is too large for the history", row->raw_len)));
+	raw = palloc(VARHDRSZ + row->raw_len);
+	SET_VARSIZE(raw, VARHDRSZ + row->raw_len);
+	memcpy(VARDATA(raw), row->raw, row->raw_len);
+	return PointerGetDatum(raw);
+}
+
 void
 cdc_history_append(CdcHistory *history, const CdcHistoryRow *row)
 {
@@ -507,18 +522,7 @@ cdc_history_append(CdcHistory *history, const CdcHistoryRow *row)
 	values[CDC_HISTORY_COL_KEY] = PointerGetDatum(row->key);
 	nulls[CDC_HISTORY_COL_RAW] = (row->raw == NULL);
 	if (row->raw != NULL)
-	{
-		bytea	   *raw;
-
-		if (row->raw_len > MaxAllocSize - VARHDRSZ)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("event of %zu bytes is too large for the history", row->raw_len)));
-		raw = palloc(VARHDRSZ + row->raw_len);
-		SET_VARSIZE(raw, VARHDRSZ + row->raw_len);
-		memcpy(VARDATA(raw), row->raw, row->raw_len);
-		values[CDC_HISTORY_COL_RAW] = PointerGetDatum(raw);
-	}
+		values[CDC_HISTORY_COL_RAW] = cdc_history_raw(row);
 	MemoryContextSwitchTo(old);
 
 	if (history->table != NULL)

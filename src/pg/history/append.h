@@ -39,6 +39,9 @@ typedef struct CdcHistoryRow
  */
 extern CdcHistory *cdc_history_open(const CdcSubscription *sub);
 
+/* The row's original bytes, which it has, as a bytea; ERROR where they are too many. */
+extern Datum cdc_history_raw(const CdcHistoryRow *row);
+
 /* Appends a row, of which all is copied.  seq has to grow. */
 extern void cdc_history_append(CdcHistory *history, const CdcHistoryRow *row);
 

@@ -382,19 +382,6 @@ init_receiver(HistoryReceiver *receiver, const CdcHistoryScan *scan)
 										  ALLOCSET_DEFAULT_SIZES);
 }
 
-/* Names (char *) as an array. */
-static Datum
-names_array(List *names)
-{
-	const char **strings = palloc(sizeof(char *) * list_length(names));
-	int			n = 0;
-	ListCell   *lc;
-
-	foreach(lc, names)
-		strings[n++] = lfirst(lc);
-	return cdc_text_array(strings, n);
-}
-
 /* Events behind a seq, up to another one, as a cursor; SPI must be connected. */
 static Portal
 open_portal(const CdcHistoryScan *scan, int64 after, int64 upto)
@@ -409,7 +396,7 @@ open_portal(const CdcHistoryScan *scan, int64 after, int64 upto)
 	values[0] = Int64GetDatum(after);
 	values[1] = Int64GetDatum(upto);
 	values[2] = scan->source_table != NULL ? CStringGetTextDatum(scan->source_table) :
-		scan->but_tables != NIL ? names_array(scan->but_tables) : (Datum) 0;
+		scan->but_tables != NIL ? cdc_text_list_array(scan->but_tables) : (Datum) 0;
 	level = cdc_planner_begin(follow_index, lengthof(follow_index));
 	portal = SPI_cursor_open(NULL, history_plan(scan->sub, query), values, NULL,
 							 scan->same_snapshot);

@@ -91,25 +91,9 @@ other_shards(Oid relid)
 		" WHERE t.target_oid OPERATOR(pg_catalog.=) $1",
 		1, {OIDOID}
 	};
-	CdcSpi		spi;
-	Datum		values[1];
-	List	   *result = NIL;
-	uint64		n;
-	uint64		i;
+	Datum		value = ObjectIdGetDatum(relid);
 
-	values[0] = ObjectIdGetDatum(relid);
-	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, values, NULL);
-	for (i = 0; i < n; i++)
-	{
-		char	   *shard = cdc_spi_text(&spi, i, 1);
-		MemoryContext old = MemoryContextSwitchTo(spi.caller);
-
-		result = lappend(result, shard);
-		MemoryContextSwitchTo(old);
-	}
-	cdc_spi_end(&spi);
-	return result;
+	return cdc_spi_texts(&stmt, &value);
 }
 
 /* ERROR where rows of another source table could have the same key. */

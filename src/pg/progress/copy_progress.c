@@ -300,27 +300,12 @@ cdc_copy_members(const CdcSubscription *sub, const char *source_table, bool wait
 		" OR (t.state OPERATOR(pg_catalog.=) 'i' AND $3)) ORDER BY t.name",
 		3, {TEXTOID, TEXTOID, BOOLOID}
 	};
-	CdcSpi		spi;
 	Datum		values[3];
-	List	   *result = NIL;
-	uint64		n;
-	uint64		i;
 
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CStringGetTextDatum(source_table);
 	values[2] = BoolGetDatum(waiting);
-	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, values, NULL);
-	for (i = 0; i < n; i++)
-	{
-		char	   *name = cdc_spi_text(&spi, i, 1);
-		MemoryContext old = MemoryContextSwitchTo(spi.caller);
-
-		result = lappend(result, name);
-		MemoryContextSwitchTo(old);
-	}
-	cdc_spi_end(&spi);
-	return result;
+	return cdc_spi_texts(&stmt, values);
 }
 
 /* ---- states ---- */

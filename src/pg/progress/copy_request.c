@@ -158,25 +158,11 @@ cdc_copy_request_all(const CdcSubscription *sub)
 		1, {TEXTOID}
 	};
 	CdcCopyRequest request = {"resync", true, NULL, false};
-	CdcSpi		spi;
 	Datum		value = CStringGetTextDatum(sub->name);
-	List	   *tables = NIL;
+	List	   *tables = cdc_spi_texts(&find, &value);
 	ListCell   *lc;
-	uint64		n;
-	uint64		i;
 
-	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&find, &value, NULL);
-	for (i = 0; i < n; i++)
-	{
-		char	   *table = cdc_spi_text(&spi, i, 1);
-		MemoryContext old = MemoryContextSwitchTo(spi.caller);
-
-		tables = lappend(tables, table);
-		MemoryContextSwitchTo(old);
-	}
-	cdc_spi_end(&spi);
 	foreach(lc, tables)
 		cdc_copy_request(sub, lfirst(lc), &request);
-	return (int64) n;
+	return list_length(tables);
 }

@@ -218,16 +218,12 @@ known_tables(const CdcKafkaStream *stream)
 {
 	List	   *names = cdc_kafka_event_maker_known(stream->maker);
 	List	   *tables = cdc_subscription_tables(stream->sub);
-	const char **array;
 	ListCell   *lc;
-	int			n = 0;
 
-	array = palloc(sizeof(char *) * (list_length(names) + list_length(tables) + 1));
-	foreach(lc, names)
-		array[n++] = lfirst(lc);
+	names = list_copy(names);
 	foreach(lc, tables)
-		array[n++] = ((const CdcSubscriptionTable *) lfirst(lc))->source_table;
-	return cdc_text_array(array, n);
+		names = lappend(names, ((const CdcSubscriptionTable *) lfirst(lc))->source_table);
+	return cdc_text_list_array(names);
 }
 
 /* Bytes that each stretch may have; 0: any. */

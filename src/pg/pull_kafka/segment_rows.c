@@ -279,21 +279,6 @@ count(Reading *reading, Own *own, const CdcKafkaMessage *msg, const CdcKafkaEven
 }
 
 static Datum
-raw_datum(const CdcHistoryRow *row)
-{
-	bytea	   *raw;
-
-	if (row->raw_len > MaxAllocSize - VARHDRSZ)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("event of %zu bytes is too large for the history", row->raw_len)));
-	raw = palloc(VARHDRSZ + row->raw_len);
-	SET_VARSIZE(raw, VARHDRSZ + row->raw_len);
-	memcpy(VARDATA(raw), row->raw, row->raw_len);
-	return PointerGetDatum(raw);
-}
-
-static Datum
 text_or_null(const char *s, bool *isnull)
 {
 	*isnull = s == NULL;
@@ -320,7 +305,7 @@ make_row(Reading *reading, const CdcHistoryRow *row, MemoryContext caller)
 	values[COL_EVENT] = PointerGetDatum(row->event);
 	nulls[COL_EVENT] = row->event == NULL;
 	nulls[COL_RAW] = row->raw == NULL;
-	values[COL_RAW] = row->raw != NULL ? raw_datum(row) : (Datum) 0;
+	values[COL_RAW] = row->raw != NULL ? cdc_history_raw(row) : (Datum) 0;
 	values[COL_KEY] = PointerGetDatum(row->key);
 	nulls[COL_KEY] = row->key == NULL;
 	old = MemoryContextSwitchTo(caller);

@@ -178,23 +178,13 @@ cdc_schema_stored_tables(const char *subscription, const char *database)
 		2, {TEXTOID, TEXTOID}, NULL
 	};
 	Datum		values[2];
-	CdcSpi		spi;
-	List	   *result = NIL;
-	uint64		n;
-	uint64		i;
+	List	   *names;
+	ListCell   *lc;
 
 	values[0] = CStringGetTextDatum(subscription);
 	values[1] = CStringGetTextDatum(cdc_from_utf8(psprintf("%s.", database)));
-	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, values, NULL);
-	for (i = 0; i < n; i++)
-	{
-		char	   *name = cdc_spi_text(&spi, i, 1);
-		MemoryContext old = MemoryContextSwitchTo(spi.caller);
-
-		result = lappend(result, cdc_to_utf8(name));
-		MemoryContextSwitchTo(old);
-	}
-	cdc_spi_end(&spi);
-	return result;
+	names = cdc_spi_texts(&stmt, values);
+	foreach(lc, names)
+		lfirst(lc) = cdc_to_utf8(lfirst(lc));
+	return names;
 }

@@ -4,7 +4,7 @@
  *	  Which relations a subscription may fill: none of the server's or of ours, no
  *	  history, and, where nobody named it, no table that has rows or another owner.
  *
- * That a target has one source table at a time is seen to by a unique index of
+ * That a target, or a shard of it, has one table at a time is seen to by a unique index of
  * cdc_catalog.subscription_table.
  *
  *-------------------------------------------------------------------------

@@ -20,18 +20,6 @@
 #define MAX_KEPT_RANGES	201
 #define MAX_KEPT_GONE	10000
 
-static Datum
-array_of(List *strings)
-{
-	const char **array = palloc(sizeof(char *) * Max(list_length(strings), 1));
-	ListCell   *lc;
-	int			n = 0;
-
-	foreach(lc, strings)
-		array[n++] = lfirst(lc);
-	return cdc_text_array(array, n);
-}
-
 /* The names by which the tables are registered. */
 static Datum
 names_of(List *tables)
@@ -41,7 +29,7 @@ names_of(List *tables)
 
 	foreach(lc, tables)
 		names = lappend(names, ((CdcSubscriptionTable *) lfirst(lc))->name);
-	return array_of(names);
+	return cdc_text_list_array(names);
 }
 
 static const CdcSubscriptionTable *
@@ -159,8 +147,8 @@ cdc_verify_save(const CdcVerifyTable *t, bool done)
 	values[6] = Int64GetDatum(t->source_rows);
 	values[7] = Int64GetDatum(t->rows_read);
 	values[8] = Int64GetDatum(t->differences);
-	values[9] = array_of(ranges);
-	values[10] = array_of(gone);
+	values[9] = cdc_text_list_array(ranges);
+	values[10] = cdc_text_list_array(gone);
 	values[11] = Int64GetDatum(t->gone_seq);
 	values[12] = BoolGetDatum(by_range);
 	cdc_spi_begin(&spi);
