@@ -7,7 +7,7 @@
  */
 #include "pg/apply/source_row.h"
 
-#include "pg/mapping/envelope.h"
+#include "pg/mapping/key_hint.h"
 #include "pg/target/key.h"
 
 /* ------------------------------------------------------------------------
@@ -91,7 +91,7 @@ start_row(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("event lacks columns of its target, which has no key"),
 				 errdetail("Rows of target %s are found by all their columns.", target->name),
-				 errhint("Give it its key: %s", cdc_target_key_hint(row->mapping, row->image.env))));
+				 errhint("Give it its key: %s", cdc_target_key_hint(row->mapping, &row->image))));
 	if (!row->layout->has_key)
 		ereport(ERROR,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),

@@ -15,6 +15,7 @@
 #include "pg/schema/schema.h"
 #include "pg/schema/versions.h"
 #include "pg/mapping/envelope.h"
+#include "pg/mapping/key_hint.h"
 
 /*
  * When so many layouts are kept, they are all forgotten: partial images can come
@@ -204,7 +205,7 @@ check_whole_row(const CdcMapping *mapping, const CdcRowImage *image, const CdcPr
 								   mapping->target->name),
 						 image->env != NULL ?
 						 errhint("Have the messages carry whole rows, or give the target its key: %s",
-								 cdc_target_key_hint(mapping, image->env)) :
+								 cdc_target_key_hint(mapping, image)) :
 						 errhint("Give the table a primary key, or set binlog_row_image to FULL at the source.")));
 	}
 }
