@@ -28,6 +28,12 @@ doubt(CdcBinlogCall *call, const CdcChange *change, const char *reason)
 	CdcSchemaPlace place = {call->pos.last_seq + 1, call->stream->lookup.place.position};
 	CdcChangeRecord record = {CDC_CHANGE_FOUND, name, &place};
 
+	/* a copy that takes its changes, and cannot take this one, begins anew behind it */
+	if (cdc_binlog_pass_takes(call->stream, name))
+	{
+		cdc_copy_pass_spoil(&call->stream->copy, true);
+		return;
+	}
 	if (!cdc_binlog_stream_doubts(call->stream, name))
 		return;
 	what.known = true;
@@ -148,6 +154,40 @@ is_dropped(CdcBinlogCall *call, const CdcChange *change)
 	return cdc_doubt_change(&doubts, change);
 }
 
+/* Whether the image before the change has all of a row, by which a row without a key is found. */
+static bool
+is_whole_before(const CdcChange *change)
+{
+	int			i;
+
+	for (i = 0; change->before != NULL && i < change->table->ncolumns; i++)
+		if (change->before[i].kind == CDC_ABSENT && !change->table->columns[i].generated)
+			return false;
+	return true;
+}
+
+/*
+ * A change of a table without a key that is being copied: what its snapshot has is left out, what
+ * comes behind goes to the copy.  false: it is none of such a table.
+ */
+static bool
+is_taken_by_copy(CdcBinlogCall *call, const CdcTransaction *txn, CdcChange *change)
+{
+	CdcBinlogStream *stream = call->stream;
+	const char *name = change->table->full_name;
+
+	if (!cdc_binlog_stream_leaves_out(stream, name, change->table->npk > 0))
+		return false;
+	if (!cdc_binlog_pass_takes(stream, name))
+		return true;
+	if (!is_whole_before(change))
+		cdc_copy_pass_spoil(&stream->copy, true);
+	complete_row(call, change);
+	if (cdc_binlog_pass_takes(stream, name))
+		cdc_copy_pass_change(&stream->copy, call->sub, txn, change);
+	return true;
+}
+
 void
 cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
 				 const struct CdcFormat *format, const CdcTransaction *txn,
@@ -177,7 +217,8 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 		{
 			if (change.op == CDC_OP_SCHEMA || change.op == CDC_OP_TRUNCATE)
 				call->ddl(writer, call, &change);
-			else if (call->stream == NULL || !is_dropped(call, &change))
+			else if (call->stream == NULL ||
+					 (!is_dropped(call, &change) && !is_taken_by_copy(call, txn, &change)))
 			{
 				complete_row(call, &change);
 				cdc_binlog_note_move(call, &change);
@@ -187,4 +228,6 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 		CDC_CHECK(st, &err, call->sub->name);
 	}
 	cdc_event_writer_end(writer);
+	if (call->stream != NULL)
+		cdc_copy_pass_commit(&call->stream->copy);
 }

@@ -92,6 +92,13 @@ caught_up(void *arg, const char *source_table)
 	return false;
 }
 
+/* CdcCopy.leaves_out */
+static bool
+leaves_out(void *arg, const char *full_name, bool has_key)
+{
+	return cdc_binlog_stream_leaves_out(arg, full_name, has_key);
+}
+
 /* ---- steps ---- */
 
 bool
@@ -115,6 +122,8 @@ cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 	copy.offset = stream->offset;
 	copy.covers = covers;
 	copy.caught_up = caught_up;
+	copy.leaves_out = leaves_out;
+	copy.context = stream->context;
 	copy.arg = stream;
 	cdc_copy_step(&copy, &step);
 	MemoryContextSwitchTo(caller);
@@ -138,6 +147,9 @@ cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 	{
 		call->persist = true;
 		cdc_binlog_stream_forget_tables(stream);
+		/* before the next group: what the copy does not have is not left out any more */
+		if (!first)
+			cdc_binlog_check_join(call);
 	}
 	return step.done;
 }
@@ -153,6 +165,30 @@ cdc_binlog_copy_is_due(const CdcBinlogStream *stream)
 {
 	return cdc_binlog_copy_waits(stream) && stream->skip_file == NULL &&
 		(stream->drained || cdc_pull_elapsed_ms(stream->copied_at) >= STEP_EVERY_MS);
+}
+
+/* ---- a copy that takes several steps ---- */
+
+bool
+cdc_binlog_pass_takes(CdcBinlogStream *stream, const char *full_name)
+{
+	const CdcSourcePosition *place;
+	int64		begin_seq;
+
+	if (!cdc_copy_pass_is_of(&stream->copy, full_name))
+		return false;
+	place = cdc_copy_pass_place(&stream->copy, &begin_seq);
+	if (!stream->pass.set || stream->pass_seq != begin_seq)
+		cdc_binlog_mark_set(stream, &stream->pass, place->gtid_set, place->file, place->offset);
+	stream->pass_seq = begin_seq;
+	return cdc_binlog_mark_passed(stream, &stream->pass);
+}
+
+void
+cdc_binlog_pass_ddl(CdcBinlogStream *stream, const char *database, const char *table)
+{
+	if (cdc_binlog_pass_takes(stream, psprintf("%s.%s", database, table)))
+		cdc_copy_pass_spoil(&stream->copy, false);
 }
 
 /* ---- rows that move ---- */

@@ -160,6 +160,8 @@ typedef struct CdcBinlogStream
 	bool		joins_read;
 	List	   *joins;			/* of CdcCopyJoin *: tables that wait for the stream */
 	List	   *ahead;			/* of CdcBinlogAhead * */
+	CdcBinlogMark pass;			/* the place of a copy that takes several steps ... */
+	int64		pass_seq;		/* ... which began there */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;
@@ -475,6 +477,15 @@ extern bool cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool f
  * copied, and lacks columns, the row is to be read once more.
  */
 extern void cdc_binlog_note_move(CdcBinlogCall *call, const CdcChange *change);
+
+/*
+ * Whether changes of the table (name in UTF-8) go to its copy, which takes several steps and
+ * whose snapshot the stream has passed.
+ */
+extern bool cdc_binlog_pass_takes(CdcBinlogStream *stream, const char *full_name);
+
+/* DDL on the table: such a copy of it begins anew. */
+extern void cdc_binlog_pass_ddl(CdcBinlogStream *stream, const char *database, const char *table);
 
 /* Whether tables wait for a step; and whether it is its turn, between two groups. */
 extern bool cdc_binlog_copy_waits(const CdcBinlogStream *stream);

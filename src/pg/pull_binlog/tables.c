@@ -216,7 +216,7 @@ leave_out(CdcBinlogStream *stream, const CdcTableMap *map, const CdcError *err)
 
 /*
  * Tables that nobody wants are skipped, and so are rows of a table without a
- * key until the stream has passed its copy, which contains them.
+ * key until the stream has passed its copy, which contains them, or takes them.
  */
 CdcStatus
 cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
@@ -248,7 +248,8 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 	if (st != CDC_OK || *table == NULL)
 		return st;
 	cdc_binlog_stream_discover(stream, *table, true);
-	if (cdc_binlog_stream_leaves_out(stream, (*table)->full_name, (*table)->npk > 0))
+	if (cdc_binlog_stream_leaves_out(stream, (*table)->full_name, (*table)->npk > 0) &&
+		!cdc_binlog_pass_takes(stream, (*table)->full_name))
 		*table = NULL;
 	return CDC_OK;
 }
