@@ -66,6 +66,8 @@ typedef struct CdcCopy
 	MemoryContext context;		/* that pace lives in */
 
 	/* where the stream stands */
+	bool		at_one_go;		/* who asked for it may keep the connection for ever: nothing is to be
+								 * left open there in the middle of a table */
 	bool		first;			/* nowhere: it will begin where the first snapshot was taken */
 	const char *file;
 	int64		offset;

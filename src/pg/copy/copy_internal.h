@@ -131,7 +131,7 @@ extern void cdc_copy_find_ways(const CdcCopyWork *work, CdcCopyTable *t);
  * Appends the rows of a chunk that was asked for, which may be the table's first ones.
  * false, and the chunk is closed: with work->changed, the definition at the source is
  * another one; else the table's rows cannot be read, and it is given up.  A table that may be read
- * over several steps: t->paused, where that has to be.
+ * over several steps: t->paused, where the step's time is over.
  */
 extern bool cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk);
 
@@ -157,9 +157,6 @@ extern void cdc_copy_end(CdcCopyWork *work, CdcCopyTable *t);
 extern void cdc_copy_keep(CdcCopyWork *work, CdcCopyTable *t);
 
 /* ---- pass.c ---- */
-
-/* Whether the table's rows may come over several steps. */
-extern bool cdc_copy_may_pause(const CdcCopyWork *work, const CdcCopyTable *t);
 
 /* The step's time is over: the chunk, and the first reader with it, go on being read in other steps. */
 extern void cdc_copy_pass_begin(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk);

@@ -79,22 +79,6 @@ shape_of(const CdcTable *table)
 	return shape.data;
 }
 
-bool
-cdc_copy_may_pause(const CdcCopyWork *work, const CdcCopyTable *t)
-{
-	const CdcCopy *copy = work->copy;
-	const CdcCopyProgress *p = t->progress;
-
-	/*
-	 * A pass that is cut off leaves rows behind, and only a copy that replaces all takes them away.
-	 * What a target had before a resync stays until all of the new rows can take its place.
-	 */
-	return t->key == NULL && copy->pace->pass == NULL && !p->resync && !p->keeps &&
-		p->row_filter == NULL && p->gone == NULL &&
-		strcmp(copy->pace->whole, p->source_table) != 0 &&
-		copy->leaves_out(copy->arg, t->table->full_name, t->table->npk > 0);
-}
-
 void
 cdc_copy_pass_begin(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk)
 {

@@ -361,6 +361,23 @@ cdc_copy_append_more(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 	return st;
 }
 
+/* Whether the table's rows may come over several steps. */
+static bool
+may_pause(const CdcCopyWork *work, const CdcCopyTable *t)
+{
+	const CdcCopy *copy = work->copy;
+	const CdcCopyProgress *p = t->progress;
+
+	/*
+	 * A pass that is cut off leaves rows behind, and only a copy that replaces all takes them away.
+	 * What a target had before a resync stays until all of the new rows can take its place.
+	 */
+	return t->key == NULL && !copy->at_one_go && copy->pace->pass == NULL && !p->resync && !p->keeps &&
+		p->row_filter == NULL && p->gone == NULL &&
+		strcmp(copy->pace->whole, p->source_table) != 0 &&
+		copy->leaves_out(copy->arg, t->table->full_name, t->table->npk > 0);
+}
+
 bool
 cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 {
@@ -381,12 +398,10 @@ cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 		begin_table(work, t);
 	t->touched = true;
 	/* a snapshot that took its time is not lost, as the rest is read in it, too */
-	if (cdc_copy_may_pause(work, t))
+	if (may_pause(work, t))
 		t->pause_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), work->copy->sub->opt.copy_chunk_ms);
 	st = cdc_copy_append_more(work, t, chunk);
 	t->paused = st == CDC_MORE;
-	if (t->paused)
-		cdc_copy_pass_begin(work, t, chunk);
 	return !cdc_failed(st);
 }
 

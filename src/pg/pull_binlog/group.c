@@ -167,25 +167,22 @@ is_whole_before(const CdcChange *change)
 }
 
 /*
- * A change of a table without a key that is being copied: what its snapshot has is left out, what
- * comes behind goes to the copy.  false: it is none of such a table.
+ * A change of a table without a key that is being copied: it is left out, as the copy's snapshot has
+ * it, or goes to the copy.
  */
-static bool
-is_taken_by_copy(CdcBinlogCall *call, const CdcTransaction *txn, CdcChange *change)
+static void
+give_to_copy(CdcBinlogCall *call, const CdcTransaction *txn, CdcChange *change)
 {
 	CdcBinlogStream *stream = call->stream;
 	const char *name = change->table->full_name;
 
-	if (!cdc_binlog_stream_leaves_out(stream, name, change->table->npk > 0))
-		return false;
 	if (!cdc_binlog_pass_takes(stream, name))
-		return true;
+		return;
 	if (!is_whole_before(change))
 		cdc_copy_pass_spoil(&stream->copy, true);
 	complete_row(call, change);
 	if (cdc_binlog_pass_takes(stream, name))
 		cdc_copy_pass_change(&stream->copy, call->sub, txn, change);
-	return true;
 }
 
 void
@@ -196,6 +193,8 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 	CdcEventWriter *writer = cdc_event_writer_begin(&call->out, txn);
 	const uint8 *data;
 	size_t		len;
+	const CdcTable *table = NULL;	/* of the last change ... */
+	bool		copied = false;		/* ... whose copy has its changes */
 	CdcError	err;
 	char		position[CDC_POSITION_TEXT];
 
@@ -217,9 +216,18 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 		{
 			if (change.op == CDC_OP_SCHEMA || change.op == CDC_OP_TRUNCATE)
 				call->ddl(writer, call, &change);
-			else if (call->stream == NULL ||
-					 (!is_dropped(call, &change) && !is_taken_by_copy(call, txn, &change)))
+			else if (call->stream == NULL || !is_dropped(call, &change))
 			{
+				if (call->stream != NULL && change.table != table)
+				{
+					table = change.table;
+					copied = cdc_binlog_stream_leaves_out(call->stream, table->full_name, table->npk > 0);
+				}
+				if (copied)
+				{
+					give_to_copy(call, txn, &change);
+					continue;
+				}
 				complete_row(call, &change);
 				cdc_binlog_note_move(call, &change);
 				cdc_event_writer_change(writer, &change);

@@ -118,6 +118,7 @@ cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 	copy.out = &call->out;
 	copy.pace = &stream->copy;
 	copy.first = first;
+	copy.at_one_go = call->bounds->until_now;
 	copy.file = stream->file;
 	copy.offset = stream->offset;
 	copy.covers = covers;
@@ -165,30 +166,6 @@ cdc_binlog_copy_is_due(const CdcBinlogStream *stream)
 {
 	return cdc_binlog_copy_waits(stream) && stream->skip_file == NULL &&
 		(stream->drained || cdc_pull_elapsed_ms(stream->copied_at) >= STEP_EVERY_MS);
-}
-
-/* ---- a copy that takes several steps ---- */
-
-bool
-cdc_binlog_pass_takes(CdcBinlogStream *stream, const char *full_name)
-{
-	const CdcSourcePosition *place;
-	int64		begin_seq;
-
-	if (!cdc_copy_pass_is_of(&stream->copy, full_name))
-		return false;
-	place = cdc_copy_pass_place(&stream->copy, &begin_seq);
-	if (!stream->pass.set || stream->pass_seq != begin_seq)
-		cdc_binlog_mark_set(stream, &stream->pass, place->gtid_set, place->file, place->offset);
-	stream->pass_seq = begin_seq;
-	return cdc_binlog_mark_passed(stream, &stream->pass);
-}
-
-void
-cdc_binlog_pass_ddl(CdcBinlogStream *stream, const char *database, const char *table)
-{
-	if (cdc_binlog_pass_takes(stream, psprintf("%s.%s", database, table)))
-		cdc_copy_pass_spoil(&stream->copy, false);
 }
 
 /* ---- rows that move ---- */

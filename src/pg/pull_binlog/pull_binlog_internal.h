@@ -307,6 +307,15 @@ extern bool cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_n
 extern bool cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *full_name,
 										 bool has_key);
 
+/*
+ * Whether changes of the table (name in UTF-8) go to its copy, which takes several steps and
+ * whose snapshot the stream has passed.
+ */
+extern bool cdc_binlog_pass_takes(CdcBinlogStream *stream, const char *full_name);
+
+/* DDL on the table: such a copy of it begins anew. */
+extern void cdc_binlog_pass_ddl(CdcBinlogStream *stream, const char *database, const char *table);
+
 /* Whether some chunks of the table are copied, and the stream has not passed its copy. */
 extern bool cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name);
 
@@ -477,15 +486,6 @@ extern bool cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool f
  * copied, and lacks columns, the row is to be read once more.
  */
 extern void cdc_binlog_note_move(CdcBinlogCall *call, const CdcChange *change);
-
-/*
- * Whether changes of the table (name in UTF-8) go to its copy, which takes several steps and
- * whose snapshot the stream has passed.
- */
-extern bool cdc_binlog_pass_takes(CdcBinlogStream *stream, const char *full_name);
-
-/* DDL on the table: such a copy of it begins anew. */
-extern void cdc_binlog_pass_ddl(CdcBinlogStream *stream, const char *database, const char *table);
 
 /* Whether tables wait for a step; and whether it is its turn, between two groups. */
 extern bool cdc_binlog_copy_waits(const CdcBinlogStream *stream);
