@@ -229,6 +229,9 @@ extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistor
  */
 extern void cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column);
 
+/* The same of an image that does not say which row it is. */
+extern void cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column);
+
 /*
  * copy_event.c: whether rows of the source table may be in history, as of the event with that seq, that
  * are not in the target, or the other way round, as it is being copied then.
