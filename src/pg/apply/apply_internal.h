@@ -247,6 +247,9 @@ extern bool cdc_run_takes(CdcApply *apply, CdcSourceRun *source, const CdcHistor
 /* The same of an event that frames the rows of a copy, or stands for some of them. */
 extern bool cdc_run_takes_copy(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
 
+/* copy_event.c: what brings rows into the history that a replay lacks, as a hint says it; palloc'ed. */
+extern char *cdc_replay_of_copy_hint(const CdcSubscription *sub, const char *source_table);
+
 /* copy_event.c: what an event is about a copy */
 typedef enum CdcCopyEventKind
 {

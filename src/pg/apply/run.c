@@ -337,8 +337,8 @@ refuse_replay(const CdcApply *apply, const CdcHistoryEvent *event, int64 rows)
 			 errmsg("the history of subscription \"%s\" lacks rows of source table %s", apply->sub->name, table),
 			 errdetail("At seq " INT64_FORMAT " it says that " INT64_FORMAT " rows were copied, which it does not have: copy_history was off.",
 					   event->seq, rows),
-			 errhint("Set copy_history to on, SELECT cdc.resync_table(%s, %s); and replay from the beginning of that copy on; or replay changes only, with a from_seq behind the last event of type %s.",
-					 quote_literal_cstr(apply->sub->name), quote_literal_cstr(table), CDC_COPIED_ROWS)));
+			 errhint("%s Or replay changes only, with a from_seq behind the last event of type %s.",
+					 cdc_replay_of_copy_hint(apply->sub, table), CDC_COPIED_ROWS)));
 }
 
 /* The event of a source table to its targets, one after the other. */

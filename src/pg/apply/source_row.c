@@ -91,7 +91,7 @@ start_row(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 	row->offset = row->layout->keys_len;
 	if (unlikely(row->layout->lacks != NULL))
 	{
-		if (row->image.env != NULL)
+		if (row->image.sub->kind == CDC_SERVER_KAFKA)
 			cdc_layout_refuse_partial(row->mapping, &row->image, row->layout);
 		return false;
 	}

@@ -17,6 +17,7 @@
 #include "catalog/pg_inherits.h"
 #endif
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -31,12 +32,12 @@ const CdcHistoryColumnType cdc_history_columns[CDC_HISTORY_COLUMNS] = {
 	{"seq", INT8OID, "bigint", true},
 	{"ingested_at", TIMESTAMPTZOID, "timestamptz", true},
 	{"source_ts", TIMESTAMPTZOID, "timestamptz", false},
-	{"source_table", TEXTOID, "text", false},
+	{"source_table", TEXTOID, "text", true},
 	{"op", CHAROID, "\"char\"", true},
 	{"position", TEXTOID, "text", false},
 	{"gtid", TEXTOID, "text", false},
-	{"event", JSONBOID, "jsonb", false},
-	{"raw", BYTEAOID, "bytea", false},
+	{"event", JSONBOID, "jsonb", true},
+	{"raw", BYTEAOID, "bytea", true},
 	{"commit", BOOLOID, "boolean", true},
 	{"key", JSONBOID, "jsonb", false}
 };
@@ -129,12 +130,21 @@ place(const CdcSubscription *sub, const char *table)
 	return psprintf("history %s of subscription \"%s\"", table, sub->name);
 }
 
+/* The remedy where events have lost what says what they do. */
+static char *
+begin_anew(const CdcSubscription *sub)
+{
+	return psprintf("restore the table from a backup; or SELECT cdc.drop_subscription(%s); and create it anew, with target_rows := 'replace'.",
+					quote_literal_cstr(sub->name));
+}
+
 void
 cdc_history_check_type(const CdcSubscription *sub, CdcHistoryColumn column, Form_pg_attribute att)
 {
 	const CdcHistoryColumnType *want = &cdc_history_columns[column];
 	const char *name = quote_identifier(want->name);
 	const char *table;
+	Oid			cast;
 
 	if (att->atttypid == want->type && att->atttypmod == -1)
 		return;
@@ -145,8 +155,10 @@ cdc_history_check_type(const CdcSubscription *sub, CdcHistoryColumn column, Form
 			 errmsg("column \"%s\" of %s has type %s, not %s", want->name, place(sub, table),
 					format_type_with_typemod(att->atttypid, att->atttypmod),
 					want->type_name),
+			 find_coercion_pathway(want->type, att->atttypid, COERCION_EXPLICIT, &cast) != COERCION_PATH_NONE ?
 			 errhint("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s::%s;", table, name,
-					 want->type_name, name, want->type_name)));
+					 want->type_name, name, want->type_name) :
+			 errhint("%s", begin_anew(sub))));
 }
 
 /*
@@ -187,9 +199,8 @@ missing_column(const CdcSubscription *sub, Relation rel, const CdcHistoryColumnT
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("%s has no column \"%s\"", place(sub, name), want->name),
-			 want->not_null ?
-			 errhint("%srestore the table, or call cdc.drop_subscription(%s) and begin anew.",
-					 renamed, quote_literal_cstr(sub->name)) :
+			 want->needed ?
+			 errhint("%s%s", renamed, begin_anew(sub)) :
 			 errhint("%sALTER TABLE %s ADD COLUMN %s %s;", renamed, name, column,
 					 want->type_name)));
 }

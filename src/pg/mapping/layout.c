@@ -232,7 +232,7 @@ cdc_layout_refuse_partial(const CdcMapping *mapping, const CdcRowImage *image,
 			 errdetail("The target %s has no key, so that rows are matched by all their columns.",
 					   target->name) :
 			 errdetail("By it rows of target %s are found.", target->name),
-			 image->env == NULL ?
+			 image->sub->kind != CDC_SERVER_KAFKA ?
 			 errhint("Set binlog_row_image to FULL at the source, for its running sessions too, and copy the table anew: SELECT cdc.resync_table(%s, %s);",
 					 quote_literal_cstr(image->sub->name), quote_literal_cstr(mapping->name)) :
 			 target->keyless ?
