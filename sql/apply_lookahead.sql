@@ -163,7 +163,7 @@ BEGIN;
 SELECT regexp_replace(fails($$SELECT * FROM cdc.apply('la')$$), 'seq ' || max(seq) || ', position bin.000001:' || max(seq) || '0', 'seq N, position P') FROM h;
 SELECT state FROM cdc.subscription_table WHERE subscription = 'la' AND source_table = 'd.word';
 ROLLBACK;
-RESET client_min_messages;
+SET client_min_messages = warning;
 UPDATE h SET event = '{"data":{"id":1,"n":"x"}}', op = 'u' WHERE seq = (SELECT max(seq) FROM h);
 SELECT regexp_replace(fails($$SELECT * FROM cdc.apply('la')$$), 'seq ' || max(seq) || ', position bin.000001:' || max(seq) || '0', 'seq N, position P') FROM h;
 UPDATE h SET event = '{"data":{"id":1,"n":4,"pad":""}}' WHERE seq = (SELECT max(seq) FROM h);
