@@ -368,14 +368,14 @@ insert_plan(const char *insert, int nargs, Oid *types)
 static char *
 drop_triggers(CdcHistory *history)
 {
-	char	   *text = cdc_history_drop_triggers(history->parent);
-	Oid			oid = *text == '\0' ? cdc_history_partition(history->parent, history->ingested_at) : InvalidOid;
-	Relation	rel;
+	Relation	rel = history->parent;
+	char	   *text = cdc_history_drop_triggers(RelationGetRelid(rel), cdc_history_table_name(rel));
+	Oid			oid = *text == '\0' ? cdc_history_partition(rel, history->ingested_at) : InvalidOid;
 
 	if (!OidIsValid(oid))
 		return text;
 	rel = table_open(oid, AccessShareLock);
-	text = cdc_history_drop_triggers(rel);
+	text = cdc_history_drop_triggers(oid, cdc_history_table_name(rel));
 	table_close(rel, NoLock);
 	return text;
 }

@@ -9,24 +9,21 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 
 #include "pg/catalog/spi.h"
-#include "pg/history/table.h"
 
 /* Runs a statement that makes one text of a table; a copy of it, "" where that is NULL. */
 static char *
-ask(CdcStatement *stmt, Relation rel)
+ask(CdcStatement *stmt, Oid relid, const char *name)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	char	   *name = cdc_history_table_name(rel);
 	Datum		values[2];
 	const char *text = NULL;
 	char	   *result;
 	CdcSpi		spi;
 
 	cdc_spi_begin(&spi);
-	values[0] = ObjectIdGetDatum(RelationGetRelid(rel));
+	values[0] = ObjectIdGetDatum(relid);
 	values[1] = CStringGetTextDatum(name);
 	if (cdc_spi_execute(stmt, values, NULL) > 0)
 		text = cdc_spi_text(&spi, 0, 1);
@@ -36,7 +33,7 @@ ask(CdcStatement *stmt, Relation rel)
 }
 
 char *
-cdc_history_drop_rules(Relation rel)
+cdc_history_drop_rules(Oid relid, const char *name)
 {
 	static CdcStatement stmt = {
 		"SELECT pg_catalog.string_agg(pg_catalog.format('DROP RULE %I ON %s;', r.rulename, $2), ' '"
@@ -44,11 +41,11 @@ cdc_history_drop_rules(Relation rel)
 		2, {OIDOID, TEXTOID}
 	};
 
-	return ask(&stmt, rel);
+	return ask(&stmt, relid, name);
 }
 
 char *
-cdc_history_drop_triggers(Relation rel)
+cdc_history_drop_triggers(Oid relid, const char *name)
 {
 	/* 1: for each row, 2: before, 4: insert */
 	static CdcStatement stmt = {
@@ -59,5 +56,5 @@ cdc_history_drop_triggers(Relation rel)
 		2, {OIDOID, TEXTOID}
 	};
 
-	return ask(&stmt, rel);
+	return ask(&stmt, relid, name);
 }

@@ -313,7 +313,7 @@ check_rules(const CdcSubscription *sub, Relation rel)
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("%s has rules", place(sub, name)),
 				 errdetail("A rule may keep events away from it."),
-				 errhint("%s", cdc_history_drop_rules(rel))));
+				 errhint("%s", cdc_history_drop_rules(RelationGetRelid(rel), name))));
 }
 
 /*
