@@ -86,7 +86,7 @@ sub begin_copy
 	my ($name, $pids, $begin) = @_;
 	kill 'STOP', @$pids;
 	$begin->();
-	my $done = wait_until(60, sub { (begun($name) // 0) > 0 });
+	my $done = wait_until(60, sub { (begun($name) // 0) > 0 }, 0.01);
 	kill 'CONT', @$pids;
 	return ok($done, 'the copy begins');
 }
@@ -96,7 +96,7 @@ sub kill_in_between
 {
 	my ($name, $source, $how) = @_;
 	my $before = copied($name);
-	wait_until(30, sub { copied($name) > $before || state_of($name, 'k.log') =~ /[sr]/ });
+	wait_until(30, sub { copied($name) > $before || state_of($name, 'k.log') =~ /[sr]/ }, 0.01) if $how > 0;
 	if ($how == 0)
 	{
 		my $pid = $cluster->value('SELECT pull_pid FROM cdc.stat_subscription WHERE subscription = ?', $name);
@@ -199,17 +199,15 @@ for my $flavour ('mariadb', 'mysql97')
 			});
 			begin_copy($name, [ @writers, $beat ], sub { $cluster->call('add_table', subscription => $name, source_table => 'k.log') });
 			$cluster->call('add_table', subscription => $name, source_table => 'k.small');
-			my ($worst, $seen) = (0, 0);
+			my $worst = 0;
 			my $deadline = time + 60;
 			while (state_of($name, 'k.log') !~ /[sre]/ && time < $deadline)
 			{
 				my $age = time - $cluster->value("SELECT at FROM $name.beat");
 				$worst = $age if $age > $worst;
-				$seen++ if copied($name) > 0;
 				sleep 0.01;
 			}
-			cmp_ok($seen, '>', 1, "$image: it is seen being copied");
-			cmp_ok(steps($name), '>', 5, '... in several steps');
+			cmp_ok(steps($name), '>', 5, "$image: it is copied in several steps");
 			cmp_ok($worst, '<', 3, sprintf '... another table was %.2f s old at most', $worst);
 			my $history = $cluster->history_of($name);
 			note 'changes of its own: ' . $cluster->value("SELECT count(*) FROM $history h, cdc_catalog.copy_progress p WHERE p.source_table = 'k.log' AND h.source_table = 'k.log' AND h.seq BETWEEN p.events_seq AND p.end_seq AND op IN ('c', 'u', 'd') AND p.subscription = ?", $name);
