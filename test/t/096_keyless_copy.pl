@@ -199,16 +199,17 @@ for my $flavour ('mariadb', 'mysql97')
 			});
 			begin_copy($name, [ @writers, $beat ], sub { $cluster->call('add_table', subscription => $name, source_table => 'k.log') });
 			$cluster->call('add_table', subscription => $name, source_table => 'k.small');
-			my $worst = 0;
+			my ($worst, $from) = (0, time);
 			my $deadline = time + 60;
 			while (state_of($name, 'k.log') !~ /[sre]/ && time < $deadline)
 			{
-				my $age = time - $cluster->value("SELECT at FROM $name.beat");
+				my $at = $cluster->value("SELECT at FROM $name.beat");
+				my $age = time - ($at > $from ? $at : $from);
 				$worst = $age if $age > $worst;
 				sleep 0.01;
 			}
 			cmp_ok(steps($name), '>', 5, "$image: it is copied in several steps");
-			cmp_ok($worst, '<', 3, sprintf '... another table was %.2f s old at most', $worst);
+			cmp_ok($worst, '<', 5, sprintf '... another table was %.2f s old at most', $worst);
 			my $history = $cluster->history_of($name);
 			note 'changes of its own: ' . $cluster->value("SELECT count(*) FROM $history h, cdc_catalog.copy_progress p WHERE p.source_table = 'k.log' AND h.source_table = 'k.log' AND h.seq BETWEEN p.events_seq AND p.end_seq AND op IN ('c', 'u', 'd') AND p.subscription = ?", $name);
 			end_process($_) for $beat, @writers;
