@@ -228,6 +228,13 @@ WRITTEN = [
     "alter table t change `c.d` cd bigint unsigned, drop primary key, add primary key using btree (`a b`)",
     "alter table t drop index `PRIMARY`",
     "drop table t",
+    "create table t (a varchar(3000) compressed, b text compressed character set latin1, c tinytext compressed character set latin1, "
+    "d mediumtext compressed character set latin1, e longtext compressed, f varchar(20000) compressed character set latin1, "
+    "g tinytext compressed character set utf8mb4, h varchar(30) compressed character set latin1, i blob compressed) charset utf8mb4",
+    "alter table t convert to character set ucs2",
+    "alter table t convert to character set latin1",
+    "alter table t convert to character set utf8mb4",
+    "drop table if exists t",
 ]
 
 
