@@ -45,6 +45,10 @@ extern void cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, cons
 /* The copies of the table that are under way begin anew, but for those that did too often. */
 extern void cdc_doubt_copies(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
 
+/* The tables whose rows the source changes with those of this one (names in UTF-8) are in doubt. */
+extern void cdc_doubt_dependents(const CdcDoubts *doubts, const char *database, const char *table,
+								 const CdcDoubt *doubt);
+
 /*
  * A statement with row changes of its own: the tables that it names are in doubt, and those
  * that depend on them.
