@@ -111,3 +111,13 @@ cdc_run_takes(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 	return !source->mapping->copied || !source->target->target->keyless || apply->replay != NULL ||
 		apply->sub->kind != CDC_SERVER_MYSQL || !cdc_run_is_ahead(apply, source, event->seq);
 }
+
+char *
+cdc_replay_of_copy_hint(const CdcSubscription *sub, const char *source_table)
+{
+	const char *name = quote_literal_cstr(sub->name);
+	const char *table = quote_literal_cstr(source_table);
+
+	return psprintf("SELECT cdc.alter_table(%s, %s, '{\"copy_history\": true}'); SELECT cdc.resync_table(%s, %s); and replay from the beginning of that copy on.",
+					name, table, name, table);
+}
