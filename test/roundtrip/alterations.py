@@ -525,8 +525,8 @@ class Alterations:
     def statements(self, t):
         """Changes that come as statements."""
         self.rec.dml("SET binlog_format = 'STATEMENT'")
-        for _ in range(2):
-            self.change(table=t)
+        self.insert(t)
+        self.rec.dml('DELETE FROM %s %s LIMIT 3' % (t.sql, self.where(t)))
         self.rec.dml("SET binlog_format = 'ROW'")
         self.altered(t, [("COMMENT 'lost'", [('lost', t.full)], lambda: None)])
 

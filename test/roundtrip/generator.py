@@ -349,6 +349,9 @@ class Generator(Alterations):
             self.make_table()
             return
         t = self.rnd.choice(mutable)
+        if self.replica and len(mutable) > 15 and self.rnd.random() < 0.5:
+            self.drop(t)
+            return
         if self.replica and self.rnd.random() < 0.6:
             self.more_ddl(t)
             return

@@ -235,6 +235,17 @@ WRITTEN = [
     "alter table t convert to character set latin1",
     "alter table t convert to character set utf8mb4",
     "drop table if exists t",
+    "create table t (id int not null primary key, a int default (1 + 1) /* c */, b int default (2) /* d */, "
+    "c int default '3' /* e */, d datetime default now() /* f */) partition by range (id) "
+    "(partition p0 values less than (0), partition p1 values less than (9), partition p2 values less than (20), partition p3 values less than (40))",
+    "drop table if exists t",
+    "create table t (id int not null primary key, d datetime default now() /* f */) partition by range (id) "
+    "(partition p0 values less than (0), partition p1 values less than (9), partition p2 values less than (20), partition p3 values less than (40))",
+    "alter table t reorganize partition p0, p1 into (partition p1 values less than (9)) /* g */",
+    "alter table t truncate partition p2, p3",
+    "alter table t drop partition p1, p2",
+    "alter table t modify id bigint not null, add e varchar(3) /* h */",
+    "drop table if exists t",
 ]
 
 
