@@ -622,6 +622,7 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdcDdlContext ddl_context = {0};
+	CdcDoubts	doubts;
 	CdcDdlEffects effects;
 	CdcError	err;
 	int			i;
@@ -671,7 +672,8 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 		/* definitions that we did not hear of are read anew when they are met */
 		cdc_schema_invalidate(stream->schema);
 	}
-	cdc_binlog_foreign_keys(call, ddl, change, d.txn);
+	doubts = cdc_binlog_doubts(call);
+	cdc_doubt_foreign_keys(&doubts, ddl, change, d.txn->file, d.txn->start_offset);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	pfree(ddl);

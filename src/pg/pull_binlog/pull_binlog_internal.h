@@ -33,7 +33,6 @@
 #include "binlog/decoder.h"
 #include "binlog/format.h"
 #include "binlog/stream.h"
-#include "core/ddl.h"
 #include "core/binlog_position.h"
 #include "pg/base/group_buffer.h"
 #include "pg/catalog/position.h"
@@ -471,12 +470,6 @@ extern void cdc_binlog_xa_recover(CdcBinlogCall *call, CdcBinlogStream *stream);
 
 /* Appends the events of a DDL statement that concern wanted tables. */
 extern void cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change);
-
-/* ---- foreign_keys.c ---- */
-
-/* A statement may have made foreign keys others, or tables that they are of. */
-extern void cdc_binlog_foreign_keys(CdcBinlogCall *call, const CdcDdl *ddl, const CdcChange *change,
-									const CdcTransaction *txn);
 
 /* ---- join.c ---- */
 

@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/pull_binlog/pull_binlog_internal.h"
+#include "pg/doubt/doubt.h"
 
 #include "core/sql_cursor.h"
 
@@ -46,9 +46,8 @@ drops_foreign_key(const CdcChange *change)
 
 /* What rows before the statement did to those of other tables is not known. */
 static void
-doubt(CdcBinlogCall *call, const CdcDdl *ddl, const CdcChange *change)
+doubt_children(const CdcDoubts *doubts, const CdcDdl *ddl, const CdcChange *change)
 {
-	CdcDoubts	doubts = cdc_binlog_doubts(call);
 	CdcDoubt	doubt = {"a table that its foreign key refers to was renamed, or the key dropped, before earlier changes there were read: they may have changed its rows without a word in the binlog",
 		change->sql, false};
 	const CdcDdlTable *tables = ddl->tables;
@@ -57,30 +56,28 @@ doubt(CdcBinlogCall *call, const CdcDdl *ddl, const CdcChange *change)
 	if (ddl->kind == CDC_DDL_TABLE_RENAME)
 	{
 		for (i = 1; i < ddl->ntables; i += 2)
-			cdc_doubt_dependents(&doubts, tables[i].database, tables[i].table, &doubt);
+			cdc_doubt_dependents(doubts, tables[i].database, tables[i].table, &doubt);
 		return;
 	}
 	if (ddl->kind != CDC_DDL_TABLE_ALTER || ddl->ntables == 0)
 		return;
 	if (ddl->ntables == 2 && !ddl->moves_rows)
-		cdc_doubt_dependents(&doubts, tables[1].database, tables[1].table, &doubt);
+		cdc_doubt_dependents(doubts, tables[1].database, tables[1].table, &doubt);
 	if (drops_foreign_key(change))
 	{
-		cdc_doubt_table(&doubts, psprintf("%s.%s", tables[0].database, tables[0].table), &doubt);
-		cdc_doubt_dependents(&doubts, tables[ddl->ntables - 1].database, tables[ddl->ntables - 1].table,
+		cdc_doubt_table(doubts, psprintf("%s.%s", tables[0].database, tables[0].table), &doubt);
+		cdc_doubt_dependents(doubts, tables[ddl->ntables - 1].database, tables[ddl->ntables - 1].table,
 							 &doubt);
 	}
 }
 
 void
-cdc_binlog_foreign_keys(CdcBinlogCall *call, const CdcDdl *ddl, const CdcChange *change,
-						const CdcTransaction *txn)
+cdc_doubt_foreign_keys(const CdcDoubts *doubts, const CdcDdl *ddl, const CdcChange *change,
+					   const char *file, uint64 offset)
 {
-	CdcCascades *cascades = call->stream->cascades;
-
 	if (ddl->kind == CDC_DDL_OTHER || ddl->temporary || !changes_foreign_keys(ddl, change))
 		return;
-	if (cdc_cascades_are_ahead(cascades, txn->file, txn->start_offset))
-		doubt(call, ddl, change);
-	cdc_cascades_forget(cascades);
+	if (cdc_cascades_are_ahead(doubts->cascades, file, offset))
+		doubt_children(doubts, ddl, change);
+	cdc_cascades_forget(doubts->cascades);
 }
