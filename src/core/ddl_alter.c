@@ -406,11 +406,36 @@ at_option(const CdcDdlParser *p)
 	return cdc_sql_at_symbol(&ahead, '=');
 }
 
+/*
+ * Whether it is a clause about partitions by their names, which may be several with commas
+ * between them, and which stands alone.
+ */
+static bool
+at_partitions(const CdcDdlParser *p)
+{
+	static const char *const words[] = {
+		"drop", "truncate", "reorganize", "coalesce", "analyze", "check", "optimize", "rebuild",
+		"repair", "discard", "import"
+	};
+	CdcSqlCursor ahead = p->c;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (cdc_sql_take_words(&ahead, words[i], "partition"))
+			return true;
+	return false;
+}
+
 static bool
 read_action(CdcAlter *a, CdcDdlEffect *effect)
 {
 	CdcDdlParser *p = a->p;
 
+	if (at_partitions(p))
+	{
+		while (!cdc_sql_at_end(&p->c))
+			cdc_sql_advance(&p->c);
+		return true;
+	}
 	if (cdc_sql_take_word(&p->c, "add"))
 		return read_add(a);
 	if (cdc_sql_take_word(&p->c, "change"))

@@ -280,10 +280,13 @@ cdc_ddl_uint(CdcDdlParser *p, uint32_t *value)
 char *
 cdc_ddl_text_since(CdcDdlParser *p, const char *start)
 {
-	size_t		len = (size_t) (p->c.token.text - start);
+	CdcString	text = {start, (size_t) (p->c.token.text - start)};
+	CdcSqlCursor c;
+	size_t		len = 0;
 
-	while (len > 0 && (start[len - 1] == ' ' || (start[len - 1] >= '\t' && start[len - 1] <= '\r')))
-		len--;
+	/* up to the last token: no comment behind it */
+	for (cdc_sql_start(&c, text, p->context->sql_mode); !cdc_sql_at_end(&c); cdc_sql_advance(&c))
+		len = (size_t) (c.token.text + c.token.len - start);
 	return cdc_ddl_copy(p, start, len);
 }
 

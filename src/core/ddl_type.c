@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define MAX_VARCHAR_BYTES	65535
+/* how MariaDB shows that a column is compressed, behind its type */
+#define COMPRESSED			" /*M!100301 COMPRESSED*/"
 
 typedef struct TypeName
 {
@@ -568,7 +570,7 @@ cdc_ddl_finish_type(CdcDdlParser *p, const CdcDdlColumn *col, const char *table_
 	if (text == NULL)
 		return cdc_ddl_give_up(p, "a column's type is not complete");
 	if (col->compressed)
-		text = cdc_ddl_printf(p, "%s /*M!100301 COMPRESSED*/", text);
+		text = cdc_ddl_printf(p, "%s" COMPRESSED, text);
 	return (def->column_type = text) != NULL;
 }
 
@@ -586,6 +588,8 @@ cdc_ddl_convert_column(CdcDdlParser *p, CdcColumnDef *def, const CdcCollation *t
 	unsigned	to_bytes = cdc_charset_max_bytes(to->charset);
 	CdcDdlColumn col = {0};
 	unsigned	length = 0;
+	const char *compressed = strstr(def->column_type, COMPRESSED);
+	const char *type = def->column_type;
 
 	if (def->charset == NULL || strcmp(def->charset, "binary") == 0)
 		return true;
@@ -603,28 +607,33 @@ cdc_ddl_convert_column(CdcDdlParser *p, CdcColumnDef *def, const CdcCollation *t
 		if ((unsigned char) *m >= 0x80 || (*m == '(' && m[1] == '\'' && is_wide(def->charset)))
 			return cdc_ddl_give_up(p, "members were converted to another character set");
 	}
-	if (strstr(def->column_type, "COMPRESSED") != NULL)
-		return cdc_ddl_give_up(p, "a compressed column was converted to another character set");
 	def->charset = to->charset;
 	def->collation = to->name;
 
 	/* what does not fit any more takes the next size */
-	if (sscanf(def->column_type, "varchar(%u)", &length) == 1)
+	if (compressed != NULL)
+		type = cdc_ddl_printf(p, "%.*s", (int) (compressed - def->column_type), def->column_type);
+	if (type == NULL)
+		return false;
+	if (sscanf(type, "varchar(%u)", &length) == 1)
 	{
 		col.class = CDC_TC_CHAR;
 		col.type = "varchar";
 		col.nargs = 1;
 		col.args[0] = length;
-		def->column_type = string_text(p, &col, to->charset);
+		type = string_text(p, &col, to->charset);
 	}
 	else if (to_bytes > from_bytes)
 	{
-		if (strcmp(def->column_type, "tinytext") == 0)
-			def->column_type = "text";
-		else if (strcmp(def->column_type, "text") == 0)
-			def->column_type = "mediumtext";
-		else if (strcmp(def->column_type, "mediumtext") == 0)
-			def->column_type = "longtext";
+		if (strcmp(type, "tinytext") == 0)
+			type = "text";
+		else if (strcmp(type, "text") == 0)
+			type = "mediumtext";
+		else if (strcmp(type, "mediumtext") == 0)
+			type = "longtext";
 	}
-	return def->column_type != NULL;
+	if (compressed != NULL && type != NULL)
+		type = cdc_ddl_printf(p, "%s" COMPRESSED, type);
+	def->column_type = type;
+	return type != NULL;
 }

@@ -7,27 +7,10 @@ is part of the game; what it would have done is then not assumed.
 import json
 
 import columns
+from alterations import SPELLINGS, Alterations
 from columns import Kind
+from model import KEYS, NAMES, Column, Table, is_bytes
 from server import quote
-
-NAMES = ['a', 'b', 'C3', 'total', 'select', 'a b', 'ünï', 'Ж', 'x`y', "it's", '"q"', 'a.b', '1st',
-         'MixedCase', '日本', 'x' * 64, 'key', 'comma,', '(paren)', 'primary', 'check', '$d', '%s', '#n']
-
-KEYS = [Kind('k', 'int', [str(i) for i in range(-3, 40)]),
-        Kind('k', 'bigint unsigned', [str(18446744073709551615 - i) for i in range(30)]),
-        Kind('k', 'smallint', [str(i * 1000) for i in range(-30, 30)]),
-        Kind('k', 'varchar(40)', ["'key %d é'" % i for i in range(30)]),
-        Kind('k', 'varchar(70) CHARACTER SET latin1', ["'k%d ÿ'" % i for i in range(30)]),
-        Kind('k', 'char(12) CHARACTER SET utf8mb4', ["'日%d'" % i for i in range(30)]),
-        Kind('k', 'binary(5)', ["x'%02x00'" % i for i in range(40)]),
-        Kind('k', 'varbinary(9)', ["x'00%02x00'" % i for i in range(40)]),
-        Kind('k', 'decimal(20,6)', ['%d.%06d' % (i - 15, i) for i in range(30)]),
-        Kind('k', 'datetime(3)', ["'2024-02-%02d 12:00:00.%03d'" % (i, i) for i in range(1, 29)]),
-        Kind('k', 'date', ["'2024-02-%02d'" % i for i in range(0, 29)]),
-        Kind('k', 'time(6)', ["'-%02d:00:00.%06d'" % (i, i) for i in range(0, 29)]),
-        Kind('k', 'timestamp(1)', ["'2024-03-%02d 02:30:00.5'" % i for i in range(1, 29)]),
-        Kind('k', 'bit(9)', ["b'%s'" % format(i, 'b') for i in range(40)]),
-        Kind('k', "enum('x','y','z','w','v')", [str(i) for i in range(1, 6)])]
 
 # What is refused may be refused: doubled keys, impossible conversions, rows or
 # keys too long, what the server's version does not have.  Not a syntax error.
@@ -39,53 +22,7 @@ def has_nul(literal):
     return 'u0000' in literal or literal == columns.text('a\0b')
 
 
-def is_bytes(kind):
-    return any(w in kind.type for w in ('point', 'string', 'polygon', 'geometry', 'blob', 'binary', 'vector'))
-
-
-class Column:
-    def __init__(self, name, kind, null=True, default=None, extra=''):
-        self.name = name
-        self.kind = kind
-        self.null = null
-        self.default = default      # literal
-        self.extra = extra          # GENERATED ..., INVISIBLE
-        self.generated = ' AS (' in extra
-
-    def sql(self, q=quote):
-        return '%s %s%s%s%s' % (
-            q(self.name), self.kind.type, ' ' + self.extra if self.extra else '',
-            '' if self.null or self.generated else ' NOT NULL',
-            ' DEFAULT ' + self.default if self.default else '')
-
-
-class Table:
-    def __init__(self, database, name, cols, key, tail=''):
-        self.database = database
-        self.name = name
-        self.columns = cols
-        self.key = key              # names
-        self.tail = tail
-
-    @property
-    def full(self):
-        return '%s.%s' % (self.database, self.name)
-
-    @property
-    def sql(self):
-        return '%s.%s' % (quote(self.database), quote(self.name))
-
-    def writable(self):
-        return [c for c in self.columns if not c.generated]
-
-    def column(self, name):
-        return next(c for c in self.columns if c.name == name)
-
-    def copy(self, database, name):
-        return Table(database, name, list(self.columns), list(self.key), self.tail)
-
-
-class Generator:
+class Generator(Alterations):
     def __init__(self, rnd, recording, with_ddl=True, minimal=False, partial_json=False, big=0,
                  with_xa=True, replica=False):
         self.rnd = rnd
@@ -96,13 +33,14 @@ class Generator:
         self.partial_json = partial_json
         self.big = big              # bytes of the biggest value
         self.with_xa = with_xa
+        self.replica = replica
         # A replica in PostgreSQL has no zero in the day of a key, nor hashes of bit strings.
         self.keys = [k for k in KEYS if not replica or k.type not in ('date', 'bit(9)')]
         self.subjects = columns.tables_for(self.server)
         if replica:
             self.subjects = {s: [Kind(k.name, k.type, [v for v in k.literals if not has_nul(v)])
                                  for k in kinds] for s, kinds in self.subjects.items()}
-        self.pool = [k for subject in self.subjects.values() for k in subject]
+        self.pool = [k for subject in self.subjects.values() for k in subject] + (SPELLINGS if replica else [])
         self.tables = []
         self.fixed = []             # one of each subject; never altered
         self.numbers = 0
@@ -114,6 +52,8 @@ class Generator:
     def literal(self, column):
         if column.null and self.rnd.random() < 0.15:
             return 'NULL'
+        if column.default and self.replica and self.rnd.random() < 0.2:
+            return 'DEFAULT'
         kind = column.kind
         if kind.type == 'json' and not self.server.mariadb and self.rnd.random() < 0.6:
             return self.document()
@@ -189,7 +129,19 @@ class Generator:
             default = self.rnd.choice(kind.literals[:3])
             if '(' in default:
                 default = "'d'"
+        if self.replica and self.rnd.random() < 0.2:
+            default = self.computed_default(kind.type, word) or default
         return Column(self.name(used), kind, null, default)
+
+    def computed_default(self, name, word):
+        """One that each row gets for itself; None: there is none of the type."""
+        if word in ('datetime', 'timestamp'):
+            now = 'CURRENT_TIMESTAMP' + name[len(word):].split(' ')[0]
+            return now + self.rnd.choice(['', ' ON UPDATE ' + now])
+        if not self.since((10, 2, 1), (8, 0, 13)) or 'COMPRESSED' in name or 'CHARACTER SET' in name:
+            return None
+        return {'int': '(1 + 1)', 'bigint': '(length(uuid()))', 'varchar': "(left(uuid(), 3))", 'text': "('abc')",
+                'decimal': '(0.5)'}.get(word)
 
     def make_table(self, database=None):
         used = []
@@ -232,8 +184,9 @@ class Generator:
         parts = [c.sql() for c in table.columns]
         if table.key:
             parts.append('PRIMARY KEY (%s)' % ', '.join(map(quote, table.key)))
-        ok = self.rec.ddl('CREATE TABLE %s (%s)%s' % (table.sql, ', '.join(parts), table.tail),
-                          'table-create', [('create', table.full)], [table.full])
+        run = self.surrounded if self.replica and self.with_ddl else self.rec.ddl
+        ok = run('CREATE TABLE %s (%s)%s' % (table.sql, ', '.join(parts), table.tail),
+                 'table-create', [('create', table.full)], [table.full])
         if ok:
             self.tables.append(table)
         return ok
@@ -262,6 +215,8 @@ class Generator:
     def change(self, session=None, table=None):
         """One random statement that changes rows."""
         t = table or self.rnd.choice(self.tables)
+        if self.replica and self.rnd.random() < 0.08:
+            return self.more_change(t, session)
         n = self.rnd.random()
         names = ', '.join(quote(c.name) for c in t.writable())
         rows = lambda: ', '.join(self.row(t) for _ in range(self.rnd.randint(1, 4)))
@@ -394,6 +349,12 @@ class Generator:
             self.make_table()
             return
         t = self.rnd.choice(mutable)
+        if self.replica and len(mutable) > 15 and self.rnd.random() < 0.5:
+            self.drop(t)
+            return
+        if self.replica and self.rnd.random() < 0.6:
+            self.more_ddl(t)
+            return
         self.rnd.choice([self.alter, self.alter, self.alter, self.alter, self.rename, self.truncate,
                          self.create_select, self.create_like, self.drop, self.swap, self.index,
                          self.primary_key, self.convert])(t)
@@ -554,10 +515,13 @@ class Generator:
         for _ in range(4):
             self.make_table()
 
-    def work(self, statements):
+    def work(self, statements, often=0):
+        """often: the share of statements that are DDL beyond the usual"""
         for _ in range(statements):
             n = self.rnd.random()
-            if n < 0.70:
+            if often and self.rnd.random() < often:
+                self.ddl()
+            elif n < 0.70:
                 self.change()
             elif n < 0.82:
                 self.transaction()

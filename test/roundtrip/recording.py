@@ -55,7 +55,8 @@ class Recording:
         return True
 
     def ddl(self, statement, kind, effects, tables):
-        """kind: the type of the event; tables: those whose definition is new."""
+        """kind: the type of the event; effects: what it does to rows, each a method do_... of
+        fold.Fold; tables: those whose definition is new."""
         file, offset = self.server.position()
         if not self.dml(statement):
             return False

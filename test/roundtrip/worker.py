@@ -5,7 +5,7 @@ standard input, a line each, and answers "ok" or "error ..." to each.
     worker.py PORT SEED IMAGE [no-xa]
 
     prepare          makes the tables
-    work N           N random steps; "work N ddl": with DDL between
+    work N           N random steps; "work N ddl": with DDL between; "work N ddl often": much
     save DIR         what the tables are now, and what DDL was done, as a case for fold.py
 """
 import random
@@ -29,7 +29,7 @@ def main():
                 generator.prepare()
             elif command == 'work':
                 generator.with_ddl = 'ddl' in args
-                generator.work(int(args[0]))
+                generator.work(int(args[0]), 0.35 if 'often' in args else 0)
             elif command == 'save':
                 recording.snapshot('final')
                 recording.save(args[0], image, ['GENERATED'] if server.mariadb else

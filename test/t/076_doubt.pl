@@ -116,7 +116,22 @@ sub cascades
 		remedied($source, $id, '...');
 	}
 	is($cluster->value("SELECT count(*) FROM $id.${id}_history WHERE source_table = 'd.hidden'"), 0, 'rows of a parent that is not captured are in no history');
-	$source->do('DROP TABLE d.grand', 'DROP TABLE d.child', 'DELETE FROM d.parent WHERE id = 2');
+	# A stream that comes behind finds other foreign keys at the source than the rows were written under.
+	my @behind = (
+		[ 'child grand', 'DELETE FROM d.hidden WHERE id = 1', 'ALTER TABLE d.child DROP FOREIGN KEY child_ibfk_2' ],
+		[ 'grand', q{UPDATE d.parent SET code = 'y' WHERE id = 3}, 'ALTER TABLE d.parent CHANGE code codes varchar(9)' ],
+		[ 'child grand', 'DELETE FROM d.parent WHERE id = 2', 'RENAME TABLE d.parent TO d.parents' ]);
+	for my $case (@behind)
+	{
+		my ($tables, @sql) = @$case;
+		$cluster->do("SELECT cdc.disable_subscription('$id')");
+		$cluster->poll("SELECT count(pull_pid) FROM cdc.stat_subscription WHERE subscription = '$id'", 0);
+		$source->do(@sql);
+		$cluster->do("SELECT cdc.enable_subscription('$id')");
+		is(in_error($id), $logged ? '' : $tables, "$sql[1], read together with $sql[0]: '$tables'");
+		remedied($source, $id, '...');
+	}
+	$source->do('DROP TABLE d.grand', 'DROP TABLE d.child', 'DELETE FROM d.parents WHERE id = 3');
 	is(in_error($id), '', 'without foreign keys nothing happens');
 	return;
 }

@@ -233,6 +233,21 @@ same(const CdcTableDef *made, const CdcTableDef *expected, bool approximate)
 	return ok;
 }
 
+/* What a definition cannot be known for without the source; all else has to be understood. */
+static bool
+may_give_up(const char *why)
+{
+	static const char *const reasons[] = {
+		"the character set is DEFAULT", "a member does not fit its character set",
+		"members were converted to another character set"
+	};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (strcmp(why, reasons[i]) == 0)
+			return true;
+	return false;
+}
+
 static void
 run_statement(Recording *r)
 {
@@ -263,6 +278,8 @@ run_statement(Recording *r)
 	else if (effects.list[0].new_def == NULL)
 	{
 		r->gave_up++;
+		if (!may_give_up(effects.list[0].why))
+			fail_msg("%s:%d: gave up (%s): %s", r->name, r->line_number, effects.list[0].why, sql);
 		if (getenv("DDL_VERBOSE") != NULL)
 			fprintf(stderr, "%s:%d: gave up (%s): %s\n", r->name, r->line_number, effects.list[0].why, sql);
 	}

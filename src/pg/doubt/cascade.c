@@ -15,6 +15,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "core/binlog_position.h"
 #include "pg/base/compat_value.h"
 #include "pg/base/utf8.h"
 
@@ -25,6 +26,9 @@ struct CdcCascades
 	const CdcControl *control;
 	MemoryContext asked;		/* of all; NULL: to be read */
 	List	   *all;			/* of CdcForeignKey *: as the source told */
+	bool		logged;			/* the source logs what they change */
+	bool		begun;			/* it was asked before */
+	CdcSourcePosition place;	/* the end of its binlog then */
 	MemoryContext context;		/* of the following; NULL: to be made of these */
 	bool		none;			/* there is no such foreign key to a captured table */
 	HTAB	   *parents;
@@ -85,8 +89,13 @@ read_keys(CdcCascades *cascades)
 	CdcSource  *source = cdc_control_session(cascades->control);
 
 	cascades->all = NIL;
-	if (!cdc_source_logs_cascades(source))
+	cascades->logged = cdc_source_logs_cascades(source);
+	if (!cascades->logged)
+	{
 		(void) cdc_source_cascades(source, &cascades->all);
+		/* behind them: a statement that ended meanwhile counts as one before */
+		cdc_source_position(source, &cascades->place);
+	}
 	MemoryContextSwitchTo(old);
 	cascades->asked = asked;
 }
@@ -102,6 +111,7 @@ make_parents(CdcCascades *cascades)
 
 	if (cascades->asked == NULL)
 		read_keys(cascades);
+	cascades->begun = true;
 	context = AllocSetContextCreate(cascades->parent, "cdc_ingest parents", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
 	cascades->last = NULL;
@@ -187,6 +197,24 @@ cdc_cascades_parent(CdcCascades *cascades, const char *database, const char *tab
 		cascades->last->unwanted = is_unwanted(cascades, database, table);
 	}
 	return cascades->last;
+}
+
+bool
+cdc_cascades_are_ahead(CdcCascades *cascades, const char *file, uint64 offset)
+{
+	bool		first = !cascades->begun;
+	int			order;
+
+	cascades->begun = true;
+	/* forgotten, and no row since then */
+	if (!first && cascades->asked == NULL)
+		return false;
+	if (cascades->asked == NULL)
+		read_keys(cascades);
+	if (cascades->logged)
+		return false;
+	order = cdc_binlog_file_compare(cascades->place.file, file);
+	return first || order > 0 || (order == 0 && (uint64) cascades->place.offset > offset);
 }
 
 bool

@@ -42,6 +42,12 @@ extern void cdc_cascades_forget(CdcCascades *cascades);
 extern const CdcCascadeParent *cdc_cascades_parent(CdcCascades *cascades, const char *database,
 												   const char *table);
 
+/*
+ * Whether the rows before this place of the source's binlog were looked at with foreign keys as
+ * they were at the source behind it already, or may have been by a stream before this one.
+ */
+extern bool cdc_cascades_are_ahead(CdcCascades *cascades, const char *file, uint64 offset);
+
 /* Whether changes of a table that is not captured are to be seen all the same. */
 extern bool cdc_cascades_watches(CdcCascades *cascades, const char *database, const char *table);
 

@@ -137,16 +137,15 @@ is_key_changed(const CdcForeignKey *key, const CdcChange *change)
 		char	   *name = cdc_to_utf8_copy((char *) lfirst(lc));
 
 		for (i = 0; i < table->ncolumns; i++)
-		{
-			if (pg_strcasecmp(table->columns[i].name, name) != 0)
-				continue;
-			if (change->after[i].kind == CDC_ABSENT)
+			if (pg_strcasecmp(table->columns[i].name, name) == 0)
 				break;
-			if (change->before[i].kind == CDC_ABSENT ||
-				!cdc_value_equal(&change->before[i], &change->after[i]))
-				return true;
-			break;
-		}
+		/* it had another name when the row was written */
+		if (i == table->ncolumns)
+			return true;
+		if (change->after[i].kind != CDC_ABSENT &&
+			(change->before[i].kind == CDC_ABSENT ||
+			 !cdc_value_equal(&change->before[i], &change->after[i])))
+			return true;
 	}
 	return false;
 }
@@ -180,6 +179,28 @@ cdc_doubt_change(const CdcDoubts *doubts, const CdcChange *change)
 	if (parent->keys != NIL && (change->op == CDC_OP_DELETE || change->op == CDC_OP_UPDATE))
 		mark_children(doubts, parent, change->op == CDC_OP_DELETE, change, 0);
 	return parent->unwanted;
+}
+
+void
+cdc_doubt_dependents(const CdcDoubts *doubts, const char *database, const char *table, const CdcDoubt *doubt)
+{
+	const CdcCascadeParent *parent = cdc_cascades_parent(doubts->cascades, database, table);
+	List	   *keys = parent != NULL ? parent->keys : NIL;
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		const CdcForeignKey *key = lfirst(lc);
+		const CdcCascadeParent *child;
+
+		cdc_doubt_table(doubts, cdc_cascade_name(key->database, key->table), doubt);
+		child = cdc_cascades_parent(doubts->cascades, cdc_to_utf8_copy(key->database),
+									cdc_to_utf8_copy(key->table));
+		if (child == NULL)
+			continue;
+		mark_children(doubts, child, true, NULL, 1);
+		mark_children(doubts, child, false, NULL, 1);
+	}
 }
 
 /* ---- a statement ---- */

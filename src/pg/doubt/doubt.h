@@ -10,6 +10,7 @@
 #define CDC_PG_DOUBT_DOUBT_H
 
 #include "core/change.h"
+#include "core/ddl.h"
 #include "pg/doubt/cascade.h"
 
 /* Why rows of a table may have changed without a row event. */
@@ -45,6 +46,10 @@ extern void cdc_doubt_table(const CdcDoubts *doubts, const char *full_name, cons
 /* The copies of the table that are under way begin anew, but for those that did too often. */
 extern void cdc_doubt_copies(const CdcDoubts *doubts, const char *full_name, const CdcDoubt *doubt);
 
+/* The tables whose rows the source changes with those of this one (names in UTF-8) are in doubt. */
+extern void cdc_doubt_dependents(const CdcDoubts *doubts, const char *database, const char *table,
+								 const CdcDoubt *doubt);
+
 /*
  * A statement with row changes of its own: the tables that it names are in doubt, and those
  * that depend on them.
@@ -57,5 +62,12 @@ extern void cdc_doubt_statement(const CdcDoubts *doubts, CdcString sql, CdcStrin
  * itself is of a table that is not captured.
  */
 extern bool cdc_doubt_change(const CdcDoubts *doubts, const CdcChange *change);
+
+/*
+ * A statement of DDL, at this place of the binlog, may have made foreign keys others, or tables that
+ * they are of.  Where rows before it were looked at with those of behind it, children are in doubt.
+ */
+extern void cdc_doubt_foreign_keys(const CdcDoubts *doubts, const CdcDdl *ddl, const CdcChange *change,
+								   const char *file, uint64 offset);
 
 #endif							/* CDC_PG_DOUBT_DOUBT_H */

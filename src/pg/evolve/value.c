@@ -9,6 +9,7 @@
 #include "pg/evolve/internal.h"
 
 #include "catalog/pg_type.h"
+#include "core/geometry.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -156,6 +157,27 @@ form_changes(const CdcEvolveColumn *column)
 	return !(text[0] && text[1]);
 }
 
+/*
+ * Whether NULL in the target may stand for a value of the source, which another type shows:
+ * dates that PostgreSQL has not, JSON's null, a geometry of no bytes.
+ */
+static bool
+null_may_be_a_value(const CdcEvolveColumn *column)
+{
+	const CdcColumnDef *before = column->before;
+	char	   *base = pnstrdup(before->column_type, strcspn(before->column_type, "( "));
+	bool		dated = begins(base, "date") || strcmp(base, "timestamp") == 0;
+
+	if (column->shape->retype == CDC_RETYPE_NONE)
+		return false;
+	if (dated)
+		return !begins(column->after->column_type, "date") &&
+			!begins(column->after->column_type, "timestamp");
+	if (before->json_check || strcmp(base, "json") == 0)
+		return true;
+	return cdc_is_geometry_type(base) && !cdc_is_geometry_type(column->after->column_type);
+}
+
 char *
 cdc_evolve_doubt(const CdcEvolveColumn *column)
 {
@@ -165,7 +187,7 @@ cdc_evolve_doubt(const CdcEvolveColumn *column)
 	unsigned	checks = shape->checks;
 
 	initStringInfo(&sql);
-	if ((checks & CDC_CHECK_NOT_NULL) != 0)
+	if ((checks & CDC_CHECK_NOT_NULL) != 0 || null_may_be_a_value(column))
 		add_condition(&sql, psprintf("%s IS NULL", name));
 	if (shape->retype == CDC_RETYPE_UNKNOWN || form_changes(column))
 		add_condition(&sql, psprintf("%s IS NOT NULL", name));

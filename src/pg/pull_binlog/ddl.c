@@ -612,24 +612,6 @@ concerns_us(const DdlCall *d)
 	return d->ddl->truncated;
 }
 
-/* Whether foreign keys may be others behind the statement, or have other names. */
-static bool
-changes_foreign_keys(const DdlCall *d)
-{
-	static const char *const words[] = {"references", "foreign", "constraint", "rename"};
-	CdcSqlCursor c;
-	size_t		i;
-
-	if (d->ddl->kind == CDC_DDL_TABLE_DROP || d->ddl->kind == CDC_DDL_TABLE_RENAME ||
-		d->ddl->kind == CDC_DDL_DATABASE_DROP)
-		return true;
-	for (cdc_sql_start(&c, d->change->sql, d->change->sql_mode); !cdc_sql_at_end(&c); cdc_sql_advance(&c))
-		for (i = 0; i < lengthof(words); i++)
-			if (cdc_sql_at_word(&c, words[i]))
-				return true;
-	return false;
-}
-
 void
 cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *change)
 {
@@ -640,6 +622,7 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdcDdlContext ddl_context = {0};
+	CdcDoubts	doubts;
 	CdcDdlEffects effects;
 	CdcError	err;
 	int			i;
@@ -686,12 +669,11 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 			concern_other_table(&d);
 		}
 
-		if (changes_foreign_keys(&d))
-			cdc_cascades_forget(stream->cascades);
-
 		/* definitions that we did not hear of are read anew when they are met */
 		cdc_schema_invalidate(stream->schema);
 	}
+	doubts = cdc_binlog_doubts(call);
+	cdc_doubt_foreign_keys(&doubts, ddl, change, d.txn->file, d.txn->start_offset);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	pfree(ddl);

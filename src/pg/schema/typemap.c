@@ -93,8 +93,9 @@ apply_rule(const TypeRule *rule, const CdcColumn *column, const CdcSubscriptionO
 		case FSP:
 			return psprintf("%s(%d)", rule->type, column->fsp);
 		case CHARACTERS:
-			/* char(0) and varchar(0) exist at the source only */
-			if (column->length == 0)
+			/* char(0) and varchar(0) exist at the source only; MariaDB counts the bytes of a compressed one */
+			if (column->length == 0 ||
+				(column->column_type != NULL && strstr(column->column_type, "COMPRESSED") != NULL))
 				return "text";
 			return psprintf("%s(%u)", rule->type, column->length);
 	}

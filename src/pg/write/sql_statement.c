@@ -49,6 +49,19 @@ cdc_sql_parameter_type(const CdcTargetColumn *col, CdcSqlKind kind)
 	return is_set_based(kind) ? get_array_type(typid) : typid;
 }
 
+/* The number of a target's column among those of a batch, which has all. */
+static int
+batch_number(const CdcTarget *target, int attnum)
+{
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < attnum; i++)
+		if (!TupleDescAttr(target->desc, i)->attisdropped)
+			n++;
+	return n;
+}
+
 /*
  * The number of a column's parameter in the statement, from 1; of a batch that of the
  * column in the target's row.
@@ -60,12 +73,7 @@ parameter_number(const CdcTarget *target, int column, const CdcSqlForm *form)
 	int			i;
 
 	if (form->batch)
-	{
-		for (i = 0; i < target->columns[column].attnum; i++)
-			if (!TupleDescAttr(target->desc, i)->attisdropped)
-				n++;
-		return n;
-	}
+		return batch_number(target, target->columns[column].attnum);
 	for (i = 0; i <= column; i++)
 		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
 			n++;
@@ -277,8 +285,14 @@ append_assignments(StringInfo sql, const CdcTarget *target, const CdcSqlForm *fo
 			continue;
 		if (form->presence->attrs[i])
 		{
+			/* one that the source has no more comes with a row that was taken from the target */
+			if (c == target->ncolumns && !form->batch)
+				continue;
 			appendStringInfo(sql, "%s%s = ", sep, quote_identifier(NameStr(att->attname)));
-			append_value(sql, target, c, form);
+			if (c == target->ncolumns)
+				appendStringInfo(sql, "s.c%d", batch_number(target, att->attnum));
+			else
+				append_value(sql, target, c, form);
 		}
 		else if (form->kind == SQL_REPLACE)
 			appendStringInfo(sql, "%s%s = DEFAULT", sep, quote_identifier(NameStr(att->attname)));

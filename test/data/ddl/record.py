@@ -228,6 +228,24 @@ WRITTEN = [
     "alter table t change `c.d` cd bigint unsigned, drop primary key, add primary key using btree (`a b`)",
     "alter table t drop index `PRIMARY`",
     "drop table t",
+    "create table t (a varchar(3000) compressed, b text compressed character set latin1, c tinytext compressed character set latin1, "
+    "d mediumtext compressed character set latin1, e longtext compressed, f varchar(20000) compressed character set latin1, "
+    "g tinytext compressed character set utf8mb4, h varchar(30) compressed character set latin1, i blob compressed) charset utf8mb4",
+    "alter table t convert to character set ucs2",
+    "alter table t convert to character set latin1",
+    "alter table t convert to character set utf8mb4",
+    "drop table if exists t",
+    "create table t (id int not null primary key, a int default (1 + 1) /* c */, b int default (2) /* d */, "
+    "c int default '3' /* e */, d datetime default now() /* f */) partition by range (id) "
+    "(partition p0 values less than (0), partition p1 values less than (9), partition p2 values less than (20), partition p3 values less than (40))",
+    "drop table if exists t",
+    "create table t (id int not null primary key, d datetime default now() /* f */) partition by range (id) "
+    "(partition p0 values less than (0), partition p1 values less than (9), partition p2 values less than (20), partition p3 values less than (40))",
+    "alter table t reorganize partition p0, p1 into (partition p1 values less than (9)) /* g */",
+    "alter table t truncate partition p2, p3",
+    "alter table t drop partition p1, p2",
+    "alter table t modify id bigint not null, add e varchar(3) /* h */",
+    "drop table if exists t",
 ]
 
 
