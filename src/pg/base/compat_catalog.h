@@ -124,12 +124,30 @@
  * gp_segment_id.
  */
 #if CDC_GREENPLUM
+#if PG_VERSION_NUM >= 120000
+#include "catalog/gp_distribution_policy.h"
+#else
 #include "catalog/gp_policy.h"
+#endif
 #define CDC_ROW_ADDRESS					"gp_segment_id, tableoid, ctid"
 #define CDC_ROWS_HAVE_ADDRESS(rel)		(!GpPolicyIsReplicated((rel)->rd_cdbpolicy))
 #else
 #define CDC_ROW_ADDRESS					"tableoid, ctid"
 #define CDC_ROWS_HAVE_ADDRESS(rel)		true
+#endif
+
+/* What the catalogs hold, written as SQL, has a header of its own since 9.5. */
+#if PG_VERSION_NUM >= 90500
+#include "utils/ruleutils.h"
+#else
+#include "utils/builtins.h"
+#endif
+
+/* The OID that a catalog's cache has under two keys: it is a column, with a number, since 12. */
+#if PG_VERSION_NUM >= 120000
+#define CDC_CACHED_OID2(cache, column, key1, key2)	GetSysCacheOid2((cache), (column), (key1), (key2))
+#else
+#define CDC_CACHED_OID2(cache, column, key1, key2)	GetSysCacheOid2((cache), (key1), (key2))
 #endif
 
 /* The parser of qualified names has its own header since 10, an error context since 16. */

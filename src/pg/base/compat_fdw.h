@@ -126,6 +126,13 @@
 #define CDC_SEGMENT_NUMBER()			(-1)
 #endif
 
+/* A fork of Greenplum 7 says which columns a sample is for. */
+#ifdef MATRIXDB_VERSION
+#define CDC_SAMPLE_COLUMNS_ARG			, List *columns
+#else
+#define CDC_SAMPLE_COLUMNS_ARG
+#endif
+
 /* EXPLAIN names what it shows by the plan since 13, before that by the plan's state. */
 #if PG_VERSION_NUM >= 130000
 #define CDC_DEPARSE_CONTEXT(es, planstate, ancestors) \

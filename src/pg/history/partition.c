@@ -14,7 +14,7 @@
 
 #include "pg/base/compat_catalog.h"
 
-#if CDC_HAVE_DIRECT_INSERT
+#if CDC_HAVE_PARTITIONS
 
 #include "access/table.h"
 #include "access/xact.h"
@@ -179,9 +179,9 @@ cdc_history_partition(Relation parent, TimestampTz at)
 	return InvalidOid;
 }
 
-#else							/* !CDC_HAVE_DIRECT_INSERT */
+#else							/* !CDC_HAVE_PARTITIONS */
 
-/* Greenplum: the history is a plain table, and always written with SQL. */
+/* The history is a plain table, and always written with SQL. */
 void
 cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz at)
 {
