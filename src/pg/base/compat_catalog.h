@@ -136,6 +136,17 @@
 #define CDC_ROWS_HAVE_ADDRESS(rel)		true
 #endif
 
+/*
+ * How a table's rows are distributed over Greenplum's segments, as a clause of CREATE TABLE:
+ * that of a partition must be its table's.  It needs utils/builtins.h.
+ */
+#if CDC_GREENPLUM
+#define CDC_DISTRIBUTED_AS(relid) \
+	TextDatumGetCString(DirectFunctionCall1(pg_get_table_distributedby, ObjectIdGetDatum(relid)))
+#else
+#define CDC_DISTRIBUTED_AS(relid)		""
+#endif
+
 /* What the catalogs hold, written as SQL, has a header of its own since 9.5. */
 #if PG_VERSION_NUM >= 90500
 #include "utils/ruleutils.h"

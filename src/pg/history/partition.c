@@ -149,7 +149,8 @@ create_partition(const CdcSubscription *sub, Oid owner, TimestampTz at)
 
 	/* the partition has to belong to the history's owner */
 	cdc_scope_begin(owner, &scope);
-	cdc_spi_command(psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", name, parent_name));
+	cdc_spi_command(psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL) %s", name, parent_name,
+							 CDC_DISTRIBUTED_AS(sub->history)));
 	cdc_spi_command(psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
 							 parent_name, name, range.from, range.to));
 	cdc_scope_end(&scope);
