@@ -9,9 +9,8 @@
  * users of that subject include:
  *
  *		compat_catalog.h	relations, their columns and indexes, roles, options
- *		compat_external.h	external tables of Greenplum
  *		compat_executor.h	tuples stored and read without SQL, slots, SPI
- *		compat_fdw.h		foreign tables, the planner, EXPLAIN
+ *		compat_fdw.h		foreign and external tables, the planner, EXPLAIN
  *		compat_storage.h	processes, latches, locks, shared memory, files
  *		compat_value.h		jsonb, floats, times, hashes
  *

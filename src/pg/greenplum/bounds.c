@@ -31,7 +31,7 @@
 
 #include "core/kafka_url.h"
 #include "pg/base/compat_catalog.h"
-#include "pg/base/compat_external.h"
+#include "pg/base/compat_fdw.h"
 #include "pg/base/error.h"
 #include "pg/fdw/scan_segments.h"
 #include "pg/greenplum/topic_url.h"

@@ -22,7 +22,7 @@
 /* uses what funcapi.h declares */
 #include "access/formatter.h"
 
-#include "pg/base/compat_external.h"
+#include "pg/base/compat_fdw.h"
 #include "pg/greenplum/frame.h"
 #include "pg/greenplum/topic_url.h"
 #include "pg/topic/row.h"

@@ -23,7 +23,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "pg/base/compat_external.h"
+#include "pg/base/compat_fdw.h"
 #include "pg/greenplum/frame.h"
 #include "pg/greenplum/topic_url.h"
 #include "pg/remote/kafka_outbox.h"
