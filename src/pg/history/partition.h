@@ -11,7 +11,11 @@
 #include "pg/base/compat.h"
 #include "pg/catalog/subscription.h"
 #include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
 #include "utils/rel.h"
+
+/* Appends the clause of CREATE TABLE for a history that is partitioned, from that time on. */
+extern void cdc_history_append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at);
 
 /*
  * Makes sure that rows with ingested_at = at have somewhere to go: creates the
@@ -25,5 +29,13 @@ extern void cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz
  * sub-partitions).
  */
 extern Oid	cdc_history_partition(Relation parent, TimestampTz at);
+
+/*
+ * Opens the table that an INSERT of such rows names, which the caller locks for writing and
+ * closes: where each partition that could get rows costs something, the one that gets them.
+ * Call cdc_history_expect_rows() before the first INSERT of a transaction.
+ */
+extern Relation cdc_history_insert_table(Relation parent, TimestampTz at);
+extern void cdc_history_expect_rows(Relation table);
 
 #endif							/* CDC_PG_HISTORY_PARTITION_H */
