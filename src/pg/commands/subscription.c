@@ -270,7 +270,7 @@ make_history(NewSubscription *new)
 				 errmsg("relation %s already exists", name),
 				 errdetail("It would be the history table of subscription \"%s\".", new->sub.name),
 				 errhint("Name another one with history := '...', or drop it.")));
-	cdc_history_make(&new->sub.opt, name);
+	cdc_history_make(&new->sub, name);
 	new->sub.history = get_relname_relid(new->history_name, nsp);
 }
 

@@ -34,6 +34,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
+#include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/partition.h"
 #include "pg/history/table.h"
@@ -392,7 +393,7 @@ flush_sql(CdcHistory *history)
 		types[n++] = get_array_type(cdc_history_columns[c].type);
 	}
 	if (!history->expected)
-		cdc_history_expect_rows(history->into);
+		cdc_append_optimized_expect(history->into);
 	history->expected = true;
 	cdc_spi_connect();
 	rc = SPI_execute_plan(insert_plan(history->insert, n, types), arrays, NULL, false, 0);

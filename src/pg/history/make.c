@@ -28,8 +28,9 @@ static const CdcPlannerOption quiet[] = {
 };
 
 void
-cdc_history_make(const CdcSubscriptionOptions *opt, const char *name)
+cdc_history_make(const CdcSubscription *sub, const char *name)
 {
+	const CdcSubscriptionOptions *opt = &sub->opt;
 	bool		partitioned = CDC_HAVE_HISTORY_PARTITIONS &&
 		opt->history_partition != CDC_PARTITION_NONE;
 	bool		appended = CDC_HAVE_CLASSIC_PARTITIONS && opt->history_storage == CDC_STORAGE_AUTO;

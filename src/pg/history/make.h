@@ -9,12 +9,12 @@
 #define CDC_PG_HISTORY_MAKE_H
 
 #include "pg/base/compat.h"
-#include "pg/options/options.h"
+#include "pg/catalog/subscription.h"
 
 /*
- * Makes it under a name, qualified and quoted, which no relation has; as the current user, who
- * owns it.  ERROR as of CREATE TABLE.
+ * Makes it as the subscription's options say, under a name, qualified and quoted, which no
+ * relation has; as the current user, who owns it.  ERROR as of CREATE TABLE.
  */
-extern void cdc_history_make(const CdcSubscriptionOptions *opt, const char *name);
+extern void cdc_history_make(const CdcSubscription *sub, const char *name);
 
 #endif							/* CDC_PG_HISTORY_MAKE_H */

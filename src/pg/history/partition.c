@@ -23,7 +23,6 @@
 #include "partitioning/partdesc.h"
 #include "utils/partcache.h"
 #elif CDC_HAVE_CLASSIC_PARTITIONS
-#include "catalog/pg_inherits_fn.h"
 #include "cdb/cdbpartition.h"
 #include "nodes/relation.h"
 #include "utils/array.h"
@@ -34,7 +33,6 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#include "pg/base/append_optimized.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
@@ -366,21 +364,6 @@ cdc_history_insert_table(Relation parent, TimestampTz at)
 	return table_open(OidIsValid(oid) ? oid : RelationGetRelid(parent), RowExclusiveLock);
 }
 
-void
-cdc_history_expect_rows(Relation table)
-{
-	List	   *all = find_all_inheritors(RelationGetRelid(table), RowExclusiveLock, NULL);
-	ListCell   *lc;
-
-	foreach(lc, all)
-	{
-		Relation	part = table_open(lfirst_oid(lc), NoLock);
-
-		cdc_append_optimized_expect(part);
-		table_close(part, NoLock);
-	}
-}
-
 #else							/* a history is one table */
 
 void
@@ -407,11 +390,6 @@ Relation
 cdc_history_insert_table(Relation parent, TimestampTz at)
 {
 	return table_open(RelationGetRelid(parent), RowExclusiveLock);
-}
-
-void
-cdc_history_expect_rows(Relation table)
-{
 }
 
 #endif

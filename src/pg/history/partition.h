@@ -33,9 +33,7 @@ extern Oid	cdc_history_partition(Relation parent, TimestampTz at);
 /*
  * Opens the table that an INSERT of such rows names, which the caller locks for writing and
  * closes: where each partition that could get rows costs something, the one that gets them.
- * Call cdc_history_expect_rows() before the first INSERT of a transaction.
  */
 extern Relation cdc_history_insert_table(Relation parent, TimestampTz at);
-extern void cdc_history_expect_rows(Relation table);
 
 #endif							/* CDC_PG_HISTORY_PARTITION_H */

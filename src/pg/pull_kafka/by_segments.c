@@ -32,6 +32,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_fdw.h"
 #include "pg/base/error.h"
+#include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
 #include "pg/history/gap.h"
@@ -410,7 +411,7 @@ run_round(CdcKafkaCall *call, Round *round)
 	rel = cdc_history_table_open(call->sub, RowExclusiveLock);
 	part = cdc_history_insert_table(rel, GetCurrentTransactionStartTimestamp());
 	history = cdc_history_table_name(part);
-	cdc_history_expect_rows(part);
+	cdc_append_optimized_expect(part);
 	table_close(part, NoLock);
 	table_close(rel, NoLock);
 	if (call->first_event == 0)

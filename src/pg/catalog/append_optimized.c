@@ -12,17 +12,20 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/base/append_optimized.h"
+#include "pg/catalog/access.h"
 
 #if CDC_HAVE_CLASSIC_PARTITIONS
 
 #include "access/appendonlywriter.h"
-#include "catalog/pg_class.h"
+#include "access/heapam.h"
+#include "catalog/pg_inherits_fn.h"
+#include "cdb/cdbpartition.h"
 #include "miscadmin.h"
 #include "utils/rel.h"
 
-void
-cdc_append_optimized_expect(Relation rel)
+/* The same of a table without partitions. */
+static void
+expect(Relation rel)
 {
 	Oid			userid;
 	int			context;
@@ -34,6 +37,23 @@ cdc_append_optimized_expect(Relation rel)
 	SetUserIdAndSecContext(userid, context & ~SECURITY_RESTRICTED_OPERATION);
 	(void) SetSegnoForWrite(rel, InvalidFileSegNumber);
 	SetUserIdAndSecContext(userid, context);
+}
+
+void
+cdc_append_optimized_expect(Relation rel)
+{
+	ListCell   *lc;
+
+	expect(rel);
+	if (!rel_is_partitioned(RelationGetRelid(rel)))
+		return;
+	foreach(lc, find_all_inheritors(RelationGetRelid(rel), RowExclusiveLock, NULL))
+	{
+		Relation	part = heap_open(lfirst_oid(lc), NoLock);
+
+		expect(part);
+		heap_close(part, NoLock);
+	}
 }
 
 #else
