@@ -27,6 +27,14 @@ static const CdcPlannerOption quiet[] = {
 	{"client_min_messages", "warning"}
 };
 
+/* Whether a row without the column would say nothing. */
+static bool
+not_null(CdcHistoryColumn column)
+{
+	return column == CDC_HISTORY_COL_SEQ || column == CDC_HISTORY_COL_INGESTED_AT ||
+		column == CDC_HISTORY_COL_OP || column == CDC_HISTORY_COL_COMMIT;
+}
+
 void
 cdc_history_make(const CdcSubscription *sub, const char *name)
 {
@@ -43,7 +51,7 @@ cdc_history_make(const CdcSubscription *sub, const char *name)
 	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 		appendStringInfo(&sql, "%s%s %s%s", c == 0 ? "" : ", ",
 						 quote_identifier(cdc_history_columns[c].name), cdc_history_columns[c].type_name,
-						 cdc_history_columns[c].not_null ? " NOT NULL" : "");
+						 not_null(c) ? " NOT NULL" : "");
 	if (!appended)
 		appendStringInfo(&sql, ", PRIMARY KEY (seq%s)",
 						 partitioned || !CDC_HAVE_DISTRIBUTION ? ", ingested_at" : "");
