@@ -36,7 +36,7 @@
 #include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
-#include "pg/history/make.h"
+#include "pg/history/partition.h"
 #include "pg/pull/source_kind.h"
 #include "pg/target/replica_table.h"
 

@@ -1,12 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * partition.c
- *	  The partition of a history table that takes the rows of a transaction.
+ *	  Making a history table, and the partition of it that takes the rows of a transaction.
  *
  * PostgreSQL: a missing partition is created as a table of its own and then attached:
  * ATTACH PARTITION takes a SHARE UPDATE EXCLUSIVE lock, while CREATE TABLE ...
  * PARTITION OF would lock out all readers of the history.  Greenplum 6 has ADD PARTITION,
  * which waits for readers, once a month or day.  Partitions span months or days of UTC.
+ *
+ * Where tables can be append-optimised a history is: events are written once, in order, and
+ * compress well.  Such a table has no unique index.  What keeps an event from being there
+ * twice is the position, which every transaction that writes events moves with them; and what
+ * reads them counts them.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +21,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #if CDC_HAVE_DIRECT_INSERT
@@ -37,6 +43,11 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/table.h"
+
+/* The server may tell of partitions and indexes that nobody has asked for. */
+static const CdcPlannerOption quiet[] = {
+	{"client_min_messages", "warning"}
+};
 
 #if CDC_HAVE_HISTORY_PARTITIONS
 
@@ -199,8 +210,8 @@ cdc_history_partition(Relation parent, TimestampTz at)
 	return InvalidOid;
 }
 
-void
-cdc_history_append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at)
+static void
+append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at)
 {
 	appendStringInfoString(sql, " PARTITION BY RANGE (ingested_at)");
 }
@@ -220,8 +231,8 @@ append_partition(StringInfo sql, const char *name, const PartitionRange *range)
 					 quote_identifier(name), range->from, range->to);
 }
 
-void
-cdc_history_append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at)
+static void
+append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at)
 {
 	PartitionRange range;
 
@@ -309,11 +320,6 @@ append_storage(StringInfo sql, Oid history)
 	ReleaseSysCache(tuple);
 }
 
-/* The server tells of each partition; who pulls has not asked for it. */
-static const CdcPlannerOption quiet[] = {
-	{"client_min_messages", "warning"}
-};
-
 void
 cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz at)
 {
@@ -366,8 +372,8 @@ cdc_history_insert_table(Relation parent, TimestampTz at)
 
 #else							/* a history is one table */
 
-void
-cdc_history_append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at)
+static void
+append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at)
 {
 }
 
@@ -393,3 +399,55 @@ cdc_history_insert_table(Relation parent, TimestampTz at)
 }
 
 #endif
+
+/* ------------------------------------------------------------------------
+ * The table
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether a row without the column would say nothing. */
+static bool
+not_null(CdcHistoryColumn column)
+{
+	return column == CDC_HISTORY_COL_SEQ || column == CDC_HISTORY_COL_INGESTED_AT ||
+		column == CDC_HISTORY_COL_OP || column == CDC_HISTORY_COL_COMMIT;
+}
+
+void
+cdc_history_make(const CdcSubscription *sub, const char *name)
+{
+	const CdcSubscriptionOptions *opt = &sub->opt;
+	bool		partitioned = CDC_HAVE_HISTORY_PARTITIONS &&
+		opt->history_partition != CDC_PARTITION_NONE;
+	bool		appended = CDC_HAVE_CLASSIC_PARTITIONS && opt->history_storage == CDC_STORAGE_AUTO;
+	StringInfoData sql;
+	int			level;
+	int			c;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE TABLE %s (", name);
+	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
+		appendStringInfo(&sql, "%s%s %s%s", c == 0 ? "" : ", ",
+						 quote_identifier(cdc_history_columns[c].name), cdc_history_columns[c].type_name,
+						 not_null(c) ? " NOT NULL" : "");
+	if (!appended)
+		appendStringInfo(&sql, ", PRIMARY KEY (seq%s)",
+						 partitioned || !CDC_HAVE_DISTRIBUTION ? ", ingested_at" : "");
+	appendStringInfoChar(&sql, ')');
+	if (appended)
+		appendStringInfoString(&sql, " WITH (appendonly=true, compresstype=zlib, compresslevel=1)");
+	if (CDC_HAVE_DISTRIBUTION)
+		appendStringInfoString(&sql, " DISTRIBUTED BY (seq)");
+	if (partitioned)
+		append_partitioning(&sql, opt->history_partition, GetCurrentTransactionStartTimestamp());
+
+	level = cdc_planner_begin(quiet, lengthof(quiet));
+	cdc_spi_command(sql.data);
+	CommandCounterIncrement();
+	if (appended)
+	{
+		cdc_spi_command(psprintf("CREATE INDEX ON %s (seq)", name));
+		CommandCounterIncrement();
+	}
+	cdc_planner_end(level);
+}

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * partition.h
- *	  The partition of a history table that takes the rows of a transaction.
+ *	  Making a history table, and the partition of it that takes the rows of a transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,11 +11,13 @@
 #include "pg/base/compat.h"
 #include "pg/catalog/subscription.h"
 #include "datatype/timestamp.h"
-#include "lib/stringinfo.h"
 #include "utils/rel.h"
 
-/* Appends the clause of CREATE TABLE for a history that is partitioned, from that time on. */
-extern void cdc_history_append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at);
+/*
+ * Makes a history as the subscription's options say, under a name, qualified and quoted, which no
+ * relation has; as the current user, who owns it.  ERROR as of CREATE TABLE.
+ */
+extern void cdc_history_make(const CdcSubscription *sub, const char *name);
 
 /*
  * Makes sure that rows with ingested_at = at have somewhere to go: creates the
