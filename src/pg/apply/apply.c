@@ -42,13 +42,13 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 		upto = cdc_history_first_boundary(sub, after + max_events);
 	if (upto == 0)
 	{
-		upto = cdc_history_last_boundary(sub, after);
+		upto = cdc_history_last_boundary(sub, after, PG_INT64_MAX);
 		/* what pull wrote last is there, even if the rest of its transaction is not */
 		if (upto < position->last_seq && position->last_seq > after && position->events > 0)
 			cdc_history_check_event(sub, "apply", position->last_seq);
 		return upto;
 	}
-	*more = cdc_history_last_boundary(sub, upto) != 0;
+	*more = cdc_history_last_boundary(sub, upto, PG_INT64_MAX) != 0;
 	return upto;
 }
 

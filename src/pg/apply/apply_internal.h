@@ -438,7 +438,7 @@ typedef struct CdcWalk
 	CdcProgress progress;		/* what is applied so far */
 	bool		numbered;		/* see CdcApply */
 	bool		guarded;		/* one table's error is not the subscription's */
-	bool		narrow;			/* in short steps from here on, as there was an error */
+	int64		step;			/* events of a range, as there was an error; 0: there was none */
 	int64		changes;		/* of the position */
 	int64		max_events;		/* that the call is to apply; 0: all */
 	CdcApply   *begun;			/* a run that has met no event yet; NULL: there is none */

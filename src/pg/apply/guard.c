@@ -33,6 +33,14 @@
 /* Behind an error ranges have about so many events: an event that fails lets one be tried again. */
 #define STEP_EVENTS		1000
 
+/*
+ * Before rows are written one by one the range is made so short; where each of them is a
+ * statement on all segments it is worth a few attempts more.  It grows again behind the error.
+ */
+#define EXACT_EVENTS	(CDC_OPEN_QUERIES_ARE_DEAR ? 8 : STEP_EVENTS)
+#define MOST_EVENTS		(CDC_OPEN_QUERIES_ARE_DEAR ? 16384 : STEP_EVENTS)
+#define SHRINK			8
+
 /* Events of one range that may be put aside, and the events that may be applied in vain for it. */
 #define MAX_FAILED		100
 #define MAX_IN_VAIN		INT64CONST(5000000)
@@ -399,12 +407,28 @@ next_end(const CdcWalk *walk, int64 upto)
 	int64		end;
 	CdcScope	scope;
 
-	if (!walk->narrow || upto - after <= STEP_EVENTS)
+	if (walk->step == 0 || upto - after <= walk->step)
 		return upto;
 	cdc_owner_begin(walk->sub, &scope);
-	end = cdc_history_first_boundary(walk->sub, after + STEP_EVENTS);
+	end = cdc_history_first_boundary(walk->sub, after + walk->step);
 	cdc_scope_end(&scope);
 	return end > 0 && end < upto ? end : upto;
+}
+
+/*
+ * A range of so many events has failed: the next ones are shorter, if they can be.  A source
+ * transaction is not divided.
+ */
+static bool
+shorten(CdcWalk *walk, int64 events)
+{
+	int64		before = walk->step;
+
+	if (walk->step == 0)
+		walk->step = STEP_EVENTS;
+	while (walk->step > EXACT_EVENTS && (walk->step == before || walk->step >= events))
+		walk->step = Max(walk->step / SHRINK, EXACT_EVENTS);
+	return walk->step != before && walk->step < events;
 }
 
 /* One range, in as many attempts as it takes; returns where it has ended, or 0: it has to be shorter. */
@@ -421,12 +445,14 @@ run_range(CdcWalk *walk, int64 upto)
 		CHECK_FOR_INTERRUPTS();
 		t.error = attempt(walk, &guard, upto, &apply);
 		if (t.error == NULL)
+		{
+			walk->step = Min(walk->step * 2, MOST_EVENTS);
 			return cdc_range_finish(walk, apply);
-		if (!walk->narrow)
+		}
+		if (guard.exact == NIL && guard.failed == NIL)
 		{
 			find_table(&t);
-			walk->narrow = true;
-			if (upto - walk->progress.applied_seq > STEP_EVENTS)
+			if (shorten(walk, upto - walk->progress.applied_seq))
 				return 0;
 		}
 		act(&t);

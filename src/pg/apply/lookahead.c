@@ -605,7 +605,7 @@ cdc_lookahead(CdcApply *apply)
 		return;
 	/* a replay has no end of its own */
 	if (last == PG_INT64_MAX)
-		last = cdc_history_last_boundary(apply->sub, at.place.seq);
+		last = cdc_history_last_boundary(apply->sub, at.place.seq, PG_INT64_MAX);
 	foreach(lc, apply->targets)
 		rows += ((CdcTargetRun *) lfirst(lc))->nentries;
 	events = Min(Min(rows * REACH, MAX_EVENTS), last - at.place.seq);

@@ -129,6 +129,16 @@ extern int	no_such_variable
  */
 #define CDC_OPEN_QUERIES_ARE_DEAR		CDC_GREENPLUM
 
+/*
+ * Partitioned tables are made with their first partition, get further ones by ADD PARTITION,
+ * and are tables like others in pg_class; tables can be append-optimised and compressed, which
+ * leaves no place for unique indexes, nor for indexes that are read in order.
+ */
+#define CDC_HAVE_CLASSIC_PARTITIONS		(CDC_GREENPLUM && PG_VERSION_NUM < 120000)
+
+/* Histories are made with partitions, one way or the other. */
+#define CDC_HAVE_HISTORY_PARTITIONS		(CDC_HAVE_PARTITIONS || CDC_HAVE_CLASSIC_PARTITIONS)
+
 /* Another planner can be at work, which knows nothing of options like enable_seqscan. */
 #define CDC_HAVE_OTHER_PLANNER			CDC_GREENPLUM
 

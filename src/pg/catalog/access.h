@@ -10,6 +10,7 @@
 
 #include "pg/base/bounded_text.h"
 #include "pg/catalog/subscription.h"
+#include "utils/relcache.h"
 
 /*
  * The search_path under which everything of ours runs: what the server itself has, and
@@ -45,6 +46,13 @@ typedef struct CdcScope
  */
 extern void cdc_scope_begin(Oid userid, CdcScope *scope);
 extern void cdc_scope_end(const CdcScope *scope);
+
+/*
+ * Inside of a scope, before a statement that writes the table, in the same transaction; it is
+ * locked for writing.  What Greenplum would not do there for an append-optimised table is done
+ * now, for all partitions of one that has some.  Does nothing for other tables.
+ */
+extern void cdc_append_optimized_expect(Relation rel);
 
 /* The same as the subscription's owner: for all that pull, apply and publish do. */
 extern void cdc_owner_begin(const CdcSubscription *sub, CdcScope *scope);

@@ -262,7 +262,8 @@ cdc_unapplied(PG_FUNCTION_ARGS)
 	TupleDesc	desc;
 	Datum		values[2] = {0};
 	bool		nulls[2] = {true, true};
-	Oid			history = visible_history(PG_GETARG_DATUM(0));
+	/* where nothing is to be told, no statement: the function may be called on a segment */
+	Oid			history = CDC_HAVE_TABLE_AM ? visible_history(PG_GETARG_DATUM(0)) : InvalidOid;
 	CdcHistoryTimes times;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)

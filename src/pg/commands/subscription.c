@@ -36,6 +36,7 @@
 #include "pg/options/option_json.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/subscription.h"
+#include "pg/history/partition.h"
 #include "pg/pull/source_kind.h"
 #include "pg/target/replica_table.h"
 
@@ -261,7 +262,6 @@ static void
 make_history(NewSubscription *new)
 {
 	const char *name = quote_qualified_identifier(new->history_schema, new->history_name);
-	bool		partitioned = CDC_HAVE_PARTITIONS && new->sub.opt.history_partition != CDC_PARTITION_NONE;
 	Oid			nsp = get_namespace_oid(new->history_schema, false);
 
 	if (OidIsValid(get_relname_relid(new->history_name, nsp)))
@@ -270,23 +270,7 @@ make_history(NewSubscription *new)
 				 errmsg("relation %s already exists", name),
 				 errdetail("It would be the history table of subscription \"%s\".", new->sub.name),
 				 errhint("Name another one with history := '...', or drop it.")));
-	cdc_spi_command(psprintf("CREATE TABLE %s ("
-							 "seq bigint NOT NULL, "
-							 "ingested_at timestamp with time zone NOT NULL, "
-							 "source_ts timestamp with time zone, "
-							 "source_table text, "
-							 "op \"char\" NOT NULL, "
-							 "position text, "
-							 "gtid text, "
-							 "event jsonb, "
-							 "raw bytea, "
-							 "commit boolean NOT NULL, "
-							 "key jsonb, "
-							 "PRIMARY KEY (seq%s))%s%s",
-							 name, CDC_HAVE_PARTITIONS ? ", ingested_at" : "",
-							 partitioned ? " PARTITION BY RANGE (ingested_at)" : "",
-							 CDC_HAVE_DISTRIBUTION ? " DISTRIBUTED BY (seq)" : ""));
-	CommandCounterIncrement();
+	cdc_history_make(&new->sub, name);
 	new->sub.history = get_relname_relid(new->history_name, nsp);
 }
 

@@ -292,6 +292,10 @@ alter_options(CdcSubscription *sub, const Jsonb *given)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("history_partition cannot be changed from or to none once the history table exists")));
+	if (parsed.history_storage != sub->opt.history_storage)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("history_storage cannot be changed once the history table exists")));
 
 	check_source_options(sub, &parsed);
 	cdc_spi_begin(&spi);

@@ -156,8 +156,7 @@ find_transaction(const CdcSubscription *sub, const char *what, int64 after, CdcS
 			  what, after);
 	if (seq > 0)
 	{
-		skip->first = 1 + ask(sub, "SELECT h.seq FROM %s h WHERE h.\"commit\" AND h.seq OPERATOR(pg_catalog.<) $2"
-							  " AND $1 IS NOT NULL ORDER BY h.seq DESC LIMIT 1", what, seq);
+		skip->first = 1 + cdc_history_last_boundary(sub, 0, seq - 1);
 		skip->last = cdc_history_first_boundary(sub, seq);
 	}
 	cdc_scope_end(&scope);

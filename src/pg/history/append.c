@@ -34,6 +34,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
+#include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/obstacle.h"
 #include "pg/history/partition.h"
@@ -54,6 +55,8 @@ struct CdcHistory
 	const CdcSubscription *sub;
 	Relation	parent;			/* what the subscription names */
 	Relation	table;			/* the partition; may be the same; NULL: by SQL */
+	Relation	into;			/* by SQL: what INSERT names */
+	bool		expected;		/* ... which has been told of the rows */
 	bool		has_key;		/* histories made by earlier versions have no such column */
 	MemoryContext context;		/* of all this */
 	TimestampTz ingested_at;	/* of all rows of the transaction */
@@ -292,9 +295,9 @@ open_sql(CdcHistory *history)
 	int			c;
 	int			n = 1;
 
+	history->into = cdc_history_insert_table(history->parent, history->ingested_at);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "INSERT INTO %s (ingested_at",
-					 cdc_history_table_name(history->parent));
+	appendStringInfo(&sql, "INSERT INTO %s (ingested_at", cdc_history_table_name(history->into));
 	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
 		history->columns[c].values = palloc(SQL_BATCH_ROWS * sizeof(Datum));
@@ -408,6 +411,9 @@ flush_sql(CdcHistory *history)
 													   history->columns[c].align));
 		types[n++] = get_array_type(cdc_history_columns[c].type);
 	}
+	if (!history->expected)
+		cdc_append_optimized_expect(history->into);
+	history->expected = true;
 	cdc_spi_connect();
 	rc = SPI_execute_plan(insert_plan(history->insert, n, types), arrays, NULL, false, 0);
 	if (rc != SPI_OK_INSERT)
@@ -563,6 +569,8 @@ cdc_history_close(CdcHistory *history)
 		close_direct(history);
 		table_close(history->table, NoLock);	/* the lock stays until the end */
 	}
+	if (history->into != NULL)
+		table_close(history->into, NoLock);
 	table_close(history->parent, NoLock);
 	MemoryContextDelete(history->context);
 }

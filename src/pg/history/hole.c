@@ -106,13 +106,22 @@ cdc_history_check_whole(const CdcSubscription *sub, const char *what, int64 from
 			 errhint("Each event has a seq of its own: remove what was not written by pull.")));
 }
 
-int64
-cdc_history_first_seq(const CdcSubscription *sub)
+/* The seq of the first event from "from" up to "to"; 0: there is none. */
+static int64
+first_in(const CdcSubscription *sub, int64 from, int64 to)
 {
 	int64		first = 0;
 
 	(void) ask(sub, "SELECT pg_catalog.min(h.seq) FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
-			   " AND h.seq OPERATOR(pg_catalog.<=) $2", 0, PG_INT64_MAX, &first, 1);
+			   " AND h.seq OPERATOR(pg_catalog.<=) $2", from, to, &first, 1);
+	return first;
+}
+
+int64
+cdc_history_first_seq(const CdcSubscription *sub)
+{
+	int64		first = first_in(sub, 0, PG_INT64_MAX);
+
 	return first > 1 && cdc_history_is_gap(sub, 1, first - 1) ? 1 : first;
 }
 

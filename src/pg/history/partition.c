@@ -1,12 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * partition.c
- *	  The partition of a history table that takes the rows of a transaction.
+ *	  Making a history table, and the partition of it that takes the rows of a transaction.
  *
- * A missing partition is created as a table of its own and then attached:
+ * PostgreSQL and Greenplum 7: a missing partition is created as a table of its own and then attached:
  * ATTACH PARTITION takes a SHARE UPDATE EXCLUSIVE lock, while CREATE TABLE ...
- * PARTITION OF would lock out all readers of the history.  Partitions span
- * months or days of UTC.
+ * PARTITION OF would lock out all readers of the history.  Greenplum 6 has ADD PARTITION,
+ * which waits for readers, once a month or day.  Partitions span months or days of UTC.
+ *
+ * Where tables can be append-optimised a history is: events are written once, in order, and
+ * compress well.  Such a table has no unique index.  What keeps an event from being there
+ * twice is the position, which every transaction that writes events moves with them; and what
+ * reads them counts them.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,25 +19,92 @@
 
 #include "pg/base/compat_catalog.h"
 
-#if CDC_HAVE_PARTITIONS
-
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#if CDC_HAVE_PARTITIONS
+#include "access/table.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "utils/partcache.h"
+#elif CDC_HAVE_CLASSIC_PARTITIONS
+#include "cdb/cdbpartition.h"
+#include "nodes/relation.h"
+#include "utils/array.h"
+#include "utils/syscache.h"
+#endif
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
-#include "utils/partcache.h"
 #include "utils/timestamp.h"
 
 #include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/table.h"
+
+/* The server may tell of partitions and indexes that nobody has asked for. */
+static const CdcPlannerOption quiet[] = {
+	{"client_min_messages", "warning"}
+};
+
+#if CDC_HAVE_HISTORY_PARTITIONS
+
+/* ------------------------------------------------------------------------
+ * What a partition spans
+ * ------------------------------------------------------------------------
+ */
+
+/* What one partition spans. */
+typedef struct PartitionRange
+{
+	char		from[64];		/* its first moment, in UTC */
+	char		to[64];			/* the first moment of the next one */
+	char		suffix[32];		/* of its name */
+} PartitionRange;
+
+/* The month or day of at, in UTC; where there are to be no partitions, the month. */
+static void
+partition_range(CdcHistoryPartition unit, TimestampTz at, PartitionRange *range)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			year;
+	int			month;
+
+	/* where no time zone is asked for, the fields are those of UTC */
+	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	if (unit == CDC_PARTITION_DAY)
+	{
+		int			next = date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) + 1;
+
+		snprintf(range->from, sizeof(range->from), "%04d-%02d-%02d 00:00:00+00", tm.tm_year, tm.tm_mon, tm.tm_mday);
+		snprintf(range->suffix, sizeof(range->suffix), "_p%04d%02d%02d", tm.tm_year, tm.tm_mon, tm.tm_mday);
+		j2date(next, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
+		snprintf(range->to, sizeof(range->to), "%04d-%02d-%02d 00:00:00+00", tm.tm_year, tm.tm_mon, tm.tm_mday);
+		return;
+	}
+	year = tm.tm_year + (tm.tm_mon == 12);
+	month = tm.tm_mon % 12 + 1;
+	snprintf(range->from, sizeof(range->from), "%04d-%02d-01 00:00:00+00", tm.tm_year, tm.tm_mon);
+	snprintf(range->to, sizeof(range->to), "%04d-%02d-01 00:00:00+00", year, month);
+	snprintf(range->suffix, sizeof(range->suffix), "_p%04d%02d", tm.tm_year, tm.tm_mon);
+}
+
+#endif							/* CDC_HAVE_HISTORY_PARTITIONS */
+
+#if CDC_HAVE_PARTITIONS
+
+/* ------------------------------------------------------------------------
+ * Partitions that are attached
+ * ------------------------------------------------------------------------
+ */
 
 /* Whether the history is partitioned in the way that cdc.create_subscription does it. */
 static bool
@@ -64,45 +136,6 @@ find_partition(Relation parent, TimestampTz at)
 	if (index < 0)
 		index = desc->boundinfo->default_index;
 	return index < 0 ? InvalidOid : desc->oids[index];
-}
-
-/* What one partition spans. */
-typedef struct PartitionRange
-{
-	char		from[64];		/* its first moment, in UTC */
-	char		to[64];			/* the first moment of the next one */
-	char		suffix[32];		/* of its name */
-} PartitionRange;
-
-/* The month or day of at, in UTC. */
-static void
-partition_range(CdcHistoryPartition unit, TimestampTz at, PartitionRange *range)
-{
-	struct pg_tm tm;
-	fsec_t		fsec;
-	int			year;
-	int			month;
-
-	/* where no time zone is asked for, the fields are those of UTC */
-	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("timestamp out of range")));
-	if (unit == CDC_PARTITION_DAY)
-	{
-		int			next = date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) + 1;
-
-		snprintf(range->from, sizeof(range->from), "%04d-%02d-%02d 00:00:00+00", tm.tm_year, tm.tm_mon, tm.tm_mday);
-		snprintf(range->suffix, sizeof(range->suffix), "_p%04d%02d%02d", tm.tm_year, tm.tm_mon, tm.tm_mday);
-		j2date(next, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
-		snprintf(range->to, sizeof(range->to), "%04d-%02d-%02d 00:00:00+00", tm.tm_year, tm.tm_mon, tm.tm_mday);
-		return;
-	}
-	year = tm.tm_year + (tm.tm_mon == 12);
-	month = tm.tm_mon % 12 + 1;
-	snprintf(range->from, sizeof(range->from), "%04d-%02d-01 00:00:00+00", tm.tm_year, tm.tm_mon);
-	snprintf(range->to, sizeof(range->to), "%04d-%02d-01 00:00:00+00", year, month);
-	snprintf(range->suffix, sizeof(range->suffix), "_p%04d%02d", tm.tm_year, tm.tm_mon);
 }
 
 /* A name for the partition that no other relation has. */
@@ -180,9 +213,173 @@ cdc_history_partition(Relation parent, TimestampTz at)
 	return InvalidOid;
 }
 
-#else							/* !CDC_HAVE_PARTITIONS */
+static void
+append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at)
+{
+	appendStringInfoString(sql, " PARTITION BY RANGE (ingested_at)");
+}
 
-/* The history is a plain table, and always written with SQL. */
+#elif CDC_HAVE_CLASSIC_PARTITIONS
+
+/* ------------------------------------------------------------------------
+ * Partitions that are added
+ * ------------------------------------------------------------------------
+ */
+
+/* Appends what a partition is called and spans. */
+static void
+append_partition(StringInfo sql, const char *name, const PartitionRange *range)
+{
+	appendStringInfo(sql, "PARTITION %s START ('%s') INCLUSIVE END ('%s') EXCLUSIVE",
+					 quote_identifier(name), range->from, range->to);
+}
+
+static void
+append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at)
+{
+	PartitionRange range;
+
+	partition_range(unit, at, &range);
+	appendStringInfoString(sql, " PARTITION BY RANGE (ingested_at) (");
+	append_partition(sql, range.suffix + 1, &range);
+	appendStringInfoChar(sql, ')');
+}
+
+/* The history's partitions, where it is partitioned in the way that cdc.create_subscription does it. */
+static PartitionNode *
+by_ingested_at(Relation parent)
+{
+	PartitionNode *node;
+
+	if (!rel_is_partitioned(RelationGetRelid(parent)))
+		return NULL;
+	node = RelationBuildPartitionDesc(parent, false);
+	if (node == NULL || node->part->parkind != 'r' || node->part->parnatts != 1 ||
+		strcmp(NameStr(TupleDescAttr(RelationGetDescr(parent), node->part->paratts[0] - 1)->attname),
+			   "ingested_at") != 0)
+		return NULL;
+	return node;
+}
+
+/* The partition that takes rows of that time; InvalidOid: there is none. */
+static Oid
+find_partition(Relation parent, PartitionNode *node, TimestampTz at)
+{
+	int			natts = RelationGetDescr(parent)->natts;
+	Datum	   *values = palloc0(natts * sizeof(Datum));
+	bool	   *nulls = palloc(natts * sizeof(bool));
+
+	memset(nulls, true, natts * sizeof(bool));
+	values[node->part->paratts[0] - 1] = TimestampTzGetDatum(at);
+	nulls[node->part->paratts[0] - 1] = false;
+	return selectPartition(node, values, nulls, RelationGetDescr(parent), NULL);
+}
+
+/* A name that none of the partitions has. */
+static char *
+partition_name(PartitionNode *node, const char *suffix)
+{
+	int			n;
+
+	for (n = 0;; n++)
+	{
+		char	   *name = n == 0 ? pstrdup(suffix) : psprintf("%s_%d", suffix, n);
+		bool		taken = false;
+		ListCell   *lc;
+
+		foreach(lc, node->rules)
+		{
+			const PartitionRule *rule = lfirst(lc);
+
+			taken = taken || (rule->parname != NULL && strcmp(rule->parname, name) == 0);
+		}
+		if (!taken)
+			return name;
+	}
+}
+
+/* How the history is stored, for partitions to be stored alike: they do not inherit it. */
+static void
+append_storage(StringInfo sql, Oid history)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(history));
+	bool		isnull;
+	Datum		options;
+	Datum	   *words;
+	int			n;
+	int			i;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", history);
+	options = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_reloptions, &isnull);
+	if (!isnull)
+	{
+		deconstruct_array(DatumGetArrayTypeP(options), TEXTOID, -1, false, 'i', &words, NULL, &n);
+		for (i = 0; i < n; i++)
+			appendStringInfo(sql, "%s%s", i == 0 ? " WITH (" : ", ", TextDatumGetCString(words[i]));
+		if (n > 0)
+			appendStringInfoChar(sql, ')');
+	}
+	ReleaseSysCache(tuple);
+}
+
+void
+cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz at)
+{
+	Relation	parent = cdc_history_table_open(sub, RowExclusiveLock);
+	Oid			owner = parent->rd_rel->relowner;
+	char	   *table = cdc_history_table_name(parent);
+	PartitionNode *node = by_ingested_at(parent);
+	bool		missing = node != NULL && !OidIsValid(find_partition(parent, node, at));
+	PartitionRange range;
+	StringInfoData sql;
+	CdcScope	scope;
+	int			level;
+
+	table_close(parent, NoLock);
+	if (!missing)
+		return;
+	partition_range(sub->opt.history_partition, at, &range);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s ADD ", table);
+	append_partition(&sql, partition_name(node, range.suffix + 1), &range);
+	append_storage(&sql, sub->history);
+
+	/* the partition has to belong to the history's owner */
+	cdc_scope_begin(owner, &scope);
+	level = cdc_planner_begin(quiet, lengthof(quiet));
+	cdc_spi_command(sql.data);
+	cdc_planner_end(level);
+	cdc_scope_end(&scope);
+	CommandCounterIncrement();
+}
+
+Oid
+cdc_history_partition(Relation parent, TimestampTz at)
+{
+	PartitionNode *node;
+
+	if (!rel_is_partitioned(RelationGetRelid(parent)))
+		return RelationGetRelid(parent);
+	node = by_ingested_at(parent);
+	return node != NULL ? find_partition(parent, node, at) : InvalidOid;
+}
+
+Relation
+cdc_history_insert_table(Relation parent, TimestampTz at)
+{
+	Oid			oid = cdc_history_partition(parent, at);
+
+	return table_open(OidIsValid(oid) ? oid : RelationGetRelid(parent), RowExclusiveLock);
+}
+
+#else							/* a history is one table */
+
+static void
+append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at)
+{
+}
+
 void
 cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz at)
 {
@@ -195,3 +392,67 @@ cdc_history_partition(Relation parent, TimestampTz at)
 }
 
 #endif
+
+#if !CDC_HAVE_CLASSIC_PARTITIONS
+
+Relation
+cdc_history_insert_table(Relation parent, TimestampTz at)
+{
+	return table_open(RelationGetRelid(parent), RowExclusiveLock);
+}
+
+#endif
+
+/* ------------------------------------------------------------------------
+ * The table
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether a row without the column would say nothing. */
+static bool
+not_null(CdcHistoryColumn column)
+{
+	return column == CDC_HISTORY_COL_SEQ || column == CDC_HISTORY_COL_INGESTED_AT ||
+		column == CDC_HISTORY_COL_OP || column == CDC_HISTORY_COL_COMMIT;
+}
+
+void
+cdc_history_make(const CdcSubscription *sub, const char *name)
+{
+	const CdcSubscriptionOptions *opt = &sub->opt;
+	bool		partitioned = CDC_HAVE_HISTORY_PARTITIONS &&
+		opt->history_partition != CDC_PARTITION_NONE;
+	bool		appended = CDC_HAVE_CLASSIC_PARTITIONS && opt->history_storage == CDC_STORAGE_AUTO;
+	StringInfoData sql;
+	int			level;
+	int			c;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE TABLE %s (", name);
+	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
+		appendStringInfo(&sql, "%s%s %s%s", c == 0 ? "" : ", ",
+						 quote_identifier(cdc_history_columns[c].name), cdc_history_columns[c].type_name,
+						 not_null(c) ? " NOT NULL" : "");
+	if (!appended)
+		appendStringInfo(&sql, ", PRIMARY KEY (seq%s)",
+						 partitioned || CDC_HAVE_PARTITIONS ? ", ingested_at" : "");
+	appendStringInfoChar(&sql, ')');
+	if (appended)
+		appendStringInfoString(&sql, " WITH (appendonly=true, compresstype=zlib, compresslevel=1)");
+	if (CDC_HAVE_CLASSIC_PARTITIONS)
+		appendStringInfoString(&sql, " DISTRIBUTED BY (seq)");
+	if (partitioned)
+		append_partitioning(&sql, opt->history_partition, GetCurrentTransactionStartTimestamp());
+	if (CDC_HAVE_DISTRIBUTION && !CDC_HAVE_CLASSIC_PARTITIONS)
+		appendStringInfoString(&sql, " DISTRIBUTED BY (seq)");
+
+	level = cdc_planner_begin(quiet, lengthof(quiet));
+	cdc_spi_command(sql.data);
+	CommandCounterIncrement();
+	if (appended)
+	{
+		cdc_spi_command(psprintf("CREATE INDEX ON %s (seq)", name));
+		CommandCounterIncrement();
+	}
+	cdc_planner_end(level);
+}

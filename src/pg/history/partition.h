@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * partition.h
- *	  The partition of a history table that takes the rows of a transaction.
+ *	  Making a history table, and the partition of it that takes the rows of a transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +12,12 @@
 #include "pg/catalog/subscription.h"
 #include "datatype/timestamp.h"
 #include "utils/rel.h"
+
+/*
+ * Makes a history as the subscription's options say, under a name, qualified and quoted, which no
+ * relation has; as the current user, who owns it.  ERROR as of CREATE TABLE.
+ */
+extern void cdc_history_make(const CdcSubscription *sub, const char *name);
 
 /*
  * Makes sure that rows with ingested_at = at have somewhere to go: creates the
@@ -25,5 +31,11 @@ extern void cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz
  * sub-partitions).
  */
 extern Oid	cdc_history_partition(Relation parent, TimestampTz at);
+
+/*
+ * Opens the table that an INSERT of such rows names, which the caller locks for writing and
+ * closes: where each partition that could get rows costs something, the one that gets them.
+ */
+extern Relation cdc_history_insert_table(Relation parent, TimestampTz at);
 
 #endif							/* CDC_PG_HISTORY_PARTITION_H */

@@ -5,7 +5,9 @@
  *
  * The plans are kept for each history table.  They have to follow the index on
  * seq whatever the planner believes about the size of the range: a sort would
- * read all of it before the first row, and hold it in memory.
+ * read all of it before the first row, and hold it in memory.  Where queries are made for
+ * short ranges of numbers they may sort them, which is the only way with tables whose
+ * indexes cannot be read in order.
  *
  *-------------------------------------------------------------------------
  */
@@ -78,9 +80,9 @@ static const struct
 	{"SELECT * FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
 	" AND seq OPERATOR(pg_catalog.<=) $2 ORDER BY seq DESC", 2, {INT8OID, INT8OID}},
 	{"SELECT seq FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
-		" ORDER BY seq DESC LIMIT 1", 1, {INT8OID}},
-	{"SELECT seq FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>=) $1"
-	" ORDER BY seq LIMIT 1", 1, {INT8OID}}
+		" AND seq OPERATOR(pg_catalog.<=) $2 ORDER BY seq DESC LIMIT 1", 2, {INT8OID, INT8OID}},
+	{"SELECT seq FROM %s WHERE \"commit\" AND seq OPERATOR(pg_catalog.>) $1"
+		" AND seq OPERATOR(pg_catalog.<=) $2 ORDER BY seq LIMIT 1", 2, {INT8OID, INT8OID}}
 };
 
 /* ------------------------------------------------------------------------
@@ -157,8 +159,10 @@ history_plan(const CdcSubscription *sub, HistoryQuery query)
 /* Options under which plans that read history in order follow the index on seq. */
 static const CdcPlannerOption follow_index[] = {
 	{"enable_seqscan", "off"},
+#if !CDC_OPEN_QUERIES_ARE_DEAR
 	{"enable_bitmapscan", "off"},
 	{"enable_sort", "off"},
+#endif
 #if CDC_HAVE_OTHER_PLANNER
 	{"optimizer", "off"},
 #endif
@@ -167,14 +171,17 @@ static const CdcPlannerOption follow_index[] = {
 #endif
 };
 
-/* Runs a query for one bigint; 0 when there is none. */
+/* Runs a query about a range of numbers for one bigint; 0 when there is none. */
 static int64
-query_int64(const CdcSubscription *sub, HistoryQuery query, Datum *values)
+query_int64(const CdcSubscription *sub, HistoryQuery query, int64 after, int64 upto)
 {
+	Datum		values[2];
 	int			level;
 	int64		result = 0;
 	int			rc;
 
+	values[0] = Int64GetDatum(after);
+	values[1] = Int64GetDatum(upto);
 	cdc_spi_connect();
 	level = cdc_planner_begin(follow_index, lengthof(follow_index));
 	rc = SPI_execute_plan(history_plan(sub, query), values, NULL, false, 1);
@@ -192,23 +199,75 @@ query_int64(const CdcSubscription *sub, HistoryQuery query, Datum *values)
 	return result;
 }
 
-int64
-cdc_history_last_boundary(const CdcSubscription *sub, int64 after)
-{
-	Datum		values[1];
+#if CDC_OPEN_QUERIES_ARE_DEAR
 
-	values[0] = Int64GetDatum(after);
-	return query_int64(sub, QUERY_LAST_BOUNDARY, values);
+/* Numbers that a search for a boundary begins with: mostly it is near. */
+#define SEARCH_NUMBERS	64
+
+/* How many numbers the next step of a search takes. */
+static inline int64
+next_search(int64 n)
+{
+	return Min(n * 8, RANGE_NUMBERS);
+}
+
+int64
+cdc_history_last_boundary(const CdcSubscription *sub, int64 after, int64 upto)
+{
+	int64		n = SEARCH_NUMBERS;
+	int64		found = 0;
+	CdcPosition pos;
+
+	cdc_position_get(sub, &pos);
+	upto = Min(upto, pos.last_seq);
+	while (found == 0 && after < upto)
+	{
+		int64		from = Max(after, upto - n);
+
+		CHECK_FOR_INTERRUPTS();
+		found = query_int64(sub, QUERY_LAST_BOUNDARY, from, upto);
+		upto = from;
+		n = next_search(n);
+	}
+	return found;
 }
 
 int64
 cdc_history_first_boundary(const CdcSubscription *sub, int64 from)
 {
-	Datum		values[1];
+	int64		after = Max(from, 1) - 1;
+	int64		n = SEARCH_NUMBERS;
+	int64		found = 0;
+	CdcPosition pos;
 
-	values[0] = Int64GetDatum(from);
-	return query_int64(sub, QUERY_FIRST_BOUNDARY, values);
+	cdc_position_get(sub, &pos);
+	while (found == 0 && after < pos.last_seq)
+	{
+		int64		upto = Min(pos.last_seq, after + n);
+
+		CHECK_FOR_INTERRUPTS();
+		found = query_int64(sub, QUERY_FIRST_BOUNDARY, after, upto);
+		after = upto;
+		n = next_search(n);
+	}
+	return found;
 }
+
+#else
+
+int64
+cdc_history_last_boundary(const CdcSubscription *sub, int64 after, int64 upto)
+{
+	return query_int64(sub, QUERY_LAST_BOUNDARY, after, upto);
+}
+
+int64
+cdc_history_first_boundary(const CdcSubscription *sub, int64 from)
+{
+	return query_int64(sub, QUERY_FIRST_BOUNDARY, Max(from, 1) - 1, PG_INT64_MAX);
+}
+
+#endif							/* CDC_OPEN_QUERIES_ARE_DEAR */
 
 /* ------------------------------------------------------------------------
  * The scan

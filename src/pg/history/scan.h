@@ -100,9 +100,9 @@ extern void cdc_history_scan(const CdcHistoryScan *scan);
 
 /*
  * The last boundary between source transactions, as the seq of the last event
- * before it, that is behind after; 0: there is none.
+ * before it, that is behind after and not behind upto; 0: there is none.
  */
-extern int64 cdc_history_last_boundary(const CdcSubscription *sub, int64 after);
+extern int64 cdc_history_last_boundary(const CdcSubscription *sub, int64 after, int64 upto);
 
 /* The first boundary at or above from; 0: there is none. */
 extern int64 cdc_history_first_boundary(const CdcSubscription *sub, int64 from);

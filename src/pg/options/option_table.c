@@ -74,6 +74,7 @@ static const char *const ddl_words[] = {"evolve", "ignore", "stop", NULL};
 static const char *const drop_column_words[] = {"keep", "drop", NULL};
 static const char *const truncate_words[] = {"follow", "ignore", NULL};
 static const char *const partition_words[] = {"month", "day", "none", NULL};
+static const char *const storage_words[] = {"auto", "heap", NULL};
 
 /*
  * The table.  A line has, after name and type: default, smallest and greatest
@@ -226,6 +227,8 @@ static const CdcOption options[] = {
 	"Whether a table that cannot be followed, and so is in state e, is copied anew by itself: at once, then not within a minute, two, four, up to a day"},
 	{SCOPE_SUBSCRIPTION, "history_partition", TYPE_CHOICE, "month", 0, 0, partition_words, false, SUBS(history_partition),
 	"How the history table is partitioned by the time of arrival; only at creation"},
+	{SCOPE_SUBSCRIPTION, "history_storage", TYPE_CHOICE, "auto", 0, 0, storage_words, false, SUBS(history_storage),
+	"Greenplum 6: whether the history is append-optimised and compressed (auto), or tables with a primary key (heap); only at creation"},
 	{SCOPE_SUBSCRIPTION, "xa_unknown", TYPE_CHOICE, "error", 0, 0, xa_unknown_words, false, SUBS(xa_unknown),
 	"What pull does at XA COMMIT of a transaction whose XA PREPARE is in no binlog of the source any more: stop, or leave it out with a row in cdc.log"},
 	{SCOPE_SUBSCRIPTION, "on_error", TYPE_CHOICE, "stop", 0, 0, on_error_words, false, SUBS(table.on_error),

@@ -21,6 +21,13 @@ typedef enum CdcHistoryPartition
 	CDC_PARTITION_NONE
 } CdcHistoryPartition;
 
+/* How a history is stored where there is a choice. */
+typedef enum CdcHistoryStorage
+{
+	CDC_STORAGE_AUTO,
+	CDC_STORAGE_HEAP
+} CdcHistoryStorage;
+
 /* What pull does at XA COMMIT of what was prepared before the first binlog there is. */
 typedef enum CdcXaUnknown
 {
@@ -103,6 +110,7 @@ typedef struct CdcSubscriptionOptions
 
 	/* history and its events */
 	CdcHistoryPartition history_partition;
+	CdcHistoryStorage history_storage;
 	CdcEventOptions event;
 
 	/* values and types of targets */

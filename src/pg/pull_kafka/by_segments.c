@@ -32,6 +32,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_fdw.h"
 #include "pg/base/error.h"
+#include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
 #include "pg/history/gap.h"
@@ -281,6 +282,9 @@ write_rows(const CdcKafkaCall *call, const Round *round, const char *history)
 	return written;
 }
 
+/* The rows by which segments say how far they came. */
+#define REPORTS " WHERE h.seq OPERATOR(pg_catalog.>=) $1 AND h.seq OPERATOR(pg_catalog.<=) $2"
+
 /* Takes what the segments say of their stretches out of the history. */
 static void
 take_reports(const CdcSubscription *sub, Round *round, const char *history)
@@ -296,12 +300,9 @@ take_reports(const CdcSubscription *sub, Round *round, const char *history)
 	values[1] = Int64GetDatum(round->report_seq + round->n - 1);
 	cdc_spi_connect();
 	level = cdc_planner_begin(follow_index, lengthof(follow_index));
-	rc = SPI_execute_with_args(psprintf("DELETE FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
-										" AND h.seq OPERATOR(pg_catalog.<=) $2"
-										" RETURNING h.seq, h.position, h.source_table", history),
+	rc = SPI_execute_with_args(psprintf("SELECT h.seq, h.position, h.source_table FROM %s h" REPORTS, history),
 							   lengthof(types), types, values, NULL, false, 0);
-	cdc_planner_end(level);
-	if (rc != SPI_OK_DELETE_RETURNING || SPI_processed != (uint64) round->n)
+	if (rc != SPI_OK_SELECT || SPI_processed != (uint64) round->n)
 		elog(ERROR, "%s: of %d stretches " UINT64_FORMAT " were told of", sub->name, round->n,
 			 (uint64) SPI_processed);
 	for (i = 0; i < (uint64) round->n; i++)
@@ -316,6 +317,13 @@ take_reports(const CdcSubscription *sub, Round *round, const char *history)
 		cdc_kafka_reached_read(SPI_getvalue(tuple, desc, 2), reached);
 		reached->sample = sample != NULL ? MemoryContextStrdup(caller, sample) : NULL;
 	}
+	/* append-optimised tables do not tell what they delete */
+	rc = SPI_execute_with_args(psprintf("DELETE FROM %s h" REPORTS, history),
+							   lengthof(types), types, values, NULL, false, 0);
+	cdc_planner_end(level);
+	if (rc != SPI_OK_DELETE || SPI_processed != (uint64) round->n)
+		elog(ERROR, "%s: " UINT64_FORMAT " of %d reports were taken out of the history", sub->name,
+			 (uint64) SPI_processed, round->n);
 	cdc_spi_disconnect();
 }
 
@@ -385,6 +393,7 @@ static void
 run_round(CdcKafkaCall *call, Round *round)
 {
 	Relation	rel;
+	Relation	part;
 	char	   *history;
 	int64		written;
 	int64		events = 0;
@@ -400,7 +409,10 @@ run_round(CdcKafkaCall *call, Round *round)
 	}
 	cdc_history_partition_ensure(call->sub, GetCurrentTransactionStartTimestamp());
 	rel = cdc_history_table_open(call->sub, RowExclusiveLock);
-	history = cdc_history_table_name(rel);
+	part = cdc_history_insert_table(rel, GetCurrentTransactionStartTimestamp());
+	history = cdc_history_table_name(part);
+	cdc_append_optimized_expect(part);
+	table_close(part, NoLock);
 	table_close(rel, NoLock);
 	if (call->first_event == 0)
 		call->first_event = GetCurrentTimestamp();

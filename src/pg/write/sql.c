@@ -31,6 +31,7 @@
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
+#include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 
 /* Rows and bytes that one statement takes; one that is sent to segments costs more beside its rows. */
@@ -668,7 +669,11 @@ sql_backend_open(CdcWork *work, CdcTargetRun *run)
 {
 	MemoryContext old = MemoryContextSwitchTo(work->cxt);
 	SqlState   *state = palloc0(sizeof(SqlState));
+	Relation	rel;
 
+	rel = table_open(run->target->relid, NoLock);
+	cdc_append_optimized_expect(rel);
+	table_close(rel, NoLock);
 	state->tells = CDC_HAVE_DISTRIBUTION && update_tells(run->target);
 	if (state->tells)
 		state->deal = cdc_deal_open(run->target);
