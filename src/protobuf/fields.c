@@ -420,6 +420,7 @@ cdc_protobuf_load(CdcArena *arena, const char *set, size_t len, CdcProtobufSchem
 	CdcStatus	st;
 
 	cdc_error(err, CDC_OK, "%s", "");
+	l.last_extension = &l.extensions;
 	l.schema = *schema = cdc_arena_zalloc(arena, sizeof(CdcProtobufSchema));
 	if (l.schema == NULL)
 		return cdc_pb_no_memory(&l);

@@ -44,6 +44,7 @@ typedef struct Loader
 	CdcError   *err;
 	CdcProtobufSchema *schema;
 	Part	   *extensions;
+	Part	  **last_extension;
 	int			depth;
 	unsigned	types;
 } Loader;

@@ -201,8 +201,9 @@ keep_extension(Loader *l, const Part *part)
 	if (kept == NULL)
 		return cdc_pb_no_memory(l);
 	*kept = *part;
-	kept->next = l->extensions;
-	l->extensions = kept;
+	kept->next = NULL;
+	*l->last_extension = kept;
+	l->last_extension = &kept->next;
 	return CDC_OK;
 }
 

@@ -1,13 +1,13 @@
 #!/bin/bash
 # test/setup/registry.sh: a schema registry, Apicurio 2.6.13 from Maven Central, into
-# $CDC_TEST_CACHE/registry, and Python with fastavro and a Kafka client beside it.
+# $CDC_TEST_CACHE/registry, and Python with fastavro, protobuf and a Kafka client beside it.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./common.sh
 need_root
 
 version=2.6.13.Final
-python="fastavro==1.13.1 confluent-kafka==2.16.1"
+python="fastavro==1.13.1 confluent-kafka==2.16.1 protobuf==6.33.6"
 dir=$CDC_TEST_CACHE/registry
 [ ! -e "$dir/complete" ] || [ "$(cat "$dir/complete")" != "$version $python" ] || exit 0
 say "fetching a schema registry, Apicurio $version"
