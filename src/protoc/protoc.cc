@@ -393,7 +393,9 @@ report(CdcError *err, CdcStatus st, const std::string &what)
 {
 	cdc_error(err, st, st == CDC_ERR_LIMIT ? "schema is too large" :
 			  "schema is not a valid Protobuf schema");
-	cdc_error_detail(err, "%s.", what.substr(0, 800).c_str());
+	/* some of libprotobuf's own words end with a point */
+	cdc_error_detail(err, "%s%s", what.substr(0, 800).c_str(),
+					 !what.empty() && what.back() == '.' && what.size() < 800 ? "" : ".");
 	return st;
 }
 
