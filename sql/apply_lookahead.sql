@@ -158,7 +158,12 @@ SELECT events('word', $$SELECT 'd'::"char", jsonb_build_object('id', 1.5), NULL:
 SELECT commit_all();
 SELECT regexp_replace(fails($$SELECT * FROM cdc.apply('la')$$), 'seq ' || max(seq) || ', position bin.000001:' || max(seq) || '0', 'seq N, position P') FROM h;
 UPDATE h SET event = '{"data":{"n":1}}' WHERE seq = (SELECT max(seq) FROM h);
+SET client_min_messages = error;
+BEGIN;
 SELECT regexp_replace(fails($$SELECT * FROM cdc.apply('la')$$), 'seq ' || max(seq) || ', position bin.000001:' || max(seq) || '0', 'seq N, position P') FROM h;
+SELECT state FROM cdc.subscription_table WHERE subscription = 'la' AND source_table = 'd.word';
+ROLLBACK;
+SET client_min_messages = warning;
 UPDATE h SET event = '{"data":{"id":1,"n":"x"}}', op = 'u' WHERE seq = (SELECT max(seq) FROM h);
 SELECT regexp_replace(fails($$SELECT * FROM cdc.apply('la')$$), 'seq ' || max(seq) || ', position bin.000001:' || max(seq) || '0', 'seq N, position P') FROM h;
 UPDATE h SET event = '{"data":{"id":1,"n":4,"pad":""}}' WHERE seq = (SELECT max(seq) FROM h);

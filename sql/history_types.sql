@@ -74,7 +74,8 @@ INSERT INTO kinds VALUES ('bigint', '4096'), ('integer', '1'), ('boolean', 'true
     ('record_of_two', '''(1,x)''');
 CREATE TYPE record_of_two AS (a int, b text);
 SELECT c.name, count(*) AS types, count(*) FILTER (WHERE x.m = 'no error') AS taken,
-       bool_and(x.m = 'no error' OR x.m LIKE '42804 | column "' || c.name || '" of history ht.h of subscription "ht" has type % | ALTER TABLE ht.h ALTER COLUMN %') AS said
+       bool_and(x.m = 'no error' OR x.m LIKE '42804 | column "' || c.name || '" of history ht.h of subscription "ht" has type % | ALTER TABLE ht.h ALTER COLUMN %'
+                OR x.m LIKE '42804 | column "' || c.name || '" of history ht.h of subscription "ht" has type % | restore the table%') AS said
   FROM (VALUES ('source_ts', 'timestamptz'), ('source_table', 'text'), ('op', '"char"'), ('position', 'text'), ('gtid', 'text'), ('event', 'jsonb'),
                ('raw', 'bytea'), ('commit', 'boolean'), ('key', 'jsonb')) c (name, type),
        kinds k,

@@ -74,6 +74,8 @@ $cluster->subscribe('other', 'bank', undef, tables => ['bank.account'], enabled 
 $source->do('CREATE TABLE bank.wide (id int PRIMARY KEY, v text)');
 $cluster->poll(q{SELECT count(*) FROM cdc.subscription_table WHERE subscription = 'bank' AND source_table = 'bank.wide'}, 1);
 my $size = 8_000_000;
+my $failures = q{SELECT count(*) FROM cdc.log WHERE subscription = 'bank' AND kind = 'error'};
+my $failed = $cluster->value($failures);
 my $received = $proxy->count;
 $proxy->slow(20);
 $source->do('INSERT INTO bank.wide VALUES ' . join ',', map { "($_, repeat('x', 8000))" } 1 .. 1000);
@@ -89,7 +91,10 @@ wait_until(
 $proxy->slow(0);
 $received = $proxy->count - $received;
 cmp_ok($changes, '>', 5, "subscriptions were changed $changes times meanwhile");
-cmp_ok($received, '<', 1.6 * $size, "the source sent $received bytes for a transaction of $size");
+# (On a machine that stood still for three seconds the link was given up: that may begin anew.)
+$failed = $cluster->value($failures) - $failed;
+cmp_ok($received, '<', (1.6 + $failed) * $size, "the source sent $received bytes for a transaction of $size, and $failed failures");
+cmp_ok($failed, '<', $changes / 3, '... which are not what changing a subscription does');
 
 # A server that was altered is gone to at once: nobody uses the proxy any more.
 $cluster->do(q{ALTER SERVER bank OPTIONS (SET port '} . $source->port . q{')});

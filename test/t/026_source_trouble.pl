@@ -111,9 +111,15 @@ my $child = fork_child(sub {
 		$dbh->do(q{SELECT cdc.add_table('q', 'shop.good')});
 		$dbh->do(q{SELECT cdc.pull('q')});
 	});
-my $waits = q{SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table metadata lock' AND TIME_MS > 4000};
-CdcIngest::Process::wait_until(60, sub { return $source->value($waits) > 0 });
-is($source->value($waits), 1, 'a copy that the source lets wait for a lock is not given up');
+# It gives way after a second each time (DDL may wait behind it) and asks again.
+my ($waits, $last) = (0, 0);
+my $waited = CdcIngest::Process::wait_until(60, sub {
+		my $ms = $source->value(q{SELECT max(TIME_MS) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table metadata lock'}) // return 0;
+		$waits++ if $ms < $last;
+		$last = $ms;
+		return $waits >= 4;
+	});
+ok($waited && CdcIngest::Process::is_running($child), 'a copy that the source lets wait for a lock is not given up');
 $blocker->do('UNLOCK TABLES');
 is(reap($child, 60), 0, '... and goes on when it can');
 is($cluster->value('SELECT count(*) FROM quick.good'), 0, 'nothing is applied yet');

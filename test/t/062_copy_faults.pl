@@ -97,14 +97,10 @@ for my $flavour (@flavours)
 				});
 				sleep 0.05 + rand 0.7;
 				my $how = int rand 3;
-				if ($how == 0)
-				{
-					my $pid = eval { $cluster->value('SELECT pull_pid FROM cdc.stat_subscription WHERE subscription = ?', $name) };
-					kill 'KILL', $pid if $pid;
-				}
+				if ($how == 0) { $cluster->kill_worker($name, 'pull') }
 				elsif ($how == 1) { $cluster->forget; $cluster->node->stop('immediate'); $cluster->node->start }
 				else { $source->stop('KILL'); $source->start }
-				wait_until(60, sub { eval { $cluster->value('SELECT 1') } });
+				$cluster->wait_up;
 			}
 			end_process($_) for @writers;
 			# what failed meanwhile is tried again, sometime

@@ -202,14 +202,9 @@ for my $image (qw(FULL MINIMAL))
 		{
 			sleep 0.3 + rand 0.5;
 			my $how = int rand 3;
-			if ($how < 2)
-			{
-				my $kind = $how ? 'pull' : 'apply';
-				my $pid = eval { $cluster->value("SELECT ${kind}_pid FROM cdc.stat_subscription WHERE subscription = ?", $name) };
-				kill 'KILL', $pid if $pid;
-			}
+			if ($how < 2) { $cluster->kill_worker($name, $how ? 'pull' : 'apply') }
 			else { $cluster->forget; $cluster->node->stop('immediate'); $cluster->node->start }
-			wait_until(60, sub { eval { $cluster->value('SELECT 1') } });
+			$cluster->wait_up;
 		}
 		# the keyless table has had its moment without commits, or gets it now
 		end_process($_) for @writers;

@@ -280,11 +280,7 @@ for my $image (qw(FULL MINIMAL))
 		for my $kill (1 .. 5)
 		{
 			sleep 0.3 + rand 0.4;
-			my $kind = $kill % 2 ? 'pull' : 'apply';
-			my $pid = eval { $cluster->value("SELECT ${kind}_pid FROM cdc.stat_subscription WHERE subscription = ?", $db) };
-			kill 'KILL', $pid if $pid;
-			$cluster->forget;
-			wait_until(60, sub { eval { $cluster->value('SELECT 1') } });
+			$cluster->kill_worker($db, $kill % 2 ? 'pull' : 'apply');
 			eval { $cluster->call('resync_table', subscription => $db, source_table => "$db.orders", target => $kill % 3 ? "audit.${db}_masked" : "$db.orders") };
 			eval { $cluster->call('resync_table', subscription => $db, source_table => "$db.bag", target => "$db.bag") } if $kill == 3;
 		}

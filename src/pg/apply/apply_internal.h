@@ -229,6 +229,9 @@ extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistor
  */
 extern void cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column);
 
+/* The same of an image that does not say which row it is. */
+extern void cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column);
+
 /*
  * copy_event.c: whether rows of the source table may be in history, as of the event with that seq, that
  * are not in the target, or the other way round, as it is being copied then.
@@ -243,6 +246,9 @@ extern bool cdc_run_takes(CdcApply *apply, CdcSourceRun *source, const CdcHistor
 
 /* The same of an event that frames the rows of a copy, or stands for some of them. */
 extern bool cdc_run_takes_copy(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+
+/* copy_event.c: what brings rows into the history that a replay lacks, as a hint says it; palloc'ed. */
+extern char *cdc_replay_of_copy_hint(const CdcSubscription *sub, const char *source_table);
 
 /* copy_event.c: what an event is about a copy */
 typedef enum CdcCopyEventKind

@@ -198,7 +198,10 @@ copy_key(const CdcTarget *target, const Datum *values, const bool *nulls)
 	return key;
 }
 
-/* The keys of all rows of the event, former ones too; of BlockedKey *. */
+/*
+ * The keys of all rows of the event, former ones too; of BlockedKey *.  None of a row whose image
+ * does not say which it is: its table is given up when the event is applied.
+ */
 static List *
 keys_of_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
@@ -217,7 +220,8 @@ keys_of_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 		CHECK_FOR_INTERRUPTS();
 		cdc_event_images(apply, source, event, i, &data, &old);
 		apply->work.at.data = data;
-		cdc_source_row_key(&source->row, data, event->seq);
+		if (!cdc_source_row_try_key(&source->row, data, event->seq))
+			return NIL;
 		result = lappend(result, copy_key(target, source->row.values, source->row.nulls));
 		if (event->op == CDC_OP_UPDATE && old != NULL && cdc_json_count(old) > 0 &&
 			cdc_source_row_former_key(&source->row, old, okey, onulls))

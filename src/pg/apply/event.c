@@ -70,8 +70,8 @@ cdc_event_without_nul(const char *text)
 }
 
 static void
-refuse_nul_in(const JsonbContainer *stripped, const JsonbContainer *marked, const char *source,
-			  const char *name)
+refuse_nul_in(const CdcSubscription *sub, const JsonbContainer *stripped,
+			  const JsonbContainer *marked, const char *source, const char *name)
 {
 	CdcJsonValue a;
 	CdcJsonValue b;
@@ -84,7 +84,8 @@ refuse_nul_in(const JsonbContainer *stripped, const JsonbContainer *marked, cons
 				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
 				 errmsg("text of column \"%s\" contains the character NUL", name),
 				 errdetail("PostgreSQL cannot store it in text or jsonb."),
-				 errhint("Set the subscription's option \"nul_in_text\" to \"strip\", or map the column to another one.")));
+				 errhint("To leave such characters out: SELECT cdc.alter_subscription(%s, '{\"nul_in_text\": \"strip\"}');",
+						 quote_literal_cstr(sub->name))));
 }
 
 /*
@@ -92,15 +93,16 @@ refuse_nul_in(const JsonbContainer *stripped, const JsonbContainer *marked, cons
  * image, one with NUL characters stripped and one with another character in their place.
  */
 static void
-refuse_nul(const CdcMapping *mapping, const JsonbContainer *stripped,
-		   const JsonbContainer *marked)
+refuse_nul(const CdcSubscription *sub, const CdcMapping *mapping,
+		   const JsonbContainer *stripped, const JsonbContainer *marked)
 {
 	ListCell   *lc;
 	int			c;
 
 	for (c = 0; c < mapping->target->ncolumns; c++)
 		if (mapping->columns[c].by == CDC_BY_COLUMN)
-			refuse_nul_in(stripped, marked, mapping->columns[c].source, mapping->columns[c].name);
+			refuse_nul_in(sub, stripped, marked, mapping->columns[c].source,
+						  mapping->columns[c].name);
 	if (mapping->expressions == NULL)
 		return;
 	foreach(lc, mapping->expressions->inputs)
@@ -108,7 +110,7 @@ refuse_nul(const CdcMapping *mapping, const JsonbContainer *stripped,
 		const CdcExpressionInput *input = lfirst(lc);
 
 		if (input->fact == CDC_FACT_NONE)
-			refuse_nul_in(stripped, marked, input->name, input->name);
+			refuse_nul_in(sub, stripped, marked, input->name, input->name);
 	}
 }
 
@@ -275,7 +277,7 @@ maxwell_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 		return;
 	cdc_event_find_images(marked, &marked_data, &marked_old);
 	if (marked_data != NULL)
-		refuse_nul(source->mapping, *data, marked_data);
+		refuse_nul(apply->sub, source->mapping, *data, marked_data);
 }
 
 void
@@ -322,7 +324,7 @@ check_message_nul(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *
 
 	(void) cdc_envelope_read_event(other, apply->format, source->mapping, event, "x");
 	(void) cdc_envelope_row(other, row, &marked, &old);
-	refuse_nul(source->mapping, data, marked);
+	refuse_nul(apply->sub, source->mapping, data, marked);
 }
 
 void

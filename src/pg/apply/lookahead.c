@@ -451,7 +451,9 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 	memset(&touch, 0, sizeof(touch));
 	touch.run = run;
 	touch.event = (uint32) (event->seq - look->ahead->first);
-	cdc_source_row_key(row, data, event->seq);
+	/* its table is given up there */
+	if (!cdc_source_row_try_key(row, data, event->seq))
+		return;
 	touch.presence = row->layout->presence;
 	touch.did = touch.presence->id <= MAX_PRESENCES ? touch.presence->id : DID_READ;
 	if (event->op == CDC_OP_DELETE)

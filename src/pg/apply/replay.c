@@ -98,8 +98,7 @@ warn_of_change(const CdcSubscription *sub, const char *source_table, const CdcTa
 			 errmsg("source table %s was altered before seq " INT64_FORMAT ", within what is replayed", source_table,
 					after->from_seq),
 			 errdetail("A replay does what events say. Rows from before have what these say, not what the statement made of them at the source, as the default of a new column."),
-			 errhint("For rows as they are there now set the table's option copy_history to on, SELECT cdc.resync_table(%s, %s); and replay from the beginning of that copy on.",
-					 quote_literal_cstr(sub->name), quote_literal_cstr(source_table))));
+			 errhint("For rows as they are there now: %s", cdc_replay_of_copy_hint(sub, source_table))));
 }
 
 /* Events behind after up to upto, each by the definition that it was written under; how many. */

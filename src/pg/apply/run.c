@@ -222,20 +222,22 @@ is_memory_full(const CdcApply *apply)
 	return apply->work.bytes > apply->sub->opt.apply_memory_limit;
 }
 
-/* Converts a row image into the source's row at hand. */
-static void
+/* Converts a row image into the source's row at hand; false: it does not say which row it is. */
+static bool
 read_row(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *data)
 {
 	CdcSourceRow *row = &source->row;
 	const CdcTargetRun *run = source->target;
 
-	cdc_source_row_begin(row, data, apply->work.at.place.seq);
+	if (!cdc_source_row_try(row, data, apply->work.at.place.seq))
+		return false;
 
 	/* the key is known: its entry comes into the cache while the rest is converted */
 	if (!run->target->keyless && row->op < row->layout->nops)
 		__builtin_prefetch(cdc_reduce_bucket(run, cdc_key_hash(run->target, row->values,
 															   row->nulls)));
 	cdc_source_row_finish(row);
+	return true;
 }
 
 /* Writes what is collected of the source's target, so that its presences can be forgotten. */
@@ -268,7 +270,12 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 		if (cdc_presences_full(&run->target->presences))
 			forget_presences(apply, source);
 		apply->work.at.data = data;
-		read_row(apply, source, data);
+		if (!read_row(apply, source, data))
+		{
+			cdc_run_give_up_row(apply, source, source->row.layout->lacks);
+			apply->work.at.data = NULL;
+			break;
+		}
 		if (unlikely(source->row.layout->partial) && event->op != CDC_OP_DELETE)
 			cdc_event_check_absent(apply, event, data);
 		run->mode->fold(apply, source, event->op, old);
@@ -330,8 +337,8 @@ refuse_replay(const CdcApply *apply, const CdcHistoryEvent *event, int64 rows)
 			 errmsg("the history of subscription \"%s\" lacks rows of source table %s", apply->sub->name, table),
 			 errdetail("At seq " INT64_FORMAT " it says that " INT64_FORMAT " rows were copied, which it does not have: copy_history was off.",
 					   event->seq, rows),
-			 errhint("Set copy_history to on, SELECT cdc.resync_table(%s, %s); and replay from the beginning of that copy on; or replay changes only, with a from_seq behind the last event of type %s.",
-					 quote_literal_cstr(apply->sub->name), quote_literal_cstr(table), CDC_COPIED_ROWS)));
+			 errhint("%s Or replay changes only, with a from_seq behind the last event of type %s.",
+					 cdc_replay_of_copy_hint(apply->sub, table), CDC_COPIED_ROWS)));
 }
 
 /* The event of a source table to its targets, one after the other. */

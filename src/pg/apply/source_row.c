@@ -74,8 +74,11 @@ convert_values(CdcSourceRow *row, int nops, bool key_only)
 	row->index = i;
 }
 
-/* Finds the layout of an image and sets the row to its beginning. */
-static inline void
+/*
+ * Finds the layout of an image and sets the row to its beginning; false: the image does not
+ * say which row it is.  What a message lacks is an error at once: messages are what they are.
+ */
+static inline bool
 start_row(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 {
 	const CdcTarget *target = row->mapping->target;
@@ -86,20 +89,15 @@ start_row(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 	row->op = 0;
 	row->index = 0;
 	row->offset = row->layout->keys_len;
-	if (!row->layout->has_key && target->keyless)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("event lacks columns of its target, which has no key"),
-				 errdetail("Rows of target %s are found by all their columns.", target->name),
-				 errhint("Give it its key: %s", cdc_target_key_hint(row->mapping, row->image.env))));
-	if (!row->layout->has_key)
-		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("event lacks a column of the target's key"),
-				 errhint("Check the key of target %s and the mapping of its columns.",
-						 target->name)));
+	if (unlikely(row->layout->lacks != NULL))
+	{
+		if (row->image.sub->kind == CDC_SERVER_KAFKA)
+			cdc_layout_refuse_partial(row->mapping, &row->image, row->layout);
+		return false;
+	}
 	memset(row->nulls, true, sizeof(bool) * target->desc->natts);
 	row->passes = CDC_PASSES_YES;
+	return true;
 }
 
 /* ------------------------------------------------------------------------
@@ -362,13 +360,22 @@ cdc_source_row_former(CdcSourceRow *row, const JsonbContainer *old, Datum *value
  * ------------------------------------------------------------------------
  */
 
-void
-cdc_source_row_begin(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
+bool
+cdc_source_row_try(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 {
-	start_row(row, data, seq);
+	if (!start_row(row, data, seq))
+		return false;
 	convert_values(row, row->layout->nkeyops, false);
 	if (row->mapping->computed)
 		compute_key(row);
+	return true;
+}
+
+void
+cdc_source_row_begin(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
+{
+	if (!cdc_source_row_try(row, data, seq))
+		cdc_layout_refuse_partial(row->mapping, &row->image, row->layout);
 }
 
 void
@@ -388,13 +395,22 @@ cdc_source_row_finish(CdcSourceRow *row)
 										   cdc_target_whole_row(target));
 }
 
-void
-cdc_source_row_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
+bool
+cdc_source_row_try_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 {
-	start_row(row, data, seq);
+	if (!start_row(row, data, seq))
+		return false;
 	convert_values(row, row->layout->nkeyops, true);
 	if (row->mapping->computed)
 		compute_key(row);
+	return true;
+}
+
+void
+cdc_source_row_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
+{
+	if (!cdc_source_row_try_key(row, data, seq))
+		cdc_layout_refuse_partial(row->mapping, &row->image, row->layout);
 }
 
 bool

@@ -54,9 +54,11 @@ extern void cdc_source_row_init(CdcSourceRow *row, const CdcSubscription *sub,
 /*
  * Converts an image of the event with this seq, as far as the target's key; the
  * other columns follow with cdc_source_row_finish().  In between the caller may
- * ask for memory that he needs once he knows the key.  ERROR where the image
- * lacks a column of the key, and where a value does not fit its column.
+ * ask for memory that he needs once he knows the key.  ERROR where a value does not fit its
+ * column, and where the image lacks a column of the key; with "try" false instead, as far as
+ * the image is a source's and not a message's: layout->lacks says which.
  */
+extern bool cdc_source_row_try(CdcSourceRow *row, const JsonbContainer *data, int64 seq);
 extern void cdc_source_row_begin(CdcSourceRow *row, const JsonbContainer *data, int64 seq);
 extern void cdc_source_row_finish(CdcSourceRow *row);
 
@@ -76,6 +78,7 @@ extern bool cdc_source_row_former(CdcSourceRow *row, const JsonbContainer *old, 
 								  bool *nulls);
 
 /* Converts the columns of the key alone; the others are NULL, and presence is not set. */
+extern bool cdc_source_row_try_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq);
 extern void cdc_source_row_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq);
 
 /*

@@ -34,6 +34,7 @@
 #include "pg/catalog/take_over.h"
 #include "pg/history/hole.h"
 #include "pg/progress/copy_only.h"
+#include "pg/progress/copy_progress.h"
 #include "pg/pull/pull.h"
 #include "pg/pull/source_kind.h"
 
@@ -108,14 +109,60 @@ check_not_ended(const CdcSubscription *sub)
 						 quote_literal_cstr(sub->name), quote_literal_cstr(sub->name))));
 }
 
+/* The tables whose targets are gone and others have their names; of CdcSubscriptionTable *. */
+static List *
+tables_with_other_targets(const CdcSubscription *sub)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	/* in a copy of the database all have other OIDs, and their rows */
+	if (sub->cloned || !sub->identity.known || sub->kind != CDC_SERVER_MYSQL)
+		return NIL;
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		CdcSubscriptionTable *t = lfirst(lc);
+
+		if (t->target != NULL && t->copy_data && OidIsValid(t->target_oid) &&
+			cdc_relation_name(t->target_oid) == NULL && OidIsValid(cdc_relation_by_name(t->target)))
+			result = lappend(result, t);
+	}
+	return result;
+}
+
+/* What such a table has is not known: it gets the rows of its source. */
+static void
+copy_into_others(const CdcSubscription *sub, List *tables)
+{
+	CdcCopyRequest request = {"resync", true, NULL, false};
+	ListCell   *lc;
+
+	if (tables == NIL)
+		return;
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
+	foreach(lc, tables)
+	{
+		const CdcSubscriptionTable *t = lfirst(lc);
+
+		cdc_copy_request(sub, t->name, &request);
+		cdc_log(sub->name, "copy", psprintf("target %s of source table %s is another table: it is copied anew",
+											t->target, t->source_table), NULL);
+		ereport(NOTICE,
+				(errmsg("target %s of source table %s is another table than before, and is copied anew",
+						t->target, t->source_table)));
+	}
+}
+
 Datum
 cdc_enable_subscription(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub = cdc_subscription_get_any(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	List	   *others = tables_with_other_targets(sub);
 
 	check_not_ended(sub);
 	/* also when it is enabled: that wakes the supervisor, or starts one */
 	sub = cdc_subscription_take_over(sub);
+	copy_into_others(sub, others);
 	set_enabled(sub, true);
 	cdc_notice_preload();
 	PG_RETURN_VOID();

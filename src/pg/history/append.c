@@ -35,6 +35,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
 #include "pg/catalog/spi.h"
+#include "pg/history/obstacle.h"
 #include "pg/history/partition.h"
 #include "pg/history/table.h"
 
@@ -363,6 +364,22 @@ insert_plan(const char *insert, int nargs, Oid *types)
 	return kept;
 }
 
+/* The statements that drop the triggers that may keep events away. */
+static char *
+drop_triggers(CdcHistory *history)
+{
+	Relation	rel = history->parent;
+	char	   *text = cdc_history_drop_triggers(RelationGetRelid(rel), cdc_history_table_name(rel));
+	Oid			oid = *text == '\0' ? cdc_history_partition(rel, history->ingested_at) : InvalidOid;
+
+	if (!OidIsValid(oid))
+		return text;
+	rel = table_open(oid, AccessShareLock);
+	text = cdc_history_drop_triggers(oid, cdc_history_table_name(rel));
+	table_close(rel, NoLock);
+	return text;
+}
+
 /* Inserts the waiting rows with one statement. */
 static void
 flush_sql(CdcHistory *history)
@@ -399,7 +416,7 @@ flush_sql(CdcHistory *history)
 				 errmsg("history %s of subscription \"%s\" took " UINT64_FORMAT " of %d events",
 						cdc_history_table_name(history->parent), history->sub->name,
 						(uint64) SPI_processed, history->nrows),
-				 errhint("A trigger of the table, or of a partition, keeps events away: drop it.")));
+				 errhint("A trigger keeps events away: %s", drop_triggers(history))));
 	cdc_spi_disconnect();
 	MemoryContextSwitchTo(old);
 }

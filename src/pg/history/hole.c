@@ -23,7 +23,8 @@ cdc_history_hole(const CdcSubscription *sub, const char *what, int64 first, int6
 			 errmsg("%s of subscription \"%s\" cannot go on: its history lacks the events " INT64_FORMAT " to " INT64_FORMAT,
 					what, sub->name, first, last),
 			 errdetail("Events are numbered without a gap; these were taken out of the history."),
-			 errhint("Put them back from a backup of the history, or drop the subscription and create it anew.")));
+			 errhint("Put them back from a backup of the history; or SELECT cdc.drop_subscription(%s); and create it anew, with target_rows := 'replace'.",
+					 quote_literal_cstr(sub->name))));
 }
 
 /*

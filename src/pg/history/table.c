@@ -8,6 +8,7 @@
 #include "pg/history/table.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
+#include "pg/history/obstacle.h"
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
@@ -16,6 +17,7 @@
 #include "catalog/pg_inherits.h"
 #endif
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -30,12 +32,12 @@ const CdcHistoryColumnType cdc_history_columns[CDC_HISTORY_COLUMNS] = {
 	{"seq", INT8OID, "bigint", true},
 	{"ingested_at", TIMESTAMPTZOID, "timestamptz", true},
 	{"source_ts", TIMESTAMPTZOID, "timestamptz", false},
-	{"source_table", TEXTOID, "text", false},
+	{"source_table", TEXTOID, "text", true},
 	{"op", CHAROID, "\"char\"", true},
 	{"position", TEXTOID, "text", false},
 	{"gtid", TEXTOID, "text", false},
-	{"event", JSONBOID, "jsonb", false},
-	{"raw", BYTEAOID, "bytea", false},
+	{"event", JSONBOID, "jsonb", true},
+	{"raw", BYTEAOID, "bytea", true},
 	{"commit", BOOLOID, "boolean", true},
 	{"key", JSONBOID, "jsonb", false}
 };
@@ -128,20 +130,60 @@ place(const CdcSubscription *sub, const char *table)
 	return psprintf("history %s of subscription \"%s\"", table, sub->name);
 }
 
+/* The remedy where events have lost what says what they do. */
+static char *
+begin_anew(const CdcSubscription *sub)
+{
+	return psprintf("restore the table from a backup; or SELECT cdc.drop_subscription(%s); and create it anew, with target_rows := 'replace'.",
+					quote_literal_cstr(sub->name));
+}
+
 void
 cdc_history_check_type(const CdcSubscription *sub, CdcHistoryColumn column, Form_pg_attribute att)
 {
 	const CdcHistoryColumnType *want = &cdc_history_columns[column];
+	const char *name = quote_identifier(want->name);
+	const char *table;
+	Oid			cast;
 
-	if (att->atttypid != want->type || att->atttypmod != -1)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of the history of subscription \"%s\" has type %s, not %s",
-						want->name, sub->name,
-						format_type_with_typemod(att->atttypid, att->atttypmod),
-						want->type_name),
-				 errhint("ALTER TABLE ... ALTER COLUMN %s TYPE %s USING ...;",
-						 quote_identifier(want->name), want->type_name)));
+	if (att->atttypid == want->type && att->atttypmod == -1)
+		return;
+	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(sub->history)),
+									   get_rel_name(sub->history));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of %s has type %s, not %s", want->name, place(sub, table),
+					format_type_with_typemod(att->atttypid, att->atttypmod),
+					want->type_name),
+			 find_coercion_pathway(want->type, att->atttypid, COERCION_EXPLICIT, &cast) != COERCION_PATH_NONE ?
+			 errhint("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s::%s;", table, name,
+					 want->type_name, name, want->type_name) :
+			 errhint("%s", begin_anew(sub))));
+}
+
+/*
+ * The column that may be the one that is missing, under another name: the only one of its type
+ * that is none of the history's.  NULL: there is none, or several.
+ */
+static const char *
+renamed_column(Relation rel, const CdcHistoryColumnType *want)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	const char *found = NULL;
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped || att->atttypid != want->type ||
+			cdc_history_column_by_name(NameStr(att->attname)) != CDC_HISTORY_COLUMNS)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = NameStr(att->attname);
+	}
+	return found;
 }
 
 static void
@@ -149,32 +191,29 @@ missing_column(const CdcSubscription *sub, Relation rel, const CdcHistoryColumnT
 {
 	char	   *name = cdc_history_table_name(rel);
 	const char *column = quote_identifier(want->name);
+	const char *other = renamed_column(rel, want);
+	const char *renamed = other == NULL ? "" :
+		psprintf("Where it was renamed: ALTER TABLE %s RENAME COLUMN %s TO %s; where it was dropped: ",
+				 name, quote_identifier(other), column);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("%s has no column \"%s\"", place(sub, name), want->name),
-			 want->not_null ?
-			 errhint("Where it was renamed: ALTER TABLE %s RENAME COLUMN ... TO %s; where it was dropped, restore the table, or call cdc.drop_subscription(%s) and begin anew.",
-					 name, column, quote_literal_cstr(sub->name)) :
-			 errhint("Where it was renamed: ALTER TABLE %s RENAME COLUMN ... TO %s; where it was dropped: ALTER TABLE %s ADD COLUMN %s %s;",
-					 name, column, name, column, want->type_name)));
+			 want->needed ?
+			 errhint("%s%s", renamed, begin_anew(sub)) :
+			 errhint("%sALTER TABLE %s ADD COLUMN %s %s;", renamed, name, column,
+					 want->type_name)));
 }
 
 static void
-check_column(const CdcSubscription *sub, Relation rel, const CdcHistoryColumnType *want,
+check_column(const CdcSubscription *sub, Relation rel, CdcHistoryColumn which,
 			 Form_pg_attribute att)
 {
+	const CdcHistoryColumnType *want = &cdc_history_columns[which];
 	char	   *name = cdc_history_table_name(rel);
 	const char *column = quote_identifier(want->name);
 
-	if (att->atttypid != want->type || att->atttypmod != -1)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of %s has type %s, not %s", want->name, place(sub, name),
-						format_type_with_typemod(att->atttypid, att->atttypmod),
-						want->type_name),
-				 errhint("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING ...;", name, column,
-						 want->type_name)));
+	cdc_history_check_type(sub, which, att);
 	if (OidIsValid(att->attcollation) && att->attcollation != DEFAULT_COLLATION_OID)
 		ereport(ERROR,
 				(errcode(ERRCODE_COLLATION_MISMATCH),
@@ -208,7 +247,7 @@ check_columns(const CdcSubscription *sub, Relation rel)
 				strcmp(NameStr(TupleDescAttr(desc, i)->attname), want->name) == 0)
 				att = TupleDescAttr(desc, i);
 		if (att != NULL)
-			check_column(sub, rel, want, att);
+			check_column(sub, rel, c, att);
 		else if (c != CDC_HISTORY_COL_KEY)
 			missing_column(sub, rel, want);
 	}
@@ -274,7 +313,7 @@ check_rules(const CdcSubscription *sub, Relation rel)
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("%s has rules", place(sub, name)),
 				 errdetail("A rule may keep events away from it."),
-				 errhint("DROP RULE ... ON %s;", name)));
+				 errhint("%s", cdc_history_drop_rules(RelationGetRelid(rel), name))));
 }
 
 /*

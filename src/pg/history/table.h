@@ -38,7 +38,7 @@ typedef struct CdcHistoryColumnType
 	const char *name;
 	Oid			type;
 	const char *type_name;		/* as in SQL */
-	bool		not_null;		/* a row without it says nothing */
+	bool		needed;			/* a row without it does not say what happened */
 } CdcHistoryColumnType;
 
 extern const CdcHistoryColumnType cdc_history_columns[CDC_HISTORY_COLUMNS];

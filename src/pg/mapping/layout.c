@@ -177,11 +177,11 @@ check_unmapped(const CdcMapping *mapping, const CdcRowImage *image, int index,
  */
 
 /*
- * A table without key needs whole rows: a row cannot be found, nor be told
- * apart, by some of its columns.
+ * A table without key needs whole rows: a row cannot be found, nor be told apart, by some of
+ * its columns.  Returns a column that the source has and the image lacks; NULL: there is none.
  */
-static void
-check_whole_row(const CdcMapping *mapping, const CdcRowImage *image, const CdcPresence *presence)
+static char *
+lacking_of_row(const CdcMapping *mapping, const CdcRowImage *image, const bool *attrs)
 {
 	CdcTableDef def = source_definition(mapping, image);
 	int			i;
@@ -195,18 +195,51 @@ check_whole_row(const CdcMapping *mapping, const CdcRowImage *image, const CdcPr
 			continue;
 		for (c = 0; c < mapping->target->ncolumns; c++)
 			if (strcmp(mapping->columns[c].source, source->name) == 0 &&
-				!presence->attrs[mapping->columns[c].attnum - 1])
-				ereport(ERROR,
-						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						 errmsg("row image of source table \"%s\" lacks column \"%s\"",
-								mapping->source_table, source->name),
-						 errdetail("The target %s has no key, so that rows are matched by all their columns.",
-								   mapping->target->name),
-						 image->env != NULL ?
-						 errhint("Have the messages carry whole rows, or give the target its key: %s",
-								 cdc_target_key_hint(mapping, image->env)) :
-						 errhint("Give the table a primary key, or set binlog_row_image to FULL at the source.")));
+				!attrs[mapping->columns[c].attnum - 1])
+				return pstrdup(source->name);
 	}
+	return NULL;
+}
+
+/* A column of the target's key that the image does not fill, as the source calls it; NULL: there is none. */
+static char *
+lacking_of_key(const CdcMapping *mapping, const bool *attrs)
+{
+	const CdcTarget *target = mapping->target;
+	int			i;
+
+	for (i = 0; i < target->nkey; i++)
+	{
+		const CdcMappedColumn *column = &mapping->columns[target->key[i].column];
+
+		if (!attrs[target->key[i].attnum - 1])
+			return pstrdup(column->by == CDC_BY_COLUMN ? column->source : column->name);
+	}
+	return NULL;
+}
+
+void
+cdc_layout_refuse_partial(const CdcMapping *mapping, const CdcRowImage *image,
+						  const CdcLayout *layout)
+{
+	const CdcTarget *target = mapping->target;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("row image of source table \"%s\" lacks column \"%s\"",
+					mapping->source_table, layout->lacks),
+			 target->keyless ?
+			 errdetail("The target %s has no key, so that rows are matched by all their columns.",
+					   target->name) :
+			 errdetail("By it rows of target %s are found.", target->name),
+			 image->sub->kind != CDC_SERVER_KAFKA ?
+			 errhint("Set binlog_row_image to FULL at the source, for its running sessions too, and copy the table anew: SELECT cdc.resync_table(%s, %s);",
+					 quote_literal_cstr(image->sub->name), quote_literal_cstr(mapping->name)) :
+			 target->keyless ?
+			 errhint("Have the messages carry whole rows, or give the target its key: %s",
+					 cdc_target_key_hint(mapping, image->env)) :
+			 errhint("Have the messages carry that column, or name a key of columns that each of them has in argument \"key\" of cdc.add_table.")));
+	pg_unreachable();
 }
 
 /*
@@ -442,10 +475,7 @@ make_layout(CdcMapping *mapping, const CdcRowImage *image)
 	layout->presence = cdc_presence_intern(&target->presences, attrs);
 	if (mapping->whole_only && !layout->presence->complete)
 		refuse_shape(mapping);
-	layout->has_key = true;
-	for (i = 0; i < target->nkey; i++)
-		if (!attrs[target->key[i].attnum - 1])
-			layout->has_key = false;
+	layout->lacks = lacking_of_key(mapping, attrs);
 	if (!layout->presence->complete || layout->filter != CDC_COMPUTABLE_YES)
 	{
 		bool		lacks;
@@ -456,7 +486,13 @@ make_layout(CdcMapping *mapping, const CdcRowImage *image)
 		layout->partial = layout->partial || lacks;
 	}
 	if (target->keyless && !layout->presence->complete)
-		check_whole_row(mapping, image, layout->presence);
+	{
+		/* where the definition is not known, a column of the target's own may be what is lacking */
+		char	   *lacks = lacking_of_row(mapping, image, attrs);
+
+		if (lacks != NULL)
+			layout->lacks = lacks;
+	}
 	return layout;
 }
 
@@ -479,6 +515,8 @@ forget_layouts(CdcMapping *mapping)
 			pfree(layout->computable);
 		if (layout->stale != NULL)
 			pfree(layout->stale);
+		if (layout->lacks != NULL)
+			pfree(layout->lacks);
 		pfree(layout);
 	}
 	list_free(mapping->layouts);

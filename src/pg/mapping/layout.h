@@ -53,7 +53,8 @@ typedef struct CdcLayout
 
 	/* what such a row is */
 	const CdcPresence *presence;
-	bool		has_key;		/* all key columns are in it */
+	char	   *lacks;			/* a column of the source by which rows are found and which is not in
+								 * it; NULL: the row can be found */
 	bool		partial;		/* it lacks columns that the source has of each row */
 	char	   *stale;			/* a column that the source generates and does not tell, so
 								 * that it must not be kept in an update; or NULL */
@@ -82,6 +83,10 @@ extern const CdcLayout *cdc_layout_of(CdcMapping *mapping, const CdcRowImage *im
  * collected for the target, nor any row of it be at hand.
  */
 extern void cdc_layout_forget(CdcMapping *mapping);
+
+/* ERROR: the image does not say which row it is (layout->lacks). */
+pg_noreturn extern void cdc_layout_refuse_partial(const CdcMapping *mapping, const CdcRowImage *image,
+												  const CdcLayout *layout);
 
 /* ERROR: a row lacks a value that must not stay as it was. */
 pg_noreturn extern void cdc_layout_refuse_stale(const CdcMapping *mapping, const CdcLayout *layout);

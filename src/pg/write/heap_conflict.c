@@ -149,8 +149,8 @@ settle_one(CdcHeap *heap, const Displaced *row)
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("two rows of target %s have the same values in its unique index \"%s\"", target->name, row->index),
 				 errdetail("The row with key %s has those of the row with key %s.", row->by, key),
-				 errhint("The source has both rows: %s; or set the subscription's option \"conflict\" to \"overwrite\", which keeps the later row only. A replay onto rows of a later moment has to go on to that moment.",
-						 row->remedy)));
+				 errhint("The source has both rows: %s; or, which keeps the later row only: SELECT cdc.alter_subscription(%s, '{\"conflict\": \"overwrite\"}'). A replay onto rows of a later moment has to go on to that moment.",
+						 row->remedy, quote_literal_cstr(heap->run->subscription))));
 	heap->run->deleted++;
 	(void) cdc_log_event(heap->run->subscription, "conflict",
 						 psprintf("rows of target %s were overwritten, as others have their values in unique index \"%s\"",

@@ -65,6 +65,28 @@ sub dbh
 	return $self->{dbh};
 }
 
+# Waits until the server takes connections (again), and goes on with a new one.
+sub wait_up
+{
+	my ($self) = @_;
+	$self->forget;
+	wait_until(60, sub { eval { $self->value('SELECT 1') } }) or die 'the server does not come up';
+	return;
+}
+
+# Kills a worker of a subscription ("pull", "apply") with SIGKILL, upon which PostgreSQL ends
+# all its processes; comes back when that is over and it takes connections again.
+sub kill_worker
+{
+	my ($self, $name, $kind) = @_;
+	my $witness = eval { $self->connect } or return $self->wait_up;
+	my $pid = eval { $witness->selectrow_array("SELECT ${kind}_pid FROM cdc.stat_subscription WHERE subscription = ?", undef, $name) };
+	# (one that ended by itself meanwhile takes nobody with it)
+	wait_until(15, sub { !$witness->ping }) if $pid && kill 'KILL', $pid;
+	$self->wait_up;
+	return;
+}
+
 sub forget { my ($self) = @_; undef $_[0]{dbh}; return }
 sub do { my ($self, @sql) = @_; $self->dbh->do($_) for @sql; return }
 sub rows { my ($self, $sql, @bind) = @_; return $self->dbh->selectall_arrayref($sql, undef, @bind) }
