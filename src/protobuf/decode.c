@@ -20,12 +20,7 @@
 #include "core/emit.h"
 #include "core/interrupt.h"
 
-/*
- * Bytes that may be written whatever the message has, and for each byte of it; what a
- * value without a name counts for.
- */
-#define FREE_BYTES		((uint64_t) 64 * 1024 * 1024)
-#define BYTES_A_BYTE	64
+/* What a value without a name counts for. */
 #define VALUE_BYTES		16
 
 /* Values between two looks whether to go on. */
@@ -541,7 +536,7 @@ cdc_pb_message(CdcPbDecoder *d, const CdcProtobufMessage *message, CdcPbContent 
 	if (st != CDC_OK)
 		return st;
 	if (message->meaning != CDC_PB_PLAIN)
-		st = cdc_pb_known(d, &level);
+		st = d->known(d, &level);
 	else
 	{
 		st = d->sink->ops->begin_object(d->sink);
@@ -556,39 +551,4 @@ cdc_pb_message(CdcPbDecoder *d, const CdcProtobufMessage *message, CdcPbContent 
 		d->levels--;
 	}
 	return st;
-}
-
-/* The sink says no by a status alone. */
-static CdcStatus
-explain(CdcPbDecoder *d, CdcStatus st)
-{
-	if (d->err->status == st)
-		return st;
-	if (st == CDC_ERR_CORRUPT)
-		return cdc_pb_fail(d, CDC_ERR_VALUE, "a text is not UTF-8");
-	if (st == CDC_ERR_NOMEM)
-		return no_memory(d);
-	cdc_error(d->err, st, st == CDC_ERR_LIMIT ? "message is too large or nested too deep" :
-			  "message has a value that cannot be kept");
-	return st;
-}
-
-CdcStatus
-cdc_protobuf_decode(const CdcProtobufSchema *schema, const CdcProtobufMessage *message,
-					CdcArena *scratch, const uint8_t *bytes, size_t len, CdcSink *sink, CdcError *err)
-{
-	CdcPbDecoder d;
-	CdcStatus	st;
-
-	/* a path that is not used need not be cleared */
-	memset(&d, 0, offsetof(CdcPbDecoder, path));
-	d.sink = sink;
-	d.scratch = scratch;
-	d.err = err;
-	d.schema = schema;
-	d.begin = d.at = bytes;
-	d.room = FREE_BYTES + (uint64_t) len * BYTES_A_BYTE;
-	err->status = CDC_OK;
-	st = cdc_pb_message(&d, message, (CdcPbContent) {bytes, bytes + len, 0});
-	return st == CDC_OK ? st : explain(&d, st);
 }

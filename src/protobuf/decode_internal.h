@@ -34,12 +34,16 @@ typedef struct CdcPbSlot
 	uint32_t	last;
 } CdcPbSlot;
 
+struct CdcPbLevel;
+
 typedef struct CdcPbDecoder
 {
 	CdcSink    *sink;
 	CdcArena   *scratch;
 	CdcError   *err;
 	const CdcProtobufSchema *schema;
+	/* writes a message that has a meaning: cdc_pb_known() */
+	CdcStatus	(*known) (struct CdcPbDecoder *d, const struct CdcPbLevel *level);
 	const uint8_t *begin;
 	const uint8_t *at;			/* where errors are */
 	uint64_t	room;			/* bytes that may still be written */
