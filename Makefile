@@ -7,6 +7,7 @@
 #   make format, make format-check             clang-format, see there
 #   make dist [DIST_DIR=...]                   the archive of a release
 #   make WITH_REGISTRY=no                      without libcurl: no schema registries, though Avro
+#   make WITH_PROTOBUF=no                      without libprotobuf: no messages in Protobuf
 #
 # MYSQL_CONFIG names the mysql_config or mariadb_config of the client library
 # to link; without it libmariadb is preferred, then Oracle's libmysqlclient.
@@ -15,19 +16,28 @@
 EXTENSION = cdc_ingest
 EXTVERSION = 0.1.0
 MODULE_big = cdc_ingest
-OBJS = $(sort $(patsubst %.c,%.o,$(filter-out $(HTTP_SOURCES),$(wildcard src/*/*.c src/pg/*/*.c))))
+OBJS = $(sort $(patsubst %.c,%.o,$(filter-out $(HTTP_SOURCES) $(PROTOC_SOURCES),$(wildcard src/*/*.c src/pg/*/*.c))))
 
 # A module of its own, loaded when a schema registry is asked: libcurl.
 HTTP_SOURCES = $(wildcard src/http/*.c src/pg/http/*.c)
 HTTP_MODULE = cdc_ingest_http
 HTTP_OBJS = $(sort $(patsubst %.c,%.o,$(HTTP_SOURCES))) src/core/status.o
+
+# Another one, loaded when a schema of Protobuf is read: libprotobuf, and so C++.
+PROTOC_SOURCES = $(wildcard src/protoc/*.c src/pg/protoc/*.c)
+PROTOC_CXX_SOURCES = $(wildcard src/protoc/*.cc)
+PROTOC_MODULE = cdc_ingest_protobuf
+PROTOC_CXX_OBJS = $(PROTOC_CXX_SOURCES:.cc=.o)
+PROTOC_OBJS = $(sort $(PROTOC_SOURCES:.c=.o)) $(PROTOC_CXX_OBJS) src/core/status.o
 SQL_SOURCES = $(sort $(wildcard src/sql/[0-9][0-9]_*.sql))
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
-EXTRA_CLEAN = $(OBJS:.o=.d) $(HTTP_OBJS) $(HTTP_OBJS:.o=.d) $(HTTP_MODULE)$(DLSUFFIX) results regression.diffs regression.out output_iso tmp_check
+EXTRA_CLEAN = $(OBJS:.o=.d) $(HTTP_OBJS) $(HTTP_OBJS:.o=.d) $(HTTP_MODULE)$(DLSUFFIX) \
+	$(PROTOC_OBJS) $(PROTOC_OBJS:.o=.d) $(PROTOC_MODULE)$(DLSUFFIX) results regression.diffs regression.out output_iso tmp_check
 
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
 WITH_REGISTRY ?=
+WITH_PROTOBUF ?=
 
 # Greenplum runs the tests whose SQL PostgreSQL 9.4 can parse, and its own, gp_*.  The first
 # one wants a database without the extension.
@@ -83,6 +93,19 @@ DEFINES += -DCDC_WITH_REGISTRY
 CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
 CURL_LIBS := $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null || echo -lcurl)
 endif
+# messages in Protobuf, where libprotobuf (before it took up Abseil), the headers of its parser
+# and a compiler of C++ are there, or WITH_PROTOBUF=yes asks for them
+PROTOBUF_INCLUDE := $(shell $(PKG_CONFIG) --variable=includedir protobuf 2>/dev/null)
+ifeq ($(WITH_PROTOBUF),)
+WITH_PROTOBUF := $(if $(and $(filter yes,$(shell $(PKG_CONFIG) --atleast-version=3.6 protobuf 2>/dev/null && \
+	$(PKG_CONFIG) --max-version=3.21.99 protobuf && echo yes)),$(wildcard \
+	$(PROTOBUF_INCLUDE)/google/protobuf/compiler/parser.h),$(shell command -v $(CXX))),yes,no)
+endif
+ifneq ($(WITH_PROTOBUF),no)
+DEFINES += -DCDC_WITH_PROTOBUF
+PROTOBUF_CFLAGS := $(shell $(PKG_CONFIG) --cflags protobuf 2>/dev/null)
+PROTOBUF_LIBS := $(shell $(PKG_CONFIG) --libs protobuf 2>/dev/null || echo -lprotobuf)
+endif
 OTHER_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(OTHER_LIBS) 2>/dev/null)
 OTHER_LDLIBS := $(shell $(PKG_CONFIG) --libs $(OTHER_LIBS) 2>/dev/null || \
 	echo $(patsubst %,-l%,$(patsubst lib%,%,$(patsubst zlib,z,$(OTHER_LIBS)))))
@@ -121,12 +144,30 @@ install-http: $(HTTP_MODULE)$(DLSUFFIX) installdirs
 	$(INSTALL_SHLIB) $< '$(DESTDIR)$(pkglibdir)/$<'
 endif
 
-uninstall: uninstall-http
-.PHONY: uninstall-http
-uninstall-http:
-	rm -f '$(DESTDIR)$(pkglibdir)/$(HTTP_MODULE)$(DLSUFFIX)'
+ifneq ($(WITH_PROTOBUF),no)
+# The flags of PGXS are C's; no exception leaves the module, so that the server sees no C++.
+PROTOC_CXXFLAGS = -std=c++17 -O2 -g -fPIC -fvisibility=hidden -MMD -MP -Isrc $(PROTOBUF_CFLAGS) \
+	$(WARNINGS) -Wno-unused-parameter
+$(PROTOC_CXX_OBJS): %.o: %.cc
+	$(CXX) $(PROTOC_CXXFLAGS) -c -o $@ $<
 
--include $(OBJS:.o=.d) $(HTTP_OBJS:.o=.d)
+$(PROTOC_MODULE)$(DLSUFFIX): $(PROTOC_OBJS)
+	$(CXX) -shared -o $@ $(PROTOC_OBJS) $(LDFLAGS) $(PROTOBUF_LIBS) -lpthread
+
+all: $(PROTOC_MODULE)$(DLSUFFIX)
+
+install: install-protobuf
+.PHONY: install-protobuf
+install-protobuf: $(PROTOC_MODULE)$(DLSUFFIX) installdirs
+	$(INSTALL_SHLIB) $< '$(DESTDIR)$(pkglibdir)/$<'
+endif
+
+uninstall: uninstall-modules
+.PHONY: uninstall-modules
+uninstall-modules:
+	rm -f '$(DESTDIR)$(pkglibdir)/$(HTTP_MODULE)$(DLSUFFIX)' '$(DESTDIR)$(pkglibdir)/$(PROTOC_MODULE)$(DLSUFFIX)'
+
+-include $(OBJS:.o=.d) $(HTTP_OBJS:.o=.d) $(PROTOC_OBJS:.o=.d)
 
 # Tests of the pure layers need no PostgreSQL.
 .PHONY: check-unit format format-check dist

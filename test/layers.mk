@@ -1,7 +1,7 @@
 # What the programs that test src/LAYER link with: its files as a library.  Included by
 # test/unit and test/fuzz, which say CC, FLAGS, LIBS and where the top of the tree is.
 
-LAYERS = core binlog avro envelope
+LAYERS = core binlog avro protobuf envelope
 layer_objects = $(patsubst $(top)/src/%.c,build/src/%.o,$(wildcard $(top)/src/$(1)/*.c))
 
 # as the module is built: with libdeflate where it is there

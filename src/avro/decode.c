@@ -16,12 +16,11 @@
  */
 #include "avro/internal.h"
 
-#include <math.h>
 #include <stdio.h>
 
-#include "core/base64.h"
 #include "core/bytes.h"
 #include "core/decimal_bytes.h"
+#include "core/emit.h"
 #include "core/interrupt.h"
 #include "envelope/cell_time.h"
 
@@ -176,29 +175,6 @@ put_name(Decoder *d, CdcString name)
 }
 
 static CdcStatus
-emit_base64(Decoder *d, const uint8_t *bytes, size_t len)
-{
-	char		small[256];
-	char	   *text = small;
-
-	if (len > sizeof(small) / 4 * 3 - 3)
-		text = cdc_arena_alloc(d->scratch, (len + 2) / 3 * 4);
-	if (text == NULL)
-		return cdc_error(d->err, CDC_ERR_NOMEM, "out of memory");
-	return d->sink->ops->string(d->sink, text, cdc_base64(bytes, len, text));
-}
-
-static CdcStatus
-emit_double(Decoder *d, double v, bool single)
-{
-	const char *name = isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity";
-
-	if (!isfinite(v))
-		return d->sink->ops->string(d->sink, name, strlen(name));
-	return single ? d->sink->ops->float4(d->sink, (float) v) : d->sink->ops->float8(d->sink, v);
-}
-
-static CdcStatus
 decode_float(Decoder *d, bool single)
 {
 	const uint8_t *bytes = NULL;
@@ -214,11 +190,11 @@ decode_float(Decoder *d, bool single)
 	{
 		low = cdc_le32(bytes);
 		memcpy(&f, &low, sizeof(f));
-		return emit_double(d, f, true);
+		return cdc_emit_double(d->sink, f, true);
 	}
 	all = cdc_le64(bytes);
 	memcpy(&v, &all, sizeof(v));
-	return emit_double(d, v, false);
+	return cdc_emit_double(d->sink, v, false);
 }
 
 static CdcStatus
@@ -269,7 +245,7 @@ emit_bytes(Decoder *d, const CdcAvroNode *node, const uint8_t *bytes, size_t len
 		return emit_uuid(d, bytes);
 	if (node->meaning == CDC_AVRO_DURATION)
 		return emit_duration(d, bytes);
-	return emit_base64(d, bytes, len);
+	return cdc_emit_base64(d->scratch, bytes, len, d->sink);
 }
 
 /* Dates and times, and numbers that are none; years of other than four digits stay numbers. */

@@ -17,6 +17,7 @@
 #include "core/base64.h"
 #include "core/decimal_bytes.h"
 #include "core/digits.h"
+#include "core/emit.h"
 #include "core/event.h"
 #include "core/geometry.h"
 #include "core/json_parse.h"
@@ -51,11 +52,9 @@ take_base64(CdcArena *arena, const CdcCell *cell, const CdcDoc *value, CdcString
 static CdcStatus
 emit_base64(CdcArena *arena, const uint8_t *bytes, size_t len, CdcSink *sink, CdcError *err)
 {
-	char	   *text = cdc_arena_alloc(arena, (len + 2) / 3 * 4 + 1);
+	CdcStatus	st = cdc_emit_base64(arena, bytes, len, sink);
 
-	if (text == NULL)
-		return cdc_cell_no_memory(err);
-	return sink->ops->string(sink, text, cdc_base64(bytes, len, text));
+	return st == CDC_ERR_NOMEM ? cdc_cell_no_memory(err) : st;
 }
 
 static CdcStatus

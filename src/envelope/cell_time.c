@@ -114,12 +114,11 @@ divide(int64_t n, int64_t by, int64_t *quotient, int64_t *rest)
 
 /* zone: what stands behind it. */
 static CdcStatus
-emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp, const char *zone)
+emit_parts(CdcSink *sink, int64_t seconds, int64_t fraction, int64_t per_second, int fsp,
+		   const char *zone)
 {
 	char		buf[64];
 	char		fraction_text[16];
-	int64_t		seconds;
-	int64_t		fraction;
 	int64_t		days;
 	int64_t		second;
 	int64_t		year;
@@ -127,7 +126,6 @@ emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp, const c
 	int			day;
 	int			len;
 
-	divide(units, per_second, &seconds, &fraction);
 	divide(seconds, SECONDS_A_DAY, &days, &second);
 	if (days < MIN_DAYS || days > MAX_DAYS)
 		return CDC_ERR_VALUE;
@@ -137,6 +135,16 @@ emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp, const c
 				   (int) (second / 3600), (int) (second / 60 % 60), (int) (second % 60),
 				   fraction_text, zone);
 	return sink->ops->string(sink, buf, (size_t) len);
+}
+
+static CdcStatus
+emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp, const char *zone)
+{
+	int64_t		seconds;
+	int64_t		fraction;
+
+	divide(units, per_second, &seconds, &fraction);
+	return emit_parts(sink, seconds, fraction, per_second, fsp, zone);
 }
 
 CdcStatus
@@ -149,6 +157,14 @@ CdcStatus
 cdc_emit_instant(CdcSink *sink, int64_t units, int64_t per_second)
 {
 	return emit_datetime(sink, units, per_second, -1, "Z");
+}
+
+CdcStatus
+cdc_emit_moment(CdcSink *sink, int64_t seconds, int32_t nanos)
+{
+	if (nanos < 0 || nanos >= 1000000000)
+		return CDC_ERR_VALUE;
+	return emit_parts(sink, seconds, nanos, 1000000000, -1, "Z");
 }
 
 CdcStatus

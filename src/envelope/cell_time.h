@@ -21,6 +21,9 @@ extern CdcStatus cdc_emit_time(CdcSink *sink, int64_t units, int64_t per_second,
 /* The same of a moment, with the Z of UTC behind it and as many digits as it takes. */
 extern CdcStatus cdc_emit_instant(CdcSink *sink, int64_t units, int64_t per_second);
 
+/* Likewise of seconds since 1970 and nanoseconds more; of years 1 to 9999. */
+extern CdcStatus cdc_emit_moment(CdcSink *sink, int64_t seconds, int32_t nanos);
+
 /*
  * Writes ISO 8601 as MySQL prints dates and times, with a zone in UTC; a text that
  * is something else as it is.

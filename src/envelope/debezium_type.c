@@ -288,6 +288,28 @@ decimal_scale(const CdcDoc *field, CdcCell *cell, CdcError *err)
 	return CDC_OK;
 }
 
+/* Whether the schema is one that lacks the names of types, and could lack one here. */
+static bool
+is_unnamed(const CdcDoc *field)
+{
+	CdcDoc		v;
+
+	return cdc_doc_find_type(field, "unnamed", CDC_DOC_TRUE, &v);
+}
+
+/*
+ * Whether the receiver's column says what a value is, though there is a schema: one that
+ * lacks the names of types.  Strings for bytes and numbers are what they are all the same.
+ */
+static bool
+is_for_receiver(const CdcDoc *field, const CdcColumnHint *hint, const CdcDoc *value)
+{
+	return hint != NULL && is_unnamed(field) &&
+		!(value->type == CDC_DOC_STRING &&
+		  (hint->kind == CDC_HINT_BYTES || hint->kind == CDC_HINT_DECIMAL ||
+		   hint->kind == CDC_HINT_INTEGER));
+}
+
 CdcStatus
 cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 					   const CdcColumnHint *hint, CdcCell *cell, CdcError *err)
@@ -333,6 +355,13 @@ cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 			type->form = CDC_CELL_UNCLEAR;
 			type->wrapped = true;
 		}
+		else if (is_for_receiver(field, hint, &cell->value))
+			set_form_by_hint(env, hint, &cell->value, type);
+	}
+	else if (is_for_receiver(field, hint, &cell->value))
+	{
+		set_form_by_hint(env, hint, &cell->value, type);
+		type->keep_srid = !is_mysql(env);
 	}
 	else if (hint != NULL && cell->value.type == CDC_DOC_STRING &&
 			 (hint->kind == CDC_HINT_DECIMAL || hint->kind == CDC_HINT_INTEGER))
@@ -479,7 +508,8 @@ cdc_debezium_column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, cons
 	(void) cell;
 	if (field->type != CDC_DOC_OBJECT)
 		return CDC_OK;
-	column->told = true;
+	/* a number that may be a date says nothing against the receiver's column */
+	column->told = !is_unnamed(field);
 	column->nullable = cdc_doc_find_type(field, "optional", CDC_DOC_TRUE, &v);
 	semantic = find_semantic_type(field);
 	/* other databases have types of the same names that mean something else */

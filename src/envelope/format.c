@@ -94,6 +94,6 @@ cdc_payload_refuse(CdcMessageFormat format, uint32_t schema_id, CdcError *err)
 		cdc_error_detail(err, "It begins with a zero byte and schema number %lu; the format is declared as \"%s\".",
 						 (unsigned long) schema_id, cdc_format_name(format));
 	}
-	cdc_error_hint(err, "Avro is read with the subscription's option value_format \"avro\" and the server's option schema_registry_url.  Of Protobuf let the producer write JSON, or keep the bytes: format \"protobuf\" without target_schema.");
+	cdc_error_hint(err, "They are read with the subscription's option value_format, \"avro\" or \"protobuf\", and the server's option schema_registry_url.");
 	return CDC_ERR_UNSUPPORTED;
 }

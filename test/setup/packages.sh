@@ -8,9 +8,10 @@ need_root
 
 pg=$CDC_PG_VERSION
 demo=(
-	gcc make libc6-dev pkg-config
+	gcc g++ make libc6-dev pkg-config
 	"postgresql-$pg" "postgresql-client-$pg" "postgresql-server-dev-$pg"
 	libmariadb-dev libssl-dev zlib1g-dev libzstd-dev libdeflate-dev librdkafka-dev libcurl4-openssl-dev
+	libprotobuf-dev libprotoc-dev
 	mariadb-server mariadb-client
 	perl libdbi-perl libdbd-mariadb-perl libdbd-pg-perl
 	procps util-linux
@@ -20,7 +21,7 @@ tests=(
 	debootstrap debian-archive-keyring ca-certificates
 	galera-4 rsync
 	python3 python3-venv python3-pip python3-pymysql openssl
-	kcat maven unzip openjdk-17-jre-headless
+	kcat maven unzip openjdk-17-jre-headless protobuf-compiler
 	clang-format-14
 )
 

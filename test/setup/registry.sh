@@ -1,6 +1,6 @@
 #!/bin/bash
 # test/setup/registry.sh: a schema registry, Apicurio 2.6.13 from Maven Central, into
-# $CDC_TEST_CACHE/registry, and Python with fastavro and a Kafka client beside it.
+# $CDC_TEST_CACHE/registry, and Python with fastavro, protobuf and a Kafka client beside it.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./common.sh
@@ -8,8 +8,26 @@ need_root
 
 version=2.6.13.Final
 python="fastavro==1.13.1 confluent-kafka==2.16.1"
+more_python="protobuf==6.33.6"
 dir=$CDC_TEST_CACHE/registry
-[ ! -e "$dir/complete" ] || [ "$(cat "$dir/complete")" != "$version $python" ] || exit 0
+
+# What came later, into what is there.
+add_more() {
+	[ "$(cat "$dir/more" 2>/dev/null)" != "$more_python" ] || return 0
+	# shellcheck disable=SC2086
+	quietly "$dir.log" "$dir/venv/bin/pip" install $more_python
+	rm -f "$dir.log"
+	chmod -R a+rX "$dir"
+	echo "$more_python" >"$dir/more"
+}
+
+mkdir -p "$CDC_TEST_CACHE"
+exec 9>"$CDC_TEST_CACHE/registry.lock"
+flock 9
+if [ -e "$dir/complete" ] && [ "$(cat "$dir/complete")" = "$version $python" ]; then
+	add_more
+	exit 0
+fi
 say "fetching a schema registry, Apicurio $version"
 rm -rf "$dir.new" "$dir"
 mkdir -p "$dir.new/jars"
@@ -25,3 +43,4 @@ quietly "$dir.log" "$dir/venv/bin/pip" install $python
 rm -f "$dir.log"
 chmod -R a+rX "$dir"
 echo "$version $python" >"$dir/complete"
+add_more

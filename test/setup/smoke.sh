@@ -76,7 +76,7 @@ smoke_bench_kafka() {
 
 smoke_bench_avro() {
 	bench avro
-	figures "$out" avro_rows avro_jsonb
+	figures "$out" avro_rows avro_jsonb protobuf_rows protobuf_jsonb
 }
 
 smoke_demo() {

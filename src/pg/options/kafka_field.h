@@ -45,10 +45,11 @@ typedef enum CdcPayloadFormat
 {
 	CDC_PAYLOAD_PLAIN,			/* JSON, text or bytes, as they are */
 	CDC_PAYLOAD_AVRO,
-	CDC_PAYLOAD_JSON_SCHEMA		/* JSON behind a schema's number */
+	CDC_PAYLOAD_JSON_SCHEMA,	/* JSON behind a schema's number */
+	CDC_PAYLOAD_PROTOBUF
 } CdcPayloadFormat;
 
-/* A schema: JSON text for messages that do not name one; NULL: they do. */
+/* A schema: text for messages that do not name one, JSON or .proto; NULL: they do. */
 typedef struct CdcPayloadOptions
 {
 	int			value_format;	/* CdcPayloadFormat */

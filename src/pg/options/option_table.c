@@ -65,7 +65,7 @@ static const char *const nul_words[] = {"error", "strip", NULL};
 static const char *const conflict_words[] = {"error", "overwrite", NULL};
 static const char *const xa_unknown_words[] = {"error", "log", NULL};
 static const char *const format_words[] = {"message", "json", NULL};
-static const char *const payload_words[] = {"plain", "avro", "json_schema", NULL};
+static const char *const payload_words[] = {"plain", "avro", "json_schema", "protobuf", NULL};
 static const char *const missing_words[] = {"error", "skip", NULL};
 static const char *const on_error_words[] = {"stop", "table", "log", NULL};
 static const char *const boundary_words[] = {"auto", "message", "partition", NULL};
@@ -129,7 +129,7 @@ static const CdcOption options[] = {
 	"How long a connected client waits for an answer, the next message of a partition or a delivery, with all that is tried again"},
 
 	{SCOPE_KAFKA_SERVER, "schema_registry_url", TYPE_TEXT, NULL, 0, 0, NULL, false, REGISTRY(url),
-	"Address of a schema registry with Confluent's API, http://host:8081 or https://..., for messages in Avro"},
+	"Address of a schema registry with Confluent's API, http://host:8081 or https://..., for messages in Avro or Protobuf"},
 	{SCOPE_KAFKA_SERVER, "schema_registry_timeout", TYPE_MS, "10s", 100, 600 * 1000, NULL, false, REGISTRY(timeout_ms),
 	"How long the registry may take for a schema, with all that it refers to"},
 	{SCOPE_KAFKA_SERVER, "schema_registry_ssl_ca_location", TYPE_TEXT, NULL, 0, 0, NULL, false, REGISTRY(ca_file),
@@ -159,9 +159,9 @@ static const CdcOption options[] = {
 	{SCOPE_KAFKA_TABLE, "format", TYPE_CHOICE, "message", 0, 0, format_words, false, TABLE(format),
 	"What columns are that have no name of a message's part: nothing, or members of the JSON object in its value"},
 	{SCOPE_KAFKA_TABLE, "value_format", TYPE_CHOICE, "plain", 0, 0, payload_words, false, TABLE(payload.value_format),
-	"How values of messages are encoded: as text or bytes that are no other format's; in Avro, with the number of a schema of the server's schema registry in front or by value_schema; or as JSON with such a number in front. Columns get JSON, those of type bytea the bytes as they came"},
+	"How values of messages are encoded: as text or bytes that are no other format's; in Avro or Protobuf, with the number of a schema of the server's schema registry in front or by value_schema; or as JSON with such a number in front. Columns get JSON, those of type bytea the bytes as they came"},
 	{SCOPE_KAFKA_TABLE, "value_schema", TYPE_TEXT, NULL, 0, 0, NULL, false, TABLE(payload.value_schema),
-	"The schema of values in Avro that have no schema's number in front; its JSON text"},
+	"The schema of values in Avro or Protobuf that have no schema's number in front: its JSON text, or the text of a .proto file, whose first message they are"},
 	{SCOPE_KAFKA_TABLE, "key_format", TYPE_CHOICE, "plain", 0, 0, payload_words, false, TABLE(payload.key_format),
 	"As value_format, of keys"},
 	{SCOPE_KAFKA_TABLE, "key_schema", TYPE_TEXT, NULL, 0, 0, NULL, false, TABLE(payload.key_schema),
@@ -242,9 +242,9 @@ static const CdcOption options[] = {
 	{SCOPE_SUBSCRIPTION, "group_id", TYPE_TEXT, NULL, 0, MAX_KAFKA_NAME, NULL, false, SUBS(group_id),
 	"Kafka: consumer group that is told the offsets, so that Kafka's tools show the lag; cdc_<database>_<subscription> where not set, empty for none"},
 	{SCOPE_SUBSCRIPTION, "value_format", TYPE_CHOICE, "plain", 0, 0, payload_words, false, SUBS(payload.value_format),
-	"Kafka: how values of messages are encoded: JSON, Avro, or JSON behind a schema's number, as of foreign tables. The history has them as JSON"},
+	"Kafka: how values of messages are encoded: JSON, Avro, Protobuf, or JSON behind a schema's number, as of foreign tables. The history has them as JSON"},
 	{SCOPE_SUBSCRIPTION, "value_schema", TYPE_TEXT, NULL, 0, 0, NULL, false, SUBS(payload.value_schema),
-	"Kafka: the schema of values in Avro that have no schema's number in front; its JSON text"},
+	"Kafka: the schema of values in Avro or Protobuf that have no schema's number in front, as of foreign tables"},
 	{SCOPE_SUBSCRIPTION, "key_format", TYPE_CHOICE, "plain", 0, 0, payload_words, false, SUBS(payload.key_format),
 	"Kafka: as value_format, of keys"},
 	{SCOPE_SUBSCRIPTION, "key_schema", TYPE_TEXT, NULL, 0, 0, NULL, false, SUBS(payload.key_schema),

@@ -85,7 +85,7 @@ cdc_kafka_event_maker_trim(CdcKafkaEventMaker *maker)
 		make_value_writer(maker);
 }
 
-/* What is made of Avro: what the format understands. */
+/* What is made of Avro and Protobuf: what the format understands. */
 static CdcCodecForm
 codec_form(CdcMessageFormat format)
 {
@@ -225,8 +225,9 @@ parse_key(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcError *err)
 		maker->format != CDC_FORMAT_JSON)
 	{
 		cdc_error(err, CDC_ERR_VALUE, "key of the message begins with the number of a schema");
-		cdc_error_hint(err, "Set key_format as well: SELECT cdc.alter_subscription(%s, '{\"key_format\": \"avro\"}').",
-					   cdc_to_utf8(quote_literal_cstr(maker->sub->name)));
+		cdc_error_hint(err, "Set key_format as well: SELECT cdc.alter_subscription(%s, '{\"key_format\": \"%s\"}').",
+					   cdc_to_utf8(quote_literal_cstr(maker->sub->name)),
+					   cdc_codec_word(maker->value_codec));
 		return NULL;
 	}
 	if (kind == CDC_PAYLOAD_TEXT)

@@ -11,20 +11,13 @@
 #include "pg/base/compat.h"
 #include "pg/datum/jsonb_writer.h"
 #include "pg/options/kafka_field.h"
+#include "pg/registry/message_schema.h"
 
 typedef struct CdcCodec CdcCodec;
 
-/* What is made of a schema that tells more than a document does. */
-typedef enum CdcCodecForm
-{
-	CDC_CODEC_READABLE,			/* values that people and columns take */
-	CDC_CODEC_CONNECT,			/* {"schema", "payload"}, as Debezium's envelopes have them */
-	CDC_CODEC_AUTO				/* the latter where the schema is of Debezium's */
-} CdcCodecForm;
-
 /*
- * Whose messages, encoded how.  What the codec keeps lives in the context.  schema: JSON
- * text, for messages that have no schema's number in front; NULL: they have one, and the
+ * Whose messages, encoded how.  What the codec keeps lives in the context.  schema: text,
+ * for messages that have no schema's number in front; NULL: they have one, and the
  * server's registry knows the schema, which user asks for it.  option: what names the
  * schema, for messages.  ERROR where the schema is none.
  */
@@ -45,6 +38,9 @@ extern const Jsonb *cdc_codec_jsonb(CdcCodec *codec, CdcJsonbWriter *writer, con
  * next use; plain bytes as they are.  *len changes with it.
  */
 extern const char *cdc_codec_text(CdcCodec *codec, const char *bytes, size_t *len, CdcError *err);
+
+/* The word of value_format that stands for the codec. */
+extern const char *cdc_codec_word(const CdcCodec *codec);
 
 /* Whether bytes are taken as they are. */
 extern bool cdc_codec_is_plain(const CdcCodec *codec);

@@ -45,6 +45,13 @@
 /* "no such schema" among the registry's error codes */
 #define SCHEMA_NOT_FOUND	40403
 
+typedef struct Kept
+{
+	uint32		id;				/* first, as it is the key of a hash table */
+	MemoryContext context;
+	CdcMessageSchema schema;
+} Kept;
+
 struct CdcRegistry
 {
 	struct CdcRegistry *next;
@@ -52,7 +59,7 @@ struct CdcRegistry
 	char	   *definition;
 	char	   *server;
 	CdcRegistryOptions options;
-	HTAB	   *schemas;		/* CdcRegistrySchema by id */
+	HTAB	   *schemas;		/* Kept by id */
 	int			users;
 };
 
@@ -100,7 +107,7 @@ make_schemas(CdcRegistry *registry)
 
 	memset(&ctl, 0, sizeof(ctl));
 	ctl.keysize = sizeof(uint32);
-	ctl.entrysize = sizeof(CdcRegistrySchema);
+	ctl.entrysize = sizeof(Kept);
 	ctl.hcxt = registry->context;
 	ctl.hash = tag_hash;
 	registry->schemas = hash_create("cdc_ingest schemas of a registry", 16, &ctl,
@@ -206,9 +213,10 @@ typedef struct Ask
 	CdcRegistry *registry;
 	CdcFetch   *fetch;
 	uint32		id;
+	CdcPayloadFormat format;
 	int64		deadline;
 	CdcArena   *arena;			/* of answers */
-	CdcString	texts[MAX_REFERENCES + 1];
+	CdcSchemaText texts[MAX_REFERENCES + 1];
 	char	   *paths[MAX_REFERENCES + 1];	/* what was asked for so far */
 	int			ntexts;
 	int			npaths;
@@ -338,7 +346,7 @@ too_much(Ask *ask, const char *what)
 	return CDC_ERR_LIMIT;
 }
 
-static CdcStatus collect(Ask *ask, char *path, int depth);
+static CdcStatus collect(Ask *ask, CdcString name, char *path, int depth);
 
 /* /subjects/SUBJECT/versions/VERSION */
 static char *
@@ -383,17 +391,29 @@ collect_references(Ask *ask, const CdcDoc *doc, int depth)
 		if (subject.len == 0 || !cdc_doc_find_int64(&reference, "version", &version))
 			return cdc_error(ask->err, CDC_ERR_VALUE,
 							 "schema %u of the schema registry has a reference to nothing", ask->id);
-		st = collect(ask, reference_path(subject, version), depth + 1);
+		st = collect(ask, cdc_doc_find_string(&reference, "name"), reference_path(subject, version),
+					 depth + 1);
 	}
 	return st;
 }
 
-/* The text at a path, behind those that it refers to. */
+/* The schema is not of the kind that the message is to be read with. */
 static CdcStatus
-collect(Ask *ask, char *path, int depth)
+refuse_kind(uint32 id, CdcPayloadFormat format, CdcString type, CdcError *err)
+{
+	cdc_error(err, CDC_ERR_UNSUPPORTED, "schema %u of the schema registry is not of %s, but of %.*s",
+			  id, cdc_message_schema_kind(format), cdc_clip(type, 50), type.data);
+	cdc_error_hint(err, "Messages of JSON Schema are read with value_format 'json_schema', those of Avro and Protobuf with 'avro' and 'protobuf'; of keys it is key_format.");
+	return CDC_ERR_UNSUPPORTED;
+}
+
+/* The text at a path, behind those that it refers to; name is what others know it by. */
+static CdcStatus
+collect(Ask *ask, CdcString name, char *path, int depth)
 {
 	CdcDoc		doc;
 	CdcDoc		type;
+	CdcString	kind = {"AVRO", 4};
 	CdcStatus	st;
 	int			i;
 
@@ -407,45 +427,42 @@ collect(Ask *ask, char *path, int depth)
 	st = ask_for(ask, path, &doc);
 	if (st != CDC_OK)
 		return st;
-	if (cdc_doc_find_type(&doc, "schemaType", CDC_DOC_STRING, &type) &&
-		!cdc_doc_is_string(&type, "AVRO"))
-	{
-		cdc_error(ask->err, CDC_ERR_UNSUPPORTED, "schema %u of the schema registry is not of Avro, but of %.*s",
-				  ask->id, cdc_clip(type.string, 50), type.string.data);
-		cdc_error_hint(ask->err, "Messages of JSON Schema are read with value_format 'json_schema'.");
-		return CDC_ERR_UNSUPPORTED;
-	}
+	/* which kind is not said of Avro */
+	if (cdc_doc_find_type(&doc, "schemaType", CDC_DOC_STRING, &type))
+		kind = type.string;
+	if (!cdc_string_is(kind, cdc_message_schema_type(ask->format)))
+		return refuse_kind(ask->id, ask->format, kind, ask->err);
 	st = collect_references(ask, &doc, depth);
 	if (st != CDC_OK)
 		return st;
-	ask->texts[ask->ntexts] = cdc_doc_find_string(&doc, "schema");
-	ask->bytes += ask->texts[ask->ntexts++].len;
+	ask->texts[ask->ntexts].name = name;
+	ask->texts[ask->ntexts].text = cdc_doc_find_string(&doc, "schema");
+	ask->bytes += ask->texts[ask->ntexts++].text.len;
 	return ask->bytes <= MAX_SCHEMA_BYTES ? CDC_OK :
 		too_much(ask, psprintf("It has, with what it refers to, more than %zu bytes", MAX_SCHEMA_BYTES));
 }
 
 /* Fills schema, whose context is the current one's child for now. */
 static CdcStatus
-get_schema(CdcRegistry *registry, CdcRegistrySchema *schema, CdcError *err)
+get_schema(CdcRegistry *registry, Kept *schema, CdcPayloadFormat format, CdcError *err)
 {
 	Ask		   *ask = palloc0(sizeof(Ask));
 	CdcStatus	st;
 
 	ask->registry = registry;
 	ask->id = schema->id;
+	ask->format = format;
 	ask->err = err;
 	ask->arena = cdc_schema_arena(CurrentMemoryContext);
 	ask->deadline = cdc_now_ms() + registry->options.timeout_ms;
 	ask->fetch = cdc_fetch_begin();
 	cdc_error(err, CDC_OK, "%s", "");
-	st = collect(ask, psprintf("/schemas/ids/%u", schema->id), 0);
+	st = collect(ask, (CdcString) {"", 0}, psprintf("/schemas/ids/%u", schema->id), 0);
 	cdc_fetch_end(ask->fetch);
 	if (st == CDC_OK)
-		st = cdc_avro_parse(cdc_schema_arena(schema->context), ask->arena, ask->texts, ask->ntexts,
-							&schema->avro, err);
-	if (st == CDC_OK)
-		schema->debezium = cdc_avro_is_debezium(schema->avro);
-	else if (err->detail[0] == '\0')
+		st = cdc_message_schema_parse(schema->context, ask->arena, format, ask->texts, ask->ntexts,
+									  &schema->schema, err);
+	if (st != CDC_OK && err->detail[0] == '\0')
 		cdc_error_detail(err, "It is schema %u of the schema registry.", schema->id);
 	return st;
 }
@@ -455,7 +472,7 @@ static void
 forget_schemas(CdcRegistry *registry)
 {
 	HASH_SEQ_STATUS scan;
-	CdcRegistrySchema *schema;
+	Kept	   *schema;
 
 	hash_seq_init(&scan, registry->schemas);
 	while ((schema = hash_seq_search(&scan)) != NULL)
@@ -465,25 +482,31 @@ forget_schemas(CdcRegistry *registry)
 }
 
 CdcStatus
-cdc_registry_schema(CdcRegistry *registry, uint32 id, const CdcRegistrySchema **schema,
-					CdcError *err)
+cdc_registry_schema(CdcRegistry *registry, uint32 id, CdcPayloadFormat format,
+					const CdcMessageSchema **schema, CdcError *err)
 {
-	CdcRegistrySchema *known = hash_search(registry->schemas, &id, HASH_FIND, NULL);
-	CdcRegistrySchema made;
+	Kept	   *known = hash_search(registry->schemas, &id, HASH_FIND, NULL);
+	Kept		made;
+	const char *type;
 	MemoryContext work;
 	MemoryContext old;
 	CdcStatus	st;
 
-	*schema = known;
-	if (known != NULL)
+	*schema = known != NULL ? &known->schema : NULL;
+	if (known != NULL && known->schema.format == format)
 		return CDC_OK;
+	if (known != NULL)
+	{
+		type = cdc_message_schema_type(known->schema.format);
+		return refuse_kind(id, format, (CdcString) {type, strlen(type)}, err);
+	}
 	work = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest schema", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(work);
 	memset(&made, 0, sizeof(made));
 	made.id = id;
 	made.context = AllocSetContextCreate(work, "cdc_ingest schema of a registry",
 										 ALLOCSET_SMALL_SIZES);
-	st = get_schema(registry, &made, err);
+	st = get_schema(registry, &made, format, err);
 	if (st == CDC_OK)
 	{
 		if (hash_get_num_entries(registry->schemas) >= KEPT_SCHEMAS)
@@ -491,7 +514,7 @@ cdc_registry_schema(CdcRegistry *registry, uint32 id, const CdcRegistrySchema **
 		known = hash_search(registry->schemas, &id, HASH_ENTER, NULL);
 		*known = made;
 		MemoryContextSetParent(made.context, registry->context);
-		*schema = known;
+		*schema = &known->schema;
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(work);

@@ -13,17 +13,9 @@
 #define CDC_PG_REGISTRY_REGISTRY_H
 
 #include "pg/base/compat.h"
-#include "avro/avro.h"
+#include "pg/registry/message_schema.h"
 
 typedef struct CdcRegistry CdcRegistry;
-
-typedef struct CdcRegistrySchema
-{
-	uint32		id;				/* first, as it is the key of a hash table */
-	MemoryContext context;
-	CdcAvroSchema *avro;
-	bool		debezium;
-} CdcRegistrySchema;
 
 /*
  * The registry of the server, as user (who needs no USAGE here: whoever opened the
@@ -33,11 +25,11 @@ typedef struct CdcRegistrySchema
 extern CdcRegistry *cdc_registry_open(MemoryContext context, Oid serverid, Oid user);
 
 /*
- * The schema of Avro with that number, valid until the next call.  ERROR where the
+ * The schema with that number, which has to be of that format; valid until the next call.  ERROR where the
  * registry cannot be asked; CDC_ERR_VALUE and the like where it has no such schema, or
  * one that is no use: then it is the message that is wrong.
  */
-extern CdcStatus cdc_registry_schema(CdcRegistry *registry, uint32 id,
-									 const CdcRegistrySchema **schema, CdcError *err);
+extern CdcStatus cdc_registry_schema(CdcRegistry *registry, uint32 id, CdcPayloadFormat format,
+									 const CdcMessageSchema **schema, CdcError *err);
 
 #endif							/* CDC_PG_REGISTRY_REGISTRY_H */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""avro_produce.py BROKERS REGISTRY: messages in Avro, by an encoder that is not ours.
+"""avro_produce.py BROKERS REGISTRY: messages in Avro and Protobuf, by encoders that are not ours.
 
 Each line of the input is {"topic", "key", "value"} where key and value are null or one of
 
@@ -9,6 +9,9 @@ Each line of the input is {"topic", "key", "value"} where key and value are null
 	{"connect": {"schema", "payload"}}	what Kafka Connect's JSON converter wrote; its schema becomes
 									Avro's as Connect's Avro converter makes it
 	{"json_schema": S, "value": V}	JSON behind the number of a JSON schema
+	{"proto": TEXT, "message": M, "value": V}	Protobuf by that text, registered: zero byte, number, the
+									place of the message, Google's bytes; see protobuf_encode.py
+	{"connect": ..., "as": "protobuf"}	likewise, as Connect's Protobuf converter makes it
 	{"hex": "00ff"}, {"text": "..."}	these bytes
 
 Bytes in values are base64, decimals strings.  Prints the numbers of the schemas of values.
@@ -131,6 +134,22 @@ def prefixed(number, data):
 schemas = {}
 
 
+def protobuf(subject, what):
+    import protobuf_encode
+    if 'connect' in what:
+        what = dict(what, **protobuf_encode.of_connect(what['connect']))
+    texts = {r['name']: schemas[r['subject']] for r in what.get('references', [])}
+    schemas[subject] = what['proto']
+    number = 0
+    if not what.get('bare'):
+        number = register(subject, {'schema': what['proto'], 'schemaType': 'PROTOBUF',
+                                    'references': what.get('references', [])})
+    if what.get('define'):
+        return None, number
+    place, data = protobuf_encode.encode(what['proto'], texts, what.get('message'), what['value'])
+    return data if what.get('bare') else prefixed(number, place + data), number
+
+
 def encode(topic, part, what):
     """The bytes of a key or value, and its schema's number, or 0."""
     if what is None:
@@ -143,6 +162,8 @@ def encode(topic, part, what):
     if 'json_schema' in what:
         number = register(subject, {'schema': json.dumps(what['json_schema']), 'schemaType': 'JSON'})
         return prefixed(number, json.dumps(what['value']).encode()), number
+    if 'proto' in what or what.get('as') == 'protobuf':
+        return protobuf(subject, what)
     if 'connect' in what:
         schema = avro_of_connect(what['connect']['schema'], set())
         value = datum_of_connect(what['connect']['schema'], what['connect']['payload'])
