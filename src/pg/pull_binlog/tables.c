@@ -136,7 +136,8 @@ states_changed(void *arg)
 CdcDoubts
 cdc_binlog_doubts(CdcBinlogCall *call)
 {
-	CdcDoubts	doubts = {call->sub, call->stream->cascades, false, state_of, states_changed, call};
+	CdcDoubts	doubts = {call->sub, call->stream->cascades, call->stream->programs, false,
+	state_of, states_changed, call};
 
 	return doubts;
 }
