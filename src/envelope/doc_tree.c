@@ -3,8 +3,8 @@
  * doc_tree.c
  *	  A JSON document as a tree in an arena.
  *
- * Members of an object are a list and looked for one by one; of two with the
- * same key the later one counts, as in JSONB.
+ * Members of an object are a list and looked for one by one, in one with many of
+ * them by a table; of two with the same key the later one counts, as in JSONB.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +13,9 @@
 #include <stdio.h>
 
 #include "core/json_parse.h"
+
+/* With so many members an object gets its table. */
+#define TABLE_FROM	32
 
 /* As core/json_text.c. */
 #define MAX_DEPTH	1024
@@ -29,6 +32,13 @@ typedef struct CdcDocNode
 	struct CdcDocNode *last;
 	struct CdcDocNode *next;
 	size_t		count;
+
+	/* of an object with many members: chains of them by their keys */
+	struct CdcDocNode **table;	/* NULL: there is none */
+	size_t		nchains;		/* a power of two */
+	/* of a member of such an object */
+	struct CdcDocNode *chained;
+	struct CdcDocNode *previous;
 } CdcDocNode;
 
 /* ---- reading ---- */
@@ -46,20 +56,37 @@ node_doc(const CdcDocNode *node, CdcDoc *doc)
 	doc->node = node;
 }
 
+static size_t
+chain_of(const CdcDocNode *object, const char *key, size_t len)
+{
+	uint32_t	h = 2166136261u;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char) key[i]) * 16777619u;
+	return h & (object->nchains - 1);
+}
+
+/* The member of that key; or NULL. */
+static CdcDocNode *
+find_member(const CdcDocNode *object, const char *key, size_t len)
+{
+	bool		table = object->table != NULL;
+	CdcDocNode *node = table ? object->table[chain_of(object, key, len)] : object->first;
+
+	for (; node != NULL; node = table ? node->chained : node->next)
+		if (node->key.len == len && memcmp(node->key.data, key, len) == 0)
+			return node;
+	return NULL;
+}
+
 static bool
 tree_find(const CdcDoc *object, const char *key, size_t len, CdcDoc *value)
 {
-	const CdcDocNode *node = object->node;
+	const CdcDocNode *node = find_member(object->node, key, len);
 
-	for (node = node->first; node != NULL; node = node->next)
-	{
-		if (node->key.len == len && memcmp(node->key.data, key, len) == 0)
-		{
-			node_doc(node, value);
-			return true;
-		}
-	}
-	return false;
+	if (node != NULL)
+		node_doc(node, value);
+	return node != NULL;
 }
 
 static size_t
@@ -154,22 +181,52 @@ copy_text(CdcArena *arena, const char *s, size_t len, CdcString *copy)
 static void
 drop_member(CdcDocNode *object, CdcString key)
 {
-	CdcDocNode *before = NULL;
+	CdcDocNode *node = find_member(object, key.data, key.len);
+
+	if (node == NULL)
+		return;
+	if (node->previous == NULL)
+		object->first = node->next;
+	else
+		node->previous->next = node->next;
+	if (node->next == NULL)
+		object->last = node->previous;
+	else
+		node->next->previous = node->previous;
+	object->count--;
+	if (object->table != NULL)
+	{
+		CdcDocNode **at = &object->table[chain_of(object, key.data, key.len)];
+
+		while (*at != node)
+			at = &(*at)->chained;
+		*at = node->chained;
+	}
+}
+
+static void
+chain_member(CdcDocNode *object, CdcDocNode *node)
+{
+	CdcDocNode **chain = &object->table[chain_of(object, node->key.data, node->key.len)];
+
+	node->chained = *chain;
+	*chain = node;
+}
+
+/* Makes the table, or doubles it, when the object has as many members as that has chains. */
+static bool
+grow_table(CdcArena *arena, CdcDocNode *object)
+{
+	size_t		nchains = object->table == NULL ? TABLE_FROM * 2 : object->nchains * 2;
 	CdcDocNode *node;
 
-	for (node = object->first; node != NULL; before = node, node = node->next)
-	{
-		if (node->key.len != key.len || memcmp(node->key.data, key.data, key.len) != 0)
-			continue;
-		if (before == NULL)
-			object->first = node->next;
-		else
-			before->next = node->next;
-		if (object->last == node)
-			object->last = before;
-		object->count--;
-		return;
-	}
+	object->table = cdc_arena_zalloc(arena, nchains * sizeof(CdcDocNode *));
+	if (object->table == NULL)
+		return false;
+	object->nchains = nchains;
+	for (node = object->first; node != NULL; node = node->next)
+		chain_member(object, node);
+	return true;
 }
 
 static CdcDocNode *
@@ -192,12 +249,19 @@ add_node(CdcDocTree *tree, CdcDocType type)
 		node->key = tree->key;
 		drop_member(parent, node->key);
 	}
+	node->previous = parent->last;
 	if (parent->last == NULL)
 		parent->first = node;
 	else
 		parent->last->next = node;
 	parent->last = node;
 	parent->count++;
+	if (parent->type != CDC_DOC_OBJECT)
+		return node;
+	if (parent->count >= (parent->table == NULL ? TABLE_FROM : parent->nchains))
+		return grow_table(tree->arena, parent) ? node : NULL;
+	if (parent->table != NULL)
+		chain_member(parent, node);
 	return node;
 }
 

@@ -219,4 +219,13 @@ typedef struct CdcEnvelopeColumn
 extern CdcStatus cdc_envelope_columns(CdcArena *arena, CdcEnvelope *env,
 									  CdcEnvelopeColumn **columns, int *n, CdcError *err);
 
+/*
+ * The columns by which a message without a key seems to find its row; with *one_of_them
+ * they are all columns that it has, and nothing tells which of them it is.  A guess, for a
+ * user to judge.  *n is 0 where there is none; names live in the arena and the message.
+ */
+extern CdcStatus cdc_envelope_likely_key(CdcArena *arena, const CdcEnvelope *env,
+										 CdcString **names, int *n, bool *one_of_them,
+										 CdcError *err);
+
 #endif							/* CDC_ENVELOPE_ENVELOPE_H */

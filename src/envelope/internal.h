@@ -6,11 +6,12 @@
  *	  read.c			the list of formats, recognition
  *	  images.c			a row's images, column by column
  *	  definition.c		columns of a table
+ *	  likely_key.c		by which of them a message seems to find its row
  *	  maxwell.c debezium.c debezium_type.c goldengate.c canal.c quix.c plain.c
  *	  reader.c			what they have in common
  *	  image_walk.c		the columns of an image
  *
- * All but the first three know nothing of other formats than their own.
+ * All but the first four know nothing of other formats than their own.
  *
  *-------------------------------------------------------------------------
  */

@@ -179,6 +179,7 @@ CREATE TABLE cdc_catalog.copy_progress (
     source_table    text NOT NULL,
     kind            text NOT NULL DEFAULT 'copy',       -- copy, resync
     replaces        boolean NOT NULL DEFAULT false,     -- rows that it does not bring go from the target
+    keeps           boolean NOT NULL DEFAULT false,     -- the target may have other rows, which stay
     row_filter      text,                   -- only these rows; a condition in the source's SQL
     gone            text,                   -- keys that the source did not have ...
     gone_seq        bigint,                 -- ... when the target was at this event
@@ -193,6 +194,7 @@ CREATE TABLE cdc_catalog.copy_progress (
     automatic       integer NOT NULL DEFAULT 0,     -- copies that nobody asked for, one after the other ...
     automatic_at    timestamptz,            -- ... the last of them
     begin_seq       bigint,                 -- of its first event in the history
+    events_seq      bigint,                 -- from this one on changes of the table are the copy's own
     end_seq         bigint,                 -- of its last one
     sync_position   text,                   -- what the stream has to pass
     sync_gtid_set   text,

@@ -21,13 +21,15 @@ CREATE FUNCTION cdc.replay(
 AS 'MODULE_PATHNAME', 'cdc_replay' LANGUAGE C VOLATILE;
 
 -- Events that could not be applied are applied now, in their order, and a table that stopped
--- (state e) catches up; null: of all tables.  Returns the number of events.  ERROR, and
--- nothing is done, where one still cannot be.
-CREATE FUNCTION cdc.retry_errors(subscription text, source_table text DEFAULT NULL, target text DEFAULT NULL)
+-- (state e) catches up; null: of all tables.  With max_events it goes on by about so many events
+-- of the history, up to a commit, and has stopped there then.  Returns the number of events.
+-- ERROR, and nothing is done, where one still cannot be.
+CREATE FUNCTION cdc.retry_errors(subscription text, source_table text DEFAULT NULL, target text DEFAULT NULL,
+    max_events bigint DEFAULT NULL)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cdc_retry_errors' LANGUAGE C VOLATILE;
 
-COMMENT ON FUNCTION cdc.retry_errors(text, text, text) IS
+COMMENT ON FUNCTION cdc.retry_errors(text, text, text, bigint) IS
     'applies what could not be applied before; tables in error go on from where they stopped';
 
 -- Gives up events that cdc.error keeps, all of a table or the one of that seq; null as table:

@@ -182,8 +182,8 @@ subtest 'GoldenGate: a topic for each table, one of schemas, and transactions' =
 		[ 'WILL', qq({"table":"TEST.TCUSTMER","op_type":"U",$meta,"CUST_CODE":"WILL","NAME":"BG"}) ] ]);
 	subscribe('gg', topics => ['gg.*'], format => 'goldengate', target_schema => 'gg');
 	is(pull('gg'), 5, 'all are read, those of schemas, too');
-	my ($alter) = fails(q{SELECT * FROM cdc.apply('gg')}) =~ /(ALTER TABLE gg\."TCUSTMER" ADD PRIMARY KEY \()\.\.\.\);/;
-	ok(defined $alter, 'without primary_keys the error is what to type') and $cluster->do(qq{$alter"CUST_CODE")});
+	my ($alter) = fails(q{SELECT * FROM cdc.apply('gg')}) =~ /(ALTER TABLE gg\."TCUSTMER" ADD PRIMARY KEY \("CUST_CODE"\);)/;
+	ok(defined $alter, 'without primary_keys the error is what to type') and $cluster->do($alter);
 	apply('gg');
 	is(list('SELECT "ID", xid, csn, "V" FROM gg."WMS_TEST"'), '1|8|-|uno', 'columns with names of metadata');
 	is(list('SELECT "CUST_CODE", "NAME" FROM gg."TCUSTMER"'), 'WILL|BG', 'and nothing is lost by it');
@@ -193,6 +193,67 @@ subtest 'GoldenGate: a topic for each table, one of schemas, and transactions' =
 	like(fails(q{SELECT cdc.pull('gg_tx')}), qr/mode=op/, 'several documents in one message');
 	subscribe('gg_not', topics => ['gg.schema'], format => 'maxwell');
 	like(fails(q{SELECT cdc.pull('gg_not')}), qr/It looks like a message in format "goldengate"/, 'another format than the one declared is told');
+};
+
+# Messages that tell no key, in each envelope that can be without: the first error says what to
+# type, which is done to the letter, and nothing is lost.
+subtest 'a key that no message names' => sub {
+	my $gg = sub { qq({"table":"D.T","op_type":"$_[0]",$_[1]}) };
+	my $quix = sub { my ($kind, $names, $values, $old) = @_; qq({"kind":"$kind","schema":"d","table":"t","columnnames":[$names],"columnvalues":[$values],"oldkeys":{) . ($old ? qq("keynames":["id"],"keyvalues":[$old]) : '') . '}}' };
+	my $dbz = sub { qq({"op":"$_[0]","before":$_[1],"after":$_[2],"source":{"connector":"mysql","db":"d","table":"t","ts_ms":1}}) };
+	my $flat = sub { qq({"id":$_[1],"v":"$_[2]","__op":"$_[0]","__deleted":"false","__table":"t","__db":"d"}) };
+	my $canal = sub { qq({"type":"$_[0]","isDdl":false,"database":"d","table":"t","mysqlType":{"id":"int","v":"text"},"data":[$_[1]],"old":) . ($_[2] // 'null') . '}' };
+	my $maxwell = sub { qq({"database":"d","table":"t","type":"$_[0]","ts":1,"data":$_[1]) . ($_[2] ? qq(,"old":$_[2]) : '') . '}' };
+	my %cases = (
+		goldengate_row => [ 'goldengate', $gg->('I', '"id":1,"v":"a"'), $gg->('I', '"id":2,"v":"b"'), $gg->('U', '"id":1,"v":"c"'), $gg->('D', '"id":2'), $gg->('I', '"id":3,"v":"d"') ],
+		goldengate_op => [ 'goldengate', $gg->('I', '"after":{"id":1,"v":"a"}'), $gg->('I', '"after":{"id":2,"v":"b"}'), $gg->('U', '"before":{"id":1},"after":{"id":1,"v":"c"}'), $gg->('D', '"before":{"id":2}'), $gg->('I', '"after":{"id":3,"v":"d"}') ],
+		goldengate_delete => [ 'goldengate', $gg->('I', '"after":{"v":"a","id":1}'), $gg->('I', '"after":{"v":"b","id":2}'), $gg->('D', '"before":{"id":2}'), $gg->('U', '"before":{"id":1,"v":"a"},"after":{"id":1,"v":"c"}'), $gg->('I', '"after":{"v":"d","id":3}') ],
+		quix => [ 'quix', $quix->('insert', '"v","id"', '"a",1'), $quix->('insert', '"v","id"', '"b",2'), $quix->('update', '"v","id"', '"c",1', 1), $quix->('delete', '', '', 2), $quix->('insert', '"v","id"', '"d",3') ],
+		quix_delete => [ 'quix', $quix->('insert', '"v","id"', '"a",1'), $quix->('insert', '"v","id"', '"b",2'), $quix->('delete', '', '', 2), $quix->('update', '"v","id"', '"c",1', 1), $quix->('insert', '"v","id"', '"d",3') ],
+		debezium => [ 'debezium', $dbz->('c', 'null', '{"v":"a","id":1}'), $dbz->('c', 'null', '{"v":"b","id":2}'), $dbz->('u', 'null', '{"v":"c","id":1}'), $dbz->('d', '{"v":"b","id":2}', 'null'), $dbz->('c', 'null', '{"v":"d","id":3}') ],
+		debezium_flat => [ 'debezium_flat', $flat->('c', 1, 'a'), $flat->('c', 2, 'b'), $flat->('u', 1, 'c'), q({"id":2,"v":null,"__op":"d","__deleted":"true","__table":"t","__db":"d"}), $flat->('c', 3, 'd') ],
+		canal => [ 'canal', $canal->('INSERT', '{"id":"1","v":"a"}'), $canal->('INSERT', '{"id":"2","v":"b"}'), $canal->('UPDATE', '{"id":"1","v":"c"}'), $canal->('DELETE', '{"id":"2","v":"b"}'), $canal->('INSERT', '{"id":"3","v":"d"}') ],
+		maxwell => [ 'maxwell', $maxwell->('insert', '{"id":1,"v":"a"}'), $maxwell->('insert', '{"id":2,"v":"b"}'), $maxwell->('delete', '{"id":2}'), $maxwell->('update', '{"id":1,"v":"c"}', '{"v":"a"}'), $maxwell->('insert', '{"id":3,"v":"d"}') ]);
+	for my $name (sort keys %cases)
+	{
+		my ($format, @messages) = @{ $cases{$name} };
+		$kafka->create_topic("nokey.$name");
+		$kafka->produce("nokey.$name", [ map { [ undef, $_ ] } @messages ]);
+		subscribe("nokey_$name", topics => ["nokey.$name"], format => $format, target_schema => "nokey_$name");
+		pull("nokey_$name");
+		my $error = fails("SELECT * FROM cdc.apply('nokey_$name')");
+		my ($alter) = $error =~ /(ALTER TABLE \S+ ADD PRIMARY KEY \(id\);)/;
+		ok(defined $alter, "$name: what to type") or diag($error);
+		$cluster->do($alter) if $alter;
+		is(fails("SELECT * FROM cdc.apply('nokey_$name')"), '', '... lets apply go on');
+		my ($table) = @{ $cluster->rows("SELECT target FROM cdc.subscription_table WHERE subscription = 'nokey_$name'")->[0] };
+		is(list("SELECT id, v FROM $table ORDER BY id"), '1|c 3|d', '... and nothing is lost');
+	}
+
+	# several that look like one: it is left to the user, who sees their names
+	$kafka->create_topic('nokey.several');
+	subscribe('nokey_several', topics => ['nokey.several'], format => 'goldengate', target_schema => 'nokey_several');
+	$kafka->produce('nokey.several', [ map { [ undef, $gg->(@$_) ] } [ 'I', '"A_CODE":1,"B_CODE":1,"v":"a"' ], [ 'U', '"A_CODE":1,"B_CODE":1,"v":"c"' ] ]);
+	pull('nokey_several');
+	like(fails(q{SELECT * FROM cdc.apply('nokey_several')}), qr/ADD PRIMARY KEY \(\.\.\.\); with those of its columns that tell its rows apart: v, "A_CODE", "B_CODE"/, 'which of several is not guessed');
+
+	# what looks most like a key is none: rows are put right by what the same error says
+	$kafka->create_topic('nokey.wrong');
+	subscribe('nokey_wrong', topics => ['nokey.wrong'], format => 'goldengate', target_schema => 'nokey_wrong');
+	$kafka->produce('nokey.wrong', [ map { [ undef, $gg->(@$_) ] } [ 'I', '"id":1,"line":1,"v":"a"' ], [ 'I', '"id":2,"line":1,"v":"b"' ], [ 'U', '"id":1,"line":1,"v":"c"' ], [ 'I', '"id":1,"line":2,"v":"d"' ] ]);
+	pull('nokey_wrong');
+	my $error = fails(q{SELECT * FROM cdc.apply('nokey_wrong')});
+	my ($alter, $again) = $error =~ /(ALTER TABLE \S+ ADD PRIMARY KEY \(id\);).*wrong ones: (.*?;) with/s;
+	ok($again, 'a guess, and what puts it right') or diag($error);
+	$cluster->do($alter);
+	apply('nokey_wrong');
+	is(list('SELECT id, line, v FROM nokey_wrong."T"'), '1|2|d 2|1|b', 'a wrong one');
+	$cluster->do(map { s/\Q{...}/{id,line}/r } split /(?<=;) and /, $again);
+	is(list('SELECT id, line, v FROM nokey_wrong."T" ORDER BY id, line'), '1|1|c 1|2|d 2|1|b', '... is put right');
+	$kafka->produce('nokey.wrong', [ [ undef, $gg->('U', '"id":1,"line":2,"v":"e"') ] ]);
+	pull('nokey_wrong');
+	apply('nokey_wrong');
+	is(list('SELECT id, line, v FROM nokey_wrong."T" ORDER BY id, line'), '1|1|c 1|2|e 2|1|b', '... for what comes, too');
 };
 
 subtest 'Quix: from the middle of a topic on' => sub {

@@ -123,6 +123,39 @@ subtest 'stop, and the three ways on that its hint names' => sub {
 	like(state_of($id, 'a'), qr/^r $/, 'until it is verified');
 };
 
+subtest 'a table goes on in steps' => sub {
+	my $id = subscription(options => '{"on_error": "table"}');
+	$cluster->do("ALTER TABLE $id.a ADD CONSTRAINT c CHECK (n <> 13)");
+	is(follow($id, 'INSERT INTO A VALUES (1, 1, "x")', 'UPDATE A SET n = 13'), '', 'it stops');
+	# others' events, DDL and a key that moves come meanwhile
+	is(follow($id, 'INSERT INTO A VALUES (2, 2, "y"), (3, 3, "z"), (4, 4, "w"), (5, 5, "v")', 'INSERT INTO B VALUES (1, 1, "x")', 'UPDATE A SET n = 14 WHERE n = 13', 'ALTER TABLE A ADD w INT',
+			'UPDATE A SET w = id', 'UPDATE A SET id = id + 10 ORDER BY id DESC', 'INSERT INTO B VALUES (2, 2, "x")', 'ALTER TABLE A DROP PRIMARY KEY, ADD PRIMARY KEY (id, n)',
+			'INSERT INTO A VALUES (2, 2, "n", 9)', 'TRUNCATE A', 'INSERT INTO A VALUES (2, 2, "n", 9), (2, 3, "m", 9)', 'DELETE FROM A WHERE n = 3'), '', 'the others go on');
+	$cluster->do("ALTER TABLE $id.a DROP CONSTRAINT c");
+	like($cluster->error_of("SELECT cdc.retry_errors('$id', '$id.a', max_events := 0)"), qr/max_events must be greater than 0/, 'no step is none');
+	my ($held, $steps) = (0, 0);
+	while (state_of($id, 'a') =~ /^e/ && $steps++ < 7)
+	{
+		is($cluster->error_of("SELECT cdc.retry_errors('$id', '$id.a', max_events := 2)"), '', "step $steps");
+		last if state_of($id, 'a') !~ /^e/;
+		my $now = $cluster->value("SELECT held_seq FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = '$id.a'");
+		cmp_ok($now, '>', $held, "... goes on");
+		$held = $now;
+		like(state_of($id, 'a'), qr/has its events up to seq $held, .*HINT: .*retry_errors/s, '... which its state says');
+		$cluster->do("DROP TABLE IF EXISTS $id.r", "CREATE TABLE $id.r (LIKE $id.a INCLUDING ALL)", "SET client_min_messages = 'error'", "SELECT cdc.replay('$id', '$id.a', '$id.r', to_seq := $held)", 'RESET client_min_messages');
+		is($cluster->value("SELECT count(*) FROM ((TABLE $id.a EXCEPT TABLE $id.r) UNION ALL (TABLE $id.r EXCEPT TABLE $id.a)) AS d"), 0, '... and is as the history has it there');
+		is(follow($id, "INSERT INTO B VALUES (10 + $steps, 1, 'x')"), '', '... while the others do');
+	}
+	cmp_ok($steps, '>', 5, 'these were several steps');
+	my ($rest) = statements(state_of($id, 'a'));
+	is($cluster->error_of($rest), '', "the rest: $rest");
+	$cluster->do("DROP TABLE $id.r");
+	like(state_of($id, 'a'), qr/^r $/, 'the table is ready');
+	is_same($id, '... and equal');
+	is(follow($id, 'INSERT INTO A VALUES (7, 7, "n", 9)'), '', 'it goes on with the others');
+	is_same($id, '... and equal');
+};
+
 subtest 'table: DDL, TRUNCATE, renames while it has stopped' => sub {
 	my $id = subscription(options => '{"on_error": "table"}');
 	is(follow($id, 'INSERT INTO A VALUES (1, 1, "x"), (2, 2, "y")'), '', 'rows');

@@ -34,6 +34,180 @@ sub apply { return $cluster->do("SELECT * FROM cdc.apply('$_[0]')") }
 sub list { return join ' ', map { join '|', map { $_ // '-' } @$_ } @{ $cluster->rows(@_) } }
 sub fails { return $cluster->error_of($_[0]) }
 
+# Random changes of four tables at a server, published in each format, read back into tables
+# of their own: all are what the first replicas are.  Whoever publishes, pulls or applies is
+# killed meanwhile.
+my $source;
+
+sub out_and_in
+{
+	my ($seed) = @_;
+	$source->do('SET SESSION binlog_row_image = FULL', 'CREATE DATABASE shop CHARACTER SET utf8mb4', @{ +[ map { s/\n\s*/ /gr } (
+		q{CREATE TABLE shop.types (id int PRIMARY KEY, u bigint unsigned, i bigint, s smallint unsigned, t tinyint(1), n decimal(12,3), n0 decimal(20,0),
+			f float, d double, b varbinary(20), bl blob, c char(5), v varchar(50), tx text, da date, dt datetime, dt3 datetime(3), dt6 datetime(6), ts timestamp(2) NULL, ti time, ti6 time(6),
+			y year, e enum('x','y','z z'), st set('a','b','c'), j json, bi bit(11), b1 bit(1))},
+		q{CREATE TABLE shop.pairs (a int, B varchar(20), v varchar(20), PRIMARY KEY (a, B))},
+		q{CREATE TABLE shop.nokey (x int, y varchar(20))},
+		q{CREATE TABLE shop.shapes (id int PRIMARY KEY, g geometry, pt point)}) ] });
+	$cluster->subscribe('src', 'shop', 'src', tables => ['shop.*'], enabled => \'false');
+	my $both = sub { $cluster->do(q{SELECT cdc.pull('src')}, q{SELECT * FROM cdc.apply('src')}) };
+	$both->() for 1 .. 4;
+
+	srand $seed;
+	my $pick = sub { $_[ int rand @_ ] };
+	my %columns = (
+		u => sub { $pick->(0, 1, '18446744073709551615', '9223372036854775808', int rand 1e9) }, i => sub { $pick->('-9223372036854775808', '9223372036854775807', -5, int rand 100) },
+		s => sub { int rand 65536 }, t => sub { int rand 2 }, n => sub { $pick->('-0.001', '123456789.125', '-999999999.999', '0', int(rand 1000) / 8) }, n0 => sub { $pick->('-99999999999999999999', '0', '256', '-128', '-129', int rand 1e6) },
+		f => sub { $pick->('0.5', '-1.25e10', int rand 1000) }, d => sub { $pick->('1e100', '-0.1', rand() * 1000) }, b => sub { "x'" . join('', map { sprintf '%02x', rand 256 } 1 .. rand 10) . "'" }, bl => sub { "x'01ff00" . sprintf('%02x', rand 256) . "'" },
+		c => sub { $pick->(q{'abc'}, q{''}, q{'é'}) }, v => sub { $pick->(q{'Zoë "x"'}, q{'back\\\\slash'}, q{'12'}, q{'null'}, q{''}, "'v" . int(rand 1000) . "'") }, tx => sub { $pick->(q{'{"a":1}'}, q{'[1'}, q{'long'}) },
+		da => sub { $pick->(q{'1969-12-31'}, q{'2024-02-29'}, q{'1000-01-01'}, q{'9999-12-31'}) }, dt => sub { $pick->(q{'1969-12-31 23:59:59'}, q{'2024-02-29 12:00:01'}) }, dt3 => sub { $pick->(q{'1969-12-31 23:59:59.999'}, q{'2024-06-01 00:00:00.001'}) },
+		dt6 => sub { $pick->(q{'1969-12-31 23:59:59.999999'}, q{'2024-06-01 00:00:00.000001'}) }, ts => sub { $pick->(q{'2024-06-01 12:34:56.78'}, q{'1971-01-01 00:00:01'}) }, ti => sub { $pick->(q{'-838:59:59'}, q{'12:00:00'}, q{'838:59:59'}) }, ti6 => sub { $pick->(q{'-00:00:00.000001'}, q{'23:59:59.999999'}) },
+		y => sub { $pick->(1901, 2155, 2024) }, e => sub { $pick->(q{'x'}, q{'z z'}) }, st => sub { $pick->(q{''}, q{'a'}, q{'a,c'}, q{'a,b,c'}) }, j => sub { $pick->(q{'{"k": [1, 2.50, null, "s"]}'}, q{'"text"'}, q{'12'}, q{'[]'}) },
+		bi => sub { $pick->(q{b'11111111111'}, q{b'0'}, q{b'10000000001'}) }, b1 => sub { $pick->(q{b'0'}, q{b'1'}) });
+	my $some = sub { map { my $c = $_; "$c = " . (rand() < 0.15 ? 'NULL' : $columns{$c}->()) } grep { rand() < $_[0] } sort keys %columns };
+	my $change = sub {
+		my $id = int rand 12;
+		my $r = rand;
+		return "DELETE FROM shop.types WHERE id = $id" if $r < 0.1;
+		return "REPLACE INTO shop.shapes VALUES ($id, ST_GeomFromText('" . $pick->('POINT(1.5 -2)', 'LINESTRING(0 0,1 1,2 0.25)', 'POLYGON((0 0,10 0,10 10,0 0),(1 1,2 1,2 2,1 1))',
+			'MULTIPOINT(1 1,2 2)', 'GEOMETRYCOLLECTION(POINT(1 1),LINESTRING(0 0,1 1))') . "'), " . $pick->('NULL', "ST_GeomFromText('POINT($r $id)')") . ")" if $r < 0.14;
+		return "UPDATE IGNORE shop.types SET id = " . int(rand 12) . " WHERE id = $id" if $r < 0.2;
+		return "REPLACE INTO shop.types SET " . join(', ', "id = $id", $some->(0.9)) if $r < 0.5;
+		return "UPDATE shop.types SET " . join(', ', "id = id", $some->(0.2)) . " WHERE id = $id" if $r < 0.7;
+		return "REPLACE INTO shop.pairs VALUES ($id % 3, " . $pick->(q{'p'}, q{'Q'}, q{'é'}) . ", 'v$r')" if $r < 0.8;
+		return "UPDATE IGNORE shop.pairs SET a = a + 1 WHERE a = $id % 3" if $r < 0.85;
+		return "DELETE FROM shop.pairs WHERE a = $id % 3" if $r < 0.9;
+		return "INSERT INTO shop.nokey VALUES ($id % 4, 'n')" if $r < 0.95;
+		return "UPDATE shop.nokey SET y = '$r' WHERE x = $id % 4 LIMIT 1" if $r < 0.98;
+		return "DELETE FROM shop.nokey WHERE x = $id % 4 LIMIT 1";
+	};
+	# Images of less than the row tell too little of one without a key, of a document, and of a key
+	# that changes, where that is a delete and an insert; documents know no TRUNCATE.
+	my $image = (qw(FULL MINIMAL NOBLOB))[ $seed % 3 ];
+	$source->do(map { $change->() } 1 .. 150);
+	$both->();
+	my $moves_partly = $image ne 'FULL' && $seed % 2;
+	$source->do("SET SESSION binlog_row_image = $image", $seed % 2 ? 'TRUNCATE shop.pairs' : 'DELETE FROM shop.pairs',
+		(map { /SET id = \d| a = a/ && !$moves_partly ? ('SET SESSION binlog_row_image = FULL', $_, "SET SESSION binlog_row_image = $image") : $_ } grep { $image eq 'FULL' || !/nokey/ } map { $change->() } 1 .. 150),
+		'REPLACE INTO shop.types (id) VALUES (50)', $moves_partly ? 'UPDATE shop.types SET id = 51 WHERE id = 50' : ());
+	$both->();
+
+	my $crashes = (qw(maxwell debezium debezium_schema goldengate_row goldengate_op canal quix))[ $seed % 7 ];
+	my %formats = (maxwell => [ 'maxwell', '{}' ], debezium => [ 'debezium', '{"tombstones": true}' ], debezium_schema => [ 'debezium', '{"schemas": true}', 'debezium' ],
+		goldengate_row => [ 'goldengate_row', '{"schema_topic": "back.goldengate_row"}', 'goldengate' ], goldengate_op => [ 'goldengate_op', '{"schema_topic": "back.goldengate_op"}', 'goldengate' ], canal => [ 'canal', '{}' ], quix => [ 'quix', '{}' ],
+		$image eq 'FULL' ? (json => [ 'json', '{"key_columns": "x"}' ]) : ());
+	for my $name ($moves_partly ? grep { /debezium|goldengate_row/ } sort keys %formats : ())
+	{
+		my ($format) = @{ delete $formats{$name} };
+		like(fails("SELECT cdc.publish('src', 'bus', 'none', format := '$format', name := '$name')"), qr/update of the key in shop\.\w+ does not tell column.*publication "$name", seq \d+/s, "seed $seed, $image: $name: a part of a row is not made the whole one");
+	}
+	my @columns = @{ $cluster->rows(q{SELECT table_name, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_schema = 'src' AND table_name IN ('types', 'pairs', 'nokey', 'shapes') GROUP BY 1 ORDER BY 1}) };
+	my $content = sub { my ($schema) = @_; return { map { my ($t, $c) = @$_; ($t => [ map { $_->[0] } @{ $cluster->rows("SELECT whole::text FROM (SELECT $c FROM $schema.$t) whole ORDER BY 1") } ]) } @columns } };
+	my $first = $content->('src');
+	for my $name (sort keys %formats)
+	{
+		my ($format, $options, $in) = @{ $formats{$name} };
+		my $topic = "back.$name";
+		# Maxwell's form of TRUNCATE is one of its messages of DDL
+		my $ddl = $format eq 'maxwell' ? $topic : '';
+		$options =~ s/\}$/, "ddl_topic": "$ddl"}/ and $options =~ s/\{, /{/;
+		# documents have a topic for each table
+		my @topics = $format eq 'json' ? map { "$topic.$_->[0]" } @columns : $topic;
+		$topic .= '.${table}' if $format eq 'json';
+		$kafka->create_topic($_) for @topics;
+		$cluster->do("CREATE SCHEMA $name");
+		$cluster->do(map { "CREATE TABLE $name.$_->[0] (LIKE src.$_->[0] INCLUDING ALL)" } @columns);
+		$cluster->do("ALTER TABLE $name.shapes ALTER g TYPE text USING NULL, ALTER pt TYPE text USING NULL") if $format !~ /debezium|canal/;
+		my $call = sub { "SELECT cdc.publish('src', 'bus', '$topic', format := '$format', options := '$options', name := '$name', max_events := $_[0])" };
+		# what is rolled back, or killed before its commit, comes again
+		my $crash = $name eq $crashes;
+		$cluster->do($call->(120));
+		rolled_back($call->(60));
+		killed($call->(90), $crash);
+		$cluster->do($call->(100000));
+		subscribe("in_$name", topics => [@topics], format => $in // $format, history => "$name.history", $format eq 'json' ? () : (target_schema => $name));
+		$cluster->do(map { "SELECT cdc.add_table('in_$name', 'back.json.$_->[0]', target := '$name.$_->[0]')" } grep { $_->[0] ne 'nokey' } @columns) if $format eq 'json';
+		my ($pull, $apply) = ("SELECT cdc.pull('in_$name')", "SELECT * FROM cdc.apply('in_$name')");
+		my $ok = eval
+		{
+			rolled_back("SELECT cdc.pull('in_$name', 70)");
+			$cluster->do("SELECT cdc.pull('in_$name', 50)");
+			killed($pull, $crash);
+			$cluster->do("SELECT cdc.pull('in_$name', 30)");
+			rolled_back($apply);
+			killed($apply, $crash);
+			$cluster->do($apply, $pull);
+			killed($apply, 0);
+			$cluster->do($apply);
+			1;
+		};
+		ok($ok && list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name' AND state <> 'r'") eq '', "$name is read back")
+		  or diag($@, list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name'"));
+		my $got = $content->($name);
+		# what has no key may come twice; in the other formats geometry is text, which a bytea does not take
+		for my $t ($format eq 'json' && $seed % 2 ? 'types' : qw(types pairs), $format =~ /debezium|canal/ ? 'shapes' : ()) { is_deeply($got->{$t}, $first->{$t}, "seed $seed, $image: $name: $t") }
+		$cluster->do("SELECT cdc.drop_subscription('in_$name', true)", "DROP SCHEMA $name CASCADE", "SELECT cdc.drop_publication('$name')");
+		$kafka->delete_topic($_) for @topics;
+	}
+	$cluster->do(q{SELECT cdc.drop_subscription('src', true)}, 'DROP SCHEMA src CASCADE');
+	$source->do('DROP DATABASE shop');
+	return;
+}
+
+# Runs a statement in a transaction that is rolled back.
+sub rolled_back
+{
+	my ($sql) = @_;
+	my $dbh = $cluster->connect;
+	$dbh->begin_work;
+	$dbh->do($sql);
+	$dbh->rollback;
+	$dbh->disconnect;
+	return;
+}
+
+# ... or that ends with its backend, or with all of PostgreSQL.
+sub killed
+{
+	my ($sql, $crash) = @_;
+	my $dbh = $cluster->connect;
+	$dbh->begin_work;
+	$dbh->do($sql);
+	if ($crash)
+	{
+		$cluster->forget;
+		my $postmaster = $cluster->node->{_pid};
+		$cluster->node->kill9;
+		wait_until(30, sub { !kill 0, $postmaster });
+		$cluster->node->start;
+	}
+	else { $cluster->value('SELECT pg_terminate_backend(?)', $dbh->{pg_pid}) }
+	eval { $dbh->disconnect };
+	return;
+}
+
+sub test_out_and_in
+{
+	my (@seeds) = @_;
+	$source = CdcIngest::Server->new('mariadb');
+	$cluster->add_source('shop', $source);
+	for my $seed (@seeds)
+	{
+		diag("seed $seed, to repeat it: CDC_TEST_SEED=$seed");
+		out_and_in($seed);
+	}
+	return;
+}
+
+# By hand, with nothing else: CDC_TEST_SEEDS="1 20" takes all of them from 1 to 20.
+if ($ENV{CDC_TEST_SEEDS})
+{
+	my ($first, $last) = split ' ', $ENV{CDC_TEST_SEEDS};
+	subtest 'every format out and in again, by hand' => sub { test_out_and_in($first .. $last) };
+	done_testing;
+	exit;
+}
+
 # One publication cannot reach its brokers, one has a message that they refuse: the third,
 # whose name comes last, does not notice.
 subtest 'publications of their own' => sub {
@@ -105,102 +279,7 @@ subtest 'keys' => sub {
 	$cluster->do(q{SELECT cdc.drop_subscription('keys', true)}, q{SELECT cdc.drop_subscription('odd', true)});
 };
 
-# Random changes of three tables at a server, published in each format, read back into tables
-# of their own: all are what the first replicas are.  Backends are killed meanwhile.
-subtest 'every format out and in again' => sub {
-	my $source = CdcIngest::Server->new('mariadb');
-	$cluster->add_source('shop', $source);
-	$source->do('CREATE DATABASE shop CHARACTER SET utf8mb4', @{ +[ map { s/\n\s*/ /gr } (
-		q{CREATE TABLE shop.types (id int PRIMARY KEY, u bigint unsigned, i bigint, s smallint unsigned, t tinyint(1), n decimal(12,3), n0 decimal(20,0),
-			f float, d double, b varbinary(20), bl blob, c char(5), v varchar(50), tx text, da date, dt datetime, dt3 datetime(3), dt6 datetime(6), ts timestamp(2) NULL, ti time, ti6 time(6),
-			y year, e enum('x','y','z z'), st set('a','b','c'), j json, bi bit(11), b1 bit(1))},
-		q{CREATE TABLE shop.pairs (a int, B varchar(20), v varchar(20), PRIMARY KEY (a, B))},
-		q{CREATE TABLE shop.nokey (x int, y varchar(20))},
-		q{CREATE TABLE shop.shapes (id int PRIMARY KEY, g geometry, pt point)}) ] });
-	$cluster->subscribe('src', 'shop', 'src', tables => ['shop.*'], enabled => \'false');
-	my $both = sub { $cluster->do(q{SELECT cdc.pull('src')}, q{SELECT * FROM cdc.apply('src')}) };
-	$both->() for 1 .. 4;
-
-	my $seed = ($ENV{CDC_TEST_SEED} // time) % 10000;
-	diag("seed $seed, to repeat it: CDC_TEST_SEED=$seed");
-	srand $seed;
-	my $pick = sub { $_[ int rand @_ ] };
-	my %columns = (
-		u => sub { $pick->(0, 1, '18446744073709551615', '9223372036854775808', int rand 1e9) }, i => sub { $pick->('-9223372036854775808', '9223372036854775807', -5, int rand 100) },
-		s => sub { int rand 65536 }, t => sub { int rand 2 }, n => sub { $pick->('-0.001', '123456789.125', '-999999999.999', '0', int(rand 1000) / 8) }, n0 => sub { $pick->('-99999999999999999999', '0', '256', '-128', '-129', int rand 1e6) },
-		f => sub { $pick->('0.5', '-1.25e10', int rand 1000) }, d => sub { $pick->('1e100', '-0.1', rand() * 1000) }, b => sub { "x'" . join('', map { sprintf '%02x', rand 256 } 1 .. rand 10) . "'" }, bl => sub { "x'01ff00" . sprintf('%02x', rand 256) . "'" },
-		c => sub { $pick->(q{'abc'}, q{''}, q{'é'}) }, v => sub { $pick->(q{'Zoë "x"'}, q{'back\\\\slash'}, q{'12'}, q{'null'}, q{''}, "'v" . int(rand 1000) . "'") }, tx => sub { $pick->(q{'{"a":1}'}, q{'[1'}, q{'long'}) },
-		da => sub { $pick->(q{'1969-12-31'}, q{'2024-02-29'}, q{'1000-01-01'}, q{'9999-12-31'}) }, dt => sub { $pick->(q{'1969-12-31 23:59:59'}, q{'2024-02-29 12:00:01'}) }, dt3 => sub { $pick->(q{'1969-12-31 23:59:59.999'}, q{'2024-06-01 00:00:00.001'}) },
-		dt6 => sub { $pick->(q{'1969-12-31 23:59:59.999999'}, q{'2024-06-01 00:00:00.000001'}) }, ts => sub { $pick->(q{'2024-06-01 12:34:56.78'}, q{'1971-01-01 00:00:01'}) }, ti => sub { $pick->(q{'-838:59:59'}, q{'12:00:00'}, q{'838:59:59'}) }, ti6 => sub { $pick->(q{'-00:00:00.000001'}, q{'23:59:59.999999'}) },
-		y => sub { $pick->(1901, 2155, 2024) }, e => sub { $pick->(q{'x'}, q{'z z'}) }, st => sub { $pick->(q{''}, q{'a'}, q{'a,c'}, q{'a,b,c'}) }, j => sub { $pick->(q{'{"k": [1, 2.50, null, "s"]}'}, q{'"text"'}, q{'12'}, q{'[]'}) },
-		bi => sub { $pick->(q{b'11111111111'}, q{b'0'}, q{b'10000000001'}) }, b1 => sub { $pick->(q{b'0'}, q{b'1'}) });
-	my $some = sub { map { my $c = $_; "$c = " . (rand() < 0.15 ? 'NULL' : $columns{$c}->()) } grep { rand() < $_[0] } sort keys %columns };
-	my $change = sub {
-		my $id = int rand 12;
-		my $r = rand;
-		return "DELETE FROM shop.types WHERE id = $id" if $r < 0.1;
-		return "REPLACE INTO shop.shapes VALUES ($id, ST_GeomFromText('" . $pick->('POINT(1.5 -2)', 'LINESTRING(0 0,1 1,2 0.25)', 'POLYGON((0 0,10 0,10 10,0 0),(1 1,2 1,2 2,1 1))',
-			'MULTIPOINT(1 1,2 2)', 'GEOMETRYCOLLECTION(POINT(1 1),LINESTRING(0 0,1 1))') . "'), " . $pick->('NULL', "ST_GeomFromText('POINT($r $id)')") . ")" if $r < 0.14;
-		return "UPDATE IGNORE shop.types SET id = " . int(rand 12) . " WHERE id = $id" if $r < 0.2;
-		return "REPLACE INTO shop.types SET " . join(', ', "id = $id", $some->(0.9)) if $r < 0.5;
-		return "UPDATE shop.types SET " . join(', ', "id = id", $some->(0.2)) . " WHERE id = $id" if $r < 0.7;
-		return "REPLACE INTO shop.pairs VALUES ($id % 3, " . $pick->(q{'p'}, q{'Q'}, q{'é'}) . ", 'v$r')" if $r < 0.8;
-		return "UPDATE IGNORE shop.pairs SET a = a + 1 WHERE a = $id % 3" if $r < 0.85;
-		return "DELETE FROM shop.pairs WHERE a = $id % 3" if $r < 0.9;
-		return "INSERT INTO shop.nokey VALUES ($id % 4, 'n')" if $r < 0.95;
-		return "UPDATE shop.nokey SET y = '$r' WHERE x = $id % 4 LIMIT 1" if $r < 0.98;
-		return "DELETE FROM shop.nokey WHERE x = $id % 4 LIMIT 1";
-	};
-	$source->do(map { $change->() } 1 .. 150);
-	$both->();
-	$source->do('TRUNCATE shop.pairs', map { $change->() } 1 .. 150);
-	$both->();
-
-	my %formats = (maxwell => [ 'maxwell', '{}' ], debezium => [ 'debezium', '{"tombstones": true}' ], debezium_schema => [ 'debezium', '{"schemas": true}', 'debezium' ],
-		goldengate_row => [ 'goldengate_row', '{"schema_topic": "back.goldengate_row"}', 'goldengate' ], goldengate_op => [ 'goldengate_op', '{"schema_topic": "back.goldengate_op"}', 'goldengate' ], canal => [ 'canal', '{}' ], quix => [ 'quix', '{}' ]);
-	my @columns = @{ $cluster->rows(q{SELECT table_name, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_schema = 'src' AND table_name IN ('types', 'pairs', 'nokey', 'shapes') GROUP BY 1 ORDER BY 1}) };
-	my $content = sub { my ($schema) = @_; return { map { my ($t, $c) = @$_; ($t => [ map { $_->[0] } @{ $cluster->rows("SELECT whole::text FROM (SELECT $c FROM $schema.$t) whole ORDER BY 1") } ]) } @columns } };
-	my $first = $content->('src');
-	for my $name (sort keys %formats)
-	{
-		my ($format, $options, $in) = @{ $formats{$name} };
-		my $topic = "back.$name";
-		# Maxwell's form of TRUNCATE is one of its messages of DDL
-		my $ddl = $format eq 'maxwell' ? $topic : '';
-		$options =~ s/\}$/, "ddl_topic": "$ddl"}/ and $options =~ s/\{, /{/;
-		$kafka->create_topic($topic);
-		$cluster->do("CREATE SCHEMA $name");
-		$cluster->do(map { "CREATE TABLE $name.$_->[0] (LIKE src.$_->[0] INCLUDING ALL)" } @columns);
-		$cluster->do("ALTER TABLE $name.shapes ALTER g TYPE text USING NULL, ALTER pt TYPE text USING NULL") if $format !~ /debezium|canal/;
-		my $call = sub { "SELECT cdc.publish('src', 'bus', '$topic', format := '$format', options := '$options', name := '$name', max_events := $_[0])" };
-		# what is rolled back, or killed before its commit, comes again
-		my $dbh = $cluster->connect;
-		$dbh->do($call->(120));
-		$dbh->begin_work;
-		$dbh->do($call->(60));
-		$dbh->rollback;
-		$dbh->begin_work;
-		$dbh->do($call->(90));
-		if ($format eq 'debezium')
-		{
-			$cluster->forget;
-			my $postmaster = $cluster->node->{_pid};
-			$cluster->node->kill9;
-			wait_until(30, sub { !kill 0, $postmaster });
-			$cluster->node->start;
-		}
-		else { $cluster->value('SELECT pg_terminate_backend(?)', $dbh->{pg_pid}) }
-		eval { $dbh->disconnect };
-		$cluster->do($call->(100000));
-		subscribe("in_$name", topics => [$topic], format => $in // $format, history => "$name.history", target_schema => $name);
-		my $ok = eval { pull("in_$name"); apply("in_$name"); 1 };
-		ok($ok && list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name' AND state <> 'r'") eq '', "$name is read back")
-		  or diag($@, list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name'"));
-		my $got = $content->($name);
-		# what has no key may come twice; in the other formats geometry is text, which a bytea does not take
-		for my $t (qw(types pairs), $format =~ /debezium|canal/ ? 'shapes' : ()) { is_deeply($got->{$t}, $first->{$t}, "$name: $t") }
-	}
-};
+subtest 'every format out and in again' => sub { test_out_and_in(($ENV{CDC_TEST_SEED} // time) % 10000) };
 
 # The whole way from Maxwell's events to documents: topic, history, topic, bulk API.
 subtest 'Elasticsearch' => sub {

@@ -62,10 +62,11 @@ extern void cdc_apply_fill(const CdcSubscription *sub, const char *name, bool re
 
 /*
  * Applies what the tables of these names (of char *; NIL: all) lack of what could not be applied
- * before; then they are at the same commit as the others.  Returns the number of events.  ERROR
- * where one still cannot be.
+ * before; then they are at the same commit as the others.  With max_events other than 0 a table
+ * that has stopped goes on up to the commit behind so many events of the history, and has stopped
+ * there then.  Returns the number of events.  ERROR where one still cannot be.
  */
-extern int64 cdc_apply_retry(const CdcSubscription *sub, List *names);
+extern int64 cdc_apply_retry(const CdcSubscription *sub, List *names, int64 max_events);
 
 /* An event's text, UTF-8, that JSONB cannot hold: without its NULs.  palloc'ed. */
 extern const JsonbContainer *cdc_event_without_nul(const char *text);

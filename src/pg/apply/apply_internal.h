@@ -142,7 +142,8 @@ extern const CdcApplyMode cdc_mode_replica;
  * ------------------------------------------------------------------------
  */
 
-extern CdcEnvelopeReader *cdc_envelope_reader_create(MemoryContext cxt);
+extern CdcEnvelopeReader *cdc_envelope_reader_create(const CdcSubscription *sub,
+													 MemoryContext cxt);
 
 /* The envelope that was read last, and the arena that it is in. */
 extern CdcEnvelope *cdc_envelope_reader_envelope(CdcEnvelopeReader *reader, CdcArena **arena);

@@ -8,7 +8,8 @@
  *
  * Rows of a target without a key, which is copied in one pass, would come twice: what the stream
  * has of before it has passed the copy is in that.  Pull leaves such events out of the history,
- * unless another target of the source table needs them.
+ * unless another target of the source table needs them, or they are the end of the copy: what
+ * came behind its snapshot while it was read.
  *
  *-------------------------------------------------------------------------
  */
@@ -109,7 +110,8 @@ cdc_run_takes(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 	if (event->op == CDC_OP_SNAPSHOT)
 		return cdc_run_takes_copy(apply, source, event);
 	return !source->mapping->copied || !source->target->target->keyless || apply->replay != NULL ||
-		apply->sub->kind != CDC_SERVER_MYSQL || !cdc_run_is_ahead(apply, source, event->seq);
+		apply->sub->kind != CDC_SERVER_MYSQL || !cdc_run_is_ahead(apply, source, event->seq) ||
+		event->seq >= span_of(apply, source)->events_seq;
 }
 
 char *

@@ -4,8 +4,8 @@
  *	  What the events that frame the rows of a copy do to its target, where these rows
  *	  replace what the target has.
  *
- * A table without a key is emptied where the copy begins: all of its rows come in the
- * same source transaction of the history.  Of a table with a key, rows are written over
+ * A table without a key is emptied where the copy begins: where its rows have to be seen until
+ * then, all of the new ones come in the same source transaction of the history.  Of a table with a key, rows are written over
  * those that there are, and where the copy ends the rest goes.  What has come in between
  * with the stream is as good as copied.  A replay that begins in the middle of a copy
  * does not have all of its rows, and takes none away.

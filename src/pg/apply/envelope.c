@@ -16,6 +16,7 @@
 #include "pg/datum/jsonb_writer.h"
 #include "pg/schema/schema.h"
 #include "pg/mapping/envelope.h"
+#include "pg/mapping/key_hint.h"
 #include "envelope/doc_tree.h"
 
 /* Reads one message after the other; kept through a run of apply. */
@@ -28,15 +29,17 @@ struct CdcEnvelopeReader
 	CdcDoc		key;
 	CdcMessage	message;
 	CdcEnvelope env;
+	const CdcSubscription *sub;
 	CdcMapping *mapping;		/* whose columns give hints */
 	bool		from_text;		/* the message at hand is none that JSONB holds */
 };
 
 CdcEnvelopeReader *
-cdc_envelope_reader_create(MemoryContext cxt)
+cdc_envelope_reader_create(const CdcSubscription *sub, MemoryContext cxt)
 {
 	CdcEnvelopeReader *reader = MemoryContextAllocZero(cxt, sizeof(CdcEnvelopeReader));
 
+	reader->sub = sub;
 	reader->arena = cdc_schema_arena(cxt);
 	reader->data = cdc_jsonb_writer_create(cxt);
 	reader->old = cdc_jsonb_writer_create(cxt);
@@ -105,9 +108,10 @@ cdc_envelope_read_event(CdcEnvelopeReader *reader, CdcMessageFormat format, CdcM
 
 /* ERROR: an update of a row that can only be found by its former values lacks these. */
 static void
-check_former_values(const CdcEnvelopeReader *reader)
+check_former_values(CdcEnvelopeReader *reader)
 {
 	const CdcTarget *target = reader->mapping->target;
+	CdcRowImage image = {.sub = reader->sub,.arena = reader->arena,.env = &reader->env};
 
 	if (!target->keyless || reader->env.op != CDC_OP_UPDATE ||
 		cdc_envelope_has_before(&reader->env))
@@ -119,7 +123,7 @@ check_former_values(const CdcEnvelopeReader *reader)
 			 errdetail("The target %s has no key, so that rows are found by all their columns.",
 					   target->name),
 			 errhint("Have the messages carry the row before the change, or give the target its key: %s",
-					 cdc_target_key_hint(reader->mapping, &reader->env))));
+					 cdc_target_key_hint(reader->mapping, &image))));
 }
 
 bool

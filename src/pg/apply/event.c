@@ -222,7 +222,7 @@ static int
 read_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
 	if (apply->reader == NULL)
-		apply->reader = cdc_envelope_reader_create(apply->work.cxt);
+		apply->reader = cdc_envelope_reader_create(apply->sub, apply->work.cxt);
 	return cdc_envelope_read_event(apply->reader, apply->format, source->mapping, event, "");
 }
 
@@ -318,7 +318,7 @@ static void
 check_message_nul(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event, int row,
 				  const JsonbContainer *data)
 {
-	CdcEnvelopeReader *other = cdc_envelope_reader_create(CurrentMemoryContext);
+	CdcEnvelopeReader *other = cdc_envelope_reader_create(apply->sub, CurrentMemoryContext);
 	const JsonbContainer *marked;
 	const JsonbContainer *old;
 

@@ -152,19 +152,53 @@ apply_kept(CdcWalk *walk, const CdcSubscriptionTable *table)
 	CommandCounterIncrement();
 }
 
-/* The table goes on from where it stopped, up to where apply is. */
+/* The commit behind about max_events events (0: no bound) from where it stopped, at upto at the latest. */
+static int64
+end_of_step(const CdcSubscription *sub, const CdcSubscriptionTable *table, int64 upto, int64 max_events)
+{
+	CdcScope	scope;
+	int64		end;
+
+	if (max_events == 0 || upto - table->held_seq <= max_events)
+		return upto;
+	cdc_owner_begin(sub, &scope);
+	end = cdc_history_first_boundary(sub, table->held_seq + max_events);
+	cdc_scope_end(&scope);
+	return end > 0 && end < upto ? end : upto;
+}
+
+/* The table goes on from where it stopped, up to upto. */
 static void
 catch_up(CdcWalk *walk, const CdcSubscriptionTable *table, int64 upto)
 {
 	const CdcSubscription *sub = walk->sub;
 
 	check_history(sub, walk->numbered ? table->held_seq : upto, upto);
-	cdc_changes_reopen(sub->name, table->source_table, table->name, table->held_seq);
+	/* one right behind upto is followed there, too */
+	cdc_changes_reopen(sub->name, table->source_table, table->name, table->held_seq, upto + 1);
 	CommandCounterIncrement();
 	walk->only = table;
 	walk->progress.applied_seq = table->held_seq;
 	if (cdc_walk(walk, upto) < upto)
 		elog(ERROR, "source table %s did not come to seq " INT64_FORMAT, table->name, upto);
+}
+
+/* It stops again, where it has come to: the next call goes on from there. */
+static void
+stop_again(const CdcSubscription *sub, const CdcSubscriptionTable *table, int64 reached, int64 applied_seq)
+{
+	CdcTableError error = {table->name, 0, NULL};
+	char	   *what = psprintf("source table %s has its events up to seq " INT64_FORMAT ", the others have them up to seq " INT64_FORMAT,
+								table->name, reached, applied_seq);
+	char	   *remedy = psprintf("To go on: SELECT cdc.retry_errors(%s, %s);", quote_literal_cstr(sub->name),
+								  quote_literal_cstr(table->name));
+
+	error.sqlerrcode = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+	error.text = psprintf("%s\nHINT:  %s", what, remedy);
+	(void) cdc_table_error_hold(sub, &error, reached);
+	ereport(NOTICE,
+			(errmsg("%s", what),
+			 errhint("%s", remedy)));
 }
 
 /* ERROR: nothing that the history has helps the table. */
@@ -181,14 +215,24 @@ refuse(const CdcSubscription *sub, const CdcSubscriptionTable *table)
 					 cdc_table_error_hint(sub, table->name, false))));
 }
 
+/* A call of cdc.retry_errors. */
+typedef struct Retry
+{
+	const CdcSubscription *sub;
+	CdcPosition position;
+	int64		applied_seq;	/* where apply stands */
+	int64		max_events;		/* of the history, a table; 0: no bound */
+} Retry;
+
 /*
  * Applies what the table lacks.  Returns the number of events; 0, too, where it is in error for
  * another reason now, which its state says.
  */
 static int64
-retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const CdcPosition *position,
-			int64 applied_seq)
+retry_table(const Retry *retry, const CdcSubscriptionTable *table)
 {
+	const CdcSubscription *sub = retry->sub;
+	int64		end = retry->applied_seq;
 	CdcApplyResult result;
 	CdcWalk		walk;
 
@@ -196,8 +240,8 @@ retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const
 	memset(&walk, 0, sizeof(walk));
 	walk.sub = sub;
 	walk.result = &result;
-	walk.numbered = position->events > 0;
-	walk.changes = position->changes;
+	walk.numbered = retry->position.events > 0;
+	walk.changes = retry->position.changes;
 	walk.guarded = cdc_target_errors_are_guarded(sub);
 
 	/* from here on it has a target; pull may have found that it has no place any more */
@@ -207,12 +251,18 @@ retry_table(const CdcSubscription *sub, const CdcSubscriptionTable *table, const
 	if (table->kept_events > 0)
 		apply_kept(&walk, table);
 	if (table->held)
-		catch_up(&walk, table, applied_seq);
+	{
+		end = end_of_step(sub, table, retry->applied_seq, retry->max_events);
+		catch_up(&walk, table, end);
+	}
 
 	/* what could not be followed on the way says so: it stays as it is */
 	if (cdc_table_is_held(sub, table->name))
 		return 0;
-	(void) cdc_copy_applied(sub, applied_seq);
+	if (end < retry->applied_seq)
+		stop_again(sub, table, end, retry->applied_seq);
+	else
+		(void) cdc_copy_applied(sub, retry->applied_seq);
 	cdc_log(sub->name, "error",
 			psprintf("events of source table %s were applied again: " INT64_FORMAT, table->name, result.events), NULL);
 	return result.events;
@@ -245,15 +295,16 @@ is_wanted(List *names, const CdcSubscriptionTable *table)
 }
 
 static int64
-retry_locked(const CdcSubscription *sub, List *names)
+retry_locked(const CdcSubscription *sub, List *names, int64 max_events)
 {
-	CdcPosition position;
+	Retry		retry = {.sub = sub,.max_events = max_events};
 	CdcProgress progress;
 	int64		events = 0;
 	ListCell   *lc;
 
 	cdc_progress_get(sub, &progress);
-	cdc_position_get(sub, &position);
+	retry.applied_seq = progress.applied_seq;
+	cdc_position_get(sub, &retry.position);
 	foreach(lc, cdc_subscription_tables(sub))
 	{
 		const CdcSubscriptionTable *table = lfirst(lc);
@@ -262,7 +313,7 @@ retry_locked(const CdcSubscription *sub, List *names)
 			continue;
 		/* of several targets those are retried that can be */
 		if (is_retried(sub, table, list_length(names) == 1))
-			events += retry_table(sub, table, &position, progress.applied_seq);
+			events += retry_table(&retry, table);
 	}
 	cdc_progress_broadcast_at_commit();
 	return events;
@@ -294,7 +345,7 @@ rethrow_error(const CdcSubscription *sub, MemoryContext caller)
 }
 
 int64
-cdc_apply_retry(const CdcSubscription *sub, List *names)
+cdc_apply_retry(const CdcSubscription *sub, List *names, int64 max_events)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	CdcRunning	run;
@@ -305,7 +356,7 @@ cdc_apply_retry(const CdcSubscription *sub, List *names)
 	cdc_blame_reset();
 	PG_TRY();
 	{
-		events = retry_locked(sub, names);
+		events = retry_locked(sub, names, max_events);
 	}
 	PG_CATCH();
 	{

@@ -7,7 +7,7 @@
  */
 #include "pg/apply/source_row.h"
 
-#include "pg/mapping/envelope.h"
+#include "pg/mapping/key_hint.h"
 #include "pg/target/key.h"
 
 /* ------------------------------------------------------------------------

@@ -285,6 +285,7 @@ Datum
 cdc_add_table(PG_FUNCTION_ARGS)
 {
 	static const CdcCopyRequest replacing = {"copy", true, NULL, false};
+	static const CdcCopyRequest keeping = {.kind = "copy", .keeps = true};
 	CdcSubscription *sub;
 	const CdcApplyMode *mode;
 	CdcTableRequest request = {0};
@@ -317,8 +318,8 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	replaces = copy_replaces(sub, request.given.rows);
 	if (!PG_ARGISNULL(9))
 		limit_copy(sub, &request, row, replaces, text_to_cstring(PG_GETARG_TEXT_PP(9)));
-	else if (request.copy && replaces && sub->kind == CDC_SERVER_MYSQL)
-		cdc_copy_request(sub, row, &replacing);
+	else if (request.copy && sub->kind == CDC_SERVER_MYSQL && (replaces || request.given.rows == CDC_ROWS_KEEP))
+		cdc_copy_request(sub, row, replaces ? &replacing : &keeping);
 	update_wanted(sub, exact_pattern(request.database, request.relation), name, NULL, name);
 	cdc_log(sub->name, "table", psprintf("source table %s added", name), NULL);
 	cdc_subscription_changed();

@@ -34,16 +34,22 @@ cdc_retry_errors(PG_FUNCTION_ARGS)
 	CdcSubscription *sub;
 	char	   *source_table = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	   *target = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	int64		max_events = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("name of the subscription must not be null")));
+	if (!PG_ARGISNULL(3) && max_events <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_events must be greater than 0")));
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_here(sub);
 	if (source_table == NULL)
-		PG_RETURN_INT64(cdc_apply_retry(sub, NIL));
-	PG_RETURN_INT64(cdc_apply_retry(sub, cdc_names_of_tables(cdc_find_tables(sub, source_table, target))));
+		PG_RETURN_INT64(cdc_apply_retry(sub, NIL, max_events));
+	PG_RETURN_INT64(cdc_apply_retry(sub, cdc_names_of_tables(cdc_find_tables(sub, source_table, target)),
+									max_events));
 }
 
 /* ------------------------------------------------------------------------

@@ -515,6 +515,27 @@ cdc_chunk_bytes(const CdcChunk *chunk)
 	return chunk->nbytes;
 }
 
+void
+cdc_chunk_keep(CdcChunk *chunk, MemoryContext parent, const char *subscription)
+{
+	MemoryContextSetParent(chunk->context, parent);
+	chunk->subscription = subscription;
+	cdc_row_source_keep(chunk->rows, subscription);	/* its memory is the chunk's */
+}
+
+void
+cdc_chunk_resume(CdcChunk *chunk, const CdcTable *table)
+{
+	chunk->table = table;
+	cdc_row_source_resume(chunk->rows, table);
+}
+
+void
+cdc_chunk_set_patience(CdcChunk *chunk, TimestampTz until)
+{
+	cdc_row_source_set_patience(chunk->rows, until);
+}
+
 bool
 cdc_chunk_is_last(const CdcChunk *chunk)
 {

@@ -13,6 +13,7 @@
 #define CDC_PG_COPY_CHUNK_H
 
 #include "pg/base/compat.h"
+#include "datatype/timestamp.h"
 #include "core/change.h"
 #include "pg/remote/source.h"
 
@@ -89,6 +90,16 @@ extern bool cdc_chunk_is_last(const CdcChunk *chunk);
 
 /* The key of the last row, literals palloc'ed in the current context; NULL: there was none. */
 extern char **cdc_chunk_last_key(const CdcChunk *chunk);
+
+/*
+ * A chunk without a key that is read over several transactions.  keep: it belongs to parent
+ * from now on, and so has the subscription's name to; resume: in each of them the table, which is the
+ * same, is told anew.  patience: cdc_chunk_try_next() gives CDC_MORE where nothing has come until
+ * then, 0: it waits.
+ */
+extern void cdc_chunk_keep(CdcChunk *chunk, MemoryContext parent, const char *subscription);
+extern void cdc_chunk_resume(CdcChunk *chunk, const CdcTable *table);
+extern void cdc_chunk_set_patience(CdcChunk *chunk, TimestampTz until);
 
 extern void cdc_chunk_close(CdcChunk *chunk);
 

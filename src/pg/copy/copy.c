@@ -16,8 +16,9 @@
  * of the stream's place once that has passed the last snapshot.  What is behind in the
  * stream is of a later time than whatever a step has lacked.
  *
- * Rows of a table without a key must not come twice: such a table is read as a whole, in
- * a snapshot whose place is exactly known, up to which its events are left out.
+ * Rows of a table without a key must not come twice: such a table is read in one snapshot,
+ * whose place is exactly known and up to which its events are left out.  Where that takes longer
+ * than a step the stream goes on meanwhile, see pass.c.
  */
 #include "pg/copy/copy_internal.h"
 
@@ -165,12 +166,24 @@ tables_of_step(const CdcCopy *copy, bool *changed)
 	return result;
 }
 
+/* The transaction of a step's events. */
+static void
+begin_events(CdcCopyWork *work, CdcTransaction *txn)
+{
+	const CdcCopy *copy = work->copy;
+
+	memset(txn, 0, sizeof(*txn));
+	txn->file = copy->first ? work->snap->from.file : copy->file;
+	txn->start_offset = txn->end_offset = (uint64) (copy->first ? work->snap->from.offset : copy->offset);
+	txn->commit_us = cdc_unix_us(GetCurrentTimestamp());
+	work->writer = cdc_event_writer_begin(copy->out, txn);
+}
+
 /* Reads the tables, as many as there is time for. */
 static void
 copy_tables(CdcCopyWork *work, List *tables)
 {
-	const CdcCopy *copy = work->copy;
-	CdcTransaction txn = {0};
+	CdcTransaction txn;
 	List	   *todo = NIL;
 	ListCell   *lc;
 
@@ -181,10 +194,7 @@ copy_tables(CdcCopyWork *work, List *tables)
 		t->progress = lfirst(lc);
 		todo = lappend(todo, t);
 	}
-	txn.file = copy->first ? work->snap->from.file : copy->file;
-	txn.start_offset = txn.end_offset = (uint64) (copy->first ? work->snap->from.offset : copy->offset);
-	txn.commit_us = cdc_unix_us(GetCurrentTimestamp());
-	work->writer = cdc_event_writer_begin(copy->out, &txn);
+	begin_events(work, &txn);
 	cdc_copy_waves(work, todo);
 	cdc_event_writer_end(work->writer);
 }
@@ -248,6 +258,59 @@ note_failure(CdcCopyWork *work)
 	}
 }
 
+/* Where a table is read over several steps that goes on, whatever others have to wait for. */
+static void
+put_off_others(const CdcCopy *copy, CdcCopyStep *result)
+{
+	CdcCopyPace *pace = copy->pace;
+
+	pace->others_at = 0;
+	if (pace->pass == NULL || result->wait_ms == 0)
+		return;
+	pace->others_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), result->wait_ms);
+	result->wait_ms = 0;
+	result->done = true;
+}
+
+/* Whether one of the tables can be read beside one that is being read over several steps. */
+static bool
+have_others(const CdcCopy *copy, List *tables)
+{
+	return tables != NIL && choose_use(copy, &tables) != CDC_SNAPSHOT_EXACT &&
+		GetCurrentTimestamp() >= copy->pace->others_at;
+}
+
+/* A step of a table that is being read over several ones, where it is its turn. */
+static bool
+step_of_pass(const CdcCopy *copy, List *tables, CdcCopyStep *result)
+{
+	CdcCopyPace *pace = copy->pace;
+	CdcSnapshot snap = {0};
+	CdcCopyWork work = {copy, &snap};
+	CdcCopyTable t;
+	CdcTransaction txn;
+
+	if (!cdc_copy_pass_resume(copy, tables, &t))
+		return false;
+	pace->passed = !pace->passed;
+	if (!pace->passed && have_others(copy, tables))
+		return false;
+	pace->passed = true;
+	cdc_copy_find_ways(&work, &t);
+	work.use = CDC_SNAPSHOT_EXACT;
+	work.until = t.pause_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), copy->sub->opt.copy_chunk_ms);
+	begin_events(&work, &txn);
+	cdc_copy_pass_step(&work, &t);
+	cdc_event_writer_end(work.writer);
+	if (work.finished != NIL)
+	{
+		finish_tables(&work);
+		cdc_copy_pass_close(pace);
+	}
+	result->done = true;
+	return true;
+}
+
 void
 cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
 {
@@ -259,7 +322,7 @@ cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
 
 	memset(&result->from, 0, sizeof(result->from));
 	result->wait_ms = 0;
-	if (tables == NIL)
+	if (step_of_pass(copy, tables, result) || tables == NIL)
 		return;
 	work.use = choose_use(copy, &tables);
 	work.max_readers = work.use == CDC_SNAPSHOT_EXACT ? 1 :
@@ -270,13 +333,19 @@ cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
 		if (copy->first)
 			result->wait_ms = 1;
 		if (copy->first || !cdc_copy_open_replica(&work, result))
+		{
+			put_off_others(copy, result);
 			return;
+		}
 	}
 	else
 	{
 		work.readers[0] = cdc_copy_session(copy);
 		if (!open_snapshot(&work, result))
+		{
+			put_off_others(copy, result);
 			return;
+		}
 	}
 	cdc_copy_note_wait(copy, NULL);
 	cdc_copy_bound_waits(work.readers[0]);
@@ -286,7 +355,7 @@ cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
 	cdc_copy_end_readers(&work);
 	if (work.on_replica)
 		cdc_copy_end_replica(&work);
-	else
+	else if (work.readers[0] != NULL)
 		cdc_snapshot_end(work.readers[0], work.use, &snap);
 	finish_tables(&work);
 	result->from = snap.from;
@@ -294,4 +363,5 @@ cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
 	result->done = result->done || work.wrote;
 	if (work.changed != NULL && !work.wrote)
 		result->wait_ms = AGAIN_MS;
+	put_off_others(copy, result);
 }

@@ -25,6 +25,9 @@
 /* The most connections that a copy reads over at a time. */
 #define CDC_COPY_MAX_WORKERS	16
 
+/* A table without a key that is read over several steps. */
+typedef struct CdcCopyPass CdcCopyPass;
+
 /* What is kept from step to step; zeroed by the caller at first, in memory that stays. */
 typedef struct CdcCopyPace
 {
@@ -45,6 +48,10 @@ typedef struct CdcCopyPace
 	double		snapshot_ms;	/* what it took to open the last snapshot */
 	int			failures;		/* steps in a row that came to nothing */
 	int			busy;			/* ... as the source never stood still */
+	CdcCopyPass *pass;			/* or NULL */
+	bool		passed;			/* the last step was one of it */
+	TimestampTz others_at;		/* other tables wait until then meanwhile; 0 = no */
+	char		whole[520];		/* a table that can be read in one step only; or "" */
 } CdcCopyPace;
 
 /* What a copy works with; all of it stays the caller's. */
@@ -56,8 +63,11 @@ typedef struct CdcCopy
 	CdcSchema  *schema;			/* definitions are stored there */
 	CdcEventOutput *out;		/* rows go there, as one transaction a step */
 	CdcCopyPace *pace;
+	MemoryContext context;		/* that pace lives in */
 
 	/* where the stream stands */
+	bool		at_one_go;		/* who asked for it may keep the connection for ever: nothing is to be
+								 * left open there in the middle of a table */
 	bool		first;			/* nowhere: it will begin where the first snapshot was taken */
 	const char *file;
 	int64		offset;
@@ -67,7 +77,9 @@ typedef struct CdcCopy
 
 	/* whether it has come to where the source stood when this was first asked of the table */
 	bool		(*caught_up) (void *arg, const char *source_table);
-	void	   *arg;				/* of both */
+	/* whether events of a table (name in UTF-8) are left out until the stream has passed its copy */
+	bool		(*leaves_out) (void *arg, const char *full_name, bool has_key);
+	void	   *arg;				/* of all of them */
 } CdcCopy;
 
 /* What a step was. */
@@ -81,13 +93,37 @@ typedef struct CdcCopyStep
 /*
  * One step: a snapshot of its own, over as many connections of its own as the
  * subscription's copy_workers, in which the tables that wait are read for about its
- * copy_chunk_time, those without a key as a whole.  What it appends and the progress are in the caller's transaction.
+ * copy_chunk_time.  One without a key is read in one snapshot, over several steps where that takes
+ * longer (see below); one that is not to be seen half filled as a whole.  What it appends and the progress are in the caller's transaction.
  *
  * A table that cannot be copied gets state 'e' and a WARNING.  When the source is in the
  * way of a snapshot whose place is known, an ERROR where first, else a WARNING, and step
  * says when to try again.
  */
 extern void cdc_copy_step(const CdcCopy *copy, CdcCopyStep *step);
+
+/*
+ * A table that is read over several steps.  What the stream brings of it, behind the place of
+ * its snapshot, is kept until its rows are there; what comes before that is left out.  It ends
+ * with what the pace is kept for: a pass that is cut off begins anew.
+ */
+
+/* Whether it is this table (name in UTF-8). */
+extern bool cdc_copy_pass_is_of(const CdcCopyPace *pace, const char *full_name);
+
+/* The place of its snapshot, and the seq by which one pass is told from another; NULL: there is none. */
+extern const CdcSourcePosition *cdc_copy_pass_place(const CdcCopyPace *pace, int64 *begin_seq);
+
+/* Keeps a change of it, and ends the changes of a transaction where there were any. */
+extern void cdc_copy_pass_change(CdcCopyPace *pace, const CdcSubscription *sub, const CdcTransaction *txn,
+								 const CdcChange *change);
+extern void cdc_copy_pass_commit(CdcCopyPace *pace);
+
+/* It has to begin anew; whole: as a copy in one step, as its changes cannot be kept. */
+extern void cdc_copy_pass_spoil(CdcCopyPace *pace, bool whole);
+
+/* Ends it.  No ERROR. */
+extern void cdc_copy_pass_close(CdcCopyPace *pace);
 
 /* Whether the subscription has a replica that tables are read from. */
 extern bool cdc_copy_has_replica(const CdcSubscription *sub);

@@ -7,6 +7,7 @@
  *	  reader.c			the connections that a step reads over
  *	  replica.c			... where they go to a replica of the source
  *	  table.c			a table in a step: its definition, its markers, its end
+ *	  pass.c			a table without a key, read over several steps
  *	  wave.c			rows of several tables, or ranges, read at the same time
  *	  copy.c			the step
  *
@@ -51,6 +52,8 @@ typedef struct CdcCopyTable
 	bool		aside;			/* the history does not keep its rows */
 	bool		touched;		/* its progress is to be saved */
 	bool		done;			/* nothing more in this step */
+	TimestampTz pause_at;		/* then its rows go on in another step; 0: all come in this one */
+	bool		paused;			/* some of its rows are read, others come in other steps */
 } CdcCopyTable;
 
 static inline double
@@ -121,12 +124,22 @@ extern void cdc_copy_give_up(const CdcCopy *copy, const char *source_table,
  */
 extern void cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t);
 
+/* What has to be known of a table whose definition is, before its rows are read. */
+extern void cdc_copy_find_ways(const CdcCopyWork *work, CdcCopyTable *t);
+
 /*
  * Appends the rows of a chunk that was asked for, which may be the table's first ones.
  * false, and the chunk is closed: with work->changed, the definition at the source is
- * another one; else the table's rows cannot be read, and it is given up.
+ * another one; else the table's rows cannot be read, and it is given up.  A table that may be read
+ * over several steps: t->paused, where the step's time is over.
  */
 extern bool cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk);
+
+/*
+ * The same of a table that is read over several steps: CDC_MORE at the end of the step's time,
+ * CDC_END; else the table is given up, and the chunk closed.
+ */
+extern CdcStatus cdc_copy_append_more(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk);
 
 /* Whether the copy is of some rows, and tells the keys of all, so that others can go. */
 extern bool cdc_copy_tells_keys(const CdcCopyProgress *p);
@@ -142,6 +155,20 @@ extern void cdc_copy_end(CdcCopyWork *work, CdcCopyTable *t);
 
 /* Saves the progress of one that has. */
 extern void cdc_copy_keep(CdcCopyWork *work, CdcCopyTable *t);
+
+/* ---- pass.c ---- */
+
+/* The step's time is over: the chunk, and the first reader with it, go on being read in other steps. */
+extern void cdc_copy_pass_begin(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk);
+
+/*
+ * Whether there is a table that is being read so, and can go on: then t is it, out of tables
+ * (CdcCopyProgress *) that wait.  One that cannot is ended.
+ */
+extern bool cdc_copy_pass_resume(const CdcCopy *copy, List *tables, CdcCopyTable *t);
+
+/* Its next rows, and what came with the stream, to its end, which is as of any table. */
+extern void cdc_copy_pass_step(CdcCopyWork *work, CdcCopyTable *t);
 
 /* ---- wave.c ---- */
 

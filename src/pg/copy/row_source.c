@@ -9,6 +9,7 @@
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "core/text_value.h"
 #include "pg/base/error.h"
@@ -30,6 +31,7 @@ struct CdcRowSource
 	const CdcString *cells;		/* of the present row, or of the one that was read ahead */
 	bool		ahead;			/* there is such a row, or the end is known */
 	bool		ended;
+	TimestampTz until;			/* cdc_row_source_try_next() waits until then; 0: as long as it takes */
 };
 
 /* The SELECT of rows, each column in the form that cdc_value_from_text() reads. */
@@ -120,7 +122,10 @@ raise_failure(CdcRowSource *rows, CdcError *err)
 	cdc_ereport(err, rows->subscription);
 }
 
-/* The next row as text, a cell a column and extra expression; CDC_END: there is none. */
+/*
+ * The next row as text, a cell a column and extra expression; CDC_END: there is none; CDC_MORE:
+ * not in time.
+ */
 static CdcStatus
 next_cells(CdcRowSource *rows, CdcError *err)
 {
@@ -134,7 +139,11 @@ next_cells(CdcRowSource *rows, CdcError *err)
 		CHECK_FOR_INTERRUPTS();
 		if (st == CDC_MORE || (st == CDC_ERR_CONNECT && cdc_source_is_busy(rows->source)))
 		{
-			(void) cdc_source_wait(rows->source, -1);
+			int64		left = rows->until == 0 ? -1 : (rows->until - GetCurrentTimestamp() + 999) / 1000;
+
+			if (rows->until != 0 && left <= 0)
+				return CDC_MORE;
+			(void) cdc_source_wait(rows->source, (long) left);
 			continue;
 		}
 		if (st == CDC_OK && ncolumns != wanted)
@@ -162,7 +171,7 @@ cdc_row_source_begin(CdcRowSource *rows, CdcError *err)
 	return cdc_failed(st) ? st : CDC_OK;
 }
 
-/* Reads a row ahead, where none is: CDC_OK, CDC_END, or what ended the answer. */
+/* Reads a row ahead, where none is: CDC_OK, CDC_END, CDC_MORE, or what ended the answer. */
 static CdcStatus
 read_ahead(CdcRowSource *rows, CdcError *err)
 {
@@ -171,7 +180,7 @@ read_ahead(CdcRowSource *rows, CdcError *err)
 	if (rows->ahead || rows->ended)
 		return rows->ended ? CDC_END : CDC_OK;
 	st = next_cells(rows, err);
-	rows->ended = st != CDC_OK;
+	rows->ended = st != CDC_OK && st != CDC_MORE;
 	if (!cdc_failed(st))
 		return st;
 	/* other tables would meet the same, or the server only has to be asked again */
@@ -209,6 +218,7 @@ pass_over_rest(CdcRowSource *rows)
 {
 	CdcError	err;
 
+	rows->until = 0;
 	do
 		rows->ahead = false;
 	while (read_ahead(rows, &err) == CDC_OK);
@@ -259,6 +269,24 @@ cdc_row_source_bytes(const CdcRowSource *rows)
 	for (i = 0; i < rows->table->ncolumns; i++)
 		bytes += rows->cells[i].len;
 	return bytes;
+}
+
+void
+cdc_row_source_keep(CdcRowSource *rows, const char *subscription)
+{
+	rows->subscription = subscription;
+}
+
+void
+cdc_row_source_resume(CdcRowSource *rows, const CdcTable *table)
+{
+	rows->table = table;
+}
+
+void
+cdc_row_source_set_patience(CdcRowSource *rows, TimestampTz until)
+{
+	rows->until = until;
 }
 
 void

@@ -10,6 +10,7 @@
 #define CDC_PG_COPY_ROW_SOURCE_H
 
 #include "pg/base/compat.h"
+#include "datatype/timestamp.h"
 #include "core/change.h"
 #include "pg/remote/source.h"
 
@@ -62,6 +63,12 @@ extern CdcStatus cdc_row_source_try_next(CdcRowSource *rows, const CdcValue **va
 /* The present row's cells of the query's extra expressions, and its bytes as they came. */
 extern const CdcString *cdc_row_source_extra(const CdcRowSource *rows);
 extern size_t cdc_row_source_bytes(const CdcRowSource *rows);
+
+/* See cdc_chunk_keep() and what is beside it. */
+extern void cdc_row_source_keep(CdcRowSource *rows, const char *subscription);
+extern void cdc_row_source_resume(CdcRowSource *rows, const CdcTable *table);
+extern void cdc_row_source_set_patience(CdcRowSource *rows, TimestampTz until);
+
 extern void cdc_row_source_close(CdcRowSource *rows);
 
 #endif							/* CDC_PG_COPY_ROW_SOURCE_H */

@@ -24,6 +24,9 @@
 #include "pg/schema/change.h"
 #include "pg/target/replica_table.h"
 
+/* The time is looked at each so many rows. */
+#define ROWS_UNTIMED	64
+
 /* ---- names and definitions ---- */
 
 /* The two parts of a table's name, in UTF-8; false where it has one only. */
@@ -247,7 +250,7 @@ begin_table(CdcCopyWork *work, const CdcCopyTable *t)
 	/* what was in error, or became another table, goes on from here in the shape of these rows */
 	if (p->replaces || p->held)
 		cdc_change_copy_begins(work->copy->sub, &copy);
-	p->begin_seq = 0;
+	p->begin_seq = p->events_seq = 0;
 	control_event(work, t, "bootstrap-start", plain_mark(t, 0));
 	p->begin_seq = *work->copy->out->last_seq;
 	p->key_shape = t->key != NULL ? t->key->shape : NULL;
@@ -266,8 +269,8 @@ begin_table(CdcCopyWork *work, const CdcCopyTable *t)
 }
 
 /*
- * Appends the chunk's rows to the history, or keeps them aside.  A failure is the table's;
- * those before it are written.
+ * Appends the chunk's rows to the history, or keeps them aside; CDC_MORE: those that there was
+ * time for.  A failure is the table's; those before it are written.
  */
 static CdcStatus
 write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk, CdcError *err)
@@ -277,7 +280,7 @@ write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk, CdcError *
 	CdcCopiedRows *aside = NULL;
 	CdcChange	change = {0};
 	CdcStatus	st;
-	int64		n;
+	int64		n = 0;
 
 	change.op = CDC_OP_SNAPSHOT;
 	change.table = t->table;
@@ -285,12 +288,18 @@ write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk, CdcError *
 	change.offset = txn->end_offset;
 	if (t->aside)
 		aside = cdc_copied_rows_begin(work->copy->sub, t->progress->source_table, seq, txn);
+	cdc_chunk_set_patience(chunk, t->pause_at);
 	while ((st = cdc_chunk_try_next(chunk, &change.after, err)) == CDC_OK)
 	{
 		if (aside != NULL)
 			cdc_copied_rows_add(aside, &change);
 		else
 			cdc_event_writer_change(work->writer, &change);
+		if (t->pause_at != 0 && ++n % ROWS_UNTIMED == 0 && cdc_copy_ms_until(t->pause_at) <= 0)
+		{
+			st = CDC_MORE;
+			break;
+		}
 	}
 	if (aside == NULL || (n = cdc_copied_rows_end(aside)) == 0)
 		return st;
@@ -332,6 +341,43 @@ break_off(CdcCopyWork *work, CdcCopyTable *t, const CdcError *err)
 	cdc_copy_give_up(work->copy, p->source_table, &trouble);
 }
 
+CdcStatus
+cdc_copy_append_more(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
+{
+	int64		rows = cdc_chunk_rows(chunk);
+	int64		bytes = cdc_chunk_bytes(chunk);
+	CdcError	err;
+	CdcStatus	st = write_rows(work, t, chunk, &err);
+
+	rows = cdc_chunk_rows(chunk) - rows;
+	t->progress->rows += rows;
+	t->progress->bytes += cdc_chunk_bytes(chunk) - bytes;
+	t->touched = t->touched || rows > 0 || st != CDC_MORE;
+	if (cdc_failed(st))
+	{
+		cdc_chunk_close(chunk);
+		break_off(work, t, &err);
+	}
+	return st;
+}
+
+/* Whether the table's rows may come over several steps. */
+static bool
+may_pause(const CdcCopyWork *work, const CdcCopyTable *t)
+{
+	const CdcCopy *copy = work->copy;
+	const CdcCopyProgress *p = t->progress;
+
+	/*
+	 * A pass that is cut off leaves rows behind, and only a copy that replaces all takes them away.
+	 * What a target had before a resync stays until all of the new rows can take its place.
+	 */
+	return t->key == NULL && !copy->at_one_go && copy->pace->pass == NULL && !p->resync && !p->keeps &&
+		p->row_filter == NULL && p->gone == NULL &&
+		strcmp(copy->pace->whole, p->source_table) != 0 &&
+		copy->leaves_out(copy->arg, t->table->full_name, t->table->npk > 0);
+}
+
 bool
 cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 {
@@ -350,15 +396,13 @@ cdc_copy_append(CdcCopyWork *work, CdcCopyTable *t, CdcChunk *chunk)
 	}
 	if (t->progress->begin_seq == 0)
 		begin_table(work, t);
-	st = write_rows(work, t, chunk, &err);
-	t->progress->rows += cdc_chunk_rows(chunk);
-	t->progress->bytes += cdc_chunk_bytes(chunk);
 	t->touched = true;
-	if (!cdc_failed(st))
-		return true;
-	cdc_chunk_close(chunk);
-	break_off(work, t, &err);
-	return false;
+	/* a snapshot that took its time is not lost, as the rest is read in it, too */
+	if (may_pause(work, t))
+		t->pause_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), work->copy->sub->opt.copy_chunk_ms);
+	st = cdc_copy_append_more(work, t, chunk);
+	t->paused = st == CDC_MORE;
+	return !cdc_failed(st);
 }
 
 /* Where keys of rows go. */
@@ -448,11 +492,12 @@ check_begun(CdcCopyWork *work, const CdcCopyTable *t)
 	for (i = 0; i < p->nnames; i++)
 		cdc_copy_request(work->copy->sub, p->names[i], &again);
 	cdc_log(work->copy->sub->name, "copy",
-			psprintf("the copy of source table %s begins anew, as its key has changed", p->source_table), NULL);
+			psprintf("the copy of source table %s begins anew, as %s", p->source_table,
+					 t->key == NULL && p->key_shape == NULL ? "its one pass was cut off" : "its key has changed"), NULL);
 	if (p->resync)
 		p->row_filter = p->gone = NULL;
 	p->replaces = p->replaces || p->row_filter == NULL;
-	p->begin_seq = p->rows = p->bytes = p->chunks = 0;
+	p->begin_seq = p->events_seq = p->rows = p->bytes = p->chunks = 0;
 	p->last_key = NULL;
 	p->nlast_key = 0;
 	p->reread = NULL;
@@ -477,6 +522,13 @@ is_kept(const CdcSubscription *sub, const CdcCopyProgress *p)
 }
 
 void
+cdc_copy_find_ways(const CdcCopyWork *work, CdcCopyTable *t)
+{
+	t->logged = cdc_schema_generated_logged(cdc_control_session(&work->copy->control), t->table);
+	t->aside = t->progress->has_target && !is_kept(work->copy->sub, t->progress);
+}
+
+void
 cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t)
 {
 	CdcCopyProgress *p = t->progress;
@@ -491,8 +543,7 @@ cdc_copy_prepare(CdcCopyWork *work, CdcCopyTable *t)
 		t->done = true;
 		return;
 	}
-	t->logged = cdc_schema_generated_logged(cdc_control_session(&work->copy->control), t->table);
-	t->aside = p->has_target && !is_kept(work->copy->sub, p);
+	cdc_copy_find_ways(work, t);
 	check_begun(work, t);
 	if (!reread_rows(work, t))
 		t->done = true;

@@ -260,6 +260,15 @@ read_parts(CdcCopyWork *work, Part *parts, int n)
 			part->t->done = true;
 			continue;
 		}
+		if (part->t->paused)
+		{
+			/* its rows are read by themselves from here on, in steps of its own */
+			cdc_copy_pass_begin(work, part->t, part->chunk);
+			cdc_copy_keep(work, part->t);
+			part->t->done = true;
+			work->until = 0;
+			return;
+		}
 		if (part->t == parts[0].t)
 		{
 			rows += cdc_chunk_rows(part->chunk);

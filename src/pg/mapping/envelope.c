@@ -7,7 +7,6 @@
  */
 #include "pg/mapping/envelope.h"
 
-#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
 #include "pg/base/utf8.h"
@@ -77,43 +76,6 @@ cdc_target_key_names(const CdcMapping *mapping, int *n)
 		(*n)++;
 	}
 	return names;
-}
-
-/* The target's column that is filled from that one of a message; NULL: none. */
-static const char *
-target_column(const CdcMapping *mapping, CdcString name)
-{
-	size_t		len = name.len;
-	const char *source = cdc_from_utf8_n(name.data, &len);
-	int			i;
-
-	for (i = 0; i < mapping->target->ncolumns; i++)
-		if (mapping->columns[i].by == CDC_BY_COLUMN && mapping->columns[i].source_len == len &&
-			memcmp(mapping->columns[i].source, source, len) == 0)
-			return mapping->columns[i].name;
-	return NULL;
-}
-
-char *
-cdc_target_key_hint(const CdcMapping *mapping, const CdcEnvelope *env)
-{
-	StringInfoData columns;
-	int			i;
-
-	initStringInfo(&columns);
-	for (i = 0; env != NULL && i < env->nkey; i++)
-	{
-		const char *name = target_column(mapping, env->key[i]);
-
-		if (name == NULL)
-			break;
-		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "", quote_identifier(name));
-	}
-	if (env != NULL && env->nkey > 0 && i == env->nkey)
-		return psprintf("ALTER TABLE %s ADD PRIMARY KEY (%s);",
-						mapping->target->name, columns.data);
-	return psprintf("ALTER TABLE %s ADD PRIMARY KEY (...); with the columns that tell its rows apart.",
-					mapping->target->name);
 }
 
 CdcString

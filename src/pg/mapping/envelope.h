@@ -21,13 +21,6 @@ extern bool cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHi
 extern CdcString *cdc_target_key_names(const CdcMapping *mapping, int *n);
 
 /*
- * What to type so that rows of a target without key are found by one, palloc'ed: a
- * primary key of the columns that the message names as such, else of a place to fill in.
- * env may be NULL.
- */
-extern char *cdc_target_key_hint(const CdcMapping *mapping, const CdcEnvelope *env);
-
-/*
  * The PostgreSQL type for a column of a message, as SQL text; NULL where the message
  * does not tell.  It lives in the arena or is constant.
  */

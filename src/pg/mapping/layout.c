@@ -15,6 +15,7 @@
 #include "pg/schema/schema.h"
 #include "pg/schema/versions.h"
 #include "pg/mapping/envelope.h"
+#include "pg/mapping/key_hint.h"
 
 /*
  * When so many layouts are kept, they are all forgotten: partial images can come
@@ -237,8 +238,9 @@ cdc_layout_refuse_partial(const CdcMapping *mapping, const CdcRowImage *image,
 					 quote_literal_cstr(image->sub->name), quote_literal_cstr(mapping->name)) :
 			 target->keyless ?
 			 errhint("Have the messages carry whole rows, or give the target its key: %s",
-					 cdc_target_key_hint(mapping, image->env)) :
-			 errhint("Have the messages carry that column, or name a key of columns that each of them has in argument \"key\" of cdc.add_table.")));
+					 cdc_target_key_hint(mapping, image)) :
+			 errhint("Have the messages carry that column, or name a key of columns that each of them has: SELECT cdc.alter_table(%s, %s, key := '{...}');",
+					 quote_literal_cstr(image->sub->name), quote_literal_cstr(mapping->name))));
 	pg_unreachable();
 }
 

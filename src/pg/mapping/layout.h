@@ -13,7 +13,7 @@
 #ifndef CDC_PG_MAPPING_LAYOUT_H
 #define CDC_PG_MAPPING_LAYOUT_H
 
-#include "pg/mapping/mapping.h"
+#include "pg/mapping/row_image.h"
 
 /* Whether an expression's value is known of an image. */
 typedef enum CdcComputable
@@ -59,17 +59,6 @@ typedef struct CdcLayout
 	char	   *stale;			/* a column that the source generates and does not tell, so
 								 * that it must not be kept in an update; or NULL */
 } CdcLayout;
-
-/* The row image that a layout is wanted for. */
-typedef struct CdcRowImage
-{
-	const CdcSubscription *sub;
-	const JsonbContainer *data; /* source column -> value */
-	int64		seq;			/* of its event */
-	CdcArena   *arena;			/* of env */
-	CdcEnvelope *env;			/* of the message that it was made from; NULL: of none */
-	const CdcEventFacts *facts; /* of its event; NULL: of none */
-} CdcRowImage;
 
 /*
  * The layout of a row image, made at its first sight.  It is valid until the next

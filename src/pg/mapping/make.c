@@ -48,8 +48,10 @@ log_once(const CdcSubscription *sub, const char *kind, const char *message)
 
 /* Tells the user what will make apply slow. */
 static void
-announce_slow_target(const CdcTarget *target, const CdcSubscription *sub)
+announce_slow_target(const CdcMapping *mapping, const CdcMappingSpec *spec, const CdcSubscription *sub)
 {
+	const CdcTarget *target = mapping->target;
+
 	if (target->keyless)
 	{
 		char	   *message = psprintf("target %s has no key: its rows are matched by all their columns",
@@ -57,7 +59,10 @@ announce_slow_target(const CdcTarget *target, const CdcSubscription *sub)
 
 		ereport(NOTICE,
 				(errmsg("%s", message),
-				 errhint("Give source and target a primary key, or name one in cdc.add_table's argument \"key\".")));
+				 spec->tells_trouble ?
+				 errhint("Give source and target a primary key, or name its columns: SELECT cdc.alter_table(%s, %s, key := '{...}');",
+						 quote_literal_cstr(sub->name), quote_literal_cstr(mapping->name)) :
+				 errhint("Give source and target a primary key, or name its columns in argument \"key\".")));
 		log_once(sub, "no_key", message);
 	}
 	else if (!OidIsValid(target->key_index))
@@ -119,7 +124,7 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 	if (writes)
 	{
 		cdc_target_check(mapping->target, sub);
-		announce_slow_target(mapping->target, sub);
+		announce_slow_target(mapping, spec, sub);
 	}
 	/* opening it locked it twice */
 	table_close(rel, writes ? NoLock : lockmode);

@@ -12,6 +12,7 @@
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
@@ -304,6 +305,19 @@ choose_zero_date(CdcMappedColumn *col, const CdcTarget *target)
 		*choice = CDC_ZERO_DATE_INFINITY;
 }
 
+/* The names of the target's columns, as the argument "key" takes them. */
+static char *
+column_list(const CdcTarget *target)
+{
+	StringInfoData list;
+	int			i;
+
+	initStringInfo(&list);
+	for (i = 0; i < target->ncolumns; i++)
+		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "", target->columns[i].name);
+	return list.data;
+}
+
 /* Chooses the target's key: as given, else the source's, else the target's own. */
 static void
 map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const CdcTableDef *def)
@@ -319,7 +333,7 @@ map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const Cdc
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("key of target %s names a column that it does not have", target->name),
-					 errhint("Give the target's columns in cdc.add_table's argument \"key\".")));
+					 errhint("Its columns are %s.", column_list(target))));
 	}
 	if (attnums == NIL)
 		attnums = attnums_of_source_key(mapping, def);
@@ -336,7 +350,7 @@ map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const Cdc
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("replicated target %s has no key", target->name),
 				 errdetail("One of several equal rows cannot be told from the others there."),
-				 errhint("Name key columns in cdc.add_table's argument \"key\", or distribute the table.")));
+				 errhint("Name key columns in argument \"key\", or distribute the table.")));
 }
 
 void

@@ -163,6 +163,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 				 bool copy, const Jsonb *options)
 {
 	static const CdcCopyRequest replacing = {"copy", true, NULL, false};
+	static const CdcCopyRequest keeping = {.kind = "copy", .keeps = true};
 	CdcReplica	replica;
 	CdcMappingSpec mapping;
 	CdcTableRow row;
@@ -199,8 +200,8 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		row.shard = cdc_shard_check(sub, &mapping, spec->rows, !replica.created);
 	}
 	name = cdc_registry_insert(sub, &row);
-	if (copy && spec != NULL && !replica.created && spec->rows == CDC_ROWS_REPLACE)
-		cdc_copy_request(sub, name, &replacing);
+	if (copy && spec != NULL && !replica.created && spec->rows != CDC_ROWS_ERROR)
+		cdc_copy_request(sub, name, spec->rows == CDC_ROWS_REPLACE ? &replacing : &keeping);
 	return name;
 }
 

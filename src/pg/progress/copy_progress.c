@@ -59,6 +59,7 @@ add_to_copies(List *copies, CdcCopyProgress *p)
 		copy->keyless = copy->keyless || p->keyless;
 		copy->has_target = copy->has_target && p->has_target;
 		copy->held = copy->held || p->held;
+		copy->keeps = copy->keeps || p->keeps;
 		copy->options = list_concat(copy->options, p->options);
 		return copies;
 	}
@@ -100,6 +101,9 @@ read_progress(CdcSpi *spi, uint64 i)
 	p->names[0] = cdc_spi_text(spi, i, 20);
 	p->nnames = 1;
 	p->held = DatumGetBool(cdc_spi_datum(i, 21, BOOLOID, &isnull));
+	p->events_seq = cdc_spi_int64(i, 22);
+	d = cdc_spi_datum(i, 23, BOOLOID, &isnull);
+	p->keeps = !isnull && DatumGetBool(d);
 	return p;
 }
 
@@ -129,7 +133,8 @@ cdc_copy_waiting(const CdcSubscription *sub, int limit)
 	static CdcStatement stmt = {
 		"SELECT t.source_table, t.state, t.copy_data, p.replaces, p.row_filter, p.begin_seq,"
 		" p.key_shape, p.last_key, p.reread, p.rows, p.bytes, p.chunks, p.estimated_rows, t.keyless,"
-		" t.target IS NOT NULL, t.options, p.kind OPERATOR(pg_catalog.=) 'resync', p.gone, p.gone_seq, t.name, t.held"
+		" t.target IS NOT NULL, t.options, p.kind OPERATOR(pg_catalog.=) 'resync', p.gone, p.gone_seq, t.name, t.held,"
+		" p.events_seq, p.keeps"
 		WAITING_FROM
 		" JOIN (SELECT DISTINCT f.source_table FROM (SELECT t.source_table" WAITING_FROM WAITING_WHERE
 		" ORDER BY t.state, t.source_table LIMIT $2) f) w"
@@ -258,7 +263,7 @@ void
 cdc_copy_span(const CdcSubscription *sub, const char *name, CdcCopySpan *span)
 {
 	static CdcStatement stmt = {
-		"SELECT t.state, p.sync_seq, p.begin_seq, p.name IS NOT NULL FROM cdc_catalog.subscription_table t"
+		"SELECT t.state, p.sync_seq, p.begin_seq, p.name IS NOT NULL, p.events_seq FROM cdc_catalog.subscription_table t"
 		" LEFT JOIN cdc_catalog.copy_progress p"
 		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.name OPERATOR(pg_catalog.=) t.name"
@@ -286,6 +291,8 @@ cdc_copy_span(const CdcSubscription *sub, const char *name, CdcCopySpan *span)
 		begin = cdc_spi_datum(0, 3, INT8OID, &isnull);
 		span->begin_seq = isnull || DatumGetInt64(begin) == 0 ? PG_INT64_MAX : DatumGetInt64(begin);
 		span->known = DatumGetBool(cdc_spi_datum(0, 4, BOOLOID, &isnull));
+		begin = cdc_spi_datum(0, 5, INT8OID, &isnull);
+		span->events_seq = isnull ? PG_INT64_MAX : DatumGetInt64(begin);
 	}
 	cdc_spi_end(&spi);
 }
@@ -361,14 +368,14 @@ cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *p)
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.copy_progress SET begin_seq = $3, key_shape = $4, last_key = $5,"
 		" reread = $6, rows = $7, bytes = $8, chunks = $9, estimated_rows = $10,"
-		" started_at = COALESCE(started_at, pg_catalog.now()), updated_at = pg_catalog.now()"
+		" events_seq = $11, started_at = COALESCE(started_at, pg_catalog.now()), updated_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2)",
-		10, {TEXTOID, TEXTARRAYOID, INT8OID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INT8OID, INT8OID,
-		INT8OID, INT8OID}
+		11, {TEXTOID, TEXTARRAYOID, INT8OID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INT8OID, INT8OID,
+		INT8OID, INT8OID, INT8OID}
 	};
 	CdcSpi		spi;
-	Datum		values[10];
-	char		nulls[10];
+	Datum		values[11];
+	char		nulls[11];
 
 	if (p->state != 'f')
 		(void) set_states(sub, p->names, p->nnames, "d");
@@ -388,6 +395,8 @@ cdc_copy_save(const CdcSubscription *sub, const CdcCopyProgress *p)
 	values[8] = Int64GetDatum(p->chunks);
 	values[9] = Int64GetDatum(p->estimated_rows);
 	nulls[9] = p->estimated_rows >= 0 ? ' ' : 'n';
+	values[10] = Int64GetDatum(p->events_seq);
+	nulls[10] = p->events_seq > 0 ? ' ' : 'n';
 	(void) cdc_spi_execute(&stmt, values, nulls);
 	cdc_spi_end(&spi);
 }

@@ -40,11 +40,14 @@ typedef struct CdcCopyProgress
 	bool		replaces;		/* rows that the copy does not bring go from the target */
 	char	   *row_filter;		/* only these rows; the source's SQL; or NULL */
 	bool		resync;			/* the target had its rows before */
+	bool		keeps;			/* the target may have had other rows before, and keeps them */
 	char	   *gone;			/* rows of the target that the source did not have at ... */
 	int64		gone_seq;		/* ... this event: keys as the text of an array; NULL: not known */
 
 	/* how far it has come */
 	int64		begin_seq;		/* 0: it has not begun */
+	int64		events_seq;		/* from this one on the table's changes in the history are of the
+								 * copy, though the stream has not passed it; 0: none are */
 	char	   *key_shape;		/* see CdcChunkKey; NULL: it is read in one pass */
 	char	  **last_key;		/* literals; NULL: nothing was read yet */
 	int			nlast_key;
@@ -133,6 +136,7 @@ typedef struct CdcCopySpan
 	bool		known;			/* false: it was never copied */
 	bool		waits;			/* it has not begun, or is under way */
 	int64		begin_seq;		/* its first event; PG_INT64_MAX: it has not begun */
+	int64		events_seq;		/* of the changes that are its own, the first; PG_INT64_MAX: there are none */
 	int64		sync_seq;		/* behind this one none is its own; PG_INT64_MAX: that is not known yet */
 	int64		ahead_until;	/* up to this seq the table's rows are not of one place of the source;
 								 * PG_INT64_MAX: that is not known yet; 0: it was never copied */
@@ -168,6 +172,7 @@ typedef struct CdcCopyRequest
 	bool		again;			/* one that was under way has to begin anew */
 	const char *gone;			/* as of CdcCopyProgress */
 	int64		gone_seq;
+	bool		keeps;			/* likewise */
 } CdcCopyRequest;
 
 /*

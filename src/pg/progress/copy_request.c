@@ -16,7 +16,7 @@
 /* What a copy that begins knows nothing of any more. */
 #define FORGET_PROGRESS \
 	" key_shape = NULL, last_key = NULL, reread = NULL, rows = 0, bytes = 0, chunks = 0," \
-	" estimated_rows = NULL, begin_seq = NULL, end_seq = NULL, sync_position = NULL," \
+	" estimated_rows = NULL, begin_seq = NULL, events_seq = NULL, end_seq = NULL, sync_position = NULL," \
 	" sync_gtid_set = NULL, sync_seq = NULL, started_at = NULL, copied_at = NULL," \
 	" synced_at = NULL, ready_at = NULL, updated_at = pg_catalog.now()"
 
@@ -53,9 +53,9 @@ cdc_copy_request(const CdcSubscription *sub, const char *name,
 	};
 	static CdcStatement anew = {
 		"UPDATE cdc_catalog.copy_progress SET replaces = $3::pg_catalog.bool, kind = $4, row_filter = $5,"
-		" gone = $6, gone_seq = $7::pg_catalog.int8, restarts = 0, requested_at = pg_catalog.now()," FORGET_PROGRESS
+		" gone = $6, gone_seq = $7::pg_catalog.int8, keeps = $8::pg_catalog.bool, restarts = 0, requested_at = pg_catalog.now()," FORGET_PROGRESS
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
-		7, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+		8, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	static CdcStatement again = {
 		"UPDATE cdc_catalog.copy_progress SET replaces = replaces OR ($3::pg_catalog.bool"
@@ -76,7 +76,7 @@ cdc_copy_request(const CdcSubscription *sub, const char *name,
 	else
 		(void) cdc_spi_run(&anew, sub->name, name, request->replaces ? "true" : "false",
 						   request->kind, request->row_filter, request->gone,
-						   psprintf(INT64_FORMAT, request->gone_seq));
+						   psprintf(INT64_FORMAT, request->gone_seq), request->keeps ? "true" : "false");
 	cdc_catalog_changed();
 }
 

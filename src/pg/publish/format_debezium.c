@@ -403,6 +403,7 @@ cdc_publish_debezium(CdcPublishChange *change)
 		send_change(change, "d", &change->row, NULL);
 	else if (change->key_changed)
 	{
+		cdc_publish_check_whole(change);
 		send_change(change, "d", &change->former, NULL);
 		send_change(change, "c", NULL, &change->row);
 	}

@@ -102,7 +102,10 @@ cdc_publish_es_bulk(CdcPublishChange *change)
 						change->event->source_table),
 				 errdetail("Without an _id the document could not be found.")));
 	if (change->key_changed)
+	{
+		cdc_publish_check_whole(change);
 		send_es(change, "delete", &change->former);
+	}
 	send_es(change, change->event->op == 'd' ? "delete" : "index", &change->row);
 }
 

@@ -156,7 +156,10 @@ cdc_publish_goldengate_row(CdcPublishChange *change)
 		(change->event->op == 'u' && change->key->n == 0);
 
 	if (moves)
+	{
+		cdc_publish_check_whole(change);
 		send_row(change, "D", &change->former);
+	}
 	send_row(change, moves ? "I" : op_type(change->event->op), &change->row);
 }
 

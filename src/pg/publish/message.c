@@ -180,7 +180,10 @@ send_json(CdcPublishChange *change)
 						change->event->source_table),
 				 errhint("Publish the table in format maxwell.")));
 	if (change->key_changed)
+	{
+		cdc_publish_check_whole(change);
 		cdc_publish_tombstone(change, &change->former);
+	}
 	if (change->event->op == 'd')
 	{
 		cdc_publish_tombstone(change, &change->row);

@@ -318,6 +318,12 @@ extern void cdc_publish_row_begin(const CdcPublishChange *change, const CdcPubli
 								  CdcPublishRowIter *iter);
 extern bool cdc_publish_row_next(CdcPublishRowIter *iter, CdcString *name, CdcDoc *value);
 
+/*
+ * ERROR where the row of an update lacks columns that its table has: for formats that write
+ * a changed key as a delete and an insert, by which these columns would be lost.
+ */
+extern void cdc_publish_check_whole(const CdcPublishChange *change);
+
 /* A value as JSON text, and the bytes of one in base64; palloc'ed. */
 extern char *cdc_publish_json_text(const CdcDoc *value, size_t *len);
 extern uint8 *cdc_publish_bytes(const CdcPublishColumn *column, CdcString base64, size_t *len);

@@ -11,8 +11,11 @@
  */
 #include "pg/publish/publish_internal.h"
 
+#include "utils/builtins.h"
+
 #include "core/base64.h"
 #include "core/geometry.h"
+#include "pg/base/utf8.h"
 
 #define WKB_KEPT_BYTES		((size_t) 64 * 1024)
 
@@ -147,6 +150,30 @@ cdc_publish_row_next(CdcPublishRowIter *iter, CdcString *name, CdcDoc *value)
 	if (iter->row->old != NULL && cdc_doc_get(iter->row->old, name->data, name->len, &former))
 		*value = former;
 	return true;
+}
+
+void
+cdc_publish_check_whole(const CdcPublishChange *change)
+{
+	const CdcTable *table = change->definition;
+	CdcPublisher *publisher = change->publisher;
+	CdcDoc		value;
+	int			i;
+
+	for (i = 0; table != NULL && i < table->ncolumns; i++)
+	{
+		if (table->columns[i].virtual_generated ||
+			cdc_doc_find(change->row.data, table->columns[i].name, &value))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("an update of the key in %s does not tell column \"%s\"",
+						change->event->source_table, cdc_from_utf8(table->columns[i].name)),
+				 errdetail("In format %s it is a delete and an insert, which would be of a part of the row.",
+						   cdc_publish_format_name(publisher->publication->format)),
+				 errhint("Publish in format maxwell, goldengate_op, canal or quix, or set binlog_row_image to FULL at the source and go on behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) as before with from_seq := " INT64_FORMAT ".",
+						 quote_literal_cstr(publisher->publication->name), change->event->seq + 1)));
+	}
 }
 
 /* ---- values ---- */

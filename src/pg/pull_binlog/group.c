@@ -28,6 +28,12 @@ doubt(CdcBinlogCall *call, const CdcChange *change, const char *reason)
 	CdcSchemaPlace place = {call->pos.last_seq + 1, call->stream->lookup.place.position};
 	CdcChangeRecord record = {CDC_CHANGE_FOUND, name, &place};
 
+	/* a copy that takes its changes, and cannot take this one, begins anew behind it */
+	if (cdc_binlog_pass_takes(call->stream, name))
+	{
+		cdc_copy_pass_spoil(&call->stream->copy, true);
+		return;
+	}
 	if (!cdc_binlog_stream_doubts(call->stream, name))
 		return;
 	what.known = true;
@@ -148,6 +154,37 @@ is_dropped(CdcBinlogCall *call, const CdcChange *change)
 	return cdc_doubt_change(&doubts, change);
 }
 
+/* Whether the image before the change has all of a row, by which a row without a key is found. */
+static bool
+is_whole_before(const CdcChange *change)
+{
+	int			i;
+
+	for (i = 0; change->before != NULL && i < change->table->ncolumns; i++)
+		if (change->before[i].kind == CDC_ABSENT && !change->table->columns[i].generated)
+			return false;
+	return true;
+}
+
+/*
+ * A change of a table without a key that is being copied: it is left out, as the copy's snapshot has
+ * it, or goes to the copy.
+ */
+static void
+give_to_copy(CdcBinlogCall *call, const CdcTransaction *txn, CdcChange *change)
+{
+	CdcBinlogStream *stream = call->stream;
+	const char *name = change->table->full_name;
+
+	if (!cdc_binlog_pass_takes(stream, name))
+		return;
+	if (!is_whole_before(change))
+		cdc_copy_pass_spoil(&stream->copy, true);
+	complete_row(call, change);
+	if (cdc_binlog_pass_takes(stream, name))
+		cdc_copy_pass_change(&stream->copy, call->sub, txn, change);
+}
+
 void
 cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
 				 const struct CdcFormat *format, const CdcTransaction *txn,
@@ -156,6 +193,8 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 	CdcEventWriter *writer = cdc_event_writer_begin(&call->out, txn);
 	const uint8 *data;
 	size_t		len;
+	const CdcTable *table = NULL;	/* of the last change ... */
+	bool		copied = false;		/* ... whose copy has its changes */
 	CdcError	err;
 	char		position[CDC_POSITION_TEXT];
 
@@ -179,6 +218,16 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 				call->ddl(writer, call, &change);
 			else if (call->stream == NULL || !is_dropped(call, &change))
 			{
+				if (call->stream != NULL && change.table != table)
+				{
+					table = change.table;
+					copied = cdc_binlog_stream_leaves_out(call->stream, table->full_name, table->npk > 0);
+				}
+				if (copied)
+				{
+					give_to_copy(call, txn, &change);
+					continue;
+				}
 				complete_row(call, &change);
 				cdc_binlog_note_move(call, &change);
 				cdc_event_writer_change(writer, &change);
@@ -187,4 +236,6 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 		CDC_CHECK(st, &err, call->sub->name);
 	}
 	cdc_event_writer_end(writer);
+	if (call->stream != NULL)
+		cdc_copy_pass_commit(&call->stream->copy);
 }

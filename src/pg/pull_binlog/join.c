@@ -92,6 +92,13 @@ caught_up(void *arg, const char *source_table)
 	return false;
 }
 
+/* CdcCopy.leaves_out */
+static bool
+leaves_out(void *arg, const char *full_name, bool has_key)
+{
+	return cdc_binlog_stream_leaves_out(arg, full_name, has_key);
+}
+
 /* ---- steps ---- */
 
 bool
@@ -111,10 +118,13 @@ cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 	copy.out = &call->out;
 	copy.pace = &stream->copy;
 	copy.first = first;
+	copy.at_one_go = call->bounds->until_now;
 	copy.file = stream->file;
 	copy.offset = stream->offset;
 	copy.covers = covers;
 	copy.caught_up = caught_up;
+	copy.leaves_out = leaves_out;
+	copy.context = stream->context;
 	copy.arg = stream;
 	cdc_copy_step(&copy, &step);
 	MemoryContextSwitchTo(caller);
@@ -138,6 +148,9 @@ cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 	{
 		call->persist = true;
 		cdc_binlog_stream_forget_tables(stream);
+		/* before the next group: what the copy does not have is not left out any more */
+		if (!first)
+			cdc_binlog_check_join(call);
 	}
 	return step.done;
 }

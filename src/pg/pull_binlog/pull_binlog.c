@@ -66,6 +66,8 @@ reach_now(CdcBinlogCall *call)
 			(void) cdc_binlog_copy(call, stream, false);
 		if (has_enough(call))
 			return CDC_BINLOG_BOUND;
+		/* the first step of all may have copied a table whose changes come next */
+		cdc_binlog_check_join(call);
 		cdc_binlog_set_until(call);
 		end = cdc_binlog_loop(call);
 		stream = call->stream;

@@ -161,6 +161,8 @@ typedef struct CdcBinlogStream
 	bool		joins_read;
 	List	   *joins;			/* of CdcCopyJoin *: tables that wait for the stream */
 	List	   *ahead;			/* of CdcBinlogAhead * */
+	CdcBinlogMark pass;			/* the place of a copy that takes several steps ... */
+	int64		pass_seq;		/* ... which began there */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;
@@ -305,6 +307,15 @@ extern bool cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_n
  */
 extern bool cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *full_name,
 										 bool has_key);
+
+/*
+ * Whether changes of the table (name in UTF-8) go to its copy, which takes several steps and
+ * whose snapshot the stream has passed.
+ */
+extern bool cdc_binlog_pass_takes(CdcBinlogStream *stream, const char *full_name);
+
+/* DDL on the table: such a copy of it begins anew. */
+extern void cdc_binlog_pass_ddl(CdcBinlogStream *stream, const char *database, const char *table);
 
 /* Whether some chunks of the table are copied, and the stream has not passed its copy. */
 extern bool cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name);

@@ -30,10 +30,12 @@ close_stream(CdcKeptStream *kept)
 
 	cdc_binlog_stream_close_dump(stream);
 	cdc_copy_hang_up(&stream->copy);
+	cdc_copy_pass_close(&stream->copy);
 	cdc_source_close(stream->control);
 	cdc_gtid_set_destroy(stream->executed);
 	cdc_gtid_set_destroy(stream->until.gtids);
 	cdc_gtid_set_destroy(stream->join.gtids);
+	cdc_gtid_set_destroy(stream->pass.gtids);
 	foreach(lc, stream->ahead)
 		cdc_gtid_set_destroy(((CdcBinlogAhead *) lfirst(lc))->mark.gtids);
 	cdc_group_buffer_destroy(stream->group);

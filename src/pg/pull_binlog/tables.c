@@ -197,6 +197,32 @@ cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool 
 	stream->last_table = NULL;
 }
 
+/* ---- a copy that takes several steps ---- */
+
+bool
+cdc_binlog_pass_takes(CdcBinlogStream *stream, const char *full_name)
+{
+	const CdcSourcePosition *place;
+	int64		begin_seq;
+
+	if (!cdc_copy_pass_is_of(&stream->copy, full_name))
+		return false;
+	place = cdc_copy_pass_place(&stream->copy, &begin_seq);
+	if (!stream->pass.set || stream->pass_seq != begin_seq)
+		cdc_binlog_mark_set(stream, &stream->pass, place->gtid_set, place->file, place->offset);
+	stream->pass_seq = begin_seq;
+	return cdc_binlog_mark_passed(stream, &stream->pass);
+}
+
+void
+cdc_binlog_pass_ddl(CdcBinlogStream *stream, const char *database, const char *table)
+{
+	if (cdc_binlog_pass_takes(stream, psprintf("%s.%s", database, table)))
+		cdc_copy_pass_spoil(&stream->copy, false);
+}
+
+/* ---- decoding ---- */
+
 /*
  * A table with a column that cannot be decoded is left out from here on, so
  * that the others go on; its state says so.
@@ -217,7 +243,7 @@ leave_out(CdcBinlogStream *stream, const CdcTableMap *map, const CdcError *err)
 
 /*
  * Tables that nobody wants are skipped, and so are rows of a table without a
- * key until the stream has passed its copy, which contains them.
+ * key until the stream has passed its copy, which contains them, or takes them.
  */
 CdcStatus
 cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
@@ -249,7 +275,8 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 	if (st != CDC_OK || *table == NULL)
 		return st;
 	cdc_binlog_stream_discover(stream, *table, true);
-	if (cdc_binlog_stream_leaves_out(stream, (*table)->full_name, (*table)->npk > 0))
+	if (cdc_binlog_stream_leaves_out(stream, (*table)->full_name, (*table)->npk > 0) &&
+		!cdc_binlog_pass_takes(stream, (*table)->full_name))
 		*table = NULL;
 	return CDC_OK;
 }

@@ -331,12 +331,14 @@ cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
 /* What cdc_changes_reopen() is about, as c. */
 #define HELD_FOR_TABLE \
 	" c.subscription OPERATOR(pg_catalog.=) $1 AND c.source_table OPERATOR(pg_catalog.=) $2" \
-	" AND c.from_seq OPERATOR(pg_catalog.>) $3::pg_catalog.int8 AND EXISTS (SELECT 1" \
+	" AND c.from_seq OPERATOR(pg_catalog.>) $3::pg_catalog.int8" \
+	" AND c.from_seq OPERATOR(pg_catalog.<=) $6::pg_catalog.int8 AND EXISTS (SELECT 1" \
 	" FROM pg_catalog.generate_subscripts(c.tables, 1) i WHERE (c.tables)[i] OPERATOR(pg_catalog.=) $5" \
 	" AND (c.outcomes)[i] OPERATOR(pg_catalog.=) $4)"
 
 void
-cdc_changes_reopen(const char *subscription, const char *source_table, const char *name, int64 seq)
+cdc_changes_reopen(const char *subscription, const char *source_table, const char *name, int64 after,
+				   int64 upto)
 {
 	/* what it was for other tables stays */
 	static CdcStatement stmt = {
@@ -346,11 +348,11 @@ cdc_changes_reopen(const char *subscription, const char *source_table, const cha
 		" outcomes = ARRAY(SELECT (c.outcomes)[i] FROM pg_catalog.generate_subscripts(c.tables, 1) i"
 		" WHERE (c.tables)[i] OPERATOR(pg_catalog.<>) $5 ORDER BY i)"
 		" WHERE" HELD_FOR_TABLE,
-		5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+		6, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	(void) cdc_spi_run(&stmt, subscription, source_table, psprintf(INT64_FORMAT, seq), CDC_CHANGE_HELD,
-					   name);
+	(void) cdc_spi_run(&stmt, subscription, source_table, psprintf(INT64_FORMAT, after), CDC_CHANGE_HELD,
+					   name, psprintf(INT64_FORMAT, upto));
 	nothing_pending.subscription_id = 0;
 }
 

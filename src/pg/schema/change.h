@@ -107,11 +107,11 @@ extern List *cdc_changes_pending(const CdcSubscription *sub, int64 changes, int6
 extern bool cdc_changes_are_pending(const char *subscription, int64 upto);
 
 /*
- * Those of a source table behind seq that were passed over for the table of that name, as it was
- * in error then, are to be acted on for it: it goes on from there.
+ * Those of a source table behind after, up to upto, that were passed over for the table of that
+ * name, as it was in error then, are to be acted on for it: it goes on from there.
  */
 extern void cdc_changes_reopen(const char *subscription, const char *source_table, const char *name,
-							   int64 seq);
+							   int64 after, int64 upto);
 
 /* Reads the definitions of a change, which cdc_changes_pending() leaves alone. */
 extern void cdc_change_load(const char *subscription, CdcPendingChange *change);

@@ -116,7 +116,7 @@ cdc_target_check(const CdcTarget *target, const CdcSubscription *sub)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("row-level security of target %s hides rows from role \"%s\"",
 						target->name, CDC_USER_NAME(rights.writer)),
-				 errhint("ALTER ROLE %s BYPASSRLS; or, where the table need not be hidden from anybody: ALTER TABLE %s DISABLE ROW LEVEL SECURITY;",
+				 errhint("Where the role may see all rows of all tables: ALTER ROLE %s BYPASSRLS; where this table need not hide any: ALTER TABLE %s DISABLE ROW LEVEL SECURITY;",
 						 quote_identifier(CDC_USER_NAME(rights.writer)), target->name)));
 }
 
