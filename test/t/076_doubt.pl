@@ -115,8 +115,8 @@ sub by_query
 sub all_in_doubt
 {
 	my ($id, $what) = @_;
-	$cluster->poll("SELECT count(*) FROM cdc.subscription_table WHERE subscription = '$id' AND state <> 'e'", 0);
-	pass("$what: each table");
+	$cluster->poll("SELECT string_agg(source_table, ' ' ORDER BY source_table) FROM cdc.subscription_table WHERE subscription = '$id' AND state = 'e'", 'd.a d.b d.c d.mem');
+	pass("$what: each table, but for dropped ones");
 	return;
 }
 
@@ -311,7 +311,8 @@ for my $flavour (qw(mysql97 mysql56 mariadb))
 			$cluster->subscribe($flavour, $flavour, $flavour, tables => ['d.*'], exclude => [qw(d.other d.hidden)]);
 			$cluster->catch_up($flavour);
 			statements($source, $flavour);
-			by_query($source, $flavour);
+			# (MySQL 5.6 with GTIDs refuses such statements)
+			by_query($source, $flavour) if $flavour ne 'mysql56';
 			programs($source, $flavour);
 			emptied($source, $flavour);
 			waiting($source, $flavour);

@@ -237,9 +237,11 @@ doubt_all(Statement *s, const char *what, const char *database, const char *name
 	foreach(lc, cdc_subscription_tables(s->doubts->sub))
 	{
 		const CdcSubscriptionTable *table = lfirst(lc);
+		char	   *full_name = cdc_to_utf8_copy(table->source_table);
 
 		CHECK_FOR_INTERRUPTS();
-		cdc_doubt_table(s->doubts, cdc_to_utf8_copy(table->source_table), &doubt);
+		if (!s->doubts->gone(s->doubts->arg, full_name))
+			cdc_doubt_table(s->doubts, full_name, &doubt);
 	}
 }
 

@@ -32,9 +32,12 @@ typedef struct CdcDoubts
 	/* the state of a registered table (UTF-8); 0: it is none, or waits for a new copy anyway */
 	char		(*state) (void *arg, const char *full_name);
 
+	/* whether the source has no table of that name (UTF-8) any more: it has no rows to be copied */
+	bool		(*gone) (void *arg, const char *full_name);
+
 	/* states have changed, or a copy waits */
 	void		(*changed) (void *arg);
-	void	   *arg;			/* of both */
+	void	   *arg;			/* of all of them */
 } CdcDoubts;
 
 /*
