@@ -83,10 +83,13 @@ cdc_stream_event_start(const CdcStream *stream)
 }
 
 uint64_t
-cdc_stream_statement_dml(const CdcStream *stream, const char **sql)
+cdc_stream_statement_dml(const CdcStream *stream, CdcString *sql)
 {
 	if (sql != NULL)
-		*sql = stream->dml.len > 0 ? stream->dml.data : "";
+	{
+		sql->data = stream->dml.len > 0 ? stream->dml.data : "";
+		sql->len = stream->dml.len > 0 ? stream->dml.len - 1 : 0;
+	}
 	return stream->ndml;
 }
 

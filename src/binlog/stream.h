@@ -91,9 +91,9 @@ extern uint64_t cdc_stream_event_start(const CdcStream *stream);	/* where that e
 
 /*
  * Returns how many statements with DML were seen so far, and in *sql the text of the
- * last one.  Such statements have no row events (statement format), so the caller warns.
+ * last one, which ends with a NUL.  Such statements have no row events (statement format), so the caller warns.
  */
-extern uint64_t cdc_stream_statement_dml(const CdcStream *stream, const char **sql);
+extern uint64_t cdc_stream_statement_dml(const CdcStream *stream, CdcString *sql);
 
 /* Of the last such statement: its default database, which may be empty, and its sql_mode. */
 extern const char *cdc_stream_statement_database(const CdcStream *stream, uint64_t *sql_mode);

@@ -18,7 +18,7 @@
 
 #include "core/ddl.h"
 
-#define DML_TEXT_MAX	65536	/* of a statement that is kept for its names, and a warning */
+#define DML_TEXT_KEPT	65536	/* memory for a longer statement is given back at the next one */
 
 static void
 open_group(CdcStream *stream, CdcGroupState state)
@@ -136,13 +136,13 @@ group_gtid(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, Cd
 static CdcStatus
 count_dml(CdcStream *stream, const CdcQuery *query, CdcError *err)
 {
-	size_t		len = query->sql.len < DML_TEXT_MAX ? query->sql.len : DML_TEXT_MAX;
-
 	stream->ndml++;
 	stream->dml_mode = query->sql_mode;
+	if (stream->dml.len > DML_TEXT_KEPT)
+		cdc_buf_free(&stream->dml);
 	cdc_buf_reset(&stream->dml);
 	cdc_buf_reset(&stream->dml_database);
-	if (!cdc_buf_append(&stream->dml, query->sql.data, len) ||
+	if (!cdc_buf_append(&stream->dml, query->sql.data, query->sql.len) ||
 		!cdc_buf_append(&stream->dml, "", 1) ||
 		!cdc_buf_append(&stream->dml_database, query->database.data, query->database.len) ||
 		!cdc_buf_append(&stream->dml_database, "", 1))

@@ -128,6 +128,21 @@ contains_select(DdlParser *p)
 	return false;
 }
 
+/* Whether a function may be called in what follows. */
+static bool
+contains_call(DdlParser *p)
+{
+	while (!cdc_sql_at_end(&p->c))
+	{
+		bool		name = cdc_sql_is_identifier(&p->c.token);
+
+		cdc_sql_advance(&p->c);
+		if (name && cdc_sql_at_symbol(&p->c, '('))
+			return true;
+	}
+	return false;
+}
+
 static void
 parse_create(DdlParser *p)
 {
@@ -414,14 +429,18 @@ cdc_ddl_is_dml(CdcString sql, uint64_t sql_mode)
 		CdcSqlToken database;
 		CdcSqlToken name;
 
+		bool		temporary;
+
 		cdc_sql_take_word(&p.c, "or");
 		cdc_sql_take_word(&p.c, "replace");
+		temporary = cdc_sql_take_word(&p.c, "temporary");
 		if (!cdc_sql_take_word(&p.c, "table"))
 			return false;
 		(void) cdc_sql_take_if_exists(&p.c);
 
 		/* behind a dot a table may be called select without quotes */
-		return cdc_sql_take_name(&p.c, &database, &name) && contains_select(&p);
+		return cdc_sql_take_name(&p.c, &database, &name) && contains_select(&p) &&
+			(!temporary || contains_call(&p));
 	}
 	return false;
 }

@@ -79,8 +79,9 @@ extern void cdc_ddl_fold_names(CdcDdl *ddl);
 
 /*
  * Whether the statement of a Query event changes rows by itself, in statement
- * format: INSERT, UPDATE, DELETE, REPLACE, LOAD DATA, CREATE TABLE ... SELECT, and
- * a SELECT or DO, which is only logged for a function that changes data.
+ * format: INSERT, UPDATE, DELETE, REPLACE, LOAD DATA, CREATE TABLE ... SELECT, that of a
+ * temporary table where a function may be called, and a SELECT or DO, which is only logged
+ * for a function that changes data.
  */
 extern bool cdc_ddl_is_dml(CdcString sql, uint64_t sql_mode);
 

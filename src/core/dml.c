@@ -1,10 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * dml.c
- *	  Which tables a statement changes that is in the binlog as text.
+ *	  Which tables a statement changes that is in the binlog as text, and what it calls.
  *
- * Where that is plain (INSERT, REPLACE, LOAD DATA, DELETE FROM t) the name is taken; else each
- * name that stands where tables may: who asks knows which of them are tables.
+ * Where that is plain (INSERT, REPLACE, LOAD DATA, DELETE FROM t, CREATE TABLE ... SELECT) the
+ * name is taken; else each name that stands where tables may: who asks knows which of them are
+ * tables.  What is called is any name with a parenthesis behind it: who asks knows which of
+ * them are functions.
  */
 #include "core/dml.h"
 
@@ -23,17 +25,28 @@ typedef struct Names
 } Names;
 
 static void
-visit_name(const Names *n, const CdcSqlToken *database, const CdcSqlToken *table)
+start(Names *n, CdcString default_database)
+{
+	size_t		len = default_database.len < sizeof(n->default_database) - 1 ? default_database.len :
+		sizeof(n->default_database) - 1;
+
+	if (len > 0)
+		memcpy(n->default_database, default_database.data, len);
+	n->default_database[len] = '\0';
+}
+
+static void
+visit_name(const Names *n, CdcDmlKind kind, const CdcSqlToken *database, const CdcSqlToken *name)
 {
 	char		database_text[CDC_DDL_NAME_SIZE];
-	char		table_text[CDC_DDL_NAME_SIZE];
+	char		text[CDC_DDL_NAME_SIZE];
 
-	if (!cdc_sql_identifier(table, table_text, sizeof(table_text)))
+	if (!cdc_sql_identifier(name, text, sizeof(text)))
 		return;
 	if (database->kind == CDC_SQL_END)
-		n->visit(n->default_database, table_text, n->arg);
+		n->visit(kind, n->default_database, text, n->arg);
 	else if (cdc_sql_identifier(database, database_text, sizeof(database_text)))
-		n->visit(database_text, table_text, n->arg);
+		n->visit(kind, database_text, text, n->arg);
 }
 
 /* The name of a table that comes next. */
@@ -45,7 +58,7 @@ take_table(Names *n)
 
 	if (!cdc_sql_take_name(&n->c, &database, &table))
 		return false;
-	visit_name(n, &database, &table);
+	visit_name(n, CDC_DML_TABLE, &database, &table);
 	return true;
 }
 
@@ -62,23 +75,68 @@ take_names(Names *n, const char *end)
 		cdc_sql_advance(&n->c);
 		if (!cdc_sql_is_identifier(&first))
 			continue;
-		visit_name(n, &none, &first);
+		visit_name(n, CDC_DML_TABLE, &none, &first);
 		if (cdc_sql_at_symbol(&n->c, '.'))
 		{
 			CdcSqlCursor behind = n->c;
 
 			cdc_sql_advance(&behind);
 			if (cdc_sql_is_identifier(&behind.token))
-				visit_name(n, &first, &behind.token);
+				visit_name(n, CDC_DML_TABLE, &first, &behind.token);
 		}
 	}
+}
+
+/* Words before a parenthesis that no function can have for a name without quotes. */
+static bool
+is_reserved(const CdcSqlToken *token)
+{
+	static const char *const words[] = {
+		"values", "in", "and", "or", "not", "select", "from", "where", "on", "using", "exists", "when", "then",
+		"else", "as", "by", "join", "set", "key", "partition", "into", "table"
+	};
+	size_t		i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (cdc_sql_is_word(token, words[i]))
+			return true;
+	return false;
+}
+
+/* What is called in the token that comes next, if anything is; behind it afterwards. */
+static void
+take_call(Names *n)
+{
+	CdcSqlCursor ahead = n->c;
+	CdcSqlToken database;
+	CdcSqlToken name;
+	bool		call = cdc_sql_take_word(&ahead, "call");
+
+	if ((call || cdc_sql_is_identifier(&ahead.token)) && cdc_sql_take_name(&ahead, &database, &name))
+	{
+		if (call)
+			visit_name(n, CDC_DML_PROCEDURE, &database, &name);
+		else if (cdc_sql_at_symbol(&ahead, '(') && (database.kind != CDC_SQL_END || !is_reserved(&name)))
+			visit_name(n, database.kind == CDC_SQL_END ? CDC_DML_FUNCTION : CDC_DML_STORED_FUNCTION,
+					   &database, &name);
+		n->c = ahead;
+		return;
+	}
+	cdc_sql_advance(&n->c);
+}
+
+static void
+take_calls(Names *n)
+{
+	while (!cdc_sql_at_end(&n->c))
+		take_call(n);
 }
 
 /* DELETE: of one table, or of several, which may be named by their aliases. */
 static bool
 take_delete(Names *n)
 {
-	CdcSqlCursor start = n->c;
+	CdcSqlCursor begin = n->c;
 
 	if (cdc_sql_take_word(&n->c, "from"))
 	{
@@ -93,8 +151,96 @@ take_delete(Names *n)
 			return take_table(n);
 		}
 	}
-	n->c = start;
+	n->c = begin;
 	take_names(n, NULL);
+	n->c = begin;
+	return false;
+}
+
+/* CREATE [OR REPLACE] [TEMPORARY] TABLE ... SELECT, from behind CREATE. */
+static bool
+take_create(Names *n)
+{
+	static const char *const options[] = {"or", "replace", NULL};
+	bool		temporary;
+	CdcSqlToken database;
+	CdcSqlToken table;
+
+	cdc_sql_skip_words(&n->c, options);
+	temporary = cdc_sql_take_word(&n->c, "temporary");
+	if (!cdc_sql_take_word(&n->c, "table"))
+		return false;
+	(void) cdc_sql_take_if_exists(&n->c);
+	return temporary ? cdc_sql_take_name(&n->c, &database, &table) : take_table(n);
+}
+
+/* What comes before the word by which a statement is known. */
+static void
+skip_prefix(CdcSqlCursor *c)
+{
+	cdc_sql_skip_set_statement(c);
+	if (cdc_sql_take_word(c, "analyze") && cdc_sql_take_word(c, "format"))
+	{
+		cdc_sql_advance(c);		/* MariaDB runs what it analyzes: FORMAT = JSON */
+		cdc_sql_advance(c);
+	}
+	if (!cdc_sql_at_word(c, "with"))
+		return;
+	while (!cdc_sql_at_end(c) && !cdc_sql_at_word(c, "update") && !cdc_sql_at_word(c, "delete") &&
+		   !cdc_sql_at_word(c, "insert") && !cdc_sql_at_word(c, "replace") && !cdc_sql_at_word(c, "select"))
+	{
+		if (cdc_sql_at_symbol(c, '('))
+			cdc_sql_skip_parentheses(c);
+		else
+			cdc_sql_advance(c);
+	}
+}
+
+/* The tables that the statement changes; see cdc_dml_tables().  Behind their names afterwards. */
+static bool
+take_written(Names *n)
+{
+	static const char *const modifiers[] = {
+		"low_priority", "delayed", "high_priority", "ignore", "quick", "into", NULL
+	};
+	CdcSqlCursor begin;
+
+	if (cdc_sql_take_word(&n->c, "insert") || cdc_sql_take_word(&n->c, "replace"))
+	{
+		cdc_sql_skip_words(&n->c, modifiers);
+		return take_table(n);
+	}
+	if (cdc_sql_take_word(&n->c, "delete"))
+	{
+		cdc_sql_skip_words(&n->c, modifiers);
+		return take_delete(n);
+	}
+	if (cdc_sql_take_word(&n->c, "update"))
+	{
+		cdc_sql_skip_words(&n->c, modifiers);
+		begin = n->c;
+		take_names(n, "set");
+		n->c = begin;
+		return false;
+	}
+	if (cdc_sql_take_word(&n->c, "load"))
+	{
+		while (!cdc_sql_at_end(&n->c))
+		{
+			if (cdc_sql_take_words(&n->c, "into", "table"))
+				return take_table(n);
+			cdc_sql_advance(&n->c);
+		}
+		return false;
+	}
+	if (cdc_sql_take_word(&n->c, "create"))
+		return take_create(n);
+	/* these are logged for the functions that they call */
+	if (cdc_sql_at_word(&n->c, "select") || cdc_sql_at_word(&n->c, "do") || cdc_sql_at_symbol(&n->c, '('))
+		return true;
+	begin = n->c;
+	take_names(n, NULL);
+	n->c = begin;
 	return false;
 }
 
@@ -102,43 +248,83 @@ bool
 cdc_dml_tables(CdcString sql, CdcString default_database, uint64_t sql_mode, CdcDmlVisit visit,
 			   void *arg)
 {
-	static const char *const modifiers[] = {
-		"low_priority", "delayed", "high_priority", "ignore", "quick", "into", NULL
-	};
 	Names		n = {.visit = visit,.arg = arg};
-	size_t		len = default_database.len < sizeof(n.default_database) - 1 ? default_database.len :
-		sizeof(n.default_database) - 1;
+	CdcSqlCursor begin;
+	bool		exact;
 
-	if (len > 0)
-		memcpy(n.default_database, default_database.data, len);
+	start(&n, default_database);
 	cdc_sql_start(&n.c, sql, sql_mode);
-	cdc_sql_skip_set_statement(&n.c);
-	if (cdc_sql_take_word(&n.c, "insert") || cdc_sql_take_word(&n.c, "replace"))
+	begin = n.c;
+	skip_prefix(&n.c);
+	if (cdc_sql_at_word(&begin, "with"))
 	{
-		cdc_sql_skip_words(&n.c, modifiers);
-		return take_table(&n);
+		/* the queries before it may call something, too */
+		CdcSqlCursor at = n.c;
+
+		n.c = begin;
+		while (!cdc_sql_at_end(&n.c) && n.c.token.text < at.token.text)
+			take_call(&n);
+		n.c = at;
 	}
-	if (cdc_sql_take_word(&n.c, "delete"))
-	{
-		cdc_sql_skip_words(&n.c, modifiers);
-		return take_delete(&n);
-	}
-	if (cdc_sql_take_word(&n.c, "update"))
-	{
-		cdc_sql_skip_words(&n.c, modifiers);
-		take_names(&n, "set");
+	exact = take_written(&n);
+	take_calls(&n);
+	return exact;
+}
+
+/* Whether a statement that changes rows begins here; word: the one before. */
+static bool
+is_change(const CdcSqlCursor *c, const CdcSqlToken *before)
+{
+	CdcSqlCursor behind = *c;
+
+	if (cdc_sql_at_word(c, "delete") || cdc_sql_at_word(c, "load"))
+		return true;
+	if (cdc_sql_at_word(c, "update"))
+		return !cdc_sql_is_word(before, "for");
+	if (!cdc_sql_at_word(c, "insert") && !cdc_sql_at_word(c, "replace"))
 		return false;
-	}
-	if (cdc_sql_take_word(&n.c, "load"))
+	cdc_sql_advance(&behind);
+	return !cdc_sql_at_symbol(&behind, '(');	/* functions have these names */
+}
+
+void
+cdc_dml_body(CdcString body, CdcString default_database, uint64_t sql_mode, CdcDmlVisit visit, void *arg)
+{
+	Names		n = {.visit = visit,.arg = arg};
+	CdcSqlToken before = {CDC_SQL_END, NULL, 0};
+
+	start(&n, default_database);
+	cdc_sql_start(&n.c, body, sql_mode);
+	while (!cdc_sql_at_end(&n.c))
 	{
-		while (!cdc_sql_at_end(&n.c))
+		const char *begin = n.c.token.text;
+		CdcString	statement = {begin, (size_t) (body.data + body.len - begin)};
+
+		if (!is_change(&n.c, &before))
 		{
-			if (cdc_sql_take_words(&n.c, "into", "table"))
-				return take_table(&n);
-			cdc_sql_advance(&n.c);
+			before = n.c.token;
+			take_call(&n);
+			continue;
 		}
-		return false;
+		while (!cdc_sql_at_end(&n.c) && !cdc_sql_at_symbol(&n.c, ';'))
+			cdc_sql_advance(&n.c);
+		if (!cdc_sql_at_end(&n.c))
+			statement.len = (size_t) (n.c.token.text - begin);
+		(void) cdc_dml_tables(statement, default_database, sql_mode, visit, arg);
 	}
+}
+
+void
+cdc_dml_view(CdcString query, CdcString default_database, CdcDmlVisit visit, void *arg)
+{
+	/* servers write names of a view's query in the quotes of the session that asks */
+	Names		n = {.visit = visit,.arg = arg};
+
+	start(&n, default_database);
+	cdc_sql_start(&n.c, query, CDC_SQL_ANSI_QUOTES);
+	while (!cdc_sql_at_end(&n.c) && !cdc_sql_at_word(&n.c, "from"))
+		cdc_sql_advance(&n.c);
 	take_names(&n, NULL);
-	return false;
+	cdc_sql_start(&n.c, query, CDC_SQL_ANSI_QUOTES);
+	take_calls(&n);
 }

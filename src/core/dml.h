@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * dml.h
- *	  Which tables a statement changes that is in the binlog as text.
+ *	  Which tables a statement changes that is in the binlog as text, and what it calls.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,19 +10,31 @@
 
 #include "sql_lexer.h"
 
-/*
- * A name that may be one of a table that the statement changes.  database may be empty: it has
- * no default one.
- */
-typedef void (*CdcDmlVisit) (const char *database, const char *table, void *arg);
+typedef enum CdcDmlKind
+{
+	CDC_DML_TABLE,				/* a table or view, which the statement changes or may change */
+	CDC_DML_FUNCTION,			/* called without its database: a stored function, or one of the server */
+	CDC_DML_STORED_FUNCTION,	/* called with its database */
+	CDC_DML_PROCEDURE
+} CdcDmlKind;
+
+/* database may be empty: the name has none, and there is no default one. */
+typedef void (*CdcDmlVisit) (CdcDmlKind kind, const char *database, const char *name, void *arg);
 
 /*
- * Visits the names.  true: they are the tables that the statement changes, and no others.
- * false: these are all names in the part of the statement that has those of its tables,
- * and names of columns and aliases among them; a function may change other tables.  Any bytes
- * may be given.
+ * Visits the names.  true: the tables among them are those that the statement changes by
+ * itself, and no others.  false: they are all names in the part of the statement that has
+ * those of its tables, and names of columns and aliases among them.  Triggers of the tables,
+ * and what is called, may change others.  Any bytes may be given.
  */
 extern bool cdc_dml_tables(CdcString sql, CdcString default_database, uint64_t sql_mode,
 						   CdcDmlVisit visit, void *arg);
+
+/* The same of all statements in the body of a trigger, function or procedure. */
+extern void cdc_dml_body(CdcString body, CdcString default_database, uint64_t sql_mode,
+						 CdcDmlVisit visit, void *arg);
+
+/* The tables that a view reads, and so what a change of its rows may change, and what it calls. */
+extern void cdc_dml_view(CdcString query, CdcString default_database, CdcDmlVisit visit, void *arg);
 
 #endif							/* CDC_CORE_DML_H */

@@ -133,6 +133,8 @@ CREATE TABLE cdc_catalog.subscription_table (
     source_table    text NOT NULL,          -- database.table
     target          text,                   -- qualified, quoted; NULL: history only
     target_oid      oid,                    -- what that is; not to be trusted in a restored database
+    target_node     oid,                    -- its storage at the end of the last run of apply ...
+    target_rows     boolean NOT NULL DEFAULT false, -- ... and whether it had rows then
     mode            text NOT NULL DEFAULT 'replica',
     key             text[],
     columns         jsonb,

@@ -352,7 +352,7 @@ test_statement_events(void **state)
 	};
 	static const uint8_t loads[] = {CDC_EV_LOAD, CDC_EV_NEW_LOAD, CDC_EV_EXEC_LOAD};
 	Fixture		f;
-	const char *sql;
+	CdcString	sql;
 
 	(void) state;
 	open_stream(&f, "5.6.24");
@@ -376,7 +376,7 @@ test_statement_events(void **state)
 		assert_ok(feed(&f), &f.err);
 		assert_false(f.item.keep);
 		assert_int_equal(cdc_stream_statement_dml(f.stream, &sql), i + 1);
-		assert_string_equal(sql, "LOAD DATA");
+		assert_string_equal(sql.data, "LOAD DATA");
 	}
 
 	/* its statement stands behind 13 more bytes */
@@ -390,7 +390,7 @@ test_statement_events(void **state)
 	end_event(&f.b);
 	assert_ok(feed(&f), &f.err);
 	assert_int_equal(cdc_stream_statement_dml(f.stream, &sql), 4);
-	assert_string_equal(sql, "LOAD DATA INFILE 'x' INTO TABLE t");
+	assert_string_equal(sql.data, "LOAD DATA INFILE 'x' INTO TABLE t");
 	assert_int_equal(cdc_stream_skipped(f.stream, NULL), 0);
 	build_query(&f.b, "", "COMMIT");
 	assert_ok(feed(&f), &f.err);

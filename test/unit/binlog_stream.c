@@ -135,7 +135,7 @@ static void
 test_statements(void **state)
 {
 	Fixture		f;
-	const char *sql;
+	CdcString	sql;
 
 	(void) state;
 	open_stream(&f, "9.7.4", true);
@@ -157,7 +157,7 @@ test_statements(void **state)
 	build_query(&f.b, "shop", "CREATE TABLE u (id int) START TRANSACTION");
 	expect(&f, CDC_ITEM_NONE, true);
 	assert_int_equal(cdc_stream_statement_dml(f.stream, &sql), 1);
-	assert_string_equal(sql, "INSERT INTO t VALUES (1)");
+	assert_string_equal(sql.data, "INSERT INTO t VALUES (1)");
 	build_query(&f.b, "shop", "ROLLBACK TO `x`");	/* no such savepoint */
 	expect_error(&f, CDC_ERR_CORRUPT);
 	close_stream(&f);

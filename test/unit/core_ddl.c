@@ -323,7 +323,7 @@ test_dml(void **state)
 		"INSERT INTO t VALUES (1)", "update t set a=1", "DELETE FROM t", "REPLACE INTO t VALUES (1)",
 		"LOAD DATA INFILE 'x' INTO TABLE t", "load xml infile 'x' into table t", "/* c */ INSERT t SET a=1",
 		"/*!50000 INSERT */ INTO t VALUES (1)", "WITH c AS (SELECT 1) UPDATE t SET a=1",
-		"CREATE TABLE t SELECT 1", "CREATE OR REPLACE TABLE t (a int) AS SELECT 1", "SELECT `f`()", "DO f()",
+		"CREATE TABLE t SELECT 1", "CREATE TEMPORARY TABLE t AS SELECT f(1)", "CREATE OR REPLACE TABLE t (a int) AS SELECT 1", "SELECT `f`()", "DO f()",
 		"SET STATEMENT max_statement_time=1 FOR DELETE FROM t", "ANALYZE UPDATE t SET a=1",
 		"ANALYZE FORMAT=JSON DELETE FROM t", "(SELECT f())", "-- x\nINSERT INTO t VALUES (1)"
 	};

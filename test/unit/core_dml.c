@@ -1,17 +1,19 @@
 /*
  * core_dml.c
- *	  Tests of which tables a statement with row changes is found to change.
+ *	  Tests of which tables a statement with row changes is found to change, and what to call.
  */
 #include "unit.h"
 
 #include "core/dml.h"
 
+/* db.table, f:db.function, s:db.function where it is called with its database, p:db.procedure */
 static void
-note(const char *database, const char *table, void *arg)
+note(CdcDmlKind kind, const char *database, const char *name, void *arg)
 {
+	static const char *const prefix[] = {"", "f:", "s:", "p:"};
 	CdcBuf	   *out = arg;
 
-	cdc_buf_printf(out, "%s%s.%s", out->len > 0 ? " " : "", database, table);
+	cdc_buf_printf(out, "%s%s%s.%s", out->len > 0 ? " " : "", prefix[kind], database, name);
 }
 
 typedef struct Case
@@ -21,38 +23,60 @@ typedef struct Case
 	const char *names;
 } Case;
 
+/* A copy without anything behind it. */
+static CdcString
+copy_of(const char *text)
+{
+	size_t		len = strlen(text);
+	char	   *copy = malloc(len > 0 ? len : 1);
+
+	memcpy(copy, text, len);
+	return (CdcString) {copy, len};
+}
+
 static void
 test_names(void **state)
 {
 	static const Case cases[] = {
 		{"INSERT INTO t VALUES (1)", true, "def.t"},
 		{"insert low_priority ignore t (a) select a from u", true, "def.t"},
+		{"INSERT INTO t (a, b) VALUES (f(1), x.g (2)) ON DUPLICATE KEY UPDATE a = VALUES(a)", true,
+		"def.t f:def.f s:x.g"},
+		{"INSERT x.t(a) SELECT `h`(a) FROM u JOIN v ON (1) WHERE a IN (SELECT 1)", true, "x.t f:def.h"},
 		{"REPLACE DELAYED INTO `x`.`t``s` VALUES (1)", true, "x.t`s"},
 		{"/* c */ DELETE QUICK FROM x.t WHERE a = 1", true, "x.t"},
-		{"DELETE FROM t", true, "def.t"},
+		{"DELETE FROM t WHERE f(a)", true, "def.t f:def.f"},
 		{"DELETE FROM t, u USING t JOIN u", false, NULL},
 		{"DELETE t, x.u FROM t JOIN x.u", false, NULL},
 		{"SET STATEMENT max_statement_time=1 FOR INSERT INTO t VALUES (1)", true, "def.t"},
 		{"UPDATE t SET a = 1", false, "def.t"},
+		{"UPDATE t SET a = x.f(1)", false, "def.t s:x.f"},
 		{"UPDATE IGNORE x.t, u AS v SET a = b", false, NULL},
-		{"LOAD DATA INFILE 'into table z' REPLACE INTO TABLE x.`t` (a)", true, "x.t"},
+		{"LOAD DATA INFILE 'into table z' REPLACE INTO TABLE x.`t` (a) SET b = f(@c)", true, "x.t f:def.f"},
 		{"LOAD DATA", false, ""},
 		{"INSERT INTO", false, ""},
-		{"SELECT f(1)", false, NULL},
+		{"SELECT `x`.`f`(1)", true, "s:x.f"},
+		{"DO f((SELECT g(a) FROM o))", true, "f:def.f f:def.g"},
+		{"(SELECT f(1))", true, "f:def.f"},
+		{"ANALYZE FORMAT=JSON DELETE FROM t", true, "def.t"},
+		{"WITH c AS (SELECT f(1) FROM o) DELETE FROM t WHERE a IN (SELECT 1 FROM c)", true, "f:def.f def.t"},
+		{"with recursive c (a) as (select 1), d as (select 2) update x.t set a = 1", false, NULL},
+		{"CREATE TABLE k (PRIMARY KEY (id)) AS SELECT f(1) id FROM o", true, "def.k f:def.f"},
+		{"create or replace table x.k as select * from o", true, "x.k"},
+		{"/*! create */ table /*!50000 if not exists */ `x`.`k` select * from o", true, "x.k"},
+		{"CREATE TEMPORARY TABLE tt AS SELECT f(1) FROM o", true, "f:def.f"},
 		{"", false, ""}};
 	CdcBuf		names = {0};
 
 	(void) state;
 	for (size_t i = 0; i < lengthof(cases); i++)
 	{
-		size_t		len = strlen(cases[i].sql);
-		char	   *copy = malloc(len > 0 ? len : 1);
+		CdcString	sql = copy_of(cases[i].sql);
 		bool		exact;
 
-		memcpy(copy, cases[i].sql, len);
 		cdc_buf_reset(&names);
-		exact = cdc_dml_tables((CdcString) {copy, len}, (CdcString) {"def", 3}, 0, note, &names);
-		free(copy);
+		exact = cdc_dml_tables(sql, (CdcString) {"def", 3}, 0, note, &names);
+		free((char *) sql.data);
 		if (exact != cases[i].exact || (cases[i].names != NULL && strcmp(unit_text(&names), cases[i].names) != 0))
 			fail_msg("%s: %d, names \"%s\"", cases[i].sql, exact, unit_text(&names));
 	}
@@ -60,13 +84,60 @@ test_names(void **state)
 	(void) cdc_dml_tables((CdcString) {"UPDATE a, x.b AS c JOIN `d` SET e.f = 1", 39}, (CdcString) {NULL, 0}, 0,
 						  note, &names);
 	assert_string_equal(unit_text(&names), ".a .x x.b .b .AS .c .JOIN .d");
+	cdc_buf_reset(&names);
+	(void) cdc_dml_tables((CdcString) {"UPDATE \"t\" SET a = \"s\"", 22}, (CdcString) {"def", 3}, CDC_SQL_ANSI_QUOTES,
+						  note, &names);
+	assert_string_equal(unit_text(&names), "def.t");
+	cdc_buf_free(&names);
+}
+
+/* Bodies of triggers and functions: what they only read is left out. */
+static void
+test_body(void **state)
+{
+	static const Case cases[] = {
+		{"insert into log(x) values (new.id)", true, "def.log"},
+		{"SET NEW.a = (SELECT max(a) FROM o)", true, "f:def.max"},
+		{"BEGIN DECLARE c CURSOR FOR SELECT a FROM o FOR UPDATE; UPDATE x.t SET a = replace(b, 'x', insert('y', 1, 1, ''))"
+		" WHERE a IN (SELECT a FROM o); IF g(1) THEN DELETE FROM u; END IF; CALL p(1); CALL y.q; RETURN 1; END", true,
+		"def.x x.t def.t f:def.replace f:def.insert f:def.g def.u p:def.p p:y.q"},
+		{"BEGIN INSERT INTO a VALUES (1) ON DUPLICATE KEY UPDATE b = ';update z set a = 1;'; REPLACE a SELECT 1; END", true,
+		"def.a def.a"},
+		{"", true, ""},
+		{"INSERT", true, ""}};
+	CdcBuf		names = {0};
+
+	(void) state;
+	for (size_t i = 0; i < lengthof(cases); i++)
+	{
+		CdcString	body = copy_of(cases[i].sql);
+
+		cdc_buf_reset(&names);
+		cdc_dml_body(body, (CdcString) {"def", 3}, 0, note, &names);
+		free((char *) body.data);
+		if (strcmp(unit_text(&names), cases[i].names) != 0)
+			fail_msg("%s: names \"%s\"", cases[i].sql, unit_text(&names));
+	}
+	cdc_buf_free(&names);
+}
+
+static void
+test_view(void **state)
+{
+	static const char query[] = "select `d`.`t`.`id` AS `id`,f(1) AS `v` from `d`.`t` where (`d`.`t`.`v` > 'from')";
+	CdcBuf		names = {0};
+
+	(void) state;
+	cdc_dml_view((CdcString) {query, strlen(query)}, (CdcString) {"def", 3}, note, &names);
+	assert_non_null(strstr(unit_text(&names), "def.d d.t "));
+	assert_non_null(strstr(unit_text(&names), " f:def.f"));
 	cdc_buf_free(&names);
 }
 
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_names)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_body), cmocka_unit_test(test_view)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,6 +43,13 @@ cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column)
 }
 
 void
+cdc_run_give_up_emptied(CdcApply *apply, CdcSourceRun *source)
+{
+	give_up(apply, source, psprintf("target %s had rows, and was emptied by other hands",
+									source->mapping->target->name));
+}
+
+void
 cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column)
 {
 	const CdcTarget *target = source->mapping->target;

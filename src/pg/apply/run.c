@@ -581,6 +581,13 @@ cdc_run_end(CdcApply *apply)
 
 	flush_targets(apply);
 	cdc_aside_close(apply);
+	foreach(lc, apply->sources)
+	{
+		const CdcSourceRun *source = lfirst(lc);
+
+		if (apply->replay == NULL && source->target != NULL && !source->given_up)
+			cdc_run_note_target(apply, source);
+	}
 	foreach(lc, apply->targets)
 	{
 		CdcTargetRun *run = lfirst(lc);

@@ -79,6 +79,8 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	{
 		source->target = target_run(apply, mapping);
 		source->target->source = source;
+		if (apply->replay == NULL && cdc_run_was_emptied(apply, mapping))
+			cdc_run_give_up_emptied(apply, source);
 		cdc_source_row_init(&source->row, apply->sub, mapping);
 		source->target->one_by_one = apply->guard != NULL &&
 			cdc_guard_is_exact(apply->guard, mapping->name);

@@ -185,6 +185,53 @@ cdc_subscription_table_target(const CdcSubscription *sub, const char *name,
 }
 
 void
+cdc_subscription_table_seen(const CdcSubscription *sub, const char *name, Oid *node, bool *has_rows)
+{
+	static CdcStatement stmt = {
+		"SELECT target_node, target_rows FROM cdc_catalog.subscription_table"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(name);
+	*node = InvalidOid;
+	*has_rows = false;
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+	{
+		bool		isnull;
+		Datum		d = cdc_spi_datum(0, 1, OIDOID, &isnull);
+
+		*node = isnull ? InvalidOid : DatumGetObjectId(d);
+		*has_rows = DatumGetBool(cdc_spi_datum(0, 2, BOOLOID, &isnull));
+	}
+	cdc_spi_end(&spi);
+}
+
+void
+cdc_subscription_table_note(const CdcSubscription *sub, const char *name, Oid node, bool has_rows)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET target_node = $3, target_rows = $4"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
+		4, {TEXTOID, TEXTOID, OIDOID, BOOLOID}
+	};
+	CdcSpi		spi;
+	Datum		values[4];
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(name);
+	values[2] = ObjectIdGetDatum(node);
+	values[3] = BoolGetDatum(has_rows);
+	(void) cdc_spi_execute(&stmt, values, NULL);
+	cdc_spi_end(&spi);
+}
+
+void
 cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,
 							   const Jsonb *columns)
 {

@@ -63,6 +63,15 @@ extern void cdc_subscription_tables_forget(Oid target);
 extern void cdc_subscription_table_target(const CdcSubscription *sub, const char *name,
 										  const char *target, Oid relid);
 
+/*
+ * The storage of the target at the end of the last run of apply, InvalidOid where none was
+ * noted, and whether it had rows then.
+ */
+extern void cdc_subscription_table_seen(const CdcSubscription *sub, const char *name, Oid *node,
+										bool *has_rows);
+extern void cdc_subscription_table_note(const CdcSubscription *sub, const char *name, Oid node,
+										bool has_rows);
+
 /* Keeps another mapping of its columns, or none. */
 extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,
 										   const Jsonb *columns);

@@ -8,7 +8,9 @@
  */
 #include "pg/doubt/doubt.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "core/dml.h"
 #include "core/event.h"
@@ -205,10 +207,16 @@ cdc_doubt_dependents(const CdcDoubts *doubts, const char *database, const char *
 
 /* ---- a statement ---- */
 
+/* What a statement names may name others, and those again; servers know bounds, too. */
+#define MAX_DEPTH			16
+
 typedef struct Statement
 {
 	const CdcDoubts *doubts;
 	CdcDoubt	doubt;
+	uint64		number;			/* of this one: programs that it has visited have it */
+	int			depth;
+	bool		changes;		/* it may have changed rows */
 } Statement;
 
 /* Letters of ASCII, as for names in DDL; palloc'ed. */
@@ -223,20 +231,12 @@ lower_case(const char *name)
 	return result;
 }
 
-/* CdcDmlVisit */
+/* A table that a statement may have changed. */
 static void
-doubt_name(const char *database, const char *table, void *arg)
+doubt_written(Statement *s, const char *database, const char *table)
 {
-	const Statement *s = arg;
 	const CdcCascadeParent *parent;
 
-	if (database[0] == '\0')
-		return;
-	if (s->doubts->lower_case_names)
-	{
-		database = lower_case(database);
-		table = lower_case(table);
-	}
 	cdc_doubt_table(s->doubts, psprintf("%s.%s", database, table), &s->doubt);
 	parent = cdc_cascades_parent(s->doubts->cascades, database, table);
 	if (parent == NULL)
@@ -245,10 +245,133 @@ doubt_name(const char *database, const char *table, void *arg)
 	mark_children(s->doubts, parent, false, NULL, 0);
 }
 
-void
+/* What it changes cannot be known: any table may be concerned. */
+static void
+doubt_all(Statement *s, const char *what, const char *database, const char *name)
+{
+	CdcDoubt	doubt = s->doubt;
+	ListCell   *lc;
+
+	s->changes = true;
+	doubt.reason = psprintf("the source wrote changes of its rows as a statement, which uses %s %s.%s, and does not show what that changes",
+							what, cdc_from_utf8_lenient(database), cdc_from_utf8_lenient(name));
+	foreach(lc, cdc_subscription_tables(s->doubts->sub))
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+		char	   *full_name = cdc_to_utf8_copy(table->source_table);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!s->doubts->gone(s->doubts->arg, full_name))
+			cdc_doubt_table(s->doubts, full_name, &doubt);
+	}
+}
+
+static CdcString
+string_of(const char *text)
+{
+	return (CdcString) {text, strlen(text)};
+}
+
+static void doubt_name(CdcDmlKind kind, const char *database, const char *name, void *arg);
+
+/* What a view, trigger, function or procedure changes; false: the source has none of that name. */
+static bool
+doubt_program(Statement *s, CdcProgramKind kind, const char *database, const char *name)
+{
+	static const char *const what[] = {"the view", "a trigger of table", "the function", "the procedure"};
+	CdcProgram *program = cdc_program_find(s->doubts->programs, kind, database, name);
+	ListCell   *lc;
+
+	if (program->texts == NIL)
+		return false;
+	if (program->visited == s->number)
+		return true;
+	program->visited = s->number;
+	if (s->depth >= MAX_DEPTH)
+	{
+		doubt_all(s, what[kind], database, name);
+		return true;
+	}
+	s->depth++;
+	foreach(lc, program->texts)
+	{
+		const CdcProgramText *text = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (text->text == NULL)
+			doubt_all(s, what[kind], database, name);
+		else if (kind == CDC_PROGRAM_VIEW)
+			cdc_dml_view(string_of(text->text), string_of(database), doubt_name, s);
+		else
+			cdc_dml_body(string_of(text->text), string_of(database), text->sql_mode, doubt_name, s);
+	}
+	s->depth--;
+	return true;
+}
+
+/* Whether the server's own functions and procedures are there, which change no rows of a user's. */
+static bool
+is_servers_own(const char *database)
+{
+	static const char *const names[] = {"sys", "mysql", "information_schema", "performance_schema"};
+	size_t		i;
+
+	for (i = 0; i < lengthof(names); i++)
+		if (pg_strcasecmp(database, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* CdcDmlVisit */
+static void
+doubt_name(CdcDmlKind kind, const char *database, const char *name, void *arg)
+{
+	Statement  *s = arg;
+
+	if (database[0] == '\0' || !cdc_is_utf8_text(database, strlen(database)) ||
+		!cdc_is_utf8_text(name, strlen(name)))
+		return;
+	if (s->doubts->lower_case_names)
+	{
+		database = lower_case(database);
+		name = kind == CDC_DML_TABLE ? lower_case(name) : name;
+	}
+	switch (kind)
+	{
+		case CDC_DML_TABLE:
+			s->changes = true;
+			doubt_written(s, database, name);
+			(void) doubt_program(s, CDC_PROGRAM_VIEW, database, name);
+			(void) doubt_program(s, CDC_PROGRAM_TRIGGER, database, name);
+			break;
+		case CDC_DML_FUNCTION:
+			/* without its database it may be one of the server */
+			(void) doubt_program(s, CDC_PROGRAM_FUNCTION, database, name);
+			break;
+		case CDC_DML_STORED_FUNCTION:
+			if (!is_servers_own(database) && !doubt_program(s, CDC_PROGRAM_FUNCTION, database, name))
+				doubt_all(s, "the function", database, name);
+			break;
+		case CDC_DML_PROCEDURE:
+			if (!is_servers_own(database) && !doubt_program(s, CDC_PROGRAM_PROCEDURE, database, name))
+				doubt_all(s, "the procedure", database, name);
+			break;
+	}
+}
+
+bool
 cdc_doubt_statement(const CdcDoubts *doubts, CdcString sql, CdcString database, uint64_t sql_mode)
 {
+	static uint64 number = 0;
 	Statement	s = {doubts, {"the source wrote changes of its rows as a statement, not as rows", sql, false}};
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest statement",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
 
+	s.number = ++number;
+	cdc_programs_trim(doubts->programs);
 	(void) cdc_dml_tables(sql, database, sql_mode, doubt_name, &s);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return s.changes;
 }

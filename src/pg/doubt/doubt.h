@@ -12,6 +12,7 @@
 #include "core/change.h"
 #include "core/ddl.h"
 #include "pg/doubt/cascade.h"
+#include "pg/doubt/program.h"
 
 /* Why rows of a table may have changed without a row event. */
 typedef struct CdcDoubt
@@ -26,14 +27,18 @@ typedef struct CdcDoubts
 {
 	const CdcSubscription *sub;
 	CdcCascades *cascades;
+	CdcPrograms *programs;
 	bool		lower_case_names;	/* the source takes names in statements for such */
 
 	/* the state of a registered table (UTF-8); 0: it is none, or waits for a new copy anyway */
 	char		(*state) (void *arg, const char *full_name);
 
+	/* whether the source has no table of that name (UTF-8) any more: it has no rows to be copied */
+	bool		(*gone) (void *arg, const char *full_name);
+
 	/* states have changed, or a copy waits */
 	void		(*changed) (void *arg);
-	void	   *arg;			/* of both */
+	void	   *arg;			/* of all of them */
 } CdcDoubts;
 
 /*
@@ -51,10 +56,12 @@ extern void cdc_doubt_dependents(const CdcDoubts *doubts, const char *database, 
 								 const CdcDoubt *doubt);
 
 /*
- * A statement with row changes of its own: the tables that it names are in doubt, and those
- * that depend on them.
+ * A statement with row changes of its own: the tables that it changes are in doubt, and those
+ * that depend on them, directly and through views, triggers and stored functions as the source
+ * has them now; all tables where it does not show what one does.  false: it calls functions
+ * only, of which none is known to change rows.
  */
-extern void cdc_doubt_statement(const CdcDoubts *doubts, CdcString sql, CdcString database,
+extern bool cdc_doubt_statement(const CdcDoubts *doubts, CdcString sql, CdcString database,
 								uint64_t sql_mode);
 
 /*

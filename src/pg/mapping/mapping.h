@@ -62,6 +62,13 @@ typedef struct CdcMapping
 	bool		whole_only;		/* an image that lacks a column, or has one more, is an ERROR */
 	bool		keeps_rows;		/* TRUNCATE does not empty it */
 	bool		kept;			/* cdc.error has events of it */
+
+	/* apply's: the target as a run left it last, see apply/emptied.c */
+	bool		looked;			/* the following is known */
+	Oid			node;			/* its storage; InvalidOid: none was noted */
+	bool		has_rows;
+	TransactionId noted_by;		/* who noted it in this session; or invalid */
+
 	List	   *layouts;		/* of row images seen so far: CdcLayout *, see layout.h */
 	struct CdcLayout *last_layout;
 

@@ -226,6 +226,7 @@ follow_table(const DdlCall *d, const CdcDdlEffect *effect)
 }
 
 static const char rows_moved[] = "rows were moved by DDL that the binlog has no row events for";
+static const char rows_by_query[] = "the table got its rows from a query that the source wrote as a statement, not as rows";
 static const char table_replaced[] = "another table was renamed to it";
 
 /*
@@ -366,6 +367,7 @@ check_rows(const DdlCall *d, const CdcDdlEffect *effect, bool same_rows)
 	bool		renamed = is_renamed(effect);
 	const CdcTable *definition;
 	char	   *full_name;
+	bool		with_rows = effect->kind != CDC_DDL_TABLE_CREATE || d->ddl->has_select;
 
 	if (!wants(d, database, table))
 		return;
@@ -373,8 +375,8 @@ check_rows(const DdlCall *d, const CdcDdlEffect *effect, bool same_rows)
 	definition = cdc_schema_get(d->stream->schema, database, table);
 	if (definition == NULL)
 		return;
-	if (d->ddl->moves_rows || d->ddl->has_select)
-		mark_for_copy(d, full_name, rows_moved);
+	if (d->ddl->moves_rows || (d->ddl->has_select && cdc_binlog_stream_knows(d->stream, full_name)))
+		mark_for_copy(d, full_name, d->ddl->has_select ? rows_by_query : rows_moved);
 	if (same_rows)
 	{
 		/*
@@ -387,9 +389,13 @@ check_rows(const DdlCall *d, const CdcDdlEffect *effect, bool same_rows)
 	}
 	if (renamed && cdc_binlog_stream_knows(d->stream, full_name))
 		mark_for_copy(d, full_name, table_replaced);
-	else
-		/* what a table that was renamed into the subscription holds must be copied */
-		cdc_binlog_stream_discover(d->stream, definition, effect->kind != CDC_DDL_TABLE_CREATE);
+	else if (!cdc_binlog_stream_knows(d->stream, full_name))
+	{
+		/* what a table that was renamed into the subscription holds must be copied, as that of a query */
+		cdc_binlog_stream_discover(d->stream, definition, with_rows);
+		if (d->ddl->has_select && !cdc_binlog_stream_copies(d->stream, full_name))
+			mark_for_copy(d, full_name, rows_by_query);
+	}
 }
 
 static int
@@ -634,6 +640,8 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 		cdc_ddl_fold_names(ddl);
 	if (ddl->kind == CDC_DDL_OTHER)
 		note_trigger(&d);
+	if (!ddl->temporary)
+		cdc_programs_forget(stream->programs);
 	if (concerns_us(&d))
 	{
 		ddl_context.database = change->database;

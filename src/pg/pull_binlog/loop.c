@@ -47,16 +47,18 @@
 /* ---- one raw event ---- */
 
 /*
- * Row changes that came as SQL text cannot be followed: the tables that it names are in doubt.
- * It may have changed others, through a view, say: the log says so once a call, and
- * a WARNING where it has a new row of it.  The statement, with values of rows that may
+ * Row changes that came as SQL text cannot be followed: the tables that it changes are in doubt.
+ * It may have changed others, through a trigger that we may not see: the log says so once a call,
+ * and a WARNING where it has a new row of it.  The statement, with values of rows that may
  * be anybody's, is for the log alone, which shows it to who may see it.
  */
 static void
 report_statements(CdcBinlogCall *call)
 {
 	CdcBinlogStream *stream = call->stream;
-	const char *sql = NULL;
+	CdcString	sql;
+	char	   *text;
+	bool		changes;
 	uint64		n = cdc_stream_statement_dml(stream->stream, &sql);
 	CdcDoubts	doubts;
 	CdcString	database;
@@ -69,15 +71,15 @@ report_statements(CdcBinlogCall *call)
 													cdc_binlog_stream_control(stream))->lower_case_names;
 	database.data = cdc_stream_statement_database(stream->stream, &sql_mode);
 	database.len = strlen(database.data);
-	cdc_doubt_statement(&doubts, (CdcString) {sql, strlen(sql)}, database, sql_mode);
+	changes = cdc_doubt_statement(&doubts, sql, database, sql_mode);
 	stream->statements = n;
-	if (call->warned)
+	if (call->warned || !changes)
 		return;
 	call->warned = true;
-	sql = cdc_bounded_text(cdc_from_utf8_lenient(sql != NULL ? sql : ""), 500);
+	text = cdc_bounded_text(cdc_from_utf8_lenient(sql.data), 500);
 	if (!cdc_log_event(call->sub->name, "statement_dml",
 					   "the source wrote row changes as statements, which cannot be followed",
-					   psprintf("%s:" INT64_FORMAT ": %s", stream->file, stream->offset, sql)))
+					   psprintf("%s:" INT64_FORMAT ": %s", stream->file, stream->offset, text)))
 		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
@@ -85,7 +87,7 @@ report_statements(CdcBinlogCall *call)
 					call->sub->name),
 			 errdetail("The first of them is near %s:" INT64_FORMAT "; cdc.log has it, and counts the others.",
 					   stream->file, stream->offset),
-			 errhint("Set binlog_format=ROW at the source, for its running sessions too. Tables that it named are in state e; copy those anew that it changed through a view, a function or a trigger.")));
+			 errhint("Set binlog_format=ROW at the source, for its running sessions too. Tables that it changed are in state e; triggers are seen only if the user of the user mapping has TRIGGER: copy those anew that others changed.")));
 }
 
 /* Unknown events that may be ignored are counted, and logged once for each type. */

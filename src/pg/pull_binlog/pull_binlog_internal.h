@@ -149,6 +149,7 @@ typedef struct CdcBinlogStream
 
 	TimestampTz looked_for_errors;	/* of tables, that a copy heals; 0: not yet */
 	CdcCascades *cascades;
+	CdcPrograms *programs;		/* of the source, that statements name */
 
 	/* the copy of tables */
 	CdcCopyPace copy;

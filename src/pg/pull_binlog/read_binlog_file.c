@@ -435,7 +435,7 @@ static void
 warn_of_rest(const BinlogRead *read, CdcStatus end)
 {
 	const Piece *piece = &read->piece;
-	const char *sql;
+	CdcString	sql;
 	uint64		skipped;
 	uint8_t		type;
 
@@ -469,7 +469,7 @@ warn_of_rest(const BinlogRead *read, CdcStatus end)
 				(errcode(ERRCODE_WARNING),
 				 errmsg("binlog file \"%s\" has row changes as statements, which cannot be followed", piece->path),
 				 errdetail("The last one is: %s",
-						   cdc_bounded_text(cdc_from_utf8_lenient(sql), 200))));
+						   cdc_bounded_text(cdc_from_utf8_lenient(sql.data), 200))));
 	skipped = cdc_stream_skipped(read->stream, &type);
 	if (skipped > 0)
 		ereport(NOTICE,

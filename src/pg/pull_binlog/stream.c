@@ -105,7 +105,10 @@ read_subscription(CdcBinlogStream *stream)
 	stream->lookup.schema = stream->schema;
 	stream->lookup.sub = stream->sub;
 	if (stream->cascades == NULL)
+	{
 		stream->cascades = cdc_cascades_create(stream->context, stream->sub, &stream->lookup.control);
+		stream->programs = cdc_programs_create(stream->context, &stream->lookup.control);
+	}
 	cdc_cascades_renew(stream->cascades, stream->sub);
 	cdc_binlog_stream_forget_tables(stream);
 	stream->copy_checked = false;

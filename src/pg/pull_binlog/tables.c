@@ -121,6 +121,23 @@ state_of(void *arg, const char *full_name)
 	return known != NULL && !known->lost ? known->state : 0;
 }
 
+/* CdcDoubts.gone */
+static bool
+is_gone(void *arg, const char *full_name)
+{
+	const CdcBinlogCall *call = arg;
+	char	   *database = pstrdup(full_name);
+	char	   *dot = strchr(database, '.');
+	const CdcTableDef *def;
+
+	/* a database with a dot in its name finds nothing, and is not taken for gone */
+	if (dot == NULL)
+		return false;
+	*dot = '\0';
+	def = cdc_schema_definition(call->stream->schema, database, dot + 1);
+	return def != NULL && def->ncolumns == 0;
+}
+
 /* CdcDoubts.changed */
 static void
 states_changed(void *arg)
@@ -136,7 +153,8 @@ states_changed(void *arg)
 CdcDoubts
 cdc_binlog_doubts(CdcBinlogCall *call)
 {
-	CdcDoubts	doubts = {call->sub, call->stream->cascades, false, state_of, states_changed, call};
+	CdcDoubts	doubts = {call->sub, call->stream->cascades, call->stream->programs, false,
+	state_of, is_gone, states_changed, call};
 
 	return doubts;
 }
