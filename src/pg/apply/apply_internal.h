@@ -233,13 +233,8 @@ extern void cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *c
 /* The same of an image that does not say which row it is. */
 extern void cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column);
 
-/* Its target was emptied, see cdc_run_was_emptied(). */
+/* Its target was emptied, see run_target.c. */
 extern void cdc_run_give_up_emptied(CdcApply *apply, CdcSourceRun *source);
-
-/* ---- emptied.c ---- */
-
-/* Whether the target, which is locked, lost its rows since the last run, not by apply. */
-extern bool cdc_run_was_emptied(CdcApply *apply, CdcMapping *mapping);
 
 /* At the end of a run: notes the target of the source table, for that. */
 extern void cdc_run_note_target(CdcApply *apply, const CdcSourceRun *source);

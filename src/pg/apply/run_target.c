@@ -11,12 +11,18 @@
  */
 #include "pg/apply/apply_internal.h"
 
+#include "access/transam.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
+#include "pg/base/compat_catalog.h"
+#include "pg/catalog/tables.h"
 #include "pg/evolve/evolve.h"
 #include "pg/mapping/cache.h"
 #include "pg/mapping/make.h"
+#include "pg/target/storage.h"
 
 /* Events of a few source tables take turns: so many are looked through before the cache. */
 #define LOOK_THROUGH	16
@@ -64,6 +70,65 @@ target_run(CdcApply *apply, const CdcMapping *mapping)
 	return new_target_run(apply, mapping->target, mode);
 }
 
+/* ---- targets that were emptied by other hands than apply's ---- */
+
+/*
+ * A TRUNCATE gives a table new storage.  At its end each run notes the storage of its targets,
+ * and whether they have rows; a later run that finds other storage, and no rows where there
+ * were some, has proof.  VACUUM FULL, CLUSTER and ALTER TABLE give new storage, too, and keep
+ * the rows; apply's own TRUNCATE is noted by the run that does it.  It is looked at where the
+ * relation has changed, as the mapping is made anew then.
+ */
+static bool
+was_emptied(CdcApply *apply, CdcMapping *mapping)
+{
+	Relation	rel;
+	Oid			node;
+	bool		emptied = false;
+
+	/* what an aborted run has noted is not so */
+	if (mapping->looked &&
+		(!TransactionIdIsValid(mapping->noted_by) || TransactionIdDidCommit(mapping->noted_by) ||
+		 TransactionIdIsCurrentTransactionId(mapping->noted_by)))
+		return false;
+	rel = table_open(mapping->target->relid, NoLock);
+	node = rel->rd_rel->relfilenode;
+	cdc_subscription_table_seen(apply->sub, mapping->name, &mapping->node, &mapping->has_rows);
+	mapping->looked = true;
+	mapping->noted_by = InvalidTransactionId;
+	if (cdc_storage_tells(rel) && OidIsValid(mapping->node) && mapping->node != node && mapping->has_rows &&
+		!mapping->copied)
+		emptied = !cdc_storage_has_rows(rel);
+	table_close(rel, NoLock);
+	return emptied;
+}
+
+void
+cdc_run_note_target(CdcApply *apply, const CdcSourceRun *source)
+{
+	const CdcTargetRun *run = source->target;
+	CdcMapping *mapping = source->mapping;
+	Relation	rel = table_open(run->target->relid, NoLock);
+	Oid			node = rel->rd_rel->relfilenode;
+	bool		rows = mapping->has_rows;
+
+	if (cdc_storage_tells(rel))
+	{
+		if (node != mapping->node || run->deleted > 0)
+			rows = cdc_storage_has_rows(rel);
+		else if (run->inserted > 0 || run->updated > 0)
+			rows = true;
+		if (node != mapping->node || rows != mapping->has_rows)
+		{
+			cdc_subscription_table_note(apply->sub, mapping->name, node, rows);
+			mapping->node = node;
+			mapping->has_rows = rows;
+			mapping->noted_by = GetTopTransactionId();
+		}
+	}
+	table_close(rel, NoLock);
+}
+
 /* Adds a source table to the run, and its target where that is new. */
 static CdcSourceRun *
 new_source_run(CdcApply *apply, CdcMapping *mapping)
@@ -79,7 +144,7 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	{
 		source->target = target_run(apply, mapping);
 		source->target->source = source;
-		if (apply->replay == NULL && cdc_run_was_emptied(apply, mapping))
+		if (apply->replay == NULL && was_emptied(apply, mapping))
 			cdc_run_give_up_emptied(apply, source);
 		cdc_source_row_init(&source->row, apply->sub, mapping);
 		source->target->one_by_one = apply->guard != NULL &&

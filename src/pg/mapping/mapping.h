@@ -63,7 +63,7 @@ typedef struct CdcMapping
 	bool		keeps_rows;		/* TRUNCATE does not empty it */
 	bool		kept;			/* cdc.error has events of it */
 
-	/* apply's: the target as a run left it last, see apply/emptied.c */
+	/* apply's: the target as a run left it last, see apply/run_target.c */
 	bool		looked;			/* the following is known */
 	Oid			node;			/* its storage; InvalidOid: none was noted */
 	bool		has_rows;
