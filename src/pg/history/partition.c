@@ -24,7 +24,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#if CDC_HAVE_DIRECT_INSERT
+#if CDC_HAVE_PARTITIONS
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "utils/partcache.h"
@@ -49,7 +49,7 @@ static const CdcPlannerOption quiet[] = {
 	{"client_min_messages", "warning"}
 };
 
-#if CDC_HAVE_HISTORY_PARTITIONS
+#if (CDC_HAVE_PARTITIONS || CDC_HAVE_CLASSIC_PARTITIONS)
 
 /* ------------------------------------------------------------------------
  * What a partition spans
@@ -95,9 +95,9 @@ partition_range(CdcHistoryPartition unit, TimestampTz at, PartitionRange *range)
 	snprintf(range->suffix, sizeof(range->suffix), "_p%04d%02d", tm.tm_year, tm.tm_mon);
 }
 
-#endif							/* CDC_HAVE_HISTORY_PARTITIONS */
+#endif							/* (CDC_HAVE_PARTITIONS || CDC_HAVE_CLASSIC_PARTITIONS) */
 
-#if CDC_HAVE_DIRECT_INSERT
+#if CDC_HAVE_PARTITIONS
 
 /* ------------------------------------------------------------------------
  * Partitions that are attached
@@ -417,7 +417,7 @@ void
 cdc_history_make(const CdcSubscription *sub, const char *name)
 {
 	const CdcSubscriptionOptions *opt = &sub->opt;
-	bool		partitioned = CDC_HAVE_HISTORY_PARTITIONS &&
+	bool		partitioned = (CDC_HAVE_PARTITIONS || CDC_HAVE_CLASSIC_PARTITIONS) &&
 		opt->history_partition != CDC_PARTITION_NONE;
 	bool		appended = CDC_HAVE_CLASSIC_PARTITIONS && opt->history_storage == CDC_STORAGE_AUTO;
 	StringInfoData sql;
@@ -432,14 +432,17 @@ cdc_history_make(const CdcSubscription *sub, const char *name)
 						 not_null(c) ? " NOT NULL" : "");
 	if (!appended)
 		appendStringInfo(&sql, ", PRIMARY KEY (seq%s)",
-						 partitioned || !CDC_HAVE_DISTRIBUTION ? ", ingested_at" : "");
+						 partitioned || CDC_HAVE_PARTITIONS ? ", ingested_at" : "");
 	appendStringInfoChar(&sql, ')');
 	if (appended)
 		appendStringInfoString(&sql, " WITH (appendonly=true, compresstype=zlib, compresslevel=1)");
-	if (CDC_HAVE_DISTRIBUTION)
+	/* each of the two grammars knows one order */
+	if (CDC_HAVE_CLASSIC_PARTITIONS)
 		appendStringInfoString(&sql, " DISTRIBUTED BY (seq)");
 	if (partitioned)
 		append_partitioning(&sql, opt->history_partition, GetCurrentTransactionStartTimestamp());
+	if (CDC_HAVE_DISTRIBUTION && !CDC_HAVE_CLASSIC_PARTITIONS)
+		appendStringInfoString(&sql, " DISTRIBUTED BY (seq)");
 
 	level = cdc_planner_begin(quiet, lengthof(quiet));
 	cdc_spi_command(sql.data);
