@@ -184,6 +184,13 @@ cdc_sql_is_identifier(const CdcSqlToken *token)
 		token->kind == CDC_SQL_DOUBLE;
 }
 
+/* Whether a character of four bytes of UTF-8 stands there. */
+static bool
+outside_bmp(const char *p, const char *end)
+{
+	return ((unsigned char) p[0] & 0xF8) == 0xF0 && end - p >= 4;
+}
+
 bool
 cdc_sql_identifier(const CdcSqlToken *token, char *out, size_t size)
 {
@@ -198,13 +205,14 @@ cdc_sql_identifier(const CdcSqlToken *token, char *out, size_t size)
 		if (p < end && end[-1] == quote)
 			end--;
 	}
-	for (; p < end; p++)
+	while (p < end)
 	{
+		size_t		len = outside_bmp(p, end) ? 4 : *p == quote ? 2 : 1;
+
 		if (*p == '\0' || n + 1 >= size)
 			return false;
-		out[n++] = *p;
-		if (*p == quote)
-			p++;				/* the second of a doubled quote */
+		out[n++] = len == 4 ? '?' : *p;
+		p += len;
 	}
 	if (size == 0)
 		return false;

@@ -65,7 +65,8 @@ extern bool cdc_sql_is_identifier(const CdcSqlToken *token);
 
 /*
  * Copies an identifier without its quotes, NUL-terminated.  false where it
- * needs more than size bytes or holds a NUL.
+ * needs more than size bytes or holds a NUL.  A character outside of the Basic
+ * Multilingual Plane becomes '?', as MySQL stores such a name; MariaDB refuses it.
  */
 extern bool cdc_sql_identifier(const CdcSqlToken *token, char *out, size_t size);
 

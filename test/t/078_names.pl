@@ -165,5 +165,27 @@ subtest 'unique indexes of the user' => sub {
 	$same->('the remedy');
 };
 
+# Defaults and names that information_schema has not as text, or not as they were written.
+subtest 'what is no text' => sub {
+	my $odd = q{id int PRIMARY KEY, v varchar(10) NOT NULL DEFAULT 'a\0b', w varbinary(5) DEFAULT x'ff00', z varchar(9) CHARACTER SET latin1 DEFAULT x'e9'};
+	source_do('CREATE DATABASE o', 'CREATE TABLE o.plain (id int PRIMARY KEY)', "CREATE TABLE o.odd ($odd)", q{INSERT INTO o.odd (id, v) VALUES (1, 'v')}, q{CREATE TABLE o.members (id int PRIMARY KEY, e enum(x'ff', 'b') CHARACTER SET binary)});
+	$cluster->subscribe('o', 's', 'o', tables => ['o.*'], enabled => \'false');
+	follow('o') for 1 .. 2;
+	source_do("CREATE TABLE o.later ($odd)", q{INSERT INTO o.later (id, v) VALUES (1, 'v')}, q{ALTER TABLE o.plain ADD x varchar(5) NOT NULL DEFAULT 'a\0', ADD w varbinary(5) NOT NULL DEFAULT x'00ff'},
+		q{INSERT INTO o.plain VALUES (1, 'x', 'y')}, q{ALTER TABLE o.odd ADD b varbinary(3) DEFAULT x'fe00fe'}, 'CREATE TABLE o.moved (id int PRIMARY KEY)', 'INSERT INTO o.moved VALUES (1)',
+		"RENAME TABLE o.moved TO o.`moved \x{1F600}`", "CREATE TABLE o.`\x{1F600}` (id int PRIMARY KEY, `\x{1F600}\x{1F600}` int)", "INSERT INTO o.`?` VALUES (1, 2)",
+		"ALTER TABLE o.`\x{1F600}` ADD `b\x{1F600}` int DEFAULT 7", 'INSERT INTO o.`?` VALUES (2, 3, 4)', q{INSERT INTO o.members VALUES (2, 'b')});
+	follow('o') for 1 .. 3;
+	for (@{ $cluster->rows(q{SELECT source_table, state, last_error FROM cdc.stat_table WHERE subscription = 'o' AND state <> 'r'}) })
+	{
+		like($_->[2], qr/\Q$_->[0]\E|HINT/, "$_->[0] alone is in error");
+		$cluster->do("SELECT cdc.resync_table('o', '$_->[0]')") if $_->[2] =~ /resync_table/;
+	}
+	follow('o') for 1 .. 3;
+	note "$_->[0] $_->[1] " . ($_->[2] // '') for @{ $cluster->rows(q{SELECT source_table, state, last_error FROM cdc.stat_table WHERE subscription = 'o'}) };
+	like(state_of('o', "o.$_"), qr/^r/, "$_ is replicated") for qw(plain odd later ? members), 'moved ?';
+	$cluster->compare_ok($source, 'o', 'o', 'the replicas');
+};
+
 $source->stop('KILL');
 done_testing();

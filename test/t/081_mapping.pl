@@ -194,6 +194,8 @@ $minimal->do('UPDATE mini.enter SET v = 8 WHERE id = 1');
 $cluster->poll(q{SELECT state FROM cdc.subscription_table WHERE source_table = 'mini.enter'}, 'e');
 like($cluster->value(q{SELECT last_error FROM cdc.subscription_table WHERE source_table = 'mini.enter'}),
 	qr/a row image lacks columns.*binlog_row_image has to be FULL/, 'minimal: a row that enters cannot be had');
+is($cluster->value(q{SELECT count(*) FROM cdc.log WHERE subscription = 'mini_map' AND kind = 'change' AND message ~ 'mini.enter is not replicated any more' AND detail ~ 'a row image lacks columns'}), 1,
+	'... which cdc.log says');
 $cluster->do(q{SELECT cdc.resync_table('mini_map', 'mini.enter')});
 $cluster->catch_up('mini_map');
 is($cluster->value(q{SELECT string_agg(enter::text, ' ' ORDER BY id) FROM mini_map.enter}), '(1,8,7) (2,5,7)', '... but by a new copy');

@@ -130,13 +130,40 @@ sub test_rows
 	return;
 }
 
-for my $flavour ('mariadb', 'mysql97')
+# Tables that come to the source after they were listed, and before the stream begins.
+sub test_missed
+{
+	my ($source, $server, $how) = @_;
+	my $id = "${server}_came_$how";
+	$source->do("CREATE DATABASE $id CHARACTER SET latin1");
+	$source->do("CREATE TABLE $id.z0 (id int PRIMARY KEY, v varchar(20))", "INSERT INTO $id.z0 VALUES (1, 'z')", "CREATE TABLE $id.removed (id int PRIMARY KEY)") if $how ne 'empty';
+	$cluster->subscribe($id, $server, $id, tables => ["$id.*"], enabled => \'false', $how eq 'never' ? (copy_data => \'false') : ());
+	$cluster->do("SELECT cdc.remove_table('$id', '$id.removed')") if $how ne 'empty';
+	$source->do("ALTER DATABASE $id CHARACTER SET utf8mb4", "CREATE TABLE $id.a (id int PRIMARY KEY, v int)", "INSERT INTO $id.a VALUES (1, 1)",
+		"CREATE TABLE $id.bag (v varchar(20))", "INSERT INTO $id.bag VALUES ('b'), ('b')");
+	$source->do("RENAME TABLE $id.z0 TO $id.z1", "CREATE TABLE $id.z0 (id int PRIMARY KEY, w int)", "INSERT INTO $id.z0 VALUES (2, 2)") if $how ne 'empty';
+	is(run($id), '', "$how: the subscription begins");
+	my @tables = $how eq 'empty' ? qw(a bag) : qw(a bag z0 z1);
+	is(states_of($id), join(' ', map { "$_:r" } @tables), '... with all tables of the source');
+	if ($how eq 'never')
+	{
+		$source->do(map { "DELETE FROM $id.$_" } @tables);
+		is(run($id), '', 'rows that it never had');
+	}
+	$source->do("INSERT INTO $id.a VALUES (2, 2)", "INSERT INTO $id.bag VALUES ('b')", "CREATE TABLE $id.later (id int PRIMARY KEY, v varchar(20))", "INSERT INTO $id.later VALUES (1, _utf8mb4 x'C3A9E282AC')");
+	is(run($id), '', 'the stream goes on');
+	is_same($source, $id, $id, $_, "$_ is the same") for @tables, 'later';
+	return;
+}
+
+for my $flavour ('mariadb', 'mysql97', 'mysql56')
 {
 	my $source = CdcIngest::Server->new($flavour, metadata => 'MINIMAL');
 	$cluster->add_source($flavour, $source);
 	subtest "$flavour: copy" => sub { test_copy($source, $flavour) };
 	subtest "$flavour: stream" => sub { test_stream($source, $flavour) };
 	subtest "$flavour: a target with rows" => sub { test_rows($source, $flavour) };
+	subtest "$flavour: tables that came" => sub { test_missed($source, $flavour, $_) for qw(copy empty never) };
 	$source->stop;
 }
 

@@ -159,6 +159,27 @@ for my $case (@cases)
 	};
 }
 
+subtest 'a row from before the definition that is known of its table' => sub {
+	my $id = 'past';
+	$cluster->forget;
+	$cluster->do("SET client_min_messages = 'error'", "CREATE SCHEMA $id");
+	my $metadata = $source->value('SELECT @@GLOBAL.binlog_row_metadata');
+	$source->do('SET GLOBAL binlog_row_metadata = NO_LOG', "CREATE DATABASE $id", "CREATE TABLE $id.t (id INT PRIMARY KEY, v VARCHAR(20)) CHARACTER SET latin1", "CREATE TABLE $id.u (id INT PRIMARY KEY)");
+	my $position = $source->position;
+	$source->do("INSERT INTO $id.t VALUES (1, x'e9')", "ALTER TABLE $id.t CONVERT TO CHARACTER SET utf8mb4", "INSERT INTO $id.t VALUES (2, 'b')", "INSERT INTO $id.u VALUES (1)");
+	$cluster->subscribe($id, 's', $id, tables => ["$id.*"], enabled => \'false', copy_data => \'false', start_position => $position);
+	my $error = follow($id);
+	like($error, qr/text is not valid utf8mb4/, 'it is told');
+	my ($remove, $add) = statements($error);
+	is($cluster->error_of($remove), '', $remove);
+	is(follow($id), '', 'pull passes it');
+	is($cluster->error_of($add), '', $add);
+	is(join('', map { follow($id) } 1 .. 4), '', 'it goes on');
+	is($cluster->value("SELECT string_agg(source_table || ' ' || state::text, ', ') FROM cdc.stat_table WHERE subscription = '$id' AND state <> 'r'"), undef, 'all tables are ready');
+	$cluster->compare_ok($source, $id, $id, '... and equal');
+	$source->do("SET GLOBAL binlog_row_metadata = $metadata");
+};
+
 # Hints that are typed elsewhere, and those of what was called with a wrong argument.
 my %elsewhere = map { $_ => 1 } (
 	'envelope.c check_former_values', 'layout.c refuse_missing_column', 'layout.c cdc_layout_refuse_partial', 'event.c cdc_event_check_absent',    # 045, 077

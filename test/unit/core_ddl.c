@@ -82,6 +82,7 @@ test_tables(void **state)
 		{"ALTER TABLE t RENAME AS db.u", ALTER_T, "def.t db.u"},
 		{"ALTER TABLE t RENAME = u", ALTER_T, "def.t def.u"},
 		{"ALTER TABLE t RENAME u", ALTER_T, "def.t def.u"},
+		{"ALTER TABLE t RENAME `\xF0\x9F\x98\x80u```", ALTER_T, "def.t def.?u`"},
 		{"ALTER TABLE t ADD a int, ADD b decimal(5,2), RENAME `u v`", ALTER_T, "def.t def.u v"},
 		{"ALTER TABLE t RENAME COLUMN a TO b", ALTER_T, "def.t"},
 		{"ALTER TABLE t RENAME COLUMN a TO b, RENAME INDEX i TO j, RENAME KEY k TO l, RENAME TO z", ALTER_T, "def.t def.z"},

@@ -484,8 +484,9 @@ extern bool cdc_follow_superseded(const CdcSubscription *sub, const char *name, 
 /*
  * Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq.
  * remap: arguments of cdc.alter_table that help, which brings a new copy with it; or NULL.
+ * false: it needs a new copy already, or one is to come.
  */
-extern void cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq,
+extern bool cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq,
 							const char *reason, const char *remap);
 
 /* The registered table of that name, or the first one of that source table; NULL: there is none. */

@@ -101,7 +101,7 @@ cdc_follow_superseded(const CdcSubscription *sub, const char *name, int64 seq, c
 	return true;
 }
 
-void
+bool
 cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const char *reason,
 				const char *remap)
 {
@@ -116,16 +116,17 @@ cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const c
 				 sub_name, table_name, remap, which_target(sub, name, true), copy);
 
 	if (cdc_follow_superseded(sub, name, seq, reason))
-		return;
+		return false;
 	if (!cdc_table_lose(sub, name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 						psprintf("%s.\nHINT:  %s", error, remedy)))
-		return;
+		return false;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("source table %s of subscription \"%s\" is not replicated any more", name,
 					sub->name),
 			 errdetail("%s.", error),
 			 errhint("%s", remedy)));
+	return true;
 }
 
 /* What would stop at the change does not where a new copy of the table begins behind it. */
@@ -143,7 +144,7 @@ fail_table(Follow *f, const char *reason, const char *remap)
 {
 	if (is_superseded(f, reason))
 		return;
-	cdc_follow_fail(f->sub, f->table->name, f->change->from_seq, reason, remap);
+	(void) cdc_follow_fail(f->sub, f->table->name, f->change->from_seq, reason, remap);
 	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
 	f->failed = true;
 }

@@ -10,6 +10,8 @@
 
 #include "utils/builtins.h"
 
+#include "pg/catalog/log.h"
+
 static void
 give_up(CdcApply *apply, CdcSourceRun *source, const char *reason)
 {
@@ -20,7 +22,11 @@ give_up(CdcApply *apply, CdcSourceRun *source, const char *reason)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot replay source table \"%s\": %s", mapping->source_table, reason)));
 	source->given_up = true;
-	cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, reason, NULL);
+	/* no change of its definition has a row in the log that would say so */
+	if (cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, reason, NULL))
+		cdc_log(apply->sub->name, "change",
+				psprintf("source table %s is not replicated any more, as its row images do not tell enough",
+						 mapping->name), reason);
 }
 
 void

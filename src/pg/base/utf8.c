@@ -43,27 +43,37 @@ cdc_text_datum_from_utf8(const char *utf8)
 	return CStringGetTextDatum(cdc_from_utf8(utf8));
 }
 
+size_t
+cdc_utf8_repair(char *text, size_t len)
+{
+	size_t		replaced = 0;
+	size_t		at = 0;
+
+	while (at < len)
+	{
+		size_t		n = pg_encoding_mblen(PG_UTF8, text + at);
+
+		if (text[at] != '\0' && n <= len - at && pg_utf8_islegal((unsigned char *) text + at, (int) n))
+		{
+			at += n;
+			continue;
+		}
+		text[at++] = '?';
+		replaced++;
+	}
+	return replaced;
+}
+
 char *
 cdc_from_utf8_lenient(const char *utf8)
 {
 	char	   *copy = pstrdup(utf8);
-	int			len = strlen(copy);
-	int			at = 0;
+	size_t		len = strlen(copy);
 
-	while (at < len)
-	{
-		int			n = pg_encoding_mblen(PG_UTF8, copy + at);
-
-		if (n > len - at || !pg_utf8_islegal((unsigned char *) copy + at, n))
-		{
-			copy[at++] = '?';
-			continue;
-		}
-		at += n;
-	}
+	(void) cdc_utf8_repair(copy, len);
 	if (GetDatabaseEncoding() == PG_UTF8)
 		return copy;
-	return pg_any_to_server(copy, len, PG_UTF8);
+	return pg_any_to_server(copy, (int) len, PG_UTF8);
 }
 
 const char *

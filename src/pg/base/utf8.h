@@ -33,6 +33,9 @@ extern Datum cdc_text_datum_from_utf8(const char *utf8);
  */
 extern char *cdc_from_utf8_lenient(const char *utf8);
 
+/* Puts '?' in place of NULs and of each byte that is no UTF-8; how many these were. */
+extern size_t cdc_utf8_repair(char *text, size_t len);
+
 /*
  * Without ERROR: NULL where the database's encoding lacks a character; problem then
  * has what the conversion said, in UTF-8.  The text is valid UTF-8.  May return utf8.

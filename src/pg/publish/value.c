@@ -162,13 +162,16 @@ cdc_publish_check_whole(const CdcPublishChange *change)
 
 	for (i = 0; table != NULL && i < table->ncolumns; i++)
 	{
-		if (table->columns[i].virtual_generated ||
-			cdc_doc_find(change->row.data, table->columns[i].name, &value))
+		const CdcColumn *column = &table->columns[i];
+
+		/* some servers never log what they generate */
+		if ((column->generated && column->pk_index < 0) ||
+			cdc_doc_find(change->row.data, column->name, &value))
 			continue;
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("an update of the key in %s does not tell column \"%s\"",
-						change->event->source_table, cdc_from_utf8(table->columns[i].name)),
+						change->event->source_table, cdc_from_utf8(column->name)),
 				 errdetail("In format %s it is a delete and an insert, which would be of a part of the row.",
 						   cdc_publish_format_name(publisher->publication->format)),
 				 errhint("Publish in format maxwell, goldengate_op, canal or quix, or set binlog_row_image to FULL at the source and go on behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) as before with from_seq := " INT64_FORMAT ".",

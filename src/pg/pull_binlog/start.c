@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * start.c
- *	  Where a subscription begins that was never pulled, and what its source has altered
+ *	  Where a subscription begins that was never pulled, and what its source has altered or made
  *	  until then; and where cdc.set_position() puts one.
  *
  * A position is one of
@@ -256,6 +256,58 @@ tables_to_copy(const CdcSubscription *sub)
 	return result;
 }
 
+/* ---- tables that came before that place ---- */
+
+static void
+discover_batch(CdcBinlogCall *call, CdcBinlogStream *stream, const CdcSchemaName *names, int n)
+{
+	CdcSchemaPlace place = {call->pos.last_seq + 1, NULL};
+	const CdcTable *present[CDC_SCHEMA_BATCH];
+	int			i;
+
+	cdc_schema_refresh_many(stream->schema, cdc_binlog_stream_control(stream), names, n, &place, present);
+	for (i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (present[i] == NULL)
+			continue;
+		cdc_binlog_stream_discover(stream, present[i], true);
+		stream->copy_checked = false;
+		call->persist = true;
+		call->changes++;
+	}
+}
+
+/*
+ * Registers the wanted tables that came to the source since they were listed.  The stream
+ * begins behind the statements that made them, and would know of one only by its next row;
+ * those that come while we look are in the stream, too.
+ */
+static void
+discover_missed(CdcBinlogCall *call, CdcBinlogStream *stream)
+{
+	CdcSource  *control = cdc_binlog_stream_control(stream);
+	CdcSchemaPlace place = {call->pos.last_seq + 1, NULL};
+	CdcSchemaName batch[CDC_SCHEMA_BATCH];
+	int			n = 0;
+	ListCell   *lc;
+
+	cdc_schema_read_databases(stream->schema, control, &place);
+	foreach(lc, cdc_schema_source_tables(control, call->sub))
+	{
+		const CdcSchemaName *name = lfirst(lc);
+
+		if (cdc_binlog_stream_knows(stream, psprintf("%s.%s", name->database, name->table)))
+			continue;
+		batch[n++] = *name;
+		if (n < CDC_SCHEMA_BATCH)
+			continue;
+		discover_batch(call, stream, batch, n);
+		n = 0;
+	}
+	discover_batch(call, stream, batch, n);
+}
+
 /*
  * The source's present place, at which all stored definitions hold: they are the same
  * before and behind it.
@@ -303,7 +355,10 @@ cdc_binlog_start(CdcBinlogCall *call, CdcSource *control, CdcBinlogStream *strea
 			stream->skip_offset = skip_offset;
 		}
 	}
-	/* behind the start's position: what is prepared later comes with the stream */
+	/* behind the start's position: what is prepared, or made, later comes with the stream */
 	if (start == NULL || strcmp(start, "latest") == 0)
+	{
+		discover_missed(call, stream);
 		cdc_binlog_xa_recover(call, stream);
+	}
 }

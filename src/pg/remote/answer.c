@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 
 struct CdcAnswer
 {
@@ -186,6 +187,28 @@ cdc_answer_nullable(const CdcAnswer *answer, int64 row, int column)
 		cdc_answer_refuse(answer, "Column %d of row " INT64_FORMAT " is no text in UTF-8.",
 						  column + 1, row + 1);
 	return cell->data;
+}
+
+char *
+cdc_answer_lenient(const CdcAnswer *answer, int64 row, int column, bool *exact)
+{
+	const CdcString *cell = find_cell(answer, row, column);
+	char	   *text;
+	size_t		replaced;
+
+	if (exact != NULL)
+		*exact = true;
+	if (cell->data == NULL)
+		return NULL;
+	if (cell->len > MaxAllocSize - 1)
+		cdc_answer_refuse(answer, "Column %d of row " INT64_FORMAT " is too long.", column + 1, row + 1);
+	text = palloc(cell->len + 1);
+	memcpy(text, cell->data, cell->len);
+	text[cell->len] = '\0';
+	replaced = cdc_utf8_repair(text, cell->len);
+	if (exact != NULL)
+		*exact = replaced == 0;
+	return text;
 }
 
 const char *

@@ -49,6 +49,12 @@ extern const char *cdc_answer_text(const CdcAnswer *answer, int64 row, int colum
 extern const char *cdc_answer_nullable(const CdcAnswer *answer, int64 row, int column);
 extern int64 cdc_answer_int(const CdcAnswer *answer, int64 row, int column, int64 min, int64 max);
 
+/*
+ * The same of what users have written there, any bytes: what is no text in UTF-8 becomes '?',
+ * and *exact false (which may be NULL).  NULL stays NULL; palloc'ed.
+ */
+extern char *cdc_answer_lenient(const CdcAnswer *answer, int64 row, int column, bool *exact);
+
 /* Any bytes, but not NULL. */
 extern const CdcString *cdc_answer_bytes(const CdcAnswer *answer, int64 row, int column);
 

@@ -251,17 +251,24 @@ cdc_schema_wants_database(const CdcSubscription *sub, const char *database)
 void
 cdc_schema_read_databases(CdcSchema *schema, CdcSource *source, const CdcSchemaPlace *place)
 {
-	CdcAnswer  *answer = cdc_source_ask(source, "the list of databases", 1,
-										"SELECT SCHEMA_NAME FROM information_schema.SCHEMATA");
+	CdcAnswer  *answer = cdc_source_ask(source, "the list of databases", 3,
+										"SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME "
+										"FROM information_schema.SCHEMATA");
 	int64		i;
 
 	for (i = 0; i < cdc_answer_rows(answer); i++)
 	{
 		const char *database = cdc_answer_text(answer, i, 0);
+		const char *collation = cdc_answer_text(answer, i, 2);
+		const char *stored;
 
 		CHECK_FOR_INTERRUPTS();
-		if (cdc_schema_wants_database(schema->sub, database))
-			(void) cdc_schema_database_collation(schema, source, database, place);
+		if (!cdc_schema_wants_database(schema->sub, database))
+			continue;
+		stored = cdc_schema_stored_database(schema->sub->name, database);
+		if (stored == NULL || strcmp(stored, collation) != 0)
+			cdc_schema_store_database(schema->sub->name, database, cdc_answer_text(answer, i, 1),
+									  collation, place);
 	}
 }
 

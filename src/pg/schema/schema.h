@@ -120,7 +120,7 @@ extern const char *cdc_schema_database_collation(CdcSchema *schema, CdcSource *s
 												 const char *database,
 												 const CdcSchemaPlace *place);
 
-/* Stores those of all databases that the subscription is about, when it begins. */
+/* Stores those of all databases that the subscription is about, as they are where it begins. */
 extern void cdc_schema_read_databases(CdcSchema *schema, CdcSource *source,
 									  const CdcSchemaPlace *place);
 

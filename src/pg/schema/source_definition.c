@@ -206,11 +206,24 @@ owner_of_row(const CdcAnswer *answer, int64 row, const CdcSchemaName *names, int
 	return -1;
 }
 
+/* Members of an enum or set that are no text would be decoded to others: no type then. */
+static char *
+read_type(const CdcAnswer *answer, int64 row)
+{
+	bool		exact;
+	char	   *type = cdc_answer_lenient(answer, row, ROW_TYPE, &exact);
+
+	if (type == NULL)
+		cdc_answer_refuse(answer, "A column has no type.");
+	return exact ? type : psprintf("of members that are no text: %s", type);
+}
+
 static void
 read_column(const CdcAnswer *answer, int64 row, CdcTableDef *def, int *room, int *places,
 			bool literals)
 {
 	unsigned	length;
+	bool		exact;
 	int			place = (int) cdc_answer_int(answer, row, ROW_PLACE, 1, PG_INT32_MAX);
 	int			at = def->ncolumns;
 	CdcColumnDef *c;
@@ -240,18 +253,19 @@ read_column(const CdcAnswer *answer, int64 row, CdcTableDef *def, int *room, int
 	c = &def->columns[at];
 	memset(c, 0, sizeof(*c));
 	c->name = pstrdup(cdc_answer_text(answer, row, ROW_NAME));
-	c->column_type = pstrdup(cdc_answer_text(answer, row, ROW_TYPE));
+	c->column_type = read_type(answer, row);
 	c->charset = cell(answer, row, ROW_CHARSET);
 	c->collation = cell(answer, row, ROW_COLLATION);
 	c->nullable = strcmp(cdc_answer_text(answer, row, ROW_NULLABLE), "YES") == 0;
 	c->extra = cell(answer, row, ROW_EXTRA);
-	c->default_value = cell(answer, row, ROW_DEFAULT);
-	c->generated = cell(answer, row, ROW_GENERATED);
+	c->default_value = cdc_answer_lenient(answer, row, ROW_DEFAULT, &exact);
+	c->default_unknown = !exact;
+	c->generated = cdc_answer_lenient(answer, row, ROW_GENERATED, NULL);
 	c->pk = -1;
 	/* no server tells what is behind a NUL */
 	if (!literals && c->default_value != NULL &&
 		(sscanf(c->column_type, "binary(%u)", &length) == 1 || sscanf(c->column_type, "varbinary(%u)", &length) == 1))
-		c->default_unknown = strlen(c->default_value) != 2 + 2 * (size_t) length;
+		c->default_unknown = c->default_unknown || strlen(c->default_value) != 2 + 2 * (size_t) length;
 }
 
 /* A column that is renamed meanwhile is not found, and the table will be read again. */
@@ -372,7 +386,7 @@ read_json_checks(CdcSource *source, const CdcSchemaName *names, int n, CdcTableD
 	answer = cdc_source_ask(source, "the check constraints of tables", 4, "%s", sql.data);
 	for (i = 0, k = 0; i < cdc_answer_rows(answer); i++)
 	{
-		const char *clause = cdc_answer_nullable(answer, i, 3);
+		const char *clause = cdc_answer_lenient(answer, i, 3, NULL);
 		int			owner = owner_of_row(answer, i, names, n, k);
 
 		if (owner >= 0 && clause != NULL)

@@ -139,6 +139,21 @@ cdc_verify_explain(CdcVerifyTable *t, CdcVerifyRow *rows, int n, int64 seq)
 	pfree(touched);
 }
 
+/* CdcVerifyReading: the rows of a block. */
+static void
+read_block(CdcVerifyTable *t, void *arg)
+{
+	CdcVerifyBlock *block = arg;
+	bool		any = false;
+	int			i;
+
+	cdc_verify_lookup(t, block->rows, block->n, NULL);
+	for (i = 0; i < block->n; i++)
+		any = any || block->rows[i].differs;
+	if (any)
+		cdc_verify_explain(t, block->rows, block->n, block->seq);
+}
+
 /*
  * Compares the rows of the source with the target.  false: the table is not in a state in
  * which that could be, or was altered meanwhile.
@@ -147,20 +162,10 @@ static bool
 compare_block(CdcVerifyWalk *walk, CdcVerifyBlock *block)
 {
 	CdcVerifyTable *t = walk->t;
-	bool		any = false;
 	int			i;
 
 	cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
-	cdc_verify_enter(t);
-	if (t->ready)
-	{
-		cdc_verify_lookup(t, block->rows, block->n, NULL);
-		for (i = 0; i < block->n; i++)
-			any = any || block->rows[i].differs;
-		if (any)
-			cdc_verify_explain(t, block->rows, block->n, block->seq);
-	}
-	cdc_verify_leave();
+	cdc_verify_look(t, read_block, block);
 	if (!t->ready || t->reshaped)
 		return false;
 	block->source_rows = block->n;

@@ -12,6 +12,7 @@
 typedef struct Extras
 {
 	CdcVerifyWalk *walk;
+	const CdcVerifySpan *span;	/* NULL: of all rows */
 	CdcVerifyBlock block;
 	bool		ok;
 } Extras;
@@ -59,25 +60,29 @@ visit_target_row(const Datum *values, const bool *nulls, void *arg)
 	return extras->ok;
 }
 
+/* CdcVerifyReading: the keys of the target's rows. */
+static void
+read_keys(CdcVerifyTable *t, void *arg)
+{
+	Extras	   *extras = arg;
+
+	cdc_verify_scan(t, extras->span, false, visit_target_row, extras);
+	settle_extras(extras);
+}
+
 bool
 cdc_verify_find_extras(CdcVerifyWalk *walk, const CdcVerifySpan *span)
 {
 	CdcVerifyTable *t = walk->t;
-	Extras		extras = {walk, {0}, true};
+	Extras		extras = {walk, span, {0}, true};
 	int			part;
 
 	for (part = 0; part < cdc_seen_parts(walk->seen) && extras.ok; part++)
 	{
 		cdc_seen_load(walk->seen, part);
 		cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
-		cdc_verify_enter(t);
 		cdc_verify_begin_block(t, &extras.block);
-		if (t->ready)
-		{
-			cdc_verify_scan(t, span, false, visit_target_row, &extras);
-			settle_extras(&extras);
-		}
-		cdc_verify_leave();
+		cdc_verify_look(t, read_keys, &extras);
 		extras.ok = extras.ok && t->ready && !t->reshaped;
 	}
 	return extras.ok;

@@ -15,6 +15,7 @@ typedef struct Multiset
 	CdcVerifyWalk *walk;
 	CdcVerifyBlock block;			/* of what does not match */
 	int64		target_rows;
+	bool		ok;				/* no event explains what does not match */
 } Multiset;
 
 /* CdcVerifyVisitor: takes the row from those that the source has. */
@@ -59,6 +60,25 @@ note_left(CdcHash128 hash, int32 count, void *arg)
 	}
 }
 
+/* CdcVerifyReading: all rows of the target, against a part of those of the source. */
+static void
+read_part(CdcVerifyTable *t, void *arg)
+{
+	Multiset   *set = arg;
+	MemoryContext old = MemoryContextSwitchTo(t->block);
+	int			n;
+	int			i;
+
+	cdc_verify_scan(t, NULL, true, take_row, set);
+	cdc_seen_each(set->walk->seen, note_left, set);
+	n = set->block.n;
+	cdc_verify_lay_over(t, set->block.rows, n, set->walk->seq);
+	set->ok = true;
+	for (i = 0; i < n; i++)
+		set->ok = set->ok && set->block.rows[i].differs;
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * Compares the multisets of rows.  false: an event may explain a difference, so that the
  * table is to be read again.
@@ -72,29 +92,13 @@ match_rows(CdcVerifyWalk *walk)
 
 	for (part = 0; part < cdc_seen_parts(walk->seen) && ok; part++)
 	{
-		Multiset	set = {walk, {0}, 0};
-		int			i;
+		Multiset	set = {walk, {0}, 0, false};
 
 		cdc_seen_load(walk->seen, part);
 		cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
-		cdc_verify_enter(t);
 		cdc_verify_begin_block(t, &set.block);
-		ok = t->ready;
-		if (ok)
-		{
-			MemoryContext old = MemoryContextSwitchTo(t->block);
-			int			n;
-
-			cdc_verify_scan(t, NULL, true, take_row, &set);
-			cdc_seen_each(walk->seen, note_left, &set);
-			n = set.block.n;
-			cdc_verify_lay_over(t, set.block.rows, n, walk->seq);
-			for (i = 0; i < n; i++)
-				ok = ok && set.block.rows[i].differs;
-			MemoryContextSwitchTo(old);
-		}
-		cdc_verify_leave();
-		ok = ok && !t->reshaped;
+		cdc_verify_look(t, read_part, &set);
+		ok = set.ok && !t->reshaped;
 		if (ok)
 		{
 			walk->chunk++;

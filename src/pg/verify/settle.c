@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -19,6 +20,7 @@
 
 #include "pg/apply/apply.h"
 #include "pg/base/compat_value.h"
+#include "pg/base/error.h"
 #include "pg/catalog/failure.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
@@ -202,17 +204,75 @@ read_place(CdcVerifyTable *t)
 	cdc_spi_end(&spi);
 }
 
-void
-cdc_verify_enter(CdcVerifyTable *t)
+/* CdcHistoryVisitor */
+static bool
+visit_ddl(const CdcHistoryEvent *event, void *arg)
 {
-	PushActiveSnapshot(GetLatestSnapshot());
-	read_place(t);
+	CdcVerifyTable *t = arg;
+
+	CHECK_FOR_INTERRUPTS();
+	t->reshaped = t->reshaped || event->op == CDC_OP_SCHEMA;
+	return !t->reshaped;
 }
 
-void
-cdc_verify_leave(void)
+/* Whether the target has come past DDL of the table since what is known of both was read. */
+static void
+look_for_ddl(CdcVerifyTable *t)
 {
+	CdcHistoryScan scan;
+
+	if (t->applied_seq <= t->shaped_seq)
+		return;
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = t->verify->sub;
+	scan.after = t->shaped_seq;
+	scan.upto = t->applied_seq;
+	scan.source_table = t->source_table;
+	scan.visit = visit_ddl;
+	scan.arg = t;
+	cdc_history_scan(&scan);
+	t->shaped_seq = t->applied_seq;
+}
+
+/* What is to be read of the target. */
+typedef struct Look
+{
+	CdcVerifyTable *t;
+	CdcVerifyReading read;		/* or NULL */
+	void	   *arg;
+} Look;
+
+/* CdcAttempt: the target is locked before the snapshot is taken, so that it has the shape of then. */
+static bool
+look(void *arg)
+{
+	Look	   *look = arg;
+	CdcVerifyTable *t = look->t;
+
+	if (t->mapping != NULL && t->mapping->target != NULL)
+		LockRelationOid(t->mapping->target->relid, AccessShareLock);
+	PushActiveSnapshot(GetLatestSnapshot());
+	read_place(t);
+	if (t->ready)
+		look_for_ddl(t);
+	if (look->read != NULL && t->ready && !t->reshaped)
+		look->read(t, look->arg);
 	PopActiveSnapshot();
+	return false;
+}
+
+/*
+ * The locks of what was read end here.  Else the target could not be altered as long as the
+ * verification goes on, which waits for that itself.
+ */
+void
+cdc_verify_look(CdcVerifyTable *t, CdcVerifyReading read, void *arg)
+{
+	Look		what = {t, read, arg};
+	ErrorData  *error = cdc_attempt(look, &what);
+
+	if (error != NULL)
+		ReThrowError(error);
 }
 
 /* ---- events in between ---- */

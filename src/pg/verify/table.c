@@ -213,14 +213,37 @@ typedef enum Summed
 	SUM_NOT_NOW					/* the table is not in a state in which it could be compared */
 } Summed;
 
+/* What is summed up of the target. */
+typedef struct TargetSum
+{
+	CdcVerifyWalk *walk;
+	const CdcVerifySpan *span;
+	int64		seq;
+	CdcVerifySum sum;
+} TargetSum;
+
+/* CdcVerifyReading */
+static void
+read_sum(CdcVerifyTable *t, void *arg)
+{
+	TargetSum  *here = arg;
+	CdcVerifyWalk *walk = here->walk;
+	TimestampTz began = GetCurrentTimestamp();
+
+	walk->touched = cdc_verify_is_touched(t, here->span, here->seq);
+	if (walk->touched || t->reshaped)
+		return;
+	cdc_verify_target_sum(t, here->span, &here->sum);
+	walk->sum_time += GetCurrentTimestamp() - began;
+}
+
 /* Compares the sums of the range at both sides; *rows: how many the source has. */
 static Summed
 compare_sums(CdcVerifyWalk *walk, const CdcChunkRange *range, const CdcVerifySpan *span, int64 *rows)
 {
 	CdcVerifyTable *t = walk->t;
-	int64		seq = cdc_verify_seq_now(t->verify);
+	TargetSum	here = {walk, span, cdc_verify_seq_now(t->verify), {0, 0}};
 	TimestampTz began = GetCurrentTimestamp();
-	CdcVerifySum here = {0, 0};
 	CdcVerifySum there;
 
 	if (!cdc_verify_source_sum(t, range, &there))
@@ -228,20 +251,13 @@ compare_sums(CdcVerifyWalk *walk, const CdcChunkRange *range, const CdcVerifySpa
 	*rows = there.rows;
 	walk->sum_time = GetCurrentTimestamp() - began;
 	cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
-	cdc_verify_enter(t);
-	walk->touched = t->ready && cdc_verify_is_touched(t, span, seq);
-	if (t->ready && !walk->touched && !t->reshaped)
-	{
-		began = GetCurrentTimestamp();
-		cdc_verify_target_sum(t, span, &here);
-		walk->sum_time += GetCurrentTimestamp() - began;
-	}
-	cdc_verify_leave();
+	walk->touched = false;
+	cdc_verify_look(t, read_sum, &here);
 	if (!t->ready || t->reshaped)
 		return SUM_NOT_NOW;
 	if (walk->touched)
 		return SUM_CHANGES;
-	return here.rows == there.rows && here.hashes == there.hashes ? SUM_EQUAL : SUM_DIFFERENT;
+	return here.sum.rows == there.rows && here.sum.hashes == there.hashes ? SUM_EQUAL : SUM_DIFFERENT;
 }
 
 /* Compares the range row by row.  false: it could not be. */
@@ -486,6 +502,11 @@ prepare(CdcVerifyTable *t)
 	const char *why = NULL;
 
 	t->block = AllocSetContextCreate(t->context, "cdc.verify block", ALLOCSET_DEFAULT_SIZES);
+	/* what the target is altered by behind this place may not be seen in what is read now */
+	t->mapping = NULL;
+	t->shaped_seq = PG_INT64_MAX;
+	cdc_verify_look(t, NULL, NULL);
+	t->shaped_seq = t->applied_seq;
 	cdc_schema_invalidate(v->schema);
 	t->mapping = cdc_mapping_look(v->sub, t->registered->name, strlen(t->registered->name), PG_INT64_MAX,
 								  ++runs);
@@ -495,8 +516,6 @@ prepare(CdcVerifyTable *t)
 		*dot = '\0';
 		t->table = cdc_schema_get(v->schema, name, dot + 1);
 	}
-	cdc_verify_enter(t);
-	cdc_verify_leave();
 	if (!t->ready)
 		why = t->lacks ? "it is in error, and no event is applied to it" : "its state is not r";
 	else if (t->mapping->target == NULL)
@@ -534,7 +553,7 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 			return why;
 		if (!t->mapping->target->keyless && attempt > ATTEMPTS)
 			break;
-		walk.seq = t->shaped_seq = cdc_verify_seq_now(t->verify);
+		walk.seq = cdc_verify_seq_now(t->verify);
 		if (t->mapping->target->keyless)
 			ok = cdc_verify_walk_keyless(&walk);
 		else

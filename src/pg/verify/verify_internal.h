@@ -188,12 +188,14 @@ extern char *cdc_verify_position_now(const CdcVerify *v);
 /* Waits until the targets have the position; ERROR where nothing moves any more. */
 extern void cdc_verify_wait(const CdcVerify *v, const char *position);
 
+/* Reads of the target what the active snapshot has. */
+typedef void (*CdcVerifyReading) (CdcVerifyTable *t, void *arg);
+
 /*
- * A snapshot of the target, made the active one; sets what t says of the place that it
- * is at.  To be let go with cdc_verify_leave().
+ * Sets what t says of the place that the target is at by now, and has it read there, in one
+ * snapshot, where it is ready and was not altered since t was prepared.  No lock on it is left.
  */
-extern void cdc_verify_enter(CdcVerifyTable *t);
-extern void cdc_verify_leave(void);
+extern void cdc_verify_look(CdcVerifyTable *t, CdcVerifyReading read, void *arg);
 
 /*
  * Lays the events behind seq after, up to t->applied_seq, over the rows with differs set,

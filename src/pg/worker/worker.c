@@ -40,7 +40,15 @@
 #define LOCK_WAIT_MS		30000	/* for any lock: then the transaction ends, and its snapshot */
 #define LOCK_PAUSE_MS		1000L	/* after that: others who queue behind it get in */
 #define RECHECK_MS			1000	/* the subscription is read again after this time */
-#define APPLY_EVENTS_MIN	50000
+
+/*
+ * Apply takes as many events at a time as it did in APPLY_MS before, so that on a slow
+ * machine, or with a slow target, changes of other tables do not wait for a second behind
+ * the rows of a copy.  More at a time are hardly cheaper than APPLY_EVENTS_MAX.
+ */
+#define APPLY_MS			200
+#define APPLY_EVENTS_MIN	2000
+#define APPLY_EVENTS_MAX	50000
 
 /*
  * batch_delay is chosen for a short lag.  While there is a backlog the lag does
@@ -187,16 +195,23 @@ pull_once(bool *more)
 static bool
 apply_once(bool *more)
 {
+	static int64 events_a_turn = APPLY_EVENTS_MAX;
 	CdcSubscription *sub = begin_turn();
 	CdcApplyResult result;
+	TimestampTz began = GetCurrentTimestamp();
 
 	if (sub == NULL)
 		return false;
 
 	memset(&result, 0, sizeof(result));
-	cdc_apply_run(sub, Max(sub->opt.batch_events, APPLY_EVENTS_MIN), &result);
+	cdc_apply_run(sub, Min(events_a_turn, Max(sub->opt.batch_events, APPLY_EVENTS_MAX)), &result);
 	note_success(sub, result.events > 0 || result.changes > 0);
 	cdc_background_commit();
+
+	/* a few events take the time of a transaction, and say nothing of many */
+	if (result.events >= APPLY_EVENTS_MIN)
+		events_a_turn = Max(APPLY_EVENTS_MIN, result.events * APPLY_MS /
+							Max(1, (GetCurrentTimestamp() - began) / 1000));
 
 	*more = result.more;
 	return true;
