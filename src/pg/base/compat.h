@@ -136,6 +136,8 @@ extern int	no_such_variable
  */
 #define CDC_HAVE_CLASSIC_PARTITIONS		(CDC_GREENPLUM && PG_VERSION_NUM < 120000)
 
+/* Histories are made with partitions, one way or the other. */
+#define CDC_HAVE_HISTORY_PARTITIONS		(CDC_HAVE_PARTITIONS || CDC_HAVE_CLASSIC_PARTITIONS)
 
 /* Another planner can be at work, which knows nothing of options like enable_seqscan. */
 #define CDC_HAVE_OTHER_PLANNER			CDC_GREENPLUM

@@ -3,7 +3,7 @@
  * partition.c
  *	  Making a history table, and the partition of it that takes the rows of a transaction.
  *
- * PostgreSQL: a missing partition is created as a table of its own and then attached:
+ * PostgreSQL and Greenplum 7: a missing partition is created as a table of its own and then attached:
  * ATTACH PARTITION takes a SHARE UPDATE EXCLUSIVE lock, while CREATE TABLE ...
  * PARTITION OF would lock out all readers of the history.  Greenplum 6 has ADD PARTITION,
  * which waits for readers, once a month or day.  Partitions span months or days of UTC.
@@ -17,6 +17,8 @@
  */
 #include "pg/history/partition.h"
 
+#include "pg/base/compat_catalog.h"
+
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -25,6 +27,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #if CDC_HAVE_PARTITIONS
+#include "access/table.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "utils/partcache.h"
@@ -39,7 +42,6 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#include "pg/base/compat_catalog.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 #include "pg/history/table.h"
@@ -49,7 +51,7 @@ static const CdcPlannerOption quiet[] = {
 	{"client_min_messages", "warning"}
 };
 
-#if (CDC_HAVE_PARTITIONS || CDC_HAVE_CLASSIC_PARTITIONS)
+#if CDC_HAVE_HISTORY_PARTITIONS
 
 /* ------------------------------------------------------------------------
  * What a partition spans
@@ -95,7 +97,7 @@ partition_range(CdcHistoryPartition unit, TimestampTz at, PartitionRange *range)
 	snprintf(range->suffix, sizeof(range->suffix), "_p%04d%02d", tm.tm_year, tm.tm_mon);
 }
 
-#endif							/* (CDC_HAVE_PARTITIONS || CDC_HAVE_CLASSIC_PARTITIONS) */
+#endif							/* CDC_HAVE_HISTORY_PARTITIONS */
 
 #if CDC_HAVE_PARTITIONS
 
@@ -180,7 +182,8 @@ create_partition(const CdcSubscription *sub, Oid owner, TimestampTz at)
 
 	/* the partition has to belong to the history's owner */
 	cdc_scope_begin(owner, &scope);
-	cdc_spi_command(psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", name, parent_name));
+	cdc_spi_command(psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL) %s", name, parent_name,
+							 CDC_DISTRIBUTED_AS(sub->history)));
 	cdc_spi_command(psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
 							 parent_name, name, range.from, range.to));
 	cdc_scope_end(&scope);
@@ -417,7 +420,7 @@ void
 cdc_history_make(const CdcSubscription *sub, const char *name)
 {
 	const CdcSubscriptionOptions *opt = &sub->opt;
-	bool		partitioned = (CDC_HAVE_PARTITIONS || CDC_HAVE_CLASSIC_PARTITIONS) &&
+	bool		partitioned = CDC_HAVE_HISTORY_PARTITIONS &&
 		opt->history_partition != CDC_PARTITION_NONE;
 	bool		appended = CDC_HAVE_CLASSIC_PARTITIONS && opt->history_storage == CDC_STORAGE_AUTO;
 	StringInfoData sql;
@@ -436,7 +439,6 @@ cdc_history_make(const CdcSubscription *sub, const char *name)
 	appendStringInfoChar(&sql, ')');
 	if (appended)
 		appendStringInfoString(&sql, " WITH (appendonly=true, compresstype=zlib, compresslevel=1)");
-	/* each of the two grammars knows one order */
 	if (CDC_HAVE_CLASSIC_PARTITIONS)
 		appendStringInfoString(&sql, " DISTRIBUTED BY (seq)");
 	if (partitioned)
