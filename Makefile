@@ -116,9 +116,10 @@ ifeq ($(CI),true)
 WARNINGS += -Werror
 endif
 
-PG_CPPFLAGS = -Isrc $(DEFINES) $(MYSQL_CFLAGS) $(OTHER_CFLAGS) -std=gnu11 $(WARNINGS) \
+# Now, as some servers' makefiles have variables of the same names.
+PG_CPPFLAGS := -Isrc $(DEFINES) $(MYSQL_CFLAGS) $(OTHER_CFLAGS) -std=gnu11 $(WARNINGS) \
 	-fvisibility=hidden -MMD -MP
-SHLIB_LINK = $(MYSQL_LIBS) $(OTHER_LDLIBS) -lpthread
+SHLIB_LINK := $(MYSQL_LIBS) $(OTHER_LDLIBS) -lpthread
 
 # Bitcode for inlining into JIT-compiled queries brings nothing here.
 override with_llvm := no

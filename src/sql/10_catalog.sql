@@ -219,7 +219,7 @@ CREATE TABLE cdc_catalog.copied_rows (
 ALTER TABLE cdc_catalog.copied_rows ALTER COLUMN rows SET STORAGE EXTERNAL;
 DO $$
 BEGIN
-    IF pg_catalog.version() !~ 'Greenplum' THEN
+    IF pg_catalog.to_regclass('pg_catalog.gp_id') IS NULL THEN
         ALTER TABLE cdc_catalog.copied_rows SET (toast_tuple_target = 8160);
     END IF;
 END $$;
@@ -228,7 +228,7 @@ END $$;
 -- Greenplum, where unique indexes need the distribution key, it is only looked up.)
 DO $$
 BEGIN
-    IF pg_catalog.version() ~ 'Greenplum' THEN
+    IF pg_catalog.to_regclass('pg_catalog.gp_id') IS NOT NULL THEN
         CREATE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid, shard);
     ELSE
         CREATE UNIQUE INDEX subscription_table_target ON cdc_catalog.subscription_table (target_oid, shard);

@@ -7,11 +7,11 @@ LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_take_over';
 REVOKE ALL ON FUNCTION cdc_catalog.take_over(text) FROM PUBLIC;
 
 -- PostgreSQL knows of no dependency of a subscription on its history, its targets, its
--- server.  Event triggers know what a command dropped, and what was renamed; Greenplum 6
--- has none, there the next call of cdc.pull or cdc.apply finds out.
+-- server.  Event triggers know what a command dropped, and what was renamed; on Greenplum
+-- there are none, there the next call of cdc.pull or cdc.apply finds out.
 DO $do$
 BEGIN
-    IF pg_catalog.current_setting('server_version_num')::integer < 130000 THEN
+    IF pg_catalog.to_regclass('pg_catalog.gp_id') IS NOT NULL THEN
         RETURN;
     END IF;
     -- DROP without CASCADE is refused; with it the subscription, or its table, ends

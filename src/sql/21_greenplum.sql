@@ -3,7 +3,7 @@
 -- all segments unless their server or they themselves say otherwise.
 DO $do$
 BEGIN
-    IF pg_catalog.strpos(pg_catalog.version(), 'Greenplum') = 0 THEN
+    IF pg_catalog.to_regclass('pg_catalog.gp_id') IS NULL THEN
         RETURN;
     END IF;
     EXECUTE $sql$

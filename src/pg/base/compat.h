@@ -2,7 +2,7 @@
  *
  * compat.h
  *	  What every file of src/pg needs to be compiled for any supported server:
- *	  PostgreSQL 13 to 18 and Greenplum 6, which is PostgreSQL 9.4.
+ *	  PostgreSQL 13 to 18; Greenplum 6, which is PostgreSQL 9.4, and 7, which is 12.
  *
  * Differences between servers have shims, one a feature, each with its reason.
  * Shims that need a subject's headers are in a part of their own, which only the
@@ -10,7 +10,7 @@
  *
  *		compat_catalog.h	relations, their columns and indexes, roles, options
  *		compat_executor.h	tuples stored and read without SQL, slots, SPI
- *		compat_fdw.h		foreign tables, the planner, EXPLAIN
+ *		compat_fdw.h		foreign and external tables, the planner, EXPLAIN
  *		compat_storage.h	processes, latches, locks, shared memory, files
  *		compat_value.h		jsonb, floats, times, hashes
  *
@@ -35,6 +35,11 @@
 #include "varatt.h"
 #endif
 
+/*
+ * Greenplum is a feature apart from the PostgreSQL that it is built on: conditions on
+ * PG_VERSION_NUM hold for it too, and CDC_GREENPLUM is for what no PostgreSQL has, or for
+ * what it takes away.
+ */
 #ifdef GP_VERSION_NUM
 #define CDC_GREENPLUM 1
 #else
@@ -75,8 +80,8 @@ extern int	no_such_variable
  * takes a name that is not defined for 0: no file must be able to forget them.
  */
 
-/* Processes can sleep until somebody broadcasts, since 10; before that they look again soon. */
-#define CDC_HAVE_CONDITION_VARIABLES	(PG_VERSION_NUM >= 100000)
+/* Processes can sleep until somebody broadcasts, but not for ever, since 13; before that they look again soon. */
+#define CDC_HAVE_CONDITION_VARIABLES	(PG_VERSION_NUM >= 130000)
 
 /* Until 17, the workers of a subscription need an owner who has LOGIN. */
 #define CDC_WORKER_NEEDS_LOGIN			(PG_VERSION_NUM < 170000)
@@ -95,7 +100,7 @@ extern int	no_such_variable
 /* Waits for a descriptor can be prepared once (10), and end a process without postmaster (12). */
 #define CDC_HAVE_WAIT_SETS				(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
 
-/* Event triggers see what a command dropped and altered; Greenplum 6 has none. */
+/* Event triggers see what a command dropped and altered; Greenplum 6 has none, and 7 is without ours. */
 #define CDC_HAVE_EVENT_TRIGGERS			(!CDC_GREENPLUM && PG_VERSION_NUM >= 130000)
 
 /*
@@ -105,11 +110,16 @@ extern int	no_such_variable
  */
 #define CDC_HAVE_DISTRIBUTION			CDC_GREENPLUM
 
-/* Names that no column of a table can have. */
-#if CDC_GREENPLUM
-#define CDC_SYSTEM_COLUMNS	"ctid", "oid", "xmin", "cmin", "xmax", "cmax", "tableoid", "gp_segment_id"
-#else
+/* Tables can be partitioned by a range, and their partitions attached, in the form that we use since 12. */
+#define CDC_HAVE_PARTITIONS				(PG_VERSION_NUM >= 120000)
+
+/* Names that no column of a table can have: OIDs are plain columns since 12. */
+#if !CDC_GREENPLUM
 #define CDC_SYSTEM_COLUMNS	"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"
+#elif PG_VERSION_NUM >= 120000
+#define CDC_SYSTEM_COLUMNS	"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid", "gp_segment_id"
+#else
+#define CDC_SYSTEM_COLUMNS	"ctid", "oid", "xmin", "cmin", "xmax", "cmax", "tableoid", "gp_segment_id"
 #endif
 
 /*
@@ -133,10 +143,11 @@ extern int	no_such_variable
 
 /*
  * Callbacks of foreign-data wrappers: IMPORT FOREIGN SCHEMA came in 9.5, parallel
- * workers in the form that we use in 10, COPY and routed rows in 11.
+ * workers in the form that we use in 10, COPY and routed rows in 11.  On Greenplum
+ * the segments share a scan, and no other workers do.
  */
 #define CDC_HAVE_IMPORT_FOREIGN_SCHEMA	(PG_VERSION_NUM >= 90500)
-#define CDC_HAVE_PARALLEL_QUERY			(PG_VERSION_NUM >= 100000)
+#define CDC_HAVE_PARALLEL_QUERY			(!CDC_GREENPLUM && PG_VERSION_NUM >= 100000)
 #define CDC_HAVE_FOREIGN_COPY			(PG_VERSION_NUM >= 110000)
 
 /* Types have hash functions of 64 bits, which take a number to choose one of many. */

@@ -124,12 +124,41 @@
  * gp_segment_id.
  */
 #if CDC_GREENPLUM
+#if PG_VERSION_NUM >= 120000
+#include "catalog/gp_distribution_policy.h"
+#else
 #include "catalog/gp_policy.h"
+#endif
 #define CDC_ROW_ADDRESS					"gp_segment_id, tableoid, ctid"
 #define CDC_ROWS_HAVE_ADDRESS(rel)		(!GpPolicyIsReplicated((rel)->rd_cdbpolicy))
 #else
 #define CDC_ROW_ADDRESS					"tableoid, ctid"
 #define CDC_ROWS_HAVE_ADDRESS(rel)		true
+#endif
+
+/*
+ * How a table's rows are distributed over Greenplum's segments, as a clause of CREATE TABLE:
+ * that of a partition must be its table's.  It needs utils/builtins.h.
+ */
+#if CDC_GREENPLUM
+#define CDC_DISTRIBUTED_AS(relid) \
+	TextDatumGetCString(DirectFunctionCall1(pg_get_table_distributedby, ObjectIdGetDatum(relid)))
+#else
+#define CDC_DISTRIBUTED_AS(relid)		""
+#endif
+
+/* What the catalogs hold, written as SQL, has a header of its own since 9.5. */
+#if PG_VERSION_NUM >= 90500
+#include "utils/ruleutils.h"
+#else
+#include "utils/builtins.h"
+#endif
+
+/* The OID that a catalog's cache has under two keys: it is a column, with a number, since 12. */
+#if PG_VERSION_NUM >= 120000
+#define CDC_CACHED_OID2(cache, column, key1, key2)	GetSysCacheOid2((cache), (column), (key1), (key2))
+#else
+#define CDC_CACHED_OID2(cache, column, key1, key2)	GetSysCacheOid2((cache), (key1), (key2))
 #endif
 
 /* The parser of qualified names has its own header since 10, an error context since 16. */

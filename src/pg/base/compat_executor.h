@@ -59,8 +59,8 @@
  * Slots and expressions
  */
 
-/* What a slot holds: plain fields, but in Greenplum. */
-#if CDC_GREENPLUM
+/* What a slot holds: plain fields, but in Greenplum 6. */
+#if CDC_GREENPLUM && PG_VERSION_NUM < 120000
 #define CDC_SLOT_VALUES(slot)			slot_get_values(slot)
 #define CDC_SLOT_ISNULL(slot)			slot_get_isnull(slot)
 #else
@@ -138,6 +138,16 @@
 #define CDC_EXEC_INIT_QUAL(clauses, parent) \
 	((List *) ExecInitExpr((Expr *) (clauses), (parent)))
 #define CDC_EXEC_QUAL(state, econtext)	ExecQual((state), (econtext), false)
+#endif
+
+/*
+ * Motions of a plan in Greenplum, by which rows go from process to process: what they end
+ * in are slices, which a plan has a list of since 7; the first one is above all Motions.
+ */
+#if CDC_GREENPLUM && PG_VERSION_NUM >= 120000
+#define CDC_PLAN_MOTIONS(stmt)			((stmt)->numSlices - 1)
+#elif CDC_GREENPLUM
+#define CDC_PLAN_MOTIONS(stmt)			((stmt)->nMotionNodes)
 #endif
 
 /*

@@ -2,7 +2,7 @@
  *
  * compat_fdw.h
  *	  Differences between servers in foreign tables: their callbacks, the planner,
- *	  EXPLAIN.
+ *	  EXPLAIN; and in Greenplum's external tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -101,6 +101,16 @@
 #define CDC_REL_TARGETS(rel)			((rel)->reltargetlist)
 #endif
 
+/*
+ * Conditions that refer to an outer query, and that Greenplum computes behind a Motion of the
+ * relation's rows: what they want of these is in no other list.
+ */
+#if CDC_GREENPLUM
+#define CDC_REL_UPPER_CLAUSES(rel)		extract_actual_clauses((rel)->upperrestrictinfo, false)
+#else
+#define CDC_REL_UPPER_CLAUSES(rel)		NIL
+#endif
+
 /* Greenplum can be told to damp the selectivities of several clauses. */
 #if CDC_GREENPLUM
 #define CDC_SELECTIVITY(root, clauses) \
@@ -124,6 +134,13 @@
 #define CDC_SCANNED_BY_SEGMENTS(ft)		false
 #define CDC_SEGMENT_COUNT()				1
 #define CDC_SEGMENT_NUMBER()			(-1)
+#endif
+
+/* A fork of Greenplum 7 says which columns a sample is for. */
+#ifdef MATRIXDB_VERSION
+#define CDC_SAMPLE_COLUMNS_ARG			, List *columns
+#else
+#define CDC_SAMPLE_COLUMNS_ARG
 #endif
 
 /* EXPLAIN names what it shows by the plan since 13, before that by the plan's state. */
@@ -150,5 +167,78 @@
 #define CDC_EXPLAIN_FLOAT(label, unit, value, digits, es) \
 	ExplainPropertyFloat((label), (value), (digits), (es))
 #endif
+
+/*
+ * External tables, which Greenplum alone has: since 7 they are foreign tables of a wrapper of
+ * its own.
+ */
+
+#if CDC_HAVE_EXTERNAL_PROTOCOLS
+
+/* What the catalogs know of an external table. */
+#if PG_VERSION_NUM >= 120000
+#include "access/external.h"
+#include "commands/defrem.h"
+#else
+#include "catalog/pg_collation.h"
+#include "catalog/pg_exttable.h"
+#include "utils/formatting.h"
+#endif
+#include "optimizer/walkers.h"
+
+/*
+ * Whether its format has the option with the value OFF: options were one text before they
+ * became a foreign table's.
+ */
+static inline bool
+cdc_external_option_is_off(const ExtTableEntry *ext, const char *name)
+{
+#if PG_VERSION_NUM >= 120000
+	ListCell   *lc;
+
+	foreach(lc, ext->options)
+	{
+		DefElem    *option = lfirst(lc);
+
+		if (strcmp(option->defname, name) == 0)
+			return pg_strcasecmp(defGetString(option), "off") == 0;
+	}
+	return false;
+#else
+	char	   *lower = str_tolower(ext->fmtopts, strlen(ext->fmtopts), C_COLLATION_OID);
+
+	return strstr(lower, psprintf("%s 'off'", name)) != NULL;
+#endif
+}
+
+/*
+ * The URLs that a node of a plan reads, one a segment; NULL: it is no scan of an external
+ * table.
+ */
+static inline List **
+cdc_external_scan_urls(Node *node)
+{
+#if PG_VERSION_NUM >= 120000
+	List	   *given = IsA(node, ForeignScan) ? ((ForeignScan *) node)->fdw_private : NIL;
+
+	if (given == NIL || !IsA(given, List) || linitial(given) == NULL ||
+		!IsA(linitial(given), ExternalScanInfo))
+		return NULL;
+	return &((ExternalScanInfo *) linitial(given))->uriList;
+#else
+	return IsA(node, ExternalScan) ? &((ExternalScan *) node)->uriList : NULL;
+#endif
+}
+
+/* What is below a node of a plan; since 7 the plans of subqueries are looked through only if asked for. */
+#if PG_VERSION_NUM >= 120000
+#define CDC_PLAN_TREE_WALKER(node, walker, context) \
+	plan_tree_walker((node), (walker), (context), false)
+#else
+#define CDC_PLAN_TREE_WALKER(node, walker, context) \
+	plan_tree_walker((node), (walker), (context))
+#endif
+
+#endif							/* CDC_HAVE_EXTERNAL_PROTOCOLS */
 
 #endif							/* CDC_PG_BASE_COMPAT_FDW_H */

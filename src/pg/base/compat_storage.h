@@ -35,15 +35,19 @@
 #define CDC_BGWORKER_CONNECT(dbid, roleid, rolename) \
 	BackgroundWorkerInitializeConnectionByOid((dbid), (roleid), \
 											  OidIsValid(roleid) ? CDC_BGWORKER_FLAGS : 0)
-#define CDC_BGWORKER_CONNECT_SHARED()	BackgroundWorkerInitializeConnection(NULL, NULL, 0)
 #else
 #define CDC_BGWORKER_CONNECT(dbid, roleid, rolename) \
 	do { \
 		InitPostgres(NULL, (dbid), OidIsValid(roleid) ? (rolename) : NULL, NULL); \
 		SetProcessingMode(NormalProcessing); \
 	} while (0)
-#define CDC_BGWORKER_CONNECT_SHARED() \
-	BackgroundWorkerInitializeConnection(DB_FOR_COMMON_ACCESS, NULL)
+#endif
+#if PG_VERSION_NUM < 110000
+#define CDC_BGWORKER_CONNECT_SHARED()	BackgroundWorkerInitializeConnection(DB_FOR_COMMON_ACCESS, NULL)
+#elif CDC_GREENPLUM
+#define CDC_BGWORKER_CONNECT_SHARED()	BackgroundWorkerInitializeConnection(DB_FOR_COMMON_ACCESS, NULL, 0)
+#else
+#define CDC_BGWORKER_CONNECT_SHARED()	BackgroundWorkerInitializeConnection(NULL, NULL, 0)
 #endif
 
 /* What a background worker is, for pg_stat_activity: since 11. */
@@ -179,31 +183,35 @@
 #define CDC_RELEASE_FD()				((void) 0)
 #endif
 
-/*
- * A temporary file, which outlives its transaction if that is asked for.  It is
- * read and written at an offset since 12, before that at the place that was
- * sought.  Greenplum wants a part of the file's name.
- */
+/* A temporary file, which outlives its transaction if that is asked for.  Greenplum wants a part of its name. */
 #if CDC_GREENPLUM
 #define CDC_OPEN_TEMPORARY_FILE(name, outlives)	OpenTemporaryFile((outlives), (name))
-#define CDC_FILE_WRITE(file, data, len, offset) \
-	(FileSeek((file), (offset), SEEK_SET) < 0 ? -1 : FileWrite((file), (data), (len)))
-#define CDC_FILE_READ(file, data, len, offset) \
-	(FileSeek((file), (offset), SEEK_SET) < 0 ? -1 : FileRead((file), (data), (len)))
 #else
 #define CDC_OPEN_TEMPORARY_FILE(name, outlives)	OpenTemporaryFile(outlives)
+#endif
+
+/* It is read and written at an offset since 12, before that at the place that was sought. */
+#if PG_VERSION_NUM >= 120000
 #define CDC_FILE_WRITE(file, data, len, offset) \
 	((int) FileWrite((file), (data), (len), (offset), WAIT_EVENT_BUFFILE_WRITE))
 #define CDC_FILE_READ(file, data, len, offset) \
 	((int) FileRead((file), (data), (len), (offset), WAIT_EVENT_BUFFILE_READ))
+#else
+#define CDC_FILE_WRITE(file, data, len, offset) \
+	(FileSeek((file), (offset), SEEK_SET) < 0 ? -1 : FileWrite((file), (data), (len)))
+#define CDC_FILE_READ(file, data, len, offset) \
+	(FileSeek((file), (offset), SEEK_SET) < 0 ? -1 : FileRead((file), (data), (len)))
 #endif
 
 /*
  * Whether background workers may be started from here.  In Greenplum that is the master's
  * business, while it dispatches: segments have the same libraries, and a lone master is
- * started for upkeep.
+ * started for upkeep.  Until 7 the postmasters of segments take themselves for dispatchers.
  */
-#if CDC_GREENPLUM
+#if CDC_GREENPLUM && PG_VERSION_NUM >= 120000
+#include "cdb/cdbvars.h"
+#define CDC_RUNS_WORKERS()				(IS_QUERY_DISPATCHER() && Gp_role == GP_ROLE_DISPATCH)
+#elif CDC_GREENPLUM
 #include "cdb/cdbvars.h"
 #include "postmaster/postmaster.h"
 #define CDC_RUNS_WORKERS()				(IS_QUERY_DISPATCHER() && IsUnderMasterDispatchMode())

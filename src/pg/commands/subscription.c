@@ -261,8 +261,7 @@ static void
 make_history(NewSubscription *new)
 {
 	const char *name = quote_qualified_identifier(new->history_schema, new->history_name);
-	bool		partitioned = CDC_RELKIND_PARTITIONED != RELKIND_RELATION &&
-		new->sub.opt.history_partition != CDC_PARTITION_NONE;
+	bool		partitioned = CDC_HAVE_PARTITIONS && new->sub.opt.history_partition != CDC_PARTITION_NONE;
 	Oid			nsp = get_namespace_oid(new->history_schema, false);
 
 	if (OidIsValid(get_relname_relid(new->history_name, nsp)))
@@ -283,9 +282,9 @@ make_history(NewSubscription *new)
 							 "raw bytea, "
 							 "commit boolean NOT NULL, "
 							 "key jsonb, "
-							 "PRIMARY KEY (seq%s))%s",
-							 name, CDC_HAVE_DISTRIBUTION ? "" : ", ingested_at",
-							 partitioned ? " PARTITION BY RANGE (ingested_at)" :
+							 "PRIMARY KEY (seq%s))%s%s",
+							 name, CDC_HAVE_PARTITIONS ? ", ingested_at" : "",
+							 partitioned ? " PARTITION BY RANGE (ingested_at)" : "",
 							 CDC_HAVE_DISTRIBUTION ? " DISTRIBUTED BY (seq)" : ""));
 	CommandCounterIncrement();
 	new->sub.history = get_relname_relid(new->history_name, nsp);

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/compat_fdw.h"
 #include "pg/topic/bounds.h"
 #include "pg/topic/row.h"
 #include "pg/remote/kafka_ranges.h"
@@ -202,8 +203,8 @@ read_sample(Sample *sample, CdcKafkaRow *row)
 }
 
 static int
-acquire_sample(Relation rel, int elevel, HeapTuple *rows, int targrows, double *totalrows,
-			   double *totaldeadrows)
+acquire_sample(Relation rel, int elevel CDC_SAMPLE_COLUMNS_ARG, HeapTuple *rows, int targrows,
+			   double *totalrows, double *totaldeadrows)
 {
 	Sample	   *sample = open_sample(rel);
 	Bitmapset  *wanted = NULL;

@@ -11,10 +11,8 @@
 #include "commands/explain.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#if CDC_HAVE_PARALLEL_QUERY
-#include "utils/ruleutils.h"
-#endif
 
+#include "pg/base/compat_catalog.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/fdw/scan_ranges.h"

@@ -299,6 +299,7 @@ needed_columns(const CdcKafkaTable *table, RelOptInfo *rel, List *clauses)
 
 	pull_varattnos((Node *) CDC_REL_TARGETS(rel), rel->relid, &attrs);
 	pull_varattnos((Node *) clauses, rel->relid, &attrs);
+	pull_varattnos((Node *) CDC_REL_UPPER_CLAUSES(rel), rel->relid, &attrs);
 	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
 	for (i = 0; i < table->ncolumns; i++)
 	{

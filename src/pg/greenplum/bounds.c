@@ -25,13 +25,13 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/walkers.h"
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "core/kafka_url.h"
 #include "pg/base/compat_catalog.h"
+#include "pg/base/compat_fdw.h"
 #include "pg/base/error.h"
 #include "pg/fdw/scan_segments.h"
 #include "pg/greenplum/topic_url.h"
@@ -158,19 +158,19 @@ url_of_segment(const char *text, const CdcKafkaTopicBounds *bounds, int segment,
 
 /* Tells each segment what it reads of an external table; returns whether that is a topic. */
 static bool
-fix_external(Search *search, ExternalScan *scan)
+fix_external(Search *search, List **urls)
 {
 	List	   *fixed = NIL;
 	ListCell   *lc;
 	int			n = 0;
 	int			segment = 0;
 
-	foreach(lc, scan->uriList)
+	foreach(lc, *urls)
 		if (is_topic(lfirst(lc)))
 			n++;
 	if (n == 0 || !search->fix)
 		return n > 0;
-	foreach(lc, scan->uriList)
+	foreach(lc, *urls)
 	{
 		Value	   *uri = lfirst(lc);
 
@@ -179,7 +179,7 @@ fix_external(Search *search, ExternalScan *scan)
 											segment++, n));
 		fixed = lappend(fixed, uri);
 	}
-	scan->uriList = fixed;
+	*urls = fixed;
 	return true;
 }
 
@@ -223,9 +223,14 @@ refuse_partial(Search *search, ForeignScan *scan, Oid relid)
 static bool
 fix_foreign(Search *search, ForeignScan *scan)
 {
-	const RangeTblEntry *rte = rt_fetch(scan->scan.scanrelid, search->stmt->rtable);
-	Oid			user = OidIsValid(rte->checkAsUser) ? rte->checkAsUser : GetUserId();
+	const RangeTblEntry *rte;
+	Oid			user;
 
+	/* a join of foreign tables that its wrapper makes is a scan of none of them */
+	if (scan->scan.scanrelid == 0)
+		return false;
+	rte = rt_fetch(scan->scan.scanrelid, search->stmt->rtable);
+	user = OidIsValid(rte->checkAsUser) ? rte->checkAsUser : GetUserId();
 	if (!cdc_kafka_scan_by_segments(rte->relid))
 		return false;
 	if (!search->fix)
@@ -268,7 +273,7 @@ search_motion(Search *search, Plan *plan)
 
 	search->is_whole = false;
 	search->values = NULL;
-	found = plan_tree_walker((Node *) plan, search_plan, search);
+	found = CDC_PLAN_TREE_WALKER((Node *) plan, search_plan, search);
 	search->is_whole = before.is_whole;
 	search->values = before.values;
 	return found;
@@ -285,7 +290,7 @@ search_nested_loop(Search *search, NestLoop *join)
 	search->values = bms_copy(before);
 	foreach(lc, join->nestParams)
 		search->values = bms_add_member(search->values, ((NestLoopParam *) lfirst(lc))->paramno);
-	found = plan_tree_walker((Node *) join, search_plan, search);
+	found = CDC_PLAN_TREE_WALKER((Node *) join, search_plan, search);
 	search->values = before;
 	return found;
 }
@@ -294,12 +299,15 @@ search_nested_loop(Search *search, NestLoop *join)
 static bool
 search_plan(Node *node, Search *search)
 {
+	List	  **urls;
+
 	if (node == NULL)
 		return false;
+	urls = cdc_external_scan_urls(node);
+	if (urls != NULL)
+		return fix_external(search, urls) && !search->fix;
 	switch (nodeTag(node))
 	{
-		case T_ExternalScan:
-			return fix_external(search, (ExternalScan *) node) && !search->fix;
 		case T_ForeignScan:
 			return fix_foreign(search, (ForeignScan *) node) && !search->fix;
 		case T_SubPlan:
@@ -309,7 +317,7 @@ search_plan(Node *node, Search *search)
 		case T_NestLoop:
 			return search_nested_loop(search, (NestLoop *) node);
 		default:
-			return plan_tree_walker(node, search_plan, search);
+			return CDC_PLAN_TREE_WALKER(node, search_plan, search);
 	}
 }
 
@@ -327,7 +335,7 @@ find_results(Node *node, Search *search)
 			search->results = bms_add_member(search->results, lfirst_int(lc));
 		return false;
 	}
-	return plan_tree_walker(node, find_results, search);
+	return CDC_PLAN_TREE_WALKER(node, find_results, search);
 }
 
 static bool

@@ -14,7 +14,6 @@
 #if CDC_HAVE_EXTERNAL_PROTOCOLS
 
 #include "access/htup_details.h"
-#include "catalog/pg_exttable.h"
 #include "funcapi.h"
 #include "nodes/value.h"
 #include "miscadmin.h"
@@ -23,6 +22,7 @@
 /* uses what funcapi.h declares */
 #include "access/formatter.h"
 
+#include "pg/base/compat_fdw.h"
 #include "pg/greenplum/frame.h"
 #include "pg/greenplum/topic_url.h"
 #include "pg/topic/row.h"

@@ -18,14 +18,12 @@
 #if CDC_HAVE_EXTERNAL_PROTOCOLS
 
 #include "access/extprotocol.h"
-#include "catalog/pg_collation.h"
-#include "catalog/pg_exttable.h"
 #include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/formatting.h"
 
+#include "pg/base/compat_fdw.h"
 #include "pg/greenplum/frame.h"
 #include "pg/greenplum/topic_url.h"
 #include "pg/remote/kafka_outbox.h"
@@ -40,16 +38,6 @@
  * ------------------------------------------------------------------------
  */
 
-/* Whether the text of a format's options has the option with the value OFF. */
-static bool
-is_off(const char *options, const char *name)
-{
-	char	   *lower = str_tolower(options, strlen(options), C_COLLATION_OID);
-	char	   *wanted = psprintf("%s 'off'", name);
-
-	return strstr(lower, wanted) != NULL;
-}
-
 /*
  * Whether messages are framed for the formatter; ERROR where the format would change the
  * values.
@@ -61,8 +49,8 @@ is_framed(Relation rel)
 
 	if (fmttype_is_custom(ext->fmtcode))
 		return true;
-	if (!fmttype_is_text(ext->fmtcode) || !is_off(ext->fmtopts, "delimiter") ||
-		!is_off(ext->fmtopts, "escape"))
+	if (!fmttype_is_text(ext->fmtcode) || !cdc_external_option_is_off(ext, "delimiter") ||
+		!cdc_external_option_is_off(ext, "escape"))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("external table \"%s\" has a format that would change the messages",

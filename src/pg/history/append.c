@@ -277,7 +277,7 @@ close_direct(CdcHistory *history)
  * ------------------------------------------------------------------------
  */
 
-/* Whether the statement has the column as an array; ingested_at is now(). */
+/* Whether the statement has the column as an array; ingested_at is one value, now() as it is on the master. */
 static inline bool
 is_inserted(const CdcHistory *history, int column)
 {
@@ -290,7 +290,7 @@ open_sql(CdcHistory *history)
 {
 	StringInfoData sql;
 	int			c;
-	int			n = 0;
+	int			n = 1;
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "INSERT INTO %s (ingested_at",
@@ -305,13 +305,13 @@ open_sql(CdcHistory *history)
 			appendStringInfo(&sql, ", %s", quote_identifier(cdc_history_columns[c].name));
 	}
 	/* with several arguments the bare name, and only that, means pg_catalog's */
-	appendStringInfoString(&sql, ") SELECT pg_catalog.now(), u.* FROM unnest(");
+	appendStringInfoString(&sql, ") SELECT $1, u.* FROM unnest(");
 	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
 		if (is_inserted(history, c))
 		{
 			n++;
-			appendStringInfo(&sql, "%s$%d", n > 1 ? ", " : "", n);
+			appendStringInfo(&sql, "%s$%d", n > 2 ? ", " : "", n);
 		}
 	}
 	appendStringInfoString(&sql, ") AS u");
@@ -393,6 +393,8 @@ flush_sql(CdcHistory *history)
 	int			c;
 	int			rc;
 
+	arrays[n] = TimestampTzGetDatum(history->ingested_at);
+	types[n++] = TIMESTAMPTZOID;
 	dims[0] = history->nrows;
 	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{

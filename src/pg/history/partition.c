@@ -14,7 +14,7 @@
 
 #include "pg/base/compat_catalog.h"
 
-#if CDC_HAVE_DIRECT_INSERT
+#if CDC_HAVE_PARTITIONS
 
 #include "access/table.h"
 #include "access/xact.h"
@@ -149,7 +149,8 @@ create_partition(const CdcSubscription *sub, Oid owner, TimestampTz at)
 
 	/* the partition has to belong to the history's owner */
 	cdc_scope_begin(owner, &scope);
-	cdc_spi_command(psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", name, parent_name));
+	cdc_spi_command(psprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL) %s", name, parent_name,
+							 CDC_DISTRIBUTED_AS(sub->history)));
 	cdc_spi_command(psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
 							 parent_name, name, range.from, range.to));
 	cdc_scope_end(&scope);
@@ -179,9 +180,9 @@ cdc_history_partition(Relation parent, TimestampTz at)
 	return InvalidOid;
 }
 
-#else							/* !CDC_HAVE_DIRECT_INSERT */
+#else							/* !CDC_HAVE_PARTITIONS */
 
-/* Greenplum: the history is a plain table, and always written with SQL. */
+/* The history is a plain table, and always written with SQL. */
 void
 cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz at)
 {

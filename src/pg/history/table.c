@@ -13,7 +13,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#if CDC_HAVE_DIRECT_INSERT
+#if CDC_HAVE_PARTITIONS
 #include "catalog/pg_inherits.h"
 #endif
 #include "miscadmin.h"
@@ -325,7 +325,7 @@ check_partitions(const CdcSubscription *sub, Relation rel)
 {
 	List	   *result = NIL;
 
-#if CDC_HAVE_DIRECT_INSERT
+#if CDC_HAVE_PARTITIONS
 	List	   *all = rel->rd_rel->relhassubclass ?
 		find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL) : NIL;
 	ListCell   *lc;

@@ -49,7 +49,7 @@ row_size(const CdcEntry *entry)
 Oid
 cdc_batch_type(void)
 {
-	return GetSysCacheOid2(TYPENAMENSP, CStringGetDatum("row_batch"),
+	return CDC_CACHED_OID2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("row_batch"),
 						   ObjectIdGetDatum(get_namespace_oid("cdc", false)));
 }
 

@@ -11,12 +11,12 @@
 #if CDC_HAVE_DISTRIBUTION
 
 #include "access/htup_details.h"
-#include "catalog/gp_policy.h"
 #include "cdb/cdbhash.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
+#include "pg/base/compat_executor.h"
 
 struct CdcDeal
 {
@@ -98,7 +98,7 @@ cdc_deal_holds(SPIPlanPtr plan)
 	{
 		const PlannedStmt *stmt = linitial(cached->stmt_list);
 
-		holds = stmt->nMotionNodes <= (stmt->hasReturning ? 1 : 0);
+		holds = CDC_PLAN_MOTIONS(stmt) <= (stmt->hasReturning ? 1 : 0);
 	}
 	ReleaseCachedPlan(cached, true);
 	return holds;

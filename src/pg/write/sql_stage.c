@@ -17,7 +17,6 @@
 #if CDC_HAVE_DISTRIBUTION
 
 #include "access/xact.h"
-#include "catalog/gp_policy.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
