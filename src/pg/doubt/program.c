@@ -17,7 +17,6 @@
 
 #include "core/sql_lexer.h"
 #include "pg/base/compat_value.h"
-#include "pg/base/utf8.h"
 #include "pg/remote/answer.h"
 
 /* More are not kept: names in statements may be any. */
@@ -111,20 +110,22 @@ read_texts(CdcPrograms *programs, CdcProgramKind kind, const char *database, con
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	CdcAnswer  *answer = cdc_source_try_ask(cdc_control_session(programs->control),
 											"the text of a view, trigger or function", 2,
-											question(kind, cdc_from_utf8_copy(database), cdc_from_utf8_copy(name)));
+											question(kind, database, name));
 	List	   *texts = NIL;
 	int64		i;
 
 	for (i = 0; answer != NULL && i < cdc_answer_rows(answer); i++)
 	{
-		const char *text = cdc_answer_nullable(answer, i, 0);
+		char	   *text;
 		const char *sql_mode = cdc_answer_nullable(answer, i, 1);
 		CdcProgramText *result;
 
 		MemoryContextSwitchTo(old);
 		result = palloc0(sizeof(CdcProgramText));
+		/* what its author wrote may be in any bytes */
+		text = cdc_answer_lenient(answer, i, 0, NULL);
 		if (text != NULL && text[0] != '\0')
-			result->text = cdc_to_utf8_copy(text);
+			result->text = text;
 		if (sql_mode != NULL && strstr(sql_mode, "ANSI_QUOTES") != NULL)
 			result->sql_mode |= CDC_SQL_ANSI_QUOTES;
 		if (sql_mode != NULL && strstr(sql_mode, "NO_BACKSLASH_ESCAPES") != NULL)
