@@ -78,7 +78,7 @@ cdc_source_cascades(CdcSource *source, List **keys)
 			shown = cdc_source_try_ask(source, "SHOW CREATE TABLE", CDC_OR_MORE(2),
 									   psprintf("SHOW CREATE TABLE %s.%s", cdc_source_quote_ident(database),
 												cdc_source_quote_ident(table)));
-			create = shown != NULL && cdc_answer_rows(shown) > 0 ? cdc_answer_text(shown, 0, 1) : NULL;
+			create = shown != NULL && cdc_answer_rows(shown) > 0 ? cdc_answer_lenient(shown, 0, 1, NULL) : NULL;
 		}
 		if (same && strcmp(name, cdc_answer_text(answer, i, 2)) == 0)
 		{
