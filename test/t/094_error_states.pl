@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use DBD::Pg ':async';
 use Test::More;
 use CdcIngest::Cluster;
 use CdcIngest::Server;
@@ -233,6 +234,28 @@ subtest 'updates that are told by their statements' => sub {
 	is(follow($id, 'INSERT INTO g VALUES (30)'), '', 'what a trigger does');
 	like($state->(), qr/^e .*does not tell whether a row was updated or replaced/, '... is not told');
 	$source->do(q{SET SESSION binlog_row_image = 'FULL'});
+};
+
+# Pull commits while apply is between reading its position and reading the history.
+subtest 'a copy that pull commits while apply begins' => sub {
+	my $id = subscription('{}');
+	my $apply = $cluster->connect;
+	$apply->do("SELECT * FROM cdc.apply('$id')");
+	is(follow($id, 'DELETE FROM p WHERE id = 3'), '', 'a table');
+	is(column($id, 'state'), 'e', '... is in error');
+	$apply->do("SELECT * FROM cdc.apply('$id')");
+	$cluster->do("SELECT cdc.resync_table('$id', '$id.a')");
+	my $pull = $cluster->connect;
+	$pull->do($_) for 'BEGIN', "LOCK TABLE $id.${id}_history IN ACCESS EXCLUSIVE MODE";
+	$apply->do("SELECT * FROM cdc.apply('$id')", { pg_async => PG_ASYNC });
+	$cluster->poll("SELECT count(*) FROM pg_locks WHERE relation = '$id.${id}_history'::regclass AND NOT granted", 1);
+	$pull->do("SELECT cdc.pull('$id')") for 1 .. 2;
+	$pull->do('COMMIT');
+	$apply->pg_result;
+	is(follow($id), '', 'nothing else comes');
+	is(column($id, 'state'), 'r', 'the table is ready') or diag column($id, 'last_error');
+	is(here($id, 'id, n, v, u'), at_source($id, 'id, n, v, u'), '... and equal');
+	$_->disconnect for $apply, $pull;
 };
 
 subtest 'workers: verify and wait_for while apply fails, and a copy that comes by itself' => sub {

@@ -28,24 +28,28 @@
 /*
  * The seq of the boundary up to which this run goes, 0: there is nothing to do.  *more:
  * history has a further boundary behind it.
+ *
+ * It is none behind the position that was read: what pull has committed since then is seen by
+ * now, and may begin with a change of a table, which that position does not tell of.
  */
 static int64
 choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 				const CdcPosition *position, int64 max_events, bool *more)
 {
 	int64		after = progress->applied_seq;
+	int64		end = position->last_seq;
 	int64		upto = 0;
 
 	*more = false;
 	/* mostly there are fewer events than that, as the position says */
-	if (max_events > 0 && position->last_seq - after > max_events)
+	if (max_events > 0 && end - after > max_events)
 		upto = cdc_history_first_boundary(sub, after + max_events);
-	if (upto == 0)
+	if (upto == 0 || upto > end)
 	{
-		upto = cdc_history_last_boundary(sub, after, PG_INT64_MAX);
+		upto = cdc_history_last_boundary(sub, after, end);
 		/* what pull wrote last is there, even if the rest of its transaction is not */
-		if (upto < position->last_seq && position->last_seq > after && position->events > 0)
-			cdc_history_check_event(sub, "apply", position->last_seq);
+		if (upto < end && end > after && position->events > 0)
+			cdc_history_check_event(sub, "apply", end);
 		return upto;
 	}
 	*more = cdc_history_last_boundary(sub, upto, PG_INT64_MAX) != 0;
