@@ -255,8 +255,13 @@ feed_table_map(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *
 	if (known->table != NULL &&
 		(known->planned != known->table || known->plan_group != decoder->group))
 	{
+		CdcTableMap visible = known->map;
+		int			hidden = known->map.ncolumns - known->table->ncolumns;
+
+		if (hidden > 0 && hidden <= cdc_table_map_hidden(&known->map, decoder->format.flavor))
+			visible.ncolumns = known->table->ncolumns;
 		known->planned = NULL;
-		st = cdc_column_plans_make(known->plans, &known->map, known->table,
+		st = cdc_column_plans_make(known->plans, &visible, known->table,
 								   &decoder->format, &decoder->charsets, err);
 		if (st != CDC_OK)
 			return st;
@@ -264,7 +269,8 @@ feed_table_map(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *
 		known->plan_group = decoder->group;
 		known->layout.table = known->table;
 		known->layout.plans = known->plans;
-		known->layout.ncolumns = known->map.ncolumns;
+		known->layout.ncolumns = visible.ncolumns;
+		known->layout.width = known->map.ncolumns;
 	}
 	known->group = decoder->group;
 	return CDC_OK;
@@ -533,7 +539,7 @@ next_row(CdcDecoder *decoder, CdcChange *change, CdcError *err)
 		if (st != CDC_OK)
 			goto failed;
 		change->after = known->after;
-		change->partial = rows->npresent_after < known->layout.ncolumns;
+		change->partial = rows->npresent_after < known->layout.width;
 	}
 	if (r->p == start && r->p < r->end) /* rows that take no bytes would never end */
 	{

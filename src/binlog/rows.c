@@ -23,6 +23,9 @@
 
 #define PARTIAL_JSON_UPDATES	1
 
+/* The bytes of a column that the table's definition does not show. */
+#define HIDDEN_BYTES	8
+
 bool
 cdc_is_rows_event(uint8_t type)
 {
@@ -166,7 +169,7 @@ cdc_decode_image(const CdcRowLayout *layout, const CdcRowsEvent *rows, bool afte
 {
 	const uint8_t *present = after ? rows->present_after : rows->present;
 	int			npresent = after ? rows->npresent_after : rows->npresent;
-	bool		full = npresent == layout->ncolumns;
+	bool		full = npresent == layout->width;
 	const uint8_t *diff = NULL;
 	const uint8_t *nulls;
 	int			slot = 0;
@@ -211,5 +214,8 @@ cdc_decode_image(const CdcRowLayout *layout, const CdcRowsEvent *rows, bool afte
 			return st;
 		}
 	}
+	for (int i = layout->ncolumns; i < layout->width; i++)
+		if ((full || bit(present, i)) && !bit(nulls, slot++) && cdc_take(r, HIDDEN_BYTES) == NULL)
+			return cdc_row_cut_short(r);
 	return CDC_OK;
 }

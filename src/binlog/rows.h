@@ -45,6 +45,7 @@ typedef struct CdcRowLayout
 	const CdcTable *table;
 	const CdcColumnPlan *plans;
 	int			ncolumns;
+	int			width;			/* with those behind, of 8 bytes each, that are passed over */
 } CdcRowLayout;
 
 /*

@@ -536,3 +536,27 @@ cdc_table_map_parse(CdcTableMap *map, const CdcFormat *format, const uint8_t *ev
 	}
 	return st;
 }
+
+#define HIDDEN_NAME		"DB_ROW_HASH_"
+
+int
+cdc_table_map_hidden(const CdcTableMap *map, CdcFlavor flavor)
+{
+	int			n = 0;
+
+	if (flavor != CDC_MARIADB)
+		return 0;
+	while (n + 1 < map->ncolumns)
+	{
+		int			i = map->ncolumns - 1 - n;
+
+		if (map->types[i] != CDC_WT_LONGLONG ||
+			(map->names != NULL && strncmp(map->names[i], HIDDEN_NAME, strlen(HIDDEN_NAME)) != 0))
+			break;
+		for (int k = 0; k < map->npk; k++)
+			if (map->pk[k] == i)
+				return n;
+		n++;
+	}
+	return n;
+}

@@ -55,4 +55,11 @@ extern CdcStatus cdc_table_map_parse(CdcTableMap *map, const CdcFormat *format,
 									 const uint8_t *event, size_t len,
 									 CdcArena *arena, CdcError *err);
 
+/*
+ * How many of the last columns may be hidden ones of MariaDB: with each UNIQUE index of a TEXT or
+ * BLOB column as a whole a table has a number DB_ROW_HASH_n, which rows in the binlog have behind
+ * all others, and which no definition shows.  Without names any number may be one.
+ */
+extern int	cdc_table_map_hidden(const CdcTableMap *map, CdcFlavor flavor);
+
 #endif							/* CDC_BINLOG_TABLE_MAP_H */

@@ -251,11 +251,24 @@ leave_out(CdcBinlogStream *stream, const CdcTableMap *map, const CdcError *err)
 	const CdcTable *table = cdc_schema_get(stream->schema, map->database, map->table);
 	char	   *error = table != NULL ? cdc_replica_trouble(stream->sub, table) : NULL;
 
+	if (error == NULL && err->column[0] == '\0')
+		error = psprintf("table %s cannot be replicated: %s", name, cdc_from_utf8_copy(err->message));
 	if (error == NULL)
 		error = psprintf("table %s cannot be replicated: column \"%s\": %s", name,
 						 cdc_from_utf8_copy(err->column), cdc_from_utf8_copy(err->message));
 	cdc_registry_unreadable(stream->sub, name, error);
 	read_tables(stream);
+}
+
+/* A table whose rows cannot be told here may be told behind its next change: it needs a new copy. */
+static void
+doubt_untold(CdcBinlogStream *stream, const CdcTableMap *map, const CdcError *err)
+{
+	CdcBinlogCall call = {.sub = stream->sub,.stream = stream};
+	CdcDoubts	doubts = cdc_binlog_doubts(&call);
+	CdcDoubt	doubt = {cdc_from_utf8_copy(err->message), {NULL, 0}, false};
+
+	cdc_doubt_table(&doubts, psprintf("%s.%s", map->database, map->table), &doubt);
 }
 
 /*
@@ -272,6 +285,13 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 	if (watched)
 		cdc_schema_watch(stream->schema, map->database, map->table);
 	st = cdc_schema_lookup(&stream->lookup, map, table, err);
+	if (st == CDC_ERR_UNSUPPORTED && stream->lookup.untold &&
+		cdc_binlog_stream_knows(stream, psprintf("%s.%s", map->database, map->table)))
+	{
+		doubt_untold(stream, map, err);
+		*table = NULL;
+		return CDC_OK;
+	}
 	if (watched && (st == CDC_OK || st == CDC_ERR_UNSUPPORTED || st == CDC_ERR_SCHEMA))
 	{
 		if (st == CDC_OK)

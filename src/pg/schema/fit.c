@@ -376,14 +376,17 @@ check_decodable(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map,
 }
 
 const CdcTable *
-cdc_schema_stored_fit(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *map)
+cdc_schema_stored_fit(CdcSchema *schema, CdcFlavor flavor, const CdcTableMap *whole)
 {
+	CdcTableMap visible = *whole;
+	const CdcTableMap *map = &visible;
 	char	   *full_name = psprintf("%s.%s", map->database, map->table);
 	List	   *stored = cdc_schema_read_stored(schema->sub->name, full_name, MAX_VERSIONS);
 	CdcTableDef *def;
 	ListCell   *lc;
 	CdcError	err;
 
+	cdc_schema_hide_named(flavor, cdc_schema_load(schema, map->database, map->table)->newest, &visible);
 	foreach(lc, stored)
 	{
 		const CdcTable *table = cdc_schema_make_table(schema, map->database, map->table,
@@ -500,8 +503,10 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	uint64		print;
 	CdcSchemaEntry *entry = entry_of_map(schema, map, &print);
 	CdcFlavor	flavor;
+	CdcTableMap visible = *map;
 
 	*table = NULL;
+	lookup->untold = false;
 	if (!entry->wanted && !entry->watched)
 		return CDC_OK;
 	if ((entry->fitting != NULL || entry->unreadable) && entry->map_print == print)
@@ -511,6 +516,7 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	}
 
 	entry->unreadable = false;
+	(void) cdc_schema_load(schema, map->database, map->table);
 	if (cdc_failed(check_kind(cdc_control_session(&lookup->control), map, entry, err)))
 	{
 		entry->map_print = print;
@@ -520,7 +526,13 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	}
 	if (!entry->wanted && !entry->watched)
 		return CDC_OK;
-	if (!find_definition(lookup, entry, map, err))
+	if (cdc_failed(cdc_schema_hide(cdc_control_session(&lookup->control), entry, &visible, err)))
+	{
+		entry->fitting = NULL;	/* the next rows may be told */
+		lookup->untold = true;
+		return err->status;
+	}
+	if (!find_definition(lookup, entry, &visible, err))
 	{
 		CdcError	why = *err;
 
@@ -536,7 +548,7 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	entry->map_print = print;
 	entry->unproven = entry->unproven || (entry->as_of != NULL && map->names == NULL);
 	flavor = cdc_source_info(cdc_control_session(&lookup->control))->flavor;
-	if (cdc_failed(check_decodable(schema, flavor, map, entry->fitting, err)))
+	if (cdc_failed(check_decodable(schema, flavor, &visible, entry->fitting, err)))
 	{
 		entry->fitting = NULL;
 		entry->unreadable = err->status == CDC_ERR_UNSUPPORTED;

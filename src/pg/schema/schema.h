@@ -156,6 +156,7 @@ typedef struct CdcSchemaLookup
 	const CdcSubscription *sub;
 	CdcControl	control;		/* for what is not stored */
 	CdcSchemaPlace place;		/* of the next event */
+	bool		untold;			/* out: which columns the rows have cannot be told, a new copy helps */
 } CdcSchemaLookup;
 
 /*

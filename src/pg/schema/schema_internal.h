@@ -100,6 +100,21 @@ extern CdcTableDef *cdc_schema_read_many(CdcSource *source, const CdcSchemaName 
 extern CdcTableDef *cdc_schema_read_source(CdcSource *source, const char *database,
 										   const char *table);
 
+/* ---- hidden.c ---- */
+
+/*
+ * Takes columns off the map that rows have and that the newest definition (or NULL) does not
+ * show, as their names tell.
+ */
+extern void cdc_schema_hide_named(CdcFlavor flavor, const CdcTable *newest, CdcTableMap *map);
+
+/*
+ * The same, of the loaded entry, and by the source's indexes where the binlog has no names;
+ * CDC_ERR_UNSUPPORTED: it cannot be told whether there are some.
+ */
+extern CdcStatus cdc_schema_hide(CdcSource *source, const CdcSchemaEntry *entry, CdcTableMap *map,
+								 CdcError *err);
+
 /* ---- store.c ---- */
 
 /* A stored version of a definition. */
