@@ -209,10 +209,13 @@ cdc_change_last_recorded(const CdcSubscription *sub)
 void
 cdc_change_record(const CdcSubscription *sub, const CdcChangeRecord *record)
 {
+	/* none that a position has told of comes twice: the last one may be gone by now */
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.table_change (subscription, number, kind, source_table, from_seq, position,"
 		" source_ts, statement, before_version, after_version, change, outcome)"
-		" SELECT $1, COALESCE(pg_catalog.max(number), 0) OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6, $7,"
+		" SELECT $1, GREATEST(COALESCE(pg_catalog.max(number), 0), (SELECT p.changes"
+		" FROM cdc_catalog.subscription_position p WHERE p.subscription OPERATOR(pg_catalog.=) $1))"
+		" OPERATOR(pg_catalog.+) 1, $2, $3, $4, $5, $6, $7,"
 		" $8, $9, $10, $11 FROM cdc_catalog.table_change WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" RETURNING number",
 		11, {TEXTOID, CHAROID, TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT4OID, INT4OID, JSONBOID,
