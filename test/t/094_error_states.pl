@@ -258,6 +258,37 @@ subtest 'a copy that pull commits while apply begins' => sub {
 	$_->disconnect for $apply, $pull;
 };
 
+subtest 'a table that is gone before its copy begins' => sub {
+	my $id = subscription('{}');
+	is(follow($id, 'DELETE FROM p WHERE id = 3'), '', 'a table');
+	is(column($id, 'state'), 'e', '... is in error');
+	$cluster->do("SELECT cdc.resync_table('$id', '$id.a')");
+	is(follow($id, 'DROP TABLE a'), '', 'its source is gone');
+	is(column($id, 'state'), 'e', 'it is in error again');
+	like(column($id, 'last_error'), qr/no such table.*HINT: .*cdc\.remove_table\('$id', '$id\.a'\)/s, '... and says why');
+};
+
+# The last changes that are known may be those of a table that is forgotten.
+subtest 'a change behind others that are gone' => sub {
+	my $id = subscription('{}');
+	my $one = "one_$id";
+	$cluster->subscribe($one, 's', $one, tables => ["$id.a"], enabled => \'false');
+	my $follow_one = sub {
+		$source->do("USE $id", @_);
+		$cluster->value('SELECT cdc.pull(?)', $one);
+		$cluster->rows('SELECT * FROM cdc.apply(?)', $one) for 1 .. 2;
+	};
+	$follow_one->() for 1 .. 3;
+	$follow_one->('CREATE TABLE _a_gho LIKE a', 'ALTER TABLE _a_gho ADD x INT');
+	is($cluster->value('SELECT count(*) > 0 FROM cdc_catalog.table_change WHERE subscription = ?', $one), 1, 'changes of a shadow');
+	$follow_one->('DROP TABLE _a_gho');
+	is($cluster->value('SELECT count(*) FROM cdc_catalog.table_change WHERE subscription = ?', $one), 0, '... go with it');
+	$follow_one->('ALTER TABLE a ADD w INT DEFAULT 5');
+	is($cluster->value('SELECT count(*) FROM cdc_catalog.table_change WHERE subscription = ? AND outcome IS NULL', $one), 0, 'a change of the table itself is followed');
+	$follow_one->('INSERT INTO a (id, w) VALUES (7, 7)');
+	is($cluster->value("SELECT string_agg(id || ',' || w, ' ' ORDER BY id) FROM $one.a"), at_source($id, 'id, w'), '... before the events behind it');
+};
+
 subtest 'workers: verify and wait_for while apply fails, and a copy that comes by itself' => sub {
 	my $id = subscription('{}');
 	$cluster->do("SELECT cdc.enable_subscription('$id')", "ALTER TABLE $id.a ADD CONSTRAINT bad CHECK (n <> 13)");

@@ -19,6 +19,7 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
+#include "pg/progress/table_error.h"
 #include "pg/progress/table_state.h"
 
 /* ---- reading ---- */
@@ -512,7 +513,7 @@ bool
 cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 {
 	static CdcStatement find = {
-		"SELECT t.name, p.kind, p.rows FROM cdc_catalog.subscription_table t"
+		"SELECT t.name, p.kind, p.rows, t.source_table FROM cdc_catalog.subscription_table t"
 		" JOIN cdc_catalog.copy_progress p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.name OPERATOR(pg_catalog.=) t.name"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 's'"
@@ -530,6 +531,8 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 	List	   *texts = NIL;
 	ListCell   *lc;
 	ListCell   *lt;
+	ListCell   *ls;
+	List	   *sources = NIL;
 	uint64		generation = cdc_catalog_generation();
 	uint64		n;
 	uint64		i;
@@ -544,19 +547,28 @@ cdc_copy_applied(const CdcSubscription *sub, int64 applied_seq)
 	{
 		char	   *table = cdc_spi_text(&spi, i, 1);
 		char	   *kind = cdc_spi_text(&spi, i, 2);
+		char	   *source_table = cdc_spi_text(&spi, i, 4);
 		MemoryContext old = MemoryContextSwitchTo(spi.caller);
 
 		tables = lappend(tables, table);
+		sources = lappend(sources, source_table);
 		texts = lappend(texts, psprintf("the %s of source table %s is complete: " INT64_FORMAT " %s",
 										kind, table, cdc_spi_int64(i, 3),
 										cdc_spi_int64(i, 3) == 1 ? "row" : "rows"));
 		MemoryContextSwitchTo(old);
 	}
 	cdc_spi_end(&spi);
-	forboth(lc, tables, lt, texts)
+	forthree(lc, tables, lt, texts, ls, sources)
 	{
+		char		state;
+
 		(void) cdc_spi_run(&note, sub->name, lfirst(lc));
-		if (cdc_table_settle(sub, lfirst(lc), 's') != 'r')
+		state = cdc_table_settle(sub, lfirst(lc), 's');
+
+		/* no copy that it waited for began, as the source has no such table any more */
+		if (state == 'e' && cdc_table_is_held(sub, lfirst(lc)))
+			cdc_table_error_dropped(sub, lfirst(ls));
+		if (state != 'r')
 			continue;
 		cdc_log(sub->name, "copy", lfirst(lt), NULL);
 		cdc_notify(sub->name, "table_ready", lfirst(lc), NULL);

@@ -201,7 +201,8 @@ cdc_table_error_dropped(const CdcSubscription *sub, const char *source_table)
 		"UPDATE cdc_catalog.subscription_table SET last_error = $3, last_sqlstate = $4,"
 		" state_since = pg_catalog.now() WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND source_table OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'e'"
-		" AND held_seq IS NULL AND (held OR kept_events OPERATOR(pg_catalog.=) 0) AND NOT left_out",
+		" AND (held_seq IS NULL OR last_error IS NULL)"
+		" AND (held OR kept_events OPERATOR(pg_catalog.=) 0) AND NOT left_out",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	char	   *sqlstate = pstrdup(unpack_sql_state(CDC_ERRCODE_NO_SOURCE_TABLE));
