@@ -1,7 +1,7 @@
 # States of tables in error: retry_errors, TRUNCATE and new copies make no table ready that is
 # not as its source; and what last_error and wait_for tell one to type ends in an equal replica.
 #
-# Takes 25 s.
+# Takes 30 s.
 use strict;
 use warnings;
 
@@ -287,6 +287,14 @@ subtest 'a change behind others that are gone' => sub {
 	is($cluster->value('SELECT count(*) FROM cdc_catalog.table_change WHERE subscription = ? AND outcome IS NULL', $one), 0, 'a change of the table itself is followed');
 	$follow_one->('INSERT INTO a (id, w) VALUES (7, 7)');
 	is($cluster->value("SELECT string_agg(id || ',' || w, ' ' ORDER BY id) FROM $one.a"), at_source($id, 'id, w'), '... before the events behind it');
+};
+
+subtest 'a change that is settled in a transaction that is rolled back' => sub {
+	my $id = subscription('{}');
+	$source->do("ALTER TABLE $id.a ADD w INT DEFAULT 5");
+	$cluster->value('SELECT cdc.pull(?)', $id);
+	$cluster->do('BEGIN', "SELECT * FROM cdc.apply('$id')", "SELECT * FROM cdc.apply('$id')", 'ROLLBACK', "SELECT * FROM cdc.apply('$id')");
+	is(here($id, 'id, w'), at_source($id, 'id, w'), 'is settled afterwards');
 };
 
 subtest 'workers: verify and wait_for while apply fails, and a copy that comes by itself' => sub {

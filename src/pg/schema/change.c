@@ -7,6 +7,8 @@
  */
 #include "pg/schema/change.h"
 
+#include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -275,6 +277,9 @@ static struct
 	int64		number;
 }			nothing_pending = {0, -1};
 
+/* The last transaction that settled a change here: what is pending is not known before its end. */
+static TransactionId settled_by = InvalidTransactionId;
+
 List *
 cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
 {
@@ -295,8 +300,11 @@ cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
 		return NIL;
 	if (!cdc_changes_are_pending(sub->name, PG_INT64_MAX))
 	{
-		nothing_pending.subscription_id = sub->id;
-		nothing_pending.number = changes;
+		if (!TransactionIdIsValid(settled_by) || !TransactionIdIsCurrentTransactionId(settled_by))
+		{
+			nothing_pending.subscription_id = sub->id;
+			nothing_pending.number = changes;
+		}
 		return NIL;
 	}
 	values[0] = CStringGetTextDatum(sub->name);
@@ -401,6 +409,7 @@ cdc_change_done(const char *subscription, const CdcPendingChange *change, const 
 	Datum		values[5];
 	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
 
+	settled_by = GetTopTransactionId();
 	values[0] = CStringGetTextDatum(subscription);
 	values[1] = Int64GetDatum(change->number);
 	values[2] = CStringGetTextDatum(cdc_bounded_text(outcome, STATEMENT_BYTES));
