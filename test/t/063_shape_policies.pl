@@ -109,6 +109,26 @@ subtest 'what is in the way' => sub {
 	is_same($id, 'the replica is the same');
 };
 
+# What the target has of other shapes tells nothing of the table that has the name now.
+subtest 'another table of the name, with a key' => sub {
+	my $id = subscription('a INT, n INT, m INT, v VARCHAR(5)', [q{INSERT INTO T VALUES (1, 2, 3, 'x')}]);
+	is(follow($id, 'ALTER TABLE T DROP n, DROP m'), '', 'a table without a key, whose target keeps columns');
+	$cluster->do("ALTER TABLE $id.$id ALTER m TYPE numeric");
+	$source->do("CREATE TABLE d.${id}_new (k CHAR(4) PRIMARY KEY, n DECIMAL(12,3), m BIGINT, v DATE)",
+		map { "INSERT INTO d.${id}_new VALUES ('$_', 99.995, 5000000000, '2024-02-29')" } qw(k l));
+	is(follow($id, "RENAME TABLE T TO d.${id}_old, d.${id}_new TO T"), '', 'another one is renamed to it');
+	like(state_of($id), qr/^e .*another table was renamed to it.*HINT: +SELECT cdc\.resync_table/s, 'the table is in error');
+	$cluster->do("SELECT cdc.resync_table('$id', 'd.$id')");
+	is(follow($id) . follow($id) . follow($id), '', 'the remedy');
+	is_same($id, '... ends in a replica that is the same');
+	is($cluster->value("SELECT string_agg(format('%s %s %s', a.attname, format_type(a.atttypid, a.atttypmod), i.indkey), ', ' ORDER BY a.attname)
+		FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND i.indkey[0] = a.attnum AND i.indnatts = 1
+		WHERE a.attrelid = '$id.$id'::regclass AND a.attname IN ('k', 'm', 'n', 'v')"), 'k character varying(4) 5, m numeric , n numeric(12,3) , v date ',
+		'... with its key; what a column had of before stays only where it takes all values');
+	is(follow($id, q{UPDATE T SET n = 0.125 WHERE k = 'l'}, q{INSERT INTO T VALUES ('m', 1, 2, NULL)}), '', 'it goes on');
+	is_same($id, '... as the source does');
+};
+
 subtest 'a target of the user' => sub {
 	$source->do('CREATE TABLE d.own (id INT PRIMARY KEY, a INT, v VARCHAR(10), f FLOAT)', q{INSERT INTO d.own VALUES (1, 2, 'x', 0.5)});
 	$cluster->do('CREATE SCHEMA own', 'CREATE TABLE own.t (id numeric PRIMARY KEY, a bigint, v text, f float8, mine text DEFAULT \'me\')');
