@@ -123,10 +123,27 @@ subtest 'another table of the name, with a key' => sub {
 	is_same($id, '... ends in a replica that is the same');
 	is($cluster->value("SELECT string_agg(format('%s %s %s', a.attname, format_type(a.atttypid, a.atttypmod), i.indkey), ', ' ORDER BY a.attname)
 		FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND i.indkey[0] = a.attnum AND i.indnatts = 1
-		WHERE a.attrelid = '$id.$id'::regclass AND a.attname IN ('k', 'm', 'n', 'v')"), 'k character varying(4) 5, m numeric , n numeric(12,3) , v date ',
-		'... with its key; what a column had of before stays only where it takes all values');
+		WHERE a.attrelid = '$id.$id'::regclass AND a.attname IN ('k', 'm', 'n', 'v')"), 'k character varying(4) 5, m bigint , n numeric(12,3) , v date ',
+		'... with its key, and its types');
 	is(follow($id, q{UPDATE T SET n = 0.125 WHERE k = 'l'}, q{INSERT INTO T VALUES ('m', 1, 2, NULL)}), '', 'it goes on');
 	is_same($id, '... as the source does');
+};
+
+subtest 'another table of the name, and columns that were chosen' => sub {
+	$source->do('CREATE TABLE d.chosen (id INT PRIMARY KEY, n INT, m INT)', 'INSERT INTO d.chosen VALUES (1, 2, 3)');
+	$cluster->do('CREATE SCHEMA chosen', 'CREATE TABLE chosen.t (id int PRIMARY KEY, his_n int, his_m numeric)');
+	$cluster->subscribe('chosen', 's', undef, tables => ['d.chosen'], enabled => \'false');
+	$cluster->do(q{SELECT cdc.remove_table('chosen', 'd.chosen')},
+		q{SELECT cdc.add_table('chosen', 'd.chosen', target := 'chosen.t', columns := '{"id": "id", "his_n": "n", "his_m": "m"}')});
+	follow('chosen') for 1 .. 3;
+	is(follow('chosen', 'ALTER TABLE d.chosen DROP n, DROP m'), '', 'they are dropped');
+	$source->do('CREATE TABLE d.chosen_new (id INT PRIMARY KEY, n DECIMAL(12,3), m BIGINT)', 'INSERT INTO d.chosen_new VALUES (1, 99.995, 5000000000)');
+	is(follow('chosen', 'RENAME TABLE d.chosen TO d.chosen_old, d.chosen_new TO d.chosen'), '', 'another table has columns of their names');
+	$cluster->do(q{SELECT cdc.resync_table('chosen', 'd.chosen')});
+	is(follow('chosen') . follow('chosen') . follow('chosen'), '', 'a new copy');
+	is_deeply($cluster->rows('SELECT id, his_n, his_m FROM chosen.t'), [ [ 1, '99.995', 5000000000 ] ], '... fills them');
+	is($cluster->value(q{SELECT string_agg(format_type(atttypid, atttypmod), ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'chosen.t'::regclass AND attnum > 0}),
+		'integer numeric(12,3) numeric', 'a type of his own stays where it takes all values');
 };
 
 subtest 'a target of the user' => sub {

@@ -23,8 +23,8 @@
 /*
  * Whether the column is to have another type: one that takes the values, and where it had
  * the type of the source's before, the one of the source's now.  Where the source had no
- * column of that name before, what the target has was left by an older shape: it keeps its
- * type only where that takes every value.
+ * column of that name before, what the target has was left by an older shape: it becomes as
+ * it would be made; only one that the user chose keeps a type that takes every value.
  */
 static bool
 is_other_type(const CdcEvolve *e, const CdcEvolveColumn *column)
@@ -48,7 +48,7 @@ is_other_type(const CdcEvolve *e, const CdcEvolveColumn *column)
 			return true;
 	}
 	fit = cdc_type_fit(column->after, column->typid, column->typmod);
-	return fit == CDC_FIT_ALTERS || (at < 0 && before->ncolumns > 0 && fit != CDC_FIT_EXACT);
+	return fit == CDC_FIT_ALTERS || (at < 0 && before->ncolumns > 0 && (e->all || fit != CDC_FIT_EXACT));
 }
 
 /* Whether all columns of the source are to be in the target: by no mapping, or one of all. */
