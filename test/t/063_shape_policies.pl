@@ -109,6 +109,43 @@ subtest 'what is in the way' => sub {
 	is_same($id, 'the replica is the same');
 };
 
+# What the target has of other shapes tells nothing of the table that has the name now.
+subtest 'another table of the name, with a key' => sub {
+	my $id = subscription('a INT, n INT, m INT, v VARCHAR(5)', [q{INSERT INTO T VALUES (1, 2, 3, 'x')}]);
+	is(follow($id, 'ALTER TABLE T DROP n, DROP m'), '', 'a table without a key, whose target keeps columns');
+	$cluster->do("ALTER TABLE $id.$id ALTER m TYPE numeric");
+	$source->do("CREATE TABLE d.${id}_new (k CHAR(4) PRIMARY KEY, n DECIMAL(12,3), m BIGINT, v DATE)",
+		map { "INSERT INTO d.${id}_new VALUES ('$_', 99.995, 5000000000, '2024-02-29')" } qw(k l));
+	is(follow($id, "RENAME TABLE T TO d.${id}_old, d.${id}_new TO T"), '', 'another one is renamed to it');
+	like(state_of($id), qr/^e .*another table was renamed to it.*HINT: +SELECT cdc\.resync_table/s, 'the table is in error');
+	$cluster->do("SELECT cdc.resync_table('$id', 'd.$id')");
+	is(follow($id) . follow($id) . follow($id), '', 'the remedy');
+	is_same($id, '... ends in a replica that is the same');
+	is($cluster->value("SELECT string_agg(format('%s %s %s', a.attname, format_type(a.atttypid, a.atttypmod), i.indkey), ', ' ORDER BY a.attname)
+		FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND i.indkey[0] = a.attnum AND i.indnatts = 1
+		WHERE a.attrelid = '$id.$id'::regclass AND a.attname IN ('k', 'm', 'n', 'v')"), 'k character varying(4) 5, m bigint , n numeric(12,3) , v date ',
+		'... with its key, and its types');
+	is(follow($id, q{UPDATE T SET n = 0.125 WHERE k = 'l'}, q{INSERT INTO T VALUES ('m', 1, 2, NULL)}), '', 'it goes on');
+	is_same($id, '... as the source does');
+};
+
+subtest 'another table of the name, and columns that were chosen' => sub {
+	$source->do('CREATE TABLE d.chosen (id INT PRIMARY KEY, n INT, m INT)', 'INSERT INTO d.chosen VALUES (1, 2, 3)');
+	$cluster->do('CREATE SCHEMA chosen', 'CREATE TABLE chosen.t (id int PRIMARY KEY, his_n int, his_m numeric)');
+	$cluster->subscribe('chosen', 's', undef, tables => ['d.chosen'], enabled => \'false');
+	$cluster->do(q{SELECT cdc.remove_table('chosen', 'd.chosen')},
+		q{SELECT cdc.add_table('chosen', 'd.chosen', target := 'chosen.t', columns := '{"id": "id", "his_n": "n", "his_m": "m"}')});
+	follow('chosen') for 1 .. 3;
+	is(follow('chosen', 'ALTER TABLE d.chosen DROP n, DROP m'), '', 'they are dropped');
+	$source->do('CREATE TABLE d.chosen_new (id INT PRIMARY KEY, n DECIMAL(12,3), m BIGINT)', 'INSERT INTO d.chosen_new VALUES (1, 99.995, 5000000000)');
+	is(follow('chosen', 'RENAME TABLE d.chosen TO d.chosen_old, d.chosen_new TO d.chosen'), '', 'another table has columns of their names');
+	$cluster->do(q{SELECT cdc.resync_table('chosen', 'd.chosen')});
+	is(follow('chosen') . follow('chosen') . follow('chosen'), '', 'a new copy');
+	is_deeply($cluster->rows('SELECT id, his_n, his_m FROM chosen.t'), [ [ 1, '99.995', 5000000000 ] ], '... fills them');
+	is($cluster->value(q{SELECT string_agg(format_type(atttypid, atttypmod), ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'chosen.t'::regclass AND attnum > 0}),
+		'integer numeric(12,3) numeric', 'a type of his own stays where it takes all values');
+};
+
 subtest 'a target of the user' => sub {
 	$source->do('CREATE TABLE d.own (id INT PRIMARY KEY, a INT, v VARCHAR(10), f FLOAT)', q{INSERT INTO d.own VALUES (1, 2, 'x', 0.5)});
 	$cluster->do('CREATE SCHEMA own', 'CREATE TABLE own.t (id numeric PRIMARY KEY, a bigint, v text, f float8, mine text DEFAULT \'me\')');

@@ -187,7 +187,12 @@ bool
 cdc_evolve_key_differs(const CdcEvolve *e)
 {
 	List	   *present;
+	int			i;
 
+	/* a column of the key that the target has not yet */
+	for (i = 0; i < e->ncolumns; i++)
+		if (e->columns[i].after != NULL && e->columns[i].after->pk >= 0 && e->columns[i].target == NULL)
+			return true;
 	(void) primary_key(e->relid, &present);
 	return !same_names(present, key_targets(e, false));
 }

@@ -22,7 +22,9 @@
 
 /*
  * Whether the column is to have another type: one that takes the values, and where it had
- * the type of the source's before, the one of the source's now.
+ * the type of the source's before, the one of the source's now.  Where the source had no
+ * column of that name before, what the target has was left by an older shape: it becomes as
+ * it would be made; only one that the user chose keeps a type that takes every value.
  */
 static bool
 is_other_type(const CdcEvolve *e, const CdcEvolveColumn *column)
@@ -31,21 +33,22 @@ is_other_type(const CdcEvolve *e, const CdcEvolveColumn *column)
 	int			at = cdc_table_def_find(before, column->after->name);
 	char	   *old_type = at >= 0 ?
 		cdc_pg_type_of_definition(&before->columns[at], &e->out->sub->opt) : NULL;
+	CdcTypeFit	fit;
 	Oid			typid;
 	int32		typmod;
 
+	/* of the same type, with another length or scale: as it would be made */
+	parseTypeString(column->type, &typid, &typmod, 0);
+	if (typid == column->typid)
+		return typmod != column->typmod;
 	if (old_type != NULL && strcmp(old_type, column->type) != 0)
 	{
 		parseTypeString(old_type, &typid, &typmod, 0);
 		if (typid == column->typid && typmod == column->typmod)
 			return true;
 	}
-	if (cdc_type_fit(column->after, column->typid, column->typmod) == CDC_FIT_ALTERS)
-		return true;
-
-	/* of the same type, with another length or scale: as it would be made */
-	parseTypeString(column->type, &typid, &typmod, 0);
-	return typid == column->typid && typmod != column->typmod;
+	fit = cdc_type_fit(column->after, column->typid, column->typmod);
+	return fit == CDC_FIT_ALTERS || (at < 0 && before->ncolumns > 0 && (e->all || fit != CDC_FIT_EXACT));
 }
 
 /* Whether all columns of the source are to be in the target: by no mapping, or one of all. */
