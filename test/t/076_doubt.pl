@@ -1,6 +1,6 @@
 # Rows that change without a row event: statement format, what statements call, cascades of
 # foreign keys, tables in memory; replicas that are emptied by hand.  The tables concerned are
-# named, and no others; with auto_resync they come back.  Takes 95 s.
+# named, and no others; with auto_resync they come back.
 #
 # Takes 130 s.
 use strict;
