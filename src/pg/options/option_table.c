@@ -189,7 +189,7 @@ static const CdcOption options[] = {
 	"Whether tables are copied: as they become part of the subscription; never, as with copy_data := false; only copied, and the subscription ends when all are complete; or initially, and all of them once more, in place of an error, when the source has removed binlog that was not read yet"},
 	{SCOPE_SUBSCRIPTION, "copy_history", TYPE_BOOL, "on", 0, 0, NULL, false, SUBS(table.copy_history),
 	"Whether the history keeps the rows of copies. off: they wait beside it until they are in their targets, and the history has events that say how many they were and where; tables without a target keep them"},
-	{SCOPE_SUBSCRIPTION, "copy_chunk_time", TYPE_MS, "200ms", 10, 60 * 1000, NULL, false, SUBS(copy_chunk_ms),
+	{SCOPE_SUBSCRIPTION, "copy_chunk_time", TYPE_MS, "100ms", 10, 60 * 1000, NULL, false, SUBS(copy_chunk_ms),
 	"For so long a copy of tables reads at a time, between changes of the stream; more rows where that is fast"},
 	{SCOPE_SUBSCRIPTION, "copy_workers", TYPE_INT, "1", 1, 16, NULL, false, SUBS(copy_workers),
 	"Over so many connections a copy reads at a time, several tables or ranges of one; each takes up to 4 MB of memory"},
