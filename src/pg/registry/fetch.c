@@ -16,9 +16,8 @@
 #include "pg/base/resource.h"
 #include "pg/base/snapshot.h"
 #include "pg/base/utf8.h"
+#include "pg/registry/module.h"
 #include "source/thread.h"
-
-#define MODULE			"$libdir/cdc_ingest_http"
 
 /* Between two looks whether somebody cancels. */
 #define LOOK_MS			100
@@ -53,18 +52,8 @@ static void
 load_methods(void)
 {
 #ifdef CDC_WITH_REGISTRY
-	const CdcHttpMethods *(*get) (void);
-
-	if (methods != NULL)
-		return;
-	get = (const CdcHttpMethods *(*) (void)) (void (*) (void))
-		load_external_function(MODULE, "cdc_http_methods", true, NULL);
-	if (get()->version != CDC_HTTP_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("module %s is of another version of cdc_ingest", MODULE),
-				 errhint("Install both modules of one build: make install.")));
-	methods = get();
+	if (methods == NULL)
+		methods = cdc_module_methods("cdc_ingest_http", "cdc_http_methods", CDC_HTTP_VERSION);
 #else
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -7,9 +7,7 @@
  */
 #include "pg/registry/protoc.h"
 
-#include "fmgr.h"
-
-#define MODULE			"$libdir/cdc_ingest_protobuf"
+#include "pg/registry/module.h"
 
 static const CdcProtocMethods *methods;
 
@@ -17,18 +15,8 @@ static void
 load_methods(void)
 {
 #ifdef CDC_WITH_PROTOBUF
-	const CdcProtocMethods *(*get) (void);
-
-	if (methods != NULL)
-		return;
-	get = (const CdcProtocMethods *(*) (void)) (void (*) (void))
-		load_external_function(MODULE, "cdc_protoc_methods", true, NULL);
-	if (get()->version != CDC_PROTOC_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("module %s is of another version of cdc_ingest", MODULE),
-				 errhint("Install both modules of one build: make install.")));
-	methods = get();
+	if (methods == NULL)
+		methods = cdc_module_methods("cdc_ingest_protobuf", "cdc_protoc_methods", CDC_PROTOC_VERSION);
 #else
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
