@@ -163,6 +163,19 @@ sub check_versioned
 	$cluster->call('pull', subscription => $id);
 	is($cluster->value("SELECT (SELECT count(*) FROM $history WHERE source_table = 'follow.numbers')
 			+ (SELECT count(*) FROM cdc.subscription_table WHERE source_table = 'follow.numbers')"), 0, 'a sequence is no table');
+
+	# Nor is one that is gone when its rows are read; a table that looks like one is, as its CREATE TABLE says.
+	my @numbers = map { "n$_ BIGINT NOT NULL" } 1 .. 8;
+	$numbers[6] = 'n7 TINYINT NOT NULL';
+	$source->do('CREATE SEQUENCE follow.gone', 'CREATE SEQUENCE follow.other', 'CREATE TABLE follow.eight (' . join(', ', @numbers) . ', PRIMARY KEY (n1))',
+		'INSERT INTO follow.eight VALUES (1, 2, 3, 4, 5, 6, 7, 8)');
+	$source->value("SELECT nextval(follow.$_)") for qw(gone other gone);
+	$source->do('DROP SEQUENCE follow.gone', 'DROP SEQUENCE follow.other', 'DROP TABLE follow.eight', 'CREATE TABLE follow.other (id INT PRIMARY KEY, a INT)',
+		'INSERT INTO follow.other VALUES (1, 1)');
+	$cluster->call('pull', subscription => $id);
+	is($cluster->value("SELECT string_agg(source_table, ' ' ORDER BY seq) FROM $history WHERE op = 'c' AND source_table ~ 'follow[.](gone|other|eight)'"),
+		'follow.eight follow.other', 'nor is a sequence that is gone');
+	is($cluster->value("SELECT count(*) FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = 'follow.gone'"), 0, '... registered');
 	return;
 }
 
