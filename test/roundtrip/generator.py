@@ -377,7 +377,7 @@ class Generator(Alterations):
                     lambda: t.columns.remove(c))
         if choice < 0.75:
             new = Column(c.name, self.rnd.choice(self.pool), True)
-            if is_bytes(c.kind) and not is_bytes(new.kind):
+            if (is_bytes(c.kind) or c.kind.type.startswith('bit')) and not is_bytes(new.kind):
                 # their bytes would become text that its charset does not have
                 new.kind = Kind('n', 'bigint', ['0', '-1', '9223372036854775807'])
             return ('MODIFY COLUMN %s' % new.sql(q), [('convert', t.full, c.name)],
