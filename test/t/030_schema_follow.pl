@@ -141,6 +141,17 @@ sub check_beyond
 	check_rows($w, $history, 'follow', 'beyond the parser');
 	like($cluster->value("SELECT message || ': ' || detail FROM cdc.log WHERE subscription = ? AND kind = 'schema'", $id),
 		qr/follow\.beyond was read anew from the source: .*does not fit its character set/, 'a row in cdc.log says so');
+
+	# What is asked for is of later than the rows: their table is in error, and no other one.
+	$source->do('CREATE TABLE follow.twice (id INT PRIMARY KEY, a INT)', "ALTER TABLE follow.twice ADD e ENUM('x','é') CHARACTER SET ascii",
+		"INSERT INTO follow.twice VALUES (1, 1, 'x')", 'ALTER TABLE follow.twice ADD b DATE',
+		"INSERT INTO follow.beyond (id, a, e, b) VALUES (2000, 1, 'x', 2)");
+	$cluster->call('pull', subscription => $id);
+	is($cluster->value("SELECT string_agg(source_table, ' ' ORDER BY seq) FROM $history WHERE op = 'c' AND event->'data'->>'id' IN ('1', '2000')
+			AND source_table ~ 'twice|beyond'"), 'follow.beyond', 'rows that fit no definition do not stop others');
+	like($cluster->value("SELECT last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = 'follow.twice' AND state = 'e'", $id),
+		qr/fit no known definition.*\nHINT: +SELECT cdc\.resync_table/s, '... their table is in error, with what helps');
+	$source->do('INSERT INTO follow.twice VALUES (3, 3, NULL, NULL)');
 	return;
 }
 

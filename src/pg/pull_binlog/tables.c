@@ -285,7 +285,7 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 	if (watched)
 		cdc_schema_watch(stream->schema, map->database, map->table);
 	st = cdc_schema_lookup(&stream->lookup, map, table, err);
-	if (st == CDC_ERR_UNSUPPORTED && stream->lookup.untold &&
+	if ((st == CDC_ERR_UNSUPPORTED || st == CDC_ERR_SCHEMA) && stream->lookup.untold &&
 		cdc_binlog_stream_knows(stream, psprintf("%s.%s", map->database, map->table)))
 	{
 		doubt_untold(stream, map, err);

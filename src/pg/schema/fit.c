@@ -591,11 +591,10 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	{
 		CdcError	why = *err;
 
-		cdc_error(err, CDC_ERR_SCHEMA, "rows in the binlog fit no known definition of source table \"%s\"",
-				  entry->full_name);
+		cdc_error(err, CDC_ERR_SCHEMA, "rows in the binlog fit no known definition of their table, which was changed at the source more than once, or dropped, after they were written: %s",
+				  why.message);
 		cdc_error_column(err, map->database, map->table, why.column);
-		cdc_error_detail(err, "The table was changed at the source more than once, or dropped, after these rows were written: %s.",
-						 why.message);
+		lookup->untold = true;
 		cdc_error_hint(err, "With binlog_row_metadata=FULL at the source the binlog says what its rows are. "
 					   "To go on, exclude the table from the subscription and add it again with a new copy.");
 		return CDC_ERR_SCHEMA;

@@ -156,7 +156,7 @@ typedef struct CdcSchemaLookup
 	const CdcSubscription *sub;
 	CdcControl	control;		/* for what is not stored */
 	CdcSchemaPlace place;		/* of the next event */
-	bool		untold;			/* out: which columns the rows have cannot be told, a new copy helps */
+	bool		untold;			/* out, with an error: what columns the rows have cannot be told here */
 } CdcSchemaLookup;
 
 /*
