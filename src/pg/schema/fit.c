@@ -595,8 +595,6 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 				  why.message);
 		cdc_error_column(err, map->database, map->table, why.column);
 		lookup->untold = true;
-		cdc_error_hint(err, "With binlog_row_metadata=FULL at the source the binlog says what its rows are. "
-					   "To go on, exclude the table from the subscription and add it again with a new copy.");
 		return CDC_ERR_SCHEMA;
 	}
 	entry->map_print = print;
