@@ -3,12 +3,13 @@ types that are widened and narrowed, members, partitions, keys that are exchange
 made beside the old one and swapped, foreign keys, triggers, statements in other words and
 under other settings.
 
-A mixin of the Generator.  What becomes of rows without an event is "lost" for the fold (see
+A mixin of the Generator, with Administration.  What becomes of rows without an event is "lost" for the fold (see
 Recording.ddl); replicas have to be right all the same.
 """
 import itertools
 
 import columns
+from administration import Administration
 from columns import Kind
 from model import KEYS, Column, Table, is_bytes
 from server import quote
@@ -64,7 +65,7 @@ def word(kind):
     return kind.type.split('(')[0].split(' ')[0]
 
 
-class Alterations:
+class Alterations(Administration):
 
     # -- how a statement is put
 
@@ -94,12 +95,14 @@ class Alterations:
         if self.rnd.random() < 0.1:
             before.append('SET explicit_defaults_for_timestamp = OFF')
             after.append('SET explicit_defaults_for_timestamp = ON')
+        prepare, sql, end = self.by(sql)
+        before, after = before + prepare, end + after
         for s in before:
             self.rec.dml(s)         # what a server lacks it refuses
         if self.rnd.random() < 0.2:
             self.rec.dml('BEGIN')   # the statement commits it
             self.change()
-        ok = self.rec.ddl(self.spell(sql), *args)
+        ok = self.rec.ddl(sql if prepare else self.spell(sql), *args)
         self.rec.dml('COMMIT')
         for s in after:
             self.rec.dml(s)
@@ -452,10 +455,15 @@ class Alterations:
         if len(others) < 4:
             return
         u = self.rnd.choice(others)
-        if self.rec.ddl('DROP TABLE IF EXISTS %s, no_such_table, %s' % (t.sql, u.sql), 'table-drop',
-                        [('drop', t.full), ('drop', u.full)], []):
-            self.tables.remove(t)
-            self.tables.remove(u)
+        self.dropped([t, u], 'DROP TABLE IF EXISTS %s, no_such_table, %s' % (t.sql, u.sql))
+
+    def dropped(self, tables, sql):
+        """Old servers drop those that they can before they refuse the statement."""
+        if not self.rec.ddl(sql, 'table-drop', [('drop', x.full) for x in tables], []):
+            tables = [x for x in tables if not self.server.columns([x.database], x.name)]
+            self.rec.partly(sql, 'table-drop', [('drop', x.full) for x in tables])
+        for x in tables:
+            self.tables.remove(x)
 
     def nothing(self, t):
         """Statements that change nothing."""
@@ -596,7 +604,7 @@ class Alterations:
                    (self.number_key, 1), (self.unique, 2), (self.generated, 2), (self.visible, 1), (self.partitions, 4),
                    (self.ghost, 2), (self.chain, 1), (self.drop_several, 1), (self.nothing, 1), (self.replaced, 1),
                    (self.foreign_key, 1), (self.trigger, 1), (self.charset_of_database, 1), (self.drop_database, 0.3),
-                   (self.statements, 0.7), (self.sequence, 0.5))
+                   (self.statements, 0.7), (self.sequence, 0.5)) + self.more_administration()
         at = self.rnd.random() * sum(w for _, w in actions)
         for (action, _), end in zip(actions, itertools.accumulate(w for _, w in actions)):
             if at < end:

@@ -34,6 +34,7 @@ class Generator(Alterations):
         self.big = big              # bytes of the biggest value
         self.with_xa = with_xa
         self.replica = replica
+        Table.case = rnd if self.server.value('SELECT @@lower_case_table_names') == '1' else None
         # A replica in PostgreSQL has no zero in the day of a key, nor hashes of bit strings.
         self.keys = [k for k in KEYS if not replica or k.type not in ('date', 'bit(9)')]
         self.subjects = columns.tables_for(self.server)

@@ -73,6 +73,11 @@ class Recording:
         self.statements.append(entry)
         return True
 
+    def partly(self, statement, kind, effects):
+        """What a statement did that was refused."""
+        if effects:
+            self.statements.append({'type': kind, 'sql': statement, 'effects': [list(e) for e in effects]})
+
     def nothing(self, statement):
         """DDL that changes neither definitions nor rows."""
         self.idle.append(statement)
