@@ -177,6 +177,16 @@ sub check_versioned
 	like($cluster->value("SELECT last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = 'follow.versioned' AND state = 'e'", $id),
 		qr/system-versioned/, '... and its state says so');
 
+	# One that is no more when its rows are read.
+	$source->do('CREATE TABLE follow.once (id INT PRIMARY KEY, v INT)', 'INSERT INTO follow.once VALUES (1, 1)',
+		'ALTER TABLE follow.once ADD SYSTEM VERSIONING', 'UPDATE follow.once SET v = 2', 'ALTER TABLE follow.once DROP SYSTEM VERSIONING',
+		'INSERT INTO follow.once VALUES (2, 2)');
+	$cluster->call('pull', subscription => $id);
+	is($cluster->value("SELECT string_agg((event->'data'->>'id') || (event->'data'->>'v'), ' ' ORDER BY seq) FROM $history
+			WHERE op IN ('c', 'u') AND source_table = 'follow.once'"), '11 22', 'old versions are no rows of a table that was system-versioned');
+	like($cluster->value("SELECT last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = 'follow.once' AND state = 'e'", $id),
+		qr/system-versioned.*\nHINT: +SELECT cdc\.resync_table/s, '... which is in error, as it lacks what they changed');
+
 	# A sequence is written as a table of one row.
 	$source->do('CREATE SEQUENCE follow.numbers');
 	$source->value('SELECT nextval(follow.numbers)') for 1 .. 2;

@@ -682,17 +682,16 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 			if (effect->table[0] != '\0' && wants(&d, effect->new_database, effect->new_table))
 				tell_of_come(&d, effect);
 		}
-
 		if (ddl->kind == CDC_DDL_TABLE_ALTER && ddl->moves_rows && ddl->ntables == 2)
 		{
 			cdc_binlog_pass_ddl(stream, ddl->tables[1].database, ddl->tables[1].table);
 			concern_other_table(&d);
 		}
-
 		/* definitions that we did not hear of are read anew when they are met */
 		cdc_schema_invalidate(stream->schema);
 	}
 	doubts = cdc_binlog_doubts(call);
+	cdc_doubt_versioning(&doubts, ddl, change);
 	cdc_doubt_foreign_keys(&doubts, ddl, change, d.txn->file, d.txn->start_offset);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -505,6 +505,20 @@ is_past_sequence(CdcSchema *schema, CdcSource *source, const CdcTableMap *map, c
 }
 
 /*
+ * Whether rows have the begin and end of their period behind the columns of the definition: when
+ * they were written the table was WITH SYSTEM VERSIONING, which it is no more.
+ */
+static bool
+was_versioned(const CdcTableMap *map, const CdcSchemaEntry *entry)
+{
+	int			n = map->ncolumns;
+
+	return entry->newest != NULL && n == entry->newest->ncolumns + 2 && is_like_period(map, n - 1) &&
+		is_like_period(map, n - 2) &&
+		(map->names == NULL || (strcmp(map->names[n - 2], "row_start") == 0 && strcmp(map->names[n - 1], "row_end") == 0));
+}
+
+/*
  * MariaDB writes old versions of rows of a table WITH SYSTEM VERSIONING as
  * inserted rows, and deletes as updates; the columns that tell, the last two
  * or others, are not in information_schema unless they were named.  Its
@@ -512,8 +526,10 @@ is_past_sequence(CdcSchema *schema, CdcSource *source, const CdcTableMap *map, c
  * them.
  */
 static CdcStatus
-check_kind(CdcSchema *schema, CdcSource *source, const CdcTableMap *map, CdcSchemaEntry *entry, CdcError *err)
+check_kind(CdcSchemaLookup *lookup, const CdcTableMap *map, CdcSchemaEntry *entry, CdcError *err)
 {
+	CdcSchema  *schema = lookup->schema;
+	CdcSource  *source = cdc_control_session(&lookup->control);
 	CdcAnswer  *kind;
 	int			likely = 0;
 	int			i;
@@ -537,15 +553,18 @@ check_kind(CdcSchema *schema, CdcSource *source, const CdcTableMap *map, CdcSche
 						  "The source has no sequence of that name any more, and no table was made with it.");
 			entry->wanted = false;
 		}
-		return CDC_OK;
+		if (!was_versioned(map, entry))
+			return CDC_OK;
+		lookup->untold = true;
 	}
-	if (strcmp(cdc_answer_text(kind, 0, 0), "SEQUENCE") == 0)
+	else if (strcmp(cdc_answer_text(kind, 0, 0), "SEQUENCE") == 0)
 	{
 		entry->wanted = false;
 		return CDC_OK;
 	}
 	cdc_error(err, CDC_ERR_UNSUPPORTED,
-			  "the table is system-versioned, and its rows' old versions cannot be told from rows");
+			  "the table %s system-versioned, and its rows' old versions cannot be told from rows",
+			  lookup->untold ? "was" : "is");
 	cdc_error_column(err, map->database, map->table, "row_end");
 	return CDC_ERR_UNSUPPORTED;
 }
@@ -572,11 +591,11 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 
 	entry->unreadable = false;
 	(void) cdc_schema_load(schema, map->database, map->table);
-	if (cdc_failed(check_kind(schema, cdc_control_session(&lookup->control), map, entry, err)))
+	if (cdc_failed(check_kind(lookup, map, entry, err)))
 	{
 		entry->map_print = print;
 		entry->fitting = NULL;
-		entry->unreadable = true;
+		entry->unreadable = !lookup->untold;
 		return err->status;
 	}
 	if (!entry->wanted && !entry->watched)
