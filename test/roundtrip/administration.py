@@ -101,8 +101,7 @@ class Administration:
         """With clauses that say how, and words that change nothing."""
         c = self.column([x.name for x in t.columns])
         text = 'ADD COLUMN ' + c.sql()
-        more = self.rnd.choice(['LOCK=NONE', 'LOCK=SHARED', 'ALGORITHM=INPLACE, LOCK=NONE', 'ALGORITHM=COPY, LOCK=EXCLUSIVE',
-                                'ORDER BY %s' % quote(t.columns[0].name)] +
+        more = self.rnd.choice(['LOCK=NONE', 'LOCK=SHARED', 'ALGORITHM=INPLACE, LOCK=NONE', 'ALGORITHM=COPY, LOCK=EXCLUSIVE'] +
                                (['WITH VALIDATION', 'WITHOUT VALIDATION'] if self.since(None, (5, 7, 6)) else []))
         self.altered(t, [('%s, %s' % (text, more), [('add_column', t.full, c.name)], lambda: t.columns.append(c))])
 

@@ -118,6 +118,10 @@ class Alterations(Administration):
         effects = [e for c in clauses for e in c[1]]
         if not self.surrounded(text, 'table-alter', effects, [(new or t).full]):
             return False
+        if new and self.server.columns([t.database], t.name):
+            # MariaDB renamed a copy, and left the table behind under a name like "a b"
+            self.tables.append(t.copy(t.database, t.name))
+            self.rec.partly(None, None, [('create', t.full), ('lost', t.full)])
         for _, _, follow in clauses:
             follow()
         if new:

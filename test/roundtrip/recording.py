@@ -74,8 +74,10 @@ class Recording:
         return True
 
     def partly(self, statement, kind, effects):
-        """What a statement did that was refused."""
-        if effects:
+        """What a statement did that was refused; without one, what the last one did besides."""
+        if statement is None:
+            self.statements[-1]['effects'] += [list(e) for e in effects]
+        elif effects:
             self.statements.append({'type': kind, 'sql': statement, 'effects': [list(e) for e in effects]})
 
     def nothing(self, statement):
