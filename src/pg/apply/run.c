@@ -284,24 +284,12 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	}
 }
 
-/* An event of a source table that has a target. */
+/* In the place of the target's writer: an event that is not kept aside. */
 static void
-apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+apply_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
 	CdcTargetRun *run = source->target;
-	CdcWriterUser user;
 
-	if (!cdc_run_takes(apply, source, event))
-		return;
-	apply->work.at.source = run->source = source;
-	run->overwrites = apply->sub->opt.conflict == CDC_CONFLICT_OVERWRITE ||
-		(run->target->row_by_row && apply->replay == NULL && cdc_run_is_ahead(apply, source, event->seq));
-	cdc_writer_begin(run, &user);
-	if (source->aside != NULL && cdc_aside_take(apply, source, event))
-	{
-		apply->work.at.source = NULL;
-		return;
-	}
 	if (cdc_event_has_rows(event))
 		apply_rows(apply, source, event);
 	else if (event->op == CDC_OP_TRUNCATE)
@@ -318,6 +306,25 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	source->last_seq = event->seq;
 	if (event->source_ts != 0)
 		source->source_ts = event->source_ts;
+}
+
+/* An event of a source table that has a target. */
+static void
+apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+{
+	CdcTargetRun *run = source->target;
+	CdcWriterUser user;
+
+	if (!cdc_run_takes(apply, source, event))
+		return;
+	apply->work.at.source = run->source = source;
+	run->overwrites = apply->sub->opt.conflict == CDC_CONFLICT_OVERWRITE ||
+		(run->target->row_by_row && apply->replay == NULL && cdc_run_is_ahead(apply, source, event->seq));
+	cdc_writer_begin(run, &user);
+	if (source->aside == NULL || !cdc_aside_take(apply, source, event))
+		apply_event(apply, source, event);
+	/* the history is read on, and what comes at a barrier is done, as the subscription's owner */
+	cdc_writer_end(&user);
 	apply->work.at.source = NULL;
 	if (!CDC_OPEN_QUERIES_ARE_DEAR && is_memory_full(apply))
 	{

@@ -39,7 +39,7 @@ new_target_run(CdcApply *apply, CdcTarget *target, const CdcApplyMode *mode)
 	run->mode = mode;
 	cdc_target_rights(target->relid, apply->sub, &run->rights);
 	run->writes_as_owner = run->rights.writer == apply->sub->owner_oid;
-	run->backend = cdc_backend_choose(target, run->rights.replica);
+	run->backend = cdc_backend_choose(target, &run->rights);
 	run->batch = CDC_BATCH_CONTEXT(apply->work.cxt, "cdc_ingest batch");
 	apply->targets = lappend(apply->targets, run);
 	return run;
@@ -77,7 +77,8 @@ target_run(CdcApply *apply, const CdcMapping *mapping)
  * and whether they have rows; a later run that finds other storage, and no rows where there
  * were some, has proof.  VACUUM FULL, CLUSTER and ALTER TABLE give new storage, too, and keep
  * the rows; apply's own TRUNCATE is noted by the run that does it.  It is looked at where the
- * relation has changed, as the mapping is made anew then.
+ * relation has changed, as the mapping is made anew then.  An unlogged table loses its rows in a
+ * crash of the server, and is found without them by the processes that come behind it.
  */
 static bool
 was_emptied(CdcApply *apply, CdcMapping *mapping)
@@ -96,8 +97,8 @@ was_emptied(CdcApply *apply, CdcMapping *mapping)
 	cdc_subscription_table_seen(apply->sub, mapping->name, &mapping->node, &mapping->has_rows);
 	mapping->looked = true;
 	mapping->noted_by = InvalidTransactionId;
-	if (cdc_storage_tells(rel) && OidIsValid(mapping->node) && mapping->node != node && mapping->has_rows &&
-		!mapping->copied)
+	if (cdc_storage_tells(rel) && OidIsValid(mapping->node) && mapping->has_rows && !mapping->copied &&
+		(mapping->node != node || rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED))
 		emptied = !cdc_storage_has_rows(rel);
 	table_close(rel, NoLock);
 	return emptied;

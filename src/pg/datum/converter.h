@@ -56,6 +56,14 @@ typedef enum CdcTextRule
 	CDC_TEXT_CATALOGS			/* on what names mean in this database */
 } CdcTextRule;
 
+/* How texts have to be written that the type's input function reads. */
+typedef enum CdcTextForm
+{
+	CDC_FORM_ANY,
+	CDC_FORM_AS_WRITTEN,		/* as the type writes its value */
+	CDC_FORM_ANY_CASE			/* the same, in letters of either case */
+} CdcTextForm;
+
 typedef struct CdcConverter CdcConverter;
 
 /* Never called with JSON null.  The result may point into v. */
@@ -73,6 +81,7 @@ struct CdcConverter
 	FmgrInfo	input;			/* of the type, where text is needed */
 	Oid			ioparam;
 	CdcTextRule text_rule;
+	CdcTextForm form;
 	CdcConverter *element;		/* of an array's elements, or of the type below a domain */
 	void	   *domain_checks;	/* kept by domain_check(), in context */
 	MemoryContext context;

@@ -15,6 +15,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
@@ -182,6 +183,34 @@ target_computes(const CdcTarget *target, const char *name)
 	return false;
 }
 
+/* Whether rows that the source tells apart are apart in the target.  Returns what is wrong, or NULL. */
+static char *
+key_trouble(const CdcMapping *mapping, const CdcTableDef *def)
+{
+	const CdcTarget *target = mapping->target;
+	int			i;
+
+	for (i = 0; def->ncolumns > 0 && i < target->nkey; i++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
+		const CdcTargetColumn *column = &target->columns[target->key[i].column];
+		const CdcColumnDef *source = col->by == CDC_BY_COLUMN ? find_definition(def, col->source) : NULL;
+		Oid			collation = target->key[i].collation;
+		bool		own_collation = OidIsValid(collation) && !CDC_COLLATION_IS_DETERMINISTIC(collation);
+
+		if (col->by == CDC_BY_COLUMN && source == NULL)
+			return psprintf("column \"%s\" of its target's key is filled by no column of the source", col->name);
+		if (source == NULL || target->keyless ||
+			cdc_key_fit(source, column->typid, collation) != CDC_KEY_FIT_MERGES)
+			continue;
+		return psprintf("column \"%s\" of its target's key has type %s%s, for which some values are equal that the source tells apart: type ALTER TABLE %s ALTER COLUMN %s TYPE text%s; first",
+						col->name, format_type_be(column->typid), own_collation ? " and a collation" : "",
+						target->name, quote_identifier(col->name),
+						own_collation ? " COLLATE \"default\"" : "");
+	}
+	return NULL;
+}
+
 /*
  * Compares the definition, which is of rows from the one at hand on, with the target: what
  * a column would take as something else, and columns that the target lacks.  Returns what
@@ -211,17 +240,16 @@ shape_trouble(const CdcMapping *mapping, const CdcTableDef *def)
 								column->name, format_type_with_typemod(column->typid, column->typmod),
 								source->column_type);
 		}
+		if (!filled && !mapping->mapped && !cdc_column_def_is_generated(source) &&
+			target_computes(target, source->name))
+			return psprintf("column \"%s\" of its target is generated there and an ordinary column of the source: type ALTER TABLE %s ALTER COLUMN %s DROP EXPRESSION; first, or leave it out, by null in the mapping \"columns\"",
+							source->name, target->name, quote_identifier(source->name));
 		/* a name that is longer than the target's can be is cut */
 		if (!filled && !mapping->mapped && strlen(source->name) < NAMEDATALEN &&
 			!cdc_column_def_is_generated(source) && !target_computes(target, source->name))
 			return psprintf("its target has no column \"%s\"", source->name);
 	}
-	for (i = 0; def->ncolumns > 0 && i < target->nkey; i++)
-		if (mapping->columns[target->key[i].column].by == CDC_BY_COLUMN &&
-			find_definition(def, mapping->columns[target->key[i].column].source) == NULL)
-			return psprintf("column \"%s\" of its target's key is filled by no column of the source",
-							mapping->columns[target->key[i].column].name);
-	return NULL;
+	return key_trouble(mapping, def);
 }
 
 /* ------------------------------------------------------------------------
@@ -318,6 +346,22 @@ column_list(const CdcTarget *target)
 	return list.data;
 }
 
+/*
+ * Key columns whose type has several forms of a value take one of them only, where the
+ * source's column tells the forms apart.
+ */
+static void
+choose_form(CdcMappedColumn *col, const CdcTargetColumn *column, const CdcTableDef *def, Oid collation)
+{
+	const CdcColumnDef *source = col->by == CDC_BY_COLUMN ? find_definition(def, col->source) : NULL;
+	CdcKeyFit	fit = source != NULL ? cdc_key_fit(source, column->typid, collation) : CDC_KEY_FIT_EXACT;
+	CdcConverter *conv;
+
+	for (conv = &col->conv; conv != NULL; conv = conv->element)
+		conv->form = fit == CDC_KEY_FIT_AS_WRITTEN ? CDC_FORM_AS_WRITTEN :
+			fit == CDC_KEY_FIT_ANY_CASE ? CDC_FORM_ANY_CASE : CDC_FORM_ANY;
+}
+
 /* Chooses the target's key: as given, else the source's, else the target's own. */
 static void
 map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const CdcTableDef *def)
@@ -344,6 +388,9 @@ map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const Cdc
 	{
 		mapping->columns[c].in_key = target->columns[c].in_key;
 		choose_zero_date(&mapping->columns[c], target);
+		if (mapping->columns[c].in_key && !target->keyless)
+			choose_form(&mapping->columns[c], &target->columns[c], def,
+						TupleDescAttr(target->desc, target->columns[c].attnum - 1)->attcollation);
 	}
 	if (target->keyless && !CDC_ROWS_HAVE_ADDRESS(rel))
 		ereport(ERROR,

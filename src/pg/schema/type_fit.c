@@ -11,13 +11,17 @@
  */
 #include "pg/schema/type_fit.h"
 
+#include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "core/arena.h"
 #include "core/change.h"
 #include "core/geometry.h"
+
+#include "pg/base/compat_catalog.h"
 
 typedef enum Source
 {
@@ -355,6 +359,98 @@ cdc_type_fit(const CdcColumnDef *source, Oid typid, int32 typmod)
 	col.json_check = source->json_check;
 	if (arena != NULL && !cdc_failed(cdc_column_type_parse(arena, source->column_type, &col, &err)))
 		result = fit(&col, base, typmod);
+	cdc_arena_destroy(arena);
+	return result;
+}
+
+/* ------------------------------------------------------------------------
+ * Keys
+ * ------------------------------------------------------------------------
+ */
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t		len = strlen(text);
+
+	return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
+}
+
+/* Whether the source takes letters that differ in case for the same. */
+static bool
+ignores_case(const CdcColumnDef *source)
+{
+	return source->collation != NULL && ends_with(source->collation, "_ci");
+}
+
+/* Whether it takes what differs in accents for the same, too. */
+static bool
+ignores_accents(const CdcColumnDef *source)
+{
+	return ignores_case(source) && !ends_with(source->collation, "_as_ci");
+}
+
+/* Whether it passes over blanks at the end: all collations do but those of MySQL 8 and NO PAD. */
+static bool
+ignores_blanks(const CdcColumnDef *source, const CdcColumn *col)
+{
+	if (strcmp(col->data_type, "char") == 0)
+		return true;			/* it has none */
+	return source->collation != NULL && strstr(source->collation, "_0900_") == NULL &&
+		strstr(source->collation, "_nopad_") == NULL && strcmp(source->collation, "binary") != 0;
+}
+
+static bool
+is_citext(Oid type)
+{
+	HeapTuple	tuple = type < FirstNormalObjectId ? NULL : SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = strcmp(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname), "citext") == 0;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * Characters as a key.  What types of users take for equal is not known, but for citext,
+ * which compares in lower case.
+ */
+static CdcKeyFit
+text_key_fit(const CdcColumnDef *source, const CdcColumn *col, Oid type, Oid collation)
+{
+	if (type == BPCHAROID && !ignores_blanks(source, col))
+		return CDC_KEY_FIT_MERGES;
+	if (is_text(type))
+		return CDC_COLLATION_IS_DETERMINISTIC(collation) || ignores_accents(source) ?
+			CDC_KEY_FIT_EXACT : CDC_KEY_FIT_MERGES;
+	if (type == BYTEAOID || get_typtype(type) == TYPTYPE_ENUM)
+		return CDC_KEY_FIT_EXACT;
+	if (type == UUIDOID)
+		return ignores_case(source) ? CDC_KEY_FIT_ANY_CASE : CDC_KEY_FIT_AS_WRITTEN;
+	if (type == INETOID || type == CIDROID)
+		return CDC_KEY_FIT_AS_WRITTEN;
+	return ignores_case(source) && is_citext(type) ? CDC_KEY_FIT_EXACT : CDC_KEY_FIT_MERGES;
+}
+
+CdcKeyFit
+cdc_key_fit(const CdcColumnDef *source, Oid typid, Oid collation)
+{
+	CdcArena   *arena = cdc_arena_create(0);
+	CdcKeyFit	result = CDC_KEY_FIT_EXACT;
+	CdcColumn	col;
+	CdcError	err;
+
+	memset(&col, 0, sizeof(col));
+	col.json_check = source->json_check;
+	if (arena != NULL && !cdc_failed(cdc_column_type_parse(arena, source->column_type, &col, &err)))
+	{
+		Source		kind = source_of(&col);
+
+		if (kind == TEXTS || kind == ENUMS)
+			result = text_key_fit(source, &col, getBaseType(typid), collation);
+	}
 	cdc_arena_destroy(arena);
 	return result;
 }

@@ -22,4 +22,16 @@ typedef enum CdcTypeFit
 /* The column as its definition has it, in any encoding, and the target's type. */
 extern CdcTypeFit cdc_type_fit(const CdcColumnDef *source, Oid typid, int32 typmod);
 
+/* How a key column of a target tells rows apart that the source's column tells apart. */
+typedef enum CdcKeyFit
+{
+	CDC_KEY_FIT_MERGES,			/* it takes some of them for the same row */
+	CDC_KEY_FIT_AS_WRITTEN,		/* ... unless each value is written as the type itself writes it */
+	CDC_KEY_FIT_ANY_CASE,		/* the same, in letters of either case */
+	CDC_KEY_FIT_EXACT			/* what is the same row here is the same there */
+} CdcKeyFit;
+
+/* collation: the target column's. */
+extern CdcKeyFit cdc_key_fit(const CdcColumnDef *source, Oid typid, Oid collation);
+
 #endif							/* CDC_PG_SCHEMA_TYPE_FIT_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * trigger.c
- *	  What a relation's triggers say about how it can be written to.
+ *	  What a relation's triggers and rules say about how it can be written to.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,6 +9,8 @@
 
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
+#include "rewrite/prs2lock.h"
+#include "rewrite/rewriteDefine.h"
 #include "utils/rel.h"
 
 static bool
@@ -46,6 +48,36 @@ bool
 cdc_fires_statement_triggers(Relation rel, bool replica)
 {
 	return fires_triggers(rel, false, replica);
+}
+
+/* Whether a rule fires; instead: one that does something else in place of a write. */
+static bool
+fires_rules(Relation rel, bool replica, bool instead)
+{
+	int			i;
+
+	for (i = 0; rel->rd_rules != NULL && i < rel->rd_rules->numLocks; i++)
+	{
+		const RewriteRule *rule = rel->rd_rules->rules[i];
+
+		if (rule->event != CMD_SELECT && (rule->isInstead || !instead) &&
+			(rule->enabled == RULE_FIRES_ALWAYS ||
+			 rule->enabled == (replica ? RULE_FIRES_ON_REPLICA : RULE_FIRES_ON_ORIGIN)))
+			return true;
+	}
+	return false;
+}
+
+bool
+cdc_fires_rules(Relation rel, bool replica)
+{
+	return fires_rules(rel, replica, false);
+}
+
+bool
+cdc_fires_replacing_rules(Relation rel, bool replica)
+{
+	return fires_rules(rel, replica, true);
 }
 
 void

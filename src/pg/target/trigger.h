@@ -19,6 +19,12 @@
 extern bool cdc_fires_row_triggers(Relation rel, bool replica);
 extern bool cdc_fires_statement_triggers(Relation rel, bool replica);
 
+/* The same of rules, but for those of a view's own SELECT. */
+extern bool cdc_fires_rules(Relation rel, bool replica);
+
+/* ... of rules that do something else in place of a write. */
+extern bool cdc_fires_replacing_rules(Relation rel, bool replica);
+
 /*
  * In a copy of the relation's triggers, which is NULL where it has none: lets those of
  * a replica fire although session_replication_role is origin, and no others.

@@ -183,8 +183,9 @@ struct CdcWriteBackend
 extern const CdcWriteBackend cdc_write_heap;
 extern const CdcWriteBackend cdc_write_sql;
 
-/* backend.c: the one that writes the target; replica: see CdcTargetRights */
-extern const CdcWriteBackend *cdc_backend_choose(const CdcTarget *target, bool replica);
+/* backend.c: the one that writes the target.  ERROR where a rule of it would take the rows. */
+extern const CdcWriteBackend *cdc_backend_choose(const CdcTarget *target,
+												 const CdcTargetRights *rights);
 
 /* truncate.c: TRUNCATE, or DELETE where foreign keys or rights forbid it; not while it is open */
 extern void cdc_truncate_target(CdcWork *work, CdcTargetRun *run);
