@@ -14,6 +14,7 @@
 
 #include "core/dml.h"
 #include "core/event.h"
+#include "core/name_case.h"
 #include "pg/base/bounded_text.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
@@ -219,15 +220,13 @@ typedef struct Statement
 	bool		changes;		/* it may have changed rows */
 } Statement;
 
-/* Letters of ASCII, as for names in DDL; palloc'ed. */
+/* As names in DDL; palloc'ed. */
 static char *
 lower_case(const char *name)
 {
 	char	   *result = pstrdup(name);
-	char	   *p;
 
-	for (p = result; *p != '\0'; p++)
-		*p = pg_ascii_tolower((unsigned char) *p);
+	cdc_name_to_lower(result);
 	return result;
 }
 
