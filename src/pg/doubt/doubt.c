@@ -33,17 +33,20 @@ doubt_copy(const CdcDoubts *doubts, const CdcSubscriptionTable *table, const Cdc
 {
 	static const CdcCopyRequest again = {"copy", true, NULL, true};
 	const char *name = table->name;
+	bool		waits;
 
 	if (table->state != 'i' && table->state != 'd' && table->state != 'f')
 		return false;
-	if (!doubt->reshapes)
-	{
-		/* what has not begun will read what is there then, if it is to read all */
-		if (table->state == 'i' && !cdc_copy_is_partial(doubts->sub, name))
-			return true;
-		if (cdc_copy_restarts(doubts->sub, name) >= MAX_RESTARTS)
-			return false;
-	}
+
+	/*
+	 * What has not begun will read what is there then, if it is to read all, in place of what the
+	 * stream brought before.
+	 */
+	waits = !doubt->reshapes && table->state == 'i' && !cdc_copy_is_partial(doubts->sub, name);
+	if (waits && cdc_copy_supersedes(doubts->sub, name, 0))
+		return true;
+	if (!waits && !doubt->reshapes && cdc_copy_restarts(doubts->sub, name) >= MAX_RESTARTS)
+		return false;
 	cdc_copy_request(doubts->sub, name, &again);
 	/* its rows may be of another shape until then */
 	if (doubt->reshapes)
