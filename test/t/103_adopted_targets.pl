@@ -1,0 +1,147 @@
+# Targets that their users made or altered: keys whose type takes values for equal that the
+# source tells apart, generated columns, rules, unlogged tables, owners of their own.  What
+# would make a replica differ from its source is told, and what is told to type ends equal.
+#
+# Takes 25 s.
+use strict;
+use warnings;
+
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Server;
+
+my $source = CdcIngest::Server->new('mariadb');
+my $cluster = CdcIngest::Cluster->new('adopted', conf => "restart_after_crash = on\n");
+$cluster->add_source('shop', $source);
+$cluster->do('CREATE EXTENSION citext', "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)");
+
+sub equal
+{
+	my ($table, $target, $columns, $name) = @_;
+	my ($a, $b) = map { [ sort map { join '|', map { $_ // 'NULL' } @$_ } @$_ ] } $source->rows("SELECT $columns FROM $table"), $cluster->rows("SELECT $columns FROM $target");
+	return is_deeply($b, $a, $name);
+}
+
+sub table_error { my ($sub, $table) = @_; return $cluster->value(q{SELECT last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = ? AND state = 'e'}, $sub, $table) // '' }
+
+# What the error of a table says to type, as it stands there.
+sub follow_hint
+{
+	my ($sub, $table) = @_;
+	my $error = table_error($sub, $table);
+	my ($before) = $error =~ /type (ALTER TABLE .*?;) first/;
+	my ($sql) = $error =~ /HINT:  (SELECT .*?;)/ or return fail("$table has a hint: $error");
+	$cluster->do(grep { defined } $before, $sql);
+	$cluster->catch_up($sub);
+	return;
+}
+
+# A table of one key column of a kind, its values, and the type that the target's key is given.
+my @keys = (
+	[ citext => 'varchar(40) COLLATE utf8mb4_bin', [ 'a', 'A' ], 'citext' ],
+	[ nondeterministic => 'varchar(40) COLLATE utf8mb4_bin', [ 'a', 'A' ], 'text COLLATE ci' ],
+	[ blanks => 'varchar(40) COLLATE utf8mb4_nopad_bin', [ 'x', 'x ' ], 'char(40)' ],
+	[ jsonb => 'varchar(40) COLLATE utf8mb4_bin', [ '{"a":1}', '{"a": 1}' ], 'jsonb' ]);
+
+subtest 'keys that merge rows' => sub {
+	$source->do('CREATE DATABASE k', map({ "CREATE TABLE k.$_->[0] (k $_->[1] PRIMARY KEY, v int) CHARACTER SET utf8mb4" } @keys),
+		'CREATE TABLE k.same (k varchar(40) COLLATE utf8mb4_general_ci PRIMARY KEY, v int) CHARACTER SET utf8mb4');
+	$source->do("INSERT INTO k.$_->[0] VALUES ('$_->[2][0]', 1), ('$_->[2][1]', 2), ('\"b\"', 3)") for @keys;
+	$source->do("INSERT INTO k.same VALUES ('a', 1), ('B', 2)");
+	$cluster->do('CREATE SCHEMA k', map({ "CREATE TABLE k.$_->[0] (k $_->[3] PRIMARY KEY, v int)" } @keys), 'CREATE TABLE k.same (k citext PRIMARY KEY, v int)');
+	$cluster->call('create_subscription', name => 'k', server => 'shop', tables => ['k.*'], target_schema => 'k');
+	$cluster->catch_up('k');
+	for my $key (@keys)
+	{
+		like(table_error('k', "k.$key->[0]"), qr/column "k" of its target's key has type .* equal that the source tells apart/, "$key->[0]: told");
+		follow_hint('k', "k.$key->[0]");
+		$source->do("DELETE FROM k.$key->[0] WHERE v = 2", "INSERT INTO k.$key->[0] VALUES ('$key->[2][1]', 4)");
+		$cluster->catch_up('k');
+		equal("k.$key->[0]", "k.$key->[0]", 'k, v', '... and what it says ends equal');
+	}
+	$source->do("UPDATE k.same SET v = 5 WHERE k = 'A'", "INSERT INTO k.same VALUES ('C', 7)");
+	$cluster->catch_up('k');
+	is(table_error('k', 'k.same'), '', 'a key that the source compares without case may be citext');
+	equal('k.same', 'k.same', 'k, v', '... and is equal');
+	$source->do("DELETE FROM k.citext WHERE k = 'A'");
+	$cluster->catch_up('k');
+	$cluster->do('ALTER TABLE k.citext ALTER COLUMN k TYPE citext');
+	$source->do("INSERT INTO k.citext VALUES ('B', 8)");
+	$cluster->catch_up('k');
+	like(table_error('k', 'k.citext'), qr/has type .*citext/, 'a type that is given later is told, too');
+	follow_hint('k', 'k.citext');
+	equal('k.citext', 'k.citext', 'k, v', '... and what it says ends equal');
+};
+
+subtest 'values that have several forms' => sub {
+	$source->do('CREATE DATABASE f', 'CREATE TABLE f.u (k varchar(40) COLLATE utf8mb4_bin PRIMARY KEY, v int) CHARACTER SET utf8mb4',
+		'CREATE TABLE f.ci (k varchar(40) COLLATE utf8mb4_general_ci PRIMARY KEY, v int) CHARACTER SET utf8mb4');
+	$source->do("INSERT INTO f.$_ VALUES ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 1)") for qw(u ci);
+	$cluster->do('CREATE SCHEMA f', map { "CREATE TABLE f.$_ (k uuid PRIMARY KEY, v int)" } qw(u ci));
+	$cluster->call('create_subscription', name => 'f', server => 'shop', tables => ['f.*'], target_schema => 'f', options => '{"on_error": "table"}');
+	$source->do("UPDATE f.ci SET k = 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', v = 2");
+	$cluster->catch_up('f');
+	is($cluster->value('SELECT k::text || v FROM f.ci'), 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a112', 'letters of either case where the source does not tell them apart');
+	$source->do("INSERT INTO f.u VALUES ('A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', 2)");
+	$cluster->catch_up('f');
+	like(table_error('f', 'f.u'), qr/has to be written as "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"/, 'another form of the same is an error where it does');
+	is($cluster->value('SELECT v FROM f.u'), 1, '... and not the same row');
+};
+
+subtest 'generated columns' => sub {
+	$source->do('CREATE DATABASE g', map { ("CREATE TABLE g.$_ (id int PRIMARY KEY, a int, b int)", "INSERT INTO g.$_ VALUES (1, 1, 1), (2, 2, 2)") } qw(t u));
+	$cluster->do('CREATE SCHEMA g', 'CREATE TABLE g.t (id int PRIMARY KEY, a int, b int GENERATED ALWAYS AS (a * 100) STORED)');
+	$cluster->call('create_subscription', name => 'g', server => 'shop', tables => ['g.*'], target_schema => 'g');
+	$cluster->catch_up('g');
+	like(table_error('g', 'g.t'), qr/column "b" of its target is generated there/, 'in the place of an ordinary one: told');
+	follow_hint('g', 'g.t');
+	equal('g.t', 'g.t', 'id, a, b', '... and what it says ends equal');
+	$cluster->do('ALTER TABLE g.u DROP COLUMN b', 'ALTER TABLE g.u ADD b int GENERATED ALWAYS AS (a * 10) STORED');
+	$source->do('UPDATE g.u SET a = 3 WHERE id = 1');
+	$cluster->catch_up('g');
+	like(table_error('g', 'g.u'), qr/column "b" of its target is generated there/, '... also one that is made later');
+	follow_hint('g', 'g.u');
+	equal('g.u', 'g.u', 'id, a, b', '... with the same end');
+};
+
+subtest 'rules, owners of their own' => sub {
+	$source->do('CREATE DATABASE r', map { ("CREATE TABLE r.$_ (id int PRIMARY KEY, v int)", "INSERT INTO r.$_ VALUES (1, 1), (2, 2)") } qw(a b c));
+	$source->do('CREATE TABLE r.p (id int PRIMARY KEY, v int)', 'INSERT INTO r.p VALUES (1, 1)');
+	$cluster->do('CREATE ROLE app', 'CREATE SCHEMA r', 'GRANT USAGE ON SCHEMA r TO app', 'CREATE TABLE r.p (id int PRIMARY KEY, v int) PARTITION BY RANGE (id)', 'CREATE TABLE r.p1 PARTITION OF r.p DEFAULT');
+	$cluster->call('create_subscription', name => 'r', server => 'shop', tables => ['r.*'], target_schema => 'r');
+	$cluster->catch_up('r');
+	$cluster->do(map({ "ALTER TABLE r.$_ OWNER TO app" } qw(a b p)), map { my $t = $_; map { "CREATE RULE no_$_ AS ON $_ TO r.$t DO INSTEAD NOTHING" } qw(INSERT UPDATE DELETE) } qw(a b c p));
+	$source->do(map { ("INSERT INTO r.$_ VALUES (3, 3)", "UPDATE r.$_ SET v = 7 WHERE id = 1") } qw(a b c));
+	$source->do('DELETE FROM r.a WHERE id = 2');
+	$cluster->catch_up('r');
+	equal("r.$_", "r.$_", 'id, v', "a table that rules make read-only for others is a replica all the same: $_") for qw(a b c);
+	$source->do('INSERT INTO r.p VALUES (3, 3)');
+	my $error = q{SELECT coalesce((SELECT last_error FROM cdc.stat_subscription WHERE subscription = 'r'), '')};
+	$cluster->poll("SELECT (($error) ~ 'rules of target r.p replace what is written to it')::text", 'true');
+	$cluster->do($cluster->value($error) =~ /HINT:  (ALTER TABLE .*?;)/);
+	$cluster->catch_up('r');
+	equal('r.p', 'r.p', 'id, v', '... and what it says ends equal');
+	$source->do('UPDATE r.b SET v = 9 WHERE id = 2');
+	$cluster->do("SELECT cdc.resync_table('r', 'r.b')");
+	$cluster->catch_up('r');
+	equal('r.b', 'r.b', 'id, v', 'a new copy of a table that belongs to another role');
+};
+
+subtest 'unlogged' => sub {
+	$source->do('CREATE DATABASE u', map { ("CREATE TABLE u.$_ (id int PRIMARY KEY, v int)", "INSERT INTO u.$_ VALUES (1, 1), (2, 2)") } qw(t o));
+	$cluster->call('create_subscription', name => 'u', server => 'shop', tables => ['u.*'], target_schema => 'u');
+	$cluster->catch_up('u');
+	$cluster->do('ALTER TABLE u.t SET UNLOGGED');
+	$source->do("INSERT INTO u.$_ VALUES (3, 3)") for qw(t o);
+	$cluster->catch_up('u');
+	equal('u.t', 'u.t', 'id, v', 'goes on');
+	$cluster->kill_worker('u', 'pull');
+	$source->do("INSERT INTO u.$_ VALUES (4, 4)") for qw(t o);
+	$cluster->catch_up('u');
+	like(table_error('u', 'u.t'), qr/target u\.t had rows, and was emptied by other hands/, 'a crash of the server empties it: told');
+	follow_hint('u', 'u.t');
+	equal("u.$_", "u.$_", 'id, v', "... and what it says ends equal: $_") for qw(t o);
+};
+
+$source->stop;
+done_testing();
