@@ -312,7 +312,8 @@ feed_incident(CdcStream *stream, const uint8_t *data, size_t len, CdcError *err)
 		message[n] = '\0';
 		cdc_error_detail(err, "The source says: %s.", message);
 	}
-	cdc_error_hint(err, "Resynchronize the tables, then set the position behind this event.");
+	/* MariaDB sends it again at each connection, as it is in no transaction, until there is a new file */
+	cdc_error_hint(err, "At the source: FLUSH BINARY LOGS; then here cdc.restart_subscription(), with the subscription's name, which reads on from there and copies all tables again.");
 	return CDC_ERR_SOURCE;
 }
 

@@ -173,4 +173,26 @@ subtest 'replay over changes of types' => sub {
 	is($cluster->value("SELECT count(*) FROM ((TABLE $id.a EXCEPT TABLE $id.r) UNION ALL (TABLE $id.r EXCEPT TABLE $id.a)) AS d"), 0, '... and its remedy ends in the same table');
 };
 
+subtest 'events that the source could not write' => sub {
+	my $mariadb = CdcIngest::Server->new('mariadb');
+	$cluster->add_source('lossy', $mariadb);
+	$mariadb->do('CREATE DATABASE lost', 'CREATE TABLE lost.a (id int PRIMARY KEY)', 'CREATE TABLE lost.m (id int AUTO_INCREMENT PRIMARY KEY, v varchar(100)) ENGINE=MyISAM', 'INSERT INTO lost.a VALUES (1)');
+	$cluster->subscribe('lost', 'lossy', 'lost', tables => ['lost.*']);
+	$cluster->catch_up('lost');
+	$mariadb->do('SET GLOBAL max_binlog_stmt_cache_size = 4096', 'SET GLOBAL binlog_stmt_cache_size = 4096');
+	my $dbh = $mariadb->connect;
+	ok(!eval { local $dbh->{PrintError} = 0; $dbh->do("INSERT INTO lost.m (v) SELECT repeat('a', 60) FROM seq_1_to_2000"); 1 }, 'a statement that is too large for the binlog');
+	$mariadb->do('SET GLOBAL binlog_stmt_cache_size = 32768', 'SET GLOBAL max_binlog_stmt_cache_size = DEFAULT', 'INSERT INTO lost.a VALUES (2)');
+	my $error = q{SELECT coalesce(max(last_error), '') FROM cdc.subscription_failure WHERE subscription = 'lost'};
+	$cluster->poll("SELECT (($error) ~ 'its binlog lost events')::text", 'true');
+	like($cluster->value($error), qr/FLUSH BINARY LOGS; then here cdc\.restart_subscription\(\)/, '... is told, with what to do');
+	$mariadb->do('FLUSH BINARY LOGS');
+	$cluster->do(q{SELECT cdc.restart_subscription('lost')});
+	$cluster->catch_up('lost');
+	$mariadb->do('INSERT INTO lost.a VALUES (3)', "INSERT INTO lost.m (v) VALUES ('b')");
+	$cluster->catch_up('lost');
+	$cluster->compare_ok($mariadb, 'lost', 'lost', '... which ends equal');
+	$mariadb->stop;
+};
+
 done_testing();
