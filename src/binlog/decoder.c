@@ -72,6 +72,7 @@ struct CdcDecoder
 	KnownTable *current;
 	CdcRowsEvent rows;
 	CdcRowReader reader;
+	const CdcTable *misread;	/* see cdc_decoder_misread() */
 	bool		have_ddl;
 	CdcChange	ddl;
 
@@ -331,6 +332,7 @@ feed_rows(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	decoder->reader.p = rows->rows;
 	decoder->reader.end = rows->rows + rows->rows_len;
 	decoder->reader.arena = decoder->row_arena;
+	decoder->reader.cut = false;
 
 	/*
 	 * An event without bytes here has no rows.  The exception is a row whose
@@ -478,6 +480,7 @@ cdc_decoder_feed(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError
 	CdcStatus	st;
 
 	decoder->in_rows = decoder->in_payload = decoder->have_ddl = false;
+	decoder->misread = NULL;
 	cdc_arena_reset(decoder->row_arena);
 	if (len < CDC_EV_HEADER_LEN)
 		return fail(decoder, cdc_error(err, CDC_ERR_CORRUPT,
@@ -505,6 +508,23 @@ cdc_decoder_feed(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError
 	else
 		st = feed_event(decoder, event, len, err);
 	return st == CDC_OK ? CDC_OK : fail(decoder, st, err);
+}
+
+/*
+ * Whether an error is that of a value which its column cannot have.  The row's bytes are all there:
+ * lengths come from the table map, so that another definition does not make them others.
+ */
+static bool
+is_misread(const CdcRowReader *r, CdcStatus st, const CdcError *err)
+{
+	return !r->cut && err->column[0] != '\0' &&
+		(st == CDC_ERR_CORRUPT || st == CDC_ERR_SCHEMA || st == CDC_ERR_UNSUPPORTED);
+}
+
+const CdcTable *
+cdc_decoder_misread(const CdcDecoder *decoder)
+{
+	return decoder->misread;
 }
 
 static CdcStatus
@@ -551,12 +571,18 @@ next_row(CdcDecoder *decoder, CdcChange *change, CdcError *err)
 
 failed:
 	cdc_error_column(err, known->map.database, known->map.table, "");
-	return fail(decoder, st, err);
+	if (!is_misread(r, st, err))
+		return fail(decoder, st, err);
+	decoder->misread = known->table;
+	decoder->in_rows = false;
+	cdc_error_at(err, decoder->txn->file, decoder->event_start);
+	return st;
 }
 
 CdcStatus
 cdc_decoder_next(CdcDecoder *decoder, CdcChange *change, CdcError *err)
 {
+	decoder->misread = NULL;
 	for (;;)
 	{
 		const uint8_t *event;

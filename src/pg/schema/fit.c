@@ -495,6 +495,19 @@ check_kind(CdcSource *source, const CdcTableMap *map, CdcSchemaEntry *entry, Cdc
 	return CDC_ERR_UNSUPPORTED;
 }
 
+/* err: what differs. */
+static CdcStatus
+no_definition(const CdcSchemaLookup *lookup, const CdcTableMap *map, CdcError *err)
+{
+	CdcError	why = *err;
+
+	cdc_error(err, CDC_ERR_SCHEMA,
+			  "rows at %s fit no known definition of their table, which was changed or dropped later, and the binlog does not tell how (binlog_row_metadata=FULL would): %s",
+			  lookup->place.position, why.message);
+	cdc_error_column(err, map->database, map->table, why.column);
+	return CDC_ERR_SCHEMA;
+}
+
 CdcStatus
 cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
@@ -506,7 +519,7 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	CdcTableMap visible = *map;
 
 	*table = NULL;
-	lookup->untold = false;
+	lookup->untold = lookup->remembered = false;
 	if (!entry->wanted && !entry->watched)
 		return CDC_OK;
 	if ((entry->fitting != NULL || entry->unreadable) && entry->map_print == print)
@@ -514,8 +527,13 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 		*table = entry->fitting;
 		return CDC_OK;
 	}
+	if (entry->misfit && entry->map_print == print && !lookup->anew)
+	{
+		lookup->untold = lookup->remembered = true;
+		return cdc_error(err, CDC_ERR_SCHEMA, "rows fit no known definition of their table");
+	}
 
-	entry->unreadable = false;
+	entry->unreadable = entry->misfit = false;
 	(void) cdc_schema_load(schema, map->database, map->table);
 	if (cdc_failed(check_kind(cdc_control_session(&lookup->control), map, entry, err)))
 	{
@@ -534,16 +552,9 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	}
 	if (!find_definition(lookup, entry, &visible, err))
 	{
-		CdcError	why = *err;
-
-		cdc_error(err, CDC_ERR_SCHEMA, "rows in the binlog fit no known definition of source table \"%s\"",
-				  entry->full_name);
-		cdc_error_column(err, map->database, map->table, why.column);
-		cdc_error_detail(err, "The table was changed at the source more than once, or dropped, after these rows were written: %s.",
-						 why.message);
-		cdc_error_hint(err, "With binlog_row_metadata=FULL at the source the binlog says what its rows are. "
-					   "To go on, exclude the table from the subscription and add it again with a new copy.");
-		return CDC_ERR_SCHEMA;
+		entry->map_print = print;
+		entry->misfit = lookup->untold = true;
+		return no_definition(lookup, map, err);
 	}
 	entry->map_print = print;
 	entry->unproven = entry->unproven || (entry->as_of != NULL && map->names == NULL);
