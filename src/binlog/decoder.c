@@ -344,29 +344,6 @@ feed_rows(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	return CDC_OK;
 }
 
-/* Converts a statement from the client's character set to UTF-8, in memory of the row's arena. */
-static CdcStatus
-statement_text(CdcDecoder *decoder, const CdcQuery *query, CdcString *sql, CdcError *err)
-{
-	const char *charset = cdc_collation_charset(query->client_collation);
-	CdcCharsetConverter *converter;
-	CdcStatus	st;
-
-	*sql = query->sql;
-	if (charset == NULL || cdc_charset_is_utf8(charset) || strcmp(charset, "binary") == 0)
-	{
-		if (cdc_utf8_valid((const uint8_t *) sql->data, sql->len))
-			return CDC_OK;
-		/* its names are UTF-8, but the rest may be anything; latin1 keeps all of it readable */
-		charset = "latin1";
-	}
-	st = cdc_charset_converter(&decoder->charsets, charset, &converter, err);
-	if (st != CDC_OK)
-		return st;
-	return cdc_charset_to_utf8(converter, (const uint8_t *) query->sql.data, query->sql.len,
-					   decoder->row_arena, sql, err);
-}
-
 static CdcStatus
 feed_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 {
@@ -389,7 +366,8 @@ feed_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	decoder->ddl.session.explicit_timestamp = query.explicit_timestamp;
 	decoder->ddl.session.charset_collations = query.charset_collations;
 	decoder->have_ddl = true;
-	return statement_text(decoder, &query, &decoder->ddl.sql, err);
+	return cdc_charset_statement(&decoder->charsets, query.client_collation, query.sql, decoder->row_arena,
+								 &decoder->ddl.sql, err);
 }
 
 static CdcStatus
@@ -415,15 +393,13 @@ static CdcStatus
 feed_row_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 {
 	size_t		skip = CDC_EV_HEADER_LEN + (event[4] == CDC_EV_ROWS_QUERY ? 1 : 0);
-	CdcQuery	query = {0};
 	CdcString	text;
 	CdcStatus	st;
 
 	if (len < skip)
 		return cdc_error(err, CDC_ERR_CORRUPT, "%s event is malformed", cdc_event_type_name(event[4]));
-	query.sql.data = (const char *) event + skip;
-	query.sql.len = len - skip;
-	st = statement_text(decoder, &query, &text, err);
+	text = (CdcString) {(const char *) event + skip, len - skip};
+	st = cdc_charset_statement(&decoder->charsets, 0, text, decoder->row_arena, &text, err);
 	if (st != CDC_OK)
 		return st;
 	cdc_buf_reset(&decoder->query);
