@@ -416,7 +416,7 @@ cdc_registry_add_gone(const CdcSubscription *sub, const char *source_table, cons
 	row.source_table = source_table;
 	insert_in_error(sub, &row, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 					psprintf("%s.\nHINT:  %s", error, hint));
-	cdc_log(sub->name, "table", psprintf("new source table %s", source_table), error);
+	cdc_log(sub->name, "table", psprintf("new source table %s is left out", source_table), error);
 }
 
 /* The SQLSTATE of tables that cannot be read as they are now. */
