@@ -205,7 +205,7 @@ my %elsewhere = map { $_ => 1 } (
 	'append.c cdc_history_append', 'append.c choose_way',    # a history without keys of messages; regress:history_types
 	'lock.c lock_context', 'make.c announce_slow_target', 'replica_table.c announce_left_out',    # nothing is to be done
 	'copied_rows.c make_room', 'mapping.c map_key',    # rows of 1 GB; Greenplum
-	'registry.c count_discovered', 'registry.c leave_out', 'registry.c cdc_registry_add', 'registry.c cdc_split_table_name',
+	'registry.c count_discovered', 'registry.c leave_out', 'registry.c cdc_registry_add_gone', 'registry.c cdc_registry_add', 'registry.c cdc_split_table_name',
 	'replica_table.c cdc_replica_ensure', 'replica_table.c map_given', 'replica_table.c check_columns', 'computed.c check_fixed',
 	'shard.c cdc_shard_check', 'shard.c check_apart', 'run_target.c replayed_source', 'replay.c cdc_replay', map { "mode.c cdc_apply_mode_$_" } qw(of_replay of_table to_add));
 
