@@ -86,8 +86,11 @@ sub client_charsets
 		$dbh->do($_) for q{SET SESSION binlog_format = 'STATEMENT'}, "UPDATE $name SET $old = 7", q{SET SESSION binlog_format = 'ROW'};
 		is(in_error($id), $source->value("SELECT table_name FROM information_schema.tables WHERE table_schema = 'd' AND table_name LIKE '%\\_$charset'"), '... and a statement');
 		remedied($source, $id, '...');
+		# (of which MySQL writes the statement anew, in UTF-8)
 		$dbh->do("DROP TABLE $name");
 		$cluster->catch_up($id);
+		is($cluster->value("SELECT jsonb_array_length(columns) FROM cdc.table_version WHERE subscription = '$id' AND source_table LIKE '%\\_$charset' ORDER BY version DESC LIMIT 1"),
+			0, '... it is dropped');
 	}
 	return;
 }
