@@ -537,3 +537,88 @@ cdc_utf8_valid(const uint8_t *data, size_t len)
 	}
 	return true;
 }
+
+/* Bytes of the UTF-8 character at data; 0: there is none. */
+static size_t
+utf8_bytes(const uint8_t *data, size_t len)
+{
+	size_t		n = data[0] < 0x80 ? 1 : data[0] < 0xe0 ? 2 : data[0] < 0xf0 ? 3 : 4;
+
+	return n <= len && cdc_utf8_valid(data, n) ? n : 0;
+}
+
+/* Text that should be UTF-8: bytes that are not are taken for latin1's. */
+static CdcStatus
+mend_utf8(const uint8_t *data, size_t len, CdcArena *arena, CdcString *result, CdcError *err)
+{
+	char	   *start = cdc_arena_alloc(arena, len * 2);
+	char	   *p = start;
+
+	if (start == NULL)
+		return no_room(err);
+	for (size_t i = 0; i < len;)
+	{
+		size_t		n = utf8_bytes(data + i, len - i);
+
+		if (n == 0)
+			p = put_character(p, data[i++]);
+		else
+		{
+			memcpy(p, data + i, n);
+			p += n;
+			i += n;
+		}
+	}
+	*result = (CdcString) {start, (size_t) (p - start)};
+	return CDC_OK;
+}
+
+/* Converts character by character; bytes that are none are taken for latin1's. */
+static CdcStatus
+convert_characters(CdcCharsetConverter *converter, const uint8_t *data, size_t len, CdcArena *arena,
+				   CdcString *result, CdcError *err)
+{
+	char	   *start = cdc_arena_alloc(arena, len * 4);
+	char	   *p = start;
+
+	if (start == NULL)
+		return no_room(err);
+	for (size_t i = 0; i < len;)
+	{
+		size_t		n = character_bytes(converter, data + i, len - i);
+		CdcString	piece;
+		CdcStatus	st = cdc_charset_to_utf8(converter, data + i, n, arena, &piece, err);
+
+		if (st == CDC_ERR_CORRUPT)
+			p = put_character(p, data[i++]);
+		else if (st != CDC_OK)
+			return st;
+		else
+		{
+			memcpy(p, piece.data, piece.len);
+			p += piece.len;
+			i += n;
+		}
+	}
+	*result = (CdcString) {start, (size_t) (p - start)};
+	return CDC_OK;
+}
+
+CdcStatus
+cdc_charset_statement(CdcCharsets *charsets, unsigned collation, CdcString sql, CdcArena *arena,
+					  CdcString *result, CdcError *err)
+{
+	const char *charset = cdc_collation_charset(collation);
+	const uint8_t *data = (const uint8_t *) sql.data;
+	CdcCharsetConverter *converter;
+	CdcStatus	st;
+
+	*result = sql;
+	if (charset == NULL || cdc_charset_is_utf8(charset) || strcmp(charset, "binary") == 0 ||
+		cdc_charset_converter(charsets, charset, &converter, err) == CDC_ERR_UNSUPPORTED)
+		return cdc_utf8_valid(data, sql.len) ? CDC_OK : mend_utf8(data, sql.len, arena, result, err);
+	st = cdc_charset_converter(charsets, charset, &converter, err);
+	if (st == CDC_OK)
+		st = cdc_charset_to_utf8(converter, data, sql.len, arena, result, err);
+	return st == CDC_ERR_CORRUPT ? convert_characters(converter, data, sql.len, arena, result, err) : st;
+}

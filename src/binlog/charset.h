@@ -43,6 +43,14 @@ extern void cdc_charsets_free(CdcCharsets *charsets);
 extern CdcStatus cdc_charset_to_utf8(CdcCharsetConverter *converter, const uint8_t *data, size_t len,
 							 CdcArena *arena, CdcString *result, CdcError *err);
 
+/*
+ * The text of a statement in UTF-8, in memory of the arena or as it is; collation is the one of the client
+ * that sent it (0: not known).  Its names are in that character set, while a text in it may be
+ * of any bytes: those that are no character are taken for latin1's, which keeps the rest.
+ */
+extern CdcStatus cdc_charset_statement(CdcCharsets *charsets, unsigned collation, CdcString sql,
+									   CdcArena *arena, CdcString *result, CdcError *err);
+
 /* Whether data is well-formed UTF-8 (surrogates and overlong forms are not). */
 extern bool cdc_utf8_valid(const uint8_t *data, size_t len);
 

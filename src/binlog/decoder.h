@@ -50,4 +50,11 @@ extern CdcStatus cdc_decoder_feed(CdcDecoder *decoder, const uint8_t *event, siz
  */
 extern CdcStatus cdc_decoder_next(CdcDecoder *decoder, CdcChange *change, CdcError *err);
 
+/*
+ * After an error of cdc_decoder_next(): the table of a row with a value that its column cannot
+ * have, as where it was written by another definition.  NULL: the error is another one.  Whoever
+ * goes on all the same calls next again, which leaves out the other rows of that row event.
+ */
+extern const CdcTable *cdc_decoder_misread(const CdcDecoder *decoder);
+
 #endif							/* CDC_BINLOG_DECODER_H */

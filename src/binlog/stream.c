@@ -42,6 +42,7 @@ cdc_stream_destroy(CdcStream *stream)
 	cdc_savepoints_free(&stream->savepoints);
 	cdc_buf_free(&stream->dml);
 	cdc_buf_free(&stream->dml_database);
+	cdc_charsets_free(&stream->charsets);
 	cdc_buf_free(&stream->scratch);
 	free(stream);
 }

@@ -91,7 +91,7 @@ extern uint64_t cdc_stream_event_start(const CdcStream *stream);	/* where that e
 
 /*
  * Returns how many statements with DML were seen so far, and in *sql the text of the
- * last one, which ends with a NUL.  Such statements have no row events (statement format), so the caller warns.
+ * last one, in UTF-8, which ends with a NUL.  Such statements have no row events (statement format), so the caller warns.
  */
 extern uint64_t cdc_stream_statement_dml(const CdcStream *stream, CdcString *sql);
 

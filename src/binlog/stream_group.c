@@ -136,18 +136,27 @@ group_gtid(CdcStream *stream, const uint8_t *data, size_t len, CdcItem *item, Cd
 static CdcStatus
 count_dml(CdcStream *stream, const CdcQuery *query, CdcError *err)
 {
+	CdcArena   *arena = cdc_arena_create(0);
+	CdcString	sql;
+	CdcStatus	st;
+
 	stream->ndml++;
 	stream->dml_mode = query->sql_mode;
 	if (stream->dml.len > DML_TEXT_KEPT)
 		cdc_buf_free(&stream->dml);
 	cdc_buf_reset(&stream->dml);
 	cdc_buf_reset(&stream->dml_database);
-	if (!cdc_buf_append(&stream->dml, query->sql.data, query->sql.len) ||
-		!cdc_buf_append(&stream->dml, "", 1) ||
-		!cdc_buf_append(&stream->dml_database, query->database.data, query->database.len) ||
-		!cdc_buf_append(&stream->dml_database, "", 1))
+	if (arena == NULL)
 		return cdc_error(err, CDC_ERR_NOMEM, "out of memory");
-	return CDC_OK;
+	st = cdc_charset_statement(&stream->charsets, query->client_collation, query->sql, arena, &sql, err);
+	if (st == CDC_OK &&
+		(!cdc_buf_append(&stream->dml, sql.data, sql.len) ||
+		 !cdc_buf_append(&stream->dml, "", 1) ||
+		 !cdc_buf_append(&stream->dml_database, query->database.data, query->database.len) ||
+		 !cdc_buf_append(&stream->dml_database, "", 1)))
+		st = cdc_error(err, CDC_ERR_NOMEM, "out of memory");
+	cdc_arena_destroy(arena);
+	return st;
 }
 
 /* A statement that is a group of its own, or part of the open one. */

@@ -8,6 +8,7 @@
 #ifndef CDC_BINLOG_STREAM_INTERNAL_H
 #define CDC_BINLOG_STREAM_INTERNAL_H
 
+#include "binlog/charset.h"
 #include "binlog/compress.h"
 #include "binlog/gtid_event.h"
 #include "binlog/query.h"
@@ -62,6 +63,7 @@ struct CdcStream
 	CdcBuf		dml;			/* the last one, NUL-terminated */
 	CdcBuf		dml_database;	/* its default database, NUL-terminated */
 	uint64_t	dml_mode;		/* its sql_mode */
+	CdcCharsets charsets;		/* of clients */
 
 	/* unknown events that may be skipped */
 	uint64_t	nskipped;

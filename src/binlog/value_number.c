@@ -16,6 +16,7 @@
 CdcStatus
 cdc_row_cut_short(CdcRowReader *r)
 {
+	r->cut = true;
 	return cdc_error(r->err, CDC_ERR_CORRUPT, "value goes beyond the end of the row event");
 }
 

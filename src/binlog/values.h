@@ -21,6 +21,7 @@ typedef struct CdcRowReader
 	const uint8_t *end;
 	CdcArena   *arena;			/* for what cannot point into the event */
 	CdcError   *err;
+	bool		cut;			/* a value went beyond the end */
 } CdcRowReader;
 
 struct CdcColumnPlan;

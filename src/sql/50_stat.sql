@@ -79,7 +79,12 @@ SELECT s.name AS subscription,
                           - CASE WHEN date_trunc('second', u.source_ts) = u.source_ts
                                  THEN interval '1 second' ELSE interval '0' END,
                           interval '0')
-       END AS unapplied_age
+       END AS unapplied_age,
+       CASE WHEN w.pull_turn_since IS NULL
+                 AND clock_timestamp() - w.last_message > w.patience * interval '1.5 microseconds' + interval '1 second'
+            THEN 'pull waits: for the source, which has sent nothing for '
+                 || floor(extract(epoch FROM clock_timestamp() - w.last_message)) || ' s'
+       END AS silence
   FROM cdc_catalog.subscription s
   JOIN cdc_catalog.subscription_position p ON p.subscription = s.name
   JOIN cdc_catalog.subscription_progress a ON a.subscription = s.name
@@ -113,7 +118,8 @@ SELECT s.name AS subscription,
 --   stopped (6)    no supervisor runs: cdc.enable_subscription() starts it
 --   error (5)      a worker failed and waits to be started again, or has not yet
 --                  got over its failure: last_error
---   blocked (4)    a worker waits for a lock or a standby, for more than a second: waits_for
+--   blocked (4)    a worker waits for a lock or a standby, for more than a second, or for a
+--                  source that has not even sent its heartbeats: waits_for
 --   starting (3)   a worker is not up yet
 --   copying (2)    tables are being copied
 --   streaming (0)  follows the source; (1) but tables are in error
@@ -125,7 +131,7 @@ SELECT y.*,
                     WHEN 'streaming' THEN CASE WHEN y.tables_in_error > 0 THEN 1 ELSE 0 END
                     WHEN 'copying' THEN 2 WHEN 'starting' THEN 3 WHEN 'blocked' THEN 4
                     WHEN 'error' THEN 5 WHEN 'stopped' THEN 6 WHEN 'disabled' THEN 7 ELSE 8 END AS state_code,
-       w.waits_for,
+       coalesce(w.waits_for, CASE WHEN y.state = 'blocked' THEN w.silence END) AS waits_for,
        w.blocked_by,
        round(extract(epoch FROM clock_timestamp() - w.last_message)::numeric, 3) AS seconds_since_message,
        w.unapplied_age AS oldest_unapplied,
@@ -149,6 +155,7 @@ SELECT y.*,
             WHEN v.pid IS NULL AND (w.pull_pid IS NULL OR w.apply_pid IS NULL) THEN 'stopped'
             WHEN w.pull_pid IS NULL OR w.apply_pid IS NULL
                  OR (p.file IS NULL AND p.version = 0) THEN 'starting'
+            WHEN w.silence IS NOT NULL THEN 'blocked'
             WHEN t.copying > 0 THEN 'copying'
             ELSE 'streaming'
        END AS state,

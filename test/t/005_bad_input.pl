@@ -74,6 +74,16 @@ forget_x();
 	$statement->do('CREATE DATABASE shop', 'CREATE TABLE shop.good (id int PRIMARY KEY)');
 	$cluster->add_source('statement', $statement);
 	like(check('statement'), qr/binlog_format.*ROW/s, 'STATEMENT format: check_server says what to set');
+	my $create = $cluster->call_sql('create_subscription', name => 'x', server => 'statement', tables => ['shop.*'], target_schema => 'x', enabled => \'false');
+	my $grant = qr/GRANT SHOW VIEW, TRIGGER ON \*\.\*/;
+	like(check('statement'), qr/^privilege show view, trigger .*$grant/m, '... and what it takes to see what views and triggers change');
+	like($cluster->notices_of($create), qr/binlog_format is STATEMENT.*SET GLOBAL binlog_format.*$grant/s, '... and so does creation');
+	forget_x();
+	$statement->do("GRANT SHOW VIEW, TRIGGER ON *.* TO $CdcIngest::Server::CDC_USER\@'127.0.0.1'");
+	unlike(check('statement'), qr/show view/, '... until it is granted');
+	my $told = $cluster->notices_of($create);
+	like($told, qr/binlog_format is STATEMENT/, '... where creation warns of the format');
+	unlike($told, qr/SHOW VIEW/, '... alone');
 	forget_x();
 	$statement->kill9;
 }

@@ -59,6 +59,9 @@ $s->flows;
 
 # The server itself stands still.  (The load does, too.)
 $source->freeze;
+$cluster->poll(q{SELECT state || coalesce(': ' || regexp_replace(waits_for, '\d+', 'n'), '') FROM cdc.stat_subscription WHERE subscription = 'bank'},
+	'blocked: pull waits: for the source, which has sent nothing for n s');
+pass('a server that stands still is told of before it is given up');
 $noticed = wait_until(
 	60,
 	sub {

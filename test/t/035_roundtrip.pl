@@ -235,7 +235,7 @@ sub fold_ok
 	$cluster->do("SELECT cdc.pull('${id}_events')");
 	# Rows that could not be read are in no history: their tables are in error, which is said.
 	my $unread = $cluster->value("SELECT string_agg(message, E'\n') FROM cdc.log WHERE subscription = '${id}_events' AND message ~
-		'fit no known definition|MariaDB keeps for UNIQUE|system-versioned|is left out'");
+		'fit no known definition|cannot be read|MariaDB keeps for UNIQUE|system-versioned|is left out'");
 	return note("not folded: $unread") if $unread && $ENV{CDC_ROUNDTRIP};
 	my $file = "$dir/$id.events";
 	# raw: where jsonb cannot hold the event.  No byte of it is quoted.

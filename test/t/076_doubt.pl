@@ -71,6 +71,30 @@ sub statements
 	return;
 }
 
+# Clients that speak other character sets: names in statements are in theirs.  (The two bytes
+# of a letter in UTF-8 are other characters for them.)
+sub client_charsets
+{
+	my ($source, $id) = @_;
+	for my $charset (qw(latin1 gbk))
+	{
+		my $dbh = $source->connect;
+		my ($name, $new, $old) = map { "`$_`" } "\x{eb}_$charset", "\x{fc}", "\x{e9}";
+		$dbh->do($_) for 'USE d', "SET NAMES $charset", "CREATE TABLE $name (id int PRIMARY KEY, $old int)", "INSERT INTO $name VALUES (1, 1)",
+		  "ALTER TABLE $name ADD COLUMN $new int DEFAULT 3", "INSERT INTO $name VALUES (2, 2, 2)";
+		is(in_error($id), '', "$id: DDL of a client in $charset");
+		$dbh->do($_) for q{SET SESSION binlog_format = 'STATEMENT'}, "UPDATE $name SET $old = 7", q{SET SESSION binlog_format = 'ROW'};
+		is(in_error($id), $source->value("SELECT table_name FROM information_schema.tables WHERE table_schema = 'd' AND table_name LIKE '%\\_$charset'"), '... and a statement');
+		remedied($source, $id, '...');
+		# (of which MySQL writes the statement anew, in UTF-8)
+		$dbh->do("DROP TABLE $name");
+		$cluster->catch_up($id);
+		is($cluster->value("SELECT jsonb_array_length(columns) FROM cdc.table_version WHERE subscription = '$id' AND source_table LIKE '%\\_$charset' ORDER BY version DESC LIMIT 1"),
+			0, '... it is dropped');
+	}
+	return;
+}
+
 # New tables are copied, all of them.
 sub copied_ok
 {
@@ -332,6 +356,7 @@ for my $flavour (qw(mysql97 mysql56 mariadb))
 			$cluster->subscribe($flavour, $flavour, $flavour, tables => ['d.*'], exclude => [qw(d.other d.hidden)]);
 			$cluster->catch_up($flavour);
 			statements($source, $flavour);
+			client_charsets($source, $flavour) if $flavour ne 'mysql97';
 			# (MySQL 5.6 with GTIDs refuses such statements)
 			by_query($source, $flavour) if $flavour ne 'mysql56';
 			programs($source, $flavour);

@@ -101,6 +101,17 @@ subtest 'a key where apply has stopped' => sub {
 	$cluster->do(q{SELECT cdc.alter_table('stopped', 'd.q', key := '{id}')});
 	apply('stopped');
 	is(list('SELECT id, v FROM stopped.q ORDER BY 1'), '1|c 3|d', 'nothing is lost');
+
+	# a target that loses its rows by other hands
+	$cluster->do('TRUNCATE stopped.q');
+	$kafka->produce('stopped', [ quix('insert', 'q', 4, 'e') ]);
+	pull('stopped');
+	apply('stopped');
+	my ($remedy) = ($cluster->value(q{SELECT last_error FROM cdc.stat_table WHERE subscription = 'stopped' AND state = 'e'}) // '') =~ /^HINT: +(.*;)$/m;
+	is($remedy, q{SELECT cdc.alter_table('stopped', 'd.q', target := 'stopped.q');}, 'an emptied target: the hint');
+	$cluster->do($remedy);
+	apply('stopped');
+	is(list('SELECT id, v FROM stopped.q ORDER BY 1') . list(q{SELECT state FROM cdc.stat_table WHERE subscription = 'stopped'}), '1|c 3|d 4|er', '... fills it from the history');
 };
 
 subtest 'removed and added again' => sub {

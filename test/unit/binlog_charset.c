@@ -259,6 +259,44 @@ test_texts(void **state)
 	cdc_charsets_free(&charsets);
 }
 
+/* Names are in the client's character set, texts of any bytes. */
+static void
+test_statements(void **state)
+{
+	static const struct
+	{
+		unsigned	collation;
+		const char *bytes;
+		const char *utf8;
+	}			cases[] = {
+		{0, "SELECT 1", "SELECT 1"},
+		{45, "t\xc3\xab '\xff\xc3'", "t\xc3\xab '\xc3\xbf\xc3\x83'"},
+		{63, "\xe9\xc3\xa9", "\xc3\xa9\xc3\xa9"},
+		{8, "t\xeb", "t\xc3\xab"},
+		{8, "t\xc3\xab", "t\xc3\x83\xc2\xab"},
+		/* second bytes like a backslash and a backtick */
+		{28, "`\x90\x5c\x90\x60`", "`\xe6\x80\xbd\xe6\x81\x85`"},
+		{28, "\xb1\xed '\xff\x41' \xb1\xed\xb1", "\xe8\xa1\xa8 '\xc3\xbf" "A' \xe8\xa1\xa8\xc2\xb1"},
+		{60000, "\xe9", "\xc3\xa9"},
+	};
+	CdcCharsets charsets = {0};
+	CdcArena   *arena = cdc_arena_create(0);
+	CdcError	err;
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		CdcString	sql = {cases[i].bytes, strlen(cases[i].bytes)};
+		CdcString	result;
+
+		assert_ok(cdc_charset_statement(&charsets, cases[i].collation, sql, arena, &result, &err), &err);
+		assert_int_equal(result.len, strlen(cases[i].utf8));
+		assert_memory_equal(result.data, cases[i].utf8, result.len);
+	}
+	cdc_arena_destroy(arena);
+	cdc_charsets_free(&charsets);
+}
+
 int
 main(void)
 {
@@ -266,6 +304,7 @@ main(void)
 		cmocka_unit_test(test_exceptions_sorted),
 		cmocka_unit_test(test_all_codes),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_statements),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -441,6 +441,40 @@ test_optional_metadata(void **state)
 	}
 }
 
+/* A value that its column cannot have ends the row event, and is told apart from what is broken. */
+static void
+test_misread(void **state)
+{
+	static const uint8_t types[1] = {CDC_WT_VARCHAR};
+	Fixture		f;
+	CdcChange	change;
+
+	(void) state;
+	open_decoder(&f, CDC_MYSQL);
+	add_column(&f, "v", "varchar(20)", "utf8mb4");
+	build_table_map(&f.b, types, 1, "\x50\0", 2);
+	assert_ok(feed(&f), &f.err);
+	build_write_rows(&f.b, 1, "\0\1a\0\1\xe9\0\1b", 9);
+	assert_ok(feed(&f), &f.err);
+	assert_ok(cdc_decoder_next(f.decoder, &change, &f.err), &f.err);
+	assert_null(cdc_decoder_misread(f.decoder));
+	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_ERR_CORRUPT);
+	assert_ptr_equal(cdc_decoder_misread(f.decoder), &f.table);
+	assert_string_equal(f.err.column, "v");
+	assert_string_equal(f.err.file, txn.file);
+	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_MORE);
+	assert_null(cdc_decoder_misread(f.decoder));
+	build_write_rows(&f.b, 1, "\0\1c", 3);
+	assert_ok(feed(&f), &f.err);
+	assert_ok(cdc_decoder_next(f.decoder, &change, &f.err), &f.err);
+	/* one that goes beyond the event is nobody's value */
+	build_write_rows(&f.b, 1, "\0\7c", 3);
+	assert_ok(feed(&f), &f.err);
+	assert_int_equal(cdc_decoder_next(f.decoder, &change, &f.err), CDC_ERR_CORRUPT);
+	assert_null(cdc_decoder_misread(f.decoder));
+	close_decoder(&f);
+}
+
 static void
 test_groups(void **state)
 {
@@ -576,6 +610,7 @@ main(void)
 		cmocka_unit_test(test_mariadb_types),
 		cmocka_unit_test(test_schema_mismatch),
 		cmocka_unit_test(test_optional_metadata),
+		cmocka_unit_test(test_misread),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_far_offsets),
 		cmocka_unit_test(test_empty_images),

@@ -180,6 +180,44 @@ test_compressions(void **state)
 	}
 }
 
+/* A row that cannot be read ends its own event, not the payload, which has others behind it. */
+static void
+test_misread(void **state)
+{
+	CdcColumn	column = {.name = "a",.column_type = "float",.data_type = "float",.pk_index = -1};
+	CdcTable	table = {.database = "shop",.name = "t",.full_name = "shop.t",.ncolumns = 1,
+	.columns = &column};
+	static const uint8_t float_type[1] = {CDC_WT_FLOAT};
+	CdcDecoder *decoder = cdc_decoder_create(CDC_MYSQL, lookup, &table);
+	CdcChange	change;
+	Fixture		f;
+
+	(void) state;
+	open_stream(&f, "9.7.4");
+	begin_group(&f);
+	build_query(&f.inner, "", "BEGIN");
+	add_inner(&f);
+	build_table_map(&f.inner, float_type, 1, "\4", 1);
+	add_inner(&f);
+	build_write_rows(&f.inner, 1, "\0\0\0\200\177\0\0\0\0\0", 10);
+	add_inner(&f);
+	build_write_rows(&f.inner, 1, "\0\0\0\200\77", 5);
+	add_inner(&f);
+	build_xid(&f.inner, 77);
+	add_inner(&f);
+	build_payload(&f, ZSTD);
+	assert_ok(feed(&f), &f.err);
+	cdc_decoder_begin(decoder, cdc_stream_format(f.stream), &f.item.txn);
+	assert_ok(cdc_decoder_feed(decoder, f.item.event, f.item.event_len, &f.err), &f.err);
+	assert_int_equal(cdc_decoder_next(decoder, &change, &f.err), CDC_ERR_CORRUPT);
+	assert_ptr_equal(cdc_decoder_misread(decoder), &table);
+	assert_ok(cdc_decoder_next(decoder, &change, &f.err), &f.err);
+	assert_true(change.after[0].u.d == 1.0);
+	assert_int_equal(cdc_decoder_next(decoder, &change, &f.err), CDC_MORE);
+	cdc_decoder_destroy(decoder);
+	close_stream(&f);
+}
+
 static void
 test_ends(void **state)
 {
@@ -403,6 +441,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_compressions),
+		cmocka_unit_test(test_misread),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_refused),

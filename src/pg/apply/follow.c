@@ -87,6 +87,20 @@ which_target(const CdcSubscription *sub, const char *name, bool alters)
 	return psprintf(alters ? ", of_target := %s" : ", target := %s", quote_literal_cstr(table->target));
 }
 
+/* What fills the target anew: what comes from Kafka is in the history. */
+static char *
+anew_hint(const CdcSubscription *sub, const char *name)
+{
+	const CdcSubscriptionTable *table = cdc_subscription_table_find(sub, name);
+	char	   *sub_name = quote_literal_cstr(sub->name);
+	char	   *table_name = quote_literal_cstr(name);
+
+	if (sub->kind == CDC_SERVER_KAFKA && table != NULL && table->target != NULL)
+		return psprintf("SELECT cdc.alter_table(%s, %s, target := %s%s);", sub_name, table_name,
+						quote_literal_cstr(table->target), which_target(sub, name, true));
+	return psprintf("SELECT cdc.resync_table(%s, %s%s);", sub_name, table_name, which_target(sub, name, false));
+}
+
 bool
 cdc_follow_superseded(const CdcSubscription *sub, const char *name, int64 seq, const char *reason)
 {
@@ -109,8 +123,7 @@ cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const c
 								 name, seq, reason);
 	const char *sub_name = quote_literal_cstr(sub->name);
 	const char *table_name = quote_literal_cstr(name);
-	char	   *copy = psprintf("SELECT cdc.resync_table(%s, %s%s);", sub_name, table_name,
-								which_target(sub, name, false));
+	char	   *copy = anew_hint(sub, name);
 	char	   *remedy = remap == NULL ? copy :
 		psprintf("SELECT cdc.alter_table(%s, %s, %s%s); or, where the mapping can be computed again: %s",
 				 sub_name, table_name, remap, which_target(sub, name, true), copy);

@@ -11,7 +11,6 @@
 #include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -119,32 +118,12 @@ error_context_text(const CdcError *err, const char *subscription)
 	return buf.len > 0 ? buf.data : NULL;
 }
 
-/*
- * What to do; NULL: nothing is known.  A value that its column cannot have is, mostly, one that was
- * written before the source altered the table, in a binlog that does not tell of what its rows are.
- */
-static char *
-error_hint_text(const CdcError *err, const char *subscription)
-{
-	char	   *name;
-	char	   *table;
-
-	if (err->hint[0] != '\0')
-		return shown(err->hint);
-	if (err->status != CDC_ERR_CORRUPT || err->column[0] == '\0' || subscription == NULL)
-		return NULL;
-	name = quote_literal_cstr(subscription);
-	table = quote_literal_cstr(shown(err->table));
-	return psprintf("Where the source altered the table after this row was written (with binlog_row_metadata=FULL the binlog tells of that): SELECT cdc.remove_table(%s, %s); and, when pull has passed it, with a new copy: SELECT cdc.add_table(%s, %s, target_rows := 'replace');",
-					name, table, name, table);
-}
-
 void
 cdc_ereport(const CdcError *err, const char *subscription)
 {
 	const char *message = err->message[0] != '\0' ? shown(err->message) : "unknown error";
 	const char *detail = err->detail[0] != '\0' ? shown(err->detail) : NULL;
-	const char *hint = error_hint_text(err, subscription);
+	const char *hint = err->hint[0] != '\0' ? shown(err->hint) : NULL;
 	const char *context = error_context_text(err, subscription);
 
 	ereport(ERROR,

@@ -16,6 +16,7 @@
 #include "pg/options/mysql_options.h"
 #include "pg/remote/answer.h"
 #include "pg/remote/foreign_key.h"
+#include "pg/remote/grants.h"
 #include "pg/remote/replica_role.h"
 
 #define LISTED_TABLES	5		/* so many are named, of more only the count is told */
@@ -150,29 +151,6 @@ check_version(Check *check)
  * Privileges
  */
 
-/* Whether SHOW GRANTS has the privilege on *.*, or, with any_level, on anything. */
-static bool
-granted(const Check *check, const char *privilege, bool any_level)
-{
-	int64		i;
-
-	for (i = 0; check->grants != NULL && i < cdc_answer_rows(check->grants); i++)
-	{
-		const char *grant = cdc_answer_text(check->grants, i, 0);
-		const char *on = strstr(grant, " ON ");
-		char	   *list;
-
-		if (strncmp(grant, "GRANT ", 6) != 0 || on == NULL ||
-			(!any_level && strncmp(on, " ON *.* ", 8) != 0))
-			continue;
-		list = psprintf(", %s,", pnstrdup(grant + 6, on - grant - 6));
-		if (strstr(list, psprintf(", %s,", privilege)) != NULL ||
-			strstr(list, ", ALL PRIVILEGES,") != NULL)
-			return true;
-	}
-	return false;
-}
-
 /* Whether each transaction has a GTID (MySQL). */
 static bool
 by_gtids(const Check *check)
@@ -189,10 +167,10 @@ check_privileges(Check *check)
 	CdcAnswer  *answer;
 	bool		ok;
 
-	check->grants = ask(check, 1, "SHOW GRANTS");
+	check->grants = cdc_grants_ask(check->source);
 
 	/* privileges through roles do not show in all versions: then by what they allow */
-	ok = granted(check, "REPLICATION SLAVE", false) || granted(check, "REPLICATION REPLICA", false);
+	ok = cdc_grants_have(check->grants, "REPLICATION SLAVE", false) || cdc_grants_have(check->grants, "REPLICATION REPLICA", false);
 	if (!ok && !mariadb)
 		ok = ask(check, CDC_OR_MORE(6), "SHOW BINLOG EVENTS LIMIT 0") != NULL;
 	report(check, "privilege replication slave", ok, ok ? NULL : "The binlog cannot be read without it.",
@@ -213,19 +191,38 @@ check_privileges(Check *check)
 			   "At the source: GRANT PROCESS ON *.* TO the user of the user mapping;");
 	}
 
-	if (granted(check, "SELECT", false))
+	if (cdc_grants_have(check->grants, "SELECT", false))
 		report(check, "privilege select", true, "on all tables", NULL);
 	else
 	{
 		answer = cdc_source_try_ask(check->source, "the number of tables", 1,
 									"SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' "
 									"AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')");
-		ok = granted(check, "SELECT", true);
+		ok = cdc_grants_have(check->grants, "SELECT", true);
 		report(check, "privilege select", ok,
 			   psprintf(INT64_FORMAT " tables are visible",
 						answer ? cdc_answer_int(answer, 0, 0, 0, PG_INT64_MAX) : 0),
 			   "At the source: GRANT SELECT ON the replicated databases TO the user of the user mapping;");
 	}
+}
+
+/*
+ * What a statement changes through a view or a trigger is only seen with more privileges, which
+ * a source that writes rows alone does not need.
+ */
+static void
+check_programs(Check *check)
+{
+	const char *format = variable(check, "binlog_format");
+	bool		rows = format == NULL || pg_strcasecmp(format, "ROW") == 0;
+	char	   *lacking = cdc_grants_lacking_for_programs(check->grants);
+
+	report(check, "privilege show view, trigger", lacking == NULL || rows,
+		   lacking == NULL ? NULL :
+		   rows ? psprintf("%s not granted: needed where sessions choose another binlog_format than ROW.", lacking) :
+		   psprintf("%s not granted: a view that is changed by a statement then puts all tables into error, and a trigger is not seen.", lacking),
+		   lacking == NULL ? NULL :
+		   psprintf("At the source: GRANT %s ON *.* TO the user of the user mapping;", lacking));
 }
 
 /*
@@ -442,6 +439,7 @@ cdc_check_mysql_server(CdcCheckReport *out, const char *server)
 								"'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', 'gtid_mode', "
 								"'binlog_expire_logs_seconds', 'expire_logs_days')");
 	check_privileges(&check);
+	check_programs(&check);
 	check_binlog(&check);
 	check_gtid(&check);
 	check_retention(&check);

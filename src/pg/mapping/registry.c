@@ -398,6 +398,27 @@ cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 	return error != NULL ? 'e' : copy && sub->copy_data ? 'i' : 'r';
 }
 
+void
+cdc_registry_add_gone(const CdcSubscription *sub, const char *source_table, const char *error)
+{
+	char	   *name = quote_literal_cstr(sub->name);
+	char	   *table = quote_literal_cstr(source_table);
+	char	   *hint = psprintf("SELECT cdc.remove_table(%s, %s); and, where the source has it again: SELECT cdc.add_table(%s, %s);",
+								name, table, name, table);
+	CdcTableRow row;
+
+	count_discovered(sub);
+	ereport(WARNING,
+			(errmsg("new source table %s is not replicated by subscription \"%s\"", source_table, sub->name),
+			 errdetail("%s.", error),
+			 errhint("%s", hint)));
+	memset(&row, 0, sizeof(row));
+	row.source_table = source_table;
+	insert_in_error(sub, &row, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+					psprintf("%s.\nHINT:  %s", error, hint));
+	cdc_log(sub->name, "table", psprintf("new source table %s is left out", source_table), error);
+}
+
 /* The SQLSTATE of tables that cannot be read as they are now. */
 #define UNREADABLE	ERRCODE_FEATURE_NOT_SUPPORTED
 
@@ -437,13 +458,12 @@ release_target(const CdcSubscription *sub, const char *source_table, const char 
 }
 
 void
-cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, const char *error, bool column)
+cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, const char *error)
 {
 	char	   *name = quote_literal_cstr(sub->name);
 	char	   *table = quote_literal_cstr(source_table);
-	char	   *remedy = psprintf("%sSELECT cdc.remove_table(%s, %s); and %sSELECT cdc.add_table(%s, %s, target := ..., target_rows := 'replace'); with the name of its target.",
-								  column ? "Change the column at the source, then " : "",
-								  name, table, column ? "" : "where the source has it ", name, table);
+	char	   *remedy = psprintf("Change the column at the source, then SELECT cdc.remove_table(%s, %s); and SELECT cdc.add_table(%s, %s, target := ..., target_rows := 'replace'); with the name of its target.",
+								  name, table, name, table);
 	const char *said = error;
 	CdcTableRow row;
 

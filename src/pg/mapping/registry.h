@@ -106,13 +106,19 @@ extern char cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTab
 										CdcGeneratedLogged logged, bool copy);
 
 /*
+ * For pull: the stream shows rows of a wanted table that it cannot read, and that the source does not
+ * have any more: it gets state 'e' with the error, and a WARNING.  Names and texts are in the
+ * database's encoding.
+ */
+extern void cdc_registry_add_gone(const CdcSubscription *sub, const char *source_table, const char *error);
+
+/*
  * For pull: rows of the source table (in the database's encoding) cannot be read from
  * here on and are left out.  It gets state 'e' with the error, a WARNING and a
  * row in cdc.log; its targets, which stay behind, are filled no more.  A table
- * that is not registered is.  Silent when all this was said before.  column: it is
- * one of its columns that cannot be.
+ * that is not registered is.  Silent when all this was said before.
  */
 extern void cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table,
-									const char *error, bool column);
+									const char *error);
 
 #endif							/* CDC_PG_MAPPING_REGISTRY_H */

@@ -185,6 +185,15 @@ give_to_copy(CdcBinlogCall *call, const CdcTransaction *txn, CdcChange *change)
 		cdc_copy_pass_change(&stream->copy, call->sub, txn, change);
 }
 
+/* Whether what the decoder says is an error of a table that is left alone from here on. */
+static bool
+is_one_tables(CdcBinlogCall *call, const CdcDecoder *decoder, CdcStatus st, const CdcError *err)
+{
+	const CdcTable *table = cdc_failed(st) ? cdc_decoder_misread(decoder) : NULL;
+
+	return table != NULL && call->stream != NULL && cdc_binlog_misread(call, table, err);
+}
+
 void
 cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group,
 				 const struct CdcFormat *format, const CdcTransaction *txn,
@@ -212,8 +221,16 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 		if (lookup != NULL)
 			lookup->place.seq = call->pos.last_seq + 1;
 		CDC_CHECK(cdc_decoder_feed(decoder, data, len, &err), &err, call->sub->name);
-		while ((st = cdc_decoder_next(decoder, &change, &err)) == CDC_OK)
+		for (;;)
 		{
+			st = cdc_decoder_next(decoder, &change, &err);
+			if (is_one_tables(call, decoder, st, &err))
+			{
+				table = NULL;	/* its state may be another one now */
+				continue;
+			}
+			if (st != CDC_OK)
+				break;
 			if (change.op == CDC_OP_SCHEMA || change.op == CDC_OP_TRUNCATE)
 				call->ddl(writer, call, &change);
 			else if (call->stream == NULL || !is_dropped(call, &change))
@@ -233,7 +250,8 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 				cdc_event_writer_change(writer, &change);
 			}
 		}
-		CDC_CHECK(st, &err, call->sub->name);
+		if (st != CDC_MORE)
+			cdc_ereport(&err, call->sub->name);
 	}
 	cdc_event_writer_end(writer);
 	if (call->stream != NULL)

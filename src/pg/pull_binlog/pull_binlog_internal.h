@@ -329,6 +329,12 @@ extern bool cdc_binlog_stream_doubts(CdcBinlogStream *stream, const char *full_n
 /* The states of the tables have changed: they are read anew when needed. */
 extern void cdc_binlog_stream_forget_tables(CdcBinlogStream *stream);
 
+/*
+ * A row of the table has a value that its column cannot have: that is this table's matter, which
+ * needs a new copy.  false: nobody wants the table.
+ */
+extern bool cdc_binlog_misread(CdcBinlogCall *call, const CdcTable *table, const CdcError *err);
+
 /* CdcTableLookup of the stream's decoder; arg is the stream. */
 extern CdcStatus cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **table,
 										  CdcError *err);

@@ -17,6 +17,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/tables.h"
 #include "pg/copy/facts.h"
+#include "pg/remote/grants.h"
 #include "pg/remote/replica_role.h"
 #include "pg/mapping/registry.h"
 
@@ -97,6 +98,30 @@ warn_of_role(const CdcSubscription *sub, CdcSource *source, const CdcReplicaRole
 				 errdetail("%s.", cdc_from_utf8_lenient(role->replica_filters))));
 }
 
+/* WARNING where the source writes statements, with what is not seen of them. */
+static void
+warn_of_statements(const CdcSubscription *sub, CdcSource *source)
+{
+	CdcAnswer  *answer = cdc_source_try_ask(source, "its binlog_format", 2,
+											"SHOW GLOBAL VARIABLES LIKE 'binlog\\_format'");
+	const char *format = answer != NULL && cdc_answer_rows(answer) > 0 ? cdc_answer_text(answer, 0, 1) : "ROW";
+	char	   *lacking;
+
+	if (pg_strcasecmp(format, "ROW") == 0)
+		return;
+	lacking = cdc_grants_lacking_for_programs(cdc_grants_ask(source));
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the source of subscription \"%s\" may write row changes as statements, which cannot be followed",
+					sub->name),
+			 lacking == NULL ?
+			 errdetail("binlog_format is %s. Tables that a statement changes are in error until they are copied anew.", format) :
+			 errdetail("binlog_format is %s. Tables that a statement changes are in error until they are copied anew: all of them where it changes a view, and triggers are not seen, as %s is not granted.", format, lacking),
+			 lacking == NULL ?
+			 errhint("At the source: SET GLOBAL binlog_format = 'ROW'; and end the sessions that are older.") :
+			 errhint("At the source: SET GLOBAL binlog_format = 'ROW'; and end the sessions that are older. Where that cannot be: GRANT %s ON *.* TO the user of the user mapping;", lacking)));
+}
+
 void *
 cdc_binlog_subscribe_prepare(const CdcSubscription *sub)
 {
@@ -106,6 +131,7 @@ cdc_binlog_subscribe_prepare(const CdcSubscription *sub)
 	cdc_replica_role_ask(source, &role);
 	cdc_replica_role_check(source, &role);
 	warn_of_role(sub, source, &role);
+	warn_of_statements(sub, source);
 	cdc_copy_check_replica(sub, source);
 	return source;
 }

@@ -256,19 +256,91 @@ leave_out(CdcBinlogStream *stream, const CdcTableMap *map, const CdcError *err)
 	if (error == NULL)
 		error = psprintf("table %s cannot be replicated: column \"%s\": %s", name,
 						 cdc_from_utf8_copy(err->column), cdc_from_utf8_copy(err->message));
-	cdc_registry_unreadable(stream->sub, name, error, err->status == CDC_ERR_UNSUPPORTED);
+	cdc_registry_unreadable(stream->sub, name, error);
 	read_tables(stream);
 }
 
-/* A table whose rows cannot be told here may be told behind its next change: it needs a new copy. */
+/*
+ * A table with rows that cannot be read, or told, needs a new copy: that has what became of them.
+ * One that the stream shows for the first time is registered for it.
+ */
 static void
-doubt_untold(CdcBinlogStream *stream, const CdcTableMap *map, const CdcError *err)
+doubt_rows(CdcBinlogCall *call, const char *database, const char *table, const char *reason)
 {
-	CdcBinlogCall call = {.sub = stream->sub,.stream = stream};
-	CdcDoubts	doubts = cdc_binlog_doubts(&call);
-	CdcDoubt	doubt = {cdc_from_utf8_copy(err->message), {NULL, 0}, false};
+	CdcBinlogStream *stream = call->stream;
+	char	   *name = psprintf("%s.%s", database, table);
+	CdcDoubts	doubts = cdc_binlog_doubts(call);
+	CdcDoubt	doubt = {reason, {NULL, 0}, false};
+	const CdcTable *present;
 
-	cdc_doubt_table(&doubts, psprintf("%s.%s", map->database, map->table), &doubt);
+	if (!cdc_binlog_stream_knows(stream, name))
+	{
+		present = cdc_schema_get(stream->schema, database, table);
+		if (present == NULL)
+		{
+			cdc_registry_add_gone(stream->sub, cdc_from_utf8_copy(name), reason);
+			read_tables(stream);
+			return;
+		}
+		cdc_binlog_stream_discover(stream, present, true);
+	}
+	cdc_doubt_table(&doubts, name, &doubt);
+}
+
+/* Rows of a table that only foreign keys refer to cannot be read. */
+static void
+miss_watched(const CdcBinlogStream *stream, const char *database, const char *table, const CdcError *err)
+{
+	(void) cdc_log_event(stream->sub->name, "doubt",
+						 psprintf("rows of %s.%s, to which foreign keys refer, cannot be read: what changes with them is not seen",
+								  cdc_from_utf8_copy(database), cdc_from_utf8_copy(table)),
+						 cdc_from_utf8_lenient(err->message));
+}
+
+bool
+cdc_binlog_misread(CdcBinlogCall *call, const CdcTable *table, const CdcError *err)
+{
+	CdcBinlogStream *stream = call->stream;
+
+	if (cdc_binlog_stream_knows(stream, table->full_name))
+	{
+		/* a copy that takes its changes cannot take this one */
+		if (cdc_binlog_pass_takes(stream, table->full_name))
+			cdc_copy_pass_spoil(&stream->copy, true);
+		else
+			doubt_rows(call, table->database, table->name,
+					   psprintf("a row of it at %s:" UINT64_FORMAT ", perhaps from before the source altered it, cannot be read: column \"%s\": %s",
+								cdc_from_utf8_lenient(err->file), (uint64) err->offset,
+								cdc_from_utf8_lenient(err->column), cdc_from_utf8_lenient(err->message)));
+		return true;
+	}
+	if (!cdc_cascades_watches(stream->cascades, table->database, table->name))
+		return false;
+	miss_watched(stream, table->database, table->name, err);
+	return true;
+}
+
+/* Whether rows of the table are of no concern before a new copy of it. */
+static bool
+is_lost(CdcBinlogStream *stream, const CdcTableMap *map)
+{
+	const CdcBinlogTable *known = find_table(stream, psprintf("%s.%s", map->database, map->table));
+
+	return known != NULL && known->lost;
+}
+
+/* A definition that fits the map; that there was none before is asked again, but of lost tables. */
+static CdcStatus
+find_definition(CdcBinlogStream *stream, const CdcTableMap *map, const CdcTable **table, CdcError *err)
+{
+	CdcStatus	st = cdc_schema_lookup(&stream->lookup, map, table, err);
+
+	if (st != CDC_ERR_SCHEMA || !stream->lookup.remembered || is_lost(stream, map))
+		return st;
+	stream->lookup.anew = true;
+	st = cdc_schema_lookup(&stream->lookup, map, table, err);
+	stream->lookup.anew = false;
+	return st;
 }
 
 /*
@@ -284,25 +356,24 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 
 	if (watched)
 		cdc_schema_watch(stream->schema, map->database, map->table);
-	st = cdc_schema_lookup(&stream->lookup, map, table, err);
-	if (stream->lookup.untold && cdc_binlog_stream_knows(stream, psprintf("%s.%s", map->database, map->table)))
+	st = find_definition(stream, map, table, err);
+	if (watched && (st == CDC_ERR_UNSUPPORTED || st == CDC_ERR_SCHEMA))
 	{
-		doubt_untold(stream, map, err);
+		miss_watched(stream, map->database, map->table, err);
 		*table = NULL;
 		return CDC_OK;
 	}
-	if (watched && (st == CDC_OK || st == CDC_ERR_UNSUPPORTED || st == CDC_ERR_SCHEMA))
+	if (watched && st == CDC_OK)
+		return st;
+	if ((st == CDC_ERR_UNSUPPORTED || st == CDC_ERR_SCHEMA) && stream->lookup.untold)
 	{
-		if (st == CDC_OK)
-			return st;
+		CdcBinlogCall call = {.sub = stream->sub,.stream = stream};
+
+		doubt_rows(&call, map->database, map->table, cdc_from_utf8_lenient(err->message));
 		*table = NULL;
-		(void) cdc_log_event(stream->sub->name, "doubt",
-							 psprintf("rows of %s.%s, to which foreign keys refer, cannot be read: what changes with them is not seen",
-									  cdc_from_utf8_copy(map->database), cdc_from_utf8_copy(map->table)),
-							 cdc_from_utf8_lenient(err->message));
 		return CDC_OK;
 	}
-	if (st == CDC_ERR_UNSUPPORTED || stream->lookup.untold)
+	if (st == CDC_ERR_UNSUPPORTED)
 	{
 		leave_out(stream, map, err);
 		*table = NULL;

@@ -569,6 +569,19 @@ check_kind(CdcSchemaLookup *lookup, const CdcTableMap *map, CdcSchemaEntry *entr
 	return CDC_ERR_UNSUPPORTED;
 }
 
+/* err: what differs. */
+static CdcStatus
+no_definition(const CdcSchemaLookup *lookup, const CdcTableMap *map, CdcError *err)
+{
+	CdcError	why = *err;
+
+	cdc_error(err, CDC_ERR_SCHEMA,
+			  "rows at %s fit no known definition of their table, which was changed or dropped later, and the binlog does not tell how (binlog_row_metadata=FULL would): %s",
+			  lookup->place.position, why.message);
+	cdc_error_column(err, map->database, map->table, why.column);
+	return CDC_ERR_SCHEMA;
+}
+
 CdcStatus
 cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, CdcError *err)
 {
@@ -580,7 +593,7 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	CdcTableMap visible = *map;
 
 	*table = NULL;
-	lookup->untold = false;
+	lookup->untold = lookup->remembered = false;
 	if (!entry->wanted && !entry->watched)
 		return CDC_OK;
 	if ((entry->fitting != NULL || entry->unreadable) && entry->map_print == print)
@@ -588,8 +601,13 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 		*table = entry->fitting;
 		return CDC_OK;
 	}
+	if (entry->misfit && entry->map_print == print && !lookup->anew)
+	{
+		lookup->untold = lookup->remembered = true;
+		return cdc_error(err, CDC_ERR_SCHEMA, "rows fit no known definition of their table");
+	}
 
-	entry->unreadable = false;
+	entry->unreadable = entry->misfit = false;
 	(void) cdc_schema_load(schema, map->database, map->table);
 	if (cdc_failed(check_kind(lookup, map, entry, err)))
 	{
@@ -608,13 +626,9 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	}
 	if (!find_definition(lookup, entry, &visible, err))
 	{
-		CdcError	why = *err;
-
-		cdc_error(err, CDC_ERR_SCHEMA, "rows in the binlog fit no known definition of their table, which was changed at the source more than once, or dropped, after they were written: %s",
-				  why.message);
-		cdc_error_column(err, map->database, map->table, why.column);
-		lookup->untold = true;
-		return CDC_ERR_SCHEMA;
+		entry->map_print = print;
+		entry->misfit = lookup->untold = true;
+		return no_definition(lookup, map, err);
 	}
 	entry->map_print = print;
 	entry->unproven = entry->unproven || (entry->as_of != NULL && map->names == NULL);

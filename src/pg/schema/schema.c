@@ -309,7 +309,7 @@ cache_definition(CdcSchema *schema, CdcSchemaEntry *entry, const char *database,
 	entry->def = copy_def(def);
 	entry->as_of = copy_text(as_of);
 	entry->newest = entry->fitting = NULL;
-	entry->unreadable = entry->unproven = false;
+	entry->unreadable = entry->unproven = entry->misfit = false;
 	entry->loaded = true;
 	if (def->ncolumns > 0)
 		entry->newest = cdc_schema_make_table(schema, database, table, entry->def);

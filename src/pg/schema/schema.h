@@ -146,7 +146,7 @@ extern void cdc_schema_invalidate(CdcSchema *schema);
  * CdcTableLookup for the decoder; arg is a CdcSchemaLookup.  Wanted tables
  * whose stored definition is missing are read from the source; the stored one
  * is compared with the map (count, types, names, signedness) and re-read when
- * it does not fit, and an error names what differs when it still does not.
+ * it does not fit, and an error (CDC_ERR_SCHEMA) names what differs when it still does not.
  * CDC_ERR_UNSUPPORTED where a column cannot be decoded, once for each form of
  * the table; from then on its rows are left out (*table is NULL).
  */
@@ -156,7 +156,9 @@ typedef struct CdcSchemaLookup
 	const CdcSubscription *sub;
 	CdcControl	control;		/* for what is not stored */
 	CdcSchemaPlace place;		/* of the next event */
-	bool		untold;			/* out, with an error: what columns the rows have cannot be told here */
+	bool		anew;			/* in: a definition is looked for although there was none before */
+	bool		untold;			/* out: which columns the rows have cannot be told, a new copy helps */
+	bool		remembered;		/* out: no definition was looked for, as there was none before */
 } CdcSchemaLookup;
 
 /*

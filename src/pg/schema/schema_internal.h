@@ -36,6 +36,7 @@ typedef struct CdcSchemaEntry
 	CdcTable   *newest;			/* made of def; or NULL */
 	CdcTable   *fitting;		/* of the last table map; or NULL */
 	bool		unreadable;		/* the last table map has a column that cannot be decoded */
+	bool		misfit;			/* no definition fits the last table map */
 	bool		unproven;		/* rows without names were decoded by a def with as_of */
 	uint64		map_print;		/* fingerprint of that table map */
 } CdcSchemaEntry;
