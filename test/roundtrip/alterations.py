@@ -83,11 +83,14 @@ class Alterations(Administration):
         return self.rnd.choice([''] * 5 + ['/* a */ ', '-- b\n', '# c\n', '/*!40000 */ ', ' \n']) + sql + \
             self.rnd.choice([''] * 5 + [' ', ' /* d */', ' -- e', '\n'])
 
-    def surrounded(self, sql, *args):
+    def surrounded(self, sql, kind, effects, tables):
         """A statement of DDL under settings that the session has for it only."""
         before, after = [], []
         if self.rnd.random() < 0.25:
-            before.append("SET sql_mode = '%s'" % self.rnd.choice(MODES))
+            mode = self.rnd.choice(MODES)
+            before.append("SET sql_mode = '%s'" % mode)
+            # a table that is copied then gets other dates, without a word
+            effects = effects + ([('lost', t) for t in tables] if 'ZERO' in mode else [])
             after.append("SET sql_mode = ''")
         if self.rnd.random() < 0.15:
             before.append("SET time_zone = '%s'" % self.rnd.choice(['+05:30', '-11:00']))
@@ -102,7 +105,7 @@ class Alterations(Administration):
         if self.rnd.random() < 0.2:
             self.rec.dml('BEGIN')   # the statement commits it
             self.change()
-        ok = self.rec.ddl(sql if prepare else self.spell(sql), *args)
+        ok = self.rec.ddl(sql if prepare else self.spell(sql), kind, effects, tables)
         self.rec.dml('COMMIT')
         for s in after:
             self.rec.dml(s)

@@ -128,6 +128,8 @@ sub compare_table
 		my $c = $canonical{$type} // [ '%s', '%s::text' ];
 		my $bits = $full =~ /^bit\((\d+)\)/ ? $1 : 1;
 		my $q = '`' . ($name =~ s/`/``/gr) . '`';
+		# double(m,d) is shown with d digits, whatever it holds
+		$c = $canonical{float} if $full =~ /^double\(/;
 		push @source_sql, $type eq 'bit' ? sprintf($c->[0], $q, $bits) : sprintf($c->[0], $q);
 		push @target_sql, sprintf($c->[1], $target->quote_identifier(column_name($target_name)));
 		push @source_fix, $c->[2] // ($full =~ /zerofill/ ? \&_unpadded : undef);
