@@ -104,12 +104,6 @@ make_codec(CdcKafkaEventMaker *maker, const char *option, CdcPayloadFormat forma
 
 	if (format == CDC_PAYLOAD_PLAIN && (schema == NULL || schema[0] == '\0'))
 		return NULL;
-	if (!cdc_format_is_json(maker->format))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("messages of subscription \"%s\" are not decoded, but kept as bytes", sub->name),
-				 errdetail("Its format is \"%s\".", sub->format),
-				 errhint("Leave out value_format and key_format, or choose the format of what is encoded: debezium, debezium_flat, maxwell, json or auto.")));
 	server = GetForeignServerByName(sub->server, false);
 	return cdc_codec_create(maker->context, server->serverid, sub->owner_oid, format,
 							codec_form(maker->format), schema, option);

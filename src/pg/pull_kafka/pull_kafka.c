@@ -467,6 +467,7 @@ static const CdcSourceMethods methods = {
 	.check_arguments = cdc_kafka_check_arguments,
 	.prepare = cdc_kafka_subscribe_prepare,
 	.create = cdc_kafka_subscribe,
+	.check_options = cdc_kafka_check_options,
 	.definition = cdc_kafka_definition,
 	.set_position = cdc_kafka_set_position,
 	.goal = cdc_kafka_goal,

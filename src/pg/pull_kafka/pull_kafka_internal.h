@@ -370,6 +370,7 @@ extern bool cdc_kafka_wait(int32 subscription_id, long timeout_ms);
 extern void cdc_kafka_disconnect(int32 subscription_id);
 extern void cdc_kafka_failed(const CdcSubscription *sub, int sqlerrcode, const char *error);
 extern void cdc_kafka_check_arguments(const CdcSubscription *sub);
+extern void cdc_kafka_check_options(const CdcSubscription *sub, const CdcSubscription *former);
 extern void *cdc_kafka_subscribe_prepare(const CdcSubscription *sub);
 extern void cdc_kafka_subscribe(const CdcSubscription *sub, void *prepared);
 extern void cdc_kafka_set_position(const CdcSubscription *sub, const char *where);
