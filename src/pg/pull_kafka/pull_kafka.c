@@ -230,7 +230,7 @@ take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 	count_table(stream, place, &event.row, event.wanted);
 	cdc_kafka_take_event(call, place, msg, &event);
 	if (event.poison)
-		cdc_kafka_event_log(call->sub, msg, &event, call->pos.last_seq);
+		cdc_kafka_aside_keep(call, msg, &event, call->pos.last_seq);
 	stream->last_ms = msg->ts_ms;
 	check_reached(stream, place);
 	MemoryContextSwitchTo(old);
@@ -426,6 +426,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 
 	call.sub = sub;
 	call.bounds = bounds;
+	call.context = CurrentMemoryContext;
 	cdc_kafka_blame(sub, "", -1);
 	cdc_position_get(sub, &call.pos);
 	call.stream = cdc_kafka_stream_get(&call, bounds->until_now);
@@ -441,6 +442,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	} while (end == LOOP_REACHED && bounds->until_now && cdc_kafka_left_to_segments(call.stream));
 	(void) cdc_kafka_end_old_groups(&call);
 
+	cdc_kafka_aside_write(&call);
 	if (call.history != NULL)
 		cdc_history_close(call.history);
 	result->moved = persist_due(&call);
