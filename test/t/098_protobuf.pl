@@ -8,6 +8,7 @@ use warnings;
 use utf8;
 
 use Encode qw(decode_utf8);
+use File::Temp qw(tempdir);
 use FindBin;
 use JSON::PP;
 use MIME::Base64;
@@ -285,6 +286,29 @@ subtest 'schemas that are none, or hostile' => sub {
 		'', 'options of extensions that nobody brought do not either');
 	is($cluster->value('SELECT count(*) FROM bare'), 4, 'the database is up');
 	unlike(substr(slurp($cluster->node->logfile), length $log), qr/libprotobuf|PANIC|terminated by signal/, 'nothing was written past the server\'s log');
+};
+
+# The two files that know what there is are compiled anew in a copy of the tree; what else there is of it
+# is taken as it was built.
+subtest 'a build without what reads schemas and asks registries' => sub {
+	my $tree = "$FindBin::RealBin/../..";
+	plan skip_all => 'the tree was built elsewhere' unless -e "$tree/src/pg/registry/fetch.o";
+	my $copy = tempdir(CLEANUP => 1);
+	my $out = `cd '$tree' && tar cf - --exclude=./test --exclude='./*.so' . | tar xf - -C '$copy' && cd '$copy' && touch src/pg/registry/fetch.c src/pg/registry/protoc.c && chmod -R u+w . && make -s CI=true WITH_PROTOBUF=no WITH_REGISTRY=no PG_CONFIG=\$(command -v pg_config) 2>&1`;
+	is($? || $out, 0, 'is built without a warning') or return;
+	is_deeply([ map { m{([^/]+)\z} } glob "$copy/*.so" ], ['cdc_ingest.so'], 'there is no other module');
+	$cluster->do("CREATE FUNCTION without(text[], oid) RETURNS void LANGUAGE c AS '$copy/cdc_ingest.so', 'cdc_kafka_fdw_validator'");
+	my $set = sub {
+		my ($options) = @_;
+		my $dbh = $cluster->connect;
+		my $error = $cluster->error_of("SELECT without('{topic=t,$options}', 'pg_foreign_table'::regclass)", $dbh);
+		$dbh->disconnect;
+		return $error;
+	};
+	is($set->('value_format=plain'), '', 'what is plain is read');
+	is($set->(q{value_format=avro,"value_schema=\"string\""}) , '', 'so is Avro by a schema that is given');
+	like($set->('value_format=avro'), qr/this build of cdc_ingest cannot ask schema registries\nDETAIL: +It was built without libcurl\.\nHINT: +Give the schema with the option value_schema \(key_schema\), or install libcurl4-openssl-dev and build with WITH_REGISTRY=yes\./, 'whoever names avro is told what to do');
+	like($set->("key_format=protobuf$_"), qr/this build of cdc_ingest cannot read schemas of Protobuf\nDETAIL: +It was built without libprotobuf\.\nHINT: +Install g\+\+, libprotobuf-dev and libprotoc-dev, and build with WITH_PROTOBUF=yes\./, "... and whoever names protobuf$_") for '', ',key_schema=x';
 };
 
 done_testing();
