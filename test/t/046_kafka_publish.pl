@@ -16,7 +16,7 @@ use CdcIngest::Server;
 
 my $kafka = CdcIngest::Kafka->new(partitions => 2);
 my $source = CdcIngest::Server->new('mariadb');
-my $cluster = CdcIngest::Cluster->new('publish');
+my $cluster = CdcIngest::Cluster->new('publish', conf => "restart_after_crash = on\n");
 
 $source->do(
 	'CREATE DATABASE shop CHARACTER SET utf8mb4',
