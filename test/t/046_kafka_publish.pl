@@ -1,7 +1,7 @@
 # Publish: MariaDB to history to topics of Kafka, in place of a Maxwell process.
 # What consumers get is checked with kcat, and folded back to the source's rows.
 #
-# Takes 45 s.
+# Takes 55 s.
 use strict;
 use warnings;
 use utf8;
