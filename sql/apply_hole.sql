@@ -71,5 +71,7 @@ SELECT cdc.replay('hole', 'd.t', 'hole.r');
 DELETE FROM cdc_catalog.history_gap;
 
 DELETE FROM cdc.subscription_table WHERE subscription = 'hole';
+DELETE FROM cdc.subscription_position WHERE subscription = 'hole';
+DELETE FROM cdc.subscription_progress WHERE subscription = 'hole';
 DELETE FROM cdc.subscription WHERE name = 'hole';
 DROP SCHEMA hole CASCADE;

@@ -156,6 +156,8 @@ SELECT cdc.event_row('c', '[]', '{id}', '{0,1,2,2,0,0}', NULL::t);
 SELECT cdc.event_row('c', '{"data":{"id":1,"part":"a","name":"b","v":1,"at":"2026-01-01","more":5}}', '{id,part,name,v,at,more}', '{0,2,2,3,2,1,0,3,1,0,4,1,0,5,5,0,6,5,0,7,5,0}', NULL::t);
 SELECT cdc.event_row('m', '{"data":{}}', '{id}', '{0,1,2,2,0,0}', NULL::t);
 DELETE FROM cdc.subscription_table WHERE subscription = 'gs';
+DELETE FROM cdc.subscription_position WHERE subscription = 'gs';
+DELETE FROM cdc.subscription_progress WHERE subscription = 'gs';
 DELETE FROM cdc.table_counter WHERE subscription = 'gs';
 DELETE FROM cdc.subscription WHERE name = 'gs';
 DROP SCHEMA gs CASCADE;

@@ -4,9 +4,7 @@
  *	  Bytes to JSON along a schema.
  *
  *	  No count and no length is believed: bytes are taken only where they are, and what
- *	  is written is bounded by the number of bytes and a margin, as a value may take none
- *	  (null, an empty record), and a schema can ask for any number of those, with names
- *	  of any length.
+ *	  is written is bounded (envelope/decode_place.h).
  *
  *	  A union of null and one other type is that type's value; one of more types is, as
  *	  in Avro's own JSON encoding, an object with the branch's name, since a value alone
@@ -21,66 +19,26 @@
 #include "core/bytes.h"
 #include "core/decimal_bytes.h"
 #include "core/emit.h"
-#include "core/interrupt.h"
 #include "envelope/cell_time.h"
+#include "envelope/decode_place.h"
 
-/*
- * Bytes that may be written whatever the message has, and for each byte of it; what a
- * value without a name counts for.
- */
-#define FREE_BYTES		((uint64_t) 64 * 1024 * 1024)
-#define BYTES_A_BYTE	64
-#define VALUE_BYTES		16
-
-/* Values between two looks whether to go on. */
-#define LOOK_VALUES		4096
+_Static_assert(CDC_AVRO_MAX_DEPTH <= CDC_DECODE_LEVELS, "a path has room for all levels");
 
 typedef struct Decoder
 {
 	CdcSink    *sink;
 	CdcArena   *scratch;
-	CdcError   *err;
 	CdcAvroForm	form;
-	const uint8_t *begin;
-	const uint8_t *p;
 	const uint8_t *end;
-	uint64_t	room;			/* bytes that may still be written */
-	unsigned	values;			/* so far */
-	int			depth;
-	const CdcString *path[CDC_AVRO_MAX_DEPTH];	/* names of fields; NULL: an element */
+	CdcDecodePlace place;
 } Decoder;
 
 static CdcStatus decode(Decoder *d, const CdcAvroNode *node);
 
-/* ---- errors ---- */
-
-/* "after.amount", or "" at the top. */
-static void
-path_text(const Decoder *d, char *buf, size_t size)
-{
-	size_t		len = 0;
-
-	buf[0] = '\0';
-	for (int i = 0; i < d->depth && len + 80 < size; i++)
-		if (d->path[i] != NULL)
-			len += (size_t) snprintf(buf + len, size - len, "%s%.*s", len > 0 ? "." : "",
-									 cdc_clip(*d->path[i], 64), d->path[i]->data);
-}
-
 static CdcStatus
 fail(Decoder *d, CdcStatus st, const char *reason)
 {
-	char		path[CDC_ERROR_TEXT / 2];
-	size_t		at = (size_t) (d->p - d->begin);
-
-	path_text(d, path, sizeof(path));
-	cdc_error(d->err, st, st == CDC_ERR_LIMIT ? "message is larger than its bytes account for" :
-			  "message does not fit its Avro schema");
-	if (path[0] != '\0')
-		cdc_error_detail(d->err, "At byte %zu, field %s: %s.", at, path, reason);
-	else
-		cdc_error_detail(d->err, "At byte %zu: %s.", at, reason);
-	return st;
+	return cdc_decode_fail(&d->place, st, reason);
 }
 
 /* ---- bytes ---- */
@@ -95,9 +53,9 @@ take_varint(Decoder *d, uint64_t *result)
 	{
 		uint8_t		b;
 
-		if (d->p == d->end)
+		if (d->place.at == d->end)
 			return fail(d, CDC_ERR_VALUE, "a number goes beyond its end");
-		b = *d->p++;
+		b = *d->place.at++;
 		if (shift == 63 && b > 1)
 			break;
 		n |= (uint64_t) (b & 0x7f) << shift;
@@ -117,9 +75,9 @@ take_long(Decoder *d, int64_t *result)
 	CdcStatus	st;
 
 	/* most numbers are small */
-	if (d->p < d->end && *d->p < 0x80)
+	if (d->place.at < d->end && *d->place.at < 0x80)
 	{
-		n = *d->p++;
+		n = *d->place.at++;
 		*result = (int64_t) (n >> 1) ^ -(int64_t) (n & 1);
 		return CDC_OK;
 	}
@@ -132,10 +90,10 @@ take_long(Decoder *d, int64_t *result)
 static CdcStatus
 take_bytes(Decoder *d, size_t len, const uint8_t **bytes)
 {
-	if (len > (size_t) (d->end - d->p))
+	if (len > (size_t) (d->end - d->place.at))
 		return fail(d, CDC_ERR_VALUE, "a value goes beyond its end");
-	*bytes = d->p;
-	d->p += len;
+	*bytes = d->place.at;
+	d->place.at += len;
 	return CDC_OK;
 }
 
@@ -148,7 +106,7 @@ take_counted(Decoder *d, const uint8_t **bytes, size_t *len)
 
 	if (st != CDC_OK)
 		return st;
-	if (n < 0 || n > d->end - d->p)
+	if (n < 0 || n > d->end - d->place.at)
 		return fail(d, CDC_ERR_VALUE, n < 0 ? "a length is negative" : "a value goes beyond its end");
 	*len = (size_t) n;
 	return take_bytes(d, *len, bytes);
@@ -156,20 +114,10 @@ take_counted(Decoder *d, const uint8_t **bytes, size_t *len)
 
 /* ---- values ---- */
 
-/* Takes room for what the schema, not the message, brings. */
-static CdcStatus
-take_room(Decoder *d, size_t bytes)
-{
-	if (bytes > d->room)
-		return fail(d, CDC_ERR_LIMIT, "its schema makes more than 64 MB of it");
-	d->room -= bytes;
-	return CDC_OK;
-}
-
 static CdcStatus
 put_name(Decoder *d, CdcString name)
 {
-	CdcStatus	st = take_room(d, name.len);
+	CdcStatus	st = cdc_decode_take_room(&d->place, name.len);
 
 	return st == CDC_OK ? d->sink->ops->key(d->sink, name.data, name.len) : st;
 }
@@ -276,16 +224,16 @@ decode_inner(Decoder *d, const CdcString *name, const CdcAvroNode *node)
 {
 	CdcStatus	st;
 
-	if (d->depth >= CDC_AVRO_MAX_DEPTH)
+	if (d->place.depth >= CDC_AVRO_MAX_DEPTH)
 	{
 		(void) fail(d, CDC_ERR_LIMIT, "it has more than 64 levels");
 		return CDC_ERR_LIMIT;
 	}
-	d->path[d->depth++] = name;
+	d->place.path[d->place.depth++] = name;
 	st = decode(d, node);
 	/* where it failed is of interest to who is told */
 	if (st == CDC_OK)
-		d->depth--;
+		d->place.depth--;
 	return st;
 }
 
@@ -336,7 +284,7 @@ take_block(Decoder *d, uint64_t *n)
 		return CDC_OK;
 	/* its size, for who would skip it */
 	st = take_long(d, &size);
-	if (st == CDC_OK && (size < 0 || size > d->end - d->p))
+	if (st == CDC_OK && (size < 0 || size > d->end - d->place.at))
 		return fail(d, CDC_ERR_VALUE, "the size of a block goes beyond its end");
 	return st;
 }
@@ -409,7 +357,7 @@ decode_enum(Decoder *d, const CdcAvroNode *node)
 		return st;
 	if (i < 0 || i >= node->n)
 		return fail(d, CDC_ERR_VALUE, "an enum has no symbol of that number");
-	st = take_room(d, node->symbols[i].len);
+	st = cdc_decode_take_room(&d->place, node->symbols[i].len);
 	if (st != CDC_OK)
 		return st;
 	return d->sink->ops->string(d->sink, node->symbols[i].data, node->symbols[i].len);
@@ -449,12 +397,11 @@ static CdcStatus
 decode(Decoder *d, const CdcAvroNode *node)
 {
 	const uint8_t *bytes = NULL;
-	CdcStatus	st = take_room(d, VALUE_BYTES);
+	CdcStatus	st = cdc_decode_take_room(&d->place, CDC_DECODE_VALUE_BYTES);
 
 	if (st != CDC_OK)
 		return st;
-	if (++d->values % LOOK_VALUES == 0)
-		cdc_interrupt_point();
+	cdc_decode_count(&d->place);
 	switch (node->type)
 	{
 		case CDC_AVRO_NULL:
@@ -484,22 +431,7 @@ decode(Decoder *d, const CdcAvroNode *node)
 		case CDC_AVRO_UNION:
 			return decode_union(d, node);
 	}
-	return cdc_error(d->err, CDC_ERR_INTERNAL, "unknown type of Avro");
-}
-
-/* The sink says no by a status alone. */
-static CdcStatus
-explain(Decoder *d, CdcStatus st)
-{
-	if (d->err->status == st)
-		return st;
-	if (st == CDC_ERR_CORRUPT)
-		return fail(d, CDC_ERR_VALUE, "a text is not UTF-8");
-	if (st == CDC_ERR_NOMEM)
-		return cdc_error(d->err, st, "out of memory");
-	cdc_error(d->err, st, st == CDC_ERR_LIMIT ? "message is too large or nested too deep" :
-			  "message has a value that cannot be kept");
-	return st;
+	return cdc_error(d->place.err, CDC_ERR_INTERNAL, "unknown type of Avro");
 }
 
 CdcStatus
@@ -511,19 +443,14 @@ cdc_avro_decode(const CdcAvroSchema *schema, CdcAvroForm form, CdcArena *scratch
 
 	d.sink = sink;
 	d.scratch = scratch;
-	d.err = err;
 	d.form = form;
-	d.begin = d.p = bytes;
 	d.end = bytes + len;
-	d.room = FREE_BYTES + (uint64_t) len * BYTES_A_BYTE;
-	d.values = 0;
-	d.depth = 0;
-	err->status = CDC_OK;
+	cdc_decode_begin(&d.place, "Avro", bytes, len, err);
 	st = decode(&d, schema->root);
-	if (st == CDC_OK && d.p < d.end)
+	if (st == CDC_OK && d.place.at < d.end)
 	{
-		d.depth = 0;
+		d.place.depth = 0;
 		return fail(&d, CDC_ERR_VALUE, "its value ends there, and more bytes follow");
 	}
-	return st == CDC_OK ? st : explain(&d, st);
+	return cdc_decode_explain(&d.place, st);
 }

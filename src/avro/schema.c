@@ -15,6 +15,7 @@
 #include "avro/internal.h"
 
 #include "core/interrupt.h"
+#include "envelope/decode_place.h"
 #include "envelope/doc_tree.h"
 
 /* A place of the table of names; a power of two. */
@@ -33,6 +34,8 @@ typedef struct Parser
 	CdcError   *err;
 	Name	   *names[NAME_BUCKETS];
 	int			depth;
+	int			nfields;		/* that the type at hand is inside of: fewer than depth */
+	const CdcString *fields[CDC_AVRO_MAX_DEPTH];	/* their names */
 } Parser;
 
 static CdcStatus parse_type(Parser *p, const CdcDoc *doc, CdcString space,
@@ -47,9 +50,13 @@ no_memory(Parser *p)
 static CdcStatus
 refuse(Parser *p, const char *reason, CdcString name)
 {
+	char		path[CDC_ERROR_TEXT / 2];
+
+	cdc_decode_path(p->fields, p->nfields, path, sizeof(path));
 	cdc_error(p->err, CDC_ERR_VALUE, "schema is not a valid Avro schema");
-	cdc_error_detail(p->err, "%s%s%.*s%s.", reason, name.len > 0 ? " \"" : "", cdc_clip(name, 200),
-					 name.data, name.len > 0 ? "\"" : "");
+	cdc_error_detail(p->err, "%s%s%.*s%s%s%s%s.", reason, name.len > 0 ? " \"" : "",
+					 cdc_clip(name, 200), name.data, name.len > 0 ? "\"" : "",
+					 path[0] != '\0' ? " (field \"" : "", path, path[0] != '\0' ? "\")" : "");
 	return CDC_ERR_VALUE;
 }
 
@@ -234,8 +241,11 @@ parse_fields(Parser *p, CdcAvroNode *node, const CdcDoc *object)
 		if (!cdc_doc_find(&field, "type", &type))
 			return refuse(p, "There is no type of the field", name);
 		st = copy_string(p, name, &to->name);
+		p->fields[p->nfields++] = &to->name;
 		if (st == CDC_OK)
 			st = parse_type(p, &type, space_of(node->name), &to->type);
+		/* where it failed has been told */
+		p->nfields--;
 		node->n++;
 	}
 	return st;

@@ -4,8 +4,7 @@
  *	  Bytes to JSON along a message's type.
  *
  *	  No length is believed: bytes are taken only where they are, and what is written is
- *	  bounded by the number of bytes and a margin, as an empty message has all its
- *	  fields, and a schema can have any number of those, with names of any length.
+ *	  bounded (envelope/decode_place.h), as an empty message has all its fields.
  *
  *	  Fields that the type does not have are passed over, as Protobuf has it; one that it
  *	  has with another encoding is an error: it is not the type that the message was
@@ -18,60 +17,14 @@
 #include <stdio.h>
 
 #include "core/emit.h"
-#include "core/interrupt.h"
-
-/* What a value without a name counts for. */
-#define VALUE_BYTES		16
-
-/* Values between two looks whether to go on. */
-#define LOOK_VALUES		4096
 
 /* Places of the stacks in the beginning. */
 #define FIRST_PLACES	256
 
-/* ---- errors ---- */
-
-/* "after.amount", or "" at the top. */
-static void
-path_text(const CdcPbDecoder *d, char *buf, size_t size)
-{
-	size_t		len = 0;
-
-	buf[0] = '\0';
-	for (int i = 0; i < d->depth && len + 80 < size; i++)
-		len += (size_t) snprintf(buf + len, size - len, "%s%.*s", len > 0 ? "." : "",
-								 cdc_clip(*d->path[i], 64), d->path[i]->data);
-}
-
-CdcStatus
-cdc_pb_fail(CdcPbDecoder *d, CdcStatus st, const char *reason)
-{
-	char		path[CDC_ERROR_TEXT / 2];
-	size_t		at = (size_t) (d->at - d->begin);
-
-	path_text(d, path, sizeof(path));
-	cdc_error(d->err, st, st == CDC_ERR_LIMIT ? "message is larger than its bytes account for" :
-			  "message does not fit its Protobuf schema");
-	if (path[0] != '\0')
-		cdc_error_detail(d->err, "At byte %zu, field %s: %s.", at, path, reason);
-	else
-		cdc_error_detail(d->err, "At byte %zu: %s.", at, reason);
-	return st;
-}
-
 static CdcStatus
 no_memory(CdcPbDecoder *d)
 {
-	return cdc_error(d->err, CDC_ERR_NOMEM, "out of memory");
-}
-
-CdcStatus
-cdc_pb_take_room(CdcPbDecoder *d, size_t bytes)
-{
-	if (bytes > d->room)
-		return cdc_pb_fail(d, CDC_ERR_LIMIT, "its schema makes more than 64 MB of it");
-	d->room -= bytes;
-	return CDC_OK;
+	return cdc_error(d->place.err, CDC_ERR_NOMEM, "out of memory");
 }
 
 /* ---- looking through ---- */
@@ -112,7 +65,7 @@ push_slots(CdcPbDecoder *d, const CdcProtobufMessage *message)
 		memset(d->slots + d->nslots, 0, n * sizeof(CdcPbSlot));
 	d->nslots += n;
 	/* slots cost time, whatever is written of them */
-	return cdc_pb_take_room(d, n);
+	return cdc_decode_take_room(&d->place, n);
 }
 
 static CdcStatus
@@ -171,8 +124,8 @@ take_item(CdcPbDecoder *d, const CdcPbLevel *level, const CdcPbItem *item)
 		field->wire != CDC_PB_BEGIN_GROUP;
 	if (item->wire != field->wire && !packed)
 	{
-		d->path[d->depth++] = &field->name;
-		return cdc_pb_fail(d, CDC_ERR_VALUE, "it is encoded in another way than its type");
+		d->place.path[d->place.depth++] = &field->name;
+		return cdc_decode_fail(&d->place, CDC_ERR_VALUE, "it is encoded in another way than its type");
 	}
 	if (field->oneof >= 0)
 		choose(d, level, i);
@@ -189,11 +142,10 @@ look_through(CdcPbDecoder *d, const CdcPbLevel *level, const uint8_t *p, const u
 	{
 		const char *wrong;
 
-		d->at = p;
-		if (++d->values % LOOK_VALUES == 0)
-			cdc_interrupt_point();
+		d->place.at = p;
+		cdc_decode_count(&d->place);
 		wrong = cdc_pb_next(&p, end, &item);
-		st = wrong == NULL ? take_item(d, level, &item) : cdc_pb_fail(d, CDC_ERR_VALUE, wrong);
+		st = wrong == NULL ? take_item(d, level, &item) : cdc_decode_fail(&d->place, CDC_ERR_VALUE, wrong);
 	}
 	return st;
 }
@@ -251,7 +203,7 @@ emit_enum(CdcPbDecoder *d, const CdcPbEnum *type, int32_t number)
 	}
 	if (low == type->n || type->values[low].number != number)
 		return d->sink->ops->int64(d->sink, number);
-	st = cdc_pb_take_room(d, type->values[low].name.len);
+	st = cdc_decode_take_room(&d->place, type->values[low].name.len);
 	return st == CDC_OK ?
 		d->sink->ops->string(d->sink, type->values[low].name.data, type->values[low].name.len) : st;
 }
@@ -301,7 +253,7 @@ emit_scalar(CdcPbDecoder *d, const CdcPbField *field, CdcPbScalar value)
 		case CDC_PB_MESSAGE:
 			break;
 	}
-	return cdc_error(d->err, CDC_ERR_INTERNAL, "unknown type of Protobuf");
+	return cdc_error(d->place.err, CDC_ERR_INTERNAL, "unknown type of Protobuf");
 }
 
 static CdcPbScalar
@@ -325,7 +277,7 @@ emit_found(CdcPbDecoder *d, const CdcPbField *field, size_t at)
 
 	if (field->message != NULL)
 		return cdc_pb_message(d, field->message, (CdcPbContent) {found.begin, found.u.end, 0});
-	st = cdc_pb_take_room(d, VALUE_BYTES);
+	st = cdc_decode_take_room(&d->place, CDC_DECODE_VALUE_BYTES);
 	return st == CDC_OK ? emit_scalar(d, field, scalar_of(field, &found)) : st;
 }
 
@@ -341,9 +293,8 @@ emit_packed(CdcPbDecoder *d, const CdcPbField *field, const uint8_t *p, const ui
 	{
 		const char *wrong = NULL;
 
-		d->at = p;
-		if (++d->values % LOOK_VALUES == 0)
-			cdc_interrupt_point();
+		d->place.at = p;
+		cdc_decode_count(&d->place);
 		if (field->wire == CDC_PB_VARINT)
 			wrong = cdc_pb_varint(&p, end, &value.bits);
 		else if (end - p < size)
@@ -354,8 +305,8 @@ emit_packed(CdcPbDecoder *d, const CdcPbField *field, const uint8_t *p, const ui
 			p += size;
 		}
 		if (wrong != NULL)
-			return cdc_pb_fail(d, CDC_ERR_VALUE, wrong);
-		st = cdc_pb_take_room(d, VALUE_BYTES);
+			return cdc_decode_fail(&d->place, CDC_ERR_VALUE, wrong);
+		st = cdc_decode_take_room(&d->place, CDC_DECODE_VALUE_BYTES);
 		if (st == CDC_OK)
 			st = emit_scalar(d, field, value);
 	}
@@ -422,7 +373,7 @@ emit_entry(CdcPbDecoder *d, const CdcProtobufMessage *entry, CdcPbContent conten
 {
 	CdcPbLevel	level;
 	int			key = cdc_protobuf_field(entry, 1);
-	CdcStatus	st = cdc_pb_take_room(d, VALUE_BYTES);
+	CdcStatus	st = cdc_decode_take_room(&d->place, CDC_DECODE_VALUE_BYTES);
 
 	if (st == CDC_OK)
 		st = cdc_pb_enter(d, entry, content, &level);
@@ -471,7 +422,7 @@ cdc_pb_value(CdcPbDecoder *d, const CdcPbLevel *level, int i)
 {
 	const CdcPbField *field = &level->message->fields[i];
 	CdcPbSlot	slot = *cdc_pb_slot(d, level, i);
-	CdcStatus	st = cdc_pb_take_room(d, VALUE_BYTES);
+	CdcStatus	st = cdc_decode_take_room(&d->place, CDC_DECODE_VALUE_BYTES);
 
 	if (st != CDC_OK)
 		return st;
@@ -483,12 +434,12 @@ cdc_pb_value(CdcPbDecoder *d, const CdcPbLevel *level, int i)
 			cdc_pb_message(d, field->message, cdc_pb_whole(d, level, i)) :
 			emit_scalar(d, field, scalar_of(field, &d->found[slot.last - 1]));
 	if (field->required)
-		return cdc_pb_fail(d, CDC_ERR_VALUE, "it is required, and not there");
+		return cdc_decode_fail(&d->place, CDC_ERR_VALUE, "it is required, and not there");
 	if (field->present && !field->has_default)
 		return d->sink->ops->null(d->sink);
 	/* bytes of a message's own are not: nothing to count but what the schema brings */
 	if (field->wire == CDC_PB_COUNTED)
-		st = cdc_pb_take_room(d, field->fallback.bytes.len);
+		st = cdc_decode_take_room(&d->place, field->fallback.bytes.len);
 	return st == CDC_OK ? emit_scalar(d, field, field->fallback) : st;
 }
 
@@ -506,15 +457,15 @@ cdc_pb_members(CdcPbDecoder *d, const CdcPbLevel *level)
 		if ((field->oneof >= 0 || field->extension) && cdc_pb_slot(d, level, i)->first == 0)
 			continue;
 		/* fewer than the levels of messages */
-		d->path[d->depth++] = &field->name;
-		st = cdc_pb_take_room(d, field->name.len);
+		d->place.path[d->place.depth++] = &field->name;
+		st = cdc_decode_take_room(&d->place, field->name.len);
 		if (st == CDC_OK)
 			st = d->sink->ops->key(d->sink, field->name.data, field->name.len);
 		if (st == CDC_OK)
 			st = cdc_pb_value(d, level, i);
 		/* where it failed is of interest to who is told */
 		if (st == CDC_OK)
-			d->depth--;
+			d->place.depth--;
 	}
 	return st;
 }
@@ -523,15 +474,14 @@ CdcStatus
 cdc_pb_message(CdcPbDecoder *d, const CdcProtobufMessage *message, CdcPbContent content)
 {
 	CdcPbLevel	level;
-	CdcStatus	st = cdc_pb_take_room(d, VALUE_BYTES);
+	CdcStatus	st = cdc_decode_take_room(&d->place, CDC_DECODE_VALUE_BYTES);
 
 	if (st != CDC_OK)
 		return st;
 	if (d->levels >= CDC_PROTOBUF_MAX_DEPTH)
-		return cdc_pb_fail(d, CDC_ERR_LIMIT, "it has more than 100 levels");
+		return cdc_decode_fail(&d->place, CDC_ERR_LIMIT, "it has more than 100 levels");
 	d->levels++;
-	if (++d->values % LOOK_VALUES == 0)
-		cdc_interrupt_point();
+	cdc_decode_count(&d->place);
 	st = cdc_pb_enter(d, message, content, &level);
 	if (st != CDC_OK)
 		return st;

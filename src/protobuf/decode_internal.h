@@ -12,7 +12,11 @@
 #ifndef CDC_PROTOBUF_DECODE_INTERNAL_H
 #define CDC_PROTOBUF_DECODE_INTERNAL_H
 
+#include "envelope/decode_place.h"
 #include "protobuf/wire.h"
+
+/* A path has the fields of all levels, and one that is wrong. */
+_Static_assert(CDC_PROTOBUF_MAX_DEPTH <= CDC_DECODE_LEVELS, "a path has room for all levels");
 
 /* A field of the bytes. */
 typedef struct CdcPbFound
@@ -40,23 +44,17 @@ typedef struct CdcPbDecoder
 {
 	CdcSink    *sink;
 	CdcArena   *scratch;
-	CdcError   *err;
 	const CdcProtobufSchema *schema;
 	/* writes a message that has a meaning: cdc_pb_known() */
 	CdcStatus	(*known) (struct CdcPbDecoder *d, const struct CdcPbLevel *level);
-	const uint8_t *begin;
-	const uint8_t *at;			/* where errors are */
-	uint64_t	room;			/* bytes that may still be written */
-	unsigned	values;			/* so far */
 	CdcPbFound *found;
 	CdcPbSlot  *slots;
 	size_t		nfound;
 	size_t		nslots;
 	size_t		found_cap;
 	size_t		slots_cap;
-	int			levels;			/* of messages */
-	int			depth;			/* of fields: as many at most, and one that is wrong */
-	const CdcString *path[CDC_PROTOBUF_MAX_DEPTH + 1];
+	int			levels;			/* of messages; fields are as many at most, and one that is wrong */
+	CdcDecodePlace place;
 } CdcPbDecoder;
 
 /* A message that was looked through. */
@@ -75,11 +73,6 @@ typedef struct CdcPbContent
 	const uint8_t *end;
 	uint32_t	next;
 } CdcPbContent;
-
-extern CdcStatus cdc_pb_fail(CdcPbDecoder *d, CdcStatus st, const char *reason);
-
-/* Takes room for what the schema, not the message, brings. */
-extern CdcStatus cdc_pb_take_room(CdcPbDecoder *d, size_t bytes);
 
 static inline const CdcPbSlot *
 cdc_pb_slot(const CdcPbDecoder *d, const CdcPbLevel *level, int i)

@@ -273,7 +273,7 @@ emit_decimal(CdcPbDecoder *d, const CdcPbLevel *level)
 											d->sink);
 
 	return st == CDC_ERR_VALUE ?
-		cdc_pb_fail(d, st, "a number has more than 4096 bytes or decimals") : st;
+		cdc_decode_fail(&d->place, st, "a number has more than 4096 bytes or decimals") : st;
 }
 
 /* What is set of a google.protobuf.Value. */
@@ -295,7 +295,7 @@ emit_mask(CdcPbDecoder *d, const CdcPbLevel *level)
 	size_t		len = 0;
 
 	if (text == NULL)
-		return cdc_error(d->err, CDC_ERR_NOMEM, "out of memory");
+		return cdc_error(d->place.err, CDC_ERR_NOMEM, "out of memory");
 	for (uint32_t at = cdc_pb_slot(d, level, i)->first; at > 0; at = d->found[at - 1].next)
 	{
 		size_t		n = (size_t) (d->found[at - 1].u.end - d->found[at - 1].begin);
@@ -398,5 +398,5 @@ cdc_pb_known(CdcPbDecoder *d, const CdcPbLevel *level)
 		case CDC_PB_PLAIN:
 			break;
 	}
-	return cdc_error(d->err, CDC_ERR_INTERNAL, "unknown meaning of a message");
+	return cdc_error(d->place.err, CDC_ERR_INTERNAL, "unknown meaning of a message");
 }

@@ -8,40 +8,10 @@
 #include <string.h>
 
 #include "avro/avro.h"
-#include "core/json_parse.h"
-#include "core/json_text.h"
 #include "envelope/doc_tree.h"
+#include "require_decoded.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* As much as a schema may take in the server, and as a registry may answer. */
-#define SCHEMA_MEMORY	((size_t) 64 * 1024 * 1024)
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
-static void
-require_error(CdcStatus st, const CdcError *err)
-{
-	require(st == CDC_ERR_VALUE || st == CDC_ERR_LIMIT || st == CDC_ERR_NOMEM);
-	require(err->status == st && err->message[0] != '\0');
-}
-
-/* The text is one JSON document. */
-static void
-require_json(const CdcJsonText *text)
-{
-	CdcJsonText again;
-	CdcError	err;
-
-	cdc_json_text_init(&again);
-	require(cdc_json_parse((const uint8_t *) text->buf.data, text->buf.len, &again.sink, &err) == CDC_OK);
-	cdc_json_text_free(&again);
-}
 
 static void
 decode(const CdcAvroSchema *schema, CdcAvroForm form, CdcArena *scratch, const uint8_t *bytes,

@@ -8,15 +8,9 @@
 #include <string.h>
 
 #include "binlog/values.h"
+#include "require.h"
 
 int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* Encodes ndigits digits in big-endian groups; the first or last one is shorter. */
 static uint8_t *

@@ -9,15 +9,9 @@
 
 #include "binlog/query.h"
 #include "binlog/savepoint.h"
+#include "require.h"
 
 int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* Whether the string is inside of the event. */
 static bool

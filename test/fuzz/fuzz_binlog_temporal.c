@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "binlog/values.h"
+#include "require.h"
 
 int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,13 +25,6 @@ static const CdcDecodeFn decoders[NTYPES] = {
 };
 
 static const int64_t powers[7] = {1, 10, 100, 1000, 10000, 100000, 1000000};
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static uint32_t
 wire_size(int type, int fsp)

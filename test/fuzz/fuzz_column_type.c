@@ -7,15 +7,9 @@
 
 #include "core/arena.h"
 #include "core/change.h"
+#include "require.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* Prints members as the server does; parsing that gives the same again. */
 static void

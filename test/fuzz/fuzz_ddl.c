@@ -8,15 +8,9 @@
 #include <string.h>
 
 #include "core/ddl_apply.h"
+#include "require.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* ---- lexer and classification ---- */
 

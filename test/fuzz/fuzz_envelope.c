@@ -12,15 +12,9 @@
 #include "core/json_text.h"
 #include "envelope/doc_tree.h"
 #include "envelope/envelope.h"
+#include "require.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* Any kind for any column, but always the same for a name. */
 static bool

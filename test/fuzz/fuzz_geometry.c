@@ -8,15 +8,9 @@
 #include <string.h>
 
 #include "core/geometry.h"
+#include "require.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static bool
 same(const CdcBuf *a, const CdcBuf *b)

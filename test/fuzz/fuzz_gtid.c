@@ -7,15 +7,9 @@
 #include <string.h>
 
 #include "core/gtid.h"
+#include "require.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static CdcGtidSet *
 parse(CdcFlavor flavor, const char *text)

@@ -10,17 +10,11 @@
 
 #include "core/json_parse.h"
 #include "core/json_text.h"
+#include "require.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef CdcStatus (*Parse) (const uint8_t *text, size_t len, CdcSink *sink, CdcError *err);
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* true: accepted, out has the text. */
 static bool

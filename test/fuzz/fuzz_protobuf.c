@@ -7,41 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json_parse.h"
-#include "core/json_text.h"
 #include "envelope/document.h"
 #include "protobuf/protobuf.h"
+#include "require_decoded.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* More than a schema or a message of such a size needs. */
-#define MEMORY	((size_t) 64 * 1024 * 1024)
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
-static void
-require_error(CdcStatus st, const CdcError *err)
-{
-	require(st == CDC_ERR_VALUE || st == CDC_ERR_LIMIT || st == CDC_ERR_NOMEM);
-	require(err->status == st && err->message[0] != '\0');
-}
-
-/* The text is one JSON document. */
-static void
-require_json(const CdcJsonText *text)
-{
-	CdcJsonText again;
-	CdcError	err;
-
-	cdc_json_text_init(&again);
-	require(cdc_json_parse((const uint8_t *) text->buf.data, text->buf.len, &again.sink, &err) == CDC_OK);
-	cdc_json_text_free(&again);
-}
 
 /* Whether all of a text's bytes are ASCII: names and texts in other encodings are no JSON. */
 static bool
@@ -82,8 +52,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t		set = size >= 2 ? (size_t) data[0] | (size_t) data[1] << 8 : 0;
-	CdcArena   *arena = cdc_arena_create(MEMORY);
-	CdcArena   *scratch = cdc_arena_create(MEMORY);
+	CdcArena   *arena = cdc_arena_create(SCHEMA_MEMORY);
+	CdcArena   *scratch = cdc_arena_create(SCHEMA_MEMORY);
 	CdcProtobufSchema *schema;
 	CdcError	err;
 	CdcStatus	st;

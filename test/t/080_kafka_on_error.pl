@@ -135,6 +135,19 @@ subtest 'log' => sub {
 	is($cluster->value("SELECT cdc.wait_for('log')"), 1, 'wait_for');
 };
 
+subtest 'thousands that are no messages, among some that are' => sub {
+	subscription('many', options => '{"on_error": "log", "commit_boundary": "message"}');
+	my $large = 'x' x 300_000;
+	my @messages = ((map { $_ % 100 ? [ "k$_", "bad $_" ] : maxwell('a', 'insert', qq("id":$_,"n":$_)) } 1 .. 2500), map({ "$_ $large" } 1 .. 6), maxwell('b', 'insert', '"id":1,"n":1'));
+	my $began = time;
+	is(follow('many', @messages), '', 'goes on');
+	note sprintf '%.1f s', time - $began;
+	table_is('many', 'a', join(' ', map { my $id = $_ * 100; "$id,$id" } 1 .. 25), 'what is one is there');
+	table_is('many', 'b', '1,1', 'up to the end');
+	is_deeply($cluster->rows("SELECT e.position, convert_from(e.raw, 'UTF8') FROM cdc.error e JOIN many_history h ON h.seq = e.seq AND h.position = e.position WHERE e.subscription = 'many' ORDER BY e.seq"),
+		[ (map { [ 'many/0@' . ($_ - 1), "bad $_" ] } grep { $_ % 100 } 1 .. 2500), map { [ 'many/0@' . (2499 + $_), "$_ $large" ] } 1 .. 6 ], 'each of the others in cdc.error, with its event and its bytes');
+};
+
 subtest 'workers, and PostgreSQL killed in between' => sub {
 	subscription('kill', options => '{"on_error": "log", "commit_boundary": "message"}');
 	$cluster->do(q{SELECT cdc.alter_table('kill', 'd.b', '{"on_error": "table"}')}, map { "ALTER TABLE kill.$_ ADD CONSTRAINT c CHECK (n < 900)" } qw(a b));

@@ -76,8 +76,12 @@ subtest 'a foreign table: columns of messages of two versions' => sub {
 	is($other->selectrow_array('SELECT count("offset") FROM orders WHERE "offset" >= 0'), 5, 'who wants no values needs no schema');
 	$other->disconnect;
 	like(fails(q{INSERT INTO orders (id) VALUES (1)}), qr/cannot write messages with value_format 'avro' into foreign table "orders".*type bytea/s, 'nothing is written in Avro');
-	subscribe('raw', topics => ['orders'], format => 'raw', options => '{"value_format": "avro"}');
-	like(fails(q{SELECT cdc.pull('raw')}), qr/are not decoded, but kept as bytes/, 'what is kept as bytes is not decoded');
+	like(fails(q{SELECT cdc.create_subscription('raw', 'bus', topics := '{orders}', format := 'raw', options := '{"value_format": "avro"}', enabled := false)}),
+		qr/are not decoded, but kept as bytes/, 'what is kept as bytes is not decoded');
+	subscribe('raw', topics => ['orders'], format => 'raw');
+	like(fails(q{SELECT cdc.alter_subscription('raw', '{"value_format": "avro"}')}), qr/are not decoded, but kept as bytes/, '... nor later');
+	$cluster->do(q{SELECT cdc.alter_subscription('raw', '{"value_format": "avro"}', format := 'json')});
+	like(fails(q{SELECT cdc.alter_subscription('raw', '{}', format := 'raw')}), qr/are not decoded, but kept as bytes/, '... nor when the format alone changes');
 	$cluster->do(q{SELECT cdc.drop_subscription('raw')});
 };
 
@@ -144,8 +148,7 @@ subtest 'other forms: a schema as text, JSON Schema, references, all of Avro' =>
 	$cluster->do(q{ALTER FOREIGN TABLE bare OPTIONS (SET key_schema '"string"')});
 	like(fails('SELECT key FROM bare'), qr{message does not fit its Avro schema.*At byte 1: a value goes beyond its end.*column "key" of foreign table "bare", message bare/0\@0}s,
 		'a wrong one is an error that says where');
-	$cluster->do(q{ALTER FOREIGN TABLE bare OPTIONS (SET key_schema '{"type": "recor"}')});
-	like(fails('SELECT key FROM bare'), qr/invalid value for option "key_schema": schema is not a valid Avro schema.*no definition of the type "recor"/s, 'a text that is no schema');
+	like(fails(q{ALTER FOREIGN TABLE bare OPTIONS (SET key_schema '{"type": "recor"}')}), qr/invalid value for option "key_schema": schema is not a valid Avro schema.*no definition of the type "recor"/s, 'a text that is no schema');
 	$cluster->do(q{CREATE FOREIGN TABLE js_schema (id int, a jsonb) SERVER bus OPTIONS (topic 'js_schema', format 'json', value_format 'json_schema')},
 		q{CREATE FOREIGN TABLE js_text (value text) SERVER bus OPTIONS (topic 'js_schema', value_format 'json_schema')});
 	is(list('SELECT id, a, value::json->>0 FROM js_schema, js_text'), '1|[1, "zwei"]|-', 'JSON behind the number of a schema');
@@ -228,6 +231,72 @@ subtest 'a subscription: rows of Maxwell, of plain documents, a schema that chan
 	is(list('SELECT id FROM plain.plain ORDER BY id'), '1 3 5', 'and the next one is there');
 };
 
+subtest 'a schema that is none is refused where it is given' => sub {
+	my $create = sub { return fails('CREATE FOREIGN TABLE ' . ($_[1] // 'never') . " (value jsonb) SERVER bus OPTIONS (topic 'orders', $_[0])") };
+	like($create->(q{value_format 'avro', value_schema '{"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "array", "items": {"type": "record", "name": "L", "fields": [{"name": "c", "type": "strin"}]}}}]}'}),
+		qr/^ERROR: +22023: invalid value for option "value_schema": schema is not a valid Avro schema\nDETAIL: +There is no definition of the type "strin" \(field "a\.c"\)\.\nHINT: +The option wants the text of an \.avsc file/, 'a type that there is not, and where');
+	my ($example) = $create->(q(value_format 'avro', value_schema '{"type": "record"')) =~ /DETAIL: +invalid JSON at byte 17.*HINT: .*? as (\{.*\})\.$/ms;
+	is($create->("value_format 'avro', value_schema '$example'", 'none'), '', "what the hint shows is one: $example");
+	like(fails(q{ALTER FOREIGN TABLE none OPTIONS (ADD key_format 'avro', ADD key_schema '"nothing"')}), qr/invalid value for option "key_schema"/, 'when a table is altered, too');
+	like(fails(q{ALTER FOREIGN TABLE none OPTIONS (SET value_format 'json_schema')}), qr/option "value_schema" is for messages in Avro or Protobuf only/, 'nor is one left over');
+	like($create->(q{value_format 'avro', value_schema 'syntax = "proto3"; message A {}'}), qr/HINT: +It looks like a schema of Protobuf: set value_format to 'protobuf'\./, 'one of Protobuf');
+	like($create->(q{key_format 'avro', key_schema '{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}'}), qr/HINT: +It looks like a JSON Schema: set key_format to 'json_schema' and leave out key_schema/, 'one of JSON Schema');
+	my $make = sub { return fails("SELECT cdc.create_subscription('none', '$_[0]', topics := '{plain}', format := 'json', enabled := false, options := '$_[1]')") };
+	like($make->('bus', '{"value_format": "avro", "value_schema": "[[]]"}'), qr/invalid value for option "value_schema"/, 'a subscription');
+	server('bare', bootstrap_servers => $kafka->bootstrap);
+	my ($type) = $make->('bare', '{"value_format": "avro"}') =~ /server "bare" has no schema registry\nHINT: .*?(ALTER SERVER [^)]*\))/;
+	$cluster->do($type =~ s{http://host:8081}{$registry->front('plain')}er);
+	is($make->('bare', '{"value_format": "avro"}'), '', "... of a server that has no registry: $type");
+	is($cluster->value('SELECT cdc.drop_subscription(?)', 'none'), '', '... is there then');
+	$cluster->do('DROP FOREIGN TABLE none', 'DROP SERVER bare');
+};
+
+# What check_server says of a registry: "name: detail" of each check, with ! before it where it is not well.
+sub checks
+{
+	my ($server) = @_;
+	return join "\n", map { ($_->[1] ? '' : '!') . "$_->[0]: " . ($_->[2] // '') . ' ' . ($_->[3] // '') }
+	  @{ $cluster->rows("SELECT check_name, ok, detail, hint FROM cdc.check_server(?) WHERE check_name LIKE 'registry%'", $server) };
+}
+
+subtest 'check_server asks the registry' => sub {
+	my $try = sub {
+		my ($url, $mapping, %options) = @_;
+		server('reg', bootstrap_servers => $kafka->bootstrap, $url ? (schema_registry_url => $url =~ /^http/ ? $url : $registry->front($url)) : (), %options);
+		$cluster->do("CREATE USER MAPPING FOR CURRENT_USER SERVER reg OPTIONS ($mapping)") if $mapping;
+		return checks('reg');
+	};
+	my $drop = sub { $cluster->do('DROP SERVER reg CASCADE') };
+	my $plain = $registry->front('plain');
+	is($try->(''), '', 'none, nothing');
+	$drop->();
+	is($try->('plain/'), "registry reachable: $plain/ \nregistry authentication:  \nregistry answer: It answers as a schema registry does. ", 'one that is well');
+	$drop->();
+	# a hint is typed as it stands
+	my $refused = $try->('basic');
+	like($refused, qr/^registry reachable: \S+ \n!registry authentication: it answers with HTTP status 401: \S+ Who asks is said by the user mapping: CREATE USER MAPPING FOR \w+ SERVER reg/, 'one that wants to know who asks');
+	my $type = sub { my ($statement) = $_[0] =~ /((?:CREATE|ALTER) USER MAPPING [^)]*\))/; return $cluster->error_of($statement =~ s/_user '\.\.\.'/_user 'reader'/r =~ s/_password '\.\.\.'/_password '$_[1]'/r) };
+	is($type->($refused, 'wrong'), '', 'typed, with a wrong password');
+	like(my $again = checks('reg'), qr/!registry password: schema_registry_url is http.*clear text.*\n.*!registry authentication: it answers with HTTP status 401 Who asks is said by the user mapping: ALTER USER MAPPING .*SET schema_registry_user '\.\.\.', SET/s, 'it is told');
+	is($type->($again, 'p:ä ss'), '', 'typed');
+	like(checks('reg'), qr/\nregistry authentication:  \nregistry answer: It answers/, 'well');
+	$drop->();
+	my @ca = (schema_registry_ssl_ca_location => $registry->tls('ca.pem'));
+	like($try->($registry->tls_front('basic'), q{schema_registry_user 'reader', schema_registry_password 'p:ä ss'}, @ca), qr/^registry password: schema_registry_url is https:\S+ \nregistry reachable: \S+ \nregistry authentication:  \n/, 'TLS');
+	$drop->();
+	like($try->($registry->tls_front('plain')), qr/^!registry reachable: https:\S+ .*certificate.*schema_registry_ssl_ca_location/, '... whose CA nobody knows');
+	$drop->();
+	like($try->($registry->tls_front('client'), '', @ca), qr/!registry authentication: it answers with HTTP status 403: no certificate/, '... that wants a certificate');
+	$drop->();
+	like($try->('http://127.0.0.1:' . free_port()), qr/^!registry reachable: .*schema_registry_url/, 'nobody there');
+	$drop->();
+	like($try->('silent', '', schema_registry_timeout => '200ms'), qr/^!registry reachable: .*schema_registry_timeout/, 'no answer in time');
+	$drop->();
+	like($try->($_->[0]), $_->[1], "what is no registry: $_->[0]"), $drop->() for [ 'html', qr/!registry answer: its answer is no schema The server option/ ], [ 'redirect', qr/!registry answer: .*302 Redirects/ ],
+	  [ 'plain/nowhere', qr{!registry answer: .*404 .*/apis/ccompat/v7} ], [ 'error', qr/!registry answer: .*500: Error in the backend data store See the log/ ];
+	is($registry->asked('/stolen'), 0, 'no redirect was followed');
+};
+
 subtest 'the registry: who asks' => sub {
 	my $try = sub {
 		my ($manner, $mapping, %options) = @_;
@@ -272,11 +341,12 @@ subtest 'the registry: who asks' => sub {
 	like($try->('self'), qr/^54000.*refers to more than 100 others, or over more than 16 steps/s, 'one that refers to others without an end');
 	like($try->('http://127.0.0.1:' . free_port()), qr/^08006.*(refused|connect)/si, 'nobody there');
 	like($try->($registry->front('plain/nowhere')), qr{^55000.*HTTP status 404.*/apis/ccompat/v7}s, 'an address that is not the API\'s');
-	for my $url ('ftp://x', 'file:///etc/passwd', 'http://', 'http://u:p@host', 'http://host/?a', 'http://host/#a', "http://ho st", '127.0.0.1:8081')
+	for my $url ('ftp://x', 'file:///etc/passwd', 'http://', 'http://u:p@host', 'http://host/?a', 'http://host/#a', "http://ho st", '127.0.0.1:8081', 'http://:8081', 'http://h:', 'http://h:80a', 'http://h:0/x', 'http://h:65536', 'http://[::1', 'http://[]:80', 'http://[::1]x')
 	{
 		like(fails("CREATE SERVER bad FOREIGN DATA WRAPPER cdc_kafka OPTIONS (schema_registry_url '$url')"), qr/invalid value for option "schema_registry_url"/, "no address: $url");
 	}
 	like(fails(q{SELECT 1 FROM cdc.option_list() WHERE name = 'schema_registry_password' AND NOT secret; ALTER SERVER bus OPTIONS (ADD schema_registry_password 'x')}), qr/schema_registry_password/, 'secrets are not the server\'s');
+	is(fails("CREATE SERVER good FOREIGN DATA WRAPPER cdc_kafka OPTIONS (schema_registry_url '$_'); DROP SERVER good"), '', "an address: $_") for 'http://h', 'https://h:443/a/b', 'http://[::1]:8081', 'http://[::1]/x';
 	# waits end at once
 	for my $manner (qw(silent slow))
 	{

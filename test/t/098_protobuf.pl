@@ -2,12 +2,13 @@
 # becomes rows of foreign tables and replicas, by .proto text that is given or that the registry
 # has; schemas that are none, or that are hostile.
 #
-# Takes 20 s.
+# Takes 25 s.
 use strict;
 use warnings;
 use utf8;
 
 use Encode qw(decode_utf8);
+use File::Temp qw(tempdir);
 use FindBin;
 use JSON::PP;
 use MIME::Base64;
@@ -253,14 +254,19 @@ subtest 'schemas that are none, or hostile' => sub {
 	my $log = slurp($cluster->node->logfile);
 	my $try = sub {
 		my ($text) = @_;
-		$cluster->do('DROP FOREIGN TABLE IF EXISTS hostile', q{CREATE FOREIGN TABLE hostile (value jsonb) SERVER bus OPTIONS (topic 'bare', value_format 'protobuf', value_schema } . quoted($text) . ')');
+		$cluster->do('DROP FOREIGN TABLE IF EXISTS hostile');
 		my $began = time;
-		my $error = fails('SELECT value FROM hostile');
+		my $error = fails(q{CREATE FOREIGN TABLE hostile (value jsonb) SERVER bus OPTIONS (topic 'bare', value_format 'protobuf', value_schema } . quoted($text) . ')')
+		  || fails('SELECT value FROM hostile');
 		cmp_ok(time - $began, '<', 8, '... in time');
 		return $error;
 	};
 	like($try->('syntax = "proto3"; message A { strin a = 1; }'), qr/invalid value for option "value_schema": schema is not a valid Protobuf schema.*schema: A\.a: "strin" is not defined/s, 'an unknown type');
-	like($try->("syntax = \"proto3\";\nmessage A {\n  int32 = 1;\n}"), qr/schema:3:9: Expected field name/s, 'a text that cannot be read, and where');
+	like($try->("syntax = \"proto3\";\nmessage A {\n  int32 = 1;\n}"), qr/^(?!.*foreign table).*DETAIL: +schema:3:9: Expected field name.*HINT: +The option wants the text of a \.proto file.*"schema:3:9" is its third line/s, 'a text that cannot be read, and where, when the table is made');
+	like($try->('{"type": "record", "name": "R", "fields": []}'), qr/HINT: +It looks like a schema of Avro: set value_format to 'avro'\./, 'one of Avro');
+	like(fails(q{SELECT cdc.alter_subscription('item', '{"value_schema": "message A { strin a = 1; }"}')}), qr/invalid value for option "value_schema": schema is not a valid Protobuf schema\n/, 'nor does a subscription take one');
+	like(fails(q{SELECT cdc.alter_subscription('item', '{"key_schema": "x"}')}), qr/invalid value for option "key_schema": schema is not a valid Protobuf schema\n/, '... for keys');
+	is($cluster->value(q{SELECT options FROM cdc.subscription WHERE name = 'item'}) =~ /schema/, '', '... and is as it was');
 	like($try->('message A { optional int32 a = 1; optional int32 b = 1; }'), qr/Field number 1 has already been used/s, 'a number twice');
 	like($try->('syntax = "proto3"; import "nowhere/x.proto"; message A {}'), qr{It imports "nowhere/x\.proto", which is not among its references}s, 'an import that nobody has');
 	like($try->('syntax = "proto3"; import "schema"; message A {}'), qr/"schema" imports itself/s, 'one of itself');
@@ -280,6 +286,33 @@ subtest 'schemas that are none, or hostile' => sub {
 		'', 'options of extensions that nobody brought do not either');
 	is($cluster->value('SELECT count(*) FROM bare'), 4, 'the database is up');
 	unlike(substr(slurp($cluster->node->logfile), length $log), qr/libprotobuf|PANIC|terminated by signal/, 'nothing was written past the server\'s log');
+};
+
+# The two files that know what there is are compiled anew in a copy of the tree; what else there is of it
+# is taken as it was built.
+subtest 'a build without what reads schemas and asks registries' => sub {
+	my $tree = "$FindBin::RealBin/../..";
+	plan skip_all => 'the tree was built elsewhere' unless -e "$tree/src/pg/registry/fetch.o";
+	my $copy = tempdir(CLEANUP => 1);
+	my $out = `cd '$tree' && tar cf - --exclude=./test --exclude='./*.so' . | tar xf - -C '$copy' && cd '$copy' && touch src/pg/registry/fetch.c src/pg/registry/protoc.c && chmod -R u+w . && make -s CI=true WITH_PROTOBUF=no WITH_REGISTRY=no PG_CONFIG=\$(command -v pg_config) 2>&1`;
+	is("$?$out", '0', 'is built without a warning') or return;
+	is_deeply([ map { m{([^/]+)\z} } glob "$copy/*.so" ], ['cdc_ingest.so'], 'there is no other module');
+	# in sessions that have nothing of the other build
+	my $maker = $cluster->connect;
+	$maker->do('SET session_replication_role = replica');
+	$maker->do("CREATE FUNCTION without(text[], oid) RETURNS void LANGUAGE c AS '$copy/cdc_ingest.so', 'cdc_kafka_fdw_validator'");
+	$maker->disconnect;
+	my $set = sub {
+		my ($options) = @_;
+		my $dbh = $cluster->connect;
+		my $error = $cluster->error_of("SELECT without('{topic=t,$options}', 'pg_foreign_table'::regclass)", $dbh);
+		$dbh->disconnect;
+		return $error;
+	};
+	is($set->('value_format=plain'), '', 'what is plain is read');
+	is($set->(q{value_format=avro,"value_schema=\"string\""}) , '', 'so is Avro by a schema that is given');
+	like($set->('value_format=avro'), qr/this build of cdc_ingest cannot ask schema registries\nDETAIL: +It was built without libcurl\.\nHINT: +Give the schema with the option value_schema \(key_schema\), or install libcurl4-openssl-dev and build with WITH_REGISTRY=yes\./, 'whoever names avro is told what to do');
+	like($set->("key_format=protobuf$_"), qr/this build of cdc_ingest cannot read schemas of Protobuf\nDETAIL: +It was built without libprotobuf\.\nHINT: +Install g\+\+, libprotobuf-dev and libprotoc-dev, and build with WITH_PROTOBUF=yes\./, "... and whoever names protobuf$_") for '', ',key_schema=x';
 };
 
 done_testing();

@@ -3,7 +3,7 @@
  *	  Avro's bytes to JSON: what an independent encoder wrote (test/data/avro), each
  *	  message cut at each byte and with each byte changed, and what hostile bytes claim.
  */
-#include "unit.h"
+#include "encoded.h"
 
 #include "avro/avro.h"
 #include "core/json_text.h"
@@ -37,39 +37,18 @@ end(Bench *b)
 	cdc_arena_destroy(b->scratch);
 }
 
-/*
- * Decodes from memory that ends where the bytes do, so that a sanitizer sees what is
- * read beyond them.
- */
 static CdcStatus
 decode(Bench *b, CdcAvroForm form, const void *bytes, size_t len)
 {
-	uint8_t    *exact = malloc(len > 0 ? len : 1);
+	uint8_t    *exact = unit_exact(bytes, len);
 	CdcStatus	st;
 
-	if (len > 0)
-		memcpy(exact, bytes, len);
 	cdc_arena_reset(b->scratch);
 	cdc_json_text_reset(&b->out);
 	st = cdc_avro_decode(b->schema, form, b->scratch, exact, len, &b->out.sink, &b->err);
 	free(exact);
-	if (st != CDC_OK)
-	{
-		assert_int_equal(b->err.status, st);
-		assert_true(b->err.message[0] != '\0');
-	}
+	unit_assert_told(st, &b->err);
 	return st;
-}
-
-static size_t
-unhex(const char *hex, uint8_t *bytes)
-{
-	size_t		n = 0;
-	unsigned	byte;
-
-	for (; sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		bytes[n++] = (uint8_t) byte;
-	return n;
 }
 
 /* ---- what fastavro wrote ---- */
@@ -118,7 +97,7 @@ test_recorded(void **state)
 
 		*hex++ = *expected++ = '\0';
 		expected[strcspn(expected, "\n")] = '\0';
-		len = unhex(hex, bytes);
+		len = unit_unhex(hex, bytes);
 		begin(&b, line);
 		assert_ok(decode(&b, CDC_AVRO_READABLE, bytes, len), &b.err);
 		assert_string_equal(unit_text(&b.out.buf), expected);
@@ -140,7 +119,7 @@ refused(const char *schema, const char *hex, CdcStatus status, const char *detai
 	Bench		b;
 
 	begin(&b, schema);
-	assert_int_equal(decode(&b, CDC_AVRO_READABLE, bytes, unhex(hex, bytes)), status);
+	assert_int_equal(decode(&b, CDC_AVRO_READABLE, bytes, unit_unhex(hex, bytes)), status);
 	if (strstr(b.err.detail, detail) == NULL && strstr(b.err.message, detail) == NULL)
 		fail_msg("\"%s\" is not in \"%s\", \"%s\"", detail, b.err.message, b.err.detail);
 	end(&b);

@@ -74,6 +74,10 @@ test_refused(void **state)
 	refused("{\"type\":\"fixed\",\"name\":\"F\"}", CDC_ERR_VALUE, "no size");
 	refused("{\"type\":\"fixed\",\"name\":\"F\",\"size\":-1}", CDC_ERR_VALUE, "no size");
 	refused("{\"type\":\"array\"}", CDC_ERR_VALUE, "no type of the elements");
+	refused("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":\"int\"},"
+			"{\"name\":\"b\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"L\","
+			"\"fields\":[{\"name\":\"c\",\"type\":[\"null\",\"strin\"]}]}}}]}", CDC_ERR_VALUE,
+			"There is no definition of the type \"strin\" (field \"b.c\").");
 	refused("[[\"int\"]]", CDC_ERR_VALUE, "union stands directly in another");
 	refused("[{\"type\":\"fixed\",\"name\":\"F\",\"size\":1},{\"type\":\"fixed\",\"name\":\"F\",\"size\":2}]",
 			CDC_ERR_VALUE, "two definitions of \"F\"");

@@ -4,7 +4,7 @@
  *	  each message cut at each byte and with each byte changed, descriptors likewise, and
  *	  what hostile bytes claim.
  */
-#include "unit.h"
+#include "encoded.h"
 
 #include "core/json_parse.h"
 #include "core/json_text.h"
@@ -22,24 +22,13 @@ typedef struct Bench
 	CdcError	err;
 } Bench;
 
-static size_t
-unhex(const char *hex, uint8_t *bytes)
-{
-	size_t		n = 0;
-	unsigned	byte;
-
-	for (; hex[0] != '\0' && hex[1] != '\0' && sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		bytes[n++] = (uint8_t) byte;
-	return n;
-}
-
 static void
 begin(Bench *b, const char *name, const char *hex)
 {
 	memset(b, 0, sizeof(*b));
 	snprintf(b->name, sizeof(b->name), "%s", name);
 	b->set = malloc(strlen(hex) / 2 + 1);
-	b->len = unhex(hex, b->set);
+	b->len = unit_unhex(hex, b->set);
 	b->arena = cdc_arena_create(0);
 	b->scratch = cdc_arena_create(0);
 	cdc_json_text_init(&b->out);
@@ -65,27 +54,17 @@ type_of(const Bench *b, const char *name)
 	return type;
 }
 
-/*
- * Decodes from memory that ends where the bytes do, so that a sanitizer sees what is
- * read beyond them.
- */
 static CdcStatus
 decode(Bench *b, const CdcProtobufMessage *type, const void *bytes, size_t len)
 {
-	uint8_t    *exact = malloc(len > 0 ? len : 1);
+	uint8_t    *exact = unit_exact(bytes, len);
 	CdcStatus	st;
 
-	if (len > 0)
-		memcpy(exact, bytes, len);
 	cdc_arena_reset(b->scratch);
 	cdc_json_text_reset(&b->out);
 	st = cdc_protobuf_decode(b->schema, type, b->scratch, exact, len, &b->out.sink, &b->err);
 	free(exact);
-	if (st != CDC_OK)
-	{
-		assert_int_equal(b->err.status, st);
-		assert_true(b->err.message[0] != '\0');
-	}
+	unit_assert_told(st, &b->err);
 	return st;
 }
 
@@ -149,7 +128,7 @@ each_case(void (*what) (Bench *b, const CdcProtobufMessage *type, const uint8_t 
 		}
 		assert_int_equal(parts, 5);
 		assert_string_equal(part[1], b.name);
-		what(&b, type_of(&b, part[2]), bytes, unhex(part[3], bytes), part[4]);
+		what(&b, type_of(&b, part[2]), bytes, unit_unhex(part[3], bytes), part[4]);
 		n++;
 	}
 	end(&b);
@@ -229,7 +208,7 @@ static void
 takes(Bench *b, const char *hex, const char *name)
 {
 	uint8_t		bytes[64];
-	size_t		len = unhex(hex, bytes);
+	size_t		len = unit_unhex(hex, bytes);
 	const char *p = (const char *) bytes;
 	const CdcProtobufMessage *message;
 	CdcStatus	st = cdc_protobuf_take_message(b->schema, &p, &len, &message, &b->err);
@@ -290,7 +269,7 @@ refused(Bench *b, const char *type, const char *hex, CdcStatus status, const cha
 {
 	uint8_t		bytes[256];
 
-	if (decode(b, type_of(b, type), bytes, unhex(hex, bytes)) != status)
+	if (decode(b, type_of(b, type), bytes, unit_unhex(hex, bytes)) != status)
 		fail_msg("%s is not refused as it should be: %s", hex, b->err.message);
 	if (strstr(b->err.detail, detail) == NULL)
 		fail_msg("\"%s\" is not in \"%s\", \"%s\"", detail, b->err.message, b->err.detail);

@@ -24,6 +24,11 @@
 #include "utils/int8.h"
 #endif
 
+/* The arrays of all types have a name since 14. */
+#ifndef BYTEAARRAYOID
+#define BYTEAARRAYOID	1001
+#endif
+
 /*
  * Jsonb as an argument and a result: the macros got a P in their names in 11.
  * They need utils/jsonb.h.

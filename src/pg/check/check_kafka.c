@@ -24,6 +24,7 @@
 #include "pg/options/kafka_options.h"
 #include "pg/remote/kafka_client.h"
 #include "pg/catalog/spi.h"
+#include "pg/check/check_registry.h"
 #include "pg/remote/topic_pattern.h"
 
 #define LISTED				5		/* so many are named, of more only the count is told */
@@ -335,4 +336,5 @@ cdc_check_kafka_server(CdcCheckReport *out, const char *server)
 		}
 	}
 	cdc_kafka_source_close(check.source);
+	cdc_check_registry(out, GetForeignServerByName(server, false), GetUserId());
 }

@@ -213,16 +213,12 @@ stored_options(const CdcSubscription *sub)
 
 /* Where the source is concerned, it is asked. */
 static void
-check_source_options(const CdcSubscription *sub, const CdcSubscriptionOptions *options)
+check_source_options(const CdcSubscription *altered, const CdcSubscription *former)
 {
-	const CdcSourceMethods *methods = cdc_source_kind(sub->kind);
-	CdcSubscription altered = *sub;
+	const CdcSourceMethods *methods = cdc_source_kind(altered->kind);
 
-	altered.opt = *options;
-	if (methods->check_options != NULL && options->snapshot_host != NULL &&
-		(sub->opt.snapshot_host == NULL ||
-		 strcmp(options->snapshot_host, sub->opt.snapshot_host) != 0))
-		methods->check_options(&altered);
+	if (methods->check_options != NULL)
+		methods->check_options(altered, former);
 }
 
 /* Whether messages that were taken in the format are read the same by "auto". */
@@ -238,7 +234,7 @@ is_recognised(const char *format)
 	return false;
 }
 
-/* Messages that come are read in another format from now on; so is the history. */
+/* Messages that come are read in another format from now on; so is the history.  Sets the field. */
 static void
 alter_format(CdcSubscription *sub, char *format)
 {
@@ -267,15 +263,18 @@ alter_format(CdcSubscription *sub, char *format)
 	(void) cdc_spi_run(&stmt, sub->name, format);
 	cdc_log(sub->name, "subscription", psprintf("format changed from %s to %s", sub->format, format),
 			NULL);
+	sub->format = format;
 }
 
+/* former: the subscription before anything of it was altered. */
 static void
-alter_options(CdcSubscription *sub, const Jsonb *given)
+alter_options(CdcSubscription *sub, const CdcSubscription *former, const Jsonb *given)
 {
 	static CdcStatement stmt = {
 		"UPDATE cdc_catalog.subscription SET options = $2 WHERE name OPERATOR(pg_catalog.=) $1",
 		2, {TEXTOID, JSONBOID}
 	};
+	CdcSubscription altered = *sub;
 	CdcSubscriptionOptions parsed;
 	Jsonb	   *options = cdc_options_merge(stored_options(sub), given);
 	CdcSpi		spi;
@@ -297,7 +296,8 @@ alter_options(CdcSubscription *sub, const Jsonb *given)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("history_storage cannot be changed once the history table exists")));
 
-	check_source_options(sub, &parsed);
+	altered.opt = parsed;
+	check_source_options(&altered, former);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = JsonbPGetDatum(options);
@@ -312,6 +312,7 @@ Datum
 cdc_alter_subscription(PG_FUNCTION_ARGS)
 {
 	CdcSubscription *sub;
+	CdcSubscription former;
 	Jsonb	   *given;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
@@ -319,11 +320,14 @@ cdc_alter_subscription(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("name and options must not be null")));
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	former = *sub;
 	given = PG_GETARG_JSONB_P(1);
 	if (!PG_ARGISNULL(2))
 		alter_format(sub, text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	if (PG_ARGISNULL(2) || !JB_ROOT_IS_OBJECT(given) || JB_ROOT_COUNT(given) > 0)
-		alter_options(sub, given);
+		alter_options(sub, &former, given);
+	else
+		check_source_options(sub, &former);
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }

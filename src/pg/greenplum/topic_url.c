@@ -23,6 +23,7 @@
 #include "pg/base/utf8.h"
 #include "pg/options/kafka_options.h"
 #include "pg/remote/server_access.h"
+#include "pg/topic/table.h"
 
 /* So much memory a URL may take, with the ranges of many partitions. */
 #define MAX_URL_BYTES	(64 * 1024 * 1024)
@@ -94,6 +95,7 @@ cdc_topic_url_check(const CdcTopicUrl *url, bool writes)
 
 	foreach(lc, url->options)
 		cdc_kafka_check_option(SCOPE_KAFKA_TABLE, url->options, lfirst(lc));
+	cdc_kafka_table_check_options(url->options);
 	if (url->has_ranges)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),

@@ -14,11 +14,8 @@
  */
 #include "pg/options/kafka_options.h"
 
-#include "access/reloptions.h"
-#include "catalog/pg_attribute.h"
-#include "catalog/pg_foreign_server.h"
-#include "catalog/pg_foreign_table.h"
-#include "catalog/pg_user_mapping.h"
+#include <ctype.h>
+
 #include "commands/defrem.h"
 
 #include "pg/base/utf8.h"
@@ -210,6 +207,31 @@ check_topic(const char *name)
 			 errhint("Names of topics have 1 to 249 letters (a-z, A-Z), digits, dots, underscores and hyphens.")));
 }
 
+/* Whether a text begins with a host, and perhaps a port, up to a slash or its end. */
+static bool
+is_authority(const char *text)
+{
+	size_t		len = strcspn(text, text[0] == '[' ? "]/" : ":/");
+	long		port;
+	char	   *end;
+
+	if (text[0] == '[')
+	{
+		/* an address of IPv6 */
+		if (text[len] != ']' || strspn(text + 1, "0123456789abcdefABCDEF:.%") < len - 1 || len < 3)
+			return false;
+		len++;
+	}
+	if (len == 0 || (text[len] != ':' && text[len] != '/' && text[len] != '\0'))
+		return false;
+	if (text[len] != ':')
+		return true;
+	if (!isdigit((unsigned char) text[len + 1]))
+		return false;
+	port = strtol(text + len + 1, &end, 10);
+	return port >= 1 && port <= 65535 && (*end == '/' || *end == '\0');
+}
+
 /*
  * ERROR for what is no address of a registry.  What would be secret in it is a user
  * mapping's, and what is behind it is ours to say.
@@ -223,7 +245,7 @@ check_registry_url(const char *url)
 
 	for (p = rest; *p > ' ' && *p < 0x7f && strchr("@?#\\\"<>", *p) == NULL; p++)
 		;
-	if (*rest != '\0' && *rest != '/' && *p == '\0')
+	if (*p == '\0' && is_authority(rest))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
@@ -283,23 +305,6 @@ check_unique(List *list, const DefElem *def)
 	}
 }
 
-/* The scope of the options that a system catalog keeps; false: it keeps none of ours. */
-static bool
-scope_of_catalog(Oid catalog, CdcOptionScope *scope)
-{
-	if (catalog == ForeignServerRelationId)
-		*scope = SCOPE_KAFKA_SERVER;
-	else if (catalog == UserMappingRelationId)
-		*scope = SCOPE_KAFKA_USER;
-	else if (catalog == ForeignTableRelationId)
-		*scope = SCOPE_KAFKA_TABLE;
-	else if (catalog == AttributeRelationId)
-		*scope = SCOPE_KAFKA_COLUMN;
-	else
-		return false;
-	return true;
-}
-
 /*
  * Whether the option is one of ours, no property of librdkafka; ERROR where its value
  * does not fit.
@@ -349,31 +354,4 @@ cdc_kafka_check_option(CdcOptionScope scope, List *list, const DefElem *def)
 		(void) cdc_kafka_parse_json_path(value, &path);
 	if (scope != SCOPE_KAFKA_COLUMN && !is_own_option(scope, def))
 		check_property(scope, def->defname, value);
-}
-
-PG_FUNCTION_INFO_V1(cdc_kafka_fdw_validator);
-
-/*
- * cdc.kafka_fdw_validator(text[], oid): called by the server for CREATE and
- * ALTER SERVER, USER MAPPING, FOREIGN TABLE and so on, with all options that
- * will be set.
- */
-Datum
-cdc_kafka_fdw_validator(PG_FUNCTION_ARGS)
-{
-	List	   *list = untransformRelOptions(PG_GETARG_DATUM(0));
-	Oid			catalog = PG_GETARG_OID(1);
-	CdcOptionScope scope;
-	ListCell   *lc;
-
-	foreach(lc, list)
-	{
-		if (!scope_of_catalog(catalog, &scope))
-			ereport(ERROR,
-					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-					 errmsg("invalid option \"%s\"", ((DefElem *) lfirst(lc))->defname),
-					 errhint("Options belong to servers, user mappings and foreign tables of %s.", CDC_KAFKA_FDW)));
-		cdc_kafka_check_option(scope, list, lfirst(lc));
-	}
-	PG_RETURN_VOID();
 }

@@ -75,11 +75,13 @@ typedef struct CdcSourceMethods
 	/* Once the subscription exists: registers what there is, and frees prepared. */
 	void		(*create) (const CdcSubscription *sub, void *prepared);
 
+	/* ---- cdc.alter_subscription ---- */
+
 	/*
-	 * ERROR where the source cannot be read as the options say, at create and when they
-	 * were changed.  NULL: there is nothing to ask.
+	 * ERROR where the source cannot be read as options and format of sub say, which were
+	 * former's.  NULL: there is nothing to ask.
 	 */
-	void		(*check_options) (const CdcSubscription *sub);
+	void		(*check_options) (const CdcSubscription *sub, const CdcSubscription *former);
 
 	/* ---- cdc.add_table ---- */
 

@@ -587,7 +587,7 @@ extern void cdc_binlog_register_tables(const CdcSubscription *sub, CdcSource *so
 									   const CdcSchemaPlace *place, bool copy);
 
 extern void cdc_binlog_check_arguments(const CdcSubscription *sub);
-extern void cdc_binlog_check_options(const CdcSubscription *sub);
+extern void cdc_binlog_check_options(const CdcSubscription *sub, const CdcSubscription *former);
 extern void *cdc_binlog_subscribe_prepare(const CdcSubscription *sub);
 extern void cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared);
 extern const CdcTable *cdc_binlog_definition(const CdcSubscription *sub, const char *database,

@@ -137,11 +137,13 @@ cdc_binlog_subscribe_prepare(const CdcSubscription *sub)
 }
 
 void
-cdc_binlog_check_options(const CdcSubscription *sub)
+cdc_binlog_check_options(const CdcSubscription *sub, const CdcSubscription *former)
 {
+	const char *host = sub->opt.snapshot_host;
 	CdcSource  *source;
 
-	if (!cdc_copy_has_replica(sub))
+	if (!cdc_copy_has_replica(sub) ||
+		(host != NULL && former->opt.snapshot_host != NULL && strcmp(host, former->opt.snapshot_host) == 0))
 		return;
 	source = cdc_source_open(sub->server, sub->owner_oid, false);
 	cdc_copy_check_replica(sub, source);

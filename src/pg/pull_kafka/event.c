@@ -31,9 +31,6 @@
 /* A writer that has held a message of this size gives its memory back. */
 #define LARGE_BYTES		((size_t) 1024 * 1024)
 
-/* How much of a bad message is shown. */
-#define SHOWN_BYTES		100
-
 /* JSONB writers keep their memory, and remember the shapes of rows. */
 struct CdcKafkaEventMaker
 {
@@ -104,12 +101,6 @@ make_codec(CdcKafkaEventMaker *maker, const char *option, CdcPayloadFormat forma
 
 	if (format == CDC_PAYLOAD_PLAIN && (schema == NULL || schema[0] == '\0'))
 		return NULL;
-	if (!cdc_format_is_json(maker->format))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("messages of subscription \"%s\" are not decoded, but kept as bytes", sub->name),
-				 errdetail("Its format is \"%s\".", sub->format),
-				 errhint("Leave out value_format and key_format, or choose the format of what is encoded: debezium, debezium_flat, maxwell, json or auto.")));
 	server = GetForeignServerByName(sub->server, false);
 	return cdc_codec_create(maker->context, server->serverid, sub->owner_oid, format,
 							codec_form(maker->format), schema, option);
@@ -514,87 +505,4 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcK
 	error_context_stack = &callback;
 	make_event(maker, msg, event);
 	error_context_stack = callback.previous;
-}
-
-/* ---- messages that are not what they should be ---- */
-
-/* Why the message was refused, in the database's encoding. */
-static char *
-reason(const CdcKafkaEvent *event)
-{
-	const CdcError *err = &event->err;
-
-	return cdc_from_utf8_copy(err->detail[0] != '\0' ?
-							psprintf("%s: %s", err->message, err->detail) : err->message);
-}
-
-/* The message's first bytes; what is not plain ASCII is shown as \xNN. */
-static char *
-shown(const CdcKafkaMessage *msg)
-{
-	StringInfoData buf;
-	size_t		i;
-
-	initStringInfo(&buf);
-	for (i = 0; i < msg->value_len && i < SHOWN_BYTES; i++)
-	{
-		unsigned char c = (unsigned char) msg->value[i];
-
-		if (c >= 0x20 && c < 0x7f)
-			appendStringInfoChar(&buf, (char) c);
-		else
-			appendStringInfo(&buf, "\\x%02x", c);
-	}
-	if (i < msg->value_len)
-		appendStringInfoString(&buf, " ...");
-	return buf.data;
-}
-
-void
-cdc_kafka_event_refuse(const CdcSubscription *sub, const CdcKafkaMessage *msg,
-					   const CdcKafkaEvent *event, int level)
-{
-	char	   *name = quote_literal_cstr(sub->name);
-	const char *hint = event->err.hint;
-
-	cdc_kafka_blame(sub, msg->topic, msg->partition);
-	ereport(level,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("message %s is not in the format \"%s\" of subscription \"%s\"",
-					event->row.position, sub->format, sub->name),
-			 errdetail("%s\nIt begins with: %s", reason(event), shown(msg)),
-			 errhint("%s%sTo keep such messages aside and go on: SELECT cdc.alter_subscription(%s, '{\"on_error\": \"log\"}').  To pass over this one: SELECT cdc.set_position(%s, '%s/%d@" INT64_FORMAT "').",
-					 cdc_from_utf8_copy(hint), hint[0] != '\0' ? "  " : "",
-					 name, name, msg->topic, msg->partition, msg->offset + 1)));
-}
-
-void
-cdc_kafka_event_log(const CdcSubscription *sub, const CdcKafkaMessage *msg,
-					const CdcKafkaEvent *event, int64 seq)
-{
-	static CdcStatement stmt = {
-		"INSERT INTO cdc_catalog.error (subscription, seq, position, source_table, sqlstate, message, raw)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		7, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID}
-	};
-	CdcSpi		spi;
-	Datum		values[7];
-	char		nulls[7];
-	bytea	   *raw = palloc(msg->value_len + VARHDRSZ);
-
-	SET_VARSIZE(raw, msg->value_len + VARHDRSZ);
-	if (msg->value_len > 0)
-		memcpy(VARDATA(raw), msg->value, msg->value_len);
-	memset(nulls, ' ', sizeof(nulls));
-	cdc_spi_begin(&spi);
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = Int64GetDatum(seq);
-	values[2] = CStringGetTextDatum(event->row.position);
-	values[3] = cdc_text_or_null(event->row.source_table, &nulls[3]);
-	values[4] = CStringGetTextDatum(unpack_sql_state(ERRCODE_DATA_CORRUPTED));
-	values[5] = CStringGetTextDatum(cdc_bounded_text(reason(event), CDC_TEXT_BOUND));
-	values[6] = PointerGetDatum(raw);
-	(void) cdc_spi_execute(&stmt, values, nulls);
-	cdc_spi_end(&spi);
-	pfree(raw);
 }

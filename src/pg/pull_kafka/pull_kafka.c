@@ -12,6 +12,7 @@
 #include "pg/pull_kafka/pull_kafka_internal.h"
 
 #include "access/xact.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/builtins.h"
@@ -154,6 +155,25 @@ is_passed_over(const CdcKafkaStream *stream, const CdcKafkaPlace *of)
 	return passed > 0;
 }
 
+/* Where the topic's partitions begin, as a position of these alone; palloc'ed. */
+static char *
+beginning_of(const CdcKafkaStream *stream, const char *topic)
+{
+	StringInfoData buf;
+	int			i;
+
+	initStringInfo(&buf);
+	for (i = 0; i < stream->nplaces; i++)
+	{
+		const CdcKafkaPlace *place = &stream->places[i];
+
+		if (strcmp(place->topic, topic) == 0)
+			appendStringInfo(&buf, "%s%s/%d@" INT64_FORMAT, buf.len > 0 ? ", " : "", topic,
+							 place->partition, Max(place->low, 0));
+	}
+	return buf.data;
+}
+
 /*
  * Tells of topics whose messages are all of tables that are not wanted, once each: mostly a
  * name in other letters than the messages have it.
@@ -179,9 +199,9 @@ warn_passed_over(const CdcKafkaStream *stream)
 			ereport(WARNING,
 					(errmsg("%s", message),
 					 errdetail("%s.", detail),
-					 errhint("To take that table: SELECT cdc.add_table(%s, %s); and to read what was passed over: SELECT cdc.set_position(%s, 'earliest').",
+					 errhint("To take that table: SELECT cdc.add_table(%s, %s); and to read what was passed over: SELECT cdc.set_position(%s, '%s').",
 							 quote_literal_cstr(stream->sub->name), quote_literal_cstr(place->sample),
-							 quote_literal_cstr(stream->sub->name))));
+							 quote_literal_cstr(stream->sub->name), beginning_of(stream, place->topic))));
 		place->from_start = false;	/* it is told */
 	}
 }
@@ -230,7 +250,7 @@ take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 	count_table(stream, place, &event.row, event.wanted);
 	cdc_kafka_take_event(call, place, msg, &event);
 	if (event.poison)
-		cdc_kafka_event_log(call->sub, msg, &event, call->pos.last_seq);
+		cdc_kafka_aside_keep(call, msg, &event, call->pos.last_seq);
 	stream->last_ms = msg->ts_ms;
 	check_reached(stream, place);
 	MemoryContextSwitchTo(old);
@@ -426,6 +446,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 
 	call.sub = sub;
 	call.bounds = bounds;
+	call.context = CurrentMemoryContext;
 	cdc_kafka_blame(sub, "", -1);
 	cdc_position_get(sub, &call.pos);
 	call.stream = cdc_kafka_stream_get(&call, bounds->until_now);
@@ -441,6 +462,7 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	} while (end == LOOP_REACHED && bounds->until_now && cdc_kafka_left_to_segments(call.stream));
 	(void) cdc_kafka_end_old_groups(&call);
 
+	cdc_kafka_aside_write(&call);
 	if (call.history != NULL)
 		cdc_history_close(call.history);
 	result->moved = persist_due(&call);
@@ -467,6 +489,7 @@ static const CdcSourceMethods methods = {
 	.check_arguments = cdc_kafka_check_arguments,
 	.prepare = cdc_kafka_subscribe_prepare,
 	.create = cdc_kafka_subscribe,
+	.check_options = cdc_kafka_check_options,
 	.definition = cdc_kafka_definition,
 	.set_position = cdc_kafka_set_position,
 	.goal = cdc_kafka_goal,

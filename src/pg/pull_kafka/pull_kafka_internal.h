@@ -160,6 +160,8 @@ typedef struct CdcKafkaCall
 	CdcKafkaStream *stream;
 	CdcPosition pos;			/* its last_seq moves as rows are written */
 	CdcHistory *history;		/* NULL until the first row */
+	MemoryContext context;		/* of the call */
+	struct CdcKafkaAside *aside;	/* NULL: nothing is to be written */
 
 	/* what was done so far */
 	int64		events;			/* rows */
@@ -284,13 +286,18 @@ extern void cdc_kafka_event_maker_trim(CdcKafkaEventMaker *maker);
 extern void cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg,
 								 CdcKafkaEvent *event);
 
+/* ---- poison.c ---- */
+
 /* ERROR for a poisonous message, or the same as a WARNING. */
 extern void cdc_kafka_event_refuse(const CdcSubscription *sub, const CdcKafkaMessage *msg,
 								   const CdcKafkaEvent *event, int level);
 
-/* A row in cdc.error for it. */
-extern void cdc_kafka_event_log(const CdcSubscription *sub, const CdcKafkaMessage *msg,
-								const CdcKafkaEvent *event, int64 seq);
+/* A row in cdc.error for it, by cdc_kafka_aside_write() at the latest; seq: of its event. */
+extern void cdc_kafka_aside_keep(CdcKafkaCall *call, const CdcKafkaMessage *msg,
+								 const CdcKafkaEvent *event, int64 seq);
+
+/* Writes what was kept and is not written yet: before the position is. */
+extern void cdc_kafka_aside_write(CdcKafkaCall *call);
 
 /* ---- by_segments.c ---- */
 
@@ -370,6 +377,7 @@ extern bool cdc_kafka_wait(int32 subscription_id, long timeout_ms);
 extern void cdc_kafka_disconnect(int32 subscription_id);
 extern void cdc_kafka_failed(const CdcSubscription *sub, int sqlerrcode, const char *error);
 extern void cdc_kafka_check_arguments(const CdcSubscription *sub);
+extern void cdc_kafka_check_options(const CdcSubscription *sub, const CdcSubscription *former);
 extern void *cdc_kafka_subscribe_prepare(const CdcSubscription *sub);
 extern void cdc_kafka_subscribe(const CdcSubscription *sub, void *prepared);
 extern void cdc_kafka_set_position(const CdcSubscription *sub, const char *where);

@@ -20,6 +20,8 @@
 #include "pg/base/utf8.h"
 #include "pg/datum/json_text_in.h"
 #include "pg/options/option_table.h"
+#include "pg/registry/fetch.h"
+#include "pg/registry/protoc.h"
 #include "pg/registry/registry.h"
 #include "pg/schema/schema.h"
 
@@ -41,9 +43,9 @@ struct CdcCodec
 
 /* Whether a schema describes the bytes. */
 static bool
-is_typed(const CdcCodec *codec)
+is_typed(CdcPayloadFormat format)
 {
-	return codec->format == CDC_PAYLOAD_AVRO || codec->format == CDC_PAYLOAD_PROTOBUF;
+	return format == CDC_PAYLOAD_AVRO || format == CDC_PAYLOAD_PROTOBUF;
 }
 
 static void
@@ -52,21 +54,118 @@ free_text(void *arg)
 	cdc_json_text_free(&((CdcCodec *) arg)->text);
 }
 
+/* ---- schemas that are given ---- */
+
+static bool
+is_given(const char *schema)
+{
+	return schema != NULL && schema[0] != '\0';
+}
+
+/* What kind of schema a text seems to be; only for what people are told. */
+static CdcPayloadFormat
+likely_format(const char *schema)
+{
+	const char *p = schema + strspn(schema, " \t\r\n");
+
+	if (*p == '{' && (strstr(p, "\"$schema\"") != NULL || strstr(p, "\"properties\"") != NULL))
+		return CDC_PAYLOAD_JSON_SCHEMA;
+	if (*p == '{' || *p == '[' || *p == '"')
+		return CDC_PAYLOAD_AVRO;
+	return strstr(p, "syntax") != NULL || strstr(p, "message") != NULL ? CDC_PAYLOAD_PROTOBUF :
+		CDC_PAYLOAD_PLAIN;
+}
+
+/* What to write instead of a schema that is none; side: "value", "key". */
+static char *
+schema_hint(CdcPayloadFormat format, const char *schema, const char *side)
+{
+	CdcPayloadFormat likely = likely_format(schema);
+
+	if (likely == CDC_PAYLOAD_JSON_SCHEMA)
+		return psprintf("It looks like a JSON Schema: set %s_format to 'json_schema' and leave out %s_schema, as JSON is read without it.",
+						side, side);
+	if (likely != format && likely != CDC_PAYLOAD_PLAIN)
+		return psprintf("It looks like a schema of %s: set %s_format to '%s'.",
+						cdc_message_schema_kind(likely), side,
+						cdc_option_word(SCOPE_SUBSCRIPTION, "value_format", likely));
+	if (format == CDC_PAYLOAD_PROTOBUF)
+		return pstrdup("The option wants the text of a .proto file, as protoc takes it; \"schema:3:9\" is its third line, ninth character.");
+	return pstrdup("The option wants the text of an .avsc file, as {\"type\": \"record\", \"name\": \"Row\", \"fields\": [{\"name\": \"id\", \"type\": \"long\"}]}.");
+}
+
+/* ERROR where the schema is none; option: "value_schema", "key_schema". */
 static void
-parse_given(CdcCodec *codec, MemoryContext context, const char *schema, const char *option)
+parse_given(MemoryContext context, CdcArena *scratch, CdcPayloadFormat format, const char *schema,
+			const char *option, CdcMessageSchema *parsed)
 {
 	CdcSchemaText text = {{"", 0}, {schema, strlen(schema)}};
 	CdcError	err;
+	bool		limit;
 
-	if (!cdc_failed(cdc_message_schema_parse(context, codec->scratch, codec->format, &text, 1,
-											 &codec->given, &err)))
+	if (!cdc_failed(cdc_message_schema_parse(context, scratch, format, &text, 1, parsed, &err)))
 		return;
+	limit = err.status == CDC_ERR_LIMIT;
 	ereport(ERROR,
-			(errcode(err.status == CDC_ERR_LIMIT ? ERRCODE_PROGRAM_LIMIT_EXCEEDED :
-					 ERRCODE_INVALID_PARAMETER_VALUE),
+			(errcode(limit ? ERRCODE_PROGRAM_LIMIT_EXCEEDED : ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid value for option \"%s\": %s", option, cdc_from_utf8_lenient(err.message)),
-			 errdetail_internal("%s", cdc_from_utf8_lenient(err.detail))));
+			 err.detail[0] != '\0' ? errdetail_internal("%s", cdc_from_utf8_lenient(err.detail)) : 0,
+			 limit ? 0 : errhint("%s", schema_hint(format, schema,
+												   strcmp(option, "key_schema") == 0 ? "key" : "value"))));
 }
+
+/* ERROR for a schema of what needs none. */
+static void
+refuse_schema(const char *option)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("option \"%s\" is for messages in Avro or Protobuf only", option),
+			 errhint("Set the format of what it describes to 'avro' or 'protobuf' (value_format, key_format), or leave it out.")));
+}
+
+static void
+check_side(CdcPayloadFormat format, const char *schema, const char *option)
+{
+	MemoryContext work;
+	MemoryContext old;
+	CdcMessageSchema parsed;
+
+	if (!is_typed(format))
+	{
+		if (is_given(schema))
+			refuse_schema(option);
+		return;
+	}
+	if (format == CDC_PAYLOAD_PROTOBUF)
+		cdc_protoc_check_built();
+	if (!is_given(schema))
+	{
+		cdc_fetch_check_built();
+		return;
+	}
+	work = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest schema", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(work);
+	parse_given(work, cdc_schema_arena(work), format, schema, option, &parsed);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
+}
+
+void
+cdc_codec_check(const CdcPayloadOptions *payload)
+{
+	check_side(payload->value_format, payload->value_schema, "value_schema");
+	check_side(payload->key_format, payload->key_schema, "key_schema");
+}
+
+bool
+cdc_codec_wants_registry(const CdcPayloadOptions *payload)
+{
+	return (is_typed(payload->value_format) && !is_given(payload->value_schema)) ||
+		(is_typed(payload->key_format) && !is_given(payload->key_schema));
+}
+
+/* ---- codecs ---- */
 
 CdcCodec *
 cdc_codec_create(MemoryContext context, Oid serverid, Oid user, CdcPayloadFormat format,
@@ -80,16 +179,13 @@ cdc_codec_create(MemoryContext context, Oid serverid, Oid user, CdcPayloadFormat
 	codec->callback.func = free_text;
 	codec->callback.arg = codec;
 	MemoryContextRegisterResetCallback(context, &codec->callback);
-	if (schema != NULL && schema[0] != '\0' && !is_typed(codec))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"%s\" is for messages in Avro or Protobuf only", option),
-				 errhint("Set the format of what it describes to 'avro' or 'protobuf' (value_format, key_format), or leave it out.")));
-	if (!is_typed(codec))
+	if (is_given(schema) && !is_typed(format))
+		refuse_schema(option);
+	if (!is_typed(codec->format))
 		return codec;
 	codec->scratch = cdc_schema_arena(context);
-	if (schema != NULL && schema[0] != '\0')
-		parse_given(codec, context, schema, option);
+	if (is_given(schema))
+		parse_given(context, codec->scratch, format, schema, option, &codec->given);
 	else
 		codec->registry = cdc_registry_open(context, serverid, user);
 	return codec;
@@ -161,7 +257,7 @@ cdc_codec_jsonb(CdcCodec *codec, CdcJsonbWriter *writer, const char *bytes, size
 
 	if (codec->format == CDC_PAYLOAD_JSON_SCHEMA && cdc_failed(take_header(&bytes, &len, &id, err)))
 		return NULL;
-	if (!is_typed(codec))
+	if (!is_typed(codec->format))
 		return cdc_jsonb_from_text(writer, bytes, len, err);
 	cdc_jsonb_writer_reset(writer);
 	if (cdc_failed(emit_typed(codec, bytes, len, cdc_jsonb_writer_sink(writer), err)))

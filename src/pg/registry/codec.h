@@ -16,6 +16,16 @@
 typedef struct CdcCodec CdcCodec;
 
 /*
+ * ERROR where keys or values could not be decoded so, whatever they are: a schema is none,
+ * or is of what needs none, or this build does not have what reads it.  For who sets the
+ * options; loads what reads schemas.
+ */
+extern void cdc_codec_check(const CdcPayloadOptions *payload);
+
+/* Whether the server's registry will be asked for schemas. */
+extern bool cdc_codec_wants_registry(const CdcPayloadOptions *payload);
+
+/*
  * Whose messages, encoded how.  What the codec keeps lives in the context.  schema: text,
  * for messages that have no schema's number in front; NULL: they have one, and the
  * server's registry knows the schema, which user asks for it.  option: what names the

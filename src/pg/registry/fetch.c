@@ -48,19 +48,33 @@ free_fetch(CdcResource *resource)
 
 static CdcResourceKind fetches = {.free = free_fetch};
 
+bool
+cdc_fetch_is_built(void)
+{
+#ifdef CDC_WITH_REGISTRY
+	return true;
+#else
+	return false;
+#endif
+}
+
+void
+cdc_fetch_check_built(void)
+{
+	if (!cdc_fetch_is_built())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("this build of cdc_ingest cannot ask schema registries"),
+				 errdetail("It was built without libcurl."),
+				 errhint("%s", CDC_FETCH_BUILD_HINT)));
+}
+
 static void
 load_methods(void)
 {
-#ifdef CDC_WITH_REGISTRY
+	cdc_fetch_check_built();
 	if (methods == NULL)
 		methods = cdc_module_methods("cdc_ingest_http", "cdc_http_methods", CDC_HTTP_VERSION);
-#else
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("this build of cdc_ingest cannot ask schema registries"),
-			 errdetail("It was built without libcurl."),
-			 errhint("Give the schema with the option value_schema, or install libcurl4-openssl-dev and build with WITH_REGISTRY=yes.")));
-#endif
 }
 
 CdcFetch *

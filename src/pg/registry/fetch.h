@@ -15,6 +15,14 @@
 
 typedef struct CdcFetch CdcFetch;
 
+/* Whether the extension was built with what speaks HTTP, and what to do where it was not. */
+extern bool cdc_fetch_is_built(void);
+#define CDC_FETCH_BUILD_HINT \
+	"Give the schema with the option value_schema (key_schema), or install libcurl4-openssl-dev and build with WITH_REGISTRY=yes."
+
+/* ERROR where it was not. */
+extern void cdc_fetch_check_built(void);
+
 /*
  * Loads what speaks HTTP.  ERROR where the extension was built without it, or it is not
  * installed.  The fetch is the current resource owner's.

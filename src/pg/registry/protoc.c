@@ -11,19 +11,24 @@
 
 static const CdcProtocMethods *methods;
 
-static void
-load_methods(void)
+void
+cdc_protoc_check_built(void)
 {
-#ifdef CDC_WITH_PROTOBUF
-	if (methods == NULL)
-		methods = cdc_module_methods("cdc_ingest_protobuf", "cdc_protoc_methods", CDC_PROTOC_VERSION);
-#else
+#ifndef CDC_WITH_PROTOBUF
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("this build of cdc_ingest cannot read schemas of Protobuf"),
 			 errdetail("It was built without libprotobuf."),
 			 errhint("Install g++, libprotobuf-dev and libprotoc-dev, and build with WITH_PROTOBUF=yes.")));
 #endif
+}
+
+static void
+load_methods(void)
+{
+	cdc_protoc_check_built();
+	if (methods == NULL)
+		methods = cdc_module_methods("cdc_ingest_protobuf", "cdc_protoc_methods", CDC_PROTOC_VERSION);
 }
 
 CdcStatus

@@ -12,6 +12,9 @@
 #include "core/arena.h"
 #include "protoc/protoc.h"
 
+/* ERROR where the extension was built without libprotobuf. */
+extern void cdc_protoc_check_built(void);
+
 /*
  * The descriptors of the last of n files, in the arena.  ERROR where the extension was
  * built without libprotobuf, or the module is not installed; else what the methods return.

@@ -17,6 +17,7 @@
 #include "pg/registry/registry.h"
 
 #include "foreign/foreign.h"
+#include "miscadmin.h"
 #include "lib/stringinfo.h"
 #include "nodes/nodes.h"
 #include "utils/builtins.h"
@@ -45,6 +46,9 @@
 /* "no such schema" among the registry's error codes */
 #define SCHEMA_NOT_FOUND	40403
 
+/* What is asked for to see who answers; no registry has come so far. */
+#define PROBED_PATH			"/schemas/ids/2147483647"
+
 typedef struct Kept
 {
 	uint32		id;				/* first, as it is the key of a hash table */
@@ -58,6 +62,8 @@ struct CdcRegistry
 	MemoryContext context;
 	char	   *definition;
 	char	   *server;
+	Oid			serverid;
+	Oid			user;
 	CdcRegistryOptions options;
 	HTAB	   *schemas;		/* Kept by id */
 	int			users;
@@ -114,8 +120,31 @@ make_schemas(CdcRegistry *registry)
 									HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
 }
 
+/* The statement that says who asks: by name and password, or by a token. */
+static char *
+who_hint(const CdcRegistry *registry)
+{
+	ForeignServer *server = GetForeignServer(registry->serverid);
+	UserMapping *mapping = cdc_server_user_mapping(server, registry->user);
+	const char *name = quote_identifier(server->servername);
+	Oid			user = mapping != NULL ? mapping->userid : registry->user;
+	const char *role;
+	const char *add = "";
+	const char *set = "";
+
+	if (mapping != NULL)
+	{
+		add = cdc_kafka_property_value(mapping->options, "schema.registry.user") != NULL ? "SET " : "ADD ";
+		set = cdc_kafka_property_value(mapping->options, "schema.registry.password") != NULL ? "SET " : "ADD ";
+	}
+	role = OidIsValid(user) ? quote_identifier(CDC_USER_NAME(user)) : "PUBLIC";
+	return psprintf("Who asks is said by the user mapping: %s USER MAPPING FOR %s SERVER %s OPTIONS (%sschema_registry_user '...', %sschema_registry_password '...'); or by its option schema_registry_token.",
+					mapping != NULL ? "ALTER" : "CREATE", role, name, add, set);
+}
+
 static CdcRegistry *
-make_registry(ForeignServer *server, const CdcRegistryOptions *options, const char *definition)
+make_registry(ForeignServer *server, Oid user, const CdcRegistryOptions *options,
+			  const char *definition)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest schema registry",
 												  ALLOCSET_SMALL_SIZES);
@@ -125,6 +154,8 @@ make_registry(ForeignServer *server, const CdcRegistryOptions *options, const ch
 	registry->context = context;
 	registry->definition = pstrdup(definition);
 	registry->server = pstrdup(server->servername);
+	registry->serverid = server->serverid;
+	registry->user = user;
 	registry->options.url = kept_text(options->url);
 	registry->options.timeout_ms = options->timeout_ms;
 	registry->options.ca_file = kept_text(options->ca_file);
@@ -195,7 +226,7 @@ cdc_registry_open(MemoryContext context, Oid serverid, Oid user)
 						  mapping != NULL ? nodeToString(mapping->options) : "");
 	registry = find_registry(definition);
 	if (registry == NULL)
-		registry = make_registry(server, &options, definition);
+		registry = make_registry(server, user, &options, definition);
 	callback = MemoryContextAllocZero(context, sizeof(MemoryContextCallback));
 	callback->func = release;
 	callback->arg = registry;
@@ -276,6 +307,43 @@ error_code(Ask *ask, const CdcHttpAnswer *answer, char *text, size_t size)
 	return code;
 }
 
+/* What an answer other than 200 means for whoever asks; text: error_code()'s. */
+static CdcStatus
+explain_answer(const CdcRegistry *registry, const CdcHttpAnswer *answer, const char *text,
+			   CdcError *err)
+{
+	cdc_error(err, answer->code >= 500 || answer->code == 429 ? CDC_ERR_SOURCE : CDC_ERR_CONFIG,
+			  "it answers with HTTP status %ld%s", answer->code, text);
+	if (answer->code == 401 || answer->code == 403)
+	{
+		err->status = answer->code == 401 ? CDC_ERR_AUTH : CDC_ERR_PRIVILEGE;
+		cdc_error_hint(err, "%s", cdc_to_utf8(who_hint(registry)));
+	}
+	else if (answer->code / 100 == 3)
+		cdc_error_hint(err, "Redirects are not followed, as they could lead credentials elsewhere: set schema_registry_url to where it leads, by ALTER SERVER %s OPTIONS (SET schema_registry_url '...').",
+					   cdc_to_utf8(quote_identifier(registry->server)));
+	else if (answer->code == 404)
+		cdc_error_hint(err, "The server option schema_registry_url is the address below which /schemas/ids is: of Apicurio's registry, it ends with /apis/ccompat/v7.");
+	return err->status;
+}
+
+static CdcStatus
+explain_silence(CdcStatus st, CdcError *err)
+{
+	if (st == CDC_ERR_CONNECT)
+		cdc_error_hint(err, "The server options schema_registry_url, schema_registry_timeout and, for TLS, schema_registry_ssl_ca_location say where it is and how long is waited.");
+	return st;
+}
+
+/* What was answered is no schema, and so by no registry. */
+static CdcStatus
+explain_other(CdcError *err)
+{
+	cdc_error(err, CDC_ERR_PROTOCOL, "its answer is no schema");
+	cdc_error_hint(err, "The server option schema_registry_url has to be the address of a schema registry with Confluent's API.");
+	return CDC_ERR_PROTOCOL;
+}
+
 /* An answer other than 200: an ERROR, or the message's fault. */
 static CdcStatus
 refuse_answer(Ask *ask, const char *path, const CdcHttpAnswer *answer)
@@ -283,7 +351,7 @@ refuse_answer(Ask *ask, const char *path, const CdcHttpAnswer *answer)
 	char		text[256];
 	int64		code = error_code(ask, answer, text, sizeof(text));
 	CdcError	err;
-	const char *server = quote_identifier(ask->registry->server);
+	CdcStatus	st;
 
 	if (answer->code == 404 && code == SCHEMA_NOT_FOUND)
 	{
@@ -293,20 +361,20 @@ refuse_answer(Ask *ask, const char *path, const CdcHttpAnswer *answer)
 		cdc_error_hint(ask->err, "The message may be of another registry than the server's option schema_registry_url names.");
 		return CDC_ERR_VALUE;
 	}
-	cdc_error(&err, answer->code >= 500 || answer->code == 429 ? CDC_ERR_SOURCE : CDC_ERR_CONFIG,
-			  "it answers with HTTP status %ld%s", answer->code, text);
-	if (answer->code == 401 || answer->code == 403)
-	{
-		err.status = answer->code == 401 ? CDC_ERR_AUTH : CDC_ERR_PRIVILEGE;
-		cdc_error_hint(&err, "Who asks is said by the user mapping: ALTER USER MAPPING FOR ... SERVER %s OPTIONS (ADD schema_registry_user '...', ADD schema_registry_password '...'), or schema_registry_token.",
-					   cdc_to_utf8(server));
-	}
-	else if (answer->code / 100 == 3)
-		cdc_error_hint(&err, "Redirects are not followed, as they could lead credentials elsewhere: set schema_registry_url to where it leads.");
-	else if (answer->code == 404)
-		cdc_error_hint(&err, "The server option schema_registry_url is the address below which /schemas/ids is: of Apicurio's registry, it ends with /apis/ccompat/v7.");
+	st = explain_answer(ask->registry, answer, text, &err);
 	report_failure(ask, path, &err);
-	return err.status;
+	return st;
+}
+
+/* Whether the answer has a schema, which doc is then. */
+static bool
+take_schema(Ask *ask, const CdcHttpAnswer *answer, CdcDoc *doc)
+{
+	CdcError	ignored;
+
+	return cdc_is_utf8_text(answer->body, answer->len) &&
+		cdc_doc_parse(ask->arena, answer->body, answer->len, doc, &ignored) == CDC_OK &&
+		doc->type == CDC_DOC_OBJECT && cdc_doc_find_string(doc, "schema").len > 0;
 }
 
 /* The registry's document for a path; CDC_OK, or the message's fault. */
@@ -317,22 +385,17 @@ ask_for(Ask *ask, const char *path, CdcDoc *doc)
 	CdcError	err;
 	CdcStatus	st = cdc_fetch_get(ask->fetch, &ask->registry->options, path, ask->deadline,
 								   &answer, &err);
-	CdcError	json;
 
 	if (st != CDC_OK)
 	{
-		if (st == CDC_ERR_CONNECT)
-			cdc_error_hint(&err, "The server options schema_registry_url, schema_registry_timeout and, for TLS, schema_registry_ssl_ca_location say where it is and how long is waited.");
+		(void) explain_silence(st, &err);
 		report_failure(ask, path, &err);
 	}
 	if (answer.code != 200)
 		return refuse_answer(ask, path, &answer);
-	if (!cdc_is_utf8_text(answer.body, answer.len) ||
-		cdc_doc_parse(ask->arena, answer.body, answer.len, doc, &json) != CDC_OK ||
-		doc->type != CDC_DOC_OBJECT || cdc_doc_find_string(doc, "schema").len == 0)
+	if (!take_schema(ask, &answer, doc))
 	{
-		cdc_error(&err, CDC_ERR_PROTOCOL, "its answer is no schema");
-		cdc_error_hint(&err, "The server option schema_registry_url has to be the address of a schema registry with Confluent's API.");
+		(void) explain_other(&err);
 		report_failure(ask, path, &err);
 	}
 	return CDC_OK;
@@ -464,6 +527,40 @@ get_schema(CdcRegistry *registry, Kept *schema, CdcPayloadFormat format, CdcErro
 									  &schema->schema, err);
 	if (st != CDC_OK && err->detail[0] == '\0')
 		cdc_error_detail(err, "It is schema %u of the schema registry.", schema->id);
+	return st;
+}
+
+/*
+ * A schema is asked for, as for a message, that is not likely to be there: that there is none
+ * is an answer of a registry's, and of nobody else.
+ */
+CdcStatus
+cdc_registry_probe(Oid serverid, Oid user, CdcError *err)
+{
+	Ask		   *ask = palloc0(sizeof(Ask));
+	CdcHttpAnswer answer;
+	CdcDoc		doc;
+	char		text[256];
+	CdcStatus	st;
+
+	ask->registry = cdc_registry_open(CurrentMemoryContext, serverid, user);
+	ask->arena = cdc_schema_arena(CurrentMemoryContext);
+	ask->fetch = cdc_fetch_begin();
+	cdc_error(err, CDC_OK, "%s", "");
+	st = cdc_fetch_get(ask->fetch, &ask->registry->options, PROBED_PATH,
+					   cdc_now_ms() + ask->registry->options.timeout_ms, &answer, err);
+	if (st != CDC_OK)
+		(void) explain_silence(st, err);
+	else if (answer.code == 404 && error_code(ask, &answer, text, sizeof(text)) == SCHEMA_NOT_FOUND)
+		st = CDC_OK;
+	else if (answer.code != 200)
+	{
+		(void) error_code(ask, &answer, text, sizeof(text));
+		st = explain_answer(ask->registry, &answer, text, err);
+	}
+	else if (!take_schema(ask, &answer, &doc))
+		st = explain_other(err);
+	cdc_fetch_end(ask->fetch);
 	return st;
 }
 

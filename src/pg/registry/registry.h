@@ -25,6 +25,14 @@ typedef struct CdcRegistry CdcRegistry;
 extern CdcRegistry *cdc_registry_open(MemoryContext context, Oid serverid, Oid user);
 
 /*
+ * Whether there is a registry that answers the user: CDC_OK; or err says what to do, its
+ * message how the registry behaves: CDC_ERR_CONNECT, it cannot be reached (TLS included);
+ * CDC_ERR_AUTH, CDC_ERR_PRIVILEGE, it does not answer that user; else it is none, or has a
+ * trouble of its own.  ERROR where the server names none.
+ */
+extern CdcStatus cdc_registry_probe(Oid serverid, Oid user, CdcError *err);
+
+/*
  * The schema with that number, which has to be of that format; valid until the next call.  ERROR where the
  * registry cannot be asked; CDC_ERR_VALUE and the like where it has no such schema, or
  * one that is no use: then it is the message that is wrong.

@@ -23,6 +23,7 @@
 #include "pg/base/compat_fdw.h"
 #include "pg/options/kafka_options.h"
 #include "pg/options/option_table.h"
+#include "pg/registry/codec.h"
 
 /* Which types a field's column may have. */
 static const struct
@@ -138,25 +139,43 @@ client_options(Oid serverid, List *options)
 				 list_copy(options));
 }
 
+/* Those of the table's own among options of it and its client. */
+static void
+read_options(List *options, CdcKafkaTableOptions *opt)
+{
+	ListCell   *lc;
+
+	memset(opt, 0, sizeof(*opt));
+	cdc_option_set_defaults(SCOPE_KAFKA_TABLE, opt);
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst(lc);
+
+		(void) cdc_option_set(SCOPE_KAFKA_TABLE, def->defname, defGetString(def), opt);
+	}
+}
+
+void
+cdc_kafka_table_check_options(List *options)
+{
+	CdcKafkaTableOptions opt;
+
+	read_options(options, &opt);
+	cdc_codec_check(&opt.payload);
+}
+
 CdcKafkaTable *
 cdc_kafka_table_make(Relation rel, Oid serverid, List *options)
 {
 	CdcKafkaTable *table = palloc0(sizeof(CdcKafkaTable));
 	TupleDesc	desc = RelationGetDescr(rel);
-	ListCell   *lc;
 	int			i;
 
 	table->relid = RelationGetRelid(rel);
 	table->serverid = serverid;
 	table->name = pstrdup(RelationGetRelationName(rel));
 	table->options = client_options(serverid, options);
-	cdc_option_set_defaults(SCOPE_KAFKA_TABLE, &table->opt);
-	foreach(lc, options)
-	{
-		DefElem    *def = lfirst(lc);
-
-		(void) cdc_option_set(SCOPE_KAFKA_TABLE, def->defname, defGetString(def), &table->opt);
-	}
+	read_options(options, &table->opt);
 
 	table->columns = palloc0(sizeof(CdcKafkaColumn) * Max(desc->natts, 1));
 	for (i = 0; i < desc->natts; i++)

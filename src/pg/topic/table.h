@@ -52,6 +52,12 @@ extern CdcKafkaTable *cdc_kafka_table_open(Relation rel);
  */
 extern CdcKafkaTable *cdc_kafka_table_make(Relation rel, Oid serverid, List *options);
 
+/*
+ * ERROR where options of a foreign table, each of which is right, do not go together, or
+ * the schema among them is none: for who sets them.
+ */
+extern void cdc_kafka_table_check_options(List *options);
+
 /* The table's topic; ERROR when it has none. */
 extern const char *cdc_kafka_table_topic(const CdcKafkaTable *table);
 

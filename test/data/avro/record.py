@@ -10,11 +10,16 @@ import decimal
 import io
 import json
 import math
+import os
 import random
 import struct
+import sys
 import uuid
 
 import fastavro
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from json_text import Text, dump  # noqa: E402
 
 D = decimal.Decimal
 UTC = dt.timezone.utc
@@ -27,20 +32,6 @@ def clock(t):
     if t.microsecond % 1000:
         return text + '.%06d' % t.microsecond
     return text + ('.%03d' % (t.microsecond // 1000) if t.microsecond else '')
-
-
-class Text(str):
-    """JSON text that is written as it stands: a number with all its digits."""
-
-
-def dump(v):
-    if isinstance(v, Text):
-        return str(v)
-    if isinstance(v, dict):
-        return '{' + ','.join(json.dumps(k, ensure_ascii=False) + ':' + dump(w) for k, w in v.items()) + '}'
-    if isinstance(v, list):
-        return '[' + ','.join(dump(w) for w in v) + ']'
-    return json.dumps(v, ensure_ascii=False)
 
 
 def b64(b):

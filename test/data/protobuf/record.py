@@ -12,27 +12,17 @@ import os
 import random
 import subprocess
 import struct
+import sys
 import tempfile
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 here = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(here))
+from json_text import Text, dump  # noqa: E402
+
 rnd = random.Random(11)
 lines = []
-
-
-class Text(str):
-    """JSON text that is written as it stands."""
-
-
-def dump(v):
-    if isinstance(v, Text):
-        return str(v)
-    if isinstance(v, dict):
-        return '{' + ','.join(json.dumps(k, ensure_ascii=False) + ':' + dump(w) for k, w in v.items()) + '}'
-    if isinstance(v, list):
-        return '[' + ','.join(dump(w) for w in v) + ']'
-    return json.dumps(v, ensure_ascii=False)
 
 
 def load(name):
