@@ -284,15 +284,12 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	}
 }
 
-/* An event of a source table that has a target. */
-static void
-apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+void
+cdc_run_apply_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
 	CdcTargetRun *run = source->target;
 	CdcWriterUser user;
 
-	if (!cdc_run_takes(apply, source, event))
-		return;
 	apply->work.at.source = run->source = source;
 	run->overwrites = apply->sub->opt.conflict == CDC_CONFLICT_OVERWRITE ||
 		(run->target->row_by_row && apply->replay == NULL && cdc_run_is_ahead(apply, source, event->seq));
@@ -319,11 +316,24 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	if (event->source_ts != 0)
 		source->source_ts = event->source_ts;
 	apply->work.at.source = NULL;
-	if (!CDC_OPEN_QUERIES_ARE_DEAR && is_memory_full(apply))
+	if (!is_memory_full(apply))
+		return;
+	/* what is read once more is behind the place from which one looks ahead */
+	if (apply->again)
+		flush_targets(apply);
+	else if (!CDC_OPEN_QUERIES_ARE_DEAR)
 	{
 		cdc_lookahead(apply);
 		flush_targets(apply);
 	}
+}
+
+/* An event of a source table that has a target. */
+static void
+apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+{
+	if (cdc_run_takes(apply, source, event))
+		cdc_run_apply_event(apply, source, event);
 }
 
 /* ERROR: a replay would lack rows. */
@@ -372,24 +382,29 @@ apply_copied_row(const CdcHistoryEvent *event, void *arg)
 }
 
 /*
- * The rows that an event stands for are applied at its place, and go, unless the end of the
- * copy has to know what came.  Those of a table that has no target any more go as they are.
+ * The rows that an event stands for are applied at its place, or at the end of the copy, and go, unless
+ * its end has to know what came.  Those of a table that has no target any more go as they are.
  */
 static void
 apply_copied_rows(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy)
 {
 	CopiedRows	copied = {apply, NULL};
 	CdcSourceRun *source;
+	bool		later = false;
 
 	if (apply->replay != NULL)
 		refuse_replay(apply, event, copy->rows);
 	for (source = cdc_run_framed_source(apply, event); source != NULL && copied.source == NULL;
 		 source = cdc_run_next_source(source))
-		if (cdc_run_takes_copy(apply, source, event))
+	{
+		if (cdc_run_takes_at_end(apply, source, event->seq))
+			later = true;
+		else if (cdc_run_takes_copy(apply, source, event))
 			copied.source = source;
+	}
 	if (copied.source != NULL)
 		cdc_copied_rows_visit(apply->sub, event, copy->rows, apply_copied_row, &copied);
-	if (copied.source == NULL || !copy->replaces)
+	if (!later && (copied.source == NULL || !copy->replaces))
 		cdc_copied_rows_delete(apply->sub, event->seq);
 }
 

@@ -367,11 +367,11 @@ may_pause(const CdcCopyWork *work, const CdcCopyTable *t)
 	const CdcCopyProgress *p = t->progress;
 
 	/*
-	 * A pass that is cut off leaves rows behind, and only a copy that replaces all takes them away.
-	 * What a target had before a resync stays until all of the new rows can take its place.
+	 * A pass that is cut off leaves rows behind, which the next one cannot tell from those that a target
+	 * keeps; and changes that another target needs where they are cannot wait for it.
 	 */
-	return work->use == CDC_SNAPSHOT_EXACT && copy->pace->pass == NULL && !p->resync && !p->keeps &&
-		p->gone == NULL && copy->leaves_out(copy->arg, t->table->full_name, t->table->npk > 0);
+	return work->use == CDC_SNAPSHOT_EXACT && copy->pace->pass == NULL && !p->keeps && p->gone == NULL &&
+		copy->leaves_out(copy->arg, t->table->full_name, t->table->npk > 0);
 }
 
 bool
