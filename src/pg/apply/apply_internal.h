@@ -18,7 +18,6 @@
  *	  run_target.c		the source tables and targets of a run
  *	  give_up.c			row images that lack what a mapping computes
  *	  copy_event.c		what an event says of a copy; whether a table is being copied
- *	  at_end.c			a copy of which nothing is seen before its end
  *	  copy_mark.c		copies that replace what a target has
  *	  sweep.c			rows that a copy has not brought
  *	  event.c			the rows of an event
@@ -285,15 +284,8 @@ typedef struct CdcCopyEvent
 
 extern void cdc_copy_event_read(const CdcHistoryEvent *event, CdcCopyEvent *copy);
 
-/*
- * at_end.c: whether what has this seq is of a copy that the target gets at its end, all at once; and
- * gives it that: empties it, and fills it with what the history has of the copy before its end.
- */
+/* copy_event.c: whether what has this seq is of a copy that the target gets at its end, all at once. */
 extern bool cdc_run_takes_at_end(CdcApply *apply, CdcSourceRun *source, int64 seq);
-extern void cdc_take_at_end(CdcApply *apply, CdcSourceRun *source, int64 end);
-
-/* run.c: applies an event of the source table to its target, whatever takes it. */
-extern void cdc_run_apply_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
 
 /*
  * copy_mark.c: what the begin or end of a copy does to its target.  Nothing is collected

@@ -104,6 +104,18 @@ cdc_run_takes_copy(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent 
 }
 
 bool
+cdc_run_takes_at_end(CdcApply *apply, CdcSourceRun *source, int64 seq)
+{
+	const CdcCopySpan *span;
+
+	if (!source->mapping->copied || !source->target->target->keyless || apply->replay != NULL ||
+		apply->sub->kind != CDC_SERVER_MYSQL)
+		return false;
+	span = cdc_run_copy_span(apply, source);
+	return span->at_end && span->known && seq >= span->begin_seq && seq <= span->sync_seq;
+}
+
+bool
 cdc_run_takes(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
 	if (cdc_run_takes_at_end(apply, source, event->seq))

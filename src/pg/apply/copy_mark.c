@@ -5,7 +5,7 @@
  *	  replace what the target has.
  *
  * A table without a key is emptied where the copy begins; where its rows have to be seen until all of the
- * new ones are there, where it ends (at_end.c).  Of a table with a key, rows are written over
+ * new ones are there, where it ends (run.c).  Of a table with a key, rows are written over
  * those that there are, and where the copy ends the rest goes.  What has come in between
  * with the stream is as good as copied.  A replay that begins in the middle of a copy
  * does not have all of its rows, and takes none away.
@@ -44,8 +44,6 @@ copy_ends(CdcApply *apply, CdcSourceRun *source, const CdcCopyEvent *copy, int64
 	const CdcTargetRun *run = source->target;
 	int64		gone;
 
-	if (cdc_run_takes_at_end(apply, source, end))
-		cdc_take_at_end(apply, source, end);
 	if (run->target->keyless || (copy->begin_seq <= apply->scan_after && apply->replay != NULL))
 		return;
 
