@@ -438,9 +438,8 @@ take_again(const CdcHistoryEvent *event, void *arg)
 }
 
 /*
- * A new copy of a table without a key, of which nothing is seen before its end: its rows came in several
- * steps, and were passed over as they came.  The history is read once more from the copy's begin on, for this
- * table alone: the target is emptied and filled.  Changes that belong to the copy stand behind the rows there.
+ * A new copy of a table without a key, of which nothing is seen before its end: what was passed over as it came is
+ * read once more, into the emptied target.  Changes that belong to the copy stand behind the rows there.
  */
 static void
 take_whole(CdcApply *apply, CdcSourceRun *source, int64 end)
