@@ -496,10 +496,11 @@ pass_barrier(CdcApply *apply, const CdcHistoryEvent *event)
 	cdc_copy_event_read(event, &copy);
 	if (copy.kind == CDC_COPY_ROWS)
 		apply_copied_rows(apply, event, &copy);
-	else if (copy.kind != CDC_COPY_NOTHING)
-		cdc_copy_mark(apply, event, &copy);
+	/* before rows that waited for the end go */
 	if (copy.kind == CDC_COPY_ENDS)
 		end_copy(apply, event);
+	if (copy.kind == CDC_COPY_BEGINS || copy.kind == CDC_COPY_ENDS)
+		cdc_copy_mark(apply, event, &copy);
 }
 
 /* What progress says once the last event of the range is applied. */
