@@ -496,9 +496,8 @@ pass_barrier(CdcApply *apply, const CdcHistoryEvent *event)
 	cdc_copy_event_read(event, &copy);
 	if (copy.kind == CDC_COPY_ROWS)
 		apply_copied_rows(apply, event, &copy);
-	/* before rows that waited for the end go */
 	if (copy.kind == CDC_COPY_ENDS)
-		end_copy(apply, event);
+		end_copy(apply, event);	/* before rows that waited for it go */
 	if (copy.kind == CDC_COPY_BEGINS || copy.kind == CDC_COPY_ENDS)
 		cdc_copy_mark(apply, event, &copy);
 }
