@@ -14,14 +14,16 @@ use CdcIngest::Server;
 
 my $cluster = CdcIngest::Cluster->new('copyjoin');
 
-# A pull in a session of its own that is not waited for.
-sub start_pull
+# A statement, or a pull, in a session of its own that is not waited for.
+sub start
 {
-	my ($name) = @_;
+	my ($sql) = @_;
 	my $dbh = $cluster->connect;
-	$dbh->do("SELECT cdc.pull('$name')", { pg_async => PG_ASYNC });
+	$dbh->do($sql, { pg_async => PG_ASYNC });
 	return $dbh;
 }
+
+sub start_pull { my ($name) = @_; return start("SELECT cdc.pull('$name')") }
 
 sub end_pull
 {
@@ -109,6 +111,18 @@ subtest 'a commit that is held between binlog and engine (MySQL 9.7 without GTID
 	apply('held');
 	$cluster->compare_ok($source, 'shop', 'held', 'all tables are the same', except => [ 'plain', 'line' ]);
 	is($cluster->value('SELECT count(*) FROM held.line'), 3, '... and the one without a key');
+
+	# the history has what the source does not show yet: that is no difference
+	$writer = $hold->(q{UPDATE shop.item SET v = 'shown late' WHERE id = 3});
+	$cluster->do(q{SELECT cdc.pull('held')});
+	apply('held');
+	is($cluster->value('SELECT v FROM held.item WHERE id = 3'), 'shown late', 'the history has a held commit');
+	my $verify = start(q{CREATE TABLE verified AS SELECT kind FROM cdc.verify('held', 'shop.item')});
+	wait_until(30, sub { $source->value(q{SELECT count(*) FROM information_schema.INNODB_TRX WHERE trx_isolation_level = 'REPEATABLE READ' AND trx_rows_modified = 0}) });
+	ok(!$verify->pg_ready, 'verify waits for it');
+	$release->($writer);
+	is(end_pull($verify), '', '... and goes on');
+	is_deeply($cluster->rows('SELECT DISTINCT kind FROM verified'), [ ['equal'] ], '... no difference is told');
 
 	# no privilege, no proof
 	$source->do(q{CREATE USER poor@'127.0.0.1' IDENTIFIED BY 'poor'},

@@ -321,5 +321,24 @@ subtest 'workers: verify and wait_for while apply fails, and a copy that comes b
 	like($error, qr/HINT: .*comes by itself after .*resync_table\('$id', '$id\.a'\)/s, 'the next one takes longer, which wait_for says');
 };
 
+subtest 'a copy that met a constraint comes again by itself' => sub {
+	my $id = subscription('{"auto_resync": true, "on_error": "table"}');
+	$cluster->do("ALTER TABLE $id.a ADD CONSTRAINT bad CHECK (n <> 13) NOT VALID");
+	$source->do("UPDATE $id.a SET n = 13 WHERE id = 1");
+	$cluster->do("SELECT cdc.resync_table('$id', '$id.a')", "SELECT cdc.enable_subscription('$id')");
+	$cluster->poll("SELECT state FROM cdc.stat_table WHERE source_table = '$id.a'", 'e');
+	like(waits($id), qr/violates check constraint.*HINT: .*comes by itself after/s, 'wait_for says when');
+	is($cluster->value("SELECT count(*) FROM cdc.log WHERE subscription = '$id' AND kind = 'resync'"), 0, '... not at once');
+	my $later = "UPDATE cdc_catalog.subscription_table SET state_since = state_since - interval '2 minutes' WHERE subscription = '$id' AND state = 'e'";
+	$cluster->do($later);
+	$cluster->poll("SELECT count(*) FROM cdc.log WHERE subscription = '$id' AND kind = 'resync' AND detail ~ 'bad'", 1);
+	$cluster->poll("SELECT state FROM cdc.stat_table WHERE source_table = '$id.a'", 'e');
+	$cluster->do("ALTER TABLE $id.a DROP CONSTRAINT bad", $later,
+		"UPDATE cdc_catalog.copy_progress SET automatic_at = automatic_at - interval '2 minutes' WHERE subscription = '$id'");
+	$cluster->poll("SELECT state FROM cdc.stat_table WHERE source_table = '$id.a'", 'r');
+	$cluster->catch_up($id);
+	is(here($id, 'id, n, v, u'), at_source($id, 'id, n, v, u'), 'once that is gone the table is equal');
+};
+
 $source->stop('KILL');
 done_testing();

@@ -104,6 +104,7 @@ struct CdcApply
 	CdcEventFacts facts;		/* of the event at hand */
 	int64		visited;		/* seq of the event before; -1: others may lie in between */
 	const CdcGuard *guard;		/* what it knows of errors of an earlier attempt; or NULL */
+	bool		again;			/* events are read once more, at the end of a copy */
 	bool		puts_aside;		/* events of keys of which some are kept go there, too */
 
 	/* its surroundings */
@@ -240,6 +241,12 @@ extern void cdc_run_give_up_emptied(CdcApply *apply, CdcSourceRun *source);
 extern void cdc_run_note_target(CdcApply *apply, const CdcSourceRun *source);
 
 /*
+ * copy_event.c: what the last copy for the source's target is about.  Asked once a run: what is behind its
+ * end is not known yet, and of no concern to it.
+ */
+extern const CdcCopySpan *cdc_run_copy_span(CdcApply *apply, CdcSourceRun *source);
+
+/*
  * copy_event.c: whether rows of the source table may be in history, as of the event with that seq, that
  * are not in the target, or the other way round, as it is being copied then.
  */
@@ -276,6 +283,9 @@ typedef struct CdcCopyEvent
 } CdcCopyEvent;
 
 extern void cdc_copy_event_read(const CdcHistoryEvent *event, CdcCopyEvent *copy);
+
+/* copy_event.c: whether what has this seq is of a copy that the target gets at its end, all at once. */
+extern bool cdc_run_takes_at_end(CdcApply *apply, CdcSourceRun *source, int64 seq);
 
 /*
  * copy_mark.c: what the begin or end of a copy does to its target.  Nothing is collected

@@ -80,9 +80,8 @@ cdc_copy_event_read(const CdcHistoryEvent *event, CdcCopyEvent *copy)
 		copy->rows = number(data, "rows");
 }
 
-/* Asked once a run: what is behind its end is not known yet, and of no concern to it. */
-static const CdcCopySpan *
-span_of(CdcApply *apply, CdcSourceRun *source)
+const CdcCopySpan *
+cdc_run_copy_span(CdcApply *apply, CdcSourceRun *source)
 {
 	if (!source->asked)
 		cdc_copy_span(apply->sub, source->mapping->name, &source->span);
@@ -93,7 +92,7 @@ span_of(CdcApply *apply, CdcSourceRun *source)
 bool
 cdc_run_is_ahead(CdcApply *apply, CdcSourceRun *source, int64 seq)
 {
-	return seq <= span_of(apply, source)->ahead_until;
+	return seq <= cdc_run_copy_span(apply, source)->ahead_until;
 }
 
 bool
@@ -101,17 +100,31 @@ cdc_run_takes_copy(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent 
 {
 	/* a replay takes all, and copies that topics bring are of all targets */
 	return apply->replay != NULL || apply->sub->kind != CDC_SERVER_MYSQL ||
-		cdc_copy_span_has(span_of(apply, source), event->seq);
+		cdc_copy_span_has(cdc_run_copy_span(apply, source), event->seq);
+}
+
+bool
+cdc_run_takes_at_end(CdcApply *apply, CdcSourceRun *source, int64 seq)
+{
+	const CdcCopySpan *span;
+
+	if (!source->mapping->copied || !source->target->target->keyless || apply->replay != NULL ||
+		apply->sub->kind != CDC_SERVER_MYSQL)
+		return false;
+	span = cdc_run_copy_span(apply, source);
+	return span->at_end && span->known && seq >= span->begin_seq && seq <= span->sync_seq;
 }
 
 bool
 cdc_run_takes(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
+	if (cdc_run_takes_at_end(apply, source, event->seq))
+		return false;
 	if (event->op == CDC_OP_SNAPSHOT)
 		return cdc_run_takes_copy(apply, source, event);
 	return !source->mapping->copied || !source->target->target->keyless || apply->replay != NULL ||
 		apply->sub->kind != CDC_SERVER_MYSQL || !cdc_run_is_ahead(apply, source, event->seq) ||
-		event->seq >= span_of(apply, source)->events_seq;
+		event->seq >= cdc_run_copy_span(apply, source)->events_seq;
 }
 
 char *

@@ -4,8 +4,8 @@
  *	  What the events that frame the rows of a copy do to its target, where these rows
  *	  replace what the target has.
  *
- * A table without a key is emptied where the copy begins: where its rows have to be seen until
- * then, all of the new ones come in the same source transaction of the history.  Of a table with a key, rows are written over
+ * A table without a key is emptied where the copy begins; where its rows have to be seen until all of the
+ * new ones are there, where it ends (run.c).  Of a table with a key, rows are written over
  * those that there are, and where the copy ends the rest goes.  What has come in between
  * with the stream is as good as copied.  A replay that begins in the middle of a copy
  * does not have all of its rows, and takes none away.
@@ -25,12 +25,12 @@
 
 /* The copy begins: the rows of a table without a key all come anew. */
 static void
-copy_begins(CdcApply *apply, CdcSourceRun *source)
+copy_begins(CdcApply *apply, CdcSourceRun *source, int64 seq)
 {
 	CdcTargetRun *run = source->target;
 	CdcWriterUser user;
 
-	if (!run->target->keyless)
+	if (!run->target->keyless || cdc_run_takes_at_end(apply, source, seq))
 		return;
 	cdc_writer_begin(run, &user);
 	run->mode->truncate(apply, run);
@@ -79,7 +79,7 @@ cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent 
 		if (copy->kind == CDC_COPY_ENDS)
 			copy_ends(apply, source, copy, event->seq);
 		else
-			copy_begins(apply, source);
+			copy_begins(apply, source, event->seq);
 		apply->work.at.source = NULL;
 	}
 	if (copy->kind == CDC_COPY_ENDS && apply->replay == NULL)

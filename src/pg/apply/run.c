@@ -286,7 +286,7 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 
 /* In the place of the target's writer: an event that is not kept aside. */
 static void
-apply_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+write_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
 	CdcTargetRun *run = source->target;
 
@@ -308,29 +308,36 @@ apply_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 		source->source_ts = event->source_ts;
 }
 
-/* An event of a source table that has a target. */
+/* Applies an event of the source table to its target. */
 static void
-apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+apply_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
 	CdcTargetRun *run = source->target;
 	CdcWriterUser user;
 
-	if (!cdc_run_takes(apply, source, event))
-		return;
 	apply->work.at.source = run->source = source;
 	run->overwrites = apply->sub->opt.conflict == CDC_CONFLICT_OVERWRITE ||
 		(run->target->row_by_row && apply->replay == NULL && cdc_run_is_ahead(apply, source, event->seq));
 	cdc_writer_begin(run, &user);
 	if (source->aside == NULL || !cdc_aside_take(apply, source, event))
-		apply_event(apply, source, event);
+		write_event(apply, source, event);
 	/* the history is read on, and what comes at a barrier is done, as the subscription's owner */
 	cdc_writer_end(&user);
 	apply->work.at.source = NULL;
-	if (!CDC_OPEN_QUERIES_ARE_DEAR && is_memory_full(apply))
-	{
+	if (!is_memory_full(apply) || (CDC_OPEN_QUERIES_ARE_DEAR && !apply->again))
+		return;
+	/* what is read once more is behind the place from which one looks ahead */
+	if (!apply->again)
 		cdc_lookahead(apply);
-		flush_targets(apply);
-	}
+	flush_targets(apply);
+}
+
+/* An event of a source table that has a target. */
+static void
+apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+{
+	if (cdc_run_takes(apply, source, event))
+		apply_event(apply, source, event);
 }
 
 /* ERROR: a replay would lack rows. */
@@ -356,7 +363,7 @@ apply_to_targets(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *e
 		apply_to_target(apply, source, event);
 }
 
-/* The source table whose copied rows are applied. */
+/* The source table whose copied rows are applied, or what came of a copy. */
 typedef struct CopiedRows
 {
 	CdcApply   *apply;
@@ -379,25 +386,107 @@ apply_copied_row(const CdcHistoryEvent *event, void *arg)
 }
 
 /*
- * The rows that an event stands for are applied at its place, and go, unless the end of the
- * copy has to know what came.  Those of a table that has no target any more go as they are.
+ * The rows that an event stands for are applied at its place, or at the end of the copy, and go, unless
+ * its end has to know what came.  Those of a table that has no target any more go as they are.
  */
 static void
 apply_copied_rows(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy)
 {
 	CopiedRows	copied = {apply, NULL};
 	CdcSourceRun *source;
+	bool		later = false;
 
 	if (apply->replay != NULL)
 		refuse_replay(apply, event, copy->rows);
 	for (source = cdc_run_framed_source(apply, event); source != NULL && copied.source == NULL;
 		 source = cdc_run_next_source(source))
-		if (cdc_run_takes_copy(apply, source, event))
+	{
+		if (cdc_run_takes_at_end(apply, source, event->seq))
+			later = true;
+		else if (cdc_run_takes_copy(apply, source, event))
 			copied.source = source;
+	}
 	if (copied.source != NULL)
 		cdc_copied_rows_visit(apply->sub, event, copy->rows, apply_copied_row, &copied);
-	if (copied.source == NULL || !copy->replaces)
+	if (!later && (copied.source == NULL || !copy->replaces))
 		cdc_copied_rows_delete(apply->sub, event->seq);
+}
+
+/* CdcHistoryVisitor: a row of the copy, or a change that belongs to it. */
+static bool
+take_row_again(const CdcHistoryEvent *event, void *arg)
+{
+	const CopiedRows *again = arg;
+
+	cdc_event_begin(again->apply, event);
+	apply_event(again->apply, again->source, event);
+	return true;
+}
+
+/* CdcHistoryVisitor: the same, also where it only stands for copied rows. */
+static bool
+take_again(const CdcHistoryEvent *event, void *arg)
+{
+	const CopiedRows *again = arg;
+	CdcCopyEvent copy;
+
+	cdc_copy_event_read(event, &copy);
+	if (copy.kind == CDC_COPY_ROWS)
+		cdc_copied_rows_visit(again->apply->sub, event, copy.rows, take_row_again, arg);
+	else if (event->op == CDC_OP_SNAPSHOT ||
+			 (cdc_event_has_rows(event) &&
+			  event->seq >= cdc_run_copy_span(again->apply, again->source)->events_seq))
+		(void) take_row_again(event, arg);
+	return true;
+}
+
+/*
+ * A new copy of a table without a key, of which nothing is seen before its end: what was passed over as it came is
+ * read once more, into the emptied target.  Changes that belong to the copy stand behind the rows there.
+ */
+static void
+take_whole(CdcApply *apply, CdcSourceRun *source, int64 end)
+{
+	CdcTargetRun *run = source->target;
+	int64		begin = cdc_run_copy_span(apply, source)->begin_seq;
+	CdcAtHand	at = apply->work.at;
+	CopiedRows	again = {apply, source};
+	CdcHistoryScan scan;
+	CdcWriterUser user;
+
+	apply->work.at.source = run->source = source;
+	/* an event that is missing would cost a row */
+	cdc_history_check_event(apply->sub, "the end of a copy", begin);
+	cdc_history_check_whole(apply->sub, "the end of a copy", begin, end);
+	cdc_writer_begin(run, &user);
+	run->mode->truncate(apply, run);
+	cdc_writer_end(&user);
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = apply->sub;
+	scan.after = begin;
+	scan.upto = end - 1;
+	scan.source_table = source->mapping->source_table;
+	scan.columns = CDC_HISTORY_GTID | CDC_HISTORY_DOCUMENT;
+	scan.visit = take_again;
+	scan.arg = &again;
+	apply->again = true;
+	cdc_history_scan(&scan);
+	apply->again = false;
+	cdc_writer_begin(run, &user);
+	cdc_reduce_flush(&apply->work, run);
+	cdc_writer_end(&user);
+	apply->work.at = at;
+}
+
+/* The same for those of the targets that have to wait for the copy's end, where the event is that. */
+static void
+end_copy(CdcApply *apply, const CdcHistoryEvent *event)
+{
+	CdcSourceRun *source = cdc_run_framed_source(apply, event);
+
+	for (; source != NULL; source = cdc_run_next_source(source))
+		if (cdc_run_takes_at_end(apply, source, event->seq))
+			take_whole(apply, source, event->seq);
 }
 
 /* A barrier: what was before it is written, and what is about copies is done. */
@@ -410,7 +499,9 @@ pass_barrier(CdcApply *apply, const CdcHistoryEvent *event)
 	cdc_copy_event_read(event, &copy);
 	if (copy.kind == CDC_COPY_ROWS)
 		apply_copied_rows(apply, event, &copy);
-	else if (copy.kind != CDC_COPY_NOTHING)
+	if (copy.kind == CDC_COPY_ENDS)
+		end_copy(apply, event);	/* before rows that waited for it go */
+	if (copy.kind == CDC_COPY_BEGINS || copy.kind == CDC_COPY_ENDS)
 		cdc_copy_mark(apply, event, &copy);
 }
 

@@ -16,9 +16,9 @@
  * of the stream's place once that has passed the last snapshot.  What is behind in the
  * stream is of a later time than whatever a step has lacked.
  *
- * Rows of a table without a key must not come twice: such a table is read in one snapshot,
- * whose place is exactly known and up to which its events are left out.  Where that takes longer
- * than a step the stream goes on meanwhile, see pass.c.
+ * Rows of a table without a key must not come twice: such a table is read in one snapshot, which is
+ * exactly as of where the stream stands (moment.c) and up to which its events are left out.  Where
+ * that takes longer than a step the stream goes on meanwhile, see pass.c.
  */
 #include "pg/copy/copy_internal.h"
 
@@ -43,9 +43,13 @@
 /* Steps in a row that may come to nothing before the table is in error. */
 #define FAILURES			50
 
-/* An exact snapshot is tried for again after this time, and so often. */
-#define BUSY_MS				1000
-#define BUSY_TRIES			30
+/* A snapshot that is to be exact waits for the stream: so long at most, looked at so often. */
+#define MOMENT_MS			60000
+#define MOMENT_POLL_MS		5
+
+/* A table that was changed in so many of these, for so long, is in error. */
+#define BUSY_MOMENTS		40
+#define BUSY_MS				60000
 
 /* ---- the step ---- */
 
@@ -92,15 +96,6 @@ open_snapshot(CdcCopyWork *work, CdcCopyStep *result)
 		result->wait_ms = AGAIN_MS;
 		return false;
 	}
-	if (work->use == CDC_SNAPSHOT_EXACT && !work->snap->exact && copy->pace->busy < BUSY_TRIES)
-	{
-		copy->pace->busy++;
-		cdc_snapshot_discard(work->readers[0]);
-		cdc_copy_note_wait(copy, "a moment without commits at the source, for tables without a primary key");
-		result->wait_ms = BUSY_MS;
-		return false;
-	}
-	copy->pace->busy = 0;
 	copy->pace->snapshot_ms = -cdc_copy_ms_until(began);
 	return true;
 }
@@ -199,10 +194,14 @@ copy_tables(CdcCopyWork *work, List *tables)
 	cdc_event_writer_end(work->writer);
 }
 
-/* Says where the stream has to get to for the tables that are finished. */
+/*
+ * Says where the stream has to get to for the tables that are finished.  It is there for those of an
+ * exact snapshot: what it brings of them next is not to be left out, whatever others wait for.
+ */
 static void
-finish_tables(const CdcCopyWork *work)
+finish_tables(const CdcCopyWork *work, CdcCopyStep *result)
 {
+	const CdcCopy *copy = work->copy;
 	ListCell   *lc;
 
 	foreach(lc, work->finished)
@@ -211,7 +210,11 @@ finish_tables(const CdcCopyWork *work)
 
 		join->position = psprintf("%s:" INT64_FORMAT, work->snap->to.file, work->snap->to.offset);
 		join->gtid_set = work->snap->to.gtid_set;
-		cdc_copy_finish(work->copy->sub, join, *work->copy->out->last_seq);
+		cdc_copy_finish(copy->sub, join, *copy->out->last_seq);
+		if (work->use != CDC_SNAPSHOT_EXACT)
+			continue;
+		cdc_copy_synced(copy->sub, join->source_table, *copy->out->last_seq, false);
+		result->synced = true;
 	}
 }
 
@@ -285,7 +288,7 @@ static bool
 step_of_pass(const CdcCopy *copy, List *tables, CdcCopyStep *result)
 {
 	CdcCopyPace *pace = copy->pace;
-	CdcSnapshot snap = {0};
+	CdcSnapshot snap;
 	CdcCopyWork work = {copy, &snap};
 	CdcCopyTable t;
 	CdcTransaction txn;
@@ -296,6 +299,7 @@ step_of_pass(const CdcCopy *copy, List *tables, CdcCopyStep *result)
 	if (!pace->passed && have_others(copy, tables))
 		return false;
 	pace->passed = true;
+	cdc_copy_moment_snapshot(copy, &snap);
 	cdc_copy_find_ways(&work, &t);
 	work.use = CDC_SNAPSHOT_EXACT;
 	work.until = t.pause_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), copy->sub->opt.copy_chunk_ms);
@@ -304,11 +308,112 @@ step_of_pass(const CdcCopy *copy, List *tables, CdcCopyStep *result)
 	cdc_event_writer_end(work.writer);
 	if (work.finished != NIL)
 	{
-		finish_tables(&work);
+		finish_tables(&work, result);
 		cdc_copy_pass_close(pace);
 	}
 	result->done = true;
 	return true;
+}
+
+/* Reads the tables in the snapshot that is open, and ends it. */
+static void
+read_tables(CdcCopyWork *work, List *tables, CdcCopyStep *result)
+{
+	cdc_copy_note_wait(work->copy, NULL);
+	cdc_copy_bound_waits(work->readers[0]);
+	copy_tables(work, tables);
+	cdc_copy_end_readers(work);
+	if (work->on_replica)
+		cdc_copy_end_replica(work);
+	else if (work->readers[0] != NULL)
+		cdc_snapshot_end(work->readers[0], work->use, work->snap);
+	finish_tables(work, result);
+	result->from = work->snap->from;
+	note_failure(work);
+	result->done = result->done || work->wrote;
+	if (work->changed != NULL && !work->wrote)
+		result->wait_ms = AGAIN_MS;
+}
+
+/* ---- tables without a key ---- */
+
+/* A table that changes at each moment is in error in the end; none: the first one does not. */
+static void
+note_busy(const CdcCopy *copy, const char *source_table, CdcCopyStep *result)
+{
+	CdcCopyPace *pace = copy->pace;
+	CdcCopyTrouble trouble = {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, NULL, NULL};
+	int			ms;
+
+	if (source_table == NULL || strcmp(pace->busy, source_table) != 0)
+	{
+		strlcpy(pace->busy, source_table != NULL ? source_table : "", sizeof(pace->busy));
+		pace->busy_since = GetCurrentTimestamp();
+		pace->busy_moments = 0;
+	}
+	if (source_table == NULL)
+		return;
+	cdc_copy_note_wait(copy, psprintf("a moment in which source table %s, which has no primary key, is not changed",
+									  source_table));
+	ms = (int) -cdc_copy_ms_until(pace->busy_since);
+	if (++pace->busy_moments < BUSY_MOMENTS || ms < BUSY_MS)
+		return;
+	trouble.text = psprintf("the table has no primary key, and was changed in each of the %d moments of %d s in which its copy could have begun",
+							pace->busy_moments, ms / 1000);
+	trouble.hint = psprintf("Give it a primary key; or SELECT cdc.resync_table(%s, %s); when it is changed less, for a moment at least.",
+							quote_literal_cstr(copy->sub->name), quote_literal_cstr(source_table));
+	pace->busy[0] = '\0';
+	cdc_copy_give_up(copy, source_table, &trouble);
+	result->done = true;
+}
+
+/* The moment's snapshot is as of where the stream stands: reads what it is good for. */
+static void
+use_moment(CdcCopyWork *work, List *tables, CdcCopyStep *result)
+{
+	const CdcCopy *copy = work->copy;
+	CdcCopyPace *pace = copy->pace;
+	List	   *good = cdc_copy_moment_tables(copy, tables);
+	const CdcCopyProgress *first = linitial(tables);
+
+	note_busy(copy, list_member_ptr(good, first) ? NULL : first->source_table, result);
+	if (good != NIL)
+	{
+		cdc_copy_moment_snapshot(copy, work->snap);
+		work->readers[0] = pace->sessions[0];
+		work->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), copy->sub->opt.copy_chunk_ms);
+		read_tables(work, good, result);
+	}
+	cdc_copy_moment_end(pace);
+}
+
+/* A step of tables without a key: opens a snapshot for them, or reads them where it is time. */
+static void
+step_of_moment(CdcCopyWork *work, List *tables, CdcCopyStep *result)
+{
+	const CdcCopy *copy = work->copy;
+	CdcCopyPace *pace = copy->pace;
+
+	/* a stream that stands nowhere cannot tell what changes: it begins where the source stands */
+	result->wait_ms = MOMENT_POLL_MS;
+	if (copy->first)
+		return;
+	if (pace->moment != NULL && (pace->sessions[0] == NULL || !cdc_source_usable(pace->sessions[0]) ||
+								 -cdc_copy_ms_until(cdc_copy_moment_opened_at(pace)) > MOMENT_MS))
+		cdc_copy_moment_end(pace);
+	if (pace->moment != NULL && !copy->has_come(copy->arg))
+		return;
+	if (pace->moment != NULL)
+	{
+		result->wait_ms = 0;
+		use_moment(work, tables, result);
+		if (result->done || result->wait_ms > 0)
+			return;
+		result->wait_ms = MOMENT_POLL_MS;
+	}
+	work->readers[0] = cdc_copy_session(copy);
+	if (open_snapshot(work, result))
+		cdc_copy_moment_begin(copy, work->snap, tables);
 }
 
 void
@@ -325,9 +430,16 @@ cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
 	if (step_of_pass(copy, tables, result) || tables == NIL)
 		return;
 	work.use = choose_use(copy, &tables);
-	work.max_readers = work.use == CDC_SNAPSHOT_EXACT ? 1 :
-		Min(copy->sub->opt.copy_workers, CDC_COPY_MAX_WORKERS);
-	if (work.use != CDC_SNAPSHOT_EXACT && cdc_copy_has_replica(copy->sub))
+	if (work.use == CDC_SNAPSHOT_EXACT)
+	{
+		work.max_readers = 1;
+		step_of_moment(&work, tables, result);
+		put_off_others(copy, result);
+		return;
+	}
+	cdc_copy_moment_end(pace);
+	work.max_readers = Min(copy->sub->opt.copy_workers, CDC_COPY_MAX_WORKERS);
+	if (cdc_copy_has_replica(copy->sub))
 	{
 		/* a stream begins where the source stands: a replica has no place in its binlog */
 		if (copy->first)
@@ -347,21 +459,8 @@ cdc_copy_step(const CdcCopy *copy, CdcCopyStep *result)
 			return;
 		}
 	}
-	cdc_copy_note_wait(copy, NULL);
-	cdc_copy_bound_waits(work.readers[0]);
 	/* where a snapshot takes its time, it should be worth it */
 	work.until = TimestampTzPlusMilliseconds(snap.opened_at, Max(target_ms, (int) Min(2 * pace->snapshot_ms, 2000)));
-	copy_tables(&work, tables);
-	cdc_copy_end_readers(&work);
-	if (work.on_replica)
-		cdc_copy_end_replica(&work);
-	else if (work.readers[0] != NULL)
-		cdc_snapshot_end(work.readers[0], work.use, &snap);
-	finish_tables(&work);
-	result->from = snap.from;
-	note_failure(&work);
-	result->done = result->done || work.wrote;
-	if (work.changed != NULL && !work.wrote)
-		result->wait_ms = AGAIN_MS;
+	read_tables(&work, tables, result);
 	put_off_others(copy, result);
 }

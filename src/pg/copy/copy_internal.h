@@ -7,6 +7,7 @@
  *	  reader.c			the connections that a step reads over
  *	  replica.c			... where they go to a replica of the source
  *	  table.c			a table in a step: its definition, its markers, its end
+ *	  moment.c			a snapshot that is exact for tables without a key
  *	  pass.c			a table without a key, read over several steps
  *	  wave.c			rows of several tables, or ranges, read at the same time
  *	  copy.c			the step
@@ -155,6 +156,23 @@ extern void cdc_copy_end(CdcCopyWork *work, CdcCopyTable *t);
 
 /* Saves the progress of one that has. */
 extern void cdc_copy_keep(CdcCopyWork *work, CdcCopyTable *t);
+
+/* ---- moment.c ---- */
+
+/* The snapshot, which is open in the first session, waits for the stream; it is for these tables. */
+extern void cdc_copy_moment_begin(const CdcCopy *copy, const CdcSnapshot *snap, List *tables);
+
+/* The snapshot's place is where the stream stands. */
+extern void cdc_copy_moment_snapshot(const CdcCopy *copy, CdcSnapshot *snap);
+
+/* Those of the tables that it is good for. */
+extern List *cdc_copy_moment_tables(const CdcCopy *copy, List *tables);
+
+/* Since when it waits. */
+extern TimestampTz cdc_copy_moment_opened_at(const CdcCopyPace *pace);
+
+/* Forgets it; the session is the caller's. */
+extern void cdc_copy_moment_end(CdcCopyPace *pace);
 
 /* ---- pass.c ---- */
 

@@ -3,9 +3,9 @@
  * pass.c
  *	  A table without a key, read in one pass that takes several steps.
  *
- * The rows come over one connection in one snapshot whose place is exactly known, some of
- * them a step; in between the stream goes on.  What it brings of the table itself, behind
- * that place, is kept here, and comes into the history behind the last row, in its order.  The
+ * The rows come over one connection in one snapshot, which was as of where the stream stood when the
+ * first of them was read (moment.c), some of them a step; in between the stream goes on.  What it
+ * brings of the table itself from then on is kept here, and comes into the history behind the last row, in its order.  The
  * table is then as of where the stream stands, as if the snapshot had been taken there.
  * Neither can be had again: where the pass is cut off it begins anew, with another
  * snapshot, and what is kept goes with it.
@@ -33,12 +33,11 @@ struct CdcCopyPass
 	char	   *full_name;		/* ... and in UTF-8 */
 	char	   *shape;			/* of its definition */
 	int64		begin_seq;		/* of the copy's first event */
-	CdcSourcePosition place;	/* of the snapshot */
 	CdcSource  *source;			/* that is in it; NULL once all rows are read */
 	CdcChunk   *chunk;			/* likewise */
 	bool		spoilt;			/* it cannot go on */
 
-	/* changes of the table behind the place */
+	/* changes of the table since then */
 	CdcGroupBuffer *arriving;
 	CdcGroupBuffer *leaving;	/* those that are being written */
 	bool		leaves;			/* there are such */
@@ -88,16 +87,12 @@ cdc_copy_pass_begin(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdcCopyPass *pass = palloc0(sizeof(CdcCopyPass));
-	const CdcSourcePosition *place = &work->snap->to;
 
 	pass->context = context;
 	pass->source_table = pstrdup(t->progress->source_table);
 	pass->full_name = pstrdup(t->table->full_name);
 	pass->shape = shape_of(t->table);
 	pass->begin_seq = t->progress->begin_seq;
-	pass->place.file = pstrdup(place->file);
-	pass->place.offset = place->offset;
-	pass->place.gtid_set = place->gtid_set != NULL ? pstrdup(place->gtid_set) : NULL;
 	pass->arriving = cdc_group_buffer_create(context, copy->sub->opt.memory_limit / 4);
 	pass->leaving = cdc_group_buffer_create(context, copy->sub->opt.memory_limit / 4);
 	pass->chunk = chunk;
@@ -144,19 +139,26 @@ cdc_copy_pass_is_of(const CdcCopyPace *pace, const char *full_name)
 	return pace->pass != NULL && !pace->pass->spoilt && strcmp(pace->pass->full_name, full_name) == 0;
 }
 
-const CdcSourcePosition *
-cdc_copy_pass_place(const CdcCopyPace *pace, int64 *begin_seq)
+bool
+cdc_copy_passes(const CdcCopyPace *pace)
 {
-	*begin_seq = pace->pass != NULL ? pace->pass->begin_seq : 0;
-	return pace->pass != NULL ? &pace->pass->place : NULL;
+	return pace->pass != NULL;
 }
 
 void
-cdc_copy_pass_spoil(CdcCopyPace *pace, bool whole)
+cdc_copy_pass_spoil(CdcCopyPace *pace)
 {
 	pace->pass->spoilt = true;
-	if (whole)
-		strlcpy(pace->whole, pace->pass->source_table, sizeof(pace->whole));
+}
+
+void
+cdc_copy_pass_fail(CdcCopyPace *pace, const CdcSubscription *sub, const char *reason, const char *hint)
+{
+	CdcCopy		copy = {.sub = sub};
+	CdcCopyTrouble trouble = {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, reason, hint};
+
+	cdc_copy_pass_spoil(pace);
+	cdc_copy_give_up(&copy, pace->pass->source_table, &trouble);
 }
 
 /* CdcEventOutput.append */
@@ -353,7 +355,6 @@ cdc_copy_pass_step(CdcCopyWork *work, CdcCopyTable *t)
 {
 	CdcCopyPass *pass = work->copy->pace->pass;
 
-	work->snap->to = pass->place;
 	if (pass->chunk != NULL)
 	{
 		cdc_chunk_resume(pass->chunk, t->table);

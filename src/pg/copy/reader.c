@@ -137,6 +137,7 @@ cdc_copy_hang_up(CdcCopyPace *pace)
 {
 	int			i;
 
+	cdc_copy_moment_end(pace);
 	pace->host[0] = '\0';
 	pace->connecting = pace->checked = false;
 	pace->refused = 0;

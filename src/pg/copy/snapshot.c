@@ -5,19 +5,19 @@
  *
  * The stream goes on from a place "from": the snapshot must have all that the
  * binlog has before it.  And the snapshot has nothing that the binlog has only
- * behind "to".  Where both are the same place, the position is exact.
+ * behind "to".  For a table that nothing in between has changed either place is
+ * exactly the snapshot's; what is in between, the stream tells (moment.c).
  *
- * to is the binlog's end after all was read, as a transaction is in the binlog
- * before its changes are visible.  from is harder: a transaction that
- * is in the binlog may take long until the engine has committed it
- * (semi-synchronous replication waits for a replica there), and is not in a
+ * to is the binlog's end after all was read, or where the snapshot has to be exact after it was
+ * opened, as a transaction is in the binlog before its changes are visible.  from is
+ * harder: a transaction that is in the binlog may take long until the engine has committed
+ * it (semi-synchronous replication waits for a replica there), and is not in a
  * snapshot that is opened meanwhile.
  *
  * - MariaDB tells the snapshot's position (binlog_snapshot_file and _position).
  * - MySQL with GTIDs, from 5.7 on: gtid_executed contains no transaction that is
- *   not committed in the engine.  It learns of one a moment after that commit:
- *   when it says the same VISIBLE_MS behind the snapshot, the snapshot is exactly
- *   that.  (process_commit_stage_queue() of MySQL's sql/binlog.cc)
+ *   not committed in the engine.  It learns of one a moment after that commit.
+ *   (process_commit_stage_queue() of MySQL's sql/binlog.cc)
  * - Without GTIDs there is only the binlog's end; gtid_executed of 5.6 has what
  *   the binlog has.  There the position is read first; then those that were
  *   being committed at that moment are waited for.  A transaction keeps its place
@@ -44,10 +44,6 @@
 #include "utils/timestamp.h"
 
 #include "pg/remote/answer.h"
-
-/* How often an exact snapshot is tried for at a time: nothing else is read meanwhile. */
-#define EXACT_ATTEMPTS		10
-#define SETTLED_ATTEMPTS	2
 
 /* How long what the binlog has may take to be committed, where it is not shown ... */
 #define SETTLE_MS			1000
@@ -109,18 +105,6 @@ typedef struct OpenTransaction
 	bool		waits;			/* for a row */
 } OpenTransaction;
 
-static bool
-same_position(const CdcSourcePosition *a, const CdcSourcePosition *b)
-{
-	return strcmp(a->file, b->file) == 0 && a->offset == b->offset;
-}
-
-static bool
-same_gtids(const CdcSourcePosition *a, const CdcSourcePosition *b)
-{
-	return a->gtid_set != NULL && b->gtid_set != NULL && strcmp(a->gtid_set, b->gtid_set) == 0;
-}
-
 /* Sleeps until then; can be cancelled. */
 static void
 wait_until(CdcSource *source, TimestampTz until)
@@ -164,7 +148,7 @@ mariadb_position(CdcSource *source, bool with_gtids, CdcSourcePosition *pos)
 	if (!with_gtids)
 		return true;
 	cdc_source_position(source, &now);
-	if (now.gtid_set != NULL && same_position(&now, pos))
+	if (now.gtid_set != NULL && strcmp(now.file, pos->file) == 0 && now.offset == pos->offset)
 		pos->gtid_set = now.gtid_set;
 	else if (now.gtid_set != NULL)
 	{
@@ -446,72 +430,13 @@ start_transaction(CdcSource *source)
 	cdc_source_execute(source, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
 }
 
-/* By gtid_executed of MySQL 5.7 and later. */
+/* The snapshot, behind from; whether it is before where the source now stands is asked where need be. */
 static void
-open_by_gtids(CdcSource *source, CdcSnapshotUse use, CdcSnapshot *snap)
+start_behind(CdcSource *source, CdcSnapshotUse use, CdcSnapshot *snap)
 {
-	int			attempt;
-
-	snap->by_gtids = true;
-	for (attempt = 1;; attempt++)
-	{
-		start_transaction(source);
-		if (use != CDC_SNAPSHOT_EXACT)
-			return;
-		sleep_ms(source, VISIBLE_MS);
+	start_transaction(source);
+	if (use == CDC_SNAPSHOT_EXACT)
 		cdc_source_position(source, &snap->to);
-		snap->exact = same_gtids(&snap->from, &snap->to);
-		if (snap->exact || attempt >= EXACT_ATTEMPTS)
-			return;
-		cdc_snapshot_discard(source);
-		cdc_source_position(source, &snap->from);
-	}
-}
-
-/* By what INNODB_TRX shows; false where the deadline comes first. */
-static bool
-open_by_proof(CdcSource *source, Prover *prover, CdcSnapshotUse use, CdcSnapshot *snap)
-{
-	int			attempt;
-
-	for (attempt = 1;; attempt++)
-	{
-		cdc_source_position(source, &snap->from);
-		if (!wait_for_commits(prover))
-			return false;
-		start_transaction(source);
-		if (use != CDC_SNAPSHOT_EXACT)
-			return true;
-		cdc_source_position(source, &snap->to);
-		snap->exact = same_position(&snap->from, &snap->to);
-		if (snap->exact || attempt >= EXACT_ATTEMPTS)
-			return true;
-		cdc_snapshot_discard(source);
-	}
-}
-
-/* By a pause behind the position. */
-static void
-open_by_margin(CdcSource *source, CdcSnapshotUse use, CdcSnapshot *snap)
-{
-	int			attempt;
-
-	for (attempt = 1;; attempt++)
-	{
-		CdcSourcePosition now;
-
-		cdc_source_position(source, &snap->from);
-		sleep_ms(source, SETTLE_MS);
-		cdc_source_position(source, &now);
-		start_transaction(source);
-		if (use != CDC_SNAPSHOT_EXACT)
-			return;
-		cdc_source_position(source, &snap->to);
-		snap->exact = same_position(&snap->from, &now) && same_position(&snap->from, &snap->to);
-		if (snap->exact || attempt >= SETTLED_ATTEMPTS)
-			return;
-		cdc_snapshot_discard(source);
-	}
 }
 
 /* The methods, the best one that the server has. */
@@ -526,10 +451,9 @@ open_snapshot(CdcSource *source, const CdcControl *control, CdcSnapshotUse use, 
 	if (info->flavor == CDC_MARIADB)
 	{
 		start_transaction(source);
-		if (mariadb_position(source, use != CDC_SNAPSHOT_CHUNK, &snap->from))
+		if (mariadb_position(source, use == CDC_SNAPSHOT_START, &snap->from))
 		{
 			snap->to = snap->from;
-			snap->exact = true;
 			return true;
 		}
 		cdc_snapshot_discard(source);
@@ -537,19 +461,26 @@ open_snapshot(CdcSource *source, const CdcControl *control, CdcSnapshotUse use, 
 	cdc_source_position(source, &snap->from);
 	if (snap->from.gtid_set != NULL && info->flavor == CDC_MYSQL && info->version >= 50700)
 	{
-		open_by_gtids(source, use, snap);
+		snap->by_gtids = true;
+		start_behind(source, use, snap);
 		return true;
 	}
 	if (prover_begin(&prover, cdc_control_session(control), patience_ms))
 	{
-		proved = open_by_proof(source, &prover, use, snap);
+		cdc_source_position(source, &snap->from);
+		proved = wait_for_commits(&prover);
+		if (proved)
+			start_behind(source, use, snap);
 		prover_end(&prover);
 	}
 	snap->trouble = prover.trouble;
 	snap->again_ms = prover.again_ms;
 	if (!prover.blind)
 		return proved;
-	open_by_margin(source, use, snap);
+	/* by a pause behind the position */
+	cdc_source_position(source, &snap->from);
+	sleep_ms(source, SETTLE_MS);
+	start_behind(source, use, snap);
 	return true;
 }
 
@@ -571,7 +502,6 @@ cdc_snapshot_join(CdcSource *source, CdcSnapshot *snap)
 {
 	cdc_source_execute(source, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
 	start_transaction(source);
-	snap->exact = false;
 	snap->opened_at = GetCurrentTimestamp();
 }
 
@@ -585,7 +515,7 @@ void
 cdc_snapshot_end(CdcSource *source, CdcSnapshotUse use, CdcSnapshot *snap)
 {
 	cdc_snapshot_discard(source);
-	if (use == CDC_SNAPSHOT_EXACT && snap->exact)
+	if (use == CDC_SNAPSHOT_EXACT)
 		return;
 	if (snap->by_gtids)
 		wait_until(source, TimestampTzPlusMilliseconds(snap->opened_at, VISIBLE_MS));

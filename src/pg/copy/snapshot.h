@@ -16,8 +16,7 @@
 typedef struct CdcSnapshot
 {
 	CdcSourcePosition from;
-	CdcSourcePosition to;		/* of one that is exact; else set at its end */
-	bool		exact;			/* from is to */
+	CdcSourcePosition to;		/* by file and offset; of CDC_SNAPSHOT_EXACT, else set at its end */
 	bool		by_gtids;		/* its place is told by what is visible some time later */
 	TimestampTz opened_at;
 	const char *trouble;		/* why from is likely, but not proved; or NULL */
@@ -29,7 +28,7 @@ typedef enum CdcSnapshotUse
 {
 	CDC_SNAPSHOT_CHUNK,			/* from has to be right; its GTIDs may be missing on MariaDB */
 	CDC_SNAPSHOT_START,			/* a stream begins at from */
-	CDC_SNAPSHOT_EXACT			/* from is to be to: tries a few times until it is */
+	CDC_SNAPSHOT_EXACT			/* from and to are as near to each other as can be */
 } CdcSnapshotUse;
 
 /*
@@ -48,7 +47,7 @@ extern void cdc_snapshot_join(CdcSource *source, CdcSnapshot *snap);
 
 /*
  * Ends the transaction, and with it locks of definitions at the source; then sets to,
- * unless the snapshot was to be exact and is: all that was read is from before it, even
+ * unless the snapshot was to be exact: all that was read is from before it, even
  * of tables whose engine knows no snapshots.
  */
 extern void cdc_snapshot_end(CdcSource *source, CdcSnapshotUse use, CdcSnapshot *snap);

@@ -54,8 +54,6 @@ copy_trouble(const CdcCopyWork *work, const CdcTable *table, bool keyless)
 	if (table == NULL)
 		return CDC_NO_SOURCE_TABLE;
 	keyless = keyless || table->npk == 0;
-	if (keyless && !work->snap->exact)
-		return "the table has no primary key, and the source was too busy for a snapshot whose position is exactly known";
 	if (keyless &&
 		(engine = cdc_copy_plain_engine(cdc_control_session(&work->copy->control), table)) != NULL)
 		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
@@ -369,12 +367,10 @@ may_pause(const CdcCopyWork *work, const CdcCopyTable *t)
 	const CdcCopyProgress *p = t->progress;
 
 	/*
-	 * A pass that is cut off leaves rows behind, and only a copy that replaces all takes them away.
-	 * What a target had before a resync stays until all of the new rows can take its place.
+	 * A pass that is cut off leaves rows behind, which the next one cannot tell from those that a target
+	 * keeps; and changes that another target needs where they are cannot wait for it.
 	 */
-	return t->key == NULL && !copy->at_one_go && copy->pace->pass == NULL && !p->resync && !p->keeps &&
-		p->row_filter == NULL && p->gone == NULL &&
-		strcmp(copy->pace->whole, p->source_table) != 0 &&
+	return work->use == CDC_SNAPSHOT_EXACT && copy->pace->pass == NULL && !p->keeps && p->gone == NULL &&
 		copy->leaves_out(copy->arg, t->table->full_name, t->table->npk > 0);
 }
 
@@ -496,7 +492,7 @@ check_begun(CdcCopyWork *work, const CdcCopyTable *t)
 					 t->key == NULL && p->key_shape == NULL ? "its one pass was cut off" : "its key has changed"), NULL);
 	if (p->resync)
 		p->row_filter = p->gone = NULL;
-	p->replaces = p->replaces || p->row_filter == NULL;
+	p->replaces = p->replaces || p->row_filter == NULL || !(p->resync || p->keeps);
 	p->begin_seq = p->events_seq = p->rows = p->bytes = p->chunks = 0;
 	p->last_key = NULL;
 	p->nlast_key = 0;

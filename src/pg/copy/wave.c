@@ -118,6 +118,9 @@ next_table(CdcCopyWork *work, List *tables, int *at)
 
 		if (!t->done && t->table == NULL)
 			cdc_copy_prepare(work, t);
+		/* it has a key by now, and is read as such in another step */
+		if (work->use == CDC_SNAPSHOT_EXACT && t->key != NULL)
+			t->done = true;
 		if (!t->done)
 		{
 			(*at)++;

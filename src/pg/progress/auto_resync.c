@@ -4,7 +4,9 @@
  *	  Tables in an error that a copy heals are copied anew by themselves.
  *
  * What the stream or apply could not follow has its own SQLSTATE (a table that is not as it
- * has to be); what a copy would meet again has others.
+ * has to be).  What a copy has met, and the next one may meet again (a constraint of the target, a value that does
+ * not fit there, rows that the source could not read), is gone when somebody has mended it: nothing says so
+ * but the next copy, which is not to come at once.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,13 +41,17 @@ failed_tables(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
 		"SELECT t.name, t.last_error, t.options,"
+		" GREATEST(CASE WHEN t.last_sqlstate OPERATOR(pg_catalog.=) '55000' THEN '-infinity'"
+		" ELSE t.state_since OPERATOR(pg_catalog.+) '1 minute'::pg_catalog.interval END,"
 		" COALESCE(p.automatic_at OPERATOR(pg_catalog.+) ('1 minute'::pg_catalog.interval OPERATOR(pg_catalog.*)"
-		" LEAST(1440, pg_catalog.power(2, LEAST(p.automatic, 20) OPERATOR(pg_catalog.-) 1))), '-infinity')"
+		" LEAST(1440, pg_catalog.power(2, LEAST(p.automatic, 20) OPERATOR(pg_catalog.-) 1))), '-infinity'))"
 		" FROM cdc_catalog.subscription_table t"
 		" LEFT JOIN cdc_catalog.copy_progress p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.name OPERATOR(pg_catalog.=) t.name"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 'e'"
-		" AND t.last_sqlstate OPERATOR(pg_catalog.=) '55000' AND NOT t.left_out"
+		" AND NOT t.left_out AND (t.last_sqlstate OPERATOR(pg_catalog.=) '55000'"
+		" OR (p.name IS NOT NULL AND p.ready_at IS NULL AND (t.last_sqlstate OPERATOR(pg_catalog.=) 'HV000'"
+		" OR pg_catalog.\"left\"(t.last_sqlstate, 2) OPERATOR(pg_catalog.=) ANY ('{22,23}'::pg_catalog.text[]))))"
 		" AND ($2 IS NULL OR t.name OPERATOR(pg_catalog.=) $2)"
 		" ORDER BY t.name",
 		2, {TEXTOID, TEXTOID}

@@ -264,7 +264,8 @@ void
 cdc_copy_span(const CdcSubscription *sub, const char *name, CdcCopySpan *span)
 {
 	static CdcStatement stmt = {
-		"SELECT t.state, p.sync_seq, p.begin_seq, p.name IS NOT NULL, p.events_seq FROM cdc_catalog.subscription_table t"
+		"SELECT t.state, p.sync_seq, p.begin_seq, p.name IS NOT NULL, p.events_seq,"
+		" COALESCE(p.kind OPERATOR(pg_catalog.=) 'resync', false) FROM cdc_catalog.subscription_table t"
 		" LEFT JOIN cdc_catalog.copy_progress p"
 		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.name OPERATOR(pg_catalog.=) t.name"
@@ -294,6 +295,7 @@ cdc_copy_span(const CdcSubscription *sub, const char *name, CdcCopySpan *span)
 		span->known = DatumGetBool(cdc_spi_datum(0, 4, BOOLOID, &isnull));
 		begin = cdc_spi_datum(0, 5, INT8OID, &isnull);
 		span->events_seq = isnull ? PG_INT64_MAX : DatumGetInt64(begin);
+		span->at_end = DatumGetBool(cdc_spi_datum(0, 6, BOOLOID, &isnull));
 	}
 	cdc_spi_end(&spi);
 }

@@ -135,6 +135,7 @@ typedef struct CdcCopySpan
 {
 	bool		known;			/* false: it was never copied */
 	bool		waits;			/* it has not begun, or is under way */
+	bool		at_end;			/* what the target had stays until the end, where it cannot be told row by row */
 	int64		begin_seq;		/* its first event; PG_INT64_MAX: it has not begun */
 	int64		events_seq;		/* of the changes that are its own, the first; PG_INT64_MAX: there are none */
 	int64		sync_seq;		/* behind this one none is its own; PG_INT64_MAX: that is not known yet */

@@ -28,10 +28,13 @@ doubt(CdcBinlogCall *call, const CdcChange *change, const char *reason)
 	CdcSchemaPlace place = {call->pos.last_seq + 1, call->stream->lookup.place.position};
 	CdcChangeRecord record = {CDC_CHANGE_FOUND, name, &place};
 
-	/* a copy that takes its changes, and cannot take this one, begins anew behind it */
-	if (cdc_binlog_pass_takes(call->stream, name))
+	/* of a copy that takes its changes, which cannot go on without this one */
+	if (cdc_copy_pass_is_of(&call->stream->copy, name))
 	{
-		cdc_copy_pass_spoil(&call->stream->copy, true);
+		cdc_copy_pass_fail(&call->stream->copy, call->sub, reason,
+						   "Set binlog_row_image to FULL at the source, for its running sessions too, before the table is copied anew.");
+		call->persist = true;
+		cdc_binlog_stream_forget_tables(call->stream);
 		return;
 	}
 	if (!cdc_binlog_stream_doubts(call->stream, name))
@@ -154,18 +157,6 @@ is_dropped(CdcBinlogCall *call, const CdcChange *change)
 	return cdc_doubt_change(&doubts, change);
 }
 
-/* Whether the image before the change has all of a row, by which a row without a key is found. */
-static bool
-is_whole_before(const CdcChange *change)
-{
-	int			i;
-
-	for (i = 0; change->before != NULL && i < change->table->ncolumns; i++)
-		if (change->before[i].kind == CDC_ABSENT && !change->table->columns[i].generated)
-			return false;
-	return true;
-}
-
 /*
  * A change of a table without a key that is being copied: it is left out, as the copy's snapshot has
  * it, or goes to the copy.
@@ -176,12 +167,10 @@ give_to_copy(CdcBinlogCall *call, const CdcTransaction *txn, CdcChange *change)
 	CdcBinlogStream *stream = call->stream;
 	const char *name = change->table->full_name;
 
-	if (!cdc_binlog_pass_takes(stream, name))
+	if (!cdc_copy_pass_is_of(&stream->copy, name))
 		return;
-	if (!is_whole_before(change))
-		cdc_copy_pass_spoil(&stream->copy, true);
 	complete_row(call, change);
-	if (cdc_binlog_pass_takes(stream, name))
+	if (cdc_copy_pass_is_of(&stream->copy, name))
 		cdc_copy_pass_change(&stream->copy, call->sub, txn, change);
 }
 
@@ -210,6 +199,8 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 	cdc_binlog_position_text(position, txn->file, txn->start_offset);
 	if (lookup != NULL)
 		lookup->place.position = position;
+	if (call->stream != NULL)
+		call->stream->txn = txn;
 	cdc_decoder_begin(decoder, format, txn);
 	cdc_group_buffer_rewind(group);
 	while (cdc_group_buffer_next(group, &data, &len))
@@ -254,6 +245,8 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 			cdc_ereport(&err, call->sub->name);
 	}
 	cdc_event_writer_end(writer);
-	if (call->stream != NULL)
-		cdc_copy_pass_commit(&call->stream->copy);
+	if (call->stream == NULL)
+		return;
+	call->stream->txn = NULL;
+	cdc_copy_pass_commit(&call->stream->copy);
 }

@@ -99,7 +99,33 @@ leaves_out(void *arg, const char *full_name, bool has_key)
 	return cdc_binlog_stream_leaves_out(arg, full_name, has_key);
 }
 
+bool
+cdc_binlog_has_come(CdcBinlogStream *stream)
+{
+	const CdcSourcePosition *to = cdc_copy_moment_to(&stream->copy);
+
+	return to != NULL && stream->skip_file == NULL &&
+		cdc_binlog_position_compare(stream->file, stream->offset, to->file, to->offset) >= 0;
+}
+
+/* CdcCopy.has_come */
+static bool
+has_come(void *arg)
+{
+	return cdc_binlog_has_come(arg);
+}
+
 /* ---- steps ---- */
+
+/* Tables are as of where the stream stands. */
+static void
+note_synced(CdcBinlogCall *call)
+{
+	call->persist = true;
+	call->synced = true;
+	call->over = cdc_copy_only_has_read(call->sub);
+	cdc_binlog_stream_forget_tables(call->stream);
+}
 
 bool
 cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
@@ -118,11 +144,11 @@ cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 	copy.out = &call->out;
 	copy.pace = &stream->copy;
 	copy.first = first;
-	copy.at_one_go = call->bounds->until_now;
 	copy.file = stream->file;
 	copy.offset = stream->offset;
 	copy.covers = covers;
 	copy.caught_up = caught_up;
+	copy.has_come = has_come;
 	copy.leaves_out = leaves_out;
 	copy.context = stream->context;
 	copy.arg = stream;
@@ -148,6 +174,8 @@ cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool first)
 	{
 		call->persist = true;
 		cdc_binlog_stream_forget_tables(stream);
+		if (step.synced)
+			note_synced(call);
 		/* before the next group: what the copy does not have is not left out any more */
 		if (!first)
 			cdc_binlog_check_join(call);
@@ -162,8 +190,10 @@ cdc_binlog_copy_waits(const CdcBinlogStream *stream)
 }
 
 bool
-cdc_binlog_copy_is_due(const CdcBinlogStream *stream)
+cdc_binlog_copy_is_due(CdcBinlogStream *stream)
 {
+	if (cdc_binlog_has_come(stream))
+		return true;
 	return cdc_binlog_copy_waits(stream) && stream->skip_file == NULL &&
 		(stream->drained || cdc_pull_elapsed_ms(stream->copied_at) >= STEP_EVERY_MS);
 }
@@ -300,10 +330,6 @@ cdc_binlog_check_join(CdcBinlogCall *call)
 		stream->joins = list_delete_first(stream->joins);
 		passed = true;
 	}
-	if (!passed)
-		return;
-	call->persist = true;
-	call->synced = true;
-	call->over = cdc_copy_only_has_read(call->sub);
-	cdc_binlog_stream_forget_tables(stream);
+	if (passed)
+		note_synced(call);
 }

@@ -335,7 +335,8 @@ at_bound(const CdcBinlogCall *call)
 {
 	const CdcPullBounds *bounds = call->bounds;
 
-	if (call->over)
+	/* tables that are copied from where the stream now stands may change next */
+	if (call->over || (cdc_binlog_has_come(call->stream) && !cdc_stream_in_group(call->stream->stream)))
 		return true;
 	if (call->out.events == 0 && call->bytes == 0)
 		return false;

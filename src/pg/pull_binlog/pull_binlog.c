@@ -62,7 +62,9 @@ reach_now(CdcBinlogCall *call)
 		CdcBinlogStream *stream = call->stream;
 		CdcBinlogEnd end;
 
-		while (cdc_binlog_copy_waits(stream) && stream->skip_file == NULL && !has_enough(call))
+		/* a table that is being read is read to its end: who called may keep the connection for ever */
+		while ((cdc_binlog_copy_waits(stream) || cdc_binlog_has_come(stream)) && stream->skip_file == NULL &&
+			   (!has_enough(call) || cdc_copy_passes(&stream->copy)))
 			(void) cdc_binlog_copy(call, stream, false);
 		if (has_enough(call))
 			return CDC_BINLOG_BOUND;
@@ -71,6 +73,8 @@ reach_now(CdcBinlogCall *call)
 		cdc_binlog_set_until(call);
 		end = cdc_binlog_loop(call);
 		stream = call->stream;
+		if (end == CDC_BINLOG_BOUND && cdc_binlog_has_come(stream) && !has_enough(call))
+			continue;
 		/* a copy waits for the stream, or for the source, which may take longer */
 		if (end != CDC_BINLOG_REACHED || stream->copy_checked || ++tries > COPY_TRIES ||
 			stream->copy_at > TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000))
@@ -139,6 +143,8 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 		return;
 	}
 	cdc_binlog_check_join(&call);
+	if (bounds->until_now && cdc_copy_moment_to(&call.stream->copy) != NULL)
+		cdc_copy_hang_up(&call.stream->copy);
 
 	cdc_event_output_close(&call.out);
 	result->moved = cdc_binlog_persist_due(&call);

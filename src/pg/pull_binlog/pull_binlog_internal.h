@@ -161,8 +161,9 @@ typedef struct CdcBinlogStream
 	bool		joins_read;
 	List	   *joins;			/* of CdcCopyJoin *: tables that wait for the stream */
 	List	   *ahead;			/* of CdcBinlogAhead * */
-	CdcBinlogMark pass;			/* the place of a copy that takes several steps ... */
-	int64		pass_seq;		/* ... which began there */
+	CdcBinlogMark moment;		/* what a snapshot for tables without a key has at least ... */
+	uint64		moment_number;	/* ... of which that is so */
+	const CdcTransaction *txn;	/* that is being decoded; or NULL */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;
@@ -309,13 +310,15 @@ extern bool cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *fu
 										 bool has_key);
 
 /*
- * Whether changes of the table (name in UTF-8) go to its copy, which takes several steps and
- * whose snapshot the stream has passed.
+ * A transaction changes the table (names in UTF-8), perhaps: a snapshot that waits for the stream, and
+ * has not all of it for sure, is no good for the table.
  */
-extern bool cdc_binlog_pass_takes(CdcBinlogStream *stream, const char *full_name);
+extern void cdc_binlog_copy_note_change(CdcBinlogStream *stream, const CdcTransaction *txn,
+										const char *database, const char *table);
 
-/* DDL on the table: such a copy of it begins anew. */
-extern void cdc_binlog_pass_ddl(CdcBinlogStream *stream, const char *database, const char *table);
+/* DDL on the table: likewise, and a copy of it that takes several steps begins anew. */
+extern void cdc_binlog_copy_note_ddl(CdcBinlogStream *stream, const CdcTransaction *txn,
+									 const char *database, const char *table);
 
 /* Whether some chunks of the table are copied, and the stream has not passed its copy. */
 extern bool cdc_binlog_stream_is_copying(CdcBinlogStream *stream, const char *full_name);
@@ -494,9 +497,12 @@ extern bool cdc_binlog_copy(CdcBinlogCall *call, CdcBinlogStream *stream, bool f
  */
 extern void cdc_binlog_note_move(CdcBinlogCall *call, const CdcChange *change);
 
+/* Whether the stream has come to where a snapshot for tables without a key was opened. */
+extern bool cdc_binlog_has_come(CdcBinlogStream *stream);
+
 /* Whether tables wait for a step; and whether it is its turn, between two groups. */
 extern bool cdc_binlog_copy_waits(const CdcBinlogStream *stream);
-extern bool cdc_binlog_copy_is_due(const CdcBinlogStream *stream);
+extern bool cdc_binlog_copy_is_due(CdcBinlogStream *stream);
 
 /*
  * Tables whose copy the stream has passed are as of its place: their state says so from

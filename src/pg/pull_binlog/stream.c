@@ -35,7 +35,7 @@ close_stream(CdcKeptStream *kept)
 	cdc_gtid_set_destroy(stream->executed);
 	cdc_gtid_set_destroy(stream->until.gtids);
 	cdc_gtid_set_destroy(stream->join.gtids);
-	cdc_gtid_set_destroy(stream->pass.gtids);
+	cdc_gtid_set_destroy(stream->moment.gtids);
 	foreach(lc, stream->ahead)
 		cdc_gtid_set_destroy(((CdcBinlogAhead *) lfirst(lc))->mark.gtids);
 	cdc_group_buffer_destroy(stream->group);

@@ -216,26 +216,35 @@ cdc_binlog_stream_discover(CdcBinlogStream *stream, const CdcTable *table, bool 
 
 /* ---- a copy that takes several steps ---- */
 
-bool
-cdc_binlog_pass_takes(CdcBinlogStream *stream, const char *full_name)
+/* Whether the snapshot that waits for the stream has the transaction for sure. */
+static bool
+is_in_moment(CdcBinlogStream *stream, const CdcTransaction *txn)
 {
-	const CdcSourcePosition *place;
-	int64		begin_seq;
+	const CdcSourcePosition *from = cdc_copy_moment_from(&stream->copy);
 
-	if (!cdc_copy_pass_is_of(&stream->copy, full_name))
-		return false;
-	place = cdc_copy_pass_place(&stream->copy, &begin_seq);
-	if (!stream->pass.set || stream->pass_seq != begin_seq)
-		cdc_binlog_mark_set(stream, &stream->pass, place->gtid_set, place->file, place->offset);
-	stream->pass_seq = begin_seq;
-	return cdc_binlog_mark_passed(stream, &stream->pass);
+	if (!stream->moment.set || stream->moment_number != cdc_copy_moment_number(&stream->copy))
+		cdc_binlog_mark_set(stream, &stream->moment, from->gtid_set, from->file, from->offset);
+	stream->moment_number = cdc_copy_moment_number(&stream->copy);
+	if (stream->moment.gtids != NULL && txn->gtid != NULL)
+		return cdc_gtid_set_contains_gtid(stream->moment.gtids, txn->gtid);
+	return cdc_binlog_position_compare(txn->file, (int64) txn->end_offset, from->file, from->offset) <= 0;
 }
 
 void
-cdc_binlog_pass_ddl(CdcBinlogStream *stream, const char *database, const char *table)
+cdc_binlog_copy_note_change(CdcBinlogStream *stream, const CdcTransaction *txn, const char *database,
+							const char *table)
 {
-	if (cdc_binlog_pass_takes(stream, psprintf("%s.%s", database, table)))
-		cdc_copy_pass_spoil(&stream->copy, false);
+	if (cdc_copy_moment_is_of(&stream->copy, database, table) && !is_in_moment(stream, txn))
+		cdc_copy_moment_changed(&stream->copy, database, table);
+}
+
+void
+cdc_binlog_copy_note_ddl(CdcBinlogStream *stream, const CdcTransaction *txn, const char *database,
+						 const char *table)
+{
+	cdc_binlog_copy_note_change(stream, txn, database, table);
+	if (cdc_copy_pass_is_of(&stream->copy, psprintf("%s.%s", database, table)))
+		cdc_copy_pass_spoil(&stream->copy);
 }
 
 /* ---- decoding ---- */
@@ -354,6 +363,8 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 	bool		watched = cdc_cascades_watches(stream->cascades, map->database, map->table);
 	CdcStatus	st;
 
+	if (stream->txn != NULL)
+		cdc_binlog_copy_note_change(stream, stream->txn, map->database, map->table);
 	if (watched)
 		cdc_schema_watch(stream->schema, map->database, map->table);
 	st = find_definition(stream, map, table, err);
@@ -383,7 +394,7 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 		return st;
 	cdc_binlog_stream_discover(stream, *table, true);
 	if (cdc_binlog_stream_leaves_out(stream, (*table)->full_name, (*table)->npk > 0) &&
-		!cdc_binlog_pass_takes(stream, (*table)->full_name))
+		!cdc_copy_pass_is_of(&stream->copy, (*table)->full_name))
 		*table = NULL;
 	return CDC_OK;
 }

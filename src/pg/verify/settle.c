@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "core/binlog_position.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -24,6 +25,7 @@
 #include "pg/catalog/failure.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
+#include "pg/copy/snapshot.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/history/scan.h"
 #include "pg/process/background.h"
@@ -39,6 +41,9 @@
 #define COMMIT_MS			10000
 #define COMMIT_SLICE_MS		5
 
+/* How long it is good for that this was proved. */
+#define SHOWN_MS			5000
+
 /* ---- places ---- */
 
 static void
@@ -51,38 +56,72 @@ read_position(const CdcVerify *v, CdcPosition *position, CdcProgress *progress)
 	PopActiveSnapshot();
 }
 
+/* Whether gtid_executed is there, and has what is committed in the engine. */
+static bool
+tells_commits(const CdcMysqlServerInfo *info, const char *gtid_set)
+{
+	return gtid_set != NULL && info->flavor == CDC_MYSQL && info->version >= 50700;
+}
+
+static bool
+shows_gtids(const CdcVerify *v, const char *gtid_set)
+{
+	CdcAnswer  *answer = cdc_source_ask(v->control, "transactions that are committed", 1,
+										"SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)",
+										cdc_source_quote_literal(gtid_set));
+
+	return cdc_answer_int(answer, 0, 0, 0, 1) == 1;
+}
+
+static CdcSource *
+control_session(void *arg)
+{
+	return ((const CdcVerify *) arg)->control;
+}
+
+/* The same by what a copy's snapshot shows at least, where the binlog's place is not told by GTIDs. */
+static bool
+shows_place(CdcVerify *v, const CdcPosition *position)
+{
+	CdcControl	control = {control_session, v};
+	CdcSnapshot snap;
+	bool		opened = cdc_snapshot_open(v->control, &control, CDC_SNAPSHOT_CHUNK, COMMIT_MS, &snap);
+
+	cdc_snapshot_discard(v->control);
+	return opened && cdc_binlog_position_compare(snap.from.file, snap.from.offset, position->file,
+												 position->file_offset) >= 0;
+}
+
 /*
- * Waits until the source shows what it has sent of these transactions: the binlog has one
- * before the engine has committed it, gtid_executed only then.  Other servers do not tell.
+ * The binlog has a transaction before the engine has committed it, and so may the history: what is
+ * read of the source has all of the events only that it had committed before.  Where that takes
+ * a proof (MySQL without GTIDs) one holds for a while: events since then are looked at once more.
  */
-static void
-wait_for_commits(const CdcVerify *v, const char *gtid_set)
+int64
+cdc_verify_seq_now(CdcVerify *v)
 {
 	const CdcMysqlServerInfo *info = cdc_source_info(v->control);
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), COMMIT_MS);
+	TimestampTz begun = GetCurrentTimestamp();
+	CdcPosition position;
+	bool		shown;
 
-	if (gtid_set == NULL || info->flavor != CDC_MYSQL || info->version < 50700)
-		return;
-	while (GetCurrentTimestamp() < until)
+	if (v->shown_at != 0 && !TimestampDifferenceExceeds(v->shown_at, begun, SHOWN_MS))
+		return v->shown_seq;
+	read_position(v, &position, NULL);
+	for (;;)
 	{
-		CdcAnswer  *answer = cdc_source_ask(v->control, "transactions that are committed", 1,
-											"SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)",
-											cdc_source_quote_literal(gtid_set));
-
-		if (cdc_answer_int(answer, 0, 0, 0, 1) == 1)
+		shown = position.file == NULL || (tells_commits(info, position.gtid_set) ?
+										  shows_gtids(v, position.gtid_set) : shows_place(v, &position));
+		if (shown || TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), COMMIT_MS))
 			break;
 		cdc_background_sleep(COMMIT_SLICE_MS);
 	}
-}
-
-int64
-cdc_verify_seq_now(const CdcVerify *v)
-{
-	CdcPosition position;
-
-	read_position(v, &position, NULL);
-	wait_for_commits(v, position.gtid_set);
-	return position.last_seq;
+	if (!shown && v->shown_at != 0)
+		return v->shown_seq;
+	v->shown_seq = position.last_seq;
+	if (shown && info->flavor == CDC_MYSQL && !tells_commits(info, position.gtid_set))
+		v->shown_at = GetCurrentTimestamp();
+	return v->shown_seq;
 }
 
 char *

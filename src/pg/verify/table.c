@@ -553,6 +553,8 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 			return why;
 		if (!t->mapping->target->keyless && attempt > ATTEMPTS)
 			break;
+		/* not from before what the table was altered by */
+		t->verify->shown_at = 0;
 		walk.seq = cdc_verify_seq_now(t->verify);
 		if (t->mapping->target->keyless)
 			ok = cdc_verify_walk_keyless(&walk);

@@ -73,6 +73,8 @@ typedef struct CdcVerify
 	double		sample;			/* share of the chunks that are read; 1: all */
 	int64		rate;			/* rows a second at most; 0: as many as come */
 	CdcJsonbWriter *jsonb;
+	int64		shown_seq;		/* up to this event the source shows all ... */
+	TimestampTz shown_at;		/* ... as was proved then; 0: that is not kept */
 } CdcVerify;
 
 /* Where a table's comparing stands between two steps. */
@@ -179,8 +181,11 @@ extern char *cdc_verify_key_text(const CdcTarget *target, HeapTuple row);
 
 /* ---- settle.c ---- */
 
-/* The last seq that history has now: what is read of the source from here on is behind it. */
-extern int64 cdc_verify_seq_now(const CdcVerify *v);
+/*
+ * The last seq that history has now, or of which that was proved lately: what is read of the source from here
+ * on is behind it.
+ */
+extern int64 cdc_verify_seq_now(CdcVerify *v);
 
 /* Where the source stands now: all that was read of it is not behind that.  palloc'ed. */
 extern char *cdc_verify_position_now(const CdcVerify *v);
