@@ -332,14 +332,6 @@ apply_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	flush_targets(apply);
 }
 
-/* An event of a source table that has a target. */
-static void
-apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
-{
-	if (cdc_run_takes(apply, source, event))
-		apply_event(apply, source, event);
-}
-
 /* ERROR: a replay would lack rows. */
 static void
 refuse_replay(const CdcApply *apply, const CdcHistoryEvent *event, int64 rows)
@@ -360,7 +352,8 @@ static inline void
 apply_to_targets(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
 	for (; source != NULL; source = cdc_run_next_source(source))
-		apply_to_target(apply, source, event);
+		if (cdc_run_takes(apply, source, event))
+			apply_event(apply, source, event);
 }
 
 /* The source table whose copied rows are applied, or what came of a copy. */

@@ -314,8 +314,8 @@ cdc_binlog_misread(CdcBinlogCall *call, const CdcTable *table, const CdcError *e
 	if (cdc_binlog_stream_knows(stream, table->full_name))
 	{
 		/* a copy that takes its changes cannot take this one */
-		if (cdc_binlog_pass_takes(stream, table->full_name))
-			cdc_copy_pass_spoil(&stream->copy, true);
+		if (cdc_copy_pass_is_of(&stream->copy, table->full_name))
+			cdc_copy_pass_spoil(&stream->copy);
 		else
 			doubt_rows(call, table->database, table->name,
 					   psprintf("a row of it at %s:" UINT64_FORMAT ", perhaps from before the source altered it, cannot be read: column \"%s\": %s",
