@@ -174,3 +174,17 @@ cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row, const CdcHints *
 				  "row is too large or nested too deeply");
 	return st;
 }
+
+bool
+cdc_envelope_former_has(const CdcEnvelope *env, CdcString column)
+{
+	const CdcEnvelopeFormat *format = cdc_envelope_format(env->format);
+	CdcImage	after;
+	CdcImage	before;
+	CdcDoc		value;
+
+	memset(&after, 0, sizeof(after));
+	memset(&before, 0, sizeof(before));
+	format->images(env, 0, &after, &before);
+	return cdc_image_find(&before, column, &value);
+}

@@ -21,6 +21,8 @@
  *	  copy_mark.c		copies that replace what a target has
  *	  sweep.c			rows that a copy has not brought
  *	  event.c			the rows of an event
+ *	  order.c			events of Kafka whose order is not known
+ *	  message_key.c		what tells rows apart in messages, and in their target
  *	  envelope.c		rows of messages in other envelopes than Maxwell's
  *	  mode.c, mode_*.c	what an event does to its target
  *	  source_row.c		from a row image to typed columns of the target
@@ -49,6 +51,7 @@ typedef struct CdcApply CdcApply;
 typedef struct CdcAside CdcAside;
 typedef struct CdcEnvelopeReader CdcEnvelopeReader;
 typedef struct CdcGuard CdcGuard;
+typedef struct CdcMessageKey CdcMessageKey;
 typedef struct CdcSourceRun CdcSourceRun;
 
 /* ------------------------------------------------------------------------
@@ -67,6 +70,8 @@ struct CdcSourceRun
 	bool		asked;			/* what its last copy is about: */
 	CdcCopySpan span;
 	CdcAside   *aside;			/* of whose events some may be put aside; or NULL */
+	const char *partition;		/* of the last event of Kafka, as CdcPlace.file; or NULL */
+	const CdcMessageKey *message_key;	/* of messages of Kafka; NULL: none has named it */
 
 	/* for cdc.table_counter */
 	int64		events;
@@ -122,6 +127,7 @@ struct CdcApply
 	char	   *last_file;		/* interned position prefix of the event before */
 	size_t		last_file_len;
 	List	   *files;			/* all of them */
+	bool		of_whole_table;	/* the error that is raised is not of one event only */
 	CdcEnvelopeReader *reader;	/* of messages that are not Maxwell's; NULL: none yet */
 	CdcLookahead *ahead;		/* or NULL */
 
@@ -179,6 +185,26 @@ extern void cdc_event_facts(CdcApply *apply, const CdcHistoryEvent *event);
 extern int	cdc_event_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
 extern void cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event,
 							 int row, const JsonbContainer **data, const JsonbContainer **old);
+
+/* Fills the envelope of the event's row image, also where the event is in Maxwell's form. */
+extern void cdc_event_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+
+/*
+ * message_key.c: ERROR where an event of rows, behind cdc_event_rows(), could join two rows of its
+ * target into one, or leave one behind, as messages tell rows apart by other columns.
+ */
+extern void cdc_message_key_check(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+
+/*
+ * order.c: notes where the event at hand, of that source table, comes from; and that it concerns
+ * more than its message's key ("TRUNCATE").
+ */
+extern void cdc_order_note(CdcApply *apply, CdcSourceRun *source);
+extern void cdc_order_beyond_key(CdcApply *apply, CdcSourceRun *source, const char *what);
+
+/* Whether that has been looked at for messages like this one. */
+extern bool cdc_message_key_is_known(CdcApply *apply, const CdcSourceRun *source,
+									 const CdcHistoryEvent *event);
 
 /*
  * ERROR where the event says that its row lacks columns whose values nobody knows.  Only
@@ -373,6 +399,7 @@ typedef struct CdcBlame
 	int32		subscription_id;	/* 0: there was no message */
 	int64		seq;			/* 0: of no event */
 	bool		exact;			/* it is this event, and not only one near by */
+	bool		of_whole_table;	/* it would not be over without the event */
 	char		source_table[1000];	/* or the name of a table that it fills; "": of none */
 	char		position[600];	/* "": unknown */
 	char		key[1100];		/* "(id)=(5)", or "" */

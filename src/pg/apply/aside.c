@@ -212,6 +212,7 @@ keys_of_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 	int			nrows = cdc_event_rows(apply, source, event);
 	int			i;
 
+	cdc_message_key_check(apply, source, event);
 	for (i = 0; i < nrows; i++)
 	{
 		const JsonbContainer *data;

@@ -226,6 +226,15 @@ read_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 	return cdc_envelope_read_event(apply->reader, apply->format, source->mapping, event, "");
 }
 
+void
+cdc_event_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+{
+	CdcRowImage *image = &source->row.image;
+
+	(void) read_envelope(apply, source, event);
+	image->env = cdc_envelope_reader_envelope(apply->reader, &image->arena);
+}
+
 int
 cdc_event_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {

@@ -128,6 +128,7 @@ note_blame(const CdcApply *apply, const char *position, const char *key)
 	blame.subscription_id = apply->sub->id;
 	blame.seq = at->place.seq;
 	blame.exact = is_exact(apply);
+	blame.of_whole_table = apply->of_whole_table;
 	blame.source_table[0] = '\0';
 	if (at->source != NULL)
 		keep_text(blame.source_table, sizeof(blame.source_table), at->source->mapping->name,
@@ -263,6 +264,7 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	if (event->skipped)
 		return;
 	nrows = cdc_event_rows(apply, source, event);
+	cdc_message_key_check(apply, source, event);
 	for (i = 0; i < nrows && !source->given_up; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -293,6 +295,7 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 
 	if (!cdc_run_takes(apply, source, event))
 		return;
+	cdc_order_note(apply, source);
 	apply->work.at.source = run->source = source;
 	run->overwrites = apply->sub->opt.conflict == CDC_CONFLICT_OVERWRITE ||
 		(run->target->row_by_row && apply->replay == NULL && cdc_run_is_ahead(apply, source, event->seq));
@@ -307,7 +310,10 @@ apply_to_target(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	else if (event->op == CDC_OP_TRUNCATE)
 	{
 		if (!source->mapping->keeps_rows)
+		{
+			cdc_order_beyond_key(apply, source, "TRUNCATE");
 			run->mode->truncate(apply, run);
+		}
 	}
 	else
 		ereport(ERROR,

@@ -21,6 +21,12 @@ extern bool cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHi
 extern CdcString *cdc_target_key_names(const CdcMapping *mapping, int *n);
 
 /*
+ * The names of all columns of messages that make up the target's key, in UTF-8, palloc'ed:
+ * also those that expressions of it read.
+ */
+extern CdcString *cdc_target_key_inputs(const CdcMapping *mapping, int *n);
+
+/*
  * The PostgreSQL type for a column of a message, as SQL text; NULL where the message
  * does not tell.  It lives in the arena or is constant.
  */

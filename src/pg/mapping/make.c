@@ -23,29 +23,6 @@
 #include "pg/target/claim.h"
 #include "pg/target/lock.h"
 
-/* Writes a message into cdc.log once, however often the target is loaded. */
-static void
-log_once(const CdcSubscription *sub, const char *kind, const char *message)
-{
-	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc_catalog.log WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND kind OPERATOR(pg_catalog.=) $2 AND message OPERATOR(pg_catalog.=) $3 LIMIT 1",
-		3, {TEXTOID, TEXTOID, TEXTOID}, NULL
-	};
-	CdcSpi		spi;
-	Datum		values[3];
-	bool		known;
-
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(kind);
-	values[2] = CStringGetTextDatum(message);
-	cdc_spi_begin(&spi);
-	known = cdc_spi_execute(&stmt, values, NULL) > 0;
-	cdc_spi_end(&spi);
-	if (!known)
-		cdc_log(sub->name, kind, message, NULL);
-}
-
 /* Tells the user what will make apply slow. */
 static void
 announce_slow_target(const CdcMapping *mapping, const CdcMappingSpec *spec, const CdcSubscription *sub)
@@ -63,7 +40,7 @@ announce_slow_target(const CdcMapping *mapping, const CdcMappingSpec *spec, cons
 				 errhint("Give source and target a primary key, or name its columns: SELECT cdc.alter_table(%s, %s, key := '{...}');",
 						 quote_literal_cstr(sub->name), quote_literal_cstr(mapping->name)) :
 				 errhint("Give source and target a primary key, or name its columns in argument \"key\".")));
-		log_once(sub, "no_key", message);
+		(void) cdc_log_once(sub->name, "no_key", message, NULL);
 	}
 	else if (!OidIsValid(target->key_index))
 		ereport(NOTICE,

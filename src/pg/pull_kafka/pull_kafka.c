@@ -168,6 +168,7 @@ warn_passed_over(const CdcKafkaStream *stream)
 		CdcKafkaPlace *place = &stream->places[i];
 		char	   *message;
 		char	   *detail;
+		char	   *remedy;
 
 		if (place->sample == NULL || !is_passed_over(stream, place))
 			continue;
@@ -175,13 +176,14 @@ warn_passed_over(const CdcKafkaStream *stream)
 						   place->topic, stream->sub->name);
 		detail = psprintf("Its argument \"tables\" has no pattern for %s, for example, or \"exclude\" has one; letter case counts",
 						  place->sample);
-		if (cdc_log_event(stream->sub->name, "tables", message, detail))
+		remedy = psprintf("To take that table: SELECT cdc.add_table(%s, %s); and to read what was passed over: SELECT cdc.set_position(%s, 'earliest');",
+						  quote_literal_cstr(stream->sub->name), quote_literal_cstr(place->sample),
+						  quote_literal_cstr(stream->sub->name));
+		if (cdc_log_event(stream->sub->name, "tables", message, psprintf("%s. %s", detail, remedy)))
 			ereport(WARNING,
 					(errmsg("%s", message),
 					 errdetail("%s.", detail),
-					 errhint("To take that table: SELECT cdc.add_table(%s, %s); and to read what was passed over: SELECT cdc.set_position(%s, 'earliest').",
-							 quote_literal_cstr(stream->sub->name), quote_literal_cstr(place->sample),
-							 quote_literal_cstr(stream->sub->name))));
+					 errhint("%s", remedy)));
 		place->from_start = false;	/* it is told */
 	}
 }

@@ -1,0 +1,189 @@
+# What tells rows apart in messages of Kafka and in their target: where that differs nothing is
+# written wrongly, and what the error says to type, typed as it stands, leads to the source's rows.
+#
+# Takes 30 s.
+use strict;
+use warnings;
+
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Kafka;
+
+my $kafka = CdcIngest::Kafka->new;
+my $cluster = CdcIngest::Cluster->new('kafka_keys');
+$cluster->do(sprintf(q{CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '%s')}, $kafka->bootstrap));
+
+sub list { return join ' ', map { join '|', map { $_ // '-' } @$_ } @{ $cluster->rows(@_) } }
+sub log_of { return list('SELECT kind, message, detail FROM cdc.log WHERE subscription = ? ORDER BY at', $_[0]) }
+
+# A topic and a subscription of the same name, which goes on by hand.
+sub subscription
+{
+	my ($name, $format, %opt) = @_;
+	$kafka->create_topic($name, delete $opt{partitions} // 1);
+	$cluster->do("CREATE SCHEMA IF NOT EXISTS $name", @{ delete $opt{first} // [] });
+	$cluster->call('create_subscription', name => $name, server => 'bus', topics => [$name], format => $format, target_schema => $name, enabled => \'false', %opt);
+	return;
+}
+
+# Pulls and applies messages; returns the error.
+sub follow
+{
+	my ($name, @messages) = @_;
+	$kafka->produce($name, \@messages) if @messages;
+	my $error = $cluster->error_of("SELECT cdc.pull('$name')");
+	return $error eq '' ? $cluster->error_of("SELECT * FROM cdc.apply('$name')") : $error;
+}
+
+# The statements that an error tells one to type, as they stand, up to a word that begins another way.
+sub statements
+{
+	my ($text) = @_;
+	$text =~ s/.*HINT:\s*//s;
+	return $text =~ /((?:ALTER TABLE|SELECT cdc\.)[^;]*;)/g;
+}
+
+sub debezium
+{
+	my ($op, $key, $before, $after) = @_;
+	return [ $key, qq({"op":"$op","before":$before,"after":$after,"ts_ms":1,"source":{"connector":"mysql","db":"d","table":"t","ts_ms":1}}) ];
+}
+
+sub maxwell
+{
+	my ($key, $type, $data, $old) = @_;
+	return [ qq({"database":"d","table":"t",$key}), qq({"database":"d","table":"t","type":"$type","ts":1,"data":$data) . ($old ? qq(,"old":$old) : '') . '}' ];
+}
+
+sub canal
+{
+	my ($pk, $type, $row) = @_;
+	return [ undef, qq({"type":"$type","isDdl":false,"database":"d","table":"t","es":1,"ts":1,"mysqlType":{"id":"int","r":"int","n":"varchar(9)"},"pkNames":[$pk],"data":[$row],"old":null}) ];
+}
+
+sub goldengate
+{
+	my ($pk, $op, $image) = @_;
+	return [ undef, sprintf q({"table":"D.T","op_type":"%s","op_ts":"2020-05-13 15:40:06.000000","current_ts":"2020-05-13 15:40:06.000000","pos":"00000000000000000143","primary_keys":[%s],"%s":%s}), $op, $pk, $op eq 'D' ? 'before' : 'after', $image ];
+}
+
+# The source's key (id) becomes (id, r): rows (1,1) and (2,1), then (1,2), and (1,1) goes.
+my %wider = (
+	debezium => [ debezium('c', '{"id":1}', 'null', '{"id":1,"r":1,"n":"a"}'), debezium('c', '{"id":2}', 'null', '{"id":2,"r":1,"n":"a"}'),
+		debezium('c', '{"id":1,"r":2}', 'null', '{"id":1,"r":2,"n":"b"}'), debezium('d', '{"id":1,"r":1}', '{"id":1,"r":1,"n":"a"}', 'null') ],
+	maxwell => [ maxwell('"pk.id":1', 'insert', '{"id":1,"r":1,"n":"a"}'), maxwell('"pk.id":2', 'insert', '{"id":2,"r":1,"n":"a"}'),
+		maxwell('"pk.id":1,"pk.r":2', 'insert', '{"id":1,"r":2,"n":"b"}'), maxwell('"pk.id":1,"pk.r":1', 'delete', '{"id":1,"r":1,"n":"a"}') ],
+	canal => [ canal('"id"', 'INSERT', '{"id":"1","r":"1","n":"a"}'), canal('"id"', 'INSERT', '{"id":"2","r":"1","n":"a"}'),
+		canal('"id","r"', 'INSERT', '{"id":"1","r":"2","n":"b"}'), canal('"id","r"', 'DELETE', '{"id":"1","r":"1","n":"a"}') ],
+	goldengate => [ goldengate('"id"', 'I', '{"id":1,"r":1,"n":"a"}'), goldengate('"id"', 'I', '{"id":2,"r":1,"n":"a"}'),
+		goldengate('"id","r"', 'I', '{"id":1,"r":2,"n":"b"}'), goldengate('"id","r"', 'D', '{"id":1,"r":1,"n":"a"}') ]);
+
+subtest 'the key of a source table gets wider' => sub {
+	for my $format (sort keys %wider)
+	{
+		my @messages = @{ $wider{$format} };
+		my $name = "wider_$format";
+		my $table = $format eq 'goldengate' ? qq($name."T") : "$name.t";
+		subscription($name, $format);
+		is(follow($name, @messages[0, 1]), '', "$format: rows by the former key");
+		my $error = follow($name, @messages[2, 3]);
+		like($error, qr/tell its rows apart by \(id, r\), its target \S+ by \(id\) only/, '... and by another one: an error');
+		is(list("SELECT id, r FROM $table ORDER BY 1, 2"), '1|1 2|1', '... before anything is written');
+		my @do = statements($error);
+		is(scalar @do, 3, '... which says what to type') or diag($error);
+		$cluster->do(@do[0, 1]);
+		is(follow($name), '', '... and apply goes on');
+		is(list("SELECT id, r, n FROM $table ORDER BY 1, 2"), '1|2|b 2|1|a', '... and nothing is lost');
+	}
+};
+
+subtest 'the statement alone that changes the key meets the former one' => sub {
+	subscription('alone', 'debezium');
+	follow('alone', @{ $wider{debezium} });
+	my $error = $cluster->error_of(q{SELECT cdc.alter_table('alone', 'd.t', key := '{id,r}')});
+	like($error, qr/HINT:.*ALTER TABLE alone\.t DROP CONSTRAINT t_pkey/s, 'and says so');
+	# who knows better
+	my @do = statements(follow('alone'));
+	$cluster->do($do[2]);
+	is(follow('alone'), '', 'its own key is what one has chosen');
+	like(log_of('alone'), qr/key\|messages of source table d\.t tell its rows apart by \(id, r\), its target by \(id\)\|ALTER TABLE/, '... and not in silence');
+};
+
+subtest 'on_error = table, and log' => sub {
+	for my $on (qw(table log))
+	{
+		subscription("on_$on", 'maxwell', options => qq({"on_error": "$on"}));
+		is(follow("on_$on", @{ $wider{maxwell} }), '', "$on: the others go on");
+		is(list('SELECT state FROM cdc.stat_table WHERE subscription = ?', "on_$on") . list("SELECT id, r FROM on_$on.t ORDER BY 1, 2"), 'e1|1 2|1', '... the table stops as a whole');
+		my @do = statements($cluster->value('SELECT last_error FROM cdc.stat_table WHERE subscription = ?', "on_$on"));
+		$cluster->do(@do[0, 1]);
+		is(follow("on_$on"), '', '... and goes on');
+		is(list("SELECT id, r, n FROM on_$on.t ORDER BY 1, 2"), '1|2|b 2|1|a', '... and nothing is lost');
+	}
+};
+
+subtest 'a target with a key of its own' => sub {
+	# former rows are told: all is right
+	subscription('own', 'debezium', first => ['CREATE TABLE own.t (id int, r int, n text, PRIMARY KEY (id, r))']);
+	is(follow('own', debezium('c', '{"id":1}', 'null', '{"id":1,"r":1,"n":"a"}'), debezium('u', '{"id":1}', '{"id":1,"r":1,"n":"a"}', '{"id":1,"r":2,"n":"b"}')), '', 'with the row before the change');
+	is(list('SELECT * FROM own.t'), '1|2|b', '... it moves');
+	# they are not
+	my $error = follow('own', debezium('u', '{"id":1}', 'null', '{"id":1,"r":3,"n":"c"}'));
+	like($error, qr/does not tell what column "r" of source table d\.t was before/, 'without it: an error');
+	is(list('SELECT * FROM own.t'), '1|2|b', '... and no second row');
+	$cluster->do((statements($error))[0, 1]);
+	is(follow('own'), '', '... what it says is typed');
+	is(list('SELECT * FROM own.t'), '1|3|c', '... and there is one row');
+
+	# the key gets narrower
+	subscription('narrow', 'debezium');
+	$error = follow('narrow', debezium('c', '{"id":1,"r":1}', 'null', '{"id":1,"r":1,"n":"a"}'), debezium('u', '{"id":1}', 'null', '{"id":1,"r":2,"n":"b"}'));
+	like($error, qr/does not tell what column "r"/, 'a narrower key');
+	$cluster->do((statements($error))[0, 1]);
+	is(follow('narrow'), '', '... what it says is typed');
+	is(list('SELECT * FROM narrow.t'), '1|2|b', '... and there is one row');
+
+	# documents tell no former row
+	subscription('documents', 'json', first => ['CREATE TABLE documents.documents (id int, email text PRIMARY KEY)']);
+	$error = follow('documents', [ '{"id":1}', '{"id":1,"email":"x"}' ], [ '{"id":1}', '{"id":1,"email":"y"}' ]);
+	like($error, qr/does not tell what column "email" of source table documents was before/, 'documents by another key');
+	$cluster->do((statements($error))[0, 1]);
+	is(follow('documents'), '', '... what it says is typed');
+	is(list('SELECT * FROM documents.documents'), '1|y', '... and there is one row');
+};
+
+subtest 'documents whose key is no member' => sub {
+	subscription('scalar', 'json');
+	my $error = follow('scalar', [ 1, '{"id":1,"v":"a"}' ], [ 2, '{"id":2,"v":"b"}' ]);
+	like($error, qr/messages of source table scalar have a key, and target scalar\.scalar has none/, 'an error before rows double');
+	my @do = statements($error);
+	is(scalar @do, 3, '... which says what to type') or diag($error);
+	$cluster->do(@do[0, 1]);
+	is(follow('scalar', [ 1, '{"id":1,"v":"c"}' ], [ 2, undef ]), '', '... and apply goes on');
+	is(list('SELECT id, v FROM scalar.scalar'), '1|c', '... with one row of a key');
+
+	subscription('events', 'json');
+	@do = statements(follow('events', [ 'k', '{"id":1}' ], [ 'k', '{"id":1}' ]));
+	$cluster->do($do[2]);
+	is(follow('events'), '', 'a row of each message');
+	is(list('SELECT id FROM events.events'), '1 1', '... is what one may choose');
+};
+
+subtest 'a subscription whose only topic is gone' => sub {
+	subscription('gone', 'json', partitions => 2);
+	is(follow('gone', [ '{"id":1}', '{"v":"a"}' ]), '', 'is read');
+	$kafka->delete_topic('gone');
+	my $error = follow('gone');
+	like($error, qr/topic "gone" of subscription "gone" does not exist any more/, 'gone');
+	my @do = statements($error);
+	is(scalar @do, 2, 'what to type') or diag($error);
+	$cluster->do($do[0]);
+	is(follow('gone'), '', 'nothing is read');
+	like(log_of('gone'), qr{topic gone removed\|It was read up to gone/0@\d, gone/1@\d}, '... nor is it forgotten what was');
+	$kafka->create_topic('gone', 1);
+	$cluster->do($do[1]);
+	is(follow('gone', [ '{"id":2}', '{"v":"b"}' ]), '', 'made anew with fewer partitions');
+	is(list('SELECT id, v FROM gone.gone ORDER BY 1'), '1|a 2|b', '... and read');
+};
+
+done_testing;
