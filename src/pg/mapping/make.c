@@ -29,18 +29,20 @@ announce_slow_target(const CdcMapping *mapping, const CdcMappingSpec *spec, cons
 {
 	const CdcTarget *target = mapping->target;
 
-	if (target->keyless)
+	if (target->keyless && !mapping->key_chosen)
 	{
 		char	   *message = psprintf("target %s has no key: its rows are matched by all their columns",
 									   target->name);
+		char	   *remedy = spec->tells_trouble ?
+			psprintf("Give source and target a primary key, or name its columns: SELECT cdc.alter_table(%s, %s, key := '{...}');",
+					 quote_literal_cstr(sub->name), quote_literal_cstr(mapping->name)) :
+			"Give source and target a primary key, or name its columns in argument \"key\".";
+		bool		news = cdc_log_once(sub->name, "no_key", message, remedy);
 
-		ereport(NOTICE,
+		/* from Kafka a row that is sent twice is there twice */
+		ereport(news && sub->kind == CDC_SERVER_KAFKA ? WARNING : NOTICE,
 				(errmsg("%s", message),
-				 spec->tells_trouble ?
-				 errhint("Give source and target a primary key, or name its columns: SELECT cdc.alter_table(%s, %s, key := '{...}');",
-						 quote_literal_cstr(sub->name), quote_literal_cstr(mapping->name)) :
-				 errhint("Give source and target a primary key, or name its columns in argument \"key\".")));
-		(void) cdc_log_once(sub->name, "no_key", message, NULL);
+				 errhint("%s", remedy)));
 	}
 	else if (!OidIsValid(target->key_index))
 		ereport(NOTICE,
