@@ -503,8 +503,8 @@ class Generator(Alterations):
                    word(c) in ('char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'enum', 'set')]
         if self.minimal and any(n in t.key for n in strings):
             return
-        if any(w in c.kind.type and (not self.server.mariadb or 'ucs2' in c.kind.type)
-               for c in t.columns for w in ('enum', 'set(')):
+        if any(c['data_type'] in ('enum', 'set') and (not self.server.mariadb or c['charset'] in ('ucs2', 'utf16', 'utf32'))
+               for c in self.server.columns([t.database], t.name).get(t.full, ())):
             return      # the server breaks the members: bytes of the old charset stay
         self.rec.ddl('ALTER TABLE %s CONVERT TO CHARACTER SET %s' % (t.sql, charset), 'table-alter',
                      [('convert', t.full, n) for n in strings], [t.full])

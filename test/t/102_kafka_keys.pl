@@ -197,7 +197,7 @@ subtest 'a subscription whose only topic is gone' => sub {
 subtest 'events that concern more than their key' => sub {
 	subscription('order', 'canal', partitions => 2);
 	my $row = sub { qq({"id":"$_[0]","r":"1","n":"a"}) };
-	my $send = sub { my ($partition, $type, $data, $old) = @_; $kafka->produce('order', [ [ undef, qq({"type":"$type","isDdl":false,"database":"d","table":"t","es":1,"ts":1,"mysqlType":{"id":"int","r":"int","n":"varchar(9)"},"pkNames":["id"],"data":$data,"old":) . ($old // 'null') . '}' ] ], $partition) };
+	my $send = sub { my ($partition, $type, $data, $old) = @_; $kafka->produce('order', [ [ undef, qq({"type":"$type","isDdl":false,"database":"d","table":"t","es":1,"ts":1,"mysqlType":{"id":"int","r":"int","n":"varchar(9)"},"pkNames":["id"],"data":$data,"old":) . ($old // 'null') . '}' ] ], partition => $partition) };
 	$send->(0, 'INSERT', '[' . $row->(1) . ']');
 	$send->(0, 'UPDATE', '[' . $row->(2) . ']', '[{"id":"1"}]');
 	is(follow('order'), '', 'of one partition');
