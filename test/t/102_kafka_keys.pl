@@ -195,19 +195,19 @@ subtest 'a subscription whose only topic is gone' => sub {
 };
 
 subtest 'events that concern more than their key' => sub {
-	subscription('order', 'canal', partitions => 2);
+	subscription('ordered', 'canal', partitions => 2);
 	my $row = sub { qq({"id":"$_[0]","r":"1","n":"a"}) };
-	my $send = sub { my ($partition, $type, $data, $old) = @_; $kafka->produce('order', [ [ undef, qq({"type":"$type","isDdl":false,"database":"d","table":"t","es":1,"ts":1,"mysqlType":{"id":"int","r":"int","n":"varchar(9)"},"pkNames":["id"],"data":$data,"old":) . ($old // 'null') . '}' ] ], partition => $partition) };
+	my $send = sub { my ($partition, $type, $data, $old) = @_; $kafka->produce('ordered', [ [ undef, qq({"type":"$type","isDdl":false,"database":"d","table":"t","es":1,"ts":1,"mysqlType":{"id":"int","r":"int","n":"varchar(9)"},"pkNames":["id"],"data":$data,"old":) . ($old // 'null') . '}' ] ], partition => $partition) };
 	$send->(0, 'INSERT', '[' . $row->(1) . ']');
 	$send->(0, 'UPDATE', '[' . $row->(2) . ']', '[{"id":"1"}]');
-	is(follow('order'), '', 'of one partition');
-	is(list(q{SELECT count(*) FROM cdc.log WHERE kind = 'order'}) . list('SELECT id FROM "order".t'), '02', 'there is nothing to say');
+	is(follow('ordered'), '', 'of one partition');
+	is(list(q{SELECT count(*) FROM cdc.log WHERE kind = 'order'}) . list('SELECT id FROM ordered.t'), '02', 'there is nothing to say');
 	$send->(1, 'INSERT', '[' . $row->(3) . ']');
-	is(follow('order'), '', 'of another one');
-	like(log_of('order'), qr/order\|order of events of source table d\.t is not known.*\|an update that changes the key, at order\/0@1 \(seq 2\)/, 'the update is told');
+	is(follow('ordered'), '', 'of another one');
+	like(log_of('ordered'), qr/order\|order of events of source table d\.t is not known.*\|an update that changes the key, at ordered\/0@1 \(seq 2\)/, 'the update is told');
 	$send->(1, 'TRUNCATE', 'null');
-	is(follow('order'), '', 'TRUNCATE');
-	is(list('SELECT count(*) FROM "order".t') . list(q{SELECT repeats FROM cdc.log WHERE kind = 'order'}), '01', '... is applied, and told');
+	is(follow('ordered'), '', 'TRUNCATE');
+	is(list('SELECT count(*) FROM ordered.t') . list(q{SELECT repeats FROM cdc.log WHERE kind = 'order'}), '01', '... is applied, and told');
 };
 
 subtest 'tables that no message names' => sub {

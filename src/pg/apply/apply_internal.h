@@ -403,11 +403,18 @@ typedef struct CdcBlame
 	char		source_table[1000];	/* or the name of a table that it fills; "": of none */
 	char		position[600];	/* "": unknown */
 	char		key[1100];		/* "(id)=(5)", or "" */
+	char		key_columns[600];	/* of a target without index on them, as SQL has them; or "" */
 } CdcBlame;
 
 /* Forgets it; what it is now. */
 extern void cdc_blame_reset(void);
 extern const CdcBlame *cdc_blame(void);
+
+/*
+ * Has the error of a row that the key tells from another, but a unique index of the target does not,
+ * say what to type.  Reads nothing; an error that has a hint keeps it.
+ */
+extern void cdc_blame_hint(ErrorData *error);
 
 /*
  * Whether an error with that SQLSTATE is one of the source table's (rather than of the

@@ -16,7 +16,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -359,26 +358,6 @@ pass_on(ErrorData *error)
 	ReThrowError(error);
 }
 
-/* A row that the key tells from another meets an index that does not: what to type. */
-static void
-hint_at_index(const Trouble *t)
-{
-	ErrorData  *error = t->error;
-	StringInfoData columns;
-	int			i;
-
-	if (t->walk->sub->kind != CDC_SERVER_KAFKA || error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION ||
-		error->hint != NULL || error->schema_name == NULL || error->table_name == NULL ||
-		error->constraint_name == NULL || t->table->nkey == 0)
-		return;
-	initStringInfo(&columns);
-	for (i = 0; i < t->table->nkey; i++)
-		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "", quote_identifier(t->table->key[i]));
-	error->hint = psprintf("Its rows are told apart by (%s), which that index does not. If it is the former primary key: ALTER TABLE %s DROP CONSTRAINT %s, ADD PRIMARY KEY (%s);",
-						   columns.data, quote_qualified_identifier(error->schema_name, error->table_name),
-						   quote_identifier(error->constraint_name), columns.data);
-}
-
 /* Fills t with the table that the error is of; raises it where it is of none that may be in error. */
 static void
 find_table(Trouble *t)
@@ -391,7 +370,7 @@ find_table(Trouble *t)
 	t->table = cdc_apply_table(t->walk->sub, t->blame.source_table);
 	if (t->table == NULL)
 		pass_on(t->error);
-	hint_at_index(t);
+	cdc_blame_hint(t->error);
 	cdc_table_options_parse(t->table->options, &t->walk->sub->opt.table, &options);
 	t->on_error = options.on_error;
 

@@ -118,6 +118,31 @@ is_exact(const CdcApply *apply)
 		((run != NULL && run->one_by_one) || (!at->entry->folded && apply->ahead == NULL));
 }
 
+/* Notes the columns of a target's key that has no index of its own, if they are not too many. */
+static void
+note_key_columns(const CdcAtHand *at)
+{
+	const CdcMapping *mapping = at->source != NULL ? at->source->mapping : NULL;
+	size_t		len = 0;
+	int			i;
+
+	blame.key_columns[0] = '\0';
+	if (mapping == NULL || mapping->target->keyless || OidIsValid(mapping->target->key_index))
+		return;
+	for (i = 0; i < mapping->target->nkey; i++)
+	{
+		const char *name = quote_identifier(mapping->columns[mapping->target->key[i].column].name);
+
+		if (len + strlen(name) + 3 > sizeof(blame.key_columns))
+		{
+			blame.key_columns[0] = '\0';
+			return;
+		}
+		len += snprintf(blame.key_columns + len, sizeof(blame.key_columns) - len, "%s%s", i > 0 ? ", " : "",
+						name);
+	}
+}
+
 /* Notes which event is at hand; key may be NULL. */
 static void
 note_blame(const CdcApply *apply, const char *position, const char *key)
@@ -136,6 +161,7 @@ note_blame(const CdcApply *apply, const char *position, const char *key)
 	else if (at->source_table != NULL)
 		keep_text(blame.source_table, sizeof(blame.source_table), at->source_table, at->source_table_len);
 	keep_text(blame.position, sizeof(blame.position), position, strlen(position));
+	note_key_columns(at);
 	keep_text(blame.key, sizeof(blame.key), key != NULL ? key : "", key != NULL ? strlen(key) : 0);
 }
 
@@ -191,6 +217,17 @@ const CdcBlame *
 cdc_blame(void)
 {
 	return &blame;
+}
+
+void
+cdc_blame_hint(ErrorData *error)
+{
+	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION || error->hint != NULL || blame.key_columns[0] == '\0' ||
+		error->schema_name == NULL || error->table_name == NULL || error->constraint_name == NULL)
+		return;
+	error->hint = psprintf("Rows are told apart by (%s), which that index does not do. If it is a former primary key: ALTER TABLE %s DROP CONSTRAINT %s, ADD PRIMARY KEY (%s);",
+						   blame.key_columns, quote_qualified_identifier(error->schema_name, error->table_name),
+						   quote_identifier(error->constraint_name), blame.key_columns);
 }
 
 bool
