@@ -16,12 +16,10 @@
  *	  lookahead_sample.c	whether it pays to find that out
  *	  aside.c			events that are put aside
  *	  run_target.c		the source tables and targets of a run
- *	  give_up.c			row images that lack what a mapping computes
  *	  copy_event.c		what an event says of a copy; whether a table is being copied
  *	  copy_mark.c		copies that replace what a target has
  *	  sweep.c			rows that a copy has not brought
- *	  event.c			the rows of an event
- *	  order.c			events of Kafka whose order is not known
+ *	  event.c			the rows of an event; whether its order is known
  *	  message_key.c		what tells rows apart in messages, and in their target
  *	  envelope.c		rows of messages in other envelopes than Maxwell's
  *	  mode.c, mode_*.c	what an event does to its target
@@ -196,7 +194,7 @@ extern void cdc_event_envelope(CdcApply *apply, CdcSourceRun *source, const CdcH
 extern void cdc_message_key_check(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
 
 /*
- * order.c: notes where the event at hand, of that source table, comes from; and that it concerns
+ * event.c: notes where the event at hand, of that source table, comes from; and that it concerns
  * more than its message's key ("TRUNCATE").
  */
 extern void cdc_order_note(CdcApply *apply, CdcSourceRun *source);
@@ -250,7 +248,7 @@ extern CdcSourceRun *cdc_run_framed_source(CdcApply *apply, const CdcHistoryEven
 extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event);
 
 /*
- * give_up.c: a row image does not have what the mapping computes its row of, and the target does not
+ * A row image does not have what the mapping computes its row of, and the target does not
  * keep it: the column, or "*".  The table's state becomes 'e', and the run has no target
  * for its events any more; in a replay an ERROR.
  */

@@ -70,7 +70,7 @@ typedef struct CdcMapping
 	bool		has_rows;
 	TransactionId noted_by;		/* who noted it in this session; or invalid */
 
-	/* apply's: see apply/order.c */
+	/* apply's: where its events come from, see apply/event.c */
 	char	   *partition;		/* "topic/partition@" of the first event of Kafka; NULL: none yet */
 	bool		several;		/* others came from elsewhere */
 	char	   *beyond_key;		/* an event that concerns more than its message's key; NULL: none */

@@ -578,9 +578,12 @@ make_event(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 	if (event->err.status == CDC_ERR_NOMEM || event->err.status == CDC_ERR_INTERNAL)
 		cdc_ereport(&event->err, maker->sub->name);
 	if (env.looks_like != CDC_FORMAT_AUTO)
+	{
+		event->err.hint[0] = '\0';
 		cdc_error_hint(&event->err, "It looks like a message in format \"%s\". If all are: SELECT cdc.alter_subscription(%s, format := '%s').",
 					   cdc_format_name(env.looks_like), cdc_to_utf8(quote_literal_cstr(maker->sub->name)),
 					   cdc_format_name(env.looks_like));
+	}
 	event->poison = true;
 }
 
