@@ -176,6 +176,8 @@ typedef struct CdcHints
 	/* fills *hint, or returns false when nothing is known of the column */
 	bool		(*find) (void *arg, const char *name, size_t len, CdcColumnHint *hint);
 	void	   *arg;
+	/* whether the column is to be read at all; NULL: each is */
+	bool		(*wants) (void *arg, const char *name, size_t len);
 } CdcHints;
 
 /* Where a row's images are written, each as an object. */

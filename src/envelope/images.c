@@ -29,6 +29,8 @@ write_cell(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *f
 	CdcCell		cell;
 	CdcStatus	st;
 
+	if (w->hints != NULL && w->hints->wants != NULL && !w->hints->wants(w->hints->arg, name.data, name.len))
+		return CDC_OK;
 	memset(&cell, 0, sizeof(cell));
 	cell.name = name;
 	cell.value = *value;

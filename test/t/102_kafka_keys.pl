@@ -224,6 +224,19 @@ subtest 'tables that no message names' => sub {
 	is(list(q{SELECT count(*) FROM cdc.stat_kafka_partition WHERE last_message < '1980-01-01'}), '0', 'a partition that was not read has no last message');
 };
 
+subtest 'on_error = log: values that fail while the row is read' => sub {
+	subscription('logged', 'debezium', options => '{"on_error": "log"}', first => ['CREATE TABLE logged.t (id int PRIMARY KEY, d date, v text)']);
+	my $row = sub { my ($id, $d, $v) = @_; debezium('c', qq({"id":$id}), 'null', qq({"id":$id,"d":$d,"v":"$v"})) };
+	is(follow('logged', $row->(1, 19000, 'a'), $row->(2, 99999999999, 'b'), $row->(3, 19001, 'c'), $row->(4, 19002, 'd\u0000'), $row->(5, 19003, 'e')), '', 'apply goes on');
+	is(list('SELECT id, v FROM logged.t ORDER BY 1'), '1|a 3|c 5|e', 'all other rows are there');
+	is(list(q{SELECT seq FROM cdc.error WHERE subscription = 'logged' ORDER BY 1}), '2 4', 'they are in cdc.error');
+	is(follow('logged', $row->(2, 19004, 'B')), '', 'what comes behind on the same key');
+	is(list(q{SELECT seq FROM cdc.error WHERE subscription = 'logged' ORDER BY 1}), '2 4 6', '... goes there, too');
+	$cluster->do(q{SELECT cdc.discard_errors('logged', 'd.t', 'none of them')});
+	is(follow('logged', $row->(2, 19004, 'B')), '', 'given up');
+	is(list('SELECT id, v FROM logged.t ORDER BY 1'), '1|a 2|B 3|c 5|e', '... and on');
+};
+
 subtest 'a member without a name' => sub {
 	subscription('nameless', 'json');
 	is(follow('nameless', [ '{"id":1}', '{"":0,"v":"a"}' ], [ '{"id":2}', '{"v":"b","":1}' ]), '', 'is no error');

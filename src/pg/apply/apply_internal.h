@@ -125,6 +125,7 @@ struct CdcApply
 	char	   *last_file;		/* interned position prefix of the event before */
 	size_t		last_file_len;
 	List	   *files;			/* all of them */
+	bool		key_only;		/* images have only what the target's key is made of */
 	bool		of_whole_table;	/* the error that is raised is not of one event only */
 	CdcEnvelopeReader *reader;	/* of messages that are not Maxwell's; NULL: none yet */
 	CdcLookahead *ahead;		/* or NULL */
@@ -161,11 +162,11 @@ extern int	cdc_envelope_read_event(CdcEnvelopeReader *reader, CdcMessageFormat f
 									const char *nul);
 
 /*
- * The images of one of its rows; valid until the next call.  Whether the texts of the
- * first have U+0000.
+ * The images of one of its rows, or only what the target's key is made of; valid until the next
+ * call.  Whether the texts of the first have U+0000.
  */
-extern bool cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data,
-							 const JsonbContainer **old);
+extern bool cdc_envelope_row(CdcEnvelopeReader *reader, int row, bool key_only,
+							 const JsonbContainer **data, const JsonbContainer **old);
 
 /* ------------------------------------------------------------------------
  * event.c

@@ -219,7 +219,9 @@ keys_of_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 		const JsonbContainer *old;
 
 		CHECK_FOR_INTERRUPTS();
+		apply->key_only = true;
 		cdc_event_images(apply, source, event, i, &data, &old);
+		apply->key_only = false;
 		apply->work.at.data = data;
 		if (!cdc_source_row_try_key(&source->row, data, event->seq))
 			return NIL;

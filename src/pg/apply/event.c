@@ -333,7 +333,7 @@ check_message_nul(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *
 	const JsonbContainer *old;
 
 	(void) cdc_envelope_read_event(other, apply->format, source->mapping, event, "x");
-	(void) cdc_envelope_row(other, row, &marked, &old);
+	(void) cdc_envelope_row(other, row, apply->key_only, &marked, &old);
 	refuse_nul(apply->sub, source->mapping, data, marked);
 }
 
@@ -341,14 +341,17 @@ void
 cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event, int row,
 				 const JsonbContainer **data, const JsonbContainer **old)
 {
-	if (is_maxwell(apply, event))
+	/* what is none of the key's may be what the event fails for */
+	if (is_maxwell(apply, event) && apply->key_only && event->raw != NULL && apply->sub->kind == CDC_SERVER_KAFKA)
+		(void) read_envelope(apply, source, event);
+	else if (is_maxwell(apply, event))
 	{
 		maxwell_images(apply, source, event, data, old);
 		if (apply->sub->kind != CDC_SERVER_KAFKA || is_in_place(event, *data, *old))
 			return;
 		(void) read_envelope(apply, source, event);
 	}
-	if (cdc_envelope_row(apply->reader, row, data, old) &&
+	if (cdc_envelope_row(apply->reader, row, apply->key_only, data, old) &&
 		apply->sub->opt.nul_in_text == CDC_NUL_ERROR)
 		check_message_nul(apply, source, event, row, *data);
 }

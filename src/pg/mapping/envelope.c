@@ -108,6 +108,21 @@ cdc_target_key_inputs(const CdcMapping *mapping, int *n)
 	return names;
 }
 
+bool
+cdc_target_key_reads(void *arg, const char *name, size_t len)
+{
+	const CdcMapping *mapping = arg;
+	int			n;
+	CdcString  *names = cdc_target_key_inputs(mapping, &n);
+	bool		found = false;
+	int			i;
+
+	for (i = 0; i < n && !found; i++)
+		found = names[i].len == len && memcmp(names[i].data, name, len) == 0;
+	pfree(names);
+	return found;
+}
+
 CdcString
 cdc_position_topic(const char *position, size_t len)
 {

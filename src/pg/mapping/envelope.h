@@ -14,6 +14,9 @@
 /* For CdcHints: what the column expects that a name fills; arg is a CdcMapping. */
 extern bool cdc_target_hint(void *arg, const char *name, size_t len, CdcColumnHint *hint);
 
+/* For CdcHints: whether the target's key is made of it, by itself or in an expression. */
+extern bool cdc_target_key_reads(void *arg, const char *name, size_t len);
+
 /*
  * The names of the target's key in events, in UTF-8, palloc'ed; *n is 0 where it has
  * none.
