@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use FindBin;
 use Test::More;
 use CdcIngest::Cluster;
 use CdcIngest::Kafka;
@@ -242,6 +243,34 @@ subtest 'a member without a name' => sub {
 	is(follow('nameless', [ '{"id":1}', '{"":0,"v":"a"}' ], [ '{"id":2}', '{"v":"b","":1}' ]), '', 'is no error');
 	is(list('SELECT id, v FROM nameless.nameless ORDER BY 1'), '1|a 2|b', '... nor a column');
 	like(log_of('nameless'), qr/tables\|rows of source table nameless have a member whose name is empty, which is left out/, '... and told');
+};
+
+# What doc/envelopes.md says of each tool, as it stands; only the server is this one.
+subtest 'recipes' => sub {
+	open my $in, '<:utf8', "$FindBin::RealBin/../../doc/envelopes.md" or die "doc/envelopes.md: $!";
+	my $text = do { local $/; <$in> };
+	my $row = sub { qq("database":"shop","table":"orders",$_[0]) };
+	my $debezium = sub { my ($op, $id, $before, $after) = @_; [ qq({"id":$id}), qq({"op":"$op","before":$before,"after":$after,"ts_ms":1,"source":{"connector":"mysql","db":"shop","table":"orders","ts_ms":1}}) ] };
+	my $goldengate = sub { [ $_[0], qq({"table":"SALES.ORDERS","op_type":"$_[1]","op_ts":"2020-05-13 15:40:06.000000","current_ts":"2020-05-13 15:40:06.000000","pos":"00000000000000000143","primary_keys":["ID"],$_[2]}) ] };
+	my $canal = sub { [ undef, '{' . $row->(qq("type":"$_[0]","isDdl":false,"es":1,"ts":1,"mysqlType":{"id":"int","note":"varchar(9)"},"pkNames":["id"],"data":[$_[1]],"old":$_[2])) . '}' ] };
+	my $quix = sub { my ($kind, $id, $note, $old) = @_; [ 'shop.orders', sprintf q({"kind":"%s","schema":"shop","table":"orders","columnnames":["id","note"],"columnvalues":[%s,"%s"],"oldkeys":{%s}}), $kind, $id, $note, $old ? qq("keynames":["id","note"],"keyvalues":[$id,"$old"]) : '' ] };
+	my %tools = (
+		Maxwell => [ 'maxwell', '1|b', [ '{' . $row->('"pk.id":1') . '}', '{' . $row->('"type":"insert","ts":1,"data":{"id":1,"note":"a"}') . '}' ], [ '{' . $row->('"pk.id":1') . '}', '{' . $row->('"type":"update","ts":1,"data":{"id":1,"note":"b"},"old":{"note":"a"}') . '}' ] ],
+		Debezium => [ 'inventory.shop.orders', '1|2024-01-05|223166.69', $debezium->('c', 1, 'null', '{"id":1,"placed":19723,"total":"AVSGfQ=="}'), $debezium->('u', 1, 'null', '{"id":1,"placed":19727,"total":"AVSGfQ=="}') ],
+		GoldenGate => [ 'ORDERS', '1|7.5', $goldengate->(1, 'I', '"after":{"ID":1,"TOTAL":5}'), $goldengate->(1, 'U', '"before":{"ID":1},"after":{"ID":1,"TOTAL":7.5}'), $goldengate->(2, 'I', '"after":{"ID":2,"TOTAL":1}'), $goldengate->(2, 'D', '"before":{"ID":2}') ],
+		Canal => [ 'canal', '1|b', $canal->('INSERT', '{"id":"1","note":"a"}', 'null'), $canal->('UPDATE', '{"id":"1","note":"b"}', '[{"note":"a"}]') ],
+		Quix => [ 'quix', '1|b 2|x', $quix->('snapshot_insert', 1, 'b'), $quix->('snapshot_insert', 2, 'x'), $quix->('insert', 2, 'x'), $quix->('update', 1, 'b', 'a') ]);
+	for my $tool (sort keys %tools)
+	{
+		my ($topic, $rows, @messages) = @{ $tools{$tool} };
+		my ($block) = $text =~ /^### $tool\n.*?^```sql\n(.*?)^```/ms;
+		my @statements = split /;\n/, $block // '';
+		my $query = pop @statements;
+		$kafka->create_topic($topic);
+		$kafka->produce($topic, \@messages);
+		$cluster->do(@statements);
+		is(list($query), $rows, $tool);
+	}
 };
 
 subtest 'a wrong format' => sub {
