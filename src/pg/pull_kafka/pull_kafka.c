@@ -12,6 +12,7 @@
 #include "pg/pull_kafka/pull_kafka_internal.h"
 
 #include "access/xact.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/builtins.h"
@@ -154,6 +155,25 @@ is_passed_over(const CdcKafkaStream *stream, const CdcKafkaPlace *of)
 	return passed > 0;
 }
 
+/* Where the topic's partitions begin, as a position of these alone; palloc'ed. */
+static char *
+beginning_of(const CdcKafkaStream *stream, const char *topic)
+{
+	StringInfoData buf;
+	int			i;
+
+	initStringInfo(&buf);
+	for (i = 0; i < stream->nplaces; i++)
+	{
+		const CdcKafkaPlace *place = &stream->places[i];
+
+		if (strcmp(place->topic, topic) == 0)
+			appendStringInfo(&buf, "%s%s/%d@" INT64_FORMAT, buf.len > 0 ? ", " : "", topic,
+							 place->partition, Max(place->low, 0));
+	}
+	return buf.data;
+}
+
 /*
  * Tells of topics whose messages are all of tables that are not wanted, once each: mostly a
  * name in other letters than the messages have it.
@@ -168,7 +188,6 @@ warn_passed_over(const CdcKafkaStream *stream)
 		CdcKafkaPlace *place = &stream->places[i];
 		char	   *message;
 		char	   *detail;
-		char	   *remedy;
 
 		if (place->sample == NULL || !is_passed_over(stream, place))
 			continue;
@@ -176,14 +195,16 @@ warn_passed_over(const CdcKafkaStream *stream)
 						   place->topic, stream->sub->name);
 		detail = psprintf("Its argument \"tables\" has no pattern for %s, for example, or \"exclude\" has one; letter case counts",
 						  place->sample);
-		remedy = psprintf("To take that table: SELECT cdc.add_table(%s, %s); and to read what was passed over: SELECT cdc.set_position(%s, 'earliest');",
-						  quote_literal_cstr(stream->sub->name), quote_literal_cstr(place->sample),
-						  quote_literal_cstr(stream->sub->name));
-		if (cdc_log_event(stream->sub->name, "tables", message, psprintf("%s. %s", detail, remedy)))
+		if (cdc_log_event(stream->sub->name, "tables", message,
+						  psprintf("%s. SELECT cdc.add_table(%s, %s); SELECT cdc.set_position(%s, '%s');", detail,
+								   quote_literal_cstr(stream->sub->name), quote_literal_cstr(place->sample),
+								   quote_literal_cstr(stream->sub->name), beginning_of(stream, place->topic))))
 			ereport(WARNING,
 					(errmsg("%s", message),
 					 errdetail("%s.", detail),
-					 errhint("%s", remedy)));
+					 errhint("To take that table: SELECT cdc.add_table(%s, %s); and to read what was passed over: SELECT cdc.set_position(%s, '%s').",
+							 quote_literal_cstr(stream->sub->name), quote_literal_cstr(place->sample),
+							 quote_literal_cstr(stream->sub->name), beginning_of(stream, place->topic))));
 		place->from_start = false;	/* it is told */
 	}
 }
