@@ -33,6 +33,7 @@ static const CdcOpName types[] = {
 	{"INSERT", CDC_OP_INSERT},
 	{"UPDATE", CDC_OP_UPDATE},
 	{"DELETE", CDC_OP_DELETE},
+	{"INIT", CDC_OP_SNAPSHOT},	/* rows that were there before */
 	{"INIT_DDL", CDC_OP_SCHEMA},
 	{"CREATE", CDC_OP_SCHEMA},
 	{"ALTER", CDC_OP_SCHEMA},
@@ -152,6 +153,7 @@ read_canal(CdcMessageReader *r)
 		case CDC_OP_INSERT:
 		case CDC_OP_UPDATE:
 		case CDC_OP_DELETE:
+		case CDC_OP_SNAPSHOT:
 			return read_rows(r);
 		default:
 			return CDC_OK;

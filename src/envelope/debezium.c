@@ -176,6 +176,14 @@ read_row(CdcMessageReader *r)
 
 	if (st != CDC_OK)
 		return st;
+	if (cdc_doc_find(&env->body, "source", &v) &&
+		cdc_string_is(cdc_doc_find_string(&v, "connector"), "mongodb"))
+	{
+		cdc_error(r->err, CDC_ERR_UNSUPPORTED, "messages of Debezium's connector for MongoDB are not supported");
+		cdc_error_detail(r->err, "Their documents are texts in a form of their own.");
+		cdc_error_hint(r->err, "Have the connector write rows (ExtractNewDocumentState), and read them in format debezium_flat.");
+		return CDC_ERR_UNSUPPORTED;
+	}
 	st = cdc_reader_image(r, &env->body, "after", CDC_DOC_OBJECT, &env->after);
 	if (st == CDC_OK)
 		st = cdc_reader_image(r, &env->body, "before", CDC_DOC_OBJECT, &env->before);
@@ -218,7 +226,9 @@ read_row(CdcMessageReader *r)
 			return cdc_reader_refuse(r, "debezium", "It is a delete without \"before\", and the message has no key.");
 		env->keep_key = env->before.type == CDC_DOC_NULL;
 	}
-	else if (env->after.type == CDC_DOC_NULL)
+	else if (env->op == CDC_OP_UPDATE && env->before.type == CDC_DOC_NULL)
+		env->keep_key = env->nkey > 0;
+	if (env->op != CDC_OP_DELETE && env->after.type == CDC_DOC_NULL)
 		return cdc_reader_refuse(r, "debezium", "Its op is \"%.*s\", but it has no object \"after\".",
 								 1, env->type.data);
 	return CDC_OK;
@@ -432,6 +442,9 @@ read_flat(CdcMessageReader *r)
 		env->before = env->body;
 	else
 		env->after = env->body;
+	/* which row has changed only the key tells */
+	if (env->op == CDC_OP_UPDATE && env->nkey > 0)
+		env->keep_key = true;
 	return CDC_OK;
 }
 

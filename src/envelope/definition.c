@@ -100,7 +100,11 @@ describe_row(const Definition *d, const CdcImage *image, CdcEnvelopeColumn **col
 		return cdc_error(d->err, CDC_ERR_NOMEM, "out of memory for a definition");
 	cdc_image_begin(env, image, &iter);
 	while (st == CDC_OK && (size_t) *n < max && cdc_image_next(&iter, &name, &value, &field))
-		st = describe(d, name, &value, &field, &(*columns)[(*n)++]);
+	{
+		/* a document may have such a member, a table no such column */
+		if (name.len > 0)
+			st = describe(d, name, &value, &field, &(*columns)[(*n)++]);
+	}
 	cdc_doc_set_null(&field);
 	for (i = 0; st == CDC_OK && env->key_values != NULL && i < env->nkey && (size_t) *n < max; i++)
 	{

@@ -83,6 +83,7 @@ typedef struct CdcMessage
 typedef struct CdcEnvelope
 {
 	CdcMessageFormat	format;			/* never CDC_FORMAT_AUTO */
+	CdcMessageFormat	looks_like;		/* of a message that was refused; CDC_FORMAT_AUTO: nothing */
 	CdcOp		op;				/* 'm' also for messages that concern no row: heartbeats,
 								 * begin and end of transactions, tombstones after a delete */
 	const char *database;		/* NUL-terminated; "" where there is none */
@@ -125,6 +126,9 @@ cdc_envelope_has_before(const CdcEnvelope *env)
 {
 	return env->before.type != CDC_DOC_NULL && !env->before_partial;
 }
+
+/* Whether the first row's former image has that column; not of Canal's and Maxwell's, which have what changed. */
+extern bool cdc_envelope_former_has(const CdcEnvelope *env, CdcString column);
 
 /*
  * Reads an envelope into *env; memory comes from the arena.  CDC_ERR_VALUE: the message
@@ -172,6 +176,8 @@ typedef struct CdcHints
 	/* fills *hint, or returns false when nothing is known of the column */
 	bool		(*find) (void *arg, const char *name, size_t len, CdcColumnHint *hint);
 	void	   *arg;
+	/* whether the column is to be read at all; NULL: each is */
+	bool		(*wants) (void *arg, const char *name, size_t len);
 } CdcHints;
 
 /* Where a row's images are written, each as an object. */

@@ -29,6 +29,8 @@ write_cell(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *f
 	CdcCell		cell;
 	CdcStatus	st;
 
+	if (w->hints != NULL && w->hints->wants != NULL && !w->hints->wants(w->hints->arg, name.data, name.len))
+		return CDC_OK;
 	memset(&cell, 0, sizeof(cell));
 	cell.name = name;
 	cell.value = *value;
@@ -173,4 +175,18 @@ cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row, const CdcHints *
 		cdc_error(err, st, st == CDC_ERR_NOMEM ? "out of memory for a row" :
 				  "row is too large or nested too deeply");
 	return st;
+}
+
+bool
+cdc_envelope_former_has(const CdcEnvelope *env, CdcString column)
+{
+	const CdcEnvelopeFormat *format = cdc_envelope_format(env->format);
+	CdcImage	after;
+	CdcImage	before;
+	CdcDoc		value;
+
+	memset(&after, 0, sizeof(after));
+	memset(&before, 0, sizeof(before));
+	format->images(env, 0, &after, &before);
+	return cdc_image_find(&before, column, &value);
 }

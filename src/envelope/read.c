@@ -134,7 +134,10 @@ read_with(CdcMessageReader *r, const CdcEnvelopeFormat *format)
 		list_members(&env->body, members, sizeof(members));
 		(void) cdc_reader_refuse(r, format->name, "It is an object with the members %s.", members);
 		if (other != NULL)
+		{
+			env->looks_like = other->format;
 			cdc_error_hint(r->err, "It looks like a message in format \"%s\".", other->name);
+		}
 		return CDC_ERR_VALUE;
 	}
 	return format->read(r);

@@ -72,7 +72,7 @@ require_images(const CdcEnvelope *env)
 static void
 check_rows(CdcArena *arena, CdcEnvelope *env, const uint8_t *seed)
 {
-	CdcHints	hints = {hint, (void *) seed};
+	CdcHints	hints = {hint, (void *) seed, NULL};
 	CdcJsonText text[4];
 
 	for (int i = 0; i < 4; i++)

@@ -519,7 +519,7 @@ test_debezium_modes(void **state)
 		{PLAIN("mysql", "{\"t\":45296789000,\"d\":1000000}"), "c d.t {\"t\":\"12:34:56.789\",\"d\":\"00:00:01.000\"}\n"},
 		{PLAIN("postgresql", "{\"t\":45296789,\"d\":1000000}"), "c d.t {\"t\":\"12:34:56.789\",\"d\":\"00:00:01.000\"}\n"}
 	};
-	static const CdcHints hints = {hint_by_name, NULL};
+	static const CdcHints hints = {hint_by_name, NULL, NULL};
 	CdcBuf		out = {0};
 	ReadMessage m;
 

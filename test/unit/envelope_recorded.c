@@ -64,7 +64,7 @@ hint(void *arg, const char *name, size_t len, CdcColumnHint *hint)
 static void
 print_file(const char *name, CdcMessageFormat format, CdcBuf *out)
 {
-	static const CdcHints hints = {hint, NULL};
+	static const CdcHints hints = {hint, NULL, NULL};
 	char	   *text = read_file(name);
 	ReadMessage m;
 	char	   *line;

@@ -155,7 +155,10 @@ rethrow_error(const CdcSubscription *sub, MemoryContext caller)
 	last_error.subscription_id = sub->id;
 	last_error.vague = cdc_blame_is_of_table(sub, error->sqlerrcode) && !cdc_blame()->exact;
 	if (error->hint == NULL && cdc_blame_is_of_table(sub, error->sqlerrcode))
-		error->hint = stop_hint(sub);
+	{
+		cdc_blame_hint(error);
+		error->hint = error->hint == NULL ? stop_hint(sub) : psprintf("%s  %s", error->hint, stop_hint(sub));
+	}
 	ReThrowError(error);
 }
 

@@ -16,11 +16,12 @@
  *	  lookahead_sample.c	whether it pays to find that out
  *	  aside.c			events that are put aside
  *	  run_target.c		the source tables and targets of a run
- *	  give_up.c			row images that lack what a mapping computes
- *	  copy_event.c		what an event says of a copy; whether a table is being copied
- *	  copy_mark.c		copies that replace what a target has
+ *	  copy_event.c		what an event says of a copy, and does to a target that it replaces; whether
+ *						a table is being copied
+ *	  blame.c			which event an error is of
  *	  sweep.c			rows that a copy has not brought
- *	  event.c			the rows of an event
+ *	  event.c			the rows of an event; whether its order is known
+ *	  message_key.c		what tells rows apart in messages, and in their target
  *	  envelope.c		rows of messages in other envelopes than Maxwell's
  *	  mode.c, mode_*.c	what an event does to its target
  *	  source_row.c		from a row image to typed columns of the target
@@ -49,6 +50,7 @@ typedef struct CdcApply CdcApply;
 typedef struct CdcAside CdcAside;
 typedef struct CdcEnvelopeReader CdcEnvelopeReader;
 typedef struct CdcGuard CdcGuard;
+typedef struct CdcMessageKey CdcMessageKey;
 typedef struct CdcSourceRun CdcSourceRun;
 
 /* ------------------------------------------------------------------------
@@ -67,6 +69,8 @@ struct CdcSourceRun
 	bool		asked;			/* what its last copy is about: */
 	CdcCopySpan span;
 	CdcAside   *aside;			/* of whose events some may be put aside; or NULL */
+	const char *partition;		/* of the last event of Kafka, as CdcPlace.file; or NULL */
+	const CdcMessageKey *message_key;	/* of messages of Kafka; NULL: none has named it */
 
 	/* for cdc.table_counter */
 	int64		events;
@@ -123,6 +127,8 @@ struct CdcApply
 	char	   *last_file;		/* interned position prefix of the event before */
 	size_t		last_file_len;
 	List	   *files;			/* all of them */
+	bool		key_only;		/* images have only what the target's key is made of */
+	bool		of_whole_table;	/* the error that is raised is not of one event only */
 	CdcEnvelopeReader *reader;	/* of messages that are not Maxwell's; NULL: none yet */
 	CdcLookahead *ahead;		/* or NULL */
 
@@ -158,11 +164,11 @@ extern int	cdc_envelope_read_event(CdcEnvelopeReader *reader, CdcMessageFormat f
 									const char *nul);
 
 /*
- * The images of one of its rows; valid until the next call.  Whether the texts of the
- * first have U+0000.
+ * The images of one of its rows, or only what the target's key is made of; valid until the next
+ * call.  Whether the texts of the first have U+0000.
  */
-extern bool cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data,
-							 const JsonbContainer **old);
+extern bool cdc_envelope_row(CdcEnvelopeReader *reader, int row, bool key_only,
+							 const JsonbContainer **data, const JsonbContainer **old);
 
 /* ------------------------------------------------------------------------
  * event.c
@@ -180,6 +186,26 @@ extern void cdc_event_facts(CdcApply *apply, const CdcHistoryEvent *event);
 extern int	cdc_event_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
 extern void cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event,
 							 int row, const JsonbContainer **data, const JsonbContainer **old);
+
+/* Fills the envelope of the event's row image, also where the event is in Maxwell's form. */
+extern void cdc_event_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+
+/*
+ * message_key.c: ERROR where an event of rows, behind cdc_event_rows(), could join two rows of its
+ * target into one, or leave one behind, as messages tell rows apart by other columns.
+ */
+extern void cdc_message_key_check(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+
+/*
+ * event.c: notes where the event at hand, of that source table, comes from; and that it concerns
+ * more than its message's key ("TRUNCATE").
+ */
+extern void cdc_order_note(CdcApply *apply, CdcSourceRun *source);
+extern void cdc_order_beyond_key(CdcApply *apply, CdcSourceRun *source, const char *what);
+
+/* Whether that has been looked at for messages like this one. */
+extern bool cdc_message_key_is_known(CdcApply *apply, const CdcSourceRun *source,
+									 const CdcHistoryEvent *event);
 
 /*
  * ERROR where the event says that its row lacks columns whose values nobody knows.  Only
@@ -225,7 +251,7 @@ extern CdcSourceRun *cdc_run_framed_source(CdcApply *apply, const CdcHistoryEven
 extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistoryEvent *event);
 
 /*
- * give_up.c: a row image does not have what the mapping computes its row of, and the target does not
+ * A row image does not have what the mapping computes its row of, and the target does not
  * keep it: the column, or "*".  The table's state becomes 'e', and the run has no target
  * for its events any more; in a replay an ERROR.
  */
@@ -288,7 +314,7 @@ extern void cdc_copy_event_read(const CdcHistoryEvent *event, CdcCopyEvent *copy
 extern bool cdc_run_takes_at_end(CdcApply *apply, CdcSourceRun *source, int64 seq);
 
 /*
- * copy_mark.c: what the begin or end of a copy does to its target.  Nothing is collected
+ * copy_event.c: what the begin or end of a copy does to its target.  Nothing is collected
  * for that.
  */
 extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy);
@@ -383,14 +409,25 @@ typedef struct CdcBlame
 	int32		subscription_id;	/* 0: there was no message */
 	int64		seq;			/* 0: of no event */
 	bool		exact;			/* it is this event, and not only one near by */
+	bool		of_whole_table;	/* it would not be over without the event */
 	char		source_table[1000];	/* or the name of a table that it fills; "": of none */
 	char		position[600];	/* "": unknown */
 	char		key[1100];		/* "(id)=(5)", or "" */
+	char		key_columns[600];	/* of a target without index on them, as SQL has them; or "" */
 } CdcBlame;
+
+/* ErrorContextCallback of a run, its argument: says what is at hand, and notes it. */
+extern void cdc_blame_context(void *arg);
 
 /* Forgets it; what it is now. */
 extern void cdc_blame_reset(void);
 extern const CdcBlame *cdc_blame(void);
+
+/*
+ * Has the error of a row that the key tells from another, but a unique index of the target does not,
+ * say what to type.  Reads nothing; an error that has a hint keeps it.
+ */
+extern void cdc_blame_hint(ErrorData *error);
 
 /*
  * Whether an error with that SQLSTATE is one of the source table's (rather than of the

@@ -212,13 +212,16 @@ keys_of_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 	int			nrows = cdc_event_rows(apply, source, event);
 	int			i;
 
+	cdc_message_key_check(apply, source, event);
 	for (i = 0; i < nrows; i++)
 	{
 		const JsonbContainer *data;
 		const JsonbContainer *old;
 
 		CHECK_FOR_INTERRUPTS();
+		apply->key_only = true;
 		cdc_event_images(apply, source, event, i, &data, &old);
+		apply->key_only = false;
 		apply->work.at.data = data;
 		if (!cdc_source_row_try_key(&source->row, data, event->seq))
 			return NIL;

@@ -127,11 +127,11 @@ check_former_values(CdcEnvelopeReader *reader)
 }
 
 bool
-cdc_envelope_row(CdcEnvelopeReader *reader, int row, const JsonbContainer **data,
-				 const JsonbContainer **old)
+cdc_envelope_row(CdcEnvelopeReader *reader, int row, bool key_only,
+				 const JsonbContainer **data, const JsonbContainer **old)
 {
 	const CdcEnvelope *env = &reader->env;
-	CdcHints	hints = {cdc_target_hint, reader->mapping};
+	CdcHints	hints = {cdc_target_hint, reader->mapping, key_only ? cdc_target_key_reads : NULL};
 	CdcRowSinks sinks;
 	CdcError	err;
 

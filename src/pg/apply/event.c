@@ -12,6 +12,7 @@
 
 #include "pg/base/utf8.h"
 #include "pg/base/compat_value.h"
+#include "pg/catalog/log.h"
 #include "pg/history/event_images.h"
 #include "pg/datum/jsonb_document.h"
 
@@ -226,6 +227,15 @@ read_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 	return cdc_envelope_read_event(apply->reader, apply->format, source->mapping, event, "");
 }
 
+void
+cdc_event_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
+{
+	CdcRowImage *image = &source->row.image;
+
+	(void) read_envelope(apply, source, event);
+	image->env = cdc_envelope_reader_envelope(apply->reader, &image->arena);
+}
+
 int
 cdc_event_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 {
@@ -323,7 +333,7 @@ check_message_nul(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *
 	const JsonbContainer *old;
 
 	(void) cdc_envelope_read_event(other, apply->format, source->mapping, event, "x");
-	(void) cdc_envelope_row(other, row, &marked, &old);
+	(void) cdc_envelope_row(other, row, apply->key_only, &marked, &old);
 	refuse_nul(apply->sub, source->mapping, data, marked);
 }
 
@@ -331,14 +341,17 @@ void
 cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event, int row,
 				 const JsonbContainer **data, const JsonbContainer **old)
 {
-	if (is_maxwell(apply, event))
+	/* what is none of the key's may be what the event fails for */
+	if (is_maxwell(apply, event) && apply->key_only && event->raw != NULL && apply->sub->kind == CDC_SERVER_KAFKA)
+		(void) read_envelope(apply, source, event);
+	else if (is_maxwell(apply, event))
 	{
 		maxwell_images(apply, source, event, data, old);
 		if (apply->sub->kind != CDC_SERVER_KAFKA || is_in_place(event, *data, *old))
 			return;
 		(void) read_envelope(apply, source, event);
 	}
-	if (cdc_envelope_row(apply->reader, row, data, old) &&
+	if (cdc_envelope_row(apply->reader, row, apply->key_only, data, old) &&
 		apply->sub->opt.nul_in_text == CDC_NUL_ERROR)
 		check_message_nul(apply, source, event, row, *data);
 }
@@ -365,4 +378,70 @@ cdc_event_begin(CdcApply *apply, const CdcHistoryEvent *event)
 	note_place(apply, event);
 	apply->work.at.source_table = event->source_table;
 	apply->work.at.source_table_len = event->source_table_len;
+}
+
+/* ------------------------------------------------------------------------
+ * Order
+ * ------------------------------------------------------------------------
+ *
+ * A partition of Kafka has the order of its source for all messages of one key.  An event that
+ * concerns more than its own message's key (TRUNCATE, an update that changes the key) may be read
+ * before what it follows, or behind what follows it, where events of its table come from several
+ * partitions.  The messages do not tell, so that the user is told.
+ */
+
+static void
+tell_order(const CdcApply *apply, const CdcMapping *mapping)
+{
+	char	   *message = psprintf("order of events of source table %s is not known, as they come from several partitions",
+								   mapping->name);
+	char	   *detail = psprintf("%s Compare target %s with its source. An order is sure in a topic, or for a table, of one partition, and where a changed key is sent as a delete and an insert.",
+								  mapping->beyond_key, mapping->target->name);
+
+	if (cdc_log_event(apply->sub->name, "order", message, detail))
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("%s", message),
+				 errdetail("%s", detail)));
+}
+
+void
+cdc_order_note(CdcApply *apply, CdcSourceRun *source)
+{
+	const char *partition = apply->work.at.place.file;
+	CdcMapping *mapping = source->mapping;
+
+	if (apply->sub->kind != CDC_SERVER_KAFKA || partition == NULL || partition == source->partition)
+		return;
+	source->partition = partition;
+	if (mapping->partition == NULL)
+		mapping->partition = MemoryContextStrdup(mapping->cxt, partition);
+	else if (!mapping->several && strcmp(mapping->partition, partition) != 0)
+	{
+		mapping->several = true;
+		if (mapping->beyond_key != NULL && apply->replay == NULL)
+			tell_order(apply, mapping);
+	}
+}
+
+void
+cdc_order_beyond_key(CdcApply *apply, CdcSourceRun *source, const char *what)
+{
+	CdcMapping *mapping = source->mapping;
+	const CdcPlace *place = &apply->work.at.place;
+
+	if (apply->sub->kind != CDC_SERVER_KAFKA || apply->replay != NULL || place->file == NULL)
+		return;
+	if (mapping->beyond_key == NULL || mapping->several)
+	{
+		char	   *text = psprintf("%s at %s" INT64_FORMAT " (seq " INT64_FORMAT ") concerns rows of other partitions.",
+									what, place->file, Max(place->offset, 0), place->seq);
+
+		if (mapping->beyond_key != NULL)
+			pfree(mapping->beyond_key);
+		mapping->beyond_key = MemoryContextStrdup(mapping->cxt, text);
+		pfree(text);
+	}
+	if (mapping->several)
+		tell_order(apply, mapping);
 }

@@ -318,7 +318,8 @@ can_put_aside(const Trouble *t)
 	int			n = list_length(t->guard->failed);
 	int64		events = t->upto - t->walk->progress.applied_seq;
 
-	return t->on_error == CDC_ON_ERROR_LOG && t->blame.exact && !t->table->keyless && t->table->target != NULL &&
+	return t->on_error == CDC_ON_ERROR_LOG && t->blame.exact && !t->blame.of_whole_table &&
+		!t->table->keyless && t->table->target != NULL &&
 		(t->table->state == 'r' || t->table->state == 'e') &&
 		n < MAX_FAILED && n * events < MAX_IN_VAIN &&
 		cdc_guard_failed(t->guard, t->table->name, t->blame.seq) == NULL;
@@ -369,6 +370,7 @@ find_table(Trouble *t)
 	t->table = cdc_apply_table(t->walk->sub, t->blame.source_table);
 	if (t->table == NULL)
 		pass_on(t->error);
+	cdc_blame_hint(t->error);
 	cdc_table_options_parse(t->table->options, &t->walk->sub->opt.table, &options);
 	t->on_error = options.on_error;
 

@@ -506,6 +506,11 @@ look_at_event(const CdcHistoryEvent *event, void *arg)
 	{
 		apply->work.at.source = source;
 		nrows = cdc_event_rows(apply, source, event);
+		if (!cdc_message_key_is_known(apply, source, event))
+		{
+			apply->work.at.source = NULL;
+			return false;
+		}
 		for (i = 0; i < nrows; i++)
 		{
 			/* the event is applied in any case, and so what it replaces is replaced */

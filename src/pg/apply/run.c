@@ -9,7 +9,6 @@
 #include "pg/apply/apply_internal.h"
 
 #include "commands/trigger.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -21,7 +20,6 @@
 #include "pg/history/gap.h"
 #include "pg/history/hole.h"
 #include "pg/process/shmem.h"
-#include "pg/target/key.h"
 
 /*
  * Where open queries are dear, the scan's is closed once back-ends were called so often
@@ -31,175 +29,6 @@
 
 /* Of the last run; a run's number tells the cache of targets which run uses one. */
 static uint64 run_number = 0;
-
-/* ------------------------------------------------------------------------
- * Which event an error is of
- * ------------------------------------------------------------------------
- */
-
-static CdcBlame blame;
-
-/* A value of a row image; documents are not shown. */
-static void
-append_json_value(StringInfo text, const CdcJsonValue *v)
-{
-	char	   *output;
-
-	if (v->type == JENTRY_ISSTRING)
-		cdc_append_clipped(text, v->data, v->len);
-	else if (v->type == JENTRY_ISCONTAINER)
-		appendStringInfoString(text, "...");
-	else
-	{
-		output = cdc_json_to_cstring(v);
-		cdc_append_clipped(text, output, strlen(output));
-	}
-}
-
-/* "(id, no)=(5, 7)" of the row image or entry at hand. */
-static char *
-key_text(const CdcAtHand *at)
-{
-	const CdcMapping *mapping = at->source->mapping;
-	const CdcTarget *target = mapping->target;
-	StringInfoData names;
-	StringInfoData values;
-	int			i;
-
-	initStringInfo(&names);
-	initStringInfo(&values);
-	for (i = 0; i < target->nkey; i++)
-	{
-		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
-		CdcJsonValue v;
-
-		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", col->name);
-		appendStringInfoString(&values, i > 0 ? ", " : "");
-		if (at->entry != NULL && !cdc_entry_key_is_null(at->entry, i))
-			cdc_key_append_value(&values, &target->key[i], at->entry->key[i]);
-		else if (col->by == CDC_BY_EXPRESSION)
-			appendStringInfoString(&values, "...");
-		else if (at->entry == NULL && col->by == CDC_BY_COLUMN &&
-				 cdc_json_find(at->data, col->source, col->source_len, &v) &&
-				 v.type != JENTRY_ISNULL)
-			append_json_value(&values, &v);
-		else
-			appendStringInfoString(&values, "null");
-	}
-	return psprintf("(%s)=(%s)", names.data, values.data);
-}
-
-/* Copies a text of len bytes, cut at the end of a character. */
-static void
-keep_text(char *to, size_t size, const char *from, size_t len)
-{
-	int			n = (int) Min(len, size - 1);
-
-	if (len >= size)
-		n = pg_mbcliplen(from, n, n);
-	memcpy(to, from, n);
-	to[n] = '\0';
-}
-
-/*
- * Whether it is the event at hand that the error is of: not one of a batch, nor one of several
- * of the same key of which only the last state is written, or of which the first are passed over
- * for that.
- */
-static bool
-is_exact(const CdcApply *apply)
-{
-	const CdcAtHand *at = &apply->work.at;
-	const CdcTargetRun *run = at->source != NULL ? at->source->target : NULL;
-
-	if (at->data != NULL || !at->writing)
-		return true;
-	return at->entry != NULL &&
-		((run != NULL && run->one_by_one) || (!at->entry->folded && apply->ahead == NULL));
-}
-
-/* Notes which event is at hand; key may be NULL. */
-static void
-note_blame(const CdcApply *apply, const char *position, const char *key)
-{
-	const CdcAtHand *at = &apply->work.at;
-
-	memset(&blame, 0, offsetof(CdcBlame, source_table));
-	blame.subscription_id = apply->sub->id;
-	blame.seq = at->place.seq;
-	blame.exact = is_exact(apply);
-	blame.source_table[0] = '\0';
-	if (at->source != NULL)
-		keep_text(blame.source_table, sizeof(blame.source_table), at->source->mapping->name,
-				  strlen(at->source->mapping->name));
-	else if (at->source_table != NULL)
-		keep_text(blame.source_table, sizeof(blame.source_table), at->source_table, at->source_table_len);
-	keep_text(blame.position, sizeof(blame.position), position, strlen(position));
-	keep_text(blame.key, sizeof(blame.key), key != NULL ? key : "", key != NULL ? strlen(key) : 0);
-}
-
-static void
-error_context(void *arg)
-{
-	CdcApply   *apply = arg;
-	const CdcAtHand *at = &apply->work.at;
-	char	   *position = "";
-	char	   *key = NULL;
-	StringInfoData s;
-
-	/* an error in here must not lead back to here */
-	if (apply->in_context)
-		return;
-	apply->in_context = true;
-	initStringInfo(&s);
-	appendStringInfo(&s, "subscription \"%s\"", apply->sub->name);
-	if (at->place.seq > 0)
-		appendStringInfo(&s, at->entry != NULL && !is_exact(apply) ? ", seq " INT64_FORMAT " or before" :
-						 ", seq " INT64_FORMAT, at->place.seq);
-	if (at->place.file != NULL)
-		position = at->place.offset >= 0 ? psprintf("%s" INT64_FORMAT, at->place.file, at->place.offset) :
-			pstrdup(at->place.file);
-	if (position[0] != '\0')
-		appendStringInfo(&s, ", position %s", position);
-	if (at->source != NULL)
-		appendStringInfo(&s, ", source table \"%s\", target %s",
-						 at->source->mapping->source_table, at->source->mapping->target->name);
-	else if (at->source_table != NULL)
-		appendStringInfo(&s, ", source table \"%.*s\"", (int) at->source_table_len,
-						 at->source_table);
-	if (at->source != NULL && !at->source->mapping->target->keyless &&
-		(at->data != NULL || at->entry != NULL))
-		key = key_text(at);
-	if (key != NULL)
-		appendStringInfo(&s, ", key %s", key);
-	if (at->source != NULL && at->source->row.at_column != NULL)
-		appendStringInfo(&s, ", column \"%s\"", at->source->row.at_column);
-	errcontext("%s", s.data);
-	note_blame(apply, position, key);
-	pfree(s.data);
-	apply->in_context = false;
-}
-
-void
-cdc_blame_reset(void)
-{
-	memset(&blame, 0, sizeof(blame));
-}
-
-const CdcBlame *
-cdc_blame(void)
-{
-	return &blame;
-}
-
-bool
-cdc_blame_is_of_table(const CdcSubscription *sub, int sqlerrcode)
-{
-	/* an event or a target that is broken is the table's; a place in the history is not known then */
-	return blame.subscription_id == sub->id && blame.source_table[0] != '\0' && blame.seq > 0 &&
-		(!cdc_sqlstate_is_passing(sqlerrcode) || sqlerrcode == ERRCODE_DATA_CORRUPTED ||
-		 sqlerrcode == ERRCODE_INDEX_CORRUPTED);
-}
 
 /* ------------------------------------------------------------------------
  * Events
@@ -263,6 +92,7 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	if (event->skipped)
 		return;
 	nrows = cdc_event_rows(apply, source, event);
+	cdc_message_key_check(apply, source, event);
 	for (i = 0; i < nrows && !source->given_up; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -295,7 +125,10 @@ write_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	else if (event->op == CDC_OP_TRUNCATE)
 	{
 		if (!source->mapping->keeps_rows)
+		{
+			cdc_order_beyond_key(apply, source, "TRUNCATE");
 			run->mode->truncate(apply, run);
+		}
 	}
 	else
 		ereport(ERROR,
@@ -353,7 +186,10 @@ apply_to_targets(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *e
 {
 	for (; source != NULL; source = cdc_run_next_source(source))
 		if (cdc_run_takes(apply, source, event))
+		{
+			cdc_order_note(apply, source);
 			apply_event(apply, source, event);
+		}
 }
 
 /* The source table whose copied rows are applied, or what came of a copy. */
@@ -612,7 +448,7 @@ cdc_run_begin(const CdcSubscription *sub, const CdcMappingSpec *replay)
 				 errmsg("invalid format \"%s\" of subscription \"%s\"", sub->format, sub->name)));
 	apply->number = ++run_number;
 	apply->work.cxt = cxt;
-	apply->errors.callback = error_context;
+	apply->errors.callback = cdc_blame_context;
 	apply->errors.arg = apply;
 	apply->errors.previous = error_context_stack;
 	error_context_stack = &apply->errors;

@@ -66,6 +66,22 @@ cdc_log_event(const char *subscription, const char *kind, const char *message,
 	return true;
 }
 
+bool
+cdc_log_once(const char *subscription, const char *kind, const char *message, const char *detail)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.log WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND kind OPERATOR(pg_catalog.=) $2 AND message OPERATOR(pg_catalog.=) $3 LIMIT 1",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	message = cdc_bounded_text(message, CDC_TEXT_BOUND);
+	if (cdc_spi_run(&stmt, subscription, kind, message) != 0)
+		return false;
+	cdc_log(subscription, kind, message, detail);
+	return true;
+}
+
 /*
  * A value's bytes in a notification: its payload is less than 8000 bytes, and
  * escaping makes up to 6 of one byte.

@@ -29,6 +29,13 @@ extern bool cdc_log_event(const char *subscription, const char *kind, const char
 						  const char *detail);
 
 /*
+ * The same of what stays as it is, however often it is met: once and for all.  Returns whether
+ * there is a new row.
+ */
+extern bool cdc_log_once(const char *subscription, const char *kind, const char *message,
+						 const char *detail);
+
+/*
  * Sends a notification on the channel cdc_ingest at commit: a JSON object with kind,
  * subscription, source_table and sqlstate, each cut to 600 bytes.  All but kind may
  * be NULL, and are left out then.  Everybody may listen: no text of an error.

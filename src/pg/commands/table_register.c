@@ -63,6 +63,8 @@ check_no_target(const CdcSubscription *sub, const CdcReplicaSpec *given)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("key, columns and row_filter need a target"),
+				 sub->target_schema != NULL && sub->kind == CDC_SERVER_KAFKA ?
+				 errhint("The history has no message of the table yet, by which one could be made. Name one that is there with target := '...'; or leave these arguments out, and give them to cdc.alter_table() once it has rows.") :
 				 sub->target_schema != NULL ? errhint("Name one with target := '...'.") :
 				 errhint("Subscription \"%s\" has no target_schema: name a target.", sub->name)));
 }
@@ -180,10 +182,12 @@ choose_rows(const CdcSubscription *sub, const CdcTableRequest *request, CdcRepli
 /*
  * A table whose definition is what its messages in the history say.  Without any the
  * target has to be there, or, where none is named, is made in the target_schema with the
- * first row.  Returns the name of its row where there is something to be filled, with *replace.
+ * first row.  Returns the name of its row where there is something to be filled, with *replace;
+ * *unknown: there is no message.
  */
 static char *
-register_of_messages(const CdcSubscription *sub, const CdcTableRequest *request, bool *replace)
+register_of_messages(const CdcSubscription *sub, const CdcTableRequest *request, bool *replace,
+					 bool *unknown)
 {
 	char	   *name;
 	CdcGeneratedLogged logged;
@@ -191,6 +195,7 @@ register_of_messages(const CdcSubscription *sub, const CdcTableRequest *request,
 																   request->relation, &logged);
 	CdcReplicaSpec spec;
 
+	*unknown = table == NULL;
 	memset(&spec, 0, sizeof(spec));
 	if (table != NULL)
 		(void) cdc_registry_default_target(sub, table, logged, &spec);
@@ -227,6 +232,45 @@ fill(const CdcSubscription *sub, const char *name, bool replace)
 	cdc_log(sub->name, "table", message, detail);
 }
 
+/* Says which table of the subscription is called so but for letter case; or "". */
+static const char *
+alike_tables(const CdcSubscription *sub, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, cdc_subscription_tables(sub))
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+
+		if (strcmp(table->source_table, name) != 0 && pg_strcasecmp(table->source_table, name) == 0)
+			return psprintf(" Letter case counts: there is %s.", table->source_table);
+	}
+	return "";
+}
+
+/* WARNING where a table is added of which no message has come: its name may be wrong. */
+static void
+announce_unknown(const CdcSubscription *sub, const CdcTableRequest *request)
+{
+	char	   *message = psprintf("the history of subscription \"%s\" has no message of source table %s yet", sub->name,
+								   request->name);
+	const char *alike = alike_tables(sub, request->name);
+	bool		pattern = strpbrk(request->name, "*?") != NULL;
+	bool		doubtful = pattern || alike[0] != '\0' || request->given.name == NULL;
+	char	   *detail = psprintf("%s%s", pattern ? "It is a name here, and no pattern: patterns are for the argument \"tables\" of cdc.create_subscription." :
+								  "Names are database.table as the messages have them.",
+								  alike);
+
+	ereport(doubtful ? WARNING : NOTICE,
+			(errcode(doubtful ? ERRCODE_WARNING : ERRCODE_SUCCESSFUL_COMPLETION),
+			 errmsg("%s", message),
+			 errdetail("%s", detail),
+			 errhint("If the name is wrong: SELECT cdc.remove_table(%s, %s);", quote_literal_cstr(sub->name),
+					 quote_literal_cstr(request->name))));
+	if (doubtful)
+		cdc_log(sub->name, "tables", message, detail);
+}
+
 /* NOTICE where former messages of the table were passed over. */
 static void
 announce_unwanted(const CdcSubscription *sub, const CdcTableRequest *request)
@@ -246,15 +290,18 @@ cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request)
 {
 	CdcScope	scope;
 	bool		replace = false;
+	bool		unknown = false;
 	char	   *name = NULL;
 
 	cdc_owner_begin(sub, &scope);
 	if (sub->kind == CDC_SERVER_KAFKA)
-		name = register_of_messages(sub, request, &replace);
+		name = register_of_messages(sub, request, &replace, &unknown);
 	else
 		name = register_asked(sub, request);
 	cdc_scope_end(&scope);
 	cdc_subscription_table_not_removed(sub, request->name);
+	if (unknown && !request->alters)
+		announce_unknown(sub, request);
 	if (sub->kind == CDC_SERVER_KAFKA)
 		announce_unwanted(sub, request);
 	if (sub->kind == CDC_SERVER_KAFKA && name != NULL)

@@ -78,6 +78,51 @@ cdc_target_key_names(const CdcMapping *mapping, int *n)
 	return names;
 }
 
+CdcString *
+cdc_target_key_inputs(const CdcMapping *mapping, int *n)
+{
+	CdcString  *names = cdc_target_key_names(mapping, n);
+	const CdcTarget *target = mapping->target;
+	int			i;
+
+	for (i = 0; mapping->expressions != NULL && i < target->nkey; i++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[target->key[i].column];
+		ListCell   *lc;
+		int			input = 0;
+
+		if (col->by != CDC_BY_EXPRESSION)
+			continue;
+		names = repalloc(names, sizeof(CdcString) * (*n + list_length(mapping->expressions->inputs) + target->nkey));
+		foreach(lc, mapping->expressions->inputs)
+		{
+			const CdcExpressionInput *read = lfirst(lc);
+
+			if (!bms_is_member(input++, col->expression->columns) || read->fact != CDC_FACT_NONE)
+				continue;
+			names[*n].len = read->len;
+			names[*n].data = cdc_to_utf8_n(read->name, &names[*n].len);
+			(*n)++;
+		}
+	}
+	return names;
+}
+
+bool
+cdc_target_key_reads(void *arg, const char *name, size_t len)
+{
+	const CdcMapping *mapping = arg;
+	int			n;
+	CdcString  *names = cdc_target_key_inputs(mapping, &n);
+	bool		found = false;
+	int			i;
+
+	for (i = 0; i < n && !found; i++)
+		found = names[i].len == len && memcmp(names[i].data, name, len) == 0;
+	pfree(names);
+	return found;
+}
+
 CdcString
 cdc_position_topic(const char *position, size_t len)
 {

@@ -151,3 +151,136 @@ cdc_target_key_hint(const CdcMapping *mapping, const CdcRowImage *image)
 	return psprintf("ALTER TABLE %s ADD PRIMARY KEY (...); with the columns that tell its rows apart.",
 					target);
 }
+
+/* ------------------------------------------------------------------------
+ * A key in place of another one
+ * ------------------------------------------------------------------------
+ */
+
+char *
+cdc_key_names_text(const CdcString *names, int n)
+{
+	StringInfoData text;
+	int			i;
+
+	initStringInfo(&text);
+	for (i = 0; i < n; i++)
+	{
+		size_t		len = names[i].len;
+		const char *name = cdc_from_utf8_n(names[i].data, &len);
+
+		appendStringInfo(&text, "%s%.*s", i > 0 ? ", " : "", (int) len, name);
+	}
+	return text.data;
+}
+
+/* The statement that makes these columns the target's key, with all that it has to replace. */
+static char *
+alter_key(const CdcMapping *mapping, const CdcRowImage *image, const char *columns)
+{
+	/* what stands in an array is quoted as an identifier is */
+	return psprintf("SELECT cdc.alter_table(%s, %s, key := %s);", quote_literal_cstr(image->sub->name),
+					quote_literal_cstr(mapping->name), quote_literal_cstr(psprintf("{%s}", columns)));
+}
+
+/* What takes the place of the target's primary key, or of none. */
+static char *
+replace_primary_key(const CdcMapping *mapping, const char *columns)
+{
+	const CdcTarget *target = mapping->target;
+	const char *constraint = cdc_target_primary_key_name(target->relid);
+
+	return psprintf("ALTER TABLE %s%s%s%s ADD PRIMARY KEY (%s);", target->name,
+					constraint != NULL ? " DROP CONSTRAINT " : "",
+					constraint != NULL ? quote_identifier(constraint) : "",
+					constraint != NULL ? "," : "", columns);
+}
+
+char *
+cdc_message_key_hint(const CdcMapping *mapping, const CdcRowImage *image)
+{
+	char	   *columns = columns_of_target(mapping, image->env->key, image->env->nkey);
+
+	if (columns == NULL)
+		return psprintf("Give target %s the columns of that key (ALTER TABLE ... ADD COLUMN), and name them: %s ",
+						mapping->target->name, alter_key(mapping, image, "..."));
+	return psprintf("%s %s ", replace_primary_key(mapping, columns), alter_key(mapping, image, columns));
+}
+
+/* The target's key, as it is. */
+static char *
+present_key(const CdcMapping *mapping)
+{
+	const CdcTarget *target = mapping->target;
+	StringInfoData columns;
+	int			i;
+
+	initStringInfo(&columns);
+	for (i = 0; i < target->nkey; i++)
+		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(mapping->columns[target->key[i].column].name));
+	return columns.data;
+}
+
+char *
+cdc_wider_key_hint(const CdcMapping *mapping, const CdcRowImage *image)
+{
+	return psprintf("%sIf the target's key tells all rows apart: %s", cdc_message_key_hint(mapping, image),
+					alter_key(mapping, image, present_key(mapping)));
+}
+
+/* A string, or a number's digits, palloc'ed; data is NULL of anything else. */
+static CdcString
+pstrdup_scalar(const CdcDoc *value)
+{
+	CdcString	text = {NULL, 0};
+
+	if (value->type == CDC_DOC_STRING)
+		text = value->string;
+	else if (value->type == CDC_DOC_NUMBER)
+		text = value->ops->number(value);
+	if (text.data != NULL)
+		text.data = pnstrdup(text.data, text.len);
+	return text;
+}
+
+/* The columns whose value in the document is that of the message's key, which is no object. */
+static CdcString *
+columns_with_value(const CdcEnvelope *env, int *n)
+{
+	CdcString  *names = palloc(sizeof(CdcString) * (cdc_doc_count(&env->body) + 1));
+	CdcDocIter	iter;
+	CdcString	name;
+	CdcDoc		value;
+
+	CdcString	key = pstrdup_scalar(&env->key_body);
+
+	*n = 0;
+	cdc_doc_begin(&env->body, &iter);
+	while (cdc_doc_next(&iter, &name, &value))
+	{
+		CdcString	text = pstrdup_scalar(&value);
+
+		if (key.data != NULL && text.data != NULL && text.len == key.len &&
+			memcmp(text.data, key.data, key.len) == 0)
+			names[(*n)++] = name;
+	}
+	return names;
+}
+
+char *
+cdc_document_key_hint(const CdcMapping *mapping, const CdcRowImage *image)
+{
+	const CdcEnvelope *env = image->env;
+	const CdcString *names = env->key;
+	char	   *columns;
+	int			n = env->nkey;
+
+	if (n == 0)
+		names = columns_with_value(env, &n);
+	columns = env->nkey == 0 && n > 1 ? likely_column(mapping, names, n) : columns_of_target(mapping, names, n);
+	if (columns == NULL)
+		return psprintf("ALTER TABLE %s ADD PRIMARY KEY (...); with the column that has the key, then %s ",
+						mapping->target->name, alter_key(mapping, image, "..."));
+	return psprintf("%s %s ", replace_primary_key(mapping, columns), alter_key(mapping, image, columns));
+}

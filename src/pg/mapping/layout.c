@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/compat_catalog.h"
+#include "pg/catalog/log.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/versions.h"
 #include "pg/mapping/envelope.h"
@@ -161,6 +162,15 @@ check_unmapped(const CdcMapping *mapping, const CdcRowImage *image, int index,
 
 	if (mapping->mapped || is_generated_in_target(mapping->target, key))
 		return;
+
+	/* no column can be called so */
+	if (key->len == 0)
+	{
+		(void) cdc_log_once(image->sub->name, "tables",
+							psprintf("rows of source table %s have a member whose name is empty, which is left out",
+									 mapping->name), NULL);
+		return;
+	}
 	if (mapping->whole_only)
 		refuse_shape(mapping);
 	name = pnstrdup(key->data, key->len);

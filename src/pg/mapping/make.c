@@ -23,47 +23,26 @@
 #include "pg/target/claim.h"
 #include "pg/target/lock.h"
 
-/* Writes a message into cdc.log once, however often the target is loaded. */
-static void
-log_once(const CdcSubscription *sub, const char *kind, const char *message)
-{
-	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc_catalog.log WHERE subscription OPERATOR(pg_catalog.=) $1"
-		" AND kind OPERATOR(pg_catalog.=) $2 AND message OPERATOR(pg_catalog.=) $3 LIMIT 1",
-		3, {TEXTOID, TEXTOID, TEXTOID}, NULL
-	};
-	CdcSpi		spi;
-	Datum		values[3];
-	bool		known;
-
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = CStringGetTextDatum(kind);
-	values[2] = CStringGetTextDatum(message);
-	cdc_spi_begin(&spi);
-	known = cdc_spi_execute(&stmt, values, NULL) > 0;
-	cdc_spi_end(&spi);
-	if (!known)
-		cdc_log(sub->name, kind, message, NULL);
-}
-
 /* Tells the user what will make apply slow. */
 static void
 announce_slow_target(const CdcMapping *mapping, const CdcMappingSpec *spec, const CdcSubscription *sub)
 {
 	const CdcTarget *target = mapping->target;
 
-	if (target->keyless)
+	if (target->keyless && !mapping->key_chosen)
 	{
 		char	   *message = psprintf("target %s has no key: its rows are matched by all their columns",
 									   target->name);
+		char	   *remedy = spec->tells_trouble ?
+			psprintf("Give source and target a primary key, or name its columns: SELECT cdc.alter_table(%s, %s, key := '{...}');",
+					 quote_literal_cstr(sub->name), quote_literal_cstr(mapping->name)) :
+			"Give source and target a primary key, or name its columns in argument \"key\".";
+		bool		news = cdc_log_once(sub->name, "no_key", message, remedy);
 
-		ereport(NOTICE,
+		/* from Kafka a row that is sent twice is there twice */
+		ereport(news && sub->kind == CDC_SERVER_KAFKA ? WARNING : NOTICE,
 				(errmsg("%s", message),
-				 spec->tells_trouble ?
-				 errhint("Give source and target a primary key, or name its columns: SELECT cdc.alter_table(%s, %s, key := '{...}');",
-						 quote_literal_cstr(sub->name), quote_literal_cstr(mapping->name)) :
-				 errhint("Give source and target a primary key, or name its columns in argument \"key\".")));
-		log_once(sub, "no_key", message);
+				 errhint("%s", remedy)));
 	}
 	else if (!OidIsValid(target->key_index))
 		ereport(NOTICE,

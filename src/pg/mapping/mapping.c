@@ -364,11 +364,15 @@ choose_form(CdcMappedColumn *col, const CdcTargetColumn *column, const CdcTableD
 
 /* Chooses the target's key: as given, else the source's, else the target's own. */
 static void
-map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const CdcTableDef *def)
+map_key(CdcMapping *mapping, Relation rel, const CdcSubscription *sub, const CdcMappingSpec *spec,
+		const CdcTableDef *def)
 {
 	CdcTarget  *target = mapping->target;
 	List	   *attnums = NIL;
+	bool		none = cdc_key_is_none(sub, spec->key, spec->nkey);
 	int			c;
+
+	mapping->key_chosen = spec->nkey > 0 || none;
 
 	if (spec->nkey > 0)
 	{
@@ -379,9 +383,9 @@ map_key(CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec, const Cdc
 					 errmsg("key of target %s names a column that it does not have", target->name),
 					 errhint("Its columns are %s.", column_list(target))));
 	}
-	if (attnums == NIL)
+	if (attnums == NIL && !none)
 		attnums = attnums_of_source_key(mapping, def);
-	if (attnums == NIL)
+	if (attnums == NIL && !none)
 		attnums = cdc_target_primary_key(target, rel);
 	cdc_target_set_key(target, rel, attnums);
 	for (c = 0; c < target->ncolumns; c++)
@@ -405,6 +409,6 @@ cdc_mapping_map(CdcMapping *mapping, Relation rel, const CdcSubscription *sub,
 				const CdcMappingSpec *spec, const CdcTableDef *def)
 {
 	map_columns(mapping, sub, spec, def);
-	map_key(mapping, rel, spec, def);
+	map_key(mapping, rel, sub, spec, def);
 	mapping->trouble = shape_trouble(mapping, def);
 }

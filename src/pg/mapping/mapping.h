@@ -61,6 +61,7 @@ typedef struct CdcMapping
 	bool		computed;		/* expressions, filter or constants: not the straight way */
 	bool		whole_only;		/* an image that lacks a column, or has one more, is an ERROR */
 	bool		keeps_rows;		/* TRUNCATE does not empty it */
+	bool		key_chosen;		/* argument "key" said the key, or that there is none */
 	bool		kept;			/* cdc.error has events of it */
 
 	/* apply's: the target as a run left it last, see apply/run_target.c */
@@ -68,6 +69,11 @@ typedef struct CdcMapping
 	Oid			node;			/* its storage; InvalidOid: none was noted */
 	bool		has_rows;
 	TransactionId noted_by;		/* who noted it in this session; or invalid */
+
+	/* apply's: where its events come from, see apply/event.c */
+	char	   *partition;		/* "topic/partition@" of the first event of Kafka; NULL: none yet */
+	bool		several;		/* others came from elsewhere */
+	char	   *beyond_key;		/* an event that concerns more than its message's key; NULL: none */
 
 	List	   *layouts;		/* of row images seen so far: CdcLayout *, see layout.h */
 	struct CdcLayout *last_layout;
@@ -87,13 +93,21 @@ typedef struct CdcMappingSpec
 	Oid			target_oid;		/* what that is, whatever it is called; InvalidOid: the name says */
 	const char *mode;
 	char	  **key;			/* target columns */
-	int			nkey;			/* 0: the source's key, else the target's primary key */
+	int			nkey;			/* 0: the source's key, else the target's primary key; but from Kafka,
+								 * where key is not NULL: none */
 	const Jsonb *columns;		/* see fill.h; NULL: the source's columns of the same names */
 	const char *row_filter;		/* SQL condition; or NULL */
 	bool		keeps_rows;		/* at TRUNCATE of the source */
 	bool		tells_trouble;	/* what is wrong with an expression is told in CdcMapping.trouble */
 	bool		leaves_out;		/* columns of the source that the target has not */
 } CdcMappingSpec;
+
+/* Whether argument "key" is '{}': each message is a row of its own. */
+static inline bool
+cdc_key_is_none(const CdcSubscription *sub, char *const *key, int nkey)
+{
+	return sub->kind == CDC_SERVER_KAFKA && key != NULL && nkey == 0;
+}
 
 /*
  * Fills in what fills which column of the target, by the definition of the source table, the

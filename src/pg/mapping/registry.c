@@ -133,7 +133,7 @@ cdc_registry_insert(const CdcSubscription *sub, const CdcTableRow *row)
 	values[1] = CStringGetTextDatum(row->source_table);
 	values[2] = cdc_text_or_null(row->target, &nulls[2]);
 	values[3] = cdc_text_array((const char *const *) row->key, row->nkey);
-	nulls[3] = row->nkey > 0 ? ' ' : 'n';
+	nulls[3] = row->nkey > 0 || cdc_key_is_none(sub, row->key, row->nkey) ? ' ' : 'n';
 	values[4] = row->columns ? JsonbPGetDatum(row->columns) : (Datum) 0;
 	nulls[4] = row->columns ? ' ' : 'n';
 	values[5] = BoolGetDatum(row->copy_data);
@@ -191,7 +191,7 @@ cdc_registry_add(const CdcSubscription *sub, const CdcTable *table, const CdcRep
 		cdc_replica_ensure(sub, table, spec, &replica);
 		row.target = replica.target;
 		row.columns = replica.columns;
-		row.keyless = replica.keyless;
+		row.keyless = replica.keyless || cdc_key_is_none(sub, spec->key, spec->nkey);
 		row.key = spec->key;
 		row.nkey = spec->nkey;
 		row.mode = spec->mode;

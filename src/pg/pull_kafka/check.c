@@ -290,7 +290,8 @@ cdc_kafka_check_missing(CdcKafkaStream *stream, List *topics)
 						place->topic, place->partition, stream->sub->name),
 				 errdetail("It was read up to offset " INT64_FORMAT "; what it had behind that is lost.",
 						   place->next_offset - 1),
-				 errhint("To go on without it: SELECT cdc.remove_topic(%s, '%s').",
+				 errhint("To go on without it: SELECT cdc.remove_topic(%s, '%s');  To read then what a topic of that name has now, from its beginning: SELECT cdc.add_topic(%s, '%s');",
+						 quote_literal_cstr(stream->sub->name), place->topic,
 						 quote_literal_cstr(stream->sub->name), place->topic)));
 	}
 }

@@ -7,6 +7,8 @@
  */
 #include "pg/pull_kafka/pull_kafka_internal.h"
 
+#include <ctype.h>
+
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
@@ -62,6 +64,7 @@ typedef struct Table
 	char	   *text;			/* in the database's encoding */
 	bool		wanted;
 	bool		known;			/* it has its replica, or needs none */
+	uint64		key_form;		/* of the last message with a row; 0: none yet */
 } Table;
 
 static void
@@ -285,6 +288,7 @@ find_table(CdcKafkaEventMaker *maker, const CdcEnvelope *env)
 		MemoryContext old = MemoryContextSwitchTo(maker->context);
 
 		table->known = false;
+		table->key_form = 0;
 		table->wanted = false;
 		table->text = NULL;
 		table->text = cdc_from_utf8_copy(env->source_table);
@@ -377,6 +381,98 @@ read_with_key(CdcKafkaEventMaker *maker, const Jsonb *key, CdcDoc *key_doc, CdcM
 	return cdc_envelope_read(maker->arena, maker->format, message, env, err);
 }
 
+/* Whether the next character that is no blank is a colon. */
+static bool
+is_before_colon(const char *text, size_t len, size_t i)
+{
+	while (i < len && isspace((unsigned char) text[i]))
+		i++;
+	return i < len && text[i] == ':';
+}
+
+/* FNV-1a */
+static inline uint64
+add_to_form(uint64 form, const char *bytes, size_t len)
+{
+	size_t		i;
+
+	for (i = 0; i < len; i++)
+		form = (form ^ (uint8) bytes[i]) * UINT64CONST(1099511628211);
+	return form;
+}
+
+/*
+ * What stands for the names of members in a key that is JSON, in their order, whatever their
+ * values are; 0: the message has no key that could name columns.  The key need not be valid.
+ */
+static uint64
+form_of_key(const CdcKafkaMessage *msg)
+{
+	uint64		form = UINT64CONST(14695981039346656037);
+	const char *key = msg->key;
+	size_t		len = msg->key != NULL ? msg->key_len : 0;
+	size_t		begin;
+	size_t		i = 0;
+
+	if (len > 5 && key[0] == 0)
+		i = 5;					/* behind the number of a schema */
+	if (i >= len || (key[i] != '{' && key[i] != '['))
+		return 0;
+	for (; i < len; i++)
+	{
+		if (key[i] != '"')
+			continue;
+		for (begin = ++i; i < len && key[i] != '"'; i++)
+			if (key[i] == '\\')
+				i++;
+		if (i >= len)
+			break;
+		if (is_before_colon(key, len, i + 1))
+			form = add_to_form(form, key + begin, i + 1 - begin);
+	}
+	return form != 0 ? form : 1;
+}
+
+/* The same by the names of columns that are known; never 0. */
+static uint64
+form_of_columns(const CdcEnvelope *env)
+{
+	uint64		form = UINT64CONST(14695981039346656037);
+	int			i;
+
+	for (i = 0; i < env->nkey; i++)
+	{
+		form = add_to_form(form, env->key[i].data, env->key[i].len);
+		form = add_to_form(form, "\"", 1);
+	}
+	return form != 0 ? form : 1;
+}
+
+/*
+ * The key of the first message of each form goes to the history in any case: so apply learns
+ * when the source tells rows of a table apart by other columns.
+ */
+static CdcStatus
+note_key_form(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, Table *table,
+			  const CdcEnvelope *env, const Jsonb *key, CdcKafkaEvent *event)
+{
+	uint64		form;
+
+	if (!table->wanted || !is_row(env->op) || event->row.key != NULL)
+		return CDC_OK;
+	form = key != NULL && env->nkey > 0 ? form_of_columns(env) :
+		maker->key_codec != NULL ? 0 : form_of_key(msg);
+	if (form == 0 || form == table->key_form)
+		return CDC_OK;
+	if (key == NULL)
+		key = parse_key(maker, msg, &event->err);
+	if (cdc_failed(event->err.status))
+		return event->err.status;
+	event->row.key = key;
+	table->key_form = form;
+	return CDC_OK;
+}
+
 /*
  * Reads the envelope, with the message's key where that may say something: in
  * some formats always, in others for a new table, as it names the primary key.
@@ -432,6 +528,10 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 		if (!cdc_target_is_registered(maker->sub, table->text))
 			event->row.key = key;
 	}
+	if (table != NULL)
+		st = note_key_form(maker, msg, table, env, key, event);
+	if (cdc_failed(st))
+		return st;
 	take_envelope(maker, env, table, event);
 	return CDC_OK;
 }
@@ -452,6 +552,7 @@ make_event(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 	CdcEnvelope env;
 	CdcDoc		value;
 
+	env.looks_like = CDC_FORMAT_AUTO;
 	if (msg->value != NULL)
 	{
 		if (!take_value(maker, msg, event, &value))
@@ -467,6 +568,13 @@ make_event(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 		return;
 	if (event->err.status == CDC_ERR_NOMEM || event->err.status == CDC_ERR_INTERNAL)
 		cdc_ereport(&event->err, maker->sub->name);
+	if (env.looks_like != CDC_FORMAT_AUTO)
+	{
+		event->err.hint[0] = '\0';
+		cdc_error_hint(&event->err, "It looks like a message in format \"%s\". If all are: SELECT cdc.alter_subscription(%s, format := '%s').",
+					   cdc_format_name(env.looks_like), cdc_to_utf8(quote_literal_cstr(maker->sub->name)),
+					   cdc_format_name(env.looks_like));
+	}
 	event->poison = true;
 }
 

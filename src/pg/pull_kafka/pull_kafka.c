@@ -195,7 +195,10 @@ warn_passed_over(const CdcKafkaStream *stream)
 						   place->topic, stream->sub->name);
 		detail = psprintf("Its argument \"tables\" has no pattern for %s, for example, or \"exclude\" has one; letter case counts",
 						  place->sample);
-		if (cdc_log_event(stream->sub->name, "tables", message, detail))
+		if (cdc_log_event(stream->sub->name, "tables", message,
+						  psprintf("%s. SELECT cdc.add_table(%s, %s); SELECT cdc.set_position(%s, '%s');", detail,
+								   quote_literal_cstr(stream->sub->name), quote_literal_cstr(place->sample),
+								   quote_literal_cstr(stream->sub->name), beginning_of(stream, place->topic))))
 			ereport(WARNING,
 					(errmsg("%s", message),
 					 errdetail("%s.", detail),

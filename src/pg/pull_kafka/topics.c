@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
 #include "pg/catalog/access.h"
@@ -40,7 +41,6 @@ write_topics(CdcSubscription *sub, char **topics, int n)
 	CdcSpi		spi;
 	Datum		values[2];
 
-	cdc_topic_patterns_check(topics, n);
 	sub->topics = topics;
 	sub->ntopics = n;
 	cdc_spi_begin(&spi);
@@ -64,8 +64,11 @@ topics_without(const CdcSubscription *sub, const char *entry, int *n)
 	return topics;
 }
 
-/* Forgets the places of topics that are not wanted any more. */
-static void
+/*
+ * Forgets the places of topics that are not wanted any more; returns them as text, for cdc.log,
+ * or NULL where there are none.
+ */
+static char *
 drop_unwanted_places(const CdcSubscription *sub)
 {
 	static CdcStatement stmt = {
@@ -74,13 +77,33 @@ drop_unwanted_places(const CdcSubscription *sub)
 		2, {TEXTOID, TEXTOID}
 	};
 	CdcKafkaPlace *rows;
+	StringInfoData dropped;
 	int			n;
 	int			i;
 
+	initStringInfo(&dropped);
 	rows = cdc_kafka_places_read(sub, &n);
 	for (i = 0; i < n; i++)
-		if (!cdc_topic_wanted(sub->topics, sub->ntopics, rows[i].topic))
-			(void) cdc_spi_run(&stmt, sub->name, rows[i].topic);
+	{
+		if (cdc_topic_wanted(sub->topics, sub->ntopics, rows[i].topic))
+			continue;
+		(void) cdc_spi_run(&stmt, sub->name, rows[i].topic);
+		appendStringInfo(&dropped, "%s%s/%d@" INT64_FORMAT, dropped.len > 0 ? ", " : "", rows[i].topic,
+						 rows[i].partition, Max(rows[i].next_offset, 0));
+	}
+	return dropped.len > 0 ? dropped.data : NULL;
+}
+
+/* Whether the list has more than exclusions. */
+static bool
+names_any(char **topics, int n)
+{
+	int			i;
+
+	for (i = 0; i < n; i++)
+		if (topics[i][0] != '!')
+			return true;
+	return false;
 }
 
 PG_FUNCTION_INFO_V1(cdc_add_topic);
@@ -115,8 +138,9 @@ cdc_add_topic(PG_FUNCTION_ARGS)
 		;
 	if (i == n)
 		topics[n++] = topic;
+	cdc_topic_patterns_check(topics, n);
 	write_topics(sub, topics, n);
-	drop_unwanted_places(sub);	/* an exclusion may have been added */
+	(void) drop_unwanted_places(sub);	/* an exclusion may have been added */
 
 	/* places for what it means now; the others are as they were */
 	source = cdc_kafka_subscription_source(sub, false);
@@ -167,6 +191,7 @@ cdc_remove_topic(PG_FUNCTION_ARGS)
 	CdcSubscription *sub = own_kafka_subscription(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	char	   *topic = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	  **topics;
+	char	   *dropped;
 	int			n;
 
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
@@ -180,9 +205,15 @@ cdc_remove_topic(PG_FUNCTION_ARGS)
 	if (topic[0] != '!' && cdc_topic_wanted(topics, n, topic))
 		topics[n++] = psprintf("!%s", topic);
 	write_topics(sub, topics, n);
-	drop_unwanted_places(sub);
+	dropped = drop_unwanted_places(sub);
 	cdc_kafka_new_version(sub);
-	cdc_log(sub->name, "topic", psprintf("topic %s removed", topic), NULL);
+	cdc_log(sub->name, "topic", psprintf("topic %s removed", topic),
+			dropped != NULL ? psprintf("It was read up to %s.", dropped) : NULL);
+	if (!names_any(topics, n))
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("subscription \"%s\" reads no topic any more", sub->name),
+				 errhint("To read one: SELECT cdc.add_topic(%s, '...').", quote_literal_cstr(sub->name))));
 	cdc_subscription_changed();
 	PG_RETURN_VOID();
 }

@@ -320,6 +320,25 @@ cdc_target_primary_key(const CdcTarget *target, Relation rel)
 	return result;
 }
 
+char *
+cdc_target_primary_key_name(Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	char	   *result = NULL;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		if (index->rd_index->indisprimary)
+			result = pstrdup(RelationGetRelationName(index));
+		index_close(index, AccessShareLock);
+	}
+	table_close(rel, NoLock);
+	return result;
+}
+
 /* Notes the equality operators of the classes of the index that is on exactly the key. */
 static void
 note_equality(CdcTarget *target, Relation index)

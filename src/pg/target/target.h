@@ -112,6 +112,9 @@ extern void cdc_target_set_key(CdcTarget *target, Relation rel, List *attnums);
 /* The attributes of the relation's primary key; NIL where rows do not fill all of it. */
 extern List *cdc_target_primary_key(const CdcTarget *target, Relation rel);
 
+/* The name of the relation's primary key, palloc'ed; NULL: it has none.  The relation is locked. */
+extern char *cdc_target_primary_key_name(Oid relid);
+
 /*
  * With whose rights a target is written, and which of its triggers fire.
  *

@@ -1,0 +1,286 @@
+# What tells rows apart in messages of Kafka and in their target: where that differs nothing is
+# written wrongly, and what the error says to type, typed as it stands, leads to the source's rows.
+#
+# Takes 30 s.
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Kafka;
+
+my $kafka = CdcIngest::Kafka->new;
+my $cluster = CdcIngest::Cluster->new('kafka_keys');
+$cluster->do(sprintf(q{CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '%s')}, $kafka->bootstrap));
+
+sub list { return join ' ', map { join '|', map { $_ // '-' } @$_ } @{ $cluster->rows(@_) } }
+sub log_of { return list('SELECT kind, message, detail FROM cdc.log WHERE subscription = ? ORDER BY at', $_[0]) }
+
+# A topic and a subscription of the same name, which goes on by hand.
+sub subscription
+{
+	my ($name, $format, %opt) = @_;
+	$kafka->create_topic($name, delete $opt{partitions} // 1);
+	$cluster->do("CREATE SCHEMA IF NOT EXISTS $name", @{ delete $opt{first} // [] });
+	$cluster->call('create_subscription', name => $name, server => 'bus', topics => [$name], format => $format, target_schema => $name, enabled => \'false', %opt);
+	return;
+}
+
+# Pulls and applies messages; returns the error.
+sub follow
+{
+	my ($name, @messages) = @_;
+	$kafka->produce($name, \@messages) if @messages;
+	my $error = $cluster->error_of("SELECT cdc.pull('$name')");
+	return $error eq '' ? $cluster->error_of("SELECT * FROM cdc.apply('$name')") : $error;
+}
+
+# The statements that an error tells one to type, as they stand, up to a word that begins another way.
+sub statements
+{
+	my ($text) = @_;
+	$text =~ s/.*HINT:\s*//s;
+	return $text =~ /((?:ALTER TABLE|SELECT cdc\.)[^;]*;)/g;
+}
+
+sub debezium
+{
+	my ($op, $key, $before, $after) = @_;
+	return [ $key, qq({"op":"$op","before":$before,"after":$after,"ts_ms":1,"source":{"connector":"mysql","db":"d","table":"t","ts_ms":1}}) ];
+}
+
+sub maxwell
+{
+	my ($key, $type, $data, $old) = @_;
+	return [ qq({"database":"d","table":"t",$key}), qq({"database":"d","table":"t","type":"$type","ts":1,"data":$data) . ($old ? qq(,"old":$old) : '') . '}' ];
+}
+
+sub canal
+{
+	my ($pk, $type, $row) = @_;
+	return [ undef, qq({"type":"$type","isDdl":false,"database":"d","table":"t","es":1,"ts":1,"mysqlType":{"id":"int","r":"int","n":"varchar(9)"},"pkNames":[$pk],"data":[$row],"old":null}) ];
+}
+
+sub goldengate
+{
+	my ($pk, $op, $image) = @_;
+	return [ undef, sprintf q({"table":"D.T","op_type":"%s","op_ts":"2020-05-13 15:40:06.000000","current_ts":"2020-05-13 15:40:06.000000","pos":"00000000000000000143","primary_keys":[%s],"%s":%s}), $op, $pk, $op eq 'D' ? 'before' : 'after', $image ];
+}
+
+# The source's key (id) becomes (id, r): rows (1,1) and (2,1), then (1,2), and (1,1) goes.
+my %wider = (
+	debezium => [ debezium('c', '{"id":1}', 'null', '{"id":1,"r":1,"n":"a"}'), debezium('c', '{"id":2}', 'null', '{"id":2,"r":1,"n":"a"}'),
+		debezium('c', '{"id":1,"r":2}', 'null', '{"id":1,"r":2,"n":"b"}'), debezium('d', '{"id":1,"r":1}', '{"id":1,"r":1,"n":"a"}', 'null') ],
+	maxwell => [ maxwell('"pk.id":1', 'insert', '{"id":1,"r":1,"n":"a"}'), maxwell('"pk.id":2', 'insert', '{"id":2,"r":1,"n":"a"}'),
+		maxwell('"pk.id":1,"pk.r":2', 'insert', '{"id":1,"r":2,"n":"b"}'), maxwell('"pk.id":1,"pk.r":1', 'delete', '{"id":1,"r":1,"n":"a"}') ],
+	canal => [ canal('"id"', 'INSERT', '{"id":"1","r":"1","n":"a"}'), canal('"id"', 'INSERT', '{"id":"2","r":"1","n":"a"}'),
+		canal('"id","r"', 'INSERT', '{"id":"1","r":"2","n":"b"}'), canal('"id","r"', 'DELETE', '{"id":"1","r":"1","n":"a"}') ],
+	goldengate => [ goldengate('"id"', 'I', '{"id":1,"r":1,"n":"a"}'), goldengate('"id"', 'I', '{"id":2,"r":1,"n":"a"}'),
+		goldengate('"id","r"', 'I', '{"id":1,"r":2,"n":"b"}'), goldengate('"id","r"', 'D', '{"id":1,"r":1,"n":"a"}') ]);
+
+subtest 'the key of a source table gets wider' => sub {
+	for my $format (sort keys %wider)
+	{
+		my @messages = @{ $wider{$format} };
+		my $name = "wider_$format";
+		my $table = $format eq 'goldengate' ? qq($name."T") : "$name.t";
+		subscription($name, $format);
+		is(follow($name, @messages[0, 1]), '', "$format: rows by the former key");
+		my $error = follow($name, @messages[2, 3]);
+		like($error, qr/tell its rows apart by \((?:id, r|r, id)\), its target \S+ by \(id\) only/, '... and by another one: an error');
+		is(list("SELECT id, r FROM $table ORDER BY 1, 2"), '1|1 2|1', '... before anything is written');
+		my @do = statements($error);
+		is(scalar @do, 3, '... which says what to type') or diag($error);
+		$cluster->do(@do[0, 1]);
+		is(follow($name), '', '... and apply goes on');
+		is(list("SELECT id, r, n FROM $table ORDER BY 1, 2"), '1|2|b 2|1|a', '... and nothing is lost');
+	}
+};
+
+subtest 'the statement alone that changes the key meets the former one' => sub {
+	subscription('alone', 'debezium');
+	follow('alone', @{ $wider{debezium} });
+	$cluster->do(q{SELECT cdc.alter_table('alone', 'd.t', key := '{id,r}')});
+	my $error = follow('alone');
+	my ($alter) = $error =~ /HINT:.*?(ALTER TABLE alone\.t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY \(id, r\);)/s;
+	ok($alter, 'and says so') or diag($error);
+	$cluster->do($alter);
+	is(follow('alone'), '', '... and apply goes on');
+	is(list('SELECT id, r, n FROM alone.t ORDER BY 1, 2'), '1|2|b 2|1|a', '... and nothing is lost');
+};
+
+subtest 'a key that one has chosen' => sub {
+	subscription('chosen', 'debezium');
+	my @do = statements(follow('chosen', @{ $wider{debezium} }));
+	$cluster->do($do[2]);
+	is(follow('chosen'), '', 'is taken');
+	like(log_of('chosen'), qr/key\|messages of source table d\.t tell its rows apart by \(r, id\), its target by \(id\)\|ALTER TABLE/, '... and not in silence');
+};
+
+subtest 'on_error = table, and log' => sub {
+	for my $on (qw(table log))
+	{
+		subscription("on_$on", 'maxwell', options => qq({"on_error": "$on"}));
+		is(follow("on_$on", @{ $wider{maxwell} }), '', "$on: the others go on");
+		is(list('SELECT state FROM cdc.stat_table WHERE subscription = ?', "on_$on") . list("SELECT id, r FROM on_$on.t WHERE r = 2"), 'e', '... the table stops as a whole');
+		my @do = statements($cluster->value('SELECT last_error FROM cdc.stat_table WHERE subscription = ?', "on_$on"));
+		$cluster->do(@do[0, 1]);
+		is(follow("on_$on"), '', '... and goes on');
+		is(list("SELECT id, r, n FROM on_$on.t ORDER BY 1, 2"), '1|2|b 2|1|a', '... and nothing is lost');
+	}
+};
+
+subtest 'a target with a key of its own' => sub {
+	# former rows are told: all is right
+	subscription('own', 'debezium', first => ['CREATE TABLE own.t (id int, r int, n text, PRIMARY KEY (id, r))']);
+	is(follow('own', debezium('c', '{"id":1}', 'null', '{"id":1,"r":1,"n":"a"}'), debezium('u', '{"id":1}', '{"id":1,"r":1,"n":"a"}', '{"id":1,"r":2,"n":"b"}')), '', 'with the row before the change');
+	is(list('SELECT id, r, n FROM own.t'), '1|2|b', '... it moves');
+	# they are not
+	my $error = follow('own', debezium('u', '{"id":1}', 'null', '{"id":1,"r":3,"n":"c"}'));
+	like($error, qr/does not tell what column "r" of source table d\.t was before/, 'without it: an error');
+	is(list('SELECT id, r, n FROM own.t'), '1|2|b', '... and no second row');
+	$cluster->do((statements($error))[0, 1]);
+	is(follow('own'), '', '... what it says is typed');
+	is(list('SELECT id, r, n FROM own.t'), '1|3|c', '... and there is one row');
+
+	# the key gets narrower
+	subscription('narrow', 'debezium');
+	$error = follow('narrow', debezium('c', '{"id":1,"r":1}', 'null', '{"id":1,"r":1,"n":"a"}'), debezium('u', '{"id":1}', 'null', '{"id":1,"r":2,"n":"b"}'));
+	like($error, qr/does not tell what column "r"/, 'a narrower key');
+	$cluster->do((statements($error))[0, 1]);
+	is(follow('narrow'), '', '... what it says is typed');
+	is(list('SELECT id, r, n FROM narrow.t'), '1|2|b', '... and there is one row');
+
+	# documents tell no former row
+	subscription('documents', 'json', first => ['CREATE TABLE documents.documents (id int, email text PRIMARY KEY)']);
+	$error = follow('documents', [ '{"id":1}', '{"id":1,"email":"x"}' ], [ '{"id":1}', '{"id":1,"email":"y"}' ]);
+	like($error, qr/does not tell what column "email" of source table documents was before/, 'documents by another key');
+	$cluster->do((statements($error))[0, 1]);
+	is(follow('documents'), '', '... what it says is typed');
+	is(list('SELECT id, email FROM documents.documents'), '1|y', '... and there is one row');
+};
+
+subtest 'documents whose key is no member' => sub {
+	subscription('scalar', 'json');
+	my $error = follow('scalar', [ 1, '{"id":1,"v":"a"}' ], [ 2, '{"id":2,"v":"b"}' ]);
+	like($error, qr/messages of source table scalar have a key, and target scalar\.scalar has none/, 'an error before rows double');
+	my @do = statements($error);
+	is(scalar @do, 3, '... which says what to type') or diag($error);
+	$cluster->do(@do[0, 1]);
+	is(follow('scalar', [ 1, '{"id":1,"v":"c"}' ], [ 2, undef ]), '', '... and apply goes on');
+	is(list('SELECT id, v FROM scalar.scalar'), '1|c', '... with one row of a key');
+
+	subscription('events', 'json');
+	@do = statements(follow('events', [ 'k', '{"id":1}' ], [ 'k', '{"id":1}' ]));
+	$cluster->do($do[2]);
+	is(follow('events'), '', 'a row of each message');
+	is(list('SELECT id FROM events.events'), '1 1', '... is what one may choose');
+};
+
+subtest 'a subscription whose only topic is gone' => sub {
+	subscription('gone', 'json', partitions => 2);
+	is(follow('gone', [ '{"id":1}', '{"v":"a"}' ]), '', 'is read');
+	$kafka->delete_topic('gone');
+	my $error = follow('gone');
+	like($error, qr/topic "gone" of subscription "gone" does not exist any more/, 'gone');
+	my @do = statements($error);
+	is(scalar @do, 2, 'what to type') or diag($error);
+	$cluster->do($do[0]);
+	is(follow('gone'), '', 'nothing is read');
+	like(log_of('gone'), qr{topic gone removed\|It was read up to gone/0@\d, gone/1@\d}, '... nor is it forgotten what was');
+	$kafka->create_topic('gone', 1);
+	$cluster->do($do[1]);
+	is(follow('gone', [ '{"id":2}', '{"v":"b"}' ]), '', 'made anew with fewer partitions');
+	is(list('SELECT id, v FROM gone.gone ORDER BY 1'), '1|a 2|b', '... and read');
+};
+
+subtest 'events that concern more than their key' => sub {
+	subscription('ordered', 'canal', partitions => 2);
+	my $row = sub { qq({"id":"$_[0]","r":"1","n":"a"}) };
+	my $send = sub { my ($partition, $type, $data, $old) = @_; $kafka->produce('ordered', [ [ undef, qq({"type":"$type","isDdl":false,"database":"d","table":"t","es":1,"ts":1,"mysqlType":{"id":"int","r":"int","n":"varchar(9)"},"pkNames":["id"],"data":$data,"old":) . ($old // 'null') . '}' ] ], partition => $partition) };
+	$send->(0, 'INSERT', '[' . $row->(1) . ']');
+	$send->(0, 'UPDATE', '[' . $row->(2) . ']', '[{"id":"1"}]');
+	is(follow('ordered'), '', 'of one partition');
+	is(list(q{SELECT count(*) FROM cdc.log WHERE kind = 'order'}) . list('SELECT id FROM ordered.t'), '02', 'there is nothing to say');
+	$send->(1, 'INSERT', '[' . $row->(3) . ']');
+	is(follow('ordered'), '', 'of another one');
+	like(log_of('ordered'), qr/order\|order of events of source table d\.t is not known.*\|an update that changes the key, at ordered\/0\@1 \(seq 2\)/, 'the update is told');
+	$send->(1, 'TRUNCATE', 'null');
+	is(follow('ordered'), '', 'TRUNCATE');
+	is(list('SELECT count(*) FROM ordered.t') . list(q{SELECT repeats FROM cdc.log WHERE kind = 'order'}), '01', '... is applied, and told');
+};
+
+subtest 'tables that no message names' => sub {
+	subscription('names', 'maxwell', tables => ['nothing.*']);
+	is(follow('names', maxwell('"pk.id":1', 'insert', '{"id":1,"r":1,"n":"a"}')), '', 'messages of other tables');
+	my ($detail) = log_of('names') =~ /tables\|no message of topic "names" is of a table that subscription "names" wants\|(.*)/;
+	my @do = ($detail // '') =~ /(SELECT cdc\.\w+\([^;]*;)/g;
+	is(scalar @do, 2, 'cdc.log says what to type');
+	like($cluster->notices_of(q{SELECT cdc.add_table('names', 'D.T')}), qr/WARNING.*has no message of source table D\.T yet/s, 'a name that is none');
+	like($cluster->notices_of(q{SELECT cdc.add_table('names', 'd.*')}), qr/WARNING.*It is a name here, and no pattern/s, 'a pattern');
+	$cluster->do(@do);
+	is(follow('names'), '', 'what it says is typed');
+	is(list('SELECT id, r, n FROM names.t'), '1|1|a', '... and the rows are there');
+	is(list(q{SELECT count(*) FROM cdc.stat_kafka_partition WHERE last_message < '1980-01-01'}), '0', 'a partition that was not read has no last message');
+};
+
+subtest 'on_error = log: values that fail while the row is read' => sub {
+	subscription('logged', 'debezium', options => '{"on_error": "log"}', first => ['CREATE TABLE logged.t (id int PRIMARY KEY, d date, v text)']);
+	my $row = sub { my ($id, $d, $v) = @_; debezium('c', qq({"id":$id}), 'null', qq({"id":$id,"d":$d,"v":"$v"})) };
+	is(follow('logged', $row->(1, 19000, 'a'), $row->(2, 99999999999, 'b'), $row->(3, 19001, 'c'), $row->(4, 19002, 'd\u0000'), $row->(5, 19003, 'e')), '', 'apply goes on');
+	is(list('SELECT id, v FROM logged.t ORDER BY 1'), '1|a 3|c 5|e', 'all other rows are there');
+	is(list(q{SELECT seq FROM cdc.error WHERE subscription = 'logged' ORDER BY 1}), '2 4', 'they are in cdc.error');
+	is(follow('logged', $row->(2, 19004, 'B')), '', 'what comes behind on the same key');
+	is(list(q{SELECT seq FROM cdc.error WHERE subscription = 'logged' ORDER BY 1}), '2 4 6', '... goes there, too');
+	$cluster->do(q{SELECT cdc.discard_errors('logged', 'd.t', 'none of them')});
+	is(follow('logged', $row->(2, 19004, 'B')), '', 'given up');
+	is(list('SELECT id, v FROM logged.t ORDER BY 1'), '1|a 2|B 3|c 5|e', '... and on');
+};
+
+subtest 'a member without a name' => sub {
+	subscription('nameless', 'json');
+	is(follow('nameless', [ '{"id":1}', '{"":0,"v":"a"}' ], [ '{"id":2}', '{"v":"b","":1}' ]), '', 'is no error');
+	is(list('SELECT id, v FROM nameless.nameless ORDER BY 1'), '1|a 2|b', '... nor a column');
+	like(log_of('nameless'), qr/tables\|rows of source table nameless have a member whose name is empty, which is left out/, '... and told');
+};
+
+# What doc/envelopes.md says of each tool, as it stands; only the server is this one.
+subtest 'recipes' => sub {
+	open my $in, '<:utf8', "$FindBin::RealBin/../../doc/envelopes.md" or die "doc/envelopes.md: $!";
+	my $text = do { local $/; <$in> };
+	my $row = sub { qq("database":"shop","table":"orders",$_[0]) };
+	my $debezium = sub { my ($op, $id, $before, $after) = @_; [ qq({"id":$id}), qq({"op":"$op","before":$before,"after":$after,"ts_ms":1,"source":{"connector":"mysql","db":"shop","table":"orders","ts_ms":1}}) ] };
+	my $goldengate = sub { [ $_[0], qq({"table":"SALES.ORDERS","op_type":"$_[1]","op_ts":"2020-05-13 15:40:06.000000","current_ts":"2020-05-13 15:40:06.000000","pos":"00000000000000000143","primary_keys":["ID"],$_[2]}) ] };
+	my $canal = sub { [ undef, '{' . $row->(qq("type":"$_[0]","isDdl":false,"es":1,"ts":1,"mysqlType":{"id":"int","note":"varchar(9)"},"pkNames":["id"],"data":[$_[1]],"old":$_[2])) . '}' ] };
+	my $quix = sub { my ($kind, $id, $note, $old) = @_; [ 'shop.orders', sprintf q({"kind":"%s","schema":"shop","table":"orders","columnnames":["id","note"],"columnvalues":[%s,"%s"],"oldkeys":{%s}}), $kind, $id, $note, $old ? qq("keynames":["id","note"],"keyvalues":[$id,"$old"]) : '' ] };
+	my %tools = (
+		Maxwell => [ 'maxwell', '1|b', [ '{' . $row->('"pk.id":1') . '}', '{' . $row->('"type":"insert","ts":1,"data":{"id":1,"note":"a"}') . '}' ], [ '{' . $row->('"pk.id":1') . '}', '{' . $row->('"type":"update","ts":1,"data":{"id":1,"note":"b"},"old":{"note":"a"}') . '}' ] ],
+		Debezium => [ 'inventory.shop.orders', '1|2024-01-05|223166.69', $debezium->('c', 1, 'null', '{"id":1,"placed":19723,"total":"AVSGfQ=="}'), $debezium->('u', 1, 'null', '{"id":1,"placed":19727,"total":"AVSGfQ=="}') ],
+		GoldenGate => [ 'ORDERS', '1|7.5', $goldengate->(1, 'I', '"after":{"ID":1,"TOTAL":5}'), $goldengate->(1, 'U', '"before":{"ID":1},"after":{"ID":1,"TOTAL":7.5}'), $goldengate->(2, 'I', '"after":{"ID":2,"TOTAL":1}'), $goldengate->(2, 'D', '"before":{"ID":2}') ],
+		Canal => [ 'canal', '1|b', $canal->('INSERT', '{"id":"1","note":"a"}', 'null'), $canal->('UPDATE', '{"id":"1","note":"b"}', '[{"note":"a"}]') ],
+		Quix => [ 'quix', '1|b 2|x', $quix->('snapshot_insert', 1, 'b'), $quix->('snapshot_insert', 2, 'x'), $quix->('insert', 2, 'x'), $quix->('update', 1, 'b', 'a') ]);
+	for my $tool (sort keys %tools)
+	{
+		my ($topic, $rows, @messages) = @{ $tools{$tool} };
+		my ($block) = $text =~ /^### $tool\n.*?^```sql\n(.*?)^```/ms;
+		my @statements = split /;\n/, $block // '';
+		my $query = pop @statements;
+		$kafka->create_topic($topic);
+		$kafka->produce($topic, \@messages);
+		$cluster->do(@statements);
+		is(list($query), $rows, $tool);
+	}
+};
+
+subtest 'a wrong format' => sub {
+	subscription('format', 'goldengate');
+	my $error = follow('format', maxwell('"pk.id":1', 'insert', '{"id":1,"r":1,"n":"a"}'));
+	my ($do) = $error =~ /(SELECT cdc\.alter_subscription\('format', format := 'maxwell'\))/;
+	ok($do, 'what it looks like') or diag($error);
+	$cluster->do($do);
+	is(follow('format'), '', '... is typed');
+	is(list('SELECT id, r, n FROM format.t'), '1|1|a', '... and read');
+};
+
+done_testing;
