@@ -25,6 +25,7 @@
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
+#include "pg/catalog/failure.h"
 #include "pg/catalog/position.h"
 #include "pg/options/kafka_options.h"
 #include "pg/options/options.h"
@@ -102,9 +103,8 @@ read_document(const CdcHistoryEvent *row, CdcPublishEvent *event)
 	}
 }
 
-/* An event of history in the form that publish works with. */
-static void
-read_event(const CdcHistoryEvent *row, CdcPublishEvent *event)
+void
+cdc_publish_read_event(const CdcHistoryEvent *row, CdcPublishEvent *event)
 {
 	memset(event, 0, sizeof(*event));
 	event->seq = row->seq;
@@ -155,7 +155,7 @@ visit_event(const CdcHistoryEvent *row, void *arg)
 	CdcPublishEvent event;
 
 	CHECK_FOR_INTERRUPTS();
-	read_event(row, &event);
+	cdc_publish_read_event(row, &event);
 	if (publisher->events == 0)
 		check_gap(publisher->publication, event.seq);
 	publisher->at = &event;
@@ -273,6 +273,8 @@ cdc_publish_run(const char *publication, int64 max_events, bool *more)
 	if (p == NULL)
 		return -1;
 	events = publish_events(p, max_events);
+	/* what the worker has failed with is over, whoever has done it */
+	cdc_failure_end(p->sub->name, psprintf("publish %s", p->name));
 	*more = max_events > 0 && events >= max_events;
 	return events;
 }

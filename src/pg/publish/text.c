@@ -386,3 +386,57 @@ cdc_publish_maxwell_value(CdcJsonText *text, const CdcDoc *doc)
 	}
 	cdc_publish_check(text->sink.ops->end_object(&text->sink));
 }
+
+/* What the message of a row has of its event, where it is not that itself. */
+static bool
+is_of_event(CdcString member, bool alone)
+{
+	static const char *const always[] = {"ts", "position", "gtid", "server_id", "thread_id", "primary_key_columns"};
+	static const char *const within[] = {"xid", "xoffset"};
+	int			i;
+
+	for (i = 0; i < (int) lengthof(always); i++)
+		if (cdc_string_is(member, always[i]))
+			return true;
+	for (i = 0; !alone && i < (int) lengthof(within); i++)
+		if (cdc_string_is(member, within[i]))
+			return true;
+	return false;
+}
+
+void
+cdc_publish_maxwell_row(CdcJsonText *text, const CdcPublishChange *change)
+{
+	const CdcPublishEvent *event = change->event;
+	CdcString	type = {change->type, strlen(change->type)};
+	CdcPublishRowIter iter;
+	CdcDocIter	members;
+	CdcString	name;
+	CdcDoc		value;
+
+	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
+	put_string_member(text, "database", event->database);
+	put_string_member(text, "table", event->table);
+	put_string_member(text, "type", type);
+	if (event->has_doc)
+		cdc_doc_begin(&event->doc, &members);
+	while (event->has_doc && cdc_doc_next(&members, &name, &value))
+	{
+		/* the last message of the event is the one that ends the transaction */
+		if (!is_of_event(name, change->alone) &&
+			!(cdc_string_is(name, "commit") && !change->alone && event->op != 'd'))
+			continue;
+		put_member_key(text, name.data, name.len);
+		cdc_publish_check(cdc_doc_emit(&value, &text->sink));
+	}
+	put_member_key(text, "data", 4);
+	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
+	cdc_publish_row_begin(change, &change->row, &iter);
+	while (cdc_publish_row_next(&iter, &name, &value))
+	{
+		put_member_key(text, name.data, name.len);
+		cdc_publish_check(cdc_doc_emit(&value, &text->sink));
+	}
+	cdc_publish_check(text->sink.ops->end_object(&text->sink));
+	cdc_publish_check(text->sink.ops->end_object(&text->sink));
+}
