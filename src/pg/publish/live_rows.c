@@ -142,8 +142,9 @@ note_row(CdcLiveRows *rows, int64 seq, NoteKind kind, const CdcPublishKey *key,
 	note(rows, &n, text->buf.data, n.data_len > 0 ? data->buf.data : "");
 }
 
-void
-cdc_live_rows_add(CdcLiveRows *rows, const CdcPublishChange *change)
+/* CdcPublisher.take */
+static void
+note_change(CdcLiveRows *rows, const CdcPublishChange *change)
 {
 	int64		seq = change->event->seq;
 
@@ -401,6 +402,7 @@ read_event(const CdcHistoryEvent *row, void *arg)
 	CHECK_FOR_INTERRUPTS();
 	cdc_publish_read_event(row, &event);
 	rows->publisher->live = rows;
+	rows->publisher->take = note_change;
 	switch (event.op)
 	{
 		case 'c':

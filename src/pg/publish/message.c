@@ -42,8 +42,8 @@ event_text(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
 static const CdcPublishMethods methods[];
 
 /* A TRUNCATE in formats that have a message for it; false: the publication's has none. */
-static bool
-send_truncate(CdcPublisher *publisher, const CdcPublishEvent *event)
+bool
+cdc_publish_truncate(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
 	const CdcJsonText *key;
@@ -88,12 +88,12 @@ cdc_publish_empty_message(CdcPublisher *publisher, const CdcPublishEvent *event)
 	if (publisher->publication->format == CDC_PUBLISH_MAXWELL)
 		send_maxwell_truncate(publisher, event);
 	else
-		(void) send_truncate(publisher, event);
+		(void) cdc_publish_truncate(publisher, event);
 }
 
 /* A DDL event as it is, to the topic for DDL. */
-static void
-send_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
+void
+cdc_publish_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
 	const char *template = publisher->publication->opt.ddl_topic;
@@ -127,8 +127,8 @@ kept_key(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
  * end, other envelopes, bytes.  Where the key is not known, the names of the table
  * are the key, so that the table's events keep their order.
  */
-static void
-send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
+void
+cdc_publish_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
 	CdcPublication *publication = publisher->publication;
@@ -407,7 +407,7 @@ send_row(CdcPublishChange *change)
 	}
 	if (publisher->live != NULL)
 	{
-		cdc_live_rows_add(publisher->live, change);
+		publisher->take(publisher->live, change);
 		return;
 	}
 	publisher->at_key = change->key;
@@ -506,7 +506,7 @@ send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 	}
 	if (nrows == 0 || publisher->publication->format == CDC_PUBLISH_MAXWELL)
 	{
-		send_other(publisher, &named);
+		cdc_publish_other(publisher, &named);
 		return;
 	}
 	key = cdc_publish_envelope_key(publisher, cdc_publish_key(publisher, &named));
@@ -536,54 +536,5 @@ cdc_publish_change(CdcPublisher *publisher, const CdcPublishEvent *event)
 	else if (kafka)
 		send_envelope(publisher, event);
 	else
-		send_other(publisher, event);
-}
-
-/*
- * An event behind which the table has no rows: TRUNCATE, or it was made anew.  Where its
- * rows were deleted one by one, Maxwell's message of TRUNCATE, which readers would follow
- * at another moment, is left out.
- */
-static void
-send_emptied(CdcPublisher *publisher, const CdcPublishEvent *event)
-{
-	bool		by_rows = cdc_publish_emptied(publisher, event);
-
-	if (by_rows && methods[publisher->publication->format].truncate != NULL)
-		return;
-	if (by_rows && publisher->publication->format == CDC_PUBLISH_MAXWELL &&
-		cdc_string_is(event->type, "table-truncate"))
-		return;
-	if (!send_truncate(publisher, event))
-		send_ddl(publisher, event);
-}
-
-void
-cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event)
-{
-	if (cdc_publication_excludes(publisher->publication, event))
-		return;
-	switch (event->op)
-	{
-		case 'c':
-		case 'u':
-		case 'd':
-		case 'r':
-			cdc_publish_change(publisher, event);
-			break;
-		case 't':
-			send_emptied(publisher, event);
-			break;
-		case 's':
-			cdc_publish_key_changed(publisher, event);
-			send_ddl(publisher, event);
-			break;
-		case 'm':
-			cdc_publish_copied(publisher, event);
-			send_other(publisher, event);
-			break;
-		default:
-			send_other(publisher, event);
-			break;
-	}
+		cdc_publish_other(publisher, event);
 }

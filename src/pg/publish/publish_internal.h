@@ -6,9 +6,12 @@
  *	  From the top down:
  *	  publish.c			cdc.publish(): a publication's events, from history
  *	  publication.c		cdc.publication: definition, position, administration
- *	  message.c			an event to its message or messages
+ *	  dispatch.c		what is sent for an event
  *	  whole_table.c		events about all rows of a table
  *	  live_rows.c		the rows that a table has as of an event
+ *	  copy_event.c		what events of copies say
+ *	  event.c			events of history
+ *	  message.c			an event to its message or messages
  *	  format_*.c		changes of rows in formats of other tools
  *	  claim.c			what two tables must not share
  *	  output.c			topics and keys of messages
@@ -202,7 +205,8 @@ typedef struct CdcPublisher
 	struct CdcSchema *schema;	/* of definitions; NULL: none yet */
 	struct HTAB *names;			/* claim.c's: names of indexes or topics by table */
 	struct CdcPublishEnvelope *envelope;	/* envelope.c's; NULL: none yet */
-	struct CdcLiveRows *live;	/* where rows are noted instead of sent; or NULL */
+	struct CdcLiveRows *live;	/* where rows are noted, by take, instead of sent; or NULL */
+	void		(*take) (struct CdcLiveRows *live, const CdcPublishChange *change);
 	CdcJsonText *key;			/* buffers for the message at hand */
 	CdcJsonText *value;
 
@@ -250,18 +254,25 @@ extern bool cdc_publication_excludes(const CdcPublication *p, const CdcPublishEv
 extern char *cdc_publication_statement(const CdcPublication *p, const char *option,
 									   const char *value);
 
-/* publish.c: an event of history in the form that publish works with. */
+/* event.c: an event of history in the form that publish works with. */
 struct CdcHistoryEvent;
 extern void cdc_publish_read_event(const struct CdcHistoryEvent *row, CdcPublishEvent *event);
+
+/* dispatch.c: sends what an event becomes. */
+extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /*
  * message.c
  */
 
-/* Sends what an event becomes. */
-extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
+/* Sends what is not a change of rows: DDL, and what else there is. */
+extern void cdc_publish_ddl(CdcPublisher *publisher, const CdcPublishEvent *event);
+extern void cdc_publish_other(CdcPublisher *publisher, const CdcPublishEvent *event);
 
-/* The same of an event of op c, u, d or r; while publisher->live is set, its rows are noted there. */
+/* Sends a TRUNCATE in formats that have a message for it; false: the publication's has none. */
+extern bool cdc_publish_truncate(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/* Sends the rows of an event of op c, u, d or r; while publisher->live is set, its rows are noted there. */
 extern void cdc_publish_change(CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /* Sends, at an event, that a row goes (op 'd') or is there (op 'c') under a key. */
@@ -302,11 +313,8 @@ extern int64 cdc_live_rows_aside(const CdcLiveRows *rows);
 extern void cdc_live_rows_visit(CdcLiveRows *rows, int64 before, CdcLiveRowVisitor visit, void *arg);
 extern void cdc_live_rows_close(CdcLiveRows *rows);
 
-/* Notes what a change says. */
-extern void cdc_live_rows_add(CdcLiveRows *rows, const CdcPublishChange *change);
-
 /*
- * whole_table.c
+ * copy_event.c
  */
 
 typedef enum CdcPublishCopyKind
@@ -336,6 +344,10 @@ typedef struct CdcPublishGone CdcPublishGone;
 extern const CdcPublishGone *cdc_publish_gone(CdcPublisher *publisher, const CdcPublishEvent *event,
 											  const char *list);
 extern bool cdc_publish_is_gone(const CdcPublishGone *gone, const CdcLiveRow *row);
+
+/*
+ * whole_table.c
+ */
 
 /*
  * What an event of op 't' means for rows; false: it is to be sent as the format's own message.
