@@ -22,6 +22,7 @@ $source->do('CREATE DATABASE shop CHARACTER SET utf8mb4',
 	'CREATE TABLE shop.tr (id int PRIMARY KEY, n int)',
 	'CREATE TABLE shop.rz (id int PRIMARY KEY, n int)',
 	'CREATE TABLE shop.vr (id int PRIMARY KEY, n int)',
+	'CREATE TABLE shop.cw (id int PRIMARY KEY, n int)',
 	'CREATE TABLE shop.nk (x int, n int)');
 $cluster->add_source('shop', $source);
 $cluster->do("CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '" . $kafka->bootstrap . "')");
@@ -97,17 +98,17 @@ subtest 'each row by its key' => sub {
 		'UPDATE shop.kk SET id = id + 5000 WHERE id < 10',
 		'INSERT INTO shop.tr SELECT seq, seq FROM shop.seq_1_to_100', 'DELETE FROM shop.tr WHERE id = 5', 'TRUNCATE shop.tr', 'INSERT INTO shop.tr SELECT seq, 1 FROM shop.seq_50_to_120',
 		'DELETE FROM shop.tr WHERE id = 60', 'TRUNCATE shop.tr', 'INSERT INTO shop.tr VALUES (7, 7), (200, 2)',
-		'INSERT INTO shop.rz SELECT seq, seq FROM shop.seq_1_to_20', 'INSERT INTO shop.vr SELECT seq, seq FROM shop.seq_1_to_20');
+		'INSERT INTO shop.rz SELECT seq, seq FROM shop.seq_1_to_20', 'INSERT INTO shop.vr SELECT seq, seq FROM shop.seq_1_to_20', 'INSERT INTO shop.cw SELECT seq, seq FROM shop.seq_1_to_20');
 	both();
-	$source->do('SET sql_log_bin = 0', 'DELETE FROM shop.rz WHERE id IN (2, 11)', 'UPDATE shop.rz SET n = 30 WHERE id = 3', 'DELETE FROM shop.vr WHERE id IN (4, 19)', 'SET sql_log_bin = 1');
-	$cluster->do(q{SELECT cdc.resync_table('shop', 'shop.rz')});
+	$source->do('SET sql_log_bin = 0', 'DELETE FROM shop.rz WHERE id IN (2, 11)', 'UPDATE shop.rz SET n = 30 WHERE id = 3', 'DELETE FROM shop.vr WHERE id IN (4, 19)', 'DELETE FROM shop.cw WHERE id IN (2, 11)', 'UPDATE shop.cw SET n = 50 WHERE id = 5', 'SET sql_log_bin = 1');
+	$cluster->do(q{SELECT cdc.resync_table('shop', 'shop.rz')}, q{SELECT cdc.resync_table('shop', 'shop.cw', 'id < 10')});
 	both();
 	$cluster->do(q{SELECT * FROM cdc.verify('shop', 'shop.vr', repair := true)});
 	both();
 	$source->do('INSERT INTO shop.rz VALUES (2, 22)', 'UPDATE shop.vr SET n = 0 WHERE id = 1');
 	both();
-	is(rows_of($cluster->dbh, "shop.$_"), rows_of($source->connect, "shop.$_"), "the first replica of $_") for qw(kk tr rz vr);
-	out_and_in('a', $from, qw(kk tr rz vr));
+	is(rows_of($cluster->dbh, "shop.$_"), rows_of($source->connect, "shop.$_"), "the first replica of $_") for qw(kk tr rz vr cw);
+	out_and_in('a', $from, qw(kk tr rz vr cw));
 };
 
 # Where a table has one partition, the tools' own messages.

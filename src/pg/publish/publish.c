@@ -189,9 +189,21 @@ cdc_publish_run(const char *publication, int64 max_events, bool *more)
 	if (p == NULL)
 		return -1;
 	events = publish_events(p, max_events);
-	/* what the worker has failed with is over, whoever has done it */
-	cdc_failure_end(p->sub->name, psprintf("publish %s", p->name));
 	*more = max_events > 0 && events >= max_events;
+	return events;
+}
+
+/* The same by hand: what the worker has failed with is over then. */
+static int64
+run_by_hand(const char *name, int64 max_events)
+{
+	CdcPublication *p = cdc_publication_lock(name);
+	int64		events;
+
+	if (p == NULL)
+		cdc_publication_missing(name);
+	events = publish_events(p, max_events);
+	cdc_failure_end(p->sub->name, psprintf("publish %s", name));
 	return events;
 }
 
@@ -257,7 +269,6 @@ cdc_publish(PG_FUNCTION_ARGS)
 	CdcSubscription *sub;
 	int64		from_seq = PG_ARGISNULL(7) ? 1 : PG_GETARG_INT64(7);
 	int64		max_events = max_events_argument(fcinfo, 8);
-	bool		more;
 
 	read_definition(fcinfo, &def);
 	if (from_seq < 1)
@@ -284,23 +295,16 @@ cdc_publish(PG_FUNCTION_ARGS)
 						publication->sub->name),
 				 errhint("Give another name, or drop it: SELECT cdc.drop_publication(%s).",
 						 quote_literal_cstr(name))));
-	PG_RETURN_INT64(cdc_publish_run(name, max_events, &more));
+	PG_RETURN_INT64(run_by_hand(name, max_events));
 }
 
 Datum
 cdc_publish_more(PG_FUNCTION_ARGS)
 {
-	char	   *name;
-	int64		events;
-	bool		more;
-
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("publication must not be null")));
-	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	events = cdc_publish_run(name, max_events_argument(fcinfo, 1), &more);
-	if (events < 0)
-		cdc_publication_missing(name);
-	PG_RETURN_INT64(events);
+	PG_RETURN_INT64(run_by_hand(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+								max_events_argument(fcinfo, 1)));
 }

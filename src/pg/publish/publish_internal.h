@@ -404,6 +404,9 @@ extern void cdc_publish_canal_truncate(CdcPublisher *publisher, const CdcPublish
 extern void cdc_publish_quix(CdcPublishChange *change);
 extern void cdc_publish_quix_truncate(CdcPublisher *publisher, const CdcPublishEvent *event);
 
+/* A change whose type is set, as Maxwell's event. */
+extern void cdc_publish_maxwell_row(CdcJsonText *text, const CdcPublishChange *change);
+
 /* CdcPublishMethods.key */
 extern bool cdc_publish_es_key(CdcPublishChange *change, const CdcPublishRow *row);
 extern bool cdc_publish_debezium_key(CdcPublishChange *change, const CdcPublishRow *row);
@@ -599,9 +602,6 @@ extern void cdc_publish_row_key(CdcJsonText *text, const CdcPublishKey *key, con
 
 /* A document with Maxwell's members in Maxwell's order, the others behind them. */
 extern void cdc_publish_maxwell_value(CdcJsonText *text, const CdcDoc *doc);
-
-/* A change whose type is set, as Maxwell's event. */
-extern void cdc_publish_maxwell_row(CdcJsonText *text, const CdcPublishChange *change);
 
 /* A column's value in a row; false: it is not there. */
 extern bool cdc_publish_key_value(const CdcPublishRow *row, const char *name, CdcDoc *value);
