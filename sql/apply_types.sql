@@ -110,6 +110,8 @@ SELECT type, value, conv(type, to_json(value)::text) FROM (VALUES
     ('timestamp', 'now'), ('apt.span', '[now,)'), ('apt.pair', '(1,now)'), ('timestamptz[]', '{now}'),
     ('timestamptz', '2024-01-01T10:00:00Z'), ('timestamptz', '2024-01-01 10:00:00+02'), ('timestamptz', '2024-01-01 10:00:00 -0230'), ('timestamptz', '2024-01-01 10:00'),
     ('timestamp', '2024-01-01 01:00:00+02:00'), ('timestamp', '2024-01-01T10:00:00.1234567Z'), ('timestamp(3)', '2024-01-01T10:00:00.1234567Z'), ('timestamptz', '12024-01-01 00:00:00'), ('timestamptz', '0044-03-15 10:00:00+00 BC'),
+    ('timestamptz', '2024-01-01 10:00:00.123456Z'), ('timestamptz', '2024-02-30T10:00:00Z'), ('timestamptz', '0000-00-00 00:00:00Z'), ('timestamptz', '2024-01-01Z'), ('timestamptz', '2024-01-01 24:00:00Z'),
+    ('timestamp', '2024-01-01T10:00:00.5Z'), ('timestamp(3)', '2024-01-01 10:00:00.1230Z'), ('timestamp', '2024-01-01 10:00:00ZZ'), ('timestamptz', 'Z'),
     ('date', '12024-01-02'), ('date', '0044-03-15 BC'), ('date', '2024-01-01T10:00:00Z'), ('date', '2024-01-01+02'),
     ('time', '10:00'), ('time', '10:00:00Z'), ('time', '10:00:00+02'), ('timetz', '10:00:00'), ('timetz', '10:00:00.5+02'),
     ('apt.span', '[2024-02-01 10:00:00,2024-03-01 10:00:00)'), ('timestamp[]', '{"2024-02-01 10:00:00",NULL}'), ('apt.pair', '(1,"2024-02-03 00:00:00")'),

@@ -48,7 +48,7 @@ clock_in_range(const CdcTemporal *t)
 	return t->hour <= 23 && t->minute <= 59 && t->second <= 59 && t->micros <= 999999;
 }
 
-/* Seconds since 1970 to UTC; 0 is the zero timestamp. */
+/* Seconds since 1970 to UTC. */
 static void
 set_utc(CdcTemporal *t, uint32_t seconds)
 {
@@ -226,7 +226,10 @@ cdc_decode_datetime2(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value
 		bad_time(r, "datetime");
 }
 
-/* TIMESTAMP2: 4 bytes, big-endian, seconds since 1970; then the fraction. */
+/*
+ * TIMESTAMP2: 4 bytes, big-endian, seconds since 1970; then the fraction.  The zero timestamp has
+ * none: MariaDB takes the fractions of the first second for times, which MySQL never stores.
+ */
 CdcStatus
 cdc_decode_timestamp2(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *value)
 {
@@ -239,7 +242,7 @@ cdc_decode_timestamp2(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue *valu
 	seconds = (uint32_t) cdc_be(p, 4);
 	begin_temporal(value, CDC_TIMESTAMP, plan->fsp);
 	t->micros = read_fraction(p + 4, plan->fsp);
-	if (seconds != 0)
+	if (seconds != 0 || t->micros != 0)
 		set_utc(t, seconds);
 	return t->micros <= 999999 ? CDC_OK : bad_time(r, "timestamp");
 }
@@ -342,7 +345,7 @@ cdc_decode_timestamp_hires(CdcRowReader *r, const CdcColumnPlan *plan, CdcValue 
 		return bad_time(r, "timestamp");
 	begin_temporal(value, CDC_TIMESTAMP, plan->fsp);
 	t->micros = (uint32_t) fraction * powers[6 - plan->fsp];
-	if (seconds != 0)
+	if (seconds != 0 || fraction != 0)
 		set_utc(t, seconds);
 	return CDC_OK;
 }

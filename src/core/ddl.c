@@ -13,6 +13,7 @@
  */
 #include "core/ddl.h"
 
+#include "core/name_case.h"
 #include "core/sql_cursor.h"
 
 #include <string.h>
@@ -385,22 +386,13 @@ is_row_change(const DdlParser *p)
 		cdc_sql_at_word(&p->c, "replace") || cdc_sql_at_word(&p->c, "merge");
 }
 
-/* Letters of ASCII: MySQL's names have others in lower case, too, but hardly ever. */
-static void
-fold(char *name)
-{
-	for (; *name != '\0'; name++)
-		if (*name >= 'A' && *name <= 'Z')
-			*name = (char) (*name - 'A' + 'a');
-}
-
 void
 cdc_ddl_fold_names(CdcDdl *ddl)
 {
 	for (int i = 0; i < ddl->ntables; i++)
 	{
-		fold(ddl->tables[i].database);
-		fold(ddl->tables[i].table);
+		cdc_name_to_lower(ddl->tables[i].database);
+		cdc_name_to_lower(ddl->tables[i].table);
 	}
 }
 

@@ -430,6 +430,7 @@ read_action(CdcAlter *a, CdcDdlEffect *effect)
 {
 	CdcDdlParser *p = a->p;
 
+	a->others = a->others || !cdc_sql_at_word(&p->c, "convert");
 	if (at_partitions(p))
 	{
 		while (!cdc_sql_at_end(&p->c))

@@ -241,21 +241,22 @@ close_key(CdcTableDef *def)
 }
 
 /*
- * MySQL before 5.7 takes CONVERT TO for nothing where there is no column to
- * convert, and keeps the table's default.
+ * MySQL before 5.7 takes CONVERT TO by itself for nothing where each column has that collation
+ * already, or none, and keeps the table's default.
  */
 static bool
-is_void_convert(const CdcAlter *a)
+is_void_convert(const CdcAlter *a, const CdcCollation *collation)
 {
 	const CdcDdlServer *server = a->p->context->server;
 
-	if (!a->convert || a->first != NULL || server->flavor != CDC_MYSQL || server->version >= 50700)
+	if (!a->convert || a->others || server->flavor != CDC_MYSQL || server->version >= 50700)
 		return false;
 	for (int i = 0; i < a->old->ncolumns; i++)
 	{
-		const char *charset = a->old->columns[i].charset;
+		const CdcColumnDef *column = &a->old->columns[i];
 
-		if (charset != NULL && strcmp(charset, "binary") != 0)
+		if (column->charset != NULL && strcmp(column->charset, "binary") != 0 &&
+			(column->collation == NULL || strcmp(column->collation, collation->name) != 0))
 			return false;
 	}
 	return true;
@@ -297,7 +298,7 @@ set_charset(CdcAlter *a, const char *database, const CdcCollation **convert)
 	*convert = NULL;
 	a->m.def.charset = a->old->charset;
 	a->m.def.collation = a->old->collation;
-	if (!given->given || is_void_convert(a))
+	if (!given->given)
 		return true;
 	if (given->is_default)
 	{
@@ -312,6 +313,8 @@ set_charset(CdcAlter *a, const char *database, const CdcCollation **convert)
 	}
 	else if (!cdc_ddl_resolve(a->p, given->charset, given->collation, a->old->collation, &collation))
 		return false;
+	if (is_void_convert(a, collation))
+		return true;
 	a->m.def.charset = collation->charset;
 	a->m.def.collation = collation->name;
 	if (a->convert)

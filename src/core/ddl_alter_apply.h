@@ -38,6 +38,7 @@ typedef struct CdcAlter
 	CdcAlterAction *first;
 	CdcAlterAction **last;
 	bool		convert;		/* CONVERT TO CHARACTER SET */
+	bool		others;			/* clauses beside it */
 	CdcDdlCharset charset;
 	CdcTableChange change;		/* what the clauses say of columns and rows */
 } CdcAlter;

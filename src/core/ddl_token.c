@@ -7,6 +7,8 @@
  */
 #include "core/ddl_internal.h"
 
+#include "core/name_case.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,11 +97,8 @@ cdc_ddl_folded(CdcDdlParser *p, const char *name)
 	if (!p->context->server->lower_case_names || name == NULL)
 		return name;
 	copy = cdc_ddl_copy(p, name, strlen(name));
-	for (char *s = copy; s != NULL && *s != '\0'; s++)
-	{
-		if (*s >= 'A' && *s <= 'Z')
-			*s = (char) (*s - 'A' + 'a');
-	}
+	if (copy != NULL)
+		cdc_name_to_lower(copy);
 	return copy;
 }
 

@@ -42,6 +42,7 @@ static const Setting consumer_defaults[] = {
 
 static const Setting producer_defaults[] = {
 	{"enable.idempotence", "true"},
+	{"linger.ms", "50"},			/* for full batches; a flush waits for none (kafka_producer.c) */
 	{NULL, NULL}
 };
 

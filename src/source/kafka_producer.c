@@ -14,6 +14,12 @@
 #define BATCH_BYTES			((size_t) 64 * 1024)
 
 /*
+ * A flush ends the lingering of messages only while it lasts: so long that the brokers' threads
+ * can see it, and no longer than a cancel may have to wait.
+ */
+#define FLUSH_MS			10
+
+/*
  * Messages of one topic that librdkafka has not got yet.  Given one by one, a
  * fifth of the sender's time went into its locks and clocks.
  */
@@ -315,8 +321,7 @@ cdc_kafka_flush_poll(CdcKafka *kafka, CdcError *err)
 	if (st != CDC_OK)
 		return st;
 	cdc_kafka_clear(kafka);
-	/* no lingering, messages wait for nothing more */
-	(void) rd_kafka_flush(kafka->rk, 0);
+	(void) rd_kafka_flush(kafka->rk, FLUSH_MS);
 	(void) cdc_kafka_serve(kafka);
 
 	pthread_mutex_lock(&kafka->lock);

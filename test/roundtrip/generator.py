@@ -34,6 +34,7 @@ class Generator(Alterations):
         self.big = big              # bytes of the biggest value
         self.with_xa = with_xa
         self.replica = replica
+        Table.case = rnd if self.server.value('SELECT @@lower_case_table_names') == '1' else None
         # A replica in PostgreSQL has no zero in the day of a key, nor hashes of bit strings.
         self.keys = [k for k in KEYS if not replica or k.type not in ('date', 'bit(9)')]
         self.subjects = columns.tables_for(self.server)
@@ -377,7 +378,7 @@ class Generator(Alterations):
                     lambda: t.columns.remove(c))
         if choice < 0.75:
             new = Column(c.name, self.rnd.choice(self.pool), True)
-            if is_bytes(c.kind) and not is_bytes(new.kind):
+            if (is_bytes(c.kind) or c.kind.type.startswith('bit')) and not is_bytes(new.kind):
                 # their bytes would become text that its charset does not have
                 new.kind = Kind('n', 'bigint', ['0', '-1', '9223372036854775807'])
             return ('MODIFY COLUMN %s' % new.sql(q), [('convert', t.full, c.name)],
@@ -502,8 +503,8 @@ class Generator(Alterations):
                    word(c) in ('char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'enum', 'set')]
         if self.minimal and any(n in t.key for n in strings):
             return
-        if any(w in c.kind.type and (not self.server.mariadb or 'ucs2' in c.kind.type)
-               for c in t.columns for w in ('enum', 'set(')):
+        if any(c['data_type'] in ('enum', 'set') and (not self.server.mariadb or c['charset'] in ('ucs2', 'utf16', 'utf32'))
+               for c in self.server.columns([t.database], t.name).get(t.full, ())):
             return      # the server breaks the members: bytes of the old charset stay
         self.rec.ddl('ALTER TABLE %s CONVERT TO CHARACTER SET %s' % (t.sql, charset), 'table-alter',
                      [('convert', t.full, n) for n in strings], [t.full])

@@ -44,9 +44,11 @@ class Column:
 
 
 class Table:
+    case = None                     # where names have no case: the Random that gives them one
+
     def __init__(self, database, name, cols, key, tail=''):
         self.database = database
-        self.name = name
+        self.name = name.lower() if self.case else name
         self.columns = cols
         self.key = key              # names
         self.tail = tail
@@ -58,7 +60,12 @@ class Table:
 
     @property
     def sql(self):
-        return '%s.%s' % (quote(self.database), quote(self.name))
+        return '%s.%s' % (quote(self.spelled(self.database)), quote(self.spelled(self.name)))
+
+    def spelled(self, name):
+        if not self.case or self.case.random() < 0.5:
+            return name
+        return ''.join(c.upper() if c.isascii() and self.case.random() < 0.5 else c for c in name)
 
     def writable(self):
         return [c for c in self.columns if not c.generated]

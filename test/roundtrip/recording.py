@@ -18,6 +18,7 @@ class Recording:
         self.databases = [server.database, server.database + '_2']
         self.definitions = []       # (file, offset, table, columns)
         self.statements = []        # DDL, for the fold
+        self.idle = []              # DDL that does nothing
         self.snapshots = []
         self.refused = collections.Counter()
         self.executed = 0
@@ -72,6 +73,18 @@ class Recording:
         self.statements.append(entry)
         return True
 
+    def partly(self, statement, kind, effects):
+        """What a statement did that was refused; without one, what the last one did besides."""
+        if statement is None:
+            self.statements[-1]['effects'] += [list(e) for e in effects]
+        elif effects:
+            self.statements.append({'type': kind, 'sql': statement, 'effects': [list(e) for e in effects]})
+
+    def nothing(self, statement):
+        """DDL that changes neither definitions nor rows."""
+        self.idle.append(statement)
+        return self.dml(statement)
+
     def end_xa(self, statement):
         """The second phase.  The session of the first one may not be gone yet."""
         deadline = time.monotonic() + 20
@@ -97,7 +110,7 @@ class Recording:
             self.server.copy_binlogs(self.first_file, self.snapshots[-1]['binlog_file'], directory)
         with open(os.path.join(directory, 'tables.json'), 'w') as f:
             json.dump({'row_image': image, 'derived': derived, 'ddl': self.statements,
-                       'snapshots': self.snapshots}, f)
+                       'idle': self.idle, 'snapshots': self.snapshots}, f)
         if with_columns:
             write_columns(directory, self.definitions)
 

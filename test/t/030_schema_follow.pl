@@ -141,6 +141,26 @@ sub check_beyond
 	check_rows($w, $history, 'follow', 'beyond the parser');
 	like($cluster->value("SELECT message || ': ' || detail FROM cdc.log WHERE subscription = ? AND kind = 'schema'", $id),
 		qr/follow\.beyond was read anew from the source: .*does not fit its character set/, 'a row in cdc.log says so');
+
+	# What is asked for is of later than the rows: their table is in error, and no other one.
+	$source->do('CREATE TABLE follow.twice (id INT PRIMARY KEY, a INT)', "ALTER TABLE follow.twice ADD e ENUM('x','é') CHARACTER SET ascii",
+		"INSERT INTO follow.twice VALUES (1, 1, 'x')", 'ALTER TABLE follow.twice ADD b DATE',
+		"INSERT INTO follow.beyond (id, a, e, b) VALUES (2000, 1, 'x', 2)");
+	$cluster->call('pull', subscription => $id);
+	is($cluster->value("SELECT string_agg(source_table, ' ' ORDER BY seq) FROM $history WHERE op = 'c' AND event->'data'->>'id' IN ('1', '2000')
+			AND source_table ~ 'twice|beyond'"), 'follow.beyond', 'rows that fit no definition do not stop others');
+	like($cluster->value("SELECT last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = 'follow.twice' AND state = 'e'", $id),
+		qr/fit no known definition.*\nHINT: +SELECT cdc\.resync_table/s, '... their table is in error, with what helps');
+
+	# A table that is like it is not made by what was read of it since.
+	$source->do('CREATE TABLE follow.first (id INT PRIMARY KEY, a INT)', "ALTER TABLE follow.first ADD e ENUM('x','é') CHARACTER SET ascii",
+		'CREATE TABLE follow.second LIKE follow.first', "INSERT INTO follow.second VALUES (7, -1, 'x')",
+		'ALTER TABLE follow.first MODIFY a INT UNSIGNED', 'ALTER TABLE follow.second RENAME TO follow.third');
+	$cluster->call('pull', subscription => $id);
+	my $third = $cluster->value("SELECT string_agg(coalesce(event->'data'->>'a', '-'), ' ') FROM $history WHERE op = 'c' AND source_table IN ('follow.second', 'follow.third')");
+	is($third // '-1', '-1', 'a row of a table that is like it is read as it was written');
+	is($cluster->value("SELECT count(*) FROM cdc.subscription_table WHERE subscription = ? AND source_table IN ('follow.second', 'follow.third') AND state = 'e'", $id),
+		defined $third ? 0 : 1, '... or its table is in error');
 	return;
 }
 
@@ -157,12 +177,35 @@ sub check_versioned
 	like($cluster->value("SELECT last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = 'follow.versioned' AND state = 'e'", $id),
 		qr/system-versioned/, '... and its state says so');
 
+	# One that is no more when its rows are read.
+	$source->do('CREATE TABLE follow.once (id INT PRIMARY KEY, v INT)', 'INSERT INTO follow.once VALUES (1, 1)',
+		'ALTER TABLE follow.once ADD SYSTEM VERSIONING', 'UPDATE follow.once SET v = 2', 'ALTER TABLE follow.once DROP SYSTEM VERSIONING',
+		'INSERT INTO follow.once VALUES (2, 2)');
+	$cluster->call('pull', subscription => $id);
+	is($cluster->value("SELECT string_agg((event->'data'->>'id') || (event->'data'->>'v'), ' ' ORDER BY seq) FROM $history
+			WHERE op IN ('c', 'u') AND source_table = 'follow.once'"), '11 22', 'old versions are no rows of a table that was system-versioned');
+	like($cluster->value("SELECT last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = 'follow.once' AND state = 'e'", $id),
+		qr/system-versioned.*\nHINT: +SELECT cdc\.resync_table/s, '... which is in error, as it lacks what they changed');
+
 	# A sequence is written as a table of one row.
 	$source->do('CREATE SEQUENCE follow.numbers');
 	$source->value('SELECT nextval(follow.numbers)') for 1 .. 2;
 	$cluster->call('pull', subscription => $id);
 	is($cluster->value("SELECT (SELECT count(*) FROM $history WHERE source_table = 'follow.numbers')
 			+ (SELECT count(*) FROM cdc.subscription_table WHERE source_table = 'follow.numbers')"), 0, 'a sequence is no table');
+
+	# Nor is one that is gone when its rows are read; a table that looks like one is, as its CREATE TABLE says.
+	my @numbers = map { "n$_ BIGINT NOT NULL" } 1 .. 8;
+	$numbers[6] = 'n7 TINYINT NOT NULL';
+	$source->do('CREATE SEQUENCE follow.gone', 'CREATE SEQUENCE follow.other', 'CREATE TABLE follow.eight (' . join(', ', @numbers) . ', PRIMARY KEY (n1))',
+		'INSERT INTO follow.eight VALUES (1, 2, 3, 4, 5, 6, 7, 8)');
+	$source->value("SELECT nextval(follow.$_)") for qw(gone other gone);
+	$source->do('DROP SEQUENCE follow.gone', 'DROP SEQUENCE follow.other', 'DROP TABLE follow.eight', 'CREATE TABLE follow.other (id INT PRIMARY KEY, a INT)',
+		'INSERT INTO follow.other VALUES (1, 1)');
+	$cluster->call('pull', subscription => $id);
+	is($cluster->value("SELECT string_agg(source_table, ' ' ORDER BY seq) FROM $history WHERE op = 'c' AND source_table ~ 'follow[.](gone|other|eight)'"),
+		'follow.eight follow.other', 'nor is a sequence that is gone');
+	is($cluster->value("SELECT count(*) FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = 'follow.gone'"), 0, '... registered');
 	return;
 }
 

@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use DBD::Pg qw(:async);
 use FindBin;
 use IPC::Open2;
 use Test::More;
@@ -29,7 +30,8 @@ my @trips = (
 	[ 'mysql97', 'FULL', 4, 'ddl' ],
 	[ 'mysql97', 'MINIMAL', 5, 'ddl' ]);
 # CDC_ROUNDTRIP="mysql97 FULL 17 ddl": any other, by hand; "mysql97 FULL 66-80 ddl MINIMAL,
-# mysql56  66 ddl FULL file": several, with another row image, and by file and offset, not by GTIDs
+# mysql56  66 ddl FULL file lower": several, with another row image; by file and offset, not by
+# GTIDs; with names of tables that have no case; "kill": pull and apply are ended in their midst
 if ($ENV{CDC_ROUNDTRIP})
 {
 	@trips = ();
@@ -43,15 +45,15 @@ if ($ENV{CDC_ROUNDTRIP})
 
 for my $trip (@trips)
 {
-	my ($flavour, $metadata, $seed, $ddl, $image, $by_file) = @$trip;
+	my ($flavour, $metadata, $seed, $ddl, $image, @words) = @$trip;
   SKIP:
 	{
 		skip "$flavour cannot be had here", 1
 		  if $flavour =~ /^(mysql97|mariadb118)$/ && !CdcIngest::Server->available($flavour);
-		my $name = "$flavour, row metadata $metadata, row image " . ($image // 'FULL') . ($by_file ? ', by file' : '') . ", seed $seed";
+		my $name = "$flavour, row metadata $metadata, row image " . ($image // 'FULL') . join('', map { ", $_" } @words) . ", seed $seed";
 		subtest $name => sub {
 			# (what a subtest dies with is not shown)
-			eval { trip($flavour, $metadata, $seed, $ddl, $image // 'FULL', $by_file); 1 } or fail("died: $@");
+			eval { trip($flavour, $metadata, $seed, $ddl, $image // 'FULL', @words); 1 } or fail("died: $@");
 			# what happened there, for whoever looks for the cause
 			system('cp', '-r', "$running->{dir}/binlog", "$dir/binlog_$seed") if !Test::More->builder->is_passing;
 			undef $running;
@@ -82,9 +84,11 @@ sub ask
 
 sub trip
 {
-	my ($flavour, $metadata, $seed, $ddl, $image, $by_file) = @_;
+	my ($flavour, $metadata, $seed, $ddl, $image, @words) = @_;
+	my $by_file = grep { $_ eq 'file' } @words;
 	my $source = $running = CdcIngest::Server->new($flavour, metadata => $metadata || undef, gtid => !$by_file,
-		args => [ '--max-allowed-packet=64M', "--binlog-row-image=$image", $flavour eq 'mysql97' ? () : '--innodb-strict-mode=OFF' ]);
+		args => [ '--max-allowed-packet=64M', "--binlog-row-image=$image", (map { $_ eq 'lower' ? '--lower-case-table-names=1' : () } @words),
+			$flavour eq 'mysql97' ? () : '--innodb-strict-mode=OFF' ]);
 	my $id = lc join '_', $flavour, $metadata || (), $image, $seed;
 	my $from = $source->position;
 	my $worker = start_worker($source, $seed, $image);
@@ -122,6 +126,7 @@ sub trip
 		{
 			# By hand there is more of it, and tables that are in error live again for the next piece.
 			ask($worker, $ENV{CDC_ROUNDTRIP} ? 'work 120 ddl often' : 'work 50 ddl');
+			interrupt($id) if grep { $_ eq 'kill' } @words;
 			catch_up($id, $events);
 			shape_ok($source, $id) if $ENV{CDC_ROUNDTRIP};
 		}
@@ -149,6 +154,23 @@ sub catch_up
 	return;
 }
 
+# Ends pull and apply a few times at any point; they go on from what was committed.
+sub interrupt
+{
+	my ($id) = @_;
+	for my $function (qw(pull apply pull apply))
+	{
+		my $dbh = $cluster->connect;
+		my $pid = $dbh->{pg_pid};
+		$dbh->{PrintError} = 0;
+		$dbh->do("SELECT cdc.$function('$id', max_events := 50)", { pg_async => PG_ASYNC });
+		select undef, undef, undef, rand 0.3;
+		$cluster->do("SELECT pg_terminate_backend($pid)");
+		$cluster->poll("SELECT count(*) FROM pg_stat_activity WHERE pid = $pid", 0);
+	}
+	return;
+}
+
 sub replica_ok
 {
 	my ($source, $id, $image) = @_;
@@ -156,7 +178,7 @@ sub replica_ok
 		WHERE subscription = '$id' AND state = 'e' ORDER BY 1");
 	# Of one without a key and without transactions no copy can be told from changes, and an image
 	# may lack what a new row got, or whether it is one.
-	my @wrong = grep { $_->[1] !~ /no primary key, and engine MyISAM no snapshots/
+	my @wrong = grep { $_->[1] !~ /no primary key, and engine (?:MyISAM|Aria) no snapshots/
 		  && ($image eq 'FULL' || $_->[1] !~ /the binlog does not (?:have what column .* of a new row got|tell whether a row was updated or replaced)/) } @$in_error;
 	is(@wrong, 0, 'no table is in state e') or diag(map { "$_->[0]: $_->[1]\n" } @wrong);
 	my @except = map { $_->[0] =~ s/^[^.]*\.//r } @$in_error;
@@ -191,7 +213,7 @@ sub shape_ok
 				$in_error{$name} = $error;
 				$cluster->do($1);
 			}
-			elsif ($state eq 'e' && (!defined $target || $error =~ /MyISAM no snapshots/)) { note("$name: $error") }
+			elsif ($state eq 'e' && (!defined $target || $error =~ /engine (?:MyISAM|Aria) no snapshots/)) { note("$name: $error") }
 			elsif ($state ne 'r') { push @wrong, "$name is in state $state: " . ($error // '') }
 			else
 			{
@@ -211,6 +233,10 @@ sub fold_ok
 {
 	my ($id) = @_;
 	$cluster->do("SELECT cdc.pull('${id}_events')");
+	# Rows that could not be read are in no history: their tables are in error, which is said.
+	my $unread = $cluster->value("SELECT string_agg(message, E'\n') FROM cdc.log WHERE subscription = '${id}_events' AND message ~
+		'fit no known definition|MariaDB keeps for UNIQUE|system-versioned|is left out'");
+	return note("not folded: $unread") if $unread && $ENV{CDC_ROUNDTRIP};
 	my $file = "$dir/$id.events";
 	# raw: where jsonb cannot hold the event.  No byte of it is quoted.
 	$cluster->do("COPY (SELECT coalesce(convert_from(raw, 'UTF8'), event::text) FROM ${id}_events

@@ -260,7 +260,8 @@ sub cascades
 	my @behind = (
 		[ 'child grand', 'DELETE FROM d.hidden WHERE id = 1', 'ALTER TABLE d.child DROP FOREIGN KEY child_ibfk_2' ],
 		[ 'grand', q{UPDATE d.parent SET code = 'y' WHERE id = 3}, 'ALTER TABLE d.parent CHANGE code codes varchar(9)' ],
-		[ 'child grand', 'DELETE FROM d.parent WHERE id = 2', 'RENAME TABLE d.parent TO d.parents' ]);
+		[ 'child grand', 'DELETE FROM d.parent WHERE id = 2', 'RENAME TABLE d.parent TO d.parents' ],
+		[ 'child grand', 'DELETE FROM d.parents WHERE id = 3', 'RENAME TABLE d.parents TO d.passing', 'RENAME TABLE d.passing TO d.elders' ]);
 	for my $case (@behind)
 	{
 		my ($tables, @sql) = @$case;
@@ -271,7 +272,8 @@ sub cascades
 		is(in_error($id), $logged ? '' : $tables, "$sql[1], read together with $sql[0]: '$tables'");
 		remedied($source, $id, '...');
 	}
-	$source->do('DROP TABLE d.grand', 'DROP TABLE d.child', 'DELETE FROM d.parents WHERE id = 3');
+	$source->do('DROP TABLE d.grand', 'DROP TABLE d.child', q{INSERT INTO d.elders VALUES (4, 'd', 1)},
+		'DELETE FROM d.elders WHERE id = 4');
 	is(in_error($id), '', 'without foreign keys nothing happens');
 	return;
 }

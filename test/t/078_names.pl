@@ -45,6 +45,16 @@ for my $flavour (qw(mariadb mysql56))
 		$source->do('DROP TABLE MIXDB.SIX', q{CREATE TABLE MIXDB.SIX (id varchar(5) PRIMARY KEY, z int)}, q{INSERT INTO MIXDB.SIX VALUES ('a', 1)});
 		follow($id) for 1 .. 3;
 		like(state_of($id, "mixdb.$_"), qr/^r/, "$_ is followed") for qw(one two four five six);
+		# letters of all alphabets, as the server has them in lower case
+		my @letters = grep { lc $_ ne $_ } map { chr } grep { $_ < 0xD800 || $_ > 0xDFFF } 0x80 .. 0xFFFF;
+		while (my @some = splice @letters, 0, 40)
+		{
+			my $name = 'T' . join '', @some;
+			$source->do("CREATE TABLE MIXDB.`$name` (id int PRIMARY KEY, a int)", "INSERT INTO MIXDB.`$name` VALUES (1, 2)",
+				"ALTER TABLE MIXDB.`$name` CHANGE a b int, ADD a int DEFAULT 5 AFTER id", "INSERT INTO MIXDB.`$name` VALUES (2, 3, 4)");
+		}
+		follow($id) for 1 .. 3;
+		is($cluster->value(q{SELECT string_agg(message, E'\n') FROM cdc.log WHERE subscription = ? AND kind = 'schema'}, $id), undef, 'no definition had to be asked for');
 		$cluster->compare_ok($source, 'mixdb', $id, 'statements in any letter case are followed');
 		$cluster->call('drop_subscription', name => $id);
 		$source->stop('KILL');

@@ -245,6 +245,8 @@ test_times(void **state)
 		{"timestamp(6)", NULL, CDC_WT_TIMESTAMP2, "06", "65e078e00f4240", NULL, CDC_ERR_CORRUPT},
 		{"timestamp(6)", NULL, CDC_WT_TIMESTAMP2, "06", "65e078e00f423f",
 		"\"2024-02-29 12:30:24.999999\"", CDC_OK},
+		{"timestamp(6)", NULL, CDC_WT_TIMESTAMP2, "06", "00000000000000", "\"0000-00-00 00:00:00.000000\"", CDC_OK},
+		{"timestamp(6)", NULL, CDC_WT_TIMESTAMP2, "06", "00000000000001", "\"1970-01-01 00:00:00.000001\"", CDC_OK},
 		{"timestamp(4)", NULL, CDC_WT_TIMESTAMP2, "04", "0000000104d2", "\"1970-01-01 00:00:01.1234\"",
 		CDC_OK},
 		{"timestamp", NULL, CDC_WT_TIMESTAMP2, "00", "ffffffff", "\"2106-02-07 06:28:15\"", CDC_OK}

@@ -28,7 +28,8 @@
  *   changing rows, waiting for a row, letting its connection sleep.
  *   INNODB_TRX comes from a cache that is filled again only where nobody has read it for
  *   100 ms: two that ask every 110 ms may both see what was true when the first of them
- *   began.  So those who prove take turns, by an advisory lock at the source.
+ *   began.  So those who prove take turns, by an advisory lock at the source.  Mostly nobody
+ *   has read it since the step before, so the first question does not wait.
  *
  * INNODB_TRX needs the privilege PROCESS and shows InnoDB.  Where it cannot be
  * read, or another engine has transactions, the snapshot is taken SETTLE_MS
@@ -83,11 +84,18 @@ typedef struct Prover
 	TimestampTz last_read;		/* of INNODB_TRX, as far as is known */
 	int			pause_ms;		/* behind that, at most */
 	bool		locked;			/* TRX_LOCK is ours */
-	uint32		queries;
+	bool		asked;			/* INNODB_TRX was read */
+	bool		blind;			/* there can be no proof */
 	TimestampTz deadline;
 	const char *trouble;		/* why there is no proof */
 	int			again_ms;		/* when there may be one; 0: not soon */
 } Prover;
+
+/*
+ * Each question has a number of its own, so that what the cache has of one before it over the
+ * same connection is not taken for its answer.
+ */
+static uint64 questions = 0;
 
 /* TRX_LOCK could not be had: until then it is not asked for. */
 static TimestampTz turnless_until = 0;
@@ -230,11 +238,46 @@ lengthen_pause(Prover *prover, bool had_turn)
 }
 
 /*
- * The transactions that have changed rows and are not committed, as of a moment
- * after the call.  The cache was filled for this query when our own transaction
- * is shown running it.  It comes last, so none is missing.  false: nothing newer
- * is shown.
+ * The transactions that have changed rows and are not committed, as the cache has them.
+ * *fresh: as of a moment after the call, as the cache was filled for this query when our own
+ * transaction is shown running it.  It comes last, so none is missing.  false: not ours to see.
  */
+static bool
+read_transactions(Prover *prover, List **list, bool *fresh)
+{
+	char	   *query = psprintf("SELECT " UINT64_FORMAT ", trx_id, trx_mysql_thread_id, trx_rows_modified, trx_state = 'LOCK WAIT',"
+								 " IF(trx_mysql_thread_id = CONNECTION_ID(), trx_query, NULL)"
+								 " FROM information_schema.INNODB_TRX", ++questions);
+	const char *asked = "the open transactions in INNODB_TRX";
+	CdcAnswer  *answer = prover->asked ? cdc_source_ask(prover->control, asked, 6, "%s", query) :
+		cdc_source_try_ask(prover->control, asked, 6, query);
+	int64		i;
+
+	prover->asked = true;
+	prover->last_read = GetCurrentTimestamp();
+	*list = NIL;
+	*fresh = false;
+	for (i = 0; answer != NULL && i < cdc_answer_rows(answer); i++)
+	{
+		const char *changes = cdc_answer_nullable(answer, i, 3);
+		const char *own = cdc_answer_nullable(answer, i, 5);
+		OpenTransaction *t;
+
+		if (own != NULL && strcmp(own, query) == 0)
+			*fresh = true;
+		if (changes == NULL || strcmp(changes, "0") == 0)
+			continue;
+		t = palloc0(sizeof(*t));
+		t->id = cdc_answer_text(answer, i, 1);
+		t->connection = cdc_answer_text(answer, i, 2);
+		t->changes = changes;
+		t->waits = strcmp(cdc_answer_text(answer, i, 4), "1") == 0;
+		*list = lappend(*list, t);
+	}
+	return answer != NULL;
+}
+
+/* The same, as of a moment after the call; false: nothing newer is shown, or nothing at all. */
 static bool
 open_transactions(Prover *prover, List **list)
 {
@@ -242,36 +285,21 @@ open_transactions(Prover *prover, List **list)
 
 	for (attempt = 1;; attempt++)
 	{
+		bool		had_turn = take_turn(prover);
 		bool		fresh = false;
-		bool		had_turn;
-		char	   *query;
-		CdcAnswer  *answer;
-		int64		i;
 
-		*list = NIL;
-		had_turn = take_turn(prover);
-		wait_for_cache(prover);
-		query = psprintf("SELECT %u, trx_id, trx_mysql_thread_id, trx_rows_modified, trx_state = 'LOCK WAIT',"
-						 " IF(trx_mysql_thread_id = CONNECTION_ID(), trx_query, NULL)"
-						 " FROM information_schema.INNODB_TRX", ++prover->queries);
-		answer = cdc_source_ask(prover->control, "the open transactions in INNODB_TRX", 6, "%s", query);
-		end_turn(prover);
-		for (i = 0; i < cdc_answer_rows(answer); i++)
+		if (!prover->asked)
+			prover->blind = !read_transactions(prover, list, &fresh);
+		if (!prover->blind && !fresh)
 		{
-			const char *changes = cdc_answer_nullable(answer, i, 3);
-			const char *own = cdc_answer_nullable(answer, i, 5);
-			OpenTransaction *t;
-
-			if (own != NULL && strcmp(own, query) == 0)
-				fresh = true;
-			if (changes == NULL || strcmp(changes, "0") == 0)
-				continue;
-			t = palloc0(sizeof(*t));
-			t->id = cdc_answer_text(answer, i, 1);
-			t->connection = cdc_answer_text(answer, i, 2);
-			t->changes = changes;
-			t->waits = strcmp(cdc_answer_text(answer, i, 4), "1") == 0;
-			*list = lappend(*list, t);
+			wait_for_cache(prover);
+			prover->blind = !read_transactions(prover, list, &fresh);
+		}
+		end_turn(prover);
+		if (prover->blind)
+		{
+			prover->trouble = "the user at the source cannot see which transactions are being committed there";
+			return false;
 		}
 		if (fresh)
 		{
@@ -388,20 +416,12 @@ prover_begin(Prover *prover, CdcSource *control, int patience_ms)
 	prover->control = control;
 	prover->pause_ms = TRX_CACHE_MS;
 	prover->deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), patience_ms);
-	(void) take_turn(prover);
-	if (cdc_source_try_ask(control, "a transaction in INNODB_TRX", 1,
-						   "SELECT trx_id FROM information_schema.INNODB_TRX LIMIT 1") == NULL)
-	{
-		end_turn(prover);
-		prover->trouble = "the user at the source cannot see which transactions are being committed there";
-		return false;
-	}
-	end_turn(prover);
 	engines = cdc_source_ask(control, "the list of engines", 1,
 							 "SELECT ENGINE FROM information_schema.ENGINES"
 							 " WHERE TRANSACTIONS = 'YES' AND SUPPORT IN ('YES', 'DEFAULT') AND ENGINE <> 'InnoDB'");
 	if (cdc_answer_rows(engines) > 0)
 	{
+		prover->blind = true;
 		prover->trouble = "engines other than InnoDB have transactions at the source, which it does not show";
 		return false;
 	}
@@ -501,7 +521,7 @@ open_snapshot(CdcSource *source, const CdcControl *control, CdcSnapshotUse use, 
 {
 	const CdcMysqlServerInfo *info = cdc_source_info(source);
 	Prover		prover;
-	bool		proved;
+	bool		proved = false;
 
 	if (info->flavor == CDC_MARIADB)
 	{
@@ -524,11 +544,11 @@ open_snapshot(CdcSource *source, const CdcControl *control, CdcSnapshotUse use, 
 	{
 		proved = open_by_proof(source, &prover, use, snap);
 		prover_end(&prover);
-		snap->trouble = prover.trouble;
-		snap->again_ms = prover.again_ms;
-		return proved;
 	}
 	snap->trouble = prover.trouble;
+	snap->again_ms = prover.again_ms;
+	if (!prover.blind)
+		return proved;
 	open_by_margin(source, use, snap);
 	return true;
 }

@@ -4,7 +4,8 @@
  *	  Dates and times of events, as MySQL prints them, to PostgreSQL's types.
  *
  * DATE is YYYY-MM-DD, DATETIME and TIMESTAMP (in UTC) YYYY-MM-DD
- * hh:mm:ss[.ffffff], TIME [-]h..hhh:mm:ss[.ffffff] up to 838 hours.  Other texts
+ * hh:mm:ss[.ffffff], TIME [-]h..hhh:mm:ss[.ffffff] up to 838 hours.  Instants of messages
+ * are the second with a Z behind it.  Other texts
  * in ISO 8601, of other kinds of sources, take the way through PostgreSQL's input
  * functions, and nothing else does: those know words that mean the clock.  Zero and
  * partly zero dates, which MySQL stores and PostgreSQL has no value for, follow
@@ -126,6 +127,18 @@ day_exists(const DateTime *dt)
 		dt->day <= day_tab[isleap(dt->year)][dt->month - 1];
 }
 
+/* A day and a time that PostgreSQL has, in UTC as the Z behind them says. */
+static bool
+parse_instant(const CdcJsonValue *v, DateTime *dt)
+{
+	CdcJsonValue without = *v;
+
+	if (v->type != JENTRY_ISSTRING || v->len == 0 || v->data[v->len - 1] != 'Z')
+		return false;
+	without.len--;
+	return parse_datetime(&without, dt) && dt->has_time && day_exists(dt);
+}
+
 /* Returns true for NULL, false for -infinity. */
 static bool
 zero_date(CdcConverter *conv, const CdcJsonValue *v, const DateTime *dt)
@@ -218,7 +231,7 @@ convert_timestamp(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
 	DateTime	dt;
 
-	if (!parse_datetime(v, &dt))
+	if (!parse_instant(v, &dt) && !parse_datetime(v, &dt))
 		return by_iso_text(conv, v);
 	if (!day_exists(&dt))
 	{

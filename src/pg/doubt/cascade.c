@@ -28,7 +28,8 @@ struct CdcCascades
 	List	   *all;			/* of CdcForeignKey *: as the source told */
 	bool		logged;			/* the source logs what they change */
 	bool		begun;			/* it was asked before */
-	CdcSourcePosition place;	/* the end of its binlog then */
+	char	   *file;			/* the end of its binlog when it was asked last */
+	int64		offset;
 	MemoryContext context;		/* of the following; NULL: to be made of these */
 	bool		none;			/* there is no such foreign key to a captured table */
 	HTAB	   *parents;
@@ -87,6 +88,7 @@ read_keys(CdcCascades *cascades)
 												ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(asked);
 	CdcSource  *source = cdc_control_session(cascades->control);
+	CdcSourcePosition place = {0};
 
 	cascades->all = NIL;
 	cascades->logged = cdc_source_logs_cascades(source);
@@ -94,10 +96,16 @@ read_keys(CdcCascades *cascades)
 	{
 		(void) cdc_source_cascades(source, &cascades->all);
 		/* behind them: a statement that ended meanwhile counts as one before */
-		cdc_source_position(source, &cascades->place);
+		cdc_source_position(source, &place);
 	}
 	MemoryContextSwitchTo(old);
 	cascades->asked = asked;
+	if (place.file == NULL)
+		return;
+	if (cascades->file != NULL)
+		pfree(cascades->file);
+	cascades->file = MemoryContextStrdup(cascades->parent, place.file);
+	cascades->offset = place.offset;
 }
 
 /* Parents of captured tables, from what the source told. */
@@ -206,15 +214,12 @@ cdc_cascades_are_ahead(CdcCascades *cascades, const char *file, uint64 offset)
 	int			order;
 
 	cascades->begun = true;
-	/* forgotten, and no row since then */
-	if (!first && cascades->asked == NULL)
-		return false;
-	if (cascades->asked == NULL)
+	if (first && cascades->asked == NULL)
 		read_keys(cascades);
-	if (cascades->logged)
+	if (cascades->logged || cascades->file == NULL)
 		return false;
-	order = cdc_binlog_file_compare(cascades->place.file, file);
-	return first || order > 0 || (order == 0 && (uint64) cascades->place.offset > offset);
+	order = cdc_binlog_file_compare(cascades->file, file);
+	return first || order > 0 || (order == 0 && (uint64) cascades->offset > offset);
 }
 
 bool

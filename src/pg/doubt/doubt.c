@@ -14,6 +14,7 @@
 
 #include "core/dml.h"
 #include "core/event.h"
+#include "core/name_case.h"
 #include "pg/base/bounded_text.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
@@ -32,17 +33,20 @@ doubt_copy(const CdcDoubts *doubts, const CdcSubscriptionTable *table, const Cdc
 {
 	static const CdcCopyRequest again = {"copy", true, NULL, true};
 	const char *name = table->name;
+	bool		waits;
 
 	if (table->state != 'i' && table->state != 'd' && table->state != 'f')
 		return false;
-	if (!doubt->reshapes)
-	{
-		/* what has not begun will read what is there then, if it is to read all */
-		if (table->state == 'i' && !cdc_copy_is_partial(doubts->sub, name))
-			return true;
-		if (cdc_copy_restarts(doubts->sub, name) >= MAX_RESTARTS)
-			return false;
-	}
+
+	/*
+	 * What has not begun will read what is there then, if it is to read all, in place of what the
+	 * stream brought before.
+	 */
+	waits = !doubt->reshapes && table->state == 'i' && !cdc_copy_is_partial(doubts->sub, name);
+	if (waits && cdc_copy_supersedes(doubts->sub, name, 0))
+		return true;
+	if (!waits && !doubt->reshapes && cdc_copy_restarts(doubts->sub, name) >= MAX_RESTARTS)
+		return false;
 	cdc_copy_request(doubts->sub, name, &again);
 	/* its rows may be of another shape until then */
 	if (doubt->reshapes)
@@ -219,15 +223,13 @@ typedef struct Statement
 	bool		changes;		/* it may have changed rows */
 } Statement;
 
-/* Letters of ASCII, as for names in DDL; palloc'ed. */
+/* As names in DDL; palloc'ed. */
 static char *
 lower_case(const char *name)
 {
 	char	   *result = pstrdup(name);
-	char	   *p;
 
-	for (p = result; *p != '\0'; p++)
-		*p = pg_ascii_tolower((unsigned char) *p);
+	cdc_name_to_lower(result);
 	return result;
 }
 

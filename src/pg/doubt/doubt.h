@@ -77,4 +77,7 @@ extern bool cdc_doubt_change(const CdcDoubts *doubts, const CdcChange *change);
 extern void cdc_doubt_foreign_keys(const CdcDoubts *doubts, const CdcDdl *ddl, const CdcChange *change,
 								   const char *file, uint64 offset);
 
+/* A statement of DDL after or before which rows of a table are not told from their old versions. */
+extern void cdc_doubt_versioning(const CdcDoubts *doubts, const CdcDdl *ddl, const CdcChange *change);
+
 #endif							/* CDC_PG_DOUBT_DOUBT_H */

@@ -221,6 +221,18 @@ holder(CdcEvolve *e, const char *target)
 	return NULL;
 }
 
+/* Whether PostgreSQL or the mapping computes the target's column of that name. */
+static bool
+is_computed_here(const CdcEvolve *e, const char *name)
+{
+	Relation	rel = table_open(e->relid, NoLock);
+	AttrNumber	attnum = get_attnum(e->relid, name);
+	bool		generated = attnum > 0 && CDC_ATT_GENERATED(TupleDescAttr(RelationGetDescr(rel), attnum - 1));
+
+	table_close(rel, NoLock);
+	return generated || cdc_evolve_is_computed(e, name);
+}
+
 /* Gets what has the name out of the way. */
 static void
 make_room(CdcEvolve *e, const char *name)
@@ -323,6 +335,20 @@ add_column(CdcEvolve *e, CdcEvolveColumn *column)
 	cdc_evolve_run(e, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", e->target, name));
 }
 
+/*
+ * A column that row images do not have: the target has none of it.  One of that name that an
+ * older shape left there would show values that the source does not have.
+ */
+static void
+leave_out(CdcEvolve *e, const CdcEvolveColumn *column)
+{
+	char	   *name = cdc_evolve_own_name(column->after->name);
+
+	cdc_evolve_note(e, psprintf("Column \"%s\" is left out, as row images do not have it", column->after->name));
+	if (!e->shared && has_attribute(e, name) && !is_computed_here(e, name))
+		make_room(e, name);
+}
+
 /* One that the mapping names, and that was dropped: what it filled is as if it had been added. */
 static void
 revive_column(CdcEvolve *e, CdcEvolveColumn *column)
@@ -380,7 +406,7 @@ follow_columns(CdcEvolve *e)
 		else if (!e->all && !cdc_evolve_is_back(e, column))
 			cdc_evolve_note(e, psprintf("Column \"%s\" is none of those that were chosen", column->after->name));
 		else if (column->shape->added != NULL && column->shape->added->left_out)
-			cdc_evolve_note(e, psprintf("Column \"%s\" is left out, as row images do not have it", column->after->name));
+			leave_out(e, column);
 		else
 			add_column(e, column);
 	}

@@ -49,6 +49,9 @@
 #define SQL_BATCH_ROWS	(CDC_HAVE_DISTRIBUTION ? 16384 : BATCH_ROWS)
 #define SQL_BATCH_BYTES	(CDC_HAVE_DISTRIBUTION ? 4 * 1024 * 1024 : BATCH_BYTES)
 
+/* From so many rows on, what they have in common is told once. */
+#define SQL_COMMON_ROWS	256
+
 struct CdcHistory
 {
 	/* the table */
@@ -91,8 +94,8 @@ struct CdcHistory
 		int16		len;		/* the type's, as pg_type has them */
 		bool		by_value;
 		char		align;
+		bool		same;		/* all rows that wait have one value */
 	}			columns[CDC_HISTORY_COLUMNS];
-	char	   *insert;			/* the statement */
 };
 
 /* ------------------------------------------------------------------------
@@ -287,54 +290,43 @@ is_inserted(const CdcHistory *history, int column)
 	return column != CDC_HISTORY_COL_INGESTED_AT && (column != CDC_HISTORY_COL_KEY || history->has_key);
 }
 
-/* Makes the INSERT statement and the arrays for its columns. */
+/* Makes the arrays for the columns. */
 static void
 open_sql(CdcHistory *history)
 {
-	StringInfoData sql;
 	int			c;
-	int			n = 1;
 
 	history->into = cdc_history_insert_table(history->parent, history->ingested_at);
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "INSERT INTO %s (ingested_at", cdc_history_table_name(history->into));
 	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
 		history->columns[c].values = palloc(SQL_BATCH_ROWS * sizeof(Datum));
 		history->columns[c].nulls = palloc(SQL_BATCH_ROWS * sizeof(bool));
 		get_typlenbyvalalign(cdc_history_columns[c].type, &history->columns[c].len,
 							 &history->columns[c].by_value, &history->columns[c].align);
-		if (is_inserted(history, c))
-			appendStringInfo(&sql, ", %s", quote_identifier(cdc_history_columns[c].name));
 	}
-	/* with several arguments the bare name, and only that, means pg_catalog's */
-	appendStringInfoString(&sql, ") SELECT $1, u.* FROM unnest(");
-	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
-	{
-		if (is_inserted(history, c))
-		{
-			n++;
-			appendStringInfo(&sql, "%s$%d", n > 2 ? ", " : "", n);
-		}
-	}
-	appendStringInfoString(&sql, ") AS u");
-	history->insert = sql.data;
 }
 
-/* Copies the row's values into the arrays. */
+/* Copies the row's values into the arrays; what is the same as in the row before not once more. */
 static void
 append_sql(CdcHistory *history, const Datum *values, const bool *nulls)
 {
 	MemoryContext old = MemoryContextSwitchTo(history->batch);
+	int			row = history->nrows;
 	int			c;
 
 	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
 		int16		len = history->columns[c].len;
+		bool		same = row > 0 && nulls[c] == history->columns[c].nulls[row - 1] &&
+			(nulls[c] || datumIsEqual(values[c], history->columns[c].values[row - 1],
+									  history->columns[c].by_value, len));
 
-		history->columns[c].nulls[history->nrows] = nulls[c];
-		history->columns[c].values[history->nrows] =
-			nulls[c] ? (Datum) 0 : datumCopy(values[c], history->columns[c].by_value, len);
+		history->columns[c].same = row == 0 || (same && history->columns[c].same);
+		history->columns[c].nulls[row] = nulls[c];
+		history->columns[c].values[row] =
+			nulls[c] ? (Datum) 0 :
+			same ? history->columns[c].values[row - 1] :
+			datumCopy(values[c], history->columns[c].by_value, len);
 		if (!nulls[c] && len == -1)
 			history->nbytes += VARSIZE_ANY(DatumGetPointer(values[c]));
 	}
@@ -342,29 +334,88 @@ append_sql(CdcHistory *history, const Datum *values, const bool *nulls)
 }
 
 /*
- * The plan of the statement: a session mostly appends to one history, so that the last
- * one's is kept.
+ * Whether the statement has one value for the column of all rows that wait, instead of an
+ * array: each array costs all rows a pass.  Few rows are always told with the same statement.
+ * seq and event stay arrays, two being needed for what unnest() means.
+ */
+static inline bool
+is_common(const CdcHistory *history, int column)
+{
+	return column != CDC_HISTORY_COL_SEQ && column != CDC_HISTORY_COL_EVENT && history->nrows >= SQL_COMMON_ROWS &&
+		history->columns[column].same;
+}
+
+/* The INSERT statement of the rows that wait. */
+static char *
+insert_statement(const CdcHistory *history)
+{
+	StringInfoData sql;
+	StringInfoData values;
+	StringInfoData arrays;
+	int			c;
+	int			n = 1;
+	int			narrays = 0;
+
+	initStringInfo(&sql);
+	initStringInfo(&values);
+	initStringInfo(&arrays);
+	appendStringInfo(&sql, "INSERT INTO %s (ingested_at", cdc_history_table_name(history->into));
+	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
+	{
+		if (!is_inserted(history, c))
+			continue;
+		n++;
+		appendStringInfo(&sql, ", %s", quote_identifier(cdc_history_columns[c].name));
+		appendStringInfo(&values, is_common(history, c) ? ", $%d" : ", u.c%d", n);
+		if (!is_common(history, c))
+			appendStringInfo(&arrays, "%s$%d", narrays++ > 0 ? ", " : "", n);
+	}
+	/* with several arguments the bare name, and only that, means pg_catalog's */
+	appendStringInfo(&sql, ") SELECT $1%s FROM unnest(%s) AS u (", values.data, arrays.data);
+	for (c = 0, n = 1, narrays = 0; c < CDC_HISTORY_COLUMNS; c++)
+	{
+		if (!is_inserted(history, c))
+			continue;
+		n++;
+		if (!is_common(history, c))
+			appendStringInfo(&sql, "%sc%d", narrays++ > 0 ? ", " : "", n);
+	}
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+/*
+ * The plan of the statement.  A session mostly appends to one history, by few statements, so
+ * that the last ones' are kept.
  */
 static SPIPlanPtr
 insert_plan(const char *insert, int nargs, Oid *types)
 {
-	static char *kept_insert = NULL;
-	static SPIPlanPtr kept = NULL;
+	static struct
+	{
+		char	   *insert;
+		SPIPlanPtr	plan;
+	}			kept[8];
+	static int	next = 0;
+	int			i;
 
-	if (kept != NULL && strcmp(kept_insert, insert) == 0)
-		return kept;
-	if (kept != NULL)
-		SPI_freeplan(kept);
-	kept = NULL;
-	if (kept_insert != NULL)
-		pfree(kept_insert);
-	kept_insert = NULL;
-	kept_insert = MemoryContextStrdup(TopMemoryContext, insert);
-	kept = SPI_prepare_cursor(insert, nargs, types, CDC_HAVE_DISTRIBUTION ? CURSOR_OPT_GENERIC_PLAN : 0);
-	if (kept == NULL)
+	for (i = 0; i < lengthof(kept); i++)
+		if (kept[i].plan != NULL && strcmp(kept[i].insert, insert) == 0)
+			return kept[i].plan;
+	i = next;
+	next = (next + 1) % lengthof(kept);
+	if (kept[i].plan != NULL)
+		SPI_freeplan(kept[i].plan);
+	kept[i].plan = NULL;
+	if (kept[i].insert != NULL)
+		pfree(kept[i].insert);
+	kept[i].insert = NULL;
+	kept[i].insert = MemoryContextStrdup(TopMemoryContext, insert);
+	kept[i].plan = SPI_prepare_cursor(insert, nargs, types, CDC_HAVE_DISTRIBUTION ? CURSOR_OPT_GENERIC_PLAN : 0);
+	if (kept[i].plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	SPI_keepplan(kept);
-	return kept;
+	SPI_keepplan(kept[i].plan);
+	return kept[i].plan;
 }
 
 /* The statements that drop the triggers that may keep events away. */
@@ -383,39 +434,55 @@ drop_triggers(CdcHistory *history)
 	return text;
 }
 
+/* The rows' values of a column, as the statement's argument. */
+static Datum
+column_argument(const CdcHistory *history, int column, Oid *type, char *null)
+{
+	Oid			element = cdc_history_columns[column].type;
+	int			dims[1];
+	int			bounds[1] = {1};
+
+	*null = ' ';
+	*type = element;
+	if (is_common(history, column))
+	{
+		*null = history->columns[column].nulls[0] ? 'n' : ' ';
+		return history->columns[column].values[0];
+	}
+	*type = get_array_type(element);
+	dims[0] = history->nrows;
+	return PointerGetDatum(construct_md_array(history->columns[column].values, history->columns[column].nulls,
+											  1, dims, bounds, element, history->columns[column].len,
+											  history->columns[column].by_value, history->columns[column].align));
+}
+
 /* Inserts the waiting rows with one statement. */
 static void
 flush_sql(CdcHistory *history)
 {
 	MemoryContext old = MemoryContextSwitchTo(history->batch);
 	Oid			types[CDC_HISTORY_COLUMNS];
-	Datum		arrays[CDC_HISTORY_COLUMNS];
-	int			dims[1];
-	int			bounds[1] = {1};
+	Datum		values[CDC_HISTORY_COLUMNS];
+	char		nulls[CDC_HISTORY_COLUMNS];
 	int			n = 0;
 	int			c;
 	int			rc;
 
-	arrays[n] = TimestampTzGetDatum(history->ingested_at);
+	values[n] = TimestampTzGetDatum(history->ingested_at);
+	nulls[n] = ' ';
 	types[n++] = TIMESTAMPTZOID;
-	dims[0] = history->nrows;
 	for (c = 0; c < CDC_HISTORY_COLUMNS; c++)
 	{
 		if (!is_inserted(history, c))
 			continue;
-		arrays[n] = PointerGetDatum(construct_md_array(history->columns[c].values,
-													   history->columns[c].nulls, 1, dims, bounds,
-													   cdc_history_columns[c].type,
-													   history->columns[c].len,
-													   history->columns[c].by_value,
-													   history->columns[c].align));
-		types[n++] = get_array_type(cdc_history_columns[c].type);
+		values[n] = column_argument(history, c, &types[n], &nulls[n]);
+		n++;
 	}
 	if (!history->expected)
 		cdc_append_optimized_expect(history->into);
 	history->expected = true;
 	cdc_spi_connect();
-	rc = SPI_execute_plan(insert_plan(history->insert, n, types), arrays, NULL, false, 0);
+	rc = SPI_execute_plan(insert_plan(insert_statement(history), n, types), values, nulls, false, 0);
 	if (rc != SPI_OK_INSERT)
 		elog(ERROR, "appending to the history failed: %s", SPI_result_code_string(rc));
 	if (SPI_processed != history->nrows)

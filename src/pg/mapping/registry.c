@@ -437,12 +437,13 @@ release_target(const CdcSubscription *sub, const char *source_table, const char 
 }
 
 void
-cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, const char *error)
+cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, const char *error, bool column)
 {
 	char	   *name = quote_literal_cstr(sub->name);
 	char	   *table = quote_literal_cstr(source_table);
-	char	   *remedy = psprintf("Change the column at the source, then SELECT cdc.remove_table(%s, %s); and SELECT cdc.add_table(%s, %s, target := ..., target_rows := 'replace'); with the name of its target.",
-								  name, table, name, table);
+	char	   *remedy = psprintf("%sSELECT cdc.remove_table(%s, %s); and %sSELECT cdc.add_table(%s, %s, target := ..., target_rows := 'replace'); with the name of its target.",
+								  column ? "Change the column at the source, then " : "",
+								  name, table, column ? "" : "where the source has it ", name, table);
 	const char *said = error;
 	CdcTableRow row;
 

@@ -109,9 +109,10 @@ extern char cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTab
  * For pull: rows of the source table (in the database's encoding) cannot be read from
  * here on and are left out.  It gets state 'e' with the error, a WARNING and a
  * row in cdc.log; its targets, which stay behind, are filled no more.  A table
- * that is not registered is.  Silent when all this was said before.
+ * that is not registered is.  Silent when all this was said before.  column: it is
+ * one of its columns that cannot be.
  */
 extern void cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table,
-									const char *error);
+									const char *error, bool column);
 
 #endif							/* CDC_PG_MAPPING_REGISTRY_H */

@@ -242,9 +242,10 @@ cdc_publication_store(const char *name, const CdcPublicationText *def, int64 fro
 	values[7] = ObjectIdGetDatum(def->server_oid);
 	values[8] = Int64GetDatum(from_seq - 1);
 	cdc_spi_begin(&spi);
-	made = cdc_spi_execute(&insert, values, NULL);
+	/* on Greenplum an UPDATE locks the table: who had an INSERT's lock on it would wait for others that have */
+	made = cdc_spi_execute(&update, values, NULL);
 	if (made == 0)
-		made = cdc_spi_execute(&update, values, NULL);
+		made = cdc_spi_execute(&insert, values, NULL);
 	cdc_spi_end(&spi);
 	if (made > 0)
 		cdc_log(def->subscription, "publication", psprintf("publication \"%s\" set up", name),

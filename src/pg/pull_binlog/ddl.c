@@ -159,9 +159,8 @@ static void
 mark_for_copy(const DdlCall *d, const char *full_name, const char *message)
 {
 	CdcDoubts	doubts = cdc_binlog_doubts(d->call);
-	CdcDoubt	doubt = {message, d->change->sql, true};
 
-	cdc_doubt_table(&doubts, full_name, &doubt);
+	cdc_doubt_table(&doubts, full_name, &(CdcDoubt) {message, d->change->sql, true});
 }
 
 /* A copy of the table that is under way begins anew. */
@@ -169,9 +168,8 @@ static void
 copy_again(const DdlCall *d, const char *full_name, const char *reason)
 {
 	CdcDoubts	doubts = cdc_binlog_doubts(d->call);
-	CdcDoubt	doubt = {reason, d->change->sql, true};
 
-	cdc_doubt_copies(&doubts, full_name, &doubt);
+	cdc_doubt_copies(&doubts, full_name, &(CdcDoubt) {reason, d->change->sql, true});
 }
 
 /* ---- one table ---- */
@@ -577,12 +575,26 @@ concern_database(const DdlCall *d, const CdcDdlEffect *effect)
 
 /* ---- the statement ---- */
 
+/* Whether the statement does something to the table; else it only names it, as LIKE does. */
+static bool
+lists(const CdcDdl *ddl, const char *database, const char *table)
+{
+	for (int i = 0; i < ddl->ntables; i++)
+		if (strcmp(ddl->tables[i].database, database) == 0 && strcmp(ddl->tables[i].table, table) == 0)
+			return true;
+	return false;
+}
+
 static const CdcTableDef *
 lookup_table(void *arg, const char *database, const char *table)
 {
 	static const CdcTableDef none = {0};
 	const DdlCall *d = arg;
 	const CdcTableDef *def = cdc_schema_definition(d->stream->schema, database, table);
+
+	/* what was read from the source since is no definition to make another table by */
+	if (def != NULL && is_ahead(d, database, table) && !lists(d->ddl, database, table))
+		return NULL;
 
 	/* wanted tables were all registered when the stream began, or when they came */
 	return def == NULL && wants(d, database, table) ? &none : def;
@@ -670,17 +682,16 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 			if (effect->table[0] != '\0' && wants(&d, effect->new_database, effect->new_table))
 				tell_of_come(&d, effect);
 		}
-
 		if (ddl->kind == CDC_DDL_TABLE_ALTER && ddl->moves_rows && ddl->ntables == 2)
 		{
 			cdc_binlog_pass_ddl(stream, ddl->tables[1].database, ddl->tables[1].table);
 			concern_other_table(&d);
 		}
-
 		/* definitions that we did not hear of are read anew when they are met */
 		cdc_schema_invalidate(stream->schema);
 	}
 	doubts = cdc_binlog_doubts(call);
+	cdc_doubt_versioning(&doubts, ddl, change);
 	cdc_doubt_foreign_keys(&doubts, ddl, change, d.txn->file, d.txn->start_offset);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

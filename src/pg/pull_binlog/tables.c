@@ -256,7 +256,7 @@ leave_out(CdcBinlogStream *stream, const CdcTableMap *map, const CdcError *err)
 	if (error == NULL)
 		error = psprintf("table %s cannot be replicated: column \"%s\": %s", name,
 						 cdc_from_utf8_copy(err->column), cdc_from_utf8_copy(err->message));
-	cdc_registry_unreadable(stream->sub, name, error);
+	cdc_registry_unreadable(stream->sub, name, error, err->status == CDC_ERR_UNSUPPORTED);
 	read_tables(stream);
 }
 
@@ -285,8 +285,7 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 	if (watched)
 		cdc_schema_watch(stream->schema, map->database, map->table);
 	st = cdc_schema_lookup(&stream->lookup, map, table, err);
-	if (st == CDC_ERR_UNSUPPORTED && stream->lookup.untold &&
-		cdc_binlog_stream_knows(stream, psprintf("%s.%s", map->database, map->table)))
+	if (stream->lookup.untold && cdc_binlog_stream_knows(stream, psprintf("%s.%s", map->database, map->table)))
 	{
 		doubt_untold(stream, map, err);
 		*table = NULL;
@@ -303,7 +302,7 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 							 cdc_from_utf8_lenient(err->message));
 		return CDC_OK;
 	}
-	if (st == CDC_ERR_UNSUPPORTED)
+	if (st == CDC_ERR_UNSUPPORTED || stream->lookup.untold)
 	{
 		leave_out(stream, map, err);
 		*table = NULL;

@@ -12,10 +12,10 @@
 const void *
 cdc_module_methods(const char *module, const char *function, int version)
 {
-	/* all methods begin with their version */
+	/* a copy of the name, as PostgreSQL 9.4 wants it to be writable; all methods begin with their version */
 	char	   *file = psprintf("$libdir/%s", module);
 	const int  *(*get) (void) = (const int *(*) (void)) (void (*) (void))
-		load_external_function(file, function, true, NULL);
+		load_external_function(file, pstrdup(function), true, NULL);
 
 	if (*get() != version)
 		ereport(ERROR,

@@ -108,6 +108,21 @@ cdc_schema_definition(CdcSchema *schema, const char *database, const char *table
 	return cdc_schema_load(schema, database, table)->def;
 }
 
+/* Whether the text is a set of GTIDs, and no file and offset. */
+static bool
+is_gtid_set(CdcFlavor flavor, const char *text)
+{
+	CdcGtidSet *set = cdc_gtid_set_create(flavor);
+	CdcError	err;
+	bool		result;
+
+	if (set == NULL)
+		cdc_out_of_memory();
+	result = !cdc_failed(cdc_gtid_set_parse(set, text, &err));
+	cdc_gtid_set_destroy(set);
+	return result;
+}
+
 /* Whether a set of GTIDs, as text, contains one; ERROR where it is no set. */
 static bool
 set_contains(CdcFlavor flavor, const char *set_text, const char *gtid, const char *subscription)
@@ -139,14 +154,16 @@ cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char *database, 
 					const CdcTransaction *txn, bool by_gtid)
 {
 	CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
+	CdcFlavor	flavor = cdc_source_info(source)->flavor;
 	char	   *file;
 	int64		offset;
 
 	if (entry->as_of == NULL)
 		return false;
-	if (by_gtid)
-		return txn->gtid != NULL &&
-			set_contains(cdc_source_info(source)->flavor, entry->as_of, txn->gtid, schema->sub->name);
+
+	/* where the source stood is a GTID set where it has GTIDs, also for a stream that goes by file */
+	if (by_gtid || (txn->gtid != NULL && is_gtid_set(flavor, entry->as_of)))
+		return txn->gtid != NULL && set_contains(flavor, entry->as_of, txn->gtid, schema->sub->name);
 	return txn->file != NULL && cdc_position_parse(entry->as_of, &file, &offset) &&
 		cdc_binlog_position_compare(txn->file, (int64) txn->end_offset, file, offset) <= 0;
 }

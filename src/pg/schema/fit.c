@@ -459,6 +459,66 @@ is_like_period(const CdcTableMap *map, int i)
 }
 
 /*
+ * Whether rows are those of a sequence, by what their map tells: eight numbers, never NULL, and
+ * their names where it has names.
+ */
+static bool
+is_like_sequence(const CdcTableMap *map)
+{
+	static const char *const names[] = {
+		"next_not_cached_value", "minimum_value", "maximum_value", "start_value", "increment", "cache_size",
+		"cycle_option", "cycle_count"
+	};
+	int			i;
+
+	if (map->ncolumns != lengthof(names))
+		return false;
+	for (i = 0; i < map->ncolumns; i++)
+	{
+		int			type = map->types[i];
+
+		if (map->nullable[i] || (map->names != NULL && strcmp(map->names[i], names[i]) != 0))
+			return false;
+		if (i < 4 ? type != map->types[0] : type != (i == 6 ? CDC_WT_TINY : CDC_WT_LONGLONG))
+			return false;
+	}
+	return map->types[0] == CDC_WT_TINY || map->types[0] == CDC_WT_SHORT || map->types[0] == CDC_WT_INT24 ||
+		map->types[0] == CDC_WT_LONG || map->types[0] == CDC_WT_LONGLONG;
+}
+
+/*
+ * Whether rows are those of a sequence that the source does not have any more: they look like it,
+ * and of a table of that name, which CREATE TABLE would have told of, nothing is known.
+ */
+static bool
+is_past_sequence(CdcSchema *schema, CdcSource *source, const CdcTableMap *map, const CdcSchemaEntry *entry)
+{
+	const CdcTableDef *present;
+	CdcError	err;
+
+	if (entry->newest != NULL || entry->as_of != NULL || !is_like_sequence(map))
+		return false;
+	present = cdc_schema_read_source(source, map->database, map->table);
+	return present == NULL ||
+		!table_fits(schema, cdc_source_info(source)->flavor, map,
+					cdc_schema_make_table(schema, map->database, map->table, present), &err);
+}
+
+/*
+ * Whether rows have the begin and end of their period behind the columns of the definition: when
+ * they were written the table was WITH SYSTEM VERSIONING, which it is no more.
+ */
+static bool
+was_versioned(const CdcTableMap *map, const CdcSchemaEntry *entry)
+{
+	int			n = map->ncolumns;
+
+	return entry->newest != NULL && n == entry->newest->ncolumns + 2 && is_like_period(map, n - 1) &&
+		is_like_period(map, n - 2) &&
+		(map->names == NULL || (strcmp(map->names[n - 2], "row_start") == 0 && strcmp(map->names[n - 1], "row_end") == 0));
+}
+
+/*
  * MariaDB writes old versions of rows of a table WITH SYSTEM VERSIONING as
  * inserted rows, and deletes as updates; the columns that tell, the last two
  * or others, are not in information_schema unless they were named.  Its
@@ -466,8 +526,10 @@ is_like_period(const CdcTableMap *map, int i)
  * them.
  */
 static CdcStatus
-check_kind(CdcSource *source, const CdcTableMap *map, CdcSchemaEntry *entry, CdcError *err)
+check_kind(CdcSchemaLookup *lookup, const CdcTableMap *map, CdcSchemaEntry *entry, CdcError *err)
 {
+	CdcSchema  *schema = lookup->schema;
+	CdcSource  *source = cdc_control_session(&lookup->control);
 	CdcAnswer  *kind;
 	int			likely = 0;
 	int			i;
@@ -483,14 +545,26 @@ check_kind(CdcSource *source, const CdcTableMap *map, CdcSchemaEntry *entry, Cdc
 						  "AND TABLE_NAME = %s AND TABLE_TYPE IN ('SYSTEM VERSIONED', 'SEQUENCE')",
 						  cdc_source_quote_literal(map->database), cdc_source_quote_literal(map->table));
 	if (cdc_answer_rows(kind) == 0)
-		return CDC_OK;
-	if (strcmp(cdc_answer_text(kind, 0, 0), "SEQUENCE") == 0)
+	{
+		if (is_past_sequence(schema, source, map, entry))
+		{
+			cdc_log_event(schema->sub->name, "schema",
+						  psprintf("rows of %s were left out, as those of a sequence", entry->full_name),
+						  "The source has no sequence of that name any more, and no table was made with it.");
+			entry->wanted = false;
+		}
+		if (!was_versioned(map, entry))
+			return CDC_OK;
+		lookup->untold = true;
+	}
+	else if (strcmp(cdc_answer_text(kind, 0, 0), "SEQUENCE") == 0)
 	{
 		entry->wanted = false;
 		return CDC_OK;
 	}
 	cdc_error(err, CDC_ERR_UNSUPPORTED,
-			  "the table is system-versioned, and its rows' old versions cannot be told from rows");
+			  "the table %s system-versioned, and its rows' old versions cannot be told from rows",
+			  lookup->untold ? "was" : "is");
 	cdc_error_column(err, map->database, map->table, "row_end");
 	return CDC_ERR_UNSUPPORTED;
 }
@@ -517,11 +591,11 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 
 	entry->unreadable = false;
 	(void) cdc_schema_load(schema, map->database, map->table);
-	if (cdc_failed(check_kind(cdc_control_session(&lookup->control), map, entry, err)))
+	if (cdc_failed(check_kind(lookup, map, entry, err)))
 	{
 		entry->map_print = print;
 		entry->fitting = NULL;
-		entry->unreadable = true;
+		entry->unreadable = !lookup->untold;
 		return err->status;
 	}
 	if (!entry->wanted && !entry->watched)
@@ -536,13 +610,10 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 	{
 		CdcError	why = *err;
 
-		cdc_error(err, CDC_ERR_SCHEMA, "rows in the binlog fit no known definition of source table \"%s\"",
-				  entry->full_name);
+		cdc_error(err, CDC_ERR_SCHEMA, "rows in the binlog fit no known definition of their table, which was changed at the source more than once, or dropped, after they were written: %s",
+				  why.message);
 		cdc_error_column(err, map->database, map->table, why.column);
-		cdc_error_detail(err, "The table was changed at the source more than once, or dropped, after these rows were written: %s.",
-						 why.message);
-		cdc_error_hint(err, "With binlog_row_metadata=FULL at the source the binlog says what its rows are. "
-					   "To go on, exclude the table from the subscription and add it again with a new copy.");
+		lookup->untold = true;
 		return CDC_ERR_SCHEMA;
 	}
 	entry->map_print = print;

@@ -78,7 +78,7 @@ extern const CdcTableDef *cdc_schema_definition(CdcSchema *schema, const char *d
 /*
  * Whether the newest definition was read from the source when that had done
  * the transaction already.  by_gtid: the stream goes by GTIDs, and so does what
- * is known of when the definition was read.
+ * is known of when the definition was read; that may do so for others, too.
  */
 extern bool cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char *database,
 								const char *table, const CdcTransaction *txn, bool by_gtid);
@@ -156,7 +156,7 @@ typedef struct CdcSchemaLookup
 	const CdcSubscription *sub;
 	CdcControl	control;		/* for what is not stored */
 	CdcSchemaPlace place;		/* of the next event */
-	bool		untold;			/* out: which columns the rows have cannot be told, a new copy helps */
+	bool		untold;			/* out, with an error: what columns the rows have cannot be told here */
 } CdcSchemaLookup;
 
 /*

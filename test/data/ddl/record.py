@@ -246,6 +246,18 @@ WRITTEN = [
     "alter table t drop partition p1, p2",
     "alter table t modify id bigint not null, add e varchar(3) /* h */",
     "drop table if exists t",
+    "create table t (id int primary key, c varchar(5) character set utf8mb4, b varbinary(5)) charset ucs2",
+    "alter table t convert to character set utf8mb4",
+    "alter table t add d varchar(3)",
+    "drop table if exists t",
+    "create table t (id int primary key, c varchar(5) character set utf8mb4, b varbinary(5)) charset ucs2",
+    "alter table t convert to character set utf8mb4, comment='x'",
+    "alter table t add d varchar(3)",
+    "drop table if exists t",
+    "create table t (id int primary key, a int) charset ucs2",
+    "alter table t convert to character set latin1, add index (a)",
+    "alter table t add d varchar(3)",
+    "drop table if exists t",
 ]
 
 
