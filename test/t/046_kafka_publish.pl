@@ -56,8 +56,8 @@ subtest 'formats' => sub {
 		'ALTER TABLE shop.orders ADD COLUMN extra int, DROP PRIMARY KEY, ADD PRIMARY KEY (id, price)',
 		"INSERT INTO shop.orders VALUES (5, 'five', 5.00, 55)");
 	my $events = $cluster->value(q{SELECT cdc.pull('shop')});
-	is($cluster->value(q{SELECT cdc.publish('shop', 'bus')}), $events, 'all events are published');
-	is($cluster->value(q{SELECT cdc.publish('shop', 'bus')}), 0, 'once');
+	is($cluster->value(q{SELECT cdc.publish('shop', 'bus', options := '{"key_change": "update"}')}), $events, 'all events are published');
+	is($cluster->value(q{SELECT cdc.publish('shop', 'bus', options := '{"key_change": "update"}')}), 0, 'once');
 
 	my @got = sort { $a->[1] cmp $b->[1] } map { messages('cdc.shop.orders', partition => $_) } 0, 1;
 	my %stored = map { $json->encode($json->decode($_->[0])) => 1 } @{
@@ -78,21 +78,21 @@ subtest 'formats' => sub {
 	is("@ddl", 'table-create table-create table-alter', 'schema messages');
 
 	# the row, tombstones
-	$cluster->value(q{SELECT cdc.publish('shop', 'bus', 'rows.${table}', format := 'json', options := '{"ddl_topic": ""}', name := 'rows')});
+	$cluster->value(q{SELECT cdc.publish('shop', 'bus', 'rows.${table}', format := 'json', options := '{"ddl_topic": "", "key_columns": "v"}', name := 'rows')});
 	my %row;
 	for my $m (map { messages('rows.orders', partition => $_) } 0, 1) { $row{ $m->[0] } = $m->[1] }
 	utf8::decode($_) for grep { defined } values %row;
 	is_deeply(
 		\%row,
 		{
-			'{"id":2}' => '{"id":2,"name":"changed","price":2.50}',
-			'{"id":3}' => undef, '{"id":30}' => '{"id":30,"name":null,"price":3.00}', '{"id":1}' => undef,
+			'{"id":2}' => undef, '{"id":2,"price":2.50}' => '{"id":2,"name":"changed","price":2.50}',
+			'{"id":3}' => undef, '{"id":30}' => undef, '{"id":30,"price":3.00}' => '{"id":30,"name":null,"price":3.00}', '{"id":1}' => undef,
 			'{"id":5,"price":5.00}' => '{"id":5,"name":"five","extra":55,"price":5.00}'
 		},
-		'json: rows under their keys, tombstones for deletes and for a key that changed') or diag(explain(\%row));
+		'json: rows under their keys, tombstones for deletes and for a key that changed, the primary key of the table included') or diag(explain(\%row));
 
 	# Elasticsearch
-	$cluster->value(q{SELECT cdc.publish('shop', 'bus', 'es', format := 'es_bulk', options := '{"index": "X-${database}-${table}", "ddl_topic": ""}', name := 'es')});
+	$cluster->value(q{SELECT cdc.publish('shop', 'bus', 'es', format := 'es_bulk', options := '{"index": "X-${database}-${table}", "ddl_topic": "", "key_columns": "v"}', name := 'es')});
 	my @es = map { messages('es', partition => $_) } 0, 1;
 	my %document;
 	for my $m (@es)
@@ -106,9 +106,9 @@ subtest 'formats' => sub {
 	}
 	is_deeply(
 		[ sort keys %document ],
-		[ sort 'x-shop-orders 2', 'x-shop-orders 30', 'x-shop-orders [5,5.00]', 'x-shop-line [1,3]', 'x-shop-nokey ' ],
+		[ sort 'x-shop-orders [2,2.50]', 'x-shop-orders [30,3.00]', 'x-shop-orders [5,5.00]', 'x-shop-line [1,3]', 'x-shop-nokey v' ],
 		'es_bulk: the documents that the bulk API is left with') or diag(explain(\%document));
-	is($document{'x-shop-orders 30'}, '{"database":"shop","table":"orders","id":30,"name":null,"price":3.00}', 'a document has database and table');
+	is($document{'x-shop-orders [30,3.00]'}, '{"database":"shop","table":"orders","id":30,"name":null,"price":3.00}', 'a document has database and table');
 
 	# templates, tombstones, Kafka transactions, batches
 	$cluster->value(q{SELECT cdc.publish('shop', 'bus', 'all', '${table}/${column:id}', name := 'one', max_events := 1,
@@ -117,7 +117,7 @@ subtest 'formats' => sub {
 	1 while $cluster->value(q{SELECT cdc.publish_more('one', 2)});
 	is($first, 1, 'max_events');
 	my @all = map { messages('all', partition => $_, args => [ '-X', 'isolation.level=read_committed' ]) } 0, 1;
-	is(scalar(@all), $events + 3, 'all events in one topic, tombstones behind deletes and for the old key');
+	is(scalar(@all), $events + 4, 'all events in one topic, tombstones behind deletes; a key that changes is a delete and an insert');
 	is(scalar(grep { !defined $_->[1] && $_->[0] eq 'orders/1' } @all), 1, 'a tombstone under the key of the template');
 };
 
@@ -191,7 +191,7 @@ subtest 'mistakes' => sub {
 	like($cluster->error_of(q{SELECT cdc.publish('shop', 'bus', 'late', name := 'late', from_seq := } . ($max + 2) . ')'), qr/beyond the end of the history.*from_seq := @{[$max + 1]}\./s, 'behind the end');
 	is($cluster->value(q{SELECT cdc.publish('shop', 'bus', 'late', name := 'late', from_seq := } . ($max + 1) . ')'), 0, 'at the end');
 	$cluster->value(q{SELECT cdc.drop_publication('late')});
-	is($cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'rows.\${table}', format := 'json', name := 'rows', from_seq := $max)}), 1, 'from a given event on');
+	is($cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'rows.\${table}', format := 'json', options := '{"key_columns": "v"}', name := 'rows', from_seq := $max)}), 1, 'from a given event on');
 	$cluster->value(qq{SELECT cdc.drop_publication('$_')}) for qw(rows es one shop.bus);
 };
 
@@ -302,9 +302,9 @@ subtest 'a worker, through kills' => sub {
 	$cluster->value(q{SELECT cdc.pull('shop')});
 	my $seq = $cluster->value('SELECT max(seq) FROM history') + 1;
 	my $from = $cluster->value(q{SELECT min(seq) FROM history WHERE source_table = 'shop.account' AND op = 'c'});
-	$cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'live.\${table}', format := 'json', name := 'live', from_seq := $from, max_events := 1)});
+	$cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'live.\${table}', format := 'json', options := '{"exclude": "shop.nokey"}', name := 'live', from_seq := $from, max_events := 1)});
 	# the same once more, in transactions of Kafka
-	$cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'whole.\${table}', format := 'json', name := 'whole', from_seq := $from, max_events := 1, options := '{"transactional_id": "whole"}')});
+	$cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'whole.\${table}', format := 'json', name := 'whole', from_seq := $from, max_events := 1, options := '{"transactional_id": "whole", "exclude": "shop.nokey"}')});
 	$cluster->do(q{SELECT cdc.enable_publication('live')}, q{SELECT cdc.enable_publication('whole')}, q{SELECT cdc.enable_subscription('shop')});
 	my $load = fork_child(
 		sub {

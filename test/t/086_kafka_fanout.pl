@@ -82,7 +82,7 @@ sub out_and_in
 		return "DELETE FROM shop.nokey WHERE x = $id % 4 LIMIT 1";
 	};
 	# Images of less than the row tell too little of one without a key, of a document, and of a key
-	# that changes, where that is a delete and an insert; documents know no TRUNCATE.
+	# that changes, where that is a delete and an insert.
 	my $image = (qw(FULL MINIMAL NOBLOB))[ $seed % 3 ];
 	$source->do(map { $change->() } 1 .. 150);
 	$both->();
@@ -96,9 +96,10 @@ sub out_and_in
 	my %formats = (maxwell => [ 'maxwell', '{}' ], debezium => [ 'debezium', '{"tombstones": true}' ], debezium_schema => [ 'debezium', '{"schemas": true}', 'debezium' ],
 		goldengate_row => [ 'goldengate_row', '{"schema_topic": "back.goldengate_row"}', 'goldengate' ], goldengate_op => [ 'goldengate_op', '{"schema_topic": "back.goldengate_op"}', 'goldengate' ], canal => [ 'canal', '{}' ], quix => [ 'quix', '{}' ],
 		$image eq 'FULL' ? (json => [ 'json', '{"key_columns": "x"}' ]) : ());
-	for my $name ($moves_partly ? grep { /debezium|goldengate_row/ } sort keys %formats : ())
+	for my $name ($moves_partly ? grep { /debezium|goldengate_row|canal/ } sort keys %formats : ())
 	{
-		my ($format) = @{ delete $formats{$name} };
+		my ($format) = @{ $formats{$name} };
+		delete $formats{$name} if $name ne 'canal';
 		like(fails("SELECT cdc.publish('src', 'bus', 'none', format := '$format', name := '$name')"), qr/update of the key in shop\.\w+ does not tell column.*publication "$name", seq \d+/s, "seed $seed, $image: $name: a part of a row is not made the whole one");
 	}
 	my @columns = @{ $cluster->rows(q{SELECT table_name, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_schema = 'src' AND table_name IN ('types', 'pairs', 'nokey', 'shapes') GROUP BY 1 ORDER BY 1}) };
@@ -111,6 +112,7 @@ sub out_and_in
 		# Maxwell's form of TRUNCATE is one of its messages of DDL
 		my $ddl = $format eq 'maxwell' ? $topic : '';
 		$options =~ s/\}$/, "ddl_topic": "$ddl"}/ and $options =~ s/\{, /{/;
+		$options =~ s/\}$/, "key_change": "update"}/ if $moves_partly;
 		# documents have a topic for each table
 		my @topics = $format eq 'json' ? map { "$topic.$_->[0]" } @columns : $topic;
 		$topic .= '.${table}' if $format eq 'json';
@@ -145,7 +147,7 @@ sub out_and_in
 		  or diag($@, list("SELECT source_table, last_error FROM cdc.subscription_table WHERE subscription = 'in_$name'"));
 		my $got = $content->($name);
 		# what has no key may come twice; in the other formats geometry is text, which a bytea does not take
-		for my $t ($format eq 'json' && $seed % 2 ? 'types' : qw(types pairs), $format =~ /debezium|canal/ ? 'shapes' : ()) { is_deeply($got->{$t}, $first->{$t}, "seed $seed, $image: $name: $t") }
+		for my $t (qw(types pairs), $format =~ /debezium|canal/ ? 'shapes' : ()) { is_deeply($got->{$t}, $first->{$t}, "seed $seed, $image: $name: $t") }
 		$cluster->do("SELECT cdc.drop_subscription('in_$name', true)", "DROP SCHEMA $name CASCADE", "SELECT cdc.drop_publication('$name')");
 		$kafka->delete_topic($_) for @topics;
 	}
@@ -255,7 +257,7 @@ subtest 'keys' => sub {
 	$kafka->produce('keys', \@messages);
 	subscribe('keys', topics => ['keys'], format => 'auto', history => 'keys_history');
 	pull('keys');
-	like(fails(q{SELECT cdc.publish('keys', 'bus', 'k1', format := 'es_bulk', options := '{"index": "x-${database}"}')}), qr/q\.t, which has no primary key, cannot be published in format es_bulk.*CONTEXT:  publication "keys\.bus", seq 2, source table "q\.t"/s, 'a key that nothing tells');
+	like(fails(q{SELECT cdc.publish('keys', 'bus', 'k1', format := 'es_bulk', options := '{"index": "x-${database}"}')}), qr/q\.t, which has no primary key, cannot be published in format es_bulk.*CONTEXT:  publication "keys\.bus", seq 1, source table "q\.t"/s, 'a key that nothing tells');
 	$cluster->do(q{SELECT cdc.publish('keys', 'bus', 'k2', format := 'es_bulk', options := '{"index": "x-${database}", "key_columns": "id"}', name := 'k2')});
 	is(join(' ', map { my ($line) = split /\n/; my ($verb, $a) = %{ $json->decode($line) }; "$verb:$a->{_index}/$a->{_id}" } $kafka->consume('k2')),
 		'index:x-q/1 delete:x-q/1 index:x-q/2 index:x-z/7 index:x-m/9', 'key_columns, and the key of the message where it has one');

@@ -244,6 +244,12 @@ cdc_failure_clear(const char *subscription, const char *worker)
 	(void) cdc_spi_run(&room, subscription, worker);
 }
 
+void
+cdc_failure_end(const char *subscription, const char *worker)
+{
+	end_failure(subscription, worker, false);
+}
+
 /* Whether the next try may well do better: links and locks come back. */
 static bool
 may_pass(const char *sqlstate)

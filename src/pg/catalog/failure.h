@@ -53,6 +53,9 @@ extern void cdc_failure_end_gap(const char *subscription);
  */
 extern void cdc_failure_clear(const char *subscription, const char *worker);
 
+/* The same, of a worker that may never have run: somebody has done its work by hand. */
+extern void cdc_failure_end(const char *subscription, const char *worker);
+
 /*
  * ERROR with what was recorded from that moment on, where pull or apply fail again and again, or
  * with what no next try is likely to mend.  For who waits for them.  What was recorded before

@@ -77,26 +77,25 @@ cdc_history_check_event(const CdcSubscription *sub, const char *what, int64 seq)
 		cdc_history_hole(sub, what, seq, seq);
 }
 
-void
-cdc_history_check_whole(const CdcSubscription *sub, const char *what, int64 from, int64 to)
+bool
+cdc_history_find_hole(const CdcSubscription *sub, int64 from, int64 to, int64 *hole)
 {
 	int64		range[3];		/* first, last, number of events */
-	int64		hole[2];
 
 	(void) ask(sub, "SELECT pg_catalog.min(h.seq), pg_catalog.max(h.seq), pg_catalog.count(*)"
 			   " FROM %s h WHERE h.seq OPERATOR(pg_catalog.>=) $1"
 			   " AND h.seq OPERATOR(pg_catalog.<=) $2", from, to, range, lengthof(range));
 	if (range[2] == 0 || range[1] - range[0] + 1 == range[2] ||
 		range[1] - range[0] + 1 == range[2] + cdc_history_gap_numbers(sub, range[0], range[1]))
-		return;
+		return false;
 	while (ask(sub, "SELECT w.before OPERATOR(pg_catalog.+) 1, w.seq OPERATOR(pg_catalog.-) 1 FROM"
 			   " (SELECT h.seq, pg_catalog.lag(h.seq) OVER (ORDER BY h.seq) AS before FROM %s h"
 			   "   WHERE h.seq OPERATOR(pg_catalog.>=) $1 AND h.seq OPERATOR(pg_catalog.<=) $2) w"
 			   " WHERE w.before OPERATOR(pg_catalog.<) (w.seq OPERATOR(pg_catalog.-) 1)"
-			   " ORDER BY w.seq LIMIT 1", range[0], range[1], hole, lengthof(hole)) > 0)
+			   " ORDER BY w.seq LIMIT 1", range[0], range[1], hole, 2) > 0)
 	{
 		if (!cdc_history_is_gap(sub, hole[0], hole[1]))
-			cdc_history_hole(sub, what, hole[0], hole[1]);
+			return true;
 		range[0] = hole[1] + 1;
 	}
 	/* more events than numbers: some were put in twice */
@@ -104,6 +103,16 @@ cdc_history_check_whole(const CdcSubscription *sub, const char *what, int64 from
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("history of subscription \"%s\" has several events of one number", sub->name),
 			 errhint("Each event has a seq of its own: remove what was not written by pull.")));
+	return false;
+}
+
+void
+cdc_history_check_whole(const CdcSubscription *sub, const char *what, int64 from, int64 to)
+{
+	int64		hole[2];
+
+	if (cdc_history_find_hole(sub, from, to, hole))
+		cdc_history_hole(sub, what, hole[0], hole[1]);
 }
 
 /* The seq of the first event from "from" up to "to"; 0: there is none. */

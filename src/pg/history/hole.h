@@ -32,6 +32,9 @@ extern void cdc_history_check_event(const CdcSubscription *sub, const char *what
 extern void cdc_history_check_whole(const CdcSubscription *sub, const char *what,
 									int64 from, int64 to);
 
+/* The same as a question: the first and the last number of those that are missing. */
+extern bool cdc_history_find_hole(const CdcSubscription *sub, int64 from, int64 to, int64 *hole);
+
 /*
  * The seq of the first event that the history has, 1 where there never was one before it; 0: it
  * has none.

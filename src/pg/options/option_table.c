@@ -58,7 +58,8 @@ static const char *const ssl_modes[] = {
 /*
  * Words of TYPE_CHOICE, in the order of the enums that they stand for: CdcZeroDate,
  * CdcNulInText, CdcConflict, CdcXaUnknown, CdcKafkaFormat, CdcPayloadFormat, CdcKafkaMissing, CdcOnError, CdcCopyMode,
- * CdcCommitBoundary, CdcHistoryPartition, CdcDdlPolicy, CdcDropColumn, CdcTruncate.
+ * CdcCommitBoundary, CdcHistoryPartition, CdcDdlPolicy, CdcDropColumn, CdcTruncate, CdcKeyChange,
+ * CdcWholeTable.
  */
 static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
 static const char *const nul_words[] = {"error", "strip", NULL};
@@ -74,6 +75,8 @@ static const char *const ddl_words[] = {"evolve", "ignore", "stop", NULL};
 static const char *const drop_column_words[] = {"keep", "drop", NULL};
 static const char *const truncate_words[] = {"follow", "ignore", NULL};
 static const char *const partition_words[] = {"month", "day", "none", NULL};
+static const char *const key_change_words[] = {"delete_insert", "update", NULL};
+static const char *const whole_table_words[] = {"rows", "message", NULL};
 static const char *const storage_words[] = {"auto", "heap", NULL};
 
 /*
@@ -305,6 +308,12 @@ static const CdcOption options[] = {
 	"debezium: each message with its schema"},
 	{SCOPE_PUBLICATION, "schema_topic", TYPE_TEXT, "", 0, 0, NULL, false, PUBL(schema_topic),
 	"goldengate_row, goldengate_op: template of the topic that gets a JSON schema of each table and of each change of one"},
+	{SCOPE_PUBLICATION, "key_change", TYPE_CHOICE, "delete_insert", 0, 0, key_change_words, false, PUBL(key_change),
+	"maxwell, goldengate_op, canal, quix: an update that changes the key as a delete of the old one and an insert of the new one, or as the tool's own one message, which is right in one partition only"},
+	{SCOPE_PUBLICATION, "whole_table", TYPE_CHOICE, "rows", 0, 0, whole_table_words, false, PUBL(whole_table),
+	"What becomes of an event about all rows of a table (TRUNCATE, another primary key, a new copy): a message for each row that it concerns, or the format's own message, where it has one, and nothing else"},
+	{SCOPE_PUBLICATION, "exclude", TYPE_TEXT, NULL, 0, 0, NULL, false, PUBL(exclude),
+	"Patterns of tables that are not published, separated by commas"},
 };
 
 /* The words of an option, separated by commas. */

@@ -150,6 +150,20 @@ typedef enum CdcPublishFormat
 	CDC_PUBLISH_QUIX
 } CdcPublishFormat;
 
+/* What an update is that changes the key, in formats that could say it in one message. */
+typedef enum CdcKeyChange
+{
+	CDC_KEY_CHANGE_DELETE_INSERT,	/* each half under its own key */
+	CDC_KEY_CHANGE_UPDATE		/* one message under the new key */
+} CdcKeyChange;
+
+/* What becomes of an event that is about all rows of a table. */
+typedef enum CdcWholeTable
+{
+	CDC_WHOLE_TABLE_ROWS,		/* a delete for each row, unless one message says it as well */
+	CDC_WHOLE_TABLE_MESSAGE		/* the format's own message, where it has one */
+} CdcWholeTable;
+
 /* cdc.publication.options with the defaults; option_table.c describes each option. */
 typedef struct CdcPublicationOptions
 {
@@ -161,6 +175,9 @@ typedef struct CdcPublicationOptions
 	const char *key_columns;	/* of tables whose key nothing else tells; or NULL */
 	bool		schemas;		/* debezium: with the schema of each message */
 	const char *schema_topic;	/* goldengate_...: template of the topic of schemas; "": none */
+	CdcKeyChange key_change;
+	CdcWholeTable whole_table;
+	const char *exclude;		/* patterns of tables that are left out, separated by commas; or NULL */
 } CdcPublicationOptions;
 
 #endif							/* CDC_PG_OPTIONS_OPTIONS_H */

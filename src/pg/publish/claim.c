@@ -98,6 +98,8 @@ cdc_publish_claim_registered(CdcPublisher *publisher)
 		event.database.data = event.source_table;
 		event.database.len = dot != NULL ? (size_t) (dot - event.source_table) : 0;
 		event.type.data = "";
+		if (cdc_publication_excludes(p, &event))
+			continue;
 		claim(publisher, event.source_table, p->format == CDC_PUBLISH_ES_BULK ?
 			  cdc_publish_index_name(publisher, &event, &none, NULL) :
 			  cdc_publish_topic(p->topic_template, &event, &none, NULL));

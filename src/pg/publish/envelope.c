@@ -196,14 +196,37 @@ cdc_publish_envelope_key(CdcPublisher *publisher, const CdcPublishKey *key)
 	{
 		if (key->n > 0)
 			return key;
-		names = e->message.key_columns;
-		n = e->message.nkey_columns;
+		/* Maxwell has it in the keys of its messages */
+		if (e->env.format != CDC_FORMAT_MAXWELL || n == 0)
+		{
+			names = e->message.key_columns;
+			n = e->message.nkey_columns;
+		}
 	}
 	e->key.columns = palloc(sizeof(char *) * Max(n, 1));
 	for (i = 0; i < n; i++)
 		e->key.columns[i] = pnstrdup(names[i].data, names[i].len);
 	e->key.n = n;
 	return &e->key;
+}
+
+void
+cdc_publish_target_key(CdcPublisher *publisher, const CdcPublishEvent *event, CdcPublishKey *key)
+{
+	CdcPublishEnvelope *e = next_envelope(publisher);
+	const CdcString *names;
+	int			n = 0;
+	int			i;
+
+	memset(key, 0, sizeof(*key));
+	find_target(publisher, e, event);
+	if (e->mapping == NULL)
+		return;
+	names = cdc_target_key_names(e->mapping, &n);
+	key->columns = palloc(sizeof(char *) * Max(n, 1));
+	for (i = 0; i < n; i++)
+		key->columns[i] = pnstrdup(names[i].data, names[i].len);
+	key->n = n;
 }
 
 bool

@@ -172,6 +172,60 @@ cdc_publish_key(CdcPublisher *publisher, const CdcPublishEvent *event)
 	return table != NULL ? &table->key : &none;
 }
 
+/* The key by the definition at a seq, palloc'ed: what is known changes with the next question. */
+static CdcPublishKey
+key_at(CdcPublisher *publisher, const CdcPublishEvent *event, int64 seq)
+{
+	CdcPublishEvent at = *event;
+	CdcPublishKey key;
+	int			i;
+
+	at.seq = seq;
+	at.has_doc = false;
+	key = *cdc_publish_key(publisher, &at);
+	if (key.n > 0)
+	{
+		char	  **columns = palloc(sizeof(char *) * key.n);
+
+		for (i = 0; i < key.n; i++)
+			columns[i] = pstrdup(key.columns[i]);
+		key.columns = columns;
+	}
+	return key;
+}
+
+bool
+cdc_publish_key_is_new(CdcPublisher *publisher, const CdcPublishEvent *event, CdcPublishKey *key)
+{
+	CdcPublishKey before = key_at(publisher, event, event->seq - 1);
+
+	*key = key_at(publisher, event, event->seq + 1);
+	return before.n > 0 && !cdc_publish_same_key(&before, key);
+}
+
+bool
+cdc_publish_same_key(const CdcPublishKey *a, const CdcPublishKey *b)
+{
+	int			i;
+
+	for (i = 0; a->n == b->n && i < a->n; i++)
+		if (strcmp(a->columns[i], b->columns[i]) != 0)
+			return false;
+	return a->n == b->n;
+}
+
+bool
+cdc_publish_tells_key(const CdcDoc *data, const CdcPublishKey *key)
+{
+	CdcDoc		value;
+	int			i;
+
+	for (i = 0; i < key->n; i++)
+		if (!cdc_doc_find(data, key->columns[i], &value) || value.type == CDC_DOC_NULL)
+			return false;
+	return key->n > 0;
+}
+
 const CdcTable *
 cdc_publish_definition(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
@@ -215,30 +269,20 @@ cdc_publish_given_key(const CdcPublisher *publisher, const CdcDoc *data)
 {
 	static const CdcPublishKey none = {0, NULL};
 	const char *list = publisher->publication->opt.key_columns;
+	List	   *names = list != NULL ? cdc_publish_split_names(list) : NIL;
 	CdcPublishKey *key;
 	CdcDoc		value;
-	char	   *copy;
-	char	   *name;
-	char	   *rest;
+	ListCell   *lc;
 
-	if (list == NULL)
+	if (names == NIL)
 		return &none;
 	key = palloc0(sizeof(CdcPublishKey));
-	copy = pstrdup(list);
-	key->columns = palloc(sizeof(char *) * (strlen(list) / 2 + 1));
-	for (name = strtok_r(copy, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest))
+	key->columns = palloc(sizeof(char *) * list_length(names));
+	foreach(lc, names)
 	{
-		char	   *end;
-
-		while (*name == ' ')
-			name++;
-		for (end = name + strlen(name); end > name && end[-1] == ' ';)
-			*--end = '\0';
-		if (*name == '\0')
-			continue;
-		if (!cdc_doc_find(data, name, &value))
+		if (!cdc_doc_find(data, lfirst(lc), &value))
 			return &none;
-		key->columns[key->n++] = name;
+		key->columns[key->n++] = lfirst(lc);
 	}
 	return key;
 }

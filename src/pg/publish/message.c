@@ -8,14 +8,18 @@
  *	  json		the row after the change under its key; a delete is a tombstone
  *	  es_bulk, debezium, goldengate_..., canal, quix: in files of their own
  *
- * Where an update changes the key, json and es_bulk also delete under the old
- * one.  DDL and other events go out as they are, DDL to a topic of its own.
+ * Where an update changes the key, all formats delete under the old one: a message of
+ * both keys would have no order with those of one of them in another partition.  DDL and
+ * other events go out as they are, DDL to a topic of its own.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/publish/publish_internal.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "pg/base/utf8.h"
 
 /* The event's own text: the original bytes where JSONB could not hold them. */
 static const char *
@@ -38,14 +42,15 @@ event_text(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
 static const CdcPublishMethods methods[];
 
 /* A TRUNCATE in formats that have a message for it; false: the publication's has none. */
-static bool
-send_truncate(CdcPublisher *publisher, const CdcPublishEvent *event)
+bool
+cdc_publish_truncate(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
 	const CdcJsonText *key;
 
 	if (methods[publisher->publication->format].truncate == NULL)
 		return false;
+	cdc_json_text_reset(publisher->value);
 	methods[publisher->publication->format].truncate(publisher, event);
 	key = cdc_publish_names_key(publisher, event, true);
 	cdc_publish_message(publisher,
@@ -55,9 +60,40 @@ send_truncate(CdcPublisher *publisher, const CdcPublishEvent *event)
 	return true;
 }
 
-/* A DDL event as it is, to the topic for DDL. */
+/* Maxwell's message of TRUNCATE, to the table's own topic: the event is another one. */
 static void
-send_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
+send_maxwell_truncate(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	static const CdcPublishKey none = {0, NULL};
+	CdcJsonText *text = publisher->value;
+	const CdcJsonText *key;
+
+	cdc_json_text_reset(text);
+	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
+	cdc_publish_put_text(text, "database", event->database.data, event->database.len);
+	cdc_publish_put_text(text, "table", event->table.data, event->table.len);
+	cdc_publish_put_text(text, "type", "table-truncate", strlen("table-truncate"));
+	cdc_publish_check(text->sink.ops->key(&text->sink, "ts", 2));
+	cdc_publish_check(text->sink.ops->int64(&text->sink, event->source_us / 1000));
+	cdc_publish_check(text->sink.ops->end_object(&text->sink));
+	key = cdc_publish_names_key(publisher, event, true);
+	cdc_publish_message(publisher,
+						cdc_publish_topic(publisher->publication->topic_template, event, &none, NULL),
+						key->buf.data, key->buf.len, text->buf.data, text->buf.len);
+}
+
+void
+cdc_publish_empty_message(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	if (publisher->publication->format == CDC_PUBLISH_MAXWELL)
+		send_maxwell_truncate(publisher, event);
+	else
+		(void) cdc_publish_truncate(publisher, event);
+}
+
+/* A DDL event as it is, to the topic for DDL. */
+void
+cdc_publish_ddl(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
 	const char *template = publisher->publication->opt.ddl_topic;
@@ -91,8 +127,8 @@ kept_key(CdcPublisher *publisher, const CdcPublishEvent *event, size_t *len)
  * end, other envelopes, bytes.  Where the key is not known, the names of the table
  * are the key, so that the table's events keep their order.
  */
-static void
-send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
+void
+cdc_publish_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
 	CdcPublication *publication = publisher->publication;
@@ -101,6 +137,8 @@ send_other(CdcPublisher *publisher, const CdcPublishEvent *event)
 	size_t		key_len;
 	size_t		len;
 
+	if (publisher->live != NULL)
+		return;
 	if (event->table.len == 0)
 	{
 		if (publication->opt.raw_topic[0] == '\0')
@@ -141,7 +179,15 @@ send_maxwell(CdcPublishChange *change)
 	if (tombstones && change->key_changed)
 		cdc_publish_tombstone(change, &change->former);
 	key = cdc_publish_message_key(change, &change->row, &key_len);
-	value = event_text(change->publisher, change->event, &len);
+	if (change->type != NULL)
+	{
+		cdc_json_text_reset(change->publisher->value);
+		cdc_publish_maxwell_row(change->publisher->value, change);
+		value = change->publisher->value->buf.data;
+		len = change->publisher->value->buf.len;
+	}
+	else
+		value = event_text(change->publisher, change->event, &len);
 	cdc_publish_message(change->publisher, change->topic, key, key_len, value, len);
 	if (tombstones && change->event->op == 'd')
 		cdc_publish_tombstone(change, &change->row);
@@ -262,38 +308,163 @@ announce_definition(CdcPublishChange *change)
 						publisher->value->buf.data, publisher->value->buf.len);
 }
 
-/* Sends a change whose event, key, data and old are set, in the publication's format. */
+/* ERROR where the format knows rows by a key that the table does not have. */
+static void
+require_key(const CdcPublishChange *change)
+{
+	const CdcPublication *p = change->publisher->publication;
+	char	   *excluded;
+
+	if (change->key->n > 0 || !(p->format == CDC_PUBLISH_ES_BULK ||
+								(p->format == CDC_PUBLISH_JSON && strcmp(p->key_template, "${primary_key}") == 0)))
+		return;
+	excluded = psprintf("%s%s%s", p->opt.exclude != NULL ? p->opt.exclude : "",
+						p->opt.exclude != NULL ? ", " : "",
+						change->event->source_table != NULL ? cdc_from_utf8_copy(change->event->source_table) : "");
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("source table %s, which has no primary key, cannot be published in format %s",
+					change->event->source_table, cdc_publish_format_name(p->format)),
+			 errdetail("What is published without a key could be neither changed nor deleted."),
+			 errhint("To leave it out: %s If some of its columns tell its rows apart, the same with the option key_columns instead, for example \"key_columns\": \"a, b\".",
+					 cdc_publication_statement(p, "exclude", excluded))));
+}
+
+/* Whether an update is to go out as a delete and an insert, as it moves to another message key. */
+static bool
+is_moved(CdcPublishChange *change)
+{
+	const CdcPublication *p = change->publisher->publication;
+	const char *key;
+	char	   *former;
+	size_t		len;
+	size_t		former_len;
+
+	if (!change->key_changed || p->opt.key_change != CDC_KEY_CHANGE_DELETE_INSERT ||
+		(p->format != CDC_PUBLISH_MAXWELL && p->format != CDC_PUBLISH_GOLDENGATE_OP &&
+		 p->format != CDC_PUBLISH_CANAL && p->format != CDC_PUBLISH_QUIX))
+		return false;
+	if (strcmp(change->topic, cdc_publish_topic(p->topic_template, change->event, change->key,
+												&change->former)) != 0)
+		return true;
+	key = cdc_publish_message_key(change, &change->former, &former_len);
+	former = pnstrdup(key, former_len);
+	key = cdc_publish_message_key(change, &change->row, &len);
+	return len != former_len || memcmp(key, former, len) != 0;
+}
+
+/* Sends such an update. */
+static void
+send_moved(const CdcPublishChange *change)
+{
+	const char *template = change->publisher->publication->topic_template;
+	CdcPublishChange half = *change;
+	CdcPublishEvent event = *change->event;
+
+	half.event = &event;
+	half.definition = cdc_publish_definition(change->publisher, change->event);
+	cdc_publish_check_whole(&half);
+	memset(&half.old, 0, sizeof(half.old));
+	half.key_changed = false;
+	event.op = 'd';
+	half.type = "delete";
+	half.row = change->former;
+	event.type.data = half.type;
+	event.type.len = strlen(half.type);
+	half.topic = cdc_publish_topic(template, &event, half.key, &half.row);
+	half.methods->send(&half);
+
+	event.op = 'c';
+	half.type = "insert";
+	half.row = half.former = change->row;
+	event.type.data = half.type;
+	event.type.len = strlen(half.type);
+	half.topic = cdc_publish_topic(template, &event, half.key, &half.row);
+	half.methods->send(&half);
+}
+
+/*
+ * Sends a change whose event, key, data and old are set, in the publication's format; or
+ * notes it, while rows are.
+ */
 static void
 send_row(CdcPublishChange *change)
 {
-	CdcPublication *publication = change->publisher->publication;
+	CdcPublisher *publisher = change->publisher;
+	CdcPublication *publication = publisher->publication;
 
 	change->methods = &methods[publication->format];
 	change->key_changed = false;
 	change->row.data = change->former.data = &change->data;
+	if (change->key->n == 0)
+		change->key = cdc_publish_given_key(publisher, &change->data);
 	if (publication->format != CDC_PUBLISH_MAXWELL)
-	{
-		if (change->key->n == 0)
-			change->key = cdc_publish_given_key(change->publisher, &change->data);
-		change->definition = cdc_publish_definition(change->publisher, change->event);
-	}
+		change->definition = cdc_publish_definition(publisher, change->event);
 	if (change->event->op == 'u' && change->old.type == CDC_DOC_OBJECT)
 	{
 		change->former.old = &change->old;
 		change->key_changed = key_changed(change);
 	}
-	change->publisher->at_key = change->key;
-	change->publisher->at_row = &change->row;
+	if (publisher->live != NULL)
+	{
+		publisher->take(publisher->live, change);
+		return;
+	}
+	publisher->at_key = change->key;
+	publisher->at_row = &change->row;
 	if (publication->format != CDC_PUBLISH_MAXWELL)
 	{
+		require_key(change);
 		check_key(change, &change->row);
 		if (change->key_changed)
 			check_key(change, &change->former);
 		announce_definition(change);
 	}
 	change->topic = cdc_publish_topic(publication->topic_template, change->event, change->key, &change->row);
-	change->methods->send(change);
-	change->publisher->at_row = NULL;
+	if (is_moved(change))
+		send_moved(change);
+	else
+		change->methods->send(change);
+	publisher->at_row = NULL;
+}
+
+void
+cdc_publish_row(CdcPublisher *publisher, const CdcPublishEvent *event, char op,
+				const CdcPublishKey *key, const CdcDoc *data)
+{
+	CdcPublishEvent named = *event;
+	CdcPublishChange change;
+
+	memset(&change, 0, sizeof(change));
+	change.publisher = publisher;
+	change.event = &named;
+	change.key = key;
+	change.data = *data;
+	change.type = op == 'd' ? "delete" : "insert";
+	change.alone = true;
+	named.op = op;
+	named.type.data = change.type;
+	named.type.len = strlen(change.type);
+	/* that is in memory which other events have used meanwhile */
+	if (event->raw != NULL)
+		named.has_doc = false;
+	send_row(&change);
+}
+
+/* The key of an event of Maxwell's by its message's own key, or by its target. */
+static const CdcPublishKey *
+key_elsewhere(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	static const CdcPublishKey none = {0, NULL};
+	CdcPublishEvent named = *event;
+	CdcPublishKey *key;
+
+	if (publisher->publication->sub->kind == CDC_SERVER_KAFKA)
+		return cdc_publish_envelope(publisher, &named) > 0 ?
+			cdc_publish_envelope_key(publisher, &none) : &none;
+	key = palloc0(sizeof(CdcPublishKey));
+	cdc_publish_target_key(publisher, event, key);
+	return key;
 }
 
 /* Sends the row of an event of Maxwell's, with its data. */
@@ -306,6 +477,8 @@ send_maxwell_event(CdcPublisher *publisher, const CdcPublishEvent *event, const 
 	change.publisher = publisher;
 	change.event = event;
 	change.key = cdc_publish_key(publisher, event);
+	if (change.key->n == 0)
+		change.key = key_elsewhere(publisher, event);
 	change.data = *data;
 	cdc_publish_old(event, &change.old);
 	send_row(&change);
@@ -333,7 +506,7 @@ send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 	}
 	if (nrows == 0 || publisher->publication->format == CDC_PUBLISH_MAXWELL)
 	{
-		send_other(publisher, &named);
+		cdc_publish_other(publisher, &named);
 		return;
 	}
 	key = cdc_publish_envelope_key(publisher, cdc_publish_key(publisher, &named));
@@ -351,9 +524,8 @@ send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 	}
 }
 
-/* An event of op c, u, d or r. */
-static void
-send_change(CdcPublisher *publisher, const CdcPublishEvent *event)
+void
+cdc_publish_change(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	bool		kafka = publisher->publication->sub->kind == CDC_SERVER_KAFKA;
 	CdcDoc		data;
@@ -364,29 +536,5 @@ send_change(CdcPublisher *publisher, const CdcPublishEvent *event)
 	else if (kafka)
 		send_envelope(publisher, event);
 	else
-		send_other(publisher, event);
-}
-
-void
-cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event)
-{
-	switch (event->op)
-	{
-		case 'c':
-		case 'u':
-		case 'd':
-		case 'r':
-			send_change(publisher, event);
-			break;
-		case 't':
-			if (!send_truncate(publisher, event))
-				send_ddl(publisher, event);
-			break;
-		case 's':
-			send_ddl(publisher, event);
-			break;
-		default:
-			send_other(publisher, event);
-			break;
-	}
+		cdc_publish_other(publisher, event);
 }

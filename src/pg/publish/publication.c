@@ -9,10 +9,14 @@
 #include "pg/publish/publish_internal.h"
 
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 
+#include "core/pattern.h"
 #include "pg/base/compat_value.h"
+#include "pg/base/error.h"
 #include "pg/process/background.h"
 #include "pg/process/shmem.h"
 #include "pg/base/utf8.h"
@@ -61,13 +65,94 @@ format_by_name(const char *name)
 	return -1;
 }
 
+List *
+cdc_publish_split_names(const char *list)
+{
+	List	   *result = NIL;
+	char	   *copy = pstrdup(list);
+	char	   *rest;
+	char	   *name;
+
+	for (name = strtok_r(copy, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest))
+	{
+		char	   *end;
+
+		while (*name == ' ')
+			name++;
+		for (end = name + strlen(name); end > name && end[-1] == ' ';)
+			*--end = '\0';
+		if (*name != '\0')
+			result = lappend(result, name);
+	}
+	return result;
+}
+
+/* The patterns of the option exclude; ERROR where one is none. */
+static List *
+parse_exclude(const char *list)
+{
+	List	   *patterns = list != NULL ? cdc_publish_split_names(cdc_to_utf8(list)) : NIL;
+	CdcError	err;
+	ListCell   *lc;
+
+	foreach(lc, patterns)
+		if (cdc_failed(cdc_pattern_check(lfirst(lc), &err)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"exclude\": %s", err.message),
+					 errhint("Write patterns as in exclude of cdc.create_subscription, separated by commas: 'shop.log, shop.tmp*'.")));
+	return patterns;
+}
+
+bool
+cdc_publication_excludes(const CdcPublication *p, const CdcPublishEvent *event)
+{
+	const char *database;
+	const char *table;
+	ListCell   *lc;
+
+	if (p->exclude == NIL || event->table.len == 0)
+		return false;
+	database = pnstrdup(event->database.data, event->database.len);
+	table = pnstrdup(event->table.data, event->table.len);
+	foreach(lc, p->exclude)
+		if (cdc_pattern_match(lfirst(lc), database, table))
+			return true;
+	return false;
+}
+
+char *
+cdc_publication_statement(const CdcPublication *p, const char *option, const char *value)
+{
+	StringInfoData given;
+	Jsonb	   *options;
+
+	initStringInfo(&given);
+	appendStringInfoChar(&given, '{');
+	escape_json(&given, option);
+	appendStringInfoString(&given, ": ");
+	escape_json(&given, value);
+	appendStringInfoChar(&given, '}');
+	options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(given.data)));
+	options = cdc_options_merge(p->options, options);
+	return psprintf("SELECT cdc.publish(%s, %s, topic_template := %s, key_template := %s, format := %s, options := %s, name := %s);",
+					quote_literal_cstr(p->sub->name), quote_literal_cstr(p->server),
+					quote_literal_cstr(cdc_from_utf8(p->topic_template)),
+					quote_literal_cstr(cdc_from_utf8(p->key_template)),
+					quote_literal_cstr(cdc_publish_format_name(p->format)),
+					quote_literal_cstr(JsonbToCString(NULL, &options->root, VARSIZE(options))),
+					quote_literal_cstr(p->name));
+}
+
 void
 cdc_publication_parse(CdcPublication *p, const CdcPublicationText *def)
 {
+	p->options = def->options;
 	p->format = format_by_name(def->format);
 	p->topic_template = cdc_to_utf8(def->topic_template);
 	p->key_template = cdc_to_utf8(def->key_template);
 	cdc_publication_options_parse(def->options, &p->opt);
+	p->exclude = parse_exclude(p->opt.exclude);
 	if (def->topic_template[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -17,18 +17,15 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "envelope/doc_tree.h"
-#include "envelope/envelope.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
-#include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
+#include "pg/catalog/failure.h"
 #include "pg/catalog/position.h"
 #include "pg/options/kafka_options.h"
 #include "pg/options/options.h"
-#include "pg/datum/jsonb_document.h"
 #include "pg/history/scan.h"
 #include "pg/remote/server_access.h"
 
@@ -38,92 +35,11 @@ PG_FUNCTION_INFO_V1(cdc_publish_more);
 /* Kept by the backend, as a run ends in many ways: their memory is malloc'ed. */
 static CdcJsonText key_text;
 static CdcJsonText value_text;
-static CdcArena *arena = NULL;	/* of the document at hand */
 
 /* ------------------------------------------------------------------------
  * Events
  * ------------------------------------------------------------------------
  */
-
-/* Any text as one of a length. */
-static CdcString
-string_of(const char *s, size_t len)
-{
-	CdcString	result;
-
-	result.data = s;
-	result.len = len;
-	return result;
-}
-
-/* The names of database and table, and the type: from the document where it has them. */
-static void
-name_table(CdcPublishEvent *event)
-{
-	const char *dot = event->source_table != NULL ? strchr(event->source_table, '.') : NULL;
-
-	event->database = event->table = event->type = string_of("", 0);
-	if (event->has_doc)
-	{
-		event->database = cdc_doc_find_string(&event->doc, "database");
-		event->table = cdc_doc_find_string(&event->doc, "table");
-		event->type = cdc_doc_find_string(&event->doc, "type");
-	}
-	if (event->table.len == 0 && event->database.len == 0 && event->source_table != NULL)
-	{
-		if (dot != NULL)
-			event->database = string_of(event->source_table, (size_t) (dot - event->source_table));
-		event->table = string_of(dot != NULL ? dot + 1 : event->source_table,
-								 strlen(dot != NULL ? dot + 1 : event->source_table));
-	}
-}
-
-/*
- * The event's document: from the original bytes, where JSONB could not hold it.
- * Without either, or where the bytes are no JSON, the event has none.
- */
-static void
-read_document(const CdcHistoryEvent *row, CdcPublishEvent *event)
-{
-	uint32_t	schema_id;
-	size_t		skip;
-
-	if (row->raw != NULL)
-	{
-		(void) cdc_payload_look((const uint8_t *) row->raw, row->raw_len, &schema_id, &skip);
-		cdc_arena_reset(arena);
-		event->has_doc = cdc_doc_parse(arena, row->raw + skip, row->raw_len - skip, &event->doc,
-									   NULL) == CDC_OK;
-	}
-	else if (row->event != NULL)
-	{
-		cdc_doc_from_jsonb(row->event, &event->doc);
-		event->has_doc = true;
-	}
-}
-
-/* An event of history in the form that publish works with. */
-static void
-read_event(const CdcHistoryEvent *row, CdcPublishEvent *event)
-{
-	memset(event, 0, sizeof(*event));
-	event->seq = row->seq;
-	event->op = row->op;
-	event->commit = row->commit;
-	if (row->source_table != NULL)
-		event->source_table = cdc_to_utf8(pnstrdup(row->source_table, row->source_table_len));
-	if (row->source_ts != 0)
-		event->source_us = cdc_unix_us(row->source_ts);
-	event->raw = row->raw;
-	event->raw_len = row->raw_len;
-	read_document(row, event);
-	name_table(event);
-	if (row->key != NULL)
-	{
-		cdc_doc_from_jsonb(row->key, &event->key);
-		event->has_key = true;
-	}
-}
 
 /* ERROR where events are missing: seq has no gaps, they were taken out of the history. */
 static void
@@ -155,7 +71,7 @@ visit_event(const CdcHistoryEvent *row, void *arg)
 	CdcPublishEvent event;
 
 	CHECK_FOR_INTERRUPTS();
-	read_event(row, &event);
+	cdc_publish_read_event(row, &event);
 	if (publisher->events == 0)
 		check_gap(publisher->publication, event.seq);
 	publisher->at = &event;
@@ -194,13 +110,13 @@ publish_history(CdcPublisher *publisher, int64 max_events)
 static void
 init_buffers(CdcPublisher *publisher)
 {
-	if (arena == NULL)
+	static bool made = false;
+
+	if (!made)
 	{
 		cdc_json_text_init(&key_text);
 		cdc_json_text_init(&value_text);
-		arena = cdc_arena_create(0);
-		if (arena == NULL)
-			cdc_out_of_memory();
+		made = true;
 	}
 	publisher->key = &key_text;
 	publisher->value = &value_text;
@@ -277,6 +193,20 @@ cdc_publish_run(const char *publication, int64 max_events, bool *more)
 	return events;
 }
 
+/* The same by hand: what the worker has failed with is over then. */
+static int64
+run_by_hand(const char *name, int64 max_events)
+{
+	CdcPublication *p = cdc_publication_lock(name);
+	int64		events;
+
+	if (p == NULL)
+		cdc_publication_missing(name);
+	events = publish_events(p, max_events);
+	cdc_failure_end(p->sub->name, psprintf("publish %s", name));
+	return events;
+}
+
 /* The argument max_events; 0 where it is NULL: all events. */
 static int64
 max_events_argument(FunctionCallInfo fcinfo, int n)
@@ -339,7 +269,6 @@ cdc_publish(PG_FUNCTION_ARGS)
 	CdcSubscription *sub;
 	int64		from_seq = PG_ARGISNULL(7) ? 1 : PG_GETARG_INT64(7);
 	int64		max_events = max_events_argument(fcinfo, 8);
-	bool		more;
 
 	read_definition(fcinfo, &def);
 	if (from_seq < 1)
@@ -366,23 +295,16 @@ cdc_publish(PG_FUNCTION_ARGS)
 						publication->sub->name),
 				 errhint("Give another name, or drop it: SELECT cdc.drop_publication(%s).",
 						 quote_literal_cstr(name))));
-	PG_RETURN_INT64(cdc_publish_run(name, max_events, &more));
+	PG_RETURN_INT64(run_by_hand(name, max_events));
 }
 
 Datum
 cdc_publish_more(PG_FUNCTION_ARGS)
 {
-	char	   *name;
-	int64		events;
-	bool		more;
-
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("publication must not be null")));
-	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	events = cdc_publish_run(name, max_events_argument(fcinfo, 1), &more);
-	if (events < 0)
-		cdc_publication_missing(name);
-	PG_RETURN_INT64(events);
+	PG_RETURN_INT64(run_by_hand(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+								max_events_argument(fcinfo, 1)));
 }

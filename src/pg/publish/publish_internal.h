@@ -6,6 +6,11 @@
  *	  From the top down:
  *	  publish.c			cdc.publish(): a publication's events, from history
  *	  publication.c		cdc.publication: definition, position, administration
+ *	  dispatch.c		what is sent for an event
+ *	  whole_table.c		events about all rows of a table
+ *	  live_rows.c		the rows that a table has as of an event
+ *	  copy_event.c		what events of copies say
+ *	  event.c			events of history
  *	  message.c			an event to its message or messages
  *	  format_*.c		changes of rows in formats of other tools
  *	  claim.c			what two tables must not share
@@ -61,6 +66,8 @@ typedef struct CdcPublication
 	const char *key_template;
 	int			format;			/* CdcPublishFormat */
 	CdcPublicationOptions opt;
+	const Jsonb *options;		/* these, as they are stored */
+	List	   *exclude;		/* patterns of tables; of char *, UTF-8 */
 
 	/* its position */
 	int64		published_seq;	/* of the last event that the brokers have confirmed */
@@ -142,6 +149,8 @@ typedef struct CdcPublishChange
 	CdcPublishRow row;
 	CdcPublishRow former;		/* as it was before an update */
 	bool		key_changed;
+	const char *type;			/* Maxwell's, where the message is not the event itself; or NULL */
+	bool		alone;			/* ... and not of the event's transaction */
 } CdcPublishChange;
 
 /* A format. */
@@ -196,6 +205,8 @@ typedef struct CdcPublisher
 	struct CdcSchema *schema;	/* of definitions; NULL: none yet */
 	struct HTAB *names;			/* claim.c's: names of indexes or topics by table */
 	struct CdcPublishEnvelope *envelope;	/* envelope.c's; NULL: none yet */
+	struct CdcLiveRows *live;	/* where rows are noted, by take, instead of sent; or NULL */
+	void		(*take) (struct CdcLiveRows *live, const CdcPublishChange *change);
 	CdcJsonText *key;			/* buffers for the message at hand */
 	CdcJsonText *value;
 
@@ -233,8 +244,119 @@ pg_noreturn extern void cdc_publication_missing(const char *name);
 /* As cdc.publish() is given it. */
 extern const char *cdc_publish_format_name(int format);
 
-/* message.c: sends what an event becomes. */
+/* Names in a list that is separated by commas, without the blanks around them; of char *. */
+extern List *cdc_publish_split_names(const char *list);
+
+/* Whether the publication leaves the event's table out. */
+extern bool cdc_publication_excludes(const CdcPublication *p, const CdcPublishEvent *event);
+
+/* The call of cdc.publish() that gives an option another value, for hints; palloc'ed. */
+extern char *cdc_publication_statement(const CdcPublication *p, const char *option,
+									   const char *value);
+
+/* event.c: an event of history in the form that publish works with. */
+struct CdcHistoryEvent;
+extern void cdc_publish_read_event(const struct CdcHistoryEvent *row, CdcPublishEvent *event);
+
+/* dispatch.c: sends what an event becomes. */
 extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/*
+ * message.c
+ */
+
+/* Sends what is not a change of rows: DDL, and what else there is. */
+extern void cdc_publish_ddl(CdcPublisher *publisher, const CdcPublishEvent *event);
+extern void cdc_publish_other(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/* Sends a TRUNCATE in formats that have a message for it; false: the publication's has none. */
+extern bool cdc_publish_truncate(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/* Sends the rows of an event of op c, u, d or r; while publisher->live is set, its rows are noted there. */
+extern void cdc_publish_change(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/* Sends, at an event, that a row goes (op 'd') or is there (op 'c') under a key. */
+extern void cdc_publish_row(CdcPublisher *publisher, const CdcPublishEvent *event, char op,
+							const CdcPublishKey *key, const CdcDoc *data);
+
+/* Sends, at an event of another kind, the format's message of TRUNCATE, where it has one. */
+extern void cdc_publish_empty_message(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/*
+ * live_rows.c
+ */
+
+/* A row of a table; valid while it is visited. */
+typedef struct CdcLiveRow
+{
+	int64		seq;			/* of the last event that brought it */
+	const CdcPublishKey *key;	/* that it was published under */
+	CdcDoc		data;
+} CdcLiveRow;
+
+typedef void (*CdcLiveRowVisitor) (const CdcLiveRow *row, void *arg);
+typedef struct CdcLiveRows CdcLiveRows;
+
+/*
+ * The rows that the event's table has before the event, as publishing has told them; ERROR
+ * where the history cannot tell.  In the current context, with a temporary file.
+ */
+extern CdcLiveRows *cdc_live_rows_read(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/* Whether it has rows without a key, which are not among them. */
+extern bool cdc_live_rows_are_keyless(const CdcLiveRows *rows);
+
+/* The last event that stands for rows of a copy which the history does not keep; 0: none. */
+extern int64 cdc_live_rows_aside(const CdcLiveRows *rows);
+
+/* Visits those, in any order, that no event from "before" on has brought; may be called again. */
+extern void cdc_live_rows_visit(CdcLiveRows *rows, int64 before, CdcLiveRowVisitor visit, void *arg);
+extern void cdc_live_rows_close(CdcLiveRows *rows);
+
+/*
+ * copy_event.c
+ */
+
+typedef enum CdcPublishCopyKind
+{
+	CDC_PUBLISH_COPY_NOTHING,
+	CDC_PUBLISH_COPY_BEGINS,
+	CDC_PUBLISH_COPY_ROWS,		/* it stands for some, which the history does not keep */
+	CDC_PUBLISH_COPY_KEYS,		/* of rows that stay, whether the copy brings them or not */
+	CDC_PUBLISH_COPY_ENDS
+} CdcPublishCopyKind;
+
+/* What an event of op 'm' says of a copy. */
+typedef struct CdcPublishCopy
+{
+	CdcPublishCopyKind kind;
+	bool		replaces;		/* the table has no other rows */
+	int64		begin_seq;		/* rows that came before are none of it; 0: not told */
+	const char *gone;			/* keys of rows that are gone, as the text of an array; or NULL */
+	CdcString	keys;			/* JSON */
+} CdcPublishCopy;
+
+extern void cdc_publish_read_copy(const CdcPublisher *publisher, const CdcPublishEvent *event,
+								  CdcPublishCopy *copy);
+
+/* Such keys as a set, in the current context. */
+typedef struct CdcPublishGone CdcPublishGone;
+extern const CdcPublishGone *cdc_publish_gone(CdcPublisher *publisher, const CdcPublishEvent *event,
+											  const char *list);
+extern bool cdc_publish_is_gone(const CdcPublishGone *gone, const CdcLiveRow *row);
+
+/*
+ * whole_table.c
+ */
+
+/*
+ * What an event of op 't' means for rows; false: it is to be sent as the format's own message.
+ */
+extern bool cdc_publish_emptied(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/* ... of op 's', and of op 'm'. */
+extern void cdc_publish_key_changed(CdcPublisher *publisher, const CdcPublishEvent *event);
+extern void cdc_publish_copied(CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /*
  * output.c
@@ -281,6 +403,9 @@ extern void cdc_publish_canal(CdcPublishChange *change);
 extern void cdc_publish_canal_truncate(CdcPublisher *publisher, const CdcPublishEvent *event);
 extern void cdc_publish_quix(CdcPublishChange *change);
 extern void cdc_publish_quix_truncate(CdcPublisher *publisher, const CdcPublishEvent *event);
+
+/* A change whose type is set, as Maxwell's event. */
+extern void cdc_publish_maxwell_row(CdcJsonText *text, const CdcPublishChange *change);
 
 /* CdcPublishMethods.key */
 extern bool cdc_publish_es_key(CdcPublishChange *change, const CdcPublishRow *row);
@@ -356,6 +481,9 @@ pg_noreturn extern void cdc_publish_refuse(const CdcPublishChange *change,
  */
 extern void cdc_publish_open(CdcPublisher *publisher, Oid serverid, Oid userid, List *overrides);
 
+/* How many partitions a topic has now; 0: not known. */
+extern int	cdc_publish_partitions(CdcPublisher *publisher, const char *topic);
+
 /* Copies the message and counts it. */
 extern void cdc_publish_send(CdcPublisher *publisher, const CdcOutMessage *message);
 
@@ -383,7 +511,18 @@ extern const char *cdc_publish_table_name(CdcPublisher *publisher, const char *n
 extern const CdcTable *cdc_publish_definition(CdcPublisher *publisher,
 											  const CdcPublishEvent *event);
 
-/* key.c: whether that is to be announced, as it has not been by this process. */
+/*
+ * key.c: whether the event of DDL gives its table another primary key, by definitions, and
+ * which one; palloc'ed.
+ */
+extern bool cdc_publish_key_is_new(CdcPublisher *publisher, const CdcPublishEvent *event,
+								   CdcPublishKey *key);
+
+/* key.c: whether two are of the same columns; whether a row has values in all of one's. */
+extern bool cdc_publish_same_key(const CdcPublishKey *a, const CdcPublishKey *b);
+extern bool cdc_publish_tells_key(const CdcDoc *data, const CdcPublishKey *key);
+
+/* key.c: whether a definition is to be announced, as it has not been by this process. */
 extern bool cdc_publish_definition_is_new(CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /* key.c: the key that the publication's option key_columns gives a row which has all of them. */
@@ -413,6 +552,10 @@ extern const CdcPublishKey *cdc_publish_envelope_key(CdcPublisher *publisher,
 /* What the target of the message that was read last takes in a column; false: not known. */
 extern bool cdc_publish_target_hint(const CdcPublisher *publisher, CdcString name,
 									CdcColumnHint *hint);
+
+/* The columns that the key of the event's target takes; none: it has no target, or no key. */
+extern void cdc_publish_target_key(CdcPublisher *publisher, const CdcPublishEvent *event,
+								   CdcPublishKey *key);
 
 /* Whether the message that was read last is Maxwell's. */
 extern bool cdc_publish_is_maxwell(const CdcPublisher *publisher);

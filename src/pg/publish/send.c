@@ -25,6 +25,23 @@ cdc_publish_open(CdcPublisher *publisher, Oid serverid, Oid userid, List *overri
 		publisher->outlet = cdc_outbox_outlet(serverid, userid, overrides);
 }
 
+/* The sender, which connects: not before there is something to send. */
+static CdcKafkaSender *
+sender_of(CdcPublisher *publisher)
+{
+	if (publisher->sender == NULL)
+		publisher->sender = cdc_kafka_sender_open(&publisher->target);
+	return publisher->sender;
+}
+
+int
+cdc_publish_partitions(CdcPublisher *publisher, const char *topic)
+{
+	if (publisher->outlet != NULL)
+		return cdc_kafka_target_partitions(&publisher->target, topic, PG_INT32_MAX);
+	return cdc_kafka_sender_partitions(sender_of(publisher), topic);
+}
+
 void
 cdc_publish_send(CdcPublisher *publisher, const CdcOutMessage *m)
 {
@@ -37,10 +54,7 @@ cdc_publish_send(CdcPublisher *publisher, const CdcOutMessage *m)
 	}
 	cdc_kafka_check_size(publisher->max_bytes, m->topic, m->key_len + m->value_len,
 						 (uint64) publisher->messages);
-	/* connects: not before there is something to send */
-	if (publisher->sender == NULL)
-		publisher->sender = cdc_kafka_sender_open(&publisher->target);
-	cdc_kafka_sender_send(publisher->sender, m, (uint64) publisher->messages);
+	cdc_kafka_sender_send(sender_of(publisher), m, (uint64) publisher->messages);
 }
 
 void

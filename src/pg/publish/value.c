@@ -174,7 +174,7 @@ cdc_publish_check_whole(const CdcPublishChange *change)
 						change->event->source_table, cdc_from_utf8(column->name)),
 				 errdetail("In format %s it is a delete and an insert, which would be of a part of the row.",
 						   cdc_publish_format_name(publisher->publication->format)),
-				 errhint("Publish in format maxwell, goldengate_op, canal or quix, or set binlog_row_image to FULL at the source and go on behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) as before with from_seq := " INT64_FORMAT ".",
+				 errhint("Publish in format maxwell, goldengate_op, canal or quix with the option key_change = update, to topics of one partition; or set binlog_row_image to FULL at the source and go on behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) as before with from_seq := " INT64_FORMAT ".",
 						 quote_literal_cstr(publisher->publication->name), change->event->seq + 1)));
 	}
 }
@@ -239,7 +239,7 @@ cdc_publish_refuse(const CdcPublishChange *change, const CdcPublishColumn *colum
 			 errmsg("%s in column \"%.*s\" cannot be published in format %s", what,
 					(int) column->name.len, column->name.data,
 					cdc_publish_format_name(change->publisher->publication->format)),
-			 errhint("Publish the table in format maxwell or json, or leave it out with a subscription of its own.")));
+			 errhint("Publish the table in format maxwell or json, or leave it out with the option exclude.")));
 }
 
 /*

@@ -406,6 +406,18 @@ cdc_kafka_target_partitions(const CdcKafkaTarget *target, const char *topic, int
 	return n;
 }
 
+int
+cdc_kafka_sender_partitions(CdcKafkaSender *sender, const char *topic)
+{
+	bool		found;
+
+	know_topic(sender, topic);
+	/* partitions are added to a topic while a producer is kept */
+	ask_topic(sender, topic);
+	finish_asking(sender);
+	return note_topic(sender, topic, &found)->npartitions;
+}
+
 void
 cdc_kafka_sender_prepare(const CdcKafkaTarget *target, const char *topic)
 {

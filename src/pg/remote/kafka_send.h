@@ -67,6 +67,9 @@ extern int	cdc_kafka_target_partitions(const CdcKafkaTarget *target, const char 
  */
 extern CdcKafkaSender *cdc_kafka_sender_open(const CdcKafkaTarget *target);
 
+/* How many partitions the topic has now, asked of the cluster in any case; 0: not known. */
+extern int	cdc_kafka_sender_partitions(CdcKafkaSender *sender, const char *topic);
+
 /*
  * Copies; waits while too much is under way.  ERROR when a message before was
  * refused.  number is the message's in the database transaction, for errors.

@@ -1,0 +1,237 @@
+# What publications tell of a table's rows by key, to topics of several partitions: keys that
+# change, TRUNCATE, another primary key, resync, repair.  Read back by subscriptions of our own,
+# and folded as consumers of documents do.
+#
+# Takes 40 s.
+use strict;
+use warnings;
+
+use JSON::PP;
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Kafka;
+use CdcIngest::Server;
+
+my $kafka = CdcIngest::Kafka->new(partitions => 4);
+my $source = CdcIngest::Server->new('mariadb');
+my $cluster = CdcIngest::Cluster->new('published_keys');
+my $json = JSON::PP->new->canonical->allow_nonref;
+
+$source->do('CREATE DATABASE shop CHARACTER SET utf8mb4',
+	'CREATE TABLE shop.kk (id int PRIMARY KEY, n int)',
+	'CREATE TABLE shop.tr (id int PRIMARY KEY, n int)',
+	'CREATE TABLE shop.rz (id int PRIMARY KEY, n int)',
+	'CREATE TABLE shop.vr (id int PRIMARY KEY, n int)',
+	'CREATE TABLE shop.cw (id int PRIMARY KEY, n int)',
+	'CREATE TABLE shop.nk (x int, n int)');
+$cluster->add_source('shop', $source);
+$cluster->do("CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '" . $kafka->bootstrap . "')");
+$cluster->subscribe('shop', 'shop', 'shop', tables => ['shop.*'], enabled => \'false', history => 'public.history');
+
+sub both
+{
+	for (1 .. 30)
+	{
+		$cluster->do(q{SELECT cdc.pull('shop')}, q{SELECT * FROM cdc.apply('shop')});
+		last if $cluster->value(q{SELECT count(*) FROM cdc.subscription_table WHERE subscription = 'shop' AND state <> 'r'}) == 0;
+	}
+	return;
+}
+sub rows_of { my ($dbh, $table, @order) = @_; return join ' ', map { join ',', map { $_ // '-' } @$_ } @{ $dbh->selectall_arrayref("SELECT * FROM $table ORDER BY 1, 2") } }
+sub fails { return $cluster->error_of($_[0]) }
+both();
+
+my %readers = (maxwell => 'maxwell', debezium => 'debezium', canal => 'canal', quix => 'quix', goldengate_op => 'goldengate', goldengate_row => 'goldengate');
+
+# The documents that consumers are left with, by key.
+sub documents
+{
+	my ($format, $topic) = @_;
+	my %doc;
+	for my $partition (0 .. 3)
+	{
+		for my $m ($kafka->consume($topic, partition => $partition, format => '%K|%k|%S|%s'))
+		{
+			my ($key, $len, $value) = $m =~ /^-?\d+\|(.*?)\|(-?\d+)\|(.*)$/s or die "what is $m";
+			if ($format eq 'json') { $len < 0 ? delete $doc{$key} : ($doc{$key} = $json->decode($value)); next }
+			my ($action, $row) = split /\n/, $value;
+			my ($verb, $of) = %{ $json->decode($action) };
+			$verb eq 'delete' ? delete $doc{ $of->{_id} } : ($doc{ $of->{_id} } = $json->decode($row));
+		}
+	}
+	return \%doc;
+}
+sub documents_text { my ($doc) = @_; return join ' ', sort { $a cmp $b } map { my $d = $_; join ',', map { $d->{$_} // '-' } grep { exists $d->{$_} } qw(id r n) } values %$doc }
+sub source_text { return join ' ', sort { $a cmp $b } split / /, rows_of($source->connect, "shop.$_[0]") }
+
+# Publishes in all formats from an event on, and reads back.
+sub out_and_in
+{
+	my ($what, $from, @tables) = @_;
+	for my $format (sort keys %readers)
+	{
+		my $prefix = "$what$format";
+		$cluster->do(qq{SELECT cdc.publish('shop', 'bus', '$prefix.\${table}', format := '$format', options := '{"exclude": "shop.nk"}', name := '$prefix', from_seq := $from)});
+		$cluster->do("CREATE SCHEMA $prefix", map { "CREATE TABLE $prefix.$_ (LIKE shop.$_ INCLUDING ALL)" } @tables);
+		$cluster->call('create_subscription', name => $prefix, server => 'bus', topics => [ map { "$prefix.$_" } @tables ], format => $readers{$format}, target_schema => $prefix, history => "$prefix.history", enabled => \'false');
+		$cluster->do("SELECT cdc.pull('$prefix')", "SELECT * FROM cdc.apply('$prefix')");
+		for my $table (@tables)
+		{
+			is(rows_of($cluster->dbh, "$prefix.$table"), rows_of($source->connect, "shop.$table"), "$what: $format: $table");
+		}
+		$cluster->do("SELECT cdc.drop_subscription('$prefix', true)", "SELECT cdc.drop_publication('$prefix')");
+	}
+	for my $format (qw(json es_bulk))
+	{
+		my $prefix = "$what$format";
+		$cluster->do(qq{SELECT cdc.publish('shop', 'bus', '$prefix.\${table}', format := '$format', options := '{"exclude": "shop.nk"}', name := '$prefix', from_seq := $from)});
+		is(documents_text(documents($format, "$prefix.$_")), source_text($_), "$what: $format: $_") for @tables;
+		$cluster->do("SELECT cdc.drop_publication('$prefix')");
+	}
+	return;
+}
+
+# Everything that concerns more than one key, in topics of four partitions.
+subtest 'each row by its key' => sub {
+	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
+	$source->do('INSERT INTO shop.kk SELECT seq, seq FROM shop.seq_1_to_50', 'UPDATE shop.kk SET id = id + 1000', 'INSERT INTO shop.kk SELECT seq, seq * 10 FROM shop.seq_1_to_50',
+		'UPDATE shop.kk SET id = id + 5000 WHERE id < 10',
+		'INSERT INTO shop.tr SELECT seq, seq FROM shop.seq_1_to_100', 'DELETE FROM shop.tr WHERE id = 5', 'TRUNCATE shop.tr', 'INSERT INTO shop.tr SELECT seq, 1 FROM shop.seq_50_to_120',
+		'DELETE FROM shop.tr WHERE id = 60', 'TRUNCATE shop.tr', 'INSERT INTO shop.tr VALUES (7, 7), (200, 2)',
+		'INSERT INTO shop.rz SELECT seq, seq FROM shop.seq_1_to_20', 'INSERT INTO shop.vr SELECT seq, seq FROM shop.seq_1_to_20', 'INSERT INTO shop.cw SELECT seq, seq FROM shop.seq_1_to_20');
+	both();
+	$source->do('SET sql_log_bin = 0', 'DELETE FROM shop.rz WHERE id IN (2, 11)', 'UPDATE shop.rz SET n = 30 WHERE id = 3', 'DELETE FROM shop.vr WHERE id IN (4, 19)', 'DELETE FROM shop.cw WHERE id IN (2, 11)', 'UPDATE shop.cw SET n = 50 WHERE id = 5', 'SET sql_log_bin = 1');
+	$cluster->do(q{SELECT cdc.resync_table('shop', 'shop.rz')}, q{SELECT cdc.resync_table('shop', 'shop.cw', 'id < 10')});
+	both();
+	$cluster->do(q{SELECT * FROM cdc.verify('shop', 'shop.vr', repair := true)});
+	both();
+	$source->do('INSERT INTO shop.rz VALUES (2, 22)', 'UPDATE shop.vr SET n = 0 WHERE id = 1');
+	both();
+	is(rows_of($cluster->dbh, "shop.$_"), rows_of($source->connect, "shop.$_"), "the first replica of $_") for qw(kk tr rz vr cw);
+	out_and_in('a', $from, qw(kk tr rz vr cw));
+};
+
+# Where a table has one partition, the tools' own messages.
+subtest 'one message, where that is exact' => sub {
+	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
+	$source->do('INSERT INTO shop.kk VALUES (9001, 1)', 'UPDATE shop.kk SET id = 9002 WHERE id = 9001', 'INSERT INTO shop.tr VALUES (300, 1)', 'TRUNCATE shop.tr', 'INSERT INTO shop.tr VALUES (8, 8)');
+	both();
+	$kafka->create_topic($_, 1) for qw(one.canal one.maxwell one.debezium);
+	$cluster->do(q{SELECT cdc.publish('shop', 'bus', 'one.canal', format := 'canal', options := '{"key_change": "update"}', name := 'c1', from_seq := } . $from . ')',
+		q{SELECT cdc.publish('shop', 'bus', 'one.maxwell', options := '{"key_change": "update", "ddl_topic": "one.maxwell"}', name := 'm1', from_seq := } . $from . ')',
+		q{SELECT cdc.publish('shop', 'bus', 'one.debezium', format := 'debezium', name := 'd1', from_seq := } . $from . ')');
+	is(join(' ', map { $json->decode($_)->{type} } $kafka->consume('one.canal')), 'INSERT UPDATE INSERT TRUNCATE INSERT', 'canal');
+	is(join(' ', map { $json->decode($_)->{type} } $kafka->consume('one.maxwell')), 'insert update insert table-truncate insert', 'maxwell, DDL in the same topic');
+	is(join(' ', map { $json->decode($_)->{op} } $kafka->consume('one.debezium')), 'c d c c t c', 'debezium');
+	$cluster->do("SELECT cdc.drop_publication('$_')") for qw(c1 m1 d1);
+};
+
+# Documents are known by the key alone.
+subtest 'another primary key' => sub {
+	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
+	$source->do('CREATE TABLE shop.p9 (id int PRIMARY KEY, r int NOT NULL, n int)', 'INSERT INTO shop.p9 VALUES (1, 2, 1), (2, 1, 2), (3, 9, 3)',
+		'ALTER TABLE shop.p9 DROP PRIMARY KEY, ADD PRIMARY KEY (r)', 'UPDATE shop.p9 SET n = 10 WHERE id = 1',
+		'ALTER TABLE shop.p9 DROP PRIMARY KEY, ADD PRIMARY KEY (id, r)', 'INSERT INTO shop.p9 VALUES (1, 7, 70)', 'DELETE FROM shop.p9 WHERE id = 2');
+	$cluster->do(q{SELECT cdc.pull('shop')});
+	for my $format (qw(json es_bulk))
+	{
+		$cluster->do(qq{SELECT cdc.publish('shop', 'bus', 'p.$format.\${table}', format := '$format', options := '{"exclude": "shop.nk"}', name := 'p$format', from_seq := $from)});
+		my $doc = documents($format, "p.$format.p9");
+		is(documents_text($doc), '1,2,10 1,7,70 3,9,3', "$format: the rows");
+		is(join(' ', sort keys %$doc), $format eq 'json' ? '{"id":1,"r":2} {"id":1,"r":7} {"id":3,"r":9}' : '[1,2] [1,7] [3,9]', "$format: under their new keys");
+	}
+	$source->do('TRUNCATE shop.p9', 'INSERT INTO shop.p9 VALUES (5, 5, 5)');
+	$cluster->do(q{SELECT cdc.pull('shop')});
+	for my $format (qw(json es_bulk))
+	{
+		$cluster->do("SELECT cdc.publish_more('p$format')");
+		is(documents_text(documents($format, "p.$format.p9")), '5,5,5', "$format: TRUNCATE behind that");
+	}
+	# the values of a key that is new as a column are in no event
+	$source->do('ALTER TABLE shop.p9 DROP PRIMARY KEY, ADD COLUMN s int AUTO_INCREMENT PRIMARY KEY');
+	$cluster->do(q{SELECT cdc.pull('shop')});
+	my $error = fails(q{SELECT cdc.publish_more('pes_bulk')});
+	like($error, qr/cannot tell the rows of source table shop\.p9 under their new primary key/, 'a key that no event tells');
+	my ($pass) = $error =~ /(SELECT cdc\.publish\(.*?\);)/s;
+	$cluster->do($pass);
+	is($cluster->value(q{SELECT events_behind FROM cdc.stat_publication WHERE publication = 'pes_bulk'}), 0, 'is passed over by what the hint says');
+	$cluster->do($pass =~ s/"message"/"rows"/r);
+	$cluster->do("SELECT cdc.drop_publication('$_')") for qw(pjson pes_bulk);
+};
+
+subtest 'a table without a key' => sub {
+	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
+	$source->do('INSERT INTO shop.nk VALUES (1, 1), (2, 2), (3, 3)', 'INSERT INTO shop.kk VALUES (7777, 1)');
+	both();
+	for my $format (qw(json es_bulk))
+	{
+		my $error = fails(qq{SELECT cdc.publish('shop', 'bus', 'k.$format.\${table}', format := '$format', name := 'k$format', from_seq := $from, options := '{"exclude": "shop.zz"}')});
+		like($error, qr/source table shop\.nk, which has no primary key, cannot be published in format $format/, "$format: is an error before anything is sent without a key");
+		# the hint is for a publication that exists; here it makes the one that failed, from the same event on
+		my ($statement) = $error =~ /(SELECT cdc\.publish\(.*?\);)/s;
+		$cluster->do($statement =~ s/\);$/, from_seq := $from);/r);
+		is(documents_text(documents($format, "k.$format.kk")), '7777,1', "$format: and the hint goes on");
+		is($cluster->value('SELECT options->>? FROM cdc.publication WHERE name = ?', 'exclude', "k$format"), 'shop.zz, shop.nk', "$format: with what was left out before");
+		$cluster->do("SELECT cdc.drop_publication('k$format')");
+	}
+	# a new copy of it begins with the format's own message: rows and message have one key
+	$source->do('SET sql_log_bin = 0', 'DELETE FROM shop.nk WHERE x = 2', 'SET sql_log_bin = 1');
+	$cluster->do(q{SELECT cdc.resync_table('shop', 'shop.nk')});
+	both();
+	for my $format (qw(canal quix goldengate_op))
+	{
+		$cluster->do(qq{SELECT cdc.publish('shop', 'bus', 'n$format.\${table}', format := '$format', name := 'n$format', from_seq := $from)}, "CREATE SCHEMA n$format", "CREATE TABLE n$format.nk (x int, n int)");
+		$cluster->call('create_subscription', name => "n$format", server => 'bus', topics => ["n$format.nk"], format => $readers{$format}, target_schema => "n$format", history => "n$format.history", enabled => \'false');
+		$cluster->do("SELECT cdc.pull('n$format')", "SELECT * FROM cdc.apply('n$format')");
+		is(rows_of($cluster->dbh, "n$format.nk"), '1,1 3,3', "$format: a resync");
+		$cluster->do("SELECT cdc.drop_subscription('n$format', true)", "SELECT cdc.drop_publication('n$format')");
+	}
+};
+
+# What is gone from the history cannot be deleted by it.
+subtest 'a history with a hole' => sub {
+	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
+	$source->do('CREATE TABLE shop.h (id int PRIMARY KEY)', 'INSERT INTO shop.h VALUES (1), (2), (3)');
+	$cluster->do(q{SELECT cdc.pull('shop')}, qq{SELECT cdc.publish('shop', 'bus', 'h.\${table}', format := 'json', name := 'h', from_seq := $from)});
+	$cluster->do('DELETE FROM history WHERE seq = (SELECT min(seq) + 1 FROM history WHERE source_table = \'shop.h\' AND op = \'c\')');
+	$source->do('TRUNCATE shop.h', 'INSERT INTO shop.h VALUES (4)');
+	$cluster->do(q{SELECT cdc.pull('shop')});
+	my $error = fails(q{SELECT cdc.publish_more('h')});
+	like($error, qr/publication "h" cannot tell which rows source table shop\.h had: the history has no events \d+ to \d+ any more/, 'is an error');
+	my ($pass) = $error =~ /(SELECT cdc\.publish\(.*?\);)/s;
+	$cluster->do($pass);
+	is(join(' ', sort keys %{ documents('json', 'h.h') }), '{"id":1} {"id":2} {"id":3} {"id":4}', 'the hint passes over it');
+	$cluster->do($pass =~ s/"message"/"rows"/r, q{SELECT cdc.drop_publication('h')});
+};
+
+# Maxwell's messages as it writes them by default: their own keys, no definitions.
+subtest 'a declared format, and the keys of its messages' => sub {
+	$kafka->create_topic('mx', 1);
+	my $m = sub { my ($id, $type, $more) = @_; [ qq({"database":"s","table":"c","pk.id":$id}), qq({"database":"s","table":"c","type":"$type","ts":1,"xid":1,"commit":true,$more}) ] };
+	my $t = sub { my ($table, $data) = @_; [ undef, qq({"database":"s","table":"$table","type":"insert","ts":1,"data":$data}) ] };
+	$kafka->produce('mx', [ $m->(1, 'insert', '"data":{"id":1,"n":"a"}'), $m->(2, 'insert', '"data":{"id":2,"n":"b"}'), $m->(9, 'update', '"data":{"id":9,"n":"a"},"old":{"id":1}'), $m->(2, 'delete', '"data":{"id":2,"n":"b"}') ]);
+	$cluster->do('CREATE SCHEMA s');
+	$cluster->call('create_subscription', name => 'mx', server => 'bus', topics => ['mx'], format => 'maxwell', target_schema => 's', history => 'public.mx_history', enabled => \'false');
+	$cluster->do(q{SELECT cdc.pull('mx')}, q{SELECT cdc.publish('mx', 'bus', 'mxj.${table}', format := 'json', name := 'mxj')}, q{SELECT cdc.publish('mx', 'bus', 'mxc.${table}', format := 'canal', name := 'mxc')}, q{SELECT cdc.publish('mx', 'bus', 'mxe.${table}', format := 'es_bulk', name := 'mxe')});
+	is_deeply(documents('json', 'mxj.c'), { '{"id":9}' => { id => 9, n => 'a' } }, 'json');
+	is(join(' ', keys %{ documents('es_bulk', 'mxe.c') }), '9', 'es_bulk');
+	is(scalar(grep { ($json->decode($_)->{pkNames}[0] // '') ne 'id' } map { $kafka->consume('mxc.c', partition => $_) } 0 .. 3), 0, 'canal');
+	# by the target, as it is when the event is published
+	$cluster->do('CREATE TABLE s.d (id int, n text)', q{SELECT cdc.add_table('mx', 's.d', target := 's.d')});
+	$kafka->produce('mx', [ $t->('d', '{"id":1,"n":"x"}') ]);
+	$cluster->do(q{SELECT cdc.pull('mx')});
+	like(fails(q{SELECT cdc.publish_more('mxj')}), qr/source table s\.d, which has no primary key/, 'no key anywhere');
+	$cluster->do(q{SELECT cdc.alter_table('mx', 's.d', key := '{id}')}, q{SELECT cdc.publish_more('mxj')}, q{SELECT cdc.publish_more('mxc')});
+	is(join(' ', keys %{ documents('json', 'mxj.d') }), '{"id":1}', 'the key that alter_table gave');
+	is($json->decode((map { $kafka->consume('mxc.d', partition => $_) } 0 .. 3)[0])->{pkNames}[0], 'id', 'in canal, too');
+	# what a worker failed with is over when somebody has published by hand
+	$kafka->produce('mx', [ $t->('e', '{"id":1}') ]);
+	$cluster->do(q{SELECT cdc.pull('mx')}, q{SELECT cdc.enable_publication('mxj')}, q{SELECT cdc.enable_subscription('mx')});
+	$cluster->poll(q{SELECT last_error ~ 's\.e, which has no primary key' FROM cdc.stat_publication WHERE publication = 'mxj'}, 1);
+	my ($hint) = $cluster->value(q{SELECT last_error FROM cdc.stat_publication WHERE publication = 'mxj'}) =~ /(SELECT cdc\.publish\(.*?\);)/s;
+	$cluster->do(q{SELECT cdc.disable_publication('mxj')}, $hint);
+	is($cluster->value(q{SELECT events_behind || ' ' || coalesce(last_error, '-') FROM cdc.stat_publication WHERE publication = 'mxj'}), '0 -', 'an error that is over');
+	$cluster->do(q{SELECT cdc.drop_subscription('mx', true)});
+};
+
+done_testing();
