@@ -10,16 +10,15 @@
  *	  walk.c			runs up to a place, with what is to be done in between
  *	  guard.c			a run over a range, its counters; one table's error is that table's
  *	  follow.c			what is done at a change of a source table
- *	  run.c				a run over a range of history: visits its events; whose an error is
+ *	  run.c				a run over a range of history: visits its events
  *	  segments.c		what the segments apply by themselves
  *	  lookahead.c		which events later ones of the same run make needless
  *	  lookahead_sample.c	whether it pays to find that out
  *	  aside.c			events that are put aside
  *	  run_target.c		the source tables and targets of a run
- *	  copy_event.c		what an event says of a copy, and does to a target that it replaces; whether
- *						a table is being copied
+ *	  copy_event.c		what an event says of a copy; whether a table is being copied
  *	  blame.c			which event an error is of
- *	  sweep.c			rows that a copy has not brought
+ *	  sweep.c			copies that replace what a target has: rows that have not come go
  *	  event.c			the rows of an event; whether its order is known
  *	  message_key.c		what tells rows apart in messages, and in their target
  *	  envelope.c		rows of messages in other envelopes than Maxwell's
@@ -314,17 +313,10 @@ extern void cdc_copy_event_read(const CdcHistoryEvent *event, CdcCopyEvent *copy
 extern bool cdc_run_takes_at_end(CdcApply *apply, CdcSourceRun *source, int64 seq);
 
 /*
- * copy_event.c: what the begin or end of a copy does to its target.  Nothing is collected
+ * sweep.c: what the begin or end of a copy does to its target.  Nothing is collected
  * for that.
  */
 extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy);
-
-/*
- * sweep.c: deletes the target's rows whose keys are in no row of the source table in the
- * events with seq in [begin, end].  gone: only of these rows, keys as the text of an array of
- * arrays; or NULL.  Returns how many.
- */
-extern int64 cdc_sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end, const char *gone);
 
 /* ------------------------------------------------------------------------
  * Look ahead

@@ -20,6 +20,7 @@
 #include "pg/history/gap.h"
 #include "pg/history/hole.h"
 #include "pg/process/shmem.h"
+#include "pg/target/key.h"
 
 /*
  * Where open queries are dear, the scan's is closed once back-ends were called so often

@@ -6,7 +6,6 @@
  *	  From the top down:
  *	  publish.c			cdc.publish(): a publication's events, from history
  *	  publication.c		cdc.publication: definition, position, administration
- *	  dispatch.c		what is sent for an event
  *	  whole_table.c		events about all rows of a table
  *	  live_rows.c		the rows that a table has as of an event
  *	  copy_event.c		what events of copies say
@@ -257,9 +256,6 @@ extern char *cdc_publication_statement(const CdcPublication *p, const char *opti
 /* event.c: an event of history in the form that publish works with. */
 struct CdcHistoryEvent;
 extern void cdc_publish_read_event(const struct CdcHistoryEvent *row, CdcPublishEvent *event);
-
-/* dispatch.c: sends what an event becomes. */
-extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /*
  * message.c
