@@ -35,6 +35,16 @@ send_emptied(CdcPublisher *publisher, const CdcPublishEvent *event)
 		cdc_publish_ddl(publisher, event);
 }
 
+/* Whether an event of a copy is of a type that Maxwell does not have. */
+static bool
+is_our_own(const CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	CdcPublishCopy copy;
+
+	cdc_publish_read_copy(publisher, event, &copy);
+	return copy.kind == CDC_PUBLISH_COPY_ROWS || copy.kind == CDC_PUBLISH_COPY_KEYS;
+}
+
 void
 cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
@@ -57,7 +67,8 @@ cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event)
 			break;
 		case 'm':
 			cdc_publish_copied(publisher, event);
-			cdc_publish_other(publisher, event);
+			if (!is_our_own(publisher, event))
+				cdc_publish_other(publisher, event);
 			break;
 		default:
 			cdc_publish_other(publisher, event);
