@@ -302,9 +302,9 @@ subtest 'a worker, through kills' => sub {
 	$cluster->value(q{SELECT cdc.pull('shop')});
 	my $seq = $cluster->value('SELECT max(seq) FROM history') + 1;
 	my $from = $cluster->value(q{SELECT min(seq) FROM history WHERE source_table = 'shop.account' AND op = 'c'});
-	$cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'live.\${table}', format := 'json', options := '{"exclude": "shop.nokey"}', name := 'live', from_seq := $from, max_events := 1)});
+	$cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'live.\${table}', format := 'json', options := '{"key_columns": "v"}', name := 'live', from_seq := $from, max_events := 1)});
 	# the same once more, in transactions of Kafka
-	$cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'whole.\${table}', format := 'json', name := 'whole', from_seq := $from, max_events := 1, options := '{"transactional_id": "whole", "exclude": "shop.nokey"}')});
+	$cluster->value(qq{SELECT cdc.publish('shop', 'bus', 'whole.\${table}', format := 'json', name := 'whole', from_seq := $from, max_events := 1, options := '{"transactional_id": "whole", "key_columns": "v"}')});
 	$cluster->do(q{SELECT cdc.enable_publication('live')}, q{SELECT cdc.enable_publication('whole')}, q{SELECT cdc.enable_subscription('shop')});
 	my $load = fork_child(
 		sub {

@@ -1,18 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * event.c
- *	  An event of the history in the form that publish works with.
+ *	  An event of the history in the form that publish works with; and what those of op
+ *	  'm' say of a copy, and of the rows that it does not bring.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/publish/publish_internal.h"
 
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+
 #include "envelope/doc_tree.h"
 #include "envelope/envelope.h"
+#include "pg/base/compat_value.h"
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/datum/jsonb_document.h"
+#include "pg/history/copied_rows.h"
 #include "pg/history/scan.h"
 
 /* Kept by the backend, as a run ends in many ways: of the document at hand. */
@@ -97,4 +107,120 @@ cdc_publish_read_event(const CdcHistoryEvent *row, CdcPublishEvent *event)
 		cdc_doc_from_jsonb(row->key, &event->key);
 		event->has_key = true;
 	}
+}
+
+/* ---- copies ---- */
+
+void
+cdc_publish_read_copy(const CdcPublisher *publisher, const CdcPublishEvent *event,
+					  CdcPublishCopy *copy)
+{
+	CdcDoc		data;
+	CdcDoc		v;
+	int64_t		n;
+
+	memset(copy, 0, sizeof(*copy));
+	/* in a history from Kafka they are another one's, and so are the numbers in them */
+	if (publisher->publication->sub->kind == CDC_SERVER_KAFKA || !event->has_doc ||
+		event->source_table == NULL ||
+		!cdc_doc_find_type(&event->doc, "data", CDC_DOC_OBJECT, &data))
+		return;
+	if (cdc_string_is(event->type, "bootstrap-start"))
+		copy->kind = CDC_PUBLISH_COPY_BEGINS;
+	else if (cdc_string_is(event->type, "bootstrap-complete"))
+		copy->kind = CDC_PUBLISH_COPY_ENDS;
+	else if (cdc_string_is(event->type, CDC_COPIED_ROWS))
+		copy->kind = CDC_PUBLISH_COPY_ROWS;
+	else if (cdc_string_is(event->type, "bootstrap-keys") &&
+			 cdc_doc_find_type(&data, "keys", CDC_DOC_STRING, &v))
+	{
+		copy->kind = CDC_PUBLISH_COPY_KEYS;
+		copy->keys = v.string;
+	}
+	copy->replaces = cdc_doc_find_type(&data, "replaces", CDC_DOC_TRUE, &v);
+	if (cdc_doc_find_type(&data, "gone", CDC_DOC_STRING, &v))
+		copy->gone = pnstrdup(v.string.data, v.string.len);
+	if (cdc_doc_find_int64(&data, "begin_seq", &n))
+		copy->begin_seq = n;
+}
+
+/* The key of a row in a set of keys: each of its values as text, behind its length. */
+#define GONE_BYTES	512
+
+typedef struct GoneEntry
+{
+	char		key[GONE_BYTES];
+} GoneEntry;
+
+struct CdcPublishGone
+{
+	HTAB	   *keys;
+	CdcPublishKey key;			/* of the target: what they are values of */
+};
+
+static void
+append_part(StringInfo s, const char *text, size_t len)
+{
+	appendStringInfo(s, "%zu:", len);
+	appendBinaryStringInfo(s, text, (int) len);
+}
+
+const CdcPublishGone *
+cdc_publish_gone(CdcPublisher *publisher, const CdcPublishEvent *event, const char *list)
+{
+	CdcPublishGone *gone = palloc0(sizeof(CdcPublishGone));
+	Datum		array = OidInputFunctionCall(F_ARRAY_IN, cdc_from_utf8_copy(list), TEXTOID, -1);
+	HASHCTL		ctl;
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+	int			i;
+	int			k;
+
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = GONE_BYTES;
+	ctl.entrysize = sizeof(GoneEntry);
+	ctl.hcxt = CurrentMemoryContext;
+	gone->keys = hash_create("cdc_ingest rows that are gone", 64, &ctl,
+							 HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+	cdc_publish_target_key(publisher, event, &gone->key);
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, 'i', &values, &nulls, &n);
+	for (i = 0; gone->key.n > 0 && i + gone->key.n <= n; i += gone->key.n)
+	{
+		char		entry[GONE_BYTES] = {0};
+		StringInfoData s;
+
+		initStringInfo(&s);
+		for (k = 0; k < gone->key.n; k++)
+		{
+			const char *part = nulls[i + k] ? "" : cdc_to_utf8(TextDatumGetCString(values[i + k]));
+
+			append_part(&s, part, strlen(part));
+		}
+		strlcpy(entry, s.data, sizeof(entry));
+		(void) hash_search(gone->keys, entry, HASH_ENTER, NULL);
+	}
+	return gone;
+}
+
+bool
+cdc_publish_is_gone(const CdcPublishGone *gone, const CdcLiveRow *row)
+{
+	char		entry[GONE_BYTES] = {0};
+	StringInfoData s;
+	int			k;
+
+	if (gone->key.n == 0 || !cdc_publish_tells_key(&row->data, &gone->key))
+		return false;
+	initStringInfo(&s);
+	for (k = 0; k < gone->key.n; k++)
+	{
+		CdcPublishKey one = {1, &gone->key.columns[k]};
+		CdcPublishRow image = {&row->data, NULL};
+		const char *part = cdc_publish_key_text(&one, &image);
+
+		append_part(&s, part, strlen(part));
+	}
+	strlcpy(entry, s.data, sizeof(entry));
+	return hash_search(gone->keys, entry, HASH_FIND, NULL) != NULL;
 }

@@ -62,64 +62,6 @@ typedef struct PublishScan
 	int64		last;			/* seq of the last event that was published */
 } PublishScan;
 
-/* Whether the format has a message of TRUNCATE that is not one of DDL. */
-static bool
-has_truncate(const CdcPublisher *publisher)
-{
-	int			format = publisher->publication->format;
-
-	return format != CDC_PUBLISH_MAXWELL && format != CDC_PUBLISH_JSON && format != CDC_PUBLISH_ES_BULK;
-}
-
-/*
- * An event behind which the table has no rows: TRUNCATE, or it was made anew.  Where its
- * rows were deleted one by one, Maxwell's message of TRUNCATE, which readers would follow
- * at another moment, is left out.
- */
-static void
-send_emptied(CdcPublisher *publisher, const CdcPublishEvent *event)
-{
-	bool		by_rows = cdc_publish_emptied(publisher, event);
-
-	if (by_rows && has_truncate(publisher))
-		return;
-	if (by_rows && publisher->publication->format == CDC_PUBLISH_MAXWELL &&
-		cdc_string_is(event->type, "table-truncate"))
-		return;
-	if (!cdc_publish_truncate(publisher, event))
-		cdc_publish_ddl(publisher, event);
-}
-
-static void
-publish_event(CdcPublisher *publisher, const CdcPublishEvent *event)
-{
-	if (cdc_publication_excludes(publisher->publication, event))
-		return;
-	switch (event->op)
-	{
-		case 'c':
-		case 'u':
-		case 'd':
-		case 'r':
-			cdc_publish_change(publisher, event);
-			break;
-		case 't':
-			send_emptied(publisher, event);
-			break;
-		case 's':
-			cdc_publish_key_changed(publisher, event);
-			cdc_publish_ddl(publisher, event);
-			break;
-		case 'm':
-			cdc_publish_copied(publisher, event);
-			cdc_publish_other(publisher, event);
-			break;
-		default:
-			cdc_publish_other(publisher, event);
-			break;
-	}
-}
-
 /* CdcHistoryVisitor */
 static bool
 visit_event(const CdcHistoryEvent *row, void *arg)
@@ -133,7 +75,7 @@ visit_event(const CdcHistoryEvent *row, void *arg)
 	if (publisher->events == 0)
 		check_gap(publisher->publication, event.seq);
 	publisher->at = &event;
-	publish_event(publisher, &event);
+	cdc_publish_event(publisher, &event);
 	publisher->at = NULL;
 	at->last = event.seq;
 	publisher->events++;

@@ -6,10 +6,10 @@
  *	  From the top down:
  *	  publish.c			cdc.publish(): a publication's events, from history
  *	  publication.c		cdc.publication: definition, position, administration
+ *	  dispatch.c		what is sent for an event
  *	  whole_table.c		events about all rows of a table
  *	  live_rows.c		the rows that a table has as of an event
- *	  copy_event.c		what events of copies say
- *	  event.c			events of history
+ *	  event.c			events of history; what those of copies say
  *	  message.c			an event to its message or messages
  *	  format_*.c		changes of rows in formats of other tools
  *	  claim.c			what two tables must not share
@@ -257,6 +257,9 @@ extern char *cdc_publication_statement(const CdcPublication *p, const char *opti
 struct CdcHistoryEvent;
 extern void cdc_publish_read_event(const struct CdcHistoryEvent *row, CdcPublishEvent *event);
 
+/* dispatch.c: sends what an event becomes. */
+extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
+
 /*
  * message.c
  */
@@ -310,7 +313,7 @@ extern void cdc_live_rows_visit(CdcLiveRows *rows, int64 before, CdcLiveRowVisit
 extern void cdc_live_rows_close(CdcLiveRows *rows);
 
 /*
- * copy_event.c
+ * event.c: copies
  */
 
 typedef enum CdcPublishCopyKind
