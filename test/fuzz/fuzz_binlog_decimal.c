@@ -97,7 +97,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, data, size);
 	arena = cdc_arena_create(0);
 	{
-		CdcRowReader r = {copy, copy + size, arena, &err};
+		CdcRowReader r = {copy, copy + size, arena, &err, false};
 
 		st = cdc_decode_decimal(&r, &plan, &value);
 		require(size >= plan.size || st == CDC_ERR_CORRUPT);

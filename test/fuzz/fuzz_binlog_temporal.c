@@ -130,7 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= 2;
 	copy = malloc(size ? size : 1); /* ends where the memory ends */
 	memcpy(copy, data, size);
-	r = (CdcRowReader) {copy, copy + size, NULL, &err};
+	r = (CdcRowReader) {copy, copy + size, NULL, &err, false};
 	st = decoders[type] (&r, &plan, &value);
 	require(size >= plan.size || st == CDC_ERR_CORRUPT);
 	require(st == CDC_OK || (err.status == st && err.message[0] != '\0'));

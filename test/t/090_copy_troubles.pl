@@ -157,6 +157,44 @@ subtest 'tables that cannot be read to their end' => sub {
 };
 
 # Rows come, change, go and change their keys, in whatever shape the tables are.
+# Bytes for which the character set of their column has no character.  Servers that convert put a
+# question mark there; a copy must not, and the stream has to say the same of them.
+subtest 'bytes that are no text' => sub {
+	for my $flavour (qw(mariadb mysql56))
+	{
+		my $id = "bytes_$flavour";
+		my $source = CdcIngest::Server->new($flavour);
+		$cluster->add_source($id, $source);
+		$source->do("SET sql_mode = ''", "CREATE DATABASE $id");
+		my %hex = (cp1251 => '98', latin7 => 'a1', big5 => '80', greek => 'ff', ujis => '8f');
+		for my $charset (sort keys %hex)
+		{
+			$source->do("CREATE TABLE $id.$charset (id int PRIMARY KEY, c char(20), t text, v varchar(20)) CHARACTER SET $charset",
+				"INSERT INTO $id.$charset VALUES (1, 'a ', '?', ''), (2, NULL, 'b', ' x ')", "INSERT INTO $id.$charset VALUES (3, 'c', _binary x'61$hex{$charset}', 'd')");
+		}
+		my @bad = grep { $source->value("SELECT HEX(t) <> '613F' AND HEX(CONVERT(t USING utf8mb4)) = '613F' FROM $id.$_ WHERE id = 3") } sort keys %hex;
+		cmp_ok(scalar @bad, '>', 0, "$id: characters that the server does not know: @bad");
+		$cluster->subscribe($id, $id, $id, tables => ["$id.*"]);
+		$cluster->catch_up($id);
+		for my $charset (@bad)
+		{
+			my $error = state_of("$id.$charset");
+			like($error, qr/^e .*text is not valid $charset/s, "... $charset: no question mark is made of it");
+			$source->do("UPDATE $id.$charset SET t = 'good' WHERE id = 3");
+			$cluster->do(remedy($error));
+		}
+		$cluster->catch_up($id);
+		is($cluster->value(q{SELECT count(*) FROM cdc.subscription_table WHERE subscription = ? AND state <> 'r'}, $id), 0, '... corrected, and copied as its error says');
+		$cluster->compare_ok($source, $id, $id, '... all is equal', only => \@bad);
+		$source->do("UPDATE $id.$bad[0] SET v = _binary x'$hex{$bad[0]}' WHERE id = 1", map { "UPDATE $id.$_ SET v = 'w' WHERE id = 2" } @bad);
+		$cluster->catch_up($id);
+		like(state_of("$id.$bad[0]"), qr/^e .*text is not valid $bad[0]/s, '... so it is in the stream');
+		$cluster->compare_ok($source, $id, $id, '... where the others go on', only => [ @bad[ 1 .. $#bad ] ]) if @bad > 1;
+		$cluster->call('drop_subscription', name => $id);
+		$source->stop('KILL');
+	}
+};
+
 sub start_writers
 {
 	my ($source, $n) = @_;

@@ -3,6 +3,11 @@
  * row_source.c
  *	  The rows of a source table as typed values, read through a session.
  *
+ * A server that converts text to the session's character set puts a question mark where it
+ * knows no character for some bytes, and says nothing.  So text in another character set than
+ * UTF-8 is read as bytes and converted here, as that of the binlog is: the same text by
+ * either way, or the same error.
+ *
  *-------------------------------------------------------------------------
  */
 #include "pg/copy/row_source.h"
@@ -11,6 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "binlog/charset.h"
 #include "core/text_value.h"
 #include "pg/base/error.h"
 
@@ -28,25 +34,52 @@ struct CdcRowSource
 	CdcArena   *arena;			/* of the present row */
 	CdcValue   *values;			/* of the present row, in the table's order */
 	int		   *types;			/* of the columns: cdc_text_type() */
+	CdcCharsets charsets;
+	CdcCharsetConverter **converters;	/* of the columns that are read as bytes; NULL: of others */
 	const CdcString *cells;		/* of the present row, or of the one that was read ahead */
 	bool		ahead;			/* there is such a row, or the end is known */
 	bool		ended;
 	TimestampTz until;			/* cdc_row_source_try_next() waits until then; 0: as long as it takes */
 };
 
-/* The SELECT of rows, each column in the form that cdc_value_from_text() reads. */
-static char *
-select_statement(const CdcTable *table, const CdcRowQuery *query)
+/*
+ * The converter of a column whose text is read as bytes; NULL: of another, or the server converts
+ * it, as nobody here can.
+ */
+static CdcCharsetConverter *
+converter_of(CdcCharsets *charsets, const CdcColumn *column)
 {
+	CdcCharsetConverter *converter = NULL;
+	CdcError	err;
+
+	if (column->charset == NULL || column->json_check || column->nmembers > 0 ||
+		strcmp(column->charset, "binary") == 0 || cdc_charset_is_utf8(column->charset))
+		return NULL;
+	if (cdc_charset_converter(charsets, column->charset, &converter, &err) == CDC_ERR_NOMEM)
+		cdc_out_of_memory();
+	return converter;
+}
+
+/* The SELECT of rows, each column in the form that convert_row() reads. */
+static char *
+select_statement(const CdcRowSource *rows, const CdcRowQuery *query)
+{
+	const CdcTable *table = rows->table;
 	CdcBuf		sql = {0};
 	bool		ok = cdc_buf_printf(&sql, "SELECT ");
 	char	   *text;
 	int			i;
 
 	for (i = 0; ok && i < table->ncolumns; i++)
-		ok = (i == 0 || cdc_buf_append(&sql, ", ", 2)) &&
-			cdc_select_expression(&table->columns[i],
-								  cdc_source_quote_ident(table->columns[i].name), &sql);
+	{
+		const char *name = cdc_source_quote_ident(table->columns[i].name);
+
+		ok = i == 0 || cdc_buf_append(&sql, ", ", 2);
+		if (ok && rows->converters[i] != NULL)
+			ok = cdc_buf_printf(&sql, "CAST(%s AS BINARY)", name);
+		else
+			ok = ok && cdc_select_expression(&table->columns[i], name, &sql);
+	}
 	if (query != NULL)
 		ok = ok && cdc_buf_append(&sql, query->extra, strlen(query->extra));
 	ok = ok && cdc_buf_printf(&sql, " FROM %s.%s", cdc_source_quote_ident(table->database),
@@ -76,10 +109,14 @@ cdc_row_source_unreadable(const CdcTable *table)
 	return NULL;
 }
 
+/* Frees what the source's memory context does not. */
 static void
-free_arena(void *arg)
+free_rest(void *arg)
 {
-	cdc_arena_destroy(arg);
+	CdcRowSource *rows = arg;
+
+	cdc_charsets_free(&rows->charsets);
+	cdc_arena_destroy(rows->arena);
 }
 
 CdcRowSource *
@@ -101,15 +138,19 @@ cdc_row_source_open(CdcSource *source, const CdcTable *table, const CdcRowQuery 
 	rows->subscription = subscription;
 	rows->values = palloc0(Max(table->ncolumns, 1) * sizeof(CdcValue));
 	rows->types = palloc(Max(table->ncolumns, 1) * sizeof(int));
-	for (i = 0; i < table->ncolumns; i++)
-		rows->types[i] = cdc_text_type(&table->columns[i]);
+	rows->converters = palloc0(Max(table->ncolumns, 1) * sizeof(CdcCharsetConverter *));
+	callback->func = free_rest;
+	callback->arg = rows;
+	MemoryContextRegisterResetCallback(context, callback);
 	rows->arena = cdc_arena_create(ROW_LIMIT);
 	if (rows->arena == NULL)
 		cdc_out_of_memory();
-	callback->func = free_arena;
-	callback->arg = rows->arena;
-	MemoryContextRegisterResetCallback(context, callback);
-	cdc_session_select(rows->session, select_statement(table, query));
+	for (i = 0; i < table->ncolumns; i++)
+	{
+		rows->types[i] = cdc_text_type(&table->columns[i]);
+		rows->converters[i] = converter_of(&rows->charsets, &table->columns[i]);
+	}
+	cdc_session_select(rows->session, select_statement(rows, query));
 	MemoryContextSwitchTo(old);
 	return rows;
 }
@@ -200,9 +241,15 @@ convert_row(CdcRowSource *rows, CdcError *err)
 	cdc_arena_reset(rows->arena);
 	for (i = 0; i < table->ncolumns; i++)
 	{
-		CdcStatus	st = cdc_value_from_text_as(rows->arena, &table->columns[i], rows->types[i],
-												rows->cells[i], &rows->values[i], err);
+		CdcString	cell = rows->cells[i];
+		CdcStatus	st = CDC_OK;
 
+		if (rows->converters[i] != NULL && cell.data != NULL)
+			st = cdc_charset_to_utf8(rows->converters[i], (const uint8_t *) cell.data, cell.len,
+									 rows->arena, &cell, err);
+		if (st == CDC_OK)
+			st = cdc_value_from_text_as(rows->arena, &table->columns[i], rows->types[i], cell,
+										&rows->values[i], err);
 		if (cdc_failed(st))
 		{
 			cdc_error_column(err, table->database, table->name, table->columns[i].name);
