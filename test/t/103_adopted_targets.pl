@@ -127,6 +127,24 @@ subtest 'rules, owners of their own' => sub {
 	equal('r.b', 'r.b', 'id, v', 'a new copy of a table that belongs to another role');
 };
 
+subtest 'rows that are to stay' => sub {
+	$source->do('CREATE DATABASE w', 'CREATE TABLE w.seed (id int PRIMARY KEY)', 'CREATE TABLE w.t (id int PRIMARY KEY, v varchar(200))', "INSERT INTO w.t SELECT seq, repeat('x', 200) FROM w.seq_1_to_60000");
+	$cluster->do('CREATE SCHEMA w', 'CREATE TABLE w.t (id bigint PRIMARY KEY, v varchar(200))', "INSERT INTO w.t VALUES (-1, 'own'), (-2, 'own')");
+	$cluster->call('create_subscription', name => 'w', server => 'shop', tables => ['w.seed'], target_schema => 'w', enabled => \'false', options => '{"copy_chunk_time": "10ms"}');
+	my $step = sub { $cluster->do(q{SELECT cdc.pull('w', 1)}, q{SELECT * FROM cdc.apply('w')}) };
+	$step->() for 1 .. 5;
+	$cluster->do(q{SELECT cdc.add_table('w', 'w.t', target := 'w.t', target_rows := 'keep')});
+	my $chunks = q{SELECT coalesce(max(chunks), 0) FROM cdc.stat_progress_copy WHERE subscription = 'w' AND source_table = 'w.t'};
+	for (1 .. 50) { last if $cluster->value($chunks) > 0; $step->() }
+	cmp_ok($cluster->value($chunks), '>', 0, 'a copy has begun');
+	$source->do('ALTER TABLE w.t MODIFY id bigint', 'DELETE FROM w.t WHERE id = 7');
+	$cluster->do(q{SELECT cdc.enable_subscription('w')});
+	$cluster->catch_up('w');
+	is($cluster->value(q{SELECT count(*) FROM cdc.log WHERE subscription = 'w' AND message LIKE '%begins anew%'}), 1, '... and began anew');
+	equal('w.t', 'w.t WHERE id > 0', 'id, v', 'the source\'s rows are there');
+	is($cluster->value('SELECT count(*) FROM w.t WHERE id < 0'), 2, '... and those that were there before');
+};
+
 subtest 'unlogged' => sub {
 	$source->do('CREATE DATABASE u', map { ("CREATE TABLE u.$_ (id int PRIMARY KEY, v int)", "INSERT INTO u.$_ VALUES (1, 1), (2, 2)") } qw(t o));
 	$cluster->call('create_subscription', name => 'u', server => 'shop', tables => ['u.*'], target_schema => 'u');

@@ -492,7 +492,8 @@ check_begun(CdcCopyWork *work, const CdcCopyTable *t)
 					 t->key == NULL && p->key_shape == NULL ? "its one pass was cut off" : "its key has changed"), NULL);
 	if (p->resync)
 		p->row_filter = p->gone = NULL;
-	p->replaces = p->replaces || p->row_filter == NULL || !(p->resync || p->keeps);
+	/* rows that were there before, and are to stay, stay in any case */
+	p->replaces = p->replaces || !p->keeps;
 	p->begin_seq = p->events_seq = p->rows = p->bytes = p->chunks = 0;
 	p->last_key = NULL;
 	p->nlast_key = 0;

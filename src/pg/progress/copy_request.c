@@ -58,7 +58,7 @@ cdc_copy_request(const CdcSubscription *sub, const char *name,
 		8, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	static CdcStatement again = {
-		"UPDATE cdc_catalog.copy_progress SET replaces = replaces OR ($3::pg_catalog.bool"
+		"UPDATE cdc_catalog.copy_progress SET replaces = replaces OR ($3::pg_catalog.bool AND NOT keeps"
 		" AND (row_filter IS NULL OR kind OPERATOR(pg_catalog.=) 'resync')),"
 		" row_filter = CASE WHEN kind OPERATOR(pg_catalog.=) 'resync' THEN NULL ELSE row_filter END,"
 		" gone = NULL, gone_seq = NULL, restarts = restarts OPERATOR(pg_catalog.+) 1," FORGET_PROGRESS
