@@ -65,10 +65,9 @@ sub keys_of_types
 	my $said = sub { return $cluster->rows(
 			q{SELECT kind, count(*)::int, sum(array_length(differing_keys, 1))::int FROM cdc.verify(?, repair := ?)
 			WHERE source_table LIKE 'v.k%' AND kind <> 'equal' GROUP BY kind ORDER BY kind}, $id, $_[0] ? 1 : 0) };
-	# two of types that the target only has: rows, and a domain over arrays
-	$cluster->do("CREATE TYPE $id.pair AS (a int, t text)", "CREATE DOMAIN $id.words AS text[]",
-		map { "CREATE TABLE $id.k$_ (c $id.$_, a int, b int, PRIMARY KEY (c, a))" } qw(pair words));
-	my %keys = (pair => [ 'varchar(20)', q{'(1,"a b")'} ], words => [ q{set('a','b')}, q{'a,b'} ]);
+	# one of a type that the target only has: a domain over arrays
+	$cluster->do("CREATE DOMAIN $id.words AS text[]", "CREATE TABLE $id.kwords (c $id.words, a int, b int, PRIMARY KEY (c, a))");
+	my %keys = (words => [ q{set('a','b')}, q{'a,b'} ]);
 	my $n = 0;
 	$keys{ $n++ } = $_ for grep { $_->[0] !~ /text|blob/ } @types;
 	for my $name (sort keys %keys)

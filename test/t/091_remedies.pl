@@ -173,6 +173,19 @@ subtest 'replay over changes of types' => sub {
 	is($cluster->value("SELECT count(*) FROM ((TABLE $id.a EXCEPT TABLE $id.r) UNION ALL (TABLE $id.r EXCEPT TABLE $id.a)) AS d"), 0, '... and its remedy ends in the same table');
 };
 
+# binlog_row_image=MINIMAL: the binlog has neither the former document nor the whole new one.
+subtest 'a part of a document' => sub {
+	my $id = subscription([ 'a (id INT PRIMARY KEY, js JSON)', 'b (id INT PRIMARY KEY)' ]);
+	is(follow($id, q{INSERT INTO a VALUES (1, '{"a": "a long text, so that an update is partial", "b": 1}')}), '', 'a document');
+	is(follow($id, q{SET binlog_row_image = 'MINIMAL', binlog_row_value_options = 'PARTIAL_JSON'}, q{UPDATE a SET js = JSON_SET(js, '$.b', 2)},
+			q{SET binlog_row_image = DEFAULT, binlog_row_value_options = DEFAULT}, 'INSERT INTO b VALUES (1)'), '', '... of which a part comes: other tables go on');
+	my $error = $cluster->value(q{SELECT last_error FROM cdc.stat_table WHERE subscription = ? AND source_table = ? AND state = 'e'}, $id, "$id.a") // '';
+	like($error, qr/cannot be read: column "js": partial JSON update/, '... and its own says why');
+	$cluster->do(statements($error));
+	settle($id);
+	same_ok($id, 'what it says to type');
+};
+
 subtest 'events that the source could not write' => sub {
 	my $mariadb = CdcIngest::Server->new('mariadb');
 	$cluster->add_source('lossy', $mariadb);
