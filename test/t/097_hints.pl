@@ -202,7 +202,7 @@ my %elsewhere = map { $_ => 1 } (
 	'fill.c refuse', 'fill.c stop_again', 'follow.c cdc_follow_fail', 'guard.c hold_table',    # 094, 079
 	(map { "message_key.c $_" } qw(refuse_wider refuse_untold refuse_keyless tell_own_key)),    # 102
 	'replay.c warn_of_change', 'registry.c cdc_registry_unreadable', 'backend.c check_rules',    # 091, 066, 103
-	'apply.c run_locked', 'hole.c cdc_history_check_whole', 'table_error.c cdc_table_error_blocked', 'table.c check_kind',    # what can only be done to the catalogs
+	'apply.c run_locked', 'hole.c cdc_history_find_hole', 'table_error.c cdc_table_error_blocked', 'table.c check_kind',    # what can only be done to the catalogs
 	'append.c cdc_history_append', 'append.c choose_way',    # a history without keys of messages; regress:history_types
 	'lock.c lock_context', 'make.c announce_slow_target', 'replica_table.c announce_left_out',    # nothing is to be done
 	'copied_rows.c make_room', 'mapping.c map_key',    # rows of 1 GB; Greenplum

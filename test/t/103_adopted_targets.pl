@@ -143,6 +143,9 @@ subtest 'rows that are to stay' => sub {
 	is($cluster->value(q{SELECT count(*) FROM cdc.log WHERE subscription = 'w' AND message LIKE '%begins anew%'}), 1, '... and began anew');
 	equal('w.t', 'w.t WHERE id > 0', 'id, v', 'the source\'s rows are there');
 	is($cluster->value('SELECT count(*) FROM w.t WHERE id < 0'), 2, '... and those that were there before');
+	like($cluster->notices_of(q{SELECT cdc.resync_table('w', 'w.t')}), qr/rows of target w\.t that source table w\.t does not have will go/, 'a resync takes them, and says so');
+	$cluster->catch_up('w');
+	equal('w.t', 'w.t', 'id, v', '... and is equal');
 };
 
 subtest 'unlogged' => sub {

@@ -632,6 +632,12 @@ cdc_resync_table(PG_FUNCTION_ARGS)
 		check_not_left_out(sub, table);
 		if (request.row_filter != NULL)
 			check_some_rows(sub, table);
+		else if (cdc_copy_keeps(sub, table->name))
+			ereport(WARNING,
+					(errcode(ERRCODE_WARNING),
+					 errmsg("rows of target %s that source table %s does not have will go", table->target,
+							table->source_table),
+					 errdetail("target_rows := 'keep' has kept them so far.")));
 		cdc_copy_request(sub, table->name, &request);
 		cdc_log(sub->name, "copy", psprintf("resync of source table %s was asked for", table->name),
 				request.row_filter);

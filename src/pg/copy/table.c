@@ -218,6 +218,16 @@ end_mark(const CdcCopyTable *t)
 	return mark;
 }
 
+/* The same of one that stands for some rows: they stay beside it where the end has to know them. */
+static CdcCopyMark
+rows_mark(const CdcCopyTable *t, int64 rows)
+{
+	CdcCopyMark mark = plain_mark(t, rows);
+
+	mark.replaces = mark.replaces || cdc_copy_tells_keys(t->progress) || t->progress->gone != NULL;
+	return mark;
+}
+
 /* An 'm' event, which frames the rows of a table, or stands for some of them. */
 static void
 control_event(CdcCopyWork *work, const CdcCopyTable *t, const char *type, CdcCopyMark mark)
@@ -301,7 +311,7 @@ write_rows(CdcCopyWork *work, const CdcCopyTable *t, CdcChunk *chunk, CdcError *
 	}
 	if (aside == NULL || (n = cdc_copied_rows_end(aside)) == 0)
 		return st;
-	control_event(work, t, CDC_COPIED_ROWS, plain_mark(t, n));
+	control_event(work, t, CDC_COPIED_ROWS, rows_mark(t, n));
 	if (*work->copy->out->last_seq != seq)
 		elog(ERROR, "the rows of a copy were kept for seq " INT64_FORMAT ", their event has " INT64_FORMAT,
 			 seq, *work->copy->out->last_seq);

@@ -49,7 +49,7 @@ failed_tables(const CdcSubscription *sub, const char *name)
 		" LEFT JOIN cdc_catalog.copy_progress p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.name OPERATOR(pg_catalog.=) t.name"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.=) 'e'"
-		" AND NOT t.left_out AND (t.last_sqlstate OPERATOR(pg_catalog.=) '55000'"
+		" AND NOT t.left_out AND NOT COALESCE(p.keeps, false) AND (t.last_sqlstate OPERATOR(pg_catalog.=) '55000'"
 		" OR (p.name IS NOT NULL AND p.ready_at IS NULL AND (t.last_sqlstate OPERATOR(pg_catalog.=) 'HV000'"
 		" OR pg_catalog.\"left\"(t.last_sqlstate, 2) OPERATOR(pg_catalog.=) ANY ('{22,23}'::pg_catalog.text[]))))"
 		" AND ($2 IS NULL OR t.name OPERATOR(pg_catalog.=) $2)"

@@ -188,6 +188,9 @@ extern void cdc_copy_request(const CdcSubscription *sub, const char *name,
 /* Whether the copy that was asked for last is to mend some rows of a target that has the others. */
 extern bool cdc_copy_is_partial(const CdcSubscription *sub, const char *name);
 
+/* Whether rows that its target had before its copy, or has besides, are to stay. */
+extern bool cdc_copy_keeps(const CdcSubscription *sub, const char *name);
+
 /*
  * Whether a copy of the table that replaces what its target has was asked for, and begins behind
  * the event seq: what the table did until then is of no concern any more.

@@ -81,6 +81,18 @@ cdc_copy_request(const CdcSubscription *sub, const char *name,
 }
 
 bool
+cdc_copy_keeps(const CdcSubscription *sub, const char *name)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.copy_progress p"
+		" WHERE p.subscription OPERATOR(pg_catalog.=) $1 AND p.name OPERATOR(pg_catalog.=) $2 AND p.keeps",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name, name) > 0;
+}
+
+bool
 cdc_copy_is_partial(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
