@@ -140,6 +140,27 @@ subtest 'one message, where that is exact' => sub {
 };
 
 # Documents are known by the key alone.
+subtest 'a new copy whose rows are not in the history' => sub {
+	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
+	$source->do('CREATE TABLE shop.q (id int PRIMARY KEY, n int)', 'INSERT INTO shop.q VALUES (1, 1), (2, 2), (3, 3)');
+	both();
+	$cluster->do(qq{SELECT cdc.publish('shop', 'bus', 'q.\${table}', format := 'json', name := 'q', options := '{"exclude": "shop.nk"}', from_seq := $from)});
+	$source->do('SET sql_log_bin = 0', 'DELETE FROM shop.q WHERE id = 2', 'SET sql_log_bin = 1');
+	$cluster->do(q{SELECT cdc.alter_table('shop', 'shop.q', '{"copy_history": false}')}, q{SELECT cdc.resync_table('shop', 'shop.q')});
+	both();
+	my $error = fails(q{SELECT cdc.publish_more('q')});
+	like($error, qr/publication "q" cannot tell which rows source table shop\.q has after its new copy/, 'is an error');
+	my ($hint) = $error =~ /HINT:\s+(.*?)(?:\n|\z)/;
+	my ($pass, @then) = $hint =~ /(SELECT cdc\.\w+\(.*?\);)/g;
+	is(scalar @then, 2, '... which names what to type') or diag $hint;
+	$cluster->do($pass);
+	$cluster->do($pass =~ s/"message"/"rows"/r, @then);
+	both();
+	$cluster->value(q{SELECT cdc.publish_more('q')});
+	is(documents_text(documents('json', 'q.q')), source_text('q'), '... typed: consumers have what the source has');
+	$cluster->do(q{SELECT cdc.drop_publication('q')});
+};
+
 subtest 'another primary key' => sub {
 	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
 	$source->do('CREATE TABLE shop.p9 (id int PRIMARY KEY, r int NOT NULL, n int)', 'INSERT INTO shop.p9 VALUES (1, 2, 1), (2, 1, 2), (3, 9, 3)',

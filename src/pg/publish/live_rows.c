@@ -378,7 +378,11 @@ read_copy(CdcLiveRows *rows, const CdcPublishEvent *event)
 		}
 	}
 	else if (copy.kind == CDC_PUBLISH_COPY_ENDS && copy.replaces)
-		rows->floor = Max(rows->floor, copy.begin_seq);
+	{
+		/* one whose rows the history lacks was passed over: nobody was told what it has not brought */
+		if (rows->aside <= copy.begin_seq)
+			rows->floor = Max(rows->floor, copy.begin_seq);
+	}
 	else if (copy.kind == CDC_PUBLISH_COPY_ENDS && copy.gone != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(rows->cxt);
