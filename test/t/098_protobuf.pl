@@ -292,7 +292,7 @@ subtest 'schemas that are none, or hostile' => sub {
 # is taken as it was built.
 subtest 'a build without what reads schemas and asks registries' => sub {
 	my $tree = "$FindBin::RealBin/../..";
-	plan skip_all => 'the tree was built elsewhere' unless -e "$tree/src/pg/registry/fetch.o";
+	ok(-e "$tree/src/pg/registry/fetch.o", 'the tree is built') or return;
 	my $copy = tempdir(CLEANUP => 1);
 	my $out = `cd '$tree' && tar cf - --exclude=./test --exclude='./*.so' . | tar xf - -C '$copy' && cd '$copy' && touch src/pg/registry/fetch.c src/pg/registry/protoc.c && chmod -R u+w . && make -s CI=true WITH_PROTOBUF=no WITH_REGISTRY=no PG_CONFIG=\$(command -v pg_config) 2>&1`;
 	is("$?$out", '0', 'is built without a warning') or return;

@@ -44,6 +44,18 @@ cdc_log(const char *subscription, const char *kind, const char *message, const c
 	cdc_spi_end(&spi);
 }
 
+/* Logs it unless the statement, which is given all but the detail, finds a row; returns whether it has logged. */
+static bool
+log_unless(CdcStatement *found, const char *subscription, const char *kind, const char *message,
+		   const char *detail)
+{
+	message = cdc_bounded_text(message, CDC_TEXT_BOUND);
+	if (cdc_spi_run(found, subscription, kind, message) != 0)
+		return false;
+	cdc_log(subscription, kind, message, detail);
+	return true;
+}
+
 bool
 cdc_log_event(const char *subscription, const char *kind, const char *message,
 			  const char *detail)
@@ -59,11 +71,7 @@ cdc_log_event(const char *subscription, const char *kind, const char *message,
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	message = cdc_bounded_text(message, CDC_TEXT_BOUND);
-	if (cdc_spi_run(&stmt, subscription, kind, message) != 0)
-		return false;
-	cdc_log(subscription, kind, message, detail);
-	return true;
+	return log_unless(&stmt, subscription, kind, message, detail);
 }
 
 bool
@@ -75,11 +83,7 @@ cdc_log_once(const char *subscription, const char *kind, const char *message, co
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 
-	message = cdc_bounded_text(message, CDC_TEXT_BOUND);
-	if (cdc_spi_run(&stmt, subscription, kind, message) != 0)
-		return false;
-	cdc_log(subscription, kind, message, detail);
-	return true;
+	return log_unless(&stmt, subscription, kind, message, detail);
 }
 
 /*

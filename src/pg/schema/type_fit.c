@@ -346,19 +346,25 @@ fit(const CdcColumn *col, Oid type, int32 typmod)
 		CDC_FIT_OR_ERROR;
 }
 
+/* The type that a definition tells; false: it is none.  It lives as long as the arena, which is the caller's. */
+static bool
+read_type(const CdcColumnDef *source, CdcArena *arena, CdcColumn *col)
+{
+	CdcError	err;
+
+	memset(col, 0, sizeof(*col));
+	col->json_check = source->json_check;
+	return arena != NULL && !cdc_failed(cdc_column_type_parse(arena, source->column_type, col, &err));
+}
+
 CdcTypeFit
 cdc_type_fit(const CdcColumnDef *source, Oid typid, int32 typmod)
 {
 	Oid			base = getBaseTypeAndTypmod(typid, &typmod);
 	CdcArena   *arena = cdc_arena_create(0);
-	CdcTypeFit	result = CDC_FIT_OR_ERROR;
 	CdcColumn	col;
-	CdcError	err;
+	CdcTypeFit	result = read_type(source, arena, &col) ? fit(&col, base, typmod) : CDC_FIT_OR_ERROR;
 
-	memset(&col, 0, sizeof(col));
-	col.json_check = source->json_check;
-	if (arena != NULL && !cdc_failed(cdc_column_type_parse(arena, source->column_type, &col, &err)))
-		result = fit(&col, base, typmod);
 	cdc_arena_destroy(arena);
 	return result;
 }
@@ -392,10 +398,8 @@ ignores_accents(const CdcColumnDef *source)
 
 /* Whether it passes over blanks at the end: all collations do but those of MySQL 8 and NO PAD. */
 static bool
-ignores_blanks(const CdcColumnDef *source, const CdcColumn *col)
+ignores_blanks(const CdcColumnDef *source)
 {
-	if (strcmp(col->data_type, "char") == 0)
-		return true;			/* it has none */
 	return source->collation != NULL && strstr(source->collation, "_0900_") == NULL &&
 		strstr(source->collation, "_nopad_") == NULL && strcmp(source->collation, "binary") != 0;
 }
@@ -418,9 +422,9 @@ is_citext(Oid type)
  * which compares in lower case.
  */
 static CdcKeyFit
-text_key_fit(const CdcColumnDef *source, const CdcColumn *col, Oid type, Oid collation)
+text_key_fit(const CdcColumnDef *source, bool may_end_in_blanks, Oid type, Oid collation)
 {
-	if (type == BPCHAROID && !ignores_blanks(source, col))
+	if (type == BPCHAROID && may_end_in_blanks && !ignores_blanks(source))
 		return CDC_KEY_FIT_MERGES;
 	if (is_text(type))
 		return CDC_COLLATION_IS_DETERMINISTIC(collation) || ignores_accents(source) ?
@@ -438,19 +442,12 @@ CdcKeyFit
 cdc_key_fit(const CdcColumnDef *source, Oid typid, Oid collation)
 {
 	CdcArena   *arena = cdc_arena_create(0);
-	CdcKeyFit	result = CDC_KEY_FIT_EXACT;
 	CdcColumn	col;
-	CdcError	err;
+	Source		kind = read_type(source, arena, &col) ? source_of(&col) : OTHERS;
+	bool		may_end_in_blanks = kind == TEXTS && strcmp(col.data_type, "char") != 0;
 
-	memset(&col, 0, sizeof(col));
-	col.json_check = source->json_check;
-	if (arena != NULL && !cdc_failed(cdc_column_type_parse(arena, source->column_type, &col, &err)))
-	{
-		Source		kind = source_of(&col);
-
-		if (kind == TEXTS || kind == ENUMS)
-			result = text_key_fit(source, &col, getBaseType(typid), collation);
-	}
 	cdc_arena_destroy(arena);
-	return result;
+	if (kind != TEXTS && kind != ENUMS)
+		return CDC_KEY_FIT_EXACT;
+	return text_key_fit(source, may_end_in_blanks, getBaseType(typid), collation);
 }

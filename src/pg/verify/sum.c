@@ -21,8 +21,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
-#include "core/md5.h"
-#include "core/sha256.h"
+#include "core/digest.h"
 #include "pg/base/compat_value.h"
 #include "pg/remote/answer.h"
 #include "pg/verify/canonical.h"
