@@ -19,8 +19,8 @@ INSERT INTO cdc.subscription_position (subscription, last_seq) VALUES ('bo', 100
 SELECT count(cdc_catalog.take_over(name)) FROM cdc.subscription WHERE name IN ('bo', 'boc');
 INSERT INTO cdc.subscription_progress (subscription) VALUES ('bo'), ('boc');
 CREATE FUNCTION wants(sub text, tab text, target text, key text[] DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO cdc.subscription_table (subscription, name, source_table, target, key, state)
-    VALUES (sub, tab, tab, target, key, 'r');
+    INSERT INTO cdc.subscription_table (subscription, name, source_table, target, key, copy_data, state)
+    VALUES (sub, tab, tab, target, key, false, 'r');
     ALTER TABLE cdc_catalog.subscription SET (fillfactor = 100) $$;
 CREATE FUNCTION ev(tab text, op "char", data jsonb, old jsonb DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
     INSERT INTO h (seq, source_ts, source_table, op, position, event, commit)

@@ -47,9 +47,9 @@ CREATE TABLE m_pair (x int, y text, a text, b numeric(8,2), c int);
 CREATE TABLE t_pair (x int, y text, a text, b numeric(8,2), c int, UNIQUE (x, y));
 CREATE TABLE m_none (id int, a text, b numeric(8,2), c int);
 CREATE TABLE t_none (id int, a text, b numeric(8,2), c int);
-INSERT INTO cdc.subscription_table (subscription, name, source_table, target, key, state)
-    VALUES ('pa', 'd.keyed', 'd.keyed', 'pa.t_keyed', NULL, 'r'), ('pa', 'd.pair', 'd.pair', 'pa.t_pair', '{x,y}', 'r'),
-        ('pa', 'd.none', 'd.none', 'pa.t_none', NULL, 'r');
+INSERT INTO cdc.subscription_table (subscription, name, source_table, target, key, copy_data, state)
+    VALUES ('pa', 'd.keyed', 'd.keyed', 'pa.t_keyed', NULL, false, 'r'), ('pa', 'd.pair', 'd.pair', 'pa.t_pair', '{x,y}', false, 'r'),
+        ('pa', 'd.none', 'd.none', 'pa.t_none', NULL, false, 'r');
 
 -- a change of the table with a key: whole images, or only the key and what changed
 CREATE FUNCTION change_keyed(partial boolean) RETURNS void LANGUAGE plpgsql AS $$

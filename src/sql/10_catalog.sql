@@ -63,6 +63,7 @@ CREATE TABLE cdc_catalog.subscription_position (
     version         bigint NOT NULL DEFAULT 0,  -- Kafka: grows with each change of the partitions' rows
     changes         bigint NOT NULL DEFAULT 0,  -- number of the last row of table_change
     copy_waits      text,                   -- what the copy of tables waits for
+    jump_seq        bigint NOT NULL DEFAULT 0,  -- the last event when somebody moved the position; 0: nobody has
     updated_at      timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
@@ -247,6 +248,8 @@ CREATE TABLE cdc_catalog.table_counter (
     inserts         bigint NOT NULL DEFAULT 0,
     updates         bigint NOT NULL DEFAULT 0,
     deletes         bigint NOT NULL DEFAULT 0,
+    missing         bigint NOT NULL DEFAULT 0,  -- rows to be updated or deleted that the target did not have
+    surplus         bigint NOT NULL DEFAULT 0,  -- rows to be inserted that it had, with other values
     last_seq        bigint NOT NULL DEFAULT 0,
     source_ts       timestamptz,
     PRIMARY KEY (subscription, name)

@@ -222,6 +222,8 @@ COMMENT ON VIEW cdc.stat_subscription IS 'state, position, lag and counters of s
 -- or, with on_error stop, the subscription.  kept_events: events of it that wait in cdc.error.
 -- differs: what was left out of the target by somebody's decision.  name: by which messages
 -- call the row: the source table's, or 'source_table -> target' where that has several targets.
+-- missing_rows, surplus_rows: updates and deletes that found no row in the target, inserts that found
+-- one with other values; each proves that somebody else has changed it.
 CREATE VIEW cdc.stat_table WITH (security_barrier = true) AS
 SELECT t.subscription,
        t.source_table,
@@ -245,7 +247,9 @@ SELECT t.subscription,
        CASE WHEN t.error_seq IS NULL THEN f.key ELSE t.error_key END AS error_key,
        t.kept_events,
        t.differs,
-       t.name
+       t.name,
+       coalesce(c.missing, 0) AS missing_rows,
+       coalesce(c.surplus, 0) AS surplus_rows
   FROM cdc.subscription_table t
   LEFT JOIN cdc_catalog.table_counter c
     ON c.subscription = t.subscription AND c.name = t.name

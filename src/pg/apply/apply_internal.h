@@ -71,6 +71,9 @@ struct CdcSourceRun
 	const char *partition;		/* of the last event of Kafka, as CdcPlace.file; or NULL */
 	const CdcMessageKey *message_key;	/* of messages of Kafka; NULL: none has named it */
 
+	/* rows that were not as the events say, see surprise.c; the first of them */
+	CdcSurprise surprise;
+
 	/* for cdc.table_counter */
 	int64		events;
 	int64		last_seq;
@@ -130,6 +133,7 @@ struct CdcApply
 	bool		of_whole_table;	/* the error that is raised is not of one event only */
 	CdcEnvelopeReader *reader;	/* of messages that are not Maxwell's; NULL: none yet */
 	CdcLookahead *ahead;		/* or NULL */
+	int64		ahead_until;	/* behind this seq no look ahead has passed over an event; 0: there was none */
 
 	/* the outcome */
 	int64		events;			/* that were visited */
@@ -317,6 +321,17 @@ extern bool cdc_run_takes_at_end(CdcApply *apply, CdcSourceRun *source, int64 se
  * for that.
  */
 extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy);
+
+/* ------------------------------------------------------------------------
+ * surprise.c
+ * ------------------------------------------------------------------------
+ */
+
+/* CdcTargetRun.surprised: counts them where the target has to be as the events say. */
+extern void cdc_run_surprised(CdcWork *work, CdcTargetRun *run);
+
+/* Behind the run: tells of them, or has the table copied anew where its options say so. */
+extern void cdc_surprise_tell(const CdcApply *apply, const CdcSourceRun *source);
 
 /* ------------------------------------------------------------------------
  * Look ahead

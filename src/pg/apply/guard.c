@@ -52,7 +52,7 @@
 
 enum
 {
-	COUNT_EVENTS, COUNT_INSERTS, COUNT_UPDATES, COUNT_DELETES, COUNT_LAST_SEQ, COUNT_SOURCE_TS,
+	COUNT_EVENTS, COUNT_INSERTS, COUNT_UPDATES, COUNT_DELETES, COUNT_MISSING, COUNT_SURPLUS, COUNT_LAST_SEQ, COUNT_SOURCE_TS,
 	COUNT_COLUMNS
 };
 
@@ -63,6 +63,8 @@ static CdcRowTable counters = {
 		[COUNT_INSERTS] = {"inserts", INT8OID},
 		[COUNT_UPDATES] = {"updates", INT8OID},
 		[COUNT_DELETES] = {"deletes", INT8OID},
+		[COUNT_MISSING] = {"missing", INT8OID},
+		[COUNT_SURPLUS] = {"surplus", INT8OID},
 		[COUNT_LAST_SEQ] = {"last_seq", INT8OID},
 		[COUNT_SOURCE_TS] = {"source_ts", TIMESTAMPTZOID}
 	}
@@ -113,6 +115,8 @@ count_source(const CdcApply *apply, const CdcSourceRun *source)
 	add(&values[COUNT_INSERTS], count->inserted);
 	add(&values[COUNT_UPDATES], count->updated);
 	add(&values[COUNT_DELETES], count->deleted);
+	add(&values[COUNT_MISSING], source->surprise.missing);
+	add(&values[COUNT_SURPLUS], source->surprise.surplus);
 	values[COUNT_LAST_SEQ] = Int64GetDatum(source->last_seq);
 	if (source->source_ts != 0)
 	{
@@ -133,6 +137,8 @@ write_counters(const CdcApply *apply)
 
 		if (source->events > 0)
 			count_source(apply, source);
+		if (source->surprise.missing > 0 || source->surprise.surplus > 0)
+			cdc_surprise_tell(apply, source);
 	}
 }
 

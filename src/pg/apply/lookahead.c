@@ -583,6 +583,7 @@ look_ahead(CdcApply *apply, int64 rows, int64 events)
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(look.cxt);
 	apply->ahead = ahead;
+	apply->ahead_until = ahead->until;
 }
 
 /* ------------------------------------------------------------------------

@@ -148,6 +148,7 @@ fold_update(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
 			cdc_reduce_delete(&apply->work, run, okey, onulls);
 		return;
 	}
+	run->expected = CDC_EXPECTS_ROW;
 	if (moved)
 	{
 		cdc_order_beyond_key(apply, source, "an update that changes the key,");
@@ -156,6 +157,7 @@ fold_update(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
 		cdc_reduce_delete(&apply->work, run, okey, onulls);
 		if (run->target->row_by_row)
 			cdc_reduce_flush(&apply->work, run);
+		run->expected = CDC_EXPECTS_NONE;
 	}
 	if (row->passes == CDC_PASSES_NO)
 		cdc_reduce_delete(&apply->work, run, row->values, row->nulls);
@@ -185,7 +187,10 @@ replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContaine
 							   row->presence);
 	}
 	else if (op == CDC_OP_DELETE)
+	{
+		run->expected = CDC_EXPECTS_ROW;
 		cdc_reduce_delete(&apply->work, run, row->values, row->nulls);
+	}
 	else if (op == CDC_OP_UPDATE)
 		fold_update(apply, source, old);
 	else if (row->passes == CDC_PASSES_NO)
@@ -194,7 +199,13 @@ replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContaine
 			 (row->layout->reads || row->passes != CDC_PASSES_YES))
 		cdc_run_give_up(apply, source, "*");
 	else
+	{
+		if (op == CDC_OP_INSERT)
+			run->expected = CDC_EXPECTS_NONE;
 		cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
+	}
+	/* of what else is written nobody knows */
+	run->expected = CDC_EXPECTS_NOTHING;
 }
 
 /*

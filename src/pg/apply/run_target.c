@@ -37,6 +37,7 @@ new_target_run(CdcApply *apply, CdcTarget *target, const CdcApplyMode *mode)
 	run->subscription = apply->sub->name;
 	run->number = list_length(apply->targets) + 1;
 	run->mode = mode;
+	run->surprised = cdc_run_surprised;
 	cdc_target_rights(target->relid, apply->sub, &run->rights);
 	run->writes_as_owner = run->rights.writer == apply->sub->owner_oid;
 	run->backend = cdc_backend_choose(target, &run->rights);

@@ -260,12 +260,36 @@ cdc_copy_joins(const CdcSubscription *sub)
 	return result;
 }
 
+/*
+ * From where on the target of the row of cdc_copy_span() at hand has what its source has: from the end of a
+ * copy of all rows, or, where one that was to be copied never had to be, from the beginning.  A
+ * position that somebody has moved brings events again, or leaves some out.
+ */
+static int64
+whole_after(char state, int64 sync_seq)
+{
+	bool		isnull;
+	bool		copied = DatumGetBool(cdc_spi_datum(0, 8, BOOLOID, &isnull));
+	bool		whole = DatumGetBool(cdc_spi_datum(0, 9, BOOLOID, &isnull));
+	int64		jump = cdc_spi_int64(0, 10);
+
+	if ((state != 'r' && state != 's') || (whole && sync_seq <= 0))
+		return PG_INT64_MAX;
+	if (whole)
+		return jump <= sync_seq ? sync_seq : PG_INT64_MAX;
+	return copied && jump == 0 ? sync_seq : PG_INT64_MAX;
+}
+
 void
 cdc_copy_span(const CdcSubscription *sub, const char *name, CdcCopySpan *span)
 {
 	static CdcStatement stmt = {
 		"SELECT t.state, p.sync_seq, p.begin_seq, p.name IS NOT NULL, p.events_seq,"
-		" COALESCE(p.kind OPERATOR(pg_catalog.=) 'resync', false) FROM cdc_catalog.subscription_table t"
+		" COALESCE(p.kind OPERATOR(pg_catalog.=) 'resync', false), COALESCE(p.keeps, false), t.copy_data,"
+		" p.name IS NOT NULL AND p.row_filter IS NULL AND p.gone IS NULL, COALESCE(s.jump_seq, 0)"
+		" FROM cdc_catalog.subscription_table t"
+		" LEFT JOIN cdc_catalog.subscription_position s"
+		" ON s.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" LEFT JOIN cdc_catalog.copy_progress p"
 		" ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND p.name OPERATOR(pg_catalog.=) t.name"
@@ -296,6 +320,8 @@ cdc_copy_span(const CdcSubscription *sub, const char *name, CdcCopySpan *span)
 		begin = cdc_spi_datum(0, 5, INT8OID, &isnull);
 		span->events_seq = isnull ? PG_INT64_MAX : DatumGetInt64(begin);
 		span->at_end = DatumGetBool(cdc_spi_datum(0, 6, BOOLOID, &isnull));
+		span->keeps = DatumGetBool(cdc_spi_datum(0, 7, BOOLOID, &isnull));
+		span->whole_after = whole_after(state, sync_seq);
 	}
 	cdc_spi_end(&spi);
 }

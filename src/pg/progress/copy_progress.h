@@ -139,6 +139,9 @@ typedef struct CdcCopySpan
 	int64		begin_seq;		/* its first event; PG_INT64_MAX: it has not begun */
 	int64		events_seq;		/* of the changes that are its own, the first; PG_INT64_MAX: there are none */
 	int64		sync_seq;		/* behind this one none is its own; PG_INT64_MAX: that is not known yet */
+	bool		keeps;			/* the target may have other rows besides */
+	int64		whole_after;	/* behind this seq it has all rows that its source had; PG_INT64_MAX: that
+								 * is not known */
 	int64		ahead_until;	/* up to this seq the table's rows are not of one place of the source;
 								 * PG_INT64_MAX: that is not known yet; 0: it was never copied */
 } CdcCopySpan;

@@ -104,6 +104,21 @@ resolve(const CdcSubscription *sub, CdcSource *control, const char *where, CdcPo
 		pos->file_offset = skip_offset;
 }
 
+/*
+ * The stream moves: events may come again, or be left out, so that apply does not take a row for lost by
+ * other hands until the table is copied anew.
+ */
+static void
+note_jump(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_position SET jump_seq = last_seq WHERE subscription OPERATOR(pg_catalog.=) $1",
+		1, {TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name);
+}
+
 void
 cdc_binlog_set_position(const CdcSubscription *sub, const char *where)
 {
@@ -120,6 +135,7 @@ cdc_binlog_set_position(const CdcSubscription *sub, const char *where)
 	resolve(sub, control, where, &pos);
 	cdc_source_close(control);
 	cdc_position_set(sub, &pos);
+	note_jump(sub);
 	cdc_log(sub->name, "position", psprintf("position set to %s", position_text(&pos)),
 			psprintf("It was %s.", before));
 	cdc_subscription_changed();
@@ -199,6 +215,7 @@ restart_locked(const CdcSubscription *sub, const char *where, bool resync)
 		resolve(sub, control, where, &pos);
 	cdc_source_close(control);
 	cdc_position_set(sub, &pos);
+	note_jump(sub);
 	cdc_log(sub->name, "position",
 			psprintf("restarted at %s%s", where, resync ? ", all tables are copied anew" : ""),
 			psprintf("It was at %s.", before));

@@ -13,6 +13,8 @@
 #include "rewrite/rewriteDefine.h"
 #include "utils/rel.h"
 
+#include "pg/base/compat_catalog.h"
+
 static bool
 fires(const Trigger *trigger, bool replica)
 {
@@ -93,6 +95,13 @@ cdc_triggers_of_replica(TriggerDesc *triggers)
 
 		trigger->tgenabled = fires(trigger, true) ? TRIGGER_FIRES_ALWAYS : TRIGGER_DISABLED;
 	}
+}
+
+bool
+cdc_update_tells(Relation rel)
+{
+	return (rel->rd_rel->relkind == RELKIND_RELATION || rel->rd_rel->relkind == CDC_RELKIND_PARTITIONED) &&
+		rel->rd_rules == NULL && rel->trigdesc == NULL;
 }
 
 bool

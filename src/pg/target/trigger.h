@@ -31,6 +31,12 @@ extern bool cdc_fires_replacing_rules(Relation rel, bool replica);
  */
 extern void cdc_triggers_of_replica(TriggerDesc *triggers);
 
+/*
+ * Whether an UPDATE tells of all rows that need no INSERT: a trigger may keep it from
+ * writing some, and a rule may answer something else.
+ */
+extern bool cdc_update_tells(Relation rel);
+
 /* Whether a foreign key refers to the relation. */
 extern bool cdc_referenced_by_foreign_key(Relation rel);
 

@@ -260,6 +260,14 @@ same_row(TupleTableSlot *a, TupleTableSlot *b)
 	return same;
 }
 
+/* There is no row with the entry's key.  (What row triggers keep out is not missing.) */
+static inline void
+note_missing(CdcHeap *heap, const CdcEntry *entry)
+{
+	if (unlikely(entry->expected == CDC_EXPECTS_ROW) && !heap->triggers)
+		cdc_surprise_missing(heap->run, entry, 1);
+}
+
 /* Deletes the row that has the entry's key, if there is one. */
 static void
 delete_row(CdcHeap *heap, CdcEntry *entry)
@@ -274,14 +282,15 @@ delete_row(CdcHeap *heap, CdcEntry *entry)
 		if (cdc_heap_delete_found(heap))
 		{
 			heap->run->deleted++;
-			break;
+			return;
 		}
 	}
+	note_missing(heap, entry);
 }
 
 /* Writes heap->next over heap->found; false: look it up again. */
 static bool
-update_found(CdcHeap *heap)
+update_found(CdcHeap *heap, const CdcEntry *entry)
 {
 	TM_FailureData failure;
 	LockTupleMode lockmode;
@@ -301,6 +310,8 @@ update_found(CdcHeap *heap)
 	if (heap->rri->ri_NumIndices > 0 && CDC_UPDATES_INDEXES(update_indexes))
 		list_free(CDC_APPLY_INDEX_TUPLES(heap->rri, heap->next, heap->estate, true,
 										 update_indexes));
+	if (unlikely(entry->expected == CDC_EXPECTS_NONE))
+		cdc_surprise_surplus(heap->run, entry, 1);
 	return true;
 }
 
@@ -415,7 +426,7 @@ put_row(CdcHeap *heap, CdcEntry *entry)
 				done = true;
 			}
 			else
-				done = update_found(heap);
+				done = update_found(heap, entry);
 			if (done)
 			{
 				heap->run->updated++;
@@ -424,6 +435,7 @@ put_row(CdcHeap *heap, CdcEntry *entry)
 			}
 		}
 	}
+	note_missing(heap, entry);
 	if (entry->existing)
 		return;
 	note_written(heap, entry);
@@ -475,8 +487,13 @@ flush_keyed(CdcHeap *heap)
 	{
 		CdcEntry   *entry = next_entry(run, i);
 
-		if (entry->put || is_unwritten(heap, entry))
+		if (entry->put)
 			continue;
+		if (is_unwritten(heap, entry))
+		{
+			note_missing(heap, entry);
+			continue;
+		}
 		begin_entry(heap, entry);
 		delete_row(heap, entry);
 	}

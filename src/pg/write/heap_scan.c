@@ -128,7 +128,11 @@ cdc_heap_take_rows(CdcHeap *heap)
 			break;				/* rows that are not there need not go */
 	}
 	for (i = 0; i < run->nentries; i++)
+	{
+		if (run->entries[i]->take > 0 && !heap->triggers)
+			cdc_surprise_missing(run, run->entries[i], run->entries[i]->take);
 		run->entries[i]->take = 0;
+	}
 }
 
 /* ------------------------------------------------------------------------

@@ -174,15 +174,22 @@ add_entry(CdcTargetRun *run, uint32 hash, const Datum *values, const bool *nulls
 
 /* The key's entry; a new one, with *found false, where there is none. */
 static CdcEntry *
-find_or_add(CdcTargetRun *run, const Datum *values, const bool *nulls, bool *found)
+find_or_add(const CdcWork *work, CdcTargetRun *run, const Datum *values, const bool *nulls, bool *found)
 {
 	uint32		hash = cdc_key_hash(run->target, values, nulls);
 	CdcEntry   *entry = cdc_reduce_find_entry(run, hash, values, nulls);
 
 	*found = (entry != NULL);
 	if (entry != NULL)
+	{
 		entry->folded = true;
-	return entry ? entry : add_entry(run, hash, values, nulls);
+		return entry;
+	}
+	if (run->nentries == 0)
+		run->first_seq = work->at.place.seq;
+	entry = add_entry(run, hash, values, nulls);
+	entry->expected = run->expected;
+	return entry;
 }
 
 /* Makes the row in values and nulls the entry's tuple. */
@@ -293,7 +300,7 @@ void
 cdc_reduce_delete(CdcWork *work, CdcTargetRun *run, const Datum *values, const bool *nulls)
 {
 	bool		found;
-	CdcEntry   *entry = find_or_add(run, values, nulls, &found);
+	CdcEntry   *entry = find_or_add(work, run, values, nulls, &found);
 
 	if (entry->tuple != NULL)
 	{
@@ -338,7 +345,7 @@ cdc_reduce_put(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
 			   const CdcPresence *presence)
 {
 	bool		found;
-	CdcEntry   *entry = find_or_add(run, values, nulls, &found);
+	CdcEntry   *entry = find_or_add(work, run, values, nulls, &found);
 
 	lay_over(work, run, entry, found, values, nulls, presence);
 	entry->existing = false;
@@ -349,7 +356,7 @@ cdc_reduce_update(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
 				  const CdcPresence *presence)
 {
 	bool		found;
-	CdcEntry   *entry = find_or_add(run, values, nulls, &found);
+	CdcEntry   *entry = find_or_add(work, run, values, nulls, &found);
 
 	/* it was deleted before, and stays so */
 	if (found && !entry->put)
@@ -368,6 +375,8 @@ cdc_reduce_keyless(CdcWork *work, CdcTargetRun *run, Datum *values, bool *nulls,
 
 	if (entry == NULL)
 	{
+		if (run->nentries == 0)
+			run->first_seq = work->at.place.seq;
 		entry = add_entry(run, hash, values, nulls);
 		set_tuple(run, entry, values, nulls);
 		entry->presence = presence;
@@ -432,6 +441,7 @@ cdc_reduce_discard(CdcWork *work, CdcTargetRun *run)
 	run->entries = NULL;
 	run->nentries = 0;
 	run->maxentries = 0;
+	memset(&run->surprise, 0, sizeof(run->surprise));
 	MemoryContextReset(run->batch);
 }
 
@@ -454,6 +464,8 @@ cdc_reduce_flush(CdcWork *work, CdcTargetRun *run)
 	work->calls++;
 	run->backend->flush(work, run);
 	cdc_writer_end(&user);
+	if (unlikely(run->surprise.missing > 0 || run->surprise.surplus > 0) && run->surprised != NULL)
+		run->surprised(work, run);
 	cdc_reduce_discard(work, run);
 	work->at = at;
 }

@@ -33,6 +33,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
+#include "pg/target/trigger.h"
 
 /* Rows and bytes that one statement takes; one that is sent to segments costs more beside its rows. */
 #define SQL_BATCH		(CDC_HAVE_DISTRIBUTION ? 32768 : 8192)
@@ -319,33 +320,10 @@ run_set(CdcTargetRun *run, const CdcSqlForm *form, CdcEntry **entries, int n, co
 /* The back-end while it is open; CdcTargetRun.state. */
 typedef struct SqlState
 {
-	bool		tells;			/* an UPDATE's answer says which rows need not be inserted */
+	bool		plain;			/* a statement's answer says which rows there were */
+	bool		tells;			/* ... and an UPDATE's which ones need not be inserted */
 	CdcDeal    *deal;			/* NULL: rows cannot be dealt to segments */
 } SqlState;
-
-/* For each segment the places of its entries, one after the other; first[i]: where those of i begin. */
-static int *
-places_by_segment(const int32 *segments, int n, int **first)
-{
-	int		   *places = palloc(sizeof(int) * n);
-	int			nsegments = 0;
-	int		   *next;
-	int			i;
-
-	for (i = 0; i < n; i++)
-		nsegments = Max(nsegments, segments[i] + 1);
-	*first = palloc0(sizeof(int) * (nsegments + 1));
-	for (i = 0; i < n; i++)
-		(*first)[segments[i] + 1]++;
-	for (i = 0; i < nsegments; i++)
-		(*first)[i + 1] += (*first)[i];
-	next = palloc(sizeof(int) * (nsegments + 1));
-	memcpy(next, *first, sizeof(int) * (nsegments + 1));
-	for (i = 0; i < n; i++)
-		places[next[segments[i]]++] = i;
-	pfree(next);
-	return places;
-}
 
 /*
  * Takes the entries that an UPDATE found, as it has told, out of the n ones; segments: they
@@ -356,7 +334,7 @@ drop_told(CdcEntry **entries, int n, const int32 *segments)
 {
 	bool	   *found = palloc0(sizeof(bool) * n);
 	int		   *first = NULL;
-	int		   *places = segments != NULL ? places_by_segment(segments, n, &first) : NULL;
+	int		   *places = segments != NULL ? cdc_deal_places(segments, n, &first) : NULL;
 	uint64		row;
 	int			kept = 0;
 	int			i;
@@ -404,6 +382,10 @@ put_rows(CdcTargetRun *run, const CdcPresence *presence, CdcEntry **entries, int
 		null_keys(run, entries[0]), CDC_HAVE_DISTRIBUTION, state->tells, state->tells && state->deal != NULL, false};
 	CdcSqlForm	insert = {SQL_INSERT_MISSING, presence, update.nulls, update.batch, false, false, false};
 	bool		existing = entries[0]->existing;
+	const CdcEntry *last = entries[n - 1];
+	CdcExpectations expected = cdc_surprise_expected(entries, n);
+	int64		inserted = 0;
+	int			all = n;
 	int32	   *segments = NULL;
 
 	update.dealt = update.dealt && cdc_sql_stays(run->target, &update);
@@ -416,8 +398,28 @@ put_rows(CdcTargetRun *run, const CdcPresence *presence, CdcEntry **entries, int
 		insert.nulls = 0;
 		n = drop_told(entries, n, segments);
 	}
-	if (n > 0 && !existing)
-		run->inserted += run_set(run, &insert, entries, n, NULL);
+	if (existing)
+		return;
+	if (n > 0)
+		inserted = run_set(run, &insert, entries, n, NULL);
+	run->inserted += inserted;
+	if (state->plain)
+		cdc_surprise_compare(run, &expected, last, all, all - inserted);
+}
+
+/* Deletes the rows with the keys of the entries. */
+static void
+delete_rows(CdcTargetRun *run, const CdcSqlForm *form, CdcEntry **entries, int n)
+{
+	const SqlState *state = run->state;
+	CdcExpectations expected = cdc_surprise_expected(entries, n);
+	int64		deleted = run_set(run, form, entries, n, NULL);
+
+	run->deleted += deleted;
+	/* one that is to be inserted and is not has gone again: who had it before is of no concern */
+	expected.none = 0;
+	if (state->plain)
+		cdc_surprise_compare(run, &expected, entries[n - 1], n, deleted);
 }
 
 /*
@@ -439,7 +441,7 @@ write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool pu
 	if (!put)
 	{
 		form.nulls = null_keys(run, entries[0]);
-		run->deleted += run_set(run, &form, entries, n, NULL);
+		delete_rows(run, &form, entries, n);
 	}
 	else if (run->target->keyless)
 		run->inserted += run_set(run, &form, entries, n, NULL);
@@ -458,6 +460,7 @@ take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
 	SqlPlan    *plan = sql_plan(target, &form);
 	Datum	   *values = palloc(sizeof(Datum) * (target->ncolumns + 1));
 	char	   *nulls = palloc(target->ncolumns + 1);
+	int64		deleted;
 	int			nargs = 0;
 	int			i;
 
@@ -477,7 +480,10 @@ take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
 			values[nargs] = parameter_value(&target->columns[i], values[nargs]);
 		nargs++;
 	}
-	run->deleted += execute(target, plan, values, nulls, 0);
+	deleted = execute(target, plan, values, nulls, 0);
+	run->deleted += deleted;
+	if (deleted < entry->take && ((const SqlState *) run->state)->plain)
+		cdc_surprise_missing(run, entry, entry->take - deleted);
 	pfree(values);
 	pfree(nulls);
 }
@@ -649,21 +655,6 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 	return found;
 }
 
-/*
- * Whether an UPDATE tells of all rows that need no INSERT: a trigger may keep it from
- * writing some, and a rule may answer something else.
- */
-static bool
-update_tells(const CdcTarget *target)
-{
-	Relation	rel = table_open(target->relid, NoLock);
-	bool		result = rel->rd_rel->relkind == RELKIND_RELATION && rel->rd_rules == NULL &&
-		rel->trigdesc == NULL;
-
-	table_close(rel, NoLock);
-	return result;
-}
-
 static void
 sql_backend_open(CdcWork *work, CdcTargetRun *run)
 {
@@ -673,8 +664,9 @@ sql_backend_open(CdcWork *work, CdcTargetRun *run)
 
 	rel = table_open(run->target->relid, NoLock);
 	cdc_append_optimized_expect(rel);
+	state->plain = cdc_update_tells(rel);
+	state->tells = CDC_HAVE_DISTRIBUTION && rel->rd_rel->relkind == RELKIND_RELATION && state->plain;
 	table_close(rel, NoLock);
-	state->tells = CDC_HAVE_DISTRIBUTION && update_tells(run->target);
 	if (state->tells)
 		state->deal = cdc_deal_open(run->target);
 	MemoryContextSwitchTo(old);

@@ -125,3 +125,26 @@ cdc_deal_holds(SPIPlanPtr plan)
 }
 
 #endif							/* CDC_HAVE_DISTRIBUTION */
+
+int *
+cdc_deal_places(const int32 *segments, int n, int **first)
+{
+	int		   *places = palloc(sizeof(int) * n);
+	int			nsegments = 0;
+	int		   *next;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		nsegments = Max(nsegments, segments[i] + 1);
+	*first = palloc0(sizeof(int) * (nsegments + 1));
+	for (i = 0; i < n; i++)
+		(*first)[segments[i] + 1]++;
+	for (i = 0; i < nsegments; i++)
+		(*first)[i + 1] += (*first)[i];
+	next = palloc(sizeof(int) * (nsegments + 1));
+	memcpy(next, *first, sizeof(int) * (nsegments + 1));
+	for (i = 0; i < n; i++)
+		places[next[segments[i]]++] = i;
+	pfree(next);
+	return places;
+}

@@ -85,6 +85,12 @@ extern int32 *cdc_deal_segments(CdcDeal *deal, CdcEntry *const *entries, int n);
 extern bool cdc_deal_holds(SPIPlanPtr plan);
 
 /*
+ * For each segment the places of its entries among the n ones, one after the other; first[i]: where those
+ * of i begin.  Both palloc'ed.
+ */
+extern int *cdc_deal_places(const int32 *segments, int n, int **first);
+
+/*
  * Writes the statement of a form; returns false where it would do nothing.  Rows that an
  * UPDATE tells of are numbered from 1, dealt ones on each segment, which it tells first.
  */

@@ -11,6 +11,7 @@
  *	  heap*.c			back-end: direct table access
  *	  sql*.c			back-end: set-based SQL; sql_stage.c: rows that segments have made
  *	  truncate.c		emptying a target
+ *	  surprise.c		rows that are not as the events say
  *	  writer.c			with whose rights
  *
  *-------------------------------------------------------------------------
@@ -24,6 +25,7 @@
 #include "pg/target/target.h"
 #include "utils/jsonb.h"
 
+typedef struct CdcWork CdcWork;
 typedef struct CdcWriteBackend CdcWriteBackend;
 
 /* Where an event stands; file is interned, so that an entry costs two words. */
@@ -38,6 +40,14 @@ typedef struct CdcPlace
  * Entries: what is to be written
  * ------------------------------------------------------------------------
  */
+
+/* What an event says of the row with its key, as it was before. */
+typedef enum CdcExpected
+{
+	CDC_EXPECTS_NOTHING,		/* it does not say */
+	CDC_EXPECTS_ROW,			/* there is one: it is updated or deleted */
+	CDC_EXPECTS_NONE			/* there is none: it is inserted */
+} CdcExpected;
 
 /* Key columns whose NULLs an entry can note. */
 #define CDC_KEY_NULLS_MAX	16
@@ -54,6 +64,7 @@ typedef struct CdcEntry
 	bool		superseded:1;	/* a later event of the run makes it needless */
 	bool		existing:1;		/* write tuple over a row that there is, else not at all */
 	bool		folded:1;		/* of several rows, of which place is that of the last */
+	uint8		expected:2;		/* CdcExpected of the first of them */
 	uint16		key_nulls;		/* bit i: key column i is NULL; beyond 16 none may be */
 
 	/* tables without key: first take away so many such rows, then add so many */
@@ -85,6 +96,15 @@ typedef struct CdcBucket
  * ------------------------------------------------------------------------
  */
 
+/* Rows of a target that are not as the events say, since the last flush. */
+typedef struct CdcSurprise
+{
+	int64		missing;		/* to be updated or deleted, and not there */
+	int64		surplus;		/* to be inserted, and there with other values */
+	CdcPlace	place;			/* of the first one; near by, where key is NULL */
+	char	   *key;			/* its key, for people; or NULL */
+} CdcSurprise;
+
 /* A target within one run, whatever fills it. */
 typedef struct CdcTargetRun
 {
@@ -104,8 +124,15 @@ typedef struct CdcTargetRun
 	bool		overwrites;		/* at the moment: of two rows with the same values in a unique
 								 * index the later one stays */
 
+	/* whether the target is as the events say */
+	CdcExpected expected;		/* apply's, of the row that is folded next */
+	CdcSurprise surprise;
+	/* told of that behind a flush; or NULL */
+	void		(*surprised) (CdcWork *work, struct CdcTargetRun *run);
+
 	/* what was collected since the last flush */
 	MemoryContext batch;		/* of all that; reset by each flush */
+	int64		first_seq;		/* of the first event */
 	CdcBucket  *buckets;		/* open addressing; nbuckets is a power of 2, or 0 */
 	uint32		nbuckets;
 	CdcEntry  **entries;		/* in order of appearance; for the flush by their keys */
@@ -135,13 +162,13 @@ typedef struct CdcAtHand
 } CdcAtHand;
 
 /* What the targets of a run share. */
-typedef struct CdcWork
+struct CdcWork
 {
 	MemoryContext cxt;			/* of the run */
 	size_t		bytes;			/* in all batches */
 	int			calls;			/* of back-ends, to write or to read; run.c resets it */
 	CdcAtHand	at;
-} CdcWork;
+};
 
 /* ------------------------------------------------------------------------
  * Back-ends
@@ -189,6 +216,29 @@ extern const CdcWriteBackend *cdc_backend_choose(const CdcTarget *target,
 
 /* truncate.c: TRUNCATE, or DELETE where foreign keys or rights forbid it; not while it is open */
 extern void cdc_truncate_target(CdcWork *work, CdcTargetRun *run);
+
+/* ------------------------------------------------------------------------
+ * surprise.c: what back-ends tell of rows that are not as the events say
+ * ------------------------------------------------------------------------
+ */
+
+/* So many rows of the entry, which is being written, are missing or are surplus. */
+extern void cdc_surprise_missing(CdcTargetRun *run, const CdcEntry *entry, int64 rows);
+extern void cdc_surprise_surplus(CdcTargetRun *run, const CdcEntry *entry, int64 rows);
+
+/*
+ * The same where n entries were written at once, of which some rows were found and some not.
+ * To be called with how many of them expect what (cdc_surprise_expected), as they are out of order behind that.
+ */
+typedef struct CdcExpectations
+{
+	int			rows;			/* entries with CDC_EXPECTS_ROW */
+	int			none;			/* ... with CDC_EXPECTS_NONE */
+} CdcExpectations;
+
+extern CdcExpectations cdc_surprise_expected(CdcEntry *const *entries, int n);
+extern void cdc_surprise_compare(CdcTargetRun *run, const CdcExpectations *expected, const CdcEntry *last,
+								 int n, int64 found);
 
 /* ------------------------------------------------------------------------
  * writer.c

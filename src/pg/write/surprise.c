@@ -1,0 +1,100 @@
+/*-------------------------------------------------------------------------
+ *
+ * surprise.c
+ *	  Rows of a target that are not as the events say: an update or delete that finds no row, an
+ *	  insert that finds one.
+ *
+ * The merge does not mind: it ends in the row that the last event has.  But where the
+ * target had the rows of its source, it proves that somebody else has changed it, or that
+ * the source is not what it was.  Whether it had them is for apply to say.
+ *
+ * Of a key only the first event since the last flush meets what the target has.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg/write/write.h"
+
+#include "utils/memutils.h"
+
+/* "(id, no)=(5, 7)", in the batch's memory. */
+static char *
+key_text(const CdcTargetRun *run, const CdcEntry *entry)
+{
+	const CdcTarget *target = run->target;
+	MemoryContext old = MemoryContextSwitchTo(run->batch);
+	StringInfoData names;
+	StringInfoData values;
+	char	   *result;
+	int			i;
+
+	initStringInfo(&names);
+	initStringInfo(&values);
+	for (i = 0; i < target->nkey; i++)
+	{
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", target->columns[target->key[i].column].name);
+		appendStringInfoString(&values, i > 0 ? ", " : "");
+		if (cdc_entry_key_is_null(entry, i))
+			appendStringInfoString(&values, "null");
+		else
+			cdc_key_append_value(&values, &target->key[i], entry->key[i]);
+	}
+	result = psprintf("(%s)=(%s)", names.data, values.data);
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+/* The first one since the last flush is noted; entry: of one row alone; or NULL. */
+static void
+note(CdcTargetRun *run, const CdcEntry *entry, const CdcPlace *place)
+{
+	if (run->surprise.missing > 0 || run->surprise.surplus > 0)
+		return;
+	run->surprise.place = *place;
+	if (entry != NULL && !run->target->keyless)
+		run->surprise.key = key_text(run, entry);
+}
+
+void
+cdc_surprise_missing(CdcTargetRun *run, const CdcEntry *entry, int64 rows)
+{
+	note(run, entry, &entry->place);
+	run->surprise.missing += rows;
+}
+
+void
+cdc_surprise_surplus(CdcTargetRun *run, const CdcEntry *entry, int64 rows)
+{
+	note(run, entry, &entry->place);
+	run->surprise.surplus += rows;
+}
+
+CdcExpectations
+cdc_surprise_expected(CdcEntry *const *entries, int n)
+{
+	CdcExpectations expected = {0, 0};
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		expected.rows += entries[i]->expected == CDC_EXPECTS_ROW;
+		expected.none += entries[i]->expected == CDC_EXPECTS_NONE;
+	}
+	return expected;
+}
+
+/* So many of the n rows were found: no more is counted than that proves. */
+void
+cdc_surprise_compare(CdcTargetRun *run, const CdcExpectations *expected, const CdcEntry *last, int n,
+					 int64 found)
+{
+	int64		missing = expected->rows - found;
+	int64		surplus = found - (n - expected->none);
+
+	if (missing <= 0 && surplus <= 0)
+		return;
+	note(run, n == 1 ? last : NULL, &last->place);
+	if (missing > 0)
+		run->surprise.missing += missing;
+	if (surplus > 0)
+		run->surprise.surplus += surplus;
+}
