@@ -136,12 +136,14 @@ CREATE TABLE cdc_catalog.subscription_table (
     target_oid      oid,                    -- what that is; not to be trusted in a restored database
     target_node     oid,                    -- its storage at the end of the last run of apply ...
     target_rows     boolean NOT NULL DEFAULT false, -- ... and whether it had rows then
+    target_shape    text,                   -- ... and its columns
     mode            text NOT NULL DEFAULT 'replica',
     key             text[],
     columns         jsonb,
     row_filter      text,                   -- SQL condition on rows of the source
     shard           text NOT NULL DEFAULT '', -- which rows of the target are its own: constants of the key, as JSON
     copy_data       boolean NOT NULL DEFAULT true,
+    complete        boolean NOT NULL DEFAULT false, -- the stream has all of its rows, as it was made there
     keyless         boolean NOT NULL DEFAULT false, -- rows of the target are found by all their columns
     -- i to be copied, d being copied, f copied, s synchronised, r ready, e error
     state           "char" NOT NULL DEFAULT 'i',

@@ -1,5 +1,5 @@
 # Rows that change without a row event: statement format, what statements call, cascades of
-# foreign keys, tables in memory; replicas that are emptied by hand.  The tables concerned are
+# foreign keys, tables in memory; replicas that are emptied or changed by hand.  The tables concerned are
 # named, and no others; with auto_resync they come back.
 #
 # Takes 130 s.
@@ -233,6 +233,71 @@ sub emptied
 	return;
 }
 
+# Rows of a replica that other hands have deleted or made: the events that meet it tell.
+sub changed_by_hand
+{
+	my ($source, $id) = @_;
+	my $found = sub {
+		my ($table) = @_;
+		return $cluster->value("SELECT concat_ws(' ', missing_rows, surplus_rows, state) FROM cdc.stat_table WHERE subscription = '$id' AND source_table = 'd.$table'");
+	};
+	my $told = sub { return $cluster->value("SELECT coalesce(max(detail), '') FROM cdc.log WHERE subscription = '$id' AND kind = 'difference' AND message LIKE '%d.$_[0]'") };
+	is($cluster->value("SELECT sum(missing_rows + surplus_rows) FROM cdc.stat_table WHERE subscription = '$id'"), 0, "$id: statements, copies and resyncs until now are no sign of other hands");
+	$source->do('CREATE TABLE d.plain (v int) ENGINE=InnoDB', 'INSERT INTO d.plain VALUES (1), (1), (2)', 'INSERT INTO d.a VALUES (501, 1), (502, 1), (503, 1), (504, 1)');
+	$cluster->catch_up($id);
+	$cluster->do("DELETE FROM $id.a WHERE id > 501", "DELETE FROM $id.plain WHERE v = 1", "INSERT INTO $id.b VALUES (950, 5), (951, 5)");
+	$source->do('UPDATE d.a SET v = 2 WHERE id IN (501, 502)', 'DELETE FROM d.a WHERE id = 503', 'DELETE FROM d.plain', 'INSERT INTO d.plain VALUES (3)',
+		'INSERT INTO d.b VALUES (950, 6), (952, 6)');
+	$cluster->catch_up($id);
+	is($found->('a'), '2 0 r', '... an update and a delete that find no row are counted');
+	is($found->('plain'), '2 0 r', '... and of a table without a key');
+	is($found->('b'), '0 1 r', '... and an insert that finds another one');
+	like($told->('a'), qr/first was seq \d+, [^ ]+:\d+, \(id\)=\(502\)/, 'the log has the first one');
+	$source->do('DELETE FROM d.a WHERE id = 502', 'INSERT INTO d.a VALUES (502, 3)', 'UPDATE d.a SET id = 505 WHERE id = 502', 'DELETE FROM d.a WHERE id = 505');
+	$cluster->catch_up($id);
+	is($found->('a'), '2 0 r', 'rows that come and go are as they have to be');
+	for my $table (qw(a b))
+	{
+		my ($hint) = $told->($table) =~ /(SELECT .*;)/;
+		$cluster->rows($hint);
+	}
+	$cluster->catch_up($id);
+	$cluster->compare_ok($source, 'd', $id, 'what the log says to type', only => [qw(a b plain)]);
+	$source->do('UPDATE d.a SET v = 9', 'DELETE FROM d.b WHERE id > 900', 'DROP TABLE d.plain');
+	$cluster->catch_up($id);
+	is($found->('a') . $found->('b'), '2 0 r0 1 r', '... and nothing is found any more');
+	return;
+}
+
+# Columns of a replica that other hands have made anew or given another type.
+sub altered_by_hand
+{
+	my ($source, $id) = @_;
+	$source->do('CREATE TABLE d.deci (id int PRIMARY KEY, v decimal(10,4), w varchar(20)) ENGINE=InnoDB', q{INSERT INTO d.deci VALUES (1, 1.2345, 'a'), (2, 2.3456, 'b')});
+	$cluster->catch_up($id);
+	my @cases = (
+		[ 'DROP COLUMN v, ADD COLUMN v numeric(10,4)', qr/column v of target $id\.deci was dropped and added again by other hands/ ],
+		[ 'ALTER COLUMN v TYPE numeric(10,2)', qr/column v of target $id\.deci has type numeric\(10,2\) and had numeric\(10,4\)/ ],
+		[ 'ALTER COLUMN w TYPE text, ALTER COLUMN v TYPE numeric(12,4), ADD COLUMN mine int', undef ],
+		[ 'DROP COLUMN mine, ADD COLUMN mine text', undef ]);
+	for my $case (@cases)
+	{
+		my ($alter, $reason) = @$case;
+		$cluster->do("ALTER TABLE $id.deci $alter");
+		$source->do(q{UPDATE d.deci SET w = concat(w, 'x') WHERE id = 1});
+		is(in_error($id), $reason ? 'deci' : '', "$id: $alter");
+		like(error_of_table($id, 'd.deci'), $reason, '... with the reason') if $reason;
+		remedied($source, $id, '...');
+	}
+	# what the source does is followed as ever
+	$source->do($_, q{UPDATE d.deci SET w = concat(w, 'y') WHERE id = 1})
+	  for 'ALTER TABLE d.deci DROP COLUMN v, ADD COLUMN v decimal(8,2) DEFAULT 7', 'ALTER TABLE d.deci MODIFY v decimal(8,1)', 'ALTER TABLE d.deci CHANGE v w2 int, ADD COLUMN v int';
+	is(in_error($id), '', 'the same by the source');
+	$source->do('DROP TABLE d.deci');
+	$cluster->catch_up($id);
+	return;
+}
+
 # A table that waits for a copy of some of its rows is in doubt as a whole.
 sub waiting
 {
@@ -326,6 +391,11 @@ sub by_itself
 	is($cluster->value("SELECT automatic FROM cdc_catalog.copy_progress WHERE subscription = '$id' AND source_table = 'd.a'"), 2, '... the next time after two');
 	is(in_error($id), '', 'ready');
 	$cluster->compare_ok($source, 'd', $id, '... and equal', except => [qw(other hidden)]);
+	$cluster->do("DELETE FROM $id.c");
+	$source->do('UPDATE d.c SET v = v + 1 WHERE id = 2');
+	$cluster->poll("SELECT count(*) > 0 AND (SELECT state = 'r' FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = 'd.c') FROM cdc.log"
+		. " WHERE subscription = '$id' AND kind = 'resync' AND message LIKE '%d.c %' AND detail ~ 'found no row in target'", 1);
+	$cluster->compare_ok($source, 'd', $id, 'a replica whose rows were deleted is copied anew', only => ['c']);
 	return;
 }
 
@@ -361,6 +431,8 @@ for my $flavour (qw(mysql97 mysql56 mariadb))
 			by_query($source, $flavour) if $flavour ne 'mysql56';
 			programs($source, $flavour);
 			emptied($source, $flavour);
+			changed_by_hand($source, $flavour);
+			altered_by_hand($source, $flavour);
 			waiting($source, $flavour);
 			cascades($source, $flavour, $flavour eq 'mysql97');
 			by_itself($source, $flavour) if $flavour ne 'mysql56';

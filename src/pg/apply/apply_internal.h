@@ -71,8 +71,9 @@ struct CdcSourceRun
 	const char *partition;		/* of the last event of Kafka, as CdcPlace.file; or NULL */
 	const CdcMessageKey *message_key;	/* of messages of Kafka; NULL: none has named it */
 
-	/* rows that were not as the events say, see surprise.c; the first of them */
+	/* rows that were not as the events say, see run_target.c; the first of them */
 	CdcSurprise surprise;
+	char	   *surprise_key;	/* its key, for people; or NULL */
 
 	/* for cdc.table_counter */
 	int64		events;
@@ -263,11 +264,17 @@ extern void cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *c
 /* The same of an image that does not say which row it is. */
 extern void cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column);
 
-/* Its target was emptied, see run_target.c. */
-extern void cdc_run_give_up_emptied(CdcApply *apply, CdcSourceRun *source);
+/* Other hands have emptied or altered its target, see run_target.c: what they did, as a sentence. */
+extern void cdc_run_give_up_altered(CdcApply *apply, CdcSourceRun *source, const char *done);
 
 /* At the end of a run: notes the target of the source table, for that. */
 extern void cdc_run_note_target(CdcApply *apply, const CdcSourceRun *source);
+
+/* CdcTargetRun.surprised: counts them where the target has to be as the events say. */
+extern void cdc_run_surprised(CdcWork *work, CdcTargetRun *run);
+
+/* Behind the run: tells of them, or has the table copied anew where its options say so. */
+extern void cdc_surprise_tell(const CdcApply *apply, const CdcSourceRun *source);
 
 /*
  * copy_event.c: what the last copy for the source's target is about.  Asked once a run: what is behind its
@@ -321,17 +328,6 @@ extern bool cdc_run_takes_at_end(CdcApply *apply, CdcSourceRun *source, int64 se
  * for that.
  */
 extern void cdc_copy_mark(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEvent *copy);
-
-/* ------------------------------------------------------------------------
- * surprise.c
- * ------------------------------------------------------------------------
- */
-
-/* CdcTargetRun.surprised: counts them where the target has to be as the events say. */
-extern void cdc_run_surprised(CdcWork *work, CdcTargetRun *run);
-
-/* Behind the run: tells of them, or has the table copied anew where its options say so. */
-extern void cdc_surprise_tell(const CdcApply *apply, const CdcSourceRun *source);
 
 /* ------------------------------------------------------------------------
  * Look ahead

@@ -511,8 +511,10 @@ cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
  * ------------------------------------------------------------------------
  */
 
+#define POOR_IMAGES "its row images do not tell enough"
+
 static void
-give_up(CdcApply *apply, CdcSourceRun *source, const char *reason)
+give_up(CdcApply *apply, CdcSourceRun *source, const char *why, const char *reason)
 {
 	const CdcMapping *mapping = source->mapping;
 
@@ -524,8 +526,7 @@ give_up(CdcApply *apply, CdcSourceRun *source, const char *reason)
 	/* no change of its definition has a row in the log that would say so */
 	if (cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, reason, NULL))
 		cdc_log(apply->sub->name, "change",
-				psprintf("source table %s is not replicated any more, as its row images do not tell enough",
-						 mapping->name), reason);
+				psprintf("source table %s is not replicated any more, as %s", mapping->name, why), reason);
 }
 
 void
@@ -533,7 +534,7 @@ cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column)
 {
 	const CdcMapping *mapping = source->mapping;
 
-	give_up(apply, source,
+	give_up(apply, source, POOR_IMAGES,
 			psprintf("a row image lacks %s%s, which %s, and target %s does not tell it (at the source, binlog_row_image has to be FULL for that)",
 					 strcmp(column, "*") == 0 ? "columns" : "column ",
 					 strcmp(column, "*") == 0 ? "" : quote_identifier(column),
@@ -542,10 +543,9 @@ cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column)
 }
 
 void
-cdc_run_give_up_emptied(CdcApply *apply, CdcSourceRun *source)
+cdc_run_give_up_altered(CdcApply *apply, CdcSourceRun *source, const char *done)
 {
-	give_up(apply, source, psprintf("target %s had rows, and was emptied by other hands",
-									source->mapping->target->name));
+	give_up(apply, source, "other hands have emptied or altered its target", done);
 }
 
 void
@@ -553,7 +553,7 @@ cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column)
 {
 	const CdcTarget *target = source->mapping->target;
 
-	give_up(apply, source,
+	give_up(apply, source, POOR_IMAGES,
 			psprintf("a row image lacks column %s, by which %srows of target %s are found (at the source, binlog_row_image has to be FULL for that%s)",
 					 quote_identifier(column), target->keyless ? "and all others the " : "", target->name,
 					 target->keyless ? ", or the table needs a primary key" : ""));

@@ -14,14 +14,18 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
+#include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/evolve/evolve.h"
 #include "pg/mapping/cache.h"
 #include "pg/mapping/make.h"
+#include "pg/options/option_json.h"
+#include "pg/target/shape.h"
 #include "pg/target/storage.h"
 
 /* Events of a few source tables take turns: so many are looked through before the cache. */
@@ -71,7 +75,7 @@ target_run(CdcApply *apply, const CdcMapping *mapping)
 	return new_target_run(apply, mapping->target, mode);
 }
 
-/* ---- targets that were emptied by other hands than apply's ---- */
+/* ---- targets that were emptied or altered by other hands than apply's ---- */
 
 /*
  * A TRUNCATE gives a table new storage.  At its end each run notes the storage of its targets,
@@ -80,29 +84,66 @@ target_run(CdcApply *apply, const CdcMapping *mapping)
  * the rows; apply's own TRUNCATE is noted by the run that does it.  It is looked at where the
  * relation has changed, as the mapping is made anew then.  An unlogged table loses its rows in a
  * crash of the server, and is found without them by the processes that come behind it.
+ *
+ * It notes their columns, too: one that has another number by then was made anew, and has no values of
+ * before.  Who alters a target as its source was altered forgets what was noted.
  */
 static bool
-was_emptied(CdcApply *apply, CdcMapping *mapping)
+was_emptied(const CdcMapping *mapping)
 {
-	Relation	rel;
-	Oid			node;
+	Relation	rel = table_open(mapping->target->relid, NoLock);
+	const CdcTargetSeen *seen = &mapping->seen;
 	bool		emptied = false;
+
+	if (cdc_storage_tells(rel) && OidIsValid(seen->node) && seen->has_rows &&
+		(seen->node != rel->rd_rel->relfilenode || rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED))
+		emptied = !cdc_storage_has_rows(rel);
+	table_close(rel, NoLock);
+	return emptied;
+}
+
+/* Columns that the source fills, and that other hands have altered so that they lost values; or NULL. */
+static char *
+damage(const CdcMapping *mapping, const char *shape)
+{
+	char	   *result = NULL;
+	int			i;
+
+	for (i = 0; i < mapping->target->ncolumns && result == NULL; i++)
+	{
+		const CdcMappedColumn *column = &mapping->columns[i];
+
+		if (column->by != CDC_BY_NOTHING && (column->by != CDC_BY_COLUMN || column->source_len > 0))
+			result = cdc_target_column_damage(mapping->target, i, shape);
+	}
+	return result;
+}
+
+/*
+ * What other hands have done to the target since a run noted it, a sentence without its full stop; NULL:
+ * nothing.  What a copy brings anew is of no concern.
+ */
+static char *
+done_by_others(CdcApply *apply, CdcMapping *mapping)
+{
+	char	   *shape;
 
 	/* what an aborted run has noted is not so */
 	if (mapping->looked &&
 		(!TransactionIdIsValid(mapping->noted_by) || TransactionIdDidCommit(mapping->noted_by) ||
 		 TransactionIdIsCurrentTransactionId(mapping->noted_by)))
-		return false;
-	rel = table_open(mapping->target->relid, NoLock);
-	node = rel->rd_rel->relfilenode;
-	cdc_subscription_table_seen(apply->sub, mapping->name, &mapping->node, &mapping->has_rows);
+		return NULL;
+	cdc_subscription_table_seen(apply->sub, mapping->name, &mapping->seen);
+	shape = mapping->seen.shape;
+	mapping->seen.shape = NULL;
+	mapping->shape_noted = shape != NULL && strcmp(shape, cdc_target_shape(mapping->target)) == 0;
 	mapping->looked = true;
 	mapping->noted_by = InvalidTransactionId;
-	if (cdc_storage_tells(rel) && OidIsValid(mapping->node) && mapping->has_rows && !mapping->copied &&
-		(mapping->node != node || rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED))
-		emptied = !cdc_storage_has_rows(rel);
-	table_close(rel, NoLock);
-	return emptied;
+	if (mapping->copied)
+		return NULL;
+	if (was_emptied(mapping))
+		return psprintf("target %s had rows, and was emptied by other hands", mapping->target->name);
+	return shape != NULL && !mapping->shape_noted ? damage(mapping, shape) : NULL;
 }
 
 void
@@ -110,26 +151,175 @@ cdc_run_note_target(CdcApply *apply, const CdcSourceRun *source)
 {
 	const CdcTargetRun *run = source->target;
 	CdcMapping *mapping = source->mapping;
+	CdcTargetSeen *seen = &mapping->seen;
 	Relation	rel = table_open(run->target->relid, NoLock);
 	Oid			node = rel->rd_rel->relfilenode;
-	bool		rows = mapping->has_rows;
+	bool		rows = seen->has_rows;
 
-	if (cdc_storage_tells(rel))
+	if (!cdc_storage_tells(rel))
+		node = InvalidOid;
+	else if (node != seen->node || run->deleted > 0)
+		rows = cdc_storage_has_rows(rel);
+	else if (run->inserted > 0 || run->updated > 0)
+		rows = true;
+	if (node != seen->node || rows != seen->has_rows || !mapping->shape_noted)
 	{
-		if (node != mapping->node || run->deleted > 0)
-			rows = cdc_storage_has_rows(rel);
-		else if (run->inserted > 0 || run->updated > 0)
-			rows = true;
-		if (node != mapping->node || rows != mapping->has_rows)
-		{
-			cdc_subscription_table_note(apply->sub, mapping->name, node, rows);
-			mapping->node = node;
-			mapping->has_rows = rows;
-			mapping->noted_by = GetTopTransactionId();
-		}
+		CdcTargetSeen now = {node, rows, cdc_target_shape(run->target)};
+
+		cdc_subscription_table_note(apply->sub, mapping->name, &now);
+		seen->node = node;
+		seen->has_rows = rows;
+		mapping->shape_noted = true;
+		mapping->noted_by = GetTopTransactionId();
 	}
 	table_close(rel, NoLock);
 }
+
+/* ---- events that find the target another one than their source table was ---- */
+
+/*
+ * An update or delete without its row, an insert whose row is there: apply goes on, as a merge does.  But
+ * it is a proof that the target is not what its source is, which only a verification would find
+ * else: rows were changed by other hands, or the source lost its past.  It is counted, told of
+ * once in a while, or the table is copied anew (auto_resync).
+ *
+ * Only where the target has to have what the events say: not while rows of a copy and of the
+ * stream overlap, nor behind a position that was moved, nor for what is not from a binlog.  What
+ * events a look ahead has passed over is not known for each row.
+ */
+
+/* The run's source table that fills the target. */
+static CdcSourceRun *
+source_of(CdcApply *apply, const CdcTargetRun *run)
+{
+	ListCell   *lc;
+
+	foreach(lc, apply->sources)
+	{
+		CdcSourceRun *source = lfirst(lc);
+
+		for (; source != NULL; source = source->next)
+			if (source->target == run)
+				return source;
+	}
+	return NULL;
+}
+
+/* Whether each row that the batch brings had to be in the target, or not, as its event says. */
+static bool
+is_whole(CdcApply *apply, CdcSourceRun *source, const CdcTargetRun *run)
+{
+	const CdcMapping *mapping = source->mapping;
+
+	if (apply->replay != NULL || apply->only != NULL || apply->sub->kind != CDC_SERVER_MYSQL)
+		return false;
+	/* rows come into a filter, and leave it; what expressions give may have changed */
+	if (mapping->filter != NULL || (mapping->expressions != NULL && run->target->keyless))
+		return false;
+	if (run->first_seq <= apply->ahead_until)
+		return false;
+	return run->first_seq > cdc_run_copy_span(apply, source)->whole_after;
+}
+
+/* The table's own options, over those of the subscription. */
+static void
+read_options(const CdcSubscription *sub, const char *name, CdcTableOptions *options)
+{
+	const CdcSubscriptionTable *table = cdc_apply_table(sub, name);
+
+	cdc_table_options_parse(table != NULL ? table->options : NULL, &sub->opt.table, options);
+}
+
+/* Whether rows that the source has not any more may stay in the target, as somebody has decided. */
+static bool
+may_have_more(CdcApply *apply, CdcSourceRun *source)
+{
+	CdcTableOptions options;
+
+	if (source->mapping->keeps_rows || cdc_run_copy_span(apply, source)->keeps)
+		return true;
+	read_options(apply->sub, source->mapping->name, &options);
+	return options.ddl == CDC_DDL_IGNORE;
+}
+
+void
+cdc_run_surprised(CdcWork *work, CdcTargetRun *run)
+{
+	CdcApply   *apply = (CdcApply *) ((char *) work - offsetof(CdcApply, work));
+	CdcSourceRun *source = source_of(apply, run);
+	CdcSurprise *sum;
+
+	if (source == NULL || !is_whole(apply, source, run))
+		return;
+	sum = &source->surprise;
+	if (run->surprise.surplus > 0 && may_have_more(apply, source))
+		run->surprise.surplus = 0;
+	if (run->surprise.missing == 0 && run->surprise.surplus == 0)
+		return;
+	if (sum->missing == 0 && sum->surplus == 0)
+	{
+		MemoryContext old = MemoryContextSwitchTo(work->cxt);
+
+		sum->place = run->surprise.place;
+		source->surprise_key = cdc_surprise_key(run);
+		MemoryContextSwitchTo(old);
+	}
+	sum->missing += run->surprise.missing;
+	sum->surplus += run->surprise.surplus;
+}
+
+/* "seq 12, binlog.000001:567, (id)=(3)" */
+static char *
+place_text(const CdcSourceRun *source)
+{
+	const CdcSurprise *surprise = &source->surprise;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "seq " INT64_FORMAT, surprise->place.seq);
+	if (surprise->place.file != NULL && surprise->place.offset >= 0)
+		appendStringInfo(&text, ", %s" INT64_FORMAT, surprise->place.file, surprise->place.offset);
+	if (source->surprise_key != NULL)
+		appendStringInfo(&text, ", %s", source->surprise_key);
+	return text.data;
+}
+
+void
+cdc_surprise_tell(const CdcApply *apply, const CdcSourceRun *source)
+{
+	const CdcSubscription *sub = apply->sub;
+	const char *name = source->mapping->name;
+	const CdcSurprise *surprise = &source->surprise;
+	const char *what = surprise->missing > 0 ? "an update or delete found no row in" :
+		"an insert found its row in";
+	const char *target = source->mapping->target->name;
+	CdcTableOptions options;
+	char	   *message;
+	char	   *detail;
+	char	   *hint;
+
+	read_options(sub, name, &options);
+	if (options.auto_resync && !source->span.keeps)
+	{
+		(void) cdc_follow_fail(sub, name, surprise->place.seq,
+							   psprintf("%s target %s, which other hands have changed, or its source has lost what it had", what, target),
+							   NULL);
+		return;
+	}
+	message = psprintf("%s target %s of source table %s", what, target, name);
+	detail = psprintf("Other hands have changed it, or the source has lost what it had: the first was %s.",
+					  place_text(source));
+	hint = psprintf("SELECT * FROM cdc.verify(%s, %s, repair := true);", quote_literal_cstr(sub->name),
+					quote_literal_cstr(name));
+	if (cdc_log_event(sub->name, "difference", message, psprintf("%s %s", detail, hint)))
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("%s, subscription \"%s\"", message, sub->name),
+				 errdetail("%s", detail),
+				 errhint("%s", hint)));
+}
+
+/* ---- source tables ---- */
 
 /* Adds a source table to the run, and its target where that is new. */
 static CdcSourceRun *
@@ -137,6 +327,7 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 {
 	MemoryContext old = MemoryContextSwitchTo(apply->work.cxt);
 	CdcSourceRun *source = palloc0(sizeof(CdcSourceRun));
+	char	   *done;
 
 	source->mapping = mapping;
 	if (mapping->target != NULL && mapping->trouble != NULL)
@@ -146,8 +337,9 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	{
 		source->target = target_run(apply, mapping);
 		source->target->source = source;
-		if (apply->replay == NULL && was_emptied(apply, mapping))
-			cdc_run_give_up_emptied(apply, source);
+		done = apply->replay == NULL ? done_by_others(apply, mapping) : NULL;
+		if (done != NULL)
+			cdc_run_give_up_altered(apply, source, done);
 		cdc_source_row_init(&source->row, apply->sub, mapping);
 		source->target->one_by_one = apply->guard != NULL &&
 			cdc_guard_is_exact(apply->guard, mapping->name);

@@ -185,48 +185,68 @@ cdc_subscription_table_target(const CdcSubscription *sub, const char *name,
 }
 
 void
-cdc_subscription_table_seen(const CdcSubscription *sub, const char *name, Oid *node, bool *has_rows)
+cdc_subscription_table_seen(const CdcSubscription *sub, const char *name, CdcTargetSeen *seen)
 {
 	static CdcStatement stmt = {
-		"SELECT target_node, target_rows FROM cdc_catalog.subscription_table"
+		"SELECT target_node, target_rows, target_shape FROM cdc_catalog.subscription_table"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
 	Datum		values[2];
 
+	memset(seen, 0, sizeof(*seen));
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CStringGetTextDatum(name);
-	*node = InvalidOid;
-	*has_rows = false;
 	if (cdc_spi_execute(&stmt, values, NULL) > 0)
 	{
 		bool		isnull;
 		Datum		d = cdc_spi_datum(0, 1, OIDOID, &isnull);
 
-		*node = isnull ? InvalidOid : DatumGetObjectId(d);
-		*has_rows = DatumGetBool(cdc_spi_datum(0, 2, BOOLOID, &isnull));
+		seen->node = isnull ? InvalidOid : DatumGetObjectId(d);
+		seen->has_rows = DatumGetBool(cdc_spi_datum(0, 2, BOOLOID, &isnull));
+		seen->shape = cdc_spi_text(&spi, 0, 3);
 	}
 	cdc_spi_end(&spi);
 }
 
 void
-cdc_subscription_table_note(const CdcSubscription *sub, const char *name, Oid node, bool has_rows)
+cdc_subscription_table_note(const CdcSubscription *sub, const char *name, const CdcTargetSeen *seen)
 {
 	static CdcStatement stmt = {
-		"UPDATE cdc_catalog.subscription_table SET target_node = $3, target_rows = $4"
+		"UPDATE cdc_catalog.subscription_table SET target_node = $3, target_rows = $4, target_shape = $5"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
-		4, {TEXTOID, TEXTOID, OIDOID, BOOLOID}
+		5, {TEXTOID, TEXTOID, OIDOID, BOOLOID, TEXTOID}
 	};
 	CdcSpi		spi;
-	Datum		values[4];
+	Datum		values[5];
+	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
 
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = CStringGetTextDatum(name);
-	values[2] = ObjectIdGetDatum(node);
-	values[3] = BoolGetDatum(has_rows);
+	values[2] = ObjectIdGetDatum(seen->node);
+	nulls[2] = OidIsValid(seen->node) ? ' ' : 'n';
+	values[3] = BoolGetDatum(seen->has_rows);
+	values[4] = cdc_text_or_null(seen->shape, &nulls[4]);
+	(void) cdc_spi_execute(&stmt, values, nulls);
+	cdc_spi_end(&spi);
+}
+
+void
+cdc_subscription_table_reshaped(Oid relid)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET target_shape = NULL"
+		" WHERE target_oid OPERATOR(pg_catalog.=) $1 AND target_shape IS NOT NULL",
+		1, {OIDOID}
+	};
+	CdcSpi		spi;
+	Datum		values[1];
+
+	cdc_spi_begin(&spi);
+	values[0] = ObjectIdGetDatum(relid);
 	(void) cdc_spi_execute(&stmt, values, NULL);
 	cdc_spi_end(&spi);
 }

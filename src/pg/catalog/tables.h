@@ -63,14 +63,20 @@ extern void cdc_subscription_tables_forget(Oid target);
 extern void cdc_subscription_table_target(const CdcSubscription *sub, const char *name,
 										  const char *target, Oid relid);
 
-/*
- * The storage of the target at the end of the last run of apply, InvalidOid where none was
- * noted, and whether it had rows then.
- */
-extern void cdc_subscription_table_seen(const CdcSubscription *sub, const char *name, Oid *node,
-										bool *has_rows);
-extern void cdc_subscription_table_note(const CdcSubscription *sub, const char *name, Oid node,
-										bool has_rows);
+/* The target at the end of the last run of apply. */
+typedef struct CdcTargetSeen
+{
+	Oid			node;			/* its storage; InvalidOid: none was noted */
+	bool		has_rows;
+	char	   *shape;			/* its columns (target/shape.h), palloc'ed; NULL: they were not noted */
+} CdcTargetSeen;
+
+extern void cdc_subscription_table_seen(const CdcSubscription *sub, const char *name, CdcTargetSeen *seen);
+extern void cdc_subscription_table_note(const CdcSubscription *sub, const char *name,
+										const CdcTargetSeen *seen);
+
+/* The relation's columns become others, as its source's do: no table remembers those of before. */
+extern void cdc_subscription_table_reshaped(Oid relid);
 
 /* Keeps another mapping of its columns, or none. */
 extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,

@@ -15,6 +15,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/utf8.h"
+#include "pg/catalog/tables.h"
 #include "pg/schema/versions.h"
 #include "pg/target/claim.h"
 #include "pg/target/lock.h"
@@ -39,6 +40,7 @@ cdc_evolve_begin(CdcEvolve *e, CdcEvolution *out)
 	e->shared = cdc_claim_is_shared(out->sub, out->table->name, e->relid);
 	e->target = quote_qualified_identifier(get_namespace_name(get_rel_namespace(e->relid)),
 										   get_rel_name(e->relid));
+	cdc_subscription_table_reshaped(e->relid);
 	initStringInfo(&out->done);
 	out->columns_changed = false;
 	out->columns = NULL;

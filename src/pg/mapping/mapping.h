@@ -14,6 +14,7 @@
 #include "pg/base/compat.h"
 #include "envelope/envelope.h"
 #include "pg/catalog/subscription.h"
+#include "pg/catalog/tables.h"
 #include "pg/datum/convert.h"
 #include "pg/expression/expression.h"
 #include "pg/expression/fill.h"
@@ -66,8 +67,8 @@ typedef struct CdcMapping
 
 	/* apply's: the target as a run left it last, see apply/run_target.c */
 	bool		looked;			/* the following is known */
-	Oid			node;			/* its storage; InvalidOid: none was noted */
-	bool		has_rows;
+	CdcTargetSeen seen;			/* as it was noted, but for its columns: */
+	bool		shape_noted;	/* they are noted as they are */
 	TransactionId noted_by;		/* who noted it in this session; or invalid */
 
 	/* apply's: where its events come from, see apply/event.c */

@@ -375,6 +375,19 @@ count_discovered(const CdcSubscription *sub)
 			 errhint("Raise the subscription's option max_new_tables, and the server's max_locks_per_transaction by as much as five locks for each of them need; or call cdc.pull with max_events; or exclude tables.")));
 }
 
+/* The stream has made the table: no row of it is older. */
+static void
+note_complete(const CdcSubscription *sub, const CdcTable *table)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET complete = true"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name, cdc_from_utf8_copy(table->full_name));
+}
+
 char
 cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 							CdcGeneratedLogged logged, bool copy)
@@ -393,6 +406,8 @@ cdc_registry_add_discovered(const CdcSubscription *sub, const CdcTable *table,
 				 errdetail("%s", error)));
 		add_in_error(sub, table, sqlerrcode, error);
 	}
+	else if (!copy)
+		note_complete(sub, table);
 	cdc_log(sub->name, "table", psprintf("new source table %s", cdc_from_utf8_copy(table->full_name)),
 			error);
 	return error != NULL ? 'e' : copy && sub->copy_data ? 'i' : 'r';

@@ -285,7 +285,7 @@ cdc_copy_span(const CdcSubscription *sub, const char *name, CdcCopySpan *span)
 {
 	static CdcStatement stmt = {
 		"SELECT t.state, p.sync_seq, p.begin_seq, p.name IS NOT NULL, p.events_seq,"
-		" COALESCE(p.kind OPERATOR(pg_catalog.=) 'resync', false), COALESCE(p.keeps, false), t.copy_data,"
+		" COALESCE(p.kind OPERATOR(pg_catalog.=) 'resync', false), COALESCE(p.keeps, false), t.copy_data OR t.complete,"
 		" p.name IS NOT NULL AND p.row_filter IS NULL AND p.gone IS NULL, COALESCE(s.jump_seq, 0)"
 		" FROM cdc_catalog.subscription_table t"
 		" LEFT JOIN cdc_catalog.subscription_position s"

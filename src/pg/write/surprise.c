@@ -16,17 +16,17 @@
 
 #include "utils/memutils.h"
 
-/* "(id, no)=(5, 7)", in the batch's memory. */
-static char *
-key_text(const CdcTargetRun *run, const CdcEntry *entry)
+char *
+cdc_surprise_key(const CdcTargetRun *run)
 {
 	const CdcTarget *target = run->target;
-	MemoryContext old = MemoryContextSwitchTo(run->batch);
+	const CdcEntry *entry = run->surprise.entry;
 	StringInfoData names;
 	StringInfoData values;
-	char	   *result;
 	int			i;
 
+	if (entry == NULL || target->keyless)
+		return NULL;
 	initStringInfo(&names);
 	initStringInfo(&values);
 	for (i = 0; i < target->nkey; i++)
@@ -38,33 +38,32 @@ key_text(const CdcTargetRun *run, const CdcEntry *entry)
 		else
 			cdc_key_append_value(&values, &target->key[i], entry->key[i]);
 	}
-	result = psprintf("(%s)=(%s)", names.data, values.data);
-	MemoryContextSwitchTo(old);
-	return result;
+	return psprintf("(%s)=(%s)", names.data, values.data);
 }
 
-/* The first one since the last flush is noted; entry: of one row alone; or NULL. */
+/* The first one in the order of the source is kept; alone: only the entry was written. */
 static void
-note(CdcTargetRun *run, const CdcEntry *entry, const CdcPlace *place)
+note(CdcTargetRun *run, const CdcEntry *entry, bool alone)
 {
-	if (run->surprise.missing > 0 || run->surprise.surplus > 0)
+	CdcSurprise *surprise = &run->surprise;
+
+	if ((surprise->missing > 0 || surprise->surplus > 0) && surprise->place.seq <= entry->place.seq)
 		return;
-	run->surprise.place = *place;
-	if (entry != NULL && !run->target->keyless)
-		run->surprise.key = key_text(run, entry);
+	surprise->place = entry->place;
+	surprise->entry = alone ? entry : NULL;
 }
 
 void
 cdc_surprise_missing(CdcTargetRun *run, const CdcEntry *entry, int64 rows)
 {
-	note(run, entry, &entry->place);
+	note(run, entry, true);
 	run->surprise.missing += rows;
 }
 
 void
 cdc_surprise_surplus(CdcTargetRun *run, const CdcEntry *entry, int64 rows)
 {
-	note(run, entry, &entry->place);
+	note(run, entry, true);
 	run->surprise.surplus += rows;
 }
 
@@ -92,7 +91,7 @@ cdc_surprise_compare(CdcTargetRun *run, const CdcExpectations *expected, const C
 
 	if (missing <= 0 && surplus <= 0)
 		return;
-	note(run, n == 1 ? last : NULL, &last->place);
+	note(run, last, n == 1);
 	if (missing > 0)
 		run->surprise.missing += missing;
 	if (surplus > 0)

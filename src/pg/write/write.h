@@ -101,8 +101,8 @@ typedef struct CdcSurprise
 {
 	int64		missing;		/* to be updated or deleted, and not there */
 	int64		surplus;		/* to be inserted, and there with other values */
-	CdcPlace	place;			/* of the first one; near by, where key is NULL */
-	char	   *key;			/* its key, for people; or NULL */
+	CdcPlace	place;			/* of the first one; near by, where entry is NULL */
+	const CdcEntry *entry;		/* the first one's; NULL: several were written at once */
 } CdcSurprise;
 
 /* A target within one run, whatever fills it. */
@@ -235,6 +235,9 @@ typedef struct CdcExpectations
 	int			rows;			/* entries with CDC_EXPECTS_ROW */
 	int			none;			/* ... with CDC_EXPECTS_NONE */
 } CdcExpectations;
+
+/* The key of the first one, "(id, no)=(5, 7)", palloc'ed; NULL: there is none. */
+extern char *cdc_surprise_key(const CdcTargetRun *run);
 
 extern CdcExpectations cdc_surprise_expected(CdcEntry *const *entries, int n);
 extern void cdc_surprise_compare(CdcTargetRun *run, const CdcExpectations *expected, const CdcEntry *last,
