@@ -136,6 +136,36 @@ sub altered
 }
 
 # Three source tables in one target, told apart by a constant of the key.
+# Keys that the source does not know as such.
+sub chosen_key
+{
+	my ($dbh, $id) = @_;
+	$dbh->do($_) for "CREATE TABLE $id.goods (id int PRIMARY KEY, code int NOT NULL, sku int NOT NULL, maybe int, UNIQUE (sku), UNIQUE (maybe))",
+	  "INSERT INTO $id.goods VALUES (1, 7, 1, 1), (2, 7, 2, 2)";
+	my $told = "SELECT coalesce(max(detail), '') FROM cdc.log WHERE subscription = '$id' AND kind = 'key' AND message LIKE '%.goods is not known to be unique%'";
+	for my $key ('{sku}', '{code,sku}')
+	{
+		$cluster->do("SELECT cdc.add_table('$id', '$id.goods', target := '$id.goods', key := '$key')", "SELECT cdc.remove_table('$id', '$id.goods')", "DROP TABLE $id.goods");
+	}
+	is($cluster->value($told), '', "$id: a unique index at the source is enough");
+	for my $key ('{maybe}', '{code}')
+	{
+		$cluster->do("SELECT cdc.add_table('$id', '$id.goods', target := '$id.goods', key := '$key')");
+		my ($hint) = $cluster->value($told) =~ /: ((?:ALTER TABLE [^;]*; )?SELECT .*?;)/;
+		ok($hint, '... one that may be null, or none, is told: ' . ($hint // ''));
+		$cluster->poll("SELECT state FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = '$id.goods'", 'r');
+		$dbh->do($_) for "INSERT INTO $id.goods VALUES (3, 7, 3, 3)", "INSERT INTO $id.goods VALUES (4, 7, 4, 4)";
+		$cluster->catch_up($id);
+		is($cluster->value("SELECT surplus_rows > 0 FROM cdc.stat_table WHERE subscription = '$id' AND source_table = '$id.goods'"), $key eq '{code}' ? 1 : 0, '... rows with the same key are counted');
+		$cluster->do($hint);
+		$cluster->catch_up($id);
+		is($cluster->value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $id.goods"), '1 2 3 4', '... and the hint brings all of them');
+		$cluster->do("SELECT cdc.remove_table('$id', '$id.goods')", "DROP TABLE $id.goods", "DELETE FROM cdc_catalog.log WHERE subscription = '$id' AND kind = 'key'");
+		$dbh->do("DELETE FROM $id.goods WHERE id > 2");
+	}
+	return;
+}
+
 sub shards
 {
 	my ($source, $id) = @_;
@@ -167,6 +197,8 @@ sub shards
 	$cluster->do("SELECT cdc.resync_table('$id', '$id.s2')");
 	$cluster->catch_up($id);
 	is($cluster->value($all), 's12b1 s22b2 s23a2 s39n s377x', "$id: a new copy of one");
+	is($cluster->value("SELECT count(*) FROM cdc.log WHERE subscription = '$id' AND kind IN ('key', 'difference')"), 0, "$id: keys that are unique at the source");
+	chosen_key($dbh, $id);
 	return;
 }
 

@@ -253,7 +253,10 @@ cdc_run_surprised(CdcWork *work, CdcTargetRun *run)
 		return;
 	sum = &source->surprise;
 	if (run->surprise.surplus > 0 && may_have_more(apply, source))
+	{
 		run->surprise.surplus = 0;
+		run->surprise.inserted = false;
+	}
 	if (run->surprise.missing == 0 && run->surprise.surplus == 0)
 		return;
 	if (sum->missing == 0 && sum->surplus == 0)
@@ -261,6 +264,7 @@ cdc_run_surprised(CdcWork *work, CdcTargetRun *run)
 		MemoryContext old = MemoryContextSwitchTo(work->cxt);
 
 		sum->place = run->surprise.place;
+		sum->inserted = run->surprise.inserted;
 		source->surprise_key = cdc_surprise_key(run);
 		MemoryContextSwitchTo(old);
 	}
@@ -290,8 +294,8 @@ cdc_surprise_tell(const CdcApply *apply, const CdcSourceRun *source)
 	const CdcSubscription *sub = apply->sub;
 	const char *name = source->mapping->name;
 	const CdcSurprise *surprise = &source->surprise;
-	const char *what = surprise->missing > 0 ? "an update or delete found no row in" :
-		"an insert found its row in";
+	const char *what = surprise->inserted ? "an insert found its row in" :
+		"an update or delete found no row in";
 	const char *target = source->mapping->target->name;
 	CdcTableOptions options;
 	char	   *message;

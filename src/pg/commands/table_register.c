@@ -9,10 +9,12 @@
 #include "pg/commands/subscription_internal.h"
 
 #include "catalog/namespace.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "pg/apply/apply.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
@@ -20,6 +22,7 @@
 #include "pg/options/option_json.h"
 #include "pg/pull/source_kind.h"
 #include "pg/target/claim.h"
+#include "pg/target/target.h"
 #include "pg/expression/fill.h"
 #include "pg/mapping/shard.h"
 
@@ -71,6 +74,82 @@ check_no_target(const CdcSubscription *sub, const CdcReplicaSpec *given)
 
 /* ---- tables whose source is asked ---- */
 
+/* The source's columns (UTF-8) that fill those of the key that was given; what is computed has none. */
+static const char **
+key_of_source(const CdcReplicaSpec *given, const CdcTable *table, int *n)
+{
+	const char **names = palloc(sizeof(char *) * given->nkey);
+	int			nfills = 0;
+	CdcColumnFill *fills = given->columns != NULL ? cdc_fills_read(given->columns, &nfills) : NULL;
+	int			i;
+	int			k;
+
+	*n = 0;
+	for (k = 0; k < given->nkey; k++)
+	{
+		const CdcColumnFill *fill = fills != NULL ? cdc_fill_find(fills, nfills, given->key[k]) : NULL;
+
+		if (fill != NULL && fill->by == CDC_BY_COLUMN)
+			names[(*n)++] = cdc_to_utf8(fill->text);
+		for (i = 0; i < table->ncolumns && fills == NULL; i++)
+			if (strcmp(cdc_replica_column(cdc_from_utf8_copy(table->columns[i].name)), given->key[k]) == 0)
+				names[(*n)++] = table->columns[i].name;
+	}
+	return names;
+}
+
+/* What to type: the primary key in the place of the key; "" where there is none, or columns were chosen. */
+static char *
+primary_key_hint(const CdcSubscription *sub, const CdcReplicaSpec *given, const CdcTable *table, const char *name)
+{
+	const CdcSubscriptionTable *row = cdc_subscription_table_find(sub, name);
+	Oid			relid = row != NULL && row->target != NULL ? cdc_relation_by_name(row->target) : InvalidOid;
+	char	   *present;
+	StringInfoData key;
+	int			i;
+
+	if (table->npk == 0 || given->columns != NULL || !OidIsValid(relid))
+		return "";
+	LockRelationOid(relid, AccessShareLock);
+	present = cdc_target_primary_key_name(relid);
+	initStringInfo(&key);
+	for (i = 0; i < table->npk; i++)
+		appendStringInfo(&key, "%s%s", i > 0 ? "," : "",
+						 quote_identifier(cdc_replica_column(cdc_from_utf8_copy(table->columns[table->pk[i]].name))));
+	return psprintf("To have rows told apart as the source does: %sSELECT cdc.alter_table(%s, %s, key := %s); ",
+					present == NULL ? "" :
+					psprintf("ALTER TABLE %s DROP CONSTRAINT %s, ADD PRIMARY KEY (%s); ", row->target,
+							 quote_identifier(present), key.data),
+					quote_literal_cstr(sub->name), quote_literal_cstr(name),
+					quote_literal_cstr(psprintf("{%s}", key.data)));
+}
+
+/* WARNING where nothing at the source keeps two rows from having the same key: they would be one here. */
+static void
+warn_of_key(const CdcSubscription *sub, const CdcReplicaSpec *given, const CdcTable *table, const char *name)
+{
+	bool		(*is_unique) (const CdcSubscription *, const CdcTable *, const char *const *, int) =
+		cdc_source_kind(sub->kind)->is_unique;
+	const char *detail;
+	const char **columns;
+	char	   *message;
+	char	   *hint;
+	int			n;
+
+	if (given->nkey == 0 || is_unique == NULL)
+		return;
+	columns = key_of_source(given, table, &n);
+	if (is_unique(sub, table, columns, n))
+		return;
+	message = psprintf("the key of source table %s is not known to be unique at the source", name);
+	detail = "No unique index there has only not null columns of the key: of rows with the same key the target has one.";
+	hint = psprintf("%sElse let the source have a unique index on not null columns of the key.",
+					primary_key_hint(sub, given, table, name));
+	cdc_log(sub->name, "key", message, psprintf("%s %s", detail, hint));
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING), errmsg("%s", message), errdetail("%s", detail), errhint("%s", hint)));
+}
+
 static char *
 register_asked(const CdcSubscription *sub, const CdcTableRequest *request)
 {
@@ -81,6 +160,7 @@ register_asked(const CdcSubscription *sub, const CdcTableRequest *request)
 	char	   *trouble = cdc_replica_trouble(sub, table);
 	CdcReplicaSpec spec;
 	bool		with_target;
+	char	   *name;
 
 	if (trouble != NULL)
 		ereport(ERROR,
@@ -91,7 +171,9 @@ register_asked(const CdcSubscription *sub, const CdcTableRequest *request)
 		cdc_subscription_options_check_replicas(&sub->opt);
 	else
 		check_no_target(sub, &spec);
-	return cdc_registry_add(sub, table, with_target ? &spec : NULL, request->copy, request->options);
+	name = cdc_registry_add(sub, table, with_target ? &spec : NULL, request->copy, request->options);
+	warn_of_key(sub, given, table, name);
+	return name;
 }
 
 /* ---- tables of messages ---- */

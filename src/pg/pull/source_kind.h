@@ -93,6 +93,13 @@ typedef struct CdcSourceMethods
 	const CdcTable *(*definition) (const CdcSubscription *sub, const char *database,
 								   const char *table, CdcGeneratedLogged *logged);
 
+	/*
+	 * Whether the source sees to it that these columns (n of them, UTF-8) tell the table's rows apart.
+	 * NULL: nobody can be asked.
+	 */
+	bool		(*is_unique) (const CdcSubscription *sub, const CdcTable *table, const char *const *columns,
+							  int n);
+
 	/* ---- cdc.add_table, cdc.resync_table ---- */
 
 	/*

@@ -183,6 +183,7 @@ static const CdcSourceMethods methods = {
 	.create = cdc_binlog_subscribe,
 	.check_options = cdc_binlog_check_options,
 	.definition = cdc_binlog_definition,
+	.is_unique = cdc_binlog_is_unique,
 	.check_condition = cdc_binlog_check_condition,
 	.set_position = cdc_binlog_set_position,
 	.restart = cdc_binlog_restart,

@@ -598,6 +598,8 @@ extern void *cdc_binlog_subscribe_prepare(const CdcSubscription *sub);
 extern void cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared);
 extern const CdcTable *cdc_binlog_definition(const CdcSubscription *sub, const char *database,
 											 const char *table, CdcGeneratedLogged *logged);
+extern bool cdc_binlog_is_unique(const CdcSubscription *sub, const CdcTable *table, const char *const *columns,
+								 int n);
 extern void cdc_binlog_check_condition(const CdcSubscription *sub, const char *source_table,
 									   const char *condition);
 extern void cdc_binlog_set_position(const CdcSubscription *sub, const char *where);

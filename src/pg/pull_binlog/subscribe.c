@@ -278,6 +278,45 @@ cdc_binlog_definition(const CdcSubscription *sub, const char *database, const ch
 	return def;
 }
 
+/* A unique index all of whose columns are among these, and are not null, does. */
+bool
+cdc_binlog_is_unique(const CdcSubscription *sub, const CdcTable *table, const char *const *columns, int n)
+{
+	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
+	CdcAnswer  *parts = cdc_source_ask(source, "the unique indexes of a table in information_schema.STATISTICS", 3,
+									   "SELECT INDEX_NAME, COLUMN_NAME, NULLABLE FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s"
+									   " AND TABLE_NAME = %s AND NON_UNIQUE = 0 ORDER BY INDEX_NAME",
+									   cdc_source_quote_literal(table->database), cdc_source_quote_literal(table->name));
+	uint64		nparts = cdc_answer_rows(parts);
+	const char *index = NULL;
+	bool		whole = false;
+	uint64		i;
+
+	for (i = 0; i < nparts; i++)
+	{
+		const char *name = cdc_answer_text(parts, i, 0);
+		const char *column = cdc_answer_text(parts, i, 1);
+		const char *nullable = cdc_answer_text(parts, i, 2);
+		bool		found = false;
+		int			k;
+
+		CHECK_FOR_INTERRUPTS();
+		if (index == NULL || strcmp(index, name) != 0)
+		{
+			if (whole)
+				break;
+			whole = true;
+			index = name;
+		}
+		/* (a part that is an expression has no column) */
+		for (k = 0; k < n && column != NULL && !found; k++)
+			found = pg_strcasecmp(column, columns[k]) == 0;
+		whole = whole && found && (nullable == NULL || strcmp(nullable, "YES") != 0);
+	}
+	cdc_source_close(source);
+	return whole;
+}
+
 void
 cdc_binlog_check_condition(const CdcSubscription *sub, const char *source_table, const char *condition)
 {

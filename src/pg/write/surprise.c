@@ -43,27 +43,28 @@ cdc_surprise_key(const CdcTargetRun *run)
 
 /* The first one in the order of the source is kept; alone: only the entry was written. */
 static void
-note(CdcTargetRun *run, const CdcEntry *entry, bool alone)
+note(CdcTargetRun *run, const CdcEntry *entry, bool inserted, bool alone)
 {
 	CdcSurprise *surprise = &run->surprise;
 
 	if ((surprise->missing > 0 || surprise->surplus > 0) && surprise->place.seq <= entry->place.seq)
 		return;
 	surprise->place = entry->place;
+	surprise->inserted = inserted;
 	surprise->entry = alone ? entry : NULL;
 }
 
 void
 cdc_surprise_missing(CdcTargetRun *run, const CdcEntry *entry, int64 rows)
 {
-	note(run, entry, true);
+	note(run, entry, false, true);
 	run->surprise.missing += rows;
 }
 
 void
 cdc_surprise_surplus(CdcTargetRun *run, const CdcEntry *entry, int64 rows)
 {
-	note(run, entry, true);
+	note(run, entry, true, true);
 	run->surprise.surplus += rows;
 }
 
@@ -91,7 +92,7 @@ cdc_surprise_compare(CdcTargetRun *run, const CdcExpectations *expected, const C
 
 	if (missing <= 0 && surplus <= 0)
 		return;
-	note(run, last, n == 1);
+	note(run, last, missing <= 0, n == 1);
 	if (missing > 0)
 		run->surprise.missing += missing;
 	if (surplus > 0)

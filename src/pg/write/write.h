@@ -102,6 +102,7 @@ typedef struct CdcSurprise
 	int64		missing;		/* to be updated or deleted, and not there */
 	int64		surplus;		/* to be inserted, and there with other values */
 	CdcPlace	place;			/* of the first one; near by, where entry is NULL */
+	bool		inserted;		/* the first one is surplus */
 	const CdcEntry *entry;		/* the first one's; NULL: several were written at once */
 } CdcSurprise;
 
