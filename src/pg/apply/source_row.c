@@ -7,6 +7,9 @@
  */
 #include "pg/apply/source_row.h"
 
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
 #include "pg/mapping/key_hint.h"
 #include "pg/target/key.h"
 
@@ -165,6 +168,31 @@ fill_inputs(CdcSourceRow *row)
 	row->at_column = NULL;
 }
 
+Datum
+cdc_source_row_of_mode(const CdcSourceRow *row, const CdcMappedColumn *col, bool *isnull)
+{
+	const CdcEventFacts *facts = row->image.facts;
+	char		op[2] = {facts != NULL ? facts->op : '\0', '\0'};
+
+	*isnull = facts == NULL;
+	switch (col->mode_fill)
+	{
+		case CDC_MODE_FILLS_DELETED:
+			*isnull = false;
+			return BoolGetDatum(false);
+		case CDC_MODE_FILLS_OP:
+			return CStringGetTextDatum(op);
+		case CDC_MODE_FILLS_SEQ:
+			return Int64GetDatum(facts != NULL ? facts->seq : 0);
+		case CDC_MODE_FILLS_ROW:
+			return Int32GetDatum(row->number);
+		case CDC_MODE_FILLS_SOURCE_TS:
+			*isnull = facts == NULL || facts->source_ts == 0;
+			return TimestampTzGetDatum(facts != NULL ? facts->source_ts : 0);
+	}
+	return (Datum) 0;
+}
+
 /* The computed columns of the key, or the others, as far as they are of this kind. */
 static void
 compute(CdcSourceRow *row, bool key, CdcComputable kind)
@@ -185,6 +213,8 @@ compute(CdcSourceRow *row, bool key, CdcComputable kind)
 			row->values[at] = col->constant;
 			row->nulls[at] = col->constant_null;
 		}
+		else if (col->by == CDC_BY_MODE)
+			row->values[at] = cdc_source_row_of_mode(row, col, &row->nulls[at]);
 		else
 			row->values[at] = cdc_expression_evaluate(mapping->expressions, col->expression,
 													  &row->nulls[at]);
