@@ -6,13 +6,51 @@
  *
  * The key is the event's number in the history and the row's in the event: events that are
  * applied once more write the same rows.  TRUNCATE, and the begin of a copy that stands for
- * all rows, is a row without values.
+ * all rows, is a row without values.  An update that changes the source's key has a row
+ * before its own that the former key was deleted: the last row of each key tells whether it is
+ * there.
  *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
 
 #include "utils/builtins.h"
+
+/* Sets what the mode's columns have of a row that is not as the event has it. */
+static void
+set_op(const CdcMapping *mapping, const char *op, int number, Datum *values)
+{
+	int			c;
+
+	for (c = 0; c < mapping->target->ncolumns; c++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[c];
+
+		if (col->by == CDC_BY_MODE && col->mode_fill == CDC_MODE_FILLS_OP)
+			values[col->attnum - 1] = CStringGetTextDatum(op);
+		else if (col->by == CDC_BY_MODE && col->mode_fill == CDC_MODE_FILLS_ROW)
+			values[col->attnum - 1] = Int32GetDatum(number);
+	}
+}
+
+/* A row of a delete of the former key, before that of the update. */
+static void
+append_former(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
+{
+	CdcTargetRun *run = source->target;
+	CdcSourceRow *row = &source->row;
+	int			natts = run->target->desc->natts;
+	Datum	   *values = palloc(sizeof(Datum) * natts);
+	bool	   *nulls = palloc(sizeof(bool) * natts);
+
+	if (cdc_source_row_moved_from(row, old, values, nulls))
+	{
+		set_op(source->mapping, "d", -1 - row->number, values);
+		cdc_reduce_put(&apply->work, run, values, nulls, row->presence);
+	}
+	pfree(values);
+	pfree(nulls);
+}
 
 /* CdcApplyMode.fold */
 static void
@@ -31,6 +69,8 @@ append_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer
 		cdc_run_give_up_append(apply, source);
 		return;
 	}
+	if (op == CDC_OP_UPDATE)
+		append_former(apply, source, old);
 	if (!presence->complete && op == CDC_OP_DELETE)
 		presence = cdc_presence_union(&run->target->presences, presence, cdc_target_whole_row(run->target));
 	cdc_reduce_put(&apply->work, run, row->values, row->nulls, presence);
@@ -59,11 +99,8 @@ append_truncate(CdcApply *apply, CdcTargetRun *run)
 		if (col->by != CDC_BY_MODE)
 			continue;
 		values[at] = cdc_source_row_of_mode(&source->row, col, &nulls[at]);
-		if (col->mode_fill == CDC_MODE_FILLS_OP)
-			values[at] = CStringGetTextDatum("t");
-		else if (col->mode_fill == CDC_MODE_FILLS_ROW)
-			values[at] = Int32GetDatum(0);
 	}
+	set_op(mapping, "t", 0, values);
 	cdc_reduce_put(&apply->work, run, values, nulls, cdc_presence_intern(&target->presences, attrs));
 	cdc_reduce_row_done(&apply->work, run);
 }

@@ -8,6 +8,7 @@
 #include "pg/apply/source_row.h"
 
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/timestamp.h"
 
 #include "pg/mapping/key_hint.h"
@@ -526,4 +527,70 @@ cdc_source_row_former_key(CdcSourceRow *row, const JsonbContainer *old, Datum *v
 			(!nulls[at] && !cdc_key_column_equal(key, values[at], row->values[at]));
 	}
 	return differs;
+}
+
+/* Whether "old" has another value of a column of the source's key. */
+static bool
+has_moved(CdcSourceRow *row, const JsonbContainer *old, Datum *values, bool *nulls)
+{
+	const CdcTarget *target = row->mapping->target;
+	bool		moved = false;
+	int			c;
+
+	for (c = 0; c < target->ncolumns && !moved; c++)
+	{
+		CdcMappedColumn *col = &row->mapping->columns[c];
+		int			at = col->attnum - 1;
+		CdcJsonValue v;
+
+		if (!col->in_source_key || !cdc_json_find(old, col->source, col->source_len, &v) ||
+			v.type == JENTRY_ISNULL)
+			continue;
+		convert_value(row, col, &v, values, nulls);
+		moved = row->nulls[at] || !datumIsEqual(values[at], row->values[at], target->columns[c].byval,
+												target->columns[c].len);
+	}
+	row->at_column = NULL;
+	return moved;
+}
+
+bool
+cdc_source_row_moved_from(CdcSourceRow *row, const JsonbContainer *old, Datum *values, bool *nulls)
+{
+	CdcMapping *mapping = row->mapping;
+	int			natts = mapping->target->desc->natts;
+	bool		computes = false;
+	int			c;
+
+	if (old == NULL || !has_moved(row, old, values, nulls))
+		return false;
+	memcpy(values, row->values, sizeof(Datum) * natts);
+	memcpy(nulls, row->nulls, sizeof(bool) * natts);
+	for (c = 0; c < mapping->target->ncolumns; c++)
+	{
+		CdcMappedColumn *col = &mapping->columns[c];
+		CdcJsonValue v;
+
+		computes = computes || col->by == CDC_BY_EXPRESSION;
+		if (col->by != CDC_BY_COLUMN || !cdc_json_find(old, col->source, col->source_len, &v))
+			continue;
+		if (v.type == JENTRY_ISNULL)
+			nulls[col->attnum - 1] = true;
+		else
+			convert_value(row, col, &v, values, nulls);
+	}
+	if (computes)
+		fill_former_inputs(row, old);
+	for (c = 0; computes && c < mapping->target->ncolumns; c++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[c];
+		int			at = col->attnum - 1;
+
+		if (col->by == CDC_BY_EXPRESSION && row->layout->computable[c] == CDC_COMPUTABLE_YES)
+			values[at] = cdc_expression_evaluate(mapping->expressions, col->expression, &nulls[at]);
+	}
+	if (computes)
+		fill_inputs(row);
+	row->at_column = NULL;
+	return true;
 }

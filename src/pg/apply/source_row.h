@@ -84,6 +84,12 @@ extern bool cdc_source_row_former(CdcSourceRow *row, const JsonbContainer *old, 
  */
 extern Datum cdc_source_row_of_mode(const CdcSourceRow *row, const CdcMappedColumn *col, bool *isnull);
 
+/*
+ * Whether an update changes the primary key of the source table, which need not be the target's.
+ * Then values and nulls, by attribute, are the row before, as far as the images tell it.
+ */
+extern bool cdc_source_row_moved_from(CdcSourceRow *row, const JsonbContainer *old, Datum *values, bool *nulls);
+
 /* Converts the columns of the key alone; the others are NULL, and presence is not set. */
 extern bool cdc_source_row_try_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq);
 extern void cdc_source_row_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq);

@@ -93,7 +93,10 @@ static void
 fill_by_column(CdcMappedColumn *col, const CdcSubscription *sub, Form_pg_attribute att,
 			   const CdcTableDef *def, const char *source)
 {
+	const CdcColumnDef *definition = find_definition(def, source);
+
 	col->by = CDC_BY_COLUMN;
+	col->in_source_key = definition != NULL && definition->pk >= 0;
 	col->source = pstrdup(source);
 	col->source_len = strlen(source);
 	cdc_converter_init(&col->conv, CurrentMemoryContext, att->atttypid, att->atttypmod,
