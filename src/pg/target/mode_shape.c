@@ -7,11 +7,13 @@
  */
 #include "pg/target/mode_shape.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
 
 #include "pg/base/compat_catalog.h"
 
@@ -72,69 +74,92 @@ find_attribute(TupleDesc desc, const char *name)
 	return NULL;
 }
 
-/* What is to be typed so that the table has all columns of the mode; "": it has. */
-static char *
-missing_columns(const CdcModeShape *shape, TupleDesc desc)
+/* Appends an action of ALTER TABLE. */
+static void
+add_action(StringInfo sql, const char *action)
 {
-	StringInfoData sql;
+	appendStringInfo(sql, "%s%s", sql->len > 0 ? ", " : "", action);
+}
+
+/* Columns of the mode that the table has not, or of another type. */
+static void
+add_missing_columns(StringInfo sql, const CdcModeShape *shape, TupleDesc desc)
+{
 	int			i;
 
-	initStringInfo(&sql);
 	for (i = 0; i < shape->ncolumns; i++)
 	{
 		const CdcModeColumn *column = &shape->columns[i];
 		Form_pg_attribute att = find_attribute(desc, column->name);
 
-		if (att == NULL)
-			appendStringInfo(&sql, "%sADD COLUMN %s %s", sql.len > 0 ? ", " : "", column->name, column->definition);
-		else if (att->atttypid != column->typid)
-			appendStringInfo(&sql, "%sDROP COLUMN %s, ADD COLUMN %s %s", sql.len > 0 ? ", " : "", column->name,
-							 column->name, column->definition);
+		if (att != NULL && att->atttypid != column->typid)
+			add_action(sql, psprintf("DROP COLUMN %s", column->name));
+		if (att == NULL || att->atttypid != column->typid)
+			add_action(sql, psprintf("ADD COLUMN %s %s", column->name, column->definition));
 	}
-	return sql.data;
 }
 
-/* What is to be typed so that rows of all events can be kept; "": they can. */
-static char *
-needless_constraints(const CdcModeShape *shape, TupleDesc desc)
+/* A primary key that has columns which are none of the mode's. */
+static void
+add_other_key(StringInfo sql, const CdcModeShape *shape, Relation rel)
 {
-	StringInfoData sql;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		bool		other = false;
+		int			i;
+
+		for (i = 0; index->rd_index->indisprimary && i < CDC_INDEX_NKEYATTS(index->rd_index); i++)
+		{
+			Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), index->rd_index->indkey.values[i] - 1);
+
+			other = other || cdc_mode_column(shape, NameStr(att->attname)) == NULL;
+		}
+		if (other)
+			add_action(sql, psprintf("DROP CONSTRAINT %s", quote_identifier(RelationGetRelationName(index))));
+		index_close(index, AccessShareLock);
+	}
+}
+
+/* Columns that rows of some events would have to have a value for. */
+static void
+add_not_null(StringInfo sql, const CdcModeShape *shape, TupleDesc desc)
+{
 	int			i;
 
-	initStringInfo(&sql);
-	for (i = 0; shape->own_key && i < desc->natts; i++)
+	for (i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
 		if (!att->attisdropped && att->attnotnull && !CDC_ATT_GENERATED(att) &&
 			cdc_mode_column(shape, NameStr(att->attname)) == NULL)
-			appendStringInfo(&sql, "%sALTER COLUMN %s DROP NOT NULL", sql.len > 0 ? ", " : "",
-							 quote_identifier(NameStr(att->attname)));
+			add_action(sql, psprintf("ALTER COLUMN %s DROP NOT NULL", quote_identifier(NameStr(att->attname))));
 	}
-	return sql.data;
 }
 
 void
 cdc_mode_check_table(const CdcModeShape *shape, Relation rel, const char *target)
 {
-	TupleDesc	desc = RelationGetDescr(rel);
-	char	   *missing;
-	char	   *needless;
+	StringInfoData sql;
 
 	if (shape->ncolumns == 0)
 		return;
-	missing = missing_columns(shape, desc);
-	if (missing[0] != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("target %s has not the columns of mode \"%s\"", target, shape->name),
-				 errhint("ALTER TABLE %s %s;", target, missing)));
-	needless = needless_constraints(shape, desc);
-	if (needless[0] != '\0')
+	initStringInfo(&sql);
+	add_missing_columns(&sql, shape, RelationGetDescr(rel));
+	if (shape->own_key)
+	{
+		add_other_key(&sql, shape, rel);
+		add_not_null(&sql, shape, RelationGetDescr(rel));
+	}
+	if (sql.len > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-				 errmsg("target %s has columns that cannot be null", target),
-				 errdetail("In mode \"%s\" a row of TRUNCATE, or of a delete that tells only its key, has no other values.",
-						   shape->name),
-				 errhint("ALTER TABLE %s %s;", target, needless)));
+				 errmsg("target %s has not the columns of mode \"%s\"", target, shape->name),
+				 shape->own_key ?
+				 errdetail("The mode has columns and a key of its own; and a row of TRUNCATE, or of a delete that tells only its key, has no values.") :
+				 errdetail("The mode fills columns of its own."),
+				 errhint("ALTER TABLE %s %s;", target, sql.data)));
+	pfree(sql.data);
 }
