@@ -257,4 +257,19 @@ subtest 'targets that are refused' => sub {
 	is(content($cluster, 'SELECT _cdc_op, id, v FROM no.bag ORDER BY _cdc_seq DESC LIMIT 1'), 'd|1|2', '... each in its mode');
 };
 
+subtest 'targets that come by themselves' => sub {
+	$source->do('CREATE DATABASE own', 'CREATE TABLE own.t (id int PRIMARY KEY, v int)', 'CREATE TABLE own.bag (v int)', 'INSERT INTO own.t VALUES (1, 1), (2, 2)', 'INSERT INTO own.bag VALUES (1)');
+	$cluster->do('CREATE SCHEMA own');
+	like($cluster->notices_of($cluster->call_sql('create_subscription', name => 'own', server => 'shop', tables => ['own.*'], target_schema => 'own', options => '{"target_mode": "soft_delete"}', enabled => \'false')),
+		qr/own.bag has no primary key, and its target cannot have mode "soft_delete"/, 'a table that needs a key is left out');
+	$cluster->do($cluster->value(q{SELECT last_error FROM cdc.stat_table WHERE source_table = 'own.bag'}) =~ /HINT:  In a mode that needs none: (SELECT .*?;) and (SELECT .*?;)/);
+	pump('own');
+	$source->do('DELETE FROM own.t WHERE id = 2', 'CREATE TABLE own.later (id int PRIMARY KEY)', 'INSERT INTO own.later VALUES (1)', 'DELETE FROM own.later');
+	pump('own') for 1 .. 2;
+	is(content($cluster, 'SELECT id, _cdc_deleted FROM own.t ORDER BY id'), "1|0\n2|1", 'what is there');
+	is(content($cluster, 'SELECT id, _cdc_deleted FROM own.later'), '1|1', '... and what comes later');
+	is(content($cluster, q{SELECT source_table, mode FROM cdc.subscription_table WHERE subscription = 'own' AND state = 'r' ORDER BY 1}), "own.bag|append\nown.later|soft_delete\nown.t|soft_delete", 'have the mode of the option, or that which its hint says');
+	is(content($cluster, 'SELECT _cdc_op, v FROM own.bag'), 'r|1', '... with its rows');
+};
+
 done_testing();

@@ -312,10 +312,10 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	char	   *row;
 	bool		replaces;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(7) || PG_ARGISNULL(11))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(7) || PG_ARGISNULL(11))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("subscription, source_table, mode, copy_data and from_history must not be null")));
+				 errmsg("subscription, source_table, copy_data and from_history must not be null")));
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	request.name = name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	split_name(sub, name, &request.database, &request.relation);
@@ -324,7 +324,8 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	request.from_history = PG_GETARG_BOOL(11);
 	request.rows_said = !PG_ARGISNULL(8);
 	cdc_table_options_parse(request.options, &sub->opt.table, &parsed);
-	mode = cdc_apply_mode_of_argument(text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	mode = cdc_apply_mode_of_argument(PG_ARGISNULL(3) ? cdc_mode_of_subscription(sub) :
+									  text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	if (sub->kind == CDC_SERVER_KAFKA)
 		cdc_subscription_lock(sub, CDC_WRITER_APPLY);

@@ -47,6 +47,21 @@ cdc_mode_shape(const char *mode)
 	return &shapes[0];
 }
 
+const char *
+cdc_mode_of_subscription(const CdcSubscription *sub)
+{
+	switch (sub->opt.target_mode)
+	{
+		case CDC_TARGET_SOFT_DELETE:
+			return "soft_delete";
+		case CDC_TARGET_APPEND:
+			return "append";
+		case CDC_TARGET_REPLICA:
+			break;
+	}
+	return "replica";
+}
+
 const CdcModeColumn *
 cdc_mode_column(const CdcModeShape *shape, const char *name)
 {

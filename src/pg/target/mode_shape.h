@@ -11,6 +11,7 @@
 #define CDC_PG_TARGET_MODE_SHAPE_H
 
 #include "pg/base/compat.h"
+#include "pg/catalog/subscription.h"
 #include "utils/relcache.h"
 
 /* What a column of a mode's own has. */
@@ -44,6 +45,9 @@ typedef struct CdcModeShape
 
 /* Of the mode of that name; NULL, or one that is none, is "replica", which asks for nothing. */
 extern const CdcModeShape *cdc_mode_shape(const char *mode);
+
+/* The name of the mode that a subscription gives its targets where nobody names another. */
+extern const char *cdc_mode_of_subscription(const CdcSubscription *sub);
 
 /* The mode's own column of that name; NULL: there is none. */
 extern const CdcModeColumn *cdc_mode_column(const CdcModeShape *shape, const char *name);
