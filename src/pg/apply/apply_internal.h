@@ -143,8 +143,6 @@ struct CdcApply
  */
 
 extern const CdcApplyMode cdc_mode_replica;
-extern const CdcApplyMode cdc_mode_soft_delete;
-extern const CdcApplyMode cdc_mode_append;
 
 /* mode_replica.c: CdcApplyMode.fold, also for modes that differ in how a row is removed only. */
 extern void cdc_mode_replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old);

@@ -11,6 +11,7 @@
 #include "utils/datum.h"
 #include "utils/timestamp.h"
 
+#include "pg/base/utf8.h"
 #include "pg/mapping/key_hint.h"
 #include "pg/target/key.h"
 
@@ -529,6 +530,24 @@ cdc_source_row_former_key(CdcSourceRow *row, const JsonbContainer *old, Datum *v
 	return differs;
 }
 
+/* Whether the source tells rows apart by the column: as its definition says, or the message. */
+static bool
+is_in_source_key(const CdcSourceRow *row, const CdcMappedColumn *col)
+{
+	const CdcEnvelope *env = row->image.env;
+	size_t		len = col->source_len;
+	const char *name;
+	int			i;
+
+	if (col->in_source_key || env == NULL || col->by != CDC_BY_COLUMN)
+		return col->in_source_key;
+	name = cdc_to_utf8_n(col->source, &len);
+	for (i = 0; i < env->nkey; i++)
+		if (env->key[i].len == len && memcmp(env->key[i].data, name, len) == 0)
+			return true;
+	return false;
+}
+
 /* Whether "old" has another value of a column of the source's key. */
 static bool
 has_moved(CdcSourceRow *row, const JsonbContainer *old, Datum *values, bool *nulls)
@@ -543,7 +562,7 @@ has_moved(CdcSourceRow *row, const JsonbContainer *old, Datum *values, bool *nul
 		int			at = col->attnum - 1;
 		CdcJsonValue v;
 
-		if (!col->in_source_key || !cdc_json_find(old, col->source, col->source_len, &v) ||
+		if (!is_in_source_key(row, col) || !cdc_json_find(old, col->source, col->source_len, &v) ||
 			v.type == JENTRY_ISNULL)
 			continue;
 		convert_value(row, col, &v, values, nulls);
