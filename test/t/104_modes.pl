@@ -69,14 +69,17 @@ sub soft_ok
 		content($source, "SELECT g.id, g.v, g.w FROM log.gone g WHERE g.n = (SELECT max(n) FROM log.gone l WHERE l.id = g.id) AND g.id NOT IN (SELECT id FROM $db.t) ORDER BY 1"), "$name: rows that have gone") && $ok;
 }
 
-for my $image (qw(FULL MINIMAL))
+for my $kind (qw(FULL MINIMAL partitioned))
 {
-	subtest "soft_delete, $image" => sub {
-		my $db = lc "soft_$image";
+	subtest "soft_delete, $kind" => sub {
+		my $db = lc "soft_$kind";
+		my $image = $kind eq 'partitioned' ? 'MINIMAL' : $kind;
 		make($db);
 		$source->do("SET SESSION binlog_row_image = $image");
 		$cluster->do("CREATE SCHEMA $db");
 		$cluster->subscribe($db, 'shop', undef, tables => ["$db.nothing"], enabled => \'false');
+		$cluster->do("CREATE TABLE $db.t (id int PRIMARY KEY, v int, w varchar(20), _cdc_deleted boolean NOT NULL DEFAULT false, _cdc_seq bigint, _cdc_source_ts timestamptz) PARTITION BY HASH (id)",
+			map { "CREATE TABLE $db.t$_ PARTITION OF $db.t FOR VALUES WITH (MODULUS 2, REMAINDER $_)" } 0, 1) if $kind eq 'partitioned';
 		$cluster->call('add_table', subscription => $db, source_table => "$db.t", target => "$db.t", mode => 'soft_delete');
 		is(content($cluster, "SELECT attname, format_type(atttypid, -1), attnotnull FROM pg_attribute WHERE attrelid = '$db.t'::regclass AND attnum > 0 ORDER BY attnum"),
 			"id|integer|1\nv|integer|0\nw|character varying|0\n_cdc_deleted|boolean|1\n_cdc_seq|bigint|0\n_cdc_source_ts|timestamp with time zone|0", 'the table');
@@ -111,6 +114,13 @@ for my $image (qw(FULL MINIMAL))
 		$cluster->do("TRUNCATE $db.again");
 		$cluster->call('replay', subscription => $db, source_table => "$db.t", target => "$db.again", mode => 'soft_delete');
 		is(content($cluster, "SELECT * FROM $db.again ORDER BY id"), $wanted, 'replayed from the beginning');
+
+		$source->do("INSERT INTO $db.t VALUES (800, 8, 'h')");
+		pump($db);
+		$cluster->do("DELETE FROM $db.t WHERE id = 800");
+		$source->do("DELETE FROM $db.t WHERE id = 800", 'DELETE FROM log.gone WHERE id = 800');
+		pump($db);
+		is($cluster->value("SELECT count(*) FROM $db.t WHERE id = 800"), 0, 'a delete of a row that is not there leaves none');
 
 		# what is verified, repaired and copied again
 		$cluster->do("SELECT * FROM cdc.verify('$db')");
