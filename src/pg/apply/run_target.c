@@ -230,13 +230,14 @@ read_options(const CdcSubscription *sub, const char *name, CdcTableOptions *opti
 	cdc_table_options_parse(table != NULL ? table->options : NULL, &sub->opt.table, options);
 }
 
-/* Whether rows that the source has not any more may stay in the target, as somebody has decided. */
+/* Whether rows that the source has not any more may stay in the target: its mode keeps them, or somebody has decided so. */
 static bool
 may_have_more(CdcApply *apply, CdcSourceRun *source)
 {
 	CdcTableOptions options;
 
-	if (source->mapping->keeps_rows || cdc_run_copy_span(apply, source)->keeps)
+	if (source->target->mode->is_gone != NULL || source->mapping->keeps_rows ||
+		cdc_run_copy_span(apply, source)->keeps)
 		return true;
 	read_options(apply->sub, source->mapping->name, &options);
 	return options.ddl == CDC_DDL_IGNORE;
