@@ -113,7 +113,7 @@ damage(const CdcMapping *mapping, const char *shape)
 	{
 		const CdcMappedColumn *column = &mapping->columns[i];
 
-		if (column->by != CDC_BY_NOTHING && (column->by != CDC_BY_COLUMN || column->source_len > 0))
+		if (column->by != CDC_BY_NOTHING && (column->by != CDC_BY_COLUMN || column->in_source))
 			result = cdc_target_column_damage(mapping->target, i, shape);
 	}
 	return result;

@@ -96,6 +96,7 @@ fill_by_column(CdcMappedColumn *col, const CdcSubscription *sub, Form_pg_attribu
 	const CdcColumnDef *definition = find_definition(def, source);
 
 	col->by = CDC_BY_COLUMN;
+	col->in_source = definition != NULL;
 	col->in_source_key = definition != NULL && definition->pk >= 0;
 	col->source = pstrdup(source);
 	col->source_len = strlen(source);

@@ -32,6 +32,7 @@ typedef struct CdcMappedColumn
 	Datum		constant;		/* of CDC_BY_CONSTANT */
 	bool		constant_null;
 	CdcModeFill mode_fill;		/* of CDC_BY_MODE */
+	bool		in_source;		/* its definition has the column */
 	bool		in_source_key;	/* the source's column is in its primary key */
 	bool		unsettled;		/* the same row may give something else another time */
 	CdcConverter conv;
