@@ -169,11 +169,14 @@ extern int	no_such_variable
 /* A memory context has callbacks at its reset. */
 #define CDC_HAVE_CONTEXT_CALLBACKS		(PG_VERSION_NUM >= 90500)
 
-/* Hash tables whose keys are strings must say so since 14. */
+/*
+ * Hash tables whose keys are strings must say so since 14.  HASH_ELEM belongs to it: without it
+ * 13 and older leave the size of the key aside and compare eight bytes, and newer ones say nothing.
+ */
 #if PG_VERSION_NUM >= 140000
-#define CDC_HASH_STRINGS				HASH_STRINGS
+#define CDC_HASH_STRINGS				(HASH_ELEM | HASH_STRINGS)
 #else
-#define CDC_HASH_STRINGS				0
+#define CDC_HASH_STRINGS				HASH_ELEM
 #endif
 
 /*

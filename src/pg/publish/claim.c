@@ -37,7 +37,7 @@ claim(CdcPublisher *publisher, const char *table, const char *name)
 		ctl.entrysize = sizeof(Claim);
 		ctl.hcxt = publisher->cxt;
 		publisher->names = hash_create("cdc_ingest published names", 64, &ctl,
-									   HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+									   HASH_CONTEXT | CDC_HASH_STRINGS);
 	}
 	strlcpy(key, name, sizeof(key));
 	entry = hash_search(publisher->names, key, HASH_ENTER, &found);

@@ -182,7 +182,7 @@ cdc_publish_gone(CdcPublisher *publisher, const CdcPublishEvent *event, const ch
 	ctl.entrysize = sizeof(GoneEntry);
 	ctl.hcxt = CurrentMemoryContext;
 	gone->keys = hash_create("cdc_ingest rows that are gone", 64, &ctl,
-							 HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+							 HASH_CONTEXT | CDC_HASH_STRINGS);
 	cdc_publish_target_key(publisher, event, &gone->key);
 	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, 'i', &values, &nulls, &n);
 	for (i = 0; gone->key.n > 0 && i + gone->key.n <= n; i += gone->key.n)

@@ -46,7 +46,7 @@ create_tables(MemoryContext cxt)
 	ctl.entrysize = sizeof(KnownTable);
 	ctl.hcxt = cxt;
 	return hash_create("cdc_ingest published tables", 64, &ctl,
-					   HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+					   HASH_CONTEXT | CDC_HASH_STRINGS);
 }
 
 /* The definition in a form that tells types; the current context is the run's. */
@@ -253,7 +253,7 @@ cdc_publish_definition_is_new(CdcPublisher *publisher, const CdcPublishEvent *ev
 		ctl.entrysize = sizeof(Announced);
 		ctl.hcxt = TopMemoryContext;
 		announced = hash_create("cdc_ingest announced definitions", 64, &ctl,
-								HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+								HASH_CONTEXT | CDC_HASH_STRINGS);
 	}
 	memset(&want, 0, sizeof(want));
 	snprintf(want.name, sizeof(want.name), "%s:%s", publisher->publication->name, table->name);

@@ -119,8 +119,7 @@ cdc_kafka_event_maker_create(MemoryContext context, const CdcSubscription *sub)
 	ctl.keysize = TABLE_NAME;
 	ctl.entrysize = sizeof(Table);
 	ctl.hcxt = context;
-	maker->tables = hash_create("cdc_ingest tables", 64, &ctl, CDC_HASH_STRINGS | HASH_ELEM |
-								HASH_CONTEXT);
+	maker->tables = hash_create("cdc_ingest tables", 64, &ctl, CDC_HASH_STRINGS | HASH_CONTEXT);
 	maker->context = context;
 	maker->sub = sub;
 	if (!cdc_format_by_name(sub->format, &maker->format))
@@ -150,7 +149,7 @@ cdc_kafka_event_maker_create_apart(MemoryContext context, const CdcSubscription 
 	ctl.entrysize = TABLE_NAME;
 	ctl.hcxt = context;
 	maker->known = hash_create("cdc_ingest known tables", Max(n, 64), &ctl,
-							   CDC_HASH_STRINGS | HASH_ELEM | HASH_CONTEXT);
+							   CDC_HASH_STRINGS | HASH_CONTEXT);
 	for (i = 0; i < n; i++)
 	{
 		char		name[TABLE_NAME];

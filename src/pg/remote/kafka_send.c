@@ -375,7 +375,7 @@ note_topic(CdcKafkaSender *sender, const char *topic, bool *found)
 		ctl.entrysize = sizeof(SenderTopic);
 		ctl.hcxt = TopMemoryContext;
 		sender->topics = hash_create("cdc_ingest topics written to", 16, &ctl,
-									 HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+									 HASH_CONTEXT | CDC_HASH_STRINGS);
 	}
 	strlcpy(name, topic, sizeof(name));
 	entry = hash_search(sender->topics, name, HASH_ENTER, found);

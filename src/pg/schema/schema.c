@@ -53,7 +53,7 @@ start_cache(CdcSchema *schema)
 	ctl.entrysize = sizeof(CdcSchemaEntry);
 	ctl.hcxt = schema->current;
 	schema->entries = hash_create("cdc_ingest source tables", 64, &ctl,
-								  HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+								  HASH_CONTEXT | CDC_HASH_STRINGS);
 	memset(schema->recent, 0, sizeof(schema->recent));
 	schema->arena = cdc_schema_arena(schema->current);
 }
