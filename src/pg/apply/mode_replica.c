@@ -151,6 +151,7 @@ fold_update(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
 	if (moved)
 	{
 		cdc_order_beyond_key(apply, source, "an update that changes the key,");
+		cdc_order_former(apply, source, okey, onulls);
 		if (!row->presence->complete && row->passes != CDC_PASSES_NO)
 			carry_columns(apply, run, row, okey, onulls);
 		cdc_reduce_delete(&apply->work, run, okey, onulls);
