@@ -123,10 +123,10 @@ step_fuzz() {
 	local name names
 	names=$(chosen fuzz "$1") || { failed=$((failed + 1)); return; }
 	prepare fuzz make -C "$CDC_WORK/src/test/fuzz" -j"$(nproc)" all FUZZERS="$(echo $names)" || return
-	for name in $names; do job fuzz "$name" "${FUZZ_SECONDS:-60}" cpu; done
+	for name in $names; do job fuzz "$name" "${FUZZ_SECONDS:-45}" cpu; done
 }
 
-do_fuzz() { exec_as_postgres make -s -C "$CDC_WORK/src/test/fuzz" check FUZZERS="$1" SECONDS="${FUZZ_SECONDS:-60}"; }
+do_fuzz() { exec_as_postgres make -s -C "$CDC_WORK/src/test/fuzz" check FUZZERS="$1" SECONDS="${FUZZ_SECONDS:-45}"; }
 
 # --- round trips through real servers, of the layers below PostgreSQL
 

@@ -3,7 +3,7 @@
 # anew, holes, aborted transactions, messages that are not what they should be, large
 # and many ones, cancel in each wait.
 #
-# Runs alone: a broker has two seconds for an answer, a cancel one.
+# Runs without load: a broker has two seconds for an answer, a cancel one.
 # Takes 60 s.
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 # cdc.verify by sums: that they are made of every type on every server, and that no difference
 # hides behind them; cdc.verify_in_steps goes on where it ended.
-# Takes 60 s
+# Takes 120 s
 use strict;
 use warnings;
 use utf8;

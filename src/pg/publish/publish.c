@@ -171,7 +171,7 @@ publish_events(CdcPublication *p, int64 max_events)
 	cdc_publish_open(&publisher, serverid, p->sub->owner_oid, producer_options(p));
 	cdc_publish_claim_registered(&publisher);
 	last = publish_history(&publisher, max_events);
-	cdc_publish_flush(&publisher);
+	cdc_publish_flush(&publisher, last);
 	if (publisher.events > 0)
 		cdc_publication_advance(&publisher, last);
 	cdc_publish_context_end(&publisher);

@@ -488,9 +488,9 @@ extern void cdc_publish_send(CdcPublisher *publisher, const CdcOutMessage *messa
 
 /*
  * Waits until the brokers have confirmed all that was sent; ERROR when one was
- * refused.
+ * refused.  last is the seq up to which the events were published.
  */
-extern void cdc_publish_flush(CdcPublisher *publisher);
+extern void cdc_publish_flush(CdcPublisher *publisher, int64 last);
 
 /*
  * context.c

@@ -19,10 +19,13 @@
 void
 cdc_publish_open(CdcPublisher *publisher, Oid serverid, Oid userid, List *overrides)
 {
+	const CdcPublication *p = publisher->publication;
+	CdcKafkaStream stream = {p->name, p->published_seq, p->published_seq};
+
 	cdc_kafka_target_init(&publisher->target, serverid, userid, overrides);
 	publisher->max_bytes = cdc_kafka_target_max_bytes(&publisher->target);
 	if (cdc_kafka_target_transactional(&publisher->target))
-		publisher->outlet = cdc_outbox_outlet(serverid, userid, overrides);
+		publisher->outlet = cdc_outbox_stream(serverid, userid, overrides, &stream);
 }
 
 /* The sender, which connects: not before there is something to send. */
@@ -58,8 +61,10 @@ cdc_publish_send(CdcPublisher *publisher, const CdcOutMessage *m)
 }
 
 void
-cdc_publish_flush(CdcPublisher *publisher)
+cdc_publish_flush(CdcPublisher *publisher, int64 last)
 {
+	if (publisher->outlet != NULL)
+		cdc_outbox_advance(publisher->outlet, last);
 	if (publisher->sender == NULL)
 		return;
 	cdc_kafka_sender_flush(publisher->sender);

@@ -90,8 +90,27 @@ outbox_get(void)
 	return box;
 }
 
+static bool
+is_outlet(const CdcKafkaTarget *target, Oid serverid, Oid userid, List *overrides,
+		  const char *stream)
+{
+	if (!cdc_kafka_target_is(target, serverid, userid, overrides))
+		return false;
+	if (stream == NULL || target->stream.name == NULL)
+		return stream == target->stream.name;
+	return strcmp(stream, target->stream.name) == 0;
+}
+
 CdcOutlet *
 cdc_outbox_outlet(Oid serverid, Oid userid, List *overrides)
+{
+	CdcKafkaStream none = {NULL, 0, 0};
+
+	return cdc_outbox_stream(serverid, userid, overrides, &none);
+}
+
+CdcOutlet *
+cdc_outbox_stream(Oid serverid, Oid userid, List *overrides, const CdcKafkaStream *stream)
 {
 	Outbox	   *box = outbox_get();
 	MemoryContext old;
@@ -100,13 +119,16 @@ cdc_outbox_outlet(Oid serverid, Oid userid, List *overrides)
 
 	for (i = 0; i < box->noutlets; i++)
 	{
-		if (cdc_kafka_target_is(&box->outlets[i]->target, serverid, userid, overrides))
+		if (is_outlet(&box->outlets[i]->target, serverid, userid, overrides, stream->name))
 			return box->outlets[i];
 	}
 	old = MemoryContextSwitchTo(box->context);
 	outlet = palloc0(sizeof(CdcOutlet));
 	outlet->index = box->noutlets;
 	cdc_kafka_target_init(&outlet->target, serverid, userid, overrides);
+	outlet->target.stream = *stream;
+	if (stream->name != NULL)
+		outlet->target.stream.name = pstrdup(stream->name);
 	outlet->max_bytes = cdc_kafka_target_max_bytes(&outlet->target);
 	if (box->buffer == NULL)
 		box->buffer = cdc_group_buffer_create_transient(box->context,
@@ -116,6 +138,14 @@ cdc_outbox_outlet(Oid serverid, Oid userid, List *overrides)
 	box->outlets[box->noutlets++] = outlet;
 	MemoryContextSwitchTo(old);
 	return outlet;
+}
+
+void
+cdc_outbox_advance(CdcOutlet *outlet, int64 upto)
+{
+	if (outlet->ntopics == 0)
+		cdc_kafka_stream_pass(&outlet->target, upto);
+	outlet->target.stream.upto = upto;
 }
 
 static uint32

@@ -14,6 +14,7 @@
 
 #include "pg/base/compat.h"
 #include "nodes/pg_list.h"
+#include "pg/remote/kafka_send.h"
 #include "source/kafka.h"
 
 /* Where messages go: a cluster, seen by a role, with a producer's properties. */
@@ -24,6 +25,13 @@ typedef struct CdcOutlet CdcOutlet;
  * overrides: DefElems, as in cdc_kafka_source_open(); copied.
  */
 extern CdcOutlet *cdc_outbox_outlet(Oid serverid, Oid userid, List *overrides);
+
+/* The same for a stream (kafka_send.h), whose lock the transaction holds to its end. */
+extern CdcOutlet *cdc_outbox_stream(Oid serverid, Oid userid, List *overrides,
+									const CdcKafkaStream *stream);
+
+/* How far the outlet's stream is with the messages that it has got. */
+extern void cdc_outbox_advance(CdcOutlet *outlet, int64 upto);
 
 /* Everything is copied.  ERROR for a message over the outlet's message_max_bytes. */
 extern void cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *message);

@@ -55,6 +55,7 @@ struct CdcKafkaSender
 	bool		initialized;	/* transactions were prepared for */
 	bool		begun;			/* a Kafka transaction is open */
 	bool		committing;
+	int64		upto;			/* of a stream: how far it is, with what this producer has sent */
 	CdcKafkaDelivery before;	/* counts at the transaction's beginning */
 	uint64		used;			/* for the least recently used */
 };
@@ -72,6 +73,7 @@ cdc_kafka_target_init(CdcKafkaTarget *target, Oid serverid, Oid userid, List *ov
 	target->serverid = serverid;
 	target->userid = userid;
 	target->overrides = copyObject(overrides);
+	memset(&target->stream, 0, sizeof(target->stream));
 }
 
 bool
@@ -130,18 +132,23 @@ cdc_kafka_target_memory_limit(const CdcKafkaTarget *target)
 }
 
 /*
- * A transactional id of this backend's own: two producers with one id fence each
- * other.  The number comes back with a later backend, which by that ends what a
- * crashed one had left open.
+ * A transactional id of the stream's or of this backend's own: two producers with one id fence
+ * each other.  A backend's number comes back with a later one, which by that ends what a crashed
+ * one had left open.
  */
 static List *
 with_transactional_id(const CdcKafkaTarget *target, const char *base)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
-	char	   *id = psprintf("%s-" UINT64_FORMAT "-%u-%u-%d", base, GetSystemIdentifier(),
-							  target->serverid, target->userid, CDC_BACKEND_NUMBER);
+	char	   *id;
 
+	if (target->stream.name != NULL)
+		id = psprintf("%s-" UINT64_FORMAT "-%u-%s", base, GetSystemIdentifier(), MyDatabaseId,
+					  target->stream.name);
+	else
+		id = psprintf("%s-" UINT64_FORMAT "-%u-%u-%d", base, GetSystemIdentifier(),
+					  target->serverid, target->userid, CDC_BACKEND_NUMBER);
 	foreach(lc, target->overrides)
 	{
 		if (strcmp(((DefElem *) lfirst(lc))->defname, "transactional_id") != 0)
@@ -277,35 +284,65 @@ free_place(void)
 	return oldest;
 }
 
-static CdcKafkaSender *
-get_producer(const CdcKafkaTarget *target)
+/* The options of the target's producer; of DefElem *. */
+static List *
+producer_overrides(const CdcKafkaTarget *target)
 {
 	const char *base = target_option(target, "transactional.id");
-	List	   *overrides = target->overrides;
-	CdcKafkaSender *sender;
-	char	   *definition;
+
+	return base == NULL ? target->overrides : with_transactional_id(target, base);
+}
+
+/* The producer of that definition that is kept and can go on; else NULL. */
+static CdcKafkaSender *
+kept_producer(const CdcKafkaTarget *target, const char *definition)
+{
 	int			i;
 
-	if (base != NULL)
-		overrides = with_transactional_id(target, base);
-	definition = cdc_kafka_source_definition(target->serverid, target->userid, overrides);
 	for (i = 0; i < KEPT_PRODUCERS; i++)
 	{
-		sender = &kept[i];
+		CdcKafkaSender *sender = &kept[i];
+
 		if (sender->source == NULL || sender->taken || sender->definition == NULL ||
 			strcmp(sender->definition, definition) != 0)
 			continue;
-		if (cdc_kafka_usable(cdc_kafka_source_client(sender->source)))
+		if (cdc_kafka_usable(cdc_kafka_source_client(sender->source)) &&
+			sender->upto == target->stream.from)
 			return sender;
 		close_sender(sender);
 	}
+	return NULL;
+}
+
+static CdcKafkaSender *
+get_producer(const CdcKafkaTarget *target)
+{
+	List	   *overrides = producer_overrides(target);
+	char	   *definition = cdc_kafka_source_definition(target->serverid, target->userid, overrides);
+	CdcKafkaSender *sender = kept_producer(target, definition);
+
+	if (sender != NULL)
+		return sender;
 	sender = free_place();
 	sender->source = cdc_kafka_source_open(target->serverid, target->userid, CDC_KAFKA_PRODUCER,
 										   overrides, true);
 	/* behind what may fail; without it nobody uses the producer, and its place is taken later */
 	sender->definition = MemoryContextStrdup(TopMemoryContext, definition);
-	sender->transactional = base != NULL;
+	sender->transactional = cdc_kafka_target_transactional(target);
+	sender->upto = target->stream.from;
 	return sender;
+}
+
+void
+cdc_kafka_stream_pass(CdcKafkaTarget *target, int64 upto)
+{
+	char	   *definition = cdc_kafka_source_definition(target->serverid, target->userid,
+														 producer_overrides(target));
+	CdcKafkaSender *sender = kept_producer(target, definition);
+
+	if (sender != NULL)
+		sender->upto = upto;
+	target->stream.from = target->stream.upto = upto;
 }
 
 /*
@@ -438,6 +475,7 @@ cdc_kafka_sender_open(const CdcKafkaTarget *target)
 	CdcKafkaSender *sender = get_producer(target);
 
 	sender->taken = true;
+	sender->upto = target->stream.upto;
 	sender->level = GetCurrentTransactionNestLevel();
 	sender->used = ++uses;
 	sender->refused = 0;

@@ -14,19 +14,35 @@
 
 #include "pg/remote/kafka_client.h"
 
+/*
+ * A stream of messages that one session at a time carries on, under a lock.  Its Kafka transactions
+ * have one id, whichever session it is: who goes on ends at once what a crashed one left open.  A
+ * producer that a session kept is of use only where nobody went on meanwhile, as that fenced it.
+ */
+typedef struct CdcKafkaStream
+{
+	const char *name;			/* NULL: none, any session sends at any time */
+	int64		from;			/* how far it was when the transaction began with it */
+	int64		upto;			/* how far it is when the transaction commits */
+} CdcKafkaStream;
+
 /* A cluster as a role sees it, and options that override the server's. */
 typedef struct CdcKafkaTarget
 {
 	Oid			serverid;
 	Oid			userid;
 	List	   *overrides;		/* of DefElem */
+	CdcKafkaStream stream;
 } CdcKafkaTarget;
 
-/* Copies into the current context. */
+/* Copies into the current context; without a stream. */
 extern void cdc_kafka_target_init(CdcKafkaTarget *target, Oid serverid, Oid userid,
 								  List *overrides);
 extern bool cdc_kafka_target_is(const CdcKafkaTarget *target, Oid serverid, Oid userid,
 								List *overrides);
+
+/* The target's stream comes so far without a message: a kept producer can still go on. */
+extern void cdc_kafka_stream_pass(CdcKafkaTarget *target, int64 upto);
 
 /* What a message of the target may have with key and headers, in bytes. */
 extern int64 cdc_kafka_target_max_bytes(const CdcKafkaTarget *target);
