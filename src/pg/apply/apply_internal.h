@@ -19,10 +19,9 @@
  *	  copy_event.c		what an event says of a copy; whether a table is being copied
  *	  blame.c			which event an error is of
  *	  sweep.c			copies that replace what a target has: rows that have not come go
- *	  event.c			the rows of an event
+ *	  event.c			the rows of an event, whatever its envelope
  *	  order.c			events from several partitions: whether their order is known
  *	  message_key.c		what tells rows apart in messages, and in their target
- *	  envelope.c		rows of messages in other envelopes than Maxwell's
  *	  mode.c, mode_*.c	what an event does to its target
  *	  source_row.c		from a row image to typed columns of the target
  *
@@ -149,7 +148,7 @@ struct CdcApply
 extern const CdcApplyMode cdc_mode_replica;
 
 /* ------------------------------------------------------------------------
- * envelope.c
+ * event.c: messages
  * ------------------------------------------------------------------------
  */
 
