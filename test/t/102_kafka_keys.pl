@@ -281,6 +281,13 @@ subtest 'messages of one key from several partitions' => sub {
 	is(list('SELECT id, r FROM placeless.t') . list(q{SELECT count(*), max(repeats) FROM cdc.log WHERE subscription = 'placeless' AND kind = 'order'}), '1|11|1', 'from the history again: told again');
 };
 
+subtest 'a target without an index' => sub {
+	subscription('slow', 'debezium', first => ['CREATE TABLE slow.t (id int, r int, n text)']);
+	follow('slow', debezium('c', '{"id":1}', 'null', '{"id":1,"r":1,"n":"a"}'));
+	my $told = $cluster->notices_of(q{SELECT cdc.alter_table('slow', 'd.t', key := '{id}')});
+	is(scalar(() = $told =~ /target slow\.t has no unique index on its key/g), 1, 'is told once') or diag($told);
+};
+
 subtest 'tables that no message names' => sub {
 	subscription('names', 'maxwell', tables => ['nothing.*']);
 	is(follow('names', maxwell('"pk.id":1', 'insert', '{"id":1,"r":1,"n":"a"}')), '', 'messages of other tables');
