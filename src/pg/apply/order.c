@@ -47,8 +47,8 @@ typedef struct Seen
 
 static Seen *seen = NULL;		/* SETS * WAYS */
 
-/* A run is under way, or has failed; what it saw is behind this seq. */
-static bool run_is_open = false;
+/* The run that is under way, or has failed, by its number; 0: none.  What it saw is behind this seq. */
+static uint64 open_run = 0;
 static int64 run_after;
 
 /* What a run has seen of one source table. */
@@ -202,11 +202,11 @@ cdc_order_run_begin(const CdcApply *apply)
 	int			i;
 
 	/* what a run has seen that came to nothing was not applied */
-	if (run_is_open && seen != NULL)
+	if (open_run != 0 && open_run != apply->number && seen != NULL)
 		for (i = 0; i < SETS * WAYS; i++)
 			if (seen[i].seq > run_after)
 				seen[i].seq = 0;
-	run_is_open = true;
+	open_run = apply->number;
 	run_after = apply->scan_after;
 }
 
@@ -372,7 +372,9 @@ cdc_order_run_end(const CdcApply *apply)
 {
 	ListCell   *lc;
 
-	run_is_open = false;
+	/* one that was begun and has read nothing is no end of another */
+	if (open_run == apply->number)
+		open_run = 0;
 	foreach(lc, apply->sources)
 	{
 		const CdcSourceRun *source = lfirst(lc);
