@@ -219,7 +219,9 @@ cdc_order_run_begin(const CdcApply *apply)
 static bool
 is_watched(CdcApply *apply, const CdcSourceRun *source)
 {
-	if (apply->sub->kind != CDC_SERVER_KAFKA || source->target == NULL || source->target->target->keyless)
+	/* where each event has a row of its own none overwrites another */
+	if (apply->sub->kind != CDC_SERVER_KAFKA || source->target == NULL || source->target->target->keyless ||
+		source->target->mode->remove == NULL)
 		return false;
 	if (!apply->partitions_known)
 	{
