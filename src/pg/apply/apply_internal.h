@@ -105,6 +105,7 @@ struct CdcApply
 	const char *only;			/* name of the one table that is filled; NULL: all */
 	bool		numbered;		/* pull has numbered its events, without a gap */
 	CdcEventFacts facts;		/* of the event at hand */
+	int			first_row;		/* number of its first row, where one event stands for many */
 	int64		visited;		/* seq of the event before; -1: others may lie in between */
 	const CdcGuard *guard;		/* what it knows of errors of an earlier attempt; or NULL */
 	bool		again;			/* events are read once more, at the end of a copy */
@@ -142,6 +143,12 @@ struct CdcApply
  */
 
 extern const CdcApplyMode cdc_mode_replica;
+
+/* mode_replica.c: CdcApplyMode.fold, also for modes that differ in how a row is removed only. */
+extern void cdc_mode_replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old);
+
+/* Whether the target has a row of the key that the source has not any more. */
+extern bool cdc_mode_has_gone_row(CdcApply *apply, CdcTargetRun *run, const Datum *key, const bool *key_nulls);
 
 /* ------------------------------------------------------------------------
  * envelope.c
@@ -255,6 +262,9 @@ extern CdcSourceRun *cdc_run_known_source(const CdcApply *apply, const CdcHistor
  * for its events any more; in a replay an ERROR.
  */
 extern void cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column);
+
+/* The same of an update that does not have the whole row, in mode "append". */
+extern void cdc_run_give_up_append(CdcApply *apply, CdcSourceRun *source);
 
 /* The same of an image that does not say which row it is. */
 extern void cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column);

@@ -101,6 +101,7 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 		if (cdc_presences_full(&run->target->presences))
 			forget_presences(apply, source);
 		apply->work.at.data = data;
+		source->row.number = apply->first_row + i;
 		if (!read_row(apply, source, data))
 		{
 			cdc_run_give_up_row(apply, source, source->row.layout->lacks);
@@ -208,6 +209,7 @@ apply_copied_row(const CdcHistoryEvent *event, void *arg)
 
 	cdc_event_facts(copied->apply, event);
 	apply_to_targets(copied->apply, copied->source, event);
+	copied->apply->first_row++;
 	copied->apply->copied++;
 	/* the scan of the history has no pause in the middle of an event */
 	if (is_memory_full(copied->apply))
@@ -238,6 +240,7 @@ apply_copied_rows(CdcApply *apply, const CdcHistoryEvent *event, const CdcCopyEv
 	}
 	if (copied.source != NULL)
 		cdc_copied_rows_visit(apply->sub, event, copy->rows, apply_copied_row, &copied);
+	apply->first_row = 0;
 	if (!later && (copied.source == NULL || !copy->replaces))
 		cdc_copied_rows_delete(apply->sub, event->seq);
 }

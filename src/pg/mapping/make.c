@@ -91,6 +91,7 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 	mapping->source_table = pstrdup(spec->source_table);
 	mapping->name = pstrdup(spec->name != NULL ? spec->name : spec->source_table);
 	mapping->mode = pstrdup(spec->mode);
+	mapping->shape = cdc_mode_shape(spec->mode);
 	mapping->keeps_rows = spec->keeps_rows;
 	mapping->cxt = CurrentMemoryContext;
 	mapping->target = cdc_target_create(rel);

@@ -71,6 +71,8 @@ select_by_key(const CdcTarget *target, bool nulls)
 			appendStringInfo(&sql, " OR (%s IS NULL AND %s IS NULL)", left, right);
 		appendStringInfoChar(&sql, ')');
 	}
+	if (target->alive != NULL)
+		appendStringInfo(&sql, " WHERE %s", target->alive);
 	return sql.data;
 }
 

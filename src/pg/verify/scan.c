@@ -47,8 +47,8 @@ select_statement(const CdcVerifyTable *t, const CdcVerifySpan *span, bool whole,
 	*nargs = 0;
 	if (span != NULL)
 		*nargs = cdc_verify_span_condition(t, span, &sql, types, args);
-	else if (target->own_rows != NULL)
-		appendStringInfo(&sql, " WHERE %s", target->own_rows);
+	else if (target->own_rows != NULL || target->alive != NULL)
+		appendStringInfo(&sql, " WHERE %s", cdc_target_live_rows(target));
 	return sql.data;
 }
 
