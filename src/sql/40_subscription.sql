@@ -61,6 +61,8 @@ COMMENT ON FUNCTION cdc.drop_subscription(text, boolean) IS
 
 -- A source table that has a target gets another one beside it.  Functions about tables take the
 -- source table, for all of its targets, and target, for one of them.
+-- mode: replica, the rows of the source; soft_delete, those that it has deleted stay, and say so;
+-- append, each event is a row; null: as option target_mode of the subscription says.
 -- target_rows: as of cdc.create_subscription; null: error, without copy_data keep.
 -- copy_where: only these rows are copied, a condition in the source's SQL; all changes come.
 -- columns: target column -> "source column", {"value": constant} or {"expr": "SQL expression"}.
@@ -70,7 +72,7 @@ CREATE FUNCTION cdc.add_table(
     subscription text,
     source_table text,
     target text DEFAULT NULL,
-    mode text DEFAULT 'replica',
+    mode text DEFAULT NULL,
     key text[] DEFAULT NULL,
     columns jsonb DEFAULT NULL,
     row_filter text DEFAULT NULL,

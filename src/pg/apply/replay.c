@@ -139,7 +139,7 @@ cdc_replay(PG_FUNCTION_ARGS)
 	check_arguments(fcinfo);
 	memset(&spec, 0, sizeof(spec));
 	spec.mode = PG_ARGISNULL(5) ? "replica" : text_to_cstring(PG_GETARG_TEXT_PP(5));
-	(void) cdc_apply_mode_of_replay(spec.mode);
+	(void) cdc_apply_mode_of_argument(spec.mode);
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
 	spec.source_table = text_to_cstring(PG_GETARG_TEXT_PP(1));

@@ -145,9 +145,6 @@ extern int	no_such_variable
 /* The server vacuums and analyses by itself: Greenplum does so with template0 only. */
 #define CDC_HAVE_AUTOVACUUM				(!CDC_GREENPLUM)
 
-/* Queries can be compiled. */
-#define CDC_HAVE_JIT					(PG_VERSION_NUM >= 110000)
-
 /* Permissions left the range table for a list of their own in 16. */
 #define CDC_HAVE_RTE_PERMISSION_INFO	(PG_VERSION_NUM >= 160000)
 
@@ -169,14 +166,11 @@ extern int	no_such_variable
 /* A memory context has callbacks at its reset. */
 #define CDC_HAVE_CONTEXT_CALLBACKS		(PG_VERSION_NUM >= 90500)
 
-/*
- * Hash tables whose keys are strings must say so since 14.  HASH_ELEM belongs to it: without it
- * 13 and older leave the size of the key aside and compare eight bytes, and newer ones say nothing.
- */
+/* Hash tables whose keys are strings must say so since 14. */
 #if PG_VERSION_NUM >= 140000
-#define CDC_HASH_STRINGS				(HASH_ELEM | HASH_STRINGS)
+#define CDC_HASH_STRINGS				HASH_STRINGS
 #else
-#define CDC_HASH_STRINGS				HASH_ELEM
+#define CDC_HASH_STRINGS				0
 #endif
 
 /*

@@ -42,7 +42,6 @@ take_given(const CdcReplicaSpec *given, CdcReplicaSpec *spec)
 {
 	spec->mode = given->mode;
 	spec->rows = given->rows;
-	spec->added_columns = given->added_columns;
 	spec->key = given->key;
 	spec->nkey = given->nkey;
 	spec->columns = given->columns;
