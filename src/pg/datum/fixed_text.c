@@ -312,29 +312,3 @@ cdc_iso_text(const char *text, size_t len, Oid basetype)
 	return psprintf("%.*s%s%s", (int) (end - text), text, instant == end ? "+00" : "",
 					bc ? " BC" : "");
 }
-
-/* ERROR where a value that has several forms is in another one than the type's own. */
-static void
-check_form(const CdcConverter *conv, const CdcJsonValue *v, const char *text, Datum value)
-{
-	Oid			output;
-	bool		varlena;
-	const char *own;
-
-	getTypeOutputInfo(conv->basetype, &output, &varlena);
-	own = OidOutputFunctionCall(output, value);
-	if (conv->form == CDC_FORM_ANY_CASE ? pg_strcasecmp(text, own) != 0 : strcmp(text, own) != 0)
-		cdc_convert_fail(conv, v, psprintf("In a key it has to be written as \"%s\": other forms may be other rows of the source, which would be the same here.",
-										   own));
-}
-
-Datum
-cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
-{
-	char	   *text = cdc_json_to_cstring(v);
-	Datum		value = cdc_fixed_text_datum(conv, v, text);
-
-	if (conv->form != CDC_FORM_ANY)
-		check_form(conv, v, text, value);
-	return value;
-}

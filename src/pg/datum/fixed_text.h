@@ -27,9 +27,6 @@ extern void cdc_fixed_settings_end(int level);
  */
 extern Datum cdc_fixed_text_datum(CdcConverter *conv, const CdcJsonValue *v, char *text);
 
-/* The type's input function on the value as text, which must mean the same at any time. */
-extern Datum cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull);
-
 /*
  * A date and time in ISO 8601 that parses as one but is not written as MySQL writes
  * it (another precision, a year of more digits, an offset from UTC), for a type of
