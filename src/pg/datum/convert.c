@@ -24,7 +24,6 @@
 #include "core/geometry.h"
 #include "pg/base/error.h"
 #include "pg/datum/convert_time.h"
-#include "pg/datum/exact_text.h"
 #include "pg/datum/fixed_text.h"
 #include "pg/datum/numeric_pack.h"
 #include "pg/datum/numeric_unpack.h"

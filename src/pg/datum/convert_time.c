@@ -24,7 +24,6 @@
 
 #include "core/digits.h"
 #include "pg/base/bounded_text.h"
-#include "pg/datum/exact_text.h"
 #include "pg/datum/fixed_text.h"
 
 typedef struct DateTime

@@ -24,7 +24,6 @@
 #include "pg/base/epoch.h"
 #include "pg/base/utf8.h"
 #include "pg/datum/convert.h"
-#include "pg/datum/exact_text.h"
 #include "pg/base/bounded_text.h"
 #include "pg/base/error.h"
 #include "pg/datum/fixed_text.h"
