@@ -125,10 +125,11 @@ cdc_shard_check(const CdcSubscription *sub, const CdcMappingSpec *spec, CdcTarge
 	MemoryContext cxt;
 	MemoryContext old;
 	CdcMapping *mapping;
-	bool		computes = spec->row_filter != NULL || cdc_fills_compute(spec->columns);
+	bool		computes = spec->row_filter != NULL || cdc_fills_compute(spec->columns) ||
+		cdc_mode_shape(spec->mode)->ncolumns > 0;
 	char	   *shard = NULL;
 
-	if (spec->target == NULL || (spec->row_filter == NULL && spec->columns == NULL))
+	if (spec->target == NULL || (!computes && spec->columns == NULL))
 		return NULL;
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest shard", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(cxt);
