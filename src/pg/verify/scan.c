@@ -83,7 +83,7 @@ deform(const CdcTarget *target, bool whole, HeapTuple tuple, TupleDesc desc, Row
 static Portal
 open_cursor(const char *sql, int nargs, Oid *types, Datum *args)
 {
-	static const CdcPlannerOption options[] = {{"enable_seqscan", "off"}, {"jit", "off"}};
+	static const CdcPlannerOption options[] = {{"enable_seqscan", "off"}, {"optimizer", "off"}, {"jit", "off"}};
 	int			level = cdc_planner_begin(options, nargs > 0 ? lengthof(options) : 0);
 	SPIPlanPtr	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_NO_SCROLL);
 	Portal		portal;
