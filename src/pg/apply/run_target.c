@@ -343,7 +343,8 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 		source->target = target_run(apply, mapping);
 		source->target->source = source;
 		done = apply->replay == NULL ? done_by_others(apply, mapping) : NULL;
-		if (done != NULL)
+		/* a target of events may be emptied by who is done with them */
+		if (done != NULL && !mapping->shape->own_key)
 			cdc_run_give_up_altered(apply, source, done);
 		cdc_source_row_init(&source->row, apply->sub, mapping);
 		source->target->one_by_one = apply->guard != NULL &&
