@@ -238,6 +238,34 @@ subtest 'a history with a hole' => sub {
 	$cluster->do($pass =~ s/"message"/"rows"/r, q{SELECT cdc.drop_publication('h')});
 };
 
+# An event about all rows is of the table that its rows are of, whatever envelope names it.
+subtest 'TRUNCATE in each envelope' => sub {
+	my %in = (
+		quix => [ (map { qq({"kind":"insert","schema":"s","table":"t","columnnames":["id","n"],"columnvalues":[$_,1],"oldkeys":{},"pk":{"pknames":["id"]}}) } 1, 2), '{"kind":"truncate","schema":"s","table":"t"}' ],
+		goldengate => [ (map { qq({"table":"s.t","op_type":"I","pos":"0000000000000000000$_","primary_keys":["id"],"after":{"id":$_,"n":1}}) } 1, 2), '{"table":"s.t","op_type":"T","pos":"00000000000000000003"}' ],
+		debezium => [ (map { qq({"op":"c","before":null,"after":{"id":$_,"n":1},"source":{"connector":"postgresql","db":"p","schema":"s","table":"t"},"ts_ms":1}) } 1, 2), '{"op":"t","before":null,"after":null,"source":{"connector":"postgresql","db":"p","schema":"s","table":"t"},"ts_ms":1}' ],
+		canal => [ (map { qq({"type":"INSERT","isDdl":false,"database":"s","table":"t","pkNames":["id"],"mysqlType":{"id":"int","n":"int"},"data":[{"id":"$_","n":"1"}]}) } 1, 2), '{"type":"TRUNCATE","isDdl":true,"database":"s","table":"t","data":null,"sql":"truncate t"}' ]);
+	my %names = (debezium => sub { my ($m) = @_; return join '.', @{ $m->{source} }{qw(db table)} }, goldengate_op => sub { return $_[0]{table} },
+		canal => sub { my ($m) = @_; return join '.', @$m{qw(database table)} }, quix => sub { my ($m) = @_; return join '.', @$m{qw(schema table)} });
+	for my $in (sort keys %in)
+	{
+		$kafka->create_topic("tr$in", 1);
+		$kafka->produce("tr$in", [ map { [ '{"id":' . (/(?:"id":"?|\[)(\d)/ ? $1 : 0) . '}', $_ ] } @{ $in{$in} } ]);
+		$cluster->call('create_subscription', name => "tr$in", server => 'bus', topics => ["tr$in"], format => $in, history => "public.tr$in", enabled => \'false');
+		$cluster->do("CREATE TABLE target_$in (id int PRIMARY KEY, n int)", "SELECT cdc.add_table('tr$in', 's.t', 'public.target_$in')", "SELECT cdc.pull('tr$in')", qq{SELECT cdc.publish('tr$in', 'bus', 'tr$in.json.\${database}.\${table}', format := 'json', name := 'tr')});
+		is_deeply(documents('json', "tr$in.json.s.t"), {}, "$in: the rows are deleted where they were sent");
+		for my $out (sort keys %names)
+		{
+			$kafka->create_topic("tr$in.$out.s.t", 1);
+			$cluster->do(qq{SELECT cdc.publish('tr$in', 'bus', 'tr$in.$out.\${database}.\${table}', format := '$out', name := 'tr$out')});
+			is(join(' ', map { $names{$out}->($json->decode($_)) } $kafka->consume("tr$in.$out.s.t")), 's.t s.t s.t', "$in: $out: one message, which names the table as its rows do");
+		}
+		$cluster->do(qq{SELECT cdc.publish('tr$in', 'bus', 'tr$in.none', name := 'trnone', options := '{"exclude": "s.t"}')});
+		is($cluster->value(q{SELECT messages FROM cdc.stat_publication WHERE publication = 'trnone'}), 0, "$in: and is left out as they are");
+		$cluster->do("SELECT cdc.drop_subscription('tr$in', true)");
+	}
+};
+
 # Maxwell's messages as it writes them by default: their own keys, no definitions.
 subtest 'a declared format, and the keys of its messages' => sub {
 	$kafka->create_topic('mx', 1);

@@ -456,11 +456,10 @@ static const CdcPublishKey *
 key_elsewhere(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
-	CdcPublishEvent named = *event;
 	CdcPublishKey *key;
 
 	if (publisher->publication->sub->kind == CDC_SERVER_KAFKA)
-		return cdc_publish_envelope(publisher, &named) > 0 ?
+		return cdc_publish_envelope(publisher, event) > 0 ?
 			cdc_publish_envelope_key(publisher, &none) : &none;
 	key = palloc0(sizeof(CdcPublishKey));
 	cdc_publish_target_key(publisher, event, key);
@@ -491,8 +490,7 @@ send_maxwell_event(CdcPublisher *publisher, const CdcPublishEvent *event, const 
 static void
 send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
-	CdcPublishEvent named = *event;
-	int			nrows = cdc_publish_envelope(publisher, &named);
+	int			nrows = cdc_publish_envelope(publisher, event);
 	const CdcPublishKey *key;
 	CdcDoc		data;
 	int			row;
@@ -506,10 +504,10 @@ send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 	}
 	if (nrows == 0 || publisher->publication->format == CDC_PUBLISH_MAXWELL)
 	{
-		cdc_publish_other(publisher, &named);
+		cdc_publish_other(publisher, event);
 		return;
 	}
-	key = cdc_publish_envelope_key(publisher, cdc_publish_key(publisher, &named));
+	key = cdc_publish_envelope_key(publisher, cdc_publish_key(publisher, event));
 	for (row = 0; row < nrows; row++)
 	{
 		CdcPublishChange change;
@@ -517,7 +515,7 @@ send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 		CHECK_FOR_INTERRUPTS();
 		memset(&change, 0, sizeof(change));
 		change.publisher = publisher;
-		change.event = &named;
+		change.event = event;
 		change.key = key;
 		cdc_publish_envelope_row(publisher, row, &change.data, &change.old);
 		send_row(&change);

@@ -258,7 +258,7 @@ struct CdcHistoryEvent;
 extern void cdc_publish_read_event(const struct CdcHistoryEvent *row, CdcPublishEvent *event);
 
 /* dispatch.c: sends what an event becomes. */
-extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
+extern void cdc_publish_event(CdcPublisher *publisher, CdcPublishEvent *event);
 
 /*
  * message.c
@@ -536,12 +536,17 @@ extern const CdcPublishKey *cdc_publish_key(CdcPublisher *publisher, const CdcPu
  */
 
 /*
+ * Gives an event that came from Kafka the names of database and table that its envelope has,
+ * be it of a row, of all rows or of none; palloc'ed.
+ */
+extern void cdc_publish_name_table(CdcPublisher *publisher, CdcPublishEvent *event);
+
+/*
  * Reads the envelope of an event of op c, u, d or r that came from Kafka; returns how
  * many rows it has, of which cdc_publish_envelope_row() gives data and old as Maxwell has
- * them ({} where none is told).  0: it is no envelope, but bytes.  The event gets the
- * names of database and table from it.  Valid until the next event.
+ * them ({} where none is told).  0: it is no envelope, but bytes.  Valid until the next event.
  */
-extern int	cdc_publish_envelope(CdcPublisher *publisher, CdcPublishEvent *event);
+extern int	cdc_publish_envelope(CdcPublisher *publisher, const CdcPublishEvent *event);
 extern void cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc *old);
 
 /* The columns of its key: of key, where that has any, else by the target or the message. */
