@@ -155,7 +155,7 @@ subtest 'a target with a key of its own' => sub {
 	# documents tell no former row
 	subscription('documents', 'json', first => ['CREATE TABLE documents.documents (id int, email text PRIMARY KEY)']);
 	$error = follow('documents', [ '{"id":1}', '{"id":1,"email":"x"}' ], [ '{"id":1}', '{"id":1,"email":"y"}' ]);
-	like($error, qr/does not tell what column "email" of source table documents was before/, 'documents by another key');
+	like($error, qr/messages of source table documents tell its rows apart by \(id\), its target \S+ by \(email\)/, 'documents by another key');
 	$cluster->do((statements($error))[0, 1]);
 	is(follow('documents'), '', '... what it says is typed');
 	is(list('SELECT id, email FROM documents.documents'), '1|y', '... and there is one row');
@@ -243,6 +243,80 @@ subtest 'a member without a name' => sub {
 	is(follow('nameless', [ '{"id":1}', '{"":0,"v":"a"}' ], [ '{"id":2}', '{"v":"b","":1}' ]), '', 'is no error');
 	is(list('SELECT id, v FROM nameless.nameless ORDER BY 1'), '1|a 2|b', '... nor a column');
 	like(log_of('nameless'), qr/tables\|rows of source table nameless have a member whose name is empty, which is left out/, '... and told');
+};
+
+# The source's key becomes another column while rows of the former one stand, by update and insert;
+# and a target that has another key than its messages from the start.
+subtest 'the key of a source table becomes another one' => sub {
+	my %other = (
+		debezium => [ debezium('c', '{"id":1}', 'null', '{"id":1,"r":10,"n":"a"}'), debezium('c', '{"id":2}', 'null', '{"id":2,"r":20,"n":"b"}'),
+			debezium('u', '{"r":10}', '{"id":1,"r":10,"n":"a"}', '{"id":7,"r":10,"n":"a"}'), debezium('c', '{"r":30}', 'null', '{"id":7,"r":30,"n":"c"}') ],
+		maxwell => [ maxwell('"pk.id":1', 'insert', '{"id":1,"r":10,"n":"a"}'), maxwell('"pk.id":2', 'insert', '{"id":2,"r":20,"n":"b"}'),
+			maxwell('"pk.r":10', 'update', '{"id":7,"r":10,"n":"a"}', '{"id":1}'), maxwell('"pk.r":30', 'insert', '{"id":7,"r":30,"n":"c"}') ],
+		canal => [ canal('"id"', 'INSERT', '{"id":"1","r":"10","n":"a"}'), canal('"id"', 'INSERT', '{"id":"2","r":"20","n":"b"}'),
+			[ undef, canal('"r"', 'UPDATE', '{"id":"7","r":"10","n":"a"}')->[1] =~ s/"old":null/"old":[{"id":"1"}]/r ], canal('"r"', 'INSERT', '{"id":"7","r":"30","n":"c"}') ],
+		goldengate => [ goldengate('"id"', 'I', '{"id":1,"r":10,"n":"a"}'), goldengate('"id"', 'I', '{"id":2,"r":20,"n":"b"}'),
+			[ undef, goldengate('"r"', 'U', '{"id":7,"r":10,"n":"a"}')->[1] =~ s/"after":/"before":{"id":1,"r":10,"n":"a"},"after":/r ], goldengate('"r"', 'I', '{"id":7,"r":30,"n":"c"}') ]);
+	for my $format (sort keys %other)
+	{
+		my @messages = @{ $other{$format} };
+		my ($update, $insert) = splice @messages, 2;
+		for my $case ([ changed => [ @messages, $update, $insert ], '2|20|b 7|10|a 7|30|c' ], [ start => [ $insert, $format eq 'canal' ? canal('"r"', 'INSERT', '{"id":"7","r":"31","n":"d"}') : () ], $format eq 'canal' ? '7|30|c 7|31|d' : '7|30|c' ])
+		{
+			my ($what, $sent, $rows) = @$case;
+			my $name = "${what}_$format";
+			my ($schema, $table) = ($name, $format eq 'goldengate' ? '"T"' : 't');
+			subscription($name, $format, first => ["CREATE TABLE $name.$table (id int PRIMARY KEY, r int, n text)"]);
+			my $error = follow($name, @$sent);
+			like($error, qr/messages of source table \w\.\w tell its rows apart by \(r\), its target \S+ by \(id\)/, "$what: $format: is an error");
+			my @do = statements($error);
+			$cluster->do(@do[0, 1]);
+			is(follow($name), '', '... what it says is typed');
+			is(list("SELECT id, r, n FROM $name.$table ORDER BY 2") , join(' ', sort { (split /\|/, $a)[1] <=> (split /\|/, $b)[1] } split / /, $rows), '... and each row is there');
+		}
+	}
+};
+
+# A message that says itself that it has not the whole row is an error of its table, and no row of NULLs.
+subtest 'messages without their row' => sub {
+	my $tidb = sub {
+		my ($type, $id, $mark, $columns) = @_;
+		return [ undef, sprintf q({"type":"%s","isDdl":false,"database":"d","table":"t","es":1,"ts":1,"mysqlType":{"id":"int","n":"varchar(9)"},"pkNames":["id"],"data":[{"id":"%d"%s}],"old":null,"_tidb":{"commitTs":1%s}}), $type, $id, $columns, $mark ];
+	};
+	my $key_only = ',"onlyHandleKey":true';
+	my $claim = ',"claimCheckLocation":"s3:/bucket/1.json"';
+	my $encrypted = [ '{"database":"d","table":"t","pk.id":1}', '{"database":"d","table":"t","type":"update","ts":1,"xid":1,"commit":true,"encrypted":{"iv":"x","bytes":"y"}}' ];
+	for my $on (qw(stop table))
+	{
+		subscription("whole_$on", 'auto', options => qq({"on_error": "$on"}));
+		my $n = 0;
+		my $other = qq({"type":"INSERT","isDdl":false,"database":"d","table":"u","es":1,"ts":1,"mysqlType":{"id":"int"},"pkNames":["id"],"data":[{"id":"%d"}],"old":null});
+		for my $case ([ $tidb->('UPDATE', 1, $key_only, ''), qr/TiCDC has sent the key of a row only/ ], [ $tidb->('INSERT', 3, $claim, ''), qr/TiCDC has put a row into a storage of its own/ ], [ $encrypted, qr/rows that Maxwell has encrypted cannot be read/ ])
+		{
+			my ($message, $expected) = @$case;
+			$n++;
+			my $error = follow("whole_$on", $tidb->('INSERT', 1, '', ',"n":"a"'), $tidb->('INSERT', 2, '', ',"n":"b"'), $message, [ undef, sprintf $other, $n ], $tidb->('DELETE', 2, $key_only, ''));
+			is(list("SELECT count(*) FROM whole_$on.t WHERE n IS NULL"), '0', "$on: no row without its values ($n)");
+			if ($on eq 'table')
+			{
+				is($error, '', '... the subscription goes on');
+				is(list("SELECT count(*) FROM whole_$on.u WHERE id = $n"), '1', '... with its other tables');
+				$error = $cluster->value('SELECT last_error FROM cdc.stat_table WHERE subscription = ? AND source_table = ?', "whole_$on", 'd.t');
+			}
+			like($error, $expected, '... the error says why');
+			like($error, qr/DETAIL:.*(?:large-message-handle-option|"encrypt" to none)/s, '... and what to set at the source');
+			$error = $cluster->error_of("SELECT cdc.retry_errors('whole_$on', 'd.t')") if $on eq 'table';
+			my ($pass) = $error =~ /(SELECT cdc\.skip_transaction\(.*?\))/;
+			$cluster->do($pass);
+			$cluster->do("SELECT cdc.retry_errors('whole_$on', 'd.t')") if $on eq 'table';
+			is(follow("whole_$on"), '', '... passed over by what it says');
+			is(list("SELECT id, n FROM whole_$on.t ORDER BY 1"), '1|a', '... and deletes need no more than the key');
+		}
+	}
+	# with no replica yet that could be in error
+	subscription('whole_first', 'canal');
+	like(follow('whole_first', $tidb->('INSERT', 1, $claim, ''), $tidb->('INSERT', 2, '', ',"n":"b"')), qr/whole_first\/0\@0.*TiCDC has put a row/s, 'the first message of a table');
+	is(list(q{SELECT to_regclass('whole_first.t') IS NULL}), '1', '... makes no replica of the key alone');
 };
 
 # What doc/envelopes.md says of each tool, as it stands; only the server is this one.
