@@ -130,9 +130,10 @@ subtest 'one message, where that is exact' => sub {
 	$source->do('INSERT INTO shop.kk VALUES (9001, 1)', 'UPDATE shop.kk SET id = 9002 WHERE id = 9001', 'INSERT INTO shop.tr VALUES (300, 1)', 'TRUNCATE shop.tr', 'INSERT INTO shop.tr VALUES (8, 8)');
 	both();
 	$kafka->create_topic($_, 1) for qw(one.canal one.maxwell one.debezium);
-	$cluster->do(q{SELECT cdc.publish('shop', 'bus', 'one.canal', format := 'canal', options := '{"key_change": "update"}', name := 'c1', from_seq := } . $from . ')',
+	like(fails(q{SELECT cdc.publish('shop', 'bus', 'one.maxwell', '${primary_keys}', name := 'm1', from_seq := } . $from . ')'), qr/gives source tables shop\.\w+ and shop\.\w+ one topic/, 'a key that does not name the table, as Maxwell\'s own does, for several of them');
+	$cluster->do(q{SELECT cdc.publish('shop', 'bus', 'one.canal', '${table}/${primary_key}', format := 'canal', options := '{"key_change": "update"}', name := 'c1', from_seq := } . $from . ')',
 		q{SELECT cdc.publish('shop', 'bus', 'one.maxwell', options := '{"key_change": "update", "ddl_topic": "one.maxwell"}', name := 'm1', from_seq := } . $from . ')',
-		q{SELECT cdc.publish('shop', 'bus', 'one.debezium', format := 'debezium', name := 'd1', from_seq := } . $from . ')');
+		q{SELECT cdc.publish('shop', 'bus', 'one.debezium', '${table}/${primary_key}', format := 'debezium', name := 'd1', from_seq := } . $from . ')');
 	is(join(' ', map { $json->decode($_)->{type} } $kafka->consume('one.canal')), 'INSERT UPDATE INSERT TRUNCATE INSERT', 'canal');
 	is(join(' ', map { $json->decode($_)->{type} } $kafka->consume('one.maxwell')), 'insert update insert table-truncate insert', 'maxwell, DDL in the same topic');
 	is(join(' ', map { $json->decode($_)->{op} } $kafka->consume('one.debezium')), 'c d c c t c', 'debezium');
@@ -264,6 +265,28 @@ subtest 'TRUNCATE in each envelope' => sub {
 		is($cluster->value(q{SELECT messages FROM cdc.stat_publication WHERE publication = 'trnone'}), 0, "$in: and is left out as they are");
 		$cluster->do("SELECT cdc.drop_subscription('tr$in', true)");
 	}
+};
+
+# Readers of Debezium's numbers without schemas go by the precision of their columns.
+subtest 'times that are numbers' => sub {
+	$kafka->create_topic($_, 1) for qw(times times.out);
+	my $row = sub { my ($id, $at) = @_; return [ undef, qq({"kind":"insert","schema":"s","table":"t","columnnames":["id","m","u"],"columntypes":["integer","timestamp without time zone","timestamp without time zone"],"columnvalues":[$id,"$at","$at"],"oldkeys":{},"pk":{"pknames":["id"]}}) ] };
+	$kafka->produce('times', [ $row->(1, '1970-01-01 00:00:01.500'), $row->(2, '1975-06-01 12:00:00'), $row->(3, '1969-12-31 23:59:59.999') ]);
+	for my $name (qw(times_in times_out))
+	{
+		$cluster->do("CREATE SCHEMA $name", "CREATE TABLE $name.t (id int PRIMARY KEY, m timestamp(3), u timestamp(6))");
+		$cluster->call('create_subscription', name => $name, server => 'bus', topics => [ $name eq 'times_in' ? 'times' : 'times.out' ], format => $name eq 'times_in' ? 'quix' : 'debezium', target_schema => $name, history => "$name.history", enabled => \'false');
+	}
+	read_all('times_in');
+	$cluster->do(q{SELECT cdc.publish('times_in', 'bus', 'times.out', format := 'debezium', name := 'times')});
+	read_all('times_out');
+	is(rows_of($cluster->dbh, 'times_out.t'), rows_of($cluster->dbh, 'times_in.t'), 'come back as they were');
+	is(rows_of($cluster->dbh, 'times_out.t'), '1,1970-01-01 00:00:01.5,1970-01-01 00:00:01.5 2,1975-06-01 12:00:00,1975-06-01 12:00:00 3,1969-12-31 23:59:59.999,1969-12-31 23:59:59.999', 'which is');
+	# where the target has fewer digits than the message no number says both
+	$kafka->produce('times', [ $row->(4, '2020-01-01 00:00:00.123456') ]);
+	$cluster->do(q{SELECT cdc.pull('times_in')});
+	like(fails(q{SELECT cdc.publish_more('times')}), qr/a time of more digits than those of milliseconds in column "m" cannot be published in format debezium.*HINT:.*maxwell/s, 'a value that would lose digits');
+	$cluster->do("SELECT cdc.drop_subscription('$_', true)") for qw(times_in times_out);
 };
 
 # Maxwell's messages as it writes them by default: their own keys, no definitions.

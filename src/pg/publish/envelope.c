@@ -26,6 +26,7 @@ typedef struct CdcPublishEnvelope
 	int64		seq;			/* of the event that it is of; 0: none */
 	uint64		run;			/* of this publisher, for the cache of targets */
 	CdcMapping *mapping;		/* of the source table; NULL: it has no target */
+	const char *mapped;			/* that table; stays as long as the run */
 	CdcPublishKey key;
 } CdcPublishEnvelope;
 
@@ -117,6 +118,8 @@ find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEven
 	e->mapping = cdc_mapping_look(sub, name, strlen(name), event->seq, e->run);
 	if (e->mapping->target == NULL)
 		e->mapping = NULL;
+	else
+		e->mapped = cdc_publish_table_name(publisher, event->source_table);
 }
 
 /*
@@ -273,10 +276,13 @@ cdc_publish_target_key(CdcPublisher *publisher, const CdcPublishEvent *event, Cd
 }
 
 bool
-cdc_publish_target_hint(const CdcPublisher *publisher, CdcString name, CdcColumnHint *hint)
+cdc_publish_target_hint(const CdcPublisher *publisher, const CdcPublishEvent *event, CdcString name,
+						CdcColumnHint *hint)
 {
 	const CdcPublishEnvelope *e = publisher->envelope;
 
-	return e != NULL && e->mapping != NULL &&
+	/* the event at hand may be one that needed no envelope */
+	return e != NULL && e->mapping != NULL && e->mapped != NULL && event->source_table != NULL &&
+		strcmp(e->mapped, event->source_table) == 0 &&
 		cdc_target_hint(e->mapping, name.data, name.len, hint);
 }

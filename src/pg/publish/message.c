@@ -218,7 +218,6 @@ send_json(CdcPublishChange *change)
 	const char *key;
 	size_t		len;
 
-	cdc_publish_claim(change->publisher, change->event, change->topic);
 	if (change->event->op == 'd' && change->key->n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -421,6 +420,8 @@ send_row(CdcPublishChange *change)
 		announce_definition(change);
 	}
 	change->topic = cdc_publish_topic(publication->topic_template, change->event, change->key, &change->row);
+	if (change->key->n > 0)
+		cdc_publish_claim_topic(publisher, change->event, change->topic);
 	if (is_moved(change))
 		send_moved(change);
 	else

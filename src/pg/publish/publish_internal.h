@@ -423,12 +423,14 @@ extern char *cdc_publish_index_name(const CdcPublisher *publisher, const CdcPubl
 
 /*
  * claim.c: ERROR where rows of two source tables would meet under one key: in one index, or
- * in one topic.  The first compares all tables that are registered, the second that of
+ * in one topic.  The first compares all tables that are registered, the others that of
  * the event with all that came before in the run.
  */
 extern void cdc_publish_claim_registered(CdcPublisher *publisher);
-extern void cdc_publish_claim(CdcPublisher *publisher, const CdcPublishEvent *event,
-							  const char *name);
+extern void cdc_publish_claim_index(CdcPublisher *publisher, const CdcPublishEvent *event,
+									const char *name);
+extern void cdc_publish_claim_topic(CdcPublisher *publisher, const CdcPublishEvent *event,
+									const char *topic);
 
 /*
  * value.c
@@ -553,9 +555,9 @@ extern void cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *d
 extern const CdcPublishKey *cdc_publish_envelope_key(CdcPublisher *publisher,
 													 const CdcPublishKey *key);
 
-/* What the target of the message that was read last takes in a column; false: not known. */
-extern bool cdc_publish_target_hint(const CdcPublisher *publisher, CdcString name,
-									CdcColumnHint *hint);
+/* What the target of the event's table takes in a column; false: not known. */
+extern bool cdc_publish_target_hint(const CdcPublisher *publisher, const CdcPublishEvent *event,
+									CdcString name, CdcColumnHint *hint);
 
 /* The columns that the key of the event's target takes; none: it has no target, or no key. */
 extern void cdc_publish_target_key(CdcPublisher *publisher, const CdcPublishEvent *event,
