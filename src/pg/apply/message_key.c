@@ -129,9 +129,10 @@ refuse_wider(CdcApply *apply, CdcSourceRun *source, const CdcString *own, int no
 	apply->of_whole_table = true;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("messages of source table %s tell its rows apart by (%s), its target %s by (%s) only",
+			 errmsg("messages of source table %s tell its rows apart by (%s), its target %s by (%s)",
 					mapping->source_table, told, mapping->target->name, cdc_key_names_text(own, nown)),
-			 errdetail("Rows that differ in the other columns would overwrite each other."),
+			 errdetail("Rows that differ in (%s) and are equal in (%s) would overwrite each other.", told,
+					   cdc_key_names_text(own, nown)),
 			 errhint("%s", cdc_wider_key_hint(mapping, image))));
 }
 
@@ -173,7 +174,7 @@ refuse_keyless(CdcApply *apply, CdcSourceRun *source)
 					 quote_literal_cstr(mapping->name))));
 }
 
-/* Tells, once, that a target has a key of its own, as somebody has chosen. */
+/* Tells, once, that a target has a key of its own, as its argument "key" says. */
 static void
 tell_own_key(CdcApply *apply, CdcSourceRun *source, const CdcString *own, int nown)
 {
@@ -224,7 +225,7 @@ look_closely(CdcApply *apply, CdcSourceRun *source)
 	own = cdc_target_key_inputs(mapping, &nown);
 	beyond = names_beyond(env->key, env->nkey, own, nown, &nbeyond);
 	untold = names_beyond(own, nown, env->key, env->nkey, &nuntold);
-	if (nbeyond > 0 && nuntold == 0 && !mapping->key_chosen && is_certain(env))
+	if (nbeyond > 0 && !mapping->key_chosen && is_certain(env))
 		refuse_wider(apply, source, own, nown);
 	if (nbeyond > 0 && is_certain(env))
 		tell_own_key(apply, source, own, nown);
