@@ -96,7 +96,7 @@ subtest 'the key of a source table gets wider' => sub {
 		subscription($name, $format);
 		is(follow($name, @messages[0, 1]), '', "$format: rows by the former key");
 		my $error = follow($name, @messages[2, 3]);
-		like($error, qr/tell its rows apart by \((?:id, r|r, id)\), its target \S+ by \(id\) only/, '... and by another one: an error');
+		like($error, qr/tell its rows apart by \((?:id, r|r, id)\), its target \S+ by \(id\)/, '... and by another one: an error');
 		is(list("SELECT id, r FROM $table ORDER BY 1, 2"), '1|1 2|1', '... before anything is written');
 		my @do = statements($error);
 		is(scalar @do, 3, '... which says what to type') or diag($error);
@@ -345,9 +345,10 @@ subtest 'the key of a source table becomes another one' => sub {
 			my ($schema, $table) = ($name, $format eq 'goldengate' ? '"T"' : 't');
 			subscription($name, $format, first => ["CREATE TABLE $name.$table (id int PRIMARY KEY, r int, n text)"]);
 			my $error = follow($name, @$sent);
-			like($error, qr/messages of source table \w\.\w tell its rows apart by \(r\), its target \S+ by \(id\)/, "$what: $format: is an error");
+			# Canal's messages tell the key's columns beside the types, so that only the index is another one
+			like($error, qr/messages of source table \w\.\w tell its rows apart by \(r\), its target \S+ by \(id\)|Rows are told apart by \(r\), which that index does not do/, "$what: $format: is an error");
 			my @do = statements($error);
-			$cluster->do(@do[0, 1]);
+			$cluster->do($do[0], $error =~ /duplicate key/ ? () : $do[1]);
 			is(follow($name), '', '... what it says is typed');
 			is(list("SELECT id, r, n FROM $name.$table ORDER BY 2") , join(' ', sort { (split /\|/, $a)[1] <=> (split /\|/, $b)[1] } split / /, $rows), '... and each row is there');
 		}
