@@ -89,6 +89,9 @@ typedef struct CdcEnvelope
 	const char *database;		/* NUL-terminated; "" where there is none */
 	const char *table;			/* likewise */
 	const char *source_table;	/* "database.table", or the table alone; NULL: none */
+	CdcString	origin;			/* Debezium: whose table that is, as several sources may have
+								 * tables of one name: connector and, where tables have schemas,
+								 * database; "" = unknown */
 	CdcString	type;			/* the operation by the envelope's own name, or "" */
 	int64_t		source_us;		/* when the source changed the row, microseconds since
 								 * 1970; 0 = unknown */

@@ -142,6 +142,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     target_oid      oid,                    -- what that is; not to be trusted in a restored database
     target_node     oid,                    -- its storage at the end of the last run of apply ...
     target_rows     boolean NOT NULL DEFAULT false, -- ... and whether it had rows then
+    origin          text,                   -- Kafka: the source of the messages that fill it; NULL: none told it yet
     mode            text NOT NULL DEFAULT 'replica',
     key             text[],
     columns         jsonb,

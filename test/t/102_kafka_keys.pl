@@ -355,6 +355,46 @@ subtest 'the key of a source table becomes another one' => sub {
 	}
 };
 
+# Two sources have a table of one name.
+subtest 'tables of one name in two sources' => sub {
+	my $sqlserver = sub { my ($db, $op, $id, $n) = @_; return [ qq({"id":$id}), sprintf q({"op":"%s","before":null,"after":%s,"ts_ms":1,"source":{"connector":"sqlserver","name":"server1","db":"%s","schema":"dbo","table":"c","ts_ms":1}}), $op, $op eq 't' ? 'null' : qq({"id":$id,"n":"$n"}), $db ] };
+	my $mysql = sub { my ($name, $op, $id, $n) = @_; return [ qq({"id":$id}), sprintf q({"op":"%s","before":null,"after":%s,"ts_ms":1,"source":{"connector":"mysql","name":"%s","db":"dbo","table":"c","ts_ms":1}}), $op, $op eq 't' ? 'null' : qq({"id":$id,"n":"$n"}), $name ] };
+	for my $case ([ dbs => $sqlserver, qr/"server1\.A" and "server1\.B"/ ], [ servers => $mysql, qr/"A" and "B"/ ])
+	{
+		my ($name, $message, $expected) = @$case;
+		for my $on (qw(stop table))
+		{
+			my $sub = "${name}_$on";
+			subscription($sub, 'debezium', options => qq({"on_error": "$on"}));
+			is(follow($sub, $message->('A', 'c', 1, 'a'), $message->('A', 'c', 2, 'b')), '', "$sub: one source");
+			my $error = follow($sub, $message->('B', 'c', 1, 'x'), $message->('B', 't', 0, ''), $message->('B', 'c', 3, 'y'), $message->('A', 'u', 2, 'c'));
+			$error = $cluster->value('SELECT last_error FROM cdc.stat_table WHERE subscription = ?', $sub) if $on eq 'table';
+			like($error, qr/messages of source table dbo\.c come from two sources, $expected/, '... another one is an error of the table');
+			is(list("SELECT id, n FROM $sub.c ORDER BY 1"), '1|a 2|b', '... and nothing of it is written');
+			my @do = statements($error);
+			$cluster->do($do[0], $on eq 'table' ? $do[2] : ());
+			is(follow($sub), '', '... the first one alone, by what it says');
+			is(list("SELECT id, n FROM $sub.c ORDER BY 1"), '1|a 2|c', '... without the TRUNCATE of the other');
+			$cluster->do($do[1]);
+			is(follow($sub, $message->('B', 'c', 4, 'z')), '', '... both');
+			is(list("SELECT id, n FROM $sub.c ORDER BY 1"), '1|a 2|c 4|z', '... are written');
+			is(list(q{SELECT origin IS NOT NULL FROM cdc_catalog.subscription_table WHERE subscription = ?}, $sub), '1', '... what was seen first is kept');
+		}
+	}
+	# rows alone: by the names of their topics, tombstones too
+	$kafka->create_topic("$_.inv.c", 1) for qw(fla flb);
+	$cluster->do('CREATE SCHEMA flat');
+	$cluster->call('create_subscription', name => 'flat', server => 'bus', topics => [ 'fla.inv.c', 'flb.inv.c' ], format => 'debezium_flat', target_schema => 'flat', enabled => \'false');
+	$kafka->produce('fla.inv.c', [ [ '{"id":1}', '{"id":1,"v":"a"}' ] ]);
+	is(follow('flat'), '', 'flat: one source');
+	$kafka->produce('flb.inv.c', [ [ '{"id":1}', undef ] ]);
+	my $error = follow('flat');
+	like($error, qr/come from two sources, "fla" and "flb"/, '... a tombstone of another one');
+	$cluster->do((statements($error))[0]);
+	is(follow('flat'), '', '... is passed over by what it says');
+	is(list('SELECT id, v FROM flat.c'), '1|a', '... and deletes nothing');
+};
+
 # A message that says itself that it has not the whole row is an error of its table, and no row of NULLs.
 subtest 'messages without their row' => sub {
 	my $tidb = sub {

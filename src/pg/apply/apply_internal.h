@@ -21,6 +21,7 @@
  *	  sweep.c			copies that replace what a target has: rows that have not come go
  *	  event.c			the rows of an event, whatever its envelope
  *	  order.c			events from several partitions: whether their order is known
+ *	  origin.c			messages about tables of one name in several sources
  *	  message_key.c		what tells rows apart in messages, and in their target
  *	  mode.c, mode_*.c	what an event does to its target
  *	  source_row.c		from a row image to typed columns of the target
@@ -71,6 +72,8 @@ struct CdcSourceRun
 	CdcAside   *aside;			/* of whose events some may be put aside; or NULL */
 	const char *partition;		/* of the last event of Kafka, as CdcPlace.file; or NULL */
 	const CdcMessageKey *message_key;	/* of messages of Kafka; NULL: none has named it */
+	const char *origin;			/* source of its messages, see origin.c; NULL: not known */
+	bool		origin_looked;
 	CdcOrderSeen *order;		/* what came from which partition; NULL: there is but one, or no key */
 
 	/* for cdc.table_counter */
@@ -199,6 +202,14 @@ extern void cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHis
 
 /* Fills the envelope of the event's row image, also where the event is in Maxwell's form. */
 extern void cdc_event_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+
+/*
+ * origin.c: whether an event, behind cdc_event_rows() or cdc_event_envelope(), is of the source that
+ * fills the table; ERROR where somebody has to say that.  The other: whether that needs no look.
+ */
+extern bool cdc_origin_check(CdcApply *apply, CdcSourceRun *source);
+extern bool cdc_origin_check_truncate(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+extern bool cdc_origin_is_known(const CdcApply *apply, const CdcSourceRun *source);
 
 /*
  * message_key.c: ERROR where an event of rows, behind cdc_event_rows(), could join two rows of its

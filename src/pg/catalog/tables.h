@@ -72,6 +72,13 @@ extern void cdc_subscription_table_seen(const CdcSubscription *sub, const char *
 extern void cdc_subscription_table_note(const CdcSubscription *sub, const char *name, Oid node,
 										bool has_rows);
 
+/*
+ * The source of the messages that fill it; NULL: none has told it yet.  Palloc'ed.
+ */
+extern char *cdc_subscription_table_origin(const CdcSubscription *sub, const char *name);
+extern void cdc_subscription_table_set_origin(const CdcSubscription *sub, const char *name,
+											  const char *origin);
+
 /* Keeps another mapping of its columns, or none. */
 extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,
 										   const Jsonb *columns);
