@@ -164,7 +164,7 @@ subtest 'a target with a key of its own' => sub {
 	subscription('documents', 'json', first => ['CREATE TABLE documents.documents (id int, email text PRIMARY KEY)']);
 	$error = follow('documents', [ '{"id":1}', '{"id":1,"email":"x"}' ], [ '{"id":1}', '{"id":1,"email":"y"}' ]);
 	like($error, qr/messages of source table documents tell its rows apart by \(id\), its target \S+ by \(email\)/, 'documents by another key');
-	$cluster->do((statements($error))[0, 1]);
+	$cluster->do((statements($error))[0]);
 	is(follow('documents'), '', '... what it says is typed');
 	is(list('SELECT id, email FROM documents.documents'), '1|y', '... and there is one row');
 };
@@ -393,6 +393,33 @@ subtest 'tables of one name in two sources' => sub {
 	$cluster->do((statements($error))[0]);
 	is(follow('flat'), '', '... is passed over by what it says');
 	is(list('SELECT id, v FROM flat.c'), '1|a', '... and deletes nothing');
+};
+
+# Documents: the source's key becomes another column, of which cdc.publish tells a tombstone of each row
+# under the former key, and each row under the new one.
+subtest 'the key of documents becomes another one' => sub {
+	for my $on (qw(stop table))
+	{
+		my $name = "another_$on";
+		subscription($name, 'json', options => qq({"on_error": "$on"}), first => ["CREATE TABLE $name.$name (id int PRIMARY KEY, k int, v text)"]);
+		is(follow($name, [ '{"id":1}', '{"id":1,"k":10,"v":"a"}' ], [ '{"id":2}', '{"id":2,"k":20,"v":"b"}' ], [ '{"id":1}', undef ], [ '{"id":2}', undef ]), '', "$on: the former key");
+		my $error = follow($name, [ '{"k":10}', '{"id":1,"k":10,"v":"a"}' ], [ '{"k":20}', '{"id":2,"k":20,"v":"b"}' ], [ '{"k":10}', '{"id":7,"k":10,"v":"c"}' ]);
+		$error = $cluster->value('SELECT last_error FROM cdc.stat_table WHERE subscription = ?', $name) if $on eq 'table';
+		like($error, qr/messages of source table $name tell its rows apart by \(k\), its target \S+ by \(id\)/, '... and another one: an error');
+		my @do = statements($error);
+		$cluster->do($do[0], $on eq 'table' ? $do[1] : ());
+		is(follow($name), '', '... goes on by what it says');
+		is(list("SELECT id, k, v FROM $name.$name ORDER BY k"), '7|10|c 2|20|b', '... to the rows of the source');
+	}
+};
+
+# Texts of the form of a date that are none, and numbers that a real does not have, as doc/types.md says.
+subtest 'values that are none' => sub {
+	subscription('odd', 'json', first => ['CREATE TABLE odd.odd (id int PRIMARY KEY, d date, r real)']);
+	is(follow('odd', [ '{"id":1}', '{"id":1,"d":"2020-02-30","r":16777217}' ]), '', 'a date that is none');
+	is(list('SELECT id, d, r::numeric FROM odd.odd'), '1|-|16777200', '... is NULL, and the number rounded');
+	$cluster->do(q{SELECT cdc.alter_subscription('odd', '{"zero_date": "error"}')});
+	like(follow('odd', [ '{"id":2}', '{"id":2,"d":"2020-02-30"}' ]), qr/2020-02-30/, '... or an error, by zero_date');
 };
 
 # A message that says itself that it has not the whole row is an error of its table, and no row of NULLs.
