@@ -21,7 +21,6 @@
  *	  sweep.c			copies that replace what a target has: rows that have not come go
  *	  event.c			the rows of an event, whatever its envelope
  *	  order.c			events from several partitions: whether their order is known
- *	  origin.c			messages about tables of one name in several sources
  *	  message_key.c		what tells rows apart in messages, and in their target
  *	  mode.c, mode_*.c	what an event does to its target
  *	  source_row.c		from a row image to typed columns of the target
@@ -72,7 +71,7 @@ struct CdcSourceRun
 	CdcAside   *aside;			/* of whose events some may be put aside; or NULL */
 	const char *partition;		/* of the last event of Kafka, as CdcPlace.file; or NULL */
 	const CdcMessageKey *message_key;	/* of messages of Kafka; NULL: none has named it */
-	const char *origin;			/* source of its messages, see origin.c; NULL: not known */
+	const char *origin;			/* source of its messages, see message_key.c; NULL: not known */
 	bool		origin_looked;
 	CdcOrderSeen *order;		/* what came from which partition; NULL: there is but one, or no key */
 
@@ -204,7 +203,7 @@ extern void cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHis
 extern void cdc_event_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
 
 /*
- * origin.c: whether an event, behind cdc_event_rows() or cdc_event_envelope(), is of the source that
+ * message_key.c: whether an event, behind cdc_event_rows() or cdc_event_envelope(), is of the source that
  * fills the table; ERROR where somebody has to say that.  The other: whether that needs no look.
  */
 extern bool cdc_origin_check(CdcApply *apply, CdcSourceRun *source);
