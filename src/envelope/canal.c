@@ -88,6 +88,27 @@ check_rows(CdcMessageReader *r, const char *member, const CdcDoc *rows, bool nul
 	return CDC_OK;
 }
 
+/*
+ * TiCDC sends a row that is too large for a message without its columns (its option
+ * large-message-handle-option), which looks like one that has these alone.  A delete needs
+ * no others.
+ */
+static void
+check_whole(CdcEnvelope *env)
+{
+	CdcDoc		tidb;
+	CdcDoc		v;
+
+	if (env->op == CDC_OP_DELETE || !cdc_doc_find_type(&env->body, "_tidb", CDC_DOC_OBJECT, &tidb))
+		return;
+	if (cdc_doc_find_type(&tidb, "onlyHandleKey", CDC_DOC_TRUE, &v))
+		env->not_whole = "TiCDC has sent the key of a row only";
+	else if (cdc_doc_find(&tidb, "claimCheckLocation", &v) && v.type != CDC_DOC_NULL &&
+			 !cdc_doc_is_string(&v, ""))
+		env->not_whole = "TiCDC has put a row into a storage of its own, and sent where it is";
+	env->whole_advice = "Set max-message-bytes of the changefeed and max.message.bytes of the topic higher than the largest row, large-message-handle-option to \"none\", and have the row written again at the source.";
+}
+
 static CdcStatus
 read_rows(CdcMessageReader *r)
 {
@@ -107,6 +128,7 @@ read_rows(CdcMessageReader *r)
 	if (env->table[0] == '\0')
 		return cdc_reader_refuse(r, "canal", "It has no \"table\".");
 	env->nrows = (int) cdc_doc_count(&data);
+	check_whole(env);
 	if (env->op == CDC_OP_DELETE)
 		env->before = data;
 	else

@@ -74,6 +74,26 @@ find_time(const CdcDoc *doc)
 
 /* ---- rows in their envelope ---- */
 
+/* The connector's name, with the database where the table's own name has none; false: no memory. */
+static bool
+find_origin(CdcMessageReader *r, CdcString name, CdcString database)
+{
+	char	   *text;
+
+	r->env->origin = name;
+	if (name.len == 0 || database.len == 0)
+		return true;
+	text = cdc_arena_alloc(r->arena, name.len + database.len + 1);
+	if (text == NULL)
+		return false;
+	memcpy(text, name.data, name.len);
+	text[name.len] = '.';
+	memcpy(text + name.len + 1, database.data, database.len);
+	r->env->origin.data = text;
+	r->env->origin.len = name.len + database.len + 1;
+	return true;
+}
+
 /* MySQL: database.table; where there are schemas, schema.table, as in names of topics. */
 static CdcStatus
 read_source(CdcMessageReader *r)
@@ -112,6 +132,8 @@ read_source(CdcMessageReader *r)
 	}
 	database = cdc_doc_find_string(&source, "db");
 	schema = cdc_doc_find_string(&source, "schema");
+	if (!find_origin(r, cdc_doc_find_string(&source, "name"), schema.len > 0 ? database : schema))
+		return cdc_reader_no_memory(r);
 	if (schema.len > 0)
 		database = schema;
 	else if (database.len == 0)
@@ -337,21 +359,29 @@ recognise_flat(const CdcDoc *body)
 	return cdc_doc_find(body, "__deleted", &v) || cdc_doc_find_type(body, "__op", CDC_DOC_STRING, &v);
 }
 
-/* The last two parts of a name of three or more, "server.database.table". */
-static CdcStatus
-read_name(CdcMessageReader *r, CdcString name)
+/* The length of what stands before the last two parts of a name of three or more. */
+static size_t
+prefix_of_name(CdcString name)
 {
 	size_t		dots = 0;
 	size_t		i;
 
 	for (i = name.len; i > 0; i--)
-	{
 		if (name.data[i - 1] == '.' && ++dots == 2)
-		{
-			name.data += i;
-			name.len -= i;
-			break;
-		}
+			return i - 1;
+	return 0;
+}
+
+/* The last two parts of a name of three or more, "server.database.table". */
+static CdcStatus
+read_name(CdcMessageReader *r, CdcString name)
+{
+	size_t		prefix = prefix_of_name(name);
+
+	if (prefix > 0)
+	{
+		name.data += prefix + 1;
+		name.len -= prefix + 1;
 	}
 	return cdc_reader_dotted_table(r, name);
 }
@@ -373,22 +403,34 @@ find_flat_table(const CdcDoc *body, CdcString *database, CdcString *table)
 	return table->len > 0 && database->len > 0;
 }
 
-/* By its own fields, else by the schema's name, else by the topic's. */
+/* "server.database.table" by the schema's name, else by the topic's. */
+static CdcString
+full_name(const CdcMessageReader *r)
+{
+	CdcString	name = r->env->schema_name;
+
+	if (name.len > 6 && memcmp(name.data + name.len - 6, ".Value", 6) == 0)
+		return (CdcString) {name.data, name.len - 6};
+	if (name.len > 4 && memcmp(name.data + name.len - 4, ".Key", 4) == 0)
+		return (CdcString) {name.data, name.len - 4};
+	return r->message->topic;
+}
+
+/* By its own fields, else by that name. */
 static CdcStatus
 read_flat_table(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
 	CdcString	table;
 	CdcString	database;
-	CdcString	name = env->schema_name;
+	CdcString	name = full_name(r);
 
+	/* a tombstone has no other place for it */
+	env->origin.data = r->message->topic.data;
+	env->origin.len = prefix_of_name(r->message->topic);
 	if (find_flat_table(&env->body, &database, &table))
 		return cdc_reader_table(r, database, table);
-	if (name.len > 6 && memcmp(name.data + name.len - 6, ".Value", 6) == 0)
-		return read_name(r, (CdcString) {name.data, name.len - 6});
-	if (name.len > 4 && memcmp(name.data + name.len - 4, ".Key", 4) == 0)
-		return read_name(r, (CdcString) {name.data, name.len - 4});
-	return read_name(r, r->message->topic);
+	return read_name(r, name);
 }
 
 /*

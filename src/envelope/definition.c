@@ -138,7 +138,7 @@ cdc_envelope_columns(CdcArena *arena, CdcEnvelope *env, CdcEnvelopeColumn **colu
 			check_type(arena, &none, &(*columns)[i]);
 		return st;
 	}
-	if (env->nrows == 0)
+	if (env->nrows == 0 || env->not_whole != NULL)
 		return CDC_OK;
 	memset(&after, 0, sizeof(after));
 	memset(&before, 0, sizeof(before));

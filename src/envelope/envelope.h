@@ -89,6 +89,9 @@ typedef struct CdcEnvelope
 	const char *database;		/* NUL-terminated; "" where there is none */
 	const char *table;			/* likewise */
 	const char *source_table;	/* "database.table", or the table alone; NULL: none */
+	CdcString	origin;			/* Debezium: whose table that is, as several sources may have
+								 * tables of one name: connector and, where tables have schemas,
+								 * database; "" = unknown */
 	CdcString	type;			/* the operation by the envelope's own name, or "" */
 	int64_t		source_us;		/* when the source changed the row, microseconds since
 								 * 1970; 0 = unknown */
@@ -106,6 +109,9 @@ typedef struct CdcEnvelope
 	int			nkey;			/* 0: the message does not name the key's columns */
 	const CdcString *key;		/* names of the key's columns */
 	const CdcDoc *key_values;	/* their values, where the message has a key; or NULL */
+	const char *not_whole;		/* why the message has not the whole row, which then has no
+								 * images and no columns: an error's message; NULL: it has */
+	const char *whole_advice;	/* what to set at the source so that it has; a sentence */
 	bool		keep_key;		/* nobody understands the event without the message's key,
 								 * which has to be stored beside it */
 	/* of the formats; CDC_DOC_NULL: none */
@@ -126,6 +132,9 @@ cdc_envelope_has_before(const CdcEnvelope *env)
 {
 	return env->before.type != CDC_DOC_NULL && !env->before_partial;
 }
+
+/* CDC_ERR_UNSUPPORTED: the message says itself that it has not the whole row. */
+extern CdcStatus cdc_envelope_check_whole(const CdcEnvelope *env, CdcError *err);
 
 /* Whether the first row's former image has that column; not of Canal's and Maxwell's, which have what changed. */
 extern bool cdc_envelope_former_has(const CdcEnvelope *env, CdcString column);

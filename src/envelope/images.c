@@ -159,6 +159,9 @@ cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row, const CdcHints *
 	cdc_error(err, CDC_OK, "%s", "");
 	if (w.format == NULL)
 		return cdc_payload_refuse(env->format, 0, err);
+	st = cdc_envelope_check_whole(env, err);
+	if (st != CDC_OK)
+		return st;
 	if (row < 0 || row >= env->nrows)
 		return cdc_error(err, CDC_ERR_INTERNAL, "the message has no row %d", row);
 	memset(&after, 0, sizeof(after));

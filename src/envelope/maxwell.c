@@ -159,16 +159,18 @@ read_row(CdcMessageReader *r)
 
 	if (cdc_doc_find(&env->body, "encrypted", &v))
 	{
-		cdc_error(r->err, CDC_ERR_UNSUPPORTED, "rows that Maxwell has encrypted cannot be read");
-		cdc_error_hint(r->err, "Set Maxwell's option \"encrypt\" to none.");
-		return CDC_ERR_UNSUPPORTED;
+		env->not_whole = "rows that Maxwell has encrypted cannot be read";
+		env->whole_advice = "Set Maxwell's option \"encrypt\" to none.";
+		/* of encrypt=all not even the table is told */
+		if (env->table[0] == '\0')
+			return cdc_envelope_check_whole(env, r->err);
 	}
 	st = cdc_reader_image(r, &env->body, "data", CDC_DOC_OBJECT, &env->after);
 	if (st == CDC_OK)
 		st = cdc_reader_image(r, &env->body, "old", CDC_DOC_OBJECT, &env->before);
 	if (st != CDC_OK)
 		return st;
-	if (env->after.type == CDC_DOC_NULL)
+	if (env->after.type == CDC_DOC_NULL && env->not_whole == NULL)
 		return cdc_reader_refuse(r, "maxwell", "Its type is \"%.*s\", but it has no object \"data\".",
 								 cdc_clip(env->type, 40), env->type.data);
 	if (env->table[0] == '\0')

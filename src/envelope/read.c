@@ -205,6 +205,9 @@ cdc_envelope_read(CdcArena *arena, CdcMessageFormat declared, const CdcMessage *
 	st = read_with(&r, format);
 	if (st != CDC_OK)
 		return st;
+	/* a tombstone whose rows may be in another form does not tell it as they do */
+	if (declared == CDC_FORMAT_AUTO && env->body.type == CDC_DOC_NULL)
+		env->origin.len = 0;
 	note_images(env);
 	if (env->nrows > 0 && env->source_table == NULL)
 		return cdc_reader_refuse(&r, format->name, "It has a row, but names no table.");

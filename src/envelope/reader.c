@@ -46,6 +46,17 @@ cdc_reader_refuse(CdcMessageReader *r, const char *format, const char *detail,..
 }
 
 CdcStatus
+cdc_envelope_check_whole(const CdcEnvelope *env, CdcError *err)
+{
+	if (env->not_whole == NULL)
+		return CDC_OK;
+	cdc_error(err, CDC_ERR_UNSUPPORTED, "%s", env->not_whole);
+	/* the hint is left to those who know how to go on without the message */
+	cdc_error_detail(err, "The row cannot be had from the message. %s", env->whole_advice);
+	return CDC_ERR_UNSUPPORTED;
+}
+
+CdcStatus
 cdc_reader_image(CdcMessageReader *r, const CdcDoc *doc, const char *member, CdcDocType type,
 				 CdcDoc *image)
 {

@@ -144,6 +144,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     target_node     oid,                    -- its storage at the end of the last run of apply ...
     target_rows     boolean NOT NULL DEFAULT false, -- ... and whether it had rows then
     target_shape    text,                   -- ... and its columns
+    origin          text,                   -- Kafka: the source of the messages that fill it; NULL: none told it yet
     mode            text NOT NULL DEFAULT 'replica',
     key             text[],
     columns         jsonb,

@@ -100,7 +100,7 @@ sub out_and_in
 	{
 		my ($format) = @{ $formats{$name} };
 		delete $formats{$name} if $name ne 'canal';
-		like(fails("SELECT cdc.publish('src', 'bus', 'none', format := '$format', name := '$name')"), qr/update of the key in shop\.\w+ does not tell column.*publication "$name", seq \d+/s, "seed $seed, $image: $name: a part of a row is not made the whole one");
+		like(fails("SELECT cdc.publish('src', 'bus', 'none', '\${table}/\${primary_key}', format := '$format', name := '$name')"), qr/update of the key in shop\.\w+ does not tell column.*publication "$name", seq \d+/s, "seed $seed, $image: $name: a part of a row is not made the whole one");
 	}
 	my @columns = @{ $cluster->rows(q{SELECT table_name, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_schema = 'src' AND table_name IN ('types', 'pairs', 'nokey', 'shapes') GROUP BY 1 ORDER BY 1}) };
 	my $content = sub { my ($schema) = @_; return { map { my ($t, $c) = @$_; ($t => [ map { $_->[0] } @{ $cluster->rows("SELECT whole::text FROM (SELECT $c FROM $schema.$t) whole ORDER BY 1") } ]) } @columns } };
@@ -113,14 +113,16 @@ sub out_and_in
 		my $ddl = $format eq 'maxwell' ? $topic : '';
 		$options =~ s/\}$/, "ddl_topic": "$ddl"}/ and $options =~ s/\{, /{/;
 		$options =~ s/\}$/, "key_change": "update"}/ if $moves_partly;
-		# documents have a topic for each table
-		my @topics = $format eq 'json' ? map { "$topic.$_->[0]" } @columns : $topic;
-		$topic .= '.${table}' if $format eq 'json';
+		# rows of one topic are told apart by their keys: Maxwell's name the table, others are made to
+		my $by_table = $format =~ /json|debezium/;
+		my $key = $by_table || $format eq 'maxwell' ? '${primary_key}' : '${table}/${primary_key}';
+		my @topics = $by_table ? map { "$topic.$_->[0]" } @columns : $topic;
+		$topic .= '.${table}' if $by_table;
 		$kafka->create_topic($_) for @topics;
 		$cluster->do("CREATE SCHEMA $name");
 		$cluster->do(map { "CREATE TABLE $name.$_->[0] (LIKE src.$_->[0] INCLUDING ALL)" } @columns);
 		$cluster->do("ALTER TABLE $name.shapes ALTER g TYPE text USING NULL, ALTER pt TYPE text USING NULL") if $format !~ /debezium|canal/;
-		my $call = sub { "SELECT cdc.publish('src', 'bus', '$topic', format := '$format', options := '$options', name := '$name', max_events := $_[0])" };
+		my $call = sub { "SELECT cdc.publish('src', 'bus', '$topic', '$key', format := '$format', options := '$options', name := '$name', max_events := $_[0])" };
 		# what is rolled back, or killed before its commit, comes again
 		my $crash = $name eq $crashes;
 		$cluster->do($call->(120));
@@ -264,6 +266,23 @@ subtest 'keys' => sub {
 	like(fails(q{SELECT cdc.publish('keys', 'bus', 'k3', format := 'es_bulk', options := '{"index": "all", "key_columns": "id"}', name := 'k3')}), qr/source tables q\.t and z\.t one index: "all"/, 'an index of two tables');
 	like(fails(q{SELECT cdc.publish('keys', 'bus', 'k4', format := 'json', options := '{"key_columns": "id"}', name := 'k4')}), qr/source tables q\.t and z\.t one topic: "k4"/, 'rows of two tables under one key');
 	is($cluster->value(q{SELECT cdc.publish('keys', 'bus', 'k4.${database}', format := 'json', options := '{"key_columns": "id"}', name := 'k4')}), 4, 'a topic for each');
+	# in each format whose key does not name the table, by which messages of both would be one to a compacted topic
+	for my $format (qw(debezium goldengate_op goldengate_row canal quix))
+	{
+		my $key = '${primary_key}';
+		my $call = sub { my ($topic, $template) = @_; return qq{SELECT cdc.publish('keys', 'bus', '$topic', '$template', format := '$format', options := '{"key_columns": "id"}', name := 'k6')} };
+		my $error = fails($call->('k6', $key));
+		like($error, qr/source tables q\.t and z\.t one topic: "k6"/, "$format: rows of two tables under one key");
+		my ($topic, $named) = $error =~ /topic_template, for example '(.*?)'.*key_template that names the table, for example '(.*?)'/s;
+		is(fails($call->("k6.$topic", $key)), '', "$format: a topic for each, by the hint");
+		$cluster->do(q{SELECT cdc.drop_publication('k6')});
+		is(fails($call->('k6', $named)), '', "$format: a key that names the table, by the hint");
+		$cluster->do(q{SELECT cdc.drop_publication('k6')});
+	}
+	is(fails(q{SELECT cdc.publish('keys', 'bus', 'k7', '${column:v}', format := 'canal', options := '{"key_columns": "id"}', name := 'k7')}), '', 'what is keyed by no key is not compared');
+	# tables that are registered, before anything is sent
+	$cluster->do(map { ("CREATE TABLE reg_$_ (id int PRIMARY KEY, v text)", "SELECT cdc.add_table('keys', '$_.t', 'public.reg_$_')") } qw(q z));
+	like(fails(q{SELECT cdc.publish('keys', 'bus', 'k8', format := 'canal', name := 'k8', from_seq := 4)}), qr/source tables q\.t and z\.t one topic: "k8"/, 'by their targets');
 	for (['-x${table}', q(must not begin with '-')], ['a b', 'one of the characters'], ['.', 'must not be'], ['x' x 256, 'more than 255 bytes'])
 	{
 		my ($index, $why) = @$_;

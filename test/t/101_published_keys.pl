@@ -130,9 +130,10 @@ subtest 'one message, where that is exact' => sub {
 	$source->do('INSERT INTO shop.kk VALUES (9001, 1)', 'UPDATE shop.kk SET id = 9002 WHERE id = 9001', 'INSERT INTO shop.tr VALUES (300, 1)', 'TRUNCATE shop.tr', 'INSERT INTO shop.tr VALUES (8, 8)');
 	both();
 	$kafka->create_topic($_, 1) for qw(one.canal one.maxwell one.debezium);
-	$cluster->do(q{SELECT cdc.publish('shop', 'bus', 'one.canal', format := 'canal', options := '{"key_change": "update"}', name := 'c1', from_seq := } . $from . ')',
+	like(fails(q{SELECT cdc.publish('shop', 'bus', 'one.maxwell', '${primary_keys}', name := 'm1', from_seq := } . $from . ')'), qr/gives source tables shop\.\w+ and shop\.\w+ one topic/, 'a key that does not name the table, as Maxwell\'s own does, for several of them');
+	$cluster->do(q{SELECT cdc.publish('shop', 'bus', 'one.canal', '${table}/${primary_key}', format := 'canal', options := '{"key_change": "update"}', name := 'c1', from_seq := } . $from . ')',
 		q{SELECT cdc.publish('shop', 'bus', 'one.maxwell', options := '{"key_change": "update", "ddl_topic": "one.maxwell"}', name := 'm1', from_seq := } . $from . ')',
-		q{SELECT cdc.publish('shop', 'bus', 'one.debezium', format := 'debezium', name := 'd1', from_seq := } . $from . ')');
+		q{SELECT cdc.publish('shop', 'bus', 'one.debezium', '${table}/${primary_key}', format := 'debezium', name := 'd1', from_seq := } . $from . ')');
 	is(join(' ', map { $json->decode($_)->{type} } $kafka->consume('one.canal')), 'INSERT UPDATE INSERT TRUNCATE INSERT', 'canal');
 	is(join(' ', map { $json->decode($_)->{type} } $kafka->consume('one.maxwell')), 'insert update insert table-truncate insert', 'maxwell, DDL in the same topic');
 	is(join(' ', map { $json->decode($_)->{op} } $kafka->consume('one.debezium')), 'c d c c t c', 'debezium');
@@ -236,6 +237,56 @@ subtest 'a history with a hole' => sub {
 	$cluster->do($pass);
 	is(join(' ', sort keys %{ documents('json', 'h.h') }), '{"id":1} {"id":2} {"id":3} {"id":4}', 'the hint passes over it');
 	$cluster->do($pass =~ s/"message"/"rows"/r, q{SELECT cdc.drop_publication('h')});
+};
+
+# An event about all rows is of the table that its rows are of, whatever envelope names it.
+subtest 'TRUNCATE in each envelope' => sub {
+	my %in = (
+		quix => [ (map { qq({"kind":"insert","schema":"s","table":"t","columnnames":["id","n"],"columnvalues":[$_,1],"oldkeys":{},"pk":{"pknames":["id"]}}) } 1, 2), '{"kind":"truncate","schema":"s","table":"t"}' ],
+		goldengate => [ (map { qq({"table":"s.t","op_type":"I","pos":"0000000000000000000$_","primary_keys":["id"],"after":{"id":$_,"n":1}}) } 1, 2), '{"table":"s.t","op_type":"T","pos":"00000000000000000003"}' ],
+		debezium => [ (map { qq({"op":"c","before":null,"after":{"id":$_,"n":1},"source":{"connector":"postgresql","db":"p","schema":"s","table":"t"},"ts_ms":1}) } 1, 2), '{"op":"t","before":null,"after":null,"source":{"connector":"postgresql","db":"p","schema":"s","table":"t"},"ts_ms":1}' ],
+		canal => [ (map { qq({"type":"INSERT","isDdl":false,"database":"s","table":"t","pkNames":["id"],"mysqlType":{"id":"int","n":"int"},"data":[{"id":"$_","n":"1"}]}) } 1, 2), '{"type":"TRUNCATE","isDdl":true,"database":"s","table":"t","data":null,"sql":"truncate t"}' ]);
+	my %names = (debezium => sub { my ($m) = @_; return join '.', @{ $m->{source} }{qw(db table)} }, goldengate_op => sub { return $_[0]{table} },
+		canal => sub { my ($m) = @_; return join '.', @$m{qw(database table)} }, quix => sub { my ($m) = @_; return join '.', @$m{qw(schema table)} });
+	for my $in (sort keys %in)
+	{
+		$kafka->create_topic("tr$in", 1);
+		$kafka->produce("tr$in", [ map { [ '{"id":' . (/(?:"id":"?|\[)(\d)/ ? $1 : 0) . '}', $_ ] } @{ $in{$in} } ]);
+		$cluster->call('create_subscription', name => "tr$in", server => 'bus', topics => ["tr$in"], format => $in, history => "public.tr$in", enabled => \'false');
+		$cluster->do("CREATE TABLE target_$in (id int PRIMARY KEY, n int)", "SELECT cdc.add_table('tr$in', 's.t', 'public.target_$in')", "SELECT cdc.pull('tr$in')", qq{SELECT cdc.publish('tr$in', 'bus', 'tr$in.json.\${database}.\${table}', format := 'json', name := 'tr')});
+		is_deeply(documents('json', "tr$in.json.s.t"), {}, "$in: the rows are deleted where they were sent");
+		for my $out (sort keys %names)
+		{
+			$kafka->create_topic("tr$in.$out.s.t", 1);
+			$cluster->do(qq{SELECT cdc.publish('tr$in', 'bus', 'tr$in.$out.\${database}.\${table}', format := '$out', name := 'tr$out')});
+			is(join(' ', map { $names{$out}->($json->decode($_)) } $kafka->consume("tr$in.$out.s.t")), 's.t s.t s.t', "$in: $out: one message, which names the table as its rows do");
+		}
+		$cluster->do(qq{SELECT cdc.publish('tr$in', 'bus', 'tr$in.none', name := 'trnone', options := '{"exclude": "s.t"}')});
+		is($cluster->value(q{SELECT messages FROM cdc.stat_publication WHERE publication = 'trnone'}), 0, "$in: and is left out as they are");
+		$cluster->do("SELECT cdc.drop_subscription('tr$in', true)");
+	}
+};
+
+# Readers of Debezium's numbers without schemas go by the precision of their columns.
+subtest 'times that are numbers' => sub {
+	$kafka->create_topic($_, 1) for qw(times times.out);
+	my $row = sub { my ($id, $at) = @_; return [ undef, qq({"kind":"insert","schema":"s","table":"t","columnnames":["id","m","u"],"columntypes":["integer","timestamp without time zone","timestamp without time zone"],"columnvalues":[$id,"$at","$at"],"oldkeys":{},"pk":{"pknames":["id"]}}) ] };
+	$kafka->produce('times', [ $row->(1, '1970-01-01 00:00:01.500'), $row->(2, '1975-06-01 12:00:00'), $row->(3, '1969-12-31 23:59:59.999') ]);
+	for my $name (qw(times_in times_out))
+	{
+		$cluster->do("CREATE SCHEMA $name", "CREATE TABLE $name.t (id int PRIMARY KEY, m timestamp(3), u timestamp(6))");
+		$cluster->call('create_subscription', name => $name, server => 'bus', topics => [ $name eq 'times_in' ? 'times' : 'times.out' ], format => $name eq 'times_in' ? 'quix' : 'debezium', target_schema => $name, history => "$name.history", enabled => \'false');
+	}
+	read_all('times_in');
+	$cluster->do(q{SELECT cdc.publish('times_in', 'bus', 'times.out', format := 'debezium', name := 'times')});
+	read_all('times_out');
+	is(rows_of($cluster->dbh, 'times_out.t'), rows_of($cluster->dbh, 'times_in.t'), 'come back as they were');
+	is(rows_of($cluster->dbh, 'times_out.t'), '1,1970-01-01 00:00:01.5,1970-01-01 00:00:01.5 2,1975-06-01 12:00:00,1975-06-01 12:00:00 3,1969-12-31 23:59:59.999,1969-12-31 23:59:59.999', 'which is');
+	# where the target has fewer digits than the message no number says both
+	$kafka->produce('times', [ $row->(4, '2020-01-01 00:00:00.123456') ]);
+	$cluster->do(q{SELECT cdc.pull('times_in')});
+	like(fails(q{SELECT cdc.publish_more('times')}), qr/a time of more digits than those of milliseconds in column "m" cannot be published in format debezium.*HINT:.*maxwell/s, 'a value that would lose digits');
+	$cluster->do("SELECT cdc.drop_subscription('$_', true)") for qw(times_in times_out);
 };
 
 # Maxwell's messages as it writes them by default: their own keys, no definitions.

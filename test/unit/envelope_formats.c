@@ -264,6 +264,7 @@ test_others(void **state)
 			"\"data\":[{\"a\":\"x\",\"b\":\"-1\",\"e\":\"10\",\"j\":\"\"}]}",
 			"c d.t {\"a\":\"eAAAAA==\",\"b\":18446744073709551615,\"e\":\"10\",\"j\":null}"},
 		{CDC_FORMAT_CANAL, "x", NULL, "{\"type\":\"TIDB_WATERMARK\",\"isDdl\":false,\"database\":\"\",\"table\":\"\",\"_tidb\":{\"watermarkTs\":1}}", "m -"},
+		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"data\":[{\"a\":\"1\"}],\"_tidb\":{\"commitTs\":1}}", "c d.t {\"a\":\"1\"}"},
 		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":true,\"type\":\"TRUNCATE\",\"database\":\"d\",\"table\":\"t\",\"sql\":\"TRUNCATE t\"}", "t d.t sql"},
 		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":true,\"type\":\"ERASE\",\"database\":\"d\",\"table\":\"t\",\"sql\":\"DROP TABLE t\"}", "s d.t sql"},
 		{CDC_FORMAT_CANAL, "x", NULL, "{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"data\":[]}",

@@ -71,6 +71,8 @@ struct CdcSourceRun
 	CdcAside   *aside;			/* of whose events some may be put aside; or NULL */
 	const char *partition;		/* of the last event of Kafka, as CdcPlace.file; or NULL */
 	const CdcMessageKey *message_key;	/* of messages of Kafka; NULL: none has named it */
+	const char *origin;			/* source of its messages, see message_key.c; NULL: not known */
+	bool		origin_looked;
 	CdcOrderSeen *order;		/* what came from which partition; NULL: there is but one, or no key */
 
 	/* rows that were not as the events say, see run_target.c; the first of them */
@@ -204,6 +206,14 @@ extern void cdc_event_images(CdcApply *apply, CdcSourceRun *source, const CdcHis
 
 /* Fills the envelope of the event's row image, also where the event is in Maxwell's form. */
 extern void cdc_event_envelope(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+
+/*
+ * message_key.c: whether an event, behind cdc_event_rows() or cdc_event_envelope(), is of the source that
+ * fills the table; ERROR where somebody has to say that.  The other: whether that needs no look.
+ */
+extern bool cdc_origin_check(CdcApply *apply, CdcSourceRun *source);
+extern bool cdc_origin_check_truncate(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+extern bool cdc_origin_is_known(const CdcApply *apply, const CdcSourceRun *source);
 
 /*
  * message_key.c: ERROR where an event of rows, behind cdc_event_rows(), could join two rows of its

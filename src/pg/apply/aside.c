@@ -212,6 +212,8 @@ keys_of_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *even
 	int			nrows = cdc_event_rows(apply, source, event);
 	int			i;
 
+	if (!cdc_origin_check(apply, source))
+		return NIL;
 	cdc_message_key_check(apply, source, event);
 	for (i = 0; i < nrows; i++)
 	{
@@ -331,7 +333,8 @@ cdc_aside_take(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 	ListCell   *lc;
 	bool		blocked = false;
 
-	if (event->op == CDC_OP_TRUNCATE && !source->mapping->keeps_rows)
+	if (event->op == CDC_OP_TRUNCATE && !source->mapping->keeps_rows &&
+		cdc_origin_check_truncate(apply, source, event))
 		forget_all(apply, source);
 	if (!cdc_event_has_rows(event) || (failed == NULL && aside->nkeys == 0))
 		return false;

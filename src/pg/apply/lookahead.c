@@ -506,7 +506,7 @@ look_at_event(const CdcHistoryEvent *event, void *arg)
 	{
 		apply->work.at.source = source;
 		nrows = cdc_event_rows(apply, source, event);
-		if (!cdc_message_key_is_known(apply, source, event))
+		if (!cdc_origin_is_known(apply, source) || !cdc_message_key_is_known(apply, source, event))
 		{
 			apply->work.at.source = NULL;
 			return false;

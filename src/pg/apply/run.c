@@ -93,6 +93,8 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	if (event->skipped)
 		return;
 	nrows = cdc_event_rows(apply, source, event);
+	if (!cdc_origin_check(apply, source))
+		return;
 	cdc_message_key_check(apply, source, event);
 	if (source->order != NULL)
 		cdc_order_event(apply, source, event);
@@ -129,7 +131,7 @@ write_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 		apply_rows(apply, source, event);
 	else if (event->op == CDC_OP_TRUNCATE)
 	{
-		if (!source->mapping->keeps_rows)
+		if (!source->mapping->keeps_rows && cdc_origin_check_truncate(apply, source, event))
 		{
 			cdc_order_beyond_key(apply, source, "TRUNCATE");
 			run->mode->truncate(apply, run);

@@ -211,6 +211,46 @@ cdc_subscription_table_seen(const CdcSubscription *sub, const char *name, CdcTar
 	cdc_spi_end(&spi);
 }
 
+char *
+cdc_subscription_table_origin(const CdcSubscription *sub, const char *name)
+{
+	static CdcStatement stmt = {
+		"SELECT origin FROM cdc_catalog.subscription_table"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+	MemoryContext caller = CurrentMemoryContext;
+	CdcSpi		spi;
+	Datum		values[2];
+	char	   *result = NULL;
+
+	cdc_spi_begin(&spi);
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(name);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+	{
+		bool		isnull;
+		Datum		d = cdc_spi_datum(0, 1, TEXTOID, &isnull);
+
+		if (!isnull)
+			result = MemoryContextStrdup(caller, TextDatumGetCString(d));
+	}
+	cdc_spi_end(&spi);
+	return result;
+}
+
+void
+cdc_subscription_table_set_origin(const CdcSubscription *sub, const char *name, const char *origin)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET origin = $3"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name, name, origin);
+}
+
 void
 cdc_subscription_table_note(const CdcSubscription *sub, const char *name, const CdcTargetSeen *seen)
 {

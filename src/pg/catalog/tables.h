@@ -78,6 +78,13 @@ extern void cdc_subscription_table_note(const CdcSubscription *sub, const char *
 /* The relation's columns become others, as its source's do: no table remembers those of before. */
 extern void cdc_subscription_table_reshaped(Oid relid);
 
+/*
+ * The source of the messages that fill it; NULL: none has told it yet.  Palloc'ed.
+ */
+extern char *cdc_subscription_table_origin(const CdcSubscription *sub, const char *name);
+extern void cdc_subscription_table_set_origin(const CdcSubscription *sub, const char *name,
+											  const char *origin);
+
 /* Keeps another mapping of its columns, or none. */
 extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,
 										   const Jsonb *columns);

@@ -235,6 +235,7 @@ load_mapping(const CdcSubscription *sub, const char *name, int64 seq, bool write
 		memset(&spec, 0, sizeof(spec));
 		cdc_table_options_parse(table->options, &sub->opt.table, &options);
 		spec.keeps_rows = options.truncate == CDC_TRUNCATE_IGNORE;
+		spec.sources = options.sources;
 		spec.leaves_out = options.ddl == CDC_DDL_IGNORE;
 		spec.source_table = table->source_table;
 		spec.name = table->name;

@@ -204,6 +204,14 @@ cdc_message_key_hint(const CdcMapping *mapping, const CdcRowImage *image)
 	if (columns == NULL)
 		return psprintf("Give target %s the columns of that key (ALTER TABLE ... ADD COLUMN), and name them: %s ",
 						mapping->target->name, alter_key(mapping, image, "..."));
+	/*
+	 * A document tells no former row, so that those that came under the former key cannot be read
+	 * once more by another one; and its target's key is the primary key, where nobody has named one.
+	 */
+	if (image->env->format == CDC_FORMAT_JSON && !mapping->key_chosen)
+		return psprintf("%s Where the table is in error, behind that SELECT cdc.retry_errors(%s, %s); ",
+						replace_primary_key(mapping, columns), quote_literal_cstr(image->sub->name),
+						quote_literal_cstr(mapping->name));
 	return psprintf("%s %s ", replace_primary_key(mapping, columns), alter_key(mapping, image, columns));
 }
 

@@ -114,6 +114,7 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 	mapping->mode = pstrdup(spec->mode);
 	mapping->shape = cdc_mode_shape(spec->mode);
 	mapping->keeps_rows = spec->keeps_rows;
+	mapping->sources = spec->sources;
 	mapping->cxt = CurrentMemoryContext;
 	mapping->target = cdc_target_create(rel);
 	cdc_claim_check(mapping->target->relid, mapping->target->name);

@@ -20,6 +20,7 @@
 #include "pg/expression/fill.h"
 #include "pg/target/mode_shape.h"
 #include "pg/target/target.h"
+#include "pg/options/options.h"
 #include "utils/jsonb.h"
 
 /* What fills a column of the target. */
@@ -68,6 +69,7 @@ typedef struct CdcMapping
 	bool		computed;		/* expressions, filter or constants: not the straight way */
 	bool		whole_only;		/* an image that lacks a column, or has one more, is an ERROR */
 	bool		keeps_rows;		/* TRUNCATE does not empty it */
+	CdcSources	sources;		/* what becomes of messages of another source */
 	bool		key_chosen;		/* argument "key" said the key, or that there is none */
 	bool		kept;			/* cdc.error has events of it */
 
@@ -105,6 +107,7 @@ typedef struct CdcMappingSpec
 	const Jsonb *columns;		/* see fill.h; NULL: the source's columns of the same names */
 	const char *row_filter;		/* SQL condition; or NULL */
 	bool		keeps_rows;		/* at TRUNCATE of the source */
+	CdcSources	sources;
 	bool		tells_trouble;	/* what is wrong with an expression is told in CdcMapping.trouble */
 	bool		leaves_out;		/* columns of the source that the target has not */
 } CdcMappingSpec;

@@ -58,7 +58,7 @@ static const char *const ssl_modes[] = {
 /*
  * Words of TYPE_CHOICE, in the order of the enums that they stand for: CdcZeroDate,
  * CdcNulInText, CdcConflict, CdcXaUnknown, CdcKafkaFormat, CdcPayloadFormat, CdcKafkaMissing, CdcOnError, CdcCopyMode,
- * CdcCommitBoundary, CdcHistoryPartition, CdcDdlPolicy, CdcDropColumn, CdcTruncate, CdcKeyChange,
+ * CdcCommitBoundary, CdcHistoryPartition, CdcDdlPolicy, CdcDropColumn, CdcTruncate, CdcSources, CdcKeyChange,
  * CdcWholeTable.
  */
 static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
@@ -75,6 +75,7 @@ static const char *const copy_mode_words[] = {"initial", "never", "only", "when_
 static const char *const ddl_words[] = {"evolve", "ignore", "stop", NULL};
 static const char *const drop_column_words[] = {"keep", "drop", NULL};
 static const char *const truncate_words[] = {"follow", "ignore", NULL};
+static const char *const sources_words[] = {"one", "first", "all", NULL};
 static const char *const partition_words[] = {"month", "day", "none", NULL};
 static const char *const key_change_words[] = {"delete_insert", "update", NULL};
 static const char *const whole_table_words[] = {"rows", "message", NULL};
@@ -229,6 +230,8 @@ static const CdcOption options[] = {
 	"What becomes of a target's column that the source has dropped"},
 	{SCOPE_SUBSCRIPTION, "truncate", TYPE_CHOICE, "follow", 0, 0, truncate_words, false, SUBS(table.truncate),
 	"Whether TRUNCATE at the source, or a table that is made anew there, empties the target"},
+	{SCOPE_SUBSCRIPTION, "sources", TYPE_CHOICE, "one", 0, 0, sources_words, false, SUBS(table.sources),
+	"Kafka, Debezium: what becomes of messages about a table that come from another source (connector, and database where tables have schemas) than its first ones: an error of the table; or they are passed over; or all are rows of one table"},
 	{SCOPE_SUBSCRIPTION, "auto_resync", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(table.auto_resync),
 	"Whether a table that cannot be followed, and so is in state e, is copied anew by itself: at once, then not within a minute, two, four, up to a day"},
 	{SCOPE_SUBSCRIPTION, "history_partition", TYPE_CHOICE, "month", 0, 0, partition_words, false, SUBS(history_partition),
@@ -287,6 +290,8 @@ static const CdcOption options[] = {
 	{SCOPE_TABLE, "drop_column", TYPE_CHOICE, NULL, 0, 0, drop_column_words, false, SUBTABLE(drop_column),
 	"As the subscription's"},
 	{SCOPE_TABLE, "truncate", TYPE_CHOICE, NULL, 0, 0, truncate_words, false, SUBTABLE(truncate),
+	"As the subscription's"},
+	{SCOPE_TABLE, "sources", TYPE_CHOICE, NULL, 0, 0, sources_words, false, SUBTABLE(sources),
 	"As the subscription's"},
 	{SCOPE_TABLE, "on_error", TYPE_CHOICE, NULL, 0, 0, on_error_words, false, SUBTABLE(on_error),
 	"As the subscription's, of events that cannot be written"},

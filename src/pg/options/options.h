@@ -81,6 +81,14 @@ typedef enum CdcTruncate
 	CDC_TRUNCATE_IGNORE
 } CdcTruncate;
 
+/* Messages of which sources fill a table, where several have one of its name. */
+typedef enum CdcSources
+{
+	CDC_SOURCES_ONE,			/* of the first one; others are an error */
+	CDC_SOURCES_FIRST,			/* of the first one; others are passed over */
+	CDC_SOURCES_ALL
+} CdcSources;
+
 /* What targets are that the subscription makes by itself. */
 typedef enum CdcTargetMode
 {
@@ -95,6 +103,7 @@ typedef struct CdcTableOptions
 	CdcDdlPolicy ddl;
 	CdcDropColumn drop_column;
 	CdcTruncate truncate;
+	CdcSources	sources;
 	CdcOnError	on_error;		/* of the subscription: pull from Kafka uses it too */
 	bool		copy_history;	/* the history keeps the rows of copies */
 	bool		auto_resync;

@@ -7,7 +7,6 @@
  */
 #include "pg/publish/publish_internal.h"
 
-#include <math.h>
 
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
@@ -225,8 +224,10 @@ put_time_value(CdcPublishChange *change, CdcSink *sink, const CdcPublishColumn *
 			cdc_publish_check(sink->ops->int64(sink, days));
 			break;
 		case CDC_VALUE_DATETIME:
+			if (column->fsp <= 3 && micros % 1000 != 0)
+				cdc_publish_refuse(change, column, "a time of more digits than those of milliseconds");
 			if (column->fsp <= 3)
-				micros = (int64) floor((double) micros / 1000.0);
+				micros /= 1000;
 			cdc_publish_check(sink->ops->int64(sink, micros));
 			break;
 		default:

@@ -46,8 +46,9 @@ is_our_own(const CdcPublisher *publisher, const CdcPublishEvent *event)
 }
 
 void
-cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event)
+cdc_publish_event(CdcPublisher *publisher, CdcPublishEvent *event)
 {
+	cdc_publish_name_table(publisher, event);
 	if (cdc_publication_excludes(publisher->publication, event))
 		return;
 	switch (event->op)

@@ -23,8 +23,10 @@ typedef struct CdcPublishEnvelope
 	CdcArena   *arena;			/* of all that is read from it */
 	CdcMessage	message;
 	CdcEnvelope env;
+	int64		seq;			/* of the event that it is of; 0: none */
 	uint64		run;			/* of this publisher, for the cache of targets */
 	CdcMapping *mapping;		/* of the source table; NULL: it has no target */
+	const char *mapped;			/* that table; stays as long as the run */
 	CdcPublishKey key;
 } CdcPublishEnvelope;
 
@@ -97,6 +99,7 @@ next_envelope(CdcPublisher *publisher)
 	memset(&e->message, 0, sizeof(e->message));
 	memset(&e->key, 0, sizeof(e->key));
 	e->mapping = NULL;
+	e->seq = 0;
 	return e;
 }
 
@@ -115,38 +118,81 @@ find_target(CdcPublisher *publisher, CdcPublishEnvelope *e, const CdcPublishEven
 	e->mapping = cdc_mapping_look(sub, name, strlen(name), event->seq, e->run);
 	if (e->mapping->target == NULL)
 		e->mapping = NULL;
+	else
+		e->mapped = cdc_publish_table_name(publisher, event->source_table);
+}
+
+/*
+ * Reads the event's envelope, once for all that asks for it; false, with the error: it is none.
+ * What is bytes has an envelope that says nothing.
+ */
+static bool
+read_envelope(CdcPublisher *publisher, const CdcPublishEvent *event, CdcError *err)
+{
+	CdcMessageFormat format = history_format(publisher);
+	CdcPublishEnvelope *e = publisher->envelope;
+
+	if (e != NULL && e->seq == event->seq)
+		return true;
+	e = next_envelope(publisher);
+	memset(&e->env, 0, sizeof(e->env));
+	if (cdc_format_is_json(format) && (event->raw == NULL || event->has_doc))
+	{
+		find_target(publisher, e, event);
+		/* where an envelope does not name the table, it is the topic that named the event's */
+		if (event->source_table != NULL)
+		{
+			e->message.topic.data = event->source_table;
+			e->message.topic.len = strlen(event->source_table);
+		}
+		if (event->has_doc)
+			e->message.value = &event->doc;
+		if (event->has_key)
+			e->message.key = &event->key;
+		if (e->mapping != NULL)
+			e->message.key_columns = cdc_target_key_names(e->mapping, &e->message.nkey_columns);
+		if (cdc_failed(cdc_envelope_read(e->arena, format, &e->message, &e->env, err)))
+			return false;
+	}
+	e->seq = event->seq;
+	return true;
+}
+
+void
+cdc_publish_name_table(CdcPublisher *publisher, CdcPublishEvent *event)
+{
+	const CdcEnvelope *env;
+	CdcError	err;
+
+	/* Maxwell's own members are those of the event */
+	if (publisher->publication->sub->kind != CDC_SERVER_KAFKA ||
+		(history_format(publisher) == CDC_FORMAT_MAXWELL && event->has_doc))
+		return;
+	/* what is no event of rows may be a message that somebody has passed over */
+	if (!read_envelope(publisher, event, &err))
+	{
+		if (event->op != CDC_OP_CONTROL)
+			CDC_CHECK(err.status, &err, publisher->publication->sub->name);
+		return;
+	}
+	env = &publisher->envelope->env;
+	if (env->table == NULL || env->table[0] == '\0')
+		return;
+	/* events about all rows read others before they are sent */
+	event->database.data = pstrdup(env->database);
+	event->database.len = strlen(env->database);
+	event->table.data = pstrdup(env->table);
+	event->table.len = strlen(env->table);
 }
 
 int
-cdc_publish_envelope(CdcPublisher *publisher, CdcPublishEvent *event)
+cdc_publish_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
-	CdcMessageFormat format = history_format(publisher);
-	CdcPublishEnvelope *e;
 	CdcError	err;
 
-	if (!cdc_format_is_json(format) || (event->raw != NULL && !event->has_doc))
-		return 0;
-	e = next_envelope(publisher);
-	find_target(publisher, e, event);
-	/* where an envelope does not name the table, it is the topic that named the event's */
-	if (event->source_table != NULL)
-	{
-		e->message.topic.data = event->source_table;
-		e->message.topic.len = strlen(event->source_table);
-	}
-	if (event->has_doc)
-		e->message.value = &event->doc;
-	if (event->has_key)
-		e->message.key = &event->key;
-	if (e->mapping != NULL)
-		e->message.key_columns = cdc_target_key_names(e->mapping, &e->message.nkey_columns);
-	CDC_CHECK(cdc_envelope_read(e->arena, format, &e->message, &e->env, &err), &err,
-			  publisher->publication->sub->name);
-	event->database.data = e->env.database;
-	event->database.len = strlen(e->env.database);
-	event->table.data = e->env.table;
-	event->table.len = strlen(e->env.table);
-	return e->env.nrows;
+	if (!read_envelope(publisher, event, &err))
+		CDC_CHECK(err.status, &err, publisher->publication->sub->name);
+	return publisher->envelope->env.nrows;
 }
 
 void
@@ -230,10 +276,13 @@ cdc_publish_target_key(CdcPublisher *publisher, const CdcPublishEvent *event, Cd
 }
 
 bool
-cdc_publish_target_hint(const CdcPublisher *publisher, CdcString name, CdcColumnHint *hint)
+cdc_publish_target_hint(const CdcPublisher *publisher, const CdcPublishEvent *event, CdcString name,
+						CdcColumnHint *hint)
 {
 	const CdcPublishEnvelope *e = publisher->envelope;
 
-	return e != NULL && e->mapping != NULL &&
+	/* the event at hand may be one that needed no envelope */
+	return e != NULL && e->mapping != NULL && e->mapped != NULL && event->source_table != NULL &&
+		strcmp(e->mapped, event->source_table) == 0 &&
 		cdc_target_hint(e->mapping, name.data, name.len, hint);
 }

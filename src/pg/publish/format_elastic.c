@@ -31,7 +31,7 @@ put_action(CdcPublishChange *change, const char *action, const CdcPublishRow *ro
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
 	cdc_publish_check(text->sink.ops->key(&text->sink, action, strlen(action)));
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
-	cdc_publish_claim(change->publisher, change->event, name);
+	cdc_publish_claim_index(change->publisher, change->event, name);
 	cdc_publish_put_text(text, "_index", name, strlen(name));
 	if (change->key->n > 0)
 	{

@@ -218,7 +218,6 @@ send_json(CdcPublishChange *change)
 	const char *key;
 	size_t		len;
 
-	cdc_publish_claim(change->publisher, change->event, change->topic);
 	if (change->event->op == 'd' && change->key->n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -421,6 +420,8 @@ send_row(CdcPublishChange *change)
 		announce_definition(change);
 	}
 	change->topic = cdc_publish_topic(publication->topic_template, change->event, change->key, &change->row);
+	if (change->key->n > 0)
+		cdc_publish_claim_topic(publisher, change->event, change->topic);
 	if (is_moved(change))
 		send_moved(change);
 	else
@@ -456,11 +457,10 @@ static const CdcPublishKey *
 key_elsewhere(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	static const CdcPublishKey none = {0, NULL};
-	CdcPublishEvent named = *event;
 	CdcPublishKey *key;
 
 	if (publisher->publication->sub->kind == CDC_SERVER_KAFKA)
-		return cdc_publish_envelope(publisher, &named) > 0 ?
+		return cdc_publish_envelope(publisher, event) > 0 ?
 			cdc_publish_envelope_key(publisher, &none) : &none;
 	key = palloc0(sizeof(CdcPublishKey));
 	cdc_publish_target_key(publisher, event, key);
@@ -491,8 +491,7 @@ send_maxwell_event(CdcPublisher *publisher, const CdcPublishEvent *event, const 
 static void
 send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
-	CdcPublishEvent named = *event;
-	int			nrows = cdc_publish_envelope(publisher, &named);
+	int			nrows = cdc_publish_envelope(publisher, event);
 	const CdcPublishKey *key;
 	CdcDoc		data;
 	int			row;
@@ -506,10 +505,10 @@ send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 	}
 	if (nrows == 0 || publisher->publication->format == CDC_PUBLISH_MAXWELL)
 	{
-		cdc_publish_other(publisher, &named);
+		cdc_publish_other(publisher, event);
 		return;
 	}
-	key = cdc_publish_envelope_key(publisher, cdc_publish_key(publisher, &named));
+	key = cdc_publish_envelope_key(publisher, cdc_publish_key(publisher, event));
 	for (row = 0; row < nrows; row++)
 	{
 		CdcPublishChange change;
@@ -517,7 +516,7 @@ send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 		CHECK_FOR_INTERRUPTS();
 		memset(&change, 0, sizeof(change));
 		change.publisher = publisher;
-		change.event = &named;
+		change.event = event;
 		change.key = key;
 		cdc_publish_envelope_row(publisher, row, &change.data, &change.old);
 		send_row(&change);

@@ -258,7 +258,7 @@ struct CdcHistoryEvent;
 extern void cdc_publish_read_event(const struct CdcHistoryEvent *row, CdcPublishEvent *event);
 
 /* dispatch.c: sends what an event becomes. */
-extern void cdc_publish_event(CdcPublisher *publisher, const CdcPublishEvent *event);
+extern void cdc_publish_event(CdcPublisher *publisher, CdcPublishEvent *event);
 
 /*
  * message.c
@@ -423,12 +423,14 @@ extern char *cdc_publish_index_name(const CdcPublisher *publisher, const CdcPubl
 
 /*
  * claim.c: ERROR where rows of two source tables would meet under one key: in one index, or
- * in one topic.  The first compares all tables that are registered, the second that of
+ * in one topic.  The first compares all tables that are registered, the others that of
  * the event with all that came before in the run.
  */
 extern void cdc_publish_claim_registered(CdcPublisher *publisher);
-extern void cdc_publish_claim(CdcPublisher *publisher, const CdcPublishEvent *event,
-							  const char *name);
+extern void cdc_publish_claim_index(CdcPublisher *publisher, const CdcPublishEvent *event,
+									const char *name);
+extern void cdc_publish_claim_topic(CdcPublisher *publisher, const CdcPublishEvent *event,
+									const char *topic);
 
 /*
  * value.c
@@ -536,21 +538,26 @@ extern const CdcPublishKey *cdc_publish_key(CdcPublisher *publisher, const CdcPu
  */
 
 /*
+ * Gives an event that came from Kafka the names of database and table that its envelope has,
+ * be it of a row, of all rows or of none; palloc'ed.
+ */
+extern void cdc_publish_name_table(CdcPublisher *publisher, CdcPublishEvent *event);
+
+/*
  * Reads the envelope of an event of op c, u, d or r that came from Kafka; returns how
  * many rows it has, of which cdc_publish_envelope_row() gives data and old as Maxwell has
- * them ({} where none is told).  0: it is no envelope, but bytes.  The event gets the
- * names of database and table from it.  Valid until the next event.
+ * them ({} where none is told).  0: it is no envelope, but bytes.  Valid until the next event.
  */
-extern int	cdc_publish_envelope(CdcPublisher *publisher, CdcPublishEvent *event);
+extern int	cdc_publish_envelope(CdcPublisher *publisher, const CdcPublishEvent *event);
 extern void cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc *old);
 
 /* The columns of its key: of key, where that has any, else by the target or the message. */
 extern const CdcPublishKey *cdc_publish_envelope_key(CdcPublisher *publisher,
 													 const CdcPublishKey *key);
 
-/* What the target of the message that was read last takes in a column; false: not known. */
-extern bool cdc_publish_target_hint(const CdcPublisher *publisher, CdcString name,
-									CdcColumnHint *hint);
+/* What the target of the event's table takes in a column; false: not known. */
+extern bool cdc_publish_target_hint(const CdcPublisher *publisher, const CdcPublishEvent *event,
+									CdcString name, CdcColumnHint *hint);
 
 /* The columns that the key of the event's target takes; none: it has no target, or no key. */
 extern void cdc_publish_target_key(CdcPublisher *publisher, const CdcPublishEvent *event,

@@ -76,6 +76,23 @@ by_hint(const CdcColumnHint *hint, CdcPublishColumn *column)
 	column->scale = hint->scale;
 }
 
+/*
+ * Messages of Kafka tell at most that a time has up to six digits of a second, and readers of
+ * numbers without schemas go by their column: so does what is written for them.
+ */
+static void
+take_precision(const CdcPublishChange *change, CdcPublishColumn *column)
+{
+	const CdcPublisher *publisher = change->publisher;
+	CdcColumnHint hint;
+
+	if (column->kind == CDC_VALUE_DATETIME && publisher->publication->sub->kind == CDC_SERVER_KAFKA &&
+		!publisher->publication->opt.schemas &&
+		cdc_publish_target_hint(publisher, change->event, column->name, &hint) &&
+		hint.kind == CDC_HINT_DATETIME && hint.fsp >= 0)
+		column->fsp = hint.fsp;
+}
+
 void
 cdc_publish_column(const CdcPublishChange *change, CdcString name, CdcPublishColumn *column)
 {
@@ -92,9 +109,10 @@ cdc_publish_column(const CdcPublishChange *change, CdcString name, CdcPublishCol
 		if (cdc_string_is(name, table->columns[i].name))
 		{
 			by_definition(&table->columns[i], column);
+			take_precision(change, column);
 			return;
 		}
-	if (cdc_publish_target_hint(change->publisher, name, &hint))
+	if (cdc_publish_target_hint(change->publisher, change->event, name, &hint))
 		by_hint(&hint, column);
 }
 

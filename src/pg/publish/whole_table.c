@@ -105,17 +105,13 @@ is_one_message(CdcPublisher *publisher, const CdcPublishEvent *event)
 bool
 cdc_publish_emptied(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
-	CdcPublishEvent named = *event;
-	Told		told = {publisher, &named, NULL, NULL, 'd'};
+	Told		told = {publisher, event, NULL, NULL, 'd'};
 	CdcLiveRows *rows;
 	bool		keyless;
 
 	if (!is_by_rows(publisher, event) || is_one_message(publisher, event))
 		return false;
-	/* the names are of a document whose memory other events will use */
-	named.database.data = pnstrdup(event->database.data, event->database.len);
-	named.table.data = pnstrdup(event->table.data, event->table.len);
-	rows = cdc_live_rows_read(publisher, &named);
+	rows = cdc_live_rows_read(publisher, event);
 	keyless = cdc_live_rows_are_keyless(rows);
 	if (!keyless)
 		cdc_live_rows_visit(rows, PG_INT64_MAX, tell_row, &told);

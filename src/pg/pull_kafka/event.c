@@ -515,6 +515,9 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 	if (table != NULL && table->wanted && !table->known)
 	{
 		table->known = cdc_discover_table(maker->sub, maker->arena, env, 0);
+		/* with no replica that could be in error for it */
+		if (!table->known && cdc_failed(cdc_envelope_check_whole(env, &event->err)))
+			return event->err.status;
 		/* who adds the table later will want to know its key */
 		if (!cdc_target_is_registered(maker->sub, table->text))
 			event->row.key = key;
