@@ -146,10 +146,10 @@ follow_remedy(const CdcSubscription *sub, const char *name, const char *remap, b
 		return copy;
 	alter = psprintf("SELECT cdc.alter_table(%s, %s, %s%s);%s", quote_literal_cstr(sub->name),
 					 quote_literal_cstr(name), columns ? mapping_arguments(sub, name) : remap,
-					 which_target(sub, name, true), columns ? " with expressions of what the table has now" : "");
+					 which_target(sub, name, true), columns ? " with expressions of what the table has now." : "");
 	if (!again)
 		return alter;
-	return psprintf("%s. Or, where they can be computed again: %s", alter, copy);
+	return psprintf("%s Or, where they can be computed again: %s", alter, copy);
 }
 
 bool
