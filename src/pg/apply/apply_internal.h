@@ -441,7 +441,7 @@ typedef struct CdcBlame
 	int64		seq;			/* 0: of no event */
 	bool		exact;			/* it is this event, and not only one near by */
 	bool		of_whole_table;	/* it would not be over without the event */
-	bool		copied;			/* the event is a row of a copy */
+	bool		copied;			/* its table is being copied: without the event it would lack rows */
 	char		source_table[1000];	/* or the name of a table that it fills; "": of none */
 	char		position[600];	/* "": unknown */
 	char		key[1100];		/* "(id)=(5)", or "" */
