@@ -238,6 +238,57 @@ subtest 'documents' => sub {
 	is(table_error('j', 'j.t -> j.text'), '', 'what is no document is an error of the table that needs one');
 };
 
+# A statement after which an expression cannot go on: what is filled directly follows all the
+# same, and the target keeps its rows until there are others.
+subtest 'columns that are only called something else' => sub {
+	$source->do('CREATE DATABASE n', 'CREATE TABLE n.seed (id int PRIMARY KEY)', map { my ($t, $a) = @$_; ("CREATE TABLE n.$t (id int PRIMARY KEY, a $a, b varchar(20), c int)", "INSERT INTO n.$t VALUES (1, 10, 'x', 1), (2, 20, 'y', 2)") } [ r1 => 'varchar(20)' ], [ r2 => 'int' ]);
+	$cluster->do('CREATE SCHEMA n');
+	$cluster->call('create_subscription', name => 'n', server => 'shop', tables => ['n.seed'], target_schema => 'n');
+	$cluster->do(map { qq{SELECT cdc.add_table('n', 'n.$_', columns := '{"id": "id", "aa": "a", "cc": "c", "e": {"expr": "upper(b)"}}')} } qw(r1 r2));
+	$cluster->catch_up('n');
+	my $rows = sub { my ($t) = @_; return join ' ', map { join ',', map { $_ // 'NULL' } @$_ } @{ $cluster->rows("SELECT aa, cc, e FROM n.$t ORDER BY id") } };
+	is($rows->($_), '10,1,X 20,2,Y', "a copy: $_") for qw(r1 r2);
+	$source->do('ALTER TABLE n.r1 CHANGE a b varchar(20), CHANGE b a varchar(20)', 'ALTER TABLE n.r2 CHANGE a b int, CHANGE b a varchar(20)',
+		'ALTER TABLE n.r1 CHANGE c d int', map { "UPDATE n.$_ SET b = 11 WHERE id = 1" } qw(r1 r2));
+	$cluster->catch_up('n');
+	for my $t (qw(r1 r2))
+	{
+		my $error = table_error('n', "n.$t");
+		like($error, qr/column "b" was renamed to "a", which the expression of column "e" reads under its former name.*\nHINT:  SELECT cdc\.alter_table\('n', 'n\.$t', columns := '\{.*"aa": "b".*\}'\);/, "$t is told, with the mapping that it has");
+		unlike($error, qr/resync_table/, '... and no copy, which would fill it by what the names are now');
+		is($rows->($t), '10,1,X 20,2,Y', '... and stays as it is');
+	}
+	$cluster->do(map { "SELECT cdc.resync_table('n', 'n.$_')" } qw(r1 r2));
+	$cluster->poll(q{SELECT (last_error ~ 'is not one of the table as it is')::text FROM cdc.subscription_table WHERE subscription = 'n' AND source_table = 'n.r2' AND state = 'e'}, 'true');
+	$cluster->catch_up('n');
+	is($rows->('r1'), '11,1,11 20,2,20', 'a new copy all the same: the same columns under their names of now');
+	is($rows->('r2'), '10,1,X 20,2,Y', '... where the mapping cannot be computed the target keeps its rows');
+	for my $t (qw(r1 r2))
+	{
+		my ($columns) = $cluster->value(q{SELECT columns::text FROM cdc.subscription_table WHERE subscription = 'n' AND source_table = ?}, "n.$t");
+		my ($typed) = table_error('n', "n.$t") =~ /HINT:  (SELECT cdc\.alter_table\(.*?\);)/;
+		$typed //= "SELECT cdc.alter_table('n', 'n.$t', columns := '$columns')";
+		$typed =~ s/upper\(b\)/upper(a)/;
+		$cluster->do($typed);
+	}
+	$cluster->catch_up('n');
+	is($rows->($_), '11,1,X 20,2,Y', "what it says, with the new name in the expression, ends equal: $_") for qw(r1 r2);
+};
+
+subtest 'a row of a copy that does not fit' => sub {
+	$source->do('CREATE DATABASE c', 'CREATE TABLE c.t (id int PRIMARY KEY, v int)', 'INSERT INTO c.t VALUES (1, 1), (2, 7), (3, 3)');
+	$cluster->do('CREATE SCHEMA c', 'CREATE TABLE c.t (id int PRIMARY KEY, v int CHECK (v < 5))');
+	$cluster->call('create_subscription', name => 'c', server => 'shop', tables => ['c.*'], target_schema => 'c');
+	my $last = q{SELECT coalesce((SELECT last_error FROM cdc.stat_subscription WHERE subscription = 'c'), '')};
+	$cluster->poll("SELECT (($last) ~ 'violates check')::text", 'true');
+	my $error = $cluster->value($last);
+	unlike($error, qr/skip_transaction/, 'to pass over it would leave the others out');
+	my ($resync) = $error =~ /(SELECT cdc\.resync_table\(.*?\);)/ or fail("it says what to type: $error");
+	$cluster->do('ALTER TABLE c.t DROP CONSTRAINT t_v_check', $resync // ());
+	$cluster->catch_up('c');
+	equal('c.t', 'c.t', 'id, v', 'what it says ends equal');
+};
+
 subtest 'unlogged' => sub {
 	$source->do('CREATE DATABASE u', map { ("CREATE TABLE u.$_ (id int PRIMARY KEY, v int)", "INSERT INTO u.$_ VALUES (1, 1), (2, 2)") } qw(t o));
 	$cluster->call('create_subscription', name => 'u', server => 'shop', tables => ['u.*'], target_schema => 'u');

@@ -165,7 +165,10 @@ stop_hint(const CdcSubscription *sub)
 	appendStringInfo(&hint, "When the reason is gone, apply goes on. To let the other tables go on: SELECT cdc.alter_table(%s, %s, '{\"on_error\": \"table\"}'), later cdc.retry_errors(%s, %s).",
 					 name, quote_literal_cstr(blame->source_table), name,
 					 quote_literal_cstr(blame->source_table));
-	if (blame->exact && blame->position[0] != '\0')
+	if (blame->exact && blame->copied)
+		appendStringInfo(&hint, " To have all of its rows copied again: SELECT cdc.resync_table(%s, %s);", name,
+						 quote_literal_cstr(blame->source_table));
+	else if (blame->exact && blame->position[0] != '\0')
 		appendStringInfo(&hint, " To pass over this transaction: SELECT cdc.skip_transaction(%s, %s).", name,
 						 quote_literal_cstr(blame->position));
 	return hint.data;

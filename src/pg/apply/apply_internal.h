@@ -462,6 +462,7 @@ typedef struct CdcBlame
 	int64		seq;			/* 0: of no event */
 	bool		exact;			/* it is this event, and not only one near by */
 	bool		of_whole_table;	/* it would not be over without the event */
+	bool		copied;			/* its table is being copied: without the event it would lack rows */
 	char		source_table[1000];	/* or the name of a table that it fills; "": of none */
 	char		position[600];	/* "": unknown */
 	char		key[1100];		/* "(id)=(5)", or "" */
@@ -591,11 +592,12 @@ extern bool cdc_follow_superseded(const CdcSubscription *sub, const char *name, 
 
 /*
  * Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq.
- * remap: arguments of cdc.alter_table that help, which brings a new copy with it; or NULL.
+ * remap: arguments of cdc.alter_table that help, which brings a new copy with it, or
+ * CDC_REMAP_COLUMNS; or NULL.  again: a new copy alone may help as well.
  * false: it needs a new copy already, or one is to come.
  */
 extern bool cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq,
-							const char *reason, const char *remap);
+							const char *reason, const char *remap, bool again);
 
 /* The registered table of that name, or the first one of that source table; NULL: there is none. */
 extern const CdcSubscriptionTable *cdc_apply_table(const CdcSubscription *sub, const char *name);

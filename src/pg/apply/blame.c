@@ -130,6 +130,7 @@ note_blame(const CdcApply *apply, const char *position, const char *key)
 	blame.seq = at->place.seq;
 	blame.exact = is_exact(apply);
 	blame.of_whole_table = apply->of_whole_table;
+	blame.copied = at->source != NULL && at->source->mapping->copied;
 	blame.source_table[0] = '\0';
 	if (at->source != NULL)
 		keep_text(blame.source_table, sizeof(blame.source_table), at->source->mapping->name,

@@ -338,6 +338,9 @@ rethrow_error(const CdcSubscription *sub, MemoryContext caller)
 	if (table != NULL && table->kept_events > 0 && (!table->held || seq <= table->held_seq))
 		error->hint = psprintf("To go on without this event: SELECT cdc.discard_errors(%s, %s, 'the reason', " INT64_FORMAT ").",
 							   name, quote_literal_cstr(blame->source_table), seq);
+	else if (blame->copied)
+		error->hint = psprintf("To have all of its rows copied again: SELECT cdc.resync_table(%s, %s);", name,
+							   quote_literal_cstr(blame->source_table));
 	else if (blame->position[0] != '\0')
 		error->hint = psprintf("To pass over this transaction: SELECT cdc.skip_transaction(%s, %s), then retry again.",
 							   name, quote_literal_cstr(blame->position));

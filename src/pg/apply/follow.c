@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
 #include "pg/base/bounded_text.h"
@@ -115,18 +116,49 @@ cdc_follow_superseded(const CdcSubscription *sub, const char *name, int64 seq, c
 	return true;
 }
 
+/* The arguments of cdc.alter_table that give a table the mapping that it has. */
+static char *
+mapping_arguments(const CdcSubscription *sub, const char *name)
+{
+	const CdcSubscriptionTable *table = cdc_subscription_table_find(sub, name);
+	StringInfoData text;
+	Jsonb	   *columns = table != NULL ? table->columns : NULL;
+
+	initStringInfo(&text);
+	if (columns != NULL)
+		appendStringInfo(&text, "columns := %s",
+						 quote_literal_cstr(JsonbToCString(NULL, &columns->root, VARSIZE(columns))));
+	if (table != NULL && table->row_filter != NULL)
+		appendStringInfo(&text, "%srow_filter := %s", text.len > 0 ? ", " : "",
+						 quote_literal_cstr(table->row_filter));
+	return text.data;
+}
+
+/* What makes the target right: the mapping altered, or another key, or a new copy. */
+static char *
+follow_remedy(const CdcSubscription *sub, const char *name, const char *remap, bool again)
+{
+	bool		columns = remap != NULL && strcmp(remap, CDC_REMAP_COLUMNS) == 0;
+	char	   *copy = anew_hint(sub, name);
+	char	   *alter;
+
+	if (remap == NULL)
+		return copy;
+	alter = psprintf("SELECT cdc.alter_table(%s, %s, %s%s);%s", quote_literal_cstr(sub->name),
+					 quote_literal_cstr(name), columns ? mapping_arguments(sub, name) : remap,
+					 which_target(sub, name, true), columns ? " with expressions of what the table has now." : "");
+	if (!again)
+		return alter;
+	return psprintf("%s Or, where they can be computed again: %s", alter, copy);
+}
+
 bool
 cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const char *reason,
-				const char *remap)
+				const char *remap, bool again)
 {
 	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
 								 name, seq, reason);
-	const char *sub_name = quote_literal_cstr(sub->name);
-	const char *table_name = quote_literal_cstr(name);
-	char	   *copy = anew_hint(sub, name);
-	char	   *remedy = remap == NULL ? copy :
-		psprintf("SELECT cdc.alter_table(%s, %s, %s%s); or, where the mapping can be computed again: %s",
-				 sub_name, table_name, remap, which_target(sub, name, true), copy);
+	char	   *remedy = follow_remedy(sub, name, remap, again);
 
 	if (cdc_follow_superseded(sub, name, seq, reason))
 		return false;
@@ -157,7 +189,7 @@ fail_table(Follow *f, const char *reason, const char *remap)
 {
 	if (is_superseded(f, reason))
 		return;
-	(void) cdc_follow_fail(f->sub, f->table->name, f->change->from_seq, reason, remap);
+	(void) cdc_follow_fail(f->sub, f->table->name, f->change->from_seq, reason, remap, false);
 	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
 	f->failed = true;
 }
@@ -218,6 +250,26 @@ try_to_evolve(Follow *f, CdcEvolution *evolution)
 					error->detail != NULL ? ", " : "", error->detail != NULL ? error->detail : "");
 }
 
+/*
+ * The target stays as it is, and gets a new copy some day: columns that are only called
+ * something else by then are to fill what they have filled.
+ */
+static void
+keep_names(Follow *f)
+{
+	CdcEvolution evolution;
+
+	if (f->change->kind == CDC_CHANGE_COPY)
+		return;
+	memset(&evolution, 0, sizeof(evolution));
+	evolution.sub = f->sub;
+	evolution.table = f->table;
+	evolution.change = f->change;
+	cdc_evolve_names(&evolution);
+	if (evolution.columns_changed)
+		cdc_subscription_table_columns(f->sub, f->table->name, evolution.columns);
+}
+
 /* A change of columns, of the key, or of both. */
 static void
 follow_columns(Follow *f)
@@ -233,6 +285,9 @@ follow_columns(Follow *f)
 	reason = try_to_evolve(f, &evolution);
 	if (reason != NULL)
 	{
+		if (is_superseded(f, reason))
+			return;
+		keep_names(f);
 		fail_table(f, reason, evolution.remap);
 		return;
 	}
@@ -404,6 +459,13 @@ follow_for(Follow *f)
 	else if (f->table->held && change->kind != CDC_CHANGE_COPY)
 	{
 		f->outcome = CDC_CHANGE_HELD;
+		if (change->kind == CDC_CHANGE_ALTER && cdc_subscription_table_is_lost(f->table) &&
+			f->table->columns != NULL && f->table->target != NULL && OidIsValid(f->table->target_oid) &&
+			get_rel_name(f->table->target_oid) != NULL)
+		{
+			cdc_change_load(f->sub->name, change);
+			keep_names(f);
+		}
 
 		/* what pull did not know yet: it is in error since an event before */
 		if (change->kind == CDC_CHANGE_DROP)
@@ -524,7 +586,7 @@ give_up(CdcApply *apply, CdcSourceRun *source, const char *why, const char *reas
 				 errmsg("cannot replay source table \"%s\": %s", mapping->source_table, reason)));
 	source->given_up = true;
 	/* no change of its definition has a row in the log that would say so */
-	if (cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, reason, NULL))
+	if (cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, reason, NULL, false))
 		cdc_log(apply->sub->name, "change",
 				psprintf("source table %s is not replicated any more, as %s", mapping->name, why), reason);
 }

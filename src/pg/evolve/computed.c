@@ -13,7 +13,9 @@
 #include "pg/evolve/internal.h"
 
 #include "parser/parse_type.h"
+#include "utils/lsyscache.h"
 
+#include "pg/base/error.h"
 #include "pg/schema/typemap.h"
 #include "pg/expression/expression.h"
 #include "pg/expression/fill.h"
@@ -87,6 +89,55 @@ cdc_evolve_computed_trouble(const CdcEvolve *e)
 	if (trouble == NULL && table->row_filter != NULL)
 		trouble = trouble_of(e, table->row_filter, "the row filter");
 	return trouble;
+}
+
+/* CdcAttempt */
+static bool
+attempt_expressions(void *arg)
+{
+	const CdcEvolve *e = arg;
+	const CdcSubscriptionTable *table = e->out->table;
+	CdcExpressions *set = cdc_expressions_create(e->out->sub, table->source_table, &e->out->change->after);
+	CdcExpressionUse use = {0};
+	CdcColumnFill *fills;
+	int			n = 0;
+	int			i;
+
+	fills = table->columns != NULL ? cdc_fills_read(table->columns, &n) : NULL;
+	for (i = 0; i < n; i++)
+	{
+		AttrNumber	attnum = get_attnum(e->relid, fills[i].target);
+		Oid			collation;
+
+		if (fills[i].by != CDC_BY_EXPRESSION || attnum <= 0)
+			continue;
+		use.column = fills[i].target;
+		get_atttypetypmodcoll(e->relid, attnum, &use.typid, &use.typmod, &collation);
+		(void) cdc_expressions_add(set, fills[i].text, &use);
+	}
+	if (table->row_filter != NULL)
+	{
+		memset(&use, 0, sizeof(use));
+		(void) cdc_expressions_add(set, table->row_filter, &use);
+	}
+	cdc_expressions_finish(set);
+	return true;
+}
+
+char *
+cdc_evolve_expressions_trouble(const CdcEvolve *e)
+{
+	ErrorData  *error;
+
+	if (e->out->table->row_filter == NULL && !cdc_fills_compute(e->out->table->columns))
+		return NULL;
+	error = cdc_attempt_lasting(attempt_expressions, (void *) e);
+	if (error == NULL)
+		return NULL;
+	e->out->remap = pstrdup(CDC_REMAP_COLUMNS);
+	return psprintf("an expression of its target, or its row filter, is not one of the table as it is: %s%s%s",
+					error->message, error->context != NULL ? ", in the " : "",
+					error->context != NULL ? pnstrdup(error->context, strcspn(error->context, "\n")) : "");
 }
 
 bool

@@ -489,3 +489,22 @@ cdc_evolve(CdcEvolution *out)
 			  &err, out->sub->name);
 	return evolve(&e, &diff);
 }
+
+void
+cdc_evolve_names(CdcEvolution *out)
+{
+	const CdcPendingChange *change = out->change;
+	CdcArena   *arena = cdc_schema_arena(CurrentMemoryContext);
+	CdcShapeDiff diff;
+	CdcEvolve	e;
+	CdcError	err;
+
+	cdc_evolve_begin(&e, out);
+	if (out->table->columns == NULL || change->before.ncolumns == 0 || change->after.ncolumns == 0 ||
+		!change->change.known)
+		return;
+	CDC_CHECK(cdc_shape_compare(arena, &change->before, &change->after, &change->change, &diff, &err),
+			  &err, out->sub->name);
+	find_columns(&e, &diff);
+	cdc_evolve_rename_fills(&e);
+}

@@ -14,8 +14,8 @@
 #include "pg/catalog/tables.h"
 #include "pg/schema/change.h"
 
-/* What to give cdc.alter_table where expressions of the mapping cannot go on. */
-#define CDC_REMAP_COLUMNS	"columns := ..., row_filter := ..."
+/* What to give cdc.alter_table where expressions of the mapping cannot go on: the mapping, altered. */
+#define CDC_REMAP_COLUMNS	"columns"
 
 typedef struct CdcEvolution
 {
@@ -44,6 +44,12 @@ typedef struct CdcEvolution
  * lock is not got in time.
  */
 extern char *cdc_evolve(CdcEvolution *e);
+
+/*
+ * Where the target does not follow: what fills a column of it directly is called by its name
+ * behind the change, in e->columns, so that a new copy brings the same column's values.
+ */
+extern void cdc_evolve_names(CdcEvolution *e);
 
 /*
  * Alters the target so that it takes rows of the change's definition after, which will

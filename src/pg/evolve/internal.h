@@ -108,6 +108,9 @@ extern bool cdc_evolve_is_computed(const CdcEvolve *e, const char *name);
  */
 extern char *cdc_evolve_computed_trouble(const CdcEvolve *e);
 
+/* The same of rows that are all computed anew: whether they are expressions of the definition after. */
+extern char *cdc_evolve_expressions_trouble(const CdcEvolve *e);
+
 /* A column's type as a reason names it, with what else is not as in the other definition; palloc'ed. */
 extern char *cdc_evolve_describe(const CdcColumnDef *def, const CdcColumnDef *other);
 
@@ -124,6 +127,9 @@ extern List *cdc_evolve_mapped_names(const CdcEvolve *e, const char *source);
  * was dropped, by this statement or an earlier one, and is there again.
  */
 extern bool cdc_evolve_is_back(const CdcEvolve *e, const CdcEvolveColumn *column);
+
+/* Says in e->out what the user's mapping is with the names that its columns have now; nothing else of it changes. */
+extern void cdc_evolve_rename_fills(CdcEvolve *e);
 
 /* Says in e->out what cdc.subscription_table.columns is to be. */
 extern void cdc_evolve_mapping(CdcEvolve *e);

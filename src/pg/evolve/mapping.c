@@ -150,6 +150,41 @@ follow_mapping(CdcEvolve *e)
 	e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
+void
+cdc_evolve_rename_fills(CdcEvolve *e)
+{
+	const Jsonb *columns = e->out->table->columns;
+	StringInfoData json;
+	CdcColumnFill *fills;
+	int			n;
+	int			i;
+
+	fills = cdc_fills_read(columns, &n);
+	initStringInfo(&json);
+	for (i = 0; i < n; i++)
+	{
+		const CdcEvolveColumn *former = fills[i].by == CDC_BY_COLUMN ? former_column(e, fills[i].text) : NULL;
+		CdcJsonValue v;
+
+		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
+		escape_json(&json, fills[i].target);
+		appendStringInfoString(&json, ": ");
+		if (former != NULL && former->after != NULL)
+		{
+			escape_json(&json, former->after->name);
+			if (strcmp(former->after->name, fills[i].text) != 0)
+				e->out->columns_changed = true;
+		}
+		else if (fills[i].by == CDC_BY_COLUMN)
+			escape_json(&json, fills[i].text);
+		else if (cdc_json_find(&columns->root, fills[i].target, strlen(fills[i].target), &v))
+			appendStringInfoString(&json, cdc_json_to_cstring(&v));
+	}
+	appendStringInfoString(&json, json.len > 0 ? "}" : "{}");
+	if (e->out->columns_changed)
+		e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
 /* The mapping, where it is one; NULL where all have their own names. */
 void
 cdc_evolve_mapping(CdcEvolve *e)

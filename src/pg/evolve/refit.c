@@ -185,6 +185,8 @@ cdc_evolve_refit(CdcEvolution *out)
 	find_columns(&e);
 	if (out->table->nkey > 0 && out->change->before.ncolumns > 0)
 		e.trouble = cdc_evolve_key_trouble(&e);
+	if (e.trouble == NULL)
+		e.trouble = cdc_evolve_expressions_trouble(&e);
 	if (e.shared && e.trouble == NULL)
 		widen_columns(&e);
 	if (e.trouble != NULL)

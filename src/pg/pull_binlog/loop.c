@@ -397,6 +397,10 @@ link_lost(CdcBinlogCall *call, CdcError *err)
 	{
 		if (cdc_binlog_copy_when_purged(call, err, &end))
 			return end;
+		/* a log that was begun anew while it was read has other files: that is to be said then */
+		cdc_binlog_stream_close_dump(call->stream);
+		call->stream->proved = false;
+		cdc_binlog_prove(call->stream);
 		cdc_binlog_gap(call->sub, cdc_from_utf8_lenient(err->message),
 					   cdc_from_utf8_lenient(err->detail));
 	}
