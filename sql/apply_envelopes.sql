@@ -319,6 +319,19 @@ SELECT msg('dp', 'maxwell', NULL, '{"database":"shop","table":"loose","type":"in
 SELECT * FROM cdc.apply('dp');
 SELECT * FROM loose;
 
+-- modes, of messages of several rows: soft_delete, and append, where a key that changes is a delete, too
+SELECT sub('mo', 'canal', NULL, '{"target_mode": "append"}');
+CREATE TABLE er.soft (id int PRIMARY KEY, v int, _cdc_deleted boolean NOT NULL DEFAULT false, _cdc_seq bigint, _cdc_source_ts timestamptz);
+CREATE TABLE er.log (id int, v int, _cdc_op text, _cdc_seq bigint, _cdc_row int, _cdc_source_ts timestamptz, PRIMARY KEY (_cdc_seq, _cdc_row));
+SELECT cdc.add_table('mo', 'd.m', 'er.soft', mode := 'soft_delete', from_history := false), cdc.add_table('mo', 'd.m', 'er.log', from_history := false);
+SELECT source_table, target, mode FROM cdc.subscription_table WHERE subscription = 'mo' ORDER BY target;
+SELECT msg('mo', 'c', NULL, '{"type":"INSERT","isDdl":false,"database":"d","table":"m","es":1717245296000,"pkNames":["id"],"mysqlType":{"id":"int","v":"int"},"data":[{"id":"1","v":"1"},{"id":"2","v":"2"},{"id":"3","v":"3"}],"old":null}'),
+    msg('mo', 'c', NULL, '{"type":"UPDATE","isDdl":false,"database":"d","table":"m","es":1717245297000,"pkNames":["id"],"mysqlType":{"id":"int","v":"int"},"data":[{"id":"4","v":"1"},{"id":"2","v":"5"}],"old":[{"id":"1"},{"v":"2"}]}'),
+    msg('mo', 'c', NULL, '{"type":"DELETE","isDdl":false,"database":"d","table":"m","es":1717245298000,"pkNames":["id"],"mysqlType":{"id":"int","v":"int"},"data":[{"id":"2","v":"5"},{"id":"3","v":"3"}]}');
+SELECT target, events, inserted, updated, deleted FROM cdc.apply('mo') ORDER BY target;
+SELECT id, v, _cdc_deleted, _cdc_seq - (SELECT min(seq) FROM env.mo) AS event, _cdc_source_ts AT TIME ZONE 'UTC' AS at FROM er.soft ORDER BY id;
+SELECT _cdc_op, id, v, _cdc_seq - (SELECT min(seq) FROM env.mo) AS event, _cdc_row FROM er.log ORDER BY _cdc_seq, _cdc_row;
+
 -- messages of several rows, and documents, when memory is full and a look ahead says what later ones
 -- replace: the same rows as a table that is changed row by row
 SELECT sub('lac', 'canal', NULL, '{"apply_memory_limit": "4kB"}'), sub('laj', 'json', NULL, '{"apply_memory_limit": "4kB"}');
@@ -385,7 +398,7 @@ SELECT fails($$SELECT cdc.read_envelope('{}', format := 'avro')$$);
 SELECT fails($$SELECT cdc.read_envelope('{"database":"d","table":"t","type":"insert","encrypted":{}}')$$);
 
 SET client_min_messages = error;
-CREATE VIEW mine AS SELECT unnest('{dz,dp,gg,ca,qx,js,mx,lac,laj}'::text[]) AS name;
+CREATE VIEW mine AS SELECT unnest('{dz,dp,gg,ca,qx,js,mx,mo,lac,laj}'::text[]) AS name;
 DELETE FROM cdc.subscription WHERE server = 'env_bus';
 DELETE FROM cdc.subscription_position WHERE subscription IN (SELECT name FROM mine);
 DELETE FROM cdc.subscription_progress WHERE subscription IN (SELECT name FROM mine);

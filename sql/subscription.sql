@@ -78,7 +78,8 @@ SELECT options FROM cdc.subscription;
 
 -- tables
 SELECT cdc.add_table('s', 'nodot');
-SELECT cdc.add_table('s', 'shop.c', mode := 'append');
+SELECT cdc.add_table('s', 'shop.c', mode := 'append', key := '{id}');
+SELECT cdc.add_table('s', 'shop.c', mode := 'append', row_filter := 'id > 1');
 SELECT cdc.add_table('s', 'shop.c', mode := 'nonsense');
 SELECT cdc.add_table('s', 'shop.c', row_filter := 'id > 1');
 SELECT cdc.add_table('s', 'shop.a');

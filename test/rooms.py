@@ -13,7 +13,9 @@ sources and, where the module was built, its objects.  Prints TAP:
    declares is checked through the symbols;
 5. the table allows nothing that is not used, and each README says the same;
 6. version conditionals stand in the compat headers only, and the layers below src/pg
-   know nothing of PostgreSQL.
+   know nothing of PostgreSQL;
+7. what servers take in another way without a word is called where it is made the same
+   (WRAPPED), and nowhere else.
 
 Objects are looked for beside their sources, and have to be newer; without any, 3 and
 the symbols of 4 fail, unless --includes asks for the check of a tree that was not built.
@@ -250,6 +252,23 @@ def check_versions(files, report):
     report.test('differences between servers stand in base/compat*.h', problems, '%d files' % len(files))
 
 
+# A function of the server, the only file that may call it, and what to call instead.
+WRAPPED = {
+    'hash_create': ('src/pg/base/hash.h', 'cdc_hash_of_strings() or cdc_hash_of_bytes()'),
+    'set_config_option': ('src/pg/base/compat_executor.h', 'cdc_planner_begin(), or CDC_SET_OPTION()'),
+}
+
+
+def check_wrapped(files, report):
+    problems = []
+    for f in files:
+        for number, line in enumerate(open(f, encoding='utf-8'), 1):
+            for name, (place, instead) in WRAPPED.items():
+                if f != place and re.search(r'(?<!define )\b%s *\(' % name, line) and not re.match(r'\s*(/?\*|//)', line):
+                    problems.append('%s:%d calls %s(): call %s' % (f, number, name, instead))
+    report.test('what servers take in another way is called in one place', problems, '%d functions' % len(WRAPPED))
+
+
 def main():
     args = [a for a in sys.argv[1:] if a != '--includes']
     os.chdir(args[0] if args else os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
@@ -266,6 +285,7 @@ def main():
     if '--includes' not in sys.argv:
         check_table(table, used, report)
     check_versions(files, report)
+    check_wrapped(files, report)
     print('1..%d' % report.count)
     return report.failed != 0
 

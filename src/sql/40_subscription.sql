@@ -61,6 +61,8 @@ COMMENT ON FUNCTION cdc.drop_subscription(text, boolean) IS
 
 -- A source table that has a target gets another one beside it.  Functions about tables take the
 -- source table, for all of its targets, and target, for one of them.
+-- mode: replica, the rows of the source; soft_delete, those that it has deleted stay, and say so;
+-- append, each event is a row; null: as option target_mode of the subscription says.
 -- target_rows: as of cdc.create_subscription; null: error, without copy_data keep.
 -- copy_where: only these rows are copied, a condition in the source's SQL; all changes come.
 -- columns: target column -> "source column", {"value": constant} or {"expr": "SQL expression"}.
@@ -70,7 +72,7 @@ CREATE FUNCTION cdc.add_table(
     subscription text,
     source_table text,
     target text DEFAULT NULL,
-    mode text DEFAULT 'replica',
+    mode text DEFAULT NULL,
     key text[] DEFAULT NULL,
     columns jsonb DEFAULT NULL,
     row_filter text DEFAULT NULL,
@@ -139,3 +141,13 @@ LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_resync_table';
 
 COMMENT ON FUNCTION cdc.resync_table(text, text, text, text) IS
     'copies a source table anew, so that its target is made equal, while the stream goes on';
+
+-- Drops partitions of the history of which all events came before that time, the oldest first, as
+-- long as nothing needs them: apply, publications, tables in error, kept events, copies.
+CREATE FUNCTION cdc.purge_history(subscription text, before timestamptz,
+    OUT "partition" text, OUT first_seq bigint, OUT last_seq bigint)
+RETURNS SETOF record
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_purge_history';
+
+COMMENT ON FUNCTION cdc.purge_history(text, timestamptz) IS
+    'drops old partitions of a history that nothing needs any more; recorded in cdc.log';

@@ -558,3 +558,11 @@ cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column)
 					 quote_identifier(column), target->keyless ? "and all others the " : "", target->name,
 					 target->keyless ? ", or the table needs a primary key" : ""));
 }
+
+void
+cdc_run_give_up_append(CdcApply *apply, CdcSourceRun *source)
+{
+	give_up(apply, source,
+			psprintf("a row image of an update lacks columns, and target %s keeps whole rows of each event (at the source, binlog_row_image has to be FULL for that)",
+					 source->mapping->target->name));
+}

@@ -292,7 +292,7 @@ cdc_message_key_check(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEve
 {
 	CdcRowImage *image = &source->row.image;
 
-	if (apply->sub->kind != CDC_SERVER_KAFKA)
+	if (apply->sub->kind != CDC_SERVER_KAFKA || source->mapping->shape->own_key)
 		return;
 	if (image->env != NULL)
 	{
@@ -311,7 +311,7 @@ cdc_message_key_is_known(CdcApply *apply, const CdcSourceRun *source, const CdcH
 {
 	const CdcEnvelope *env = source->row.image.env;
 
-	if (apply->sub->kind != CDC_SERVER_KAFKA)
+	if (apply->sub->kind != CDC_SERVER_KAFKA || source->mapping->shape->own_key)
 		return true;
 	if (env == NULL)
 		return !names_key(event);

@@ -24,12 +24,6 @@ typedef struct CdcApplyMode
 	const char *name;
 
 	/*
-	 * Columns of the target that the mode fills itself, as they are written in
-	 * CREATE TABLE, for CdcReplicaSpec; ends with a NULL; or NULL: none.
-	 */
-	const char *const *added_columns;
-
-	/*
 	 * Folds the row at hand, which source->row has, into the entries of its
 	 * target, by the event's op c, u, d or r.  old: the former values that the
 	 * event tells, or NULL.
@@ -47,15 +41,25 @@ typedef struct CdcApplyMode
 
 	/* TRUNCATE of the source table: what was collected before it is not written yet. */
 	void		(*truncate) (struct CdcApply *apply, struct CdcTargetRun *run);
+
+	/*
+	 * The source table has no row with the key in values and nulls (by attribute) any more.
+	 * run->source is set.  NULL: that changes nothing of what the target has.
+	 */
+	void		(*remove) (struct CdcApply *apply, struct CdcTargetRun *run, const Datum *values,
+						   const bool *nulls);
+
+	/*
+	 * Whether a row of the target, in values and nulls, is there only because the mode keeps
+	 * what the source has not any more.  NULL: none is.
+	 */
+	bool		(*is_gone) (const struct CdcTargetRun *run, const Datum *values, const bool *nulls);
 } CdcApplyMode;
 
 /* The mode of a registered source table; ERROR where there is none of that name. */
 extern const CdcApplyMode *cdc_apply_mode_of_table(const char *name, const char *source_table);
 
-/* The mode that an argument of cdc.replay names; ERROR where there is none. */
-extern const CdcApplyMode *cdc_apply_mode_of_replay(const char *name);
-
-/* The mode that an argument of cdc.add_table names; ERROR where there is none. */
-extern const CdcApplyMode *cdc_apply_mode_to_add(const char *name);
+/* The mode that an argument of cdc.add_table or cdc.replay names; ERROR where there is none. */
+extern const CdcApplyMode *cdc_apply_mode_of_argument(const char *name);
 
 #endif							/* CDC_PG_APPLY_MODE_H */

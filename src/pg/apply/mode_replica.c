@@ -14,12 +14,11 @@
 #include "pg/target/key.h"
 
 /*
- * The row that an update moves away from its former key, as the target will have
- * it: fills values and nulls, by attribute.  Returns the columns that are known of
- * it, or NULL when there is no such row.
+ * The row of a key as the target will have it: fills values and nulls, by attribute.
+ * Returns the columns that are known of it, or NULL when there is no such row.
  */
 static const CdcPresence *
-former_row(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *onulls,
+row_of_key(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *onulls,
 		   Datum *values, bool *nulls)
 {
 	CdcTarget  *target = run->target;
@@ -43,6 +42,28 @@ former_row(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *on
 	attrs = palloc(sizeof(bool) * target->desc->natts);
 	memset(attrs, true, sizeof(bool) * target->desc->natts);
 	return cdc_presence_intern(&target->presences, attrs);
+}
+
+bool
+cdc_mode_has_gone_row(CdcApply *apply, CdcTargetRun *run, const Datum *key, const bool *key_nulls)
+{
+	Datum	   *values = palloc(sizeof(Datum) * run->target->desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * run->target->desc->natts);
+
+	return run->mode->is_gone != NULL &&
+		row_of_key(apply, run, key, key_nulls, values, nulls) != NULL && run->mode->is_gone(run, values, nulls);
+}
+
+/* The same of a row that an update finds: one that has gone at the source is none. */
+static const CdcPresence *
+former_row(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *onulls,
+		   Datum *values, bool *nulls)
+{
+	const CdcPresence *presence = row_of_key(apply, run, okey, onulls, values, nulls);
+
+	if (presence != NULL && run->mode->is_gone != NULL && run->mode->is_gone(run, values, nulls))
+		return NULL;
+	return presence;
 }
 
 /*
@@ -145,20 +166,21 @@ fold_update(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
 	if (partial && !complete_update(apply, source, okey, onulls))
 	{
 		if (moved && !source->given_up)
-			cdc_reduce_delete(&apply->work, run, okey, onulls);
+			run->mode->remove(apply, run, okey, onulls);
 		return;
 	}
 	if (moved)
 	{
 		cdc_order_beyond_key(apply, source, "an update that changes the key,");
+		cdc_order_former(apply, source, okey, onulls);
 		if (!row->presence->complete && row->passes != CDC_PASSES_NO)
 			carry_columns(apply, run, row, okey, onulls);
-		cdc_reduce_delete(&apply->work, run, okey, onulls);
+		run->mode->remove(apply, run, okey, onulls);
 		if (run->target->row_by_row)
 			cdc_reduce_flush(&apply->work, run);
 	}
 	if (row->passes == CDC_PASSES_NO)
-		cdc_reduce_delete(&apply->work, run, row->values, row->nulls);
+		run->mode->remove(apply, run, row->values, row->nulls);
 	/* the whole row comes with the copy, or has gone by now */
 	else if (row->layout->partial && !row->presence->complete &&
 			 cdc_run_is_ahead(apply, source, apply->work.at.place.seq))
@@ -167,9 +189,8 @@ fold_update(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
 		cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
 }
 
-/* CdcApplyMode.fold */
-static void
-replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old)
+void
+cdc_mode_replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old)
 {
 	CdcTargetRun *run = source->target;
 	CdcSourceRow *row = &source->row;
@@ -185,11 +206,11 @@ replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContaine
 							   row->presence);
 	}
 	else if (op == CDC_OP_DELETE)
-		cdc_reduce_delete(&apply->work, run, row->values, row->nulls);
+		run->mode->remove(apply, run, row->values, row->nulls);
 	else if (op == CDC_OP_UPDATE)
 		fold_update(apply, source, old);
 	else if (row->passes == CDC_PASSES_NO)
-		cdc_reduce_delete(&apply->work, run, row->values, row->nulls);
+		run->mode->remove(apply, run, row->values, row->nulls);
 	else if (row->layout->partial && row->mapping->expressions != NULL &&
 			 (row->layout->reads || row->passes != CDC_PASSES_YES))
 		cdc_run_give_up(apply, source, "*");
@@ -222,10 +243,18 @@ replica_truncate(CdcApply *apply, CdcTargetRun *run)
 	cdc_truncate_target(&apply->work, run);
 }
 
+/* CdcApplyMode.remove */
+static void
+replica_remove(CdcApply *apply, CdcTargetRun *run, const Datum *values, const bool *nulls)
+{
+	cdc_reduce_delete(&apply->work, run, values, nulls);
+}
+
 const CdcApplyMode cdc_mode_replica = {
 	"replica",
-	NULL,
-	replica_fold,
+	cdc_mode_replica_fold,
 	replica_supersedes,
-	replica_truncate
+	replica_truncate,
+	replica_remove,
+	NULL
 };

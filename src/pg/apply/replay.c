@@ -139,7 +139,7 @@ cdc_replay(PG_FUNCTION_ARGS)
 	check_arguments(fcinfo);
 	memset(&spec, 0, sizeof(spec));
 	spec.mode = PG_ARGISNULL(5) ? "replica" : text_to_cstring(PG_GETARG_TEXT_PP(5));
-	(void) cdc_apply_mode_of_replay(spec.mode);
+	(void) cdc_apply_mode_of_argument(spec.mode);
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
 	spec.source_table = text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -151,6 +151,10 @@ cdc_replay(PG_FUNCTION_ARGS)
 	registered = use_live_key(sub, &spec);
 
 	cdc_owner_begin(sub, &scope);
+	if (cdc_history_purged_seq(sub) > 0)
+		cdc_history_check_purged(sub, "replay", Max(from, 1),
+								 psprintf("The first event that there is: from_seq := " INT64_FORMAT ". What was before it is in none, but where a copy has brought it again since.",
+										  cdc_history_first_seq(sub)));
 	cdc_history_check_whole(sub, "replay", from, to);
 	cdc_scope_end(&scope);
 	events = replay(sub, &spec, Max(from, 1) - 1, to);

@@ -7,6 +7,11 @@
  */
 #include "pg/apply/source_row.h"
 
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/timestamp.h"
+
+#include "pg/base/utf8.h"
 #include "pg/mapping/key_hint.h"
 #include "pg/target/key.h"
 
@@ -165,6 +170,31 @@ fill_inputs(CdcSourceRow *row)
 	row->at_column = NULL;
 }
 
+Datum
+cdc_source_row_of_mode(const CdcSourceRow *row, const CdcMappedColumn *col, bool *isnull)
+{
+	const CdcEventFacts *facts = row->image.facts;
+	char		op[2] = {facts != NULL ? facts->op : '\0', '\0'};
+
+	*isnull = facts == NULL;
+	switch (col->mode_fill)
+	{
+		case CDC_MODE_FILLS_DELETED:
+			*isnull = false;
+			return BoolGetDatum(false);
+		case CDC_MODE_FILLS_OP:
+			return CStringGetTextDatum(op);
+		case CDC_MODE_FILLS_SEQ:
+			return Int64GetDatum(facts != NULL ? facts->seq : 0);
+		case CDC_MODE_FILLS_ROW:
+			return Int32GetDatum(row->number);
+		case CDC_MODE_FILLS_SOURCE_TS:
+			*isnull = facts == NULL || facts->source_ts == 0;
+			return TimestampTzGetDatum(facts != NULL ? facts->source_ts : 0);
+	}
+	return (Datum) 0;
+}
+
 /* The computed columns of the key, or the others, as far as they are of this kind. */
 static void
 compute(CdcSourceRow *row, bool key, CdcComputable kind)
@@ -185,6 +215,8 @@ compute(CdcSourceRow *row, bool key, CdcComputable kind)
 			row->values[at] = col->constant;
 			row->nulls[at] = col->constant_null;
 		}
+		else if (col->by == CDC_BY_MODE)
+			row->values[at] = cdc_source_row_of_mode(row, col, &row->nulls[at]);
 		else
 			row->values[at] = cdc_expression_evaluate(mapping->expressions, col->expression,
 													  &row->nulls[at]);
@@ -496,4 +528,88 @@ cdc_source_row_former_key(CdcSourceRow *row, const JsonbContainer *old, Datum *v
 			(!nulls[at] && !cdc_key_column_equal(key, values[at], row->values[at]));
 	}
 	return differs;
+}
+
+/* Whether the source tells rows apart by the column: as its definition says, or the message. */
+static bool
+is_in_source_key(const CdcSourceRow *row, const CdcMappedColumn *col)
+{
+	const CdcEnvelope *env = row->image.env;
+	size_t		len = col->source_len;
+	const char *name;
+	int			i;
+
+	if (col->in_source_key || env == NULL || col->by != CDC_BY_COLUMN)
+		return col->in_source_key;
+	name = cdc_to_utf8_n(col->source, &len);
+	for (i = 0; i < env->nkey; i++)
+		if (env->key[i].len == len && memcmp(env->key[i].data, name, len) == 0)
+			return true;
+	return false;
+}
+
+/* Whether "old" has another value of a column of the source's key. */
+static bool
+has_moved(CdcSourceRow *row, const JsonbContainer *old, Datum *values, bool *nulls)
+{
+	const CdcTarget *target = row->mapping->target;
+	bool		moved = false;
+	int			c;
+
+	for (c = 0; c < target->ncolumns && !moved; c++)
+	{
+		CdcMappedColumn *col = &row->mapping->columns[c];
+		int			at = col->attnum - 1;
+		CdcJsonValue v;
+
+		if (!is_in_source_key(row, col) || !cdc_json_find(old, col->source, col->source_len, &v) ||
+			v.type == JENTRY_ISNULL)
+			continue;
+		convert_value(row, col, &v, values, nulls);
+		moved = row->nulls[at] || !datumIsEqual(values[at], row->values[at], target->columns[c].byval,
+												target->columns[c].len);
+	}
+	row->at_column = NULL;
+	return moved;
+}
+
+bool
+cdc_source_row_moved_from(CdcSourceRow *row, const JsonbContainer *old, Datum *values, bool *nulls)
+{
+	CdcMapping *mapping = row->mapping;
+	int			natts = mapping->target->desc->natts;
+	bool		computes = false;
+	int			c;
+
+	if (old == NULL || !has_moved(row, old, values, nulls))
+		return false;
+	memcpy(values, row->values, sizeof(Datum) * natts);
+	memcpy(nulls, row->nulls, sizeof(bool) * natts);
+	for (c = 0; c < mapping->target->ncolumns; c++)
+	{
+		CdcMappedColumn *col = &mapping->columns[c];
+		CdcJsonValue v;
+
+		computes = computes || col->by == CDC_BY_EXPRESSION;
+		if (col->by != CDC_BY_COLUMN || !cdc_json_find(old, col->source, col->source_len, &v))
+			continue;
+		if (v.type == JENTRY_ISNULL)
+			nulls[col->attnum - 1] = true;
+		else
+			convert_value(row, col, &v, values, nulls);
+	}
+	if (computes)
+		fill_former_inputs(row, old);
+	for (c = 0; computes && c < mapping->target->ncolumns; c++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[c];
+		int			at = col->attnum - 1;
+
+		if (col->by == CDC_BY_EXPRESSION && row->layout->computable[c] == CDC_COMPUTABLE_YES)
+			values[at] = cdc_expression_evaluate(mapping->expressions, col->expression, &nulls[at]);
+	}
+	if (computes)
+		fill_inputs(row);
+	row->at_column = NULL;
+	return true;
 }

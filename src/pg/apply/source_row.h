@@ -39,6 +39,7 @@ typedef struct CdcSourceRow
 	Datum	   *values;			/* by attribute of the target; may point into the image */
 	bool	   *nulls;
 	CdcPasses	passes;			/* after cdc_source_row_finish() */
+	int			number;			/* of the rows of its event, from 0; set by who reads it */
 
 	/* where its conversion stands */
 	int			op;				/* next op of the layout */
@@ -76,6 +77,18 @@ extern const char *cdc_source_row_complete(CdcSourceRow *row, const Datum *value
  */
 extern bool cdc_source_row_former(CdcSourceRow *row, const JsonbContainer *old, Datum *values,
 								  bool *nulls);
+
+/*
+ * What a column of the target's mode has of the event at hand; of a row that is there, where that
+ * is a question.
+ */
+extern Datum cdc_source_row_of_mode(const CdcSourceRow *row, const CdcMappedColumn *col, bool *isnull);
+
+/*
+ * Whether an update changes the primary key of the source table, which need not be the target's.
+ * Then values and nulls, by attribute, are the row before, as far as the images tell it.
+ */
+extern bool cdc_source_row_moved_from(CdcSourceRow *row, const JsonbContainer *old, Datum *values, bool *nulls);
 
 /* Converts the columns of the key alone; the others are NULL, and presence is not set. */
 extern bool cdc_source_row_try_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq);

@@ -175,6 +175,7 @@ keys_statement(const CdcTarget *target)
 {
 	Relation	rel = table_open(target->relid, NoLock);
 	char		kind = rel->rd_rel->relkind;
+	char	   *live = cdc_target_live_rows(target);
 	StringInfoData sql;
 	int			i;
 
@@ -185,8 +186,8 @@ keys_statement(const CdcTarget *target)
 		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
 						 quote_identifier(target->columns[target->key[i].column].name));
 	appendStringInfo(&sql, " FROM %s%s", CDC_TRUNCATE_SCOPE(kind), target->name);
-	if (target->own_rows != NULL)
-		appendStringInfo(&sql, " WHERE %s", target->own_rows);
+	if (live != NULL)
+		appendStringInfo(&sql, " WHERE %s", live);
 	return sql.data;
 }
 
@@ -211,7 +212,7 @@ sweep_rows(Sweep *sweep, Datum *values, bool *nulls)
 		}
 		if (!cdc_key_set_lacks(sweep->set, values, nulls))
 			continue;
-		cdc_reduce_delete(&sweep->apply->work, run, values, nulls);
+		run->mode->remove(sweep->apply, run, values, nulls);
 		sweep->deleted++;
 	}
 }
@@ -252,7 +253,7 @@ sweep_gone(Sweep *sweep)
 		}
 		if (!cdc_key_set_lacks(sweep->set, values, nulls))
 			continue;
-		cdc_reduce_delete(&sweep->apply->work, run, values, nulls);
+		run->mode->remove(sweep->apply, run, values, nulls);
 		sweep->deleted++;
 	}
 	cdc_reduce_flush(&sweep->apply->work, run);
@@ -308,6 +309,7 @@ sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end, const char 
 {
 	Sweep		work = {apply, source, NULL, false, 0, gone};
 	CdcAtHand	at = apply->work.at;
+	CdcEventFacts facts = apply->facts;
 	uint32		parts = 1;
 	uint32		part = 0;
 
@@ -321,6 +323,7 @@ sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end, const char 
 		if (mark(&work, begin, end))
 		{
 			apply->work.at = at;
+			apply->facts = facts;
 			if (gone != NULL)
 				sweep_gone(&work);
 			else
@@ -345,14 +348,14 @@ sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end, const char 
  * ------------------------------------------------------------------------
  */
 
-/* The copy begins: the rows of a table without a key all come anew. */
+/* The copy begins: the rows of a table without a key, or in whose target none is replaced, all come anew. */
 static void
 copy_begins(CdcApply *apply, CdcSourceRun *source, int64 seq)
 {
 	CdcTargetRun *run = source->target;
 	CdcWriterUser user;
 
-	if (!run->target->keyless || cdc_run_takes_at_end(apply, source, seq))
+	if ((!run->target->keyless && run->mode->remove != NULL) || cdc_run_takes_at_end(apply, source, seq))
 		return;
 	cdc_writer_begin(run, &user);
 	run->mode->truncate(apply, run);
@@ -366,7 +369,7 @@ copy_ends(CdcApply *apply, CdcSourceRun *source, const CdcCopyEvent *copy, int64
 	const CdcTargetRun *run = source->target;
 	int64		gone;
 
-	if (run->target->keyless || (copy->begin_seq <= apply->scan_after && apply->replay != NULL))
+	if (run->target->keyless || run->mode->remove == NULL || (copy->begin_seq <= apply->scan_after && apply->replay != NULL))
 		return;
 
 	/*

@@ -145,9 +145,6 @@ extern int	no_such_variable
 /* The server vacuums and analyses by itself: Greenplum does so with template0 only. */
 #define CDC_HAVE_AUTOVACUUM				(!CDC_GREENPLUM)
 
-/* Queries can be compiled. */
-#define CDC_HAVE_JIT					(PG_VERSION_NUM >= 110000)
-
 /* Permissions left the range table for a list of their own in 16. */
 #define CDC_HAVE_RTE_PERMISSION_INFO	(PG_VERSION_NUM >= 160000)
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hash.h
- *	  Mixing the bits of a word.
+ *	  Mixing the bits of a word; hash tables of the server, the same on each version.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,6 +9,10 @@
 #define CDC_PG_BASE_HASH_H
 
 #include "pg/base/compat.h"
+
+#include "utils/hsearch.h"
+
+#include "pg/base/compat_value.h"
 
 /* A one-to-one function of a word: the finalizer of MurmurHash3. */
 static inline uint64
@@ -66,6 +70,43 @@ static inline bool
 cdc_hash128_equal(CdcHash128 x, CdcHash128 y)
 {
 	return x.a == y.a && x.b == y.b;
+}
+
+/*
+ * hash_create() takes for granted what it is not told, and that in silence: before 14
+ * the sizes of keys and entries are ignored without HASH_ELEM, so that keys are cut to 7 bytes
+ * and entries overlap, and strings are the default; since then strings have to be said.
+ * Nobody else calls it (test/rooms.py).
+ */
+static inline HTAB *
+cdc_hash_table_create(const char *name, long n, Size key_size, Size entry_size, MemoryContext context,
+					  int flags)
+{
+	HASHCTL		ctl;
+
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = key_size;
+	ctl.entrysize = entry_size;
+	ctl.hash = tag_hash;
+	ctl.hcxt = context;
+	return hash_create(name, n, &ctl, HASH_ELEM | HASH_CONTEXT | flags);
+}
+
+/*
+ * A table in the context, for about n entries at first.  An entry begins with its key, a string
+ * that ends with a zero within key_size bytes; longer ones are cut.
+ */
+static inline HTAB *
+cdc_hash_of_strings(const char *name, long n, Size key_size, Size entry_size, MemoryContext context)
+{
+	return cdc_hash_table_create(name, n, key_size, entry_size, context, CDC_HASH_STRINGS);
+}
+
+/* The same with keys of exactly key_size bytes, all of which count, padding too. */
+static inline HTAB *
+cdc_hash_of_bytes(const char *name, long n, Size key_size, Size entry_size, MemoryContext context)
+{
+	return cdc_hash_table_create(name, n, key_size, entry_size, context, HASH_FUNCTION);
 }
 
 #endif							/* CDC_PG_BASE_HASH_H */

@@ -56,8 +56,12 @@ cdc_planner_begin(const CdcPlannerOption *options, int n)
 	int			i;
 
 	for (i = 0; i < n; i++)
-		CDC_SET_OPTION(options[i].name, options[i].value, PGC_USERSET, PGC_S_SESSION,
-					   GUC_ACTION_SAVE);
+	{
+		/* what a server does not know does not mislead its planner either */
+		if (GetConfigOption(options[i].name, true, false) != NULL)
+			CDC_SET_OPTION(options[i].name, options[i].value, PGC_USERSET, PGC_S_SESSION,
+						   GUC_ACTION_SAVE);
+	}
 	return level;
 }
 

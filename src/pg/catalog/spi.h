@@ -102,7 +102,7 @@ extern void cdc_spi_disconnect(void);
 /*
  * Options under which a statement is planned, whatever the planner believes about the
  * sizes of its tables; for all that follows until cdc_planner_end() with the level that
- * is returned, or abort.
+ * is returned, or abort.  Those that this server does not have are passed over.
  */
 typedef struct CdcPlannerOption
 {

@@ -31,6 +31,7 @@
 #include "pg/process/wake.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/progress/table_error.h"
+#include "pg/target/mode_shape.h"
 
 PG_FUNCTION_INFO_V1(cdc_add_table);
 PG_FUNCTION_INFO_V1(cdc_alter_table);
@@ -101,7 +102,6 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 			CdcReplicaSpec *spec)
 {
 	spec->mode = mode->name;
-	spec->added_columns = mode->added_columns;
 	if (!PG_ARGISNULL(2))
 		cdc_split_relation_name("target", text_to_cstring(PG_GETARG_TEXT_PP(2)),
 								sub->target_schema, &spec->schema, &spec->name);
@@ -113,6 +113,24 @@ read_target(FunctionCallInfo fcinfo, const CdcSubscription *sub, const CdcApplyM
 		spec->row_filter = text_to_cstring(PG_GETARG_TEXT_PP(6));
 	spec->rows = !PG_ARGISNULL(8) ? cdc_argument_target_rows(text_to_cstring(PG_GETARG_TEXT_PP(8))) :
 		PG_GETARG_BOOL(7) ? CDC_ROWS_ERROR : CDC_ROWS_KEEP;
+}
+
+/* ERROR where the mode does not go with what was given. */
+static void
+check_mode_arguments(const CdcReplicaSpec *spec)
+{
+	const CdcModeShape *shape = cdc_mode_shape(spec->mode);
+
+	if (!shape->own_key || (spec->key == NULL && spec->row_filter == NULL))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("a target of mode \"%s\" has no %s", shape->name, spec->key != NULL ? "key of the source" : "row_filter"),
+			 spec->key != NULL ?
+			 errdetail("Each event is a row, whose key is of columns of the mode's own.") :
+			 errdetail("An update that leaves the filter, or enters it, would be no event of its rows."),
+			 spec->key != NULL ? errhint("Leave the argument out.") :
+			 errhint("Leave the argument out, and filter in a view of the target.")));
 }
 
 /* Whether the table's target is the one that the user means; text as he wrote it. */
@@ -294,10 +312,10 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	char	   *row;
 	bool		replaces;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(7) || PG_ARGISNULL(11))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(7) || PG_ARGISNULL(11))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("subscription, source_table, mode, copy_data and from_history must not be null")));
+				 errmsg("subscription, source_table, copy_data and from_history must not be null")));
 	sub = cdc_subscription_get_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	request.name = name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	split_name(sub, name, &request.database, &request.relation);
@@ -306,13 +324,15 @@ cdc_add_table(PG_FUNCTION_ARGS)
 	request.from_history = PG_GETARG_BOOL(11);
 	request.rows_said = !PG_ARGISNULL(8);
 	cdc_table_options_parse(request.options, &sub->opt.table, &parsed);
-	mode = cdc_apply_mode_to_add(text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	mode = cdc_apply_mode_of_argument(PG_ARGISNULL(3) ? cdc_mode_of_subscription(sub) :
+									  text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	if (sub->kind == CDC_SERVER_KAFKA)
 		cdc_subscription_lock(sub, CDC_WRITER_APPLY);
 
 	/* names mean what they mean to the caller; what is made belongs to the owner */
 	read_target(fcinfo, sub, mode, &request.given);
+	check_mode_arguments(&request.given);
 	check_new(sub, &request);
 	row = cdc_register_table(sub, &request);
 	replaces = copy_replaces(sub, request.given.rows);
@@ -365,7 +385,6 @@ read_alteration(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 	if (present == NULL)
 		present = table->target;
 	given->mode = mode->name;
-	given->added_columns = mode->added_columns;
 	given->key = table->key;
 	given->nkey = table->nkey;
 	given->columns = table->columns;
@@ -381,6 +400,7 @@ read_alteration(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 		given->row_filter = text_to_cstring(PG_GETARG_TEXT_PP(7));
 	if (given->row_filter != NULL && given->row_filter[0] == '\0')
 		given->row_filter = NULL;
+	check_mode_arguments(given);
 	if (!PG_ARGISNULL(5))
 		cdc_split_relation_name("target", text_to_cstring(PG_GETARG_TEXT_PP(5)),
 								sub->target_schema, &given->schema, &given->name);
@@ -579,6 +599,13 @@ check_some_rows(const CdcSubscription *sub, const CdcSubscriptionTable *table)
 						table->source_table, sub->name, table->state),
 				 errdetail("All of its rows wait for a copy."),
 				 errhint("%s Or wait until the copy that is under way is complete.", remedy)));
+	if (cdc_mode_shape(table->mode)->own_key)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot copy some rows of source table \"%s\" of subscription \"%s\"", table->source_table,
+						sub->name),
+				 errdetail("Its target has mode \"%s\": a copy is told by a row that says that all rows come anew.", table->mode),
+				 errhint("%s", remedy)));
 	if (table->keyless || table->key != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -10,9 +10,9 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/base/hash.h"
 #include "pg/doubt/cascade.h"
 
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "core/binlog_position.h"
@@ -114,7 +114,6 @@ make_parents(CdcCascades *cascades)
 {
 	MemoryContext context;
 	MemoryContext old;
-	HASHCTL		ctl;
 	ListCell   *lc;
 
 	if (cascades->asked == NULL)
@@ -124,11 +123,8 @@ make_parents(CdcCascades *cascades)
 	old = MemoryContextSwitchTo(context);
 	cascades->last = NULL;
 	cascades->none = true;
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = CDC_CASCADE_NAME;
-	ctl.entrysize = sizeof(CdcCascadeParent);
-	ctl.hcxt = context;
-	cascades->parents = hash_create("cdc_ingest parents", 64, &ctl, CDC_HASH_STRINGS | HASH_CONTEXT);
+	cascades->parents = cdc_hash_of_strings("cdc_ingest parents", 64, CDC_CASCADE_NAME,
+											sizeof(CdcCascadeParent), context);
 	foreach(lc, cascades->all)
 	{
 		CdcForeignKey *key = lfirst(lc);

@@ -10,9 +10,9 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/base/hash.h"
 #include "pg/doubt/program.h"
 
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "core/sql_lexer.h"
@@ -70,14 +70,10 @@ cdc_programs_trim(CdcPrograms *programs)
 static void
 begin(CdcPrograms *programs)
 {
-	HASHCTL		ctl;
 
 	programs->context = AllocSetContextCreate(programs->parent, "cdc_ingest programs", ALLOCSET_SMALL_SIZES);
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = KEY_SIZE;
-	ctl.entrysize = sizeof(Entry);
-	ctl.hcxt = programs->context;
-	programs->entries = hash_create("cdc_ingest programs", 64, &ctl, CDC_HASH_STRINGS | HASH_CONTEXT);
+	programs->entries = cdc_hash_of_strings("cdc_ingest programs", 64, KEY_SIZE,
+											sizeof(Entry), programs->context);
 }
 
 /* The question for its texts, with their sql_mode. */

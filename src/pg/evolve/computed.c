@@ -17,6 +17,7 @@
 #include "pg/schema/typemap.h"
 #include "pg/expression/expression.h"
 #include "pg/expression/fill.h"
+#include "pg/target/mode_shape.h"
 
 /* Whether what was computed of the column's values is what is computed of them now. */
 static bool
@@ -95,6 +96,8 @@ cdc_evolve_is_computed(const CdcEvolve *e, const char *name)
 	CdcColumnFill    *fills;
 	int			n;
 
+	if (cdc_mode_column(cdc_mode_shape(e->out->table->mode), name) != NULL)
+		return true;
 	if (e->out->table->columns == NULL)
 		return false;
 	fills = cdc_fills_read(e->out->table->columns, &n);

@@ -19,6 +19,7 @@
 #include "pg/expression/fill.h"
 #include "pg/schema/versions.h"
 #include "pg/schema/type_fit.h"
+#include "pg/target/mode_shape.h"
 
 /*
  * Whether the column is to have another type: one that takes the values, and where it had
@@ -188,13 +189,17 @@ cdc_evolve_refit(CdcEvolution *out)
 		widen_columns(&e);
 	if (e.trouble != NULL)
 		return e.trouble;
-	other_key = out->table->nkey == 0 && e.all && cdc_evolve_key_differs(&e);
+	other_key = out->table->nkey == 0 && e.all && !cdc_mode_shape(out->table->mode)->own_key &&
+		cdc_evolve_key_differs(&e);
 	for (i = 0; i < e.ncolumns; i++)
 	{
 		lacks = lacks || e.columns[i].target == NULL;
 		if (e.columns[i].target != NULL && !e.shared && is_other_type(&e, &e.columns[i]))
 			other_type = true;
 	}
+	if ((other_key || other_type) && cdc_mode_shape(out->table->mode)->keeps_rows)
+		return psprintf("its target %s keeps rows that no copy brings again, and has another %s than they would have now: let it have that first, by ALTER TABLE",
+						e.target, other_key ? "key" : "type of a column");
 	if (lacks || other_key || other_type)
 		cdc_evolve_lock(&e);
 	if (other_key || other_type)

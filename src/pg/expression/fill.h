@@ -26,6 +26,7 @@ typedef enum CdcFilledBy
 	CDC_BY_COLUMN,
 	CDC_BY_CONSTANT,
 	CDC_BY_EXPRESSION,
+	CDC_BY_MODE,				/* the mode of the target does, whatever is mapped */
 	CDC_BY_NOTHING
 } CdcFilledBy;
 

@@ -163,12 +163,8 @@ static const CdcPlannerOption follow_index[] = {
 	{"enable_bitmapscan", "off"},
 	{"enable_sort", "off"},
 #endif
-#if CDC_HAVE_OTHER_PLANNER
 	{"optimizer", "off"},
-#endif
-#if CDC_HAVE_JIT
 	{"jit", "off"},
-#endif
 };
 
 /* Runs a query about a range of numbers for one bigint; 0 when there is none. */

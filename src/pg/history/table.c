@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/base/hash.h"
 #include "pg/history/table.h"
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
@@ -21,7 +22,6 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -98,15 +98,8 @@ find_checked(Oid relid)
 
 	if (checked == NULL)
 	{
-		HASHCTL		ctl;
-
-		memset(&ctl, 0, sizeof(ctl));
-		ctl.keysize = sizeof(Oid);
-		ctl.entrysize = sizeof(CheckedHistory);
-		ctl.hash = tag_hash;
-		ctl.hcxt = CacheMemoryContext;
-		checked = hash_create("cdc_ingest histories", 16, &ctl,
-							  HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
+		checked = cdc_hash_of_bytes("cdc_ingest histories", 16, sizeof(Oid),
+									sizeof(CheckedHistory), CacheMemoryContext);
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	}
 	entry = hash_search(checked, &relid, HASH_ENTER, &found);

@@ -6,10 +6,10 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/base/hash.h"
 #include "pg/mapping/cache.h"
 
 #include "storage/lmgr.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -77,15 +77,8 @@ invalidate_expressions(Datum arg, int cacheid, uint32 hashvalue)
 static void
 init_cache(void)
 {
-	HASHCTL		ctl;
-
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = CACHE_KEY_SIZE;
-	ctl.entrysize = sizeof(CacheEntry);
-	ctl.hash = string_hash;
-	ctl.hcxt = CacheMemoryContext;
-	cache = hash_create("cdc_ingest targets", 64, &ctl,
-						HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
+	cache = cdc_hash_of_strings("cdc_ingest targets", 64, CACHE_KEY_SIZE,
+								sizeof(CacheEntry), CacheMemoryContext);
 	CacheRegisterRelcacheCallback(invalidate_relation, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, invalidate_expressions, (Datum) 0);
 	CacheRegisterSyscacheCallback(TYPEOID, invalidate_expressions, (Datum) 0);

@@ -432,7 +432,7 @@ map_computed(const CdcMapping *mapping, CdcLayout *layout, const CdcRowImage *im
 
 		if (col->by == CDC_BY_EXPRESSION)
 			layout->computable[c] = computable(col->expression, present);
-		else if (col->by == CDC_BY_CONSTANT)
+		else if (col->by == CDC_BY_CONSTANT || col->by == CDC_BY_MODE)
 			layout->computable[c] = CDC_COMPUTABLE_YES;
 		if (layout->computable[c] == CDC_COMPUTABLE_YES)
 			attrs[col->attnum - 1] = true;

@@ -33,9 +33,9 @@
  * ------------------------------------------------------------------------
  */
 
-/* ERROR where the user's mapping names a column that the target does not have. */
+/* ERROR where the user's mapping names a column that the target does not have, or its mode fills. */
 static void
-check_mapped_names(const CdcTarget *target, const CdcColumnFill *fills, int n)
+check_mapped_names(const CdcTarget *target, const CdcModeShape *shape, const CdcColumnFill *fills, int n)
 {
 	int			i;
 	int			c;
@@ -44,6 +44,12 @@ check_mapped_names(const CdcTarget *target, const CdcColumnFill *fills, int n)
 	{
 		if (fills[i].by == CDC_BY_NOTHING)
 			continue;
+		if (cdc_mode_column(shape, fills[i].target) != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("column \"%s\" of target %s is filled by mode \"%s\"", fills[i].target, target->name,
+							shape->name),
+					 errhint("Leave it out of the mapping \"columns\".")));
 		for (c = 0; c < target->ncolumns; c++)
 			if (strcmp(target->columns[c].name, fills[i].target) == 0)
 				break;
@@ -87,7 +93,10 @@ static void
 fill_by_column(CdcMappedColumn *col, const CdcSubscription *sub, Form_pg_attribute att,
 			   const CdcTableDef *def, const char *source)
 {
+	const CdcColumnDef *definition = find_definition(def, source);
+
 	col->by = CDC_BY_COLUMN;
+	col->in_source_key = definition != NULL && definition->pk >= 0;
 	col->source = pstrdup(source);
 	col->source_len = strlen(source);
 	cdc_converter_init(&col->conv, CurrentMemoryContext, att->atttypid, att->atttypmod,
@@ -126,7 +135,7 @@ map_columns(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpe
 			const CdcTableDef *def)
 {
 	CdcTarget  *target = mapping->target;
-	bool		keyless = spec->columns == NULL && is_keyless(spec, def);
+	bool		keyless = spec->columns == NULL && !mapping->shape->own_key && is_keyless(spec, def);
 	int			nfills = 0;
 	CdcColumnFill    *fills = spec->columns != NULL ? cdc_fills_read(spec->columns, &nfills) : NULL;
 	int			i;
@@ -137,22 +146,31 @@ map_columns(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpe
 	{
 		Form_pg_attribute att = TupleDescAttr(target->desc, i);
 		const CdcColumnFill *fill = cdc_fill_find(fills, nfills, NameStr(att->attname));
+		const CdcModeColumn *own;
 		CdcMappedColumn *col;
 		int			at;
 
-		if (att->attisdropped || CDC_ATT_GENERATED(att) ||
-			(fills != NULL && (fill == NULL || fill->by == CDC_BY_NOTHING)))
+		if (att->attisdropped || CDC_ATT_GENERATED(att))
+			continue;
+		own = cdc_mode_column(mapping->shape, NameStr(att->attname));
+		if (own == NULL && fills != NULL && (fill == NULL || fill->by == CDC_BY_NOTHING))
 			continue;
 
 		/* what the source has no more tells no rows apart */
-		if (keyless && find_definition(def, NameStr(att->attname)) == NULL)
+		if (own == NULL && keyless && find_definition(def, NameStr(att->attname)) == NULL)
 			continue;
 		at = cdc_target_add_column(target, att);
 		col = &mapping->columns[at];
 		col->attnum = att->attnum;
 		col->name = target->columns[at].name;
 		col->source = "";
-		if (fill == NULL || fill->by == CDC_BY_COLUMN)
+		if (own != NULL)
+		{
+			col->by = CDC_BY_MODE;
+			col->mode_fill = own->fill;
+			col->unsettled = true;
+		}
+		else if (fill == NULL || fill->by == CDC_BY_COLUMN)
 			fill_by_column(col, sub, att, def, fill != NULL ? fill->text : NameStr(att->attname));
 		else if (fill->by == CDC_BY_CONSTANT)
 			fill_by_constant(col, sub, att, fill);
@@ -160,7 +178,7 @@ map_columns(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpe
 			col->by = CDC_BY_EXPRESSION;
 		mapping->computed = mapping->computed || col->by != CDC_BY_COLUMN;
 	}
-	check_mapped_names(target, fills, nfills);
+	check_mapped_names(target, mapping->shape, fills, nfills);
 	if (target->ncolumns == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
@@ -362,7 +380,22 @@ choose_form(CdcMappedColumn *col, const CdcTargetColumn *column, const CdcTableD
 			fit == CDC_KEY_FIT_ANY_CASE ? CDC_FORM_ANY_CASE : CDC_FORM_ANY;
 }
 
-/* Chooses the target's key: as given, else the source's, else the target's own. */
+/* The attributes of a key that the mode has of its own. */
+static List *
+attnums_of_mode(const CdcMapping *mapping)
+{
+	List	   *result = NIL;
+	int			i;
+	int			c;
+
+	for (i = 0; i < mapping->shape->ncolumns; i++)
+		for (c = 0; mapping->shape->columns[i].in_key && c < mapping->target->ncolumns; c++)
+			if (strcmp(mapping->columns[c].name, mapping->shape->columns[i].name) == 0)
+				result = lappend_int(result, mapping->columns[c].attnum);
+	return result;
+}
+
+/* Chooses the target's key: the mode's, as given, else the source's, else the target's own. */
 static void
 map_key(CdcMapping *mapping, Relation rel, const CdcSubscription *sub, const CdcMappingSpec *spec,
 		const CdcTableDef *def)
@@ -372,9 +405,11 @@ map_key(CdcMapping *mapping, Relation rel, const CdcSubscription *sub, const Cdc
 	bool		none = cdc_key_is_none(sub, spec->key, spec->nkey);
 	int			c;
 
-	mapping->key_chosen = spec->nkey > 0 || none;
+	mapping->key_chosen = spec->nkey > 0 || none || mapping->shape->own_key;
 
-	if (spec->nkey > 0)
+	if (mapping->shape->own_key)
+		attnums = attnums_of_mode(mapping);
+	else if (spec->nkey > 0)
 	{
 		attnums = attnums_of_targets(target, spec->key, spec->nkey);
 		if (attnums == NIL)
@@ -404,11 +439,42 @@ map_key(CdcMapping *mapping, Relation rel, const CdcSubscription *sub, const Cdc
 				 errhint("Name key columns in argument \"key\", or distribute the table.")));
 }
 
+/*
+ * What keeps a target of a mode that keeps rows from being one: without a key it is not known
+ * which row has gone, and values of rows that have gone are free again at the source.  Returns
+ * that, or NULL; ERROR where nobody tells it later.
+ */
+static char *
+mode_trouble(const CdcMapping *mapping, const CdcMappingSpec *spec)
+{
+	const CdcTarget *target = mapping->target;
+	const char *what = target->keyless ? "has no key" : target->row_by_row ? "has a unique index besides its key" : NULL;
+
+	if (!mapping->shape->keeps_rows || what == NULL)
+		return NULL;
+	if (!spec->tells_trouble)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("target %s %s, and cannot have mode \"%s\"", target->name, what, mapping->shape->name),
+				 target->keyless ?
+				 errdetail("The row that has gone could not be told from others.") :
+				 errdetail("Rows stay that the source does not have any more, and others may get their values."),
+				 target->keyless ?
+				 errhint("Give the source table a primary key, name the columns that tell its rows apart with key := '{...}', or take mode := 'append'.") :
+				 errhint("Drop that index, or make it one that is not unique.")));
+	return psprintf("its target %s, which mode \"%s\" %s", what, mapping->shape->name,
+					target->keyless ? "needs" : "does not go with");
+}
+
 void
 cdc_mapping_map(CdcMapping *mapping, Relation rel, const CdcSubscription *sub,
 				const CdcMappingSpec *spec, const CdcTableDef *def)
 {
+	cdc_mode_check_table(mapping->shape, rel, mapping->target->name);
 	map_columns(mapping, sub, spec, def);
 	map_key(mapping, rel, sub, spec, def);
-	mapping->trouble = shape_trouble(mapping, def);
+	mapping->target->alive = mapping->shape->alive;
+	mapping->trouble = mode_trouble(mapping, spec);
+	if (mapping->trouble == NULL)
+		mapping->trouble = shape_trouble(mapping, def);
 }

@@ -17,6 +17,7 @@
 #include "pg/datum/convert.h"
 #include "pg/expression/expression.h"
 #include "pg/expression/fill.h"
+#include "pg/target/mode_shape.h"
 #include "pg/target/target.h"
 #include "utils/jsonb.h"
 
@@ -29,6 +30,8 @@ typedef struct CdcMappedColumn
 	CdcExpression *expression;	/* of CDC_BY_EXPRESSION */
 	Datum		constant;		/* of CDC_BY_CONSTANT */
 	bool		constant_null;
+	CdcModeFill mode_fill;		/* of CDC_BY_MODE */
+	bool		in_source_key;	/* the source's column is in its primary key */
 	bool		unsettled;		/* the same row may give something else another time */
 	CdcConverter conv;
 	CdcColumnHint hint;			/* for envelopes that do not tell types */
@@ -48,6 +51,7 @@ typedef struct CdcMapping
 	bool		shared;			/* the source table fills several */
 	bool		copied;			/* a copy for it is not over */
 	const char *mode;			/* as cdc.subscription_table or cdc.replay has it */
+	const CdcModeShape *shape;	/* of the mode */
 
 	/* its target; NULL: the table goes to history only, and nothing below is set */
 	CdcTarget  *target;

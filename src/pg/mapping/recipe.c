@@ -192,6 +192,7 @@ cdc_recipe_mapping(const CdcRecipe *recipe, Relation rel)
 	if (reading.nnames > RelationGetDescr(rel)->natts)
 		refuse_recipe();
 	mapping->source_table = "";
+	mapping->shape = cdc_mode_shape(NULL);
 	mapping->cxt = CurrentMemoryContext;
 	mapping->whole_only = true;
 	mapping->target = cdc_target_create(rel);

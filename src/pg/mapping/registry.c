@@ -28,6 +28,7 @@
 #include "pg/schema/change.h"
 #include "pg/expression/fill.h"
 #include "pg/mapping/shard.h"
+#include "pg/target/mode_shape.h"
 
 void
 cdc_split_table_name(const char *name, char **database, char **table)
@@ -212,6 +213,7 @@ cdc_registry_default_target(const CdcSubscription *sub, const CdcTable *table,
 	memset(spec, 0, sizeof(*spec));
 	spec->logged = logged;
 	spec->rows = sub->target_rows;
+	spec->mode = cdc_mode_of_subscription(sub);
 	if (sub->target_schema == NULL)
 		return false;
 	if (sub->schema_trouble != NULL)
@@ -300,6 +302,13 @@ cdc_registry_add_existing(const CdcSubscription *sub, const CdcTable *table,
 	trouble = has_target ? meets_another(sub, table, &spec) : NULL;
 	if (trouble != NULL)
 		leave_out(sub, table, ERRCODE_DUPLICATE_TABLE, trouble, cdc_table_error_left_out_hint(sub, name));
+	else if (has_target && table->npk == 0 && cdc_mode_shape(spec.mode)->keeps_rows &&
+			 !cdc_mode_shape(spec.mode)->own_key)
+		leave_out(sub, table, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+				  psprintf("source table %s has no primary key, and its target cannot have mode \"%s\"", name, spec.mode),
+				  psprintf("In a mode that needs none: SELECT cdc.remove_table(%s, %s); and SELECT cdc.add_table(%s, %s, mode := 'append');",
+						   quote_literal_cstr(sub->name), quote_literal_cstr(name), quote_literal_cstr(sub->name),
+						   quote_literal_cstr(name)));
 	else
 		(void) cdc_registry_add(sub, table, has_target ? &spec : NULL, copy, NULL);
 }

@@ -127,7 +127,8 @@ cdc_shard_check(const CdcSubscription *sub, const CdcMappingSpec *spec, CdcTarge
 	CdcMapping *mapping;
 	char	   *shard;
 
-	if (spec->target == NULL || (spec->row_filter == NULL && !cdc_fills_compute(spec->columns)))
+	if (spec->target == NULL || (spec->row_filter == NULL && !cdc_fills_compute(spec->columns) &&
+								 cdc_mode_shape(spec->mode)->ncolumns == 0))
 		return NULL;
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest shard", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(cxt);

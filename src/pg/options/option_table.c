@@ -63,6 +63,7 @@ static const char *const ssl_modes[] = {
  */
 static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
 static const char *const nul_words[] = {"error", "strip", NULL};
+static const char *const target_mode_words[] = {"replica", "soft_delete", "append", NULL};
 static const char *const conflict_words[] = {"error", "overwrite", NULL};
 static const char *const xa_unknown_words[] = {"error", "log", NULL};
 static const char *const format_words[] = {"message", "json", NULL};
@@ -214,6 +215,8 @@ static const CdcOption options[] = {
 	"What apply writes for dates that PostgreSQL does not have, such as 0000-00-00; with null -infinity where a column cannot be NULL, and in keys"},
 	{SCOPE_SUBSCRIPTION, "nul_in_text", TYPE_CHOICE, "error", 0, 0, nul_words, false, SUBS(nul_in_text),
 	"What apply does with a NUL byte in a text"},
+	{SCOPE_SUBSCRIPTION, "target_mode", TYPE_CHOICE, "replica", 0, 0, target_mode_words, false, SUBS(target_mode),
+	"The mode of targets that come later: of those that target_schema makes, and of cdc.add_table where it names none"},
 	{SCOPE_SUBSCRIPTION, "conflict", TYPE_CHOICE, "error", 0, 0, conflict_words, false, SUBS(conflict),
 	"What apply does where two rows have the same values in a unique index that the target has beside its key: stop, or keep the later row only and say so in cdc.log; on partitioned tables and Greenplum it stops"},
 	{SCOPE_SUBSCRIPTION, "tinyint1_as_boolean", TYPE_BOOL, "off", 0, 0, NULL, false, SUBS(tinyint1_boolean),

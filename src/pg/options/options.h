@@ -81,6 +81,14 @@ typedef enum CdcTruncate
 	CDC_TRUNCATE_IGNORE
 } CdcTruncate;
 
+/* What targets are that the subscription makes by itself. */
+typedef enum CdcTargetMode
+{
+	CDC_TARGET_REPLICA,
+	CDC_TARGET_SOFT_DELETE,
+	CDC_TARGET_APPEND
+} CdcTargetMode;
+
 /* cdc.subscription_table.options, with what the subscription's say where they say nothing. */
 typedef struct CdcTableOptions
 {
@@ -116,6 +124,7 @@ typedef struct CdcSubscriptionOptions
 	/* values and types of targets */
 	CdcZeroDate zero_date;
 	CdcNulInText nul_in_text;
+	CdcTargetMode target_mode;
 	CdcConflict conflict;		/* of rows in a unique index of a target */
 	bool		disable_others_triggers;	/* of targets that others own; superusers set it */
 	bool		tinyint1_boolean;	/* tinyint(1) becomes boolean in replicas */

@@ -8,8 +8,8 @@
  */
 #include "pg/publish/publish_internal.h"
 
-#include "utils/hsearch.h"
 
+#include "pg/base/hash.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/tables.h"
 
@@ -30,14 +30,8 @@ claim(CdcPublisher *publisher, const char *table, const char *name)
 
 	if (publisher->names == NULL)
 	{
-		HASHCTL		ctl;
-
-		memset(&ctl, 0, sizeof(ctl));
-		ctl.keysize = NAME_BYTES;
-		ctl.entrysize = sizeof(Claim);
-		ctl.hcxt = publisher->cxt;
-		publisher->names = hash_create("cdc_ingest published names", 64, &ctl,
-									   HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+		publisher->names = cdc_hash_of_strings("cdc_ingest published names", 64, NAME_BYTES,
+											   sizeof(Claim), publisher->cxt);
 	}
 	strlcpy(key, name, sizeof(key));
 	entry = hash_search(publisher->names, key, HASH_ENTER, &found);

@@ -13,13 +13,13 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 
 #include "envelope/doc_tree.h"
 #include "envelope/envelope.h"
 #include "pg/base/compat_value.h"
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
+#include "pg/base/hash.h"
 #include "pg/base/utf8.h"
 #include "pg/datum/jsonb_document.h"
 #include "pg/history/copied_rows.h"
@@ -170,19 +170,14 @@ cdc_publish_gone(CdcPublisher *publisher, const CdcPublishEvent *event, const ch
 {
 	CdcPublishGone *gone = palloc0(sizeof(CdcPublishGone));
 	Datum		array = OidInputFunctionCall(F_ARRAY_IN, cdc_from_utf8_copy(list), TEXTOID, -1);
-	HASHCTL		ctl;
 	Datum	   *values;
 	bool	   *nulls;
 	int			n;
 	int			i;
 	int			k;
 
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = GONE_BYTES;
-	ctl.entrysize = sizeof(GoneEntry);
-	ctl.hcxt = CurrentMemoryContext;
-	gone->keys = hash_create("cdc_ingest rows that are gone", 64, &ctl,
-							 HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+	gone->keys = cdc_hash_of_strings("cdc_ingest rows that are gone", 64, GONE_BYTES,
+									 sizeof(GoneEntry), CurrentMemoryContext);
 	cdc_publish_target_key(publisher, event, &gone->key);
 	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, 'i', &values, &nulls, &n);
 	for (i = 0; gone->key.n > 0 && i + gone->key.n <= n; i += gone->key.n)

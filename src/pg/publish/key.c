@@ -8,9 +8,9 @@
  */
 #include "pg/publish/publish_internal.h"
 
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "pg/base/hash.h"
 #include "pg/base/utf8.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/versions.h"
@@ -39,14 +39,8 @@ static HTAB *announced = NULL;
 static HTAB *
 create_tables(MemoryContext cxt)
 {
-	HASHCTL		ctl;
-
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = TABLE_NAME_BYTES;
-	ctl.entrysize = sizeof(KnownTable);
-	ctl.hcxt = cxt;
-	return hash_create("cdc_ingest published tables", 64, &ctl,
-					   HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+	return cdc_hash_of_strings("cdc_ingest published tables", 64, TABLE_NAME_BYTES,
+							   sizeof(KnownTable), cxt);
 }
 
 /* The definition in a form that tells types; the current context is the run's. */
@@ -246,14 +240,8 @@ cdc_publish_definition_is_new(CdcPublisher *publisher, const CdcPublishEvent *ev
 		return false;
 	if (announced == NULL)
 	{
-		HASHCTL		ctl;
-
-		memset(&ctl, 0, sizeof(ctl));
-		ctl.keysize = sizeof(want.name);
-		ctl.entrysize = sizeof(Announced);
-		ctl.hcxt = TopMemoryContext;
-		announced = hash_create("cdc_ingest announced definitions", 64, &ctl,
-								HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+		announced = cdc_hash_of_strings("cdc_ingest announced definitions", 64, sizeof(want.name),
+										sizeof(Announced), TopMemoryContext);
 	}
 	memset(&want, 0, sizeof(want));
 	snprintf(want.name, sizeof(want.name), "%s:%s", publisher->publication->name, table->name);

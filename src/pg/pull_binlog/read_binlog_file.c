@@ -36,6 +36,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
 #include "pg/base/error.h"
+#include "pg/base/hash.h"
 #include "pg/base/utf8.h"
 #include "pg/base/result_set.h"
 #include "pg/catalog/access.h"
@@ -203,15 +204,8 @@ next_event(Piece *piece, const uint8_t **event, size_t *len)
 static void
 start_definitions(BinlogRead *read)
 {
-	HASHCTL		ctl;
-
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = sizeof(uint64);
-	ctl.entrysize = sizeof(Definition);
-	ctl.hash = tag_hash;
-	ctl.hcxt = read->context;
-	read->definitions = hash_create("cdc_ingest table maps", 64, &ctl,
-									HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
+	read->definitions = cdc_hash_of_bytes("cdc_ingest table maps", 64, sizeof(uint64),
+										  sizeof(Definition), read->context);
 }
 
 /* Between groups the decoder has no use for the definitions of the last one. */

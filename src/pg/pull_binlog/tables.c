@@ -10,6 +10,7 @@
 
 #include "mb/pg_wchar.h"
 
+#include "pg/base/hash.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
@@ -63,15 +64,11 @@ static void
 read_tables(CdcBinlogStream *stream)
 {
 	List	   *tables = cdc_subscription_tables(stream->sub);
-	HASHCTL		ctl;
 	ListCell   *lc;
 
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = CDC_BINLOG_TABLE_NAME;
-	ctl.entrysize = sizeof(CdcBinlogTable);
-	ctl.hcxt = stream->context;
 	cdc_binlog_stream_forget_tables(stream);
-	stream->tables = hash_create("cdc_ingest tables", 64, &ctl, CDC_HASH_STRINGS | HASH_CONTEXT);
+	stream->tables = cdc_hash_of_strings("cdc_ingest tables", 64, CDC_BINLOG_TABLE_NAME,
+										 sizeof(CdcBinlogTable), stream->context);
 	foreach(lc, tables)
 	{
 		CdcSubscriptionTable *t = lfirst(lc);

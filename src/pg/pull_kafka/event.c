@@ -20,6 +20,7 @@
 #include "pg/base/bounded_text.h"
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
+#include "pg/base/hash.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/spi.h"
 #include "pg/datum/json_text_in.h"
@@ -113,14 +114,9 @@ CdcKafkaEventMaker *
 cdc_kafka_event_maker_create(MemoryContext context, const CdcSubscription *sub)
 {
 	CdcKafkaEventMaker *maker = MemoryContextAllocZero(context, sizeof(CdcKafkaEventMaker));
-	HASHCTL		ctl;
 
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = TABLE_NAME;
-	ctl.entrysize = sizeof(Table);
-	ctl.hcxt = context;
-	maker->tables = hash_create("cdc_ingest tables", 64, &ctl, CDC_HASH_STRINGS | HASH_ELEM |
-								HASH_CONTEXT);
+	maker->tables = cdc_hash_of_strings("cdc_ingest tables", 64, TABLE_NAME,
+										sizeof(Table), context);
 	maker->context = context;
 	maker->sub = sub;
 	if (!cdc_format_by_name(sub->format, &maker->format))
@@ -142,15 +138,10 @@ cdc_kafka_event_maker_create_apart(MemoryContext context, const CdcSubscription 
 								   char **known, int n)
 {
 	CdcKafkaEventMaker *maker = cdc_kafka_event_maker_create(context, sub);
-	HASHCTL		ctl;
 	int			i;
 
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = TABLE_NAME;
-	ctl.entrysize = TABLE_NAME;
-	ctl.hcxt = context;
-	maker->known = hash_create("cdc_ingest known tables", Max(n, 64), &ctl,
-							   CDC_HASH_STRINGS | HASH_ELEM | HASH_CONTEXT);
+	maker->known = cdc_hash_of_strings("cdc_ingest known tables", Max(n, 64), TABLE_NAME,
+									   TABLE_NAME, context);
 	for (i = 0; i < n; i++)
 	{
 		char		name[TABLE_NAME];

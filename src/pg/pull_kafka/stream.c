@@ -22,6 +22,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_value.h"
+#include "pg/base/hash.h"
 #include "pg/process/background.h"
 #include "pg/base/error.h"
 #include "pg/process/shmem.h"
@@ -188,20 +189,14 @@ static void
 read_places(CdcKafkaStream *stream)
 {
 	CdcKafkaPlace *rows;
-	HASHCTL		ctl;
 	int			n;
 	int			i;
 
 	rows = cdc_kafka_places_read(stream->sub, &n);
 	stream->maxplaces = Max(n, 16);
 	stream->places = MemoryContextAlloc(stream->context, sizeof(CdcKafkaPlace) * stream->maxplaces);
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = sizeof(PlaceKey);
-	ctl.entrysize = sizeof(PlaceEntry);
-	ctl.hash = tag_hash;
-	ctl.hcxt = stream->context;
-	stream->index = hash_create("cdc_ingest partitions", stream->maxplaces, &ctl,
-								HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
+	stream->index = cdc_hash_of_bytes("cdc_ingest partitions", stream->maxplaces, sizeof(PlaceKey),
+									  sizeof(PlaceEntry), stream->context);
 	for (i = 0; i < n; i++)
 	{
 		CdcKafkaPlace *place = add_place(stream, rows[i].topic, rows[i].partition);

@@ -14,6 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/base/hash.h"
 #include "pg/registry/registry.h"
 
 #include "foreign/foreign.h"
@@ -21,7 +22,6 @@
 #include "lib/stringinfo.h"
 #include "nodes/nodes.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "envelope/doc_tree.h"
@@ -109,15 +109,8 @@ kept_text(const char *text)
 static void
 make_schemas(CdcRegistry *registry)
 {
-	HASHCTL		ctl;
-
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = sizeof(uint32);
-	ctl.entrysize = sizeof(Kept);
-	ctl.hcxt = registry->context;
-	ctl.hash = tag_hash;
-	registry->schemas = hash_create("cdc_ingest schemas of a registry", 16, &ctl,
-									HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
+	registry->schemas = cdc_hash_of_bytes("cdc_ingest schemas of a registry", 16, sizeof(uint32),
+										  sizeof(Kept), registry->context);
 }
 
 /* The statement that says who asks: by name and password, or by a token. */

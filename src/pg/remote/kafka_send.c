@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/base/hash.h"
 #include "pg/remote/kafka_send.h"
 
 #include "access/xact.h"
@@ -19,7 +20,6 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "storage/proc.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -368,14 +368,8 @@ note_topic(CdcKafkaSender *sender, const char *topic, bool *found)
 
 	if (sender->topics == NULL)
 	{
-		HASHCTL		ctl;
-
-		memset(&ctl, 0, sizeof(ctl));
-		ctl.keysize = TOPIC_BYTES;
-		ctl.entrysize = sizeof(SenderTopic);
-		ctl.hcxt = TopMemoryContext;
-		sender->topics = hash_create("cdc_ingest topics written to", 16, &ctl,
-									 HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+		sender->topics = cdc_hash_of_strings("cdc_ingest topics written to", 16, TOPIC_BYTES,
+											 sizeof(SenderTopic), TopMemoryContext);
 	}
 	strlcpy(name, topic, sizeof(name));
 	entry = hash_search(sender->topics, name, HASH_ENTER, found);

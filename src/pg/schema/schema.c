@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "pg/base/error.h"
+#include "pg/base/hash.h"
 
 static void
 destroy_arena(void *arg)
@@ -44,16 +45,11 @@ cdc_schema_arena(MemoryContext context)
 static void
 start_cache(CdcSchema *schema)
 {
-	HASHCTL		ctl;
 
 	schema->current = AllocSetContextCreate(schema->context, "cdc_ingest definitions",
 											ALLOCSET_DEFAULT_SIZES);
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = CDC_SCHEMA_NAME_SIZE;
-	ctl.entrysize = sizeof(CdcSchemaEntry);
-	ctl.hcxt = schema->current;
-	schema->entries = hash_create("cdc_ingest source tables", 64, &ctl,
-								  HASH_ELEM | HASH_CONTEXT | CDC_HASH_STRINGS);
+	schema->entries = cdc_hash_of_strings("cdc_ingest source tables", 64, CDC_SCHEMA_NAME_SIZE,
+										  sizeof(CdcSchemaEntry), schema->current);
 	memset(schema->recent, 0, sizeof(schema->recent));
 	schema->arena = cdc_schema_arena(schema->current);
 }

@@ -28,6 +28,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 #include "pg/target/claim.h"
+#include "pg/target/mode_shape.h"
 #include "pg/expression/expression.h"
 #include "pg/expression/fill.h"
 #include "pg/target/target.h"
@@ -251,16 +252,22 @@ find_mapped(const Mapped *mapped, int n, const char *name)
 }
 
 /*
- * The target's key columns: as given, or those that the source's primary key
+ * The target's key columns: the mode's own, as given, or those that the source's primary key
  * fills; NIL when there is no key or not all of it is mapped.
  */
 static List *
 key_columns(const CdcTable *table, const CdcReplicaSpec *spec, const Mapped *mapped, int n)
 {
+	const CdcModeShape *shape = cdc_mode_shape(spec->mode);
 	List	   *key = NIL;
 	int			i;
 	int			j;
 
+	for (i = 0; i < shape->ncolumns; i++)
+		if (shape->columns[i].in_key)
+			key = lappend(key, (char *) shape->columns[i].name);
+	if (key != NIL)
+		return key;
 	for (i = 0; i < spec->nkey; i++)
 	{
 		if (find_mapped(mapped, n, spec->key[i]) == NULL)
@@ -370,6 +377,7 @@ static void
 create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcReplica *replica,
 			  const Mapped *mapped, int n, List *key)
 {
+	const CdcModeShape *shape = cdc_mode_shape(spec->mode);
 	StringInfoData sql;
 	ListCell   *lc;
 	const char *comma = "";
@@ -385,8 +393,8 @@ create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcR
 						 mapped[i].source == NULL ? mapped[i].type :
 						 cdc_pg_type(mapped[i].source, &sub->opt, &reason));
 	}
-	for (i = 0; spec->added_columns != NULL && spec->added_columns[i] != NULL; i++)
-		appendStringInfo(&sql, ", %s", spec->added_columns[i]);
+	for (i = 0; i < shape->ncolumns; i++)
+		appendStringInfo(&sql, ", %s %s", shape->columns[i].name, shape->columns[i].definition);
 	if (key != NIL)
 	{
 		appendStringInfoString(&sql, ", PRIMARY KEY (");
@@ -474,12 +482,40 @@ announce_missing_key(Relation rel, const char *target)
 				 errdetail("Without a unique index on the key each update and delete searches the whole table.")));
 }
 
+/* ERROR where a column of the mode's own has the name of another one. */
+static void
+check_mode_names(const CdcModeShape *shape, const CdcTable *table, const Mapped *mapped, int n)
+{
+	int			i;
+
+	for (i = 0; i < shape->ncolumns; i++)
+		if (find_mapped(mapped, n, shape->columns[i].name) != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("source table %s is to fill column \"%s\", which mode \"%s\" has for its own",
+							cdc_from_utf8_copy(table->full_name), shape->columns[i].name, shape->name),
+					 errhint("Give it another name, or leave it out: columns := '{...}'.")));
+}
+
+/* ERROR: in that mode rows have to be found by a key. */
+static void
+refuse_keyless(const CdcModeShape *shape, const CdcTable *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("source table %s has no primary key, and its target cannot have mode \"%s\"",
+					cdc_from_utf8_copy(table->full_name), shape->name),
+			 errdetail("The row that has gone could not be told from others."),
+			 errhint("Add a primary key at the source, name the columns that tell its rows apart with key := '{...}', or take mode := 'append'.")));
+}
+
 void
 cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 				   const CdcReplicaSpec *spec, CdcReplica *replica)
 {
 	Oid			nsp = get_namespace_oid(spec->schema, false);
 	Oid			relid = get_relname_relid(spec->name, nsp);
+	const CdcModeShape *shape = cdc_mode_shape(spec->mode);
 	bool		renamed = false;
 	Mapped	   *mapped;
 	List	   *key;
@@ -487,6 +523,7 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 
 	mapped = spec->columns != NULL ? map_given(sub, table, spec->columns, !OidIsValid(relid), &n) :
 		map_all(table, relid, spec->logged, &n, &renamed);
+	check_mode_names(shape, table, mapped, n);
 	key = key_columns(table, spec, mapped, n);
 	replica->target = quote_qualified_identifier(spec->schema, spec->name);
 	replica->created = !OidIsValid(relid);
@@ -496,6 +533,8 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 				(errmsg("column names of source table %s are longer than %d bytes, or are those of system columns",
 						cdc_from_utf8_copy(table->full_name), NAMEDATALEN - 1),
 				 errdetail("In target %s they end in a hash of the whole name.", replica->target)));
+	if (key == NIL && shape->keeps_rows && !(OidIsValid(relid) && has_own_key(relid)))
+		refuse_keyless(shape, table);
 	if (key == NIL && !(OidIsValid(relid) && has_own_key(relid)))
 		ereport(NOTICE,
 				(errmsg("source table %s has no primary key", cdc_from_utf8_copy(table->full_name)),
@@ -507,7 +546,7 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 	{
 		const char *longest = NULL;
 		/* messages say nothing of lengths: what they call a key is taken for one */
-		bool		fits = sub->kind == CDC_SERVER_KAFKA || key_fits(mapped, n, key, &longest);
+		bool		fits = shape->own_key || sub->kind == CDC_SERVER_KAFKA || key_fits(mapped, n, key, &longest);
 
 		create_target(sub, spec, replica, mapped, n, fits ? key : NIL);
 		if (!fits)
@@ -529,6 +568,7 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 		rel = table_open(relid, AccessShareLock);
 		check_target(sub, rel, table, replica->target);
 		check_columns(relid, table, replica->target, mapped, n);
+		cdc_mode_check_table(shape, rel, replica->target);
 		if (key != NIL)
 			announce_missing_key(rel, replica->target);
 		table_close(rel, AccessShareLock);

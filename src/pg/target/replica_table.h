@@ -27,8 +27,6 @@ typedef struct CdcReplicaSpec
 	char	  **key;			/* target columns; NULL: of the source's primary key */
 	int			nkey;
 	const char *mode;			/* what the target shows of the rows; NULL: "replica" */
-	const char *const *added_columns;	/* that the mode fills, as in CREATE TABLE; ends with a
-										 * NULL; or NULL: none */
 	CdcGeneratedLogged logged;	/* generated columns that row images have: with columns NULL
 								 * the others are left out of a new target */
 } CdcReplicaSpec;

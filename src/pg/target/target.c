@@ -422,6 +422,15 @@ cdc_target_set_key(CdcTarget *target, Relation rel, List *attnums)
 	choose_indexes(target, rel);
 }
 
+char *
+cdc_target_live_rows(const CdcTarget *target)
+{
+	if (target->own_rows == NULL || target->alive == NULL)
+		return target->own_rows != NULL ? pstrdup(target->own_rows) :
+			target->alive != NULL ? pstrdup(target->alive) : NULL;
+	return psprintf("%s AND %s", target->own_rows, target->alive);
+}
+
 /* ------------------------------------------------------------------------
  * Values in messages
  * ------------------------------------------------------------------------

@@ -85,6 +85,7 @@ typedef struct CdcTarget
 	Oid			key_index;		/* unique index on exactly the key, or InvalidOid */
 	bool		row_by_row;		/* other unique constraints demand source order */
 	char	   *own_rows;		/* SQL condition of the rows that its source table fills; NULL: all */
+	const char *alive;			/* ... of those of them that the source has, as its mode keeps others; NULL: all */
 
 	/*
 	 * What the user of the target keeps with it, such as plans; release, where
@@ -147,6 +148,9 @@ extern void cdc_target_check(const CdcTarget *target, const CdcSubscription *sub
  * may fill and that may be NULL.
  */
 extern const CdcPresence *cdc_target_whole_row(CdcTarget *target);
+
+/* SQL condition of the rows that the source table has, palloc'ed; NULL: all rows. */
+extern char *cdc_target_live_rows(const CdcTarget *target);
 
 /*
  * Forgets which columns rows had so far, and what the target's user keeps with it.

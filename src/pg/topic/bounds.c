@@ -5,9 +5,9 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "pg/base/hash.h"
 #include "pg/topic/bounds.h"
 
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -185,15 +185,8 @@ find_estimate(const CdcKafkaTable *table, Oid user)
 
 	if (estimates == NULL)
 	{
-		HASHCTL		ctl;
-
-		memset(&ctl, 0, sizeof(ctl));
-		ctl.keysize = sizeof(EstimateKey);
-		ctl.entrysize = sizeof(Estimate);
-		ctl.hcxt = TopMemoryContext;
-		ctl.hash = tag_hash;
-		estimates = hash_create("cdc_ingest Kafka estimates", 16, &ctl,
-								HASH_ELEM | HASH_CONTEXT | HASH_FUNCTION);
+		estimates = cdc_hash_of_bytes("cdc_ingest Kafka estimates", 16, sizeof(EstimateKey),
+									  sizeof(Estimate), TopMemoryContext);
 	}
 	memset(&key, 0, sizeof(key));
 	key.relid = table->relid;

@@ -71,6 +71,8 @@ select_by_key(const CdcTarget *target, bool nulls)
 			appendStringInfo(&sql, " OR (%s IS NULL AND %s IS NULL)", left, right);
 		appendStringInfoChar(&sql, ')');
 	}
+	if (target->alive != NULL)
+		appendStringInfo(&sql, " WHERE %s", target->alive);
 	return sql.data;
 }
 
@@ -78,14 +80,14 @@ select_by_key(const CdcTarget *target, bool nulls)
 static SPIPlanPtr
 make_plan(CdcVerifyTable *t, bool nulls)
 {
-	static const char *const settings[] = {
-		"enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit"
+	static const CdcPlannerOption by_index[] = {
+		{"enable_hashjoin", "off"}, {"enable_mergejoin", "off"}, {"enable_seqscan", "off"},
+		{"optimizer", "off"}, {"jit", "off"}
 	};
 	const CdcTarget *target = t->mapping->target;
 	Oid		   *types = palloc(sizeof(Oid) * target->nkey);
-	int			level = NewGUCNestLevel();
 	SPIPlanPtr	plan;
-	size_t		s;
+	int			level;
 	int			i;
 
 	for (i = 0; i < target->nkey; i++)
@@ -94,13 +96,12 @@ make_plan(CdcVerifyTable *t, bool nulls)
 
 		types[i] = is_text(column) ? TEXTARRAYOID : get_array_type(column->basetype);
 	}
-	for (s = 0; s < lengthof(settings) && OidIsValid(target->key_index) && !nulls; s++)
-		CDC_SET_OPTION(settings[s], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE);
+	level = cdc_planner_begin(by_index, OidIsValid(target->key_index) && !nulls ? lengthof(by_index) : 0);
 	plan = SPI_prepare_cursor(select_by_key(target, nulls), target->nkey, types,
 							  CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	AtEOXact_GUC(true, level);
+	cdc_planner_end(level);
 	return plan;
 }
 

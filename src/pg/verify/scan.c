@@ -47,8 +47,8 @@ select_statement(const CdcVerifyTable *t, const CdcVerifySpan *span, bool whole,
 	*nargs = 0;
 	if (span != NULL)
 		*nargs = cdc_verify_span_condition(t, span, &sql, types, args);
-	else if (target->own_rows != NULL)
-		appendStringInfo(&sql, " WHERE %s", target->own_rows);
+	else if (target->own_rows != NULL || target->alive != NULL)
+		appendStringInfo(&sql, " WHERE %s", cdc_target_live_rows(target));
 	return sql.data;
 }
 
@@ -83,7 +83,7 @@ deform(const CdcTarget *target, bool whole, HeapTuple tuple, TupleDesc desc, Row
 static Portal
 open_cursor(const char *sql, int nargs, Oid *types, Datum *args)
 {
-	static const CdcPlannerOption options[] = {{"enable_seqscan", "off"}, {"jit", "off"}};
+	static const CdcPlannerOption options[] = {{"enable_seqscan", "off"}, {"optimizer", "off"}, {"jit", "off"}};
 	int			level = cdc_planner_begin(options, nargs > 0 ? lengthof(options) : 0);
 	SPIPlanPtr	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_NO_SCROLL);
 	Portal		portal;

@@ -14,7 +14,6 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -22,6 +21,7 @@
 #include "pg/apply/apply.h"
 #include "pg/base/compat_value.h"
 #include "pg/base/error.h"
+#include "pg/base/hash.h"
 #include "pg/catalog/failure.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
@@ -144,7 +144,7 @@ check_failing(const CdcVerify *v, TimestampTz begun, bool *retried)
 	{
 		cdc_failure_raise_gap(v->sub->name);
 		if (v->sub->enabled)
-			(void) cdc_failure_is_open(v->sub->name, begun, retried);
+			(void) cdc_failure_is_open(v->sub->name, begun, false, retried);
 	}
 	PG_CATCH();
 	{
@@ -468,16 +468,10 @@ cdc_verify_lay_over(CdcVerifyTable *t, CdcVerifyRow *rows, int n, int64 after)
 {
 	Overlay		overlay = {t, NULL};
 	CdcHistoryScan scan;
-	HASHCTL		ctl;
 	int			i;
 
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = sizeof(CdcHash128);
-	ctl.entrysize = sizeof(Candidate);
-	ctl.hash = tag_hash;
-	ctl.hcxt = t->block;
-	overlay.candidates = hash_create("cdc.verify candidates", 256, &ctl,
-									 HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
+	overlay.candidates = cdc_hash_of_bytes("cdc.verify candidates", 256, sizeof(CdcHash128),
+										   sizeof(Candidate), t->block);
 	for (i = 0; i < n; i++)
 		if (rows[i].differs)
 			((Candidate *) hash_search(overlay.candidates, &rows[i].hash, HASH_ENTER, NULL))->row = &rows[i];

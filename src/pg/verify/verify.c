@@ -26,6 +26,7 @@
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
+#include "pg/target/mode_shape.h"
 
 /* jsonb[]; its macro has no name in all versions.  (pg_type.dat) */
 #define JSONB_ARRAY_OID	3807
@@ -184,10 +185,26 @@ tables_to_verify(const CdcSubscription *sub, const char *source_table, const cha
 	{
 		CdcSubscriptionTable *table = lfirst(lc);
 
-		if (source_table == NULL ? table->target != NULL :
+		if (source_table == NULL && table->target != NULL && cdc_mode_shape(table->mode)->own_key)
+			ereport(NOTICE,
+					(errmsg("target %s of source table \"%s\" is not verified: it has mode \"%s\", and events for rows",
+							table->target, table->source_table, table->mode)));
+		else if (source_table == NULL ? table->target != NULL :
 			(strcmp(table->source_table, source_table) == 0 || strcmp(table->name, source_table) == 0) &&
 			(target == NULL || is_target(table, target)))
 			result = lappend(result, table);
+	}
+	foreach(lc, result)
+	{
+		const CdcSubscriptionTable *table = lfirst(lc);
+
+		if (source_table != NULL && cdc_mode_shape(table->mode)->own_key)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("target %s of source table \"%s\" cannot be verified: it has mode \"%s\"",
+							table->target, table->source_table, table->mode),
+					 errdetail("Its rows are events, and the source has none to compare them with."),
+					 errhint("Verify another target of the table, of mode \"replica\" or \"soft_delete\", named by target := '...'.")));
 	}
 	if (source_table != NULL && result == NIL)
 		ereport(ERROR,
