@@ -566,7 +566,7 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 		reset_table(t);
 		why = prepare(t);
 		/* the definition may be one that the target has not come to */
-		if (why != NULL && t->ready && t->version.from_seq > t->applied_seq && attempt <= ATTEMPTS)
+		if (why != NULL && why == t->mapping->trouble && t->version.from_seq > t->applied_seq && attempt <= ATTEMPTS)
 		{
 			cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
 			continue;
