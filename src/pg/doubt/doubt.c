@@ -31,7 +31,7 @@
 static bool
 doubt_copy(const CdcDoubts *doubts, const CdcSubscriptionTable *table, const CdcDoubt *doubt)
 {
-	static const CdcCopyRequest again = {"copy", true, NULL, true};
+	const CdcCopyRequest again = {"copy", true, NULL, true,.keyless = doubt->cut_off};
 	const char *name = table->name;
 	bool		waits;
 
@@ -45,7 +45,7 @@ doubt_copy(const CdcDoubts *doubts, const CdcSubscriptionTable *table, const Cdc
 	waits = !doubt->reshapes && table->state == 'i' && !cdc_copy_is_partial(doubts->sub, name);
 	if (waits && cdc_copy_supersedes(doubts->sub, name, 0))
 		return true;
-	if (!waits && !doubt->reshapes && cdc_copy_restarts(doubts->sub, name) >= MAX_RESTARTS)
+	if (!waits && !doubt->reshapes && !doubt->cut_off && cdc_copy_restarts(doubts->sub, name) >= MAX_RESTARTS)
 		return false;
 	cdc_copy_request(doubts->sub, name, &again);
 	/* its rows may be of another shape until then */

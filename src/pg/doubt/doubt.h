@@ -20,6 +20,7 @@ typedef struct CdcDoubt
 	const char *reason;			/* a sentence without its full stop */
 	CdcString	sql;			/* the statement; data NULL: none is known */
 	bool		reshapes;		/* it may have altered columns, too */
+	bool		cut_off;		/* of copies: they have no key, and cannot go on in any case */
 } CdcDoubt;
 
 /* Whose tables they are, and who keeps their states at hand. */

@@ -278,19 +278,18 @@ drop_outdated(CacheEntry *entry, uint64 run)
 	MemoryContextDelete(mapping->cxt);
 }
 
-static CdcMapping *
-get_mapping(const CdcSubscription *sub, const char *source_table, size_t len, int64 seq,
-			uint64 run, bool writes)
+/* The table's entry, which has no mapping where it is new; key, of CACHE_KEY_SIZE, is set to its own. */
+static CacheEntry *
+enter(const CdcSubscription *sub, const char *source_table, size_t len, char *key)
 {
-	char		key[CACHE_KEY_SIZE];
 	CacheEntry *entry;
 	bool		found;
 	int			prefix;
 
 	if (cache == NULL)
 		init_cache();
-	prefix = snprintf(key, sizeof(key), "%d:", sub->id);
-	if (prefix + len >= sizeof(key))
+	prefix = snprintf(key, CACHE_KEY_SIZE, "%d:", sub->id);
+	if (prefix + len >= CACHE_KEY_SIZE)
 		ereport(ERROR,
 				(errcode(ERRCODE_NAME_TOO_LONG),
 				 errmsg("name of a source table is longer than MySQL allows")));
@@ -299,6 +298,15 @@ get_mapping(const CdcSubscription *sub, const char *source_table, size_t len, in
 	entry = hash_search(cache, key, HASH_ENTER, &found);
 	if (!found)
 		entry->mapping = NULL;
+	return entry;
+}
+
+static CdcMapping *
+get_mapping(const CdcSubscription *sub, const char *source_table, size_t len, int64 seq,
+			uint64 run, bool writes)
+{
+	char		key[CACHE_KEY_SIZE];
+	CacheEntry *entry = enter(sub, source_table, len, key);
 
 	/* the lock first: it makes pending invalidations known */
 	if (entry->mapping != NULL && entry->mapping->target != NULL)
@@ -317,7 +325,7 @@ get_mapping(const CdcSubscription *sub, const char *source_table, size_t len, in
 	if (entry->mapping == NULL)
 	{
 		uint64		generation = cdc_catalog_generation();
-		CdcMapping *mapping = load_mapping(sub, key + prefix, seq, writes);
+		CdcMapping *mapping = load_mapping(sub, strchr(key, ':') + 1, seq, writes);
 
 		/* loading read catalogs, and may have changed the table of entries */
 		entry = hash_search(cache, key, HASH_ENTER, NULL);
@@ -335,6 +343,16 @@ cdc_mapping_get(const CdcSubscription *sub, const char *source_table, size_t len
 				uint64 run)
 {
 	return get_mapping(sub, source_table, len, seq, run, true);
+}
+
+void
+cdc_mapping_forget(const CdcSubscription *sub, const char *source_table, size_t len)
+{
+	char		key[CACHE_KEY_SIZE];
+	CacheEntry *entry = enter(sub, source_table, len, key);
+
+	if (entry->mapping != NULL)
+		entry->mapping->stale = true;
 }
 
 CdcMapping *

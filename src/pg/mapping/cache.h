@@ -21,6 +21,12 @@ extern CdcMapping *cdc_mapping_get(const CdcSubscription *sub, const char *sourc
 								   size_t len, int64 seq, uint64 run);
 
 /*
+ * The next run gets it anew: what was read of a definition of the source is known to be out of
+ * date where apply has come to another one, which is later than pull has.
+ */
+extern void cdc_mapping_forget(const CdcSubscription *sub, const char *source_table, size_t len);
+
+/*
  * The same for who writes nothing to the target: nothing is locked when it returns, and
  * no rights are needed.
  */

@@ -29,12 +29,14 @@
  * ------------------------------------------------------------------------
  */
 
-/* The source table's definition as of the image's event; without columns: not known. */
+/* The source table's definition that the image is of; without columns: not known. */
 static CdcTableDef
 source_definition(const CdcMapping *mapping, const CdcRowImage *image)
 {
 	CdcTableVersion version;
 
+	if (image->def != NULL)
+		return *image->def;
 	(void) cdc_table_version_at(image->sub->name, mapping->source_table, image->seq,
 								GetDatabaseEncoding(), &version);
 	return version.def;

@@ -17,6 +17,7 @@ typedef struct CdcRowImage
 	const CdcSubscription *sub;
 	const JsonbContainer *data; /* source column -> value */
 	int64		seq;			/* of its event */
+	const CdcTableDef *def;		/* by which it was read; NULL: the one as of its event */
 	CdcArena   *arena;			/* of env */
 	CdcEnvelope *env;			/* of the message that it was made from; NULL: of none */
 	const CdcEventFacts *facts; /* of its event; NULL: of none */

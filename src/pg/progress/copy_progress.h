@@ -177,6 +177,7 @@ typedef struct CdcCopyRequest
 	const char *gone;			/* as of CdcCopyProgress */
 	int64		gone_seq;
 	bool		keeps;			/* likewise */
+	bool		keyless;		/* again: nothing but it brings rows, which would be there twice */
 } CdcCopyRequest;
 
 /*

@@ -59,11 +59,11 @@ cdc_copy_request(const CdcSubscription *sub, const char *name,
 	};
 	static CdcStatement again = {
 		"UPDATE cdc_catalog.copy_progress SET replaces = replaces OR ($3::pg_catalog.bool AND NOT keeps"
-		" AND (row_filter IS NULL OR kind OPERATOR(pg_catalog.=) 'resync')),"
+		" AND (row_filter IS NULL OR kind OPERATOR(pg_catalog.=) 'resync' OR $4::pg_catalog.bool)),"
 		" row_filter = CASE WHEN kind OPERATOR(pg_catalog.=) 'resync' THEN NULL ELSE row_filter END,"
 		" gone = NULL, gone_seq = NULL, restarts = restarts OPERATOR(pg_catalog.+) 1," FORGET_PROGRESS
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
-		3, {TEXTOID, TEXTOID, TEXTOID}
+		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 
 	if (cdc_spi_run(&find, sub->name, name) == 0)
@@ -72,7 +72,8 @@ cdc_copy_request(const CdcSubscription *sub, const char *name,
 	(void) cdc_spi_run(&wanted, sub->name, name);
 	(void) cdc_spi_run(&row, sub->name, name);
 	if (request->again)
-		(void) cdc_spi_run(&again, sub->name, name, request->replaces ? "true" : "false");
+		(void) cdc_spi_run(&again, sub->name, name, request->replaces ? "true" : "false",
+						   request->keyless ? "true" : "false");
 	else
 		(void) cdc_spi_run(&anew, sub->name, name, request->replaces ? "true" : "false",
 						   request->kind, request->row_filter, request->gone,

@@ -666,8 +666,8 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 								&err), &err, call->sub->name);
 		for (i = 0; i < effects.n; i++)
 		{
-			cdc_binlog_copy_note_ddl(stream, d.txn, effects.list[i].database, effects.list[i].table);
-			cdc_binlog_copy_note_ddl(stream, d.txn, effects.list[i].new_database, effects.list[i].new_table);
+			cdc_binlog_copy_note_ddl(call, d.txn, effects.list[i].database, effects.list[i].table);
+			cdc_binlog_copy_note_ddl(call, d.txn, effects.list[i].new_database, effects.list[i].new_table);
 			if (effects.list[i].table[0] == '\0')
 				concern_database(&d, &effects.list[i]);
 			else
@@ -684,7 +684,7 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 		}
 		if (ddl->kind == CDC_DDL_TABLE_ALTER && ddl->moves_rows && ddl->ntables == 2)
 		{
-			cdc_binlog_copy_note_ddl(stream, d.txn, ddl->tables[1].database, ddl->tables[1].table);
+			cdc_binlog_copy_note_ddl(call, d.txn, ddl->tables[1].database, ddl->tables[1].table);
 			concern_other_table(&d);
 		}
 		/* definitions that we did not hear of are read anew when they are met */

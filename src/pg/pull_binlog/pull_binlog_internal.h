@@ -316,8 +316,8 @@ extern bool cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *fu
 extern void cdc_binlog_copy_note_change(CdcBinlogStream *stream, const CdcTransaction *txn,
 										const char *database, const char *table);
 
-/* DDL on the table: likewise, and a copy of it that takes several steps begins anew. */
-extern void cdc_binlog_copy_note_ddl(CdcBinlogStream *stream, const CdcTransaction *txn,
+/* DDL on the table: likewise, and a copy of it that has begun, without a key, begins anew. */
+extern void cdc_binlog_copy_note_ddl(CdcBinlogCall *call, const CdcTransaction *txn,
 									 const char *database, const char *table);
 
 /* Whether some chunks of the table are copied, and the stream has not passed its copy. */

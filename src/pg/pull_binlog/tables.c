@@ -235,13 +235,31 @@ cdc_binlog_copy_note_change(CdcBinlogStream *stream, const CdcTransaction *txn, 
 		cdc_copy_moment_changed(&stream->copy, database, table);
 }
 
+/*
+ * A copy that has read a part of a table without a key cannot go on behind the statement.  That it
+ * begins anew is known together with that, whether its pass is at hand or was cut off before: where
+ * the target cannot follow the statement, its rows all come anew.
+ */
 void
-cdc_binlog_copy_note_ddl(CdcBinlogStream *stream, const CdcTransaction *txn, const char *database,
+cdc_binlog_copy_note_ddl(CdcBinlogCall *call, const CdcTransaction *txn, const char *database,
 						 const char *table)
 {
+	CdcBinlogStream *stream = call->stream;
+	char	   *full_name = psprintf("%s.%s", database, table);
+	const CdcDoubt doubt = {.reason = "its definition has changed, and it has no key by which it could go on",.cut_off = true};
+	const CdcTable *definition;
+	CdcDoubts	doubts;
+
 	cdc_binlog_copy_note_change(stream, txn, database, table);
-	if (cdc_copy_pass_is_of(&stream->copy, psprintf("%s.%s", database, table)))
+	if (cdc_copy_pass_is_of(&stream->copy, full_name))
 		cdc_copy_pass_spoil(&stream->copy);
+	if (table[0] == '\0' || !cdc_binlog_stream_is_copying(stream, full_name))
+		return;
+	definition = cdc_schema_get(stream->schema, database, table);
+	if (definition == NULL || !cdc_binlog_stream_leaves_out(stream, full_name, definition->npk > 0))
+		return;
+	doubts = cdc_binlog_doubts(call);
+	cdc_doubt_copies(&doubts, full_name, &doubt);
 }
 
 /* ---- decoding ---- */

@@ -21,6 +21,7 @@
 #include "pg/base/utf8.h"
 #include "pg/copy/row_source.h"
 #include "pg/mapping/cache.h"
+#include "pg/schema/change.h"
 
 /* How often a table is begun anew because its definition changed meanwhile. */
 #define ATTEMPTS		5
@@ -489,16 +490,38 @@ reset_table(CdcVerifyTable *t)
 	t->by_range = true;
 }
 
-/* Reads definition and target anew; why the table cannot be verified, or NULL. */
-static const char *
-prepare(CdcVerifyTable *t)
+/* Reads the newest definition, and how the target takes its rows: both of the same version. */
+static void
+read_definition(CdcVerifyTable *t)
 {
 	/* another number each time in the session, and none of apply's: a mapping is never older */
 	static uint64 runs = PG_UINT64_MAX / 2;
 	CdcVerify  *v = t->verify;
-	MemoryContext old = MemoryContextSwitchTo(t->context);
-	char	   *name = cdc_to_utf8_copy(t->source_table);
+	const char *registered = t->registered->name;
+	char	   *full_name = cdc_to_utf8_copy(t->source_table);
+	char	   *name = pstrdup(full_name);
 	char	   *dot = strchr(name, '.');
+	int			newest;
+
+	if (dot != NULL)
+		*dot = '\0';
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		newest = cdc_change_newest_version(v->sub->name, full_name, false);
+		cdc_schema_invalidate(v->schema);
+		cdc_mapping_forget(v->sub, registered, strlen(registered));
+		t->mapping = cdc_mapping_look(v->sub, registered, strlen(registered), PG_INT64_MAX, ++runs);
+		(void) cdc_table_version_at(v->sub->name, t->source_table, PG_INT64_MAX, GetDatabaseEncoding(), &t->version);
+		t->table = dot != NULL ? cdc_schema_get(v->schema, name, dot + 1) : NULL;
+	} while (cdc_change_newest_version(v->sub->name, full_name, false) != newest);
+}
+
+/* Reads definition and target anew; why the table cannot be verified, or NULL. */
+static const char *
+prepare(CdcVerifyTable *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
 	const char *why = NULL;
 
 	t->block = AllocSetContextCreate(t->context, "cdc.verify block", ALLOCSET_DEFAULT_SIZES);
@@ -507,15 +530,7 @@ prepare(CdcVerifyTable *t)
 	t->shaped_seq = PG_INT64_MAX;
 	cdc_verify_look(t, NULL, NULL);
 	t->shaped_seq = t->applied_seq;
-	cdc_schema_invalidate(v->schema);
-	t->mapping = cdc_mapping_look(v->sub, t->registered->name, strlen(t->registered->name), PG_INT64_MAX,
-								  ++runs);
-	t->table = NULL;
-	if (dot != NULL)
-	{
-		*dot = '\0';
-		t->table = cdc_schema_get(v->schema, name, dot + 1);
-	}
+	read_definition(t);
 	if (!t->ready)
 		why = t->lacks ? "it is in error, and no event is applied to it" : "its state is not r";
 	else if (t->mapping->target == NULL)
@@ -528,8 +543,9 @@ prepare(CdcVerifyTable *t)
 		why = "it has a column that cannot be read";
 	else
 	{
-		cdc_source_row_init(&t->row, v->sub, t->mapping);
-		cdc_source_row_init(&t->event, v->sub, t->mapping);
+		cdc_source_row_init(&t->row, t->verify->sub, t->mapping);
+		t->row.image.def = &t->version.def;
+		cdc_source_row_init(&t->event, t->verify->sub, t->mapping);
 	}
 	MemoryContextSwitchTo(old);
 	return why;
@@ -549,6 +565,12 @@ cdc_verify_table(CdcVerifyTable *t, CdcVerifyReport report, void *arg)
 
 		reset_table(t);
 		why = prepare(t);
+		/* the definition may be one that the target has not come to */
+		if (why != NULL && why == t->mapping->trouble && t->version.from_seq > t->applied_seq && attempt <= ATTEMPTS)
+		{
+			cdc_verify_wait(t->verify, cdc_verify_position_now(t->verify));
+			continue;
+		}
 		if (why != NULL)
 			return why;
 		if (!t->mapping->target->keyless && attempt > ATTEMPTS)

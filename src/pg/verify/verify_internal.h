@@ -20,6 +20,7 @@
 #include "pg/pull/source_kind.h"
 #include "pg/remote/source.h"
 #include "pg/schema/schema.h"
+#include "pg/schema/versions.h"
 #include "utils/snapshot.h"
 
 /* Rows that are compared at a time, and their bytes in memory. */
@@ -104,6 +105,7 @@ typedef struct CdcVerifyTable
 	const CdcSubscriptionTable *registered;
 	char	   *source_table;	/* database.table */
 	const CdcTable *table;
+	CdcTableVersion version;	/* of its definition, by which rows of the source are read */
 	CdcMapping *mapping;
 	CdcSourceRow row;			/* the source's row at hand */
 	CdcSourceRow event;			/* the history's */
