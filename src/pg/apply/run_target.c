@@ -308,7 +308,7 @@ cdc_surprise_tell(const CdcApply *apply, const CdcSourceRun *source)
 	{
 		(void) cdc_follow_fail(sub, name, surprise->place.seq,
 							   psprintf("%s target %s, which other hands have changed, or its source has lost what it had", what, target),
-							   NULL);
+							   NULL, false);
 		return;
 	}
 	message = psprintf("%s target %s of source table %s", what, target, name);
