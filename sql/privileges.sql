@@ -181,6 +181,7 @@ INSERT INTO public.calls VALUES
     ($$cdc.discard_errors('mine', NULL, 'x')$$),
     ($$cdc.skip_transaction('mine', 'x:4')$$),
     ($$cdc.resync_table('mine', 'a.b')$$),
+    ($$cdc.purge_history('mine', '2000-01-01')$$),
     ($$cdc.set_position('mine', 'latest')$$),
     ($$cdc.wait_for('mine', 'x:4', '0')$$),
     ($$cdc.verify('mine', 'a.b')$$),

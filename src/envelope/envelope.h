@@ -138,6 +138,27 @@ extern bool cdc_envelope_former_has(const CdcEnvelope *env, CdcString column);
 extern CdcStatus cdc_envelope_read(CdcArena *arena, CdcMessageFormat format, const CdcMessage *message,
 								   CdcEnvelope *env, CdcError *err);
 
+/* ---- order ---- */
+
+/* Where a change stands in the log of its source. */
+typedef struct CdcEnvelopeOrder
+{
+	bool		known;
+	uint64_t	log;			/* stands for the log */
+	uint64_t	file;			/* of it, by its number */
+	uint64_t	at;				/* place in the file */
+	int64_t		us;				/* when the source changed the row, as in CdcEnvelope */
+} CdcEnvelopeOrder;
+
+/* Fills *order; returns whether it is known, as the message tells it. */
+extern bool cdc_envelope_order(const CdcEnvelope *env, CdcEnvelopeOrder *order);
+
+/*
+ * Whether a is certainly the older one: of the same log, at a place before b, and no later by the
+ * source's clock.  A log that begins anew, as after a fail-over, has earlier places at later times.
+ */
+extern bool cdc_envelope_order_is_before(const CdcEnvelopeOrder *a, const CdcEnvelopeOrder *b);
+
 /* ---- rows ---- */
 
 /* What the receiver of a column expects, for messages that do not have the column's type. */

@@ -98,6 +98,13 @@ CREATE TABLE cdc_catalog.history_gap (
     PRIMARY KEY (subscription, first_seq)
 );
 
+-- Events that cdc.purge_history has dropped: all up to this one.
+CREATE TABLE cdc_catalog.history_purge (
+    subscription    text NOT NULL PRIMARY KEY,
+    purged_seq      bigint NOT NULL,
+    purged_at       timestamptz NOT NULL DEFAULT now()
+);
+
 -- Where apply stands.  Written by apply only, with the targets.
 CREATE TABLE cdc_catalog.subscription_progress (
     subscription    text NOT NULL PRIMARY KEY,
@@ -440,6 +447,7 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_position', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_partition', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.history_gap', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.history_purge', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_progress', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_failure', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_table', '');

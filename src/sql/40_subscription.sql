@@ -141,3 +141,13 @@ LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_resync_table';
 
 COMMENT ON FUNCTION cdc.resync_table(text, text, text, text) IS
     'copies a source table anew, so that its target is made equal, while the stream goes on';
+
+-- Drops partitions of the history of which all events came before that time, the oldest first, as
+-- long as nothing needs them: apply, publications, tables in error, kept events, copies.
+CREATE FUNCTION cdc.purge_history(subscription text, before timestamptz,
+    OUT "partition" text, OUT first_seq bigint, OUT last_seq bigint)
+RETURNS SETOF record
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_purge_history';
+
+COMMENT ON FUNCTION cdc.purge_history(text, timestamptz) IS
+    'drops old partitions of a history that nothing needs any more; recorded in cdc.log';

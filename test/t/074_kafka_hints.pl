@@ -53,6 +53,31 @@ sub ids
 	return is($cluster->value("SELECT string_agg((event->'data'->>'v'), ' ' ORDER BY event->'data'->>'v') FROM ${name}_history"), $expected, $what);
 }
 
+subtest 'types that are guessed' => sub {
+	my $row = sub { my ($id, $days, $total) = @_; return [ qq({"id":$id}), qq({"op":"c","before":null,"after":{"id":$id,"placed":$days,"total":"$total"},"ts_ms":1,"source":{"connector":"mysql","db":"d","table":"orders","ts_ms":1}}) ] };
+	$kafka->create_topic('guess');
+	$kafka->produce('guess', [ $row->(1, 19727, 'AVSGfQ=='), $row->(2, 19728, 'AQ==') ]);
+	subscribe('guess', topics => ['guess'], format => 'debezium', target_schema => 'guess');
+	my $told = noted($cluster->notices_of(q{SELECT cdc.pull('guess')}));
+	like($told, qr/NOTICE: .*types of target guess\.orders of source table d\.orders are guessed\nDETAIL:.* total, placed are such/, 'a new replica of Debezium without schemas is told');
+	is(list(q{SELECT message FROM cdc.log WHERE subscription = 'guess' AND kind = 'types'}), 'types of target guess.orders of source table d.orders are guessed', '... cdc.log too');
+	is(fails(q{SELECT * FROM cdc.apply('guess')}), '', 'rows');
+	is(list('SELECT placed, total FROM guess.orders ORDER BY id'), '19727|AVSGfQ== 19728|AQ==', '... are not what they are');
+	my ($alter, $anew) = hint($told) =~ /(ALTER TABLE [^;]*;) (SELECT cdc\.[^;]*);/;
+	$cluster->do($alter =~ s/total TYPE date/placed TYPE date/r, $alter =~ s/total TYPE date/total TYPE numeric(20,2)/r);
+	is(fails($anew), '', $anew);
+	is(list('SELECT placed, total FROM guess.orders ORDER BY id'), '2024-01-05|223166.69 2024-01-06|0.01', 'what is typed puts them right');
+	$kafka->produce('guess', [ $row->(3, 19729, 'Ag==') ]);
+	is(pull('guess') . fails(q{SELECT * FROM cdc.apply('guess')}), '', '... and the next ones');
+	is(list('SELECT placed, total FROM guess.orders WHERE id = 3'), '2024-01-07|0.02', '... too');
+	# a table that is there knows its types
+	$kafka->create_topic('known');
+	$kafka->produce('known', [ $row->(1, 19727, 'AQ==') ]);
+	$cluster->do('CREATE SCHEMA known', 'CREATE TABLE known.orders (id int PRIMARY KEY, placed date, total numeric(20,2))');
+	subscribe('known', topics => ['known'], format => 'debezium', target_schema => 'known');
+	unlike($cluster->notices_of(q{SELECT cdc.pull('known')}), qr/guess/, 'a table that is there is no guess');
+};
+
 subtest 'what a partition has not' => sub {
 	$kafka->create_topic('gap');
 	$kafka->produce('gap', [ map { event('a', $_) } 1 .. 4 ]);

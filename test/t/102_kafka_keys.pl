@@ -36,6 +36,14 @@ sub follow
 	return $error eq '' ? $cluster->error_of("SELECT * FROM cdc.apply('$name')") : $error;
 }
 
+# The same of one message in that partition.
+sub follow_at
+{
+	my ($name, $partition, $message) = @_;
+	$kafka->produce($name, [$message], partition => $partition);
+	return follow($name);
+}
+
 # The statements that an error tells one to type, as they stand, up to a word that begins another way.
 sub statements
 {
@@ -209,6 +217,75 @@ subtest 'events that concern more than their key' => sub {
 	$send->(1, 'TRUNCATE', 'null');
 	is(follow('ordered'), '', 'TRUNCATE');
 	is(list('SELECT count(*) FROM ordered.t') . list(q{SELECT repeats FROM cdc.log WHERE kind = 'order'}), '01', '... is applied, and told');
+};
+
+subtest 'messages of one key from several partitions' => sub {
+	my $told = sub { return list(q{SELECT count(*) FROM cdc.log WHERE subscription = ? AND kind = 'order'}, $_[0]) };
+	my $image = sub { my ($id, $n) = @_; return defined $n ? qq({"id":$id,"n":"$n"}) : 'null' };
+	my $place = sub { my ($file, $pos, $time, $more) = @_; return qq("source":{"connector":"mysql","name":"s","server_id":1,"db":"d","table":"t","ts_ms":$time,"file":"bin.$file","pos":$pos) . ($more // '') . '}' };
+	my $send = sub {
+		my ($topic, $partition, $op, $id, $n, @place) = @_;
+		my ($before, $after) = $op eq 'd' ? ($image->($id, $n), 'null') : ('null', $image->($id, $n));
+		return follow_at($topic, $partition, [ qq({"id":$id}), qq({"op":"$op","before":$before,"after":$after,"ts_ms":1,) . $place->(@place) . '}' ]);
+	};
+
+	# places in the log of the source
+	subscription('parted', 'debezium', partitions => 3);
+	is($send->('parted', 0, 'c', 1, 'first', '000009', 100, 1000), '', 'a row');
+	is($send->('parted', 1, 'u', 2, 'other', '000009', 150, 1000), '', '... and another one, of another partition');
+	is($told->('parted'), 0, 'by the key: there is nothing to say');
+	is($send->('parted', 1, 'u', 1, 'third', '000010', 120, 3000), '', 'the first one from another partition');
+	like(log_of('parted'), qr{order\|messages of one key of source table d\.t come from several partitions\|1 of them, such as of key \(id\)=\(1\) at seq 1, then at seq 3, parted/1\@1\. .* compare target parted\.t}, '... is told');
+	is($send->('parted', 0, 'u', 1, 'second', '000009', 200, 2000), '', 'an older state');
+	is(list('SELECT id, n FROM parted.t ORDER BY 1'), '1|third 2|other', '... does not overwrite a newer one');
+	like(log_of('parted'), qr{order\|older states of rows of source table d\.t came behind newer ones, .*\|1 of them, such as of key \(id\)=\(1\) at seq 3, then at seq 4, parted/0\@1\. }, '... and is told');
+	is($send->('parted', 2, 'd', 1, 'third', '000010', 130, 3000), '', 'a delete');
+	is($send->('parted', 1, 'u', 1, 'late', '000010', 125, 3000), '', 'an update of before that, from another partition');
+	is(list('SELECT id, n FROM parted.t ORDER BY 1'), '2|other', '... does not bring the row back');
+	is($send->('parted', 1, 'c', 1, 'again', '000011', 4, 4000), '', 'a new row');
+	is(list('SELECT id, n FROM parted.t ORDER BY 1'), '1|again 2|other', '... does');
+
+	# an earlier place is no proof
+	is($send->('parted', 0, 'u', 1, 'fail-over', '000001', 4, 5000), '', 'a log that begins anew');
+	is(list('SELECT n FROM parted.t WHERE id = 1'), 'fail-over', '... is newer by its clock, and is applied');
+	is($send->('parted', 1, 'u', 1, 'chunk', '000001', 3, 4000, ',"snapshot":"incremental"'), '', 'a row of an incremental snapshot');
+	is(list('SELECT n FROM parted.t WHERE id = 1'), 'chunk', '... is of no place in the log');
+	is($send->('parted', 0, 'u', 1, 'x', '000001', 9, 6000), '', 'a last one');
+	is(follow_at('parted', 2, [ '{"id":1}', '{"op":"u","before":null,"after":{"id":1,"n":"server 2"},"ts_ms":1,"source":{"connector":"mysql","name":"s","server_id":2,"db":"d","table":"t","ts_ms":1,"file":"bin.000001","pos":1}}' ]), '', 'another server');
+	is(list('SELECT n FROM parted.t WHERE id = 1'), 'server 2', '... has another log');
+
+	# a run that failed has applied nothing
+	$cluster->do(q{ALTER TABLE parted.t ADD CONSTRAINT c CHECK (n <> 'bad')});
+	like($send->('parted', 0, 'u', 2, 'bad', '000012', 9, 9000), qr/violates check/, 'a row that cannot be written');
+	$cluster->do(q{SELECT cdc.skip_transaction('parted', 'parted/0@4')});
+	is($send->('parted', 2, 'u', 2, 'good', '000012', 8, 9000), '', '... and is passed over');
+	is(list('SELECT n FROM parted.t WHERE id = 2'), 'good', '... makes none before it needless');
+
+	# PostgreSQL's, GoldenGate's and Maxwell's places
+	my $lsn = sub { my ($partition, $n, $lsn) = @_; return follow_at('lsn', $partition, [ '{"id":1}', qq({"op":"u","before":null,"after":{"id":1,"n":"$n"},"ts_ms":1,"source":{"connector":"postgresql","name":"s","db":"x","schema":"d","table":"t","ts_ms":1,"lsn":$lsn}}) ]) };
+	subscription('lsn', 'debezium', partitions => 2);
+	is($lsn->(1, 'new', 200) . $lsn->(0, 'old', 100) . list('SELECT n FROM lsn.t'), 'new', 'Debezium, PostgreSQL');
+	my $gg = sub { my ($partition, $op, $pos, $before, $after) = @_; return follow_at('trail', $partition, [ undef, qq({"table":"D.T","op_type":"$op","op_ts":"2020-05-13 15:40:06.000000","current_ts":"2020-05-13 15:40:06.000000","pos":"0000000001000000$pos","primary_keys":["id"],"before":$before,"after":$after}) ]) };
+	subscription('trail', 'goldengate', partitions => 2);
+	is($gg->(1, 'U', '0200', '{"id":1,"n":"a"}', '{"id":2,"n":"a"}') . $gg->(0, 'I', '0100', 'null', '{"id":1,"n":"a"}'), '', 'GoldenGate: a key that has changed');
+	is(list('SELECT id, n FROM trail."T" ORDER BY 1'), '2|a', '... and is not brought back');
+	my $maxwell = sub { my ($partition, $n, $position) = @_; return follow_at('binlog', $partition, [ '{"database":"d","table":"t","pk.id":1}', qq({"database":"d","table":"t","type":"insert","ts":1,"position":"bin.000001:$position","data":{"id":1,"n":"$n"}}) ]) };
+	subscription('binlog', 'maxwell', partitions => 2);
+	is($maxwell->(1, 'new', 200) . $maxwell->(0, 'old', 100) . list('SELECT n FROM binlog.t'), 'new', 'Maxwell');
+
+	# without a place
+	subscription('placeless', 'canal', partitions => 2);
+	is(follow_at('placeless', 1, canal('"id"', 'INSERT', '{"id":"1","r":"2","n":"a"}')) . follow_at('placeless', 0, canal('"id"', 'INSERT', '{"id":"1","r":"1","n":"a"}')), '', 'no place');
+	is(list('SELECT id, r FROM placeless.t') . $told->('placeless'), '1|11', '... is applied as it was read, and told');
+	$cluster->do(q{SELECT cdc.alter_table('placeless', 'd.t', key := '{id}')});
+	is(list('SELECT id, r FROM placeless.t') . list(q{SELECT count(*), max(repeats) FROM cdc.log WHERE subscription = 'placeless' AND kind = 'order'}), '1|11|1', 'from the history again: told again');
+};
+
+subtest 'a target without an index' => sub {
+	subscription('slow', 'debezium', first => ['CREATE TABLE slow.t (id int, r int, n text)']);
+	follow('slow', debezium('c', '{"id":1}', 'null', '{"id":1,"r":1,"n":"a"}'));
+	my $told = $cluster->notices_of(q{SELECT cdc.alter_table('slow', 'd.t', key := '{id}')});
+	is(scalar(() = $told =~ /target slow\.t has no unique index on its key/g), 1, 'is told once') or diag($told);
 };
 
 subtest 'tables that no message names' => sub {

@@ -282,4 +282,72 @@ subtest 'targets that come by themselves' => sub {
 	is(content($cluster, 'SELECT _cdc_op, v FROM own.bag'), 'r|1', '... with its rows');
 };
 
+subtest 'old history' => sub {
+	$source->do('CREATE DATABASE old', 'CREATE TABLE old.t (id int PRIMARY KEY, v int)', 'CREATE TABLE old.u (id int PRIMARY KEY, v int)', 'INSERT INTO old.t VALUES (1, 1)', 'INSERT INTO old.u VALUES (1, 1)');
+	$cluster->do('CREATE SCHEMA old');
+	$cluster->subscribe('old', 'shop', 'old', tables => ['old.*'], enabled => \'false', options => '{"history_partition": "day", "on_error": "table"}');
+	my $history = $cluster->history_of('old');
+	my $last = sub { return $cluster->value("SELECT max(seq) FROM $history") };
+	my $purge = sub { my ($days) = @_; return content($cluster, "SELECT first_seq, last_seq FROM cdc.purge_history('old', now() - interval '$days days') ORDER BY 1") };
+
+	# events up to that one came so many days ago
+	my $age = sub {
+		my ($upto, $days) = @_;
+		my $day = $cluster->value("SELECT (now() AT TIME ZONE 'UTC')::date - $days");
+		$cluster->do("CREATE TABLE old.p$days (LIKE $history INCLUDING ALL)",
+			(map { sprintf $_, "FROM $history WHERE seq <= $upto AND ingested_at > now() - interval '1 day'" } "INSERT INTO old.p$days SELECT * %s", 'DELETE %s'),
+			"UPDATE old.p$days SET ingested_at = '$day 12:00:00+00'",
+			"ALTER TABLE $history ATTACH PARTITION old.p$days FOR VALUES FROM ('$day 00:00:00+00') TO ('$day 23:00:00+00')");
+		return;
+	};
+	pump('old');
+	my $copied = $last->();
+	$age->($copied, 40);
+	$source->do('INSERT INTO old.t VALUES (2, 2)', 'INSERT INTO old.u VALUES (2, 2)');
+	$cluster->do("SELECT cdc.pull('old')");
+	my $second = $last->();
+	$age->($second, 30);
+	like($cluster->notices_of("SELECT cdc.purge_history('old', now() - interval '20 days')"), qr/partition old.p30 stays: apply needs events from seq @{[ $copied + 1 ]} on/, 'what is not applied stays');
+	is($cluster->value("SELECT min(seq) FROM $history"), $copied + 1, '... and what is older has gone');
+	is($cluster->value(q{SELECT message FROM cdc.log WHERE subscription = 'old' AND kind = 'history'}), "1 partitions of the history were dropped, with its events up to seq $copied", '... which the log tells');
+	$cluster->do("SELECT * FROM cdc.apply('old')");
+	is($purge->(35), '', 'nothing is younger than what is to go');
+
+	# a table in error goes on from events that it needs; so does a publication
+	$cluster->do('ALTER TABLE old.u ADD CHECK (v <> 3)');
+	$source->do('UPDATE old.u SET v = 3 WHERE id = 2', 'INSERT INTO old.t VALUES (3, 3)');
+	pump('old');
+	is(state_of('old.u'), 'e', 'a table in error');
+	$age->($last->(), 25);
+	$cluster->do("INSERT INTO cdc_catalog.publication (name, subscription, server, topic_template, key_template, format, options, published_seq) VALUES ('p', 'old', 'bus', '', '', 'maxwell', '{}', $copied)");
+	like($cluster->notices_of("SELECT cdc.purge_history('old', now())"), qr/partition old.p30 stays: publication "p" needs events from seq @{[ $copied + 1 ]} on/, 'what is not published stays');
+	$cluster->do("DELETE FROM cdc_catalog.publication");
+	like($cluster->notices_of("SELECT cdc.purge_history('old', now())"), qr/partition old.p25 stays: source table old.u, which is in error needs/, '... as does what a table in error needs');
+	is($cluster->value("SELECT min(seq) FROM $history"), $second + 1, '... and no more');
+	$cluster->do('ALTER TABLE old.u DROP CONSTRAINT u_v_check', "SELECT cdc.retry_errors('old')");
+	is(content($cluster, 'SELECT * FROM old.u ORDER BY id'), "1|1\n2|3", '... which goes on from there');
+
+	# what would lack the events says so
+	$cluster->do('CREATE TABLE old.again (LIKE old.t INCLUDING ALL)');
+	my $error = $cluster->error_of("SELECT cdc.replay('old', 'old.t', 'old.again')");
+	like($error, qr/replay of subscription "old" cannot begin at seq 1.*events up to seq $second were purged.*HINT:  .*from_seq := @{[ $second + 1 ]}\./s, 'a replay from before');
+	$cluster->do("SELECT cdc.replay('old', 'old.t', 'old.again', $1)") if $error =~ /(from_seq := \d+)/;
+	is(content($cluster, 'SELECT * FROM old.again'), '3|3', '... does what it says');
+	my $end = $last->();
+	is($purge->(1), ($second + 1) . "|$end", 'all that is old goes');
+
+	# and the rest goes on
+	$source->do('INSERT INTO old.t VALUES (4, 4)', 'DELETE FROM old.t WHERE id = 1');
+	pump('old');
+	$cluster->call('resync_table', subscription => 'old', source_table => 'old.u');
+	pump('old') for 1 .. 2;
+	is(content($cluster, 'SELECT * FROM old.t ORDER BY id'), "2|2\n3|3\n4|4", 'the stream goes on');
+	is($cluster->value(q{SELECT count(*) FROM cdc.verify('old') WHERE kind <> 'equal'}), 0, '... and all is equal');
+	$cluster->do('CREATE ROLE stranger');
+	like($cluster->error_of("SET ROLE stranger; SELECT cdc.purge_history('old', now())"), qr/must|permission|does not exist/, 'a stranger may not');
+	$cluster->do('RESET ROLE');
+	$cluster->subscribe('flat', 'shop', undef, tables => ['old.*'], history => 'old.flat_history', enabled => \'false', options => '{"history_partition": "none"}');
+	like($cluster->error_of("SELECT cdc.purge_history('flat', now())"), qr/has no partitions that could be dropped.*HINT/s, 'a history without partitions');
+};
+
 done_testing();

@@ -57,32 +57,52 @@ choose_boundary(const CdcSubscription *sub, const CdcProgress *progress,
 }
 
 /*
- * Where the last error was one of a batch of rows, the next call finds out which of them it is
- * of.  A worker that has failed is another process by then: what it wrote down tells.
+ * The event of the last error, as of cdc_failure_event(): where it was one of a batch of rows, the
+ * next call finds out which of them it is of.  A worker that has failed is another process by then:
+ * what it wrote down tells.
  */
 static struct
 {
 	int32		subscription_id;	/* 0: nothing is known yet */
-	bool		vague;
+	int64		seq;
 }			last_error;
 
-static bool
-wants_exact_error(const CdcSubscription *sub)
+static int64
+failing_event(const CdcSubscription *sub)
 {
 	if (last_error.subscription_id != sub->id)
-		last_error.vague = cdc_failure_is_vague(sub->name, "apply");
+		last_error.seq = cdc_failure_event(sub->name, "apply");
 	last_error.subscription_id = sub->id;
-	return last_error.vague;
+	return last_error.seq;
+}
+
+/*
+ * A run up to upto would come to the event that failed before: what is before that is applied first,
+ * then its source transaction alone.  Returns up to where.
+ */
+static int64
+stop_before(const CdcSubscription *sub, int64 failing, int64 applied, int64 upto)
+{
+	int64		before;
+
+	if (failing <= applied || failing > upto)
+		return upto;
+	before = cdc_history_last_boundary(sub, applied, failing - 1);
+	if (before <= applied)
+		before = cdc_history_first_boundary(sub, failing);
+	return before > applied ? Min(before, upto) : upto;
 }
 
 /* A run; the subscription is locked. */
 static void
-run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
+run_locked(const CdcSubscription *sub, int64 max_events, bool in_turns, CdcApplyResult *result)
 {
 	CdcWalk		call;
 	CdcPosition position;
+	int64		failing;
 	int64		before;
 	int64		upto;
+	int64		end;
 	bool		ready;
 
 	memset(&call, 0, sizeof(call));
@@ -102,13 +122,18 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	before = call.progress.applied_seq;
 	call.numbered = position.events > 0;
 	call.changes = position.changes;
-	call.guarded = cdc_target_errors_are_guarded(sub) || wants_exact_error(sub);
+	failing = failing_event(sub);
+	call.guarded = cdc_target_errors_are_guarded(sub) || failing >= 0;
 	call.max_events = max_events;
 	/* as the subscription's owner */
 	call.begun = cdc_run_begin(sub, NULL);
 	upto = choose_boundary(sub, &call.progress, &position, max_events, &result->more);
 	if (upto == 0)
 		upto = before;
+	end = in_turns ? stop_before(sub, failing, before, upto) : upto;
+	if (end < upto)
+		result->more = true;
+	upto = end;
 	/* it may have ended at an earlier one */
 	if (cdc_walk(&call, upto) < upto)
 		result->more = true;
@@ -119,6 +144,9 @@ run_locked(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
 	}
 	if (call.progress.applied_seq > before)
 		cdc_progress_set(sub, &call.progress);
+	result->before_failing = failing > call.progress.applied_seq;
+	if (!result->before_failing)
+		last_error.seq = -1;
 	ready = cdc_copy_applied(sub, call.progress.applied_seq);
 	if (cdc_copy_only_end(sub, call.progress.applied_seq, ready) || ready ||
 		call.progress.applied_seq > before || result->changes > 0)
@@ -153,7 +181,7 @@ rethrow_error(const CdcSubscription *sub, MemoryContext caller)
 	error = CopyErrorData();
 	FlushErrorState();
 	last_error.subscription_id = sub->id;
-	last_error.vague = cdc_blame_is_of_table(sub, error->sqlerrcode) && !cdc_blame()->exact;
+	last_error.seq = !cdc_blame_is_of_table(sub, error->sqlerrcode) ? -1 : cdc_blame()->exact ? cdc_blame()->seq : 0;
 	if (error->hint == NULL && cdc_blame_is_of_table(sub, error->sqlerrcode))
 	{
 		cdc_blame_hint(error);
@@ -163,7 +191,7 @@ rethrow_error(const CdcSubscription *sub, MemoryContext caller)
 }
 
 void
-cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *result)
+cdc_apply_run(const CdcSubscription *sub, int64 max_events, bool in_turns, CdcApplyResult *result)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	CdcRunning	run;
@@ -174,7 +202,7 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	cdc_running_begin(&run, sub->id, CDC_WRITER_APPLY);
 	PG_TRY();
 	{
-		run_locked(sub, max_events, result);
+		run_locked(sub, max_events, in_turns, result);
 	}
 	PG_CATCH();
 	{
@@ -183,7 +211,6 @@ cdc_apply_run(const CdcSubscription *sub, int64 max_events, CdcApplyResult *resu
 	}
 	PG_END_TRY();
 	cdc_running_end(&run);
-	last_error.vague = false;
 }
 
 void
@@ -243,7 +270,7 @@ cdc_apply(PG_FUNCTION_ARGS)
 				 errmsg("max_events must be greater than zero")));
 	sub = cdc_subscription_get(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	cdc_subscription_check_owner(sub);
-	cdc_apply_run(sub, max_events, &result);
+	cdc_apply_run(sub, max_events, false, &result);
 	return_counts(fcinfo, &result);
 	return (Datum) 0;
 }

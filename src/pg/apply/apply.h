@@ -29,14 +29,16 @@ typedef struct CdcApplyResult
 	int64		changes;		/* of source tables that were acted on */
 	List	   *counts;			/* of CdcApplyCount *, a target each */
 	bool		more;			/* history holds more that could be applied now */
+	bool		before_failing;	/* it has come to the event that failed before, and not past it */
 } CdcApplyResult;
 
 /*
  * Applies the next events of a subscription's history, at most max_events rounded up to
  * a commit boundary; 0 = all that is there.  Waits for another session that applies
- * the same.  Does nothing while a copy has not joined the stream.
+ * the same.  Does nothing while a copy has not joined the stream.  in_turns: each call is a
+ * transaction, and others follow: one ends right before an event that is known to fail.
  */
-extern void cdc_apply_run(const CdcSubscription *sub, int64 max_events,
+extern void cdc_apply_run(const CdcSubscription *sub, int64 max_events, bool in_turns,
 						  CdcApplyResult *result);
 
 /*

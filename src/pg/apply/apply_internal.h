@@ -19,9 +19,9 @@
  *	  copy_event.c		what an event says of a copy; whether a table is being copied
  *	  blame.c			which event an error is of
  *	  sweep.c			copies that replace what a target has: rows that have not come go
- *	  event.c			the rows of an event; whether its order is known
+ *	  event.c			the rows of an event, whatever its envelope
+ *	  order.c			events from several partitions: whether their order is known
  *	  message_key.c		what tells rows apart in messages, and in their target
- *	  envelope.c		rows of messages in other envelopes than Maxwell's
  *	  mode.c, mode_*.c	what an event does to its target
  *	  source_row.c		from a row image to typed columns of the target
  *
@@ -50,6 +50,7 @@ typedef struct CdcAside CdcAside;
 typedef struct CdcEnvelopeReader CdcEnvelopeReader;
 typedef struct CdcGuard CdcGuard;
 typedef struct CdcMessageKey CdcMessageKey;
+typedef struct CdcOrderSeen CdcOrderSeen;
 typedef struct CdcSourceRun CdcSourceRun;
 
 /* ------------------------------------------------------------------------
@@ -70,6 +71,7 @@ struct CdcSourceRun
 	CdcAside   *aside;			/* of whose events some may be put aside; or NULL */
 	const char *partition;		/* of the last event of Kafka, as CdcPlace.file; or NULL */
 	const CdcMessageKey *message_key;	/* of messages of Kafka; NULL: none has named it */
+	CdcOrderSeen *order;		/* what came from which partition; NULL: there is but one, or no key */
 
 	/* for cdc.table_counter */
 	int64		events;
@@ -110,6 +112,8 @@ struct CdcApply
 	const CdcGuard *guard;		/* what it knows of errors of an earlier attempt; or NULL */
 	bool		again;			/* events are read once more, at the end of a copy */
 	bool		puts_aside;		/* events of keys of which some are kept go there, too */
+	bool		partitions_known;	/* it is known whether ... */
+	bool		several_partitions; /* ... pull reads more than one */
 
 	/* its surroundings */
 	uint64		number;			/* of the run, in this backend */
@@ -151,7 +155,7 @@ extern void cdc_mode_replica_fold(CdcApply *apply, CdcSourceRun *source, char op
 extern bool cdc_mode_has_gone_row(CdcApply *apply, CdcTargetRun *run, const Datum *key, const bool *key_nulls);
 
 /* ------------------------------------------------------------------------
- * envelope.c
+ * event.c: messages
  * ------------------------------------------------------------------------
  */
 
@@ -202,13 +206,6 @@ extern void cdc_event_envelope(CdcApply *apply, CdcSourceRun *source, const CdcH
  */
 extern void cdc_message_key_check(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
 
-/*
- * event.c: notes where the event at hand, of that source table, comes from; and that it concerns
- * more than its message's key ("TRUNCATE").
- */
-extern void cdc_order_note(CdcApply *apply, CdcSourceRun *source);
-extern void cdc_order_beyond_key(CdcApply *apply, CdcSourceRun *source, const char *what);
-
 /* Whether that has been looked at for messages like this one. */
 extern bool cdc_message_key_is_known(CdcApply *apply, const CdcSourceRun *source,
 									 const CdcHistoryEvent *event);
@@ -235,6 +232,37 @@ cdc_event_has_rows(const CdcHistoryEvent *event)
 	return event->op == CDC_OP_INSERT || event->op == CDC_OP_UPDATE ||
 		event->op == CDC_OP_DELETE || event->op == CDC_OP_SNAPSHOT;
 }
+
+/* ------------------------------------------------------------------------
+ * order.c
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Notes where the event at hand, of that source table, comes from; and that it concerns more
+ * than its message's key ("TRUNCATE").
+ */
+extern void cdc_order_note(CdcApply *apply, CdcSourceRun *source);
+extern void cdc_order_beyond_key(CdcApply *apply, CdcSourceRun *source, const char *what);
+
+/* Sets source->order, where keys of the source table, which is new to the run, are to be watched. */
+extern void cdc_order_watch(CdcApply *apply, CdcSourceRun *source);
+
+/* Of a source table that is watched: its event at hand, behind cdc_event_rows(). */
+extern void cdc_order_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event);
+
+/*
+ * The same of its row, whose key is converted; false where it is certainly older than what was
+ * applied of that key, and is to be left out.
+ */
+extern bool cdc_order_keeps(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old);
+
+/* The event at hand has taken the row from that key, by attribute; also where nothing is watched. */
+extern void cdc_order_former(CdcApply *apply, CdcSourceRun *source, const Datum *values, const bool *nulls);
+
+/* A scan of a run begins; a run has come to its end: what it has seen is told. */
+extern void cdc_order_run_begin(const CdcApply *apply);
+extern void cdc_order_run_end(const CdcApply *apply);
 
 /* ------------------------------------------------------------------------
  * run_target.c
@@ -357,7 +385,8 @@ static inline bool
 cdc_lookahead_covers(const CdcTargetRun *run)
 {
 	return run->mode->supersedes != NULL && run->target->key_by_image && !run->target->keyless &&
-		!run->target->row_by_row && !run->one_by_one && !run->all_count && run->number <= PG_UINT16_MAX &&
+		!run->target->row_by_row && !run->one_by_one && !run->all_count && !run->each_is_seen &&
+		run->number <= PG_UINT16_MAX &&
 		run->writes_as_owner;
 }
 
@@ -420,6 +449,9 @@ typedef struct CdcBlame
 
 /* ErrorContextCallback of a run, its argument: says what is at hand, and notes it. */
 extern void cdc_blame_context(void *arg);
+
+/* "(id, no)=(5, 7)" of the row image or entry at hand; palloc'ed. */
+extern char *cdc_blame_key_text(const CdcAtHand *at);
 
 /* Forgets it; what it is now. */
 extern void cdc_blame_reset(void);

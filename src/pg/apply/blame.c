@@ -33,9 +33,8 @@ append_json_value(StringInfo text, const CdcJsonValue *v)
 	}
 }
 
-/* "(id, no)=(5, 7)" of the row image or entry at hand. */
-static char *
-key_text(const CdcAtHand *at)
+char *
+cdc_blame_key_text(const CdcAtHand *at)
 {
 	const CdcMapping *mapping = at->source->mapping;
 	const CdcTarget *target = mapping->target;
@@ -173,7 +172,7 @@ cdc_blame_context(void *arg)
 						 at->source_table);
 	if (at->source != NULL && !at->source->mapping->target->keyless &&
 		(at->data != NULL || at->entry != NULL))
-		key = key_text(at);
+		key = cdc_blame_key_text(at);
 	if (key != NULL)
 		appendStringInfo(&s, ", key %s", key);
 	if (at->source != NULL && at->source->row.at_column != NULL)

@@ -172,6 +172,7 @@ fold_update(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
 	if (moved)
 	{
 		cdc_order_beyond_key(apply, source, "an update that changes the key,");
+		cdc_order_former(apply, source, okey, onulls);
 		if (!row->presence->complete && row->passes != CDC_PASSES_NO)
 			carry_columns(apply, run, row, okey, onulls);
 		run->mode->remove(apply, run, okey, onulls);

@@ -151,6 +151,10 @@ cdc_replay(PG_FUNCTION_ARGS)
 	registered = use_live_key(sub, &spec);
 
 	cdc_owner_begin(sub, &scope);
+	if (cdc_history_purged_seq(sub) > 0)
+		cdc_history_check_purged(sub, "replay", Max(from, 1),
+								 psprintf("The first event that there is: from_seq := " INT64_FORMAT ". What was before it is in none, but where a copy has brought it again since.",
+										  cdc_history_first_seq(sub)));
 	cdc_history_check_whole(sub, "replay", from, to);
 	cdc_scope_end(&scope);
 	events = replay(sub, &spec, Max(from, 1) - 1, to);

@@ -94,6 +94,8 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 		return;
 	nrows = cdc_event_rows(apply, source, event);
 	cdc_message_key_check(apply, source, event);
+	if (source->order != NULL)
+		cdc_order_event(apply, source, event);
 	for (i = 0; i < nrows && !source->given_up; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -110,7 +112,8 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 		}
 		if (unlikely(source->row.layout->partial) && event->op != CDC_OP_DELETE)
 			cdc_event_check_absent(apply, event, data);
-		run->mode->fold(apply, source, event->op, old);
+		if (source->order == NULL || cdc_order_keeps(apply, source, event->op, old))
+			run->mode->fold(apply, source, event->op, old);
 		apply->work.at.data = NULL;
 		cdc_reduce_row_done(&apply->work, run);
 	}
@@ -489,6 +492,7 @@ cdc_run_scan(CdcApply *apply, int64 after, int64 upto, const char *source_table)
 	apply->scan_after = after;
 	apply->scan_upto = upto;
 	apply->scan_table = source_table;
+	cdc_order_run_begin(apply);
 
 	/* it may have ended at a commit before upto */
 	while (after < apply->scan_upto)
@@ -511,6 +515,7 @@ cdc_run_end(CdcApply *apply)
 	ListCell   *lc;
 
 	flush_targets(apply);
+	cdc_order_run_end(apply);
 	cdc_aside_close(apply);
 	foreach(lc, apply->sources)
 	{

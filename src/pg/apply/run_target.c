@@ -157,6 +157,7 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 													cdc_guard_failed(apply->guard, mapping->name, 0) != NULL)))
 			cdc_aside_open(apply, source);
 		source->row.image.facts = &apply->facts;
+		cdc_order_watch(apply, source);
 	}
 	apply->sources = lappend(apply->sources, source);
 	MemoryContextSwitchTo(old);

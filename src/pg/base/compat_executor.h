@@ -212,7 +212,7 @@
 	((estate)->es_result_relation_info = (rri), \
 	 ExecInsertIndexTuples((slot), (estate), false, NULL, NIL))
 #define CDC_APPLY_INDEX_TUPLES(rri, slot, estate, update, indexes) \
-	ExecInsertIndexTuples((slot), (estate), false, NULL, NIL)
+	CDC_INSERT_INDEX_TUPLES(rri, slot, estate)
 #endif
 
 /* What the executor offers logical replication takes the relation as an argument since 14. */

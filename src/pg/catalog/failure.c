@@ -83,17 +83,24 @@ cdc_failure_blame(const char *subscription, const char *worker, const char *sour
 					   seq > 0 && key[0] != '\0' ? key : NULL);
 }
 
-bool
-cdc_failure_is_vague(const char *subscription, const char *worker)
+int64
+cdc_failure_event(const char *subscription, const char *worker)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc_catalog.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1"
+		"SELECT coalesce(seq, 0) FROM cdc_catalog.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1"
 		" AND worker OPERATOR(pg_catalog.=) $2 AND failures OPERATOR(pg_catalog.>) 0"
-		" AND source_table IS NOT NULL AND seq IS NULL",
+		" AND source_table IS NOT NULL",
 		2, {TEXTOID, TEXTOID}
 	};
+	Datum		values[2] = {CStringGetTextDatum(subscription), CStringGetTextDatum(worker)};
+	CdcSpi		spi;
+	int64		seq = -1;
 
-	return cdc_spi_run(&stmt, subscription, worker) > 0;
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+		seq = cdc_spi_int64(0, 1);
+	cdc_spi_end(&spi);
+	return seq;
 }
 
 char *
@@ -262,7 +269,7 @@ may_pass(const char *sqlstate)
 #define LOCKED		"{55P03,40P01}"
 
 static TimestampTz
-raise_failing(const char *subscription, TimestampTz since)
+raise_failing(const char *subscription, TimestampTz since, bool applied)
 {
 	static CdcStatement stmt = {
 		"SELECT f.worker, f.failures, f.last_sqlstate, f.last_error, f.last_error_at"
@@ -289,6 +296,8 @@ raise_failing(const char *subscription, TimestampTz since)
 		bool		isnull;
 		TimestampTz at = DatumGetTimestampTz(cdc_spi_datum(i, 5, TIMESTAMPTZOID, &isnull));
 
+		if (applied && strcmp(cdc_spi_text(&spi, i, 1), "apply") == 0)
+			continue;
 		failures = cdc_spi_int64(i, 2);
 		if (failures < 2 && may_pass(cdc_spi_text(&spi, i, 3)))
 			continue;
@@ -398,9 +407,9 @@ cdc_worker_start_clear(const char *subscription, const char *worker)
 #define RETRY_AFTER_MS		1000
 
 bool
-cdc_failure_is_open(const char *subscription, TimestampTz begun, bool *retried)
+cdc_failure_is_open(const char *subscription, TimestampTz begun, bool applied, bool *retried)
 {
-	TimestampTz older = raise_failing(subscription, begun);
+	TimestampTz older = raise_failing(subscription, begun, applied);
 
 	if (older != 0 && !*retried && TimestampDifferenceExceeds(older, GetCurrentTimestamp(), RETRY_AFTER_MS))
 	{

@@ -35,8 +35,8 @@ extern void cdc_failure_record(const char *subscription, const char *worker,
 extern void cdc_failure_blame(const char *subscription, const char *worker, const char *source_table,
 							  int64 seq, const char *key);
 
-/* Whether the worker fails with events of a table of which it is not known which one it is. */
-extern bool cdc_failure_is_vague(const char *subscription, const char *worker);
+/* The event with which the worker fails; 0: one of a table, it is not known which; -1: it does not fail, or not with an event. */
+extern int64 cdc_failure_event(const char *subscription, const char *worker);
 
 /* Whether pull stands at a gap; ERROR with what was recorded then, and its SQLSTATE. */
 extern void cdc_failure_raise_gap(const char *subscription);
@@ -60,9 +60,10 @@ extern void cdc_failure_end(const char *subscription, const char *worker);
  * ERROR with what was recorded from that moment on, where pull or apply fail again and again, or
  * with what no next try is likely to mend.  For who waits for them.  What was recorded before
  * begun may be mended by now, by what it says to type: the worker, which may pause for a minute,
- * is then tried again, once.  Whether that is still open.
+ * is then tried again, once.  Whether that is still open.  applied: what is waited for is in the
+ * targets already, and apply fails with what is behind it.
  */
-extern bool cdc_failure_is_open(const char *subscription, TimestampTz begun, bool *retried);
+extern bool cdc_failure_is_open(const char *subscription, TimestampTz begun, bool applied, bool *retried);
 
 /*
  * A part of such a text, palloc'ed: with a label what comes behind that, or NULL; with NULL its message.

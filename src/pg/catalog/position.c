@@ -184,6 +184,17 @@ static CdcRowTable progresses = {
 	}
 };
 
+bool
+cdc_position_has_partitions(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"SELECT 1 FROM cdc_catalog.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1 LIMIT 2",
+		1, {TEXTOID}
+	};
+
+	return cdc_spi_run(&stmt, sub->name) > 1;
+}
+
 void
 cdc_position_new_server_id(const CdcSubscription *sub)
 {

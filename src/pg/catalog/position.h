@@ -49,6 +49,9 @@ typedef struct CdcPosition
 extern void cdc_position_get(const CdcSubscription *sub, CdcPosition *pos);
 extern void cdc_position_set(const CdcSubscription *sub, const CdcPosition *pos);
 
+/* Kafka: whether pull reads more than one partition. */
+extern bool cdc_position_has_partitions(const CdcSubscription *sub);
+
 /* From the next dump on our server ids at the source are others. */
 extern void cdc_position_new_server_id(const CdcSubscription *sub);
 

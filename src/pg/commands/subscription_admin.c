@@ -391,6 +391,7 @@ delete_rows(const CdcSubscription *sub)
 		{"DELETE FROM cdc_catalog.subscription_position WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.subscription_partition WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.history_gap WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.history_purge WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.subscription_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.subscription_failure WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.source_seen WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},

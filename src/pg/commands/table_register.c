@@ -222,6 +222,13 @@ fill(const CdcSubscription *sub, const char *name, bool replace)
 	char	   *detail;
 
 	cdc_apply_fill(sub, name, replace, &filled);
+	if (cdc_history_purged_seq(sub) > 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("target of source table %s lacks what events up to seq " INT64_FORMAT " told, which were purged", name,
+						cdc_history_purged_seq(sub)),
+				 errhint("To read all that the topics have anew: SELECT cdc.set_position(%s, 'earliest').",
+						 quote_literal_cstr(sub->name))));
 	if (filled.events == 0)
 		return;
 	message = psprintf("target of source table %s was filled from the history", name);

@@ -262,6 +262,7 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 
 	for (;;)
 	{
+		bool		has;
 		long		ms;
 
 		CHECK_FOR_INTERRUPTS();
@@ -270,8 +271,9 @@ wait_until(const Wanted *wanted, TimestampTz deadline)
 		/* a position of another log may seem to contain what is waited for */
 		cdc_failure_raise_gap(wanted->sub->name);
 		ms = remaining_ms(deadline);
-		result = !(wanted->sub->enabled && cdc_failure_is_open(wanted->sub->name, ms > 0 ? begun : 0, &retried)) &&
-			tables_complete(wanted) && contained(wanted, &seq);
+		has = contained(wanted, &seq);
+		result = !(wanted->sub->enabled && cdc_failure_is_open(wanted->sub->name, ms > 0 ? begun : 0, has, &retried)) &&
+			tables_complete(wanted) && has;
 		if (!result && ms > 0)
 			check_coming(wanted);
 		PopActiveSnapshot();

@@ -143,3 +143,60 @@ cdc_history_has_rows(const CdcSubscription *sub)
 			   " AND h.seq OPERATOR(pg_catalog.<=) $2 AND h.op OPERATOR(pg_catalog.<>) 'm' LIMIT 1",
 			   0, PG_INT64_MAX, &found, 1) > 0;
 }
+
+/* ---- events that were purged ---- */
+
+int64
+cdc_history_purged_seq(const CdcSubscription *sub)
+{
+	static CdcStatement stmt = {
+		"SELECT p.purged_seq FROM cdc_catalog.history_purge p WHERE p.subscription OPERATOR(pg_catalog.=) $1",
+		1, {TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		value = CStringGetTextDatum(sub->name);
+	int64		result = 0;
+
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, &value, NULL) > 0)
+		result = cdc_spi_int64(0, 1);
+	cdc_spi_end(&spi);
+	return result;
+}
+
+void
+cdc_history_note_purged(const CdcSubscription *sub, int64 seq)
+{
+	static CdcStatement update = {
+		"UPDATE cdc_catalog.history_purge SET purged_seq = $2, purged_at = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1",
+		2, {TEXTOID, INT8OID}
+	};
+	static CdcStatement insert = {
+		"INSERT INTO cdc_catalog.history_purge (subscription, purged_seq) VALUES ($1, $2)",
+		2, {TEXTOID, INT8OID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = Int64GetDatum(seq);
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&update, values, NULL) == 0)
+		(void) cdc_spi_execute(&insert, values, NULL);
+	cdc_spi_end(&spi);
+}
+
+void
+cdc_history_check_purged(const CdcSubscription *sub, const char *what, int64 from, const char *hint)
+{
+	int64		purged = cdc_history_purged_seq(sub);
+
+	if (from > purged)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s of subscription \"%s\" cannot begin at seq " INT64_FORMAT, what, sub->name, from),
+			 errdetail("The history's events up to seq " INT64_FORMAT " were purged.", purged),
+			 errhint("%s", hint)));
+}

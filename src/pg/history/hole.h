@@ -41,6 +41,15 @@ extern bool cdc_history_find_hole(const CdcSubscription *sub, int64 from, int64 
  */
 extern int64 cdc_history_first_seq(const CdcSubscription *sub);
 
+/*
+ * Events up to which seq were purged, see cdc.purge_history(); 0: none was.  And writes that down.
+ */
+extern int64 cdc_history_purged_seq(const CdcSubscription *sub);
+extern void cdc_history_note_purged(const CdcSubscription *sub, int64 seq);
+
+/* ERROR where what begins at the event with that seq would lack some that were purged. */
+extern void cdc_history_check_purged(const CdcSubscription *sub, const char *what, int64 from, const char *hint);
+
 /* Whether it has events of rows or definitions, other than control messages and bytes. */
 extern bool cdc_history_has_rows(const CdcSubscription *sub);
 

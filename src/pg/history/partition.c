@@ -51,6 +51,21 @@ static const CdcPlannerOption quiet[] = {
 	{"client_min_messages", "warning"}
 };
 
+/* ERROR: there is no partition to drop. */
+pg_noreturn static void
+refuse_unpartitioned(const CdcSubscription *sub)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("history of subscription \"%s\" has no partitions that could be dropped", sub->name),
+			 CDC_HAVE_CLASSIC_PARTITIONS ?
+			 errhint("Here it is done by hand, of what is applied and published: ALTER TABLE %s DROP PARTITION ...;",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(sub->history)),
+												get_rel_name(sub->history))) :
+			 errhint("A history has partitions where the option history_partition is month or day when it is made.")));
+	pg_unreachable();
+}
+
 #if CDC_HAVE_HISTORY_PARTITIONS
 
 /* ------------------------------------------------------------------------
@@ -211,6 +226,32 @@ cdc_history_partition(Relation parent, TimestampTz at)
 	if (parent->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && by_ingested_at(parent))
 		return find_partition(parent, at);
 	return InvalidOid;
+}
+
+List *
+cdc_history_partitions_until(const CdcSubscription *sub, TimestampTz before, Oid *owner)
+{
+	Relation	parent = cdc_history_table_open(sub, AccessShareLock);
+	PartitionDesc desc;
+	List	   *result = NIL;
+	int			i;
+
+	*owner = parent->rd_rel->relowner;
+	if (parent->rd_rel->relkind != RELKIND_PARTITIONED_TABLE || !by_ingested_at(parent))
+		refuse_unpartitioned(sub);
+	desc = CDC_PARTITION_DESC(parent);
+
+	/* bounds ascend; an upper one names its partition */
+	for (i = 0; desc->nparts > 0 && i < desc->boundinfo->ndatums; i++)
+	{
+		int			index = desc->boundinfo->indexes[i];
+
+		if (index >= 0 && desc->boundinfo->kind[i][0] == PARTITION_RANGE_DATUM_VALUE &&
+			DatumGetTimestampTz(desc->boundinfo->datums[i][0]) <= before)
+			result = lappend_oid(result, desc->oids[index]);
+	}
+	table_close(parent, NoLock);
+	return result;
 }
 
 static void
@@ -389,6 +430,17 @@ Oid
 cdc_history_partition(Relation parent, TimestampTz at)
 {
 	return InvalidOid;
+}
+
+#endif
+
+#if !CDC_HAVE_PARTITIONS
+
+List *
+cdc_history_partitions_until(const CdcSubscription *sub, TimestampTz before, Oid *owner)
+{
+	refuse_unpartitioned(sub);
+	return NIL;
 }
 
 #endif

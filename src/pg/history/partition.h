@@ -11,6 +11,7 @@
 #include "pg/base/compat.h"
 #include "pg/catalog/subscription.h"
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 #include "utils/rel.h"
 
 /*
@@ -24,6 +25,12 @@ extern void cdc_history_make(const CdcSubscription *sub, const char *name);
  * partition where a partitioned history lacks it.
  */
 extern void cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz at);
+
+/*
+ * The partitions of which all rows have an earlier ingested_at than before, the oldest first, of Oid; *owner:
+ * of the history.  ERROR where the history has no partitions by it, or the server drops them otherwise.
+ */
+extern List *cdc_history_partitions_until(const CdcSubscription *sub, TimestampTz before, Oid *owner);
 
 /*
  * The table that takes them: the history itself when it is not partitioned.

@@ -7,6 +7,7 @@
  */
 #include "pg/mapping/make.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -22,6 +23,26 @@
 #include "pg/schema/versions.h"
 #include "pg/target/claim.h"
 #include "pg/target/lock.h"
+
+/* Whether that of the target was told in this transaction, which may make its mapping several times. */
+static bool
+is_announced(Oid relid)
+{
+	static TimestampTz transaction = 0;
+	static Oid	last[8];
+	static int	next = 0;
+	int			i;
+
+	if (transaction != GetCurrentTransactionStartTimestamp())
+		memset(last, 0, sizeof(last));
+	transaction = GetCurrentTransactionStartTimestamp();
+	for (i = 0; i < lengthof(last); i++)
+		if (last[i] == relid)
+			return true;
+	last[next] = relid;
+	next = (next + 1) % lengthof(last);
+	return false;
+}
 
 /* Tells the user what will make apply slow. */
 static void
@@ -104,7 +125,8 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 	if (writes)
 	{
 		cdc_target_check(mapping->target, sub);
-		announce_slow_target(mapping, spec, sub);
+		if (!is_announced(mapping->target->relid))
+			announce_slow_target(mapping, spec, sub);
 	}
 	/* opening it locked it twice */
 	table_close(rel, writes ? NoLock : lockmode);

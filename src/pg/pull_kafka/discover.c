@@ -16,13 +16,17 @@
 #include "pg/pull_kafka/discover.h"
 
 #include "access/xact.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "envelope/doc_tree.h"
 
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
+#include "pg/catalog/identity.h"
+#include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/datum/jsonb_document.h"
 #include "pg/history/scan.h"
@@ -93,11 +97,61 @@ store_definition(const CdcSubscription *sub, const Described *d, int64 seq)
 		cdc_schema_store(sub->name, d->table->full_name, d->def, &place, NULL, false);
 }
 
+/*
+ * Tells that the types of a replica that was just made are made out from values, where these are
+ * not what they look like: Debezium's dates, times and decimals without their schema.
+ */
+static void
+tell_guess(const CdcSubscription *sub, const Described *d)
+{
+	char	   *name = cdc_from_utf8_copy(d->table->full_name);
+	const char *target = cdc_subscription_table_find(sub, name)->target;
+	const char *example = NULL;
+	StringInfoData columns;
+	char	   *message;
+	char	   *detail;
+	char	   *hint;
+	int			i;
+
+	initStringInfo(&columns);
+	for (i = 0; i < d->def->ncolumns; i++)
+	{
+		const CdcColumnDef *column = &d->def->columns[i];
+
+		if (column->pk >= 0)
+			continue;
+		if (example == NULL)
+			example = quote_identifier(cdc_from_utf8_copy(column->name));
+		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "",
+						 quote_identifier(cdc_from_utf8_copy(column->name)));
+	}
+	if (example == NULL)
+		return;
+	message = psprintf("types of target %s of source table %s are guessed", target, name);
+	detail = psprintf("Debezium without schemas writes dates and times as numbers, decimals and bytes in base64, and does not tell which of %s are such.",
+					  columns.data);
+	hint = psprintf("If one is, its type, and the rows anew: ALTER TABLE %s ALTER COLUMN %s TYPE date USING NULL; SELECT cdc.alter_table(%s, %s, target := %s); Or have the converter write schemas (value.converter.schemas.enable).",
+					target, example, quote_literal_cstr(sub->name), quote_literal_cstr(name),
+					quote_literal_cstr(target));
+	cdc_log(sub->name, "types", message, psprintf("%s\nHINT:  %s", detail, hint));
+	ereport(NOTICE,
+			(errmsg("%s", message),
+			 errdetail("%s", detail),
+			 errhint("%s", hint)));
+}
+
+static bool
+is_debezium(const CdcEnvelope *env)
+{
+	return env->format == CDC_FORMAT_DEBEZIUM || env->format == CDC_FORMAT_DEBEZIUM_FLAT;
+}
+
 static bool
 discover(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env, int64 seq)
 {
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
 	Described	d;
+	bool		was_there;
 
 	describe(sub, schema, arena, env, &d);
 	if (d.table == NULL)
@@ -106,7 +160,11 @@ discover(const CdcSubscription *sub, CdcArena *arena, CdcEnvelope *env, int64 se
 		return false;
 	}
 	store_definition(sub, &d, seq);
-	(void) cdc_registry_add_discovered(sub, d.table, CDC_GENERATED_ALL, false);
+	was_there = OidIsValid(cdc_relation_by_name(quote_qualified_identifier(sub->target_schema,
+																		   cdc_from_utf8_copy(d.table->name))));
+	if (cdc_registry_add_discovered(sub, d.table, CDC_GENERATED_ALL, false) == 'r' && !was_there && !d.typed &&
+		is_debezium(env))
+		tell_guess(sub, &d);
 	cdc_schema_destroy(schema);
 	CommandCounterIncrement();
 	return true;

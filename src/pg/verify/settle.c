@@ -144,7 +144,7 @@ check_failing(const CdcVerify *v, TimestampTz begun, bool *retried)
 	{
 		cdc_failure_raise_gap(v->sub->name);
 		if (v->sub->enabled)
-			(void) cdc_failure_is_open(v->sub->name, begun, retried);
+			(void) cdc_failure_is_open(v->sub->name, begun, false, retried);
 	}
 	PG_CATCH();
 	{

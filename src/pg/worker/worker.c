@@ -204,8 +204,9 @@ apply_once(bool *more)
 		return false;
 
 	memset(&result, 0, sizeof(result));
-	cdc_apply_run(sub, Min(events_a_turn, Max(sub->opt.batch_events, APPLY_EVENTS_MAX)), &result);
-	note_success(sub, result.events > 0 || result.changes > 0);
+	cdc_apply_run(sub, Min(events_a_turn, Max(sub->opt.batch_events, APPLY_EVENTS_MAX)), true, &result);
+	if (!result.before_failing)
+		note_success(sub, result.events > 0 || result.changes > 0);
 	cdc_background_commit();
 
 	/* a few events take the time of a transaction, and say nothing of many */

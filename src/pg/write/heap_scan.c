@@ -13,6 +13,7 @@
 #if CDC_HAVE_TABLE_AM
 
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/index.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
