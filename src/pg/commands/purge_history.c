@@ -13,7 +13,6 @@
 #include "pg/commands/subscription_internal.h"
 
 #include "access/xact.h"
-
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
