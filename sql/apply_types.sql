@@ -123,6 +123,25 @@ SET intervalstyle = 'postgres';
 RESET xmloption;
 RESET array_nulls;
 
+-- types that would cut, wrap, round, reorder or fill up what they read, without a word
+CREATE DOMAIN letter AS "char";
+CREATE DOMAIN letters AS "char"[];
+CREATE DOMAIN minutes AS interval hour to minute;
+CREATE DOMAIN code AS char(4);
+CREATE DOMAIN prices AS numeric(6,2)[];
+SELECT type, value, conv(type, value) FROM (VALUES
+    ('"char"', '"a"'), ('"char"', '"abc"'), ('"char"', '65'), ('apt.letter', '"abc"'), ('"char"[]', '["a", "b"]'), ('"char"[]', '["a", "bc"]'), ('"char"[]', '"{a,bc}"'), ('apt.letters', '["a", "bc"]'), ('apt.letter[]', '["bc"]'),
+    ('name', '"short"'), ('name', to_json(repeat('x', 64))::text), ('oid', '1259'), ('oid', '-1'), ('oid', '"007"'), ('xid', '5'), ('xid', '-1'), ('xid', '4294967297'), ('cid', '4294967297'), ('regclass', '"00001259"'), ('oid[]', '[-1]'),
+    ('money', '1.5'), ('money', '1.500'), ('money', '1.255'), ('money', '-3'), ('money', '"$1,234.56"'), ('money[]', '[1.255]'),
+    ('char(4)', '"ab  "'), ('char(4)', '"ab   "'), ('char(4)', '"ab "'), ('char(4)', '"abcde"'), ('char(4)', '"\u00fc\u00fc\u00fc\u00fc"'), ('apt.code', '"a "'), ('char(4)', '12'), ('bpchar', '"a "'), ('char(4)[]', '["a "]'),
+    ('interval hour', '"05:00:00"'), ('interval hour', '"05:01:00"'), ('interval minute', '"05:01:00"'), ('interval minute', '"05:01:01"'), ('interval day', '"24:00:00"'), ('interval year to month', '"10:00:00"'), ('interval year to month', '"00:00:00"'),
+    ('apt.minutes', '"05:01:00"'), ('apt.minutes', '"05:01:00.5"'), ('interval second(3)', '"05:01:01.250"'), ('interval second(3)', '"05:01:01.2504"'), ('interval hour to second', '"05:01:01.250401"'), ('interval(0)', '"P1DT1.5S"'), ('interval month', '"P1Y2M"'), ('interval month', '"P1Y2M3D"'), ('interval', '"1.1234567 s"'), ('interval day[]', '["01:00:00"]'),
+    ('tsvector', '"''a'' ''b''"'), ('tsvector', '"b a b"'), ('box', '"(1,1),(0,0)"'), ('box', '"(0,0),(1,1)"'), ('numeric(6,2)[]', '"{1.25,1.5}"'), ('numeric(6,2)[]', '"{1.255}"'), ('apt.prices', '"{1.255}"'), ('timestamp(0)[]', '"{2024-01-01 00:00:00.5}"'), ('int4range', '"[1,3]"')
+) v (type, value);
+-- ... likewise where the source's type is known; char(n) of MySQL has no blanks at its end
+SELECT conv('char(4)', '"ab  "', 'varchar(4)') AS varchar, conv('char(4)', '"ab"', 'char(4)') AS char, conv('"char"', '"a"', 'varchar(1)') AS letter,
+    conv('oid', '1', 'int(11)') AS oid, conv('interval hour', '"01:00:00"', 'time(6)') AS fields, conv('interval', '1.5', 'decimal(5,2)') AS seconds;
+
 -- names and values of the source say nothing to a terminal
 CREATE FUNCTION shows() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -181,7 +200,7 @@ SELECT cdc.replay('apt', 'd.n', 'apt.n');
 SELECT * FROM n;
 
 -- keys of other types: equal by their own equality, not by bytes
-CREATE TABLE kk (a numeric, b bpchar, c uuid, d timestamptz, v int, PRIMARY KEY (a, b, c, d));
+CREATE TABLE kk (a numeric, b char(5), c uuid, d timestamptz, v int, PRIMARY KEY (a, b, c, d));
 DELETE FROM h;
 INSERT INTO h (seq, source_table, op, position, event, commit) VALUES
     (1, 'd.kk', 'c', 'b.1:1', '{"data":{"a":1.0,"b":"abc","c":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11","d":"2024-01-01 00:00:00","v":1}}', true),

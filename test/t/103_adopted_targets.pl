@@ -148,6 +148,96 @@ subtest 'rows that are to stay' => sub {
 	equal('w.t', 'w.t', 'id, v', '... and is equal');
 };
 
+# Types that would make other values of those of the source, as an ordinary column, which
+# verify would compare with the same ones: a column, and the type that the target's has.
+my @lossy = (
+	[ 'varchar(20)', '"char"', q{'xyz'} ], [ "set('ab','cd')", '"char"[]', q{'ab,cd'} ], [ 'varchar(80)', 'name', q{repeat('n', 70)} ], [ 'int', 'oid', '-1' ], [ 'bigint', 'xid', '4294967297' ],
+	[ 'bigint', 'cid', '4294967297' ], [ 'decimal(10,3)', 'money', '1.255' ], [ 'varchar(20)', 'tsvector', q{'b a'} ], [ 'time(6)', 'interval hour', q{'01:02:03.4'} ],
+	[ 'time(6)', 'interval hour to minute', q{'01:02:03.4'} ], [ 'time(6)', 'interval day', q{'01:02:03.4'} ], [ 'time(6)', 'interval year to month', q{'01:02:03.4'} ], [ 'time(6)', 'k.minutes', q{'01:02:03.4'} ],
+	[ 'decimal(5,2)', 'interval', '1.5' ], [ 'varchar(20)', 'k.letter', q{'xyz'} ], [ 'decimal(20,4)', 'real', '1.2345' ], [ 'int', 'regclass', '1259' ], [ 'year', 'date', '2024' ]);
+
+subtest 'types that would make other values' => sub {
+	my @columns = map { "c$_ $lossy[$_][0]" } 0 .. $#lossy;
+	$source->do('CREATE DATABASE l', 'CREATE TABLE l.seed (id int PRIMARY KEY)', 'CREATE TABLE l.t (id int PRIMARY KEY, ' . join(', ', @columns) . ')',
+		'INSERT INTO l.t VALUES (1, ' . join(', ', map { $_->[2] } @lossy) . ')');
+	$cluster->do('CREATE SCHEMA l', 'CREATE DOMAIN k.letter AS "char"', 'CREATE DOMAIN k.minutes AS interval hour to minute');
+	$cluster->call('create_subscription', name => 'l', server => 'shop', tables => ['l.seed'], target_schema => 'l', options => '{"on_error": "table"}');
+	for my $i (0 .. $#lossy)
+	{
+		my $add = qq{SELECT cdc.add_table('l', 'l.t', target := 'l.x$i', columns := '{"id": "id", "x": "c$i"}')};
+		$cluster->do("CREATE TABLE l.x$i (id int PRIMARY KEY, x $lossy[$i][1])");
+		my $error = $cluster->error_of($add);
+		my ($alter) = $error =~ /HINT:  (ALTER TABLE .*?;)/;
+		ok($error =~ /column "x" of its target has type .*, which has not the values of/ && $alter, "$lossy[$i][0] into $lossy[$i][1] is refused") or diag($error);
+		$cluster->do($alter // (), $add);
+	}
+	$cluster->catch_up('l');
+	is($cluster->value(qq{SELECT x::text FROM l.x$_}), $source->value("SELECT CAST(c$_ AS CHAR) FROM l.t"), "... and what it says takes $lossy[$_][2]") for grep { $lossy[$_][0] !~ /^(?:set|time)/ } 0 .. $#lossy;
+	is($cluster->value('SELECT x::text FROM l.x8'), '01:02:03.4', '... all of it');
+	$source->do('CREATE TABLE l.r (id int PRIMARY KEY, v varchar(20), s time(6))', q{INSERT INTO l.r VALUES (1, 'a', '01:02:03.25')});
+	$cluster->do('CREATE TABLE l.running (id int PRIMARY KEY, b char(20), s interval)', q{SELECT cdc.add_table('l', 'l.r', target := 'l.running', columns := '{"id": "id", "b": "v", "s": "s"}')});
+	$cluster->catch_up('l');
+	is($cluster->value('SELECT b::varchar || s FROM l.running'), 'a01:02:03.25', 'character(n) takes texts without blanks at their end');
+	$cluster->do('ALTER TABLE l.running ALTER s TYPE interval second(3)');
+	$source->do("UPDATE l.r SET s = '02:00:00.125'");
+	$cluster->catch_up('l');
+	is($cluster->value('SELECT s FROM l.running'), '02:00:00.125', 'fields and digits that are enough');
+	$source->do("UPDATE l.r SET s = '02:00:00.1254'");
+	$cluster->catch_up('l');
+	like(table_error('l', 'l.r'), qr/does not fit type interval second\(3\)/, 'digits that are not are an error of the table');
+	$cluster->do('ALTER TABLE l.running ALTER s TYPE interval', qq{SELECT cdc.retry_errors('l', 'l.r')});
+	$cluster->catch_up('l');
+	is($cluster->value('SELECT s FROM l.running'), '02:00:00.1254', '... until there are enough');
+	$source->do("UPDATE l.r SET v = 'a '");
+	$cluster->catch_up('l');
+	like(table_error('l', 'l.r'), qr/column "b"/, 'so are blanks at the end for character(n)');
+	$cluster->do('ALTER TABLE l.running ALTER b TYPE varchar(20)', qq{SELECT cdc.retry_errors('l', 'l.r')});
+	$cluster->catch_up('l');
+	is($cluster->value(q{SELECT '<' || b || '>' FROM l.running}), '<a >', '... and varchar has them');
+	$cluster->do('ALTER TABLE l.running ALTER s TYPE interval hour to minute');
+	$source->do("UPDATE l.r SET s = '03:00:00.1254'");
+	$cluster->catch_up('l');
+	like(table_error('l', 'l.r'), qr/column "s" of its target has type interval hour to minute, which has not the values of time\(6\)/, 'a type that is given later is told, too');
+	follow_hint('l', 'l.r');
+	is($cluster->value('SELECT s FROM l.running'), '03:00:00.1254', '... and what it says ends equal');
+};
+
+# Documents of MariaDB are texts, and the same in a column for documents.
+subtest 'documents' => sub {
+	my $verify = sub { my ($target) = @_; return $cluster->value(qq{SELECT coalesce(string_agg(DISTINCT kind, ','), 'none') FROM cdc.verify('j', 'j.t', target := '$target')}) };
+	$source->do('CREATE DATABASE j', 'CREATE TABLE j.seed (id int PRIMARY KEY)', 'CREATE TABLE j.t (id int PRIMARY KEY, doc json, plain longtext, v int)', q{INSERT INTO j.t VALUES (1, '{"a": 1}', '{"a": 1}', 1), (2, '"s"', '"s"', 1), (3, '[1, "x"]', 'null', 1)});
+	$cluster->do('CREATE SCHEMA j', map { "CREATE TABLE j.$_ (id int PRIMARY KEY, doc $_, plain $_, v int)" } qw(jsonb json));
+	$cluster->call('create_subscription', name => 'j', server => 'shop', tables => ['j.seed'], target_schema => 'j', options => '{"on_error": "table"}');
+	$cluster->do(map { qq{SELECT cdc.add_table('j', 'j.t', target := 'j.$_')} } qw(jsonb json text));
+	$cluster->catch_up('j');
+	$cluster->do('ALTER TABLE j.text ALTER doc TYPE jsonb USING doc::jsonb');
+	my $documents = sub {
+		my ($name) = @_;
+		for my $target (qw(jsonb json text))
+		{
+			is_deeply($cluster->rows("SELECT id, doc::jsonb::text, plain::jsonb::text, v FROM j.$target ORDER BY id"),
+				[ map { [ $_->[0], map({ $cluster->value('SELECT ?::jsonb::text', $_) } @$_[ 1, 2 ]), $_->[3] ] } @{ $source->rows('SELECT id, doc, plain, v FROM j.t ORDER BY id') } ], "$name: $target");
+		}
+	};
+	$documents->('copy');
+	$source->do(q{INSERT INTO j.t VALUES (4, '{"a": 4, "b": "\u00fc"}', '4', 1)}, q{UPDATE j.t SET doc = '{"a": 3}' WHERE id = 1}, q{UPDATE j.t SET doc = '"t"' WHERE id = 2});
+	$source->do('SET GLOBAL binlog_row_image = MINIMAL');
+	my $minimal = $source->connect;
+	$minimal->do($_) for q{UPDATE j.t SET v = 2 WHERE id = 1}, q{UPDATE j.t SET doc = '[3]' WHERE id = 3};
+	$source->do('SET GLOBAL binlog_row_image = FULL');
+	$cluster->catch_up('j');
+	$documents->('stream');
+	is($verify->("j.$_"), 'equal', "verify: $_") for qw(jsonb json text);
+	$cluster->do(q{UPDATE j.text SET doc = to_jsonb('{"a": 3}'::text) WHERE id = 1});
+	like($verify->('j.text'), qr/differ/, 'what is wrong is told');
+	$cluster->do(q{SELECT count(*) FROM cdc.verify('j', 'j.t', target := 'j.text', repair := true)});
+	$cluster->catch_up('j');
+	$documents->('repaired');
+	$source->do(q{UPDATE j.t SET plain = 'none' WHERE id = 2});
+	$cluster->poll(q{SELECT (last_error ~ 'invalid input syntax for type json')::text FROM cdc.subscription_table WHERE subscription = 'j' AND target = 'j.jsonb'}, 'true');
+	is(table_error('j', 'j.t -> j.text'), '', 'what is no document is an error of the table that needs one');
+};
+
 subtest 'unlogged' => sub {
 	$source->do('CREATE DATABASE u', map { ("CREATE TABLE u.$_ (id int PRIMARY KEY, v int)", "INSERT INTO u.$_ VALUES (1, 1), (2, 2)") } qw(t o));
 	$cluster->call('create_subscription', name => 'u', server => 'shop', tables => ['u.*'], target_schema => 'u');

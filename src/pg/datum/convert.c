@@ -226,6 +226,27 @@ convert_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 	return PointerGetDatum(cstring_to_text_with_len(data, len));
 }
 
+/*
+ * character(n) fills up with blanks, and takes values that differ in blanks at the end for
+ * the same; the type itself cuts off those that are too many.  Of a source that is not known
+ * a text that fills the column may be of such a type, too.
+ */
+static Datum
+convert_bpchar(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
+{
+	char	   *text = cdc_json_to_cstring(v);
+	size_t		len = strlen(text);
+	int			characters = pg_mbstrlen_with_len(text, (int) len);
+
+	if (conv->limit >= 0 && characters > conv->limit)
+		cdc_convert_fail(conv, v, "The text is longer than the column allows.");
+	if (len > 0 && text[len - 1] == ' ' &&
+		(conv->source == CDC_SOURCE_TEXT || characters != conv->limit))
+		cdc_convert_fail(conv, v, "A column of type character does not tell blanks at the end from none.");
+	return DirectFunctionCall3(bpcharin, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
+							   Int32GetDatum(conv->typmod));
+}
+
 /* ------------------------------------------------------------------------
  * Bytes, geometry and bits
  * ------------------------------------------------------------------------
@@ -422,6 +443,9 @@ choose(CdcConverter *conv)
 		case VARCHAROID:
 			conv->limit = conv->typmod >= 0 ? conv->typmod - (int) VARHDRSZ : -1;
 			return convert_text;
+		case BPCHAROID:
+			conv->limit = conv->typmod >= 0 ? conv->typmod - (int) VARHDRSZ : -1;
+			return convert_bpchar;
 		case TEXTOID:
 			return convert_text;
 		case BYTEAOID:
@@ -460,6 +484,7 @@ cdc_converter_init(CdcConverter *conv, MemoryContext cxt, Oid typid, int32 typmo
 	fmgr_info_cxt(input, &conv->input, cxt);
 
 	conv->text_rule = cdc_text_rule(typid);
+	conv->loss = cdc_text_loss(conv->basetype);
 	if (conv->basetype != typid)
 	{
 		int32		basemod = typmod;

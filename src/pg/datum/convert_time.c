@@ -243,17 +243,41 @@ convert_timestamp(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 							 USECS_PER_DAY + dt.micros);
 }
 
+/* An interval as text of another form, with all that it says. */
+static Interval *
+interval_by_text(CdcConverter *conv, const CdcJsonValue *v)
+{
+	CdcConverter whole = *conv;
+	char	   *text = cdc_json_to_cstring(v);
+
+	if (fraction_digits(text) > MAX_INTERVAL_PRECISION)
+		cdc_convert_fail(conv, v, "The column has too few fraction digits.");
+	whole.typmod = -1;
+	return DatumGetIntervalP(cdc_fixed_text_datum(&whole, v, text));
+}
+
+/* The column's type may have some fields only ("interval hour to minute"), which cuts off the others. */
 static Datum
 convert_interval(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
 	DateTime	dt;
+	Interval   *exact;
 	Interval   *result;
 
-	if (!parse_time(v, &dt))
-		return cdc_convert_by_text(conv, v, isnull);
-	check_precision(conv, v, &dt);
-	result = palloc0(sizeof(Interval));
-	result->time = dt.micros;
+	if (parse_time(v, &dt))
+	{
+		check_precision(conv, v, &dt);
+		exact = palloc0(sizeof(Interval));
+		exact->time = dt.micros;
+	}
+	else
+		exact = interval_by_text(conv, v);
+	if (conv->typmod < 0)
+		return IntervalPGetDatum(exact);
+	result = DatumGetIntervalP(DirectFunctionCall2(interval_scale, IntervalPGetDatum(exact),
+												   Int32GetDatum(conv->typmod)));
+	if (result->time != exact->time || result->day != exact->day || result->month != exact->month)
+		cdc_convert_fail(conv, v, "The column has too few fields or fraction digits.");
 	return IntervalPGetDatum(result);
 }
 
@@ -294,9 +318,6 @@ cdc_convert_temporal_function(CdcConverter *conv)
 		case INTERVALOID:
 			if (conv->typmod >= 0)
 			{
-				/* "interval hour to second" and the like: the type's own rules */
-				if (INTERVAL_RANGE(conv->typmod) != INTERVAL_FULL_RANGE)
-					return NULL;
 				conv->limit = INTERVAL_PRECISION(conv->typmod);
 				if (conv->limit == INTERVAL_FULL_PRECISION)
 					conv->limit = -1;

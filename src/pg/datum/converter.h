@@ -64,6 +64,16 @@ typedef enum CdcTextForm
 	CDC_FORM_ANY_CASE			/* the same, in letters of either case */
 } CdcTextForm;
 
+/* What a type's input function does to a text without a word. */
+typedef enum CdcTextLoss
+{
+	CDC_LOSS_NONE,
+	CDC_LOSS_BY_TYPMOD,			/* elements of an array become as long, or as exact, as they may be */
+	CDC_LOSS_OF_CENTS,			/* amounts are rounded */
+	CDC_LOSS_UNLESS_DIGITS,		/* other numbers become one of the type's, which writes a name */
+	CDC_LOSS_UNLESS_WRITTEN		/* what it would write in another way may have become another value */
+} CdcTextLoss;
+
 typedef struct CdcConverter CdcConverter;
 
 /* Never called with JSON null.  The result may point into v. */
@@ -82,6 +92,7 @@ struct CdcConverter
 	Oid			ioparam;
 	CdcTextRule text_rule;
 	CdcTextForm form;
+	CdcTextLoss loss;
 	CdcConverter *element;		/* of an array's elements, or of the type below a domain */
 	void	   *domain_checks;	/* kept by domain_check(), in context */
 	MemoryContext context;

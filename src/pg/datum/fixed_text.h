@@ -27,7 +27,13 @@ extern void cdc_fixed_settings_end(int level);
  */
 extern Datum cdc_fixed_text_datum(CdcConverter *conv, const CdcJsonValue *v, char *text);
 
-/* The type's input function on the value as text, which must mean the same at any time. */
+/* What the input function of a type does to texts; the type is none of domains. */
+extern CdcTextLoss cdc_text_loss(Oid basetype);
+
+/*
+ * The type's input function on the value as text, which must mean the same at any time.
+ * ERROR where the type would have another value than the text says.
+ */
 extern Datum cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull);
 
 /*

@@ -34,8 +34,9 @@ cdc_content_kind(const CdcTableDef *def, const char *name)
 
 		if (strcmp(def->columns[i].name, name) != 0)
 			continue;
+		/* a document is a text there, whatever a JSON string in it may look like */
 		if (def->columns[i].json_check)
-			return CDC_SOURCE_JSON;
+			return CDC_SOURCE_TEXT;
 		len = strcspn(type, "( ");
 		if (cdc_is_geometry_type(pnstrdup(type, len)))
 			return CDC_SOURCE_GEOMETRY;

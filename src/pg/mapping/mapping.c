@@ -27,6 +27,7 @@
 #include "pg/expression/hint.h"
 #include "pg/target/lock.h"
 #include "pg/schema/type_fit.h"
+#include "pg/schema/typemap.h"
 
 /* ------------------------------------------------------------------------
  * Columns
@@ -229,13 +230,27 @@ key_trouble(const CdcMapping *mapping, const CdcTableDef *def)
 	return NULL;
 }
 
+/* What gives a column of the target the type that holds the source's values; NULL: none does. */
+static char *
+retype_remedy(const CdcTarget *target, const CdcTargetColumn *column, const CdcColumnDef *source,
+			  const CdcSubscription *sub)
+{
+	const char *name = quote_identifier(column->name);
+	const char *type = cdc_pg_type_of_definition(source, &sub->opt);
+
+	if (type == NULL)
+		return NULL;
+	return psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s::%s::%s;", target->name, name, type,
+					name, column->basetype == CASHOID ? "numeric" : "text", type);
+}
+
 /*
  * Compares the definition, which is of rows from the one at hand on, with the target: what
  * a column would take as something else, and columns that the target lacks.  Returns what
  * is wrong, or NULL.
  */
 static char *
-shape_trouble(const CdcMapping *mapping, const CdcTableDef *def)
+shape_trouble(CdcMapping *mapping, const CdcSubscription *sub, const CdcTableDef *def)
 {
 	const CdcTarget *target = mapping->target;
 	int			i;
@@ -253,10 +268,12 @@ shape_trouble(const CdcMapping *mapping, const CdcTableDef *def)
 			if (strcmp(mapping->columns[c].source, source->name) != 0)
 				continue;
 			filled = true;
-			if (cdc_type_fit(source, column->typid, column->typmod) == CDC_FIT_ALTERS)
-				return psprintf("column \"%s\" of its target has type %s, which has not the values of %s",
-								column->name, format_type_with_typemod(column->typid, column->typmod),
-								source->column_type);
+			if (cdc_type_fit(source, column->typid, column->typmod) != CDC_FIT_ALTERS)
+				continue;
+			mapping->remedy = retype_remedy(target, column, source, sub);
+			return psprintf("column \"%s\" of its target has type %s, which has not the values of %s",
+							column->name, format_type_with_typemod(column->typid, column->typmod),
+							source->column_type);
 		}
 		if (!filled && !mapping->mapped && !cdc_column_def_is_generated(source) &&
 			target_computes(target, source->name))
@@ -476,5 +493,5 @@ cdc_mapping_map(CdcMapping *mapping, Relation rel, const CdcSubscription *sub,
 	mapping->target->alive = mapping->shape->alive;
 	mapping->trouble = mode_trouble(mapping, spec);
 	if (mapping->trouble == NULL)
-		mapping->trouble = shape_trouble(mapping, def);
+		mapping->trouble = shape_trouble(mapping, sub, def);
 }

@@ -57,6 +57,7 @@ typedef struct CdcMapping
 	CdcTarget  *target;
 	char	   *trouble;		/* why rows of the source must not be written to it, as a sentence
 								 * without its full stop; NULL: they may */
+	char	   *remedy;			/* a statement that ends the trouble; NULL: none is known */
 	bool		remap;			/* the trouble is with the mapping's expressions */
 	bool		mapped;			/* "columns" were named: other columns of the source are left out */
 	CdcMappedColumn *columns;	/* as many as the target's, by the same index */

@@ -125,10 +125,11 @@ cdc_shard_check(const CdcSubscription *sub, const CdcMappingSpec *spec, CdcTarge
 	MemoryContext cxt;
 	MemoryContext old;
 	CdcMapping *mapping;
-	char	   *shard;
+	bool		computes = spec->row_filter != NULL || cdc_fills_compute(spec->columns) ||
+		cdc_mode_shape(spec->mode)->ncolumns > 0;
+	char	   *shard = NULL;
 
-	if (spec->target == NULL || (spec->row_filter == NULL && !cdc_fills_compute(spec->columns) &&
-								 cdc_mode_shape(spec->mode)->ncolumns == 0))
+	if (spec->target == NULL || (!computes && spec->columns == NULL))
 		return NULL;
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest shard", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(cxt);
@@ -139,11 +140,15 @@ cdc_shard_check(const CdcSubscription *sub, const CdcMappingSpec *spec, CdcTarge
 				 errmsg("target %s cannot take the rows of source table %s", spec->target,
 						spec->source_table),
 				 errdetail("As it is, %s.", mapping->trouble),
+				 mapping->remedy != NULL ?
+				 errhint("%s Or map the column by an expression that casts it, {\"expr\": \"...\"}.", mapping->remedy) :
 				 errhint("Map the column by an expression that casts it, {\"expr\": \"...\"}, or change the target.")));
-	check_apart(mapping);
+	if (computes)
+		check_apart(mapping);
 	if (was_there && cdc_fills_compute(spec->columns))
 		cdc_claim_rows(sub, spec->source_table, spec->target, rows, mapping->target->own_rows);
-	shard = shard_of(mapping);
+	if (computes)
+		shard = shard_of(mapping);
 	MemoryContextSwitchTo(old);
 	if (shard != NULL)
 		shard = pstrdup(shard);

@@ -5,7 +5,9 @@
  *	  types, so that what does not go is found before a value of it comes.
  *
  * This says of conversions (pg/datum) what they do; where they raise an error for
- * a value that does not fit, so does apply, and nothing is lost.
+ * a value that does not fit, so does apply, and nothing is lost.  For each kind of source
+ * there is a list of PostgreSQL's own types that hold its values, by type and length:
+ * all others wrap, cut, round or reorder what they read, or mean something else by it.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,8 +16,10 @@
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_type.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "core/arena.h"
 #include "core/change.h"
@@ -111,6 +115,26 @@ exact_if(bool exact)
 	return exact ? CDC_FIT_EXACT : CDC_FIT_OR_ERROR;
 }
 
+/*
+ * A type that is on no list of those that hold the values: PostgreSQL's own do not, nor do
+ * arrays of them and domains over them; those that users made know what they do.
+ */
+static CdcTypeFit
+unlisted(Oid type)
+{
+	Oid			element;
+
+	for (;;)
+	{
+		type = getBaseType(type);
+		element = get_element_type(type);
+		if (!OidIsValid(element))
+			break;
+		type = element;
+	}
+	return type < FirstNormalObjectId ? CDC_FIT_ALTERS : CDC_FIT_OR_ERROR;
+}
+
 /* numeric(precision, scale) for so many digits before and behind the point. */
 static CdcTypeFit
 numeric_fit(int32 typmod, int whole, int scale)
@@ -160,12 +184,12 @@ whole_fit(const CdcColumn *col, Oid type, int32 typmod)
 		case FLOAT8OID:
 			return bits <= 53 ? CDC_FIT_EXACT : CDC_FIT_ALTERS;
 		case BOOLOID:
+		case JSONOID:
+		case JSONBOID:
+		case BYTEAOID:			/* the digits */
 			return CDC_FIT_OR_ERROR;
-		case BITOID:
-		case VARBITOID:
-			return CDC_FIT_ALTERS;
 		default:
-			return is_text(type) ? text_fit(type, typmod, digits_of(col) + 1) : CDC_FIT_OR_ERROR;
+			return is_text(type) ? text_fit(type, typmod, digits_of(col) + 1) : unlisted(type);
 	}
 }
 
@@ -180,12 +204,15 @@ decimal_fit(const CdcColumn *col, Oid type, int32 typmod)
 			return col->precision <= 15 ? CDC_FIT_CASTS : CDC_FIT_ALTERS;
 		case FLOAT4OID:
 			return col->precision <= 6 ? CDC_FIT_CASTS : CDC_FIT_ALTERS;
-		case BOOLOID:
-		case BITOID:
-		case VARBITOID:
-			return CDC_FIT_ALTERS;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case JSONOID:
+		case JSONBOID:
+		case BYTEAOID:
+			return CDC_FIT_OR_ERROR;
 		default:
-			return is_text(type) ? text_fit(type, typmod, col->precision + 3) : CDC_FIT_OR_ERROR;
+			return is_text(type) ? text_fit(type, typmod, col->precision + 3) : unlisted(type);
 	}
 }
 
@@ -198,12 +225,16 @@ float_fit(Source source, Oid type)
 			return source == SINGLE ? CDC_FIT_EXACT : CDC_FIT_ALTERS;
 		case FLOAT8OID:
 			return source == DOUBLES ? CDC_FIT_EXACT : CDC_FIT_CASTS;
-		case BOOLOID:
-		case BITOID:
-		case VARBITOID:
-			return CDC_FIT_ALTERS;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case JSONOID:
+		case JSONBOID:
+		case BYTEAOID:
+			return CDC_FIT_OR_ERROR;
 		default:
-			return is_text(type) ? CDC_FIT_CASTS : CDC_FIT_OR_ERROR;
+			return is_text(type) ? CDC_FIT_CASTS : unlisted(type);
 	}
 }
 
@@ -231,12 +262,18 @@ bit_fit(const CdcColumn *col, Oid type, int32 typmod)
 	}
 }
 
+/* An interval's typmod has its fields, too: without seconds all below the last one is cut off. */
+static bool
+has_seconds(int32 typmod)
+{
+	return typmod < 0 || (INTERVAL_RANGE(typmod) & INTERVAL_MASK(SECOND)) != 0;
+}
+
 static CdcTypeFit
 time_fit(Source source, const CdcColumn *col, Oid type, int32 typmod)
 {
 	bool		digits = typmod < 0 || typmod >= col->fsp;
 
-	/* an interval's typmod has its fields, too */
 	if (type == INTERVALOID)
 		digits = typmod < 0 || (typmod & 0xffff) >= col->fsp;
 	switch (source)
@@ -259,7 +296,7 @@ time_fit(Source source, const CdcColumn *col, Oid type, int32 typmod)
 			break;
 		default:
 			if (type == INTERVALOID)
-				return exact_if(digits);
+				return has_seconds(typmod) ? exact_if(digits) : CDC_FIT_ALTERS;
 			if (type == TIMEOID)
 				return CDC_FIT_OR_ERROR;
 			return is_text(type) ? text_fit(type, typmod, 18) : CDC_FIT_ALTERS;
@@ -285,8 +322,66 @@ text_elsewhere(Oid type)
 		case XMLOID:
 			return CDC_FIT_CASTS;
 		default:
-			/* "007" and " 7" are both 7; types that users made know what they do */
-			return type < FirstNormalObjectId ? CDC_FIT_ALTERS : CDC_FIT_OR_ERROR;
+			/* "007" and " 7" are both 7 */
+			return unlisted(type);
+	}
+}
+
+/* Characters in a column for characters; char(n) of PostgreSQL keeps no blanks at the end. */
+static CdcTypeFit
+characters_fit(const CdcColumn *col, Oid type, int32 typmod)
+{
+	bool		no_length = strstr(col->data_type, "text") != NULL;
+
+	if (type == BPCHAROID && strcmp(col->data_type, "char") != 0)
+		return CDC_FIT_OR_ERROR;
+	return text_fit(type, typmod, no_length ? -1 : (int) col->length);
+}
+
+/* The members of a set, or the numbers of a vector, as an array. */
+static CdcTypeFit
+array_fit(Source source, Oid type)
+{
+	Oid			element = getBaseType(get_element_type(type));
+
+	if (is_text(element))
+		return CDC_FIT_EXACT;
+	if (source != SETS && (element == FLOAT4OID || element == FLOAT8OID))
+		return CDC_FIT_EXACT;
+	if (source != SETS && element == NUMERICOID)
+		return CDC_FIT_OR_ERROR;
+	return unlisted(type);
+}
+
+/* What has no kind of its own: uuid, inet4, inet6, vector, and what messages tell of their columns. */
+static CdcTypeFit
+other_fit(const CdcColumn *col, Oid type)
+{
+	bool		address = strncmp(col->data_type, "inet", 4) == 0;
+
+	if (OidIsValid(get_element_type(type)))
+		return array_fit(OTHERS, type);
+	if (is_text(type) || (type == UUIDOID && strcmp(col->data_type, "uuid") == 0) || (type == INETOID && address))
+		return CDC_FIT_EXACT;
+	switch (type)
+	{
+		case CIDROID:
+			return address ? CDC_FIT_OR_ERROR : CDC_FIT_ALTERS;
+		case UUIDOID:
+		case INETOID:
+		case BYTEAOID:
+		case JSONOID:
+		case JSONBOID:
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+			return CDC_FIT_OR_ERROR;
+		default:
+			return unlisted(type);
 	}
 }
 
@@ -313,37 +408,32 @@ fit(const CdcColumn *col, Oid type, int32 typmod)
 		case TIMES:
 			return time_fit(source, col, type, typmod);
 		case TEXTS:
-			if (is_text(type))
-				return text_fit(type, typmod, strstr(col->data_type, "text") != NULL ? -1 : (int) col->length);
-			return text_elsewhere(type);
+			return is_text(type) ? characters_fit(col, type, typmod) : text_elsewhere(type);
 		case ENUMS:
 			if (is_text(type))
 				return type == TEXTOID ? CDC_FIT_EXACT : CDC_FIT_OR_ERROR;
 			return text_elsewhere(type);
 		case SETS:
 			if (array)
-				return CDC_FIT_EXACT;
+				return array_fit(source, type);
 			return is_text(type) || type == JSONBOID || type == JSONOID ? CDC_FIT_CASTS : CDC_FIT_ALTERS;
 		case BYTES:
-			if (type == BYTEAOID)
-				return CDC_FIT_EXACT;
-			return type < FirstNormalObjectId ? CDC_FIT_ALTERS : CDC_FIT_OR_ERROR;
+			return type == BYTEAOID ? CDC_FIT_EXACT : unlisted(type);
 		case DOCUMENTS:
 			if (type == JSONBOID || type == JSONOID)
 				return CDC_FIT_EXACT;
 			/* MariaDB's are texts */
-			if (is_text(type) && col->json_check)
-				return CDC_FIT_EXACT;
-			return is_text(type) ? CDC_FIT_CASTS : CDC_FIT_OR_ERROR;
+			if (col->json_check && (is_text(type) || type == BYTEAOID))
+				return is_text(type) ? text_fit(type, typmod, -1) : CDC_FIT_EXACT;
+			return is_text(type) ? CDC_FIT_CASTS : unlisted(type);
 		case GEOMETRIES:
 			if (type == BYTEAOID)
 				return CDC_FIT_EXACT;
-			return is_text(type) ? CDC_FIT_CASTS : CDC_FIT_OR_ERROR;
+			return is_text(type) ? CDC_FIT_CASTS : unlisted(type);
 		case OTHERS:
 			break;
 	}
-	return array || is_text(type) || type == UUIDOID || type == INETOID ? CDC_FIT_EXACT :
-		CDC_FIT_OR_ERROR;
+	return other_fit(col, type);
 }
 
 /* The type that a definition tells; false: it is none.  It lives as long as the arena, which is the caller's. */
