@@ -123,6 +123,12 @@ extern int	no_such_variable
 #endif
 
 /*
+ * UPDATE and DELETE lock the whole table until the end of the transaction, unless the server
+ * finds deadlocks between its nodes by itself (gp_enable_global_deadlock_detector).
+ */
+#define CDC_HAVE_WHOLE_TABLE_LOCKS		CDC_GREENPLUM
+
+/*
  * A query that is held open while others run is dear: what the dispatcher of Greenplum
  * takes for each of them is freed only when none is open, and a look at a few rows to come
  * is a query on all segments.

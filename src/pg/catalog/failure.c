@@ -265,8 +265,8 @@ may_pass(const char *sqlstate)
 		strncmp(sqlstate, "40", 2) == 0 || strcmp(sqlstate, "LG002") == 0;
 }
 
-/* A lock is waited for, however often: that is no failure. */
-#define LOCKED		"55P03"
+/* A lock is waited for, however often, and a deadlock's turn is repeated: that is no failure. */
+#define LOCKED		"{55P03,40P01}"
 
 static TimestampTz
 raise_failing(const char *subscription, TimestampTz since, bool applied)
@@ -275,7 +275,8 @@ raise_failing(const char *subscription, TimestampTz since, bool applied)
 		"SELECT f.worker, f.failures, f.last_sqlstate, f.last_error, f.last_error_at"
 		" FROM cdc_catalog.subscription_failure f"
 		" WHERE f.subscription OPERATOR(pg_catalog.=) $1 AND f.failures OPERATOR(pg_catalog.<>) 0"
-		" AND f.worker OPERATOR(pg_catalog.<>) 'publish' AND f.last_sqlstate OPERATOR(pg_catalog.<>) '" LOCKED "'"
+		" AND f.worker OPERATOR(pg_catalog.=) ANY ('{pull,apply}')"
+		" AND f.last_sqlstate OPERATOR(pg_catalog.<>) ALL ('" LOCKED "')"
 		" ORDER BY f.worker DESC",
 		1, {TEXTOID}
 	};

@@ -12,7 +12,9 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -22,6 +24,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
+#include "pg/process/shmem.h"
 
 void
 cdc_spi_connect(void)
@@ -118,12 +121,30 @@ cdc_spi_end(CdcSpi *spi)
 	MemoryContextSwitchTo(spi->caller);
 }
 
+/*
+ * Where statements lock whole tables, subscriptions get into each other's way here: a deadlock
+ * ends by a worker that begins its turn anew, by a deadlock of its own or by its lock_timeout, both
+ * of which come before this.  Somebody's function call, which nobody repeats, goes on.
+ */
+#define FUNCTION_DEADLOCK_TIMEOUT_MS	35000
+
+static void
+leave_deadlocks_to_workers(void)
+{
+	if (DeadlockTimeout >= FUNCTION_DEADLOCK_TIMEOUT_MS || cdc_am_worker() || creating_extension)
+		return;
+	CDC_SET_OPTION("deadlock_timeout", CppAsString2(FUNCTION_DEADLOCK_TIMEOUT_MS), PGC_SUSET,
+				   PGC_S_SESSION, GUC_ACTION_LOCAL);
+}
+
 /* look: the statement reads, as the active snapshot sees it. */
 static uint64
 execute(CdcStatement *stmt, Datum *values, const char *nulls, bool look)
 {
 	int			rc;
 
+	if (CDC_HAVE_WHOLE_TABLE_LOCKS && !look)
+		leave_deadlocks_to_workers();
 	if (stmt->plan == NULL)
 	{
 		SPIPlanPtr	plan = SPI_prepare(stmt->sql, stmt->nargs, stmt->argtypes);

@@ -12,11 +12,25 @@
 
 #include "foreign/foreign.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "pg/base/result_set.h"
 #include "pg/options/kafka_options.h"
 #include "pg/check/check_kafka.h"
 #include "pg/check/check_mysql.h"
+
+/* What of this side is to be as subscriptions beside each other need it. */
+static void
+check_here(CdcCheckReport *out)
+{
+	const char *detector = CDC_HAVE_WHOLE_TABLE_LOCKS ?
+		GetConfigOption("gp_enable_global_deadlock_detector", true, false) : NULL;
+
+	if (detector != NULL)
+		cdc_check_report(out, "global deadlock detector", strcmp(detector, "on") == 0,
+						 "Without it each UPDATE locks a whole table of the extension until its transaction ends: subscriptions wait for each other, and deadlocks make their workers begin a turn anew.",
+						 "gpconfig -c gp_enable_global_deadlock_detector -v on; gpstop -ar");
+}
 
 PG_FUNCTION_INFO_V1(cdc_check_server);
 
@@ -33,5 +47,6 @@ cdc_check_server(PG_FUNCTION_ARGS)
 		cdc_check_kafka_server(&out, server);
 	else
 		cdc_check_mysql_server(&out, server);
+	check_here(&out);
 	return (Datum) 0;
 }

@@ -131,7 +131,7 @@ number(int column, double otherwise)
 	return isnull ? otherwise : DatumGetFloat8(value);
 }
 
-/* Reads sizes and statistics, as the caller; false: the table is gone. */
+/* Reads sizes and statistics, as the caller and an ANALYZE just before left them; false: the table is gone. */
 static bool
 look_at(Upkeep *u)
 {
@@ -157,7 +157,7 @@ look_at(Upkeep *u)
 		return false;
 	u->name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(u->relid)), name);
 	cdc_spi_connect();
-	if (SPI_execute_with_args(sizes, 1, &type, &value, NULL, true, 1) != SPI_OK_SELECT || SPI_processed == 0)
+	if (SPI_execute_with_args(sizes, 1, &type, &value, NULL, false, 1) != SPI_OK_SELECT || SPI_processed == 0)
 	{
 		cdc_spi_disconnect();
 		return false;
@@ -168,7 +168,7 @@ look_at(Upkeep *u)
 	rows = number(4, 0);
 	owner = (Oid) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull));
 	u->needed = u->pages * (dead + rows > 0 ? rows / (dead + rows) : 1);
-	if (CDC_HAVE_DISTRIBUTION && SPI_execute_with_args(expected, 1, &type, &value, NULL, true, 1) == SPI_OK_SELECT)
+	if (CDC_HAVE_DISTRIBUTION && SPI_execute_with_args(expected, 1, &type, &value, NULL, false, 1) == SPI_OK_SELECT)
 		u->needed = number(1, -1);
 	cdc_spi_disconnect();
 	u->mine = has_privs_of_role(GetUserId(), owner);

@@ -348,8 +348,8 @@ end_after_error(void)
 }
 
 /*
- * A turn, which waits for a lock no longer than it may.  In vain: what that held up (its
- * snapshot, who queues behind it) is let go, and it is tried again after a pause, in
+ * A turn, which waits for a lock no longer than it may.  In vain, or in a deadlock: what that held
+ * up (its snapshot, who queues behind it) is let go, and it is tried again after a pause, in
  * this process: the lock may be free at any moment.
  */
 static bool
@@ -368,7 +368,7 @@ turn(bool *more)
 	}
 	PG_CATCH();
 	{
-		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE && geterrcode() != ERRCODE_T_R_DEADLOCK_DETECTED)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(caller);
 		locked = CopyErrorData();
