@@ -72,6 +72,9 @@ extern void cdc_subscription_table_seen(const CdcSubscription *sub, const char *
 extern void cdc_subscription_table_note(const CdcSubscription *sub, const char *name, Oid node,
 										bool has_rows);
 
+/* Its key's columns have other names in the target. */
+extern void cdc_subscription_table_key(const CdcSubscription *sub, const char *name, char *const *key, int nkey);
+
 /* Keeps another mapping of its columns, or none. */
 extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,
 										   const Jsonb *columns);
