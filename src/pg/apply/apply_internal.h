@@ -297,6 +297,9 @@ extern void cdc_run_give_up_append(CdcApply *apply, CdcSourceRun *source);
 /* The same of an image that does not say which row it is. */
 extern void cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column);
 
+/* Its copy has ended, and which rows of the target it has not brought cannot be told, for a reason. */
+extern void cdc_run_give_up_copy(CdcApply *apply, CdcSourceRun *source, const char *reason);
+
 /* Its target was emptied, see run_target.c. */
 extern void cdc_run_give_up_emptied(CdcApply *apply, CdcSourceRun *source);
 

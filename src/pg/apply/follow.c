@@ -238,6 +238,8 @@ follow_columns(Follow *f)
 	}
 	if (evolution.columns_changed)
 		cdc_subscription_table_columns(f->sub, f->table->name, evolution.columns);
+	if (evolution.key_renamed)
+		cdc_subscription_table_key(f->sub, f->table->name, evolution.key, f->table->nkey);
 	f->outcome = evolution.done.len > 0 ? evolution.done.data : "nothing: the target is not concerned";
 }
 
@@ -512,7 +514,7 @@ cdc_follow_change(const CdcSubscription *sub, CdcPendingChange *change)
  */
 
 static void
-give_up(CdcApply *apply, CdcSourceRun *source, const char *reason)
+give_up(CdcApply *apply, CdcSourceRun *source, const char *why, const char *reason)
 {
 	const CdcMapping *mapping = source->mapping;
 
@@ -524,8 +526,16 @@ give_up(CdcApply *apply, CdcSourceRun *source, const char *reason)
 	/* no change of its definition has a row in the log that would say so */
 	if (cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, reason, NULL))
 		cdc_log(apply->sub->name, "change",
-				psprintf("source table %s is not replicated any more, as its row images do not tell enough",
-						 mapping->name), reason);
+				psprintf("source table %s is not replicated any more, as %s", mapping->name, why), reason);
+}
+
+/* Why a table is given up. */
+#define IMAGES_LACK		"its row images do not tell enough"
+
+void
+cdc_run_give_up_copy(CdcApply *apply, CdcSourceRun *source, const char *reason)
+{
+	give_up(apply, source, "it was altered while it was copied", reason);
 }
 
 void
@@ -533,7 +543,7 @@ cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column)
 {
 	const CdcMapping *mapping = source->mapping;
 
-	give_up(apply, source,
+	give_up(apply, source, IMAGES_LACK,
 			psprintf("a row image lacks %s%s, which %s, and target %s does not tell it (at the source, binlog_row_image has to be FULL for that)",
 					 strcmp(column, "*") == 0 ? "columns" : "column ",
 					 strcmp(column, "*") == 0 ? "" : quote_identifier(column),
@@ -544,7 +554,7 @@ cdc_run_give_up(CdcApply *apply, CdcSourceRun *source, const char *column)
 void
 cdc_run_give_up_emptied(CdcApply *apply, CdcSourceRun *source)
 {
-	give_up(apply, source, psprintf("target %s had rows, and was emptied by other hands",
+	give_up(apply, source, IMAGES_LACK, psprintf("target %s had rows, and was emptied by other hands",
 									source->mapping->target->name));
 }
 
@@ -553,7 +563,7 @@ cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column)
 {
 	const CdcTarget *target = source->mapping->target;
 
-	give_up(apply, source,
+	give_up(apply, source, IMAGES_LACK,
 			psprintf("a row image lacks column %s, by which %srows of target %s are found (at the source, binlog_row_image has to be FULL for that%s)",
 					 quote_identifier(column), target->keyless ? "and all others the " : "", target->name,
 					 target->keyless ? ", or the table needs a primary key" : ""));
@@ -562,7 +572,7 @@ cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const char *column)
 void
 cdc_run_give_up_append(CdcApply *apply, CdcSourceRun *source)
 {
-	give_up(apply, source,
+	give_up(apply, source, IMAGES_LACK,
 			psprintf("a row image of an update lacks columns, and target %s keeps whole rows of each event (at the source, binlog_row_image has to be FULL for that)",
 					 source->mapping->target->name));
 }
