@@ -102,6 +102,8 @@ subtest 'a worker stops right before the message' => sub {
 	table_is('before', 'a', '1,1 2,2 3,3 4,4 5,5', 'what came before');
 	table_is('before', 'b', '1,1 2,2 3,3', '... is applied');
 	like($cluster->error_of(q{SELECT cdc.wait_for('before')}), qr{fails: invalid input syntax for type integer: "abc".*skip_transaction}s, 'wait_for says what is not');
+	is($cluster->value(q{SELECT cdc.wait_for('before', 'before/0@7')}), 1, '... and not what is: the last message before it');
+	like($cluster->error_of(q{SELECT cdc.wait_for('before', 'before/0@8')}), qr{fails: invalid input}, '... but the message itself');
 	is($cluster->value(q{SELECT count(*) FROM cdc.log WHERE subscription = 'before' AND message LIKE '%got over its error%'}), 0, 'no success is told');
 	is($applied->(), 8, '... and it stays there');
 	$cluster->do(q{SELECT cdc.skip_transaction('before', 'before/0@8')});

@@ -214,6 +214,11 @@ for my $kept (qw(on off))
 		like($cluster->error_of("SELECT cdc.alter_table('$db', '$db.t', row_filter := 'id > 1')"), qr/mode "append" has no row_filter.*HINT/s, 'a filter is refused');
 		like($cluster->error_of("SELECT cdc.alter_table('$db', '$db.t', key := '{id}')"), qr/mode "append" has no key of the source.*HINT/s, '... and a key');
 
+		$cluster->do("TRUNCATE $db.t");
+		$source->do("INSERT INTO $db.t VALUES (700, 7, 'seven')");
+		pump($db);
+		is(content($cluster, "SELECT _cdc_op, id, v, w FROM $db.t") . '|' . state_of("$db.t"), 'c|700|7|seven|r', 'who is done with the events may empty the target');
+
 		# the shape is followed; an update without its whole row is none
 		$source->do((map { "DROP TRIGGER $db.$_" } qw(i u d)), "ALTER TABLE $db.t ADD COLUMN c int NOT NULL DEFAULT 4, CHANGE v vv bigint", "REPLACE INTO $db.t VALUES (4, 40, 'four', 44)", "ALTER TABLE $db.t DROP PRIMARY KEY", "DELETE FROM $db.t WHERE id = 4");
 		pump($db);

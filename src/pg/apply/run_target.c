@@ -145,7 +145,8 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	{
 		source->target = target_run(apply, mapping);
 		source->target->source = source;
-		if (apply->replay == NULL && was_emptied(apply, mapping))
+		/* a target of events may be emptied by who is done with them */
+		if (apply->replay == NULL && was_emptied(apply, mapping) && !mapping->shape->own_key)
 			cdc_run_give_up_emptied(apply, source);
 		cdc_source_row_init(&source->row, apply->sub, mapping);
 		source->target->one_by_one = apply->guard != NULL &&

@@ -43,36 +43,42 @@ typedef struct Wanted
 	const CdcSubscription *sub;
 	const CdcSourceMethods *methods;	/* of its kind of source */
 	void	   *goal;			/* theirs */
+	bool		placed;			/* a place was given: not all that there is now */
 	bool		copied;			/* goal is NULL: the end of a subscription that only copies */
 	char	  **tables;			/* source tables that have to be complete; NULL: all */
 	int			ntables;
 } Wanted;
 
-/* The search for the last transaction of history that belongs to what is wanted. */
+/* The search for the last transaction, or event, of history that belongs to what is wanted. */
 typedef struct Search
 {
 	const Wanted *wanted;
 	int64		found;			/* its seq */
 } Search;
 
-/* CdcHistoryVisitor of last events of transactions. */
+/* CdcHistoryVisitor: of last events of transactions the first one will do, of all events the last one. */
 static bool
-visit_commit(const CdcHistoryEvent *commit, void *arg)
+visit_event(const CdcHistoryEvent *event, void *arg)
 {
 	Search	   *search = arg;
 	const Wanted *wanted = search->wanted;
-	char	   *gtid = commit->gtid ? pnstrdup(commit->gtid, commit->gtid_len) : NULL;
-	char	   *position = commit->position ? pnstrdup(commit->position, commit->position_len) : NULL;
+	char	   *gtid = event->gtid ? pnstrdup(event->gtid, event->gtid_len) : NULL;
+	char	   *position = event->position ? pnstrdup(event->position, event->position_len) : NULL;
+	bool		has = wanted->methods->goal_has(wanted->goal, gtid, position);
 
-	if (!wanted->methods->goal_has(wanted->goal, gtid, position))
-		return true;
-	search->found = commit->seq;
-	return false;
+	CHECK_FOR_INTERRUPTS();
+	if (has)
+		search->found = event->seq;
+	if (gtid != NULL)
+		pfree(gtid);
+	if (position != NULL)
+		pfree(position);
+	return !has || wanted->methods->goal_is_of_events;
 }
 
 /*
  * The seq of the last transaction in (applied, last] that belongs to what is
- * wanted; applied when none does.
+ * wanted; applied when none does.  0: its end is not there yet.
  */
 static int64
 wanted_seq(const Wanted *wanted, int64 applied, int64 last)
@@ -87,12 +93,14 @@ wanted_seq(const Wanted *wanted, int64 applied, int64 last)
 	scan.sub = wanted->sub;
 	scan.after = applied;
 	scan.upto = last;
-	scan.newest_commit_first = true;
+	scan.newest_commit_first = !wanted->methods->goal_is_of_events;
 	scan.columns = CDC_HISTORY_GTID;
-	scan.visit = visit_commit;
+	scan.visit = visit_event;
 	scan.arg = &search;
 	cdc_owner_begin(wanted->sub, &scope);
 	cdc_history_scan(&scan);
+	if (wanted->methods->goal_is_of_events && search.found > applied)
+		search.found = cdc_history_first_boundary(wanted->sub, search.found);
 	cdc_scope_end(&scope);
 	return search.found;
 }
@@ -183,14 +191,17 @@ contained(const Wanted *wanted, int64 *seq)
 		cdc_position_get(sub, &position);
 		if (!wanted->methods->goal_pulled(wanted->goal, sub, &position))
 			return false;
-		if (wanted->methods->goal_has == NULL)
-		{
-			/* the position is read last: what was pulled by then is in its last_seq */
+		/* read after what pull has come to: what was pulled by then is in its last_seq */
+		if (wanted->methods->goal_has == NULL || wanted->methods->goal_is_of_events)
 			cdc_position_get(sub, &position);
+		if (wanted->methods->goal_has == NULL || (wanted->methods->goal_is_of_events && !wanted->placed))
+		{
 			*seq = position.last_seq;
 			return progress.applied_seq >= *seq;
 		}
 		*seq = wanted_seq(wanted, progress.applied_seq, position.last_seq);
+		if (*seq == 0 && progress.applied_seq < position.last_seq)
+			return false;
 	}
 	result = progress.applied_seq >= *seq;
 
@@ -337,6 +348,7 @@ cdc_wait_for(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(3))
 		wanted.tables = cdc_argument_strings(PG_GETARG_DATUM(3), "tables", &wanted.ntables);
 	wanted.methods = cdc_source_kind(sub->kind);
+	wanted.placed = !PG_ARGISNULL(1);
 	wanted.copied = PG_ARGISNULL(1) && sub->opt.copy_mode == CDC_COPY_ONLY;
 	if (!wanted.copied)
 		wanted.goal = wanted.methods->goal(sub, PG_ARGISNULL(1) ? NULL :

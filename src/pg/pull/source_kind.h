@@ -134,6 +134,9 @@ typedef struct CdcSourceMethods
 	 * is waited for.  NULL: nobody can say, and all that was pulled counts.
 	 */
 	bool		(*goal_has) (const void *goal, const char *gtid, const char *position);
+
+	/* Events have places of their own, in no order: goal_has is asked for each, and of a place in a text only. */
+	bool		goal_is_of_events;
 } CdcSourceMethods;
 
 /* Kinds are numbers from 0 on. */

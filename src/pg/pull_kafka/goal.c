@@ -90,3 +90,27 @@ cdc_kafka_goal_pulled(const void *arg, const CdcSubscription *sub, const CdcPosi
 	}
 	return true;
 }
+
+bool
+cdc_kafka_goal_has(const void *arg, const char *gtid, const char *position)
+{
+	const KafkaGoal *goal = arg;
+	const char *at = position != NULL ? strrchr(position, '@') : NULL;
+	const char *slash = at;
+	int			i;
+
+	while (slash != NULL && slash > position && *slash != '/')
+		slash--;
+	if (slash == NULL || *slash != '/')
+		return false;
+	for (i = 0; i < goal->n; i++)
+	{
+		const CdcPartitionOffset *o = &goal->offsets[i];
+		size_t		len = strlen(o->topic);
+
+		if (len == (size_t) (slash - position) && memcmp(o->topic, position, len) == 0 &&
+			o->partition == (int32) strtol(slash + 1, NULL, 10) && strtoll(at + 1, NULL, 10) < o->offset)
+			return true;
+	}
+	return false;
+}

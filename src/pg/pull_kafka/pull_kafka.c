@@ -496,7 +496,9 @@ static const CdcSourceMethods methods = {
 	.definition = cdc_kafka_definition,
 	.set_position = cdc_kafka_set_position,
 	.goal = cdc_kafka_goal,
-	.goal_pulled = cdc_kafka_goal_pulled
+	.goal_pulled = cdc_kafka_goal_pulled,
+	.goal_has = cdc_kafka_goal_has,
+	.goal_is_of_events = true
 };
 
 void

@@ -174,9 +174,9 @@ is_target(const CdcSubscriptionTable *table, const char *name)
 									  cdc_relation_by_name(name) == table->target_oid));
 }
 
-/* source_table NULL: all that are ready, others are named; target NULL: all targets. */
+/* source_table NULL: all that are ready, others are named; target NULL: all targets.  tell: what is left out. */
 static List *
-tables_to_verify(const CdcSubscription *sub, const char *source_table, const char *target)
+tables_to_verify(const CdcSubscription *sub, const char *source_table, const char *target, bool tell)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
@@ -186,7 +186,7 @@ tables_to_verify(const CdcSubscription *sub, const char *source_table, const cha
 		CdcSubscriptionTable *table = lfirst(lc);
 
 		if (source_table == NULL && table->target != NULL && cdc_mode_shape(table->mode)->own_key)
-			ereport(NOTICE,
+			ereport(tell ? NOTICE : DEBUG1,
 					(errmsg("target %s of source table \"%s\" is not verified: it has mode \"%s\", and events for rows",
 							table->target, table->source_table, table->mode)));
 		else if (source_table == NULL ? table->target != NULL :
@@ -338,7 +338,7 @@ cdc_verify(PG_FUNCTION_ARGS)
 	store = cdc_result_set_begin(fcinfo, &desc);
 	open_verify(&v, sub);
 	repair = read_arguments(fcinfo, &v);
-	foreach(lc, tables_to_verify(sub, source_table, target))
+	foreach(lc, tables_to_verify(sub, source_table, target, true))
 	{
 		CdcVerifyTable t = {&v, lfirst(lc)};
 		ListCell   *r;
@@ -391,7 +391,7 @@ cdc_verify_step(PG_FUNCTION_ARGS)
 	char	   *target = PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
 	bool		repair;
 	bool		restart = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
-	List	   *tables = tables_to_verify(sub, source_table, target);
+	List	   *tables = tables_to_verify(sub, source_table, target, restart);
 	TimestampTz until = GetCurrentTimestamp() + STEP_MS * INT64CONST(1000);
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc.verify step", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
