@@ -315,6 +315,9 @@ extern void cdc_run_give_up_row(CdcApply *apply, CdcSourceRun *source, const cha
 /* Other hands have emptied or altered its target, see run_target.c: what they did, as a sentence. */
 extern void cdc_run_give_up_altered(CdcApply *apply, CdcSourceRun *source, const char *done);
 
+/* Its copy has ended, and which rows of the target it has not brought cannot be told, for a reason. */
+extern void cdc_run_give_up_copy(CdcApply *apply, CdcSourceRun *source, const char *reason);
+
 /* At the end of a run: notes the target of the source table, for that. */
 extern void cdc_run_note_target(CdcApply *apply, const CdcSourceRun *source);
 

@@ -95,18 +95,19 @@ refuse_nul_in(const CdcSubscription *sub, const JsonbContainer *stripped,
 }
 
 /*
- * ERROR when a column that fills the target differs between two readings of the same
+ * ERROR when a column that fills the target, or its key where only that is wanted, differs between two readings of the same
  * image, one with NUL characters stripped and one with another character in their place.
  */
 static void
-refuse_nul(const CdcSubscription *sub, const CdcMapping *mapping,
+refuse_nul(const CdcApply *apply, const CdcMapping *mapping,
 		   const JsonbContainer *stripped, const JsonbContainer *marked)
 {
+	const CdcSubscription *sub = apply->sub;
 	ListCell   *lc;
 	int			c;
 
 	for (c = 0; c < mapping->target->ncolumns; c++)
-		if (mapping->columns[c].by == CDC_BY_COLUMN)
+		if (mapping->columns[c].by == CDC_BY_COLUMN && (!apply->key_only || mapping->columns[c].in_key))
 			refuse_nul_in(sub, stripped, marked, mapping->columns[c].source,
 						  mapping->columns[c].name);
 	if (mapping->expressions == NULL)
@@ -436,7 +437,7 @@ maxwell_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 		return;
 	cdc_event_find_images(marked, &marked_data, &marked_old);
 	if (marked_data != NULL)
-		refuse_nul(apply->sub, source->mapping, *data, marked_data);
+		refuse_nul(apply, source->mapping, *data, marked_data);
 }
 
 void
@@ -483,7 +484,7 @@ check_message_nul(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *
 
 	(void) cdc_envelope_read_event(other, apply->format, source->mapping, event, "x");
 	(void) cdc_envelope_row(other, row, apply->key_only, &marked, &old);
-	refuse_nul(apply->sub, source->mapping, data, marked);
+	refuse_nul(apply, source->mapping, data, marked);
 }
 
 void

@@ -293,6 +293,8 @@ follow_columns(Follow *f)
 	}
 	if (evolution.columns_changed)
 		cdc_subscription_table_columns(f->sub, f->table->name, evolution.columns);
+	if (evolution.key_renamed)
+		cdc_subscription_table_key(f->sub, f->table->name, evolution.key, f->table->nkey);
 	f->outcome = evolution.done.len > 0 ? evolution.done.data : "nothing: the target is not concerned";
 }
 
@@ -589,6 +591,12 @@ give_up(CdcApply *apply, CdcSourceRun *source, const char *why, const char *reas
 	if (cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, reason, NULL, false))
 		cdc_log(apply->sub->name, "change",
 				psprintf("source table %s is not replicated any more, as %s", mapping->name, why), reason);
+}
+
+void
+cdc_run_give_up_copy(CdcApply *apply, CdcSourceRun *source, const char *reason)
+{
+	give_up(apply, source, "it was altered while it was copied", reason);
 }
 
 void

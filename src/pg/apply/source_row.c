@@ -7,6 +7,7 @@
  */
 #include "pg/apply/source_row.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/timestamp.h"
@@ -438,13 +439,6 @@ cdc_source_row_try_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
 	return true;
 }
 
-void
-cdc_source_row_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq)
-{
-	if (!cdc_source_row_try_key(row, data, seq))
-		cdc_layout_refuse_partial(row->mapping, &row->image, row->layout);
-}
-
 bool
 cdc_source_row_find_key(CdcSourceRow *row, const JsonbContainer *data)
 {
@@ -465,6 +459,87 @@ cdc_source_row_find_key(CdcSourceRow *row, const JsonbContainer *data)
 		row->at_column = NULL;
 	}
 	return true;
+}
+
+/* The value of the column that is called so in an image; false: there is none. */
+static bool
+find_named(const JsonbContainer *data, const char *name, CdcJsonValue *v)
+{
+	size_t		len = strlen(name);
+	int			n = cdc_json_count(data);
+	int			i;
+
+	if (cdc_json_find(data, name, len, v))
+		return true;
+	/* one that is shorter was not cut */
+	for (i = 0; len + MAX_MULTIBYTE_CHAR_LEN >= NAMEDATALEN && i < n; i++)
+	{
+		cdc_json_get(data, 2 * n, i, v);
+		if (!cdc_layout_is_named(name, len, v))
+			continue;
+		cdc_json_get(data, 2 * n, n + i, v);
+		return true;
+	}
+	return false;
+}
+
+/* Fills what expressions of the key read; the name of a column that the image lacks, or NULL. */
+static const char *
+fill_named_inputs(CdcSourceRow *row, const JsonbContainer *data, const CdcKeyNames *names)
+{
+	CdcExpressions *set = row->mapping->expressions;
+	Datum	   *values;
+	bool	   *nulls;
+	int			i;
+
+	cdc_expressions_begin_row(set, &values, &nulls);
+	for (i = 0; i < list_length(set->inputs); i++)
+	{
+		CdcJsonValue v;
+
+		if (names->inputs[i] == NULL)
+			continue;
+		if (!find_named(data, names->inputs[i], &v))
+			return names->inputs[i];
+		convert_input(row, i, &v, values, nulls);
+	}
+	fill_facts(row, values, nulls);
+	row->at_column = NULL;
+	return NULL;
+}
+
+const char *
+cdc_source_row_named_key(CdcSourceRow *row, const JsonbContainer *data, const CdcKeyNames *names)
+{
+	CdcMapping *mapping = row->mapping;
+	const CdcTarget *target = mapping->target;
+	const char *lacks;
+	int			i;
+
+	memset(row->nulls, true, sizeof(bool) * target->desc->natts);
+	if (mapping->expressions != NULL && (lacks = fill_named_inputs(row, data, names)) != NULL)
+		return lacks;
+	for (i = 0; i < target->nkey; i++)
+	{
+		CdcMappedColumn *col = &mapping->columns[target->key[i].column];
+		int			at = col->attnum - 1;
+		CdcJsonValue v;
+
+		row->at_column = col->name;
+		if (col->by == CDC_BY_CONSTANT)
+		{
+			row->values[at] = col->constant;
+			row->nulls[at] = col->constant_null;
+		}
+		else if (col->by == CDC_BY_EXPRESSION)
+			row->values[at] = cdc_expression_evaluate(mapping->expressions, col->expression, &row->nulls[at]);
+		else if (!find_named(data, names->columns[i], &v))
+			return names->columns[i];
+		else if (v.type != JENTRY_ISNULL)
+			convert_value(row, col, &v, row->values, row->nulls);
+	}
+	row->at_column = NULL;
+	return NULL;
 }
 
 /* The columns of the former key that expressions fill, where "old" has something that they read. */

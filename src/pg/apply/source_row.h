@@ -16,6 +16,7 @@
 #ifndef CDC_PG_APPLY_SOURCE_ROW_H
 #define CDC_PG_APPLY_SOURCE_ROW_H
 
+#include "pg/mapping/former_key.h"
 #include "pg/mapping/layout.h"
 
 /* Whether a row is among those that the target has. */
@@ -92,13 +93,19 @@ extern bool cdc_source_row_moved_from(CdcSourceRow *row, const JsonbContainer *o
 
 /* Converts the columns of the key alone; the others are NULL, and presence is not set. */
 extern bool cdc_source_row_try_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq);
-extern void cdc_source_row_key(CdcSourceRow *row, const JsonbContainer *data, int64 seq);
 
 /*
  * The same without a layout, hence without its errors: fills the key's columns of
  * values and nulls; false where one of them is absent or NULL.
  */
 extern bool cdc_source_row_find_key(CdcSourceRow *row, const JsonbContainer *data);
+
+/*
+ * Converts the columns of the key alone, of an image of a time when they were called so and other columns may
+ * have been others.  Returns the name of one that the image lacks, or NULL.
+ */
+extern const char *cdc_source_row_named_key(CdcSourceRow *row, const JsonbContainer *data,
+											const CdcKeyNames *names);
 
 /*
  * The key before an update: that of the row, with what the image "old" has of it;

@@ -21,6 +21,9 @@
  * than here, does not matter.  Where the set would take too much memory there are several
  * rounds, each for a part of the keys.
  *
+ * These events are read by the definitions of their time: the table may have been altered since (mapping/former_key.c).
+ * Only their keys are of any concern; one that was passed over for a key that does not fit has no row in the target.
+ *
  * A copy of some rows either tells the keys of all others (resync with a condition), or
  * which rows of the target were found to be gone at the source (repair): then only these are
  * looked at, and the set is of the events since that was found.
@@ -43,6 +46,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
 #include "pg/base/compat_value.h"
+#include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
@@ -63,10 +67,29 @@ typedef struct Sweep
 	CdcApply   *apply;
 	CdcSourceRun *source;
 	CdcKeySet  *set;
+	const CdcFormerKey *key;	/* as the events have it */
+	bool		exact;			/* one event's error is looked at by itself */
+	List	   *skips;			/* of CdcSkip *: transactions that were passed over */
 	bool		full;			/* the set has no room for all keys of its part */
 	int64		deleted;
 	const char *gone;			/* only these rows may go; NULL: any */
 } Sweep;
+
+/* Adds the key of a row image. */
+static void
+mark_image(Sweep *sweep, const JsonbContainer *data, int64 seq)
+{
+	CdcSourceRow *row = &sweep->source->row;
+	const char *lacks = cdc_source_row_named_key(row, data, cdc_former_key_names(sweep->key, seq));
+
+	if (lacks != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("row image of source table \"%s\" lacks column \"%s\"",
+						sweep->source->mapping->source_table, lacks),
+				 errdetail("By it rows of target %s are found.", sweep->source->target->target->name)));
+	sweep->full = !cdc_key_set_add(sweep->set, row->values, row->nulls);
+}
 
 /*
  * The keys of rows that the copy leaves out.  They are text in their event, as JSONB does
@@ -75,7 +98,6 @@ typedef struct Sweep
 static void
 mark_keys(Sweep *sweep, const CdcHistoryEvent *event)
 {
-	CdcSourceRow *row = &sweep->source->row;
 	const JsonbContainer *keys;
 	MemoryContext cxt;
 	MemoryContext old;
@@ -97,12 +119,63 @@ mark_keys(Sweep *sweep, const CdcHistoryEvent *event)
 	{
 		CHECK_FOR_INTERRUPTS();
 		cdc_json_get(keys, n, i, &v);
-		cdc_source_row_key(row, cdc_json_container(&v), event->seq);
-		sweep->full = !cdc_key_set_add(sweep->set, row->values, row->nulls);
+		mark_image(sweep, cdc_json_container(&v), event->seq);
 	}
 	cdc_writer_end(&user);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
+}
+
+/* An event with rows. */
+typedef struct MarkedEvent
+{
+	Sweep	   *sweep;
+	const CdcHistoryEvent *event;
+} MarkedEvent;
+
+/* CdcAttempt: adds the keys of the event's rows. */
+static bool
+mark_event_rows(void *arg)
+{
+	Sweep	   *sweep = ((MarkedEvent *) arg)->sweep;
+	const CdcHistoryEvent *event = ((MarkedEvent *) arg)->event;
+	CdcApply   *apply = sweep->apply;
+	const JsonbContainer *data;
+	const JsonbContainer *old;
+	CdcWriterUser user;
+	int			nrows;
+	int			i;
+
+	/* the history is read as the subscription's owner, values are converted as the writer */
+	cdc_writer_begin(sweep->source->target, &user);
+	cdc_event_begin(apply, event);
+	nrows = cdc_event_rows(apply, sweep->source, event);
+	for (i = 0; i < nrows && !sweep->full; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		apply->key_only = true;
+		cdc_event_images(apply, sweep->source, event, i, &data, &old);
+		apply->key_only = false;
+		mark_image(sweep, data, event->seq);
+	}
+	cdc_writer_end(&user);
+	return true;
+}
+
+/* Whether the event was passed over, so that the target has no row of it. */
+static bool
+was_passed_over(const Sweep *sweep, int64 seq)
+{
+	ListCell   *lc;
+
+	foreach(lc, sweep->skips)
+	{
+		const CdcSkip *skip = lfirst(lc);
+
+		if (seq >= skip->first && seq <= skip->last)
+			return true;
+	}
+	return false;
 }
 
 /* CdcHistoryVisitor: the keys of the rows that an event brings. */
@@ -110,29 +183,22 @@ static bool
 mark_rows(const CdcHistoryEvent *event, void *arg)
 {
 	Sweep	   *sweep = arg;
-	CdcSourceRow *row = &sweep->source->row;
-	const JsonbContainer *data;
-	const JsonbContainer *old;
-	CdcWriterUser user;
-	int			nrows;
-	int			i;
+	MarkedEvent marked = {sweep, event};
+	ErrorData  *error;
 
 	if (event->op == CDC_OP_CONTROL)
 		mark_keys(sweep, event);
 	if (!cdc_event_has_rows(event) || event->op == CDC_OP_DELETE)
 		return !sweep->full;
-	/* the history is read as the subscription's owner, values are converted as the writer */
-	cdc_writer_begin(sweep->source->target, &user);
-	cdc_event_begin(sweep->apply, event);
-	nrows = cdc_event_rows(sweep->apply, sweep->source, event);
-	for (i = 0; i < nrows && !sweep->full; i++)
+	if (!sweep->exact)
 	{
-		CHECK_FOR_INTERRUPTS();
-		cdc_event_images(sweep->apply, sweep->source, event, i, &data, &old);
-		cdc_source_row_key(row, data, event->seq);
-		sweep->full = !cdc_key_set_add(sweep->set, row->values, row->nulls);
+		(void) mark_event_rows(&marked);
+		return !sweep->full;
 	}
-	cdc_writer_end(&user);
+	error = cdc_attempt_lasting(mark_event_rows, &marked);
+	sweep->apply->key_only = false;
+	if (error != NULL && !was_passed_over(sweep, event->seq))
+		ReThrowError(error);
 	return !sweep->full;
 }
 
@@ -150,23 +216,61 @@ mark_event(const CdcHistoryEvent *event, void *arg)
 	return !sweep->full;
 }
 
-/* Fills the set from the history; false: it has not enough room. */
-static bool
-mark(Sweep *sweep, int64 begin, int64 end)
+/* What is read. */
+typedef struct Marking
 {
+	Sweep	   *sweep;
+	int64		begin;
+	int64		end;
+} Marking;
+
+/* CdcAttempt: fills the set from the history, as far as it has room. */
+static bool
+mark(void *arg)
+{
+	const Marking *marking = arg;
+	Sweep	   *sweep = marking->sweep;
 	CdcHistoryScan scan;
 
 	memset(&scan, 0, sizeof(scan));
 	scan.sub = sweep->apply->sub;
-	scan.after = begin - 1;
-	scan.upto = end;
+	scan.after = marking->begin - 1;
+	scan.upto = marking->end;
 	scan.source_table = sweep->source->mapping->source_table;
 	scan.columns = CDC_HISTORY_DOCUMENT;
 	scan.visit = mark_event;
 	scan.arg = sweep;
 	sweep->full = false;
 	cdc_history_scan(&scan);
-	return !sweep->full;
+	return true;
+}
+
+/*
+ * The set is of one part of the keys.  Returns why it cannot be filled, or NULL: an event whose key cannot be
+ * read does not stop the other tables.
+ */
+static char *
+fill_set(Sweep *sweep, int64 begin, int64 end, uint32 part, uint32 parts)
+{
+	Marking		marking = {sweep, begin, end};
+	ErrorData  *error;
+
+	for (;;)
+	{
+		cdc_key_set_reset(sweep->set, part, parts);
+		if (sweep->apply->replay != NULL)
+		{
+			(void) mark(&marking);
+			return NULL;
+		}
+		error = cdc_attempt_lasting(mark, &marking);
+		sweep->apply->key_only = false;
+		if (error == NULL)
+			return NULL;
+		if (sweep->exact || (sweep->skips = cdc_skips(sweep->apply->sub, begin - 1, end)) == NIL)
+			return psprintf("the key of a row that came with its copy cannot be read any more: %s", error->message);
+		sweep->exact = true;
+	}
 }
 
 /* The SELECT of all keys of the target. */
@@ -302,29 +406,35 @@ sweep_target(Sweep *sweep)
 /*
  * Deletes the target's rows whose keys are in no row of the source table in the events with seq
  * in [begin, end].  gone: only of these rows, keys as the text of an array of arrays; or NULL.
- * Returns how many.
+ * *deleted: how many.  Returns why that cannot be told, or NULL.
  */
-static int64
-sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end, const char *gone)
+static char *
+sweep(CdcApply *apply, CdcSourceRun *source, const CdcCopyEvent *copy, int64 end, int64 *deleted)
 {
-	Sweep		work = {apply, source, NULL, false, 0, gone};
+	Sweep		work = {.apply = apply,.source = source,.gone = copy->gone};
 	CdcAtHand	at = apply->work.at;
 	CdcEventFacts facts = apply->facts;
+	int64		begin = copy->begin_seq;
 	uint32		parts = 1;
 	uint32		part = 0;
+	char	   *trouble;
 
 	/* a key that is not seen, as its event is missing, would cost a row */
 	cdc_history_check_event(apply->sub, "the end of a copy", begin);
 	cdc_history_check_whole(apply->sub, "the end of a copy", begin, end);
+	/* a replay takes one mapping for all events */
+	work.key = cdc_former_key(apply->sub, source->mapping, apply->replay != NULL ? end : begin, end, &trouble);
 	work.set = cdc_key_set_create(source->target->target, apply->sub->opt.apply_memory_limit);
-	while (part < parts)
+	while (part < parts && trouble == NULL)
 	{
-		cdc_key_set_reset(work.set, part, parts);
-		if (mark(&work, begin, end))
+		trouble = fill_set(&work, begin, end, part, parts);
+		apply->work.at = at;
+		if (trouble != NULL)
+			break;
+		if (!work.full)
 		{
-			apply->work.at = at;
 			apply->facts = facts;
-			if (gone != NULL)
+			if (work.gone != NULL)
 				sweep_gone(&work);
 			else
 				sweep_target(&work);
@@ -339,8 +449,8 @@ sweep(CdcApply *apply, CdcSourceRun *source, int64 begin, int64 end, const char 
 		}
 	}
 	cdc_key_set_destroy(work.set);
-	apply->work.at = at;
-	return work.deleted;
+	*deleted = work.deleted;
+	return trouble;
 }
 
 /* ------------------------------------------------------------------------
@@ -367,6 +477,7 @@ static void
 copy_ends(CdcApply *apply, CdcSourceRun *source, const CdcCopyEvent *copy, int64 end)
 {
 	const CdcTargetRun *run = source->target;
+	char	   *trouble;
 	int64		gone;
 
 	if (run->target->keyless || run->mode->remove == NULL || (copy->begin_seq <= apply->scan_after && apply->replay != NULL))
@@ -384,7 +495,12 @@ copy_ends(CdcApply *apply, CdcSourceRun *source, const CdcCopyEvent *copy, int64
 				"The history has not all events since that was found.");
 		return;
 	}
-	gone = sweep(apply, source, copy->begin_seq, end, copy->gone);
+	trouble = sweep(apply, source, copy, end, &gone);
+	if (trouble != NULL)
+	{
+		cdc_run_give_up_copy(apply, source, trouble);
+		return;
+	}
 	if (gone > 0)
 		cdc_log(apply->sub->name, "copy",
 				psprintf("target %s had " INT64_FORMAT " rows that source table %s has not any more",

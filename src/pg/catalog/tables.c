@@ -315,6 +315,26 @@ cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,
 }
 
 void
+cdc_subscription_table_key(const CdcSubscription *sub, const char *name, char *const *key, int nkey)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET key = $3"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
+		3, {TEXTOID, TEXTOID, TEXTARRAYOID}
+	};
+	CdcSpi		spi;
+	Datum		values[3];
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(name);
+	values[2] = cdc_text_array((const char *const *) key, nkey);
+	cdc_spi_begin(&spi);
+	(void) cdc_spi_execute(&stmt, values, NULL);
+	cdc_spi_end(&spi);
+	cdc_catalog_changed();
+}
+
+void
 cdc_subscription_table_not_removed(const CdcSubscription *sub, const char *source_table)
 {
 	static CdcStatement stmt = {

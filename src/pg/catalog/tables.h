@@ -85,6 +85,9 @@ extern char *cdc_subscription_table_origin(const CdcSubscription *sub, const cha
 extern void cdc_subscription_table_set_origin(const CdcSubscription *sub, const char *name,
 											  const char *origin);
 
+/* Its key's columns have other names in the target. */
+extern void cdc_subscription_table_key(const CdcSubscription *sub, const char *name, char *const *key, int nkey);
+
 /* Keeps another mapping of its columns, or none. */
 extern void cdc_subscription_table_columns(const CdcSubscription *sub, const char *name,
 										   const Jsonb *columns);

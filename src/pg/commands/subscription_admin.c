@@ -32,6 +32,7 @@
 #include "pg/catalog/subscription.h"
 #include "pg/catalog/tables.h"
 #include "pg/catalog/take_over.h"
+#include "pg/datum/jsonb_view.h"
 #include "pg/history/hole.h"
 #include "pg/progress/copy_only.h"
 #include "pg/progress/copy_progress.h"
@@ -275,7 +276,9 @@ alter_options(CdcSubscription *sub, const CdcSubscription *former, const Jsonb *
 		2, {TEXTOID, JSONBOID}
 	};
 	CdcSubscription altered = *sub;
+	CdcSubscription before = *former;
 	CdcSubscriptionOptions parsed;
+	CdcJsonValue named;
 	Jsonb	   *options = cdc_options_merge(stored_options(sub), given);
 	CdcSpi		spi;
 	Datum		values[2];
@@ -297,7 +300,11 @@ alter_options(CdcSubscription *sub, const CdcSubscription *former, const Jsonb *
 				 errmsg("history_storage cannot be changed once the history table exists")));
 
 	altered.opt = parsed;
-	check_source_options(&altered, former);
+
+	/* a host that is named once more is asked once more */
+	if (cdc_json_is_object(&given->root) && cdc_json_find(&given->root, "snapshot_host", strlen("snapshot_host"), &named))
+		before.opt.snapshot_host = NULL;
+	check_source_options(&altered, &before);
 	cdc_spi_begin(&spi);
 	values[0] = CStringGetTextDatum(sub->name);
 	values[1] = JsonbPGetDatum(options);

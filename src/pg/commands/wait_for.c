@@ -235,9 +235,7 @@ check_ended(const Wanted *wanted)
 				 errmsg("subscription \"%s\" has ended before the position that is waited for", sub->name),
 				 errdetail("Its copy_mode is only: its tables are copied, and are as of %s.",
 						   progress.position != NULL ? progress.position : "their copies"),
-				 errhint("To copy them again: SELECT cdc.restart_subscription(%s), cdc.enable_subscription(%s); To go on with the stream: SELECT cdc.alter_subscription(%s, '{\"copy_mode\": \"initial\"}'), cdc.enable_subscription(%s);",
-						 quote_literal_cstr(sub->name), quote_literal_cstr(sub->name),
-						 quote_literal_cstr(sub->name), quote_literal_cstr(sub->name))));
+				 errhint("%s", cdc_copy_only_hint(sub))));
 }
 
 /*

@@ -44,6 +44,10 @@ cdc_evolve_begin(CdcEvolve *e, CdcEvolution *out)
 	initStringInfo(&out->done);
 	out->columns_changed = false;
 	out->columns = NULL;
+	out->key_renamed = false;
+	out->key = palloc(sizeof(char *) * (out->table->nkey + 1));
+	if (out->table->nkey > 0)
+		memcpy(out->key, out->table->key, sizeof(char *) * out->table->nkey);
 }
 
 char *

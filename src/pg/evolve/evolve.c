@@ -190,9 +190,28 @@ doubt(CdcEvolve *e)
  * ------------------------------------------------------------------------
  */
 
+/* The place of a column of the target in the key that the user gave, or -1. */
+static int
+place_in_own_key(const CdcEvolve *e, const char *name)
+{
+	int			k;
+
+	for (k = 0; k < e->out->table->nkey; k++)
+		if (strcmp(e->out->key[k], name) == 0)
+			return k;
+	return -1;
+}
+
 static void
 rename_attribute(CdcEvolve *e, const char *from, const char *to)
 {
+	int			place = place_in_own_key(e, from);
+
+	if (place >= 0)
+	{
+		e->out->key[place] = pstrdup(to);
+		e->out->key_renamed = true;
+	}
 	cdc_evolve_run(e, psprintf("ALTER TABLE %s RENAME COLUMN %s TO %s", e->target,
 							   quote_identifier(from), quote_identifier(to)));
 }
@@ -281,6 +300,11 @@ leave_column(CdcEvolve *e, CdcEvolveColumn *column)
 {
 	const char *name = quote_identifier(column->target);
 
+	if (e->out->dropped == CDC_DROP_COLUMN_DROP && place_in_own_key(e, column->target) >= 0)
+	{
+		e->trouble = psprintf("column \"%s\", by which rows of its target are found, was dropped", column->before->name);
+		return;
+	}
 	if (e->out->dropped == CDC_DROP_COLUMN_DROP && !e->shared)
 	{
 		cdc_evolve_run(e, psprintf("ALTER TABLE %s DROP COLUMN %s", e->target, name));

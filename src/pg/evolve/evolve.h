@@ -31,6 +31,8 @@ typedef struct CdcEvolution
 								 * cdc.alter_table that the user is to give; or NULL */
 	bool		columns_changed;	/* cdc.subscription_table.columns is to be: */
 	Jsonb	   *columns;		/* or NULL: the same names */
+	bool		key_renamed;	/* cdc.subscription_table.key is to be: */
+	char	  **key;			/* as many as the table has */
 } CdcEvolution;
 
 /*

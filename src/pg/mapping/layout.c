@@ -315,9 +315,8 @@ cdc_layout_refuse_stale(const CdcMapping *mapping, const CdcLayout *layout)
  * ------------------------------------------------------------------------
  */
 
-/* Whether a key of an image names the column; PostgreSQL cuts names, MySQL's may be longer. */
-static bool
-is_named(const char *name, size_t name_len, const CdcJsonValue *key)
+bool
+cdc_layout_is_named(const char *name, size_t name_len, const CdcJsonValue *key)
 {
 	uint32		len = key->len;
 
@@ -338,7 +337,7 @@ map_value(const CdcMapping *mapping, CdcLayout *layout, int index, const CdcJson
 	{
 		const CdcMappedColumn *col = &mapping->columns[c];
 
-		if (col->by != CDC_BY_COLUMN || !is_named(col->source, col->source_len, key))
+		if (col->by != CDC_BY_COLUMN || !cdc_layout_is_named(col->source, col->source_len, key))
 			continue;
 		found = true;
 		layout->ops[layout->nops].index = index;
@@ -365,7 +364,7 @@ map_input(const CdcMapping *mapping, CdcLayout *layout, int index, const CdcJson
 	{
 		const CdcExpressionInput *input = lfirst(lc);
 
-		if (input->fact == CDC_FACT_NONE && is_named(input->name, input->len, key))
+		if (input->fact == CDC_FACT_NONE && cdc_layout_is_named(input->name, input->len, key))
 		{
 			found = true;
 			layout->inputs[layout->ninputs].index = index;

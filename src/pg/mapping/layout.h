@@ -13,6 +13,7 @@
 #ifndef CDC_PG_MAPPING_LAYOUT_H
 #define CDC_PG_MAPPING_LAYOUT_H
 
+#include "pg/datum/jsonb_view.h"
 #include "pg/mapping/row_image.h"
 
 /* Whether an expression's value is known of an image. */
@@ -72,6 +73,9 @@ extern const CdcLayout *cdc_layout_of(CdcMapping *mapping, const CdcRowImage *im
  * collected for the target, nor any row of it be at hand.
  */
 extern void cdc_layout_forget(CdcMapping *mapping);
+
+/* Whether a key of an image names the column; PostgreSQL cuts names, MySQL's may be longer. */
+extern bool cdc_layout_is_named(const char *name, size_t name_len, const CdcJsonValue *key);
 
 /* ERROR: the image does not say which row it is (layout->lacks). */
 pg_noreturn extern void cdc_layout_refuse_partial(const CdcMapping *mapping, const CdcRowImage *image,

@@ -70,6 +70,15 @@ cdc_copy_only_is_over(const CdcSubscription *sub, int64 applied_seq)
 	return sub->opt.copy_mode == CDC_COPY_ONLY && count_tables(sub, applied_seq, &ready, &failed);
 }
 
+char *
+cdc_copy_only_hint(const CdcSubscription *sub)
+{
+	const char *name = quote_literal_cstr(sub->name);
+
+	return psprintf("To copy them again: SELECT cdc.restart_subscription(%s), cdc.enable_subscription(%s); To go on with the stream: SELECT cdc.alter_subscription(%s, '{\"copy_mode\": \"initial\"}'), cdc.enable_subscription(%s);",
+					name, name, name, name);
+}
+
 bool
 cdc_copy_only_end(const CdcSubscription *sub, int64 applied_seq, bool ready)
 {

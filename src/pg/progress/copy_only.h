@@ -27,6 +27,9 @@ extern bool cdc_copy_only_has_read(const CdcSubscription *sub);
  */
 extern bool cdc_copy_only_is_over(const CdcSubscription *sub, int64 applied_seq);
 
+/* What to type for one that has come to its end, where more is wanted; palloc'ed. */
+extern char *cdc_copy_only_hint(const CdcSubscription *sub);
+
 /*
  * Disables it where it has come to its end, with a row of cdc.log and a notification.
  * ready: a table has become ready in this transaction; else nothing is said again of a

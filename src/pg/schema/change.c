@@ -280,37 +280,22 @@ static struct
 /* The last transaction that settled a change here: what is pending is not known before its end. */
 static TransactionId settled_by = InvalidTransactionId;
 
-List *
-cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
+/* What read_changes() reads. */
+#define CHANGE_COLUMNS \
+	"number, kind::pg_catalog.text, source_table, from_seq, position, statement," \
+	" before_version::pg_catalog.int8, after_version::pg_catalog.int8, change, tables, outcomes"
+
+/* The changes that a statement tells; of CdcPendingChange *. */
+static List *
+read_changes(CdcStatement *stmt, Datum *values)
 {
-	static CdcStatement stmt = {
-		"SELECT number, kind::pg_catalog.text, source_table, from_seq, position, statement,"
-		" before_version::pg_catalog.int8, after_version::pg_catalog.int8, change, tables, outcomes"
-		" FROM cdc_catalog.table_change WHERE subscription OPERATOR(pg_catalog.=) $1 AND outcome IS NULL"
-		" AND from_seq OPERATOR(pg_catalog.<=) $2 ORDER BY number",
-		2, {TEXTOID, INT8OID}
-	};
 	CdcSpi		spi;
-	Datum		values[2];
 	List	   *result = NIL;
 	uint64		n;
 	uint64		i;
 
-	if (nothing_pending.subscription_id == sub->id && nothing_pending.number == changes)
-		return NIL;
-	if (!cdc_changes_are_pending(sub->name, PG_INT64_MAX))
-	{
-		if (!TransactionIdIsValid(settled_by) || !TransactionIdIsCurrentTransactionId(settled_by))
-		{
-			nothing_pending.subscription_id = sub->id;
-			nothing_pending.number = changes;
-		}
-		return NIL;
-	}
-	values[0] = CStringGetTextDatum(sub->name);
-	values[1] = Int64GetDatum(upto);
 	cdc_spi_begin(&spi);
-	n = cdc_spi_execute(&stmt, values, NULL);
+	n = cdc_spi_execute(stmt, values, NULL);
 	for (i = 0; i < n; i++)
 	{
 		CdcPendingChange *change = MemoryContextAllocZero(spi.caller, sizeof(CdcPendingChange));
@@ -337,6 +322,52 @@ cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
 	}
 	cdc_spi_end(&spi);
 	return result;
+}
+
+List *
+cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto)
+{
+	static CdcStatement stmt = {
+		"SELECT " CHANGE_COLUMNS
+		" FROM cdc_catalog.table_change WHERE subscription OPERATOR(pg_catalog.=) $1 AND outcome IS NULL"
+		" AND from_seq OPERATOR(pg_catalog.<=) $2 ORDER BY number",
+		2, {TEXTOID, INT8OID}
+	};
+	Datum		values[2];
+
+	if (nothing_pending.subscription_id == sub->id && nothing_pending.number == changes)
+		return NIL;
+	if (!cdc_changes_are_pending(sub->name, PG_INT64_MAX))
+	{
+		if (!TransactionIdIsValid(settled_by) || !TransactionIdIsCurrentTransactionId(settled_by))
+		{
+			nothing_pending.subscription_id = sub->id;
+			nothing_pending.number = changes;
+		}
+		return NIL;
+	}
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = Int64GetDatum(upto);
+	return read_changes(&stmt, values);
+}
+
+List *
+cdc_changes_between(const CdcSubscription *sub, const char *source_table, int64 after, int64 upto)
+{
+	static CdcStatement stmt = {
+		"SELECT " CHANGE_COLUMNS
+		" FROM cdc_catalog.table_change WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND from_seq OPERATOR(pg_catalog.<=) $2 AND from_seq OPERATOR(pg_catalog.>) $3"
+		" AND source_table OPERATOR(pg_catalog.=) $4 ORDER BY number",
+		4, {TEXTOID, INT8OID, INT8OID, TEXTOID}
+	};
+	Datum		values[4];
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = Int64GetDatum(upto);
+	values[2] = Int64GetDatum(after);
+	values[3] = CStringGetTextDatum(source_table);
+	return read_changes(&stmt, values);
 }
 
 /* What cdc_changes_reopen() is about, as c. */

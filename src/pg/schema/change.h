@@ -103,7 +103,13 @@ typedef struct CdcPendingChange
  */
 extern List *cdc_changes_pending(const CdcSubscription *sub, int64 changes, int64 upto);
 
-/* Whether there is one. */
+/*
+ * All of a source table with from_seq behind after, up to upto, whatever became of them: likewise.  source_table in
+ * the database's encoding.
+ */
+extern List *cdc_changes_between(const CdcSubscription *sub, const char *source_table, int64 after, int64 upto);
+
+/* Whether there is one that apply has not acted on. */
 extern bool cdc_changes_are_pending(const char *subscription, int64 upto);
 
 /*

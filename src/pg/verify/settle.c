@@ -30,6 +30,7 @@
 #include "pg/history/scan.h"
 #include "pg/process/background.h"
 #include "pg/process/shmem.h"
+#include "pg/progress/copy_only.h"
 #include "pg/remote/answer.h"
 
 /* How long one wait lasts at most, and how long nothing may move. */
@@ -135,14 +136,34 @@ cdc_verify_position_now(const CdcVerify *v)
 	return psprintf("%s:" INT64_FORMAT, pos.file, pos.offset);
 }
 
-/* ERROR where pull or apply fail: who waits for them is told at once, as by cdc.wait_for. */
+/* ERROR where the subscription only copies, and is in state "copied": its targets come nowhere any more. */
 static void
-check_failing(const CdcVerify *v, TimestampTz begun, bool *retried)
+check_copied(const CdcVerify *v, const char *position)
+{
+	CdcProgress progress;
+
+	if (v->sub->opt.copy_mode != CDC_COPY_ONLY)
+		return;
+	cdc_progress_get(v->sub, &progress);
+	if (cdc_copy_only_is_over(v->sub, progress.applied_seq))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot verify subscription \"%s\": its state is \"copied\", and its targets do not come to the source's position %s",
+						v->sub->name, position),
+				 errdetail("Its copy_mode is only: its tables are copied, and are as of %s.",
+						   progress.position != NULL ? progress.position : "their copies"),
+				 errhint("%s", cdc_copy_only_hint(v->sub))));
+}
+
+/* ERROR where pull or apply fail, or have done all: who waits for them is told at once, as by cdc.wait_for. */
+static void
+check_failing(const CdcVerify *v, const char *position, TimestampTz begun, bool *retried)
 {
 	PushActiveSnapshot(GetLatestSnapshot());
 	PG_TRY();
 	{
 		cdc_failure_raise_gap(v->sub->name);
+		check_copied(v, position);
 		if (v->sub->enabled)
 			(void) cdc_failure_is_open(v->sub->name, begun, false, retried);
 	}
@@ -198,7 +219,7 @@ cdc_verify_wait(const CdcVerify *v, const char *position)
 			wanted = pos.last_seq;
 		if (wanted >= 0 && progress.applied_seq >= wanted)
 			break;
-		check_failing(v, begun, &retried);
+		check_failing(v, position, begun, &retried);
 		if (sum != pos.file_offset + pos.last_seq + progress.applied_seq)
 			moved_at = GetCurrentTimestamp();
 		sum = pos.file_offset + pos.last_seq + progress.applied_seq;
