@@ -178,7 +178,7 @@ subtest 'publications' => sub {
 	my ($names) = hint($publish->(q('x.${tabel}'))) =~ /are: (.*)\.$/;
 	for my $variable (map { s/NAME/v/r } $names =~ /(\$\{[^}]*\})/g)
 	{
-		is($publish->("'n', key_template := '$variable', name := 'n'"), '', "typed: $variable");
+		is($publish->("'n.\${table}', key_template := '$variable', name := 'n'"), '', "typed: $variable");
 		$cluster->do(q{SELECT cdc.drop_publication('n')});
 	}
 
