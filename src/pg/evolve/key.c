@@ -277,7 +277,7 @@ distribute_by_key(CdcEvolve *e, List *key)
 	table_close(rel, NoLock);
 	if (first != NULL)
 	{
-		e->trouble = psprintf("its target has a unique index with none of the columns of the source's primary key, by which rows would have to be distributed: type %sfirst",
+		e->trouble = psprintf("no column of the source's primary key is in each unique index of its target, by which its rows could be distributed: type %sfirst",
 							  first);
 		return false;
 	}
