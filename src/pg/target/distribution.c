@@ -155,7 +155,7 @@ cdc_distribution_trouble(Relation rel, const char *target, List *key, List *fill
 		if (CDC_ROWS_HAVE_ADDRESS(rel))
 			return false;
 		trouble->what = "is replicated and has no key";
-		trouble->why = "One of several equal rows cannot be told from the others there.";
+		trouble->why = "One of several equal rows cannot be told from the others there; argument \"key\" can name columns that tell them apart.";
 		trouble->remedy = psprintf("ALTER TABLE %s SET DISTRIBUTED RANDOMLY;", target);
 		return true;
 	}
