@@ -131,7 +131,7 @@ CREATE DOMAIN code AS char(4);
 CREATE DOMAIN prices AS numeric(6,2)[];
 SELECT type, value, conv(type, value) FROM (VALUES
     ('"char"', '"a"'), ('"char"', '"abc"'), ('"char"', '65'), ('apt.letter', '"abc"'), ('"char"[]', '["a", "b"]'), ('"char"[]', '["a", "bc"]'), ('"char"[]', '"{a,bc}"'), ('apt.letters', '["a", "bc"]'), ('apt.letter[]', '["bc"]'),
-    ('name', '"short"'), ('name', to_json(repeat('x', 64))::text), ('oid', '1259'), ('oid', '-1'), ('oid', '"007"'), ('xid', '5'), ('xid', '-1'), ('cid', '-1'), ('regclass', '"00001259"'), ('oid[]', '[-1]'),
+    ('name', '"short"'), ('name', to_json(repeat('x', 64))::text), ('oid', '1259'), ('oid', '-1'), ('oid', '"007"'), ('xid', '5'), ('xid', '-1'), ('cid', '-1'), ('oid[]', '[-1]'),
     ('money', '1.5'), ('money', '1.500'), ('money', '1.255'), ('money', '-3'), ('money', '"$1,234.56"'), ('money[]', '[1.255]'),
     ('char(4)', '"ab  "'), ('char(4)', '"ab   "'), ('char(4)', '"ab "'), ('char(4)', '"abcde"'), ('char(4)', '"\u00fc\u00fc\u00fc\u00fc"'), ('apt.code', '"a "'), ('char(4)', '12'), ('bpchar', '"a "'), ('char(4)[]', '["a "]'),
     ('interval hour', '"05:00:00"'), ('interval hour', '"05:01:00"'), ('interval minute', '"05:01:00"'), ('interval minute', '"05:01:01"'), ('interval day', '"24:00:00"'), ('interval year to month', '"10:00:00"'), ('interval year to month', '"00:00:00"'),
