@@ -117,8 +117,10 @@ primary_key_hint(const CdcSubscription *sub, const CdcReplicaSpec *given, const 
 						 quote_identifier(cdc_replica_column(cdc_from_utf8_copy(table->columns[table->pk[i]].name))));
 	return psprintf("To have rows told apart as the source does: %sSELECT cdc.alter_table(%s, %s, key := %s); ",
 					present == NULL ? "" :
-					psprintf("ALTER TABLE %s DROP CONSTRAINT %s, ADD PRIMARY KEY (%s); ", row->target,
-							 quote_identifier(present), key.data),
+					psprintf(CDC_HAVE_DISTRIBUTION ?
+							 "ALTER TABLE %1$s DROP CONSTRAINT %2$s; ALTER TABLE %1$s SET DISTRIBUTED BY (%3$s); ALTER TABLE %1$s ADD PRIMARY KEY (%3$s); " :
+							 "ALTER TABLE %1$s DROP CONSTRAINT %2$s, ADD PRIMARY KEY (%3$s); ",
+							 row->target, quote_identifier(present), key.data),
 					quote_literal_cstr(sub->name), quote_literal_cstr(name),
 					quote_literal_cstr(psprintf("{%s}", key.data)));
 }

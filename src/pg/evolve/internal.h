@@ -78,7 +78,7 @@ extern char *cdc_evolve_fill(const CdcEvolve *e, const CdcEvolveColumn *column, 
 
 /* ---- key.c ---- */
 
-/* Takes the primary key away where it is that of before; then gives the one of after. */
+/* Takes the primary key away where it is that of before; then gives the one of after, or says in e->trouble why not. */
 extern void cdc_evolve_drop_key(CdcEvolve *e);
 extern void cdc_evolve_add_key(CdcEvolve *e);
 

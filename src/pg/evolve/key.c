@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
+#include "pg/target/distribution.h"
 #include "pg/target/replica_table.h"
 
 /* The target's columns that a key of the source fills, in the key's order; NIL: not all are. */
@@ -262,6 +263,29 @@ key_fits(const CdcEvolve *e)
 	return sum <= CDC_REPLICA_KEY_BYTES;
 }
 
+/*
+ * Rows are distributed by columns of the key, where they are at all: else there can be none, and
+ * by it they could not be found.  Says in e->trouble where that cannot be.
+ */
+static bool
+distribute_by_key(CdcEvolve *e, List *key)
+{
+	Relation	rel = table_open(e->relid, NoLock);
+	char	   *first;
+	char	   *sql = cdc_distribution_for_key(rel, e->target, key, &first);
+
+	table_close(rel, NoLock);
+	if (first != NULL)
+	{
+		e->trouble = psprintf("no column of the source's primary key is in each unique index of its target, by which its rows could be distributed: type %sfirst",
+							  first);
+		return false;
+	}
+	if (sql != NULL)
+		cdc_evolve_run(e, sql);
+	return true;
+}
+
 void
 cdc_evolve_add_key(CdcEvolve *e)
 {
@@ -270,7 +294,8 @@ cdc_evolve_add_key(CdcEvolve *e)
 	StringInfoData sql;
 	ListCell   *lc;
 
-	if (after == NIL || OidIsValid(primary_key(e->relid, &present)) || !key_fits(e))
+	if (after == NIL || OidIsValid(primary_key(e->relid, &present)) || !distribute_by_key(e, after) ||
+		!key_fits(e))
 		return;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "ALTER TABLE %s ADD PRIMARY KEY (", e->target);

@@ -226,5 +226,5 @@ cdc_evolve_refit(CdcEvolution *out)
 		cdc_evolve_add_key(&e);
 	free_others(&e);
 	cdc_evolve_mapping(&e);
-	return NULL;
+	return e.trouble;
 }

@@ -22,6 +22,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/target/claim.h"
+#include "pg/target/distribution.h"
 #include "pg/expression/content.h"
 #include "pg/schema/versions.h"
 #include "pg/expression/hint.h"
@@ -449,12 +450,30 @@ map_key(CdcMapping *mapping, Relation rel, const CdcSubscription *sub, const Cdc
 			choose_form(&mapping->columns[c], &target->columns[c], def,
 						TupleDescAttr(target->desc, target->columns[c].attnum - 1)->attcollation);
 	}
-	if (target->keyless && !CDC_ROWS_HAVE_ADDRESS(rel))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("replicated target %s has no key", target->name),
-				 errdetail("One of several equal rows cannot be told from the others there."),
-				 errhint("Name key columns in argument \"key\", or distribute the table.")));
+}
+
+/*
+ * What keeps rows of the target from being written where they are distributed.  Returns that,
+ * or NULL; ERROR where nobody tells it later.
+ */
+static char *
+distribution_trouble(const CdcMapping *mapping, Relation rel, const CdcMappingSpec *spec)
+{
+	const CdcTarget *target = mapping->target;
+	CdcDistributionTrouble trouble;
+	List	   *filled = NIL;
+	List	   *key = NIL;
+	int			i;
+
+	for (i = 0; i < target->ncolumns; i++)
+		filled = lappend(filled, (char *) target->columns[i].name);
+	for (i = 0; !target->keyless && i < target->nkey; i++)
+		key = lappend(key, (char *) target->columns[target->key[i].column].name);
+	if (!cdc_distribution_trouble(rel, target->name, key, filled, &trouble))
+		return NULL;
+	if (!spec->tells_trouble)
+		cdc_distribution_raise(target->name, &trouble);
+	return psprintf("its target %s: type %s first", trouble.what, trouble.remedy);
 }
 
 /*
@@ -492,7 +511,9 @@ cdc_mapping_map(CdcMapping *mapping, Relation rel, const CdcSubscription *sub,
 	map_columns(mapping, sub, spec, def);
 	map_key(mapping, rel, sub, spec, def);
 	mapping->target->alive = mapping->shape->alive;
-	mapping->trouble = mode_trouble(mapping, spec);
+	mapping->trouble = distribution_trouble(mapping, rel, spec);
+	if (mapping->trouble == NULL)
+		mapping->trouble = mode_trouble(mapping, spec);
 	if (mapping->trouble == NULL)
 		mapping->trouble = shape_trouble(mapping, sub, def);
 }

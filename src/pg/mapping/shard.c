@@ -13,6 +13,7 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -26,6 +27,7 @@
 #include "pg/target/claim.h"
 #include "pg/target/key.h"
 #include "pg/mapping/make.h"
+#include "pg/schema/versions.h"
 
 /* The key's constants, {"region": "eu"}, in the order of the target's columns; NULL: none. */
 static char *
@@ -118,6 +120,21 @@ check_apart(const CdcMapping *mapping)
 	}
 }
 
+/*
+ * Whether it is to be looked at how the target's rows are distributed: where they are at all, and
+ * the key is known by now, whichever it is.  Where the source is asked, its definition says that.
+ */
+static bool
+has_known_key(const CdcSubscription *sub, const CdcMappingSpec *spec)
+{
+	CdcTableVersion version;
+
+	if (!CDC_HAVE_DISTRIBUTION || sub->kind != CDC_SERVER_KAFKA)
+		return false;
+	return spec->nkey > 0 || cdc_key_is_none(sub, spec->key, spec->nkey) ||
+		cdc_table_version_at(sub->name, spec->source_table, PG_INT64_MAX, GetDatabaseEncoding(), &version);
+}
+
 char *
 cdc_shard_check(const CdcSubscription *sub, const CdcMappingSpec *spec, CdcTargetRows rows,
 				bool was_there)
@@ -127,14 +144,15 @@ cdc_shard_check(const CdcSubscription *sub, const CdcMappingSpec *spec, CdcTarge
 	CdcMapping *mapping;
 	bool		computes = spec->row_filter != NULL || cdc_fills_compute(spec->columns) ||
 		cdc_mode_shape(spec->mode)->ncolumns > 0;
+	bool		maps = computes || spec->columns != NULL;
 	char	   *shard = NULL;
 
-	if (spec->target == NULL || (!computes && spec->columns == NULL))
+	if (spec->target == NULL || (!maps && !has_known_key(sub, spec)))
 		return NULL;
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest shard", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(cxt);
 	mapping = cdc_mapping_make(sub, spec, PG_INT64_MAX, false);
-	if (mapping->trouble != NULL)
+	if (mapping->trouble != NULL && maps)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("target %s cannot take the rows of source table %s", spec->target,

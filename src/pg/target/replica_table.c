@@ -28,6 +28,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/catalog/spi.h"
 #include "pg/target/claim.h"
+#include "pg/target/distribution.h"
 #include "pg/target/mode_shape.h"
 #include "pg/expression/expression.h"
 #include "pg/expression/fill.h"
@@ -482,6 +483,29 @@ announce_missing_key(Relation rel, const char *target)
 				 errdetail("Without a unique index on the key each update and delete searches the whole table.")));
 }
 
+/* ERROR where rows of the table that exists are not where the key says. */
+static void
+check_distribution(Relation rel, const CdcReplicaSpec *spec, const CdcReplica *replica, List *key,
+				   const Mapped *mapped, int n)
+{
+	const CdcModeShape *shape = cdc_mode_shape(spec->mode);
+	CdcDistributionTrouble trouble;
+	List	   *filled = NIL;
+	int			i;
+
+	/* the table's own, of which its distribution is a part */
+	if (key == NIL && has_own_key(RelationGetRelid(rel)))
+		return;
+
+	/* without a mapping all columns are written, whether the source has them or not */
+	for (i = 0; spec->columns != NULL && i < n; i++)
+		filled = lappend(filled, (char *) mapped[i].name);
+	for (i = 0; spec->columns != NULL && i < shape->ncolumns; i++)
+		filled = lappend(filled, (char *) shape->columns[i].name);
+	if (cdc_distribution_trouble(rel, replica->target, key, filled, &trouble))
+		cdc_distribution_raise(replica->target, &trouble);
+}
+
 /* ERROR where a column of the mode's own has the name of another one. */
 static void
 check_mode_names(const CdcModeShape *shape, const CdcTable *table, const Mapped *mapped, int n)
@@ -569,6 +593,7 @@ cdc_replica_ensure(const CdcSubscription *sub, const CdcTable *table,
 		check_target(sub, rel, table, replica->target);
 		check_columns(relid, table, replica->target, mapped, n);
 		cdc_mode_check_table(shape, rel, replica->target);
+		check_distribution(rel, spec, replica, key, mapped, n);
 		if (key != NIL)
 			announce_missing_key(rel, replica->target);
 		table_close(rel, AccessShareLock);

@@ -191,7 +191,22 @@ create_stage(const CdcTarget *target)
 	command(sql.data);
 }
 
-/* Whether the table has the columns that the target's stage has. */
+/* Whether the stage is distributed as the target is by now. */
+static bool
+is_dealt_as(const CdcTarget *target, Relation stage)
+{
+	Relation	rel = table_open(target->relid, NoLock);
+	const GpPolicy *policy = rel->rd_cdbpolicy;
+	bool		same = stage->rd_cdbpolicy != NULL && stage->rd_cdbpolicy->nattrs == policy->nattrs;
+	int			i;
+
+	for (i = 0; same && i < policy->nattrs; i++)
+		same = stage->rd_cdbpolicy->attrs[i] == rank_of(target, policy->attrs[i]);
+	table_close(rel, NoLock);
+	return same;
+}
+
+/* Whether the table has the columns that the target's stage has, and is distributed as it. */
 static bool
 has_shape(const CdcTarget *target, Oid relid)
 {
@@ -212,8 +227,9 @@ has_shape(const CdcTarget *target, Oid relid)
 			TupleDescAttr(desc, n)->attcollation == att->attcollation;
 		n++;
 	}
+	same = same && desc->natts == n + 1 && is_dealt_as(target, rel);
 	table_close(rel, AccessShareLock);
-	return same && desc->natts == n + 1;
+	return same;
 }
 
 void
