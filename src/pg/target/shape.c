@@ -95,7 +95,32 @@ is_wider_modifier(Oid typid, int32 before, int32 now)
 	}
 }
 
-/* Whether a type has each value of another one, as the same text. */
+/* Whether each value of the type is the same text in a column of texts. */
+static bool
+is_as_text(Oid typid)
+{
+	switch (typid)
+	{
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case JSONOID:
+		case JSONBOID:
+		case UUIDOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * Whether a type has each value of another one.  What a text cannot be is an error of the ALTER TABLE,
+ * but for types that cut it.
+ */
 static bool
 is_wider_type(const Noted *before, const CdcTargetColumn *now)
 {
@@ -108,14 +133,19 @@ is_wider_type(const Noted *before, const CdcTargetColumn *now)
 		case INT8OID:
 			return before->typid == INT2OID || before->typid == INT4OID;
 		case NUMERICOID:
-			return before->typid == INT2OID || before->typid == INT4OID || before->typid == INT8OID;
+			return now->typmod < 0 && is_as_text(before->typid);
 		case TEXTOID:
-			return before->typid == VARCHAROID;
 		case VARCHAROID:
-			/* what is too long is an error of the ALTER TABLE */
-			return before->typid == TEXTOID;
-		default:
+			return is_as_text(before->typid);
+		case JSONOID:
+		case JSONBOID:
+			return is_as_text(before->typid);
+		case CHAROID:
+		case NAMEOID:
+		case BPCHAROID:
 			return false;
+		default:
+			return now->typmod < 0 && (before->typid == TEXTOID || before->typid == VARCHAROID);
 	}
 }
 
