@@ -37,6 +37,13 @@ for my $case ([ 'mariadb', 1 ], [ 'mysql56', 1 ], [ 'mysql56', 0 ])
 	is($cluster->value("SELECT cdc.wait_for(?, ?, '1s')", $id, $future), 0, "$id: false for what has not happened");
 	my $took = time - $began;
 	ok($took > 0.9 && $took < 5, "$id: after the timeout ($took s)");
+
+	# What was written down of a worker that fails, as late as now: a publication's has nothing to do with targets.
+	my $failing = sub { return "INSERT INTO cdc_catalog.subscription_failure (subscription, worker, failures, last_error, last_sqlstate, last_error_at) VALUES ('$id', '$_[0]', 9, 'broken', 'XX000', now() + interval '1 min')" };
+	my $no_more = "DELETE FROM cdc_catalog.subscription_failure WHERE subscription = '$id' AND last_error = 'broken'";
+	$cluster->do($failing->('publish p'));
+	is($cluster->value("SELECT cdc.wait_for(?, ?, '1s')", $id, $future), 0, "$id: a publication that fails is not waited for");
+	$cluster->do($no_more);
 	if ($gtid)
 	{
 		my ($one) = $source->gtid_set =~ /^(.*)$/;

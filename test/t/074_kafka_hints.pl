@@ -158,6 +158,22 @@ subtest 'arguments' => sub {
 	$cluster->do(map { "SELECT cdc.drop_subscription('$_', true)" } qw(arg arg2 arg3 arg4));
 };
 
+# A target of a history whose begin was purged lacks what that told, and is told how it gets it.
+subtest 'a target of what was purged' => sub {
+	$kafka->create_topic('old');
+	$kafka->produce('old', [ event('o', 1), event('o', 2) ]);
+	subscribe('old', topics => ['old']);
+	is(pull('old'), '', 'a history');
+	$cluster->do(q{SELECT * FROM cdc.apply('old')}, 'DELETE FROM old_history WHERE seq = 1', q{INSERT INTO cdc_catalog.history_purge (subscription, purged_seq) VALUES ('old', 1)},
+		'CREATE TABLE old_target (id int PRIMARY KEY, v text)');
+	my $told = noted($cluster->notices_of(q{SELECT cdc.add_table('old', 'd.o', target := 'old_target')}));
+	like($told, qr/WARNING: .*target of source table d\.o lacks what events up to seq 1 told, which were purged/, 'it is told');
+	is(list('SELECT id FROM old_target ORDER BY id'), '2', '... and is so');
+	typed($told);
+	is(pull('old') . fails(q{SELECT * FROM cdc.apply('old')}), '', '... what is typed');
+	is(list('SELECT id, v FROM old_target ORDER BY id'), '1|o1 2|o2', '... brings all of it');
+};
+
 # Keys and values of a topic, by key.
 sub messages { return join ' ', sort $kafka->consume($_[0], format => '%k=%s') }
 

@@ -110,6 +110,30 @@ present_name(const CdcEvolve *e, const CdcColumnFill *fill)
 	return is_new(e, fill->text) ? fill->text : NULL;
 }
 
+/* Appends what fills a column of the target: a column of the source by its name, else as the mapping has it. */
+static void
+append_fill(StringInfo json, const Jsonb *columns, const CdcColumnFill *fill, const char *name)
+{
+	CdcJsonValue v;
+
+	appendStringInfoString(json, json->len > 0 ? ", " : "{");
+	escape_json(json, fill->target);
+	appendStringInfoString(json, ": ");
+	if (name != NULL)
+		escape_json(json, name);
+	else if (cdc_json_find(&columns->root, fill->target, strlen(fill->target), &v))
+		appendStringInfoString(json, cdc_json_to_cstring(&v));
+}
+
+/* The mapping that is to be, from what was appended. */
+static void
+set_mapping(CdcEvolve *e, StringInfo json)
+{
+	appendStringInfoString(json, json->len > 0 ? "}" : "{}");
+	e->out->columns_changed = true;
+	e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json->data)));
+}
+
 /* The user's mapping, with the names that its columns have now; what is computed stays. */
 static void
 follow_mapping(CdcEvolve *e)
@@ -126,28 +150,22 @@ follow_mapping(CdcEvolve *e)
 	{
 		bool		plain = fills[i].by == CDC_BY_COLUMN || fills[i].by == CDC_BY_NOTHING;
 		const char *name = plain ? present_name(e, &fills[i]) : NULL;
-		CdcJsonValue v;
 
 		/* a column of the target that went with the source's */
 		if (plain && get_attnum(e->relid, fills[i].target) == InvalidAttrNumber)
 			continue;
+		if (name != NULL || !plain)
+		{
+			append_fill(&json, columns, &fills[i], name);
+			continue;
+		}
 		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
 		escape_json(&json, fills[i].target);
-		appendStringInfoString(&json, ": ");
-		if (name != NULL)
-			escape_json(&json, name);
-		else if (plain)
-		{
-			appendStringInfoString(&json, "{\"dropped\": ");
-			escape_json(&json, fills[i].text);
-			appendStringInfoChar(&json, '}');
-		}
-		else if (cdc_json_find(&columns->root, fills[i].target, strlen(fills[i].target), &v))
-			appendStringInfoString(&json, cdc_json_to_cstring(&v));
+		appendStringInfoString(&json, ": {\"dropped\": ");
+		escape_json(&json, fills[i].text);
+		appendStringInfoChar(&json, '}');
 	}
-	appendStringInfoString(&json, json.len > 0 ? "}" : "{}");
-	e->out->columns_changed = true;
-	e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+	set_mapping(e, &json);
 }
 
 void
@@ -156,6 +174,7 @@ cdc_evolve_rename_fills(CdcEvolve *e)
 	const Jsonb *columns = e->out->table->columns;
 	StringInfoData json;
 	CdcColumnFill *fills;
+	bool		renamed = false;
 	int			n;
 	int			i;
 
@@ -164,25 +183,13 @@ cdc_evolve_rename_fills(CdcEvolve *e)
 	for (i = 0; i < n; i++)
 	{
 		const CdcEvolveColumn *former = fills[i].by == CDC_BY_COLUMN ? former_column(e, fills[i].text) : NULL;
-		CdcJsonValue v;
+		const char *name = former != NULL && former->after != NULL ? former->after->name : NULL;
 
-		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
-		escape_json(&json, fills[i].target);
-		appendStringInfoString(&json, ": ");
-		if (former != NULL && former->after != NULL)
-		{
-			escape_json(&json, former->after->name);
-			if (strcmp(former->after->name, fills[i].text) != 0)
-				e->out->columns_changed = true;
-		}
-		else if (fills[i].by == CDC_BY_COLUMN)
-			escape_json(&json, fills[i].text);
-		else if (cdc_json_find(&columns->root, fills[i].target, strlen(fills[i].target), &v))
-			appendStringInfoString(&json, cdc_json_to_cstring(&v));
+		append_fill(&json, columns, &fills[i], name);
+		renamed = renamed || (name != NULL && strcmp(name, fills[i].text) != 0);
 	}
-	appendStringInfoString(&json, json.len > 0 ? "}" : "{}");
-	if (e->out->columns_changed)
-		e->out->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+	if (renamed)
+		set_mapping(e, &json);
 }
 
 /* The mapping, where it is one; NULL where all have their own names. */
