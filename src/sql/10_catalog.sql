@@ -219,6 +219,24 @@ CREATE TABLE cdc_catalog.copy_progress (
     PRIMARY KEY (subscription, name)
 ) WITH (fillfactor = 50);
 
+-- What a history tells of the rows that a source table had: a row for each copy that came to its
+-- end, for a table that the stream made, and where events are missing, or the rows they tell of are
+-- in doubt.  A later one counts more.  Written by who finds it.
+CREATE SEQUENCE cdc_catalog.table_known_number_seq;
+CREATE TABLE cdc_catalog.table_known (
+    subscription    text NOT NULL,
+    number          bigint NOT NULL DEFAULT nextval('cdc_catalog.table_known_number_seq'::regclass),
+    source_table    text NOT NULL,
+    kind            "char" NOT NULL,        -- c copied, m made by the stream, l lost
+    from_seq        bigint NOT NULL,        -- c, m: its first event; l: the last event that is known to be good
+    events_seq      bigint,                 -- c: as of cdc_catalog.copy_progress
+    sync_seq        bigint,                 -- c: the last event before which rows are of several places of the source
+    whole           boolean NOT NULL DEFAULT true,  -- c: of all rows
+    noted_at        timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (subscription, number)
+);
+CREATE INDEX table_known_source ON cdc_catalog.table_known (subscription, source_table, number);
+
 -- Rows of copies that the history is not to keep, until apply has come to the event that
 -- stands for them.  Not compressed, and a page each: they are there for a moment.
 CREATE TABLE cdc_catalog.copied_rows (
@@ -459,6 +477,8 @@ SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_failure', '
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.subscription_table', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.removed_table', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.copy_progress', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_known_number_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_known', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.copied_rows', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('cdc_catalog.table_version', '');

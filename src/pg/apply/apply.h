@@ -70,6 +70,13 @@ extern void cdc_apply_fill(const CdcSubscription *sub, const char *name, bool re
  */
 extern int64 cdc_apply_retry(const CdcSubscription *sub, List *names, int64 max_events);
 
+/*
+ * Replays the events of a source table behind after, up to upto, which are all of one definition of it.
+ * Returns how many there were.
+ */
+struct CdcMappingSpec;
+extern int64 cdc_replay_stretch(const CdcSubscription *sub, const struct CdcMappingSpec *spec, int64 after, int64 upto);
+
 /* An event's text, UTF-8, that JSONB cannot hold: without its NULs.  palloc'ed. */
 extern const JsonbContainer *cdc_event_without_nul(const char *text);
 

@@ -71,9 +71,8 @@ qualify_target(char *target)
 								   get_rel_name(relid)) : target;
 }
 
-/* Events behind after up to upto, which are all of one definition of their table; how many. */
-static int64
-replay_version(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 after, int64 upto)
+int64
+cdc_replay_stretch(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 after, int64 upto)
 {
 	CdcApply   *apply = cdc_run_begin(sub, spec);
 	int64		events;
@@ -114,13 +113,13 @@ replay(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 after, int6
 		CdcTableVersion before = version;
 
 		CHECK_FOR_INTERRUPTS();
-		events += replay_version(sub, spec, after, before.next_seq - 1);
+		events += cdc_replay_stretch(sub, spec, after, before.next_seq - 1);
 		after = before.next_seq - 1;
 		(void) cdc_table_version_at(sub->name, spec->source_table, after + 1, GetDatabaseEncoding(), &version);
 		if (events > 0)
 			warn_of_change(sub, spec->source_table, &before, &version);
 	}
-	return events + replay_version(sub, spec, after, upto);
+	return events + cdc_replay_stretch(sub, spec, after, upto);
 }
 
 PG_FUNCTION_INFO_V1(cdc_replay);

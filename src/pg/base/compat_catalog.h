@@ -51,8 +51,10 @@
 /* Columns that the server computes: stored ones came in 12, virtual ones in 18. */
 #if PG_VERSION_NUM >= 120000
 #define CDC_ATT_GENERATED(att)			((att)->attgenerated != '\0')
+#define CDC_LIKE_GENERATED				" INCLUDING GENERATED"
 #else
 #define CDC_ATT_GENERATED(att)			false
+#define CDC_LIKE_GENERATED				""
 #endif
 
 /* Identity columns came in 10. */

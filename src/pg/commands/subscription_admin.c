@@ -406,6 +406,7 @@ delete_rows(const CdcSubscription *sub)
 		{"DELETE FROM cdc_catalog.subscription_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.removed_table WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.copy_progress WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
+		{"DELETE FROM cdc_catalog.table_known WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.copied_rows WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.table_counter WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},
 		{"DELETE FROM cdc_catalog.verification WHERE subscription OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}},

@@ -126,7 +126,7 @@ cdc_mapping_make(const CdcSubscription *sub, const CdcMappingSpec *spec, int64 s
 	if (writes)
 	{
 		cdc_target_check(mapping->target, sub);
-		if (!is_announced(mapping->target->relid))
+		if (!spec->quiet && !is_announced(mapping->target->relid))
 			announce_slow_target(mapping, spec, sub);
 	}
 	/* opening it locked it twice */

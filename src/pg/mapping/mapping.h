@@ -110,6 +110,7 @@ typedef struct CdcMappingSpec
 	CdcSources	sources;
 	bool		tells_trouble;	/* what is wrong with an expression is told in CdcMapping.trouble */
 	bool		leaves_out;		/* columns of the source that the target has not */
+	bool		quiet;			/* nobody is told what makes the target slow */
 } CdcMappingSpec;
 
 /* Whether argument "key" is '{}': each message is a row of its own. */

@@ -24,6 +24,7 @@
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/progress/known.h"
 #include "pg/progress/table_error.h"
 #include "pg/schema/change.h"
 #include "pg/expression/fill.h"
@@ -395,6 +396,7 @@ note_complete(const CdcSubscription *sub, const CdcTable *table)
 	};
 
 	(void) cdc_spi_run(&stmt, sub->name, cdc_from_utf8_copy(table->full_name));
+	cdc_known_made(sub, cdc_from_utf8_copy(table->full_name));
 }
 
 char
@@ -495,7 +497,10 @@ cdc_registry_unreadable(const CdcSubscription *sub, const char *source_table, co
 	if (is_unreadable(sub, source_table, error))
 		return;
 	if (release_target(sub, source_table, error))
+	{
+		cdc_known_lost(sub, source_table);
 		cdc_notify(sub->name, "table_error", source_table, unpack_sql_state(UNREADABLE));
+	}
 	else
 	{
 		memset(&row, 0, sizeof(row));
@@ -535,6 +540,9 @@ cdc_registry_remove(const CdcSubscription *sub, const CdcSubscriptionTable *tabl
 	};
 	int			i;
 
+	/* the events of one that fills no other target are not kept any more */
+	if (list_length(cdc_subscription_tables_of(sub, table->source_table)) == 1)
+		cdc_known_lost(sub, table->name);
 	for (i = 0; i < (int) lengthof(stmts); i++)
 		(void) cdc_spi_run(&stmts[i], sub->name, table->name);
 	if (!cdc_registry_has(sub, table->source_table))

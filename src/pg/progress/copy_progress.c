@@ -19,6 +19,7 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
+#include "pg/progress/known.h"
 #include "pg/progress/table_error.h"
 #include "pg/progress/table_state.h"
 
@@ -508,6 +509,7 @@ cdc_copy_synced(const CdcSubscription *sub, const char *source_table, int64 seq,
 		cdc_catalog_changed();
 	cdc_copy_tell_apart(sub, source_table);
 	(void) cdc_spi_run(&stmt, sub->name, source_table, psprintf(INT64_FORMAT, seq));
+	cdc_known_copied(sub, source_table, seq);
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "pg/catalog/changes.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
+#include "pg/progress/known.h"
 
 /* The table of an update, in all of these. */
 #define OF_TABLE \
@@ -78,9 +79,11 @@ cdc_table_lose(const CdcSubscription *sub, const char *name, int sqlerrcode, con
 
 	/* where somebody else has done so, that is to be seen, too */
 	cdc_catalog_changed();
-	if (lost)
-		cdc_notify(sub->name, "table_error", name, sqlstate);
-	return lost;
+	if (!lost)
+		return false;
+	cdc_known_lost(sub, name);
+	cdc_notify(sub->name, "table_error", name, sqlstate);
+	return true;
 }
 
 bool

@@ -23,6 +23,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/changes.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/progress/known.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/failure.h"
 #include "pg/catalog/log.h"
@@ -117,6 +118,7 @@ note_jump(const CdcSubscription *sub)
 	};
 
 	(void) cdc_spi_run(&stmt, sub->name);
+	cdc_known_lost(sub, NULL);
 }
 
 void
