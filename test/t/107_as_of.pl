@@ -12,7 +12,7 @@ use CdcIngest::Server;
 use CdcIngest::Process qw(wait_until);
 
 srand($ENV{CDC_AS_OF_SEED} // 107);
-my $cluster = CdcIngest::Cluster->new('as_of');
+my $cluster = CdcIngest::Cluster->new('as_of', conf => "restart_after_crash = on\n");
 
 sub pump { my ($sub) = @_; $cluster->do("SELECT cdc.pull('$sub')", "SELECT * FROM cdc.apply('$sub')"); return }
 sub content { my ($from, $sql) = @_; return join "\n", map { join '|', map { $_ // '-' } @$_ } @{ $from->rows($sql) } }
@@ -149,5 +149,209 @@ for my $case (map { my $f = $_; map { [ $f, $_ ] } qw(FULL MINIMAL) } @flavours)
 		like($before, qr/^\d+\|\d+\|(new|w\d+)\|7$/m, '... whose values are seen as long as it was there');
 	};
 }
+
+# What the hint of an error says, typed.
+sub hint { my ($text) = @_; return $text =~ /HINT:  (.*)/s ? $1 : '' }
+
+for my $flavour (@flavours)
+{
+	my $db = "kill_$flavour";
+	subtest "workers that are killed, $flavour" => sub {
+		make($flavour, $db, 'id int PRIMARY KEY, v int, w text');
+		my $source = $source{$db};
+		$source->do("CREATE TABLE $db.many (id int PRIMARY KEY, w text)", "INSERT INTO $db.t VALUES " . join ', ', map { "($_, $_, REPEAT('w$_', 2000))" } 1 .. 60);
+		for my $k (0 .. 9) { $source->do("INSERT INTO $db.t VALUES " . join ', ', map { my $id = 1000 + 300 * $k + $_; "($id, $id, REPEAT('x', 2000))" } 0 .. 299) }
+		my $columns = 'id, v, left(w, 9), length(w)';
+		$cluster->subscribe($db, $db, $db, tables => ["$db.*"], options => '{"copy_chunk_time": "10ms"}');
+		for my $round (1 .. 3)
+		{
+			change($db, 8, $columns);
+			$cluster->kill_worker($db, $round % 2 ? 'pull' : 'apply');
+			change($db, 5, $columns);
+			$cluster->catch_up($db);
+			change($db, 5, $columns);
+			$cluster->call('resync_table', subscription => $db, source_table => "$db.t");
+		}
+		change($db, 8, $columns);
+		$cluster->catch_up($db);
+		change($db, 5, $columns);
+		$cluster->catch_up($db);
+		my ($right, $errors) = all_ok($db, $columns, 'killed', 'being copied|copied later');
+		cmp_ok($right, '>=', 15, 'enough is known');
+		is(as_of($db, last_seq($db), $columns), $expected{$db}[ $number{$db} ], 'the last place is what the target has');
+		is($cluster->value("SELECT count(*) FROM pg_class WHERE relname LIKE 'cdc_as_of%'"), 0, 'nothing is left behind');
+	};
+}
+
+subtest 'what is lost is not known' => sub {
+	my $db = 'lost';
+	make('mariadb', $db, 'id int PRIMARY KEY, v int');
+	my $source = $source{$db};
+	$source->do("INSERT INTO $db.t VALUES (1, 1), (2, 2)");
+	$cluster->subscribe($db, $db, $db, tables => ["$db.*"], enabled => \'false');
+	pump($db) for 1 .. 2;
+	my @n = commit($db, 'id, v', "INSERT INTO $db.t VALUES (3, 3)");
+	pump($db);
+
+	# a statement that changes rows without a row event, and a copy after it
+	$source->do('SET SESSION binlog_format = STATEMENT', "UPDATE $db.t SET v = v + 100", 'SET SESSION binlog_format = ROW');
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t VALUES (4, 4)");
+	pump($db);
+	is($cluster->value("SELECT state FROM cdc.stat_table WHERE source_table = '$db.t'"), 'e', 'a table in error');
+	my $error = as_of($db, seq_of($db, $n[1]), 'id, v');
+	like($error, qr/rows of source table lost\.t at seq \d+ of subscription "lost" are not known.*events do not tell of all changes.*HINT:  Take at_seq := \d+, which is before it\./s, '... has places that are not known');
+	my ($seq) = hint($error) =~ /at_seq := (\d+)/;
+	is(as_of($db, $seq, 'id, v'), $expected{$db}[ $n[0] ], '... and what its hint names is');
+	$cluster->call('resync_table', subscription => $db, source_table => "$db.t");
+	pump($db) for 1 .. 2;
+	push @n, commit($db, 'id, v', "UPDATE $db.t SET v = v + 1 WHERE id < 3");
+	pump($db);
+	$error = as_of($db, seq_of($db, $n[1]), 'id, v');
+	like($error, qr/not known.*HINT:  Take at_seq := \d+, which is before it, or at_seq := \d+, or one behind that/s, 'after a copy the hint names two');
+	my ($before, $behind) = hint($error) =~ /at_seq := (\d+)/g;
+	is(as_of($db, $before, 'id, v'), $expected{$db}[ $n[0] ], '... the one before');
+	is(as_of($db, $behind, 'id, v'), "1|101\n2|102\n3|103\n4|4", '... the one behind');
+	is(as_of($db, seq_of($db, $n[2]), 'id, v'), $expected{$db}[ $n[2] ], '... and later ones');
+
+	# the position is moved over a transaction
+	push @n, commit($db, 'id, v', "DELETE FROM $db.t WHERE id = 1");
+	$cluster->do("SELECT cdc.set_position('$db', 'latest')");
+	push @n, commit($db, 'id, v', "DELETE FROM $db.t WHERE id = 2");
+	pump($db);
+	like(as_of($db, seq_of($db, $n[4]), 'id, v'), qr/not known.*position was moved/s, 'behind a position that was moved');
+	is(as_of($db, seq_of($db, $n[2]), 'id, v'), $expected{$db}[ $n[2] ], '... but not before');
+	$cluster->call('resync_table', subscription => $db, source_table => "$db.t");
+	pump($db) for 1 .. 2;
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t VALUES (9, 9)");
+	pump($db);
+	is(as_of($db, seq_of($db, $n[5]), 'id, v'), $expected{$db}[ $n[5] ], '... nor behind a copy');
+
+	# the table is removed, and added again
+	$cluster->call('remove_table', subscription => $db, source_table => "$db.t");
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t VALUES (10, 10)");
+	pump($db);
+	$cluster->call('add_table', subscription => $db, source_table => "$db.t", target => "$db.t", target_rows => 'replace', copy_data => \'true');
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t VALUES (11, 11)");
+	pump($db) for 1 .. 2;
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t VALUES (12, 12)");
+	pump($db);
+	like(as_of($db, seq_of($db, $n[6]), 'id, v'), qr/not known/, 'while it was removed');
+	is(as_of($db, seq_of($db, $n[8]), 'id, v'), $expected{$db}[ $n[8] ], '... behind its copy it is');
+	is(as_of($db, seq_of($db, $n[5]), 'id, v'), $expected{$db}[ $n[5] ], '... and before');
+	all_ok($db, 'id, v', 'none of them is wrong', 'not known');
+
+	# dropped and made again by the stream
+	$source->do("DROP TABLE $db.t", "CREATE TABLE $db.t (id int PRIMARY KEY, v int)");
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t VALUES (1, 7)");
+	pump($db);
+	is(as_of($db, seq_of($db, $n[9]), 'id, v'), '1|7', 'made again');
+	is(as_of($db, seq_of($db, $n[8]), 'id, v'), $expected{$db}[ $n[8] ], '... and what it was before');
+
+	# a table that the stream has made
+	$source->do("CREATE TABLE $db.new (id int PRIMARY KEY, v int)", "INSERT INTO $db.new VALUES (1, 1)");
+	push @n, commit($db, 'id, v', "INSERT INTO $db.new VALUES (2, 2)");
+	$source->do("UPDATE $db.new SET v = 3");
+	pump($db);
+	$seq = seq_of($db, $n[10]);
+	is(content($cluster, "SELECT * FROM cdc.as_of(NULL::$db.new, at_seq := $seq) ORDER BY 1"), "1|1\n2|2", 'one that the stream has made');
+	$seq = seq_of($db, $n[9]);
+	like($cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.new, at_seq := $seq)"), qr/not known/, '... not before that');
+
+	# events that are purged, or are not there
+	$cluster->do("INSERT INTO cdc_catalog.history_purge (subscription, purged_seq) VALUES ('$db', " . seq_of($db, $n[0]) . ')');
+	like(as_of($db, seq_of($db, $n[0]), 'id, v'), qr/as_of of subscription "lost" cannot begin at seq \d+.*purged.*HINT.*resync_table/s, 'purged events');
+	is(as_of($db, seq_of($db, $n[8]), 'id, v'), $expected{$db}[ $n[8] ], '... of what is built upon a later copy none');
+	$cluster->do("SELECT cdc.alter_table('$db', '$db.t', '{\"copy_history\": false}')");
+	$cluster->call('resync_table', subscription => $db, source_table => "$db.t");
+	pump($db) for 1 .. 2;
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t VALUES (20, 20)");
+	pump($db);
+	$error = as_of($db, seq_of($db, $n[11]), 'id, v');
+	like($error, qr/lacks rows of source table lost\.t.*copy_history off/s, 'rows that the history does not have');
+	$cluster->do($_) for hint($error) =~ /(SELECT .*?;)/g;
+	pump($db) for 1 .. 2;
+	is(as_of($db, last_seq($db), 'id, v'), $expected{$db}[ $n[11] ], '... but behind what the hint says');
+};
+
+subtest 'which target, which time, and who may' => sub {
+	my $db = 'who';
+	make('mariadb', $db, 'id int PRIMARY KEY, v int, big longtext');
+	my $source = $source{$db};
+	$source->do("INSERT INTO $db.t VALUES (1, 1, REPEAT('a', 300000)), (2, 2, NULL)", "CREATE TABLE $db.nokey (v int)", "INSERT INTO $db.nokey VALUES (1), (1), (2)");
+	$cluster->subscribe($db, $db, $db, tables => ["$db.*"], enabled => \'false');
+	pump($db) for 1 .. 2;
+	my @n = commit($db, 'id, v', "UPDATE $db.t SET big = REPEAT('bc', 200000), v = 5 WHERE id = 1", "INSERT INTO $db.nokey VALUES (1)");
+	pump($db);
+	my $first = seq_of($db, $n[0]);
+	my $time = $cluster->value("SELECT source_ts FROM " . $cluster->history_of($db) . " WHERE seq = $first");
+	wait_until(5, sub { $source->value('SELECT now(3) > ? + INTERVAL 2 SECOND', $source->value('SELECT now(3)')) || $cluster->value("SELECT clock_timestamp() > '$time'::timestamptz + interval '2.1 s'") });
+	push @n, commit($db, 'id, v', "DELETE FROM $db.t WHERE id = 2", "DELETE FROM $db.nokey WHERE v = 1 LIMIT 1");
+	pump($db);
+	is(as_of($db, $first, 'id, v, md5(big)'), "1|5|" . $source->value("SELECT md5(REPEAT('bc', 200000))") . "\n2|2|-", 'large values');
+	is(content($cluster, "SELECT v, count(*) FROM cdc.as_of(NULL::$db.nokey, at_seq := $first) GROUP BY 1 ORDER BY 1"), "1|3\n2|1", 'a table without a key');
+	is(content($cluster, "SELECT id, v FROM cdc.as_of(NULL::$db.t, at := '$time'::timestamptz + interval '1 s') ORDER BY 1"), $expected{$db}[ $n[0] ], 'by time');
+	like($cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.t, at := '2001-01-01')"), qr/no commit of that time or before.*HINT/s, 'before all');
+	my $error = $cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.t, at := now())");
+	like($error, qr/is not known to have all commits of that time.*HINT:  Take a time before it; or at_seq := \d+/s, 'later than what was read');
+	is(as_of($db, (hint($error) =~ /at_seq := (\d+)/)[0], 'id, v'), $expected{$db}[ $n[1] ], '... which its hint has');
+	like($cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.t, at := 'infinity')"), qr/not known to have/, 'for ever');
+
+	# in the middle of a transaction it is the commit before
+	my $middle = $first + 1;
+	is(as_of($db, $middle, 'id, v'), $expected{$db}[ $n[0] ], 'in the middle of a transaction');
+	is($cluster->value("SELECT count(*) FROM $db.t t, LATERAL cdc.as_of(NULL::$db.t, at_seq := $first) a WHERE a.id = t.id"), 1, 'joined with what is there now');
+
+	# a mapping, a filter, a key of its own
+	$cluster->call('add_table', subscription => $db, source_table => "$db.t", target => "$db.mapped", columns => '{"no": "id", "twice": {"expr": "v * 2"}}', row_filter => 'v < 6');
+	$cluster->call('add_table', subscription => $db, source_table => "$db.t", target => "$db.log", mode => 'append');
+	$cluster->call('add_table', subscription => $db, source_table => "$db.t", target => "$db.soft", mode => 'soft_delete');
+	pump($db) for 1 .. 3;
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t VALUES (3, 3, ''), (4, 9, '')");
+	push @n, commit($db, 'id, v', "UPDATE $db.t SET v = 4 WHERE id = 4", "DELETE FROM $db.t WHERE id = 1");
+	pump($db);
+	is(content($cluster, "SELECT no, twice FROM cdc.as_of(NULL::$db.mapped, at_seq := " . seq_of($db, $n[2]) . ') ORDER BY 1'), "1|10\n3|6", 'a mapping and a filter');
+	is(content($cluster, "SELECT no, twice FROM cdc.as_of(NULL::$db.mapped, at_seq := " . seq_of($db, $n[3]) . ') ORDER BY 1'), "3|6\n4|8", '... a row comes into it');
+	is(as_of($db, seq_of($db, $n[2]), 'id, v'), $expected{$db}[ $n[2] ], 'beside copies for other targets');
+	is(as_of($db, $first, 'id, v'), $expected{$db}[ $n[0] ], '... and before them');
+	like($cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.log, at_seq := $first)"), qr/has mode "append".*HINT:.*_cdc_seq <=/s, 'a log');
+	like($cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.soft, at_seq := $first)"), qr/has mode "soft_delete".*HINT:.*cdc\.replay/s, 'deleted rows that stay');
+	$source->do("ALTER TABLE $db.t ADD COLUMN z int DEFAULT 1");
+	push @n, commit($db, 'id, v', "UPDATE $db.t SET z = 2");
+	pump($db);
+	like($cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.mapped, at_seq := " . seq_of($db, $n[4]) . ')'), qr/cannot be shown as it was.*was altered.*HINT:.*cdc\.replay/s, 'a mapping of a table that was altered');
+
+	# who may
+	my $h = $cluster->history_of($db);
+	$cluster->do('CREATE ROLE reader', "GRANT USAGE ON SCHEMA $db TO reader", 'SET ROLE reader');
+	my $sql = "SELECT * FROM cdc.as_of(NULL::$db.t, at_seq := $first)";
+	like($cluster->error_of($sql), qr/permission denied for table who\.t.*HINT:  GRANT SELECT ON who\.t TO reader/s, 'who may not read the target');
+	$cluster->do('RESET ROLE', "GRANT SELECT ON $db.t TO reader", 'SET ROLE reader');
+	like($cluster->error_of($sql), qr/permission denied for table who\.who_history.*HINT:  GRANT SELECT ON who\.who_history TO reader/s, '... or not its history');
+	$cluster->do('RESET ROLE', "GRANT SELECT ON $h TO reader", 'SET ROLE reader');
+	is($cluster->error_of($sql), '', '... who may both may see it');
+	$cluster->do('RESET ROLE', "ALTER TABLE $db.t ENABLE ROW LEVEL SECURITY", 'SET ROLE reader');
+	like($cluster->error_of($sql), qr/row security hides rows of table who\.t from role "reader"/, '... unless rows are hidden from him');
+	$cluster->do('RESET ROLE', "ALTER TABLE $db.t DISABLE ROW LEVEL SECURITY", 'CREATE ROLE thief', "GRANT USAGE, CREATE ON SCHEMA $db TO thief", "GRANT SELECT ON $db.t, $h TO thief", 'SET ROLE thief');
+
+	# a table of the same shape is not the target
+	$cluster->do("CREATE TABLE $db.mine (LIKE $db.t)");
+	like($cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.mine, at_seq := $first)"), qr/no subscription fills who\.mine/, 'a table of his own');
+	$cluster->do('RESET ROLE');
+	like($cluster->error_of("SELECT * FROM cdc.as_of(1, at_seq := $first)"), qr/row type of a target.*HINT/s, 'no row type');
+	like($cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.t, at_seq := NULL)"), qr/"at_seq" must not be null/, 'no place');
+	like($cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.t, at_seq := 100000000)"), qr/ends at seq \d+.*HINT:  Take at_seq := \d+/s, 'behind the end');
+	like($cluster->error_of("SELECT * FROM cdc.as_of(NULL::$db.t, at_seq := 0)"), qr/no commit at seq 0 or before/, 'before the beginning');
+
+	# without a key, a second target: its copy has all rows, and is what later places are built upon
+	$cluster->call('add_table', subscription => $db, source_table => "$db.nokey", target => "$db.nokey2");
+	push @n, commit($db, 'id, v', "INSERT INTO $db.nokey VALUES (8), (8)");
+	pump($db) for 1 .. 3;
+	push @n, commit($db, 'id, v', "INSERT INTO $db.nokey VALUES (7)");
+	pump($db);
+	my $counted = content($source, "SELECT v, count(*) FROM $db.nokey GROUP BY 1 ORDER BY 1");
+	my $text = eval { content($cluster, "SELECT v, count(*) FROM cdc.as_of(NULL::$db.nokey, at_seq := " . seq_of($db, $n[6]) . ') GROUP BY 1 ORDER BY 1') } // $cluster->dbh->errstr;
+	ok($text eq $counted || $text =~ /not known.*has no key.*HINT/s, 'a table without a key that was copied for two') or diag $text;
+	is(content($cluster, "SELECT v, count(*) FROM cdc.as_of(NULL::$db.nokey, at_seq := $first) GROUP BY 1 ORDER BY 1"), "1|3\n2|1", '... before that');
+};
 
 done_testing();

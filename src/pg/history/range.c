@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * range.c
- *	  What a range of history has.
+ *	  What a range of history has; and questions about a place in the past.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +13,8 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/catalog/spi.h"
+#include "pg/history/copied_rows.h"
+#include "pg/history/scan.h"
 #include "pg/history/table.h"
 
 /* That an event is a row of a table. */
@@ -40,17 +42,25 @@ history_name(const CdcSubscription *sub)
 	return name;
 }
 
-/* Runs a query on history with arguments of type bigint. */
+/* Runs a query on history. */
 static void
-query(const char *sql, int nargs, Datum *values)
+query_of(const char *sql, int nargs, Oid *types, Datum *values)
 {
-	Oid			types[2] = {INT8OID, INT8OID};
 	int			level = cdc_planner_begin(by_index, lengthof(by_index));
 	int			rc = SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0);
 
 	cdc_planner_end(level);
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(rc));
+}
+
+/* The same with arguments of type bigint. */
+static void
+query(const char *sql, int nargs, Datum *values)
+{
+	Oid			types[2] = {INT8OID, INT8OID};
+
+	query_of(sql, nargs, types, values);
 }
 
 /* A number of the result; 0 for NULL. */
@@ -129,4 +139,70 @@ cdc_history_append_rows(StringInfo sql, const CdcSubscription *sub)
 {
 	appendStringInfo(sql, "%s AS h WHERE " IN_RANGE " AND h.source_table OPERATOR(pg_catalog.=) $3"
 					 " AND " IS_ROW, history_name(sub));
+}
+
+/* ---- a place in the past ---- */
+
+int64
+cdc_history_seq_at(const CdcSubscription *sub, TimestampTz at)
+{
+	Oid			type = TIMESTAMPTZOID;
+	Datum		value = TimestampTzGetDatum(at);
+	int64		seq;
+
+	cdc_spi_connect();
+	query_of(psprintf("SELECT pg_catalog.max(h.seq) FROM %s AS h WHERE h.source_ts OPERATOR(pg_catalog.<=) $1"
+					  " AND h.op OPERATOR(pg_catalog.<>) 'r' AND h.op OPERATOR(pg_catalog.<>) 'm'",
+					  history_name(sub)), 1, &type, &value);
+	seq = SPI_processed > 0 ? number(0, 1) : 0;
+	cdc_spi_disconnect();
+	return seq > 0 ? cdc_history_last_boundary(sub, 0, seq) : 0;
+}
+
+/*
+ * The seq of an event of a source table from "from" up to upto for which the condition holds, which
+ * may name a word as $4: which, "max" or "min"; 0: there is none.
+ */
+static int64
+seq_of_table(const CdcSubscription *sub, const char *which, const char *source_table, int64 from, int64 upto,
+			 const char *condition, const char *word)
+{
+	Oid			types[4] = {INT8OID, INT8OID, TEXTOID, TEXTOID};
+	Datum		values[4];
+	int64		seq;
+
+	values[0] = Int64GetDatum(from - 1);
+	values[1] = Int64GetDatum(upto);
+	values[2] = CStringGetTextDatum(source_table);
+	values[3] = CStringGetTextDatum(word);
+	cdc_spi_connect();
+	query_of(psprintf("SELECT pg_catalog.%s(h.seq) FROM %s AS h WHERE " IN_RANGE
+					  " AND h.source_table OPERATOR(pg_catalog.=) $3 AND %s", which, history_name(sub), condition),
+			 lengthof(types), types, values);
+	seq = SPI_processed > 0 ? number(0, 1) : 0;
+	cdc_spi_disconnect();
+	return seq;
+}
+
+/* That an event of op 'm' has the type $4. */
+#define IS_MARKER \
+	"h.op OPERATOR(pg_catalog.=) 'm' AND (h.event OPERATOR(pg_catalog.->>) 'type') OPERATOR(pg_catalog.=) $4"
+
+int64
+cdc_history_copy_before(const CdcSubscription *sub, const char *source_table, int64 upto)
+{
+	return seq_of_table(sub, "max", source_table, 1, upto, IS_MARKER, "bootstrap-start");
+}
+
+bool
+cdc_history_has_op(const CdcSubscription *sub, const char *source_table, const char *ops, int64 from, int64 upto)
+{
+	return seq_of_table(sub, "min", source_table, from, upto,
+						"pg_catalog.strpos($4, h.op::pg_catalog.text) OPERATOR(pg_catalog.>) 0", ops) > 0;
+}
+
+bool
+cdc_history_lacks_copied(const CdcSubscription *sub, const char *source_table, int64 from, int64 upto)
+{
+	return seq_of_table(sub, "min", source_table, from, upto, IS_MARKER, CDC_COPIED_ROWS) > 0;
 }

@@ -2,7 +2,8 @@
  *
  * range.h
  *	  What a range of history has, found by the segments where it is: which source
- *	  tables, how many events of each, and where something else than rows stands.
+ *	  tables, how many events of each, and where something else than rows stands; and
+ *	  questions about a place in the past.
  *
  *-------------------------------------------------------------------------
  */
@@ -46,5 +47,23 @@ extern TimestampTz cdc_history_source_ts(const CdcSubscription *sub, int64 seq);
  * up to $2, source table $3.
  */
 extern void cdc_history_append_rows(StringInfo sql, const CdcSubscription *sub);
+
+/* ---- a place in the past ---- */
+
+/*
+ * The last event of a source transaction that was committed at that time, by the source's clock, or
+ * before; 0: there is none.  Rows of copies do not count: they tell when they were read.
+ */
+extern int64 cdc_history_seq_at(const CdcSubscription *sub, TimestampTz at);
+
+/* The last copy of the source table that has begun up to upto: its first event; 0: none has. */
+extern int64 cdc_history_copy_before(const CdcSubscription *sub, const char *source_table, int64 upto);
+
+/* Whether there is an event of the source table with that op from "from" up to upto. */
+extern bool cdc_history_has_op(const CdcSubscription *sub, const char *source_table, const char *ops,
+							   int64 from, int64 upto);
+
+/* Whether events from "from" up to upto stand for copied rows of the source table that the history does not have. */
+extern bool cdc_history_lacks_copied(const CdcSubscription *sub, const char *source_table, int64 from, int64 upto);
 
 #endif							/* CDC_PG_HISTORY_RANGE_H */

@@ -27,7 +27,7 @@
 #include "pg/catalog/access.h"
 #include "pg/catalog/position.h"
 #include "pg/catalog/spi.h"
-#include "pg/history/past.h"
+#include "pg/history/range.h"
 #include "pg/history/scan.h"
 #include "pg/options/option_json.h"
 #include "mb/pg_wchar.h"
@@ -101,6 +101,14 @@ check_right(Oid relid)
 {
 	char	   *name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
 
+	if (!DatumGetBool(DirectFunctionCall2(has_schema_privilege_id, ObjectIdGetDatum(get_rel_namespace(relid)),
+										  CStringGetTextDatum("USAGE"))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for schema %s", get_namespace_name(get_rel_namespace(relid))),
+				 errdetail("cdc.as_of is for who may read the target and the history that it is filled from."),
+				 errhint("GRANT USAGE ON SCHEMA %s TO %s;", quote_identifier(get_namespace_name(get_rel_namespace(relid))),
+						 quote_identifier(CDC_USER_NAME(GetUserId())))));
 	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -22,7 +22,7 @@
 
 #include "mb/pg_wchar.h"
 #include "pg/history/hole.h"
-#include "pg/history/past.h"
+#include "pg/history/range.h"
 
 /* Why a place is not known. */
 typedef enum Unknown
@@ -211,9 +211,13 @@ check_history(const CdcPast *past)
 	const char *name = quote_literal_cstr(sub->name);
 	const char *table = quote_literal_cstr(past->table->source_table);
 
-	cdc_history_check_purged(sub, "as_of", past->begin_seq,
-							 psprintf("From a copy of its rows on it will be known: SELECT cdc.resync_table(%s, %s);", name,
-									  table));
+	if (sub->kind == CDC_SERVER_KAFKA)
+		cdc_history_check_purged(sub, "as_of", past->begin_seq,
+								 "What was before them is in no event, so that no place is known any more; cdc.replay derives a table of what is there.");
+	else
+		cdc_history_check_purged(sub, "as_of", past->begin_seq,
+								 psprintf("From a copy of its rows on it will be known: SELECT cdc.resync_table(%s, %s);", name,
+										  table));
 	cdc_history_check_whole(sub, "as_of", past->begin_seq, past->seq);
 	if (cdc_history_lacks_copied(sub, past->table->source_table, past->begin_seq, past->seq))
 		ereport(ERROR,
