@@ -155,6 +155,7 @@ INSERT INTO public.calls VALUES
     ($$cdc.add_topic('mine', 't')$$),
     ($$cdc.alter_subscription('mine', '{"batch_events": 5}')$$),
     ($$cdc.apply('mine')$$),
+    ($$cdc.as_of(NULL::owned.h, at_seq := 1)$$),
     ($$cdc.check_server('guarded')$$),
     ($$cdc.create_subscription('new', 'guarded', history := 'public.h')$$),
     ($$cdc.disable_publication('mine_out')$$),
