@@ -121,7 +121,7 @@ drop_partition(Purge *purge, Oid relid)
 		return false;
 	}
 	cdc_lock_wait_begin(&wait, purge->sub->history, " to drop a partition of it", 0);
-	cdc_spi_command(psprintf("DROP TABLE %s", name));
+	cdc_history_partition_drop(purge->sub, relid);
 	cdc_lock_wait_end(&wait);
 	purge->dropped++;
 	purge->last_seq = Max(purge->last_seq, last);

@@ -58,10 +58,6 @@ refuse_unpartitioned(const CdcSubscription *sub)
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("history of subscription \"%s\" has no partitions that could be dropped", sub->name),
-			 CDC_HAVE_CLASSIC_PARTITIONS ?
-			 errhint("Here it is done by hand, of what is applied and published: ALTER TABLE %s DROP PARTITION ...;",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(sub->history)),
-												get_rel_name(sub->history))) :
 			 errhint("A history has partitions where the option history_partition is month or day when it is made.")));
 	pg_unreachable();
 }
@@ -254,6 +250,13 @@ cdc_history_partitions_until(const CdcSubscription *sub, TimestampTz before, Oid
 	return result;
 }
 
+void
+cdc_history_partition_drop(const CdcSubscription *sub, Oid relid)
+{
+	cdc_spi_command(psprintf("DROP TABLE %s", quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+																		 get_rel_name(relid))));
+}
+
 static void
 append_partitioning(StringInfo sql, CdcHistoryPartition unit, TimestampTz at)
 {
@@ -406,6 +409,83 @@ cdc_history_partition(Relation parent, TimestampTz at)
 	return node != NULL ? find_partition(parent, node, at) : InvalidOid;
 }
 
+/* Whether all rows of the partition have an earlier time. */
+static bool
+ends_until(const PartitionRule *rule, TimestampTz before)
+{
+	const Const *end = rule->parrangeend != NULL ? linitial((List *) rule->parrangeend) : NULL;
+	TimestampTz at;
+
+	if (end == NULL || !IsA(end, Const) || end->consttype != TIMESTAMPTZOID || end->constisnull)
+		return false;
+	at = DatumGetTimestampTz(end->constvalue);
+	return rule->parrangeendincl ? at < before : at <= before;
+}
+
+List *
+cdc_history_partitions_until(const CdcSubscription *sub, TimestampTz before, Oid *owner)
+{
+	Relation	parent = cdc_history_table_open(sub, AccessShareLock);
+	PartitionNode *node = by_ingested_at(parent);
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	*owner = parent->rd_rel->relowner;
+	if (node == NULL)
+		refuse_unpartitioned(sub);
+	foreach(lc, node->rules)
+	{
+		const PartitionRule *rule = lfirst(lc);
+
+		if (ends_until(rule, before))
+			result = lappend_oid(result, rule->parchildrelid);
+	}
+	table_close(parent, NoLock);
+	return result;
+}
+
+/* Appends how a partition is named in ALTER TABLE; returns the number of partitions. */
+static int
+append_partition_name(StringInfo sql, Relation parent, Oid relid)
+{
+	PartitionNode *node = by_ingested_at(parent);
+	int			rank = 0;
+	ListCell   *lc;
+
+	foreach(lc, node != NULL ? node->rules : NIL)
+	{
+		const PartitionRule *rule = lfirst(lc);
+
+		rank++;
+		if (rule->parchildrelid != relid)
+			continue;
+		if (rule->parname != NULL && rule->parname[0] != '\0')
+			appendStringInfoString(sql, quote_identifier(rule->parname));
+		else
+			appendStringInfo(sql, "FOR (RANK(%d))", rank);
+		return list_length(node->rules);
+	}
+	elog(ERROR, "relation %u is no partition of history %s", relid, RelationGetRelationName(parent));
+	return 0;
+}
+
+/* The last partition of a table cannot be dropped: that of now is there before. */
+void
+cdc_history_partition_drop(const CdcSubscription *sub, Oid relid)
+{
+	Relation	parent = cdc_history_table_open(sub, AccessShareLock);
+	StringInfoData sql;
+	int			partitions;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s DROP PARTITION ", cdc_history_table_name(parent));
+	partitions = append_partition_name(&sql, parent, relid);
+	table_close(parent, NoLock);
+	if (partitions == 1)
+		cdc_history_partition_ensure(sub, GetCurrentTransactionStartTimestamp());
+	cdc_spi_command(sql.data);
+}
+
 Relation
 cdc_history_insert_table(Relation parent, TimestampTz at)
 {
@@ -432,15 +512,17 @@ cdc_history_partition(Relation parent, TimestampTz at)
 	return InvalidOid;
 }
 
-#endif
-
-#if !CDC_HAVE_PARTITIONS
-
 List *
 cdc_history_partitions_until(const CdcSubscription *sub, TimestampTz before, Oid *owner)
 {
 	refuse_unpartitioned(sub);
 	return NIL;
+}
+
+void
+cdc_history_partition_drop(const CdcSubscription *sub, Oid relid)
+{
+	refuse_unpartitioned(sub);
 }
 
 #endif

@@ -28,9 +28,12 @@ extern void cdc_history_partition_ensure(const CdcSubscription *sub, TimestampTz
 
 /*
  * The partitions of which all rows have an earlier ingested_at than before, the oldest first, of Oid; *owner:
- * of the history.  ERROR where the history has no partitions by it, or the server drops them otherwise.
+ * of the history.  ERROR where the history has no partitions by it.
  */
 extern List *cdc_history_partitions_until(const CdcSubscription *sub, TimestampTz before, Oid *owner);
+
+/* Drops a partition of the history, as its owner, who is the current user. */
+extern void cdc_history_partition_drop(const CdcSubscription *sub, Oid relid);
 
 /*
  * The table that takes them: the history itself when it is not partitioned.
