@@ -273,8 +273,11 @@ step_tap() {
 	for name in $names; do job tap "$name" "$(tap_seconds "$name")" "$(tap_kind "$name")"; done
 }
 
-do_tap() {
-	local dir="$CDC_WORK/tap/$1" pgxs perl
+do_tap() { prove_file tap "$1" t; }
+
+# prove_file STEP NAME FOLDER: test/FOLDER/NAME.pl.
+prove_file() {
+	local dir="$CDC_WORK/$1/$2" pgxs perl
 	pgxs=$(dirname "$("$CDC_PG_BIN/pg_config" --pgxs)")/..
 	# Not every build brings PostgreSQL's modules for tests; Debian's serve others, too.
 	perl=$pgxs/test/perl
@@ -283,7 +286,7 @@ do_tap() {
 	exec_as_postgres env PERL5LIB="$perl:$CDC_WORK/src/test/perl" PATH="$CDC_PG_BIN:$PATH" TMPDIR="$CDC_WORK" \
 		TESTDIR="$dir" PG_REGRESS="$pgxs/test/regress/pg_regress" TESTDATADIR="$dir/data" TESTLOGDIR="$dir/log" \
 		PG_TEST_PORT_DIR="$CDC_WORK/ports" CDC_TEST_TEMPLATES="$CDC_WORK/templates" \
-		prove --verbose "$CDC_WORK/src/test/t/$1.pl"
+		prove --verbose "$CDC_WORK/src/test/$3/$2.pl"
 }
 
 show_tap() {
@@ -294,6 +297,20 @@ show_tap() {
 
 # Nothing of a file that passed is kept.
 passed_tap() { [ -n "${CDC_TEST_KEEP:-}" ] || rm -rf "$CDC_WORK/tap/$1"; }
+
+# --- a Greenplum cluster that is running, with the module: never without being asked for
+
+names_greenplum() { (cd "$top/test/greenplum" && printf '%s\n' *.pl | sed 's/\.pl$//'); }
+
+step_greenplum() {
+	local name names
+	[ -n "${CDC_GP_PORT:-}" ] || die "CDC_GP_PORT is not set: the port of a Greenplum master, see CONTRIBUTING.md"
+	names=$(chosen greenplum "$1") || { failed=$((failed + 1)); return; }
+	for name in $names; do job greenplum "$name" 300 alone; done
+}
+
+do_greenplum() { prove_file greenplum "$1" greenplum; }
+show_greenplum() { grep -E '^ *(not ok|# )|^Bail|^Dubious|Wstat' "$2" | tail -n 60; }
 
 # --- PostgreSQL 18, MySQL 9.7 and Oracle's client library, inside of the tree
 

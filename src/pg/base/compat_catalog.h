@@ -149,6 +149,17 @@
 #define CDC_DISTRIBUTED_AS(relid)		""
 #endif
 
+/*
+ * The columns, as int, that the partitions of a table go by, at all levels, where an UPDATE cannot
+ * move a row from one to another.
+ */
+#if CDC_HAVE_CLASSIC_PARTITIONS
+#include "cdb/cdbpartition.h"
+#define CDC_FIXED_PARTITION_ATTRS(relid)	rel_partition_key_attrs(relid)
+#else
+#define CDC_FIXED_PARTITION_ATTRS(relid)	NIL
+#endif
+
 /* What the catalogs hold, written as SQL, has a header of its own since 9.5. */
 #if PG_VERSION_NUM >= 90500
 #include "utils/ruleutils.h"

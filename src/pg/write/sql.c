@@ -325,39 +325,6 @@ typedef struct SqlState
 	CdcDeal    *deal;			/* NULL: rows cannot be dealt to segments */
 } SqlState;
 
-/*
- * Takes the entries that an UPDATE found, as it has told, out of the n ones; segments: they
- * were dealt, and are numbered by each.  Returns how many are left.
- */
-static int
-drop_told(CdcEntry **entries, int n, const int32 *segments)
-{
-	bool	   *found = palloc0(sizeof(bool) * n);
-	int		   *first = NULL;
-	int		   *places = segments != NULL ? cdc_deal_places(segments, n, &first) : NULL;
-	uint64		row;
-	int			kept = 0;
-	int			i;
-
-	for (row = 0; row < SPI_processed; row++)
-	{
-		HeapTuple	tuple = SPI_tuptable->vals[row];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-
-		if (places == NULL)
-			found[DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull)) - 1] = true;
-		else
-			found[places[first[DatumGetInt32(SPI_getbinval(tuple, desc, 1, &isnull))] +
-						 DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull)) - 1]] = true;
-	}
-	SPI_freetuptable(SPI_tuptable);
-	for (i = 0; i < n; i++)
-		if (!found[i])
-			entries[kept++] = entries[i];
-	return kept;
-}
-
 bool
 cdc_sql_stays(CdcTarget *target, const CdcSqlForm *form)
 {
@@ -371,6 +338,18 @@ cdc_sql_stays(CdcTarget *target, const CdcSqlForm *form)
 	result = cdc_deal_holds(plan->plan);
 	cdc_planner_end(level);
 	return result;
+}
+
+/* Rows that an UPDATE would have to move to other partitions are moved before it, where it cannot. */
+static void
+move_rows(CdcTargetRun *run, const CdcSqlForm *update, CdcEntry **entries, int n)
+{
+	CdcSqlForm	form = {SQL_MOVE, update->presence, update->nulls, true, false, false, false};
+
+	if (!cdc_sql_moves(run->target, update->presence) || run_set(run, &form, entries, n, NULL) == 0)
+		return;
+	form.kind = SQL_MOVED;
+	(void) run_set(run, &form, entries, n, NULL);
 }
 
 /* Writes rows under keys: over those that the target has, the others as new ones. */
@@ -388,6 +367,7 @@ put_rows(CdcTargetRun *run, const CdcPresence *presence, CdcEntry **entries, int
 	int			all = n;
 	int32	   *segments = NULL;
 
+	move_rows(run, &update, entries, n);
 	update.dealt = update.dealt && cdc_sql_stays(run->target, &update);
 	if (update.dealt)
 		segments = cdc_deal_segments(state->deal, entries, n);
@@ -396,7 +376,7 @@ put_rows(CdcTargetRun *run, const CdcPresence *presence, CdcEntry **entries, int
 	{
 		insert.kind = SQL_INSERT;
 		insert.nulls = 0;
-		n = drop_told(entries, n, segments);
+		n = cdc_deal_drop_told(entries, n, segments);
 	}
 	if (existing)
 		return;

@@ -148,3 +148,32 @@ cdc_deal_places(const int32 *segments, int n, int **first)
 	pfree(next);
 	return places;
 }
+
+int
+cdc_deal_drop_told(CdcEntry **entries, int n, const int32 *segments)
+{
+	bool	   *found = palloc0(sizeof(bool) * n);
+	int		   *first = NULL;
+	int		   *places = segments != NULL ? cdc_deal_places(segments, n, &first) : NULL;
+	uint64		row;
+	int			kept = 0;
+	int			i;
+
+	for (row = 0; row < SPI_processed; row++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[row];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+
+		if (places == NULL)
+			found[DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull)) - 1] = true;
+		else
+			found[places[first[DatumGetInt32(SPI_getbinval(tuple, desc, 1, &isnull))] +
+						 DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull)) - 1]] = true;
+	}
+	SPI_freetuptable(SPI_tuptable);
+	for (i = 0; i < n; i++)
+		if (!found[i])
+			entries[kept++] = entries[i];
+	return kept;
+}

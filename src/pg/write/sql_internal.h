@@ -26,6 +26,8 @@ typedef enum CdcSqlKind
 	SQL_REPLACE,				/* UPDATE that sets absent columns to their defaults */
 	SQL_INSERT_MISSING,			/* rows whose key the target does not have */
 	SQL_INSERT,
+	SQL_MOVE,					/* a second row for each that an UPDATE would move to another partition */
+	SQL_MOVED,					/* the first rows of those are deleted */
 	SQL_TAKE,					/* tables without key: delete up to $1 equal rows */
 	SQL_FETCH
 } CdcSqlKind;
@@ -54,6 +56,9 @@ extern int64 cdc_sql_run(CdcTarget *target, const CdcSqlForm *form);
 
 /* Whether the plan of the statement of a form moves no rows between segments. */
 extern bool cdc_sql_stays(CdcTarget *target, const CdcSqlForm *form);
+
+/* Whether rows of that presence may move between the target's partitions when they are updated. */
+extern bool cdc_sql_moves(const CdcTarget *target, const CdcPresence *presence);
 
 /*
  * Whether a column's values are given to statements as text: those that unnest() does not
@@ -89,6 +94,12 @@ extern bool cdc_deal_holds(SPIPlanPtr plan);
  * of i begin.  Both palloc'ed.
  */
 extern int *cdc_deal_places(const int32 *segments, int n, int **first);
+
+/*
+ * Takes the entries that an UPDATE found, as it has told, out of the n ones; segments: they
+ * were dealt, and are numbered by each.  Returns how many are left.
+ */
+extern int	cdc_deal_drop_told(CdcEntry **entries, int n, const int32 *segments);
 
 /*
  * Writes the statement of a form; returns false where it would do nothing.  Rows that an

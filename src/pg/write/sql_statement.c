@@ -375,6 +375,100 @@ append_insert(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 	appendStringInfoChar(sql, ')');
 }
 
+/* ------------------------------------------------------------------------
+ * Rows that change their partition
+ *
+ * Where an UPDATE cannot move them, a second row is inserted where the row belongs by its new
+ * values, and the first one deleted.  Unique indexes of such tables have the columns that
+ * partitions go by, in which the two differ.
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether the column says which partition a row is in, and rows of that presence write it. */
+static bool
+moves_by(const List *partitioned_by, const CdcPresence *presence, AttrNumber attnum)
+{
+	return presence->attrs[attnum - 1] && list_member_int(partitioned_by, attnum);
+}
+
+bool
+cdc_sql_moves(const CdcTarget *target, const CdcPresence *presence)
+{
+	List	   *partitioned_by = CDC_FIXED_PARTITION_ATTRS(target->relid);
+	bool		moves = false;
+	int			i;
+
+	for (i = 1; i <= target->desc->natts; i++)
+	{
+		int			k;
+
+		for (k = 0; k < target->nkey && target->key[k].attnum != i; k++)
+			;
+		moves = moves || (k == target->nkey && moves_by(partitioned_by, presence, i));
+	}
+	return moves;
+}
+
+/* That a row t of the target differs from its row s in what partitions go by. */
+static void
+append_moves_condition(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
+{
+	List	   *partitioned_by = CDC_FIXED_PARTITION_ATTRS(target->relid);
+	const char *sep = "";
+	int			i;
+
+	appendStringInfoString(sql, " AND (");
+	for (i = 0; i < target->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(target->desc, i);
+		Oid			equal;
+		char	   *old;
+		char	   *new;
+
+		if (att->attisdropped || !moves_by(partitioned_by, form->presence, att->attnum))
+			continue;
+		old = psprintf("t.%s", quote_identifier(NameStr(att->attname)));
+		new = psprintf("s.c%d", batch_number(target, att->attnum));
+		equal = lookup_type_cache(att->atttypid, TYPECACHE_EQ_OPR)->eq_opr;
+		appendStringInfo(sql, "%s(%s OPERATOR(%s.%s) %s OR %s IS NULL AND %s IS NULL) IS NOT TRUE", sep, old,
+						 quote_identifier(get_namespace_name(operator_schema(equal))), get_opname(equal), new, old, new);
+		sep = " OR ";
+	}
+	appendStringInfoChar(sql, ')');
+}
+
+/* The second rows: the first ones with their new values of what partitions go by. */
+static void
+append_move(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
+{
+	List	   *partitioned_by = CDC_FIXED_PARTITION_ATTRS(target->relid);
+	StringInfoData values;
+	const char *sep = "";
+	int			i;
+
+	initStringInfo(&values);
+	appendStringInfo(sql, "INSERT INTO %s (", target->name);
+	for (i = 0; i < target->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(target->desc, i);
+		const char *name = quote_identifier(NameStr(att->attname));
+
+		if (att->attisdropped)
+			continue;
+		appendStringInfo(sql, "%s%s", sep, name);
+		if (moves_by(partitioned_by, form->presence, att->attnum))
+			appendStringInfo(&values, "%ss.c%d", sep, batch_number(target, att->attnum));
+		else
+			appendStringInfo(&values, "%st.%s", sep, name);
+		sep = ", ";
+	}
+	appendStringInfo(sql, ") SELECT %s FROM %s AS t, ", values.data, target->name);
+	append_source(sql, target, form);
+	appendStringInfoString(sql, " WHERE ");
+	append_key_condition(sql, target, form);
+	append_moves_condition(sql, target, form);
+}
+
 bool
 cdc_sql_statement(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
@@ -393,6 +487,16 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, const CdcSqlForm *for
 		case SQL_INSERT_MISSING:
 		case SQL_INSERT:
 			append_insert(sql, target, form);
+			break;
+		case SQL_MOVE:
+			append_move(sql, target, form);
+			break;
+		case SQL_MOVED:
+			appendStringInfo(sql, "DELETE FROM %s AS t USING ", target->name);
+			append_source(sql, target, form);
+			appendStringInfoString(sql, " WHERE ");
+			append_key_condition(sql, target, form);
+			append_moves_condition(sql, target, form);
 			break;
 		case SQL_TAKE:
 			appendStringInfo(sql, "DELETE FROM %s WHERE (" CDC_ROW_ADDRESS ") OPERATOR(pg_catalog.=) ANY (SELECT "
