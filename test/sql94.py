@@ -54,13 +54,14 @@ LATER = [
 # Words of Greenplum's that want quotes as names: not in front of what makes them keywords.
 RESERVED = [
     (r'(?<!["\w.])exclude(?!["\w])(?!\s+(USING|CURRENT|GROUP|TIES|NO))', 'SELECT exclude FROM t'),
-    (r'(?<!["\w.])partition(?!["\w])(?!\s+BY\b)', 'SELECT partition FROM t'),
+    (r'(?<!["\w.])(?<!DROP )partition(?!["\w])(?!\s+BY\b)', 'SELECT partition FROM t'),
     (r'(?<!["\w])(?<!SEGMENT )(?<!FOR )(?<!AS )distributed(?!["\w])(?!\s+(BY|RANDOMLY|REPLICATED))', 'SELECT distributed FROM t'),
     (r'(?<!["\w])(?<!::)(?<!\.)\bcube(?!["\w])(?=\s*[,=])', 'SELECT cube, 1 FROM t'),
 ]
 GOOD = [
     'SELECT "partition", "exclude" FROM t',
     'SELECT row_number() OVER (PARTITION BY a ORDER BY b) FROM t',
+    'ALTER TABLE t DROP PARTITION p',
     "SELECT f(a := 1), a >= 1, a <= 2, '{\"a\":1}'::jsonb -> 'a'",
     'CREATE TABLE IF NOT EXISTS t (a int) DISTRIBUTED BY (a)',
     'CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE PROCEDURE f()',
