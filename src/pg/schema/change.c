@@ -571,28 +571,27 @@ followed_version(const char *subscription, const char *source_table)
 	static CdcStatement stmt = {
 		"SELECT c.before_version::pg_catalog.int8 FROM cdc_catalog.table_change c"
 		" WHERE c.subscription OPERATOR(pg_catalog.=) $1 AND c.source_table OPERATOR(pg_catalog.=) $2"
-		" AND (c.outcome IS NULL OR c.outcome OPERATOR(pg_catalog.=) ANY ($3)"
+		" AND (c.outcome IS NULL OR c.outcome OPERATOR(pg_catalog.=) $3"
 		" OR pg_catalog.strpos(c.outcome, $4) OPERATOR(pg_catalog.=) 1"
 		" OR EXISTS (SELECT 1 FROM pg_catalog.unnest(c.outcomes) AS o (outcome)"
-		" WHERE o.outcome OPERATOR(pg_catalog.=) ANY ($3)"
+		" WHERE o.outcome OPERATOR(pg_catalog.=) $3"
 		" OR pg_catalog.strpos(o.outcome, $4) OPERATOR(pg_catalog.=) 1))"
 		" AND c.number OPERATOR(pg_catalog.>) (SELECT COALESCE(pg_catalog.max(b.number), 0)"
 		" FROM cdc_catalog.table_change b WHERE b.subscription OPERATOR(pg_catalog.=) $1"
 		" AND b.source_table OPERATOR(pg_catalog.=) $2 AND b.kind OPERATOR(pg_catalog.=) 'b'::\"char\""
-		" AND b.outcome IS NOT NULL AND NOT b.outcome OPERATOR(pg_catalog.=) ANY ($3)"
+		" AND b.outcome IS NOT NULL AND b.outcome OPERATOR(pg_catalog.<>) '" BEGAN_ANEW "'"
 		" AND NOT EXISTS (SELECT 1 FROM pg_catalog.unnest(pg_catalog.array_append(b.outcomes, b.outcome)) AS o (outcome)"
 		" WHERE pg_catalog.strpos(o.outcome, $4) OPERATOR(pg_catalog.=) 1))"
 		" ORDER BY c.number LIMIT 1",
-		4, {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID}
+		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
-	static const char *const passed_over[] = {CDC_CHANGE_HELD, BEGAN_ANEW};
 	CdcSpi		spi;
 	Datum		values[4];
 	int			result = 0;
 
 	values[0] = CStringGetTextDatum(subscription);
 	values[1] = CStringGetTextDatum(source_table);
-	values[2] = cdc_text_array(passed_over, lengthof(passed_over));
+	values[2] = CStringGetTextDatum(CDC_CHANGE_HELD);
 	values[3] = CStringGetTextDatum(CDC_CHANGE_FAILED);
 	cdc_spi_begin(&spi);
 	if (cdc_spi_execute(&stmt, values, NULL) > 0)
