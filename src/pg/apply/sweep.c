@@ -472,6 +472,20 @@ copy_begins(CdcApply *apply, CdcSourceRun *source, int64 seq)
 	cdc_writer_end(&user);
 }
 
+/* ERROR: which rows a copy has not brought is not known, as the table was altered since it began. */
+static void
+refuse_part(const CdcApply *apply, const CdcSourceRun *source, const CdcCopyEvent *copy, int64 end)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("rows of source table %s behind seq " INT64_FORMAT " of subscription \"%s\" are not known",
+					source->mapping->source_table, end, apply->sub->name),
+			 errdetail("Some of them were copied anew, from seq " INT64_FORMAT " on, and the table was altered before that was over: the events do not tell which rows had gone.",
+					   copy->begin_seq),
+			 errhint("From a new copy on it will be known: SELECT cdc.resync_table(%s, %s);",
+					 quote_literal_cstr(apply->sub->name), quote_literal_cstr(source->mapping->source_table))));
+}
+
 /* The copy ends: of a table with a key goes what has not come. */
 static void
 copy_ends(CdcApply *apply, CdcSourceRun *source, const CdcCopyEvent *copy, int64 end)
@@ -480,8 +494,14 @@ copy_ends(CdcApply *apply, CdcSourceRun *source, const CdcCopyEvent *copy, int64
 	char	   *trouble;
 	int64		gone;
 
-	if (run->target->keyless || run->mode->remove == NULL || (copy->begin_seq <= apply->scan_after && apply->replay != NULL))
+	if (run->target->keyless || run->mode->remove == NULL)
 		return;
+	if (apply->replay != NULL && copy->begin_seq <= apply->scan_after)
+	{
+		if (apply->replay->base_seq != 0 && apply->replay->base_seq != copy->begin_seq)
+			refuse_part(apply, source, copy, end);
+		return;
+	}
 
 	/*
 	 * Rows of which it was found out before the copy began may have come again since, which only

@@ -19,6 +19,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
+#include "pg/progress/known.h"
 #include "pg/progress/copy_progress.h"
 #include "pg/progress/table_state.h"
 
@@ -29,7 +30,7 @@
 
 /* The copy of one table begins anew, where there is one that has to; false: the table is in doubt. */
 static bool
-doubt_copy(const CdcDoubts *doubts, const CdcSubscriptionTable *table, const CdcDoubt *doubt)
+renew_copy(const CdcDoubts *doubts, const CdcSubscriptionTable *table, const CdcDoubt *doubt)
 {
 	const CdcCopyRequest again = {"copy", true, NULL, true,.keyless = doubt->cut_off};
 	const char *name = table->name;
@@ -55,6 +56,20 @@ doubt_copy(const CdcDoubts *doubts, const CdcSubscriptionTable *table, const Cdc
 			doubt->reason);
 	doubts->changed(doubts->arg);
 	return true;
+}
+
+/*
+ * The same; what the copy will set right in the target it cannot set right in the history: until it is
+ * passed, no event tells what the rows were.
+ */
+static bool
+doubt_copy(const CdcDoubts *doubts, const CdcSubscriptionTable *table, const CdcDoubt *doubt)
+{
+	bool		renewed = renew_copy(doubts, table, doubt);
+
+	if (renewed)
+		cdc_known_lost(doubts->sub, table->name);
+	return renewed;
 }
 
 void

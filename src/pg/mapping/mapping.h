@@ -111,6 +111,8 @@ typedef struct CdcMappingSpec
 	bool		tells_trouble;	/* what is wrong with an expression is told in CdcMapping.trouble */
 	bool		leaves_out;		/* columns of the source that the target has not */
 	bool		quiet;			/* nobody is told what makes the target slow */
+	int64		base_seq;		/* of a replay: the first event of the copy that it is built upon; one of another
+								 * copy that it cannot end is an ERROR; 0: it takes what there is */
 } CdcMappingSpec;
 
 /* Whether argument "key" is '{}': each message is a row of its own. */

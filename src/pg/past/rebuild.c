@@ -35,6 +35,7 @@ make_spec(const CdcPast *past, CdcMappingSpec *spec)
 	spec->sources = past->options.sources;
 	spec->leaves_out = past->options.ddl == CDC_DDL_IGNORE;
 	spec->quiet = true;
+	spec->base_seq = past->begin_seq;
 }
 
 /* Events behind after, up to upto, between which no change of the table stands. */

@@ -93,14 +93,20 @@ cdc_known_made(const CdcSubscription *sub, const char *source_table)
 void
 cdc_known_lost(const CdcSubscription *sub, const char *name)
 {
+	/* what is lost already stays so until a copy */
 	static CdcStatement stmt = {
 		"INSERT INTO cdc_catalog.table_known (subscription, source_table, kind, from_seq)"
 		" SELECT DISTINCT t.subscription, t.source_table, 'l'::pg_catalog.\"char\","
 		" COALESCE(CASE WHEN $2 IS NULL THEN p.last_seq ELSE a.applied_seq END, 0)"
 		" FROM cdc_catalog.subscription_table t"
+		" LEFT JOIN (SELECT o.source_table, pg_catalog.max(o.number) AS newest,"
+		" pg_catalog.max(CASE WHEN o.kind OPERATOR(pg_catalog.=) 'l' THEN o.number END) AS lost"
+		" FROM cdc_catalog.table_known o WHERE o.subscription OPERATOR(pg_catalog.=) $1 GROUP BY o.source_table) k"
+		" ON k.source_table OPERATOR(pg_catalog.=) t.source_table"
 		" LEFT JOIN cdc_catalog.subscription_progress a ON a.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" LEFT JOIN cdc_catalog.subscription_position p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1"
+		" AND (k.lost IS NULL OR k.lost OPERATOR(pg_catalog.<) k.newest)"
 		" AND ($2 IS NULL OR t.name OPERATOR(pg_catalog.=) $2 OR t.source_table OPERATOR(pg_catalog.=) $2)",
 		2, {TEXTOID, TEXTOID}
 	};
