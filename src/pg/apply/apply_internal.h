@@ -398,6 +398,9 @@ extern bool cdc_lookahead_pays(CdcApply *apply, int64 rows, int64 events);
 /* A run with more targets ends at the next commit; it looks ahead no more. */
 #define CDC_RUN_TARGETS		500
 
+/* Those that it meets in a look ahead are covered up to this number. */
+#define CDC_LOOKAHEAD_RUNS	4000
+
 static inline bool
 cdc_run_is_wide(const CdcApply *apply)
 {
@@ -409,8 +412,8 @@ static inline bool
 cdc_lookahead_covers(const CdcTargetRun *run)
 {
 	return run->mode->supersedes != NULL && run->target->key_by_image && !run->target->keyless &&
-		!run->target->row_by_row && !run->one_by_one && !run->all_count && !run->each_is_seen &&
-		run->number <= PG_UINT16_MAX &&
+		!run->target->row_by_row && !run->one_by_one && !run->all_count &&
+		run->number <= CDC_LOOKAHEAD_RUNS &&
 		run->writes_as_owner;
 }
 
@@ -596,12 +599,11 @@ extern bool cdc_follow_superseded(const CdcSubscription *sub, const char *name, 
 /*
  * Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq.
  * remap: arguments of cdc.alter_table that help, which brings a new copy with it, or
- * CDC_REMAP_COLUMNS, behind the statements of first; or NULL.  again: a new copy alone may
- * help as well.
+ * CDC_REMAP_COLUMNS; or NULL.  again: a new copy alone may help as well.
  * false: it needs a new copy already, or one is to come.
  */
 extern bool cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq,
-							const char *reason, const char *first, const char *remap, bool again);
+							const char *reason, const char *remap, bool again);
 
 /* The registered table of that name, or the first one of that source table; NULL: there is none. */
 extern const CdcSubscriptionTable *cdc_apply_table(const CdcSubscription *sub, const char *name);

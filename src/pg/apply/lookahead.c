@@ -17,6 +17,10 @@
  * same key.  Between them nobody may have read the row.  Only an update of the key
  * with a partial image does that: it takes the other columns along.
  *
+ * Where keys are watched, as events come from several partitions of Kafka (order.c), an event
+ * replaces only what came right before it on the same key from its own partition: of two from
+ * different ones the later may turn out to be the older, and then is not applied.
+ *
  * Nothing here depends on a table being large enough, but speed.
  *
  *-------------------------------------------------------------------------
@@ -60,10 +64,21 @@
  * What the last event of a key did: it wrote the columns of the presence with this id,
  * or one of these.
  */
-#define DID_READ		PG_UINT16_MAX	/* it is needed, whatever comes behind it */
-#define DID_DELETE		(PG_UINT16_MAX - 1)
-#define DID_ENTRY		(PG_UINT16_MAX - 2) /* it is among the entries in memory */
-#define MAX_PRESENCES	(PG_UINT16_MAX - 3)
+#define DID_BITS		10
+#define DID_READ		((1 << DID_BITS) - 1)	/* it is needed, whatever comes behind it */
+#define DID_DELETE		(DID_READ - 1)
+#define DID_ENTRY		(DID_READ - 2)	/* it is among the entries in memory */
+#define MAX_PRESENCES	(DID_READ - 3)
+
+/*
+ * The partition that an event came from, where that matters: its number among the run's from 1.
+ * One behind the last that fits is not told from others, so that its events are all needed.
+ */
+#define PARTITION_BITS	10
+#define MAX_PARTITIONS	((1 << PARTITION_BITS) - 1)
+#define ANY_PARTITION	0
+
+#define RUN_BITS		12
 
 /* A key and the last event on it. */
 typedef struct Slot
@@ -71,9 +86,13 @@ typedef struct Slot
 	uint64		key;			/* see make_key() */
 	uint32		event;			/* seq - first of the last event; of DID_ENTRY the index in
 								 * entries */
-	uint16		run;			/* CdcTargetRun.number; 0: free */
-	uint16		did;			/* a presence's id or DID_... */
+	uint32		run:RUN_BITS;	/* CdcTargetRun.number; 0: free */
+	uint32		did:DID_BITS;	/* a presence's id or DID_... */
+	uint32		partition:PARTITION_BITS;
 } Slot;
+
+StaticAssertDecl(RUN_BITS + DID_BITS + PARTITION_BITS == 32, "slots of the table of keys have sixteen bytes");
+StaticAssertDecl(CDC_LOOKAHEAD_RUNS < (1 << RUN_BITS), "a slot holds a target's number");
 
 /* What an event does to a key. */
 typedef struct Touch
@@ -81,8 +100,9 @@ typedef struct Touch
 	CdcTargetRun *run;
 	uint64		key;			/* see make_key() */
 	const CdcPresence *presence;	/* columns that it writes; NULL: the row is deleted */
-	uint32		event;			/* as in Slot, as did */
+	uint32		event;			/* as in Slot, as the next two */
 	uint16		did;
+	uint16		partition;
 	bool		reads;			/* it needs what is there before */
 } Touch;
 
@@ -112,6 +132,10 @@ typedef struct Look
 	Datum	   *okey;
 	bool	   *onulls;
 	int			natts;
+
+	/* the partition that was asked for last */
+	const char *file;			/* CdcPlace.file */
+	uint16		partition;
 
 	/* events that wait for their slots to come into the cache */
 	Touch		waiting[WAITING];	/* a ring; free where run is NULL */
@@ -272,18 +296,18 @@ is_full(const Look *look)
  */
 
 /*
- * Whether an event that writes the columns later (NULL: that deletes the row) leaves
- * nothing of the event on the same key that did that.
+ * Whether an event leaves nothing of the one that was the last on the same key.
  */
 static bool
-supersedes_event(const CdcTargetRun *run, uint16 did, const CdcPresence *later)
+supersedes_event(const Touch *touch, const Slot *slot)
 {
+	const CdcTargetRun *run = touch->run;
 	const CdcPresences *presences = &run->target->presences;
 
-	if (did == DID_READ)
+	if (slot->did == DID_READ || slot->partition != touch->partition)
 		return false;
-	return run->mode->supersedes(presences, later,
-								 did == DID_DELETE ? NULL : cdc_presence_by_id(presences, did));
+	return run->mode->supersedes(presences, touch->presence,
+								 slot->did == DID_DELETE ? NULL : cdc_presence_by_id(presences, slot->did));
 }
 
 /* The same of what memory has for the key. */
@@ -328,17 +352,18 @@ perform_touch(Look *look, const Touch *touch)
 		take_slot(look, slot, run, touch->key);
 	else if (touch->reads)
 		;						/* it needs the one before */
-	else if (slot->did == DID_ENTRY)
+	else if (slot->did == DID_ENTRY && slot->partition == touch->partition)
 	{
 		CdcEntry   *entry = run->entries[slot->event];
 
 		if (supersedes_entry(run, entry, touch->presence))
 			entry->superseded = true;
 	}
-	else if (supersedes_event(run, slot->did, touch->presence))
+	else if (slot->did != DID_ENTRY && supersedes_event(touch, slot))
 		set_bit(look->ahead, slot->event);
 	slot->event = touch->event;
 	slot->did = touch->did;
+	slot->partition = touch->partition;
 }
 
 /*
@@ -392,6 +417,24 @@ need_scratch(Look *look, int natts)
 	look->natts = natts;
 }
 
+/* The number of a partition, by CdcPlace.file; ANY_PARTITION: it has none. */
+static uint16
+partition_number(Look *look, const char *file)
+{
+	ListCell   *lc;
+	uint16		n = 0;
+
+	if (file == NULL || file != look->file)
+	{
+		look->file = file;
+		look->partition = ANY_PARTITION;
+		foreach(lc, look->apply->files)
+			if (++n <= MAX_PARTITIONS && lfirst(lc) == file)
+				look->partition = n;
+	}
+	return look->partition;
+}
+
 /* Puts the keys of entries in memory into the table, as far as there is room to spare. */
 static void
 add_entries(Look *look, CdcTargetRun *run)
@@ -404,10 +447,13 @@ add_entries(Look *look, CdcTargetRun *run)
 	for (i = 0; i < run->nentries && look->nused < look->maxused / 2 && !is_full(look); i++)
 	{
 		const CdcEntry *entry = run->entries[i];
+		uint16		partition = run->each_is_seen ? partition_number(look, entry->place.file) : ANY_PARTITION;
 		uint64		key;
 		Slot	   *slot;
 
 		CHECK_FOR_INTERRUPTS();
+		if (run->each_is_seen && partition == ANY_PARTITION)
+			continue;
 		for (k = 0; k < target->nkey; k++)
 		{
 			int			at = target->key[k].attnum - 1;
@@ -423,6 +469,7 @@ add_entries(Look *look, CdcTargetRun *run)
 		take_slot(look, slot, run, key);
 		slot->event = i;
 		slot->did = DID_ENTRY;
+		slot->partition = partition;
 	}
 }
 
@@ -444,6 +491,7 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 	const JsonbContainer *data;
 	const JsonbContainer *old;
 	Touch		touch;
+	bool		unknown = false;
 
 	need_scratch(look, run->target->desc->natts);
 	cdc_event_images(apply, source, event, i, &data, &old);
@@ -451,6 +499,11 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 	memset(&touch, 0, sizeof(touch));
 	touch.run = run;
 	touch.event = (uint32) (event->seq - look->ahead->first);
+	if (source->order != NULL)
+	{
+		touch.partition = partition_number(look, apply->work.at.place.file);
+		unknown = touch.partition == ANY_PARTITION;
+	}
 	/* its table is given up there */
 	if (!cdc_source_row_try_key(row, data, event->seq))
 		return;
@@ -481,7 +534,7 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 		touch.did = DID_READ;
 	}
 	/* an event is applied as a whole or not at all */
-	if (!alone)
+	if (!alone || unknown)
 		touch.did = DID_READ;
 	touch_key(look, &touch, row->values, row->nulls);
 	apply->work.at.data = NULL;

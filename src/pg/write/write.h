@@ -119,7 +119,7 @@ typedef struct CdcTargetRun
 	bool		writes_as_owner;	/* the writer is the subscription's owner */
 	bool		one_by_one;		/* each row is written before the next is looked at */
 	bool		all_count;		/* no event is needless, whatever later ones do */
-	bool		each_is_seen;	/* apply's: no event is passed over for later ones, as these may be older */
+	bool		each_is_seen;	/* apply's: a later event may be older, where it is of another partition */
 	const CdcWriteBackend *backend;
 	void	   *state;			/* the back-end's own; NULL: it is not open */
 	const char *subscription;	/* for cdc.log */
