@@ -129,9 +129,12 @@ put_number(WktWriter *w, double d)
 	if (p < end && *p == '-')
 	{
 		p++;
-		st = put(w, "-", 1);
-		if (st != CDC_OK)
-			return st;
+		if (d != 0)
+		{
+			st = put(w, "-", 1);
+			if (st != CDC_OK)
+				return st;
+		}
 	}
 	for (; p < end && *p != 'e' && *p != 'E'; p++)
 	{

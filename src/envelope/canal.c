@@ -6,13 +6,14 @@
  *
  * Forms by FlatMessage, MQMessageUtils.messageConverter() and
  * LogEventConvert.parseOneRow() in canal's source: enum and set are numbers, bytes
- * characters of ISO 8859-1.
+ * characters of ISO 8859-1.  TiCDC's canal-json by its documentation and its source.
  *
  *-------------------------------------------------------------------------
  */
 #include "envelope/cell_hint.h"
 #include "envelope/internal.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 static bool
@@ -263,16 +264,99 @@ find_column(CdcArena *arena, CdcEnvelope *env, CdcString name, const CdcColumn *
 	return st;
 }
 
+/*
+ * TiCDC leaves out what MySQL has in parentheses (its option content-compatible is off by default): of
+ * such a type nobody knows how many digits, characters or bits it has.  MySQL itself leaves them
+ * out where a date and time has no fraction, and a value shows that.
+ */
+static bool
+has_no_length(const CdcColumn *column)
+{
+	static const char *const types[] = {
+		"decimal", "numeric", "char", "varchar", "binary", "varbinary", "bit", NULL
+	};
+
+	return strchr(column->column_type, '(') == NULL && cdc_type_is_one_of(column->data_type, types);
+}
+
+/* Digits of the fraction that a date and time has, six at most; 0: it is none. */
+static int
+fraction_of(const CdcColumn *column, const CdcDoc *value)
+{
+	static const char *const types[] = {"datetime", "timestamp", "time", NULL};
+	const char *point;
+	size_t		n = 0;
+	size_t		rest;
+
+	if (value->type != CDC_DOC_STRING || value->string.len == 0 ||
+		!cdc_type_is_one_of(column->data_type, types) ||
+		(point = memchr(value->string.data, '.', value->string.len)) == NULL)
+		return 0;
+	rest = (size_t) (value->string.data + value->string.len - point) - 1;
+	while (n < rest && n < 6 && point[1 + n] >= '0' && point[1 + n] <= '9')
+		n++;
+	return (int) n;
+}
+
+/* Whether it is digits only. */
+static bool
+is_number(CdcString text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < '0' || text.data[i] > '9')
+			return false;
+	return text.len > 0;
+}
+
+/* What a type without its length is in a definition that holds all values; NULL: no memory. */
+static const char *
+type_without_length(CdcArena *arena, const CdcColumn *column, int fsp)
+{
+	const char *type = column->data_type;
+	char	   *text;
+	size_t		size = strlen(type) + 4;
+
+	if (fsp > 0)
+	{
+		text = cdc_arena_alloc(arena, size);
+		if (text != NULL)
+			(void) snprintf(text, size, "%s(%d)", type, fsp);
+		return text;
+	}
+	if (strcmp(type, "bit") == 0)
+		return "bit(64)";
+	if (strcmp(type, "binary") == 0 || strcmp(type, "varbinary") == 0)
+		return "longblob";
+	return strcmp(type, "char") == 0 || strcmp(type, "varchar") == 0 ? "longtext" : CDC_TYPE_NUMBER;
+}
+
 static CdcStatus
 cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcColumnHint *hint,
 		  CdcCell *cell, CdcError *err)
 {
 	const CdcColumn *column;
+	CdcColumn  *finer;
 	CdcStatus	st = find_column(arena, env, cell->name, &column, err);
 
 	(void) field;
 	if (st == CDC_OK && column != NULL && column->data_type != NULL)
 	{
+		int			fsp = fraction_of(column, &cell->value);
+
+		/* a fraction of more digits than the type tells is not cut off */
+		if (fsp > column->fsp)
+		{
+			finer = cdc_arena_alloc(arena, sizeof(CdcColumn));
+			if (finer == NULL)
+				return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a message");
+			*finer = *column;
+			finer->fsp = (uint8_t) fsp;
+			column = finer;
+		}
+		/* a set of members that are not told is a text where it is none of their number */
+		if (strcmp(column->data_type, "set") == 0 && column->nmembers == 0 && hint != NULL &&
+			hint->kind == CDC_HINT_TEXT && cell->value.type == CDC_DOC_STRING && !is_number(cell->value.string))
+			return CDC_OK;
 		cell->type.form = CDC_CELL_COLUMN;
 		cell->type.column = column;
 		cell->type.bytes = hint != NULL && hint->kind == CDC_HINT_BYTES;
@@ -292,8 +376,12 @@ column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field, const CdcCell *ce
 	(void) field;
 	if (st == CDC_OK && found != NULL && found->data_type != NULL)
 	{
-		column->column_type = found->column_type;
-		column->told = true;
+		int			fsp = fraction_of(found, &cell->value);
+
+		column->told = !has_no_length(found) && fsp <= found->fsp;
+		column->column_type = column->told ? found->column_type : type_without_length(arena, found, fsp);
+		if (column->column_type == NULL)
+			return cdc_error(err, CDC_ERR_NOMEM, "out of memory for a message");
 	}
 	return st;
 }

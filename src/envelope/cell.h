@@ -49,6 +49,7 @@ typedef struct CdcCellType
 	int			fsp;			/* fractional digits, -1 = as many as there are */
 	const CdcColumn *column;	/* CDC_CELL_COLUMN */
 	bool		wrapped;		/* CDC_CELL_UNCLEAR: see cell_hint.h */
+	bool		nanos;			/* likewise: it may count nanoseconds */
 	bool		bytes;			/* geometry: as EWKB in base64, not as WKT */
 	bool		keep_srid;		/* geometry: with its SRID, if it has one */
 } CdcCellType;

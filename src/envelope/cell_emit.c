@@ -350,19 +350,19 @@ emit_epoch(const CdcCell *cell, CdcSink *sink, CdcError *err)
 	switch (cell->type.form)
 	{
 		case CDC_CELL_DATE_DAYS:
-			st = cdc_emit_date(sink, n);
+			st = cdc_emit_any_date(sink, n);
 			break;
 		case CDC_CELL_DATETIME_MILLIS:
-			st = cdc_emit_datetime(sink, n, 1000, fsp);
+			st = cdc_emit_any_datetime(sink, n, 1000, fsp);
 			break;
 		case CDC_CELL_DATETIME_MICROS:
-			st = cdc_emit_datetime(sink, n, 1000000, fsp);
+			st = cdc_emit_any_datetime(sink, n, 1000000, fsp);
 			break;
 		case CDC_CELL_DATETIME_NANOS:
-			st = cdc_emit_datetime(sink, n, 1000000000, fsp);
+			st = cdc_emit_any_datetime(sink, n, 1000000000, fsp);
 			break;
 		case CDC_CELL_DATETIME_NUMBER:
-			st = cdc_emit_datetime(sink, n, fsp > 3 ? 1000000 : 1000, fsp);
+			st = cdc_emit_guessed_datetime(sink, n, fsp > 3 ? 1000000 : 1000, fsp);
 			break;
 		case CDC_CELL_TIME_MILLIS:
 			st = cdc_emit_time(sink, n, 1000, fsp);
@@ -425,6 +425,12 @@ unclear(const CdcCell *cell, CdcError *err)
 	}
 	cdc_error(err, CDC_ERR_VALUE, "unit of the number in column \"%.*s\" is not known",
 			  cdc_clip(cell->name, 200), cell->name.data);
+	if (cell->type.nanos)
+	{
+		cdc_error_detail(err, "The message has no schema, and the connector counts nanoseconds where the source has seven digits, as SQL Server's types have by default, else microseconds or milliseconds.");
+		cdc_error_hint(err, "Have the connector send schemas (value.converter.schemas.enable), or set its time.precision.mode to connect and give the column 3 digits, such as timestamp(3) or time(3).");
+		return CDC_ERR_VALUE;
+	}
 	cdc_error_detail(err, "The message has no schema, and the column does not say whether the number counts milliseconds or microseconds.");
 	cdc_error_hint(err, "Give the column the source's precision, such as timestamp(0) or timestamp(6), or have the connector send schemas (value.converter.schemas.enable).");
 	return CDC_ERR_VALUE;

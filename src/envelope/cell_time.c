@@ -12,6 +12,7 @@
 #include "envelope/cell_time.h"
 
 #include "core/digits.h"
+#include "envelope/document.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +23,15 @@
 /* Years that four digits print, and a margin: others stay what they were. */
 #define MIN_DAYS		INT64_C(-719162)	/* 0001-01-01 */
 #define MAX_DAYS		INT64_C(2932896)	/* 9999-12-31 */
+
+/* Any date that is worth to be looked at: half a million years. */
+#define FAR_DAYS		INT64_C(200000000)
+
+/* Infinite dates as the driver of PostgreSQL for Java counts them, and as Java writes the same. */
+#define INFINITE_FUTURE	INT64_C(9223372036825200000)
+#define INFINITE_PAST	(-INT64_C(9223372036832400000))
+#define INFINITE_FUTURE_TEXT	"+292278994-08-16T23:00:00Z"
+#define INFINITE_PAST_TEXT		"-292275055-05-16T23:00:00Z"
 
 /* Howard Hinnant's days_from_civil and its inverse, "chrono-compatible low-level date algorithms". */
 static int64_t
@@ -57,6 +67,19 @@ date_of_days(int64_t days, int64_t *year, int *month, int *day)
 	*day = (int) (day_of_year - (153 * mp + 2) / 5 + 1);
 	*month = (int) (mp < 10 ? mp + 3 : mp - 9);
 	*year = year_of_era + era * 400 + (*month <= 2);
+}
+
+/* Division that rounds down. */
+static void
+divide(int64_t n, int64_t by, int64_t *quotient, int64_t *rest)
+{
+	*quotient = n / by;
+	*rest = n % by;
+	if (*rest < 0)
+	{
+		*rest += by;
+		(*quotient)--;
+	}
 }
 
 /* These are written a million times: a format took a fifth of reading a message. */
@@ -125,19 +148,6 @@ cdc_emit_date(CdcSink *sink, int64_t days)
 	return sink->ops->string(sink, buf, (size_t) (put_date(buf, (int) year, month, day) - buf));
 }
 
-/* Division that rounds down. */
-static void
-divide(int64_t n, int64_t by, int64_t *quotient, int64_t *rest)
-{
-	*quotient = n / by;
-	*rest = n % by;
-	if (*rest < 0)
-	{
-		*rest += by;
-		(*quotient)--;
-	}
-}
-
 /* utc: with a Z behind it. */
 static CdcStatus
 emit_parts(CdcSink *sink, int64_t seconds, int64_t fraction, int64_t per_second, int fsp,
@@ -178,6 +188,64 @@ CdcStatus
 cdc_emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp)
 {
 	return emit_datetime(sink, units, per_second, fsp, false);
+}
+
+/* ---- dates that MySQL does not have ---- */
+
+/* clock is what stands behind the date, with a space before it, or "". */
+static CdcStatus
+emit_far(CdcSink *sink, int64_t days, const char *clock)
+{
+	char		buf[128];
+	int64_t		year;
+	int			month;
+	int			day;
+	int			len;
+
+	if (days < -FAR_DAYS || days > FAR_DAYS)
+		return CDC_ERR_VALUE;
+	date_of_days(days, &year, &month, &day);
+	len = snprintf(buf, sizeof(buf), "%04d-%02d-%02d%s%s", (int) (year > 0 ? year : 1 - year), month, day,
+				   clock, year > 0 ? "" : " BC");
+	return sink->ops->string(sink, buf, (size_t) len);
+}
+
+CdcStatus
+cdc_emit_any_date(CdcSink *sink, int64_t days)
+{
+	CdcStatus	st = cdc_emit_date(sink, days);
+
+	return st == CDC_ERR_VALUE ? emit_far(sink, days, "") : st;
+}
+
+CdcStatus
+cdc_emit_guessed_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp)
+{
+	if (units == INFINITE_FUTURE || units == INFINITE_PAST)
+		return units > 0 ? sink->ops->string(sink, "infinity", 8) : sink->ops->string(sink, "-infinity", 9);
+	return emit_datetime(sink, units, per_second, fsp, false);
+}
+
+CdcStatus
+cdc_emit_any_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp)
+{
+	CdcStatus	st = cdc_emit_guessed_datetime(sink, units, per_second, fsp);
+	char		clock[64];
+	char	   *p = clock;
+	int64_t		seconds;
+	int64_t		fraction;
+	int64_t		days;
+	int64_t		second;
+
+	if (st != CDC_ERR_VALUE)
+		return st;
+	divide(units, per_second, &seconds, &fraction);
+	divide(seconds, SECONDS_A_DAY, &days, &second);
+	*p++ = ' ';
+	p = put_clock(p, (int) (second / 3600), (int) (second / 60 % 60), (int) (second % 60));
+	p = put_fraction(p, fraction, per_second, fsp);
+	*p = '\0';
+	return emit_far(sink, days, clock);
 }
 
 CdcStatus
@@ -228,6 +296,7 @@ typedef struct IsoTime
 	bool		has_time;
 	bool		has_zone;
 	int			zone;			/* seconds east of UTC */
+	bool		is_far;			/* its year has a sign, or is none of MySQL's */
 } IsoTime;
 
 /* hh:mm[:ss[.fraction]] */
@@ -290,6 +359,27 @@ take_zone(const char **p, const char *end, IsoTime *t)
 	return true;
 }
 
+/* Four digits, or a sign and up to six. */
+static bool
+take_year(const char **p, const char *end, IsoTime *t)
+{
+	const char *begin = *p;
+	bool		negative = begin < end && *begin == '-';
+
+	if (!negative && !(begin < end && *begin == '+'))
+		return cdc_take_digits(p, end, 4, &t->year);
+	t->is_far = true;
+	t->year = 0;
+	for (begin++; begin < end && *begin >= '0' && *begin <= '9' && begin - *p <= 6; begin++)
+		t->year = t->year * 10 + (*begin - '0');
+	if (begin - *p < 5)
+		return false;
+	if (negative)
+		t->year = -t->year;
+	*p = begin;
+	return true;
+}
+
 /* The date and time, or date alone, with or without zone; nothing else. */
 static bool
 parse_iso(CdcString text, IsoTime *t)
@@ -299,7 +389,7 @@ parse_iso(CdcString text, IsoTime *t)
 
 	memset(t, 0, sizeof(*t));
 	t->fraction.data = "";
-	if (!cdc_take_digits(&p, end, 4, &t->year) || !cdc_take_char(&p, end, '-') ||
+	if (!take_year(&p, end, t) || !cdc_take_char(&p, end, '-') ||
 		!cdc_take_digits(&p, end, 2, &t->month) || !cdc_take_char(&p, end, '-') ||
 		!cdc_take_digits(&p, end, 2, &t->day))
 		return false;
@@ -316,14 +406,21 @@ parse_iso(CdcString text, IsoTime *t)
 	return take_zone(&p, end, t) && p == end;
 }
 
+/* Whether it is a day of any year, and such a one. */
 static bool
-date_exists(const IsoTime *t)
+is_day(const IsoTime *t)
 {
 	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool		leap = t->year % 4 == 0 && (t->year % 100 != 0 || t->year % 400 == 0);
 
-	return t->year >= 1 && t->month >= 1 && t->month <= 12 && t->day >= 1 &&
+	return t->month >= 1 && t->month <= 12 && t->day >= 1 &&
 		t->day <= days[t->month - 1] + (leap && t->month == 2 ? 1 : 0);
+}
+
+static bool
+date_exists(const IsoTime *t)
+{
+	return t->year >= 1 && is_day(t);
 }
 
 /* Digits of the fraction that count. */
@@ -337,6 +434,29 @@ fraction_digits(const IsoTime *t)
 	return (int) n;
 }
 
+/*
+ * Such a date of Java's: its year 0 is the year 1 BC, whereas that of MySQL, which writes no zone, is none.
+ */
+static CdcStatus
+emit_far_text(CdcSink *sink, const IsoTime *t)
+{
+	char		clock[64] = "";
+	int64_t		days = days_of_date(t->year, t->month, t->day);
+	int64_t		seconds = t->hour * 3600 + t->minute * 60 + t->second - t->zone;
+	int64_t		shift;
+	int			digits = fraction_digits(t);
+
+	divide(seconds, SECONDS_A_DAY, &shift, &seconds);
+	if (t->has_time)
+	{
+		days += shift;
+		snprintf(clock, sizeof(clock), " %02d:%02d:%02d%s%.*s", (int) (seconds / 3600),
+				 (int) (seconds / 60 % 60), (int) (seconds % 60), digits > 0 ? "." : "", digits,
+				 t->fraction.data);
+	}
+	return emit_far(sink, days, clock);
+}
+
 CdcStatus
 cdc_emit_datetime_text(CdcSink *sink, CdcString text)
 {
@@ -348,8 +468,14 @@ cdc_emit_datetime_text(CdcSink *sink, CdcString text)
 	int			len;
 	int			digits;
 
+	if (cdc_string_is(text, INFINITE_FUTURE_TEXT))
+		return sink->ops->string(sink, "infinity", 8);
+	if (cdc_string_is(text, INFINITE_PAST_TEXT))
+		return sink->ops->string(sink, "-infinity", 9);
 	if (!parse_iso(text, &t) || fraction_digits(&t) > 9)
 		return sink->ops->string(sink, text.data, text.len);
+	if ((t.is_far || (t.year == 0 && t.has_zone)) && is_day(&t))
+		return emit_far_text(sink, &t);
 	year = t.year;
 	if (t.has_zone && t.zone != 0 && t.has_time)
 	{

@@ -145,10 +145,12 @@ read_source(CdcMessageReader *r)
  * ByLogicalTableRouter, which puts several tables into one topic, adds the table to the
  * messages' keys.
  */
+#define ROUTER_FIELD	"__dbz__physicalTableIdentifier"
+
 static bool
 is_router_field(CdcString name)
 {
-	return cdc_string_is(name, "__dbz__physicalTableIdentifier");
+	return cdc_string_is(name, ROUTER_FIELD);
 }
 
 /*
@@ -219,6 +221,7 @@ read_row(CdcMessageReader *r)
 	if (cdc_doc_find_type(&env->body, "transaction", CDC_DOC_OBJECT, &v) &&
 		cdc_doc_find_int64(&v, "total_order", &n) && n > 0)
 		env->xoffset = n - 1;
+	env->tells_gone = true;
 	switch (env->type.data[0])
 	{
 		case 'c':
@@ -464,6 +467,8 @@ read_flat(CdcMessageReader *r)
 	int64_t		n;
 	CdcStatus	st = read_flat_table(r);
 
+	env->tells_gone = cdc_doc_find(&env->body, "__deleted", &deleted);
+
 	if (st == CDC_OK)
 		st = read_flat_key(r);
 	if (st != CDC_OK)
@@ -490,26 +495,103 @@ read_flat(CdcMessageReader *r)
 	return CDC_OK;
 }
 
+/*
+ * The table of a tombstone.  Of itself it says what its key and its topic say, which may be another one
+ * than its rows have told: in their source, in fields of theirs (add.fields), by the name of their schema.
+ * So it is that of the rows before it.  Where these are of several, ByLogicalTableRouter names it in the key, and
+ * so does the key's schema.
+ */
+static CdcStatus
+read_tombstone_table(CdcMessageReader *r)
+{
+	const char *rows_of = r->message->rows_of;
+	CdcEnvelope *env = r->env;
+	CdcDoc		routed;
+
+	if (rows_of == NULL)
+		return read_flat_table(r);
+	if (strcmp(rows_of, CDC_ROWS_OF_SEVERAL) != 0 && strcmp(rows_of, CDC_ROWS_OF_TOLD) != 0)
+	{
+		env->origin.data = r->message->topic.data;
+		env->origin.len = prefix_of_name(r->message->topic);
+		return cdc_reader_dotted_table(r, (CdcString) {rows_of, strlen(rows_of)});
+	}
+	if (cdc_doc_find_type(&env->key_body, ROUTER_FIELD, CDC_DOC_STRING, &routed))
+		return read_name(r, routed.string);
+	if (env->schema_name.len > 0)
+		return read_flat_table(r);
+	if (strcmp(rows_of, CDC_ROWS_OF_TOLD) == 0)
+	{
+		env->op = CDC_OP_CONTROL;
+		return CDC_OK;
+	}
+	cdc_error(r->err, CDC_ERR_VALUE, "a row was deleted, and the message does not tell of which table");
+	cdc_error_detail(r->err, "It has no value. The rows before it are of several tables, which their values tell.");
+	cdc_error_hint(r->err, "Set ExtractNewRecordState's delete.tombstone.handling.mode to rewrite, or give each table a topic of its own.");
+	return CDC_ERR_VALUE;
+}
+
+/* Its key, less a router's field that is no column of the target's. */
+static CdcStatus
+read_tombstone_key(CdcMessageReader *r)
+{
+	const CdcMessage *message = r->message;
+	CdcDoc		none;
+	int			i;
+
+	for (i = 0; i < message->nkey_columns; i++)
+		if (is_router_field(message->key_columns[i]))
+			return cdc_reader_key_object(r);
+	cdc_doc_set_null(&none);
+	return message->nkey_columns > 0 ? read_row_key(r, &none) : cdc_reader_key_object(r);
+}
+
 static CdcStatus
 read_flat_tombstone(CdcMessageReader *r)
 {
 	CdcEnvelope *env = r->env;
-	CdcStatus	st = read_flat_table(r);
+	CdcStatus	st;
 
-	if (st == CDC_OK)
-		st = cdc_reader_key_object(r);
-	if (st != CDC_OK)
+	if (r->message->told)
+		return CDC_OK;
+	env->op = CDC_OP_DELETE;
+	st = read_tombstone_table(r);
+	if (st == CDC_OK && env->op == CDC_OP_DELETE)
+		st = read_tombstone_key(r);
+	if (st != CDC_OK || env->op != CDC_OP_DELETE)
 		return st;
 	if (env->nkey == 0)
 	{
-		cdc_error(r->err, CDC_ERR_VALUE, "a row of a table without key was deleted, and the message does not tell which");
-		cdc_error_detail(r->err, "The message has neither value nor key.");
-		cdc_error_hint(r->err, "Set ExtractNewRecordState's delete.tombstone.handling.mode to rewrite, give the table a primary key, or leave its topic out.");
+		if (env->key_body.type == CDC_DOC_NULL)
+		{
+			cdc_error(r->err, CDC_ERR_VALUE, "a row of a table without key was deleted, and the message does not tell which");
+			cdc_error_detail(r->err, "The message has neither value nor key.");
+			cdc_error_hint(r->err, "Set ExtractNewRecordState's delete.tombstone.handling.mode to rewrite, give the table a primary key, or leave its topic out.");
+			return CDC_ERR_VALUE;
+		}
+		cdc_error(r->err, CDC_ERR_VALUE, "a row was deleted, and the message does not tell which");
+		cdc_error_detail(r->err, "It has no value, and its key is %s, which names no column.",
+						 cdc_doc_type_name(&env->key_body));
+		cdc_error_hint(r->err, "Leave the transform ExtractField out of the connector, so that keys are objects; or declare format json, where messages have no fields beside the row's columns.");
 		return CDC_ERR_VALUE;
 	}
-	env->op = CDC_OP_DELETE;
 	env->keep_key = true;
 	return CDC_OK;
+}
+
+/*
+ * Behind the message of a delete it says nothing more.  In a compacted topic it may be all that is left of
+ * the delete.
+ */
+static CdcStatus
+read_tombstone(CdcMessageReader *r)
+{
+	CdcStatus	st = CDC_OK;
+
+	if (r->message->rows_of != NULL && r->env->key_body.type != CDC_DOC_NULL)
+		st = read_flat_tombstone(r);
+	r->env->origin.len = 0;
+	return st;
 }
 
 static void
@@ -520,7 +602,7 @@ flat_images(const CdcEnvelope *env, int row, CdcImage *after, CdcImage *before)
 }
 
 const CdcEnvelopeFormat cdc_format_debezium = {
-	CDC_FORMAT_DEBEZIUM, "debezium", recognise, read_debezium, NULL, images,
+	CDC_FORMAT_DEBEZIUM, "debezium", recognise, read_debezium, read_tombstone, images,
 	cdc_debezium_cell_type, cdc_debezium_column, NULL
 };
 

@@ -250,21 +250,40 @@ set_bytes_form(const CdcDoc *value, bool told, CdcCellType *type)
 	type->form = s.len % 4 != 0 ? CDC_CELL_HEX : CDC_CELL_UNCLEAR_BYTES;
 }
 
+/*
+ * Times of MySQL are microseconds by default, and so are timestamps of more than three digits.  Of other
+ * sources times up to three digits are milliseconds, too; and SQL Server's of seven, which is what
+ * its types have by default, are nanoseconds, and fit a column of six digits as well.
+ */
+static void
+set_time_unit(const CdcEnvelope *env, const CdcColumnHint *hint, CdcCellType *type)
+{
+	bool		short_time = hint->fsp >= 0 && hint->fsp <= 3;
+	CdcDoc		source;
+	CdcString	connector;
+
+	if ((type->form != CDC_CELL_TIME_MICROS && type->form != CDC_CELL_DATETIME_NUMBER) ||
+		!cdc_doc_find_type(&env->body, "source", CDC_DOC_OBJECT, &source))
+		return;
+	connector = cdc_doc_find_string(&source, "connector");
+	if (cdc_string_is(connector, "sqlserver") && !short_time)
+	{
+		type->form = CDC_CELL_UNCLEAR;
+		type->nanos = true;
+	}
+	else if (type->form == CDC_CELL_TIME_MICROS && connector.len > 0 && !is_mysql(env) && !hint->duration)
+		type->form = short_time ? CDC_CELL_TIME_MILLIS : hint->fsp < 0 ? CDC_CELL_UNCLEAR : CDC_CELL_TIME_MICROS;
+}
+
 /* Without a schema: by the receiver's column, and what the connector is. */
 static void
 set_form_by_hint(const CdcEnvelope *env, const CdcColumnHint *hint, const CdcDoc *value,
 				 CdcCellType *type)
 {
-	CdcDoc		source;
-
 	cdc_cell_by_hint(hint, value, type);
 	if (hint->kind == CDC_HINT_BYTES && value->type == CDC_DOC_STRING)
 		set_bytes_form(value, false, type);
-	/* times of MySQL are microseconds by default, those of others up to three digits milliseconds */
-	if (type->form == CDC_CELL_TIME_MICROS && !hint->duration && hint->fsp >= 0 &&
-		hint->fsp <= 3 && cdc_doc_find_type(&env->body, "source", CDC_DOC_OBJECT, &source) &&
-		cdc_doc_find(&source, "connector", &source) && !is_mysql(env))
-		type->form = CDC_CELL_TIME_MILLIS;
+	set_time_unit(env, hint, type);
 }
 
 /*

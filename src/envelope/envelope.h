@@ -73,7 +73,15 @@ typedef struct CdcMessage
 	 * the value of the only one, and Maxwell's keys have the names in lower case */
 	const CdcString *key_columns;
 	int			nkey_columns;
+	/* of Debezium's tombstones: the table of the rows before it in its partition, or
+	 * CDC_ROWS_OF_...; NULL: there were none */
+	const char *rows_of;
+	bool		told;			/* the message before it has said that the row is gone */
 } CdcMessage;
+
+/* Instead of a table's name: several tables; the same where other messages say of rows that they are gone. */
+#define CDC_ROWS_OF_SEVERAL	"*"
+#define CDC_ROWS_OF_TOLD	"-"
 
 /* For several documents in one message, which are neither JSON nor of one table. */
 #define CDC_GOLDENGATE_MODE_HINT \
@@ -112,6 +120,7 @@ typedef struct CdcEnvelope
 	const char *not_whole;		/* why the message has not the whole row, which then has no
 								 * images and no columns: an error's message; NULL: it has */
 	const char *whole_advice;	/* what to set at the source so that it has; a sentence */
+	bool		tells_gone;		/* Debezium: such a message would say of its row that it is gone */
 	bool		keep_key;		/* nobody understands the event without the message's key,
 								 * which has to be stored beside it */
 	/* of the formats; CDC_DOC_NULL: none */

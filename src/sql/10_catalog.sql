@@ -82,6 +82,7 @@ CREATE TABLE cdc_catalog.subscription_partition (
     message_sum     bigint,                 -- ... and checksum of key and value
     messages        bigint NOT NULL DEFAULT 0,
     bytes           bigint NOT NULL DEFAULT 0,
+    rows_of         text,                   -- the table that rows name by what a tombstone lacks; "*", "-": several
     last_error      text,
     last_sqlstate   text,
     last_error_at   timestamptz,

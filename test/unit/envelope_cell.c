@@ -143,7 +143,9 @@ test_days(void **state)
 	}
 	assert_string_equal(emit(&b, CDC_CELL_DATE_DAYS, 0, -1, "-719162"), "\"0001-01-01\"");
 	assert_string_equal(emit(&b, CDC_CELL_DATE_DAYS, 0, -1, "2932896"), "\"9999-12-31\"");
-	assert_string_equal(emit(&b, CDC_CELL_DATE_DAYS, 0, -1, "2932897"), "column \"c\" has a value of another form than its type");
+	assert_string_equal(emit(&b, CDC_CELL_DATE_DAYS, 0, -1, "2932897"), "\"10000-01-01\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATE_DAYS, 0, -1, "-719163"), "\"0001-12-31 BC\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATE_DAYS, 0, -1, "300000000"), "column \"c\" has a value of another form than its type");
 	assert_string_equal(emit(&b, CDC_CELL_DATE_DAYS, 0, -1, "1.5"), "column \"c\" has a value of another form than its type");
 	end(&b);
 }
@@ -192,6 +194,11 @@ test_datetimes(void **state)
 	assert_string_equal(emit(&b, CDC_CELL_DATETIME_NANOS, 0, -1, "1000"), "\"1970-01-01 00:00:00.000001\"");
 	assert_string_equal(emit(&b, CDC_CELL_DATETIME_NUMBER, 0, 3, "1000"), "\"1970-01-01 00:00:01.000\"");
 	assert_string_equal(emit(&b, CDC_CELL_DATETIME_NUMBER, 0, 4, "1000"), "\"1970-01-01 00:00:00.0010\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATETIME_MICROS, 0, -1, "-62135596800000001"), "\"0001-12-31 23:59:59.999999 BC\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATETIME_MICROS, 0, -1, "9223372036825200000"), "\"infinity\"");
+	/* whose unit is a guess must not make it a date of its own */
+	assert_string_equal(emit(&b, CDC_CELL_DATETIME_NUMBER, 0, 3, "1529507596945104"), "column \"c\" has a value of another form than its type");
+	assert_string_equal(emit(&b, CDC_CELL_DATETIME_NUMBER, 0, 6, "-9223372036832400000"), "\"-infinity\"");
 	end(&b);
 }
 

@@ -302,6 +302,9 @@ cdc_envelope_read_event(CdcEnvelopeReader *reader, CdcMessageFormat format, CdcM
 		reader->message.key = &reader->key;
 	}
 	reader->message.key_columns = cdc_target_key_names(mapping, &reader->message.nkey_columns);
+	/* whose tombstone it is pull has found out */
+	if (reader->message.value == NULL && event->op == CDC_OP_DELETE)
+		reader->message.rows_of = mapping->source_table;
 	CDC_CHECK(cdc_envelope_read(reader->arena, format, &reader->message, &reader->env, &err),
 			  &err, NULL);
 	return reader->env.nrows;

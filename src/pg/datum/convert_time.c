@@ -172,7 +172,7 @@ zero_date(CdcConverter *conv, const CdcJsonValue *v, const DateTime *dt)
 static void
 check_precision(CdcConverter *conv, const CdcJsonValue *v, const DateTime *dt)
 {
-	if (conv->limit >= 0 && dt->digits > conv->limit)
+	if (dt->digits > (conv->limit >= 0 ? conv->limit : MAX_TIMESTAMP_PRECISION))
 		cdc_convert_fail(conv, v, "The column has too few fraction digits.");
 }
 
@@ -190,13 +190,35 @@ fraction_digits(const char *text)
 	return digits;
 }
 
+/* PostgreSQL's own infinite dates, which no other word stands for. */
+static bool
+infinite(CdcConverter *conv, const CdcJsonValue *v, Datum *result)
+{
+	bool		past;
+
+	if (v->type != JENTRY_ISSTRING || (conv->basetype != DATEOID && conv->basetype != TIMESTAMPOID &&
+									   conv->basetype != TIMESTAMPTZOID))
+		return false;
+	past = v->len == 9 && memcmp(v->data, "-infinity", 9) == 0;
+	if (!past && !(v->len == 8 && memcmp(v->data, "infinity", 8) == 0))
+		return false;
+	if (conv->basetype == DATEOID)
+		*result = past ? DateADTGetDatum(DATEVAL_NOBEGIN) : DateADTGetDatum(DATEVAL_NOEND);
+	else
+		*result = past ? TimestampGetDatum(DT_NOBEGIN) : TimestampGetDatum(DT_NOEND);
+	return true;
+}
+
 /* A date or time that MySQL would have written in another way. */
 static Datum
 by_iso_text(CdcConverter *conv, const CdcJsonValue *v)
 {
+	Datum		result;
 	char	   *text = v->type == JENTRY_ISSTRING ? cdc_iso_text(v->data, v->len, conv->basetype) : NULL;
 	DateTime	dt = {0};
 
+	if (text == NULL && infinite(conv, v, &result))
+		return result;
 	if (text == NULL)
 		cdc_convert_fail(conv, v, "Dates and times are taken in ISO 8601 only, without words and names of time zones.");
 	dt.digits = fraction_digits(text);

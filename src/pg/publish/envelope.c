@@ -149,6 +149,7 @@ read_envelope(CdcPublisher *publisher, const CdcPublishEvent *event, CdcError *e
 			e->message.value = &event->doc;
 		if (event->has_key)
 			e->message.key = &event->key;
+		e->message.rows_of = !event->has_doc && event->op == 'd' ? event->source_table : NULL;
 		if (e->mapping != NULL)
 			e->message.key_columns = cdc_target_key_names(e->mapping, &e->message.nkey_columns);
 		if (cdc_failed(cdc_envelope_read(e->arena, format, &e->message, &e->env, err)))

@@ -32,6 +32,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_fdw.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
@@ -300,7 +301,7 @@ take_reports(const CdcSubscription *sub, Round *round, const char *history)
 	values[1] = Int64GetDatum(round->report_seq + round->n - 1);
 	cdc_spi_connect();
 	level = cdc_planner_begin(follow_index, lengthof(follow_index));
-	rc = SPI_execute_with_args(psprintf("SELECT h.seq, h.position, h.source_table FROM %s h" REPORTS, history),
+	rc = SPI_execute_with_args(psprintf("SELECT h.seq, h.position, h.source_table, h.gtid FROM %s h" REPORTS, history),
 							   lengthof(types), types, values, NULL, false, 0);
 	if (rc != SPI_OK_SELECT || SPI_processed != (uint64) round->n)
 		elog(ERROR, "%s: of %d stretches " UINT64_FORMAT " were told of", sub->name, round->n,
@@ -313,9 +314,11 @@ take_reports(const CdcSubscription *sub, Round *round, const char *history)
 		int64		seq = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
 		CdcKafkaReached *reached = &round->reached[seq - round->report_seq];
 		char	   *sample = SPI_getvalue(tuple, desc, 3);
+		char	   *rows_of = SPI_getvalue(tuple, desc, 4);
 
 		cdc_kafka_reached_read(SPI_getvalue(tuple, desc, 2), reached);
 		reached->sample = sample != NULL ? MemoryContextStrdup(caller, sample) : NULL;
+		reached->rows_of = rows_of != NULL ? MemoryContextStrdup(caller, rows_of) : NULL;
 	}
 	/* append-optimised tables do not tell what they delete */
 	rc = SPI_execute_with_args(psprintf("DELETE FROM %s h" REPORTS, history),
@@ -354,6 +357,12 @@ take_position(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaReached *r
 	place->passed += reached->passed;
 	if (place->sample == NULL && reached->sample != NULL)
 		place->sample = MemoryContextStrdup(stream->context, reached->sample);
+	if (reached->rows_of != NULL)
+	{
+		cdc_kafka_rows_of_add(&place->rows_of, cdc_to_utf8(reached->rows_of),
+							  strcmp(reached->rows_of, CDC_ROWS_OF_SEVERAL) != 0);
+		place->rows_of.gone = 0;
+	}
 	place->changed = true;
 	stream->moved = true;
 	call->events += reached->events;

@@ -55,8 +55,7 @@ struct CdcKafkaEventMaker
 	MemoryContext context;
 };
 
-/* Room for the name of a table; longer ones are refused. */
-#define TABLE_NAME		520
+#define TABLE_NAME		CDC_TABLE_NAME
 
 /* What is known of a table that messages name. */
 typedef struct Table
@@ -530,6 +529,31 @@ read_envelope(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcMessage 
 	return CDC_OK;
 }
 
+void
+cdc_kafka_rows_of_add(CdcKafkaRowsOf *to, const char *table, bool tells_gone)
+{
+	if (to->table[0] != '\0' && strcmp(to->table, table) != 0)
+		table = tells_gone ? CDC_ROWS_OF_TOLD : CDC_ROWS_OF_SEVERAL;
+	strlcpy(to->table, table, sizeof(to->table));
+}
+
+/* What stands for a message's key; never 0. */
+static uint64
+sum_of_key(const CdcKafkaMessage *msg)
+{
+	return add_to_form(UINT64CONST(14695981039346656037), msg->key, msg->key_len) | 1;
+}
+
+/* Notes what a message of Debezium's says that a tombstone behind it lacks. */
+static void
+note_rows_of(const CdcKafkaMessage *msg, const CdcEnvelope *env, CdcKafkaRowsOf *rows_of)
+{
+	if (msg->value == NULL || env->source_table == NULL || !is_row(env->op))
+		return;
+	cdc_kafka_rows_of_add(rows_of, env->source_table, env->tells_gone);
+	rows_of->gone = env->op == CDC_OP_DELETE && msg->key != NULL ? sum_of_key(msg) : 0;
+}
+
 /* Where it was when a schema could not be had. */
 static void
 schema_context(void *arg)
@@ -540,7 +564,8 @@ schema_context(void *arg)
 }
 
 static void
-make_event(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent *event)
+make_event(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaRowsOf *rows_of,
+		   CdcKafkaEvent *event)
 {
 	CdcMessage	message = {{0}};
 	CdcEnvelope env;
@@ -558,8 +583,17 @@ make_event(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 	}
 	message.topic.data = msg->topic;
 	message.topic.len = strlen(msg->topic);
+	message.rows_of = rows_of->table[0] != '\0' ? rows_of->table : NULL;
+	message.told = msg->value == NULL && msg->key != NULL && rows_of->gone == sum_of_key(msg);
 	if (!cdc_failed(read_envelope(maker, msg, &message, &env, event)))
+	{
+		if (env.format != CDC_FORMAT_DEBEZIUM && env.format != CDC_FORMAT_DEBEZIUM_FLAT)
+			return;
+		note_rows_of(msg, &env, rows_of);
+		/* of which table it is others know */
+		event->beyond |= rows_of->in_part && msg->value == NULL && !message.told;
 		return;
+	}
 	if (event->err.status == CDC_ERR_NOMEM || event->err.status == CDC_ERR_INTERNAL)
 		cdc_ereport(&event->err, maker->sub->name);
 	if (env.looks_like != CDC_FORMAT_AUTO)
@@ -573,7 +607,8 @@ make_event(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent 
 }
 
 void
-cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcKafkaEvent *event)
+cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg,
+					 CdcKafkaRowsOf *rows_of, CdcKafkaEvent *event)
 {
 	CdcHistoryRow *row = &event->row;
 	ErrorContextCallback callback;
@@ -598,13 +633,13 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg, CdcK
 	}
 	if (maker->value_codec == NULL && maker->key_codec == NULL)
 	{
-		make_event(maker, msg, event);
+		make_event(maker, msg, rows_of, event);
 		return;
 	}
 	callback.callback = schema_context;
 	callback.arg = maker;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	make_event(maker, msg, event);
+	make_event(maker, msg, rows_of, event);
 	error_context_stack = callback.previous;
 }

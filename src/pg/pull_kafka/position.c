@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "pg/base/utf8.h"
 #include "pg/catalog/spi.h"
 
 /* The field, or other for NULL. */
@@ -27,7 +28,8 @@ cdc_kafka_places_read(const CdcSubscription *sub, int *n)
 {
 	static CdcStatement stmt = {
 		"SELECT p.topic, p.\"partition\", p.next_offset, p.low, p.high, p.message_offset,"
-		" p.message_ms, p.message_sum, p.messages, p.bytes, p.last_error IS NOT NULL"
+		" p.message_ms, p.message_sum, p.messages, p.bytes, p.last_error IS NOT NULL,"
+		" p.rows_of"
 		" FROM cdc_catalog.subscription_partition p WHERE p.subscription OPERATOR(pg_catalog.=) $1"
 		" ORDER BY p.topic, p.\"partition\"",
 		1, {TEXTOID}
@@ -57,6 +59,8 @@ cdc_kafka_places_read(const CdcSubscription *sub, int *n)
 		place->messages = int64_or(i, 9, 0);
 		place->bytes = int64_or(i, 10, 0);
 		place->failed = DatumGetBool(cdc_spi_datum(i, 11, BOOLOID, &isnull));
+		if (cdc_spi_text(&spi, i, 12) != NULL)
+			strlcpy(place->rows_of.table, cdc_to_utf8(cdc_spi_text(&spi, i, 12)), CDC_TABLE_NAME);
 		place->stored = true;
 		place->committed = CDC_OFFSET_UNKNOWN;
 	}
@@ -79,22 +83,22 @@ cdc_kafka_place_write(const CdcSubscription *sub, CdcKafkaPlace *place)
 	static CdcStatement update = {
 		"UPDATE cdc_catalog.subscription_partition SET next_offset = $4, low = $5, high = $6,"
 		" message_offset = $7, message_ms = $8, message_sum = $9, messages = $10, bytes = $11,"
-		" last_error = NULL, last_sqlstate = NULL, last_error_at = NULL, updated_at = pg_catalog.now()"
+		" rows_of = $12, last_error = NULL, last_sqlstate = NULL, last_error_at = NULL, updated_at = pg_catalog.now()"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND topic OPERATOR(pg_catalog.=) $2"
 		" AND \"partition\" OPERATOR(pg_catalog.=) $3",
-		11, {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
-		INT8OID, INT8OID}
+		12, {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+		INT8OID, INT8OID, TEXTOID}
 	};
 	static CdcStatement insert = {
 		"INSERT INTO cdc_catalog.subscription_partition (subscription, topic, \"partition\", next_offset,"
-		" low, high, message_offset, message_ms, message_sum, messages, bytes)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-		11, {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
-		INT8OID, INT8OID}
+		" low, high, message_offset, message_ms, message_sum, messages, bytes, rows_of)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+		12, {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+		INT8OID, INT8OID, TEXTOID}
 	};
 	CdcSpi		spi;
-	Datum		values[11];
-	char		nulls[11];
+	Datum		values[12];
+	char		nulls[12];
 
 	memset(nulls, ' ', sizeof(nulls));
 	cdc_spi_begin(&spi);
@@ -110,6 +114,8 @@ cdc_kafka_place_write(const CdcSubscription *sub, CdcKafkaPlace *place)
 	nulls[8] = nulls[6];
 	values[9] = Int64GetDatum(place->messages);
 	values[10] = Int64GetDatum(place->bytes);
+	nulls[11] = place->rows_of.table[0] == '\0' ? 'n' : ' ';
+	values[11] = CStringGetTextDatum(cdc_from_utf8_copy(place->rows_of.table));
 	if (cdc_spi_execute(place->stored ? &update : &insert, values, nulls) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -233,7 +233,7 @@ take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 		cdc_kafka_check_unexpected(call->sub, place, msg);
 
 	old = MemoryContextSwitchTo(stream->row_context);
-	cdc_kafka_event_make(stream->maker, msg, &event);
+	cdc_kafka_event_make(stream->maker, msg, &place->rows_of, &event);
 	if (event.poison && !take_poison(call, msg, &event))
 	{
 		MemoryContextSwitchTo(old);

@@ -44,6 +44,17 @@
 #define CDC_OFFSET_BEGINNING	(-1)	/* of next_offset: where the partition begins */
 #define CDC_OFFSET_UNKNOWN		(-1)	/* of all others */
 
+/* Room for the name of a table; longer ones are refused. */
+#define CDC_TABLE_NAME		520
+
+/* What the messages of a partition have said that a tombstone of Debezium's lacks. */
+typedef struct CdcKafkaRowsOf
+{
+	char		table[CDC_TABLE_NAME];	/* CdcMessage.rows_of, in UTF-8; "": there were no rows */
+	uint64		gone;			/* stands for the key of the row that the last one has said is gone; or 0 */
+	bool		in_part;		/* there were others that are not known here */
+} CdcKafkaRowsOf;
+
 /* What tells a message from another one at the same place. */
 typedef struct CdcMessageMark
 {
@@ -64,6 +75,7 @@ typedef struct CdcKafkaPlace
 	CdcMessageMark last;		/* the last message before next_offset that was read */
 	int64		messages;		/* counters since the subscription began */
 	int64		bytes;
+	CdcKafkaRowsOf rows_of;
 	bool		failed;			/* it has a last_error */
 	bool		stored;			/* there is a row */
 	bool		changed;		/* the row is not what is here */
@@ -283,8 +295,13 @@ extern List *cdc_kafka_event_maker_known(const CdcKafkaEventMaker *maker);
 
 /* Gives back what a large message took; the last event is void then. */
 extern void cdc_kafka_event_maker_trim(CdcKafkaEventMaker *maker);
+
+/* rows_of: of the message's partition; changes with it. */
 extern void cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg,
-								 CdcKafkaEvent *event);
+								 CdcKafkaRowsOf *rows_of, CdcKafkaEvent *event);
+
+/* Rows of that table, or several, as in CdcKafkaRowsOf, came behind those in to. */
+extern void cdc_kafka_rows_of_add(CdcKafkaRowsOf *to, const char *table, bool tells_gone);
 
 /* ---- poison.c ---- */
 
@@ -380,7 +397,7 @@ extern void cdc_kafka_check_arguments(const CdcSubscription *sub);
 extern void cdc_kafka_check_options(const CdcSubscription *sub, const CdcSubscription *former);
 extern void *cdc_kafka_subscribe_prepare(const CdcSubscription *sub);
 extern void cdc_kafka_subscribe(const CdcSubscription *sub, void *prepared);
-extern void cdc_kafka_set_position(CdcSubscription *sub, const char *where);
+extern void cdc_kafka_set_position(const CdcSubscription *sub, const char *where);
 extern void *cdc_kafka_goal(const CdcSubscription *sub, const char *text);
 extern bool cdc_kafka_goal_has(const void *goal, const char *gtid, const char *position);
 extern bool cdc_kafka_goal_pulled(const void *goal, const CdcSubscription *sub,

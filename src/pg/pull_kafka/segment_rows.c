@@ -26,6 +26,7 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_fdw.h"
 #include "pg/base/compat_value.h"
+#include "pg/base/utf8.h"
 #include "pg/remote/kafka_ranges.h"
 
 /* The arguments of cdc.kafka_rows(), in its order. */
@@ -67,6 +68,7 @@ typedef struct Own
 	int			number;			/* among all */
 	CdcKafkaRange range;		/* the message before it, too */
 	CdcKafkaReached reached;
+	CdcKafkaRowsOf rows_of;
 	bool		cut;			/* it has all the bytes that it may */
 	bool		reported;
 } Own;
@@ -321,6 +323,7 @@ take_message(Reading *reading, const CdcKafkaMessage *msg, MemoryContext caller,
 	Own		   *own = own_of(reading, msg);
 	CdcKafkaEvent event;
 
+	own->rows_of.in_part = true;
 	if (msg->offset < own->stretch.from)
 	{
 		/* compaction may have taken it away, as long as nothing else is in its place */
@@ -328,7 +331,7 @@ take_message(Reading *reading, const CdcKafkaMessage *msg, MemoryContext caller,
 			stop(reading, own, msg);
 		return false;
 	}
-	cdc_kafka_event_make(reading->maker, msg, &event);
+	cdc_kafka_event_make(reading->maker, msg, &own->rows_of, &event);
 	if (event.poison || event.beyond)
 	{
 		stop(reading, own, msg);
@@ -392,6 +395,8 @@ next_report(Reading *reading, MemoryContext caller, Datum *result)
 		row.op = (char) CDC_OP_CONTROL;
 		row.position = cdc_kafka_reached_text(&own->reached);
 		row.source_table = own->reached.sample;
+		if (own->rows_of.table[0] != '\0')
+			row.gtid = cdc_from_utf8_copy(own->rows_of.table);
 		*result = make_row(reading, &row, caller);
 		return true;
 	}

@@ -36,6 +36,7 @@ typedef struct CdcKafkaReached
 	int64		taken;			/* messages of tables that are wanted, or not */
 	int64		passed;
 	const char *sample;			/* name of a table that is not wanted; NULL: none came */
+	const char *rows_of;		/* CdcKafkaRowsOf.table of its own messages; NULL: "" */
 } CdcKafkaReached;
 
 /* All but the topics as an argument of type bigint[]. */
@@ -44,7 +45,7 @@ extern Datum cdc_kafka_stretch_numbers(const CdcKafkaStretch *stretches, int n);
 /* From that and the topics, palloc'ed; ERROR where they cannot be right. */
 extern CdcKafkaStretch *cdc_kafka_stretches_read(Datum numbers, char **topics, int n);
 
-/* What was reached, but for the sample, as text, palloc'ed, and back: ERROR where it is none. */
+/* What was reached, but for the names, as text, palloc'ed, and back: ERROR where it is none. */
 extern char *cdc_kafka_reached_text(const CdcKafkaReached *reached);
 extern void cdc_kafka_reached_read(const char *text, CdcKafkaReached *reached);
 

@@ -1,0 +1,198 @@
+# What tools write beside the plain cases: Debezium behind its transforms, of SQL Server and PostgreSQL, and
+# TiCDC; each with a real broker, into the replica that the source has, or an error that says why not.
+#
+# Takes 30 s.
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+use CdcIngest::Cluster;
+use CdcIngest::Kafka;
+
+my $kafka = CdcIngest::Kafka->new;
+my $cluster = CdcIngest::Cluster->new('kafka_tools');
+$cluster->do(sprintf(q{CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '%s')}, $kafka->bootstrap));
+
+sub list { return join ' ', map { join '|', map { $_ // '-' } @$_ } @{ $cluster->rows(@_) } }
+
+# A topic and a subscription of the same name, which goes on by hand.
+sub subscription
+{
+	my ($name, $format, %opt) = @_;
+	$kafka->create_topic($name);
+	$cluster->do("CREATE SCHEMA IF NOT EXISTS $name", @{ delete $opt{first} // [] });
+	$cluster->call('create_subscription', name => $name, server => 'bus', topics => [$name], format => $format, target_schema => $name, enabled => \'false', %opt);
+	return;
+}
+
+# Pulls and applies messages; returns the error.
+sub follow
+{
+	my ($name, @messages) = @_;
+	$kafka->produce($name, \@messages) if @messages;
+	my $error = $cluster->error_of("SELECT cdc.pull('$name')");
+	return $error eq '' ? $cluster->error_of("SELECT * FROM cdc.apply('$name')") : $error;
+}
+
+sub state_of { return list('SELECT source_table, state FROM cdc.subscription_table WHERE subscription = ? ORDER BY 1', $_[0]) }
+
+# Tombstones have no value, so that they say of their table no more than their key and topic do.
+subtest 'tombstones of rows that name their table themselves' => sub {
+	my $row = sub { my ($id, $v, $table) = @_; return [ qq({"id":$id}), qq({"id":$id,"v":"$v","__op":"c","__table":"$table","__db":"shop"}) ] };
+	for my $format ('debezium_flat', 'auto')
+	{
+		my $s = $format eq 'auto' ? 'gone_auto' : 'gone_flat';
+		subscription($s, $format);
+		is(follow($s, $row->(1, 'a', 'orders'), $row->(2, 'b', 'orders'), [ '{"id":1}', undef ]), '', "$format: rows with add.fields, and a tombstone");
+		is(list("SELECT id, v FROM $s.orders"), '2|b', '... deletes the row');
+		$cluster->forget;
+		is(follow($s, [ '{"id":2}', undef ], $row->(3, 'c', 'orders')), '', '... also by another process');
+		is(list("SELECT id, v FROM $s.orders"), '3|c', '... deletes the row');
+		like(follow($s, $row->(4, 'd', 'lines'), [ '{"id":3}', undef ]) . follow($s), qr/\Q$s\E\/0\@6.*a row was deleted, and the message does not tell of which table.*delete\.tombstone\.handling\.mode to rewrite/s, '... of several tables in one topic: an error');
+	}
+	is(state_of('gone_flat'), 'shop.orders|r shop.lines|r' =~ s/(\S+) (\S+)/$2 $1/r, '... with nothing beside them');
+
+	# deletes that have been told need no tombstones
+	subscription('gone_told', 'debezium_flat');
+	my $told = sub { my ($id, $deleted, $table) = @_; return [ qq({"id":$id}), qq({"id":$id,"__deleted":"$deleted","__table":"$table","__db":"shop"}) ] };
+	is(follow('gone_told', $told->(1, 'false', 'orders'), $told->(1, 'false', 'lines'), $told->(1, 'true', 'orders'), [ '{"id":1}', undef ]), '', 'rewrite-with-tombstone');
+	is(list('SELECT count(*) FROM gone_told.orders') . list('SELECT count(*) FROM gone_told.lines'), '01', '... deletes what the rows say');
+
+	# ByLogicalTableRouter tells it in the key
+	subscription('gone_routed', 'debezium_flat');
+	my $key = sub { return qq({"id":$_[0],"__dbz__physicalTableIdentifier":"srv.shop.$_[1]"}) };
+	my $routed = sub { my ($id, $v, $table) = @_; return [ $key->($id, $table), qq({"id":$id,"v":"$v","__table":"$table","__db":"shop"}) ] };
+	is(follow('gone_routed', $routed->(1, 'a', 'customers_1'), $routed->(1, 'b', 'customers_2'), $routed->(2, 'c', 'customers_2'), [ $key->(1, 'customers_2'), undef ]), '', 'a router and add.fields');
+	is(list('SELECT id, v FROM gone_routed.customers_1') . ' ' . list('SELECT id, v FROM gone_routed.customers_2'), '1|a 2|c', '... deletes the row of the table that the key names');
+
+	# the name of a schema tells it, where keys have none
+	subscription('gone_schema', 'debezium_flat');
+	my $schema = sub { my ($id, $v) = @_; return [ qq({"id":$id}), qq({"schema":{"type":"struct","name":"srv.shop.orders.Value","fields":[{"type":"int32","field":"id"},{"type":"string","field":"v"}]},"payload":{"id":$id,"v":"$v"}}) ] };
+	is(follow('gone_schema', $schema->(1, 'a'), $schema->(2, 'b'), [ '{"id":1}', undef ]), '', 'values with schemas, keys without');
+	is(list('SELECT id, v FROM gone_schema.orders'), '2|b', '... deletes the row');
+	# and either names another one: a renamed schema, a topic that was routed
+	subscription('gone_renamed', 'debezium_flat');
+	my $key_of = sub { my ($id, $name) = @_; return qq({"schema":{"type":"struct","name":"$name","fields":[{"type":"int32","field":"id"}]},"payload":{"id":$id}}) };
+	my $renamed = sub { my ($id, $v) = @_; return [ $key_of->($id, 'srv.shop.orders.Key'), qq({"schema":{"type":"struct","name":"com.acme.Order","fields":[{"type":"int32","field":"id"},{"type":"string","field":"v"}]},"payload":{"id":$id,"v":"$v"}}) ] };
+	is(follow('gone_renamed', $renamed->(1, 'a'), $renamed->(2, 'b'), [ $key_of->(1, 'srv.shop.orders.Key'), undef ]), '', 'a value whose schema was renamed');
+	is(list('SELECT id, v FROM gone_renamed.gone_renamed'), '2|b', '... deletes the row');
+	subscription('gone_keyed', 'debezium_flat');
+	is(follow('gone_keyed', [ $key_of->(1, 'srv.shop.t.Key'), '{"id":1,"v":"a"}' ], [ $key_of->(2, 'srv.shop.t.Key'), '{"id":2,"v":"b"}' ], [ $key_of->(1, 'srv.shop.t.Key'), undef ]), '', 'keys with schemas, values without');
+	is(list('SELECT id, v FROM gone_keyed.gone_keyed'), '2|b', '... deletes the row');
+
+	# a key that is a value only
+	subscription('gone_bare', 'debezium_flat', first => ['CREATE TABLE gone_bare.gone_bare (id int PRIMARY KEY, v text)']);
+	like(follow('gone_bare', [ 1, '{"id":1,"v":"a"}' ], [ 1, undef ]) . follow('gone_bare'), qr/its key is a number, which names no column.*ExtractField/s, 'a bare key: an error that says so');
+};
+
+# A compacted topic keeps the tombstone of a delete, and not the delete.
+subtest 'Debezium: deletes of which the tombstone is left' => sub {
+	my $image = sub { my ($id, $v) = @_; return defined $v ? qq({"id":$id,"v":"$v"}) : 'null' };
+	my $event = sub { my ($op, $id, $before, $after, $table) = @_; return [ qq({"id":$id}), sprintf '{"op":"%s","before":%s,"after":%s,"ts_ms":1,"source":{"connector":"mysql","name":"srv","db":"shop","table":"%s","ts_ms":1}}', $op, $image->($id, $before), $image->($id, $after), $table // 'orders' ] };
+	for my $format ('debezium', 'auto')
+	{
+		my $s = "left_$format";
+		subscription($s, $format);
+		is(follow($s, [ '{"id":9}', undef ], (map { $event->('c', $_, undef, 'a') } 1 .. 4), [ '{"id":1}', undef ]), '', "$format: a tombstone alone");
+		is(list("SELECT id FROM $s.orders ORDER BY 1"), '2 3 4', '... deletes the row');
+		$cluster->forget;
+		is(follow($s, [ '{"id":2}', undef ], $event->('d', 3, 'a'), [ '{"id":3}', undef ], $event->('c', 3, undef, 'b')), '', '... also in another process');
+		is(list("SELECT id, v FROM $s.orders ORDER BY 1"), '3|b 4|a', '... and is nothing behind its delete');
+		is(list("SELECT op, count(*) FROM $s.${s}_history WHERE event IS NULL GROUP BY 1 ORDER BY 1"), $format eq 'auto' ? 'd|3 m|1' : 'd|2 m|2', '... which is in the history once');
+	}
+	# of several tables in one topic the messages of deletes tell
+	is(follow('left_debezium', $event->('c', 1, undef, 'x', 'lines'), $event->('d', 1, 'x', undef, 'lines'), [ '{"id":1}', undef ], [ '{"id":4}', undef ]), '', 'several tables in one topic');
+	is(list('SELECT count(*) FROM left_debezium.lines') . ' ' . list('SELECT id FROM left_debezium.orders ORDER BY 1'), '0 3 4', '... by the messages of deletes');
+};
+
+# What TiCDC leaves out of types: its content-compatible is off by default.
+$cluster->forget;
+subtest 'TiCDC: types without digits' => sub {
+	my $ticdc = sub {
+		my ($table, $type, @values) = @_;
+		my $n = 0;
+		return map { $n++; [ undef, qq({"id":0,"database":"test","table":"$table","pkNames":["id"],"isDdl":false,"type":"INSERT","es":1639633141221,"ts":1639633142960,"sql":"","sqlType":{"id":4,"x":93},"mysqlType":{"id":"int","x":"$type"},"data":[{"id":"$n","x":"$_"}],"old":null}) ] } @values;
+	};
+	my @cases = (
+		[ 'datetime', 'timestamp(6)', '2020-01-01 00:00:00.999999' ], [ 'timestamp', 'timestamptz(3)', '2020-01-01 00:00:00.500' ],
+		[ 'time', 'interval(1)', '-00:00:01.5' ], [ 'datetime', 'timestamp(6)', '2020-01-01 00:00:00' ],
+		[ 'decimal', 'numeric(12,4)', '123.45', '0.0001' ], [ 'decimal unsigned', 'numeric', '123.45' ], [ 'char', 'char(5)', 'ab' ],
+		[ 'varchar', 'varchar(40)', 'abcdef' ], [ 'bit', 'bit(8)', '5' ], [ 'set', 'text', 'a,b' ], [ 'varbinary', 'bytea', 'ab' ]);
+	my $i = 0;
+	for my $case (@cases)
+	{
+		my ($type, $own, @values) = @$case;
+		for my $made (0, 1)
+		{
+			my $s = 'ticdc_' . $i++;
+			subscription($s, 'canal', $made ? (first => ["CREATE TABLE $s.t (id int PRIMARY KEY, x $own)"]) : ());
+			is(follow($s, $ticdc->('t', $type, @values)), '', "$type '@values'" . ($made ? " into $own" : ''));
+			is(state_of($s), 'test.t|r', '... is replicated');
+			my $text = $type eq 'varbinary' ? q{convert_from(x, 'UTF8')} : $type eq 'bit' ? 'x::bigint::text' : $type =~ /decimal/ ? 'round(x, 6)' : $type eq 'timestamp' ? q{x AT TIME ZONE 'UTC'} : 'x';
+			my @expected = map { $type =~ /decimal/ ? sprintf('%.6f', $_) : $_ =~ s/\.500$/.5/r } @values;
+			is(join(' ', map { $_->[0] =~ s/ +$//r } @{ $cluster->rows("SELECT ($text)::text FROM $s.t ORDER BY id") }), join(' ', @expected), '... as it is');
+		}
+	}
+	# what does not fit what was made of the first row is an error, as ever
+	subscription('ticdc_late', 'canal');
+	like(follow('ticdc_late', $ticdc->('t', 'datetime', '2020-01-01 00:00:00', '2020-01-01 00:00:00.5')), qr/too few fraction digits.*ALTER TABLE/s, 'a fraction that comes later');
+};
+
+$cluster->forget;
+# A number of a message without schema has the unit that its connector and the source's digits give it.
+subtest 'Debezium: times without schemas' => sub {
+	my $event = sub { my ($connector, $x) = @_; return [ '{"id":1}', qq({"before":null,"after":{"id":1,"x":$x},"source":{"connector":"$connector","name":"srv","ts_ms":1,"db":"shop","schema":"s","table":"t"},"op":"c","ts_ms":1}) ] };
+	my $i = 0;
+	for my $case (
+		[ 'sqlserver', 'time(6)', 1000000000, undef, qr/unit of the number.*nanoseconds.*time\.precision\.mode/s ],
+		[ 'sqlserver', 'time', 1000000000, undef, qr/unit of the number/ ],
+		[ 'sqlserver', 'timestamp(6)', 1000000000, undef, qr/unit of the number.*nanoseconds/s ],
+		[ 'sqlserver', 'time(3)', 1000, '00:00:01' ], [ 'sqlserver', 'timestamp(3)', 1000, '1970-01-01 00:00:01' ],
+		[ 'postgresql', 'time', 86399999, undef, qr/unit of the number.*milliseconds or microseconds/s ],
+		[ 'postgresql', 'time(6)', 1000000, '00:00:01' ], [ 'postgresql', 'time(3)', 1000, '00:00:01' ],
+		[ 'postgresql', 'interval', 1000000, '00:00:01' ], [ 'mysql', 'time', 1000000, '00:00:01' ],
+		[ 'sqlserver', 'timestamptz', '"2018-06-20T15:13:16.9451047+02:00"', undef, qr/too few fraction digits/ ],
+		[ 'sqlserver', 'timestamptz', '"2018-06-20T15:13:16.945104+02:00"', '2018-06-20 13:13:16.945104+00' ])
+	{
+		my ($connector, $type, $x, $expected, $error) = @$case;
+		my $s = 'unit_' . $i++;
+		subscription($s, 'debezium', first => ["CREATE TABLE $s.t (id int PRIMARY KEY, x $type)"]);
+		my $got = follow($s, $event->($connector, $x));
+		if (defined $error) { like($got, $error, "$connector: $x in $type is an error"); next }
+		is($got, '', "$connector: $x in $type");
+		is(list("SELECT x FROM $s.t"), $expected, '... is right');
+	}
+};
+
+$cluster->forget;
+# PostgreSQL's own dates, from its connector.
+subtest 'Debezium: dates that only PostgreSQL has' => sub {
+	my $type = sub { my ($type, $name) = @_; return qq({"type":"$type","optional":true,"name":"io.debezium.time.$name","field":"x"}) };
+	my $micro = $type->('int64', 'MicroTimestamp');
+	my $zoned = $type->('string', 'ZonedTimestamp');
+	my $date = $type->('int32', 'Date');
+	my $row = qq({"type":"struct","optional":true,"fields":[{"type":"int32","optional":false,"field":"id"},%s],"field":"%s"});
+	my $i = 0;
+	for my $case (
+		[ $micro, 'timestamp', '9223372036825200000', 'infinity' ], [ $micro, 'timestamp', '-9223372036832400000', '-infinity' ],
+		[ $micro, 'timestamp', '-62200000000000000', '0003-12-17 14:13:20 BC' ], [ $micro, 'timestamp', '253402300800000000', '10000-01-01 00:00:00' ],
+		[ $zoned, 'timestamptz', '"+292278994-08-16T23:00:00Z"', 'infinity' ], [ $zoned, 'timestamptz', '"-292275055-05-16T23:00:00Z"', '-infinity' ],
+		[ $zoned, 'timestamptz', '"infinity"', 'infinity' ], [ $zoned, 'timestamptz', '"0000-03-15T00:00:00Z"', '0001-03-15 00:00:00+00 BC' ],
+		[ $zoned, 'timestamptz', '"-0043-03-15T01:02:03.5Z"', '0044-03-15 01:02:03.5+00 BC' ], [ $zoned, 'timestamptz', '"+10000-01-01T00:00:00Z"', '10000-01-01 00:00:00+00' ],
+		[ $zoned, 'timestamptz', '"0000-01-01T01:00:00+02:00"', '0002-12-31 23:00:00+00 BC' ],
+		[ $date, 'date', '-800000', '0222-09-04 BC' ], [ $date, 'date', '2932897', '10000-01-01' ])
+	{
+		my ($field, $own, $x, $expected) = @$case;
+		my $schema = sprintf q({"type":"struct","name":"srv.s.t.Envelope","fields":[%s,%s]}), sprintf($row, $field, 'before'), sprintf($row, $field, 'after');
+		for my $made (0, 1)
+		{
+			my $s = 'far_' . $i++;
+			subscription($s, 'debezium', $made ? (first => ["CREATE TABLE $s.t (id int PRIMARY KEY, x $own)"]) : ());
+			is(follow($s, [ '{"id":1}', qq({"schema":$schema,"payload":{"before":null,"after":{"id":1,"x":$x},"source":{"connector":"postgresql","name":"srv","ts_ms":1,"db":"shop","schema":"s","table":"t","lsn":1},"op":"c","ts_ms":1}}) ]), '', "message with $x");
+			is(list("SELECT x FROM $s.t"), $expected, "... is $expected");
+		}
+	}
+};
+
+done_testing;
