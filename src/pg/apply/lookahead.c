@@ -91,8 +91,8 @@ typedef struct Slot
 	uint32		partition:PARTITION_BITS;
 } Slot;
 
-StaticAssertDecl(RUN_BITS + DID_BITS + PARTITION_BITS == 32, "slots of the table of keys have sixteen bytes");
-StaticAssertDecl(CDC_LOOKAHEAD_RUNS < (1 << RUN_BITS), "a slot holds a target's number");
+_Static_assert(RUN_BITS + DID_BITS + PARTITION_BITS == 32, "slots of the table of keys have sixteen bytes");
+_Static_assert(CDC_LOOKAHEAD_RUNS < (1 << RUN_BITS), "a slot holds a target's number");
 
 /* What an event does to a key. */
 typedef struct Touch
