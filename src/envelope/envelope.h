@@ -273,4 +273,13 @@ extern CdcStatus cdc_envelope_likely_key(CdcArena *arena, const CdcEnvelope *env
 										 CdcString **names, int *n, bool *one_of_them,
 										 CdcError *err);
 
+/*
+ * Whether a value of Debezium's says that the source did not send it again (unchanged TOAST and
+ * the like).
+ */
+extern bool cdc_debezium_unavailable(const CdcDoc *value);
+
+/* The version of the connector in messages of Debezium's form that this project has written. */
+#define CDC_PUBLISHER		"cdc_ingest"
+
 #endif							/* CDC_ENVELOPE_ENVELOPE_H */

@@ -43,6 +43,17 @@ write_cell(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *f
 	return st;
 }
 
+/*
+ * Whether a value stands for one that the source did not send again.  Only Debezium has such
+ * values: elsewhere that text is what the row holds.
+ */
+static bool
+is_unavailable(const Writer *w, const CdcDoc *value)
+{
+	return (w->env->format == CDC_FORMAT_DEBEZIUM ||
+			w->env->format == CDC_FORMAT_DEBEZIUM_FLAT) && cdc_debezium_unavailable(value);
+}
+
 /* Writes columns of the key that the image lacks, from the other image or the message's key. */
 static CdcStatus
 write_missing_key(const Writer *w, const CdcImage *image, const CdcImage *other, CdcSink *sink)
@@ -112,7 +123,7 @@ write_data(const Writer *w, const CdcImage *image, const CdcImage *other, CdcSin
 
 	cdc_image_begin(w->env, image, &iter);
 	while (st == CDC_OK && cdc_image_next(&iter, &name, &value, &field))
-		if (!cdc_debezium_unavailable(&value))
+		if (!is_unavailable(w, &value))
 			st = write_cell(w, name, &value, &field, sink);
 	if (st == CDC_OK && w->env->format == CDC_FORMAT_MAXWELL && w->env->op == CDC_OP_UPDATE)
 		st = write_new_nulls(w, image, other, sink);
@@ -137,8 +148,8 @@ write_old(const Writer *w, const CdcImage *after, const CdcImage *before, CdcSin
 	{
 		bool		is_now = cdc_image_find(after, name, &now);
 
-		if (cdc_debezium_unavailable(&value) ||
-			(is_now ? cdc_debezium_unavailable(&now) || cdc_doc_equal(&value, &now) :
+		if (is_unavailable(w, &value) ||
+			(is_now ? is_unavailable(w, &now) || cdc_doc_equal(&value, &now) :
 			 w->env->format != CDC_FORMAT_MAXWELL))
 			continue;
 		st = write_cell(w, name, &value, &field, sink);

@@ -158,9 +158,6 @@ extern CdcStatus cdc_debezium_column(CdcArena *arena, CdcEnvelope *env, const Cd
 									 const CdcCell *cell, CdcEnvelopeColumn *column,
 									 CdcError *err);
 
-/* Whether a value says that the source did not tell it (unchanged TOAST and the like). */
-extern bool cdc_debezium_unavailable(const CdcDoc *value);
-
 /* ---- definitions ---- */
 
 /*

@@ -5,7 +5,8 @@
  *	  that can be compared.
  *
  * Debezium has file and offset of MySQL's and MariaDB's binlogs, and PostgreSQL's LSN, Maxwell
- * the same with output_binlog_position, GoldenGate a place in its trail.  Numbers of transactions
+ * the same with output_binlog_position, GoldenGate a place in its trail; what our own publications
+ * write in Debezium's form has the number of the event.  Numbers of transactions
  * say when one began, and times which clock: neither is an order of what happened to a row.
  *
  *-------------------------------------------------------------------------
@@ -78,6 +79,7 @@ read_debezium_place(const CdcEnvelope *env, CdcEnvelopeOrder *order)
 {
 	CdcDoc		source;
 	CdcString	snapshot;
+	CdcString	sequence;
 	int64_t		n;
 
 	if (!cdc_doc_find_type(&env->body, "source", CDC_DOC_OBJECT, &source))
@@ -91,6 +93,9 @@ read_debezium_place(const CdcEnvelope *env, CdcEnvelopeOrder *order)
 		order->log ^= (uint64_t) n * UINT64_C(0x9e3779b97f4a7c15);
 	if (env->position.len > 0)
 		return read_binlog_place(env->position, order);
+	sequence = cdc_doc_find_string(&source, "sequence");
+	if (cdc_string_is(cdc_doc_find_string(&source, "version"), CDC_PUBLISHER))
+		return take_number(&sequence, &order->at) && sequence.len == 0;
 	if (!cdc_doc_find_int64(&source, "lsn", &n) || n <= 0)
 		return false;
 	order->at = (uint64_t) n;

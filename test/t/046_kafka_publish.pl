@@ -117,7 +117,8 @@ subtest 'formats' => sub {
 	1 while $cluster->value(q{SELECT cdc.publish_more('one', 2)});
 	is($first, 1, 'max_events');
 	my @all = map { messages('all', partition => $_, args => [ '-X', 'isolation.level=read_committed' ]) } 0, 1;
-	is(scalar(@all), $events + 4, 'all events in one topic, tombstones behind deletes; a key that changes is a delete and an insert');
+	# none where rows of a table share the template's key
+	is(scalar(@all), $events + 3, 'all events in one topic, tombstones behind deletes; a key that changes is a delete and an insert');
 	is(scalar(grep { !defined $_->[1] && $_->[0] eq 'orders/1' } @all), 1, 'a tombstone under the key of the template');
 };
 

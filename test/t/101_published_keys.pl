@@ -223,6 +223,101 @@ subtest 'a table without a key' => sub {
 	}
 };
 
+# Where a row goes may depend on its columns: it is taken away from where it was.
+subtest 'templates that read columns' => sub {
+	my $dbh = $source->connect;
+	$source->do('CREATE TABLE shop.tp (id int PRIMARY KEY, region varchar(10), n int)', q{INSERT INTO shop.tp VALUES (1, 'eu', 1), (2, 'us', 2), (3, 'eu', 3), (4, NULL, 4)});
+	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
+	$source->do(q{UPDATE shop.tp SET region = 'us' WHERE id = 1}, q{UPDATE shop.tp SET region = 'eu', n = 20 WHERE id = 2}, q{UPDATE shop.tp SET id = 30 WHERE id = 3}, q{DELETE FROM shop.tp WHERE id = 1}, q{UPDATE shop.tp SET region = 'us' WHERE id = 4}, q{INSERT INTO shop.tp VALUES (1, 'eu', 5)});
+	both();
+	my $publish = sub { my ($name, $format, $topic, $key, $options) = @_; $options //= '{}'; return qq{SELECT cdc.publish('shop', 'bus', '$topic', key_template := '$key', format := '$format', options := '$options', name := '$name', from_seq := $from)} };
+	like(fails($publish->('one_key', 'json', 'one_key', $_)), qr/key_template "\Q$_\E" gives rows of shop\.tp one key.*HINT:.*\$\{primary_key\}/s, "'$_' tells no rows apart") for '${column:region}', 'x', '', '${database}.${table}';
+	# a tombstone of a key that rows share would take others away
+	$cluster->do($publish->('shared', 'debezium', 'shared', '${column:region}'));
+	is(scalar(grep { $_ eq '-1' } map { $kafka->consume('shared', partition => $_, format => '%S') } 0 .. 3), 0, 'no tombstones of them');
+
+	my $rows = sub { return $json->encode([ map { [ $_->[1], $_->[0], $_->[2] ] } @{ $dbh->selectall_arrayref('SELECT id, region, n FROM shop.tp ORDER BY id') } ]) };
+	my $folded = sub {
+		my ($format) = @_;
+		my %doc;
+		for my $place ($format eq 'json' ? map { ("tpj.$_") } qw(eu us) : ('tpe'))
+		{
+			for my $partition (0 .. 3)
+			{
+				for my $m ($kafka->consume($place, partition => $partition, format => '%K|%k|%S|%s'))
+				{
+					my ($key, $len, $value) = $m =~ /^-?\d+\|(.*?)\|(-?\d+)\|(.*)$/s;
+					if ($format eq 'json') { $len < 0 ? delete $doc{"$place $key"} : ($doc{"$place $key"} = [ $place =~ /(..)$/, @{ $json->decode($value) }{qw(id n)} ]); next }
+					my ($action, $row) = split /\n/, $value;
+					my ($verb, $of) = %{ $json->decode($action) };
+					$verb eq 'delete' ? delete $doc{"$of->{_index} $of->{_id}"} : ($doc{"$of->{_index} $of->{_id}"} = [ $of->{_index} =~ /(..)$/, @{ $json->decode($row) }{qw(id n)} ]);
+				}
+			}
+		}
+		return $json->encode([ sort { $a->[1] <=> $b->[1] } values %doc ]);
+	};
+	$kafka->create_topic("tpj.$_", 4) for '', qw(eu us);
+	$cluster->do($publish->('tpj', 'json', 'tpj.${column:region}', '${primary_key}'), $publish->('tpe', 'es_bulk', 'tpe', '${primary_key}', '{"index": "i-${column:region}"}'));
+	is($folded->('json'), $rows->(), 'a topic for each region');
+	is($folded->('es_bulk'), $rows->(), 'an index for each region');
+
+	# the message key alone, and messages that tell their order in each format's own reader
+	$cluster->do($publish->('tpd', 'debezium', 'tpd', '${column:region}/${column:id}'), 'CREATE SCHEMA tpd', 'CREATE TABLE tpd.tp (LIKE shop.tp INCLUDING ALL)');
+	$cluster->call('create_subscription', name => 'tpd', server => 'bus', topics => ['tpd'], format => 'debezium', target_schema => 'tpd', history => 'tpd.history', enabled => \'false', tables => ['shop.tp']);
+	read_all('tpd');
+	is(rows_of($cluster->dbh, 'tpd.tp'), rows_of($dbh, 'shop.tp'), 'debezium');
+
+	# what a partial image does not tell cannot be taken away
+	$dbh->do('SET binlog_row_image = MINIMAL');
+	$dbh->do('UPDATE shop.tp SET n = 6 WHERE id = 1');
+	both();
+	like(fails(qq{SELECT cdc.publish_more('$_')}), qr/a change in shop\.tp does not tell what column "region" was.*HINT:.*from_seq/s, "$_: a partial image") for qw(tpj tpe);
+	$cluster->do(q{SELECT cdc.drop_publication('tpj')});
+
+	# a document is the whole row, or says that it is not
+	$dbh->do('SET binlog_row_image = FULL');
+	$source->do('CREATE TABLE shop.pd (id int PRIMARY KEY, a int, b varchar(10))', q{INSERT INTO shop.pd VALUES (1, 1, 'one'), (2, 2, 'two')});
+	both();
+	my $pd = $cluster->value('SELECT max(seq) FROM history');
+	$dbh->do($_) for 'SET binlog_row_image = MINIMAL', 'UPDATE shop.pd SET a = 10 WHERE id = 1', 'DELETE FROM shop.pd WHERE id = 2', 'SET binlog_row_image = FULL';
+	both();
+	my $out = sub { my ($format) = @_; return qq{SELECT cdc.publish('shop', 'bus', '$format.\${table}', format := '$format', options := '{"exclude": "shop.nk"}', name := '$format', from_seq := $pd)} };
+	my $error = fails($out->('json'));
+	like($error, qr/a change in shop\.pd does not tell column "b".*HINT:.*another format/s, 'json');
+	my ($statement) = $error =~ /(SELECT cdc\.publish\(.*?\);)/s;
+	$cluster->do($statement =~ s/\)$/, from_seq := $pd)/r);
+	$cluster->do($out->('es_bulk'));
+	my %es = map { my ($action, $row) = split /\n/; my ($verb, $of) = %{ $json->decode($action) }; ($verb => [ $of->{_id}, $row ]) } map { $kafka->consume('es_bulk.pd', partition => $_) } 0 .. 3;
+	is_deeply([ $es{update}[0], $json->decode($es{update}[1]) ], [ 1, { doc => { database => 'shop', table => 'pd', id => 1, a => 10 } } ], 'a part of a document in es_bulk');
+	is($es{delete}[0], 2, 'a delete tells what it has to');
+	$cluster->do("SELECT cdc.drop_subscription('tpd', true)", map { "SELECT cdc.drop_publication('$_')" } qw(shared tpe tpd json es_bulk));
+};
+
+# With schemas they are a part of the key's bytes, and so of what its partition is.
+subtest 'another type of the key, with schemas' => sub {
+	$source->do('CREATE TABLE shop.ty (id int PRIMARY KEY, n int)');
+	both();
+	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
+	$source->do('INSERT INTO shop.ty SELECT seq, seq FROM shop.seq_1_to_40', 'ALTER TABLE shop.ty MODIFY id bigint', 'UPDATE shop.ty SET n = n + 100 WHERE id <= 20', 'DELETE FROM shop.ty WHERE id > 30', 'DROP TABLE shop.ty', 'CREATE TABLE shop.ty (id int unsigned PRIMARY KEY, n int)', 'INSERT INTO shop.ty SELECT seq, -seq FROM shop.seq_10_to_25');
+	both();
+	$cluster->do(qq{SELECT cdc.publish('shop', 'bus', 'ty.\${table}', format := 'debezium', options := '{"schemas": true}', name := 'ty', from_seq := $from)}, 'CREATE SCHEMA ty', 'CREATE TABLE ty.ty (id bigint PRIMARY KEY, n int)');
+	$cluster->call('create_subscription', name => 'ty', server => 'bus', topics => ['ty.ty'], format => 'debezium', target_schema => 'ty', history => 'ty.history', enabled => \'false', tables => ['shop.ty']);
+	read_all('ty');
+	is(rows_of($cluster->dbh, 'ty.ty'), rows_of($source->connect, 'shop.ty'), 'rows whose messages come from several partitions');
+	$cluster->do(q{SELECT cdc.drop_subscription('ty', true)}, q{SELECT cdc.drop_publication('ty')});
+};
+
+# What stands for a value in messages of Debezium is a text like others elsewhere.
+subtest 'a text that Debezium has a meaning for' => sub {
+	my $text = '__debezium_unavailable_value';
+	$source->do('CREATE TABLE shop.un (id int PRIMARY KEY, r text, n int)', "INSERT INTO shop.un VALUES (1, '$text', 1), (2, 'a', 1)", "UPDATE shop.un SET r = '$text', n = 2 WHERE id = 2");
+	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
+	both();
+	delete local $readers{debezium};
+	out_and_in('un', $from, 'un');
+	like(fails(qq{SELECT cdc.publish('shop', 'bus', 'unavailable', format := 'debezium', name := 'unavailable', from_seq := $from)}), qr/the text by which messages say that they do not have a value in column "r" cannot be published in format debezium.*HINT:.*maxwell or json/s, 'Debezium has no other');
+};
+
 # What is gone from the history cannot be deleted by it.
 subtest 'a history with a hole' => sub {
 	my $from = $cluster->value('SELECT max(seq) + 1 FROM history');
@@ -317,6 +412,35 @@ subtest 'a declared format, and the keys of its messages' => sub {
 	$cluster->do(q{SELECT cdc.disable_publication('mxj')}, $hint);
 	is($cluster->value(q{SELECT events_behind || ' ' || coalesce(last_error, '-') FROM cdc.stat_publication WHERE publication = 'mxj'}), '0 -', 'an error that is over');
 	$cluster->do(q{SELECT cdc.drop_subscription('mx', true)});
+};
+
+# Most messages' keys are not kept: what those say that are must not be another key.
+subtest 'the order of a key of several columns' => sub {
+	my $key = sub { my ($id) = @_; return qq({"region":"eu","id":$id}) };
+	my $row = sub { my ($id, $v) = @_; return qq({"region":"eu","id":$id,"v":$v}) };
+	my $m = sub { my ($op, $id, $before, $after) = @_; return [ $key->($id), qq({"before":$before,"after":$after,"source":{"db":"d","table":"two","name":"n","connector":"mysql"},"op":"$op","ts_ms":1}) ] };
+	$kafka->create_topic('two', 1);
+	$kafka->produce('two', [ $m->('c', 1, 'null', $row->(1, 1)), $m->('c', 2, 'null', $row->(2, 1)), $m->('u', 1, $row->(1, 1), $row->(1, 2)), $m->('d', 1, $row->(1, 2), 'null'), $m->('d', 2, $row->(2, 1), 'null'), $m->('c', 2, 'null', $row->(2, 7)) ]);
+	$cluster->do('CREATE SCHEMA two', 'CREATE TABLE two.two (region text, id int, v int, PRIMARY KEY (region, id))');
+	$cluster->call('create_subscription', name => 'two', server => 'bus', topics => ['two'], format => 'debezium', target_schema => 'two', history => 'two.history', enabled => \'false');
+	read_all('two');
+	is(rows_of($cluster->dbh, 'two.two'), 'eu,2,7', 'the replica');
+	for my $format (qw(json debezium quix canal goldengate_op))
+	{
+		my $prefix = "two$format";
+		$cluster->do(qq{SELECT cdc.publish('two', 'bus', '$prefix.two', format := '$format', name := '$prefix')});
+		if ($format eq 'json')
+		{
+			is_deeply(documents('json', "$prefix.two"), { '{"region":"eu","id":2}' => { region => 'eu', id => 2, v => 7 } }, 'json');
+			next;
+		}
+		$cluster->do("CREATE SCHEMA $prefix", "CREATE TABLE $prefix.two (LIKE two.two INCLUDING ALL)");
+		$cluster->call('create_subscription', name => $prefix, server => 'bus', topics => ["$prefix.two"], format => $readers{$format}, target_schema => $prefix, history => "$prefix.history", enabled => \'false');
+		read_all($prefix);
+		is(rows_of($cluster->dbh, "$prefix.two"), 'eu,2,7', $format);
+		$cluster->do("SELECT cdc.drop_subscription('$prefix', true)");
+	}
+	$cluster->do(q{SELECT cdc.drop_subscription('two', true)});
 };
 
 done_testing();

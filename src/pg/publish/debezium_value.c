@@ -12,6 +12,7 @@
 #include "utils/timestamp.h"
 
 #include "core/base64.h"
+#include "envelope/envelope.h"
 #include "pg/base/epoch.h"
 
 bool
@@ -298,6 +299,8 @@ cdc_publish_debezium_value(CdcPublishChange *change, CdcJsonText *to,
 	else if (column->kind >= CDC_VALUE_DATE && column->kind <= CDC_VALUE_TIMESTAMP &&
 			 value->type == CDC_DOC_STRING)
 		put_time_value(change, sink, column, value->string);
+	else if (cdc_debezium_unavailable(value))
+		cdc_publish_refuse(change, column, "the text by which messages say that they do not have a value");
 	else
 		cdc_publish_check(cdc_doc_emit(value, sink));
 }

@@ -231,6 +231,29 @@ tells_key(const CdcEnvelope *env)
 							 env->format == CDC_FORMAT_DEBEZIUM_FLAT);
 }
 
+/* Whether two lists have the same names, in any order; none comes twice in b. */
+static bool
+same_names(const CdcString *a, int na, const CdcString *b, int nb)
+{
+	int			i;
+	int			k;
+
+	for (i = 0; na == nb && i < nb; i++)
+	{
+		for (k = 0; k < na; k++)
+			if (a[k].len == b[i].len && memcmp(a[k].data, b[i].data, a[k].len) == 0)
+				break;
+		if (k == na)
+			return false;
+	}
+	return na == nb;
+}
+
+/*
+ * The order of the names is part of what is published as a key.  A message's key that was
+ * kept has JSONB's order, and most are not kept: so it is the target's wherever it has the
+ * same columns, or one row would have two keys.
+ */
 const CdcPublishKey *
 cdc_publish_envelope_key(CdcPublisher *publisher, const CdcPublishKey *key)
 {
@@ -250,6 +273,8 @@ cdc_publish_envelope_key(CdcPublisher *publisher, const CdcPublishKey *key)
 			n = e->message.nkey_columns;
 		}
 	}
+	if (same_names(names, n, e->message.key_columns, e->message.nkey_columns))
+		names = e->message.key_columns;
 	e->key.columns = palloc(sizeof(char *) * Max(n, 1));
 	for (i = 0; i < n; i++)
 		e->key.columns[i] = pnstrdup(names[i].data, names[i].len);

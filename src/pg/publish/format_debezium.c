@@ -134,16 +134,20 @@ put_source(CdcPublishChange *change)
 	CdcSink    *sink = sink_of(text);
 	const CdcPublishEvent *event = change->event;
 	const char *snapshot = event->op == 'r' ? "true" : "false";
+	const char *sequence;
 
 	cdc_publish_check(sink->ops->key(sink, "source", 6));
 	cdc_publish_check(sink->ops->begin_object(sink));
-	cdc_publish_put_text(text, "version", "cdc_ingest", 10);
+	cdc_publish_put_text(text, "version", CDC_PUBLISHER, strlen(CDC_PUBLISHER));
 	cdc_publish_put_text(text, "connector", "mysql", 5);
 	cdc_publish_put_text(text, "name", change->publisher->publication->sub->name,
 						 strlen(change->publisher->publication->sub->name));
 	cdc_publish_check(sink->ops->key(sink, "ts_ms", 5));
 	cdc_publish_check(sink->ops->int64(sink, event->source_us / 1000));
 	cdc_publish_put_text(text, "snapshot", snapshot, strlen(snapshot));
+	/* what orders messages of one row that come from several partitions, also over a fail-over */
+	sequence = psprintf(INT64_FORMAT, event->seq);
+	cdc_publish_put_text(text, "sequence", sequence, strlen(sequence));
 	cdc_publish_put_text(text, "db", event->database.data, event->database.len);
 	cdc_publish_put_text(text, "table", event->table.data, event->table.len);
 	cdc_publish_check(sink->ops->end_object(sink));
@@ -303,6 +307,7 @@ put_schema(CdcPublishChange *change)
 	put_simple_field(text, "string", false, "name");
 	put_simple_field(text, "int64", false, "ts_ms");
 	put_simple_field(text, "string", true, "snapshot");
+	put_simple_field(text, "string", true, "sequence");
 	put_simple_field(text, "string", false, "db");
 	put_simple_field(text, "string", true, "table");
 	end_struct(text, "source");

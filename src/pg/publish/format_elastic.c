@@ -49,9 +49,12 @@ put_action(CdcPublishChange *change, const char *action, const CdcPublishRow *ro
 	put_newline(text);
 }
 
-/* The line with the row, the table's names in front where it has no columns of these names. */
+/*
+ * The members of the row, the table's names in front where it has no columns of these names.  An
+ * update of some of them is in an object of its own, as Elasticsearch's action "update" has it.
+ */
 static void
-put_document(CdcPublishChange *change)
+put_document(CdcPublishChange *change, bool part)
 {
 	CdcJsonText *text = change->publisher->value;
 	const CdcPublishEvent *event = change->event;
@@ -60,6 +63,11 @@ put_document(CdcPublishChange *change)
 	CdcDoc		value;
 
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
+	if (part)
+	{
+		cdc_publish_check(text->sink.ops->key(&text->sink, "doc", 3));
+		cdc_publish_check(text->sink.ops->begin_object(&text->sink));
+	}
 	if (!cdc_doc_find(&change->data, "database", &value))
 		cdc_publish_put_text(text, "database", event->database.data, event->database.len);
 	if (!cdc_doc_find(&change->data, "table", &value))
@@ -70,6 +78,8 @@ put_document(CdcPublishChange *change)
 		cdc_publish_check(text->sink.ops->key(&text->sink, key.data, key.len));
 		cdc_publish_check(cdc_doc_emit(&value, &text->sink));
 	}
+	if (part)
+		cdc_publish_check(text->sink.ops->end_object(&text->sink));
 	cdc_publish_check(text->sink.ops->end_object(&text->sink));
 	put_newline(text);
 }
@@ -84,8 +94,8 @@ send_es(CdcPublishChange *change, const char *action, const CdcPublishRow *row)
 
 	cdc_json_text_reset(publisher->value);
 	put_action(change, action, row);
-	if (action[0] == 'i')
-		put_document(change);
+	if (action[0] != 'd')
+		put_document(change, action[0] == 'u');
 	key = cdc_publish_message_key(change, row, &len);
 	cdc_publish_message(publisher, cdc_publish_topic(publisher->publication->topic_template, change->event, change->key, row),
 				 key, len, publisher->value->buf.data, publisher->value->buf.len);
@@ -106,7 +116,9 @@ cdc_publish_es_bulk(CdcPublishChange *change)
 		cdc_publish_check_whole(change);
 		send_es(change, "delete", &change->former);
 	}
-	send_es(change, change->event->op == 'd' ? "delete" : "index", &change->row);
+	send_es(change, change->event->op == 'd' ? "delete" :
+			change->event->op == 'u' && cdc_publish_missing_column(change) != NULL ? "update" : "index",
+			&change->row);
 }
 
 bool

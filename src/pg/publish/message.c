@@ -9,7 +9,8 @@
  *	  es_bulk, debezium, goldengate_..., canal, quix: in files of their own
  *
  * Where an update changes the key, all formats delete under the old one: a message of
- * both keys would have no order with those of one of them in another partition.  DDL and
+ * both keys would have no order with those of one of them in another partition.  So is it
+ * where templates read columns, and the row gets another topic, key or index.  DDL and
  * other events go out as they are, DDL to a topic of its own.
  *
  *-------------------------------------------------------------------------
@@ -307,26 +308,57 @@ announce_definition(CdcPublishChange *change)
 						publisher->value->buf.data, publisher->value->buf.len);
 }
 
+/* The statement that leaves the table out of the publication. */
+static char *
+leave_out(const CdcPublishChange *change)
+{
+	const CdcPublication *p = change->publisher->publication;
+
+	return cdc_publication_statement(p, "exclude",
+									 psprintf("%s%s%s", p->opt.exclude != NULL ? p->opt.exclude : "",
+											  p->opt.exclude != NULL ? ", " : "",
+											  change->event->source_table != NULL ? cdc_from_utf8_copy(change->event->source_table) : ""));
+}
+
+/*
+ * ERROR where the event has less than the row and the format's document would be taken for all
+ * of it.  An update of a document in Elasticsearch may be of some of its members.
+ */
+static void
+require_whole_row(const CdcPublishChange *change)
+{
+	const CdcPublication *p = change->publisher->publication;
+	const char *column;
+
+	if ((p->format != CDC_PUBLISH_JSON && p->format != CDC_PUBLISH_ES_BULK) || change->event->op == 'd' ||
+		(p->format == CDC_PUBLISH_ES_BULK && change->event->op == 'u') ||
+		(column = cdc_publish_missing_column(change)) == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("a change in %s does not tell column \"%s\"",
+					change->event->source_table, cdc_from_utf8_copy(column)),
+			 errdetail("In format %s a document is the whole row; binlog_row_image was not FULL in the session that made the change.",
+					   cdc_publish_format_name(p->format)),
+			 errhint("Publish the table in another format. To leave it out here: %s", leave_out(change))));
+}
+
 /* ERROR where the format knows rows by a key that the table does not have. */
 static void
 require_key(const CdcPublishChange *change)
 {
 	const CdcPublication *p = change->publisher->publication;
-	char	   *excluded;
 
 	if (change->key->n > 0 || !(p->format == CDC_PUBLISH_ES_BULK ||
 								(p->format == CDC_PUBLISH_JSON && strcmp(p->key_template, "${primary_key}") == 0)))
 		return;
-	excluded = psprintf("%s%s%s", p->opt.exclude != NULL ? p->opt.exclude : "",
-						p->opt.exclude != NULL ? ", " : "",
-						change->event->source_table != NULL ? cdc_from_utf8_copy(change->event->source_table) : "");
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("source table %s, which has no primary key, cannot be published in format %s",
 					change->event->source_table, cdc_publish_format_name(p->format)),
 			 errdetail("What is published without a key could be neither changed nor deleted."),
 			 errhint("To leave it out: %s If some of its columns tell its rows apart, the same with the option key_columns instead, for example \"key_columns\": \"a, b\".",
-					 cdc_publication_statement(p, "exclude", excluded))));
+					 leave_out(change))));
 }
 
 /* Whether an update is to go out as a delete and an insert, as it moves to another message key. */
@@ -411,9 +443,13 @@ send_row(CdcPublishChange *change)
 	}
 	publisher->at_key = change->key;
 	publisher->at_row = &change->row;
+	change->key_changed = cdc_publish_changes_place(change) || change->key_changed;
+	if (publication->format == CDC_PUBLISH_JSON && change->key->n > 0)
+		cdc_publish_check_key_template(change);
 	if (publication->format != CDC_PUBLISH_MAXWELL)
 	{
 		require_key(change);
+		require_whole_row(change);
 		check_key(change, &change->row);
 		if (change->key_changed)
 			check_key(change, &change->former);

@@ -7,6 +7,10 @@
  */
 #include "pg/publish/publish_internal.h"
 
+#include "utils/builtins.h"
+
+#include "pg/base/utf8.h"
+
 /* The longest name of a topic that Kafka allows. */
 #define TOPIC_NAME_MAX	249
 
@@ -45,6 +49,93 @@ cdc_publish_topic(const char *template, const CdcPublishEvent *event, const CdcP
 
 	cdc_publish_clean_topic(topic);
 	return topic;
+}
+
+/* Whether a template reads a column. */
+static bool
+reads(const char *template, const char *column)
+{
+	return strstr(template, psprintf("${column:%s}", column)) != NULL;
+}
+
+/* ERROR where the event does not tell a column that a template reads, or not what it was before. */
+static void
+check_told(const CdcPublishChange *change, const char *template)
+{
+	const CdcPublishEvent *event = change->event;
+	CdcPublishChange known = *change;
+	const CdcTable *table = known.definition = cdc_publish_definition(change->publisher, event);
+	const char *asked = NULL;
+	CdcDoc		value;
+	int			i;
+
+	if (cdc_publish_missing_column(&known) == NULL)
+		return;
+	/* an update's former values are told of whole rows only, but for the key's */
+	for (i = 0; i < table->ncolumns; i++)
+		if (reads(template, table->columns[i].name) &&
+			((event->op == 'u' && table->columns[i].pk_index < 0) ||
+			 !cdc_doc_find(change->row.data, table->columns[i].name, &value)))
+			asked = table->columns[i].name;
+	if (asked != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a change in %s does not tell what column \"%s\" was, which \"%s\" reads",
+						cdc_from_utf8_copy(event->source_table), cdc_from_utf8_copy(asked),
+						cdc_from_utf8_copy(template)),
+				 errdetail("What was sent of the row could not be found again."),
+				 errhint("Set binlog_row_image to FULL at the source and go on behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) as before with from_seq := " INT64_FORMAT "; or use templates that read the key only.",
+						 quote_literal_cstr(change->publisher->publication->name), event->seq + 1)));
+}
+
+bool
+cdc_publish_changes_place(const CdcPublishChange *change)
+{
+	const CdcPublication *p = change->publisher->publication;
+	const char *templates[] = {p->topic_template, p->key_template,
+	p->format == CDC_PUBLISH_ES_BULK ? p->opt.index_template : ""};
+	bool		changes = false;
+	size_t		i;
+
+	for (i = 0; i < lengthof(templates); i++)
+	{
+		if (strstr(templates[i], "${column:") == NULL)
+			continue;
+		check_told(change, templates[i]);
+		changes = changes || (change->event->op == 'u' &&
+							  strcmp(cdc_publish_expand(templates[i], change->event, change->key, &change->former),
+									 cdc_publish_expand(templates[i], change->event, change->key, &change->row)) != 0);
+	}
+	return changes;
+}
+
+/* Whether the message key tells the rows of the change's table apart. */
+static bool
+tells_rows_apart(const CdcPublishChange *change)
+{
+	const char *template = change->publisher->publication->key_template;
+	int			i;
+
+	if (strstr(template, "${primary_key") != NULL)
+		return true;
+	for (i = 0; i < change->key->n; i++)
+		if (!reads(template, change->key->columns[i]))
+			return false;
+	return change->key->n > 0;
+}
+
+void
+cdc_publish_check_key_template(const CdcPublishChange *change)
+{
+	if (tells_rows_apart(change))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("key_template \"%s\" gives rows of %s one key",
+					cdc_from_utf8_copy(change->publisher->publication->key_template),
+					change->event->source_table != NULL ? cdc_from_utf8_copy(change->event->source_table) : "a table"),
+			 errdetail("In format json a row is known by the key of its message."),
+			 errhint("Call cdc.publish() with a key_template that has ${primary_key}, or ${column:NAME} for each column of the key.")));
 }
 
 /* A key of names: {"database":"shop"}, with the table where that is wanted. */
@@ -119,7 +210,8 @@ cdc_publish_tombstone(CdcPublishChange *change, const CdcPublishRow *row)
 	size_t		len;
 	const char *key;
 
-	if (change->key->n == 0)
+	/* what has the key of several rows would take away the others */
+	if (change->key->n == 0 || !tells_rows_apart(change))
 		return;
 	key = cdc_publish_message_key(change, row, &len);
 	cdc_publish_message(change->publisher, cdc_publish_topic(change->publisher->publication->topic_template, change->event,

@@ -147,7 +147,7 @@ typedef struct CdcPublishChange
 	CdcDoc		old;
 	CdcPublishRow row;
 	CdcPublishRow former;		/* as it was before an update */
-	bool		key_changed;
+	bool		key_changed;	/* or the row has another topic, message key or index */
 	const char *type;			/* Maxwell's, where the message is not the event itself; or NULL */
 	bool		alone;			/* ... and not of the event's transaction */
 } CdcPublishChange;
@@ -382,6 +382,15 @@ extern void cdc_publish_value(CdcPublishChange *change, const CdcPublishRow *row
 /* Sends a message without a value under the row's key, where its table has one. */
 extern void cdc_publish_tombstone(CdcPublishChange *change, const CdcPublishRow *row);
 
+/*
+ * Whether a change takes its row to another topic, message key or index, by columns that templates
+ * read.  ERROR where the event does not tell such a column.
+ */
+extern bool cdc_publish_changes_place(const CdcPublishChange *change);
+
+/* ERROR where the key_template gives rows that the table's key tells apart one key. */
+extern void cdc_publish_check_key_template(const CdcPublishChange *change);
+
 /* A key of names: {"database":"shop"}, with the table where that is wanted. */
 extern const CdcJsonText *cdc_publish_names_key(CdcPublisher *publisher,
 												const CdcPublishEvent *event, bool table);
@@ -449,6 +458,9 @@ extern bool cdc_publish_row_next(CdcPublishRowIter *iter, CdcString *name, CdcDo
  * a changed key as a delete and an insert, by which these columns would be lost.
  */
 extern void cdc_publish_check_whole(const CdcPublishChange *change);
+
+/* A column of the definition that the row lacks, as with partial images; NULL: none, or not known. */
+extern const char *cdc_publish_missing_column(const CdcPublishChange *change);
 
 /* A value as JSON text, and the bytes of one in base64; palloc'ed. */
 extern char *cdc_publish_json_text(const CdcDoc *value, size_t *len);

@@ -170,31 +170,43 @@ cdc_publish_row_next(CdcPublishRowIter *iter, CdcString *name, CdcDoc *value)
 	return true;
 }
 
-void
-cdc_publish_check_whole(const CdcPublishChange *change)
+const char *
+cdc_publish_missing_column(const CdcPublishChange *change)
 {
 	const CdcTable *table = change->definition;
-	CdcPublisher *publisher = change->publisher;
 	CdcDoc		value;
 	int			i;
 
-	for (i = 0; table != NULL && i < table->ncolumns; i++)
+	if (table == NULL || cdc_doc_count(change->row.data) >= table->ncolumns)
+		return NULL;
+	for (i = 0; i < table->ncolumns; i++)
 	{
 		const CdcColumn *column = &table->columns[i];
 
 		/* some servers never log what they generate */
-		if ((column->generated && column->pk_index < 0) ||
-			cdc_doc_find(change->row.data, column->name, &value))
-			continue;
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("an update of the key in %s does not tell column \"%s\"",
-						change->event->source_table, cdc_from_utf8(column->name)),
-				 errdetail("In format %s it is a delete and an insert, which would be of a part of the row.",
-						   cdc_publish_format_name(publisher->publication->format)),
-				 errhint("Publish in format maxwell, goldengate_op, canal or quix with the option key_change = update, to topics of one partition; or set binlog_row_image to FULL at the source and go on behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) as before with from_seq := " INT64_FORMAT ".",
-						 quote_literal_cstr(publisher->publication->name), change->event->seq + 1)));
+		if (!(column->generated && column->pk_index < 0) &&
+			!cdc_doc_find(change->row.data, column->name, &value))
+			return column->name;
 	}
+	return NULL;
+}
+
+void
+cdc_publish_check_whole(const CdcPublishChange *change)
+{
+	const char *column = cdc_publish_missing_column(change);
+	CdcPublisher *publisher = change->publisher;
+
+	if (column == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("an update of the key in %s does not tell column \"%s\"",
+					change->event->source_table, cdc_from_utf8(column)),
+			 errdetail("In format %s it is a delete and an insert, which would be of a part of the row.",
+					   cdc_publish_format_name(publisher->publication->format)),
+			 errhint("Publish in format maxwell, goldengate_op, canal or quix with the option key_change = update, to topics of one partition; or set binlog_row_image to FULL at the source and go on behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) as before with from_seq := " INT64_FORMAT ".",
+					 quote_literal_cstr(publisher->publication->name), change->event->seq + 1)));
 }
 
 /* ---- values ---- */
