@@ -285,7 +285,7 @@ subtest 'templates that read columns' => sub {
 	my $error = fails($out->('json'));
 	like($error, qr/a change in shop\.pd does not tell column "b".*HINT:.*another format/s, 'json');
 	my ($statement) = $error =~ /(SELECT cdc\.publish\(.*?\);)/s;
-	$cluster->do($statement =~ s/\)$/, from_seq := $pd)/r);
+	$cluster->do($statement =~ s/\);$/, from_seq := $pd);/r);
 	$cluster->do($out->('es_bulk'));
 	my %es = map { my ($action, $row) = split /\n/; my ($verb, $of) = %{ $json->decode($action) }; ($verb => [ $of->{_id}, $row ]) } map { $kafka->consume('es_bulk.pd', partition => $_) } 0 .. 3;
 	is_deeply([ $es{update}[0], $json->decode($es{update}[1]) ], [ 1, { doc => { database => 'shop', table => 'pd', id => 1, a => 10 } } ], 'a part of a document in es_bulk');
