@@ -315,7 +315,7 @@ subtest 'a text that Debezium has a meaning for' => sub {
 	both();
 	delete local $readers{debezium};
 	out_and_in('un', $from, 'un');
-	like(fails(qq{SELECT cdc.publish('shop', 'bus', 'unavailable', format := 'debezium', name := 'unavailable', from_seq := $from)}), qr/the text by which messages say that they do not have a value in column "r" cannot be published in format debezium.*HINT:.*maxwell or json/s, 'Debezium has no other');
+	like(fails(qq{SELECT cdc.publish('shop', 'bus', 'unavailable.\${table}', format := 'debezium', name := 'unavailable', from_seq := $from)}), qr/the text by which messages say that they do not have a value in column "r" cannot be published in format debezium.*HINT:.*maxwell or json/s, 'Debezium has no other');
 };
 
 # What is gone from the history cannot be deleted by it.
