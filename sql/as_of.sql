@@ -59,6 +59,30 @@ RESET ROLE;
 ALTER TABLE past_h.h SET SCHEMA past;
 SET ROLE regress_past;
 SELECT id, v FROM cdc.as_of(NULL::a, at_seq := 1);
+-- an owner without the right to temporary tables
+RESET ROLE;
+CREATE ROLE regress_past_owner;
+GRANT USAGE, CREATE ON SCHEMA past TO regress_past_owner;
+ALTER TABLE h OWNER TO regress_past_owner;
+ALTER TABLE a OWNER TO regress_past_owner;
+UPDATE cdc_catalog.subscription SET owner = 'regress_past_owner' WHERE name = 'past';
+UPDATE cdc_catalog.subscription_identity SET owner = 'regress_past_owner'::regrole WHERE subscription = 'past';
+SELECT cdc_catalog.take_over('past');
+SELECT owner FROM cdc.subscription WHERE name = 'past';
+BEGIN;
+DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$;
+SELECT has_database_privilege('regress_past_owner', current_database(), 'TEMPORARY');
+DO $$ DECLARE hint text;
+BEGIN
+    PERFORM * FROM cdc.as_of(NULL::a, at_seq := 1);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    RAISE WARNING '% %', SQLERRM, replace(hint, quote_ident(current_database()), 'd');
+    EXECUTE hint;
+END $$;
+SELECT id, v FROM cdc.as_of(NULL::a, at_seq := 1);
+ROLLBACK;
+SELECT id, v FROM cdc.as_of(NULL::a, at_seq := 2) ORDER BY id;
 -- in an operation that makes no temporary table
 RESET ROLE;
 CREATE MATERIALIZED VIEW m AS SELECT id, v FROM cdc.as_of(NULL::a, at_seq := 1);
@@ -72,8 +96,8 @@ DELETE FROM h WHERE seq = 2;
 SELECT * FROM cdc.as_of(NULL::a, at_seq := 3);
 INSERT INTO cdc_catalog.history_purge (subscription, purged_seq) VALUES ('past', 2);
 SELECT * FROM cdc.as_of(NULL::a, at_seq := 3);
-DROP OWNED BY regress_past;
-DROP ROLE regress_past;
 SELECT cdc.drop_subscription('past');
 DROP SCHEMA past, past_h CASCADE;
+DROP OWNED BY regress_past, regress_past_owner;
+DROP ROLE regress_past, regress_past_owner;
 DROP SERVER past_bus;

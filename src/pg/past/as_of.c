@@ -12,6 +12,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -121,6 +122,24 @@ check_right(Oid relid)
 				 errmsg("row security hides rows of table %s from role \"%s\"", name, CDC_USER_NAME(GetUserId())),
 				 errdetail("Which rows of before it would hide is not known."),
 				 errhint("Call cdc.as_of as a role that sees all rows of it.")));
+}
+
+/* ERROR where the subscription's owner could not give the scratch table an index. */
+static void
+check_owner(const CdcPast *past)
+{
+	char	   *database = get_database_name(MyDatabaseId);
+
+	if (DatumGetBool(DirectFunctionCall3(has_database_privilege_id_id, ObjectIdGetDatum(past->sub->owner_oid),
+										 ObjectIdGetDatum(MyDatabaseId), CStringGetTextDatum("TEMPORARY"))))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("owner \"%s\" of subscription \"%s\" may not make temporary tables", past->sub->owner,
+					past->sub->name),
+			 errdetail("What a target was is put together in one."),
+			 errhint("GRANT TEMPORARY ON DATABASE %s TO %s;", quote_identifier(database),
+					 quote_identifier(past->sub->owner))));
 }
 
 static void
@@ -403,6 +422,7 @@ as_of(FunctionCallInfo fcinfo, TimestampTz at, int64 seq, bool by_time)
 	find_table(&past);
 	check_right(past.sub->history);
 	check_mode(&past);
+	check_owner(&past);
 
 	cdc_owner_begin(past.sub, &scope);
 	past.seq = by_time ? place_of_time(&past, at) : place_of_seq(&past, seq);
