@@ -168,10 +168,7 @@ literal_value(CdcDdlParser *p, const CdcDdlColumn *col, const CdcColumnDef *def,
 		case CDC_TC_TIME:
 			return time_value(p, col->type, text, added);
 		case CDC_TC_CHAR:
-			/* what is read of a char ends before its spaces */
-			while (strcmp(col->type, "char") == 0 && len > 0 && text[len - 1] == ' ')
-				len--;
-			return value(added, cdc_ddl_copy(p, text, len));
+			return value(added, text);
 		case CDC_TC_TEXT:
 			return value(added, text);
 		case CDC_TC_MEMBERS:

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * ddl_fit.c
- *	  What a column keeps of a literal default that has more digits behind the point
- *	  than its type.
+ *	  What a column keeps of a literal default: of one with more digits behind the point
+ *	  than its type, of a number that is to be a text, of a year in short, of blanks.
  *
  * Numbers are rounded by all servers.  Times are rounded by MySQL and cut by MariaDB, unless
  * the statement's sql_mode says otherwise.  What is not certain is not said.
@@ -210,6 +210,71 @@ last_argument(const char *type, char before)
 	return at != NULL ? (unsigned) strtoul(at + 1, NULL, 10) : 0;
 }
 
+/* Digits that a server keeps of a number without an exponent. */
+#define MAX_NUMBER_DIGITS	65
+
+/* A number in a column of text: as the server writes it, which is not as it was typed. */
+static bool
+fit_text_of_number(CdcDdlParser *p, CdcDdlDefault *deflt)
+{
+	const char *digits = deflt->text + (*deflt->text == '-' || *deflt->text == '+');
+	const char *sign = *deflt->text == '-' ? "-" : "";
+	size_t		whole = strcspn(digits, ".");
+	const char *fraction = digits + whole + (digits[whole] == '.');
+	size_t		nfraction = strlen(fraction);
+
+	/* a float is written by rules of its own */
+	if (!only_digits(digits, whole) || !only_digits(fraction, nfraction) || whole + nfraction == 0 ||
+		whole + nfraction > MAX_NUMBER_DIGITS)
+		return false;
+	for (; whole > 1 && *digits == '0'; whole--)
+		digits++;
+	if (strspn(digits, "0.") == strlen(digits))
+		sign = "";
+	deflt->text = cdc_ddl_printf(p, "%s%s%.*s%s%s", sign, whole == 0 ? "0" : "", (int) whole, digits,
+								 nfraction > 0 ? "." : "", fraction);
+	return deflt->text != NULL;
+}
+
+/* One or two digits are a year of this century or the last; but the number 0 is none. */
+static bool
+fit_year(CdcDdlParser *p, CdcDdlDefault *deflt)
+{
+	const char *digits = deflt->text;
+	size_t		len = strlen(digits);
+	unsigned	year;
+
+	if (!only_digits(digits, len) || len == 0 || len > 4)
+		return false;
+	year = (unsigned) strtoul(digits, NULL, 10);
+	if (deflt->kind == CDC_DEFAULT_NUMBER)
+		len = year < 100 ? 2 : 4;
+	if (len == 3 || (len == 4 && year != 0 && (year < 1901 || year > 2155)))
+		return false;
+	if (len < 3 && !(deflt->kind == CDC_DEFAULT_NUMBER && year == 0))
+		year += year < 70 ? 2000 : 1900;
+	deflt->text = cdc_ddl_printf(p, "%04u", year);
+	return deflt->text != NULL;
+}
+
+/* What is read of a char ends before its blanks. */
+static bool
+fit_char(CdcDdlParser *p, CdcDdlDefault *deflt)
+{
+	size_t		len = strlen(deflt->text);
+
+	while (len > 0 && deflt->text[len - 1] == ' ')
+		len--;
+	deflt->text = cdc_ddl_copy(p, deflt->text, len);
+	return deflt->text != NULL;
+}
+
+static bool
+is_text(const char *type, size_t len)
+{
+	return begins(type, "char") || begins(type, "varchar") || (len >= 4 && strncmp(type + len - 4, "text", 4) == 0);
+}
+
 bool
 cdc_ddl_fit_default(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt)
 {
@@ -221,6 +286,12 @@ cdc_ddl_fit_default(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt)
 		return true;
 	if (begins(type, "datetime") || begins(type, "timestamp") || (len == 4 && begins(type, "time")))
 		return fit_time(p, type, last_argument(type, '('), deflt);
+	if (is_text(type, len) && deflt->kind == CDC_DEFAULT_NUMBER)
+		return fit_text_of_number(p, deflt);
+	if (begins(type, "char"))
+		return fit_char(p, deflt);
+	if (begins(type, "year"))
+		return begins(type, "year(2)") ? false : fit_year(p, deflt);
 	if (begins(type, "decimal"))
 		return fit_number(p, last_argument(type, ','), deflt);
 	if (len >= 3 && strncmp(end - 3, "int", 3) == 0)

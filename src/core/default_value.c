@@ -278,6 +278,9 @@ text_value(CdcArena *arena, const CdcColumn *column, CdcString text, CdcValue *v
 	if (may_be_rounded(column, text) || has_more_digits(column, text) ||
 		(is_type(column, "timestamp") && (text.len < 10 || memcmp(text.data, "0000-00-00", 10) != 0)))
 		return false;
+	/* what is read of a char ends before its blanks */
+	while (is_type(column, "char") && text.len > 0 && text.data[text.len - 1] == ' ')
+		text.len--;
 	/* the value may keep pointing to its text */
 	copy = cdc_arena_strndup(arena, text.data, text.len);
 	return copy != NULL &&

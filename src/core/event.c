@@ -73,12 +73,12 @@ emit_bytes(CdcSink *sink, CdcString s)
 	return st;
 }
 
-static CdcStatus
-emit_float(CdcSink *sink, double d, bool float4)
+CdcStatus
+cdc_float_emit(CdcSink *sink, double d, bool float4)
 {
-	const char *text = isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity";
+	const char *text = isnan(d) ? "NaN" : d > 0 ? "Infinity" : d < 0 ? "-Infinity" : "-0";
 
-	if (!isfinite(d))
+	if (!isfinite(d) || (d == 0 && signbit(d)))
 		return sink->ops->string(sink, text, strlen(text));
 	if (float4)
 		return sink->ops->float4(sink, (float) d);
@@ -124,7 +124,7 @@ cdc_value_emit(CdcSink *sink, const CdcValue *value, CdcError *err)
 			break;
 		case CDC_FLOAT:
 		case CDC_DOUBLE:
-			st = emit_float(sink, value->u.d, value->kind == CDC_FLOAT);
+			st = cdc_float_emit(sink, value->u.d, value->kind == CDC_FLOAT);
 			break;
 		case CDC_DECIMAL:
 			st = sink->ops->decimal(sink, value->u.s.data, value->u.s.len);

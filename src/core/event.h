@@ -92,10 +92,14 @@ extern CdcStatus cdc_event_keys_end(CdcSink *sink, CdcError *err);
 /*
  * Writes one value as Maxwell prints it: integers, decimals and floats as
  * numbers, bytes as base64, dates and times as MySQL's text, sets as arrays, JSON
- * nested.  MySQL stores no NaN and no infinity; should one come, it is written
- * as the string "NaN", "Infinity" or "-Infinity".  CDC_ABSENT is an error.
+ * nested.  What numbers of JSONB do not have is a string, "-0" in columns of
+ * float, double and vector; MySQL stores no NaN and no infinity; should one come, it is
+ * written as "NaN", "Infinity" or "-Infinity".  CDC_ABSENT is an error.
  */
 extern CdcStatus cdc_value_emit(CdcSink *sink, const CdcValue *value, CdcError *err);
+
+/* The same for a number of a floating type; float4: with the shortest digits of a float. */
+extern CdcStatus cdc_float_emit(CdcSink *sink, double d, bool float4);
 
 /*
  * Whether two values of the same column are the same, bit by bit: 0.0 and -0.0

@@ -129,12 +129,9 @@ put_number(WktWriter *w, double d)
 	if (p < end && *p == '-')
 	{
 		p++;
-		if (d != 0)
-		{
-			st = put(w, "-", 1);
-			if (st != CDC_OK)
-				return st;
-		}
+		st = put(w, "-", 1);
+		if (st != CDC_OK)
+			return st;
 	}
 	for (; p < end && *p != 'e' && *p != 'E'; p++)
 	{

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "core/sink.h"
+#include "core/event.h"
 
 #define ELEMENT_SIZE	4
 
@@ -30,7 +30,7 @@ emit_vector(const uint8_t *data, size_t len, struct CdcSink *sink, CdcError *err
 		float		f;
 
 		memcpy(&f, &bits, sizeof(f));
-		st = sink->ops->float4(sink, f);
+		st = cdc_float_emit(sink, f, true);
 	}
 	if (st == CDC_OK)
 		st = sink->ops->end_array(sink);

@@ -144,8 +144,12 @@ def same(ours, theirs, column):
         return ours is None and theirs is None
     if kind in NUMERIC:
         return isinstance(ours, Num) and same_number(ours, theirs)
+    if kind in ('float', 'double') and ours == '-0' and not isinstance(ours, Num):
+        # older recordings have 0 for it: their client lost the sign
+        return float(theirs) == 0
+    if kind in ('float', 'double') and theirs.startswith('-') and float(theirs) == 0:
+        return False
     if kind == 'float':
-        # -0.0 and 0.0 are one: the recording's client lost the sign
         return isinstance(ours, Num) and \
             struct.unpack('f', struct.pack('f', float(ours))) == \
             struct.unpack('f', struct.pack('f', float(theirs)))

@@ -144,7 +144,7 @@ def text_of(column):
     if kind == 'bit':
         return 'CAST(%s + 0 AS CHAR)' % n
     if kind == 'float':
-        return 'CAST(%s + 0e0 AS CHAR)' % n
+        return 'CAST(%s * 1e0 AS CHAR)' % n
     if column['charset'] is None or kind == 'json':
         return 'CAST(%s AS CHAR CHARACTER SET utf8mb4)' % n
     return 'CONVERT(%s USING utf8mb4)' % n

@@ -142,6 +142,8 @@ sub chosen_key
 	my ($dbh, $id) = @_;
 	$dbh->do($_) for "CREATE TABLE $id.goods (id int PRIMARY KEY, code int NOT NULL, sku int NOT NULL, maybe int, UNIQUE (sku), UNIQUE (maybe))",
 	  "INSERT INTO $id.goods VALUES (1, 7, 1, 1), (2, 7, 2, 2)";
+	# what the copies and their snapshots are of is behind the statements
+	$cluster->catch_up($id);
 	my $told = "SELECT coalesce(max(detail), '') FROM cdc.log WHERE subscription = '$id' AND kind = 'key' AND message LIKE '%.goods is not known to be unique%'";
 	for my $key ('{sku}', '{code,sku}')
 	{
@@ -154,6 +156,7 @@ sub chosen_key
 		my ($hint) = $cluster->value($told) =~ /: ((?:ALTER TABLE [^;]*; )?SELECT .*?;)/;
 		ok($hint, '... one that may be null, or none, is told: ' . ($hint // ''));
 		$cluster->poll("SELECT state FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = '$id.goods'", 'r');
+		$cluster->catch_up($id);
 		$dbh->do($_) for "INSERT INTO $id.goods VALUES (3, 7, 3, 3)", "INSERT INTO $id.goods VALUES (4, 7, 4, 4)";
 		$cluster->catch_up($id);
 		is($cluster->value("SELECT surplus_rows > 0 FROM cdc.stat_table WHERE subscription = '$id' AND source_table = '$id.goods'"), $key eq '{code}' ? 1 : 0, '... rows with the same key are counted');

@@ -319,6 +319,9 @@ test_values(void **state)
 	assert_value((CdcValue) {.kind = CDC_FLOAT,.u.d = (double) 0.1f}, "0.1");
 	assert_value((CdcValue) {.kind = CDC_DOUBLE,.u.d = 0.1}, "0.1");
 	assert_value((CdcValue) {.kind = CDC_DOUBLE,.u.d = NAN}, "\"NaN\"");
+	assert_value((CdcValue) {.kind = CDC_DOUBLE,.u.d = -0.0}, "\"-0\"");
+	assert_value((CdcValue) {.kind = CDC_FLOAT,.u.d = -0.0}, "\"-0\"");
+	assert_value((CdcValue) {.kind = CDC_FLOAT,.u.d = 0.0}, "0");
 	assert_value((CdcValue) {.kind = CDC_FLOAT,.u.d = INFINITY}, "\"Infinity\"");
 	assert_value((CdcValue) {.kind = CDC_DOUBLE,.u.d = -INFINITY}, "\"-Infinity\"");
 	assert_value((CdcValue) {.kind = CDC_DECIMAL,.u.s = S("-0.50")}, "-0.50");

@@ -124,7 +124,7 @@ put_u32(CdcBuf *out, uint32_t n)
 	assert_true(cdc_buf_append(out, bytes, 4));
 }
 
-/* Any finite number but -0, which text has no need to tell from 0. */
+/* Any finite number, 0 and -0 among them. */
 static void
 put_points(UnitRandom *r, CdcBuf *out, uint32_t n)
 {
@@ -136,10 +136,12 @@ put_points(UnitRandom *r, CdcBuf *out, uint32_t n)
 		do
 		{
 			bits = unit_random_below(r, 3) == 0 ? unit_random(r) : 0;
+			if (unit_random_below(r, 8) == 0)
+				bits = UINT64_C(1) << 63;
 			memcpy(&d, &bits, sizeof(d));
 			if (bits == 0)
 				d = (double) ((int64_t) unit_random_below(r, 2000000) - 1000000) / 1000;
-		} while (!isfinite(d) || (d == 0 && signbit(d)));
+		} while (!isfinite(d));
 		memcpy(&bits, &d, sizeof(bits));
 		for (int b = 0; b < 8; b++)
 			assert_true(cdc_buf_append(out, &(uint8_t) {(uint8_t) (bits >> (8 * b))}, 1));

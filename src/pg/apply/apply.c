@@ -194,7 +194,7 @@ rethrow_error(const CdcSubscription *sub, MemoryContext caller)
 }
 
 void
-cdc_apply_run(const CdcSubscription *sub, int64 max_events, bool in_turns, CdcApplyResult *result)
+cdc_apply_run(CdcSubscription *sub, int64 max_events, bool in_turns, CdcApplyResult *result)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	CdcRunning	run;

@@ -38,7 +38,7 @@ typedef struct CdcApplyResult
  * the same.  Does nothing while a copy has not joined the stream.  in_turns: each call is a
  * transaction, and others follow: one ends right before an event that is known to fail.
  */
-extern void cdc_apply_run(const CdcSubscription *sub, int64 max_events, bool in_turns,
+extern void cdc_apply_run(CdcSubscription *sub, int64 max_events, bool in_turns,
 						  CdcApplyResult *result);
 
 /*
@@ -59,7 +59,7 @@ typedef struct CdcFill
  * its target, which is emptied before that if it is to be; holds apply's lock from then on.
  * ERROR where events are missing in the middle.
  */
-extern void cdc_apply_fill(const CdcSubscription *sub, const char *name, bool replace,
+extern void cdc_apply_fill(CdcSubscription *sub, const char *name, bool replace,
 						   CdcFill *fill);
 
 /*
@@ -68,7 +68,7 @@ extern void cdc_apply_fill(const CdcSubscription *sub, const char *name, bool re
  * that has stopped goes on up to the commit behind so many events of the history, and has stopped
  * there then.  Returns the number of events.  ERROR where one still cannot be.
  */
-extern int64 cdc_apply_retry(const CdcSubscription *sub, List *names, int64 max_events);
+extern int64 cdc_apply_retry(CdcSubscription *sub, List *names, int64 max_events);
 
 /*
  * Replays the events of a source table behind after, up to upto, which are all of one definition of it.

@@ -599,11 +599,12 @@ extern bool cdc_follow_superseded(const CdcSubscription *sub, const char *name, 
 /*
  * Sets a table's state to 'e' for a reason (a sentence without its full stop) at the seq.
  * remap: arguments of cdc.alter_table that help, which brings a new copy with it, or
- * CDC_REMAP_COLUMNS; or NULL.  again: a new copy alone may help as well.
+ * CDC_REMAP_COLUMNS, behind the statements of first; or NULL.  again: a new copy alone may
+ * help as well.
  * false: it needs a new copy already, or one is to come.
  */
 extern bool cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq,
-							const char *reason, const char *remap, bool again);
+							const char *reason, const char *first, const char *remap, bool again);
 
 /* The registered table of that name, or the first one of that source table; NULL: there is none. */
 extern const CdcSubscriptionTable *cdc_apply_table(const CdcSubscription *sub, const char *name);

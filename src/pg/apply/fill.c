@@ -78,7 +78,7 @@ run_locked(const CdcSubscription *sub, const char *name, bool replace, CdcFill *
 }
 
 void
-cdc_apply_fill(const CdcSubscription *sub, const char *name, bool replace, CdcFill *fill)
+cdc_apply_fill(CdcSubscription *sub, const char *name, bool replace, CdcFill *fill)
 {
 	CdcRunning	run;
 
@@ -348,7 +348,7 @@ rethrow_error(const CdcSubscription *sub, MemoryContext caller)
 }
 
 int64
-cdc_apply_retry(const CdcSubscription *sub, List *names, int64 max_events)
+cdc_apply_retry(CdcSubscription *sub, List *names, int64 max_events)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	CdcRunning	run;

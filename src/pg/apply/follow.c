@@ -136,7 +136,7 @@ mapping_arguments(const CdcSubscription *sub, const char *name)
 
 /* What makes the target right: the mapping altered, or another key, or a new copy. */
 static char *
-follow_remedy(const CdcSubscription *sub, const char *name, const char *remap, bool again)
+follow_remedy(const CdcSubscription *sub, const char *name, const char *first, const char *remap, bool again)
 {
 	bool		columns = remap != NULL && strcmp(remap, CDC_REMAP_COLUMNS) == 0;
 	char	   *copy = anew_hint(sub, name);
@@ -144,7 +144,7 @@ follow_remedy(const CdcSubscription *sub, const char *name, const char *remap, b
 
 	if (remap == NULL)
 		return copy;
-	alter = psprintf("SELECT cdc.alter_table(%s, %s, %s%s);%s", quote_literal_cstr(sub->name),
+	alter = psprintf("%sSELECT cdc.alter_table(%s, %s, %s%s);%s", first != NULL ? first : "", quote_literal_cstr(sub->name),
 					 quote_literal_cstr(name), columns ? mapping_arguments(sub, name) : remap,
 					 which_target(sub, name, true), columns ? " with expressions of what the table has now." : "");
 	if (!again)
@@ -154,11 +154,11 @@ follow_remedy(const CdcSubscription *sub, const char *name, const char *remap, b
 
 bool
 cdc_follow_fail(const CdcSubscription *sub, const char *name, int64 seq, const char *reason,
-				const char *remap, bool again)
+				const char *first, const char *remap, bool again)
 {
 	char	   *error = psprintf("source table %s cannot be followed from seq " INT64_FORMAT " on: %s",
 								 name, seq, reason);
-	char	   *remedy = follow_remedy(sub, name, remap, again);
+	char	   *remedy = follow_remedy(sub, name, first, remap, again);
 
 	if (cdc_follow_superseded(sub, name, seq, reason))
 		return false;
@@ -185,11 +185,11 @@ is_superseded(Follow *f, const char *reason)
 }
 
 static void
-fail_table(Follow *f, const char *reason, const char *remap)
+fail_table(Follow *f, const char *reason, const char *first, const char *remap)
 {
 	if (is_superseded(f, reason))
 		return;
-	(void) cdc_follow_fail(f->sub, f->table->name, f->change->from_seq, reason, remap, false);
+	(void) cdc_follow_fail(f->sub, f->table->name, f->change->from_seq, reason, first, remap, false);
 	f->outcome = psprintf("%s%s", CDC_CHANGE_FAILED, reason);
 	f->failed = true;
 }
@@ -288,7 +288,7 @@ follow_columns(Follow *f)
 		if (is_superseded(f, reason))
 			return;
 		keep_names(f);
-		fail_table(f, reason, evolution.remap);
+		fail_table(f, reason, evolution.first, evolution.remap);
 		return;
 	}
 	if (evolution.columns_changed)
@@ -397,7 +397,7 @@ follow_table(Follow *f)
 	if (change->kind == CDC_CHANGE_COPY)
 		begin_copy(f);
 	else if (change->change.rows != NULL)
-		fail_table(f, change->change.rows, NULL);
+		fail_table(f, change->change.rows, NULL, NULL);
 	else if (change->before.ncolumns == 0 || change->after.ncolumns == 0)
 		f->outcome = "nothing: there was no such table";
 	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))
@@ -588,7 +588,7 @@ give_up(CdcApply *apply, CdcSourceRun *source, const char *why, const char *reas
 				 errmsg("cannot replay source table \"%s\": %s", mapping->source_table, reason)));
 	source->given_up = true;
 	/* no change of its definition has a row in the log that would say so */
-	if (cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, reason, NULL, false))
+	if (cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, reason, NULL, NULL, false))
 		cdc_log(apply->sub->name, "change",
 				psprintf("source table %s is not replicated any more, as %s", mapping->name, why), reason);
 }

@@ -308,7 +308,7 @@ cdc_surprise_tell(const CdcApply *apply, const CdcSourceRun *source)
 	{
 		(void) cdc_follow_fail(sub, name, surprise->place.seq,
 							   psprintf("%s target %s, which other hands have changed, or its source has lost what it had", what, target),
-							   NULL, false);
+							   NULL, NULL, false);
 		return;
 	}
 	message = psprintf("%s target %s of source table %s", what, target, name);
@@ -337,7 +337,7 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	source->mapping = mapping;
 	if (mapping->target != NULL && mapping->trouble != NULL)
 		(void) cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, mapping->trouble,
-							   mapping->remap ? CDC_REMAP_COLUMNS : NULL, mapping->remap);
+							   NULL, mapping->remap ? CDC_REMAP_COLUMNS : NULL, mapping->remap);
 	else if (mapping->target != NULL)
 	{
 		source->target = target_run(apply, mapping);

@@ -420,8 +420,26 @@ cdc_subscription_try_lock(const CdcSubscription *sub, CdcWriter writer)
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
+/*
+ * Reads it again, now that nobody alters what the lock guards: without, a pull that waited for
+ * cdc.remove_table() would register that table once more.
+ */
+static void
+read_again(CdcSubscription *sub)
+{
+	CdcSubscription *now = cdc_subscription_get_any_by_id(sub->id);
+
+	if (now == NULL)
+		cdc_subscription_missing(sub->name);
+	if (now->trouble != NULL && sub->trouble == NULL)
+		cdc_trouble_raise(now->trouble);
+	/* who ends a copy of a subscription has said so */
+	now->cloned = now->cloned && sub->cloned;
+	*sub = *now;
+}
+
 void
-cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer)
+cdc_subscription_lock(CdcSubscription *sub, CdcWriter writer)
 {
 	LOCKTAG		tag = writer_lock_tag(sub, writer);
 
@@ -432,12 +450,13 @@ cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer)
 						sub->name),
 				 errdetail("Targets, history and positions come here as they are at the primary."),
 				 errhint("Call it there; when this server is promoted its workers start by themselves.")));
-	if (cdc_subscription_try_lock(sub, writer))
-		return;
-
-	ereport(NOTICE,
-			(errmsg("waiting for another %s of subscription \"%s\" to end its transaction",
-					writer == CDC_WRITER_PULL ? "pull" : "apply", sub->name),
-			 errdetail("Process %d holds the lock.", lock_holder(&tag))));
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	if (!cdc_subscription_try_lock(sub, writer))
+	{
+		ereport(NOTICE,
+				(errmsg("waiting for another %s of subscription \"%s\" to end its transaction",
+						writer == CDC_WRITER_PULL ? "pull" : "apply", sub->name),
+				 errdetail("Process %d holds the lock.", lock_holder(&tag))));
+		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	}
+	read_again(sub);
 }

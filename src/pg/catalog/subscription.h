@@ -141,11 +141,12 @@ extern void cdc_running_end(const CdcRunning *run);
 extern void cdc_running_check(int32 subscription_id, const char *name, CdcWriter writer);
 
 /*
- * Takes the writer's lock until the transaction ends.  Waits for another holder,
- * which a NOTICE names, and obeys cancel.  ERROR where this session is at work as that
- * writer, see CdcRunning.
+ * Takes the writer's lock until the transaction ends, and reads the subscription again, which
+ * who had the lock may have altered.  Waits for another holder, which a NOTICE names, and obeys
+ * cancel.  ERROR where this session is at work as that writer, see CdcRunning, and where the
+ * subscription is gone by then.
  */
-extern void cdc_subscription_lock(const CdcSubscription *sub, CdcWriter writer);
+extern void cdc_subscription_lock(CdcSubscription *sub, CdcWriter writer);
 
 /* The same without waiting; false: another one holds it. */
 extern bool cdc_subscription_try_lock(const CdcSubscription *sub, CdcWriter writer);

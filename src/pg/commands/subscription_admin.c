@@ -133,7 +133,7 @@ tables_with_other_targets(const CdcSubscription *sub)
 
 /* What such a table has is not known: it gets the rows of its source. */
 static void
-copy_into_others(const CdcSubscription *sub, List *tables)
+copy_into_others(CdcSubscription *sub, List *tables)
 {
 	CdcCopyRequest request = {"resync", true, NULL, false};
 	ListCell   *lc;

@@ -61,7 +61,7 @@ typedef struct CdcTableRequest
  * Registers it, with pull's lock, for Kafka apply's too; its target is filled from the
  * history where that is asked for, and a NOTICE says so.  Returns the name of its row.
  */
-extern char *cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request);
+extern char *cdc_register_table(CdcSubscription *sub, const CdcTableRequest *request);
 
 /* ERROR where the option copy_mode does not fit the subscription's kind of source. */
 extern void cdc_check_copy_mode(const CdcSubscription *sub, const CdcSubscriptionOptions *opt);

@@ -420,7 +420,7 @@ read_alteration(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 
 /* Registers the table anew, with another key, columns, row filter or target. */
 static void
-alter_shape(FunctionCallInfo fcinfo, const CdcSubscription *sub,
+alter_shape(FunctionCallInfo fcinfo, CdcSubscription *sub,
 			const CdcSubscriptionTable *table, const Jsonb *options)
 {
 	CdcTableRequest request = {0};

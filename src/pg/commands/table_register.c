@@ -299,7 +299,7 @@ register_of_messages(const CdcSubscription *sub, const CdcTableRequest *request,
 
 /* The target gets what the history has, and the caller is told. */
 static void
-fill(const CdcSubscription *sub, const char *name, bool replace)
+fill(CdcSubscription *sub, const char *name, bool replace)
 {
 	CdcFill		filled;
 	char	   *message;
@@ -376,7 +376,7 @@ announce_unwanted(const CdcSubscription *sub, const CdcTableRequest *request)
 }
 
 char *
-cdc_register_table(const CdcSubscription *sub, const CdcTableRequest *request)
+cdc_register_table(CdcSubscription *sub, const CdcTableRequest *request)
 {
 	CdcScope	scope;
 	bool		replace = false;

@@ -344,11 +344,19 @@ convert_bit(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
  * ------------------------------------------------------------------------
  */
 
+/* A -0 of a floating type, of which events have a string, is a number. */
+static inline bool
+is_negative_zero(const CdcConverter *conv, const CdcJsonValue *v)
+{
+	return v->type == JENTRY_ISSTRING && conv->source == CDC_SOURCE_OTHER && v->len == 2 &&
+		memcmp(v->data, "-0", 2) == 0;
+}
+
 static Datum
 convert_jsonb(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
 	/* JSON in a column of text arrives as a string */
-	if (v->type == JENTRY_ISSTRING && conv->source == CDC_SOURCE_TEXT)
+	if (v->type == JENTRY_ISSTRING && (conv->source == CDC_SOURCE_TEXT || is_negative_zero(conv, v)))
 		return cdc_convert_by_text(conv, v, isnull);
 	return PointerGetDatum(cdc_json_to_jsonb(v));
 }
@@ -358,7 +366,7 @@ convert_json(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
 	Jsonb	   *jb;
 
-	if (v->type != JENTRY_ISSTRING || conv->source == CDC_SOURCE_TEXT)
+	if (v->type != JENTRY_ISSTRING || conv->source == CDC_SOURCE_TEXT || is_negative_zero(conv, v))
 		return cdc_convert_by_text(conv, v, isnull);
 	jb = cdc_json_to_jsonb(v);
 	return CStringGetTextDatum(JsonbToCString(NULL, &jb->root, VARSIZE(jb)));

@@ -13,6 +13,7 @@
 #include "pg/evolve/internal.h"
 
 #include "parser/parse_type.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "pg/base/error.h"
@@ -40,6 +41,30 @@ keeps_values(const CdcEvolve *e, const CdcEvolveColumn *column)
 	return before_type == after_type;
 }
 
+/*
+ * What gives a target without a mapping the names that the source's columns have now, to be
+ * typed before what reads them by these; NULL: there is nothing of that kind.
+ */
+static char *
+renames(const CdcEvolve *e)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; e->out->table->columns == NULL && i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+		char	   *name = column->after != NULL ? cdc_evolve_own_name(column->after->name) : NULL;
+
+		if (column->target != NULL && name != NULL && strcmp(name, column->target) != 0 &&
+			get_attnum(e->relid, name) == InvalidAttrNumber)
+			appendStringInfo(&sql, "ALTER TABLE %s RENAME COLUMN %s TO %s; ", e->target,
+							 quote_identifier(column->target), quote_identifier(name));
+	}
+	return sql.len > 0 ? sql.data : NULL;
+}
+
 /* The reason why an expression, which is called what in it, cannot go on; or NULL. */
 static char *
 trouble_of(const CdcEvolve *e, const char *text, const char *what)
@@ -61,6 +86,7 @@ trouble_of(const CdcEvolve *e, const char *text, const char *what)
 		if (pg_strcasecmp(column->before->name, column->after->name) != 0)
 		{
 			e->out->remap = pstrdup(CDC_REMAP_COLUMNS);
+			e->out->first = renames(e);
 			return psprintf("column \"%s\" was renamed to \"%s\", which %s reads under its former name",
 							column->before->name, column->after->name, what);
 		}

@@ -131,7 +131,7 @@ find_columns(CdcEvolve *e, const CdcShapeDiff *diff)
 static bool
 is_chosen(const CdcEvolve *e, const CdcEvolveColumn *column)
 {
-	return (e->all || cdc_evolve_is_back(e, column)) &&
+	return ((e->all && !cdc_evolve_is_modes(e, column->after)) || cdc_evolve_is_back(e, column)) &&
 		(column->shape->added == NULL || !column->shape->added->left_out);
 }
 
@@ -278,7 +278,7 @@ follow_names(CdcEvolve *e)
 		if (column->target == NULL || column->after == NULL || column->before == NULL ||
 			strcmp(column->before->name, column->after->name) == 0)
 			continue;
-		if (!e->all)
+		if (!e->all || cdc_evolve_is_modes(e, column->after))
 			continue;			/* the mapping follows */
 		name = cdc_evolve_own_name(column->after->name);
 		if (strcmp(name, column->target) == 0)
@@ -427,7 +427,7 @@ follow_columns(CdcEvolve *e)
 			continue;
 		if (!e->all && cdc_evolve_is_back(e, column) && is_chosen(e, column))
 			revive_column(e, column);
-		else if (!e->all && !cdc_evolve_is_back(e, column))
+		else if ((!e->all || cdc_evolve_is_modes(e, column->after)) && !cdc_evolve_is_back(e, column))
 			cdc_evolve_note(e, psprintf("Column \"%s\" is none of those that were chosen", column->after->name));
 		else if (column->shape->added != NULL && column->shape->added->left_out)
 			leave_out(e, column);
@@ -475,6 +475,8 @@ evolve(CdcEvolve *e, const CdcShapeDiff *diff)
 	if (!concerns_target(e, diff))
 		return NULL;
 	reason = cdc_evolve_computed_trouble(e);
+	if (reason == NULL)
+		reason = cdc_evolve_mode_trouble(e);
 	if (reason == NULL && diff->key_changed && own_key)
 		reason = cdc_evolve_key_trouble(e);
 	if (reason != NULL)

@@ -29,6 +29,7 @@ typedef struct CdcEvolution
 	StringInfoData done;		/* what was done to the target, as SQL and sentences */
 	char	   *remap;			/* what does not follow is the mapping: arguments of
 								 * cdc.alter_table that the user is to give; or NULL */
+	char	   *first;			/* ... and statements to be typed before that; or NULL */
 	bool		columns_changed;	/* cdc.subscription_table.columns is to be: */
 	Jsonb	   *columns;		/* or NULL: the same names */
 	bool		key_renamed;	/* cdc.subscription_table.key is to be: */

@@ -128,6 +128,14 @@ extern List *cdc_evolve_mapped_names(const CdcEvolve *e, const char *source);
  */
 extern bool cdc_evolve_is_back(const CdcEvolve *e, const CdcEvolveColumn *column);
 
+/*
+ * Whether a column of the source has the name of one that the target's mode fills.  It fills none
+ * of that name: without a mapping, which says so, that is a reason why the target cannot follow,
+ * a palloc'ed sentence without its full stop; NULL: there is none.
+ */
+extern bool cdc_evolve_is_modes(const CdcEvolve *e, const CdcColumnDef *def);
+extern char *cdc_evolve_mode_trouble(const CdcEvolve *e);
+
 /* Says in e->out what the user's mapping is with the names that its columns have now; nothing else of it changes. */
 extern void cdc_evolve_rename_fills(CdcEvolve *e);
 

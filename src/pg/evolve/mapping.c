@@ -18,6 +18,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/expression/fill.h"
+#include "pg/target/mode_shape.h"
 
 static bool
 names_column(const CdcColumnFill *fill, const char *source)
@@ -64,6 +65,56 @@ cdc_evolve_mapped_name(const CdcEvolve *e, const char *source)
 	List	   *names = cdc_evolve_mapped_names(e, source);
 
 	return names != NIL ? linitial(names) : NULL;
+}
+
+/* All columns of the source but those that have the name of one of the mode's, as an argument. */
+static char *
+columns_beside_mode(const CdcEvolve *e, const CdcModeShape *shape)
+{
+	const CdcTableDef *after = &e->out->change->after;
+	StringInfoData json;
+	int			i;
+
+	initStringInfo(&json);
+	for (i = 0; i < after->ncolumns; i++)
+	{
+		const char *name = cdc_evolve_own_name(after->columns[i].name);
+
+		if (cdc_mode_column(shape, name) != NULL)
+			continue;
+		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
+		escape_json(&json, name);
+		appendStringInfoString(&json, ": ");
+		escape_json(&json, after->columns[i].name);
+	}
+	appendStringInfoChar(&json, '}');
+	return psprintf("columns := %s", quote_literal_cstr(json.data));
+}
+
+bool
+cdc_evolve_is_modes(const CdcEvolve *e, const CdcColumnDef *def)
+{
+	return cdc_mode_column(cdc_mode_shape(e->out->table->mode), cdc_evolve_own_name(def->name)) != NULL;
+}
+
+char *
+cdc_evolve_mode_trouble(const CdcEvolve *e)
+{
+	const CdcModeShape *shape = cdc_mode_shape(e->out->table->mode);
+	int			i;
+
+	for (i = 0; e->out->table->columns == NULL && i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+
+		if (column->after == NULL || !cdc_evolve_is_modes(e, column->after) ||
+			(column->shape != NULL && column->shape->added != NULL && column->shape->added->left_out))
+			continue;
+		e->out->remap = columns_beside_mode(e, shape);
+		return psprintf("its column \"%s\" has the name of one that mode \"%s\" of its target has for its own",
+						column->after->name, shape->name);
+	}
+	return NULL;
 }
 
 /* The source's column of that name before the change; or NULL. */

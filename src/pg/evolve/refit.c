@@ -121,7 +121,7 @@ find_columns(CdcEvolve *e)
 	e->all = takes_all(e);
 	for (i = 0; i < def->ncolumns; i++)
 	{
-		List	   *targets = e->all ? list_make1(cdc_evolve_own_name(def->columns[i].name)) :
+		List	   *targets = e->all && (columns == NULL || !cdc_evolve_is_modes(e, &def->columns[i])) ? list_make1(cdc_evolve_own_name(def->columns[i].name)) :
 			cdc_evolve_mapped_names(e, def->columns[i].name);
 		ListCell   *lc;
 
@@ -172,6 +172,28 @@ widen_columns(CdcEvolve *e)
 	}
 }
 
+/* The reason why a target is not emptied for its new shape, with what to type. */
+static char *
+cannot_empty(const CdcEvolve *e, bool other_key)
+{
+	StringInfoData actions;
+	int			i;
+
+	initStringInfo(&actions);
+	for (i = 0; !e->shared && i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+		const char *name = column->target != NULL ? quote_identifier(column->target) : NULL;
+
+		if (name != NULL && is_other_type(e, column))
+			appendStringInfo(&actions, "%s ALTER COLUMN %s TYPE %s USING %s", actions.len > 0 ? "," : "", name,
+							 column->type, cdc_evolve_cast(name, column->typid, column->type));
+	}
+	return psprintf("its target %s keeps rows that no copy brings again, and has another %s than they would have now: let it have that first, by ALTER TABLE %s%s",
+					e->target, other_key ? "key" : "type of a column", e->target,
+					actions.len > 0 ? actions.data : " ... ADD PRIMARY KEY (...)");
+}
+
 char *
 cdc_evolve_refit(CdcEvolution *out)
 {
@@ -183,7 +205,8 @@ cdc_evolve_refit(CdcEvolution *out)
 
 	cdc_evolve_begin(&e, out);
 	find_columns(&e);
-	if (out->table->nkey > 0 && out->change->before.ncolumns > 0)
+	e.trouble = cdc_evolve_mode_trouble(&e);
+	if (e.trouble == NULL && out->table->nkey > 0 && out->change->before.ncolumns > 0)
 		e.trouble = cdc_evolve_key_trouble(&e);
 	if (e.trouble == NULL)
 		e.trouble = cdc_evolve_expressions_trouble(&e);
@@ -200,8 +223,7 @@ cdc_evolve_refit(CdcEvolution *out)
 			other_type = true;
 	}
 	if ((other_key || other_type) && cdc_mode_shape(out->table->mode)->keeps_rows)
-		return psprintf("its target %s keeps rows that no copy brings again, and has another %s than they would have now: let it have that first, by ALTER TABLE",
-						e.target, other_key ? "key" : "type of a column");
+		return cannot_empty(&e, other_key);
 	if (lacks || other_key || other_type)
 		cdc_evolve_lock(&e);
 	if (other_key || other_type)

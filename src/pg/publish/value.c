@@ -151,6 +151,45 @@ cdc_publish_row_begin(const CdcPublishChange *change, const CdcPublishRow *row,
 		cdc_doc_begin(row->data, &iter->members);
 }
 
+/* A -0, of which events have a string, as the number that it is. */
+
+static CdcString
+negative_zero_digits(const CdcDoc *number)
+{
+	return (CdcString) {"-0", 2};
+}
+
+static bool
+negative_zero_int64(const CdcDoc *number, int64_t *value)
+{
+	*value = 0;
+	return true;
+}
+
+static CdcStatus
+emit_negative_zero(const CdcDoc *number, CdcSink *sink)
+{
+	return sink->ops->decimal(sink, "-0", 2);
+}
+
+static void
+read_negative_zero(const CdcColumn *column, CdcDoc *value)
+{
+	static const CdcDocOps number = {
+		.number = negative_zero_digits,
+		.int64 = negative_zero_int64,
+		.emit_number = emit_negative_zero
+	};
+
+	if (value->type != CDC_DOC_STRING || !cdc_string_is(value->string, "-0") ||
+		column->data_type == NULL ||
+		(strcmp(column->data_type, "double") != 0 && strcmp(column->data_type, "float") != 0))
+		return;
+	memset(value, 0, sizeof(*value));
+	value->ops = &number;
+	value->type = CDC_DOC_NUMBER;
+}
+
 bool
 cdc_publish_row_next(CdcPublishRowIter *iter, CdcString *name, CdcDoc *value)
 {
@@ -158,10 +197,15 @@ cdc_publish_row_next(CdcPublishRowIter *iter, CdcString *name, CdcDoc *value)
 
 	while (iter->table != NULL && iter->next < iter->table->ncolumns)
 	{
-		name->data = iter->table->columns[iter->next++].name;
+		const CdcColumn *column = &iter->table->columns[iter->next++];
+
+		name->data = column->name;
 		name->len = strlen(name->data);
 		if (row_value(iter->row, name->data, name->len, value))
+		{
+			read_negative_zero(column, value);
 			return true;
+		}
 	}
 	if (iter->table != NULL || !cdc_doc_next(&iter->members, name, value))
 		return false;

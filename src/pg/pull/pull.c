@@ -18,16 +18,16 @@
 #include "pg/catalog/take_over.h"
 
 void
-cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
+cdc_pull_run(CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *result)
 {
 	CdcRunning	run;
 	CdcScope	scope;
 
 	memset(result, 0, sizeof(*result));
+	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_subscription_check_source(sub);
 	cdc_subscription_follow_names(sub);
 	cdc_owner_begin(sub, &scope);
-	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	cdc_running_begin(&run, sub->id, CDC_WRITER_PULL);
 	PG_TRY();
 	{

@@ -13,7 +13,7 @@
 #include "pg/pull/source_kind.h"
 
 /* result is filled, whatever it held.  Raises what goes wrong. */
-extern void cdc_pull_run(const CdcSubscription *sub, const CdcPullBounds *bounds,
+extern void cdc_pull_run(CdcSubscription *sub, const CdcPullBounds *bounds,
 						 CdcPullResult *result);
 
 /*

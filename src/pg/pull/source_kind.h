@@ -112,7 +112,7 @@ typedef struct CdcSourceMethods
 	/* ---- cdc.set_position ---- */
 
 	/* The next pull reads from there. */
-	void		(*set_position) (const CdcSubscription *sub, const char *where);
+	void		(*set_position) (CdcSubscription *sub, const char *where);
 
 	/* ---- cdc.restart_subscription ---- */
 
@@ -121,7 +121,7 @@ typedef struct CdcSourceMethods
 	 * where it stood.  resync: all tables are copied anew, those that the source has
 	 * got meanwhile too.  NULL: this kind has no copies.
 	 */
-	void		(*restart) (const CdcSubscription *sub, const char *where, bool resync);
+	void		(*restart) (CdcSubscription *sub, const char *where, bool resync);
 
 	/* ---- cdc.wait_for ---- */
 

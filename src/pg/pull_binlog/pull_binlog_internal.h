@@ -602,8 +602,8 @@ extern bool cdc_binlog_is_unique(const CdcSubscription *sub, const CdcTable *tab
 								 int n);
 extern void cdc_binlog_check_condition(const CdcSubscription *sub, const char *source_table,
 									   const char *condition);
-extern void cdc_binlog_set_position(const CdcSubscription *sub, const char *where);
-extern void cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync);
+extern void cdc_binlog_set_position(CdcSubscription *sub, const char *where);
+extern void cdc_binlog_restart(CdcSubscription *sub, const char *where, bool resync);
 extern void *cdc_binlog_goal(const CdcSubscription *sub, const char *text);
 extern void cdc_binlog_goal_free(void *goal);
 extern bool cdc_binlog_goal_pulled(const void *goal, const CdcSubscription *sub,

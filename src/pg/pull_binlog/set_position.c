@@ -122,7 +122,7 @@ note_jump(const CdcSubscription *sub)
 }
 
 void
-cdc_binlog_set_position(const CdcSubscription *sub, const char *where)
+cdc_binlog_set_position(CdcSubscription *sub, const char *where)
 {
 	CdcSource  *control;
 	CdcPosition pos;
@@ -225,7 +225,7 @@ restart_locked(const CdcSubscription *sub, const char *where, bool resync)
 }
 
 void
-cdc_binlog_restart(const CdcSubscription *sub, const char *where, bool resync)
+cdc_binlog_restart(CdcSubscription *sub, const char *where, bool resync)
 {
 	cdc_subscription_lock(sub, CDC_WRITER_PULL);
 	restart_locked(sub, where, resync);

@@ -397,7 +397,7 @@ extern void cdc_kafka_check_arguments(const CdcSubscription *sub);
 extern void cdc_kafka_check_options(const CdcSubscription *sub, const CdcSubscription *former);
 extern void *cdc_kafka_subscribe_prepare(const CdcSubscription *sub);
 extern void cdc_kafka_subscribe(const CdcSubscription *sub, void *prepared);
-extern void cdc_kafka_set_position(const CdcSubscription *sub, const char *where);
+extern void cdc_kafka_set_position(CdcSubscription *sub, const char *where);
 extern void *cdc_kafka_goal(const CdcSubscription *sub, const char *text);
 extern bool cdc_kafka_goal_has(const void *goal, const char *gtid, const char *position);
 extern bool cdc_kafka_goal_pulled(const void *goal, const CdcSubscription *sub,

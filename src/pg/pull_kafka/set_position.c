@@ -13,7 +13,7 @@
 #include "pg/catalog/log.h"
 
 void
-cdc_kafka_set_position(const CdcSubscription *sub, const char *where)
+cdc_kafka_set_position(CdcSubscription *sub, const char *where)
 {
 	CdcKafkaSource *source = cdc_kafka_subscription_source(sub, false);
 	CdcKafkaPlace *rows;

@@ -561,7 +561,10 @@ cdc_changes_forget(const char *subscription, const char *source_table, char **na
 	(void) cdc_spi_run(&end, subscription, source_table);
 }
 
-/* The version of the table whose shape its target has, as later ones were not followed; 0: unknown. */
+/*
+ * The version of the table whose shape its target has, as later ones were not followed; 0: unknown.
+ * A copy that its target could not be got ready for is one of these.
+ */
 static int
 followed_version(const char *subscription, const char *source_table)
 {
@@ -575,7 +578,10 @@ followed_version(const char *subscription, const char *source_table)
 		" OR pg_catalog.strpos(o.outcome, $4) OPERATOR(pg_catalog.=) 1))"
 		" AND c.number OPERATOR(pg_catalog.>) (SELECT COALESCE(pg_catalog.max(b.number), 0)"
 		" FROM cdc_catalog.table_change b WHERE b.subscription OPERATOR(pg_catalog.=) $1"
-		" AND b.source_table OPERATOR(pg_catalog.=) $2 AND b.kind OPERATOR(pg_catalog.=) 'b'::\"char\")"
+		" AND b.source_table OPERATOR(pg_catalog.=) $2 AND b.kind OPERATOR(pg_catalog.=) 'b'::\"char\""
+		" AND b.outcome IS NOT NULL AND b.outcome OPERATOR(pg_catalog.<>) '" BEGAN_ANEW "'"
+		" AND NOT EXISTS (SELECT 1 FROM pg_catalog.unnest(pg_catalog.array_append(b.outcomes, b.outcome)) AS o (outcome)"
+		" WHERE pg_catalog.strpos(o.outcome, $4) OPERATOR(pg_catalog.=) 1))"
 		" ORDER BY c.number LIMIT 1",
 		4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};

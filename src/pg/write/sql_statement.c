@@ -264,7 +264,22 @@ append_column_list(StringInfo sql, const CdcTarget *target, const CdcSqlForm *fo
 	}
 }
 
-/* The assignments of an UPDATE; returns whether there are any. */
+/* Whether a type's values, or their elements, are equal without being the same: 0 and -0. */
+static bool
+is_floating(Oid typid)
+{
+	Oid			base = getBaseType(typid);
+	Oid			element = get_element_type(base);
+
+	if (OidIsValid(element))
+		base = getBaseType(element);
+	return base == FLOAT4OID || base == FLOAT8OID;
+}
+
+/*
+ * The assignments of an UPDATE; returns whether there are any.  The key's columns are what they
+ * are, but where other values are equal to these.
+ */
 static bool
 append_assignments(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
@@ -281,7 +296,7 @@ append_assignments(StringInfo sql, const CdcTarget *target, const CdcSqlForm *fo
 		for (c = 0; c < target->ncolumns; c++)
 			if (target->columns[c].attnum == att->attnum)
 				break;
-		if (c < target->ncolumns && target->columns[c].in_key)
+		if (c < target->ncolumns && target->columns[c].in_key && !is_floating(target->columns[c].typid))
 			continue;
 		if (form->presence->attrs[i])
 		{
@@ -321,7 +336,9 @@ append_row_condition(StringInfo sql, const CdcTarget *target, const CdcSqlForm *
 		initStringInfo(&value);
 		append_value(&value, target, i, form);
 		appendStringInfo(sql, "%s(", sep);
-		if (OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr))
+		if (is_floating(col->typid))
+			appendStringInfo(sql, "pg_catalog.record_image_eq(ROW(%s), ROW(%s))", name, value.data);
+		else if (OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr))
 			cdc_append_equality(sql, target, i, name, value.data);
 		else
 			appendStringInfo(sql, "%s::pg_catalog.text OPERATOR(pg_catalog.=) (%s)::pg_catalog.text",

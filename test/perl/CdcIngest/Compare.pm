@@ -36,9 +36,8 @@ sub _time_us
 	return $sign ? -$us : $us;
 }
 
-# Bit for bit: the shortest text of one server is not always the other's.  But jsonb has
-# no negative zero.
-sub _double { my ($text) = @_; return defined $text ? sprintf('%.17g', $text) =~ s/^-0$/0/r : undef }
+# Bit for bit: the shortest text of one server is not always the other's.
+sub _double { my ($text) = @_; return defined $text ? sprintf('%.17g', $text) : undef }
 
 # A datetime is compared to the microsecond; zero dates become what the option
 # zero_date says (default: NULL).
