@@ -107,6 +107,33 @@ subtest 'dropped and added' => sub {
 	shards_equal($n, 'ends equal');
 };
 
+subtest 'a name that comes back' => sub {
+	my $n = 's' . ++$number;
+	my %ways = (
+		case => [ 'DROP b', "ADD B varchar(20) DEFAULT 'new'" ],
+		twice => [ 'CHANGE b B varchar(20)', "DROP B, ADD b varchar(20) DEFAULT 'new'" ],
+		renamed => [ 'DROP b', 'CHANGE s b varchar(20)' ],
+		at_once => ['DROP b, CHANGE s b varchar(20)']);
+	$source->do("CREATE DATABASE $n", "CREATE TABLE $n.seed (id int PRIMARY KEY)");
+	$cluster->do("CREATE SCHEMA $n");
+	$cluster->call('create_subscription', name => $n, server => 'shop', tables => ["$n.seed"]);
+	for my $way (sort keys %ways)
+	{
+		$source->do("CREATE TABLE $n.$way (id int PRIMARY KEY, b varchar(20), s varchar(20))", "INSERT INTO $n.$way VALUES (1, 'b1', 's1'), (2, 'b2', 's2')");
+		$cluster->do("CREATE TABLE $n.$way (id int PRIMARY KEY, x varchar(20))");
+		$cluster->call('add_table', subscription => $n, source_table => "$n.$way", target => "$n.$way", columns => '{"id": "id", "x": "b"}');
+		$cluster->catch_up($n);
+		$source->do((map { "ALTER TABLE $n.$way $_" } @{ $ways{$way} }), "INSERT INTO $n.$way (id, b) VALUES (3, 'b3')");
+		$cluster->catch_up($n);
+		follow_hint($n, "$n.$way") if $way =~ /renamed|at_once/;
+		is(state_of($n, "$n.$way"), 'r|', "$way: goes on");
+		equal("SELECT id, b, 0, 0 FROM $n.$way", "SELECT id, x, 0, 0 FROM $n.$way", "$way: ... with what the column has");
+		$source->do("UPDATE $n.$way SET b = 'later' WHERE id = 1");
+		$cluster->catch_up($n);
+		equal("SELECT id, b, 0, 0 FROM $n.$way", "SELECT id, x, 0, 0 FROM $n.$way", "$way: ... and gets");
+	}
+};
+
 subtest 'the key' => sub {
 	my $n = shards();
 	$source->do("ALTER TABLE $n.t2 DROP PRIMARY KEY, ADD PRIMARY KEY (id, n)", "INSERT INTO $n.t2 VALUES (1, 'dup', 55)");

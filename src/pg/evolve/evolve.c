@@ -477,6 +477,8 @@ evolve(CdcEvolve *e, const CdcShapeDiff *diff)
 	reason = cdc_evolve_computed_trouble(e);
 	if (reason == NULL)
 		reason = cdc_evolve_mode_trouble(e);
+	if (reason == NULL)
+		reason = cdc_evolve_back_trouble(e);
 	if (reason == NULL && diff->key_changed && own_key)
 		reason = cdc_evolve_key_trouble(e);
 	if (reason != NULL)

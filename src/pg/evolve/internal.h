@@ -136,6 +136,12 @@ extern bool cdc_evolve_is_back(const CdcEvolve *e, const CdcEvolveColumn *column
 extern bool cdc_evolve_is_modes(const CdcEvolve *e, const CdcColumnDef *def);
 extern char *cdc_evolve_mode_trouble(const CdcEvolve *e);
 
+/*
+ * Why a column that got the name of one that was dropped, and that the mapping names, is not known
+ * here: its values were not asked for; as cdc_evolve_mode_trouble().
+ */
+extern char *cdc_evolve_back_trouble(const CdcEvolve *e);
+
 /* Says in e->out what the user's mapping is with the names that its columns have now; nothing else of it changes. */
 extern void cdc_evolve_rename_fills(CdcEvolve *e);
 

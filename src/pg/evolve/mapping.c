@@ -20,10 +20,17 @@
 #include "pg/expression/fill.h"
 #include "pg/target/mode_shape.h"
 
+/* Whether two names are of the same column of the source: MySQL's know no case. */
 static bool
-names_column(const CdcColumnFill *fill, const char *source)
+same_column(const CdcEvolve *e, const char *a, const char *b)
 {
-	return (fill->by == CDC_BY_COLUMN || fill->by == CDC_BY_NOTHING) && strcmp(fill->text, source) == 0;
+	return strcmp(a, b) == 0 || (e->out->sub->kind == CDC_SERVER_MYSQL && pg_strcasecmp(a, b) == 0);
+}
+
+static bool
+names_column(const CdcEvolve *e, const CdcColumnFill *fill, const char *source)
+{
+	return (fill->by == CDC_BY_COLUMN || fill->by == CDC_BY_NOTHING) && same_column(e, fill->text, source);
 }
 
 List *
@@ -38,7 +45,7 @@ cdc_evolve_mapped_names(const CdcEvolve *e, const char *source)
 		return list_make1(pstrdup(source));
 	fills = cdc_fills_read(e->out->table->columns, &n);
 	for (i = 0; i < n; i++)
-		if (names_column(&fills[i], source))
+		if (names_column(e, &fills[i], source))
 			result = lappend(result, fills[i].target);
 	return result;
 }
@@ -124,21 +131,21 @@ former_column(const CdcEvolve *e, const char *name)
 	int			i;
 
 	for (i = 0; i < e->ncolumns; i++)
-		if (e->columns[i].before != NULL && strcmp(e->columns[i].before->name, name) == 0)
+		if (e->columns[i].before != NULL && same_column(e, e->columns[i].before->name, name))
 			return &e->columns[i];
 	return NULL;
 }
 
-/* Whether there is a column of that name, which was not there before. */
-static bool
-is_new(const CdcEvolve *e, const char *name)
+/* The column of that name, which was not there before, as it is spelled; NULL: there is none. */
+static const char *
+new_column(const CdcEvolve *e, const char *name)
 {
 	int			i;
 
 	for (i = 0; i < e->ncolumns; i++)
-		if (e->columns[i].before == NULL && strcmp(e->columns[i].after->name, name) == 0)
-			return true;
-	return false;
+		if (e->columns[i].before == NULL && same_column(e, e->columns[i].after->name, name))
+			return e->columns[i].after->name;
+	return NULL;
 }
 
 bool
@@ -150,6 +157,23 @@ cdc_evolve_is_back(const CdcEvolve *e, const CdcEvolveColumn *column)
 		cdc_evolve_mapped_names(e, column->after->name) != NIL;
 }
 
+char *
+cdc_evolve_back_trouble(const CdcEvolve *e)
+{
+	int			i;
+
+	for (i = 0; !e->all && i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+
+		if (column->before != NULL && column->after != NULL &&
+			!same_column(e, column->before->name, column->after->name) && cdc_evolve_is_back(e, column))
+			return psprintf("column \"%s\" was renamed to \"%s\", the name of one that is gone and that its mapping names",
+							column->before->name, column->after->name);
+	}
+	return NULL;
+}
+
 /* The name that what fills by a column is to have; NULL: the source has it no more. */
 static const char *
 present_name(const CdcEvolve *e, const CdcColumnFill *fill)
@@ -158,7 +182,7 @@ present_name(const CdcEvolve *e, const CdcColumnFill *fill)
 
 	if (fill->by == CDC_BY_COLUMN && former != NULL && former->after != NULL)
 		return former->after->name;
-	return is_new(e, fill->text) ? fill->text : NULL;
+	return new_column(e, fill->text);
 }
 
 /* Appends what fills a column of the target: a column of the source by its name, else as the mapping has it. */
