@@ -167,6 +167,7 @@ CREATE TABLE cdc_catalog.subscription_table (
     kept_events     bigint NOT NULL DEFAULT 0,  -- that cdc.error has, to be retried or discarded
     differs         text,                   -- what was left out: the target may differ from its source
     left_out        boolean NOT NULL DEFAULT false, -- it could not have a target, and has none until it is removed and added
+    loose_key       boolean NOT NULL DEFAULT false, -- nothing at the source was known to keep two rows from having the key that was given
     PRIMARY KEY (subscription, name)
 );
 CREATE INDEX subscription_table_source ON cdc_catalog.subscription_table (subscription, source_table);

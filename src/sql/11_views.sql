@@ -133,7 +133,9 @@ SELECT t.subscription, t.source_table, t.target, t.mode, t.key,
        CASE WHEN (SELECT w.admin FROM cdc_catalog.viewer w)
                  OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
             THEN t.error_key END AS error_key,
-       t.kept_events, t.differs, t.name
+       t.kept_events,
+       coalesce(t.differs, CASE WHEN t.loose_key THEN 'of rows with the same key the target has one: nothing at the source was known to keep them apart' END) AS differs,
+       t.name
   FROM cdc_catalog.subscription_table t
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)
     OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v);

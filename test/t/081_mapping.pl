@@ -160,11 +160,15 @@ sub chosen_key
 		$dbh->do($_) for "INSERT INTO $id.goods VALUES (3, 7, 3, 3)", "INSERT INTO $id.goods VALUES (4, 7, 4, 4)";
 		$cluster->catch_up($id);
 		is($cluster->value("SELECT surplus_rows > 0 FROM cdc.stat_table WHERE subscription = '$id' AND source_table = '$id.goods'"), $key eq '{code}' ? 1 : 0, '... rows with the same key are counted');
+		my $differs = "SELECT differs FROM cdc.stat_table WHERE subscription = '$id' AND source_table = '$id.goods'";
+		like($cluster->value($differs), qr/of rows with the same key the target has one/, '... which its row in stat_table says');
 		$cluster->do($hint);
 		$cluster->catch_up($id);
+		is($cluster->value($differs), undef, '... until it has another key');
 		is($cluster->value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $id.goods"), '1 2 3 4', '... and the hint brings all of them');
 		$cluster->do("SELECT cdc.remove_table('$id', '$id.goods')", "DROP TABLE $id.goods", "DELETE FROM cdc_catalog.log WHERE subscription = '$id' AND kind = 'key'");
 		$dbh->do("DELETE FROM $id.goods WHERE id > 2");
+		$cluster->catch_up($id);
 	}
 	return;
 }

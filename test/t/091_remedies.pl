@@ -267,6 +267,30 @@ subtest 'a target that cannot be altered' => sub {
 	same_ok($id, 'when what was in the way is gone');
 };
 
+# A new copy leaves types that take every value as the user gave them, and makes others right.
+subtest 'types of the user' => sub {
+	my $id = subscription([ 't (id INT PRIMARY KEY, wide VARCHAR(20), narrow VARCHAR(20), d DECIMAL(8,2), n DECIMAL(8,2), at DATETIME, b INT)' ]);
+	my $types = sub { $cluster->value("SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = '$id.t'::regclass AND attnum > 1 AND NOT attisdropped") };
+	is(follow($id, "INSERT INTO t VALUES (1, 'w', 'n', 1.25, 2.5, '2024-01-02 03:04:05', 7)"), '', 'a row');
+	$cluster->do("ALTER TABLE $id.t ALTER wide TYPE varchar(50), ALTER narrow TYPE varchar(5), ALTER d TYPE numeric(12,2), ALTER n TYPE numeric(4,2), ALTER at TYPE timestamp(3), ALTER b TYPE numeric");
+	my $wanted = 'wide character varying(50), narrow character varying(20), d numeric(12,2), n numeric(8,2), at timestamp(3) without time zone, b numeric';
+	for (1, 2)
+	{
+		$cluster->do("SELECT cdc.resync_table('$id', '$id.t')");
+		settle($id);
+		is($types->(), $wanted, 'the types') or diag($types->());
+		same_ok($id, 'a new copy');
+	}
+	is(follow($id, "INSERT INTO t VALUES (2, REPEAT('w', 20), REPEAT('n', 20), 123456.25, 654321.5, '2024-01-02 03:04:05', 8)"), '', 'all values fit');
+	is(follow($id, "UPDATE t SET narrow = 'n'"), '', 'shorter ones');
+	is(follow($id, 'ALTER TABLE t MODIFY wide VARCHAR(60), MODIFY narrow VARCHAR(9) DEFAULT NULL', "INSERT INTO t (id, wide) VALUES (3, REPEAT('w', 60))"), '', 'others come');
+	settle($id);
+	$cluster->do("SELECT cdc.resync_table('$id', '$id.t')");
+	settle($id);
+	like($types->(), qr/^wide character varying\(60\), narrow character varying\(9\), d numeric\(12,2\)/, 'types that were the source\'s follow it') or diag($types->());
+	same_ok($id, 'a new copy of others');
+};
+
 # A row filter over a column that gets another name, of a target that has no mapping.
 subtest 'a row filter and a renamed column' => sub {
 	my $id = subscription([ 'o (id INT PRIMARY KEY)' ], tables => ['*.o']);

@@ -17,6 +17,7 @@
 #include "pg/base/utf8.h"
 #include "pg/catalog/access.h"
 #include "pg/catalog/log.h"
+#include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
 #include "pg/history/hole.h"
 #include "pg/options/option_json.h"
@@ -125,6 +126,19 @@ primary_key_hint(const CdcSubscription *sub, const CdcReplicaSpec *given, const 
 					quote_literal_cstr(psprintf("{%s}", key.data)));
 }
 
+/* Says in the table's row what the WARNING says. */
+static void
+note_loose_key(const CdcSubscription *sub, const char *name)
+{
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.subscription_table SET loose_key = true"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name, name);
+}
+
 /* WARNING where nothing at the source keeps two rows from having the same key: they would be one here. */
 static void
 warn_of_key(const CdcSubscription *sub, const CdcReplicaSpec *given, const CdcTable *table, const char *name)
@@ -146,6 +160,7 @@ warn_of_key(const CdcSubscription *sub, const CdcReplicaSpec *given, const CdcTa
 	detail = "No unique index there has only not null columns of the key: of rows with the same key the target has one.";
 	hint = psprintf("%sElse let the source have a unique index on not null columns of the key.",
 					primary_key_hint(sub, given, table, name));
+	note_loose_key(sub, name);
 	cdc_log(sub->name, "key", message, psprintf("%s %s", detail, hint));
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING), errmsg("%s", message), errdetail("%s", detail), errhint("%s", hint)));

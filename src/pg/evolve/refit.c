@@ -23,7 +23,8 @@
 
 /*
  * Whether the column is to have another type: one that takes the values, and where it had
- * the type of the source's before, the one of the source's now.  Where the source had no
+ * the type of the source's before, the one of the source's now.  A length or scale of the
+ * user's own stays where it takes every value.  Where the source had no
  * column of that name before, what the target has was left by an older shape: it becomes as
  * it would be made; only one that the user chose keeps a type that takes every value.
  */
@@ -38,9 +39,9 @@ is_other_type(const CdcEvolve *e, const CdcEvolveColumn *column)
 	Oid			typid;
 	int32		typmod;
 
-	/* of the same type, with another length or scale: as it would be made */
+	fit = cdc_type_fit(column->after, column->typid, column->typmod);
 	parseTypeString(column->type, &typid, &typmod, 0);
-	if (typid == column->typid)
+	if (typid == column->typid && (typmod == column->typmod || fit != CDC_FIT_EXACT))
 		return typmod != column->typmod;
 	if (old_type != NULL && strcmp(old_type, column->type) != 0)
 	{
@@ -48,7 +49,6 @@ is_other_type(const CdcEvolve *e, const CdcEvolveColumn *column)
 		if (typid == column->typid && typmod == column->typmod)
 			return true;
 	}
-	fit = cdc_type_fit(column->after, column->typid, column->typmod);
 	return fit == CDC_FIT_ALTERS || (at < 0 && before->ncolumns > 0 && (e->all || fit != CDC_FIT_EXACT));
 }
 
