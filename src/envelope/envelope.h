@@ -120,6 +120,8 @@ typedef struct CdcEnvelope
 	const char *not_whole;		/* why the message has not the whole row, which then has no
 								 * images and no columns: an error's message; NULL: it has */
 	const char *whole_advice;	/* what to set at the source so that it has; a sentence */
+	CdcString	unavailable;	/* Debezium: a column of the images that were written last which the
+								 * source has not logged, as it did not change; or "" */
 	bool		tells_gone;		/* Debezium: such a message would say of its row that it is gone */
 	bool		keep_key;		/* nobody understands the event without the message's key,
 								 * which has to be stored beside it */

@@ -121,10 +121,15 @@ write_data(const Writer *w, const CdcImage *image, const CdcImage *other, CdcSin
 	CdcDoc		field;
 	CdcStatus	st = sink->ops->begin_object(sink);
 
+	w->env->unavailable.len = 0;
 	cdc_image_begin(w->env, image, &iter);
 	while (st == CDC_OK && cdc_image_next(&iter, &name, &value, &field))
+	{
 		if (!is_unavailable(w, &value))
 			st = write_cell(w, name, &value, &field, sink);
+		else
+			w->env->unavailable = name;
+	}
 	if (st == CDC_OK && w->env->format == CDC_FORMAT_MAXWELL && w->env->op == CDC_OP_UPDATE)
 		st = write_new_nulls(w, image, other, sink);
 	else if (st == CDC_OK)

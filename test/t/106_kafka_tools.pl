@@ -106,6 +106,31 @@ subtest 'Debezium: deletes of which the tombstone is left' => sub {
 	is(list('SELECT count(*) FROM left_debezium.lines') . ' ' . list('SELECT id FROM left_debezium.orders ORDER BY 1'), '0 3 4', '... by the messages of deletes');
 };
 
+# PostgreSQL does not log large values that did not change.
+subtest 'Debezium: values that the source has not logged' => sub {
+	my $event = sub { my ($op, $id, $big, $n, $lsn) = @_; my $image = qq({"id":$id,"big":$big,"n":$n}); return [ qq({"id":$id}), sprintf('{"before":%s,"after":%s,"source":{"connector":"postgresql","name":"srv","ts_ms":1,"db":"shop","schema":"s","table":"t","lsn":%d},"op":"%s","ts_ms":1}', $op eq 'd' ? $image : 'null', $op eq 'd' ? 'null' : $image, $lsn, $op) ] };
+	my $none = '"__debezium_unavailable_value"';
+	for my $mode ('replica', 'soft_delete')
+	{
+		my $s = "toast_$mode";
+		subscription($s, 'debezium', options => qq({"target_mode": "$mode"}));
+		is(follow($s, $event->('c', 1, '"LONG"', 1, 1), $event->('u', 1, $none, 2, 2)), '', "$mode: of a row that came right before");
+		is(follow($s, $event->('u', 1, $none, 3, 3)), '', '... of one that is there');
+		is(list("SELECT id, big, n FROM $s.t"), '1|LONG|3', '... is what it was');
+		for my $case ([ 'another key', $event->('d', 1, 'null', 'null', 4), [ '{"id":1}', undef ], $event->('c', 2, $none, 3, 4) ], [ 'an update of none that is there', $event->('u', 5, $none, 3, 5) ])
+		{
+			my ($name, @messages) = @$case;
+			my $error = follow($s, @messages);
+			like($error, qr/did not log what column "big" of a row has.*REPLICA IDENTITY.*skip_transaction/s, "... $name is an error");
+			my ($pass) = $error =~ /(SELECT cdc\.skip_transaction\(.*?\))/;
+			$cluster->do($pass);
+			is(follow($s), '', '... which can be passed over');
+		}
+		is(follow($s, $event->('u', 2, '"LONG"', 4, 6)), '', '... and is written again');
+		is(list("SELECT id, big, n FROM $s.t WHERE id <> 1"), '2|LONG|4', '... with all values');
+	}
+};
+
 # What TiCDC leaves out of types: its content-compatible is off by default.
 $cluster->forget;
 subtest 'TiCDC: types without digits' => sub {

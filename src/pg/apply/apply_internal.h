@@ -155,6 +155,9 @@ struct CdcApply
 
 extern const CdcApplyMode cdc_mode_replica;
 
+/* Whether the target will have a row of the key of the row at hand, once all before is written. */
+extern bool cdc_mode_has_row(CdcApply *apply, CdcSourceRun *source);
+
 /* mode_replica.c: CdcApplyMode.fold, also for modes that differ in how a row is removed only. */
 extern void cdc_mode_replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old);
 

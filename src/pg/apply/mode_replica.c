@@ -45,6 +45,21 @@ row_of_key(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *on
 }
 
 bool
+cdc_mode_has_row(CdcApply *apply, CdcSourceRun *source)
+{
+	CdcTargetRun *run = source->target;
+	const CdcSourceRow *row = &source->row;
+	const CdcEntry *entry = cdc_reduce_find_entry(run, cdc_key_hash(run->target, row->values, row->nulls),
+												  row->values, row->nulls);
+	int			natts = run->target->desc->natts;
+
+	if (entry != NULL)
+		return entry->put;
+	return cdc_reduce_fetch(&apply->work, run, row->values, row->nulls, palloc(sizeof(Datum) * natts),
+							palloc(sizeof(bool) * natts));
+}
+
+bool
 cdc_mode_has_gone_row(CdcApply *apply, CdcTargetRun *run, const Datum *key, const bool *key_nulls)
 {
 	Datum	   *values = palloc(sizeof(Datum) * run->target->desc->natts);

@@ -16,6 +16,7 @@
 
 #include "pg/base/compat_executor.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/history/copied_rows.h"
 #include "pg/history/gap.h"
 #include "pg/history/hole.h"
@@ -80,6 +81,22 @@ forget_presences(CdcApply *apply, CdcSourceRun *source)
 	cdc_layout_forget(source->mapping);
 }
 
+/* ERROR where a column of the row at hand is neither in its message nor in the target. */
+static void
+check_logged(CdcApply *apply, CdcSourceRun *source)
+{
+	const CdcEnvelope *env = source->row.image.env;
+
+	if (source->row.presence->complete || source->target->target->keyless || cdc_mode_has_row(apply, source))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("the source did not log what column \"%s\" of a row has",
+					cdc_from_utf8_copy(pnstrdup(env->unavailable.data, env->unavailable.len))),
+			 errdetail("It did not change, and target %s has no such row from which it could be known. With REPLICA IDENTITY FULL of the table at the source it is logged; where this message is passed over the row has to be written again there.",
+					   source->mapping->target->name)));
+}
+
 /* The rows of an event of op c, u, d or r, each folded by the target's mode. */
 static void
 apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
@@ -114,6 +131,9 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 		}
 		if (unlikely(source->row.layout->partial) && event->op != CDC_OP_DELETE)
 			cdc_event_check_absent(apply, event, data);
+		if (source->row.image.env != NULL && source->row.image.env->unavailable.len > 0 &&
+			event->op != CDC_OP_DELETE)
+			check_logged(apply, source);
 		if (source->order == NULL || cdc_order_keeps(apply, source, event->op, old))
 			run->mode->fold(apply, source, event->op, old);
 		apply->work.at.data = NULL;
