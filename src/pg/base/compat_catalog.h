@@ -160,6 +160,27 @@
 #define CDC_FIXED_PARTITION_ATTRS(relid)	NIL
 #endif
 
+/* The columns, as int, that the partitions of a table go by: 0 for an expression.  On Greenplum 6 at all levels. */
+#if CDC_HAVE_PARTITIONS
+#include "catalog/pg_class.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
+
+static inline List *
+cdc_partition_attrs(Relation rel)
+{
+	PartitionKey key = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? RelationGetPartitionKey(rel) : NULL;
+	List	   *result = NIL;
+	int			i;
+
+	for (i = 0; key != NULL && i < key->partnatts; i++)
+		result = lappend_int(result, key->partattrs[i]);
+	return result;
+}
+#else
+#define cdc_partition_attrs(rel)		CDC_FIXED_PARTITION_ATTRS(RelationGetRelid(rel))
+#endif
+
 /* What the catalogs hold, written as SQL, has a header of its own since 9.5. */
 #if PG_VERSION_NUM >= 90500
 #include "utils/ruleutils.h"

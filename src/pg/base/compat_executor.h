@@ -24,6 +24,33 @@
 #define CDC_SPI_POP()					SPI_pop()
 #endif
 
+/*
+ * A process without a client has no portal, and statements that ask it for how much memory they may take
+ * (ALTER TABLE ... SET DISTRIBUTED BY, CREATE TABLE AS, EXPLAIN ANALYZE) crash without one on Greenplum.  This one
+ * is no entry among the session's portals, and takes no place in a resource queue.  To be called in a transaction.
+ */
+#if CDC_GREENPLUM
+#include "tcop/pquery.h"
+#include "utils/portal.h"
+#include "utils/resscheduler.h"
+
+static inline void
+cdc_portal_activate(void)
+{
+	static PortalData portal;
+
+	portal.name = "";
+	portal.sourceText = "cdc_ingest";
+	portal.commandTag = "";
+	portal.status = PORTAL_ACTIVE;
+	portal.queueId = GetResQueueId();
+	portal.hasResQueueLock = true;
+	ActivePortal = &portal;
+}
+#else
+#define cdc_portal_activate()			((void) 0)
+#endif
+
 /* Arguments of a ProcessUtility_hook; whether the tree may be scribbled on came in 14. */
 #if PG_VERSION_NUM >= 140000
 #define CDC_UTILITY_PARAMETERS \

@@ -286,6 +286,29 @@ distribute_by_key(CdcEvolve *e, List *key)
 	return true;
 }
 
+/* Whether the target can have that key: what its partitions go by is in it. */
+static bool
+partitions_allow(const CdcEvolve *e, List *key)
+{
+	Relation	rel = table_open(e->relid, NoLock);
+	bool		allowed = true;
+	ListCell   *lc;
+
+	foreach(lc, cdc_partition_attrs(rel))
+	{
+		AttrNumber	attnum = lfirst_int(lc);
+		bool		found = false;
+		ListCell   *name;
+
+		foreach(name, key)
+			found = found || (attnum > 0 && strcmp(NameStr(TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attname),
+												   lfirst(name)) == 0);
+		allowed = allowed && found;
+	}
+	table_close(rel, NoLock);
+	return allowed;
+}
+
 void
 cdc_evolve_add_key(CdcEvolve *e)
 {
@@ -295,7 +318,7 @@ cdc_evolve_add_key(CdcEvolve *e)
 	ListCell   *lc;
 
 	if (after == NIL || OidIsValid(primary_key(e->relid, &present)) || !distribute_by_key(e, after) ||
-		!key_fits(e))
+		!key_fits(e) || !partitions_allow(e, after))
 		return;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "ALTER TABLE %s ADD PRIMARY KEY (", e->target);

@@ -20,14 +20,26 @@
 	" sync_gtid_set = NULL, sync_seq = NULL, started_at = NULL, copied_at = NULL," \
 	" synced_at = NULL, ready_at = NULL, updated_at = pg_catalog.now()"
 
+/*
+ * Locks rows of tables.  On Greenplum SELECT ... FOR UPDATE locks the whole table, on the master only, where
+ * its detector of deadlocks does not see who waits for whom.
+ */
+#if CDC_HAVE_WHOLE_TABLE_LOCKS
+#define LOCK_TABLES		"UPDATE cdc_catalog.subscription_table AS t SET state = t.state"
+#define LOCKED			""
+#else
+#define LOCK_TABLES		"SELECT 1 FROM cdc_catalog.subscription_table t"
+#define LOCKED			" FOR UPDATE"
+#endif
+
 void
 cdc_copy_request(const CdcSubscription *sub, const char *name,
 				 const CdcCopyRequest *request)
 {
 	static CdcStatement find = {
-		"SELECT 1 FROM cdc_catalog.subscription_table t"
+		LOCK_TABLES
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.name OPERATOR(pg_catalog.=) $2"
-		" AND NOT t.left_out FOR UPDATE",
+		" AND NOT t.left_out" LOCKED,
 		2, {TEXTOID, TEXTOID}
 	};
 	static CdcStatement state = {
@@ -152,9 +164,9 @@ bool
 cdc_copy_is_ready(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
-		"SELECT 1 FROM cdc_catalog.subscription_table t"
+		LOCK_TABLES
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.name OPERATOR(pg_catalog.=) $2"
-		" AND t.state OPERATOR(pg_catalog.=) 'r' AND NOT t.held FOR UPDATE",
+		" AND t.state OPERATOR(pg_catalog.=) 'r' AND NOT t.held" LOCKED,
 		2, {TEXTOID, TEXTOID}
 	};
 

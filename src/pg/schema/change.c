@@ -538,15 +538,22 @@ cdc_changes_forget(const char *subscription, const char *source_table, char **na
 		" AND source_table OPERATOR(pg_catalog.=) $2 AND outcome IS NULL",
 		4, {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID}
 	};
-	/* it is of no concern to anybody then */
-	static CdcStatement end = {
-		"UPDATE cdc_catalog.table_change AS c SET outcome = '" BEGAN_ANEW "', outcome_at = pg_catalog.now()"
-		" WHERE c.subscription OPERATOR(pg_catalog.=) $1"
-		" AND c.source_table OPERATOR(pg_catalog.=) $2 AND c.outcome IS NULL"
-		" AND NOT EXISTS (SELECT 1 FROM cdc_catalog.subscription_table t"
-		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2"
-		" AND NOT t.name OPERATOR(pg_catalog.=) ANY (c.tables))",
+	/*
+	 * It is of no concern to anybody then.  The names are read before: where rows are distributed, an
+	 * UPDATE of a row that another transaction has just changed cannot look again into another table.
+	 */
+	static CdcStatement all_names = {
+		"SELECT COALESCE(pg_catalog.array_agg(t.name), '{}'::pg_catalog.text[])::pg_catalog.text"
+		" FROM cdc_catalog.subscription_table t"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.source_table OPERATOR(pg_catalog.=) $2",
 		2, {TEXTOID, TEXTOID}
+	};
+	static CdcStatement end = {
+		"UPDATE cdc_catalog.table_change SET outcome = '" BEGAN_ANEW "', outcome_at = pg_catalog.now()"
+		" WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2 AND outcome IS NULL"
+		" AND (tables IS NULL OR $3::pg_catalog.text[] OPERATOR(pg_catalog.<@) tables)",
+		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
 	Datum		values[4];
@@ -557,8 +564,11 @@ cdc_changes_forget(const char *subscription, const char *source_table, char **na
 	values[3] = CStringGetTextDatum(BEGAN_ANEW);
 	cdc_spi_begin(&spi);
 	(void) cdc_spi_execute(&settle, values, NULL);
+	if (cdc_spi_execute(&all_names, values, NULL) == 0)
+		elog(ERROR, "an aggregate has no row");
+	values[2] = CStringGetTextDatum(cdc_spi_text(&spi, 0, 1));
+	(void) cdc_spi_execute(&end, values, NULL);
 	cdc_spi_end(&spi);
-	(void) cdc_spi_run(&end, subscription, source_table);
 }
 
 /*

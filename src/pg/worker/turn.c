@@ -15,6 +15,7 @@
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
+#include "pg/base/compat_executor.h"
 #include "pg/base/snapshot.h"
 #include "pg/catalog/changes.h"
 #include "pg/process/shmem.h"
@@ -33,6 +34,7 @@ cdc_background_transaction(void)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	cdc_snapshot_push();
+	cdc_portal_activate();
 	if (known_generation != cdc_catalog_generation())
 		known = InvalidOid;
 	extension = OidIsValid(known) ? known : get_extension_oid("cdc_ingest", true);
