@@ -13,6 +13,7 @@
 #include "commands/extension.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
+#include "tcop/tcopprot.h"
 #include "utils/snapmgr.h"
 
 #include "pg/base/compat_executor.h"
@@ -35,6 +36,10 @@ cdc_background_transaction(void)
 	StartTransactionCommand();
 	cdc_snapshot_push();
 	cdc_portal_activate();
+#if CDC_HAVE_DISTRIBUTION
+	/* a process without a client has no statement, whose text some commands send to the segments */
+	debug_query_string = "cdc_ingest";
+#endif
 	if (known_generation != cdc_catalog_generation())
 		known = InvalidOid;
 	extension = OidIsValid(known) ? known : get_extension_oid("cdc_ingest", true);
