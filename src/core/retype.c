@@ -503,6 +503,47 @@ by_family(const Kind *a, const CdcColumnDef *before, const CdcColumn *from, cons
 	r->retype = CDC_RETYPE_UNKNOWN;
 }
 
+/* Whether events write a value of both types, which is the same, in one form. */
+static bool
+is_one_form(const Kind *a, const CdcColumn *from, const Kind *b, const CdcColumn *to)
+{
+	bool		text = b->family == CHARS || b->family == VARCHAR || b->family == TEXT;
+
+	switch (a->family)
+	{
+		case INTEGER:
+		case BIT:
+		case YEAR:
+			return b->family == INTEGER || b->family == BIT || b->family == YEAR;
+		case DECIMAL:
+			return b->family == DECIMAL && from->scale == to->scale;
+		case FLOAT:
+		case DOUBLE:
+			return b->family == a->family && from->precision == to->precision && from->scale == to->scale;
+		case DATE:
+			return b->family == DATE;
+		case DATETIME:
+		case TIMESTAMP:
+		case TIME:
+			return b->family == a->family && from->fsp == to->fsp;
+		case CHARS:
+		case VARCHAR:
+		case TEXT:
+			return text || b->family == ENUM;
+		case VARBINARY:
+		case BLOB:
+			return b->family == VARBINARY || b->family == BLOB;
+		case ENUM:
+			return text || b->family == ENUM;
+		case SET:
+		case GEOMETRY:
+			return b->family == a->family;
+		case OTHER:
+			break;
+	}
+	return false;
+}
+
 static bool
 same_text(const char *a, const char *b)
 {
@@ -532,6 +573,7 @@ cdc_retype(const CdcColumnDef *before, const CdcColumn *from, const CdcColumnDef
 
 	result->retype = CDC_RETYPE_NONE;
 	result->checks = 0;
+	result->rewritten = !same && !is_one_form(kind_of(from), from, kind_of(to), to);
 	if (is_computed(after) ?
 		!is_computed(before) || !same || !same_text(before->generated, after->generated) :
 		is_computed(before) && has_word(before->extra, "VIRTUAL"))

@@ -39,6 +39,7 @@ typedef struct CdcShapeColumn
 	int			from;			/* index in the old definition; -1: it is new */
 	int			to;				/* index in the new one; -1: it was dropped */
 	CdcRetype	retype;
+	bool		rewritten;		/* events have a value that stays what it is in another form */
 	unsigned	checks;
 	const char *min;
 	const char *max;
@@ -51,7 +52,7 @@ typedef struct CdcShapeColumn
 } CdcShapeColumn;
 
 /*
- * What becomes of values of one column; fills retype, checks and what they need.  why of a
+ * What becomes of values of one column; fills retype, rewritten, checks and what they need.  why of a
  * generated column is the caller's to say.  The strings are static or the columns' own.
  */
 extern void cdc_retype(const CdcColumnDef *before, const CdcColumn *from,

@@ -304,11 +304,52 @@ test_unknown(void **state)
 	cdc_arena_destroy(arena);
 }
 
+/* Whether events write a value of both types, which is the same, in one form. */
+static void
+test_forms(void **state)
+{
+	static const struct
+	{
+		const char *before;
+		const char *after;
+		bool		rewritten;
+	}			cases[] = {
+		{"int(11)", "bigint(20)", false}, {"int(10) unsigned", "bigint", false}, {"bit(3)", "int", false},
+		{"int", "varchar(20)", true}, {"int", "decimal(10,2)", true}, {"decimal(10,2)", "decimal(20,2)", false},
+		{"decimal(10,2)", "decimal(12,4)", true}, {"float", "double", true}, {"double", "double(10,2)", true},
+		{"datetime", "datetime(3)", true}, {"datetime(6)", "datetime(6)", false}, {"date", "datetime", true},
+		{"varchar(10)", "varchar(20)", false}, {"char(10)", "text", false}, {"varchar(10)", "varbinary(10)", true},
+		{"varbinary(10)", "blob", false}, {"binary(4)", "binary(8)", true}, {"enum('a')", "enum('a','b')", false},
+		{"enum('a')", "varchar(10)", false}, {"set('a')", "set('a','b')", false}, {"year(4)", "int", false}
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		CdcArena   *arena = cdc_arena_create(0);
+		CdcColumnDef a = {.name = "k",.column_type = cases[i].before,.extra = ""};
+		CdcColumnDef b = {.name = "k",.column_type = cases[i].after,.extra = ""};
+		CdcColumn	from;
+		CdcColumn	to;
+		CdcShapeColumn column = {0};
+		CdcError	err;
+
+		memset(&from, 0, sizeof(from));
+		memset(&to, 0, sizeof(to));
+		assert_ok(cdc_column_type_parse(arena, a.column_type, &from, &err), &err);
+		assert_ok(cdc_column_type_parse(arena, b.column_type, &to, &err), &err);
+		cdc_retype(&a, &from, &b, &to, &column);
+		if (column.rewritten != cases[i].rewritten)
+			fail_msg("%s to %s: %d", cases[i].before, cases[i].after, column.rewritten);
+		cdc_arena_destroy(arena);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_statements), cmocka_unit_test(test_join), cmocka_unit_test(test_unknown)
+		cmocka_unit_test(test_forms), cmocka_unit_test(test_statements), cmocka_unit_test(test_join), cmocka_unit_test(test_unknown)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,7 @@ cdc_publish_gone(CdcPublisher *publisher, const CdcPublishEvent *event, const ch
 	gone->keys = cdc_hash_of_strings("cdc_ingest rows that are gone", 64, GONE_BYTES,
 									 sizeof(GoneEntry), CurrentMemoryContext);
 	cdc_publish_target_key(publisher, event, &gone->key);
+	cdc_publish_names_then(publisher, event, &gone->key);
 	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, 'i', &values, &nulls, &n);
 	for (i = 0; gone->key.n > 0 && i + gone->key.n <= n; i += gone->key.n)
 	{

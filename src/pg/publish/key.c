@@ -10,8 +10,12 @@
 
 #include "utils/memutils.h"
 
+#include "core/table_change.h"
+#include "envelope/doc_tree.h"
+#include "pg/base/error.h"
 #include "pg/base/hash.h"
 #include "pg/base/utf8.h"
+#include "pg/schema/change.h"
 #include "pg/schema/schema.h"
 #include "pg/schema/versions.h"
 
@@ -59,6 +63,21 @@ make_definition(CdcPublisher *publisher, KnownTable *table, const CdcTableDef *d
 											  dot != NULL ? dot + 1 : table->name, def);
 }
 
+/* The columns of a definition's key, in the current context. */
+static CdcPublishKey
+key_of_definition(const CdcTableDef *def)
+{
+	CdcPublishKey key = {0, palloc(sizeof(char *) * Max(def->ncolumns, 1))};
+	int			place;
+	int			i;
+
+	for (place = 0; place < def->ncolumns; place++)
+		for (i = 0; i < def->ncolumns; i++)
+			if (def->columns[i].pk == place)
+				key.columns[key.n++] = pstrdup(def->columns[i].name);
+	return key;
+}
+
 /*
  * The key by the version that was in force at seq, and when the next one comes.  A
  * copy's rows come with the seq of the first version or a later one: before that
@@ -70,24 +89,15 @@ read_version(CdcPublisher *publisher, KnownTable *table, int64 seq)
 	const char *subscription = publisher->publication->sub->name;
 	const char *name = cdc_from_utf8(table->name);
 	CdcTableVersion version;
-	int			place;
-	int			i;
-
 	MemoryContext old = MemoryContextSwitchTo(publisher->cxt);
 
 	if (!cdc_table_version_at(subscription, name, seq, PG_UTF8, &version))
 		version.from_seq = 0;
 	make_definition(publisher, table, &version.def);
+	table->key = key_of_definition(&version.def);
 	MemoryContextSwitchTo(old);
 	table->from_seq = Min(version.from_seq, seq);
 	table->to_seq = version.next_seq;
-	table->key.columns = MemoryContextAlloc(publisher->cxt,
-											sizeof(char *) * Max(version.def.ncolumns, 1));
-	for (place = 0; place < version.def.ncolumns; place++)
-		for (i = 0; i < version.def.ncolumns; i++)
-			if (version.def.columns[i].pk == place)
-				table->key.columns[table->key.n++] =
-					MemoryContextStrdup(publisher->cxt, version.def.columns[i].name);
 }
 
 /* "primary_key_columns", which Maxwell writes when asked to. */
@@ -166,35 +176,181 @@ cdc_publish_key(CdcPublisher *publisher, const CdcPublishEvent *event)
 	return table != NULL ? &table->key : &none;
 }
 
-/* The key by the definition at a seq, palloc'ed: what is known changes with the next question. */
-static CdcPublishKey
-key_at(CdcPublisher *publisher, const CdcPublishEvent *event, int64 seq)
+/* What is known of how columns came by their names in the statement of an event; in UTF-8. */
+static void
+read_renames(CdcPublisher *publisher, const CdcPublishEvent *event, CdcTableChange *change)
 {
-	CdcPublishEvent at = *event;
-	CdcPublishKey key;
+	/* the change holds from the event behind on */
+	List	   *changes = cdc_changes_between(publisher->publication->sub,
+											  cdc_from_utf8(event->source_table), event->seq,
+											  event->seq + 1);
+	const CdcPendingChange *found = changes != NIL ? llast(changes) : NULL;
 	int			i;
 
-	at.seq = seq;
-	at.has_doc = false;
-	key = *cdc_publish_key(publisher, &at);
-	if (key.n > 0)
+	memset(change, 0, sizeof(*change));
+	if (list_length(changes) != 1 || found->kind != CDC_CHANGE_ALTER)
+		return;
+	change->known = found->change.known;
+	change->nrenames = found->change.nrenames;
+	change->renames = palloc(sizeof(CdcColumnRename) * Max(change->nrenames, 1));
+	for (i = 0; i < change->nrenames; i++)
 	{
-		char	  **columns = palloc(sizeof(char *) * key.n);
-
-		for (i = 0; i < key.n; i++)
-			columns[i] = pstrdup(key.columns[i]);
-		key.columns = columns;
+		change->renames[i].from = cdc_to_utf8_copy(found->change.renames[i].from);
+		change->renames[i].to = cdc_to_utf8_copy(found->change.renames[i].to);
 	}
-	return key;
+}
+
+/* Whether values of before are in later events what they were, in the same form. */
+static bool
+is_kept(const CdcShapeColumn *column)
+{
+	return column->retype != CDC_RETYPE_UNKNOWN && !column->rewritten &&
+		(column->checks & ~(unsigned) (CDC_CHECK_NOT_NULL | CDC_CHECK_NOT_ZERO)) == 0;
+}
+
+/* What became of the columns of the key, and of their names. */
+static void
+compare_definitions(const CdcTableDef *before, const CdcTableDef *after, const CdcShapeDiff *diff,
+					CdcPublishRekey *rekey)
+{
+	int			i;
+
+	rekey->from = palloc(sizeof(char *) * Max(before->ncolumns, 1));
+	rekey->to = palloc(sizeof(char *) * Max(before->ncolumns, 1));
+	rekey->kept = palloc0(sizeof(bool) * Max(rekey->key.n, 1));
+	rekey->same_values = rekey->key.n > 0;
+	for (i = 0; i < diff->ncolumns; i++)
+	{
+		const CdcShapeColumn *column = &diff->columns[i];
+		int			was = column->from >= 0 ? before->columns[column->from].pk : -1;
+		int			is = column->to >= 0 ? after->columns[column->to].pk : -1;
+
+		if (column->from >= 0)
+		{
+			rekey->from[rekey->nnames] = pstrdup(before->columns[column->from].name);
+			rekey->to[rekey->nnames++] = column->to >= 0 ? pstrdup(after->columns[column->to].name) : NULL;
+		}
+		if (is >= 0)
+			rekey->kept[is] = column->from >= 0 && is_kept(column);
+		if (was != is || (is >= 0 && !rekey->kept[is]))
+			rekey->same_values = false;
+	}
 }
 
 bool
-cdc_publish_key_is_new(CdcPublisher *publisher, const CdcPublishEvent *event, CdcPublishKey *key)
+cdc_publish_rekeyed(CdcPublisher *publisher, const CdcPublishEvent *event, CdcPublishRekey *rekey)
 {
-	CdcPublishKey before = key_at(publisher, event, event->seq - 1);
+	const char *subscription = publisher->publication->sub->name;
+	const char *name = cdc_from_utf8(event->source_table);
+	CdcPublishKey former;
+	CdcTableVersion before;
+	CdcTableVersion after;
+	CdcTableChange change;
+	CdcShapeDiff diff;
+	CdcError	err;
 
-	*key = key_at(publisher, event, event->seq + 1);
-	return before.n > 0 && !cdc_publish_same_key(&before, key);
+	memset(rekey, 0, sizeof(*rekey));
+	if (!cdc_table_version_at(subscription, name, event->seq - 1, PG_UTF8, &before) ||
+		!cdc_table_version_at(subscription, name, event->seq + 1, PG_UTF8, &after))
+		return false;
+	former = key_of_definition(&before.def);
+	rekey->key = key_of_definition(&after.def);
+	if (former.n == 0 || before.from_seq == after.from_seq)
+		return false;
+	read_renames(publisher, event, &change);
+	CDC_CHECK(cdc_shape_compare(cdc_schema_arena(CurrentMemoryContext), &before.def, &after.def,
+								&change, &diff, &err),
+			  &err, subscription);
+	compare_definitions(&before.def, &after.def, &diff, rekey);
+	return !rekey->same_values || !cdc_publish_same_key(&former, &rekey->key);
+}
+
+void
+cdc_publish_rename(const CdcPublishRekey *rekey, CdcArena *arena, const CdcDoc *data,
+				   CdcDoc *renamed)
+{
+	CdcDocTree	tree;
+	CdcSink    *sink = &tree.sink;
+	CdcDocIter	iter;
+	CdcString	name;
+	CdcDoc		value;
+
+	cdc_doc_tree_init(&tree, arena);
+	cdc_publish_check(sink->ops->begin_object(sink));
+	cdc_doc_begin(data, &iter);
+	while (cdc_doc_next(&iter, &name, &value))
+	{
+		int			i;
+
+		for (i = 0; i < rekey->nnames && !cdc_string_is(name, rekey->from[i]); i++)
+			;
+		if (i < rekey->nnames && rekey->to[i] == NULL)
+			continue;
+		if (i < rekey->nnames)
+		{
+			name.data = rekey->to[i];
+			name.len = strlen(name.data);
+		}
+		cdc_publish_check(sink->ops->key(sink, name.data, name.len));
+		cdc_publish_check(cdc_doc_emit(&value, sink));
+	}
+	cdc_publish_check(sink->ops->end_object(sink));
+	if (!cdc_doc_tree_root(&tree, renamed))
+		elog(ERROR, "a row has no columns");
+}
+
+bool
+cdc_publish_tells_rekeyed(const CdcPublishRekey *rekey, const CdcDoc *renamed)
+{
+	int			i;
+
+	for (i = 0; i < rekey->key.n; i++)
+		if (!rekey->kept[i])
+			return false;
+	return cdc_publish_tells_key(renamed, &rekey->key);
+}
+
+/* The column's name as of an event of before the changes, by those that renamed it since. */
+static char *
+name_before(List *changes, char *name)
+{
+	int			i;
+	int			k;
+
+	for (i = list_length(changes) - 1; i >= 0; i--)
+	{
+		const CdcTableChange *change = &((CdcPendingChange *) list_nth(changes, i))->change;
+
+		for (k = 0; k < change->nrenames; k++)
+			if (strcmp(cdc_to_utf8(change->renames[k].to), name) == 0)
+				break;
+		if (k < change->nrenames)
+			name = cdc_to_utf8_copy(change->renames[k].from);
+	}
+	return name;
+}
+
+void
+cdc_publish_names_then(CdcPublisher *publisher, const CdcPublishEvent *event, CdcPublishKey *key)
+{
+	const CdcTable *table = cdc_publish_definition(publisher, event);
+	List	   *changes = NIL;
+	bool		read = false;
+	int			i;
+	int			k;
+
+	for (k = 0; table != NULL && k < key->n; k++)
+	{
+		for (i = 0; i < table->ncolumns && strcmp(table->columns[i].name, key->columns[k]) != 0; i++)
+			;
+		if (i < table->ncolumns)
+			continue;
+		if (!read)
+			changes = cdc_changes_between(publisher->publication->sub, cdc_from_utf8(event->source_table),
+										  event->seq, PG_INT64_MAX);
+		read = true;
+		key->columns[k] = name_before(changes, key->columns[k]);
+	}
 }
 
 bool

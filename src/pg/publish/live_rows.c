@@ -38,13 +38,14 @@ typedef enum NoteKind
 	NOTE_STAYS					/* it is there if it was */
 } NoteKind;
 
-/* A change in the file; behind it stand the bytes of key and data. */
+/* A change in the file; behind it stand the bytes of key and, where the row is there, of both texts. */
 typedef struct Note
 {
 	int64		seq;
 	int32		kind;			/* NoteKind */
 	uint32		hash;			/* of the key */
-	uint32		key_len;
+	uint32		key_len;		/* what consumers know the row by */
+	uint32		names_len;		/* the key that it was published under, with its values */
 	uint32		data_len;
 } Note;
 
@@ -54,7 +55,7 @@ typedef struct Last
 	struct Last *next;			/* of the same hash */
 	Note		note;
 	char	   *key;
-	char	   *data;
+	char	   *texts;			/* names and data */
 } Last;
 
 /* The keys of a round, by their hashes. */
@@ -109,28 +110,119 @@ new_file(CdcLiveRows *rows)
 	rows->bytes = rows->notes = 0;
 }
 
+bool
+cdc_live_rows_are_documents(const CdcPublisher *publisher)
+{
+	int			format = publisher->publication->format;
+
+	return format == CDC_PUBLISH_JSON || format == CDC_PUBLISH_ES_BULK;
+}
+
+bool
+cdc_live_rows_by_values(const CdcPublisher *publisher)
+{
+	const CdcPublication *p = publisher->publication;
+
+	return p->format != CDC_PUBLISH_JSON || strcmp(p->key_template, "${primary_key}") != 0;
+}
+
+/* Whether values of the column are numbers or times, which may be written with any number of digits. */
+static bool
+has_fraction(const CdcTable *definition, const char *name)
+{
+	static const char *const types[] = {"decimal", "float", "double", "datetime", "timestamp", "time"};
+	int			i;
+	size_t		k;
+
+	for (i = 0; definition != NULL && i < definition->ncolumns; i++)
+	{
+		const CdcColumn *column = &definition->columns[i];
+
+		if (strcmp(column->name, name) != 0 || column->data_type == NULL)
+			continue;
+		for (k = 0; k < lengthof(types); k++)
+			if (strcmp(column->data_type, types[k]) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* The same without zeros at the end of a fraction; in place. */
 static void
-note(CdcLiveRows *rows, const Note *n, const char *key, const char *data)
+cut_zeros(char *text)
+{
+	char	   *dot = strrchr(text, '.');
+	char	   *end = text + strlen(text);
+
+	if (dot == NULL || strspn(dot + 1, "0123456789") != strlen(dot + 1))
+		return;
+	while (end[-1] == '0')
+		end--;
+	if (end[-1] == '.')
+		end--;
+	*end = '\0';
+}
+
+/*
+ * Documents are known by the bytes of their keys.  Rows elsewhere are known by values, by
+ * whatever names and with however many digits these came.
+ */
+void
+cdc_live_row_identity(const CdcPublisher *publisher, const CdcTable *definition,
+					  const CdcPublishKey *key, const CdcPublishRow *row, CdcJsonText *text)
+{
+	bool		exact = cdc_live_rows_are_documents(publisher);
+	int			i;
+
+	cdc_json_text_reset(text);
+	if (!cdc_live_rows_by_values(publisher))
+	{
+		cdc_publish_row_key(text, key, row);
+		return;
+	}
+	for (i = 0; i < key->n; i++)
+	{
+		CdcPublishKey one = {1, &key->columns[i]};
+		char	   *value = cdc_publish_key_text(&one, row);
+
+		if (!exact && has_fraction(definition, key->columns[i]))
+			cut_zeros(value);
+		value = psprintf("%zu:%s", strlen(value), value);
+		if (!cdc_buf_append(&text->buf, value, strlen(value)))
+			cdc_publish_check(CDC_ERR_NOMEM);
+	}
+}
+
+static void
+note(CdcLiveRows *rows, const Note *n, const char *key, const char *names, const char *data)
 {
 	cdc_spill_file_write(rows->file, n, sizeof(*n));
 	cdc_spill_file_write(rows->file, key, n->key_len);
+	cdc_spill_file_write(rows->file, names, n->names_len);
 	cdc_spill_file_write(rows->file, data, n->data_len);
-	rows->bytes += sizeof(*n) + n->key_len + n->data_len;
+	rows->bytes += sizeof(*n) + n->key_len + n->names_len + n->data_len;
 	rows->notes++;
 }
 
 /* Notes what is known of the row with that key; data NULL: no more than that. */
 static void
-note_row(CdcLiveRows *rows, int64 seq, NoteKind kind, const CdcPublishKey *key,
-		 const CdcPublishRow *row)
+note_row(CdcLiveRows *rows, int64 seq, NoteKind kind, const CdcTable *definition,
+		 const CdcPublishKey *key, const CdcPublishRow *row)
 {
 	CdcJsonText *text = rows->publisher->key;
 	CdcJsonText *data = rows->publisher->value;
+	char	   *names = "";
 	Note		n;
 
 	memset(&n, 0, sizeof(n));
-	cdc_json_text_reset(text);
-	cdc_publish_row_key(text, key, row);
+	if (kind == NOTE_IS)
+	{
+		cdc_json_text_reset(text);
+		cdc_publish_row_key(text, key, row);
+		n.names_len = (uint32) text->buf.len;
+		names = pnstrdup(text->buf.data, text->buf.len);
+	}
+	cdc_live_row_identity(rows->publisher, definition, key, row, text);
 	cdc_json_text_reset(data);
 	if (kind == NOTE_IS)
 		cdc_publish_check(cdc_doc_emit(row->data, &data->sink));
@@ -139,7 +231,7 @@ note_row(CdcLiveRows *rows, int64 seq, NoteKind kind, const CdcPublishKey *key,
 	n.hash = DatumGetUInt32(hash_any((const unsigned char *) text->buf.data, (int) text->buf.len));
 	n.key_len = (uint32) text->buf.len;
 	n.data_len = (uint32) data->buf.len;
-	note(rows, &n, text->buf.data, n.data_len > 0 ? data->buf.data : "");
+	note(rows, &n, text->buf.data, names, n.data_len > 0 ? data->buf.data : "");
 }
 
 /* CdcPublisher.take */
@@ -147,15 +239,18 @@ static void
 note_change(CdcLiveRows *rows, const CdcPublishChange *change)
 {
 	int64		seq = change->event->seq;
+	const CdcTable *definition;
 
 	if (change->key->n == 0)
 	{
 		rows->keyless = true;
 		return;
 	}
+	definition = cdc_publish_definition(rows->publisher, change->event);
 	if (change->key_changed)
-		note_row(rows, seq, NOTE_GOES, change->key, &change->former);
-	note_row(rows, seq, change->event->op == 'd' ? NOTE_GOES : NOTE_IS, change->key, &change->row);
+		note_row(rows, seq, NOTE_GOES, definition, change->key, &change->former);
+	note_row(rows, seq, change->event->op == 'd' ? NOTE_GOES : NOTE_IS, definition, change->key,
+			 &change->row);
 }
 
 /* ------------------------------------------------------------------------
@@ -205,14 +300,15 @@ visit_row(CdcLiveRows *rows, const Last *last, const Visit *visit)
 	if (last->note.kind != NOTE_IS || last->note.seq >= visit->before || last->note.seq < rows->floor)
 		return;
 	cdc_arena_reset(row_arena);
-	parse(last->key, last->note.key_len, &names);
-	parse(last->data, last->note.data_len, &row.data);
+	parse(last->texts, last->note.names_len, &names);
+	parse(last->texts + last->note.names_len, last->note.data_len, &row.data);
 	key.columns = palloc(sizeof(char *) * Max(cdc_doc_count(&names), 1));
 	cdc_doc_begin(&names, &iter);
 	while (cdc_doc_next(&iter, &name, &value))
 		key.columns[key.n++] = pnstrdup(name.data, name.len);
 	row.seq = last->note.seq;
 	row.key = &key;
+	row.arena = row_arena;
 	if (!is_gone(rows, row.seq, &row))
 		visit->row(&row, visit->arg);
 }
@@ -242,14 +338,14 @@ remember(Round *round, const Note *n, const char *bytes)
 		last->note.seq = n->seq;
 		return;
 	}
-	if (last->data != NULL)
-		pfree(last->data);
-	last->data = NULL;
+	if (last->texts != NULL)
+		pfree(last->texts);
+	last->texts = NULL;
 	last->note = *n;
 	if (n->kind != NOTE_IS)
 		return;
-	last->data = MemoryContextAllocHuge(round->cxt, (Size) n->data_len + 1);
-	memcpy(last->data, bytes + n->key_len, n->data_len);
+	last->texts = MemoryContextAllocHuge(round->cxt, (Size) n->names_len + n->data_len + 1);
+	memcpy(last->texts, bytes + n->key_len, (Size) n->names_len + n->data_len);
 }
 
 /* Reads those of the file whose hash is of the round. */
@@ -266,7 +362,7 @@ read_round(CdcLiveRows *rows, Round *round, uint32 number, uint32 rounds)
 
 		CHECK_FOR_INTERRUPTS();
 		memcpy(&n, cdc_spill_file_read(rows->file, sizeof(n)), sizeof(n));
-		bytes = cdc_spill_file_read(rows->file, (size_t) n.key_len + n.data_len);
+		bytes = cdc_spill_file_read(rows->file, (size_t) n.key_len + n.names_len + n.data_len);
 		if (n.hash % rounds == number)
 			remember(round, &n, bytes);
 	}
@@ -324,27 +420,49 @@ cdc_live_rows_visit(CdcLiveRows *rows, int64 before, CdcLiveRowVisitor row, void
 typedef struct Rekey
 {
 	CdcLiveRows *rows;
-	const CdcPublishKey *key;
+	const CdcPublishRekey *change;
+	const CdcTable *definition;
 } Rekey;
 
-/* CdcLiveRowVisitor */
+/*
+ * CdcLiveRowVisitor.  A document stays where it is until it is told under its new key; a row
+ * elsewhere is the same by values that consumers take for the same.
+ */
 static void
 note_again(const CdcLiveRow *row, void *arg)
 {
 	Rekey	   *rekey = arg;
-	CdcPublishRow image = {&row->data, NULL};
-	const CdcPublishKey *key = cdc_publish_tells_key(&row->data, rekey->key) ? rekey->key : row->key;
+	CdcDoc		renamed;
+	bool		tells;
 
-	note_row(rekey->rows, row->seq, NOTE_IS, key, &image);
+	cdc_publish_rename(rekey->change, row->arena, &row->data, &renamed);
+	tells = cdc_live_rows_are_documents(rekey->rows->publisher) ?
+		cdc_publish_tells_rekeyed(rekey->change, &renamed) :
+		cdc_publish_tells_key(&renamed, &rekey->change->key);
+	if (tells)
+	{
+		CdcPublishRow image = {&renamed, NULL};
+
+		note_row(rekey->rows, row->seq, NOTE_IS, rekey->definition, &rekey->change->key, &image);
+	}
+	else
+	{
+		CdcPublishRow image = {&row->data, NULL};
+
+		note_row(rekey->rows, row->seq, NOTE_IS, NULL, row->key, &image);
+	}
 }
 
-/* The rows that are there have another key from now on. */
+/* The rows that are there have another key from the event on. */
 static void
-change_key(CdcLiveRows *rows, const CdcPublishKey *key)
+change_key(CdcLiveRows *rows, const CdcPublishEvent *event, const CdcPublishRekey *change)
 {
 	CdcLiveRows before = *rows;
-	Rekey		rekey = {rows, key};
+	CdcPublishEvent behind = *event;
+	Rekey		rekey = {rows, change};
 
+	behind.seq++;
+	rekey.definition = cdc_publish_definition(rows->publisher, &behind);
 	new_file(rows);
 	cdc_live_rows_visit(&before, PG_INT64_MAX, note_again, &rekey);
 	cdc_spill_file_close(before.file);
@@ -374,7 +492,8 @@ read_copy(CdcLiveRows *rows, const CdcPublishEvent *event)
 		{
 			CdcPublishRow image = {&value, NULL};
 
-			note_row(rows, event->seq, NOTE_STAYS, key, &image);
+			note_row(rows, event->seq, NOTE_STAYS,
+					 cdc_publish_definition(rows->publisher, event), key, &image);
 		}
 	}
 	else if (copy.kind == CDC_PUBLISH_COPY_ENDS && copy.replaces)
@@ -401,7 +520,7 @@ read_event(const CdcHistoryEvent *row, void *arg)
 {
 	CdcLiveRows *rows = arg;
 	CdcPublishEvent event;
-	CdcPublishKey key;
+	CdcPublishRekey rekey;
 
 	CHECK_FOR_INTERRUPTS();
 	cdc_publish_read_event(row, &event);
@@ -423,8 +542,8 @@ read_event(const CdcHistoryEvent *row, void *arg)
 			rows->bytes = rows->notes = 0;
 			break;
 		case 's':
-			if (cdc_publish_key_is_new(rows->publisher, &event, &key))
-				change_key(rows, &key);
+			if (cdc_publish_rekeyed(rows->publisher, &event, &rekey))
+				change_key(rows, &event, &rekey);
 			break;
 		case 'm':
 			read_copy(rows, &event);
@@ -491,6 +610,49 @@ cdc_live_rows_read(CdcPublisher *publisher, const CdcPublishEvent *event)
 	cdc_history_scan(&scan);
 	check_whole(rows, event);
 	return rows;
+}
+
+/* A look for a copy. */
+typedef struct Ahead
+{
+	CdcPublisher *publisher;
+	int64		seq;
+	bool		found;
+} Ahead;
+
+/* CdcHistoryVisitor */
+static bool
+look_for_copy(const CdcHistoryEvent *row, void *arg)
+{
+	Ahead	   *ahead = arg;
+	CdcPublishEvent event;
+	CdcPublishCopy copy;
+
+	CHECK_FOR_INTERRUPTS();
+	if (row->op != CDC_OP_CONTROL)
+		return true;
+	cdc_publish_read_event(row, &event);
+	cdc_publish_read_copy(ahead->publisher, &event, &copy);
+	ahead->found = copy.kind == CDC_PUBLISH_COPY_ENDS && copy.replaces && copy.begin_seq > ahead->seq;
+	return !ahead->found;
+}
+
+bool
+cdc_live_rows_come_anew(CdcPublisher *publisher, const CdcPublishEvent *event)
+{
+	Ahead		ahead = {publisher, event->seq, false};
+	CdcHistoryScan scan;
+
+	memset(&scan, 0, sizeof(scan));
+	scan.sub = publisher->publication->sub;
+	scan.after = event->seq;
+	scan.upto = PG_INT64_MAX;
+	scan.source_table = cdc_from_utf8(event->source_table);
+	scan.columns = CDC_HISTORY_DOCUMENT;
+	scan.visit = look_for_copy;
+	scan.arg = &ahead;
+	cdc_history_scan(&scan);
+	return ahead.found;
 }
 
 bool

@@ -291,6 +291,7 @@ typedef struct CdcLiveRow
 	int64		seq;			/* of the last event that brought it */
 	const CdcPublishKey *key;	/* that it was published under */
 	CdcDoc		data;
+	CdcArena   *arena;			/* of the row */
 } CdcLiveRow;
 
 typedef void (*CdcLiveRowVisitor) (const CdcLiveRow *row, void *arg);
@@ -311,6 +312,23 @@ extern int64 cdc_live_rows_aside(const CdcLiveRows *rows);
 /* Visits those, in any order, that no event from "before" on has brought; may be called again. */
 extern void cdc_live_rows_visit(CdcLiveRows *rows, int64 before, CdcLiveRowVisitor visit, void *arg);
 extern void cdc_live_rows_close(CdcLiveRows *rows);
+
+/*
+ * Writes what consumers know a row by: two keys that give the same are one row to them.
+ * definition: of the table as of the row; NULL: it is not known.
+ */
+extern void cdc_live_row_identity(const CdcPublisher *publisher, const CdcTable *definition,
+								  const CdcPublishKey *key, const CdcPublishRow *row,
+								  CdcJsonText *text);
+
+/* Whether rows are documents, known by the message's key alone: no message is about all of them. */
+extern bool cdc_live_rows_are_documents(const CdcPublisher *publisher);
+
+/* Whether consumers know rows by the values of their keys alone, as they are written. */
+extern bool cdc_live_rows_by_values(const CdcPublisher *publisher);
+
+/* Whether all rows of the event's table are copied into the history behind the event. */
+extern bool cdc_live_rows_come_anew(CdcPublisher *publisher, const CdcPublishEvent *event);
 
 /*
  * event.c: copies
@@ -524,12 +542,34 @@ extern const char *cdc_publish_table_name(CdcPublisher *publisher, const char *n
 extern const CdcTable *cdc_publish_definition(CdcPublisher *publisher,
 											  const CdcPublishEvent *event);
 
+/* What an event of DDL did to the primary key of its table, and to names of columns; palloc'ed. */
+typedef struct CdcPublishRekey
+{
+	CdcPublishKey key;			/* the new one; n is 0: the table has none */
+	bool	   *kept;			/* of its columns: events have the values of before in the same form */
+	bool		same_values;	/* all are, and they are those of the former key, in its order */
+	int			nnames;			/* of the columns that there were: */
+	char	  **from;
+	char	  **to;				/* NULL: it was dropped */
+} CdcPublishRekey;
+
 /*
- * key.c: whether the event of DDL gives its table another primary key, by definitions, and
- * which one; palloc'ed.
+ * key.c: whether the event gives the rows of its table, by definitions, another key: of other
+ * columns, of other names, or of values that are written in another form.
  */
-extern bool cdc_publish_key_is_new(CdcPublisher *publisher, const CdcPublishEvent *event,
+extern bool cdc_publish_rekeyed(CdcPublisher *publisher, const CdcPublishEvent *event,
+								CdcPublishRekey *rekey);
+
+/* key.c: gives columns that are named as their target has them now their names as of the event. */
+extern void cdc_publish_names_then(CdcPublisher *publisher, const CdcPublishEvent *event,
 								   CdcPublishKey *key);
+
+/* key.c: a row of before as it is after that, in the arena. */
+extern void cdc_publish_rename(const CdcPublishRekey *rekey, CdcArena *arena, const CdcDoc *data,
+							   CdcDoc *renamed);
+
+/* key.c: whether such a row tells the new key as events will. */
+extern bool cdc_publish_tells_rekeyed(const CdcPublishRekey *rekey, const CdcDoc *renamed);
 
 /* key.c: whether two are of the same columns; whether a row has values in all of one's. */
 extern bool cdc_publish_same_key(const CdcPublishKey *a, const CdcPublishKey *b);

@@ -21,15 +21,6 @@
 
 #include "pg/base/utf8.h"
 
-/* Whether rows are known by the message's key alone, so that no message is about all of them. */
-static bool
-has_documents(const CdcPublisher *publisher)
-{
-	int			format = publisher->publication->format;
-
-	return format == CDC_PUBLISH_JSON || format == CDC_PUBLISH_ES_BULK;
-}
-
 static bool
 is_by_rows(const CdcPublisher *publisher, const CdcPublishEvent *event)
 {
@@ -45,8 +36,6 @@ typedef struct Told
 	CdcPublisher *publisher;
 	const CdcPublishEvent *event;
 	const CdcPublishGone *gone; /* only these; NULL: all */
-	const CdcPublishKey *key;	/* only those that have another key; NULL: all */
-	char		op;				/* 'd', or 'c' under the other key */
 } Told;
 
 /* CdcLiveRowVisitor */
@@ -55,23 +44,8 @@ tell_row(const CdcLiveRow *row, void *arg)
 {
 	Told	   *told = arg;
 
-	if (told->gone != NULL && !cdc_publish_is_gone(told->gone, row))
-		return;
-	if (told->key != NULL && cdc_publish_same_key(told->key, row->key))
-		return;
-	if (told->op == 'c' && !cdc_publish_tells_key(&row->data, told->key))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("publication \"%s\" cannot tell the rows of source table %s under their new primary key",
-						told->publisher->publication->name,
-						cdc_from_utf8_copy(told->event->source_table)),
-				 errdetail("Events of before have no values of it."),
-				 errhint("To go on under the new key, and delete at the consumers what is under the former one: %s Behind it, the same with \"rows\" instead of \"message\", and SELECT cdc.resync_table(%s, %s);",
-						 cdc_publication_statement(told->publisher->publication, "whole_table", "message"),
-						 quote_literal_cstr(told->publisher->publication->sub->name),
-						 quote_literal_cstr(cdc_from_utf8_copy(told->event->source_table)))));
-	cdc_publish_row(told->publisher, told->event, told->op, told->op == 'c' ? told->key : row->key,
-					&row->data);
+	if (told->gone == NULL || cdc_publish_is_gone(told->gone, row))
+		cdc_publish_row(told->publisher, told->event, 'd', row->key, &row->data);
 }
 
 /* ---- TRUNCATE ---- */
@@ -92,7 +66,7 @@ is_one_message(CdcPublisher *publisher, const CdcPublishEvent *event)
 	const CdcPublication *p = publisher->publication;
 	const char *topic;
 
-	if (has_documents(publisher) || !is_of_table(p->topic_template))
+	if (cdc_live_rows_are_documents(publisher) || !is_of_table(p->topic_template))
 		return false;
 	topic = cdc_publish_topic(p->topic_template, event, &none, NULL);
 	if (p->format == CDC_PUBLISH_MAXWELL &&
@@ -105,7 +79,7 @@ is_one_message(CdcPublisher *publisher, const CdcPublishEvent *event)
 bool
 cdc_publish_emptied(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
-	Told		told = {publisher, event, NULL, NULL, 'd'};
+	Told		told = {publisher, event, NULL};
 	CdcLiveRows *rows;
 	bool		keyless;
 
@@ -121,22 +95,93 @@ cdc_publish_emptied(CdcPublisher *publisher, const CdcPublishEvent *event)
 
 /* ---- another key ---- */
 
+/* What is told of rows that have another key. */
+typedef enum RekeyStep
+{
+	REKEY_CHECK,				/* nothing, but ERROR where it cannot be told */
+	REKEY_DELETE,
+	REKEY_INSERT
+} RekeyStep;
+
+typedef struct Rekeyed
+{
+	CdcPublisher *publisher;
+	const CdcPublishEvent *event;
+	const CdcPublishRekey *change;
+	RekeyStep	step;
+	bool		anew;			/* all rows are copied behind it */
+} Rekeyed;
+
+pg_noreturn static void
+refuse_rekey(const Rekeyed *r)
+{
+	const CdcPublication *p = r->publisher->publication;
+	const char *table = cdc_from_utf8_copy(r->event->source_table);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("publication \"%s\" cannot tell the rows of source table %s under their new primary key",
+					p->name, table),
+			 errdetail("Events of before do not have its values as those behind them do."),
+			 errhint("Have the table copied into the history, and the publication goes on: SELECT cdc.resync_table(%s, %s);",
+					 quote_literal_cstr(p->sub->name), quote_literal_cstr(table))));
+}
+
+/* Whether the row is another document now, which is at. */
+static bool
+is_moved(const Rekeyed *r, const CdcLiveRow *row, const CdcPublishRow *at)
+{
+	CdcPublishRow was = {&row->data, NULL};
+	CdcJsonText *text = r->publisher->key;
+	char	   *former;
+
+	cdc_live_row_identity(r->publisher, NULL, row->key, &was, text);
+	former = pnstrdup(text->buf.data, text->buf.len);
+	cdc_live_row_identity(r->publisher, NULL, &r->change->key, at, text);
+	return strlen(former) != text->buf.len || memcmp(former, text->buf.data, text->buf.len) != 0;
+}
+
+/* CdcLiveRowVisitor */
+static void
+tell_rekeyed(const CdcLiveRow *row, void *arg)
+{
+	Rekeyed    *r = arg;
+	bool		none = r->change->key.n == 0;
+	CdcDoc		renamed;
+	CdcPublishRow at = {&renamed, NULL};
+
+	cdc_publish_rename(r->change, row->arena, &row->data, &renamed);
+	if (!none && !cdc_publish_tells_rekeyed(r->change, &renamed))
+	{
+		/* what a copy has not brought is taken away where it ends */
+		r->anew = r->anew || cdc_live_rows_come_anew(r->publisher, r->event);
+		if (!r->anew)
+			refuse_rekey(r);
+		return;
+	}
+	if (r->step == REKEY_CHECK || (!none && !is_moved(r, row, &at)))
+		return;
+	if (r->step == REKEY_DELETE)
+		cdc_publish_row(r->publisher, r->event, 'd', row->key, &row->data);
+	else if (!none)
+		cdc_publish_row(r->publisher, r->event, 'c', &r->change->key, &renamed);
+}
+
 void
 cdc_publish_key_changed(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
-	CdcPublishKey key;
-	Told		told = {publisher, event, NULL, &key, 'd'};
+	CdcPublishRekey change;
+	Rekeyed		r = {publisher, event, &change, REKEY_CHECK, false};
 	CdcLiveRows *rows;
 
-	if (!is_by_rows(publisher, event) || !has_documents(publisher) ||
-		!cdc_publish_key_is_new(publisher, event, &key))
+	if (!is_by_rows(publisher, event) || !cdc_live_rows_are_documents(publisher) ||
+		!cdc_publish_rekeyed(publisher, event, &change) ||
+		(change.same_values && cdc_live_rows_by_values(publisher)))
 		return;
 	rows = cdc_live_rows_read(publisher, event);
-	cdc_live_rows_visit(rows, PG_INT64_MAX, tell_row, &told);
-	/* not before all deletes: the new key of one row may be the former one of another */
-	told.op = 'c';
-	if (key.n > 0)
-		cdc_live_rows_visit(rows, PG_INT64_MAX, tell_row, &told);
+	/* all deletes first: the new key of one row may be the former one of another */
+	for (; r.step <= REKEY_INSERT; r.step++)
+		cdc_live_rows_visit(rows, PG_INT64_MAX, tell_rekeyed, &r);
 	cdc_live_rows_close(rows);
 }
 
@@ -164,7 +209,7 @@ cdc_publish_copied(CdcPublisher *publisher, const CdcPublishEvent *event)
 {
 	CdcPublishCopy copy;
 	CdcPublishKey target;
-	Told		told = {publisher, event, NULL, NULL, 'd'};
+	Told		told = {publisher, event, NULL};
 	CdcLiveRows *rows;
 	bool		keyless;
 
