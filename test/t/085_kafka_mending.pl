@@ -213,6 +213,18 @@ subtest 'patterns of topics' => sub {
 	is(pull('p'), 0, 'the pattern removed');
 	is(list(q{SELECT topic FROM cdc.stat_kafka_partition WHERE subscription = 'p' ORDER BY 1}), 'p.three p.two q.one', 'but what else was named');
 	like(fails(q{SELECT cdc.remove_topic('p', 'x.*')}), qr/has no topic "x\.\*"/, 'one that is not there');
+	# what was removed stays so until that is said
+	my $topics = sub { pull('p'); return list(q{SELECT topic FROM cdc.stat_kafka_partition WHERE subscription = 'p' ORDER BY 1}) };
+	my $back = $cluster->notices_of(q{SELECT cdc.add_topic('p', 'p.o*')});
+	like($back, qr/subscription "p" leaves out topics that match "p\.o\*": "p\.one"/, 'a pattern of topics that are left out, which are there');
+	unlike($back, qr/no topic of server/, '... which is not contradicted');
+	$cluster->do($back =~ /(SELECT cdc\.remove_topic\(.*?\);)/);
+	is($topics->(), 'p.one p.three p.two q.one', '... and what it says helps');
+	$cluster->do(q{SELECT cdc.remove_topic('p', 'p.o*')}, q{SELECT cdc.remove_topic('p', 'p.t*')}, q{SELECT cdc.add_topic('p', 'p.*')}, q{SELECT cdc.remove_topic('p', 'p.tw*')});
+	my $error = fails(q{SELECT cdc.add_topic('p', 'p.two')});
+	like($error, qr/subscription "p" leaves out topic "p\.two"/, 'a name that a pattern leaves out');
+	$cluster->do($error =~ /(SELECT cdc\.remove_topic\(.*?\);)/);
+	is($topics->(), 'p.one p.three p.two q.one', '... likewise');
 };
 
 subtest 'another format' => sub {

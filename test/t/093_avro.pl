@@ -231,6 +231,30 @@ subtest 'a subscription: rows of Maxwell, of plain documents, a schema that chan
 	is(list('SELECT id FROM plain.plain ORDER BY id'), '1 3 5', 'and the next one is there');
 };
 
+# One message whose schema cannot be had holds up what is behind it, not what is before it.
+subtest 'a schema that the registry does not give' => sub {
+	server('partly', bootstrap_servers => $kafka->bootstrap, schema_registry_url => $registry->front('some'));
+	my $schema = { type => 'record', name => 'Some', fields => [ { name => 'id', type => 'long' } ] };
+	my $row = sub { return { topic => 'some', key => { text => "k$_[0]" }, value => { schema => $schema, value => { id => $_[0] } } } };
+	my $other = sub { return { topic => 'some', key => { text => 'x' }, value => { hex => sprintf('00%08x02', $_[0]) } } };
+	$registry->produce($kafka, $row->(1), $row->(2), $other->(900001), $row->(3), $other->(900002), $row->(4));
+	$cluster->call('create_subscription', name => 'some', server => 'partly', enabled => \'false', topics => ['some'], format => 'json', target_schema => 'some_rows', options => '{"value_format": "avro", "on_error": "log"}');
+	my $warning = '';
+	{
+		local $cluster->dbh->{PrintWarn} = 0;
+		local $SIG{__WARN__} = sub { $warning .= $_[0] };
+		is(pull('some'), 2, 'what came before it is kept');
+	}
+	my $error = fails(q{SELECT cdc.pull('some')});
+	like($error, qr/could not get schema 900001 .*HTTP status 500.*CONTEXT: .*message some\/0\@2/s, '... and then it is an error');
+	my ($pass) = $error =~ /(SELECT cdc\.set_position\(.*?\))/;
+	$cluster->do($pass // 'SELECT 1');
+	is(pull('some'), 3, 'passed over by what the hint says; what is no schema for ever is an error of its message');
+	is(list(q{SELECT position, message ~ 'has as schema 900002 is none' FROM cdc.error WHERE subscription = 'some'}), 'some/0@4|1', '... which is kept aside');
+	is(list(q{SELECT event->>'id' FROM some_rows.some_history WHERE op <> 'm' ORDER BY seq}), '1 2 3 4', 'all rows are there');
+	$cluster->do(q{SELECT cdc.drop_subscription('some', true)});
+};
+
 subtest 'a schema that is none is refused where it is given' => sub {
 	my $create = sub { return fails('CREATE FOREIGN TABLE ' . ($_[1] // 'never') . " (value jsonb) SERVER bus OPTIONS (topic 'orders', $_[0])") };
 	like($create->(q{value_format 'avro', value_schema '{"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "array", "items": {"type": "record", "name": "L", "fields": [{"name": "c", "type": "strin"}]}}}]}'}),

@@ -42,6 +42,7 @@ struct CdcKafkaEventMaker
 	CdcArena   *arena;
 	CdcCodec   *value_codec;	/* NULL: as they are */
 	CdcCodec   *key_codec;
+	bool		no_schema;		/* the registry did not give that of the message at hand */
 	CdcJsonbWriter *value;
 	MemoryContext value_context;	/* of that writer */
 	bool		swollen;		/* by a large message */
@@ -101,12 +102,15 @@ make_codec(CdcKafkaEventMaker *maker, const char *option, CdcPayloadFormat forma
 {
 	const CdcSubscription *sub = maker->sub;
 	ForeignServer *server;
+	CdcCodec   *codec;
 
 	if (format == CDC_PAYLOAD_PLAIN && (schema == NULL || schema[0] == '\0'))
 		return NULL;
 	server = GetForeignServerByName(sub->server, false);
-	return cdc_codec_create(maker->context, server->serverid, sub->owner_oid, format,
-							codec_form(maker->format), schema, option);
+	codec = cdc_codec_create(maker->context, server->serverid, sub->owner_oid, format,
+							 codec_form(maker->format), schema, option);
+	cdc_codec_report_failures(codec, &maker->no_schema);
+	return codec;
 }
 
 CdcKafkaEventMaker *
@@ -616,6 +620,7 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg,
 	event->wanted = true;
 	event->poison = false;
 	event->beyond = false;
+	event->unread = false;
 	event->empties = false;
 	event->commit = -1;
 	event->xid = 0;
@@ -636,10 +641,31 @@ cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg,
 		make_event(maker, msg, rows_of, event);
 		return;
 	}
+	maker->no_schema = false;
 	callback.callback = schema_context;
 	callback.arg = maker;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 	make_event(maker, msg, rows_of, event);
+	event->unread = maker->no_schema;
 	error_context_stack = callback.previous;
+}
+
+void
+cdc_kafka_event_unread(const CdcKafkaEventMaker *maker, const CdcKafkaMessage *msg,
+					   CdcKafkaEvent *event)
+{
+	ErrorContextCallback callback;
+	char	   *hint = pstrdup(event->err.hint);
+	char	   *name = cdc_to_utf8(quote_literal_cstr(maker->sub->name));
+
+	cdc_kafka_blame(maker->sub, msg->topic, msg->partition);
+	event->err.hint[0] = '\0';
+	cdc_error_hint(&event->err, "%s%sWhat came before it is kept. Should it be so for ever, to pass over this message: SELECT cdc.set_position(%s, '%s/%d@" INT64_FORMAT "').",
+				   hint, hint[0] != '\0' ? "  " : "", name, msg->topic, msg->partition, msg->offset + 1);
+	callback.callback = schema_context;
+	callback.arg = unconstify(CdcKafkaEventMaker *, maker);
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	cdc_ereport(&event->err, NULL);
 }

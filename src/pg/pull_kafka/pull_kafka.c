@@ -20,6 +20,7 @@
 
 #include "pg/base/epoch.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/process/background.h"
 #include "pg/process/shmem.h"
 #include "pg/catalog/log.h"
@@ -234,7 +235,15 @@ take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 
 	old = MemoryContextSwitchTo(stream->row_context);
 	cdc_kafka_event_make(stream->maker, msg, &place->rows_of, &event);
-	if (event.poison && !take_poison(call, msg, &event))
+	/* what came before it is kept, and the next call meets it again */
+	if (event.unread && call->messages == 0)
+		cdc_kafka_event_unread(stream->maker, msg, &event);
+	if (event.unread && call->bounds->until_now)
+		ereport(WARNING,
+				(errmsg("message %s of subscription \"%s\" was not read: %s", event.row.position,
+						call->sub->name, cdc_from_utf8_lenient(event.err.message)),
+				 errhint("The next call begins with it.")));
+	if (event.unread || (event.poison && !take_poison(call, msg, &event)))
 	{
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(stream->row_context);

@@ -271,6 +271,7 @@ typedef struct CdcKafkaEvent
 	bool		wanted;			/* there is a row */
 	bool		poison;			/* neither JSON nor the format: err says why */
 	bool		beyond;			/* only who may ask the database can take it, see below */
+	bool		unread;			/* its schema could not be had: err says why */
 	bool		empties;		/* a table that has a target was made anew */
 	int			commit;			/* as CdcEnvelope's */
 	uint64		xid;
@@ -302,6 +303,10 @@ extern void cdc_kafka_event_make(CdcKafkaEventMaker *maker, const CdcKafkaMessag
 
 /* Rows of that table, or several, as in CdcKafkaRowsOf, came behind those in to. */
 extern void cdc_kafka_rows_of_add(CdcKafkaRowsOf *to, const char *table, bool tells_gone);
+
+/* ERROR: the message of an event that is unread. */
+pg_noreturn extern void cdc_kafka_event_unread(const CdcKafkaEventMaker *maker,
+											   const CdcKafkaMessage *msg, CdcKafkaEvent *event);
 
 /* ---- poison.c ---- */
 
@@ -368,6 +373,10 @@ extern CdcKafkaPlace **cdc_kafka_wanted_places(const CdcSubscription *sub, CdcKa
  */
 extern void cdc_kafka_check_names(const CdcSubscription *sub, CdcKafkaSource *source,
 								  CdcKafkaPlace **places, int n);
+
+/* WARNING where others of its topics than the pattern leave out some that match it; whether there are. */
+extern bool cdc_kafka_warn_excluded(const CdcSubscription *sub, CdcKafkaSource *source,
+									char *pattern);
 
 /* ---- position_text.c ---- */
 

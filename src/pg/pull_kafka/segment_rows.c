@@ -332,7 +332,7 @@ take_message(Reading *reading, const CdcKafkaMessage *msg, MemoryContext caller,
 		return false;
 	}
 	cdc_kafka_event_make(reading->maker, msg, &own->rows_of, &event);
-	if (event.poison || event.beyond)
+	if (event.poison || event.beyond || event.unread)
 	{
 		stop(reading, own, msg);
 		return false;

@@ -146,6 +146,11 @@ cdc_add_topic(PG_FUNCTION_ARGS)
 	source = cdc_kafka_subscription_source(sub, false);
 	places = cdc_kafka_wanted_places(sub, source, &n);
 	cdc_kafka_check_names(sub, source, places, n);
+	/* where nothing else is left, that was told */
+	for (i = 0; i < n && !cdc_topic_wanted(&topic, 1, places[i]->topic); i++)
+		;
+	if (i < n)
+		(void) cdc_kafka_warn_excluded(sub, source, topic);
 	rows = cdc_kafka_places_read(sub, &nrows);
 	stored = palloc(sizeof(CdcKafkaPlace *) * Max(nrows, 1));
 	for (i = 0; i < nrows; i++)

@@ -8,6 +8,7 @@
 #include "pg/pull_kafka/pull_kafka_internal.h"
 
 #include "lib/stringinfo.h"
+#include "utils/builtins.h"
 #include "utils/formatting.h"
 
 #include "pg/remote/topic_pattern.h"
@@ -117,6 +118,78 @@ matches_any(char *pattern, CdcKafkaPlace **places, int n)
 	return false;
 }
 
+/* The entry of the list that excludes the topic; NULL: none does. */
+static const char *
+excluded_by(const CdcSubscription *sub, const char *topic)
+{
+	int			i;
+
+	for (i = 0; i < sub->ntopics; i++)
+	{
+		char	   *pattern = sub->topics[i];
+
+		if (pattern[0] != '!')
+			continue;
+		pattern++;
+		if (cdc_topic_wanted(&pattern, 1, topic))
+			return sub->topics[i];
+	}
+	return NULL;
+}
+
+bool
+cdc_kafka_warn_excluded(const CdcSubscription *sub, CdcKafkaSource *source, char *pattern)
+{
+	CdcKafkaMetadata *metadata = cdc_kafka_source_metadata(source, NULL);
+	const char *entry = NULL;
+	StringInfoData names;
+	int			n = 0;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; pattern[0] != '!' && i < metadata->ntopics; i++)
+	{
+		const char *topic = metadata->topics[i].name;
+		const char *by = cdc_topic_wanted(&pattern, 1, topic) ? excluded_by(sub, topic) : NULL;
+
+		/* what one statement brings back */
+		if (by == NULL || (entry != NULL && strcmp(entry, by) != 0) || n++ >= SHOWN_TOPICS)
+			continue;
+		entry = by;
+		appendStringInfo(&names, "%s\"%s\"", n > 1 ? ", " : "", topic);
+	}
+	if (entry == NULL)
+		return false;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("subscription \"%s\" leaves out topics that match \"%s\": %s", sub->name, pattern,
+					names.data),
+			 errdetail("Its list of topics has \"%s\", as cdc.remove_topic() leaves it there.", entry),
+			 errhint("To read them: SELECT cdc.remove_topic(%s, %s);", quote_literal_cstr(sub->name),
+					 quote_literal_cstr(entry))));
+	return true;
+}
+
+/* ERROR: the subscription does not read a topic that it names. */
+pg_noreturn static void
+refuse_name(const CdcSubscription *sub, const char *topic)
+{
+	const char *entry = excluded_by(sub, topic);
+
+	if (entry != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("subscription \"%s\" leaves out topic \"%s\"", sub->name, topic),
+				 errdetail("Its list of topics has \"%s\".", entry),
+				 errhint("To read what that leaves out: SELECT cdc.remove_topic(%s, %s);",
+						 quote_literal_cstr(sub->name), quote_literal_cstr(entry))));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("server \"%s\" has no topic \"%s\"", sub->server, topic),
+			 errhint("Check its spelling, letter case too, and that the user of the mapping may describe it.  A pattern such as %s* also takes topics that come later.",
+					 topic)));
+}
+
 void
 cdc_kafka_check_names(const CdcSubscription *sub, CdcKafkaSource *source, CdcKafkaPlace **places,
 					  int n)
@@ -129,12 +202,9 @@ cdc_kafka_check_names(const CdcSubscription *sub, CdcKafkaSource *source, CdcKaf
 
 		if (cdc_topic_pattern_is_name(pattern) &&
 			cdc_kafka_find_place(places, n, pattern, 0) == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("server \"%s\" has no topic \"%s\"", sub->server, pattern),
-					 errhint("Check its spelling, letter case too, and that the user of the mapping may describe it.  A pattern such as %s* also takes topics that come later.",
-							 pattern)));
-		if (pattern[0] != '!' && !matches_any(pattern, places, n))
+			refuse_name(sub, pattern);
+		if (pattern[0] != '!' && !matches_any(pattern, places, n) &&
+			!cdc_kafka_warn_excluded(sub, source, pattern))
 			warn_nothing_matches(sub, source, pattern);
 	}
 }

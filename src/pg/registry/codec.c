@@ -35,6 +35,7 @@ struct CdcCodec
 	CdcPayloadFormat format;
 	CdcCodecForm form;
 	CdcRegistry *registry;		/* NULL: the schema is given */
+	bool	   *failed;			/* of cdc_codec_report_failures(); NULL: they are raised */
 	CdcMessageSchema given;
 	CdcArena   *scratch;
 	CdcJsonText text;
@@ -191,6 +192,12 @@ cdc_codec_create(MemoryContext context, Oid serverid, Oid user, CdcPayloadFormat
 	return codec;
 }
 
+void
+cdc_codec_report_failures(CdcCodec *codec, bool *failed)
+{
+	codec->failed = failed;
+}
+
 const char *
 cdc_codec_word(const CdcCodec *codec)
 {
@@ -235,6 +242,12 @@ emit_typed(CdcCodec *codec, const char *bytes, size_t len, CdcSink *sink, CdcErr
 		st = take_header(&bytes, &len, &id, err);
 		if (st == CDC_OK)
 			st = cdc_registry_schema(codec->registry, id, codec->format, &schema, err);
+		if (st != CDC_OK && cdc_registry_has_failed(st))
+		{
+			if (codec->failed == NULL)
+				cdc_ereport(err, NULL);
+			*codec->failed = true;
+		}
 		if (st != CDC_OK)
 			return st;
 	}

@@ -36,6 +36,12 @@ extern CdcCodec *cdc_codec_create(MemoryContext context, Oid serverid, Oid user,
 								  const char *option);
 
 /*
+ * Has schemas that the registry does not give for now reported as what is wrong with messages
+ * is, with *failed set, rather than raised.
+ */
+extern void cdc_codec_report_failures(CdcCodec *codec, bool *failed);
+
+/*
  * The document as JSONB, the writer's, valid until its next use.  NULL with err filled
  * where the bytes are none: a plain text is not JSON, or an encoded one does not fit its
  * schema.  ERROR where a schema cannot be had.

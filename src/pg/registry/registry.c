@@ -248,8 +248,8 @@ typedef struct Ask
 	CdcError   *err;			/* of the message */
 } Ask;
 
-/* ERROR: the registry could not be asked; err says how that went, its message is the reason. */
-static void
+/* The registry could not be asked; err says how that went, its message is the reason. */
+static CdcStatus
 report_failure(Ask *ask, const char *path, CdcError *err)
 {
 	const CdcRegistryOptions *options = &ask->registry->options;
@@ -264,8 +264,8 @@ report_failure(Ask *ask, const char *path, CdcError *err)
 	cdc_error_detail(err, "It was asked for %s%s.", options->url, path);
 	if (hint[0] != '\0')
 		cdc_error_hint(err, "%s", hint);
-	cdc_fetch_end(ask->fetch);
-	cdc_ereport(err, NULL);
+	*ask->err = *err;
+	return status;
 }
 
 static bool
@@ -337,16 +337,22 @@ explain_other(CdcError *err)
 	return CDC_ERR_PROTOCOL;
 }
 
-/* An answer other than 200: an ERROR, or the message's fault. */
+/* Whether it is the registry's answer for a schema that it has not. */
+static bool
+is_not_found(const CdcHttpAnswer *answer, int64 code)
+{
+	return answer->code == 404 && code == SCHEMA_NOT_FOUND;
+}
+
+/* An answer other than 200: the registry's fault, or the message's. */
 static CdcStatus
 refuse_answer(Ask *ask, const char *path, const CdcHttpAnswer *answer)
 {
 	char		text[256];
 	int64		code = error_code(ask, answer, text, sizeof(text));
 	CdcError	err;
-	CdcStatus	st;
 
-	if (answer->code == 404 && code == SCHEMA_NOT_FOUND)
+	if (is_not_found(answer, code))
 	{
 		cdc_error(ask->err, CDC_ERR_VALUE, "schema registry of server \"%s\" has no schema %u",
 				  cdc_to_utf8(ask->registry->server), ask->id);
@@ -354,9 +360,8 @@ refuse_answer(Ask *ask, const char *path, const CdcHttpAnswer *answer)
 		cdc_error_hint(ask->err, "The message may be of another registry than the server's option schema_registry_url names.");
 		return CDC_ERR_VALUE;
 	}
-	st = explain_answer(ask->registry, answer, text, &err);
-	report_failure(ask, path, &err);
-	return st;
+	(void) explain_answer(ask->registry, answer, text, &err);
+	return report_failure(ask, path, &err);
 }
 
 /* Whether the answer has a schema, which doc is then. */
@@ -370,7 +375,30 @@ take_schema(Ask *ask, const CdcHttpAnswer *answer, CdcDoc *doc)
 		doc->type == CDC_DOC_OBJECT && cdc_doc_find_string(doc, "schema").len > 0;
 }
 
-/* The registry's document for a path; CDC_OK, or the message's fault. */
+/*
+ * An answer that is no schema: from what is a registry, it is so for ever, and the message's fault.
+ */
+static CdcStatus
+refuse_other(Ask *ask, const char *path)
+{
+	CdcHttpAnswer answer;
+	CdcError	err;
+	char		text[256];
+
+	if (cdc_fetch_get(ask->fetch, &ask->registry->options, PROBED_PATH, ask->deadline, &answer,
+					  &err) != CDC_OK ||
+		!is_not_found(&answer, error_code(ask, &answer, text, sizeof(text))))
+	{
+		(void) explain_other(&err);
+		return report_failure(ask, path, &err);
+	}
+	cdc_error(ask->err, CDC_ERR_VALUE, "what the schema registry of server \"%s\" has as schema %u is none",
+			  cdc_to_utf8(ask->registry->server), ask->id);
+	cdc_error_detail(ask->err, "It was asked for %s%s.", ask->registry->options.url, path);
+	return CDC_ERR_VALUE;
+}
+
+/* The registry's document for a path. */
 static CdcStatus
 ask_for(Ask *ask, const char *path, CdcDoc *doc)
 {
@@ -382,16 +410,11 @@ ask_for(Ask *ask, const char *path, CdcDoc *doc)
 	if (st != CDC_OK)
 	{
 		(void) explain_silence(st, &err);
-		report_failure(ask, path, &err);
+		return report_failure(ask, path, &err);
 	}
 	if (answer.code != 200)
 		return refuse_answer(ask, path, &answer);
-	if (!take_schema(ask, &answer, doc))
-	{
-		(void) explain_other(&err);
-		report_failure(ask, path, &err);
-	}
-	return CDC_OK;
+	return take_schema(ask, &answer, doc) ? CDC_OK : refuse_other(ask, path);
 }
 
 static CdcStatus
@@ -569,6 +592,14 @@ forget_schemas(CdcRegistry *registry)
 		MemoryContextDelete(schema->context);
 	hash_destroy(registry->schemas);
 	make_schemas(registry);
+}
+
+bool
+cdc_registry_has_failed(CdcStatus status)
+{
+	return status == CDC_ERR_CONNECT || status == CDC_ERR_AUTH || status == CDC_ERR_PRIVILEGE ||
+		status == CDC_ERR_SOURCE || status == CDC_ERR_CONFIG || status == CDC_ERR_PROTOCOL ||
+		status == CDC_ERR_NOMEM || status == CDC_ERR_INTERNAL;
 }
 
 CdcStatus

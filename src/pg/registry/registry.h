@@ -33,11 +33,12 @@ extern CdcRegistry *cdc_registry_open(MemoryContext context, Oid serverid, Oid u
 extern CdcStatus cdc_registry_probe(Oid serverid, Oid user, CdcError *err);
 
 /*
- * The schema with that number, which has to be of that format; valid until the next call.  ERROR where the
- * registry cannot be asked; CDC_ERR_VALUE and the like where it has no such schema, or
- * one that is no use: then it is the message that is wrong.
+ * The schema with that number, which has to be of that format; valid until the next call.
+ * Where there is none, the status says whether the registry could not be asked; else it has no
+ * such schema, or one that is no use: then it is the message that is wrong.
  */
 extern CdcStatus cdc_registry_schema(CdcRegistry *registry, uint32 id, CdcPayloadFormat format,
 									 const CdcMessageSchema **schema, CdcError *err);
+extern bool cdc_registry_has_failed(CdcStatus status);
 
 #endif							/* CDC_PG_REGISTRY_REGISTRY_H */

@@ -10,6 +10,7 @@ its schema registry.  The first part of a path says how requests are met:
 	redirect	to /stolen, which notes what credentials come there
 	huge		without end		html	with a page			error	with HTTP status 500
 	broken		with a schema that is none; nested: one of 5000 levels; self: one that refers to itself
+	some		but for schemas 900001, by HTTP status 500, and 900002, by what is none
 	file		with a redirect to file:///etc/passwd
 
 /asked is how often each path was asked for, /stolen what came there.
@@ -113,6 +114,10 @@ class Handler(BaseHTTPRequestHandler):
         elif manner == 'self':
             self.answer(200, {'schema': '"int"', 'references': [
                 {'name': 'a', 'subject': 's/%d' % asked.total(), 'version': 1}]})
+        elif manner == 'some' and rest == '/schemas/ids/900001':
+            self.answer(500, {'error_code': 50001, 'message': 'Error in the backend data store'})
+        elif manner == 'some' and rest == '/schemas/ids/900002':
+            self.answer(200, {})
         else:
             self.pass_on(rest)
 
