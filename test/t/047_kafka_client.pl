@@ -133,6 +133,25 @@ subtest 'nothing grows' => sub {
 	$dbh->disconnect;
 };
 
+# A session that pulls for many subscriptions, as a scheduler's does.
+subtest 'consumers of many subscriptions' => sub {
+	my $server = server('PLAINTEXT', {});
+	my $dbh = $cluster->connect;
+	my $pid = $dbh->selectrow_array('SELECT pg_backend_pid()');
+	$kafka->create_topic('kept', 1);
+	$kafka->produce('kept', [ [ 'k', '{"id": 1}' ] ]);
+	$cluster->call('create_subscription', name => "kept$_", server => $server, topics => ['kept'], format => 'json', enabled => \'false') for 1 .. 36;
+	my $pull = sub { return $dbh->selectrow_array('SELECT sum(cdc.pull(name)) FROM unnest(?::text[]) AS name', undef, [ map { "kept$_" } @_ ]) };
+	is($pull->(1 .. 18), 18, 'in one transaction');
+	my @before = size_of($pid);
+	$pull->($_) for 19 .. 36;
+	my @now = size_of($pid);
+	ok($now[0] <= $before[0] + 4 && $now[1] <= $before[1] + 12, 'a bounded number of them is kept') or diag "before @before, now @now";
+	$kafka->produce('kept', [ [ 'k', '{"id": 2}' ] ]);
+	is($pull->(1, 36), 2, 'and each goes on where it was');
+	$dbh->disconnect;
+};
+
 subtest 'waits are cancelled' => sub {
 	my $server = server('PLAINTEXT', {});
 	my $other = server('PLAINTEXT', { client_id => 'x' });

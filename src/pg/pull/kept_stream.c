@@ -14,6 +14,9 @@
 #include "pg/catalog/changes.h"
 #include "pg/remote/server_access.h"
 
+/* So many are kept by a session that pulls for many subscriptions; each has sockets and threads. */
+#define KEPT_STREAMS	16
+
 void
 cdc_kept_stream_close(CdcKeptStreamKind *kind, CdcKeptStream *stream)
 {
@@ -50,11 +53,30 @@ after_transaction(CdcKeptStreamKind *kind, bool committed)
 	}
 }
 
+/* Closes those that were used longest ago, where there are too many. */
+static void
+close_surplus(CdcKeptStreamKind *kind)
+{
+	CdcKeptStream *stream;
+	CdcKeptStream *next;
+	int			n = 0;
+
+	for (stream = kind->first; stream != NULL; stream = next)
+	{
+		next = stream->next;
+		if (++n > KEPT_STREAMS)
+			cdc_kept_stream_close(kind, stream);
+	}
+}
+
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT)
+	{
 		after_transaction(arg, true);
+		close_surplus(arg);
+	}
 	else if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		after_transaction(arg, false);
 }
@@ -96,14 +118,20 @@ cdc_kept_stream_add(CdcKeptStreamKind *kind, CdcKeptStream *stream, int32 subscr
 }
 
 CdcKeptStream *
-cdc_kept_stream_find(const CdcKeptStreamKind *kind, int32 subscription_id)
+cdc_kept_stream_find(CdcKeptStreamKind *kind, int32 subscription_id)
 {
-	CdcKeptStream *stream;
+	CdcKeptStream **link;
 
-	for (stream = kind->first; stream != NULL; stream = stream->next)
+	for (link = &kind->first; *link != NULL; link = &(*link)->next)
 	{
-		if (stream->subscription_id == subscription_id)
-			return stream;
+		CdcKeptStream *stream = *link;
+
+		if (stream->subscription_id != subscription_id)
+			continue;
+		*link = stream->next;
+		stream->next = kind->first;
+		kind->first = stream;
+		return stream;
 	}
 	return NULL;
 }

@@ -36,7 +36,7 @@ typedef struct CdcKeptStreamKind
 	/* The transaction that used it has committed, it stays; NULL: nothing to do. No ERROR. */
 	void		(*committed) (CdcKeptStream *stream);
 
-	CdcKeptStream *first;		/* all there are */
+	CdcKeptStream *first;		/* all there are, the one that was asked for last in front */
 	bool		registered;		/* for the ends of transactions */
 } CdcKeptStreamKind;
 
@@ -48,7 +48,7 @@ extern void cdc_kept_stream_add(CdcKeptStreamKind *kind, CdcKeptStream *stream,
 								int32 subscription_id);
 
 /* The subscription's, or NULL. */
-extern CdcKeptStream *cdc_kept_stream_find(const CdcKeptStreamKind *kind, int32 subscription_id);
+extern CdcKeptStream *cdc_kept_stream_find(CdcKeptStreamKind *kind, int32 subscription_id);
 extern void cdc_kept_stream_close(CdcKeptStreamKind *kind, CdcKeptStream *stream);
 
 /* Closes the subscription's, if there is one. */
