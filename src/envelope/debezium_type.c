@@ -420,7 +420,11 @@ type_of_source(CdcArena *arena, const CdcDoc *field, CdcColumn *parsed, CdcBuf *
 		n++;
 	}
 	word[n] = '\0';
-	ok = n > 0 && cdc_buf_append(buf, word, n);
+	/* the number of bits says which of the two it is; with a scale it counts digits */
+	if (strcmp(word, "float") == 0 && length > 24 && scale < 0)
+		ok = cdc_buf_append(buf, "double", 6);
+	else
+		ok = n > 0 && cdc_buf_append(buf, word, n);
 	if ((strcmp(word, "decimal") == 0 || strcmp(word, "numeric") == 0) && length > 0)
 		ok = ok && cdc_buf_printf(buf, "(%d,%d)", length, scale < 0 ? 0 : scale);
 	else if (length > 0 && cdc_type_is_one_of(word, with_length))

@@ -9,8 +9,11 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <string.h>
+
 #include "envelope/cell_hint.h"
 #include "envelope/cell_time.h"
+#include "envelope/doc_tree.h"
 #include "envelope/internal.h"
 
 /* What the formatter writes into its topic of schemas: a JSON schema of its messages. */
@@ -74,6 +77,73 @@ is_metadata(CdcString name, const CdcDoc *value)
 	return cdc_string_is(name, "tokens") && value->type == CDC_DOC_OBJECT;
 }
 
+/*
+ * The column of which a member says whether the trail has its value, as the Avro formatters do
+ * with includeIsMissingFields; false: it is a column itself.
+ */
+static bool
+tells_missing(const CdcDoc *image, CdcString name, const CdcDoc *value, CdcString *column)
+{
+	static const char suffix[] = "_isMissing";
+	size_t		len = sizeof(suffix) - 1;
+	CdcDoc		v;
+
+	if ((value->type != CDC_DOC_TRUE && value->type != CDC_DOC_FALSE) || name.len <= len ||
+		memcmp(name.data + name.len - len, suffix, len) != 0)
+		return false;
+	column->data = name.data;
+	column->len = name.len - len;
+	return cdc_doc_get(image, column->data, column->len, &v);
+}
+
+/* Leaves out what the trail does not have, and what says so. */
+static CdcStatus
+leave_out_missing(CdcMessageReader *r, CdcDoc *image)
+{
+	CdcDocTree	tree;
+	CdcSink    *sink = &tree.sink;
+	CdcDocIter	iter;
+	CdcString	name;
+	CdcString	column;
+	CdcDoc		value;
+	bool		any = false;
+	CdcStatus	st;
+
+	if (image->type != CDC_DOC_OBJECT)
+		return CDC_OK;
+	cdc_doc_begin(image, &iter);
+	while (!any && cdc_doc_next(&iter, &name, &value))
+		any = tells_missing(image, name, &value, &column);
+	if (!any)
+		return CDC_OK;
+	cdc_doc_tree_init(&tree, r->arena);
+	st = sink->ops->begin_object(sink);
+	cdc_doc_begin(image, &iter);
+	while (st == CDC_OK && cdc_doc_next(&iter, &name, &value))
+	{
+		CdcDoc		missing;
+		char	   *flag;
+
+		if (tells_missing(image, name, &value, &column))
+			continue;
+		flag = cdc_arena_alloc(r->arena, name.len + sizeof("_isMissing"));
+		if (flag == NULL)
+			return cdc_error(r->err, CDC_ERR_NOMEM, "out of memory for a message");
+		memcpy(flag, name.data, name.len);
+		memcpy(flag + name.len, "_isMissing", sizeof("_isMissing"));
+		if (cdc_doc_find(image, flag, &missing) && missing.type == CDC_DOC_TRUE)
+			continue;
+		st = sink->ops->key(sink, name.data, name.len);
+		if (st == CDC_OK)
+			st = cdc_doc_emit(&value, sink);
+	}
+	if (st == CDC_OK)
+		st = sink->ops->end_object(sink);
+	if (st != CDC_OK || !cdc_doc_tree_root(&tree, image))
+		return cdc_error(r->err, st != CDC_OK ? st : CDC_ERR_INTERNAL, "row of a message cannot be read");
+	return CDC_OK;
+}
+
 static CdcStatus
 read_images(CdcMessageReader *r)
 {
@@ -89,16 +159,21 @@ read_images(CdcMessageReader *r)
 		return st;
 	if (is_json_row(&env->body))
 	{
-		if (env->op == CDC_OP_DELETE)
-			env->before = env->body;
-		else
-			env->after = env->body;
-		return CDC_OK;
+		CdcDoc	   *image = env->op == CDC_OP_DELETE ? &env->before : &env->after;
+
+		*image = env->body;
+		return leave_out_missing(r, image);
 	}
 	if (needed->type == CDC_DOC_NULL)
 		return cdc_reader_refuse(r, "goldengate", "Its op_type is \"%.*s\", but it has no object \"%s\".",
 								 cdc_clip(env->type, 10), env->type.data,
 								 env->op == CDC_OP_DELETE ? "before" : "after");
+
+	st = leave_out_missing(r, &env->after);
+	if (st == CDC_OK)
+		st = leave_out_missing(r, &env->before);
+	if (st != CDC_OK)
+		return st;
 
 	/* without compression both are whole */
 	memset(&after, 0, sizeof(after));

@@ -599,6 +599,15 @@ test_definitions(void **state)
 			"{\"field\":\"b\",\"type\":\"bytes\",\"parameters\":{\"__debezium.source.column.type\":\"BLOB\"}}]}]},\"payload\":"
 			"{\"op\":\"c\",\"after\":{\"a\":\"00ff\",\"b\":\"AP8=\"},\"source\":{\"connector\":\"mysql\",\"db\":\"d\",\"table\":\"t\"}}}",
 			"a longtext, b blob"},
+		/* which of the two FLOAT is, the number of its bits says; a scale makes it one of digits */
+		{"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":["
+			"{\"field\":\"a\",\"type\":\"double\",\"parameters\":{\"__debezium.source.column.type\":\"FLOAT\",\"__debezium.source.column.length\":\"53\"}},"
+			"{\"field\":\"b\",\"type\":\"double\",\"parameters\":{\"__debezium.source.column.type\":\"FLOAT UNSIGNED\",\"__debezium.source.column.length\":\"25\"}},"
+			"{\"field\":\"c\",\"type\":\"double\",\"parameters\":{\"__debezium.source.column.type\":\"FLOAT\",\"__debezium.source.column.length\":\"24\"}},"
+			"{\"field\":\"d\",\"type\":\"double\",\"parameters\":{\"__debezium.source.column.type\":\"FLOAT\",\"__debezium.source.column.length\":\"30\",\"__debezium.source.column.scale\":\"5\"}},"
+			"{\"field\":\"e\",\"type\":\"float\",\"parameters\":{\"__debezium.source.column.type\":\"FLOAT\"}}]}]},\"payload\":"
+			"{\"op\":\"c\",\"after\":{\"a\":1.5,\"b\":1,\"c\":1,\"d\":1,\"e\":1},\"source\":{\"connector\":\"mysql\",\"db\":\"d\",\"table\":\"t\"}}}",
+			"a double, b double unsigned, c float, d float, e float"},
 		/* Canal's; one that cannot be read is what its value is */
 		{"{\"isDdl\":false,\"type\":\"INSERT\",\"database\":\"d\",\"table\":\"t\",\"mysqlType\":{\"a\":\"int(10) unsigned\",\"b\":\"int(\"},\"data\":[{\"a\":\"1\",\"b\":\"2\"}]}",
 			"a int(10) unsigned, b longtext"},
@@ -608,7 +617,11 @@ test_definitions(void **state)
 			"a bigint unsigned key 1, b longtext, c timestamp(6) key 0, d bit(64), e longblob"},
 		{"{\"type\":\"table-drop\",\"database\":\"d\",\"table\":\"t\"}", ""},
 		{"{\"table\":\"S.T\",\"op_type\":\"I\",\"primary_keys\":[\"A\"],\"after\":{\"A\":1.5,\"B\":\"x\",\"C\":{},\"D\":null,\"E\":false}}",
-			"A number key 0, B longtext, C json, D longtext, E boolean"}
+			"A number key 0, B longtext, C json, D longtext, E boolean"},
+		/* of Avro with includeIsMissingFields: what the trail has not is no value, and what says so no column */
+		{"{\"table\":\"S.T\",\"op_type\":\"U\",\"primary_keys\":[\"A\"],\"after\":{\"A\":1,\"A_isMissing\":false,\"V\":null,\"V_isMissing\":true,\"W\":null,"
+			"\"W_isMissing\":false,\"X_isMissing\":true,\"Y\":\"y\",\"Y_isMissing\":\"no\"},\"before\":{\"A\":1,\"A_isMissing\":false,\"V\":null,\"V_isMissing\":true}}",
+			"A number key 0, W longtext, X_isMissing boolean, Y longtext, Y_isMissing longtext"}
 	};
 	CdcBuf		out = {0};
 	ReadMessage m;
