@@ -217,6 +217,7 @@ compare_definitions(const CdcTableDef *before, const CdcTableDef *after, const C
 
 	rekey->from = palloc(sizeof(char *) * Max(before->ncolumns, 1));
 	rekey->to = palloc(sizeof(char *) * Max(before->ncolumns, 1));
+	rekey->logged = palloc(sizeof(bool) * Max(before->ncolumns, 1));
 	rekey->kept = palloc0(sizeof(bool) * Max(rekey->key.n, 1));
 	rekey->same_values = rekey->key.n > 0;
 	for (i = 0; i < diff->ncolumns; i++)
@@ -228,6 +229,7 @@ compare_definitions(const CdcTableDef *before, const CdcTableDef *after, const C
 		if (column->from >= 0)
 		{
 			rekey->from[rekey->nnames] = pstrdup(before->columns[column->from].name);
+			rekey->logged[rekey->nnames] = !cdc_column_def_is_generated(&before->columns[column->from]);
 			rekey->to[rekey->nnames++] = column->to >= 0 ? pstrdup(after->columns[column->to].name) : NULL;
 		}
 		if (is >= 0)
@@ -302,10 +304,15 @@ cdc_publish_rename(const CdcPublishRekey *rekey, CdcArena *arena, const CdcDoc *
 bool
 cdc_publish_tells_rekeyed(const CdcPublishRekey *rekey, const CdcDoc *renamed)
 {
+	CdcDoc		value;
 	int			i;
 
 	for (i = 0; i < rekey->key.n; i++)
 		if (!rekey->kept[i])
+			return false;
+	/* a partial image is no document */
+	for (i = 0; i < rekey->nnames; i++)
+		if (rekey->to[i] != NULL && rekey->logged[i] && !cdc_doc_find(renamed, rekey->to[i], &value))
 			return false;
 	return cdc_publish_tells_key(renamed, &rekey->key);
 }

@@ -322,7 +322,8 @@ leave_out(const CdcPublishChange *change)
 
 /*
  * ERROR where the event has less than the row and the format's document would be taken for all
- * of it.  An update of a document in Elasticsearch may be of some of its members.
+ * of it.  An update of a document in Elasticsearch may be of some of its members; and rows that
+ * are told at an event of DDL were looked at there.
  */
 static void
 require_whole_row(const CdcPublishChange *change)
@@ -331,7 +332,7 @@ require_whole_row(const CdcPublishChange *change)
 	const char *column;
 
 	if ((p->format != CDC_PUBLISH_JSON && p->format != CDC_PUBLISH_ES_BULK) || change->event->op == 'd' ||
-		(p->format == CDC_PUBLISH_ES_BULK && change->event->op == 'u') ||
+		(p->format == CDC_PUBLISH_ES_BULK && change->event->op == 'u') || change->alone ||
 		(column = cdc_publish_missing_column(change)) == NULL)
 		return;
 	ereport(ERROR,

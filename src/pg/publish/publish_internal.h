@@ -551,6 +551,7 @@ typedef struct CdcPublishRekey
 	int			nnames;			/* of the columns that there were: */
 	char	  **from;
 	char	  **to;				/* NULL: it was dropped */
+	bool	   *logged;			/* whole row images have it */
 } CdcPublishRekey;
 
 /*
@@ -568,7 +569,7 @@ extern void cdc_publish_names_then(CdcPublisher *publisher, const CdcPublishEven
 extern void cdc_publish_rename(const CdcPublishRekey *rekey, CdcArena *arena, const CdcDoc *data,
 							   CdcDoc *renamed);
 
-/* key.c: whether such a row tells the new key as events will. */
+/* key.c: whether such a row is whole, and tells the new key as events will. */
 extern bool cdc_publish_tells_rekeyed(const CdcPublishRekey *rekey, const CdcDoc *renamed);
 
 /* key.c: whether two are of the same columns; whether a row has values in all of one's. */
