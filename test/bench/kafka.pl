@@ -159,6 +159,11 @@ sub bench_produce
 		sub { $dbh->do("INSERT INTO ${server}_sent SELECT 'ours$round', line FROM lines"); expect_messages($kafka, "ours$round") },
 		sub { load_topic($kafka, "theirs$round") },
 		sub { $round++; $kafka->create_topic("$_$round", 4) for 'ours', 'theirs' });
+	# with the guarantee that ours gives
+	compare("${name}_produce_idempotent", 'messages/s (baseline: kcat -P -X enable.idempotence=true)', 3,
+		sub { $dbh->do("INSERT INTO ${server}_sent SELECT 'ours$round', line FROM lines"); expect_messages($kafka, "ours$round") },
+		sub { load_topic($kafka, "theirs$round", '-X', 'enable.idempotence=true') },
+		sub { $round++; $kafka->create_topic("$_$round", 4) for 'ours', 'theirs' });
 	return;
 }
 
