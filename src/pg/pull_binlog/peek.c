@@ -72,6 +72,8 @@ cdc_binlog_peek(CdcBinlogStream *stream, CdcDumpRequest *request, CdcBinlogPeek 
 		}
 	}
 	cdc_source_close(dump);
+	if (cdc_failed(st))
+		cdc_binlog_check_unlogged(stream, err);
 	/* what the server cannot read there is no event of ours; all else says nothing */
 	if (cdc_failed(st) && st != CDC_ERR_PURGED &&
 		!(st == CDC_ERR_SOURCE && err->source_errno == ERR_READING_BINLOG))

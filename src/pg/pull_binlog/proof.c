@@ -24,6 +24,7 @@
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/failure.h"
+#include "pg/catalog/log.h"
 
 /*
  * Where nothing was read yet, so many of a file's first events have to do, and no more
@@ -170,18 +171,6 @@ look_at(CdcBinlogStream *stream, const char *file, int64 offset, Look *look)
 
 /* ---- the proof itself ---- */
 
-void
-cdc_binlog_gap(const CdcSubscription *sub, const char *message, const char *detail)
-{
-	ereport(ERROR,
-			(errcode(CDC_ERRCODE_GAP),
-			 errmsg("%s", message),
-			 errdetail("%s", detail),
-			 errhint("Transactions of the source may be lost to the replicas, and rows that they have may not exist there. SELECT cdc.restart_subscription(%s); reads on from where the source stands then, and copies all tables again.",
-					 quote_literal_cstr(sub->name))));
-	pg_unreachable();
-}
-
 /* ERROR: the event is not where it was. */
 static void
 report_other_log(CdcBinlogStream *stream, const Look *look)
@@ -212,6 +201,25 @@ cdc_binlog_removed_gtids(CdcSource *control, const char *oldest)
 		return cdc_source_gtids_before_file(control, oldest);
 	return pstrdup(cdc_answer_text(cdc_source_ask(control, "SELECT @@global.gtid_purged", 1,
 												  "SELECT @@global.gtid_purged"), 0, 0));
+}
+
+/*
+ * GTIDs tell that no transaction with one was removed before it was read.  MySQL can have written
+ * others meanwhile (gtid_mode was another one than ON), which nothing tells.
+ */
+static void
+tell_of_removed_end(CdcBinlogStream *stream, const char *oldest)
+{
+	const char *name = stream->sub->name;
+	char	   *what = psprintf("Read was up to %s:" INT64_FORMAT "; the oldest file is %s.", stream->file, stream->offset, oldest);
+
+	if (!cdc_log_event(name, "retention", "the source has removed the binlog file that pull stood in", what))
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the source of subscription \"%s\" has removed the binlog file that pull stood in", name),
+			 errdetail("%s All transactions with GTIDs are there or were read; those without, where its gtid_mode was not ON all the time, are lost.", what),
+			 errhint("If gtid_mode was not ON all the time: SELECT cdc.restart_subscription(%s);", quote_literal_cstr(name))));
 }
 
 /*
@@ -253,6 +261,8 @@ was_removed(CdcBinlogStream *stream, const Look *look)
 	set = cdc_position_parse_gtids(cdc_source_info(control)->flavor, removed, stream->sub->name);
 	result = cdc_gtid_set_contains(set, stream->executed);
 	cdc_gtid_set_destroy(set);
+	if (result && cdc_source_info(control)->flavor == CDC_MYSQL)
+		tell_of_removed_end(stream, oldest);
 	return result;
 }
 

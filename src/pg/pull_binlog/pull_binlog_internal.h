@@ -142,6 +142,7 @@ typedef struct CdcBinlogStream
 	/* definitions of tables, and what is registered */
 	CdcSchema  *schema;
 	CdcSchemaLookup lookup;
+	struct CdcTemporaries *temporaries; /* of the source's sessions */
 	HTAB	   *tables;			/* CdcBinlogTable by name; NULL: to be read */
 	CdcBinlogTable *last_table;	/* of them found last; NULL = none */
 	List	   *dropped;		/* names of tables that were dropped at this place, while
@@ -267,6 +268,16 @@ extern bool cdc_binlog_mark_place_passed(const CdcBinlogStream *stream, const Cd
 /* ERROR: for that many seconds the source has not sent what it says it has. */
 pg_noreturn extern void cdc_binlog_not_coming(CdcBinlogCall *call, int seconds);
 
+/* ERROR: transactions may be lost; the hint says what to do.  It stays, see failure.h. */
+pg_noreturn extern void cdc_binlog_gap(const CdcSubscription *sub, const char *message,
+									   const char *detail);
+
+/*
+ * ERROR, a gap that stays, where a dump ended with the proof that the server makes changes which it
+ * never sends: it may send those that come later, as if nothing had been between.
+ */
+extern void cdc_binlog_check_unlogged(const CdcBinlogStream *stream, const CdcError *err);
+
 /* The set as text, palloc'ed; NULL without GTIDs. */
 extern char *cdc_binlog_stream_gtid_text(const CdcBinlogStream *stream);
 
@@ -283,6 +294,12 @@ extern bool cdc_binlog_stream_moved(const CdcBinlogStream *stream);
  * cannot be.  It is the stream's: nobody else closes it.
  */
 extern CdcSource *cdc_binlog_stream_control(CdcBinlogStream *stream);
+
+/*
+ * For who asks the source without a stream: of several hosts the one that is read, if it answers.
+ * Others may be behind it, or have gone another way.
+ */
+extern CdcSource *cdc_binlog_source_open(const CdcSubscription *sub);
 
 /* ---- tables.c ---- */
 
@@ -405,10 +422,6 @@ extern void cdc_binlog_prove(CdcBinlogStream *stream);
 
 /* The GTIDs of what the source has removed from its binlog, up to its oldest file; palloc'ed. */
 extern char *cdc_binlog_removed_gtids(CdcSource *control, const char *oldest);
-
-/* ERROR: transactions may be lost; the hint says what to do.  It stays, see failure.h. */
-pg_noreturn extern void cdc_binlog_gap(const CdcSubscription *sub, const char *message,
-									   const char *detail);
 
 /* ---- peek.c ---- */
 
