@@ -84,8 +84,10 @@ check_told(const CdcPublishChange *change, const char *template)
 						cdc_from_utf8_copy(event->source_table), cdc_from_utf8_copy(asked),
 						cdc_from_utf8_copy(template)),
 				 errdetail("What was sent of the row could not be found again."),
-				 errhint("Set binlog_row_image to FULL at the source and go on behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) as before with from_seq := " INT64_FORMAT "; or use templates that read the key only.",
-						 quote_literal_cstr(change->publisher->publication->name), event->seq + 1)));
+				 errhint("Set binlog_row_image to FULL at the source, and publish into other topics and indexes, behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) with from_seq := " INT64_FORMAT "; then SELECT cdc.resync_table(%s, %s); and so for its other tables. Or use templates that read the key only.",
+						 quote_literal_cstr(change->publisher->publication->name), event->seq + 1,
+						 quote_literal_cstr(change->publisher->publication->sub->name),
+						 quote_literal_cstr(cdc_from_utf8_copy(event->source_table)))));
 }
 
 bool
