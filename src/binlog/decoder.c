@@ -358,6 +358,7 @@ is_in_utf8(const CdcDecoder *decoder, const CdcQuery *query)
 static CdcStatus
 feed_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 {
+	CdcEventHeader h;
 	CdcQuery	query;
 	CdcStatementKind kind;
 	CdcStatus	st;
@@ -369,6 +370,8 @@ feed_query(CdcDecoder *decoder, const uint8_t *event, size_t len, CdcError *err)
 	if (kind != CDC_STMT_OTHER && kind != CDC_STMT_TRUNCATE)
 		return CDC_OK;
 	memset(&decoder->ddl, 0, sizeof(decoder->ddl));
+	cdc_event_header(event, &h);
+	decoder->ddl.session_only = (h.flags & CDC_EVF_THREAD_SPECIFIC) != 0;
 	decoder->ddl.op = kind == CDC_STMT_TRUNCATE ? CDC_OP_TRUNCATE : CDC_OP_SCHEMA;
 	decoder->ddl.database = query.database;
 	decoder->ddl.sql_mode = query.sql_mode;

@@ -84,8 +84,15 @@ typedef enum CdcEventType
 } CdcEventType;
 
 /* Flags of the common header. */
+#define CDC_EVF_THREAD_SPECIFIC	0x0004	/* see CdcChange.session_only */
 #define CDC_EVF_ARTIFICIAL		0x0020	/* made by the dump thread, not in the file */
 #define CDC_EVF_IGNORABLE		0x0080	/* whoever does not know the type may skip it */
+
+/*
+ * In a format description event, behind the header: u32, when the server was started, in the
+ * first file from then on; 0 in the others.
+ */
+#define CDC_FDE_CREATED			52
 
 /* Flags of MariaDB's GTID event. */
 #define CDC_MARIA_STANDALONE		0x01	/* no COMMIT or Xid event follows */

@@ -130,6 +130,8 @@ typedef struct CdcChange
 	CdcString	database;		/* the default database, or the table's */
 	uint64_t	sql_mode;		/* of the session when it ran sql; 0 = unknown */
 	CdcSqlSession session;		/* other settings of that session */
+	bool		session_only;	/* the statement, or one before it in the same procedure, used
+								 * what only the session has, such as a temporary table */
 	const CdcCopyMark *copy;	/* of op 'm'; NULL: none */
 	const struct CdcDdlEffect *ddl; /* what the statement does; set by whoever follows
 									 * definitions, NULL when nobody looked at it */

@@ -94,13 +94,6 @@ read_database(DdlParser *p, bool named)
 		cdc_sql_advance(&p->c);
 }
 
-static void
-parse_temporary(DdlParser *p)
-{
-	p->ddl->temporary = true;
-	p->ddl->kind = CDC_DDL_OTHER;
-}
-
 /* "[index] ON table", from behind CREATE or DROP INDEX */
 static void
 parse_index(DdlParser *p)
@@ -154,7 +147,13 @@ parse_create(DdlParser *p)
 
 	cdc_sql_skip_words(&p->c, options);
 	if (cdc_sql_take_word(&p->c, "temporary"))
-		parse_temporary(p);
+	{
+		p->ddl->temporary = true;
+		if (!cdc_sql_take_word(&p->c, "table"))
+			return;
+		(void) cdc_sql_take_if_exists(&p->c);
+		read_table(p);
+	}
 	else if (cdc_sql_take_word(&p->c, "table"))
 	{
 		p->ddl->kind = CDC_DDL_TABLE_CREATE;
@@ -310,7 +309,14 @@ parse_drop(DdlParser *p)
 
 	cdc_sql_skip_words(&p->c, options);
 	if (cdc_sql_take_word(&p->c, "temporary"))
-		parse_temporary(p);
+	{
+		p->ddl->temporary = true;
+		p->ddl->drops_temporary = true;
+		if (!cdc_sql_take_word(&p->c, "table") && !cdc_sql_take_word(&p->c, "tables"))
+			return;
+		(void) cdc_sql_take_if_exists(&p->c);
+		parse_table_list(p);
+	}
 	else if (cdc_sql_take_word(&p->c, "table") || cdc_sql_take_word(&p->c, "tables"))
 	{
 		p->ddl->kind = CDC_DDL_TABLE_DROP;
@@ -352,6 +358,7 @@ cdc_ddl_parse(CdcString sql, CdcString default_database, uint64_t sql_mode, CdcD
 	/* not the names: they would cost 32 kB each time */
 	ddl->kind = CDC_DDL_OTHER;
 	ddl->temporary = false;
+	ddl->drops_temporary = false;
 	ddl->moves_rows = false;
 	ddl->has_select = false;
 	ddl->truncated = false;

@@ -39,7 +39,10 @@ typedef struct CdcDdlTable
 typedef struct CdcDdl
 {
 	CdcDdlKind	kind;
-	bool		temporary;		/* about a temporary table, which is not captured */
+	bool		temporary;		/* CREATE or DROP TEMPORARY TABLE, where kind is CDC_DDL_OTHER and
+								 * tables are listed all the same; or made so by who knows more:
+								 * about temporary tables, which are not captured */
+	bool		drops_temporary;	/* DROP of these */
 
 	/*
 	 * ALTER TABLE removes, replaces or brings in rows that no row event tells
@@ -59,7 +62,8 @@ typedef struct CdcDdl
 
 	/*
 	 * In the statement's order; only those up to ntables are set.  RENAME has
-	 * pairs: old name, new name.  ALTER TABLE ... RENAME and EXCHANGE
+	 * pairs: old name, new name.  Who knows that the old one is a temporary table
+	 * makes its name empty: ddl_apply.h leaves the pair out.  ALTER TABLE ... RENAME and EXCHANGE
 	 * PARTITION have the other table behind the altered one.
 	 */
 	int			ntables;

@@ -142,6 +142,8 @@ apply_drop(CdcDdlParser *p, const CdcDdl *ddl)
 static void
 apply_rename(CdcDdlParser *p, const CdcDdl *ddl)
 {
+	int			pair = 0;
+
 	cdc_sql_advance(&p->c);
 	cdc_sql_advance(&p->c);		/* TABLE */
 	(void) cdc_sql_take_if_exists(&p->c);
@@ -161,6 +163,9 @@ apply_rename(CdcDdlParser *p, const CdcDdl *ddl)
 		effect->new_def = effect->old_def;
 		if (effect->old_def == NULL || effect->old_def->ncolumns == 0)
 			cdc_ddl_end_effect(p, effect, cdc_ddl_give_up(p, "the table that is renamed was not known"));
+		if (pair < ddl->ntables && ddl->tables[pair].table[0] == '\0')
+			p->effects->n--;
+		pair += 2;
 	} while (cdc_sql_take_symbol(&p->c, ','));
 }
 

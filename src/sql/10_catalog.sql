@@ -64,6 +64,7 @@ CREATE TABLE cdc_catalog.subscription_position (
     changes         bigint NOT NULL DEFAULT 0,  -- number of the last row of table_change
     copy_waits      text,                   -- what the copy of tables waits for
     jump_seq        bigint NOT NULL DEFAULT 0,  -- the last event when somebody moved the position; 0: nobody has
+    temporary_tables text[],                -- of sessions of the source: 'server/thread/database.table'
     updated_at      timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 

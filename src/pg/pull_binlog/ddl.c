@@ -28,6 +28,7 @@
 #include "pg/progress/copy_progress.h"
 #include "pg/progress/table_error.h"
 #include "pg/schema/change.h"
+#include "pg/schema/temporary.h"
 
 typedef struct DdlCall
 {
@@ -621,12 +622,8 @@ concerns_us(const DdlCall *d)
 	if (d->ddl->kind == CDC_DDL_OTHER || d->ddl->temporary)
 		return false;
 	for (i = 0; i < d->ddl->ntables; i++)
-	{
-		const CdcDdlTable *t = &d->ddl->tables[i];
-
-		if (cdc_schema_wants_database(d->call->sub, t->database))
+		if (cdc_schema_wants_database(d->call->sub, d->ddl->tables[i].database))
 			return true;
-	}
 	return d->ddl->truncated;
 }
 
@@ -652,6 +649,7 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 		cdc_ddl_fold_names(ddl);
 	if (ddl->kind == CDC_DDL_OTHER)
 		note_trigger(&d);
+	cdc_temporaries_statement(stream->temporaries, ddl_context.server->flavor, d.txn, change, ddl);
 	if (!ddl->temporary)
 		cdc_programs_forget(stream->programs);
 	if (concerns_us(&d))

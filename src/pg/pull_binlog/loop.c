@@ -25,6 +25,7 @@
 #include "pg/process/background.h"
 #include "pg/pull/wait.h"
 #include "pg/mapping/registry.h"
+#include "pg/schema/temporary.h"
 
 /*
  * The time is looked at each so many transactions, and when nothing more is there: what
@@ -249,6 +250,20 @@ check_idle(CdcBinlogCall *call)
 	cdc_binlog_stream_hang_up(stream);
 }
 
+/*
+ * Whether a file that comes now begins with the event because the server was started, and not for
+ * the last one's size or FLUSH LOGS.
+ */
+static bool
+is_server_start(const CdcBinlogStream *stream, const CdcItem *item)
+{
+	return cdc_binlog_position_compare(item->txn.file, (int64) item->txn.end_offset, stream->file,
+									   stream->offset) >= 0 &&
+		item->event_len >= CDC_EV_HEADER_LEN + CDC_FDE_CREATED + 4 &&
+		item->event[4] == CDC_EV_FORMAT_DESCRIPTION &&
+		cdc_le32(item->event + CDC_EV_HEADER_LEN + CDC_FDE_CREATED) != 0;
+}
+
 /* An event outside of any group. */
 static void
 take_position(CdcBinlogCall *call, const CdcItem *item)
@@ -261,6 +276,8 @@ take_position(CdcBinlogCall *call, const CdcItem *item)
 					   psprintf("the files of the binlog of the source of subscription \"%s\" begin again",
 								call->sub->name),
 					   psprintf("%s follows %s.", item->txn.file, stream->file));
+	if (is_server_start(stream, item))
+		cdc_temporaries_clear(stream->temporaries);
 	cdc_binlog_proof_note(stream, item);
 }
 

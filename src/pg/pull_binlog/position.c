@@ -21,6 +21,7 @@
 #include "pg/pull/wait.h"
 #include "pg/remote/replica_role.h"
 #include "pg/schema/change.h"
+#include "pg/schema/temporary.h"
 
 /* A running worker asks so often. */
 #define LOOK_MS				10000
@@ -67,6 +68,7 @@ cdc_binlog_persist(CdcBinlogCall *call)
 	pos->skipped_events += stream->new_skipped;
 	pos->changes = Max(pos->changes, cdc_change_last_recorded(call->sub));
 	cdc_position_set(call->sub, pos);
+	cdc_temporaries_write(stream->temporaries, call->sub);
 
 	cdc_binlog_stream_note_row(stream, pos);
 	stream->persisted_at = GetCurrentTimestamp();

@@ -142,6 +142,7 @@ typedef struct CdcBinlogStream
 	/* definitions of tables, and what is registered */
 	CdcSchema  *schema;
 	CdcSchemaLookup lookup;
+	struct CdcTemporaries *temporaries; /* of the source's sessions */
 	HTAB	   *tables;			/* CdcBinlogTable by name; NULL: to be read */
 	CdcBinlogTable *last_table;	/* of them found last; NULL = none */
 	List	   *dropped;		/* names of tables that were dropped at this place, while

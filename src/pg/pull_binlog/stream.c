@@ -19,6 +19,7 @@
 #include "pg/process/shmem.h"
 #include "pg/catalog/changes.h"
 #include "pg/catalog/failure.h"
+#include "pg/schema/temporary.h"
 
 /* ---- closing ---- */
 
@@ -135,6 +136,7 @@ open_stream(CdcBinlogCall *call)
 	cdc_kept_stream_add(&streams, &stream->kept, call->sub->id);
 
 	(void) read_subscription(stream);
+	stream->temporaries = cdc_temporaries_create(context, stream->sub);
 	control = cdc_binlog_server_open(stream, pos->source_address);
 	cdc_binlog_server_check_role(call, stream);
 	stream->lookup.control.session = control_session;
