@@ -113,6 +113,17 @@ for my $flavour (qw(mariadb mysql56 mysql97))
 		$replica->do("INSERT INTO bank.movement (id, source, target, amount) VALUES (99999999, 1, 2, 0)");
 		$cluster->poll("SELECT count(*) FROM $flavour.movement WHERE id = 99999999", 1);
 		is(address_of($flavour), $second, 'the host that is read is kept');
+
+		# what is waited for is that one's, not what the first of the list has
+		my $blocker = $cluster->connect;
+		$blocker->begin_work;
+		$blocker->do("LOCK TABLE $flavour.movement IN ACCESS EXCLUSIVE MODE");
+		$replica->do("INSERT INTO bank.movement (id, source, target, amount) VALUES (99999998, 1, 2, 0)");
+		is($cluster->value("SELECT cdc.wait_for('$flavour', timeout := '2 s')"), 0, 'wait_for asks the host that is read, not one that is behind it');
+		$blocker->rollback;
+		$primary->do("INSERT INTO bank.movement (id, source, target, amount) VALUES (99999997, 1, 2, 0)");
+		is($cluster->value("SELECT cdc.wait_for('$flavour', timeout := '60 s')"), 1, '... nor one that goes its own way');
+		is($cluster->value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $flavour.movement WHERE id > 99999990"), '99999998 99999999', '... and that is there');
 		$cluster->call('drop_subscription', name => $flavour);
 		$_->stop('KILL') for $primary, $replica;
 	};

@@ -64,6 +64,38 @@ check_not_before(const CdcSubscription *sub, CdcSource *source, const CdcPositio
 							read->file, read->file_offset, now->file, now->offset));
 }
 
+/*
+ * ERROR where what answers is another server than the one that is read, which is away, and lacks
+ * something that was read there: what it has now may be in the targets, with what was
+ * committed last at the other one still missing.
+ */
+static void
+check_not_behind(const CdcSubscription *sub, CdcSource *source, const CdcPosition *read,
+				 const CdcSourcePosition *now)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(source);
+	CdcGtidSet *ours;
+	CdcGtidSet *theirs;
+	bool		contained;
+
+	if (read->source_address == NULL || strcmp(read->source_address, info->address) == 0 ||
+		read->gtid_set == NULL || now->gtid_set == NULL)
+		return;
+	ours = cdc_position_parse_gtids(info->flavor, read->gtid_set, sub->name);
+	theirs = cdc_position_parse_gtids(info->flavor, now->gtid_set, sub->name);
+	contained = cdc_gtid_set_contains(theirs, ours);
+	cdc_gtid_set_destroy(ours);
+	cdc_gtid_set_destroy(theirs);
+	if (!contained)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the server that subscription \"%s\" reads does not answer, and another one is behind it",
+						sub->name),
+				 errdetail("Read are %s; \"%s\" has %s.", read->gtid_set, info->address,
+						   now->gtid_set[0] != '\0' ? now->gtid_set : "none"),
+				 errhint("Give the GTID or file:offset that is to be waited for.")));
+}
+
 /* The goal is the place where the source stands now. */
 static void
 ask_source(BinlogGoal *goal, const CdcSubscription *sub)
@@ -75,11 +107,12 @@ ask_source(BinlogGoal *goal, const CdcSubscription *sub)
 
 	/* first: the source does not stand before it then */
 	cdc_position_get(sub, &read);
-	source = cdc_source_open(sub->server, sub->owner_oid, false);
+	source = cdc_source_open_at(sub->server, sub->owner_oid, read.source_address, false, false);
 	cdc_replica_role_ask(source, &role);
 	cdc_replica_role_check(source, &role);
 	cdc_source_position(source, &pos);
 	check_not_before(sub, source, &read, &pos);
+	check_not_behind(sub, source, &read, &pos);
 	if (pos.gtid_set != NULL && pos.gtid_set[0] != '\0')
 	{
 		goal->flavor = cdc_source_info(source)->flavor;

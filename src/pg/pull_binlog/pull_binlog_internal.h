@@ -285,6 +285,12 @@ extern bool cdc_binlog_stream_moved(const CdcBinlogStream *stream);
  */
 extern CdcSource *cdc_binlog_stream_control(CdcBinlogStream *stream);
 
+/*
+ * For who asks the source without a stream: of several hosts the one that is read, if it answers.
+ * Others may be behind it, or have gone another way.
+ */
+extern CdcSource *cdc_binlog_source_open(const CdcSubscription *sub);
+
 /* ---- tables.c ---- */
 
 /*

@@ -32,3 +32,12 @@ cdc_binlog_stream_control(CdcBinlogStream *stream)
 	stream->control_used = now;
 	return stream->control;
 }
+
+CdcSource *
+cdc_binlog_source_open(const CdcSubscription *sub)
+{
+	CdcPosition pos;
+
+	cdc_position_get(sub, &pos);
+	return cdc_source_open_at(sub->server, sub->owner_oid, pos.source_address, false, false);
+}

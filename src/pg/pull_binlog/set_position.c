@@ -132,7 +132,7 @@ cdc_binlog_set_position(CdcSubscription *sub, const char *where)
 	cdc_position_get(sub, &pos);
 	check_at_rest(sub);
 	before = position_text(&pos);
-	control = cdc_source_open(sub->server, sub->owner_oid, false);
+	control = cdc_binlog_source_open(sub);
 	check_metadata(sub, control);
 	resolve(sub, control, where, &pos);
 	cdc_source_close(control);
@@ -198,7 +198,7 @@ restart_locked(const CdcSubscription *sub, const char *where, bool resync)
 
 	cdc_position_get(sub, &pos);
 	before = position_text(&pos);
-	control = cdc_source_open(sub->server, sub->owner_oid, false);
+	control = cdc_binlog_source_open(sub);
 	if (!latest)
 		check_metadata(sub, control);
 	if (resync)

@@ -145,7 +145,7 @@ cdc_binlog_check_options(const CdcSubscription *sub, const CdcSubscription *form
 	if (!cdc_copy_has_replica(sub) ||
 		(host != NULL && former->opt.snapshot_host != NULL && strcmp(host, former->opt.snapshot_host) == 0))
 		return;
-	source = cdc_source_open(sub->server, sub->owner_oid, false);
+	source = cdc_binlog_source_open(sub);
 	cdc_copy_check_replica(sub, source);
 	cdc_source_close(source);
 }
@@ -254,7 +254,7 @@ const CdcTable *
 cdc_binlog_definition(const CdcSubscription *sub, const char *database, const char *table,
 					  CdcGeneratedLogged *logged)
 {
-	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
+	CdcSource  *source = cdc_binlog_source_open(sub);
 	CdcSchema  *schema = cdc_schema_create(CurrentMemoryContext, sub);
 	CdcSchemaPlace place = {0, NULL};
 	CdcPosition pos;
@@ -282,7 +282,7 @@ cdc_binlog_definition(const CdcSubscription *sub, const char *database, const ch
 bool
 cdc_binlog_is_unique(const CdcSubscription *sub, const CdcTable *table, const char *const *columns, int n)
 {
-	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
+	CdcSource  *source = cdc_binlog_source_open(sub);
 	CdcAnswer  *parts = cdc_source_ask(source, "the unique indexes of a table in information_schema.STATISTICS", 3,
 									   "SELECT INDEX_NAME, COLUMN_NAME, NULLABLE FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s"
 									   " AND TABLE_NAME = %s AND NON_UNIQUE = 0 ORDER BY INDEX_NAME",
@@ -320,7 +320,7 @@ cdc_binlog_is_unique(const CdcSubscription *sub, const CdcTable *table, const ch
 void
 cdc_binlog_check_condition(const CdcSubscription *sub, const char *source_table, const char *condition)
 {
-	CdcSource  *source = cdc_source_open(sub->server, sub->owner_oid, false);
+	CdcSource  *source = cdc_binlog_source_open(sub);
 	char	   *database;
 	char	   *table;
 	char	   *trouble;
