@@ -36,6 +36,7 @@ typedef enum CdcStatus
 	CDC_ERR_AUTH,				/* wrong password, unknown user */
 	CDC_ERR_PRIVILEGE,			/* the source refuses for a missing privilege */
 	CDC_ERR_PURGED,				/* the position is gone from the source */
+	CDC_ERR_UNLOGGED,			/* the source makes, or made, changes that it never sends */
 	CDC_ERR_CONFIG,				/* the source is set up in a way we cannot use */
 	CDC_ERR_SERVER_ID,			/* another replica of the source uses our server id */
 	CDC_ERR_SOURCE,				/* any other error that the source reported */

@@ -141,14 +141,25 @@ dump_refused(CdcMysql *conn, unsigned number, const char *text, CdcError *err)
 		cdc_error_hint(err, "See the server's error log; max_allowed_packet of the server must be at least as large as its largest event.");
 		return CDC_ERR_SOURCE;
 	}
+	if (strcasestr(text, "anonymous") != NULL)
+	{
+		cdc_error(err, CDC_ERR_UNLOGGED,
+				  "MySQL server \"%s\" has transactions without a GTID, which it does not send", conn->address);
+		cdc_error_detail(err, "The server said: %s. Its gtid_mode has to be ON, and to stay so.", text);
+		cdc_error_hint(err, "Set gtid_mode to ON at the source, then copy the tables again with cdc.restart_subscription().");
+		return CDC_ERR_UNLOGGED;
+	}
+	if (strcasestr(text, "not open") != NULL)
+	{
+		cdc_error(err, CDC_ERR_UNLOGGED, "MySQL server \"%s\" runs without a binlog", conn->address);
+		cdc_error_detail(err, "The server said: %s. Its log_bin has to be ON.", text);
+		cdc_error_hint(err, "Set log_bin at the source and restart it, then copy the tables again with cdc.restart_subscription().");
+		return CDC_ERR_UNLOGGED;
+	}
 	cdc_error(err, CDC_ERR_CONFIG, "MySQL server \"%s\" refused to send its binlog", conn->address);
 	cdc_error_detail(err, "The server said: %s", text);
-	if (strcasestr(text, "anonymous") != NULL)
-		cdc_error_hint(err, "Set gtid_mode to ON at the source, or start from a position given by file and offset.");
-	else if (strcasestr(text, "GTID_MODE") != NULL)
+	if (strcasestr(text, "GTID_MODE") != NULL)
 		cdc_error_hint(err, "The source's gtid_mode was changed: set it back to ON, or set a position given by file and offset.");
-	else if (strcasestr(text, "not open") != NULL)
-		cdc_error_hint(err, "Set log_bin at the source and restart it.");
 	else
 		cdc_error_hint(err, "SELECT * FROM cdc.check_server('...') says what is missing.");
 	return CDC_ERR_CONFIG;

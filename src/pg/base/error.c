@@ -46,6 +46,7 @@ sqlstate_of_status(CdcStatus status)
 		case CDC_ERR_PRIVILEGE:
 			return ERRCODE_INSUFFICIENT_PRIVILEGE;
 		case CDC_ERR_PURGED:
+		case CDC_ERR_UNLOGGED:
 		case CDC_ERR_CONFIG:
 			return ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
 		case CDC_ERR_SERVER_ID:

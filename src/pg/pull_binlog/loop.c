@@ -409,6 +409,7 @@ link_lost(CdcBinlogCall *call, CdcError *err)
 		call->stream->kept.broken = true;
 		return CDC_BINLOG_LOST;
 	}
+	cdc_binlog_check_unlogged(call->stream, err);
 	/* a server that was not read before may only be behind: another one may be there then */
 	if (err->status == CDC_ERR_PURGED && !call->stream->failed_over)
 	{

@@ -24,6 +24,7 @@
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/catalog/failure.h"
+#include "pg/catalog/log.h"
 
 /*
  * Where nothing was read yet, so many of a file's first events have to do, and no more
@@ -215,6 +216,25 @@ cdc_binlog_removed_gtids(CdcSource *control, const char *oldest)
 }
 
 /*
+ * GTIDs tell that no transaction with one was removed before it was read.  MySQL can have written
+ * others meanwhile (gtid_mode was another one than ON), which nothing tells.
+ */
+static void
+tell_of_removed_end(CdcBinlogStream *stream, const char *oldest)
+{
+	const char *name = stream->sub->name;
+	char	   *what = psprintf("Read was up to %s:" INT64_FORMAT "; the oldest file is %s.", stream->file, stream->offset, oldest);
+
+	if (!cdc_log_event(name, "retention", "the source has removed the binlog file that pull stood in", what))
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("the source of subscription \"%s\" has removed the binlog file that pull stood in", name),
+			 errdetail("%s All transactions with GTIDs are there or were read; those without, where its gtid_mode was not ON all the time, are lost.", what),
+			 errhint("If gtid_mode was not ON all the time: SELECT cdc.restart_subscription(%s);", quote_literal_cstr(name))));
+}
+
+/*
  * Nothing is at the place.  Whether the file is gone, and the source only has removed it,
  * as it does when it is old: all files are newer ones then, and what was removed contains
  * all that was read.
@@ -253,6 +273,8 @@ was_removed(CdcBinlogStream *stream, const Look *look)
 	set = cdc_position_parse_gtids(cdc_source_info(control)->flavor, removed, stream->sub->name);
 	result = cdc_gtid_set_contains(set, stream->executed);
 	cdc_gtid_set_destroy(set);
+	if (result && cdc_source_info(control)->flavor == CDC_MYSQL)
+		tell_of_removed_end(stream, oldest);
 	return result;
 }
 

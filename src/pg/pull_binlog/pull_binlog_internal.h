@@ -426,6 +426,12 @@ extern char *cdc_binlog_time_text(uint32 seconds);
 typedef bool (*CdcBinlogPeek) (void *arg, const CdcEventHeader *h, const uint8 *event, size_t len);
 
 /*
+ * ERROR, a gap that stays, where a dump ended with the proof that the server makes changes which it
+ * never sends: it may send those that come later, as if nothing had been between.
+ */
+extern void cdc_binlog_check_unlogged(const CdcBinlogStream *stream, const CdcError *err);
+
+/*
  * Reads a dump to where the binlog ends by now, or take has enough.  No other dump may
  * be open under the stream's server id.  Returns CDC_OK where it had enough; CDC_END at the end;
  * what the server cannot read is an error in err; others are raised.
