@@ -55,6 +55,10 @@ enum
 /* Flags of Q_MARIA_GTID_FLAGS3 with which the number of START ALTER follows. */
 #define GTID_FLAGS3_END_OF_ALTER	(CDC_MARIA_EXTRA_COMMIT_ALTER | CDC_MARIA_EXTRA_ROLLBACK_ALTER)
 
+/* Of MariaDB's Q_FLAGS2: explicit_defaults_for_timestamp, once it is a session's own. */
+#define FLAGS2_EXPLICIT_TIMESTAMP	0x01000000
+#define FLAGS2_HAS_IT_FROM			10011000	/* whose event says OFF where it is not set */
+
 #define OVER_MAX_DBS	254		/* the list of updated databases was too long to log */
 
 static CdcString
@@ -156,6 +160,9 @@ read_status_variable(CdcQuery *query, CdcReader *r)
 			cdc_read_bytes(r, 3);
 			return true;
 		case Q_FLAGS2:
+			query->flags2 = (uint32_t) cdc_read_le(r, 4);
+			query->has_flags2 = true;
+			return true;
 		case Q_AUTO_INCREMENT:
 		case Q_MASTER_DATA_WRITTEN:
 			cdc_read_bytes(r, 4);
@@ -169,6 +176,18 @@ read_status_variable(CdcQuery *query, CdcReader *r)
 			query->unknown_variable = code;
 			return false;
 	}
+}
+
+/* MySQL has a variable of its own for it. */
+static void
+note_mariadb_timestamp(CdcQuery *query, const CdcFormat *format)
+{
+	if (format->flavor != CDC_MARIADB || !query->has_flags2)
+		return;
+	if ((query->flags2 & FLAGS2_EXPLICIT_TIMESTAMP) != 0)
+		query->explicit_timestamp = 1;
+	else if (format->version >= FLAGS2_HAS_IT_FROM)
+		query->explicit_timestamp = 0;
 }
 
 CdcStatus
@@ -205,6 +224,7 @@ cdc_query_parse(CdcQuery *query, const CdcFormat *format, const uint8_t *event, 
 			   read_status_variable(query, &status))
 			;
 		r.failed = status.failed;
+		note_mariadb_timestamp(query, format);
 	}
 	query->database.data = (const char *) cdc_read_bytes(&r, db_len);
 	query->database.len = (size_t) db_len;

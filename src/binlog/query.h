@@ -23,6 +23,8 @@ typedef struct CdcQuery
 	uint16_t	server_collation;
 	uint16_t	database_collation;
 	uint16_t	utf8mb4_collation;	/* what "utf8mb4" without a collation means there */
+	bool		has_flags2;
+	uint32_t	flags2;
 	bool		has_sql_mode;
 	uint64_t	sql_mode;
 	uint64_t	xid;			/* DDL that storage engines log; 0 = none */
