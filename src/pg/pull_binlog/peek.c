@@ -12,7 +12,6 @@
 #include "pgtime.h"
 
 #include "pg/base/error.h"
-#include "pg/base/utf8.h"
 #include "pg/process/shmem.h"
 
 /* The server's number of errors with which a dump ends. */
@@ -32,13 +31,6 @@ body_length(CdcFormat *format, const CdcEventHeader *h, const uint8 *event, size
 	if (format->checksum && len >= CDC_EV_HEADER_LEN + CDC_EV_CHECKSUM_LEN)
 		return len - CDC_EV_CHECKSUM_LEN;
 	return len;
-}
-
-void
-cdc_binlog_check_unlogged(const CdcBinlogStream *stream, const CdcError *err)
-{
-	if (err->status == CDC_ERR_UNLOGGED && !stream->failed_over)
-		cdc_binlog_gap(stream->sub, cdc_from_utf8_lenient(err->message), cdc_from_utf8_lenient(err->detail));
 }
 
 CdcStatus

@@ -8,8 +8,11 @@
  */
 #include "pg/pull_binlog/pull_binlog_internal.h"
 
+#include "utils/builtins.h"
+
 #include "pg/base/bounded_text.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 
 void
 cdc_binlog_replace_text(MemoryContext context, char **text, const char *with)
@@ -141,4 +144,23 @@ cdc_binlog_stream_moved(const CdcBinlogStream *stream)
 	return stream->new_transactions > 0 || stream->new_skipped > 0 ||
 		stream->row_offset != stream->offset || stream->row_file == NULL ||
 		strcmp(stream->row_file, stream->file) != 0;
+}
+
+void
+cdc_binlog_gap(const CdcSubscription *sub, const char *message, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(CDC_ERRCODE_GAP),
+			 errmsg("%s", message),
+			 errdetail("%s", detail),
+			 errhint("Transactions of the source may be lost to the replicas, and rows that they have may not exist there. SELECT cdc.restart_subscription(%s); reads on from where the source stands then, and copies all tables again.",
+					 quote_literal_cstr(sub->name))));
+	pg_unreachable();
+}
+
+void
+cdc_binlog_check_unlogged(const CdcBinlogStream *stream, const CdcError *err)
+{
+	if (err->status == CDC_ERR_UNLOGGED && !stream->failed_over)
+		cdc_binlog_gap(stream->sub, cdc_from_utf8_lenient(err->message), cdc_from_utf8_lenient(err->detail));
 }

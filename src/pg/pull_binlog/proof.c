@@ -171,18 +171,6 @@ look_at(CdcBinlogStream *stream, const char *file, int64 offset, Look *look)
 
 /* ---- the proof itself ---- */
 
-void
-cdc_binlog_gap(const CdcSubscription *sub, const char *message, const char *detail)
-{
-	ereport(ERROR,
-			(errcode(CDC_ERRCODE_GAP),
-			 errmsg("%s", message),
-			 errdetail("%s", detail),
-			 errhint("Transactions of the source may be lost to the replicas, and rows that they have may not exist there. SELECT cdc.restart_subscription(%s); reads on from where the source stands then, and copies all tables again.",
-					 quote_literal_cstr(sub->name))));
-	pg_unreachable();
-}
-
 /* ERROR: the event is not where it was. */
 static void
 report_other_log(CdcBinlogStream *stream, const Look *look)

@@ -268,6 +268,16 @@ extern bool cdc_binlog_mark_place_passed(const CdcBinlogStream *stream, const Cd
 /* ERROR: for that many seconds the source has not sent what it says it has. */
 pg_noreturn extern void cdc_binlog_not_coming(CdcBinlogCall *call, int seconds);
 
+/* ERROR: transactions may be lost; the hint says what to do.  It stays, see failure.h. */
+pg_noreturn extern void cdc_binlog_gap(const CdcSubscription *sub, const char *message,
+									   const char *detail);
+
+/*
+ * ERROR, a gap that stays, where a dump ended with the proof that the server makes changes which it
+ * never sends: it may send those that come later, as if nothing had been between.
+ */
+extern void cdc_binlog_check_unlogged(const CdcBinlogStream *stream, const CdcError *err);
+
 /* The set as text, palloc'ed; NULL without GTIDs. */
 extern char *cdc_binlog_stream_gtid_text(const CdcBinlogStream *stream);
 
@@ -413,10 +423,6 @@ extern void cdc_binlog_prove(CdcBinlogStream *stream);
 /* The GTIDs of what the source has removed from its binlog, up to its oldest file; palloc'ed. */
 extern char *cdc_binlog_removed_gtids(CdcSource *control, const char *oldest);
 
-/* ERROR: transactions may be lost; the hint says what to do.  It stays, see failure.h. */
-pg_noreturn extern void cdc_binlog_gap(const CdcSubscription *sub, const char *message,
-									   const char *detail);
-
 /* ---- peek.c ---- */
 
 /* A time of the source's in UTC, palloc'ed. */
@@ -424,12 +430,6 @@ extern char *cdc_binlog_time_text(uint32 seconds);
 
 /* Takes an event, which comes without checksum; true: that is enough. */
 typedef bool (*CdcBinlogPeek) (void *arg, const CdcEventHeader *h, const uint8 *event, size_t len);
-
-/*
- * ERROR, a gap that stays, where a dump ended with the proof that the server makes changes which it
- * never sends: it may send those that come later, as if nothing had been between.
- */
-extern void cdc_binlog_check_unlogged(const CdcBinlogStream *stream, const CdcError *err);
 
 /*
  * Reads a dump to where the binlog ends by now, or take has enough.  No other dump may
