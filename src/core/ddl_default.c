@@ -228,7 +228,8 @@ cdc_ddl_finish_default(CdcDdlParser *p, const CdcDdlDefault *deflt, CdcColumnDef
 			break;
 		case CDC_DEFAULT_BITS:
 			def->default_value = deflt->text;
-			exact = starts_with(def->column_type, "bit");
+			exact = cdc_ddl_fit_default(p, def->column_type, &kept);
+			def->default_unknown = !exact;
 			break;
 		case CDC_DEFAULT_STRING:
 		case CDC_DEFAULT_NUMBER:
@@ -239,7 +240,9 @@ cdc_ddl_finish_default(CdcDdlParser *p, const CdcDdlDefault *deflt, CdcColumnDef
 			exact = exact && !def->default_unknown;
 			break;
 		case CDC_DEFAULT_EXPRESSION:
+			/* (also a string with a character set of its own, whose text is not kept) */
 			def->default_value = deflt->text;
+			def->default_unknown = true;
 			exact = false;
 			break;
 	}

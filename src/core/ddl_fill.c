@@ -65,6 +65,7 @@ time_value(CdcDdlParser *p, const char *type, const char *text, CdcAddedColumn *
 
 	if (strcmp(type, "year") == 0)
 	{
+		/* (the text '0' has become 2000 before) */
 		if (zero || strcmp(text, "0000") == 0)
 			return value(added, "0");
 		return is_digits(text, 4) && text[4] == '\0' ? value(added, text) : unknown(added, why);
@@ -96,6 +97,12 @@ time_value(CdcDdlParser *p, const char *type, const char *text, CdcAddedColumn *
 static const CdcString *
 find_member(const CdcDdlColumn *col, const char *text, size_t len)
 {
+	/* as it is written; where letters of both cases are the same no other member is like it */
+	for (int i = 0; i < col->nmembers; i++)
+	{
+		if (col->members[i].len == len && memcmp(col->members[i].data, text, len) == 0)
+			return &col->members[i];
+	}
 	for (int i = 0; i < col->nmembers; i++)
 	{
 		if (col->members[i].len == len && strncasecmp(col->members[i].data, text, len) == 0)
@@ -168,7 +175,6 @@ literal_value(CdcDdlParser *p, const CdcDdlColumn *col, const CdcColumnDef *def,
 		case CDC_TC_TIME:
 			return time_value(p, col->type, text, added);
 		case CDC_TC_CHAR:
-			return value(added, text);
 		case CDC_TC_TEXT:
 			return value(added, text);
 		case CDC_TC_MEMBERS:

@@ -1,11 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * ddl_fit.c
- *	  What a column keeps of a literal default: of one with more digits behind the point
- *	  than its type, of a number that is to be a text, of a year in short, of blanks.
+ *	  What a column keeps of a literal default: a value of its type, in the one form
+ *	  that it has there.
  *
- * Numbers are rounded by all servers.  Times are rounded by MySQL and cut by MariaDB, unless
- * the statement's sql_mode says otherwise.  What is not certain is not said.
+ * A number is printed before it gets into a text (007 is '7'), a year of two digits is one
+ * of a century, a char ends before its blanks.  Numbers are rounded by all servers.  Times are
+ * rounded by MySQL and cut by MariaDB, unless the statement's sql_mode says otherwise.  What is
+ * not certain is not said.
  *
  *-------------------------------------------------------------------------
  */
@@ -210,56 +212,106 @@ last_argument(const char *type, char before)
 	return at != NULL ? (unsigned) strtoul(at + 1, NULL, 10) : 0;
 }
 
-/* Digits that a server keeps of a number without an exponent. */
-#define MAX_NUMBER_DIGITS	65
+/* Digits that a number of all servers may have, and behind its point. */
+#define MAX_DIGITS			65
+#define MAX_FRACTION		30
 
-/* A number in a column of text: as the server writes it, which is not as it was typed. */
+/*
+ * A number as a server prints it: without a plus, zeros that lead, and the sign of a zero.
+ * One with an exponent, or in another base, is left as it is: false.
+ */
 static bool
-fit_text_of_number(CdcDdlParser *p, CdcDdlDefault *deflt)
+print_number(CdcDdlParser *p, CdcDdlDefault *deflt)
 {
+	bool		negative = *deflt->text == '-';
 	const char *digits = deflt->text + (*deflt->text == '-' || *deflt->text == '+');
-	const char *sign = *deflt->text == '-' ? "-" : "";
 	size_t		whole = strcspn(digits, ".");
-	const char *fraction = digits + whole + (digits[whole] == '.');
+	bool		has_point = digits[whole] == '.';
+	const char *fraction = digits + whole + has_point;
 	size_t		nfraction = strlen(fraction);
 
-	/* a float is written by rules of its own */
-	if (!only_digits(digits, whole) || !only_digits(fraction, nfraction) || whole + nfraction == 0 ||
-		whole + nfraction > MAX_NUMBER_DIGITS)
+	if (!only_digits(digits, whole) || !only_digits(fraction, nfraction) || whole + nfraction == 0)
 		return false;
 	for (; whole > 1 && *digits == '0'; whole--)
 		digits++;
+	if (nfraction > MAX_FRACTION || whole + nfraction > MAX_DIGITS)
+		return false;
 	if (strspn(digits, "0.") == strlen(digits))
-		sign = "";
-	deflt->text = cdc_ddl_printf(p, "%s%s%.*s%s%s", sign, whole == 0 ? "0" : "", (int) whole, digits,
-								 nfraction > 0 ? "." : "", fraction);
+		negative = false;
+	deflt->text = cdc_ddl_printf(p, "%s%s%.*s%s%s", negative ? "-" : "", whole == 0 ? "0" : "",
+								 (int) whole, digits, nfraction > 0 ? "." : "", fraction);
 	return deflt->text != NULL;
 }
 
-/* One or two digits are a year of this century or the last; but the number 0 is none. */
+/* A float or double: what its digits say, once rounded. */
 static bool
-fit_year(CdcDdlParser *p, CdcDdlDefault *deflt)
+fit_float(const char *type, const CdcDdlDefault *deflt)
 {
-	const char *digits = deflt->text;
-	size_t		len = strlen(digits);
+	const char *point = strchr(deflt->text, '.');
+	double		number;
+	char	   *end;
+
+	if (*deflt->text == '\0' || strspn(deflt->text, "+-0123456789.eE") != strlen(deflt->text))
+		return false;
+	number = strtod(deflt->text, &end);
+	if (*end != '\0')
+		return false;
+
+	/* a float is rounded twice */
+	if (begins(type, "float") && (double) strtof(deflt->text, NULL) != (double) (float) number)
+		return false;
+
+	/* one that is rounded to digits may be rounded by what it is in binary */
+	return strchr(type, ',') == NULL ||
+		(strpbrk(deflt->text, "eE") == NULL &&
+		 (point == NULL || strlen(point + 1) <= last_argument(type, ',')));
+}
+
+/* The number 0 is the year 0, the text '0' is 2000. */
+static bool
+fit_year(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt)
+{
+	size_t		len = strlen(deflt->text);
 	unsigned	year;
 
-	if (!only_digits(digits, len) || len == 0 || len > 4)
+	if (len == 0 || len > 4 || !only_digits(deflt->text, len) || begins(type, "year(2)"))
 		return false;
-	year = (unsigned) strtoul(digits, NULL, 10);
-	if (deflt->kind == CDC_DEFAULT_NUMBER)
-		len = year < 100 ? 2 : 4;
-	if (len == 3 || (len == 4 && year != 0 && (year < 1901 || year > 2155)))
-		return false;
-	if (len < 3 && !(deflt->kind == CDC_DEFAULT_NUMBER && year == 0))
+	year = (unsigned) strtoul(deflt->text, NULL, 10);
+	if (year < 100 && (year != 0 || (deflt->kind == CDC_DEFAULT_STRING && len != 4)))
 		year += year < 70 ? 2000 : 1900;
 	deflt->text = cdc_ddl_printf(p, "%04u", year);
 	return deflt->text != NULL;
 }
 
-/* What is read of a char ends before its blanks. */
+/*
+ * A text: a number is printed; a char ends before its blanks, others have no more of them
+ * than they have room.
+ */
 static bool
-fit_char(CdcDdlParser *p, CdcDdlDefault *deflt)
+fit_text(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt)
+{
+	unsigned	room = last_argument(type, '(');
+	size_t		len = strlen(deflt->text);
+	size_t		characters = 0;
+
+	if (!begins(type, "char") && !begins(type, "varchar"))
+		return true;
+	for (size_t i = 0; i < len; i++)
+		characters += ((unsigned char) deflt->text[i] & 0xC0) != 0x80;
+	while (len > 0 && deflt->text[len - 1] == ' ' && (begins(type, "char") || characters > room))
+	{
+		len--;
+		characters--;
+	}
+	if (characters > room)
+		return false;
+	deflt->text = cdc_ddl_copy(p, deflt->text, len);
+	return deflt->text != NULL;
+}
+
+/* A member of an enum, or the members of a set, without the blanks behind them. */
+static bool
+fit_members(CdcDdlParser *p, CdcDdlDefault *deflt)
 {
 	size_t		len = strlen(deflt->text);
 
@@ -269,37 +321,71 @@ fit_char(CdcDdlParser *p, CdcDdlDefault *deflt)
 	return deflt->text != NULL;
 }
 
+/* A date or time in the one form that all servers read alike; of numbers 0. */
 static bool
-is_text(const char *type, size_t len)
+fit_date_or_time(CdcDdlParser *p, const char *type, size_t len, CdcDdlDefault *deflt)
 {
-	return begins(type, "char") || begins(type, "varchar") || (len >= 4 && strncmp(type + len - 4, "text", 4) == 0);
+	bool		is_clock = len == 4 && begins(type, "time");
+	const char *text = deflt->text;
+	const char *clock;
+
+	if (deflt->kind == CDC_DEFAULT_NUMBER)
+	{
+		if (strcmp(text, "0") != 0)
+			return false;
+		deflt->text = is_clock ? "00:00:00" : len == 4 ? "0000-00-00" : "0000-00-00 00:00:00";
+		return true;
+	}
+	if (!is_clock && !(only_digits(text, 4) && text[4] == '-' && only_digits(text + 5, 2) &&
+					   text[7] == '-' && only_digits(text + 8, 2)))
+		return false;
+	if (!is_clock && text[10] == '\0')
+	{
+		deflt->text = len == 4 ? text : cdc_ddl_printf(p, "%s 00:00:00", text);
+		return deflt->text != NULL;
+	}
+	if (!is_clock && (len == 4 || text[10] != ' '))
+		return false;
+	clock = is_clock ? text + (*text == '-') : text + 11;
+	if (!is_time(clock) || (clock[8] != '\0' && clock[8] != '.'))
+		return false;
+	return clock[8] == '\0' ||
+		(only_digits(clock + 9, strlen(clock + 9)) &&
+		 fit_time(p, type, last_argument(type, '('), deflt));
 }
 
 bool
 cdc_ddl_fit_default(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt)
 {
-	const char *end = type + strcspn(type, "( ");
-	size_t		len = (size_t) (end - type);
-	const char *point = strchr(deflt->text, '.');
+	static const char *const texts[] = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext",
+		"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", NULL};
+	size_t		len = strcspn(type, "( ");
+	char		name[16] = "";
+	bool		is_float = begins(type, "float") || begins(type, "double");
 
+	if (deflt->kind == CDC_DEFAULT_BITS)
+		return len == 3 && begins(type, "bit");
 	if (deflt->kind != CDC_DEFAULT_STRING && deflt->kind != CDC_DEFAULT_NUMBER)
 		return true;
-	if (begins(type, "datetime") || begins(type, "timestamp") || (len == 4 && begins(type, "time")))
-		return fit_time(p, type, last_argument(type, '('), deflt);
-	if (is_text(type, len) && deflt->kind == CDC_DEFAULT_NUMBER)
-		return fit_text_of_number(p, deflt);
-	if (begins(type, "char"))
-		return fit_char(p, deflt);
-	if (begins(type, "year"))
-		return begins(type, "year(2)") ? false : fit_year(p, deflt);
+	if (len >= sizeof(name))
+		return false;
+	memcpy(name, type, len);
+	if (deflt->kind == CDC_DEFAULT_NUMBER && !print_number(p, deflt) &&
+		!(is_float && strpbrk(deflt->text, "eE") != NULL))
+		return false;
+	if (is_float)
+		return fit_float(type, deflt);
 	if (begins(type, "decimal"))
 		return fit_number(p, last_argument(type, ','), deflt);
-	if (len >= 3 && strncmp(end - 3, "int", 3) == 0)
+	if (len >= 3 && strcmp(name + len - 3, "int") == 0)
 		return fit_number(p, 0, deflt);
-
-	/* a float that is rounded may be rounded by what it is in binary */
-	if ((begins(type, "float") || begins(type, "double")) && strchr(type, ',') != NULL)
-		return strpbrk(deflt->text, "eE") == NULL &&
-			(point == NULL || strlen(point + 1) <= last_argument(type, ','));
-	return true;
+	if (strcmp(name, "year") == 0)
+		return fit_year(p, type, deflt);
+	/* a number is a member's place, or its name */
+	if (strcmp(name, "enum") == 0 || strcmp(name, "set") == 0)
+		return deflt->kind == CDC_DEFAULT_STRING && fit_members(p, deflt);
+	if (strcmp(name, "date") == 0 || strcmp(name, "time") == 0 || strcmp(name, "datetime") == 0 ||
+		strcmp(name, "timestamp") == 0)
+		return fit_date_or_time(p, type, len, deflt);
+	return cdc_type_is_one_of(name, texts) && fit_text(p, type, deflt);
 }

@@ -9,7 +9,7 @@
  *	  ddl_column.c		a column's attributes
  *	  ddl_type.c		a column's type
  *	  ddl_default.c		a column's default, as the server prints it
- *	  ddl_fit.c			what a column keeps of a default that has more digits
+ *	  ddl_fit.c			what a column keeps of a default that is a literal
  *	  ddl_fill.c		what rows that are there get in a new column
  *	  ddl_table.c		a table's definition while it is put together
  *	  ddl_effect.c		the statement's effects, and a table's state after them
@@ -227,8 +227,8 @@ extern char *cdc_ddl_now(CdcDdlParser *p, int fsp);
 /* ddl_fit.c */
 
 /*
- * Makes of a default that is a literal what a column of that COLUMN_TYPE keeps of it, where it
- * has more digits behind the point.  false: that is not known; the default is as it was.
+ * Makes of a default that is a literal what a column of that COLUMN_TYPE keeps of it.  false:
+ * that is not known.
  */
 extern bool cdc_ddl_fit_default(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt);
 

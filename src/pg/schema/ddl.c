@@ -215,8 +215,19 @@ cdc_schema_worded(CdcSource *source, const char *database, const char *table,
 				  const CdcTableDef *def)
 {
 	CdcTableDef *present = cdc_schema_read_source(source, database, table);
+	int			i;
 
-	return present != NULL && cdc_table_def_same_rows(def, present) ? present : def;
+	if (present == NULL || !cdc_table_def_same_rows(def, present))
+		return def;
+
+	/* the source may have altered a default since: of it counts what the statement says */
+	for (i = 0; i < def->ncolumns; i++)
+	{
+		present->columns[i].default_unknown = def->columns[i].default_unknown;
+		if (!def->columns[i].default_unknown)
+			present->columns[i].default_value = def->columns[i].default_value;
+	}
+	return present;
 }
 
 const char *

@@ -110,7 +110,8 @@ extern const CdcTable *cdc_schema_found(CdcSchema *schema, CdcSource *source, co
 
 /*
  * def, or what the source has now where the two differ only in how defaults and
- * expressions are worded.
+ * expressions are worded.  The source may have altered a default since: what def says of
+ * defaults stays.
  */
 extern const CdcTableDef *cdc_schema_worded(CdcSource *source, const char *database,
 											const char *table, const CdcTableDef *def);
