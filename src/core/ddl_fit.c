@@ -254,7 +254,8 @@ fit_float(const char *type, const CdcDdlDefault *deflt)
 	if (*deflt->text == '\0' || strspn(deflt->text, "+-0123456789.eE") != strlen(deflt->text))
 		return false;
 	number = strtod(deflt->text, &end);
-	if (*end != '\0')
+	/* whether a zero keeps its sign depends on the server and on how it was written */
+	if (*end != '\0' || (number == 0 && *deflt->text == '-'))
 		return false;
 
 	/* a float is rounded twice */
