@@ -281,10 +281,12 @@ my %elsewhere = map { $_ => 1 } (
 	'fetch.c cdc_fetch_check_built', 'protoc.c cdc_protoc_check_built', 'module.c cdc_module_methods',    # what is built
 	'position_text.c add_position_hint',    # of an error that is timestamptz's own
 	'value.c cdc_publish_check_whole', 'value.c cdc_publish_refuse',    # 086
-	'live_rows.c check_whole', 'message.c send_json', 'message.c require_whole_row', 'output.c cdc_publish_check_key_template', 'output.c check_told', 'publication.c parse_exclude', (map { "whole_table.c $_" } qw(refuse_aside refuse_rekey)),    # 101, 110
+	'live_rows.c check_whole', 'message.c send_json', 'publication.c parse_exclude', (map { "whole_table.c $_" } qw(refuse_aside refuse_rekey)),    # 101, 110
+	'message.c require_whole_row', (map { "output.c $_" } qw(check_told cdc_publish_check_key_template)),    # 101
+	'debezium.c read_tombstone_table',    # 106
 	'event.c cdc_kafka_event_unread', 'pull_kafka.c take_message',    # 093
 	'wanted.c cdc_kafka_warn_excluded', 'wanted.c refuse_name',    # 085
-	(map { "cell_emit.c $_" } qw(unclear unclear_base64)), 'debezium.c read_flat_tombstone', 'debezium.c read_tombstone_table', 'goldengate.c read_goldengate', 'maxwell.c read_row',    # options of connectors
+	(map { "cell_emit.c $_" } qw(unclear unclear_base64)), 'debezium.c read_flat_tombstone', 'goldengate.c read_goldengate', 'maxwell.c read_row',    # options of connectors
 	'format.c cdc_payload_refuse', 'read.c not_recognised', 'read.c read_with');    # 045
 
 my @forgotten;
